@@ -46,7 +46,7 @@ func TestRulesOfNodesAreThoseOfTheExistingController(t *testing.T) {
 			for _, rule := range current {
 				held = append(held, permission(t, rule))
 			}
-			removable := func(stack.Permission) secgroup.Fate { return secgroup.Removable }
+			removable := func(stack.Permission) secgroup.RuleState { return secgroup.Unneeded }
 			for ref, o := range s.Kube {
 				if !strings.HasPrefix(ref, "TargetGroupBinding/") {
 					continue

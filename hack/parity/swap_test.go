@@ -113,15 +113,13 @@ func (l *lab) run(p plan.Plan) apply.Result {
 	return apply.Run(l.t.Context(), p, apply.Deps{Clients: l.clients(), Inventory: l.inv, Bindings: l, Now: l.clock.Now})
 }
 
-// keepRules has a new keeper learn of the bindings one by one.
+// keepRules has a new Reconciler learn of the bindings one by one.
 func (l *lab) keepRules() {
 	l.t.Helper()
 	table := secgroup.NewTable()
-	k := secgroup.NewKeeper("lab", table, l.inv.SecurityGroups(), func(_ context.Context, p plan.Plan) apply.Result {
-		for _, step := range p.Steps {
-			l.t.Errorf("a rule is written: %s %+v", step.Op.Name(), step.Op)
-		}
-		return l.run(p)
+	k := secgroup.NewReconciler("lab", table, l.inv.SecurityGroups(), func(_ context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
+		l.t.Errorf("a rule is written: %s %+v", op.Name(), op)
+		return apply.Outcome{State: apply.Done}
 	})
 	names := slices.Sorted(maps.Keys(l.bindings))
 	if len(names) < 15 {

@@ -110,19 +110,23 @@ func (r Result) Count(s State) int {
 // only the steps that need it. Run returns when every step has an outcome; it waits for calls, but never for time to pass. The end
 // of ctx ends the calls under way. If the plan rests on assumptions, no step is executed.
 func Run(ctx context.Context, p plan.Plan, d Deps) Result {
-	if d.Now == nil {
-		d.Now = time.Now
-	}
-	if d.Concurrency <= 0 {
-		d.Concurrency = 8
-	}
-	if d.Stabilize <= 0 {
-		d.Stabilize = 2 * time.Minute
-	}
 	r := newRun(p, d)
 	if p.Assumed {
 		r.refuse(errAssumed)
 	}
 	r.loop(ctx)
 	return Result{Outcomes: r.outcomes}
+}
+
+// Writer makes one attempt at an operation that is no step of a plan, such as a registration of targets. Its references are literals. key and id
+// name it through all attempts, by which refusals and pauses are counted.
+type Writer func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) Outcome
+
+// Write is a Writer. It goes before the calls of plans that wait for AWS.
+func (d Deps) Write(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) Outcome {
+	r := newRun(plan.Plan{Key: key}, d)
+	if err := context.Cause(ctx); err != nil {
+		return r.stopped(err)
+	}
+	return r.execute(ctx, plan.Step{ID: id, Op: op, Lane: plan.Vital})
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -36,6 +37,15 @@ type finished struct {
 }
 
 func newRun(p plan.Plan, d Deps) *run {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Concurrency <= 0 {
+		d.Concurrency = 8
+	}
+	if d.Stabilize <= 0 {
+		d.Stabilize = 2 * time.Minute
+	}
 	r := &run{
 		d: d, key: p.Key, steps: slices.Clone(p.Steps),
 		outcomes: map[plan.StepID]Outcome{}, started: map[plan.StepID]bool{}, yielded: map[plan.StepID]bool{},
@@ -103,9 +113,13 @@ func (r *run) loop(ctx context.Context) {
 func (r *run) stop(err error) {
 	for _, s := range r.steps {
 		if _, ended := r.outcomes[s.ID]; !ended && !r.started[s.ID] {
-			r.outcomes[s.ID] = Outcome{State: Waiting, Until: r.d.Now(), On: "a controller that leads", Err: err}
+			r.outcomes[s.ID] = r.stopped(err)
 		}
 	}
+}
+
+func (r *run) stopped(err error) Outcome {
+	return Outcome{State: Waiting, Until: r.d.Now(), On: "a controller that leads", Err: err}
 }
 
 // ready reports whether a step may start. by is a need that is not done, or, for an ordered step, an earlier step that is put off.

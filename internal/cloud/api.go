@@ -104,10 +104,3 @@ type Clients struct {
 
 	Route53 Route53 // only with gate EnableCertificateManagement
 }
-
-// Scope is whose resources are meant; every client, cache and limiter belongs to one.
-type Scope struct {
-	Partition string // aws, aws-cn, aws-us-gov
-	Region    string
-	VPC       string
-}

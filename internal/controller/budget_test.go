@@ -240,7 +240,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		l, b := boundLab(t)
 		if trouble {
 			l.fault(gate.Fault{Action: "DescribeTargetHealth", Kind: "denied"})
-			l.bound.Health.Expect(b.Spec.TargetGroupARN, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "bound"})
+			l.bound.Health.Expect(targets.Group{ARN: b.Spec.TargetGroupARN}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "bound"})
 		} else {
 			l.bound.Health.Forget(client.ObjectKeyFromObject(b)) // what was registered has become healthy
 		}
@@ -265,14 +265,14 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 			g := targethealth.NewGates(nil, "", time.Now, logr.Discard())
 			g.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return []corev1.Pod{p}, nil }
 			g.Patch, g.LongestPause = func(context.Context, types.NamespacedName, []byte) error { return nil }, 15*time.Second
-			g.Health = func(context.Context, string, ...targets.Target) ([]targets.Health, error) {
+			g.Health = func(context.Context, targets.Group, ...targets.Target) ([]targets.Health, error) {
 				looks.Add(1)
 				if trouble {
 					return nil, errors.New("throttled")
 				}
 				return []targets.Health{{Target: e.Target, State: "healthy"}}, nil
 			}
-			if err := g.Observe(t.Context(), o, []targets.Endpoint{e}, targets.Change{Added: []string{e.Key()}}); err != nil {
+			if err := g.Observe(t.Context(), o, targets.Group{ARN: "arn:web"}, []targets.Endpoint{e}, targets.Change{Added: []string{e.Key()}}); err != nil {
 				t.Fatal(err)
 			}
 			ctx, stop := context.WithCancel(t.Context())

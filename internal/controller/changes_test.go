@@ -21,7 +21,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -70,9 +69,7 @@ func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 	l, _ := boundLab(t)
 	clients := l.clients()
 	clients.ELBV2 = limitedTargets{clients.ELBV2, cloud.NewLimiter(cloud.LimiterOptions{Clock: l.clock})}
-	registry := targets.NewRegistry(clients.ELBV2, func(ctx context.Context, p plan.Plan) apply.Result {
-		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now})
-	}, l.inventory.Fresh)
+	registry := newRegistry(clients.ELBV2, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now}.Write, l.inventory.Fresh)
 	registry.Clock, registry.Lag = l.clock, l.bound.Metrics.ObserveTargetLag
 	l.bound.Registry = registry
 	l.settle()

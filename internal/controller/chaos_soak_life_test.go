@@ -20,6 +20,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
@@ -106,11 +107,11 @@ func (s *soak) remember(life *soakLife, live client.Client) {
 	registry, inv, ingresses, services := s.bound.Registry, s.inventory, s.ingresses, s.services
 	kept := checkpoint.NewWriter(checkpoint.New(live, checkpointConfig(s.config, "kube-system", s.clock.Now, logr.Discard())), func(restored checkpoint.Restored) {
 		inv.Assume(deeps(restored, s.clock.Now()), restored.At)
-		registry.Assume(registrations(restored, s.clock.Now()))
+		registry.Assume(cloud.Scope{}, registrations(restored, s.clock.Now()))
 		ingresses.Restore(restored)
 		services.Restore(restored)
 	}, logr.Discard())
-	kept.Registered = func() map[string]any { return asValues(registry.Registered()) }
+	kept.Registered = func() map[string]any { return asValues(registry.Registered(cloud.Scope{})) }
 	s.checkpointer, s.ingresses.Checkpoints, s.services.Checkpoints, s.bound.Begin = kept, kept, kept, kept.BeginSoon
 	ctx, closing := context.WithCancel(s.Context())
 	life.closing = closing

@@ -29,6 +29,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 // newKeeper is a lab that keeps checkpoints.
@@ -431,7 +432,7 @@ func TestDamagedCheckpointsCostReadsOnly(t *testing.T) {
 				l.must(err)
 			}
 			for arn := range l.assumed {
-				_, _, err := l.bound.Registry.Recheck(t.Context(), arn)
+				_, _, err := l.bound.Registry.Recheck(t.Context(), targets.Group{ARN: arn})
 				l.must(err)
 			}
 			l.settle(keys...)

@@ -42,11 +42,11 @@ type driftDetector struct {
 	jitter      func() float64 // 0.5 to 1.5
 	log         logr.Logger
 	stacks      func() []stack.Key
-	targets     func(ctx context.Context) map[types.NamespacedName]string // ARNs by binding
+	targets     func(ctx context.Context) map[types.NamespacedName]targets.Group
 	reread      func(ctx context.Context, key stack.Key) (read bool, err error)
 	cost        func(key stack.Key) int // reads of a reread
 	assumed     func() []stack.Key      // with parts from checkpoints that are not verified
-	recheck     func(ctx context.Context, arn string) (health []targets.Health, drifted bool, err error)
+	recheck     func(ctx context.Context, of targets.Group) (health []targets.Health, drifted bool, err error)
 	tags        func(ctx context.Context) (read bool, err error) // reads tags of foreign resources, and those from checkpoints; one call at most
 	wake        func(key stack.Key)
 	wakeBinding func(binding types.NamespacedName)
@@ -66,7 +66,7 @@ type driftDetector struct {
 type driftUnit struct {
 	stack   stack.Key
 	binding types.NamespacedName
-	arn     string
+	group   targets.Group // of binding; zero = a stack
 }
 
 // Start runs until ctx ends. It implements manager.Runnable and runs on the leader only.
@@ -115,7 +115,7 @@ func (s *driftDetector) tick(ctx context.Context) {
 	}
 	if x, ok := s.choose(ctx, now); ok {
 		reads := 1
-		if x.arn == "" {
+		if x.group == (targets.Group{}) {
 			reads = max(s.cost(x.stack), 1)
 		}
 		s.next = now.Add(max(checkPause, time.Duration(reads)*readPause))
@@ -147,8 +147,8 @@ func (s *driftDetector) choose(ctx context.Context, now time.Time) (driftUnit, b
 		present[driftUnit{stack: key}] = true
 		reads += s.cost(key)
 	}
-	for binding, arn := range s.targets(ctx) {
-		present[driftUnit{binding: binding, arn: arn}] = true
+	for binding, group := range s.targets(ctx) {
+		present[driftUnit{binding: binding, group: group}] = true
 		reads++
 	}
 	s.logSlowRound(time.Duration(reads) * readPause)
@@ -185,7 +185,7 @@ func (s *driftDetector) choose(ctx context.Context, now time.Time) (driftUnit, b
 func (s *driftDetector) firstChecked(x driftUnit, now time.Time) time.Time {
 	spread := s.jitter() - 0.5
 	at := now.Add(time.Duration(float64(s.interval) * (spread - 0.5)))
-	if x.arn == "" || now.Sub(s.begun) >= relistDelay {
+	if x.group == (targets.Group{}) || now.Sub(s.begun) >= relistDelay {
 		return at
 	}
 	due := s.begun.Add(verificationDelay + time.Duration(float64(relistDelay-verificationDelay)*spread))
@@ -206,7 +206,7 @@ func (s *driftDetector) logSlowRound(round time.Duration) {
 }
 
 func (s *driftDetector) check(ctx context.Context, x driftUnit) {
-	if x.arn == "" {
+	if x.group == (targets.Group{}) {
 		read, err := s.reread(ctx, x.stack)
 		if err != nil && ctx.Err() == nil {
 			s.log.Info("checking for drift failed; the next round checks it again", "stack", x.stack.String(), "cause", err.Error())
@@ -216,16 +216,16 @@ func (s *driftDetector) check(ctx context.Context, x driftUnit) {
 		}
 		return
 	}
-	health, drifted, err := s.recheck(ctx, x.arn)
+	health, drifted, err := s.recheck(ctx, x.group)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.log.Info("checking for drift failed; the next round checks it again", "binding", x.binding.String(), "cause", err.Error())
 		}
 		return
 	}
-	s.record(x.arn, health)
+	s.record(x.group.ARN, health)
 	if drifted {
-		s.log.Info("targets were changed outside the controller", "binding", x.binding.String(), "targetGroup", x.arn)
+		s.log.Info("targets were changed outside the controller", "binding", x.binding.String(), "targetGroup", x.group.ARN)
 		s.wakeBinding(x.binding)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 // served checks that the stack's one target group has one binding of its name, and that the one rule forwards to it.
@@ -72,7 +73,7 @@ func TestATargetGroupThatSomebodyDeletesComesBackAndItsBindingFollows(t *testing
 	_, err = l.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(old)})
 	l.must(err)
 	// The background sweep finds out, has the binding look, and the binding tells its stack.
-	if _, drifted, err := l.bound.Registry.Recheck(t.Context(), old); err != nil || !drifted {
+	if _, drifted, err := l.bound.Registry.Recheck(t.Context(), targets.Group{ARN: old}); err != nil || !drifted {
 		t.Fatalf("a group that is gone is no drift: %v", err)
 	}
 	l.settle()

@@ -146,6 +146,13 @@ func (l *lab) clients() cloud.Clients {
 		WAFv2:       l.sim.Firewall, Shield: l.sim.Shield, Route53: l.sim.Names}
 }
 
+// newRegistry makes a registry of one account.
+func newRegistry(elb targets.Describer, write apply.Writer, fresh func(arn string) bool) *targets.Registry {
+	return targets.NewRegistry(func(cloud.Scope) (targets.Account, error) {
+		return targets.Account{ELBV2: elb, Write: write, Fresh: fresh}, nil
+	})
+}
+
 // restart begins a new life that knows nothing but what checkpoints hold, if they are kept.
 func (l *lab) restart() {
 	scope := inventory.FromFlags(l.config)
@@ -191,17 +198,19 @@ func (l *lab) restart() {
 		l.checkpointer.Restore(l.Context())
 		l.ingresses.Checkpoints, l.services.Checkpoints = l.checkpointer, l.checkpointer
 	}
-	registry := targets.NewRegistry(clients.ELBV2, run, l.inventory.Fresh)
-	l.ingresses.Awaited, l.services.Awaited = registry.Awaited, registry.Awaited
-	registry.Assume(l.elsewhere.Own(l.assumed))
+	write := apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now}.Write
+	registry := newRegistry(clients.ELBV2, write, l.inventory.Fresh)
+	awaited := func(arn string) (bool, bool) { return registry.Awaited(targets.Group{ARN: arn}) }
+	l.ingresses.Awaited, l.services.Awaited = awaited, awaited
+	registry.Assume(cloud.Scope{}, l.elsewhere.Own(l.assumed))
 	if l.checkpointer != nil {
-		l.checkpointer.Registered = func() map[string]any { return asValues(l.elsewhere.Labelled(registry.Registered())) }
+		l.checkpointer.Registered = func() map[string]any { return asValues(l.elsewhere.Labelled(registry.Registered(cloud.Scope{}))) }
 	}
 	registry.Clock, registry.Lag = l.clock, m.ObserveTargetLag
 	registry.Brake = brake.New(l.config.DeregistrationBrake, l.clock.Now)
 	groups := networking.New(networking.Options{
 		Client: l.client, Inventory: l.inventory, Interfaces: network.NewInterfaces(clients.EC2, l.clock.Now), VPC: l.config.VPC,
-		Chooser: secgroup.Chooser{Cluster: l.config.ClusterName}, Run: run, Pause: l.config.BindingRequeue, Unseen: l.elsewhere.MayNeedRules, Now: l.clock.Now, Log: logr.Discard(),
+		Chooser: secgroup.Chooser{Cluster: l.config.ClusterName}, Write: write, Pause: l.config.BindingRequeue, Unseen: l.elsewhere.MayNeedRules, Now: l.clock.Now, Log: logr.Discard(),
 	})
 	backend.Restricted = l.elsewhere != nil
 	groups.Wake = func(b types.NamespacedName) {

@@ -77,8 +77,11 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connection clou
 		return fmt.Errorf("creating manager: %w", err)
 	}
 	events.of = mgr
-	limiter := cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: m.ObserveCall, Attempt: m.ObserveRequest, MayWrite: lease.mayWrite})
-	w := wiring{config: c, mgr: mgr, clients: connection.Clients(limiter), metrics: m, log: log, now: time.Now}
+	scopes := cloud.NewScopes(connection, cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: m.ObserveCall, Attempt: m.ObserveRequest, MayWrite: lease.mayWrite})
+	w := wiring{config: c, mgr: mgr, scopes: scopes, metrics: m, log: log, now: time.Now}
+	if w.clients, err = scopes.Clients(scopes.Own()); err != nil {
+		return err
+	}
 	if err := w.setUp(ctx); err != nil {
 		return err
 	}
@@ -107,7 +110,8 @@ func throttles(t config.Throttle) []cloud.Throttle {
 type wiring struct {
 	config  *config.Config
 	mgr     ctrl.Manager
-	clients cloud.Clients
+	scopes  *cloud.Scopes
+	clients cloud.Clients // of the own scope, as the inventory is
 	metrics *metrics.Metrics
 	log     logr.Logger
 	now     func() time.Time
@@ -156,7 +160,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	var all []*stacks.Reconciler
 	w.checkpoints = w.newCheckpoints(func(restored checkpoint.Restored) {
 		w.inventory.Assume(deeps(restored, w.now()), restored.At)
-		w.registry.Assume(w.elsewhere.Own(registrations(restored, w.now())))
+		w.registry.Assume(w.scopes.Own(), w.elsewhere.Own(registrations(restored, w.now())))
 		for _, s := range all {
 			s.Restore(restored)
 		}
@@ -244,7 +248,9 @@ func (w *wiring) setUp(ctx context.Context) error {
 		return fmt.Errorf("setting up the TargetGroupBinding controller: %w", err)
 	}
 	for _, s := range all {
-		s.Awaited = w.registry.Awaited
+		s.Awaited = func(arn string) (awaited, registered bool) {
+			return w.registry.Awaited(targets.Group{Scope: w.scopes.Own(), ARN: arn})
+		}
 	}
 	birth := &lbstatus.ProvisioningWatcher{Starting: w.inventory.Starting, Refresh: w.inventory.RefreshStates, Now: w.now, Log: w.log.WithName("balancers"),
 		Wake: func(key stack.Key) { w.wake(queue.Normal, key) }}
@@ -281,7 +287,18 @@ func (w *wiring) warm(ctx context.Context) error {
 
 // run executes a plan outside a stack's pass.
 func (w *wiring) run(ctx context.Context, p plan.Plan) apply.Result {
-	return apply.Run(ctx, p, apply.Deps{Clients: w.clients, Inventory: w.inventory, Bindings: w.bindings, Now: w.now})
+	return apply.Run(ctx, p, w.deps())
+}
+
+// deps are what plans and operations of the own scope work with.
+func (w *wiring) deps() apply.Deps {
+	return apply.Deps{Clients: w.clients, Inventory: w.inventory, Bindings: w.bindings, Now: w.now}
+}
+
+// account is what the registry of targets calls in a scope.
+func (w *wiring) account(in cloud.Scope) (targets.Account, error) {
+	clients, err := w.scopes.Clients(in)
+	return targets.Account{ELBV2: clients.ELBV2, Write: w.deps().Write, Fresh: w.inventory.Fresh}, err
 }
 
 // cachesReady is the readiness check: a replica is ready once its caches have synced.
@@ -325,13 +342,13 @@ func (w *wiring) recorder(component string) status.Record {
 // setUpBindings sets up the controller of bindings. lost is called with each target group of a stack that does not exist any more.
 func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn string)) (*binding.Reconciler, error) {
 	c := w.config
-	registry := targets.NewRegistry(w.clients.ELBV2, w.run, w.inventory.Fresh)
+	registry := targets.NewRegistry(w.account)
 	registry.Brake = brake.New(c.DeregistrationBrake, w.now)
 	ctrlmetrics.Registry.MustRegister(binding.HeldGauge(registry.Brake))
 	registry.Lag = w.metrics.ObserveTargetLag
 	w.registry = registry
 	if w.checkpoints != nil {
-		w.checkpoints.Registered = func() map[string]any { return asValues(w.elsewhere.Labelled(registry.Registered())) }
+		w.checkpoints.Registered = func() map[string]any { return asValues(w.elsewhere.Labelled(registry.Registered(w.scopes.Own()))) }
 	}
 	tell := w.recorder("targetGroupBinding")
 	health := targethealth.NewWatch(registry, tell, w.board.SetHealth, w.now)
@@ -348,13 +365,13 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	groups := networking.New(networking.Options{
 		Client: w.mgr.GetClient(), Inventory: w.inventory, Interfaces: network.NewInterfaces(w.clients.EC2, w.now), VPC: c.VPC,
 		Chooser: secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
-		Run:     networking.LogRules(log, w.run), Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Unseen: w.elsewhere.MayNeedRules, Now: w.now, Log: log,
+		Write:   networking.LogRules(log, w.deps().Write), Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Unseen: w.elsewhere.MayNeedRules, Now: w.now, Log: log,
 	})
 	if w.elsewhere != nil {
 		w.elsewhere.OnChange = groups.Review
 	}
 	b := &binding.Reconciler{
-		Client: w.mgr.GetClient(), APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Inventory: w.inventory,
+		Client: w.mgr.GetClient(), APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Scope: w.scopes.Own(), Inventory: w.inventory,
 		Registry: registry, Networking: groups, OtherNamespaces: w.elsewhere,
 		Reporter: status.NewReporter(tell, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen),
 		MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: binding.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c), RegisteredTargets: &binding.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient()}, Failures: backoff.NewFailures[types.NamespacedName](binding.TransientFailure, w.now, rand.Float64), Begin: w.checkpoints.BeginSoon, DeletedByStack: w.bindings.Deleted, TargetGroupDeleted: w.inventory.Gone, OnGone: w.backend.Check, OnTargetGroupLost: lost,
@@ -377,8 +394,8 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	if err := errors.Join(w.mgr.Add(groups), w.mgr.Add(b.Statuses), w.mgr.Add(b.Writes), w.mgr.Add(b.Drains)); err != nil {
 		return nil, err
 	}
-	gates.Lost = func(binding types.NamespacedName, arn string) {
-		registry.Invalidate(arn)
+	gates.Lost = func(binding types.NamespacedName, of targets.Group) {
+		registry.Invalidate(of)
 		b.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: binding})
 	}
 	registry.Patience = -1 // a pass that waited for a call would delay the next change of its binding

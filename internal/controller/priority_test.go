@@ -20,7 +20,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -69,9 +68,7 @@ func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *test
 	clients := l.clients()
 	balancing := prioritizedELBV2{clients.ELBV2, p}
 	l.bound.ELBV2, l.bound.Networking.Interfaces = balancing, network.NewInterfaces(prioritizedEC2{clients.EC2, p}, l.clock.Now)
-	l.bound.Registry = targets.NewRegistry(balancing, func(ctx context.Context, p plan.Plan) apply.Result {
-		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now})
-	}, l.inventory.Fresh)
+	l.bound.Registry = newRegistry(balancing, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now}.Write, l.inventory.Fresh)
 	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
 	b.Spec.VpcID = "" // to be completed
 	l.create(append(labPods("a", "10.0.128.50"), b)...)
@@ -81,7 +78,7 @@ func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *test
 		t.Error(diff)
 	}
 	h := targethealth.NewWatch(l.bound.Registry, func(diag.Object, status.Event) {}, func(string, []targets.Health) {}, l.clock.Now)
-	h.Expect(b.Spec.TargetGroupARN, kube.BindingObject(b))
+	h.Expect(targets.Group{ARN: b.Spec.TargetGroupARN}, kube.BindingObject(b))
 	h.Look(queue.Background(t.Context()))
 	l.clock.Advance(time.Minute)
 	h.Look(queue.Background(t.Context()))

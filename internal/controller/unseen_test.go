@@ -27,6 +27,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 const theirTarget = "10.0.128.77:8080"
@@ -72,7 +73,7 @@ func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t
 		"it serves":     {func(*lab) {}, []string{"10.0.128.50:8080", theirTarget}},
 		"its pod moves": {func(l *lab) { l.move("10.0.128.50", "10.0.128.51") }, []string{"10.0.128.51:8080", theirTarget}},
 		"its pod moves, and what is registered is read again": {func(l *lab) {
-			l.bound.Registry.Invalidate(l.sim.Resources().TargetGroups[0].ARN)
+			l.bound.Registry.Invalidate(targets.Group{ARN: l.sim.Resources().TargetGroups[0].ARN})
 			l.settle()
 			l.move("10.0.128.50", "10.0.128.51")
 		}, []string{"10.0.128.51:8080", theirTarget}},

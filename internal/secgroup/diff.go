@@ -7,7 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// HasLabel reports whether a rule's description marks it as ours: Label alone or among comma-separated key=value pairs.
+// HasLabel reports whether a rule's description marks it as the controller's: Label alone or among comma-separated key=value pairs.
 func HasLabel(description string) bool {
 	return slices.ContainsFunc(strings.Split(description, ","), func(part string) bool { return strings.TrimSpace(part) == Label })
 }
@@ -23,15 +23,15 @@ func identityOf(p stack.Permission) identity {
 	return identity{sourceOf(p), span{p.FromPort, p.ToPort}}
 }
 
-// mayBe reports whether a rule lets the source of a permission to one of its ports; a permission without a source is anybody's.
-func mayBe(rule, p stack.Permission) bool {
+// mayMatch reports whether a rule admits the source of a permission to one of its ports; a permission without a source stands for any source.
+func mayMatch(rule, p stack.Permission) bool {
 	x, y := identityOf(rule), identityOf(p)
-	anybody := y.source == source{protocol: x.protocol}
-	return (anybody || x.source == y.source) && x.from <= y.to && y.from <= x.to
+	anySource := y.source == source{protocol: x.protocol}
+	return (anySource || x.source == y.source) && x.from <= y.to && y.from <= x.to
 }
 
-// Diff compares the rules of one group with the packed wish. A wanted rule that exists without our label is neither granted
-// again nor ever revoked.
+// Diff compares the rules of one group with the packed needs. A needed rule that exists without Label is neither granted again nor ever
+// revoked.
 func Diff(current, wanted []stack.Permission) (grant, revoke []stack.Permission) {
 	have := map[identity]bool{}
 	for _, p := range current {
@@ -53,36 +53,36 @@ func Diff(current, wanted []stack.Permission) (grant, revoke []stack.Permission)
 	return grant, revoke
 }
 
-// Fate is what may become of a rule with our label that nothing known needs.
-type Fate int
+// RuleState is what is known of a rule with Label that no known binding needs.
+type RuleState int
 
-// Fates of rules.
+// States of rules.
 const (
-	Removable Fate = iota
-	Held           // it may be needed by what is not known yet
-	Foreign        // another cluster's
+	Unneeded       RuleState = iota
+	PossiblyNeeded           // bindings whose needs are not known may need it
+	Foreign                  // it is another cluster's
 )
 
-// Changes are the rules of one group to grant and to revoke. Of our rules that nothing known needs, those that are Held stay, and a
-// permission that one of them admits anyway is not granted beside it: it would be revoked as soon as that rule may go. With partial
-// knowledge, while there are needs that are unknown, nothing is revoked, and any rule that admits a permission is enough: it may be
-// precisely what all needs together make. waits reports that something is left to do once more is known.
-func Changes(current, wanted []stack.Permission, fate func(stack.Permission) Fate, partial bool) (grant, revoke []stack.Permission, waits bool) {
+// Changes are the rules of one group to grant and to revoke. Of the rules with Label that no known binding needs, those in state
+// PossiblyNeeded stay, and a permission that one of them admits anyway is not granted beside it, because it would be revoked as soon as
+// that rule may go. While the needs of some bindings are unknown (partial) nothing is revoked, and any rule that admits a permission is
+// enough: it may be precisely what all needs together make. waits reports that something is left to do once more is known.
+func Changes(current, wanted []stack.Permission, state func(stack.Permission) RuleState, partial bool) (grant, revoke []stack.Permission, waits bool) {
 	grant, surplus := Diff(current, Pack(wanted, current))
 	if partial {
 		return without(grant, current), nil, true
 	}
-	var held []stack.Permission
+	var kept []stack.Permission
 	for _, p := range surplus {
-		switch fate(p) {
-		case Removable:
+		switch state(p) {
+		case Unneeded:
 			revoke = append(revoke, p)
-		case Held:
-			held = append(held, p)
+		case PossiblyNeeded:
+			kept = append(kept, p)
 		case Foreign:
 		}
 	}
-	return without(grant, held), revoke, len(held) > 0
+	return without(grant, kept), revoke, len(kept) > 0
 }
 
 // without leaves out the permissions that rules admit anyway.

@@ -58,7 +58,7 @@ func TestTwoClustersOnTheNodesOfOneGroupKeepTheirRules(t *testing.T) {
 		desks := map[string]*desk{}
 		for cluster := range sources {
 			table := NewTable()
-			desks[cluster] = &desk{table, a, NewKeeper(cluster, table, a, a.run)}
+			desks[cluster] = &desk{table, a, NewReconciler(cluster, table, a, a.write)}
 		}
 		needed := map[string][]stack.Permission{}
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {

@@ -1,6 +1,6 @@
 // Package secgroup decides which inbound rules the security groups of pods and nodes need for the load balancers in front of
 // them, over all TargetGroupBindings together, and has the differences written. Packing and diffing are pure.
-// It imports stack, plan, inventory, apply and diag; it knows nothing of Kubernetes.
+// It imports stack, plan, inventory, cloud and apply; it knows nothing of Kubernetes.
 package secgroup
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Label is the description by which our rules on foreign groups are known; rules without it are never revoked.
+// Label is the description that marks the controller's rules in groups that it does not own; rules without it are never revoked.
 const Label = "elbv2.k8s.aws/targetGroupBinding=shared"
 
 // maxRulesPerSource bounds how many rules one source may take in one group before ranges are joined: a group admits 60

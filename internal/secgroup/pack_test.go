@@ -76,11 +76,11 @@ func TestARuleMayBeNeededByWhoSharesASourceAndAPortWithIt(t *testing.T) {
 		from, to int32
 		want     bool
 	}{{70, 79, false}, {70, 80, true}, {85, 86, true}, {90, 99, true}, {91, 99, false}, {1, 999, true}} {
-		if got := mayBe(tcp(c.from, c.to, "sg-b"), tcp(80, 90, "sg-b")); got != c.want {
+		if got := mayMatch(tcp(c.from, c.to, "sg-b"), tcp(80, 90, "sg-b")); got != c.want {
 			t.Errorf("80-90 and %d-%d: %t", c.from, c.to, got)
 		}
 	}
-	if mayBe(tcp(80, 90, "sg-b"), tcp(80, 90, "sg-a")) {
+	if mayMatch(tcp(80, 90, "sg-b"), tcp(80, 90, "sg-a")) {
 		t.Error("other sources share nothing")
 	}
 }
@@ -172,23 +172,25 @@ func TestARuleThatStaysIsEnoughForWhatItAdmits(t *testing.T) {
 	t.Parallel()
 	wide, byHand := tcp(8080, 31213, "sg-b"), tcp(9000, 9100, "sg-b")
 	byHand.Description = "opened by hand"
-	all := func(f Fate) func(stack.Permission) Fate { return func(stack.Permission) Fate { return f } }
+	all := func(f RuleState) func(stack.Permission) RuleState {
+		return func(stack.Permission) RuleState { return f }
+	}
 	for name, c := range map[string]struct {
 		current, wanted []stack.Permission
-		fate            Fate
+		fate            RuleState
 		partial         bool
 		grant, revoke   []stack.Permission
 		waits           bool
 	}{
-		"a range, while needs are unknown":            {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, Removable, true, nil, nil, true},
-		"others' rule, while needs are unknown":       {[]stack.Permission{byHand}, []stack.Permission{tcp(9050, 9050, "sg-b")}, Removable, true, nil, nil, true},
-		"others' rule, when all needs are known":      {[]stack.Permission{byHand}, []stack.Permission{tcp(9050, 9050, "sg-b")}, Removable, false, []stack.Permission{tcp(9050, 9050, "sg-b")}, nil, false},
-		"a range that is held":                        {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, Held, false, nil, nil, true},
-		"a range that nothing holds":                  {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, Removable, false, []stack.Permission{tcp(8080, 8080, "sg-b")}, []stack.Permission{wide}, false},
+		"a range, while needs are unknown":            {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, Unneeded, true, nil, nil, true},
+		"others' rule, while needs are unknown":       {[]stack.Permission{byHand}, []stack.Permission{tcp(9050, 9050, "sg-b")}, Unneeded, true, nil, nil, true},
+		"others' rule, when all needs are known":      {[]stack.Permission{byHand}, []stack.Permission{tcp(9050, 9050, "sg-b")}, Unneeded, false, []stack.Permission{tcp(9050, 9050, "sg-b")}, nil, false},
+		"a range that is held":                        {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, PossiblyNeeded, false, nil, nil, true},
+		"a range that nothing holds":                  {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, Unneeded, false, []stack.Permission{tcp(8080, 8080, "sg-b")}, []stack.Permission{wide}, false},
 		"another cluster's range":                     {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, Foreign, false, []stack.Permission{tcp(8080, 8080, "sg-b")}, nil, false},
-		"a port outside, while needs are unknown":     {[]stack.Permission{wide}, []stack.Permission{tcp(80, 80, "sg-b")}, Removable, true, []stack.Permission{tcp(80, 80, "sg-b")}, nil, true},
-		"another source, while needs are unknown":     {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-a")}, Removable, true, []stack.Permission{tcp(8080, 8080, "sg-a")}, nil, true},
-		"the existing controller's leftover narrower": {[]stack.Permission{wide, tcp(8080, 8080, "sg-b")}, []stack.Permission{tcp(8080, 8080, "sg-b"), tcp(31213, 31213, "sg-b")}, Removable, false, nil, []stack.Permission{tcp(8080, 8080, "sg-b")}, false},
+		"a port outside, while needs are unknown":     {[]stack.Permission{wide}, []stack.Permission{tcp(80, 80, "sg-b")}, Unneeded, true, []stack.Permission{tcp(80, 80, "sg-b")}, nil, true},
+		"another source, while needs are unknown":     {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-a")}, Unneeded, true, []stack.Permission{tcp(8080, 8080, "sg-a")}, nil, true},
+		"the existing controller's leftover narrower": {[]stack.Permission{wide, tcp(8080, 8080, "sg-b")}, []stack.Permission{tcp(8080, 8080, "sg-b"), tcp(31213, 31213, "sg-b")}, Unneeded, false, nil, []stack.Permission{tcp(8080, 8080, "sg-b")}, false},
 	} {
 		grant, revoke, waits := Changes(c.current, c.wanted, all(c.fate), c.partial)
 		if d := cmp.Diff([][]stack.Permission{c.grant, c.revoke}, [][]stack.Permission{grant, revoke}, cmpopts.EquateEmpty()); d != "" || waits != c.waits {
@@ -211,12 +213,12 @@ func TestBindingsThatArriveInAnyOrderWriteNothingWhereTheirRulesStand(t *testing
 		var known []stack.Permission
 		for _, i := range rapid.Permutation(indices(needs)).Draw(t, "order") {
 			known = append(known, needs[i]...)
-			grant, revoke, _ := Changes(standing, known, func(stack.Permission) Fate { return Removable }, true)
+			grant, revoke, _ := Changes(standing, known, func(stack.Permission) RuleState { return Unneeded }, true)
 			if len(grant)+len(revoke) > 0 {
 				t.Fatalf("%v known: grant %v, revoke %v\nstanding %v", known, grant, revoke, standing)
 			}
 		}
-		grant, revoke, _ := Changes(standing, wanted, func(stack.Permission) Fate { return Removable }, false)
+		grant, revoke, _ := Changes(standing, wanted, func(stack.Permission) RuleState { return Unneeded }, false)
 		if len(grant)+len(revoke) > 0 {
 			t.Fatalf("all known: grant %v, revoke %v\nstanding %v", grant, revoke, standing)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // Table records which binding needs which permissions of which security group. Its methods call nothing and return at once, so
-// that passes over bindings can tell it what they need whatever AWS does. It is safe for concurrent use.
+// that passes over bindings can set their needs whatever AWS does. It is safe for concurrent use.
 type Table struct {
 	mu    sync.Mutex
 	needs map[string]need // by binding
@@ -145,7 +145,7 @@ func (t *Table) mayBeNeeded(rule stack.Permission) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, n := range t.needs {
-		if slices.ContainsFunc(n.unplaced, func(p stack.Permission) bool { return mayBe(rule, p) }) {
+		if slices.ContainsFunc(n.unplaced, func(p stack.Permission) bool { return mayMatch(rule, p) }) {
 			return true
 		}
 	}

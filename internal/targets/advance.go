@@ -16,7 +16,7 @@ const readTime = time.Second
 // advance starts every call that a group needs and that need not wait for one under way. The lock of the group is held.
 func (r *Registry) advance(ctx context.Context, g *group) {
 	q := g.request
-	if (!g.known || g.doubted) && !g.written && r.fresh(g.arn) {
+	if (!g.known || g.doubted) && !g.written && r.fresh(g.Group) {
 		g.known, g.doubted = true, false
 	}
 	if (!g.known || g.doubted) && !g.reading && !g.readFailed {
@@ -65,7 +65,7 @@ func (r *Registry) readMembers(ctx context.Context, g *group) {
 		})
 	}
 	r.begin(ctx, g, func() func() {
-		health, err := r.Health(ctx, g.arn)
+		health, err := r.Health(ctx, g.Group)
 		return func() {
 			stop()
 			g.reading = false

@@ -3,21 +3,25 @@ package targets
 import (
 	"cmp"
 	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
 )
 
-// Registered lists what is registered, by ARN, in the groups of which that is known for certain: the targets that a binding wanted,
+// Registered lists what is registered in a scope, by ARN, in the groups of which that is known for certain: the targets that a binding wanted,
 // and in groups that are shared all.
-func (r *Registry) Registered() map[string][]Target {
+func (r *Registry) Registered(in cloud.Scope) map[string][]Target {
 	r.mu.Lock()
 	groups := make([]*group, 0, len(r.groups))
-	for _, g := range r.groups {
-		groups = append(groups, g)
+	for of, g := range r.groups {
+		if of.Scope == in {
+			groups = append(groups, g)
+		}
 	}
 	r.mu.Unlock()
 	out := map[string][]Target{}
 	for _, g := range groups {
 		if members, ok := g.certain(); ok {
-			out[g.arn] = members
+			out[g.ARN] = members
 		}
 	}
 	return out
@@ -46,9 +50,9 @@ func (g *group) certain() ([]Target, bool) {
 // Assume takes over what an earlier process knew to be registered when it ended, of groups of which this one knows nothing. What is wanted beyond it
 // is registered and what is not wanted deregistered at once; both do no harm where the assumption is wrong, as AWS takes
 // registrations of registered targets and deregistrations of others. Recheck finds out what the assumption misses.
-func (r *Registry) Assume(members map[string][]Target) {
+func (r *Registry) Assume(in cloud.Scope, members map[string][]Target) {
 	for arn, ts := range members {
-		g := r.group(arn)
+		g := r.group(Group{in, arn})
 		g.mu.Lock()
 		if !g.known && !g.busy() && !g.written {
 			g.known = true

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -31,7 +32,9 @@ func TestAClaimThatHangsDelaysOnlyTheTargetsThatItIsMadeFor(t *testing.T) {
 	t.Parallel()
 	h := newHanging("1", "theirs")
 	r, _, progress := impatient(h, false)
-	r.fresh = func(group string) bool { return group == arn+"-other" }
+	r.account = func(cloud.Scope) (Account, error) {
+		return Account{h, h.write, func(group string) bool { return group == arn+"-other" }}, nil
+	}
 	c := &hangingClaims{keys: []string{"1:80", "2:80"}, begun: make(chan []string, 1), let: make(chan struct{})}
 	shared := of("2", "3")
 	shared.Claims = c
@@ -42,7 +45,7 @@ func TestAClaimThatHangsDelaysOnlyTheTargetsThatItIsMadeFor(t *testing.T) {
 		t.Errorf("claimed %v", got)
 	}
 	h.expect(t, "DeregisterTargets 1", "RegisterTargets 2")
-	other := Request{Binding: stack.ID{Name: "other"}, ARN: arn + "-other", Want: want("4")}
+	other := Request{Binding: stack.ID{Name: "other"}, Group: Group{ARN: arn + "-other"}, Want: want("4")}
 	asking(t, r, other)
 	h.expect(t, "RegisterTargets 4")
 	for _, call := range []string{"DeregisterTargets 1", "RegisterTargets 2", "RegisterTargets 4"} {

@@ -60,8 +60,8 @@ func TestOnlyWhatThisClusterRegisteredLeavesASharedGroup(t *testing.T) {
 			t.Parallel()
 			b := &balancing{held: c.held}
 			mine := &claims{b: b, keys: c.saved, known: c.saved != nil}
-			r := NewRegistry(b, b.run, func(string) bool { return false })
-			q := Request{Binding: stack.ID{Name: "b"}, ARN: arn, Want: want(c.want...), Claims: mine}
+			r := newRegistry(b, b.write, func(string) bool { return false })
+			q := Request{Binding: stack.ID{Name: "b"}, Group: tg, Want: want(c.want...), Claims: mine}
 			for range 2 { // the second time nothing is left to do, or to ask
 				if _, err := r.Sync(context.Background(), q); err != nil {
 					t.Fatal(err)
@@ -78,8 +78,8 @@ func TestAClaimThatCannotBeSavedRegistersNothing(t *testing.T) {
 	t.Parallel()
 	b := &balancing{}
 	mine := &claims{b: b, known: true}
-	r := NewRegistry(b, b.run, func(string) bool { return true })
-	q := Request{ARN: arn, Want: want("1"), Claims: mine}
+	r := newRegistry(b, b.write, func(string) bool { return true })
+	q := Request{Group: tg, Want: want("1"), Claims: mine}
 	mine.fail = errors.New("no")
 	if _, err := r.Sync(context.Background(), q); err == nil || len(b.steps) > 0 {
 		t.Fatalf("%v, steps %v", err, b.steps)
@@ -103,12 +103,12 @@ func TestAFailedDeregistrationStaysClaimed(t *testing.T) {
 	t.Parallel()
 	b := &balancing{held: []types.TargetHealthDescription{held("ours", "healthy")}, fail: errors.New("lost")}
 	mine := &claims{b: b, keys: []string{"ours:80"}, known: true}
-	r := NewRegistry(b, b.run, func(string) bool { return false })
-	if _, err := r.Sync(context.Background(), Request{ARN: arn, Claims: mine}); err == nil || !slices.Equal(mine.keys, []string{"ours:80"}) {
+	r := newRegistry(b, b.write, func(string) bool { return false })
+	if _, err := r.Sync(context.Background(), Request{Group: tg, Claims: mine}); err == nil || !slices.Equal(mine.keys, []string{"ours:80"}) {
 		t.Fatalf("%v, claimed %v", err, mine.keys)
 	}
 	b.fail = nil
-	if _, err := r.Clear(context.Background(), Request{Binding: stack.ID{}, ARN: arn, Claims: mine}); err != nil || len(mine.keys) > 0 {
+	if _, err := r.Clear(context.Background(), Request{Binding: stack.ID{}, Group: tg, Claims: mine}); err != nil || len(mine.keys) > 0 {
 		t.Errorf("%v, claimed %v", err, mine.keys)
 	}
 }

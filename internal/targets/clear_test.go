@@ -24,15 +24,15 @@ func TestATargetThatAWSDoesNotKnowDoesNotKeepABindingFromGoing(t *testing.T) {
 		"AWS disagrees on": {[]types.TargetHealthDescription{held("i-1", "healthy"), held("i-2", "healthy")}, nil},
 	} {
 		b := &balancing{held: []types.TargetHealthDescription{held("i-1", "healthy"), held("i-2", "healthy")}}
-		run := func(p plan.Plan) apply.Result {
-			if op, ok := p.Steps[0].Op.(elb.DeregisterTargets); ok && op.Targets[0].ID == "i-1" {
+		write := func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) apply.Outcome {
+			if op, ok := op.(elb.DeregisterTargets); ok && op.Targets[0].ID == "i-1" {
 				b.held = c.left
-				return apply.Result{Outcomes: map[plan.StepID]apply.Outcome{p.Steps[0].ID: {State: apply.Failed, Err: &smithy.GenericAPIError{Code: "InvalidTarget", Message: "unknown"}}}}
+				return apply.Outcome{State: apply.Failed, Err: &smithy.GenericAPIError{Code: "InvalidTarget", Message: "unknown"}}
 			}
-			return b.run(t.Context(), p)
+			return b.write(ctx, key, id, op)
 		}
-		r := NewRegistry(b, func(_ context.Context, p plan.Plan) apply.Result { return run(p) }, func(string) bool { return false })
-		if _, err := r.Clear(t.Context(), Request{Binding: stack.ID{Name: "b"}, ARN: arn}); err != nil {
+		r := newRegistry(b, write, func(string) bool { return false })
+		if _, err := r.Clear(t.Context(), Request{Binding: stack.ID{Name: "b"}, Group: tg}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if diff := cmp.Diff(c.steps, b.done()); diff != "" {
@@ -45,8 +45,8 @@ func TestABindingGoesThoughItsTargetGroupIsGoneOrItsARNIsNone(t *testing.T) {
 	t.Parallel()
 	for code, goes := range map[string]bool{"TargetGroupNotFound": true, "ValidationError": true, "AccessDenied": false, "Throttling": false} {
 		b := &balancing{unread: &smithy.GenericAPIError{Code: code, Message: "no"}}
-		r := NewRegistry(b, b.run, func(string) bool { return false })
-		if _, err := r.Clear(t.Context(), Request{Binding: stack.ID{Name: "b"}, ARN: arn}); (err == nil) != goes {
+		r := newRegistry(b, b.write, func(string) bool { return false })
+		if _, err := r.Clear(t.Context(), Request{Binding: stack.ID{Name: "b"}, Group: tg}); (err == nil) != goes {
 			t.Errorf("%s: %v", code, err)
 		}
 	}

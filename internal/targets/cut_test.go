@@ -43,11 +43,11 @@ func TestALimitOfTargetsIsSpreadOverZonesAndNodes(t *testing.T) {
 func TestRegistrationUnderALimitLeavesNoZoneOutForItsAddresses(t *testing.T) {
 	t.Parallel()
 	b := &balancing{}
-	r := NewRegistry(b, b.run, func(string) bool { return true })
+	r := newRegistry(b, b.write, func(string) bool { return true })
 	all := []Endpoint{
 		{Target: Target{ID: "10.0.0.1", Port: 80}, Node: "a"}, {Target: Target{ID: "10.0.0.2", Port: 80}, Node: "a"}, {Target: Target{ID: "10.0.1.1", Port: 80}, Node: "b"},
 	}
-	q := Request{ARN: arn, Want: all, Max: 2, HomeZone: func(e Endpoint) string { return e.Node }}
+	q := Request{Group: tg, Want: all, Max: 2, HomeZone: func(e Endpoint) string { return e.Node }}
 	c, err := r.Sync(t.Context(), q)
 	if err != nil || !slices.Equal(c.Added, []string{"10.0.0.1:80", "10.0.1.1:80"}) || !slices.Equal(c.Omitted, []string{"10.0.0.2:80"}) {
 		t.Errorf("%+v, %v", c, err)

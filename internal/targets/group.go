@@ -8,13 +8,20 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
+
+// Group names a target group. ARNs are unique in AWS; the scope says with which clients the group is reached.
+type Group struct {
+	Scope cloud.Scope
+	ARN   string
+}
 
 // group is what is known of one target group, what is wanted of it, and the calls that are under way. Its mutex is never held
 // over a call; the methods expect it to be held.
 type group struct {
-	arn string
+	Group
 
 	mu      sync.Mutex
 	request *Request // the latest; nil = none
@@ -57,11 +64,11 @@ type member struct {
 	doubtful bool
 }
 
-type action int
+type action string
 
 const (
-	register action = iota
-	deregister
+	register   action = "RegisterTargets"
+	deregister action = "DeregisterTargets"
 )
 
 // calls are those of one action that are under way.
@@ -74,8 +81,8 @@ type calls struct {
 // callsPerGroup is how many calls of one action may be under way for a group; while there are so many, what else is wanted is gathered.
 const callsPerGroup = 4
 
-func newGroup(arn string) *group {
-	g := &group{arn: arn, members: map[string]member{}, own: map[string]bool{}, claims: map[stack.ID]*claimed{}, since: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
+func newGroup(of Group) *group {
+	g := &group{Group: of, members: map[string]member{}, own: map[string]bool{}, claims: map[stack.ID]*claimed{}, since: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
 	for _, a := range []action{register, deregister} {
 		g.calls[a] = &calls{keys: map[string]bool{}, failed: map[string]bool{}}
 	}

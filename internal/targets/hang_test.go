@@ -79,42 +79,37 @@ func (h *hanging) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHea
 	return out, err
 }
 
-func (h *hanging) run(_ context.Context, p plan.Plan) apply.Result {
-	r := apply.Result{Outcomes: map[plan.StepID]apply.Outcome{}}
-	for _, s := range p.Steps {
-		var keys []string
-		var all []elb.Target
-		add := false
-		switch op := s.Op.(type) {
-		case elb.RegisterTargets:
-			all, add = op.Targets, true
-		case elb.DeregisterTargets:
-			all = op.Targets
-		}
-		for _, t := range all {
-			keys = append(keys, t.ID)
-		}
-		err := h.wait(s.Op.Name() + " " + strings.Join(keys, " "))
-		h.mu.Lock()
-		for _, k := range keys { // also if the answer is lost
-			if delete(h.held, k); add {
-				h.held[k] = true
-			}
-		}
-		h.mu.Unlock()
-		o := apply.Outcome{State: apply.Done}
-		if err != nil {
-			o = apply.Outcome{State: apply.Failed, Err: err}
-		}
-		r.Outcomes[s.ID] = o
+func (h *hanging) write(_ context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
+	var keys []string
+	var all []elb.Target
+	add := false
+	switch op := op.(type) {
+	case elb.RegisterTargets:
+		all, add = op.Targets, true
+	case elb.DeregisterTargets:
+		all = op.Targets
 	}
-	return r
+	for _, t := range all {
+		keys = append(keys, t.ID)
+	}
+	err := h.wait(op.Name() + " " + strings.Join(keys, " "))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, k := range keys { // also if the answer is lost
+		if delete(h.held, k); add {
+			h.held[k] = true
+		}
+	}
+	if err != nil {
+		return apply.Outcome{State: apply.Failed, Err: err}
+	}
+	return apply.Outcome{State: apply.Done}
 }
 
 // impatient is a registry whose Syncs do not wait, and what hears of the ends of calls.
 func impatient(h *hanging, fresh bool) (*Registry, *clock.Stepped, chan stack.ID) {
 	c := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	r := NewRegistry(h, h.run, func(string) bool { return fresh })
+	r := newRegistry(h, h.write, func(string) bool { return fresh })
 	progress := make(chan stack.ID, 1000)
 	r.Clock, r.Progress = c, func(b stack.ID) { progress <- b }
 	return r, c, progress
@@ -131,7 +126,7 @@ func asking(t testing.TB, r *Registry, q Request) Change {
 }
 
 func of(ids ...string) Request {
-	return Request{Binding: stack.ID{Name: "b"}, ARN: arn, Want: want(ids...)}
+	return Request{Binding: stack.ID{Name: "b"}, Group: tg, Want: want(ids...)}
 }
 
 func TestRegistrationAndDeregistrationWaitForNoOtherCall(t *testing.T) {
@@ -180,7 +175,7 @@ func TestTheCallsOfAThousandBindingsThatChangeAtOnceAreAllUnderWayTogether(t *te
 	h.sent = make(chan string, 2*n)
 	r, _, progress := impatient(h, true)
 	request := func(i int, id string) Request {
-		return Request{Binding: stack.ID{Name: fmt.Sprint(i)}, ARN: fmt.Sprintf("%s-%d", arn, i), Want: want(fmt.Sprintf("%s-%d", id, i))}
+		return Request{Binding: stack.ID{Name: fmt.Sprint(i)}, Group: Group{ARN: fmt.Sprintf("%s-%d", arn, i)}, Want: want(fmt.Sprintf("%s-%d", id, i))}
 	}
 	var first, second []string
 	for i := range n {
@@ -266,7 +261,7 @@ func TestAReadOfAKnownGroupHoldsUpNothing(t *testing.T) {
 	h.expect(t, "RegisterTargets 1")
 	h.answer("RegisterTargets 1", nil)
 	<-progress
-	r.Invalidate(arn)
+	r.Invalidate(tg)
 	asking(t, r, of("2"))
 	h.expect(t, "DeregisterTargets 1", "RegisterTargets 2", "read")
 }
@@ -329,7 +324,7 @@ func TestWhateverFailsTheGroupEndsAsWanted(t *testing.T) {
 			if mayFail && rapid.Bool().Draw(rt, "fails") {
 				err = errors.New("lost")
 			}
-			g := r.group(arn)
+			g := r.group(tg)
 			g.mu.Lock()
 			ended := g.ended
 			g.mu.Unlock()

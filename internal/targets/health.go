@@ -22,8 +22,12 @@ type Health struct {
 
 // Health reads the state of every target of a group, or only of the given ones, of which AWS calls those "unused" that are not
 // registered.
-func (r *Registry) Health(ctx context.Context, arn string, only ...Target) ([]Health, error) {
-	in := &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)}
+func (r *Registry) Health(ctx context.Context, of Group, only ...Target) ([]Health, error) {
+	account, err := r.account(of.Scope)
+	if err != nil {
+		return nil, err
+	}
+	in := &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(of.ARN)}
 	for _, t := range only {
 		d := types.TargetDescription{Id: aws.String(t.ID), Port: aws.Int32(t.Port)}
 		if t.Zone != "" {
@@ -31,9 +35,9 @@ func (r *Registry) Health(ctx context.Context, arn string, only ...Target) ([]He
 		}
 		in.Targets = append(in.Targets, d)
 	}
-	out, err := r.read.DescribeTargetHealth(ctx, in)
+	out, err := account.ELBV2.DescribeTargetHealth(ctx, in)
 	if err != nil {
-		return nil, fmt.Errorf("describing targets of %s: %w", arn, err)
+		return nil, fmt.Errorf("describing targets of %s: %w", of.ARN, err)
 	}
 	var all []Health
 	for _, d := range out.TargetHealthDescriptions {

@@ -25,7 +25,7 @@ type holding struct {
 // half of the targets of the group although they serve, the brake of all groups is asked. What does not serve any more is never held, and nothing is if
 // consented. Of the targets that an earlier process registered nothing is known, so that they are not held.
 func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) []Endpoint {
-	g, groups := r.group(q.ARN), r.size()
+	g, groups := r.group(q.Group), r.size()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h := &g.holding

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -21,7 +22,7 @@ type holdBench struct {
 func newHoldBench(t *testing.T, n int) *holdBench {
 	t.Helper()
 	b := &balancing{}
-	h := &holdBench{T: t, r: NewRegistry(b, b.run, func(string) bool { return true }), gone: map[string]bool{}}
+	h := &holdBench{T: t, r: newRegistry(b, b.write, func(string) bool { return true }), gone: map[string]bool{}}
 	h.r.Brake = brake.New(2, func() time.Time { return h.now })
 	for i := range n {
 		h.pass(i, false, "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
@@ -30,7 +31,7 @@ func newHoldBench(t *testing.T, n int) *holdBench {
 }
 
 func (h *holdBench) request(i int, ids ...string) Request {
-	q := Request{Binding: stack.ID{Namespace: "shop", Name: fmt.Sprint(i)}, ARN: fmt.Sprint("arn-", i), Want: want(ids...)}
+	q := Request{Binding: stack.ID{Namespace: "shop", Name: fmt.Sprint(i)}, Group: Group{ARN: fmt.Sprint("arn-", i)}, Want: want(ids...)}
 	for j := range q.Want {
 		q.Want[j].Namespace, q.Want[j].Pod = "shop", "pod-"+q.Want[j].ID
 	}
@@ -48,7 +49,7 @@ func (h *holdBench) pass(i int, consented bool, ids ...string) {
 
 func (h *holdBench) registered(i, want int) {
 	h.Helper()
-	if got := len(h.r.Registered()[fmt.Sprint("arn-", i)]); got != want {
+	if got := len(h.r.Registered(cloud.Scope{})[fmt.Sprint("arn-", i)]); got != want {
 		h.Errorf("group %d has %d targets, want %d", i, got, want)
 	}
 }
@@ -78,7 +79,7 @@ func TestMostTargetsOfManyGroupsStayWhileTheirPodsServe(t *testing.T) {
 	if h.r.Brake.Held() != 1 {
 		t.Errorf("%d held", h.r.Brake.Held())
 	}
-	if _, err := h.r.Clear(t.Context(), Request{Binding: stack.ID{Namespace: "shop", Name: "2"}, ARN: "arn-2"}); err != nil || h.r.Brake.Held() != 0 {
+	if _, err := h.r.Clear(t.Context(), Request{Binding: stack.ID{Namespace: "shop", Name: "2"}, Group: Group{ARN: "arn-2"}}); err != nil || h.r.Brake.Held() != 0 {
 		t.Errorf("%v, %d held", err, h.r.Brake.Held())
 	}
 }
@@ -146,9 +147,9 @@ func TestWhatEndsAndWhatIsReplacedPodByPodIsNeverHeld(t *testing.T) {
 
 // BenchmarkHold is what each pass over a binding of 1,000 targets spends before its targets are sent.
 func BenchmarkHold(b *testing.B) {
-	r := NewRegistry(&balancing{}, nil, func(string) bool { return true })
+	r := newRegistry(&balancing{}, nil, func(string) bool { return true })
 	r.Brake = brake.New(10, time.Now)
-	q := Request{ARN: arn}
+	q := Request{Group: tg}
 	for i := range 1000 {
 		q.Want = append(q.Want, want(fmt.Sprintf("10.0.%d.%d", i/250, i%250))...)
 	}

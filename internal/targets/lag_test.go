@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // lagging is a registry, and the lags that it told, with the operation.
@@ -38,7 +39,9 @@ func TestTheLagOfATargetIsToldOnceWhenItsFirstRequestIsSent(t *testing.T) {
 	t.Parallel()
 	h := newHanging()
 	r, after, told, ended := lagging(h, true)
-	r.run = sending(r, r.run)
+	r.account = func(cloud.Scope) (Account, error) {
+		return Account{h, sending(r, h.write), func(string) bool { return true }}, nil
+	}
 	since := func(ids ...string) Request {
 		q := of(ids...)
 		q.Since = r.Clock.Now()
@@ -82,25 +85,23 @@ func TestOfTargetsThatAreRegisteredAlreadyNoLagIsKept(t *testing.T) {
 	h.expect(t, "read")
 	h.answer("read", nil)
 	ended()
-	if g := r.group(arn); len(g.since) > 0 || len(told()) > 0 {
+	if g := r.group(tg); len(g.since) > 0 || len(told()) > 0 {
 		t.Errorf("kept %v", g.since)
 	}
 }
 
-// sending is a Runner behind a limiter, which reports each request before it is sent.
-func sending(r *Registry, run Runner) Runner {
+// sending is a Writer behind a limiter, which reports each request before it is sent.
+func sending(r *Registry, write apply.Writer) apply.Writer {
 	limiter := cloud.NewLimiter(cloud.LimiterOptions{Clock: r.Clock})
 	sent := func(context.Context) error { return nil }
-	return func(ctx context.Context, p plan.Plan) apply.Result {
-		for _, s := range p.Steps {
-			switch op := s.Op.(type) {
-			case elb.RegisterTargets:
-				_ = limiter.Do(ctx, cloud.ServiceELBV2, "RegisterTargets", &elbv2.RegisterTargetsInput{Targets: descriptions(op.Targets)}, sent)
-			case elb.DeregisterTargets:
-				_ = limiter.Do(ctx, cloud.ServiceELBV2, "DeregisterTargets", &elbv2.DeregisterTargetsInput{Targets: descriptions(op.Targets)}, sent)
-			}
+	return func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) apply.Outcome {
+		switch op := op.(type) {
+		case elb.RegisterTargets:
+			_ = limiter.Do(ctx, cloud.ServiceELBV2, "RegisterTargets", &elbv2.RegisterTargetsInput{Targets: descriptions(op.Targets)}, sent)
+		case elb.DeregisterTargets:
+			_ = limiter.Do(ctx, cloud.ServiceELBV2, "DeregisterTargets", &elbv2.DeregisterTargetsInput{Targets: descriptions(op.Targets)}, sent)
 		}
-		return run(ctx, p)
+		return write(ctx, key, id, op)
 	}
 }
 

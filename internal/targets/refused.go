@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -18,6 +20,9 @@ import (
 // batch is how many targets one call carries, as the existing controller sends them; AWS takes up to 1,000.
 const batch = 200
 
+// callsPerWrite is how many calls of one write are under way at once.
+const callsPerWrite = 8
+
 // sent is what became of targets that were sent to AWS.
 type sent struct {
 	done     []Target
@@ -28,21 +33,30 @@ type sent struct {
 }
 
 // write registers or deregisters targets, in as many calls as it takes, side by side.
-func (r *Registry) write(ctx context.Context, q Request, a action, targets []Target) sent {
-	p := plan.Plan{Key: Key(q.Binding)}
-	parts := slices.Collect(slices.Chunk(targets, batch))
-	for i, part := range parts {
-		p.Steps = append(p.Steps, step(a, i+1, q.ARN, part))
+func (r *Registry) write(ctx context.Context, q Request, a action, targets []Target) (out sent) {
+	account, err := r.account(q.Scope)
+	if err != nil {
+		return sent{errs: []error{err}}
 	}
-	result := r.run(ctx, p)
-	var out sent
+	var calls errgroup.Group
+	calls.SetLimit(callsPerWrite)
+	parts := slices.Collect(slices.Chunk(targets, batch))
+	outcomes := make([]apply.Outcome, len(parts))
 	for i, part := range parts {
-		o := result.Outcomes[p.Steps[i].ID]
+		op := operation(a, q.ARN, part)
+		calls.Go(func() error {
+			outcomes[i] = account.Write(ctx, Key(q.Binding), plan.StepID(fmt.Sprintf("%s %d", a, i+1)), op)
+			return nil
+		})
+	}
+	_ = calls.Wait()
+	for i, part := range parts {
+		o := outcomes[i]
 		if o.State == apply.Done {
 			out.done = append(out.done, part...)
 			continue
 		}
-		err := fmt.Errorf("%s: %w", p.Steps[i].Op.Name(), o.Err)
+		err := fmt.Errorf("%s: %w", a, o.Err)
 		refused := o.State == apply.Failed && codeOf(o.Err) == cloud.CodeInvalidTarget
 		switch {
 		case refused && a == register:
@@ -84,24 +98,15 @@ func (r *Registry) registerOthers(ctx context.Context, q Request, part []Target,
 	return out
 }
 
-func step(a action, number int, arn string, part []Target) plan.Step {
-	ref := stack.Literal(stack.KindTargetGroup, arn)
-	s := plan.Step{Action: plan.Update, Resource: ref, Lane: plan.Vital}
+func operation(a action, arn string, part []Target) plan.Operation {
+	in, ref := make([]elb.Target, 0, len(part)), stack.Literal(stack.KindTargetGroup, arn)
+	for _, t := range part {
+		in = append(in, elb.Target{ID: t.ID, Port: t.Port, Zone: t.Zone})
+	}
 	if a == register {
-		s.Op = elb.RegisterTargets{TargetGroup: ref, Targets: planned(part)}
-	} else {
-		s.Op = elb.DeregisterTargets{TargetGroup: ref, Targets: planned(part)}
+		return elb.RegisterTargets{TargetGroup: ref, Targets: in}
 	}
-	s.ID = plan.StepID(fmt.Sprintf("%s %d", s.Op.Name(), number))
-	return s
-}
-
-func planned(in []Target) []elb.Target {
-	out := make([]elb.Target, 0, len(in))
-	for _, t := range in {
-		out = append(out, elb.Target{ID: t.ID, Port: t.Port, Zone: t.Zone})
-	}
-	return out
+	return elb.DeregisterTargets{TargetGroup: ref, Targets: in}
 }
 
 func split(all []Target, is func(Target) bool) (yes, no []Target) {

@@ -10,12 +10,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Runner executes a plan; apply.Run with its dependencies bound.
-type Runner func(ctx context.Context, p plan.Plan) apply.Result
+// Account is what a registry calls in one scope.
+type Account struct {
+	ELBV2 Describer
+	Write apply.Writer
+	// Fresh reports whether a target group was created by this process, so that nobody else can have registered targets in it.
+	Fresh func(arn string) bool
+}
 
 // Registry knows what is registered in each target group that a binding serves, and registers and deregisters what differs from
 // what is wanted. It holds no lock over a call: registration, deregistration and the read of what is registered go on side by
@@ -32,24 +36,21 @@ type Registry struct {
 	// Brake holds up deregistrations of most targets of many groups; nil = nothing does.
 	Brake *brake.Brake
 
-	read  Describer
-	run   Runner
-	fresh func(arn string) bool
+	account func(cloud.Scope) (Account, error)
 
 	mu     sync.Mutex
-	groups map[string]*group
+	groups map[Group]*group
 }
 
-// NewRegistry makes an empty registry that waits for its calls. fresh tells whether a target group was created in this process,
-// so that nothing can be registered in it but by us.
-func NewRegistry(read Describer, run Runner, fresh func(arn string) bool) *Registry {
-	return &Registry{read: read, run: run, fresh: fresh, groups: map[string]*group{}, Clock: cloud.WallClock{}, Progress: func(stack.ID) {}}
+// NewRegistry makes an empty registry that waits for its calls. account connects to the account of a scope; its error is that of each call there.
+func NewRegistry(account func(cloud.Scope) (Account, error)) *Registry {
+	return &Registry{account: account, groups: map[Group]*group{}, Clock: cloud.WallClock{}, Progress: func(stack.ID) {}}
 }
 
 // Request is what a binding wants of its target group. Its functions are called under a lock: they must not wait.
 type Request struct {
+	Group
 	Binding stack.ID // namespace and name of the binding
-	ARN     string
 	Want    []Endpoint
 	// Since is when the controller heard of the change that the request follows from; zero = it is not known.
 	Since time.Time
@@ -99,7 +100,7 @@ func (r *Registry) Sync(ctx context.Context, q Request) (Change, error) {
 
 // sync waits as long as patience says; below 0: not at all.
 func (r *Registry) sync(ctx context.Context, q Request, patience time.Duration) (Change, error) {
-	g := r.group(q.ARN)
+	g := r.group(q.Group)
 	late := make(chan struct{})
 	if patience > 0 {
 		defer r.Clock.AfterFunc(patience, func() { close(late) })()
@@ -132,13 +133,13 @@ func (r *Registry) sync(ctx context.Context, q Request, patience time.Duration) 
 // Recheck reads a group again and compares: drifted tells that somebody else registered or deregistered targets, or deleted the
 // group, and that the next Sync of the group will read it again. It does not hold up those who write meanwhile; a write makes it see a drift that
 // is none, at the cost of that read.
-func (r *Registry) Recheck(ctx context.Context, arn string) (health []Health, drifted bool, err error) {
-	health, err = r.Health(ctx, arn)
+func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drifted bool, err error) {
+	health, err = r.Health(ctx, of)
 	gone := codeOf(err) == cloud.CodeTargetGroupNotFound
 	if err != nil && !gone {
 		return nil, false, err
 	}
-	g := r.group(arn)
+	g := r.group(of)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if gone { // which the next Sync finds out as well, and tells
@@ -169,7 +170,7 @@ func (r *Registry) Clear(ctx context.Context, q Request) (left Change, err error
 		err = context.Cause(ctx) // of a wait that ctx ended nothing is known
 	}
 	if err == nil {
-		r.Forget(q.ARN)
+		r.Forget(q.Group)
 	}
 	return left, err
 }
@@ -188,9 +189,9 @@ func wantsZones(err error) bool {
 
 // Awaited reports whether targets of a group may be on their way: some are wanted, or its binding has not said yet what is. registered
 // tells that all of them are registered, as far as this process knows.
-func (r *Registry) Awaited(arn string) (awaited, registered bool) {
+func (r *Registry) Awaited(of Group) (awaited, registered bool) {
 	r.mu.Lock()
-	g := r.groups[arn]
+	g := r.groups[of]
 	r.mu.Unlock()
 	if g == nil {
 		return true, false
@@ -207,28 +208,34 @@ func (r *Registry) Awaited(arn string) (awaited, registered bool) {
 }
 
 // Invalidate makes the next Sync of a group read it again.
-func (r *Registry) Invalidate(arn string) {
-	g := r.group(arn)
+func (r *Registry) Invalidate(of Group) {
+	g := r.group(of)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.doubted = true
 }
 
 // Forget drops a group that no binding serves any more.
-func (r *Registry) Forget(arn string) {
-	r.Brake.Forget(arn)
+func (r *Registry) Forget(of Group) {
+	r.Brake.Forget(of.ARN)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.groups, arn)
+	delete(r.groups, of)
 }
 
-func (r *Registry) group(arn string) *group {
+func (r *Registry) group(of Group) *group {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g := r.groups[arn]
+	g := r.groups[of]
 	if g == nil {
-		g = newGroup(arn)
-		r.groups[arn] = g
+		g = newGroup(of)
+		r.groups[of] = g
 	}
 	return g
+}
+
+// fresh reports whether this process created a group.
+func (r *Registry) fresh(of Group) bool {
+	account, err := r.account(of.Scope)
+	return err == nil && account.Fresh(of.ARN)
 }

@@ -17,12 +17,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 const arn = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/x/1"
+
+var tg = Group{ARN: arn}
+
+// newRegistry makes a registry of one account.
+func newRegistry(read Describer, write apply.Writer, fresh func(arn string) bool) *Registry {
+	return NewRegistry(func(cloud.Scope) (Account, error) { return Account{read, write, fresh}, nil })
+}
 
 // balancing fakes what is registered, and the executor.
 type balancing struct {
@@ -43,34 +51,28 @@ func (b *balancing) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetH
 	return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: b.held}, b.unread
 }
 
-func (b *balancing) run(_ context.Context, p plan.Plan) apply.Result {
-	r := apply.Result{Outcomes: map[plan.StepID]apply.Outcome{}}
+func (b *balancing) write(_ context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, s := range p.Steps {
-		if b.fail != nil {
-			r.Outcomes[s.ID] = apply.Outcome{State: apply.Failed, Err: b.fail}
-			continue
-		}
-		switch op := s.Op.(type) {
-		case elb.RegisterTargets:
-			if b.refuse != nil {
-				if err := b.refuse(op.Targets); err != nil {
-					r.Outcomes[s.ID] = apply.Outcome{State: apply.Failed, Err: err}
-					continue
-				}
-			}
-			b.zones = nil
-			for _, t := range op.Targets {
-				b.zones = append(b.zones, t.ID+" "+t.Zone)
-			}
-			b.steps = append(b.steps, fmt.Sprintf("register %d from %s", len(op.Targets), op.Targets[0].ID))
-		case elb.DeregisterTargets:
-			b.steps = append(b.steps, fmt.Sprintf("deregister %d from %s", len(op.Targets), op.Targets[0].ID))
-		}
-		r.Outcomes[s.ID] = apply.Outcome{State: apply.Done}
+	if b.fail != nil {
+		return apply.Outcome{State: apply.Failed, Err: b.fail}
 	}
-	return r
+	switch op := op.(type) {
+	case elb.RegisterTargets:
+		if b.refuse != nil {
+			if err := b.refuse(op.Targets); err != nil {
+				return apply.Outcome{State: apply.Failed, Err: err}
+			}
+		}
+		b.zones = nil
+		for _, t := range op.Targets {
+			b.zones = append(b.zones, t.ID+" "+t.Zone)
+		}
+		b.steps = append(b.steps, fmt.Sprintf("register %d from %s", len(op.Targets), op.Targets[0].ID))
+	case elb.DeregisterTargets:
+		b.steps = append(b.steps, fmt.Sprintf("deregister %d from %s", len(op.Targets), op.Targets[0].ID))
+	}
+	return apply.Outcome{State: apply.Done}
 }
 
 // done is what was called: deregistrations after what goes on beside them, registrations and notes that still claim their target.
@@ -101,13 +103,40 @@ func want(ids ...string) []Endpoint {
 	return out
 }
 
+func TestAGroupIsReachedByTheClientsOfItsScopeAndHeldApartFromThatOfAnother(t *testing.T) {
+	t.Parallel()
+	ours, theirs := &balancing{}, &balancing{}
+	role := cloud.Scope{Role: "arn:aws:iam::123456789012:role/other"}
+	r := NewRegistry(func(in cloud.Scope) (Account, error) {
+		b := map[cloud.Scope]*balancing{{}: ours, role: theirs}[in]
+		if b == nil {
+			return Account{}, errors.New("no such role")
+		}
+		return Account{b, b.write, func(string) bool { return true }}, nil
+	})
+	for _, q := range []Request{{Group: tg, Want: want("10.0.0.1")}, {Group: Group{role, arn}, Want: want("10.0.0.2", "10.0.0.3")}} {
+		if _, err := r.Sync(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := [][]string{ours.done(), theirs.done()}; !cmp.Equal(got, [][]string{{"register 1 from 10.0.0.1"}, {"register 2 from 10.0.0.2"}}) {
+		t.Error(got)
+	}
+	if got := r.Registered(role); len(got[arn]) != 2 {
+		t.Errorf("registered in the scope of the role: %v", got)
+	}
+	if _, err := r.Sync(t.Context(), Request{Group: Group{cloud.Scope{Role: "unknown"}, arn}, Want: want("10.0.0.4")}); err == nil || !strings.Contains(err.Error(), "no such role") {
+		t.Errorf("a scope that cannot be connected to: %v", err)
+	}
+}
+
 func TestAGroupOfOurOwnMakingIsNotReadAndAForeignOneOnce(t *testing.T) {
 	t.Parallel()
 	for _, fresh := range []bool{true, false} {
 		b := &balancing{held: []types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.9", "draining")}}
-		r := NewRegistry(b, b.run, func(string) bool { return fresh })
+		r := newRegistry(b, b.write, func(string) bool { return fresh })
 		for range 3 {
-			if _, err := r.Sync(context.Background(), Request{Binding: stack.ID{Name: "b"}, ARN: arn, Want: want("10.0.0.1", "10.0.0.2")}); err != nil {
+			if _, err := r.Sync(context.Background(), Request{Binding: stack.ID{Name: "b"}, Group: tg, Want: want("10.0.0.1", "10.0.0.2")}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -125,8 +154,8 @@ func TestADrainingTargetThatReturnsIsRegisteredAgain(t *testing.T) {
 	t.Parallel()
 	for _, state := range []string{"draining", "unhealthy.draining"} {
 		b := &balancing{held: []types.TargetHealthDescription{held("10.0.0.1", state)}}
-		r := NewRegistry(b, b.run, func(string) bool { return false })
-		if _, err := r.Sync(context.Background(), Request{ARN: arn, Want: want("10.0.0.1")}); err != nil {
+		r := newRegistry(b, b.write, func(string) bool { return false })
+		if _, err := r.Sync(context.Background(), Request{Group: tg, Want: want("10.0.0.1")}); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]string{"register 1 from 10.0.0.1"}, b.done()); diff != "" {
@@ -138,8 +167,8 @@ func TestADrainingTargetThatReturnsIsRegisteredAgain(t *testing.T) {
 func TestTheLimitDoesNotKeepNewTargetsOutThatTakeThePlaceOfOthers(t *testing.T) {
 	t.Parallel()
 	b := &balancing{held: []types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.2", "healthy")}}
-	r := NewRegistry(b, b.run, func(string) bool { return false })
-	c, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.2", "10.0.0.3", "10.0.0.4"), Max: 2})
+	r := newRegistry(b, b.write, func(string) bool { return false })
+	c, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.2", "10.0.0.3", "10.0.0.4"), Max: 2})
 	if diff := cmp.Diff([]string{"register 1 from 10.0.0.3", "deregister 1 from 10.0.0.1"}, b.done()); err != nil || diff != "" || c.LeftOut != 1 {
 		t.Errorf("%+v, %v: %s", c, err, diff)
 	}
@@ -148,11 +177,11 @@ func TestTheLimitDoesNotKeepNewTargetsOutThatTakeThePlaceOfOthers(t *testing.T) 
 func TestAGroupOfOurOwnThatSomebodyDeletesIsNotTakenForEmpty(t *testing.T) {
 	t.Parallel()
 	b := &balancing{unread: &smithy.GenericAPIError{Code: "TargetGroupNotFound", Message: "One or more target groups not found"}}
-	r := NewRegistry(b, b.run, func(string) bool { return true })
-	if _, drifted, err := r.Recheck(t.Context(), arn); err != nil || !drifted {
+	r := newRegistry(b, b.write, func(string) bool { return true })
+	if _, drifted, err := r.Recheck(t.Context(), tg); err != nil || !drifted {
 		t.Errorf("drifted %t, %v", drifted, err)
 	}
-	if _, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.1")}); !errors.Is(err, b.unread) || len(b.steps) > 0 {
+	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.1")}); !errors.Is(err, b.unread) || len(b.steps) > 0 {
 		t.Errorf("%v; steps %v", err, b.steps)
 	}
 }
@@ -160,16 +189,16 @@ func TestAGroupOfOurOwnThatSomebodyDeletesIsNotTakenForEmpty(t *testing.T) {
 func TestCallsCarryAtMostTwoHundredTargets(t *testing.T) {
 	t.Parallel()
 	b := &balancing{}
-	r := NewRegistry(b, b.run, func(string) bool { return true })
+	r := newRegistry(b, b.write, func(string) bool { return true })
 	var many []Endpoint
 	for i := range 450 {
 		many = append(many, Endpoint{Target: Target{ID: fmt.Sprintf("10.0.%d.%d", i/250, i%250), Port: 80}})
 	}
-	c, err := r.Sync(context.Background(), Request{ARN: arn, Want: many})
+	c, err := r.Sync(context.Background(), Request{Group: tg, Want: many})
 	if err != nil || c.Registered != 450 || len(b.steps) != 3 {
 		t.Errorf("%+v, %v, %d calls; want 450 targets in 3 calls", c, err, len(b.steps))
 	}
-	if c, err = r.Sync(context.Background(), Request{ARN: arn, Want: many[:100]}); err != nil || c.Deregistered != 350 {
+	if c, err = r.Sync(context.Background(), Request{Group: tg, Want: many[:100]}); err != nil || c.Deregistered != 350 {
 		t.Errorf("%+v, %v; want 350 deregistered", c, err)
 	}
 }
@@ -177,12 +206,12 @@ func TestCallsCarryAtMostTwoHundredTargets(t *testing.T) {
 func TestTargetsBeyondTheLimitAreLeftOutAndTold(t *testing.T) {
 	t.Parallel()
 	b := &balancing{}
-	r := NewRegistry(b, b.run, func(string) bool { return true })
-	c, err := r.Sync(context.Background(), Request{ARN: arn, Want: want("1", "2", "3"), Max: 2})
+	r := newRegistry(b, b.write, func(string) bool { return true })
+	c, err := r.Sync(context.Background(), Request{Group: tg, Want: want("1", "2", "3"), Max: 2})
 	if err != nil || c.Registered != 2 || c.LeftOut != 1 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if c, err = r.Sync(context.Background(), Request{ARN: arn, Want: want("1", "2", "3"), Max: 1}); err != nil || c.LeftOut != 1 || c.Registered != 0 {
+	if c, err = r.Sync(context.Background(), Request{Group: tg, Want: want("1", "2", "3"), Max: 1}); err != nil || c.LeftOut != 1 || c.Registered != 0 {
 		t.Errorf("a limit below what is registered: %+v, %v", c, err)
 	}
 }
@@ -190,12 +219,12 @@ func TestTargetsBeyondTheLimitAreLeftOutAndTold(t *testing.T) {
 func TestAFailedRegistrationIsTriedAgainByTheNextSyncWithoutARead(t *testing.T) {
 	t.Parallel()
 	b := &balancing{fail: errors.New("lost")}
-	r := NewRegistry(b, b.run, func(string) bool { return true })
-	if _, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("1", "2")}); err == nil {
+	r := newRegistry(b, b.write, func(string) bool { return true })
+	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("1", "2")}); err == nil {
 		t.Fatal("the failure is swallowed")
 	}
 	b.fail = nil
-	if c, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("1")}); err != nil || c.Registered != 1 {
+	if c, err := r.Sync(t.Context(), Request{Group: tg, Want: want("1")}); err != nil || c.Registered != 1 {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if diff := cmp.Diff([]string{"register 1 from 1", "deregister 1 from 2"}, b.done()); diff != "" || b.reads.Load() != 0 {
@@ -216,16 +245,16 @@ func TestTargetsThatSomebodyElseChangedAreNoticedAndPutRight(t *testing.T) {
 		"one was put for other": {[]types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.3", "healthy")}, true, []string{"register 1 from 10.0.0.2", "deregister 1 from 10.0.0.3"}},
 	} {
 		b := &balancing{}
-		r := NewRegistry(b, b.run, func(string) bool { return true })
-		q := Request{ARN: arn, Want: want("10.0.0.1", "10.0.0.2")}
-		if _, drifted, err := r.Recheck(t.Context(), arn); err != nil || drifted {
+		r := newRegistry(b, b.write, func(string) bool { return true })
+		q := Request{Group: tg, Want: want("10.0.0.1", "10.0.0.2")}
+		if _, drifted, err := r.Recheck(t.Context(), tg); err != nil || drifted {
 			t.Errorf("%s: before anything is known: %t, %v", name, drifted, err)
 		}
 		if _, err := r.Sync(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 		b.held, b.steps = test.held, nil
-		health, drifted, err := r.Recheck(t.Context(), arn)
+		health, drifted, err := r.Recheck(t.Context(), tg)
 		if err != nil || drifted != test.drifted || len(health) != len(test.held) {
 			t.Errorf("%s: drifted %t, %v", name, drifted, err)
 		}
@@ -251,23 +280,23 @@ func TestTheZoneOfATargetIsSaidWhereAWSWantsToKnowIt(t *testing.T) {
 		}
 		return nil
 	}}
-	r := NewRegistry(b, b.run, func(string) bool { return true })
-	c, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.1", "192.0.2.1"), Zone: outside, HomeZone: home})
+	r := newRegistry(b, b.write, func(string) bool { return true })
+	c, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.1", "192.0.2.1"), Zone: outside, HomeZone: home})
 	if diff := cmp.Diff([]string{"10.0.0.1 us-west-2a", "192.0.2.1 all"}, b.zones); err != nil || c.Registered != 2 || len(c.Added) != 2 || diff != "" {
 		t.Errorf("%+v, %v: %s", c, err, diff)
 	}
 	// It is known from now on.
 	b.held = []types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("192.0.2.1", "healthy")}
 	b.steps = nil
-	if _, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.1", "192.0.2.1", "192.0.2.2"), Zone: outside, HomeZone: home}); err != nil || len(b.steps) != 1 {
+	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.1", "192.0.2.1", "192.0.2.2"), Zone: outside, HomeZone: home}); err != nil || len(b.steps) != 1 {
 		t.Errorf("%v; steps %v", err, b.steps)
 	}
 	// Another refusal is an error, and so is the same one where nobody knows better.
 	b.refuse = func([]elb.Target) error { return refusal }
-	if _, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.3"), Zone: outside, HomeZone: home}); err == nil {
+	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.3"), Zone: outside, HomeZone: home}); err == nil {
 		t.Error("a refusal is swallowed")
 	}
-	if _, err := NewRegistry(b, b.run, func(string) bool { return true }).Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.3"), Zone: outside}); err == nil {
+	if _, err := newRegistry(b, b.write, func(string) bool { return true }).Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.3"), Zone: outside}); err == nil {
 		t.Error("a refusal is swallowed without knowledge of zones")
 	}
 }
@@ -275,10 +304,10 @@ func TestTheZoneOfATargetIsSaidWhereAWSWantsToKnowIt(t *testing.T) {
 func TestAGroupThatTakesAddressesOfAllZonesGetsThemSo(t *testing.T) {
 	t.Parallel()
 	b := &balancing{}
-	r := NewRegistry(b, b.run, func(string) bool { return true })
+	r := newRegistry(b, b.write, func(string) bool { return true })
 	zone := func(e Endpoint) string { return map[string]string{"192.0.2.1": AllZones}[e.ID] }
 	home := func(Endpoint) string { return "us-west-2a" }
-	if _, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.1", "192.0.2.1"), Zone: zone, HomeZone: home}); err != nil {
+	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.1", "192.0.2.1"), Zone: zone, HomeZone: home}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"10.0.0.1 ", "192.0.2.1 all"}, b.zones); diff != "" {
@@ -289,8 +318,8 @@ func TestAGroupThatTakesAddressesOfAllZonesGetsThemSo(t *testing.T) {
 func TestALookThatFailsTellsNothingOfDriftAndAGroupInDoubtIsReadAgain(t *testing.T) {
 	t.Parallel()
 	b := &balancing{}
-	r := NewRegistry(b, b.run, func(string) bool { return true })
-	q := Request{ARN: arn, Want: want("10.0.0.1")}
+	r := newRegistry(b, b.write, func(string) bool { return true })
+	q := Request{Group: tg, Want: want("10.0.0.1")}
 	sync := func(step string, reads int32) {
 		t.Helper()
 		b.reads.Store(0)
@@ -300,12 +329,12 @@ func TestALookThatFailsTellsNothingOfDriftAndAGroupInDoubtIsReadAgain(t *testing
 	}
 	sync("a group of our own making", 0)
 	b.unread = errors.New("throttled")
-	if health, drifted, err := r.Recheck(t.Context(), arn); !errors.Is(err, b.unread) || drifted || health != nil {
+	if health, drifted, err := r.Recheck(t.Context(), tg); !errors.Is(err, b.unread) || drifted || health != nil {
 		t.Errorf("%v, drifted %t, %v", health, drifted, err)
 	}
 	sync("after a look that failed", 0)
 	b.unread, b.held = nil, []types.TargetHealthDescription{held("10.0.0.1", "healthy"), {}}
-	r.Invalidate(arn)
+	r.Invalidate(tg)
 	sync("in doubt", 1)
 	sync("once read", 0)
 }
@@ -332,7 +361,7 @@ func TestATargetThatAWSRefusesDoesNotKeepTheOthersOut(t *testing.T) {
 	} {
 		attempts := 0
 		b := &balancing{refuse: func(targets []elb.Target) error { attempts++; return c.refuse(targets) }}
-		r := NewRegistry(b, b.run, func(string) bool { return true })
+		r := newRegistry(b, b.write, func(string) bool { return true })
 		var ids, rest []string
 		for i := range 8 {
 			id := fmt.Sprintf("i-%d", i)
@@ -341,7 +370,7 @@ func TestATargetThatAWSRefusesDoesNotKeepTheOthersOut(t *testing.T) {
 				rest = append(rest, id+":80")
 			}
 		}
-		got, err := r.Sync(t.Context(), Request{ARN: arn, Want: want(ids...)})
+		got, err := r.Sync(t.Context(), Request{Group: tg, Want: want(ids...)})
 		slices.Sort(got.Added)
 		if diff := cmp.Diff(rest, got.Added); err == nil || diff != "" || got.Registered != len(rest) || attempts != c.attempts {
 			t.Errorf("%s: %v after %d attempts, want %d; %s", name, err, attempts, c.attempts, diff)

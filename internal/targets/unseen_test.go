@@ -8,6 +8,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -15,8 +16,8 @@ import (
 func TestATargetStaysOwnThoughItsDeregistrationFailsAndTheGroupIsReadAgain(t *testing.T) {
 	t.Parallel()
 	b := &balancing{held: []types.TargetHealthDescription{held("ours", "healthy"), held("theirs", "healthy")}}
-	r := NewRegistry(b, b.run, func(string) bool { return false })
-	q := Request{Binding: stack.ID{Name: "b"}, ARN: arn, Want: want("ours"), Unseen: true}
+	r := newRegistry(b, b.write, func(string) bool { return false })
+	q := Request{Binding: stack.ID{Name: "b"}, Group: tg, Want: want("ours"), Unseen: true}
 	sync := func(fails bool) Change {
 		t.Helper()
 		c, err := r.Sync(t.Context(), q)
@@ -28,7 +29,7 @@ func TestATargetStaysOwnThoughItsDeregistrationFailsAndTheGroupIsReadAgain(t *te
 	if c := sync(false); !slices.Equal(c.NotOurs, []string{"theirs:80"}) {
 		t.Errorf("not ours: %v", c.NotOurs)
 	}
-	if diff := cmp.Diff(map[string][]Target{arn: {{ID: "ours", Port: 80}}}, r.Registered()); diff != "" {
+	if diff := cmp.Diff(map[string][]Target{arn: {{ID: "ours", Port: 80}}}, r.Registered(cloud.Scope{})); diff != "" {
 		t.Errorf("what the next process is told: %s", diff)
 	}
 	q.Want, b.fail = want("new"), &smithy.GenericAPIError{Code: "InvalidTarget", Message: "one of them is not registered"}

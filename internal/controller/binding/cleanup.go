@@ -113,28 +113,28 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 // clear deregisters what the binding registered, unless its target group is gone as well, its stack makes it again, or another binding has it or waits for
 // it, which then knows what to keep; and it drops its rules, when what it deregistered has drained.
 func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (successors []v1beta1.TargetGroupBinding, err error) {
-	id, arn := stack.ID{Namespace: o.Namespace, Name: o.Name}, o.Spec.TargetGroupARN
+	id, group := stack.ID{Namespace: o.Namespace, Name: o.Name}, b.group(o)
 	b.Networking.RetainUnknown(ctx, o)
 	release, needed := func() { b.Networking.Release(ctx, id.String()) }, false
 	successors, own, err := b.successors(ctx, o)
 	switch {
 	case o.Spec.IamRoleArnToAssume != "": // what is registered there is none of ours
 		b.reportPartial(ctx, o, diag.List{strandedTargets(o)})
-	case b.TargetGroupDeleted(arn):
-		b.Registry.Forget(arn)
-	case err == nil && arn != "" && len(successors) == 0 && own:
+	case b.TargetGroupDeleted(group.ARN):
+		b.Registry.Forget(group)
+	case err == nil && group.ARN != "" && len(successors) == 0 && own:
 		if needed, err = b.stillNeeded(ctx, o); needed || err != nil {
-			release = func() { b.Drains.Keep(ctx, id.String(), arn) }
+			release = func() { b.Drains.Keep(ctx, id.String(), group) }
 			break
 		}
 		unseen, _ := b.mayServe(ctx, o)
 		var left targets.Change
-		left, err = b.Registry.Clear(ctx, targets.Request{Binding: id, ARN: arn, Claims: b.registeredOf(o), Unseen: unseen})
+		left, err = b.Registry.Clear(ctx, targets.Request{Group: group, Binding: id, Claims: b.registeredOf(o), Unseen: unseen})
 		if err == nil && len(left.NotOurs) > 0 {
 			b.reportPartial(ctx, o, diag.List{b.OtherNamespaces.registeredByOthers(o, left.NotOurs)})
 		}
 		if o.Spec.Networking != nil {
-			release = func() { b.Drains.Begin(ctx, id.String(), arn) }
+			release = func() { b.Drains.Begin(ctx, id.String(), group) }
 		}
 	}
 	if err == nil && !needed && (o.Spec.MultiClusterTargetGroup || b.RegisteredTargets.Exists(id)) {

@@ -36,6 +36,7 @@ type Reconciler struct {
 	Client             client.Client
 	APIReader          client.Reader // the API server; nil = caches are believed
 	ELBV2              cloud.ELBV2
+	Scope              cloud.Scope // of ELBV2
 	Inventory          *inventory.Inventory
 	Registry           *targets.Registry
 	Networking         *networking.Reconciler
@@ -176,14 +177,14 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	zone, zonesKnown := b.Zones(ctx, o)
 	unseen, ownerKnown := b.mayServe(ctx, o)
 	request := targets.Request{
-		Binding: id, ARN: o.Spec.TargetGroupARN, Want: endpoints, Since: since, Max: b.MaxTargets, Unseen: unseen,
+		Group: b.group(o), Binding: id, Want: endpoints, Since: since, Max: b.MaxTargets, Unseen: unseen,
 		Claims: b.registeredOf(o),
 		Zone:   zone, HomeZone: b.homeZone(ctx),
 	}
 	held := b.heldTargets(ctx, o, request, found)
 	b.Networking.Want(ctx, o, slices.Concat(endpoints, held))
 	change, err := b.Registry.Sync(ctx, request)
-	gatesErr := b.Gates.Observe(ctx, o, answered(endpoints, change), change)
+	gatesErr := b.Gates.Observe(ctx, o, request.Group, answered(endpoints, change), change)
 	if !o.Spec.MultiClusterTargetGroup && b.RegisteredTargets.Exists(id) { // it was shared until now
 		if err := b.RegisteredTargets.Delete(ctx, id); err != nil {
 			return reconcile.Result{}, err
@@ -219,7 +220,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	}
 	if change.Registered+change.Deregistered > 0 {
 		logf.FromContext(ctx).Info("targets changed", "registered", change.Registered, "deregistered", change.Deregistered)
-		b.Health.Expect(o.Spec.TargetGroupARN, kube.BindingObject(o))
+		b.Health.Expect(request.Group, kube.BindingObject(o))
 	}
 	b.Metrics.SetTargetGroup(o)
 	about := status.Account{Objects: []diag.Object{kube.BindingObject(o)}, Changed: change.Registered+change.Deregistered > 0}
@@ -258,6 +259,11 @@ func (b *Reconciler) suspend(ctx context.Context, o *v1beta1.TargetGroupBinding,
 // known once it was tried, which brings the binding back.
 func (b *Reconciler) withStatus(o *v1beta1.TargetGroupBinding, found diag.List) diag.List {
 	return append(found, notWritten(o, diag.StatusNotWritten, b.Statuses.Set(o, found))...)
+}
+
+// group is the target group of a binding. All are reached in one scope, as contradiction refuses other roles.
+func (b *Reconciler) group(o *v1beta1.TargetGroupBinding) targets.Group {
+	return targets.Group{Scope: b.Scope, ARN: o.Spec.TargetGroupARN}
 }
 
 // registeredOf are the claims of a binding whose target group is shared among clusters; nil if it is not.

@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/readiness"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 // ByService is the cache index of bindings by the Service that they name.
@@ -107,7 +108,7 @@ func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, rec
 			return
 		}
 		if t, ok := after.(*v1beta1.TargetGroupBinding); ok && b.RereadAtResync && queue.IsResync(before, after) {
-			b.Registry.Invalidate(t.Spec.TargetGroupARN)
+			b.Registry.Invalidate(b.group(t))
 		}
 		if queue.IsResync(before, after) {
 			q.Add(requestFor(after)) // as urgent as resyncs are
@@ -236,15 +237,15 @@ func gateMatters(was, is *corev1.Pod, gate corev1.PodConditionType) bool {
 }
 
 // TargetGroups are the target groups of bindings that are not on their way out.
-func (b *Reconciler) TargetGroups(ctx context.Context) map[types.NamespacedName]string {
+func (b *Reconciler) TargetGroups(ctx context.Context) map[types.NamespacedName]targets.Group {
 	var list v1beta1.TargetGroupBindingList
 	if b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy) != nil {
 		return nil
 	}
-	out := make(map[types.NamespacedName]string, len(list.Items))
+	out := make(map[types.NamespacedName]targets.Group, len(list.Items))
 	for i := range list.Items {
 		if o := &list.Items[i]; o.DeletionTimestamp == nil && o.Spec.TargetGroupARN != "" && !o.Spec.MultiClusterTargetGroup {
-			out[client.ObjectKeyFromObject(o)] = o.Spec.TargetGroupARN
+			out[client.ObjectKeyFromObject(o)] = b.group(o)
 		}
 	}
 	return out

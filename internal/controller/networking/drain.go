@@ -24,10 +24,13 @@ type Drains struct {
 }
 
 // drain is a binding that ended, with the target group that it had.
-type drain struct{ binding, arn string }
+type drain struct {
+	binding string
+	of      targets.Group
+}
 
 // String names the drain in the table of needs; no binding has such a name.
-func (d drain) String() string { return d.binding + " drains from " + d.arn }
+func (d drain) String() string { return d.binding + " drains from " + d.of.ARN }
 
 type drainLook struct {
 	at    time.Time // of the next look
@@ -54,12 +57,12 @@ func NewDrains(registry *targets.Registry, r *Reconciler, now func() time.Time) 
 }
 
 // Begin lets go of the rules of a binding whose targets were deregistered: when they have drained, or at once if none does.
-func (d *Drains) Begin(ctx context.Context, binding, arn string) {
-	if !d.draining(ctx, arn) {
+func (d *Drains) Begin(ctx context.Context, binding string, of targets.Group) {
+	if !d.draining(ctx, of) {
 		d.reconciler.Release(ctx, binding)
 		return
 	}
-	x := drain{binding, arn}
+	x := drain{binding, of}
 	now := d.now()
 	d.mu.Lock()
 	d.due[x] = &drainLook{at: now.Add(firstDrainLook), until: now.Add(longestDrain)}
@@ -68,8 +71,8 @@ func (d *Drains) Begin(ctx context.Context, binding, arn string) {
 }
 
 // Keep has the rules of a binding stay whose targets stay registered until it is made again.
-func (d *Drains) Keep(ctx context.Context, binding, arn string) {
-	x := drain{binding, arn}
+func (d *Drains) Keep(ctx context.Context, binding string, of targets.Group) {
+	x := drain{binding, of}
 	d.mu.Lock()
 	d.due[x] = &drainLook{at: d.now().Add(firstDrainLook), kept: true}
 	d.mu.Unlock()
@@ -81,17 +84,17 @@ func (d *Drains) needed(ctx context.Context, x drain) bool {
 	if d.reconciler.Table.Knows(x.binding) {
 		return false
 	}
-	_, err := d.registry.Health(ctx, x.arn)
+	_, err := d.registry.Health(ctx, x.of)
 	gone := err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound
 	if gone {
-		d.registry.Forget(x.arn)
+		d.registry.Forget(x.of)
 	}
 	return !gone
 }
 
 // draining reports whether a target of a group drains; false for a group that cannot be read, or is gone.
-func (d *Drains) draining(ctx context.Context, arn string) bool {
-	health, err := d.registry.Health(ctx, arn)
+func (d *Drains) draining(ctx context.Context, of targets.Group) bool {
+	health, err := d.registry.Health(ctx, of)
 	return err == nil && slices.ContainsFunc(health, targets.Health.Draining)
 }
 
@@ -115,7 +118,7 @@ func (d *Drains) Look(ctx context.Context) {
 	case x == (drain{}), kept && d.needed(ctx, x):
 		return
 	case !kept && !late:
-		health, err := d.registry.Health(ctx, x.arn)
+		health, err := d.registry.Health(ctx, x.of)
 		if err != nil && cloud.Classify(err).Code != cloud.CodeTargetGroupNotFound || slices.ContainsFunc(health, targets.Health.Draining) {
 			return // until the next look
 		}

@@ -19,30 +19,31 @@ func TestWhatIsOpenedAndClosedForTargetsIsLoggedBeforeItIsDone(t *testing.T) {
 	var lines []string
 	log := funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{})
 	nodes := stack.Literal(stack.KindSecurityGroup, "sg-nodes")
-	p := plan.Plan{Key: secgroup.Key, Steps: []plan.Step{
-		{ID: "a", Action: plan.Update, Resource: nodes, Op: elb.AuthorizeSecurityGroupIngress{Group: nodes, Permissions: []stack.Permission{
-			{Protocol: "tcp", FromPort: 30080, ToPort: 30082, Group: stack.Literal(stack.KindSecurityGroup, "sg-backend")},
-		}}},
-		{ID: "r", Action: plan.Update, Resource: nodes, Op: elb.RevokeSecurityGroupIngress{Group: nodes, Permissions: []stack.Permission{
-			{Protocol: "udp", FromPort: 53, ToPort: 53, CIDR: "10.0.0.0/16"}, {Protocol: "tcp", FromPort: 80, ToPort: 80, IPv6CIDR: "fd00::/8"},
-		}}},
-	}}
-	ran := false
-	LogRules(log, func(context.Context, plan.Plan) apply.Result {
-		ran = len(lines) == 1
-		return apply.Result{}
-	})(t.Context(), p)
-	if !ran {
-		t.Fatalf("not run after one line: %q", lines)
+	written := 0
+	write := LogRules(log, func(context.Context, stack.Key, plan.StepID, plan.Operation) apply.Outcome {
+		written++
+		if len(lines) != written {
+			t.Errorf("not written after its line: %q", lines)
+		}
+		return apply.Outcome{}
+	})
+	write(t.Context(), secgroup.Key, "a", elb.AuthorizeSecurityGroupIngress{Group: nodes, Permissions: []stack.Permission{
+		{Protocol: "tcp", FromPort: 30080, ToPort: 30082, Group: stack.Literal(stack.KindSecurityGroup, "sg-backend")},
+	}})
+	write(t.Context(), secgroup.Key, "r", elb.RevokeSecurityGroupIngress{Group: nodes, Permissions: []stack.Permission{
+		{Protocol: "udp", FromPort: 53, ToPort: 53, CIDR: "10.0.0.0/16"}, {Protocol: "tcp", FromPort: 80, ToPort: 80, IPv6CIDR: "fd00::/8"},
+	}})
+	if written != 2 {
+		t.Fatalf("%d operations are written", written)
 	}
-	for _, want := range []string{
-		"carrying out plan",
-		"AuthorizeSecurityGroupIngress sg-nodes (open tcp 30080-30082 from sg-backend)",
-		"RevokeSecurityGroupIngress sg-nodes (close udp 53-53 from 10.0.0.0/16)",
-		"RevokeSecurityGroupIngress sg-nodes (close tcp 80-80 from fd00::/8)",
+	for n, want := range [][]string{
+		{"opening ports", "sg-nodes", "tcp 30080-30082 from sg-backend"},
+		{"closing ports", "sg-nodes", "udp 53-53 from 10.0.0.0/16", "tcp 80-80 from fd00::/8"},
 	} {
-		if !strings.Contains(lines[0], want) {
-			t.Errorf("the line lacks %q: %s", want, lines[0])
+		for _, text := range want {
+			if !strings.Contains(lines[n], text) {
+				t.Errorf("the line lacks %q: %s", text, lines[n])
+			}
 		}
 	}
 }

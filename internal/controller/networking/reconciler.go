@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
@@ -34,7 +35,7 @@ type Options struct {
 	Interfaces *network.Interfaces
 	Chooser    secgroup.Chooser
 	VPC        string // of the cluster
-	Run        secgroup.Runner
+	Write      apply.Writer
 	Pause      time.Duration // after the first failure of a binding or group
 	// Gather is how long a group waits for more changes, and Delay how long one waits that nothing new concerns.
 	Gather, Delay time.Duration
@@ -52,8 +53,8 @@ type Options struct {
 // EC2 that hangs for one delays neither registrations nor others.
 type Reconciler struct {
 	Options
-	Table  *secgroup.Table
-	keeper *secgroup.Keeper
+	Table *secgroup.Table
+	rules *secgroup.Reconciler
 
 	bindings *queue.Keyed // by binding
 	groups   *queue.Keyed // by security group; sweepKey stands for those that no binding names
@@ -86,7 +87,7 @@ func New(o Options) *Reconciler {
 	}
 	table := secgroup.NewTable()
 	r := &Reconciler{
-		Options: o, Table: table, keeper: secgroup.NewKeeper(o.Chooser.Cluster, table, o.Inventory.SecurityGroups(), o.Run),
+		Options: o, Table: table, rules: secgroup.NewReconciler(o.Chooser.Cluster, table, o.Inventory.SecurityGroups(), o.Write),
 		requests: map[string]*request{}, ending: map[string]bool{}, waiting: map[string]bool{},
 	}
 	r.bindings, r.groups = queue.NewKeyed(o.Pause, o.Now, r.place), queue.NewKeyed(o.Pause, o.Now, r.reconcileGroup)
@@ -301,7 +302,7 @@ func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Ret
 	reviews := r.reviews
 	r.mu.Unlock()
 	ctx, stale := cache.NoteStale(ctx)
-	out := r.keeper.Reconcile(ctx, group, func() bool { return !r.allKnown(ctx) || r.Unseen(ctx) })
+	out := r.rules.Reconcile(ctx, group, func() bool { return !r.allKnown(ctx) || r.Unseen(ctx) })
 	if ctx.Err() != nil {
 		return queue.Retry{}
 	}

@@ -48,8 +48,8 @@ func (g *Gates) Start(ctx context.Context) error {
 
 // lookAtOne reads the health of the group that has been due the longest and that no look is under way at.
 func (g *Gates) lookAtOne(ctx context.Context) {
-	key, arn, only := g.due()
-	if arn == "" {
+	key, of, only := g.due()
+	if of.ARN == "" {
 		return
 	}
 	defer func() {
@@ -59,16 +59,16 @@ func (g *Gates) lookAtOne(ctx context.Context) {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, gateTimeout)
 	defer cancel()
-	health, err := g.Health(ctx, arn, only...)
+	health, err := g.Health(ctx, of, only...)
 	if err == nil && len(only) == 0 {
-		g.Counted(arn, health)
+		g.Counted(of.ARN, health)
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return
 	}
-	lost, overdue := g.judge(key, arn, health, err)
+	lost, overdue := g.judge(key, of, health, err)
 	if lost {
-		g.Lost(key, arn)
+		g.Lost(key, of)
 	}
 	if overdue != nil {
 		g.Report(*overdue)
@@ -77,7 +77,7 @@ func (g *Gates) lookAtOne(ctx context.Context) {
 }
 
 // due is the binding to look at now, its target group, and the targets to ask for; none: all.
-func (g *Gates) due() (key types.NamespacedName, arn string, only []targets.Target) {
+func (g *Gates) due() (key types.NamespacedName, of targets.Group, only []targets.Target) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
@@ -89,7 +89,7 @@ func (g *Gates) due() (key types.NamespacedName, arn string, only []targets.Targ
 		}
 	}
 	if first == nil {
-		return key, "", nil
+		return key, targets.Group{}, nil
 	}
 	if g.looking == nil {
 		g.looking = map[types.NamespacedName]bool{}
@@ -100,25 +100,25 @@ func (g *Gates) due() (key types.NamespacedName, arn string, only []targets.Targ
 		n += len(p.targets)
 	}
 	if n > few || n*many > first.size {
-		return key, first.arn, nil
+		return key, first.of, nil
 	}
 	for _, p := range first.waiting {
 		only = append(only, p.targets...)
 	}
-	return key, first.arn, only
+	return key, first.of, only
 }
 
 // judge makes conditions of health, or of the error of reading it. lost reports that AWS does not know a target that it should;
 // overdue, if not nil, is to be reported.
-func (g *Gates) judge(key types.NamespacedName, arn string, health []targets.Health, err error) (lost bool, overdue *diag.Diagnostic) {
-	of := make(map[string]readiness.Health, len(health))
+func (g *Gates) judge(key types.NamespacedName, of targets.Group, health []targets.Health, err error) (lost bool, overdue *diag.Diagnostic) {
+	found := make(map[string]readiness.Health, len(health))
 	for _, h := range health {
-		of[h.Key()] = readiness.Health{State: h.State, Reason: h.Reason, Description: h.Description}
+		found[h.Key()] = readiness.Health{State: h.State, Reason: h.Reason, Description: h.Description}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	x := g.groups[key]
-	if x == nil || x.arn != arn {
+	if x == nil || x.of != of {
 		return false, nil
 	}
 	now := g.now()
@@ -137,7 +137,7 @@ func (g *Gates) judge(key types.NamespacedName, arn string, health []targets.Hea
 		}
 		states := make([]readiness.Health, 0, len(p.targets))
 		for _, t := range p.targets {
-			h := of[t.Key()]
+			h := found[t.Key()]
 			lost = lost || h.State == "" || h.State == "unused" && h.Reason == "Target.NotRegistered"
 			states = append(states, h)
 		}

@@ -33,11 +33,11 @@ type Gates struct {
 	// Patch patches the status of a pod.
 	Patch func(ctx context.Context, pod types.NamespacedName, patch []byte) error
 	// Health reads the targets of a group, all or the given ones.
-	Health func(ctx context.Context, arn string, only ...targets.Target) ([]targets.Health, error)
+	Health func(ctx context.Context, of targets.Group, only ...targets.Target) ([]targets.Health, error)
 	// Counted is called with the health of whole groups.
 	Counted func(arn string, health []targets.Health)
 	// Lost is called when AWS does not know targets that were registered a while ago.
-	Lost func(binding types.NamespacedName, arn string)
+	Lost func(binding types.NamespacedName, of targets.Group)
 	// Ended is called when the last gates of a binding that ends are open, or the first of them cannot be opened.
 	Ended func(binding types.NamespacedName)
 	// Report takes what concerns pods that wait for long.
@@ -63,7 +63,7 @@ type Gates struct {
 type group struct {
 	binding  diag.Object
 	reported bool // that its pods wait for long
-	arn      string
+	of       targets.Group
 	size     int // endpoints, with and without gate
 	schedule readiness.Schedule
 	waiting  map[types.UID]*waitingPod
@@ -123,7 +123,7 @@ func NewGates(c client.Client, index string, now func() time.Time, log logr.Logg
 			o := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}}
 			return c.Status().Patch(ctx, o, client.RawPatch(types.StrategicMergePatchType, patch))
 		},
-		Counted: func(string, []targets.Health) {}, Lost: func(types.NamespacedName, string) {}, Ended: func(types.NamespacedName) {},
+		Counted: func(string, []targets.Health) {}, Lost: func(types.NamespacedName, targets.Group) {}, Ended: func(types.NamespacedName) {},
 		Report: func(diag.Diagnostic) {}, Opened: func(types.NamespacedName, time.Duration) {},
 		now: now, log: log, signal: make(chan struct{}, 1),
 		groups: map[types.NamespacedName]*group{}, ended: map[types.NamespacedName]time.Time{},
@@ -131,17 +131,17 @@ func NewGates(c client.Client, index string, now func() time.Time, log logr.Logg
 }
 
 // Observe takes over what a pass over a binding found and did.
-func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint, change targets.Change) error {
+func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of targets.Group, endpoints []targets.Endpoint, change targets.Change) error {
 	key := client.ObjectKeyFromObject(o)
 	pods, err := g.Pods(ctx, key)
 	if err != nil {
 		return err
 	}
-	of := map[string][]targets.Target{}
+	byPod := map[string][]targets.Target{}
 	did := registered{added: targets.KeySet(change.Added), omitted: targets.KeySet(change.Omitted)}
 	if len(pods) > 0 {
 		for _, e := range endpoints {
-			of[e.Pod] = append(of[e.Pod], e.Target)
+			byPod[e.Pod] = append(byPod[e.Pod], e.Target)
 		}
 	}
 	isIP := o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeIP
@@ -157,7 +157,7 @@ func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, endp
 		before = &group{}
 	}
 	group := &group{
-		binding: kube.BindingObject(o), reported: before.reported, arn: o.Spec.TargetGroupARN, size: len(endpoints), schedule: before.schedule,
+		binding: kube.BindingObject(o), reported: before.reported, of: of, size: len(endpoints), schedule: before.schedule,
 		waiting: map[types.UID]*waitingPod{}, known: map[types.UID]bool{},
 	}
 	for i := range pods {
@@ -166,7 +166,7 @@ func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, endp
 			group.wait(p, o.Name, before, notApplicable)
 			continue
 		}
-		mine := of[p.Name]
+		mine := byPod[p.Name]
 		if len(mine) == 0 { // not ready for requests, or on its way out: its condition stays as it is
 			continue
 		}

@@ -62,7 +62,7 @@ func newGated(pods int) *gated {
 	g.Patch, g.Health = g.write, g.describe
 	g.Counted = func(string, []targets.Health) { g.whole++ }
 	g.Report = func(d diag.Diagnostic) { g.told = append(g.told, d) }
-	g.Lost, g.Ended = func(types.NamespacedName, string) { g.missing++ }, func(types.NamespacedName) { g.ends.Add(1) }
+	g.Lost, g.Ended = func(types.NamespacedName, targets.Group) { g.missing++ }, func(types.NamespacedName) { g.ends.Add(1) }
 	g.Opened = func(_ types.NamespacedName, after time.Duration) {
 		g.mu.Lock()
 		g.waited = append(g.waited, after)
@@ -93,7 +93,7 @@ func (g *gated) write(_ context.Context, pod types.NamespacedName, patch []byte)
 	return nil
 }
 
-func (g *gated) describe(_ context.Context, _ string, only ...targets.Target) ([]targets.Health, error) {
+func (g *gated) describe(_ context.Context, _ targets.Group, only ...targets.Target) ([]targets.Health, error) {
 	g.asked = append(g.asked, len(only))
 	var out []targets.Health
 	for i := range g.cached {
@@ -123,7 +123,7 @@ func (g *gated) pass(t *testing.T, from, to int, added ...int) {
 	for _, i := range added {
 		change.Added = append(change.Added, targetOf(i).Key())
 	}
-	if err := g.Observe(t.Context(), o, endpoints, change); err != nil {
+	if err := g.Observe(t.Context(), o, targets.Group{ARN: o.Spec.TargetGroupARN}, endpoints, change); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
@@ -247,7 +247,7 @@ func TestATargetThatIsNotRegisteredIsToldAndNotLookedFor(t *testing.T) {
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 	ip := v1beta1.TargetTypeIP
 	o.Spec.TargetGroupARN, o.Spec.TargetType = gateARN, &ip
-	err := g.Observe(t.Context(), o, []targets.Endpoint{{Target: targetOf(0), Namespace: "shop", Pod: "web-0"}}, targets.Change{LeftOut: 1, Omitted: []string{targetOf(0).Key()}})
+	err := g.Observe(t.Context(), o, targets.Group{ARN: o.Spec.TargetGroupARN}, []targets.Endpoint{{Target: targetOf(0), Namespace: "shop", Pod: "web-0"}}, targets.Change{LeftOut: 1, Omitted: []string{targetOf(0).Key()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func TestGatesOfInstanceTargetsAreOpen(t *testing.T) {
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 	instance := v1beta1.TargetTypeInstance
 	o.Spec.TargetType = &instance
-	if err := g.Observe(t.Context(), o, nil, targets.Change{}); err != nil {
+	if err := g.Observe(t.Context(), o, targets.Group{ARN: o.Spec.TargetGroupARN}, nil, targets.Change{}); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
@@ -495,8 +495,8 @@ func TestALookOrAPatchThatHangsHoldsUpNoOther(t *testing.T) {
 	g := newGated(3)
 	hang := make(chan struct{})
 	patched := make(chan string, 9)
-	g.Health = func(_ context.Context, arn string, _ ...targets.Target) ([]targets.Health, error) {
-		if arn == "arn:hangs" {
+	g.Health = func(_ context.Context, of targets.Group, _ ...targets.Target) ([]targets.Health, error) {
+		if of.ARN == "arn:hangs" {
 			<-hang
 			return nil, errors.New("timeout")
 		}
@@ -513,7 +513,7 @@ func TestALookOrAPatchThatHangsHoldsUpNoOther(t *testing.T) {
 	due := readiness.Schedule{}
 	due.Find(g.at.Add(-time.Minute))
 	group := func(arn string, size int, pods ...int) *group {
-		x := &group{arn: arn, size: size, schedule: due, waiting: map[types.UID]*waitingPod{}}
+		x := &group{of: targets.Group{ARN: arn}, size: size, schedule: due, waiting: map[types.UID]*waitingPod{}}
 		for _, i := range pods {
 			p := g.cached[i]
 			x.waiting[p.UID] = &waitingPod{key: types.NamespacedName{Namespace: "shop", Name: p.Name}, targets: []targets.Target{targetOf(i)}}

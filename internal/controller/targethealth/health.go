@@ -26,7 +26,7 @@ type Watch struct {
 	now      func() time.Time
 
 	mu  sync.Mutex
-	due map[string]*look // by target group
+	due map[targets.Group]*look // by target group
 }
 
 type look struct {
@@ -47,17 +47,17 @@ var lookPauses = backoff.Policy{First: firstLook, Longest: longestLook}
 
 // NewWatch makes a Watch that records events and passes on what it read of whole groups.
 func NewWatch(r *targets.Registry, record status.Record, seen func(string, []targets.Health), now func() time.Time) *Watch {
-	return &Watch{registry: r, record: record, seen: seen, now: now, due: map[string]*look{}}
+	return &Watch{registry: r, record: record, seen: seen, now: now, due: map[targets.Group]*look{}}
 }
 
 // Expect asks for a look at a target group whose targets changed.
-func (h *Watch) Expect(arn string, binding diag.Object) {
+func (h *Watch) Expect(of targets.Group, binding diag.Object) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	l := h.due[arn]
+	l := h.due[of]
 	if l == nil {
 		l = &look{}
-		h.due[arn] = l
+		h.due[of] = l
 	}
 	l.at, l.taken, l.binding = h.now().Add(firstLook), 0, binding
 }
@@ -66,9 +66,9 @@ func (h *Watch) Expect(arn string, binding diag.Object) {
 func (h *Watch) Forget(binding client.ObjectKey) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for arn, l := range h.due {
+	for of, l := range h.due {
 		if l.binding.Namespace == binding.Namespace && l.binding.Name == binding.Name {
-			delete(h.due, arn)
+			delete(h.due, of)
 		}
 	}
 }
@@ -88,25 +88,25 @@ func (h *Watch) Start(ctx context.Context) error {
 
 // Look reads the health of the group that has been due the longest.
 func (h *Watch) Look(ctx context.Context) {
-	arn, binding := h.next()
-	if arn == "" {
+	of, binding := h.next()
+	if of.ARN == "" {
 		return
 	}
-	health, err := h.registry.Health(ctx, arn)
+	health, err := h.registry.Health(ctx, of)
 	if err != nil {
 		return // the next look may work
 	}
-	h.seen(arn, health)
+	h.seen(of.ARN, health)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	l := h.due[arn]
+	l := h.due[of]
 	if l == nil {
 		return
 	}
 	sick := unhealthy(health)
 	switch {
 	case len(health) == 0 && l.reported: // nothing got well: the sick targets are gone, and the next ones are another story
-		delete(h.due, arn)
+		delete(h.due, of)
 	case settling(health): // the next look shows more
 	case sick != "":
 		if !l.reported {
@@ -116,28 +116,28 @@ func (h *Watch) Look(ctx context.Context) {
 		l.reported = true
 	case l.reported && slices.ContainsFunc(health, func(t targets.Health) bool { return t.State == "healthy" }):
 		h.record(binding, status.Event{Type: "Normal", Reason: string(diag.SuccessfullyDone), Message: "targets are healthy again"})
-		delete(h.due, arn)
+		delete(h.due, of)
 	default:
-		delete(h.due, arn)
+		delete(h.due, of)
 	}
 }
 
-func (h *Watch) next() (arn string, binding diag.Object) {
+func (h *Watch) next() (of targets.Group, binding diag.Object) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
 	var first *look
-	for a, l := range h.due {
+	for g, l := range h.due {
 		if !l.at.After(now) && (first == nil || l.at.Before(first.at)) {
-			arn, first = a, l
+			of, first = g, l
 		}
 	}
 	if first == nil {
-		return "", diag.Object{}
+		return targets.Group{}, diag.Object{}
 	}
 	first.taken++
 	first.at = now.Add(lookPauses.Pause(first.taken + 1))
-	return arn, first.binding
+	return of, first.binding
 }
 
 // settling reports that targets have not answered enough checks yet, or are all on their way out.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -40,14 +41,14 @@ func TestUnhealthyTargetsAreToldOnTheBindingWhereDescribeShowsThem(t *testing.T)
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
 	type event struct{ UID, Type, Reason string }
 	var events []event
-	h := NewWatch(targets.NewRegistry(aws, nil, nil),
+	h := NewWatch(targets.NewRegistry(func(cloud.Scope) (targets.Account, error) { return targets.Account{ELBV2: aws}, nil }),
 		func(o diag.Object, e status.Event) {
 			events = append(events, event{o.UID, e.Type, e.Reason})
 			if e.Type == "Warning" && !strings.HasSuffix(e.Message, "["+string(diag.NoHealthyTargets)+"]") {
 				t.Errorf("message: %s", e.Message)
 			}
 		}, unseen, func() time.Time { return now })
-	h.Expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	h.Expect(targets.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
 	look := func(after time.Duration) {
 		now = now.Add(after)
 		h.Look(t.Context())
@@ -62,9 +63,9 @@ func TestUnhealthyTargetsAreToldOnTheBindingWhereDescribeShowsThem(t *testing.T)
 	if d := cmp.Diff(want, events); d != "" {
 		t.Error(d)
 	}
-	h.Expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	h.Expect(targets.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
 	h.Forget(client.ObjectKey{Namespace: "shop", Name: "web"})
-	if arn, _ := h.next(); arn != "" || len(h.due) != 0 {
+	if arn, _ := h.next(); arn != (targets.Group{}) || len(h.due) != 0 {
 		t.Errorf("a deleted binding's group is still looked at: %v", h.due)
 	}
 }
@@ -75,8 +76,8 @@ func TestASickGroupThatLosesAllItsTargetsIsNotCalledHealthy(t *testing.T) {
 		now := time.Unix(0, 0)
 		aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
 		var events []string
-		h := NewWatch(targets.NewRegistry(aws, nil, nil), func(_ diag.Object, e status.Event) { events = append(events, e.Reason) }, unseen, func() time.Time { return now })
-		h.Expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web"})
+		h := NewWatch(targets.NewRegistry(func(cloud.Scope) (targets.Account, error) { return targets.Account{ELBV2: aws}, nil }), func(_ diag.Object, e status.Event) { events = append(events, e.Reason) }, unseen, func() time.Time { return now })
+		h.Expect(targets.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web"})
 		for _, state := range []elbtypes.TargetHealthStateEnum{aws.state, after, ""} {
 			aws.state = state
 			now = now.Add(longestLook)
@@ -96,9 +97,9 @@ func TestNewTargetsAreLookedAtUntilTheyHaveAnsweredTheirChecks(t *testing.T) {
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumInitial}
 	var seen []string
-	h := NewWatch(targets.NewRegistry(aws, nil, nil), func(diag.Object, status.Event) {},
+	h := NewWatch(targets.NewRegistry(func(cloud.Scope) (targets.Account, error) { return targets.Account{ELBV2: aws}, nil }), func(diag.Object, status.Event) {},
 		func(_ string, all []targets.Health) { seen = append(seen, all[0].State) }, func() time.Time { return now })
-	h.Expect("arn", diag.Object{Name: "web"})
+	h.Expect(targets.Group{ARN: "arn"}, diag.Object{Name: "web"})
 	for _, state := range []elbtypes.TargetHealthStateEnum{"initial", "healthy", "healthy"} {
 		aws.state = state
 		now = now.Add(longestLook)

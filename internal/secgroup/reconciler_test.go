@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,39 +64,30 @@ var errDenied = &smithy.GenericAPIError{Code: "UnauthorizedOperation", Message: 
 
 func (a *account) ForgetRules(id string) { a.forgotten = append(a.forgotten, id) }
 
-func (a *account) run(_ context.Context, p plan.Plan) apply.Result {
+func (a *account) write(_ context.Context, _ stack.Key, id plan.StepID, op plan.Operation) apply.Outcome {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	r := apply.Result{Outcomes: map[plan.StepID]apply.Outcome{}}
-	for _, s := range p.Steps {
-		group := s.Resource.Literal
-		if slices.ContainsFunc(s.Needs, func(id plan.StepID) bool { return r.Outcomes[id].State != apply.Done }) {
-			r.Outcomes[s.ID] = apply.Outcome{State: apply.Blocked}
-			continue
-		}
-		call := s.Op.Name() + " " + group
-		err := a.fail[group]
-		if a.once[call] != nil {
-			err = a.once[call]
-		}
-		delete(a.once, call)
-		if op, ok := s.Op.(elb.AuthorizeSecurityGroupIngress); ok && slices.ContainsFunc(op.Permissions, func(p stack.Permission) bool { return slices.Contains(a.gone, p.Group.Literal) }) {
-			err = errGone
-		}
-		if err != nil {
-			r.Outcomes[s.ID] = apply.Outcome{State: apply.Failed, Err: err}
-			continue
-		}
-		a.writes = append(a.writes, call)
-		switch op := s.Op.(type) {
-		case elb.AuthorizeSecurityGroupIngress:
-			a.rules[group] = append(a.rules[group], op.Permissions...)
-		case elb.RevokeSecurityGroupIngress:
-			a.rules[group] = slices.DeleteFunc(a.rules[group], func(have stack.Permission) bool { return slices.Contains(op.Permissions, have) })
-		}
-		r.Outcomes[s.ID] = apply.Outcome{State: apply.Done}
+	call := string(id)
+	_, group, _ := strings.Cut(call, " ")
+	err := a.fail[group]
+	if a.once[call] != nil {
+		err = a.once[call]
 	}
-	return r
+	delete(a.once, call)
+	if op, ok := op.(elb.AuthorizeSecurityGroupIngress); ok && slices.ContainsFunc(op.Permissions, func(p stack.Permission) bool { return slices.Contains(a.gone, p.Group.Literal) }) {
+		err = errGone
+	}
+	if err != nil {
+		return apply.Outcome{State: apply.Failed, Err: err}
+	}
+	a.writes = append(a.writes, call)
+	switch op := op.(type) {
+	case elb.AuthorizeSecurityGroupIngress:
+		a.rules[group] = append(a.rules[group], op.Permissions...)
+	case elb.RevokeSecurityGroupIngress:
+		a.rules[group] = slices.DeleteFunc(a.rules[group], func(have stack.Permission) bool { return slices.Contains(op.Permissions, have) })
+	}
+	return apply.Outcome{State: apply.Done}
 }
 
 func (a *account) OfAnotherCluster(_ context.Context, id string) bool {
@@ -107,11 +99,11 @@ func (a *account) OfSeveralClusters(_ context.Context, id string) bool { return 
 func always() bool { return true }
 func never() bool  { return false }
 
-// desk has a table and a keeper over a fake account.
+// desk has a table and a Reconciler over a fake account.
 type desk struct {
 	*Table
 	*account
-	k *Keeper
+	k *Reconciler
 }
 
 func newDesk(a *account) *desk {
@@ -119,7 +111,7 @@ func newDesk(a *account) *desk {
 		a.rules = map[string][]stack.Permission{}
 	}
 	t := NewTable()
-	return &desk{t, a, NewKeeper("ours", t, a, a.run)}
+	return &desk{t, a, NewReconciler("ours", t, a, a.write)}
 }
 
 func on(group string, perms ...stack.Permission) map[string][]stack.Permission {
@@ -193,7 +185,7 @@ func TestAccessIsGrantedBeforeOtherAccessIsRevoked(t *testing.T) {
 		"a refused grant blocks the revocation": {map[string]error{grant: refuse("UnauthorizedOperation")}, nil, 0, true},
 		"what is there is looked up once":       {map[string]error{grant: refuse("InvalidPermission.Duplicate")}, []string{grant, revoke}, 1, false},
 		"what is gone is looked up once":        {map[string]error{revoke: refuse("InvalidPermission.NotFound")}, []string{grant, revoke}, 1, false},
-		"a quota is looked up once":             {map[string]error{grant: refuse("RulesPerSecurityGroupLimitExceeded")}, []string{grant, revoke}, 1, false},
+		"at a quota the revocation goes first":  {map[string]error{grant: refuse("RulesPerSecurityGroupLimitExceeded")}, []string{revoke, grant}, 0, false},
 	} {
 		d := newDesk(&account{})
 		d.Set("a", on("sg-node", tcp(8080, 8080, "sg-b")))
@@ -225,8 +217,8 @@ func TestACallThatWaitsForAWSIsTriedAgainThenAndIsNoError(t *testing.T) {
 	t.Parallel()
 	later := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	d := newDesk(&account{})
-	d.k.run = func(_ context.Context, p plan.Plan) apply.Result {
-		return apply.Result{Outcomes: map[plan.StepID]apply.Outcome{p.Steps[0].ID: {State: apply.Waiting, Until: later, Err: errors.New("slow down")}}}
+	d.k.write = func(context.Context, stack.Key, plan.StepID, plan.Operation) apply.Outcome {
+		return apply.Outcome{State: apply.Waiting, Until: later, Err: errors.New("slow down")}
 	}
 	d.Set("a", on("sg-node", tcp(1, 1, "sg-b")))
 	if out := d.k.Reconcile(t.Context(), "sg-node", never); out.Err != nil || !out.Until.Equal(later) {

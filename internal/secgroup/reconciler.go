@@ -1,0 +1,199 @@
+package secgroup
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Rules is what the inventory knows of the rules of security groups.
+type Rules interface {
+	// Rules lists the inbound rules of a group, one source each.
+	Rules(ctx context.Context, id string) ([]stack.Permission, error)
+	// RulesAtHand are the rules as they were read last, perhaps long ago; fresh reports that Rules would return the same.
+	RulesAtHand(ctx context.Context, id string) (rules []stack.Permission, fresh bool, err error)
+	// ForgetRules forgets them.
+	ForgetRules(id string)
+	// OfAnotherCluster reports whether a group belongs to another cluster, as far as is known.
+	OfAnotherCluster(ctx context.Context, id string) bool
+	// OfSeveralClusters reports whether the tags of a group name another cluster, with or without this one.
+	OfSeveralClusters(ctx context.Context, id string) bool
+}
+
+// Reconciler brings the inbound rules of one security group after the other to what the table says that bindings need. It holds no
+// lock while it calls AWS. No two calls of Reconcile for the same group may overlap.
+type Reconciler struct {
+	cluster string
+	table   *Table
+	rules   Rules
+	write   apply.Writer
+}
+
+// NewReconciler makes a Reconciler of the groups in a cluster's table.
+func NewReconciler(cluster string, table *Table, rules Rules, write apply.Writer) *Reconciler {
+	return &Reconciler{cluster: cluster, table: table, rules: rules, write: write}
+}
+
+// Key is the stack under which rule changes run; it owns no resources.
+var Key = stack.Key{Owner: "elbv2.k8s.aws", ID: stack.ID{Name: "target-security-groups"}}
+
+// Outcome is what a reconciliation of a group came to.
+type Outcome struct {
+	// Err is why the group is not as it should be for the bindings that need it.
+	Err error
+	// Missing are the sources that do not exist, with EC2's error: they fail only the bindings that name them.
+	Missing map[string]error
+	// Waits reports whether something is left to do once the needs of other bindings are known.
+	Waits bool
+	// Until is when AWS is worth another try, if the group waits for it; zero if it does not.
+	Until time.Time
+}
+
+// Of is why a group is not as it should be for a binding that needs permissions of it; nil if it is.
+func (o Outcome) Of(perms []stack.Permission) error {
+	if len(perms) == 0 {
+		return nil
+	}
+	if o.Err != nil {
+		return o.Err
+	}
+	for _, p := range perms {
+		if err := o.Missing[p.Group.Literal]; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Reconcile brings one group to the union of needs. partial reports whether there are bindings whose needs are not known. If the account
+// turns out to differ from what the inventory holds, Reconcile reads the rules again and tries once more. A source that does not exist makes
+// EC2 refuse the whole call; then the rules of all other sources are written.
+//
+// What is missing is granted by the rules as they were read last, without waiting for another read. What is revoked rests on rules that
+// were just read, as another cluster may need one of them by now.
+func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func() bool) Outcome {
+	out := Outcome{Missing: map[string]error{}}
+	for again, read := false, false; ; {
+		current, fresh, err := r.current(ctx, group, read)
+		if err != nil {
+			if cloud.Classify(err).Code != cloud.CodeGroupNotFound || len(r.table.union(group, nil)) > 0 {
+				out.Err = err
+			} // a group that is gone needs no cleaning
+			return out
+		}
+		m, as := marks{r.cluster, r.rules.OfSeveralClusters(ctx, group)}, descriptions(current)
+		grant, revoke, waits := Changes(m.own(current), r.table.union(group, out.Missing), r.state(ctx, m, as), partial())
+		m.sign(grant)
+		for n, p := range revoke {
+			revoke[n].Description = as[identityOf(p)]
+		}
+		if len(revoke) > 0 && !fresh {
+			if read = len(grant) == 0; read {
+				continue
+			}
+			revoke = nil // until the next Reconcile: a grant does not wait for the read that a revocation needs
+		}
+		out.Waits = waits
+		if len(grant)+len(revoke) == 0 {
+			return out
+		}
+		until, err := r.change(ctx, group, grant, revoke)
+		if err == nil {
+			out.Until = until
+			return out
+		}
+		switch code := cloud.Classify(err).Code; {
+		case code == cloud.CodeGroupNotFound && len(out.Missing) == 0:
+			if out.Missing = r.missing(ctx, grant, err); len(out.Missing) > 0 {
+				continue
+			}
+		case again:
+		case code == cloud.CodeDuplicatePermission, code == cloud.CodePermissionNotFound, code == cloud.CodeTooManyPermissions:
+			again = true
+			r.rules.ForgetRules(group)
+			continue
+		}
+		if out.Until = until; until.IsZero() {
+			out.Err = err
+		}
+		return out
+	}
+}
+
+// current are the rules of a group: if read, as AWS returns them now, else as they were read last.
+func (r *Reconciler) current(ctx context.Context, group string, read bool) (rules []stack.Permission, fresh bool, err error) {
+	if !read {
+		return r.rules.RulesAtHand(ctx, group)
+	}
+	rules, err = r.rules.Rules(ctx, group)
+	return rules, true, err
+}
+
+// state is what is known of rules that no known binding needs.
+func (r *Reconciler) state(ctx context.Context, m marks, as map[identity]string) func(stack.Permission) RuleState {
+	return func(rule stack.Permission) RuleState {
+		switch {
+		case m.undecided(rule, as):
+			return Foreign
+		case rule.Group.Literal != "" && r.rules.OfAnotherCluster(ctx, rule.Group.Literal): // clusters that share nodes' groups share the label, too
+			return Foreign
+		case r.table.mayBeNeeded(rule):
+			return PossiblyNeeded
+		}
+		return Unneeded
+	}
+}
+
+// missing are the groups among the sources of permissions that do not exist, each with the error of the call that names it.
+func (r *Reconciler) missing(ctx context.Context, perms []stack.Permission, refusal error) map[string]error {
+	out := map[string]error{}
+	for _, p := range perms {
+		id := p.Group.Literal
+		if _, done := out[id]; id == "" || done {
+			continue
+		}
+		r.rules.ForgetRules(id)
+		out[id] = nil
+		if _, err := r.rules.Rules(ctx, id); err != nil && cloud.Classify(err).Code == cloud.CodeGroupNotFound {
+			out[id] = refusal
+		}
+	}
+	maps.DeleteFunc(out, func(_ string, err error) bool { return err == nil })
+	return out
+}
+
+// change grants before it revokes; at the group's rule quota it revokes first. until is when a call that waits for AWS is worth another
+// try, with or without its error.
+func (r *Reconciler) change(ctx context.Context, group string, grant, revoke []stack.Permission) (until time.Time, err error) {
+	ref, granted, revoked := stack.Literal(stack.KindSecurityGroup, group), apply.Outcome{State: apply.Done}, apply.Outcome{State: apply.Done}
+	try := func(op plan.Operation, permissions []stack.Permission, out *apply.Outcome) {
+		if len(permissions) > 0 {
+			*out = r.write(ctx, Key, plan.StepID(op.Name()+" "+group), op)
+		}
+	}
+	authorize := func() { try(elb.AuthorizeSecurityGroupIngress{Group: ref, Permissions: grant}, grant, &granted) }
+	authorize()
+	full := len(revoke) > 0 && granted.State == apply.Failed && cloud.Classify(granted.Err).Full()
+	if full || granted.State == apply.Done {
+		try(elb.RevokeSecurityGroupIngress{Group: ref, Permissions: revoke}, revoke, &revoked)
+	}
+	if full {
+		authorize()
+	}
+	for _, o := range []apply.Outcome{granted, revoked} {
+		switch o.State {
+		case apply.Failed:
+			return time.Time{}, o.Err
+		case apply.Waiting:
+			return o.Until, o.Err
+		case apply.Done, apply.Blocked, apply.Refused:
+		}
+	}
+	return time.Time{}, nil
+}
