@@ -77,7 +77,7 @@ func TestAWSsClockMayBeAheadAndTheSDKAdjusts(t *testing.T) {
 func TestAZoneGoesDownAndComesBack(t *testing.T) {
 	t.Parallel()
 	network := vnet.New()
-	s := serve(t, Options{DataPlane: true, Network: network, HealthInterval: 20 * time.Millisecond, HealthTimeout: 200 * time.Millisecond})
+	s := serve(t, Options{DataPlane: true, Network: network, HealthInterval: 20 * time.Millisecond, HealthTimeout: time.Second})
 	pod(t, network, "10.0.128.77", 8080, "zone a")
 	pod(t, network, "10.0.144.77", 8080, "zone b")
 	w, ctx := s.web(t), t.Context()

@@ -153,7 +153,7 @@ func TestATokenIsRefusedWithoutAUsableKeySet(t *testing.T) {
 		}, KeysSizeExceeded},
 		"no JSON":     {func(s *site) func(*http.Request) (*http.Response, error) { return s.text(200, "text/html", "<html>") }, KeysInvalid},
 		"404":         {func(s *site) func(*http.Request) (*http.Response, error) { return s.json(404, "") }, KeysFailed},
-		"slow":        {func(*site) func(*http.Request) (*http.Response, error) { return stuck }, KeysTimeout},
+		"slow":        {stuck, KeysTimeout},
 		"unreachable": {func(*site) func(*http.Request) (*http.Response, error) { return nil }, KeysTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {

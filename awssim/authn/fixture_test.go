@@ -47,12 +47,17 @@ func newSite(t testing.TB) *site {
 		"/token":    s.json(200, s.tokens(nil)),
 		"/userinfo": s.json(200, map[string]any{"sub": "alice", "email": "alice@example.com"}),
 	}
-	a, err := New(Options{Now: s.now, Transport: s, Timeout: 500 * time.Millisecond})
+	s.limit(20 * time.Second)
+	return s
+}
+
+// limit gives the site an authenticator that waits so long for each answer of the provider.
+func (s *site) limit(timeout time.Duration) {
+	a, err := New(Options{Now: s.now, Transport: s, Timeout: timeout})
 	if err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
 	s.Authenticator = a
-	return s
 }
 
 func (s *site) now() time.Time {
@@ -93,10 +98,13 @@ func (s *site) text(status int, contentType, body string) func(*http.Request) (*
 	}
 }
 
-// stuck answers once the caller gives up.
-func stuck(r *http.Request) (*http.Response, error) {
-	<-r.Context().Done()
-	return nil, r.Context().Err()
+// stuck answers once the caller gives up, which is soon.
+func stuck(s *site) func(*http.Request) (*http.Response, error) {
+	s.limit(500 * time.Millisecond)
+	return func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
 }
 
 // tokens is a token answer whose ID token has these claims besides, or instead of, the good ones.

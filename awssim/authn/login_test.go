@@ -128,7 +128,6 @@ func TestEveryReasonOfFailureHasItsStatusAndMetric(t *testing.T) {
 	userinfo := func(status int, contentType, body string) func(*site) Verdict {
 		return answering("/userinfo", func(s *site) func(*http.Request) (*http.Response, error) { return s.text(status, contentType, body) })
 	}
-	never := func(*site) func(*http.Request) (*http.Response, error) { return stuck }
 	none := func(*site) func(*http.Request) (*http.Response, error) { return nil }
 	type want struct {
 		reason Reason
@@ -195,7 +194,7 @@ func TestEveryReasonOfFailureHasItsStatusAndMetric(t *testing.T) {
 		"wrong client secret":        {token(401, map[string]any{"error": "invalid_client"}), want{TokenEndpointRequestFailed, 561, problem}},
 		"token endpoint broken":      {token(503, "down"), want{TokenEndpointRequestFailed, 561, problem}},
 		"token endpoint redirects":   {token(302, ""), want{TokenEndpointRequestFailed, 561, problem}},
-		"token endpoint slow":        {answering("/token", never), want{TokenEndpointRequestTimeout, 500, problem}},
+		"token endpoint slow":        {answering("/token", stuck), want{TokenEndpointRequestTimeout, 500, problem}},
 		"token endpoint unreachable": {answering("/token", none), want{TokenEndpointRequestTimeout, 500, problem}},
 		"tokens not JSON":            {token(200, "hello"), want{InvalidTokenResponse, 561, failure}},
 		"no access token":            {token(200, map[string]any{"token_type": "Bearer"}), want{InvalidTokenResponse, 561, failure}},
@@ -210,7 +209,7 @@ func TestEveryReasonOfFailureHasItsStatusAndMetric(t *testing.T) {
 		"ID token expired":           {idToken("exp", epoch.Unix()), want{InvalidIDToken, 561, failure}},
 		"ID token of nobody":         {idToken("sub", ""), want{InvalidIDToken, 561, failure}},
 		"user info broken":           {userinfo(500, "application/json", "{}"), want{UserinfoRequestFailed, 561, problem}},
-		"user info slow":             {answering("/userinfo", never), want{UserinfoRequestTimeout, 500, problem}},
+		"user info slow":             {answering("/userinfo", stuck), want{UserinfoRequestTimeout, 500, problem}},
 		"user info unreachable":      {answering("/userinfo", none), want{UserinfoRequestTimeout, 500, problem}},
 		"user info not JSON":         {userinfo(200, "application/json", "hello"), want{InvalidUserinfoResponse, 561, failure}},
 		"user info a JWT":            {userinfo(200, "application/jwt", "a.b.c"), want{InvalidUserinfoResponse, 561, failure}},

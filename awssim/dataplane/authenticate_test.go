@@ -2,6 +2,7 @@ package dataplane_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -63,7 +64,7 @@ func newGuarded(t *testing.T, change func(*authn.OIDC), options ...func(*datapla
 		{Name: "alice", Claims: map[string]any{"email": "alice@example.com"}},
 	}})
 	w := newWorld(t, append(options, func(o *dataplane.Options) {
-		o.Clock, o.Identity, o.IdentityTimeout = g.clock, provided{g.provider.Handler()}, 2*time.Second
+		o.Clock, o.Identity, o.IdentityTimeout = g.clock, provided{g.provider.Handler()}, cmp.Or(o.IdentityTimeout, 20*time.Second)
 		o.HealthInterval = 24 * time.Hour // the clock goes in long steps
 	})...)
 	g.world = w
@@ -205,7 +206,11 @@ func TestAProvidersFailureIsTheClientsAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := newGuarded(t, nil)
+			g := newGuarded(t, nil, func(o *dataplane.Options) {
+				if c.knobs.Token.Delay > 0 {
+					o.IdentityTimeout = 2 * time.Second
+				}
+			})
 			c.knobs.AutoLogin = "alice"
 			if err := g.provider.Turn(c.knobs); err != nil {
 				t.Fatal(err)

@@ -55,7 +55,7 @@ type world struct {
 func newWorld(t testing.TB, change ...func(*dataplane.Options)) *world {
 	w := &world{TB: t, network: vnet.New(), health: map[string]targetgroup.HealthReport{}, changed: make(chan struct{})}
 	o := dataplane.Options{
-		Network: w.network, HealthSink: w.report, HealthInterval: 20 * time.Millisecond, HealthTimeout: 2 * time.Second,
+		Network: w.network, HealthSink: w.report, HealthInterval: 20 * time.Millisecond, HealthTimeout: 10 * time.Second,
 		Logf: t.Logf, Random: seeded(),
 	}
 	for _, f := range change {

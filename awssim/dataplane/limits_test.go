@@ -85,23 +85,37 @@ func TestTargetsThatCannotBeConnectedInTimeAreAnsweredWith504(t *testing.T) {
 		o.ConnectTimeout, o.HealthTimeout = time.Second, 50*time.Millisecond
 	})
 	w.server("10.0.1.6", 8080, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) // never says a word of TLS
+	w.group("absent", "HTTP", "10.0.1.5")                                          // the address does not exist
+	w.group("mute", "HTTPS", "10.0.1.6").HealthCheck.Protocol = "TCP"
+	w.balancer("web", stack.Application, listener(80, "HTTP", forward("absent"), onPath(1, "/mute", forward("mute"))))
+	w.update()
+	w.await("10.0.1.6", "healthy")
+	for _, path := range []string{"/", "/mute"} {
+		if a := w.get(w.client(), base+path); a.StatusCode != 504 {
+			t.Errorf("%s: %d, want 504", path, a.StatusCode)
+		}
+	}
+	groups := w.plane.Stats().TargetGroups
+	if groups[groupARN("absent")]["TargetConnectionErrorCount"] != 1 || groups[groupARN("mute")]["TargetTLSNegotiationErrorCount"] != 1 {
+		t.Errorf("%v", groups)
+	}
+}
+
+func TestTargetsWithoutTLSAreAnsweredWith502(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
 	w.server("10.0.1.7", 8080, func(c net.Conn) {
 		_, _ = io.WriteString(c, "I do not speak TLS\r\n")
 		_, _ = io.Copy(io.Discard, c)
 	})
-	w.group("nobody", "HTTP", "10.0.1.5") // the address does not exist
-	w.group("mute", "HTTPS", "10.0.1.6").HealthCheck.Protocol = "TCP"
 	w.group("plain", "HTTPS", "10.0.1.7").HealthCheck.Protocol = "TCP"
-	w.balancer("web", stack.Application, listener(80, "HTTP", forward("nobody"), onPath(1, "/mute", forward("mute")), onPath(2, "/plain", forward("plain"))))
+	w.balancer("web", stack.Application, listener(80, "HTTP", forward("plain")))
 	w.update()
-	w.await("10.0.1.6", "healthy")
-	for path, want := range map[string]int{"/": 504, "/mute": 504, "/plain": 502} {
-		if a := w.get(w.client(), base+path); a.StatusCode != want {
-			t.Errorf("%s: %d, want %d", path, a.StatusCode, want)
-		}
+	w.await("10.0.1.7", "healthy")
+	if a := w.get(w.client(), base+"/"); a.StatusCode != 502 {
+		t.Errorf("%d, want 502", a.StatusCode)
 	}
-	groups := w.plane.Stats().TargetGroups
-	if groups[groupARN("nobody")]["TargetConnectionErrorCount"] != 1 || groups[groupARN("plain")]["TargetTLSNegotiationErrorCount"] != 1 || groups[groupARN("mute")]["TargetTLSNegotiationErrorCount"] != 1 {
+	if groups := w.plane.Stats().TargetGroups; groups[groupARN("plain")]["TargetTLSNegotiationErrorCount"] != 1 {
 		t.Errorf("%v", groups)
 	}
 }

@@ -166,8 +166,8 @@ func TestMetricsOfAnNLBAreAllThere(t *testing.T) {
 	lb.Egress = []topology.Permission{{Protocol: "-1", Source: netip.MustParsePrefix("10.0.1.5/32")}}
 	lb.Ingress = []topology.Permission{{Protocol: "-1", Source: netip.MustParsePrefix("203.0.113.0/24")}}
 	w.plane.Close()
-	w.plane = dataplane.New(dataplane.Options{Network: w.network, HealthSink: w.report, HealthInterval: 20 * time.Millisecond, HealthTimeout: time.Second,
-		ConnectTimeout: 50 * time.Millisecond, Logf: t.Logf, Random: seeded()})
+	w.plane = dataplane.New(dataplane.Options{Network: w.network, HealthSink: w.report, HealthInterval: 20 * time.Millisecond, HealthTimeout: 10 * time.Second,
+		ConnectTimeout: time.Second, Logf: t.Logf, Random: seeded()})
 	t.Cleanup(w.plane.Close)
 	w.update()
 	w.within("the checks are done", func() bool {

@@ -226,7 +226,7 @@ func TestDatagramsFindATargetAndTheirWayBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
 	for _, q := range []string{"one", "two"} {
 		_, _ = io.WriteString(c, q)
 		buf := make([]byte, 100)
