@@ -95,7 +95,7 @@ func (c *Cluster) Mark() uint64 {
 func (c *Cluster) Writes(after uint64) []string {
 	var writes []string
 	for _, call := range c.Calls(after) {
-		if !isRead(call.Action) {
+		if !IsRead(call.Action) {
 			writes = append(writes, call.Service+" "+call.Action)
 		}
 	}
@@ -106,14 +106,15 @@ func (c *Cluster) Writes(after uint64) []string {
 func (c *Cluster) Changes(after uint64) []string {
 	var changes []string
 	for _, call := range c.Calls(after) {
-		if !isRead(call.Action) && call.Code == "" {
+		if !IsRead(call.Action) && call.Code == "" {
 			changes = append(changes, call.Service+" "+call.Action)
 		}
 	}
 	return changes
 }
 
-func isRead(action string) bool {
+// IsRead reports whether an action of AWS changes nothing.
+func IsRead(action string) bool {
 	for _, prefix := range []string{"Describe", "List", "Get", "AssumeRole"} {
 		if strings.HasPrefix(action, prefix) {
 			return true

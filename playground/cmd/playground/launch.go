@@ -7,15 +7,18 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/playground/cluster"
 	"github.com/k8s-lbc/lbc/playground/environment"
+	"github.com/k8s-lbc/lbc/playground/manifest"
 	"github.com/k8s-lbc/lbc/playground/repository"
 	"github.com/k8s-lbc/lbc/playground/state"
 )
@@ -131,4 +134,40 @@ func (l *launch) start(ctx context.Context, dir state.Dir, o environment.Options
 
 func progress(out io.Writer, after time.Duration, what string) {
 	fmt.Fprintf(out, "%6.1f s  %s\n", after.Seconds(), what) //nolint:errcheck // a terminal
+}
+
+// readable finds mistakes in files of manifests before anything is started for them.
+func readable(files []string) error {
+	for _, f := range files {
+		content, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		if _, err := manifest.Parse(f, content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepTerminal sends what libraries write to file descriptor 2 behind our back to a log: the API server's etcd client opened
+// its logger on it before main began. Our own errors, and the trace of a crash, still go to the terminal.
+func keepTerminal(dir state.Dir) error {
+	path := dir.LogPath("stderr")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("create the directory of the logs: %w", err)
+	}
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the log: %w", err)
+	}
+	terminal, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return fmt.Errorf("keep the terminal: %w", err)
+	}
+	if err := unix.Dup2(int(log.Fd()), 2); err != nil {
+		return fmt.Errorf("redirect file descriptor 2: %w", err)
+	}
+	os.Stderr = os.NewFile(uintptr(terminal), "stderr")
+	return debug.SetCrashOutput(os.Stderr, debug.CrashOptions{})
 }

@@ -118,3 +118,17 @@ func named(what string, single bool) cobra.PositionalArgs {
 		return nil
 	}
 }
+
+// onlyCommands is an argument check for commands that take nothing but the name of a command: a misspelt one is an error, with
+// what may have been meant.
+func onlyCommands(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command %q for %q", args[0], c.CommandPath())
+	c.SuggestionsMinimumDistance = 2
+	if like := c.SuggestionsFor(args[0]); len(like) > 0 {
+		text += ", did you mean " + strings.Join(like, " or ") + "?"
+	}
+	return fmt.Errorf("%s (%s --help lists them)", text, c.CommandPath())
+}

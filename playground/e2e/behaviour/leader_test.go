@@ -147,7 +147,7 @@ func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
 
 	// And back again; the one that stops says so and ends well.
 	c.RestartController(t, elect)
-	ctx, cancel := context.WithTimeout(t.Context(), process.Grace)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 	defer cancel()
 	standby.process.Stop(ctx)
 	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String())

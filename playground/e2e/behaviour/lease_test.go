@@ -16,8 +16,7 @@ import (
 // by are the calls of a caller since a mark, those that write alone if so asked.
 func by(c *harness.Cluster, mark uint64, caller string, writes bool) (actions []string) {
 	for _, call := range c.Simulator.Gate.Calls(gate.Filter{After: mark}) {
-		read := slices.ContainsFunc([]string{"Describe", "List", "Get", "AssumeRole"}, func(p string) bool { return strings.HasPrefix(call.Action, p) })
-		if strings.Contains(call.Caller, caller) && (!writes || !read) {
+		if strings.Contains(call.Caller, caller) && (!writes || !harness.IsRead(call.Action)) {
 			actions = append(actions, call.Action)
 		}
 	}
