@@ -91,7 +91,7 @@ func TestTargetsThatCannotBeConnectedInTimeAreAnsweredWith504(t *testing.T) {
 	w.update()
 	w.await("10.0.1.6", "healthy")
 	for _, path := range []string{"/", "/mute"} {
-		if a := w.get(w.client(), base+path); a.StatusCode != 504 {
+		if a := w.get(w.client(), base+path); a.StatusCode != http.StatusGatewayTimeout {
 			t.Errorf("%s: %d, want 504", path, a.StatusCode)
 		}
 	}
@@ -112,7 +112,7 @@ func TestTargetsWithoutTLSAreAnsweredWith502(t *testing.T) {
 	w.balancer("web", stack.Application, listener(80, "HTTP", forward("plain")))
 	w.update()
 	w.await("10.0.1.7", "healthy")
-	if a := w.get(w.client(), base+"/"); a.StatusCode != 502 {
+	if a := w.get(w.client(), base+"/"); a.StatusCode != http.StatusBadGateway {
 		t.Errorf("%d, want 502", a.StatusCode)
 	}
 	if groups := w.plane.Stats().TargetGroups; groups[groupARN("plain")]["TargetTLSNegotiationErrorCount"] != 1 {

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 func TestAnAcceleratorHasTwoAddressesAndIsDeployedInTime(t *testing.T) {
@@ -199,7 +200,7 @@ func TestOnlyAcceleratorsHaveTags(t *testing.T) {
 	if err := tag(l.ListenerArn, "k"); code(err) != "AcceleratorNotFoundException" {
 		t.Errorf("tag a listener: %v", err)
 	}
-	for i := range maxTags {
+	for i := range resource.MaxTags {
 		if err := tag(x.AcceleratorArn, fmt.Sprint("k", i)); err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +212,7 @@ func TestOnlyAcceleratorsHaveTags(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := f.ListTagsForResource(t.Context(), &globalaccelerator.ListTagsForResourceInput{ResourceArn: x.AcceleratorArn})
-	if err != nil || len(out.Tags) != maxTags-1 {
+	if err != nil || len(out.Tags) != resource.MaxTags-1 {
 		t.Errorf("%d tags, %v", len(out.Tags), err)
 	}
 	if got := f.account.ResourceTags(*l.ListenerArn); got["k2"] != "v" {

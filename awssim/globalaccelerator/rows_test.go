@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 func TestBoundsOfAccelerators(t *testing.T) {
@@ -29,7 +30,7 @@ func TestBoundsOfAccelerators(t *testing.T) {
 		"name of another":             {func(in *input) { in.Name = aws.String("taken") }, ""},
 		"three addresses":             {func(in *input) { in.IpAddresses = []string{"198.51.100.1", "198.51.100.2", "198.51.100.3"} }, "InvalidArgumentException"},
 		"51 tags": {func(in *input) {
-			for i := range maxTags + 1 {
+			for i := range resource.MaxTags + 1 {
 				in.Tags = append(in.Tags, types.Tag{Key: aws.String(fmt.Sprint("k", i)), Value: aws.String("")})
 			}
 		}, "InvalidArgumentException"},

@@ -24,7 +24,6 @@ const service = "globalaccelerator"
 
 // Limits of the API.
 const (
-	maxTags     = 50
 	defaultPage = 10
 	maxPage     = 100
 )

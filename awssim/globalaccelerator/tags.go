@@ -2,33 +2,22 @@ package globalaccelerator
 
 import (
 	"context"
-	"maps"
-	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator/types"
 
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // merge is the tags with more added.
 func merge(tags map[string]string, more []types.Tag) (map[string]string, error) {
-	merged := make(map[string]string, len(tags)+len(more))
-	maps.Copy(merged, tags)
-	for _, t := range more {
-		key, value := aws.ToString(t.Key), aws.ToString(t.Value)
-		if key == "" || utf8.RuneCountInString(key) > 128 || utf8.RuneCountInString(value) > 256 || strings.HasPrefix(strings.ToLower(key), "aws:") {
-			return nil, invalid("The tag key %q or its value is too short, too long or reserved.", key)
-		}
-		merged[key] = value
-	}
-	if len(merged) > maxTags {
-		return nil, invalid("A resource can have at most %d tags.", maxTags)
-	}
-	return merged, nil
+	return resource.MergeTags(tags, more, func(t types.Tag) (string, string) { return aws.ToString(t.Key), aws.ToString(t.Value) },
+		func(key string) error {
+			return invalid("The tag key %q or its value is too short, too long or reserved.", key)
+		},
+		func() error { return invalid("A resource can have at most %d tags.", resource.MaxTags) })
 }
 
 // TagResource adds tags to an accelerator, or changes their values. Nothing else can be tagged.
@@ -68,10 +57,8 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *globalaccelerator
 		if err != nil {
 			return nil, err
 		}
-		out := &globalaccelerator.ListTagsForResourceOutput{Tags: []types.Tag{}}
-		for _, k := range slices.Sorted(maps.Keys(x.Tags)) {
-			out.Tags = append(out.Tags, types.Tag{Key: aws.String(k), Value: aws.String(x.Tags[k])})
-		}
-		return out, nil
+		return &globalaccelerator.ListTagsForResourceOutput{Tags: resource.ListTags(x.Tags, func(key, value string) types.Tag {
+			return types.Tag{Key: aws.String(key), Value: aws.String(value)}
+		})}, nil
 	})
 }

@@ -27,7 +27,7 @@ func (s *Service) CreateIPSet(ctx context.Context, in *wafv2.CreateIPSetInput, _
 		if err != nil {
 			return nil, err
 		}
-		tags, err := parseTags(nil, in.Tags)
+		tags, err := merge(nil, in.Tags)
 		if err != nil {
 			return nil, err
 		}

@@ -25,7 +25,6 @@ const (
 	maxAddresses = 10_000
 	maxCapacity  = 5000
 	maxPage      = 100
-	maxTags      = 50
 )
 
 // Service answers the actions of AWS WAF.

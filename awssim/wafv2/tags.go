@@ -2,34 +2,25 @@ package wafv2
 
 import (
 	"context"
-	"maps"
-	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
-// parseTags is the tags with more added.
-func parseTags(tags map[string]string, more []types.Tag) (map[string]string, error) {
-	merged := make(map[string]string, len(tags)+len(more))
-	maps.Copy(merged, tags)
-	for _, t := range more {
-		key, value := aws.ToString(t.Key), aws.ToString(t.Value)
-		if key == "" || utf8.RuneCountInString(key) > 128 || utf8.RuneCountInString(value) > 256 || strings.HasPrefix(strings.ToLower(key), "aws:") {
-			return nil, invalid("TAGS", key, "The key or the value of the tag is too short, too long or reserved.")
-		}
-		merged[key] = value
-	}
-	if len(merged) > maxTags {
-		return nil, apierr.New("WAFTagOperationException", "An error occurred during the tagging operation: a resource can have at most %d tags.", maxTags)
-	}
-	return merged, nil
+// merge is the tags with more added.
+func merge(tags map[string]string, more []types.Tag) (map[string]string, error) {
+	return resource.MergeTags(tags, more, func(t types.Tag) (string, string) { return aws.ToString(t.Key), aws.ToString(t.Value) },
+		func(key string) error {
+			return invalid("TAGS", key, "The key or the value of the tag is too short, too long or reserved.")
+		},
+		func() error {
+			return apierr.New("WAFTagOperationException", "An error occurred during the tagging operation: a resource can have at most %d tags.", resource.MaxTags)
+		})
 }
 
 // tags finds the tags of a web ACL or an IP set.
@@ -50,7 +41,7 @@ func (s *Service) TagResource(ctx context.Context, in *wafv2.TagResourceInput, _
 		if err != nil {
 			return nil, err
 		}
-		merged, err := parseTags(*tags, in.Tags)
+		merged, err := merge(*tags, in.Tags)
 		if err != nil {
 			return nil, err
 		}
@@ -80,10 +71,9 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *wafv2.ListTagsFor
 		if err != nil {
 			return nil, err
 		}
-		info := &types.TagInfoForResource{ResourceARN: in.ResourceARN, TagList: []types.Tag{}}
-		for _, k := range slices.Sorted(maps.Keys(*tags)) {
-			info.TagList = append(info.TagList, types.Tag{Key: aws.String(k), Value: aws.String((*tags)[k])})
-		}
+		info := &types.TagInfoForResource{ResourceARN: in.ResourceARN, TagList: resource.ListTags(*tags, func(key, value string) types.Tag {
+			return types.Tag{Key: aws.String(key), Value: aws.String(value)}
+		})}
 		return &wafv2.ListTagsForResourceOutput{TagInfoForResource: info}, nil
 	})
 }

@@ -34,7 +34,7 @@ func (s *Service) createWebACL(in *wafv2.CreateWebACLInput) (*wafv2.CreateWebACL
 	if err := s.check(&definition); err != nil {
 		return nil, err
 	}
-	tags, err := parseTags(nil, in.Tags)
+	tags, err := merge(nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}

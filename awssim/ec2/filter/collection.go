@@ -34,6 +34,7 @@ type Collection[R any] struct {
 
 // Query is the parameters of a Describe call.
 type Query struct {
+	DryRun  *bool
 	IDs     []string
 	Filters []types.Filter
 	Max     *int32
@@ -43,6 +44,9 @@ type Query struct {
 // Describe finds the resources that have one of the ids (if any are given) and pass all filters, in AWS's lack of order,
 // and the token of the next page.
 func (c Collection[R]) Describe(a *account.Account, q Query) ([]R, *string, error) {
+	if err := request.DryRun(q.DryRun); err != nil {
+		return nil, nil, err
+	}
 	conditions, err := CompileFilters(q.Filters, c.Filters, c.Tags != nil)
 	if err != nil {
 		return nil, nil, err
@@ -73,6 +77,15 @@ func (c Collection[R]) Describe(a *account.Account, q Query) ([]R, *string, erro
 	}
 	a.Trouble.Order(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 	return out, next, nil
+}
+
+// Answer is resources as the SDK has them; nil if there are none.
+func Answer[R, T any](found []R, out func(R) T) []T {
+	var all []T
+	for _, r := range found {
+		all = append(all, out(r))
+	}
+	return all
 }
 
 // Passes reports whether a resource with those tags meets all conditions.

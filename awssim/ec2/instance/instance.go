@@ -96,10 +96,7 @@ func (s *Instances) DescribeInstances(ctx context.Context, in *ec2.DescribeInsta
 }
 
 func (s *Instances) describeInstances(in *ec2.DescribeInstancesInput) (*ec2.DescribeInstancesOutput, error) {
-	if err := request.DryRun(in.DryRun); err != nil {
-		return nil, err
-	}
-	found, next, err := instances.Describe(s.account, filter.Query{IDs: in.InstanceIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := instances.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.InstanceIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}

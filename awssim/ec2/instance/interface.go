@@ -140,18 +140,11 @@ func (s *Instances) DescribeNetworkInterfaces(ctx context.Context, in *ec2.Descr
 }
 
 func (s *Instances) describeNetworkInterfaces(in *ec2.DescribeNetworkInterfacesInput) (*ec2.DescribeNetworkInterfacesOutput, error) {
-	if err := request.DryRun(in.DryRun); err != nil {
-		return nil, err
-	}
-	found, next, err := interfaces.Describe(s.account, filter.Query{IDs: in.NetworkInterfaceIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := interfaces.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.NetworkInterfaceIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
-	out := &ec2.DescribeNetworkInterfacesOutput{NextToken: next}
-	for _, n := range found {
-		out.NetworkInterfaces = append(out.NetworkInterfaces, interfaceOut(s.account, n))
-	}
-	return out, nil
+	return &ec2.DescribeNetworkInterfacesOutput{NetworkInterfaces: filter.Answer(found, func(n *vpc.Interface) types.NetworkInterface { return interfaceOut(s.account, n) }), NextToken: next}, nil
 }
 
 func interfaceOut(a *account.Account, n *vpc.Interface) types.NetworkInterface {

@@ -29,10 +29,7 @@ var customerPools = filter.Collection[*vpc.CustomerPool]{
 // DescribeCoipPools lists pools of customer-owned addresses.
 func (s *Instances) DescribeCoipPools(ctx context.Context, in *ec2.DescribeCoipPoolsInput, _ ...func(*ec2.Options)) (*ec2.DescribeCoipPoolsOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeCoipPools", in, func(in *ec2.DescribeCoipPoolsInput) (*ec2.DescribeCoipPoolsOutput, error) {
-		if err := request.DryRun(in.DryRun); err != nil {
-			return nil, err
-		}
-		found, next, err := customerPools.Describe(s.account, filter.Query{IDs: in.PoolIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+		found, next, err := customerPools.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.PoolIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 		if err != nil {
 			return nil, err
 		}
@@ -118,10 +115,7 @@ func scopeOf(p *vpc.IPAMPool) string {
 // DescribeIpamPools lists pools of addresses that IPAM manages.
 func (s *Instances) DescribeIpamPools(ctx context.Context, in *ec2.DescribeIpamPoolsInput, _ ...func(*ec2.Options)) (*ec2.DescribeIpamPoolsOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeIpamPools", in, func(in *ec2.DescribeIpamPoolsInput) (*ec2.DescribeIpamPoolsOutput, error) {
-		if err := request.DryRun(in.DryRun); err != nil {
-			return nil, err
-		}
-		found, next, err := ipamPools.Describe(s.account, filter.Query{IDs: in.IpamPoolIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+		found, next, err := ipamPools.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.IpamPoolIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 		if err != nil {
 			return nil, err
 		}

@@ -41,10 +41,7 @@ func (s *Networks) DescribeInternetGateways(ctx context.Context, in *ec2.Describ
 }
 
 func (s *Networks) describeInternetGateways(in *ec2.DescribeInternetGatewaysInput) (*ec2.DescribeInternetGatewaysOutput, error) {
-	if err := request.DryRun(in.DryRun); err != nil {
-		return nil, err
-	}
-	found, next, err := internetGateways.Describe(s.account, filter.Query{IDs: in.InternetGatewayIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := internetGateways.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.InternetGatewayIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}

@@ -104,18 +104,11 @@ func (s *Networks) DeleteNatGateway(ctx context.Context, in *ec2.DeleteNatGatewa
 // DescribeNatGateways lists NAT gateways.
 func (s *Networks) DescribeNatGateways(ctx context.Context, in *ec2.DescribeNatGatewaysInput, _ ...func(*ec2.Options)) (*ec2.DescribeNatGatewaysOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeNatGateways", in, func(in *ec2.DescribeNatGatewaysInput) (*ec2.DescribeNatGatewaysOutput, error) {
-		if err := request.DryRun(in.DryRun); err != nil {
-			return nil, err
-		}
-		found, next, err := natGateways.Describe(s.account, filter.Query{IDs: in.NatGatewayIds, Filters: in.Filter, Max: in.MaxResults, Token: in.NextToken})
+		found, next, err := natGateways.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.NatGatewayIds, Filters: in.Filter, Max: in.MaxResults, Token: in.NextToken})
 		if err != nil {
 			return nil, err
 		}
-		out := &ec2.DescribeNatGatewaysOutput{NextToken: next}
-		for _, g := range found {
-			out.NatGateways = append(out.NatGateways, natGatewayOut(s.account, g))
-		}
-		return out, nil
+		return &ec2.DescribeNatGatewaysOutput{NatGateways: filter.Answer(found, func(g *vpc.NATGateway) types.NatGateway { return natGatewayOut(s.account, g) }), NextToken: next}, nil
 	})
 }
 

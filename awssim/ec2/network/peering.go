@@ -127,18 +127,11 @@ func (s *Networks) DeleteVpcPeeringConnection(ctx context.Context, in *ec2.Delet
 // DescribeVpcPeeringConnections lists connections between VPCs.
 func (s *Networks) DescribeVpcPeeringConnections(ctx context.Context, in *ec2.DescribeVpcPeeringConnectionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcPeeringConnectionsOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeVpcPeeringConnections", in, func(in *ec2.DescribeVpcPeeringConnectionsInput) (*ec2.DescribeVpcPeeringConnectionsOutput, error) {
-		if err := request.DryRun(in.DryRun); err != nil {
-			return nil, err
-		}
-		found, next, err := peerings.Describe(s.account, filter.Query{IDs: in.VpcPeeringConnectionIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+		found, next, err := peerings.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.VpcPeeringConnectionIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 		if err != nil {
 			return nil, err
 		}
-		out := &ec2.DescribeVpcPeeringConnectionsOutput{NextToken: next}
-		for _, p := range found {
-			out.VpcPeeringConnections = append(out.VpcPeeringConnections, *peeringOut(s.account, p))
-		}
-		return out, nil
+		return &ec2.DescribeVpcPeeringConnectionsOutput{VpcPeeringConnections: filter.Answer(found, func(p *vpc.Peering) types.VpcPeeringConnection { return *peeringOut(s.account, p) }), NextToken: next}, nil
 	})
 }
 

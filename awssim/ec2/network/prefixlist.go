@@ -40,18 +40,11 @@ func (s *Networks) DescribeManagedPrefixLists(ctx context.Context, in *ec2.Descr
 }
 
 func (s *Networks) describeManagedPrefixLists(in *ec2.DescribeManagedPrefixListsInput) (*ec2.DescribeManagedPrefixListsOutput, error) {
-	if err := request.DryRun(in.DryRun); err != nil {
-		return nil, err
-	}
-	found, next, err := prefixLists.Describe(s.account, filter.Query{IDs: in.PrefixListIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := prefixLists.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.PrefixListIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
-	out := &ec2.DescribeManagedPrefixListsOutput{NextToken: next}
-	for _, l := range found {
-		out.PrefixLists = append(out.PrefixLists, *prefixListOut(s.account, l))
-	}
-	return out, nil
+	return &ec2.DescribeManagedPrefixListsOutput{PrefixLists: filter.Answer(found, func(l *vpc.PrefixList) types.ManagedPrefixList { return *prefixListOut(s.account, l) }), NextToken: next}, nil
 }
 
 func prefixListOut(a *account.Account, l *vpc.PrefixList) *types.ManagedPrefixList {

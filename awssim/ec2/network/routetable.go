@@ -91,18 +91,11 @@ func (s *Networks) DescribeRouteTables(ctx context.Context, in *ec2.DescribeRout
 }
 
 func (s *Networks) describeRouteTables(in *ec2.DescribeRouteTablesInput) (*ec2.DescribeRouteTablesOutput, error) {
-	if err := request.DryRun(in.DryRun); err != nil {
-		return nil, err
-	}
-	found, next, err := routeTables.Describe(s.account, filter.Query{IDs: in.RouteTableIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := routeTables.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.RouteTableIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
-	out := &ec2.DescribeRouteTablesOutput{NextToken: next}
-	for _, t := range found {
-		out.RouteTables = append(out.RouteTables, routeTableOut(t))
-	}
-	return out, nil
+	return &ec2.DescribeRouteTablesOutput{RouteTables: filter.Answer(found, routeTableOut), NextToken: next}, nil
 }
 
 func routeTableOut(t *vpc.RouteTable) types.RouteTable {

@@ -76,18 +76,11 @@ func (s *Networks) DescribeSubnets(ctx context.Context, in *ec2.DescribeSubnetsI
 }
 
 func (s *Networks) describeSubnets(in *ec2.DescribeSubnetsInput) (*ec2.DescribeSubnetsOutput, error) {
-	if err := request.DryRun(in.DryRun); err != nil {
-		return nil, err
-	}
-	found, next, err := subnets.Describe(s.account, filter.Query{IDs: in.SubnetIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := subnets.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.SubnetIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
-	out := &ec2.DescribeSubnetsOutput{NextToken: next}
-	for _, n := range found {
-		out.Subnets = append(out.Subnets, subnetOut(s.account, n))
-	}
-	return out, nil
+	return &ec2.DescribeSubnetsOutput{Subnets: filter.Answer(found, func(n *vpc.Subnet) types.Subnet { return subnetOut(s.account, n) }), NextToken: next}, nil
 }
 
 func subnetOut(a *account.Account, s *vpc.Subnet) types.Subnet {

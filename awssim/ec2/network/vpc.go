@@ -81,18 +81,11 @@ func (s *Networks) DescribeVpcs(ctx context.Context, in *ec2.DescribeVpcsInput, 
 }
 
 func (s *Networks) describeVpcs(in *ec2.DescribeVpcsInput) (*ec2.DescribeVpcsOutput, error) {
-	if err := request.DryRun(in.DryRun); err != nil {
-		return nil, err
-	}
-	found, next, err := vpcs.Describe(s.account, filter.Query{IDs: in.VpcIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := vpcs.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.VpcIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
-	out := &ec2.DescribeVpcsOutput{NextToken: next}
-	for _, v := range found {
-		out.Vpcs = append(out.Vpcs, vpcOut(v))
-	}
-	return out, nil
+	return &ec2.DescribeVpcsOutput{Vpcs: filter.Answer(found, vpcOut), NextToken: next}, nil
 }
 
 func vpcOut(v *vpc.VPC) types.Vpc {

@@ -284,9 +284,5 @@ func (s *SecurityGroups) describeSecurityGroupRules(in *ec2.DescribeSecurityGrou
 	if err != nil {
 		return nil, err
 	}
-	out := &ec2.DescribeSecurityGroupRulesOutput{NextToken: next}
-	for _, r := range found {
-		out.SecurityGroupRules = append(out.SecurityGroupRules, ruleOut(s.account, r))
-	}
-	return out, nil
+	return &ec2.DescribeSecurityGroupRulesOutput{SecurityGroupRules: filter.Answer(found, func(r groupRule) types.SecurityGroupRule { return ruleOut(s.account, r) }), NextToken: next}, nil
 }

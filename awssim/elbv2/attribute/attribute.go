@@ -59,12 +59,12 @@ func (t *Table[S]) Complete(subject S, have map[string]string) map[string]string
 	return out
 }
 
-// List is the settings in the table's order.
-func (t *Table[S]) List(have map[string]string) []Setting {
-	out := make([]Setting, 0, len(have))
-	for _, a := range t.Rows {
-		if v, ok := have[a.key]; ok {
-			out = append(out, Setting{a.key, v})
+// List is the settings in the table's order, as the SDK's attributes.
+func List[S, A any](t *Table[S], have map[string]string, attribute func(key, value *string) A) []A {
+	out := make([]A, 0, len(have))
+	for _, row := range t.Rows {
+		if v, ok := have[row.key]; ok {
+			out = append(out, attribute(aws.String(row.key), aws.String(v)))
 		}
 	}
 	return out

@@ -4,7 +4,6 @@ import (
 	"context"
 	"regexp"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
@@ -75,11 +74,9 @@ func isHeaderValue(key, value string) error {
 }
 
 func listenerAttributesOut(l *account.Listener) []types.ListenerAttribute {
-	out := []types.ListenerAttribute{}
-	for _, s := range listenerAttributes.List(l.Attributes) {
-		out = append(out, types.ListenerAttribute{Key: aws.String(s.Key), Value: aws.String(s.Value)})
-	}
-	return out
+	return attribute.List(&listenerAttributes, l.Attributes, func(key, value *string) types.ListenerAttribute {
+		return types.ListenerAttribute{Key: key, Value: value}
+	})
 }
 
 // DescribeListenerAttributes answers every attribute that the listener has, defaults included.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
@@ -79,16 +78,12 @@ func denyGatewayDefault(lb *account.LoadBalancer) string {
 
 // shownAttributes hides what Describe shows only for load balancers that have the feature.
 func shownAttributes(lb *account.LoadBalancer) []types.LoadBalancerAttribute {
-	var out []types.LoadBalancerAttribute
-	for _, s := range loadBalancerAttributes.List(lb.Attributes) {
-		switch {
-		case s.Key == "ipv6.deny_all_igw_traffic" && lb.IPAddressType == "ipv4":
-		case s.Key == secondaryAddresses && s.Value == "0":
-		default:
-			out = append(out, types.LoadBalancerAttribute{Key: aws.String(s.Key), Value: aws.String(s.Value)})
-		}
-	}
-	return out
+	all := attribute.List(&loadBalancerAttributes, lb.Attributes, func(key, value *string) types.LoadBalancerAttribute {
+		return types.LoadBalancerAttribute{Key: key, Value: value}
+	})
+	return slices.DeleteFunc(all, func(a types.LoadBalancerAttribute) bool {
+		return *a.Key == "ipv6.deny_all_igw_traffic" && lb.IPAddressType == "ipv4" || *a.Key == secondaryAddresses && *a.Value == "0"
+	})
 }
 
 // logFamilies are the prefixes of the keys that send logs to a bucket.

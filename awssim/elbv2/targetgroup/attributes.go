@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
@@ -206,11 +205,9 @@ func thresholds(after map[string]string, unit string) error {
 }
 
 func tgAttributesOut(tg *account.TargetGroup) []types.TargetGroupAttribute {
-	var out []types.TargetGroupAttribute
-	for _, s := range targetGroupAttributes.List(tg.Attributes) {
-		out = append(out, types.TargetGroupAttribute{Key: aws.String(s.Key), Value: aws.String(s.Value)})
-	}
-	return out
+	return attribute.List(&targetGroupAttributes, tg.Attributes, func(key, value *string) types.TargetGroupAttribute {
+		return types.TargetGroupAttribute{Key: key, Value: value}
+	})
 }
 
 // DescribeTargetGroupAttributes answers every attribute that the target group has, defaults included.
