@@ -11,8 +11,9 @@ import (
 
 func TestAPlanThatRestsOnAssumptionsIsNotExecuted(t *testing.T) {
 	t.Parallel()
-	o := elb.Observed{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Assumed: &elb.Assumption{}}
+	o := elb.Observed{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}}
 	o.TargetGroups = []elb.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}}
+	o.TargetGroups[0].Set(elb.Assumed, elb.PartAttributes)
 	p := diff.Stack(stack.Removed(o.Key, "demo", "vpc-1", stack.ObjectsDeleted), stack.Keep{}, o, diff.Options{})
 	if p.Empty() {
 		t.Fatal("nothing is planned")

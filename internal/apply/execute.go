@@ -36,7 +36,7 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	if o, wait := r.prepareAddOn(ctx, s); wait {
 		return o
 	}
-	if _, _, ok := elb.Changes(s.Op); ok {
+	if elb.EffectOf(s.Op).AddOn != "" {
 		ctx = cloud.WithPatience(ctx, addOnTimeout)
 	}
 	out, err := r.write(ctx, s)

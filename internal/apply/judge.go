@@ -30,8 +30,8 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		failed.Problem = BindingsUndefined()
 		return failed
 	}
-	if lb, on, ok := elb.Changes(s.Op); ok {
-		return r.judgeAddOn(s, e, failed, r.resolve(lb), on)
+	if effect := elb.EffectOf(s.Op); effect.AddOn != "" {
+		return r.judgeAddOn(s, e, failed, r.resolve(effect.Resource), effect.AddOn)
 	}
 	switch missing := e.Missing(); {
 	case e.Protected() && is[elb.DeleteLoadBalancer](s.Op):

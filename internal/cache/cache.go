@@ -1,6 +1,6 @@
 // Package cache holds answers by key: how long they are believed, how long a key without answer is left alone, and which answers serve on
-// while they are read again. It reads by the function that it is given, once for all who ask for a key at the same time.
-// It knows nothing of AWS or Kubernetes, and imports backoff and the standard library only.
+// while they are read again. It reads by the function that it is given, once for all callers that need a key at the same time.
+// It is independent of AWS and Kubernetes, and imports backoff and the standard library only.
 package cache
 
 import (
@@ -43,7 +43,7 @@ type Config[K comparable, V any] struct {
 	Stale time.Duration
 	// Wait is how long, in real time, Get waits for the new answer where a stale one serves.
 	Wait time.Duration
-	// Passing reports whether a failed read may succeed later without anybody's doing: then the older answer serves on, however old.
+	// Passing reports whether a failed read may succeed later without a change of input: then the older answer serves on, however old.
 	// Nil = no failure does.
 	Passing func(error) bool
 	// FailureLifetime is how long a failure is the answer where no older one serves; nil = the next Get reads again.

@@ -32,7 +32,7 @@ func births(t *testing.T, n int) (l *lab, w *lbstatus.ProvisioningWatcher, woken
 		l.must(err)
 	}
 	woken = &[]string{}
-	w = &lbstatus.ProvisioningWatcher{Starting: l.inventory.Starting, Refresh: l.inventory.RefreshStates, Now: l.clock.Now, Log: logr.Discard(),
+	w = &lbstatus.ProvisioningWatcher{Starting: l.inventory.Provisioning, Refresh: l.inventory.RefreshStates, Now: l.clock.Now, Log: logr.Discard(),
 		Wake: func(key stack.Key) { *woken = append(*woken, key.ID.Name) }}
 	mark := l.mark()
 	return l, w, woken, func() int { return len(l.sim.Gate.Calls(gate.Filter{After: mark, Action: "DescribeLoadBalancers"})) }
@@ -83,7 +83,7 @@ func TestLoadBalancersInTheMakingAreLookedAtTwentyAtATime(t *testing.T) {
 func TestALoadBalancerThatSomebodyDeletesInTheMakingHasItsStackLookAgain(t *testing.T) {
 	t.Parallel()
 	l, w, woken, _ := births(t, 1)
-	for arn := range l.inventory.Starting() {
+	for arn := range l.inventory.Provisioning() {
 		_, err := l.sim.Balancing.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{LoadBalancerArn: &arn})
 		l.must(err)
 	}

@@ -62,7 +62,7 @@ func (s *soak) begin() {
 	for _, l := range []interface{ Start(context.Context) error }{
 		s.bound.Networking, s.bound.Writes, s.bound.Drains, s.bound.Health, s.ingresses.Backend,
 		&loader{inventory: s.inventory, checkpoints: s.checkpointer, stacks: []*stacks.Reconciler{s.ingresses, s.services}, log: logr.Discard()},
-		&lbstatus.ProvisioningWatcher{Starting: s.inventory.Starting, Refresh: s.inventory.RefreshStates, Now: s.clock.Now, Log: logr.Discard(), Wake: s.wake},
+		&lbstatus.ProvisioningWatcher{Starting: s.inventory.Provisioning, Refresh: s.inventory.RefreshStates, Now: s.clock.Now, Log: logr.Discard(), Wake: s.wake},
 		&stacks.CertificateWatcher{Read: s.inventory.Certificates().Read, Reconciler: s.ingresses, Always: true, Log: logr.Discard()},
 	} {
 		life.running.Go(func() { _ = l.Start(ctx) })

@@ -45,13 +45,13 @@ func checkpointConfig(c *config.Config, namespace string, now func() time.Time, 
 const longestAge = 24 * time.Hour
 
 // deeps are the restored parts of stacks in AWS, unless they are too old.
-func deeps(restored checkpoint.Restored, now time.Time) map[stack.Key]inventory.Deep {
-	out := map[stack.Key]inventory.Deep{}
+func deeps(restored checkpoint.Restored, now time.Time) map[stack.Key]inventory.Snapshot {
+	out := map[stack.Key]inventory.Snapshot{}
 	if age := now.Sub(restored.At); age > longestAge {
 		return out
 	}
 	for id, text := range restored.Entries {
-		var d inventory.Deep
+		var d inventory.Snapshot
 		if key, err := stack.ParseKey(id.Name); err == nil && id.Kind == checkpoint.Observed && json.Unmarshal(text, &d) == nil {
 			out[key] = d
 		}

@@ -489,7 +489,7 @@ func TestAThousandLoadBalancersOfTenRulesFitIntoTheCheckpoints(t *testing.T) {
 			return fmt.Sprintf("arn:aws:elasticloadbalancing:us-west-2:111122223333:%s/app/k8s-shop-web%d/%016x/%016x", kind, n, n*7919, i*104729+n)
 		}
 		lb, listener := arn("loadbalancer", 0), arn("listener", 1)
-		d := inventory.Deep{
+		d := inventory.Snapshot{
 			Listeners:  map[string][]elb.Listener{lb: {{ARN: listener, Listener: stack.Listener{ID: "443", Port: 443, Protocol: "HTTPS", Certificates: []string{arn("certificate", 2)}, LoadBalancer: stack.Literal(stack.KindLoadBalancer, lb)}}}},
 			Rules:      map[string][]elb.Rule{listener: nil},
 			Attributes: map[string]map[string]string{},

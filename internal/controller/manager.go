@@ -252,7 +252,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 			return w.registry.Awaited(targets.Group{Scope: w.scopes.Own(), ARN: arn})
 		}
 	}
-	birth := &lbstatus.ProvisioningWatcher{Starting: w.inventory.Starting, Refresh: w.inventory.RefreshStates, Now: w.now, Log: w.log.WithName("balancers"),
+	birth := &lbstatus.ProvisioningWatcher{Starting: w.inventory.Provisioning, Refresh: w.inventory.RefreshStates, Now: w.now, Log: w.log.WithName("balancers"),
 		Wake: func(key stack.Key) { w.wake(queue.Normal, key) }}
 	if err := w.mgr.Add(birth); err != nil {
 		return err

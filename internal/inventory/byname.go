@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 const (
@@ -30,35 +32,25 @@ func (i *Inventory) newTargetGroups() *cache.Cache[string, *facts.TargetGroup] {
 	})
 }
 
-func (a *answer) targetGroups(ctx context.Context) error {
-	names := a.keys(facts.NeedTargetGroupName)
-	got, err := a.i.targetGroups.Get(ctx, names...)
-	if err != nil {
-		return err
-	}
-	a.set(func(f *facts.Facts) {
+func (i *Inventory) targetGroupFacts(ctx context.Context, names []string) (put func(*facts.Facts), err error) {
+	got, err := i.targetGroups.Get(ctx, names...)
+	return func(f *facts.Facts) {
 		f.TargetGroups = map[string]*facts.TargetGroup{}
 		for _, n := range names {
 			f.TargetGroups[n] = got[n]
 		}
-	})
-	return nil
+	}, err
 }
 
 func (i *Inventory) targetGroupByName(ctx context.Context, name string) (tg *facts.TargetGroup, found bool, err error) {
-	out, err := i.clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{Names: []string{name}})
-	switch {
-	case err != nil && vanished(err):
-		return nil, false, nil
-	case err != nil:
-		return nil, false, fmt.Errorf("describing target group %s: %w", name, err)
-	case len(out.TargetGroups) == 0:
-		return nil, false, nil
+	of, err := i.find(ctx, stack.KindTargetGroup, "", name)
+	if err != nil {
+		return nil, false, fmt.Errorf("reading target group %s: %w", name, err)
 	}
-	t := out.TargetGroups[0]
-	return &facts.TargetGroup{
-		ARN: aws.ToString(t.TargetGroupArn), Name: aws.ToString(t.TargetGroupName), Protocol: string(t.Protocol), TargetType: string(t.TargetType),
-	}, true, nil
+	for _, t := range of.TargetGroups {
+		return &facts.TargetGroup{ARN: t.ARN, Name: t.Name, Protocol: t.Protocol, TargetType: t.TargetType}, true, nil
+	}
+	return nil, false, nil
 }
 
 // newTrustStores caches the ARNs of trust stores by name. A region has few: all are read at once, as one missing name fails a call by
@@ -69,27 +61,17 @@ func (i *Inventory) newTrustStores() *cache.Value[map[string]string] {
 	}, i.listTrustStores)
 }
 
-func (a *answer) trustStores(ctx context.Context) error {
-	all, err := a.i.trustStores.Get(ctx)
-	if err != nil {
-		return err
+func (i *Inventory) trustStoreFacts(ctx context.Context, names []string) (put func(*facts.Facts), err error) {
+	all, err := i.trustStores.Get(ctx)
+	if err == nil && slices.ContainsFunc(names, func(n string) bool { return all[n] == "" }) { // an absence is believed briefly only
+		all, err = i.trustStores.Within(ctx, absentLifetime)
 	}
-	names := a.keys(facts.NeedTrustStore)
-	for _, n := range names {
-		if all[n] == "" { // an absence is believed briefly only
-			if all, err = a.i.trustStores.Within(ctx, absentLifetime); err != nil {
-				return err
-			}
-			break
-		}
-	}
-	a.set(func(f *facts.Facts) {
+	return func(f *facts.Facts) {
 		f.TrustStores = map[string]string{}
 		for _, n := range names {
 			f.TrustStores[n] = all[n]
 		}
-	})
-	return nil
+	}, err
 }
 
 func (i *Inventory) listTrustStores(ctx context.Context) (map[string]string, error) {

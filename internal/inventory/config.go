@@ -13,25 +13,24 @@ type Config struct {
 	VPC     string
 	// Now is the clock of lifetimes; nil = time.Now.
 	Now func() time.Time
-	// Patience is how long to wait, in real time, for AWS to tell of optional features; 0 = two seconds.
+	// Patience is how long to wait, in real time, for what AWS answers about add-ons; 0 = two seconds.
 	Patience time.Duration
 	// Moment is how long to wait, in real time, for a new answer where the one that was read last serves on; 0 = as Patience, if that
 	// is set, else a quarter of a second.
 	Moment time.Duration
-	// RequestCertificates and ImportCertificates tell that stacks may own certificates of these kinds; else nobody asks whose
-	// they are.
+	// RequestCertificates and ImportCertificates say that stacks may own certificates of these kinds; else their tags are not read.
 	RequestCertificates, ImportCertificates bool
-	// CertificatesChanged is told, after a listing, the names of the certificates that came, went, or became fit or unfit for
-	// listeners since the one before. It must not wait for anything. Nil = nobody wants to know.
+	// CertificatesChanged is called after a listing with the names of the certificates that came, went, or became fit or unfit for
+	// listeners since the one before. It must not block; nil = nothing is called.
 	CertificatesChanged func(names []string)
-	// Freed is told the stacks of which a write that AWS refused is worth another attempt, because this process wrote to what
-	// was in its way, those whose tags others changed, and those of which a listing holds what was not known. It must not wait for
-	// anything. Nil = nobody wants to know.
+	// Freed is called with the stacks of which a write that AWS refused is worth another attempt, because this process wrote to what
+	// was in its way, those whose tags others changed, and those of which a listing holds what was not known. It must not
+	// block; nil = nothing is called.
 	Freed func(keys []stack.Key)
-	// Progress is told about every ten seconds how many of the load balancers and target groups of the VPC have been looked through, of how
-	// many, while a listing is under way. It must not wait for anything. Nil = nobody wants to know.
+	// Progress is called about every ten seconds while a listing is under way, with how many load balancers and target groups of the VPC have
+	// been looked through, of how many. It must not block; nil = nothing is called.
 	Progress func(read, of int)
-	// Authorities tells that somebody asks for the authorities of private certificates.
+	// Authorities says that the authorities of private certificates are of interest.
 	Authorities bool
 }
 
@@ -62,12 +61,12 @@ const (
 	// and Elastic Load Balancing's reads are eventually consistent, and what people measure is up to a few seconds.
 	listLag = 5 * time.Second
 
-	// absentLifetime is for what was asked for by name or id and does not exist: people fix that.
+	// absentLifetime is for what was looked up by name or id and does not exist: users correct that soon.
 	absentLifetime = 15 * time.Second
-	// loadTimeout bounds a shared read, whoever waits for it; of a listing, the time in which nothing of it comes back.
+	// loadTimeout bounds a shared read; of a listing, the time in which nothing of it comes back.
 	loadTimeout = time.Minute
 	// partialLifetime is how long what a failed listing had read may be gone on from.
 	partialLifetime = 10 * time.Minute
-	// progressEvery is how often a listing under way tells how far it is.
+	// progressEvery is how often a listing under way calls Config.Progress.
 	progressEvery = 10 * time.Second
 )

@@ -34,17 +34,15 @@ type entry struct {
 	// give up.
 	reading chan struct{}
 
-	// The rest is guarded by Inventory.mu.
+	// The rest is guarded by Inventory.mu. Copies of obs are handed out, and its maps are shared: they are replaced, never changed.
 	obs       elb.Observed
 	stale     int64     // version.invalidations at the newest invalidation; 0 = trustworthy
 	wrote     int64     // version.writes at the newest write-through
 	at        time.Time // when the newest listing began that it rests on
-	doubt     time.Time // when something was written that the newest listing may miss; zero = never
+	lagFrom   time.Time // when something was written that the newest listing may miss; zero = never
 	createdAt time.Time // when this process last created something of it that listings find; zero = never
-	knows     knowledge // of what is below the level of the bulk listing
-	since     time.Time // when an earlier process wrote down what is assumed; zero = nothing is
-	// suspects are to be read before the stack is planned again.
-	suspects []suspect
+	// uncertain resources are read before the stack is planned again.
+	uncertain []uncertain
 }
 
 func (i *Inventory) entry(key stack.Key) *entry {
@@ -63,39 +61,26 @@ func (i *Inventory) entry(key stack.Key) *entry {
 }
 
 func newEntry(key stack.Key) *entry {
-	e := &entry{obs: elb.Observed{Key: key}, reading: make(chan struct{}, 1)}
-	e.shallow(elb.Observed{Key: key})
-	return e
+	return &entry{obs: elb.Observed{Key: key}, reading: make(chan struct{}, 1)}
 }
 
-// shallow replaces what is known by the result of a listing.
-func (e *entry) shallow(o elb.Observed) {
-	e.obs = o
-	e.knows, e.since = knowledge{}, time.Time{}
+// loadBalancer is what is known of a load balancer; nil = it is not the stack's.
+func (e *entry) loadBalancer(arn string) *elb.LoadBalancer {
+	for n := range e.obs.LoadBalancers {
+		if e.obs.LoadBalancers[n].ARN == arn {
+			return &e.obs.LoadBalancers[n]
+		}
+	}
+	return nil
 }
 
-// prune forgets what was known of resources that do not exist any more.
-func (e *entry) prune() {
-	arns := map[string]bool{}
-	for _, lb := range e.obs.LoadBalancers {
-		arns[lb.ARN] = true
-	}
-	for _, l := range e.obs.Listeners {
-		arns[l.ARN] = true
-	}
-	for _, tg := range e.obs.TargetGroups {
-		arns[tg.ARN] = true
-	}
-	e.knows.keep(arns)
-}
-
-// Forget drops what is known of a stack that nobody wants any more, unless something of it is left, or a listing under way may hold
+// Forget drops what is known of a stack that is not wanted any more, unless something of it is left, or a listing under way may hold
 // what has just gone.
 func (i *Inventory) Forget(key stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.resetBackoff(key)
-	if e := i.stacks[key]; e != nil && i.lists == 0 && e.stale == 0 && len(e.suspects) == 0 && e.empty() {
+	if e := i.stacks[key]; e != nil && i.lists == 0 && e.stale == 0 && len(e.uncertain) == 0 && e.empty() {
 		delete(i.stacks, key)
 	}
 }
@@ -131,25 +116,21 @@ func (i *Inventory) RereadCost(key stack.Key) int {
 	balancers, groups := len(o.LoadBalancers), len(o.TargetGroups)
 	n := calls(balancers, tagBatch) + calls(groups, tagBatch) + calls(balancers+groups, tagBatch) + calls(len(o.SecurityGroups), tagBatch) +
 		calls(len(o.Listeners)+len(o.Rules), tagBatch)
-	for p, s := range e.knows {
-		if s != unknown && p.aspect != attributesOf && p.aspect != targetsOf {
-			n++
+	parts := func(p *elb.Parts) {
+		for _, x := range []elb.Part{elb.PartListeners, elb.PartRules, elb.PartCertificates, elb.PartAttributes} {
+			if p.Known(x) {
+				n++
+			}
 		}
 	}
-	for _, lb := range o.LoadBalancers {
-		if lb.Attributes != nil {
-			n++
-		}
+	for k := range o.LoadBalancers {
+		parts(&o.LoadBalancers[k].Parts)
 	}
-	for _, tg := range o.TargetGroups {
-		if tg.Attributes != nil {
-			n++
-		}
+	for k := range o.TargetGroups {
+		parts(&o.TargetGroups[k].Parts)
 	}
-	for _, l := range o.Listeners {
-		if l.Attributes != nil {
-			n++
-		}
+	for k := range o.Listeners {
+		parts(&o.Listeners[k].Parts)
 	}
 	return n
 }

@@ -1,11 +1,11 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -24,10 +24,7 @@ func (i *Inventory) aged(due func(arn string) bool) []string {
 		}
 	}
 	slices.SortFunc(out, func(a, b string) int {
-		if c := i.tags[a].at.Compare(i.tags[b].at); c != 0 {
-			return c
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(i.tags[a].at.Compare(i.tags[b].at), cmp.Compare(a, b))
 	})
 	return out
 }
@@ -43,8 +40,8 @@ func (i *Inventory) agedForAListing() []string {
 }
 
 // RereadTags reads again the tags of the foreign load balancers and target groups, one call at most, that were read longest ago, if
-// that is longer than foreignLifetime, and of those whose tags an earlier process left. What turns out to be of a stack is read by the stack's next Observed; Config.Freed is told.
-// read reports whether a call was made.
+// that is longer than foreignLifetime, and of those whose tags an earlier process left. What
+// turns out to be of a stack is read by the stack's next Observed, and Config.Freed is called with it. read reports whether a call was made.
 func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 	i.mu.Lock()
 	now := i.cfg.Now()
@@ -80,9 +77,7 @@ func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 		}
 	}
 	i.mu.Unlock()
-	if len(gained) > 0 && i.cfg.Freed != nil {
-		i.cfg.Freed(slices.SortedFunc(maps.Keys(gained), func(a, b stack.Key) int { return strings.Compare(a.String(), b.String()) }))
-	}
+	i.notify(slices.SortedFunc(maps.Keys(gained), stack.Key.Compare))
 	return true, nil
 }
 
@@ -94,13 +89,5 @@ func (i *Inventory) gain(key stack.Key, arn string) {
 		e.at = i.listed.at
 		i.stacks[key] = e
 	}
-	e.suspect(suspect{kind: kindOf(arn), id: arn})
-}
-
-// kindOf tells load balancers and target groups apart by their ARN.
-func kindOf(arn string) stack.Kind {
-	if strings.Contains(arn, ":loadbalancer/") {
-		return stack.KindLoadBalancer
-	}
-	return stack.KindTargetGroup
+	e.markUncertain(uncertain{kind: kindOf(arn), id: arn})
 }

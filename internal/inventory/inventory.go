@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Inventory knows the AWS resources of one scope. It is safe for concurrent use.
+// Inventory is what is known of the AWS resources of one scope. It is safe for concurrent use.
 type Inventory struct {
 	cfg     Config
 	clients cloud.Clients
@@ -58,7 +57,7 @@ type Inventory struct {
 	certificates *certificate.Certificates
 
 	// kept is what an earlier process knew, until the first listing, and keptSince when it wrote that down.
-	kept      map[stack.Key]Deep
+	kept      map[stack.Key]Snapshot
 	keptSince time.Time
 
 	confirmed confirmations
@@ -101,8 +100,8 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 	return i
 }
 
-// Load reads in bulk what the cluster owns, and the network facts that nearly every stack asks for, unless somebody who asked
-// before has caused that already.
+// Load reads in bulk what the cluster owns, and the network facts that nearly every stack needs, unless an earlier call has read
+// them already.
 func (i *Inventory) Load(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return i.list(ctx, 1) })
@@ -111,7 +110,7 @@ func (i *Inventory) Load(ctx context.Context) error {
 	return g.Wait()
 }
 
-// Observed is what AWS holds for a stack. Desired tells how deep to look: what it does not manage is not read; nil reads the
+// Observed is what AWS holds for a stack. Desired says how deep to look: what it does not manage is not read; nil reads the
 // bulk listing only. Bindings are not filled in.
 func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (elb.Observed, error) {
 	e := i.entry(key)
@@ -122,10 +121,10 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	}
 	defer func() { <-e.reading }()
 	for attempt := 0; ; attempt++ {
-		if err := i.fresh(ctx, e); err != nil {
+		if err := i.ensureListed(ctx, e); err != nil {
 			return elb.Observed{}, fmt.Errorf("listing the resources of the cluster: %w", err)
 		}
-		err := i.deepen(ctx, e, desired)
+		err := i.readDetails(ctx, e, desired)
 		if err == nil {
 			break
 		}
@@ -139,11 +138,10 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 		return elb.Observed{}, fmt.Errorf("reading the certificates of %s: %w", key, err)
 	}
 	i.mu.Lock()
-	out, since := e.obs.Clone(), e.assumption()
+	out := e.obs.Clone()
 	if desired != nil && desired.Empty() {
-		out, since = e.withoutAssumed(), nil
+		out = withoutAssumed(out)
 	}
-	out.Assumed = since
 	out.SecurityGroups = append(out.SecurityGroups, i.shared...)
 	i.mu.Unlock()
 	out.Certificates = certificates
@@ -155,15 +153,15 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	return out, nil
 }
 
-// fresh makes sure that the entry rests on a listing that began after its last invalidation, and that nothing in it is doubtful.
-func (i *Inventory) fresh(ctx context.Context, e *entry) error {
+// ensureListed makes sure that the entry rests on a listing that began after its last invalidation, and that nothing in it is uncertain.
+func (i *Inventory) ensureListed(ctx context.Context, e *entry) error {
 	for {
 		i.mu.Lock()
 		need := max(e.stale, 1)
 		settled := e.stale == 0 && i.listed.invalidations >= need
 		i.mu.Unlock()
 		if settled {
-			return i.settle(ctx, e)
+			return i.readUncertain(ctx, e)
 		}
 		if err := i.list(ctx, need); err != nil {
 			return err
@@ -184,7 +182,7 @@ func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
 			out = append(out, k)
 		}
 	}
-	slices.SortFunc(out, func(a, b stack.Key) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(out, stack.Key.Compare)
 	return out, nil
 }
 
@@ -225,7 +223,7 @@ func (i *Inventory) NotFound(key stack.Key, arn string) bool {
 	return news
 }
 
-// Fresh reports whether this process created a target group, so that nobody else registered anything in it.
+// Fresh reports whether this process created a target group, so that its targets are all registered by this process.
 func (i *Inventory) Fresh(arn string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -272,32 +270,4 @@ func (i *Inventory) ForgetAddOns(arn string) { i.addOns.Forget(arn) }
 // VPCAtHand is the cluster's VPC or another one as it was read last, see network.Network.VPCAtHand.
 func (i *Inventory) VPCAtHand(ctx context.Context, id string) (vpc *facts.VPC, known bool) {
 	return i.network.VPCAtHand(ctx, id)
-}
-
-// State is the state of a load balancer as last seen; "" = not known.
-func (i *Inventory) State(key stack.Key, arn string) string {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if e := i.stacks[key]; e != nil {
-		for _, lb := range e.obs.LoadBalancers {
-			if lb.ARN == arn {
-				return lb.State
-			}
-		}
-	}
-	return ""
-}
-
-// Refresh updates the state of a load balancer by one read, and returns it; "" = it does not exist. One that is known to be
-// active stays so, and is not read.
-func (i *Inventory) Refresh(ctx context.Context, key stack.Key, arn string) (state string, err error) {
-	if i.State(key, arn) == "active" {
-		return "active", nil
-	}
-	lb, err := shared(ctx, i, "load balancer "+arn, func(ctx context.Context) (elb.LoadBalancer, error) { return i.describeLoadBalancer(ctx, arn) })
-	if err != nil {
-		return "", err
-	}
-	i.setState(key, arn, lb.State)
-	return lb.State, nil
 }

@@ -64,7 +64,7 @@ func TestLoadBalancersThatAWSIsMakingAreReadTogetherUntilTheyAreMade(t *testing.
 		return must[elb.Observed](t)(f.inv.Observed(t.Context(), k, nil)).LoadBalancers[0]
 	}
 	a, b := look(keys[0]), look(keys[1])
-	starting := f.inv.Starting()
+	starting := f.inv.Provisioning()
 	if diff := cmp.Diff(map[string]stack.Key{a.ARN: keys[0], b.ARN: keys[1]}, starting); diff != "" {
 		t.Fatal(diff)
 	}
@@ -83,7 +83,7 @@ func TestLoadBalancersThatAWSIsMakingAreReadTogetherUntilTheyAreMade(t *testing.
 		t.Errorf("%v changed", changed)
 	}
 	f.reads()
-	if state, err := f.inv.Refresh(t.Context(), keys[0], a.ARN); err != nil || state != "active" || len(f.reads()) > 0 || len(f.inv.Starting()) > 0 {
+	if state, err := f.inv.Refresh(t.Context(), keys[0], a.ARN); err != nil || state != "active" || len(f.reads()) > 0 || len(f.inv.Provisioning()) > 0 {
 		t.Errorf("%q %v", state, err)
 	}
 	if a.State != "provisioning" {

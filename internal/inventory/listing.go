@@ -7,14 +7,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
-	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -42,7 +40,7 @@ func (i *Inventory) list(ctx context.Context, need int64) error {
 	}
 }
 
-// shared runs a read once for all who want it at the same time, for loadTimeout at most; a caller who gives up does not end it for
+// shared runs a read once for all callers that need it at the same time, for loadTimeout at most; a caller that gives up does not end it for
 // the others.
 func shared[T any](ctx context.Context, i *Inventory, name string, read func(context.Context) (T, error)) (T, error) {
 	return unbounded(ctx, i, name, func(ctx context.Context) (T, error) {
@@ -71,13 +69,18 @@ func unbounded[T any](ctx context.Context, i *Inventory, name string, read func(
 	}
 }
 
-// listing is what one pass over the account has found so far. It knows the account as it was when it began or later.
+// listing is what one pass over the account has found so far. It shows the account as it was when it began or later.
 type listing struct {
 	began       version
 	groupsBegan securitygroup.Listing
 	balancers   pages[elb.LoadBalancer]
 	targets     pages[elb.TargetGroup]
-	groups      pages[ec2types.SecurityGroup]
+	groups      pages[elb.SecurityGroup]
+}
+
+// arns are those of the load balancers and target groups that were listed.
+func (l *listing) arns() []string {
+	return arnsOf(&elb.Observed{LoadBalancers: l.balancers.items, TargetGroups: l.targets.items})
 }
 
 // pages are the pages of one list that were read, and where to go on.
@@ -87,7 +90,7 @@ type pages[T any] struct {
 	done  bool
 }
 
-// read reads what is left. one reads the page at a token; keep tells which items count.
+// read reads what is left. one reads the page at a token.
 func (p *pages[T]) read(progressed func(), one func(next *string) (items []T, more *string, err error)) error {
 	for !p.done {
 		items, more, err := one(p.next)
@@ -101,7 +104,7 @@ func (p *pages[T]) read(progressed func(), one func(next *string) (items []T, mo
 	return nil
 }
 
-// readList makes a listing for callers who need one that began after need invalidations or later. It has no bound in time, for a large account
+// readList makes a listing for callers that need one that began after need invalidations or later. It has no bound in time, for a large account
 // whose reads AWS throttles takes minutes: it ends when nothing comes back for loadTimeout. What an attempt has read that a passing error
 // ended, the next one does not read again.
 func (i *Inventory) readList(ctx context.Context, need int64) error {
@@ -120,9 +123,21 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 		}
 	}()
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return i.describeLoadBalancers(gctx, &l.balancers, progressed) })
-	g.Go(func() error { return i.describeTargetGroups(gctx, &l.targets, progressed) })
-	g.Go(func() error { return i.listGroups(gctx, &l.groups, progressed) })
+	g.Go(func() error {
+		return l.balancers.read(progressed, func(next *string) ([]elb.LoadBalancer, *string, error) {
+			return i.describeLoadBalancers(gctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
+		})
+	})
+	g.Go(func() error {
+		return l.targets.read(progressed, func(next *string) ([]elb.TargetGroup, *string, error) {
+			return i.describeTargetGroups(gctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
+		})
+	})
+	g.Go(func() error {
+		return l.groups.read(progressed, func(next *string) ([]elb.SecurityGroup, *string, error) {
+			return i.describeSecurityGroups(gctx, &ec2.DescribeSecurityGroupsInput{Filters: filter("vpc-id", i.cfg.VPC), MaxResults: aws.Int32(1000), NextToken: next})
+		})
+	})
 	err := g.Wait()
 	var tags map[string]readTags
 	if err == nil {
@@ -140,9 +155,7 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 		}
 		return err
 	}
-	if news := i.merge(l, tags); len(news) > 0 && i.cfg.Freed != nil {
-		i.cfg.Freed(news)
-	}
+	i.notify(i.merge(l, tags))
 	return nil
 }
 
@@ -168,38 +181,9 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	began := l.began
-	found := map[stack.Key]*elb.Observed{}
-	of := func(k stack.Key) *elb.Observed {
-		if found[k] == nil {
-			found[k] = &elb.Observed{Key: k}
-		}
-		return found[k]
-	}
-	for _, lb := range l.balancers.items {
-		lb.Tags = tags[lb.ARN].tags
-		if k, id, ok := naming.StackOf(i.cfg.Cluster, lb.Tags); ok {
-			lb.ID = id
-			of(k).LoadBalancers = append(of(k).LoadBalancers, lb)
-		}
-	}
-	for _, tg := range l.targets.items {
-		tg.Tags = tags[tg.ARN].tags
-		if k, id, ok := naming.StackOf(i.cfg.Cluster, tg.Tags); ok {
-			tg.ID = id
-			of(k).TargetGroups = append(of(k).TargetGroups, tg)
-		}
-	}
+	found, backend := i.byStack(elb.Observed{LoadBalancers: l.balancers.items, TargetGroups: l.targets.items, SecurityGroups: l.groups.items},
+		func(arn string) map[string]string { return tags[arn].tags })
 	i.groups.Replace(l.groups.items, l.groupsBegan)
-	var backend []elb.SecurityGroup
-	for n := range l.groups.items {
-		g := securitygroup.Observed(&l.groups.items[n])
-		if i.isBackend(g) {
-			backend = append(backend, asBackend(g))
-		} else if k, id, ok := naming.StackOf(i.cfg.Cluster, g.Tags); ok {
-			g.ID = id
-			of(k).SecurityGroups = append(of(k).SecurityGroups, g)
-		}
-	}
 	if i.history.writes == began.writes || i.listed.invalidations == 0 {
 		i.shared = backend
 	}
@@ -217,19 +201,20 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 			i.markStale(e)
 			continue
 		}
-		e.shallow(*of(k))
+		if e.obs = (elb.Observed{Key: k}); found[k] != nil {
+			e.obs = *found[k]
+		}
 		i.assume(e, tags)
 		e.stale, e.at = 0, began.at
-		if began.at.Before(e.createdAt.Add(listLag)) && e.doubt.Before(e.createdAt) {
-			e.doubt = e.createdAt // what was written through is forgotten, and may not be listed yet
+		if began.at.Before(e.createdAt.Add(listLag)) && e.lagFrom.Before(e.createdAt) {
+			e.lagFrom = e.createdAt // what was written through is forgotten, and may not be listed yet
 		}
 	}
 	for k, o := range found {
 		if i.stacks[k] == nil {
 			e := newEntry(k)
-			e.shallow(*o)
+			e.obs, e.at = *o, began.at
 			i.assume(e, tags)
-			e.at = began.at
 			i.stacks[k] = e
 			if i.listed.invalidations > 0 {
 				news = append(news, k)
@@ -237,7 +222,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 		}
 	}
 	all := make(map[string]readTags, len(tags))
-	keep := func(arn string) {
+	for _, arn := range l.arns() {
 		t, ok := tags[arn]
 		if i.retagged[arn] > began.writes {
 			t, ok = i.tags[arn]
@@ -246,88 +231,12 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 			all[arn] = t
 		}
 	}
-	for _, lb := range l.balancers.items {
-		keep(lb.ARN)
-	}
-	for _, tg := range l.targets.items {
-		keep(tg.ARN)
-	}
 	i.tags, i.listed = all, began
 	i.kept = nil
 	return news
-}
-
-func (i *Inventory) describeLoadBalancers(ctx context.Context, p *pages[elb.LoadBalancer], progressed func()) error {
-	return p.read(progressed, func(next *string) (out []elb.LoadBalancer, more *string, err error) {
-		page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
-		if err != nil {
-			return nil, nil, fmt.Errorf("describing load balancers: %w", err)
-		}
-		for _, lb := range page.LoadBalancers {
-			if aws.ToString(lb.VpcId) == i.cfg.VPC {
-				out = append(out, cloud.FromLoadBalancer(lb))
-			}
-		}
-		return out, page.NextMarker, nil
-	})
-}
-
-func (i *Inventory) describeLoadBalancer(ctx context.Context, arn string) (elb.LoadBalancer, error) {
-	out, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}})
-	if err != nil {
-		if vanished(err) {
-			return elb.LoadBalancer{}, nil
-		}
-		return elb.LoadBalancer{}, fmt.Errorf("describing load balancer %s: %w", arn, err)
-	}
-	if len(out.LoadBalancers) == 0 {
-		return elb.LoadBalancer{}, nil
-	}
-	return cloud.FromLoadBalancer(out.LoadBalancers[0]), nil
-}
-
-func (i *Inventory) describeTargetGroups(ctx context.Context, p *pages[elb.TargetGroup], progressed func()) error {
-	return p.read(progressed, func(next *string) (out []elb.TargetGroup, more *string, err error) {
-		page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
-		if err != nil {
-			return nil, nil, fmt.Errorf("describing target groups: %w", err)
-		}
-		for _, tg := range page.TargetGroups {
-			if aws.ToString(tg.VpcId) == i.cfg.VPC {
-				out = append(out, cloud.FromTargetGroup(tg))
-			}
-		}
-		return out, page.NextMarker, nil
-	})
-}
-
-// isBackend tells whether the tags of a security group make it the cluster's shared one.
-func (i *Inventory) isBackend(g elb.SecurityGroup) bool {
-	return g.Tags[naming.ClusterTag] == i.cfg.Cluster && g.Tags[naming.BackendResourceTag] == stack.BackendSecurityGroup
-}
-
-func asBackend(g elb.SecurityGroup) elb.SecurityGroup {
-	g.ID, g.Shared = stack.BackendSecurityGroup, true
-	return g
-}
-
-func (i *Inventory) listGroups(ctx context.Context, p *pages[ec2types.SecurityGroup], progressed func()) error {
-	in := ec2.DescribeSecurityGroupsInput{Filters: filter("vpc-id", i.cfg.VPC), MaxResults: aws.Int32(1000)}
-	return p.read(progressed, func(next *string) ([]ec2types.SecurityGroup, *string, error) {
-		in.NextToken = next
-		page, err := i.clients.EC2.DescribeSecurityGroups(ctx, &in)
-		if err != nil {
-			return nil, nil, fmt.Errorf("describing security groups: %w", err)
-		}
-		return page.SecurityGroups, page.NextToken, nil
-	})
 }
 
 // vanished reports whether an error says that something does not exist.
 func vanished(err error) bool { return cloud.Classify(err).Class == diag.NotFound }
 
 func denied(err error) bool { return cloud.Classify(err).Class == diag.Denied }
-
-func filter(name string, values ...string) []ec2types.Filter {
-	return []ec2types.Filter{{Name: aws.String(name), Values: values}}
-}

@@ -122,9 +122,9 @@ func (i *Inventory) state(e *entry) stackState {
 		return stackListed
 	case e.stale != 0:
 		return stackInvalid
-	case len(e.suspects) > 0:
+	case len(e.uncertain) > 0:
 		return stackUncertain
-	case e.knows.assumes():
+	case e.obs.Assumed():
 		return stackAssumed
 	}
 	return stackListed
@@ -142,7 +142,7 @@ func TestEventsLeadFromStateToStateAsTheTableSays(t *testing.T) {
 	uncertain := func(p *protocol) { p.observe(); p.inv.MarkUncertain(web, modify(p), literal) }
 	invalid := func(p *protocol) { p.observe(); p.inv.Invalidate(web) }
 	assumed := func(p *protocol) {
-		p.inv.Assume(map[stack.Key]Deep{web: {Attributes: map[string]map[string]string{p.group: {"stickiness.enabled": "true"}}}}, p.clock.Now())
+		p.inv.Assume(map[stack.Key]Snapshot{web: {Attributes: map[string]map[string]string{p.group: {"stickiness.enabled": "true"}}}}, p.clock.Now())
 		p.observe()
 	}
 	for name, tc := range map[string]struct {

@@ -35,72 +35,74 @@ func (i *Inventory) Record(key stack.Key, op plan.Operation, out plan.Output, re
 	i.addOns.Record(op, out, resolve)
 	i.groups.Record(op, out, resolve)
 	i.certificates.Record(key, op, out, resolve)
-	i.record(key, op, out, resolve)
-	if keys := i.freed(key, op, resolve); len(keys) > 0 && i.cfg.Freed != nil {
+	effect := elb.EffectOf(op)
+	id := out.ID
+	if effect.Verb != elb.Creates {
+		id = resolve(effect.Resource)
+	}
+	i.mu.Lock()
+	i.record(key, op, out, resolve, effect, id)
+	freed := i.retry(func(k stepKey, r refusal) bool { return r.freedBy(effect, id, k.stack == key) })
+	i.mu.Unlock()
+	i.notify(freed)
+}
+
+// notify calls Config.Freed, if there are any stacks.
+func (i *Inventory) notify(keys []stack.Key) {
+	if len(keys) > 0 && i.cfg.Freed != nil {
 		i.cfg.Freed(keys)
 	}
 }
 
-func (i *Inventory) record(key stack.Key, op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
+// record writes an operation on the resource with an ARN or group id through to what is known of its stack. i.mu is held.
+func (i *Inventory) record(key stack.Key, op plan.Operation, out plan.Output, resolve func(stack.Ref) string, effect elb.Effect, id string) {
 	i.history.writes++
 	e := i.stacks[key]
-	switch op := op.(type) {
-	case elb.CreateSecurityGroup:
-		if op.Group.Shared {
-			g := elb.SecurityGroup{GroupID: out.ID, SecurityGroup: op.Group}
-			i.shared = append(i.shared, g)
+	if e == nil {
+		e = newEntry(key) // for what is known beside the stacks
+	}
+	after := elb.Advance(e.obs, op, out, resolve)
+	switch effect.Kind {
+	case stack.KindSecurityGroup:
+		if n := slices.IndexFunc(after.SecurityGroups, func(g elb.SecurityGroup) bool { return g.GroupID == id && g.Shared }); n >= 0 {
+			i.shared = append(i.shared, after.SecurityGroups[n])
 			return
 		}
-	case elb.DeleteSecurityGroup:
-		id := resolve(op.Group)
-		i.shared = slices.DeleteFunc(i.shared, func(g elb.SecurityGroup) bool { return g.GroupID == id })
-	case elb.CreateTargetGroup:
-		i.created[out.ID] = i.cfg.Now()
-		i.retag(out.ID, op.TargetGroup.Tags)
-	case elb.CreateLoadBalancer:
-		i.retag(out.ID, op.LoadBalancer.Tags)
-		if e != nil {
-			e.knows.verify(listenersOf, out.ID)
+		if effect.Verb != elb.Creates {
+			i.shared = elb.Advance(elb.Observed{SecurityGroups: i.shared}, op, out, resolve).SecurityGroups
 		}
-	case elb.CreateListener:
-		if e != nil {
-			e.knows.verify(rulesOf, out.ID)
-			e.knows.verify(certificatesOf, out.ID)
-		}
-	case elb.DeleteTargetGroup:
-		arn := resolve(op.TargetGroup)
-		delete(i.created, arn)
-		i.retag(arn, nil)
-		i.goneNow(arn)
-	case elb.DeleteLoadBalancer:
-		arn := resolve(op.LoadBalancer)
-		i.retag(arn, nil)
-		i.goneNow(arn)
-	case elb.AddTags, elb.RemoveTags:
-		for _, r := range op.Refs() {
-			i.retag(resolve(r), nil) // a later listing reads them
-		}
-	}
-	if e == nil {
-		return
+	case stack.KindLoadBalancer, stack.KindTargetGroup:
+		i.recordListed(&after, effect, id)
+	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate: // no listing shows them
 	}
 	e.wrote = i.history.writes
-	switch op.(type) {
-	case elb.CreateSecurityGroup, elb.CreateTargetGroup, elb.CreateLoadBalancer:
+	e.obs = after
+	if listed := []stack.Kind{stack.KindSecurityGroup, stack.KindLoadBalancer, stack.KindTargetGroup}; effect.Verb == elb.Creates && slices.Contains(listed, effect.Kind) {
 		e.createdAt = i.cfg.Now()
-	}
-	e.obs = elb.Advance(e.obs, op, out, resolve)
-	switch op.(type) {
-	case elb.DeleteLoadBalancer, elb.DeleteListener, elb.DeleteTargetGroup:
-		e.prune()
 	}
 }
 
-// goneNow records that this process deleted a load balancer or target group. i.mu is held.
-func (i *Inventory) goneNow(arn string) {
+// recordListed takes over what a write of a load balancer or target group means for listings and their tags. i.mu is held.
+func (i *Inventory) recordListed(after *elb.Observed, effect elb.Effect, arn string) {
 	now := i.cfg.Now()
-	maps.DeleteFunc(i.gone, func(_ string, at time.Time) bool { return now.Sub(at) > goneLifetime })
-	i.gone[arn] = now
+	switch effect.Verb {
+	case elb.Creates:
+		if tg := after.TargetGroup(arn); tg != nil {
+			i.created[arn] = now
+			i.retag(arn, tg.Tags)
+		}
+		for _, lb := range after.LoadBalancers {
+			if lb.ARN == arn {
+				i.retag(arn, lb.Tags)
+			}
+		}
+	case elb.Retags:
+		i.retag(arn, nil) // a later listing reads them
+	case elb.Deletes:
+		i.retag(arn, nil)
+		delete(i.created, arn)
+		maps.DeleteFunc(i.gone, func(_ string, at time.Time) bool { return now.Sub(at) > goneLifetime })
+		i.gone[arn] = now
+	case elb.Changes:
+	}
 }

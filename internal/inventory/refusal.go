@@ -18,15 +18,15 @@ var refusalPauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Mi
 // refusalLifetime is how long a refusal is kept after the last attempt: its step is in no plan any more.
 const refusalLifetime = time.Hour
 
-// refusal is what AWS said of a write that it refuses because something else is in its way.
+// refusal is AWS's answer to a write that it refuses because something else is in its way.
 type refusal struct {
-	write string // the operation with what its references stand for
-	op    plan.Operation
-	group string // the target group of an operation that AWS refuses for the load balancer that the group is bound to
-	err   error
-	count int // refusals of the same write in a row
-	at    time.Time
-	until time.Time // when the write is worth another attempt
+	write  string // the operation with what its references stand for
+	effect elb.Effect
+	group  string // the target group of an operation that AWS refuses for the load balancer that the group is bound to
+	err    error
+	count  int // refusals of the same write in a row
+	at     time.Time
+	until  time.Time // when the write is worth another attempt
 }
 
 // Refused takes note that AWS refuses a write because something else is in its way. write identifies the operation with all
@@ -43,7 +43,7 @@ func (i *Inventory) Refused(key stack.Key, id plan.StepID, op plan.Operation, wr
 	}
 	r := i.refusals[stepKey{key, id}]
 	if r.write != write {
-		r = refusal{write: write, op: op}
+		r = refusal{write: write, effect: elb.EffectOf(op)}
 	}
 	r.group, r.err, r.at = group, err, now
 	r.count++
@@ -52,7 +52,7 @@ func (i *Inventory) Refused(key stack.Key, id plan.StepID, op plan.Operation, wr
 	return r.count, r.until
 }
 
-// RefusedBefore is what AWS said of a write that is not worth another attempt before until; nil if it may be sent. write is called
+// RefusedBefore is AWS's error of a write that is not worth another attempt before until; nil if it may be sent. write is called
 // only if the last attempt at the step was refused.
 func (i *Inventory) RefusedBefore(key stack.Key, id plan.StepID, write func() string) (until time.Time, err error) {
 	i.mu.Lock()
@@ -87,38 +87,18 @@ func (i *Inventory) retry(which func(stepKey, refusal) bool) []stack.Key {
 	return keys
 }
 
-// freed ends the pauses of refused writes whose obstacle a successful operation may have removed, and returns their stacks.
-func (i *Inventory) freed(key stack.Key, op plan.Operation, resolve func(stack.Ref) string) []stack.Key {
-	var removes func(stepKey, refusal) bool
-	switch op := op.(type) {
-	case elb.DeleteLoadBalancer:
-		name := nameInARN(resolve(op.LoadBalancer))
-		removes = func(_ stepKey, r refusal) bool {
-			create, ok := r.op.(elb.CreateLoadBalancer)
-			return ok && create.LoadBalancer.Name == name || r.group != ""
-		}
-	case elb.DeleteTargetGroup:
-		name := nameInARN(resolve(op.TargetGroup))
-		removes = func(_ stepKey, r refusal) bool {
-			create, ok := r.op.(elb.CreateTargetGroup)
-			return ok && create.TargetGroup.Name == name
-		}
-	case elb.DeleteSecurityGroup:
-		removes = func(_ stepKey, r refusal) bool { _, ok := r.op.(elb.CreateSecurityGroup); return ok }
-	case elb.DeleteListener, elb.DeleteRule, elb.ModifyListener, elb.ModifyRule, elb.SetRulePriorities:
-		removes = func(k stepKey, r refusal) bool {
-			switch r.op.(type) {
-			case elb.CreateListener, elb.ModifyListener, elb.CreateRule, elb.ModifyRule, elb.SetRulePriorities:
-				return k.stack == key || r.group != ""
-			}
-			return false
-		}
-	default:
-		return nil
+// freedBy reports whether a successful write of the resource with an ARN or group id, by the same stack or another one, may have removed what
+// is in the way of the refused one.
+func (r *refusal) freedBy(w elb.Effect, id string, sameStack bool) bool {
+	switch {
+	case w.Forwards && w.Verb != elb.Creates:
+		return r.effect.Forwards && r.effect.Verb != elb.Deletes && (sameStack || r.group != "")
+	case w.Verb != elb.Deletes:
+		return false
+	case w.Kind == stack.KindLoadBalancer && r.group != "":
+		return true
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.retry(removes)
+	return r.effect.Kind == w.Kind && r.effect.Name != "" && (w.Kind == stack.KindSecurityGroup || r.effect.Name == nameInARN(id))
 }
 
 // nameInARN is the name of a load balancer or target group by its ARN: "loadbalancer/app/NAME/ID", "targetgroup/NAME/ID".

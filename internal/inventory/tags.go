@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -39,7 +40,7 @@ func (i *Inventory) retag(arn string, tags map[string]string) {
 	i.tags[arn] = readTags{tags: maps.Clone(tags), version: i.version()}
 }
 
-// takeTags takes over tags that AWS has just told. If an earlier process left others, the stack to which those belong has the resource read
+// takeTags takes over tags that were just read. If an earlier process left others, the stack to which those belong has the resource read
 // by its next question; differs is then true. of is that stack, or zero if no earlier process left any. i.mu is held.
 func (i *Inventory) takeTags(arn string, t readTags) (of stack.Key, differs bool) {
 	was := i.tags[arn]
@@ -52,11 +53,16 @@ func (i *Inventory) takeTags(arn string, t readTags) (of stack.Key, differs bool
 	if e == nil {
 		return of, false
 	}
-	delete(e.knows, part{tagsOf, arn})
+	if lb := e.loadBalancer(arn); lb != nil {
+		lb.Set(elb.Read, elb.PartTags)
+	}
+	if tg := e.obs.TargetGroup(arn); tg != nil {
+		tg.Set(elb.Read, elb.PartTags)
+	}
 	if maps.Equal(was.tags, t.tags) {
 		return of, false
 	}
-	e.suspect(suspect{kind: kindOf(arn), id: arn})
+	e.markUncertain(uncertain{kind: kindOf(arn), id: arn})
 	return of, true
 }
 
@@ -96,36 +102,24 @@ func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func())
 		}
 	}
 	i.mu.Unlock()
-	var unknown []string
-	all := 0
-	need := func(arn string) {
-		all++
-		if tags[arn].tags == nil && !i.Gone(arn) { // this process deleted it while the list was read
-			unknown = append(unknown, arn)
-		}
-	}
-	for _, lb := range l.balancers.items {
-		need(lb.ARN)
-	}
-	for _, tg := range l.targets.items {
-		need(tg.ARN)
-	}
+	all := l.arns()
+	unknown := slices.DeleteFunc(slices.Clone(all), func(arn string) bool {
+		return tags[arn].tags != nil || i.Gone(arn) // this process deleted it while the list was read
+	})
 	var mu sync.Mutex
-	told, known := i.cfg.Now(), all-len(unknown)
+	reported, known := i.cfg.Now(), len(all)-len(unknown)
 	err := i.describeTags(ctx, unknown, func(begun tagRead, read map[string]map[string]string) {
 		progressed()
-		if differ := i.keepTags(read, begun); len(differ) > 0 && i.cfg.Freed != nil {
-			i.cfg.Freed(differ)
-		}
+		i.notify(i.keepTags(read, begun))
 		mu.Lock()
 		defer mu.Unlock()
 		for arn, t := range read {
 			tags[arn] = readTags{tags: t, version: begun.version}
 		}
 		known += begun.asked
-		if now := i.cfg.Now(); now.Sub(told) >= progressEvery && i.cfg.Progress != nil {
-			told = now
-			i.cfg.Progress(known, all)
+		if now := i.cfg.Now(); now.Sub(reported) >= progressEvery && i.cfg.Progress != nil {
+			reported = now
+			i.cfg.Progress(known, len(all))
 		}
 	})
 	return tags, err
@@ -175,14 +169,9 @@ func (i *Inventory) believedTags() map[string]readTags {
 		if e.stale == 0 {
 			continue
 		}
-		for _, lb := range e.obs.LoadBalancers {
-			if old(e, lb.ARN) {
-				delete(out, lb.ARN)
-			}
-		}
-		for _, tg := range e.obs.TargetGroups {
-			if old(e, tg.ARN) {
-				delete(out, tg.ARN)
+		for _, arn := range arnsOf(&e.obs) {
+			if old(e, arn) {
+				delete(out, arn)
 			}
 		}
 	}
@@ -252,9 +241,7 @@ func (i *Inventory) describeTagBatch(ctx context.Context, arns []string) (map[st
 		if err != nil {
 			return nil, err
 		}
-		for arn, t := range part {
-			out[arn] = t
-		}
+		maps.Copy(out, part)
 	}
 	return out, nil
 }

@@ -4,6 +4,7 @@
 package stack
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -48,6 +49,9 @@ type Key struct {
 
 // String is "ingress.k8s.aws:namespace/name".
 func (k Key) String() string { return string(k.Owner) + ":" + k.ID.String() }
+
+// Compare orders keys by their String.
+func (k Key) Compare(other Key) int { return cmp.Compare(k.String(), other.String()) }
 
 // MarshalText implements encoding.TextMarshaler, for JSON and YAML.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }

@@ -120,7 +120,7 @@ func unreadDeletions(r *Result, desired *stack.Stack) (needs *stack.Stack, unrea
 			continue
 		}
 		for _, lb := range r.Observed.LoadBalancers {
-			if lb.ARN == step.Resource.Literal && lb.Attributes == nil { // attributes are read of those for which some are wanted
+			if lb.ARN == step.Resource.Literal && !lb.Known(elb.PartAttributes) { // attributes are read of those for which some are wanted
 				s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{ID: lb.ID, Type: lb.Type, Scheme: lb.Scheme, Attributes: map[string]string{"": ""}})
 				unread = true
 			}

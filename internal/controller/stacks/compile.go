@@ -49,7 +49,7 @@ func askedOfAWS(needs []facts.Need) []facts.Need {
 
 // keepObserved has the next process begin with what is known of a stack.
 func (s *Reconciler) keepObserved(key stack.Key) {
-	if d := s.Inventory.Deep(key); !d.Empty() {
+	if d := s.Inventory.Snapshot(key); !d.Empty() {
 		s.Checkpoints.Put(checkpoint.Observed, key.String(), d)
 	} else {
 		s.Checkpoints.Delete(checkpoint.Observed, key.String())
@@ -71,7 +71,7 @@ func (s *Reconciler) expect(ctx context.Context, key stack.Key, desired *stack.S
 // read first.
 func (s *Reconciler) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (elb.Observed, error) {
 	o, err := s.expect(ctx, key, desired, w)
-	if err != nil || o.Assumed == nil {
+	if err != nil || !o.Assumed() {
 		return o, err
 	}
 	s.Inventory.Verify(key)

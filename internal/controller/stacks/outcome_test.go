@@ -93,7 +93,7 @@ func TestOfEachWriteItIsDecidedWhichSettingAWSRefuses(t *testing.T) {
 	}
 	for _, op := range elb.Operations() {
 		name, setting := op.Name(), op.Traits().Setting
-		_, addOn, _ := elb.Changes(op)
+		addOn := elb.EffectOf(op).AddOn
 		switch {
 		case strings.HasSuffix(name, "Binding"):
 		case addOn != "":

@@ -74,7 +74,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		return reconcile.Result{}, err
 	}
 	p := s.plan(key, w, c, observed)
-	if p.Assumed || observed.Assumed != nil && len(w.Leaving) > 0 { // who leaves may be released only once nothing of his is there
+	if p.Assumed || observed.Assumed() && len(w.Leaving) > 0 { // who leaves may be released only once nothing of his is there
 		s.Inventory.Verify(key)
 		return s.pass(ctx, log, key, w, unedited, mark)
 	}

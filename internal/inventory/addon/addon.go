@@ -1,4 +1,4 @@
-// Package addon knows what lies over load balancers: web ACLs, protection by Shield Advanced, reserved capacity.
+// Package addon holds what is known of the add-ons of load balancers: web ACLs, protection by Shield Advanced, reserved capacity.
 // It reads what stacks want, waits for it for a moment only, and takes over what is written. Each kind of add-on is one reading, see kinds.
 // It may import cache, cloud, plan, stack and the AWS SDK.
 package addon
@@ -92,20 +92,23 @@ func counted[T any](a *AddOns, read func(context.Context) (T, error)) func(conte
 
 // Record takes over what a successful operation did; resolve gives the ARN behind a reference.
 func (a *AddOns) Record(op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
-	if d, ok := op.(elb.DeleteLoadBalancer); ok {
-		a.Forget(resolve(d.LoadBalancer))
+	effect := elb.EffectOf(op)
+	arn := resolve(effect.Resource)
+	switch {
+	case effect.Kind != stack.KindLoadBalancer:
+		return
+	case effect.Verb == elb.Deletes:
+		a.Forget(arn)
 		return
 	}
-	effect, ok := elb.Effect(op, out)
-	if !ok {
-		return
+	var before elb.Observed
+	if effect.Verb != elb.Creates { // of which no add-on is known, so that what is known afterwards is by the operation
+		before.LoadBalancers = []elb.LoadBalancer{{ARN: arn}}
 	}
-	arn := out.ID // of a new load balancer
-	if r, _, changes := elb.Changes(op); changes {
-		arn = resolve(r)
-	}
-	for _, k := range a.kinds {
-		k.put(arn, &effect)
+	for _, lb := range elb.Advance(before, op, out, resolve).LoadBalancers {
+		for _, k := range a.kinds {
+			k.put(lb.ARN, &lb)
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package certificate knows the certificates in ACM: those that listeners may take, those that stacks own, and how often Secrets were
-// imported. It knows the hosted zones of Route 53, too, which validation records are written to.
+// Package certificate holds what is known of the certificates in ACM: those that listeners may take, those that stacks own, and how often Secrets were
+// imported. The hosted zones of Route 53 belong to it, as validation records are written to them.
 // It reads lists and details, takes over what is written, and plans nothing. It may import cache, cloud, facts, naming, plan, stack and the
 // AWS SDK.
 //
@@ -42,8 +42,8 @@ const (
 	zoneLifetime    = 5 * time.Minute
 	// deniedLifetime is for a permission that is missing.
 	deniedLifetime = time.Minute
-	// patience is how long a certificate that this process did not wait for may be pending, and a failed one stays, before it is requested
-	// anew; longestWait is how long this process waits for one.
+	// patience is how long a certificate that this process did not wait for may be pending, and a failed one stays, before another one is
+	// requested; longestWait is how long this process waits for one.
 	patience    = 5 * time.Minute
 	longestWait = 30 * time.Minute
 	// readers bounds the reads that one question has under way.
@@ -105,7 +105,7 @@ type Certificates struct {
 	index *facts.CertificateIndex
 	news  []string // names of certificates of which discovery would say something else now, Changed not being called yet
 
-	unread       error // why tags cannot be read; until retryTags it is the answer to all who need them
+	unread       error // why tags cannot be read; until retryTags it is the answer wherever they are needed
 	retryTags    time.Time
 	tagsFailures int            // in a row
 	requested    map[string]int // how often this process requested a certificate, by owner
@@ -131,7 +131,7 @@ type record struct {
 // gone is the status of a certificate that was deleted and is not forgotten yet.
 const gone = "GONE"
 
-// errOld is why discovery looks again soon: the list could not be read anew, and the old one serves.
+// errOld is why discovery looks again soon: the list could not be read again, and the old one serves.
 var errOld = errors.New("the list of certificates is not of today")
 
 // New makes Certificates of which nothing is known.

@@ -12,7 +12,7 @@ import (
 )
 
 // ACM counts imports, those under an old ARN included, over a year. A Secret that is renewed as people renew certificates never
-// notices what follows; one that somebody rewrites in a loop would use up what all of the account shares.
+// notices what follows; one that is rewritten in a loop would use up what all of the account shares.
 const (
 	importYear = 365 * 24 * time.Hour
 	// freeImports are admitted to one Secret of one stack within importWeek; further ones wait for importPauses.

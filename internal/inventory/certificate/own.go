@@ -113,7 +113,7 @@ func (c *Certificates) unwanted(own []string, desired *stack.Stack) bool {
 	})
 }
 
-// needsZones reports whether records of a certificate are to be written or deleted, as far as can be told here.
+// needsZones reports whether records of a certificate are to be written or deleted, as far as is known here.
 func needsZones(c elb.Certificate, desired *stack.Stack) bool {
 	if len(c.Records) == 0 || desired == nil {
 		return false
@@ -157,7 +157,7 @@ func (c *Certificates) complete(key stack.Key, d elb.Certificate) elb.Certificat
 	return d
 }
 
-// overdue reports whether a certificate is to be requested anew: one that another controller, or an earlier process, requested and that is
+// overdue reports whether another certificate is to be requested in place of one: of one that another controller, or an earlier process, requested and that is
 // not issued after a few minutes, one that this process has waited for in vain for long, and one that ACM has given up. Each further request
 // takes twice as long, because the number of requests in a year is limited. c.mu is held.
 func (c *Certificates) overdue(key stack.Key, d elb.Certificate, r *record, now time.Time) bool {

@@ -1,8 +1,6 @@
 package certificate
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -18,63 +16,65 @@ func (c *Certificates) Record(key stack.Key, op plan.Operation, out plan.Output,
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writes++
-	now := c.cfg.Now()
-	switch op := op.(type) {
-	case elb.RequestCertificate:
-		kind := "AMAZON_ISSUED"
-		if op.Certificate.Authority != "" {
-			kind = "PRIVATE"
-		}
-		c.add(out.ID, op.Certificate, kind, elb.Pending)
-		c.requested[ownerOf(key, op.Certificate.ID)]++
-	case elb.ImportCertificate:
-		pair := op.Certificate.Import
-		d := elb.Certificate{ARN: out.ID, Status: "ISSUED", Imported: true, Algorithm: pair.Algorithm, Serial: pair.Serial, Certificate: op.Certificate}
-		d.Import = nil
-		if op.At == (stack.Ref{}) {
-			c.add(out.ID, op.Certificate, "IMPORTED", "ISSUED")
-		} else {
-			d.ARN = resolve(op.At)
-		}
-		c.imported(ownerOf(key, op.Certificate.ID), d.ARN, now)
-		if r := c.records[d.ARN]; r != nil {
-			r.Status, r.Domains = "ISSUED", domains(op.Certificate.Domain, op.Certificate.Names)
-			r.listed = r.Certificate
-			r.content, r.tried = pair.Hash, nil
-			c.details.Put(d.ARN, &d)
-			c.publish()
-		}
-	case elb.AddTagsToCertificate:
-		if r := c.records[resolve(op.Certificate)]; r != nil {
-			tags := maps.Clone(r.Tags)
-			if tags == nil {
-				tags = map[string]string{}
+	effect := elb.EffectOf(op)
+	arn, now := resolve(effect.Resource), c.cfg.Now()
+	switch {
+	case effect.Kind != stack.KindCertificate:
+		return
+	case effect.Verb == elb.Deletes:
+		c.forget(arn, now)
+		c.publish()
+		return
+	}
+	var before elb.Observed
+	r := c.records[arn]
+	if r != nil {
+		was := elb.Certificate{ARN: arn, Published: r.published, Certificate: stack.Certificate{Tags: r.Tags}}
+		_, was.ID, _ = naming.StackOf(c.cfg.Cluster, r.Tags)
+		before.Certificates = []elb.Certificate{was}
+	}
+	for _, is := range elb.Advance(before, op, out, resolve).Certificates {
+		if r == nil {
+			r = c.add(is)
+			if effect.Import == nil {
+				c.requested[ownerOf(key, is.ID)]++
 			}
-			maps.Copy(tags, op.Tags)
-			c.tag(r, tags)
-			c.publish()
 		}
-	case elb.PublishValidation:
-		if r := c.records[resolve(op.Certificate)]; r != nil {
-			r.published, r.watched = append(slices.Clone(r.published), op.Zone), now
+		if effect.Import != nil {
+			c.imported(ownerOf(key, is.ID), is.ARN, now)
+			r.Status, r.Domains = is.Status, domains(is.Domain, is.Names)
+			r.listed = r.Certificate
+			r.content, r.tried = is.Content, nil
+			c.details.Put(is.ARN, &is)
 		}
-	case elb.DeleteCertificate:
-		c.forget(resolve(op.Certificate), now)
+		if effect.Verb == elb.Retags {
+			c.tag(r, is.Tags)
+		}
+		if len(is.Published) > len(r.published) {
+			r.published, r.watched = is.Published, now
+		}
 		c.publish()
 	}
 }
 
 // add adds a certificate that this process has just made. c.mu is held.
-func (c *Certificates) add(arn string, of stack.Certificate, kind, status string) {
+func (c *Certificates) add(is elb.Certificate) *record {
+	kind := "AMAZON_ISSUED"
+	switch {
+	case is.Imported:
+		kind = "IMPORTED"
+	case is.Authority != "":
+		kind = "PRIVATE"
+	}
 	now := c.cfg.Now()
 	r := &record{
-		Certificate: facts.Certificate{ARN: arn, Status: status, Domains: domains(of.Domain, of.Names), Type: kind, CA: of.Authority},
+		Certificate: facts.Certificate{ARN: is.ARN, Status: is.Status, Domains: domains(is.Domain, is.Names), Type: kind, CA: is.Authority},
 		createdAt:   now, wrote: c.writes, watched: now,
 	}
 	r.listed = r.Certificate
-	c.records[arn] = r
-	c.tag(r, of.Tags)
-	c.publish()
+	c.records[is.ARN] = r
+	c.tag(r, is.Tags)
+	return r
 }
 
 // tag takes over tags that this process wrote. c.mu is held.
@@ -83,31 +83,23 @@ func (c *Certificates) tag(r *record, tags map[string]string) {
 	c.tags.Put(r.ARN, r.Tags)
 }
 
-// MarkUncertain takes note of an operation of which it is not known whether it had an effect. What it concerns is read again.
-func (c *Certificates) MarkUncertain(op plan.Operation, resolve func(stack.Ref) string) {
-	switch op.(type) {
-	case elb.ImportCertificate, elb.DeleteCertificate, elb.RequestCertificate, elb.AddTagsToCertificate, elb.PublishValidation:
-		c.Forget()
-	default:
-		return
-	}
+// MarkUncertain takes note of an operation on a certificate of which it is not known whether it had an effect. What it concerns is read again.
+func (c *Certificates) MarkUncertain(effect elb.Effect, resolve func(stack.Ref) string) {
+	c.Forget()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch op := op.(type) {
-	case elb.ImportCertificate:
+	r := c.records[resolve(effect.Resource)]
+	switch {
+	case r == nil:
+	case effect.Import != nil:
 		// The certificate is described again. If its serial number is then that of what was imported, and was not before, the import had its
 		// effect, and takes nothing more of the year's quota. Of a chain that alone is another one this cannot be known.
-		arn, pair := resolve(op.At), op.Certificate.Import
-		if r := c.records[arn]; r != nil {
-			if d, known := c.details.Peek(arn); known && d.Serial != pair.Serial {
-				r.tried = &stack.KeyPair{Hash: pair.Hash, Serial: pair.Serial}
-			}
-			c.forgetDetail(arn)
+		if d, known := c.details.Peek(r.ARN); known && d.Serial != effect.Import.Serial {
+			r.tried = &stack.KeyPair{Hash: effect.Import.Hash, Serial: effect.Import.Serial}
 		}
-	case elb.DeleteCertificate:
-		if r := c.records[resolve(op.Certificate)]; r != nil {
-			r.leaving = true
-		}
+		c.forgetDetail(r.ARN)
+	case effect.Verb == elb.Deletes:
+		r.leaving = true
 	}
 }
 

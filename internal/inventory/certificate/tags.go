@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// tagPauses are those after reads of tags that failed, of all who need them together.
+// tagPauses are those after reads of tags that failed, of all callers together.
 var tagPauses = backoff.Policy{First: 2 * time.Second, Longest: time.Minute}
 
 // updateTags reads the tags of certificates that stacks may own, each once in a long while, some at a time.

@@ -140,7 +140,7 @@ func (x *Interfaces) describeCarriers(ctx context.Context, of []carried) (map[ca
 	return out, nil
 }
 
-// describeInstances asks by filter, which unlike ids does not fail for an instance that is gone.
+// describeInstances reads by filter, which unlike ids does not fail for an instance that is gone.
 func (x *Interfaces) describeInstances(ctx context.Context, ids []string) (map[string][]Interface, error) {
 	out := map[string][]Interface{}
 	in := &ec2.DescribeInstancesInput{Filters: []types.Filter{{Name: aws.String("instance-id"), Values: ids}}}

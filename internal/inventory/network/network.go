@@ -1,4 +1,4 @@
-// Package network knows the network of the account: VPCs, subnets with their zones and routes, network interfaces and addresses.
+// Package network holds what is known of the network of the account: VPCs, subnets with their zones and routes, network interfaces and addresses.
 // Each kind is a cache of its own; what is read holds for the lifetime that stands here, and nothing here is written to AWS.
 // It may import cache, cloud, facts and the AWS SDK.
 package network

@@ -2,13 +2,11 @@ package securitygroup
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -21,45 +19,32 @@ func (g *Groups) Record(op plan.Operation, out plan.Output, resolve func(stack.R
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.writes++
-	switch op := op.(type) {
-	case elb.CreateSecurityGroup:
-		g.store(&group{
-			facts: facts.SecurityGroup{ID: out.ID, Name: op.Group.Name, VPC: g.cfg.VPC, Tags: maps.Clone(op.Group.Tags)}, wrote: g.writes,
-		})
-	case elb.DeleteSecurityGroup:
-		id := resolve(op.Group)
+	effect := elb.EffectOf(op)
+	if effect.Kind != stack.KindSecurityGroup {
+		return
+	}
+	id := resolve(effect.Resource)
+	if effect.Verb == elb.Deletes {
 		delete(g.byID, id)
 		g.rules.Forget(id)
 		g.rules.Delete(id)
 		g.gone[id], g.view = g.writes, nil
-	case elb.AuthorizeSecurityGroupIngress:
-		g.change(resolve(op.Group), func(x *group) { x.ingress = op.After(x.ingress, resolve) })
-	case elb.RevokeSecurityGroupIngress:
-		g.change(resolve(op.Group), func(x *group) { x.ingress = op.After(x.ingress, resolve) })
-	case elb.CreateTags:
-		g.change(resolve(op.Group), func(x *group) {
-			x.facts.Tags = maps.Clone(x.facts.Tags)
-			maps.Copy(x.facts.Tags, op.Tags)
-		})
-	case elb.DeleteTags:
-		g.change(resolve(op.Group), func(x *group) {
-			x.facts.Tags = maps.Clone(x.facts.Tags)
-			for _, k := range op.Keys {
-				delete(x.facts.Tags, k)
-			}
-		})
-	}
-}
-
-// change replaces what is known of a group, if anything is, by a changed copy. The lock is held.
-func (g *Groups) change(id string, f func(*group)) {
-	was := g.byID[id]
-	if was == nil {
 		return
 	}
-	x := *was
-	f(&x)
-	x.wrote = g.writes
+	x := group{vpc: g.cfg.VPC, wrote: g.writes}
+	var before elb.Observed
+	if was := g.byID[id]; was != nil {
+		x.vpc, before.SecurityGroups = was.vpc, []elb.SecurityGroup{was.SecurityGroup}
+	}
+	after := elb.Advance(before, op, out, resolve).SecurityGroups
+	if len(after) == 0 { // nothing is known of it
+		return
+	}
+	x.SecurityGroup = after[0]
+	if effect.Verb == elb.Creates {
+		g.store(&x)
+		return
+	}
 	g.byID[id], g.view = &x, nil
 	g.rules.Update(id, func(*group) *group { return &x })
 }
@@ -121,7 +106,7 @@ func (g *Groups) tags(id string) (tags map[string]string, known bool) {
 	if x == nil {
 		return nil, false
 	}
-	return x.facts.Tags, true
+	return x.Tags, true
 }
 
 // OfCluster lists the groups of the VPC that carry the cluster's tag, sorted.

@@ -1,4 +1,5 @@
-// Package securitygroup knows the security groups of the VPC with their inbound rules and tags, and others that were asked for by id.
+// Package securitygroup holds what is known of the security groups of the VPC, with inbound rules and tags, and of others that were looked up
+// by id.
 // It reads them, and takes over what is written; which rules should be there is decided in internal/secgroup.
 // It may import cache, cloud, facts, naming, plan, stack and the AWS SDK.
 //
@@ -71,9 +72,13 @@ type Groups struct {
 
 // group is one group. It is not changed once it is shared.
 type group struct {
-	facts   facts.SecurityGroup
-	ingress []stack.Permission
-	wrote   int64 // value of writes that it is known to include
+	elb.SecurityGroup
+	vpc   string
+	wrote int64 // value of writes that it is known to include
+}
+
+func (x *group) facts() facts.SecurityGroup {
+	return facts.SecurityGroup{ID: x.GroupID, Name: x.Name, VPC: x.vpc, Tags: x.Tags}
 }
 
 // New makes Groups of which nothing is known.
@@ -101,13 +106,7 @@ func Observed(g *ec2types.SecurityGroup) elb.SecurityGroup {
 }
 
 func described(g *ec2types.SecurityGroup, wrote int64) *group {
-	return &group{
-		facts: facts.SecurityGroup{
-			ID: aws.ToString(g.GroupId), Name: aws.ToString(g.GroupName), VPC: aws.ToString(g.VpcId), Tags: cloud.ComputeTags(g.Tags),
-		},
-		ingress: cloud.FromPermissions(g.IpPermissions),
-		wrote:   wrote,
-	}
+	return &group{SecurityGroup: Observed(g), vpc: aws.ToString(g.VpcId), wrote: wrote}
 }
 
 // Listing is the moment at which a list begins to be read.
@@ -121,7 +120,7 @@ func (g *Groups) BeginListing() Listing {
 }
 
 // Replace takes over a complete list of the VPC's groups that began then. Groups that were written to, or read, later stay as they are.
-func (g *Groups) Replace(groups []ec2types.SecurityGroup, began Listing) {
+func (g *Groups) Replace(groups []elb.SecurityGroup, began Listing) {
 	if g.replace(groups, began.writes); !g.forgotten(began) {
 		g.list.Put(struct{}{})
 	}
@@ -134,7 +133,7 @@ func (g *Groups) forgotten(began Listing) bool {
 	return g.forgets != began.forgets
 }
 
-func (g *Groups) replace(groups []ec2types.SecurityGroup, writes int64) {
+func (g *Groups) replace(groups []elb.SecurityGroup, writes int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if writes < g.asOf { // a younger list is known
@@ -142,11 +141,9 @@ func (g *Groups) replace(groups []ec2types.SecurityGroup, writes int64) {
 	}
 	old := g.byID
 	g.byID = make(map[string]*group, len(groups))
-	for n := range groups {
-		if x := described(&groups[n], writes); g.gone[x.facts.ID] <= writes {
-			if was := old[x.facts.ID]; was == nil || was.wrote <= writes {
-				g.store(x)
-			}
+	for _, x := range groups {
+		if was := old[x.GroupID]; g.gone[x.GroupID] <= writes && (was == nil || was.wrote <= writes) {
+			g.store(&group{x, g.cfg.VPC, writes})
 		}
 	}
 	for id, x := range old {
@@ -160,20 +157,22 @@ func (g *Groups) replace(groups []ec2types.SecurityGroup, writes int64) {
 
 // store takes over a group that was just read. The lock is held.
 func (g *Groups) store(x *group) {
-	g.byID[x.facts.ID], g.view = x, nil
-	g.rules.Put(x.facts.ID, x)
+	g.byID[x.GroupID], g.view = x, nil
+	g.rules.Put(x.GroupID, x)
 }
 
 func (g *Groups) readList(ctx context.Context) (struct{}, error) {
 	began := g.BeginListing()
-	var groups []ec2types.SecurityGroup
+	var groups []elb.SecurityGroup
 	in := &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{g.cfg.VPC}}}, MaxResults: aws.Int32(1000)}
 	for p := ec2.NewDescribeSecurityGroupsPaginator(g.ec2, in); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
 			return struct{}{}, fmt.Errorf("describing security groups: %w", err)
 		}
-		groups = append(groups, page.SecurityGroups...)
+		for n := range page.SecurityGroups {
+			groups = append(groups, Observed(&page.SecurityGroups[n]))
+		}
 	}
 	g.replace(groups, began.writes)
 	return struct{}{}, nil
@@ -208,7 +207,7 @@ func (g *Groups) readForeign(ctx context.Context, ids []string) (map[string]fact
 		}
 		for n := range page.SecurityGroups {
 			x := described(&page.SecurityGroups[n], 0)
-			out[x.facts.ID] = x.facts
+			out[x.GroupID] = x.facts()
 		}
 	}
 	return out, nil
@@ -250,8 +249,8 @@ func (g *Groups) facts() map[string]facts.SecurityGroup {
 	if g.view == nil {
 		g.view = map[string]facts.SecurityGroup{}
 		for id, x := range g.byID {
-			if x.facts.VPC == g.cfg.VPC {
-				g.view[id] = x.facts
+			if x.vpc == g.cfg.VPC {
+				g.view[id] = x.facts()
 			}
 		}
 	}
@@ -279,7 +278,7 @@ func (g *Groups) Rules(ctx context.Context, id string) ([]stack.Permission, erro
 	if got[id] == nil {
 		return nil, fmt.Errorf("security group %s was deleted while its rules were read", id)
 	}
-	return got[id].ingress, nil
+	return got[id].Ingress, nil
 }
 
 // RulesAtHand are the rules of a group as they were read last, for a caller that takes nothing away for want of a rule among them; young
@@ -300,7 +299,7 @@ func (g *Groups) RulesAtHand(ctx context.Context, id string) (rules []stack.Perm
 	if stale() {
 		cache.MarkStale(ctx)
 	}
-	return got[id].ingress, !stale(), nil
+	return got[id].Ingress, !stale(), nil
 }
 
 // Admitting lists the groups of the VPC that have an inbound rule whose source is a group, sorted; none if they cannot be read.
@@ -312,7 +311,7 @@ func (g *Groups) Admitting(ctx context.Context, source string) []string {
 	defer g.mu.Unlock()
 	var out []string
 	for id, x := range g.byID {
-		if slices.ContainsFunc(x.ingress, func(p stack.Permission) bool { return p.Group.Literal == source }) {
+		if slices.ContainsFunc(x.Ingress, func(p stack.Permission) bool { return p.Group.Literal == source }) {
 			out = append(out, id)
 		}
 	}

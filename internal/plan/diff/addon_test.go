@@ -35,7 +35,7 @@ func TestANewLoadBalancerGetsItsAddOnsAndNothingWaitsForThem(t *testing.T) {
 		if c, ok := s.Op.(elb.CreateLoadBalancer); ok && (c.LoadBalancer.IPAMPool == "" || c.LoadBalancer.WebACL != nil) {
 			t.Errorf("created with %+v; want the pool, and no more", c.LoadBalancer)
 		}
-		if _, _, ok := elb.Changes(s.Op); !ok {
+		if elb.EffectOf(s.Op).AddOn == "" {
 			continue
 		}
 		addOns[s.ID] = true

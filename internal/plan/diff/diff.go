@@ -101,7 +101,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 	for _, s := range d.steps {
 		d.plan.Steps = append(d.plan.Steps, *s)
 	}
-	d.plan.Assumed = obs.Assumed != nil && len(d.steps) > 0
+	d.plan.Assumed = obs.Assumed() && len(d.steps) > 0
 	return d.plan
 }
 

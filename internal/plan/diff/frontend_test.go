@@ -153,6 +153,7 @@ func TestAnALBIsNobodysTargetWhenItIsDeleted(t *testing.T) {
 			if !read {
 				for i := range seen.TargetGroups {
 					seen.TargetGroups[i].Targets = nil
+					seen.TargetGroups[i].Set(elb.Unread, elb.PartTargets)
 				}
 				seen.Listeners, seen.Rules = nil, nil
 			}

@@ -234,7 +234,7 @@ func (d *differ) deleteLoadBalancer(old *elb.LoadBalancer, successor *stack.Ref)
 		why = "is replaced"
 	}
 	var lifted plan.StepID
-	if unknown := old.Attributes == nil; d.unprotected(old) && (unknown || old.Attributes[elb.DeletionProtection] == "true") {
+	if v := old.Attributes[elb.DeletionProtection]; d.unprotected(old) && (v == "true" || v == "" && !old.Known(elb.PartAttributes)) {
 		lifted = d.step(plan.Update, r, plan.Normal, elb.ModifyLoadBalancerAttributes{LoadBalancer: at, Attributes: map[string]string{elb.DeletionProtection: "false"}},
 			elb.DeletionProtection+" true → false").ID
 	}

@@ -19,49 +19,23 @@ const (
 // addOnOperation is an operation on an add-on of a load balancer.
 type addOnOperation interface {
 	Operation
-	// changes is the load balancer, and which of its add-ons the operation changes.
-	changes() (stack.Ref, AddOn)
-	// effect shows in an observation of the load balancer what the operation has made of that add-on.
-	effect(lb *LoadBalancer, out plan.Output)
+	// show shows in an observation of the load balancer what the operation has made of the add-on.
+	show(lb *LoadBalancer, out plan.Output)
 }
 
-// Changes is the load balancer whose add-on an operation changes, and which one; ok is false for other operations.
-func Changes(op plan.Operation) (r stack.Ref, a AddOn, ok bool) {
-	if op, ok := op.(addOnOperation); ok {
-		r, a = op.changes()
-		return r, a, true
-	}
-	return stack.Ref{}, "", false
-}
-
-// Effect is an observation that tells only of the add-ons of which an operation has decided, which are all of a new load balancer;
-// ok is false for an operation that decides of none.
-func Effect(op plan.Operation, out plan.Output) (lb LoadBalancer, ok bool) {
-	switch op := op.(type) {
-	case CreateLoadBalancer:
-		lb.AddOns = NoAddOns()
-		return lb, true
-	case addOnOperation:
-		op.effect(&lb, out)
-		return lb, true
-	}
-	return LoadBalancer{}, false
+// onAddOn is the effect of an operation on an add-on.
+func onAddOn(lb stack.Ref, a AddOn) Effect {
+	return Effect{Kind: stack.KindLoadBalancer, Verb: Changes, Resource: lb, AddOn: a}
 }
 
 func (a advancer) addOn(op addOnOperation) {
-	r, _ := op.changes()
-	a.loadBalancer(r, func(lb *LoadBalancer) { op.effect(lb, a.out) })
+	a.loadBalancer(op.effect().Resource, func(lb *LoadBalancer) { op.show(lb, a.out) })
 }
 
 // addOnRefs and addOnTraits are those of every operation on an add-on.
-func addOnRefs(op addOnOperation) []stack.Ref {
-	r, _ := op.changes()
-	return []stack.Ref{r}
-}
-
+func addOnRefs(op addOnOperation) []stack.Ref { return []stack.Ref{op.effect().Resource} }
 func addOnTraits(op addOnOperation) plan.Traits {
-	_, on := op.changes()
-	return plan.Traits{Setting: string(on)}
+	return plan.Traits{Setting: string(op.effect().AddOn)}
 }
 
 // AssociateWebACL puts a WAFv2 web ACL before a load balancer, in place of the one that is there.
@@ -70,35 +44,35 @@ type AssociateWebACL struct {
 	WebACL       string // ARN
 }
 
-func (AssociateWebACL) Name() string                             { return "AssociateWebACL" }
-func (o AssociateWebACL) Refs() []stack.Ref                      { return addOnRefs(o) }
-func (o AssociateWebACL) Traits() plan.Traits                    { return addOnTraits(o) }
-func (o AssociateWebACL) Send(s Sender)                          { s.AssociateWebACL(o) }
-func (o AssociateWebACL) advance(a advancer)                     { a.addOn(o) }
-func (o AssociateWebACL) changes() (stack.Ref, AddOn)            { return o.LoadBalancer, AddOnWebACL }
-func (o AssociateWebACL) effect(lb *LoadBalancer, _ plan.Output) { lb.WebACL = &o.WebACL }
+func (AssociateWebACL) Name() string                           { return "AssociateWebACL" }
+func (o AssociateWebACL) Refs() []stack.Ref                    { return addOnRefs(o) }
+func (o AssociateWebACL) Traits() plan.Traits                  { return addOnTraits(o) }
+func (o AssociateWebACL) Send(s Sender)                        { s.AssociateWebACL(o) }
+func (o AssociateWebACL) advance(a advancer)                   { a.addOn(o) }
+func (o AssociateWebACL) effect() Effect                       { return onAddOn(o.LoadBalancer, AddOnWebACL) }
+func (o AssociateWebACL) show(lb *LoadBalancer, _ plan.Output) { lb.WebACL = &o.WebACL }
 
 // DisassociateWebACL takes the WAFv2 web ACL away.
 type DisassociateWebACL struct{ LoadBalancer stack.Ref }
 
-func (DisassociateWebACL) Name() string                           { return "DisassociateWebACL" }
-func (o DisassociateWebACL) Refs() []stack.Ref                    { return addOnRefs(o) }
-func (o DisassociateWebACL) Traits() plan.Traits                  { return addOnTraits(o) }
-func (o DisassociateWebACL) Send(s Sender)                        { s.DisassociateWebACL(o) }
-func (o DisassociateWebACL) advance(a advancer)                   { a.addOn(o) }
-func (o DisassociateWebACL) changes() (stack.Ref, AddOn)          { return o.LoadBalancer, AddOnWebACL }
-func (DisassociateWebACL) effect(lb *LoadBalancer, _ plan.Output) { lb.WebACL = new(string) }
+func (DisassociateWebACL) Name() string                         { return "DisassociateWebACL" }
+func (o DisassociateWebACL) Refs() []stack.Ref                  { return addOnRefs(o) }
+func (o DisassociateWebACL) Traits() plan.Traits                { return addOnTraits(o) }
+func (o DisassociateWebACL) Send(s Sender)                      { s.DisassociateWebACL(o) }
+func (o DisassociateWebACL) advance(a advancer)                 { a.addOn(o) }
+func (o DisassociateWebACL) effect() Effect                     { return onAddOn(o.LoadBalancer, AddOnWebACL) }
+func (DisassociateWebACL) show(lb *LoadBalancer, _ plan.Output) { lb.WebACL = new(string) }
 
 // CreateProtection has Shield Advanced protect a load balancer.
 type CreateProtection struct{ LoadBalancer stack.Ref }
 
-func (CreateProtection) Name() string                  { return "CreateProtection" }
-func (o CreateProtection) Refs() []stack.Ref           { return addOnRefs(o) }
-func (o CreateProtection) Traits() plan.Traits         { return addOnTraits(o) }
-func (o CreateProtection) Send(s Sender)               { s.CreateProtection(o) }
-func (o CreateProtection) advance(a advancer)          { a.addOn(o) }
-func (o CreateProtection) changes() (stack.Ref, AddOn) { return o.LoadBalancer, AddOnShield }
-func (CreateProtection) effect(lb *LoadBalancer, out plan.Output) {
+func (CreateProtection) Name() string          { return "CreateProtection" }
+func (o CreateProtection) Refs() []stack.Ref   { return addOnRefs(o) }
+func (o CreateProtection) Traits() plan.Traits { return addOnTraits(o) }
+func (o CreateProtection) Send(s Sender)       { s.CreateProtection(o) }
+func (o CreateProtection) advance(a advancer)  { a.addOn(o) }
+func (o CreateProtection) effect() Effect      { return onAddOn(o.LoadBalancer, AddOnShield) }
+func (CreateProtection) show(lb *LoadBalancer, out plan.Output) {
 	lb.Shield, lb.Protection = new(true), &ShieldProtection{ID: out.Protection, Name: naming.ProtectionName}
 }
 
@@ -115,10 +89,10 @@ func (o DeleteProtection) Traits() plan.Traits {
 	t.Removes = true
 	return t
 }
-func (o DeleteProtection) Send(s Sender)               { s.DeleteProtection(o) }
-func (o DeleteProtection) advance(a advancer)          { a.addOn(o) }
-func (o DeleteProtection) changes() (stack.Ref, AddOn) { return o.LoadBalancer, AddOnShield }
-func (DeleteProtection) effect(lb *LoadBalancer, _ plan.Output) {
+func (o DeleteProtection) Send(s Sender)      { s.DeleteProtection(o) }
+func (o DeleteProtection) advance(a advancer) { a.addOn(o) }
+func (o DeleteProtection) effect() Effect     { return onAddOn(o.LoadBalancer, AddOnShield) }
+func (DeleteProtection) show(lb *LoadBalancer, _ plan.Output) {
 	lb.Shield, lb.Protection = new(false), nil
 }
 
@@ -128,15 +102,15 @@ type ModifyCapacityReservation struct {
 	Units        int32
 }
 
-func (ModifyCapacityReservation) Name() string                             { return "ModifyCapacityReservation" }
-func (o ModifyCapacityReservation) Refs() []stack.Ref                      { return addOnRefs(o) }
-func (o ModifyCapacityReservation) Traits() plan.Traits                    { return addOnTraits(o) }
-func (o ModifyCapacityReservation) Send(s Sender)                          { s.ModifyCapacityReservation(o) }
-func (o ModifyCapacityReservation) advance(a advancer)                     { a.addOn(o) }
-func (o ModifyCapacityReservation) changes() (stack.Ref, AddOn)            { return o.LoadBalancer, AddOnCapacity }
-func (o ModifyCapacityReservation) effect(lb *LoadBalancer, _ plan.Output) { lb.Capacity = &o.Units }
+func (ModifyCapacityReservation) Name() string                           { return "ModifyCapacityReservation" }
+func (o ModifyCapacityReservation) Refs() []stack.Ref                    { return addOnRefs(o) }
+func (o ModifyCapacityReservation) Traits() plan.Traits                  { return addOnTraits(o) }
+func (o ModifyCapacityReservation) Send(s Sender)                        { s.ModifyCapacityReservation(o) }
+func (o ModifyCapacityReservation) advance(a advancer)                   { a.addOn(o) }
+func (o ModifyCapacityReservation) effect() Effect                       { return onAddOn(o.LoadBalancer, AddOnCapacity) }
+func (o ModifyCapacityReservation) show(lb *LoadBalancer, _ plan.Output) { lb.Capacity = &o.Units }
 
-// Firewall is a generation of AWS WAF: it knows nothing of the web ACLs of another one.
+// Firewall is a generation of AWS WAF; each has web ACLs of its own.
 type Firewall struct {
 	On   AddOn
 	What string

@@ -14,6 +14,7 @@ func (CreateBinding) Name() string        { return "CreateBinding" }
 func (o CreateBinding) Refs() []stack.Ref { return bindingRefs(o.Binding) }
 func (CreateBinding) Traits() plan.Traits { return plan.Traits{} }
 func (o CreateBinding) Send(s Sender)     { s.CreateBinding(o) }
+func (CreateBinding) effect() Effect      { return Effect{Kind: stack.KindBinding, Verb: Creates} }
 func (o CreateBinding) advance(a advancer) {
 	a.o.Bindings = append(a.o.Bindings, Binding{Binding: Literal(o.Binding, a.resolve)})
 }
@@ -25,6 +26,7 @@ func (UpdateBinding) Name() string        { return "UpdateBinding" }
 func (o UpdateBinding) Refs() []stack.Ref { return bindingRefs(o.Binding) }
 func (UpdateBinding) Traits() plan.Traits { return plan.Traits{} }
 func (o UpdateBinding) Send(s Sender)     { s.UpdateBinding(o) }
+func (UpdateBinding) effect() Effect      { return Effect{Kind: stack.KindBinding, Verb: Changes} }
 func (o UpdateBinding) advance(a advancer) {
 	if b := found(a.o.Bindings, o.Binding.Namespace+"/"+o.Binding.Name, (*Binding).id); b != nil {
 		labels := merged(b.Labels, o.Binding.Labels)
@@ -33,7 +35,7 @@ func (o UpdateBinding) advance(a advancer) {
 	}
 }
 
-// DeleteBinding asks for the deletion of the object; finalizers may keep it for a while.
+// DeleteBinding requests the deletion of the object; finalizers may keep it for a while.
 type DeleteBinding struct {
 	Namespace, ObjectName string
 }
@@ -42,6 +44,7 @@ func (DeleteBinding) Name() string        { return "DeleteBinding" }
 func (DeleteBinding) Refs() []stack.Ref   { return nil }
 func (DeleteBinding) Traits() plan.Traits { return plan.Traits{} }
 func (o DeleteBinding) Send(s Sender)     { s.DeleteBinding(o) }
+func (DeleteBinding) effect() Effect      { return Effect{Kind: stack.KindBinding, Verb: Deletes} }
 func (o DeleteBinding) advance(a advancer) {
 	a.o.Bindings = dropped(a.o.Bindings, o.Namespace+"/"+o.ObjectName, (*Binding).id)
 }

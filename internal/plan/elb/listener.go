@@ -22,6 +22,9 @@ func (o CreateListener) Traits() plan.Traits {
 	}
 }
 func (o CreateListener) Send(s Sender) { s.CreateListener(o) }
+func (o CreateListener) effect() Effect {
+	return Effect{Kind: stack.KindListener, Verb: Creates, Below: o.Listener.LoadBalancer, Forwards: true}
+}
 func (o CreateListener) advance(a advancer) {
 	l := Listener{ARN: a.out.ID, Listener: o.Listener}
 	l.LoadBalancer = a.known(o.Listener.LoadBalancer)
@@ -29,6 +32,7 @@ func (o CreateListener) advance(a advancer) {
 	l.Certificates = slices.Clone(o.Listener.Certificates[:min(1, len(o.Listener.Certificates))])
 	l.SNI = nil
 	l.Attributes = map[string]string{}
+	l.Set(Read, PartAttributes, PartRules, PartCertificates)
 	if o.Listener.Tags != nil {
 		l.Tags = merged(o.Listener.Tags, nil)
 	}
@@ -49,6 +53,9 @@ func (o ModifyListener) Traits() plan.Traits {
 	return plan.Traits{Setting: "Certificates", Secrets: secretsOf(o.Listener.DefaultActions), Ordered: true}
 }
 func (o ModifyListener) Send(s Sender) { s.ModifyListener(o) }
+func (o ModifyListener) effect() Effect {
+	return Effect{Kind: stack.KindListener, Verb: Changes, Resource: o.Ref, Forwards: true}
+}
 func (o ModifyListener) advance(a advancer) {
 	a.listener(o.Ref, func(l *Listener) {
 		w := o.Listener
@@ -72,7 +79,10 @@ func (o DeleteListener) Refs() []stack.Ref { return []stack.Ref{o.Listener} }
 func (o DeleteListener) Traits() plan.Traits {
 	return plan.Traits{Removes: true, UsedBy: noTarget, Quota: plan.Quota{Of: o.Listener, Counts: "listeners", Frees: true}}
 }
-func (o DeleteListener) Send(s Sender)      { s.DeleteListener(o) }
+func (o DeleteListener) Send(s Sender) { s.DeleteListener(o) }
+func (o DeleteListener) effect() Effect {
+	return Effect{Kind: stack.KindListener, Verb: Deletes, Resource: o.Listener, Forwards: true}
+}
 func (o DeleteListener) advance(a advancer) { a.dropListener(a.resolve(o.Listener)) }
 
 // AddListenerCertificates attaches one further certificate.
@@ -86,7 +96,8 @@ func (o AddListenerCertificates) Refs() []stack.Ref { return []stack.Ref{o.Liste
 func (o AddListenerCertificates) Traits() plan.Traits {
 	return plan.Traits{Setting: "Certificates", Quota: plan.Quota{Of: o.Listener, Counts: "certificates"}}
 }
-func (o AddListenerCertificates) Send(s Sender) { s.AddListenerCertificates(o) }
+func (o AddListenerCertificates) Send(s Sender)  { s.AddListenerCertificates(o) }
+func (o AddListenerCertificates) effect() Effect { return changes(o.Listener) }
 func (o AddListenerCertificates) advance(a advancer) {
 	a.listener(o.Listener, func(l *Listener) { l.SNI = append(slices.Clone(l.SNI), o.Certificate) })
 }
@@ -102,7 +113,8 @@ func (o RemoveListenerCertificates) Refs() []stack.Ref { return []stack.Ref{o.Li
 func (o RemoveListenerCertificates) Traits() plan.Traits {
 	return plan.Traits{Ordered: true, Quota: plan.Quota{Of: o.Listener, Counts: "certificates", Frees: true}}
 }
-func (o RemoveListenerCertificates) Send(s Sender) { s.RemoveListenerCertificates(o) }
+func (o RemoveListenerCertificates) Send(s Sender)  { s.RemoveListenerCertificates(o) }
+func (o RemoveListenerCertificates) effect() Effect { return changes(o.Listener) }
 func (o RemoveListenerCertificates) advance(a advancer) {
 	a.listener(o.Listener, func(l *Listener) {
 		l.SNI = slices.DeleteFunc(slices.Clone(l.SNI), func(c string) bool { return c == o.Certificate })
@@ -120,7 +132,8 @@ func (o ModifyListenerAttributes) Refs() []stack.Ref { return []stack.Ref{o.List
 func (o ModifyListenerAttributes) Traits() plan.Traits {
 	return plan.Traits{Setting: "Attributes", Values: o.Attributes}
 }
-func (o ModifyListenerAttributes) Send(s Sender) { s.ModifyListenerAttributes(o) }
+func (o ModifyListenerAttributes) Send(s Sender)  { s.ModifyListenerAttributes(o) }
+func (o ModifyListenerAttributes) effect() Effect { return changes(o.Listener) }
 func (o ModifyListenerAttributes) advance(a advancer) {
 	a.listener(o.Listener, func(l *Listener) { l.Attributes = merged(l.Attributes, o.Attributes) })
 }

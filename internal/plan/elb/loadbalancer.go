@@ -20,11 +20,15 @@ func (o CreateLoadBalancer) Refs() []stack.Ref { return o.LoadBalancer.SecurityG
 // Traits names no setting: AWS may refuse any of them, and says which in its text.
 func (CreateLoadBalancer) Traits() plan.Traits { return plan.Traits{} }
 func (o CreateLoadBalancer) Send(s Sender)     { s.CreateLoadBalancer(o) }
+func (o CreateLoadBalancer) effect() Effect {
+	return Effect{Kind: stack.KindLoadBalancer, Verb: Creates, Name: o.LoadBalancer.Name}
+}
 func (o CreateLoadBalancer) advance(a advancer) {
 	lb := LoadBalancer{ARN: a.out.ID, DNSName: a.out.DNSName, HostedZone: a.out.HostedZone, State: a.out.State, LoadBalancer: o.LoadBalancer}
 	lb.SecurityGroups = a.refs(o.LoadBalancer.SecurityGroups)
 	lb.Attributes, lb.Tags = map[string]string{}, merged(o.LoadBalancer.Tags, nil)
 	lb.AddOns = NoAddOns()
+	lb.Set(Read, PartTags, PartAttributes, PartListeners)
 	a.o.LoadBalancers = added(a.o.LoadBalancers, lb, (*LoadBalancer).id)
 }
 
@@ -40,6 +44,7 @@ func (o SetSecurityGroups) Refs() []stack.Ref {
 }
 func (SetSecurityGroups) Traits() plan.Traits { return plan.Traits{Setting: "SecurityGroups"} }
 func (o SetSecurityGroups) Send(s Sender)     { s.SetSecurityGroups(o) }
+func (o SetSecurityGroups) effect() Effect    { return changes(o.LoadBalancer) }
 func (o SetSecurityGroups) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.SecurityGroups = a.refs(o.Groups) })
 }
@@ -55,6 +60,7 @@ func (SetSubnets) Name() string        { return "SetSubnets" }
 func (o SetSubnets) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
 func (SetSubnets) Traits() plan.Traits { return plan.Traits{Setting: "Subnets"} }
 func (o SetSubnets) Send(s Sender)     { s.SetSubnets(o) }
+func (o SetSubnets) effect() Effect    { return changes(o.LoadBalancer) }
 func (o SetSubnets) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.Subnets = o.Subnets
@@ -72,6 +78,7 @@ func (SetIpAddressType) Name() string        { return "SetIpAddressType" }
 func (o SetIpAddressType) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
 func (SetIpAddressType) Traits() plan.Traits { return plan.Traits{Setting: "IPAddressType"} }
 func (o SetIpAddressType) Send(s Sender)     { s.SetIpAddressType(o) }
+func (o SetIpAddressType) effect() Effect    { return changes(o.LoadBalancer) }
 func (o SetIpAddressType) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.IPAddressType = o.IPAddressType })
 }
@@ -87,7 +94,8 @@ func (o ModifyLoadBalancerAttributes) Refs() []stack.Ref { return []stack.Ref{o.
 func (o ModifyLoadBalancerAttributes) Traits() plan.Traits {
 	return plan.Traits{Setting: "Attributes", Values: o.Attributes}
 }
-func (o ModifyLoadBalancerAttributes) Send(s Sender) { s.ModifyLoadBalancerAttributes(o) }
+func (o ModifyLoadBalancerAttributes) Send(s Sender)  { s.ModifyLoadBalancerAttributes(o) }
+func (o ModifyLoadBalancerAttributes) effect() Effect { return changes(o.LoadBalancer) }
 func (o ModifyLoadBalancerAttributes) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.Attributes = merged(lb.Attributes, o.Attributes) })
 }
@@ -102,6 +110,7 @@ func (ModifyIpPools) Name() string        { return "ModifyIpPools" }
 func (o ModifyIpPools) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
 func (ModifyIpPools) Traits() plan.Traits { return plan.Traits{Setting: "IPAMPool"} }
 func (o ModifyIpPools) Send(s Sender)     { s.ModifyIpPools(o) }
+func (o ModifyIpPools) effect() Effect    { return changes(o.LoadBalancer) }
 func (o ModifyIpPools) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.IPAMPool = o.Pool })
 }
@@ -118,7 +127,8 @@ func (o DeleteLoadBalancer) Refs() []stack.Ref { return refsTo(o.LoadBalancer, o
 func (o DeleteLoadBalancer) Traits() plan.Traits {
 	return plan.Traits{Removes: true, UsedBy: noTarget, Active: successor(o.Successor)}
 }
-func (o DeleteLoadBalancer) Send(s Sender) { s.DeleteLoadBalancer(o) }
+func (o DeleteLoadBalancer) Send(s Sender)  { s.DeleteLoadBalancer(o) }
+func (o DeleteLoadBalancer) effect() Effect { return deletes(o.LoadBalancer) }
 func (o DeleteLoadBalancer) advance(a advancer) {
 	arn := a.resolve(o.LoadBalancer)
 	a.o.LoadBalancers = dropped(a.o.LoadBalancers, arn, (*LoadBalancer).id)
@@ -130,7 +140,7 @@ func (o DeleteLoadBalancer) advance(a advancer) {
 }
 
 // noTarget is what a load balancer, or the listener of one, waits for when AWS refuses to delete it as a target.
-const noTarget = "AWS to notice that the load balancer is nobody's target any more"
+const noTarget = "AWS to notice that the load balancer is no longer a target"
 
 func (lb *LoadBalancer) id() string { return lb.ARN }
 
@@ -150,6 +160,7 @@ func (AddTags) Name() string          { return "AddTags" }
 func (o AddTags) Refs() []stack.Ref   { return []stack.Ref{o.Resource} }
 func (o AddTags) Traits() plan.Traits { return plan.Traits{Setting: "Tags", Values: o.Tags} }
 func (o AddTags) Send(s Sender)       { s.AddTags(o) }
+func (o AddTags) effect() Effect      { return retags(o.Resource) }
 func (o AddTags) advance(a advancer) {
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return merged(t, o.Tags) })
 }
@@ -164,6 +175,7 @@ func (RemoveTags) Name() string        { return "RemoveTags" }
 func (o RemoveTags) Refs() []stack.Ref { return []stack.Ref{o.Resource} }
 func (RemoveTags) Traits() plan.Traits { return plan.Traits{} }
 func (o RemoveTags) Send(s Sender)     { s.RemoveTags(o) }
+func (o RemoveTags) effect() Effect    { return retags(o.Resource) }
 func (o RemoveTags) advance(a advancer) {
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return without(t, o.Keys) })
 }

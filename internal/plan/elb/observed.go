@@ -12,7 +12,8 @@ import (
 )
 
 // Observed is a stack as AWS and Kubernetes hold it. The embedded stack types carry the shape: their ID is the value of the
-// resource tag, their references are literals (ARNs and group ids), and a nil Attributes or Tags map means "never read".
+// resource tag, their references are literals (ARNs and group ids). Lists hold all that AWS held when they were read, except that Listeners
+// are those of load balancers whose PartListeners is known, and Rules those of listeners whose PartRules is known.
 type Observed struct {
 	Key            stack.Key
 	SecurityGroups []SecurityGroup `json:",omitempty"`
@@ -20,18 +21,16 @@ type Observed struct {
 	LoadBalancers  []LoadBalancer  `json:",omitempty"`
 	Listeners      []Listener      `json:",omitempty"`
 	Rules          []Rule          `json:",omitempty"` // without default rules
-	Bindings       []Binding       `json:",omitempty"` // given in by whoever reads Kubernetes
-	// Hostnames are the names of load balancers that members show in their status, in lower case; given in as Bindings are.
+	Bindings       []Binding       `json:",omitempty"` // from Kubernetes; the inventory does not fill them in
+	// Hostnames are the names of load balancers that members show in their status, in lower case; from Kubernetes as Bindings are.
 	Hostnames []string `json:",omitempty"`
-	// Unavailable tells why nothing can be done with an add-on that is wanted, whatever load balancer it is for.
+	// Unavailable has the add-ons that are wanted and cannot be had for any load balancer, each with the reason. Nothing is planned of them.
 	Unavailable map[AddOn]plan.Guard `json:",omitempty"`
-	// Pending is set while an add-on that is wanted is still being read: another look soon tells more.
+	// Pending is set while an add-on that is wanted is still being read: what is nil of it in a load balancer is not known yet.
 	Pending      bool          `json:",omitempty"`
 	Certificates []Certificate `json:",omitempty"` // in ACM, owned by the stack
-	// CertificatesUnread tells why Certificates could not be read: nothing about them is planned, and nobody concludes that there are none.
+	// CertificatesUnread is why Certificates could not be read: nothing about them is planned, and it is not concluded that there are none.
 	CertificatesUnread *plan.Guard `json:",omitempty"`
-	// Assumed is there if parts were left by an earlier process; nil = everything was read or written by this one.
-	Assumed *Assumption `json:",omitempty"`
 }
 
 // SecurityGroup is an observed group of ours: a stack's managed one, or the shared backend group.
@@ -40,31 +39,34 @@ type SecurityGroup struct {
 	stack.SecurityGroup
 }
 
-// LoadBalancer is an observed load balancer. A non-nil Attributes map lists the attributes that are known to be set; one
-// that it does not list is at AWS's default.
+// LoadBalancer is an observed load balancer. An attribute that is missing in Attributes is at AWS's default if PartAttributes is
+// known; else Attributes has those only that this process wrote. Of the add-ons, nil is not known: it was not wanted, or could not be read (Unread), or is being read (Observed.Pending).
 type LoadBalancer struct {
+	Parts
 	ARN        string
 	DNSName    string
 	HostedZone string            // canonical hosted zone id
 	Created    time.Time         `json:",omitzero"` // by AWS's clock; zero = this process made it and has not read it yet
 	State      string            // provisioning, active, active_impaired, failed
 	Protection *ShieldProtection `json:",omitempty"`
-	// Unread tells why an add-on that is wanted could not be read.
+	// Unread has the add-ons that are wanted and could not be read, each with the reason.
 	Unread map[AddOn]plan.Guard `json:",omitempty"`
 	stack.LoadBalancer
 }
 
-// TargetGroup is an observed target group.
+// TargetGroup is an observed target group. Attributes are as those of a load balancer.
 type TargetGroup struct {
+	Parts
 	ARN string
-	// Targets are those of a group of type alb, which its stack registers; nil = never read.
+	// Targets are those of a group of type alb, which its stack registers.
 	Targets []Target `json:",omitempty"`
 	stack.TargetGroup
 }
 
 // Listener is an observed listener; LoadBalancer.Literal is the ARN of its load balancer, Certificates holds the default
-// certificate only and SNI the others.
+// certificate only and SNI the others. Attributes are as those of a load balancer. Tags are nil where it was created without any.
 type Listener struct {
+	Parts
 	ARN string
 	stack.Listener
 }
@@ -120,17 +122,9 @@ func (o *Observed) Clone() Observed {
 	return c
 }
 
-// Assumption tells that parts of an observation were not read from AWS by this process: an earlier one left them. Such an
-// observation may show that nothing is to be done. Nothing is written or deleted, and nothing taken for absent, because of it: a plan of which any
-// step may rest on it is not executed.
-type Assumption struct {
-	// Since is when the earlier process wrote it down.
-	Since time.Time
-}
-
 // compareBalancers orders load balancers of one identity, type and scheme: the one that serves comes first. That is the one that
 // has listeners, else the one whose name members show in their status, else the one that forwards to a target group with a binding,
-// as the targets of the others are registered by nobody, else the older one. One without a creation time was made by this process,
+// as the targets of the others are not registered, else the older one. One without a creation time was made by this process,
 // and is the youngest.
 func (o *Observed) compareBalancers(x, y *LoadBalancer) int {
 	listens := func(lb *LoadBalancer) bool {
@@ -179,7 +173,7 @@ func (tg *TargetGroup) Holds(balancer string) (port int32, ok bool) {
 	if tg.TargetType != stack.TargetALB {
 		return 0, false
 	}
-	if tg.Targets == nil {
+	if !tg.Known(PartTargets) {
 		return tg.Port, true
 	}
 	for _, t := range tg.Targets {
@@ -210,7 +204,7 @@ type ShieldProtection struct{ ID, Name string }
 // Ours reports whether the controller made the protection.
 func (p *ShieldProtection) Ours() bool { return p != nil && naming.OurProtection(p.Name) }
 
-// ValidationRecord is a CNAME record that proves to ACM who owns a name. It is the same for a domain and its wildcard, and for
+// ValidationRecord is a CNAME record that proves to ACM that the account owns a name. It is the same for a domain and its wildcard, and for
 // all certificates of an account.
 type ValidationRecord struct {
 	Name  string // owner name of the record
@@ -222,7 +216,7 @@ type CertificateRecord struct {
 	ValidationRecord
 	Domain string // that it validates, without "*."
 	Zone   string // id of the hosted zone for it; empty = there is none
-	// Shared tells that another certificate of the account needs the record, too.
+	// Shared is set if another certificate of the account needs the record, too.
 	Shared bool
 }
 
@@ -235,7 +229,7 @@ type Certificate struct {
 	Algorithm string // of the key, of imported ones
 	Serial    string // in hexadecimal digits without leading zeros
 	Content   string // of imported ones: hash of what was imported last, as far as is known
-	// Overdue tells that it is time to ask anew instead of waiting for it.
+	// Overdue is set once it is time to request another one instead of waiting for it.
 	Overdue bool
 	Records []CertificateRecord
 	// Published are the hosted zones into which this process wrote the records.

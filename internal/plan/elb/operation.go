@@ -1,6 +1,7 @@
-// Package elb is what AWS holds of a stack, and the operations that change it: what each is called, what it refers to, and what an
-// observation looks like after it. It decides nothing: package diff plans, package cloud sends. It imports only the standard
-// library, diag, naming, plan, canonical and stack.
+// Package elb is what AWS holds of a stack, and the operations that change it: what each is called, what it refers to, which resource it
+// writes (Effect), and what an observation looks like after it (Advance). Which parts of an observation are read, and what may be concluded from
+// the others, is in their State. It decides nothing: package diff plans, package cloud sends. It imports only the standard library, diag,
+// naming, plan, canonical and stack.
 package elb
 
 import (
@@ -19,6 +20,8 @@ type Operation interface {
 	plan.Operation
 	// Send calls the method of s that is for the operation.
 	Send(s Sender)
+	// effect is which resource the operation writes, and how. With advance, caches are kept by it.
+	effect() Effect
 	// advance changes an observation to what it is after the operation.
 	advance(a advancer)
 }

@@ -22,6 +22,9 @@ func (o CreateRule) Traits() plan.Traits {
 	}
 }
 func (o CreateRule) Send(s Sender) { s.CreateRule(o) }
+func (o CreateRule) effect() Effect {
+	return Effect{Kind: stack.KindRule, Verb: Creates, Below: o.Rule.Listener, Forwards: true}
+}
 func (o CreateRule) advance(a advancer) {
 	r := Rule{ARN: a.out.ID, Priority: o.Priority, Rule: o.Rule}
 	r.Listener, r.Actions, r.Order = a.known(o.Rule.Listener), a.actions(o.Rule.Actions), 0
@@ -43,6 +46,9 @@ func (o ModifyRule) Traits() plan.Traits {
 	return plan.Traits{Setting: "Conditions", Secrets: secretsOf(o.Rule.Actions), Ordered: true}
 }
 func (o ModifyRule) Send(s Sender) { s.ModifyRule(o) }
+func (o ModifyRule) effect() Effect {
+	return Effect{Kind: stack.KindRule, Verb: Changes, Resource: o.Ref, Forwards: true}
+}
 func (o ModifyRule) advance(a advancer) {
 	a.rule(o.Ref, func(r *Rule) {
 		r.Conditions, r.Transforms, r.Actions = o.Rule.Conditions, o.Rule.Transforms, a.actions(o.Rule.Actions)
@@ -73,6 +79,9 @@ func (o SetRulePriorities) Refs() []stack.Ref {
 }
 func (SetRulePriorities) Traits() plan.Traits { return plan.Traits{Ordered: true} }
 func (o SetRulePriorities) Send(s Sender)     { s.SetRulePriorities(o) }
+func (o SetRulePriorities) effect() Effect {
+	return Effect{Kind: stack.KindListener, Verb: Changes, Resource: o.Listener, Forwards: true}
+}
 func (o SetRulePriorities) advance(a advancer) {
 	for _, p := range o.Priorities {
 		a.rule(p.Rule, func(r *Rule) { r.Priority = p.Priority })
@@ -88,6 +97,9 @@ func (o DeleteRule) Traits() plan.Traits {
 	return plan.Traits{Removes: true, Ordered: true, Quota: plan.Quota{Of: o.Rule, Counts: "rules", Frees: true}}
 }
 func (o DeleteRule) Send(s Sender) { s.DeleteRule(o) }
+func (o DeleteRule) effect() Effect {
+	return Effect{Kind: stack.KindRule, Verb: Deletes, Resource: o.Rule, Forwards: true}
+}
 func (o DeleteRule) advance(a advancer) {
 	a.o.Rules = dropped(a.o.Rules, a.resolve(o.Rule), (*Rule).id)
 }

@@ -18,6 +18,9 @@ func (CreateSecurityGroup) Name() string        { return "CreateSecurityGroup" }
 func (CreateSecurityGroup) Refs() []stack.Ref   { return nil }
 func (CreateSecurityGroup) Traits() plan.Traits { return plan.Traits{} }
 func (o CreateSecurityGroup) Send(s Sender)     { s.CreateSecurityGroup(o) }
+func (o CreateSecurityGroup) effect() Effect {
+	return Effect{Kind: stack.KindSecurityGroup, Verb: Creates, Name: o.Group.Name}
+}
 func (o CreateSecurityGroup) advance(a advancer) {
 	g := SecurityGroup{GroupID: a.out.ID, SecurityGroup: o.Group}
 	g.Ingress, g.Tags = nil, merged(o.Group.Tags, nil)
@@ -37,7 +40,8 @@ func (o AuthorizeSecurityGroupIngress) Refs() []stack.Ref {
 func (o AuthorizeSecurityGroupIngress) Traits() plan.Traits {
 	return plan.Traits{Quota: plan.Quota{Of: o.Group, Counts: "inbound rules"}}
 }
-func (o AuthorizeSecurityGroupIngress) Send(s Sender) { s.AuthorizeSecurityGroupIngress(o) }
+func (o AuthorizeSecurityGroupIngress) Send(s Sender)  { s.AuthorizeSecurityGroupIngress(o) }
+func (o AuthorizeSecurityGroupIngress) effect() Effect { return changes(o.Group) }
 func (o AuthorizeSecurityGroupIngress) advance(a advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Ingress = o.After(g.Ingress, a.resolve) })
 }
@@ -67,7 +71,8 @@ func (o RevokeSecurityGroupIngress) Refs() []stack.Ref {
 func (o RevokeSecurityGroupIngress) Traits() plan.Traits {
 	return plan.Traits{Quota: plan.Quota{Of: o.Group, Counts: "inbound rules", Frees: true}}
 }
-func (o RevokeSecurityGroupIngress) Send(s Sender) { s.RevokeSecurityGroupIngress(o) }
+func (o RevokeSecurityGroupIngress) Send(s Sender)  { s.RevokeSecurityGroupIngress(o) }
+func (o RevokeSecurityGroupIngress) effect() Effect { return changes(o.Group) }
 func (o RevokeSecurityGroupIngress) advance(a advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Ingress = o.After(g.Ingress, a.resolve) })
 }
@@ -89,7 +94,8 @@ func (o DeleteSecurityGroup) Refs() []stack.Ref { return []stack.Ref{o.Group} }
 func (DeleteSecurityGroup) Traits() plan.Traits {
 	return plan.Traits{Removes: true, UsedBy: "the network interfaces and rules that use the security group to go"}
 }
-func (o DeleteSecurityGroup) Send(s Sender) { s.DeleteSecurityGroup(o) }
+func (o DeleteSecurityGroup) Send(s Sender)  { s.DeleteSecurityGroup(o) }
+func (o DeleteSecurityGroup) effect() Effect { return deletes(o.Group) }
 func (o DeleteSecurityGroup) advance(a advancer) {
 	a.o.SecurityGroups = dropped(a.o.SecurityGroups, a.resolve(o.Group), (*SecurityGroup).id)
 }
@@ -104,6 +110,7 @@ func (CreateTags) Name() string          { return "CreateTags" }
 func (o CreateTags) Refs() []stack.Ref   { return []stack.Ref{o.Group} }
 func (o CreateTags) Traits() plan.Traits { return plan.Traits{Setting: "Tags", Values: o.Tags} }
 func (o CreateTags) Send(s Sender)       { s.CreateTags(o) }
+func (o CreateTags) effect() Effect      { return retags(o.Group) }
 func (o CreateTags) advance(a advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Tags = merged(g.Tags, o.Tags) })
 }
@@ -118,6 +125,7 @@ func (DeleteTags) Name() string        { return "DeleteTags" }
 func (o DeleteTags) Refs() []stack.Ref { return []stack.Ref{o.Group} }
 func (DeleteTags) Traits() plan.Traits { return plan.Traits{} }
 func (o DeleteTags) Send(s Sender)     { s.DeleteTags(o) }
+func (o DeleteTags) effect() Effect    { return retags(o.Group) }
 func (o DeleteTags) advance(a advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Tags = without(g.Tags, o.Keys) })
 }

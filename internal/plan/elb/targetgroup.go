@@ -17,11 +17,16 @@ func (CreateTargetGroup) Name() string        { return "CreateTargetGroup" }
 func (CreateTargetGroup) Refs() []stack.Ref   { return nil }
 func (CreateTargetGroup) Traits() plan.Traits { return plan.Traits{} }
 func (o CreateTargetGroup) Send(s Sender)     { s.CreateTargetGroup(o) }
+func (o CreateTargetGroup) effect() Effect {
+	return Effect{Kind: stack.KindTargetGroup, Verb: Creates, Name: o.TargetGroup.Name}
+}
 func (o CreateTargetGroup) advance(a advancer) {
 	tg := TargetGroup{ARN: a.out.ID, TargetGroup: o.TargetGroup}
 	tg.Attributes, tg.Tags, tg.Balancer = map[string]string{}, merged(o.TargetGroup.Tags, nil), stack.Ref{}
+	tg.Set(Read, PartTags, PartAttributes)
 	if tg.TargetType == stack.TargetALB {
 		tg.Targets = []Target{}
+		tg.Set(Read, PartTargets)
 	}
 	a.o.TargetGroups = added(a.o.TargetGroups, tg, (*TargetGroup).id)
 }
@@ -37,6 +42,7 @@ func (ModifyTargetGroup) Name() string        { return "ModifyTargetGroup" }
 func (o ModifyTargetGroup) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
 func (ModifyTargetGroup) Traits() plan.Traits { return plan.Traits{} }
 func (o ModifyTargetGroup) Send(s Sender)     { s.ModifyTargetGroup(o) }
+func (o ModifyTargetGroup) effect() Effect    { return changes(o.TargetGroup) }
 func (o ModifyTargetGroup) advance(a advancer) {
 	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) {
 		old := tg.HealthCheck
@@ -58,7 +64,8 @@ func (o ModifyTargetGroupAttributes) Refs() []stack.Ref { return []stack.Ref{o.T
 func (o ModifyTargetGroupAttributes) Traits() plan.Traits {
 	return plan.Traits{Setting: "Attributes", Values: o.Attributes}
 }
-func (o ModifyTargetGroupAttributes) Send(s Sender) { s.ModifyTargetGroupAttributes(o) }
+func (o ModifyTargetGroupAttributes) Send(s Sender)  { s.ModifyTargetGroupAttributes(o) }
+func (o ModifyTargetGroupAttributes) effect() Effect { return changes(o.TargetGroup) }
 func (o ModifyTargetGroupAttributes) advance(a advancer) {
 	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) { tg.Attributes = merged(tg.Attributes, o.Attributes) })
 }
@@ -71,7 +78,8 @@ func (o DeleteTargetGroup) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup
 func (DeleteTargetGroup) Traits() plan.Traits {
 	return plan.Traits{Removes: true, UsedBy: "AWS to notice that nothing forwards to the target group any more"}
 }
-func (o DeleteTargetGroup) Send(s Sender) { s.DeleteTargetGroup(o) }
+func (o DeleteTargetGroup) Send(s Sender)  { s.DeleteTargetGroup(o) }
+func (o DeleteTargetGroup) effect() Effect { return deletes(o.TargetGroup) }
 func (o DeleteTargetGroup) advance(a advancer) {
 	a.o.TargetGroups = dropped(a.o.TargetGroups, a.resolve(o.TargetGroup), (*TargetGroup).id)
 }
@@ -87,6 +95,7 @@ func (AwaitTargets) Name() string          { return "DescribeTargetHealth" }
 func (o AwaitTargets) Refs() []stack.Ref   { return refsTo(o.TargetGroup, o.Balancer) }
 func (o AwaitTargets) Traits() plan.Traits { return plan.Traits{Active: successor(o.Balancer)} }
 func (o AwaitTargets) Send(s Sender)       { s.AwaitTargets(o) }
+func (AwaitTargets) effect() Effect        { return Effect{} }
 func (AwaitTargets) advance(advancer)      {}
 
 // RegisterTargets registers at most 200 targets. It is not planned by a diff: package targets sends it.
@@ -99,6 +108,7 @@ func (RegisterTargets) Name() string        { return "RegisterTargets" }
 func (o RegisterTargets) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
 func (RegisterTargets) Traits() plan.Traits { return plan.Traits{} }
 func (o RegisterTargets) Send(s Sender)     { s.RegisterTargets(o) }
+func (RegisterTargets) effect() Effect      { return Effect{} }
 func (RegisterTargets) advance(advancer)    {} // targets of pods and nodes are not observed
 
 // DeregisterTargets deregisters at most 200 targets. It is not planned by a diff: package targets sends it.
@@ -111,6 +121,7 @@ func (DeregisterTargets) Name() string        { return "DeregisterTargets" }
 func (o DeregisterTargets) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
 func (DeregisterTargets) Traits() plan.Traits { return plan.Traits{} }
 func (o DeregisterTargets) Send(s Sender)     { s.DeregisterTargets(o) }
+func (DeregisterTargets) effect() Effect      { return Effect{} }
 func (DeregisterTargets) advance(advancer)    {}
 
 // RegisterLoadBalancer makes a load balancer the target of a group of type alb. It must be active, with a listener there.
@@ -125,7 +136,8 @@ func (o RegisterLoadBalancer) Refs() []stack.Ref { return []stack.Ref{o.TargetGr
 func (o RegisterLoadBalancer) Traits() plan.Traits {
 	return plan.Traits{Active: plan.Active{Ref: o.LoadBalancer, Role: "behind the frontend"}}
 }
-func (o RegisterLoadBalancer) Send(s Sender) { s.RegisterLoadBalancer(o) }
+func (o RegisterLoadBalancer) Send(s Sender)  { s.RegisterLoadBalancer(o) }
+func (o RegisterLoadBalancer) effect() Effect { return changes(o.TargetGroup) }
 func (o RegisterLoadBalancer) advance(a advancer) {
 	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) {
 		tg.Targets = append(slices.Clone(tg.Targets), Target{ID: a.resolve(o.LoadBalancer), Port: o.Port})
@@ -148,7 +160,8 @@ func (o DeregisterLoadBalancer) Refs() []stack.Ref {
 func (o DeregisterLoadBalancer) Traits() plan.Traits {
 	return plan.Traits{Removes: true, Active: successor(o.Successor)}
 }
-func (o DeregisterLoadBalancer) Send(s Sender) { s.DeregisterLoadBalancer(o) }
+func (o DeregisterLoadBalancer) Send(s Sender)  { s.DeregisterLoadBalancer(o) }
+func (o DeregisterLoadBalancer) effect() Effect { return changes(o.TargetGroup) }
 func (o DeregisterLoadBalancer) advance(a advancer) {
 	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) {
 		gone := Target{ID: a.resolve(o.LoadBalancer), Port: o.Port}

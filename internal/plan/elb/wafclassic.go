@@ -21,31 +21,29 @@ type (
 	DisassociateRegionalWebACL struct{ LoadBalancer stack.Ref }
 )
 
-// Name tells the AWS action AssociateWebACL of WAF Classic from that of WAFv2.
+// Name distinguishes the AWS action AssociateWebACL of WAF Classic from that of WAFv2.
 func (AssociateRegionalWebACL) Name() string { return "AssociateRegionalWebACL" }
 
 func (o AssociateRegionalWebACL) Refs() []stack.Ref   { return addOnRefs(o) }
 func (o AssociateRegionalWebACL) Traits() plan.Traits { return addOnTraits(o) }
 func (o AssociateRegionalWebACL) Send(s Sender)       { s.AssociateRegionalWebACL(o) }
 func (o AssociateRegionalWebACL) advance(a advancer)  { a.addOn(o) }
-func (o AssociateRegionalWebACL) changes() (stack.Ref, AddOn) {
-	return o.LoadBalancer, AddOnClassicWebACL
-}
-func (o AssociateRegionalWebACL) effect(lb *LoadBalancer, _ plan.Output) {
+func (o AssociateRegionalWebACL) effect() Effect      { return onAddOn(o.LoadBalancer, AddOnClassicWebACL) }
+func (o AssociateRegionalWebACL) show(lb *LoadBalancer, _ plan.Output) {
 	lb.ClassicWebACL = &o.WebACL
 }
 
-// Name tells the AWS action DisassociateWebACL of WAF Classic from that of WAFv2.
+// Name distinguishes the AWS action DisassociateWebACL of WAF Classic from that of WAFv2.
 func (DisassociateRegionalWebACL) Name() string { return "DisassociateRegionalWebACL" }
 
 func (o DisassociateRegionalWebACL) Refs() []stack.Ref   { return addOnRefs(o) }
 func (o DisassociateRegionalWebACL) Traits() plan.Traits { return addOnTraits(o) }
 func (o DisassociateRegionalWebACL) Send(s Sender)       { s.DisassociateRegionalWebACL(o) }
 func (o DisassociateRegionalWebACL) advance(a advancer)  { a.addOn(o) }
-func (o DisassociateRegionalWebACL) changes() (stack.Ref, AddOn) {
-	return o.LoadBalancer, AddOnClassicWebACL
+func (o DisassociateRegionalWebACL) effect() Effect {
+	return onAddOn(o.LoadBalancer, AddOnClassicWebACL)
 }
-func (DisassociateRegionalWebACL) effect(lb *LoadBalancer, _ plan.Output) {
+func (DisassociateRegionalWebACL) show(lb *LoadBalancer, _ plan.Output) {
 	lb.ClassicWebACL = new(string)
 }
 

@@ -8,14 +8,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Owner is what the tags of a target group tell of it. The zero value is that of a target group of a user.
+// Owner is whose a target group is, by its tags. The zero value is that of a target group of a user.
 type Owner struct {
 	Stack stack.Key
 	// Namespace is that of the object that the target group was made for, and of its binding; "" if the identity has none.
 	Namespace string
 }
 
-// TargetGroupOwner tells to which stack of this cluster a target group belongs. While the first listing is not complete, it costs
+// TargetGroupOwner returns the stack of this cluster to which a target group belongs. While the first listing is not complete, it costs
 // one DescribeTags, afterwards nothing. An error means that AWS did not answer, and nothing may be concluded.
 func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, error) {
 	if owner, known := i.KnownTargetGroupOwner(arn); known {

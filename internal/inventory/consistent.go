@@ -10,10 +10,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// EnsureConsistent proves that nothing of a stack is overlooked, for a caller who is about to let go of it for good. AWS's lists lag
+// EnsureConsistent proves that nothing of a stack is overlooked, for a caller that is about to release its objects for good. AWS's lists lag
 // behind writes, so that a listing may miss what a former process wrote just before this one began to read, what a write of
-// unknown outcome made, or what this process made a moment before it was told to look again. Without proof, look again after wait,
-// and plan anew. An object that is younger than this process's first listing had no former process; since is when the oldest object
+// unknown outcome made, or what this process made a moment before the stack was invalidated. Without proof, look again after wait,
+// and make a new plan. An object that is younger than this process's first listing had no former process; since is when the oldest object
 // of the stack was made. It costs one listing for all stacks together.
 func (i *Inventory) EnsureConsistent(ctx context.Context, key stack.Key, since time.Time) (rest proof.Absence, wait time.Duration, err error) {
 	e := i.entry(key)
@@ -41,23 +41,23 @@ func (i *Inventory) EnsureConsistent(ctx context.Context, key stack.Key, since t
 // consistent is the proof that the listing that a stack rests on cannot miss anything of it, or how long until a listing can be that; 0 =
 // one that begins now. i.mu is held.
 func (i *Inventory) consistent(e *entry, since time.Time) (proof.Absence, time.Duration) {
-	doubt := e.doubt
-	if since.Before(i.firstListing) && doubt.Before(i.firstListing) {
-		doubt = i.firstListing
+	from := e.lagFrom
+	if since.Before(i.firstListing) && from.Before(i.firstListing) {
+		from = i.firstListing
 	}
-	if doubt.IsZero() { // nothing was written that a listing may miss, whatever it is stale for
-		return proof.OfList(i.cfg.Now(), doubt, listLag), 0
+	if from.IsZero() { // nothing was written that a listing may miss, whatever it is stale for
+		return proof.OfList(i.cfg.Now(), from, listLag), 0
 	}
 	if e.stale == 0 {
-		if rest := proof.OfList(e.at, doubt, listLag); rest.Proven() {
+		if rest := proof.OfList(e.at, from, listLag); rest.Proven() {
 			return rest, 0
 		}
 	}
-	return proof.Absence{}, max(0, doubt.Add(listLag).Sub(i.cfg.Now()))
+	return proof.Absence{}, max(0, from.Add(listLag).Sub(i.cfg.Now()))
 }
 
-// ListAgain makes a listing that cannot miss what a former process wrote before this one began to read, unless there was one since. Of
-// resources that come to light, Config.Freed is told the stacks.
+// ListAgain makes a listing that cannot miss what a former process wrote before this one began to read, unless there was one since. Config.Freed is
+// called with the stacks of resources that come to light.
 func (i *Inventory) ListAgain(ctx context.Context) error {
 	i.mu.Lock()
 	if i.listed.invalidations > 0 && proof.OfList(i.listed.at, i.firstListing, listLag).Proven() {
@@ -74,7 +74,7 @@ func (i *Inventory) ListAgain(ctx context.Context) error {
 // false, and the stack is to be read again. i.mu is held.
 func (i *Inventory) confirm(e *entry, found *elb.Observed, began version) (ok bool) {
 	switch {
-	case found != nil && i.holdsMore(found, e.obs):
+	case found != nil && holdsMore(found, &e.obs, i.deleted):
 		i.markStale(e)
 		return false
 	case e.wrote <= began.writes:
@@ -83,16 +83,27 @@ func (i *Inventory) confirm(e *entry, found *elb.Observed, began version) (ok bo
 	return true
 }
 
-// holdsMore reports whether a listing that was just made holds something of a stack that is not known, and that this process has not deleted
-// since. i.mu is held.
-func (i *Inventory) holdsMore(found *elb.Observed, known elb.Observed) bool {
-	return slices.ContainsFunc(found.LoadBalancers, func(x elb.LoadBalancer) bool {
-		_, gone := i.gone[x.ARN]
-		return !gone && !slices.ContainsFunc(known.LoadBalancers, func(y elb.LoadBalancer) bool { return x.ARN == y.ARN })
-	}) || slices.ContainsFunc(found.TargetGroups, func(x elb.TargetGroup) bool {
-		_, gone := i.gone[x.ARN]
-		return !gone && !slices.ContainsFunc(known.TargetGroups, func(y elb.TargetGroup) bool { return x.ARN == y.ARN })
-	}) || slices.ContainsFunc(found.SecurityGroups, func(x elb.SecurityGroup) bool {
-		return !i.groups.Gone(x.GroupID) && !slices.ContainsFunc(known.SecurityGroups, func(y elb.SecurityGroup) bool { return x.GroupID == y.GroupID })
-	})
+// holdsMore reports whether an observation has a load balancer, target group or security group that another one lacks; except what is gone,
+// which nil means nothing is.
+func holdsMore(has, lacks *elb.Observed, gone func(id string) bool) bool {
+	there := map[string]bool{}
+	for _, id := range idsOf(lacks) {
+		there[id] = true
+	}
+	return slices.ContainsFunc(idsOf(has), func(id string) bool { return !there[id] && (gone == nil || !gone(id)) })
+}
+
+// deleted reports whether this process deleted a resource lately. i.mu is held.
+func (i *Inventory) deleted(id string) bool {
+	_, deleted := i.gone[id]
+	return deleted || i.groups.Gone(id)
+}
+
+// idsOf are the ARNs of load balancers and target groups and the ids of security groups.
+func idsOf(o *elb.Observed) []string {
+	ids := arnsOf(o)
+	for _, g := range o.SecurityGroups {
+		ids = append(ids, g.GroupID)
+	}
+	return ids
 }

@@ -8,14 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -133,12 +128,7 @@ func (i *Inventory) filled(arns, groups []string, now time.Time) (moreARNs, more
 	}
 	var otherARNs, otherGroups []string
 	for _, e := range i.stacks {
-		for _, lb := range e.obs.LoadBalancers {
-			otherARNs = append(otherARNs, lb.ARN)
-		}
-		for _, tg := range e.obs.TargetGroups {
-			otherARNs = append(otherARNs, tg.ARN)
-		}
+		otherARNs = append(otherARNs, arnsOf(&e.obs)...)
 		for _, g := range e.obs.SecurityGroups {
 			otherGroups = append(otherGroups, g.GroupID)
 		}
@@ -149,14 +139,11 @@ func (i *Inventory) filled(arns, groups []string, now time.Time) (moreARNs, more
 func (i *Inventory) describeGroupTags(ctx context.Context, ids []string) (map[string]map[string]string, error) {
 	out := map[string]map[string]string{}
 	for batch := range slices.Chunk(ids, groupBatch) {
-		got, err := i.clients.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
-			Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: batch}},
-		})
+		got, _, err := i.describeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: filter("group-id", batch...)})
 		if err != nil {
-			return nil, fmt.Errorf("describing security groups: %w", err)
+			return nil, err
 		}
-		for n := range got.SecurityGroups {
-			g := securitygroup.Observed(&got.SecurityGroups[n])
+		for _, g := range got {
 			out[g.GroupID] = g.Tags
 		}
 	}
@@ -177,23 +164,16 @@ func (i *Inventory) disown(key stack.Key, ids []string) []string {
 		if other := i.stacks[c.owner]; c.owned && other != nil {
 			i.markStale(other)
 		}
-		e := i.stacks[key]
-		if e == nil {
-			continue
+		if e := i.stacks[key]; e != nil {
+			e.drop(id)
+			e.forgetOrphans()
 		}
-		for _, op := range []plan.Operation{
-			elb.DeleteLoadBalancer{LoadBalancer: stack.Literal(stack.KindLoadBalancer, id)}, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, id)},
-			elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, id)},
-		} {
-			e.obs = elb.Advance(e.obs, op, plan.Output{}, func(r stack.Ref) string { return r.Literal })
-		}
-		e.prune()
 	}
 	return out
 }
 
 // ConfirmAbsence makes sure, before the caller creates a load balancer for a stack, that the listing which holds none is not older
-// than absenceConfirmedFor. news tells that something of the stack was found, so that the caller must plan anew. Stacks that create
+// than absenceConfirmedFor. news reports that something of the stack was found, so that the caller must make a new plan. Stacks that create
 // load balancers at about the same time share one listing.
 func (i *Inventory) ConfirmAbsence(ctx context.Context, key stack.Key) (news bool, err error) {
 	i.mu.Lock()
@@ -223,8 +203,8 @@ func (i *Inventory) Missed(ctx context.Context, key stack.Key, arns []string) (e
 		if i.Gone(arn) {
 			continue
 		}
-		var found elb.Observed
-		if err := i.look(ctx, suspect{kind: stack.KindTargetGroup, id: arn}, &found); err != nil {
+		found, err := i.find(ctx, stack.KindTargetGroup, arn, "")
+		if err != nil {
 			return false, err
 		}
 		if len(found.TargetGroups) == 0 {

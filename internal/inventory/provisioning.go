@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -17,8 +15,8 @@ import (
 // balancersPerRead is how many load balancers one DescribeLoadBalancers names at most (Elastic Load Balancing API reference).
 const balancersPerRead = 20
 
-// Starting lists the load balancers that AWS was still making when they were seen last, with their stacks.
-func (i *Inventory) Starting() map[string]stack.Key {
+// Provisioning lists the load balancers that AWS was still making when they were seen last, with their stacks.
+func (i *Inventory) Provisioning() map[string]stack.Key {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	out := map[string]stack.Key{}
@@ -34,27 +32,26 @@ func (i *Inventory) Starting() map[string]stack.Key {
 
 // RefreshStates reads the states of load balancers, twenty in a call, and returns the stacks of those that changed. If one of them
 // is gone, the stacks of its twenty are read again by their next pass, and are returned, too. What was read before an error counts.
-func (i *Inventory) RefreshStates(ctx context.Context, balancers map[string]stack.Key) (changed []stack.Key, err error) {
-	for some := range slices.Chunk(slices.Sorted(maps.Keys(balancers)), balancersPerRead) {
-		out, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: some})
+func (i *Inventory) RefreshStates(ctx context.Context, stacks map[string]stack.Key) (changed []stack.Key, err error) {
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(stacks)), balancersPerRead) {
+		balancers, _, err := i.describeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: some})
 		if err != nil && vanished(err) {
 			for _, arn := range some {
-				i.Invalidate(balancers[arn])
-				changed = append(changed, balancers[arn])
+				i.Invalidate(stacks[arn])
+				changed = append(changed, stacks[arn])
 			}
 			continue
 		}
 		if err != nil {
-			return changed, fmt.Errorf("describing the load balancers that AWS is making: %w", err)
+			return changed, fmt.Errorf("reading the states of new load balancers: %w", err)
 		}
-		for _, l := range out.LoadBalancers {
-			lb := cloud.FromLoadBalancer(l)
-			if key := balancers[lb.ARN]; i.setState(key, lb.ARN, lb.State) {
+		for _, lb := range balancers {
+			if key := stacks[lb.ARN]; i.setState(key, lb.ARN, lb.State) {
 				changed = append(changed, key)
 			}
 		}
 	}
-	slices.SortFunc(changed, func(a, b stack.Key) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(changed, stack.Key.Compare)
 	return slices.Compact(changed), nil
 }
 
@@ -73,28 +70,42 @@ func (i *Inventory) ForgetAttributes(key stack.Key, arn string) bool {
 	return i.amend(key, arn, func(lb *elb.LoadBalancer) bool {
 		known := lb.Attributes != nil
 		lb.Attributes = nil
+		lb.Set(elb.Unread, elb.PartAttributes)
 		return known
 	})
 }
 
-// amend changes what is known of a load balancer of a stack, and reports whether change did so. Readers keep the observation that
-// they have.
+// amend changes what is known of a load balancer of a stack, and returns what change does.
 func (i *Inventory) amend(key stack.Key, arn string, change func(*elb.LoadBalancer) bool) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	e := i.stacks[key]
-	if e == nil {
-		return false
+	if e := i.stacks[key]; e != nil {
+		if lb := e.loadBalancer(arn); lb != nil {
+			return change(lb)
+		}
 	}
-	n := slices.IndexFunc(e.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ARN == arn })
-	if n < 0 {
-		return false
+	return false
+}
+
+// State is the state of a load balancer as last seen; "" = not known.
+func (i *Inventory) State(key stack.Key, arn string) (state string) {
+	i.amend(key, arn, func(lb *elb.LoadBalancer) bool { state = lb.State; return false })
+	return state
+}
+
+// Refresh updates the state of a load balancer by one read, and returns it; "" = it does not exist. One that is known to be
+// active stays so, and is not read.
+func (i *Inventory) Refresh(ctx context.Context, key stack.Key, arn string) (state string, err error) {
+	if i.State(key, arn) == "active" {
+		return "active", nil
 	}
-	amended := e.obs.LoadBalancers[n]
-	if !change(&amended) {
-		return false
+	found, err := shared(ctx, i, "load balancer "+arn, func(ctx context.Context) (elb.Observed, error) { return i.find(ctx, stack.KindLoadBalancer, arn, "") })
+	if err != nil {
+		return "", err
 	}
-	e.obs = e.obs.Clone()
-	e.obs.LoadBalancers[n] = amended
-	return true
+	for _, lb := range found.LoadBalancers {
+		state = lb.State
+	}
+	i.setState(key, arn, state)
+	return state, nil
 }

@@ -1,10 +1,14 @@
 package inventory_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/inventory"
@@ -13,9 +17,9 @@ import (
 )
 
 // left is an account with load balancers of as many stacks, and what a process that knows them leaves to the next one.
-func (f *fixture) left(balancers int) (arns []string, kept map[stack.Key]inventory.Deep) {
+func (f *fixture) left(balancers int) (arns []string, kept map[stack.Key]inventory.Snapshot) {
 	f.Helper()
-	kept = map[stack.Key]inventory.Deep{}
+	kept = map[stack.Key]inventory.Snapshot{}
 	for n := range balancers {
 		lb, _ := f.balancer(webN(n).ID.Name, tracking(webN(n).ID.Name))
 		arns = append(arns, lb)
@@ -24,7 +28,7 @@ func (f *fixture) left(balancers int) (arns []string, kept map[stack.Key]invento
 		if _, err := f.inv.Observed(f.Context(), webN(n), nil); err != nil {
 			f.Fatal(err)
 		}
-		kept[webN(n)] = f.inv.Deep(webN(n))
+		kept[webN(n)] = f.inv.Snapshot(webN(n))
 	}
 	return arns, kept
 }
@@ -32,7 +36,7 @@ func (f *fixture) left(balancers int) (arns []string, kept map[stack.Key]invento
 func webN(n int) stack.Key { return key(stack.Ingress, fmt.Sprintf("web%03d", n)) }
 
 // restart is a process that begins with what an earlier one left. It tells whom it wakes.
-func (f *fixture) restart(kept map[stack.Key]inventory.Deep) (woken func() []stack.Key) {
+func (f *fixture) restart(kept map[stack.Key]inventory.Snapshot) (woken func() []stack.Key) {
 	f.Helper()
 	var keys []stack.Key
 	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity},
@@ -58,7 +62,7 @@ func TestTagsThatAnEarlierProcessLeftAreNotReadByTheFirstListing(t *testing.T) {
 	arns, kept := f.left(30)
 	f.restart(kept)
 	o := f.listed(webN(7))
-	if len(o.LoadBalancers) != 1 || o.LoadBalancers[0].ARN != arns[7] || len(o.TargetGroups) != 1 || o.Assumed == nil {
+	if len(o.LoadBalancers) != 1 || o.LoadBalancers[0].ARN != arns[7] || len(o.TargetGroups) != 1 || !o.Assumed() {
 		t.Errorf("observed are %+v", o)
 	}
 	if got := f.reads(); got["DescribeTags"] > 0 {
@@ -66,13 +70,13 @@ func TestTagsThatAnEarlierProcessLeftAreNotReadByTheFirstListing(t *testing.T) {
 	}
 	// Before a plan is carried out, what it rests on is read: one call for the tags of the stack.
 	f.inv.Verify(webN(7))
-	if o = f.listed(webN(7)); len(o.LoadBalancers) != 1 || len(o.TargetGroups) != 1 || o.Assumed != nil {
+	if o = f.listed(webN(7)); len(o.LoadBalancers) != 1 || len(o.TargetGroups) != 1 || o.Assumed() {
 		t.Errorf("verified are %+v", o)
 	}
 	if got := f.reads(); len(got) != 1 || got["DescribeTags"] != 1 {
 		t.Errorf("to verify a stack, %v are called", got)
 	}
-	if o = f.listed(webN(8)); o.Assumed == nil {
+	if o = f.listed(webN(8)); !o.Assumed() {
 		t.Error("another stack counts as verified")
 	}
 }
@@ -167,10 +171,64 @@ func TestTagsAreBelievedOfTheStackOnlyUnderWhichTheyWereLeft(t *testing.T) {
 	kept[webN(1)].Tags[arns[0]] = tracking(webN(0).ID.Name) // as a damaged checkpoint might
 	delete(kept, webN(0))
 	f.restart(kept)
-	if o := f.listed(webN(0)); len(o.LoadBalancers) != 1 || o.Assumed != nil {
+	if o := f.listed(webN(0)); len(o.LoadBalancers) != 1 || o.Assumed() {
 		t.Errorf("observed are %+v", o)
 	}
 	if got := f.reads(); got["DescribeTags"] != 1 {
 		t.Errorf("calls %v", got)
+	}
+}
+
+// TestWhatARunningVersionWroteIsAssumed reads the JSON that versions wrote before the states of parts were kept with each resource.
+func TestWhatARunningVersionWroteIsAssumed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	lb, tg := f.balancer("web000", tracking("web000"))
+	listeners, err := f.sim.Balancing.DescribeListeners(t.Context(), &elbv2.DescribeListenersInput{LoadBalancerArn: &lb})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener := *listeners.Listeners[0].ListenerArn
+	text := strings.NewReplacer("LB", lb, "TG", tg, "LISTENER", listener).Replace(`{
+		"Listeners": {"LB": [{"ARN": "LISTENER", "ID": "80", "LoadBalancer": {"kind": "LoadBalancer", "literal": "LB"}, "Port": 80, "Protocol": "HTTP",
+			"DefaultActions": null, "Tags": {"elbv2.k8s.aws/cluster": "demo-cluster"}}]},
+		"Rules": {"LISTENER": []},
+		"Attributes": {"LB": {"idle_timeout.timeout_seconds": "60"}},
+		"Tags": {"LB": {"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "shop/web000", "ingress.k8s.aws/resource": "LoadBalancer"}}
+	}`)
+	var left inventory.Snapshot
+	if err := json.Unmarshal([]byte(text), &left); err != nil {
+		t.Fatal(err)
+	}
+	f.restart(map[stack.Key]inventory.Snapshot{webN(0): left})
+	o := f.listed(webN(0))
+	if len(o.LoadBalancers) != 1 || len(o.Listeners) != 1 || !o.Assumed() {
+		t.Fatalf("observed are %+v", o)
+	}
+	balancer, l, group := &o.LoadBalancers[0], &o.Listeners[0], &o.TargetGroups[0]
+	for what, is := range map[string]elb.State{
+		"tags, left": balancer.StateOf(elb.PartTags), "attributes, left": balancer.StateOf(elb.PartAttributes), "listeners, left": balancer.StateOf(elb.PartListeners),
+		"rules, left": l.StateOf(elb.PartRules), "attributes of a listener, not left": l.StateOf(elb.PartAttributes),
+		"certificates, not left": l.StateOf(elb.PartCertificates), "attributes of a target group, not left": group.StateOf(elb.PartAttributes),
+		"tags of a target group, read": group.StateOf(elb.PartTags),
+	} {
+		want := elb.Assumed
+		switch {
+		case strings.HasSuffix(what, "not left"):
+			want = elb.Unread
+		case strings.HasSuffix(what, "read"):
+			want = elb.Read
+		}
+		if is != want {
+			t.Errorf("%s: state %d, want %d", what, is, want)
+		}
+	}
+	again, err := json.Marshal(f.inv.Snapshot(webN(0)))
+	if err != nil || strings.Contains(strings.ToLower(string(again)), "state") || strings.Contains(string(again), "Parts") {
+		t.Errorf("what the next process reads has more than the format: %s, %v", again, err)
+	}
+	f.inv.Verify(webN(0))
+	if o := f.listed(webN(0)); len(o.Listeners) > 0 || o.Assumed() || o.LoadBalancers[0].Attributes != nil {
+		t.Errorf("after verifying, something is assumed: %+v", o)
 	}
 }

@@ -1,0 +1,183 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// describeLoadBalancers makes one call. If it names no load balancers, those of the VPC count.
+func (i *Inventory) describeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput) (out []elb.LoadBalancer, next *string, err error) {
+	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("describing load balancers: %w", err)
+	}
+	for _, lb := range page.LoadBalancers {
+		if len(in.LoadBalancerArns)+len(in.Names) > 0 || aws.ToString(lb.VpcId) == i.cfg.VPC {
+			out = append(out, cloud.FromLoadBalancer(lb))
+		}
+	}
+	return out, page.NextMarker, nil
+}
+
+// describeTargetGroups makes one call. If it names no target groups, those of the VPC count.
+func (i *Inventory) describeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput) (out []elb.TargetGroup, next *string, err error) {
+	page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("describing target groups: %w", err)
+	}
+	for _, tg := range page.TargetGroups {
+		if len(in.TargetGroupArns)+len(in.Names) > 0 || aws.ToString(tg.VpcId) == i.cfg.VPC {
+			out = append(out, cloud.FromTargetGroup(tg))
+		}
+	}
+	return out, page.NextMarker, nil
+}
+
+// describeSecurityGroups makes one call for the groups that fit all filters.
+func (i *Inventory) describeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) (out []elb.SecurityGroup, next *string, err error) {
+	page, err := i.clients.EC2.DescribeSecurityGroups(ctx, in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("describing security groups: %w", err)
+	}
+	for n := range page.SecurityGroups {
+		out = append(out, securitygroup.Observed(&page.SecurityGroups[n]))
+	}
+	return out, page.NextToken, nil
+}
+
+// find reads a load balancer, target group or security group by ARN or group id, or by name. One that does not exist is no error.
+func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) (found elb.Observed, err error) {
+	var ids, names []string
+	if id != "" {
+		ids = []string{id}
+	} else {
+		names = []string{name}
+	}
+	switch kind {
+	case stack.KindLoadBalancer:
+		found.LoadBalancers, _, err = i.describeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: ids, Names: names})
+	case stack.KindTargetGroup:
+		found.TargetGroups, _, err = i.describeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: ids, Names: names})
+	case stack.KindSecurityGroup: // by filter, which unlike an id does not fail for one that does not exist
+		by := filter("group-id", ids...)
+		if id == "" {
+			by = append(filter("vpc-id", i.cfg.VPC), filter("group-name", names...)...)
+		}
+		found.SecurityGroups, _, err = i.describeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: by})
+	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate: // read in other ways
+	}
+	if err != nil && vanished(err) {
+		err = nil
+	}
+	return found, err
+}
+
+func filter(name string, values ...string) []ec2types.Filter {
+	return []ec2types.Filter{{Name: aws.String(name), Values: values}}
+}
+
+// describeAttributes reads the attributes of a load balancer, target group or listener.
+func (i *Inventory) describeAttributes(ctx context.Context, arn string) (out map[string]string, err error) {
+	switch kindOf(arn) {
+	case stack.KindLoadBalancer:
+		var got *elbv2.DescribeLoadBalancerAttributesOutput
+		if got, err = i.clients.ELBV2.DescribeLoadBalancerAttributes(ctx, &elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &arn}); err == nil {
+			return attributes(got.Attributes), nil
+		}
+	case stack.KindTargetGroup:
+		var got *elbv2.DescribeTargetGroupAttributesOutput
+		if got, err = i.clients.ELBV2.DescribeTargetGroupAttributes(ctx, &elbv2.DescribeTargetGroupAttributesInput{TargetGroupArn: &arn}); err == nil {
+			return attributes(got.Attributes), nil
+		}
+	default:
+		var got *elbv2.DescribeListenerAttributesOutput
+		if got, err = i.clients.ELBV2.DescribeListenerAttributes(ctx, &elbv2.DescribeListenerAttributesInput{ListenerArn: &arn}); err == nil {
+			return attributes(got.Attributes), nil
+		}
+	}
+	return nil, fmt.Errorf("describing attributes of %s: %w", arn, err)
+}
+
+func attributes[A elbv2types.LoadBalancerAttribute | elbv2types.TargetGroupAttribute | elbv2types.ListenerAttribute](as []A) map[string]string {
+	out := map[string]string{}
+	for _, a := range as {
+		t := elbv2types.Tag(a)
+		out[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return out
+}
+
+// kindOf is the kind of what has an ARN: a load balancer, a target group or a listener.
+func kindOf(arn string) stack.Kind {
+	switch {
+	case strings.Contains(arn, ":loadbalancer/"):
+		return stack.KindLoadBalancer
+	case strings.Contains(arn, ":listener/"):
+		return stack.KindListener
+	}
+	return stack.KindTargetGroup
+}
+
+// arnsOf are the ARNs of the load balancers and target groups of an observation.
+func arnsOf(o *elb.Observed) (arns []string) {
+	for _, lb := range o.LoadBalancers {
+		arns = append(arns, lb.ARN)
+	}
+	for _, tg := range o.TargetGroups {
+		arns = append(arns, tg.ARN)
+	}
+	return arns
+}
+
+// byStack sorts what was found by the stacks of this cluster that its tags name; tags are those of an ARN. shared is the cluster's backend
+// group.
+func (i *Inventory) byStack(found elb.Observed, tags func(arn string) map[string]string) (of map[stack.Key]*elb.Observed, shared []elb.SecurityGroup) {
+	of = map[stack.Key]*elb.Observed{}
+	owner := func(tags map[string]string, identity *string) *elb.Observed {
+		key, id, ours := naming.StackOf(i.cfg.Cluster, tags)
+		if !ours {
+			return nil
+		}
+		*identity = id
+		if of[key] == nil {
+			of[key] = &elb.Observed{Key: key}
+		}
+		return of[key]
+	}
+	for _, lb := range found.LoadBalancers {
+		lb.Tags = tags(lb.ARN)
+		lb.Set(elb.Read, elb.PartTags)
+		if o := owner(lb.Tags, &lb.ID); o != nil {
+			o.LoadBalancers = append(o.LoadBalancers, lb)
+		}
+	}
+	for _, tg := range found.TargetGroups {
+		tg.Tags = tags(tg.ARN)
+		tg.Set(elb.Read, elb.PartTags)
+		if o := owner(tg.Tags, &tg.ID); o != nil {
+			o.TargetGroups = append(o.TargetGroups, tg)
+		}
+	}
+	for _, g := range found.SecurityGroups {
+		if g.Tags[naming.ClusterTag] == i.cfg.Cluster && g.Tags[naming.BackendResourceTag] == stack.BackendSecurityGroup {
+			g.ID, g.Shared = stack.BackendSecurityGroup, true
+			shared = append(shared, g)
+		} else if o := owner(g.Tags, &g.ID); o != nil {
+			o.SecurityGroups = append(o.SecurityGroups, g)
+		}
+	}
+	return of, shared
+}

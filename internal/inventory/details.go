@@ -1,0 +1,285 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// readers bounds the reads that one question has under way.
+const readers = 8
+
+// readDetails reads what a diff with desired needs beyond the bulk listing and is not known yet. A stack that this process
+// created is known to the bottom.
+func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.Stack) error {
+	if desired == nil {
+		return nil
+	}
+	i.mu.Lock()
+	d := details{i: i, obs: e.obs.Clone(), reads: func(x elb.Part, arn, id string, p *elb.Parts) bool {
+		return !p.Known(x) && (x != elb.PartAttributes || managesAttributes(desired, kindOf(arn), id))
+	}}
+	for n := range d.obs.TargetGroups { // the target of groups of type alb, which a stack registers itself
+		if tg := &d.obs.TargetGroups[n]; tg.TargetType == stack.TargetALB && !tg.Known(elb.PartTargets) {
+			d.targetsOf = append(d.targetsOf, tg.ARN)
+		}
+	}
+	if !desired.Empty() { // deletion needs no more
+		d.plan()
+	}
+	i.mu.Unlock()
+	if err := d.run(ctx); err != nil {
+		return err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	d.take(&e.obs)
+	return nil
+}
+
+// managesAttributes reports whether a stack has attributes for its resource of an identity: only of such a one they are read.
+func managesAttributes(s *stack.Stack, kind stack.Kind, id string) bool {
+	return kind == stack.KindLoadBalancer && slices.ContainsFunc(s.LoadBalancers, func(w stack.LoadBalancer) bool { return w.ID == id && len(w.Attributes) > 0 }) ||
+		kind == stack.KindTargetGroup && slices.ContainsFunc(s.TargetGroups, func(w stack.TargetGroup) bool { return w.ID == id && len(w.Attributes) > 0 }) ||
+		kind == stack.KindListener && slices.ContainsFunc(s.Listeners, func(w stack.Listener) bool { return w.ID == id && len(w.Attributes) > 0 })
+}
+
+// details is one reading below the level of listings: what to read, and what came back.
+type details struct {
+	i   *Inventory
+	obs elb.Observed
+	// reads reports whether a part of the resource with an ARN and an identity is to be read, of which p is known.
+	reads func(x elb.Part, arn, id string, p *elb.Parts) bool
+
+	listenersOf, rulesOf, certificatesOf, attributesOf, targetsOf []string // ARNs
+
+	listeners  []elb.Listener
+	rules      []elb.Rule
+	sni        map[string][]string
+	attributes map[string]map[string]string
+	targets    map[string][]elb.Target
+}
+
+// plan decides what to read of what is known.
+func (d *details) plan() {
+	for n := range d.obs.LoadBalancers {
+		lb := &d.obs.LoadBalancers[n]
+		if d.reads(elb.PartListeners, lb.ARN, lb.ID, &lb.Parts) {
+			d.listenersOf = append(d.listenersOf, lb.ARN)
+		}
+		d.planAttributes(lb.ARN, lb.ID, &lb.Parts)
+	}
+	for n := range d.obs.TargetGroups {
+		d.planAttributes(d.obs.TargetGroups[n].ARN, d.obs.TargetGroups[n].ID, &d.obs.TargetGroups[n].Parts)
+	}
+	for n := range d.obs.Listeners {
+		d.planListener(&d.obs.Listeners[n])
+	}
+}
+
+func (d *details) planAttributes(arn, id string, p *elb.Parts) {
+	if d.reads(elb.PartAttributes, arn, id, p) {
+		d.attributesOf = append(d.attributesOf, arn)
+	}
+}
+
+func (d *details) planListener(l *elb.Listener) {
+	application := slices.ContainsFunc(d.obs.LoadBalancers, func(lb elb.LoadBalancer) bool {
+		return lb.ARN == l.LoadBalancer.Literal && lb.Type == stack.Application
+	})
+	if application && d.reads(elb.PartRules, l.ARN, l.ID, &l.Parts) {
+		d.rulesOf = append(d.rulesOf, l.ARN)
+	}
+	if (l.Protocol == "HTTPS" || l.Protocol == "TLS") && d.reads(elb.PartCertificates, l.ARN, l.ID, &l.Parts) {
+		d.certificatesOf = append(d.certificatesOf, l.ARN)
+	}
+	d.planAttributes(l.ARN, l.ID, &l.Parts)
+}
+
+// run reads what is planned, and what that shows to be needed besides.
+func (d *details) run(ctx context.Context) error {
+	d.sni, d.attributes, d.targets = map[string][]string{}, map[string]map[string]string{}, map[string][]elb.Target{}
+	if err := each(ctx, d.targetsOf, d.i.describeTargets, func(arn string, ts []elb.Target) { d.targets[arn] = ts }); err != nil {
+		return err
+	}
+	if err := each(ctx, d.listenersOf, d.i.describeListeners, func(_ string, ls []elb.Listener) { d.listeners = append(d.listeners, ls...) }); err != nil {
+		return err
+	}
+	for n := range d.listeners {
+		l := &d.listeners[n]
+		if slices.ContainsFunc(d.obs.LoadBalancers, func(lb elb.LoadBalancer) bool {
+			return lb.ARN == l.LoadBalancer.Literal && lb.ID == stack.FrontendIdentity
+		}) {
+			l.ID = naming.FrontendListenerID(l.Port)
+		}
+		d.planListener(l)
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return each(gctx, d.rulesOf, d.i.describeRules, func(_ string, rs []elb.Rule) { d.rules = append(d.rules, rs...) })
+	})
+	g.Go(func() error {
+		return each(gctx, d.certificatesOf, d.i.describeCertificates, func(arn string, cs []string) { d.sni[arn] = cs })
+	})
+	g.Go(func() error {
+		return each(gctx, d.attributesOf, d.i.describeAttributes, func(arn string, a map[string]string) { d.attributes[arn] = a })
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return d.readTags(ctx)
+}
+
+// each runs one read per ARN, some at a time, and hands the results over one by one.
+func each[T any](ctx context.Context, arns []string, read func(context.Context, string) (T, error), take func(arn string, v T)) error {
+	results := make([]T, len(arns))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(readers)
+	for n, arn := range arns {
+		g.Go(func() (err error) { results[n], err = read(ctx, arn); return err })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for n, arn := range arns {
+		take(arn, results[n])
+	}
+	return nil
+}
+
+// readTags reads the tags of the listeners and rules that were just read.
+func (d *details) readTags(ctx context.Context) error {
+	var arns []string
+	for _, l := range d.listeners {
+		arns = append(arns, l.ARN)
+	}
+	for _, r := range d.rules {
+		arns = append(arns, r.ARN)
+	}
+	tags, err := d.i.allTags(ctx, arns)
+	if err != nil {
+		return err
+	}
+	for n := range d.listeners {
+		d.listeners[n].Tags = tags[d.listeners[n].ARN]
+	}
+	resource := naming.ResourceTag(d.obs.Key.Owner)
+	for n := range d.rules {
+		d.rules[n].Tags = tags[d.rules[n].ARN]
+		d.rules[n].ID = d.rules[n].Tags[resource]
+	}
+	return nil
+}
+
+// take puts the results into an observation.
+func (d *details) take(o *elb.Observed) {
+	o.Listeners = slices.DeleteFunc(o.Listeners, func(l elb.Listener) bool { return slices.Contains(d.listenersOf, l.LoadBalancer.Literal) })
+	o.Listeners = append(o.Listeners, d.listeners...)
+	o.Rules = slices.DeleteFunc(o.Rules, func(r elb.Rule) bool { return slices.Contains(d.rulesOf, r.Listener.Literal) })
+	o.Rules = append(o.Rules, d.rules...)
+	attributes := func(arn string, p *elb.Parts, into *map[string]string) {
+		if a, ok := d.attributes[arn]; ok {
+			*into = a
+			p.Set(elb.Read, elb.PartAttributes)
+		}
+	}
+	for n := range o.LoadBalancers {
+		lb := &o.LoadBalancers[n]
+		attributes(lb.ARN, &lb.Parts, &lb.Attributes)
+		if slices.Contains(d.listenersOf, lb.ARN) {
+			lb.Set(elb.Read, elb.PartListeners)
+		}
+	}
+	for n := range o.TargetGroups {
+		tg := &o.TargetGroups[n]
+		attributes(tg.ARN, &tg.Parts, &tg.Attributes)
+		if ts, ok := d.targets[tg.ARN]; ok {
+			tg.Targets = ts
+			tg.Set(elb.Read, elb.PartTargets)
+		}
+	}
+	for n := range o.Listeners {
+		l := &o.Listeners[n]
+		attributes(l.ARN, &l.Parts, &l.Attributes)
+		if cs, ok := d.sni[l.ARN]; ok {
+			l.SNI = cs
+			l.Set(elb.Read, elb.PartCertificates)
+		}
+		if slices.Contains(d.rulesOf, l.ARN) {
+			l.Set(elb.Read, elb.PartRules)
+		}
+	}
+}
+
+func (i *Inventory) describeListeners(ctx context.Context, lb string) ([]elb.Listener, error) {
+	var out []elb.Listener
+	for p := elbv2.NewDescribeListenersPaginator(i.clients.ELBV2, &elbv2.DescribeListenersInput{LoadBalancerArn: aws.String(lb)}); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describing listeners of %s: %w", lb, err)
+		}
+		for _, l := range page.Listeners {
+			out = append(out, cloud.FromListener(l))
+		}
+	}
+	return out, nil
+}
+
+func (i *Inventory) describeRules(ctx context.Context, listener string) ([]elb.Rule, error) {
+	var out []elb.Rule
+	for p := elbv2.NewDescribeRulesPaginator(i.clients.ELBV2, &elbv2.DescribeRulesInput{ListenerArn: aws.String(listener)}); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describing rules of %s: %w", listener, err)
+		}
+		for _, r := range page.Rules {
+			if rule, ok := cloud.FromRule(listener, r); ok {
+				out = append(out, rule)
+			}
+		}
+	}
+	return out, nil
+}
+
+// describeCertificates lists the further certificates of a listener, sorted, never nil.
+func (i *Inventory) describeCertificates(ctx context.Context, listener string) ([]string, error) {
+	out := []string{}
+	for p := elbv2.NewDescribeListenerCertificatesPaginator(i.clients.ELBV2, &elbv2.DescribeListenerCertificatesInput{ListenerArn: aws.String(listener)}); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describing certificates of %s: %w", listener, err)
+		}
+		for _, c := range page.Certificates {
+			if !aws.ToBool(c.IsDefault) {
+				out = append(out, aws.ToString(c.CertificateArn))
+			}
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// describeTargets lists what is registered and does not drain, never nil.
+func (i *Inventory) describeTargets(ctx context.Context, targetGroup string) ([]elb.Target, error) {
+	got, err := i.clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(targetGroup)})
+	if err != nil {
+		return nil, fmt.Errorf("describing targets of %s: %w", targetGroup, err)
+	}
+	out := []elb.Target{}
+	for _, t := range got.TargetHealthDescriptions {
+		if t.Target != nil && (t.TargetHealth == nil || t.TargetHealth.State != elbv2types.TargetHealthStateEnumDraining) {
+			out = append(out, elb.Target{ID: aws.ToString(t.Target.Id), Port: aws.ToInt32(t.Target.Port)})
+		}
+	}
+	return out, nil
+}
