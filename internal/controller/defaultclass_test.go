@@ -37,7 +37,7 @@ func TestADefaultClassThatVanishesTakesNoLoadBalancerAlong(t *testing.T) {
 	if w := l.writes(mark); len(w) > 0 || !slices.Equal(l.left(), serving) {
 		t.Errorf("without the default class written %v, %v is left of %v", w, l.left(), serving)
 	}
-	if text := strings.Join(l.events, "\n"); !strings.Contains(text, "it stays part of its load balancer") {
+	if text := strings.Join(l.events, "\n"); !strings.Contains(text, "its load balancer keeps its former rules") {
 		t.Errorf("no event tells it:\n%s", text)
 	}
 	l.must(l.client.Create(t.Context(), byDefault()))

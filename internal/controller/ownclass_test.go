@@ -52,7 +52,7 @@ func TestAnIngressThatNamesItsClassNoMoreKeepsItsLoadBalancerUntilAnotherControl
 			if w := l.writes(mark); len(w) > 0 || !slices.Equal(l.left(), serving) {
 				t.Errorf("without a class written %v, %v is left of %v", w, l.left(), serving)
 			}
-			if !l.told("web", "it stays part of its load balancer") {
+			if !l.told("web", "its load balancer keeps its former rules") {
 				t.Errorf("no event tells it:\n%s", strings.Join(l.events, "\n"))
 			}
 			l.edit("web", func(i *networkingv1.Ingress) { i.Spec.IngressClassName = &[]string{"alb"}[0] })

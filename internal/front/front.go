@@ -1,6 +1,6 @@
-// Package front joins the front ends to the compiler, for the controller and the command line alike: what is wanted of a stack,
-// and what that compiles to once the facts it needs are known. It asks for facts and does nothing else with the world outside.
-// It imports the front ends below it, compile, config and what they need.
+// Package front joins the front ends to the compiler, for the controller and the command line: it loads the input of a stack and
+// compiles it with the facts that it needs. Its only side effect is the reading of facts through FactSource.
+// It may import the front ends below it, compile, plan/diff, config and what they need.
 package front
 
 import (
@@ -27,31 +27,31 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Input is what a front end found for one stack.
+// Input is what a front end loads for one stack.
 type Input struct {
 	// LoadBalancer is meaningful if Wanted.
 	LoadBalancer intent.LoadBalancer
 	Wanted       bool
-	// Members want the load balancer: they carry the finalizer and show its name. Leaving carry the finalizer and are to be
-	// released once the stack holds nothing of theirs any more.
+	// Members declare the load balancer: they get the finalizer and, in their status, its name. Leaving carry the finalizer, which is
+	// removed once the stack has no resources of theirs.
 	Members, Leaving []metav1.Object
 	// Found are diagnostics that no member of the load balancer repeats.
 	Found diag.List
-	// Protected says where objects that leave declare deletion protection, by identity of the load balancer; Unprotect are those of which
-	// they declare that there is none.
+	// Protected are the places where objects that leave declare deletion protection, by identity of the load balancer. Unprotect are the
+	// identities for which they declare that there is none.
 	Protected map[string]string
 	Unprotect []string
-	// DryRun is there if objects are under dry run.
+	// DryRun is set if objects are under dry run.
 	DryRun *DryRun
 }
 
-// DryRun is what would be desired if the objects under dry run were not.
+// DryRun is the desired load balancer with the objects under dry run.
 type DryRun struct {
 	LoadBalancer intent.LoadBalancer
 	Objects      []metav1.Object // those under dry run, sorted by namespace and name
 }
 
-// removal is why nothing is wanted. Without objects that leave there is no reason.
+// removal is why no load balancer is desired. Without objects that leave there is no reason.
 func (w Input) removal() stack.Removal {
 	switch {
 	case w.Wanted || len(w.Leaving) == 0:
@@ -62,10 +62,10 @@ func (w Input) removal() stack.Removal {
 	return stack.ObjectsDeleted
 }
 
-// Nothing reports that neither a load balancer nor a cleanup is asked for.
+// Nothing reports whether neither a load balancer nor a cleanup is desired.
 func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 
-// Options are those of the stack's plan, by the options of all plans.
+// Options are the options of the stack's plan, based on the options of all plans.
 func (w Input) Options(all diff.Options) diff.Options {
 	all.Unprotect = w.Unprotect
 	objs := slices.Concat(w.Members, w.Leaving)
@@ -85,7 +85,7 @@ func (w Input) Options(all diff.Options) diff.Options {
 	return all
 }
 
-// DeletionAllowed reports whether an object that leaves consents by annotation to the deletion of its load balancer, and which
+// DeletionAllowed reports whether an annotation of an object that leaves allows the deletion of its load balancer, and which
 // annotation that is.
 func (w Input) DeletionAllowed() (allowed bool, by annotation.Key) {
 	by = annotation.AllowDeletion
@@ -98,8 +98,8 @@ func (w Input) DeletionAllowed() (allowed bool, by annotation.Key) {
 	return allowed, by
 }
 
-// Hostnames are the names of load balancers that the objects show in their status, in lower case and sorted. Objects that leave others
-// behind do not count: nothing is kept for what they show.
+// Hostnames are the names of load balancers in the status of the objects, in lower case and sorted. Objects that leave a load balancer
+// which other members still declare do not count.
 func (w Input) Hostnames() []string {
 	var out []string
 	objs := w.Members
@@ -150,7 +150,7 @@ type Loader interface {
 // Ingress is the front end of Ingress groups.
 type Ingress struct{ Config ingress.Config }
 
-// IngressFromFlags configures it.
+// IngressFromFlags is the front end of Ingress groups as flags configure it.
 func IngressFromFlags(c *config.Config) Ingress {
 	return Ingress{ingress.Config{
 		IngressClass: c.IngressClass, TolerateMissingService: c.TolerateMissingService, TolerateMissingAction: c.TolerateMissingAction,
@@ -203,7 +203,7 @@ func (f Ingress) dryRun(v *objects.View, id stack.ID, under []*networkingv1.Ingr
 // Service is the front end of Services.
 type Service struct{ Config service.Config }
 
-// ServiceFromFlags configures it.
+// ServiceFromFlags is the front end of Services as flags configure it.
 func ServiceFromFlags(c *config.Config) Service {
 	return Service{service.Config{
 		LoadBalancerClass: c.LoadBalancerClass, DefaultTargetType: c.DefaultTargetType,
@@ -238,8 +238,8 @@ func (f Service) Load(v *objects.View, id stack.ID) Input {
 	return Input{}
 }
 
-// declareProtection notes what is declared about the deletion protection of a load balancer, and of the network load balancer in front of it.
-// What is declared for one that stays keeps the frontend too.
+// declareProtection sets Protected and Unprotect by the declarations for a load balancer and for the network load balancer in front of it.
+// The protection of a load balancer extends to its frontend.
 func (w *Input) declareProtection(balancer, frontend intent.Field[bool]) {
 	if balancer.Value && !frontend.Value {
 		frontend = balancer
@@ -255,7 +255,7 @@ func (w *Input) declareProtection(balancer, frontend intent.Field[bool]) {
 	}
 }
 
-// CompileFromFlags configures the compiler.
+// CompileFromFlags is the configuration of the compiler by flags.
 func CompileFromFlags(c *config.Config) compile.Config {
 	on := c.Gates.Enabled
 	return compile.Config{
@@ -277,14 +277,14 @@ func CompileFromFlags(c *config.Config) compile.Config {
 	}
 }
 
-// Asker answers what compile needs to know; the inventory does.
-type Asker interface {
+// FactSource answers needs for facts, as the inventory does.
+type FactSource interface {
 	Answer(ctx context.Context, needs []facts.Need) (facts.Facts, error)
 }
 
-// Compile compiles an Input as often as new needs come up. A stack of which nothing is wanted needs no facts: its plan comes from
-// what exists. needs is what was asked, for a caller that wants it looked up anew.
-func Compile(ctx context.Context, a Asker, key stack.Key, w Input, cfg compile.Config, before *compile.Memory) (c compile.Result, needs []facts.Need, err error) {
+// Compile compiles an Input until there are no new needs. A stack that is to be removed needs no facts, since its plan is made from what
+// exists. needs are all the needs that were answered, for callers that refresh them.
+func Compile(ctx context.Context, a FactSource, key stack.Key, w Input, cfg compile.Config, before *compile.Memory) (c compile.Result, needs []facts.Need, err error) {
 	if !w.Wanted {
 		return compile.Result{Stack: stack.Removed(key, cfg.Cluster, cfg.VPC, w.removal())}, nil, nil
 	}

@@ -1,6 +1,6 @@
-// Package intent is what is desired, source-neutral: load balancers with listeners, routes and backends, as front ends read them
-// from Kubernetes objects and before AWS is consulted. Every settable field knows where it came from.
-// It imports diag and stack (for the vocabulary of conditions and actions), nothing else.
+// Package intent holds desired load balancers with listeners, routes and backends, as front ends translate them from Kubernetes objects
+// of any kind, before AWS is consulted. Every setting carries the place where it is declared.
+// It may import diag, and stack for conditions and actions.
 package intent
 
 import (
@@ -8,16 +8,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Source tells where a value was written.
+// Source is the object and field where a value is declared.
 type Source struct {
 	Object diag.Object
 	Path   string // e.g. "metadata.annotations[alb.ingress.kubernetes.io/scheme]" or "spec.scheme"
 }
 
-// OfClass reports whether class parameters say it.
+// OfClass reports whether the value is declared by class parameters.
 func (s Source) OfClass() bool { return s.Object.Kind == "IngressClassParams" }
 
-// Place is where it is written, as seen from the member that it applies to.
+// Place is the field path, with the object if that is not the member itself.
 func (s Source) Place() string {
 	if s.OfClass() {
 		return s.Path + " of " + s.Object.String()
@@ -61,56 +61,56 @@ type LoadBalancer struct {
 	Type    stack.LoadBalancerType
 	Names   Names
 	Members []Member
-	// KeepsScheme: a scheme that no member sets stays as AWS holds it, instead of becoming the default.
+	// KeepsScheme reports that without a declared scheme the one of the existing load balancer is kept, instead of the default.
 	KeepsScheme bool `json:"-"`
-	// RefusesIPv6Ranges: source ranges that a load balancer without IPv6 addresses cannot have are an error, instead of having no effect.
+	// RefusesIPv6Ranges reports that IPv6 source ranges of a load balancer without IPv6 addresses are an error, instead of being ignored.
 	RefusesIPv6Ranges bool `json:"-"`
-	// Unseen tells that objects which are not among Members may be part of the load balancer; nil = all are.
+	// Unseen reports that objects outside Members may be part of the load balancer; nil = Members is complete.
 	Unseen *Unseen
 }
 
 // Unseen is why members may be missing from a load balancer.
 type Unseen struct {
-	Namespace string // the one whose members all are there
+	Namespace string // the namespace of which Members is complete
 	Why       string // as a reason after "because"
 	Remedy    string
 }
 
-// Names are the names that a front end gives to what AWS is to hold for it. Package naming has the formulas.
+// Names are the names that a front end gives to AWS resources. Package naming has the formulas.
 type Names interface {
 	LoadBalancer(cluster string, id stack.ID, scheme string) string
 	SecurityGroup(cluster string, id stack.ID) string
 	TargetGroup(cluster string, id stack.ID, g *TargetGroup) string // of the target type that g has
-	// TargetGroups begins the identities of all target groups of a member, and may begin those of another one's.
+	// TargetGroups is the prefix of the identities of all target groups of a member. Those of another member may have it, too.
 	TargetGroups(member diag.Object) string
 }
 
-// Member is what one Kubernetes object contributes. Order in LoadBalancer.Members is priority order.
+// Member is the part of the load balancer that one Kubernetes object declares. LoadBalancer.Members is in the order of precedence.
 type Member struct {
 	Object  diag.Object
 	Order   int32 // group.order; lower wins conflicts
 	Created int64 // Unix seconds of creation; older wins conflicts between members of equal Order
-	// Authority is what the member may say about what members share.
+	// Authority over the settings that members share.
 	Authority Authority
 	// Settings that come from IngressClassParams (by their Source) win conflicts over annotations.
 	Settings  Settings
 	Listeners []Listener
 	Routes    []Route // in rule order
-	// Certificates are to be had in ACM for this member; its listeners name them by identity.
+	// Certificates are those that the stack is to own in ACM for this member; its listeners name them by identity.
 	Certificates []Certificate
 	// Diagnostics of translation. A member with errors among them is quarantined by compile: its last good version is
 	// used if there is one, else it is left out and its matches answer 503.
 	Diagnostics diag.List
-	// Misspelt are settings that are missing and for which a misspelt key stands, of those whose absence deletes, replaces or opens
-	// something. compile holds what was in effect of them.
+	// Misspelt are missing settings for which a misspelt key is present, of those whose absence deletes, replaces or opens something.
+	// compile keeps their former values.
 	Misspelt []Misspelling
-	// Held marks a member that must not be judged by its present state: its class (or group name) became invalid while it is
-	// part of the load balancer. Its last good version is kept; without one, nothing that it may own can be changed or
-	// deleted, so the stack cannot be built until it is repaired.
+	// Held marks a member whose class or group name has become invalid while it is part of the load balancer, so that its present version
+	// does not apply. Its last good version is kept. Without one, nothing that it may own can be changed or deleted, and the stack cannot
+	// be built until the member is corrected.
 	Held bool
 }
 
-// Authority is what a member may say about what the members of its group share: settings of the load balancer, and of listeners.
+// Authority is the authority of a member over what the members of its group share: settings of the load balancer and of listeners.
 type Authority string
 
 // The authorities. Where one member is deciding, those that are not have routes only.
@@ -120,10 +120,10 @@ const (
 	RoutesOnly Authority = "routes-only" // class parameters of the group name other namespaces
 )
 
-// Misspelling is an unknown key that most likely stands for a setting, or, if Key and Meant are the same, a value that is taken as the
+// Misspelling is an unknown key that is most likely misspelt, or, if Key and Meant are the same, an invalid value that counts as the
 // default.
 type Misspelling struct {
-	Setting string // its name, as compile knows it: "scheme", "inbound-cidrs"
+	Setting string // its name in compile: "scheme", "inbound-cidrs"
 	Key     string // as it is written
 	Meant   string // the key that it resembles
 	Source  Source
@@ -131,22 +131,22 @@ type Misspelling struct {
 
 // Listener is what a member desires of one port.
 type Listener struct {
-	Source       Source // where port and protocol were written; its path is empty for a listener by default
+	Source       Source // where port and protocol are declared; its path is empty for a listener by default
 	Port         int32
 	Protocol     string          // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
 	Certificates Field[[]string] // explicit ARNs, first = default
 	// Owned are identities of the member's own certificates, where no ARN is given; the first is the default one.
 	Owned []string
-	// DiscoverHosts asks compile to find certificates for these hosts when Certificates is not set.
+	// DiscoverHosts are the hosts for which compile finds certificates if Certificates is not set.
 	DiscoverHosts []string
 	SSLPolicy     Field[string]
 	Mutual        Field[stack.MutualAuthentication] // HTTPS; the trust store by ARN or name
 	ALPN          Field[string]
-	QUIC          bool // UDP and TCP_UDP: QUIC is asked for; one that exists is kept, none is made
+	QUIC          bool // UDP and TCP_UDP: QUIC is declared; an existing one is kept, none is made
 	InboundCIDRs  Field[[]string]
 	PrefixLists   Field[[]string]
 	Attributes    map[string]Field[string]
-	// Default is what an unmatched request gets; empty = 404 (ALB). For an NLB it is the forward to the port's target group.
+	// Default is the default action; empty = 404 (ALB). For an NLB it is the forward to the port's target group.
 	Default       []Action
 	DefaultSource Source
 	// ICMP: also admit path MTU messages ("on"); NLB only.
@@ -155,17 +155,18 @@ type Listener struct {
 	TransportProtocols []string
 }
 
-// Route is one wanted rule; Ports empty = on every listener of the member.
+// Route is one desired rule; Ports empty = on every listener of the member.
 type Route struct {
 	Source Source
 	Ports  []int32
-	// Precedence puts the routes of all members in order where the front end's rules do, as those of Gateway API do: compared element by
-	// element, the lower first. Routes of equal precedence, as those of Ingresses all are, come in the order of their members.
+	// Precedence orders the routes of all members, as the rules of Gateway API require: compared element by element, the lower first.
+	// Routes of equal precedence, as are all of Ingresses, are in the order of their members.
 	Precedence []int32 `json:",omitempty"`
 	Conditions []stack.Condition
 	Actions    []Action
 	Transforms []stack.Transform
-	// Guard stands in front of Actions on HTTPS listeners: it signs users in, or checks their tokens. It has no effect on others.
+	// Guard is the authentication in front of Actions on HTTPS listeners: a login of users, or the validation of tokens. Other listeners
+	// ignore it.
 	Guard []Action
 }
 
@@ -194,7 +195,7 @@ type Backend struct {
 // TargetGroup is the desired target group of one Service port, resolved against the Service.
 type TargetGroup struct {
 	ID               string      // identity as in stack.TargetGroup.ID
-	Object           diag.Object // the object whose annotations ask for it (Ingress or Service)
+	Object           diag.Object // the object that declares it (Ingress or Service)
 	ServiceNamespace string
 	ServiceName      string
 	ServiceUID       string

@@ -28,15 +28,15 @@ type SubnetSelector struct {
 	Tags       map[string][]string
 }
 
-// None is the name, ARN or id of a web ACL that asks for the association to be removed.
+// None is the name, ARN or id of a web ACL that stands for the removal of the association.
 const None = "none"
 
-// AddOns are the optional features of a load balancer that carry no traffic. What nobody sets stays as AWS holds it.
+// AddOns are the optional features of a load balancer that carry no traffic. What no member sets stays as it is in AWS.
 type AddOns struct {
 	CustomerOwnedPool Field[string] // of an Outpost
 	IPAMPool          Field[string] // not set = Amazon's addresses
 	Capacity          Field[int32]  // reserved units; 0 = none
-	WebACLName        Field[string] // WAFv2, or None; names win over ARNs, whoever of the members has them
+	WebACLName        Field[string] // WAFv2, or None; names take precedence over ARNs, of all members
 	WebACL            Field[string] // WAFv2, an ARN or None
 	ClassicWebACL     Field[string] // an id or None; decision 16: WAF Classic
 	Shield            Field[bool]   // Shield Advanced
@@ -47,11 +47,11 @@ type Certificate struct {
 	ID     string // identity as in stack.Certificate.ID
 	Source Source
 	Names  []string // sorted, the first is the certificate's domain
-	// Authority is the private authority that is to issue it; empty = Amazon, which asks for a DNS record per name.
+	// Authority is the private authority that issues it; empty = Amazon, which validates each name by a DNS record.
 	Authority string
 	// Import is the content of a Secret; nil = the certificate is requested.
 	Import *stack.KeyPair
-	// Broken marks a Secret that cannot be used: what was imported from it before serves on.
+	// Broken marks an invalid Secret: the certificate that was imported from it before stays in use.
 	Broken bool
 }
 
@@ -67,7 +67,7 @@ type Frontend struct {
 	// Ports lead from ports of the frontend to ports of the ALB. Not set: each port of the member's listeners leads to itself.
 	Ports       Field[map[int32]int32]
 	HealthCheck FrontendHealthCheck
-	// Broken tells that a setting could not be understood: a frontend that exists stays as it is, none is made.
+	// Broken marks an invalid setting: an existing frontend stays as it is, and none is made.
 	Broken bool
 }
 

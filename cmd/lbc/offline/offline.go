@@ -30,7 +30,7 @@ import (
 
 // Account is what is asked about AWS; the inventory answers.
 type Account interface {
-	front.Asker
+	front.FactSource
 	Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (elb.Observed, error)
 }
 

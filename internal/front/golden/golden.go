@@ -1,6 +1,6 @@
-// Package golden supports the golden cases of front ends: it reads a case's objects, renders intents as short YAML in which
-// unset fields are left out and sources are one line, and compares with the expected file (-update rewrites it).
-// It is imported by tests only; it imports manifest, objects and diag.
+// Package golden supports the golden cases of front ends: it reads a case's objects, renders intents as short YAML without unset fields
+// and with sources on one line, and compares it with the expected file, which -update rewrites.
+// Only tests import it; it imports manifest and diag.
 package golden
 
 import (
@@ -56,14 +56,14 @@ func Input(t *testing.T, name string, config any) []metav1.Object {
 	}
 	for _, s := range skipped {
 		if s != "lbc.test/v1 Config" {
-			t.Fatalf("%s: %s is of no use", name, s)
+			t.Fatalf("%s: %s cannot be read by a front end", name, s)
 		}
 	}
 	manifest.FillIn(objs)
 	return objs
 }
 
-// Compare checks what a case came to.
+// Compare compares the result of a case with the expected file.
 func Compare(t *testing.T, name string, got any) {
 	t.Helper()
 	text, err := Render(got)

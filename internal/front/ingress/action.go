@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/stackjson"
@@ -17,10 +16,7 @@ func (t *translation) annotated(name, at string) []intent.Action {
 	if _, _, ok := t.read.Raw(k); !ok {
 		text := "missing " + string(k) + " configuration"
 		if t.config.TolerateMissingAction {
-			d := diag.New(Object(t.ingress), at, diag.ServiceMissing, text+"; such requests are answered by 503", "add the annotation, or name a port of a Service")
-			d.Class = diag.Note
-			t.findings.Add(d)
-			return fixed503("Backend action does not exist")
+			return t.answer503(at, text, "add the annotation, or name a port of a Service", "Backend action does not exist")
 		}
 		t.invalidRule(at, text, "add the annotation, or name a port of a Service")
 		return nil
@@ -41,7 +37,7 @@ func (t *translation) annotated(name, at string) []intent.Action {
 		}}}
 	case stack.ActionRedirect:
 		return []intent.Action{{Type: stack.ActionRedirect, Redirect: (*stack.Redirect)(j.Redirect)}}
-	default: // forward, the only other type that has no problem
+	default: // forward, the only other valid type
 		return t.forward(forwardOf(j, k))
 	}
 }
@@ -72,7 +68,7 @@ func actionProblem(j annotation.Action) string {
 	return ""
 }
 
-// fixedContentTypes are those that AWS admits.
+// fixedContentTypes are the content types that AWS admits.
 var fixedContentTypes = map[string]bool{
 	"": true, "text/plain": true, "text/css": true, "text/html": true, "application/javascript": true, "application/json": true,
 }

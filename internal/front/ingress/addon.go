@@ -16,7 +16,7 @@ import (
 // capacityUnits is the one key of annotation.Capacity.
 const capacityUnits = "CapacityUnits"
 
-// addOns reads the optional features. A class parameter that is set hides its annotation.
+// addOns reads the settings of optional features. A class parameter that is set overrides its annotation.
 func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns {
 	out := intent.AddOns{
 		CustomerOwnedPool: t.read.String(annotation.CustomerOwnedPool),
@@ -43,7 +43,7 @@ func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns 
 	return out
 }
 
-// capacity reads the annotation of that name: a map with one key.
+// capacity reads annotation minimum-load-balancer-capacity: a map with one key.
 func (t *translation) capacity() intent.Field[int32] {
 	m := t.read.Map(annotation.Capacity)
 	var out intent.Field[int32]
@@ -62,7 +62,7 @@ func (t *translation) capacity() intent.Field[int32] {
 	return out
 }
 
-// filled is a field that is not set if the value is empty.
+// filled is f, or not set if its value is empty.
 func filled(f intent.Field[string]) intent.Field[string] {
 	if f.Value == "" {
 		return intent.Field[string]{}

@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// governing are the class parameters that name an explicit group: they tell who may be in it, whatever class its members have.
+// governing are the class parameters that name an explicit group. They restrict its membership, whatever class its members have.
 func governing(v *objects.View, id stack.ID) []*v1beta1.IngressClassParams {
 	if id.Namespace != "" {
 		return nil
@@ -24,7 +24,7 @@ func governing(v *objects.View, id stack.ID) []*v1beta1.IngressClassParams {
 	})
 }
 
-// NotAdmitted tells why an Ingress may not be in a group; nil if it may.
+// NotAdmitted is why an Ingress must not be in a group; nil if it may.
 func NotAdmitted(v *objects.View, ing *networkingv1.Ingress, id stack.ID) *diag.Diagnostic {
 	for _, p := range governing(v, id) {
 		why := excludes(v, p.Spec.Group.NamespaceSelector, ing.Namespace)
@@ -33,26 +33,26 @@ func NotAdmitted(v *objects.View, ing *networkingv1.Ingress, id stack.ID) *diag.
 		}
 		d := diag.New(Object(ing), annotation.GroupName.Path(), diag.InvalidGroup,
 			fmt.Sprintf("not admitted to group %s by spec.group.namespaceSelector of IngressClassParams %s: %s", id.Name, p.Name, why),
-			"use another group, or have the namespace labelled as the selector asks")
+			"use another group, or add the labels of the selector to the namespace")
 		return &d
 	}
 	return nil
 }
 
-// Refused tells why the class parameters of the group that an Ingress of ours names keep it out; nil if they do not.
+// Refused is why the class parameters of the group that a managed Ingress names exclude it; nil if they do not.
 func Refused(v *objects.View, cfg Config, ing *networkingv1.Ingress) *diag.Diagnostic {
 	class, d := Classify(v, cfg, ing)
 	if d != nil || !class.Managed {
-		return nil //nolint:nilerr // what is wrong with the class is told by itself
+		return nil //nolint:nilerr // a finding about the class is reported separately
 	}
 	id, d := groupOf(class, ing)
 	if d != nil {
-		return nil //nolint:nilerr // so is what is wrong with the name of the group
+		return nil //nolint:nilerr // so is one about the name of the group
 	}
 	return NotAdmitted(v, ing, id)
 }
 
-// authorityOf tells what an Ingress may say about what the members of its group share.
+// authorityOf is the authority of an Ingress over the settings that the members of its group share.
 func authorityOf(v *objects.View, ing *networkingv1.Ingress, id stack.ID) intent.Authority {
 	authority := intent.Equal
 	for _, p := range governing(v, id) {

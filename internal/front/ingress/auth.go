@@ -28,11 +28,11 @@ type oidcJSON struct {
 	ExtraParams           map[string]string `json:"authenticationRequestExtraParams"`
 }
 
-// maxExtraParams is what AWS admits of authenticationRequestExtraParams.
+// maxExtraParams is the maximum number of authenticationRequestExtraParams.
 const maxExtraParams = 10
 
-// guarded are a route's actions and what stands in front of them on HTTPS listeners. A guard that cannot be made, which was
-// reported, leaves no actions: nothing is served without the protection that was asked for.
+// guarded are a route's actions and the authentication in front of them on HTTPS listeners. If the authentication is invalid, which is
+// reported, there are no actions: nothing is served without the authentication that is declared.
 func (t *translation) guarded(actions []intent.Action) (guard, kept []intent.Action) {
 	if len(actions) == 0 {
 		return nil, nil
@@ -44,14 +44,14 @@ func (t *translation) guarded(actions []intent.Action) (guard, kept []intent.Act
 	return guard, actions
 }
 
-// guard makes the action in front of actions. ok is false if one is wanted and cannot be made. Settings of authentication are
-// looked at only where it is wanted.
+// guard makes the authentication action in front of actions. ok is false if one is declared and invalid. Settings of authentication are
+// read only if auth-type asks for it.
 func (t *translation) guard(actions []intent.Action) (guard []intent.Action, ok bool) {
 	read := t.authReader(actions)
 	kind := read.String(annotation.AuthType)
-	_, _, asked := read.Raw(annotation.AuthType)
+	_, _, declared := read.Raw(annotation.AuthType)
 	jwt, sound := t.jwt()
-	if asked && !kind.Set || !sound {
+	if declared && !kind.Set || !sound {
 		return nil, false
 	}
 	wanted := kind.Or(noAuth)
@@ -86,13 +86,13 @@ func (t *translation) authReader(actions []intent.Action) annotation.Reader {
 	}
 	for _, svc := range services {
 		annotation.NewReader(t.findings, serviceObject(svc), svc.Annotations).Ignored(annotation.AuthType,
-			"authentication that a Service asks for has no effect on a forward to several target groups of Ingress "+t.ingress.Namespace+"/"+t.ingress.Name,
-			"annotate the Ingress, which counts for all of its paths")
+			"authentication declared by a Service has no effect on a forward to several target groups of Ingress "+t.ingress.Namespace+"/"+t.ingress.Name,
+			"annotate the Ingress, which applies to all of its paths")
 	}
 	return t.read
 }
 
-// servicesOf are those of a forward's target groups.
+// servicesOf are the Services of a forward's target groups.
 func (t *translation) servicesOf(actions []intent.Action) (out []*corev1.Service) {
 	for _, a := range actions {
 		for _, b := range a.Backends {
@@ -113,14 +113,14 @@ func serviceObject(svc *corev1.Service) diag.Object {
 
 func (t *translation) session(read annotation.Reader) (s stack.Session, ok bool) {
 	unauthenticated, timeout := read.String(annotation.AuthUnauthenticated), read.Int64(annotation.AuthSessionTimeout)
-	_, _, saysWhat := read.Raw(annotation.AuthUnauthenticated)
-	_, _, saysHowLong := read.Raw(annotation.AuthSessionTimeout)
+	_, _, declaresAction := read.Raw(annotation.AuthUnauthenticated)
+	_, _, declaresTimeout := read.Raw(annotation.AuthSessionTimeout)
 	return stack.Session{
 		OnUnauthenticated: unauthenticated.Or(stack.DefaultOnUnauthenticated),
 		Scope:             read.String(annotation.AuthScope).Or(stack.DefaultScope),
 		Cookie:            read.String(annotation.AuthSessionCookie).Or(stack.DefaultSessionCookie),
 		TimeoutSeconds:    timeout.Or(stack.DefaultSessionTimeout),
-	}, saysWhat == unauthenticated.Set && saysHowLong == timeout.Set
+	}, declaresAction == unauthenticated.Set && declaresTimeout == timeout.Set
 }
 
 // cognito signs users in with a user pool.
@@ -171,7 +171,7 @@ func identityProvider[T any](t *translation, read annotation.Reader, k annotatio
 	return j, s, sound && j != nil
 }
 
-// provider reads one JSON annotation; ok is false if it is there and cannot be used, which is reported.
+// provider reads one JSON annotation; nil if it is absent. ok is false if it is invalid, which is reported.
 func provider[T any](read annotation.Reader, k annotation.Key, problem func(T) string) (j *T, ok bool) {
 	if _, _, exists := read.Raw(k); !exists {
 		return nil, true
@@ -203,7 +203,7 @@ func required(name, value string) string {
 	return ""
 }
 
-// endpoint: AWS refuses what is not an https URL.
+// endpoint is what is wrong with an endpoint, of which AWS requires an https URL.
 func endpoint(name, value string) string {
 	if value == "" {
 		return "missing " + name

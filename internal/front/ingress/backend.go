@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -19,7 +20,7 @@ import (
 type forward struct {
 	tuples     []tuple
 	stickiness *stack.Stickiness
-	at         string // field path of what asks for it
+	at         string // field path that declares it
 }
 
 // tuple is one target of a forward: a Service port, or a target group of the user.
@@ -29,7 +30,7 @@ type tuple struct {
 	weight        *int32
 }
 
-// forward makes the action; nil if a target cannot be served, which was reported.
+// forward makes the action; nil if a target is invalid, which is reported.
 func (t *translation) forward(f forward) []intent.Action {
 	a := intent.Action{Type: stack.ActionForward, Stickiness: f.stickiness}
 	complete := true
@@ -40,10 +41,7 @@ func (t *translation) forward(f forward) []intent.Action {
 			if err != nil {
 				text := fmt.Sprintf("Service %s/%s does not exist", t.ingress.Namespace, one.service)
 				if len(f.tuples) == 1 && t.config.TolerateMissingService {
-					d := diag.New(Object(t.ingress), f.at, diag.ServiceMissing, text+"; such requests are answered by 503", "create the Service, or correct its name")
-					d.Class = diag.Note
-					t.findings.Add(d)
-					return fixed503("Backend service does not exist")
+					return t.answer503(f.at, text, "create the Service, or correct its name", "Backend service does not exist")
 				}
 				t.findings.Add(diag.New(Object(t.ingress), f.at, diag.ServiceNotFound, text, "create the Service, or correct its name"))
 				complete = false
@@ -60,17 +58,17 @@ func (t *translation) forward(f forward) []intent.Action {
 	return []intent.Action{a}
 }
 
-// from is the Ingress as it names other objects.
+// from is the Ingress as the origin of references.
 func (t *translation) from() objects.From {
 	return objects.From{Kind: objects.Ingress, Namespace: t.ingress.Namespace}
 }
 
-// service gets a Service that the Ingress names.
+// service returns a Service that the Ingress names.
 func (t *translation) service(namespace, name string) (*corev1.Service, error) {
 	return objects.Get[*corev1.Service](t.view, t.from(), objects.Ref{Kind: objects.Service, Namespace: namespace, Name: name})
 }
 
-// targetGroup is the one of a Service port as written; nil if it cannot be built, which was reported.
+// targetGroup is the target group of a Service port as written; nil if it is invalid, which is reported.
 func (t *translation) targetGroup(svc *corev1.Service, written, at string) *intent.TargetGroup {
 	id := naming.IngressTargetGroupID(t.ingress.Namespace, t.ingress.Name, svc.Name, written)
 	if g, ok := t.targetGroups[id]; ok {
@@ -123,12 +121,9 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 	return g
 }
 
-// targetType: the class beats the Service, which beats the Ingress.
+// targetType is the target type, in order of precedence: of the class, the Service, the Ingress, the flag.
 func (t *translation) targetType(read annotation.Reader) string {
-	kind := t.config.DefaultTargetType
-	if kind == "" {
-		kind = stack.TargetInstance
-	}
+	kind := cmp.Or(t.config.DefaultTargetType, stack.TargetInstance)
 	fromClass := t.class.Params != nil && t.class.Params.Spec.TargetType != ""
 	if fromClass {
 		kind = string(t.class.Params.Spec.TargetType)
@@ -147,25 +142,21 @@ func (t *translation) targetType(read annotation.Reader) string {
 	return kind
 }
 
-// reportNoNodePort says why a Service cannot have instance targets, and who asked for them.
+// reportNoNodePort reports that a Service cannot have instance targets, and where the target type is declared.
 func (t *translation) reportNoNodePort(svc *corev1.Service, port corev1.ServicePort, read annotation.Reader, at string) {
 	why := "the default target type"
 	if t.class.Params != nil && t.class.Params.Spec.TargetType != "" {
-		why = "asked for by IngressClassParams " + t.class.Params.Name
+		why = "declared by IngressClassParams " + t.class.Params.Name
 	} else if _, source, ok := read.Raw(annotation.TargetType); ok {
-		why = "asked for by " + source.Object.String()
-	}
-	kind := svc.Spec.Type
-	if kind == "" {
-		kind = corev1.ServiceTypeClusterIP
+		why = "declared by " + source.Object.String()
 	}
 	t.findings.Add(diag.New(Object(t.ingress), at, diag.WrongServiceType,
 		fmt.Sprintf("TargetGroup port is empty. When using Instance targets (%s), your service be must of type 'NodePort' or 'LoadBalancer'; port %d of Service %s/%s, of type %s, has no node port",
-			why, port.Port, svc.Namespace, svc.Name, kind),
+			why, port.Port, svc.Namespace, svc.Name, cmp.Or(svc.Spec.Type, corev1.ServiceTypeClusterIP)),
 		"change the Service to type NodePort or LoadBalancer, or set annotation "+string(annotation.TargetType)+": ip"))
 }
 
-// targetGroupTags: class over Service over Ingress, per key.
+// targetGroupTags are the tags of the class, the Service and the Ingress, in this order of precedence for each key.
 func (t *translation) targetGroupTags(object diag.Object, svc *corev1.Service) map[string]string {
 	out := map[string]string{}
 	for k, f := range t.tags(t.read) {

@@ -14,17 +14,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
-// authorityARN is what ACM takes as the authority of a request (API reference, RequestCertificate).
+// authorityARN is the pattern of the authority of a request (ACM API reference, RequestCertificate).
 var authorityARN = regexp.MustCompile(`^arn:[\w+=/,.@-]+:acm-pca:[\w+=/,.@-]*:[0-9]+:certificate-authority/[\w+=,.@-]+$`)
 
-// certificates are where the HTTPS listeners of the member get theirs from, the first that is given: ARNs of the class or the
-// annotation, a certificate to request, Secrets to import, and at last what ACM has for the hosts.
+// certificates are the sources of the certificates of the member's HTTPS listeners. The first one that is declared applies: ARNs of the
+// class or the annotation, a certificate to request, Secrets to import; without any, certificates in ACM for the hosts.
 type certificates struct {
 	arns  intent.Field[[]string]
 	owned []intent.Certificate
 	// discover are the hosts to find certificates for.
 	discover []string
-	// secure: they are given, so that a listener without listen-ports is HTTPS.
+	// secure: certificates are declared, so that the listener without listen-ports is HTTPS.
 	secure bool
 }
 
@@ -36,7 +36,7 @@ func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certific
 		c.secure = true
 		if wanted {
 			t.read.Ignored(annotation.CreateCertificate,
-				fmt.Sprintf("no certificate is requested, because %s names certificates", c.arns.Source.Place()), "remove the one or the other")
+				fmt.Sprintf("no certificate is requested, because %s names certificates", c.arns.Source.Place()), "remove one of the two")
 		}
 	case wanted:
 		c.secure = true
@@ -44,19 +44,19 @@ func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certific
 			c.owned = []intent.Certificate{request}
 		}
 	default:
-		var stood []string
+		var imported []string
 		if importing {
-			c.owned, stood = t.imported()
+			c.owned, imported = t.imported()
 			c.secure = len(c.owned) > 0
 		}
 		c.discover = slices.DeleteFunc(t.hosts(), func(h string) bool {
-			return slices.ContainsFunc(stood, func(name string) bool { return facts.Covers(name, h) })
+			return slices.ContainsFunc(imported, func(name string) bool { return facts.Covers(name, h) })
 		})
 	}
 	return c
 }
 
-// requested reports whether the Ingress asks for a certificate.
+// requested reports whether a certificate is to be requested for the Ingress.
 func (t *translation) requested() bool {
 	wanted := t.lenient(annotation.CreateCertificate)
 	if wanted && !t.config.RequestCertificates {
@@ -67,7 +67,7 @@ func (t *translation) requested() bool {
 	return wanted
 }
 
-// lenient reads a bool of which a value that is none means false, as it always did; that is told.
+// lenient reads a bool. An invalid value counts as false, as in the existing controller, which is noted.
 func (t *translation) lenient(k annotation.Key) bool {
 	raw, _, ok := t.read.Raw(k)
 	if !ok {
@@ -80,7 +80,7 @@ func (t *translation) lenient(k annotation.Key) bool {
 	return err == nil && on
 }
 
-// request is the certificate that the Ingress asks for; ok is false if it cannot be asked for, and that was reported.
+// request is the certificate to request for the Ingress; ok is false if it cannot be requested, which is reported.
 func (t *translation) request() (c intent.Certificate, ok bool) {
 	_, source, _ := t.read.Raw(annotation.CreateCertificate)
 	names := t.hosts()
@@ -104,7 +104,7 @@ func (t *translation) request() (c intent.Certificate, ok bool) {
 	}, true
 }
 
-// secureListeners gives the HTTPS listeners their certificates, and returns those that the member needs for them.
+// secureListeners sets the certificates of the HTTPS listeners, and returns those that the stack is to own.
 func (t *translation) secureListeners(listeners []intent.Listener, c certificates, policy intent.Field[string]) []intent.Certificate {
 	var ids []string
 	for _, o := range c.owned {
@@ -121,12 +121,12 @@ func (t *translation) secureListeners(listeners []intent.Listener, c certificate
 	}
 	for _, o := range c.owned {
 		t.findings.Add(diag.New(Object(t.ingress), o.Source.Path, diag.IgnoredSetting,
-			"no certificate is made: the Ingress has no HTTPS listener to use it", "add one to listen-ports, or remove the setting").In(diag.Certificate))
+			"no certificate is requested or imported: the Ingress has no HTTPS listener", "add one to listen-ports, or remove the setting").In(diag.Certificate))
 	}
 	return nil
 }
 
-// hosts are the host names for which certificates are looked for or requested: those of rules and of spec.tls, sorted.
+// hosts are the host names for certificates, sorted: those of rules and of spec.tls.
 func (t *translation) hosts() []string {
 	var out []string
 	for _, r := range t.ingress.Spec.Rules {

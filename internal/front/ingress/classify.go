@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// Controller is the spec.controller of the IngressClasses that are ours.
+	// Controller is the spec.controller of the IngressClasses of this controller.
 	Controller = "ingress.k8s.aws/alb"
 
-	// LegacyClassAnnotation decides alone, where it exists.
+	// LegacyClassAnnotation takes precedence over spec.ingressClassName.
 	LegacyClassAnnotation = "kubernetes.io/ingress.class"
 
 	defaultClassAnnotation = "ingressclass.kubernetes.io/is-default-class"
@@ -30,9 +30,9 @@ func Object(ing *networkingv1.Ingress) diag.Object {
 	return diag.Object{Kind: "Ingress", Namespace: ing.Namespace, Name: ing.Name, UID: string(ing.UID)}
 }
 
-// Classify tells whether an Ingress is ours, and by which class. The legacy annotation, if it exists, decides alone, and then
-// there are no class parameters; else spec.ingressClassName; else the cluster's default class. A diagnostic means that the
-// class is broken, or gone, so that it cannot be told; it concerns this Ingress only. A deleting Ingress is nobody's.
+// Classify returns whether this controller manages an Ingress, and by which class. The legacy annotation takes precedence, and then
+// there are no class parameters; else spec.ingressClassName decides, else the cluster's default class. A diagnostic reports that the
+// class is invalid or missing, so that it is unknown; it concerns this Ingress only. An Ingress that is being deleted is not managed.
 func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *diag.Diagnostic) {
 	if ing.DeletionTimestamp != nil {
 		return Class{}, nil
@@ -64,7 +64,7 @@ func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *d
 		"set spec.ingressClassName, or leave the annotation "+defaultClassAnnotation+" on one class only")
 }
 
-// served reports whether an Ingress carries a finalizer of a group: there is, or was, a load balancer of it.
+// served reports whether an Ingress carries the finalizer of a group, and so has or had a load balancer.
 func served(ing *networkingv1.Ingress) bool {
 	return slices.ContainsFunc(ing.Finalizers, func(f string) bool {
 		_, ok := naming.FinalizerGroup(f, ing.Namespace, ing.Name)
@@ -72,14 +72,14 @@ func served(ing *networkingv1.Ingress) bool {
 	})
 }
 
-// lostDefault tells of an Ingress that has a load balancer, no class of its own, and no default class of ours any more. The class of an
-// Ingress that exists does not follow the default: only what its own object says gives the load balancer up.
+// lostDefault is the diagnostic of an Ingress that has a load balancer and names no class, where the default class is gone or belongs to
+// another controller. The class of an existing Ingress does not follow the default: only an edit of the Ingress releases its load balancer.
 func lostDefault(ing *networkingv1.Ingress, why string) *diag.Diagnostic {
-	return invalidClass(ing, "the Ingress names no class, "+why+"; it stays part of its load balancer as it was",
-		"name its class in spec.ingressClassName, or create the default class again; name a class of another controller to give the load balancer up")
+	return invalidClass(ing, "the Ingress names no class, "+why+"; its load balancer keeps its former rules and settings",
+		"name its class in spec.ingressClassName, or create the default class again; name a class of another controller to release the load balancer")
 }
 
-// defaultClasses are the names of the cluster's default classes; there should be one at most.
+// defaultClasses are the names of the cluster's default classes; there should be at most one.
 func defaultClasses(v *objects.View) (names []string) {
 	for _, c := range v.IngressClasses() {
 		if c.Annotations[defaultClassAnnotation] == "true" {
@@ -103,9 +103,9 @@ func classNamed(v *objects.View, ing *networkingv1.Ingress, name string) (Class,
 	if ref == nil {
 		return class, nil
 	}
-	if ref.APIGroup == nil || *ref.APIGroup != paramsGroup || ref.Kind != paramsKind {
+	if !namesParams(ref) {
 		return Class{}, invalidClass(ing, fmt.Sprintf("IngressClass %s references unknown parameters", name),
-			"let spec.parameters of the class name apiGroup "+paramsGroup+" and kind "+paramsKind+", or remove it")
+			"set apiGroup "+paramsGroup+" and kind "+paramsKind+" in spec.parameters of the class, or remove spec.parameters")
 	}
 	params, ok := v.IngressClassParams(ref.Name)
 	if !ok {
@@ -114,23 +114,27 @@ func classNamed(v *objects.View, ing *networkingv1.Ingress, name string) (Class,
 	}
 	if why := excludes(v, params.Spec.NamespaceSelector, ing.Namespace); why != "" {
 		return Class{}, invalidClass(ing, fmt.Sprintf("namespaceSelector of IngressClassParams %s mismatch: %s", params.Name, why),
-			"label the namespace as the selector asks, or use another class")
+			"add the labels of the selector to the namespace, or use another class")
 	}
 	class.Params = params
 	return class, nil
 }
 
-// ParamsMissing reports that a class is ours and names class parameters that do not exist, or not yet.
+// ParamsMissing reports whether a class of this controller names class parameters that do not exist.
 func ParamsMissing(v *objects.View, c *networkingv1.IngressClass) bool {
 	ref := c.Spec.Parameters
-	if c.Spec.Controller != Controller || ref == nil || ref.APIGroup == nil || *ref.APIGroup != paramsGroup || ref.Kind != paramsKind {
+	if c.Spec.Controller != Controller || ref == nil || !namesParams(ref) {
 		return false
 	}
 	_, ok := v.IngressClassParams(ref.Name)
 	return !ok
 }
 
-// excludes tells why a namespace is not selected; empty if it is. A nil or empty selector selects every namespace.
+func namesParams(ref *networkingv1.IngressClassParametersReference) bool {
+	return ref.APIGroup != nil && *ref.APIGroup == paramsGroup && ref.Kind == paramsKind
+}
+
+// excludes is why a namespace is not selected; empty if it is. A nil or empty selector selects every namespace.
 func excludes(v *objects.View, selector *metav1.LabelSelector, namespace string) string {
 	if selector == nil {
 		return ""

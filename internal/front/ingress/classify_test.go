@@ -106,7 +106,7 @@ func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t 
 			case len(g.Inactive) > 0:
 				got = inactive
 			}
-			if got != want || got == held && (len(g.Diagnostics) != 1 || !strings.Contains(g.Diagnostics[0].Text, "it stays part of its load balancer")) {
+			if got != want || got == held && (len(g.Diagnostics) != 1 || !strings.Contains(g.Diagnostics[0].Text, "its load balancer keeps its former rules")) {
 				t.Errorf("%s, finalizer %s: %s, want %s; %v", name, finalizer, got, want, g.Diagnostics)
 			}
 		}
@@ -124,7 +124,7 @@ func TestAMisspeltGroupNameLeavesNoGroup(t *testing.T) {
 		if (len(group.Held) == 1) != held || (len(own.Active) == 0) != held || len(group.Inactive) > 0 {
 			t.Errorf("finalizer %s: in the group %v, by itself %v", finalizer, group.Held, own.Active)
 		}
-		if text := "the Ingress stays part of its group as it was"; held && (len(group.Diagnostics) != 1 || !strings.Contains(group.Diagnostics[0].Text, text)) {
+		if text := "the Ingress stays in its group with its former rules and settings"; held && (len(group.Diagnostics) != 1 || !strings.Contains(group.Diagnostics[0].Text, text)) {
 			t.Errorf("found %v", group.Diagnostics)
 		}
 	}

@@ -11,17 +11,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
 
-// conditions are those of a conditions annotation, the ones on host and path apart.
+// conditions are the conditions of an annotation, those on host and path apart.
 type conditions struct {
 	others             []stack.Condition
 	hosts, hostRegexes []string
 	paths, pathRegexes []string
 }
 
-// maxUnknown is how many unknown conditions of an annotation are told: nobody reads more, and there may be as many as fit into it.
+// maxUnknown bounds the unknown conditions of an annotation that are reported.
 const maxUnknown = 10
 
-// conditionsOf are the conditions that the annotation of a Service name adds; nil if it is malformed.
+// conditionsOf are the conditions of the annotation for a Service name; nil if it is malformed.
 func (t *translation) conditionsOf(service string) *conditions {
 	if c, ok := t.conditions[service]; ok {
 		return c
@@ -59,7 +59,7 @@ var knownFields = map[string]bool{
 	string(stack.RequestMethod): true, string(stack.QueryString): true, string(stack.SourceIP): true,
 }
 
-// add takes one condition in, or tells what is wrong with it.
+// add adds one condition, or returns what is wrong with it.
 func (c *conditions) add(j stackjson.Condition) (problem string) {
 	switch stack.ConditionField(j.Field) {
 	case stack.HostHeader:
@@ -150,8 +150,8 @@ func either(config string, j *stackjson.Texts) (problem string) {
 	return ""
 }
 
-// with joins the conditions of the annotation with those of a rule's host and path: first the others as written, then the
-// host, then the path; every path if there is nothing at all.
+// with joins the conditions of the annotation with those of a rule's host and path, in the order others, host, path. Without any
+// condition, the result matches every path.
 func (c *conditions) with(host string, patterns []string, expression string) (out []stack.Condition, problem string) {
 	var hosts []string
 	if host != "" {

@@ -16,7 +16,7 @@ import (
 // routingPolicies are the values of dns_record.client_routing_policy.
 var routingPolicies = []string{"any_availability_zone", "partial_availability_zone_affinity", "availability_zone_affinity"}
 
-// frontend is the network load balancer in front of the ALB. What is wrong with it concerns it alone: it is marked as broken.
+// frontend is the network load balancer in front of the ALB. An invalid setting marks it as Broken and affects nothing else.
 func (t *translation) frontend() intent.Frontend {
 	found := &annotation.Findings{}
 	r := annotation.NewReader(found, Object(t.ingress), t.ingress.Annotations)
@@ -43,7 +43,7 @@ func (t *translation) frontend() intent.Frontend {
 	return f
 }
 
-// frontendPorts reads nlbPort=albPort pairs; an empty map is not set.
+// frontendPorts reads pairs of ports, nlbPort=albPort; an empty map is not set.
 func frontendPorts(r annotation.Reader) intent.Field[map[int32]int32] {
 	m := r.Map(annotation.FrontendPorts)
 	if len(m.Value) == 0 {

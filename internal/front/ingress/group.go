@@ -18,21 +18,21 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// member is an Ingress with what was found out about it while the group was loaded.
+// member is an Ingress of a loaded group.
 type member struct {
 	ingress *networkingv1.Ingress
 	class   Class
 	order   int32
 	held    bool
 	found   diag.List
-	// authority is what the group's class parameters let it say about what members share.
+	// authority over the settings that members share, by the group's class parameters.
 	authority intent.Authority
 }
 
-// groupName is what the name part of a finalizer, and a label, admit.
+// groupName is the pattern of the name part of a finalizer and of a label value.
 var groupName = regexp.MustCompile(`^([a-z0-9][-a-z0-9.]*)?[a-z0-9]$`)
 
-// GroupOf is the group that an Ingress belongs to now; ok is false if it belongs to none, because it is not ours or, then with
+// GroupOf is the group that an Ingress belongs to now; ok is false if it belongs to none, because it is not managed or, then with
 // a diagnostic, because its class or group name is invalid. An explicit group comes from the class parameters, else from
 // annotation group.name; every other Ingress is a group of its own.
 func GroupOf(v *objects.View, cfg Config, ing *networkingv1.Ingress) (id stack.ID, ok bool, d *diag.Diagnostic) {
@@ -63,7 +63,7 @@ func groupOf(class Class, ing *networkingv1.Ingress) (stack.ID, *diag.Diagnostic
 	return stack.ID{Name: name}, nil
 }
 
-// misspeltGroup tells of an Ingress that is part of a group and has a misspelt key in the place of group.name: it stays where it is.
+// misspeltGroup is the diagnostic of an Ingress that is part of a group and has a misspelt key instead of group.name. It stays in its group.
 func misspeltGroup(ing *networkingv1.Ingress) *diag.Diagnostic {
 	grouped := slices.ContainsFunc(ing.Finalizers, func(f string) bool {
 		id, ok := naming.FinalizerGroup(f, ing.Namespace, ing.Name)
@@ -75,7 +75,7 @@ func misspeltGroup(ing *networkingv1.Ingress) *diag.Diagnostic {
 	for _, k := range slices.Sorted(maps.Keys(ing.Annotations)) {
 		if annotation.Misspelt(annotation.Key(k)) == annotation.GroupName {
 			d := diag.New(Object(ing), annotation.Key(k).Path(), diag.InvalidGroup,
-				fmt.Sprintf("annotation %s is unknown, and %s is missing; the Ingress stays part of its group as it was", k, annotation.GroupName),
+				fmt.Sprintf("annotation %s is unknown, and %s is missing; the Ingress stays in its group with its former rules and settings", k, annotation.GroupName),
 				"correct the key, or remove it to leave the group")
 			return &d
 		}
@@ -83,7 +83,7 @@ func misspeltGroup(ing *networkingv1.Ingress) *diag.Diagnostic {
 	return nil
 }
 
-// GroupNameProblem tells what is wrong with the name of a group; empty if nothing is.
+// GroupNameProblem is what is wrong with the name of a group; empty if nothing is.
 func GroupNameProblem(name string) string {
 	switch {
 	case !groupName.MatchString(name):
@@ -94,7 +94,7 @@ func GroupNameProblem(name string) string {
 	return ""
 }
 
-// Groups are the groups that have to look at an Ingress: those that its finalizers name, and its current one. Sorted.
+// Groups are the groups that depend on an Ingress, sorted: those that its finalizers name, and its current one.
 func Groups(v *objects.View, cfg Config, ing *networkingv1.Ingress) []stack.ID {
 	var out []stack.ID
 	for _, f := range ing.Finalizers {
@@ -113,9 +113,9 @@ func compareID(a, b stack.ID) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
-// Load finds the members of a group. The View records the members found and what decided about them, not the reads by which
-// other Ingresses were ruled out, or else every group would depend on every Ingress: one that is not a member may become one
-// through its own change or that of its class, and the caller learns that from the reads of Groups for that Ingress.
+// Load finds the members of a group. The View records the reads of members and of the objects that decide their membership. It does not
+// record those of other Ingresses, because every group would then depend on every Ingress. An Ingress that becomes a member, by a change
+// of its own or of its class, is covered by the reads of Groups for that Ingress.
 func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	g := Group{ID: id}
 	for _, ing := range candidates(v, id) {
@@ -138,12 +138,12 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 				g.DryRun = append(g.DryRun, ing)
 			}
 			if !carries {
-				continue // it is nowhere yet, and stays so
+				continue // nothing of it is deployed
 			}
-			m.held = true // whatever it has become: what was deployed of it stays
+			m.held = true // what is deployed of it stays
 			if !ours {
 				m.found = append(m.found, diag.New(Object(ing), annotation.DryRun.Path(), diag.DryRun,
-					fmt.Sprintf("dry run: what was deployed of this Ingress in group %s stays as it is", id), "remove the annotation to deploy the Ingress as it is now"))
+					fmt.Sprintf("dry run: what is deployed of this Ingress in group %s stays as it is", id), "remove the annotation to deploy the current version of the Ingress"))
 			}
 		}
 		switch {
@@ -220,8 +220,7 @@ func orderOf(ing *networkingv1.Ingress) (int32, *diag.Diagnostic) {
 	return 0, &d
 }
 
-// underDryRun reports whether annotation dry-run keeps an Ingress from being deployed. A value that is no boolean does: whoever
-// wrote it wanted no deployment. An Ingress that is being deleted is under no dry run.
+// underDryRun reports whether annotation dry-run prevents the deployment of an Ingress. It does not prevent its deletion.
 func underDryRun(cfg Config, ing *networkingv1.Ingress) bool {
 	if cfg.IncludeDryRun || ing.DeletionTimestamp != nil {
 		return false
@@ -229,7 +228,7 @@ func underDryRun(cfg Config, ing *networkingv1.Ingress) bool {
 	return DryRun(ing)
 }
 
-// DryRun reports whether an Ingress asks by annotation not to be deployed.
+// DryRun reports whether annotation dry-run is true. A value that is not a boolean counts as true, because it declares the intention.
 func DryRun(ing *networkingv1.Ingress) bool {
 	raw, ok := ing.Annotations[string(annotation.DryRun)]
 	if !ok {

@@ -13,7 +13,7 @@ import (
 
 const grpc = "GRPC"
 
-// healthCheck is that of a target group: annotations of the Service over those of the Ingress over defaults.
+// healthCheck is the health check of a target group, from annotations of the Service, of the Ingress, and defaults, in this order.
 func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, g *intent.TargetGroup) stack.HealthCheck {
 	path, matcher := "/", "200"
 	low, high := 200, 499
@@ -49,7 +49,7 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, g
 	return h
 }
 
-// healthCheckPort is the traffic port unless the annotation names another one that can be used.
+// healthCheckPort is the port of the annotation if it is valid, else the traffic port.
 func healthCheckPort(read annotation.Reader, svc *corev1.Service, targetType string) string {
 	f := read.String(annotation.HealthCheckPort)
 	if !f.Set {

@@ -1,6 +1,6 @@
-// Package ingress is the front end of Ingresses: which are ours, which group each belongs to, and what a group desires of its
-// load balancer, as an intent with diagnostics. It resolves Services, class parameters and annotations; what AWS holds, names
-// and merging of members are compile's. It imports Kubernetes API types, objects, annotation, naming, intent, stack and diag.
+// Package ingress is the front end of Ingresses: it classifies them, forms groups, and translates a group to an intent with
+// diagnostics. It resolves Services, Secrets, class parameters and annotations. Package compile merges members and consults AWS.
+// It may import Kubernetes API types, objects, annotation, naming, intent, facts, stack, stackjson and diag.
 package ingress
 
 import (
@@ -15,10 +15,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Config is what flags and feature gates say to this front end.
+// Config is the configuration of this front end.
 type Config struct {
-	// IngressClass is --ingress-class: the value of the legacy annotation that makes an Ingress ours. Empty means "" or "alb",
-	// and then Ingresses without any class are ours too.
+	// IngressClass is --ingress-class: the value of the legacy annotation of managed Ingresses. If it is empty, the values "" and "alb"
+	// are managed, and so are Ingresses without any class.
 	IngressClass string
 	// TolerateMissingService is --tolerate-non-existent-backend-service: a missing Service answers 503.
 	TolerateMissingService bool
@@ -30,7 +30,7 @@ type Config struct {
 	IPTargetTypeDisabled bool
 	// RequiredSecretsLabel is --required-secrets-label, "key=value": Secrets without it are not used. Empty = any Secret.
 	RequiredSecretsLabel string
-	// IncludeDryRun takes Ingresses under dry run as if they were not: what would be desired of them.
+	// IncludeDryRun translates Ingresses under dry run like all others.
 	IncludeDryRun bool
 	// RequestCertificates is gate EnableCertificateManagement.
 	RequestCertificates bool
@@ -39,14 +39,14 @@ type Config struct {
 	// ImportSecrets is --enable-tls-secret-import.
 	ImportSecrets bool
 	WAFClassicOff bool // negation of --enable-waf; decision 16: WAF Classic
-	// Now is the clock by which certificates of Secrets are valid; nil = nobody looks.
+	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
 	Now func() time.Time `json:"-"`
 }
 
-// Class says whether an Ingress is ours, and by which class.
+// Class is the class of an Ingress, and whether this controller manages it.
 type Class struct {
 	Managed bool
-	Name    string                      // of the IngressClass; empty when the legacy annotation decides, or no class is named
+	Name    string                      // of the IngressClass; empty if the legacy annotation decides, or no class is named
 	Params  *v1beta1.IngressClassParams // nil = none
 }
 
@@ -54,13 +54,13 @@ type Class struct {
 type Group struct {
 	ID     stack.ID
 	Active []*networkingv1.Ingress
-	// Held are Ingresses that carry the group's finalizer but whose class or group name is invalid or gone now. They stay in the
-	// group as they were: an edit of a class must not tear live Ingresses off their load balancer.
+	// Held are Ingresses that carry the group's finalizer and whose class or group name has become invalid. They stay in the group with
+	// their former version: an edit of a class must not remove live Ingresses from their load balancer.
 	Held []*networkingv1.Ingress
-	// Inactive carry the group's finalizer and left: deleted, moved to another group, or of a class of somebody else.
+	// Inactive carry the group's finalizer and have left it: deleted, moved to another group, or to a class of another controller.
 	Inactive []*networkingv1.Ingress
-	// DryRun are Ingresses that would be active, but annotation dry-run keeps them from being deployed. Those that carry the
-	// group's finalizer, because they were deployed before, are among Held too.
+	// DryRun are Ingresses that would be active without annotation dry-run. Those that carry the group's finalizer, because they were
+	// deployed before, are among Held, too.
 	DryRun []*networkingv1.Ingress
 	// Diagnostics of membership; those of active and held members are repeated in their intent.Member.
 	Diagnostics diag.List
@@ -68,7 +68,7 @@ type Group struct {
 	members []member
 }
 
-// Names are the names of what AWS holds for a group of Ingresses.
+// Names are the names of the AWS resources of a group of Ingresses.
 type Names struct{}
 
 // LoadBalancer is the name of the load balancer.
@@ -91,7 +91,7 @@ func (Names) TargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) str
 	}.Name()
 }
 
-// TargetGroups begins the identities of the target groups of an Ingress.
+// TargetGroups is the prefix of the identities of the target groups of an Ingress.
 func (Names) TargetGroups(o diag.Object) string {
 	return naming.IngressTargetGroups(o.Namespace, o.Name)
 }

@@ -19,10 +19,10 @@ const (
 
 var (
 	claimFormats   = []string{"single-string", "string-array", "space-separated-values"}
-	reservedClaims = []string{"exp", "iss", "nbf", "iat"} // AWS checks them always
+	reservedClaims = []string{"exp", "iss", "nbf", "iat"} // AWS always checks them
 )
 
-// jwt reads the desired check of tokens; nil if there is none.
+// jwt reads the validation of tokens; nil if there is none. ok is false if it is invalid, which is reported.
 func (t *translation) jwt() (out *stack.ValidateJWT, ok bool) {
 	j, ok := provider(t.read, annotation.JWTValidation, jwtProblem)
 	if j == nil {
@@ -70,7 +70,7 @@ func claimProblem(c stackjson.Claim) string {
 	case !slices.Contains(claimFormats, c.Format):
 		return fmt.Sprintf("format of claim %s must be within [%s]: %s", c.Name, strings.Join(claimFormats, ", "), c.Format)
 	case slices.Contains(reservedClaims, c.Name):
-		return fmt.Sprintf("claim %s cannot be additional: AWS checks it always", c.Name)
+		return fmt.Sprintf("claim %s cannot be additional: AWS always checks it", c.Name)
 	case len(c.Values) > maxClaimValues:
 		return fmt.Sprintf("%d values of claim %s, AWS admits %d", len(c.Values), c.Name, maxClaimValues)
 	}

@@ -21,8 +21,8 @@ const (
 	protocolHTTPS = "HTTPS"
 )
 
-// listeners are the listeners of the member, ascending by port, and the certificates that they need. There are none if
-// listen-ports cannot be understood.
+// listeners are the listeners of the member, ascending by port, and the certificates that the stack is to own for them. There are none
+// if listen-ports is invalid.
 func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	var spec v1beta1.IngressClassParamsSpec
 	if t.class.Params != nil {
@@ -33,7 +33,7 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	t.checkCIDRs(cidrs)
 	prefixLists := t.listOf(slices.Concat(spec.PrefixListsIDs, legacy(spec)), "spec.prefixListsIDs", annotation.PrefixLists)
 	policy := t.text(spec.SSLPolicy, "spec.sslPolicy", annotation.SSLPolicy)
-	mutual, understood := t.mutualAuthentication()
+	mutual, valid := t.mutualAuthentication()
 	out := t.listenPorts(certificates.secure)
 	t.secure = slices.ContainsFunc(out, func(l intent.Listener) bool { return l.Protocol == protocolHTTPS })
 	for i := range out {
@@ -55,13 +55,13 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 		}
 	}
 	t.noteUnusedListenerAttributes(out)
-	if understood {
+	if valid {
 		t.noteUnusedMutual(mutual, out)
 	}
 	return out, t.secureListeners(out, certificates, policy)
 }
 
-// legacy is the former spelling of prefixListsIDs, read only beside an empty new one.
+// legacy is the value of the former field prefixLists, which is read only if prefixListsIDs is empty.
 func legacy(spec v1beta1.IngressClassParamsSpec) []string {
 	if len(spec.PrefixListsIDs) > 0 {
 		return nil
@@ -69,7 +69,7 @@ func legacy(spec v1beta1.IngressClassParamsSpec) []string {
 	return spec.PrefixListsIDsLegacy
 }
 
-// listOf is a list of the class, if not empty, else of the annotation, if not empty.
+// listOf is the list of the class if it is not empty, else that of the annotation.
 func (t *translation) listOf(class []string, path string, k annotation.Key) intent.Field[[]string] {
 	if len(class) > 0 {
 		return intent.Of(class, t.params(path))
@@ -77,7 +77,7 @@ func (t *translation) listOf(class []string, path string, k annotation.Key) inte
 	return t.read.NonEmptyList(k)
 }
 
-// checkCIDRs reports what does not parse. Host bits are admitted; compile removes them.
+// checkCIDRs reports invalid ranges. Host bits are admitted; compile clears them.
 func (t *translation) checkCIDRs(cidrs intent.Field[[]string]) {
 	for _, c := range cidrs.Value {
 		_, _, err := net.ParseCIDR(c)
@@ -98,8 +98,8 @@ func (t *translation) checkCIDRs(cidrs intent.Field[[]string]) {
 	}
 }
 
-// listenPorts reads annotation listen-ports: a list of objects of protocol and port; of several entries for one port the last
-// counts. Without it there is one listener: HTTPS 443 if certificates are named, else HTTP 80.
+// listenPorts reads annotation listen-ports: a list of objects of protocol and port. Of several entries for one port the last one
+// applies. Without the annotation there is one listener: HTTPS 443 if certificates are declared, else HTTP 80.
 func (t *translation) listenPorts(certificates bool) []intent.Listener {
 	raw, source, ok := t.read.Raw(annotation.ListenPorts)
 	if !ok {
@@ -113,7 +113,7 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("failed to parse listen-ports configuration: `%s`: %v", raw, annotation.JSONError(err)), "")
 		return nil
 	}
-	if !slices.ContainsFunc(entries, func(e map[string]int32) bool { return len(e) > 0 }) { // [{}] would close every port, without a word
+	if !slices.ContainsFunc(entries, func(e map[string]int32) bool { return len(e) > 0 }) { // [{}] would close every port
 		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("empty listen-ports configuration: `%s`", raw), "")
 		return nil
 	}
@@ -143,7 +143,7 @@ func attributesKey(l intent.Listener) annotation.Key {
 	return annotation.ListenerAttributes.For(fmt.Sprintf("%s-%d", l.Protocol, l.Port))
 }
 
-// classListenerAttributes are those of the first entry of the class for the protocol and port.
+// classListenerAttributes are the attributes of the first entry of the class for the protocol and port.
 func (t *translation) classListenerAttributes(spec v1beta1.IngressClassParamsSpec, l intent.Listener) map[string]string {
 	for _, c := range spec.Listeners {
 		if string(c.Protocol) == l.Protocol && c.Port == l.Port {

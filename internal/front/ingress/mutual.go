@@ -18,8 +18,8 @@ type mutualJSON struct {
 	Advertise    *string `json:"advertiseTrustStoreCaNames"`
 }
 
-// mutualAuthentication is what HTTPS listeners do with client certificates, by port; of several entries for one port the last
-// counts. Trust stores are named or given by ARN. ok is false if the annotation cannot be understood.
+// mutualAuthentication is the handling of client certificates by HTTPS listeners, by port. Of several entries for one port the last one
+// applies. Trust stores are given by name or ARN. ok is false if the annotation is invalid.
 func (t *translation) mutualAuthentication() (byPort map[int32]intent.Field[stack.MutualAuthentication], ok bool) {
 	const k = annotation.MutualAuthentication
 	raw, source, exists := t.read.Raw(k)
@@ -82,7 +82,7 @@ func (j mutualJSON) mutual() stack.MutualAuthentication {
 	return out
 }
 
-// noteUnusedMutual tells of entries for ports that are no HTTPS listeners of the Ingress.
+// noteUnusedMutual notes entries for ports without an HTTPS listener of the Ingress.
 func (t *translation) noteUnusedMutual(byPort map[int32]intent.Field[stack.MutualAuthentication], listeners []intent.Listener) {
 	for _, l := range listeners {
 		if l.Protocol == protocolHTTPS {

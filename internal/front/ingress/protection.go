@@ -13,9 +13,9 @@ import (
 
 const deletionProtection = "deletion_protection.enabled"
 
-// DeletionProtection is what the members that leave a group declare about the deletion protection of its load balancer, which
-// would go with the last of them: the class parameters' word counts over the annotation's, and true over false. It is not set
-// if nobody says anything. Only deleting members can hold the load balancer; one that moved away cannot.
+// DeletionProtection is the deletion protection that the members which leave a group declare for its load balancer, which is deleted
+// with the last of them. Class parameters take precedence over the annotation, and true over false. It is not set if no member declares
+// it. Only members that are being deleted count; those that moved away do not.
 func DeletionProtection(v *objects.View, g Group) intent.Field[bool] {
 	return declaredBy(g, func(ing *networkingv1.Ingress) intent.Field[bool] { return protection(v, ing) })
 }
@@ -49,7 +49,7 @@ func protection(v *objects.View, ing *networkingv1.Ingress) intent.Field[bool] {
 	return annotated(ing, annotation.LoadBalancerAttributes)
 }
 
-// classOfDeleting is the class that Classify found before the Ingress was deleted: none if the legacy annotation decides.
+// classOfDeleting is the class that Classify returned before the deletion; there is none if the legacy annotation decides.
 func classOfDeleting(v *objects.View, ing *networkingv1.Ingress) (*networkingv1.IngressClass, bool) {
 	if _, legacy := ing.Annotations[LegacyClassAnnotation]; legacy {
 		return nil, false

@@ -14,10 +14,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// useAnnotation is the port name by which a backend refers to an actions annotation.
+// useAnnotation is the port name of backends that refer to an actions annotation.
 const useAnnotation = "use-annotation"
 
-// path is a path of a rule with its place in the Ingress.
+// path is a path of a rule with its index in the Ingress.
 type path struct {
 	networkingv1.HTTPIngressPath
 	rule, index int
@@ -26,7 +26,7 @@ type path struct {
 
 func (p path) at() string { return fmt.Sprintf("spec.rules[%d].http.paths[%d]", p.rule, p.index) }
 
-// routes are the wanted rules: per rule of the Ingress first exact paths, then prefixes by falling length, then the others.
+// routes are the desired rules. For each rule of the Ingress exact paths come first, then prefixes from long to short, then the others.
 func (t *translation) routes() []intent.Route {
 	regex := t.lenient(annotation.RegexPathMatch)
 	var out []intent.Route
@@ -77,7 +77,7 @@ func (p path) pathType() networkingv1.PathType {
 	return *p.PathType
 }
 
-// route translates one path. ok is false if its conditions are not known; then nothing can stand in for it.
+// route translates one path. ok is false if its conditions are invalid, so that no rule can be made.
 func (t *translation) route(p path, regex bool) (intent.Route, bool) {
 	r := intent.Route{Source: t.here(p.at())}
 	name := ""
@@ -130,7 +130,7 @@ func (t *translation) invalidRule(at, text, remedy string) {
 	t.findings.Add(diag.New(Object(t.ingress), at, diag.InvalidRule, text, remedy))
 }
 
-// backend makes the actions of a backend; nil means that there is none to serve, which was reported.
+// backend makes the actions of a backend; nil if it is invalid, which is reported.
 func (t *translation) backend(b *networkingv1.IngressBackend, at string) []intent.Action {
 	switch {
 	case b.Service == nil:
@@ -146,8 +146,11 @@ func (t *translation) backend(b *networkingv1.IngressBackend, at string) []inten
 	return t.forward(forward{tuples: []tuple{{service: b.Service.Name, port: written}}, at: at})
 }
 
-// fixed503 answers in place of something that does not exist but may be missing.
-func fixed503(body string) []intent.Action {
+// answer503 notes a missing object that the configuration tolerates, and returns the response in place of it.
+func (t *translation) answer503(at, text, remedy, body string) []intent.Action {
+	d := diag.New(Object(t.ingress), at, diag.ServiceMissing, text+"; such requests are answered by 503", remedy)
+	d.Class = diag.Note
+	t.findings.Add(d)
 	return []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
 		StatusCode: "503", ContentType: "text/plain", MessageBody: body,
 	}}}

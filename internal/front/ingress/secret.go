@@ -24,11 +24,11 @@ const (
 	clientSecretKey = "clientSecret"
 )
 
-// withheld is what becomes of rules whose Secret cannot be read.
-const withheld = "; rules that stand keep their login, new ones answer 503"
+// withheld is the consequence for rules whose Secret cannot be read.
+const withheld = "; existing rules keep their login, new ones answer 503"
 
-// credentials fills in what the Secret holds, which is in the Ingress's namespace also where a Service names it. Without it
-// the action stays withheld, and that is reported.
+// credentials fills in the client id and secret from the Secret, which is in the Ingress's namespace even if a Service names it. Without
+// the Secret, which is reported, the action has no credentials.
 func (t *translation) credentials(read annotation.Reader, name string, a *stack.AuthenticateOIDC) {
 	full := t.ingress.Namespace + "/" + name
 	a.SecretName = full
@@ -58,23 +58,24 @@ func (t *translation) credentials(read annotation.Reader, name string, a *stack.
 		return
 	}
 	a.ClientID = stack.NewSecret(clientID, "")
-	// The Secret's UID is known to those who may read the Secret, and random: nobody else can check guesses.
+	// The key of the fingerprint is the Secret's UID. It is random and readable only with the Secret, so that the fingerprint alone does not
+	// let a guess be verified.
 	a.ClientSecret = stack.NewSecret(clientSecret, string(secret.UID))
 	last, recorded := t.written()[name]
 	a.SecretChanged = recorded && a.ClientSecret.Fingerprint() != "" && last != a.ClientSecret.Fingerprint()
 }
 
-// secretUse is where a Secret is named, and what to do if there is none.
+// secretUse is the field that names a Secret, and the remedy if the Secret does not exist.
 type secretUse struct{ field, create string }
 
-// secret reads a Secret of the Ingress's namespace. ok is false if it cannot be used, which is reported. A name that no Secret can have
-// is not asked for: the API server's client refuses the question.
+// secret returns a Secret of the Ingress's namespace. ok is false if it cannot be used, which is reported. An invalid name is not read,
+// since the API server's client refuses it.
 func (t *translation) secret(name string, use secretUse, report func(c diag.Code, text, remedy string)) (s *corev1.Secret, ok bool) {
 	namespace := t.ingress.Namespace
 	full := namespace + "/" + name
 	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
 		report(diag.InvalidSecret, fmt.Sprintf("%s %q is not the name of a Secret: %s", use.field, name, problems[0]),
-			"write the name alone; the Secret is looked for in namespace "+namespace+", and no other one can be named")
+			"write the name only; the Secret must be in namespace "+namespace)
 		return nil, false
 	}
 	s, err := objects.Get[*corev1.Secret](t.view, t.from(), objects.Ref{Kind: objects.Secret, Name: name})
@@ -85,11 +86,11 @@ func (t *translation) secret(name string, use secretUse, report func(c diag.Code
 		report(diag.SecretNotFound, "secret "+full+" does not exist", use.create)
 		return nil, false
 	case errors.As(err, &unread):
-		report(diag.SecretUnread, fmt.Sprintf("cannot read secret %s: %v", full, err), "nothing to do: it is read again")
+		report(diag.SecretUnread, fmt.Sprintf("cannot read secret %s: %v", full, err), "nothing to do: the read is tried again")
 		return nil, false
 	default:
 		report(diag.SecretRefused, fmt.Sprintf("cannot read secret %s: %v", full, err),
-			"let the controller's service account get, list and watch this Secret, by a Role in its namespace")
+			"grant the controller's service account get, list and watch on this Secret by a Role in its namespace")
 		return nil, false
 	}
 	if k, v, set := strings.Cut(t.config.RequiredSecretsLabel, "="); set && s.Labels[k] != v {
@@ -99,8 +100,8 @@ func (t *translation) secret(name string, use secretUse, report func(c diag.Code
 	return s, true
 }
 
-// written are the fingerprints of the client secrets that AWS was given last, by the Secret's name. What cannot be read there
-// was not written by us, and says nothing.
+// written are the fingerprints of the client secrets that were last sent to AWS, by the Secret's name. A malformed value, which the
+// controller cannot have written, is ignored.
 func (t *translation) written() map[string]string {
 	return annotation.NewReader(&annotation.Findings{}, Object(t.ingress), t.ingress.Annotations).Map(annotation.WrittenSecrets).Value
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
 
-// settings concern the load balancer. A class parameter that is set hides the annotation, which is then not even read; of
-// attributes and tags, each key by itself.
+// settings are the settings of the load balancer. A class parameter that is set overrides the annotation, which is then not read. Of
+// attributes and tags, each key is overridden by itself.
 func (t *translation) settings() intent.Settings {
 	var spec v1beta1.IngressClassParamsSpec
 	if t.class.Params != nil {
@@ -35,7 +35,7 @@ func (t *translation) settings() intent.Settings {
 	s.ManageBackend = t.manageBackend(s.SecurityGroups.Set)
 	if s.SecurityGroups.Set {
 		for _, k := range []annotation.Key{annotation.InboundCIDRs, annotation.PrefixLists} {
-			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect where the groups of %s are in effect", k, annotation.SecurityGroups),
+			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect where the security groups of %s are in effect", k, annotation.SecurityGroups),
 				"put the rules into the security groups that are named, or remove "+string(annotation.SecurityGroups))
 		}
 	} else {
@@ -53,8 +53,8 @@ func (t *translation) text(class, path string, k annotation.Key) intent.Field[st
 	return t.read.String(k)
 }
 
-// manageBackend reads the annotation of that name. Beside no security groups of this Ingress it counts only if another member of
-// the group names some, and a value that is no boolean does no harm.
+// manageBackend reads annotation manage-backend-security-group-rules. Without security groups of this Ingress it applies only if another
+// member of the group names some, and an invalid value is ignored.
 func (t *translation) manageBackend(named bool) intent.Field[bool] {
 	if named {
 		return t.read.Bool(annotation.ManageBackend)
@@ -83,8 +83,8 @@ func (t *translation) subnets(class *v1beta1.SubnetSelector) intent.Field[intent
 	return intent.Of(intent.SubnetSelector{IDsOrNames: list.Value}, list.Source)
 }
 
-// sslRedirect is the port that HTTP listeners redirect to. A malformed class parameter switches redirection off, as it always
-// did: the parameter hides the annotation all the same.
+// sslRedirect is the port that HTTP listeners redirect to. An invalid class parameter overrides the annotation, too, and turns redirection
+// off, as in the existing controller.
 func (t *translation) sslRedirect(class string) intent.Field[int32] {
 	if class == "" {
 		return t.read.Int32(annotation.SSLRedirect)
@@ -99,7 +99,7 @@ func (t *translation) sslRedirect(class string) intent.Field[int32] {
 	return intent.Of(int32(n), source)
 }
 
-// tags are the tags that r's objects ask for, under those of the class.
+// tags are the tags of r's objects, overridden per key by those of the class.
 func (t *translation) tags(r annotation.Reader) map[string]intent.Field[string] {
 	var class map[string]string
 	if t.class.Params != nil {
@@ -119,7 +119,7 @@ func (t *translation) attributes(list []v1beta1.Attribute) map[string]string {
 	return out
 }
 
-// overlay makes fields of the entries of base, replaced per key by those of top. It is nil if there are none.
+// overlay makes fields of the entries of base, overridden per key by those of top. It is nil if there are none.
 func overlay(base intent.Field[map[string]string], top map[string]string, source func() intent.Source) map[string]intent.Field[string] {
 	out := intent.Entries(base)
 	if out == nil && len(top) > 0 {

@@ -26,8 +26,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// imports reports whether Secrets of spec.tls are imported: the class decides, else the annotation; both only if the
-// controller may.
+// imports reports whether Secrets of spec.tls are imported, by the class or else by the annotation. The flag --enable-tls-secret-import
+// must be set, too.
 func (t *translation) imports(spec v1beta1.IngressClassParamsSpec) bool {
 	wanted := t.read.Bool(annotation.ImportTLSSecrets)
 	if spec.ImportTLSSecrets != nil {
@@ -41,8 +41,8 @@ func (t *translation) imports(spec v1beta1.IngressClassParamsSpec) bool {
 	return false
 }
 
-// imported are the certificates in the Secrets that spec.tls names, in its order and each once, and the hosts for which they
-// stand. One that cannot be used is reported; what was imported of it before serves on.
+// imported are the certificates in the Secrets that spec.tls names, in its order and each once, and the hosts that they cover. An invalid
+// Secret is reported, and what was imported from it before stays in use.
 func (t *translation) imported() (out []intent.Certificate, hosts []string) {
 	for n, tls := range t.ingress.Spec.TLS {
 		if tls.SecretName == "" {
@@ -64,7 +64,7 @@ func (t *translation) imported() (out []intent.Certificate, hosts []string) {
 	return out, hosts
 }
 
-// checkCovered reports the hosts of spec.tls that the certificate does not name: their clients would refuse it.
+// checkCovered reports the hosts of spec.tls that the certificate does not cover, for which clients refuse it.
 func (t *translation) checkCovered(c intent.Certificate, hosts []string, source intent.Source) {
 	if c.Broken {
 		return
@@ -77,16 +77,16 @@ func (t *translation) checkCovered(c intent.Certificate, hosts []string, source 
 	}
 	if len(without) > 0 {
 		t.findings.Add(diag.New(Object(t.ingress), source.Path, diag.InvalidSecret,
-			fmt.Sprintf("the certificate in the Secret is for %s and does not cover %s; it is imported all the same", strings.Join(c.Names, ", "), strings.Join(without, ", ")),
+			fmt.Sprintf("the certificate in the Secret is for %s and does not cover %s; it is imported nevertheless", strings.Join(c.Names, ", "), strings.Join(without, ", ")),
 			"put a certificate into the Secret that covers the hosts, or list only hosts that it covers").In(diag.Certificate))
 	}
 }
 
-// keyPair is the content of a Secret; nil if it cannot be used, and that was reported.
+// keyPair is the certificate in a Secret, and its names; nil if the Secret is invalid, which is reported.
 func (t *translation) keyPair(name string, source intent.Source) (pair *stack.KeyPair, names []string) {
 	full := t.ingress.Namespace + "/" + name
 	report := func(c diag.Code, text, remedy string) {
-		t.findings.Add(diag.New(Object(t.ingress), source.Path, c, text+"; what was imported from it before serves on", remedy).In(diag.Certificate))
+		t.findings.Add(diag.New(Object(t.ingress), source.Path, c, text+"; what was imported from it before stays in use", remedy).In(diag.Certificate))
 	}
 	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create it with type kubernetes.io/tls, or correct secretName"}, report)
 	if !ok {
@@ -119,7 +119,7 @@ func namesOf(leaf *x509.Certificate) []string {
 	return slices.Compact(names)
 }
 
-// readPair reads a Secret of type kubernetes.io/tls, and checks what can be checked without a clock.
+// readPair reads a Secret of type kubernetes.io/tls, and validates all but the validity in time.
 func readPair(s *corev1.Secret) (*stack.KeyPair, *x509.Certificate, error) {
 	if s.Type != corev1.SecretTypeTLS {
 		return nil, nil, fmt.Errorf("it is of type %s, not %s", cmp.Or(string(s.Type), "Opaque"), corev1.SecretTypeTLS)
@@ -159,7 +159,7 @@ func readPair(s *corev1.Secret) (*stack.KeyPair, *x509.Certificate, error) {
 	}
 	algorithm := algorithmOf(leaf.PublicKey)
 	if algorithm == "" {
-		return nil, nil, errors.New("ACM takes no key of this kind or size")
+		return nil, nil, errors.New("ACM does not support the type or size of its key")
 	}
 	return &stack.KeyPair{
 		Certificate: own.String(), Chain: chain.String(), Key: stack.NewSecret(string(s.Data[corev1.TLSPrivateKeyKey]), ""),
@@ -167,7 +167,7 @@ func readPair(s *corev1.Secret) (*stack.KeyPair, *x509.Certificate, error) {
 	}, leaf, nil
 }
 
-// matches checks that a private key is that of a certificate. Its errors tell nothing of the key.
+// matches returns an error if a private key is not that of a certificate. Its errors contain nothing of the key.
 func matches(key []byte, leaf *x509.Certificate) error {
 	block, rest := pem.Decode(key)
 	for block != nil && block.Type == "EC PARAMETERS" { // as openssl writes it before the key
@@ -188,7 +188,7 @@ func matches(key []byte, leaf *x509.Certificate) error {
 	}
 	signer, ok := parsed.(crypto.Signer)
 	if err != nil || !ok {
-		return fmt.Errorf("%s holds no private key without password", corev1.TLSPrivateKeyKey)
+		return fmt.Errorf("%s holds no unencrypted private key", corev1.TLSPrivateKeyKey)
 	}
 	public, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
 	if !ok || !public.Equal(leaf.PublicKey) {
@@ -197,7 +197,7 @@ func matches(key []byte, leaf *x509.Certificate) error {
 	return nil
 }
 
-// algorithmOf is ACM's name of a key (user guide, "Prerequisites for importing ACM certificates"); empty if it takes no such key.
+// algorithmOf is ACM's name of a key (user guide, "Prerequisites for importing ACM certificates"); empty if ACM does not support it.
 func algorithmOf(public any) string {
 	switch k := public.(type) {
 	case *rsa.PublicKey:

@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
 
-// transformsOf are the rewrites that the annotation of a Service name asks for; nil if it is malformed.
+// transformsOf are the rewrites of the annotation for a Service name; nil if it is malformed.
 func (t *translation) transformsOf(service string) *[]stack.Transform {
 	if list, ok := t.transforms[service]; ok {
 		return list

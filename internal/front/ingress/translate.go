@@ -10,9 +10,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Translate turns a loaded group into its desired load balancer: one intent.Member per active or held Ingress, in group
-// order. Every finding is among the members' diagnostics; a bad setting never stops the translation of the rest. A route
-// whose backend cannot be translated keeps its conditions and has no actions.
+// Translate returns the desired load balancer of a loaded group: one intent.Member per active or held Ingress, in group order. All
+// findings are among the members' diagnostics; an invalid setting does not stop the translation of the others. A route with an invalid
+// backend keeps its conditions and has no actions.
 func Translate(v *objects.View, cfg Config, g Group) intent.LoadBalancer {
 	e := intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: g.ID}, Type: stack.Application, Names: Names{}}
 	for _, m := range g.members {
@@ -21,7 +21,7 @@ func Translate(v *objects.View, cfg Config, g Group) intent.LoadBalancer {
 	return e
 }
 
-// translation is the work on one member.
+// translation is the state of the translation of one member.
 type translation struct {
 	view     *objects.View
 	config   Config
@@ -31,9 +31,9 @@ type translation struct {
 	read     annotation.Reader
 	secure   bool // there is an HTTPS listener; known after listenPorts
 
-	targetGroups map[string]*intent.TargetGroup // by identity; nil = cannot be built, and that was reported
-	conditions   map[string]*conditions         // by Service name; nil = malformed, and that was reported
-	transforms   map[string]*[]stack.Transform  // by Service name; nil = malformed, and that was reported
+	targetGroups map[string]*intent.TargetGroup // by identity; nil = invalid, which is reported
+	conditions   map[string]*conditions         // by Service name; nil = malformed, which is reported
+	transforms   map[string]*[]stack.Transform  // by Service name; nil = malformed, which is reported
 }
 
 func translate(v *objects.View, cfg Config, m member) intent.Member {
@@ -55,8 +55,8 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 	out.Listeners, out.Certificates = t.listeners()
 	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations)
 	out.Misspelt = annotation.Misspellings(Object(ing), annotation.OnIngress, ing.Annotations)
-	t.read.Bool(annotation.DryRun)        // decided while the group was loaded; a value that is no boolean is told here
-	t.read.Bool(annotation.AllowDeletion) // decided when the load balancer is to be deleted; likewise
+	t.read.Bool(annotation.DryRun)        // applied by Load; an invalid value is reported here
+	t.read.Bool(annotation.AllowDeletion) // applied when the load balancer is deleted; likewise
 	out.Routes = t.routes()
 	t.noteUnused()
 	out.Diagnostics = f.List()
@@ -73,8 +73,8 @@ func (t *translation) params(path string) intent.Source {
 	return intent.Source{Object: diag.Object{Kind: paramsKind, Name: t.class.Params.Name, UID: string(t.class.Params.UID)}, Path: path}
 }
 
-// Examine tells what a pass would find about one Ingress, whoever else is in its group: its class, and every finding about the
-// class, the group's name and order, and the Ingress itself. Nothing is found about an Ingress that is not ours.
+// Examine returns the class of an Ingress and the findings of a pass about it, whatever the other members of its group: about the class,
+// the group's name and order, and the Ingress itself. There are none about an Ingress that is not managed.
 func Examine(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, diag.List) {
 	class, d := Classify(v, cfg, ing)
 	if d != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-// noteUnused notes malformed actions that no backend names: they do no harm now, and would once a backend names them.
+// noteUnused notes malformed actions that no backend names. They have no effect until a backend names them.
 func (t *translation) noteUnused() {
 	prefix := string(annotation.Actions.For(""))
 	used := map[string]bool{}
@@ -32,7 +32,7 @@ func (t *translation) noteUnused() {
 	}
 }
 
-// backendsOf are the names of the Services, real or not, that an Ingress sends requests to.
+// backendsOf are the names of the Services, and of annotated actions, that are backends of an Ingress.
 func backendsOf(ing *networkingv1.Ingress) []string {
 	var out []string
 	add := func(b *networkingv1.IngressBackend) {

@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// forward is the action of a listener: to the port's own target group, and to those that its actions annotation adds.
-// It is nil if a target group cannot be built, which was reported.
+// forward is the action of a listener: a forward to the port's own target group and to those of its actions annotation.
+// It is nil if a target group is invalid, which is reported.
 func (t *translation) forward(l listener, k annotation.Key) []intent.Action {
 	own := intent.Backend{TargetGroup: t.targetGroup(t.service, l.ServicePort, l.target, l.at()), Source: t.here(l.at())}
 	a := intent.Action{Type: stack.ActionForward, Backends: []intent.Backend{own}}
@@ -94,7 +94,7 @@ func (t *translation) weighted(l listener, k annotation.Key, g annotation.Target
 		t.report(diag.Route, k.Path(), diag.ServicePortNotFound, fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, serviceport.Describe(svc)), "name one of its ports")
 		return b, false
 	}
-	// The targets of a TLS listener are spoken to as the listener is, unless the annotation asks to end TLS here.
+	// The targets of a TLS listener are reached by the protocol of the listener, unless the annotation sets decrypt.
 	protocol := l.protocol
 	if protocol == tls && g.Decrypt != nil && *g.Decrypt {
 		protocol = tcp

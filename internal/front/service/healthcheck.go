@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// healthCheck is that of a target group of svc. With instance targets and external traffic policy Local only nodes that have
-// a pod may get traffic: kube-proxy answers for them on the Service's health check node port.
+// healthCheck is the health check of a target group of svc. With instance targets and external traffic policy Local, only nodes with a
+// ready pod may get traffic; kube-proxy reports them on the Service's health check node port.
 func (t *translation) healthCheck(svc *corev1.Service, targetType string) stack.HealthCheck {
 	protocol, port, path := tcp, stack.TrafficPort, "/"
 	timeout, threshold := int32(10), int32(3)
@@ -61,7 +61,7 @@ func (t *translation) healthCheck(svc *corev1.Service, targetType string) stack.
 	return h
 }
 
-// healthCheckProtocol is tcp, http or https in any case.
+// healthCheckProtocol is the protocol of the annotation, in any case, if it is valid, else def.
 func (t *translation) healthCheckProtocol(def string) string {
 	f := t.read.String(annotation.ServiceHCProtocol)
 	if !f.Set {
@@ -75,7 +75,7 @@ func (t *translation) healthCheckProtocol(def string) string {
 	return def
 }
 
-// healthCheckPort is def unless the annotation names another one that can be used; names are those of the target group's Service.
+// healthCheckPort is the port of the annotation if it is valid, else def. Port names are those of the target group's Service.
 func (t *translation) healthCheckPort(svc *corev1.Service, targetType, def string) string {
 	f := t.read.String(annotation.ServiceHCPort)
 	if !f.Set {

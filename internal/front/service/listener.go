@@ -23,7 +23,7 @@ const (
 	tcpUDP = "TCP_UDP"
 )
 
-// listener is a listener to be: the Service ports of one number, the first of which decides.
+// listener is a desired listener, made of the Service ports of one number. The first of them takes precedence.
 type listener struct {
 	corev1.ServicePort
 	index      int
@@ -67,14 +67,14 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 	return out
 }
 
-// named reports whether a list of ports by number or name has the listener's.
+// named reports whether a list of port numbers and names has the listener's port.
 func (l listener) named(ports []string) bool {
 	return l.Name != "" && slices.Contains(ports, l.Name) || slices.Contains(ports, strconv.Itoa(int(l.Port)))
 }
 
 func (l listener) at() string { return fmt.Sprintf("spec.ports[%d]", l.index) }
 
-// sourceRanges are those of the spec or, if it has none, of the annotation.
+// sourceRanges are the ranges of the spec or, if it has none, of the annotation.
 func (t *translation) sourceRanges(s intent.Settings) intent.Field[[]string] {
 	const path = "spec.loadBalancerSourceRanges"
 	cidrs := t.read.NonEmptyList(annotation.ServiceSourceRanges)
@@ -106,7 +106,7 @@ func (t *translation) sourceRanges(s intent.Settings) intent.Field[[]string] {
 	return cidrs
 }
 
-// protocols decides the listeners of the Service's ports, in their order.
+// protocols returns the listeners of the Service's ports with their protocols, in the order of the ports.
 func (t *translation) protocols(certificates bool) []listener {
 	sslPorts := t.read.List(annotation.ServiceSSLPorts).Value
 	t.checkSSLPorts(sslPorts)
@@ -147,8 +147,8 @@ func (t *translation) checkSSLPorts(entries []string) {
 	}
 }
 
-// merged groups the ports of one number. A load balancer has one listener per number: with merging, TCP and UDP become
-// TCP_UDP; without, the first port wins, and the security group admits both protocols all the same.
+// merged groups the ports of one number, for which a load balancer has one listener. With merging, TCP and UDP become TCP_UDP. Without,
+// the listener is that of the first port, and the security group admits both protocols nevertheless.
 func (t *translation) merged() []listener {
 	merge := t.mergesTCPAndUDP()
 	var out []listener
@@ -188,7 +188,7 @@ func (t *translation) merged() []listener {
 	return out
 }
 
-// mergesTCPAndUDP is the annotation if it can be understood, else the feature gate.
+// mergesTCPAndUDP is the value of the annotation if it is valid, else the feature gate.
 func (t *translation) mergesTCPAndUDP() bool {
 	raw, _, ok := t.read.Raw(annotation.ServiceTCPUDPListener)
 	if !ok {

@@ -1,6 +1,6 @@
-// Package service is the front end of Services of type LoadBalancer: which are ours, and what a Service desires of its network
-// load balancer, as an intent with diagnostics. What AWS holds, names and security groups are compile's.
-// It imports Kubernetes API types, objects, annotation, naming, intent, stack and diag.
+// Package service is the front end of Services of type LoadBalancer: it selects the managed ones and translates a Service to an intent
+// for a network load balancer, with diagnostics. Package compile makes security groups and consults AWS.
+// It may import Kubernetes API types, objects, annotation, naming, intent, stack and diag.
 package service
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Config is what flags and feature gates say to this front end.
+// Config is the configuration of this front end.
 type Config struct {
 	// LoadBalancerClass is --load-balancer-class; empty means "service.k8s.aws/nlb".
 	LoadBalancerClass string
@@ -25,7 +25,7 @@ type Config struct {
 	IPTargetTypeDisabled bool
 	// LoadBalancerTypeOnly is gate ServiceTypeLoadBalancerOnly.
 	LoadBalancerTypeOnly bool
-	// TCPUDPListener is gate EnableTCPUDPListener: the default of merging a TCP and a UDP port of one number.
+	// TCPUDPListener is gate EnableTCPUDPListener: whether a TCP and a UDP port of one number are merged by default.
 	TCPUDPListener bool
 	// BasicHealthCheck is the negation of gate NLBHealthCheckAdvancedConfig: no matcher, default timeouts.
 	BasicHealthCheck bool
@@ -38,7 +38,7 @@ func loadBalancer(svc *corev1.Service) intent.LoadBalancer {
 	}
 }
 
-// Names are the names of what AWS holds for a Service.
+// Names are the names of the AWS resources of a Service.
 type Names struct{ ServiceUID string }
 
 // LoadBalancer is the name of the load balancer.
@@ -68,10 +68,10 @@ func (n Names) TargetGroup(cluster string, _ stack.ID, g *intent.TargetGroup) st
 	}.Name()
 }
 
-// TargetGroups begins the identities of the target groups of a Service.
+// TargetGroups is the prefix of the identities of the target groups of a Service.
 func (Names) TargetGroups(o diag.Object) string { return o.Namespace + "/" + o.Name + ":" }
 
-// DeletionProtection is what a Service declares about the deletion protection of its load balancer; not set if it says nothing.
+// DeletionProtection is the deletion protection that a Service declares for its load balancer; not set if it declares none.
 func DeletionProtection(svc *corev1.Service) intent.Field[bool] {
 	read := annotation.NewReader(&annotation.Findings{}, Object(svc), svc.Annotations)
 	attributes := read.Map(annotation.ServiceAttributes)

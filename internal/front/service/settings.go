@@ -23,7 +23,7 @@ func (t *translation) settings() intent.Settings {
 		Tags:             intent.Entries(t.read.Map(annotation.ServiceTags)),
 		SourceNAT:        t.read.String(annotation.ServiceSourceNAT),
 	}
-	t.read.Bool(annotation.ServiceAllowDeletion) // decided when the load balancer is to be deleted; a value that is no boolean is told here
+	t.read.Bool(annotation.ServiceAllowDeletion) // applied when the load balancer is deleted; an invalid value is reported here
 	if s.Name.Set && s.Name.Value == "" {
 		t.read.Invalid(annotation.ServiceName, "load balancer name cannot be empty", "write a name of at most 32 characters, or remove the annotation")
 	}
@@ -41,7 +41,7 @@ func (t *translation) settings() intent.Settings {
 	return s
 }
 
-// scheme is that of the annotation or, without it, of its former spelling.
+// scheme is the scheme of the annotation or, without it, of its former spelling.
 func (t *translation) scheme() intent.Field[string] {
 	if _, _, ok := t.read.Raw(annotation.ServiceScheme); ok {
 		return t.read.String(annotation.ServiceScheme)
@@ -56,7 +56,7 @@ func (t *translation) scheme() intent.Field[string] {
 	return intent.Of(stack.InternetFacing, internal.Source)
 }
 
-// Attribute keys that have annotations of their own, or are checked.
+// Attribute keys with annotations of their own, or with restricted values.
 const (
 	accessLogEnabled     = "access_logs.s3.enabled"
 	accessLogBucket      = "access_logs.s3.bucket"
@@ -69,7 +69,7 @@ const (
 
 var clientRoutingPolicies = []string{"any_availability_zone", "partial_availability_zone_affinity", "availability_zone_affinity"}
 
-// attributes of the load balancer: the map, and over it the annotations for single attributes.
+// attributes are those of the load balancer: the map, overridden by the annotations for single attributes.
 func (t *translation) attributes() map[string]intent.Field[string] {
 	out := intent.Entries(t.read.Attributes(annotation.ServiceAttributes))
 	set := func(k string, f intent.Field[string]) {
@@ -103,7 +103,7 @@ func (t *translation) attributes() map[string]intent.Field[string] {
 	return out
 }
 
-// mappings are the addresses of the load balancer by index; compile places them in subnets.
+// mappings are the addresses of the load balancer by index; compile assigns them to subnets.
 func (t *translation) mappings(s intent.Settings) intent.Field[[]stack.SubnetMapping] {
 	eips := t.read.NonEmptyList(annotation.ServiceEIPAllocations)
 	v4 := t.read.NonEmptyList(annotation.ServicePrivateIPv4)
@@ -138,7 +138,7 @@ func (t *translation) mappings(s intent.Settings) intent.Field[[]stack.SubnetMap
 	return intent.Field[[]stack.SubnetMapping]{}
 }
 
-// address is the canonical text of an address of the wanted family, or the text itself if it is none, which is reported.
+// address is the canonical text of an address of a family. An invalid text is reported and returned as it is.
 func (t *translation) address(k annotation.Key, what, text string, family func(netip.Addr) bool) string {
 	a, err := netip.ParseAddr(text)
 	switch {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
-// DefaultLoadBalancerClass is the spec.loadBalancerClass of Services that are ours, unless a flag says otherwise.
+// DefaultLoadBalancerClass is the default of the spec.loadBalancerClass of managed Services.
 const DefaultLoadBalancerClass = "service.k8s.aws/nlb"
 
 const (
@@ -21,18 +22,14 @@ const (
 	targetTypeAnnotation = "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type"
 )
 
-// Supported tells whether a Service is ours and wants a load balancer: not deleting, and either of our class or, without any
-// class, of type annotation nlb-ip, or external with a target type. Values are compared as they are.
+// Supported reports whether this controller manages a Service: it is not being deleted and has the controller's class or, without any
+// class, the type annotation nlb-ip, or external with a target type. Values are compared to the letter.
 func Supported(cfg Config, svc *corev1.Service) bool {
 	if svc.DeletionTimestamp != nil || cfg.LoadBalancerTypeOnly && svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
 		return false
 	}
 	if class := svc.Spec.LoadBalancerClass; class != nil {
-		ours := cfg.LoadBalancerClass
-		if ours == "" {
-			ours = DefaultLoadBalancerClass
-		}
-		return *class == ours
+		return *class == cmp.Or(cfg.LoadBalancerClass, DefaultLoadBalancerClass)
 	}
 	switch svc.Annotations[typeAnnotation] {
 	case "nlb-ip":
@@ -44,12 +41,13 @@ func Supported(cfg Config, svc *corev1.Service) bool {
 	return false
 }
 
-// known are the values of the type annotation that say whose a Service is: ours, or of the cloud provider's own controller.
+// known are the valid values of the type annotation, of this controller and of the cloud provider's own.
 var known = []string{"nlb-ip", "external", "nlb", "clb"}
 
-// Unclear tells of a Service that carries our finalizer and is no longer Supported because of annotations that cannot be understood: what
-// was made for it stays. Only what is valid hands it over or gives it up: its deletion, another class or type, a type annotation of the
-// cloud provider's controller, or none at all. With type external and no valid target type no controller would serve it.
+// Unclear reports, with a diagnostic, whether a Service that carries the controller's finalizer is no longer Supported because of an
+// invalid or misspelt annotation. Its load balancer then stays. Only a valid change releases it: its deletion, another class or type, a
+// type annotation of the cloud provider's controller, or the removal of the annotation. With type external and an invalid target type, no
+// controller would manage the Service.
 func Unclear(cfg Config, svc *corev1.Service) (d diag.Diagnostic, unclear bool) {
 	if Supported(cfg, svc) || !PendingFinalization(svc) || svc.DeletionTimestamp != nil || svc.Spec.LoadBalancerClass != nil ||
 		cfg.LoadBalancerTypeOnly && svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
@@ -57,37 +55,37 @@ func Unclear(cfg Config, svc *corev1.Service) (d diag.Diagnostic, unclear bool) 
 	}
 	const stays = "; the load balancer stays as it is"
 	kind, typed := svc.Annotations[typeAnnotation]
-	say := func(k annotation.Key, text, remedy string) (diag.Diagnostic, bool) {
+	report := func(k annotation.Key, text, remedy string) (diag.Diagnostic, bool) {
 		return diag.New(Object(svc), k.Path(), diag.InvalidAnnotation, text+stays, remedy).In(diag.LoadBalancer), true
 	}
 	switch {
 	case !typed:
 		for _, k := range slices.Sorted(maps.Keys(svc.Annotations)) {
 			if annotation.Misspelt(annotation.Key(k)) == annotation.ServiceType {
-				return say(annotation.Key(k), fmt.Sprintf("annotation %s is unknown, and %s is missing", k, annotation.ServiceType),
-					"correct the key, or remove it to give up the load balancer")
+				return report(annotation.Key(k), fmt.Sprintf("annotation %s is unknown, and %s is missing", k, annotation.ServiceType),
+					"correct the key, or remove it to release the load balancer")
 			}
 		}
 		return diag.Diagnostic{}, false
 	case !slices.Contains(known, kind):
-		return say(annotation.ServiceType, fmt.Sprintf("unknown load balancer type %q", kind),
-			"write external or nlb-ip, or nlb to hand the Service to the cloud provider's controller, or remove the annotation to give up the load balancer")
+		return report(annotation.ServiceType, fmt.Sprintf("unknown load balancer type %q", kind),
+			"write external or nlb-ip, or nlb to hand the Service to the cloud provider's controller, or remove the annotation to release the load balancer")
 	case kind == "external":
 		target := svc.Annotations[targetTypeAnnotation]
-		return say(annotation.ServiceTargetType, fmt.Sprintf("load balancer type external needs target type ip or instance, not %q", target),
-			"write ip or instance, or remove "+string(annotation.ServiceType)+" to give up the load balancer")
+		return report(annotation.ServiceTargetType, fmt.Sprintf("load balancer type external needs target type ip or instance, not %q", target),
+			"write ip or instance, or remove "+string(annotation.ServiceType)+" to release the load balancer")
 	}
 	return diag.Diagnostic{}, false
 }
 
-// Hold is the desired load balancer of a Service that is Unclear: what it had.
+// Hold is the desired load balancer of a Service that is Unclear: the one that it has.
 func Hold(svc *corev1.Service, why diag.Diagnostic) intent.LoadBalancer {
 	lb := loadBalancer(svc)
 	lb.Members = []intent.Member{{Object: Object(svc), Created: svc.CreationTimestamp.Unix(), Held: true, Diagnostics: diag.List{why}}}
 	return lb
 }
 
-// PendingFinalization tells whether a Service carries our finalizer: there is, or was, a load balancer of it.
+// PendingFinalization reports whether a Service carries the controller's finalizer, and so has or had a load balancer.
 func PendingFinalization(svc *corev1.Service) bool {
 	return slices.Contains(svc.Finalizers, naming.ServiceFinalizer)
 }

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// targetGroup is the one of a port of svc, which is the Service itself or one that it forwards to by weight; the annotations
-// are always those of the Service itself. It is nil if it cannot be built, which was reported.
+// targetGroup is the target group of a port of svc, which is the Service itself or one that it forwards to by weight. The annotations
+// are always those of the Service itself. It is nil if it is invalid, which is reported.
 func (t *translation) targetGroup(svc *corev1.Service, port corev1.ServicePort, protocol, at string) *intent.TargetGroup {
 	id := naming.ServiceTargetGroupID(svc.Namespace, svc.Name, port.Port)
 	if g, ok := t.targetGroups[id]; ok {
@@ -52,13 +53,9 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 	return g
 }
 
-// targetType decides between ip and instance; ok is false if the Service cannot have such targets.
+// targetType is ip or instance; ok is false if the Service cannot have such targets, which is reported.
 func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, at string) (kind string, ok bool) {
-	requested := t.config.DefaultTargetType
-	if requested == "" {
-		requested = stack.TargetInstance
-	}
-	requested = t.read.String(annotation.ServiceTargetType).Or(requested)
+	requested := t.read.String(annotation.ServiceTargetType).Or(cmp.Or(t.config.DefaultTargetType, stack.TargetInstance))
 	legacy, _, _ := t.read.Raw(annotation.ServiceType)
 	if requested == stack.TargetIP && t.config.IPTargetTypeDisabled {
 		t.read.Invalid(annotation.ServiceTargetType, "unsupported targetType: ip when EnableIPTargetType is false",
@@ -69,12 +66,9 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 		return stack.TargetIP, true
 	}
 	if requested != stack.TargetInstance {
-		t.read.Ignored(annotation.ServiceTargetType, fmt.Sprintf("value %q is neither ip nor instance; a load balancer that exists stays as it is, a new one takes it as instance", requested), "write ip or instance")
+		t.read.Ignored(annotation.ServiceTargetType, fmt.Sprintf("value %q is neither ip nor instance; an existing load balancer stays as it is, and for a new one the value counts as instance", requested), "write ip or instance")
 	}
-	serviceType := svc.Spec.Type
-	if serviceType == "" {
-		serviceType = corev1.ServiceTypeClusterIP
-	}
+	serviceType := cmp.Or(svc.Spec.Type, corev1.ServiceTypeClusterIP)
 	const remedy = "change the Service to type NodePort or LoadBalancer with node ports, or set annotation " + string(annotation.ServiceTargetType) + ": ip"
 	unallocated := svc.Spec.AllocateLoadBalancerNodePorts != nil && !*svc.Spec.AllocateLoadBalancerNodePorts
 	switch {
@@ -92,8 +86,8 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 	return "", false
 }
 
-// targetGroupAttributes: proxy protocol off, then the general annotation, then that of the port, then the proxy protocol
-// annotations; the later wins. proxy_protocol_v2.enabled is always among them.
+// targetGroupAttributes are, in ascending precedence: proxy protocol off, the general annotation, that of the port, the proxy protocol
+// annotations. proxy_protocol_v2.enabled is always among them.
 func (t *translation) targetGroupAttributes(port int32) map[string]string {
 	out := map[string]string{proxyProtocolEnabled: "false"}
 	maps.Copy(out, t.read.Attributes(annotation.ServiceTGAttributes).Value)

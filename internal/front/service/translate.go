@@ -15,14 +15,13 @@ func Object(svc *corev1.Service) diag.Object {
 	return diag.Object{Kind: "Service", Namespace: svc.Namespace, Name: svc.Name, UID: string(svc.UID)}
 }
 
-// Key is the identity of the stack of a Service.
+// Key is the key of the stack of a Service.
 func Key(svc *corev1.Service) stack.Key {
 	return stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: svc.Namespace, Name: svc.Name}}
 }
 
-// Translate turns a Service into its desired network load balancer, with one member: the Service. Every finding is among
-// the member's diagnostics; a bad setting never stops the translation of the rest. A Service that is not Supported gives no
-// member: nothing is wanted.
+// Translate returns the desired network load balancer of a Service, with one member: the Service. All findings are among the member's
+// diagnostics; an invalid setting does not stop the translation of the others. For a Service that is not Supported there is no member.
 func Translate(v *objects.View, cfg Config, svc *corev1.Service) intent.LoadBalancer {
 	e := loadBalancer(svc)
 	if !Supported(cfg, svc) {
@@ -41,7 +40,7 @@ func Translate(v *objects.View, cfg Config, svc *corev1.Service) intent.LoadBala
 	}
 	m.Listeners = t.listeners(m.Settings)
 	if value, source, ok := t.read.Raw(annotation.ServiceTargetType); ok && value != stack.TargetIP && value != stack.TargetInstance {
-		key := string(annotation.ServiceTargetType) // the value is taken as instance, as the existing controller does
+		key := string(annotation.ServiceTargetType) // the value counts as instance, as in the existing controller
 		m.Misspelt = append(m.Misspelt, intent.Misspelling{Setting: "target-type", Key: key, Meant: key, Source: source})
 	}
 	m.Diagnostics = f.List()
@@ -49,7 +48,7 @@ func Translate(v *objects.View, cfg Config, svc *corev1.Service) intent.LoadBala
 	return e
 }
 
-// translation is the work on one Service.
+// translation is the state of the translation of one Service.
 type translation struct {
 	view     *objects.View
 	config   Config
@@ -57,7 +56,7 @@ type translation struct {
 	findings *annotation.Findings
 	read     annotation.Reader
 
-	targetGroups map[string]*intent.TargetGroup // by identity; nil = cannot be built, and that was reported
+	targetGroups map[string]*intent.TargetGroup // by identity; nil = invalid, which is reported
 }
 
 // here is a source within the Service.

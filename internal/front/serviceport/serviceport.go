@@ -1,5 +1,5 @@
-// Package serviceport finds ports of Services and tells where their targets listen, the same for every front end.
-// It reports nothing itself. It imports Kubernetes API types and stack.
+// Package serviceport resolves ports of Services to the ports of target groups, targets and health checks, for all front ends.
+// It returns problems and records no findings. It may import Kubernetes API types and stack.
 package serviceport
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Find finds a port of a Service by its number, if written is one, else by its name.
+// Find returns the port of a Service with a number, if written is one, else with a name.
 func Find(svc *corev1.Service, written string) (corev1.ServicePort, bool) {
 	number, err := strconv.ParseInt(written, 10, 32)
 	for _, p := range svc.Spec.Ports {
@@ -24,7 +24,7 @@ func Find(svc *corev1.Service, written string) (corev1.ServicePort, bool) {
 	return corev1.ServicePort{}, false
 }
 
-// Describe lists the ports that a Service has, for the message about one that it has not.
+// Describe lists the ports of a Service, for the message about a missing one.
 func Describe(svc *corev1.Service) string {
 	if len(svc.Spec.Ports) == 0 {
 		return "no ports"
@@ -39,10 +39,9 @@ func Describe(svc *corev1.Service) string {
 	return "ports " + strings.Join(ports, ", ")
 }
 
-// Target is the port of the target group of a Service port, and the port that targets listen on, decimal or a name. The number
-// is the node port of instance targets, 0 if there is none; 1 for ip targets with a named port, which may differ from pod to
-// pod, so that targets carry their own. The API server fills in an absent targetPort by the port; objects read from files may
-// not have been there.
+// Target is the port of the target group of a Service port, and the port that targets listen on, decimal or a name. The number is the
+// node port of instance targets, 0 if there is none, and 1 for ip targets with a named port: pods may differ in its number, which each
+// target then carries. An absent targetPort, as in objects from files, is the port, as the API server sets it.
 func Target(p corev1.ServicePort, targetType string) (number int32, written string) {
 	if targetType == stack.TargetInstance {
 		return p.NodePort, strconv.Itoa(int(p.NodePort))
@@ -57,8 +56,8 @@ func Target(p corev1.ServicePort, targetType string) (number int32, written stri
 	return target.IntVal, target.String()
 }
 
-// HealthCheck resolves a health check port as users write it, which is a number, traffic-port or the name of a port of svc, into
-// a number or traffic-port. If it cannot be used, problem says why and remedy what can.
+// HealthCheck resolves a health check port, which is a number, traffic-port or the name of a port of svc, to a number or traffic-port.
+// For an invalid one it returns the problem and a remedy.
 func HealthCheck(svc *corev1.Service, written, targetType string) (port, problem, remedy string) {
 	if written == stack.TrafficPort {
 		return written, "", ""
