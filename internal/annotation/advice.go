@@ -10,10 +10,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
 
-// servicePrefixes of keys that claim to be ours on a Service. Other keys below service.beta.kubernetes.io/ belong to others.
+// serviceLoadBalancerPrefix is the prefix of the keys of load balancers on a Service. Other keys below ServicePrefix belong to other
+// controllers, except for those of the table.
 const serviceLoadBalancerPrefix = ServicePrefix + "aws-load-balancer-"
 
-// foreign are keys below our prefixes that the cloud provider's own controller reads for Classic Load Balancers.
+// foreign are keys with that prefix that the cloud provider's own controller reads for Classic Load Balancers.
 var foreign = map[Key]bool{
 	service("connection-draining-enabled"):     true,
 	service("connection-draining-timeout"):     true,
@@ -23,18 +24,13 @@ var foreign = map[Key]bool{
 	service("security-group-rule-description"): true,
 }
 
-// Check examines the keys of one object: those that are not ours but look like it, those that this version does not act on,
-// and those that have no effect on a kind of object. on is OnIngress for an Ingress, OnBoth for a backend Service of an
-// Ingress, OnService for a Service that is a load balancer.
+// Check reports the keys of one object that are unknown, those that this version does not act on, and those without effect on the kind
+// of object. on is OnIngress for an Ingress, OnBoth for a backend Service of an Ingress, OnService for a Service with a load balancer.
 func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) {
-	keys := make([]string, 0, len(annotations))
-	for k := range annotations {
-		if claims(on, k) {
-			keys = append(keys, k)
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		if !claims(on, k) {
+			continue
 		}
-	}
-	slices.Sort(keys)
-	for _, k := range keys {
 		key := Key(k)
 		e, ok := Lookup(key)
 		switch {
@@ -46,7 +42,7 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 		case !applies(e.Scope, on):
 			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting,
 				fmt.Sprintf("annotation %s has no effect on this object; it is read on: %s", k, e.Scope), "move it there, or remove it"))
-		case !e.Built && !harmless(e, annotations[k]):
+		case e.NotBuilt && !harmless(e, annotations[k]):
 			f.Add(diag.New(o, key.Path(), diag.UnsupportedFeature,
 				fmt.Sprintf("annotation %s is parsed and kept, but this version does not act on it yet", k),
 				"nothing needs to be done; what it configures stays as it is"))
@@ -64,6 +60,7 @@ func OfIngress(annotations map[string]string) bool {
 	return false
 }
 
+// claims reports whether a key has a prefix of the keys that are read on such objects.
 func claims(on Scope, k string) bool {
 	if on != OnService {
 		return strings.HasPrefix(k, IngressPrefix)
@@ -76,7 +73,7 @@ func applies(scope, on Scope) bool {
 	return scope == on || scope == Written || scope == OnBoth && on == OnIngress
 }
 
-// harmless values switch off what an annotation would switch on.
+// harmless reports whether a value turns off what the annotation would turn on.
 func harmless(e Entry, value string) bool {
 	return e.Syntax == Bool && slices.Contains([]string{"false", "0", "f", "F", "FALSE", "False"}, value)
 }
@@ -89,7 +86,7 @@ func unknown(o diag.Object, k Key) diag.Diagnostic {
 	return diag.New(o, k.Path(), diag.UnknownAnnotation, fmt.Sprintf("annotation %s is unknown and has no effect", k), remedy)
 }
 
-// longestName is how long the name of an annotation, what follows the slash, can be (Kubernetes, "Annotations": 63 characters).
+// longestName is the maximum length of the part of a key after the slash (Kubernetes, "Annotations": 63 characters).
 const longestName = 63
 
 // Misspelt is the known key that an unknown one most likely stands for; empty if the key is known, belongs to another controller or
@@ -120,7 +117,7 @@ func Misspellings(o diag.Object, on Scope, annotations map[string]string) []inte
 }
 
 // Nearest is the known key that a misspelt one most likely stands for; empty if none is near. Of a family, the rest of the key
-// is kept. A name that no API server takes, only a file can have, stands for nothing: comparing it could take seconds.
+// is kept. For a name that is too long for the API server, which only files can have, the result is empty: comparing it could take seconds.
 func Nearest(k Key) Key {
 	if len(suffix(k)) > longestName {
 		return ""
@@ -130,7 +127,7 @@ func Nearest(k Key) Key {
 	for _, e := range entries {
 		candidate := e.Key
 		if e.Family != "" {
-			// Compare as many dots as the family has; what follows is the user's.
+			// Compare as many dots as the family has; the rest is a name of the user.
 			dots := strings.Count(string(e.Key[len(prefix(e.Key)):]), ".")
 			rest := cutDots(suffix(k), dots)
 			if rest == "" {
@@ -138,7 +135,7 @@ func Nearest(k Key) Key {
 			}
 			candidate += Key(rest)
 		}
-		// A difference in length is the least that the distance can be.
+		// The difference in length is a lower bound of the distance.
 		if lengths := len(candidate) - len(k); prefix(candidate) != prefix(k) || max(lengths, -lengths) >= bestDistance {
 			continue
 		}

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The decoders return the first error of a value, in the words that users of the existing controller may search for.
+// The decoders return the first error of a value, in the words of the existing controller.
 
 func decodeString(e Entry, _ Key, raw string) (string, error) {
 	if e.Values != nil && !slices.Contains(e.Values, raw) {
@@ -44,7 +44,7 @@ func decodeInt(e Entry, k Key, raw string, bits int) (int64, error) {
 	return n, nil
 }
 
-// notANumber says why a number does not parse, without the names of Go's functions.
+// notANumber is why a number does not parse, without the names of Go's functions.
 func notANumber(err error) string {
 	if errors.Is(err, strconv.ErrRange) {
 		return "too large"
@@ -79,8 +79,8 @@ func decodeMap(_ Entry, k Key, raw string) (map[string]string, error) {
 }
 
 // items splits the value of a map at commas. A backslash takes the byte after it literally, so \, is a comma in a value. If no
-// "=" follows a comma, all that follows it is one item. A comma at the very end separates nothing; the existing controller
-// makes it part of the last value, which nobody can have meant.
+// "=" follows a comma, all that follows it is one item. A comma at the very end is ignored, while the existing controller makes it part
+// of the last value.
 func items(raw string) []string {
 	var out []string
 	var item []byte
@@ -120,7 +120,7 @@ func decodeJSON[T any](_ Entry, k Key, raw string) (T, error) {
 	return v, nil
 }
 
-// JSONError says what does not fit in words of JSON, where encoding/json would name Go types.
+// JSONError describes an error of encoding/json in the terms of JSON instead of Go types.
 func JSONError(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if !errors.As(err, &wrong) {
@@ -133,7 +133,7 @@ func JSONError(err error) error {
 	return fmt.Errorf("%s must not be a JSON %s (offset %d)", where, wrong.Value, wrong.Offset)
 }
 
-// remedy says what a value must look like.
+// remedy describes a valid value.
 func (e Entry) remedy() string {
 	if e.Values != nil {
 		return "write " + join(e.Values)
@@ -163,12 +163,12 @@ func join(values []string) string {
 	return strings.Join(values[:len(values)-1], ", ") + " or " + values[len(values)-1]
 }
 
-// ValidHealthCheckPath tells whether AWS admits a health check path: 1 to 1024 characters, starting with a slash.
+// ValidHealthCheckPath reports whether AWS admits a health check path: 1 to 1024 characters, starting with a slash.
 func ValidHealthCheckPath(path string) bool {
 	return strings.HasPrefix(path, "/") && len(path) <= 1024
 }
 
-// ValidCodes tells whether a matcher is a list of codes and ranges of codes, such as 200,301-302, all within low and high.
+// ValidCodes reports whether a matcher is a list of codes and ranges of codes, such as 200,301-302, all within low and high.
 func ValidCodes(matcher string, low, high int) bool {
 	for item := range strings.SplitSeq(matcher, ",") {
 		from, to, isRange := strings.Cut(strings.TrimSpace(item), "-")

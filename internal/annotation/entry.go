@@ -21,7 +21,7 @@ const (
 	JSON   Syntax = "json"   // member names without regard to case, unknown members ignored
 )
 
-// Scope tells on which objects an annotation is read.
+// Scope is the kinds of objects on which an annotation is read.
 type Scope string
 
 // The scopes.
@@ -33,32 +33,32 @@ const (
 	Written   Scope = "written by the controller"
 )
 
-// Entry is what the table knows of one annotation.
+// Entry is the row of one annotation.
 type Entry struct {
 	Key    Key
-	Family string // what follows a Key that ends in a dot, for people: "<protocol>-<port>"
+	Family string // what follows a Key that ends in a dot, for documentation: "<protocol>-<port>"
 	Syntax Syntax
 	Scope  Scope
-	// Costs is what a value that cannot be understood costs.
+	// Costs is the scope of an invalid value: what is not made or changed because of it.
 	Costs diag.Scope
-	// Holds names the setting if its absence deletes, replaces or opens something: a misspelt key in the place of the annotation is then
-	// as a value that cannot be understood. Empty = its absence does not.
+	// Holds is the name of the setting if its absence deletes, replaces or opens something. A misspelt key in the place of the annotation
+	// then counts as an invalid value. Empty = its absence has no such effect.
 	Holds string
 	// Class is the field of IngressClassParams that takes precedence; empty = none.
 	Class string
-	// Default is the value if the annotation is absent, for people; empty = the feature is not used.
+	// Default is the value if the annotation is absent, for documentation; empty = the feature is not used.
 	Default string
-	// Merge tells how the values of a group's members combine; empty = they never meet.
+	// Merge is how the values of a group's members combine; empty = they do not.
 	Merge string
-	// Values are the only ones admitted, if any; Complaint is the beginning of the message about another one.
+	// Values are the valid values, if they are enumerated. Complaint begins the message about another one.
 	Values    []string
 	Complaint string
-	// Min and Max bound numbers if they differ. They are AWS's bounds: a value outside could only fail later.
+	// Min and Max are AWS's bounds of a number, if they differ.
 	Min, Max int64
 	Doc      string
 	Example  string
-	// Built tells whether this version acts on the annotation.
-	Built bool
+	// NotBuilt marks an annotation that this version parses and does not act on.
+	NotBuilt bool
 }
 
 // Merge rules.
@@ -69,7 +69,7 @@ const (
 	union   = "union, per port"
 )
 
-// entries is the table, and table its index. Both are built once and never change.
+// entries is the table, and table its index. Both are constant.
 var (
 	entries = append(ingressEntries(), serviceEntries()...)
 	table   = index()
@@ -86,7 +86,7 @@ func index() map[Key]Entry {
 // Entries returns the table: Ingress annotations, then those of Services, in reading order.
 func Entries() []Entry { return slices.Clone(entries) }
 
-// Lookup finds the entry of a key; of the longest family that it belongs to, if it is not an entry itself.
+// Lookup returns the entry of a key, or of the longest family that the key belongs to.
 func Lookup(k Key) (Entry, bool) {
 	if e, ok := table[k]; ok && !strings.HasSuffix(string(k), ".") {
 		return e, true

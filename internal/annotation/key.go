@@ -1,6 +1,6 @@
-// Package annotation holds ONE table of every annotation that users of the existing controller know, and the typed reader,
-// the spelling advice and the reference page that come from it. What a value means for a load balancer is the front ends'.
-// It imports the standard library, diag and intent.
+// Package annotation holds the table of all annotations, and the typed reader, the spelling advice and the reference page that are made
+// from it. Front ends translate the values.
+// It may import diag, intent, stackjson and the validation of Kubernetes' API machinery.
 package annotation
 
 // Key is the full key of an annotation. A key that ends in a dot is a family: see For.

@@ -35,11 +35,11 @@ func (f *Findings) Add(ds ...diag.Diagnostic) {
 	}
 }
 
-// List returns what was found, in the order of finding.
+// List returns the diagnostics in the order in which they were added.
 func (f *Findings) List() diag.List { return f.list }
 
-// Reader reads annotations of an object, or of several of which the first that has a key decides. A value that cannot be
-// understood is reported in Findings and read as not set.
+// Reader reads annotations of one object, or of several, of which the first one with a key takes precedence. An invalid value is added
+// to Findings and read as not set.
 type Reader struct {
 	findings *Findings
 	objects  []object
@@ -55,12 +55,12 @@ func NewReader(f *Findings, o diag.Object, annotations map[string]string) Reader
 	return Reader{findings: f, objects: []object{{o, annotations}}}
 }
 
-// Under returns a Reader in which the annotations of o win, per key, over those of r.
+// Under returns a Reader in which the annotations of o take precedence, per key, over those of r.
 func (r Reader) Under(o diag.Object, annotations map[string]string) Reader {
 	return Reader{findings: r.findings, objects: append([]object{{o, annotations}}, r.objects...)}
 }
 
-// Raw is the value as written; ok is false if the annotation does not exist.
+// Raw returns the value as written; ok is false if the annotation does not exist.
 func (r Reader) Raw(k Key) (value string, s intent.Source, ok bool) {
 	for _, o := range r.objects {
 		if v, exists := o.annotations[string(k)]; exists {
@@ -113,8 +113,7 @@ func read[T any](r Reader, k Key, decode func(Entry, Key, string) (T, error)) in
 	return intent.Of(v, source)
 }
 
-// Invalid reports that the value of an annotation, though well-formed, cannot be used. An empty remedy is replaced by what the
-// table says a value must look like.
+// Invalid reports a well-formed value that is invalid. An empty remedy stands for that of the table, which describes a valid value.
 func (r Reader) Invalid(k Key, text, remedy string) {
 	_, source, ok := r.Raw(k)
 	if !ok {
@@ -132,15 +131,15 @@ func (r Reader) Ignored(k Key, text, remedy string) {
 	r.Note(k, diag.IgnoredSetting, text, remedy)
 }
 
-// Note tells of an annotation if it is present. The class of the code is diag.Note.
+// Note adds a note about an annotation if it is present. The class of the code is diag.Note.
 func (r Reader) Note(k Key, code diag.Code, text, remedy string) {
 	if _, source, ok := r.Raw(k); ok {
 		r.findings.Add(diag.New(source.Object, source.Path, code, text, remedy))
 	}
 }
 
-// Attributes reads attributes of a load balancer, a listener or a target group. AWS spells the values of switches in lower case;
-// another spelling would differ from what AWS tells for ever.
+// Attributes reads attributes of a load balancer, a listener or a target group. It converts booleans to lower case, as AWS returns them;
+// another spelling would always differ from the observed value.
 func (r Reader) Attributes(k Key) intent.Field[map[string]string] {
 	f := r.Map(k)
 	for name, value := range f.Value {
@@ -151,7 +150,7 @@ func (r Reader) Attributes(k Key) intent.Field[map[string]string] {
 	return f
 }
 
-// Labels reads a map of labels that objects must carry. What no object can carry would select none.
+// Labels reads a map of labels that objects must carry. An invalid label is an error, because it would select no object.
 func (r Reader) Labels(k Key) intent.Field[map[string]string] { return read(r, k, decodeLabels) }
 
 func decodeLabels(e Entry, k Key, raw string) (map[string]string, error) {

@@ -10,7 +10,7 @@ func Reference() string {
 	var b strings.Builder
 	b.WriteString(`# Annotations
 
-This page is generated from the table that the controller itself reads (` + "`internal/annotation`" + `); ` + "`make generate`" + ` writes it.
+This page is generated from the controller's own table (` + "`internal/annotation`" + `) by ` + "`make generate`" + `.
 
 How values are written:
 
@@ -20,18 +20,18 @@ How values are written:
 | bool | ` + "`true`, `false`, `1`, `0`, `t`, `f`, `T`, `F`, `TRUE`, `FALSE`, `True`, `False`" + ` |
 | int32, int64 | a decimal number without blanks |
 | list | items separated by commas; blanks around items and empty items are dropped; there is no escaping |
-| map | ` + "`key=value`" + ` items separated by commas; blanks around keys and values are dropped; a backslash takes the next character literally, so ` + "`\\,`" + ` is a comma in a value; the last of several equal keys counts; a comma at the end is ignored |
+| map | ` + "`key=value`" + ` items separated by commas; blanks around keys and values are dropped; a backslash takes the next character literally, so ` + "`\\,`" + ` is a comma in a value; the last of several equal keys applies; a comma at the end is ignored |
 | json | JSON; member names are matched without regard to case, unknown members are ignored |
 
-A value that cannot be understood is reported as an event on its object, with the annotation's name and what it should look like.
-The other members of the object's group are not affected. A key that starts like ours but is unknown gets a note with the most
+An invalid value is reported as an event on its object, with the annotation's name and the form of a valid value.
+The other members of the object's group are not affected. An unknown key with one of the prefixes below is reported with the most
 similar known key.
 
 "Class field" is the field of IngressClassParams that takes precedence: if it is set, the annotation is not read (attributes and
-tags: per key). "In a group" tells how the values of several Ingresses of a group combine. "A mistake costs" tells what is not made or
-changed, and stays as it is, while the value cannot be understood: the member's own routes, a listener, the load balancer that the
-group shares, the network load balancer in front of it, a certificate, or an add-on that traffic does not depend on. "Not yet" marks annotations that are
-understood but not acted on by this version; using one gives a note.
+tags: per key). "In a group" is how the values of several Ingresses of a group combine. "A mistake costs" is what is not created or
+changed while the value is invalid: the member's own routes, a listener, the load balancer that the group shares, the network load
+balancer in front of it, a certificate, or an add-on that traffic does not depend on. "Not yet" marks annotations that this version
+parses and does not act on; using one causes a note.
 `)
 	section := func(title string, entries []Entry) {
 		fmt.Fprintf(&b, "\n## %s\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | A mistake costs | |\n|---|---|---|---|---|---|---|---|\n", title)
@@ -63,7 +63,7 @@ func syntax(e Entry) string {
 
 func description(e Entry) string {
 	d := cell(e.Doc) + " Example: " + code(e.Example)
-	if !e.Built {
+	if e.NotBuilt {
 		return "**Not yet.** " + d
 	}
 	return d

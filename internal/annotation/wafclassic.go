@@ -10,9 +10,9 @@ const (
 
 func wafClassicEntries() []Entry {
 	return []Entry{
-		{Key: ClassicWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Built: true, Example: "00000000-0000-4000-8000-000000000001",
+		{Key: ClassicWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Example: "00000000-0000-4000-8000-000000000001",
 			Doc: "WAF Classic (regional) web ACL by id; none removes the association, an empty value changes nothing. AWS ended its support on 2025-09-30: use wafv2-acl-arn."},
-		{Key: FormerWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Built: true, Example: "00000000-0000-4000-8000-000000000001",
+		{Key: FormerWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Example: "00000000-0000-4000-8000-000000000001",
 			Doc: "Former spelling of waf-acl-id, read only if that is absent."},
 	}
 }

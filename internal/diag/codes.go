@@ -1,9 +1,12 @@
 package diag
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
-// EventReason is the reason under which a diagnostic appears as a Kubernetes event; the values are those that users of
-// the existing controller know.
+// EventReason is the reason of the Kubernetes event of a diagnostic; the values are those of the existing controller.
 type EventReason string
 
 // Event reasons.
@@ -25,7 +28,7 @@ const (
 	SuccessfullyDone  EventReason = "SuccessfullyReconciled"
 )
 
-// Info is what the table knows of a code.
+// Info is the row of a code.
 type Info struct {
 	Class  Class
 	Reason EventReason
@@ -101,13 +104,13 @@ const (
 	DefinitionMissing     Code = "DefinitionMissing"
 )
 
-// Table lists every code.
+// table has a row for every code.
 var table = map[Code]Info{
 	InvalidIngressClass:   {Invalid, FailedLoadGroupID, "the IngressClass, or the IngressClassParams it names, does not exist or does not admit this Ingress"},
 	InvalidGroup:          {Invalid, FailedLoadGroupID, "the group name or order is not acceptable"},
-	InvalidAnnotation:     {Invalid, FailedBuildModel, "an annotation's value cannot be understood or is out of range"},
-	UnknownAnnotation:     {Note, UnknownKey, "an annotation has the controller's prefix but is unknown; probably a spelling mistake"},
-	UnsupportedFeature:    {Note, NoteReason, "a setting is understood but not acted on by this version"},
+	InvalidAnnotation:     {Invalid, FailedBuildModel, "an annotation's value is malformed or out of range"},
+	UnknownAnnotation:     {Note, UnknownKey, "an annotation has the controller's prefix and is unknown, probably by a spelling mistake"},
+	UnsupportedFeature:    {Note, NoteReason, "a setting is valid and this version does not act on it"},
 	IgnoredSetting:        {Note, NoteReason, "a setting has no effect beside another one"},
 	EndedSupport:          {Note, NoteReason, "a setting works, but AWS has ended its support for the service behind it"}, // decision 16: WAF Classic
 	ConflictingSettings:   {Conflict, FailedBuildModel, "two members of a group declare different values for one setting of the shared load balancer"},
@@ -122,25 +125,25 @@ var table = map[Code]Info{
 	InvalidSubnets:        {Invalid, FailedBuildModel, "the subnets that were named cannot carry the load balancer"},
 	SecurityGroupNotFound: {NotFound, FailedBuildModel, "a security group that was named does not exist in the VPC"},
 	CertificateNotFound:   {NotFound, FailedBuildModel, "a certificate does not exist, is not issued, or none covers a host"},
-	CertificatePending:    {Note, NoteReason, "a certificate is requested and not issued yet; its listener is made or changed as soon as it is"},
+	CertificatePending:    {Note, NoteReason, "a certificate is requested and not issued yet; its listener is created or changed once the certificate is issued"},
 	CertificateFailed:     {NotFound, FailedDeployModel, "ACM did not issue a certificate that was requested"},
 	ImportsHeld:           {Quota, FailedDeployModel, "a Secret of spec.tls changes so often that its next import into ACM waits; the certificate that was imported last keeps serving"},
-	ImportsNearQuota:      {Note, NoteReason, "the account has nearly used up the imports into ACM that AWS admits within a year"},
+	ImportsNearQuota:      {Note, NoteReason, "the account is close to the quota of imports into ACM within a year"},
 	HostedZoneNotFound:    {NotFound, FailedBuildModel, "no public hosted zone of Route 53 can hold the record that proves to ACM who owns a host"},
 	TargetGroupNotFound:   {NotFound, FailedBuildModel, "a target group that was named does not exist"},
-	TargetGroupTaken:      {Conflict, FailedBuildModel, "two Ingresses of a group, each with its Service, have names that join to one identity of a target group; the one that has it keeps it, the other is refused"},
+	TargetGroupTaken:      {Conflict, FailedBuildModel, "two Ingresses of a group, each with its Service, have names that join to the identity of one target group; the one that uses it keeps it, and the other one is refused"},
 	WebACLNotFound:        {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; the load balancer keeps the one that it has"},
 	NotSubscribed:         {NotFound, FailedDeployModel, "the account does not subscribe to Shield Advanced, so it cannot protect anything"},
 	TrustStoreNotFound:    {NotFound, FailedBuildModel, "a trust store that was named does not exist"},
 	NameTooLong:           {Invalid, FailedBuildModel, "a name exceeds what AWS admits"},
 	DeletionProtected:     {Conflict, FailedDeployModel, "deletion protection keeps the load balancer"},
-	DuplicateResource:     {Conflict, FailedDeployModel, "several resources in AWS carry the tags of one; the one that serves is kept, a duplicate is deleted only with consent"},
-	ResourceDisowned:      {Note, NoteReason, "a resource that was to be deleted no longer has the tags of its load balancer; it stays and is no longer managed"},
-	DeregistrationsHeld:   {Conflict, FailedDeployModel, "most targets of unusually many target groups are no longer declared although their pods or nodes exist; they stay registered until an annotation consents"},
-	DeletionsHeld:         {Conflict, FailedDeployModel, "unusually many load balancers are to be deleted although their objects exist; they stay until an annotation consents"},
+	DuplicateResource:     {Conflict, FailedDeployModel, "several resources in AWS carry the tags of one; the one that serves is kept, and a duplicate is deleted only if an annotation allows it"},
+	ResourceDisowned:      {Note, NoteReason, "a resource that was to be deleted no longer has the tags of its load balancer; it is kept and no longer managed"},
+	DeregistrationsHeld:   {Conflict, FailedDeployModel, "most targets of unusually many target groups are no longer declared although their pods or nodes exist; they stay registered until an annotation allows it"},
+	DeletionsHeld:         {Conflict, FailedDeployModel, "unusually many load balancers are to be deleted although their objects exist; they stay until an annotation allows it"},
 	AccessDenied:          {Denied, FailedDeployModel, "the controller's role lacks a permission"},
 	QuotaExceeded:         {Quota, FailedDeployModel, "an AWS quota is reached"},
-	RateExceeded:          {Throttled, FailedDeployModel, "AWS throttles the account; the controller slows down and goes on"},
+	RateExceeded:          {Throttled, FailedDeployModel, "AWS throttles the account; the controller reduces its rate of calls"},
 	NameTaken:             {Conflict, FailedDeployModel, "a resource of that name exists and does not belong to the controller"},
 	AWSRejected:           {Invalid, FailedDeployModel, "AWS refuses a request as invalid"},
 	AWSUnavailable:        {Transient, FailedDeployModel, "AWS did not answer, or answered with a server error"},
@@ -150,24 +153,24 @@ var table = map[Code]Info{
 	CleanupFailed:         {Transient, FailedCleanup, "the targets or rules of a TargetGroupBinding that is deleted could not be removed; it stays until they are"},
 	EndpointNotResolved:   {NotFound, FailedNetwork, "the network interface or security group of an endpoint cannot be determined"},
 	InvalidNetworking:     {Invalid, FailedNetwork, "spec.networking of a TargetGroupBinding has an invalid peer or port; the rest of it is granted, and no rule that it may declare is revoked"},
-	RulesNotWritten:       {Transient, FailedNetwork, "AWS did not take the security group rules that spec.networking of a TargetGroupBinding declares"},
+	RulesNotWritten:       {Transient, FailedNetwork, "AWS did not accept the security group rules that spec.networking of a TargetGroupBinding declares"},
 	DryRun:                {Note, DryRunReason, "the Ingress is planned and not deployed"},
 	PlanTooLarge:          {Note, NoteReason, "the plan does not fit into an annotation as it is"},
 	InvalidBinding:        {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
 	TargetGroupBound:      {Conflict, FailedReconcile, "another TargetGroupBinding serves the target group; this one, often a copy in another namespace, registers nothing"},
-	UnseenMembers:         {Note, NoteReason, "with --watch-namespace a group has, or may have, members in other namespaces: what they may have of its load balancer stays"},
+	UnseenMembers:         {Note, NoteReason, "with --watch-namespace a group has, or may have, members in other namespaces: the parts of its load balancer that may be theirs stay"},
 	UnseenBindings:        {Conflict, FailedReconcile, "with --watch-namespace the controller may not list the TargetGroupBindings of other namespaces, so that targets which it did not register stay registered"},
-	BindingNotCompleted:   {Transient, FailedReconcile, "the API server did not take what a TargetGroupBinding leaves to its target group; nothing is registered before it does"},
-	SecretNotFound:        {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that rules that stand keep their login and new ones answer 503, or of spec.tls, so that what was imported before serves on"},
+	BindingNotCompleted:   {Transient, FailedReconcile, "the API server did not accept the fields of a TargetGroupBinding that are completed from its target group; nothing is registered before it does"},
+	SecretNotFound:        {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that existing rules keep their login and new ones answer 503, or of spec.tls, so that the certificate imported before stays in use"},
 	SecretRefused:         {Denied, FailedBuildModel, "the controller may not read a Secret, by Kubernetes' permissions or by --required-secrets-label; what it was used for before stays, new rules with login answer 503"},
 	InvalidSecret:         {Invalid, FailedBuildModel, "a Secret lacks a key, has unusable content such as an expired certificate, or has an invalid name; what it was used for before stays, new rules with login answer 503"},
 	SecretUnread:          {Transient, FailedBuildModel, "the API server did not return a Secret; what it was used for before stays, new rules with login answer 503, and everything else goes on"},
 	ObjectsUnread:         {Transient, FailedLoadGroupID, "the API server did not return an object that determines the load balancer; nothing is changed until it does"},
-	FinalizerNotAdded:     {Transient, FailedAdd, "the API server did not take the finalizer; nothing is created in AWS before it does"},
-	FinalizerNotRemoved:   {Transient, FailedRemove, "the API server did not take the removal of the finalizer; nothing is left in AWS"},
-	StatusNotWritten:      {Transient, FailedStatus, "the API server did not take the status; the load balancer works"},
-	CheckpointNotWritten:  {Transient, FailedDeployModel, "the API server did not take a checkpoint that records which resources in AWS are duplicates; nothing of the load balancer is deleted before it does"},
-	DefinitionMissing:     {Transient, FailedDeployModel, "the API server does not know TargetGroupBindings: their definition was removed or never applied; no target is registered before it is there"},
+	FinalizerNotAdded:     {Transient, FailedAdd, "the API server did not accept the finalizer; nothing is created in AWS before it does"},
+	FinalizerNotRemoved:   {Transient, FailedRemove, "the API server did not accept the removal of the finalizer; nothing is left in AWS"},
+	StatusNotWritten:      {Transient, FailedStatus, "the API server did not accept the status; the load balancer works"},
+	CheckpointNotWritten:  {Transient, FailedDeployModel, "the API server did not accept a checkpoint that records which resources in AWS are duplicates; nothing of the load balancer is deleted before it does"},
+	DefinitionMissing:     {Transient, FailedDeployModel, "the API server does not serve TargetGroupBindings, because their definition was removed or never applied; no target is registered before it is applied"},
 }
 
 // Lookup returns the table entry of a code; ok is false for a code that is not declared.
@@ -178,26 +181,22 @@ func Lookup(c Code) (info Info, ok bool) {
 
 // Codes returns every declared code, unordered.
 func Codes() []Code {
-	out := make([]Code, 0, len(table))
-	for c := range table {
-		out = append(out, c)
-	}
-	return out
+	return slices.Collect(maps.Keys(table))
 }
 
-// New builds a diagnostic with the class of its code, and with its scope where the code says it.
+// New makes a diagnostic with the class and, if there is one, the scope of its code.
 func New(o Object, path string, c Code, text, remedy string) Diagnostic {
 	return Diagnostic{
 		Object: o, Path: strings.ToValidUTF8(path, "\uFFFD"), Code: c, Class: table[c].Class, Scope: scopes[c], Text: brief(text), Remedy: brief(remedy),
 	}
 }
 
-// maxText bounds, in bytes, what a diagnostic says: texts quote what users wrote, which may be a megabyte, and end up in events,
+// maxText bounds the text of a diagnostic in bytes: texts quote values of users, which may be a megabyte, and are sent in events,
 // conditions and HTTP headers.
 const maxText = 1024
 
-// brief leaves out the middle of a text that is too long: it begins with the complaint and ends with the cause. The result is
-// valid UTF-8, as the API server demands.
+// brief leaves out the middle of a text that is too long: the beginning has the problem, the end the cause. The result is valid UTF-8, as
+// the API server requires.
 func brief(s string) string {
 	if len(s) > maxText {
 		const half = (maxText - len(ellipsis)) / 2
@@ -208,17 +207,17 @@ func brief(s string) string {
 
 const ellipsis = " […] "
 
-// Phase is when a diagnostic was met. Alerts of users rest on the event reasons FailedBuildModel and FailedDeployModel, which tell the two
-// apart whatever the code: a certificate may be missed while the model is built, and refused when its listener is made.
+// Phase is when a diagnostic was made. The event reasons FailedBuildModel and FailedDeployModel, on which alerts of users are based,
+// distinguish the phases whatever the code: a certificate may be missing while the model is built, and refused when its listener is made.
 type Phase string
 
 // Phases.
 const (
-	Building  Phase = "build"  // while objects and what AWS holds were read and judged
-	Deploying Phase = "deploy" // when AWS was written to
+	Building  Phase = "build"  // while objects and the state of AWS were read and compiled
+	Deploying Phase = "deploy" // while AWS was written to
 )
 
-// Reason is the event reason of the diagnostic: that of its code, or of its phase where that says otherwise.
+// Reason is the event reason of the diagnostic: that of its code, or of its phase if that differs.
 func (d Diagnostic) Reason() EventReason {
 	reason := table[d.Code].Reason
 	switch {

@@ -1,6 +1,6 @@
-// Package diag holds diagnostics: what is wrong (or worth a note), with which object and field, why, and what to do.
-// It decides nothing about retries or AWS; front ends, the compiler, cloud and apply produce diagnostics, status shows them.
-// It imports nothing but the standard library.
+// Package diag holds diagnostics: a problem or a note, its object and field, the reason, and a remedy, with the table of their codes.
+// Front ends, the compiler, cloud and apply make diagnostics, and status reports them. Retries are decided elsewhere, by their class.
+// It imports the standard library only.
 package diag
 
 import (
@@ -13,7 +13,7 @@ type Object struct {
 	Kind      string // "Ingress", "Service", "TargetGroupBinding", "IngressClassParams", ...
 	Namespace string // empty for cluster-scoped kinds
 	Name      string
-	UID       string // may be empty where it is not known (offline plans)
+	UID       string // may be empty if it is not known (offline plans)
 }
 
 // String is "Kind namespace/name".
@@ -24,19 +24,19 @@ func (o Object) String() string {
 	return o.Kind + " " + o.Namespace + "/" + o.Name
 }
 
-// Class says how a failure behaves. It alone decides retry and event type.
+// Class is the kind of a failure. Retries and event types depend on it only.
 type Class string
 
 // Classes.
 const (
-	Invalid   Class = "invalid"   // the object must change; retrying is useless
-	Denied    Class = "denied"    // AWS refused by permission
+	Invalid   Class = "invalid"   // the object must be edited; a retry has no effect
+	Denied    Class = "denied"    // a permission is missing
 	Quota     Class = "quota"     // an AWS limit is reached
-	Throttled Class = "throttled" // AWS asked for fewer calls
-	Conflict  Class = "conflict"  // two wishes, or a wish and the account, disagree
-	NotFound  Class = "notFound"  // something referred to does not exist (yet)
-	Transient Class = "transient" // anything that may pass by itself
-	Note      Class = "note"      // nothing failed: something has no effect, or is worth knowing
+	Throttled Class = "throttled" // AWS throttles calls
+	Conflict  Class = "conflict"  // declarations, or a declaration and the account, disagree
+	NotFound  Class = "notFound"  // a referenced object or resource does not exist (yet)
+	Transient Class = "transient" // a retry may succeed
+	Note      Class = "note"      // nothing failed: a setting has no effect, or a state is worth knowing
 )
 
 // Code is a stable, machine-readable reason. Every code is declared in codes.go with its class and event reason.
@@ -48,11 +48,11 @@ type Diagnostic struct {
 	Path      string // field path or annotation, e.g. "metadata.annotations[alb.ingress.kubernetes.io/scheme]", "spec.rules[0].http.paths[1].backend"
 	Code      Code
 	Text      string // what is wrong and why, lower case, no final stop
-	Remedy    string // what the person can do, lower case, no final stop; may be empty only for Transient
+	Remedy    string // what the user can do, lower case, no final stop; may be empty only for Transient
 	RequestID string // AWS request id, if an AWS call was refused
-	Class     Class  // filled from the code's table unless the producer knows better (errors classified by cloud)
-	Phase     Phase  // when it was met; empty = the code says it
-	Scope     Scope  // what the mistake costs; filled from the code where it is always the same, else by the producer
+	Class     Class  // that of the code, unless the producer sets another one (cloud classifies errors)
+	Phase     Phase  // when it was made; empty = by the code
+	Scope     Scope  // what the problem affects; that of the code, unless the producer sets another one
 }
 
 // Error makes a diagnostic usable as an error value.

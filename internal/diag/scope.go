@@ -1,13 +1,13 @@
 package diag
 
-// Scope says what the mistake that a diagnostic reports costs: what cannot be made, and stays as it is, until it is corrected.
-// The producer of a diagnostic sets it. The zero value stands for LoadBalancer, the widest.
+// Scope is what a problem affects: what is not created or changed until it is corrected. The producer of a diagnostic sets it. The zero
+// value stands for LoadBalancer, the widest.
 type Scope string
 
 // Scopes, from the narrowest to the widest.
 const (
 	AddOn        Scope = "add-on"        // an optional feature that traffic does not depend on: web ACL, Shield, capacity, address pool
-	Certificate  Scope = "certificate"   // certificates of listeners; those that serve go on serving
+	Certificate  Scope = "certificate"   // certificates of listeners; those in use stay in use
 	Login        Scope = "login"         // the routes that need a Secret for the login of users
 	Frontend     Scope = "frontend"      // the network load balancer in front of an ALB
 	Route        Scope = "route"         // rules and target groups of one member
@@ -21,15 +21,15 @@ func (d Diagnostic) In(s Scope) Diagnostic {
 	return d
 }
 
-// OwnOnly reports whether the mistake changes nothing of what other members share with the one that makes it.
+// OwnOnly reports whether the problem affects nothing that members share.
 func (s Scope) OwnOnly() bool { return s == Route || s == Login }
 
-// Withheld reports whether only one feature of a member is withheld, and its routes are made all the same.
+// Withheld reports whether the problem affects one feature of a member and not its routes.
 func (s Scope) Withheld() bool {
 	return s == AddOn || s == Certificate || s == Login || s == Frontend
 }
 
-// scopes are those of codes whose findings cost the same wherever they are made. A producer that knows better says so with In.
+// scopes are the scopes of codes. A producer sets another one with In.
 var scopes = map[Code]Scope{
 	InvalidRule:         Route,
 	OverlappingRule:     Route,

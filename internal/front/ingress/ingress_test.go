@@ -115,7 +115,7 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 		annotation.DeleteDuplicates: true,
 	}
 	for _, e := range annotation.Entries() {
-		if !e.Built || e.Scope != annotation.OnIngress && e.Scope != annotation.OnBoth {
+		if e.NotBuilt || e.Scope != annotation.OnIngress && e.Scope != annotation.OnBoth {
 			continue
 		}
 		if !used[e.Key] {
