@@ -105,6 +105,29 @@ func SameActions(want, have []stack.Action, resolve Resolver) bool {
 	return Actions(want, resolve, s) == Actions(have, Literal, s)
 }
 
+// Login is the login with OIDC that stands in front of the other actions, or nil.
+func Login(as []stack.Action) *stack.AuthenticateOIDC {
+	for _, a := range as {
+		if a.OIDC != nil {
+			return a.OIDC
+		}
+	}
+	return nil
+}
+
+// StaleSecret reports whether AWS holds another client secret than wanted. An observation knows it as long as this process
+// wrote it; else the record of what was written last decides.
+func StaleSecret(want, have []stack.Action) bool {
+	w, h := Login(want), Login(have)
+	switch {
+	case w == nil || h == nil || !w.ClientSecret.Known():
+		return false
+	case h.ClientSecret.Known():
+		return !w.ClientSecret.Equal(h.ClientSecret)
+	}
+	return w.SecretChanged
+}
+
 // Conditions is the canonical text of conditions. All of them must hold, and one value of each: no order has a meaning.
 func Conditions(cs []stack.Condition) string {
 	texts := make([]string, len(cs))

@@ -3,8 +3,7 @@
 // standard library, diag, naming, stack, traffic and the packages of plan.
 //
 // Stack is the one way in; the example of it shows what is observed, what is desired and the steps between. Files are named after
-// resources. Rules have several: rule.go pairs wanted rules with existing ones, transition.go decides which are modified and which are
-// recreated, ruleplace.go and priority.go give them numbers, rulewriter.go and prewarm.go make the steps.
+// resources. What becomes of the rules of a listener, and in which order, is computed in package transition; rule.go makes steps of it.
 package diff
 
 import (
@@ -17,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/transition"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -49,7 +49,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 
 		keptActions: refSet(keep.Actions),
 
-		identities:       map[string]string{},
+		identities:       transition.Labels{},
 		groups:           map[string]*elb.SecurityGroup{},
 		targets:          map[string]*elb.TargetGroup{},
 		names:            map[string]string{},
@@ -74,6 +74,9 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 	}
 	for _, g := range obs.SecurityGroups {
 		d.identities[g.GroupID] = g.ID
+	}
+	d.forwards = &transition.Targets{
+		Resolve: d.resolve, Labels: d.identities, Observed: &obs, Wanted: d.want.TargetGroups, Uses: transition.Uses(&obs), Unweighted: opt.Region.Unweighted,
 	}
 	d.keepResources(keep.Resources)
 	d.matchLoadBalancers()
@@ -124,7 +127,7 @@ type differ struct {
 	// releases are the steps after which a target group or security group is no longer used by something observed.
 	releases map[string][]plan.StepID
 
-	identities map[string]string // of observed target groups and security groups, by ARN or group id
+	identities transition.Labels // of observed target groups and security groups, by ARN or group id
 
 	// frees are the deletions of load balancers that still use a target group, by its ARN: AWS lets a target group belong
 	// to one load balancer at a time.
@@ -139,7 +142,7 @@ type differ struct {
 	relieved     map[string]*elb.LoadBalancer // old ones that members still show, by the identity that they share with their successors
 	outgoing     map[string]bool              // target groups of these, by ARN
 
-	uses map[string]use // of target groups, by ARN; nil = not looked at yet
+	forwards *transition.Targets
 
 	tgUse, sgUse map[string]int  // of observed target groups by ARN, of security groups by id
 	spared       map[string]bool // duplicates that are left alone, by ARN or group id

@@ -103,7 +103,7 @@ func (d *differ) handOver(w stack.LoadBalancer, from int) {
 	made, r := slices.Clone(d.plan.HandOver), loadBalancerRef(w.ID)
 	for _, tg := range d.forwardsOf(w) {
 		s := d.step(plan.Await, tg, plan.Vital, elb.AwaitTargets{TargetGroup: tg, Balancer: &r},
-			"targets of "+d.label(tg)+" to become healthy, before "+d.relieved[w.ID].Name+" is relieved")
+			"targets of "+d.identities.Of(tg)+" to become healthy, before "+d.relieved[w.ID].Name+" is relieved")
 		s.Need(made...)
 		d.plan.HandOver = append(d.plan.HandOver, s.ID)
 	}

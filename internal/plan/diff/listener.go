@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/transition"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -78,14 +79,14 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepI
 	if guarded {
 		later := elb.ModifyListener{Ref: r, Listener: w}
 		later.Listener.Attributes, later.Listener.SNI, later.Listener.Tags = nil, nil, nil
-		m := d.step(plan.Update, r, plan.Vital, later, "default action "+d.actionsSummary(w.DefaultActions))
+		m := d.step(plan.Update, r, plan.Vital, later, "default action "+d.identities.Actions(w.DefaultActions))
 		d.needFreed(m, w.DefaultActions)
 	}
 	for _, c := range sniWanted(w) {
 		d.step(plan.Create, r, plan.Vital, elb.AddListenerCertificates{Listener: r, Certificate: c}, "attach certificate "+c)
 	}
 	d.listenerAttributes(plan.Create, r, w, nil)
-	d.rules(r, nil, rules, false, func([]freshRule) rerouted { return rerouted{} })
+	d.phases(d.transition(transition.Input{Listener: r}, nil, rules), map[transition.ID]plan.StepID{}, nil)
 	return id
 }
 
@@ -108,7 +109,6 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 	}
 	w.DefaultActions = settled(w.DefaultActions, have.DefaultActions)
 	why := d.listenerChanges(have.Listener, w)
-	reroutes := !canonical.SameActions(w.DefaultActions, have.DefaultActions, d.resolve)
 	// Certificates go in before the default one leaves its place, so that no server name is without its certificate; but only
 	// a listener with TLS takes any.
 	tls := w.SSLPolicy != "" || len(w.Certificates) > 0
@@ -117,57 +117,16 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 	if early {
 		attached = d.attach(r, have.Listener, w)
 	}
-	modify := func() plan.StepID {
-		op := elb.ModifyListener{Ref: r, Listener: w}
-		op.Listener.Attributes, op.Listener.SNI, op.Listener.Tags = nil, nil, nil
-		var up prewarmed
-		var cold []stack.Ref
-		if reroutes && d.application(w.LoadBalancer) {
-			var first []stack.Action
-			if first, cold = d.prewarming(have.DefaultActions, w.DefaultActions); first != nil {
-				staged := op
-				staged.Listener.DefaultActions = first
-				s := d.step(plan.Update, r, plan.Vital, staged, "default action "+d.actionsSummary(have.DefaultActions)+" → "+d.actionsSummary(first))
-				d.needFreed(s, first)
-				s.Follow(attached...)
-				up.add(cold, s.ID)
-			} else {
-				up.add(cold, "")
-			}
-		}
-		awaited := d.await(&up)
-		s := d.step(plan.Update, r, plan.Vital, op, why...)
-		needAll(s, awaited, cold)
-		d.needFreed(s, w.DefaultActions)
-		d.needRegistered(s, w.DefaultActions)
-		d.release(have.DefaultActions, s.ID)
-		s.Follow(attached...)
-		return s.ID
+	in := transition.Input{Listener: r, Application: d.application(w.LoadBalancer), Default: have.DefaultActions, Early: have.Protocol != w.Protocol, Why: why}
+	if len(why) > 0 {
+		in.Modify = &elb.ModifyListener{Ref: r, Listener: w}
+		in.Modify.Listener.Attributes, in.Modify.Listener.SNI, in.Modify.Listener.Tags = nil, nil, nil
 	}
-	var modified plan.StepID
-	// What the default actions answered today and a rule answers then must have its rule first; what needs another protocol
-	// cannot wait for that.
-	late := reroutes && have.Protocol == w.Protocol
-	if len(why) > 0 && !late {
-		modified = modify()
-	}
+	phases, ids := d.transition(in, have, rules), map[transition.ID]plan.StepID{}
+	modified := d.phases(phases[:1], ids, attached)
 	d.listenerAttributes(plan.Update, r, w, have.Attributes)
 	d.tags(r, have.Tags, w.Tags)
-	d.rules(r, have, rules, reroutes, func(fresh []freshRule) rerouted {
-		if late {
-			modified = modify()
-			s := d.steps[len(d.steps)-1]
-			for _, f := range fresh {
-				if sameAnswer(f.actions, have.DefaultActions, d.resolve) {
-					s.Need(f.id)
-				}
-			}
-		}
-		if !reroutes {
-			return rerouted{}
-		}
-		return rerouted{modified, w.DefaultActions}
-	})
+	modified = cmp.Or(d.phases(phases[1:], ids, attached), modified)
 	if tls {
 		if !early {
 			attached = d.attach(r, have.Listener, w, modified)
@@ -211,12 +170,7 @@ func (d *differ) listenerChanges(have, want stack.Listener) []string {
 	if have.Protocol != want.Protocol {
 		why = append(why, "protocol "+have.Protocol+" → "+want.Protocol)
 	}
-	if !canonical.SameActions(want.DefaultActions, have.DefaultActions, d.resolve) {
-		why = append(why, "default action "+d.actionsSummary(have.DefaultActions)+" → "+d.actionsSummary(want.DefaultActions))
-	}
-	if staleSecret(want.DefaultActions, have.DefaultActions) {
-		why = append(why, secretChanged)
-	}
+	why = append(why, d.forwards.ActionChanges("default action ", want.DefaultActions, have.DefaultActions)...)
 	first := func(c []string) string {
 		if len(c) == 0 {
 			return ""
@@ -321,47 +275,4 @@ func (d *differ) tagged() bool {
 		}
 	}
 	return len(d.want.Listeners) == 0
-}
-
-// actionsSummary names actions in a few words.
-func (d *differ) actionsSummary(as []stack.Action) string {
-	out := ""
-	for i, a := range as {
-		if i > 0 {
-			out += ", "
-		}
-		switch {
-		case a.Forward != nil:
-			out += "forward to " + d.forwardSummary(a.Forward)
-		case a.Redirect != nil:
-			r := a.Redirect
-			out += "redirect " + r.StatusCode + " " + cmp.Or(r.Protocol, "#{protocol}") + "://" + cmp.Or(r.Host, "#{host}") + ":" +
-				cmp.Or(r.Port, "#{port}") + cmp.Or(r.Path, "/#{path}")
-		case a.FixedResponse != nil:
-			out += "fixed response " + a.FixedResponse.StatusCode
-		case a.OIDC != nil:
-			out += "login at " + a.OIDC.Issuer
-		case a.Cognito != nil:
-			out += "login at " + a.Cognito.UserPoolDomain
-		case a.JWT != nil:
-			out += "token of " + a.JWT.Issuer
-		default:
-			out += string(a.Type)
-		}
-	}
-	return out
-}
-
-func (d *differ) forwardSummary(f *stack.Forward) string {
-	out := ""
-	for i, t := range f.TargetGroups {
-		if i > 0 {
-			out += " + "
-		}
-		out += d.label(t.TargetGroup)
-		if t.Weight != nil && len(f.TargetGroups) > 1 {
-			out += "×" + strconv.Itoa(int(*t.Weight))
-		}
-	}
-	return out
 }

@@ -126,12 +126,12 @@ func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.
 	var why []string
 	for _, g := range w.SecurityGroups {
 		if !containsGroup(have.SecurityGroups, d.resolve(g), canonical.Literal) {
-			why = append(why, "add security group "+d.label(g))
+			why = append(why, "add security group "+d.identities.Of(g))
 		}
 	}
 	for _, g := range have.SecurityGroups {
 		if !containsGroup(w.SecurityGroups, g.Literal, d.resolve) {
-			why = append(why, "remove security group "+d.label(g))
+			why = append(why, "remove security group "+d.identities.Of(g))
 		}
 	}
 	if len(why) == 0 {

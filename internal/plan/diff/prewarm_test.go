@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/transition"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -62,17 +63,17 @@ func TestTargetsThatTakeOverAreHealthyBeforeTheyServe(t *testing.T) {
 				}
 				f.converge(t, world(tc.from), tc.opt)
 				p := Stack(world(tc.to), stack.Keep{}, f.obs, tc.opt)
-				d := &differ{identities: map[string]string{}}
+				labels := transition.Labels{}
 				for _, tg := range f.obs.TargetGroups {
-					d.identities[tg.ARN] = tg.ID
+					labels[tg.ARN] = tg.ID
 				}
 				var got []string
 				for _, s := range p.Steps {
 					switch op := s.Op.(type) {
 					case elb.ModifyRule:
-						got = append(got, d.actionsSummary(op.Rule.Actions))
+						got = append(got, labels.Actions(op.Rule.Actions))
 					case elb.ModifyListener:
-						got = append(got, d.actionsSummary(op.Listener.DefaultActions))
+						got = append(got, labels.Actions(op.Listener.DefaultActions))
 					case elb.AwaitTargets:
 						got = append(got, "await "+op.TargetGroup.ID)
 					}
@@ -151,16 +152,16 @@ func TestANewPathIsAnsweredAsBeforeUntilItsTargetsAreHealthy(t *testing.T) {
 				want.Rules[fresh].Actions = []stack.Action{forwardTo(tc.target)}
 			}
 			p := Stack(want, stack.Keep{}, f.obs, Options{})
-			d := &differ{identities: map[string]string{}}
+			labels := transition.Labels{}
 			for _, tg := range f.obs.TargetGroups {
-				d.identities[tg.ARN] = tg.ID
+				labels[tg.ARN] = tg.ID
 			}
 			got, modified := "", 0
 			for _, s := range p.Steps {
 				switch op := s.Op.(type) {
 				case elb.CreateRule:
 					if op.Rule.Conditions[0].Values[0] == tc.to[fresh] {
-						got = d.actionsSummary(op.Rule.Actions)
+						got = labels.Actions(op.Rule.Actions)
 					}
 				case elb.ModifyRule:
 					modified++

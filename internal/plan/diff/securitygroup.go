@@ -111,7 +111,7 @@ func (d *differ) permissionsText(verb string, ps []stack.Permission) []string {
 		if proto == "-1" {
 			proto = "all traffic"
 		}
-		out[i] = verb + proto + ports + " from " + cmp.Or(cmp.Or(cmp.Or(p.CIDR, p.IPv6CIDR), p.PrefixList), d.label(p.Group))
+		out[i] = verb + proto + ports + " from " + cmp.Or(cmp.Or(cmp.Or(p.CIDR, p.IPv6CIDR), p.PrefixList), d.identities.Of(p.Group))
 	}
 	return out
 }

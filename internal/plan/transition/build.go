@@ -1,0 +1,338 @@
+package transition
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/traffic"
+)
+
+// builder makes the changes of what is decided, phase by phase.
+type builder struct {
+	*Input
+	decision
+	reroutes bool // the default actions change
+	out      Transition
+	last     ID
+
+	// What later changes depend on.
+	closed   ID // closes gaps, so that new rules find room
+	awaited  awaited
+	fresh    []done // rules that match what they did not match before
+	modified []done // the others that change before the move
+	moved    ID
+	staged   []done // new rules that answer as their requests were answered before
+	rerouted ID
+}
+
+// done is the change after which a rule is what is wanted, or at least there.
+type done struct {
+	id ID
+	*Pair
+}
+
+func (b *builder) build() {
+	for _, p := range []struct {
+		name    Name
+		changes func()
+	}{
+		{ModifyListener, func() { b.modifyListener(b.Early || !b.reroutes) }},
+		{MakeRoom, b.room},
+		{Prewarm, b.prewarm},
+		{CreateAndModify, b.createAndModify},
+		{Move, b.move},
+		{ModifyMoved, b.modifyMoved},
+		{SwitchOver, b.switchOver},
+		{Tag, b.tag},
+		{ModifyDefault, func() { b.modifyListener(!b.Early && b.reroutes) }},
+		{Delete, b.delete},
+	} {
+		b.out.Phases = append(b.out.Phases, Phase{Name: p.name})
+		p.changes()
+	}
+}
+
+// add appends a change to the last phase. Of what it depends on, zeros and doubles are left out.
+func (b *builder) add(c Change) ID {
+	b.last++
+	c.ID = b.last
+	seen := map[ID]bool{0: true}
+	for _, ids := range []*[]ID{&c.Needs, &c.After} {
+		var out []ID
+		for _, id := range *ids {
+			if !seen[id] {
+				seen[id], out = true, append(out, id)
+			}
+		}
+		*ids = out
+	}
+	p := &b.out.Phases[len(b.out.Phases)-1]
+	p.Changes = append(p.Changes, c)
+	return c.ID
+}
+
+// modifyListener gives the listener other default actions, and what else is wanted of it. Rules that answer what the default actions
+// answered come first, if it can wait.
+func (b *builder) modifyListener(now bool) {
+	if !now || b.Modify == nil {
+		return
+	}
+	c := Change{Action: plan.Update, Resource: b.Listener, Op: *b.Modify, Why: b.Why, Sets: b.Modify.Listener.DefaultActions, Releases: b.Default}
+	if b.reroutes && b.Application {
+		w := waiting{}
+		var first []stack.Action
+		if first, w.cold = b.Targets.prewarm(b.Default, c.Sets); first != nil {
+			op := *b.Modify
+			op.Listener.DefaultActions = first
+			why := "default action " + b.Targets.Labels.Actions(b.Default) + " → " + b.Targets.Labels.Actions(first)
+			w.staged = b.add(Change{Action: plan.Update, Resource: b.Listener, Op: op, Why: []string{why}, Sets: first})
+		}
+		c.Needs = b.await(w).of(w.cold)
+	}
+	for _, f := range b.fresh {
+		if sameAnswer(f.Want.Actions, b.Default, b.Targets.Resolve) {
+			c.Needs = append(c.Needs, f.id)
+		}
+	}
+	if id := b.add(c); b.reroutes {
+		b.rerouted = id
+	}
+}
+
+// room closes gaps only if all priorities behind the rules are taken.
+func (b *builder) room() {
+	if moves := b.makeRoom(); len(moves) > 0 {
+		b.closed = b.setPriorities(moves, Change{Why: []string{"close gaps, so that new rules find room behind all others"}})
+	}
+}
+
+// prewarm sets what the rules that will change need first.
+func (b *builder) prewarm() {
+	var all []waiting
+	for i := range b.pairs {
+		p := &b.pairs[i]
+		if !p.modify || p.renames() {
+			continue
+		}
+		var first []stack.Action
+		var staged ID
+		if first, p.cold = b.Targets.prewarm(p.Have.Actions, p.Want.Actions); first != nil {
+			why := b.Targets.Labels.Actions(p.Have.Actions) + " → " + b.Targets.Labels.Actions(first)
+			staged = b.modifyRule(p, stack.Rule{Actions: first, Transforms: p.Have.Transforms}, Change{Why: []string{why}})
+		}
+		all = append(all, waiting{p.cold, staged})
+	}
+	b.awaited = b.await(all...)
+}
+
+func (b *builder) createAndModify() {
+	var order overlapping
+	observed := b.existing()
+	for i := range b.pairs {
+		p := &b.pairs[i]
+		switch {
+		case p.Have == nil:
+			b.create(p, observed, &order)
+		case !p.modify || b.moment(i) != beforeMove:
+		case p.renames(): // for requests, that is a new rule
+			b.fresh = append(b.fresh, done{order.add(b.modify(p, order.sharing(p.Want.Conditions)), p.Want.Conditions), p})
+		case len(b.moves) > 0:
+			b.modified = append(b.modified, done{b.modify(p, nil), p})
+		default:
+			b.modified = append(b.modified, done{b.modify(p, order.sharing(p.Want.Conditions)), p})
+		}
+	}
+}
+
+// create makes a rule that changes nothing for its requests while its targets become healthy, if one observed rule, or the default
+// actions, forwards all of them: it does the same, with the new targets beside.
+func (b *builder) create(p *Pair, observed []*elb.Rule, order *overlapping) {
+	rule, today := *p.Want, &stack.Rule{Actions: b.Default}
+	if i := slices.IndexFunc(observed, func(r *elb.Rule) bool { return !traffic.Disjoint(r.Conditions, rule.Conditions) }); i >= 0 {
+		today = &observed[i].Rule
+	}
+	first, cold := b.Targets.prewarm(today.Actions, rule.Actions)
+	if first != nil && traffic.Covers(today.Conditions, rule.Conditions) {
+		rule.Actions, rule.Transforms, p.cold, p.today = first, today.Transforms, cold, today.Actions
+	}
+	d := done{b.add(Change{
+		Action: plan.Create, Resource: p.ref(), Op: elb.CreateRule{Rule: rule, Priority: p.at}, Sets: rule.Actions,
+		Why: []string{fmt.Sprintf("at %d: %s", p.at, b.Targets.Labels.Rule(rule))}, Needs: []ID{b.closed}, After: order.sharing(rule.Conditions),
+	}), p}
+	order.add(d.id, rule.Conditions)
+	b.fresh = append(b.fresh, d)
+	if p.today != nil {
+		b.staged = append(b.staged, d)
+	}
+}
+
+// modify makes an observed rule what is wanted.
+func (b *builder) modify(p *Pair, after []ID) ID {
+	needs := append([]ID{b.moved}, b.awaited.of(p.cold)...)
+	return b.modifyRule(p, *p.Want, Change{Why: b.Targets.changes(p), Needs: needs, After: after, Releases: p.Have.Actions})
+}
+
+// modifyRule gives a rule the actions and transforms of another.
+func (b *builder) modifyRule(p *Pair, to stack.Rule, c Change) ID {
+	op := elb.ModifyRule{Ref: p.ref(), Rule: *p.Want}
+	if p.Have != nil {
+		op.Ref = ruleAt(p.Have)
+	}
+	op.Rule.Actions, op.Rule.Transforms, op.Rule.Tags = to.Actions, to.Transforms, nil
+	c.Action, c.Resource, c.Op, c.Sets = plan.Update, p.ref(), op, to.Actions
+	return b.add(c)
+}
+
+func (b *builder) setPriorities(moves []elb.RulePriority, c Change) ID {
+	c.Action, c.Resource, c.Op = plan.Update, b.Listener, elb.SetRulePriorities{Listener: b.Listener, Priorities: moves}
+	return b.add(c)
+}
+
+// move puts everything in place with one call.
+func (b *builder) move() {
+	if len(b.moves) == 0 {
+		return
+	}
+	moves, c := slices.Clone(b.moves), Change{Why: b.movesText(b.Targets.Labels)}
+	for _, f := range b.fresh {
+		if f.at != f.give {
+			moves = append(moves, elb.RulePriority{Rule: f.ref(), Priority: f.give})
+			c.Needs = append(c.Needs, f.id)
+		}
+		c.After = append(c.After, f.id)
+	}
+	for _, m := range b.modified {
+		c.Needs = append(c.Needs, m.id)
+	}
+	c.Needs = append(c.Needs, b.closed)
+	b.moved = b.setPriorities(moves, c)
+}
+
+func (b *builder) modifyMoved() {
+	for i := range b.pairs {
+		if b.pairs[i].modify && b.moment(i) == afterMove {
+			b.modify(&b.pairs[i], nil)
+		}
+	}
+}
+
+// switchOver makes new rules what is wanted when their targets are healthy. Until then, observed actions answer their requests.
+func (b *builder) switchOver() {
+	var all []waiting
+	for _, s := range b.staged {
+		all = append(all, waiting{s.cold, s.id})
+	}
+	awaited := b.await(all...)
+	for _, s := range b.staged {
+		b.modifyRule(s.Pair, *s.Want, Change{
+			Why: []string{b.Targets.Labels.Rule(*s.Want)}, Needs: append([]ID{s.id}, awaited.of(s.cold)...), After: []ID{b.moved}, Releases: s.today,
+		})
+	}
+}
+
+func (b *builder) tag() {
+	for i := range b.pairs {
+		if p := &b.pairs[i]; p.Have != nil && p.Have.Tags != nil && p.Want.Tags != nil && !maps.Equal(p.Have.Tags, p.Want.Tags) {
+			b.add(Change{Action: plan.Update, Resource: p.ref(), Tags: p})
+		}
+	}
+}
+
+// delete deletes what is not wanted, last to first where it shares requests.
+func (b *builder) delete() {
+	var order overlapping
+	for _, old := range slices.Backward(b.surplus) {
+		c := Change{
+			Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindRule, ID: old.ID, Literal: old.ARN}, Op: elb.DeleteRule{Rule: ruleAt(old)},
+			Why: []string{b.Targets.Labels.Rule(old.Rule) + " is not wanted any more"}, Needs: []ID{b.moved}, After: order.sharing(old.Conditions), Releases: old.Actions,
+		}
+		if b.rerouted != 0 && sameAnswer(b.Modify.Listener.DefaultActions, old.Actions, b.Targets.Resolve) {
+			c.Needs = append(c.Needs, b.rerouted)
+		}
+		for _, f := range b.fresh {
+			if !traffic.Disjoint(f.Want.Conditions, old.Conditions) {
+				c.Needs = append(c.Needs, f.id)
+			}
+		}
+		for _, m := range b.modified {
+			if m.Have.Priority > old.Priority && !traffic.Disjoint(m.Have.Conditions, old.Conditions) {
+				c.Needs = append(c.Needs, m.id)
+			}
+		}
+		order.add(b.add(c), old.Conditions)
+	}
+}
+
+// waiting are target groups whose health is awaited after the change that puts them in place, if there is one.
+type waiting struct {
+	cold   []stack.Ref
+	staged ID
+}
+
+// awaited are the changes that end when the targets of a target group are fit to serve.
+type awaited map[stack.Ref]ID
+
+func (a awaited) of(cold []stack.Ref) (ids []ID) {
+	for _, r := range cold {
+		ids = append(ids, a[r])
+	}
+	return ids
+}
+
+// await adds a change for each target group.
+func (b *builder) await(all ...waiting) awaited {
+	var order []stack.Ref
+	after := map[stack.Ref][]ID{}
+	for _, w := range all {
+		for _, r := range w.cold {
+			if _, ok := after[r]; !ok {
+				order = append(order, r)
+			}
+			after[r] = append(after[r], w.staged)
+		}
+	}
+	out := awaited{}
+	for _, r := range order {
+		out[r] = b.add(Change{
+			Action: plan.Await, Resource: r, Op: elb.AwaitTargets{TargetGroup: r}, After: after[r],
+			Why: []string{"targets of " + b.Targets.Labels.Of(r) + " to become healthy, before they get requests"},
+		})
+	}
+	return out
+}
+
+// overlapping orders changes of rules: a rule must not be there before one with which it shares requests and that goes
+// first, else those requests would be answered wrongly for a moment. Rules that share none may change in any order.
+type overlapping struct {
+	ids        []ID
+	conditions [][]stack.Condition
+}
+
+// mostCompared bounds the pairwise comparison; beyond it, each rule simply follows the one before.
+const mostCompared = 128
+
+// add enters the change of a rule with these conditions.
+func (o *overlapping) add(id ID, cs []stack.Condition) ID {
+	o.ids, o.conditions = append(o.ids, id), append(o.conditions, cs)
+	return id
+}
+
+// sharing lists the changes that one of a rule with these conditions must follow.
+func (o *overlapping) sharing(cs []stack.Condition) (out []ID) {
+	switch n := len(o.ids); {
+	case n == mostCompared:
+		return o.ids
+	case n > mostCompared:
+		return o.ids[n-1:]
+	}
+	for i, id := range o.ids {
+		if !traffic.Disjoint(o.conditions[i], cs) {
+			out = append(out, id)
+		}
+	}
+	return out
+}

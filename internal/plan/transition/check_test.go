@@ -1,0 +1,307 @@
+package transition
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/traffic"
+)
+
+var update = flag.Bool("update", false, "write the golden file")
+
+// listener is what AWS holds of one listener while a transition is carried out.
+type listener struct {
+	obs     elb.Observed
+	pass    int             // tells rules apart that are created with the same identity
+	foreign map[string]bool // ARNs of rules that are not deleted
+}
+
+const listenerARN = "arn:listener"
+
+func (l *listener) resolve(r stack.Ref) string {
+	switch {
+	case r.Literal != "":
+		return r.Literal
+	case r.Kind == stack.KindListener:
+		return listenerARN
+	case r.Kind == stack.KindRule:
+		return fmt.Sprintf("arn:%s in pass %d", r.ID, l.pass)
+	}
+	return "arn:" + r.ID
+}
+
+// input is what leads from the listener as it is to the wanted rules and default actions.
+func (l *listener) input(want []stack.Rule, defaults []stack.Action) Input {
+	in := Input{
+		Listener: stack.Ref{Kind: stack.KindListener, ID: "80"}, Application: true, Want: slices.Clone(want), Stays: l.foreign, Default: l.obs.Listeners[0].DefaultActions,
+		Targets: &Targets{Resolve: l.resolve, Labels: Labels{"arn:x": "x", "arn:y": "y"}, Observed: &l.obs, Uses: Uses(&l.obs)},
+	}
+	for i := range l.obs.Rules {
+		in.Observed = append(in.Observed, &l.obs.Rules[i])
+	}
+	sortByPriority(in.Observed)
+	if !canonical.SameActions(defaults, in.Default, l.resolve) {
+		in.Modify = &elb.ModifyListener{Ref: in.Listener, Listener: stack.Listener{DefaultActions: defaults}}
+	}
+	return in
+}
+
+// after is the listener after a change; it fails the test where AWS would refuse it.
+func (l *listener) after(t *rapid.T, c Change) *listener {
+	at := map[int32]string{}
+	for _, r := range l.obs.Rules {
+		at[r.Priority] = r.ARN
+	}
+	give := func(rule string, p int32) {
+		if holder, ok := at[p]; ok || p < 1 || p > maxPriority {
+			t.Fatalf("change %d gives %s priority %d, which %q has", c.ID, rule, p, holder)
+		}
+		at[p] = rule
+	}
+	switch op := c.Op.(type) {
+	case nil:
+		return l
+	case elb.CreateRule:
+		give(op.Rule.ID, op.Priority)
+	case elb.SetRulePriorities:
+		if len(op.Priorities) == 0 {
+			t.Fatalf("change %d moves nothing", c.ID)
+		}
+		for _, m := range op.Priorities {
+			for p, rule := range at {
+				if rule == l.resolve(m.Rule) {
+					delete(at, p)
+				}
+			}
+		}
+		for _, m := range op.Priorities {
+			give(l.resolve(m.Rule), m.Priority)
+		}
+	}
+	out := *l
+	out.obs = elb.Advance(l.obs, c.Op, plan.Output{ID: l.resolve(c.Resource)}, l.resolve)
+	return &out
+}
+
+// answers are what the listener answers to each of requests.
+func (l *listener) answers(t *rapid.T) []string {
+	var rules []stack.Rule
+	for _, r := range l.obs.Rules {
+		r.Order = r.Priority
+		rules = append(rules, r.Rule)
+	}
+	slices.SortFunc(rules, func(a, b stack.Rule) int { return cmp.Compare(a.Order, b.Order) })
+	m, err := traffic.NewMatcher(rules, l.obs.Listeners[0].DefaultActions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, r := range requests {
+		d := m.Match(&r)
+		a, _ := d.Routing()
+		out = append(out, canonical.Actions(answering([]stack.Action{a}), canonical.Literal, false))
+	}
+	return out
+}
+
+// requests are some of each kind that drawn rules can tell apart.
+var requests = func() (out []traffic.Request) {
+	for _, host := range []string{"a.test", "b.test", "other"} {
+		for _, path := range []string{"/", "/a", "/a/x", "/a/y", "/b", "/b/x"} {
+			for _, method := range []string{"GET", "POST"} {
+				out = append(out, traffic.Request{Host: host, Path: path, Method: method})
+			}
+		}
+	}
+	return out
+}()
+
+// mostStates bounds how many of the states are looked at that the orders of one transition lead through.
+const mostStates = 300
+
+// check carries a transition out in every order that its dependencies allow, interrupted anywhere. A request that is answered alike before
+// and after it is answered so in every state. Of the states, check returns one that was drawn, and the last one.
+func (l *listener) check(t *rapid.T, tr Transition, before []string) (interrupted, last *listener) {
+	var all []Change
+	for _, p := range tr.Phases {
+		all = append(all, p.Changes...)
+	}
+	last = l
+	for i, c := range all {
+		if c.ID != ID(i+1) || slices.ContainsFunc(slices.Concat(c.Needs, c.After), func(id ID) bool { return id >= c.ID }) {
+			t.Fatalf("change %d does not stand behind what it depends on:\n%s", i+1, tr)
+		}
+		last = last.after(t, c)
+	}
+	after := last.answers(t)
+	seen, states := map[uint64]bool{}, []*listener{}
+	var visit func(done uint64, l *listener)
+	visit = func(done uint64, l *listener) {
+		if seen[done] || len(states) == mostStates {
+			return
+		}
+		seen[done], states = true, append(states, l)
+		for i, now := range l.answers(t) {
+			if r := requests[i]; before[i] == after[i] && now != before[i] {
+				t.Fatalf("%s %s%s is answered %s before and after, but %s after changes %b of\n%s\nrules %s", r.Method, r.Host, r.Path, before[i], now, done, tr, l.text())
+			}
+		}
+		for _, c := range all {
+			open := func(id ID) bool { return done&(1<<id) == 0 }
+			if open(c.ID) && !slices.ContainsFunc(slices.Concat(c.Needs, c.After), open) {
+				visit(done|1<<c.ID, l.after(t, c))
+			}
+		}
+	}
+	visit(0, l)
+	return rapid.SampledFrom(states).Draw(t, "interrupted"), last
+}
+
+func (l *listener) text() string {
+	var out []string
+	for _, r := range l.obs.Rules {
+		out = append(out, fmt.Sprintf("%5d %s", r.Priority, Labels{}.Rule(r.Rule)))
+	}
+	slices.Sort(out)
+	return strings.Join(out, "\n")
+}
+
+// draw draws rules over few hosts, paths and methods, so that many share requests, and default actions.
+func draw(t *rapid.T, label string) (rules []stack.Rule, defaults []stack.Action) {
+	answer := func() []stack.Action {
+		to := rapid.SampledFrom([]string{"200", "404", "x", "y", "z"}).Draw(t, label+" answer")
+		return answerWith(to)
+	}
+	for i := range rapid.IntRange(0, 5).Draw(t, label+" rules") {
+		r := stack.Rule{ID: fmt.Sprint("80:", i+1), Listener: stack.Ref{Kind: stack.KindListener, ID: "80"}, Actions: answer()}
+		add := func(f stack.ConditionField, values ...string) {
+			if v := rapid.SampledFrom(values).Draw(t, label+" condition"); v != "" {
+				r.Conditions = append(r.Conditions, stack.Condition{Field: f, Values: []string{v}})
+			}
+		}
+		add(stack.HostHeader, "", "", "a.test", "b.test", "*.test")
+		add(stack.PathPattern, "/*", "/a", "/a/*", "/b", "/b/*", "/a/x")
+		add(stack.RequestMethod, "", "", "", "POST")
+		rules = append(rules, r)
+	}
+	return rules, answer()
+}
+
+// answerWith forwards to a target group, or answers with a status code.
+func answerWith(to string) []stack.Action {
+	if to[0] <= '9' {
+		return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: to}}}
+	}
+	return []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{
+		TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Ref{Kind: stack.KindTargetGroup, ID: to}}}}}}
+}
+
+// newListener holds rules at priorities from one on, so far apart.
+func newListener(rules []stack.Rule, defaults []stack.Action, from, apart int32) *listener {
+	l := &listener{obs: elb.Observed{Listeners: []elb.Listener{{ARN: listenerARN}}}, foreign: map[string]bool{}}
+	l.obs = elb.Advance(l.obs, elb.ModifyListener{Ref: stack.Literal(stack.KindListener, listenerARN), Listener: stack.Listener{DefaultActions: defaults}}, plan.Output{}, l.resolve)
+	for i, r := range rules {
+		arn := "arn:" + r.ID
+		l.obs = elb.Advance(l.obs, elb.CreateRule{Rule: r, Priority: from + int32(i)*apart}, plan.Output{ID: arn}, l.resolve)
+	}
+	return l
+}
+
+func TestARequestWithTheSameAnswerBeforeAndAfterGetsItInEveryOrderThatDependenciesAllow(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		rules, defaults := draw(rt, "before")
+		from := rapid.SampledFrom([]int32{1, prioritySpacing, maxPriority - int32(max(len(rules), 1)) + 1}).Draw(rt, "first priority")
+		apart := int32(1)
+		if from == prioritySpacing {
+			apart = prioritySpacing
+		}
+		l := newListener(rules, defaults, from, apart)
+		before := l.answers(rt)
+		want, wantDefaults := draw(rt, "after")
+		if rapid.Bool().Draw(rt, "edited") { // some of the former rules, in another order
+			kept := rapid.Permutation(rules).Draw(rt, "order")
+			want = append(kept[:rapid.IntRange(0, len(kept)).Draw(rt, "kept")], want[:min(2, len(want))]...)
+			want = rapid.Permutation(want).Draw(rt, "order")
+			for i := range want {
+				want[i].ID = fmt.Sprint("80:", i+1)
+			}
+		}
+		for l.pass = 1; l.pass <= 3; {
+			in := l.input(want, wantDefaults)
+			interrupted, last := l.check(rt, Compute(in), before)
+			again := Compute(last.input(want, wantDefaults))
+			if again.String() != "" {
+				rt.Fatalf("left over:\n%s", again)
+			}
+			pass := l.pass
+			l = interrupted
+			l.pass = pass + 1
+		}
+	})
+}
+
+// rulesOf reads rules, "path→answer" each.
+func rulesOf(text string) (rules []stack.Rule) {
+	for i, f := range strings.Fields(text) {
+		path, to, _ := strings.Cut(f, "→")
+		rules = append(rules, stack.Rule{
+			ID: fmt.Sprint("80:", i+1), Listener: stack.Ref{Kind: stack.KindListener, ID: "80"},
+			Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{path}}}, Actions: answerWith(to),
+		})
+	}
+	return rules
+}
+
+// TestTransitionsReadAsTheGoldenFile prints what leads from rules, and an answer where none matches, to others.
+func TestTransitionsReadAsTheGoldenFile(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for _, c := range []struct {
+		name               string
+		before, beforeElse string
+		after, afterElse   string
+		from, apart        int32
+	}{
+		{"nothing changes", "/a→x /*→y", "404", "/a→x /*→y", "404", 100, 100},
+		{"a path comes in front of another, to targets of its own", "/*→x", "404", "/a→y /*→x", "404", 100, 100},
+		{"a rule gets other targets", "/a→x", "404", "/a→y", "404", 100, 100},
+		{"two rules change places", "/a→x /*→y", "404", "/*→y /a→x", "404", 100, 100},
+		{"a rule becomes a new one at its place", "/a→200 /b→x", "404", "/c→201 /b→x", "404", 100, 100},
+		{"a change waits for the move, as a request would notice it before", "/a→200 /*→201", "404", "/*→200 /a→201", "404", 100, 100},
+		{"a rule is recreated, as a request would notice its change at any time", "/m*→200 /m→201 /q→x /r→y", "404", "/*→202 /m→203 /r→y /q→x", "404", 100, 100},
+		{"the rules stand against the end", "/a→200 /b→201 /*→202", "404", "/b→201 /new→203 /a→200", "404", 49998, 1},
+		{"a rule answers what the default action answered", "/a→200", "x", "/a→200 /b→x", "404", 100, 100},
+		{"the default action answers what a rule answered", "/a→x /b→200", "404", "/b→200", "x", 100, 100},
+		{"the default action gets other targets", "", "x", "", "y", 100, 100},
+	} {
+		l := newListener(rulesOf(c.before), answerWith(c.beforeElse), c.from, c.apart)
+		l.pass = 1
+		fmt.Fprintf(&b, "# %s\n%s, else %s; then %s, else %s\n%s\n", c.name, c.before, c.beforeElse, c.after, c.afterElse, Compute(l.input(rulesOf(c.after), answerWith(c.afterElse))))
+	}
+	const file = "testdata/transitions.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,142 @@
+package transition
+
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/traffic"
+)
+
+// decision is what becomes of each rule, and where it stands in the end.
+type decision struct {
+	pairs   []Pair      // in the wanted order
+	surplus []*elb.Rule // to be deleted, by priority
+	taken   map[int32]bool
+	moves   []elb.RulePriority // of observed rules
+}
+
+// decide settles which rules are modified and which recreated, and the priorities. Without rename no rule gets other conditions than it has.
+func decide(d decision, t *Targets, rename bool) decision {
+	if rename {
+		if r := d.renamed(t); r.position() {
+			return r
+		}
+	}
+	for !d.position() && d.recreate() {
+	}
+	return d
+}
+
+// mostRenamed bounds the pairwise comparisons of renamed.
+const mostRenamed = 1 << 20
+
+// renamed lets a rule that is not wanted become a new one that belongs at the same place, between the same neighbours: one
+// write instead of two, if it shares no request with any other rule that comes, changes or goes. What answers its former
+// requests is then there, and stays.
+func (d decision) renamed(t *Targets) decision {
+	if len(d.surplus) == 0 || len(d.surplus)*(len(d.surplus)+len(d.pairs)) > mostRenamed {
+		return d
+	}
+	out := d.inPlace()
+	for i := range out.pairs {
+		p := &out.pairs[i]
+		if d.pairs[i].Have == p.Have {
+			continue
+		}
+		old := p.Have.Conditions
+		apart := !slices.ContainsFunc(d.surplus, func(s *elb.Rule) bool { return s != p.Have && !traffic.Disjoint(s.Conditions, old) })
+		for j := range d.pairs {
+			o := &d.pairs[j]
+			changes := o.Have == nil || o.modify
+			apart = apart && (j == i || !changes || traffic.Disjoint(o.Want.Conditions, old))
+		}
+		if _, cold := t.prewarm(p.Have.Actions, p.Want.Actions); len(cold) > 0 && !traffic.Disjoint(p.Want.Conditions, old) {
+			apart = false // what it answered before it answers on, until its new targets are healthy
+		}
+		if !apart {
+			out.surplus = append(out.surplus, p.Have)
+			p.Have, p.modify = nil, false
+		}
+	}
+	sortByPriority(out.surplus)
+	return out
+}
+
+// inPlace pairs rules that are not wanted with new ones between the same neighbours.
+func (d decision) inPlace() decision {
+	out := decision{pairs: slices.Clone(d.pairs), taken: d.taken}
+	stay(out.pairs)
+	left := d.surplus
+	for _, s := range stretches(out.pairs, maxPriority+1) {
+		for ; len(left) > 0 && left[0].Priority < s.hi; left = left[1:] {
+			i := slices.IndexFunc(s.pairs, func(p Pair) bool { return p.Have == nil })
+			if i < 0 {
+				out.surplus = append(out.surplus, left[0])
+				continue
+			}
+			s.pairs[i].Have, s.pairs[i].modify = left[0], true
+			s.pairs = s.pairs[i+1:]
+		}
+	}
+	return out
+}
+
+// recreate turns the modifications that a request could notice into creations and deletions; it reports whether there are any.
+func (d *decision) recreate() (found bool) {
+	for i := range d.pairs {
+		if p := &d.pairs[i]; p.modify && d.moment(i) == never {
+			d.surplus = append(d.surplus, p.Have)
+			p.Have, p.modify, found = nil, false, true
+		}
+	}
+	sortByPriority(d.surplus)
+	return found
+}
+
+func sortByPriority(rules []*elb.Rule) {
+	slices.SortStableFunc(rules, func(a, b *elb.Rule) int { return int(a.Priority - b.Priority) })
+}
+
+// moment is when a rule may be modified.
+type moment int
+
+const (
+	never moment = iota
+	beforeMove
+	afterMove
+)
+
+// moment tells when pair i may be modified. If rules move, it may afterwards if it meets no request that another rule in front of it
+// answers today: then none in front of it leaves or moves behind it with which it shares requests. Before, likewise: none that shares
+// requests with it comes or moves in front of it.
+func (d *decision) moment(i int) moment {
+	if len(d.moves) == 0 {
+		return beforeMove
+	}
+	have := d.pairs[i].Have
+	apart := func(cs []stack.Condition) bool { return traffic.Disjoint(cs, have.Conditions) }
+	after, before := true, true
+	for _, s := range d.surplus {
+		after = after && (s.Priority > have.Priority || apart(s.Conditions))
+	}
+	for j := range d.pairs {
+		o := &d.pairs[j]
+		switch {
+		case j == i:
+		case o.Have == nil:
+			before = before && (j > i || apart(o.Want.Conditions))
+		case j > i && o.Have.Priority < have.Priority:
+			after = after && apart(o.Have.Conditions)
+		case j < i && o.Have.Priority > have.Priority:
+			before = before && apart(o.Have.Conditions)
+		}
+	}
+	switch {
+	case after:
+		return afterMove
+	case before:
+		return beforeMove
+	}
+	return never
+}

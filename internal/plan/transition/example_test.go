@@ -1,0 +1,40 @@
+package transition_test
+
+import (
+	"fmt"
+
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/transition"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// A path comes in front of another, and no priority is free there. Its requests get its own answer from the move on, and not before; what
+// is not wanted any more goes last.
+func ExampleCompute() {
+	answer := func(id, path, text string) stack.Rule {
+		return stack.Rule{
+			ID:         id,
+			Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{path}}},
+			Actions:    []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: text}}},
+		}
+	}
+	t := transition.Compute(transition.Input{
+		Listener:    stack.Literal(stack.KindListener, "80"),
+		Application: true,
+		Want:        []stack.Rule{answer("80:1", "/cart/*", "200"), answer("80:2", "/*", "201")},
+		Observed: []*elb.Rule{
+			{ARN: "arn:shop", Priority: 1, Rule: answer("80:1", "/*", "201")},
+			{ARN: "arn:old", Priority: 2, Rule: answer("80:2", "/old", "202")},
+		},
+		Targets: &transition.Targets{Resolve: canonical.Literal, Observed: &elb.Observed{}},
+	})
+	fmt.Print(t)
+	// Output:
+	// create and modify
+	//    1 CreateRule 80:1: at 100: /cart/* → fixed response 200
+	// move
+	//    2 SetRulePriorities 80, after 1: /* → fixed response 201 1 → 200; 1 to be deleted behind all others
+	// delete
+	//    3 DeleteRule 80:2, needs 2: /old → fixed response 202 is not wanted any more
+}

@@ -1,0 +1,236 @@
+package transition
+
+import (
+	"maps"
+	"slices"
+	"sort"
+
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Rule priorities. A listener's rules need the right order, not particular numbers; gaps leave room for insertion, so that
+// a path in front of another costs one CreateRule.
+const (
+	maxPriority     = 50000
+	prioritySpacing = 100
+)
+
+// stretch is a run of pairs between two fixed ones, or the ends.
+type stretch struct {
+	pairs  []Pair
+	lo, hi int32 // priorities of the fixed ones
+}
+
+func stretches(pairs []Pair, end int32) (out []stretch) {
+	lo, from := int32(0), 0
+	for i := range pairs {
+		if pairs[i].fixed {
+			hi := pairs[i].Have.Priority
+			out = append(out, stretch{pairs[from:i], lo, hi})
+			lo, from = hi, i+1
+		}
+	}
+	return append(out, stretch{pairs[from:], lo, end})
+}
+
+// spread gives the pairs free priorities: at the usual spacing at most if the end is open, evenly otherwise. It reports false if they do
+// not suffice.
+func (s stretch) spread(open bool, taken map[int32]bool) bool {
+	step := float64(s.hi-s.lo) / float64(len(s.pairs)+1)
+	if open && step > prioritySpacing {
+		step = prioritySpacing
+	}
+	last := s.lo
+	for i := range s.pairs {
+		p := max(s.lo+int32(step*float64(i+1)), last+1)
+		for taken[p] {
+			p++
+		}
+		if p >= s.hi {
+			return s.spreadTight(taken)
+		}
+		s.pairs[i].give, last = p, p
+	}
+	return true
+}
+
+// spreadTight uses the free priorities one after the other, from the top, when even spacing met taken ones.
+func (s stretch) spreadTight(taken map[int32]bool) bool {
+	at := min(s.hi-1, maxPriority)
+	for i := range slices.Backward(s.pairs) {
+		for at > s.lo && taken[at] {
+			at--
+		}
+		if at <= s.lo {
+			return false
+		}
+		s.pairs[i].give = at
+		at--
+	}
+	return true
+}
+
+// arrange gives the pairs ascending priorities less than end, none of taken. It reports false if there are too few between fixed ones.
+func arrange(pairs []Pair, taken map[int32]bool, end int32) bool {
+	return !slices.ContainsFunc(stretches(pairs, end), func(s stretch) bool { return !s.spread(s.hi == end, taken) })
+}
+
+// stay fixes the priorities on a longest ascending run of those that pairs have: all others must move.
+func stay(pairs []Pair) {
+	var tails []int // tails[k] = index of the smallest last element of an ascending run of length k+1
+	prev := make([]int, len(pairs))
+	for i := range pairs {
+		p := &pairs[i]
+		if p.fixed = false; p.Have == nil {
+			continue
+		}
+		k := sort.Search(len(tails), func(k int) bool { return pairs[tails[k]].Have.Priority >= p.Have.Priority })
+		prev[i] = -1
+		if k > 0 {
+			prev[i] = tails[k-1]
+		}
+		if k == len(tails) {
+			tails = append(tails, i)
+		}
+		tails[k] = i
+	}
+	if len(tails) == 0 {
+		return
+	}
+	for i := tails[len(tails)-1]; i >= 0; i = prev[i] {
+		pairs[i].fixed, pairs[i].give = true, pairs[i].Have.Priority
+	}
+}
+
+// position gives the pairs their priorities, and chooses the moves that bring observed rules there. It reports whether none moves.
+func (d *decision) position() bool {
+	stay(d.pairs)
+	taken := maps.Clone(d.taken)
+	for _, r := range d.surplus {
+		taken[r.Priority] = true
+	}
+	if arrange(d.pairs, taken, maxPriority+1) {
+		if !slices.ContainsFunc(d.pairs, func(p Pair) bool { return p.Have != nil && !p.fixed }) {
+			d.moves = nil
+			return true
+		}
+		if d.listMoves(false) {
+			return false
+		}
+	}
+	// No room where it is needed: give all of them new numbers, and leave some behind for what goes away.
+	for i := range d.pairs {
+		d.pairs[i].fixed = false
+	}
+	arrange(d.pairs, d.taken, maxPriority+1-int32(len(d.surplus)))
+	d.listMoves(false)
+	return len(d.moves) == 0
+}
+
+// listMoves lists the moves that bring observed rules to their priorities, and those that are about to be deleted behind all others in their
+// order, so that none of these overtakes a rule that moves; it reports whether there is room for them. With all, those are listed as well
+// that are there already.
+func (d *decision) listMoves(all bool) (room bool) {
+	end, at := int32(0), int32(maxPriority)
+	for i := range d.pairs {
+		end = max(end, d.pairs[i].give)
+	}
+	d.moves, room = nil, true
+	for _, r := range slices.Backward(d.surplus) {
+		for at > end && d.taken[at] {
+			at--
+		}
+		if at <= end {
+			d.moves, room = nil, false
+			break
+		}
+		if all || r.Priority != at {
+			d.moves = append(d.moves, elb.RulePriority{Rule: ruleAt(r), Priority: at})
+		}
+		at--
+	}
+	slices.Reverse(d.moves)
+	for _, p := range d.pairs {
+		if p.Have != nil && (all || p.give != p.Have.Priority) {
+			d.moves = append(d.moves, elb.RulePriority{Rule: ruleAt(p.Have), Priority: p.give})
+		}
+	}
+	return room
+}
+
+// makeRoom chooses the priorities at which new rules are created: where they belong, or behind all others if others move. If the end is
+// taken, it returns the moves that close the gaps between observed rules before, which no request notices.
+func (d *decision) makeRoom() (closed []elb.RulePriority) {
+	var fresh []*Pair
+	for i := range d.pairs {
+		if p := &d.pairs[i]; p.Have == nil {
+			p.at = p.give
+			fresh = append(fresh, p)
+		}
+	}
+	if len(d.moves) == 0 || len(fresh) == 0 {
+		return nil
+	}
+	existing := d.existing()
+	free := d.behind(existing[len(existing)-1].Priority, len(fresh))
+	if free == nil {
+		var end int32
+		closed, end = d.closeGaps(existing)
+		d.listMoves(true)
+		if free = d.behind(end, len(fresh)); free == nil {
+			return closed
+		}
+	}
+	belong, end := true, int32(maxPriority+1)
+	for k, p := range slices.Backward(fresh) {
+		if belong = belong && p.give >= free[k] && p.give < end; belong {
+			end = p.give
+		} else {
+			p.at = free[k]
+		}
+	}
+	return closed
+}
+
+// existing lists the observed rules by priority.
+func (d *decision) existing() []*elb.Rule {
+	out := slices.Clone(d.surplus)
+	for _, p := range d.pairs {
+		if p.Have != nil {
+			out = append(out, p.Have)
+		}
+	}
+	sortByPriority(out)
+	return out
+}
+
+// behind lists n free priorities behind one; nil if there are too few.
+func (d *decision) behind(at int32, n int) (free []int32) {
+	for at++; at <= maxPriority && len(free) < n; at++ {
+		if !d.taken[at] {
+			free = append(free, at)
+		}
+	}
+	if len(free) < n {
+		return nil
+	}
+	return free
+}
+
+// closeGaps moves rules to the front, and says where the last one is then. None passes a rule that is not moved.
+func (d *decision) closeGaps(existing []*elb.Rule) (moves []elb.RulePriority, at int32) {
+	for _, r := range existing {
+		for p := r.Priority - 1; p > at; p-- {
+			if d.taken[p] {
+				at = p
+			}
+		}
+		if at++; at != r.Priority {
+			moves = append(moves, elb.RulePriority{Rule: ruleAt(r), Priority: at})
+		}
+	}
+	return moves, at
+}
+
+func ruleAt(r *elb.Rule) stack.Ref { return stack.Literal(stack.KindRule, r.ARN) }
