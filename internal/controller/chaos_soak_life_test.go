@@ -106,7 +106,7 @@ func (l *soakLife) muted() interceptor.Funcs {
 func (s *soak) remember(life *soakLife, live client.Client) {
 	registry, inv, ingresses, services := s.bound.Registry, s.inventory, s.ingresses, s.services
 	kept := checkpoint.NewWriter(checkpoint.New(live, checkpointConfig(s.config, "kube-system", s.clock.Now, logr.Discard())), func(restored checkpoint.Restored) {
-		inv.Assume(deeps(restored, s.clock.Now()), restored.At)
+		inv.Assume(snapshots(restored, s.clock.Now()), restored.At)
 		registry.Assume(cloud.Scope{}, registrations(restored, s.clock.Now()))
 		ingresses.Restore(restored)
 		services.Restore(restored)

@@ -44,8 +44,8 @@ func checkpointConfig(c *config.Config, namespace string, now func() time.Time, 
 // longestAge is the age up to which restored state of AWS is used; older state is read again at once.
 const longestAge = 24 * time.Hour
 
-// deeps are the restored parts of stacks in AWS, unless they are too old.
-func deeps(restored checkpoint.Restored, now time.Time) map[stack.Key]inventory.Snapshot {
+// snapshots are the restored parts of stacks in AWS, unless they are too old.
+func snapshots(restored checkpoint.Restored, now time.Time) map[stack.Key]inventory.Snapshot {
 	out := map[stack.Key]inventory.Snapshot{}
 	if age := now.Sub(restored.At); age > longestAge {
 		return out

@@ -243,7 +243,7 @@ func (l *lab) restart() {
 }
 
 func (l *lab) restore(restored checkpoint.Restored) {
-	l.inventory.Assume(deeps(restored, l.clock.Now()), restored.At)
+	l.inventory.Assume(snapshots(restored, l.clock.Now()), restored.At)
 	l.assumed = registrations(restored, l.clock.Now())
 	l.ingresses.Restore(restored)
 	l.services.Restore(restored)

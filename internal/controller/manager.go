@@ -159,7 +159,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	}
 	var all []*stacks.Reconciler
 	w.checkpoints = w.newCheckpoints(func(restored checkpoint.Restored) {
-		w.inventory.Assume(deeps(restored, w.now()), restored.At)
+		w.inventory.Assume(snapshots(restored, w.now()), restored.At)
 		w.registry.Assume(w.scopes.Own(), w.elsewhere.Own(registrations(restored, w.now())))
 		for _, s := range all {
 			s.Restore(restored)

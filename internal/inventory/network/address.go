@@ -2,7 +2,6 @@ package network
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -72,18 +71,7 @@ func (x *Interfaces) interfacesWith(ctx context.Context, vpc, filter string, of 
 		values = append(values, a.IP.String())
 	}
 	slices.Sort(values)
-	in := &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{
+	return x.describe(ctx, &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{
 		{Name: aws.String("vpc-id"), Values: []string{vpc}}, {Name: aws.String(filter), Values: slices.Compact(values)},
-	}}
-	var out []Interface
-	for p := ec2.NewDescribeNetworkInterfacesPaginator(x.ec2, in); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("describing network interfaces by address: %w", err)
-		}
-		for i := range page.NetworkInterfaces {
-			out = append(out, describedInterface(&page.NetworkInterfaces[i]))
-		}
-	}
-	return out, nil
+	}})
 }

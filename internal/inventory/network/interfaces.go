@@ -102,16 +102,22 @@ func (x *Interfaces) ByID(ctx context.Context, ids []string) (map[string]Interfa
 }
 
 func (x *Interfaces) describeInterfaces(ctx context.Context, ids []string) (map[string]Interface, error) {
+	found, err := x.describe(ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids})
 	out := map[string]Interface{}
-	in := &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids}
+	for _, n := range found {
+		out[n.ID] = n
+	}
+	return out, err
+}
+
+func (x *Interfaces) describe(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput) (out []Interface, err error) {
 	for p := ec2.NewDescribeNetworkInterfacesPaginator(x.ec2, in); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("describing network interfaces: %w", err)
 		}
 		for i := range page.NetworkInterfaces {
-			n := describedInterface(&page.NetworkInterfaces[i])
-			out[n.ID] = n
+			out = append(out, describedInterface(&page.NetworkInterfaces[i]))
 		}
 	}
 	return out, nil

@@ -43,19 +43,15 @@ func (o AuthorizeSecurityGroupIngress) Traits() plan.Traits {
 func (o AuthorizeSecurityGroupIngress) Send(s Sender)  { s.AuthorizeSecurityGroupIngress(o) }
 func (o AuthorizeSecurityGroupIngress) effect() Effect { return changes(o.Group) }
 func (o AuthorizeSecurityGroupIngress) advance(a advancer) {
-	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Ingress = o.After(g.Ingress, a.resolve) })
-}
-
-// After are the inbound rules of a group after the operation.
-func (o AuthorizeSecurityGroupIngress) After(before []stack.Permission, resolve func(stack.Ref) string) []stack.Permission {
-	out := slices.Clone(before)
-	for _, p := range o.Permissions {
-		if p.Group != (stack.Ref{}) {
-			p.Group = stack.Literal(p.Group.Kind, resolve(p.Group))
+	a.securityGroup(o.Group, func(g *SecurityGroup) {
+		g.Ingress = slices.Clone(g.Ingress)
+		for _, p := range o.Permissions {
+			if p.Group != (stack.Ref{}) {
+				p.Group = a.known(p.Group)
+			}
+			g.Ingress = append(g.Ingress, p)
 		}
-		out = append(out, p)
-	}
-	return out
+	})
 }
 
 // RevokeSecurityGroupIngress removes inbound rules in one atomic call.
@@ -74,16 +70,13 @@ func (o RevokeSecurityGroupIngress) Traits() plan.Traits {
 func (o RevokeSecurityGroupIngress) Send(s Sender)  { s.RevokeSecurityGroupIngress(o) }
 func (o RevokeSecurityGroupIngress) effect() Effect { return changes(o.Group) }
 func (o RevokeSecurityGroupIngress) advance(a advancer) {
-	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Ingress = o.After(g.Ingress, a.resolve) })
-}
-
-// After are the inbound rules of a group after the operation.
-func (o RevokeSecurityGroupIngress) After(before []stack.Permission, resolve func(stack.Ref) string) []stack.Permission {
 	gone := map[string]bool{}
 	for _, p := range o.Permissions {
-		gone[canonical.PermissionKey(p, resolve)] = true
+		gone[canonical.PermissionKey(p, a.resolve)] = true
 	}
-	return slices.DeleteFunc(slices.Clone(before), func(p stack.Permission) bool { return gone[canonical.PermissionKey(p, canonical.Literal)] })
+	a.securityGroup(o.Group, func(g *SecurityGroup) {
+		g.Ingress = slices.DeleteFunc(slices.Clone(g.Ingress), func(p stack.Permission) bool { return gone[canonical.PermissionKey(p, canonical.Literal)] })
+	})
 }
 
 // DeleteSecurityGroup deletes a group; AWS refuses while a network interface uses it.
