@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -132,11 +133,7 @@ func (d *differ) deleteBindings() {
 		if d.handledBindings[key] || b.Deleting || d.kept[key] || d.spared[b.TargetGroup.Literal] || !d.ownsBinding(b) {
 			continue
 		}
-		id := b.ID
-		if id == "" {
-			id = b.Name
-		}
-		s := d.step(plan.Delete, bindingRef(id), plan.Normal, elb.DeleteBinding{Namespace: b.Namespace, ObjectName: b.Name}, "is not wanted any more")
+		s := d.step(plan.Delete, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, elb.DeleteBinding{Namespace: b.Namespace, ObjectName: b.Name}, "is not wanted any more")
 		s.Need(d.deletedTargets[b.TargetGroup.Literal])
 		if _, seen := d.identities[b.TargetGroup.Literal]; !seen {
 			s.Need(d.routing()...) // lists may be behind, and listeners forward to it

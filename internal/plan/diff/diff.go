@@ -283,13 +283,7 @@ func (d *differ) tagChanges(have, want map[string]string, exempt []string) (set 
 		}
 		set[k] = v
 	}
-	for _, k := range sortedKeys(set) {
-		if old, ok := have[k]; ok {
-			why = append(why, "tag "+k+" "+quoteEmpty(old)+" → "+quoteEmpty(set[k]))
-		} else {
-			why = append(why, "tag "+k+" = "+quoteEmpty(set[k]))
-		}
-	}
+	why = changeTexts("tag ", set, func(k string) (v string, known bool) { v, known = have[k]; return v, known })
 	for k := range have {
 		if _, ok := want[k]; !ok && !external(k) {
 			drop = append(drop, k)
@@ -318,15 +312,21 @@ func (d *differ) ours(tags map[string]string) bool {
 }
 
 func compareRefs(a, b stack.Ref) int {
-	for _, p := range [][2]string{{string(a.Kind), string(b.Kind)}, {a.ID, b.ID}, {a.Literal, b.Literal}} {
-		if p[0] != p[1] {
-			if p[0] < p[1] {
-				return -1
-			}
-			return 1
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Literal, b.Literal))
+}
+
+// attributes plans the attributes that differ, as many by one operation as AWS takes.
+func (d *differ) attributes(a plan.Action, r stack.Ref, want, have map[string]string, def func(string) (string, bool), op func(map[string]string) elb.Operation) {
+	const most = 20
+	change, _ := attributeChanges(want, have, def)
+	for keys := range slices.Chunk(sortedKeys(change), most) {
+		part := map[string]string{}
+		for _, k := range keys {
+			part[k] = change[k]
 		}
+		_, why := attributeChanges(part, have, def)
+		d.step(a, r, plan.Cosmetic, op(part), why...)
 	}
-	return 0
 }
 
 // sortedKeys are the keys of a map in order. Most maps here are empty, for which slices.Sorted would allocate.
@@ -335,19 +335,6 @@ func sortedKeys(m map[string]string) []string {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(m))
-}
-
-// chunks splits attributes to what one call takes.
-func chunks(attrs map[string]string) []map[string]string {
-	const most = 20
-	var out []map[string]string
-	for i, k := range sortedKeys(attrs) {
-		if i%most == 0 {
-			out = append(out, map[string]string{})
-		}
-		out[len(out)-1][k] = attrs[k]
-	}
-	return out
 }
 
 // attributeChanges is what of want differs from have (absent = default), with a reason for each, sorted by key.
@@ -367,19 +354,19 @@ func attributeChanges(want, have map[string]string, def func(string) (string, bo
 		}
 		change[k] = v
 	}
-	for _, k := range sortedKeys(change) {
-		if old, known := before(k); known {
-			why = append(why, k+" "+quoteEmpty(old)+" → "+quoteEmpty(change[k]))
-		} else {
-			why = append(why, k+" = "+quoteEmpty(change[k]))
-		}
-	}
-	return change, why
+	return change, changeTexts("", change, before)
 }
 
-func quoteEmpty(s string) string {
-	if s == "" {
-		return `""`
+// changeTexts are reasons for changes, in the order of their keys.
+func changeTexts(what string, change map[string]string, before func(string) (string, bool)) (why []string) {
+	for _, k := range sortedKeys(change) {
+		if old, known := before(k); known {
+			why = append(why, what+k+" "+quoteEmpty(old)+" → "+quoteEmpty(change[k]))
+		} else {
+			why = append(why, what+k+" = "+quoteEmpty(change[k]))
+		}
 	}
-	return s
+	return why
 }
+
+func quoteEmpty(s string) string { return cmp.Or(s, `""`) }

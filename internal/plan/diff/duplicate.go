@@ -26,7 +26,7 @@ const (
 
 // targetGroupUse tells how much each observed target group is in use, by ARN.
 func (d *differ) targetGroupUse() map[string]int {
-	out, of := map[string]int{}, map[string]string{}
+	out := map[string]int{}
 	for _, tg := range d.obs.TargetGroups {
 		out[tg.ARN] = notUsed
 	}
@@ -35,17 +35,10 @@ func (d *differ) targetGroupUse() map[string]int {
 			out[b.TargetGroup.Literal] = bound
 		}
 	}
-	note := func(balancer string, as []stack.Action) {
+	for l, as := range d.obs.Actions() {
 		for _, r := range elb.TargetGroupsOf(as) {
-			out[r.Literal] = min(out[r.Literal], d.useBy(balancer))
+			out[r.Literal] = min(out[r.Literal], d.useBy(l.LoadBalancer.Literal))
 		}
-	}
-	for _, l := range d.obs.Listeners {
-		of[l.ARN] = l.LoadBalancer.Literal
-		note(l.LoadBalancer.Literal, l.DefaultActions)
-	}
-	for _, r := range d.obs.Rules {
-		note(of[r.Listener.Literal], r.Actions)
 	}
 	return out
 }

@@ -41,24 +41,15 @@ func (d *differ) relieve() {
 // usedBy are the target groups, by ARN, to which an observed load balancer forwards, and whether it has listeners.
 func (d *differ) usedBy(balancer string) (used map[string]bool, serves bool) {
 	used = map[string]bool{}
-	listeners := map[string]bool{}
-	note := func(as []stack.Action) {
-		for _, r := range elb.TargetGroupsOf(as) {
-			used[r.Literal] = true
-		}
-	}
-	for _, l := range d.obs.Listeners {
+	for l, as := range d.obs.Actions() {
 		if l.LoadBalancer.Literal == balancer {
-			listeners[l.ARN] = true
-			note(l.DefaultActions)
+			serves = true
+			for _, r := range elb.TargetGroupsOf(as) {
+				used[r.Literal] = true
+			}
 		}
 	}
-	for _, r := range d.obs.Rules {
-		if listeners[r.Listener.Literal] {
-			note(r.Actions)
-		}
-	}
-	return used, len(listeners) > 0
+	return used, serves
 }
 
 // forwardsOf are the target groups to which a wanted load balancer is to forward, each once.

@@ -2,6 +2,7 @@ package diff
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sort"
 	"strconv"
@@ -24,12 +25,10 @@ func (d *differ) listeners() {
 	have := map[string]map[int32]*elb.Listener{} // load balancer ARN → port
 	for i := range d.obs.Listeners {
 		l := &d.obs.Listeners[i]
-		m := have[l.LoadBalancer.Literal]
-		if m == nil {
-			m = map[int32]*elb.Listener{}
-			have[l.LoadBalancer.Literal] = m
+		if have[l.LoadBalancer.Literal] == nil {
+			have[l.LoadBalancer.Literal] = map[int32]*elb.Listener{}
 		}
-		m[l.Port] = l
+		have[l.LoadBalancer.Literal][l.Port] = l
 	}
 	fresh, wanted := map[string][]plan.StepID{}, map[string]map[int32]bool{} // by identity of the load balancer
 	for n, w := range d.want.LoadBalancers {
@@ -232,22 +231,15 @@ func sniWanted(w stack.Listener) []string {
 
 func (d *differ) listenerAttributes(a plan.Action, r stack.Ref, w stack.Listener, have map[string]string) {
 	def := func(k string) (string, bool) { return canonical.ListenerDefault(w, k) }
-	change, _ := attributeChanges(w.Attributes, have, def)
-	for _, c := range chunks(change) {
-		_, why := attributeChanges(c, have, def)
-		d.step(a, r, plan.Cosmetic, elb.ModifyListenerAttributes{Listener: r, Attributes: c}, why...)
-	}
+	d.attributes(a, r, w.Attributes, have, def, func(as map[string]string) elb.Operation {
+		return elb.ModifyListenerAttributes{Listener: r, Attributes: as}
+	})
 }
 
 // deleteListeners deletes the listeners on ports that are not wanted, after the new ones are there. A listener without
 // our tag was added by somebody else and stays.
 func (d *differ) deleteListeners(have map[int32]*elb.Listener, wanted map[int32]bool, fresh []plan.StepID) {
-	ports := make([]int32, 0, len(have))
-	for p := range have {
-		ports = append(ports, p)
-	}
-	slices.Sort(ports)
-	for _, p := range ports {
+	for _, p := range slices.Sorted(maps.Keys(have)) {
 		l := have[p]
 		if wanted[p] || !d.mayDelete(l.ARN) || d.tagged() && !d.ours(l.Tags) {
 			continue
@@ -258,10 +250,9 @@ func (d *differ) deleteListeners(have map[int32]*elb.Listener, wanted map[int32]
 		s := d.step(plan.Delete, r, plan.Normal, elb.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, why)
 		s.Need(released...)
 		s.Follow(fresh...)
-		d.release(l.DefaultActions, s.ID)
-		for _, rule := range d.obs.Rules {
-			if rule.Listener.Literal == l.ARN {
-				d.release(rule.Actions, s.ID)
+		for at, as := range d.obs.Actions() {
+			if at.ARN == l.ARN {
+				d.release(as, s.ID)
 			}
 		}
 	}
@@ -269,10 +260,5 @@ func (d *differ) deleteListeners(have map[int32]*elb.Listener, wanted map[int32]
 
 // tagged reports whether listeners and rules carry tags in this cluster; if not, their lack proves nothing.
 func (d *differ) tagged() bool {
-	for _, l := range d.want.Listeners {
-		if l.Tags != nil {
-			return true
-		}
-	}
-	return len(d.want.Listeners) == 0
+	return len(d.want.Listeners) == 0 || slices.ContainsFunc(d.want.Listeners, func(l stack.Listener) bool { return l.Tags != nil })
 }

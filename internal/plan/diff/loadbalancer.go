@@ -86,11 +86,9 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 
 func (d *differ) loadBalancerAttributes(a plan.Action, r stack.Ref, w stack.LoadBalancer, have map[string]string) {
 	def := func(k string) (string, bool) { return canonical.LoadBalancerDefault(w, k) }
-	change, _ := attributeChanges(w.Attributes, have, def)
-	for _, c := range chunks(change) {
-		_, why := attributeChanges(c, have, def)
-		d.step(a, r, plan.Cosmetic, elb.ModifyLoadBalancerAttributes{LoadBalancer: r, Attributes: c}, why...)
-	}
+	d.attributes(a, r, w.Attributes, have, def, func(as map[string]string) elb.Operation {
+		return elb.ModifyLoadBalancerAttributes{LoadBalancer: r, Attributes: as}
+	})
 }
 
 func (d *differ) updateLoadBalancer(have *elb.LoadBalancer, w stack.LoadBalancer) {
@@ -254,15 +252,9 @@ func (d *differ) deleteLoadBalancer(old *elb.LoadBalancer, successor *stack.Ref)
 	for _, g := range old.SecurityGroups {
 		d.releases[g.Literal] = append(d.releases[g.Literal], id)
 	}
-	for _, l := range d.obs.Listeners {
-		if l.LoadBalancer.Literal != old.ARN {
-			continue
-		}
-		d.free(l.DefaultActions, id)
-		for _, rule := range d.obs.Rules {
-			if rule.Listener.Literal == l.ARN {
-				d.free(rule.Actions, id)
-			}
+	for l, as := range d.obs.Actions() {
+		if l.LoadBalancer.Literal == old.ARN {
+			d.free(as, id)
 		}
 	}
 	return id

@@ -115,11 +115,9 @@ func (d *differ) freeName(w stack.TargetGroup) string {
 }
 
 func (d *differ) targetGroupAttributes(a plan.Action, r stack.Ref, w stack.TargetGroup, have map[string]string, def func(string) (string, bool)) {
-	change, _ := attributeChanges(w.Attributes, have, def)
-	for _, c := range chunks(change) {
-		_, why := attributeChanges(c, have, def)
-		d.step(a, r, plan.Cosmetic, elb.ModifyTargetGroupAttributes{TargetGroup: r, Attributes: c}, why...)
-	}
+	d.attributes(a, r, w.Attributes, have, def, func(as map[string]string) elb.Operation {
+		return elb.ModifyTargetGroupAttributes{TargetGroup: r, Attributes: as}
+	})
 }
 
 // healthCheckChanges says what differs, of the fields that are wanted.

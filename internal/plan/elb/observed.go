@@ -2,6 +2,7 @@ package elb
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -96,6 +97,24 @@ func (o *Observed) LoadBalancer(want stack.LoadBalancer) *LoadBalancer {
 		}
 	}
 	return out
+}
+
+// Actions are the default actions of each listener and the actions of each rule, with its listener, which is empty if it is not observed.
+func (o *Observed) Actions() iter.Seq2[*Listener, []stack.Action] {
+	return func(yield func(*Listener, []stack.Action) bool) {
+		listeners, unseen := make(map[string]*Listener, len(o.Listeners)), &Listener{}
+		for i := range o.Listeners {
+			l := &o.Listeners[i]
+			if listeners[l.ARN] = l; !yield(l, l.DefaultActions) {
+				return
+			}
+		}
+		for i := range o.Rules {
+			if r := &o.Rules[i]; !yield(cmp.Or(listeners[r.Listener.Literal], unseen), r.Actions) {
+				return
+			}
+		}
+	}
 }
 
 // TargetGroup returns the observed target group with an ARN, or nil.

@@ -41,10 +41,10 @@ const (
 // Uses says how target groups are used, by ARN.
 func Uses(o *elb.Observed) map[string]Use {
 	out := map[string]Use{}
-	note := func(as []stack.Action) {
+	for _, as := range o.Actions() {
 		f, _ := forwardOf(as)
 		if f == nil {
-			return
+			continue
 		}
 		for _, t := range f.TargetGroups {
 			u := serving
@@ -53,12 +53,6 @@ func Uses(o *elb.Observed) map[string]Use {
 			}
 			out[t.TargetGroup.Literal] = max(out[t.TargetGroup.Literal], u)
 		}
-	}
-	for _, l := range o.Listeners {
-		note(l.DefaultActions)
-	}
-	for _, r := range o.Rules {
-		note(r.Actions)
 	}
 	return out
 }
