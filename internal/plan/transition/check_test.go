@@ -305,3 +305,19 @@ func TestTransitionsReadAsTheGoldenFile(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestRulesWithoutGapsAreNotMovedToMakeRoom has a rule that stays in front of rules that reach up to the last priority.
+func TestRulesWithoutGapsAreNotMovedToMakeRoom(t *testing.T) {
+	t.Parallel()
+	l := newListener(rulesOf("/theirs→404 /a→200 /b→201"), answerWith("404"), maxPriority-2, 1)
+	l.foreign["arn:80:1"] = true
+	tr := Compute(l.input(rulesOf("/b→201 /new→202 /a→200"), answerWith("404")))
+	for _, p := range tr.Phases {
+		if p.Name == MakeRoom && len(p.Changes) > 0 || p.Name == Move && len(p.Changes) == 0 {
+			t.Errorf("phase %q in\n%s", p.Name, tr)
+		}
+	}
+	if len(tr.Stay) != 1 || tr.Stay[0].ARN != "arn:80:1" {
+		t.Errorf("%d rules stay", len(tr.Stay))
+	}
+}
