@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/go-logr/logr"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
@@ -120,7 +121,7 @@ func (l *lab) keepRules() {
 	k := secgroup.NewReconciler("lab", table, l.inv.SecurityGroups(), func(_ context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
 		l.t.Errorf("a rule is written: %s %+v", op.Name(), op)
 		return apply.Outcome{State: apply.Done}
-	})
+	}, logr.Discard())
 	names := slices.Sorted(maps.Keys(l.bindings))
 	if len(names) < 15 {
 		l.t.Fatalf("only %d bindings", len(names))

@@ -26,18 +26,10 @@ var addOnServices = []addOnService{
 	shieldService,
 }
 
-// withAddOns completes a table of calls by those of the services of add-ons.
-func withAddOns(operations map[string]Operation) map[string]Operation {
+// withAddOns completes a table by the rows of the services of add-ons.
+func withAddOns[V any](table map[string]V, rows func(addOnService) map[string]V) map[string]V {
 	for _, s := range addOnServices {
-		maps.Copy(operations, s.operations)
+		maps.Copy(table, rows(s))
 	}
-	return operations
-}
-
-// withAddOnCodes completes a table of error codes by those of the services of add-ons.
-func withAddOnCodes(codes map[string]diag.Class) map[string]diag.Class {
-	for _, s := range addOnServices {
-		maps.Copy(codes, s.codes)
-	}
-	return codes
+	return table
 }

@@ -104,11 +104,7 @@ func notThere(err error) bool {
 }
 
 func certificateTags(tags map[string]string) []acmtypes.Tag {
-	var out []acmtypes.Tag
-	for _, t := range balancingTags(tags) { // sorted by key
-		out = append(out, acmtypes.Tag{Key: t.Key, Value: t.Value})
-	}
-	return out
+	return pairs(tags, func(k, v *string) acmtypes.Tag { return acmtypes.Tag{Key: k, Value: v} })
 }
 
 // FromCertificate is an observed certificate without its tags; ID and hosted zones are the caller's to fill in.

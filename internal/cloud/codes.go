@@ -25,7 +25,7 @@ const (
 )
 
 // codeClasses is the one place that knows what AWS's codes mean.
-var codeClasses = withAddOnCodes(map[string]diag.Class{
+var codeClasses = withAddOns(map[string]diag.Class{
 	// permission
 	"AccessDenied": diag.Denied, "AccessDeniedException": diag.Denied, "UnauthorizedOperation": diag.Denied,
 	"AuthFailure": diag.Denied, "UnauthorizedAccess": diag.Denied, "InvalidClientTokenId": diag.Denied,
@@ -97,4 +97,4 @@ var codeClasses = withAddOnCodes(map[string]diag.Class{
 	"InternalErrorException":     diag.Transient,
 	CodePriorRequest:             diag.Conflict, // not a rate: nothing but time helps
 	"CapacityUnitsLimitExceeded": diag.Quota, "CapacityDecreaseRequestLimitExceeded": diag.Quota,
-})
+}, func(s addOnService) map[string]diag.Class { return s.codes })

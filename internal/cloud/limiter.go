@@ -59,8 +59,8 @@ var ErrBusy = errors.New("other calls of the same kind go first; this one has no
 
 type sendingKey struct{}
 
-// OnSending has f called with the input of each request made under the returned context when its turn has come, before it is sent. It must not wait.
-func OnSending(ctx context.Context, f func(in any)) context.Context {
+// OnSending has f called for each request made under the returned context when its turn has come, before it is sent. f must not wait.
+func OnSending(ctx context.Context, f func()) context.Context {
 	return context.WithValue(ctx, sendingKey{}, f)
 }
 
@@ -158,12 +158,12 @@ func NewLimiter(o LimiterOptions) *Limiter {
 }
 
 // middleware makes an SDK client pass its calls through the limiter. It is the last one of the step in which the input is complete and checked: what
-// follows it, from the serialization on, is done anew for each attempt.
+// follows it, from the serialization on, is done again for each attempt.
 func (l *Limiter) middleware(s *middleware.Stack) error {
 	return s.Initialize.Add(middleware.InitializeMiddlewareFunc("Limiter", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
 		out middleware.InitializeOutput, meta middleware.Metadata, err error) {
 		service, operation := awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx)
-		err = l.Do(ctx, service, operation, in.Parameters, func(ctx context.Context) (err error) {
+		err = l.Do(ctx, service, operation, func(ctx context.Context) (err error) {
 			if out, meta, err = next.HandleInitialize(ctx, in); err != nil {
 				err = &smithy.OperationError{ServiceID: service, OperationName: operation, Err: err} // as callers of the client see it
 			}
@@ -189,8 +189,8 @@ func (l *Limiter) family(service, operation string) *bucket {
 	return b
 }
 
-// Do runs one call of an operation: send makes one attempt, and is called again as long as a repetition is safe and may help. in is the call's input, for OnSending.
-func (l *Limiter) Do(ctx context.Context, service, operation string, in any, send func(context.Context) error) error {
+// Do runs one call of an operation: send makes one attempt, and is called again as long as a repetition is safe and may help.
+func (l *Limiter) Do(ctx context.Context, service, operation string, send func(context.Context) error) error {
 	start := l.clock.Now()
 	rec := Call{Service: service, Operation: operation}
 	fam, prio := l.family(service, operation), PriorityOf(ctx)
@@ -207,8 +207,8 @@ func (l *Limiter) Do(ctx context.Context, service, operation string, in any, sen
 			}
 		}
 		rec.Attempts++
-		if sending, ok := ctx.Value(sendingKey{}).(func(any)); ok {
-			sending(in)
+		if sending, ok := ctx.Value(sendingKey{}).(func()); ok {
+			sending()
 		}
 		sent := l.clock.Now()
 		err = send(ctx)

@@ -104,11 +104,10 @@ func (s *sender) RemoveListenerCertificates(op elb.RemoveListenerCertificates) {
 }
 
 func (s *sender) ModifyListenerAttributes(op elb.ModifyListenerAttributes) {
-	in := &elbv2.ModifyListenerAttributesInput{ListenerArn: s.id(op.Listener)}
-	for _, t := range balancingTags(op.Attributes) { // sorted by key
-		in.Attributes = append(in.Attributes, elbv2types.ListenerAttribute(t))
-	}
-	request(s, s.c.ELBV2.ModifyListenerAttributes, in)
+	request(s, s.c.ELBV2.ModifyListenerAttributes, &elbv2.ModifyListenerAttributesInput{
+		ListenerArn: s.id(op.Listener),
+		Attributes:  pairs(op.Attributes, func(k, v *string) elbv2types.ListenerAttribute { return elbv2types.ListenerAttribute{Key: k, Value: v} }),
+	})
 }
 
 // FromListener is an observed listener; further certificates, tags and attributes are the caller's to fill in.

@@ -66,11 +66,12 @@ func (s *sender) SetIpAddressType(op elb.SetIpAddressType) {
 }
 
 func (s *sender) ModifyLoadBalancerAttributes(op elb.ModifyLoadBalancerAttributes) {
-	in := &elbv2.ModifyLoadBalancerAttributesInput{LoadBalancerArn: s.id(op.LoadBalancer)}
-	for _, t := range balancingTags(op.Attributes) { // sorted by key
-		in.Attributes = append(in.Attributes, elbv2types.LoadBalancerAttribute(t))
-	}
-	request(s, s.c.ELBV2.ModifyLoadBalancerAttributes, in)
+	request(s, s.c.ELBV2.ModifyLoadBalancerAttributes, &elbv2.ModifyLoadBalancerAttributesInput{
+		LoadBalancerArn: s.id(op.LoadBalancer),
+		Attributes: pairs(op.Attributes, func(k, v *string) elbv2types.LoadBalancerAttribute {
+			return elbv2types.LoadBalancerAttribute{Key: k, Value: v}
+		}),
+	})
 }
 
 func (s *sender) DeleteLoadBalancer(op elb.DeleteLoadBalancer) {

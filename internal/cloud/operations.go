@@ -77,7 +77,7 @@ var Operations = withAddOns(map[string]Operation{
 	"DescribeUserPoolClient": {"Cognito Identity Provider", "cognito-idp:DescribeUserPoolClient", "sign users in with Cognito: AWS asks for it when it is given such a rule or listener"},
 
 	"GetCallerIdentity": {ServiceSTS, "sts:GetCallerIdentity", "read the account's id (always allowed)"},
-})
+}, func(s addOnService) map[string]Operation { return s.operations })
 
 func elbv2Operation(name, purpose string) Operation {
 	return Operation{ServiceELBV2, "elasticloadbalancing:" + name, purpose}

@@ -19,7 +19,7 @@ func TestACallThatMayNotWaitLongIsNotSentOutOfTurn(t *testing.T) {
 	throttles := []cloud.Throttle{{Service: cloud.ServiceWAFv2, Operation: regexp.MustCompile("^AssociateWebACL"), Rate: 1 / perCall.Seconds(), Burst: 1}}
 	limiter, associations := cloud.NewLimiter(cloud.LimiterOptions{Clock: ticks, Throttle: throttles}), 0
 	associate := func(ctx context.Context) error {
-		return limiter.Do(ctx, cloud.ServiceWAFv2, "AssociateWebACL", nil, func(context.Context) error {
+		return limiter.Do(ctx, cloud.ServiceWAFv2, "AssociateWebACL", func(context.Context) error {
 			associations++
 			return nil
 		})

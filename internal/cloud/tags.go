@@ -13,12 +13,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
-func balancingTags(tags map[string]string) []elbv2types.Tag {
-	var out []elbv2types.Tag
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		out = append(out, elbv2types.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
+// pairs makes a list of a map, sorted by key.
+func pairs[T any](m map[string]string, pair func(key, value *string) T) []T {
+	var out []T
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, pair(aws.String(k), aws.String(m[k])))
 	}
 	return out
+}
+
+func balancingTags(tags map[string]string) []elbv2types.Tag {
+	return pairs(tags, func(k, v *string) elbv2types.Tag { return elbv2types.Tag{Key: k, Value: v} })
 }
 
 // BalancingTags turns the tags of an ELBv2 resource into a map, never nil.
@@ -31,11 +36,7 @@ func BalancingTags(tags []elbv2types.Tag) map[string]string {
 }
 
 func computeTags(tags map[string]string) []ec2types.Tag {
-	var out []ec2types.Tag
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		out = append(out, ec2types.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
-	}
-	return out
+	return pairs(tags, func(k, v *string) ec2types.Tag { return ec2types.Tag{Key: k, Value: v} })
 }
 
 // ComputeTags turns the tags of an EC2 resource into a map, never nil.

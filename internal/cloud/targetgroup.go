@@ -70,11 +70,12 @@ func (s *sender) ModifyTargetGroup(op elb.ModifyTargetGroup) {
 }
 
 func (s *sender) ModifyTargetGroupAttributes(op elb.ModifyTargetGroupAttributes) {
-	in := &elbv2.ModifyTargetGroupAttributesInput{TargetGroupArn: s.id(op.TargetGroup)}
-	for _, t := range balancingTags(op.Attributes) { // sorted by key
-		in.Attributes = append(in.Attributes, elbv2types.TargetGroupAttribute(t))
-	}
-	request(s, s.c.ELBV2.ModifyTargetGroupAttributes, in)
+	request(s, s.c.ELBV2.ModifyTargetGroupAttributes, &elbv2.ModifyTargetGroupAttributesInput{
+		TargetGroupArn: s.id(op.TargetGroup),
+		Attributes: pairs(op.Attributes, func(k, v *string) elbv2types.TargetGroupAttribute {
+			return elbv2types.TargetGroupAttribute{Key: k, Value: v}
+		}),
+	})
 }
 
 func (s *sender) DeleteTargetGroup(op elb.DeleteTargetGroup) {

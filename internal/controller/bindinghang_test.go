@@ -19,7 +19,7 @@ func TestACallThatHangsDelaysNoOtherChangeOfItsBinding(t *testing.T) {
 			t.Parallel()
 			l, b := boundLab(t)
 			progress := make(chan stack.ID, 100)
-			l.bound.Registry.Patience, l.bound.Registry.Progress = -1, func(id stack.ID) { progress <- id }
+			l.bound.Registry.Async, l.bound.Registry.Progress = true, func(id stack.ID) { progress <- id }
 			_, err := l.sim.Gate.AddFault(gate.Fault{ID: "hangs", Action: hangs, Latency: 24 * time.Hour})
 			l.must(err)
 			slice := &discoveryv1.EndpointSlice{}

@@ -51,14 +51,14 @@ type limitedTargets struct {
 }
 
 func (c limitedTargets) RegisterTargets(ctx context.Context, in *elbv2.RegisterTargetsInput, _ ...func(*elbv2.Options)) (out *elbv2.RegisterTargetsOutput, err error) {
-	return out, c.limiter.Do(ctx, cloud.ServiceELBV2, "RegisterTargets", in, func(ctx context.Context) error {
+	return out, c.limiter.Do(ctx, cloud.ServiceELBV2, "RegisterTargets", func(ctx context.Context) error {
 		out, err = c.ELBV2.RegisterTargets(ctx, in)
 		return err
 	})
 }
 
 func (c limitedTargets) DeregisterTargets(ctx context.Context, in *elbv2.DeregisterTargetsInput, _ ...func(*elbv2.Options)) (out *elbv2.DeregisterTargetsOutput, err error) {
-	return out, c.limiter.Do(ctx, cloud.ServiceELBV2, "DeregisterTargets", in, func(ctx context.Context) error {
+	return out, c.limiter.Do(ctx, cloud.ServiceELBV2, "DeregisterTargets", func(ctx context.Context) error {
 		out, err = c.ELBV2.DeregisterTargets(ctx, in)
 		return err
 	})

@@ -45,7 +45,7 @@ type workUnit struct {
 func (l *lab) begin(keys ...stack.Key) *workers {
 	w := &workers{lab: l, keys: keys, due: map[workUnit]time.Time{}, running: map[workUnit]bool{}, known: map[workUnit]string{}}
 	w.failures = backoff.NewFailures[workUnit](backoff.Policy{First: queue.FirstRetry, Longest: l.config.BindingMaxBackoff}, l.clock.Now, nil)
-	l.bound.Registry.Patience = -1 // as in a controller: no pass waits for the calls of targets
+	l.bound.Registry.Async = true // as in a controller: no pass waits for the calls of targets
 	l.bound.Registry.Progress = func(b stack.ID) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -237,6 +237,6 @@ func (l *lab) hang(stage func(*lab), fault gate.Fault) {
 	if len(w.running) > 0 {
 		l.Fatalf("does not end: %v", w.running)
 	}
-	l.bound.Registry.Patience = 0
+	l.bound.Registry.Async = false
 	l.manyWait(15 * time.Minute)
 }

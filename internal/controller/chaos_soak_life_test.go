@@ -133,7 +133,7 @@ func (s *soak) watch(life *soakLife) {
 	s.ingresses.Waker.SetQueue(ingresses)
 	s.services.Waker.SetQueue(services)
 	b.Waker.SetQueue(bindings)
-	b.Registry.Patience = -1
+	b.Registry.Async = true
 	b.Registry.Progress = b.CallEnded
 	b.Networking.Wake = func(n types.NamespacedName) { b.Waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: n}) }
 	inv := s.inventory

@@ -365,7 +365,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	groups := networking.New(networking.Options{
 		Client: w.mgr.GetClient(), Inventory: w.inventory, Interfaces: network.NewInterfaces(w.clients.EC2, w.now), VPC: c.VPC,
 		Chooser: secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
-		Write:   networking.LogRules(log, w.deps().Write), Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Unseen: w.elsewhere.MayNeedRules, Now: w.now, Log: log,
+		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Unseen: w.elsewhere.MayNeedRules, Now: w.now, Log: log,
 	})
 	if w.elsewhere != nil {
 		w.elsewhere.OnChange = groups.Review
@@ -398,7 +398,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		registry.Invalidate(of)
 		b.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: binding})
 	}
-	registry.Patience = -1 // a pass that waited for a call would delay the next change of its binding
+	registry.Async = true // a pass that waited for a call would delay the next change of its binding
 	registry.Progress = b.CallEnded
 	return b, b.SetUp(ctx, w.mgr, c.BindingWorkers, c.BindingMaxBackoff)
 }

@@ -15,19 +15,19 @@ func HasLabel(description string) bool {
 // identity is what makes two permissions the same rule for EC2; the description is not part of it.
 type identity struct {
 	source
-	span
+	Ports
 }
 
 func identityOf(p stack.Permission) identity {
 	p = normalise(p)
-	return identity{sourceOf(p), span{p.FromPort, p.ToPort}}
+	return identity{sourceOf(p), Ports{p.FromPort, p.ToPort}}
 }
 
 // mayMatch reports whether a rule admits the source of a permission to one of its ports; a permission without a source stands for any source.
 func mayMatch(rule, p stack.Permission) bool {
 	x, y := identityOf(rule), identityOf(p)
 	anySource := y.source == source{protocol: x.protocol}
-	return (anySource || x.source == y.source) && x.from <= y.to && y.from <= x.to
+	return (anySource || x.source == y.source) && x.From <= y.To && y.From <= x.To
 }
 
 // Diff compares the rules of one group with the packed needs. A needed rule that exists without Label is neither granted again nor ever
@@ -90,6 +90,6 @@ func without(perms, rules []stack.Permission) []stack.Permission {
 	open := spansBySource(rules)
 	return slices.DeleteFunc(perms, func(p stack.Permission) bool {
 		id := identityOf(p)
-		return len(open[id.source]) > 0 && slices.ContainsFunc(union(open[id.source]), func(r span) bool { return r.from <= id.from && id.to <= r.to })
+		return len(open[id.source]) > 0 && slices.ContainsFunc(union(open[id.source]), func(r Ports) bool { return r.From <= id.From && id.To <= r.To })
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/go-logr/logr"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -58,7 +59,7 @@ func TestTwoClustersOnTheNodesOfOneGroupKeepTheirRules(t *testing.T) {
 		desks := map[string]*desk{}
 		for cluster := range sources {
 			table := NewTable()
-			desks[cluster] = &desk{table, a, NewReconciler(cluster, table, a, a.write)}
+			desks[cluster] = &desk{table, a, NewReconciler(cluster, table, a, a.write, logr.Discard())}
 		}
 		needed := map[string][]stack.Permission{}
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {

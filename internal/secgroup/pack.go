@@ -26,9 +26,9 @@ func sourceOf(p stack.Permission) source {
 	return source{p.Protocol, p.CIDR, p.IPv6CIDR, p.PrefixList, p.Group.Literal}
 }
 
-func (s source) permission(r span) stack.Permission {
+func (s source) permission(r Ports) stack.Permission {
 	p := stack.Permission{
-		Protocol: s.protocol, FromPort: r.from, ToPort: r.to,
+		Protocol: s.protocol, FromPort: r.From, ToPort: r.To,
 		CIDR: s.cidr, IPv6CIDR: s.cidr6, PrefixList: s.prefixList, Description: Label,
 	}
 	if s.group != "" {
@@ -42,9 +42,6 @@ func compareSources(a, b source) int {
 		cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.group, b.group), cmp.Compare(a.cidr, b.cidr),
 		cmp.Compare(a.cidr6, b.cidr6), cmp.Compare(a.prefixList, b.prefixList))
 }
-
-// span is an inclusive range of ports.
-type span struct{ from, to int32 }
 
 // Pack joins permissions to the fewest rules that admit precisely the same traffic: per protocol and source, overlapping and
 // adjacent port ranges become one. Two shapes in which the existing controller writes rules are kept where they stand, so that
@@ -63,10 +60,10 @@ func Pack(wanted, current []stack.Permission) []stack.Permission {
 	var out []stack.Permission
 	for _, s := range sources {
 		packed := union(spans[s])
-		hull := span{packed[0].from, packed[len(packed)-1].to}
+		hull := Ports{packed[0].From, packed[len(packed)-1].To}
 		switch h := have[s]; {
 		case slices.Contains(h, hull):
-			packed = []span{hull}
+			packed = []Ports{hull}
 		case len(h) > 0 && slices.Equal(union(h), packed):
 			packed = h
 		default:
@@ -81,25 +78,25 @@ func Pack(wanted, current []stack.Permission) []stack.Permission {
 	return out
 }
 
-func spansBySource(perms []stack.Permission) map[source][]span {
-	out := map[source][]span{}
+func spansBySource(perms []stack.Permission) map[source][]Ports {
+	out := map[source][]Ports{}
 	for _, p := range perms {
 		p = normalise(p)
 		s := sourceOf(p)
-		out[s] = append(out[s], span{p.FromPort, p.ToPort})
+		out[s] = append(out[s], Ports{p.FromPort, p.ToPort})
 	}
 	return out
 }
 
 // union sorts ranges and joins those that overlap or touch.
-func union(in []span) []span {
+func union(in []Ports) []Ports {
 	in = slices.Clone(in)
-	slices.SortFunc(in, func(a, b span) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
+	slices.SortFunc(in, func(a, b Ports) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 	out := in[:1]
 	for _, r := range in[1:] {
 		last := &out[len(out)-1]
-		if r.from <= last.to+1 {
-			last.to = max(last.to, r.to)
+		if r.From <= last.To+1 {
+			last.To = max(last.To, r.To)
 			continue
 		}
 		out = append(out, r)
@@ -108,14 +105,14 @@ func union(in []span) []span {
 }
 
 // joinNearest joins the two neighbours with the fewest ports between them.
-func joinNearest(in []span) []span {
+func joinNearest(in []Ports) []Ports {
 	best := 0
 	for i := range in[:len(in)-1] {
-		if in[i+1].from-in[i].to < in[best+1].from-in[best].to {
+		if in[i+1].From-in[i].To < in[best+1].From-in[best].To {
 			best = i
 		}
 	}
-	in[best].to = in[best+1].to
+	in[best].To = in[best+1].To
 	return slices.Delete(in, best+1, best+2)
 }
 

@@ -255,10 +255,10 @@ func asTheExistingController(wanted []stack.Permission) []stack.Permission {
 	for s, spans := range spansBySource(wanted) {
 		all := union(spans)
 		if s.group != "" {
-			out = append(out, s.permission(span{all[0].from, all[len(all)-1].to}))
+			out = append(out, s.permission(Ports{all[0].From, all[len(all)-1].To}))
 			continue
 		}
-		seen := map[span]bool{}
+		seen := map[Ports]bool{}
 		for _, r := range spans {
 			if !seen[r] {
 				out = append(out, s.permission(r))

@@ -1,9 +1,13 @@
 package secgroup
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"time"
+
+	"github.com/go-logr/logr"
 
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -33,11 +37,12 @@ type Reconciler struct {
 	table   *Table
 	rules   Rules
 	write   apply.Writer
+	log     logr.Logger
 }
 
 // NewReconciler makes a Reconciler of the groups in a cluster's table.
-func NewReconciler(cluster string, table *Table, rules Rules, write apply.Writer) *Reconciler {
-	return &Reconciler{cluster: cluster, table: table, rules: rules, write: write}
+func NewReconciler(cluster string, table *Table, rules Rules, write apply.Writer, log logr.Logger) *Reconciler {
+	return &Reconciler{cluster: cluster, table: table, rules: rules, write: write, log: log}
 }
 
 // Key is the stack under which rule changes run; it owns no resources.
@@ -168,20 +173,24 @@ func (r *Reconciler) missing(ctx context.Context, perms []stack.Permission, refu
 	return out
 }
 
-// change grants before it revokes; at the group's rule quota it revokes first. until is when a call that waits for AWS is worth another
+// change grants before it revokes; at the group's rule quota it revokes first. It logs both before they are sent, as passes over stacks log their
+// plans, because these groups hold rules of others too. until is when a call that waits for AWS is worth another
 // try, with or without its error.
 func (r *Reconciler) change(ctx context.Context, group string, grant, revoke []stack.Permission) (until time.Time, err error) {
 	ref, granted, revoked := stack.Literal(stack.KindSecurityGroup, group), apply.Outcome{State: apply.Done}, apply.Outcome{State: apply.Done}
-	try := func(op plan.Operation, permissions []stack.Permission, out *apply.Outcome) {
-		if len(permissions) > 0 {
+	try := func(what string, op plan.Operation, rules []stack.Permission, out *apply.Outcome) {
+		if len(rules) > 0 {
+			r.log.Info(what, "group", group, "rules", texts(rules))
 			*out = r.write(ctx, Key, plan.StepID(op.Name()+" "+group), op)
 		}
 	}
-	authorize := func() { try(elb.AuthorizeSecurityGroupIngress{Group: ref, Permissions: grant}, grant, &granted) }
+	authorize := func() {
+		try("opening ports", elb.AuthorizeSecurityGroupIngress{Group: ref, Permissions: grant}, grant, &granted)
+	}
 	authorize()
 	full := len(revoke) > 0 && granted.State == apply.Failed && cloud.Classify(granted.Err).Full()
 	if full || granted.State == apply.Done {
-		try(elb.RevokeSecurityGroupIngress{Group: ref, Permissions: revoke}, revoke, &revoked)
+		try("closing ports", elb.RevokeSecurityGroupIngress{Group: ref, Permissions: revoke}, revoke, &revoked)
 	}
 	if full {
 		authorize()
@@ -196,4 +205,12 @@ func (r *Reconciler) change(ctx context.Context, group string, grant, revoke []s
 		}
 	}
 	return time.Time{}, nil
+}
+
+func texts(rules []stack.Permission) []string {
+	out := make([]string, 0, len(rules))
+	for _, r := range rules {
+		out = append(out, fmt.Sprintf("%s %d-%d from %s", r.Protocol, r.FromPort, r.ToPort, cmp.Or(r.CIDR, r.IPv6CIDR, r.PrefixList, r.Group.Literal)))
+	}
+	return out
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
+	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -111,7 +112,7 @@ func newDesk(a *account) *desk {
 		a.rules = map[string][]stack.Permission{}
 	}
 	t := NewTable()
-	return &desk{t, a, NewReconciler("ours", t, a, a.write)}
+	return &desk{t, a, NewReconciler("ours", t, a, a.write, logr.Discard())}
 }
 
 func on(group string, perms ...stack.Permission) map[string][]stack.Permission {

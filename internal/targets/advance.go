@@ -16,14 +16,14 @@ const readTime = time.Second
 // advance starts every call that a group needs and that need not wait for one under way. The lock of the group is held.
 func (r *Registry) advance(ctx context.Context, g *group) {
 	q := g.request
-	if (!g.known || g.doubted) && !g.written && r.fresh(g.Group) {
-		g.known, g.doubted = true, false
+	if (!g.known || g.reread) && !g.written && r.fresh(g.Group) {
+		g.known, g.reread = true, false
 	}
-	if (!g.known || g.doubted) && !g.reading && !g.readFailed {
+	if (!g.known || g.reread) && !g.reading && !g.readFailed {
 		r.readMembers(ctx, g)
 	}
-	if q.Claims != nil && !g.claim && !g.claimFailed {
-		r.advanceClaims(ctx, g, q)
+	if q.Record != nil && !g.recording && !g.recordFailed {
+		r.advanceRecord(ctx, g, q)
 	}
 	if t := g.toRegister(q); len(t) > 0 {
 		r.send(ctx, g, register, t)
@@ -52,7 +52,7 @@ func (r *Registry) begin(ctx context.Context, g *group, call func() (result func
 }
 
 func (r *Registry) readMembers(ctx context.Context, g *group) {
-	g.reading, g.doubted, g.touched = true, false, map[string]bool{}
+	g.reading, g.reread, g.touched = true, false, map[string]bool{}
 	stop := func() bool { return true }
 	if !g.known {
 		stop = r.Clock.AfterFunc(readTime, func() {
@@ -70,10 +70,10 @@ func (r *Registry) readMembers(ctx context.Context, g *group) {
 			stop()
 			g.reading = false
 			if err == nil {
-				g.learn(health)
+				g.setMembers(health)
 				return
 			}
-			g.readFailed, g.doubted = true, g.known
+			g.readFailed, g.reread = true, g.known
 			class := cloud.Classify(err).Class
 			g.overdue = class != diag.NotFound && class != diag.Invalid
 			g.fail(err)
@@ -89,9 +89,9 @@ func (r *Registry) send(ctx context.Context, g *group, a action, targets []Targe
 	for _, t := range targets {
 		c.keys[t.Key()] = true
 	}
-	told := r.telling(ctx, a, g.timed(targets))
+	since := g.timed(targets)
 	r.begin(ctx, g, func() func() {
-		sent := r.write(told, q, a, targets)
+		sent := r.write(ctx, q, a, targets, since)
 		return func() {
 			c.n--
 			for _, t := range targets {
@@ -105,12 +105,12 @@ func (r *Registry) send(ctx context.Context, g *group, a action, targets []Targe
 			for _, t := range sent.done {
 				g.done(a, t)
 			}
-			for _, t := range sent.doubtful {
+			for _, t := range sent.uncertain {
 				g.members[t.Key()] = member{t, true}
 			}
 			for _, t := range sent.absent {
 				delete(g.members, t.Key())
-				g.doubted = true
+				g.reread = true
 			}
 			if !zoned && q.HomeZone != nil && wantsZones(errors.Join(sent.errs...)) {
 				g.homeZones = true
@@ -127,7 +127,7 @@ func (r *Registry) send(ctx context.Context, g *group, a action, targets []Targe
 	})
 }
 
-// done notes that AWS took a target.
+// done records that AWS took a target.
 func (g *group) done(a action, t Target) {
 	key := t.Key()
 	delete(g.calls[a].failed, key)

@@ -31,15 +31,15 @@ func (r *Registry) Registered(in cloud.Scope) map[string][]Target {
 func (g *group) certain() ([]Target, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.known || g.doubted || g.busy() {
+	if !g.known || g.reread || g.busy() {
 		return nil, false
 	}
 	out := make([]Target, 0, len(g.members))
 	for _, m := range g.members {
-		if m.doubtful {
+		if m.uncertain {
 			return nil, false
 		}
-		if g.own[m.Key()] || g.request != nil && g.request.Claims != nil {
+		if g.own[m.Key()] || g.request != nil && g.request.Record != nil {
 			out = append(out, m.Target)
 		}
 	}

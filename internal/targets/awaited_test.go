@@ -13,7 +13,7 @@ func TestTargetsAreAwaitedUntilTheirBindingWantsNoneOrTheyAreRegistered(t *testi
 	t.Parallel()
 	refuse := func(context.Context, stack.Key, plan.StepID, plan.Operation) apply.Outcome { return apply.Outcome{} }
 	r := newRegistry(nil, refuse, func(string) bool { return true })
-	r.Patience = -1
+	r.Async = true
 	expect := func(what string, wantAwaited, wantRegistered bool) {
 		t.Helper()
 		if awaited, registered := r.Awaited(tg); awaited != wantAwaited || registered != wantRegistered {
@@ -25,14 +25,14 @@ func TestTargetsAreAwaitedUntilTheirBindingWantsNoneOrTheyAreRegistered(t *testi
 	_, _ = r.Sync(t.Context(), Request{Group: tg, Want: []Endpoint{{Target: one}}})
 	expect("it is not registered", true, false)
 	g := r.group(tg)
-	for _, doubtful := range []bool{true, false} {
+	for _, uncertain := range []bool{true, false} {
 		g.mu.Lock()
-		g.members[one.Key()] = member{one, doubtful}
+		g.members[one.Key()] = member{one, uncertain}
 		g.mu.Unlock()
-		expect("it may be registered", true, !doubtful)
+		expect("it may be registered", true, !uncertain)
 	}
 	r = newRegistry(nil, refuse, func(string) bool { return true })
-	r.Patience = -1
+	r.Async = true
 	_, _ = r.Sync(t.Context(), Request{Group: tg})
 	expect("none is wanted", false, true)
 }

@@ -15,6 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/k8s-lbc/lbc/internal/readiness"
 )
 
 // Target is one member of a target group.
@@ -43,7 +45,7 @@ type Endpoint struct {
 	Node           string
 }
 
-// Cluster answers what resolution asks; informer caches implement it.
+// Cluster reads the pods and nodes of endpoints.
 type Cluster interface {
 	Pod(namespace, name string) (*corev1.Pod, bool)
 	Node(name string) (*corev1.Node, bool)
@@ -74,13 +76,12 @@ func PodEndpoints(c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.En
 		}
 		for _, number := range slicePorts(s, port.Name) {
 			for i := range s.Endpoints {
-				e, verdict := podEndpoint(c, s.Namespace, &s.Endpoints[i], number)
-				switch verdict {
-				case admit:
+				switch e, status := podEndpoint(c, s.Namespace, &s.Endpoints[i], number); status {
+				case corev1.ConditionTrue:
 					ready = append(ready, e)
-				case perhaps:
+				case corev1.ConditionUnknown:
 					unknown = append(unknown, e)
-				case drop:
+				case corev1.ConditionFalse:
 				}
 			}
 		}
@@ -103,17 +104,10 @@ func slicePorts(s *discoveryv1.EndpointSlice, name string) []int32 {
 	return out
 }
 
-type verdict int
-
-const (
-	drop verdict = iota
-	admit
-	perhaps
-)
-
-func podEndpoint(c Cluster, namespace string, e *discoveryv1.Endpoint, port int32) (Endpoint, verdict) {
+// podEndpoint is a pod's endpoint and whether it is ready; Unknown: its node does not report.
+func podEndpoint(c Cluster, namespace string, e *discoveryv1.Endpoint, port int32) (Endpoint, corev1.ConditionStatus) {
 	if e.TargetRef == nil || e.TargetRef.Kind != "Pod" || len(e.Addresses) == 0 {
-		return Endpoint{}, drop
+		return Endpoint{}, corev1.ConditionFalse
 	}
 	out := Endpoint{
 		Target:    Target{ID: e.Addresses[0], Port: port},
@@ -124,39 +118,27 @@ func podEndpoint(c Cluster, namespace string, e *discoveryv1.Endpoint, port int3
 		out.Node = *e.NodeName
 	}
 	if e.Conditions.Ready == nil || *e.Conditions.Ready {
-		if out.Node == "" { // who writes slices by hand may leave it out
+		if out.Node == "" { // slices that no controller wrote may lack it
 			if pod, ok := c.Pod(out.Namespace, out.Pod); ok {
 				out.Node = pod.Spec.NodeName
 			}
 		}
-		return out, admit
+		return out, corev1.ConditionTrue
 	}
 	pod, ok := c.Pod(out.Namespace, out.Pod)
-	if !ok || !podConditionTrue(pod, corev1.ContainersReady) {
-		return Endpoint{}, drop
+	if !ok || readiness.Of(pod, corev1.ContainersReady).Status != corev1.ConditionTrue {
+		return Endpoint{}, corev1.ConditionFalse
 	}
 	out.Node = pod.Spec.NodeName
 	node, ok := c.Node(out.Node)
 	if !ok {
-		return Endpoint{}, drop
+		return Endpoint{}, corev1.ConditionFalse
 	}
-	switch nodeReady(node) {
-	case corev1.ConditionTrue:
-		if e.Conditions.Terminating != nil && *e.Conditions.Terminating {
-			return Endpoint{}, drop
-		}
-		return out, admit
-	case corev1.ConditionUnknown:
-		return out, perhaps
-	default:
-		return Endpoint{}, drop
+	status := nodeReady(node)
+	if status == corev1.ConditionTrue && e.Conditions.Terminating != nil && *e.Conditions.Terminating {
+		return Endpoint{}, corev1.ConditionFalse
 	}
-}
-
-func podConditionTrue(pod *corev1.Pod, t corev1.PodConditionType) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == t && c.Status == corev1.ConditionTrue
-	})
+	return out, status
 }
 
 func nodeReady(n *corev1.Node) corev1.ConditionStatus {
@@ -185,7 +167,7 @@ func mustParse(s string) labels.Selector {
 	return sel
 }
 
-// Skipped is a node that was left out because of what it lacks; it is told, and the others are registered.
+// Skipped is a node that is left out because of what it lacks, which is reported; the others are registered.
 type Skipped struct{ Node, Why string }
 
 // NodeEndpoints are the instances that serve a node port, sorted by key: nodes that the default and the given selector admit,
@@ -226,20 +208,20 @@ func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePor
 	return distinct(ready), skipped, nil
 }
 
-// leaving reports a node that the cluster autoscaler or Karpenter is about to remove.
+// leaving reports whether a node is one that the cluster autoscaler or Karpenter is about to remove.
 func leaving(n *corev1.Node) bool {
 	return slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
 		return t.Key == "ToBeDeletedByClusterAutoscaler" || t.Key == "karpenter.sh/disrupted" && t.Effect == corev1.TaintEffectNoSchedule
 	})
 }
 
-// NodeStays reports a node that serves as far as its own object tells: it is not deleted, cordoned, about to be removed or excluded
+// NodeStays reports whether a node serves according to its own object: it is not deleted, cordoned, about to be removed or excluded
 // from load balancers. Its readiness does not count, as it fails for all nodes at once where the control plane loses touch with them.
 func NodeStays(n *corev1.Node) bool {
 	return n.DeletionTimestamp == nil && !n.Spec.Unschedulable && !leaving(n) && defaultNodes.Matches(labels.Set(n.Labels))
 }
 
-// InstanceID is the EC2 instance of a node, the last part of its provider id; why tells what is wrong with it.
+// InstanceID is the EC2 instance of a node, the last part of its provider id; why is what is wrong with it.
 func InstanceID(n *corev1.Node) (id, why string) {
 	p := n.Spec.ProviderID
 	if p == "" {

@@ -27,27 +27,27 @@ type group struct {
 	request *Request // the latest; nil = none
 
 	known   bool // members are all that there are
-	doubted bool // to be read again, although it is known
+	reread  bool // to be read again, although it is known
 	written bool // something was sent, so that a group of our own making is no longer empty for certain
 	// members are the targets that may be registered, without draining ones.
 	members map[string]member
 	// own are the keys of members, and of targets that may be registered, that a request has wanted.
 	own map[string]bool
-	// homeZones: AWS wants to know the zone of each address.
+	// homeZones: AWS demands the zone of each address.
 	homeZones bool
-	claims    map[stack.ID]*claimed
-	since     map[string]time.Time // by key: when what a call is still to be sent for was heard of
+	records   map[stack.ID]*record
+	since     map[string]time.Time // by key: when the change came that a call is still to be sent for
 
-	reading bool
-	overdue bool            // the read did not end in time, or failed
-	touched map[string]bool // keys whose registration ended since the read under way began
-	calls   map[action]*calls
-	holding holding
-	claim   bool // what is claimed is being read or written
+	reading   bool
+	overdue   bool            // the read did not end in time, or failed
+	touched   map[string]bool // keys whose registration ended since the read under way began
+	calls     map[action]*calls
+	holding   holding
+	recording bool // a record is being loaded or saved
 
 	// What the next Sync returns.
 	errs                     []error
-	readFailed, claimFailed  bool
+	readFailed, recordFailed bool
 	retry                    time.Time
 	registered, deregistered int
 	added                    []string
@@ -60,8 +60,8 @@ type group struct {
 // member is a target of a group.
 type member struct {
 	Target
-	// doubtful: the outcome of the last call for it is not known. It is registered again if it is wanted, deregistered if not.
-	doubtful bool
+	// uncertain: the outcome of the last call for it is not known. It is registered again if it is wanted, deregistered if not.
+	uncertain bool
 }
 
 type action string
@@ -82,7 +82,7 @@ type calls struct {
 const callsPerGroup = 4
 
 func newGroup(of Group) *group {
-	g := &group{Group: of, members: map[string]member{}, own: map[string]bool{}, claims: map[stack.ID]*claimed{}, since: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
+	g := &group{Group: of, members: map[string]member{}, own: map[string]bool{}, records: map[stack.ID]*record{}, since: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
 	for _, a := range []action{register, deregister} {
 		g.calls[a] = &calls{keys: map[string]bool{}, failed: map[string]bool{}}
 	}
@@ -90,7 +90,7 @@ func newGroup(of Group) *group {
 }
 
 func (g *group) busy() bool {
-	return g.reading || g.claim || g.calls[register].n+g.calls[deregister].n > 0
+	return g.reading || g.recording || g.calls[register].n+g.calls[deregister].n > 0
 }
 
 // moving reports whether a target has a call under way.
@@ -98,8 +98,8 @@ func (g *group) moving(key string) bool {
 	return g.calls[register].keys[key] || g.calls[deregister].keys[key]
 }
 
-// learn takes over what a read found. Of targets that a call was sent for since it began the read tells nothing.
-func (g *group) learn(health []Health) {
+// setMembers takes over what a read found, except for targets that a call was sent for since the read began.
+func (g *group) setMembers(health []Health) {
 	before := g.members
 	g.members, g.known = map[string]member{}, true
 	for _, h := range health {
@@ -128,7 +128,7 @@ func (g *group) differs(health []Health) bool {
 		}
 	}
 	for key, m := range g.members {
-		if !m.doubtful && !found[key] {
+		if !m.uncertain && !found[key] {
 			return true
 		}
 		delete(found, key)
@@ -142,18 +142,18 @@ func (g *group) toRegister(q *Request) []Target {
 	if !g.known && (!g.overdue || q.Max > 0 && len(q.Want) > q.Max) {
 		return nil
 	}
-	var mine map[string]bool // what is claimed, of a shared group
-	if q.Claims != nil {
-		mine = g.claimedBy(q.Binding).keys
+	var mine map[string]bool // what is recorded, of a shared group
+	if q.Record != nil {
+		mine = g.recordOf(q.Binding).keys
 	}
 	var missing, there []Endpoint
 	for _, e := range q.Want {
 		key := e.Key()
 		m, member := g.members[key]
 		switch {
-		case member && !m.doubtful || g.calls[register].keys[key]:
+		case member && !m.uncertain || g.calls[register].keys[key]:
 			there = append(there, e)
-		case g.calls[deregister].keys[key] || g.calls[register].failed[key] || q.Claims != nil && !mine[key]:
+		case g.calls[deregister].keys[key] || g.calls[register].failed[key] || q.Record != nil && !mine[key]:
 		default:
 			missing = append(missing, e)
 		}
@@ -186,12 +186,12 @@ func (g *group) staying(q *Request) int {
 	n := 0
 	wanted := wantedKeys(*q)
 	for key, m := range g.members {
-		if wanted[key] && !m.doubtful || !wanted[key] && !g.mayLeave(q, key) {
+		if wanted[key] && !m.uncertain || !wanted[key] && !g.mayLeave(q, key) {
 			n++
 		}
 	}
 	for key := range g.calls[register].keys {
-		if m, member := g.members[key]; wanted[key] && (!member || m.doubtful) {
+		if m, member := g.members[key]; wanted[key] && (!member || m.uncertain) {
 			n++
 		}
 	}
@@ -203,15 +203,15 @@ func (g *group) mayLeave(q *Request, key string) bool {
 	if _, held := g.holding.held[key]; held {
 		return false
 	}
-	if q.Claims != nil {
-		return g.claimedBy(q.Binding).keys[key]
+	if q.Record != nil {
+		return g.recordOf(q.Binding).keys[key]
 	}
 	return !q.Unseen || g.own[key]
 }
 
 // notOurs are the targets that stay registered although no binding that is seen wants them.
 func (g *group) notOurs() []string {
-	if g.request == nil || !g.request.Unseen || g.request.Claims != nil || !g.known {
+	if g.request == nil || !g.request.Unseen || g.request.Record != nil || !g.known {
 		return nil
 	}
 	wanted := wantedKeys(*g.request)
@@ -225,7 +225,7 @@ func (g *group) notOurs() []string {
 	return out
 }
 
-// toDeregister are the targets that nobody wants and that a call is to be started for.
+// toDeregister are the targets that are not wanted and that a call is to be started for.
 func (g *group) toDeregister(q *Request) []Target {
 	if g.calls[deregister].n >= callsPerGroup {
 		return nil
@@ -258,7 +258,7 @@ func (g *group) collect(now time.Time) (Change, error) {
 		g.registered, g.deregistered = 0, 0
 	}
 	err := errors.Join(g.errs...)
-	g.errs, g.readFailed, g.claimFailed, g.retry, g.added = nil, false, false, time.Time{}, nil
+	g.errs, g.readFailed, g.recordFailed, g.retry, g.added = nil, false, false, time.Time{}, nil
 	clear(g.calls[register].failed)
 	clear(g.calls[deregister].failed)
 	return c, err

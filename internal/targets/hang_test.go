@@ -118,7 +118,7 @@ func impatient(h *hanging, fresh bool) (*Registry, *clock.Stepped, chan stack.ID
 // asking makes a request without waiting for its calls.
 func asking(t testing.TB, r *Registry, q Request) Change {
 	t.Helper()
-	c, err := r.sync(t.Context(), q, -1)
+	c, err := r.sync(t.Context(), q, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestRegistrationAndDeregistrationWaitForNoOtherCall(t *testing.T) {
 	for range 4 {
 		<-progress
 	}
-	if c, err := r.sync(t.Context(), of("4"), -1); err == nil || c.Pending || c.Registered != 2 || c.Deregistered != 2 || len(h.calls) > 0 {
+	if c, err := r.sync(t.Context(), of("4"), false); err == nil || c.Pending || c.Registered != 2 || c.Deregistered != 2 || len(h.calls) > 0 {
 		t.Errorf("%+v, %v; a failure is told before it is tried again", c, err)
 	}
 	asking(t, r, of("4"))
@@ -282,24 +282,16 @@ func TestTheFirstReadIsWaitedForWhileItMayBeShort(t *testing.T) {
 	}
 }
 
-func TestAnImpatientSyncReturnsBeforeItsCallsDo(t *testing.T) {
+func TestAnAsyncSyncReturnsBeforeItsCallsDo(t *testing.T) {
 	t.Parallel()
 	h := newHanging()
-	r, c, _ := impatient(h, true)
-	r.Patience = 5 * time.Millisecond
-	done := make(chan Change, 1)
-	go func() {
-		change, err := r.Sync(t.Context(), of("1"))
-		if err != nil {
-			t.Error(err)
-		}
-		done <- change
-	}()
-	h.expect(t, "RegisterTargets 1")
-	c.Advance(r.Patience)
-	if change := <-done; !change.Pending {
-		t.Errorf("%+v", change)
+	r, _, _ := impatient(h, true)
+	r.Async = true
+	change, err := r.Sync(t.Context(), of("1"))
+	if err != nil || !change.Pending {
+		t.Errorf("%+v, %v", change, err)
 	}
+	h.expect(t, "RegisterTargets 1")
 }
 
 // TestWhateverFailsTheGroupEndsAsWanted ends calls in any order, some without their answers, while what is wanted changes.
@@ -312,7 +304,7 @@ func TestWhateverFailsTheGroupEndsAsWanted(t *testing.T) {
 		r, c, _ := impatient(h, false)
 		wanted := of(some.Draw(rt, "wanted")...)
 		step := func(mayFail bool) (idle bool) {
-			change, _ := r.sync(t.Context(), wanted, -1)
+			change, _ := r.sync(t.Context(), wanted, false)
 			h.mu.Lock()
 			open := slices.Sorted(maps.Keys(h.calls))
 			h.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// holding is what a group keeps to tell whether most of its targets are given up although what is behind them still serves.
+// holding is the state of a group by which Hold finds that most of its targets are given up although what is behind them still serves.
 type holding struct {
 	// stood are the endpoints that were wanted last, and those that are held.
 	stood map[string]Endpoint
@@ -20,9 +20,9 @@ type holding struct {
 	held map[string]Endpoint
 }
 
-// Hold is called before each Sync of a request, and tells which targets that request does not want stay registered nevertheless:
+// Hold is called before each Sync of a request, and returns the targets that stay registered although the request does not want them:
 // serves reports whether the pod or node of an endpoint exists and works as before. If the request, with those of the last minutes, gives up more than
-// half of the targets of the group although they serve, the brake of all groups is asked. What does not serve any more is never held, and nothing is if
+// half of the targets of the group although they serve, the brake of all groups decides. What does not serve any more is never held, and nothing is if
 // consented. Of the targets that an earlier process registered nothing is known, so that they are not held.
 func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) []Endpoint {
 	g, groups := r.group(q.Group), r.size()
@@ -72,7 +72,7 @@ func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) [
 	return slices.SortedFunc(maps.Values(h.held), func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
 }
 
-// HeldFor tells the bindings whose targets of a pod or, with an empty namespace, of a node are held.
+// HeldFor lists the bindings whose targets of a pod or, with an empty namespace, of a node are held.
 func (r *Registry) HeldFor(namespace, name string) []stack.ID {
 	if r.Brake.Held() == 0 {
 		return nil

@@ -7,10 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-
 	"github.com/k8s-lbc/lbc/internal/cloud"
 )
 
@@ -70,7 +66,7 @@ func (g *group) unnoted(q *Request) {
 // inPlace reports whether nothing more is to be done to register a target: it is registered for certain, or left out.
 func (g *group) inPlace(key string) bool {
 	m, member := g.members[key]
-	return member && !m.doubtful || slices.Contains(g.omitted, key)
+	return member && !m.uncertain || slices.Contains(g.omitted, key)
 }
 
 // timed are the times since when targets are waited for that a call is about to be sent for, which are not needed any more.
@@ -85,33 +81,18 @@ func (g *group) timed(sent []Target) map[string]time.Time {
 	return out
 }
 
-// telling has Lag told of targets when the first request for each is sent, which may be long after it was asked for.
-func (r *Registry) telling(ctx context.Context, a action, since map[string]time.Time) context.Context {
+// reportLag calls Lag for targets when the first request for them is sent, which may be long after the change that made it necessary.
+func (r *Registry) reportLag(ctx context.Context, a action, part []Target, since map[string]time.Time) context.Context {
 	if len(since) == 0 || r.Lag == nil {
 		return ctx
 	}
 	operation := map[action]string{register: Register, deregister: Deregister}[a]
-	var mu sync.Mutex
-	return cloud.OnSending(ctx, func(in any) {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, t := range described(in) {
-			key := Target{ID: aws.ToString(t.Id), Port: aws.ToInt32(t.Port)}.Key()
-			if at, ok := since[key]; ok {
-				delete(since, key) // the same target may be sent again
+	report := sync.OnceFunc(func() {
+		for _, t := range part {
+			if at, ok := since[t.Key()]; ok {
 				r.Lag(operation, r.Clock.Now().Sub(at))
 			}
 		}
 	})
-}
-
-// described are the targets that a request names.
-func described(in any) []types.TargetDescription {
-	switch in := in.(type) {
-	case *elbv2.RegisterTargetsInput:
-		return in.Targets
-	case *elbv2.DeregisterTargetsInput:
-		return in.Targets
-	}
-	return nil
+	return cloud.OnSending(ctx, report)
 }

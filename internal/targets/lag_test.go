@@ -7,15 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -65,7 +61,7 @@ func TestTheLagOfATargetIsToldOnceWhenItsFirstRequestIsSent(t *testing.T) {
 	}
 	h.answer("RegisterTargets 3", errors.New("lost")) // and is sent again
 	ended()
-	_, _ = r.sync(t.Context(), of("2", "3"), -1)
+	_, _ = r.sync(t.Context(), of("2", "3"), false)
 	asking(t, r, of("2", "3"))
 	h.expect(t, "RegisterTargets 3")
 	asking(t, r, of("2", "3", "4")) // nobody knows since when
@@ -95,20 +91,7 @@ func sending(r *Registry, write apply.Writer) apply.Writer {
 	limiter := cloud.NewLimiter(cloud.LimiterOptions{Clock: r.Clock})
 	sent := func(context.Context) error { return nil }
 	return func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) apply.Outcome {
-		switch op := op.(type) {
-		case elb.RegisterTargets:
-			_ = limiter.Do(ctx, cloud.ServiceELBV2, "RegisterTargets", &elbv2.RegisterTargetsInput{Targets: descriptions(op.Targets)}, sent)
-		case elb.DeregisterTargets:
-			_ = limiter.Do(ctx, cloud.ServiceELBV2, "DeregisterTargets", &elbv2.DeregisterTargetsInput{Targets: descriptions(op.Targets)}, sent)
-		}
+		_ = limiter.Do(ctx, cloud.ServiceELBV2, op.Name(), sent)
 		return write(ctx, key, id, op)
 	}
-}
-
-func descriptions(in []elb.Target) []types.TargetDescription {
-	var out []types.TargetDescription
-	for _, t := range in {
-		out = append(out, types.TargetDescription{Id: aws.String(t.ID), Port: aws.Int32(t.Port)})
-	}
-	return out
 }

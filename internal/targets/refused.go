@@ -25,15 +25,15 @@ const callsPerWrite = 8
 
 // sent is what became of targets that were sent to AWS.
 type sent struct {
-	done     []Target
-	doubtful []Target // it is not known whether AWS took them
-	absent   []Target // AWS does not know them, or says so of one among them
-	errs     []error
-	retry    time.Time // when AWS may take what it refused because of its limits
+	done      []Target
+	uncertain []Target // it is not known whether AWS took them
+	absent    []Target // AWS does not know them, or says so of one among them
+	errs      []error
+	retry     time.Time // when AWS may take what it refused because of its limits
 }
 
 // write registers or deregisters targets, in as many calls as it takes, side by side.
-func (r *Registry) write(ctx context.Context, q Request, a action, targets []Target) (out sent) {
+func (r *Registry) write(ctx context.Context, q Request, a action, targets []Target, since map[string]time.Time) (out sent) {
 	account, err := r.account(q.Scope)
 	if err != nil {
 		return sent{errs: []error{err}}
@@ -45,7 +45,7 @@ func (r *Registry) write(ctx context.Context, q Request, a action, targets []Tar
 	for i, part := range parts {
 		op := operation(a, q.ARN, part)
 		calls.Go(func() error {
-			outcomes[i] = account.Write(ctx, Key(q.Binding), plan.StepID(fmt.Sprintf("%s %d", a, i+1)), op)
+			outcomes[i] = account.Write(r.reportLag(ctx, a, part, since), Key(q.Binding), plan.StepID(fmt.Sprintf("%s %d", a, i+1)), op)
 			return nil
 		})
 	}
@@ -65,7 +65,7 @@ func (r *Registry) write(ctx context.Context, q Request, a action, targets []Tar
 		case refused:
 			out.absent = append(out.absent, part...)
 		case o.Err != nil && cloud.Classify(o.Err).Class == diag.Transient:
-			out.doubtful = append(out.doubtful, part...)
+			out.uncertain = append(out.uncertain, part...)
 		}
 		out.add(sent{errs: []error{err}, retry: o.Until})
 	}
@@ -73,7 +73,7 @@ func (r *Registry) write(ctx context.Context, q Request, a action, targets []Tar
 }
 
 func (s *sent) add(o sent) {
-	s.done, s.doubtful, s.absent, s.errs = append(s.done, o.done...), append(s.doubtful, o.doubtful...), append(s.absent, o.absent...), append(s.errs, o.errs...)
+	s.done, s.uncertain, s.absent, s.errs = append(s.done, o.done...), append(s.uncertain, o.uncertain...), append(s.absent, o.absent...), append(s.errs, o.errs...)
 	if s.retry.IsZero() || !o.retry.IsZero() && o.retry.Before(s.retry) {
 		s.retry = o.retry
 	}
@@ -83,17 +83,17 @@ func (s *sent) add(o sent) {
 // being terminated: AWS takes all of a call or nothing. Those that the refusal names are left out of the next attempt; if it
 // names none, halves are tried.
 func (r *Registry) registerOthers(ctx context.Context, q Request, part []Target, refusal error) sent {
-	named, others := split(part, func(t Target) bool { return strings.Contains(refusal.Error(), "'"+t.ID+"'") })
+	others := slices.DeleteFunc(slices.Clone(part), func(t Target) bool { return strings.Contains(refusal.Error(), "'"+t.ID+"'") })
 	switch {
 	case len(others) == 0 || len(part) == 1:
 		return sent{errs: []error{refusal}}
-	case len(named) == 0:
+	case len(others) == len(part):
 		half := len(part) / 2
-		out := r.write(ctx, q, register, part[:half])
-		out.add(r.write(ctx, q, register, part[half:]))
+		out := r.write(ctx, q, register, part[:half], nil)
+		out.add(r.write(ctx, q, register, part[half:], nil))
 		return out
 	}
-	out := r.write(ctx, q, register, others)
+	out := r.write(ctx, q, register, others, nil)
 	out.errs = append([]error{refusal}, out.errs...)
 	return out
 }
@@ -107,15 +107,4 @@ func operation(a action, arn string, part []Target) plan.Operation {
 		return elb.RegisterTargets{TargetGroup: ref, Targets: in}
 	}
 	return elb.DeregisterTargets{TargetGroup: ref, Targets: in}
-}
-
-func split(all []Target, is func(Target) bool) (yes, no []Target) {
-	for _, t := range all {
-		if is(t) {
-			yes = append(yes, t)
-		} else {
-			no = append(no, t)
-		}
-	}
-	return yes, no
 }

@@ -17,7 +17,7 @@ import (
 type Account struct {
 	ELBV2 Describer
 	Write apply.Writer
-	// Fresh reports whether a target group was created by this process, so that nobody else can have registered targets in it.
+	// Fresh reports whether a target group was created by this process and not read since, so that no other process has registered targets in it.
 	Fresh func(arn string) bool
 }
 
@@ -25,15 +25,14 @@ type Account struct {
 // what is wanted. It holds no lock over a call: registration, deregistration and the read of what is registered go on side by
 // side, and no group waits for another. It is safe for concurrent use. The exported fields are set before its first use.
 type Registry struct {
-	// Patience bounds how long Sync waits for the calls that it causes; 0 = until they end, less = not at all. A Sync that did not
-	// wait for the end of its calls says so in its Change, and Progress is told when one of them ends.
-	Patience time.Duration
+	// Async: Sync does not wait for the calls that it starts. Its Change is Pending then, and Progress is called when one of them ends.
+	Async    bool
 	Progress func(binding stack.ID)
-	// Clock is the time of Patience and of the pause before targets are registered in a group that could not be read.
+	// Clock is the time of lags and of the pause before targets are registered in a group that could not be read.
 	Clock cloud.Clock
-	// Lag hears, of each target whose change has a time (Request.Since), how long after that the call for it was handed to AWS; nil = nobody wants to know.
+	// Lag is called for each target whose change has a time (Request.Since) with the time from then until its call is sent; nil = no call.
 	Lag func(operation string, after time.Duration)
-	// Brake holds up deregistrations of most targets of many groups; nil = nothing does.
+	// Brake holds up deregistrations of most targets of many groups; nil = none.
 	Brake *brake.Brake
 
 	account func(cloud.Scope) (Account, error)
@@ -52,18 +51,18 @@ type Request struct {
 	Group
 	Binding stack.ID // namespace and name of the binding
 	Want    []Endpoint
-	// Since is when the controller heard of the change that the request follows from; zero = it is not known.
+	// Since is when the change came that the request follows from; zero = it is not known.
 	Since time.Time
-	// Claims is there if other clusters register targets in the same group: only what is claimed is deregistered.
-	Claims Claims
+	// Record is there if other clusters register targets in the same group: only targets in the record are deregistered.
+	Record RegisteredTargets
 	// Unseen: bindings that the controller cannot see may have registered targets in the group. Of what is not wanted only its own targets are deregistered:
-	// those that a request has wanted, in this process or in the one whose end Assume tells of.
+	// those that a request has wanted, in this process or in the one that Assume continues.
 	Unseen bool
 	// Max limits how many targets are registered; 0 = no limit.
 	Max int
-	// Zone tells the zone to send with an address; nil = none.
+	// Zone is the zone to send with an address; nil = none.
 	Zone func(Endpoint) string
-	// HomeZone tells the zone that an endpoint is in, if that is known. It replaces AllZones in groups for which AWS does not take that,
+	// HomeZone is the zone that an endpoint is in, if that is known. It replaces AllZones in groups for which AWS does not take that,
 	// and Max is spread over zones; nil = nothing does, and it is not.
 	HomeZone func(Endpoint) string
 }
@@ -83,7 +82,7 @@ type Change struct {
 	Unanswered []string
 	// NotOurs are the keys of targets that are not wanted and stay registered because of Unseen, sorted.
 	NotOurs []string
-	// Retry is how long AWS is to be left alone with what it has not taken because of its limits; 0 = nothing is known of that.
+	// Retry is the pause before AWS may take what it has refused because of its limits; 0 = it is not known.
 	Retry time.Duration
 }
 
@@ -95,16 +94,11 @@ func Key(binding stack.ID) stack.Key { return stack.Key{Owner: "elbv2.k8s.aws", 
 // its end, and all that is to be registered while four registrations are under way. The error is what failed since the last Sync; the next one tries it again. ctx bounds the
 // calls, also beyond the return of Sync.
 func (r *Registry) Sync(ctx context.Context, q Request) (Change, error) {
-	return r.sync(ctx, q, r.Patience)
+	return r.sync(ctx, q, !r.Async)
 }
 
-// sync waits as long as patience says; below 0: not at all.
-func (r *Registry) sync(ctx context.Context, q Request, patience time.Duration) (Change, error) {
+func (r *Registry) sync(ctx context.Context, q Request, wait bool) (Change, error) {
 	g := r.group(q.Group)
-	late := make(chan struct{})
-	if patience > 0 {
-		defer r.Clock.AfterFunc(patience, func() { close(late) })()
-	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.changed(g.request, q)
@@ -113,16 +107,14 @@ func (r *Registry) sync(ctx context.Context, q Request, patience time.Duration) 
 		g.own[e.Key()] = true
 	}
 	r.advance(ctx, g)
-	for waiting := patience >= 0; waiting && g.busy(); {
+	for wait && g.busy() {
 		ended := g.ended
 		g.waiters++
 		g.mu.Unlock()
 		select {
 		case <-ended:
-		case <-late:
-			waiting = false
 		case <-ctx.Done():
-			waiting = false
+			wait = false
 		}
 		g.mu.Lock()
 		g.waiters--
@@ -130,9 +122,9 @@ func (r *Registry) sync(ctx context.Context, q Request, patience time.Duration) 
 	return g.collect(r.Clock.Now())
 }
 
-// Recheck reads a group again and compares: drifted tells that somebody else registered or deregistered targets, or deleted the
-// group, and that the next Sync of the group will read it again. It does not hold up those who write meanwhile; a write makes it see a drift that
-// is none, at the cost of that read.
+// Recheck reads a group again and compares: drifted reports that targets were registered or deregistered, or the group deleted, outside the
+// controller, and that the next Sync of the group will read it again. It does not hold up writes. A write meanwhile can look like drift, which
+// costs one read.
 func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drifted bool, err error) {
 	health, err = r.Health(ctx, of)
 	gone := codeOf(err) == cloud.CodeTargetGroupNotFound
@@ -142,7 +134,7 @@ func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drif
 	g := r.group(of)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if gone { // which the next Sync finds out as well, and tells
+	if gone { // which the next Sync finds out and reports
 		g.known, g.overdue, g.written, g.members = false, false, true, map[string]member{}
 		return nil, true, nil
 	}
@@ -150,18 +142,18 @@ func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drif
 		return health, false, nil
 	}
 	drifted = g.differs(health)
-	g.doubted = g.doubted || drifted
+	g.reread = g.reread || drifted
 	return health, drifted, nil
 }
 
-// Clear deregisters every target of a request's group, of a shared one (Claims not nil) those that the binding registered, and with Unseen its own, except where
+// Clear deregisters every target of a request's group, of a shared one (Record not nil) those that the binding registered, and with Unseen its own, except where
 // the group is gone: then there is nothing to do. What the request wants is ignored. It waits for the end of its calls.
 func (r *Registry) Clear(ctx context.Context, q Request) (left Change, err error) {
 	q.Want = nil
 	r.Hold(q, true, func(Endpoint) bool { return false })
-	left, err = r.sync(ctx, q, 0)
-	if codeOf(err) == cloud.CodeInvalidTarget { // one that somebody else took away: look again which there are
-		left, err = r.sync(ctx, q, 0)
+	left, err = r.sync(ctx, q, true)
+	if codeOf(err) == cloud.CodeInvalidTarget { // one was deregistered outside the controller: read again which there are
+		left, err = r.sync(ctx, q, true)
 	}
 	if code := codeOf(err); code == cloud.CodeTargetGroupNotFound || code == cloud.CodeValidation || code == cloud.CodeInvalidTarget {
 		err = nil
@@ -187,8 +179,8 @@ func wantsZones(err error) bool {
 	return err != nil && cloud.Classify(err).Code == cloud.CodeValidation && strings.Contains(strings.ToLower(err.Error()), "you must specify an availability zone")
 }
 
-// Awaited reports whether targets of a group may be on their way: some are wanted, or its binding has not said yet what is. registered
-// tells that all of them are registered, as far as this process knows.
+// Awaited reports whether targets of a group are expected: some are wanted, or no pass over its binding has set what is wanted. registered
+// reports whether all of them are registered, as far as this process knows.
 func (r *Registry) Awaited(of Group) (awaited, registered bool) {
 	r.mu.Lock()
 	g := r.groups[of]
@@ -212,7 +204,7 @@ func (r *Registry) Invalidate(of Group) {
 	g := r.group(of)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.doubted = true
+	g.reread = true
 }
 
 // Forget drops a group that no binding serves any more.

@@ -75,7 +75,7 @@ func (b *balancing) write(_ context.Context, _ stack.Key, _ plan.StepID, op plan
 	return apply.Outcome{State: apply.Done}
 }
 
-// done is what was called: deregistrations after what goes on beside them, registrations and notes that still claim their target.
+// done is what was called: deregistrations after what goes on beside them, registrations and notes that still have their target.
 func (b *balancing) done() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

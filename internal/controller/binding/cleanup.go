@@ -129,7 +129,7 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 		}
 		unseen, _ := b.mayServe(ctx, o)
 		var left targets.Change
-		left, err = b.Registry.Clear(ctx, targets.Request{Group: group, Binding: id, Claims: b.registeredOf(o), Unseen: unseen})
+		left, err = b.Registry.Clear(ctx, targets.Request{Group: group, Binding: id, Record: b.registeredOf(o), Unseen: unseen})
 		if err == nil && len(left.NotOurs) > 0 {
 			b.reportPartial(ctx, o, diag.List{b.OtherNamespaces.registeredByOthers(o, left.NotOurs)})
 		}

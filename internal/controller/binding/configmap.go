@@ -26,7 +26,7 @@ type ConfigMaps struct {
 // targetsKey is the entry of the ConfigMap: targets, joined by commas.
 const targetsKey = "targets"
 
-// Load implements targets.Claims.
+// Load implements targets.RegisteredTargets.
 func (c *ConfigMaps) Load(ctx context.Context, binding stack.ID) (keys []string, known bool, err error) {
 	m := &corev1.ConfigMap{}
 	err = c.Reader.Get(ctx, client.ObjectKey{Namespace: binding.Namespace, Name: naming.ClaimsConfigMap(binding.Name)}, m)
@@ -40,7 +40,7 @@ func (c *ConfigMaps) Load(ctx context.Context, binding stack.ID) (keys []string,
 	return strings.FieldsFunc(m.Data[targetsKey], func(r rune) bool { return r == ',' }), true, nil
 }
 
-// Save implements targets.Claims. The last writer wins, as there is one per binding.
+// Save implements targets.RegisteredTargets. The last writer wins, as there is one per binding.
 func (c *ConfigMaps) Save(ctx context.Context, binding stack.ID, keys []string) error {
 	m := &corev1.ConfigMap{Data: map[string]string{targetsKey: strings.Join(keys, ",")}}
 	m.Namespace, m.Name = binding.Namespace, naming.ClaimsConfigMap(binding.Name)

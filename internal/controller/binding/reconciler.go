@@ -178,7 +178,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	unseen, ownerKnown := b.mayServe(ctx, o)
 	request := targets.Request{
 		Group: b.group(o), Binding: id, Want: endpoints, Since: since, Max: b.MaxTargets, Unseen: unseen,
-		Claims: b.registeredOf(o),
+		Record: b.registeredOf(o),
 		Zone:   zone, HomeZone: b.homeZone(ctx),
 	}
 	held := b.heldTargets(ctx, o, request, found)
@@ -266,8 +266,8 @@ func (b *Reconciler) group(o *v1beta1.TargetGroupBinding) targets.Group {
 	return targets.Group{Scope: b.Scope, ARN: o.Spec.TargetGroupARN}
 }
 
-// registeredOf are the claims of a binding whose target group is shared among clusters; nil if it is not.
-func (b *Reconciler) registeredOf(o *v1beta1.TargetGroupBinding) targets.Claims {
+// registeredOf stores the targets of a binding whose target group is shared among clusters; nil if it is not.
+func (b *Reconciler) registeredOf(o *v1beta1.TargetGroupBinding) targets.RegisteredTargets {
 	if !o.Spec.MultiClusterTargetGroup {
 		return nil
 	}

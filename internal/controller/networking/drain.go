@@ -62,21 +62,20 @@ func (d *Drains) Begin(ctx context.Context, binding string, of targets.Group) {
 		d.reconciler.Release(ctx, binding)
 		return
 	}
-	x := drain{binding, of}
-	now := d.now()
-	d.mu.Lock()
-	d.due[x] = &drainLook{at: now.Add(firstDrainLook), until: now.Add(longestDrain)}
-	d.mu.Unlock()
-	d.reconciler.Transfer(ctx, binding, x.String())
+	d.transfer(ctx, drain{binding, of}, drainLook{until: d.now().Add(longestDrain)})
 }
 
 // Keep has the rules of a binding stay whose targets stay registered until it is made again.
 func (d *Drains) Keep(ctx context.Context, binding string, of targets.Group) {
-	x := drain{binding, of}
+	d.transfer(ctx, drain{binding, of}, drainLook{kept: true})
+}
+
+func (d *Drains) transfer(ctx context.Context, x drain, look drainLook) {
+	look.at = d.now().Add(firstDrainLook)
 	d.mu.Lock()
-	d.due[x] = &drainLook{at: d.now().Add(firstDrainLook), kept: true}
+	d.due[x] = &look
 	d.mu.Unlock()
-	d.reconciler.Transfer(ctx, binding, x.String())
+	d.reconciler.Transfer(ctx, x.binding, x.String())
 }
 
 // needed reports whether the rules of a binding whose targets stayed are still needed.

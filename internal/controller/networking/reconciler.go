@@ -87,7 +87,7 @@ func New(o Options) *Reconciler {
 	}
 	table := secgroup.NewTable()
 	r := &Reconciler{
-		Options: o, Table: table, rules: secgroup.NewReconciler(o.Chooser.Cluster, table, o.Inventory.SecurityGroups(), o.Write),
+		Options: o, Table: table, rules: secgroup.NewReconciler(o.Chooser.Cluster, table, o.Inventory.SecurityGroups(), o.Write, o.Log),
 		requests: map[string]*request{}, ending: map[string]bool{}, waiting: map[string]bool{},
 	}
 	r.bindings, r.groups = queue.NewKeyed(o.Pause, o.Now, r.place), queue.NewKeyed(o.Pause, o.Now, r.reconcileGroup)

@@ -4,6 +4,8 @@
 package reads
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -105,22 +107,14 @@ func (x *Index[U]) Affected(kind objects.Kind, namespace, name string) []U {
 			found[u] = true
 		}
 	}
-	out := make([]U, 0, len(found))
-	for u := range found {
-		out = append(out, u)
-	}
-	return out
+	return slices.Collect(maps.Keys(found))
 }
 
 // Units are those with reads, unordered.
 func (x *Index[U]) Units() []U {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	out := make([]U, 0, len(x.reads))
-	for u := range x.reads {
-		out = append(out, u)
-	}
-	return out
+	return slices.Collect(maps.Keys(x.reads))
 }
 
 // Len is the number of units.

@@ -91,9 +91,6 @@ func (g *Gates) due() (key types.NamespacedName, of targets.Group, only []target
 	if first == nil {
 		return key, targets.Group{}, nil
 	}
-	if g.looking == nil {
-		g.looking = map[types.NamespacedName]bool{}
-	}
 	g.looking[key] = true
 	n := 0
 	for _, p := range first.waiting {
@@ -189,9 +186,6 @@ func (g *Gates) patchAll(ctx context.Context, all *sync.WaitGroup) (started int)
 				room--
 			}
 		}
-	}
-	if g.patching == nil {
-		g.patching, g.young = map[podPatch]bool{}, map[types.NamespacedName]int{}
 	}
 	for job, pod := range jobs {
 		g.patching[job] = true
@@ -292,11 +286,16 @@ func (x *group) overdue(now time.Time) (d diag.Diagnostic, ok bool) {
 			reasons[strings.TrimSpace(cmp.Or(p.want.Reason, string(p.want.Status))+" "+p.want.Message)]++
 		}
 	}
+	x.reported = true
+	return diag.New(x.binding, "spec.serviceRef", diag.ReadinessGateClosed, "pods wait for their readiness gates: "+counted(reasons),
+		"compare the health check with what the pods answer, and its port with what they listen on; where no load balancer uses the target group (Target.NotInUse), delete the binding"), true
+}
+
+// counted lists reasons with how often each of them occurs.
+func counted(reasons map[string]int) string {
 	parts := make([]string, 0, len(reasons))
 	for _, r := range slices.Sorted(maps.Keys(reasons)) {
 		parts = append(parts, fmt.Sprintf("%d × %s", reasons[r], r))
 	}
-	x.reported = true
-	return diag.New(x.binding, "spec.serviceRef", diag.ReadinessGateClosed, "pods wait for their readiness gates: "+strings.Join(parts, "; "),
-		"compare the health check with what the pods answer, and its port with what they listen on; where no load balancer uses the target group (Target.NotInUse), delete the binding"), true
+	return strings.Join(parts, "; ")
 }

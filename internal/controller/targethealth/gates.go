@@ -127,6 +127,7 @@ func NewGates(c client.Client, index string, now func() time.Time, log logr.Logg
 		Report: func(diag.Diagnostic) {}, Opened: func(types.NamespacedName, time.Duration) {},
 		now: now, log: log, signal: make(chan struct{}, 1),
 		groups: map[types.NamespacedName]*group{}, ended: map[types.NamespacedName]time.Time{},
+		looking: map[types.NamespacedName]bool{}, patching: map[podPatch]bool{}, young: map[types.NamespacedName]int{},
 	}
 }
 

@@ -2,7 +2,6 @@ package targethealth
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -170,10 +169,5 @@ func unhealthy(all []targets.Health) string {
 	if len(reasons) == 0 {
 		return ""
 	}
-	var parts []string
-	for r, n := range reasons {
-		parts = append(parts, fmt.Sprintf("%d × %s", n, r))
-	}
-	slices.Sort(parts)
-	return "no target is healthy, so requests go to all of them: " + strings.Join(parts, "; ")
+	return "no target is healthy, so requests go to all of them: " + counted(reasons)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// claims fakes what is remembered; what is done is told among the steps of the balancing.
-type claims struct {
+// stored fakes RegisteredTargets; its calls are among the steps of the balancing.
+type stored struct {
 	b     *balancing
 	keys  []string
 	known bool
@@ -24,12 +24,12 @@ type claims struct {
 	unsaved error
 }
 
-func (c *claims) Load(context.Context, stack.ID) ([]string, bool, error) {
+func (c *stored) Load(context.Context, stack.ID) ([]string, bool, error) {
 	c.loads++
 	return c.keys, c.known, c.fail
 }
 
-func (c *claims) Save(_ context.Context, _ stack.ID, keys []string) error {
+func (c *stored) Save(_ context.Context, _ stack.ID, keys []string) error {
 	if err := errors.Join(c.fail, c.unsaved); err != nil {
 		return err
 	}
@@ -49,19 +49,19 @@ func TestOnlyWhatThisClusterRegisteredLeavesASharedGroup(t *testing.T) {
 		want  []string
 		steps []string
 	}{
-		"the first pass claims and takes nothing out": {both, nil, []string{"new"}, []string{"save new:80", "register 1 from new"}},
-		"nothing to do":                                    {both, []string{"ours:80"}, []string{"ours"}, nil},
-		"a restart finds what is its own":                  {both, []string{"ours:80"}, nil, []string{"deregister 1 from ours", "save "}},
-		"claimed before registered, disclaimed afterwards": {both, []string{"ours:80"}, []string{"new"}, []string{"save new:80,ours:80", "register 1 from new", "deregister 1 from ours", "save new:80"}},
-		"a claim without target is dropped":                {both[1:], []string{"gone:80"}, []string{"new"}, []string{"save gone:80,new:80", "register 1 from new", "save new:80"}},
-		"enabling notes what is registered already":        {both, nil, []string{"ours"}, []string{"save ours:80"}},
+		"the first pass records and takes nothing out": {both, nil, []string{"new"}, []string{"save new:80", "register 1 from new"}},
+		"nothing to do":                                  {both, []string{"ours:80"}, []string{"ours"}, nil},
+		"a restart finds what is its own":                {both, []string{"ours:80"}, nil, []string{"deregister 1 from ours", "save "}},
+		"recorded before registered, dropped afterwards": {both, []string{"ours:80"}, []string{"new"}, []string{"save new:80,ours:80", "register 1 from new", "deregister 1 from ours", "save new:80"}},
+		"a record without target is dropped":             {both[1:], []string{"gone:80"}, []string{"new"}, []string{"save gone:80,new:80", "register 1 from new", "save new:80"}},
+		"enabling notes what is registered already":      {both, nil, []string{"ours"}, []string{"save ours:80"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := &balancing{held: c.held}
-			mine := &claims{b: b, keys: c.saved, known: c.saved != nil}
+			mine := &stored{b: b, keys: c.saved, known: c.saved != nil}
 			r := newRegistry(b, b.write, func(string) bool { return false })
-			q := Request{Binding: stack.ID{Name: "b"}, Group: tg, Want: want(c.want...), Claims: mine}
+			q := Request{Binding: stack.ID{Name: "b"}, Group: tg, Want: want(c.want...), Record: mine}
 			for range 2 { // the second time nothing is left to do, or to ask
 				if _, err := r.Sync(context.Background(), q); err != nil {
 					t.Fatal(err)
@@ -74,12 +74,12 @@ func TestOnlyWhatThisClusterRegisteredLeavesASharedGroup(t *testing.T) {
 	}
 }
 
-func TestAClaimThatCannotBeSavedRegistersNothing(t *testing.T) {
+func TestARecordThatCannotBeSavedRegistersNothing(t *testing.T) {
 	t.Parallel()
 	b := &balancing{}
-	mine := &claims{b: b, known: true}
+	mine := &stored{b: b, known: true}
 	r := newRegistry(b, b.write, func(string) bool { return true })
-	q := Request{Group: tg, Want: want("1"), Claims: mine}
+	q := Request{Group: tg, Want: want("1"), Record: mine}
 	mine.fail = errors.New("no")
 	if _, err := r.Sync(context.Background(), q); err == nil || len(b.steps) > 0 {
 		t.Fatalf("%v, steps %v", err, b.steps)
@@ -95,20 +95,20 @@ func TestAClaimThatCannotBeSavedRegistersNothing(t *testing.T) {
 	}
 	mine.unsaved = nil
 	if _, err := r.Sync(context.Background(), q); err != nil || mine.loads != 1 {
-		t.Errorf("%v, %d loads: the claim may have been saved, so it must be looked up", err, mine.loads)
+		t.Errorf("%v, %d loads: the record may have been saved, so it must be loaded", err, mine.loads)
 	}
 }
 
-func TestAFailedDeregistrationStaysClaimed(t *testing.T) {
+func TestAFailedDeregistrationStaysRecorded(t *testing.T) {
 	t.Parallel()
 	b := &balancing{held: []types.TargetHealthDescription{held("ours", "healthy")}, fail: errors.New("lost")}
-	mine := &claims{b: b, keys: []string{"ours:80"}, known: true}
+	mine := &stored{b: b, keys: []string{"ours:80"}, known: true}
 	r := newRegistry(b, b.write, func(string) bool { return false })
-	if _, err := r.Sync(context.Background(), Request{Group: tg, Claims: mine}); err == nil || !slices.Equal(mine.keys, []string{"ours:80"}) {
-		t.Fatalf("%v, claimed %v", err, mine.keys)
+	if _, err := r.Sync(context.Background(), Request{Group: tg, Record: mine}); err == nil || !slices.Equal(mine.keys, []string{"ours:80"}) {
+		t.Fatalf("%v, recorded %v", err, mine.keys)
 	}
 	b.fail = nil
-	if _, err := r.Clear(context.Background(), Request{Binding: stack.ID{}, Group: tg, Claims: mine}); err != nil || len(mine.keys) > 0 {
-		t.Errorf("%v, claimed %v", err, mine.keys)
+	if _, err := r.Clear(context.Background(), Request{Binding: stack.ID{}, Group: tg, Record: mine}); err != nil || len(mine.keys) > 0 {
+		t.Errorf("%v, recorded %v", err, mine.keys)
 	}
 }
