@@ -5,6 +5,7 @@ package targets
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -47,8 +48,8 @@ type Endpoint struct {
 
 // Cluster reads the pods and nodes of endpoints.
 type Cluster interface {
-	Pod(namespace, name string) (*corev1.Pod, bool)
-	Node(name string) (*corev1.Node, bool)
+	Pod(ctx context.Context, namespace, name string) (*corev1.Pod, bool)
+	Node(ctx context.Context, name string) (*corev1.Node, bool)
 }
 
 // PortOf finds the Service port that a reference names: a number is compared with port, a string with the port's name.
@@ -64,7 +65,7 @@ func PortOf(svc *corev1.Service, ref intstr.IntOrString) (corev1.ServicePort, bo
 // PodEndpoints are the pod addresses behind a Service port, sorted by key. Ready endpoints count, and those that only wait for
 // a readiness gate (containers ready, node ready, not terminating). If there is none, failOpen admits endpoints on nodes whose
 // readiness is unknown.
-func PodEndpoints(c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6, failOpen bool) []Endpoint {
+func PodEndpoints(ctx context.Context, c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6, failOpen bool) []Endpoint {
 	family := discoveryv1.AddressTypeIPv4
 	if ipv6 {
 		family = discoveryv1.AddressTypeIPv6
@@ -76,7 +77,7 @@ func PodEndpoints(c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.En
 		}
 		for _, number := range slicePorts(s, port.Name) {
 			for i := range s.Endpoints {
-				switch e, status := podEndpoint(c, s.Namespace, &s.Endpoints[i], number); status {
+				switch e, status := podEndpoint(ctx, c, s.Namespace, &s.Endpoints[i], number); status {
 				case corev1.ConditionTrue:
 					ready = append(ready, e)
 				case corev1.ConditionUnknown:
@@ -105,7 +106,7 @@ func slicePorts(s *discoveryv1.EndpointSlice, name string) []int32 {
 }
 
 // podEndpoint is a pod's endpoint and whether it is ready; Unknown: its node does not report.
-func podEndpoint(c Cluster, namespace string, e *discoveryv1.Endpoint, port int32) (Endpoint, corev1.ConditionStatus) {
+func podEndpoint(ctx context.Context, c Cluster, namespace string, e *discoveryv1.Endpoint, port int32) (Endpoint, corev1.ConditionStatus) {
 	if e.TargetRef == nil || e.TargetRef.Kind != "Pod" || len(e.Addresses) == 0 {
 		return Endpoint{}, corev1.ConditionFalse
 	}
@@ -119,18 +120,18 @@ func podEndpoint(c Cluster, namespace string, e *discoveryv1.Endpoint, port int3
 	}
 	if e.Conditions.Ready == nil || *e.Conditions.Ready {
 		if out.Node == "" { // slices that no controller wrote may lack it
-			if pod, ok := c.Pod(out.Namespace, out.Pod); ok {
+			if pod, ok := c.Pod(ctx, out.Namespace, out.Pod); ok {
 				out.Node = pod.Spec.NodeName
 			}
 		}
 		return out, corev1.ConditionTrue
 	}
-	pod, ok := c.Pod(out.Namespace, out.Pod)
+	pod, ok := c.Pod(ctx, out.Namespace, out.Pod)
 	if !ok || readiness.Of(pod, corev1.ContainersReady).Status != corev1.ConditionTrue {
 		return Endpoint{}, corev1.ConditionFalse
 	}
 	out.Node = pod.Spec.NodeName
-	node, ok := c.Node(out.Node)
+	node, ok := c.Node(ctx, out.Node)
 	if !ok {
 		return Endpoint{}, corev1.ConditionFalse
 	}

@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,8 +17,14 @@ type cluster struct {
 	nodes map[string]*corev1.Node
 }
 
-func (c cluster) Pod(_, name string) (*corev1.Pod, bool) { p, ok := c.pods[name]; return p, ok }
-func (c cluster) Node(name string) (*corev1.Node, bool)  { n, ok := c.nodes[name]; return n, ok }
+func (c cluster) Pod(_ context.Context, _, name string) (*corev1.Pod, bool) {
+	p, ok := c.pods[name]
+	return p, ok
+}
+func (c cluster) Node(_ context.Context, name string) (*corev1.Node, bool) {
+	n, ok := c.nodes[name]
+	return n, ok
+}
 
 func node(name, provider string, ready corev1.ConditionStatus, labels map[string]string, taints ...corev1.Taint) *corev1.Node {
 	n := &corev1.Node{}
@@ -50,7 +57,7 @@ func TestAnEndpointWithoutNodeIsWhereItsPodIs(t *testing.T) {
 	s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](8080)}},
 		Endpoints: []discoveryv1.Endpoint{endpoint("10.0.0.1", "a", ptr.To(true), nil), written, endpoint("10.0.0.3", "nobody", ptr.To(true), nil)}}
 	var nodes []string
-	for _, e := range PodEndpoints(c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s}, false, true) {
+	for _, e := range PodEndpoints(t.Context(), c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s}, false, true) {
 		nodes = append(nodes, e.Node)
 	}
 	if diff := cmp.Diff([]string{"good", "other", ""}, nodes); diff != "" {
@@ -95,7 +102,7 @@ func TestPodEndpointsFollowReadinessAndGates(t *testing.T) {
 				Ports: []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](8080)}, {Name: ptr.To("other"), Port: ptr.To[int32](9)}}}
 			v6 := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv6, Ports: s.Ports, Endpoints: []discoveryv1.Endpoint{endpoint("2001:db8::1", "a", yes, nil)}}
 			var got []string
-			for _, e := range PodEndpoints(c, corev1.ServicePort{Name: "http"}, []*discoveryv1.EndpointSlice{s, v6}, false, tc.failOpen) {
+			for _, e := range PodEndpoints(t.Context(), c, corev1.ServicePort{Name: "http"}, []*discoveryv1.EndpointSlice{s, v6}, false, tc.failOpen) {
 				got = append(got, e.Key())
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {

@@ -61,9 +61,9 @@ func (b *Reconciler) podEndpoints(ctx context.Context, o *v1beta1.TargetGroupBin
 	for i := range list.Items {
 		slicesOf = append(slicesOf, &list.Items[i])
 	}
-	cache := &missingNodesReader{Cluster: kube.Cluster{Context: ctx, Reader: b.Client}}
+	cache := &missingNodesReader{Cluster: kube.Cluster{Reader: b.Client}}
 	defer func() { b.missingNodes.note(client.ObjectKeyFromObject(o), cache.names) }()
-	return targets.PodEndpoints(cache, port, slicesOf, *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6, b.FailOpen), nil
+	return targets.PodEndpoints(ctx, cache, port, slicesOf, *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6, b.FailOpen), nil
 }
 
 func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
@@ -123,7 +123,7 @@ func (b *Reconciler) Zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 // homeZone gives the zone of the node that a pod runs on; empty if it is not known.
 func (b *Reconciler) homeZone(ctx context.Context) func(targets.Endpoint) string {
 	return func(e targets.Endpoint) string {
-		node, ok := kube.Cluster{Context: ctx, Reader: b.Client}.Node(e.Node)
+		node, ok := kube.Cluster{Reader: b.Client}.Node(ctx, e.Node)
 		if !ok {
 			return ""
 		}

@@ -25,13 +25,13 @@ import (
 func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, q targets.Request, found diag.List) []targets.Endpoint {
 	meant := o.Annotations[naming.AllowDeregistration] == "true" ||
 		slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
-	c := kube.Cluster{Context: ctx, Reader: b.Client}
+	c := kube.Cluster{Reader: b.Client}
 	return b.Registry.Hold(q, meant, func(e targets.Endpoint) bool {
 		if e.Pod != "" {
-			p, ok := c.Pod(e.Namespace, e.Pod)
+			p, ok := c.Pod(ctx, e.Namespace, e.Pod)
 			return ok && podServes(p, e.ID)
 		}
-		n, ok := c.Node(e.Node)
+		n, ok := c.Node(ctx, e.Node)
 		return ok && targets.NodeStays(n)
 	})
 }

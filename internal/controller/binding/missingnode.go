@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"context"
 	"slices"
 	"sync"
 
@@ -17,8 +18,8 @@ type missingNodesReader struct {
 }
 
 // Node implements targets.Cluster.
-func (c *missingNodesReader) Node(name string) (*corev1.Node, bool) {
-	n, ok := c.Cluster.Node(name)
+func (c *missingNodesReader) Node(ctx context.Context, name string) (*corev1.Node, bool) {
+	n, ok := c.Cluster.Node(ctx, name)
 	if !ok && name != "" {
 		c.names = append(c.names, name)
 	}

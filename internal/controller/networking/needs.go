@@ -131,7 +131,7 @@ func (r *Reconciler) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBind
 	}
 	var without []string
 	for _, e := range members {
-		pod, ok := kube.Cluster{Context: ctx, Reader: r.Client}.Pod(e.Namespace, e.Pod)
+		pod, ok := kube.Cluster{Reader: r.Client}.Pod(ctx, e.Namespace, e.Pod)
 		if !ok {
 			continue
 		}

@@ -48,7 +48,7 @@ func (r *Reconciler) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding
 			continue
 		}
 		p.nodes[e.Node] = nil
-		if n, ok := (kube.Cluster{Context: ctx, Reader: r.Client}).Node(e.Node); ok {
+		if n, ok := (kube.Cluster{Reader: r.Client}).Node(ctx, e.Node); ok {
 			p.nodes[e.Node] = n
 		}
 	}
@@ -130,7 +130,7 @@ func (p *placement) placeBranches(ctx context.Context, endpoints []targets.Endpo
 
 // branchInterface is the interface that a pod with security groups of its own has; empty for other pods.
 func (p *placement) branchInterface(ctx context.Context, e targets.Endpoint) string {
-	pod, ok := kube.Cluster{Context: ctx, Reader: p.r.Client}.Pod(e.Namespace, e.Pod)
+	pod, ok := kube.Cluster{Reader: p.r.Client}.Pod(ctx, e.Namespace, e.Pod)
 	if !ok {
 		return ""
 	}
@@ -233,7 +233,7 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []targets.Endp
 // addresses are the pod's and its node's; an invalid one is none.
 func (p *placement) addresses(ctx context.Context, e targets.Endpoint) [2]network.Address {
 	var out [2]network.Address
-	if pod, ok := (kube.Cluster{Context: ctx, Reader: p.r.Client}).Pod(e.Namespace, e.Pod); ok {
+	if pod, ok := (kube.Cluster{Reader: p.r.Client}).Pod(ctx, e.Namespace, e.Pod); ok {
 		out[0].Holder = string(pod.UID)
 	}
 	out[0].IP, _ = netip.ParseAddr(e.ID)
