@@ -23,7 +23,7 @@ func TestWhatIsOpenedAndClosedForTargetsIsLoggedBeforeItIsDone(t *testing.T) {
 		if written++; len(lines) != written {
 			t.Errorf("not written after its line: %q", lines)
 		}
-		return d.account.write(ctx, key, id, op)
+		return d.write(ctx, key, id, op)
 	}
 	d.Set("a", on("sg-node", tcp(30080, 30082, "sg-backend")))
 	if err := d.bring(t, "sg-node", "a", never); err != nil {
