@@ -86,7 +86,7 @@ func (c *Case) carryOut(p *plan.Plan) {
 		return ids[r]
 	}
 	for n, s := range p.Steps {
-		out := plan.Output{ID: fmt.Sprintf("arn:%s/%03d", s.Resource.Kind, n), State: "active"}
+		out := elb.Output{ID: fmt.Sprintf("arn:%s/%03d", s.Resource.Kind, n), State: "active"}
 		switch s.Op.(type) {
 		case elb.CreateSecurityGroup, elb.CreateTargetGroup, elb.CreateLoadBalancer, elb.CreateListener:
 			ids[stack.Ref{Kind: s.Resource.Kind, ID: s.Resource.ID}] = out.ID

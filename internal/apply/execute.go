@@ -62,26 +62,26 @@ func failedToStart(balancer, remedy string) Outcome {
 }
 
 // write sends the operation and writes the answer through to the inventory.
-func (r *run) write(ctx context.Context, s plan.Step) (plan.Output, error) {
+func (r *run) write(ctx context.Context, s plan.Step) (elb.Output, error) {
 	switch op := s.Op.(type) {
 	case elb.CreateBinding:
-		return plan.Output{}, r.d.Bindings.CreateBinding(ctx, elb.Literal(op.Binding, r.resolve))
+		return elb.Output{}, r.d.Bindings.CreateBinding(ctx, elb.Literal(op.Binding, r.resolve))
 	case elb.UpdateBinding:
-		return plan.Output{}, r.d.Bindings.UpdateBinding(ctx, elb.Literal(op.Binding, r.resolve))
+		return elb.Output{}, r.d.Bindings.UpdateBinding(ctx, elb.Literal(op.Binding, r.resolve))
 	case elb.DeleteBinding:
-		return plan.Output{}, r.d.Bindings.DeleteBinding(ctx, op.Namespace, op.ObjectName)
+		return elb.Output{}, r.d.Bindings.DeleteBinding(ctx, op.Namespace, op.ObjectName)
 	case elb.CreateSecurityGroup:
 		if op.Group.Shared {
-			return r.d.Inventory.CreateShared(ctx, func() (plan.Output, error) { return r.send(ctx, op) })
+			return r.d.Inventory.CreateShared(ctx, func() (elb.Output, error) { return r.send(ctx, op) })
 		}
 	}
 	return r.send(ctx, s.Op)
 }
 
-func (r *run) send(ctx context.Context, op plan.Operation) (plan.Output, error) {
+func (r *run) send(ctx context.Context, op plan.Operation) (elb.Output, error) {
 	out, err := cloud.Write(ctx, r.d.Clients, op, r.resolve)
 	if err != nil && (!op.Traits().Removes || !gone(err)) {
-		return plan.Output{}, err
+		return elb.Output{}, err
 	}
 	r.d.Inventory.Record(r.key, op, out, r.resolve)
 	return out, nil

@@ -13,7 +13,6 @@ import (
 	route53types "github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -30,8 +29,8 @@ func (s *sender) RequestCertificate(op elb.RequestCertificate) {
 		CertificateAuthorityArn: optional(c.Authority),
 		IdempotencyToken:        aws.String(op.Token),
 		Tags:                    certificateTags(c.Tags),
-	}, func(out *acm.RequestCertificateOutput) plan.Output {
-		return plan.Output{ID: value(out.CertificateArn)}
+	}, func(out *acm.RequestCertificateOutput) elb.Output {
+		return elb.Output{ID: value(out.CertificateArn)}
 	})
 }
 
@@ -47,8 +46,8 @@ func (s *sender) ImportCertificate(op elb.ImportCertificate) {
 		return
 	}
 	in.Tags = certificateTags(op.Certificate.Tags)
-	create(s, s.c.ACM.ImportCertificate, in, func(out *acm.ImportCertificateOutput) plan.Output {
-		return plan.Output{ID: value(out.CertificateArn)}
+	create(s, s.c.ACM.ImportCertificate, in, func(out *acm.ImportCertificateOutput) elb.Output {
+		return elb.Output{ID: value(out.CertificateArn)}
 	})
 }
 
@@ -67,7 +66,7 @@ func (s *sender) PublishValidation(op elb.PublishValidation) {
 func (s *sender) WithdrawValidation(op elb.WithdrawValidation) {
 	s.changeRecords(op.Zone, route53types.ChangeActionDelete, []elb.ValidationRecord{op.Record})
 	send := s.send
-	s.send = func(ctx context.Context) (plan.Output, error) {
+	s.send = func(ctx context.Context) (elb.Output, error) {
 		out, err := send(ctx)
 		if notThere(err) {
 			err = nil

@@ -7,7 +7,6 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -65,8 +64,8 @@ func (s *sender) CreateListener(op elb.CreateListener) {
 		Tags:            balancingTags(l.Tags),
 
 		MutualAuthentication: mutual(l),
-	}, func(out *elbv2.CreateListenerOutput) plan.Output {
-		return plan.Output{ID: value(first(out.Listeners).ListenerArn)}
+	}, func(out *elbv2.CreateListenerOutput) elb.Output {
+		return elb.Output{ID: value(first(out.Listeners).ListenerArn)}
 	})
 }
 

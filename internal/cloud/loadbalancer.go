@@ -5,7 +5,6 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -39,9 +38,9 @@ func (s *sender) CreateLoadBalancer(op elb.CreateLoadBalancer) {
 	if len(lb.SecurityGroups) > 0 {
 		in.SecurityGroups = s.all(lb.SecurityGroups)
 	}
-	create(s, s.c.ELBV2.CreateLoadBalancer, in, func(out *elbv2.CreateLoadBalancerOutput) plan.Output {
+	create(s, s.c.ELBV2.CreateLoadBalancer, in, func(out *elbv2.CreateLoadBalancerOutput) elb.Output {
 		made := FromLoadBalancer(first(out.LoadBalancers))
-		return plan.Output{ID: made.ARN, DNSName: made.DNSName, HostedZone: made.HostedZone, State: made.State}
+		return elb.Output{ID: made.ARN, DNSName: made.DNSName, HostedZone: made.HostedZone, State: made.State}
 	})
 }
 

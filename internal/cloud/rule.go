@@ -7,7 +7,6 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -120,8 +119,8 @@ func (s *sender) CreateRule(op elb.CreateRule) {
 		Actions:     s.actions(op.Rule.Actions),
 		Transforms:  transforms(op.Rule.Transforms),
 		Tags:        balancingTags(op.Rule.Tags),
-	}, func(out *elbv2.CreateRuleOutput) plan.Output {
-		return plan.Output{ID: value(first(out.Rules).RuleArn)}
+	}, func(out *elbv2.CreateRuleOutput) elb.Output {
+		return elb.Output{ID: value(first(out.Rules).RuleArn)}
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -68,8 +67,8 @@ func (s *sender) CreateSecurityGroup(op elb.CreateSecurityGroup) {
 	if len(op.Group.Tags) > 0 {
 		in.TagSpecifications = []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: computeTags(op.Group.Tags)}}
 	}
-	create(s, s.c.EC2.CreateSecurityGroup, in, func(out *ec2.CreateSecurityGroupOutput) plan.Output {
-		return plan.Output{ID: value(out.GroupId)}
+	create(s, s.c.EC2.CreateSecurityGroup, in, func(out *ec2.CreateSecurityGroupOutput) elb.Output {
+		return elb.Output{ID: value(out.GroupId)}
 	})
 }
 

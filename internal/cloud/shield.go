@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/shield"
 
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
@@ -41,8 +40,8 @@ var shieldService = addOnService{
 func (s *sender) CreateProtection(op elb.CreateProtection) {
 	create(s, s.c.Shield.CreateProtection, &shield.CreateProtectionInput{
 		Name: aws.String(naming.ProtectionName), ResourceArn: s.id(op.LoadBalancer),
-	}, func(out *shield.CreateProtectionOutput) plan.Output {
-		return plan.Output{Protection: value(out.ProtectionId)}
+	}, func(out *shield.CreateProtectionOutput) elb.Output {
+		return elb.Output{Protection: value(out.ProtectionId)}
 	})
 }
 

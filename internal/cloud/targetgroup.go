@@ -5,7 +5,6 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -48,8 +47,8 @@ func (s *sender) CreateTargetGroup(op elb.CreateTargetGroup) {
 	if tg.IPAddressType == stack.IPv6 {
 		in.IpAddressType = elbv2types.TargetGroupIpAddressTypeEnumIpv6
 	}
-	create(s, s.c.ELBV2.CreateTargetGroup, in, func(out *elbv2.CreateTargetGroupOutput) plan.Output {
-		return plan.Output{ID: value(first(out.TargetGroups).TargetGroupArn)}
+	create(s, s.c.ELBV2.CreateTargetGroup, in, func(out *elbv2.CreateTargetGroupOutput) elb.Output {
+		return elb.Output{ID: value(first(out.TargetGroups).TargetGroupArn)}
 	})
 }
 

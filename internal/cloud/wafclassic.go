@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafregional"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
@@ -58,7 +57,7 @@ func (s *sender) DisassociateRegionalWebACL(op elb.DisassociateRegionalWebACL) {
 
 // hasClassic reports whether there is a client of WAF Classic; without one, sending is ErrNoClassic.
 func (s *sender) hasClassic() bool {
-	s.send = func(context.Context) (plan.Output, error) { return plan.Output{}, ErrNoClassic }
+	s.send = func(context.Context) (elb.Output, error) { return elb.Output{}, ErrNoClassic }
 	return s.c.WAFRegional != nil
 }
 

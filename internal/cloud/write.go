@@ -17,7 +17,7 @@ type Resolve func(stack.Ref) string
 
 // Write sends one operation to AWS. The operations on TargetGroupBindings are not AWS's, and AwaitTargets writes nothing: they are an
 // error. The error is the SDK's own, for Classify.
-func Write(ctx context.Context, c Clients, op plan.Operation, resolve Resolve) (plan.Output, error) {
+func Write(ctx context.Context, c Clients, op plan.Operation, resolve Resolve) (elb.Output, error) {
 	s := sender{c: c, resolve: resolve}
 	s.refuse(op)
 	if op, ok := op.(elb.Operation); ok {
@@ -30,7 +30,7 @@ func Write(ctx context.Context, c Clients, op plan.Operation, resolve Resolve) (
 type sender struct {
 	c       Clients
 	resolve Resolve
-	send    func(context.Context) (plan.Output, error)
+	send    func(context.Context) (elb.Output, error)
 }
 
 // errNoResource is an answer without the resource that it should describe.
@@ -38,30 +38,30 @@ var errNoResource = errors.New("aws answered without the resource that was creat
 
 // request is a call whose answer is of no interest.
 func request[I, O, F any](s *sender, action func(context.Context, *I, ...func(*F)) (*O, error), in *I) {
-	s.send = func(ctx context.Context) (plan.Output, error) {
+	s.send = func(ctx context.Context) (elb.Output, error) {
 		_, err := action(ctx, in)
-		return plan.Output{}, err
+		return elb.Output{}, err
 	}
 }
 
 // create is a call that creates what output finds in its answer.
-func create[I, O, F any](s *sender, action func(context.Context, *I, ...func(*F)) (*O, error), in *I, output func(*O) plan.Output) {
-	s.send = func(ctx context.Context) (plan.Output, error) {
+func create[I, O, F any](s *sender, action func(context.Context, *I, ...func(*F)) (*O, error), in *I, output func(*O) elb.Output) {
+	s.send = func(ctx context.Context) (elb.Output, error) {
 		out, err := action(ctx, in)
 		if err != nil {
-			return plan.Output{}, err
+			return elb.Output{}, err
 		}
-		if o := output(out); o != (plan.Output{}) {
+		if o := output(out); o != (elb.Output{}) {
 			return o, nil
 		}
-		return plan.Output{}, errNoResource
+		return elb.Output{}, errNoResource
 	}
 }
 
 // refuse is for what is no write to AWS.
 func (s *sender) refuse(op plan.Operation) {
-	s.send = func(context.Context) (plan.Output, error) {
-		return plan.Output{}, fmt.Errorf("%s is not a write to AWS", op.Name())
+	s.send = func(context.Context) (elb.Output, error) {
+		return elb.Output{}, fmt.Errorf("%s is not a write to AWS", op.Name())
 	}
 }
 

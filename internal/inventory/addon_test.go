@@ -15,7 +15,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -174,7 +173,7 @@ func TestAReadThatBeganBeforeAWriteDoesNotHideIt(t *testing.T) {
 	arn := f.observed(&stack.Stack{Key: want.Key}).LoadBalancers[0].ARN
 	var inv *inventory.Inventory
 	late := lateWAF{f.sim.Firewall, func() {
-		inv.Record(want.Key, elb.AssociateWebACL{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn), WebACL: acl}, plan.Output{}, func(r stack.Ref) string { return r.Literal })
+		inv.Record(want.Key, elb.AssociateWebACL{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn), WebACL: acl}, elb.Output{}, func(r stack.Ref) string { return r.Literal })
 	}}
 	inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, WAFv2: late}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
 	o, err := inv.Observed(t.Context(), want.Key, want)

@@ -19,7 +19,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -227,7 +226,7 @@ func TestRulesAtHandAreWholeWhileTheyAreWritten(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				h.inv.Record(key(stack.Ingress, "web"), op, plan.Output{}, literally)
+				h.inv.Record(key(stack.Ingress, "web"), op, elb.Output{}, literally)
 			}
 		}
 	}()

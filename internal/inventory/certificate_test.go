@@ -20,7 +20,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -292,7 +291,7 @@ func TestACertificateThatThisProcessMadeIsKnownThoughListsMissItForAMoment(t *te
 		return ok
 	}
 	known()
-	f.inv.Record(key(stack.Ingress, "web"), elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "m.example.com", Tags: tracking("web")}}, plan.Output{ID: "mine"}, literally)
+	f.inv.Record(key(stack.Ingress, "web"), elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "m.example.com", Tags: tracking("web")}}, elb.Output{ID: "mine"}, literally)
 	f.inv.InvalidateFacts(facts.Need{Kind: facts.NeedCertificates})
 	if !known() {
 		t.Error("what was just made is forgotten")
@@ -360,11 +359,11 @@ func TestWhatWasImportedLastIsKnownWhateverBecameOfItsTag(t *testing.T) {
 	if got := own(); len(got) > 0 {
 		t.Fatalf("%+v", got)
 	}
-	f.inv.Record(k, elb.ImportCertificate{Certificate: secret("h1", "a.example.com")}, plan.Output{ID: "arn"}, literally)
+	f.inv.Record(k, elb.ImportCertificate{Certificate: secret("h1", "a.example.com")}, elb.Output{ID: "arn"}, literally)
 	if got := own(); len(got) != 1 || got[0].Content != "h1" || got[0].ID != "x" || got[0].Status != "ISSUED" || !got[0].Imported || got[0].Import != nil {
 		t.Errorf("%+v", got)
 	}
-	f.inv.Record(k, elb.ImportCertificate{Certificate: secret("h2", "b.example.com"), At: stack.Literal(stack.KindCertificate, "arn")}, plan.Output{}, literally)
+	f.inv.Record(k, elb.ImportCertificate{Certificate: secret("h2", "b.example.com"), At: stack.Literal(stack.KindCertificate, "arn")}, elb.Output{}, literally)
 	if got := own(); len(got) != 1 || got[0].Content != "h2" || !slices.Equal(got[0].Names, []string{"b.example.com"}) {
 		t.Errorf("%+v", got)
 	}
@@ -377,7 +376,7 @@ func TestWhatWasImportedLastIsKnownWhateverBecameOfItsTag(t *testing.T) {
 	if wait := f.inv.Certificates().Wait(k); wait != 0 {
 		t.Errorf("waits %v for what is issued", wait)
 	}
-	f.inv.Record(k, elb.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, "arn")}, plan.Output{}, literally)
+	f.inv.Record(k, elb.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, "arn")}, elb.Output{}, literally)
 	if got := own(); len(got) > 0 || f.inv.Certificates().ImportsLastYear() != 2 {
 		t.Errorf("%+v, %d imports", got, f.inv.Certificates().ImportsLastYear())
 	}
@@ -396,13 +395,13 @@ func TestARequestedCertificateIsLookedAtUntilItIsIssued(t *testing.T) {
 		return must[elb.Observed](t)(f.inv.Observed(t.Context(), k, desired)).Certificates
 	}
 	own()
-	f.inv.Record(k, elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Names: []string{"a.example.com"}, Tags: tags}}, plan.Output{ID: "arn"}, literally)
+	f.inv.Record(k, elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Names: []string{"a.example.com"}, Tags: tags}}, elb.Output{ID: "arn"}, literally)
 	s.show("arn", "PENDING_VALIDATION", "a.example.com")
 	for age, want := range map[time.Duration]time.Duration{0: time.Second, 20 * time.Second: 5 * time.Second, 2 * time.Minute: 15 * time.Second, 6 * time.Minute: time.Minute} {
 		g := newFixture(t)
 		g.inv = inventory.New(cloud.Clients{ELBV2: g.sim.Balancing, EC2: g.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: g.clock.Now, RequestCertificates: true})
 		must[elb.Observed](t)(g.inv.Observed(t.Context(), k, nil))
-		g.inv.Record(k, elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}}, plan.Output{ID: "arn"}, literally)
+		g.inv.Record(k, elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}}, elb.Output{ID: "arn"}, literally)
 		g.clock.Advance(age)
 		if got := g.inv.Certificates().Wait(k); got != want {
 			t.Errorf("after %v waits %v, want %v", age, got, want)
@@ -435,7 +434,7 @@ func TestACertificateThatVanishedIsNobodys(t *testing.T) {
 		return must[elb.Observed](t)(f.inv.Observed(t.Context(), k, nil)).Certificates
 	}
 	own()
-	f.inv.Record(k, elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}}, plan.Output{ID: "arn"}, literally)
+	f.inv.Record(k, elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}}, elb.Output{ID: "arn"}, literally)
 	f.clock.Advance(time.Second)
 	if got := own(); len(got) > 0 { // somebody deleted it at once
 		t.Errorf("%+v", got)

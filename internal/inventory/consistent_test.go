@@ -11,7 +11,6 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -35,7 +34,7 @@ func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *test
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.inv.Record(k, elb.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}, plan.Output{ID: *out.TargetGroups[0].TargetGroupArn}, byLiteral)
+			f.inv.Record(k, elb.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}, elb.Output{ID: *out.TargetGroups[0].TargetGroupArn}, byLiteral)
 		},
 		"load balancer": func(f *fixture) {
 			out, err := f.sim.Balancing.CreateLoadBalancer(f.Context(), &elbv2.CreateLoadBalancerInput{
@@ -46,7 +45,7 @@ func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *test
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.inv.Record(k, elb.CreateLoadBalancer{LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}, plan.Output{ID: *out.LoadBalancers[0].LoadBalancerArn}, byLiteral)
+			f.inv.Record(k, elb.CreateLoadBalancer{LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}, elb.Output{ID: *out.LoadBalancers[0].LoadBalancerArn}, byLiteral)
 		},
 		"security group": func(f *fixture) {
 			out, err := f.sim.Compute.CreateSecurityGroup(f.Context(), &ec2.CreateSecurityGroupInput{
@@ -58,7 +57,7 @@ func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *test
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.inv.Record(k, elb.CreateSecurityGroup{Group: stack.SecurityGroup{ID: "ManagedLBSecurityGroup"}}, plan.Output{ID: *out.GroupId}, byLiteral)
+			f.inv.Record(k, elb.CreateSecurityGroup{Group: stack.SecurityGroup{ID: "ManagedLBSecurityGroup"}}, elb.Output{ID: *out.GroupId}, byLiteral)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -183,13 +182,13 @@ func TestWhatThisProcessMakesIsNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, lb := range o.LoadBalancers {
-		f.inv.Record(k, elb.CreateLoadBalancer{LoadBalancer: lb.LoadBalancer}, plan.Output{ID: lb.ARN}, literally)
+		f.inv.Record(k, elb.CreateLoadBalancer{LoadBalancer: lb.LoadBalancer}, elb.Output{ID: lb.ARN}, literally)
 	}
 	for _, tg := range o.TargetGroups {
-		f.inv.Record(k, elb.CreateTargetGroup{TargetGroup: tg.TargetGroup}, plan.Output{ID: tg.ARN}, literally)
+		f.inv.Record(k, elb.CreateTargetGroup{TargetGroup: tg.TargetGroup}, elb.Output{ID: tg.ARN}, literally)
 	}
 	for _, l := range o.Listeners {
-		f.inv.Record(k, elb.CreateListener{Listener: l.Listener}, plan.Output{ID: l.ARN}, literally)
+		f.inv.Record(k, elb.CreateListener{Listener: l.Listener}, elb.Output{ID: l.ARN}, literally)
 	}
 	f.reads()
 	if _, err := f.inv.Observed(t.Context(), k, desired); err != nil {
@@ -201,7 +200,7 @@ func TestWhatThisProcessMakesIsNotRead(t *testing.T) {
 	if !f.inv.Fresh(o.TargetGroups[0].ARN) || f.inv.Fresh("another") {
 		t.Error("nobody knows who made the target groups")
 	}
-	f.inv.Record(k, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, o.TargetGroups[0].ARN)}, plan.Output{}, literally)
+	f.inv.Record(k, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, o.TargetGroups[0].ARN)}, elb.Output{}, literally)
 	if f.inv.Fresh(o.TargetGroups[0].ARN) || !f.inv.Gone(o.TargetGroups[0].ARN) {
 		t.Error("what is deleted is thought to be there")
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -56,7 +55,7 @@ func TestADeletedTargetGroupIsRememberedForAWhile(t *testing.T) {
 	now := time.Unix(0, 0)
 	i := New(cloud.Clients{}, Config{Now: func() time.Time { return now }})
 	remove := func(arn string) {
-		i.Record(stack.Key{}, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}, plan.Output{}, func(r stack.Ref) string { return r.Literal })
+		i.Record(stack.Key{}, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}, elb.Output{}, func(r stack.Ref) string { return r.Literal })
 	}
 	remove("a")
 	now = now.Add(goneLifetime)

@@ -14,7 +14,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -69,7 +68,7 @@ func TestAListingThatBeganBeforeAGroupWasChangedDoesNotHideIt(t *testing.T) {
 			GroupId: aws.String(nodeGroup), IpPermissions: cloud.Permissions(allow, literally)}); err != nil {
 			f.Fatal(err)
 		}
-		f.inv.Record(key(stack.Ingress, "web"), elb.AuthorizeSecurityGroupIngress{Group: ref, Permissions: allow}, plan.Output{}, literally)
+		f.inv.Record(key(stack.Ingress, "web"), elb.AuthorizeSecurityGroupIngress{Group: ref, Permissions: allow}, elb.Output{}, literally)
 	}
 	rules := func(f *fixture) int {
 		ps, err := f.inv.SecurityGroups().Rules(f.Context(), nodeGroup)
@@ -110,7 +109,7 @@ func TestAListingThatBeganBeforeAGroupWasDeletedDoesNotBringItBack(t *testing.T)
 		if _, err := f.sim.Compute.DeleteSecurityGroup(t.Context(), &ec2.DeleteSecurityGroupInput{GroupId: aws.String(id)}); err != nil {
 			t.Error(err)
 		}
-		f.inv.Record(key(stack.Ingress, "web"), elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, id)}, plan.Output{}, literally)
+		f.inv.Record(key(stack.Ingress, "web"), elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, id)}, elb.Output{}, literally)
 	})
 	if _, there := groups[id]; there {
 		t.Error("a group that was deleted is back")
@@ -141,7 +140,7 @@ func TestAReadOfAGroupThatBeganBeforeItWasChangedDoesNotHideIt(t *testing.T) {
 	l.byID = func() {
 		must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
 			GroupId: aws.String(nodeGroup), IpPermissions: cloud.Permissions(allow, resolve)}))
-		f.inv.Record(k, elb.AuthorizeSecurityGroupIngress{Group: group(nodeGroup), Permissions: allow}, plan.Output{}, resolve)
+		f.inv.Record(k, elb.AuthorizeSecurityGroupIngress{Group: group(nodeGroup), Permissions: allow}, elb.Output{}, resolve)
 	}
 	rules(nodeGroup) // as of before
 	f.reads()
@@ -151,18 +150,18 @@ func TestAReadOfAGroupThatBeganBeforeItWasChangedDoesNotHideIt(t *testing.T) {
 	if rules(nodeGroup); f.reads()["DescribeSecurityGroups"] != 1 {
 		t.Error("what was read in vain is to be read again, once")
 	}
-	f.inv.Record(k, elb.RevokeSecurityGroupIngress{Group: group(nodeGroup), Permissions: allow}, plan.Output{}, resolve)
+	f.inv.Record(k, elb.RevokeSecurityGroupIngress{Group: group(nodeGroup), Permissions: allow}, elb.Output{}, resolve)
 	if got := rules(nodeGroup); len(got) != len(before) {
 		t.Errorf("after the revocation %+v", got)
 	}
-	f.inv.Record(k, elb.CreateTags{Group: group(webGroup), Tags: map[string]string{"a": "1", "b": "2"}}, plan.Output{}, resolve)
-	f.inv.Record(k, elb.DeleteTags{Group: group(webGroup), Keys: []string{"a"}}, plan.Output{}, resolve)
+	f.inv.Record(k, elb.CreateTags{Group: group(webGroup), Tags: map[string]string{"a": "1", "b": "2"}}, elb.Output{}, resolve)
+	f.inv.Record(k, elb.DeleteTags{Group: group(webGroup), Keys: []string{"a"}}, elb.Output{}, resolve)
 	tags := f.answer(facts.Need{Kind: facts.NeedSecurityGroups}).SecurityGroups[webGroup].Tags
 	if _, a := tags["a"]; a || tags["b"] != "2" || tags["Name"] != "demo-web" {
 		t.Errorf("tags %v", tags)
 	}
 	f.inv.SecurityGroups().ForgetRules(webGroup)
-	l.byID = func() { f.inv.Record(k, elb.DeleteSecurityGroup{Group: group(webGroup)}, plan.Output{}, resolve) }
+	l.byID = func() { f.inv.Record(k, elb.DeleteSecurityGroup{Group: group(webGroup)}, elb.Output{}, resolve) }
 	rules(webGroup)
 	if _, there := f.answer(facts.Need{Kind: facts.NeedSecurityGroups}).SecurityGroups[webGroup]; there {
 		t.Error("a group that was deleted is back")
@@ -237,7 +236,7 @@ func TestAListingDoesNotHideWhatItsStackIsWrittenMeanwhile(t *testing.T) {
 		}
 		out := must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("web"), Description: aws.String("d"),
 			VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}}))
-		f.inv.Record(web, elb.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.LoadBalancerIdentity}}, plan.Output{ID: *out.GroupId}, literally)
+		f.inv.Record(web, elb.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.LoadBalancerIdentity}}, elb.Output{ID: *out.GroupId}, literally)
 	}
 	groups(other)
 	if n := groups(web); n != 1 {

@@ -251,15 +251,15 @@ func (i *Inventory) SharedGroup() (id string, ok bool) {
 
 // CreateShared creates the cluster's shared group unless it exists: of stacks that need it at the same time, one creates it.
 // create must record what it does before it returns.
-func (i *Inventory) CreateShared(ctx context.Context, create func() (plan.Output, error)) (plan.Output, error) {
+func (i *Inventory) CreateShared(ctx context.Context, create func() (elb.Output, error)) (elb.Output, error) {
 	select {
 	case i.sharing <- struct{}{}:
 	case <-ctx.Done():
-		return plan.Output{}, ctx.Err()
+		return elb.Output{}, ctx.Err()
 	}
 	defer func() { <-i.sharing }()
 	if id, ok := i.SharedGroup(); ok {
-		return plan.Output{ID: id}, nil
+		return elb.Output{ID: id}, nil
 	}
 	return create()
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -213,11 +212,11 @@ func TestRulesOfSecurityGroupsAreWrittenThrough(t *testing.T) {
 	ref := stack.Literal(stack.KindSecurityGroup, nodeGroup)
 	p := []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "10.0.0.0/8"}}
 	byLiteral := func(r stack.Ref) string { return r.Literal }
-	f.inv.Record(k, elb.AuthorizeSecurityGroupIngress{Group: ref, Permissions: p}, plan.Output{}, byLiteral)
+	f.inv.Record(k, elb.AuthorizeSecurityGroupIngress{Group: ref, Permissions: p}, elb.Output{}, byLiteral)
 	if n := len(rules()); n != 2 {
 		t.Errorf("%d rules after a grant", n)
 	}
-	f.inv.Record(k, elb.RevokeSecurityGroupIngress{Group: ref, Permissions: p}, plan.Output{}, byLiteral)
+	f.inv.Record(k, elb.RevokeSecurityGroupIngress{Group: ref, Permissions: p}, elb.Output{}, byLiteral)
 	if n := len(rules()); n != 1 {
 		t.Errorf("%d rules after a revocation", n)
 	}
@@ -249,9 +248,9 @@ func TestTheSharedGroupIsCreatedOnce(t *testing.T) {
 	created := 0 // guarded by CreateShared
 	for range 10 {
 		wg.Go(func() {
-			out, err := f.inv.CreateShared(t.Context(), func() (plan.Output, error) {
+			out, err := f.inv.CreateShared(t.Context(), func() (elb.Output, error) {
 				created++
-				out := plan.Output{ID: "sg-1"}
+				out := elb.Output{ID: "sg-1"}
 				f.inv.Record(key(stack.Ingress, "web"), op, out, func(r stack.Ref) string { return r.Literal })
 				return out, nil
 			})

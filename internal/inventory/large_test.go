@@ -15,7 +15,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -106,8 +105,8 @@ func writing(inv *inventory.Inventory) func() {
 		binding := stack.Key{Owner: "binding", ID: stack.ID{Namespace: "shop", Name: "web"}}
 		tg, sg := stack.Ref{Literal: "tg-0"}, stack.Ref{Literal: "sg-0"}
 		byLiteral := func(r stack.Ref) string { return r.Literal }
-		inv.Record(binding, elb.RegisterTargets{TargetGroup: tg}, plan.Output{}, byLiteral)
-		inv.Record(binding, elb.AuthorizeSecurityGroupIngress{Group: sg}, plan.Output{}, byLiteral)
+		inv.Record(binding, elb.RegisterTargets{TargetGroup: tg}, elb.Output{}, byLiteral)
+		inv.Record(binding, elb.AuthorizeSecurityGroupIngress{Group: sg}, elb.Output{}, byLiteral)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -41,7 +40,7 @@ func TestALostTargetGroupIsNewsOnce(t *testing.T) {
 	if f.inv.NotFound(k, tg) {
 		t.Error("news of what is known not to be there")
 	}
-	f.inv.Record(k, elb.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "young"}}, plan.Output{ID: "young"}, literally)
+	f.inv.Record(k, elb.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "young"}}, elb.Output{ID: "young"}, literally)
 	f.clock.Advance(5 * time.Second)
 	if f.inv.NotFound(k, "young") {
 		t.Error("AWS may not know everywhere what was made a moment ago")
@@ -198,16 +197,16 @@ func TestTheSharedGroupIsForgottenWhenItIsDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	op := elb.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Name: "shared", Shared: true}}
-	f.inv.Record(k, op, plan.Output{ID: "sg-1"}, literally)
-	f.inv.Record(k, elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, "sg-2")}, plan.Output{}, literally)
+	f.inv.Record(k, op, elb.Output{ID: "sg-1"}, literally)
+	f.inv.Record(k, elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, "sg-2")}, elb.Output{}, literally)
 	if id, ok := f.inv.SharedGroup(); !ok || id != "sg-1" {
 		t.Errorf("%q %t", id, ok)
 	}
-	f.inv.Record(k, elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, "sg-1")}, plan.Output{}, literally)
+	f.inv.Record(k, elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, "sg-1")}, elb.Output{}, literally)
 	if id, ok := f.inv.SharedGroup(); ok {
 		t.Errorf("%q", id)
 	}
-	f.inv.Record(k, op, plan.Output{ID: "sg-3"}, literally) // it is gone from the account by then
+	f.inv.Record(k, op, elb.Output{ID: "sg-3"}, literally) // it is gone from the account by then
 	f.inv.Invalidate(k)
 	f.clock.Advance(time.Minute)
 	must[elb.Observed](t)(f.inv.Observed(t.Context(), k, nil))

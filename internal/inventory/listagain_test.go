@@ -50,7 +50,7 @@ func TestWhatTheFirstListingMissedIsToldToItsStack(t *testing.T) {
 			}
 			f.clock.Advance(time.Minute)
 			if c.written {
-				late.meanwhile = func() { f.inv.Record(web, elb.AddTags{}, plan.Output{}, literally) }
+				late.meanwhile = func() { f.inv.Record(web, elb.AddTags{}, elb.Output{}, literally) }
 			}
 			list := c.list
 			if list == nil {
@@ -99,7 +99,7 @@ func TestWhatThisProcessDeletesWhileItIsListedWakesNobody(t *testing.T) {
 			elb.DeleteLoadBalancer{LoadBalancer: stack.Literal(stack.KindLoadBalancer, lb)}, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, tg)},
 			elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, *out.GroupId)},
 		} {
-			f.inv.Record(web, op, plan.Output{}, literally)
+			f.inv.Record(web, op, elb.Output{}, literally)
 		}
 	}
 	f.clock.Advance(time.Minute)

@@ -85,7 +85,7 @@ func (a *busyAccount) tags(k stack.Key, id string) map[string]string {
 }
 
 // write sends an operation; told tells whether this process does it, or somebody else, after which the stack is to be read again.
-func (a *busyAccount) write(k stack.Key, op plan.Operation, told bool) plan.Output {
+func (a *busyAccount) write(k stack.Key, op plan.Operation, told bool) elb.Output {
 	out, err := cloud.Write(context.Background(), a.raw, op, literally)
 	if err != nil {
 		a.Fatalf("%T: %v", op, err)

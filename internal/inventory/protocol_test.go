@@ -156,7 +156,7 @@ func TestEventsLeadFromStateToStateAsTheTableSays(t *testing.T) {
 		"listed, a listing shows the same":          {(*protocol).observe, stackListed, (*protocol).list, stackListed},
 		"listed, a listing shows more":              {(*protocol).observe, stackListed, func(p *protocol) { p.create("second"); p.list() }, stackInvalid},
 		"listed, a listing shows less":              {(*protocol).observe, stackListed, func(p *protocol) { p.delete(); p.list() }, stackListed},
-		"listed, written":                           {(*protocol).observe, stackListed, func(p *protocol) { p.inv.Record(web, modify(p), plan.Output{}, literal) }, stackListed},
+		"listed, written":                           {(*protocol).observe, stackListed, func(p *protocol) { p.inv.Record(web, modify(p), elb.Output{}, literal) }, stackListed},
 		"listed, a write of unknown outcome":        {(*protocol).observe, stackListed, uncertain, stackUncertain},
 		"listed, invalidated":                       {(*protocol).observe, stackListed, invalid, stackInvalid},
 		"listed, read again":                        {(*protocol).observe, stackListed, (*protocol).reread, stackListed},
@@ -211,7 +211,7 @@ func TestReadsThatBeganBeforeAnEventDoNotHideIt(t *testing.T) {
 	t.Parallel()
 	remove := func(p *protocol) {
 		p.delete()
-		p.inv.Record(web, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, p.group)}, plan.Output{}, literal)
+		p.inv.Record(web, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, p.group)}, elb.Output{}, literal)
 	}
 	for name, tc := range map[string]struct {
 		from, read, event func(*protocol)
@@ -223,7 +223,7 @@ func TestReadsThatBeganBeforeAnEventDoNotHideIt(t *testing.T) {
 			func(p *protocol) { p.inv.Invalidate(web) }, stackInvalid, 1},
 		"a listing of an invalid stack, a write": {func(p *protocol) { p.observe(); p.inv.Invalidate(web) }, (*protocol).list, remove, stackInvalid, 0},
 		"a reread, a write of unknown outcome":   {(*protocol).observe, (*protocol).reread, func(p *protocol) { p.inv.MarkUncertain(web, modify(p), literal) }, stackUncertain, 1},
-		"a reread, a write":                      {(*protocol).observe, (*protocol).reread, func(p *protocol) { p.inv.Record(web, modify(p), plan.Output{}, literal) }, stackListed, 1},
+		"a reread, a write":                      {(*protocol).observe, (*protocol).reread, func(p *protocol) { p.inv.Record(web, modify(p), elb.Output{}, literal) }, stackListed, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -31,7 +31,7 @@ func (i *Inventory) Converged(key stack.Key, id plan.StepID) {
 }
 
 // Record writes a successful operation through; resolve gives the ARN or group id behind a reference.
-func (i *Inventory) Record(key stack.Key, op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
+func (i *Inventory) Record(key stack.Key, op plan.Operation, out elb.Output, resolve func(stack.Ref) string) {
 	i.addOns.Record(op, out, resolve)
 	i.groups.Record(op, out, resolve)
 	i.certificates.Record(key, op, out, resolve)
@@ -55,7 +55,7 @@ func (i *Inventory) notify(keys []stack.Key) {
 }
 
 // record writes an operation on the resource with an ARN or group id through to what is known of its stack. i.mu is held.
-func (i *Inventory) record(key stack.Key, op plan.Operation, out plan.Output, resolve func(stack.Ref) string, effect elb.Effect, id string) {
+func (i *Inventory) record(key stack.Key, op plan.Operation, out elb.Output, resolve func(stack.Ref) string, effect elb.Effect, id string) {
 	i.history.writes++
 	e := i.stacks[key]
 	if e == nil {

@@ -1,13 +1,14 @@
 // Package plan is the form of what is to be written to AWS and Kubernetes: steps with an operation, reasons, dependencies, lanes and
-// guards, as values that can be printed as text and JSON. It knows no operation: those are in packages below it, as elb has them for
-// load balancers. Function Stack of package diff makes plans, and its example shows one; package apply executes them.
-// It calls nothing and imports only the standard library, diag and stack.
+// guards, as values that can be printed as text and JSON, and policies, which filter them. It knows no operation: those are in packages below
+// it, as elb has them for load balancers. Function Stack of package diff makes plans, and its example shows one; package apply executes them.
+// It calls nothing and imports only the standard library, diag and stack, of which it uses references and keys.
 package plan
 
 import (
+	"slices"
+
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"slices"
 )
 
 // Plan is what to write. Steps stand in an order in which they may be executed one by one: every step comes after those that
@@ -17,14 +18,14 @@ type Plan struct {
 	Steps []Step    `json:"steps"`
 	// Known are the references of the steps that AWS already holds; the others are produced by steps.
 	Known []Known `json:"known,omitempty"`
-	// HandOver are the steps that must be done before members show a load balancer that takes the place of the one that they show.
+	// HandOver are the steps that must be done before objects show a resource that takes the place of the one that they show.
 	HandOver []StepID `json:"handOver,omitempty"`
 	// Assumed tells that steps may rest on what was not read from AWS. Such a plan is not executed: the observation is to be verified, and the
 	// diff made again.
 	Assumed bool `json:"assumed,omitempty"`
 }
 
-// Known is a reference and the ARN or group id behind it.
+// Known is a reference and the ARN or id behind it.
 type Known struct {
 	Ref   stack.Ref `json:"ref"`
 	Value string    `json:"value"`
@@ -50,9 +51,9 @@ type Lane string
 
 // Lanes.
 const (
-	Vital    Lane = "vital"    // listeners, rules, bindings
+	Vital    Lane = "vital"    // traffic depends on it
 	Normal   Lane = "normal"   // the rest
-	Cosmetic Lane = "cosmetic" // tags, attributes
+	Cosmetic Lane = "cosmetic" // traffic goes on without it, as tags and attributes
 )
 
 // Step is one write to AWS or Kubernetes.
@@ -167,7 +168,7 @@ type Traits struct {
 	Active Active
 }
 
-// Quota is a number that AWS limits for each load balancer or security group.
+// Quota is a number that AWS limits for each resource of a kind.
 type Quota struct {
 	Of     stack.Ref // the resource, or one below it
 	Counts string    // e.g. "rules"; empty = none
@@ -177,14 +178,5 @@ type Quota struct {
 // Active is a resource that must be active; the zero value is none.
 type Active struct {
 	Ref  stack.Ref
-	Role string // of the load balancer, in messages: "that takes over"
-}
-
-// Output is what a write answered.
-type Output struct {
-	ID         string // ARN or group id of what was created
-	DNSName    string // of load balancers
-	HostedZone string
-	State      string
-	Protection string // id of a protection of Shield Advanced
+	Role string // of the resource, in messages: "that takes over"
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -57,7 +56,7 @@ func TestTheBackendGroupIsNeededWhileAnythingMayReferToIt(t *testing.T) {
 			t.Parallel()
 			inv := inventory.New(cloud.Clients{}, inventory.Config{Cluster: "demo"})
 			inv.Record(stack.Key{Owner: stack.Ingress}, elb.CreateSecurityGroup{Group: stack.SecurityGroup{Shared: true}},
-				plan.Output{ID: "sg-shared"}, func(stack.Ref) string { return "" })
+				elb.Output{ID: "sg-shared"}, func(stack.Ref) string { return "" })
 			b := &BackendGroup{client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.object).Build(), inventory: inv}
 			if got, err := b.Needed(t.Context()); err != nil || got != c.want {
 				t.Errorf("needed: %v, %v", got, err)

@@ -91,7 +91,7 @@ func counted[T any](a *AddOns, read func(context.Context) (T, error)) func(conte
 }
 
 // Record takes over what a successful operation did; resolve gives the ARN behind a reference.
-func (a *AddOns) Record(op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
+func (a *AddOns) Record(op plan.Operation, out elb.Output, resolve func(stack.Ref) string) {
 	effect := elb.EffectOf(op)
 	arn := resolve(effect.Resource)
 	switch {

@@ -12,7 +12,7 @@ import (
 
 // Record takes over what a successful operation of a stack did; resolve gives the ARN behind a reference. Operations on anything but
 // certificates have no effect.
-func (c *Certificates) Record(key stack.Key, op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
+func (c *Certificates) Record(key stack.Key, op plan.Operation, out elb.Output, resolve func(stack.Ref) string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writes++

@@ -15,7 +15,7 @@ import (
 
 // Record takes over what a successful operation did; resolve gives the id behind a reference. Operations on anything but security groups
 // have no effect.
-func (g *Groups) Record(op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
+func (g *Groups) Record(op plan.Operation, out elb.Output, resolve func(stack.Ref) string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.writes++

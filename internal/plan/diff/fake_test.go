@@ -78,7 +78,7 @@ func (f *fakeAWS) one(t failer, s plan.Step, produced map[stack.Ref]string) {
 	}
 	f.check(t, s, resolve)
 	f.next++
-	out := plan.Output{ID: fmt.Sprintf("arn:%s/%03d", s.Resource.Kind, f.next), State: "active"}
+	out := elb.Output{ID: fmt.Sprintf("arn:%s/%03d", s.Resource.Kind, f.next), State: "active"}
 	switch s.Op.(type) {
 	case elb.CreateSecurityGroup, elb.CreateTargetGroup, elb.CreateLoadBalancer, elb.CreateListener, elb.CreateRule:
 		produced[stack.Ref{Kind: s.Resource.Kind, ID: s.Resource.ID}] = out.ID

@@ -20,7 +20,7 @@ const (
 type addOnOperation interface {
 	Operation
 	// show shows in an observation of the load balancer what the operation has made of the add-on.
-	show(lb *LoadBalancer, out plan.Output)
+	show(lb *LoadBalancer, out Output)
 }
 
 // onAddOn is the effect of an operation on an add-on.
@@ -44,24 +44,24 @@ type AssociateWebACL struct {
 	WebACL       string // ARN
 }
 
-func (AssociateWebACL) Name() string                           { return "AssociateWebACL" }
-func (o AssociateWebACL) Refs() []stack.Ref                    { return addOnRefs(o) }
-func (o AssociateWebACL) Traits() plan.Traits                  { return addOnTraits(o) }
-func (o AssociateWebACL) Send(s Sender)                        { s.AssociateWebACL(o) }
-func (o AssociateWebACL) advance(a advancer)                   { a.addOn(o) }
-func (o AssociateWebACL) effect() Effect                       { return onAddOn(o.LoadBalancer, AddOnWebACL) }
-func (o AssociateWebACL) show(lb *LoadBalancer, _ plan.Output) { lb.WebACL = &o.WebACL }
+func (AssociateWebACL) Name() string                      { return "AssociateWebACL" }
+func (o AssociateWebACL) Refs() []stack.Ref               { return addOnRefs(o) }
+func (o AssociateWebACL) Traits() plan.Traits             { return addOnTraits(o) }
+func (o AssociateWebACL) Send(s Sender)                   { s.AssociateWebACL(o) }
+func (o AssociateWebACL) advance(a advancer)              { a.addOn(o) }
+func (o AssociateWebACL) effect() Effect                  { return onAddOn(o.LoadBalancer, AddOnWebACL) }
+func (o AssociateWebACL) show(lb *LoadBalancer, _ Output) { lb.WebACL = &o.WebACL }
 
 // DisassociateWebACL takes the WAFv2 web ACL away.
 type DisassociateWebACL struct{ LoadBalancer stack.Ref }
 
-func (DisassociateWebACL) Name() string                         { return "DisassociateWebACL" }
-func (o DisassociateWebACL) Refs() []stack.Ref                  { return addOnRefs(o) }
-func (o DisassociateWebACL) Traits() plan.Traits                { return addOnTraits(o) }
-func (o DisassociateWebACL) Send(s Sender)                      { s.DisassociateWebACL(o) }
-func (o DisassociateWebACL) advance(a advancer)                 { a.addOn(o) }
-func (o DisassociateWebACL) effect() Effect                     { return onAddOn(o.LoadBalancer, AddOnWebACL) }
-func (DisassociateWebACL) show(lb *LoadBalancer, _ plan.Output) { lb.WebACL = new(string) }
+func (DisassociateWebACL) Name() string                    { return "DisassociateWebACL" }
+func (o DisassociateWebACL) Refs() []stack.Ref             { return addOnRefs(o) }
+func (o DisassociateWebACL) Traits() plan.Traits           { return addOnTraits(o) }
+func (o DisassociateWebACL) Send(s Sender)                 { s.DisassociateWebACL(o) }
+func (o DisassociateWebACL) advance(a advancer)            { a.addOn(o) }
+func (o DisassociateWebACL) effect() Effect                { return onAddOn(o.LoadBalancer, AddOnWebACL) }
+func (DisassociateWebACL) show(lb *LoadBalancer, _ Output) { lb.WebACL = new(string) }
 
 // CreateProtection has Shield Advanced protect a load balancer.
 type CreateProtection struct{ LoadBalancer stack.Ref }
@@ -72,7 +72,7 @@ func (o CreateProtection) Traits() plan.Traits { return addOnTraits(o) }
 func (o CreateProtection) Send(s Sender)       { s.CreateProtection(o) }
 func (o CreateProtection) advance(a advancer)  { a.addOn(o) }
 func (o CreateProtection) effect() Effect      { return onAddOn(o.LoadBalancer, AddOnShield) }
-func (CreateProtection) show(lb *LoadBalancer, out plan.Output) {
+func (CreateProtection) show(lb *LoadBalancer, out Output) {
 	lb.Shield, lb.Protection = new(true), &ShieldProtection{ID: out.Protection, Name: naming.ProtectionName}
 }
 
@@ -92,7 +92,7 @@ func (o DeleteProtection) Traits() plan.Traits {
 func (o DeleteProtection) Send(s Sender)      { s.DeleteProtection(o) }
 func (o DeleteProtection) advance(a advancer) { a.addOn(o) }
 func (o DeleteProtection) effect() Effect     { return onAddOn(o.LoadBalancer, AddOnShield) }
-func (DeleteProtection) show(lb *LoadBalancer, _ plan.Output) {
+func (DeleteProtection) show(lb *LoadBalancer, _ Output) {
 	lb.Shield, lb.Protection = new(false), nil
 }
 
@@ -102,13 +102,13 @@ type ModifyCapacityReservation struct {
 	Units        int32
 }
 
-func (ModifyCapacityReservation) Name() string                           { return "ModifyCapacityReservation" }
-func (o ModifyCapacityReservation) Refs() []stack.Ref                    { return addOnRefs(o) }
-func (o ModifyCapacityReservation) Traits() plan.Traits                  { return addOnTraits(o) }
-func (o ModifyCapacityReservation) Send(s Sender)                        { s.ModifyCapacityReservation(o) }
-func (o ModifyCapacityReservation) advance(a advancer)                   { a.addOn(o) }
-func (o ModifyCapacityReservation) effect() Effect                       { return onAddOn(o.LoadBalancer, AddOnCapacity) }
-func (o ModifyCapacityReservation) show(lb *LoadBalancer, _ plan.Output) { lb.Capacity = &o.Units }
+func (ModifyCapacityReservation) Name() string                      { return "ModifyCapacityReservation" }
+func (o ModifyCapacityReservation) Refs() []stack.Ref               { return addOnRefs(o) }
+func (o ModifyCapacityReservation) Traits() plan.Traits             { return addOnTraits(o) }
+func (o ModifyCapacityReservation) Send(s Sender)                   { s.ModifyCapacityReservation(o) }
+func (o ModifyCapacityReservation) advance(a advancer)              { a.addOn(o) }
+func (o ModifyCapacityReservation) effect() Effect                  { return onAddOn(o.LoadBalancer, AddOnCapacity) }
+func (o ModifyCapacityReservation) show(lb *LoadBalancer, _ Output) { lb.Capacity = &o.Units }
 
 // Firewall is a generation of AWS WAF; each has web ACLs of its own.
 type Firewall struct {

@@ -99,9 +99,18 @@ func Operations() []Operation {
 	return out
 }
 
+// Output is what a write answered.
+type Output struct {
+	ID         string // ARN or group id of what was created
+	DNSName    string // of load balancers
+	HostedZone string
+	State      string
+	Protection string // id of a protection of Shield Advanced
+}
+
 // Advance is the observation after an operation succeeded; resolve gives the ARN or group id behind a reference. The
 // observation that was given in stays as it is. An operation on what is not of a stack changes nothing.
-func Advance(obs Observed, op plan.Operation, out plan.Output, resolve func(stack.Ref) string) Observed {
+func Advance(obs Observed, op plan.Operation, out Output, resolve func(stack.Ref) string) Observed {
 	o := obs.Clone()
 	if op, ok := op.(Operation); ok {
 		op.advance(advancer{&o, out, resolve})
@@ -112,7 +121,7 @@ func Advance(obs Observed, op plan.Operation, out plan.Output, resolve func(stac
 // advancer is what operations change an observation by.
 type advancer struct {
 	o       *Observed
-	out     plan.Output
+	out     Output
 	resolve canonical.Resolver
 }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -159,7 +158,7 @@ func TestTheEffectOfAnOperationNamesWhatAnObservationShowsOfIt(t *testing.T) {
 		for n, k := range []*map[string]string{&before.LoadBalancers[0].Tags, &before.TargetGroups[0].Tags, &before.SecurityGroups[0].Tags, &before.Certificates[0].Tags, &before.LoadBalancers[0].Attributes, &before.TargetGroups[0].Attributes, &before.Listeners[0].Attributes} {
 			*k = map[string]string{"x": fmt.Sprint("before ", n)}
 		}
-		was, after := before.Clone(), Advance(before, op, plan.Output{ID: "new", Protection: "new"}, func(r stack.Ref) string { return r.Literal })
+		was, after := before.Clone(), Advance(before, op, Output{ID: "new", Protection: "new"}, func(r stack.Ref) string { return r.Literal })
 		e := EffectOf(op)
 		for n, kind := range kinds {
 			old, now := reflect.ValueOf(lists(&was)[n]), reflect.ValueOf(lists(&after)[n])

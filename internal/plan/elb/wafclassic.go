@@ -29,7 +29,7 @@ func (o AssociateRegionalWebACL) Traits() plan.Traits { return addOnTraits(o) }
 func (o AssociateRegionalWebACL) Send(s Sender)       { s.AssociateRegionalWebACL(o) }
 func (o AssociateRegionalWebACL) advance(a advancer)  { a.addOn(o) }
 func (o AssociateRegionalWebACL) effect() Effect      { return onAddOn(o.LoadBalancer, AddOnClassicWebACL) }
-func (o AssociateRegionalWebACL) show(lb *LoadBalancer, _ plan.Output) {
+func (o AssociateRegionalWebACL) show(lb *LoadBalancer, _ Output) {
 	lb.ClassicWebACL = &o.WebACL
 }
 
@@ -43,7 +43,7 @@ func (o DisassociateRegionalWebACL) advance(a advancer)  { a.addOn(o) }
 func (o DisassociateRegionalWebACL) effect() Effect {
 	return onAddOn(o.LoadBalancer, AddOnClassicWebACL)
 }
-func (DisassociateRegionalWebACL) show(lb *LoadBalancer, _ plan.Output) {
+func (DisassociateRegionalWebACL) show(lb *LoadBalancer, _ Output) {
 	lb.ClassicWebACL = new(string)
 }
 

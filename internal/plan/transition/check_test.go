@@ -12,7 +12,6 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -91,7 +90,7 @@ func (l *listener) after(t *rapid.T, c Change) *listener {
 		}
 	}
 	out := *l
-	out.obs = elb.Advance(l.obs, c.Op, plan.Output{ID: l.resolve(c.Resource)}, l.resolve)
+	out.obs = elb.Advance(l.obs, c.Op, elb.Output{ID: l.resolve(c.Resource)}, l.resolve)
 	return &out
 }
 
@@ -211,10 +210,10 @@ func answerWith(to string) []stack.Action {
 // newListener holds rules at priorities from one on, so far apart.
 func newListener(rules []stack.Rule, defaults []stack.Action, from, apart int32) *listener {
 	l := &listener{obs: elb.Observed{Listeners: []elb.Listener{{ARN: listenerARN}}}, foreign: map[string]bool{}}
-	l.obs = elb.Advance(l.obs, elb.ModifyListener{Ref: stack.Literal(stack.KindListener, listenerARN), Listener: stack.Listener{DefaultActions: defaults}}, plan.Output{}, l.resolve)
+	l.obs = elb.Advance(l.obs, elb.ModifyListener{Ref: stack.Literal(stack.KindListener, listenerARN), Listener: stack.Listener{DefaultActions: defaults}}, elb.Output{}, l.resolve)
 	for i, r := range rules {
 		arn := "arn:" + r.ID
-		l.obs = elb.Advance(l.obs, elb.CreateRule{Rule: r, Priority: from + int32(i)*apart}, plan.Output{ID: arn}, l.resolve)
+		l.obs = elb.Advance(l.obs, elb.CreateRule{Rule: r, Priority: from + int32(i)*apart}, elb.Output{ID: arn}, l.resolve)
 	}
 	return l
 }

@@ -1,0 +1,76 @@
+package plan_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// addEndpoint is an operation of a service that the controller does not use.
+type addEndpoint struct {
+	Accelerator  stack.Ref
+	LoadBalancer string
+}
+
+func (addEndpoint) Name() string          { return "AddEndpoints" }
+func (o addEndpoint) Refs() []stack.Ref   { return []stack.Ref{o.Accelerator} }
+func (o addEndpoint) Traits() plan.Traits { return plan.Traits{Ordered: true} }
+
+func TestAPlanOfAnotherServiceReadsLikeOneOfLoadBalancers(t *testing.T) {
+	t.Parallel()
+	at := stack.Ref{Kind: "Accelerator", ID: "web"}
+	p := plan.Plan{Key: stack.Key{Owner: "aga.k8s.aws", ID: stack.ID{Namespace: "shop", Name: "web"}}, Steps: []plan.Step{
+		{ID: "a", Action: plan.Update, Resource: at, Op: addEndpoint{at, "arn:lb"}, Lane: plan.Vital, Why: []string{"arn:lb is active"}},
+	}}
+	p = p.Under(func(p plan.Plan) plan.Plan {
+		return p.Refuse("a", &plan.Guard{Code: diag.AWSRejected, Text: "not now"})
+	})
+	want := "aga.k8s.aws:shop/web:\n" +
+		"  ~ Accelerator web  AddEndpoints  REFUSED: not now\n" +
+		"                                   arn:lb is active\n" +
+		"0 to create, 1 to change, 0 to replace, 0 to delete; 1 of them refused\n"
+	if diff := cmp.Diff(want, p.Text(plan.TextOptions{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if text, err := json.Marshal(p); err != nil || !strings.Contains(string(text), `"operation":"AddEndpoints","arguments":{"Accelerator":{"kind":"Accelerator","id":"web"},"LoadBalancer":"arn:lb"}`) {
+		t.Errorf("%v: %s", err, text)
+	}
+}
+
+// TestPlansNeedOnlyReferencesAndKeysOfStacks keeps the form of plans free of what stacks are made of.
+func TestPlansNeedOnlyReferencesAndKeysOfStacks(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, f, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "stack" && !slices.Contains([]string{"Ref", "Key"}, sel.Sel.Name) {
+					t.Errorf("%s: stack.%s", set.Position(sel.Pos()), sel.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
