@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
-// administerIAM serves the paths about who may do what.
+// administerIAM serves the paths about callers and their permissions.
 func (s *Simulator) administerIAM(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_sim/iam", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.IAM()) })
 	mux.HandleFunc("POST /_sim/iam", func(w http.ResponseWriter, r *http.Request) {
@@ -72,7 +72,7 @@ func (s *Simulator) PutPolicy(name string, document []byte) error {
 	return nil
 }
 
-// IAM is who may call and what they may do.
+// IAM is the callers and what they may do.
 func (s *Simulator) IAM() simclient.IAM {
 	a := s.Account
 	a.Lock()

@@ -46,7 +46,7 @@ func TestServersOfThisMachineStandBehindTargets(t *testing.T) {
 		t.Errorf("the target by address answers %d %q", status, body)
 	}
 
-	// The node's security group lets in what it says, as for any target.
+	// The node's security group permits traffic by its rules, as for any target.
 	group := w.group
 	tg := wanted(s.balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("nodes"), Protocol: "HTTP", Port: aws.Int32(30080), VpcId: aws.String(s.description.VPC.ID)}))(t).TargetGroups[0]
 	w.tg = *tg.TargetGroupArn
@@ -89,7 +89,7 @@ func TestTheSecurityGroupsOfATargetHoldForTheServerBehindIt(t *testing.T) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("a target whose security group admits nobody is %s (%s)", h.State, h.Reason)
+			t.Fatalf("a target whose security group admits nothing is %s (%s)", h.State, h.Reason)
 		}
 	}
 }

@@ -175,7 +175,7 @@ func BenchmarkMemoryOfALoadBalancer(b *testing.B) {
 	}
 }
 
-// TestAThousandLoadBalancersAtRestCostAGoroutineAndTwentyKilobytesEach has a whole simulator serve a thousand load balancers that nobody
+// TestAThousandLoadBalancersAtRestCostAGoroutineAndTwentyKilobytesEach has a whole simulator serve a thousand load balancers that no client
 // uses: what they cost in the account, in the data plane and in the kernel's listening sockets of this process.
 func TestAThousandLoadBalancersAtRestCostAGoroutineAndTwentyKilobytesEach(t *testing.T) {
 	measure := func() (goroutines int, bytes uint64) {

@@ -71,8 +71,8 @@ func TestTheBuiltInAccountHasPrefixListsOfAWS(t *testing.T) {
 	}
 }
 
-// What a certificate says of its key is what clients meet in the handshake, wherever the certificate comes from.
-func TestEveryCertificateHasTheKeyThatTheAPITells(t *testing.T) {
+// The key algorithm of a certificate is the one that clients meet in the handshake, wherever the certificate comes from.
+func TestEveryCertificateHasTheKeyThatTheAPIReports(t *testing.T) {
 	t.Parallel()
 	s, ctx := serve(t, Options{}), context.Background()
 	for i, algorithm := range []acmtypes.KeyAlgorithm{acmtypes.KeyAlgorithmRsa2048, acmtypes.KeyAlgorithmEcSecp384r1} {

@@ -269,7 +269,7 @@ func TestTheLoadBalancersSecurityGroupAdmitsItsClients(t *testing.T) {
 	}
 }
 
-func TestTargetsAdmitWhatTheirSecurityGroupsSay(t *testing.T) {
+func TestTargetsAdmitWhatTheirSecurityGroupsPermit(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Options{DataPlane: true})
 	w := s.web(t)

@@ -71,7 +71,7 @@ func (s *Simulator) Resolve(name string) ([]netip.Addr, error) {
 	return s.ResolveFrom(name, netip.Addr{})
 }
 
-// ResolveFrom looks a DNS name up as a machine with that address is told. One of the VPC's subnets gets what the VPC's
+// ResolveFrom looks a DNS name up as a machine with that address does. One of the VPC's subnets gets what the VPC's
 // resolver answers: private hosted zones, and addresses of the virtual network.
 func (s *Simulator) ResolveFrom(name string, from netip.Addr) ([]netip.Addr, error) {
 	if s.dns == nil {

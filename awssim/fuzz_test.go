@@ -59,19 +59,19 @@ func TestTheFuzzersReachMostActions(t *testing.T) {
 	}
 }
 
-// fuzzer makes the calls that a program of bytes means. What answers tell goes into later calls, by the name of the field.
+// fuzzer makes the calls that a program of bytes means. What answers contain goes into later calls, by the name of the field.
 type fuzzer struct {
 	data    []byte
 	sim     *Simulator
 	clock   *clock.Stepped
-	told    map[string][]string // what answers told, by the name of the field
+	seen    map[string][]string // what answers contained, by the name of the field
 	density int                 // of the fields given in this call, in 16ths
 	reached map[string]bool
 }
 
 func newFuzzer(t *testing.T, data []byte) *fuzzer {
 	z := &fuzzer{data: data, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), reached: map[string]bool{}}
-	z.told = map[string][]string{
+	z.seen = map[string][]string{
 		"CidrBlock": {"10.9.0.0/16", "10.9.1.0/24", "10.0.9.0/24"}, "DestinationCidrBlock": {"0.0.0.0/0"}, "Cidr": {"10.9.0.0/16"}, "CidrIp": {"10.0.0.0/8"},
 		"DomainName": {"app.example.com", "*.example.com"}, "Name": {"n0", "n1", "example.com", "www.example.com"}, "DNSName": {"www.example.com"},
 		"CallerReference": {"a", "b", "c", "d"}, "Type": {"A", "CNAME", "TXT"}, "Value": {"192.0.2.1", "x", "\"text\""}, "Key": {"k", "Name"}, "Domain": {"vpc"},
@@ -153,7 +153,7 @@ func (z *fuzzer) run(t *testing.T, services []string) {
 	}
 }
 
-// perform makes a call, remembers what the answer tells, and refuses errors that are not AWS's.
+// perform makes a call, remembers what the answer contains, and refuses errors that are not AWS's.
 func (z *fuzzer) perform(t *testing.T, a action, in reflect.Value) {
 	results := a.call.Call([]reflect.Value{reflect.ValueOf(context.Background()), in})
 	if err, _ := results[1].Interface().(error); err != nil {
@@ -191,14 +191,14 @@ func (z *fuzzer) learn(v reflect.Value, field string, depth int) {
 			z.learn(v.Index(i), strings.TrimSuffix(field, "s"), depth+1)
 		}
 	case reflect.String:
-		if known := z.told[field]; v.Len() > 0 && v.Len() < 300 && len(known) < 60 && !slices.Contains(known, v.String()) {
-			z.told[field] = append(known, v.String())
+		if known := z.seen[field]; v.Len() > 0 && v.Len() < 300 && len(known) < 60 && !slices.Contains(known, v.String()) {
+			z.seen[field] = append(known, v.String())
 		}
 	default: // numbers and flags need no memory
 	}
 }
 
-// fill sets a field by its type, and texts by what was told under the field's name.
+// fill sets a field by its type, and texts by what was seen under the field's name.
 func (z *fuzzer) fill(v reflect.Value, field string, depth int) {
 	given := z.n(16) < z.density
 	if _, nested := optional[field]; nested || depth > 2 {
@@ -270,9 +270,9 @@ func (z *fuzzer) text(field string) string {
 	}
 	if strings.HasPrefix(field, "Resource") { // the resource of any kind
 		var ids []string
-		for _, name := range slices.Sorted(maps.Keys(z.told)) {
+		for _, name := range slices.Sorted(maps.Keys(z.seen)) {
 			if strings.HasSuffix(strings.ToLower(name), "id") || strings.HasSuffix(strings.ToLower(name), "arn") {
-				ids = append(ids, z.told[name]...)
+				ids = append(ids, z.seen[name]...)
 			}
 		}
 		if len(ids) > 0 {
@@ -280,7 +280,7 @@ func (z *fuzzer) text(field string) string {
 		}
 	}
 	for _, name := range []string{field, "Id", "Name"} {
-		for _, known := range [][]string{z.told[name], z.told[strings.Replace(name, "Id", "ID", 1)], z.told[strings.ToUpper(name)]} {
+		for _, known := range [][]string{z.seen[name], z.seen[strings.Replace(name, "Id", "ID", 1)], z.seen[strings.ToUpper(name)]} {
 			if len(known) > 0 {
 				return known[z.n(256)%len(known)]
 			}

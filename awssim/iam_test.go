@@ -228,7 +228,7 @@ func TestPoliciesAreAttachedAndDetachedWhileItRuns(t *testing.T) {
 	wantDenial(t, err, "UnauthorizedOperation", http.StatusForbidden, "ec2:DescribeVpcs") // a user now, but one without policies
 }
 
-func TestRolesAreAssumedAsTheirTrustPoliciesSay(t *testing.T) {
+func TestRolesAreAssumedByTheirTrustPolicies(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Options{Seed: guarded(t), Clock: clock.NewStepped(morning)})
 	ctx := t.Context()

@@ -7,7 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/wire"
 )
 
-// authenticate knows the keys of users and the sessions that the account gave out, and believes every other key unless the
+// authenticate checks keys of users and sessions that the account gave out, and accepts every other key unless the
 // account enforces its policies.
 func (s *Simulator) authenticate(accessKey, token string) wire.Verdict {
 	a := s.Account

@@ -35,7 +35,7 @@ func shop(t *testing.T) (*web, *http.Client) {
 	return w, s.client(t)
 }
 
-func TestTheAdministrationTellsTrafficByRuleAndTheHistoryOfHealth(t *testing.T) {
+func TestTheAdministrationReportsTrafficByRuleAndTheHistoryOfHealth(t *testing.T) {
 	t.Parallel()
 	w, client := shop(t)
 	url := "http://" + w.dnsName
@@ -72,7 +72,7 @@ func TestTheAdministrationTellsTrafficByRuleAndTheHistoryOfHealth(t *testing.T) 
 	}
 }
 
-func TestTheAdministrationTellsOpenFlows(t *testing.T) {
+func TestTheAdministrationReportsOpenFlows(t *testing.T) {
 	t.Parallel()
 	network := vnet.New()
 	s := serve(t, Options{DataPlane: true, Network: network, HealthInterval: 20 * time.Millisecond})
@@ -163,7 +163,7 @@ func TestThePageShowsTheAccountInABrowserAndKeepsUpWithIt(t *testing.T) {
 	quiet(t, b, w.url)
 }
 
-// accessible checks what the page promises to those who cannot see it all: names for controls and tables, and enough contrast in both
+// accessible checks what assistive technology needs: names for controls and tables, and enough contrast in both
 // colour schemes.
 func accessible(t *testing.T, b *browser) {
 	t.Helper()
@@ -197,7 +197,7 @@ func accessible(t *testing.T, b *browser) {
 	}
 }
 
-// quiet checks that the page raised no errors and asked nobody but the simulator.
+// quiet checks that the page raised no errors and sent requests to the simulator only.
 func quiet(t *testing.T, b *browser, url string) {
 	t.Helper()
 	for _, method := range []string{"Runtime.exceptionThrown", "Log.entryAdded"} {

@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Resources is a picture of the account now, with what the data plane knows of it.
+// Resources is a picture of the account now, with what the data plane serves of it.
 func (s *Simulator) Resources() simclient.Resources {
 	r := describeAccount(s.Account)
 	traffic := s.Traffic()

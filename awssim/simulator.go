@@ -12,8 +12,8 @@
 //
 // Everything else calls it over HTTP: serve [Simulator.Handler] and set AWS_ENDPOINT_URL, or run cmd/awssim, which does that.
 //
-// The account holds at first what [Options].Seed says (package seed), time passes as Options.Clock says (package clock), and
-// transitions such as from provisioning to active take what Options.Profile says. With Options.DataPlane, load balancers listen on
+// The account holds at first the content of [Options].Seed (package seed), time is that of Options.Clock (package clock), and
+// transitions such as from provisioning to active take as long as in Options.Profile. With Options.DataPlane, load balancers listen on
 // loopback and forward. Package simclient reads and steers a simulator that runs elsewhere: recorded calls, faults, settings.
 package awssim
 
@@ -63,9 +63,9 @@ type Options struct {
 
 	Latency      time.Duration                              // added to every call
 	Throttle     bool                                       // AWS's token buckets
-	Authorize    gate.Authorizer                            // nil: what the account's policies say, see Enforce
+	Authorize    gate.Authorizer                            // nil: by the account's policies, see Enforce
 	Authenticate func(accessKey, token string) wire.Verdict // nil: sessions of roles until they expire, and every other key
-	// Enforce refuses callers that the account does not know, and lets those without policies do nothing; else both may do
+	// Enforce refuses callers that are not in the account, and lets those without policies do nothing; else both may do
 	// everything. An account file can ask for it, too.
 	Enforce bool
 	// Verify verifies signatures by the secrets of sessions and of users' access keys, and refuses other keys.
@@ -76,7 +76,7 @@ type Options struct {
 	KeepCalls int    // recorded calls; 0: 10,000
 
 	// Buckets is a directory with a folder for each S3 bucket: bundles of trust stores are read from it, and load balancers
-	// can log to the buckets that it has, which is where the logs are delivered unless LogDirectory says otherwise. "" has
+	// can log to the buckets that it has, which is where the logs are delivered unless LogDirectory is set. "" has
 	// no objects, and lets load balancers name any bucket.
 	Buckets string
 

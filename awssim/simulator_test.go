@@ -320,7 +320,7 @@ func TestTheSeededAccountHasItsLoadBalancersUnderTheirARNs(t *testing.T) {
 	}
 }
 
-func TestCallsThatNobodyUnderstandsAreRecordedToo(t *testing.T) {
+func TestCallsThatAreNotUnderstoodAreRecordedToo(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Options{})
 	for _, body := range []string{"Action=DescribeVpcs&Version=2016-11-15", "Action=Dance&Version=2015-12-01"} {

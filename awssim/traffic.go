@@ -35,7 +35,7 @@ func (s *Simulator) Flows() []simclient.Flow {
 	return flows
 }
 
-// markZones says which zones of a load balancer are in DNS.
+// markZones marks the zones of a load balancer that are in DNS.
 func (s *Simulator) markZones(lb *simclient.LoadBalancer) {
 	if s.Plane == nil {
 		return

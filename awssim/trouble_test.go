@@ -133,7 +133,7 @@ func TestAZoneGoesDownAndComesBack(t *testing.T) {
 	}
 }
 
-func TestAZonalShiftIsToldOfWhereTheLoadBalancerAllowsIt(t *testing.T) {
+func TestAZonalShiftIsReportedWhereTheLoadBalancerAllowsIt(t *testing.T) {
 	t.Parallel()
 	network := vnet.New()
 	s := serve(t, Options{DataPlane: true, Network: network, HealthInterval: 20 * time.Millisecond})

@@ -12,7 +12,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 )
 
-func TestWhatATrustStoreIsMadeOfCanBeFetchedWhereItsLocationSays(t *testing.T) {
+func TestTheContentOfATrustStoreIsServedAtItsLocation(t *testing.T) {
 	dir := t.TempDir()
 	s := serve(t, Options{Buckets: dir})
 	bundle := wanted(s.CA())(t)

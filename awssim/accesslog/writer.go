@@ -1,6 +1,6 @@
 // Package accesslog writes the logs of load balancers as Elastic Load Balancing delivers them: entries of requests,
 // connections and health checks in AWS's line formats, gathered per node and delivered as gzip files under AWS's key in a
-// folder per bucket. It knows neither traffic nor account. It may import awssim/clock.
+// folder per bucket. It has neither traffic nor account. It may import awssim/clock.
 package accesslog
 
 import (

@@ -159,7 +159,7 @@ func (a *Account) AcceleratorStatus(x *Accelerator) string {
 }
 
 // AcceleratorDeployed reports whether the creation of an accelerator has been deployed, so that its listeners are open. Later
-// changes act at once, whatever the status says.
+// changes act at once, whatever the status.
 func (a *Account) AcceleratorDeployed(x *Accelerator) bool {
 	held := x.bornStuck && a.Trouble.AcceleratorsStuck
 	return !held && !a.Clock.Now().Before(x.ServesAt)

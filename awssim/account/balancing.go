@@ -25,7 +25,7 @@ type Balancing struct {
 	FixedSubnets bool
 	// Invocable is, by ARN, the functions that Elastic Load Balancing may invoke. Nil: all.
 	Invocable map[string]bool
-	// HealthReported says that something checks the targets and calls SetTargetHealth: targets then stay "initial" until it
+	// HealthReported is set if something checks the targets and calls SetTargetHealth: targets then stay "initial" until it
 	// does. Without it, they become healthy by themselves.
 	HealthReported bool
 	// Anomaly reports whether a target fails more often than its peers, and whether it gets less traffic for it. It must not take
@@ -52,7 +52,7 @@ func (b *Balancing) next() uint64 {
 }
 
 // ReserveID makes the next resource of that path ("loadbalancer/app/web", "targetgroup/web") get that id, so that a
-// described account can have the ARNs that its description says.
+// described account can have the ARNs of its description.
 func (b *Balancing) ReserveID(path, id string) {
 	if b.reserved == nil {
 		b.reserved = map[string]string{}

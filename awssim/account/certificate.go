@@ -46,7 +46,7 @@ type Certificate struct {
 	NotAfter         time.Time
 	Tags             map[string]string
 
-	// Pair is the key and chain of an imported certificate; nil for others, whose pair is made when it is first asked for.
+	// Pair is the key and chain of an imported certificate; nil for others, whose pair is made at first use.
 	Pair *tls.Certificate
 }
 

@@ -14,7 +14,7 @@ func (a *Account) InSync(c *hostedzone.Change) bool {
 	return c.Synced(a.Clock.Now(), a.Trouble.ChangesStuck)
 }
 
-// FindRecords looks a canonical name up as name servers know it now: the public ones when vpc is empty, else the resolver
+// FindRecords looks a canonical name up as name servers answer it now: the public ones when vpc is empty, else the resolver
 // of that VPC, for which a private zone hides public ones. False: no hosted zone has the name.
 func (a *Account) FindRecords(name, vpc string) (hostedzone.Found, bool) {
 	return a.Find(name, vpc, a.InSync)

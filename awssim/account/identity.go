@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
-// Identity is who may call and what they may do: users and roles with their policies, and the sessions of roles. Its
+// Identity is the callers and what they may do: users and roles with their policies, and the sessions of roles. Its
 // methods need the account's lock.
 type Identity struct {
 	Users     map[string]*User        // by name
@@ -20,7 +20,7 @@ type Identity struct {
 	Providers map[string]*Provider    // of web identities, by issuer without scheme
 	Pods      []PodIdentity
 
-	// Enforced says that callers which the account does not know are refused, and that those without policies may do
+	// Enforced is set if callers that are not in the account are refused, and if those without policies may do
 	// nothing. Else both may do everything.
 	Enforced bool
 	// LinkedRoles are the services (elasticloadbalancing.amazonaws.com) that have their service-linked role already.
@@ -64,7 +64,7 @@ type Role struct {
 
 // Provider is an OpenID Connect provider, such as a cluster's issuer of service account tokens.
 type Provider struct {
-	Issuer    string   // with scheme, as tokens say it
+	Issuer    string   // with scheme, as in tokens
 	Audiences []string // client ids that tokens must be for one of
 	Keys      []byte   // JSON Web Key Set; nil: signatures of tokens are not verified
 }
@@ -142,7 +142,7 @@ func (g *Grants) has(name string) bool {
 	return slices.Contains(g.Policies, name) || g.Boundary == name
 }
 
-// Limited reports whether any policy says what may be done.
+// Limited reports whether there is any policy.
 func (g *Grants) Limited() bool { return len(g.Policies) > 0 || g.Boundary != "" }
 
 // Attach adds a managed policy, once.

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Profile says how long the asynchronous transitions of the account take. The zero value makes every transition immediate.
+// Profile is how long the asynchronous transitions of the account take. The zero value makes every transition immediate.
 type Profile struct {
 	Name string
 

@@ -54,7 +54,7 @@ type Target struct {
 	Registered   time.Time
 	LeftAt       time.Time // when it was deregistered; zero unless draining
 	GoneAt       time.Time // when draining ends; zero unless draining
-	Reported     *Health   // what the last check said; nil: nothing yet
+	Reported     *Health   // the outcome of the last check; nil: none yet
 	History      []HealthChange
 }
 
@@ -67,7 +67,7 @@ type HealthChange struct {
 // maxHistory is how many reports a target keeps.
 const maxHistory = 20
 
-// report notes what a check said.
+// report notes the outcome of a check.
 func (t *Target) report(now time.Time, h Health) {
 	t.Reported = &h
 	if len(t.History) >= maxHistory {
@@ -104,7 +104,7 @@ func (tg *TargetGroup) AddTarget(t *Target) {
 	tg.Targets = append(tg.Targets, t)
 }
 
-// Purge removes the targets whose draining is over, and those that gone says are no more.
+// Purge removes the targets whose draining is over, and those for which gone is true.
 func (tg *TargetGroup) Purge(now time.Time, gone func(*Target) bool) {
 	tg.Targets = slices.DeleteFunc(tg.Targets, func(t *Target) bool {
 		if (t.GoneAt.IsZero() || now.Before(t.GoneAt)) && !gone(t) {

@@ -28,7 +28,7 @@ var (
 
 // SetTargetHealth takes the result of a health check: state, reason and description as DescribeTargetHealth spells them. It
 // takes the account's lock itself, announces no change, and ignores what is not registered, drains, or is not used any
-// more: a check that was under way when that happened says nothing. An empty zone is any.
+// more: a check that was under way when that happened does not count. An empty zone is any.
 func (a *Account) SetTargetHealth(tgARN, targetID string, port int32, zone, state, reason, description string) {
 	a.Lock()
 	defer a.Unlock()

@@ -19,7 +19,7 @@ type Trouble struct {
 	ZonesOut []string
 	// Shifts are zonal shifts: traffic of a load balancer that allows them is kept away from a zone.
 	Shifts []Shift
-	// Provisioning is how the provisioning of load balancers ends whose name fits, instead of with active.
+	// Provisioning is how the provisioning of matching load balancers ends, instead of with active.
 	Provisioning []Outcome
 	// Flapping are targets that fall ill and recover in turn.
 	Flapping []Flap
@@ -57,7 +57,7 @@ type Flap struct {
 // unhealthyInTrouble is the verdict on targets that trouble strikes.
 var unhealthyInTrouble = Health{Unhealthy, "Target.Timeout", "Request timed out"}
 
-// Validate says what is wrong, or nil.
+// Validate returns what is wrong, or nil.
 func (t Trouble) Validate() error {
 	if t.PageSize < 0 {
 		return fmt.Errorf("page size %d is negative", t.PageSize)

@@ -41,7 +41,7 @@ func TestAFlappingTargetIsIllInEveryOtherHalfOfItsPeriod(t *testing.T) {
 			t.Errorf("after %ds ill is %v", second, got)
 		}
 		if trouble.Ill(other, target, now) || trouble.Ill(web, &Target{ID: "10.0.0.2"}, now) {
-			t.Error("a target is ill that nobody named")
+			t.Error("a target is ill that was not named")
 		}
 		if got, want := trouble.NextFlap(now), now.Add(time.Duration(5-second%5)*time.Second); !got.Equal(want) {
 			t.Errorf("after %ds it changes at %s, want %s", second, got, want)
@@ -59,7 +59,7 @@ func TestTargetsOfAZoneThatIsOutAreIll(t *testing.T) {
 	}
 }
 
-func TestProvisioningEndsAsTroubleSays(t *testing.T) {
+func TestProvisioningEndsAsTroubleSets(t *testing.T) {
 	t.Parallel()
 	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
 	a := New("123456789012", "us-west-2", c, Real())

@@ -115,7 +115,7 @@ func (a *Account) seen(f former[struct{}], id string) bool {
 	return !hidden
 }
 
-// Former is a resource of Elastic Load Balancing as lists show it that do not know of its latest change.
+// Former is a resource of Elastic Load Balancing as lists show it before its latest change reaches them.
 type Former struct {
 	Seq   uint64 // of its creation
 	Value any    // what the list shows, as the caller of ChangingBalancing gave it
@@ -149,12 +149,12 @@ func (a *Account) ChangingInterface(n *vpc.Interface) {
 	keep(a, &a.visibility.interfaces, n.ID, a.Profile.ComputeChanged, n.Clone)
 }
 
-// DescribedGroups are the security groups as Describe calls know them, by id; not to be changed.
+// DescribedGroups are the security groups as Describe calls show them, by id; not to be changed.
 func (a *Account) DescribedGroups() map[string]*vpc.SecurityGroup {
 	return described(a, a.visibility.groups, a.SecurityGroups)
 }
 
-// DescribedInterfaces are the network interfaces as Describe calls know them, by id; not to be changed.
+// DescribedInterfaces are the network interfaces as Describe calls show them, by id; not to be changed.
 func (a *Account) DescribedInterfaces() map[string]*vpc.Interface {
 	return described(a, a.visibility.interfaces, a.Interfaces)
 }

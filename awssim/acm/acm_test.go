@@ -64,7 +64,7 @@ func listen(a *account.Account, certificate string) *account.Listener {
 	return l
 }
 
-func TestOnlyShortRSAKeysAreListedUnlessAskedFor(t *testing.T) {
+func TestOnlyShortRSAKeysAreListedByDefault(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t)
 	every := (types.KeyAlgorithm("")).Values()

@@ -21,7 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 )
 
-// request asks for a certificate that is validated by DNS.
+// request requests a certificate that is validated by DNS.
 func (s *Service) request(t *testing.T, names ...string) *string {
 	t.Helper()
 	out, err := s.RequestCertificate(ctx, &acm.RequestCertificateInput{DomainName: aws.String(names[0]), SubjectAlternativeNames: names[1:], ValidationMethod: "DNS"})
@@ -138,7 +138,7 @@ func TestAPrivateAuthorityIssuesWithoutValidation(t *testing.T) {
 	_, err = s.RenewCertificate(ctx, &acm.RenewCertificateInput{CertificateArn: out.CertificateArn})
 	wantCode(t, err, "")
 	if d := s.detail(t, out.CertificateArn); d.RenewalSummary == nil {
-		t.Error("no renewal is told of")
+		t.Error("no renewal is reported")
 	}
 	s.account.PrivateAuthorities = map[string]bool{}
 	out, err = s.RequestCertificate(ctx, in)

@@ -94,7 +94,7 @@ func (s *Service) ResendValidationEmail(ctx context.Context, in *acm.ResendValid
 	})
 }
 
-// keyUses are what a certificate's key may be used for; of an imported one as it says itself.
+// keyUses are what a certificate's key may be used for; of an imported one as in its extensions.
 func keyUses(c *account.Certificate) []types.KeyUsageName {
 	if c.Type != "IMPORTED" || c.Pair == nil {
 		return []types.KeyUsageName{types.KeyUsageNameDigitalSignature, types.KeyUsageNameKeyEncipherment}

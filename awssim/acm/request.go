@@ -37,7 +37,7 @@ var publicKeys = []types.KeyAlgorithm{types.KeyAlgorithmRsa2048, types.KeyAlgori
 // reservedDomains are not in public DNS (RFC 2606, RFC 6762, ICANN's .internal): names below them have no owner.
 var reservedDomains = []string{"test", "example", "invalid", "localhost", "local", "internal"}
 
-// RequestCertificate asks for a certificate. It is issued some time after public DNS has the validation records of all its
+// RequestCertificate requests a certificate. It is issued some time after public DNS has the validation records of all its
 // names, or by a private authority at once, as time goes.
 func (s *Service) RequestCertificate(ctx context.Context, in *acm.RequestCertificateInput, _ ...func(*acm.Options)) (*acm.RequestCertificateOutput, error) {
 	return call.Write(ctx, s.entry, "RequestCertificate", in, s.requestCertificate)
@@ -73,7 +73,7 @@ func (s *Service) requestCertificate(in *acm.RequestCertificateInput) (*acm.Requ
 	return &acm.RequestCertificateOutput{CertificateArn: aws.String(c.ARN)}, nil
 }
 
-// requested is the certificate that a valid request asks for, without its ARN.
+// requested is the certificate of a valid request, without its ARN.
 func (s *Service) requested(in *acm.RequestCertificateInput, names []string, tags map[string]string) *account.Certificate {
 	c := &account.Certificate{
 		Domain: names[0], AlternativeNames: names, Status: "PENDING_VALIDATION", Type: "AMAZON_ISSUED",

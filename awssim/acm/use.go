@@ -46,7 +46,7 @@ func (s *Service) noteReleases() {
 	s.uses.last = now
 }
 
-// users are the load balancers that serve the certificate, as far as ACM knows.
+// users are the load balancers that serve the certificate, as ACM shows them.
 func (s *Service) users(c *account.Certificate) []string {
 	users := append([]string{}, s.account.CertificateUsers(c.ARN)...) // empty, AWS sends it as well
 	for u, until := range s.uses.ended {

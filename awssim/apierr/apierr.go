@@ -16,7 +16,7 @@ type Error struct {
 	Code    string // as on the wire, such as "TargetGroupNotFound"
 	Message string
 	Status  int  // HTTP status
-	Sender  bool // whose fault: the sender's, else the receiver's (AWS's)
+	Sender  bool // the fault is the sender's, else the receiver's (AWS's)
 	// Messages are the single findings where the protocol lists them beside the message (Route 53's InvalidChangeBatch).
 	Messages []string
 }
@@ -49,7 +49,7 @@ func As(err error) *Error {
 	return nil
 }
 
-// Error says code and message in the SDK's own form.
+// Error is code and message in the SDK's own form.
 func (e *Error) Error() string { return fmt.Sprintf("api error %s: %s", e.Code, e.Message) }
 
 // ErrorCode is the wire code.

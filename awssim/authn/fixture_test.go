@@ -158,7 +158,7 @@ func (s *site) visit(uri string) Verdict {
 	return s.keep(s.Authenticate(context.Background(), s.request(uri), &s.config))
 }
 
-// begin asks for a page and returns the state of the sign-in that follows.
+// begin requests a page and returns the state of the sign-in that follows.
 func (s *site) begin(uri string) string {
 	s.Helper()
 	v := s.visit(uri)

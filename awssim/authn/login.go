@@ -102,7 +102,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r Request, c *OIDC) Ve
 	return v
 }
 
-// unauthenticated answers for a client without a session. Who had one may sign in again even where strangers are denied.
+// unauthenticated answers for a client without a session. A client whose session has ended may sign in again even where clients without one are denied.
 func (a *Authenticator) unauthenticated(r Request, c *OIDC, v validity) Verdict {
 	switch {
 	case c.OnUnauthenticated == OnMissingAllow:
@@ -212,7 +212,7 @@ func (a *Authenticator) redeem(ctx context.Context, c *OIDC, code, redirectURI s
 // renew uses the refresh token for new tokens and new claims; the session's end stays. Requests that come together with the
 // same session share one renewal, since a provider may take a refresh token once only.
 func (a *Authenticator) renew(ctx context.Context, c *OIDC, s session) (session, error) {
-	// Who began it may leave; the others still want the answer. Each call is bounded by the time-out.
+	// The caller that began it may leave; the others still wait for the answer. Each call is bounded by the time-out.
 	ctx = context.WithoutCancel(ctx)
 	renewed, err, _ := a.refresh.Do(c.Key()+"\x00"+s.RefreshToken, func() (any, error) {
 		t, err := a.token(ctx, c, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {s.RefreshToken}})

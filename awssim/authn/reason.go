@@ -2,7 +2,7 @@ package authn
 
 import "net/http"
 
-// Reason is why a request was refused, as the access log's error_reason says it.
+// Reason is why a request was refused, as the access log's error_reason has it.
 type Reason string
 
 // Reasons of sign-in actions.
@@ -30,7 +30,7 @@ const StatusProviderError = 561
 // outcome is what a reason means for the client and for the metrics.
 type outcome struct {
 	status  int
-	failure bool // counts as ELBAuthFailure: the provider or the client's own request says no; else as ELBAuthError
+	failure bool // counts as ELBAuthFailure: the provider refuses, or the client's request is wrong; else as ELBAuthError
 }
 
 // outcomes has every reason of a sign-in. 401 is for what the client did, 500 for a provider that cannot be talked to, 561 for

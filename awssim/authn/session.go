@@ -21,7 +21,7 @@ type session struct {
 	AccessToken   string          `json:"a"`
 	RefreshToken  string          `json:"r,omitempty"`
 	Claims        json.RawMessage `json:"c"`
-	AccessExpires int64           `json:"x,omitempty"` // 0: the provider did not say
+	AccessExpires int64           `json:"x,omitempty"` // 0: the provider gave no time
 	Until         int64           `json:"u"`           // the session's own end
 }
 

@@ -25,7 +25,7 @@ type Verdict struct {
 	Counts     Counts
 }
 
-// Claims are the headers by which a target learns who the client is.
+// Claims are the headers with which a target gets the identity of the client.
 type Claims struct {
 	AccessToken string // x-amzn-oidc-accesstoken
 	Identity    string // x-amzn-oidc-identity

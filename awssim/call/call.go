@@ -1,5 +1,5 @@
 // Package call brings the calls of a simulated service to its actions: through the gate, under the account's lock, and with
-// an announcement of what a write has changed; and it makes the markers by which lists of several pages go on. It knows no
+// an announcement of what a write has changed; and it makes the markers by which lists of several pages go on. It has no
 // service and no wire format; it imports awssim/account and awssim/gate.
 package call
 
@@ -14,7 +14,7 @@ import (
 
 // Entry is the way in to a service over an account.
 type Entry struct {
-	Service string // under which the gate knows the calls
+	Service string // its name at the gate
 	Account *account.Account
 	Gate    *gate.Gate // nil: calls are not recorded, throttled or refused
 }

@@ -16,7 +16,7 @@ import (
 
 // library makes calls by botocore, the library below AWS's command line and boto3, and shows what a program gets: values with
 // their types, errors by code and status. "lists" is no call: it makes each of a service's calls that needs no parameters and
-// tells the lists that the shape of an answer has and the answer has not.
+// prints the lists that the shape of an answer has and the answer has not.
 const library = `
 import datetime, json, sys
 from awscli.botocore import session, xform_name

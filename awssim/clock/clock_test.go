@@ -39,7 +39,7 @@ func TestASteppedClockRunsCallbacksInOrderOfTimeThenOfRegistration(t *testing.T)
 	}
 }
 
-func TestACallbackOfASteppedClockMayAskForAnotherWithinTheSameAdvance(t *testing.T) {
+func TestACallbackOfASteppedClockMayScheduleAnotherWithinTheSameAdvance(t *testing.T) {
 	t.Parallel()
 	c := NewStepped(epoch)
 	ticks := 0
@@ -61,14 +61,14 @@ func TestAStoppedCallbackDoesNotRun(t *testing.T) {
 	stop := c.AfterFunc(time.Second, func() { t.Error("ran although stopped") })
 	ran := c.AfterFunc(time.Second, func() {})
 	if !stop() {
-		t.Error("stopping before the time must say that f will not run")
+		t.Error("stopping before the time must report that f will not run")
 	}
 	if stop() {
-		t.Error("stopping twice must say that there was nothing to stop")
+		t.Error("stopping twice must report that there was nothing to stop")
 	}
 	c.Advance(time.Minute)
 	if ran() {
-		t.Error("stopping after the call must say that it is too late")
+		t.Error("stopping after the call must report that it is too late")
 	}
 }
 

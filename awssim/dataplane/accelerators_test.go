@@ -53,7 +53,7 @@ func (w *world) fresh() *http.Client {
 	return c
 }
 
-// shares counts by pod who answers n requests.
+// shares counts the answers to n requests by pod.
 func (w *world) shares(n int) map[string]int {
 	w.Helper()
 	c, counts := w.fresh(), map[string]int{}
@@ -157,7 +157,7 @@ func TestClientAffinityKeepsAClientAtItsEndpoint(t *testing.T) {
 	}
 }
 
-// via asks an address of the virtual network from another one.
+// via sends a request to an address of the virtual network from another one.
 func (w *world) via(client, address string) echo {
 	w.Helper()
 	tr := &http.Transport{DialContext: w.from(client), DisableKeepAlives: true}

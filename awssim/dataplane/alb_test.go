@@ -17,7 +17,7 @@ import (
 
 const base = "http://web-1.us-west-2.elb.amazonaws.com"
 
-func TestAnALBForwardsByRuleAndTellsTheTargetWhoAsked(t *testing.T) {
+func TestAnALBForwardsByRuleAndSendsTheTargetTheClientsAddress(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.pod("10.0.1.5", 8080, echoHandler("a"))

@@ -122,7 +122,7 @@ func (s split) RoundTrip(r *http.Request) (*http.Response, error) {
 	return s.balancer.RoundTrip(r)
 }
 
-func TestABrowserSignsInAndTheTargetLearnsWhoItIs(t *testing.T) {
+func TestABrowserSignsInAndTheTargetGetsItsIdentity(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t, nil)
 	b := g.browser(true)
@@ -149,7 +149,7 @@ func TestABrowserSignsInAndTheTargetLearnsWhoItIs(t *testing.T) {
 	}
 }
 
-func TestHeadersThatTellAnIdentityComeFromTheLoadBalancerOnly(t *testing.T) {
+func TestHeadersWithAnIdentityComeFromTheLoadBalancerOnly(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t, func(c *authn.OIDC) { c.OnUnauthenticated = authn.OnMissingAllow })
 	b := g.browser(false)
@@ -251,7 +251,7 @@ func TestALargeSessionTravelsInSeveralCookies(t *testing.T) {
 	}
 }
 
-func TestTheAccessLogSaysWhyNobodySignedIn(t *testing.T) {
+func TestTheAccessLogHasTheReasonOfAFailedSignIn(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	logs := accesslog.New(accesslog.Options{Directory: folder, Account: "123456789012", Region: "us-west-2"})
@@ -298,7 +298,7 @@ func TestASignInOfMoreThanFifteenMinutesIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheWayBackIsAnOrdinaryPathWhereNobodySignsIn(t *testing.T) {
+func TestTheWayBackIsAnOrdinaryPathWithoutSignIn(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t, nil)
 	b := g.browser(false)

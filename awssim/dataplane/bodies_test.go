@@ -104,8 +104,8 @@ func TestAnAnswerHasTheLoadBalancersConnectionAndTheTargetsDate(t *testing.T) {
 	}), nil)
 	c := w.raw()
 	for _, path := range []string{"/", "/dated"} {
-		c.say("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
-		a := c.hear("GET")
+		c.send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		a := c.receive("GET")
 		if got := a.Header["Connection"]; len(got) != 1 || got[0] != "keep-alive" || a.Header.Get("Keep-Alive") != "" || a.Header.Get("X-Private") != "" {
 			t.Errorf("%s: %v", path, a.Header)
 		}
@@ -113,8 +113,8 @@ func TestAnAnswerHasTheLoadBalancersConnectionAndTheTargetsDate(t *testing.T) {
 			t.Errorf("%s: Date %q", path, got)
 		}
 	}
-	c.say("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-	if a := c.hear("GET"); !a.Close || !c.ended() {
+	c.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	if a := c.receive("GET"); !a.Close || !c.ended() {
 		t.Errorf("asked to close: %v", a.Header)
 	}
 }
@@ -134,12 +134,12 @@ func TestAnIdleTunnelEnds(t *testing.T) {
 		_, _ = io.Copy(c, rest)
 	}), map[string]string{"idle_timeout.timeout_seconds": "3"})
 	c := w.raw()
-	c.say("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	c.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 	if res, err := http.ReadResponse(c.in, nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	c.say("hello\n")
+	c.send("hello\n")
 	if line, err := c.in.ReadString('\n'); line != "hello\n" {
 		t.Fatalf("%q, %v", line, err)
 	}
@@ -190,7 +190,7 @@ func TestTheHeadOfAStreamDoesNotWaitForItsFirstBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !late.Stop() {
-		t.Error("the client heard nothing before the stream ended")
+		t.Error("the client got nothing before the stream ended")
 	}
 	release()
 	if err := res.Body.Close(); err != nil || res.Header.Get("Content-Type") != "text/event-stream" {

@@ -199,7 +199,7 @@ func TestHealthReports(t *testing.T) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r, ok := w.health["10.0.1.7"]; ok {
-		t.Errorf("a target group that nobody uses was checked: %+v", r)
+		t.Errorf("an unused target group was checked: %+v", r)
 	}
 	if first := w.history[0]; first.State != "initial" || first.Reason != "Elb.InitialHealthChecking" || first.Zone == "" {
 		t.Errorf("first report %+v", first)

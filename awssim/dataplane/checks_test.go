@@ -143,7 +143,7 @@ func TestChecksSpeakTheProtocolVersionOfTheGroupAndFollowNothing(t *testing.T) {
 	}
 }
 
-func TestChecksOfNLBsKnowNoTLS13(t *testing.T) {
+func TestChecksOfNLBsOfferNoTLS13(t *testing.T) {
 	t.Parallel()
 	inner := certificate(t, "inner")
 	for kind, want := range map[stack.LoadBalancerType]string{stack.Network: "unhealthy", stack.Application: "healthy"} {

@@ -171,7 +171,7 @@ func TestPassedThroughClientsAreNotVerified(t *testing.T) {
 	}
 }
 
-func TestEarlierSessionsAreResumedAndStillKnowTheirClient(t *testing.T) {
+func TestEarlierSessionsAreResumedWithTheirClientCertificate(t *testing.T) {
 	t.Parallel()
 	root := issue(t, nil, "root", isCA)
 	w := secureWeb(t, topology.ClientAuth{Mode: "verify", Authorities: []*x509.Certificate{root.cert}})

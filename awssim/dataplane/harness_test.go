@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 
 var everywhere = []topology.Permission{{Protocol: "-1", Source: netip.MustParsePrefix("0.0.0.0/0")}}
 
-// world is a plane with a network, the topology it was last told, and what it reported.
+// world is a plane with a network, its latest topology, and what it reported.
 type world struct {
 	testing.TB
 	network *vnet.Network
@@ -89,7 +89,7 @@ func (w *world) report(r targetgroup.HealthReport) {
 	w.changed = make(chan struct{})
 }
 
-// await waits until the target's last report says the state.
+// await waits until the target's last report has the state.
 func (w *world) await(target, state string) targetgroup.HealthReport {
 	w.Helper()
 	deadline := time.NewTimer(10 * time.Second)
@@ -306,7 +306,7 @@ func (w *world) dialRaw(name string, port int32) net.Conn {
 	return c
 }
 
-// tryRaw is dialRaw for a flow that may be reset, which a client may hear of already while it connects.
+// tryRaw is dialRaw for a flow that may be reset, which may reach a client already while it connects.
 func (w *world) tryRaw(name string, port int32) (net.Conn, error) {
 	c, err := w.plane.DialContext(context.Background(), "tcp", fmt.Sprintf("%s-1.us-west-2.elb.amazonaws.com:%d", name, port))
 	if err != nil {

@@ -362,7 +362,7 @@ func TestFieldsThatHTTP2ForbidsGetTheLoadBalancersErrorPage(t *testing.T) {
 	}
 }
 
-func TestNoContinueIsSaidOverHTTP2(t *testing.T) {
+func TestNoContinueIsSentOverHTTP2(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.balancer("web", stack.Application)

@@ -79,7 +79,7 @@ func TestAnIdleTCPFlowIsForgottenInSilenceAndResetWhenItSpeaks(t *testing.T) {
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	if _, err := conn.Read(make([]byte, 1)); !isTimeout(err) {
-		t.Errorf("the client hears %v of the time-out, want silence", err)
+		t.Errorf("the client gets %v at the time-out, want silence", err)
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 	_, _ = io.WriteString(conn, "hello\n")
@@ -151,7 +151,7 @@ func TestAUDPFlowEndsAfterTwoMinutesAndTheNextDatagramBeginsAnother(t *testing.T
 	}
 }
 
-// datagrams answers datagrams at an address with who got what from whom; its TCP port is open for health checks.
+// datagrams answers datagrams at an address with its name, the text and the sender; its TCP port is open for health checks.
 func (w *world) datagrams(ip string, port uint16, name string) {
 	w.Helper()
 	w.server(ip, port, func(net.Conn) {})

@@ -34,7 +34,7 @@ func (w *world) stubborn(ip string, f func(c net.Conn, request *http.Request)) {
 
 func TestWhatTargetsDoWrongHasItsStatus(t *testing.T) {
 	t.Parallel()
-	say := func(text string) func(net.Conn, *http.Request) {
+	send := func(text string) func(net.Conn, *http.Request) {
 		return func(c net.Conn, _ *http.Request) { _, _ = io.WriteString(c, text) }
 	}
 	hold := func(text string) func(net.Conn, *http.Request) {
@@ -47,18 +47,18 @@ func TestWhatTargetsDoWrongHasItsStatus(t *testing.T) {
 		target func(net.Conn, *http.Request)
 		want   int
 	}{
-		"closes without an answer": {say(""), 502},
+		"closes without an answer": {send(""), 502},
 		"resets": {func(c net.Conn, _ *http.Request) {
 			_ = c.(interface{ SetLinger(int) error }).SetLinger(0)
 		}, 502},
-		"does not speak HTTP":                     {say("SSH-2.0-OpenSSH_9.9\r\n\r\n"), 502},
-		"sends headers of 33 KB":                  {say("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 33<<10) + "\r\nContent-Length: 0\r\n\r\n"), 502},
-		"sends headers of 31 KB":                  {say("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 31<<10) + "\r\nContent-Length: 0\r\n\r\n"), 200},
-		"announces more than it sends and closes": {say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"), 502},
+		"does not speak HTTP":                     {send("SSH-2.0-OpenSSH_9.9\r\n\r\n"), 502},
+		"sends headers of 33 KB":                  {send("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 33<<10) + "\r\nContent-Length: 0\r\n\r\n"), 502},
+		"sends headers of 31 KB":                  {send("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 31<<10) + "\r\nContent-Length: 0\r\n\r\n"), 200},
+		"announces more than it sends and closes": {send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"), 502},
 		"announces more than it sends":            {hold("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"), 504},
 		"stays silent":                            {hold(""), 504},
 		"stops within its headers":                {hold("HTTP/1.1 200 OK\r\nContent-Le"), 504},
-		"switches protocols unasked":              {say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), 502},
+		"switches protocols unasked":              {send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), 502},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +84,7 @@ func TestTargetsThatCannotBeConnectedInTimeAreAnsweredWith504(t *testing.T) {
 	w := newWorld(t, func(o *dataplane.Options) {
 		o.ConnectTimeout, o.HealthTimeout = time.Second, 50*time.Millisecond
 	})
-	w.server("10.0.1.6", 8080, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) // never says a word of TLS
+	w.server("10.0.1.6", 8080, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) // never answers
 	w.group("absent", "HTTP", "10.0.1.5")                                          // the address does not exist
 	w.group("mute", "HTTPS", "10.0.1.6").HealthCheck.Protocol = "TCP"
 	w.balancer("web", stack.Application, listener(80, "HTTP", forward("absent"), onPath(1, "/mute", forward("mute"))))
@@ -144,7 +144,7 @@ func TestRequestsThatAreTooLargeAreRefused(t *testing.T) {
 	} {
 		c := w.raw()
 		_, _ = io.WriteString(c.Conn, tc.request) // the answer may come before all of it is read
-		if a := c.hear("GET"); a.StatusCode != tc.want {
+		if a := c.receive("GET"); a.StatusCode != tc.want {
 			t.Errorf("%s: %d, want %d", name, a.StatusCode, tc.want)
 		}
 	}
@@ -171,11 +171,11 @@ func TestAClientThatEndsWithinItsBodyIsAnsweredWith400(t *testing.T) {
 	t.Parallel()
 	w := plainWeb(t, echoHandler("a"), nil)
 	c := w.raw()
-	c.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello")
+	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello")
 	if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	if a := c.hear("POST"); a.StatusCode != http.StatusBadRequest || !a.Close {
+	if a := c.receive("POST"); a.StatusCode != http.StatusBadRequest || !a.Close {
 		t.Errorf("%d %v", a.StatusCode, a.Header)
 	}
 }
@@ -233,7 +233,7 @@ func TestARequestIsSentAgainWhenTheKeptConnectionIsGoneIfItMayBe(t *testing.T) {
 	}
 }
 
-func TestHTTPSTargetsHearNoServerName(t *testing.T) {
+func TestHTTPSTargetsGetNoServerName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	cert := certificate(t, "self-signed")
@@ -261,7 +261,7 @@ func TestHTTPSTargetsHearNoServerName(t *testing.T) {
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	if e := w.get(w.client(), secureBase+"/").echo(t); e.Proto != "HTTP/2.0" {
-		t.Errorf("the target hears %s, want HTTP/2 agreed by ALPN", e.Proto)
+		t.Errorf("the target gets %s, want HTTP/2 agreed by ALPN", e.Proto)
 	}
 	for len(names) > 0 {
 		if got := <-names; got != `"" [h2]` {

@@ -83,7 +83,7 @@ func TestTenThousandConnectionsToAnALBAreServedAndLeaveNothingBehind(t *testing.
 	w.within("the goroutines end", func() bool { return settled() <= before })
 }
 
-// TestAThousandLoadBalancersAtRestCostLittle counts what load balancers cost that nobody uses: a goroutine for each socket of this
+// TestAThousandLoadBalancersAtRestCostLittle counts what unused load balancers cost: a goroutine for each socket of this
 // machine, since the kernel's are accepted from, and none for their places on the virtual network, HTTP servers or meters.
 func TestAThousandLoadBalancersAtRestCostLittle(t *testing.T) {
 	const balancers = 1000

@@ -101,8 +101,8 @@ func TestEachRequestIsALineOfTheAccessLog(t *testing.T) {
 		"GET /r/x HTTP/1.1\r\nHost: h\r\n\r\n", "GET /e/x HTTP/1.1\r\nHost: h\r\n\r\n", "GET /re/x HTTP/1.1\r\nHost: h\r\n\r\n",
 		"GET /bad/x HTTP/1.1\r\nHost: h\r\n\r\n", "GET /a/status/500 HTTP/1.1\r\nHost: h\r\n\r\n", "DELETE / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
 	} {
-		c.say(r)
-		c.hear(strings.Fields(r)[0])
+		c.send(r)
+		c.receive(strings.Fields(r)[0])
 	}
 	w.get(w.client(), secureBase+"/s")
 	w.plane.Close()
@@ -158,7 +158,7 @@ func TestAClientThatGoesIsLoggedAs460(t *testing.T) {
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	c := w.raw()
-	c.say("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
+	c.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
 	<-arrived
 	_ = c.Close()
 	<-gone
@@ -215,7 +215,7 @@ func TestAClientThatGoesWithinItsHeadIsLoggedAs000(t *testing.T) {
 	w.balancer("web", stack.Application, listener(80, "HTTP", notFound())).Attributes = bucket("access_logs")
 	w.update()
 	c := w.raw()
-	c.say("GET /slow HTTP/1.1\r\nHost:")
+	c.send("GET /slow HTTP/1.1\r\nHost:")
 	_ = c.Close()
 	w.within("the connection is over", func() bool { return w.count("NewConnectionCount") == 1 && w.count("ActiveConnectionCount") == 0 })
 	w.plane.Close()
@@ -272,7 +272,7 @@ func TestATunnelIsLoggedWhenItEnds(t *testing.T) {
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	c := w.raw()
-	c.say("GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello\n")
+	c.send("GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello\n")
 	if a, err := http.ReadResponse(c.in, nil); err != nil || a.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatal(err)
 	}

@@ -244,7 +244,7 @@ func TestZonesLeaveDNSByTheThresholdsOfDNSFailover(t *testing.T) {
 	}
 }
 
-func TestResetsCountForWhoSentThem(t *testing.T) {
+func TestResetsCountForTheirSender(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.server("10.0.1.5", 8080, func(c net.Conn) {

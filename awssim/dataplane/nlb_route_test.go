@@ -163,7 +163,7 @@ func TestDatagramsOfOneFlowHashToOneTargetAndFlowsSpread(t *testing.T) {
 	}
 }
 
-func TestAClientThatIsItsOwnTargetHearsNothing(t *testing.T) {
+func TestAClientThatIsItsOwnTargetGetsNoAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.server("10.0.1.5", 8080, greet("a"))

@@ -44,7 +44,7 @@ func (w *world) server(ip string, port uint16, f func(net.Conn)) {
 	w.Cleanup(func() { _ = l.Close() })
 }
 
-// greet writes who is served where and then echoes until the client's end.
+// greet writes its name and the client's address and then echoes until the client's end.
 func greet(name string) func(net.Conn) {
 	return func(c net.Conn) {
 		_, _ = fmt.Fprintf(c, "%s %s\n", name, c.RemoteAddr())
@@ -73,7 +73,7 @@ func TestAnNLBCarriesBytesAndHalfCloses(t *testing.T) {
 	}
 }
 
-func TestClientAddressesArePreservedWhenTheTargetGroupSaysSo(t *testing.T) {
+func TestClientAddressesArePreservedByTheTargetGroupsAttribute(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.server("10.0.1.5", 8080, greet("a"))
@@ -240,7 +240,7 @@ func TestDatagramsFindATargetAndTheirWayBack(t *testing.T) {
 	}
 }
 
-func TestDeregistrationKeepsFlowsUnlessTerminationIsAskedFor(t *testing.T) {
+func TestDeregistrationKeepsFlowsUnlessTerminationIsEnabled(t *testing.T) {
 	t.Parallel()
 	for _, cut := range []bool{false, true} {
 		w := newWorld(t)
@@ -274,7 +274,7 @@ func TestDeregistrationKeepsFlowsUnlessTerminationIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestSecurityGroupsDecideWhoMayConnect(t *testing.T) {
+func TestSecurityGroupsDecideWhichClientsMayConnect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.server("10.0.1.5", 8080, greet("a"))

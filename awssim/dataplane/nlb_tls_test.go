@@ -115,7 +115,7 @@ func TestALPNPoliciesChooseInTheServersOrder(t *testing.T) {
 	}
 }
 
-func TestANewTLSListenerTriesItsTargetsWithoutSayingAnything(t *testing.T) {
+func TestANewTLSListenerConnectsToItsTargetsAndSendsNothing(t *testing.T) {
 	t.Parallel()
 	w, c := stepped(t)
 	heard := make(chan string, 10)
@@ -144,7 +144,7 @@ func TestANewTLSListenerTriesItsTargetsWithoutSayingAnything(t *testing.T) {
 	}
 }
 
-func TestAnUnhealthyTargetsFlowsAreResetIfTheGroupSaysSo(t *testing.T) {
+func TestAnUnhealthyTargetsFlowsAreResetIfTheGroupTerminatesThem(t *testing.T) {
 	t.Parallel()
 	for _, cut := range []bool{true, false} {
 		w := newWorld(t)

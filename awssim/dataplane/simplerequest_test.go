@@ -33,7 +33,7 @@ func TestARequestOfHTTP09IsForwardedAndAnsweredWithTheBodyAlone(t *testing.T) {
 		"with a request that is late": "GET /old?x=%20y\r\n" + "GET /second HTTP/1.1\r\nHost: a\r\n\r\n",
 	} {
 		c := w.raw()
-		c.say(said)
+		c.send(said)
 		text := c.all()
 		var e echo
 		if err := json.Unmarshal([]byte(text), &e); err != nil {
@@ -56,7 +56,7 @@ func TestALongAnswerToHTTP09IsWhole(t *testing.T) {
 		}
 	}), nil)
 	c := w.raw()
-	c.say("GET /long\r\n")
+	c.send("GET /long\r\n")
 	if got := c.all(); got != want {
 		t.Errorf("%d bytes, want %d: %.80q", len(got), len(want), got)
 	}
@@ -71,7 +71,7 @@ func TestALoadBalancersOwnAnswerToHTTP09IsABodyAndLogged(t *testing.T) {
 	}))).Attributes = bucket("access_logs")
 	w.update()
 	c := w.raw()
-	c.say("GET /teapot\r\n")
+	c.send("GET /teapot\r\n")
 	if got := c.all(); got != "short and stout" {
 		t.Errorf("got %q", got)
 	}
@@ -92,8 +92,8 @@ func TestALineWithoutAVersionIsRefusedAtOnce(t *testing.T) {
 	w := plainWeb(t, echoHandler("a"), nil)
 	for _, said := range []string{"POST /\r\n", "GET\r\n", "GET old\r\n", "HELO a\r\n", "hello\r\n"} {
 		c := w.raw()
-		c.say(said)
-		if a := c.hear("GET"); a.Status != "400 Bad Request" || !a.Close || !c.ended() {
+		c.send(said)
+		if a := c.receive("GET"); a.Status != "400 Bad Request" || !a.Close || !c.ended() {
 			t.Errorf("%q: %s, %v", said, a.Status, a.Header)
 		}
 	}

@@ -162,7 +162,7 @@ func TestATargetIsCheckedOnceAnIntervalWhateverElseChanges(t *testing.T) {
 		t.Fatalf("%d checks by %d nodes within %d seconds", n, nodes, seconds)
 	}
 
-	// A group that no load balancer uses is not checked, and begins anew when one does.
+	// A group that no load balancer uses is not checked, and begins again when one does.
 	lb.Listeners[0].Default = notFound()
 	w.update()
 	before := checks.Load()
@@ -257,19 +257,19 @@ func TestAWebSocketsHandshakeNamesItsHeaderToTheTarget(t *testing.T) {
 		}
 	}), nil)
 	c := w.raw()
-	c.say("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, UPGRADE\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key: k\r\n\r\n")
+	c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, UPGRADE\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key: k\r\n\r\n")
 	if h := <-heads; h.Get("Connection") != "Upgrade" || !strings.EqualFold(h.Get("Upgrade"), "websocket") || h.Get("Sec-Websocket-Key") != "k" {
 		t.Errorf("the target got %v", h)
 	}
-	c.hear("GET")
-	c.say("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
+	c.receive("GET")
+	c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
 	if h := <-heads; h.Get("Upgrade") != "" || strings.Contains(strings.ToLower(h.Get("Connection")), "upgrade") {
 		t.Errorf("the target of an upgrade to another protocol got %v", h)
 	}
-	c.hear("GET")
+	c.receive("GET")
 }
 
-func TestAnExpectationThatNobodyKnowsIsTheTargetsToJudge(t *testing.T) {
+func TestAnUnknownExpectationIsPassedToTheTarget(t *testing.T) {
 	t.Parallel()
 	heads := make(chan http.Header, 1)
 	w := newWorld(t)
@@ -290,8 +290,8 @@ func TestAnExpectationThatNobodyKnowsIsTheTargetsToJudge(t *testing.T) {
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	c := w.raw()
-	c.say("GET /x HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n")
-	if a := c.hear("GET"); a.StatusCode != http.StatusOK {
+	c.send("GET /x HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n")
+	if a := c.receive("GET"); a.StatusCode != http.StatusOK {
 		t.Errorf("%s", a.Status)
 	}
 	if h := <-heads; h.Get("Expect") != "tea" {
@@ -299,7 +299,7 @@ func TestAnExpectationThatNobodyKnowsIsTheTargetsToJudge(t *testing.T) {
 	}
 }
 
-func TestAnNLBTellsOnlyThatChecksFailed(t *testing.T) {
+func TestAnNLBReportsOnlyThatChecksFailed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.pod("10.0.1.5", 8080, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) }))
@@ -409,7 +409,7 @@ func TestInboundRulesKeepDatagramsOut(t *testing.T) {
 	}
 	_ = stranger.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	if n, err := stranger.Read(make([]byte, 100)); !isTimeout(err) {
-		t.Errorf("the stranger hears %d bytes, %v", n, err)
+		t.Errorf("the stranger gets %d bytes, %v", n, err)
 	}
 	if n := w.count("NewFlowCount_UDP"); n != 1 {
 		t.Errorf("%d flows", n)
@@ -474,7 +474,7 @@ func TestAFlowOfDatagramsReturnsToItsTargetAndATCPClientsPortDoesNot(t *testing.
 	}
 }
 
-func TestFixedResponsesSayOnlyWhatTheyAreGiven(t *testing.T) {
+func TestFixedResponsesContainOnlyWhatTheyAreGiven(t *testing.T) {
 	t.Parallel()
 	option, lines := withLogs(t)
 	w := newWorld(t, option)
@@ -492,8 +492,8 @@ func TestFixedResponsesSayOnlyWhatTheyAreGiven(t *testing.T) {
 		{"GET", "/none", "204 No Content", "text/plain", "", ""},
 		{"GET", "/html", "503 Service Temporarily Unavailable", "text/html", "3", "<p>"},
 	} {
-		c.say(tt.method + " " + tt.path + " HTTP/1.1\r\nHost: a\r\n\r\n")
-		a := c.hear(tt.method)
+		c.send(tt.method + " " + tt.path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		a := c.receive(tt.method)
 		if a.Status != tt.status || a.Header.Get("Content-Type") != tt.contentType || a.Header.Get("Content-Length") != tt.length || a.body != tt.body {
 			t.Errorf("%s %s: %s, %v, %q", tt.method, tt.path, a.Status, a.Header, a.body)
 		}

@@ -25,7 +25,7 @@ func plainWeb(t *testing.T, pod http.Handler, attributes map[string]string) *wor
 	return w
 }
 
-// raw is a client that says exactly what it is told to.
+// raw is a client that sends exactly the given text.
 type raw struct {
 	*world
 	net.Conn
@@ -38,15 +38,15 @@ func (w *world) raw() *raw {
 	return &raw{w, c, bufio.NewReader(c)}
 }
 
-func (r *raw) say(text string) {
+func (r *raw) send(text string) {
 	r.Helper()
 	if _, err := io.WriteString(r.Conn, text); err != nil {
 		r.Fatal(err)
 	}
 }
 
-// hear reads an answer to a request of a method.
-func (r *raw) hear(method string) answer {
+// receive reads an answer to a request of a method.
+func (r *raw) receive(method string) answer {
 	r.Helper()
 	res, err := http.ReadResponse(r.in, &http.Request{Method: method})
 	if err != nil {
@@ -72,8 +72,8 @@ func TestGeneratedAnswersAreByteForByteAWSs(t *testing.T) {
 	w.balancer("web", stack.Application, listener(80, "HTTP", forward("empty")))
 	w.update()
 	c := w.raw()
-	c.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	a := c.hear("GET")
+	c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	a := c.receive("GET")
 	const body = "<html>\r\n<head><title>503 Service Temporarily Unavailable</title></head>\r\n<body>\r\n" +
 		"<center><h1>503 Service Temporarily Unavailable</h1></center>\r\n</body>\r\n</html>\r\n"
 	if a.body != body || a.Status != "503 Service Temporarily Unavailable" {
@@ -84,20 +84,20 @@ func TestGeneratedAnswersAreByteForByteAWSs(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	c.say("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
-	if a := c.hear("HEAD"); a.StatusCode != http.StatusServiceUnavailable || a.ContentLength != int64(len(body)) {
+	c.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if a := c.receive("HEAD"); a.StatusCode != http.StatusServiceUnavailable || a.ContentLength != int64(len(body)) {
 		t.Errorf("HEAD: %d, length %d", a.StatusCode, a.ContentLength)
 	}
-	c.say("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: " + strings.Repeat("1.1.1.1, ", 30) + "1.1.1.1\r\n\r\n")
-	if a := c.hear("GET"); a.Status != "463 " {
+	c.send("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: " + strings.Repeat("1.1.1.1, ", 30) + "1.1.1.1\r\n\r\n")
+	if a := c.receive("GET"); a.Status != "463 " {
 		t.Errorf("a status without words is %q", a.Status)
 	}
-	c.say("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n")
-	if a := c.hear("TRACE"); a.Status != "405 Not Allowed" {
+	c.send("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if a := c.receive("TRACE"); a.Status != "405 Not Allowed" {
 		t.Errorf("TRACE: %q", a.Status)
 	}
-	c.say("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
-	if a := c.hear("GET"); a.StatusCode != http.StatusBadRequest || !a.Close || !c.ended() {
+	c.send("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
+	if a := c.receive("GET"); a.StatusCode != http.StatusBadRequest || !a.Close || !c.ended() {
 		t.Errorf("a bad request: %d, headers %v", a.StatusCode, a.Header)
 	}
 }
@@ -106,29 +106,29 @@ func TestRequestsOnOneConnectionKeepTheirOrderAndBodies(t *testing.T) {
 	t.Parallel()
 	w := plainWeb(t, echoHandler("a"), nil)
 	c := w.raw()
-	c.say("\r\nPOST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\noneGET /2?a=%zz HTTP/1.1\r\nHost: a\r\n\r\n" +
+	c.send("\r\nPOST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\noneGET /2?a=%zz HTTP/1.1\r\nHost: a\r\n\r\n" +
 		"POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nthr\r\n2;x\r\nee\r\n0\r\nT: v\r\n\r\n" +
 		"GET http://b.example.com/4 HTTP/1.1\r\nHost: a\r\n\r\n")
 	for _, want := range []echo{{Path: "/1", Host: "a", Body: "one"}, {Path: "/2?a=%zz", Host: "a"}, {Path: "/3", Host: "a", Body: "three"}, {Path: "/4", Host: "b.example.com"}} {
-		if got := c.hear("GET").echo(t); got.Path != want.Path || got.Body != want.Body || got.Host != want.Host {
+		if got := c.receive("GET").echo(t); got.Path != want.Path || got.Body != want.Body || got.Host != want.Host {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 	}
 	for _, piece := range strings.SplitAfter("GET /slowly HTTP/1.1\r\nHost: a\r\n\r\n", "") {
-		c.say(piece)
+		c.send(piece)
 	}
-	if got := c.hear("GET").echo(t).Path; got != "/slowly" {
+	if got := c.receive("GET").echo(t).Path; got != "/slowly" {
 		t.Errorf("byte by byte: %s", got)
 	}
 }
 
-func TestOptionsOfTheServerItselfAreTheTargetsToTell(t *testing.T) {
+func TestOptionsOfTheServerItselfAreForwarded(t *testing.T) {
 	t.Parallel()
 	w := plainWeb(t, echoHandler("a"), nil)
 	c := w.raw()
-	c.say("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\nGET /after?a=%zz HTTP/1.1\r\nHost: a\r\n\r\n")
+	c.send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\nGET /after?a=%zz HTTP/1.1\r\nHost: a\r\n\r\n")
 	for _, want := range []echo{{Method: "OPTIONS", Path: "*"}, {Method: "GET", Path: "/after?a=%zz"}} {
-		if got := c.hear(want.Method).echo(t); got.Method != want.Method || got.Path != want.Path {
+		if got := c.receive(want.Method).echo(t); got.Method != want.Method || got.Path != want.Path {
 			t.Errorf("the target got %s %s, want %s %s", got.Method, got.Path, want.Method, want.Path)
 		}
 	}
@@ -143,8 +143,8 @@ func TestDesyncMitigationModesActOnTheWire(t *testing.T) {
 	}{"monitor": {200, false}, "defensive": {200, true}, "strictest": {400, true}} {
 		w := plainWeb(t, echoHandler("a"), map[string]string{"routing.http.desync_mitigation_mode": mode})
 		c := w.raw()
-		c.say(both)
-		a := c.hear("POST")
+		c.send(both)
+		a := c.receive("POST")
 		if a.StatusCode != want.status || a.Close != want.closes || want.status == 200 && a.echo(t).Body != "hi" {
 			t.Errorf("%s: %d, close %v, %s", mode, a.StatusCode, a.Close, a.body)
 		}
@@ -152,13 +152,13 @@ func TestDesyncMitigationModesActOnTheWire(t *testing.T) {
 			t.Errorf("%s: counted %d", mode, n)
 		}
 		c = w.raw()
-		c.say("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n")
-		if a := c.hear("GET"); mode != "strictest" && a.StatusCode != http.StatusBadRequest || a.Header.Get("Server") == "awselb/2.0" && mode != "strictest" {
+		c.send("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n")
+		if a := c.receive("GET"); mode != "strictest" && a.StatusCode != http.StatusBadRequest || a.Header.Get("Server") == "awselb/2.0" && mode != "strictest" {
 			t.Errorf("%s: a space in the URI: %d from %q, want the target's refusal", mode, a.StatusCode, a.Header.Get("Server"))
 		}
 		c = w.raw()
-		c.say("GET /a\x01b HTTP/1.1\r\nHost: a\r\n\r\n")
-		if a := c.hear("GET"); mode != "strictest" && a.echo(t).Path != "/a%01b" {
+		c.send("GET /a\x01b HTTP/1.1\r\nHost: a\r\n\r\n")
+		if a := c.receive("GET"); mode != "strictest" && a.echo(t).Path != "/a%01b" {
 			t.Errorf("%s: a control character: %d %s", mode, a.StatusCode, a.body)
 		}
 	}
@@ -179,42 +179,42 @@ func TestWhatIdlesIsEndedAsItDeserves(t *testing.T) {
 			t.Parallel()
 			c := plainWeb(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }),
 				map[string]string{"idle_timeout.timeout_seconds": "1"}).raw()
-			c.say(tc.say)
+			c.send(tc.say)
 			if tc.want == 0 {
 				if !c.ended() {
 					t.Error("the connection did not end in silence")
 				}
 				return
 			}
-			if a := c.hear("GET"); a.StatusCode != tc.want || !a.Close || !strings.Contains(a.body, "408 Request") {
+			if a := c.receive("GET"); a.StatusCode != tc.want || !a.Close || !strings.Contains(a.body, "408 Request") {
 				t.Errorf("%d %v %q, want %d", a.StatusCode, a.Header, a.body, tc.want)
 			}
 		})
 	}
 }
 
-func TestAnALBSaysContinueItselfAndForwardsNoExpectation(t *testing.T) {
+func TestAnALBSendsContinueItselfAndForwardsNoExpectation(t *testing.T) {
 	t.Parallel()
 	w := plainWeb(t, echoHandler("a"), nil)
 	c := w.raw()
-	c.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
 	if line, err := c.in.ReadString('\n'); line != "HTTP/1.1 100 Continue\r\n" {
 		t.Fatalf("%q, %v", line, err)
 	}
 	_, _ = c.in.ReadString('\n')
-	c.say("hi")
-	if e := c.hear("POST").echo(t); e.Body != "hi" || e.Header.Get("Expect") != "" {
+	c.send("hi")
+	if e := c.receive("POST").echo(t); e.Body != "hi" || e.Header.Get("Expect") != "" {
 		t.Errorf("%+v", e)
 	}
 }
 
-func TestContinueIsSaidBeforeAnyTargetIsAsked(t *testing.T) {
+func TestContinueIsSentBeforeAnyTargetIsContacted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.balancer("web", stack.Application, listener(80, "HTTP", notFound()))
 	w.update()
 	c := w.raw()
-	c.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
 	for _, want := range []string{"HTTP/1.1 100 Continue\r\n", "\r\n", "HTTP/1.1 404 Not Found\r\n"} {
 		if line, err := c.in.ReadString('\n'); line != want {
 			t.Fatalf("%q, %v, want %q", line, err, want)
@@ -227,11 +227,11 @@ func TestCompliantRequestsAreNotCountedAsOthersAre(t *testing.T) {
 	w := plainWeb(t, echoHandler("a"), nil)
 	c := w.raw()
 	for range 2 {
-		c.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-		c.hear("GET")
+		c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.receive("GET")
 	}
-	c.say("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
-	c.hear("GET")
+	c.send("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+	c.receive("GET")
 	if n := w.count("DesyncMitigationMode_NonCompliant_Request_Count"); n != 1 {
 		t.Errorf("%d requests are counted as not compliant", n)
 	}
@@ -242,8 +242,8 @@ func TestAbsoluteURLsMayLackAPath(t *testing.T) {
 	w := plainWeb(t, echoHandler("a"), nil)
 	c := w.raw()
 	for url, want := range map[string]string{"http://b.example.com": "/", "http://b.example.com?x=y": "/?x=y", "http://b.example.com/?": "/?", "http://b.example.com:80/c": "/c"} {
-		c.say("GET " + url + " HTTP/1.1\r\nHost: a\r\n\r\n")
-		if e := c.hear("GET").echo(t); e.Path != want || e.Host != "b.example.com" {
+		c.send("GET " + url + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		if e := c.receive("GET").echo(t); e.Path != want || e.Host != "b.example.com" {
 			t.Errorf("%s: %s of %s", url, e.Path, e.Host)
 		}
 	}
@@ -254,8 +254,8 @@ func TestThirtyAddressesInXForwardedForAreTaken(t *testing.T) {
 	w := plainWeb(t, echoHandler("a"), nil)
 	c := w.raw()
 	for n, want := range map[int]int{30: http.StatusOK, 31: 463} {
-		c.say("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: " + strings.Repeat("192.0.2.1, ", n-2) + "192.0.2.1\r\n\r\n")
-		if a := c.hear("GET"); a.StatusCode != want {
+		c.send("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: " + strings.Repeat("192.0.2.1, ", n-2) + "192.0.2.1\r\n\r\n")
+		if a := c.receive("GET"); a.StatusCode != want {
 			t.Errorf("%d addresses: %s", n, a.Status)
 		}
 	}
@@ -265,8 +265,8 @@ func TestHTTP10IsForwardedAs11AndAnsweredWithClose(t *testing.T) {
 	t.Parallel()
 	w := plainWeb(t, echoHandler("a"), nil)
 	c := w.raw()
-	c.say("GET /old HTTP/1.0\r\n\r\n")
-	a := c.hear("GET")
+	c.send("GET /old HTTP/1.0\r\n\r\n")
+	a := c.receive("GET")
 	if e := a.echo(t); e.Proto != "HTTP/1.1" || e.Host != w.topo.LoadBalancers[0].DNSName || !a.Close || !c.ended() {
 		t.Errorf("%+v, %v", e, a.Header)
 	}
@@ -307,13 +307,13 @@ func TestAConnectionEndsAfterItsLifetime(t *testing.T) {
 	t.Parallel()
 	w := plainWeb(t, echoHandler("a"), map[string]string{"client_keep_alive.seconds": "1"})
 	c := w.raw()
-	c.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	if a := c.hear("GET"); a.Close {
+	c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if a := c.receive("GET"); a.Close {
 		t.Error("it ended at once")
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		c.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-		if a := c.hear("GET"); a.Close {
+		c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if a := c.receive("GET"); a.Close {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -327,13 +327,13 @@ func TestARefusedUpgradeLeavesTheConnectionToRequests(t *testing.T) {
 	w := plainWeb(t, echoHandler("a"), nil)
 	c := w.raw()
 	for range 2 {
-		c.say("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-		if a := c.hear("GET"); a.StatusCode != http.StatusOK || a.Close {
+		c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		if a := c.receive("GET"); a.StatusCode != http.StatusOK || a.Close {
 			t.Fatalf("%d, close %v", a.StatusCode, a.Close)
 		}
 	}
-	c.say("GET /then HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
-	if a := c.hear("GET"); a.StatusCode != http.StatusBadRequest {
+	c.send("GET /then HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
+	if a := c.receive("GET"); a.StatusCode != http.StatusBadRequest {
 		t.Errorf("requests are no longer inspected: %d", a.StatusCode)
 	}
 }
@@ -377,18 +377,18 @@ func TestInvalidHeaderNamesAreDroppedOrCounted(t *testing.T) {
 	count := func(name string) int64 { return w.plane.Stats().LoadBalancers[w.topo.LoadBalancers[0].ARN][name] }
 	request := "GET / HTTP/1.1\r\nHost: a\r\nx_y: 1\r\nx.z: 2\r\n\r\n"
 	c := w.raw()
-	c.say(request)
-	if e := c.hear("GET").echo(t); len(e.Header["X_y"]) != 1 || count("ForwardedInvalidHeaderRequestCount") != 1 {
+	c.send(request)
+	if e := c.receive("GET").echo(t); len(e.Header["X_y"]) != 1 || count("ForwardedInvalidHeaderRequestCount") != 1 {
 		t.Errorf("%v", e.Header)
 	}
 	w.topo.LoadBalancers[0].Attributes = map[string]string{"routing.http.drop_invalid_header_fields.enabled": "true"}
 	w.update()
-	c.say(request)
-	if e := c.hear("GET").echo(t); len(e.Header["X_y"]) != 0 || count("DroppedInvalidHeaderRequestCount") != 1 {
+	c.send(request)
+	if e := c.receive("GET").echo(t); len(e.Header["X_y"]) != 0 || count("DroppedInvalidHeaderRequestCount") != 1 {
 		t.Errorf("%v", e.Header)
 	}
-	c.say("GET / HTTP/1.1\r\nHost: a\r\nno token: 1\r\nA: b\r\n\r\n")
-	if e := c.hear("GET").echo(t); e.Header.Get("A") != "b" || count("DroppedInvalidHeaderRequestCount") != 2 {
+	c.send("GET / HTTP/1.1\r\nHost: a\r\nno token: 1\r\nA: b\r\n\r\n")
+	if e := c.receive("GET").echo(t); e.Header.Get("A") != "b" || count("DroppedInvalidHeaderRequestCount") != 2 {
 		t.Errorf("%v", e.Header)
 	}
 }
@@ -403,7 +403,7 @@ func TestADrainedTargetsRequestsEndWithItsDelay(t *testing.T) {
 		}
 	}), nil)
 	c := w.raw()
-	c.say("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+	c.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-arrived
 	g := &w.topo.TargetGroups[0]
 	g.Attributes = map[string]string{"deregistration_delay.timeout_seconds": "0"}
@@ -411,7 +411,7 @@ func TestADrainedTargetsRequestsEndWithItsDelay(t *testing.T) {
 	w.update()
 	g.Targets = nil
 	w.update()
-	if a := c.hear("GET"); a.StatusCode != http.StatusBadGateway {
+	if a := c.receive("GET"); a.StatusCode != http.StatusBadGateway {
 		t.Errorf("%d, want 502", a.StatusCode)
 	}
 }

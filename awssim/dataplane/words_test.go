@@ -33,15 +33,15 @@ func TestWhatNoHTTPLibraryReadsIsAnsweredCountedAndLoggedAllTheSame(t *testing.T
 	}
 	for _, r := range requests {
 		c := w.raw()
-		c.say(r)
-		if a := c.hear("GET"); a.Status != "400 Bad Request" || a.Header.Get("Server") != "awselb/2.0" || !strings.Contains(a.body, "<center><h1>400 Bad Request</h1></center>") || !c.ended() {
+		c.send(r)
+		if a := c.receive("GET"); a.Status != "400 Bad Request" || a.Header.Get("Server") != "awselb/2.0" || !strings.Contains(a.body, "<center><h1>400 Bad Request</h1></center>") || !c.ended() {
 			t.Errorf("%q: %s, %v, %q", r, a.Status, a.Header, a.body)
 		}
 	}
 	for _, host := range []string{"a_b~c.example.com", "[2001:db8::1]:80", "a:80", "x!$&'()*+,;=%41"} {
 		c := w.raw()
-		c.say("GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
-		if a := c.hear("GET"); a.StatusCode != http.StatusOK {
+		c.send("GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
+		if a := c.receive("GET"); a.StatusCode != http.StatusOK {
 			t.Errorf("host %q: %s", host, a.Status)
 		}
 	}
@@ -78,7 +78,7 @@ func TestATargetsWordsForItsStatusReachTheClient(t *testing.T) {
 			if err != nil {
 				return
 			}
-			w.pods.Go(func() { sayStatus(c) })
+			w.pods.Go(func() { sendStatus(c) })
 		}
 	})
 	w.group("a", "HTTP", "10.0.1.5")
@@ -96,8 +96,8 @@ func TestATargetsWordsForItsStatusReachTheClient(t *testing.T) {
 		{"503 Service Unavailable", "503 Service Unavailable"},
 		{"200 Again", "200 Again"},
 	} {
-		c.say("GET /" + strings.NewReplacer(" ", "+", "\x01", "%01").Replace(tt.said) + " HTTP/1.1\r\nHost: a\r\n\r\n")
-		if a := c.hear("GET"); a.Status != tt.want || a.body != "body" {
+		c.send("GET /" + strings.NewReplacer(" ", "+", "\x01", "%01").Replace(tt.said) + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		if a := c.receive("GET"); a.Status != tt.want || a.body != "body" {
 			t.Errorf("%q: got %q, %q; want %q", tt.said, a.Status, a.body, tt.want)
 		}
 	}
@@ -105,15 +105,15 @@ func TestATargetsWordsForItsStatusReachTheClient(t *testing.T) {
 		t.Errorf("a status line without status: %s", a.Status)
 	}
 	for _, status := range []string{"099 Low", "000 None"} {
-		c.say("GET /" + strings.ReplaceAll(status, " ", "+") + " HTTP/1.1\r\nHost: a\r\n\r\n")
-		if a := c.hear("GET"); a.Status != "502 Bad Gateway" {
+		c.send("GET /" + strings.ReplaceAll(status, " ", "+") + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		if a := c.receive("GET"); a.Status != "502 Bad Gateway" {
 			t.Errorf("%q: got %q", status, a.Status)
 		}
 	}
 }
 
-// sayStatus answers each request with the status line that its path tells, with spaces for plus signs.
-func sayStatus(c net.Conn) {
+// sendStatus answers each request with the status line of its path, with spaces for plus signs.
+func sendStatus(c net.Conn) {
 	defer func() { _ = c.Close() }()
 	for in := bufio.NewReader(c); ; {
 		r, err := http.ReadRequest(in)

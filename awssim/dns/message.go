@@ -11,12 +11,12 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Question is what a client wants to know. Names here and below are in lower case and end in a dot; everything in them but
+// Question is a question of a client. Names here and below are in lower case and end in a dot; everything in them but
 // letters, digits, "-", "_" and dots is escaped by three octal digits, as Route 53 writes it.
 type Question struct {
 	Name string
 	Type string     // A, AAAA, CNAME, …, ANY
-	From netip.Addr // where the client says it is, by EDNS client subnet; invalid: it does not say
+	From netip.Addr // the address that the client gives by EDNS client subnet; invalid: none
 }
 
 // Status is the outcome of a question.

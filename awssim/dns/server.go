@@ -147,7 +147,7 @@ func (s *Server) reply(q *dns.Msg) *dns.Msg {
 	return m
 }
 
-// clientSubnet is where a question says that it comes from (RFC 7871).
+// clientSubnet is the client subnet of a question (RFC 7871).
 func clientSubnet(q *dns.Msg) (netip.Addr, *dns.EDNS0_SUBNET) {
 	o := q.IsEdns0()
 	if o == nil {

@@ -163,7 +163,7 @@ func TestEscapesAreThoseOfTheCallers(t *testing.T) {
 	}
 }
 
-func TestAQuestionTellsWhereItComesFrom(t *testing.T) {
+func TestAQuestionHasItsClientSubnet(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	q := new(wire.Msg).SetQuestion("who.example.com.", wire.TypeA).SetEdns0(1232, false)

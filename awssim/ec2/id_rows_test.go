@@ -57,7 +57,7 @@ func (s *Service) byID(t *testing.T, call string, ids ...string) error {
 }
 
 // A row is the call, and whether the id is unknown or malformed.
-func TestEveryDescribeNamesWhatItDoesNotKnow(t *testing.T) {
+func TestEveryDescribeNamesUnknownIDs(t *testing.T) {
 	t.Parallel()
 	s, _ := variety(t)
 	for _, tt := range []struct {

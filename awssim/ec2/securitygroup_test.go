@@ -349,7 +349,7 @@ func TestDescribesShowChangesOfGroupsAndInterfacesLater(t *testing.T) {
 	}
 	wantCode(t, authorize(s, g, tcp(80, "10.0.0.0/8")), "")
 	expect("authorised", 0)
-	wantCode(t, authorize(s, g, tcp(80, "10.0.0.0/8")), "InvalidPermission.Duplicate") // writes know
+	wantCode(t, authorize(s, g, tcp(80, "10.0.0.0/8")), "InvalidPermission.Duplicate") // writes see it
 	steps.Advance(time.Second)
 	expect("a second later", 1)
 	wantCode(t, revoke(s, g, tcp(80, "10.0.0.0/8")), "")

@@ -55,7 +55,7 @@ func TestPublicSubnetsAreThoseWhoseTableRoutesToTheGateway(t *testing.T) {
 	}
 }
 
-func TestZonesNotOptedInToAreOnlyShownToThoseWhoAskForAll(t *testing.T) {
+func TestZonesNotOptedInToAreShownOnlyOnRequest(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	s.account.AddZone(&vpc.AvailabilityZone{Name: "us-west-2-lax-1a", ID: "usw2-lax1-az1", Type: "local-zone", State: "available", OptInStatus: "not-opted-in", Group: "us-west-2-lax-1"})

@@ -224,7 +224,7 @@ func TestAListenerVerifiesClientsWithATrustStore(t *testing.T) {
 	f.refused(err, "TrustStoreInUse", *l.ListenerArn)
 }
 
-func TestSecurityPoliciesAreKnownWithTheirVersionsAndCiphers(t *testing.T) {
+func TestSecurityPoliciesAreListedWithTheirVersionsAndCiphers(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	out, err := f.DescribeSSLPolicies(f.ctx, &elb.DescribeSSLPoliciesInput{Names: []string{"ELBSecurityPolicy-TLS13-1-2-Res-2021-06"}})

@@ -106,7 +106,7 @@ func TestLoadBalancersAreDescribedAsAWSDescribesThem(t *testing.T) {
 		for _, z := range lb.AvailabilityZones {
 			zones += *z.ZoneName + " "
 			if z.LoadBalancerAddresses == nil || len(z.LoadBalancerAddresses) != 0 {
-				t.Errorf("%s shows addresses that nobody asked for: %v", lb.Type, z.LoadBalancerAddresses)
+				t.Errorf("%s shows addresses that were not requested: %v", lb.Type, z.LoadBalancerAddresses)
 			}
 		}
 		if lb.State.Code != "provisioning" || lb.State.Reason != nil || *lb.VpcId != vpc1 || !lb.CreatedTime.Equal(f.clock.Now()) || lb.IpAddressType != "ipv4" ||

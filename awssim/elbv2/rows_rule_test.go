@@ -324,7 +324,7 @@ func TestActionsRowByRow(t *testing.T) {
 		{"no user info endpoint", signing(func(c *types.AuthenticateOidcActionConfig) { c.UserInfoEndpoint = nil }), "ValidationError", "userInfoEndpoint"},
 		{"no client", signing(func(c *types.AuthenticateOidcActionConfig) { c.ClientId = nil }), "ValidationError", "clientId"},
 		{"an issuer over http", signing(func(c *types.AuthenticateOidcActionConfig) { c.Issuer = aws.String("http://a/") }), "InvalidLoadBalancerAction", "https URL"},
-		{"a secret that nobody gave", signing(func(c *types.AuthenticateOidcActionConfig) {
+		{"a secret that was not given", signing(func(c *types.AuthenticateOidcActionConfig) {
 			c.UseExistingClientSecret, c.ClientSecret = aws.Bool(true), nil
 		}), "InvalidLoadBalancerAction", "no existing client secret"},
 		{"an old and a new secret", signing(func(c *types.AuthenticateOidcActionConfig) { c.UseExistingClientSecret = aws.Bool(true) }), "ValidationError", "UseExistingClientSecret"},

@@ -86,7 +86,7 @@ func TestCreateTargetGroupRowByRow(t *testing.T) {
 		{"unknown target type", making(ofTargets("pod")), "ValidationError", "'targetType'"},
 		{"unknown protocol", making(speaking("SCTP")), "ValidationError", "'protocol'"},
 		{"unknown address type", making(func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "dualstack" }), "ValidationError", "'ipAddressType'"},
-		{"instances unless said", making(func(in *elb.CreateTargetGroupInput) { in.TargetType = "" }), "", ""},
+		{"instances by default", making(func(in *elb.CreateTargetGroupInput) { in.TargetType = "" }), "", ""},
 		{"port 65535", making(port(65535)), "", ""},
 		{"port 65536", making(port(65536)), "ValidationError", "'port'"},
 		{"lambda with protocol", making(function, speaking("HTTP")), "ValidationError", "A protocol cannot be specified for target groups with target type 'lambda'"},

@@ -315,7 +315,7 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 		{"capacity of a gateway", func(f *fixture) error {
 			return reserve(f, f.balancer("gateway", func(in *elb.CreateLoadBalancerInput) { in.Scheme = "" }), 100)
 		}, "InvalidConfigurationRequest", "gateway"},
-		{"decreases begin anew each day", func(f *fixture) error {
+		{"decreases begin again each day", func(f *fixture) error {
 			f.quota(quotaCapacity, 1000)
 			lb := f.alb()
 			for units := range int32(3) {
@@ -364,7 +364,7 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 	})
 }
 
-func TestAddressesOfLoadBalancersAreThoseAskedFor(t *testing.T) {
+func TestAddressesOfLoadBalancersAreThoseOfTheRequest(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	f.account.IPAMPools = map[string]*vpc.IPAMPool{"ipam-pool-1": {Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/31")}}}

@@ -208,7 +208,7 @@ func TestACognitoActionNeedsAClientOfThePoolWithASecret(t *testing.T) {
 		}
 		return err
 	}
-	f.ok(add(pool, "any", "any")) // an account without user pools knows nothing about them
+	f.ok(add(pool, "any", "any")) // an account without user pools accepts any
 	f.account.Lock()
 	f.account.AddUserPool(&account.UserPool{ARN: pool, Domain: "shop", Clients: map[string]string{"web": "secret", "public": ""}})
 	f.account.Unlock()

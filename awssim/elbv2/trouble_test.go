@@ -38,7 +38,7 @@ func TestListsLagBehindCreationButAnswersByARNDoNot(t *testing.T) {
 	}
 }
 
-func TestATargetGroupIsSaidToBelongToItsLoadBalancerForAWhileAfterItIsFree(t *testing.T) {
+func TestATargetGroupIsReportedWithItsLoadBalancerForAWhileAfterItIsFree(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Real())
 	arn := f.group("HTTP")
@@ -101,7 +101,7 @@ func TestTroubleMakesPagesSmallAndUnordered(t *testing.T) {
 	f.whole()
 }
 
-func TestAccountLimitsTellTheQuotasThatWereSet(t *testing.T) {
+func TestAccountLimitsReportTheQuotasThatWereSet(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Instant())
 	for i, name := range limits {

@@ -32,7 +32,7 @@ type ca struct {
 	pem  []byte
 }
 
-// testAuthority is one authority for all who do not care which.
+// testAuthority is an authority for tests that need any.
 var testAuthority, testRevocations = func() (func(*testing.T) ca, func(*testing.T) []byte) {
 	var once sync.Once
 	var authority ca

@@ -34,7 +34,7 @@ func RequestID(ctx context.Context) string {
 	return s
 }
 
-// WithRegion says which region's endpoint was called: over the wire the one of the signature.
+// WithRegion sets the region whose endpoint was called: over the wire the one of the signature.
 func WithRegion(ctx context.Context, region string) context.Context {
 	return context.WithValue(ctx, regionKey, region)
 }
@@ -45,7 +45,7 @@ func Region(ctx context.Context) string {
 	return s
 }
 
-// WithEndpoint says where the caller reached the simulator, such as http://127.0.0.1:4580.
+// WithEndpoint sets the URL at which the caller reached the simulator, such as http://127.0.0.1:4580.
 func WithEndpoint(ctx context.Context, url string) context.Context {
 	return context.WithValue(ctx, endpointKey, url)
 }
@@ -56,7 +56,7 @@ func Endpoint(ctx context.Context) string {
 	return s
 }
 
-// WithSize says how many bytes the request had.
+// WithSize sets how many bytes the request had.
 func WithSize(ctx context.Context, bytes int) context.Context {
 	return context.WithValue(ctx, sizeKey, bytes)
 }

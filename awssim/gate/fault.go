@@ -49,7 +49,7 @@ type Drift struct {
 	Input   json.RawMessage `json:"input,omitempty"` // fields as the SDK's input struct names them
 }
 
-// Validate says what is wrong with the rule, or nil.
+// Validate returns what is wrong with the rule, or nil.
 func (f Fault) Validate() error {
 	switch {
 	case f.Probability < 0 || f.Probability > 1:

@@ -1,5 +1,5 @@
 // Package gate is the one way into a simulated service, in-process or over the wire: it records the call, throttles it,
-// breaks it by fault rules, asks for permission, delays it. It knows no service's types and no wire format; it imports the
+// breaks it by fault rules, checks permission, delays it. It has no service's types and no wire format; it imports the
 // standard library, awssim/apierr and awssim/clock.
 package gate
 
@@ -17,7 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
-// ErrDropped is what the caller of a call gets whose connection a fault rule cut; the wire server cuts the real connection.
+// ErrDropped is the error of a call that a fault rule has cut off; the wire server cuts the real connection.
 var ErrDropped = fmt.Errorf("the simulator dropped the connection: %w", syscall.ECONNRESET)
 
 // Options are a gate's settings; the zero value records and lets everything through.

@@ -378,7 +378,7 @@ func TestFaultsAreListedReplacedAndRemoved(t *testing.T) {
 		t.Errorf("faults are %+v", faults)
 	}
 	if !b.RemoveFault("slow") || b.RemoveFault("slow") {
-		t.Error("removing must tell whether there was one")
+		t.Error("removing must report whether there was one")
 	}
 	b.ClearFaults()
 	if len(b.Faults()) != 0 {

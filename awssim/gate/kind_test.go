@@ -90,7 +90,7 @@ func TestMistakesInTheNewFieldsOfAFaultAreNamed(t *testing.T) {
 	}
 }
 
-func TestSomebodyElsesCallComesJustBefore(t *testing.T) {
+func TestACallOfAnotherCallerComesJustBefore(t *testing.T) {
 	t.Parallel()
 	var order []string
 	var b *bench
@@ -130,7 +130,7 @@ func TestSomebodyElsesCallComesJustBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := alone.call("ec2", "CreateTags", ""); err == nil {
-		t.Error("a call went through although nobody could make the foreign one")
+		t.Error("a call went through although the foreign one was impossible")
 	}
 }
 

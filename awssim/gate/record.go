@@ -174,7 +174,7 @@ func (g *Gate) Counts() []Count {
 	return counts
 }
 
-// Total is how many calls the counters know.
+// Total is how many calls the counters hold.
 func (g *Gate) Total() int {
 	n := 0
 	for _, c := range g.Counts() {

@@ -200,7 +200,7 @@ func (s *Service) UpdateAccelerator(ctx context.Context, in *globalaccelerator.U
 	})
 }
 
-// checkDualStack refuses to make an accelerator dual-stack whose endpoints are not.
+// checkDualStack refuses dual-stack for an accelerator with endpoints that are not.
 func (s *Service) checkDualStack(x *account.Accelerator, kind types.IpAddressType) error {
 	if kind != types.IpAddressTypeDualStack {
 		return nil

@@ -1,5 +1,5 @@
 // Package iam decides which calls an account's users and roles may make: tables of the resources and condition keys of each
-// action, by its SDK input, who a caller is, and denials as AWS words them. The policy language is awssim/iam/policy's, and
+// action, by its SDK input, the identity of callers, and denials as AWS words them. The policy language is awssim/iam/policy's, and
 // no API of IAM is served. It imports awssim/account, awssim/apierr, awssim/gate, and the SDK's input types.
 package iam
 
@@ -25,10 +25,10 @@ type check struct {
 	keys     policy.Context // of the request and the resource, besides those that every call and every tagged resource has
 }
 
-// mapping says what a call with that input needs, beside what is known to every call.
+// mapping returns what a call with that input needs, beside what every call has.
 type mapping func(a *account.Account, in any) []check
 
-// on makes a mapping from one that knows its input's type. Another type is a call on no resource.
+// on makes a mapping from one of the input's type. Another type is a call on no resource.
 func on[I any](f func(a *account.Account, in *I) []check) mapping {
 	return func(a *account.Account, in any) []check {
 		typed, ok := in.(*I)
@@ -39,7 +39,7 @@ func on[I any](f func(a *account.Account, in *I) []check) mapping {
 	}
 }
 
-// target is the mapping of an action that is about the one resource whose ARN its input tells.
+// target is the mapping of an action that is about the one resource whose ARN is in its input.
 func target[I any](arn func(in *I) *string) mapping {
 	return on(func(_ *account.Account, in *I) []check { return one(arn(in)) })
 }
@@ -188,7 +188,7 @@ func addRequestTags(keys policy.Context, tags map[string]string) {
 // linkedRole is a role that a service makes for itself with the caller's permission when it is first used in the account.
 type linkedRole struct {
 	service, action string // of the call that makes it
-	name            string // of the service, as IAM knows it
+	name            string // of the service in IAM
 	role            string
 	used            func(a *account.Account) bool // the service was used before, so the role must be there
 }

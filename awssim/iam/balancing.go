@@ -139,7 +139,7 @@ func createLoadBalancer(a *account.Account, in *elb.CreateLoadBalancerInput) []c
 }
 
 // creation is what a call needs that makes something, on parent, which it tags: AddTags is authorised besides, on what is
-// made, whose id is not known yet and which has no tags yet.
+// made, which has no id and no tags yet.
 func creation(action, parent, made string, keys policy.Context, tags map[string]string) []check {
 	addRequestTags(keys, tags)
 	list := []check{{resource: parent, keys: keys}}

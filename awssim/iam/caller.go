@@ -13,7 +13,7 @@ type caller struct {
 	arn     string // of the user or the session
 	id      string // AIDA… or AROA…:session
 	name    string
-	kind    string // as aws:PrincipalType says it
+	kind    string // the value of aws:PrincipalType
 	role    string // ARN of the role of a session
 	account string
 	tags    map[string]string
@@ -106,7 +106,7 @@ func (who *caller) describe(keys policy.Context) {
 	}
 }
 
-// principal is the caller as trust policies know it.
+// principal is the caller as trust policies name it.
 func (who *caller) principal() policy.Principal {
 	p := policy.Principal{ARNs: []string{who.arn}, Account: who.account}
 	if who.role != "" {

@@ -34,7 +34,7 @@ func withSession(t *testing.T) (*account.Account, *account.RoleSession) {
 	return a, s
 }
 
-func TestPoliciesSeeWhoCallsAndWhenAndWhere(t *testing.T) {
+func TestPoliciesSeeCallerTimeAndAddress(t *testing.T) {
 	t.Parallel()
 	a, s := withSession(t)
 	const group = "arn:aws:ec2:us-west-2:123456789012:security-group/sg-00000001"

@@ -22,7 +22,7 @@ var refusals = map[string]struct {
 }
 
 // denial is the answer of a service to a call that the decision forbids. IAM User Guide, "Troubleshoot access denied error
-// messages". EC2 adds what it knows of the decision, encoded, to its denials of actions that change something.
+// messages". EC2 adds details of the decision, encoded, to its denials of actions that change something.
 func denial(a *account.Account, service, action string, who *caller, d policy.Decision, r *policy.Request) *apierr.Error {
 	text := sentence(who, d, r)
 	if service == "ec2" {

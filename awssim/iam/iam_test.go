@@ -273,7 +273,7 @@ func TestTheFirstLoadBalancerNeedsTheServiceLinkedRole(t *testing.T) {
 	}
 }
 
-func TestConditionKeysOfCallsSayWhatIsAskedFor(t *testing.T) {
+func TestConditionKeysOfCallsHaveTheParametersOfTheRequest(t *testing.T) {
 	t.Parallel()
 	record := func(name, kind, action string) zonetypes.Change {
 		return zonetypes.Change{Action: zonetypes.ChangeAction(action), ResourceRecordSet: &zonetypes.ResourceRecordSet{Name: aws.String(name), Type: zonetypes.RRType(kind)}}

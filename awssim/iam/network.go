@@ -82,12 +82,12 @@ var networkMappings = map[string]mapping{
 	}),
 }
 
-// naming is the mapping of an action on the resources whose ids its input tells.
+// naming is the mapping of an action on the resources whose ids are in its input.
 func naming[I any](ids func(in *I) []*string) mapping {
 	return on(func(a *account.Account, in *I) []check { return tagged(a, given(ids(in)...), nil) })
 }
 
-// making is the mapping of an action that makes a resource of the kind, on others whose ids its input tells.
+// making is the mapping of an action that makes a resource of the kind, on others whose ids are in its input.
 func making[I any](action, kind string, read func(in *I) ([]types.TagSpecification, []*string)) mapping {
 	return on(func(a *account.Account, in *I) []check {
 		specifications, ids := read(in)

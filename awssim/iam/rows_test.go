@@ -246,7 +246,7 @@ func TestEveryCallIsAuthorisedOnItsResourcesWithItsKeys(t *testing.T) {
 	}
 }
 
-func TestNobodyIsDeniedToAskWhoTheyAre(t *testing.T) {
+func TestGetCallerIdentityIsNeverDenied(t *testing.T) {
 	t.Parallel()
 	a := world(t)
 	d, err := policy.ParseIdentity([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`))
@@ -263,7 +263,7 @@ func TestNobodyIsDeniedToAskWhoTheyAre(t *testing.T) {
 	}
 }
 
-func TestCallsThatTagSayWhichCallMakesWhatIsTagged(t *testing.T) {
+func TestTaggingOnCreationHasTheCreatingActionAsAConditionKey(t *testing.T) {
 	t.Parallel()
 	a := world(t)
 	tags, name := pair("team", "web"), aws.String("n")

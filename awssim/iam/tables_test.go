@@ -24,7 +24,7 @@ var withoutResource = map[string]bool{
 	"ec2:DisassociateSubnetCidrBlock": true, "ec2:DisassociateVpcCidrBlock": true,
 }
 
-func TestEveryActionThatChangesSomethingTellsItsResources(t *testing.T) {
+func TestEveryActionThatChangesSomethingHasItsResources(t *testing.T) {
 	t.Parallel()
 	for service, value := range map[string]any{
 		"elasticloadbalancing": &elbv2.Service{}, "ec2": &ec2.Service{}, "acm": &acm.Service{},

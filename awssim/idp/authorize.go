@@ -62,7 +62,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// checkRequest says what is wrong with the client or the redirect URI of an authorization request.
+// checkRequest returns what is wrong with the client or the redirect URI of an authorization request.
 func (p *Provider) checkRequest(host string, q url.Values) (Client, string) {
 	client, ok := p.client(host, q.Get("client_id"))
 	if !ok || client.ID == "" {
@@ -151,7 +151,7 @@ func (p *Provider) grantCode(w http.ResponseWriter, r *http.Request, q url.Value
 	answer(w, r, q, fields)
 }
 
-// logout forgets the user that signed in with a browser and redirects it to where the request says.
+// logout forgets the user that signed in with a browser and redirects it to the URL of the request.
 func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	if c, err := r.Cookie(sessionCookie); err == nil {
 		p.mu.Lock()

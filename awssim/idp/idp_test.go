@@ -338,7 +338,7 @@ func TestKnobsThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 }
 
-func TestWithoutSettingsAnybodySignsInAsTheOneUser(t *testing.T) {
+func TestWithoutSettingsEverySignInIsTheOneUser(t *testing.T) {
 	t.Parallel()
 	s := &site{TB: t, Provider: New(Options{}), host: "idp.example.com"}
 	u, err := s.post("/login", url.Values{"request": {request("client_id", "any").Encode()}, "username": {"user"}}).Location()

@@ -52,7 +52,7 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	return err
 }
 
-// spoilers are what IDToken may say.
+// spoilers are the values that IDToken may have.
 var spoilers = []string{"missing", "malformed", "issuer", "audience", "expired", "subject"}
 
 func (k Knobs) check(users []User) error {
@@ -85,7 +85,7 @@ func (k Knobs) fault(endpoint string) Fault {
 	return Fault{}
 }
 
-// strike waits and answers as the fault says, and reports whether that was all.
+// strike waits and answers by the fault, and reports whether that was all.
 func (f Fault) strike(w http.ResponseWriter, r *http.Request) bool {
 	if f.Delay > 0 {
 		t := time.NewTimer(time.Duration(f.Delay))

@@ -1,5 +1,5 @@
 // Package idp is a small OpenID provider for tests: discovery, a sign-in page, tokens, user info, keys, sign-out, under any host
-// name, and the same as a Cognito user pool's domain. Knobs make it fail. It knows nothing of load balancers and listens
+// name, and the same as a Cognito user pool's domain. Knobs make it fail. It has no load balancers and listens
 // nowhere: it is a handler. It may import the standard library and go-jose; clock and entropy are injected.
 package idp
 
@@ -19,7 +19,7 @@ import (
 type User struct {
 	Name     string         `json:"name"`
 	Password string         `json:"password,omitempty"` // empty: any will do
-	Claims   map[string]any `json:"claims,omitempty"`   // what the user info endpoint tells; "sub" is the name unless it is here
+	Claims   map[string]any `json:"claims,omitempty"`   // what the user info endpoint returns; "sub" is the name unless it is here
 }
 
 // Client is an application that users can sign in to.

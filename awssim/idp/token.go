@@ -148,7 +148,7 @@ func (p *Provider) issue(g grant, refresh string) (map[string]any, error) {
 	return answer, nil
 }
 
-// idToken makes an ID token, spoilt as the knob says; the lock is held.
+// idToken makes an ID token, spoilt as the knob requires; the lock is held.
 func (p *Provider) idToken(g grant, user User, now time.Time, life time.Duration) (string, error) {
 	claims := map[string]any{
 		"iss": g.issuer, "aud": g.client, "sub": user.subject(), "iat": now.Unix(), "exp": now.Add(life).Unix(), "token_use": "id",

@@ -85,7 +85,7 @@ func (m *Metadata) giveToken(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// token is valid until then; it needs no memory, because it says so itself, sealed.
+// token is valid until then; nothing is stored, because the token holds its end, sealed.
 func (m *Metadata) token(until time.Time) string {
 	end := binary.BigEndian.AppendUint64(nil, uint64(until.UnixNano()))
 	return base64.URLEncoding.EncodeToString(append(end, m.seal(end)...))

@@ -1,4 +1,4 @@
-// Package page is the simulator's web page: three static files that show in a browser what the administration paths tell.
+// Package page is the simulator's web page: three static files that show in a browser what the administration paths answer.
 // It holds no data and reads nothing but those paths, so that it works offline. It imports only the standard library.
 package page
 

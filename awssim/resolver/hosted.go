@@ -112,7 +112,7 @@ func values(set *hostedzone.RecordSet, owner string) []dns.Record {
 	return out
 }
 
-// soa is a zone's SOA record for negative answers, which live no longer than its minimum says (RFC 2308).
+// soa is a zone's SOA record for negative answers, which live no longer than its minimum (RFC 2308).
 func soa(z *hostedzone.Zone, a *account.Account, who client) []dns.Record {
 	found, _ := a.FindRecords(z.Name, who.vpc)
 	for _, set := range found.Records {
@@ -142,7 +142,7 @@ func (r *Resolver) choose(sets []*hostedzone.RecordSet, who client) []*hostedzon
 	case "Region":
 		return first(healthy, func(s *hostedzone.RecordSet) bool { return s.Routing.Region == r.o.Account.Region })
 	}
-	// Nobody on loopback is anywhere: the default location, if there is one.
+	// Addresses on loopback have no location: the default location, if there is one.
 	i := slices.IndexFunc(healthy, func(s *hostedzone.RecordSet) bool { return s.Routing.Country == "*" })
 	if i < 0 {
 		return nil

@@ -1,6 +1,6 @@
-// Package resolver knows what DNS answers in a simulated account: names of load balancers and of their zones, hosted zones
+// Package resolver is what DNS answers in a simulated account: names of load balancers and of their zones, hosted zones
 // with routing policies and aliases, and names of accelerators; to the internet, or to the machines of a VPC. It holds no
-// state and speaks no protocol; where load balancers are reached it is told. It imports awssim/account and awssim/dns.
+// state and speaks no protocol; where load balancers are reached is given to it. It imports awssim/account and awssim/dns.
 package resolver
 
 import (
@@ -57,7 +57,7 @@ const acceleratorDomain = "awsglobalaccelerator.com."
 // client is the one that resolves: a machine of a VPC, or of the internet when vpc is empty.
 type client struct{ vpc, zone string }
 
-// Answer answers a question. A client that says that its address is one of a VPC gets what that VPC's resolver answers.
+// Answer answers a question. A client whose address is one of a VPC gets what that VPC's resolver answers.
 func (r *Resolver) Answer(q dns.Question) dns.Answer {
 	var who client
 	if q.From.IsValid() {
@@ -91,7 +91,7 @@ func (r *Resolver) Answer(q dns.Question) dns.Answer {
 	return out
 }
 
-// Addresses are those of a name, of both families, as a machine at that address is told; false: the name does not exist.
+// Addresses are those of a name, of both families, as a machine at that address gets them; false: the name does not exist.
 func (r *Resolver) Addresses(name string, from netip.Addr) ([]netip.Addr, bool) {
 	canonical, err := domainname.Canonical(strings.TrimSuffix(name, "."))
 	if err != nil {

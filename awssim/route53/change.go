@@ -24,7 +24,7 @@ const (
 	maxBatchCharacters = 32000
 )
 
-// ChangeResourceRecordSets creates, deletes and replaces record sets: all that the batch says, or nothing.
+// ChangeResourceRecordSets creates, deletes and replaces record sets: the whole batch, or nothing.
 func (s *Service) ChangeResourceRecordSets(ctx context.Context, in *route53.ChangeResourceRecordSetsInput, _ ...func(*route53.Options)) (*route53.ChangeResourceRecordSetsOutput, error) {
 	return call.Write(ctx, s.entry, "ChangeResourceRecordSets", in, s.changeResourceRecordSets)
 }
@@ -173,7 +173,7 @@ func (b *batch) apply(c change) {
 	}
 }
 
-// sameRecords compares everything that a caller says of record sets; the order of values means nothing.
+// sameRecords compares everything that a caller can set of record sets; the order of values means nothing.
 func sameRecords(x, y *hostedzone.RecordSet) bool {
 	if x.TTL != y.TTL || (x.Alias == nil) != (y.Alias == nil) || x.Alias != nil && *x.Alias != *y.Alias || !sameRouting(x.Routing, y.Routing) {
 		return false

@@ -190,7 +190,7 @@ func (f File) applyNodes(a *account.Account) error {
 	return nil
 }
 
-// subnetOf is the private subnet of the node's zone that holds its address, or the first one if the address is not told.
+// subnetOf is the private subnet of the node's zone that holds its address, or the first one if there is no address.
 func (f File) subnetOf(n Node, addr netip.Addr) (string, error) {
 	for _, s := range f.VPC.Subnets {
 		if s.Zone == n.Zone && !s.Public && (!addr.IsValid() || netip.MustParsePrefix(s.CIDR).Contains(addr)) {

@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/seed"
 )
 
-// An account file says what the account holds before the first call.
+// An account file is what the account holds before the first call.
 func ExampleLoad() {
 	file, err := seed.Load(strings.NewReader(`
 account: "111122223333"

@@ -79,7 +79,7 @@ func (n Node) Address() (netip.Addr, bool) {
 	return addr, err == nil && addr.Is4()
 }
 
-// ProviderID is what the node's object in Kubernetes says of its machine.
+// ProviderID is spec.providerID of the node's object in Kubernetes.
 func (n Node) ProviderID() string { return "aws:///" + n.Zone + "/" + n.Instance }
 
 // Zone is a further zone, such as a local one.

@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
-// IAM is who may call and what they may do. Callers that are not in it, and those without policies, may do everything
+// IAM is the callers and what they may do. Callers that are not in it, and those without policies, may do everything
 // unless Enforce is set.
 type IAM struct {
 	Enforce       bool          `json:"enforce,omitempty"`

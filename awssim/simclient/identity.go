@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/idp"
 )
 
-// IAM is who may call and what they may do.
+// IAM is the callers and what they may do.
 type IAM struct {
 	Enforced bool            `json:"enforced"` // callers that are not listed are refused, and those without policies
 	Policies []string        `json:"policies"`
@@ -27,7 +27,7 @@ type Identity struct {
 	Boundary string   `json:"boundary,omitempty"`
 }
 
-// IAMChange changes who may do what. What is left out stays.
+// IAMChange changes callers and what they may do. What is left out stays.
 type IAMChange struct {
 	Enforced *bool        `json:"enforced,omitempty"`
 	Attach   []Attachment `json:"attach,omitempty"`
@@ -43,7 +43,7 @@ type Attachment struct {
 	AccessKey string `json:"accessKey,omitempty"`
 }
 
-// IAM is who may call and what they may do.
+// IAM is the callers and what they may do.
 func (c *Client) IAM(ctx context.Context) (IAM, error) {
 	var i IAM
 	err := c.do(ctx, http.MethodGet, "iam", nil, &i)

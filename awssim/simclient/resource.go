@@ -63,7 +63,7 @@ type Zone struct {
 	Private netip.Addr `json:"private,omitzero"`
 	Public  netip.Addr `json:"public,omitzero"`
 	IPv6    netip.Addr `json:"ipv6,omitzero"`
-	// InService says whether DNS answers the zone's addresses; false without a data plane.
+	// InService is set if DNS answers the zone's addresses; false without a data plane.
 	InService bool `json:"inService"`
 }
 
@@ -87,7 +87,7 @@ type Rule struct {
 	Actions    []stack.Action    `json:"actions"`
 	Transforms []stack.Transform `json:"transforms,omitempty"`
 	Tags       map[string]string `json:"tags,omitempty"`
-	// Text says conditions and actions in one line, with the names of target groups.
+	// Text is conditions and actions in one line, with the names of target groups.
 	Text string `json:"text"`
 	// Requests is how many requests or flows the rule took since the load balancer appeared.
 	Requests int64 `json:"requests"`

@@ -7,8 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// RuleText says in one line when a rule applies and what it does. Name turns the ARN of a target group into what a reader
-// knows it by.
+// RuleText describes in one line when a rule applies and what it does. Name turns the ARN of a target group into its display
+// name.
 func RuleText(conditions []stack.Condition, actions []stack.Action, transforms []stack.Transform, name func(arn string) string) string {
 	var b strings.Builder
 	for i, c := range conditions {

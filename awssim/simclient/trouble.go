@@ -23,7 +23,7 @@ type Trouble struct {
 	ClockSkew         string    `json:"clockSkew,omitempty"`   // AWS's clock is so far ahead
 }
 
-// Outcome is how the provisioning of load balancers ends whose name fits.
+// Outcome is how the provisioning of matching load balancers ends.
 type Outcome struct {
 	Name   string `json:"name"`  // * and ? as in file names
 	State  string `json:"state"` // failed or active_impaired

@@ -1,5 +1,5 @@
 // Package sts is the part of AWS Security Token Service that controllers use to learn their identity and to assume roles: one
-// method per action with the SDK client's signature. Who may assume what is awssim/iam's to decide. It imports
+// method per action with the SDK client's signature. awssim/iam decides which caller may assume which role. It imports
 // awssim/account, awssim/gate, awssim/iam, awssim/token, awssim/apierr and the SDK's types.
 package sts
 
@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam"
 )
 
-// service is the name under which the gate knows the calls.
+// service is the name of the service at the gate.
 const service = "sts"
 
 // Service answers the actions of STS.

@@ -48,7 +48,7 @@ func (r resource) isIn(region string) bool {
 	return of == region
 }
 
-// collect finds all resources of the account that are tagged or, as far as known tells, once were, by ARN; it adds to known.
+// collect finds all resources of the account that are tagged or, by known, once were, by ARN; it adds to known.
 // The account is locked by the caller.
 func collect(a *account.Account, known map[string]bool) []resource {
 	all := []resource{}

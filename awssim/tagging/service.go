@@ -24,7 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
-// service is the name under which the gate knows the calls.
+// service is the name of the service at the gate.
 const service = "tagging"
 
 // Limits of GetResources.

@@ -159,7 +159,7 @@ func many(n int, text string) []string {
 	return out
 }
 
-func TestAPageHasFiftyResourcesUnlessAskedOtherwise(t *testing.T) {
+func TestAPageHasFiftyResourcesByDefault(t *testing.T) {
 	t.Parallel()
 	a, _ := newAccount(t, account.Instant())
 	for i := range 60 {

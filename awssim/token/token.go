@@ -12,13 +12,13 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Claims are what a service account's token says of its bearer.
+// Claims are the claims of a service account's token.
 type Claims struct {
 	Subject   string    `json:"sub"` // system:serviceaccount:NAMESPACE:NAME
 	Issuer    string    `json:"iss"`
 	Expires   int64     `json:"exp"` // seconds since 1970; 0: never
 	Audiences Audiences `json:"aud"`
-	// Kubernetes is what a cluster says of the bearer besides.
+	// Kubernetes is what a cluster adds about the service account.
 	Kubernetes struct {
 		Namespace      string `json:"namespace"`
 		Pod            Object `json:"pod"`

@@ -57,7 +57,7 @@ func TestConnectionsBehaveAsNetConnsMust(t *testing.T) {
 	})
 }
 
-func TestAConnectionKnowsBothAddresses(t *testing.T) {
+func TestAConnectionHasBothAddresses(t *testing.T) {
 	t.Parallel()
 	c, s := pair(t)
 	if got := c.RemoteAddr().String(); got != "10.0.1.5:8080" {

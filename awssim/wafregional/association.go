@@ -33,7 +33,7 @@ func (s *Service) AssociateWebACL(ctx context.Context, in *wafregional.Associate
 	})
 }
 
-// fresh reports whether something was created so recently that AWS WAF does not know it everywhere.
+// fresh reports whether something was created so recently that it has not reached all of AWS WAF.
 func (s *Service) fresh(created time.Time) bool {
 	return s.account.Clock.Now().Before(created.Add(s.account.Profile.WebACLKnown))
 }

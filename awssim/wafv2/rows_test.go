@@ -140,7 +140,7 @@ func TestAFreshWebACLIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestWhatFirewallManagerMadeSaysSo(t *testing.T) {
+func TestWebACLsOfFirewallManagerAreMarked(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Instant())
 	acl := f.create("FMManagedWebACLV2-all")

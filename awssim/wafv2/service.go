@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
-// service is the name under which the gate knows the calls.
+// service is the name of the service at the gate.
 const service = "wafv2"
 
 // Quotas of AWS WAF per region and scope (developer guide, "AWS WAF quotas").

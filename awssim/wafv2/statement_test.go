@@ -54,7 +54,7 @@ const (
 	containsWord = types.PositionalConstraintContainsWord
 )
 
-func TestStatementsGuardAsTheyAreWrittenAndCostWhatTheGuideSays(t *testing.T) {
+func TestStatementsGuardAsTheyAreWrittenAndCostAsDocumented(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Instant())
 	clients, err := f.ipSet("clients", "IPV4", "203.0.113.9/24") // a range is masked

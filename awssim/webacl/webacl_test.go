@@ -140,6 +140,6 @@ func TestTransformations(t *testing.T) {
 		}
 	}
 	if _, ok := Transform("MD5"); ok {
-		t.Error("a transformation that is not simulated is told to be")
+		t.Error("a transformation that is not simulated is reported as one that is")
 	}
 }

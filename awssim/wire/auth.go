@@ -17,7 +17,7 @@ const (
 	KeyExpired
 )
 
-// scope is what a signature says of itself.
+// scope is the credential scope of a signature.
 type scope struct {
 	accessKey, token, date, region, service string
 	headers                                 []string // that are signed, in lower case

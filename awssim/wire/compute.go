@@ -64,7 +64,7 @@ func (q *computeQuery) encode(action string, out reflect.Value, id string) (stri
 	return computeContent, e.Bytes(), nil
 }
 
-// result writes the output; where EC2 says only that it did what was asked, <return>true</return>.
+// result writes the output; where EC2 reports success only, <return>true</return>.
 func (q *computeQuery) result(e *xmlEncoder, out reflect.Value) error {
 	if out.IsNil() || len(q.out.members(out.Type().Elem())) == 0 {
 		e.text("return", "true")

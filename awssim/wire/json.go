@@ -51,7 +51,7 @@ func (j *json11) decode(r *request, in reflect.Value) error {
 	return err
 }
 
-// fill sets into from a decoded JSON value; null leaves it as it is, members that it does not know are ignored.
+// fill sets into from a decoded JSON value; null leaves it as it is, members that into does not have are ignored.
 func (j *json11) fill(given any, path string, into reflect.Value) error {
 	if given == nil {
 		return nil

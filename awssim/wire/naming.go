@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// naming says how the fields of the SDK's structs are called on the wire.
+// naming is how the fields of the SDK's structs are called on the wire.
 type naming struct {
 	special map[string]string   // by "Type.Field"
 	derive  func(string) string // for the others

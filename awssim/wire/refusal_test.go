@@ -16,7 +16,7 @@ import (
 // signedAt is the time of the signatures that send makes with X-Amz-Date.
 const signedAt = "20260102T120000Z"
 
-// oneOfEach is a call of each protocol, and of STS, which speaks Elastic Load Balancing's. Unsigned they are told apart by version,
+// oneOfEach is a call of each protocol, and of STS, which speaks Elastic Load Balancing's. Unsigned they differ by version,
 // target or path.
 var oneOfEach = map[string]raw{
 	"elasticloadbalancing": {service: "elasticloadbalancing", body: "Action=DescribeRules&Version=2015-12-01"},

@@ -70,7 +70,7 @@ func stepsOf(r *request) []string {
 	return steps[1:]
 }
 
-// find is the route that fits the request; one that says a step literally goes before one with a label there.
+// find is the route that fits the request; a literal step goes before a label.
 func (x *restXML) find(r *request) (boundRoute, error) {
 	steps := stepsOf(r)
 	best, literals, otherMethod := -1, -1, false

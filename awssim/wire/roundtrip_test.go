@@ -120,7 +120,7 @@ func actionsOf(service string, client any) map[string]reflect.Method {
 	return found
 }
 
-// containsInterface tells whether a union is part of t; no action of the simulator has one.
+// containsInterface reports whether a union is part of t; no action of the simulator has one.
 func containsInterface(t reflect.Type, seen []reflect.Type) bool {
 	if slices.Contains(seen, t) {
 		return false
@@ -202,7 +202,7 @@ func (f *filler) fill(v reflect.Value, depth int) {
 	}
 }
 
-// nests tells whether a field would go deeper into a shape that the value being filled is in twice already: the statements
+// nests reports whether a field would go deeper into a shape that the value being filled is in twice already: the statements
 // of a web ACL hold statements.
 func (f *filler) nests(t reflect.Type) bool {
 	t = element(t)

@@ -15,7 +15,7 @@ import (
 // maxSkew is how far the time of a signature may be from the service's.
 const maxSkew = 5 * time.Minute
 
-// presignedLife is how long a signature in a URL is valid that does not say it.
+// presignedLife is how long a signature in a URL without X-Amz-Expires is valid.
 const presignedLife = 15 * time.Minute
 
 const signedTime = "20060102T150405Z"

@@ -96,7 +96,7 @@ func TestSignaturesCoverTheWholeRequest(t *testing.T) {
 	}
 }
 
-func TestASignatureInAURLSaysHowLongItHolds(t *testing.T) {
+func TestASignatureInAURLHasALifetime(t *testing.T) {
 	t.Parallel()
 	noon, err := time.Parse(signedTime, signedAt)
 	if err != nil {

@@ -41,7 +41,7 @@ type Options struct {
 	// Authenticate judges an access key id and its session token ("" if none); nil accepts every key.
 	Authenticate func(accessKey, token string) Verdict
 	// Secret is the secret of an access key that Authenticate accepts, and whether it is known; without it signatures are
-	// not verified, with it calls of keys whose secret is not known are refused.
+	// not verified, with it calls of keys without a known secret are refused.
 	Secret func(accessKey string) (string, bool)
 	// Now is the service's time, for verification and the Date header of answers; nil is the machine's.
 	Now func() time.Time
@@ -59,7 +59,7 @@ type Server struct {
 	operations map[string]map[string]operation // by service and action
 }
 
-// New makes a server. It fails when a service is not one that the package knows or a method cannot be served.
+// New makes a server. It fails if the package does not have a service, or cannot serve a method.
 func New(o Options) (*Server, error) {
 	if o.Logf == nil {
 		o.Logf = func(string, ...any) {}
@@ -189,7 +189,7 @@ func (s *Server) call(r *http.Request, id string) (d *service, out reflect.Value
 	return d, out, action, err
 }
 
-// endpoint is the server's URL as the caller knows it.
+// endpoint is the server's URL as the caller has it.
 func endpoint(r *http.Request) string {
 	if r.TLS != nil {
 		return "https://" + r.Host

@@ -16,7 +16,7 @@ type Limit struct {
 	Writes  *int     `json:"writes,omitempty"`
 	Seconds *float64 `json:"seconds,omitempty"`
 	MiB     *float64 `json:"mib,omitempty"`
-	// Until is a higher bound than the budget that a test holds for now, and Why says until when.
+	// Until is a higher bound than the budget that a test holds for now, and Why is until when.
 	Until *Limit `json:"until,omitempty"`
 	Why   string `json:"why,omitempty"`
 }

@@ -50,7 +50,7 @@ func TestEveryRowStaysWithinTheBudget(t *testing.T) {
 		ControllerArgs: []string{"--enable-leader-election=false"}, // a leader whose machine gets no processor for ten seconds ends
 	}
 	measured := map[string]int{}
-	o.Again = func(r Result) bool { // who did not get the processor for a second must not fail for it
+	o.Again = func(r Result) bool { // a row that had no processor for a second must not fail for it
 		measured[r.Row]++
 		counted := r.Kind == string(countKind)
 		return !counted && measured[r.Row] < attempts && len(r.Exceeds(generous(r))) > 0

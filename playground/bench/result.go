@@ -58,7 +58,7 @@ func (r *Result) judge(b Budget) {
 	r.OK = len(r.Exceeds(r.Budget)) == 0
 }
 
-// Exceeds says, one text each, in what the result is over a limit.
+// Exceeds returns, one text each, in what the result is over a limit.
 func (r *Result) Exceeds(l Limit) []string {
 	var over []string
 	if l.Reads != nil && r.Reads > *l.Reads {
@@ -115,7 +115,7 @@ func (r *Result) line() string {
 	return strings.Join(parts, ", ")
 }
 
-// seconds writes a time with the unit that its size asks for.
+// seconds writes a time with the unit that fits its size.
 func seconds(s float64) string {
 	switch {
 	case s == 0:

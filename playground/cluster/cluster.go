@@ -1,5 +1,5 @@
 // Package cluster is a whole simulated cluster: the control plane, simulated nodes and node ports on a virtual network, and
-// what an installation of the controller brings (CRDs, RBAC, IngressClass). It knows no AWS and does not run the controller.
+// what an installation of the controller brings (CRDs, RBAC, IngressClass). It has no AWS and does not run the controller.
 // It imports the other packages of this module and the virtual network.
 package cluster
 
@@ -30,7 +30,7 @@ type Options struct {
 	// Manifests are files, or directories of *.yaml, *.yml and *.json files, that are applied before Start returns: CRDs first, then
 	// the others in their order.
 	Manifests []string
-	// Progress, if not nil, is told what became ready and how long after the start.
+	// Progress, if not nil, gets what became ready and how long after the start.
 	Progress func(what string, after time.Duration)
 	Logf     func(format string, args ...any) // log of the simulated kubelets
 	// OnlyAPI leaves kube controllers, scheduler and nodes out; Network, Nodes, Assign, Release, Guard and Logf are not used.

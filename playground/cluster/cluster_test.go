@@ -197,7 +197,7 @@ func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 	}
 	name := make([]byte, len(answer.Pod))
 	if _, err := io.ReadFull(conn, name); err != nil || string(name) != answer.Pod {
-		t.Errorf("tcp port says %q, %v", name, err)
+		t.Errorf("tcp port answers %q, %v", name, err)
 	}
 	_ = conn.Close()
 

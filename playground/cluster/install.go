@@ -21,11 +21,11 @@ import (
 //go:embed rbac.yaml
 var installation []byte
 
-// kindDelay is how long after a CRD is established the API server may deny to know its kind.
+// kindDelay is how long after a CRD is established the API server may answer that it does not exist.
 const kindDelay = 10 * time.Second
 
 // creationDelay is how long after a CRD is established the API server holds up each creation of an object of its kind, and by how
-// long: another API server might not know the CRD yet.
+// long: another API server might not serve the CRD yet.
 const creationDelay = 2 * time.Second
 
 // install applies the CRDs and, while the API server takes them up, the controller's rights; then what the user adds.
@@ -71,11 +71,11 @@ func install(ctx context.Context, c *Cluster, o Options) error {
 	return applyKnown(ctx, c.Plane.AdminConfig(), added[kinds:])
 }
 
-// applyKnown applies objects some of whose kinds the API server may not serve yet.
+// applyKnown applies objects, of which the API server may not serve some kinds yet.
 func applyKnown(ctx context.Context, config *rest.Config, objects []*unstructured.Unstructured) error {
 	end := time.Now().Add(kindDelay)
 	for {
-		client, err := manifest.NewClient(config) // each asks anew which kinds there are
+		client, err := manifest.NewClient(config) // each client discovers the kinds again
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// added is what somebody else's controller may bring: an object of a kind, in a namespace, both of which come later in the file.
+// added is what another controller may bring: an object of a kind, in a namespace, both of which come later in the file.
 const added = `
 apiVersion: try.example.com/v1
 kind: Widget
@@ -77,7 +77,7 @@ func TestManifestsAreReadWithWhatOthersNeedFirst(t *testing.T) {
 	}
 }
 
-func TestManifestsThatCannotBeReadAreToldByName(t *testing.T) {
+func TestManifestsThatCannotBeReadAreNamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	broken := write(t, dir, "broken.yaml", "kind: {")

@@ -70,7 +70,7 @@ func (cp *ControlPlane) startAPIServer() error {
 // ends the process with a trace of all goroutines.
 const startHooks = 10 * time.Second
 
-// waitReady polls /readyz; the server has no channel that tells. When ctx ends first, it returns as soon as the server can be
+// waitReady polls /readyz; the server has no channel for it. When ctx ends first, it returns as soon as the server can be
 // stopped.
 func (cp *ControlPlane) waitReady(ctx context.Context) error {
 	transport, err := rest.TransportFor(cp.AdminConfig())

@@ -1,6 +1,6 @@
 // Package controlplane runs a real Kubernetes control plane inside this process: etcd without fsync, kube-apiserver with token
 // authentication and RBAC, the kube controllers that Ingress, Service and Pod objects need, and kube-scheduler, all on loopback.
-// It knows nothing of nodes, AWS or our controller. It imports k8s.io/kubernetes, etcd and client-go, nothing of the root module.
+// It has no nodes, no AWS and no load balancer controller. It imports k8s.io/kubernetes, etcd and client-go, nothing of the root module.
 package controlplane
 
 import (
@@ -19,9 +19,9 @@ type Options struct {
 	// Dir receives data, certificates, kubeconfigs and, below logs/, one file per component. It must exist. The data of an
 	// earlier run in it is not reused.
 	Dir string
-	// Progress, if not nil, is told which component became ready and how long after the start.
+	// Progress, if not nil, gets each component that became ready and how long after the start.
 	Progress func(component string, after time.Duration)
-	// OnlyAPI leaves kube-controller-manager and kube-scheduler out: objects are what their writers say, and nothing else
+	// OnlyAPI leaves kube-controller-manager and kube-scheduler out: objects are as written, and nothing else
 	// takes processor time.
 	OnlyAPI bool
 }

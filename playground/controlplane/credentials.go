@@ -20,7 +20,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// user is somebody who authenticates with a token.
+// user is a user of the API server, authenticated by a token.
 type user struct {
 	name   string // as RBAC sees it
 	short  string // file name of the kubeconfig

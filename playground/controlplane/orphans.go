@@ -15,7 +15,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// orphans removes pods that nobody else will: those of a node that is gone, and those that were deleted before they had a node.
+// orphans removes pods that no kubelet removes: those of a node that is gone, and those that were deleted before they had a node.
 // A pod must be found so in two looks, since the caches of pods and nodes are not of one moment.
 type orphans struct {
 	client kubernetes.Interface

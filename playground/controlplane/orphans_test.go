@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 )
 
-func TestPodsThatNobodyElseRemovesAreRemovedAtTheSecondLook(t *testing.T) {
+func TestOrphanedPodsAreRemovedAtTheSecondLook(t *testing.T) {
 	t.Parallel()
 	pod := func(name, node string, deleted bool) *corev1.Pod {
 		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}, Spec: corev1.PodSpec{NodeName: node}}

@@ -50,7 +50,7 @@ func Run(ctx context.Context, endpoints Endpoints, ca []byte, o Options, target 
 	}
 	t := &transfer{options: o, streams: streams, began: time.Now()}
 	transport.DialContext = func(dialCtx context.Context, network, address string) (net.Conn, error) {
-		// -v is to tell of this request, not of the question to the simulator for the address.
+		// -v prints this request, not the one to the simulator for the address.
 		quiet, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(dialCtx, cancel)()
@@ -71,7 +71,7 @@ func Run(ctx context.Context, endpoints Endpoints, ca []byte, o Options, target 
 	resp, err := client.Do(req)
 	if err != nil {
 		code := exitCode(err)
-		if wrapped := new(url.Error); errors.As(err, &wrapped) { // the user knows the URL
+		if wrapped := new(url.Error); errors.As(err, &wrapped) { // without the URL, which the user gave
 			err = wrapped.Err
 		}
 		return &ExitError{code, err}
@@ -153,24 +153,24 @@ type transfer struct {
 	remote  string
 }
 
-// traced makes -v tell of connections and handshakes.
+// traced makes -v print connections and handshakes.
 func (t *transfer) traced(ctx context.Context) context.Context {
 	if !t.options.Verbose {
 		return ctx
 	}
-	say := func(format string, args ...any) { fmt.Fprintf(t.streams.Err, format+"\n", args...) } //nolint:errcheck // a terminal
+	line := func(format string, args ...any) { fmt.Fprintf(t.streams.Err, format+"\n", args...) } //nolint:errcheck // a terminal
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(i httptrace.GotConnInfo) { say("* Connected to %s", i.Conn.RemoteAddr()) },
+		GotConn: func(i httptrace.GotConnInfo) { line("* Connected to %s", i.Conn.RemoteAddr()) },
 		TLSHandshakeDone: func(s tls.ConnectionState, err error) {
 			if err != nil {
-				say("* TLS handshake: %v", err)
+				line("* TLS handshake: %v", err)
 				return
 			}
 			leaf := s.PeerCertificates[0]
-			say("* %s, %s, ALPN %q", tls.VersionName(s.Version), tls.CipherSuiteName(s.CipherSuite), s.NegotiatedProtocol)
-			say("* Server certificate: %s, for %s", leaf.Subject, strings.Join(leaf.DNSNames, " "))
+			line("* %s, %s, ALPN %q", tls.VersionName(s.Version), tls.CipherSuiteName(s.CipherSuite), s.NegotiatedProtocol)
+			line("* Server certificate: %s, for %s", leaf.Subject, strings.Join(leaf.DNSNames, " "))
 		},
-		WroteHeaderField: func(name string, values []string) { say("> %s: %s", name, strings.Join(values, ", ")) },
+		WroteHeaderField: func(name string, values []string) { line("> %s: %s", name, strings.Join(values, ", ")) },
 	})
 }
 
@@ -190,7 +190,7 @@ func (t *transfer) finish(resp *http.Response) error {
 			if err != nil {
 				return &ExitError{23, err}
 			}
-			defer f.Close() //nolint:errcheck // the copy below tells what went wrong
+			defer f.Close() //nolint:errcheck // the copy below returns the error
 			out = f
 		}
 		if _, err := io.Copy(out, resp.Body); err != nil {

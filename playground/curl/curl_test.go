@@ -45,7 +45,7 @@ func balancer(t *testing.T) (Endpoints, []byte) {
 	return endpoints, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
 }
 
-func TestRunSendsWhatTheFlagsSay(t *testing.T) {
+func TestRunSendsTheRequestOfTheFlags(t *testing.T) {
 	t.Parallel()
 	endpoints, ca := balancer(t)
 	for title, c := range map[string]struct {
@@ -88,7 +88,7 @@ func TestRunSendsWhatTheFlagsSay(t *testing.T) {
 	}
 }
 
-func TestVerboseTellsRequestAndAnswer(t *testing.T) {
+func TestVerbosePrintsRequestAndAnswer(t *testing.T) {
 	t.Parallel()
 	endpoints, ca := balancer(t)
 	var out, errOut bytes.Buffer
@@ -102,7 +102,7 @@ func TestVerboseTellsRequestAndAnswer(t *testing.T) {
 	}
 }
 
-func TestFailuresToConnectSayWhatThereIsInstead(t *testing.T) {
+func TestFailuresToConnectNameWhatThereIsInstead(t *testing.T) {
 	t.Parallel()
 	endpoints, _ := balancer(t)
 	for target, want := range map[string]string{

@@ -21,8 +21,8 @@ import (
 // Endpoints lists the load balancers and the sockets behind their listeners.
 type Endpoints func(ctx context.Context) ([]simclient.Endpoint, error)
 
-// NoSuchHostError says that a name belongs to no load balancer (any more). Other names are not asked for: a playground speaks
-// with no other machine.
+// NoSuchHostError is returned for a name that belongs to no load balancer (any more). Other names are not resolved: a playground
+// connects to no other machine.
 type NoSuchHostError struct{ Host string }
 
 func (e *NoSuchHostError) Error() string {

@@ -20,7 +20,7 @@ type controller struct {
 	process *process.Process
 	health  string // host:port of its health probes
 	metrics string // host:port of its metrics
-	ready   string // path of the probe that tells that it works
+	ready   string // path of the probe of readiness
 }
 
 func (c *controller) current() *process.Process {
@@ -56,13 +56,13 @@ func (e *Environment) StartController(args ...string) error {
 		"--kubeconfig=" + kubeconfig,
 		"--aws-region=" + seeded.Region,
 		"--aws-vpc-id=" + seeded.VPC.ID,
-		// There is nobody else who could lead. A leader ends when the API server takes ten seconds for an answer, as it may on a machine
+		// No other process could lead. A leader ends when the API server takes ten seconds for an answer, as it may on a machine
 		// with much to do, and one that was killed keeps its successor waiting for fifteen.
 		"--enable-leader-election=false", "--leader-election-namespace=kube-system",
 		"--health-probe-bind-addr=" + health,
 		"--metrics-bind-addr=" + metrics,
 	}
-	ours := process.Knows(e.options.Controller, "webhook-bind-host")
+	ours := process.HasFlag(e.options.Controller, "webhook-bind-host")
 	all = append(all, e.webhooks.args(ours)...)
 	all = append(append(all, e.options.ControllerArgs...), args...)
 	c := &e.control
@@ -128,7 +128,7 @@ func (e *Environment) controllerEnvironment() []string {
 	)
 }
 
-// WaitController returns when the controller says that it is healthy and serves admission, if it is to; leadership and caches may
+// WaitController returns when the controller reports that it is healthy and serves admission, if it is to; leadership and caches may
 // still be to come.
 func (e *Environment) WaitController(ctx context.Context) error {
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -158,7 +158,7 @@ func (e *Environment) WaitController(ctx context.Context) error {
 	}
 }
 
-// StopController asks the controller to end and waits for it.
+// StopController sends the controller SIGTERM and waits for its end.
 func (e *Environment) StopController() {
 	if p := e.control.take(); p != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), process.Grace)

@@ -40,7 +40,7 @@ type Options struct {
 	Listen string
 	// HealthInterval and HealthTimeout replace those of all target groups when not 0.
 	HealthInterval, HealthTimeout time.Duration
-	// Progress, if not nil, is told what became ready and how long after the start.
+	// Progress, if not nil, gets what became ready and how long after the start.
 	Progress func(what string, after time.Duration)
 }
 
@@ -195,7 +195,7 @@ func (e *Environment) ClusterFailed() error {
 	return e.Cluster.Plane.Failed()
 }
 
-// ControllerFailed tells how the controller ended by itself, nil if it runs or was stopped.
+// ControllerFailed is how the controller ended by itself, nil if it runs or was stopped.
 func (e *Environment) ControllerFailed() error { return e.control.failed() }
 
 // Stop ends everything that was started: the controller first, which must not see a cluster that falls apart.

@@ -29,7 +29,7 @@ type webhooks struct {
 // certificateLifetime is longer than any playground lives.
 const certificateLifetime = 365 * 24 * time.Hour
 
-// InstallWebhooks applies the webhook configurations, also anew after somebody changed them. Nothing has to answer yet.
+// InstallWebhooks applies the webhook configurations, also over changed ones. No webhook has to answer yet.
 func (e *Environment) InstallWebhooks(ctx context.Context) error {
 	if e.webhooks.address == "" {
 		if err := e.prepareWebhooks(); err != nil {
@@ -98,7 +98,7 @@ func (w webhooks) direct(o *unstructured.Unstructured) error {
 	return unstructured.SetNestedSlice(o.Object, hooks, "webhooks")
 }
 
-// args are the controller's. Only some controllers can be told the host: the others listen on all addresses of the machine.
+// args are the controller's. Only some controllers have a flag for the host: the others listen on all addresses of the machine.
 func (w webhooks) args(takesHost bool) []string {
 	host, port, err := net.SplitHostPort(w.address)
 	if err != nil { // there are none

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestOnlyAControllerThatKnowsTheHostOfWebhooksIsToldIt(t *testing.T) {
+func TestOnlyAControllerWithTheFlagGetsTheHostOfWebhooks(t *testing.T) {
 	t.Parallel()
 	w := webhooks{address: "127.0.0.1:9443", dir: "/d"}
 	for takesHost, want := range map[bool][]string{

@@ -33,7 +33,7 @@ import (
 // never comes must fail. The controller's longest pause between two attempts, two minutes, fits in.
 const Timeout = 3 * time.Minute
 
-// Options say what to start. Account and Profile of the first test count for all; asking for other ones later is an error.
+// Options are what to start. Account and Profile of the first test count for all; other ones later are an error.
 type Options struct {
 	// ControllerPath is the binary; empty: $CONTROLLER, else bin/controller of the checkout.
 	ControllerPath string
@@ -95,13 +95,13 @@ func Start(t testing.TB, o Options) *Cluster {
 	return c
 }
 
-// Parallel has so many tests of a package run at a time unless the command line says how many: they wait far more than they
+// Parallel sets how many tests of a package run at a time, unless the command line does: the tests wait far more than they
 // compute.
 func Parallel(n int) {
 	flag.Parse()
-	said := false
-	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
-	if said {
+	set := false
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "test.parallel" })
+	if set {
 		return
 	}
 	if err := flag.Set("test.parallel", strconv.Itoa(n)); err != nil {

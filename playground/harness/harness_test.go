@@ -99,7 +99,7 @@ func TestPodAddressesBelongToTheNodesInterfaces(t *testing.T) {
 	}
 }
 
-func TestNodesAreReadyAndKnowTheirInstances(t *testing.T) {
+func TestNodesAreReadyAndHaveTheirInstances(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	seeded := c.Simulator.Seed().Cluster.Nodes
@@ -197,7 +197,7 @@ func TestALoadBalancerReachesPodsByAddressAndByNodePort(t *testing.T) {
 		}
 		c.WaitHealthy(t, c.LoadBalancer(t, host))
 		seen := map[string]bool{}
-		c.WaitFor(t, name+": three pods to answer", func(ctx context.Context) error { // a node's proxy may hear of a pod a little later
+		c.WaitFor(t, name+": three pods to answer", func(ctx context.Context) error { // a node's proxy may get a pod a little later
 			r, err := c.Get(ctx, "http://"+host+"/", "")
 			if err != nil || r.Status != http.StatusOK {
 				t.Fatalf("%s: %d, %v", name, r.Status, err)

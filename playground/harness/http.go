@@ -57,7 +57,7 @@ func (c *Cluster) Get(ctx context.Context, target, host string, headers ...strin
 	}
 	r := Response{Status: resp.StatusCode, Header: resp.Header, Body: string(body)}
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
-		_ = json.Unmarshal(body, &r.Pod) // somebody else's JSON leaves it empty
+		_ = json.Unmarshal(body, &r.Pod) // JSON of other servers leaves it empty
 	}
 	if resp.TLS != nil && len(resp.TLS.PeerCertificates) > 0 {
 		r.TLS = resp.TLS.PeerCertificates[0].DNSNames
@@ -65,7 +65,7 @@ func (c *Cluster) Get(ctx context.Context, target, host string, headers ...strin
 	return r, nil
 }
 
-// secureTransport connects to the load balancer of the URL and asks it for the certificate of host.
+// secureTransport connects to the load balancer of the URL with host as the server name.
 func (c *Cluster) secureTransport(u *url.URL, host string) *http.Transport {
 	address := u.Host
 	if u.Port() == "" {

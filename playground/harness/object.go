@@ -50,7 +50,7 @@ func (c *Cluster) Apply(t testing.TB, manifests string) {
 }
 
 // ApplyRefused applies YAML text of which something must be refused, and returns what kubectl printed, errors included. What was
-// not refused stays until somebody deletes it.
+// not refused stays until it is deleted.
 func (c *Cluster) ApplyRefused(t testing.TB, manifests string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "refused.yaml")

@@ -25,7 +25,7 @@ func (c *Cluster) WaitFor(t testing.TB, what string, f func(ctx context.Context)
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
 	began := time.Now()
-	var last error // not the one that only says that the time is over
+	var last error // before the deadline was exceeded
 	for {
 		err := f(ctx)
 		if err == nil {

@@ -1,5 +1,5 @@
 // Package node simulates kubelets: Node objects with leases, and for each scheduled pod an address of the node's subnet,
-// stand-in servers, probes, status, readiness gates and an orderly end. It does not know AWS: addresses come from functions.
+// stand-in servers, probes, status, readiness gates and an orderly end. It has no AWS: addresses come from functions.
 // It imports client-go, the virtual network and the stand-ins.
 package node
 
@@ -44,7 +44,7 @@ type Options struct {
 	// Cooldown is how long the address of a pod that ended refuses connections before it vanishes and is given back; 0 means
 	// the 30 s of the Amazon VPC CNI plugin.
 	Cooldown time.Duration
-	// Logf is told what a kubelet's log would say.
+	// Logf gets what a kubelet would log.
 	Logf func(format string, args ...any)
 }
 

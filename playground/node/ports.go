@@ -41,8 +41,8 @@ type served struct {
 // servedPorts lists what the pod's containers serve. The name of a container port decides (tcp-…: pod name on connect,
 // udp-…: pod name per datagram), else its protocol (UDP: pod name, TCP: HTTP echo). A container without ports serves the one
 // in its environment variable HTTP_PORT or PORT, where images are used to look. A container with the variables of a target
-// control agent is one, and gives its requests to the port that they name. err tells which part of the annotation is
-// malformed; the rest is valid all the same.
+// control agent is one, and gives its requests to the port that they name. err names the malformed part of the annotation;
+// the rest is returned all the same.
 func servedPorts(pod *corev1.Pod) (ports []served, err error) {
 	type key struct {
 		port uint16

@@ -16,7 +16,7 @@ import (
 )
 
 // firstPeriod bounds how long a container that has not been ready yet waits between probes: a kubelet waits the whole
-// period, here it would only be a user who waits.
+// period, which would only delay users here.
 const firstPeriod = time.Second
 
 // prober is the readiness of one container.
@@ -32,7 +32,7 @@ func newProber(c corev1.Container) *prober {
 	return &prober{container: c, ready: c.ReadinessProbe == nil}
 }
 
-// delay is how long to wait before the next probe; started says whether there was one already.
+// delay is how long to wait before the next probe; started is set after the first.
 func (p *prober) delay(started bool) time.Duration {
 	probe := p.container.ReadinessProbe
 	if !started {

@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// observation is what the node knows of a running pod.
+// observation is the state of a running pod on its node.
 type observation struct {
 	now, started metav1.Time
 	addr, host   netip.Addr

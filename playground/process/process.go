@@ -80,8 +80,8 @@ func Start(o Options) (*Process, error) {
 // helpTime bounds how long a program may take to print its help.
 const helpTime = 10 * time.Second
 
-// Knows reports whether the help of a program names a flag, given without hyphens. A program that prints no help knows none.
-func Knows(path, flag string) bool {
+// HasFlag reports whether the help of a program lists a flag, given without hyphens. A program without help has none.
+func HasFlag(path, flag string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), helpTime)
 	defer cancel()
 	help, _ := exec.CommandContext(ctx, path, "--help").CombinedOutput() // many programs exit with 2 behind their help
@@ -99,7 +99,7 @@ func (p *Process) PID() int { return p.command.Process.Pid }
 // Done is closed when the child ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Err tells how the child ended, with the last lines of its log; nil while it runs or if it was stopped.
+// Err is how the child ended, with the last lines of its log; nil while it runs or if it was stopped.
 func (p *Process) Err() error {
 	select {
 	case <-p.done:
@@ -118,7 +118,7 @@ func (p *Process) Err() error {
 	return fmt.Errorf("%s ended: %s; the end of its log (%s):\n%s", p.command.Path, how, p.log, tail(p.log, p.begins, 20))
 }
 
-// Stop asks the child to end, kills it when ctx ends, and waits for it.
+// Stop sends the child SIGTERM, kills it when ctx ends, and waits for it.
 func (p *Process) Stop(ctx context.Context) {
 	p.mu.Lock()
 	p.stopping = true
@@ -186,7 +186,7 @@ func FreeAddresses(n int) ([]string, error) {
 			last = err
 			continue
 		}
-		defer l.Close() //nolint:errcheck // nobody connected; held until all are found
+		defer l.Close() //nolint:errcheck // without connections; held until all are found
 		if all = append(all, l.Addr().String()); len(all) == n {
 			return all, nil
 		}

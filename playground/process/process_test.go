@@ -19,7 +19,7 @@ func start(t *testing.T, script string) *Process {
 	return p
 }
 
-func TestAChildThatEndsTellsHowAndWhatItSaid(t *testing.T) {
+func TestTheErrorOfAChildThatEndsHasItsStatusAndOutput(t *testing.T) {
 	t.Parallel()
 	p := start(t, "echo starting; echo unable to load controller config >&2; exit 3")
 	<-p.Done()
@@ -28,7 +28,7 @@ func TestAChildThatEndsTellsHowAndWhatItSaid(t *testing.T) {
 	}
 }
 
-func TestAChildThatEndsDoesNotTellWhatAFormerOneSaid(t *testing.T) {
+func TestTheErrorOfAChildThatEndsHasNoOutputOfAFormerOne(t *testing.T) {
 	t.Parallel()
 	log := filepath.Join(t.TempDir(), "log")
 	if err := os.WriteFile(log, []byte("former\n"), 0o600); err != nil {
@@ -85,7 +85,7 @@ func TestTailGivesTheLastLines(t *testing.T) {
 }
 
 // Flags that only some controllers have must not end the others.
-func TestAProgramKnowsTheFlagsOfItsHelp(t *testing.T) {
+func TestAProgramHasTheFlagsOfItsHelp(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	program := func(name, script string) string {
@@ -103,8 +103,8 @@ func TestAProgramKnowsTheFlagsOfItsHelp(t *testing.T) {
 		{helpful, "webhook-bind-host", true}, {helpful, "webhook-bind", false},
 		{program("silent", "exit 1"), "webhook-bind-host", false}, {filepath.Join(dir, "missing"), "webhook-bind-host", false},
 	} {
-		if got := Knows(tt.path, tt.flag); got != tt.want {
-			t.Errorf("%s knows --%s: %v, want %v", tt.path, tt.flag, got, tt.want)
+		if got := HasFlag(tt.path, tt.flag); got != tt.want {
+			t.Errorf("%s has --%s: %v, want %v", tt.path, tt.flag, got, tt.want)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
-func TestTheSummaryTellsALoadBalancerWithItsTargets(t *testing.T) {
+func TestTheSummaryShowsALoadBalancerWithItsTargets(t *testing.T) {
 	t.Parallel()
 	r := simclient.Resources{
 		LoadBalancers: []simclient.LoadBalancer{{

@@ -47,7 +47,7 @@ func Resources(w io.Writer, r simclient.Resources, endpoints []simclient.Endpoin
 	return p.err
 }
 
-// Summary prints the load balancers and the target groups behind them, as far as a newcomer wants to know.
+// Summary prints the load balancers and the target groups behind them, in a few lines.
 func Summary(w io.Writer, r simclient.Resources, endpoints []simclient.Endpoint) error {
 	p := printer{w: w}
 	for _, lb := range r.LoadBalancers {
@@ -153,7 +153,7 @@ func (p *printer) securityGroup(g simclient.SecurityGroup) {
 	p.table(rows)
 }
 
-// PermissionText says a permission in a few words, such as "tcp 80 from 0.0.0.0/0".
+// PermissionText is a permission in a few words, such as "tcp 80 from 0.0.0.0/0".
 func PermissionText(r simclient.Permission) string {
 	switch {
 	case r.Protocol == "all" || r.Protocol == "-1":

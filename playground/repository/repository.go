@@ -61,7 +61,7 @@ func (r Root) Example(name string) string { return filepath.Join(string(r), "exa
 // Budget is the file of what benchmarks may cost.
 func (r Root) Budget() string { return filepath.Join(string(r), "bench", "budget.yaml") }
 
-// Controller is the path of the controller's binary. The error of one that is missing tells how to build it.
+// Controller is the path of the controller's binary. The error for a missing one contains the command that builds it.
 func (r Root) Controller() (string, error) {
 	path := filepath.Join(string(r), "bin", "controller")
 	return path, CheckBinary(path)

@@ -65,7 +65,7 @@ type agentServer struct {
 	transport     *http.Transport
 }
 
-// Shutdown implements Server: the load balancer is told first, then requests in flight finish.
+// Shutdown implements Server: the control connection ends first, then requests in flight finish.
 func (s *agentServer) Shutdown(ctx context.Context) {
 	var both sync.WaitGroup
 	both.Go(func() { s.control.Shutdown(ctx) })

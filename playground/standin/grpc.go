@@ -33,7 +33,7 @@ func isGRPC(r *http.Request) bool {
 }
 
 // serveGRPC answers any method with the messages it gets, one by one as they come, and status 0; the headers x-pod, x-service,
-// x-namespace and x-node of the answer tell who answered. The standard health service says SERVING of every service, and the
+// x-namespace and x-node of the answer name the server. The standard health service answers SERVING for every service, and the
 // Gateway API's echo service answers as its clients expect. A path that is no method, and that of load balancers' health
 // checks, gets status 12. The request's header X-Grpc-Status, a code from 1 to 16, is answered with that status and no message.
 func serveGRPC(w http.ResponseWriter, r *http.Request, id Identity) {

@@ -20,7 +20,7 @@ type call struct {
 	send     *io.PipeWriter
 }
 
-// status is where gRPC says it, with the answer read to its end.
+// status is that of gRPC, with the answer read to its end.
 func (c *call) status(t *testing.T) string {
 	t.Helper()
 	if _, err := io.Copy(io.Discard, c.messages); err != nil {
@@ -123,7 +123,7 @@ func TestTheHealthServiceServes(t *testing.T) {
 	_ = watch.messages.Close()
 }
 
-func TestTheConformanceEchoTellsWhatArrivedAndWhoItIs(t *testing.T) {
+func TestTheConformanceEchoReturnsWhatArrivedAndItsIdentity(t *testing.T) {
 	t.Parallel()
 	const path = "/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/Echo"
 	c := dialGRPC(t)(path, "X-Color", "blue")

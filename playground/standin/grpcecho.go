@@ -11,7 +11,7 @@ import (
 // echoService is the echo of the Gateway API's conformance tests; examples and clients for it exist.
 const echoService = "gateway_api_conformance.echo_basic.grpcecho.GrpcEcho"
 
-// echoResponse is the EchoResponse of that service: what the call looked like on arrival, and who answers.
+// echoResponse is the EchoResponse of that service: what the call looked like on arrival, and which server answers.
 func echoResponse(r *http.Request, id Identity) []byte {
 	var context, assertions []byte
 	context = appendField(context, 1, id.Namespace)

@@ -1,5 +1,5 @@
-// Package standin is what simulated containers run instead of their images: small servers that tell who answered. HTTP and
-// gRPC echo, a TCP server and a UDP server that say the pod's name. It knows nothing of Kubernetes or networks; it is given listeners.
+// Package standin is what simulated containers run instead of their images: small servers that answer with the pod's name. HTTP and
+// gRPC echo, a TCP server and a UDP server. It has no Kubernetes and no network; it is given listeners.
 // It imports only the standard library.
 package standin
 
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Identity is what a server tells about itself.
+// Identity is what the answers of a server contain about it.
 type Identity struct {
 	Namespace string
 	Pod       string
@@ -81,7 +81,7 @@ func Handler(id Identity) http.Handler {
 	})
 }
 
-// delay waits as X-Delay says and reports whether the client is still there.
+// delay waits for X-Delay and reports whether the client is still there.
 func delay(r *http.Request) bool {
 	d, err := time.ParseDuration(r.Header.Get("X-Delay"))
 	if err != nil || d <= 0 {
@@ -103,7 +103,7 @@ type Server interface {
 	Shutdown(ctx context.Context)
 }
 
-// ServeHTTP serves the echo on l over HTTP/1.1 and, for clients that know it beforehand, HTTP/2 without TLS.
+// ServeHTTP serves the echo on l over HTTP/1.1 and, for clients with prior knowledge, HTTP/2 without TLS.
 func ServeHTTP(l net.Listener, id Identity) Server { return serve(l, Handler(id)) }
 
 func serve(l net.Listener, h http.Handler) Server {

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// ServeTCP writes the pod's name and a newline to whoever connects and then echoes what it receives until the client ends.
+// ServeTCP writes the pod's name and a newline to each client and then echoes what it receives until the client ends.
 func ServeTCP(l net.Listener, id Identity) Server {
 	return serveConnections(l, func(c net.Conn) {
 		if _, err := io.WriteString(c, id.Pod+"\n"); err == nil {

@@ -17,7 +17,7 @@ import (
 
 var identity = Identity{Namespace: "shop", Pod: "web-1", Node: "node-a", Service: "web"}
 
-func TestTheEchoTellsWhatItReceivedAndWhoItIs(t *testing.T) {
+func TestTheEchoReturnsWhatItReceivedAndItsIdentity(t *testing.T) {
 	t.Parallel()
 	r := httptest.NewRequest(http.MethodPut, "http://shop.example.com/any/de%2Fep?x=1", nil)
 	r.Header = http.Header{"X-Forwarded-For": {"203.0.113.1"}}
@@ -91,7 +91,7 @@ func TestShutdownLetsARequestInFlightFinishAndRefusesNewOnes(t *testing.T) {
 	}
 }
 
-func TestTheTCPServerSaysThePodsNameAndEchoes(t *testing.T) {
+func TestTheTCPServerSendsThePodsNameAndEchoes(t *testing.T) {
 	t.Parallel()
 	l := listen(t)
 	s := ServeTCP(l, identity)

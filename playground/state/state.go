@@ -18,7 +18,7 @@ type Dir string
 
 // Default is $XDG_STATE_HOME/lbc-playground, or below ~/.local/state.
 func Default() (Dir, error) {
-	if base := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(base) { // relative ones are to be ignored, says the specification
+	if base := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(base) { // relative ones are ignored, by the specification
 		return Dir(filepath.Join(base, "lbc-playground")), nil
 	}
 	home, err := os.UserHomeDir()
@@ -48,14 +48,14 @@ type Endpoints struct {
 	ControlToken string `json:"controlToken,omitempty"` // what such a command shows
 }
 
-// NotRunningError says that no playground runs with a state directory.
+// NotRunningError is returned if no playground runs with a state directory.
 type NotRunningError struct{ Dir Dir }
 
 func (e *NotRunningError) Error() string {
 	return fmt.Sprintf("no playground is running (state directory %s): start one with \"playground up\"", e.Dir)
 }
 
-// RunningError says that a playground runs already.
+// RunningError is returned if a playground runs already.
 type RunningError struct {
 	Dir Dir
 	PID int
@@ -98,7 +98,7 @@ func (d Dir) Take() (*Lock, error) {
 	return &Lock{f, d}, nil
 }
 
-// lock takes the lock. A playground that runs refuses it at once; who only looks whether one does shares it, and is waited for.
+// lock takes the lock. A running playground holds it exclusively, which is an error at once; a check for one shares it briefly, which is waited for.
 func lock(f *os.File) error {
 	const attempts, pause = 1000, 10 * time.Millisecond
 	for n := 1; ; n++ {

@@ -98,9 +98,9 @@ func (t *Trial) Delete(ctx context.Context, files ...string) error {
 }
 
 // WaitAddresses returns when every Ingress and Service of the files that has a load balancer has an address. found, if not
-// nil, hears of each once.
+// nil, is called once for each.
 func (t *Trial) WaitAddresses(ctx context.Context, found func(object, host string)) error {
-	told := map[string]bool{}
+	seen := map[string]bool{}
 	return t.wait(ctx, "an address", func(ctx context.Context) error {
 		ingresses, services, err := t.current(ctx)
 		if err != nil {
@@ -110,10 +110,10 @@ func (t *Trial) WaitAddresses(ctx context.Context, found func(object, host strin
 		see := func(object, host string) {
 			if host == "" {
 				missing = append(missing, object)
-			} else if !told[object] && found != nil {
+			} else if !seen[object] && found != nil {
 				found(object, host)
 			}
-			told[object] = told[object] || host != ""
+			seen[object] = seen[object] || host != ""
 		}
 		for _, i := range ingresses {
 			host := ""
@@ -137,7 +137,7 @@ func (t *Trial) WaitAddresses(ctx context.Context, found func(object, host strin
 }
 
 // WaitAnswers tries every request that the applied objects promise until all answer as expected, and returns their number.
-// tried, if not nil, hears of each success.
+// tried, if not nil, is called for each success.
 func (t *Trial) WaitAnswers(ctx context.Context, tried func(verify.Request)) (int, error) {
 	requests, err := t.requests(ctx)
 	if err != nil {
@@ -185,7 +185,7 @@ func (t *Trial) Settle(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// WaitLike returns when the account is as before, or says what differs.
+// WaitLike returns when the account is as before; its error names what differs.
 func (t *Trial) WaitLike(ctx context.Context, before simclient.Resources) error {
 	return t.wait(ctx, "the account as it was before", func(ctx context.Context) error {
 		after, err := t.env.AWS.Resources(ctx)
@@ -255,7 +255,7 @@ func (t *Trial) current(ctx context.Context) (ingresses []*networkingv1.Ingress,
 	return ingresses, services, nil
 }
 
-// wait repeats f until it succeeds; the error of a wait that takes too long tells what is known.
+// wait repeats f until it succeeds; the error of a wait that takes too long contains the report.
 func (t *Trial) wait(ctx context.Context, what string, f func(context.Context) error) error {
 	began := time.Now()
 	bounded, cancel := context.WithTimeout(ctx, t.options.Timeout)
@@ -269,7 +269,7 @@ func (t *Trial) wait(ctx context.Context, what string, f func(context.Context) e
 			return nil
 		}
 		if bounded.Err() != nil && last != nil {
-			err = last // the end of the wait says nothing about its cause
+			err = last // the end of the wait is not the cause
 		}
 		last = err
 		if failed := t.env.Failed(); failed != nil {
@@ -315,7 +315,7 @@ func labelSelector(selector map[string]string) string {
 	return labels.SelectorFromSet(selector).String()
 }
 
-// speaksHTTP tells whether the container port behind a Service port is one of the HTTP stand-ins; a port that no container
+// speaksHTTP reports whether the container port behind a Service port is one of the HTTP stand-ins; a port that no container
 // declares is not.
 func speaksHTTP(p corev1.ServicePort, pods []corev1.Pod) bool {
 	for _, pod := range pods {

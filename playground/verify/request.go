@@ -1,5 +1,5 @@
 // Package verify checks what users expect of applied manifests: every load balancer gets an address and answers, and after
-// deletion nothing is left in the account. It decides and asks; starting and applying is the caller's. It imports API types and
+// deletion nothing is left in the account. It makes requests; starting and applying is the caller's. It imports API types and
 // the simulator's client types.
 package verify
 
@@ -36,7 +36,7 @@ type Request struct {
 	Path    string
 }
 
-// URL of the request; Host is what the URL names, so that TLS asks for it too.
+// URL of the request; Host is what the URL names, which TLS uses as the server name too.
 func (r Request) URL() string {
 	host, port, err := net.SplitHostPort(r.Address)
 	if err != nil {
@@ -97,7 +97,7 @@ type listener struct {
 	port   int32
 }
 
-// listenersOf reads the listen-ports annotation as far as needed; without it the ports of the status tell, where 443 or a
+// listenersOf reads the listen-ports annotation as far as needed; without it the ports of the status count, where 443 or a
 // certificate alone means HTTPS.
 func listenersOf(i *networkingv1.Ingress) ([]listener, error) {
 	var listeners []listener
@@ -149,7 +149,7 @@ func pathOf(p networkingv1.HTTPIngressPath) string {
 	return path
 }
 
-// OfService lists one request for each TCP port of a Service with a load balancer. isHTTP tells whether the pods behind a
+// OfService lists one request for each TCP port of a Service with a load balancer. isHTTP reports whether the pods behind a
 // port speak HTTP.
 func OfService(s *corev1.Service, isHTTP func(corev1.ServicePort) bool) ([]Request, error) {
 	object := "Service " + s.Namespace + "/" + s.Name

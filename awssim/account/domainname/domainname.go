@@ -1,4 +1,4 @@
-// Package domainname is domain names in the form in which Route 53 writes, orders and refuses them. It knows no zones and no
+// Package domainname is domain names in the form in which Route 53 writes, orders and refuses them. It has no zones and no
 // records, and imports only the standard library.
 package domainname
 

@@ -15,7 +15,7 @@ type Found struct {
 	Referral *RecordSet   // the NS record set of a part of the zone that is delegated; the other fields are empty then
 }
 
-// Find looks a canonical name up as name servers know it now: the public ones when vpc is empty, else the resolver
+// Find looks a canonical name up as name servers answer it now: the public ones when vpc is empty, else the resolver
 // of that VPC, for which a private zone hides public ones. synced reports whether
 // name servers have a change. False: no hosted zone has the name.
 func (d *Domains) Find(name, vpc string, synced func(*Change) bool) (Found, bool) {

@@ -1,5 +1,5 @@
 // Package pki is the certificate authority of a simulated account: it makes keys of ACM's algorithms and signs certificates for
-// servers. What ACM says about a certificate, and when it issues one, is in awssim/account. It imports only the standard library.
+// servers. What ACM answers about a certificate, and when it issues one, is in awssim/account. It imports only the standard library.
 package pki
 
 import (
@@ -39,7 +39,7 @@ const (
 	authorityBits = 2048
 )
 
-// makers make a key of each algorithm that ACM knows.
+// makers make a key of each algorithm that ACM has.
 var makers = map[string]func() (crypto.Signer, error){
 	"RSA_1024":     makeRSA(1024),
 	RSA2048:        makeRSA(2048),
@@ -50,7 +50,7 @@ var makers = map[string]func() (crypto.Signer, error){
 	"EC_secp521r1": makeECDSA(elliptic.P521()),
 }
 
-// KeyAlgorithms are the algorithms of keys that ACM knows, in ascending order.
+// KeyAlgorithms are the algorithms of keys that ACM has, in ascending order.
 func KeyAlgorithms() []string { return slices.Sorted(maps.Keys(makers)) }
 
 func makeRSA(bits int) func() (crypto.Signer, error) {

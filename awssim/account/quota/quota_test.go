@@ -11,7 +11,7 @@ func TestQuotasHaveAWSsDefaultsUntilTheyAreSet(t *testing.T) {
 	seen := map[string]bool{}
 	for _, q := range a.AllQuotas() {
 		if seen[q.Name] || q.Service == "" || q.Value != q.Default {
-			t.Errorf("quota %+v is a duplicate, belongs to nobody, or is not at its default", q)
+			t.Errorf("quota %+v is a duplicate, is unused, or is not at its default", q)
 		}
 		seen[q.Name] = true
 	}

@@ -1,5 +1,5 @@
 // Package resource is what resources of every simulated service have in common: ids, the order in which lists answer, and the
-// errors of a lookup and of a deletion. It knows no service and no account, and imports only the standard library.
+// errors of a lookup and of a deletion, tags. It has no service and no account, and imports only the standard library.
 package resource
 
 import (
@@ -10,12 +10,12 @@ import (
 	"slices"
 )
 
-// NotFoundError says that no resource of Kind ("subnet", "security group", …) has the id.
+// NotFoundError is returned if no resource of Kind ("subnet", "security group", …) has the id.
 type NotFoundError struct{ Kind, ID string }
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("%s %s does not exist", e.Kind, e.ID) }
 
-// DependencyError says that resource ID cannot be deleted while By (a resource id) depends on it.
+// DependencyError is returned if resource ID cannot be deleted because By (a resource id) depends on it.
 type DependencyError struct{ ID, By string }
 
 func (e *DependencyError) Error() string {

@@ -1,5 +1,5 @@
 // Package vpc is the networks of a simulated account as EC2 holds them: VPCs, subnets, routes, security groups, network
-// interfaces, instances and addresses, with the book of which interface has which address. It validates no request and knows
+// interfaces, instances and addresses, with the book of which interface has which address. It validates no request and has
 // no clock: times and transitions of instances are awssim/account's. It imports only awssim/account/resource.
 package vpc
 
@@ -41,7 +41,7 @@ type addressKey struct {
 	addr netip.Addr
 }
 
-// AddressInUseError says that an address is taken by the interface Holder.
+// AddressInUseError is returned if an address is taken by the interface Holder.
 type AddressInUseError struct {
 	Addr   netip.Addr
 	Holder string

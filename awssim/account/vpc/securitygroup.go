@@ -48,7 +48,7 @@ type Permission struct {
 }
 
 // Permits reports whether the permission covers the protocol ("tcp" or "udp"), the port and the peer address. A permission for
-// a group covers the addresses that member says belong to it; prefix lists likewise.
+// a group covers the addresses for which member is true; prefix lists likewise.
 func (p PermissionKey) Permits(protocol string, port int32, peer netip.Addr, member func(p PermissionKey, peer netip.Addr) bool) bool {
 	if p.Protocol != "-1" {
 		if p.Protocol != protocol || port < p.From || port > p.To {

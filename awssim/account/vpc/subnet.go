@@ -204,7 +204,7 @@ func (c *Network) SubnetAt(vpc string, addr netip.Addr) (*Subnet, bool) {
 	return nil, false
 }
 
-// ResolverOf is the VPC whose resolver a machine at that address asks, and the machine's availability zone; "" when no VPC
+// ResolverOf is the VPC whose resolver a machine at that address uses, and the machine's availability zone; "" when no VPC
 // has the address, which is then one of the internet.
 func (c *Network) ResolverOf(address netip.Addr) (vpc, zone string) {
 	for _, id := range slices.Sorted(maps.Keys(c.VPCs)) {

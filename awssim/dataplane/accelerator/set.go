@@ -1,5 +1,5 @@
 // Package accelerator carries flows through accelerators of Global Accelerator: static and loopback addresses, the choice of an
-// endpoint, counters by CloudWatch's names. Of load balancers it knows what its interface LoadBalancers returns. It may import
+// endpoint, counters by CloudWatch's names. Of load balancers it has what its interface LoadBalancers returns. It may import
 // awssim/clock, awssim/vnet, awssim/dataplane/flow and awssim/dataplane/topology.
 package accelerator
 

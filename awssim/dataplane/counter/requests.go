@@ -1,5 +1,5 @@
 // Package counter counts what load balancers and target groups do, by CloudWatch's metrics: requests of ALBs, flows of NLBs, the
-// capacity units of both. It knows neither load balancers nor targets: what happens is reported to it. It imports no other
+// capacity units of both. It has neither load balancers nor targets: callers report what happens. It imports no other
 // package of this module.
 package counter
 

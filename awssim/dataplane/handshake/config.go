@@ -1,5 +1,5 @@
 // Package handshake is how clients and load balancers agree on TLS: which certificate and cipher suite a client gets, whether its
-// own certificate is accepted, and what the first packet of QUIC names. It knows no listener's sockets and writes no log. It
+// own certificate is accepted, and what the first packet of QUIC names. It opens no socket and writes no log. It
 // may import awssim/dataplane/topology and awssim/sslpolicy.
 package handshake
 

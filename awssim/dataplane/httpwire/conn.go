@@ -1,5 +1,5 @@
 // Package httpwire is HTTP between clients and a load balancer as far as net/http hides it: requests inspected as they came
-// (desync mitigation, limits, HTTP/0.9, forbidden fields of HTTP/2), headers, error pages, status lines. It knows no load
+// (desync mitigation, limits, HTTP/0.9, forbidden fields of HTTP/2), headers, error pages, status lines. It has no load
 // balancer, no rule and no target. It may import awssim/dataplane/flow.
 package httpwire
 

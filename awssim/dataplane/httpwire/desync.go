@@ -61,7 +61,7 @@ type Head struct {
 	changed  bool // net/http must be shown another head
 	length   int64
 	chunked  bool
-	Upgraded bool // asks for another protocol on the connection
+	Upgraded bool // has an Upgrade header
 	Simple   bool // of HTTP/0.9: no headers, and the answer has none
 }
 

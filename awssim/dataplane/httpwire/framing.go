@@ -49,7 +49,7 @@ func (i *Head) framing(lines []headLine) (host []byte) {
 	if lengths > 0 {
 		i.contentLength(length)
 	}
-	if encoded && i.Version != "HTTP/1.0" { // which knows no transfer encodings
+	if encoded && i.Version != "HTTP/1.0" { // which has no transfer encodings
 		i.transferEncoding(encodings, lengths > 0)
 	}
 	if hosts > 1 || hosts == 0 && i.Version != "HTTP/1.0" && !i.Simple || !isHost(host) {

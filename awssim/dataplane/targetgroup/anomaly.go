@@ -12,7 +12,7 @@ const (
 	weighInterval    = 5 * time.Second
 	leastForAnomaly  = 3    // healthy targets
 	fullWeight       = 100  // of a target
-	leastWeight      = 10   // lest it never recover
+	leastWeight      = 10   // so that it can recover
 	weightRegained   = 20   // at each weighing without anomaly
 	anomalousFailing = 0.05 // share of failures beyond that of the other targets
 	leastFailures    = 3    // within one interval

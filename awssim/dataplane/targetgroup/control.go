@@ -12,7 +12,7 @@ import (
 )
 
 // control keeps the control channel to the agent of a target optimizer open: a TCP connection to the target group's control
-// port, tried again at each health check. AWS does not publish what is said on it; here an agent that holds the connection
+// port, tried again at each health check. AWS does not publish its protocol; here an agent that holds the connection
 // open takes requests.
 func (c *checker) control(config *Config, user *User, t *Target, timeout time.Duration) {
 	if config.ControlPort == 0 || user.Network || t.Controlled() {

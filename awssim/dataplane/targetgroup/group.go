@@ -43,7 +43,7 @@ type Config struct {
 	Settings topology.TargetGroupSettings
 }
 
-// User is what health checks need to know of the load balancer that uses a group.
+// User is what health checks need of the load balancer that uses a group.
 type User struct {
 	ARN      string
 	zones    []topology.Zone

@@ -77,7 +77,7 @@ func (u *User) dialer(n *vnet.Network, from netip.Addr, at netip.AddrPort, g *Co
 	}
 }
 
-// checkTLS is how checks speak TLS; those of NLBs do not know TLS 1.3.
+// checkTLS is how checks speak TLS; those of NLBs do not offer TLS 1.3.
 func (u *User) checkTLS() *tls.Config {
 	c := handshake.TargetConfig()
 	if u.Network {

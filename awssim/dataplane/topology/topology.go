@@ -1,5 +1,5 @@
 // Package topology is the input of the data plane: load balancers, listeners, target groups, accelerators as plain structs, and
-// their attributes read with AWS's defaults. It holds no state, opens no socket and knows no account. It may import
+// their attributes read with AWS's defaults. It holds no state, opens no socket and has no account. It may import
 // awssim/accesslog, awssim/authn, awssim/webacl and internal/stack.
 package topology
 

@@ -1,4 +1,4 @@
-// Package kind is how EC2 names kinds of resources: prefixes of ids, codes and nouns of errors, types of tags. It knows no
+// Package kind is how EC2 names kinds of resources: prefixes of ids, codes and nouns of errors, types of tags. It has no
 // account; it imports awssim/apierr.
 package kind
 

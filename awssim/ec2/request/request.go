@@ -18,7 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/ec2/kind"
 )
 
-// ServiceName is the name under which the gate knows the calls.
+// ServiceName is the name of the service at the gate.
 const ServiceName = "ec2"
 
 // DryRun is the error of a dry run whose call would be allowed.

@@ -1,5 +1,5 @@
-// Package check holds what a request of Elastic Load Balancing says against the constraints of the API's model, and words
-// refusals as AWS does. It knows no account and no resource; it imports awssim/apierr.
+// Package check compares a request of Elastic Load Balancing with the constraints of the API's model, and words
+// refusals as AWS does. It has no account and no resource; it imports awssim/apierr.
 package check
 
 import (

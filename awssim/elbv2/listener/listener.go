@@ -1,5 +1,5 @@
 // Package listener is the actions on listeners and their rules: protocols, certificates, security policies, attributes,
-// priorities, and which target groups actions may name. What a rule says is in elbv2/routing; of elbv2 it imports routing,
+// priorities, and which target groups actions may name. Conditions and actions of rules are in elbv2/routing; of elbv2 it imports routing,
 // targetgroup, attribute, request and check.
 package listener
 

@@ -1,5 +1,5 @@
 // Package loadbalancer is the actions on load balancers: names, zones, network interfaces and addresses, security groups,
-// attributes, reserved capacity. It knows listeners only as what a change must suit; of elbv2 it imports targetgroup,
+// attributes, reserved capacity. Of listeners it has only what a change must suit; of elbv2 it imports targetgroup,
 // attribute, request and check.
 package loadbalancer
 

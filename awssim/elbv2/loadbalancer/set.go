@@ -77,7 +77,7 @@ func (s *LoadBalancers) setSubnets(in *elb.SetSubnetsInput) (*elb.SetSubnetsOutp
 	}, nil
 }
 
-// checkSwap holds the rules for replacing zones of load balancers whose addresses clients may have learned.
+// checkSwap holds the rules for replacing zones of load balancers whose addresses clients may use.
 func (s *LoadBalancers) checkSwap(lb *account.LoadBalancer, zones []account.Zone) error {
 	if lb.Type == request.Application {
 		return nil

@@ -50,7 +50,7 @@ type Pages struct {
 	order  *account.Trouble // of what is on a page
 }
 
-// PagesOf is how the account cuts a list whose pages have that size unless one is asked for.
+// PagesOf is how the account cuts a list whose pages have that size by default.
 func PagesOf(a *account.Account, normal int) Pages {
 	return Pages{normal: normal, most: a.Trouble.PageSize, order: &a.Trouble}
 }

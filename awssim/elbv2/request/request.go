@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// ServiceName is the name under which the gate knows the calls, and that of the service in ARNs.
+// ServiceName is the name of the service at the gate and in ARNs.
 const ServiceName = "elasticloadbalancing"
 
 // Types of load balancers.

@@ -131,7 +131,7 @@ func action(a *account.Account, lbType string, in types.Action, before []account
 	return out, err
 }
 
-// forward converts the two ways to say it into the one that AWS answers.
+// forward converts both forms of a forward action into the one that AWS answers.
 func forward(a *account.Account, lbType string, in types.Action) (*stack.Forward, error) {
 	config := in.ForwardConfig
 	if config == nil {

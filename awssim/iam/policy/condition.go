@@ -20,7 +20,7 @@ type Condition struct {
 	ifExists   bool
 }
 
-// quantifier says how a key of several values is compared.
+// quantifier is how a key of several values is compared.
 type quantifier int
 
 const (

@@ -1,5 +1,5 @@
-// Package policy reads IAM policy documents and decides by them. It knows the language of policies and no service: which
-// action, resource and condition keys a call has is the caller's to say. It is pure and imports only the standard library.
+// Package policy reads IAM policy documents and decides by them. It has the language of policies and no service: the caller
+// gives action, resource and condition keys of a call. It is pure and imports only the standard library.
 package policy
 
 import (
@@ -73,7 +73,7 @@ var (
 // ParseIdentity reads a policy to attach to a user, a role, a session, or as a permissions boundary. Errors name the element.
 func ParseIdentity(text []byte) (*Document, error) { return parse(text, identityKind) }
 
-// ParseTrust reads the policy that says who may assume a role. Errors name the element.
+// ParseTrust reads the trust policy of a role. Errors name the element.
 func ParseTrust(text []byte) (*Document, error) { return parse(text, trustKind) }
 
 func parse(text []byte, k kind) (*Document, error) {

@@ -14,7 +14,7 @@ func context(pairs ...string) Context {
 	return c
 }
 
-func TestConditionsHoldAsTheirOperatorsSay(t *testing.T) {
+func TestConditionsHoldByTheirOperators(t *testing.T) {
 	t.Parallel()
 	team := context("aws:RequestTag/Team", "web", "aws:username", "ann*")
 	keys := context("aws:TagKeys", "a", "aws:TagKeys", "b")
@@ -265,7 +265,7 @@ func TestBrokenPoliciesAreRefusedWithTheirElement(t *testing.T) {
 	}
 }
 
-func TestTrustPoliciesNameWhoMayAssume(t *testing.T) {
+func TestTrustPoliciesNameTheCallersThatMayAssume(t *testing.T) {
 	t.Parallel()
 	role := Principal{ARNs: []string{"arn:aws:sts::1:assumed-role/lbc/s", "arn:aws:iam::1:role/lbc"}, Account: "1"}
 	pod := Principal{Service: "pods.eks.amazonaws.com"}

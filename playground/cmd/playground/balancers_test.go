@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 )
 
-func TestABalancersRowSaysWhetherItIsReadyOrWhyNot(t *testing.T) {
+func TestABalancersRowShowsWhetherItIsReadyOrWhyNot(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]v1alpha1.LoadBalancerStatus{
 		"shop/ingress-web: not looked at yet":           {},

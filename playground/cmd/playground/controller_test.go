@@ -122,7 +122,7 @@ func TestAControllerThatEndedByItselfIsStartedAgain(t *testing.T) {
 	}
 }
 
-func TestAPlaygroundWithoutAControllerAsksForOne(t *testing.T) {
+func TestAPlaygroundWithoutAControllerNamesTheCommandThatBuildsIt(t *testing.T) {
 	t.Parallel()
 	_, run := open(t, &controlled{})
 	if got := run("start"); got != "error: no binary" {
@@ -130,7 +130,7 @@ func TestAPlaygroundWithoutAControllerAsksForOne(t *testing.T) {
 	}
 }
 
-func TestAPlaygroundThatTakesNoOrdersYetSaysSo(t *testing.T) {
+func TestAPlaygroundThatStillStartsReportsThat(t *testing.T) {
 	t.Parallel()
 	dir := state.Dir(filepath.Join(t.TempDir(), "state"))
 	lock, err := dir.Take()

@@ -23,7 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/playground/state"
 )
 
-// launch are the flags that say what to start.
+// launch are the flags of what to start.
 type launch struct {
 	account        string
 	profile        string
@@ -73,7 +73,7 @@ func (l *launch) options(dir state.Dir, root repository.Root) (environment.Optio
 			return o, err
 		}
 	}
-	// Health checks follow the profile: nobody wants to wait 15 s for the first answer of a playground.
+	// Health checks follow the profile: the first answer of a playground need not wait for 15 s.
 	switch l.profile {
 	case "instant":
 		o.Profile, o.HealthInterval, o.HealthTimeout = account.Instant(), 100*time.Millisecond, time.Second

@@ -39,10 +39,10 @@ func spelledOut(args []string) []string {
 }
 
 // dropForeignFlags removes the flags that the API server's packages registered for all programs that link them: a --version
-// that would tell theirs, on every command.
+// that would print theirs, on every command.
 func dropForeignFlags() { pflag.CommandLine = pflag.NewFlagSet("playground", pflag.ContinueOnError) }
 
-// silent is an error that was already told; it only sets the exit status.
+// silent is an error that was already printed; it only sets the exit status.
 type silent struct{ status int }
 
 func (s silent) Error() string { return fmt.Sprintf("exit status %d", s.status) }

@@ -55,7 +55,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 	walk(newRoot())
 }
 
-func TestCommandsWithoutAPlaygroundSayHowToStartOne(t *testing.T) {
+func TestErrorsWithoutAPlaygroundNameTheCommandThatStartsOne(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"status"}, {"down"}, {"kubectl", "get", "pods"}, {"curl", "http://example.com"}, {"aws", "resources"}, {"aws", "calls"}, {"apply", "-f", "x.yaml"}, {"logs"},
@@ -69,7 +69,7 @@ func TestCommandsWithoutAPlaygroundSayHowToStartOne(t *testing.T) {
 	}
 }
 
-func TestMistakesAreToldWithTheirRemedy(t *testing.T) {
+func TestMistakesAreReportedWithTheirRemedy(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	binary := filepath.Join(directory, "controller")
@@ -124,7 +124,7 @@ unset AWS_PROFILE AWS_SESSION_TOKEN
 	}
 }
 
-func TestCompletionKnowsKubectlsWordsAndOurValues(t *testing.T) {
+func TestCompletionHasKubectlsWordsAndOurValues(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
 		"describe":  {"kubectl", "desc"},
@@ -140,7 +140,7 @@ func TestCompletionKnowsKubectlsWordsAndOurValues(t *testing.T) {
 	}
 }
 
-func TestTheProgramTellsItsVersion(t *testing.T) {
+func TestTheProgramPrintsItsVersion(t *testing.T) {
 	t.Parallel()
 	if out, err := execute(t, "--version"); err != nil || out != "playground version "+version+"\n" {
 		t.Errorf("got %q, %v", out, err)

@@ -86,7 +86,7 @@ func runOnce(ctx context.Context, s *settings, l *launch, files []string, togeth
 	if err != nil {
 		return err
 	}
-	say := func(text string) { progress(out, time.Since(began), text) }
+	report := func(text string) { progress(out, time.Since(began), text) }
 	groups := [][]string{files}
 	if !together {
 		groups = nil
@@ -103,23 +103,23 @@ func runOnce(ctx context.Context, s *settings, l *launch, files []string, togeth
 			if err := t.Apply(ctx, f); err != nil {
 				return err
 			}
-			say("applied " + f)
+			report("applied " + f)
 		}
-		if err := t.WaitAddresses(ctx, func(object, host string) { say(object + " has address " + host) }); err != nil {
+		if err := t.WaitAddresses(ctx, func(object, host string) { report(object + " has address " + host) }); err != nil {
 			return err
 		}
-		n, err := t.WaitAnswers(ctx, func(r verify.Request) { say("answered: " + r.String()) })
+		n, err := t.WaitAnswers(ctx, func(r verify.Request) { report("answered: " + r.String()) })
 		if err != nil {
 			return err
 		}
 		if err := t.Delete(ctx, group...); err != nil {
 			return err
 		}
-		say("deleted " + strings.Join(group, ", "))
+		report("deleted " + strings.Join(group, ", "))
 		if err := t.WaitLike(ctx, before); err != nil {
 			return err
 		}
-		say(fmt.Sprintf("%d requests were answered; nothing is left in the account", n))
+		report(fmt.Sprintf("%d requests were answered; nothing is left in the account", n))
 	}
 	return nil
 }

@@ -127,7 +127,7 @@ func applyFirst(ctx context.Context, t *trial.Trial, files []string, began time.
 		return err
 	}
 	progress(out, time.Since(began), fmt.Sprintf("%d of %d requests are answered: the load balancers carry traffic", answered, answered))
-	// What is printed next looks better settled, but with times as in AWS nobody would wait for that.
+	// What is printed next is clearer once all is settled, but with times as in AWS that would take minutes.
 	if err := t.Settle(ctx, 2*time.Second); err != nil && ctx.Err() != nil {
 		return err
 	}
@@ -140,11 +140,11 @@ type parts interface {
 	ControllerFailed() error
 }
 
-// stay waits for the end: the user's, or of a part of the cluster. The end of the controller is only told: what it made goes on.
+// stay waits for the end: the user's, or of a part of the cluster. The end of the controller is only printed: what it made goes on.
 func stay(ctx context.Context, p parts, out io.Writer, every time.Duration) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	told := false
+	reported := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -154,10 +154,10 @@ func stay(ctx context.Context, p parts, out io.Writer, every time.Duration) erro
 				return err
 			}
 			err := p.ControllerFailed()
-			if err != nil && !told {
+			if err != nil && !reported {
 				fmt.Fprintf(out, "\nThe controller has ended; the cluster and the account go on without it. \"playground controller start\" starts it.\n%v\n", err) //nolint:errcheck // a terminal
 			}
-			told = err != nil
+			reported = err != nil
 		}
 	}
 }
@@ -254,7 +254,7 @@ func runDetached(ctx context.Context, s *settings, out io.Writer) error {
 	for {
 		select {
 		case <-ended:
-			return fmt.Errorf("the playground ended; it said:\n%s", process.Tail(logPath, 30))
+			return fmt.Errorf("the playground ended; its last output:\n%s", process.Tail(logPath, 30))
 		case <-ctx.Done(): // what was started is not wanted any more
 			_ = child.Process.Signal(syscall.SIGTERM)
 			<-ended

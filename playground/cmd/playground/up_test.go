@@ -34,7 +34,7 @@ func TestAControllerThatEndsDoesNotEndThePlayground(t *testing.T) {
 		t.Errorf("ended with %v, want the cluster's end", err)
 	}
 	if n := strings.Count(out.String(), "signal: killed"); n != 1 {
-		t.Errorf("the controller's end is told %d times: %s", n, out.String())
+		t.Errorf("the controller's end is printed %d times: %s", n, out.String())
 	}
 }
 

@@ -39,7 +39,7 @@ func newKubectl(s *settings) *cobra.Command {
 	}
 }
 
-// completeKubectl asks kubectl how to complete the last of its arguments.
+// completeKubectl completes the last of the arguments as kubectl does.
 func completeKubectl(ctx context.Context, s *settings, args []string) ([]string, cobra.ShellCompDirective) {
 	var out bytes.Buffer
 	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: io.Discard}

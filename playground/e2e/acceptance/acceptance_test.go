@@ -55,7 +55,7 @@ func TestMain(m *testing.M) {
 	harness.Main(m)
 }
 
-// cluster has a controller that requests certificates, that injects target control agents, and that looks for drift as often as it can be told to.
+// cluster has a controller that requests certificates, that injects target control agents, and that looks for drift as often as its flags allow.
 func cluster(t *testing.T) *harness.Cluster {
 	t.Helper()
 	return harness.Start(t, harness.Options{Account: account, ExtraArgs: []string{

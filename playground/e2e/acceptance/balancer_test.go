@@ -52,7 +52,7 @@ func TestAnnotationsShapeTheLoadBalancer(t *testing.T) {
 				t.Errorf("the attribute is %q", got)
 			}
 			if r := c.WaitGet(t, url(lb, "/elsewhere"), "", 404, ""); r.Header.Get("Server") != "" {
-				t.Errorf("its own answers say that they are of %s", r.Header.Get("Server"))
+				t.Errorf("its own answers have the Server header %s", r.Header.Get("Server"))
 			}
 		}},
 		{"15 tags", "tagged", scene.Annotations{"tags": "k1=v1,k2=v2"}, "", func(t *testing.T, lb simclient.LoadBalancer) {

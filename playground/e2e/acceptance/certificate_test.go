@@ -56,14 +56,14 @@ func TestCertificatesAreFoundByTheHostsOfTheIngress(t *testing.T) {
 	}
 	certificates(wildcard, shop)
 	served(t, c, lb, "shop.example.com")
-	// Another host needs another certificate, and one that no certificate has is told.
+	// Another host needs another certificate, and one without a certificate gets an event.
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, https, scene.Path{Host: "api.example.org", Path: "/"}))
 	certificates(api)
 	served(t, c, lb, "api.example.org")
 	expectNoWarnings(t, c, ns)
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, https, scene.Path{Host: "nobody.example.net", Path: "/"}))
 	if e := c.WaitEvent(t, "Ingress", ns, "web", "FailedBuildModel"); !strings.Contains(e.Message, "no certificate found for host: nobody.example.net") {
-		t.Errorf("the event says %s", e.Message)
+		t.Errorf("the event: %s", e.Message)
 	}
 }
 

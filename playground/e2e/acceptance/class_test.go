@@ -75,7 +75,7 @@ func TestIngressesOfOurClassServeAndOthersGetNothing(t *testing.T) {
 			c.WaitGet(t, url(lb, "/path/below"), "", 404, "")
 		})
 	}
-	// All four came after these, which nobody has looked at.
+	// All four came after these, which were not processed.
 	for name, row := range map[string]string{"of-nginx": "5 class of another controller", "annotated-nginx": "6 annotation of another controller", "classless": "7 no class"} {
 		t.Run(row, func(t *testing.T) {
 			i, err := c.Client.NetworkingV1().Ingresses(ns).Get(t.Context(), name, metav1.GetOptions{})

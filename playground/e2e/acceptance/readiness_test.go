@@ -32,10 +32,10 @@ spec: {type: NodePort, selector: {app: %[2]s}, ports: [{name: http, port: 80, ta
 `, namespace, name, targetType)
 }
 
-// workload is a Deployment behind a Service of the same name. The readiness probe asks a port that the load balancer does not
+// workload is a Deployment behind a Service of the same name. The readiness probe uses a port that the load balancer does not
 // use; serves is what the port does that it uses.
 func workload(namespace, name string, replicas int, serves string) string {
-	const patience = 15 // seconds for which pods serve after they were told to end: whoever still sends them requests may hear of it late
+	const patience = 15 // seconds for which pods serve after their deletion: on a loaded machine, load balancers and nodes may send them requests for some time
 	return fmt.Sprintf(`apiVersion: apps/v1
 kind: Deployment
 metadata: {name: %[2]s, namespace: %[1]s}
@@ -74,8 +74,8 @@ func awaitBindings(t *testing.T, c *harness.Cluster, namespace string, apps ...s
 	}
 }
 
-// awaitInjection waits until a pod of an application that was made now would be changed as complete says, by what jsonpath shows of it: the
-// controller's webhook hears of bindings and configurations a little later than the API server has them.
+// awaitInjection waits until a pod of an application that was made now would be changed as complete requires, by what jsonpath shows of it: the
+// controller's webhook gets bindings and configurations a little later than the API server has them.
 func awaitInjection(t *testing.T, c *harness.Cluster, namespace, app, jsonpath string, complete func(string) bool) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "pod.yaml")
@@ -253,7 +253,7 @@ func TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
 	}
 }
 
-func TestTheEndOfAnIngressLeavesNobodyWaiting(t *testing.T) {
+func TestTheEndOfAnIngressLeavesNoPodWaiting(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gates-end"

@@ -17,7 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// action is a path whose backend is what an annotation says.
+// action is a path whose backend is an action annotation.
 func action(path, name string) scene.Path {
 	return scene.Path{Path: path, Service: name, Port: "name: use-annotation"}
 }

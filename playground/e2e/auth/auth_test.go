@@ -1,5 +1,5 @@
 // Package auth shows end to end that what Ingresses protect is protected: logins with OpenID providers and Cognito, checks of
-// tokens, and Secrets that come, change and go. It has an account of its own, whose identity provider knows its clients.
+// tokens, and Secrets that come, change and go. It has an account of its own, whose identity provider has its clients.
 package auth
 
 import (
@@ -183,10 +183,10 @@ func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
 	await(t, c, lb, "/open", 200, "")
 	await(t, c, lb, "/login", 503, "")
 	if e := c.WaitEvent(t, "Ingress", ns, "login", "FailedBuildModel"); !strings.Contains(e.Message, "cannot read secret oidc/idp") {
-		t.Errorf("the event says: %s", e.Message)
+		t.Errorf("the event contains: %s", e.Message)
 	}
 
-	// A Secret that the provider does not know: the load balancer asks users to sign in, and is refused itself.
+	// A Secret that the provider refuses: the load balancer redirects users to sign in, and is refused itself.
 	c.Apply(t, allowed(ns)+secret(ns, wrongSecret))
 	await(t, c, lb, "/login", 561, "")
 	mark := c.Mark()
@@ -236,7 +236,7 @@ func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
 					return nil
 				}
 			}
-			return errors.New("nobody warns")
+			return errors.New("there is no warning")
 		})
 		c.RestartController(t)
 		scene.Change(t, c, scene.Ingress(ns, "open", scene.Class, secure(scene.Annotations{"group.name": "doors"}), scene.Path{Path: "/open"}, scene.Path{Path: "/newer"}))
@@ -246,7 +246,7 @@ func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
 	nowhere(t, c, ns)
 }
 
-// record waits until the Ingress tells which secret AWS was given, and returns that.
+// record waits until the Ingress records which secret AWS was given, and returns that.
 func record(t *testing.T, c *harness.Cluster, ns string) (text string) {
 	t.Helper()
 	c.WaitFor(t, "the record", func(context.Context) error {
@@ -276,11 +276,11 @@ func nowhere(t *testing.T, c *harness.Cluster, ns string) {
 		}
 	}
 	if !strings.Contains(places["the log"], "login at https://idp.example.com") {
-		t.Error("the log does not tell about the login at all")
+		t.Error("the log does not mention the login at all")
 	}
 }
 
-func TestTokensAreCheckedAndUserPoolsAsked(t *testing.T) {
+func TestTokensAreCheckedAndUserPoolsSignIn(t *testing.T) {
 	c := cluster(t)
 	const ns = "tokens"
 	jwt, pool := scene.Ingress(ns, "jwt", scene.Class, secure(scene.Annotations{"group.name": "tokens",
@@ -307,7 +307,7 @@ func TestTokensAreCheckedAndUserPoolsAsked(t *testing.T) {
 	await(t, c, lb, "/pool", 200, `"X-Amzn-Oidc-Identity"`)
 	await(t, c, lb, "/anything", 200, `"X-Amzn-Oidc-Identity"`)
 
-	// What AWS tells about all this is what is wanted: another controller finds nothing to write but what is new.
+	// AWS describes all this as it is wanted: another controller finds nothing to write but what is new.
 	mark := c.Mark()
 	c.RestartController(t)
 	scene.Change(t, c, strings.Replace(jwt, "  rules:\n", "  rules:\n  - http: {paths: [{path: /new, pathType: Exact, backend: {service: {name: web, port: {name: http}}}}]}\n", 1))

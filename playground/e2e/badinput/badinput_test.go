@@ -1,4 +1,4 @@
-// Package badinput shows end to end what users get for mistakes: an event on the object where the mistake is, which tells
+// Package badinput shows end to end what users get for mistakes: an event on the object where the mistake is, which describes
 // what, where, why and what to do; nothing for their neighbours; and service as soon as the mistake is corrected.
 package badinput
 
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	harness.Main(m)
 }
 
-// mistake is one row: what a user wrote, what she is told, and what she writes then.
+// mistake is one row: what a user wrote, the event about it, and the correction.
 type mistake struct {
 	name string // also the namespace; its first eight characters are unique among all rows
 	// bad is applied beside a backend "web"; good replaces it.
@@ -34,7 +34,7 @@ type mistake struct {
 	reason       string // of the event
 	warning      bool   // else the event is only a note
 	refused      bool   // at admission: there is no event; bad is applied again after good
-	says         []string
+	contains     []string
 	serves       bool // the mistake does not keep the Ingress from answering 200
 	status       int  // that the Ingress answers while the mistake lasts, 0: nothing asked
 }
@@ -69,12 +69,12 @@ func TestBadInput(t *testing.T) {
 	c := start(t)
 	t.Run("beside a neighbour", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *harness.Cluster){
-			"mistakes are told where they are and heal when corrected":                     mistakesHeal,
-			"mistakes in TargetGroupBindings are told and heal when corrected":             bindingsHeal,
-			"members of a group that claim different values are told, and both are served": conflictsAreTold,
-			"refusals of AWS are told with their remedy and heal when they end":            refusalsHeal,
-			"throttling is nobody's fault and causes no storm":                             throttlingCausesNoStorm,
-			"what is corrected in AWS heals within a minute or so":                         tagsHeal,
+			"mistakes are reported where they are and heal when corrected":                     mistakesHeal,
+			"mistakes in TargetGroupBindings are reported and heal when corrected":             bindingsHeal,
+			"members of a group that claim different values get an event, and both are served": conflictsAreReported,
+			"refusals of AWS are reported with their remedy and heal when they end":            refusalsHeal,
+			"throttling brings no warning and causes no storm":                                 throttlingCausesNoStorm,
+			"what is corrected in AWS heals within a minute or so":                             tagsHeal,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -112,9 +112,9 @@ func (m mistake) play(t *testing.T, c *harness.Cluster) {
 	if e.Type != want {
 		t.Errorf("it is a %s event, want %s", e.Type, want)
 	}
-	for _, s := range m.says {
+	for _, s := range m.contains {
 		if !strings.Contains(e.Message, s) {
-			t.Errorf("it does not say %q", s)
+			t.Errorf("the message has no %q", s)
 		}
 	}
 	if m.serves {
@@ -136,9 +136,9 @@ func (m mistake) playRefused(t *testing.T, c *harness.Cluster) {
 	c.Apply(t, scene.Namespace(m.name, 1))
 	out := c.ApplyRefused(t, m.bad(m.name))
 	t.Log(out)
-	for _, s := range m.says {
+	for _, s := range m.contains {
 		if !strings.Contains(out, s) {
-			t.Errorf("it does not say %q", s)
+			t.Errorf("the message has no %q", s)
 		}
 	}
 	c.Apply(t, m.good(m.name))
@@ -184,7 +184,7 @@ func address(ctx context.Context, c *harness.Cluster, namespace string) (string,
 	return s.Status.LoadBalancer.Ingress[0].Hostname, nil
 }
 
-// tagsHeal corrects a mistake by an edit in AWS, of which no event tells the controller: it looks once a minute.
+// tagsHeal corrects a mistake by an edit in AWS, which is no event for the controller: it looks once a minute.
 func tagsHeal(t *testing.T, c *harness.Cluster) {
 	const ns = "tagslate"
 	c.Apply(t, scene.Namespace(ns, 1)+scene.IngressClass(ns, `{subnets: {tags: {balancers: ["yes"]}}}`)+scene.Ingress(ns, "web", ns, nil))
@@ -192,7 +192,7 @@ func tagsHeal(t *testing.T, c *harness.Cluster) {
 	t.Logf("%s %s: %s", e.Type, e.Reason, e.Message)
 	for _, s := range []string{"unable to resolve at least one subnet", "spec.subnets", ns, "as asked for"} {
 		if !strings.Contains(e.Message, s) {
-			t.Errorf("it does not say %q", s)
+			t.Errorf("the message has no %q", s)
 		}
 	}
 	resources, tags := []string{"subnet-0a1de0000000000a2", "subnet-0a1de0000000000b2"}, []ec2types.Tag{{Key: aws.String("balancers"), Value: aws.String("yes")}}

@@ -23,7 +23,7 @@ const absent = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/
 var bindings = []struct {
 	name, bad, good string
 	reason          string
-	says            []string
+	contains        []string
 }{
 	{
 		"bindarn", "targetGroupARN: " + absent + ", serviceRef: {name: web, port: 80}", "targetGroupARN: TG, serviceRef: {name: web, port: 80}",
@@ -70,9 +70,9 @@ func bindingsHeal(t *testing.T, c *harness.Cluster) {
 			c.Apply(t, scene.Namespace(b.name, 2)+binding(b.name, strings.ReplaceAll(b.bad, "TG", arn)))
 			e := c.WaitEvent(t, "TargetGroupBinding", b.name, "bound", b.reason)
 			t.Logf("%s %s: %s", e.Type, e.Reason, e.Message)
-			for _, s := range b.says {
+			for _, s := range b.contains {
 				if !strings.Contains(e.Message, s) {
-					t.Errorf("it does not say %q", s)
+					t.Errorf("the message has no %q", s)
 				}
 			}
 			if all := scene.Warnings(t, c, b.name); len(all) != 1 {

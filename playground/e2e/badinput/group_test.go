@@ -12,7 +12,7 @@ import (
 var conflicts = []struct {
 	name, annotation string
 	first, second    string
-	says             []string
+	contains         []string
 }{
 	{"gscheme", "scheme", "internal", "internet-facing", []string{"conflicting scheme", `"internet-facing"`, `"internal"`}},
 	{"gattr", "load-balancer-attributes", "idle_timeout.timeout_seconds=70", "idle_timeout.timeout_seconds=80", []string{"idle_timeout.timeout_seconds", "70", "80"}},
@@ -22,7 +22,7 @@ var conflicts = []struct {
 	{"gports", "listen-ports", `[{"HTTP": 8080}]`, `[{"HTTPS": 8080}]`, []string{"8080", "HTTP", "HTTPS"}},
 }
 
-func conflictsAreTold(t *testing.T, c *harness.Cluster) {
+func conflictsAreReported(t *testing.T, c *harness.Cluster) {
 	for _, x := range conflicts {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
@@ -36,9 +36,9 @@ func conflictsAreTold(t *testing.T, c *harness.Cluster) {
 			c.Apply(t, scene.Namespace(x.name, 1)+member("first", x.first, "1")+member("second", x.second, "2"))
 			e := c.WaitEvent(t, "Ingress", x.name, "second", "FailedBuildModel")
 			t.Logf("%s %s: %s", e.Type, e.Reason, e.Message)
-			for _, s := range append(x.says, "Ingress "+x.name+"/first", "alb.ingress.kubernetes.io/"+x.annotation) {
+			for _, s := range append(x.contains, "Ingress "+x.name+"/first", "alb.ingress.kubernetes.io/"+x.annotation) {
 				if !strings.Contains(e.Message, s) {
-					t.Errorf("it does not say %q", s)
+					t.Errorf("the message has no %q", s)
 				}
 			}
 			if x.annotation != "listen-ports" {

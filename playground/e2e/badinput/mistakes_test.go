@@ -19,10 +19,10 @@ func annotated(pairs ...string) func(string) string {
 }
 
 // annotation is the row of a bad annotation of an Ingress, corrected by leaving it out.
-func annotation(namespace, key, value string, says ...string) mistake {
+func annotation(namespace, key, value string, contains ...string) mistake {
 	return mistake{
 		name: namespace, bad: annotated(key, value), good: annotated(), reason: "FailedBuildModel", warning: true,
-		says: append([]string{"alb.ingress.kubernetes.io/" + key}, says...),
+		contains: append([]string{"alb.ingress.kubernetes.io/" + key}, contains...),
 	}
 }
 
@@ -47,7 +47,7 @@ var mistakes = []mistake{
 				"actions.go": `{"type": "forward", "forwardConfig": {"targetGroups": [{"serviceName": "web", "servicePort": "http"}]}}`,
 			}, scene.Path{Path: "/", Service: "go", Port: "name: use-annotation"})
 		},
-		says: []string{"alb.ingress.kubernetes.io/actions.go", "json", "unexpected end"},
+		contains: []string{"alb.ingress.kubernetes.io/actions.go", "json", "unexpected end"},
 	},
 	annotation("bool", "multi-cluster-target-group", "maybe", "maybe", "true or false"),
 	annotation("word", "healthcheck-interval-seconds", "soon", "soon", "whole number"),
@@ -60,23 +60,23 @@ var mistakes = []mistake{
 	annotation("nosubnet", "subnets", "subnet-0a1de00000000dead, subnet-0a1de00000000beef", "subnet-0a1de00000000dead"),
 	{
 		name: "order", bad: annotated("group.order", "2000"), good: annotated(), reason: "FailedLoadGroupID", warning: true,
-		says: []string{"2000", "-1000", "1000", "group.order"},
+		contains: []string{"2000", "-1000", "1000", "group.order"},
 	},
 	{
 		name: "groupname", bad: annotated("group.name", "Not_A_Name"), good: annotated(), reason: "FailedLoadGroupID", warning: true,
-		says: []string{"Not_A_Name", "lower case", "group.name"},
+		contains: []string{"Not_A_Name", "lower case", "group.name"},
 	},
 	{
 		name: "spelling", bad: annotated("helthcheck-path", "/health"), good: annotated(), reason: "UnknownAnnotation", warning: true, serves: true,
-		says: []string{"alb.ingress.kubernetes.io/helthcheck-path", "did you mean", "alb.ingress.kubernetes.io/healthcheck-path"},
+		contains: []string{"alb.ingress.kubernetes.io/helthcheck-path", "did you mean", "alb.ingress.kubernetes.io/healthcheck-path"},
 	},
 	{
 		name: "noservice", bad: only(scene.Path{Path: "/", Service: "missing"}), good: only(), reason: "BackendNotFound", warning: true, status: 503,
-		says: []string{"noservice/missing", "spec.rules[0].http.paths[0].backend", "create the Service"},
+		contains: []string{"noservice/missing", "spec.rules[0].http.paths[0].backend", "create the Service"},
 	},
 	{
 		name: "noport", bad: only(scene.Path{Path: "/", Port: "number: 8443"}), good: only(), reason: "FailedBuildModel", warning: true,
-		says: []string{"8443", "noport/web", "spec.rules[0].http.paths[0].backend", "80"},
+		contains: []string{"8443", "noport/web", "spec.rules[0].http.paths[0].backend", "80"},
 	},
 	{
 		name: "clusterip", reason: "FailedBuildModel", warning: true,
@@ -86,40 +86,40 @@ var mistakes = []mistake{
 		good: func(ns string) string {
 			return scene.Service(ns, "inner", "type: NodePort\n  selector: {app: web}") + scene.Ingress(ns, "web", scene.Class, nil, scene.Path{Path: "/", Service: "inner"})
 		},
-		says: []string{"clusterip/inner", "ClusterIP", "NodePort", "target-type"},
+		contains: []string{"clusterip/inner", "ClusterIP", "NodePort", "target-type"},
 	},
 	{
 		name: "subnets", bad: annotated("scheme", "internet-facing"), good: annotated("scheme", "internal"), reason: "FailedBuildModel", warning: true,
-		says: []string{
+		contains: []string{
 			"subnet-0a1de0000000000a1 (us-west-2a) dropped", "subnet-0a1de0000000000b1 (us-west-2b) dropped", "other",
 			"subnet-0a1de0000000000c1 (us-west-2c) chosen", "two availability zones",
 		},
 	},
 	{
 		name: "certificate", reason: "FailedDeployModel", warning: true,
-		bad:  annotated("certificate-arn", unknownCertificate),
-		good: annotated("certificate-arn", knownCertificate),
-		says: []string{unknownCertificate, "certificate-arn", "us-west-2"},
+		bad:      annotated("certificate-arn", unknownCertificate),
+		good:     annotated("certificate-arn", knownCertificate),
+		contains: []string{unknownCertificate, "certificate-arn", "us-west-2"},
 	},
 	{
 		name: "certhost", reason: "FailedBuildModel", warning: true,
 		bad: func(ns string) string {
 			return scene.Ingress(ns, "web", scene.Class, scene.Annotations{"listen-ports": `[{"HTTPS": 443}]`}, scene.Path{Host: "www.example.net", Path: "/"})
 		},
-		good: annotated("listen-ports", `[{"HTTPS": 443}]`, "certificate-arn", knownCertificate),
-		says: []string{"www.example.net", "spec.rules", "certificate-arn"},
+		good:     annotated("listen-ports", `[{"HTTPS": 443}]`, "certificate-arn", knownCertificate),
+		contains: []string{"www.example.net", "spec.rules", "certificate-arn"},
 	},
 	{
 		name: "noparams", reason: "FailedLoadGroupID", warning: true,
-		bad:  ofClass(func(ns string) string { return scene.IngressClass(ns, "") }),
-		good: func(ns string) string { return scene.Params(ns, "{scheme: internal}") },
-		says: []string{`ingressclassparams.elbv2.k8s.aws "noparams"`, "spec.ingressClassName", "create the IngressClassParams"},
+		bad:      ofClass(func(ns string) string { return scene.IngressClass(ns, "") }),
+		good:     func(ns string) string { return scene.Params(ns, "{scheme: internal}") },
+		contains: []string{`ingressclassparams.elbv2.k8s.aws "noparams"`, "spec.ingressClassName", "create the IngressClassParams"},
 	},
 	{
 		name: "noclass", refused: true,
-		bad:  ofClass(func(string) string { return "" }),
-		good: func(ns string) string { return scene.IngressClass(ns, "{scheme: internal}") },
-		says: []string{`ingressclasses.networking.k8s.io "noclass" not found`, "spec.ingressClassName", "create the IngressClass"},
+		bad:      ofClass(func(string) string { return "" }),
+		good:     func(ns string) string { return scene.IngressClass(ns, "{scheme: internal}") },
+		contains: []string{`ingressclasses.networking.k8s.io "noclass" not found`, "spec.ingressClassName", "create the IngressClass"},
 	},
 	{
 		name: "selector", refused: true,
@@ -129,24 +129,24 @@ var mistakes = []mistake{
 		good: func(ns string) string {
 			return "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + ns + ", labels: {team: shop}}\n"
 		},
-		says: []string{"namespaceSelector of IngressClassParams selector", "team=shop", "label the namespace"},
+		contains: []string{"namespaceSelector of IngressClassParams selector", "team=shop", "label the namespace"},
 	},
 	{
 		name: "attribute", reason: "FailedDeployModel", warning: true,
-		bad:  annotated("load-balancer-attributes", "idle_timeout.timeout_seconds=99999"),
-		good: annotated("load-balancer-attributes", "idle_timeout.timeout_seconds=99"),
-		says: []string{"idle_timeout.timeout_seconds", "99999", "alb.ingress.kubernetes.io/load-balancer-attributes"},
+		bad:      annotated("load-balancer-attributes", "idle_timeout.timeout_seconds=99999"),
+		good:     annotated("load-balancer-attributes", "idle_timeout.timeout_seconds=99"),
+		contains: []string{"idle_timeout.timeout_seconds", "99999", "alb.ingress.kubernetes.io/load-balancer-attributes"},
 	},
 	{
 		name: "wildcard", reason: "FailedBuildModel", warning: true,
 		bad: only(scene.Path{Path: "/a*"}), good: only(),
-		says: []string{"/a*", "wildcards", "spec.rules[0].http.paths[0].path", "ImplementationSpecific"},
+		contains: []string{"/a*", "wildcards", "spec.rules[0].http.paths[0].path", "ImplementationSpecific"},
 	},
 	{
 		name: "nlbbool", kind: "Service", object: "balanced", reason: "FailedBuildModel", warning: true,
-		bad:  balanced("service.beta.kubernetes.io/aws-load-balancer-cross-zone-load-balancing-enabled: perhaps"),
-		good: balanced("service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip"),
-		says: []string{"perhaps", "aws-load-balancer-cross-zone-load-balancing-enabled"},
+		bad:      balanced("service.beta.kubernetes.io/aws-load-balancer-cross-zone-load-balancing-enabled: perhaps"),
+		good:     balanced("service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip"),
+		contains: []string{"perhaps", "aws-load-balancer-cross-zone-load-balancing-enabled"},
 	},
 }
 

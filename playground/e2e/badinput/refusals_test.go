@@ -22,14 +22,14 @@ type refusal struct {
 	// annotation and value are what the Ingress needs for the refused call to be made at all.
 	annotation, value string
 
-	kind   string // of the object that the event is about; empty: Ingress
-	reason string
-	says   []string
+	kind     string // of the object that the event is about; empty: Ingress
+	reason   string
+	contains []string
 	// meanwhile is looked at while AWS refuses: what can go on does.
 	meanwhile func(t *testing.T, c *harness.Cluster, namespace string)
 }
 
-// denied is what AWS says about an action that no policy allows. It names the action in most services, but not in all.
+// denied is the answer of AWS to an action that no policy allows. It names the action in most services, but not in all.
 func denied(action, resource string) gate.Fault {
 	return gate.Fault{Action: action, Resource: resource, Code: "AccessDenied", Status: 403,
 		Message: "User: arn:aws:sts::123456789012:assumed-role/lbc/session is not authorized to perform this operation"}
@@ -42,16 +42,16 @@ func full(action, resource, code string) gate.Fault {
 var refusals = []refusal{
 	{
 		name: "denylb", fault: denied("CreateLoadBalancer", "k8s-denylb-"), reason: "FailedDeployModel",
-		says: []string{"CreateLoadBalancer", "AccessDenied", "allow the controller's role the action elasticloadbalancing:CreateLoadBalancer", "request id"},
+		contains: []string{"CreateLoadBalancer", "AccessDenied", "allow the controller's role the action elasticloadbalancing:CreateLoadBalancer", "request id"},
 	},
 	{
 		name: "denytg", fault: denied("CreateTargetGroup", "k8s-denytg-"), reason: "FailedDeployModel",
-		says:      []string{"allow the controller's role the action elasticloadbalancing:CreateTargetGroup"},
+		contains:  []string{"allow the controller's role the action elasticloadbalancing:CreateTargetGroup"},
 		meanwhile: hasAddress,
 	},
 	{
 		name: "denyrule", fault: denied("CreateRule", "k8s-denyrule-"), reason: "FailedDeployModel",
-		says: []string{"allow the controller's role the action elasticloadbalancing:CreateRule"},
+		contains: []string{"allow the controller's role the action elasticloadbalancing:CreateRule"},
 		meanwhile: func(t *testing.T, c *harness.Cluster, ns string) {
 			c.WaitGet(t, "http://"+c.IngressAddress(t, ns, "web")+"/", "", 404, "") // the listener is there
 			c.WaitHealthy(t, c.LoadBalancer(t, c.IngressAddress(t, ns, "web")))     // and so are its targets
@@ -60,7 +60,7 @@ var refusals = []refusal{
 	{
 		name: "denyattr", annotation: "load-balancer-attributes", value: "idle_timeout.timeout_seconds=99",
 		fault: denied("ModifyLoadBalancerAttributes", "k8s-denyattr-"), reason: "FailedDeployModel",
-		says: []string{"allow the controller's role the action elasticloadbalancing:ModifyLoadBalancerAttributes"},
+		contains: []string{"allow the controller's role the action elasticloadbalancing:ModifyLoadBalancerAttributes"},
 		meanwhile: func(t *testing.T, c *harness.Cluster, ns string) {
 			c.WaitGet(t, "http://"+c.IngressAddress(t, ns, "web")+"/", "", 200, "web")
 		},
@@ -68,35 +68,35 @@ var refusals = []refusal{
 	{
 		name: "denysg", annotation: "inbound-cidrs", value: "0.0.0.0/0, 198.51.100.0/24", // no other row has that range
 		fault: denied("AuthorizeSecurityGroupIngress", "198.51.100.0/24"), reason: "FailedDeployModel",
-		says:      []string{"allow the controller's role the action ec2:AuthorizeSecurityGroupIngress"},
+		contains:  []string{"allow the controller's role the action ec2:AuthorizeSecurityGroupIngress"},
 		meanwhile: hasAddress,
 	},
 	{
 		name: "denyreg", fault: denied("RegisterTargets", "k8s-denyreg-"), kind: "TargetGroupBinding", reason: "FailedReconcile",
-		says:      []string{"RegisterTargets", "allow the controller's role the action elasticloadbalancing:RegisterTargets"},
+		contains:  []string{"RegisterTargets", "allow the controller's role the action elasticloadbalancing:RegisterTargets"},
 		meanwhile: hasAddress,
 	},
 	{
 		name: "manylbs", fault: full("CreateLoadBalancer", "k8s-manylbs-", "TooManyLoadBalancers"), reason: "FailedDeployModel",
-		says: []string{"CreateLoadBalancer: TooManyLoadBalancers", "quota"},
+		contains: []string{"CreateLoadBalancer: TooManyLoadBalancers", "quota"},
 	},
 	{
 		name: "manytgs", fault: full("CreateTargetGroup", "k8s-manytgs-", "TooManyTargetGroups"), reason: "FailedDeployModel",
-		says:      []string{"CreateTargetGroup: TooManyTargetGroups", "quota"},
+		contains:  []string{"CreateTargetGroup: TooManyTargetGroups", "quota"},
 		meanwhile: hasAddress,
 	},
 	{
 		name: "manyrule", fault: full("CreateRule", "k8s-manyrule-", "TooManyRules"), reason: "FailedDeployModel",
-		says:      []string{"CreateRule: TooManyRules", "quota"},
+		contains:  []string{"CreateRule: TooManyRules", "quota"},
 		meanwhile: hasAddress,
 	},
 	{
 		name: "manysgs", fault: full("CreateSecurityGroup", "k8s-manysgs-", "SecurityGroupLimitExceeded"), reason: "FailedDeployModel",
-		says: []string{"CreateSecurityGroup: SecurityGroupLimitExceeded", "quota"},
+		contains: []string{"CreateSecurityGroup: SecurityGroupLimitExceeded", "quota"},
 	},
 	{
 		name: "failing", fault: gate.Fault{Action: "CreateLoadBalancer", Resource: "k8s-failing-", Code: "InternalFailure", Status: 500, Message: "An internal failure occurred"},
-		reason: "FailedDeployModel", says: []string{"CreateLoadBalancer: InternalFailure"},
+		reason: "FailedDeployModel", contains: []string{"CreateLoadBalancer: InternalFailure"},
 	},
 }
 
@@ -129,9 +129,9 @@ func (r refusal) play(t *testing.T, c *harness.Cluster) {
 	}
 	e := waitEvent(t, c, r.name, r.kind, r.reason)
 	t.Logf("%s %s: %s", e.Type, e.Reason, e.Message)
-	for _, s := range r.says {
+	for _, s := range r.contains {
 		if !strings.Contains(e.Message, s) {
-			t.Errorf("it does not say %q", s)
+			t.Errorf("the message has no %q", s)
 		}
 	}
 	if r.meanwhile != nil {

@@ -88,7 +88,7 @@ func TestShieldAndCapacityFollowTheirAnnotations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var there smithy.APIError // since an earlier run of the test: nobody can end a subscription
+	var there smithy.APIError // since an earlier run of the test: a subscription cannot be ended
 	if _, err := c.Simulator.Shield.CreateSubscription(t.Context(), &shield.CreateSubscriptionInput{}); err != nil && (!errors.As(err, &there) || there.ErrorCode() != "ResourceAlreadyExistsException") {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestAnOutageOfAWSWAFLeavesTrafficTargetsAndRulesWorking(t *testing.T) {
 	lb := serve(t, c, ns, "web", "/")
 	e := c.WaitEvent(t, "Ingress", ns, "web", "FailedDeployModel")
 	if !strings.Contains(e.Message, "AWS WAF is out") || !strings.Contains(e.Message, "AssociateWebACL") {
-		t.Errorf("told: %s", e.Message)
+		t.Errorf("the event: %s", e.Message)
 	}
 
 	// What matters goes on: targets come, rules change, a member of the group leaves.

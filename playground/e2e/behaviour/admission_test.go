@@ -33,13 +33,13 @@ func TestMistakesAreRefusedOrWarnedOfWhenTheyAreApplied(t *testing.T) {
 	c := cluster(t)
 	const ns = "admitted"
 	c.Apply(t, scene.Namespace(ns, 0))
-	for name, tc := range map[string]struct{ manifest, says string }{
+	for name, tc := range map[string]struct{ manifest, contains string }{
 		"conditions": {scene.Ingress(ns, "web", scene.Class, scene.Annotations{"conditions.web": `[{"field":"http-header"}]`}),
 			"ignoring Ingress " + ns + "/web since invalid alb.ingress.kubernetes.io/conditions.web annotation: "},
 		"class parameters": {scene.Params(ns, "{inboundCIDRs: [10.0.0.1]}"), `spec.inboundCIDRs[0]: Invalid value: "10.0.0.1": Could not be parsed as a CIDR (did you mean "10.0.0.1/32")`},
 		"subnets by rule":  {scene.Params(ns, "{subnets: {ids: [subnet-1], tags: {a: [b]}}}"), "may not have both `ids` and `tags` set"},
 	} {
-		if out := c.ApplyRefused(t, tc.manifest); !strings.Contains(out, tc.says) {
+		if out := c.ApplyRefused(t, tc.manifest); !strings.Contains(out, tc.contains) {
 			t.Errorf("%s: refused with %s", name, out)
 		}
 	}
@@ -93,7 +93,7 @@ func TestABindingIsCompletedAndKeepsItsTargetGroup(t *testing.T) {
 	}
 	second := filepath.Join(t.TempDir(), "second.yaml")
 	write(t, second, binding("second", "targetGroupARN: "+arn))
-	wait(t, c, "the refusal of a second binding", func() string { // by a controller that has heard of the first
+	wait(t, c, "the refusal of a second binding", func() string { // by a controller that has seen the first
 		if out, err := c.TryKubectl(t, "apply", "--dry-run=server", "-f", second); err == nil || !strings.Contains(out+err.Error(), "is already bound to following TargetGroupBindings ["+ns+"/bound]") {
 			return fmt.Sprintf("%s %v", out, err)
 		}
@@ -116,8 +116,8 @@ func TestAServiceWithoutClassIsOurs(t *testing.T) {
 	}
 }
 
-// TestNobodyIsHarmedWhileNoWebhookAnswers has what is admitted meanwhile served afterwards.
-func TestNobodyIsHarmedWhileNoWebhookAnswers(t *testing.T) {
+// TestObjectsAdmittedWithoutWebhooksAreServedLater has what is admitted meanwhile served afterwards.
+func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
 	c := cluster(t)
 	const ns = "unattended"
 	c.Env.StopController()
@@ -195,7 +195,7 @@ func TestTheControllersOwnCertificateIsRenewedWithoutAFailure(t *testing.T) {
 	}
 }
 
-// handshake calls a webhook as API servers do, and tells which authorities they trust and which certificate it showed.
+// handshake calls a webhook as API servers do, and returns the authorities that they trust and the certificate that it presents.
 func handshake(ctx context.Context, c *harness.Cluster) (ca, serial string, err error) {
 	v, err := c.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(ctx, configurations, metav1.GetOptions{})
 	if err != nil {

@@ -122,7 +122,7 @@ subjects: [{kind: ServiceAccount, name: aws-load-balancer-controller, namespace:
 		t.Errorf("renewed under another ARN: %+v", now)
 	}
 
-	// What cannot be imported is told, and what was imported serves on.
+	// What cannot be imported gets an event, and what was imported serves on.
 	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +170,7 @@ func secretManifest(t *testing.T, key *ecdsa.PrivateKey, ns, host string, serial
 		base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), base64.StdEncoding.EncodeToString(privateKey(t, key)))
 }
 
-// waitSerial waits until a client that asks for the host gets the certificate with the serial number.
+// waitSerial waits until a client with the server name gets the certificate with the serial number.
 func waitSerial(t *testing.T, c *harness.Cluster, lb, host string, serial int64) {
 	t.Helper()
 	c.WaitFor(t, fmt.Sprintf("certificate %d for %s", serial, host), func(ctx context.Context) error {

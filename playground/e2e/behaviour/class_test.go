@@ -62,11 +62,11 @@ func TestAClassHasTheLastWord(t *testing.T) {
 			return strings.Join(wrong, "\n")
 		}
 	}
-	wait(t, c, "what the class says", look("ELBSecurityPolicy-TLS13-1-2-2021-06", "platform"))
+	wait(t, c, "the settings of the class", look("ELBSecurityPolicy-TLS13-1-2-2021-06", "platform"))
 
 	// An edit of the class reaches its Ingresses.
 	scene.Change(t, c, scene.Params(ns, params("ELBSecurityPolicy-TLS13-1-3-2021-06", "network")))
-	wait(t, c, "what the class says now", look("ELBSecurityPolicy-TLS13-1-3-2021-06", "network"))
+	wait(t, c, "the new settings of the class", look("ELBSecurityPolicy-TLS13-1-3-2021-06", "network"))
 }
 
 // peers are the ranges that the managed security group of a load balancer admits, sorted.

@@ -22,7 +22,7 @@ func TestAPathInFrontCostsTwoWritesAndNoWrongAnswer(t *testing.T) {
 	byWeb := func(r harness.Response) bool { return r.Status == 200 && r.Pod.Service == "web" }
 	special, rest := scene.Send(t, c, url(lb, "/special/1"), "", byWeb), scene.Send(t, c, url(lb, "/rest"), "", byWeb)
 
-	told := scene.WaitSuccess(t, c, ns, "web", 0)
+	reported := scene.WaitSuccess(t, c, ns, "web", 0)
 
 	// The new path gets a target group of its own; until its targets are healthy, the path is answered as before.
 	fresh := scene.Send(t, c, url(lb, "/an/even/longer/path"), "", scene.OK)
@@ -30,7 +30,7 @@ func TestAPathInFrontCostsTwoWritesAndNoWrongAnswer(t *testing.T) {
 	c.WaitGet(t, url(lb, "/an/even/longer/path"), "", 200, "other")
 	fresh.More(t, c, 50)
 	noneWrong(t, "the new path", fresh.Stop())
-	scene.WaitSuccess(t, c, ns, "web", told)
+	scene.WaitSuccess(t, c, ns, "web", reported)
 
 	// One more for a target group that exists: a rule, and its place.
 	mark := c.Mark()
@@ -140,7 +140,7 @@ func onlyTargets(c *harness.Cluster, lb simclient.LoadBalancer, targetType strin
 	return differs("target type", groups[0].TargetType, targetType)
 }
 
-func TestEditsChangeWhatTheySayAndInterruptNobody(t *testing.T) {
+func TestEditsChangeOnlyTheirSettingsAndInterruptNoRequest(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "edited"
@@ -148,7 +148,7 @@ func TestEditsChangeWhatTheySayAndInterruptNobody(t *testing.T) {
 	c.Apply(t, scene.Namespace(ns, 2)+scene.Ingress(ns, "web", scene.Class, now))
 	first := serve(t, c, ns, "web", "/")
 	scene.WaitTargets(t, c, c.TargetGroups(first)[0].ARN, 2) // the second pod may be late
-	told := scene.WaitSuccess(t, c, ns, "web", 0)
+	reported := scene.WaitSuccess(t, c, ns, "web", 0)
 	for _, e := range edits {
 		traffic := scene.Send(t, c, url(first, "/"), "", scene.OK)
 		mark := c.Mark()
@@ -160,7 +160,7 @@ func TestEditsChangeWhatTheySayAndInterruptNobody(t *testing.T) {
 		}
 		scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, now))
 		wait(t, c, e.name, func() string { return e.look(c, c.LoadBalancer(t, first.Name)) })
-		told = scene.WaitSuccess(t, c, ns, "web", told)
+		reported = scene.WaitSuccess(t, c, ns, "web", reported)
 		c.WaitHealthy(t, c.LoadBalancer(t, first.Name))
 		traffic.More(t, c, 20)
 		writes := scene.Writes(c, mark, append(scene.Marks(ns), first.SecurityGroups[0])...)

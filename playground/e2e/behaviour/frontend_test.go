@@ -78,7 +78,7 @@ func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
 	direct.More(t, c, 50)
 	noneWrong(t, "directly", direct.Stop())
 
-	// And back again, then all of it goes: the ALB is nobody's target when it is deleted.
+	// And back again, then all of it goes: the ALB is no target when it is deleted.
 	front = scene.Annotations{"enable-frontend-nlb": "true", "frontend-nlb-scheme": "internet-facing"}
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(front)))
 	c.WaitGet(t, url(frontend(t, c, ns, "web"), "/"), "", 200, "web")
@@ -87,7 +87,7 @@ func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
 	expectNoWarnings(t, c, ns)
 }
 
-func TestMembersThatDisagreeOnAFrontendAreToldAndTheFirstWins(t *testing.T) {
+func TestMembersThatDisagreeOnAFrontendGetAnEventAndTheFirstWins(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "frontgroup"

@@ -20,7 +20,7 @@ func member(namespace, name, order string, more scene.Annotations, paths ...scen
 	return scene.Ingress(namespace, name, scene.Class, a, paths...)
 }
 
-func TestABadMemberOfAGroupStopsNobody(t *testing.T) {
+func TestABadMemberOfAGroupStopsNoOther(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "quarantine"
@@ -30,7 +30,7 @@ func TestABadMemberOfAGroupStopsNobody(t *testing.T) {
 	good := scene.Send(t, c, url(lb, "/good"), "", scene.OK)
 	turning := scene.Send(t, c, url(lb, "/turning"), "", scene.OK)
 
-	// A member that was good keeps its last good rules, whatever it says now.
+	// A member that was good keeps its last good rules, whatever it declares now.
 	scene.Change(t, c, member(ns, "turning", "2", scene.Annotations{"healthcheck-interval-seconds": "soon"}, scene.Path{Path: "/turned"}))
 	c.WaitEvent(t, "Ingress", ns, "turning", "FailedBuildModel")
 	// One that never was good answers 503, on its own paths.
@@ -43,12 +43,12 @@ func TestABadMemberOfAGroupStopsNobody(t *testing.T) {
 	c.WaitGet(t, url(lb, "/turned"), "", 404, "")
 	for _, w := range scene.Warnings(t, c, ns) {
 		if !strings.HasPrefix(w, "Ingress turning ") && !strings.HasPrefix(w, "Ingress never ") {
-			t.Errorf("a warning about somebody else: %s", w)
+			t.Errorf("a warning about another member: %s", w)
 		}
 	}
 	noneWrong(t, "the member that turned bad", turning.Stop())
 
-	// Corrected, they serve what they say.
+	// Corrected, they serve what they declare.
 	scene.Change(t, c, member(ns, "turning", "2", nil, scene.Path{Path: "/turned"})+member(ns, "never", "3", nil))
 	c.WaitGet(t, url(lb, "/turned"), "", 200, "web")
 	c.WaitGet(t, url(lb, "/turning"), "", 404, "")
@@ -107,10 +107,10 @@ func TestAnIngressThatGoesToAnotherControllerIsReleased(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "released"
-	class := "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: somebody}\nspec: {controller: example.com/else}\n---\n"
+	class := "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: foreign}\nspec: {controller: example.com/else}\n---\n"
 	c.Apply(t, class+scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(nil)))
 	serve(t, c, ns, "web", "/")
-	scene.Change(t, c, scene.Ingress(ns, "web", "somebody", public(nil)))
+	scene.Change(t, c, scene.Ingress(ns, "web", "foreign", public(nil)))
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 	wait(t, c, "release", func() string {
 		return strings.Trim(scene.Query(t, c, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.metadata.finalizers}"), "[]")

@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-func TestABindingOrTargetGroupThatSomebodyDeletesComesBackByItself(t *testing.T) {
+func TestADeletedBindingOrTargetGroupComesBackByItself(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "heals"

@@ -79,7 +79,7 @@ func get(ctx context.Context, url string) (int, string, error) {
 	return resp.StatusCode, string(body), err
 }
 
-// leads is the metric that tells whether a controller leads; one that does not run for it has none.
+// leads is the metric that is 1 if a controller leads; one that does not run for it has none.
 const leads = "leader_election_master_status"
 
 // metricNames are those that dashboards of users read from a controller that has worked.
@@ -145,7 +145,7 @@ func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
 	})
 	expectNoWarnings(t, c, ns)
 
-	// And back again; the one that stops says so and ends well.
+	// And back again; the one that stops logs that and ends well.
 	c.RestartController(t, elect)
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 	defer cancel()

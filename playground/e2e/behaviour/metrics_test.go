@@ -60,7 +60,7 @@ sample:
 	return total
 }
 
-// has tells whether there is any sample of the metric.
+// has reports whether there is any sample of the metric.
 func (s samples) has(metric string) bool {
 	for key := range s {
 		if name, _, _ := strings.Cut(key, "{"); name == metric || strings.HasPrefix(name, metric+"_") {

@@ -92,7 +92,7 @@ func getAs(ctx context.Context, c *harness.Cluster, client *tls.Certificate, hos
 }
 
 // TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames has one port verify clients and one pass certificates on, then
-// takes the annotation away, which changes nothing, and then says off.
+// takes the annotation away, which changes nothing, and then sets off.
 func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -139,9 +139,9 @@ func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 		}
 	}
 	expect("without a certificate", 443, nil, false)
-	expect("with somebody else's certificate", 443, others.client(t), false)
+	expect("with a certificate of another authority", 443, others.client(t), false)
 	expect("without a certificate", 8443, nil, true)
-	expect("with somebody else's certificate", 8443, others.client(t), true)
+	expect("with a certificate of another authority", 8443, others.client(t), true)
 
 	scene.WaitSuccess(t, c, ns, "web", 0)
 	mark := c.Mark()

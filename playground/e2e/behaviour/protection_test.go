@@ -13,7 +13,7 @@ var protections = []struct {
 	ns       string
 	class    func(value string) string // parameters of the class
 	member   func(value string) scene.Annotations
-	declared string // where the event says that it is declared
+	declared string // where it is declared, in the event
 	lift     func(t *testing.T, c *harness.Cluster, ns string)
 }{
 	{

@@ -164,7 +164,7 @@ func TestARestartTakesNothingFromABrokenMember(t *testing.T) {
 	noneWrong(t, "the member that is broken", broken.Stop())
 	noneWrong(t, "the member that is broken and has another path", moved.Stop())
 
-	// Corrected, they serve what they say.
+	// Corrected, they serve what they declare.
 	scene.Change(t, c, member(ns, "broken", "2", nil)+member(ns, "moved", "3", nil, scene.Path{Path: "/elsewhere"}))
 	c.Kubectl(t, "annotate", "ingress", "-n", ns, "broken", "moved", "alb.ingress.kubernetes.io/healthcheck-interval-seconds-")
 	c.WaitGet(t, url(lb, "/elsewhere"), "", 200, "web")
@@ -187,7 +187,7 @@ func TestStrictGroupsWaitForTheirWorstMember(t *testing.T) {
 	e = c.WaitEvent(t, "Ingress", ns, "good", "FailedBuildModel")
 	t.Logf("the good member: %s", e.Message)
 	if !strings.Contains(e.Message, "Ingress "+ns+"/second") || !strings.Contains(e.Message, "strict-groups") {
-		t.Error("the good member is not told who and what makes it wait")
+		t.Error("the event of the good member does not name the member and the flag that make it wait")
 	}
 	settled(t, c, "ingress")
 	if w := c.Writes(mark); len(w) > 0 {
@@ -195,7 +195,7 @@ func TestStrictGroupsWaitForTheirWorstMember(t *testing.T) {
 	}
 	c.WaitGet(t, url(lb, "/better"), "", 404, "")
 	c.WaitGet(t, url(lb, "/second"), "", 200, "web")
-	// Without the flag the good member waits for nobody.
+	// Without the flag the good member does not wait.
 	c.RestartController(t)
 	c.WaitGet(t, url(lb, "/better"), "", 200, "web")
 }

@@ -22,14 +22,14 @@ func shown(t *testing.T, c *harness.Cluster, namespace, name string) v1alpha1.Lo
 	return lb
 }
 
-// ready waits for the object of Ingress web, and until it says that all is well.
+// ready waits for the object of Ingress web, and until it reports that all is well.
 func ready(t *testing.T, c *harness.Cluster, namespace string) {
 	t.Helper()
 	c.Kubectl(t, "wait", "--for=create", "lb/ingress-web", "-n", namespace, "--timeout="+harness.Timeout.String())
 	c.Kubectl(t, "wait", "--for=condition=Ready", "lb/ingress-web", "-n", namespace, "--timeout="+harness.Timeout.String())
 }
 
-func TestAStatusObjectTellsHowALoadBalancerIsDoing(t *testing.T) {
+func TestAStatusObjectShowsTheStateOfALoadBalancer(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "shown"
@@ -60,7 +60,7 @@ func TestAStatusObjectTellsHowALoadBalancerIsDoing(t *testing.T) {
 	c.Kubectl(t, "wait", "--for=condition=Ready", "lb/ingress-web", "-n", ns, "--timeout="+harness.Timeout.String())
 	c.WaitEvent(t, "Ingress", ns, "web", "SuccessfullyReconciled")
 
-	// Who deletes it gets it back with the next change, and it goes with its Ingress.
+	// A deleted one comes back with the next change, and it goes with its Ingress.
 	c.Kubectl(t, "delete", "lb", "ingress-web", "-n", ns)
 	scene.Change(t, c, ingress(scene.Annotations{"tags": "a=b"}))
 	c.WaitFor(t, "the object", func(context.Context) error {
@@ -86,7 +86,7 @@ func TestANamespaceGoesThoughTheClassOfItsIngressesIsGone(t *testing.T) {
 	lb := serve(t, c, ns, "web", "/")
 	ready(t, c, ns)
 
-	// Without its class nobody can tell what the Ingress wishes: it keeps its load balancer, and an event says why.
+	// Without its class, what the Ingress declares is unknown: it keeps its load balancer, and an event has the reason.
 	c.Kubectl(t, "delete", "ingressclass", ns)
 	c.WaitEvent(t, "Ingress", ns, "web", "FailedLoadGroupID")
 	c.Kubectl(t, "wait", "--for=condition=Stalled", "lb/ingress-web", "-n", ns, "--timeout="+harness.Timeout.String())

@@ -65,7 +65,7 @@ spec:
 	c.Apply(t, bind(watched, "ours", "targetGroupARN: "+arn))
 	e := c.WaitEvent(t, "TargetGroupBinding", watched, "ours", "FailedReconcile")
 	if !strings.Contains(e.Message, other+"/theirs") {
-		t.Errorf("told: %s", e.Message)
+		t.Errorf("the event: %s", e.Message)
 	}
 	c.Kubectl(t, "scale", "deployment", "-n", watched, "web", "--replicas=3")
 	wait(t, c, "three targets of the watched namespace", func() string {
@@ -84,14 +84,14 @@ spec:
 	}
 	noneWrong(t, "traffic of the other namespace", traffic.Stop())
 
-	// Without the right to list in the whole cluster, what nobody seen has wanted stays.
+	// Without the right to list in the whole cluster, what no binding in sight wants stays.
 	bindingsOf(t, c, watched)
 	c.RestartController(t, "--watch-namespace="+watched)
 	c.Apply(t, bind(watched, "blind", "targetGroupARN: "+arn))
 	e = c.WaitEvent(t, "TargetGroupBinding", watched, "blind", "FailedReconcile")
 	for _, want := range []string{"UnseenBindings", "list targetgroupbindings.elbv2.k8s.aws in all namespaces"} {
 		if !strings.Contains(e.Message, want) {
-			t.Errorf("told: %s", e.Message)
+			t.Errorf("the event: %s", e.Message)
 		}
 	}
 	theirs := scene.WaitTargets(t, c, arn, 5)

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// letGoOfWebACL takes the annotation away, which changes nothing, and then asks for no web ACL.
+// letGoOfWebACL takes the annotation away, which changes nothing, and then sets none.
 func letGoOfWebACL(t *testing.T, s *scenario) {
 	const ingress = "waf-protected-ingress"
 	s.wrote(t, "without annotation", func() { s.annotate(t, ingress, "wafv2-acl-arn-") }, func(p *picture) error {

@@ -48,7 +48,7 @@ func cluster(t *testing.T) *harness.Cluster {
 	return c
 }
 
-// defaultAttributes are those of load balancers of which nothing was said.
+// defaultAttributes are those of load balancers without declared attributes.
 func defaultAttributes(t *testing.T, c *harness.Cluster) map[string]map[string]string {
 	t.Helper()
 	all := map[string]map[string]string{}

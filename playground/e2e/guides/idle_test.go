@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// work is what the controller says of its queues: passes by kind, and what is queued or at work.
+// work is the state of the controller's queues: passes by kind, and what is queued or at work.
 type work struct {
 	passes map[string]int
 	open   int

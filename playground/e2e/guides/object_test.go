@@ -39,7 +39,7 @@ func (b balancer) checkStatus(ps *problems, p *picture, lb simclient.LoadBalance
 			want += strings.Repeat(",", min(n, 1)) + fmt.Sprintf(`{"port":%d,"protocol":""}`, l.port)
 		}
 		ps.same("status of Ingress "+name, text(i.Status.LoadBalancer.Ingress), "["+want+"]}]")
-		ps.told(p, "Ingress", name)
+		ps.succeeded(p, "Ingress", name)
 	}
 }
 
@@ -57,7 +57,7 @@ func (b balancer) checkServiceStatus(ps *problems, p *picture, name, host string
 		ports = append(ports, corev1.PortStatus{Port: port.Port, Protocol: port.Protocol})
 	}
 	ps.same("status of Service "+name, text(s.Status.LoadBalancer.Ingress), text([]corev1.LoadBalancerIngress{{Hostname: host, Ports: ports}}))
-	ps.told(p, "Service", name)
+	ps.succeeded(p, "Service", name)
 }
 
 func text(v any) string {
@@ -68,8 +68,8 @@ func text(v any) string {
 	return string(b)
 }
 
-// told demands the event of success on an object.
-func (ps *problems) told(p *picture, kind, name string) {
+// succeeded requires the event of success on an object.
+func (ps *problems) succeeded(p *picture, kind, name string) {
 	for _, e := range p.events {
 		if e.InvolvedObject.Kind == kind && e.InvolvedObject.Name == name && e.Reason == "SuccessfullyReconciled" {
 			ps.same("event on "+kind+" "+name, e.Type+" "+e.Message, "Normal Successfully reconciled")
@@ -119,7 +119,7 @@ func checkBound(ps *problems, p *picture, o *v1beta1.TargetGroupBinding) {
 	if g := o.Status.ObservedGeneration; g == nil || *g != o.Generation {
 		ps.add("binding %s: the observed generation is %s, want %d", o.Name, text(g), o.Generation)
 	}
-	ps.told(p, "TargetGroupBinding", o.Name)
+	ps.succeeded(p, "TargetGroupBinding", o.Name)
 }
 
 // check compares a binding that the user made, and its target group.

@@ -11,35 +11,35 @@ import (
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
-// refusal is an example that must not work, and what its user is told.
+// refusal is an example that must not work, and what its user gets to read.
 type refusal struct {
 	file, namespace    string
 	kind, name, reason string
-	atApply            bool // kubectl apply says so, and the object is not stored; else an event does
-	says               []string
+	atApply            bool // kubectl apply reports it, and the object is not stored; else an event does
+	contains           []string
 	then               func(*testing.T, *scenario) // while it is there
 }
 
 var refusals = []refusal{
 	{
 		file: "refused/05-malformed-certificate.yaml", namespace: "refused-cert", kind: "Ingress", name: "https-ingress",
-		says: []string{"arn:aws:acm:region:account:certificate/cert-id", "alb.ingress.kubernetes.io/certificate-arn"}, then: correctCertificate,
+		contains: []string{"arn:aws:acm:region:account:certificate/cert-id", "alb.ingress.kubernetes.io/certificate-arn"}, then: correctCertificate,
 	},
 	{
 		file: "refused/09-tgb-ip-with-node-selector.yaml", namespace: "refused-tgb", kind: "TargetGroupBinding", name: "example-tgb", atApply: true,
-		says: []string{"TargetGroupBinding cannot set NodeSelector when TargetType is ip"}, then: nothingWritten,
+		contains: []string{"TargetGroupBinding cannot set NodeSelector when TargetType is ip"}, then: nothingWritten,
 	},
 	{
 		file: "refused/11-malformed-security-group.yaml", namespace: "refused-sg", kind: "Ingress", name: "secure-ingress", reason: "FailedBuildModel",
-		says: []string{"InvalidGroupId.Malformed", "sg-frontend-12345678", "alb.ingress.kubernetes.io/security-groups"}, then: nothingWritten,
+		contains: []string{"InvalidGroupId.Malformed", "sg-frontend-12345678", "alb.ingress.kubernetes.io/security-groups"}, then: nothingWritten,
 	},
 	{
 		file: "refused/50-missing-ingress-class.yaml", namespace: "refused-class", kind: "Ingress", name: "my-app-ingress", atApply: true,
-		says: []string{`invalid ingress class: ingressclasses.networking.k8s.io "no-such-class" not found`, "create the IngressClass"}, then: makeClass,
+		contains: []string{`invalid ingress class: ingressclasses.networking.k8s.io "no-such-class" not found`, "create the IngressClass"}, then: makeClass,
 	},
 }
 
-func TestWhatMustBeRefusedIsToldOnItsObjectAndCostsNothing(t *testing.T) {
+func TestWhatMustBeRefusedIsReportedOnItsObjectAndCostsNothing(t *testing.T) {
 	c := cluster(t)
 	for _, r := range refusals {
 		t.Run(r.file, func(t *testing.T) {
@@ -47,10 +47,10 @@ func TestWhatMustBeRefusedIsToldOnItsObjectAndCostsNothing(t *testing.T) {
 			before := c.Simulator.Resources()
 			mark := c.Mark()
 			if r.atApply {
-				s.refused(t, s.path(), r.says...)
+				s.refused(t, s.path(), r.contains...)
 			} else {
 				s.apply(t)
-				s.warned(t, r.kind, r.namespace, r.name, r.reason, r.says...)
+				s.warned(t, r.kind, r.namespace, r.name, r.reason, r.contains...)
 			}
 			s.mark = mark
 			r.then(t, s)

@@ -13,8 +13,8 @@ type row struct {
 	asks      []ask
 	// without are AWS actions that there is no reason for.
 	without []string
-	// told are reasons of Warning events that belong to the example.
-	told []string
+	// warnings are reasons of Warning events that belong to the example.
+	warnings []string
 	// story is what happens next: edits, and what they lead to. Afterwards the row need not hold any more.
 	story func(*testing.T, *scenario)
 	// lift takes away what keeps the example from being deleted.
@@ -47,7 +47,7 @@ type listener struct {
 	protocol     string
 	certificates []string // their numbers, the default one first
 	otherwise    string   // the default action; "" stands for 404 at an ALB
-	rules        []string // in order, as simclient.RuleText says them, with target groups as "service:port"
+	rules        []string // in order, as simclient.RuleText writes them, with target groups as "service:port"
 }
 
 const (
@@ -83,13 +83,13 @@ type binding struct {
 
 // ask is one request.
 type ask struct {
-	// url names scheme, Host header (and server name) and path; the port is that of the scheme unless told.
+	// url names scheme, Host header (and server name) and path; the port is that of the scheme unless given.
 	url      string
 	balancer int // index in the row's balancers
 	lb       string
 	port     int
 	headers  []string
-	status   int // 0: nobody listens
+	status   int // 0: nothing listens
 	service  string
 	body     string
 	location string

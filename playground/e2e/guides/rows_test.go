@@ -421,8 +421,8 @@ var rows = []row{
 			}}},
 			groups: []targetGroup{{service: "my-app-service:80", port: 8080, targets: 2, unhealthy: true}},
 		}},
-		asks:  []ask{{url: "http://broken.example.com/", status: 502}},
-		told:  []string{"UnhealthyTargets"},
-		story: repairPort,
+		asks:     []ask{{url: "http://broken.example.com/", status: 502}},
+		warnings: []string{"UnhealthyTargets"},
+		story:    repairPort,
 	},
 }

@@ -56,20 +56,20 @@ func (s *scenario) apply(t *testing.T) {
 }
 
 // refused applies a file of which something must be refused with these words.
-func (s *scenario) refused(t *testing.T, path string, says ...string) {
+func (s *scenario) refused(t *testing.T, path string, contains ...string) {
 	t.Helper()
 	out, err := s.trial.Kubectl(t.Context(), "apply", "-f", path)
 	if err == nil {
 		t.Fatalf("nothing of %s was refused:\n%s", path, out)
 	}
-	for _, text := range says {
+	for _, text := range contains {
 		if !strings.Contains(out+err.Error(), text) {
-			t.Errorf("it does not say %q:\n%s%v", text, out, err)
+			t.Errorf("the message has no %q:\n%s%v", text, out, err)
 		}
 	}
 }
 
-// settled waits until everything is as the row says, and checks that nobody was warned on the way.
+// settled waits until everything is as in the row, and checks that there was no warning on the way.
 func (s *scenario) settled(t *testing.T) {
 	t.Helper()
 	s.c.WaitFor(t, "the state of "+s.file, s.state)
@@ -77,19 +77,19 @@ func (s *scenario) settled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w := p.warnings(s.told); len(w) > 0 {
+	if w := p.warnings(s.warnings); len(w) > 0 {
 		t.Errorf("warned:\n  %s", strings.Join(w, "\n  "))
 	}
 }
 
-// toldOff waits for what the row is right to be warned of; some of it is only told when it has lasted.
+// toldOff waits for what the row is right to be warned of; some of it is reported only when it has lasted.
 func (s *scenario) toldOff(t *testing.T) {
 	t.Helper()
-	for _, reason := range s.told {
+	for _, reason := range s.warnings {
 		s.c.WaitFor(t, "event "+reason, func(ctx context.Context) error {
 			events, err := s.c.Client.CoreV1().Events(s.namespace).List(ctx, metav1.ListOptions{FieldSelector: "reason=" + reason})
 			if err == nil && len(events.Items) == 0 {
-				err = errors.New("not told")
+				err = errors.New("no such warning")
 			}
 			return err
 		})
@@ -210,7 +210,7 @@ func (s *scenario) ask(ctx context.Context, a ask, lb simclient.LoadBalancer) er
 	return ps.err()
 }
 
-// forwarded checks what an ALB tells the pods about the client, and that an NLB tells nothing.
+// forwarded checks the headers about the client that an ALB sends to pods, and that an NLB sends none.
 func forwarded(ps *problems, r harness.Response, lb simclient.LoadBalancer, scheme string, port int) {
 	h := r.Pod.Headers
 	if lb.Type == "network" {

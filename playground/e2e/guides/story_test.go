@@ -63,10 +63,10 @@ func (s *scenario) wrote(t *testing.T, what string, edit func(), done func(p *pi
 	}
 }
 
-// warned waits for a Warning that says all of the texts.
-func (s *scenario) warned(t *testing.T, kind, namespace, name, reason string, says ...string) {
+// warned waits for a Warning that contains all of the texts.
+func (s *scenario) warned(t *testing.T, kind, namespace, name, reason string, contains ...string) {
 	t.Helper()
-	s.c.WaitFor(t, fmt.Sprintf("the Warning %s %q on %s %s/%s", reason, says, kind, namespace, name), func(ctx context.Context) error {
+	s.c.WaitFor(t, fmt.Sprintf("the Warning %s %q on %s %s/%s", reason, contains, kind, namespace, name), func(ctx context.Context) error {
 		list, err := s.c.Client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
 			FieldSelector: "type=" + corev1.EventTypeWarning + ",involvedObject.kind=" + kind + ",involvedObject.name=" + name,
 		})
@@ -75,7 +75,7 @@ func (s *scenario) warned(t *testing.T, kind, namespace, name, reason string, sa
 		}
 		var seen []string
 		for _, e := range list.Items {
-			if (reason == "" || e.Reason == reason) && !slices.ContainsFunc(says, func(text string) bool { return !strings.Contains(e.Message, text) }) {
+			if (reason == "" || e.Reason == reason) && !slices.ContainsFunc(contains, func(text string) bool { return !strings.Contains(e.Message, text) }) {
 				return nil
 			}
 			seen = append(seen, e.Reason+": "+e.Message)
@@ -334,7 +334,7 @@ func needNodePorts(t *testing.T, s *scenario) {
 		for _, tg := range s.c.TargetGroups(lb) { // the port of a target group cannot be changed, and does not matter
 			checkTargets(&ps, lb, tg, allNodes, p.nodePort("web-service:80"), false)
 		}
-		ps.told(p, "Ingress", "instance-ingress")
+		ps.succeeded(p, "Ingress", "instance-ingress")
 		return ps.err()
 	})
 	s.c.WaitGet(t, s.url(t, 0), "instance.example.com", 200, "web-service")

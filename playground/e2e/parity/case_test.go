@@ -23,7 +23,7 @@ type play struct {
 	after     []state  // per edit
 }
 
-// state is what the record tells about a moment, as far as it is compared here.
+// state is what the record has of a moment, as far as it is compared here.
 type state struct {
 	AWS struct {
 		TargetGroups map[string]struct {
@@ -62,7 +62,7 @@ func read(t *testing.T, file string) *play {
 
 var bound = regexp.MustCompile(`@\{tg:([^}]+)\}`)
 
-// targetGroups are those that the manifests name and nobody but the user makes.
+// targetGroups are those that the manifests name and the user makes.
 func (r *play) targetGroups() map[string]bool {
 	out := map[string]bool{}
 	for _, m := range bound.FindAllStringSubmatch(strings.Join(r.manifests, ""), -1) {

@@ -58,7 +58,7 @@ func tidy(v any) any {
 	return v
 }
 
-// identity is what a target group is for, by its tags; its own name if they do not tell.
+// identity is what a target group is for, by its tags; its own name without such tags.
 func identity(name string, tags map[string]string) string {
 	for _, k := range []string{"ingress.k8s.aws/resource", "service.k8s.aws/resource"} {
 		if tags[k] != "" {
@@ -97,7 +97,7 @@ func (r *play) wanted(step int) map[string]string {
 	for _, s := range r.after[:step+1] {
 		for k, messages := range s.Events {
 			for _, m := range messages {
-				out["event "+unhashed(k)+": "+m] = "told"
+				out["event "+unhashed(k)+": "+m] = "reported"
 			}
 		}
 	}
@@ -124,7 +124,7 @@ var kinds = []struct {
 	{"TargetGroupBinding", schema.GroupVersionResource{Group: "elbv2.k8s.aws", Version: "v1beta1", Resource: "targetgroupbindings"}},
 }
 
-// components are the names under which the controller tells events; others, such as the scheduler, tell theirs.
+// components are the sources of the controller's events; others, such as the scheduler, have their own.
 var components = []string{"ingress", "service", "targetGroupBinding"}
 
 // picture is what cluster and account hold of the case now, in the recorded form.
@@ -204,7 +204,7 @@ func (r *play) picture(ctx context.Context, c *harness.Cluster) (map[string]stri
 	}
 	for _, e := range events.Items {
 		if slices.Contains(components, e.Source.Component) {
-			out[fmt.Sprintf("event %s/%s %s %s: %s", e.InvolvedObject.Kind, unhashed(e.InvolvedObject.Name), e.Type, e.Reason, e.Message)] = "told"
+			out[fmt.Sprintf("event %s/%s %s %s: %s", e.InvolvedObject.Kind, unhashed(e.InvolvedObject.Name), e.Type, e.Reason, e.Message)] = "reported"
 		}
 	}
 	return out, nil

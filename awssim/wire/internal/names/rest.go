@@ -19,7 +19,7 @@ type restRoute struct {
 	location             bool              // the output's Location is a header
 }
 
-// restTables are what the codec must know of a REST-XML service: element names, names of list items, and routes.
+// restTables are what the codec needs of a REST-XML service: element names, names of list items, and routes.
 type restTables struct {
 	names, items table
 	routes       []restRoute

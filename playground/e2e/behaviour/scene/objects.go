@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// components are the names under which the controller tells events; others, such as the scheduler, tell theirs.
+// components are the sources of the controller's events; others, such as the scheduler, have their own.
 var components = []string{"ingress", "service", "targetGroupBinding"}
 
 // Warnings are the controller's distinct Warning events in a namespace: "Kind name reason: message".
@@ -34,7 +34,7 @@ func Warnings(t testing.TB, c *harness.Cluster, namespace string) []string {
 	return slices.Compact(all)
 }
 
-// Change applies objects that Apply has brought before, in another version; the end of the test removes them as Apply said.
+// Change applies objects that Apply has brought before, in another version; the end of the test removes them as it does those of Apply.
 func Change(t testing.TB, c *harness.Cluster, manifests string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "change.yaml")
@@ -56,7 +56,7 @@ func Query(t testing.TB, c *harness.Cluster, args ...string) string {
 	return strings.TrimSpace(strings.Join(lines, ""))
 }
 
-// Successes is how often an Ingress was told that its wishes are in effect, which is once at the end of each pass that changed something.
+// Successes is how often an Ingress was reported as reconciled, which is once at the end of each pass that changed something.
 func Successes(t testing.TB, c *harness.Cluster, namespace, name string) int {
 	t.Helper()
 	n := 0
@@ -68,13 +68,13 @@ func Successes(t testing.TB, c *harness.Cluster, namespace, name string) int {
 	return n
 }
 
-// WaitSuccess waits until an Ingress was told more often than before, so that the pass that an edit brought has come to its end: what
-// it writes may be seen in the account, and in answers, before that. It returns how often the Ingress was told.
+// WaitSuccess waits until an Ingress was reported as reconciled more often than before, which is the end of the pass that an edit brought: what
+// the pass writes may be seen in the account, and in answers, before that. It returns the number of reports.
 func WaitSuccess(t testing.TB, c *harness.Cluster, namespace, name string, before int) (now int) {
 	t.Helper()
 	c.WaitFor(t, fmt.Sprintf("the end of the pass over Ingress %s/%s", namespace, name), func(context.Context) error {
 		if now = Successes(t, c, namespace, name); now <= before {
-			return fmt.Errorf("it was told %d times, as before", now)
+			return fmt.Errorf("it was reported %d times, as before", now)
 		}
 		return nil
 	})

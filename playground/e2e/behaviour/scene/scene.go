@@ -23,7 +23,7 @@ func Namespace(name string, replicas int) string {
 }
 
 // Backend is a Deployment and a Service of type NodePort with port 80, named http. Pods stop serving only after the load
-// balancer was told.
+// balancer has deregistered them.
 func Backend(namespace, name string, replicas int) string {
 	return fmt.Sprintf(`apiVersion: apps/v1
 kind: Deployment
@@ -52,8 +52,8 @@ func InZone(zone, backend string) string {
 	return strings.Replace(backend, "      containers:\n", "      nodeSelector: {topology.kubernetes.io/zone: "+zone+"}\n      containers:\n", 1)
 }
 
-// Patient is the manifest of a Backend whose pods serve for a long time after they were told to end, as they must where every request
-// counts: whoever still sends them some, the load balancer or a node, may hear of their end late on a machine with much to do.
+// Patient is the manifest of a Backend whose pods serve for a long time after their deletion, as they must where every request
+// counts: on a loaded machine, load balancers and nodes may send them requests for some time.
 func Patient(backend string) string {
 	return strings.NewReplacer("terminationGracePeriodSeconds: 5", "terminationGracePeriodSeconds: 30", "preStop: {sleep: {seconds: 2}}", "preStop: {sleep: {seconds: 15}}").Replace(backend)
 }
@@ -77,7 +77,7 @@ type Path struct {
 }
 
 // Ingress is an Ingress of the class, which may be empty, with the paths; without any, "/" of every host. Health checks ask for
-// /health unless the annotations say otherwise.
+// /health unless the annotations set another path.
 func Ingress(namespace, name, class string, annotations Annotations, paths ...Path) string {
 	if len(paths) == 0 {
 		paths = []Path{{Path: "/"}}

@@ -97,7 +97,7 @@ func (tr *Traffic) Requests() int {
 	return tr.tally.Requests
 }
 
-// Stop ends the requests and tells what they got. It may be called again.
+// Stop ends the requests and returns what they got. It may be called again.
 func (tr *Traffic) Stop() Tally {
 	tr.cancel()
 	tr.done.Wait()
