@@ -34,18 +34,18 @@ type Options struct {
 
 // AddFlags registers the flags under curl's names.
 func (o *Options) AddFlags(f *pflag.FlagSet) {
-	f.StringArrayVarP(&o.Headers, "header", "H", nil, "add a header, or replace one, such as 'Host: shop.example.com'")
+	f.StringArrayVarP(&o.Headers, "header", "H", nil, "add or replace a header, such as 'Host: shop.example.com'")
 	f.BoolVarP(&o.Insecure, "insecure", "k", false, "do not verify the certificate")
 	f.BoolVarP(&o.Include, "include", "i", false, "print status line and headers before the body")
 	f.BoolVarP(&o.Head, "head", "I", false, "send HEAD and print the headers")
 	f.BoolVarP(&o.Verbose, "verbose", "v", false, "print what is sent and received to standard error")
 	f.StringVarP(&o.Method, "request", "X", "", "method (default GET, with -d POST)")
-	f.StringArrayVarP(&o.Data, "data", "d", nil, "body; @FILE reads one; several are joined by &")
+	f.StringArrayVarP(&o.Data, "data", "d", nil, "request body; @FILE reads it from a file; several are joined by &")
 	f.StringArrayVar(&o.Resolve, "resolve", nil, "HOST:PORT:ADDRESS: connect to ADDRESS for HOST:PORT; here also the DNS name of a load balancer")
 	f.StringArrayVar(&o.ConnectTo, "connect-to", nil, "HOST1:PORT1:HOST2:PORT2: connect to HOST2:PORT2 for HOST1:PORT1; empty parts match any or keep")
-	f.StringVar(&o.CACert, "cacert", "", "PEM file of further certificate authorities (the simulator's is trusted)")
-	f.BoolVarP(&o.Fail, "fail", "f", false, "status 22 and no body when the answer's status is 400 or more")
-	f.BoolVarP(&o.Silent, "silent", "s", false, "no error messages")
+	f.StringVar(&o.CACert, "cacert", "", "PEM file of additional certificate authorities (the simulator's is trusted)")
+	f.BoolVarP(&o.Fail, "fail", "f", false, "exit with status 22 and print no body if the response status is 400 or higher")
+	f.BoolVarP(&o.Silent, "silent", "s", false, "print no error messages")
 	f.BoolVarP(&o.Follow, "location", "L", false, "follow redirects")
 	f.StringVarP(&o.Output, "output", "o", "", "write the body to this file")
 	f.StringVarP(&o.WriteOut, "write-out", "w", "", `print this at the end, with %{http_code}, %{remote_ip}, %{time_total} and \n`)
@@ -57,7 +57,7 @@ func (o *Options) AddFlags(f *pflag.FlagSet) {
 
 func (o *Options) timeout() time.Duration { return time.Duration(o.MaxTime * float64(time.Second)) }
 
-// rule sends connections for one host and port elsewhere; empty parts match any or keep what was asked for.
+// rule sends connections for one host and port elsewhere; empty parts match any or keep the original.
 type rule struct{ fromHost, fromPort, toHost, toPort string }
 
 func (o *Options) redirections() ([]rule, error) {

@@ -30,10 +30,10 @@ func newBench(s *settings) *cobra.Command {
 		Use:   "bench",
 		Short: "Measure AWS calls, time and memory of a controller against the budget",
 		Long: `bench starts an API server without nodes, and an AWS simulator, runs the controller's binary between the two,
-and prints what each step of a cluster's life costs: AWS calls, seconds with latency added to every AWS call,
+and prints the cost of each step of a cluster's life: AWS calls, seconds with latency added to every AWS call,
 memory. Progress goes to the standard error, the table to the standard output. The binary may be any load
-balancer controller that takes the same flags; WAF and Shield are switched off. Another AWS mock than ours is
-measured against through a proxy that counts: it must hold what --account describes.
+balancer controller that takes the same flags; WAF and Shield are switched off. Another AWS mock
+(--endpoint) is reached through a proxy that counts calls; it must hold what --account describes.
 
 Each Ingress has one host, one path, ip targets, two pods and HTTP, and a load balancer of its own unless grouped.
 
@@ -49,14 +49,14 @@ Rows, to be chosen by name, pattern or kind with --rows:
 	}
 	f := c.Flags()
 	f.StringVar(&b.controller, "controller", "", "the controller's binary (default bin/controller of the checkout)")
-	f.StringArrayVar(&b.controllerArgs, "controller-arg", nil, "further argument for the controller")
+	f.StringArrayVar(&b.controllerArgs, "controller-arg", nil, "additional argument for the controller; may be repeated")
 	f.StringVar(&b.endpoint, "endpoint", "", "base URL of another AWS mock (default: a simulator of its own)")
-	f.StringVar(&b.account, "account", "", "YAML file of what the account holds (default: the built-in one)")
+	f.StringVar(&b.account, "account", "", "YAML file with the content of the account (default: the built-in one)")
 	f.StringVar(&b.budget, "budget", "", "budget file (default bench/budget.yaml of the checkout)")
 	f.StringSliceVar(&b.rows, "rows", nil, "measure only these rows")
 	f.StringVarP(&b.output, "output", "o", "table", "table or json")
 	f.DurationVar(&b.latency, "latency", 50*time.Millisecond, "added to every AWS call in the timed rows")
-	f.DurationVar(&b.timeout, "timeout", 5*time.Minute, "how long each step may take")
+	f.DurationVar(&b.timeout, "timeout", 5*time.Minute, "maximum time for each step")
 	f.BoolVar(&b.keep, "keep-logs", false, "keep the directory with the logs")
 	return c
 }

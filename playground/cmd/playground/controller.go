@@ -18,13 +18,13 @@ const startPatience = time.Minute
 func newController(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "controller",
-		Short: "Stop, start or restart the controller of the running playground, and nothing else",
+		Short: "Stop, start or restart the controller of the running playground",
 		Long: `controller stops, starts or restarts the load balancer controller of the running playground. Cluster, simulated
-account and load balancers go on without it: what a restart, a new binary or other flags change is seen alone.`,
-		Example: `  playground controller restart                                          as after a crash or a new image
-  playground controller restart --controller bin/other                   from now on another binary
-  playground controller start --controller-arg=--sync-period=10m         other flags, for this start
-  playground controller stop && playground apply -f examples/shop.yaml   work that a start finds`,
+account and load balancers keep running, so that the effect of a restart, a new binary or other flags can be observed.`,
+		Example: `  playground controller restart                                          after a crash or with a new image
+  playground controller restart --controller bin/other                   use another binary from now on
+  playground controller start --controller-arg=--sync-period=10m         use other flags for this start
+  playground controller stop && playground apply -f examples/shop.yaml   leave work for the next start`,
 		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // so that a misspelt command is an error
 	}
 	c.AddCommand(newControllerStop(s), newControllerStart(s, "start", "Start the controller after a stop, or after it ended by itself"),
@@ -35,7 +35,7 @@ account and load balancers go on without it: what a restart, a new binary or oth
 func newControllerStop(s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "stop",
-		Short: "Stop the controller and leave everything else running",
+		Short: "Stop the controller; everything else keeps running",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, e, err := s.running()
@@ -45,7 +45,7 @@ func newControllerStop(s *settings) *cobra.Command {
 			if _, err := send(c.Context(), e, order{Action: "stop"}); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(c.OutOrStdout(), "The controller has ended; the cluster and the account go on without it.")
+			_, err = fmt.Fprintln(c.OutOrStdout(), "The controller has stopped; the cluster and the account keep running.")
 			return err
 		},
 	}
@@ -80,12 +80,12 @@ func newControllerStart(s *settings, action, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "The controller runs: process %d, metrics at %s\n", result.PID, result.Metrics)
+			_, err = fmt.Fprintf(c.OutOrStdout(), "The controller is running: process %d, metrics at %s\n", result.PID, result.Metrics)
 			return err
 		},
 	}
-	c.Flags().StringVar(&o.Controller, "controller", "", "another binary, for this and later starts")
-	c.Flags().StringArrayVar(&o.Args, "controller-arg", nil, "further argument for this start, such as --log-level=debug; may be repeated")
-	c.Flags().DurationVar(&timeout, "timeout", timeout, "how long the controller may take until it is healthy")
+	c.Flags().StringVar(&o.Controller, "controller", "", "binary to run, for this and later starts")
+	c.Flags().StringArrayVar(&o.Args, "controller-arg", nil, "additional argument for this start, such as --log-level=debug; may be repeated")
+	c.Flags().DurationVar(&timeout, "timeout", timeout, "maximum time until the controller is healthy")
 	return c
 }

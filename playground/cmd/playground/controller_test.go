@@ -83,15 +83,15 @@ func TestTheControllerIsStoppedAndStartedAlone(t *testing.T) {
 		pid           int
 		binary, args  string
 	}{
-		{"start", "error: the controller runs already (process 100): \"playground controller restart\" replaces it", 100, "usual", ""},
-		{"stop", "The controller has ended", 0, "usual", ""},
-		{"stop", "error: the controller does not run: \"playground controller start\" starts it", 0, "usual", ""},
-		{"start --controller-arg=--a --controller-arg=--b=c", "The controller runs: process 101, metrics at http://127.0.0.1:101/metrics", 101, "usual", "--a --b=c"},
-		{"restart", "The controller runs: process 102", 102, "usual", ""},
-		{"restart --controller " + other, "The controller runs: process 103", 103, other, ""},
+		{"start", "error: the controller is already running (process 100); replace it with \"playground controller restart\"", 100, "usual", ""},
+		{"stop", "The controller has stopped", 0, "usual", ""},
+		{"stop", "error: the controller is not running; start it with \"playground controller start\"", 0, "usual", ""},
+		{"start --controller-arg=--a --controller-arg=--b=c", "The controller is running: process 101, metrics at http://127.0.0.1:101/metrics", 101, "usual", "--a --b=c"},
+		{"restart", "The controller is running: process 102", 102, "usual", ""},
+		{"restart --controller " + other, "The controller is running: process 103", 103, other, ""},
 		{"restart --controller " + other + ".gone", "error: the controller's binary " + other + ".gone does not exist", 103, other, ""},
 		{"restart --timeout 10ms --controller-arg=--sick", "error: the controller is not healthy after 10ms (--timeout); \"playground logs controller\"", 104, other, "--sick"},
-		{"restart", "The controller runs: process 105", 105, other, ""},
+		{"restart", "The controller is running: process 105", 105, other, ""},
 	} {
 		got := run(strings.Fields(tt.command)...)
 		if !strings.HasPrefix(got, tt.want) {
@@ -117,7 +117,7 @@ func TestAControllerThatEndedByItselfIsStartedAgain(t *testing.T) {
 		t.Errorf("%s, %v", got, env.failed)
 	}
 	env.failed = errors.New("signal: killed")
-	if got := run("stop"); !strings.HasPrefix(got, "error: the controller does not run") {
+	if got := run("stop"); !strings.HasPrefix(got, "error: the controller is not running") {
 		t.Error(got)
 	}
 }

@@ -11,9 +11,9 @@ import (
 func newEnv(s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "env",
-		Short: "Lines for a shell that point other programs to the cluster and the account",
-		Long: `env prints assignments for a POSIX shell. kubectl, and whatever reads KUBECONFIG, then uses the playground's cluster;
-AWS's command line and SDKs use the simulated account; the command line before 2.13 also needs
+		Short: "Print shell variables that point other programs at the cluster and the account",
+		Long: `env prints assignments for a POSIX shell. With them, kubectl and other programs that read KUBECONFIG use the
+playground's cluster; the AWS CLI and SDKs use the simulated account. The AWS CLI before 2.13 also needs
 --endpoint-url $AWS_ENDPOINT_URL.`,
 		Example: `  eval "$(playground env)"
   lbc plan --kubeconfig $KUBECONFIG --cluster-name $CLUSTER_NAME --aws-vpc-id $VPC_ID`,

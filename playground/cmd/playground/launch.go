@@ -37,17 +37,17 @@ type launch struct {
 
 func (l *launch) addFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&l.account, "account", "", "YAML file with what the account holds at first (default: a VPC over three zones, three nodes, certificates)")
-	f.StringVar(&l.profile, "profile", "fast", "how long AWS takes: instant, fast or real")
+	f.StringVar(&l.account, "account", "", "YAML file with the initial content of the account (default: a VPC over three zones, three nodes, certificates)")
+	f.StringVar(&l.profile, "profile", "fast", "duration of AWS operations: instant, fast or real")
 	f.StringVar(&l.controller, "controller", "", "the controller's binary (default bin/controller of the checkout)")
-	f.StringArrayVar(&l.controllerArgs, "controller-arg", nil, "further argument for the controller, such as --log-level=debug")
+	f.StringArrayVar(&l.controllerArgs, "controller-arg", nil, "additional argument for the controller, such as --log-level=debug; may be repeated")
 	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is defined above
 	}
-	f.StringArrayVar(&l.manifests, "install", nil, "manifest, or directory of manifests, to apply before the controller starts: further CRDs, RBAC; may be repeated")
+	f.StringArrayVar(&l.manifests, "install", nil, "manifest, or directory of manifests, to apply before the controller starts, such as additional CRDs and RBAC; may be repeated")
 	f.BoolVar(&l.noController, "no-controller", false, "start everything but the controller")
 	f.StringVar(&l.listen, "aws-listen", "", "address of the simulated AWS API (default: a free port of 127.0.0.1)")
-	f.DurationVar(&l.startTimeout, "start-timeout", 2*time.Minute, "how long the start may take")
+	f.DurationVar(&l.startTimeout, "start-timeout", 2*time.Minute, "maximum time for the start")
 }
 
 // options turns the flags into what an environment needs.

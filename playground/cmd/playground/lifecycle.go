@@ -24,7 +24,7 @@ func newDown(s *settings) *cobra.Command {
 	timeout := time.Minute
 	c := &cobra.Command{
 		Use:   "down",
-		Short: "End the running playground",
+		Short: "Stop the running playground",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			dir, err := s.dir()
@@ -44,11 +44,11 @@ func newDown(s *settings) *cobra.Command {
 			if err := gone(c.Context(), dir, timeout); err != nil {
 				return fmt.Errorf("process %d: %w", e.PID, err)
 			}
-			_, err = fmt.Fprintln(c.OutOrStdout(), "The playground has ended.")
+			_, err = fmt.Fprintln(c.OutOrStdout(), "The playground has stopped.")
 			return err
 		},
 	}
-	c.Flags().DurationVar(&timeout, "timeout", timeout, "how long to wait for the end")
+	c.Flags().DurationVar(&timeout, "timeout", timeout, "maximum time to wait until it has stopped")
 	return c
 }
 
@@ -76,7 +76,7 @@ func newStatus(s *settings) *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "What is running, and where",
+		Short: "Show what is running, and where",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			dir, err := s.dir()
@@ -122,11 +122,11 @@ func printStatus(ctx context.Context, out io.Writer, dir state.Dir, e state.Endp
 	if e.Controller > 0 {
 		health := "running"
 		if !process.Alive(e.Controller) {
-			health = "ended; see its log"
+			health = "exited; see its log"
 		}
 		row("controller", fmt.Sprintf("%s, process %d, metrics at %s", health, e.Controller, e.Metrics))
 	} else if e.Control != "" {
-		row("controller", "none runs; \"playground controller start\" starts it")
+		row("controller", "not running; start it with \"playground controller start\"")
 	}
 	row("logs", filepath.Join(string(dir), "logs"))
 	if e.Simulator != "" {
@@ -164,7 +164,7 @@ func newLogs(s *settings) *cobra.Command {
 	tail := 200
 	c := &cobra.Command{
 		Use:   "logs [controller|simulator|nodes|apiserver|controller-manager|scheduler|etcd]",
-		Short: "The log of one part (default: the controller's)",
+		Short: "Print the log of a component (default: controller)",
 		Args:  cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			dir, err := s.dir()
@@ -196,8 +196,8 @@ func newLogs(s *settings) *cobra.Command {
 			return printLog(c.Context(), c.OutOrStdout(), dir.LogPath(component), tail, follow)
 		},
 	}
-	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is written from now on")
-	c.Flags().IntVar(&tail, "tail", tail, "number of lines to begin with")
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "follow the log")
+	c.Flags().IntVar(&tail, "tail", tail, "number of lines to print first")
 	return c
 }
 

@@ -126,9 +126,9 @@ func (r *remote) obey(ctx context.Context, o order) error {
 	switch {
 	case o.Action == "stop" && !runs:
 		r.env.StopController() // forgets one that ended by itself
-		return errors.New(`the controller does not run: "playground controller start" starts it`)
+		return errors.New(`the controller is not running; start it with "playground controller start"`)
 	case o.Action == "start" && runs:
-		return fmt.Errorf(`the controller runs already (process %d): "playground controller restart" replaces it`, r.env.ControllerPID())
+		return fmt.Errorf(`the controller is already running (process %d); replace it with "playground controller restart"`, r.env.ControllerPID())
 	}
 	if o.Controller != "" {
 		if err := r.env.UseController(o.Controller); err != nil {

@@ -23,12 +23,12 @@ func newRoot() *cobra.Command {
 	up := newUp(s)
 	root := &cobra.Command{
 		Use:   "playground",
-		Short: "A Kubernetes cluster, an AWS account and the load balancer controller, on this machine only",
+		Short: "Run a Kubernetes cluster, an AWS account and the load balancer controller on this machine",
 		Long: `playground runs a real Kubernetes control plane with simulated nodes, a simulated AWS account whose load
-balancers carry traffic, and the real load balancer controller between the two. It needs nothing but this
-binary and the controller's, sends nothing to any other machine, and leaves nothing behind but its logs.
+balancers carry traffic, and the real load balancer controller between the two. It needs only this binary and
+the controller's, sends nothing to other machines, and leaves only logs behind.
 
-Without a command it does what "up" does.`,
+Without a command it runs "up".`,
 		Example: `  playground up                            start, apply an example, stay until Ctrl-C
   playground kubectl get ingress -A        in another terminal: the cluster,
   playground curl http://NAME/             a load balancer by its DNS name,
@@ -42,7 +42,7 @@ Without a command it does what "up" does.`,
 		RunE:          up.RunE,
 	}
 	root.PersistentFlags().StringVar(&s.stateDir, "state-dir", "", "directory of the running playground's state (default $XDG_STATE_HOME/lbc-playground, or below ~/.local/state)")
-	root.PersistentFlags().StringVar(&s.repo, "repo", "", "checkout of the repository with config/crd and examples (default: found from here)")
+	root.PersistentFlags().StringVar(&s.repo, "repo", "", "checkout of the repository with config/crd and examples (default: the one around the working directory or the binary)")
 	root.Flags().AddFlagSet(up.Flags())
 	root.AddCommand(up, newDown(s), newStatus(s), newEnv(s), newApply(s), newKubectl(s), newCurl(s), newAWS(s), newLogs(s), newController(s), newRun(s), newBench(s))
 	return root

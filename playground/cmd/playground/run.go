@@ -23,8 +23,8 @@ func newRun(s *settings) *cobra.Command {
 	timeout := 2 * time.Minute
 	c := &cobra.Command{
 		Use:   "run --once FILE...",
-		Short: "Start, apply manifests, verify that they answer, delete them, verify that nothing is left, stop",
-		Long: `run starts a playground of its own beside any other, and for each file: applies it, waits until each Ingress and
+		Short: "Start, apply manifests, verify that they answer, delete them, verify that nothing is left, and stop",
+		Long: `run starts a playground of its own, independent of any other. For each file it applies the manifests, waits until each Ingress and
 each Service with a load balancer has an address, requests every path of every rule at every listener until it
 answers 200 (or, where an action or a condition decides, anything below 500), deletes the file, and waits until
 the AWS account is as it was before. The exit status is 0 if all of that happened.`,
@@ -42,7 +42,7 @@ the AWS account is as it was before. The exit status is 0 if all of that happene
 	c.Flags().BoolVar(&once, "once", false, "stop when all files are done")
 	c.Flags().BoolVar(&together, "together", false, "apply all files before the first is verified, and delete them at the end")
 	c.Flags().BoolVar(&keep, "keep-logs", false, "keep the directory with the logs")
-	c.Flags().DurationVar(&timeout, "timeout", timeout, "how long each step may take")
+	c.Flags().DurationVar(&timeout, "timeout", timeout, "maximum time for each step")
 	return c
 }
 

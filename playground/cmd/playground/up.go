@@ -28,10 +28,10 @@ func newUp(s *settings) *cobra.Command {
 	var files []string
 	c := &cobra.Command{
 		Use:   "up",
-		Short: "Start a playground, apply an example and stay until Ctrl-C",
+		Short: "Start a playground, apply an example and run until Ctrl-C",
 		Long: `up starts etcd, kube-apiserver, the kube controllers and a scheduler, simulated nodes, the AWS simulator and the
 controller, applies an example, waits until its load balancer answers, and prints what was made and how to use
-it. It stays until Ctrl-C (or "playground down") and then ends everything that it started.`,
+it. It runs until Ctrl-C (or "playground down") and then stops everything that it started.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if detach {
@@ -155,7 +155,7 @@ func stay(ctx context.Context, p parts, out io.Writer, every time.Duration) erro
 			}
 			err := p.ControllerFailed()
 			if err != nil && !reported {
-				fmt.Fprintf(out, "\nThe controller has ended; the cluster and the account go on without it. \"playground controller start\" starts it.\n%v\n", err) //nolint:errcheck // a terminal
+				fmt.Fprintf(out, "\nThe controller has exited; the cluster and the account keep running. Start it again with \"playground controller start\".\n%v\n", err) //nolint:errcheck // a terminal
 			}
 			reported = err != nil
 		}
@@ -208,7 +208,7 @@ the AWS API is at %[4]s (region %[5]s, VPC %[6]s);
 a browser shows the account at %[4]s/;
 the logs are in %[7]s.
 `, e.Kubeconfig, self, fromHere(filepath.Join(examples, "nlb.yaml")), e.Simulator, e.Region, e.VPC, filepath.Join(string(dir), "logs"), log)
-	b.WriteString("Ctrl-C ends the playground and everything in it.\n")
+	b.WriteString("Ctrl-C stops the playground and everything in it.\n")
 	_, err = io.WriteString(out, b.String())
 	return err
 }
@@ -254,7 +254,7 @@ func runDetached(ctx context.Context, s *settings, out io.Writer) error {
 	for {
 		select {
 		case <-ended:
-			return fmt.Errorf("the playground ended; its last output:\n%s", process.Tail(logPath, 30))
+			return fmt.Errorf("the playground exited; its last output:\n%s", process.Tail(logPath, 30))
 		case <-ctx.Done(): // what was started is not wanted any more
 			_ = child.Process.Signal(syscall.SIGTERM)
 			<-ended

@@ -26,7 +26,7 @@ import (
 func newKubectl(s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "kubectl [arguments of kubectl]",
-		Short: "The real kubectl, at the playground's cluster",
+		Short: "Run kubectl against the playground's cluster",
 		Example: `  playground kubectl get ingress -A
   playground kubectl -n game-2048 scale deployment game --replicas 2`,
 		DisableFlagParsing: true, // all flags are kubectl's
@@ -126,7 +126,7 @@ func newCurl(s *settings) *cobra.Command {
 	var o curl.Options
 	c := &cobra.Command{
 		Use:   "curl [flags] URL",
-		Short: "A small curl that knows the load balancers' names and trusts the account's certificates",
+		Short: "Send an HTTP request to a load balancer by its name",
 		Example: `  playground curl http://NAME.us-west-2.elb.amazonaws.com/
   playground curl -H 'Host: shop.example.com' http://NAME.us-west-2.elb.amazonaws.com/
   playground curl -v --connect-to ::NAME.us-west-2.elb.amazonaws.com: https://shop.example.com/`,
@@ -155,7 +155,7 @@ func newCurl(s *settings) *cobra.Command {
 
 func newAWS(s *settings) *cobra.Command {
 	c := &cobra.Command{
-		Use: "aws", Short: "Look into the simulated AWS account",
+		Use: "aws", Short: "Inspect the simulated AWS account",
 		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // so that a misspelt command is an error
 	}
 	c.AddCommand(newResources(s), newCalls(s))
@@ -166,7 +166,7 @@ func newResources(s *settings) *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use:   "resources",
-		Short: "Load balancers, listeners, rules, target groups, targets, security groups, certificates",
+		Short: "List load balancers, listeners, rules, target groups, targets, security groups and certificates",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, e, err := s.running()
@@ -199,7 +199,7 @@ func newCalls(s *settings) *cobra.Command {
 	var counts, all bool
 	c := &cobra.Command{
 		Use:   "calls",
-		Short: "What was called in AWS, by whom, with which result",
+		Short: "List AWS calls with their callers and results",
 		Example: `  playground aws calls --failed
   playground aws calls --action 'Create*' --since 1m
   playground aws calls --counts`,
@@ -240,10 +240,10 @@ func newCalls(s *settings) *cobra.Command {
 	c.Flags().StringVar(&f.Action, "action", "", "only this action; * stands for any text")
 	c.Flags().StringVar(&f.Caller, "caller", "", "only this caller")
 	c.Flags().BoolVar(&f.Failed, "failed", false, "only calls that failed")
-	c.Flags().DurationVar(&since, "since", 0, "only calls of this last time, such as 5m")
-	c.Flags().IntVar(&f.Limit, "limit", 200, "at most this many, the latest")
+	c.Flags().DurationVar(&since, "since", 0, "only calls newer than this duration, such as 5m")
+	c.Flags().IntVar(&f.Limit, "limit", 200, "maximum number of calls, the latest ones")
 	c.Flags().BoolVar(&all, "all", false, "no limit")
-	c.Flags().BoolVar(&counts, "counts", false, "numbers of calls by action instead")
+	c.Flags().BoolVar(&counts, "counts", false, "print the number of calls by action instead")
 	addOutput(c, &output, "wide", "json")
 	return c
 }
