@@ -38,11 +38,3 @@ func LoadBudget(path string) (Budget, error) {
 	}
 	return b, nil
 }
-
-// held is the limit that holds today.
-func (l Limit) held() Limit {
-	if l.Until != nil {
-		return *l.Until
-	}
-	return l
-}

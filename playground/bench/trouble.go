@@ -66,13 +66,13 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 			}
 		}
 		s.endpoint.Recorder.SetRate(t.rate)
-		mend := func() {
+		repair := func() {
 			s.endpoint.Recorder.SetRate(0)
 			for _, f := range t.faults {
 				s.endpoint.simulator.Gate.RemoveFault(f.ID)
 			}
 		}
-		defer mend()
+		defer repair()
 		seconds := fmt.Sprintf("idle_timeout.timeout_seconds=%d", 61+time.Now().Unix()%1000)
 		for n := range t.edits {
 			if err := s.work.annotate(ctx, app(n), "alb.ingress.kubernetes.io/load-balancer-attributes", seconds); err != nil {
@@ -104,7 +104,7 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 		if err := s.sent(ctx, r, mark, come, gone); err != nil {
 			return err
 		}
-		mend()
+		repair()
 		if err := s.untilShown(ctx); err != nil {
 			return err
 		}

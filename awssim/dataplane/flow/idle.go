@@ -30,7 +30,7 @@ func NewIdleTimer(c clock.Clock, after time.Duration, expired func()) *IdleTimer
 	return t
 }
 
-// Feed is called for each movement. It is cheap: the timer is not set anew.
+// Feed is called for each movement. It is cheap: the timer is not reset.
 func (t *IdleTimer) Feed() { t.last.Store(t.clock.Now().UnixNano()) }
 
 func (t *IdleTimer) look() {

@@ -148,7 +148,7 @@ func (c *checker) stop() {
 }
 
 // check does one check of a target and schedules the next, unless the target is no longer to be checked or its checks began
-// anew under another ticket.
+// again under another ticket.
 func (c *checker) check(t *Target, ticket int) {
 	g := t.Group
 	g.mu.Lock()

@@ -46,7 +46,7 @@ type pin struct {
 	zone   string
 }
 
-// maxPins bounds the memory of source-IP stickiness; beyond it all clients choose anew, most of them the same target.
+// maxPins bounds the memory of source-IP stickiness; beyond it all clients choose again, most of them the same target.
 const maxPins = 1 << 16
 
 // stickTo is the target that the client had before, as long as that one may be chosen.

@@ -57,7 +57,7 @@ func newTarget(g *Group, key Key) *Target {
 	return t
 }
 
-// update takes over the registration; the group's lock is held. A target that was draining or unused starts anew.
+// update takes over the registration; the group's lock is held. A target that was draining or unused starts again.
 func (t *Target) update(wish topology.Target) {
 	old := t.registration.Swap(&wish)
 	if wish.Draining && (old == nil || !old.Draining) {
