@@ -94,7 +94,7 @@ func (a *Account) Guard(loadBalancer, acl string) {
 	resource.Put(&a.guards, loadBalancer, guard{acl: acl, effectiveAt: now.Add(a.Profile.WebACLEffective), before: a.effective(loadBalancer, now)})
 }
 
-// effective is the ARN of the web ACL that judges a load balancer's requests at that time.
+// effective is the ARN of the web ACL that evaluates a load balancer's requests at that time.
 func (a *Account) effective(loadBalancer string, now time.Time) string {
 	g := a.guards[loadBalancer]
 	if now.Before(g.effectiveAt) {
@@ -112,7 +112,7 @@ func (d *Defence) GuardClassic(loadBalancer, id string) {
 	resource.Put(&d.classic, loadBalancer, id)
 }
 
-// Firewall is what judges a load balancer's requests now, nil if nothing does, and when that changes by itself, zero if never.
+// Firewall is what evaluates a load balancer's requests now, nil if nothing does, and when that changes by itself, zero if never.
 func (a *Account) Firewall(loadBalancer string) (acl *webacl.ACL, next time.Time) {
 	now := a.Clock.Now()
 	if g := a.guards[loadBalancer]; now.Before(g.effectiveAt) {

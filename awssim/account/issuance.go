@@ -143,7 +143,7 @@ func (a *Account) issueForbidden(name string) bool {
 	return false
 }
 
-// permits judges CAA records such as `0 issue "amazon.com"`; issuewild takes the place of issue for wildcards.
+// permits evaluates CAA records such as `0 issue "amazon.com"`; issuewild takes the place of issue for wildcards.
 func permits(values []string, wildcard bool) bool {
 	property := func(tag string) (permitted, present bool) {
 		for _, v := range values {

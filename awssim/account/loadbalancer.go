@@ -130,7 +130,7 @@ func (b *Balancing) LoadBalancersInOrder() []*LoadBalancer {
 }
 
 // RemoveLoadBalancer removes a load balancer with its listeners and rules; its target groups stay, unused. Its network
-// interfaces are the caller's business.
+// interfaces are left to the caller.
 func (a *Account) RemoveLoadBalancer(lb *LoadBalancer) {
 	for _, l := range slices.Clone(lb.Listeners) {
 		a.RemoveListener(l)

@@ -59,7 +59,7 @@ func (p Profile) DrainFor(delay time.Duration) time.Duration { return min(delay,
 // Instant makes every transition happen at once.
 func Instant() Profile { return Profile{Name: "instant"} }
 
-// Fast keeps every transition visible and below a tenth of a second, for people who watch.
+// Fast keeps every transition visible and below a tenth of a second, for demonstrations.
 func Fast() Profile {
 	const ms = time.Millisecond
 	return Profile{

@@ -21,7 +21,7 @@ const (
 	maxTagValue = 256
 )
 
-// parseTags checks tags that a caller wants to set.
+// parseTags checks the tags of a request.
 func parseTags(list []types.Tag) (map[string]string, error) {
 	tags := make(map[string]string, len(list))
 	for _, t := range list {

@@ -10,10 +10,10 @@ import (
 // use is a certificate in a load balancer.
 type use struct{ certificate, loadBalancer string }
 
-// uses are what ACM believes of the use of certificates. It learns late that one has ended.
+// uses are the uses of certificates as ACM reports them. It drops one some time after its end.
 type uses struct {
 	last  map[use]bool
-	ended map[use]time.Time // when ACM will have learned it
+	ended map[use]time.Time // when ACM drops it
 }
 
 // noteReleases compares the account with what it was after the last change.

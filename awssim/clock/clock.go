@@ -8,7 +8,7 @@
 //	…
 //	c.Advance(2 * time.Minute) // a load balancer that was just created is active now
 //
-// [NewScaled] lets people watch in a minute what takes an hour; [Real] is the machine's clock.
+// [NewScaled] makes an hour pass in a minute; [Real] is the machine's clock.
 package clock
 
 import "time"

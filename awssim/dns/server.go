@@ -20,7 +20,7 @@ type Options struct {
 	Address string
 	// Answer answers questions; it may be called by several goroutines at a time.
 	Answer func(Question) Answer
-	// MaxTTL bounds the time to live of all that is answered, in whole seconds, for clients that do not want to wait; 0: none.
+	// MaxTTL bounds the time to live of all that is answered, in whole seconds, for clients that must see changes soon; 0: none.
 	MaxTTL time.Duration
 }
 

@@ -25,7 +25,7 @@ const (
 )
 
 // Metadata is the instance metadata service of one instance, under /latest/. Every question needs a token, as of instances
-// that require version 2. How many hops an answer goes is the network's business and not simulated.
+// that require version 2. How many hops an answer goes is not simulated.
 type Metadata struct {
 	account  *account.Account
 	instance string

@@ -175,7 +175,7 @@ func (r *Resolver) byWeight(sets []*hostedzone.RecordSet) []*hostedzone.RecordSe
 	return nil
 }
 
-// healthy judges a record set: an alias that evaluates its target's health is as healthy as that, all others are.
+// healthy reports whether a record set is healthy: an alias that evaluates its target's health is as healthy as that, all others are.
 func (r *Resolver) healthy(set *hostedzone.RecordSet, who client, hops int) bool {
 	if set.Alias == nil || !set.Alias.EvaluateTargetHealth || hops > maxHops {
 		return true

@@ -70,7 +70,7 @@ func prefixes(id, prefix string, texts []string) ([]netip.Prefix, error) {
 	return blocks, nil
 }
 
-// listOwner is whom a prefix list of that name belongs to.
+// listOwner is the owner of a prefix list of that name.
 func listOwner(a *account.Account, name string) string {
 	if strings.HasPrefix(name, "com.amazonaws.") {
 		return "AWS"

@@ -1,4 +1,4 @@
-// Package sts is the part of AWS Security Token Service that controllers use to learn their identity and to assume roles: one
+// Package sts is the part of AWS Security Token Service that controllers use to get their identity and to assume roles: one
 // method per action with the SDK client's signature. awssim/iam decides which caller may assume which role. It imports
 // awssim/account, awssim/gate, awssim/iam, awssim/token, awssim/apierr and the SDK's types.
 package sts

@@ -70,7 +70,7 @@ func invalidToken(format string, args ...any) error {
 	return apierr.New("InvalidIdentityToken", format, args...)
 }
 
-// vouch checks that a provider of the account issued the token. An account without any believes every token.
+// vouch checks that a provider of the account issued the token. An account without any accepts every token.
 func (s *Service) vouch(c token.Claims, given string) error {
 	if len(s.account.Providers) == 0 {
 		return nil

@@ -1,5 +1,5 @@
 // Package token reads the tokens by which service accounts identify themselves: their claims, and whether a key of their
-// issuer signed them. Whom to believe is the caller's to decide. It imports the standard library and go-jose.
+// issuer signed them. The caller decides which issuers are trusted. It imports the standard library and go-jose.
 package token
 
 import (
@@ -32,7 +32,7 @@ type Object struct {
 	UID  string `json:"uid"`
 }
 
-// Audiences are for whom a token is: one string or several.
+// Audiences are the audiences of a token: one string or several.
 type Audiences []string
 
 // UnmarshalJSON reads a string or a list of them.

@@ -101,7 +101,7 @@ func serviceNamed(name string) *service {
 	return nil
 }
 
-// serviceOf finds whom the call is for: by the signature's scope, else the target header, else the API version, else
+// serviceOf finds the service that a call is for: by the signature's scope, else the target header, else the API version, else
 // the path, else the host.
 func serviceOf(r *request, signed scope) *service {
 	target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")

@@ -21,7 +21,7 @@ const presignedLife = 15 * time.Minute
 const signedTime = "20060102T150405Z"
 
 // verify checks a signature of version 4 by the secret of its access key. AWS General Reference, "Create a signed AWS API
-// request". It does not judge the scope, which the caller has done.
+// request". It does not check the scope, which the caller has done.
 func (s *Server) verify(r *request, signed scope) problem {
 	secret, known := s.options.Secret(signed.accessKey)
 	if !known {

@@ -38,7 +38,7 @@ type Options struct {
 	Services map[string]any
 	// NewRequestID makes the ids of answers.
 	NewRequestID func() string
-	// Authenticate judges an access key id and its session token ("" if none); nil accepts every key.
+	// Authenticate checks an access key id and its session token ("" if none); nil accepts every key.
 	Authenticate func(accessKey, token string) Verdict
 	// Secret is the secret of an access key that Authenticate accepts, and whether it is known; without it signatures are
 	// not verified, with it calls of keys without a known secret are refused.

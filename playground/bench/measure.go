@@ -89,7 +89,7 @@ func measureMemory(_ context.Context, s *session, r *Result) (err error) {
 	return err
 }
 
-// measureCrowd reads the memory of a controller that has a large cluster to keep in mind, once it has registered every pod and
+// measureCrowd reads the memory of a controller that has a large cluster in its caches, once it has registered every pod and
 // its queues are empty. It does not wait for AWS to be left alone: the health of a thousand target groups takes a while to look at.
 func measureCrowd(ctx context.Context, s *session, r *Result) error {
 	mark := s.endpoint.Recorder.Mark()

@@ -52,7 +52,7 @@ func (r *Result) tally(calls []Call) {
 	}
 }
 
-// judge compares with the budget.
+// judge compares a result with the budget.
 func (r *Result) judge(b Budget) {
 	r.Budget = b[r.Row]
 	r.OK = len(r.Exceeds(r.Budget)) == 0

@@ -1,5 +1,5 @@
 // Package curl is a small HTTP client that finds simulated load balancers by their DNS names: the part of curl's command line
-// that people use at a load balancer, and a transport for tests. It imports the simulator's client.
+// most used with load balancers, and a transport for tests. It imports the simulator's client.
 package curl
 
 import (

@@ -1,4 +1,4 @@
-// Package report prints what is in a simulated account and what was called, as tables for people. It imports the simulator's
+// Package report prints what is in a simulated account and what was called, as tables. It imports the simulator's
 // client types and nothing that talks to anything.
 package report
 

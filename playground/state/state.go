@@ -202,7 +202,7 @@ func (d Dir) LogPath(component string) string {
 	return filepath.Join(string(d), "logs", component+".log")
 }
 
-// CacheDir is where kubectl caches what it learns of the API server.
+// CacheDir is where kubectl caches the API server's discovery.
 func (d Dir) CacheDir() string { return d.path("cache") }
 
 func (d Dir) path(name string) string { return filepath.Join(string(d), name) }

@@ -136,7 +136,7 @@ func (t *Trial) WaitAddresses(ctx context.Context, found func(object, host strin
 	})
 }
 
-// WaitAnswers tries every request that the applied objects promise until all answer as expected, and returns their number.
+// WaitAnswers tries every request that the applied objects must answer until all answer as expected, and returns their number.
 // tried, if not nil, is called for each success.
 func (t *Trial) WaitAnswers(ctx context.Context, tried func(verify.Request)) (int, error) {
 	requests, err := t.requests(ctx)
@@ -199,7 +199,7 @@ func (t *Trial) WaitLike(ctx context.Context, before simclient.Resources) error 
 	})
 }
 
-// requests lists what the applied objects promise.
+// requests lists what the applied objects must answer.
 func (t *Trial) requests(ctx context.Context) ([]verify.Request, error) {
 	ingresses, services, err := t.current(ctx)
 	if err != nil {

@@ -57,7 +57,7 @@ func (r Request) String() string {
 
 const albPrefix = "alb.ingress.kubernetes.io/"
 
-// OfIngress lists the requests that the Ingress's rules promise, one for each path at each listener. The status must hold
+// OfIngress lists the requests that the Ingress's rules must answer, one for each path at each listener. The status must hold
 // the load balancer's name.
 func OfIngress(i *networkingv1.Ingress) ([]Request, error) {
 	object := "Ingress " + i.Namespace + "/" + i.Name

@@ -61,7 +61,7 @@ func makeECDSA(curve elliptic.Curve) func() (crypto.Signer, error) {
 	return func() (crypto.Signer, error) { return ecdsa.GenerateKey(curve, rand.Reader) }
 }
 
-// What is signed is valid at any time that a simulated clock may show as well as at the true time, by which TLS clients judge.
+// What is signed is valid at any time that a simulated clock may show as well as at the true time, by which TLS clients verify.
 var (
 	validFrom  = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	validUntil = time.Date(2099, 12, 31, 0, 0, 0, 0, time.UTC)

@@ -55,7 +55,7 @@ func (s *IDs) NewUUID() string {
 }
 
 // AnswerOrder lists the keys of m in the order in which Describe calls answer: the same each time, but unrelated to
-// creation, name or id, because AWS promises no order and callers must not come to rely on one.
+// creation, name or id, because AWS guarantees no order and callers must not rely on one.
 func AnswerOrder[T any](m map[string]T) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {

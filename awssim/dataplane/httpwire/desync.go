@@ -127,7 +127,7 @@ func cutLine(b []byte) (line, rest []byte) {
 	return bytes.TrimSuffix(line, []byte{'\r'}), rest
 }
 
-// judge decides by the mode of desync mitigation.
+// judge classifies by the mode of desync mitigation.
 func (i *Head) judge(mode string) {
 	if i.Reason == "BadMethod" || i.Reason == "BadVersion" || i.Reason == "BadUri" && !strings.HasPrefix(i.URI, "/") {
 		i.Refuse = http.StatusBadRequest // in any mode: there is nothing to pass on

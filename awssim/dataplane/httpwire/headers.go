@@ -29,7 +29,7 @@ func DropHopByHop(h http.Header) {
 	}
 }
 
-// UpgradeOf is the protocol that the client wants to change to, if it is WebSocket.
+// UpgradeOf is the protocol of the Upgrade header, if it is WebSocket.
 func UpgradeOf(h http.Header) string {
 	if !strings.EqualFold(h.Get("Upgrade"), "websocket") {
 		return ""

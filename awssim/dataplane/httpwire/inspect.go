@@ -25,7 +25,7 @@ func (i *Head) requestLine(line []byte) {
 	i.checkURI(rest[:last])
 }
 
-// checkURI judges the request target and finds out whether net/http can be shown it.
+// checkURI checks the request target and reports whether net/http accepts it.
 func (i *Head) checkURI(uri []byte) {
 	odd := false
 	for n, c := range uri {
@@ -37,7 +37,7 @@ func (i *Head) checkURI(uri []byte) {
 		case c == ' ':
 			i.note("SpaceInUri")
 		case c == '%' && (n+2 >= len(uri) || !isHex(uri[n+1]) || !isHex(uri[n+2])):
-			// net/http refuses it, a load balancer does not care.
+			// net/http refuses it, a load balancer does not.
 		default:
 			continue
 		}
@@ -114,7 +114,7 @@ func (i *Head) headerLine(line []byte) (headLine, bool) {
 	}
 	value = bytes.Trim(value, " \t")
 	if is(name, "Transfer-Encoding") || is(name, "Content-Length") {
-		return headLine{name: name, value: value}, true // framing judges it
+		return headLine{name: name, value: value}, true // framing checks it
 	}
 	if PlainName(name) {
 		return headLine{name: name, value: i.cleanValue(value)}, true

@@ -9,7 +9,7 @@ import (
 // waiting for its checks.
 const passiveFailures = 3
 
-// Observe is the passive health check: it learns from the connection attempts of real flows. It does nothing for target
+// Observe is the passive health check: it counts the connection attempts of real flows. It does nothing for target
 // groups with stickiness, and datagrams show nothing. What security groups kept from leaving, or what failed after the
 // connection was made, does not count.
 func (g *Group) Observe(t *Target, err error) {

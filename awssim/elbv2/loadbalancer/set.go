@@ -202,7 +202,7 @@ func (s *LoadBalancers) checkNewAddressType(lb, want *account.LoadBalancer) erro
 }
 
 // readdress gives the interfaces of a load balancer the addresses that the new type needs; those that it does not need
-// stay with the interfaces, which AWS does not promise otherwise.
+// stay with the interfaces, which AWS does not guarantee otherwise.
 func (s *LoadBalancers) readdress(lb *account.LoadBalancer, addressType string) error {
 	lb.IPAddressType = addressType
 	for _, z := range lb.Zones {

@@ -140,7 +140,7 @@ func (c *Condition) holds(context Context, variables bool) bool {
 		return true
 	case anyValue:
 		return slices.ContainsFunc(have, func(v string) bool { return matches(v) != c.is.negated })
-	default: // an absent key matches nothing, which is what a negated operator wants
+	default: // an absent key matches nothing, as a negated operator requires
 		return slices.ContainsFunc(have, matches) != c.is.negated
 	}
 }

@@ -42,7 +42,7 @@ type Statement struct {
 	variables bool // the policy's version has them
 }
 
-// Principals are whom a statement of a trust policy is about.
+// Principals are the principals of a statement of a trust policy.
 type Principals struct {
 	Anyone    bool     // "*", as the whole or of AWS
 	AWS       []string // ARNs of users, roles and sessions, account ids

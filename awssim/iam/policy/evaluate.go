@@ -101,7 +101,7 @@ func (s *Statement) conditionsHold(context Context) bool {
 	return true
 }
 
-// Principal is the caller that wants to assume a role.
+// Principal is the caller that assumes a role.
 type Principal struct {
 	ARNs      []string // of a session: its own and its role's
 	Account   string   // of the ARNs

@@ -33,7 +33,7 @@ func (d *description) change(f func(*state.Endpoints)) error {
 	return d.dir.Write(d.endpoints)
 }
 
-// order is what a command wants of the controller of a running playground.
+// order is a command for the controller of a running playground.
 type order struct {
 	Action     string   `json:"action"`               // stop, start, restart
 	Controller string   `json:"controller,omitempty"` // another binary from now on; its absolute path
