@@ -16,7 +16,7 @@ const (
 
 	// A row in which load balancers come or go ends within so many seconds; on a slower machine, the controller looks once more each second
 	// whether AWS has made them.
-	usual = 10
+	usual = 5
 
 	attempts = 3 // in which a time or the memory has to be within that once
 )

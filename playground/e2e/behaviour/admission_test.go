@@ -88,7 +88,7 @@ func TestABindingIsCompletedAndKeepsItsTargetGroup(t *testing.T) {
 	if out, err := patch(`{"spec":{"targetGroupARN":"arn:other","targetType":"instance"}}`); err == nil || !strings.Contains(out+err.Error(), "TargetGroupBinding update may not change these immutable fields: ") {
 		t.Errorf("another target group: %s %v", out, err)
 	}
-	if out, err := patch(`{"spec":{"vpcID":null,"ipAddressType":null}}`); err != nil || !strings.Contains(out, "stays as it was") || fields() != want {
+	if out, err := patch(`{"spec":{"vpcID":null,"ipAddressType":null}}`); err != nil || !strings.Contains(out, "its former value is kept") || fields() != want {
 		t.Errorf("less of it: %s %v; it has %s", out, err, fields())
 	}
 	second := filepath.Join(t.TempDir(), "second.yaml")
