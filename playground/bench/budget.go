@@ -16,7 +16,7 @@ type Limit struct {
 	Writes  *int     `json:"writes,omitempty"`
 	Seconds *float64 `json:"seconds,omitempty"`
 	MiB     *float64 `json:"mib,omitempty"`
-	// Until is a higher bound than the budget that a test holds for now, and Why is until when.
+	// Until is a higher bound than the budget that a test holds for now, and Why says until when.
 	Until *Limit `json:"until,omitempty"`
 	Why   string `json:"why,omitempty"`
 }
@@ -37,4 +37,12 @@ func LoadBudget(path string) (Budget, error) {
 		}
 	}
 	return b, nil
+}
+
+// held is the limit that holds today.
+func (l Limit) held() Limit {
+	if l.Until != nil {
+		return *l.Until
+	}
+	return l
 }

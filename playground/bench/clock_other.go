@@ -6,5 +6,5 @@ import "time"
 
 var began = time.Now()
 
-// threadTime is the time that has passed: this system does not report a thread's own.
+// threadTime is the time that has passed: this system does not tell a thread's own.
 func threadTime() (time.Duration, error) { return time.Since(began), nil }

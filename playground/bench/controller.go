@@ -75,7 +75,7 @@ func (c *controller) start() error {
 	return err
 }
 
-// stop sends the binary SIGTERM and waits for it.
+// stop asks the binary to end and waits for it.
 func (c *controller) stop() {
 	if c.process == nil {
 		return
@@ -104,7 +104,7 @@ func (c *controller) healthy() (bool, error) {
 	return err == nil, c.process.Err()
 }
 
-// work is the state of the binary's queues, from its metrics.
+// work is what the binary's metrics say of its queues.
 type work struct {
 	busy   float64 // items queued or being worked on
 	passes float64 // reconciliations so far
@@ -156,7 +156,7 @@ func (c *controller) resident() (int64, error) {
 	return 0, errors.New("read the memory of the controller: no VmRSS in its status")
 }
 
-// processor is the processor time that the binary has used since its start; 0 where the system does not report it.
+// processor is the processor time that the binary has used since its start; 0 where the system does not tell.
 func (c *controller) processor() time.Duration {
 	if c.process == nil {
 		return 0
@@ -181,7 +181,7 @@ func (c *controller) processor() time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// webhookCertificate writes a certificate where programs with webhooks look for it without a flag.
+// webhookCertificate writes a certificate where programs with webhooks look for it when no flag tells.
 func webhookCertificate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

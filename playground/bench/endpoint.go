@@ -26,7 +26,7 @@ type endpoint struct {
 	URL      string // of the recorder
 	Recorder *Recorder
 
-	simulator *awssim.Simulator // nil: of another endpoint
+	simulator *awssim.Simulator // nil: somebody else's
 	server    *http.Server
 	served    chan struct{}
 }

@@ -25,7 +25,7 @@ func creating(n int) func(context.Context, *session, *Result) error {
 	}
 }
 
-// touch changes an annotation without a meaning on each of n Ingresses.
+// touch changes an annotation that nobody reads on each of n Ingresses.
 func (s *session) touch(ctx context.Context, name func(int) string, n int) error {
 	s.edits++
 	value := fmt.Sprint(s.edits)
@@ -89,7 +89,7 @@ func measureMemory(_ context.Context, s *session, r *Result) (err error) {
 	return err
 }
 
-// measureCrowd reads the memory of a controller that has a large cluster in its caches, once it has registered every pod and
+// measureCrowd reads the memory of a controller that has a large cluster to keep in mind, once it has registered every pod and
 // its queues are empty. It does not wait for AWS to be left alone: the health of a thousand target groups takes a while to look at.
 func measureCrowd(ctx context.Context, s *session, r *Result) error {
 	mark := s.endpoint.Recorder.Mark()

@@ -59,7 +59,7 @@ func NewRecorder(next http.Handler) *Recorder {
 	return &Recorder{next: next, registered: map[string]time.Time{}}
 }
 
-// Restarted notes that another controller runs, which reads the health only of targets that it registers itself.
+// Restarted says that another controller runs, which looks at no targets but those that it registers itself.
 func (r *Recorder) Restarted() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -52,13 +52,13 @@ func (r *Result) tally(calls []Call) {
 	}
 }
 
-// judge compares a result with the budget.
+// judge compares with the budget.
 func (r *Result) judge(b Budget) {
 	r.Budget = b[r.Row]
 	r.OK = len(r.Exceeds(r.Budget)) == 0
 }
 
-// Exceeds returns, one text each, in what the result is over a limit.
+// Exceeds says, one text each, in what the result is over a limit.
 func (r *Result) Exceeds(l Limit) []string {
 	var over []string
 	if l.Reads != nil && r.Reads > *l.Reads {
@@ -115,7 +115,7 @@ func (r *Result) line() string {
 	return strings.Join(parts, ", ")
 }
 
-// seconds writes a time with the unit that fits its size.
+// seconds writes a time with the unit that its size asks for.
 func seconds(s float64) string {
 	switch {
 	case s == 0:

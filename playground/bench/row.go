@@ -182,7 +182,7 @@ func (s *session) run(ctx context.Context, r row) (Result, error) {
 	return result, nil
 }
 
-// passes is the controller's own count of reconciliations since its start; 0 if it does not run or does not report it.
+// passes is the controller's own count of reconciliations since its start; 0 if it does not run or does not say.
 func (s *session) passes() float64 {
 	if !s.running {
 		return 0

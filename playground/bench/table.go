@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Table writes results as tables: AWS calls first, then time and memory.
+// Table writes results for people: AWS calls first, then time and memory.
 func Table(out io.Writer, results []Result) error {
 	var b strings.Builder
 	var called, other []Result

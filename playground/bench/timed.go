@@ -119,14 +119,14 @@ func timedGroup(ctx context.Context, s *session, r *Result) error {
 }
 
 // timedReady makes endpoints ready one by one while load balancers are being created, and measures from the moment before
-// the write to the API server to the moment when RegisterTargets arrives.
+// the API server is told to the moment when RegisterTargets arrives.
 func timedReady(ctx context.Context, s *session, r *Result) error {
 	apps, rounds := s.alone, samples/s.alone
 	if err := s.work.serve(ctx, many); err != nil {
 		return err
 	}
 	mark := s.endpoint.Recorder.Mark()
-	written := make(map[string]time.Time, samples)
+	told := make(map[string]time.Time, samples)
 	type next struct {
 		app string
 		add func() error
@@ -140,7 +140,7 @@ func timedReady(ctx context.Context, s *session, r *Result) error {
 				return err
 			}
 			turns = append(turns, next{name, func() error {
-				written[more[0].Addresses[0]] = time.Now()
+				told[more[0].Addresses[0]] = time.Now()
 				return s.work.ready(ctx, name, more...)
 			}})
 		}
@@ -168,13 +168,13 @@ func timedReady(ctx context.Context, s *session, r *Result) error {
 	var took []float64
 	for _, c := range writesOf(s.endpoint.Recorder.Since(mark), "RegisterTargets") {
 		for _, id := range c.Targets {
-			if at, ok := written[id]; ok {
+			if at, ok := told[id]; ok {
 				took = append(took, c.Begin.Sub(at).Seconds())
-				delete(written, id)
+				delete(told, id)
 			}
 		}
 	}
-	if len(written) > 0 {
+	if len(told) > 0 {
 		return errors.New("not every endpoint was registered")
 	}
 	slices.Sort(took)

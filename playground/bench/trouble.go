@@ -43,7 +43,7 @@ func together(all ...trouble) trouble {
 }
 
 // under replaces an endpoint of an app, whose pod is being deleted, by another one, one app after the other, while something is wrong. It measures
-// from the moment before the write of the endpoints to the moment when RegisterTargets and DeregisterTargets arrive.
+// from the moment before the API server is told of the endpoints to the moment when RegisterTargets and DeregisterTargets arrive.
 func under(t trouble) func(context.Context, *session, *Result) error {
 	return func(ctx context.Context, s *session, r *Result) error {
 		if s.endpoint.simulator == nil {
@@ -66,13 +66,13 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 			}
 		}
 		s.endpoint.Recorder.SetRate(t.rate)
-		repair := func() {
+		mend := func() {
 			s.endpoint.Recorder.SetRate(0)
 			for _, f := range t.faults {
 				s.endpoint.simulator.Gate.RemoveFault(f.ID)
 			}
 		}
-		defer repair()
+		defer mend()
 		seconds := fmt.Sprintf("idle_timeout.timeout_seconds=%d", 61+time.Now().Unix()%1000)
 		for n := range t.edits {
 			if err := s.work.annotate(ctx, app(n), "alb.ingress.kubernetes.io/load-balancer-attributes", seconds); err != nil {
@@ -104,7 +104,7 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 		if err := s.sent(ctx, r, mark, come, gone); err != nil {
 			return err
 		}
-		repair()
+		mend()
 		if err := s.untilShown(ctx); err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func allAtOnce(ctx context.Context, s *session, r *Result) error {
 	for n := range more {
 		more[n] = s.work.reserve(app(n), 1)[0]
 	}
-	left, slice, written := make([]discoveryv1.Endpoint, crowd), make([]*discoveryv1.EndpointSlice, crowd), make([]time.Time, crowd)
+	left, slice, told := make([]discoveryv1.Endpoint, crowd), make([]*discoveryv1.EndpointSlice, crowd), make([]time.Time, crowd)
 	for n, e := range more {
 		left[n], slice[n] = s.work.swap(app(n), e)
 	}
@@ -172,7 +172,7 @@ func allAtOnce(ctx context.Context, s *session, r *Result) error {
 	}
 	mark, used := s.endpoint.Recorder.Mark(), s.control.processor()
 	err = each(ctx, crowd, func(ctx context.Context, n int) error {
-		written[n] = time.Now()
+		told[n] = time.Now()
 		_, err := s.work.client.DiscoveryV1().EndpointSlices(namespace).Update(ctx, slice[n], metav1.UpdateOptions{})
 		return err
 	})
@@ -181,12 +181,12 @@ func allAtOnce(ctx context.Context, s *session, r *Result) error {
 	}
 	come, gone := map[string]time.Time{}, map[string]time.Time{}
 	for n, e := range more {
-		come[e.Addresses[0]], gone[left[n].Addresses[0]] = written[n], written[n]
+		come[e.Addresses[0]], gone[left[n].Addresses[0]] = told[n], told[n]
 	}
 	if err := s.sent(ctx, r, mark, come, gone); err != nil {
 		return err
 	}
-	r.Spread["updates took"] = slices.MaxFunc(written, time.Time.Compare).Sub(slices.MinFunc(written, time.Time.Compare)).Seconds()
+	r.Spread["updates took"] = slices.MaxFunc(told, time.Time.Compare).Sub(slices.MinFunc(told, time.Time.Compare)).Seconds()
 	if after := s.control.processor(); after > used {
 		r.Spread["processor per call"] = (after - used).Seconds() / float64(2*crowd)
 	}
@@ -208,7 +208,7 @@ func delays(calls []Call, action string, since map[string]time.Time) []float64 {
 	return out
 }
 
-// replace has an endpoint of an app take the place of its oldest one, whose address it returns, with the time before that write. The
+// replace has an endpoint of an app take the place of its oldest one, whose address it returns, with the time before the API server is told of it. The
 // pod of the old one is being deleted by then, as it is when Kubernetes writes that its endpoint terminates.
 func (w *workload) replace(ctx context.Context, app string, by discoveryv1.Endpoint) (left string, at time.Time, err error) {
 	leaves, slice := w.swap(app, by)

@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/playground/process"
 )
 
-// until repeats f until it returns true. The error of one that never does names what was waited for, shows what AWS refused
+// until repeats f until it says true. The error of one that never does names what was waited for, shows what AWS refused
 // last and the end of the controller's log.
 func (s *session) until(ctx context.Context, what string, f func(ctx context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
