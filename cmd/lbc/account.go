@@ -25,7 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// cluster reads every object that front ends may look at; Secrets only when they are asked for.
+// cluster reads every object that front ends may read, and returns a function that reads a Secret.
 func cluster(ctx context.Context, kubeconfig string) (objects.Snapshot, func(namespace, name string) (*corev1.Secret, error), error) {
 	rc, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
@@ -55,8 +55,8 @@ func cluster(ctx context.Context, kubeconfig string) (objects.Snapshot, func(nam
 	}, nil
 }
 
-// adopt gives objects of files what the cluster has given to those that they would replace: UIDs, finalizers, and the node
-// ports of Services, which an apply would keep too.
+// adopt sets on objects of files what the cluster has set on those that they replace: UIDs, finalizers, and the node ports of Services,
+// which an apply keeps, too.
 func adopt(s objects.Snapshot, objs []metav1.Object) {
 	for _, o := range objs {
 		kind, _ := objects.KindOf(o)
@@ -97,7 +97,7 @@ func bindingsOf(s objects.Snapshot) func(stack.Key) []elb.Binding {
 	return func(key stack.Key) []elb.Binding { return kube.BindingsOf(s, key) }
 }
 
-// connect finds out who answers for AWS, and completes the configuration from it.
+// connect makes the clients of the account, and completes the configuration from it.
 func (i *inputs) connect(ctx context.Context, s *source) error {
 	s.close = func() {}
 	c := &i.config
@@ -133,7 +133,7 @@ func (i *inputs) connect(ctx context.Context, s *source) error {
 	return nil
 }
 
-// liveClients are clients of the account that the credentials of the environment give; wrap may be nil.
+// liveClients are clients of the account of the credentials in the environment; wrap may be nil.
 func liveClients(ctx context.Context, c *config.Config, wrap recording.Wrap) (cloud.Clients, error) {
 	connection, err := cloud.Connect(ctx, cloud.ConnectOptions{
 		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version, Transport: wrap,
@@ -145,7 +145,7 @@ func liveClients(ctx context.Context, c *config.Config, wrap recording.Wrap) (cl
 	return connection.Clients(cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries})), nil
 }
 
-// replay answers from a recording.
+// replay makes clients that are answered from a recording.
 func replay(ctx context.Context, c *config.Config, path string, content []byte, s *source) error {
 	r, err := recording.Load(bytes.NewReader(content))
 	if err != nil {

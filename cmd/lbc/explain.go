@@ -22,20 +22,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
-const explainHelp = `Explain an Ingress or Service: its load balancer field by field, with the annotation or class parameter that set each (← …) or
-else the flag, the default or the search that it comes from (in parentheses), the listeners with all their rules in the order in which they are tried and the
-Ingress that each comes from, the target groups, and what is wrong.
+const explainHelp = `Explain an Ingress or Service: the fields of its load balancer, each with the annotation or class parameter that sets it (← …) or
+the flag, default or discovery that it comes from (in parentheses), the listeners with all their rules in the order of evaluation
+and the Ingress that each rule comes from, the target groups, and the findings.
 
-The name may be left out if there is only one. Without a namespace, it is looked for in that of -n, then in all files.
+The name may be left out if there is only one object. Without a namespace, the object is looked up in that of -n, then in all files.
 
-With --request, tell which rule of an Ingress's load balancer a request gets: each rule that is tried and the first of its
-conditions that does not hold, the rule that wins, its action, and the health of the targets behind it if the load balancer
-exists. Other Ingresses of the same group take part as they do in the cluster. -L follows redirects as long as they stay on the
-load balancer, and tells loops.
+With --request, show which rule of an Ingress's load balancer a request matches: each rule that is evaluated with the first of its
+conditions that does not hold, the matching rule, its action, and the health of the targets behind it if the load balancer exists.
+Other Ingresses of the same group are included as they are in the cluster. -L follows redirects as long as they stay on the load
+balancer, and detects loops.
 
 ` + inputHelp + `
 
-Exit status: 0 explained; 1 something failed; 2 the object is invalid, and its diagnostics are in the output.`
+Exit status: 0 success; 1 error; 2 the object is invalid, and its diagnostics are in the output.`
 
 const explainExample = `  lbc explain ingress shop -f shop.yaml
   lbc explain ingress shop -n web --kubeconfig ~/.kube/config --cluster-name prod
@@ -59,7 +59,7 @@ func explainCommand() *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
 		Use:     "explain [(ingress|service) [NAMESPACE/]NAME] [--request 'METHOD URL' [-L]]",
-		Short:   "Tell where each setting comes from, and which rule a request gets",
+		Short:   "Show where each setting comes from, and which rule a request matches",
 		Long:    explainHelp,
 		Example: explainExample,
 		Args:    cobra.MaximumNArgs(2),
@@ -74,7 +74,7 @@ func explainCommand() *cobra.Command {
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml")
 	f := cmd.Flags()
-	f.StringVar(&o.request, "request", "", "request to walk through the rules, such as 'GET https://shop.example.com/cart'")
+	f.StringVar(&o.request, "request", "", "request to match against the rules, such as 'GET https://shop.example.com/cart'")
 	f.StringArrayVarP(&o.headers, "header", "H", nil, "header of the request, 'Name: value'; may be repeated")
 	f.BoolVarP(&o.follow, "follow", "L", false, fmt.Sprintf("follow redirects of the request, at most %d", explain.MaxRedirects))
 	f.StringVar(&o.from, "from", "198.51.100.7", "address of the client, for source-ip conditions and security groups")
@@ -86,7 +86,7 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 		return err
 	}
 	if o.request == "" && (o.follow || len(o.headers) > 0) {
-		return errors.New("--follow and --header are about a request: name one with --request 'GET https://shop.example.com/path'")
+		return errors.New("--follow and --header need a request: add --request 'GET https://shop.example.com/path'")
 	}
 	from, err := netip.ParseAddr(o.from)
 	if err != nil {
@@ -122,7 +122,7 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 		_, err = io.WriteString(out, text)
 	}
 	if err == nil && input.Diagnostics.HasErrors() {
-		o.tellOfQuarantine(errOut)
+		o.noteQuarantine(errOut)
 		return exitInvalid
 	}
 	return err
@@ -134,7 +134,7 @@ func (o *explainOptions) ask(e *explain.Explanation, input explain.Input, from n
 		return fmt.Errorf("--request: %w", err)
 	}
 	if input.Stack == nil {
-		return fmt.Errorf("%s cannot be built as it is, so no request reaches it: %s", input.Object, first(input.Diagnostics))
+		return fmt.Errorf("the load balancer of %s cannot be built, so no request reaches it: %s", input.Object, first(input.Diagnostics))
 	}
 	if input.Object.Kind != string(objects.Ingress) {
 		return errors.New("--request: a network load balancer has no rules; leave the flag out")
@@ -154,10 +154,10 @@ func first(l diag.List) string {
 			return d.Message()
 		}
 	}
-	return "its diagnostics tell why"
+	return "see its diagnostics"
 }
 
-// one plans the stack that an object is in now.
+// one plans the stack that an object belongs to.
 func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Object) (offline.Result, error) {
 	v := objects.New(src.reader)
 	key, d, ok := offline.KeyOf(v, &o.config, object)
@@ -165,7 +165,7 @@ func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Obj
 	case d != nil:
 		return offline.Result{}, fmt.Errorf("%s: %s", d.Object, d.Message())
 	case !ok:
-		return offline.Result{}, fmt.Errorf("%s/%s is not ours: an Ingress needs class alb (or one of its controller), a Service spec.loadBalancerClass: service.k8s.aws/nlb",
+		return offline.Result{}, fmt.Errorf("%s/%s is not managed by the controller: an Ingress needs class alb (or another class of the controller), a Service spec.loadBalancerClass: service.k8s.aws/nlb",
 			object.GetNamespace(), object.GetName())
 	}
 	got, err := offline.Plans(ctx, v, offline.Only(key), src.inventory, &o.config, src.bindings(o.config.Kubeconfig))
@@ -173,7 +173,7 @@ func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Obj
 		return offline.Result{}, err
 	}
 	if len(got.Stacks) != 1 {
-		return offline.Result{}, fmt.Errorf("%s asks for no load balancer", key)
+		return offline.Result{}, fmt.Errorf("%s declares no load balancer", key)
 	}
 	return got.Stacks[0], nil
 }
@@ -196,12 +196,12 @@ func (o *explainOptions) input(ctx context.Context, src *source, kind objects.Ki
 	}
 	var err error
 	if input.Targets, err = healthOf(ctx, src, r.Observed); err != nil {
-		fmt.Fprintf(errOut, "lbc: the health of targets is not known: %v\n", err) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: cannot read the health of targets: %v\n", err) //nolint:errcheck // a hint
 	}
 	return input
 }
 
-// classTargetType tells where the class of an Ingress sets the target type.
+// classTargetType returns where the class of an Ingress sets the target type.
 func classTargetType(src *source, c ingress.Config) func(diag.Object) string {
 	v := objects.New(src.reader)
 	return func(o diag.Object) string {
@@ -218,7 +218,7 @@ func classTargetType(src *source, c ingress.Config) func(diag.Object) string {
 	}
 }
 
-// healthOf asks for the targets of the target groups that exist.
+// healthOf reads the targets of the target groups that exist.
 func healthOf(ctx context.Context, src *source, o elb.Observed) (map[string][]explain.Target, error) {
 	out := map[string][]explain.Target{}
 	for _, tg := range o.TargetGroups {

@@ -27,21 +27,21 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// inputHelp is how every command that looks at objects finds them.
-const inputHelp = `Objects come from files (-f, also directories and - for standard input), from a cluster (--kubeconfig), or from both: then the
-files count over what the cluster has.
+// inputHelp is the part of the help of every command that reads objects.
+const inputHelp = `Objects are read from files (-f, also directories and - for standard input), from a cluster (--kubeconfig), or from both; objects in
+files then override those of the cluster.
 
-What AWS holds comes from an account file (--account: one that awssim reads, or a recording that lbc record made), else with
---kubeconfig from the account that your AWS credentials give (AWS_ENDPOINT_URL points it elsewhere), else from the simulator's
-own account.
+The state of AWS is read from an account file (--account: an account of awssim, or a recording made by lbc record), else with
+--kubeconfig from the account of your AWS credentials (AWS_ENDPOINT_URL selects another endpoint), else from the simulator's
+built-in account.
 
-Without a cluster, IngressClass alb exists as the chart installs it, and namespaces are taken to exist. Target groups' names
-contain the UIDs and node ports of Services, which a cluster has yet to give: expect other ones than are shown.
+Without a cluster, IngressClass alb exists as the chart installs it, and all namespaces exist. The names of target groups
+contain the UIDs and node ports of Services, which the cluster assigns, so that the names in the cluster will differ.
 
-Every flag of the controller is accepted too, so that the answer is that of a controller started like yours, such as
---default-target-type=ip or --strict-groups.`
+All flags of the controller, such as --default-target-type=ip or --strict-groups, are accepted; set those that your controller
+runs with.`
 
-// inputs are the flags that say where objects and AWS's answers come from.
+// inputs are the flags for the sources of objects and of the state of AWS.
 type inputs struct {
 	files     []string
 	account   string
@@ -67,7 +67,7 @@ func (i *inputs) flags(cmd *cobra.Command) {
 	_ = cmd.MarkFlagFilename("account", "yaml", "yml", "json")
 }
 
-// controllerFlags adds the controller's flags; those that the command is about are shown, in its own words.
+// controllerFlags adds the controller's flags; only those in shown are visible, with the usage given there.
 func controllerFlags(f *pflag.FlagSet, c *config.Config, shown map[string]string) {
 	config.FlagSet(c).VisitAll(func(x *pflag.Flag) {
 		usage, ok := shown[x.Name]
@@ -79,19 +79,19 @@ func controllerFlags(f *pflag.FlagSet, c *config.Config, shown map[string]string
 	})
 }
 
-// source is where objects and AWS's answers come from.
+// source is the source of objects and of the state of AWS.
 type source struct {
 	snapshot  objects.Snapshot
-	reader    objects.Reader // the snapshot, and Secrets of the cluster that somebody asks for
+	reader    objects.Reader // the snapshot, and Secrets of the cluster as they are needed
 	fromFiles []placed
 	clients   cloud.Clients
 	inventory *inventory.Inventory
-	live      bool // the account is there now, and not a file
-	builtIn   bool // the account is the simulator's own
+	live      bool // the account is in AWS, not in a file
+	builtIn   bool // the account is the simulator's built-in one
 	close     func()
 }
 
-// open reads all that is asked for. The caller closes the source.
+// open reads the inputs. The caller closes the source.
 func (i *inputs) open(ctx context.Context, errOut io.Writer, in io.Reader) (*source, error) {
 	s, err := i.objects(ctx, errOut, in)
 	if err != nil {
@@ -113,7 +113,7 @@ func (i *inputs) open(ctx context.Context, errOut io.Writer, in io.Reader) (*sou
 // objects reads files and cluster.
 func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*source, error) {
 	if len(i.files) == 0 && i.config.Kubeconfig == "" {
-		return nil, errors.New("no objects: give manifests with -f, or a cluster with --kubeconfig")
+		return nil, errors.New("no objects: name manifests with -f, or a cluster with --kubeconfig")
 	}
 	fromFiles, err := i.read(errOut, in)
 	if err != nil {
@@ -142,7 +142,7 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 	return s, nil
 }
 
-// bindings are those that exist for a stack.
+// bindings returns the existing bindings of a stack.
 func (s *source) bindings(kubeconfig string) func(stack.Key) []elb.Binding {
 	if kubeconfig == "" {
 		return func(stack.Key) []elb.Binding { return nil }
@@ -150,12 +150,12 @@ func (s *source) bindings(kubeconfig string) func(stack.Key) []elb.Binding {
 	return bindingsOf(s.snapshot)
 }
 
-// chartClass is the IngressClass that the chart installs; a file may bring its own of that name.
+// chartClass is the IngressClass that the chart installs; one of that name in a file replaces it.
 func chartClass() *networkingv1.IngressClass {
 	return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}
 }
 
-// concerning admits the stacks that objects from files belong to.
+// concerning selects the stacks that objects from files belong to.
 func concerning(v *objects.View, c *config.Config, objs []placed) func(stack.Key) bool {
 	want := map[stack.Key]bool{}
 	for _, x := range objs {
@@ -166,7 +166,7 @@ func concerning(v *objects.View, c *config.Config, objs []placed) func(stack.Key
 	return func(k stack.Key) bool { return want[k] }
 }
 
-// plans makes the plans that are asked for: all, or with a cluster and files those that the files concern.
+// plans makes the plans of all stacks, or, with a cluster and files, of the stacks that the files concern.
 func (i *inputs) plans(ctx context.Context, s *source) (offline.Outcome, error) {
 	v := objects.New(s.reader)
 	only := func(stack.Key) bool { return true }
@@ -192,13 +192,13 @@ func (i *inputs) read(errOut io.Writer, in io.Reader) ([]placed, error) {
 	return all, nil
 }
 
-// paths are the files to read: those that are named, and those of the directories that are.
+// paths are the files to read: the named ones, and those in named directories.
 func (i *inputs) paths() ([]string, error) {
 	var all []string
 	for _, name := range i.files {
 		info, err := os.Stat(name)
 		if err != nil || !info.IsDir() {
-			all = append(all, name) // reading it tells what is wrong
+			all = append(all, name) // reading it returns the error
 			continue
 		}
 		var inside []string
@@ -209,8 +209,8 @@ func (i *inputs) paths() ([]string, error) {
 			}
 			inside = append(inside, found...)
 		}
-		if len(inside) == 0 { // or else a check of nothing would pass
-			return nil, fmt.Errorf("directory %s has no manifests (*.yaml, *.yml, *.json); directories in it are not looked at", name)
+		if len(inside) == 0 { // a check of no files must not succeed
+			return nil, fmt.Errorf("directory %s has no manifests (*.yaml, *.yml, *.json); its subdirectories are not searched", name)
 		}
 		slices.Sort(inside)
 		all = append(all, inside...)
@@ -238,14 +238,14 @@ func (i *inputs) readOne(path string, errOut io.Writer, in io.Reader) ([]placed,
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(objs) == 0 && len(skipped) > 0 {
-		fmt.Fprintf(errOut, "lbc: %s has nothing that a load balancer depends on (%s)\n", path, strings.Join(skipped, ", ")) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: %s has no objects that a load balancer depends on (%s)\n", path, strings.Join(skipped, ", ")) //nolint:errcheck // a hint
 	}
 	return place(path, content, i.namespace, objs), nil
 }
 
-// tellOfQuarantine says what this command cannot know of a cluster with invalid objects.
-func (i *inputs) tellOfQuarantine(errOut io.Writer) {
+// noteQuarantine notes that the last good versions of invalid objects are not known.
+func (i *inputs) noteQuarantine(errOut io.Writer) {
 	if i.config.Kubeconfig != "" {
-		fmt.Fprintln(errOut, "\nlbc: this is what the objects say now; a running controller keeps the last good version of an object that became invalid, which only it knows") //nolint:errcheck // a hint
+		fmt.Fprintln(errOut, "\nlbc: the output is based on the present objects; a running controller uses the last good version of an invalid object, which lbc does not know") //nolint:errcheck // a hint
 	}
 }

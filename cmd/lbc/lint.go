@@ -23,17 +23,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
-const lintHelp = `Check manifests without a cluster and without AWS: spelling and values of annotations, rules, classes, groups, what is beyond AWS's
-limits. Each finding names file and line, object, field, what is wrong, and what to do; its code is explained in the page on
-findings.
+const lintHelp = `Check manifests without a cluster and without AWS: spelling and values of annotations, rules, classes, groups, AWS's limits. Each
+finding has file and line, object, field, problem and remedy; docs/findings.md explains its code.
 
-What only a cluster or an account can tell is left out: whether certificates, subnets, security groups and target groups exist.
-A Service or Secret that is in none of the files is a warning; what an Ingress says about its target groups is checked all the same. --account (an account file, or a recording that lbc record made)
-and --kubeconfig check the rest as well.
+The existence of certificates, subnets, security groups and target groups is not checked, since that needs an account. A Service or
+Secret that is in none of the files is a warning; the settings of an Ingress for its target groups are checked nevertheless. With
+--account (an account file, or a recording made by lbc record) and --kubeconfig, all of it is checked.
 
-An IngressClass that is in none of the files is taken to be ours if the Ingress has annotations of ours.
+An IngressClass that is in none of the files is assumed to be one of the controller if the Ingress has annotations of the controller.
 
-Exit status: 0 no errors; 1 something failed; 2 there are errors, or with --strict warnings.`
+Exit status: 0 no errors; 1 error; 2 findings that are errors, or with --strict warnings.`
 
 const lintExample = `  lbc lint shop.yaml deploy/
   helm template . | lbc lint -
@@ -41,7 +40,7 @@ const lintExample = `  lbc lint shop.yaml deploy/
   # As annotations of a pull request
   lbc lint -o github deploy/`
 
-// finding is a diagnostic at its place.
+// finding is a diagnostic with its position.
 type finding struct {
 	File     string `json:"file,omitempty"`
 	Line     int    `json:"line,omitempty"`
@@ -53,28 +52,28 @@ type finding struct {
 	Remedy   string `json:"remedy,omitempty"`
 }
 
-// Severities, the worst first.
+// Severities, from the highest.
 const (
 	severityError   = "error"
 	severityWarning = "warning"
 	severityNote    = "note"
 )
 
-// accountCodes are those of what only an account can tell.
+// accountCodes are the codes of findings that need an account.
 var accountCodes = []diag.Code{
 	diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.WebACLNotFound,
 	diag.TrustStoreNotFound, diag.AccessDenied, diag.NotSubscribed, diag.AWSRejected, diag.AWSUnavailable,
 	diag.HostedZoneNotFound, diag.CertificateFailed,
 }
 
-// elsewhereCodes are those of objects that may be in other files, or in the cluster.
+// elsewhereCodes are the codes about objects that may be in other files, or in the cluster.
 var elsewhereCodes = []diag.Code{diag.ServiceNotFound, diag.ServiceMissing, diag.SecretNotFound}
 
 type lintOptions struct {
 	inputs
 	outputs
 	strict bool
-	stdin  []byte // read once, looked at twice
+	stdin  []byte // read once, used twice
 }
 
 func lintCommand() *cobra.Command {
@@ -92,7 +91,7 @@ func lintCommand() *cobra.Command {
 	}
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml", "github")
-	cmd.Flags().BoolVar(&o.strict, "strict", false, "end with status 2 for warnings too")
+	cmd.Flags().BoolVar(&o.strict, "strict", false, "exit with status 2 for warnings, too")
 	return cmd
 }
 
@@ -136,7 +135,7 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 	}
 	found, err := o.readable()
 	if err != nil || len(found) > 0 {
-		return found, err // what cannot be read hides too much to go on
+		return found, err // without a complete set of objects, further findings would mislead
 	}
 	src, err := o.open(ctx, errOut, bytes.NewReader(o.stdin))
 	if err != nil {
@@ -174,7 +173,7 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 			path, _, _ := strings.Cut(d.Path, " of ")
 			f.File, f.Line = p.file, p.line(path)
 		} else if len(src.fromFiles) > 0 {
-			continue // it is about an object of the cluster that nobody asked about
+			continue // it is about an object of the cluster
 		}
 		if !slices.Contains(found, f) {
 			found = append(found, f)
@@ -194,7 +193,7 @@ func everything(got offline.Outcome) diag.List {
 	return all
 }
 
-// severity of a diagnostic. Without a cluster, what does not exist may just be in another file.
+// severity of a diagnostic. Without a cluster, a missing object may be in another file.
 func (o *lintOptions) severity(d diag.Diagnostic) string {
 	switch {
 	case d.Code == diag.UnknownAnnotation, d.Code == diag.ServiceMissing, o.config.Kubeconfig == "" && slices.Contains(elsewhereCodes, d.Code):
@@ -205,7 +204,8 @@ func (o *lintOptions) severity(d diag.Diagnostic) string {
 	return severityError
 }
 
-// assumeClasses makes the classes that Ingresses name and no file brings, for Ingresses that surely are meant for us.
+// assumeClasses makes the classes that Ingresses name and no file has. They belong to the controller if the Ingress has annotations of the
+// controller.
 func assumeClasses(src *source) []finding {
 	var out []finding
 	for _, p := range src.fromFiles {
@@ -234,7 +234,7 @@ func assumeClasses(src *source) []finding {
 	return out
 }
 
-// assumed marks a class that lint made up.
+// assumed is the annotation of a class that lint has made.
 const assumed = "lbc/assumed"
 
 func classNote(p placed, name string) finding {
@@ -242,12 +242,12 @@ func classNote(p placed, name string) finding {
 	o := diag.Object{Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName()}
 	return finding{
 		File: p.file, Line: p.line("spec.ingressClassName"), Severity: severityNote, Object: o.String(), Field: "spec.ingressClassName", Code: string(diag.InvalidIngressClass),
-		Text:   fmt.Sprintf("IngressClass %s is in none of the files; it is taken to be ours, without parameters", name),
+		Text:   fmt.Sprintf("IngressClass %s is in none of the files; it is assumed to be a class of this controller, without parameters", name),
 		Remedy: "check the file of the IngressClass along with this one",
 	}
 }
 
-// readable decodes each file by itself; one that cannot be decoded is a finding. A file that is not there is an error.
+// readable decodes each file by itself; one that cannot be decoded is a finding. A missing file is an error.
 func (o *lintOptions) readable() ([]finding, error) {
 	paths, err := o.paths()
 	if err != nil {
@@ -303,7 +303,7 @@ func number(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// text is "file:line: error: Ingress default/shop: what is wrong (field) [Code]", and what to do on the next line.
+// text is "file:line: error: Ingress default/shop: problem (field) [Code]", and the remedy on the next line.
 func (f finding) text(color bool) string {
 	where := f.File
 	if f.Line > 0 {
@@ -331,7 +331,7 @@ func (f finding) text(color bool) string {
 	return line
 }
 
-// escapes of GitHub's workflow commands; properties escape more than messages.
+// Escapes of GitHub's workflow commands; properties escape more than messages.
 var (
 	escapeMessage  = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	escapeProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")

@@ -1,5 +1,4 @@
-// Command lbc shows what the controller would do, before it does it, and why. It is also a kubectl plugin under the name
-// kubectl-lbc.
+// Command lbc shows what the controller would do, and why. Under the name kubectl-lbc it is a kubectl plugin.
 package main
 
 import (
@@ -16,10 +15,10 @@ import (
 // version is set by the linker.
 var version = "v0.0.0-dev"
 
-const rootHelp = `See what the AWS Load Balancer Controller would do with your manifests, before it does it, and why.
+const rootHelp = `Show what the AWS Load Balancer Controller would do with your manifests, and why.
 
-lbc reads manifests, a cluster, or both, and writes to neither; of AWS it only reads. Without a cluster and without an account it
-works in a simulated account, so that nothing is needed but the manifests.`
+lbc reads manifests, a cluster, or both, and the state of AWS. It never writes to the cluster or to AWS. Without a cluster and an
+account it uses a simulated account and needs only the manifests.`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -39,7 +38,7 @@ func main() {
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "lbc",
-		Short:         "See what the AWS Load Balancer Controller would do",
+		Short:         "Show what the AWS Load Balancer Controller would do",
 		Long:          rootHelp,
 		Example:       "  lbc lint shop.yaml\n  lbc plan -f shop.yaml\n  lbc explain ingress shop --request 'GET https://shop.example.com/cart' -f shop.yaml",
 		Version:       version,
@@ -53,10 +52,10 @@ func rootCommand() *cobra.Command {
 // exitCode ends the program without a further message.
 type exitCode int
 
-// The exit codes besides 0 and 1, which is any other failure.
+// The exit codes besides 0 and 1, which stands for any other failure.
 const (
 	exitInvalid exitCode = 2 // an object is invalid
-	exitChanges exitCode = 3 // plan --exit-code: something would be changed
+	exitChanges exitCode = 3 // plan --exit-code: there are changes
 )
 
 func (exitCode) Error() string { return "" }

@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-// outputs are the flags about form.
+// outputs are the flags for the output.
 type outputs struct {
 	format  string
 	color   string // auto, always or never
@@ -44,7 +44,7 @@ func (o *outputs) validate() error {
 	return nil
 }
 
-// colored reports whether to colour what goes to w.
+// colored reports whether the output to w is coloured.
 func (o *outputs) colored(w io.Writer) bool {
 	return o.color == "always" || o.color == "auto" && isTerminal(w) && os.Getenv("NO_COLOR") == ""
 }

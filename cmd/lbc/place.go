@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
-// placed is an object and where it is written.
+// placed is an object with its file and node.
 type placed struct {
 	object metav1.Object
 	file   string
@@ -26,7 +26,7 @@ func place(file string, content []byte, namespace string, objs []metav1.Object) 
 	for d := yaml.NewDecoder(bytes.NewReader(content)); ; {
 		var doc yaml.Node
 		if d.Decode(&doc) != nil {
-			break // the end; or it is no YAML, and then whoever decodes objects has said so
+			break // the end, or invalid YAML, which the decoding of objects reports
 		}
 		for _, n := range manifests(&doc) {
 			ns := text(child(child(n, "metadata"), "namespace"))
@@ -89,7 +89,7 @@ func entry(n *yaml.Node, key string) (k, v *yaml.Node) {
 // steps are the parts of a field path: a name, an index, or a key of annotations in brackets.
 var steps = regexp.MustCompile(`[^.\[\]\s]+|\[[^\]]*\]`)
 
-// line is the line of a field, or of the nearest thing around it that is written; 0 = not known.
+// line is the line of a field, or of the innermost parent that is present; 0 = not known.
 func (p placed) line(path string) int {
 	if p.node == nil {
 		return 0
@@ -117,7 +117,7 @@ func (p placed) line(path string) int {
 	return line
 }
 
-// find is the place of the object that a diagnostic is about.
+// find returns the object of a diagnostic.
 func find(all []placed, o diag.Object) (placed, bool) {
 	for _, p := range all {
 		kind, _ := objects.KindOf(p.object)

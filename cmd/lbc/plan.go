@@ -23,22 +23,21 @@ const planHelp = `Show what the controller would create (+), change (~), replace
 
 ` + inputHelp + `
 
-With files and a cluster, only the load balancers that the files concern are planned. Ingresses under annotation dry-run are
-planned as if they were not.
+With files and a cluster, only the load balancers that the files concern are planned. Annotation dry-run is ignored.
 
--o stack prints what is wanted of each load balancer, in the form of annotation dry-run-plan, one JSON text per line.
+-o stack prints the desired stack of each load balancer, in the form of annotation dry-run-plan, one JSON text per line.
 
-Exit status: 0 planned; 1 something failed; 2 an object is invalid, and its diagnostics are in the output; with --exit-code,
-3 something would be changed.`
+Exit status: 0 success; 1 error; 2 an object is invalid, and its diagnostics are in the output; with --exit-code, 3 there are
+changes.`
 
-const planExample = `  # What would these manifests make?
+const planExample = `  # What would these manifests create?
   lbc plan -f shop.yaml
 
-  # What would they change in this cluster? What would the controller change in it as it is?
+  # What would they change in this cluster? What would the controller change without them?
   lbc plan -f shop.yaml --kubeconfig ~/.kube/config --cluster-name prod
   lbc plan --kubeconfig ~/.kube/config --cluster-name prod
 
-  # In a pipeline without credentials, against what was recorded
+  # In a pipeline without credentials, with a recording
   lbc plan -f shop.yaml --account recorded.json --exit-code -o json`
 
 type planOptions struct {
@@ -62,7 +61,7 @@ func planCommand() *cobra.Command {
 	}
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml", "stack")
-	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "end with status 3 if something would be changed")
+	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with status 3 if there are changes")
 	return cmd
 }
 
@@ -76,7 +75,7 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	}
 	defer src.close()
 	if src.builtIn && o.format == "text" {
-		fmt.Fprintf(errOut, "lbc: planned in the simulator's own account (%s, cluster %s); --account or --kubeconfig choose another one\n\n", o.config.Region, o.config.ClusterName) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: planned in the simulator's built-in account (%s, cluster %s); --account or --kubeconfig select another one\n\n", o.config.Region, o.config.ClusterName) //nolint:errcheck // a hint
 	}
 	got, err := o.plans(ctx, src)
 	if err != nil {
@@ -87,7 +86,7 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	}
 	switch {
 	case got.Invalid():
-		o.tellOfQuarantine(errOut)
+		o.noteQuarantine(errOut)
 		return exitInvalid
 	case o.exitCode && slices.ContainsFunc(got.Stacks, func(r offline.Result) bool { return !r.Plan.Empty() }):
 		return exitChanges
@@ -95,7 +94,7 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	return nil
 }
 
-// planDocument is what -o json and -o yaml print. Its lists are never null: programs go through them unasked.
+// planDocument is the output of -o json and -o yaml. Its lists are never null.
 type planDocument struct {
 	Stacks []plannedStack `json:"stacks"`
 	// Findings are about objects that belong to no stack.
@@ -130,29 +129,29 @@ func (o *planOptions) print(out io.Writer, got offline.Outcome) error {
 	var b strings.Builder
 	for _, r := range got.Stacks {
 		if r.Unbuildable {
-			fmt.Fprintf(&b, "%s: cannot be built as it is; nothing would be touched\n", r.Key)
+			fmt.Fprintf(&b, "%s: cannot be built; nothing would be changed\n", r.Key)
 		} else {
 			b.WriteString(r.Plan.Text(plan.TextOptions{Color: o.colored(out)}))
 		}
-		told(&b, r.Diagnostics, "  ")
+		diagnostics(&b, r.Diagnostics, "  ")
 		b.WriteString("\n")
 	}
-	told(&b, got.Diagnostics, "")
+	diagnostics(&b, got.Diagnostics, "")
 	if len(got.Stacks)+len(got.Diagnostics) == 0 {
-		b.WriteString("no object asks for a load balancer: Ingresses need class alb (or annotation kubernetes.io/ingress.class: alb), " +
+		b.WriteString("no object declares a load balancer: Ingresses need class alb (or annotation kubernetes.io/ingress.class: alb), " +
 			"Services spec.loadBalancerClass: service.k8s.aws/nlb\n")
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
-func told(b *strings.Builder, l diag.List, indent string) {
+func diagnostics(b *strings.Builder, l diag.List, indent string) {
 	for _, d := range l {
 		fmt.Fprintf(b, "%s%s %s: %s\n", indent, mark(d), d.Object, d.Message())
 	}
 }
 
-// stacks prints what is wanted of each load balancer, one per line.
+// stacks prints the desired stacks, one per line.
 func stacks(out io.Writer, results []offline.Result) error {
 	var b bytes.Buffer
 	for _, r := range results {

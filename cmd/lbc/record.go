@@ -22,12 +22,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-const recordHelp = `Record what the AWS account holds of a cluster, so that plans can be made without AWS: lbc plan --account FILE.
+const recordHelp = `Record the state of an AWS account for a cluster, so that plans can be made without AWS: lbc plan --account FILE.
 
-Recorded are the answers to the reads that plans need: the VPC, its subnets, route tables and security groups, the certificates
-and web ACLs of the region, the cluster's load balancers with all that belongs to them, and the health of their targets. With -f
-or --kubeconfig, also what plans of these objects ask besides. Only reads are made, with the credentials of your environment; a
-file has no credentials in it, but ARNs, names, tags and addresses.
+The recording has the responses to the reads that plans need: the VPC, its subnets, route tables and security groups, the
+certificates and web ACLs of the region, the cluster's load balancers with their resources, and the health of their targets. With -f
+or --kubeconfig, it also has the further reads of the plans of these objects. The command only reads, with the credentials of your
+environment. The file contains ARNs, names, tags and addresses, and no credentials.
 
 The file is JSON; - writes to standard output.`
 
@@ -38,7 +38,7 @@ func recordCommand() *cobra.Command {
 	var i inputs
 	cmd := &cobra.Command{
 		Use:     "record FILE",
-		Short:   "Record what AWS holds of a cluster, for plans without AWS",
+		Short:   "Record the state of AWS for a cluster, for plans without AWS",
 		Long:    recordHelp,
 		Example: recordExample,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -58,7 +58,7 @@ func recordCommand() *cobra.Command {
 
 func (i *inputs) record(ctx context.Context, path string, out, errOut io.Writer, in io.Reader) error {
 	if i.account != "" {
-		return fmt.Errorf("--account: a file cannot be recorded; leave it out to record the account of your credentials")
+		return fmt.Errorf("--account: a file cannot be recorded; omit the flag to record the account of your credentials")
 	}
 	recorder := recording.NewRecorder()
 	clients, err := liveClients(ctx, &i.config, recorder.Wrap)
@@ -92,12 +92,12 @@ func (i *inputs) record(ctx context.Context, path string, out, errOut io.Writer,
 	}
 	err = cmp.Or(r.Write(f), f.Close())
 	if err == nil {
-		fmt.Fprintf(errOut, "lbc: recorded %d answers of AWS in %s\n", len(r.Exchanges), path) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: recorded %d responses of AWS in %s\n", len(r.Exchanges), path) //nolint:errcheck // a hint
 	}
 	return err
 }
 
-// recordPlans makes the plans of the objects that are given, for the sake of what they ask.
+// recordPlans makes the plans of the given objects, so that their reads are recorded.
 func (i *inputs) recordPlans(ctx context.Context, clients cloud.Clients, inv *inventory.Inventory, errOut io.Writer, in io.Reader) error {
 	objects := *i
 	src, err := objects.objects(ctx, errOut, in)
@@ -109,7 +109,7 @@ func (i *inputs) recordPlans(ctx context.Context, clients cloud.Clients, inv *in
 	return err
 }
 
-// readAll asks everything that any plan of the cluster may ask; ownCertificates: so may plans that make certificates.
+// readAll makes every read that a plan of the cluster may make; with ownCertificates, also those of plans that request certificates.
 func readAll(ctx context.Context, inv *inventory.Inventory, clients cloud.Clients, ownCertificates bool) error {
 	if err := inv.Load(ctx); err != nil {
 		return err
@@ -133,7 +133,7 @@ func readAll(ctx context.Context, inv *inventory.Inventory, clients cloud.Client
 	}
 	for _, k := range keys {
 		o, err := inv.Observed(ctx, k, managing(k, elb.Observed{}))
-		for range 3 { // what is known of a level tells what to ask of the next
+		for range 3 { // the resources of one level lead to those of the next
 			if err == nil {
 				o, err = inv.Observed(ctx, k, managing(k, o))
 			}
@@ -150,7 +150,7 @@ func readAll(ctx context.Context, inv *inventory.Inventory, clients cloud.Client
 	return nil
 }
 
-// managing is a stack that manages every setting of what exists, so that every setting is read.
+// managing is a stack that manages every setting of the observed resources, so that every setting is read.
 func managing(key stack.Key, o elb.Observed) *stack.Stack {
 	some := map[string]string{"": ""}
 	s := &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}

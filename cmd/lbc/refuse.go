@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
-// refusals are what the webhooks would say about the creation of class parameters and bindings, of which plans say nothing.
-// Of Ingresses plans say the same and more.
+// refusals are the refusals and warnings of the webhooks at the creation of class parameters and bindings, which plans do not cover.
+// Plans of Ingresses have the same findings, and more.
 func refusals(src *source, vpc string) []finding {
 	v := objects.New(src.reader)
 	var out []finding
@@ -27,7 +27,7 @@ func refusals(src *source, vpc string) []finding {
 		for _, response := range responses {
 			if response.Denied != "" {
 				out = append(out, refusal(p, severityError, code, response.Denied))
-				break // the second one would only repeat it
+				break // the second one would repeat it
 			}
 			for _, w := range response.Warnings {
 				out = append(out, refusal(p, severityWarning, code, w))

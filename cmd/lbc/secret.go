@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
-// secretReader shows, beside what was read at once, the Secrets that a plan asks for: no others are read.
+// secretReader is a snapshot that reads Secrets from the cluster as they are needed.
 type secretReader struct {
 	objects.Snapshot
 	read    func(namespace, name string) (*corev1.Secret, error)
@@ -34,7 +34,7 @@ func (r *secretReader) Get(kind objects.Kind, namespace, name string) (metav1.Ob
 	return nil, false
 }
 
-// Why implements objects.Explainer.
+// Why implements objects.ReasonReader.
 func (r *secretReader) Why(_ objects.Kind, namespace, name string) error {
 	return r.refused[namespace+"/"+name]
 }

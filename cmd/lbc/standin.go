@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
-// besideServices tells what is wrong with annotations that only a Service makes anybody read, such as those of health checks, where
-// the Service is in none of the files: charts and overlays keep them apart.
+// besideServices are the findings about annotations that are read only with a backend Service, such as those of health checks, where the
+// Service is in none of the files, as in charts and overlays.
 func (o *lintOptions) besideServices(ctx context.Context, src *source) (diag.List, error) {
 	services := standIns(src)
 	if len(services) == 0 {
@@ -34,12 +34,12 @@ func (o *lintOptions) besideServices(ctx context.Context, src *source) (diag.Lis
 		return nil, err
 	}
 	return slices.DeleteFunc(everything(got), func(d diag.Diagnostic) bool {
-		// A name in it is that of a port, which a stand-in may lack.
+		// Its value may be the name of a port, which a stand-in may lack.
 		return d.Code != diag.InvalidAnnotation || d.Path == annotation.HealthCheckPort.Path()
 	}), nil
 }
 
-// standIns are Services with the ports by which Ingresses of the files name them, for those that nobody brings.
+// standIns are Services, with the ports that Ingresses of the files name, in place of those that are in none of the files.
 func standIns(src *source) []metav1.Object {
 	ports := map[types.NamespacedName]map[networkingv1.ServiceBackendPort]bool{}
 	var out []metav1.Object
@@ -106,7 +106,7 @@ func backends(ing *networkingv1.Ingress) []networkingv1.IngressBackend {
 	return out
 }
 
-// inAction names the Services in the JSON of an action, whatever else it says.
+// inAction calls name with each Service in the JSON of an action.
 func inAction(text string, name func(service string, port networkingv1.ServiceBackendPort)) {
 	var v any
 	if json.Unmarshal([]byte(text), &v) != nil {

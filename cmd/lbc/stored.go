@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-// unstorable are the Ingresses that no API server stores as they are: the commonest of its rules about hosts, paths and backends,
-// which nobody else tells before the cluster does.
+// unstorable are findings about Ingresses that the API server would refuse, by the most frequent of its rules about hosts, paths and
+// backends.
 func unstorable(src *source) []finding {
 	var out []finding
 	for _, p := range src.fromFiles {
@@ -24,7 +24,7 @@ func unstorable(src *source) []finding {
 		o := diag.Object{Kind: "Ingress", Namespace: ing.Namespace, Name: ing.Name}
 		refuse := func(field, text, remedy string) {
 			out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityError, Object: o.String(), Field: field, Code: "InvalidManifest",
-				Text: "the API server refuses it: " + text, Remedy: remedy})
+				Text: "the API server refuses the object: " + text, Remedy: remedy})
 		}
 		if b := ing.Spec.DefaultBackend; b != nil {
 			checkBackend("spec.defaultBackend", *b, refuse)
@@ -61,10 +61,10 @@ func hostComplaint(host string) string {
 	if len(wrong) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("host %q is no name", host)
+	return fmt.Sprintf("host %q is not a valid name", host)
 }
 
-// sequences must not be in a path of type Exact or Prefix, suffixes not at its end.
+// sequences must not be in a path of type Exact or Prefix, and suffixes not at its end.
 var (
 	sequences = []string{"//", "/./", "/../", "%2f", "%2F"}
 	suffixes  = []string{"/..", "/."}

@@ -14,13 +14,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
-// explained are the kinds that can be explained, by what people write.
+// explained are the kinds that can be explained, by their names on the command line.
 var explained = map[string]objects.Kind{
 	"ingress": objects.Ingress, "ingresses": objects.Ingress, "ing": objects.Ingress,
 	"service": objects.Service, "services": objects.Service, "svc": objects.Service,
 }
 
-// complete offers kinds, then the names of objects.
+// complete returns the completions: kinds, then the names of objects.
 func (o *explainOptions) complete(cmd *cobra.Command, args []string) []string {
 	if len(args) == 0 {
 		return []string{"ingress", "service"}
@@ -41,8 +41,8 @@ func (o *explainOptions) complete(cmd *cobra.Command, args []string) []string {
 	return out
 }
 
-// subject is what is to be explained: "ingress NAME" or "ingress/NAME", where NAME may be namespace/name; without a name the only
-// one of its kind, without a kind the only one at all.
+// subject is the object to explain: "ingress NAME" or "ingress/NAME", where NAME may be namespace/name; without a name the only object of
+// its kind, without a kind the only object.
 func (o *explainOptions) subject(src *source, args []string) (objects.Kind, metav1.Object, error) {
 	if len(args) == 1 {
 		if before, after, ok := strings.Cut(args[0], "/"); ok {
@@ -82,7 +82,7 @@ func (o *explainOptions) subject(src *source, args []string) (objects.Kind, meta
 	return "", nil, missing(src.snapshot, kind, namespace, name)
 }
 
-// only is the one object of some kinds that may ask for a load balancer; of files if there are any.
+// only is the only object of some kinds that may declare a load balancer; in the files if there are any.
 func only(src *source, kinds ...objects.Kind) (objects.Kind, metav1.Object, error) {
 	var candidates []metav1.Object
 	for _, p := range src.fromFiles {
@@ -114,7 +114,7 @@ func only(src *source, kinds ...objects.Kind) (objects.Kind, metav1.Object, erro
 	return "", nil, fmt.Errorf("name one of: %s", some(there))
 }
 
-// some are the first few.
+// some lists the first few names.
 func some(all []string) string {
 	const few = 8
 	if len(all) > few {
@@ -123,7 +123,7 @@ func some(all []string) string {
 	return strings.Join(all, ", ")
 }
 
-// missing tells what there is instead.
+// missing is the error about an object that does not exist, with those that do.
 func missing(s objects.Snapshot, kind objects.Kind, namespace, name string) error {
 	var there []string
 	for _, x := range s.List(kind, "") {

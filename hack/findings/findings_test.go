@@ -101,7 +101,7 @@ func TestEveryFindingIsToldOnceOnItsObjectAndSoIsItsEnd(t *testing.T) {
 		r := status.NewReporter(func(o diag.Object, e status.Event) { events = append(events, o.Name+" "+e.Type+" "+e.Reason) }, time.Now)
 		d := diag.New(bad, "spec.rules", c, "this is wrong", "do that")
 		for range 2 {
-			r.Report("shop", status.Account{Objects: []diag.Object{bad, good}, Found: diag.List{d}})
+			r.Report("shop", status.Report{Objects: []diag.Object{bad, good}, Found: diag.List{d}})
 		}
 		e := status.EventOf(d)
 		want := []string{"bad " + e.Type + " " + e.Reason, "good Normal SuccessfullyReconciled"}
@@ -115,7 +115,7 @@ func TestEveryFindingIsToldOnceOnItsObjectAndSoIsItsEnd(t *testing.T) {
 		}
 		events = nil
 		for range 2 {
-			r.Report("shop", status.Account{Objects: []diag.Object{bad, good}})
+			r.Report("shop", status.Report{Objects: []diag.Object{bad, good}})
 		}
 		want = []string{"bad Normal SuccessfullyReconciled"}
 		if d.Class == diag.Note {

@@ -1,6 +1,5 @@
-// Package backoff says when to try again what failed: pauses that grow up to a ceiling, and failures in a row by key; and how many calls
-// each loop of the controller may cost.
-// It starts no timer, makes no attempt and logs nothing; the clock and the randomness are the caller's.
+// Package backoff schedules retries: pauses that grow to a ceiling, and failures in a row by key. It also holds the budget of calls of
+// each loop of the controller. It starts no timer and makes no attempt; the caller provides clock and randomness.
 // It imports the standard library only.
 package backoff
 
@@ -12,8 +11,8 @@ import (
 // Policy describes the pauses between attempts: First, twice First, four times First and so on, never more than Longest.
 type Policy struct {
 	First, Longest time.Duration
-	// Jitter is the part of each pause, from 0 to 1, that a random number may shorten it by, so that many keys that fail at
-	// the same moment are not tried again at the same moment.
+	// Jitter is the largest part of each pause, from 0 to 1, by which it is randomly shortened, so that many keys that fail at once are not
+	// retried at once.
 	Jitter float64
 }
 
@@ -27,8 +26,8 @@ func (p Policy) Pause(n int) time.Duration {
 }
 
 const (
-	// forgetAfter is how long after its last failure a key is forgotten. It exceeds every ceiling in use, so that a key that
-	// goes on failing is never forgotten between two attempts.
+	// forgetAfter is how long after its last failure a key is forgotten. It exceeds every ceiling in use, so that a key is never forgotten
+	// between two failed attempts.
 	forgetAfter = time.Hour
 	// maxKeys bounds the keys of one Failures; the key that failed longest ago makes room for a new one.
 	maxKeys = 1 << 16
@@ -78,7 +77,7 @@ func (f *Failures[K]) Failed(k K) (count int, pause time.Duration) {
 	return x.count, pause
 }
 
-// sweep forgets, now and then, what has not failed for long. The lock is held.
+// sweep forgets, at intervals, keys that have not failed for long. The lock is held.
 func (f *Failures[K]) sweep(now time.Time) {
 	if now.Sub(f.swept) < forgetAfter/4 {
 		return
@@ -103,7 +102,7 @@ func (f *Failures[K]) evict() {
 	delete(f.of, oldest)
 }
 
-// Wait is how long a key is not worth another attempt: 0 if its pause is over, or if it did not fail.
+// Wait is the rest of the pause of a key: 0 if it is over, or if the key did not fail.
 func (f *Failures[K]) Wait(k K) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -127,7 +126,7 @@ func (f *Failures[K]) NumRequeues(k K) int {
 	return f.of[k].count
 }
 
-// Forget ends the count of a key: it succeeded, or it does not exist any more.
+// Forget ends the count of a key that has succeeded or no longer exists.
 func (f *Failures[K]) Forget(k K) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

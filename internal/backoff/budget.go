@@ -5,33 +5,33 @@ import (
 	"strings"
 )
 
-// Budget is how many calls a loop makes at most while it goes on for ten minutes: while all is well and nothing changes, and while something
-// that it needs stays out of order. Tests of the controller run each loop with their clock and compare the calls that they count.
+// Budget is the maximum number of calls of a loop in ten minutes, in the steady state and while a dependency fails. Tests of the controller
+// run each loop with a fake clock and compare the number of calls.
 type Budget struct {
-	Loop string // as the tests name it
-	Asks string // what it calls
-	Per  string // of what there is one such loop
-	// Steady and Trouble are calls in ten minutes at most, Trouble from its beginning, when pauses are shortest.
+	Loop  string // as the tests name it
+	Reads string // what it reads or writes
+	Per   string // the unit that has one such loop
+	// Steady and Trouble are the maximum numbers of calls in ten minutes. Trouble counts from the first failure, when pauses are shortest.
 	Steady, Trouble int
-	Pauses          string // between the attempts while the trouble lasts
+	Pauses          string // between attempts while the failure lasts
 }
 
-// Budgets has a row for each loop that calls AWS or reads Kubernetes by itself.
+// Budgets has a row for each loop that calls AWS or reads Kubernetes without an event.
 var Budgets = []Budget{
 	{"account listing", "load balancers, target groups, security groups and tags of the VPC", "cluster", 0, 30, "0.5 s doubling to 5 min, of each stack that waits for it"},
 	{"second look", "load balancers, target groups, security groups and tags of the VPC, once, ten minutes after a start", "leader", 5, 25, "10 s doubling to 5 min"},
 	{"stack pass", "facts, and the write that fails", "stack", 0, 60, "0.5 s doubling to 5 min; 1 to 5 min for a permission, a quota, or what is missing in AWS"},
-	{"drift sweep", "all that is known of stacks and target groups", "cluster", 600, 600, "none: the next look is at something else, one read a second in all"},
+	{"drift sweep", "observed stacks and target groups", "cluster", 600, 600, "none: one read a second in all"},
 	{"foreign tags", "tags, of twenty resources in each call", "cluster", 60, 60, "none: ten seconds between two calls, while tags are old"},
-	{"binding pass", "target registration", "binding", 0, 15, "0.2 s doubling to 30 s for what may pass, 15 s doubling to 5 min for what does not, AWS's own time for its limits"},
+	{"binding pass", "target registration", "binding", 0, 15, "0.2 s doubling to 30 s for transient errors, 15 s doubling to 5 min for others, AWS's own interval for its limits"},
 	{"target rules", "security groups, instances, network interfaces, and the rule that is refused", "binding", 0, 40, "15 s doubling to 5 min; addresses and instances that are not found 10 s doubling to 5 min"},
-	{"backend group", "the group's deletion, and what refers to it", "cluster", 0, 15, "2 s doubling to 10 min"},
+	{"backend group", "the group's deletion, and references to it", "cluster", 0, 15, "2 s doubling to 10 min"},
 	{"Secret poll", "Secrets, of the API server, which no watch covers", "Secret", 11, 11, "a minute; one a second of all Secrets together"},
 	{"certificate watch", "list of certificates", "cluster", 1, 20, "10 s while a host is without a certificate; after a failure 5 s doubling to a minute"},
 	{"certificate validation", "the certificate and the hosted zones", "certificate", 0, 60, "a quarter of its age, 1 s to 15 s; after five minutes a minute"},
 	{"tags of certificates", "tags of certificates that stacks may own", "certificate", 0, 15, "2 s doubling to a minute, shared by all stacks; a minute for a permission"},
 	{"add-ons", "web ACL and protection of a load balancer", "stack", 0, 20, "1 s doubling to 1 min"},
-	{"load balancers in the making", "load balancers, twenty in each call", "cluster", 0, 50, "as long as they have been awaited, 1 s to 15 s; after ten minutes a minute"},
+	{"load balancers in the making", "load balancers, twenty in each call", "cluster", 0, 50, "the time waited so far, 1 s to 15 s; after ten minutes a minute"},
 	{"health of new targets", "target health", "target group", 0, 5, "40 s doubling to 10 min"},
 	{"readiness gates", "target health", "target group with pods that wait", 0, 60, "a second to 15 s"},
 	{"draining targets", "target health", "target group that a deleted binding leaves", 0, 10, "5 s doubling to 5 min"},
@@ -42,9 +42,9 @@ var Budgets = []Budget{
 // BudgetTable is Budgets in Markdown.
 func BudgetTable() string {
 	var b strings.Builder
-	b.WriteString("| Loop | Asks for | For each | All is well | Something is out of order | Pauses while it is |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| Loop | Calls for | For each | Steady state | While a dependency fails | Pauses meanwhile |\n|---|---|---|---|---|---|\n")
 	for _, x := range Budgets {
-		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s |\n", x.Loop, x.Asks, x.Per, x.Steady, x.Trouble, x.Pauses)
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s |\n", x.Loop, x.Reads, x.Per, x.Steady, x.Trouble, x.Pauses)
 	}
 	return b.String()
 }

@@ -1,5 +1,5 @@
-// Package brake counts deletions of load balancers, and of targets, and holds those that exceed a limit within a short time until an
-// annotation consents. It decides only: it reads, writes and deletes nothing.
+// Package brake limits deletions of load balancers, and of targets, within a short time: those beyond the limit are held until an
+// annotation allows them. It counts and decides; it deletes nothing.
 // It imports nothing but the standard library.
 package brake
 
@@ -11,25 +11,24 @@ import (
 // Window is the time within which deletions count together.
 const Window = 10 * time.Minute
 
-// Brake counts deletions. Its counts begin at zero when a process starts. It is safe for concurrent use. Nil lets everything pass.
+// Brake counts deletions. Its counts begin at zero when a process starts. It is safe for concurrent use. A nil Brake allows every deletion.
 type Brake struct {
 	most int
 	now  func() time.Time
 
 	mu     sync.Mutex
-	passed map[string]time.Time // what may be deleted, and since when
-	held   map[string]time.Time // what waits for consent, and since when
+	passed map[string]time.Time // allowed deletions by id, and since when
+	held   map[string]time.Time // held deletions by id, and since when
 }
 
-// New makes a brake that lets most deletions pass within Window whatever their share; 0 switches it off.
+// New makes a brake that allows most deletions within Window whatever their share; 0 turns it off.
 func New(most int, now func() time.Time) *Brake {
 	return &Brake{most: most, now: now, passed: map[string]time.Time{}, held: map[string]time.Time{}}
 }
 
-// Allow reports whether something may be deleted. standing is how many of its kind there are, this one included. It may not if,
-// with it, more than the number of New and more than a quarter of all were or would be deleted within Window. What was held once
-// stays held, however long it waits, until Consent or Forget.
-func (b *Brake) Allow(id string, standing int) bool {
+// Allow reports whether a resource may be deleted. existing is the number of resources of its kind, this one included. The deletion is held
+// if, with it, both the limit of New and a quarter of all would be exceeded within Window. A held deletion stays held until Forget.
+func (b *Brake) Allow(id string, existing int) bool {
 	if b == nil || b.most <= 0 {
 		return true
 	}
@@ -53,7 +52,7 @@ func (b *Brake) Allow(id string, standing int) bool {
 			count++
 		}
 	}
-	if all := standing + len(b.passed); count > b.most && 4*count > all {
+	if all := existing + len(b.passed); count > b.most && 4*count > all {
 		b.held[id] = now
 		return false
 	}
@@ -61,7 +60,7 @@ func (b *Brake) Allow(id string, standing int) bool {
 	return true
 }
 
-// Forget drops what is not to be deleted any more.
+// Forget drops a held deletion that is allowed by other means or no longer needed.
 func (b *Brake) Forget(id string) {
 	if b == nil {
 		return
@@ -71,7 +70,7 @@ func (b *Brake) Forget(id string) {
 	delete(b.held, id)
 }
 
-// Held is how many deletions wait for consent.
+// Held is the number of held deletions.
 func (b *Brake) Held() int {
 	if b == nil {
 		return 0

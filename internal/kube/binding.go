@@ -22,7 +22,7 @@ func BindingObject(o *v1beta1.TargetGroupBinding) diag.Object {
 	return diag.Object{Kind: "TargetGroupBinding", Namespace: o.Namespace, Name: o.Name, UID: string(o.UID)}
 }
 
-// BindingSpec is the spec that a stack's binding asks for; its references are literals.
+// BindingSpec is the spec of a stack's binding, whose references are literals.
 func BindingSpec(b stack.Binding) v1beta1.TargetGroupBindingSpec {
 	s := v1beta1.TargetGroupBindingSpec{
 		TargetGroupARN:          b.TargetGroup.Literal,
@@ -127,7 +127,7 @@ func Pointer[T ~string](s string) *T {
 	return &v
 }
 
-// BindingsOf lists the bindings of a stack among objects that were read once.
+// BindingsOf are the bindings of a stack in a snapshot.
 func BindingsOf(objs objects.Snapshot, key stack.Key) []elb.Binding {
 	var out []elb.Binding
 	for _, o := range objects.New(objs).TargetGroupBindings("") {
@@ -138,7 +138,7 @@ func BindingsOf(objs objects.Snapshot, key stack.Key) []elb.Binding {
 	return out
 }
 
-// HasLabels reports whether have carries all of want; for tags as well.
+// HasLabels reports whether have contains all of want, which may be tags, too.
 func HasLabels(have, want map[string]string) bool {
 	for k, v := range want {
 		if have[k] != v {
@@ -148,7 +148,7 @@ func HasLabels(have, want map[string]string) bool {
 	return true
 }
 
-// OwnerOfBinding is the stack whose labels a TargetGroupBinding carries; ok is false for bindings that users made.
+// OwnerOfBinding is the stack whose labels a TargetGroupBinding has; ok is false for bindings of users.
 func OwnerOfBinding(labels map[string]string) (stack.Key, bool) {
 	for _, owner := range []stack.Owner{stack.Ingress, stack.Service} {
 		prefix := string(owner) + "/"

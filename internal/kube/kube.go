@@ -1,6 +1,6 @@
-// Package kube is what the controller and the command line share about Kubernetes: the kinds that they read, and
-// TargetGroupBindings as stacks see them. It watches nothing, and writes nothing but finalizers.
-// It imports controller-runtime's client for its types, api, plan, stack, naming and objects.
+// Package kube has what the controller and the command line share about Kubernetes: the kinds that they read, and conversions of
+// TargetGroupBindings from and to those of stacks. It watches nothing, and writes nothing but finalizers.
+// It may import controller-runtime's client, api, plan/elb, stack, naming, objects and diag.
 package kube
 
 import (
@@ -24,7 +24,7 @@ func Scheme() (*runtime.Scheme, error) {
 	return s, errors.Join(clientgoscheme.AddToScheme(s), v1beta1.AddToScheme(s), v1alpha1.AddToScheme(s))
 }
 
-// Kinds are the kinds that front ends may read, with what the cache calls them. Secrets are never cached.
+// Kinds are the kinds that front ends may read, with their Go types. Secrets are never cached.
 var Kinds = map[objects.Kind]struct {
 	Object client.Object
 	List   client.ObjectList
@@ -48,11 +48,28 @@ func Lists() []client.ObjectList {
 	return out
 }
 
-// PatchFinalizer changes the finalizers of the newest version of an object; an object that is gone needs no change.
+// PatchFinalizer changes the finalizers of the newest version of an object. An object that does not exist is no error.
 func PatchFinalizer(ctx context.Context, c client.Client, o client.Object, change func(client.Object) bool) error {
 	updated, ok := o.DeepCopyObject().(client.Object)
 	if !ok || !change(updated) {
 		return nil
 	}
 	return client.IgnoreNotFound(c.Patch(ctx, updated, client.MergeFromWithOptions(o, client.MergeFromWithOptimisticLock{})))
+}
+
+// Cluster reads the pods and nodes of endpoints (it implements targets.Cluster).
+type Cluster struct {
+	Reader client.Reader
+}
+
+// Pod returns a pod, if it exists.
+func (c Cluster) Pod(ctx context.Context, namespace, name string) (*corev1.Pod, bool) {
+	p := &corev1.Pod{}
+	return p, c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, p) == nil
+}
+
+// Node returns a node, if it exists.
+func (c Cluster) Node(ctx context.Context, name string) (*corev1.Node, bool) {
+	n := &corev1.Node{}
+	return n, c.Reader.Get(ctx, client.ObjectKey{Name: name}, n) == nil
 }

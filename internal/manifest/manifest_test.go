@@ -181,9 +181,9 @@ items:
 	_, class := v.IngressClass("a")
 	_, params := v.IngressClassParams("b")
 	_, namespace := v.Namespace("c")
-	_, secret := v.Secret("default", "d")
-	_, binding := v.TargetGroupBinding("default", "f")
-	if !class || !params || !namespace || !secret || !binding || len(v.Services("")) != 1 || len(v.Services("own")) != 1 || len(v.Services("default")) != 0 {
+	_, secret := objects.Get[*corev1.Secret](v, objects.From{Namespace: "default"}, objects.Ref{Kind: objects.Secret, Name: "d"})
+	bindings := v.TargetGroupBindings("default")
+	if !class || !params || !namespace || secret != nil || len(bindings) != 1 || len(v.Services("")) != 1 || len(v.Services("own")) != 1 || len(v.Services("default")) != 0 {
 		t.Error("not all are in the view")
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ContentTag is the tag of an imported certificate whose value tells which content was imported.
+// ContentTag is the tag of an imported certificate whose value identifies the imported content.
 const ContentTag = "ingress.k8s.aws/content-hash"
 
 // CertificateID is the identity of the certificate that is requested for an Ingress: its type in lower case, its domain with
@@ -29,8 +29,8 @@ func ImportedCertificateID(namespace, secret string) string {
 	return "imported/" + namespace + "/" + secret
 }
 
-// SameCertificateOwner reports whether two identities are of certificates for one and the same Ingress or Secret: of one whose
-// hosts or type changed, the former certificate serves until the new one is issued.
+// SameCertificateOwner reports whether two identities are of certificates for one Ingress or Secret. After a change of hosts or type, the
+// former certificate stays in use until the new one is issued.
 func SameCertificateOwner(a, b string) bool {
 	if a == b {
 		return true

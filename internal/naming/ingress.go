@@ -26,7 +26,7 @@ func IngressSecurityGroup(cluster string, id stack.ID) string {
 	return groupName(id, hash10(cluster, id.String()))
 }
 
-// IngressTargetGroup holds what the name of an Ingress's target group depends on.
+// IngressTargetGroup are the inputs of the name of an Ingress's target group.
 type IngressTargetGroup struct {
 	Cluster          string
 	Group            stack.ID
@@ -61,7 +61,8 @@ func IngressTargetGroupID(ingressNamespace, ingressName, serviceName, servicePor
 	return IngressTargetGroups(ingressNamespace, ingressName) + serviceName + ":" + servicePort
 }
 
-// IngressTargetGroups begins the identity of every target group of an Ingress; and of those of another one whose name begins so.
+// IngressTargetGroups is the prefix of the identities of the target groups of an Ingress. Those of another Ingress whose name begins with
+// this one's and a hyphen have it, too.
 func IngressTargetGroups(namespace, name string) string { return namespace + "/" + name + "-" }
 
 // ListenerID is the identity of a listener: its decimal port.
@@ -92,8 +93,8 @@ func FrontendTargetGroup(cluster string, id stack.ID, port int32, healthCheckPor
 	return groupName(id, hash10(cluster, id.String(), decimal(port), stack.TargetALB, "TCP", healthCheckPort, healthCheckProtocol))
 }
 
-// Successor is the name of a target group that takes the place of one of the same name, which AWS admits once only: the last
-// ten characters, the hash, are those of the name and the successor's port.
+// Successor is the name of a target group that replaces one of the same name, since names are unique in AWS: its last ten characters are
+// a hash of the former name and the new port.
 func Successor(name string, port int32) string {
 	return name[:max(0, len(name)-10)] + hash10(name, decimal(port))
 }

@@ -1,6 +1,6 @@
-// Package naming holds every formula for names, identities, tags, labels and finalizers, one function each, so that what
-// this controller makes is byte for byte what its users' accounts already contain. It decides nothing about when a name is used.
-// It imports the standard library and stack.
+// Package naming holds the formulas for names, identities, tags, labels and finalizers, one function each. Their results equal those of
+// the existing controller byte for byte, so that its resources are adopted. Callers decide when a name is used.
+// It may import stack.
 package naming
 
 import (
@@ -40,7 +40,7 @@ func readable(namespace, name, hash string) string {
 	return "k8s-" + short(namespace, 8) + "-" + short(name, 8) + "-" + hash
 }
 
-// OfTargetGroup is the name in a target group's ARN (…:targetgroup/NAME/ID); "" if it is no such ARN.
+// OfTargetGroup is the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a target group.
 func OfTargetGroup(arn string) string {
 	_, rest, _ := strings.Cut(arn, ":targetgroup/")
 	name, _, _ := strings.Cut(rest, "/")
@@ -48,7 +48,7 @@ func OfTargetGroup(arn string) string {
 }
 
 // NamespaceOfTargetGroup is the namespace in the identity of a target group (NAMESPACE/…), which is that of its binding; "" if the
-// identity has none, as that of the target group of a frontend.
+// identity has none, such as that of a frontend's target group.
 func NamespaceOfTargetGroup(id string) string {
 	namespace, _, ok := strings.Cut(id, "/")
 	if !ok {

@@ -13,7 +13,7 @@ func ServiceSecurityGroup(cluster string, service stack.ID, uid string) string {
 	return readable(service.Namespace, service.Name, hash10(cluster, service.Name, service.Namespace, uid))
 }
 
-// ServiceTargetGroup holds what the name of an NLB's target group depends on.
+// ServiceTargetGroup are the inputs of the name of an NLB's target group.
 type ServiceTargetGroup struct {
 	Cluster string
 	// BaseUID is the UID of the owning Service when the target group serves another Service of a weighted forward; else empty.

@@ -24,7 +24,7 @@ func StackTag(o stack.Owner) string { return string(o) + "/stack" }
 // ResourceTag is the key of the tag whose value is the resource identity.
 func ResourceTag(o stack.Owner) string { return string(o) + "/resource" }
 
-// Tracking is the set of tags by which a resource is found again. stackID is the string form of the stack's ID.
+// Tracking is the set of tags that identify a resource. stackID is the string form of the stack's ID.
 func Tracking(owner stack.Owner, cluster, stackID, resourceID string) map[string]string {
 	return map[string]string{
 		ClusterTag:         cluster,
@@ -33,8 +33,8 @@ func Tracking(owner stack.Owner, cluster, stackID, resourceID string) map[string
 	}
 }
 
-// StackOf is the stack of a cluster that a resource belongs to by its tags, and the resource's identity in it. ok is false for resources of
-// others.
+// StackOf is the stack of a cluster that a resource belongs to by its tags, and the resource's identity in it. ok is false for a resource
+// that belongs to no stack of the cluster.
 func StackOf(cluster string, tags map[string]string) (key stack.Key, id string, ok bool) {
 	if tags[ClusterTag] != cluster && tags[LegacyClusterTag] != cluster {
 		return stack.Key{}, "", false
@@ -49,13 +49,13 @@ func StackOf(cluster string, tags map[string]string) (key stack.Key, id string, 
 	return stack.Key{}, "", false
 }
 
-// BackendTracking is the set of tags by which the cluster's shared backend security group is found.
+// BackendTracking is the set of tags that identify the cluster's shared backend security group.
 func BackendTracking(cluster string) map[string]string {
 	return map[string]string{ClusterTag: cluster, BackendResourceTag: stack.BackendSecurityGroup}
 }
 
-// LegacyTags are keys that resources adopted from earlier controllers may carry; they are never removed from load balancers,
-// target groups and security groups.
+// LegacyTags are keys of tags that earlier controllers wrote. They are never removed from load balancers, target groups and security
+// groups.
 func LegacyTags(cluster string) []string {
 	return []string{
 		SubnetClusterTagPrefix + cluster, "kubernetes.io/cluster-name", "kubernetes.io/namespace", "kubernetes.io/ingress-name",
@@ -82,7 +82,7 @@ func Labels(k stack.Key) map[string]string {
 // cluster registered in a target group shared among clusters.
 func ClaimsConfigMap(binding string) string { return "aws-lbc-targets-" + binding }
 
-// Descriptions of the security groups that we create; AWS does not let them be changed later.
+// Descriptions of managed security groups; AWS does not permit to change them later.
 const (
 	ManagedSecurityGroupDescription = "[k8s] Managed SecurityGroup for LoadBalancer"
 	BackendSecurityGroupDescription = "[k8s] Shared Backend SecurityGroup for LoadBalancer"
@@ -102,7 +102,7 @@ const (
 	IngressGroupFinalizerPrefix = "group.ingress.k8s.aws/"
 )
 
-// AllowDeregistration is the annotation of a TargetGroupBinding that consents to what --deregistration-brake holds up.
+// AllowDeregistration is the annotation of a TargetGroupBinding that allows the deregistrations which --deregistration-brake holds.
 const AllowDeregistration = "elbv2.k8s.aws/allow-deregistration"
 
 // GroupFinalizer is the finalizer of the members of an Ingress group: ingress.k8s.aws/resources for an implicit group,
@@ -114,7 +114,7 @@ func GroupFinalizer(id stack.ID) string {
 	return IngressFinalizer
 }
 
-// FinalizerGroup is the group that a finalizer of the Ingress namespace/name stands for; ok is false for foreign finalizers.
+// FinalizerGroup is the group of a finalizer of the Ingress namespace/name; ok is false for finalizers of other controllers.
 func FinalizerGroup(finalizer, namespace, name string) (id stack.ID, ok bool) {
 	if finalizer == IngressFinalizer {
 		return stack.ID{Namespace: namespace, Name: name}, true
@@ -128,8 +128,8 @@ func FinalizerGroup(finalizer, namespace, name string) (id stack.ID, ok bool) {
 // ProtectionName is the name of the Shield Advanced protections that the controller makes; it is not unique.
 const ProtectionName = "managed by aws-load-balancer-controller"
 
-// legacyProtectionName is that of the controller's first generation.
+// legacyProtectionName is the name that the first generation of the controller used.
 const legacyProtectionName = "managed by aws-alb-ingress-controller"
 
-// OurProtection tells the protections that a controller made from those that people made.
+// OurProtection reports whether a controller made a protection of that name.
 func OurProtection(name string) bool { return name == ProtectionName || name == legacyProtectionName }

@@ -19,10 +19,10 @@ type Ref struct {
 	Namespace, Name string
 }
 
-// ErrAbsent is why nothing is got of an object that does not exist.
+// ErrAbsent is the error of Get for an object that does not exist.
 var ErrAbsent = errors.New("it does not exist")
 
-// ForeignError is why an object of another namespace is not got.
+// ForeignError is the error of Get for an object of another namespace.
 type ForeignError struct {
 	From From
 	To   Ref
@@ -33,9 +33,9 @@ func (e *ForeignError) Error() string {
 	return fmt.Sprintf("objects of kind %s in namespace %s may not name %s %s/%s of another namespace", e.From.Kind, e.From.Namespace, e.To.Kind, e.To.Namespace, e.To.Name)
 }
 
-// Get follows a reference that users write. It is the one place that decides what may be read across namespaces, for all front ends:
-// objects of kinds that know no permission to do so, as Ingresses and Services, name objects of their own namespace only.
-// The error is ErrAbsent, a *ForeignError, or what View.Why says.
+// Get follows a reference of an object. It alone decides, for all front ends, which references across namespaces are permitted: objects of
+// kinds without a form of permission, such as Ingresses and Services, may refer to objects of their own namespace only.
+// The error is ErrAbsent, a *ForeignError, or that of View.Why.
 func Get[T metav1.Object](v *View, from From, to Ref) (T, error) {
 	var none T
 	if to.Namespace == "" {

@@ -16,7 +16,7 @@ type Snapshot map[Kind]map[identity]metav1.Object
 type identity struct{ namespace, name string }
 
 // FromObjects makes a View of the given objects. Kinds that View does not know are left out; of two objects with one
-// identity the later one counts. Objects may be of any type that carries metadata, e.g. runtime.Object values.
+// identity the later one applies. Objects may be of any type that carries metadata, e.g. runtime.Object values.
 func FromObjects[T any](objects []T) *View {
 	s := Snapshot{}
 	for _, o := range objects {
@@ -25,7 +25,7 @@ func FromObjects[T any](objects []T) *View {
 	return New(s)
 }
 
-// Put adds or replaces an object; it reports whether the kind is one that a View can show.
+// Put adds or replaces an object; it reports whether the View has the kind.
 func (s Snapshot) Put(object any) bool {
 	kind, ok := KindOf(object)
 	if !ok {
@@ -73,7 +73,7 @@ func (s Snapshot) String() string {
 	return fmt.Sprint(counts)
 }
 
-// KindOf tells the kind of an object by its Go type, since typed objects from a client carry no kind of their own.
+// KindOf is the kind of an object by its Go type, since typed objects from a client have no kind set.
 func KindOf(object any) (Kind, bool) {
 	switch object.(type) {
 	case *networkingv1.Ingress:

@@ -1,6 +1,6 @@
-// Package objects is the Kubernetes side of what front ends may ask: a View of objects that records every read, also of what
-// is absent, so that the caller knows which objects a result depends on. It decides nothing and never writes.
-// It imports Kubernetes API types only; informers and clients stay behind Reader.
+// Package objects is the access of front ends to Kubernetes objects: a View that records every read, of absent objects, too, so that
+// the caller knows the objects that a result depends on. It also holds the rule for references across namespaces. It never writes.
+// It may import Kubernetes API types and api; informers and clients implement its Reader.
 package objects
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 )
 
-// Kind names a kind of object that can be read.
+// Kind is a kind of object that can be read.
 type Kind string
 
 // The kinds.
@@ -30,34 +30,34 @@ const (
 
 // Reader is the source of objects: an in-memory Snapshot, or the informer caches of the controller. Objects are shared and
 // must not be modified. Namespace is empty for cluster-scoped kinds; for List an empty namespace means all namespaces.
-// A Reader answers about a kind that it does not hold as if no object existed. One whose reads may fail is a Doubter.
+// Of a kind that a Reader does not hold, it returns no objects. One whose reads may fail is a FallibleReader.
 type Reader interface {
 	Get(kind Kind, namespace, name string) (metav1.Object, bool)
 	List(kind Kind, namespace string) []metav1.Object
 }
 
-// Explainer is a Reader that can tell why it does not show an object that may well exist.
-type Explainer interface {
-	// Why is nil if the object does not exist, as far as the Reader knows.
+// ReasonReader is a Reader that knows why it does not return an object that may exist.
+type ReasonReader interface {
+	// Why is nil if, as far as the Reader knows, the object does not exist.
 	Why(kind Kind, namespace, name string) error
 }
 
-// Doubter is a Reader whose reads may fail: it shows nothing then, which is no proof that nothing exists.
-type Doubter interface {
-	// Err is the first read that showed neither an object nor its absence; nil if there was none.
+// FallibleReader is a Reader whose reads may fail. It then returns no object, which does not prove that none exists.
+type FallibleReader interface {
+	// Err is the error of the first read that failed; nil if there was none.
 	Err() error
 }
 
-// UnreadError is why an object could not be read, if that may pass by itself. Other reasons of an Explainer last until they are changed.
+// UnreadError is a failure to read an object that a retry may cure. Other errors of a ReasonReader last until an edit.
 type UnreadError struct{ Err error }
 
 // Error implements error.
 func (e UnreadError) Error() string { return e.Err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e UnreadError) Unwrap() error { return e.Err }
 
-// Read is one question that was asked. An empty Name means a list: of all objects of the kind in Namespace, or of all
+// Read is one read. An empty Name means a list: of all objects of the kind in Namespace, or of all
 // namespaces if that is empty too.
 type Read struct {
 	Kind      Kind
@@ -65,7 +65,7 @@ type Read struct {
 	Name      string
 }
 
-// Matches reports whether an object of that kind, namespace and name, coming, changing or going, could change the answer.
+// Matches reports whether the creation, change or deletion of such an object can change the result of the read.
 func (r Read) Matches(kind Kind, namespace, name string) bool {
 	switch {
 	case r.Kind != kind:
@@ -76,7 +76,7 @@ func (r Read) Matches(kind Kind, namespace, name string) bool {
 	return r.Namespace == "" || r.Namespace == namespace
 }
 
-// View reads through a Reader and records what was asked. It is not safe for concurrent use.
+// View reads through a Reader and records the reads. It is not safe for concurrent use.
 type View struct {
 	reader Reader
 	reads  map[Read]bool
@@ -85,7 +85,7 @@ type View struct {
 // New makes a View without reads.
 func New(r Reader) *View { return &View{reader: r, reads: map[Read]bool{}} }
 
-// Fork makes a View of the same objects that has its own record, for questions whose answers may turn out not to matter.
+// Fork makes a View of the same objects with a record of its own, for reads on which the result may not depend.
 func (v *View) Fork() *View { return New(v.reader) }
 
 // Adopt adds the reads of a fork to those of v.
@@ -95,7 +95,7 @@ func (v *View) Adopt(fork *View) {
 	}
 }
 
-// Reads returns every question asked so far, each once, sorted.
+// Reads returns every read so far, each once, sorted.
 func (v *View) Reads() []Read {
 	out := make([]Read, 0, len(v.reads))
 	for r := range v.reads {
@@ -152,31 +152,21 @@ func (v *View) Namespace(name string) (*corev1.Namespace, bool) {
 	return get[*corev1.Namespace](v, Namespace, "", name)
 }
 
-// Secret gets a Secret.
-func (v *View) Secret(namespace, name string) (*corev1.Secret, bool) {
-	return get[*corev1.Secret](v, Secret, namespace, name)
-}
-
-// Why tells why a Get showed nothing although the object may exist; nil if it does not exist.
+// Why is the reason why an object that may exist was not returned; nil if it does not exist.
 func (v *View) Why(kind Kind, namespace, name string) error {
-	if e, ok := v.reader.(Explainer); ok {
+	if e, ok := v.reader.(ReasonReader); ok {
 		return e.Why(kind, namespace, name)
 	}
 	return nil
 }
 
-// Err is not nil if something that was asked is not known: then what the View showed as absent may exist, and nothing may be deleted,
-// deregistered or called missing on its word.
+// Err is not nil if a read failed. Objects that the View did not return may then exist, and must not be treated as missing: nothing may be
+// deleted or deregistered.
 func (v *View) Err() error {
-	if d, ok := v.reader.(Doubter); ok {
+	if d, ok := v.reader.(FallibleReader); ok {
 		return d.Err()
 	}
 	return nil
-}
-
-// TargetGroupBinding gets a TargetGroupBinding.
-func (v *View) TargetGroupBinding(namespace, name string) (*v1beta1.TargetGroupBinding, bool) {
-	return get[*v1beta1.TargetGroupBinding](v, TargetGroupBinding, namespace, name)
 }
 
 // TargetGroupBindings lists the TargetGroupBindings of a namespace, or of all if it is empty, sorted by namespace and name.

@@ -35,9 +35,9 @@ func TestAViewRecordsEveryReadIncludingWhatIsAbsent(t *testing.T) {
 	v.IngressClasses()
 	v.IngressClassParams("p")
 	v.Namespace("shop")
-	v.Secret("shop", "s")
+	_, _ = Get[*corev1.Secret](v, From{Kind: Ingress, Namespace: "shop"}, Ref{Kind: Secret, Name: "s"})
 	v.Services("shop")
-	v.TargetGroupBinding("shop", "b")
+	v.TargetGroupBindings("shop")
 	v.TargetGroupBindings("")
 	v.Ingress("shop", "web")
 	want := []Read{
@@ -47,7 +47,7 @@ func TestAViewRecordsEveryReadIncludingWhatIsAbsent(t *testing.T) {
 		{Namespace, "", "shop"},
 		{Secret, "shop", "s"},
 		{Service, "default", "gone"}, {Service, "default", "web"}, {Service, "shop", ""},
-		{TargetGroupBinding, "", ""}, {TargetGroupBinding, "shop", "b"},
+		{TargetGroupBinding, "", ""}, {TargetGroupBinding, "shop", ""},
 	}
 	if d := cmp.Diff(want, v.Reads()); d != "" {
 		t.Error(d)

@@ -1,6 +1,6 @@
-// Package proof holds evidence that something does not exist, which is what deletions, deregistrations and "nothing stands" rest on.
-// It makes evidence from answers that others got, and reads nothing itself.
-// It may import the Kubernetes API machinery's errors, and nothing of this module.
+// Package proof holds evidence that an object or resource does not exist, which deletions and deregistrations require.
+// It makes evidence from the results of reads, and reads nothing itself.
+// It may import the errors of Kubernetes' API machinery, and nothing of this module.
 package proof
 
 import (
@@ -11,7 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// Absence is evidence that something does not exist. The zero value is no evidence; only the functions of this package make another.
+// Absence is evidence that an object or resource does not exist. The zero value is no evidence; only functions of this package make others.
 type Absence struct {
 	source string
 }
@@ -19,16 +19,16 @@ type Absence struct {
 // Proven reports whether there is evidence.
 func (a Absence) Proven() bool { return a.source != "" }
 
-// String names the evidence; empty if there is none.
+// String describes the evidence; empty if there is none.
 func (a Absence) String() string { return a.source }
 
-// ErrUnknown is wrapped by errors that say that neither existence nor absence is known.
+// ErrUnknown is wrapped by errors after which neither existence nor absence is known.
 var ErrUnknown = errors.New("not known to be absent")
 
-// OfObject is the evidence in the API server's own answer to a read of one object by name; an answer of a cache must not be passed. Only
-// a NotFound that the resource's own handler gave is evidence: a 404 of anything else, as of a kind that is not served (any more) or of a
-// proxy, carries the cause UnexpectedServerResponse. Of any other error, the error returned wraps ErrUnknown and never passes for a
-// NotFound. Of no error the object exists, and both results are zero.
+// OfObject is the evidence in the API server's response to a read of one object by name; errors of a cache must not be passed. Only a
+// NotFound of the resource's own handler is evidence. Any other 404, of a kind that is not served or of a proxy, has the cause
+// UnexpectedServerResponse. For every other error, the returned error wraps ErrUnknown and is not a NotFound. If err is nil, the object
+// exists, and both results are zero.
 func OfObject(err error) (Absence, error) {
 	switch {
 	case err == nil:
@@ -39,9 +39,9 @@ func OfObject(err error) (Absence, error) {
 	return Absence{}, fmt.Errorf("%w: %s", ErrUnknown, err.Error())
 }
 
-// OfSyncedCache is the evidence in an informer's cache that does not hold an object whose deletion the informer has seen: synced says that
-// the informer has completed its first list. A cache says nothing of objects that it was never told of, nor of those that others are
-// about to create, for which OfObject is asked.
+// OfSyncedCache is the evidence in an informer's cache that lacks an object whose deletion the informer has received. synced reports whether
+// the informer has completed its first list. A cache is no evidence for objects that it never held or that may be created right now; use
+// OfObject for these.
 func OfSyncedCache(synced bool) Absence {
 	if !synced {
 		return Absence{}
@@ -49,8 +49,8 @@ func OfSyncedCache(synced bool) Absence {
 	return Absence{"a synced cache does not hold it"}
 }
 
-// OfList is the evidence in a complete list that began at a time and does not hold the thing, which was written last at another; lag bounds
-// how long after a write the API's lists may miss it. A zero wrote means that nothing was ever written.
+// OfList is the evidence in a complete list, begun at a time, that lacks a resource which was last written at wrote; lag bounds how long
+// after a write the API's lists may miss it. A zero wrote means that the resource was never written.
 func OfList(began, wrote time.Time, lag time.Duration) Absence {
 	if began.IsZero() || !wrote.IsZero() && began.Before(wrote.Add(lag)) {
 		return Absence{}
@@ -58,8 +58,8 @@ func OfList(began, wrote time.Time, lag time.Duration) Absence {
 	return Absence{"a complete list that is newer than the last write does not hold it"}
 }
 
-// OfComparison is the evidence in a comparison with everything that was observed: changes is how much of what was observed leaving the
-// thing out would change.
+// OfComparison is the evidence in a comparison with all observed resources: changes is the number of changes that leaving the object out
+// would cause.
 func OfComparison(changes int) Absence {
 	if changes > 0 {
 		return Absence{}

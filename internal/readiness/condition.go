@@ -1,6 +1,6 @@
-// Package readiness tells what the readiness gates of pods show of the health of their targets: the gate of a binding, the
-// condition that health makes and whether it must be written, and when to look at health again. It watches and writes nothing.
-// It imports Kubernetes API types and api.
+// Package readiness holds the logic of readiness gates of pods: the gate of a binding, the condition by the health of targets, its patch,
+// and the schedule of health checks of AWS's state. It watches and writes nothing.
+// It may import Kubernetes API types and api.
 package readiness
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 )
 
-// LegacyPrefix starts the gates of version 1 of the existing controller; nobody sets their conditions any more.
+// LegacyPrefix is the prefix of the gates of version 1 of the existing controller, whose conditions no controller sets.
 const LegacyPrefix = "target-health.alb.ingress.k8s.aws"
 
 // Gate is the type of condition by which pods wait for the targets of a binding.
@@ -35,7 +35,7 @@ func Bindings(pod *corev1.Pod) []string {
 	return out
 }
 
-// Health is what is known of one target, in AWS's words. The zero value: nothing is.
+// Health is the health of one target, as AWS reports it. The zero value means that it is not known.
 type Health struct{ State, Reason, Description string }
 
 // Registering is the health of a target that was registered just now.
@@ -44,9 +44,9 @@ var Registering = Health{State: "initial", Reason: "Elb.RegistrationInProgress",
 // Healthy is the state of a target that gets requests.
 const Healthy = "healthy"
 
-// Judge is the condition that the health of a pod's targets makes, one for each port that is registered: True if all are
-// healthy, False with the reason and description of the first that is known not to be, else Unknown.
-func Judge(gate corev1.PodConditionType, targets ...Health) corev1.PodCondition {
+// Condition is the condition by the health of a pod's targets, of which there is one for each registered port: True if all are healthy,
+// False with the reason and description of the first one that is known not to be, else Unknown.
+func Condition(gate corev1.PodConditionType, targets ...Health) corev1.PodCondition {
 	c := corev1.PodCondition{Type: gate, Status: corev1.ConditionUnknown}
 	for i, h := range targets {
 		switch {
@@ -83,12 +83,12 @@ func Has(pod *corev1.Pod, gate corev1.PodConditionType) bool {
 	return slices.ContainsFunc(pod.Spec.ReadinessGates, func(g corev1.PodReadinessGate) bool { return g.ConditionType == gate })
 }
 
-// Step is what a condition becomes.
+// Step is the transition of a condition.
 type Step struct {
 	Condition corev1.PodCondition
-	// Write is false if the pod says the same already.
+	// Write is false if the pod has the condition already.
 	Write bool
-	// Waited is how long the condition was something else before it became True; 0 if that is not so, or not known.
+	// Waited is how long the condition was not True before it became True; 0 if it did not become True, or if that is not known.
 	Waited time.Duration
 }
 
@@ -107,9 +107,9 @@ func Next(is, want corev1.PodCondition, now metav1.Time) Step {
 }
 
 // Patch is the strategic merge patch of a pod's status that writes one condition and leaves the others alone. The API server
-// refuses it (409) if the pod of that name is another one by now.
+// refuses it (409) if the pod has been replaced by another one of its name.
 func Patch(uid types.UID, c corev1.PodCondition) ([]byte, error) {
-	type condition struct { // with empty fields, which take away what was there
+	type condition struct { // with empty fields, which remove former values
 		Type               corev1.PodConditionType `json:"type"`
 		Status             corev1.ConditionStatus  `json:"status"`
 		Reason             string                  `json:"reason"`

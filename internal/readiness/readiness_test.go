@@ -39,7 +39,7 @@ func TestTheConditionIsWhatAWSSaysOfTheTargets(t *testing.T) {
 		"two ports, the other":        {[]Health{{}, {State: Healthy}}, corev1.PodCondition{Status: "Unknown"}},
 	} {
 		tc.want.Type = gate
-		if diff := cmp.Diff(tc.want, Judge(gate, tc.targets...)); diff != "" {
+		if diff := cmp.Diff(tc.want, Condition(gate, tc.targets...)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}

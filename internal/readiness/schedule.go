@@ -6,25 +6,25 @@ import (
 
 // Pauses between looks at one target group.
 const (
-	// FirstPause is how soon health is worth a look after registration.
+	// FirstPause is the pause before the first look after a registration.
 	FirstPause = time.Second
 	// busyPause is the shortest between two looks while more targets are registered.
 	busyPause = 2 * time.Second
-	// stuck is how long pods wait before nobody expects a change from one moment to the next.
+	// stuck is how long pods wait before looks become rare.
 	stuck = 10 * time.Minute
-	// stuckFactor lengthens pauses then.
+	// stuckFactor is the factor of pauses then.
 	stuckFactor = 4
 )
 
-// Schedule says when to look at the health of one target group. Looks become rarer the longer the pod that came last has
-// waited, so that a target is found healthy after at most half as much again as it took, for about ten calls in a minute;
-// later they come at the longest pause, and after ten minutes at four times that. The zero value is not due.
+// Schedule is the schedule of looks at the health of one target group. The pause is half the time that the last pod has waited, so that a
+// healthy target is noticed after at most 1.5 times the time that it took, with about ten calls in a minute. It is limited to a longest
+// pause, and after ten minutes to four times that. The zero value is not due.
 type Schedule struct {
 	since, last, due time.Time
 	busy             bool // more was registered before the look that was due
 }
 
-// Register asks for a look at targets that were registered now.
+// Register schedules a look at targets that were registered now.
 func (s *Schedule) Register(now time.Time) {
 	s.since = now
 	s.busy = !s.due.IsZero()
@@ -37,15 +37,15 @@ func (s *Schedule) Register(now time.Time) {
 	}
 }
 
-// Find asks for a look at targets that somebody registered some time ago, unless one is to come.
+// Find schedules a look at targets that were registered earlier, unless one is scheduled.
 func (s *Schedule) Find(now time.Time) {
 	if s.due.IsZero() {
 		s.since, s.due = now, now
 	}
 }
 
-// Looked is told of every look, also of one that failed. longest is the longest pause between looks at targets that may become
-// healthy any moment.
+// Looked records a look, failed ones included, and schedules the next one. longest is the longest pause while targets may still become
+// healthy.
 func (s *Schedule) Looked(now time.Time, longest time.Duration) {
 	waited := now.Sub(s.since)
 	floor := FirstPause
@@ -59,8 +59,8 @@ func (s *Schedule) Looked(now time.Time, longest time.Duration) {
 	s.busy, s.last, s.due = false, now, now.Add(pause)
 }
 
-// Due is when to look next; the zero time: nobody asked.
+// Due is when to look next; the zero time if no look is scheduled.
 func (s *Schedule) Due() time.Time { return s.due }
 
-// Waited is how long the pod that came last has waited.
+// Waited is how long the last pod has waited.
 func (s *Schedule) Waited(now time.Time) time.Duration { return now.Sub(s.since) }

@@ -1,7 +1,6 @@
-// Package sdkhttp is the HTTP client for the AWS SDK. It exists for one defect of the SDK's transport layer (smithy-go
-// v1.28): after an answer the SDK closes the request's body while net/http may still be about to ask it for more, the closed
-// body answers that with an error, and net/http then closes the connection and with it an answer that is still being read.
-// A server that answers within microseconds, as a simulator does, meets it daily. It imports the standard library only.
+// Package sdkhttp is an HTTP client for the AWS SDK that avoids a defect of the SDK's transport (smithy-go v1.28): after a response the
+// SDK closes the request's body while net/http may still read it. The read then fails, and net/http closes the connection while the
+// response is being read. Servers that respond within microseconds, such as a simulator, cause it often. It imports the standard library only.
 package sdkhttp
 
 import (
@@ -15,8 +14,8 @@ type Doer interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-// Client returns a client over base whose requests carry their own copy of the body, so that closing the SDK's does nothing to
-// a request under way. Bodies of the calls that are made here are a few kilobytes at most.
+// Client returns a client over base that sends a copy of each body, so that closing the SDK's body does not affect the request. The
+// bodies have a few kilobytes at most.
 func Client(base Doer) Doer { return client{base} }
 
 type client struct{ base Doer }

@@ -1,6 +1,6 @@
-// Package servingcert makes and renews the certificate of the admission webhooks: a private authority and a serving certificate
-// that it signed. It holds no connection and knows no cluster; whoever keeps the Bundle stores it and publishes its CA.
-// It imports the standard library only; clock and randomness are the caller's.
+// Package servingcert issues and renews the certificate of the admission webhooks: a private authority and a serving certificate that it
+// signs. The caller stores the Bundle, publishes its CA and provides the clock.
+// It imports the standard library only.
 package servingcert
 
 import (
@@ -22,18 +22,18 @@ import (
 )
 
 // Bundle is what is stored, all PEM. CA holds the newest authority first and then older ones whose certificates may still be
-// served; CAKey is the newest one's.
+// in use; CAKey is the key of the newest one.
 type Bundle struct {
 	CA, CAKey, Cert, Key []byte
 }
 
-// Policy tells how long things live.
+// Policy are the lifetimes and hosts of certificates.
 type Policy struct {
-	// Lifetime of a serving certificate. It is renewed when two thirds of it are over. An authority lives ten times as long and
-	// is replaced at the same part of its life.
+	// Lifetime of a serving certificate. It is renewed when two thirds of it are over. The lifetime of an authority is ten times
+	// as long, and it is replaced at two thirds, too.
 	Lifetime time.Duration
-	// Settle is how long a new authority is published before a certificate of it replaces one that is still good: API servers
-	// and other replicas learn of it in the meantime.
+	// Settle is how long a new authority is published before a certificate of it replaces a valid one, so that API servers and other
+	// replicas receive the authority first.
 	Settle time.Duration
 	// Hosts are the names and addresses that clients use, at least one.
 	Hosts []string
@@ -41,14 +41,14 @@ type Policy struct {
 
 const (
 	authorityName = "aws-load-balancer-controller-ca"
-	// authorities live so many lifetimes of a serving certificate.
+	// authorityLives is the lifetime of an authority in lifetimes of a serving certificate.
 	authorityLives = 10
-	// early is how long before now what is issued is valid already, for clocks that differ, but no more than its lifetime.
+	// early is how long before its issue a certificate is valid, for clocks that differ; at most its lifetime.
 	early = time.Hour
 )
 
-// Renew returns b with what is missing, unreadable, due or for other hosts made anew, and whether anything is. A certificate that
-// is still good is not exchanged for one of a new authority before that had its time to settle; call again then.
+// Renew returns b with new certificates in place of those that are missing, invalid, due or for other hosts, and whether there are any. A
+// valid certificate is not replaced by one of a new authority before Settle is over; Renew must be called again then.
 func Renew(b Bundle, p Policy, now time.Time) (Bundle, bool, error) {
 	if len(p.Hosts) == 0 {
 		return b, false, errors.New("no host to make a certificate for: the webhook configurations name none")
@@ -67,10 +67,10 @@ func Renew(b Bundle, p Policy, now time.Time) (Bundle, bool, error) {
 	}
 	newest := authorities[0]
 	leaf, err := b.leaf()
-	good := err == nil && now.Before(leaf.NotAfter) && verifies(leaf, authorities, now) && covers(leaf, p.Hosts)
-	current := good && leaf.CheckSignatureFrom(newest) == nil && !due(leaf, now)
+	valid := err == nil && now.Before(leaf.NotAfter) && verifies(leaf, authorities, now) && covers(leaf, p.Hosts)
+	current := valid && leaf.CheckSignatureFrom(newest) == nil && !due(leaf, now)
 	settled := now.Sub(issued(newest)) >= p.Settle
-	if current || good && !settled {
+	if current || valid && !settled {
 		return b, changed, nil
 	}
 	signer, err := b.signer(authorities)
@@ -144,19 +144,18 @@ func covers(leaf *x509.Certificate, hosts []string) bool {
 	return !slices.ContainsFunc(hosts, func(h string) bool { return leaf.VerifyHostname(h) != nil })
 }
 
-// due reports that two thirds of a certificate's life are over.
+// due reports whether two thirds of a certificate's lifetime are over.
 func due(c *x509.Certificate, now time.Time) bool {
 	from := issued(c)
 	return !now.Before(from.Add(c.NotAfter.Sub(from) * 2 / 3))
 }
 
-// issued is when a certificate was made, which is a while after its validity begins: both limits are given the same slack.
+// issued is when a certificate was issued, which is slack after the beginning of its validity.
 func issued(c *x509.Certificate) time.Time {
 	return c.NotBefore.Add(slack(c.NotAfter.Sub(c.NotBefore) / 2))
 }
 
-// slack is how long before its making a certificate of that lifetime is valid; for a validity of twice its lifetime or less it is
-// its half.
+// slack is how long before its issue a certificate of that lifetime is valid.
 func slack(lifetime time.Duration) time.Duration { return min(early, lifetime) }
 
 func authority(p Policy, now time.Time) (c *x509.Certificate, keyPEM []byte, err error) {

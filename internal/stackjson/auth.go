@@ -2,10 +2,10 @@ package stackjson
 
 import "github.com/k8s-lbc/lbc/internal/stack"
 
-// redacted stands for what no plan may show.
+// redacted replaces secrets.
 const redacted = "[REDACTED]"
 
-// session is what the two ways of signing users in share.
+// session are the settings that the two kinds of authentication share.
 type session struct {
 	ExtraParams       map[string]string `json:"authenticationRequestExtraParams,omitempty"`
 	OnUnauthenticated string            `json:"onUnauthenticatedRequest,omitempty"`
@@ -49,7 +49,7 @@ func ofSession(s stack.Session) session {
 	return session{s.ExtraParams, s.OnUnauthenticated, s.Scope, s.Cookie, s.TimeoutSeconds}
 }
 
-// authenticate fills in the part of an action that stands in front of another one.
+// authenticate fills in the configuration of an authentication.
 func (x *action) authenticate(a stack.Action) {
 	if c := a.Cognito; c != nil {
 		x.Cognito = &cognito{ofSession(c.Session), c.UserPoolARN, c.UserPoolClientID, c.UserPoolDomain}

@@ -24,7 +24,7 @@ type certificate struct {
 	CertificateARN string `json:"certificateARN"`
 }
 
-// listenerValue is an attribute of a listener. Those who read plans expect its capitals.
+// listenerValue is an attribute of a listener, in capitals as the existing controller writes it.
 type listenerValue struct{ Key, Value string }
 
 func ofListener(l stack.Listener) listener {
@@ -118,8 +118,8 @@ func ofForward(f *stack.Forward) *forward {
 	return out
 }
 
-// typeCertificate is a certificate that the stack has in ACM. Listeners name certificates by ARN, since they wait for what is not
-// issued yet.
+// typeCertificate is the type of a certificate that the stack owns in ACM. Listeners name certificates by ARN, since they are created
+// after the certificates are issued.
 const typeCertificate = "AWS::ACM::Certificate"
 
 type ownCertificate struct {

@@ -50,14 +50,14 @@ func ofLoadBalancer(lb stack.LoadBalancer) loadBalancer {
 	return out
 }
 
-// Types of what lies over a load balancer; each has its identity.
+// Types of the add-ons of a load balancer, which have its identity.
 const (
 	typeWebACL = "AWS::WAFv2::WebACLAssociation"
 	typeShield = "AWS::Shield::Protection"
 )
 
 type webACL struct {
-	ARN         string `json:"webACLARN"` // empty: none is to be associated
+	ARN         string `json:"webACLARN"` // empty: no association
 	ResourceARN any    `json:"resourceARN"`
 }
 
@@ -66,7 +66,7 @@ type protection struct {
 	ResourceARN any  `json:"resourceARN"`
 }
 
-// addOns are the entries for what lies over a load balancer; what is not managed has none.
+// addOns adds the entries of the managed add-ons of a load balancer.
 func addOns(lb stack.LoadBalancer, put func(kind, id string, spec any)) {
 	on := reference(stack.Ref{Kind: stack.KindLoadBalancer, ID: lb.ID})
 	if lb.WebACL != nil {

@@ -1,6 +1,6 @@
-// Package stackjson writes a stack as the JSON that users of plan annotations know: resources by type and identity, references
-// between them as {"$ref": "#/resources/…"}. Equal stacks give equal text, byte by byte; secrets are redacted.
-// It reads nothing back and knows no AWS; it imports stack and the standard library.
+// Package stackjson holds the JSON forms of the existing controller: Marshal writes a stack as in its plan annotations, with resources by
+// type and identity, and references as {"$ref": "#/resources/…"}; conditions, transforms and actions have the same form in annotations.
+// Equal stacks give equal text, byte by byte; secrets are redacted. It may import stack.
 package stackjson
 
 import (
@@ -18,14 +18,14 @@ type document struct {
 	Resources map[string]map[string]resource `json:"resources"`
 }
 
-// resource is one entry; what is not deployed has no status, and a desired stack never is.
+// resource is one entry. It has no status, because a desired stack is not deployed.
 type resource struct {
 	Spec any `json:"spec,omitempty"`
 	// TargetGroups belongs to the one entry without a spec, which the existing controller writes for every Ingress.
 	TargetGroups any `json:"TargetGroups,omitempty"`
 }
 
-// Types of resources, in the words of plan annotations.
+// Types of resources in plan annotations.
 const (
 	typeSecurityGroup = "AWS::EC2::SecurityGroup"
 	typeLoadBalancer  = "AWS::ElasticLoadBalancingV2::LoadBalancer"
@@ -36,7 +36,7 @@ const (
 	typeBinding       = "K8S::ElasticLoadBalancingV2::TargetGroupBinding"
 )
 
-// statuses tells, per kind, the type of a resource and the status field that references name.
+// statuses are, per kind, the type of a resource and the status field that references name.
 var statuses = map[stack.Kind]struct{ kind, field string }{
 	stack.KindSecurityGroup: {typeSecurityGroup, "groupID"},
 	stack.KindLoadBalancer:  {typeLoadBalancer, "loadBalancerARN"},
@@ -85,7 +85,7 @@ func Marshal(s *stack.Stack) ([]byte, error) {
 	return text, nil
 }
 
-// reference is a $ref to what a plan creates, or the text itself where AWS already holds it.
+// reference is a $ref to a resource of the plan, or the id of an existing one.
 func reference(r stack.Ref) any {
 	if r.Literal != "" {
 		return r.Literal

@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-// worst is the finding that conditions show: one that waits for an edit before one that may pass by itself.
+// worst is the finding that conditions show: the first one that needs an edit, else the first one that a retry may cure.
 func worst(found diag.List) (diag.Diagnostic, bool) {
 	var out diag.Diagnostic
 	for _, d := range found {
@@ -27,15 +27,14 @@ func worst(found diag.List) (diag.Diagnostic, bool) {
 	return out, out.Code != ""
 }
 
-// stalled reports that only an edit cures a finding.
+// stalled reports whether a finding needs an edit.
 func stalled(d diag.Diagnostic) bool {
 	return d.Class == diag.Invalid || d.Class == diag.Conflict || d.Class == diag.NotFound
 }
 
-// conditions tells how things are. Ready follows the conventions of kstatus: Reconciling and Stalled are True only while they
-// have something to say.
+// conditions sets the conditions of a status, by the conventions of kstatus: Reconciling and Stalled are True only while they apply.
 func conditions(s *v1alpha1.LoadBalancerStatus, p Pass) {
-	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReconciled, Message: "everything that was declared is in effect"}
+	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReconciled, Message: "all declared settings are in effect"}
 	working := metav1.Condition{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotReconciling}
 	stuck := metav1.Condition{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotStalled}
 	serving := servingOf(s)
@@ -56,9 +55,9 @@ func conditions(s *v1alpha1.LoadBalancerStatus, p Pass) {
 		busy(string(d.Code), message)
 		working.Reason = v1alpha1.ReasonRetrying
 	case len(p.Members) == 0:
-		busy(v1alpha1.ReasonDeleting, "nothing asks for the load balancer any more"+waitText(p))
+		busy(v1alpha1.ReasonDeleting, "no object declares the load balancer any more"+waitText(p))
 	case len(p.Waiting) > 0:
-		busy(v1alpha1.ReasonWaiting, "AWS has to finish first"+waitText(p))
+		busy(v1alpha1.ReasonWaiting, "waiting for AWS"+waitText(p))
 	case serving.Reason == v1alpha1.ReasonFailed:
 		busy(v1alpha1.ReasonFailed, serving.Message)
 	case serving.Status != metav1.ConditionTrue:

@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Bounds of a LoadBalancer object, so that it never comes near the size that the API server admits.
+// Bounds of a LoadBalancer object, which keep it well below the size limit of the API server.
 const (
 	maxRules        = 400
 	maxTargetGroups = 200
@@ -26,28 +26,29 @@ const (
 	maxName         = 253
 )
 
-// Member is an object of a stack as a pass saw it.
+// Member is an object of a stack in the version of a pass.
 type Member struct {
 	Object     diag.Object
 	Generation int64
 }
 
-// Pass is what one pass over a stack found and did.
+// Pass is the result of one pass over a stack.
 type Pass struct {
 	Key stack.Key
-	// Members ask for the load balancer; without any, the stack is being deleted.
+	// Members declare the load balancer; without any, the stack is being deleted.
 	Members []Member
-	// Observed is what AWS holds after the pass; nil = not known.
+	// Observed is the state of AWS after the pass; nil = not known.
 	Observed *elb.Observed
-	// Desired is the wish, and Origins are the objects behind each of its resources; they tell the owners of what AWS holds.
+	// Desired is the desired stack, and Origins are the objects that declare each of its resources. They give the owners of observed
+	// resources.
 	Desired *stack.Stack
 	Origins map[stack.Ref][]diag.Object
 	Found   diag.List
-	// Summary, Steps and Failed are of the pass's plan; an empty Summary means that there was nothing to do.
+	// Summary, Steps and Failed are those of the pass's plan; an empty Summary means that the plan was empty.
 	Summary string
 	Steps   []string
 	Failed  bool
-	// Waiting tells what AWS has to finish before the rest of the plan can go on; empty = nothing.
+	// Waiting are the operations of AWS that the rest of the plan waits for.
 	Waiting []string
 	Now     time.Time
 }
@@ -78,7 +79,7 @@ func OwnerKind(o stack.Owner) string {
 	return "Ingress"
 }
 
-// KeyOf is the stack that a status is about; ok is false if it does not tell.
+// KeyOf is the stack of a status; ok is false if the status does not name it.
 func KeyOf(s v1alpha1.LoadBalancerStatus) (key stack.Key, ok bool) {
 	switch s.Owner {
 	case "Service":
@@ -92,8 +93,8 @@ func KeyOf(s v1alpha1.LoadBalancerStatus) (key stack.Key, ok bool) {
 	return key, s.Stack != ""
 }
 
-// LoadBalancer is the status of a stack after a pass. before is the one of the pass before: what a pass does not learn anew is
-// taken over, so that equal passes give equal statuses.
+// LoadBalancer is the status of a stack after a pass. before is the status of the former pass: fields that a pass does not determine are
+// kept, so that equal passes give equal statuses.
 func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalancerStatus {
 	s := *before.DeepCopy()
 	s.Owner, s.Stack = OwnerKind(p.Key.Owner), p.Key.ID.String()
@@ -142,7 +143,7 @@ func reference(o diag.Object) v1alpha1.ObjectReference {
 	return v1alpha1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
 }
 
-// short cuts a text, between characters.
+// short truncates a text between characters.
 func short(s string, limit int) string {
 	if len(s) <= limit {
 		return s
@@ -162,17 +163,17 @@ func planOf(p Pass, before *v1alpha1.PlanStatus) *v1alpha1.PlanStatus {
 		out.Steps = append(out.Steps, short(step, 256))
 	}
 	if before != nil && before.Summary == out.Summary && before.Result == out.Result && slices.Equal(before.Steps, out.Steps) && out.Result != "Done" {
-		return before // the same attempt again: when it began says more than when it was last repeated
+		return before // the same attempt again: the status keeps the time of the first one
 	}
 	return out
 }
 
 func findingOf(d diag.Diagnostic) v1alpha1.Finding {
-	d.RequestID = "" // it differs with every attempt
+	d.RequestID = "" // it changes with every attempt
 	return v1alpha1.Finding{Object: reference(d.Object), Code: string(d.Code), Class: string(d.Class), Field: d.Path, Message: short(d.Message(), maxText)}
 }
 
-// Owners are the references by which an object is collected with the last of its members: those in its own namespace.
+// Owners are the owner references by which an object is garbage collected after its last member: to members in its own namespace.
 func Owners(members []Member, namespace, apiVersion string) []metav1.OwnerReference {
 	var out []metav1.OwnerReference
 	for _, m := range members {

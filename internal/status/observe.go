@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// observe fills in what AWS holds.
+// observe fills in the observed state of AWS.
 func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalancerStatus) {
 	s.Name, s.ARN, s.DNSName, s.HostedZoneID, s.Type, s.Scheme, s.State, s.OtherARNs = "", "", "", "", "", "", "", nil
 	var main *elb.LoadBalancer
@@ -44,9 +44,9 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 	slices.SortFunc(s.Listeners, func(a, b v1alpha1.ListenerStatus) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.ARN, b.ARN))
 	})
-	byMatch := map[string]string{} // by content and not by tag: rules move without being tagged anew
+	byMatch := map[string]string{} // by content and not by tag, since moved rules keep their tags
 	if p.Desired != nil {
-		for _, r := range slices.Backward(p.Desired.Rules) { // of equal ones the first counts
+		for _, r := range slices.Backward(p.Desired.Rules) { // of equal rules the first one applies
 			byMatch[ruleKey(r.Listener.ID, r.Conditions)] = r.ID
 		}
 	}
@@ -80,7 +80,7 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 	s.Targets = sum(s.TargetGroups)
 }
 
-// rank puts first the load balancer that members show: the stack's own one, and of two of it the active one.
+// rank orders the load balancers of a stack: its own one before a frontend, and active ones first. The first one is in the status.
 func rank(lb *elb.LoadBalancer) int {
 	n := 0
 	if lb.ID != stack.LoadBalancerIdentity {
@@ -101,7 +101,7 @@ func ownerOf(p Pass, kind stack.Kind, id string) *v1alpha1.ObjectReference {
 	return &r
 }
 
-// matchOf is a rule's conditions in a few words.
+// matchOf describes a rule's conditions in a canonical order.
 func matchOf(conditions []stack.Condition) string {
 	var parts []string
 	for _, c := range conditions {
@@ -119,7 +119,7 @@ func matchOf(conditions []stack.Condition) string {
 	return strings.Join(parts, ", ")
 }
 
-// ruleKey tells rules of one load balancer apart by what they match.
+// ruleKey identifies a rule of a load balancer by its port and conditions.
 func ruleKey(port string, conditions []stack.Condition) string {
 	return port + " " + matchOf(conditions)
 }

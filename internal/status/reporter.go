@@ -12,11 +12,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-// repeatAfter is how often a finding that stays is told again, so that it does not fall out of the event history (one hour
-// by default) while it lasts.
+// repeatAfter is the interval at which the event of a lasting finding is repeated, so that it stays in the event history (one hour by
+// default).
 const repeatAfter = 20 * time.Minute
 
-// prefixes are how event messages start, per reason, in the words of the existing controller.
+// prefixes begin event messages, per reason, as in the existing controller.
 var prefixes = map[diag.EventReason]string{
 	diag.FailedLoadGroupID: "failed load groupID due to ",
 	diag.FailedBuildModel:  "Failed build model due to ",
@@ -35,11 +35,11 @@ type Event struct {
 	Message string
 }
 
-// EventOf is the event of a diagnostic. A note is Normal, but for what is surely a mistake: a key that nobody reads.
+// EventOf is the event of a diagnostic. The event of a note is Normal, except for an unknown annotation.
 func EventOf(d diag.Diagnostic) Event {
 	reason := d.Reason()
 	if d.Object.Kind == "TargetGroupBinding" && (reason == diag.FailedBuildModel || reason == diag.FailedDeployModel || reason == diag.FailedLoadGroupID) {
-		reason = diag.FailedReconcile // a binding has none of these
+		reason = diag.FailedReconcile // bindings have this reason only
 	}
 	e := Event{Type: corev1.EventTypeWarning, Reason: string(reason), Message: prefixes[reason] + d.Message()}
 	if d.Class == diag.Note && (reason == diag.NoteReason || reason == diag.DryRunReason) {
@@ -48,51 +48,52 @@ func EventOf(d diag.Diagnostic) Event {
 	return e
 }
 
-// Record sends an event about an object; the object is named, not carried, so that offline callers need none.
+// Record records an event about an object, which is given by name.
 type Record func(object diag.Object, e Event)
 
-// Reporter tells each finding once, again when it has lasted, and says when all is well after it was not. It is safe for
-// concurrent use.
+// Reporter records an event for each finding, repeats it at intervals while the finding lasts, and records success after failure. It is
+// safe for concurrent use.
 type Reporter struct {
 	record Record
 	now    func() time.Time
 
 	mu sync.Mutex
-	// about is what was told of objects by each unit of work: the findings of an Ingress group and of a binding do not mix.
-	about map[string]map[diag.Object]*told
+	// reported are the events of objects by unit, such as an Ingress group or a binding.
+	reported map[string]map[diag.Object]*history
 }
 
-type told struct {
+// history is what was recorded of one object.
+type history struct {
 	messages map[string]time.Time
-	ok       bool // success was told since the last failure
+	ok       bool // success was recorded since the last failure
 	failing  bool
-	member   bool // one of the unit's own objects: it has passes of its own, and somebody forgets it
+	member   bool // the object is one of the unit's own, for which the caller calls Forget
 }
 
 // NewReporter makes a reporter.
 func NewReporter(record Record, now func() time.Time) *Reporter {
-	return &Reporter{record: record, now: now, about: map[string]map[diag.Object]*told{}}
+	return &Reporter{record: record, now: now, reported: map[string]map[diag.Object]*history{}}
 }
 
-// Account is what a pass of a unit has to tell.
-type Account struct {
-	// Objects are the unit's own whose wishes are in effect unless something is found wrong with them; success is recorded on
+// Report is the report of a pass over a unit.
+type Report struct {
+	// Objects are the unit's own objects whose declarations are in effect unless there is a finding about them. Success is recorded on
 	// each, if something was changed for it, or at its first or first recovered pass.
 	Objects []diag.Object
-	// Waiting are the unit's own that wait for others: nobody tells them of success.
+	// Waiting are the unit's own objects that wait for others. No success is recorded on them.
 	Waiting []diag.Object
 	Found   diag.List
 	Changed bool // something was changed, and all of it succeeded
-	// Unedited tells that the objects are as they were in the last pass: what comes and goes by itself is told once until the
-	// object succeeds.
+	// Unedited reports that the objects have not changed since the last pass. A finding that comes and goes is then recorded once until
+	// the object succeeds.
 	Unedited bool
-	// Partial tells that the pass ended early: what it did not find may be there all the same, and nobody has succeeded.
+	// Partial reports that the pass ended early: there may be further findings, and no object has succeeded.
 	Partial bool
 }
 
-// Report tells what a pass of a unit found. An object that is not the unit's own, such as the Service behind an Ingress, hears of
-// its recovery too.
-func (r *Reporter) Report(unit string, a Account) {
+// Report records the events of a pass over a unit. Recovery is also recorded on objects that are not the unit's own, such as the Service
+// behind an Ingress.
+func (r *Reporter) Report(unit string, a Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	about := slices.Concat(a.Objects, a.Waiting)
@@ -101,8 +102,8 @@ func (r *Reporter) Report(unit string, a Account) {
 			about = append(about, d.Object)
 		}
 	}
-	if r.about[unit] == nil {
-		r.about[unit] = map[diag.Object]*told{}
+	if r.reported[unit] == nil {
+		r.reported[unit] = map[diag.Object]*history{}
 	}
 	for _, o := range about {
 		r.object(unit, o, a)
@@ -110,17 +111,17 @@ func (r *Reporter) Report(unit string, a Account) {
 	if a.Partial {
 		return
 	}
-	for o, t := range r.about[unit] {
+	for o, t := range r.reported[unit] {
 		if t.member || slices.Contains(about, o) {
 			continue
 		}
 		if t.failing {
 			r.succeeded(o)
 		}
-		delete(r.about[unit], o)
+		delete(r.reported[unit], o)
 	}
-	if len(r.about[unit]) == 0 {
-		delete(r.about, unit)
+	if len(r.reported[unit]) == 0 {
+		delete(r.reported, unit)
 	}
 }
 
@@ -128,11 +129,11 @@ func (r *Reporter) succeeded(o diag.Object) {
 	r.record(o, Event{Type: corev1.EventTypeNormal, Reason: string(diag.SuccessfullyDone), Message: "Successfully reconciled"})
 }
 
-func (r *Reporter) object(unit string, o diag.Object, a Account) {
-	t := r.about[unit][o]
+func (r *Reporter) object(unit string, o diag.Object, a Report) {
+	t := r.reported[unit][o]
 	if t == nil {
-		t = &told{messages: map[string]time.Time{}}
-		r.about[unit][o] = t
+		t = &history{messages: map[string]time.Time{}}
+		r.reported[unit][o] = t
 	}
 	due := slices.Contains(a.Objects, o)
 	t.member = t.member || due || slices.Contains(a.Waiting, o)
@@ -140,7 +141,7 @@ func (r *Reporter) object(unit string, o diag.Object, a Account) {
 	t.failing = t.failing && a.Partial
 	current := map[string]time.Time{}
 	if a.Partial || a.Unedited && (!due || fails(o, a.Found)) {
-		// Nothing has succeeded since, so that what was found before and is found again is no news.
+		// The object has not succeeded since, so that a former finding which recurs is not recorded again.
 		current = maps.Clone(t.messages)
 		maps.DeleteFunc(current, func(_ string, last time.Time) bool { return now.Sub(last) >= repeatAfter })
 	}
@@ -178,7 +179,7 @@ func fails(o diag.Object, found diag.List) bool {
 	return slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Object == o && d.Class != diag.Note })
 }
 
-// identity tells findings apart: those that differ in nothing but AWS's request id are one.
+// identity identifies a finding. AWS's request id is not part of it.
 func identity(reason string, d diag.Diagnostic) string {
 	text := d.Text
 	if d.RequestID != "" {
@@ -187,26 +188,26 @@ func identity(reason string, d diag.Diagnostic) string {
 	return strings.Join([]string{reason, string(d.Code), d.Path, text}, "\x00")
 }
 
-// Forget drops what was told about an object that is gone. Without a UID it drops what was told about any of that name.
+// Forget drops the history of a deleted object; without a UID, of every object of that name.
 func (r *Reporter) Forget(unit string, o diag.Object) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.about[unit], o)
-	for known := range r.about[unit] {
+	delete(r.reported[unit], o)
+	for known := range r.reported[unit] {
 		named := known
 		named.UID = ""
 		if named == o {
-			delete(r.about[unit], known)
+			delete(r.reported[unit], known)
 		}
 	}
-	if len(r.about[unit]) == 0 {
-		delete(r.about, unit)
+	if len(r.reported[unit]) == 0 {
+		delete(r.reported, unit)
 	}
 }
 
-// End drops what a unit told that is no more.
+// End drops the history of a unit that no longer exists.
 func (r *Reporter) End(unit string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.about, unit)
+	delete(r.reported, unit)
 }

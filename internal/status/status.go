@@ -1,6 +1,6 @@
-// Package status turns outcomes into what users see: the load balancer status of Ingresses and Services, and events from
-// diagnostics. Everything here but Reporter is pure; nothing here writes to Kubernetes except through an event recorder.
-// It imports diag and Kubernetes API types.
+// Package status makes the status of Ingresses, Services and LoadBalancer objects from the results of passes, and events from diagnostics.
+// All of it but Reporter is pure; the caller writes to Kubernetes.
+// It may import diag, stack, plan/elb, cloud (for error texts), api and Kubernetes API types.
 package status
 
 import (
@@ -16,7 +16,7 @@ import (
 
 // Ingress is the status of every member of a group: an entry with the load balancer's name in lower case and all listener
 // ports of the group, ascending; and one with the name of the network load balancer in front of it, if there is one. changed is
-// false if the current status says so already.
+// false if the current status is equal.
 func Ingress(current networkingv1.IngressLoadBalancerStatus, hostname string, ports []int32, frontend string) (want networkingv1.IngressLoadBalancerStatus, changed bool) {
 	entry := networkingv1.IngressLoadBalancerIngress{Hostname: strings.ToLower(hostname)}
 	for _, p := range slices.Compact(slices.Sorted(slices.Values(ports))) {
@@ -56,7 +56,7 @@ func Service(current corev1.LoadBalancerStatus, hostname string, ports []corev1.
 	})
 }
 
-// APIRefusal is the diagnostic of a request about an object that the API server refused and that is tried again.
+// APIRefusal is the diagnostic of a refused request to the API server that is tried again.
 func APIRefusal(o diag.Object, code diag.Code, err error) diag.Diagnostic {
-	return diag.New(o, "", code, cloud.SteadyText(err.Error()), "it is tried again; if it stays, look whether the controller's role in Kubernetes allows it")
+	return diag.New(o, "", code, cloud.SteadyText(err.Error()), "the request is tried again; if the error lasts, check the permissions of the controller's service account")
 }

@@ -82,18 +82,18 @@ func TestAFindingIsToldOnceAndItsRecoveryToo(t *testing.T) {
 		}
 		events = nil
 	}
-	r.Report("group", Account{Objects: both, Found: finding, Changed: true})
+	r.Report("group", Report{Objects: both, Found: finding, Changed: true})
 	expect("first pass", "bad Warning FailedBuildModel", "good Normal SuccessfullyReconciled")
-	r.Report("group", Account{Objects: both, Found: finding})
+	r.Report("group", Report{Objects: both, Found: finding})
 	expect("second pass")
 	now = now.Add(repeatAfter)
-	r.Report("group", Account{Objects: both, Found: finding})
+	r.Report("group", Report{Objects: both, Found: finding})
 	expect("later", "bad Warning FailedBuildModel")
-	r.Report("group", Account{Objects: both})
+	r.Report("group", Report{Objects: both})
 	expect("recovery", "bad Normal SuccessfullyReconciled")
-	r.Report("group", Account{Objects: both})
+	r.Report("group", Report{Objects: both})
 	expect("nothing new")
-	r.Report("group", Account{Objects: both, Changed: true, Found: diag.List{
+	r.Report("group", Report{Objects: both, Changed: true, Found: diag.List{
 		diag.New(good, "", diag.UnknownAnnotation, "schem is not an annotation", "did you mean scheme?"),
 	}})
 	expect("a note does not hide success", "bad Normal SuccessfullyReconciled", "good Warning UnknownAnnotation", "good Normal SuccessfullyReconciled")
@@ -116,13 +116,13 @@ func TestAnObjectIsForgottenByNameWhenItsIdentityIsGoneWithIt(t *testing.T) {
 	t.Parallel()
 	r := NewReporter(func(diag.Object, Event) {}, time.Now)
 	web, api := diag.Object{Kind: "Ingress", Name: "web", UID: "1"}, diag.Object{Kind: "Ingress", Name: "api", UID: "2"}
-	r.Report("u", Account{Objects: []diag.Object{web, api}, Changed: true})
+	r.Report("u", Report{Objects: []diag.Object{web, api}, Changed: true})
 	r.Forget("u", diag.Object{Kind: "Ingress", Name: "web"})
-	if _, ok := r.about["u"][api]; !ok || len(r.about["u"]) != 1 {
-		t.Errorf("still known: %v", r.about)
+	if _, ok := r.reported["u"][api]; !ok || len(r.reported["u"]) != 1 {
+		t.Errorf("still known: %v", r.reported)
 	}
-	if r.Forget("u", api); len(r.about) > 0 {
-		t.Errorf("still known: %v", r.about)
+	if r.Forget("u", api); len(r.reported) > 0 {
+		t.Errorf("still known: %v", r.reported)
 	}
 }
 
@@ -135,15 +135,15 @@ func TestAnObjectThatIsNotTheUnitsOwnHearsOfItsRecoveryAndOfARelapse(t *testing.
 	wrong := diag.List{diag.New(svc, "metadata.annotations[x]", diag.InvalidAnnotation, "nonsense", "write sense")}
 	for _, step := range []struct {
 		name string
-		pass Account
+		pass Report
 		want []string
 	}{
-		{"found", Account{Objects: []diag.Object{web}, Found: wrong}, []string{"web Normal SuccessfullyReconciled", "svc Warning FailedBuildModel"}},
-		{"a pass that ends early", Account{Found: diag.List{diag.New(web, "", diag.AWSUnavailable, "x", "y")}, Partial: true}, []string{"web Warning FailedDeployModel"}},
-		{"still so", Account{Objects: []diag.Object{web}, Found: wrong}, []string{"web Normal SuccessfullyReconciled"}},
-		{"corrected", Account{Objects: []diag.Object{web}}, []string{"svc Normal SuccessfullyReconciled"}},
-		{"nothing new", Account{Objects: []diag.Object{web}}, nil},
-		{"wrong again", Account{Objects: []diag.Object{web}, Found: wrong}, []string{"svc Warning FailedBuildModel"}},
+		{"found", Report{Objects: []diag.Object{web}, Found: wrong}, []string{"web Normal SuccessfullyReconciled", "svc Warning FailedBuildModel"}},
+		{"a pass that ends early", Report{Found: diag.List{diag.New(web, "", diag.AWSUnavailable, "x", "y")}, Partial: true}, []string{"web Warning FailedDeployModel"}},
+		{"still so", Report{Objects: []diag.Object{web}, Found: wrong}, []string{"web Normal SuccessfullyReconciled"}},
+		{"corrected", Report{Objects: []diag.Object{web}}, []string{"svc Normal SuccessfullyReconciled"}},
+		{"nothing new", Report{Objects: []diag.Object{web}}, nil},
+		{"wrong again", Report{Objects: []diag.Object{web}, Found: wrong}, []string{"svc Warning FailedBuildModel"}},
 	} {
 		events = nil
 		r.Report("group", step.pass)
@@ -151,8 +151,8 @@ func TestAnObjectThatIsNotTheUnitsOwnHearsOfItsRecoveryAndOfARelapse(t *testing.
 			t.Errorf("%s: %s", step.name, diff)
 		}
 	}
-	if r.End("group"); len(r.about) > 0 {
-		t.Errorf("the end leaves %v", r.about)
+	if r.End("group"); len(r.reported) > 0 {
+		t.Errorf("the end leaves %v", r.reported)
 	}
 }
 
@@ -161,12 +161,12 @@ func TestNobodyIsToldOfSuccessWhoWaits(t *testing.T) {
 	var events []string
 	r := NewReporter(func(o diag.Object, e Event) { events = append(events, o.Name+" "+e.Reason) }, time.Now)
 	web := []diag.Object{{Kind: "Ingress", Name: "web"}}
-	r.Report("group", Account{Waiting: web, Changed: true})
-	r.Report("group", Account{Objects: web, Partial: true, Changed: true})
+	r.Report("group", Report{Waiting: web, Changed: true})
+	r.Report("group", Report{Objects: web, Partial: true, Changed: true})
 	if len(events) > 0 {
 		t.Errorf("events %v", events)
 	}
-	if r.Report("group", Account{Objects: web}); len(events) != 1 {
+	if r.Report("group", Report{Objects: web}); len(events) != 1 {
 		t.Errorf("events %v", events)
 	}
 }
@@ -185,19 +185,19 @@ func TestAFindingThatComesAndGoesByItselfIsToldOnceUntilTheObjectSucceedsOrIsEdi
 	}
 	a, b := found("name taken, request ", "1"), found("no such subnet", "")
 	for n, step := range []struct {
-		pass Account
+		pass Report
 		told int
 	}{
-		{Account{Objects: all, Found: a}, 1},
-		{Account{Objects: all, Found: found("name taken, request ", "2"), Unedited: true}, 0},
-		{Account{Waiting: all, Unedited: true}, 0},
-		{Account{Waiting: all, Found: a, Unedited: true}, 0},
-		{Account{Waiting: all, Found: b, Unedited: true}, 1},
-		{Account{Waiting: all, Found: a, Unedited: true}, 0},
-		{Account{Waiting: all, Found: append(b, b...)}, 0}, // an edit that does not help
-		{Account{Waiting: all, Found: a}, 1},               // and one that brings the first mistake back
-		{Account{Objects: all, Unedited: true}, 1},
-		{Account{Waiting: all, Found: append(a, a...), Unedited: true}, 1},
+		{Report{Objects: all, Found: a}, 1},
+		{Report{Objects: all, Found: found("name taken, request ", "2"), Unedited: true}, 0},
+		{Report{Waiting: all, Unedited: true}, 0},
+		{Report{Waiting: all, Found: a, Unedited: true}, 0},
+		{Report{Waiting: all, Found: b, Unedited: true}, 1},
+		{Report{Waiting: all, Found: a, Unedited: true}, 0},
+		{Report{Waiting: all, Found: append(b, b...)}, 0}, // an edit that does not help
+		{Report{Waiting: all, Found: a}, 1},               // and one that brings the first mistake back
+		{Report{Objects: all, Unedited: true}, 1},
+		{Report{Waiting: all, Found: append(a, a...), Unedited: true}, 1},
 	} {
 		events = nil
 		if r.Report("u", step.pass); len(events) != step.told {
@@ -207,7 +207,7 @@ func TestAFindingThatComesAndGoesByItselfIsToldOnceUntilTheObjectSucceedsOrIsEdi
 	}
 	now = now.Add(repeatAfter)
 	events = nil
-	if r.Report("u", Account{Waiting: all, Found: a, Unedited: true}); len(events) != 1 {
+	if r.Report("u", Report{Waiting: all, Found: a, Unedited: true}); len(events) != 1 {
 		t.Errorf("what lasts is told again, in case that events were forgotten: %v", events)
 	}
 }

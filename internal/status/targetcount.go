@@ -30,7 +30,7 @@ func Count(states []string, now time.Time) v1alpha1.TargetCounts {
 	return c
 }
 
-// WithTargets takes new counts over; changed is false if a status says so already, or has no such target group.
+// WithTargets sets the counts of a target group; changed is false if they are equal, or the status has no such target group.
 func WithTargets(s v1alpha1.LoadBalancerStatus, arn string, c v1alpha1.TargetCounts) (out v1alpha1.LoadBalancerStatus, changed bool) {
 	for i, g := range s.TargetGroups {
 		if g.ARN != arn {
@@ -51,7 +51,7 @@ func WithTargets(s v1alpha1.LoadBalancerStatus, arn string, c v1alpha1.TargetCou
 	return s, false
 }
 
-// sum is "healthy/total" over all groups that were asked about; draining targets are on their way out and do not count.
+// sum is "healthy/total" over all target groups with counts, without draining targets.
 func sum(groups []v1alpha1.TargetGroupStatus) string {
 	healthy, total, known := 0, 0, false
 	for _, g := range groups {

@@ -1,6 +1,6 @@
-// Package explain tells a person what becomes of an Ingress or Service: its load balancer field by field with the place where
-// each was written, the rules of its listeners in the order in which they are tried, and which of them a request gets and why.
-// It renders what compile made and inventory observed, and decides nothing. It imports pure packages only.
+// Package explain explains the load balancer of an Ingress or Service: each field with the place where it is declared, the rules of its
+// listeners in the order of evaluation, and which of them a request matches and why. It renders the results of compile and the observed
+// state. It may import pure packages only.
 package explain
 
 import (
@@ -19,28 +19,28 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Input is what is known of an object's load balancer.
+// Input is the desired and the observed state of an object's load balancer.
 type Input struct {
 	Object  diag.Object
 	Members []diag.Object // of the load balancer, in group order
-	// Stack is what is desired; nil = it cannot be built, and Diagnostics say why.
+	// Stack is what is desired; nil = it cannot be built, for the reasons in Diagnostics.
 	Stack       *stack.Stack
 	Keep        stack.Keep
 	Origins     map[stack.Ref]compile.Origin
 	Observed    elb.Observed
 	Diagnostics diag.List
-	// Annotations are those of an Ingress or Service; nil if it is not known.
+	// Annotations returns those of an Ingress or Service; nil if the object is not known.
 	Annotations func(diag.Object) map[string]string
-	// ClassTargetType is where the class of an Ingress sets the target type, whatever annotations say; empty if it does not.
+	// ClassTargetType returns where the class of an Ingress sets the target type, which overrides annotations; empty if it does not.
 	// It may be nil.
 	ClassTargetType func(diag.Object) string
 	// DefaultTags are those of --default-tags.
 	DefaultTags map[string]string
-	// Targets are those of a target group by its ARN; nil if nobody looked.
+	// Targets are those of a target group by its ARN; nil if they were not read.
 	Targets map[string][]Target
 }
 
-// Target is one target as the load balancer sees it.
+// Target is one target and its health.
 type Target struct {
 	ID     string `json:"id"`
 	Port   int32  `json:"port"`
@@ -48,7 +48,7 @@ type Target struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// Explanation is what is told; its JSON form is for programs.
+// Explanation is the explanation of an object; its JSON form is for programs.
 type Explanation struct {
 	Object       string        `json:"object"`
 	Stack        string        `json:"stack"`
@@ -61,31 +61,31 @@ type Explanation struct {
 	Request      *Walk         `json:"request,omitempty"`
 }
 
-// Field is a setting, its value, and where it was written.
+// Field is a setting, its value, and where it is declared.
 type Field struct {
 	Name   string `json:"name"`
 	Value  string `json:"value"`
-	Source string `json:"source"` // "" = nobody wrote it
-	// Default is where the value comes from if nobody wrote it: a flag of the controller, "default", or how it was found.
+	Source string `json:"source"` // "" = it is not declared
+	// Default is the origin of a value that is not declared: a flag of the controller, "default", or a discovery.
 	Default string `json:"default,omitempty"`
 }
 
-// field is one with its source, or else with where its value comes from.
+// field is a field with its source, or else with its default.
 func field(name, value, source string) Field {
 	f := Field{Name: name, Value: value, Source: source}
 	if source == "" {
-		f.Default = cmp.Or(unwritten[name], "default")
+		f.Default = cmp.Or(origins[name], "default")
 	}
 	return f
 }
 
-// unwritten tells of fields that nobody wrote where their values come from; the others are constants.
-var unwritten = map[string]string{
-	"name": "generated", "scheme": "--default-load-balancer-scheme", "subnets": "found in the VPC", "security groups": "made for it",
+// origins are the origins of values that are not declared; the others are constants.
+var origins = map[string]string{
+	"name": "generated", "scheme": "--default-load-balancer-scheme", "subnets": "found in the VPC", "security groups": "created for it",
 	"certificates": "found in ACM for the hosts", "TLS policy": "--default-ssl-policy", "targets": "--default-target-type", "port": "of the Service",
 }
 
-// LoadBalancer is the load balancer as it is to be; State and DNSName are those of the one that exists.
+// LoadBalancer is the desired load balancer; State and DNSName are those of the existing one.
 type LoadBalancer struct {
 	Name    string  `json:"name"`
 	Type    string  `json:"type"`
@@ -102,19 +102,19 @@ type Listener struct {
 	Frontend bool    `json:"frontend,omitempty"` // it is one of the network load balancer in front
 	Exists   bool    `json:"exists"`
 	Fields   []Field `json:"fields"`
-	Default  string  `json:"default"` // what a request gets that no rule matches
+	Default  string  `json:"default"` // the action for a request that matches no rule
 	Rules    []Rule  `json:"rules,omitempty"`
 }
 
 // Rule is one rule of a listener.
 type Rule struct {
 	Order      int32  `json:"order"`
-	Priority   int32  `json:"priority,omitempty"` // in AWS; 0 = it is not there yet
+	Priority   int32  `json:"priority,omitempty"` // in AWS; 0 = it does not exist yet
 	Conditions string `json:"conditions"`
 	Action     string `json:"action"`
 	Owner      string `json:"owner"`
 	Source     string `json:"source"`
-	Mine       bool   `json:"mine"` // it comes from the object that is explained
+	Mine       bool   `json:"mine"` // it comes from the explained object
 }
 
 // TargetGroup is one target group.
@@ -189,7 +189,7 @@ func Findings(l diag.List) []Finding {
 	return out
 }
 
-// explainer is the work on one Input.
+// explainer is the state of one explanation.
 type explainer struct {
 	in      Input
 	resolve map[string]string // ARNs of target groups that exist, by identity
@@ -199,7 +199,7 @@ func (x *explainer) origin(kind stack.Kind, id string) compile.Origin {
 	return x.in.Origins[stack.Ref{Kind: kind, ID: id}]
 }
 
-// source is where a field of a resource was written; empty if nowhere.
+// source is where a field of a resource is declared; empty if it is not.
 func source(o compile.Origin, field string) string {
 	s, ok := o.Fields[field]
 	if !ok {
@@ -270,7 +270,7 @@ func (x *explainer) group(id string) string {
 
 var groupNames = map[string]string{stack.ManagedSecurityGroup: "managed", stack.BackendSecurityGroup: "shared backend group"}
 
-// tags are those that somebody wrote; tracking tags say nothing to people.
+// tags are the declared tags, without tracking tags.
 func (x *explainer) tags(o compile.Origin, tags map[string]string) []Field {
 	var out []Field
 	for _, k := range slices.Sorted(maps.Keys(tags)) {
@@ -330,7 +330,7 @@ func (x *explainer) listener(l stack.Listener) Listener {
 	return out
 }
 
-// balancer is the identity of the load balancer with an ARN; empty if it is not one of ours.
+// balancer is the identity of the load balancer with an ARN; empty if the load balancer is not one of the stack.
 func (x *explainer) balancer(arn string) string {
 	for _, lb := range x.in.Observed.LoadBalancers {
 		if lb.ARN == arn {
@@ -358,9 +358,9 @@ func (x *explainer) rule(r stack.Rule, listenerARN string) Rule {
 	if len(r.Transforms) > 0 {
 		out.Action = transforms(r.Transforms) + ", then " + out.Action
 	}
-	for _, who := range o.Objects {
-		out.Owner = who.String()
-		out.Mine = out.Mine || same(who, x.in.Object)
+	for _, owner := range o.Objects {
+		out.Owner = owner.String()
+		out.Mine = out.Mine || same(owner, x.in.Object)
 	}
 	if s, ok := o.Fields["Conditions"]; ok {
 		out.Source = s.Path
@@ -377,7 +377,7 @@ func same(a, b diag.Object) bool {
 	return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name
 }
 
-// openTo is what the managed security group admits to a port; empty if the user manages the groups.
+// openTo are the sources that the managed security group admits to a port; empty if the user manages the groups.
 func (x *explainer) openTo(port int32) string {
 	var out []string
 	for _, g := range x.in.Stack.SecurityGroups {

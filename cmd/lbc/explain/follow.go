@@ -9,14 +9,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
-// Methods that a redirect is followed by.
+// Methods of requests that follow a redirect.
 const get, head = "GET", "HEAD"
 
-// MaxRedirects is after how many redirects Follow gives up, as Chromium and Firefox do.
+// MaxRedirects is the number of redirects after which Follow stops, as Chromium and Firefox do.
 const MaxRedirects = 20
 
-// Follow is Ask, and then where redirects lead, as long as they stay on the load balancer: each walk has the next one in Next, or in
-// Stopped why it ends there. As browsers do, it asks again by GET unless by HEAD, and takes no credentials to another host.
+// Follow is Ask, followed by the targets of redirects as long as they stay on the load balancer: each walk has the next one in Next, or in
+// Stopped the reason why it is the last. Like a browser, Follow uses GET unless the method is HEAD, and sends no credentials to another host.
 func Follow(in Input, r traffic.Request) Walk {
 	first := Ask(in, r)
 	x := explainer{in: in}
@@ -30,13 +30,13 @@ func Follow(in Input, r traffic.Request) Walk {
 			w.Stopped = err.Error()
 			return first
 		case met[identity(&next)]:
-			w.Stopped = "leads to a request that was there before: clients give up on the loop"
+			w.Stopped = "leads to a former request: clients stop at the loop"
 			return first
 		case hops == MaxRedirects:
-			w.Stopped = fmt.Sprintf("is one redirect too many: browsers give up after %d", MaxRedirects)
+			w.Stopped = fmt.Sprintf("is one redirect too many: browsers stop after %d", MaxRedirects)
 			return first
 		case !sameHost(next.Host, r.Host) && !x.serves(&next):
-			w.Stopped = "leads away: no rule of this load balancer is for host " + next.Host
+			w.Stopped = "leads elsewhere: no rule of this load balancer is for host " + next.Host
 			return first
 		}
 		r = next
@@ -46,7 +46,7 @@ func Follow(in Input, r traffic.Request) Walk {
 	return first
 }
 
-// location reads a Location header; nil and why if clients cannot.
+// location parses a Location header.
 func location(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
@@ -55,7 +55,7 @@ func location(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// redirected is the request that follows on a redirect.
+// redirected is the request that follows a redirect.
 func redirected(r *traffic.Request, to *url.URL) (traffic.Request, error) {
 	next := traffic.Request{Method: get, Header: map[string][]string{}, SourceIP: r.SourceIP}
 	if r.Method == head {
@@ -72,7 +72,7 @@ func redirected(r *traffic.Request, to *url.URL) (traffic.Request, error) {
 	return next, nil
 }
 
-// identity tells requests apart that a load balancer may treat differently, ports included.
+// identity identifies a request by all that rules may depend on, and its port.
 func identity(r *traffic.Request) string {
 	return fmt.Sprintf("%s %s %s %d %s?%s", r.Method, r.Scheme, bare(r.Host), r.Port, r.Path, r.RawQuery)
 }
@@ -84,7 +84,7 @@ func bare(host string) string {
 	return strings.ToLower(u.Hostname())
 }
 
-// serves reports whether the host of a request is one of the load balancer's: a rule names it, or it is its DNS name.
+// serves reports whether a rule names the host of a request, or it is the load balancer's DNS name.
 func (x *explainer) serves(r *traffic.Request) bool {
 	for _, lb := range x.in.Observed.LoadBalancers {
 		if lb.DNSName != "" && sameHost(lb.DNSName, r.Host) {

@@ -38,7 +38,7 @@ func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 	out.Fields = append(out.Fields, field("targets", tg.TargetType, targets))
 	port := field("port", strconv.Itoa(int(tg.Port)), "")
 	if b, ok := x.binding(tg.ID); ok && tg.Port == 1 && tg.TargetType == stack.TargetIP {
-		port.Default = "each target has its own: the target port of Service " + b.Namespace + "/" + b.ServiceName + " is a name"
+		port.Default = "each target has its own port: the target port of Service " + b.Namespace + "/" + b.ServiceName + " is a name"
 	}
 	out.Fields = append(out.Fields, port)
 	add("protocol", tg.Protocol, annotation.BackendProtocol, annotation.ServiceBackendProtocol)
@@ -71,7 +71,7 @@ func times(n int32) string {
 	return strconv.Itoa(int(n)) + " checks"
 }
 
-// binding is the one of a target group.
+// binding is the binding of a target group.
 func (x *explainer) binding(id string) (stack.Binding, bool) {
 	for _, b := range x.in.Stack.Bindings {
 		if b.ID == id {
@@ -89,8 +89,8 @@ func (x *explainer) service(id string) string {
 	return "Service " + b.Namespace + "/" + b.ServiceName + " port " + b.ServicePort
 }
 
-// annotated is where one of these annotations is written for a target group: on the backend Service, whose word counts, or
-// on the object that asks for the target group. Empty: on neither.
+// annotated is where one of some annotations is set for a target group: on the backend Service, which takes precedence, or on the object
+// that declares the target group. Empty: on neither.
 func (x *explainer) annotated(id string, o compile.Origin, keys []annotation.Key) string {
 	if x.in.Annotations == nil {
 		return ""
@@ -110,7 +110,7 @@ func (x *explainer) annotated(id string, o compile.Origin, keys []annotation.Key
 	return ""
 }
 
-// health sums up targets: "3 healthy, 1 unhealthy (Target.Timeout)".
+// health summarizes targets: "3 healthy, 1 unhealthy (Target.Timeout)".
 func health(ts []Target) string {
 	count, reason := map[string]int{}, map[string]string{}
 	for _, t := range ts {

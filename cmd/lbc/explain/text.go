@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Text is the explanation for people. color adds ANSI colours.
+// Text is the explanation as text. color adds ANSI colours.
 func (e *Explanation) Text(color bool) string {
 	t := &page{color: color}
 	t.line("%s", t.bold(e.Object))
 	if e.LoadBalancer == nil {
-		t.line("  cannot be built as it is; nothing that exists is touched")
+		t.line("  cannot be built; existing resources are not changed")
 	} else {
 		e.overview(t)
 		for i := range e.Listeners {
@@ -38,7 +38,7 @@ func (e *Explanation) Text(color bool) string {
 	return t.String()
 }
 
-// message is a finding on one line, as events have it.
+// message is a finding on one line, as in events.
 func (f Finding) message() string {
 	out := f.Text
 	if f.Field != "" {
@@ -52,7 +52,7 @@ func (f Finding) message() string {
 
 func (e *Explanation) overview(t *page) {
 	if len(e.Members) > 1 {
-		t.line("  shares its load balancer with, in the order of their rules: %s", strings.Join(e.Members, ", "))
+		t.line("  members of its load balancer, in the order of their rules: %s", strings.Join(e.Members, ", "))
 	}
 	e.LoadBalancer.text(t, "Load balancer")
 	if e.Frontend != nil {
@@ -85,7 +85,7 @@ func (l *Listener) text(t *page) {
 	if len(l.Rules) == 0 {
 		return
 	}
-	t.line("  rules, tried from the top:")
+	t.line("  rules, in the order of evaluation:")
 	wide, owner := 0, 0
 	for _, r := range l.Rules {
 		wide, owner = max(wide, width(r.Conditions)), max(owner, width(r.Owner))
@@ -167,7 +167,7 @@ func (w *Walk) text(t *page) {
 	}
 }
 
-// page is text under way.
+// page is text that is being rendered.
 type page struct {
 	strings.Builder
 	color bool
@@ -210,7 +210,7 @@ func width(s string) int { return len([]rune(s)) }
 
 func pad(s string, to int) string { return s + strings.Repeat(" ", max(0, to-width(s))) }
 
-// Text is the walk for people.
+// Text is the walk as text.
 func (w *Walk) Text(color bool) string {
 	t := &page{color: color}
 	w.text(t)

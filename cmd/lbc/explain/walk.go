@@ -18,15 +18,15 @@ import (
 type Walk struct {
 	Request  string `json:"request"`
 	Listener string `json:"listener,omitempty"`
-	// Problem is why the request reaches no rule: nobody listens, or a security group is in the way.
+	// Problem is why the request reaches no rule: there is no listener, or a security group does not admit it.
 	Problem string  `json:"problem,omitempty"`
 	Tried   []Tried `json:"tried,omitempty"`
-	// Result is what the request gets, in words.
+	// Result describes the response.
 	Result       string  `json:"result,omitempty"`
 	TargetGroups []Share `json:"targetGroups,omitempty"`
-	// Next is where a redirect leads, if it is followed.
+	// Next is the walk of the request after a redirect, if it is followed.
 	Next *Walk `json:"next,omitempty"`
-	// Stopped is why a redirect leads nowhere: in circles, or away from the load balancer.
+	// Stopped is why a redirect is not followed: it leads in a loop, or away from the load balancer.
 	Stopped string `json:"stopped,omitempty"`
 
 	location *url.URL // of a redirect that clients can read
@@ -38,18 +38,18 @@ type Tried struct {
 	Owner      string `json:"owner,omitempty"`
 	Source     string `json:"source,omitempty"`
 	Conditions string `json:"conditions"`
-	Failed     string `json:"failed,omitempty"` // the first condition that does not hold; empty = the rule wins
+	Failed     string `json:"failed,omitempty"` // the first condition that does not hold; empty = the rule matches
 }
 
 // Share is a target group that the request may go to.
 type Share struct {
 	ID     string `json:"id"`
 	Chance string `json:"chance"`
-	Health string `json:"health,omitempty"` // of its targets, if somebody looked
+	Health string `json:"health,omitempty"` // of its targets, if it is known
 }
 
-// ParseRequest reads "METHOD URL", or a URL alone for a GET. headers are "Name: value", of which Host counts over the URL's
-// host; from is the client's address.
+// ParseRequest parses "METHOD URL", or a URL alone for a GET. headers are "Name: value"; Host overrides the URL's host. from is the
+// client's address.
 func ParseRequest(text string, headers []string, from netip.Addr) (traffic.Request, error) {
 	method, raw, ok := strings.Cut(strings.TrimSpace(text), " ")
 	if !ok {
@@ -78,8 +78,8 @@ func ParseRequest(text string, headers []string, from netip.Addr) (traffic.Reque
 	return r, nil
 }
 
-// address fills in what a URL says about a request: all but method, headers and client. A port that goes without saying is left
-// out of the host, as clients do.
+// address sets the fields of a request that come from a URL: all but method, headers and client. Like clients, it leaves the default port
+// out of the host.
 func address(r *traffic.Request, u *url.URL) error {
 	usual := map[string]int32{"http": 80, "https": 443}[u.Scheme]
 	if usual == 0 || u.Hostname() == "" {
@@ -102,7 +102,7 @@ func address(r *traffic.Request, u *url.URL) error {
 	return nil
 }
 
-// Ask walks a request through the load balancer of the input, which must be buildable.
+// Ask matches a request against the rules of the load balancer of the input, whose Stack must not be nil.
 func Ask(in Input, r traffic.Request) Walk {
 	in.Stack = diff.Effective(in.Stack, in.Keep, in.Observed)
 	x := explainer{in: in, resolve: map[string]string{}}
@@ -116,19 +116,19 @@ func Ask(in Input, r traffic.Request) Walk {
 	w := Walk{Request: fmt.Sprintf("%s %s://%s%s%s", r.Method, r.Scheme, r.Host, r.Path, query)}
 	l, ok := x.listening(r.Port)
 	if !ok {
-		w.Problem = fmt.Sprintf("nobody listens on port %d: the connection is refused%s", r.Port, x.ports())
+		w.Problem = fmt.Sprintf("no listener on port %d: the connection is refused%s", r.Port, x.ports())
 		return w
 	}
 	w.Listener = fmt.Sprintf("%s %d", l.Protocol, l.Port)
 	if secure := l.Protocol == "HTTPS"; secure != (r.Scheme == "https") {
-		w.Problem = fmt.Sprintf("port %d speaks %s, not %s", l.Port, l.Protocol, strings.ToUpper(r.Scheme))
+		w.Problem = fmt.Sprintf("the protocol of port %d is %s, not %s", l.Port, l.Protocol, strings.ToUpper(r.Scheme))
 		return w
 	}
 	if p := x.shut(r); p != "" {
 		w.Problem = p
 		return w
 	}
-	m, _ := traffic.NewMatcher(x.rules(l.ID), l.DefaultActions) // what can never match does not
+	m, _ := traffic.NewMatcher(x.rules(l.ID), l.DefaultActions) // a rule with an invalid condition does not match
 	for _, a := range m.Trace(&r) {
 		w.Tried = append(w.Tried, x.tried(a))
 	}
@@ -159,10 +159,10 @@ func (x *explainer) ports() string {
 	if len(out) == 0 {
 		return ""
 	}
-	return "; there is " + strings.Join(out, ", ")
+	return "; the listeners are " + strings.Join(out, ", ")
 }
 
-// shut tells that the managed security group does not let the client in; empty if it does, or if that cannot be told.
+// shut is why the managed security group does not admit the client; empty if it does, or if that is not known.
 func (x *explainer) shut(r traffic.Request) string {
 	open := x.openTo(r.Port)
 	if open == "" || !r.SourceIP.IsValid() {
@@ -174,14 +174,14 @@ func (x *explainer) shut(r traffic.Request) string {
 			return "" // a prefix list's entries are not known here
 		}
 	}
-	return fmt.Sprintf("the security group lets only %s reach port %d, not %s: the connection times out", open, r.Port, r.SourceIP)
+	return fmt.Sprintf("the security group admits only %s to port %d, not %s: the connection times out", open, r.Port, r.SourceIP)
 }
 
 func (x *explainer) tried(a traffic.Attempt) Tried {
 	o := x.origin(stack.KindRule, a.Rule.ID)
 	t := Tried{Rule: a.Rule.ID, Conditions: Conditions(a.Rule.Conditions)}
-	for _, who := range o.Objects {
-		t.Owner = who.String()
+	for _, owner := range o.Objects {
+		t.Owner = owner.String()
 	}
 	if s, ok := o.Fields["Conditions"]; ok {
 		t.Source = s.Path
@@ -227,7 +227,7 @@ func (x *explainer) result(w *Walk, d traffic.Decision, r traffic.Request) {
 	}
 }
 
-// aim keeps where a redirect leads, and tells at once if it leads nowhere.
+// aim records the target of a redirect, or why it is not followed.
 func (w *Walk) aim(r *traffic.Request, to string) {
 	u, err := location(to)
 	if err != nil {
@@ -237,9 +237,9 @@ func (w *Walk) aim(r *traffic.Request, to string) {
 	next, err := redirected(r, u)
 	switch {
 	case err != nil:
-		w.Stopped = "leads to what is not HTTP"
+		w.Stopped = "leads to a URL that is not HTTP"
 	case identity(&next) == identity(r):
-		w.Stopped = "leads to the same request again: clients give up on the loop"
+		w.Stopped = "leads to the same request: clients stop at the loop"
 	default:
 		w.location = u
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Conditions are a rule's conditions in words: "host shop.example.com, path /api or /api/*".
+// Conditions describes a rule's conditions: "host shop.example.com, path /api or /api/*".
 func Conditions(cs []stack.Condition) string {
 	parts := make([]string, 0, len(cs))
 	for i := range cs {
@@ -54,7 +54,7 @@ func conditionValues(c *stack.Condition) []string {
 	return out
 }
 
-// actions are actions in words, in the order in which they are taken.
+// actions describes actions, in their order.
 func (x *explainer) actions(as []stack.Action) string {
 	parts := make([]string, 0, len(as))
 	for _, a := range as {
@@ -87,13 +87,13 @@ func (x *explainer) action(a stack.Action) string {
 	return string(a.Type)
 }
 
-// login is what happens to a request without session: it is sent to log in, refused, or let through.
+// login describes the action for a request without a session: a login, a refusal, or none.
 func login(unauthenticated, where string) string {
 	switch unauthenticated {
 	case "deny":
 		return "answer 401 without a login " + where
 	case "allow":
-		return "take along a login " + where + ", if there is one"
+		return "pass on the login " + where + ", if there is one"
 	}
 	return "log in " + where
 }
@@ -121,7 +121,7 @@ func weight(t stack.WeightedTargetGroup) int32 {
 	return *t.Weight
 }
 
-// label is what people call a target group: its identity, else the name inside its ARN.
+// label names a target group: by its identity, else by the name inside its ARN.
 func label(r stack.Ref) string {
 	if r.ID != "" {
 		return r.ID

@@ -1,6 +1,6 @@
-// Package offline plans without a running controller: objects from files or a cluster, what AWS holds from an inventory.
-// It goes the controller's own way up to the plan, and stops there. It writes nothing.
-// It imports front, compile and plan; it knows no Kubernetes client.
+// Package offline makes plans without a running controller, from objects of a view and the state of AWS in an inventory, by the same
+// packages as the controller. It writes nothing.
+// It may import front, compile and plan, and no Kubernetes client.
 package offline
 
 import (
@@ -28,42 +28,42 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Account is what is asked about AWS; the inventory answers.
+// Account is the state of AWS, as the inventory provides it.
 type Account interface {
 	front.FactSource
 	Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (elb.Observed, error)
 }
 
-// Result is what would happen to one stack.
+// Result is the plan of one stack.
 type Result struct {
 	Key         stack.Key
 	Plan        plan.Plan
 	Diagnostics diag.List
-	// Unbuildable says that what is desired cannot be built as it is; nothing would be touched.
+	// Unbuildable reports that the desired stack cannot be built; nothing would be changed.
 	Unbuildable bool
-	// Input, Compiled and Observed are what the plan comes from.
+	// Input, Compiled and Observed are what the plan is made from.
 	Input    front.Input
 	Compiled compile.Result
 	Observed elb.Observed
 }
 
-// Outcome is what would happen to all stacks.
+// Outcome are the plans of all stacks.
 type Outcome struct {
 	Stacks []Result
 	// Diagnostics are about objects that belong to no stack because their class or group is invalid.
 	Diagnostics diag.List
 }
 
-// Invalid reports whether an object is.
+// Invalid reports whether an object is invalid.
 func (o Outcome) Invalid() bool {
 	return len(o.Diagnostics) > 0 || slices.ContainsFunc(o.Stacks, func(r Result) bool { return r.Diagnostics.HasErrors() })
 }
 
-// Plans plans every stack that the objects of the view ask for, or that only admits, sorted by key. bindings lists the
-// TargetGroupBindings that exist for a stack.
+// Plans plans the stacks that the objects of the view declare and that only selects, sorted by key. bindings returns the existing
+// TargetGroupBindings of a stack.
 func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Account, c *config.Config, bindings func(stack.Key) []elb.Binding) (Outcome, error) {
 	ing, svc := front.IngressFromFlags(c), front.ServiceFromFlags(c)
-	ing.Config.IncludeDryRun = true // what a plan is for
+	ing.Config.IncludeDryRun = true
 	keys, broken := keysOf(v, ing, svc)
 	compileConfig := front.CompileFromFlags(c)
 	var out []Result
@@ -97,7 +97,7 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 			res.Plan = diff.Stack(r.Stack, r.Keep, o, w.Options(front.OptionsFromFlags(c))).Under(policy.Protect(w.Protected, o))
 			return nil
 		}
-		if err := diff(r.Stack, "what AWS holds"); err != nil {
+		if err := diff(r.Stack, "the state of AWS"); err != nil {
 			return Outcome{}, err
 		}
 		if needs, unread := unreadDeletions(&res, r.Stack); unread {
@@ -110,8 +110,8 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 	return Outcome{out, broken}, nil
 }
 
-// unreadDeletions reports whether a plan deletes load balancers of which the attributes, and deletion protection among them, were not read,
-// and returns a stack to observe that needs them. The controller learns of the protection when AWS refuses the deletion.
+// unreadDeletions reports whether a plan deletes load balancers whose attributes, deletion protection among them, were not read, and returns
+// a stack whose observation reads them. The controller does not need them, since AWS refuses the deletion.
 func unreadDeletions(r *Result, desired *stack.Stack) (needs *stack.Stack, unread bool) {
 	s := *desired
 	s.LoadBalancers = slices.Clone(desired.LoadBalancers)
@@ -120,7 +120,7 @@ func unreadDeletions(r *Result, desired *stack.Stack) (needs *stack.Stack, unrea
 			continue
 		}
 		for _, lb := range r.Observed.LoadBalancers {
-			if lb.ARN == step.Resource.Literal && !lb.Known(elb.PartAttributes) { // attributes are read of those for which some are wanted
+			if lb.ARN == step.Resource.Literal && !lb.Known(elb.PartAttributes) { // attributes are read only if some are desired
 				s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{ID: lb.ID, Type: lb.Type, Scheme: lb.Scheme, Attributes: map[string]string{"": ""}})
 				unread = true
 			}
@@ -129,19 +129,19 @@ func unreadDeletions(r *Result, desired *stack.Stack) (needs *stack.Stack, unrea
 	return &s, unread
 }
 
-// underDryRun notes the objects that the controller would not deploy yet.
+// underDryRun notes the objects under dry run, which the controller would not deploy.
 func underDryRun(w front.Input) diag.List {
 	var out diag.List
 	for _, m := range w.Members {
 		if i, ok := m.(*networkingv1.Ingress); ok && ingress.DryRun(i) {
 			out = append(out, diag.New(ingress.Object(i), annotation.DryRun.Path(), diag.DryRun,
-				"annotation dry-run keeps this from being deployed; the plan tells what would be done without it", "remove the annotation to deploy it"))
+				"annotation dry-run prevents the deployment; the plan is the one without the annotation", "remove the annotation to deploy it"))
 		}
 	}
 	return out
 }
 
-// KeysOf are the stacks that have to look at an object.
+// KeysOf are the stacks that depend on an object.
 func KeysOf(v *objects.View, c *config.Config, o metav1.Object) []stack.Key {
 	var keys []stack.Key
 	switch x := o.(type) {
@@ -177,10 +177,10 @@ func keysOf(v *objects.View, ing front.Ingress, svc front.Service) ([]stack.Key,
 	return slices.Compact(keys), broken
 }
 
-// Only admits one stack.
+// Only selects one stack.
 func Only(key stack.Key) func(stack.Key) bool { return func(k stack.Key) bool { return k == key } }
 
-// KeyOf is the stack that an object belongs to now; ok is false if it is not ours, and d tells if its class or group is invalid.
+// KeyOf is the stack that an object belongs to; ok is false if it is not managed, and d reports an invalid class or group.
 func KeyOf(v *objects.View, c *config.Config, o metav1.Object) (key stack.Key, d *diag.Diagnostic, ok bool) {
 	switch x := o.(type) {
 	case *networkingv1.Ingress:

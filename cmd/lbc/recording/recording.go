@@ -1,6 +1,6 @@
-// Package recording keeps what AWS answers to reads in a file, and answers from the file later: the same question gets the same
-// answer, without AWS and without credentials. It sits under the SDK's clients, so that every service is covered alike.
-// It knows requests and answers on the wire only, never a signature or a credential; it imports sdkhttp.
+// Package recording records the responses of AWS to reads in a file, and replays them without AWS and credentials: an equal request gets
+// the recorded response. It wraps the HTTP client of the SDK, so that all services are covered in the same way.
+// It records requests and responses without signatures and credentials. It may import sdkhttp.
 package recording
 
 import (
@@ -20,7 +20,7 @@ import (
 // Format is the version of the file format.
 const Format = 1
 
-// Recording is a file's content.
+// Recording is the content of a file.
 type Recording struct {
 	Recording int        `json:"recording"` // Format
 	Made      string     `json:"made"`      // RFC 3339
@@ -30,7 +30,7 @@ type Recording struct {
 	Exchanges []Exchange `json:"exchanges"`
 }
 
-// Exchange is a question and its answer.
+// Exchange is a request and its response.
 type Exchange struct {
 	Question
 	Status      int    `json:"status"`
@@ -39,7 +39,7 @@ type Exchange struct {
 	Answer      string `json:"answer"`
 }
 
-// Question is what tells one read from another. The host is not part of it: it differs by endpoint.
+// Question identifies a request. The host is not part of it, since it differs by endpoint.
 type Question struct {
 	Method string `json:"method"`
 	Path   string `json:"path"`
@@ -47,7 +47,7 @@ type Question struct {
 	Body   string `json:"body,omitempty"`
 }
 
-// Wrap puts something between the SDK and the network.
+// Wrap wraps the HTTP client of the SDK.
 type Wrap = func(sdkhttp.Doer) sdkhttp.Doer
 
 // headers that belong to an exchange.
@@ -56,7 +56,7 @@ const (
 	errorTypeHeader = "X-Amzn-Errortype"
 )
 
-// name is the operation in an error.
+// name is the operation, for errors.
 func (q Question) name() string {
 	if _, op, ok := strings.Cut(q.Target, "."); ok {
 		return op
@@ -67,7 +67,7 @@ func (q Question) name() string {
 	return q.Method + " " + q.Path
 }
 
-// question reads a request; its body can be read again afterwards.
+// question reads a request, whose body can be read again afterwards.
 func question(r *http.Request) (Question, error) {
 	q := Question{Method: r.Method, Path: r.URL.RequestURI(), Target: r.Header.Get(targetHeader)}
 	if r.Body == nil || r.Body == http.NoBody {
@@ -113,7 +113,7 @@ func (r *Recording) Write(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// Replay is a Wrap that answers from the recording and never asks the network.
+// Replay is a Wrap that responds from the recording, without the network.
 func (r *Recording) Replay(sdkhttp.Doer) sdkhttp.Doer {
 	known := make(map[Question]Exchange, len(r.Exchanges))
 	for _, e := range r.Exchanges {
@@ -134,7 +134,7 @@ func (p replayer) Do(r *http.Request) (*http.Response, error) {
 	}
 	e, ok := p.known[q]
 	if !ok {
-		return nil, fmt.Errorf("the recording of %s does not have this answer of AWS to %s; record again, with the same manifests and flags", p.made, q.name())
+		return nil, fmt.Errorf("the recording of %s has no response to this %s request; record again, with the same manifests and flags", p.made, q.name())
 	}
 	h := http.Header{"Content-Type": {e.ContentType}}
 	if e.ErrorType != "" {
@@ -152,10 +152,10 @@ type Recorder struct {
 	all map[Question]Exchange
 }
 
-// NewRecorder makes an empty one.
+// NewRecorder makes an empty Recorder.
 func NewRecorder() *Recorder { return &Recorder{all: map[Question]Exchange{}} }
 
-// Wrap is a Wrap that records what passes. Answers that a retry may change, of status 429 and 500 upwards, are not kept.
+// Wrap is a Wrap that records exchanges. It skips responses that a retry may change: throttling, and server errors.
 func (c *Recorder) Wrap(base sdkhttp.Doer) sdkhttp.Doer { return recorder{base, c} }
 
 // Exchanges are those recorded so far.

@@ -125,7 +125,7 @@ func unitOf(o *v1beta1.TargetGroupBinding) string {
 }
 
 // report reports a pass over a binding, unless it ends with the process.
-func (b *Reconciler) report(ctx context.Context, o *v1beta1.TargetGroupBinding, a status.Account) {
+func (b *Reconciler) report(ctx context.Context, o *v1beta1.TargetGroupBinding, a status.Report) {
 	if ctx.Err() == nil {
 		b.Reporter.Report(unitOf(o), a)
 	}
@@ -223,7 +223,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		b.Health.Expect(request.Group, kube.BindingObject(o))
 	}
 	b.Metrics.SetTargetGroup(o)
-	about := status.Account{Objects: []diag.Object{kube.BindingObject(o)}, Changed: change.Registered+change.Deregistered > 0}
+	about := status.Report{Objects: []diag.Object{kube.BindingObject(o)}, Changed: change.Registered+change.Deregistered > 0}
 	if about.Found = found; (settled || found.HasErrors()) && !atWork {
 		about.Found = b.withStatus(o, found)
 	} else { // its rules wake it when they are written, and its stack ends what it waits for
@@ -251,7 +251,7 @@ func notWritten(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.L
 // suspend leaves targets as they are, and the rules that may be theirs, of a binding that cannot be understood: a typing mistake must not
 // cut off what serves. An edit of what is wrong brings the binding back.
 func (b *Reconciler) suspend(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
-	b.report(ctx, o, status.Account{Waiting: []diag.Object{kube.BindingObject(o)}, Found: b.withStatus(o, found)})
+	b.report(ctx, o, status.Report{Waiting: []diag.Object{kube.BindingObject(o)}, Found: b.withStatus(o, found)})
 	b.Networking.Retain(ctx, o)
 }
 
@@ -282,7 +282,7 @@ func (b *Reconciler) problem(o *v1beta1.TargetGroupBinding, path string, err err
 
 // reportPartial reports what a pass found that ended early.
 func (b *Reconciler) reportPartial(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
-	b.report(ctx, o, status.Account{Found: found, Partial: true})
+	b.report(ctx, o, status.Report{Found: found, Partial: true})
 }
 
 // strandedTargets is the finding that the targets of a binding that goes stay, as this version assumes no roles.

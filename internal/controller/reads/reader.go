@@ -113,7 +113,7 @@ func (r *CacheReader) List(kind objects.Kind, namespace string) []metav1.Object 
 	return out
 }
 
-// Err implements objects.Doubter.
+// Err implements objects.FallibleReader.
 func (r *CacheReader) Err() error { return r.err }
 
 // Fail records the first read that showed neither an object nor its absence.

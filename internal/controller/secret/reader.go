@@ -280,7 +280,7 @@ func unreadReason(err error) error {
 	return errors.New("the API server did not answer")
 }
 
-// Why implements objects.Explainer.
+// Why implements objects.ReasonReader.
 func (r *PassReader) Why(kind objects.Kind, namespace, name string) error {
 	if kind != objects.Secret {
 		return nil

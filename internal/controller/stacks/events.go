@@ -42,7 +42,7 @@ func (m *IngressEvents) groups(ctx context.Context, ing *networkingv1.Ingress) [
 	switch {
 	case v.Err() != nil: // the class may be there; the passes that this event causes read it again
 	case broken != nil:
-		m.Reporter.Report(classOf(name), status.Account{Found: diag.List{*broken}, Partial: true})
+		m.Reporter.Report(classOf(name), status.Report{Found: diag.List{*broken}, Partial: true})
 	default:
 		m.Reporter.End(classOf(name))
 	}

@@ -79,7 +79,7 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 	}
 	found = append(found, shown...)
 	s.Metrics.CountFindings(s.Front.Owner(), found)
-	s.Reporter.Report(dryRunOf(key), status.Account{Waiting: objectsOf(r.Objects), Found: found})
+	s.Reporter.Report(dryRunOf(key), status.Report{Waiting: objectsOf(r.Objects), Found: found})
 	return nil
 }
 

@@ -38,7 +38,7 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	if ctx.Err() != nil {
 		return
 	}
-	account := status.Account{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
+	account := status.Report{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
 	for _, o := range objectsOf(t.input.Members) {
 		// Without a stack nothing was done for any member, and for those under dry run nothing ever is.
 		if t.compiled.Stack == nil || slices.Contains(t.waiting, o) || t.input.DryRun != nil && slices.Contains(objectsOf(t.input.DryRun.Objects), o) {

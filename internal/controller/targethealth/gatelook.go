@@ -138,7 +138,7 @@ func (g *Gates) judge(key types.NamespacedName, of targets.Group, health []targe
 			lost = lost || h.State == "" || h.State == "unused" && h.Reason == "Target.NotRegistered"
 			states = append(states, h)
 		}
-		p.want = readiness.Judge(gate, states...)
+		p.want = readiness.Condition(gate, states...)
 	}
 	if d, ok := x.overdue(now); ok {
 		overdue = &d

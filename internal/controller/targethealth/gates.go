@@ -208,7 +208,7 @@ func (x *group) take(p *corev1.Pod, binding string, mine []targets.Target, did r
 	case among(did.omitted):
 		x.wait(p, binding, before, leftOut)
 	case among(did.added) && (is.Status != corev1.ConditionTrue || !before.known[p.UID]):
-		x.wait(p, binding, before, readiness.Judge(gate, readiness.Registering)).targets = mine
+		x.wait(p, binding, before, readiness.Condition(gate, readiness.Registering)).targets = mine
 		x.fresh = true
 	case before.waiting[p.UID] != nil:
 		old := *before.waiting[p.UID]
