@@ -70,15 +70,15 @@ func TestWrongUseOfExplainIsExplained(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ args, want string }{
 		{"explain ingress shop -f ../../examples/shop.yaml", "Ingress default/shop is not found: there is shop/front, shop/preview; -n chooses the namespace"},
-		{"explain ingress shop", "give manifests with -f, or a cluster with --kubeconfig"},
+		{"explain ingress shop", "name manifests with -f, or a cluster with --kubeconfig"},
 		{"explain pod shop -f ../../examples/shop.yaml", `"pod" cannot be explained: write ingress or service`},
 		{"explain shop -f ../../examples/shop.yaml", "name the kind and the object"},
-		{"explain svc shop/blue -f ../../examples/shop.yaml", "shop/blue is not ours"},
+		{"explain svc shop/blue -f ../../examples/shop.yaml", "shop/blue is not managed by the controller"},
 		{"explain svc nlb/echo -f ../../examples/nlb.yaml --request http://x/", "a network load balancer has no rules"},
 		{"explain ingress shop/front -f ../../examples/shop.yaml --request /cart", "write it as 'GET https://shop.example.com/path'"},
 		{"explain ingress shop/front -f ../../examples/shop.yaml --request http://x/ -H nonsense", "write it as 'Name: value'"},
 		{"explain ingress shop/front -f ../../examples/shop.yaml --from nowhere", "--from: "},
-		{"explain ingress shop/front -f ../../examples/shop.yaml -L", "are about a request: name one with --request"},
+		{"explain ingress shop/front -f ../../examples/shop.yaml -L", "need a request: add --request"},
 		{"explain -f ../../examples/shop.yaml", "name one of: ingress shop/front, ingress shop/preview"},
 		{"explain svc -f ../../examples/shop.yaml", "there is nothing to explain: no Ingress, and no Service of type LoadBalancer"},
 		{"explain ingress front -n nowhere -f ../../examples/shop.yaml", "Ingress nowhere/front is not found: there is shop/front"},
@@ -97,7 +97,7 @@ func TestAnInvalidIngressIsExplainedByItsFindings(t *testing.T) {
 	if !errors.As(err, &code) || code != exitInvalid {
 		t.Errorf("error = %v", err)
 	}
-	for _, want := range []string{"cannot be built as it is", "unknown scheme: publik", "did you mean alb.ingress.kubernetes.io/target-type?"} {
+	for _, want := range []string{"cannot be built; existing resources are not changed", "unknown scheme: publik", "did you mean alb.ingress.kubernetes.io/target-type?"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in:\n%s", want, out)
 		}
@@ -200,7 +200,7 @@ func TestEveryFieldTellsWhatSetIt(t *testing.T) {
 		"tag cost":     "42 --default-tags",
 		"TLS policy":   "ELBSecurityPolicy-2016-08 --default-ssl-policy",
 		"targets":      "ip spec.targetType of IngressClassParams ips",
-		"port":         "1 each target has its own: the target port of Service default/api is a name",
+		"port":         "1 each target has its own port: the target port of Service default/api is a name",
 		"address type": "ipv4 default",
 		"backend":      "Service default/api port 80 spec.defaultBackend of Ingress default/shop",
 	} {

@@ -245,7 +245,7 @@ kind: Ingress
 metadata: {name: shop}
 spec: {ingressClassName: alb, rules: [{host: %s, http: {paths: [%s]}}]}
 `, tc.host, tc.path), "lint", "-")
-		told := strings.Contains(out, "the API server refuses it: ") && strings.Contains(out, "[InvalidManifest]")
+		told := strings.Contains(out, "the API server refuses the object: ") && strings.Contains(out, "[InvalidManifest]")
 		if (tc.want != "") != told || !strings.Contains(out, tc.want) || (tc.want != "") != (err != nil) {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}

@@ -106,7 +106,7 @@ func TestWrongUseIsExplained(t *testing.T) {
 		stdin string
 		want  string
 	}{
-		{"", "", "give manifests with -f, or a cluster with --kubeconfig"},
+		{"", "", "name manifests with -f, or a cluster with --kubeconfig"},
 		{"-f /nonexistent.yaml", "", "no such file"},
 		{"-f - -o toml", badIngress, "must be text, json, yaml or stack"},
 		{"-f - --color red", badIngress, "must be auto, always or never"},
@@ -129,7 +129,7 @@ func TestWrongUseIsExplained(t *testing.T) {
 func TestAFileWithoutLoadBalancersSaysWhatIsNeeded(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbcPlan(t, "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80}]}\n", "-f", "-")
-	if err != nil || !strings.Contains(out, "no object asks for a load balancer") {
+	if err != nil || !strings.Contains(out, "no object declares a load balancer") {
 		t.Errorf("%v: %s", err, out)
 	}
 }
@@ -242,7 +242,7 @@ metadata: {name: shop, annotations: {alb.ingress.kubernetes.io/dry-run: "true"}}
 spec: {ingressClassName: alb, rules: [{host: a.example.com}]}
 `
 	out, _, err := lbcPlan(t, manifest, "-f", "-")
-	if err != nil || !strings.Contains(out, "CreateLoadBalancer") || !strings.Contains(out, "note: Ingress default/shop: annotation dry-run keeps this from being deployed") {
+	if err != nil || !strings.Contains(out, "CreateLoadBalancer") || !strings.Contains(out, "note: Ingress default/shop: annotation dry-run prevents the deployment") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -285,7 +285,7 @@ func TestAnObjectThatNothingCanBeBuiltOfIsToldWithStatusTwo(t *testing.T) {
 	t.Parallel()
 	for setting, want := range map[string]string{
 		`group.name: "Bad Name"`:        "error: Ingress default/shop: invalid ingress group",
-		`subnets: "subnet-1, subnet-2"`: "ingress.k8s.aws:default/shop: cannot be built as it is; nothing would be touched\n",
+		`subnets: "subnet-1, subnet-2"`: "ingress.k8s.aws:default/shop: cannot be built; nothing would be changed\n",
 	} {
 		out, _, err := lbcPlan(t, strings.Replace(misspelt, "traget-type: ip", setting, 1), "-f", "-")
 		var code exitCode

@@ -127,7 +127,7 @@ func TestARecordingAnswersLikeTheAccount(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	out, _, err = lbc(t, "", "plan", "-f", "testdata/settings.yaml", "--account", file, "--cluster-name", "other", "--aws-vpc-id", "vpc-other")
-	if err == nil || !strings.Contains(out, "does not have this answer of AWS to ") {
+	if err == nil || !strings.Contains(out, "has no response to this ") {
 		t.Errorf("a question that was not recorded: %v\n%s", err, out)
 	}
 }

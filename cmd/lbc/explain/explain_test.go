@@ -65,9 +65,9 @@ func input() Input {
 func TestARequestIsWalkedToItsResult(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, request, from, want string }{
-		{"nobody listens", "http://x:81/", "", "nobody listens on port 81: the connection is refused; there is HTTP 80, HTTPS 443"},
-		{"another protocol", "https://x:80/", "", "port 80 speaks HTTP, not HTTPS"},
-		{"the security group is shut", "http://x/", "203.0.113.1", "the security group lets only 192.0.2.0/24 reach port 80, not 203.0.113.1: the connection times out"},
+		{"no listener", "http://x:81/", "", "no listener on port 81: the connection is refused; the listeners are HTTP 80, HTTPS 443"},
+		{"another protocol", "https://x:80/", "", "the protocol of port 80 is HTTP, not HTTPS"},
+		{"the security group is shut", "http://x/", "203.0.113.1", "the security group admits only 192.0.2.0/24 to port 80, not 203.0.113.1: the connection times out"},
 		{"a prefix list may admit", "https://x/", "203.0.113.1", "reaches listener HTTPS 443"},
 		{"the default", "http://x/else", "", `→ answer 404 "gone"`},
 		{"what fails is told", "http://x/else", "", `rule 80:2 (): path is "/else", not /none`},

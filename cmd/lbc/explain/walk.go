@@ -239,7 +239,7 @@ func (w *Walk) aim(r *traffic.Request, to string) {
 	case err != nil:
 		w.Stopped = "leads to a URL that is not HTTP"
 	case identity(&next) == identity(r):
-		w.Stopped = "leads to the same request: clients stop at the loop"
+		w.Stopped = "leads to the same request again: clients stop at the loop"
 	default:
 		w.location = u
 	}

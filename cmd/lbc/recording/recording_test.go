@@ -92,11 +92,11 @@ func TestWhatWasRecordedIsAnsweredAndNothingElse(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ target, body, want string }{
-		{"", "Action=Slow", "the recording of 2026-01-01T00:00:00Z does not have this answer of AWS to Slow"},
-		{"", "Action=Throttled", "to Throttled"},
-		{"", "Action=Cut", "to Cut"},
-		{"Svc.List", `{"more":1}`, "to List"},
-		{"", "", "to POST /"},
+		{"", "Action=Slow", "the recording of 2026-01-01T00:00:00Z has no response to this Slow request"},
+		{"", "Action=Throttled", "to this Throttled request"},
+		{"", "Action=Cut", "to this Cut request"},
+		{"Svc.List", `{"more":1}`, "to this List request"},
+		{"", "", "to this POST / request"},
 	} {
 		if _, err := ask(t, replay, "one.example.com", c.target, c.body); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %s: %v", c.target, c.body, err)

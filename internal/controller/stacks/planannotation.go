@@ -41,7 +41,7 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 	if err != nil {
 		return fmt.Errorf("dry run of %s: %w", key, err)
 	}
-	outcome := "it cannot be built as it is"
+	outcome := "it cannot be built"
 	var shown diag.List
 	if c.Stack == nil {
 		for _, o := range r.Objects {
