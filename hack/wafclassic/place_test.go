@@ -52,7 +52,7 @@ func visit(t *testing.T, dir string, see func(path, text string)) {
 	}
 }
 
-func TestWAFClassicIsNamedOnlyInFilesOfItsOwnAndInMarkedLines(t *testing.T) {
+func TestWAFClassicIsNamedOnlyInFilesOfItsOwnAndInMarkedLinesAndDeclarations(t *testing.T) {
 	t.Parallel()
 	files, marked := 0, 0
 	visit(t, root, func(path, text string) {
@@ -60,12 +60,16 @@ func TestWAFClassicIsNamedOnlyInFilesOfItsOwnAndInMarkedLines(t *testing.T) {
 			files++
 			return
 		}
+		declaration := false // whose comment is marked
 		for n, line := range strings.Split(text, "\n") {
 			switch {
+			case declaration:
+				declaration = line != "}"
 			case strings.HasSuffix(line, mark):
 				marked++
+				declaration = strings.HasPrefix(line, "// ")
 			case names.MatchString(line) && (others[path] == nil || !others[path].MatchString(line)):
-				t.Errorf("%s:%d names WAF Classic: %s\nmove it to a file named %s…, or end the line in %q if it can be deleted alone", path, n+1, line, own, "// "+mark)
+				t.Errorf("%s:%d names WAF Classic: %s\nmove it to a file named %s…, or end the line, or the comment of the declaration, in %q if it can be deleted alone", path, n+1, line, own, "// "+mark)
 			}
 		}
 	})

@@ -222,3 +222,13 @@ func dryRunEntries() []Entry {
 			Doc: "The same, compressed with gzip and in base64, if it is too large for an annotation. Not read."},
 	}
 }
+
+// wafClassicEntries are about web ACLs of decision 16: WAF Classic
+func wafClassicEntries() []Entry {
+	return []Entry{
+		{Key: ClassicWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Example: "00000000-0000-4000-8000-000000000001",
+			Doc: "WAF Classic (regional) web ACL by id; none removes the association, an empty value changes nothing. AWS ended its support on 2025-09-30: use wafv2-acl-arn."},
+		{Key: FormerWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Example: "00000000-0000-4000-8000-000000000001",
+			Doc: "Former spelling of waf-acl-id, read only if waf-acl-id is absent."},
+	}
+}

@@ -130,3 +130,22 @@ func (s shielding) choose(b *build) {
 		b.lb.Shield = &s.Value
 	}
 }
+
+// wafClassic is a web ACL, by id, of decision 16: WAF Classic
+type wafClassic struct {
+	merge.Owned[string]
+}
+
+// settleWAFClassic merges the settings of decision 16: WAF Classic
+func (b *build) settleWAFClassic() wafClassic {
+	return wafClassic{b.settleText("waf-acl-id", "WAFClassic WebACL ID", func(a *intent.AddOns) intent.Field[string] { return a.ClassicWebACL })}
+}
+
+func (w wafClassic) source() (string, intent.Source) { return "ClassicWebACL", w.Source } // decision 16: WAF Classic
+
+// choose implements overlay for decision 16: WAF Classic
+func (w wafClassic) choose(b *build) {
+	if w.Set && allowed(b, w.Owned, b.cfg.EnableWAF, "the controller runs with --enable-waf=false") {
+		b.lb.ClassicWebACL = orNone(w.Value)
+	}
+}

@@ -258,6 +258,13 @@ func (x *explainer) loadBalancer(lb stack.LoadBalancer) LoadBalancer {
 	return out
 }
 
+// addWAFClassic adds the field of decision 16: WAF Classic
+func addWAFClassic(lb stack.LoadBalancer, add func(name, value, key string)) {
+	if lb.ClassicWebACL != nil {
+		add("classic web ACL", cmp.Or(*lb.ClassicWebACL, "none"), "ClassicWebACL")
+	}
+}
+
 // group is a security group in words.
 func (x *explainer) group(id string) string {
 	for _, g := range x.in.Observed.SecurityGroups {

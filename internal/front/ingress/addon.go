@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag" // decision 16: WAF Classic
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
 
@@ -68,4 +69,25 @@ func filled(f intent.Field[string]) intent.Field[string] {
 		return intent.Field[string]{}
 	}
 	return f
+}
+
+// classicWebACL reads the web ACL; the former key is read only if the present one is absent. decision 16: WAF Classic
+func (t *translation) classicWebACL() intent.Field[string] {
+	key := annotation.ClassicWebACL
+	if _, _, ok := t.read.Raw(key); !ok {
+		key = annotation.FormerWebACL
+	} else {
+		t.read.Ignored(annotation.FormerWebACL, fmt.Sprintf("annotation %s has no effect beside %s", annotation.FormerWebACL, key), "remove it")
+	}
+	out := filled(t.read.String(key))
+	switch {
+	case !out.Set, t.config.WAFClassicOff: // compile notes that the setting has no effect
+	case out.Value == intent.None:
+		t.read.Note(key, diag.EndedSupport, fmt.Sprintf("annotation %s takes a web ACL of WAF Classic away, whose support AWS ended on 2025-09-30", key),
+			fmt.Sprintf("remove it once the load balancer has none; it does not concern web ACLs of WAFv2 (%s)", annotation.WebACLARN))
+	default:
+		t.read.Note(key, diag.EndedSupport, fmt.Sprintf("annotation %s is for WAF Classic, whose support AWS ended on 2025-09-30", key),
+			fmt.Sprintf("move to a web ACL of WAFv2 and name it with %s", annotation.WebACLARN))
+	}
+	return out
 }
