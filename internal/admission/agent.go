@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -113,15 +114,9 @@ func (a *agent) address(which, configured string) (string, int32) {
 	if err == nil && at.Port() > 0 {
 		return v, int32(at.Port())
 	}
-	if v == configured { // a host name: the pattern of the definition asks only for a port
-		for i := len(v) - 1; i > 0; i-- {
-			if v[i] != ':' {
-				continue
-			}
-			if n, err := strconv.ParseUint(v[i+1:], 10, 16); err == nil && n > 0 {
-				return v, int32(n)
-			}
-			break
+	if i := strings.LastIndexByte(v, ':'); i > 0 && v == configured { // a host name, which the pattern of the definition admits
+		if n, err := strconv.ParseUint(v[i+1:], 10, 16); err == nil && n > 0 {
+			return v, int32(n)
 		}
 	}
 	a.fail(fmt.Sprintf("invalid %s address format: %s", which, v))

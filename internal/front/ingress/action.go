@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -155,21 +157,15 @@ func forwardOf(j annotation.Action, k annotation.Key) forward {
 		f.tuples = append(f.tuples, one)
 	}
 	if s := j.Forward.Stickiness; s != nil {
-		f.stickiness = &stack.Stickiness{Enabled: s.Enabled != nil && *s.Enabled}
-		if s.DurationSeconds != nil {
-			f.stickiness.DurationSeconds = *s.DurationSeconds
-		}
+		f.stickiness = &stack.Stickiness{Enabled: ptr.Deref(s.Enabled, false), DurationSeconds: ptr.Deref(s.DurationSeconds, 0)}
 	}
 	return f
 }
 
 // literal is a target group of the user; the ARN wins over the name.
-func literal(arn, name *string) (t tuple) {
-	switch {
-	case arn != nil:
-		t.arn = *arn
-	case name != nil:
-		t.name = *name
+func literal(arn, name *string) tuple {
+	if arn != nil {
+		return tuple{arn: *arn}
 	}
-	return t
+	return tuple{name: ptr.Deref(name, "")}
 }

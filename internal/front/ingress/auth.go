@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 
@@ -136,7 +137,7 @@ func (t *translation) cognito(read annotation.Reader) (guard []intent.Action, ok
 }
 
 func (j cognitoJSON) problem() string {
-	return firstProblem(required("userPoolARN", j.UserPoolARN), required("userPoolClientID", j.UserPoolClientID),
+	return cmp.Or(required("userPoolARN", j.UserPoolARN), required("userPoolClientID", j.UserPoolClientID),
 		required("userPoolDomain", j.UserPoolDomain), fewParams(j.ExtraParams))
 }
 
@@ -155,7 +156,7 @@ func (t *translation) oidc(read annotation.Reader) (guard []intent.Action, ok bo
 }
 
 func (j oidcJSON) problem() string {
-	return firstProblem(endpoint("issuer", j.Issuer), endpoint("authorizationEndpoint", j.AuthorizationEndpoint),
+	return cmp.Or(endpoint("issuer", j.Issuer), endpoint("authorizationEndpoint", j.AuthorizationEndpoint),
 		endpoint("tokenEndpoint", j.TokenEndpoint), endpoint("userInfoEndpoint", j.UserInfoEndpoint),
 		required("secretName", j.SecretName), fewParams(j.ExtraParams))
 }
@@ -185,15 +186,6 @@ func provider[T any](read annotation.Reader, k annotation.Key, problem func(T) s
 		return nil, false
 	}
 	return &f.Value, true
-}
-
-func firstProblem(all ...string) string {
-	for _, p := range all {
-		if p != "" {
-			return p
-		}
-	}
-	return ""
 }
 
 func required(name, value string) string {

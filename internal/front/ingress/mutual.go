@@ -1,9 +1,12 @@
 package ingress
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+
+	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -62,7 +65,7 @@ func (j mutualJSON) problem() string {
 	case !slices.Contains([]string{stack.MutualOff, stack.MutualPassthrough, stack.MutualVerify}, j.Mode):
 		return fmt.Sprintf("mutualAuthentication mode value must be among [off, passthrough, verify]%s : %s", on, j.Mode)
 	case j.Mode != stack.MutualVerify:
-		return firstProblem(unsupported("trustStore", j.TrustStore != nil), unsupported("ignoreClientCertificateExpiry", j.IgnoreExpiry != nil),
+		return cmp.Or(unsupported("trustStore", j.TrustStore != nil), unsupported("ignoreClientCertificateExpiry", j.IgnoreExpiry != nil),
 			unsupported("advertiseTrustStoreCaNames", j.Advertise != nil))
 	case j.TrustStore == nil || *j.TrustStore == "":
 		return "trustStore is required when mutualAuthentication mode is verify" + on
@@ -73,13 +76,9 @@ func (j mutualJSON) problem() string {
 }
 
 func (j mutualJSON) mutual() stack.MutualAuthentication {
-	out := stack.MutualAuthentication{Mode: j.Mode}
-	if j.TrustStore != nil {
-		out.TrustStore = *j.TrustStore
+	return stack.MutualAuthentication{
+		Mode: j.Mode, TrustStore: ptr.Deref(j.TrustStore, ""), IgnoreExpiry: ptr.Deref(j.IgnoreExpiry, false), AdvertiseNames: ptr.Deref(j.Advertise, "") == "on",
 	}
-	out.IgnoreExpiry = j.IgnoreExpiry != nil && *j.IgnoreExpiry
-	out.AdvertiseNames = j.Advertise != nil && *j.Advertise == "on"
-	return out
 }
 
 // noteUnusedMutual notes entries for ports without an HTTPS listener of the Ingress.

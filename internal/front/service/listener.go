@@ -135,14 +135,10 @@ func (t *translation) protocols(certificates bool) []listener {
 
 // checkSSLPorts reports entries that match no port of the Service.
 func (t *translation) checkSSLPorts(entries []string) {
-	var unused []string
-	for _, e := range entries {
-		matches := slices.ContainsFunc(t.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == e || strconv.Itoa(int(p.Port)) == e })
-		if !matches {
-			unused = append(unused, e)
-		}
-	}
-	if unused != nil {
+	unused := slices.DeleteFunc(slices.Clone(entries), func(e string) bool {
+		return slices.ContainsFunc(t.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == e || strconv.Itoa(int(p.Port)) == e })
+	})
+	if len(unused) > 0 {
 		t.read.Invalid(annotation.ServiceSSLPorts, fmt.Sprintf("Unused port in ssl-ports annotation %v", unused), "name ports of the Service, by number or name")
 	}
 }
