@@ -120,7 +120,7 @@ func TestAnAPIServerThatRefusesIsToldOnceOnTheObjectAndSoIsItsRecovery(t *testin
 				}
 			}
 			all := strings.Join(*events, "\n")
-			if len(*events) != 1 || !strings.HasPrefix(all, tc.want) || !strings.HasSuffix(all, code) || !strings.Contains(all, "it is tried again; if it stays, look whether the controller's role") {
+			if len(*events) != 1 || !strings.HasPrefix(all, tc.want) || !strings.HasSuffix(all, code) || !strings.Contains(all, "the request is tried again; if the error lasts, check the permissions") {
 				t.Errorf("events, want %s…%s:\n%s", tc.want, code, all)
 			}
 			if tc.refuse.patch {
