@@ -40,7 +40,7 @@ var layers = [][]string{
 	{"internal/front", "internal/cloud", "internal/kube"},
 	{"internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup"},
 	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/metrics"},
-	{"internal/apply"},
+	{"internal/apply", "internal/controller/objectwriter"},
 	{"internal/secgroup"},
 	{"internal/targets"},
 	{"internal/status", "internal/webhook"},

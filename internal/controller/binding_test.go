@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -68,7 +67,7 @@ func TestACleanUpThatFailsIsInTheEventsAndInTheStatus(t *testing.T) {
 func TestWhatTheAPIServerRefusesOfABindingIsTold(t *testing.T) {
 	t.Parallel()
 	refusal := errors.New("the API server says no")
-	for name, c := range map[string]struct {
+	for _, c := range map[string]struct {
 		do   func(l *lab, b *v1beta1.TargetGroupBinding)
 		says string
 	}{
@@ -82,15 +81,14 @@ func TestWhatTheAPIServerRefusesOfABindingIsTold(t *testing.T) {
 		l, b := boundLab(t)
 		l.get(b, "bound")
 		c.do(l, b)
-		l.bound.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+		l.bound.Writes.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
 			Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
 				return refusal
 			},
 		})
 		for range 3 {
-			if _, err := l.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)}); !errors.Is(err, refusal) {
-				t.Errorf("%s: %v", name, err)
-			}
+			l.binding()
+			l.writeObjects()
 		}
 		l.toldOnce(c.says)
 	}

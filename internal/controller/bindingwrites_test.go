@@ -47,13 +47,13 @@ func newSlowAPI(t *testing.T) (*slowAPI, *v1beta1.TargetGroupBinding) {
 			return ctx.Err()
 		}
 	}
-	l.bound.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+	l.bound.Writes.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
 		Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
 			return errors.Join(slow(ctx), inner.Patch(ctx, o, p, opts...))
 		},
 	})
 	wake := func(b types.NamespacedName) { s.woken <- b }
-	l.bound.Writes.Async, l.bound.Writes.Wake = true, wake
+	l.bound.Writes.Wake = wake
 	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return s.gated, nil }
 	l.bound.Gates.Patch = func(ctx context.Context, _ types.NamespacedName, _ []byte) error { return slow(ctx) }
 	l.bound.Gates.Health, l.bound.Gates.Ended, l.bound.Gates.LongestPause = l.bound.Registry.Health, wake, time.Minute
@@ -202,7 +202,7 @@ func TestAWriteToABindingThatFailsIsToldAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	l, b := boundLab(t)
 	refuses := true
-	l.bound.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+	l.bound.Writes.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
 		Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
 			if refuses {
 				return errors.New("the API server says no")
@@ -211,7 +211,6 @@ func TestAWriteToABindingThatFailsIsToldAndTriedAgain(t *testing.T) {
 		},
 	})
 	w := l.bound.Writes
-	w.Async = true
 	write := func() {
 		for key, _, ok := w.Queue.Next(); ok; key, _, ok = w.Queue.Next() {
 			w.Queue.Run(t.Context(), key)

@@ -97,6 +97,7 @@ func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
 		defer mu.Unlock()
 		told = append(told, args)
 	}, funcr.Options{}))
+	b.Queue.Gather = 0
 	woken := make(chan struct{}, 1)
 	b.OnInstalled = func() { woken <- struct{}{} }
 	l.ingresses.Status = b
@@ -113,7 +114,7 @@ func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
 	}
 	b.List(t.Context())
 	l.settle(keys...)
-	b.Flush(t.Context())
+	writeDue(t.Context(), b.Queue)
 	if got := len(shown()); got != 3 {
 		t.Fatalf("%d are shown", got)
 	}
@@ -126,7 +127,7 @@ func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
 	keys = append(keys, implicit("web-3"))
 	l.settle(keys...)
 	for range 5 {
-		b.Flush(t.Context())
+		writeDue(t.Context(), b.Queue)
 		l.settle(keys...)
 	}
 	taken := slices.DeleteFunc(l.writes(mark), func(op string) bool {
@@ -143,7 +144,7 @@ func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
 	b.List(t.Context())
 	<-woken
 	l.settle(keys...)
-	b.Flush(t.Context())
+	writeDue(t.Context(), b.Queue)
 	if got := fmt.Sprint(shown()); len(shown()) != 4 || len(told) != 1 {
 		t.Errorf("after the definition came again %s are shown, told %q", got, told)
 	}

@@ -315,11 +315,12 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 			},
 		}).Build()
 		w := lbstatus.NewWriter(api, api, "", func() time.Time { return now }, logr.Discard())
+		w.Queue.Gather = 0
 		p := status.Pass{Key: implicit("web"), Now: now, Members: []status.Member{{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "uid"}}},
 			Observed: &elb.Observed{LoadBalancers: []elb.LoadBalancer{{ARN: "arn:lb", DNSName: "lb.example", State: "active", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}}}}
 		w.List(t.Context())
 		w.Enqueue(p)
-		if w.Flush(t.Context()); trouble {
+		if writeDue(t.Context(), w.Queue); trouble {
 			refuse = apierrors.NewForbidden(schema.GroupResource{Resource: "loadbalancers"}, "", errors.New("no"))
 			p.Observed = &elb.Observed{LoadBalancers: slices.Clone(p.Observed.LoadBalancers)}
 			p.Observed.LoadBalancers[0].DNSName = "another.example"
@@ -334,7 +335,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 			if at%lbstatus.RelistInterval == 0 {
 				w.List(t.Context())
 			}
-			w.Flush(t.Context())
+			writeDue(t.Context(), w.Queue)
 		}
 		return calls
 	},

@@ -53,7 +53,6 @@ func (s *soak) begin() {
 	s.client = users
 	s.ingresses.Live, s.services.Live, s.bound.APIReader = live, live, live
 	s.bound.RegisteredTargets = &binding.ConfigMaps{Reader: live, Writer: live}
-	s.bound.Writes.Async = true
 	if s.remembers {
 		s.remember(life, live)
 	} else {

@@ -40,6 +40,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
@@ -235,9 +236,7 @@ func (l *lab) restart() {
 		},
 	}
 	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return nil, nil }
-	l.bound.Statuses = binding.NewStatusWriter(l.client, l.clock.Now, func() func() { return func() {} }, logr.Discard())
-	l.bound.Statuses.Wake = func(b types.NamespacedName) { l.rewoken = append(l.rewoken, b) }
-	l.bound.Writes = binding.NewObjectWriter(l.clock.Now, logr.Discard())
+	l.bound.Writes = objectwriter.New(l.client, l.clock.Now, logr.Discard())
 	l.bound.Writes.Wake = groups.Wake
 	l.bound.Drains = networking.NewDrains(registry, groups, l.clock.Now)
 }
@@ -304,7 +303,7 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 			note(l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: b}))
 		}
 	}
-	for _, k := range append(l.bound.Networking.Queues(), l.bound.Statuses.Queue) {
+	for _, k := range append(l.bound.Networking.Queues(), l.bound.Writes.Queue) {
 		_, pause, _ := k.Next()
 		note(reconcile.Result{RequeueAfter: pause}, nil)
 	}
@@ -315,7 +314,7 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 func (l *lab) bringRules(ctx context.Context) {
 	for {
 		did := false
-		for _, k := range append(l.bound.Networking.Queues(), l.bound.Statuses.Queue) {
+		for _, k := range append(l.bound.Networking.Queues(), l.bound.Writes.Queue) {
 			for key, _, ok := k.Next(); ok; key, _, ok = k.Next() {
 				k.Run(ctx, key)
 				did = true

@@ -38,6 +38,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
@@ -376,22 +377,22 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		Reporter: status.NewReporter(tell, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen),
 		MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: binding.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c), RegisteredTargets: &binding.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient()}, Failures: backoff.NewFailures[types.NamespacedName](binding.TransientFailure, w.now, rand.Float64), Begin: w.checkpoints.BeginSoon, DeletedByStack: w.bindings.Deleted, TargetGroupDeleted: w.inventory.Gone, OnGone: w.backend.Check, OnTargetGroupLost: lost,
 	}
-	b.Statuses = binding.NewStatusWriter(w.mgr.GetClient(), w.now, func() func() {
-		return w.metrics.StartStageOf(metrics.BindingControllerLabel, metrics.StageBindingStatus)
-	}, w.log.WithName("status"))
-	b.Statuses.Wake = func(binding types.NamespacedName) {
-		b.Waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: binding})
-	}
-	b.Writes = binding.NewObjectWriter(w.now, w.log.WithName("bindings"))
-	b.Writes.Async, b.Writes.Wake = true, func(binding types.NamespacedName) {
+	b.Writes = objectwriter.New(w.mgr.GetClient(), w.now, w.log.WithName("bindings"))
+	b.Writes.Wake = func(binding types.NamespacedName) {
 		b.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: binding})
+	}
+	b.Writes.Measure = func(p objectwriter.Part) func() {
+		if p != objectwriter.Status {
+			return func() {}
+		}
+		return w.metrics.StartStageOf(metrics.BindingControllerLabel, metrics.StageBindingStatus)
 	}
 	gates.Ended = b.Writes.Wake
 	groups.Wake = func(binding types.NamespacedName) {
 		b.Waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: binding})
 	}
 	b.Drains = networking.NewDrains(registry, groups, w.now)
-	if err := errors.Join(w.mgr.Add(groups), w.mgr.Add(b.Statuses), w.mgr.Add(b.Writes), w.mgr.Add(b.Drains)); err != nil {
+	if err := errors.Join(w.mgr.Add(groups), w.mgr.Add(b.Writes), w.mgr.Add(b.Drains)); err != nil {
 		return nil, err
 	}
 	gates.Lost = func(binding types.NamespacedName, of targets.Group) {

@@ -58,7 +58,7 @@ func TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn(t *test
 		c.wrong(b)
 		l.must(l.client.Update(t.Context(), b))
 		l.restart()
-		l.bound.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+		l.bound.Writes.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
 			Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
 				return errors.New("a policy forbids it")
 			},

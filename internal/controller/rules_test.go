@@ -35,7 +35,7 @@ func (l *lab) passBeside(b *v1beta1.TargetGroupBinding) {
 	select {
 	case err := <-ended:
 		l.must(err)
-		l.writeStatuses()
+		l.writeObjects()
 	case <-time.After(20 * time.Second):
 		l.Fatalf("the pass over %s waits for EC2", b.Name)
 	}

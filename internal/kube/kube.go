@@ -1,10 +1,9 @@
 // Package kube has what the controller and the command line share about Kubernetes: the kinds that they read, and conversions of
-// TargetGroupBindings from and to those of stacks. It watches nothing, and writes nothing but finalizers.
+// TargetGroupBindings from and to those of stacks. It watches and writes nothing.
 // It may import controller-runtime's client, api, plan/elb, stack, naming, objects and diag.
 package kube
 
 import (
-	"context"
 	"errors"
 
 	corev1 "k8s.io/api/core/v1"
@@ -46,15 +45,6 @@ func Lists() []client.ObjectList {
 		}
 	}
 	return out
-}
-
-// PatchFinalizer changes the finalizers of the newest version of an object. An object that does not exist is no error.
-func PatchFinalizer(ctx context.Context, c client.Client, o client.Object, change func(client.Object) bool) error {
-	updated, ok := o.DeepCopyObject().(client.Object)
-	if !ok || !change(updated) {
-		return nil
-	}
-	return client.IgnoreNotFound(c.Patch(ctx, updated, client.MergeFromWithOptions(o, client.MergeFromWithOptimisticLock{})))
 }
 
 // Cluster reads the pods and nodes of endpoints (it implements targets.Cluster).

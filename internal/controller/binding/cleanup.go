@@ -3,10 +3,8 @@ package binding
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -21,47 +19,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// endings are the bindings that are being deleted of which nothing is left in AWS: what remains is written in the cluster, over several passes. The zero value
-// is ready to use.
-type endings struct {
-	mu sync.Mutex
-	of map[types.NamespacedName]ending
-}
-
-// ending is how far the deletion of a binding has come.
-type ending struct {
-	uid        types.UID
-	successors []v1beta1.TargetGroupBinding
-	opened     bool // the gates of its pods
-}
-
-func (e *endings) get(binding types.NamespacedName, uid types.UID) (x ending, cleared bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	x, cleared = e.of[binding]
-	return x, cleared && x.uid == uid
-}
-
-func (e *endings) set(binding types.NamespacedName, x ending) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.of == nil {
-		e.of = map[types.NamespacedName]ending{}
-	}
-	e.of[binding] = x
-}
-
-func (e *endings) forget(binding types.NamespacedName) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.of, binding)
-}
-
 // Remembered counts what is kept of bindings.
 func (b *Reconciler) Remembered() map[string]int {
-	b.endings.mu.Lock()
-	defer b.endings.mu.Unlock()
-	return map[string]int{"writes": b.Writes.Len(), "ends": len(b.endings.of), "statuses of bindings": b.Statuses.Len(), "bindings in vain": b.Unavailable.Len()}
+	return map[string]int{"writes": b.Writes.Len(), "bindings": b.memory.len(), "bindings in vain": b.Unavailable.Len()}
 }
 
 // cleanUp ends what there is of a binding: in AWS, then the waiting of its pods, then our finalizer.
@@ -69,19 +29,18 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 	if !controllerutil.ContainsFinalizer(o, naming.BindingFinalizer) {
 		return nil
 	}
-	key := client.ObjectKeyFromObject(o)
-	x, cleared := b.endings.get(key, o.UID)
+	k := b.memory.get(o)
 	var err error
-	if !cleared {
-		x = ending{uid: o.UID}
-		if x.successors, err = b.clear(ctx, o); err == nil {
-			b.endings.set(key, x)
+	if !k.cleared {
+		if k.successors, err = b.clear(ctx, o); err == nil {
+			k.cleared = true
+			b.memory.put(o, k)
 		}
 	} else {
 		b.Networking.Review(ctx) // of the groups of its rules, which wait where the API server was away when they were let go
 	}
-	if err == nil && !x.opened {
-		x.opened, err = b.Gates.Open(ctx, key)
+	if err == nil && !k.opened {
+		k.opened, err = b.Gates.Open(ctx, client.ObjectKeyFromObject(o))
 	}
 	if err != nil {
 		d := b.problem(o, "", err)
@@ -90,22 +49,14 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 		b.reportPartial(ctx, o, b.withStatus(o, found))
 		return err
 	}
-	if !x.opened { // their end brings the binding back
+	if !k.opened { // their end brings the binding back
 		return nil
 	}
-	b.endings.set(key, x)
+	b.memory.put(o, k)
 	b.Metrics.DeleteTargetGroup(o)
-	defer b.handOver(x.successors)
-	done, err := b.unprotect(ctx, o)
-	if err != nil {
+	defer b.handOver(k.successors)
+	if err := b.unprotect(o); err != nil {
 		b.reportPartial(ctx, o, notWritten(o, diag.FinalizerNotRemoved, err))
-		if err = b.Writes.again(err); err != nil {
-			err = fmt.Errorf("removing finalizer: %w", err)
-		}
-		return err
-	}
-	if done {
-		b.Statuses.forget(key)
 	}
 	return nil
 }

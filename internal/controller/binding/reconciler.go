@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -47,9 +48,8 @@ type Reconciler struct {
 	Drains             *networking.Drains
 	DeletedByStack     func(binding client.ObjectKey) bool // by its stack, which needs it no more
 	Gates              *targethealth.Gates
-	Statuses           *StatusWriter
-	Writes             *ObjectWriter
-	endings            endings
+	Writes             *objectwriter.Writer // of statuses, finalizers and completed specs
+	memory             memory
 	Waker              queue.Waker[reconcile.Request]
 	FailOpen           bool
 	MaxTargets         int
@@ -96,16 +96,12 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 	if o.DeletionTimestamp != nil {
 		return reconcile.Result{}, b.cleanUp(ctx, o)
 	}
-	b.endings.forget(req.NamespacedName) // of a former binding of that name
-	protected, err := b.protect(ctx, o)
+	protected, err := b.protect(o)
 	unwritten := notWritten(o, diag.FinalizerNotAdded, err)
 	if !protected { // its end brings the binding back
 		b.reportPartial(ctx, o, unwritten)
 		b.Networking.Retain(ctx, o)
-		if err = b.Writes.again(err); err != nil {
-			err = fmt.Errorf("adding finalizer: %w", err)
-		}
-		return reconcile.Result{}, err
+		return reconcile.Result{}, nil
 	}
 	complete, d := b.complete(ctx, o)
 	switch {
@@ -255,12 +251,6 @@ func (b *Reconciler) suspend(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	b.Networking.Retain(ctx, o)
 }
 
-// withStatus has the status written that follows from what was found. It adds a finding if the API server refuses the status: that is
-// known once it was tried, which brings the binding back.
-func (b *Reconciler) withStatus(o *v1beta1.TargetGroupBinding, found diag.List) diag.List {
-	return append(found, notWritten(o, diag.StatusNotWritten, b.Statuses.Set(o, found))...)
-}
-
 // group is the target group of a binding. All are reached in one scope, as contradiction refuses other roles.
 func (b *Reconciler) group(o *v1beta1.TargetGroupBinding) targets.Group {
 	return targets.Group{Scope: b.Scope, ARN: o.Spec.TargetGroupARN}
@@ -297,8 +287,7 @@ func (b *Reconciler) Forget(key client.ObjectKey) {
 	b.missingNodes.note(key, nil)
 	b.Failures.Forget(key)
 	b.Changes.take(key)
-	b.Writes.forget(key)
-	b.endings.forget(key)
-	b.Statuses.forget(key)
+	b.Writes.Forget(key)
+	b.memory.forget(key)
 	b.Reporter.End("binding:" + key.Namespace + "/" + key.Name)
 }

@@ -8,10 +8,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -20,39 +22,39 @@ import (
 // complete fills in what the user left to the target group, once: its ARN, type, protocol, address type and VPC. It reports whether the binding may be served: not
 // before its ARN is written, by which other bindings of the target group, and a later process that ends this one, find it.
 func (b *Reconciler) complete(ctx context.Context, o *v1beta1.TargetGroupBinding) (complete bool, d *diag.Diagnostic) {
-	s := &o.Spec
 	if d := contradiction(o); d != nil {
 		return false, d
 	}
+	s := &o.Spec
 	if s.TargetGroupARN != "" && s.TargetType != nil && s.TargetGroupProtocol != nil && s.IPAddressType != nil && s.VpcID != "" {
-		b.Writes.learnt(o, nil)
 		return true, nil
 	}
-	before := o.DeepCopy()
-	if tg := b.Writes.known(o); tg != nil {
-		fill(s, *tg)
-	} else {
+	k, before := b.memory.get(o), o.DeepCopy()
+	if k.group == nil || k.read != o.Generation {
 		tg, d := b.describe(ctx, o)
 		if d != nil {
 			return false, d
 		}
-		fill(s, tg)
-		b.Writes.learnt(o, &tg)
+		k.group, k.read = &tg, o.Generation
+		b.memory.put(o, k)
 	}
-	key, c := client.ObjectKeyFromObject(o), b.Client
-	_, err := b.Writes.ask(ctx, before, completing, func(ctx context.Context) error {
-		now, err := sameBinding(ctx, c, key, before.UID)
-		if now == nil || now.Generation != before.Generation { // an edit makes another pass
-			return err
+	fill(s, *k.group)
+	want := *s.DeepCopy()
+	_, err := b.Writes.Enqueue(objectwriter.Write{Object: before, Part: objectwriter.Spec, Change: func(x client.Object) bool {
+		t, ok := x.(*v1beta1.TargetGroupBinding)
+		if !ok || t.Generation != before.Generation { // an edit makes another pass
+			return false
 		}
-		return c.Patch(ctx, o.DeepCopy(), client.MergeFrom(before))
-	})
+		changed := !equality.Semantic.DeepEqual(t.Spec, want)
+		t.Spec = want
+		return changed
+	}}, o.Generation)
 	if err != nil {
 		x := diag.New(kube.BindingObject(o), "spec", diag.BindingNotCompleted, "what its target group tells cannot be written into the binding: "+cloud.SteadyText(err.Error()),
 			"it is tried again; if it stays, look whether the controller's role in Kubernetes, or a policy of the cluster, allows it, or write type, protocol, address type, VPC and ARN yourself")
 		d = &x
 	}
-	return b.Writes.Async && before.Spec.TargetGroupARN != "", d
+	return before.Spec.TargetGroupARN != "", d
 }
 
 // fill writes into a spec what it leaves to its target group.

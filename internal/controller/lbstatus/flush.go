@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -14,35 +14,25 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 )
 
 // Start writes until ctx ends; it implements manager.Runnable, and runs on the leader only.
 func (b *Writer) Start(ctx context.Context) error {
+	var writing sync.WaitGroup
+	writing.Go(func() { _ = b.writes.Start(ctx) })
+	defer writing.Wait()
 	b.List(ctx)
-	again, retry := time.NewTicker(RelistInterval), time.NewTicker(firstRewritePause)
-	defer again.Stop()
-	defer retry.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-again.C:
+	listed := b.now()
+	queue.Every(ctx, firstRewritePause, nil, func(ctx context.Context) {
+		if b.isNotInstalled() || b.now().Sub(listed) >= RelistInterval {
 			b.List(ctx)
-		case <-retry.C:
-			if b.isNotInstalled() {
-				b.List(ctx)
-			}
-		case <-b.signal:
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(flushDelay):
-			}
+			listed = b.now()
 		}
-		b.Flush(ctx)
-	}
+	})
+	return nil
 }
 
 // List lists the objects and compares them with what was written.
@@ -74,7 +64,6 @@ func (b *Writer) List(ctx context.Context) {
 	}
 	clear(b.pending)
 	b.dropCounts()
-	b.notify()
 	if before == notInstalled {
 		go b.OnInstalled()
 	}
@@ -98,71 +87,53 @@ func (b *Writer) compare(items []v1alpha1.LoadBalancer) {
 		}
 		seen[key] = true
 		e.have = o
-		e.dirty = true
 	}
 	for key, e := range b.entries {
 		if !seen[key] {
 			e.have = nil
-			e.dirty = true
+		}
+		if e.abandoned = nil; e.decided {
+			b.enqueue(key)
 		}
 	}
 }
 
-// Flush writes the objects that differ from what they should be.
-func (b *Writer) Flush(ctx context.Context) {
+// enqueue has the object of a stack brought to what it should be. The lock is held.
+func (b *Writer) enqueue(key stack.Key) {
+	b.writes.Run(key.String(), func(ctx context.Context) error { return b.bring(ctx, key) })
+}
+
+// bring writes the object of a stack if it differs from what it should be.
+func (b *Writer) bring(ctx context.Context, key stack.Key) error {
 	b.mu.Lock()
-	if b.state != installed {
+	e := b.entries[key]
+	if e == nil || b.state != installed || e.want != nil && e.want == e.abandoned {
 		b.mu.Unlock()
-		return
+		return nil
 	}
-	var keys []stack.Key
-	now := b.now()
-	for key, e := range b.entries {
-		if e.decided && e.dirty && !e.retry.After(now) {
-			keys = append(keys, key)
-		}
-	}
+	job := *e
 	b.mu.Unlock()
-	for _, key := range keys {
-		b.mu.Lock()
-		e := b.entries[key]
-		job := *e
-		e.dirty = false
-		b.mu.Unlock()
-		have, err := b.write(ctx, key, job)
-		if isNotServed(err) { // the list distinguishes this from a namespace that is gone
-			if b.List(ctx); b.isNotInstalled() {
-				return
-			}
-		}
-		b.mu.Lock()
-		e.have = have
-		if isNotServed(err) && have == nil && job.have == nil {
-			err, e.dirty = nil, e.want != job.want // the list marked it dirty
-		}
-		switch {
-		case err != nil:
-			e.dirty = true
-			if have == nil && job.have != nil {
-				b.notify() // it was deleted by others
-			} else if ctx.Err() == nil {
-				e.failed++
-				e.retry = b.now().Add(rewritePauses.Pause(e.failed))
-				if e.logged != err.Error() {
-					e.logged = err.Error() // once: a missing permission would fill the log
-					b.log.Info("writing a LoadBalancer object failed; it is tried again", "stack", key.String(), "cause", err.Error())
-				}
-			}
-		case e.want == nil && have == nil:
-			delete(b.entries, key)
-		default:
-			e.logged, e.failed, e.retry = "", 0, time.Time{}
-		}
-		b.mu.Unlock()
-		if ctx.Err() != nil {
-			return
-		}
+	have, err := b.write(ctx, key, job)
+	lost := isNotServed(err)
+	if lost { // the list distinguishes this from a namespace that is gone
+		b.List(ctx)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.entries[key] != e {
+		return nil
+	}
+	switch e.have = have; {
+	case lost && have == nil && job.have == nil:
+		e.abandoned = job.want
+		return nil
+	case lost && have == nil: // it was deleted by others
+		b.enqueue(key)
+		return nil
+	case err == nil && e.want == nil && have == nil:
+		delete(b.entries, key)
+	}
+	return err
 }
 
 // isNotServed reports an error that the API server returns, among other cases, where the kind is no longer installed.

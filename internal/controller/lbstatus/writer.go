@@ -1,6 +1,6 @@
 // Package lbstatus keeps the status of load balancers in Kubernetes current beside the passes: it writes LoadBalancer objects, and watches load
 // balancers that AWS is still provisioning. What the objects say is computed by status.
-// It may import status, stack, targets, backoff, the API types and controller-runtime.
+// It may import status, stack, targets, backoff, queue, objectwriter, the API types and controller-runtime.
 package lbstatus
 
 import (
@@ -16,14 +16,16 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 const (
-	// flushDelay is how long changes are gathered before they are written, so that a pass and those that follow from it are one write.
-	flushDelay = 300 * time.Millisecond
+	// gather is how long changes are gathered before they are written, so that a pass and those that follow from it are one write.
+	gather = 300 * time.Millisecond
 	// RelistInterval is how often the objects are compared with what was written: they may have been deleted or edited by hand,
 	// and their definition may have come or gone.
 	RelistInterval = 5 * time.Minute
@@ -43,13 +45,14 @@ type Writer struct {
 	namespace string        // the only one to list; empty = all
 	now       func() time.Time
 	log       logr.Logger
+	writes    *objectwriter.Writer
+	Queue     *queue.Keyed // of writes, by stack
 
 	mu      sync.Mutex
 	state   state
 	entries map[stack.Key]*entry
 	pending map[stack.Key]status.Pass // passes before the first list, which are merged with what it finds
 	counts  map[string]v1alpha1.TargetCounts
-	signal  chan struct{}
 	// OnInstalled is called when the kind is installed while the controller runs.
 	OnInstalled func()
 }
@@ -68,19 +71,20 @@ type entry struct {
 	want      *v1alpha1.LoadBalancerStatus // nil = no object
 	namespace string
 	owners    []metav1.OwnerReference
-	have      *v1alpha1.LoadBalancer // as written or read last; nil = none
-	dirty     bool
-	logged    string    // the last error of a write that was logged
-	failed    int       // writes in a row
-	retry     time.Time // it is not written before, as the last writes failed
+	have      *v1alpha1.LoadBalancer       // as written or read last; nil = none
+	abandoned *v1alpha1.LoadBalancerStatus // its namespace was gone when this was to be written
 }
 
 // NewWriter makes a writer of the objects of a namespace; empty = of all. reader reads the API server.
 func NewWriter(c client.Client, r client.Reader, namespace string, now func() time.Time, log logr.Logger) *Writer {
-	return &Writer{
+	w := &Writer{
 		client: c, reader: r, namespace: namespace, now: now, log: log,
-		entries: map[stack.Key]*entry{}, pending: map[stack.Key]status.Pass{}, counts: map[string]v1alpha1.TargetCounts{}, signal: make(chan struct{}, 1), OnInstalled: func() {},
+		entries: map[stack.Key]*entry{}, pending: map[stack.Key]status.Pass{}, counts: map[string]v1alpha1.TargetCounts{}, OnInstalled: func() {},
+		writes: objectwriter.New(c, now, log),
 	}
+	w.Queue = w.writes.Queue
+	w.Queue.Gather, w.Queue.Pauses = gather, rewritePauses
+	return w
 }
 
 // Enqueue takes the result of a pass.
@@ -96,7 +100,6 @@ func (b *Writer) Enqueue(p status.Pass) {
 		b.pending[p.Key] = p
 	case installed:
 		b.merge(p)
-		b.notify()
 	}
 }
 
@@ -134,7 +137,8 @@ func (b *Writer) merge(p status.Pass) {
 	} else if len(owners) == 0 && e.have != nil {
 		owners = e.have.OwnerReferences
 	}
-	e.decided, e.want, e.namespace, e.owners, e.dirty = true, &s, namespace, owners, true
+	e.decided, e.want, e.namespace, e.owners = true, &s, namespace, owners
+	b.enqueue(p.Key)
 }
 
 func apiVersionOf(kind string) string {
@@ -171,7 +175,7 @@ func (b *Writer) Delete(key stack.Key) {
 	e := b.entries[key]
 	if e == nil {
 		if b.state == unlisted {
-			b.entries[key] = &entry{decided: true, dirty: true}
+			b.entries[key] = &entry{decided: true}
 		}
 		return
 	}
@@ -180,8 +184,8 @@ func (b *Writer) Delete(key stack.Key) {
 			delete(b.counts, g.ARN)
 		}
 	}
-	e.decided, e.want, e.dirty = true, nil, true
-	b.notify()
+	e.decided, e.want = true, nil
+	b.enqueue(key)
 }
 
 // SetHealth sets the counts of a target group from the health of its targets.
@@ -200,13 +204,13 @@ func (b *Writer) SetHealth(arn string, health []targets.Health) {
 	}
 	c := status.Count(states, b.now())
 	b.counts[arn] = c
-	for _, e := range b.entries {
+	for key, e := range b.entries {
 		if e.want == nil {
 			continue
 		}
 		if s, changed := status.WithTargets(*e.want, arn, c); changed {
-			e.want, e.dirty = &s, true
-			b.notify()
+			e.want = &s
+			b.enqueue(key)
 		}
 	}
 }
@@ -225,12 +229,4 @@ func (b *Writer) dropCounts() {
 	maps.DeleteFunc(b.counts, func(arn string, c v1alpha1.TargetCounts) bool {
 		return !shown[arn] && b.now().Sub(c.ObservedTime.Time) > RelistInterval
 	})
-}
-
-// notify causes a flush; the lock may be held.
-func (b *Writer) notify() {
-	select {
-	case b.signal <- struct{}{}:
-	default:
-	}
 }

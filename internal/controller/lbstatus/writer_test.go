@@ -27,7 +27,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// testWriter is a board over a fake API server that counts writes, and may refuse some.
+// testWriter is a Writer over a fake API server that counts writes, and may refuse some.
 type testWriter struct {
 	*Writer
 	t      *testing.T
@@ -65,8 +65,21 @@ func newTestWriter(t *testing.T) *testWriter {
 			return c.SubResource("status").Patch(ctx, o, p, opts...)
 		},
 	}).Build()
-	w.Writer = NewWriter(w.client, w.client, "", func() time.Time { return w.now }, logr.Discard())
+	w.renew(logr.Discard())
 	return w
+}
+
+// renew begins a life.
+func (w *testWriter) renew(log logr.Logger) {
+	w.Writer = NewWriter(w.client, w.client, "", func() time.Time { return w.now }, log)
+	w.Queue.Gather = 0
+}
+
+// flush makes the writes that are due.
+func flush(ctx context.Context, w *Writer) {
+	for id, _, ok := w.Queue.Next(); ok; id, _, ok = w.Queue.Next() {
+		w.Queue.Run(ctx, id)
+	}
 }
 
 // pass is one over a group with an Ingress in each namespace.
@@ -83,7 +96,7 @@ func groupPass(namespaces ...string) status.Pass {
 
 func (w *testWriter) expect(step string, want ...string) {
 	w.t.Helper()
-	w.Flush(w.t.Context())
+	flush(w.t.Context(), w.Writer)
 	if d := cmp.Diff(want, w.writes); d != "" {
 		w.t.Errorf("%s: writes: %s", step, d)
 	}
@@ -168,7 +181,8 @@ func TestARestartGoesOnFromWhatTheObjectSays(t *testing.T) {
 	w.SetHealth("arn:tg", []targets.Health{{State: "healthy"}})
 	w.expect("first", "create shop/group-front", "status shop/group-front")
 
-	w.Writer = NewWriter(w.client, w.client, "", func() time.Time { return w.now.Add(time.Hour) }, logr.Discard())
+	w.now = w.now.Add(time.Hour)
+	w.renew(logr.Discard())
 	again := groupPass("shop")
 	again.Now = again.Now.Add(time.Hour)
 	w.Enqueue(again)
@@ -187,7 +201,7 @@ func TestAWriteThatFailsIsTriedAgain(t *testing.T) {
 	w.List(t.Context())
 	w.Enqueue(groupPass("shop"))
 	w.refuse = errors.New("no")
-	w.Flush(t.Context())
+	flush(t.Context(), w.Writer)
 	w.refuse, w.writes = nil, nil
 	w.expect("before the pause is over")
 	w.now = w.now.Add(firstRewritePause)
@@ -270,23 +284,23 @@ func TestARightToWriteThatIsMissingIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	w := newTestWriter(t)
 	var lines []string
-	w.log = funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{})
+	w.renew(funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{}))
 	w.List(t.Context())
 	w.Enqueue(groupPass("shop"))
-	w.Flush(t.Context())
+	flush(t.Context(), w.Writer)
 	w.refuse = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers/status"}, "group-front", errors.New("no rule allows it"))
 	again := groupPass("shop")
 	again.Observed.LoadBalancers[0].State = "failed"
 	w.Enqueue(again)
 	for range 5 {
-		w.Flush(t.Context())
+		flush(t.Context(), w.Writer)
 	}
 	if len(lines) != 1 {
 		t.Errorf("log: %q", lines)
 	}
 	w.refuse = nil
 	w.now = w.now.Add(firstRewritePause)
-	w.Flush(t.Context())
+	flush(t.Context(), w.Writer)
 	if w.get("shop").Status.State != "failed" {
 		t.Error("it is not written when the right is there")
 	}
@@ -298,13 +312,13 @@ func TestAnObjectThatCannotBeWrittenIsTriedEverLessOften(t *testing.T) {
 	w := newTestWriter(t)
 	w.List(t.Context())
 	w.Enqueue(groupPass("shop"))
-	w.Flush(t.Context())
+	flush(t.Context(), w.Writer)
 	w.refuse, w.writes = errors.New("failed calling webhook"), nil
 	changed := groupPass("shop")
 	changed.Observed.LoadBalancers[0].State = "failed"
 	w.Enqueue(changed)
 	for range 3600 / 15 {
-		w.Flush(t.Context())
+		flush(t.Context(), w.Writer)
 		w.now = w.now.Add(firstRewritePause)
 	}
 	if n := len(w.writes); n < 10 || n > 20 {
@@ -312,7 +326,7 @@ func TestAnObjectThatCannotBeWrittenIsTriedEverLessOften(t *testing.T) {
 	}
 	w.refuse = nil
 	w.now = w.now.Add(rewritePauses.Longest)
-	w.Flush(t.Context())
+	flush(t.Context(), w.Writer)
 	if w.get("shop").Status.State != "failed" {
 		t.Error("it is not written when the webhook answers again")
 	}
@@ -328,7 +342,6 @@ func TestAStatusObjectOfANamespaceThatIsGoneIsNotTriedAgain(t *testing.T) {
 		w.writes = append(w.writes, "create")
 		return w.refuse
 	}})
-	w.log = logr.Discard()
 	w.Enqueue(groupPass("shop"))
 	w.expect("into a namespace that is gone", "create")
 	w.expect("again")
@@ -372,7 +385,9 @@ func TestLoadBalancerObjectsThatCannotBeWrittenAreCalm(t *testing.T) {
 				},
 			})
 			var log []string
-			w.log = funcr.New(func(_, args string) { log = append(log, args) }, funcr.Options{})
+			reader := w.reader
+			w.renew(funcr.New(func(_, args string) { log = append(log, args) }, funcr.Options{}))
+			w.reader = reader
 			w.List(t.Context())
 			const span = 10 * time.Minute
 			for at := time.Duration(0); at < span; at += time.Second {
@@ -380,7 +395,7 @@ func TestLoadBalancerObjectsThatCannotBeWrittenAreCalm(t *testing.T) {
 				if at%RelistInterval == 0 && at > 0 {
 					w.List(t.Context())
 				}
-				w.Flush(t.Context())
+				flush(t.Context(), w.Writer)
 				w.now = w.now.Add(time.Second)
 			}
 			if most := 1 + int(span/RelistInterval); lists > most || len(w.writes) > tc.writes || len(log) > most {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -177,38 +178,15 @@ func (s *Reconciler) writePlan(ctx context.Context, m metav1.Object, desired *st
 		return nil
 	}
 	want, found, err := planAnnotations(o, desired)
-	if err == nil {
-		err = s.patchAnnotations(ctx, o, want)
+	if err == nil && !hasAnnotations(o, planKeys, want) {
+		_, err = objectwriter.Apply(ctx, s.Client, objectwriter.Write{Object: o, Part: objectwriter.Metadata, Change: func(o client.Object) bool {
+			return annotate(o, planKeys, want)
+		}})
 	}
 	if err != nil {
 		logf.FromContext(ctx).Error(err, "the plan is not written", "object", objectOf(o).String())
 	}
 	return found
-}
-
-func (s *Reconciler) patchAnnotations(ctx context.Context, o *networkingv1.Ingress, want map[string]string) error {
-	updated := o.DeepCopy()
-	changed := false
-	for _, k := range planKeys {
-		v, wanted := want[k]
-		have, there := o.Annotations[k]
-		if wanted == there && v == have {
-			continue
-		}
-		changed = true
-		if !wanted {
-			delete(updated.Annotations, k)
-			continue
-		}
-		if updated.Annotations == nil {
-			updated.Annotations = map[string]string{}
-		}
-		updated.Annotations[k] = v
-	}
-	if !changed {
-		return nil
-	}
-	return client.IgnoreNotFound(s.Client.Patch(ctx, updated, client.MergeFrom(o)))
 }
 
 // planAnnotations are the annotations that show a stack on an Ingress: as plain JSON, compressed if that does not fit, and none

@@ -12,12 +12,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// login is an OIDC action with the object that asks for it.
+// login is an OIDC action with the object that declares it.
 type login struct {
 	owner diag.Object
 	*stack.AuthenticateOIDC
@@ -58,16 +59,11 @@ func unsentSecrets(p *plan.Plan, r apply.Result) map[string]bool {
 	return out
 }
 
-// recordSecrets writes down on each Ingress which client secrets AWS was given, by their fingerprints: AWS never tells, and after
-// a restart nobody else knows whether a Secret was edited meanwhile. A failed write leaves a mark that equals no fingerprint.
+// recordSecrets records on each Ingress which client secrets were sent to AWS, by their fingerprints: AWS never returns them, and after
+// a restart nothing else shows whether a Secret was edited meanwhile. A failed write leaves a mark that equals no fingerprint.
 func (s *Reconciler) recordSecrets(ctx context.Context, c compile.Result, p *plan.Plan, r apply.Result, members []metav1.Object) refusedWrites {
-	var refused refusedWrites
 	failed, all := unsentSecrets(p, r), logins(c)
-	for _, m := range members {
-		o, ok := m.(client.Object)
-		if !ok || o.GetDeletionTimestamp() != nil {
-			continue
-		}
+	_, refused := s.writeMembers(ctx, "recording the secrets of", members, func(m client.Object) objectwriter.Write {
 		read := annotation.NewReader(&annotation.Findings{}, objectOf(m), m.GetAnnotations())
 		old, now := read.Map(annotation.WrittenSecrets).Value, map[string]string{}
 		if len(c.Keep.Resources) > 0 { // what stays untouched may use Secrets that the stack does not show
@@ -89,34 +85,46 @@ func (s *Reconciler) recordSecrets(ctx context.Context, c compile.Result, p *pla
 				now[name] = l.ClientSecret.Fingerprint()
 			}
 		}
-		if err := s.annotateWritten(ctx, o, now); err != nil {
-			refused.add(m, "recording the secrets of", err)
+		items := make([]string, 0, len(now))
+		for _, name := range slices.Sorted(maps.Keys(now)) {
+			items = append(items, name+"="+now[name])
 		}
-	}
+		keys, want := []string{string(annotation.WrittenSecrets)}, map[string]string{}
+		if len(items) > 0 {
+			want[keys[0]] = strings.Join(items, ",")
+		}
+		if hasAnnotations(m, keys, want) {
+			return objectwriter.Write{}
+		}
+		return objectwriter.Write{Part: objectwriter.Metadata, Change: func(o client.Object) bool {
+			return o.GetDeletionTimestamp() == nil && annotate(o, keys, want)
+		}}
+	})
 	return refused
 }
 
-func (s *Reconciler) annotateWritten(ctx context.Context, o client.Object, written map[string]string) error {
-	const key = string(annotation.WrittenSecrets)
-	items := make([]string, 0, len(written))
-	for _, name := range slices.Sorted(maps.Keys(written)) {
-		items = append(items, name+"="+written[name])
+// hasAnnotations reports whether the annotations of an object with these keys are as wanted.
+func hasAnnotations(o metav1.Object, keys []string, want map[string]string) bool {
+	return !slices.ContainsFunc(keys, func(k string) bool {
+		have, ok := o.GetAnnotations()[k]
+		v, isWanted := want[k]
+		return ok != isWanted || have != v
+	})
+}
+
+// annotate brings the annotations of an object with these keys to what is wanted, and reports whether that changed them.
+func annotate(o client.Object, keys []string, want map[string]string) (changed bool) {
+	if hasAnnotations(o, keys, want) {
+		return false
 	}
-	text := strings.Join(items, ",")
-	if o.GetAnnotations()[key] == text {
-		return nil
+	have := o.GetAnnotations()
+	if have == nil {
+		have = map[string]string{}
 	}
-	updated, ok := o.DeepCopyObject().(client.Object)
-	if !ok {
-		return nil
+	for _, k := range keys {
+		delete(have, k)
 	}
-	annotations := updated.GetAnnotations()
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
-	if delete(annotations, key); text != "" {
-		annotations[key] = text
-	}
-	updated.SetAnnotations(annotations)
-	return client.IgnoreNotFound(s.Client.Patch(ctx, updated, client.MergeFrom(o)))
+	maps.Copy(have, want)
+	o.SetAnnotations(have)
+	return true
 }

@@ -1,0 +1,92 @@
+// Package objectwriter writes to Kubernetes objects. What is written is the latest that is wanted of a part of an object, as a patch of its newest
+// version, so that entries of other writers survive. A pass that needs the result waits for it (Apply, ApplyAll); others leave the write to a
+// Writer, which repeats what fails and wakes them. It may import queue, reads, and controller-runtime's client.
+package objectwriter
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	// Concurrency is how many writes of one ApplyAll are under way at once. It holds for each caller, so that an API server which hangs on one
+	// kind of object delays no other stack.
+	Concurrency = 16
+	// Timeout bounds one write.
+	Timeout = 20 * time.Second
+)
+
+// Part is a part of an object that is written by itself.
+type Part string
+
+// Parts of objects.
+const (
+	Status    Part = "status"
+	Spec      Part = "spec"
+	Metadata  Part = "metadata"
+	Finalizer Part = "finalizer" // with a lock: it fails with a conflict where the object is another version than the one that was read
+)
+
+// Write is what is wanted of a part of an object.
+type Write struct {
+	Object client.Object // as it was read; it stays as it is
+	Part   Part
+	Locked bool // also of another part than Finalizer
+	// Change brings a version of the object to what is wanted, and reports whether that changed it. It may be called more than once.
+	Change func(o client.Object) (changed bool)
+}
+
+// changed is a version of the object as it is wanted; nil if it is so already.
+func (x Write) changed(o client.Object) client.Object {
+	updated, ok := o.DeepCopyObject().(client.Object)
+	if !ok || !x.Change(updated) {
+		return nil
+	}
+	return updated
+}
+
+// patch brings the API server's object from one version to another.
+func (x Write) patch(ctx context.Context, c client.Client, from, to client.Object) error {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	patch := client.MergeFrom(from)
+	if x.Locked || x.Part == Finalizer {
+		patch = client.MergeFromWithOptions(from, client.MergeFromWithOptimisticLock{})
+	}
+	if x.Part == Status {
+		return c.Status().Patch(ctx, to, patch)
+	}
+	return c.Patch(ctx, to, patch)
+}
+
+// Apply makes a write and returns the object as it is then. An object that is gone needs no write.
+func Apply(ctx context.Context, c client.Client, x Write) (client.Object, error) {
+	after, errs := ApplyAll(ctx, c, []Write{x})
+	return after[0], errs[0]
+}
+
+// ApplyAll makes writes to different objects, Concurrency of them at once, and waits for all. It returns the objects as they are then, and the
+// errors of writes that failed, each at the place of its write.
+func ApplyAll(ctx context.Context, c client.Client, writes []Write) (after []client.Object, errs []error) {
+	after, errs = make([]client.Object, len(writes)), make([]error, len(writes))
+	slots := make(chan struct{}, Concurrency)
+	var running sync.WaitGroup
+	for i, x := range writes {
+		updated := x.changed(x.Object)
+		if after[i] = x.Object; updated == nil {
+			continue
+		}
+		slots <- struct{}{}
+		running.Go(func() {
+			defer func() { <-slots }()
+			if errs[i] = client.IgnoreNotFound(x.patch(ctx, c, x.Object, updated)); errs[i] == nil {
+				after[i] = updated
+			}
+		})
+	}
+	running.Wait()
+	return after, errs
+}

@@ -1,0 +1,145 @@
+package stacks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+)
+
+// writeMembers makes a write to each of the members, none where Change is nil, and waits for all. what names the write in errors. It returns the members as they are then; a
+// member to which the write was refused is as before.
+func (s *Reconciler) writeMembers(ctx context.Context, what string, members []metav1.Object, write func(m client.Object) objectwriter.Write) (
+	after []metav1.Object, refused refusedWrites) {
+	after = slices.Clone(members)
+	var writes []objectwriter.Write
+	var index []int
+	for i, m := range members {
+		if o, ok := m.(client.Object); ok {
+			x := write(o)
+			if x.Object = o; x.Change != nil {
+				writes, index = append(writes, x), append(index, i)
+			}
+		}
+	}
+	written, errs := objectwriter.ApplyAll(ctx, s.Client, writes)
+	for n, i := range index {
+		if after[i] = written[n]; errs[n] != nil {
+			object := objectOf(members[i])
+			refused = append(refused, refusedWrite{object, fmt.Errorf("%s %s: %w", what, object, errs[n])})
+		}
+	}
+	return after, refused
+}
+
+// addFinalizers puts our finalizer on all members that lack it, and returns those that the API server refused.
+func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, members []metav1.Object) refusedWrites {
+	name := s.Front.Finalizer(id)
+	_, refused := s.writeMembers(ctx, "adding finalizer to", members, func(client.Object) objectwriter.Write {
+		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) bool {
+			return o.GetDeletionTimestamp() == nil && controllerutil.AddFinalizer(o, name)
+		}}
+	})
+	return refused
+}
+
+// releaseMembers takes our finalizer off the objects that left, now that nothing of theirs exists any more, except those that still show what is
+// not theirs, as a write to them was refused.
+func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.Input, unwritten refusedWrites) refusedWrites {
+	name := s.Front.Finalizer(key.ID)
+	leaving := slices.DeleteFunc(slices.Clone(w.Leaving), func(m metav1.Object) bool { return unwritten.of(objectOf(m)) })
+	_, refused := s.writeMembers(ctx, "status of", leaving, func(client.Object) objectwriter.Write {
+		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return show(o, "", nil, "") }}
+	})
+	leaving = slices.DeleteFunc(leaving, func(m metav1.Object) bool { return refused.of(objectOf(m)) })
+	_, unreleased := s.writeMembers(ctx, "removing finalizer from", leaving, func(client.Object) objectwriter.Write {
+		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, name) }}
+	})
+	for _, m := range leaving {
+		if !unreleased.of(objectOf(m)) {
+			s.Reporter.Forget(key.String(), objectOf(m))
+		}
+	}
+	refused = append(refused, unreleased...)
+	if !w.Wanted && len(refused)+len(unwritten) == 0 {
+		s.forget(key)
+		s.Backend.Check()
+	}
+	return refused
+}
+
+// oldest is when the first of objects was made.
+func oldest(all []metav1.Object) time.Time {
+	var first time.Time
+	for _, o := range all {
+		if at := o.GetCreationTimestamp().Time; first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	return first
+}
+
+// refusedWrites are writes to members that the API server refused: for lack of a right, which concerns all of them, or
+// because a policy of the cluster refuses edits of one.
+type refusedWrites []refusedWrite
+
+type refusedWrite struct {
+	object diag.Object
+	err    error
+}
+
+// err is nil if nothing was refused.
+func (r refusedWrites) err() error {
+	var all []error
+	for _, w := range r {
+		all = append(all, w.err)
+	}
+	return errors.Join(all...)
+}
+
+// conflicted reports that others wrote at the same time, which is no failure: another pass is due.
+func (r refusedWrites) conflicted() bool { return apierrors.IsConflict(r.err()) }
+
+// of reports whether a write to an object was refused.
+func (r refusedWrites) of(o diag.Object) bool {
+	return slices.ContainsFunc(r, func(w refusedWrite) bool { return w.object == o })
+}
+
+// found are the findings of what was refused, on the objects concerned.
+func (r refusedWrites) found(code diag.Code) diag.List {
+	var out diag.List
+	for _, w := range r {
+		out = append(out, status.APIRefusal(w.object, code, w.err))
+	}
+	return out
+}
+
+// without is the input of the members to which nothing was refused.
+func (r refusedWrites) without(w front.Input) front.Input {
+	w.LoadBalancer.Members = slices.DeleteFunc(slices.Clone(w.LoadBalancer.Members), func(m intent.Member) bool { return r.of(m.Object) })
+	w.Members = slices.DeleteFunc(slices.Clone(w.Members), func(o metav1.Object) bool { return r.of(objectOf(o)) })
+	return w
+}
+
+// endRefused ends a pass that cannot go on after what was refused, and has it tried again.
+func (s *Reconciler) endRefused(ctx context.Context, t passReport, code diag.Code, refused refusedWrites) (reconcile.Result, error) {
+	if !refused.conflicted() {
+		t.found, t.changed, t.partial = append(t.found, refused.found(code)...), false, true
+		s.report(ctx, t)
+	}
+	return reconcile.Result{}, refused.err()
+}
