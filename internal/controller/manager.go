@@ -14,7 +14,6 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	metadataclient "k8s.io/client-go/metadata"
@@ -49,6 +48,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -196,7 +196,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connecting for the metadata of Secrets: %w", err)
 	}
-	groups := w.stacks(ing, "ingress")
+	groups := w.stacks(ing)
 	if c.WatchNamespace != "" {
 		groups.Hidden = stacks.NewHiddenMembers(w.mgr.GetAPIReader(), w.mgr.GetClient(), ing, c.WatchNamespace, w.now, w.log.WithName("hidden"))
 		groups.Hidden.OnChange = groups.WakeGroups
@@ -219,7 +219,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	all = []*stacks.Reconciler{groups}
 	if c.Gates.Enabled(config.EnableServiceController) {
 		svc := front.ServiceFromFlags(c)
-		services := w.stacks(svc, "service")
+		services := w.stacks(svc)
 		if err := w.setUpService(svc, services); err != nil {
 			return fmt.Errorf("setting up the Service controller: %w", err)
 		}
@@ -312,10 +312,10 @@ func (w *wiring) cachesReady(r *http.Request) error {
 	return nil
 }
 
-func (w *wiring) stacks(f front.Loader, component string) *stacks.Reconciler {
+func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 	return &stacks.Reconciler{
 		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.inventory, Clients: w.clients, Bindings: w.bindings, Backend: w.backend, Status: w.board, Checkpoints: w.checkpoints,
-		Reporter: status.NewReporter(w.recorder(component), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
+		Reporter: status.NewReporter(w.recorder(owner.Of(f.Owner()).Controller), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
 		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval,
 		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		Retries:      stacks.NewRetries(w.now), Brake: w.brake,
@@ -325,7 +325,10 @@ func (w *wiring) stacks(f front.Loader, component string) *stacks.Reconciler {
 // recorder records events under the component names of the existing controller.
 func (w *wiring) recorder(component string) status.Record {
 	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component) //nolint:staticcheck // users filter by reason and component of the core/v1 events
-	apiVersions := map[string]string{"Ingress": networkingv1.SchemeGroupVersion.String(), "Service": "v1", "TargetGroupBinding": v1beta1.GroupVersion.String(), "IngressClassParams": v1beta1.GroupVersion.String(), "Gateway": gatewayVersion.String()}
+	apiVersions := map[string]string{"TargetGroupBinding": v1beta1.GroupVersion.String(), "IngressClassParams": v1beta1.GroupVersion.String(), "Gateway": gatewayVersion.String()}
+	for _, k := range owner.Kinds {
+		apiVersions[k.Kind] = k.APIVersion
+	}
 	log := w.log.WithName(component)
 	return func(o diag.Object, e status.Event) {
 		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind], UID: types.UID(o.UID)}
@@ -385,7 +388,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		if p != objectwriter.Status {
 			return func() {}
 		}
-		return w.metrics.StartStageOf(metrics.BindingControllerLabel, metrics.StageBindingStatus)
+		return w.metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingStatus)
 	}
 	gates.Ended = b.Writes.Wake
 	groups.Wake = func(binding types.NamespacedName) {

@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -107,14 +108,9 @@ func (w Input) Hostnames() []string {
 		objs = slices.Concat(w.Members, w.Leaving)
 	}
 	for _, o := range objs {
-		switch o := o.(type) {
-		case *networkingv1.Ingress:
-			for _, e := range o.Status.LoadBalancer.Ingress {
-				out = append(out, strings.ToLower(e.Hostname))
-			}
-		case *corev1.Service:
-			for _, e := range o.Status.LoadBalancer.Ingress {
-				out = append(out, strings.ToLower(e.Hostname))
+		if k, ok := owner.OfObject(o); ok {
+			for _, name := range k.Hostnames(o) {
+				out = append(out, strings.ToLower(name))
 			}
 		}
 	}

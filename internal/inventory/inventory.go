@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory/certificate"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -195,7 +196,7 @@ func (i *Inventory) Certificates() *certificate.Certificates { return i.certific
 // Invalidate forgets what is known of a stack; the next Observed reads it again.
 func (i *Inventory) Invalidate(key stack.Key) {
 	i.invalidate(key)
-	if key.Owner == stack.Ingress && (i.cfg.RequestCertificates || i.cfg.ImportCertificates) {
+	if owner.Of(key.Owner).OwnsCertificates && (i.cfg.RequestCertificates || i.cfg.ImportCertificates) {
 		i.certificates.Forget()
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -150,15 +151,15 @@ func HasLabels(have, want map[string]string) bool {
 
 // OwnerOfBinding is the stack whose labels a TargetGroupBinding has; ok is false for bindings of users.
 func OwnerOfBinding(labels map[string]string) (stack.Key, bool) {
-	for _, owner := range []stack.Owner{stack.Ingress, stack.Service} {
-		prefix := string(owner) + "/"
+	for _, k := range owner.Kinds {
+		prefix := string(k.Owner) + "/"
 		if name, ok := labels[prefix+"stack"]; ok {
-			return stack.Key{Owner: owner, ID: stack.ID{Name: name}}, true
+			return stack.Key{Owner: k.Owner, ID: stack.ID{Name: name}}, true
 		}
 		ns, okNs := labels[prefix+"stack-namespace"]
 		name, okName := labels[prefix+"stack-name"]
 		if okNs && okName && strings.TrimSpace(name) != "" {
-			return stack.Key{Owner: owner, ID: stack.ID{Namespace: ns, Name: name}}, true
+			return stack.Key{Owner: k.Owner, ID: stack.ID{Namespace: ns, Name: name}}, true
 		}
 	}
 	return stack.Key{}, false

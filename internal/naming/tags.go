@@ -3,6 +3,7 @@ package naming
 import (
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -39,10 +40,10 @@ func StackOf(cluster string, tags map[string]string) (key stack.Key, id string, 
 	if tags[ClusterTag] != cluster && tags[LegacyClusterTag] != cluster {
 		return stack.Key{}, "", false
 	}
-	for _, o := range []stack.Owner{stack.Ingress, stack.Service} {
-		name, tagged := tags[StackTag(o)]
-		if id = tags[ResourceTag(o)]; tagged && id != "" {
-			key, err := stack.ParseKey(string(o) + ":" + name)
+	for _, k := range owner.Kinds {
+		name, tagged := tags[StackTag(k.Owner)]
+		if id = tags[ResourceTag(k.Owner)]; tagged && id != "" {
+			key, err := stack.ParseKey(string(k.Owner) + ":" + name)
 			return key, id, err == nil
 		}
 	}

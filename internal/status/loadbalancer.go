@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -56,12 +57,10 @@ type Pass struct {
 // ObjectName is the name of the LoadBalancer object of a stack: ingress-NAME, service-NAME, or group-NAME of an explicit Ingress
 // group. One that is too long ends in a hash.
 func ObjectName(key stack.Key) string {
-	prefix := "ingress-"
-	switch {
-	case key.Owner == stack.Service:
-		prefix = "service-"
-	case key.ID.Namespace == "":
-		prefix = "group-"
+	kind := owner.Of(key.Owner)
+	prefix := kind.Prefix
+	if key.ID.Namespace == "" {
+		prefix = kind.GroupPrefix
 	}
 	name := prefix + key.ID.Name
 	if len(name) > maxName {
@@ -71,33 +70,17 @@ func ObjectName(key stack.Key) string {
 	return name
 }
 
-// OwnerKind is the kind of the members of an owner's stacks.
-func OwnerKind(o stack.Owner) string {
-	if o == stack.Service {
-		return "Service"
-	}
-	return "Ingress"
-}
-
 // KeyOf is the stack of a status; ok is false if the status does not name it.
 func KeyOf(s v1alpha1.LoadBalancerStatus) (key stack.Key, ok bool) {
-	switch s.Owner {
-	case "Service":
-		key.Owner = stack.Service
-	case "Ingress":
-		key.Owner = stack.Ingress
-	default:
-		return stack.Key{}, false
-	}
-	key.ID = stack.ParseID(s.Stack)
-	return key, s.Stack != ""
+	kind, ok := owner.Named(s.Owner)
+	return stack.Key{Owner: kind.Owner, ID: stack.ParseID(s.Stack)}, ok && s.Stack != ""
 }
 
 // LoadBalancer is the status of a stack after a pass. before is the status of the former pass: fields that a pass does not determine are
 // kept, so that equal passes give equal statuses.
 func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalancerStatus {
 	s := *before.DeepCopy()
-	s.Owner, s.Stack = OwnerKind(p.Key.Owner), p.Key.ID.String()
+	s.Owner, s.Stack = owner.Of(p.Key.Owner).Kind, p.Key.ID.String()
 	s.Members = membersOf(p)
 	if p.Observed != nil {
 		observe(&s, p, before)

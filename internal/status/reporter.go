@@ -1,3 +1,6 @@
+// Package status computes what users see of passes: events from diagnostics, and the status of LoadBalancer objects. What the status of Ingresses
+// and Services shows is in owner. Everything here but Reporter is pure; nothing here writes to Kubernetes except through an event recorder.
+// It may import cloud, diag, owner, plan, stack and Kubernetes API types.
 package status
 
 import (
@@ -9,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
@@ -210,4 +214,9 @@ func (r *Reporter) End(unit string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.reported, unit)
+}
+
+// APIRefusal is the diagnostic of a refused request to the API server that is tried again.
+func APIRefusal(o diag.Object, code diag.Code, err error) diag.Diagnostic {
+	return diag.New(o, "", code, cloud.SteadyText(err.Error()), "the request is tried again; if the error lasts, check the permissions of the controller's service account")
 }

@@ -82,7 +82,7 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 	defer end()
 	b.Metrics.CountPass(metrics.BindingControllerLabel, req.Namespace, req.Name)
-	defer b.Metrics.StartStageOf(metrics.BindingControllerLabel, metrics.StageBindingReconcile)()
+	defer b.Metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingReconcile)()
 	o := &v1beta1.TargetGroupBinding{}
 	if err := b.Client.Get(ctx, req.NamespacedName, o); err != nil {
 		if apierrors.IsNotFound(err) {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -133,19 +133,12 @@ func (b *Writer) merge(p status.Pass) {
 	}
 	owners := e.owners
 	if len(p.Members) > 0 {
-		owners = status.Owners(p.Members, namespace, apiVersionOf(status.OwnerKind(p.Key.Owner)))
+		owners = status.Owners(p.Members, namespace, owner.Of(p.Key.Owner).APIVersion)
 	} else if len(owners) == 0 && e.have != nil {
 		owners = e.have.OwnerReferences
 	}
 	e.decided, e.want, e.namespace, e.owners = true, &s, namespace, owners
 	b.enqueue(p.Key)
-}
-
-func apiVersionOf(kind string) string {
-	if kind == "Ingress" {
-		return networkingv1.SchemeGroupVersion.String()
-	}
-	return "v1"
 }
 
 // namespaceOf is the namespace of a stack's object: that of its members. The object of a group with members in several namespaces stays while

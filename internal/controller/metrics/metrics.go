@@ -1,6 +1,6 @@
 // Package metrics holds the controller's metrics: those that dashboards of the existing controller read, under its names, and those of this
 // one under lbc_. It decides nothing, and knows stacks and bindings by what is counted of them only.
-// It may import cloud, diag, plan, stack, the API types and prometheus.
+// It may import cloud, diag, owner, plan, stack, the API types and prometheus.
 package metrics
 
 import (
@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -145,10 +146,10 @@ var categories = map[diag.EventReason]string{
 }
 
 // CountFindings counts the diagnostics of a pass.
-func (m *Metrics) CountFindings(owner stack.Owner, found diag.List) {
-	controller := ControllerOf(owner)
+func (m *Metrics) CountFindings(o stack.Owner, found diag.List) {
+	controller := owner.Of(o).Controller
 	for _, d := range found {
-		m.findings.WithLabelValues(string(owner), string(d.Code), string(d.Class)).Inc()
+		m.findings.WithLabelValues(string(o), string(d.Code), string(d.Class)).Inc()
 		if c, ok := categories[d.Reason()]; ok && d.Class != diag.Note {
 			m.errors.WithLabelValues(controller, c).Inc()
 		}

@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 const (
@@ -26,31 +25,6 @@ const (
 // talker is an object, or an Ingress group, over which passes are made.
 type talker struct{ controller, namespace, name string }
 
-// Stage is a part of a pass over a stack.
-type Stage int
-
-// The stages, in their order.
-const (
-	StageLoad Stage = iota
-	StageFinalizer
-	StageBuild
-	StageDeploy
-	StageStatus
-	StageRelease
-)
-
-// stageNames are those of the existing controller, which its dashboards read.
-var stageNames = map[stack.Owner]map[Stage]string{
-	stack.Ingress: {
-		StageLoad: "fetch_ingress", StageFinalizer: "add_group_finalizer", StageBuild: "build_model", StageDeploy: "deploy_model",
-		StageStatus: "dns_resolve_and_update_status", StageRelease: "remove_group_finalizer",
-	},
-	stack.Service: {
-		StageLoad: "fetch_service", StageFinalizer: "add_finalizers", StageBuild: "build_model", StageDeploy: "deploy_model",
-		StageStatus: "update_status", StageRelease: "cleanup_load_balancer",
-	},
-}
-
 // StageBindingReconcile and StageBindingStatus are the stages of a pass over a binding, by BindingControllerLabel.
 const (
 	StageBindingReconcile  = "reconcile_targetgroupbinding"
@@ -58,18 +32,10 @@ const (
 	BindingControllerLabel = "targetGroupBinding"
 )
 
-// ControllerOf is the label of an owner's controller.
-func ControllerOf(o stack.Owner) string { return strings.TrimSuffix(string(o), ".k8s.aws") }
-
-// StartStage starts to measure a stage of a pass over a stack; end ends it.
-func (m *Metrics) StartStage(o stack.Owner, s Stage) (end func()) {
-	return m.StartStageOf(ControllerOf(o), stageNames[o][s])
-}
-
-// StartStageOf starts to measure a stage by the labels of its controller and its own.
-func (m *Metrics) StartStageOf(controller, name string) (end func()) {
+// StartStage starts to measure a stage of a pass, by the labels of the controller and the stage; end ends it.
+func (m *Metrics) StartStage(controller, stage string) (end func()) {
 	begun := time.Now()
-	return func() { m.stages.WithLabelValues(controller, name).Observe(time.Since(begun).Seconds()) }
+	return func() { m.stages.WithLabelValues(controller, stage).Observe(time.Since(begun).Seconds()) }
 }
 
 // CountPass counts a pass for the top talkers.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -74,9 +75,9 @@ func TestStagesRequestsAndCachesAreMeasured(t *testing.T) {
 	t.Parallel()
 	r := prometheus.NewRegistry()
 	m := New(r)
-	m.StartStage(stack.Ingress, StageDeploy)()
-	m.StartStage(stack.Service, StageRelease)()
-	m.StartStageOf(BindingControllerLabel, StageBindingStatus)()
+	m.StartStage("ingress", owner.Of(stack.Ingress).Stages.Deploy)()
+	m.StartStage("service", owner.Of(stack.Service).Stages.Release)()
+	m.StartStage(BindingControllerLabel, StageBindingStatus)()
 	m.ObserveRequest(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second})
 	m.ObserveRequest(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second, Err: errors.New("no answer")})
 	scheme, err := kube.Scheme()

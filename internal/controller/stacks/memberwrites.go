@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 )
@@ -39,7 +40,7 @@ func (s *Reconciler) writeMembers(ctx context.Context, what string, members []me
 	written, errs := objectwriter.ApplyAll(ctx, s.Client, writes)
 	for n, i := range index {
 		if after[i] = written[n]; errs[n] != nil {
-			object := objectOf(members[i])
+			object := owner.Object(members[i])
 			refused = append(refused, refusedWrite{object, fmt.Errorf("%s %s: %w", what, object, errs[n])})
 		}
 	}
@@ -60,18 +61,18 @@ func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, members []m
 // releaseMembers takes our finalizer off the objects that left, now that nothing of theirs exists any more, except those that still show what is
 // not theirs, as a write to them was refused.
 func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.Input, unwritten refusedWrites) refusedWrites {
-	name := s.Front.Finalizer(key.ID)
-	leaving := slices.DeleteFunc(slices.Clone(w.Leaving), func(m metav1.Object) bool { return unwritten.of(objectOf(m)) })
+	kind, name := owner.Of(key.Owner), s.Front.Finalizer(key.ID)
+	leaving := slices.DeleteFunc(slices.Clone(w.Leaving), func(m metav1.Object) bool { return unwritten.of(owner.Object(m)) })
 	_, refused := s.writeMembers(ctx, "status of", leaving, func(client.Object) objectwriter.Write {
-		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return show(o, "", nil, "") }}
+		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return kind.Release(o) }}
 	})
-	leaving = slices.DeleteFunc(leaving, func(m metav1.Object) bool { return refused.of(objectOf(m)) })
+	leaving = slices.DeleteFunc(leaving, func(m metav1.Object) bool { return refused.of(owner.Object(m)) })
 	_, unreleased := s.writeMembers(ctx, "removing finalizer from", leaving, func(client.Object) objectwriter.Write {
 		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, name) }}
 	})
 	for _, m := range leaving {
-		if !unreleased.of(objectOf(m)) {
-			s.Reporter.Forget(key.String(), objectOf(m))
+		if !unreleased.of(owner.Object(m)) {
+			s.Reporter.Forget(key.String(), owner.Object(m))
 		}
 	}
 	refused = append(refused, unreleased...)
@@ -131,7 +132,7 @@ func (r refusedWrites) found(code diag.Code) diag.List {
 // without is the input of the members to which nothing was refused.
 func (r refusedWrites) without(w front.Input) front.Input {
 	w.LoadBalancer.Members = slices.DeleteFunc(slices.Clone(w.LoadBalancer.Members), func(m intent.Member) bool { return r.of(m.Object) })
-	w.Members = slices.DeleteFunc(slices.Clone(w.Members), func(o metav1.Object) bool { return r.of(objectOf(o)) })
+	w.Members = slices.DeleteFunc(slices.Clone(w.Members), func(o metav1.Object) bool { return r.of(owner.Object(o)) })
 	return w
 }
 

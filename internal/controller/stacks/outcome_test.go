@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -29,13 +30,13 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 	class := diag.Object{Kind: "IngressClassParams", Name: "prod"}
 	lb := stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity}
 	origins := map[stack.Ref]compile.Origin{lb: {
-		Objects: []diag.Object{objectOf(api), objectOf(web)},
+		Objects: []diag.Object{owner.Object(api), owner.Object(web)},
 		Fields: map[string]intent.Source{
-			"Subnets": by(objectOf(api), "subnets"), "Name": by(objectOf(web), "load-balancer-name"), "SecurityGroups": by(class, "spec.securityGroups"),
-			"IPAddressType": by(objectOf(web), "ip-address-type"), "Tags[team]": by(objectOf(api), "tags"), "Tags[stage]": by(objectOf(web), "tags"),
-			"Attributes":                               by(objectOf(api), "attributes"),
-			"Attributes[access_logs.s3.bucket]":        by(objectOf(web), "attributes"),
-			"Attributes[client_keep_alive.seconds]":    by(objectOf(api), "attributes"),
+			"Subnets": by(owner.Object(api), "subnets"), "Name": by(owner.Object(web), "load-balancer-name"), "SecurityGroups": by(class, "spec.securityGroups"),
+			"IPAddressType": by(owner.Object(web), "ip-address-type"), "Tags[team]": by(owner.Object(api), "tags"), "Tags[stage]": by(owner.Object(web), "tags"),
+			"Attributes":                               by(owner.Object(api), "attributes"),
+			"Attributes[access_logs.s3.bucket]":        by(owner.Object(web), "attributes"),
+			"Attributes[client_keep_alive.seconds]":    by(owner.Object(api), "attributes"),
 			"Attributes[idle_timeout.timeout_seconds]": by(class, "spec.loadBalancerAttributes"),
 		},
 	}}

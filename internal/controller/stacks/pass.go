@@ -12,10 +12,10 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cache"
-	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -26,8 +26,9 @@ import (
 func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w front.Input, unedited bool,
 	mark func(context.Context, stack.ID, []metav1.Object) refusedWrites) (reconcile.Result, error) {
 	ctx, stale := cache.NoteStale(ctx)
+	kind := owner.Of(key.Owner)
 	t := passReport{key: key, input: w, unedited: unedited, found: slices.Clone(w.Found)}
-	spent := s.Metrics.StartStage(s.Front.Owner(), metrics.StageBuild)
+	spent := s.Metrics.StartStage(kind.Controller, kind.Stages.Build)
 	c, err := s.compileStack(ctx, key, w, stale)
 	spent()
 	if err != nil {
@@ -46,7 +47,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		}
 		return s.retryLater(key, t.found, stale())
 	}
-	spent = s.Metrics.StartStage(s.Front.Owner(), metrics.StageFinalizer)
+	spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Finalizer)
 	refused := mark(ctx, key.ID, w.Members)
 	spent()
 	switch {
@@ -66,7 +67,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		return s.soonest(key, res.RequeueAfter, errors.Join(err, refused.err()))
 	}
 	t.found, t.stale = append(t.found, s.showPlan(ctx, c.Stack, w)...), stale()
-	spent = s.Metrics.StartStage(s.Front.Owner(), metrics.StageDeploy)
+	spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Deploy)
 	observed, err := s.expect(ctx, key, c.Stack, w)
 	if err != nil {
 		t.found, t.partial = append(t.found, readProblem(err, w)...), true
@@ -111,7 +112,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	t.found, t.plan, t.result, t.waiting = append(t.found, end.found...), &p, result, end.waiting
 	t.changed = result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero()
 	unwritten = append(unwritten, s.recordSecrets(ctx, c, &p, result, w.Members)...)
-	spent = s.Metrics.StartStage(s.Front.Owner(), metrics.StageStatus)
+	spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Status)
 	after, switched, unshown, err := s.writeStatus(ctx, key, c.Stack, c.Keep, w, handedOver(&p, result))
 	spent()
 	if err != nil {
@@ -147,7 +148,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		}
 	}
 	if !end.vital && !held { // what is optional or cosmetic keeps nobody from leaving
-		spent = s.Metrics.StartStage(s.Front.Owner(), metrics.StageRelease)
+		spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Release)
 		refused := s.releaseMembers(ctx, key, w, unwritten)
 		spent()
 		if len(refused) > 0 {

@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/stackjson"
@@ -67,13 +68,13 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 	var found diag.List
 	for _, o := range r.Objects {
 		text := "dry run: nothing of this Ingress is deployed"
-		if slices.ContainsFunc(w.Members, func(m metav1.Object) bool { return objectOf(m) == objectOf(o) }) {
+		if slices.ContainsFunc(w.Members, func(m metav1.Object) bool { return owner.Object(m) == owner.Object(o) }) {
 			text = "dry run: what was deployed of this Ingress stays as it is"
 		}
-		found = append(found, diag.New(objectOf(o), annotation.DryRun.Path(), diag.DryRun, text+"; "+outcome,
+		found = append(found, diag.New(owner.Object(o), annotation.DryRun.Path(), diag.DryRun, text+"; "+outcome,
 			"see annotation dry-run-plan, or lbc plan; remove annotation dry-run to deploy it"))
 		for _, d := range c.Diagnostics {
-			if d.Object == objectOf(o) {
+			if d.Object == owner.Object(o) {
 				found = append(found, d)
 			}
 		}
@@ -102,9 +103,9 @@ func (s *Reconciler) rememberDeployed(key stack.Key, under []metav1.Object, depl
 		good = map[diag.Object]intent.Member{}
 	}
 	for _, o := range under {
-		m, ok := deployed.Good[objectOf(o)]
-		if _, known := good[objectOf(o)]; ok && !known && !m.Diagnostics.HasErrors() {
-			good[objectOf(o)] = m
+		m, ok := deployed.Good[owner.Object(o)]
+		if _, known := good[owner.Object(o)]; ok && !known && !m.Diagnostics.HasErrors() {
+			good[owner.Object(o)] = m
 		}
 	}
 	memory.Good = good
@@ -127,8 +128,8 @@ func waitForOthers(w front.Input, found diag.List) diag.List {
 	}
 	var out diag.List
 	for _, m := range w.Members {
-		if len(wrong) > 0 && !slices.Contains(wrong, objectOf(m).String()) {
-			out = append(out, diag.New(objectOf(m), "", diag.GroupWaits,
+		if len(wrong) > 0 && !slices.Contains(wrong, owner.Object(m).String()) {
+			out = append(out, diag.New(owner.Object(m), "", diag.GroupWaits,
 				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because what is deployed of it cannot be told", strings.Join(wrong, ", ")),
 				"see the events there, or take it out of the group"))
 		}
@@ -139,11 +140,11 @@ func waitForOthers(w front.Input, found diag.List) diag.List {
 // waitForDryRun tells the members that wait for one under dry run: what that one had before is not known any more since the
 // controller restarted.
 func waitForDryRun(w front.Input) diag.List {
-	under := objectOf(w.DryRun.Objects[0])
+	under := owner.Object(w.DryRun.Objects[0])
 	var out diag.List
 	for _, m := range w.Members {
-		if objectOf(m) != under {
-			out = append(out, diag.New(objectOf(m), "", diag.GroupWaits,
+		if owner.Object(m) != under {
+			out = append(out, diag.New(owner.Object(m), "", diag.GroupWaits,
 				fmt.Sprintf("nothing of the group is built or changed while %s is under dry run: what is deployed of it must stay, and the controller has not seen it since it started", under),
 				"remove annotation dry-run there, or take it out of the group"))
 		}
@@ -157,7 +158,7 @@ func (s *Reconciler) showPlan(ctx context.Context, desired *stack.Stack, w front
 	var found diag.List
 	first := true
 	for _, m := range w.Members {
-		if w.DryRun != nil && slices.ContainsFunc(w.DryRun.Objects, func(o metav1.Object) bool { return objectOf(o) == objectOf(m) }) {
+		if w.DryRun != nil && slices.ContainsFunc(w.DryRun.Objects, func(o metav1.Object) bool { return owner.Object(o) == owner.Object(m) }) {
 			continue
 		}
 		if s.AnnotatePlan && first {
@@ -184,7 +185,7 @@ func (s *Reconciler) writePlan(ctx context.Context, m metav1.Object, desired *st
 		}})
 	}
 	if err != nil {
-		logf.FromContext(ctx).Error(err, "the plan is not written", "object", objectOf(o).String())
+		logf.FromContext(ctx).Error(err, "the plan is not written", "object", owner.Object(o).String())
 	}
 	return found
 }
@@ -213,7 +214,7 @@ func planAnnotations(o *networkingv1.Ingress, desired *stack.Stack) (map[string]
 	if err != nil {
 		return nil, nil, err
 	}
-	d := diag.New(objectOf(o), annotation.DryRunPlan.Path(), diag.PlanTooLarge,
+	d := diag.New(owner.Object(o), annotation.DryRunPlan.Path(), diag.PlanTooLarge,
 		fmt.Sprintf("the plan has %d bytes, and Kubernetes admits %d for all annotations of an object; it is in annotation %s instead", len(text), annotationLimit, packed),
 		"decode it with base64 -d | gunzip, or use lbc plan")
 	if len(packed)+len(short) > room {

@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
@@ -75,9 +76,9 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 	begun := s.Index.Begin()
 	reader := &secret.PassReader{CacheReader: reads.NewCacheReader(ctx, s.Client, s.Live), Secrets: s.Secrets}
 	view := objects.New(reader)
-	owner := s.Front.Owner()
-	s.Metrics.CountPass(metrics.ControllerOf(owner), key.ID.Namespace, key.ID.Name)
-	spent := s.Metrics.StartStage(owner, metrics.StageLoad)
+	kind := owner.Of(key.Owner)
+	s.Metrics.CountPass(kind.Controller, key.ID.Namespace, key.ID.Name)
+	spent := s.Metrics.StartStage(kind.Controller, kind.Stages.Load)
 	w := s.Front.Load(view, key.ID)
 	spent()
 	stale := s.Index.Update(key, begun, view.Reads())

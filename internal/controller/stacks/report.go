@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -55,7 +56,7 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 func statusPass(t passReport, now func() time.Time) status.Pass {
 	p := status.Pass{Key: t.key, Observed: t.observed, Desired: t.compiled.Stack, Found: t.found, Now: now()}
 	for _, m := range t.input.Members {
-		p.Members = append(p.Members, status.Member{Object: objectOf(m), Generation: m.GetGeneration()})
+		p.Members = append(p.Members, status.Member{Object: owner.Object(m), Generation: m.GetGeneration()})
 	}
 	p.Origins = make(map[stack.Ref][]diag.Object, len(t.compiled.Origins))
 	for ref, o := range t.compiled.Origins {
@@ -87,7 +88,7 @@ func statusPass(t passReport, now func() time.Time) status.Pass {
 func (s *Reconciler) reportUnread(ctx context.Context, key stack.Key, w front.Input, err error) {
 	t := passReport{key: key, input: w, partial: true}
 	for _, m := range slices.Concat(w.Members, w.Leaving) {
-		t.found = append(t.found, status.APIRefusal(objectOf(m), diag.ObjectsUnread, err))
+		t.found = append(t.found, status.APIRefusal(owner.Object(m), diag.ObjectsUnread, err))
 	}
 	s.report(ctx, t)
 }

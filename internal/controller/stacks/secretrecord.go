@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -64,13 +65,13 @@ func unsentSecrets(p *plan.Plan, r apply.Result) map[string]bool {
 func (s *Reconciler) recordSecrets(ctx context.Context, c compile.Result, p *plan.Plan, r apply.Result, members []metav1.Object) refusedWrites {
 	failed, all := unsentSecrets(p, r), logins(c)
 	_, refused := s.writeMembers(ctx, "recording the secrets of", members, func(m client.Object) objectwriter.Write {
-		read := annotation.NewReader(&annotation.Findings{}, objectOf(m), m.GetAnnotations())
+		read := annotation.NewReader(&annotation.Findings{}, owner.Object(m), m.GetAnnotations())
 		old, now := read.Map(annotation.WrittenSecrets).Value, map[string]string{}
 		if len(c.Keep.Resources) > 0 { // what stays untouched may use Secrets that the stack does not show
 			maps.Copy(now, old)
 		}
 		for _, l := range all {
-			if l.owner != objectOf(m) {
+			if l.owner != owner.Object(m) {
 				continue
 			}
 			_, name, _ := strings.Cut(l.SecretName, "/")

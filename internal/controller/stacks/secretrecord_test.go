@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -58,7 +59,7 @@ func TestTheRecordTellsWhichSecretsAWSWasGiven(t *testing.T) {
 			rule := stack.Rule{ID: "443:1", Actions: []stack.Action{{Type: stack.ActionAuthenticateOIDC,
 				OIDC: &stack.AuthenticateOIDC{ClientSecret: c.secret, SecretName: "shop/idp"}}}}
 			r := compile.Result{Stack: &stack.Stack{}, Origins: map[stack.Ref]compile.Origin{
-				{Kind: stack.KindRule, ID: "443:1"}: {Objects: []diag.Object{objectOf(ing)}}}}
+				{Kind: stack.KindRule, ID: "443:1"}: {Objects: []diag.Object{owner.Object(ing)}}}}
 			if !c.none {
 				r.Stack.Rules = []stack.Rule{rule}
 			}

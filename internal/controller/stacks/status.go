@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -14,12 +12,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
 )
 
 // writeStatus writes the name of the load balancer into the status of the members as soon as it is known, whatever else
@@ -37,10 +33,10 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, desired *st
 		return o, nil, nil, nil
 	}
 	lb, ports := shownLoadBalancer(&o, lb, ready)
-	frontend := frontendName(o, desired, keep)
+	kind, shown := owner.Of(key.Owner), owner.LoadBalancer{Hostname: lb.DNSName, Ports: ports, Frontend: frontendName(o, desired, keep)}
 	before := w.Hostnames()
 	w.Members, refused = s.writeMembers(ctx, "status of", w.Members, func(client.Object) objectwriter.Write {
-		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return show(o, lb.DNSName, ports, frontend) }}
+		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return kind.Show(o, shown) }}
 	})
 	o.Hostnames = w.Hostnames()
 	for _, old := range o.LoadBalancers {
@@ -98,11 +94,10 @@ func frontendName(o elb.Observed, desired *stack.Stack, keep stack.Keep) string 
 	return ""
 }
 
-// clearStatus takes the names of a stack's load balancers off the Ingresses that leave it for another group or another controller,
-// so that no traffic is sent where it is not served any more. One that shows another name has arrived elsewhere, and one that
-// is being deleted keeps its status until it is gone.
+// clearStatus takes the names of a stack's load balancers off the objects that leave it for another group or another controller,
+// so that no traffic is sent where it is not served any more.
 func (s *Reconciler) clearStatus(ctx context.Context, o elb.Observed, leaving []metav1.Object) refusedWrites {
-	var names []string
+	kind, names := owner.Of(s.Front.Owner()), []string(nil)
 	for _, lb := range o.LoadBalancers {
 		if lb.DNSName != "" {
 			names = append(names, strings.ToLower(lb.DNSName))
@@ -110,58 +105,16 @@ func (s *Reconciler) clearStatus(ctx context.Context, o elb.Observed, leaving []
 	}
 	_, refused := s.writeMembers(ctx, "status of", leaving, func(client.Object) objectwriter.Write {
 		// Locked: the new group of an Ingress may have written another name that the cache does not show yet.
-		return objectwriter.Write{Part: objectwriter.Status, Locked: true, Change: func(o client.Object) bool { return hide(o, names) }}
+		return objectwriter.Write{Part: objectwriter.Status, Locked: true, Change: func(o client.Object) bool { return kind.Clear(o, names) }}
 	})
 	return refused
-}
-
-// show brings the status of a member to the load balancer, and the one in front of it if there is one, and reports whether that changed it. An
-// empty hostname takes the load balancer off a Service; for Ingresses that leave see hide.
-func show(member client.Object, hostname string, ports []int32, frontend string) (changed bool) {
-	switch o := member.(type) {
-	case *networkingv1.Ingress:
-		if hostname != "" {
-			o.Status.LoadBalancer, changed = status.Ingress(o.Status.LoadBalancer, hostname, ports, frontend)
-		}
-	case *corev1.Service:
-		if hostname == "" {
-			changed = len(o.Status.LoadBalancer.Ingress) > 0
-			o.Status.LoadBalancer = corev1.LoadBalancerStatus{}
-		} else {
-			o.Status.LoadBalancer, changed = status.Service(o.Status.LoadBalancer, hostname, o.Spec.Ports)
-		}
-	}
-	return changed
-}
-
-// hide takes load balancers off the status of an Ingress that shows one of them, and reports whether it did.
-func hide(member client.Object, names []string) bool {
-	o, ok := member.(*networkingv1.Ingress)
-	if !ok || o.DeletionTimestamp != nil || !slices.ContainsFunc(o.Status.LoadBalancer.Ingress, func(e networkingv1.IngressLoadBalancerIngress) bool {
-		return slices.Contains(names, e.Hostname)
-	}) {
-		return false
-	}
-	o.Status.LoadBalancer = networkingv1.IngressLoadBalancerStatus{}
-	return true
 }
 
 // objectsOf names members in diagnostics.
 func objectsOf(members []metav1.Object) []diag.Object {
 	out := make([]diag.Object, 0, len(members))
 	for _, m := range members {
-		out = append(out, objectOf(m))
+		out = append(out, owner.Object(m))
 	}
 	return out
-}
-
-// objectOf names a member in diagnostics.
-func objectOf(o metav1.Object) diag.Object {
-	switch x := o.(type) {
-	case *networkingv1.Ingress:
-		return ingress.Object(x)
-	case *corev1.Service:
-		return service.Object(x)
-	}
-	return diag.Object{Namespace: o.GetNamespace(), Name: o.GetName()}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -19,7 +20,7 @@ import (
 // except of those that are not issued yet. desired is what the stack wants; nil = it is not compared. On an error nothing may be concluded
 // about what the stack owns; one that says that a permission is missing lasts until the role's policy is changed.
 func (c *Certificates) Of(ctx context.Context, key stack.Key, desired *stack.Stack) ([]elb.Certificate, error) {
-	if !c.cfg.owned() || key.Owner != stack.Ingress {
+	if !c.cfg.owned() || !owner.Of(key.Owner).OwnsCertificates {
 		return nil, nil
 	}
 	old, err := c.listOrOld(ctx, ownListLifetime)

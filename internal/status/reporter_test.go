@@ -5,67 +5,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
-
-func TestIngressStatusIsOneLowerCaseEntryWithSortedPorts(t *testing.T) {
-	t.Parallel()
-	want, changed := Ingress(networkingv1.IngressLoadBalancerStatus{}, "K8s-Shop.example", []int32{443, 80, 443}, "")
-	if !changed {
-		t.Error("an empty status is not changed")
-	}
-	entry := networkingv1.IngressLoadBalancerIngress{Hostname: "k8s-shop.example", Ports: []networkingv1.IngressPortStatus{{Port: 80}, {Port: 443}}}
-	if diff := cmp.Diff([]networkingv1.IngressLoadBalancerIngress{entry}, want.Ingress); diff != "" {
-		t.Error(diff)
-	}
-	if _, changed = Ingress(want, "k8s-shop.example", []int32{80, 443}, ""); changed {
-		t.Error("an equal status is written again")
-	}
-	if _, changed = Ingress(want, "k8s-shop.example", []int32{80}, ""); !changed {
-		t.Error("a lost port is not noticed")
-	}
-	want.Ingress[0].IP = "192.0.2.1"
-	if _, changed = Ingress(want, "k8s-shop.example", []int32{80, 443}, ""); !changed {
-		t.Error("an entry with an address is not replaced")
-	}
-}
-
-func TestIngressStatusNamesTheFrontendAfterTheALB(t *testing.T) {
-	t.Parallel()
-	alone, _ := Ingress(networkingv1.IngressLoadBalancerStatus{}, "alb.example", []int32{80}, "")
-	both, changed := Ingress(alone, "alb.example", []int32{80}, "NLB.example")
-	want := []networkingv1.IngressLoadBalancerIngress{
-		{Hostname: "alb.example", Ports: []networkingv1.IngressPortStatus{{Port: 80}}}, {Hostname: "nlb.example"},
-	}
-	if diff := cmp.Diff(want, both.Ingress); diff != "" || !changed {
-		t.Error(changed, diff)
-	}
-	if _, changed = Ingress(both, "alb.example", []int32{80}, "nlb.example"); changed {
-		t.Error("an equal status is written again")
-	}
-	if back, changed := Ingress(both, "alb.example", []int32{80}, ""); !changed || len(back.Ingress) != 1 {
-		t.Errorf("the frontend's name stays: %v", back.Ingress)
-	}
-}
-
-func TestServiceStatusKeepsTheOrderOfPorts(t *testing.T) {
-	t.Parallel()
-	ports := []corev1.ServicePort{{Port: 443, Protocol: corev1.ProtocolTCP}, {Port: 80, Protocol: corev1.ProtocolTCP}}
-	want, changed := Service(corev1.LoadBalancerStatus{}, "NLB.example", ports)
-	if !changed || want.Ingress[0].Hostname != "nlb.example" || want.Ingress[0].Ports[0].Port != 443 {
-		t.Errorf("status = %+v", want)
-	}
-	if _, changed = Service(want, "nlb.example", ports); changed {
-		t.Error("an equal status is written again")
-	}
-	ports[1].Protocol = corev1.ProtocolUDP
-	if _, changed = Service(want, "nlb.example", ports); !changed {
-		t.Error("a change of protocol is not noticed")
-	}
-}
 
 func TestAFindingIsToldOnceAndItsRecoveryToo(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,94 @@
+package owner
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+)
+
+func TestEachKindIsCompleteAndFoundByEachOfItsNames(t *testing.T) {
+	t.Parallel()
+	for _, k := range Kinds {
+		v := reflect.ValueOf(k)
+		for i := range v.NumField() {
+			if f := v.Type().Field(i).Name; v.Field(i).IsZero() && f != "GroupPrefix" && f != "OwnsCertificates" {
+				t.Errorf("%s has no %s", k.Kind, f)
+			}
+		}
+		if got := Of(k.Owner); got.Kind != k.Kind {
+			t.Errorf("Of(%s) = %s", k.Owner, got.Kind)
+		}
+		if got, ok := Named(k.Kind); !ok || got.Owner != k.Owner {
+			t.Errorf("Named(%s) = %s", k.Kind, got.Owner)
+		}
+	}
+	s := &corev1.Service{}
+	s.Namespace, s.Name, s.UID = "shop", "web", "u"
+	if o := Object(s); o.Kind != "Service" || o.Namespace != "shop" || o.Name != "web" || o.UID != "u" {
+		t.Errorf("object %+v", o)
+	}
+	if _, ok := OfObject(&corev1.Pod{}); ok {
+		t.Error("a pod owns no stack")
+	}
+}
+
+func TestTheStatusOfAnIngressIsOneLowerCaseEntryWithSortedPorts(t *testing.T) {
+	t.Parallel()
+	o := &networkingv1.Ingress{}
+	if !showOnIngress(o, LoadBalancer{Hostname: "K8s-Shop.example", Ports: []int32{443, 80, 443}}) {
+		t.Error("an empty status is not changed")
+	}
+	entry := networkingv1.IngressLoadBalancerIngress{Hostname: "k8s-shop.example", Ports: []networkingv1.IngressPortStatus{{Port: 80}, {Port: 443}}}
+	if diff := cmp.Diff([]networkingv1.IngressLoadBalancerIngress{entry}, o.Status.LoadBalancer.Ingress); diff != "" {
+		t.Error(diff)
+	}
+	if showOnIngress(o, LoadBalancer{Hostname: "k8s-shop.example", Ports: []int32{80, 443}}) {
+		t.Error("an equal status is written again")
+	}
+	if !showOnIngress(o.DeepCopy(), LoadBalancer{Hostname: "k8s-shop.example", Ports: []int32{80}}) {
+		t.Error("a lost port is not noticed")
+	}
+	o.Status.LoadBalancer.Ingress[0].IP = "192.0.2.1"
+	if !showOnIngress(o, LoadBalancer{Hostname: "k8s-shop.example", Ports: []int32{80, 443}}) {
+		t.Error("an entry with an address is not replaced")
+	}
+}
+
+func TestTheStatusOfAnIngressNamesTheFrontendAfterTheALB(t *testing.T) {
+	t.Parallel()
+	o, alone := &networkingv1.Ingress{}, LoadBalancer{Hostname: "alb.example", Ports: []int32{80}}
+	both := LoadBalancer{Hostname: "alb.example", Ports: []int32{80}, Frontend: "NLB.example"}
+	showOnIngress(o, alone)
+	changed := showOnIngress(o, both)
+	if diff := cmp.Diff([]string{"alb.example", "nlb.example"}, ingressHostnames(o)); diff != "" || !changed {
+		t.Error(changed, diff)
+	}
+	if showOnIngress(o, both) {
+		t.Error("an equal status is written again")
+	}
+	if !showOnIngress(o, alone) || len(o.Status.LoadBalancer.Ingress) != 1 {
+		t.Errorf("the frontend's name stays: %v", o.Status.LoadBalancer.Ingress)
+	}
+}
+
+func TestTheStatusOfAServiceKeepsTheOrderOfPorts(t *testing.T) {
+	t.Parallel()
+	o, lb := &corev1.Service{}, LoadBalancer{Hostname: "NLB.example"}
+	o.Spec.Ports = []corev1.ServicePort{{Port: 443, Protocol: corev1.ProtocolTCP}, {Port: 80, Protocol: corev1.ProtocolTCP}}
+	if !showOnService(o, lb) || o.Status.LoadBalancer.Ingress[0].Hostname != "nlb.example" || o.Status.LoadBalancer.Ingress[0].Ports[0].Port != 443 {
+		t.Errorf("status = %+v", o.Status.LoadBalancer)
+	}
+	if showOnService(o, lb) {
+		t.Error("an equal status is written again")
+	}
+	o.Spec.Ports[1].Protocol = corev1.ProtocolUDP
+	if !showOnService(o, lb) {
+		t.Error("a change of protocol is not noticed")
+	}
+	if !releaseService(o) || len(serviceHostnames(o)) > 0 || releaseService(o) {
+		t.Errorf("a Service that is released shows %v", serviceHostnames(o))
+	}
+}
