@@ -20,7 +20,7 @@ var pure = []string{
 	"cmd/lbc/explain", "internal/manifest",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
 	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/diag", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
-	"internal/intent", "internal/naming", "internal/plan", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/plan/policy", "internal/plan/transition", "internal/proof", "internal/readiness", "internal/stack", "internal/stackjson", "internal/traffic", "internal/objects",
+	"internal/intent", "internal/naming", "internal/owner", "internal/plan", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/plan/policy", "internal/plan/transition", "internal/proof", "internal/readiness", "internal/stack", "internal/stackjson", "internal/traffic", "internal/objects",
 }
 
 // forbidden is what no pure package may reach.
@@ -32,6 +32,7 @@ var forbidden = []string{
 // layers lists packages from the bottom to the top; a package imports only packages of lower layers.
 var layers = [][]string{
 	{"internal/diag", "internal/stack", "internal/config", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake"},
+	{"internal/owner"},
 	{"internal/intent", "internal/facts", "internal/naming", "internal/objects", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical"},
 	{"internal/annotation", "internal/cache", "internal/manifest", "internal/front/serviceport", "internal/readiness", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules"},
 	{"internal/plan/transition"},

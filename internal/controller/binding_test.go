@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
@@ -86,6 +87,7 @@ func TestWhatTheAPIServerRefusesOfABindingIsTold(t *testing.T) {
 				return refusal
 			},
 		})
+		l.clock.Advance(2 * reads.CacheLag)
 		for range 3 {
 			l.binding()
 			l.writeObjects()

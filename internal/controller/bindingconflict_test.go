@@ -119,22 +119,28 @@ func TestABindingThatCannotBeCompletedIsToldSoAndTriedSeldom(t *testing.T) {
 	b := labBinding("", v1beta1.TargetTypeIP)
 	b.Spec.TargetGroupName, b.Finalizers = "theirs", []string{naming.BindingFinalizer}
 	l.create(b)
-	direct := l.client
-	l.bound.Client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
+	direct, attempts := l.client, 0
+	l.bound.Writes.Client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
 		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+			attempts++
 			return apierrors.NewForbidden(schema.GroupResource{Resource: "targetgroupbindings"}, "bound", errors.New("a policy"))
 		},
 	})
-	for range 3 {
-		if wait, err := l.round(); err != nil || wait < 15*time.Second {
-			t.Errorf("%v, again in %s", err, wait)
-		}
+	const rounds = 20
+	for range rounds {
+		_, err := l.round()
+		l.must(err)
+		l.clock.Advance(30 * time.Second)
+	}
+	if attempts > 12 {
+		t.Errorf("%d attempts in %d rounds", attempts, rounds)
 	}
 	l.toldOnce("bound FailedReconcile: Failed reconcile due to what its target group tells cannot be written into the binding: ")
 	if l.get(b, "bound"); meta.FindStatusCondition(b.Status.Conditions, "Ready").Reason != "BindingNotCompleted" {
 		t.Errorf("%+v", b.Status.Conditions)
 	}
-	l.bound.Client = direct
+	l.bound.Writes.Client = direct
+	l.clock.Advance(5 * time.Minute)
 	_, err := l.round()
 	l.must(err)
 	l.settle()
@@ -175,7 +181,7 @@ func TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits(t *testing.T) {
 			c.change(waiting)
 			l.create(waiting)
 			direct := l.client
-			l.bound.Client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
+			l.bound.Writes.Client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
 				Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
 					if x, ok := o.(*v1beta1.TargetGroupBinding); ok && x.Name == "waiting" && x.Spec.TargetGroupARN != "" {
 						return apierrors.NewForbidden(schema.GroupResource{Resource: "targetgroupbindings"}, "waiting", errors.New("bound already"))
@@ -204,7 +210,8 @@ func TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits(t *testing.T) {
 			if !c.stay {
 				return
 			}
-			l.bound.Client = direct
+			l.bound.Writes.Client = direct
+			l.clock.Advance(5 * time.Minute)
 			_, err = l.round() // it is completed
 			l.must(err)
 			l.settle()

@@ -107,7 +107,7 @@ func TestAVPCThatCannotBeReadKeepsNoTargetWaiting(t *testing.T) {
 		_, err := l.sim.Gate.AddFault(gate.Fault{ID: "hangs", Service: "ec2", Latency: 24 * time.Hour})
 		l.must(err)
 		b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
-		b.Spec.Networking = nil
+		b.Spec.Networking, b.Finalizers = nil, []string{naming.BindingFinalizer}
 		l.create(append(labPods("a", "10.0.128.50"), b)...)
 		begun := time.Now()
 		l.binding()

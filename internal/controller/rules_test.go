@@ -22,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
+	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
 // passBeside makes one pass over a binding, which must end although EC2 hangs.
@@ -79,6 +80,7 @@ func twoServices(t *testing.T) (l *lab, web, fresh *v1beta1.TargetGroupBinding, 
 	l = newLab(t, account.Profile{}, labService("web"), labService("new"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"), labNode("b", "aws:///us-west-2b/i-0a1de0000000000b1"))
 	web, fresh = labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP), labBinding(l.otherGroup(), v1beta1.TargetTypeIP)
 	fresh.Name, fresh.UID, fresh.Spec.ServiceRef.Name = "fresh", "uid-fresh", "new"
+	web.Finalizers, fresh.Finalizers = []string{naming.BindingFinalizer}, []string{naming.BindingFinalizer}
 	l.create(append(labPods("a", "10.0.128.50"), web, fresh)...)
 	slice = &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](8080)}}}
 	slice.Namespace, slice.Name, slice.Labels = "shop", "new-b", map[string]string{discoveryv1.LabelServiceName: "new"}

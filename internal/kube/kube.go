@@ -4,6 +4,7 @@
 package kube
 
 import (
+	"context"
 	"errors"
 
 	corev1 "k8s.io/api/core/v1"

@@ -115,6 +115,11 @@ func GroupFinalizer(id stack.ID) string {
 	return IngressFinalizer
 }
 
+// IsStackFinalizer reports whether a finalizer is one of those that owners of stacks carry.
+func IsStackFinalizer(finalizer string) bool {
+	return finalizer == IngressFinalizer || finalizer == ServiceFinalizer || strings.HasPrefix(finalizer, IngressGroupFinalizerPrefix)
+}
+
 // FinalizerGroup is the group of a finalizer of the Ingress namespace/name; ok is false for finalizers of other controllers.
 func FinalizerGroup(finalizer, namespace, name string) (id stack.ID, ok bool) {
 	if finalizer == IngressFinalizer {

@@ -139,7 +139,7 @@ func conflicting(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []
 	})
 }
 
-// successors are the bindings that have the target group of a binding when it is gone: its rivals, and bindings that name the group and have not
+// successors are the bindings that have the target group of a binding when it is gone: those in conflict with it, and bindings that name the group and have not
 // been completed yet. own is false for a binding that must not serve, so that nothing registered is its own.
 func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBinding) (successors []v1beta1.TargetGroupBinding, own bool, err error) {
 	others, err := b.binders(ctx, o)
@@ -177,7 +177,7 @@ func matches[T comparable](waiting, known *T) bool {
 	return waiting == nil || known == nil || *waiting == *known
 }
 
-// resharing reports whether an edit decides anew who serves a target group.
+// resharing reports whether an edit may change which binding serves a target group.
 func resharing(before, after client.Object) bool {
 	o, okO := before.(*v1beta1.TargetGroupBinding)
 	n, okN := after.(*v1beta1.TargetGroupBinding)

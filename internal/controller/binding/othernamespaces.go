@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	// PollInterval is how often the API server is asked about the bindings of other namespaces.
+	// PollInterval is how often the bindings of other namespaces are listed.
 	PollInterval = time.Minute
-	// Lifetime is how long an answer tells what there is not: after that, a binding that it does not show may have been made.
+	// Lifetime is how long an answer proves what does not exist: after that, a binding that it does not show may have been made.
 	Lifetime = 3 * PollInterval / 2
 )
 
@@ -57,7 +57,7 @@ func listBindings(ctx context.Context, live client.Reader, namespace string) ([]
 	return found, nil
 }
 
-// List are those of other namespaces as far as the API server told; complete is false if there may be others.
+// List are those of other namespaces as far as they are known; complete is false if there may be others.
 func (e *OtherNamespaces) List(ctx context.Context) (list []v1beta1.TargetGroupBinding, complete bool) {
 	if e == nil {
 		return nil, true
@@ -120,7 +120,7 @@ func (e *OtherNamespaces) Own(kept map[string][]targets.Target) map[string][]tar
 	return out
 }
 
-// mayServe reports whether a binding that cannot be seen may serve the target group of a binding; told is false while that may be only because it is
+// mayServe reports whether a binding that cannot be seen may serve the target group of a binding; ownerKnown is false while that may be only because it is
 // not known yet whose the target group is. A target group of a stack belongs to the bindings of the stack's namespace.
 func (b *Reconciler) mayServe(ctx context.Context, o *v1beta1.TargetGroupBinding) (unseen, ownerKnown bool) {
 	if _, complete := b.OtherNamespaces.List(ctx); complete {

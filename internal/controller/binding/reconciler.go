@@ -149,7 +149,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	}
 	if d := superseded(owner, o, others); d != nil {
 		var again reconcile.Result
-		if b.OtherNamespaces != nil { // no watch tells when a binding of another namespace goes
+		if b.OtherNamespaces != nil { // no watch reports that a binding of another namespace goes
 			again.RequeueAfter = PollInterval
 		}
 		b.suspend(ctx, o, diag.List{*d})

@@ -19,7 +19,7 @@ var (
 )
 
 // retryAfter counts a failure to register or deregister, and is the pause before the next attempt: AWS's own time if it refused
-// for its limits. An address whose zone could not be told yet may be refused for that.
+// for its limits. An address whose zone is not known yet may be refused for that.
 func (b *Reconciler) retryAfter(binding types.NamespacedName, err error, limited time.Duration, zonesKnown bool) time.Duration {
 	n, pause := b.Failures.Failed(binding)
 	switch {

@@ -6,10 +6,12 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
 // readyOf says which generation was carried out, and whether the binding is ready.
@@ -46,4 +48,29 @@ func (b *Reconciler) setStatus(o *v1beta1.TargetGroupBinding, found diag.List) e
 // known once it was tried, which brings the binding back.
 func (b *Reconciler) withStatus(o *v1beta1.TargetGroupBinding, found diag.List) diag.List {
 	return append(found, notWritten(o, diag.StatusNotWritten, b.setStatus(o, found))...)
+}
+
+// protect has our finalizer put on a binding, and reports whether targets may be registered for it: without one the binding could go while they stay. A binding
+// that had it once in this life is served while it is put on again.
+func (b *Reconciler) protect(o *v1beta1.TargetGroupBinding) (ok bool, err error) {
+	k := b.memory.get(o)
+	done := controllerutil.ContainsFinalizer(o, naming.BindingFinalizer)
+	if !done {
+		done, err = b.Writes.Enqueue(objectwriter.Write{Object: o, Part: objectwriter.Finalizer, Change: func(x client.Object) bool {
+			return x.GetDeletionTimestamp() == nil && controllerutil.AddFinalizer(x, naming.BindingFinalizer)
+		}}, "added")
+	}
+	if done && !k.protected {
+		k.protected = true
+		b.memory.put(o, k)
+	}
+	return k.protected, err
+}
+
+// unprotect has our finalizer taken off a binding.
+func (b *Reconciler) unprotect(o *v1beta1.TargetGroupBinding) error {
+	_, err := b.Writes.Enqueue(objectwriter.Write{Object: o, Part: objectwriter.Finalizer, Change: func(x client.Object) bool {
+		return controllerutil.RemoveFinalizer(x, naming.BindingFinalizer)
+	}}, "removed")
+	return err
 }

@@ -148,7 +148,7 @@ func (b *Reconciler) wakeService(ctx context.Context, namespace, service string,
 	}
 }
 
-// CallEnded brings a binding back when a call for its targets has ended. The calls of one change end at about the same time, and one pass tells of all.
+// CallEnded brings a binding back when a call for its targets has ended. The calls of one change end at about the same time, and one pass reports all.
 func (b *Reconciler) CallEnded(binding stack.ID) {
 	b.Waker.WakeAfter(queue.Coalesce, queue.CallEnded, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: binding.Namespace, Name: binding.Name}})
 }

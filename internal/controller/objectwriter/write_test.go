@@ -187,7 +187,12 @@ func TestAStatusThatTheCacheDoesNotShowYetIsNotTakenForTheOneThatStands(t *testi
 func TestAConflictIsRepeatedOnTheNewestVersionAndAnObjectThatIsGoneIsForgotten(t *testing.T) {
 	t.Parallel()
 	writes := 0
-	c, objects := api(2, func(context.Context, client.Object) error { writes++; return nil })
+	c, objects := api(2, func(_ context.Context, o client.Object) error {
+		if writes++; writes == 2 {
+			return apierrors.NewConflict(schema.GroupResource{Resource: "ingresses"}, o.GetName(), errors.New("the object has been modified"))
+		}
+		return nil
+	})
 	now := time.Unix(100, 0)
 	w := New(c, func() time.Time { return now }, logr.Discard())
 	woken := 0
@@ -211,7 +216,7 @@ func TestAConflictIsRepeatedOnTheNewestVersionAndAnObjectThatIsGoneIsForgotten(t
 	if err := c.Update(t.Context(), theirs); err != nil {
 		t.Fatal(err)
 	}
-	_, _ = w.Enqueue(protect("b/x"), 2) // on top of the write before, which is not the newest version any more
+	_, _ = w.Enqueue(protect("b/x"), 2)
 	steps(t.Context(), w)
 	now = now.Add(time.Minute)
 	steps(t.Context(), w)

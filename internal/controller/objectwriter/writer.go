@@ -9,6 +9,7 @@ import (
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
@@ -81,8 +82,8 @@ func (w *Writer) Enqueue(x Write, want any) (done bool, err error) {
 	if e != nil && e.version == v {
 		return e.done, e.err
 	}
-	if e != nil && w.stands(e) {
-		base = e.last
+	if e != nil {
+		base = w.newest(e, x.Object)
 	}
 	if (e == nil || e.done) && x.changed(base) == nil {
 		if e == nil {
@@ -132,6 +133,17 @@ func idOf(p Part, object client.ObjectKey) string { return string(p) + " " + obj
 // stands reports whether the last write was made so lately that the cache may not show it. The lock is held.
 func (w *Writer) stands(e *entry) bool { return e.last != nil && w.now().Sub(e.at) < reads.CacheLag }
 
+// newest is the newer version of an object: the one that was read, or the one that the last write left. The lock is held.
+func (w *Writer) newest(e *entry, read client.Object) client.Object {
+	if !w.stands(e) {
+		return read
+	}
+	if n, err := resourceversion.CompareResourceVersion(read.GetResourceVersion(), e.last.GetResourceVersion()); err == nil && n > 0 {
+		return read
+	}
+	return e.last
+}
+
 // attempt makes a write to the newest version of its object.
 func (w *Writer) attempt(ctx context.Context, id string, e *entry, v version, x Write) queue.Retry {
 	if w.Measure != nil {
@@ -170,9 +182,7 @@ func (w *Writer) apply(ctx context.Context, e *entry, key client.ObjectKey, uid 
 		return nil, client.IgnoreNotFound(err)
 	}
 	w.mu.Lock()
-	if w.stands(e) {
-		o = e.last
-	}
+	o = w.newest(e, o)
 	w.mu.Unlock()
 	updated := x.changed(o)
 	if updated == nil {

@@ -27,7 +27,7 @@ func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w fron
 		if err != nil {
 			return nil, fmt.Errorf("compiling %s without %s: %w", key, r.object, err)
 		}
-		if rest.Stack == nil { // the others make no stack by themselves, which tells nothing of this one
+		if rest.Stack == nil { // the others make no stack by themselves, which proves nothing of this one
 			continue
 		}
 		without := s.plan(key, w, rest, observed)

@@ -2,14 +2,15 @@ package stacks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -19,6 +20,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -111,7 +114,7 @@ func (b *BackendGroup) Look(ctx context.Context) (again time.Duration) {
 // backendKey is the stack under which the group's deletion runs; it owns nothing else.
 var backendKey = stack.Key{Owner: "elbv2.k8s.aws", ID: stack.ID{Name: stack.BackendSecurityGroup}}
 
-// remove deletes the group, which nobody needs; false asks for another attempt.
+// remove deletes the group, which nothing needs; false = another attempt is due.
 func (b *BackendGroup) remove(ctx context.Context) (settled bool) {
 	f, err := b.inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
 	if err != nil || len(f.Errors) > 0 {
@@ -155,25 +158,21 @@ func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 	if b.Restricted {
 		return true, nil
 	}
-	var ingresses networkingv1.IngressList
-	if err := b.client.List(ctx, &ingresses, client.UnsafeDisableDeepCopy); err != nil {
-		return false, err
-	}
-	for i := range ingresses.Items {
-		ing := &ingresses.Items[i]
-		if slices.ContainsFunc(ing.Finalizers, func(f string) bool {
-			_, ours := naming.FinalizerGroup(f, ing.Namespace, ing.Name)
-			return ours
-		}) {
-			return true, nil
+	for _, k := range owner.Kinds {
+		list, ok := kube.Kinds[objects.Kind(k.Kind)].List.DeepCopyObject().(client.ObjectList)
+		if !ok {
+			continue
 		}
-	}
-	var services corev1.ServiceList
-	if err := b.client.List(ctx, &services, client.UnsafeDisableDeepCopy); err != nil {
-		return false, err
-	}
-	for i := range services.Items {
-		if slices.Contains(services.Items[i].Finalizers, naming.ServiceFinalizer) {
+		if err := b.client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+			return false, err
+		}
+		errProtected := errors.New("it carries our finalizer")
+		if meta.EachListItem(list, func(o runtime.Object) error {
+			if x, ok := o.(client.Object); ok && slices.ContainsFunc(x.GetFinalizers(), naming.IsStackFinalizer) {
+				return errProtected
+			}
+			return nil
+		}) != nil {
 			return true, nil
 		}
 	}

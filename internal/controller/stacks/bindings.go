@@ -53,7 +53,7 @@ func (b *BindingWriter) CreateBinding(ctx context.Context, want stack.Binding) e
 	made := o.DeepCopy()
 	err := b.Client.Create(ctx, o)
 	if status := apierrors.APIStatus(nil); err != nil && !errors.As(err, &status) && ctx.Err() == nil {
-		// The answer was lost, and the object may be there: one that nobody remembers would stay when its stack goes.
+		// The answer was lost, and the object may be there: one that is not remembered would stay when its stack goes.
 		o = made
 		err = b.Client.Create(ctx, o)
 	}
@@ -138,7 +138,7 @@ func (b *BindingWriter) Len() int {
 	return len(b.written)
 }
 
-// NoteDeleted forgets what was written to an object that the cache has seen go: whoever deleted it, it is not there any more.
+// NoteDeleted forgets what was written to an object that the cache reports as deleted.
 func (b *BindingWriter) NoteDeleted(o client.Object) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -16,12 +16,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// CertificateWatcher looks at the list of certificates for the stacks that find theirs by host: often while a host is without
-// one, else seldom, and never if no stack asks. The inventory tells those who asked for what is new.
+// CertificateWatcher reads the list of certificates for the stacks that find theirs by host: often while a host is without
+// one, else seldom, and never if no stack does. The inventory wakes the stacks that a new certificate concerns.
 type CertificateWatcher struct {
 	Read       func(ctx context.Context, age time.Duration) error
 	Reconciler *Reconciler
-	Always     bool // look while nobody misses one, too
+	Always     bool // read while no stack misses one, too
 	Log        logr.Logger
 
 	failures int       // in a row
@@ -60,7 +60,7 @@ func (w *CertificateWatcher) Look(ctx context.Context) {
 	w.failures++
 	w.next = w.Reconciler.Now().Add(certificatePauses.Pause(w.failures))
 	if ctx.Err() == nil {
-		w.Log.V(1).Info("looking for certificates failed; it is tried again", "cause", err.Error()) // whoever needs one tells it
+		w.Log.V(1).Info("looking for certificates failed; it is tried again", "cause", err.Error()) // the stacks that need one report it
 	}
 }
 

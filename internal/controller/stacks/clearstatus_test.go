@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
@@ -34,7 +35,7 @@ func TestOnlyAnIngressThatLeavesAndStillShowsOurNameLosesIt(t *testing.T) {
 	for _, i := range all {
 		b.WithObjects(i)
 	}
-	s := &Reconciler{Client: b.Build()}
+	s := &Reconciler{Front: front.Ingress{}, Client: b.Build()}
 	var leaving []metav1.Object
 	for _, i := range all {
 		stored := &networkingv1.Ingress{}

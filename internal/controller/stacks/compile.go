@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// compileStack compiles an input and keeps the members that came out well for the next time. stale tells whether an answer is past its lifetime:
+// compileStack compiles an input and keeps the members that came out well for the next time. stale reports whether an answer is past its lifetime:
 // that something is missing in AWS is not concluded from such a one.
 func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.Input, stale func() bool) (compile.Result, error) {
 	s.mu.Lock()
@@ -42,7 +42,7 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 	return c, nil
 }
 
-// askedOfAWS are the needs that AWS answers, without those of the stack itself, of which the inventory hears.
+// askedOfAWS are the needs that AWS answers, without those of the stack itself, which the inventory invalidates by itself.
 func askedOfAWS(needs []facts.Need) []facts.Need {
 	return slices.DeleteFunc(slices.Clone(needs), func(n facts.Need) bool { return n.Kind == facts.NeedStack || n.Kind == facts.NeedStackDetails })
 }
@@ -67,7 +67,7 @@ func (s *Reconciler) expect(ctx context.Context, key stack.Key, desired *stack.S
 	return o, err
 }
 
-// observe is what AWS holds of a stack, for callers who conclude more from it than that nothing is to be done: what is only assumed is
+// observe is what AWS holds of a stack, for callers that conclude more from it than that nothing is to be done: what is only assumed is
 // read first.
 func (s *Reconciler) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (elb.Observed, error) {
 	o, err := s.expect(ctx, key, desired, w)

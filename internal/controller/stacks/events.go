@@ -31,7 +31,7 @@ type IngressEvents struct {
 	Reporter  *status.Reporter
 }
 
-// groups are those that have to look at an Ingress now. A broken class is told on the Ingress.
+// groups are those that have to look at an Ingress now. A broken class is reported on the Ingress.
 func (m *IngressEvents) groups(ctx context.Context, ing *networkingv1.Ingress) []stack.ID {
 	name := client.ObjectKeyFromObject(ing)
 	begun := m.Classes.Begin()
@@ -67,9 +67,7 @@ func (m *IngressEvents) Ingress(s *Reconciler) handler.TypedEventHandler[client.
 			return
 		}
 		if !again {
-			for _, key := range s.Index.Affected(objects.Ingress, o.GetNamespace(), o.GetName()) {
-				q.AddAfter(key, queue.Coalesce) // also a group that it was a member of and that nothing in it names any more
-			}
+			s.wakeReaders(objects.Ingress, o, q) // also a group that it was a member of and that nothing in it names any more
 		}
 		for _, x := range []client.Object{before, after} {
 			ing, ok := x.(*networkingv1.Ingress)
@@ -91,7 +89,7 @@ func (m *IngressEvents) Ingress(s *Reconciler) handler.TypedEventHandler[client.
 	})
 }
 
-// classOf names what decides about the class of an Ingress as a unit that tells.
+// classOf names what decides about the class of an Ingress as a unit of the reporter.
 func classOf(name types.NamespacedName) string { return "class of " + name.String() }
 
 // Class wakes the Ingresses whose membership was decided by an object, and the stacks that read it.
@@ -101,9 +99,7 @@ func (m *IngressEvents) Class(s *Reconciler, kind objects.Kind) handler.TypedEve
 			return
 		}
 		o := queue.Newest(before, after)
-		for _, key := range s.Index.Affected(kind, o.GetNamespace(), o.GetName()) {
-			q.AddAfter(key, queue.Coalesce)
-		}
+		s.wakeReaders(kind, o, q)
 		for _, name := range m.Classes.Affected(kind, o.GetNamespace(), o.GetName()) {
 			ing := &networkingv1.Ingress{}
 			if m.Reader.Get(ctx, name, ing) == nil {
@@ -113,21 +109,25 @@ func (m *IngressEvents) Class(s *Reconciler, kind objects.Kind) handler.TypedEve
 	})
 }
 
-// WakeReaders is the handler of objects that stacks read: it wakes exactly those that did.
+// WakeReaders is the handler of objects that stacks read.
 func WakeReaders(s *Reconciler, kind objects.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		if queue.IsResync(before, after) || !queue.Relevant(before, after) {
 			return
 		}
-		o := queue.Newest(before, after)
-		for _, key := range s.Index.Affected(kind, o.GetNamespace(), o.GetName()) {
-			q.AddAfter(key, queue.Coalesce)
-		}
+		s.wakeReaders(kind, queue.Newest(before, after), q)
 	})
 }
 
-// WakeOwner wakes the stack whose labels a binding carries, for what others do to it. gone hears of each one that is no more,
-// before its stack does.
+// wakeReaders wakes the stacks that read an object.
+func (s *Reconciler) wakeReaders(kind objects.Kind, o client.Object, q queue.Of[stack.Key]) {
+	for _, key := range s.Index.Affected(kind, o.GetNamespace(), o.GetName()) {
+		q.AddAfter(key, queue.Coalesce)
+	}
+}
+
+// WakeOwner wakes the stack whose labels a binding carries, for what others do to it. gone is called for each one that is deleted,
+// before its stack is woken.
 func WakeOwner(owner stack.Owner, gone func(client.Object)) handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		if queue.IsResync(before, after) || before == nil || (after != nil && !queue.Relevant(before, after)) {
@@ -143,17 +143,14 @@ func WakeOwner(owner stack.Owner, gone func(client.Object)) handler.TypedEventHa
 }
 
 // ServiceEvents wakes the stacks of Services that have, or had, load balancers of ours, and those that read the Service. reread
-// hears of stacks at resyncs; nil = nobody does.
+// is called with stacks at resyncs; nil = it is not.
 func (s *Reconciler) ServiceEvents(front front.Service, reread func(stack.Key)) handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		again := queue.IsResync(before, after)
 		if !again && !queue.Relevant(before, after) {
 			return
 		}
-		o := queue.Newest(before, after)
-		for _, key := range s.Index.Affected(objects.Service, o.GetNamespace(), o.GetName()) {
-			q.AddAfter(key, queue.Coalesce)
-		}
+		s.wakeReaders(objects.Service, queue.Newest(before, after), q)
 		for _, x := range []client.Object{before, after} {
 			svc, ok := x.(*corev1.Service)
 			if !ok || !service.Supported(front.Config, svc) && !service.PendingFinalization(svc) {

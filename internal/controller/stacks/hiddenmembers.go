@@ -26,7 +26,7 @@ import (
 )
 
 const (
-	// hiddenInterval is how often the API server is asked about the Ingresses of other namespaces, once there is an explicit group.
+	// hiddenInterval is how often the Ingresses of other namespaces are listed, once there is an explicit group.
 	hiddenInterval = 3 * time.Minute
 	// hiddenPage bounds an answer: an Ingress is large, and little of it is kept.
 	hiddenPage = 500
@@ -70,7 +70,7 @@ func (h *HiddenMembers) Started() bool {
 	}
 }
 
-// Start asks from the moment that there is an explicit group until ctx ends; it implements manager.Runnable.
+// Start lists from the moment that there is an explicit group until ctx ends; it implements manager.Runnable.
 func (h *HiddenMembers) Start(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -110,7 +110,7 @@ func (h *HiddenMembers) members(ctx context.Context, live client.Reader, namespa
 	}
 }
 
-// Unseen tells why members of an explicit group may be missing; nil = they are not.
+// Unseen is why members of an explicit group may be missing; nil = they are not.
 func (h *HiddenMembers) Unseen(ctx context.Context, id stack.ID) *intent.Unseen {
 	h.explicitGroup()
 	found, complete := h.Known(ctx)
@@ -154,7 +154,7 @@ func (s *Reconciler) withUnseen(ctx context.Context, key stack.Key, w front.Inpu
 	}
 	if !w.Wanted {
 		o, err := s.observe(ctx, key, nil, w)
-		if err != nil || len(o.LoadBalancers) == 0 { // nothing that stands needs anybody
+		if err != nil || len(o.LoadBalancers) == 0 { // nothing exists that needs the hidden members
 			return w, err
 		}
 		w.Wanted, w.LoadBalancer = true, intent.LoadBalancer{Key: key, Type: stack.Application}

@@ -138,9 +138,8 @@ func (r refusedWrites) without(w front.Input) front.Input {
 
 // endRefused ends a pass that cannot go on after what was refused, and has it tried again.
 func (s *Reconciler) endRefused(ctx context.Context, t passReport, code diag.Code, refused refusedWrites) (reconcile.Result, error) {
-	if !refused.conflicted() {
-		t.found, t.changed, t.partial = append(t.found, refused.found(code)...), false, true
-		s.report(ctx, t)
+	if refused.conflicted() {
+		return reconcile.Result{}, refused.err()
 	}
-	return reconcile.Result{}, refused.err()
+	return s.endFailed(ctx, t, refused.found(code), refused.err())
 }

@@ -65,13 +65,13 @@ var settingOfCode = map[diag.Code]string{
 	diag.NameTaken: "Name", diag.InvalidSubnets: "Subnets", diag.SecurityGroupNotFound: "SecurityGroups", diag.CertificateNotFound: "Certificates",
 }
 
-// mentions are the words by which AWS tells what of a new load balancer it refuses.
+// mentions are the words of AWS for the part of a new load balancer that it refuses.
 var mentions = []struct{ word, setting string }{
 	{"subnet", "Subnets"}, {"availability zone", "Subnets"}, {"security group", "SecurityGroups"}, {"load balancer name", "Name"},
 }
 
 // attribute puts a problem of a step on the objects that the step's resource comes from: on the one whose setting it is about, if that
-// can be told. What a class sets is told on its parameters and on the members, whose authors may not see those.
+// is known. What a class sets is reported on its parameters and on the members, whose authors may not see those.
 func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, step plan.Step, w front.Input) diag.List {
 	origin := origins[step.Resource]
 	objects := origin.Objects
@@ -102,7 +102,7 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 	return out
 }
 
-// sourcesOf are the places where what a problem is about was written, as far as can be told.
+// sourcesOf are the places where what a problem is about was written, as far as that is known.
 func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Operation) []intent.Source {
 	if d.Class == diag.Transient { // what passes by itself is about no setting
 		return nil
@@ -148,7 +148,7 @@ func membersOf(step plan.Step, origins map[stack.Ref]compile.Origin, w front.Inp
 	return objects
 }
 
-// readProblem tells everybody of a read that failed: it is about what they share.
+// readProblem is the finding, on all objects, of a read that failed: it is about what they share.
 func readProblem(err error, w front.Input) diag.List {
 	if errors.Is(err, apply.ErrBindingsUndefined) {
 		return toAll(apply.BindingsUndefined(), w)
@@ -156,7 +156,7 @@ func readProblem(err error, w front.Input) diag.List {
 	return toAll(cloud.Problem("", err), w)
 }
 
-// certificatesUnread tells those who leave a stack why they cannot go yet: what it owns in ACM would stay for good.
+// certificatesUnread is the finding on objects that leave why they cannot go yet: what their stack owns in ACM would stay for good.
 func certificatesUnread(g plan.Guard, w front.Input) diag.List {
 	d := diag.New(diag.Object{}, "", g.Code, "whether certificates of it are in ACM cannot be told, so that its finalizer stays until they are known to be gone: "+g.Text, g.Remedy)
 	d.RequestID = g.RequestID

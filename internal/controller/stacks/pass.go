@@ -21,7 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// pass makes one pass over an input. mark puts the finalizer on its members before anything of theirs is made; unedited tells that the
+// pass makes one pass over an input. mark puts the finalizer on its members before anything of theirs is made; unedited reports that the
 // members are as they were in the last pass.
 func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w front.Input, unedited bool,
 	mark func(context.Context, stack.ID, []metav1.Object) refusedWrites) (reconcile.Result, error) {
@@ -32,16 +32,14 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	c, err := s.compileStack(ctx, key, w, stale)
 	spent()
 	if err != nil {
-		t.found, t.partial = append(t.found, readProblem(err, w)...), true
-		s.report(ctx, t)
-		return reconcile.Result{}, err
+		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
 	t.compiled = c
 	t.found = append(t.found, c.Diagnostics...)
 	if c.Stack == nil {
 		t.found = append(t.found, waitForOthers(w, t.found)...)
 		s.report(ctx, t)
-		// Whoever leaves must not wait for those who stay to become valid: what is left of it goes with the next plan.
+		// Objects that leave do not wait for the others to become valid: what is left of them goes with the next plan.
 		if refused := s.releaseMembers(ctx, key, w, nil); len(refused) > 0 {
 			return reconcile.Result{}, refused.err()
 		}
@@ -57,9 +55,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	default: // the others go on, without those of which nothing is in AWS yet
 		left, err := s.withoutResources(ctx, key, w, c, refused)
 		if err != nil {
-			t.found, t.partial = append(append(t.found, refused.found(diag.FinalizerNotAdded)...), readProblem(err, w)...), true
-			s.report(ctx, t)
-			return reconcile.Result{}, errors.Join(err, refused.err())
+			return s.endFailed(ctx, t, append(refused.found(diag.FinalizerNotAdded), readProblem(err, w)...), errors.Join(err, refused.err()))
 		}
 		w.Found = append(slices.Clone(w.Found), refused.found(diag.FinalizerNotAdded)...)
 		marked := func(context.Context, stack.ID, []metav1.Object) refusedWrites { return nil }
@@ -70,21 +66,17 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Deploy)
 	observed, err := s.expect(ctx, key, c.Stack, w)
 	if err != nil {
-		t.found, t.partial = append(t.found, readProblem(err, w)...), true
-		s.report(ctx, t)
-		return reconcile.Result{}, err
+		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
 	p := s.plan(key, w, c, observed)
-	if p.Assumed || observed.Assumed() && len(w.Leaving) > 0 { // who leaves may be released only once nothing of his is there
+	if p.Assumed || observed.Assumed() && len(w.Leaving) > 0 { // an object that leaves is released only once nothing of it is there
 		s.Inventory.Verify(key)
 		return s.pass(ctx, log, key, w, unedited, mark)
 	}
 	observed, p, disowned, err := s.confirm(ctx, key, c, w, observed)
 	t.found = append(t.found, disowned...)
 	if err != nil {
-		t.found, t.partial = append(t.found, readProblem(err, w)...), true
-		s.report(ctx, t)
-		return reconcile.Result{}, err
+		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
 	var unwritten refusedWrites
 	p, braked := s.holdDeletion(key, w, c.Stack, p)
@@ -95,9 +87,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		return s.endRefused(ctx, t, diag.StatusNotWritten, unwritten)
 	}
 	if err := s.noteDuplicates(ctx, key, &p, c.Stack.Removal); err != nil {
-		t.found, t.partial = append(t.found, checkpointProblem(err, w)...), true
-		s.report(ctx, t)
-		return reconcile.Result{}, err
+		return s.endFailed(ctx, t, checkpointProblem(err, w), err)
 	}
 	s.Metrics.CountSteps(s.Front.Owner(), &p)
 	var result apply.Result
@@ -116,13 +106,11 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	after, switched, unshown, err := s.writeStatus(ctx, key, c.Stack, c.Keep, w, handedOver(&p, result))
 	spent()
 	if err != nil {
-		t.found, t.partial, t.changed = append(t.found, readProblem(err, w)...), true, false
-		s.report(ctx, t)
-		return reconcile.Result{}, err
+		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
 	t.observed = &after
 	s.keepObserved(key)
-	if s.ScheduleReview != nil && !t.unedited && !p.Empty() && !creates(&p) { // not for what is put back: two who disagree would go on for ever
+	if s.ScheduleReview != nil && !t.unedited && !p.Empty() && !creates(&p) { // not for what is put back: two writers that disagree would go on for ever
 		s.ScheduleReview(key)
 	}
 	unwritten = append(unwritten, unshown...)
@@ -133,11 +121,11 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		t.found, t.changed, t.partial = append(t.found, unwritten.found(diag.StatusNotWritten)...), false, true
 	}
 	var held bool
-	if g := observed.CertificatesUnread; g != nil && !w.Wanted { // whoever owns some stays until they are known to be gone
+	if g := observed.CertificatesUnread; g != nil && !w.Wanted { // an owner of certificates stays until they are known to be gone
 		t.found, held = append(t.found, certificatesUnread(*g, w)...), true
 	}
 	s.report(ctx, t)
-	if switched != nil && len(unwritten) == 0 { // nobody is told any more of the one that they showed
+	if switched != nil && len(unwritten) == 0 { // the one that they showed is shown no more
 		w.Members = switched
 		return s.pass(ctx, log, key, w, unedited, mark)
 	}
@@ -147,7 +135,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 			return s.soonest(key, wait, errors.Join(err, unwritten.err()))
 		}
 	}
-	if !end.vital && !held { // what is optional or cosmetic keeps nobody from leaving
+	if !end.vital && !held { // what is optional or cosmetic holds up no object that leaves
 		spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Release)
 		refused := s.releaseMembers(ctx, key, w, unwritten)
 		spent()
@@ -162,7 +150,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	return s.soonest(key, res.RequeueAfter, errors.Join(err, unwritten.err()))
 }
 
-// next tells when to make another pass after one that came to its end. pending tells that add-ons were still being read.
+// next is when to make another pass after one that came to its end. pending reports that add-ons were still being read.
 func (s *Reconciler) next(t passReport, end outcome, pending bool) (reconcile.Result, error) {
 	key := t.key
 	var wait time.Duration
@@ -190,8 +178,8 @@ func (s *Reconciler) next(t passReport, end outcome, pending bool) (reconcile.Re
 	return s.retryLater(key, t.found, t.stale)
 }
 
-// soonest has a pass made again that failed, or in which something waits for AWS. What fails on and on must not keep off for minutes
-// what only waits a moment, but neither may it be tried each moment.
+// soonest has a pass made again that failed, or in which something waits for AWS. A lasting failure neither delays by minutes what waits for a
+// moment, nor is it tried each moment.
 func (s *Reconciler) soonest(key stack.Key, wait time.Duration, err error) (reconcile.Result, error) {
 	if err == nil || wait == 0 {
 		return reconcile.Result{RequeueAfter: wait}, err
@@ -207,7 +195,7 @@ func imported(p *plan.Plan, r apply.Result) bool {
 	})
 }
 
-// retryLater looks again in a while if the pass rests on answers that AWS is being asked for again, or if something was found that may become
+// retryLater has another pass made after a pause if the pass rests on answers that are being read again, or if something was found that may become
 // right without an edit of the objects.
 func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (reconcile.Result, error) {
 	if stale {
@@ -236,7 +224,7 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 	return reconcile.Result{}, nil
 }
 
-// missingInAWS tells a finding that an edit in AWS may cure, which no event announces: a subnet gets its tag, a certificate is
+// missingInAWS reports a finding that an edit in AWS may cure, which no event announces: a subnet gets its tag, a certificate is
 // issued.
 func missingInAWS(d diag.Diagnostic) bool {
 	return slices.Contains([]diag.Code{

@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -17,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
 )
 
 // plan is the plan from what is observed of a stack to what is compiled, under the policies of the stack.
@@ -60,4 +63,125 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 func HeldGauge(b *brake.Brake) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lbc_deletions_held",
 		Help: "Load balancers whose deletion waits for consent, because more than usual were to be deleted at once."}, func() float64 { return float64(b.Held()) })
+}
+
+// confirm reads again what a plan rests on before it is carried out: the tags of what it deletes; if it creates a load balancer,
+// that AWS holds none of the stack; and if it creates bindings again because their target groups are gone, that these are. If any of it
+// differs, the stack is planned again. found are the resources that are not the stack's any more.
+func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o elb.Observed) (elb.Observed, plan.Plan, diag.List, error) {
+	var found diag.List
+	for {
+		p := s.plan(key, w, c, o)
+		deleted, creates := deletedBy(&p)
+		disowned, err := s.Inventory.Disowned(ctx, key, deleted)
+		if err != nil {
+			return o, p, found, err
+		}
+		news := false
+		if creates {
+			if news, err = s.Inventory.ConfirmAbsence(ctx, key); err != nil {
+				return o, p, found, err
+			}
+		}
+		if arns := missedBy(&p, o); c.Stack.Removal == stack.NotRemoved && len(arns) > 0 {
+			existing, err := s.Inventory.Missed(ctx, key, arns)
+			if err != nil {
+				return o, p, found, err
+			}
+			news = news || existing
+		}
+		if len(disowned) == 0 && !news {
+			return o, p, found, nil
+		}
+		for _, id := range disowned {
+			for _, object := range objectsOf(slices.Concat(w.Members, w.Leaving)) {
+				found = append(found, diag.New(object, "", diag.ResourceDisowned,
+					fmt.Sprintf("%s no longer carries the tags of %s; it is not deleted, and not looked after any more", id, key),
+					"delete it in AWS if nothing else needs it"))
+			}
+		}
+		if o, err = s.observe(ctx, key, c.Stack, w); err != nil {
+			return o, p, found, err
+		}
+	}
+}
+
+// deletedBy are the ARNs and group ids of what a plan deletes that was found by tags, and whether it creates a load balancer.
+func deletedBy(p *plan.Plan) (ids []string, creates bool) {
+	for _, step := range p.Steps {
+		if step.Guard != nil {
+			continue
+		}
+		switch op := step.Op.(type) {
+		case elb.CreateLoadBalancer:
+			creates = true
+		case elb.DeleteLoadBalancer:
+			ids = append(ids, op.LoadBalancer.Literal)
+		case elb.DeleteTargetGroup:
+			ids = append(ids, op.TargetGroup.Literal)
+		case elb.DeleteSecurityGroup:
+			ids = append(ids, op.Group.Literal)
+		}
+	}
+	return ids, creates
+}
+
+// missedBy are the ARNs of the target groups of bindings that a plan creates again because AWS's lists have no such group: deleting a binding
+// deregisters its targets.
+func missedBy(p *plan.Plan, o elb.Observed) []string {
+	var arns []string
+	for _, step := range p.Steps {
+		op, ok := step.Op.(elb.CreateBinding)
+		if !ok || step.Guard != nil {
+			continue
+		}
+		for _, b := range o.Bindings {
+			if b.Namespace == op.Binding.Namespace && b.Name == op.Binding.Name && o.TargetGroup(b.TargetGroup.Literal) == nil {
+				arns = append(arns, b.TargetGroup.Literal)
+			}
+		}
+	}
+	return arns
+}
+
+// duplicates are the guards on the deletion of a stack's duplicates, by ARN or group id.
+type duplicates = map[string]*plan.Guard
+
+// noteDuplicates keeps the guards that a plan puts on the deletion of duplicates for the next plans of the stack. Those of a stack that is
+// removed are kept until it is gone, because what they are duplicates of goes first. Once that is gone nothing in AWS distinguishes a duplicate from
+// what is still to be deleted, so the guards are in a checkpoint before a plan with deletions is carried out.
+func (s *Reconciler) noteDuplicates(ctx context.Context, key stack.Key, p *plan.Plan, removal stack.Removal) error {
+	s.mu.Lock()
+	found := duplicates{}
+	if removal != stack.NotRemoved {
+		maps.Copy(found, s.state(key).duplicates)
+	}
+	deletes := false
+	for _, step := range p.Steps {
+		switch {
+		case step.Guard != nil && step.Guard.Code == diag.DuplicateResource:
+			found[step.Resource.Literal] = step.Guard
+		case step.Guard == nil && step.Action == plan.Delete:
+			deletes = true
+		}
+	}
+	s.state(key).duplicates = found
+	s.mu.Unlock()
+	if len(found) == 0 {
+		s.Checkpoints.Delete(checkpoint.Duplicates, key.String())
+		return nil
+	}
+	s.Checkpoints.Put(checkpoint.Duplicates, key.String(), maps.Clone(found))
+	if !deletes {
+		return nil
+	}
+	if err := s.Checkpoints.Flush(ctx); err != nil {
+		return fmt.Errorf("keeping which resources are duplicates, before what they are duplicates of is deleted: %w", err)
+	}
+	return nil
+}
+
+// checkpointProblem is the finding, on all objects, that a checkpoint was not written that must be before anything is deleted.
+func checkpointProblem(err error, w front.Input) diag.List {
+	return toAll(status.APIRefusal(diag.Object{}, diag.CheckpointNotWritten, err), w)
 }

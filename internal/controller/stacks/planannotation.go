@@ -85,7 +85,7 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 	return nil
 }
 
-// dryRunOf names the dry run of a stack as a unit that tells.
+// dryRunOf names the dry run of a stack as a unit of the reporter.
 func dryRunOf(key stack.Key) string { return key.String() + " dry run" }
 
 // rememberDeployed takes what objects under dry run are for what was deployed of them, where that is not known since the start: deploying
@@ -112,7 +112,7 @@ func (s *Reconciler) rememberDeployed(key stack.Key, under []metav1.Object, depl
 	st.memory = &memory
 }
 
-// waitForOthers tells the members that found nothing wrong with themselves why nothing is built.
+// waitForOthers is the finding, on members without mistakes of their own, why nothing is built.
 func waitForOthers(w front.Input, found diag.List) diag.List {
 	if w.DryRun != nil && !found.HasErrors() {
 		return waitForDryRun(w)
@@ -120,7 +120,7 @@ func waitForOthers(w front.Input, found diag.List) diag.List {
 	var wrong []string
 	for _, d := range found {
 		if d.Code == diag.GroupWaits {
-			return nil // compile has told everybody
+			return nil // compile has reported it on all members
 		}
 		if name := d.Object.String(); d.Class != diag.Note && !slices.Contains(wrong, name) {
 			wrong = append(wrong, name)
@@ -137,7 +137,7 @@ func waitForOthers(w front.Input, found diag.List) diag.List {
 	return out
 }
 
-// waitForDryRun tells the members that wait for one under dry run: what that one had before is not known any more since the
+// waitForDryRun is the finding on members that wait for one under dry run: what that one had before is not known any more since the
 // controller restarted.
 func waitForDryRun(w front.Input) diag.List {
 	under := owner.Object(w.DryRun.Objects[0])

@@ -48,9 +48,9 @@ type Reconciler struct {
 	Brake       *brake.Brake // nil = none
 	Status      *lbstatus.Writer
 	Checkpoints *checkpoint.Writer // nil = a restart forgets
-	// awaited reports whether targets may be on their way to an empty target group, and whether they are registered; nil = nobody knows.
+	// Awaited reports whether targets may be on their way to an empty target group, and whether they are registered; nil = that is not known.
 	Awaited func(targetGroup string) (awaited, registered bool)
-	// ScheduleReview hears of load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = no one asks.
+	// ScheduleReview is called with load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = it is not.
 	ScheduleReview func(key stack.Key)
 	Compile        compile.Config
 	Options        diff.Options // of all plans
@@ -110,7 +110,7 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 		s.Inventory.Retry(key)
 	}
 	res, err = s.pass(ctx, log, key, w, !edited, s.addFinalizers)
-	if ctx.Err() != nil { // the process ends, or leads no more: whatever failed by that is no failure
+	if ctx.Err() != nil { // the process ends, or leads no more: what failed by that is no failure
 		return reconcile.Result{}, nil
 	}
 	if err == nil && res.RequeueAfter == 0 {
@@ -125,7 +125,7 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 	return res, err
 }
 
-// again asks for another pass if what the last one rests on has changed meanwhile.
+// again returns for another pass if what the last one rests on has changed meanwhile.
 func again(stale bool) (reconcile.Result, error) {
 	if stale {
 		return reconcile.Result{}, queue.ErrRequeue

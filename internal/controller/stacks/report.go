@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -16,7 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/status"
 )
 
-// passReport is what there is to tell of a pass, as far as it came.
+// passReport is what there is to report of a pass, as far as it came.
 type passReport struct {
 	key      stack.Key
 	input    front.Input
@@ -33,8 +35,8 @@ type passReport struct {
 	waiting []diag.Object
 }
 
-// report ends a pass: events on the objects concerned, metrics, and the LoadBalancer object. Of a pass that ends with the process
-// nothing is told: what its canceled calls left undone is found by the next leader.
+// report ends a pass: events on the objects concerned, metrics, and the LoadBalancer object. A pass that ends with the process
+// reports nothing: what its canceled calls left undone is found by the next leader.
 func (s *Reconciler) report(ctx context.Context, t passReport) {
 	if ctx.Err() != nil {
 		return
@@ -84,7 +86,14 @@ func statusPass(t passReport, now func() time.Time) status.Pass {
 	return p
 }
 
-// reportUnread tells the objects of a stack that others could not be read.
+// endFailed reports what a pass found that cannot go on, and has it tried again.
+func (s *Reconciler) endFailed(ctx context.Context, t passReport, found diag.List, err error) (reconcile.Result, error) {
+	t.found, t.changed, t.partial = append(t.found, found...), false, true
+	s.report(ctx, t)
+	return reconcile.Result{}, err
+}
+
+// reportUnread reports on the objects of a stack that others could not be read.
 func (s *Reconciler) reportUnread(ctx context.Context, key stack.Key, w front.Input, err error) {
 	t := passReport{key: key, input: w, partial: true}
 	for _, m := range slices.Concat(w.Members, w.Leaving) {

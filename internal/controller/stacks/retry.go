@@ -23,11 +23,11 @@ type cause string
 const (
 	failing       cause = "failing"        // a pass that failed
 	guarded       cause = "guarded"        // a step that a guard or deletion protection keeps from happening
-	readingAddOns cause = "reading addons" // add-ons that AWS did not tell of in time
+	readingAddOns cause = "reading addons" // add-ons that were not read in time
 	readingFacts  cause = "reading facts"  // a question that AWS did not answer
 	staleFacts    cause = "stale facts"    // answers that served on while AWS is asked again
-	refusedSecret cause = "refused Secret" // a Secret that may not be read; no event tells that a Role was granted
-	missing       cause = "missing"        // what only an edit in AWS cures, which no event tells: a subnet gets its tag
+	refusedSecret cause = "refused Secret" // a Secret that may not be read; no event announces that a Role was granted
+	missing       cause = "missing"        // what only an edit in AWS cures, which no event announces: a subnet gets its tag
 )
 
 // pauses are those between passes, by cause. An edit of the stack's objects, and of whatever they refer to, makes a pass at once.
@@ -96,7 +96,7 @@ func (r *Retries) NumRequeues(key stack.Key) int {
 	return r.failures.NumRequeues(retryKey{key, failing})
 }
 
-// edited reports whether somebody edited a member since the last pass, or one came or went. What controllers write does not
+// edited reports whether a member was edited since the last pass, or one came or went. What controllers write does not
 // count: status, finalizers, and the annotation that shows the stack.
 func (s *Reconciler) edited(key stack.Key, w front.Input) bool {
 	now := editsOf(w)

@@ -1,0 +1,156 @@
+package binding
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube"
+)
+
+// memory is what passes keep of bindings for the next. The zero value is ready to use.
+type memory struct {
+	mu sync.Mutex
+	of map[types.NamespacedName]kept
+}
+
+// kept is what is kept of a binding.
+type kept struct {
+	uid       types.UID
+	protected bool                  // it has had our finalizer
+	group     *elbtypes.TargetGroup // that its spec is completed from, as it was read
+	read      int64                 // the generation for which the group was read
+	ending
+}
+
+// ending is how far the deletion of a binding has come.
+type ending struct {
+	cleared    bool // nothing of it is left in AWS
+	successors []v1beta1.TargetGroupBinding
+	opened     bool // the gates of its pods
+}
+
+// get is what is kept of a binding.
+func (m *memory) get(o *v1beta1.TargetGroupBinding) kept {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if k := m.of[client.ObjectKeyFromObject(o)]; k.uid == o.UID {
+		return k
+	}
+	return kept{uid: o.UID}
+}
+
+func (m *memory) put(o *v1beta1.TargetGroupBinding, k kept) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.of == nil {
+		m.of = map[types.NamespacedName]kept{}
+	}
+	m.of[client.ObjectKeyFromObject(o)] = k
+}
+
+func (m *memory) forget(binding types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.of, binding)
+}
+
+func (m *memory) len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.of)
+}
+
+// ChangeTimes keeps, by binding, when the informers delivered the first change of its endpoints that no pass has taken over yet. It is safe for concurrent use; a nil
+// ChangeTimes keeps nothing.
+type ChangeTimes struct {
+	now func() time.Time
+
+	mu sync.Mutex
+	of map[types.NamespacedName]time.Time
+}
+
+// NewChangeTimes makes an empty ChangeTimes.
+func NewChangeTimes(now func() time.Time) *ChangeTimes {
+	return &ChangeTimes{now: now, of: map[types.NamespacedName]time.Time{}}
+}
+
+// note notes a change.
+func (c *ChangeTimes) note(binding types.NamespacedName) {
+	if c != nil {
+		c.restore(binding, c.now())
+	}
+}
+
+// restore notes a change of which the time is known, as when a pass that took it over could not carry it out.
+func (c *ChangeTimes) restore(binding types.NamespacedName, at time.Time) {
+	if c == nil || at.IsZero() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if before, ok := c.of[binding]; !ok || at.Before(before) {
+		c.of[binding] = at
+	}
+}
+
+// take is the time of the first change that the pass takes over which is about to read the endpoints; zero if there is none.
+func (c *ChangeTimes) take(binding client.ObjectKey) time.Time {
+	if c == nil {
+		return time.Time{}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := c.of[binding]
+	delete(c.of, binding)
+	return at
+}
+
+// missingNodesReader answers endpoint resolution from the caches, and notes which nodes they do not have.
+type missingNodesReader struct {
+	kube.Cluster
+	names []string
+}
+
+// Node implements targets.Cluster.
+func (c *missingNodesReader) Node(ctx context.Context, name string) (*corev1.Node, bool) {
+	n, ok := c.Cluster.Node(ctx, name)
+	if !ok && name != "" {
+		c.names = append(c.names, name)
+	}
+	return n, ok
+}
+
+// nodeWaits are the bindings that left out endpoints because the cache did not have their nodes; by node. The zero value is usable.
+type nodeWaits struct {
+	mu sync.Mutex
+	of map[types.NamespacedName][]string
+}
+
+// note replaces the nodes that a binding misses; none: it misses none.
+func (w *nodeWaits) note(binding types.NamespacedName, nodes []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(nodes) == 0 {
+		delete(w.of, binding)
+		return
+	}
+	if w.of == nil {
+		w.of = map[types.NamespacedName][]string{}
+	}
+	w.of[binding] = nodes
+}
+
+// missed reports whether a binding misses a node.
+func (w *nodeWaits) missed(binding types.NamespacedName, node string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Contains(w.of[binding], node)
+}
