@@ -61,7 +61,7 @@ func inShort(s v1alpha1.LoadBalancerStatus) string {
 	return strings.Join(out, " ")
 }
 
-func TestAStatusTellsWhatAWSHoldsAndWhoAskedForIt(t *testing.T) {
+func TestAStatusHoldsWhatIsInAWSAndItsOwners(t *testing.T) {
 	t.Parallel()
 	s := LoadBalancer(served(), v1alpha1.LoadBalancerStatus{})
 	if s.ARN != "arn:lb" || s.DNSName != "k8s-front.example" || s.State != "active" || s.Stack != "front" || s.Owner != "Ingress" {
@@ -89,7 +89,7 @@ func TestAStatusTellsWhatAWSHoldsAndWhoAskedForIt(t *testing.T) {
 	}
 }
 
-func TestConditionsTellWhetherToWaitOrToEdit(t *testing.T) {
+func TestConditionsShowWhetherToWaitOrToEdit(t *testing.T) {
 	t.Parallel()
 	bad := diag.New(shop, "metadata.annotations[x]", diag.InvalidAnnotation, "nonsense", "write sense")
 	denied := diag.New(shop, "", diag.AccessDenied, "refused", "grant it")
@@ -150,7 +150,7 @@ func TestEqualPassesGiveEqualStatuses(t *testing.T) {
 	}
 }
 
-func TestTheLastErrorStaysAfterRecoveryAndConditionsTellTheRecovery(t *testing.T) {
+func TestTheLastErrorStaysAfterRecoveryAndConditionsShowTheRecovery(t *testing.T) {
 	t.Parallel()
 	p := served()
 	p.Found = diag.List{diag.New(shop, "spec", diag.AccessDenied, "refused", "grant it")}

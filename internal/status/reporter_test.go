@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-func TestAFindingIsToldOnceAndItsRecoveryToo(t *testing.T) {
+func TestAFindingIsRecordedOnceAndItsRecoveryToo(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)
 	var events []string
@@ -68,8 +68,8 @@ func TestAnObjectIsForgottenByNameWhenItsIdentityIsGoneWithIt(t *testing.T) {
 	}
 }
 
-// TestAnObjectThatIsNotTheUnitsOwnHearsOfItsRecoveryAndOfARelapse tells of the Service behind an Ingress.
-func TestAnObjectThatIsNotTheUnitsOwnHearsOfItsRecoveryAndOfARelapse(t *testing.T) {
+// TestTheRecoveryAndARelapseOfAnObjectThatIsNotTheUnitsOwnAreRecorded tells of the Service behind an Ingress.
+func TestTheRecoveryAndARelapseOfAnObjectThatIsNotTheUnitsOwnAreRecorded(t *testing.T) {
 	t.Parallel()
 	var events []string
 	r := NewReporter(func(o diag.Object, e Event) { events = append(events, o.Name+" "+e.Type+" "+e.Reason) }, time.Now)
@@ -98,7 +98,7 @@ func TestAnObjectThatIsNotTheUnitsOwnHearsOfItsRecoveryAndOfARelapse(t *testing.
 	}
 }
 
-func TestNobodyIsToldOfSuccessWhoWaits(t *testing.T) {
+func TestNoSuccessIsRecordedOnAnObjectThatWaits(t *testing.T) {
 	t.Parallel()
 	var events []string
 	r := NewReporter(func(o diag.Object, e Event) { events = append(events, o.Name+" "+e.Reason) }, time.Now)
@@ -113,7 +113,7 @@ func TestNobodyIsToldOfSuccessWhoWaits(t *testing.T) {
 	}
 }
 
-func TestAFindingThatComesAndGoesByItselfIsToldOnceUntilTheObjectSucceedsOrIsEdited(t *testing.T) {
+func TestAFindingThatComesAndGoesByItselfIsRecordedOnceUntilTheObjectSucceedsOrIsEdited(t *testing.T) {
 	t.Parallel()
 	var events []string
 	now := time.Unix(0, 0)

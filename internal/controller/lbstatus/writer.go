@@ -88,26 +88,26 @@ func NewWriter(c client.Client, r client.Reader, namespace string, now func() ti
 }
 
 // Enqueue takes the result of a pass.
-func (b *Writer) Enqueue(p status.Pass) {
-	if b == nil {
+func (w *Writer) Enqueue(p status.Pass) {
+	if w == nil {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch b.state {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch w.state {
 	case notInstalled:
 	case unlisted: // only the last one of each stack is held: the list may fail for hours
-		b.pending[p.Key] = p
+		w.pending[p.Key] = p
 	case installed:
-		b.merge(p)
+		w.merge(p)
 	}
 }
 
-func (b *Writer) merge(p status.Pass) {
-	e := b.entries[p.Key]
+func (w *Writer) merge(p status.Pass) {
+	e := w.entries[p.Key]
 	if e == nil {
 		e = &entry{}
-		b.entries[p.Key] = e
+		w.entries[p.Key] = e
 	}
 	var before v1alpha1.LoadBalancerStatus
 	switch {
@@ -123,11 +123,11 @@ func (b *Writer) merge(p status.Pass) {
 	s := status.LoadBalancer(p, before)
 	for _, g := range before.TargetGroups {
 		if !slices.ContainsFunc(s.TargetGroups, func(x v1alpha1.TargetGroupStatus) bool { return x.ARN == g.ARN }) {
-			delete(b.counts, g.ARN)
+			delete(w.counts, g.ARN)
 		}
 	}
 	for _, g := range s.TargetGroups {
-		if c, ok := b.counts[g.ARN]; ok {
+		if c, ok := w.counts[g.ARN]; ok {
 			s, _ = status.WithTargets(s, g.ARN, c)
 		}
 	}
@@ -138,7 +138,7 @@ func (b *Writer) merge(p status.Pass) {
 		owners = e.have.OwnerReferences
 	}
 	e.decided, e.want, e.namespace, e.owners = true, &s, namespace, owners
-	b.enqueue(p.Key)
+	w.enqueue(p.Key)
 }
 
 // namespaceOf is the namespace of a stack's object: that of its members. The object of a group with members in several namespaces stays while
@@ -158,68 +158,68 @@ func namespaceOf(p status.Pass, e *entry) string {
 }
 
 // Delete deletes the object of a stack.
-func (b *Writer) Delete(key stack.Key) {
-	if b == nil {
+func (w *Writer) Delete(key stack.Key) {
+	if w == nil {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.pending, key)
-	e := b.entries[key]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.pending, key)
+	e := w.entries[key]
 	if e == nil {
-		if b.state == unlisted {
-			b.entries[key] = &entry{decided: true}
+		if w.state == unlisted {
+			w.entries[key] = &entry{decided: true}
 		}
 		return
 	}
 	if e.want != nil {
 		for _, g := range e.want.TargetGroups {
-			delete(b.counts, g.ARN)
+			delete(w.counts, g.ARN)
 		}
 	}
 	e.decided, e.want = true, nil
-	b.enqueue(key)
+	w.enqueue(key)
 }
 
 // SetHealth sets the counts of a target group from the health of its targets.
-func (b *Writer) SetHealth(arn string, health []targets.Health) {
-	if b == nil {
+func (w *Writer) SetHealth(arn string, health []targets.Health) {
+	if w == nil {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.state == notInstalled {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.state == notInstalled {
 		return
 	}
 	states := make([]string, 0, len(health))
 	for _, h := range health {
 		states = append(states, h.State)
 	}
-	c := status.Count(states, b.now())
-	b.counts[arn] = c
-	for key, e := range b.entries {
+	c := status.Count(states, w.now())
+	w.counts[arn] = c
+	for key, e := range w.entries {
 		if e.want == nil {
 			continue
 		}
 		if s, changed := status.WithTargets(*e.want, arn, c); changed {
 			e.want = &s
-			b.enqueue(key)
+			w.enqueue(key)
 		}
 	}
 }
 
 // dropCounts drops the counts of target groups that no object shows and that were not counted lately: those of bindings that users made,
 // and of target groups that are gone. The lock is held.
-func (b *Writer) dropCounts() {
+func (w *Writer) dropCounts() {
 	shown := map[string]bool{}
-	for _, e := range b.entries {
+	for _, e := range w.entries {
 		if e.want != nil {
 			for _, g := range e.want.TargetGroups {
 				shown[g.ARN] = true
 			}
 		}
 	}
-	maps.DeleteFunc(b.counts, func(arn string, c v1alpha1.TargetCounts) bool {
-		return !shown[arn] && b.now().Sub(c.ObservedTime.Time) > RelistInterval
+	maps.DeleteFunc(w.counts, func(arn string, c v1alpha1.TargetCounts) bool {
+		return !shown[arn] && w.now().Sub(c.ObservedTime.Time) > RelistInterval
 	})
 }

@@ -146,7 +146,7 @@ func TestAStackIsShownAndOnlyChangesAreWritten(t *testing.T) {
 	w.expect("what nobody saw is not created to be deleted")
 }
 
-func TestAnObjectThatSomebodyDeletesOrEditsComesBack(t *testing.T) {
+func TestAnObjectThatOthersDeleteOrEditIsWrittenAgain(t *testing.T) {
 	t.Parallel()
 	w := newTestWriter(t)
 	w.List(t.Context())
@@ -171,7 +171,7 @@ func TestAnObjectThatSomebodyDeletesOrEditsComesBack(t *testing.T) {
 	}
 }
 
-func TestARestartGoesOnFromWhatTheObjectSays(t *testing.T) {
+func TestARestartGoesOnFromWhatTheObjectHolds(t *testing.T) {
 	t.Parallel()
 	w := newTestWriter(t)
 	w.List(t.Context())
@@ -262,7 +262,7 @@ func TestWhatIsKeptUntilTheObjectsCanBeListedIsOnePassForEachStack(t *testing.T)
 	}
 }
 
-func TestCountsOfTargetGroupsThatNobodyShowsAreDropped(t *testing.T) {
+func TestCountsOfTargetGroupsThatNoObjectShowsAreDropped(t *testing.T) {
 	t.Parallel()
 	w := newTestWriter(t)
 	w.List(t.Context())

@@ -2,7 +2,6 @@ package stacks
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -166,14 +165,14 @@ func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 		if err := b.client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 			return false, err
 		}
-		errProtected := errors.New("it carries our finalizer")
-		if meta.EachListItem(list, func(o runtime.Object) error {
-			if x, ok := o.(client.Object); ok && slices.ContainsFunc(x.GetFinalizers(), naming.IsStackFinalizer) {
-				return errProtected
-			}
+		protected := false
+		err := meta.EachListItem(list, func(o runtime.Object) error {
+			x, ok := o.(client.Object)
+			protected = protected || ok && slices.ContainsFunc(x.GetFinalizers(), naming.IsStackFinalizer)
 			return nil
-		}) != nil {
-			return true, nil
+		})
+		if err != nil || protected {
+			return protected, err
 		}
 	}
 	group, known := b.inventory.SharedGroup()

@@ -175,7 +175,7 @@ func TestAnEditOfAnyKindReachesExactlyTheStacksThatDependOnIt(t *testing.T) {
 	}
 }
 
-func TestABindingThatSomebodyEditsWakesItsStack(t *testing.T) {
+func TestABindingThatIsEditedByOthersWakesItsStack(t *testing.T) {
 	t.Parallel()
 	b := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "k8s-x", Generation: 1, ResourceVersion: "1", Labels: map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "web"}}}
 	edited := b.DeepCopy()
@@ -234,7 +234,7 @@ type invalidated map[string]int
 
 func (i invalidated) Invalidate(key stack.Key) { i[key.ID.String()]++ }
 
-func TestAResyncReadsAWSAgainOnlyIfItIsToldTo(t *testing.T) {
+func TestAResyncReadsAWSAgainOnlyIfThatIsConfigured(t *testing.T) {
 	t.Parallel()
 	r, all := newEventScene(t), invalidated{}
 	i := &networkingv1.Ingress{}

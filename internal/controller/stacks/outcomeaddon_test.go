@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
-func TestWhatAWSRefusesOfAnAddOnIsToldAtTheSettingOfThatAddOn(t *testing.T) {
+func TestWhatAWSRefusesOfAnAddOnIsReportedAtTheSettingOfThatAddOn(t *testing.T) {
 	t.Parallel()
 	origin := compile.Origin{Fields: map[string]intent.Source{}}
 	for _, f := range []string{"WebACL", "Shield", "Capacity", "IPAMPool", "Subnets", "Attributes"} {

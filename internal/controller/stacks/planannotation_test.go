@@ -210,7 +210,7 @@ func TestAPlanThatDoesNotFitIsCompressedOrLeftOut(t *testing.T) {
 	}
 }
 
-func TestAMemberUnderDryRunAfterARestartHoldsItsGroupAndTheOthersAreTold(t *testing.T) {
+func TestAMemberUnderDryRunAfterARestartHoldsItsGroupAndIsNamedOnTheOthers(t *testing.T) {
 	t.Parallel()
 	group := func(more map[string]string) map[string]string {
 		out := map[string]string{string(annotation.GroupName): "team"}

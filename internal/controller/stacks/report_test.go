@@ -74,8 +74,8 @@ func (r *forbidden) wrap(c client.Client) client.Client {
 	})
 }
 
-// TestAnAPIServerThatRefusesIsToldOnceOnTheObjectAndSoIsItsRecovery has the API server forbid one write or read after the other.
-func TestAnAPIServerThatRefusesIsToldOnceOnTheObjectAndSoIsItsRecovery(t *testing.T) {
+// TestARefusalOfTheAPIServerIsReportedOnceOnTheObjectAndSoIsItsRecovery has the API server forbid one write or read after the other.
+func TestARefusalOfTheAPIServerIsReportedOnceOnTheObjectAndSoIsItsRecovery(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
@@ -239,8 +239,8 @@ func TestAnEditWhileAPlanRunsEndsInWhatWasEditedLast(t *testing.T) {
 	}
 }
 
-// TestASecretThatCannotBeReadIsToldAndOpensNothing has the API server refuse the Secret of a login, for good or for now.
-func TestASecretThatCannotBeReadIsToldAndOpensNothing(t *testing.T) {
+// TestASecretThatCannotBeReadIsReportedAndOpensNothing has the API server refuse the Secret of a login, for good or for now.
+func TestASecretThatCannotBeReadIsReportedAndOpensNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		err   error

@@ -20,7 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-func TestTheRecordTellsWhichSecretsAWSWasGiven(t *testing.T) {
+func TestTheRecordHoldsWhichSecretsWereSentToAWS(t *testing.T) {
 	t.Parallel()
 	one, two := stack.NewSecret("one", "uid"), stack.NewSecret("two", "uid")
 	for _, c := range []struct {
