@@ -103,9 +103,9 @@ func TestTheMembersOfALargeGroupAreWrittenSideBySide(t *testing.T) {
 		for i := range list.Items {
 			all = append(all, &list.Items[i])
 		}
-		for what, write := range map[string]func() refusedWrites{
-			"finalizers": func() refusedWrites { return s.addFinalizers(t.Context(), stack.ID{Name: "front"}, all) },
-			"statuses": func() refusedWrites {
+		for i, write := range []func() refusedWrites{
+			func() refusedWrites { return s.addFinalizers(t.Context(), stack.ID{Name: "front"}, all) },
+			func() refusedWrites {
 				current := all // as the cache shows them after the finalizers
 				for i, o := range current {
 					fresh := &networkingv1.Ingress{}
@@ -120,10 +120,10 @@ func TestTheMembersOfALargeGroupAreWrittenSideBySide(t *testing.T) {
 			begun := time.Now()
 			writes.Store(0)
 			if refused := write(); len(refused) > 0 || writes.Load() != members {
-				t.Errorf("%s: %d writes, %v", what, writes.Load(), refused.err())
+				t.Errorf("%d: %d writes, %v", i, writes.Load(), refused.err())
 			}
 			if took := time.Since(begun); took > members*patch/10 {
-				t.Errorf("%s took %s", what, took)
+				t.Errorf("%d took %s", i, took)
 			}
 		}
 	})
