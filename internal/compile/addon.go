@@ -4,43 +4,42 @@ import (
 	"fmt"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
-	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// addOns are the optional features as settled.
+// addOns are the merged settings of optional features.
 type addOns struct {
 	customerOwnedPool merge.Owned[string]
 	ipamPool          merge.Owned[string]
 	overlays          []overlay
 }
 
-// overlay is what lies over a load balancer, as settled.
+// overlay is the merged setting of one part of stack.AddOns.
 type overlay interface {
-	// source is the name of its part of stack.AddOns, and where that was set.
+	// source is the name of the part, and where it is set.
 	source() (field string, s intent.Source)
-	// choose decides on it. What nobody sets stays as AWS holds it.
+	// choose sets the part. A part that no member sets stays as it is in AWS.
 	choose(b *build)
 }
 
-func (b *build) settleAddOns() addOns {
+func (b *build) mergeAddOns() addOns {
 	return addOns{
-		customerOwnedPool: b.settleText("customer-owned-ipv4-pool", "CustomerOwnedIPv4Pool", func(a *intent.AddOns) intent.Field[string] { return a.CustomerOwnedPool }),
-		ipamPool:          b.settleText("ipam-ipv4-pool-id", "ipv4 ipam pool", func(a *intent.AddOns) intent.Field[string] { return a.IPAMPool }),
+		customerOwnedPool: b.mergeText("customer-owned-ipv4-pool", "CustomerOwnedIPv4Pool", func(a *intent.AddOns) intent.Field[string] { return a.CustomerOwnedPool }),
+		ipamPool:          b.mergeText("ipam-ipv4-pool-id", "ipv4 ipam pool", func(a *intent.AddOns) intent.Field[string] { return a.IPAMPool }),
 		overlays: []overlay{
-			b.settleCapacity(),
-			b.settleWebACL(),
-			b.settleWAFClassic(), // decision 16: WAF Classic
-			b.settleShield(),
+			b.mergeCapacity(),
+			b.mergeWebACL(),
+			b.mergeWAFClassic(), // decision 16: WAF Classic
+			b.mergeShield(),
 		},
 	}
 }
 
-// settleText settles on an add-on that is told by one word.
-func (b *build) settleText(setting, what string, get func(*intent.AddOns) intent.Field[string]) merge.Owned[string] {
-	return exclusive(b, func(m *quarantine.Member) intent.Field[string] { return get(&m.Settings.AddOns) },
+// mergeText merges an add-on whose value is one word.
+func (b *build) mergeText(setting, what string, get func(*intent.AddOns) intent.Field[string]) merge.Owned[string] {
+	return exclusive(b, func(s *intent.Settings) intent.Field[string] { return get(&s.AddOns) },
 		merge.Setting[string]{Name: setting, What: what})
 }
 
@@ -53,7 +52,7 @@ func (a *addOns) sources() map[string]intent.Source {
 	return out
 }
 
-// chooseAddOns decides on the optional features.
+// chooseAddOns sets the optional features.
 func (b *build) chooseAddOns() {
 	if b.e.Type != stack.Application {
 		return
@@ -65,7 +64,7 @@ func (b *build) chooseAddOns() {
 	}
 }
 
-// allowed tells whether a feature is switched on; if it is not, the member that uses it is told.
+// allowed reports whether a feature is switched on; if it is not, the member that uses it gets a note.
 func allowed[T any](b *build, f merge.Owned[T], on bool, why string) bool {
 	if !on {
 		b.note(f.Member, diag.New(b.members[f.Member].Object, f.Source.Place(), diag.IgnoredSetting,
@@ -74,7 +73,7 @@ func allowed[T any](b *build, f merge.Owned[T], on bool, why string) bool {
 	return on
 }
 
-// chooseAddressPools: one that is not set while a member cannot be read may be that member's, so what exists stays.
+// chooseAddressPools sets the address pools. While a member is frozen, a pool that no other member sets stays as it is in AWS.
 func (b *build) chooseAddressPools(s *addOns) {
 	b.lb.CustomerOwnedPool = s.customerOwnedPool.Value
 	b.lb.IPAMPool = s.ipamPool.Value
@@ -95,11 +94,11 @@ func (b *build) chooseAddressPools(s *addOns) {
 	}
 }
 
-// capacity is what is reserved.
+// capacity is the merged setting of reserved capacity.
 type capacity struct{ merge.Owned[int32] }
 
-func (b *build) settleCapacity() capacity {
-	return capacity{exclusive(b, func(m *quarantine.Member) intent.Field[int32] { return m.Settings.AddOns.Capacity },
+func (b *build) mergeCapacity() capacity {
+	return capacity{exclusive(b, func(s *intent.Settings) intent.Field[int32] { return s.AddOns.Capacity },
 		merge.Setting[int32]{Name: "capacity", What: "capacity reservation"})}
 }
 
@@ -115,11 +114,11 @@ func (c capacity) choose(b *build) {
 	}
 }
 
-// shielding is whether Shield Advanced protects the load balancer.
+// shielding is the merged setting of Shield Advanced protection.
 type shielding struct{ merge.Owned[bool] }
 
-func (b *build) settleShield() shielding {
-	return shielding{exclusive(b, func(m *quarantine.Member) intent.Field[bool] { return m.Settings.AddOns.Shield },
+func (b *build) mergeShield() shielding {
+	return shielding{exclusive(b, func(s *intent.Settings) intent.Field[bool] { return s.AddOns.Shield },
 		merge.Setting[bool]{Name: "shield-advanced-protection", What: "shield advanced protection", Fallback: "false"})}
 }
 
@@ -136,9 +135,9 @@ type wafClassic struct {
 	merge.Owned[string]
 }
 
-// settleWAFClassic merges the settings of decision 16: WAF Classic
-func (b *build) settleWAFClassic() wafClassic {
-	return wafClassic{b.settleText("waf-acl-id", "WAFClassic WebACL ID", func(a *intent.AddOns) intent.Field[string] { return a.ClassicWebACL })}
+// mergeWAFClassic merges the settings of decision 16: WAF Classic
+func (b *build) mergeWAFClassic() wafClassic {
+	return wafClassic{b.mergeText("waf-acl-id", "WAFClassic WebACL ID", func(a *intent.AddOns) intent.Field[string] { return a.ClassicWebACL })}
 }
 
 func (w wafClassic) source() (string, intent.Source) { return "ClassicWebACL", w.Source } // decision 16: WAF Classic

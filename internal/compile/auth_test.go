@@ -24,7 +24,7 @@ func TestALoginIsNotLeftOutByHTTPWhereTheGroupDoesNotRedirect(t *testing.T) {
 		want   stack.ActionType // of the newcomer's rule on port 80
 		told   string
 	}{
-		"login and redirect":          {[]func(*intent.Member){signedIn, redirecting, https(certificate1)}, stack.ActionRedirect, "only the rules of this Ingress that ask for authentication redirect to port 443"},
+		"login and redirect":          {[]func(*intent.Member){signedIn, redirecting, https(certificate1)}, stack.ActionRedirect, "only the rules of this Ingress with authentication redirect to port 443"},
 		"login without redirect":      {[]func(*intent.Member){signedIn, https(certificate1)}, stack.ActionForward, "add annotation alb.ingress.kubernetes.io/ssl-redirect"},
 		"login without port 443":      {[]func(*intent.Member){signedIn, redirecting}, stack.ActionForward, "add annotation alb.ingress.kubernetes.io/ssl-redirect"},
 		"redirect without any login":  {[]func(*intent.Member){redirecting, https(certificate1)}, stack.ActionForward, ""},

@@ -31,18 +31,18 @@ type build struct {
 	notes    []diag.List // by member: findings that do not set the member aside
 	failures []diag.List // by member: findings that do
 	shared   []bool      // by member: a failure concerns the whole load balancer
-	stuck    bool        // nothing can be built, whoever is set aside
-	unsure   bool        // what AWS holds must be known before members that disagree can be told apart
+	stuck    bool        // nothing can be built, whichever member is set aside
+	unsure   bool        // a conflict between members depends on needs that are not answered
 
 	settings shared
 	lb       stack.LoadBalancer
 	subnets  []facts.Subnet
-	source   *stack.Ref // the group whose traffic targets admit; nil = not managed by us
+	source   *stack.Ref // the group whose traffic targets allow; nil = the rules of targets are not managed
 	noGroups bool       // a network load balancer without security groups
 	groups   []stack.SecurityGroup
 	ports    []*port
 	front    frontend
-	owners   map[string]int       // the member that a target group is made for, by identity
+	owners   map[string]int       // the member that owns a target group, by identity
 	targets  map[string]stack.Ref // by identity; the zero Ref marks one that cannot be built
 	tgs      []stack.TargetGroup
 	bindings []stack.Binding
@@ -50,34 +50,42 @@ type build struct {
 	listen   []stack.Listener
 	rules    []stack.Rule
 	keep     stack.Keep
-	// certificatesOwned are those that the stack is to have in ACM.
+	// certificatesOwned are the certificates that the stack has in ACM.
 	certificatesOwned []stack.Certificate
 	origins           map[stack.Ref]Origin
 }
 
-func (b *build) need(kind facts.NeedKind, key string) {
-	b.want(facts.Need{Kind: kind, Key: key})
-}
-
-func (b *build) want(needs ...facts.Need) {
+func (b *build) require(needs ...facts.Need) {
 	for _, n := range needs {
-		if !slices.Contains(b.needs, n) {
-			b.needs = append(b.needs, n)
-		}
+		b.needs = appendOnce(b.needs, n)
 	}
 }
 
-func appendOnce(l diag.List, d diag.Diagnostic) diag.List {
-	if slices.Contains(l, d) {
+// lookUp requires a fact, or reports to all members that its look-up failed.
+func (b *build) lookUp(n facts.Need) {
+	if p := b.f.Failed(n); p != nil {
+		b.problem(-1, intent.Source{}, p)
+	} else {
+		b.require(n)
+	}
+}
+
+// needStack is the need for the load balancer that exists.
+func needStack(e *intent.LoadBalancer) facts.Need {
+	return facts.Need{Kind: facts.NeedStack, Key: e.Key.String()}
+}
+
+func appendOnce[S ~[]T, T comparable](l S, x T) S {
+	if slices.Contains(l, x) {
 		return l
 	}
-	return append(l, d)
+	return append(l, x)
 }
 
 // note records a finding that leaves the member in its state.
 func (b *build) note(i int, d diag.Diagnostic) { b.notes[i] = appendOnce(b.notes[i], d) }
 
-// fail records an error that sets the member aside, unless it is already left out: then what is wrong is known.
+// fail records an error that sets the member aside, unless it is already left out, with a reason.
 func (b *build) fail(i int, d diag.Diagnostic) {
 	if !b.members[i].State.LeftOut() {
 		b.failures[i] = appendOnce(b.failures[i], d)
@@ -97,8 +105,8 @@ func (b *build) failShared(i int, d diag.Diagnostic) {
 	b.shared[i] = true
 }
 
-// problem reports what a chooser could not answer: on the member whose setting asked for it, or on all if none did or if a
-// look-up failed, which is nobody's fault.
+// problem reports the problem of a chooser to the member with the setting, or to all members if there is no setting or if a
+// look-up failed.
 func (b *build) problem(i int, source intent.Source, p *facts.Problem) {
 	if i >= 0 && p.Err == nil {
 		b.failShared(i, p.Diagnostic(b.members[i].Object, source.Place()))
@@ -114,14 +122,10 @@ func (b *build) problem(i int, source intent.Source, p *facts.Problem) {
 	}
 }
 
-// existing is the load balancer that AWS holds for the stack, if it is of the wanted type; known is false while that must be asked.
+// existing is the load balancer that AWS holds for the stack, if it is of the desired type; known is false until it is looked up.
 func (b *build) existing() (lb *facts.LoadBalancer, known bool) {
 	if !b.f.ExistingKnown {
-		if p := b.f.Failed(facts.Need{Kind: facts.NeedStack, Key: b.e.Key.String()}); p != nil {
-			b.problem(-1, intent.Source{}, p)
-		} else {
-			b.need(facts.NeedStack, b.e.Key.String())
-		}
+		b.lookUp(needStack(&b.e))
 		return nil, false
 	}
 	if b.f.Existing != nil && b.f.Existing.Type == b.e.Type {
@@ -130,10 +134,10 @@ func (b *build) existing() (lb *facts.LoadBalancer, known bool) {
 	return nil, true
 }
 
-// run builds everything; what it cannot decide it leaves out and records as need, failure or stuck.
+// run builds everything. Parts that cannot be decided are left out and recorded as need, failure or stuck.
 func (b *build) run() {
 	b.checkTags()
-	b.settings = b.settleShared()
+	b.settings = b.mergeShared()
 	b.lb = stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: b.e.Type}
 	if b.keep.Settings {
 		b.takeExisting()
@@ -153,7 +157,7 @@ func (b *build) run() {
 	if b.e.Type == stack.Network {
 		b.lb.NetworkSourceNAT = b.settings.sourceNAT.Or("off")
 	}
-	b.settleFrontend()
+	b.mergeFrontend()
 	b.managedGroup()
 	b.ownTargetGroups()
 	b.tgs, b.bindings = make([]stack.TargetGroup, 0, len(b.owners)), make([]stack.Binding, 0, len(b.owners))
@@ -182,7 +186,7 @@ func (b *build) stack() *stack.Stack {
 	return s
 }
 
-// sorted is a list by identity. Its elements are large and move once only.
+// sorted sorts a list by identity. Its elements are large, and each is copied once only.
 func sorted[T any](list []T, id func(*T) string) []T {
 	order := make([]*T, len(list))
 	for n := range list {

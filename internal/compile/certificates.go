@@ -13,9 +13,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// certificates is the ordered union of the members' certificates on a port; the first is the listener's default, which clients get that
-// name no host or one that no certificate covers. A member whose certificates cannot be told keeps its last good ones. None at all: the
-// listener cannot be made.
+// certificates is the ordered union of the members' certificates on a port. The first is the listener's default one, for clients that
+// name no host, or a host that no certificate covers. A member whose certificates are not known has its last good ones. Without any
+// certificate the listener cannot be created.
 func (b *build) certificates(p *port) ([]string, intent.Source) {
 	var out []string
 	var source intent.Source
@@ -44,8 +44,7 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 		}
 		out = append(out, arns...)
 	}
-	// The listener's default is that of the member whose certificate is in effect. It is no conflict that others have another one, for all
-	// are attached.
+	// The listener's default is the one in effect. Other certificates are no conflict, because all are attached.
 	if i := merge.First(&b.group, defaults, fmt.Sprintf("default-certificate@%d", p.number), p.members); i > 0 {
 		out, source = append([]string{defaults[i].Value}, out...), defaults[i].Source
 	}
@@ -89,10 +88,10 @@ func (b *build) lastCertificates(i int, p *port) ([]string, bool) {
 	return nil, false
 }
 
-// findCertificates finds the certificates of a listener of a version of member i, and takes those that the stack is to have into it.
+// findCertificates finds the certificates of a listener of a version of member i, and adds those that the stack owns to it.
 func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) ([]string, diag.List) {
 	found := certificates.Finder{Facts: b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities}.Find(m, l)
-	b.want(found.Needs...)
+	b.require(found.Needs...)
 	if found.OwnUnknown {
 		b.keepCertificates()
 	}

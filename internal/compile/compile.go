@@ -1,7 +1,6 @@
 // Package compile lowers intents to stacks: it builds a stack of the members that count, and again without the version of a member that
-// turns out wrong. Its subpackages know of members, rules and certificates; what is here puts them together and fills in defaults.
-// It asks AWS nothing: what it needs to know comes as facts, and what is missing it returns as needs.
-// It imports only pure packages.
+// proves invalid. It joins its subpackages, which deal with members, rules and certificates, and fills in defaults.
+// It makes no calls to AWS: its input are facts, and facts that are missing are returned as needs. It imports only pure packages.
 package compile
 
 import (
@@ -18,7 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Config is what the controller's flags and gates say about load balancers; every field is under its flag's or gate's name.
+// Config has the controller's flags and gates about load balancers; every field has the name of its flag or gate.
 type Config struct {
 	Cluster             string
 	VPC                 string
@@ -29,7 +28,7 @@ type Config struct {
 	DefaultSSLPolicy    string // empty = ELBSecurityPolicy-2016-08
 	// AllowedAuthorities restricts the discovery of certificates to those of these authorities; empty = all.
 	AllowedAuthorities []string
-	// OwnCertificates tells that stacks may own certificates in ACM, requested or imported.
+	// OwnCertificates permits stacks to own certificates in ACM, requested or imported.
 	OwnCertificates bool
 
 	EnableBackendSecurityGroup      bool
@@ -37,7 +36,7 @@ type Config struct {
 	ManageBackendSecurityGroupRules bool   // default of the annotation, for groups that users name
 	DisableRestrictedSecurityGroups bool   // open all ports of targets to the load balancer
 	StrictGroups                    bool   // any error of any member stops its whole group
-	// Without them the annotations of the feature are not acted on, and nobody asks AWS about it.
+	// Without these the annotations of the feature have no effect, and AWS is not called for it.
 	EnableWAF    bool // decision 16: WAF Classic
 	EnableWAFv2  bool
 	EnableShield bool
@@ -84,45 +83,45 @@ func Defaults(cluster, vpc string) Config {
 
 // Result is what a load balancer compiles to.
 type Result struct {
-	// Stack is what is desired; nil = cannot be built now: with Needs, as soon as they are answered; without, when an object
-	// changes. Nothing that exists may be touched while it is nil. It is never a stack that is to be removed.
+	// Stack is the desired state; nil = it cannot be built now: with Needs, as soon as they are answered; without, when an object
+	// changes. While it is nil, nothing in AWS may be changed. It is never a stack that is to be removed.
 	Stack *stack.Stack
 	Needs []facts.Need
 	// Diagnostics are the members' own and those that compile found, in member order.
 	Diagnostics diag.List
-	// Memory is what to pass to the next compilation of the load balancer.
+	// Memory is an input of the next compilation of the load balancer.
 	Memory *Memory
-	// Origins tells which objects and settings each resource comes from, for reporting AWS's refusals where they belong.
+	// Origins are the objects and settings that each resource comes from, to which errors of AWS are reported.
 	Origins map[stack.Ref]Origin
 	// Keep is what stays as AWS holds it, because an error hides what it should be, or because members cannot be seen.
 	Keep stack.Keep
 }
 
-// Memory is what one compilation of a load balancer leaves for the next. Nil is an empty memory: nothing was compiled before.
+// Memory is the state that one compilation of a load balancer passes to the next. Nil = nothing was compiled before.
 type Memory struct {
-	// Good are the members as they are if they compiled cleanly, else their last good version. One with errors among its
-	// diagnostics never was good; it tells how the member was left out, so that the next compilation does the same. Members
-	// that are no longer part of the load balancer are dropped.
+	// Good are the last good versions of members. A version with errors among its diagnostics never was good: it records how the
+	// member was left out, so that the next compilation does the same. Members that are no longer part of the load balancer are
+	// dropped.
 	Good map[diag.Object]intent.Member
 	// Members are those whose settings counted when the last compilation succeeded, in the order in which they joined.
 	Members []diag.Object
-	// Later is how many of the last Members joined those before them. Of the others it is not known who was there first: they are
-	// those of the first compilation.
+	// Later is how many of the last Members joined those before them. The others are those of the first compilation, whose order is
+	// not known.
 	Later int
 	// Effect is what is in effect of the settings that members share, by setting; a setting that is missing is at its default.
 	// Nil = not known. It holds no secrets.
 	Effect map[string]merge.Effect
-	// TargetGroups are the members that target groups were made for which no good version asks for any more, by identity: the names in
-	// it do not tell whose it is. They are kept while what a member desires is not known.
+	// TargetGroups are the owners of target groups that no good version declares any more, by identity: the names in an identity do not
+	// determine its owner. They are remembered while a member is frozen.
 	TargetGroups map[string]diag.Object
 }
 
-// sameEffect reports whether two compilations left the same values to the same owners.
+// sameEffect reports whether two compilations put the same values of the same owners into effect.
 func sameEffect(a, b map[string]merge.Effect) bool {
 	return a != nil && maps.EqualFunc(a, b, func(x, y merge.Effect) bool { return x.Value == y.Value && slices.Equal(x.Owners, y.Owners) })
 }
 
-// Owners are the members that target groups were made for, by identity.
+// Owners are the members that own target groups, by identity.
 func (m *Memory) Owners() map[string]diag.Object {
 	out := maps.Clone(m.TargetGroups)
 	if out == nil {
@@ -139,7 +138,7 @@ func (m *Memory) Owners() map[string]diag.Object {
 	return out
 }
 
-// Origin tells where a resource comes from.
+// Origin is where a resource comes from.
 type Origin struct {
 	Objects []diag.Object // members, in group order
 	// Fields has the source of single settings: "Name", "Scheme", "IPAddressType", "Subnets",
@@ -149,8 +148,8 @@ type Origin struct {
 	Fields map[string]intent.Source
 }
 
-// Compile makes the stack of a load balancer. before is Result.Memory of the previous call: last good versions serve in place of
-// members that have become invalid.
+// Compile returns the stack of a load balancer. before is Result.Memory of the previous call: last good versions replace members
+// that have become invalid.
 func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) Result {
 	if before == nil {
 		before = &Memory{}
@@ -179,7 +178,7 @@ func (c *compiler) keepUnseen() (r Result, done bool) {
 	case b.stuck:
 		return c.stuck(b), true
 	case !known:
-		return c.waiting(b.needs), true
+		return c.waiting(b.needs...), true
 	}
 	c.keepsSettings = lb != nil
 	if len(c.e.Members) > 0 || lb == nil {
@@ -191,7 +190,7 @@ func (c *compiler) keepUnseen() (r Result, done bool) {
 	return Result{Stack: b.stack(), Keep: b.keep, Memory: c.carry()}, true
 }
 
-// UnseenMembers tells an object what waits because members of its group cannot be seen.
+// UnseenMembers is the finding that changes of an object wait because members of its group cannot be seen.
 func UnseenMembers(o diag.Object, u *intent.Unseen) diag.Diagnostic {
 	return diag.New(o, "", diag.UnseenMembers, fmt.Sprintf("what members of other namespaces may have of the load balancer stays, because %s: changes of its settings, ports and certificates wait, "+
 		"and rules go only if they forward to target groups of Ingresses of namespace %s", u.Why, u.Namespace), u.Remedy)

@@ -23,7 +23,7 @@ type compiler struct {
 	before  *Memory
 	owners  map[string]diag.Object // of target groups, as they were
 	members []quarantine.Member
-	// rejected: a build set a member aside, beside those of which a front end says that something is wrong.
+	// rejected reports that a build set a member aside that the front end found valid.
 	rejected      bool
 	keepsSettings bool // what members share stays as AWS holds it
 }
@@ -35,10 +35,10 @@ func (c *compiler) compile() Result {
 		}
 	}
 	if len(c.e.Members) == 0 {
-		return Result{Memory: &Memory{}} // who wants what exists to go says so by stack.Removed
+		return Result{Memory: &Memory{}} // a removal is stack.Removed
 	}
-	if quarantine.HoldMisspelt(&c.e, c.f, c.good, c.cfg.ManageBackendSecurityGroupRules) {
-		return c.waiting([]facts.Need{{Kind: facts.NeedStack, Key: c.e.Key.String()}})
+	if quarantine.CheckMisspelt(&c.e, c.f, c.good, c.cfg.ManageBackendSecurityGroupRules) {
+		return c.waiting(needStack(&c.e))
 	}
 	c.members = make([]quarantine.Member, len(c.e.Members))
 	for i, m := range c.e.Members {
@@ -57,8 +57,8 @@ func (c *compiler) compile() Result {
 			}
 		}
 		if len(errors) > 0 || c.e.Members[i].Held {
-			if r, ask := c.setAside(i, errors, shared); ask {
-				return r
+			if !c.setAside(i, errors, shared) {
+				return c.waiting(needStack(&c.e))
 			}
 		}
 	}
@@ -71,17 +71,14 @@ func (c *compiler) compile() Result {
 		if b.stuck {
 			return c.stuck(b)
 		}
-		if len(b.needs) > 0 && b.unsure {
-			return c.waiting(b.needs)
+		failed := slices.ContainsFunc(b.failures, func(l diag.List) bool { return len(l) > 0 })
+		if len(b.needs) > 0 && (b.unsure || !failed) {
+			return c.waiting(b.needs...)
 		}
-		if len(b.needs) > 0 && !slices.ContainsFunc(b.failures, func(l diag.List) bool { return len(l) > 0 }) {
-			return c.waiting(b.needs)
-		}
-		again, r, ask := c.setFailedAside(b)
-		if ask {
-			return r
-		}
-		if again {
+		if failed {
+			if !c.setFailedAside(b) {
+				return c.waiting(needStack(&c.e))
+			}
 			c.rejected = c.e.Key.ID.Namespace == ""
 			continue
 		}
@@ -89,7 +86,7 @@ func (c *compiler) compile() Result {
 		case b.stuck: // the look-up of what exists fails
 			return c.stuck(b)
 		case !known:
-			return c.waiting(b.needs)
+			return c.waiting(b.needs...)
 		case nothing:
 			return Result{Memory: c.carry(), Diagnostics: c.diagnose(b, unserving)}
 		}
@@ -97,14 +94,14 @@ func (c *compiler) compile() Result {
 	}
 }
 
-// strict builds all members or nothing, as the existing controller does. Two members whose target groups have one identity stop nobody there either:
-// the one that does not own it is set aside.
+// strict builds all members or nothing, as the existing controller does. Members whose target groups have the same identity do not stop
+// their group, as there: those that do not own it are set aside.
 func (c *compiler) strict() Result {
 	b := c.newBuild()
 	b.run()
 	for b.onlyTaken() {
-		if _, r, ask := c.setFailedAside(b); ask {
-			return r
+		if !c.setFailedAside(b) {
+			return c.waiting(needStack(&c.e))
 		}
 		b = c.newBuild()
 		b.run()
@@ -120,12 +117,12 @@ func (c *compiler) strict() Result {
 		found := c.diagnose(b, "; nothing of its group is built or changed until this is fixed")
 		return Result{Memory: c.carry(), Diagnostics: append(found, c.waitFor(found)...)}
 	case len(b.needs) > 0:
-		return c.waiting(b.needs)
+		return c.waiting(b.needs...)
 	}
 	return c.finish(b)
 }
 
-// waitFor tells the members without errors for whom their group waits.
+// waitFor are the findings of members without errors, whose group waits for others.
 func (c *compiler) waitFor(found diag.List) diag.List {
 	var wrong []string
 	for _, m := range c.e.Members {
@@ -148,8 +145,8 @@ func (c *compiler) waitFor(found diag.List) diag.List {
 	return out
 }
 
-// setAside moves a member to its next state. If that depends on what exists, ask is true and r asks for it.
-func (c *compiler) setAside(i int, reasons diag.List, shared bool) (r Result, ask bool) {
+// setAside moves a member to its next state. It reports false if that depends on the existing load balancer, which is to be looked up.
+func (c *compiler) setAside(i int, reasons diag.List, shared bool) bool {
 	m := &c.members[i]
 	_, hasGood := c.good[m.Object]
 	fresh, known := false, true
@@ -160,30 +157,25 @@ func (c *compiler) setAside(i int, reasons diag.List, shared bool) (r Result, as
 	if !hasGood && !m.Held && len(c.members) > 1 {
 		fresh, known = quarantine.Newcomer(m.Member, c.f, c.good)
 	}
-	if !known && c.f.Failed(facts.Need{Kind: facts.NeedStack, Key: c.e.Key.String()}) == nil {
-		return c.waiting([]facts.Need{{Kind: facts.NeedStack, Key: c.e.Key.String()}}), true
+	if !known && c.f.Failed(needStack(&c.e)) == nil {
+		return false
 	}
 	m.Demote(reasons, shared, c.good, fresh)
-	return Result{}, false
+	return true
 }
 
-// setFailedAside moves the members that failed in a build to their next state; again tells that there were any. If it depends on what
-// exists, ask is true and r asks for it.
-func (c *compiler) setFailedAside(b *build) (again bool, r Result, ask bool) {
+// setFailedAside moves the members that failed in a build to their next state. It reports what setAside does.
+func (c *compiler) setFailedAside(b *build) bool {
 	for i, failures := range b.failures {
-		if len(failures) == 0 {
-			continue
-		}
-		again = true
-		if r, ask = c.setAside(i, failures, b.shared[i]); ask {
-			return again, r, ask
+		if len(failures) > 0 && !c.setAside(i, failures, b.shared[i]) {
+			return false
 		}
 	}
-	return again, Result{}, false
+	return true
 }
 
-// hopeless: no member is left to build from, or one whose settings may matter to live traffic cannot be read, and AWS holds no load
-// balancer whose settings could be kept.
+// hopeless ends a compilation in which no member is left to build from, or in which the settings of a member are not known that may
+// matter to live traffic, and AWS holds no load balancer whose settings could be kept.
 func (c *compiler) hopeless() (Result, bool) {
 	sound, unreadable := false, false
 	for i := range c.members {
@@ -199,7 +191,7 @@ func (c *compiler) hopeless() (Result, bool) {
 		lb, known := b.existing()
 		switch {
 		case len(b.needs) > 0:
-			return c.waiting(b.needs), true
+			return c.waiting(b.needs...), true
 		case known && lb != nil && !b.stuck:
 			c.keepsSettings = true
 			return Result{}, false
@@ -220,7 +212,7 @@ func (c *compiler) newBuild() *build {
 	}
 	b.group = merge.Group{
 		Members: make([]merge.Member, n), Strict: c.cfg.StrictGroups, Joinable: c.joinable(),
-		InEffect: c.before.Effect, Joined: c.before.Members, JoinedLater: min(max(0, c.before.Later), len(c.before.Members)), Settled: map[string]merge.Effect{},
+		InEffect: c.before.Effect, Joined: c.before.Members, JoinedLater: min(max(0, c.before.Later), len(c.before.Members)), NewEffect: map[string]merge.Effect{},
 		Exists: func() bool { return b.knowsWhatExists() && b.f.Existing != nil }, Note: b.note,
 	}
 	for i := range b.members {
@@ -232,22 +224,22 @@ func (c *compiler) newBuild() *build {
 	return b
 }
 
-// joinable reports whether others can join the load balancer.
+// joinable reports whether further members can join the load balancer.
 func (c *compiler) joinable() bool {
 	return c.e.Key.ID.Namespace == "" && c.e.Type == stack.Application
 }
 
-// waiting asks; until the answers are there nothing is known to be wrong.
-func (c *compiler) waiting(needs []facts.Need) Result {
-	return Result{Needs: needs, Memory: c.carry(), Diagnostics: nil}
+// waiting returns needs, without diagnostics, because the members may prove valid once they are answered.
+func (c *compiler) waiting(needs ...facts.Need) Result {
+	return Result{Needs: needs, Memory: c.carry()}
 }
 
-// stuck builds nothing.
+// stuck is the result if nothing can be built.
 func (c *compiler) stuck(b *build) Result {
 	return Result{Memory: c.carry(), Diagnostics: c.diagnose(b, "; nothing is built or changed until this is fixed")}
 }
 
-// carry keeps the good versions of members that are still there.
+// carry is the memory with the good versions of members that still exist.
 func (c *compiler) carry() *Memory {
 	out := make(map[diag.Object]intent.Member, len(c.e.Members))
 	for _, m := range c.e.Members {
@@ -279,7 +271,7 @@ func (c *compiler) finish(b *build) Result {
 		}
 	}
 	if !c.keepsSettings {
-		r.Memory.Members, r.Memory.Effect = b.group.Seniority(), b.group.Settled
+		r.Memory.Members, r.Memory.Effect = b.group.Seniority(), b.group.NewEffect
 		r.Memory.Later = b.group.CountLater(r.Memory.Members)
 	}
 	r.Memory.TargetGroups = b.formerOwners()
@@ -287,7 +279,7 @@ func (c *compiler) finish(b *build) Result {
 	return r
 }
 
-// noteKept tells the members that are built whom changes of what they share wait for.
+// noteKept notes on the members that are built which members changes of shared settings wait for.
 func (c *compiler) noteKept(b *build) {
 	if u := c.e.Unseen; u != nil {
 		for i := range b.members {
@@ -305,13 +297,13 @@ func (c *compiler) noteKept(b *build) {
 	for i := range b.members {
 		if m := &b.members[i]; !m.State.LeftOut() {
 			b.note(i, diag.New(m.Object, "", diag.SettingsWait,
-				fmt.Sprintf("changes of the settings, ports and certificates of the load balancer wait for %s: what it has of them cannot be told, because it is invalid or under dry run and no checkpoint has it; rules and targets go on", names),
-				"correct it, or take annotation dry-run off it; its events say more"))
+				fmt.Sprintf("changes of the settings, ports and certificates of the load balancer wait for %s: its own ones are not known, because it is invalid or under dry run and no checkpoint has it; rules and targets are updated", names),
+				"correct it, or remove its annotation dry-run; see its events"))
 		}
 	}
 }
 
-// diagnose lists what is to be said, by member; errors say what comes of them.
+// diagnose lists the diagnostics by member. The text of an error includes its consequence.
 func (c *compiler) diagnose(b *build, consequence string) diag.List {
 	var out diag.List
 	for i, m := range c.e.Members {

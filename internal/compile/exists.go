@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// knowsWhatExists reports whether it is known what AWS holds for the group. If it is not, the build is made again when it is.
+// knowsWhatExists reports whether the existing load balancer is known. If it is not, it is looked up, and the build is repeated.
 func (b *build) knowsWhatExists() bool {
 	_, known := b.existing()
 	b.unsure = b.unsure || !known
@@ -24,22 +24,18 @@ func never() bool { return false }
 
 func always(stack.Listener) bool { return true }
 
-// details are the listeners and attributes of the load balancer that exists. They cost calls of their own, so only a question that
-// nothing else decides asks for them; while they are not known, nil is returned and the build is made again when they are.
+// details are the listeners and attributes of the existing load balancer. They take further calls, so they are required only where
+// nothing else decides. Nil = they are not known; they are looked up, and the build is repeated.
 func (b *build) details() *facts.LoadBalancerDetails {
 	if b.f.Details == nil {
 		n := facts.Need{Kind: facts.NeedStackDetails, Key: b.e.Key.String()}
-		if p := b.f.Failed(n); p != nil {
-			b.problem(-1, intent.Source{}, p)
-		} else {
-			b.unsure = true
-			b.want(n)
-		}
+		b.unsure = b.unsure || b.f.Failed(n) == nil
+		b.lookUp(n)
 	}
 	return b.f.Details
 }
 
-// existsOnListener reports what holds of the listener of a port that exists.
+// existsOnListener reports whether the listener of a port exists, and a condition holds for it.
 func (b *build) existsOnListener(p *port, holds func(stack.Listener) bool) bool {
 	d := b.details()
 	if d == nil {
@@ -49,7 +45,7 @@ func (b *build) existsOnListener(p *port, holds func(stack.Listener) bool) bool 
 	return ok && l.Protocol == p.protocol && holds(l)
 }
 
-// policyOf settles the TLS policy of a port.
+// policyOf is the setting of the TLS policy of a port.
 func (b *build) policyOf(p *port, on string) merge.Setting[string] {
 	s := merge.Setting[string]{
 		Name: "ssl-policy", What: "ssl policy" + on, Fallback: cmp.Or(b.cfg.DefaultSSLPolicy, defaultSSLPolicy),
@@ -61,7 +57,7 @@ func (b *build) policyOf(p *port, on string) merge.Setting[string] {
 	return s
 }
 
-// existsMutual reports whether the listener of a port does with client certificates what a member wants.
+// existsMutual reports whether the existing listener of a port has the desired mutual authentication.
 func (b *build) existsMutual(p *port, want stack.MutualAuthentication) bool {
 	return b.existsOnListener(p, func(l stack.Listener) bool {
 		have := stack.MutualAuthentication{Mode: stack.MutualOff}
@@ -86,13 +82,13 @@ func (b *build) existsScheme(scheme string) bool { return b.f.Existing.Scheme ==
 
 func (b *build) existsAddressType(t string) bool { return b.f.Existing.IPAddressType == t }
 
-// existsSubnets reports whether a selector chooses the subnets that the load balancer has.
+// existsSubnets reports whether a selector selects the subnets of the existing load balancer.
 func (b *build) existsSubnets(s intent.SubnetSelector) bool {
 	q := b.subnetQuery()
 	q.Scheme, q.IPAddressType = b.f.Existing.Scheme, cmp.Or(b.f.Existing.IPAddressType, stack.IPv4)
 	q.IDsOrNames, q.Tags = s.IDsOrNames, s.Tags
 	c := facts.ChooseSubnets(b.f, q)
-	b.want(c.Needs...)
+	b.require(c.Needs...)
 	b.unsure = b.unsure || len(c.Needs) > 0
 	var ids []string
 	for _, subnet := range c.Subnets {
@@ -101,8 +97,8 @@ func (b *build) existsSubnets(s intent.SubnetSelector) bool {
 	return len(ids) > 0 && sameSet(ids, b.f.Existing.Subnets)
 }
 
-// existsGroups reports whether the load balancer has the groups that are named, and none besides but the backend group: one that no member
-// names.
+// existsGroups reports whether the existing load balancer has the named security groups, and no other one but the backend group, which no
+// member names.
 func (b *build) existsGroups(named []string) bool {
 	ids := b.resolved(named)
 	have := b.f.Existing.SecurityGroups
@@ -115,27 +111,22 @@ func (b *build) existsGroups(named []string) bool {
 	})
 }
 
-// resolved are the ids of security groups, as far as they are known.
+// resolved are the known ids of security groups.
 func (b *build) resolved(named []string) []string {
 	c := facts.ResolveSecurityGroups(b.f, b.cfg.VPC, named)
-	b.want(c.Needs...)
+	b.require(c.Needs...)
 	b.unsure = b.unsure || len(c.Needs) > 0
 	return c.IDs
 }
 
-// existsManagedGroup reports whether the load balancer has the security group whose rules the controller writes.
+// existsManagedGroup reports whether the existing load balancer has the security group whose rules the controller writes.
 func (b *build) existsManagedGroup() bool { return b.f.Existing.ManagedGroup }
 
 func (b *build) existsFrontendScheme(scheme string) bool {
 	return b.f.ExistingFrontend != nil && b.f.ExistingFrontend.Scheme == scheme
 }
 
-// admitted are the ranges and prefix lists that the managed group admits to a port; open is false if it admits nothing.
-func (b *build) admitted(port int32) (ranges, lists []string, open bool) {
-	return b.f.Existing.Sources(port)
-}
-
-// rangesText is a list of ranges as EC2 sees them. What is no range stays as it is.
+// rangesText is a list of ranges in the form of EC2. Texts that are no range are not changed.
 func rangesText(list []string) string {
 	out := make([]string, len(list))
 	for i, r := range list {
@@ -144,7 +135,7 @@ func rangesText(list []string) string {
 	return setText(out)
 }
 
-// everywhere are the ranges of a port that nobody restricts.
+// everywhere are the ranges of a port without restrictions.
 const everywhere = "0.0.0.0/0 ::/0"
 
 func showRanges(list []string) string {
@@ -154,7 +145,7 @@ func showRanges(list []string) string {
 	return fmt.Sprint(list)
 }
 
-// rangesOf settles the source ranges of a port.
+// rangesOf is the setting of the source ranges of a port.
 func (b *build) rangesOf(p *port, on string) merge.Setting[[]string] {
 	return merge.Setting[[]string]{
 		Name: "inbound-cidrs", What: "inbound CIDRs" + on, Text: rangesText, Show: showRanges, Fallback: everywhere,
@@ -162,30 +153,26 @@ func (b *build) rangesOf(p *port, on string) merge.Setting[[]string] {
 			if len(list) == 0 {
 				return b.existsClosed(p)
 			}
-			ranges, _, open := b.admitted(p.number)
+			ranges, _, open := b.f.Existing.Sources(p.number)
 			wanted := slices.DeleteFunc(strings.Fields(rangesText(list)), func(r string) bool {
 				return strings.Contains(r, ":") && !facts.IPv6Capable(b.f.Existing.IPAddressType)
 			})
 			return open && sameSet(ranges, wanted)
 		},
 		ByDefault: func() bool {
-			ranges, _, open := b.admitted(p.number)
+			ranges, _, open := b.f.Existing.Sources(p.number)
 			return open && (len(ranges) == 0 || slices.Contains(ranges, "0.0.0.0/0"))
 		},
 	}
 }
 
-// prefixListsOf settles the prefix lists of a port.
+// prefixListsOf is the setting of the prefix lists of a port.
 func (b *build) prefixListsOf(p *port, on string) merge.Setting[[]string] {
+	exists := func(list []string) bool {
+		_, lists, open := b.f.Existing.Sources(p.number)
+		return open && sameSet(lists, list)
+	}
 	return merge.Setting[[]string]{
-		Name: "prefix-lists", What: "prefix lists" + on, Text: setText, Show: printed[[]string],
-		Exists: func(list []string) bool {
-			_, lists, open := b.admitted(p.number)
-			return open && sameSet(lists, list)
-		},
-		ByDefault: func() bool {
-			_, lists, open := b.admitted(p.number)
-			return open && len(lists) == 0
-		},
+		Name: "prefix-lists", What: "prefix lists" + on, Text: setText, Exists: exists, ByDefault: func() bool { return exists(nil) },
 	}
 }

@@ -16,12 +16,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// frontend is the network load balancer in front of the ALB, as settled. Whatever is wrong with it costs neither the ALB nor
-// the member that says it: a frontend that exists then stays as it is.
+// frontend is the network load balancer in front of the ALB, from merged settings. An invalid setting of it affects neither the ALB nor
+// the member that has it: a frontend that exists then stays as it is.
 type frontend struct {
-	wanted      bool
-	held        bool // something is wrong: it is left as it is
-	stays       bool // it exists, nobody wants it, and it is held
+	invalid     bool // a setting is invalid: an existing frontend stays as it is
+	stays       bool // it exists, no member validly enables it, and a setting is invalid
 	enabled     merge.Owned[bool]
 	scheme      merge.Owned[string]
 	subnets     merge.Owned[[]string]
@@ -32,64 +31,61 @@ type frontend struct {
 	ports       []*frontendPort
 	resolved    []stack.Ref // of groups; nil = the ALB's
 
-	balancers []stack.LoadBalancer // what is made of it: one or none
+	balancers []stack.LoadBalancer // one or none
 	listeners []stack.Listener
 }
 
 const (
 	frontendWaits = "; the network load balancer in front of the ALB is neither made nor changed until this is fixed"
-	frontendStays = "; the network load balancer in front of the ALB, which no member validly asks for, is not deleted until this is fixed"
+	frontendStays = "; the network load balancer in front of the ALB, which no member validly enables, is not deleted until this is fixed"
 )
 
 var frontendRef = stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.FrontendIdentity}
 
+// frontendSetting merges a setting of the frontend; text is that of merge.Setting.
 func frontendSetting[T any](b *build, what string, text func(T) string, get func(*intent.Frontend) intent.Field[T]) merge.Owned[T] {
 	s := merge.Setting[T]{Name: "frontend/" + strings.ReplaceAll(what, " ", "-"), What: what + " of the frontend NLB", Text: text, Show: printed[T]}
 	switch what {
 	case "enabling":
 		s.Name, s.Fallback = "frontend/enabled", "false"
-		s.Exists = func(v T) bool { return text(v) == printed(b.f.ExistingFrontend != nil) }
+		s.Exists = func(v T) bool { return printed(v) == printed(b.f.ExistingFrontend != nil) }
 		s.ByDefault = func() bool { return b.f.ExistingFrontend == nil }
 	case "scheme":
 		s.Fallback = cmp.Or(b.cfg.DefaultScheme, stack.Internal)
-		s.Exists = func(v T) bool { return b.existsFrontendScheme(text(v)) }
+		s.Exists = func(v T) bool { return b.existsFrontendScheme(printed(v)) }
 		s.ByDefault = func() bool { return b.existsFrontendScheme(s.Fallback) }
 	}
-	return exclusive(b, func(m *quarantine.Member) intent.Field[T] { return get(&m.Settings.Frontend) },
-		s)
+	return exclusive(b, func(settings *intent.Settings) intent.Field[T] { return get(&settings.Frontend) }, s)
 }
 
-// settleFrontend settles what the members say of the frontend. It needs the merged ports.
-func (b *build) settleFrontend() {
+// mergeFrontend merges the settings of the frontend. It needs the merged ports.
+func (b *build) mergeFrontend() {
 	if b.e.Type != stack.Application {
 		return
 	}
 	f := &b.front
 	for i := range b.members {
-		f.held = f.held || b.members[i].State != quarantine.Rejected && b.members[i].Settings.Frontend.Broken
+		f.invalid = f.invalid || b.members[i].State != quarantine.Rejected && b.members[i].Settings.Frontend.Broken
 	}
-	f.enabled = frontendSetting(b, "enabling", printed[bool], func(f *intent.Frontend) intent.Field[bool] { return f.Enabled })
+	f.enabled = frontendSetting(b, "enabling", nil, func(f *intent.Frontend) intent.Field[bool] { return f.Enabled })
 	if !f.enabled.Value {
 		b.noteIdleFrontend()
-		if f.held {
+		if f.invalid {
 			b.noteStayingFrontend()
 		}
 		return
 	}
-	f.wanted = true
-	f.scheme = frontendSetting(b, "scheme", asIs, func(f *intent.Frontend) intent.Field[string] { return f.Scheme })
+	f.scheme = frontendSetting(b, "scheme", nil, func(f *intent.Frontend) intent.Field[string] { return f.Scheme })
 	f.subnets = frontendSetting(b, "subnets", setText, func(f *intent.Frontend) intent.Field[[]string] { return f.Subnets })
-	f.groups = frontendSetting(b, "security groups", printed[[]string], func(f *intent.Frontend) intent.Field[[]string] { return f.SecurityGroups })
+	f.groups = frontendSetting(b, "security groups", nil, func(f *intent.Frontend) intent.Field[[]string] { return f.SecurityGroups })
 	f.allocations = frontendSetting(b, "EIP allocations", setText, func(f *intent.Frontend) intent.Field[[]string] { return f.Allocations })
-	f.attributes = frontendSetting(b, "attributes", printed[map[string]string],
-		func(f *intent.Frontend) intent.Field[map[string]string] { return f.Attributes })
-	f.tags = frontendSetting(b, "tags", printed[map[string]string],
-		func(f *intent.Frontend) intent.Field[map[string]string] { return f.Tags })
-	b.settleFrontendPorts()
+	f.attributes = frontendSetting(b, "attributes", nil, func(f *intent.Frontend) intent.Field[map[string]string] { return f.Attributes })
+	f.tags = frontendSetting(b, "tags", nil, func(f *intent.Frontend) intent.Field[map[string]string] { return f.Tags })
+	b.mergeFrontendPorts()
 	b.resolveFrontendGroups()
 }
 
-// noteIdleFrontend tells members whose settings of a frontend have no effect because nobody asks for one.
+// noteIdleFrontend notes settings of a frontend that have no effect because no member enables it.
 func (b *build) noteIdleFrontend() {
 	for i := range b.members {
 		f := &b.members[i].Settings.Frontend
@@ -100,19 +96,19 @@ func (b *build) noteIdleFrontend() {
 			{f.Allocations.Set, f.Allocations.Source}, {f.Attributes.Set, f.Attributes.Source}, {f.Tags.Set, f.Tags.Source}, {f.Ports.Set, f.Ports.Source}} {
 			if s.set {
 				b.note(i, diag.New(b.members[i].Object, s.source.Place(), diag.IgnoredSetting,
-					"it has no effect: no member of the group asks for a network load balancer in front of the ALB",
+					"it has no effect: no member of the group enables a network load balancer in front of the ALB",
 					"set enable-frontend-nlb to true, or remove the annotation"))
 			}
 		}
 	}
 }
 
-// noteStayingFrontend tells the other members, one of which may have switched the frontend off, whose errors keep it: the load
-// balancer that they expect to go costs money and admits clients.
+// noteStayingFrontend notes on the other members, one of which may have disabled the frontend, that it is not deleted, and because of
+// whose errors: it costs money and serves clients.
 func (b *build) noteStayingFrontend() {
 	if !b.f.ExistingKnown {
-		if need := (facts.Need{Kind: facts.NeedStack, Key: b.e.Key.String()}); b.f.Failed(need) == nil {
-			b.want(need)
+		if need := needStack(&b.e); b.f.Failed(need) == nil {
+			b.require(need)
 		}
 		return
 	}
@@ -131,12 +127,12 @@ func (b *build) noteStayingFrontend() {
 			continue
 		}
 		b.note(i, diag.New(m.Object, m.Settings.Frontend.Enabled.Source.Place(), diag.IgnoredSetting,
-			fmt.Sprintf("the network load balancer in front of the ALB, which no member validly asks for, is not deleted until settings of it on %s are corrected",
+			fmt.Sprintf("the network load balancer in front of the ALB, which no member validly enables, is not deleted until its settings on %s are corrected",
 				strings.Join(broken, ", ")), "see the events there"))
 	}
 }
 
-// frontendConsequence is what comes of a setting of the frontend that cannot be understood.
+// frontendConsequence is the consequence of an invalid setting of the frontend, for diagnostics.
 func (b *build) frontendConsequence() string {
 	if b.front.stays {
 		return frontendStays
@@ -144,9 +140,9 @@ func (b *build) frontendConsequence() string {
 	return frontendWaits
 }
 
-// refuseFrontend tells what is wrong and leaves the frontend as it is. Nobody (-1) is everybody.
-func (b *build) refuseFrontend(i int, d diag.Diagnostic) {
-	b.front.held = true
+// invalidateFrontend notes an error of the frontend on a member (-1 = on all), and leaves an existing frontend as it is.
+func (b *build) invalidateFrontend(i int, d diag.Diagnostic) {
+	b.front.invalid = true
 	d.Text, d.Scope = d.Text+frontendWaits, diag.Frontend
 	for j := range b.members {
 		if (i < 0 || i == j) && !b.members[j].State.LeftOut() {
@@ -156,27 +152,27 @@ func (b *build) refuseFrontend(i int, d diag.Diagnostic) {
 	}
 }
 
-func (b *build) refuseFrontendProblem(i int, source intent.Source, p *facts.Problem) {
+func (b *build) frontendProblem(i int, source intent.Source, p *facts.Problem) {
 	if p.Err != nil {
 		i, source = -1, intent.Source{}
 	}
-	b.refuseFrontend(i, p.Diagnostic(diag.Object{}, source.Place()))
+	b.invalidateFrontend(i, p.Diagnostic(diag.Object{}, source.Place()))
 }
 
-// buildFrontend makes the load balancer, and per port a listener and a target group whose target is the ALB. It needs the
+// buildFrontend builds the load balancer, and per port a listener and a target group whose target is the ALB. It needs the
 // listeners of the ALB.
 func (b *build) buildFrontend() {
 	f := &b.front
-	if f.wanted && !f.held {
+	if f.enabled.Value && !f.invalid {
 		lb := b.frontendLoadBalancer()
-		if !f.held {
+		if !f.invalid {
 			f.balancers = append(f.balancers, lb)
 			for _, p := range f.ports {
 				b.buildFrontendPort(p)
 			}
 		}
 	}
-	if f.held {
+	if f.invalid {
 		b.keep.Resources = append(b.keep.Resources, frontendRef)
 	}
 }
@@ -196,13 +192,13 @@ func (b *build) frontendLoadBalancer() stack.LoadBalancer {
 	}
 	for _, key := range b.cfg.ExternalManagedTags {
 		if _, ok := f.tags.Value[key]; ok {
-			b.refuseFrontend(f.tags.Member, diag.New(diag.Object{}, f.tags.Source.Place(), diag.InvalidAnnotation,
+			b.invalidateFrontend(f.tags.Member, diag.New(diag.Object{}, f.tags.Source.Place(), diag.InvalidAnnotation,
 				fmt.Sprintf("external managed tag key %s cannot be specified", key), "remove the key: the controller's --external-managed-tags leaves it to others"))
 		}
 	}
 	lb.Tags = b.frontendTags(lb.ID)
 	b.chooseFrontendSubnets(&lb)
-	subnets := f.subnets.Source // what AWS's refusal of a new load balancer most likely concerns
+	subnets := f.subnets.Source // an error of AWS about a new load balancer most likely concerns these
 	if !f.subnets.Set {
 		subnets = f.allocations.Source
 	}
@@ -213,7 +209,7 @@ func (b *build) frontendLoadBalancer() stack.LoadBalancer {
 	return lb
 }
 
-// frontendTags are the user's alone if there are any, else those of the ALB.
+// frontendTags are the tags of the frontend, if any are set, else those of the ALB.
 func (b *build) frontendTags(resource string) map[string]string {
 	if f := &b.front; f.tags.Set {
 		out := maps.Clone(f.tags.Value)

@@ -10,7 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// chooseFrontendSubnets: as named, else those that it has, else discovery; Elastic IP addresses by position.
+// chooseFrontendSubnets sets the subnets: the named ones, else those of the existing frontend, else discovered ones. Elastic IP addresses
+// are assigned by position.
 func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 	f := &b.front
 	q := b.subnetQuery()
@@ -34,7 +35,7 @@ func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 		return
 	}
 	refuse := func(remedy, format string, args ...any) {
-		b.refuseFrontend(f.allocations.Member, diag.New(diag.Object{}, f.allocations.Source.Place(), diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
+		b.invalidateFrontend(f.allocations.Member, diag.New(diag.Object{}, f.allocations.Source.Place(), diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
 	}
 	switch a := f.allocations.Value; {
 	case lb.Scheme != stack.InternetFacing:
@@ -50,9 +51,9 @@ func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 
 func (b *build) takeFrontendSubnets(lb *stack.LoadBalancer, q facts.SubnetQuery, member int, source intent.Source) {
 	c := facts.ChooseSubnets(b.f, q)
-	b.want(c.Needs...)
+	b.require(c.Needs...)
 	if c.Problem != nil {
-		b.refuseFrontendProblem(member, source, c.Problem)
+		b.frontendProblem(member, source, c.Problem)
 		return
 	}
 	for _, s := range c.Subnets {
@@ -60,16 +61,16 @@ func (b *build) takeFrontendSubnets(lb *stack.LoadBalancer, q facts.SubnetQuery,
 	}
 }
 
-// resolveFrontendGroups finds the security groups that users name.
+// resolveFrontendGroups finds the named security groups.
 func (b *build) resolveFrontendGroups() {
 	f := &b.front
 	if !f.groups.Set {
 		return
 	}
 	c := facts.ResolveSecurityGroups(b.f, b.cfg.VPC, f.groups.Value)
-	b.want(c.Needs...)
+	b.require(c.Needs...)
 	if c.Problem != nil {
-		b.refuseFrontendProblem(f.groups.Member, f.groups.Source, c.Problem)
+		b.frontendProblem(f.groups.Member, f.groups.Source, c.Problem)
 		return
 	}
 	for _, id := range c.IDs {
@@ -77,13 +78,12 @@ func (b *build) resolveFrontendGroups() {
 	}
 }
 
-// frontendPermissions are the rules that the managed group of the ALB needs because of the frontend: for the clients of ports
-// that the ALB does not have, if the frontend shares the group; and for the frontend's health checks, which come from its own
-// addresses, where only some clients are admitted.
+// frontendPermissions are the rules of the ALB's managed group for the frontend: for clients of ports that the ALB does not have, if the
+// frontend has the same group; and for the frontend's health checks, which come from its own addresses, where sources are restricted.
 func (b *build) frontendPermissions() []stack.Permission {
 	f := &b.front
 	var out []stack.Permission
-	if !f.wanted {
+	if !f.enabled.Value {
 		return nil
 	}
 	for _, p := range f.ports {
@@ -106,7 +106,7 @@ func (b *build) frontendPermissions() []stack.Permission {
 	return out
 }
 
-// healthPermissions admit the frontend's health checks at a port of the ALB that not everybody may reach.
+// healthPermissions allow the frontend's health checks on a port of the ALB with restricted sources.
 func (b *build) healthPermissions(p *port) []stack.Permission {
 	if !p.cidrs.Set && !p.prefixLists.Set || slices.Contains(p.cidrs.Value, "0.0.0.0/0") {
 		return nil

@@ -14,15 +14,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// frontendPort is one port of the frontend, which leads to one of the ALB.
+// frontendPort is one port of the frontend, which forwards to one of the ALB.
 type frontendPort struct {
 	number, target int32
 	members        []int
-	source         intent.Source // where the port was mapped; the zero Source for one that was not
+	source         intent.Source // of the mapping; the zero Source = the port is not mapped
 }
 
-// settleFrontendPorts finds the ports: those that members map, of members that map none all of theirs.
-func (b *build) settleFrontendPorts() {
+// mergeFrontendPorts merges the ports: the mapped ones, and all ports of members that map none.
+func (b *build) mergeFrontendPorts() {
 	candidates := map[int32][]merge.Owned[int32]{}
 	for i := range b.members {
 		m := &b.members[i]
@@ -53,7 +53,7 @@ func (b *build) settleFrontendPorts() {
 		}
 	}
 	for _, number := range slices.Sorted(maps.Keys(candidates)) {
-		winner, ok := merge.Settle(&b.group, candidates[number], merge.Setting[int32]{
+		winner, ok := merge.Resolve(&b.group, candidates[number], merge.Setting[int32]{
 			Name: fmt.Sprintf("frontend-port/%d", number), What: fmt.Sprintf("target of port %d of the frontend NLB", number),
 			Among: membersOf(candidates[number]),
 		})
@@ -105,8 +105,8 @@ func (b *build) buildFrontendPort(p *frontendPort) {
 	b.trace(stack.KindListener, id, p.members, map[string]intent.Source{"DefaultActions": p.source, "Tags": b.front.tags.Source})
 }
 
-// frontendHealthCheck settles the check of one port: what a member says beats what others leave to the defaults. ok is false if
-// the outcome contradicts itself.
+// frontendHealthCheck merges the health check of one port: a value that a member sets takes precedence over defaults. ok is false if
+// the result is invalid.
 func (b *build) frontendHealthCheck(p *frontendPort) (h stack.HealthCheck, ok bool) {
 	type health = intent.FrontendHealthCheck
 	text := func(what, def string, get func(*health) intent.Field[string]) string {
@@ -135,17 +135,10 @@ func (b *build) frontendHealthCheck(p *frontendPort) (h stack.HealthCheck, ok bo
 	return h, false
 }
 
-// frontendHealth settles one setting of the check of a port over the members that have the port.
+// frontendHealth merges one setting of the health check of a port.
 func frontendHealth[T comparable](b *build, p *frontendPort, what string, get func(*intent.FrontendHealthCheck) intent.Field[T]) merge.Owned[T] {
-	var candidates []merge.Owned[T]
-	for _, i := range p.members {
-		if f := get(&b.members[i].Settings.Frontend.HealthCheck); f.Set {
-			candidates = append(candidates, merge.Of(i, f))
-		}
-	}
-	c, _ := merge.Settle(&b.group, candidates, merge.Setting[T]{
-		Name: fmt.Sprintf("frontend-health/%d/%s", p.number, strings.ReplaceAll(what, " ", "-")), Among: p.members,
-		What: fmt.Sprintf("health check %s of port %d of the frontend NLB", what, p.number), Text: printed[T], Show: printed[T],
+	return among(b, p.members, func(i int) intent.Field[T] { return get(&b.members[i].Settings.Frontend.HealthCheck) }, merge.Setting[T]{
+		Name: fmt.Sprintf("frontend-health/%d/%s", p.number, strings.ReplaceAll(what, " ", "-")),
+		What: fmt.Sprintf("health check %s of port %d of the frontend NLB", what, p.number), Show: printed[T],
 	})
-	return c
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-// leftAlone is the name in Memory.Effect of an attribute whose value in AWS was left at a takeover. Its value there are the candidates that
-// are not followed.
+// leftAlone is the name in Memory.Effect of an attribute whose value in AWS was not changed at a takeover. The effect's value are the
+// values of members that are ignored.
 func leftAlone(setting string) string { return "left-alone/" + setting }
 
-// inherited are the candidates for an attribute of the load balancer that count at a takeover: the existing controller reads the class
-// parameters of the first member only, so that those of the others were never in effect. They count from the start where AWS has
+// inherited are the values of an attribute of the load balancer that count after a takeover: the existing controller reads the class
+// parameters of the first member only, so that those of the others were never in effect. They count from the start if AWS has
 // such a value, and else as soon as they change.
 func (b *build) inherited(setting, key string, candidates []merge.Owned[string]) []merge.Owned[string] {
 	if b.group.Strict || !b.group.Joinable {
@@ -32,7 +32,7 @@ func (b *build) inherited(setting, key string, candidates []merge.Owned[string])
 		return candidates
 	}
 	if len(counted) == 0 {
-		b.group.Settled[leftAlone(setting)] = merge.Effect{Value: setText(values)}
+		b.group.NewEffect[leftAlone(setting)] = merge.Effect{Value: setText(values)}
 	}
 	for _, c := range unread {
 		if slices.ContainsFunc(counted, func(o merge.Owned[string]) bool { return o.Value == c.Value }) {
@@ -47,8 +47,8 @@ func (b *build) inherited(setting, key string, candidates []merge.Owned[string])
 	return counted
 }
 
-// leaves reports whether class parameters that the existing controller did not read are not followed: without memory, if AWS has
-// none of the values that members want; with it, if that was so and they are the same yet.
+// leaves reports whether class parameters that the existing controller did not read are ignored: without memory, if AWS has none of the
+// members' values; with it, if they were ignored before and have not changed.
 func (b *build) leaves(setting, key string, candidates []merge.Owned[string], unread string, alone bool) bool {
 	if b.group.InEffect != nil {
 		left, was := b.group.InEffect[leftAlone(setting)]

@@ -16,7 +16,7 @@ import (
 
 const defaultSSLPolicy = "ELBSecurityPolicy-2016-08"
 
-// buildListeners makes the listeners with their rules and, on first reference, the target groups.
+// buildListeners builds the listeners with their rules and, at the first reference, the target groups.
 func (b *build) buildListeners() {
 	b.targets = map[string]stack.Ref{}
 	redirect := b.redirectPort()
@@ -100,8 +100,8 @@ func (b *build) keepRules(p *port, listener string) {
 	b.keep.Rules[listener] = stack.KeptRules{Prefixes: prefixes, Except: b.foreignTo(prefixes)}
 }
 
-// alpn is the ALPN policy of a TLS port; empty = the one that exists stays. With EnhancedDefaultBehavior, a policy that no annotation
-// names any more is reset.
+// alpn is the ALPN policy of a TLS port; empty = the existing one stays. With EnhancedDefaultBehavior, a policy that no annotation names
+// any more is reset.
 func (b *build) alpn(p *port) string {
 	if !p.alpn.Set && b.cfg.Gates.EnhancedDefaultBehavior {
 		return "None"
@@ -136,7 +136,7 @@ func redirectTo(port int32) []stack.Action {
 	}}}
 }
 
-// defaultBackend is what a member wants of requests that no rule matches. Those of two members are never taken for the same.
+// defaultBackend are a member's actions for requests that no rule matches. Those of two members are never equal.
 type defaultBackend struct {
 	of      diag.Object
 	actions []intent.Action
@@ -152,7 +152,7 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 			candidates = append(candidates, merge.Of(i, intent.Of(defaultBackend{b.members[i].Object, l.Default}, l.DefaultSource)))
 		}
 	}
-	c, ok := merge.Settle(&b.group, candidates, merge.Setting[defaultBackend]{
+	c, ok := merge.Resolve(&b.group, candidates, merge.Setting[defaultBackend]{
 		Name: fmt.Sprintf("default-backend@%d", p.number), What: fmt.Sprintf("default backend of port %d", p.number), Among: p.members,
 		Text: func(d defaultBackend) string { return d.of.String() },
 		Show: func(defaultBackend) string { return "a default backend" },

@@ -14,20 +14,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// undecided reports whether a member whose settings count is left out, so that a setting that nobody has may be missing only
+// undecided reports whether a member whose settings count is left out, so that a setting that no member has may be missing only
 // because it could not be read.
 func (b *build) undecided() bool {
 	return slices.ContainsFunc(b.members, func(m quarantine.Member) bool { return m.State == quarantine.Frozen })
 }
 
-// takeExisting takes what routes and targets depend on from the load balancer that exists.
+// takeExisting sets the properties that routes and targets depend on to those of the existing load balancer.
 func (b *build) takeExisting() {
 	lb, _ := b.existing()
 	b.lb.Scheme, b.lb.IPAddressType = lb.Scheme, cmp.Or(lb.IPAddressType, stack.IPv4)
 	b.keepSubnets(lb)
 }
 
-// keepSubnets takes the subnets of the load balancer that exists. What they are made of matters only where their addresses do.
+// keepSubnets sets the subnets to those of the existing load balancer. Their addresses may be unknown; see subnetsInFull.
 func (b *build) keepSubnets(lb *facts.LoadBalancer) {
 	for _, id := range lb.Subnets {
 		s, ok := b.f.Subnets[id]
@@ -39,7 +39,7 @@ func (b *build) keepSubnets(lb *facts.LoadBalancer) {
 	}
 }
 
-// chooseScheme: as set; else the one that the load balancer has, if the front end keeps it; else the controller's default.
+// chooseScheme sets the scheme: the declared one; else that of the existing load balancer, if the front end keeps it; else the default.
 func (b *build) chooseScheme() {
 	b.lb.Scheme = cmp.Or(b.cfg.DefaultScheme, stack.Internal)
 	if s := b.settings.scheme; s.Set {
@@ -48,7 +48,7 @@ func (b *build) chooseScheme() {
 			if b.members[s.Member].State != quarantine.Frozen {
 				return
 			}
-			// Whether it ever held is not known; a load balancer is not replaced for a member that is left out.
+			// The setting may never have been in effect; a load balancer is not replaced for a member that is left out.
 			if lb, _ := b.existing(); lb != nil && lb.Scheme != "" {
 				b.lb.Scheme = lb.Scheme
 			}
@@ -66,7 +66,7 @@ func (b *build) chooseScheme() {
 	}
 }
 
-// chooseIPAddressType: as set, else ipv4.
+// chooseIPAddressType sets the IP address type: the declared one, else ipv4.
 func (b *build) chooseIPAddressType() {
 	b.lb.IPAddressType = stack.IPv4
 	s := b.settings.ipAddressType
@@ -78,13 +78,13 @@ func (b *build) chooseIPAddressType() {
 		}
 		return
 	}
-	admitted := []string{stack.IPv4, stack.Dualstack, stack.DualstackWithoutIPv4}
+	valid := []string{stack.IPv4, stack.Dualstack, stack.DualstackWithoutIPv4}
 	if b.e.Type == stack.Network {
-		admitted = admitted[:2]
+		valid = valid[:2]
 	}
-	if !slices.Contains(admitted, s.Value) {
+	if !slices.Contains(valid, s.Value) {
 		b.failShared(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.InvalidAnnotation,
-			fmt.Sprintf("unknown IPAddressType: %s", s.Value), "use "+strings.Join(admitted, " or ")))
+			fmt.Sprintf("unknown IPAddressType: %s", s.Value), "use "+strings.Join(valid, " or ")))
 		return
 	}
 	b.lb.IPAddressType = s.Value
@@ -102,7 +102,7 @@ func (b *build) subnetQuery() facts.SubnetQuery {
 	}
 }
 
-// chooseSubnets: as named or selected; else those of the existing load balancer of the same scheme; else discovery.
+// chooseSubnets sets the subnets: named or selected ones; else those of the existing load balancer of the same scheme; else discovered ones.
 func (b *build) chooseSubnets() {
 	q := b.subnetQuery()
 	if s := b.settings.subnets; s.Set && (len(s.Value.IDsOrNames) > 0 || len(s.Value.Tags) > 0) {
@@ -122,7 +122,7 @@ func (b *build) chooseSubnets() {
 }
 
 func (b *build) takeSubnets(c facts.SubnetChoice, member int, source intent.Source) {
-	b.want(c.Needs...)
+	b.require(c.Needs...)
 	if c.Problem != nil {
 		b.problem(member, source, c.Problem)
 		return
@@ -133,20 +133,16 @@ func (b *build) takeSubnets(c facts.SubnetChoice, member int, source intent.Sour
 	}
 }
 
-// subnetsInFull makes sure that the addresses of the load balancer's subnets are known.
+// subnetsInFull reports whether the addresses of the load balancer's subnets are known; if not, they are looked up.
 func (b *build) subnetsInFull() bool {
 	if b.f.Subnets == nil {
-		if p := b.f.Failed(facts.Need{Kind: facts.NeedSubnets}); p != nil {
-			b.problem(-1, intent.Source{}, p)
-		} else {
-			b.need(facts.NeedSubnets, "")
-		}
+		b.lookUp(facts.Need{Kind: facts.NeedSubnets})
 		return false
 	}
 	return true
 }
 
-// nameLoadBalancer takes the user's name, else the formula's.
+// nameLoadBalancer sets the name: the declared one, else that of the formula.
 func (b *build) nameLoadBalancer() {
 	if s := b.settings.name; s.Set && s.Value != "" {
 		b.lb.Name = s.Value
@@ -155,7 +151,7 @@ func (b *build) nameLoadBalancer() {
 			return
 		}
 		d.Object, d.Path = b.members[s.Member].Object, s.Source.Place()
-		if d.Code == diag.InvalidAnnotation { // the existing controller never looks at such a name again, either
+		if d.Code == diag.InvalidAnnotation { // the existing controller ignores such a name as well once the load balancer exists
 			lb, known := b.existing()
 			if !known {
 				return
@@ -173,7 +169,7 @@ func (b *build) nameLoadBalancer() {
 	b.lb.Name = b.e.Names.LoadBalancer(b.cfg.Cluster, b.e.Key.ID, b.lb.Scheme)
 }
 
-// badName checks what ELB demands of names: at most 32 letters, digits and inner hyphens, not starting with "internal-".
+// badName checks a name by ELB's rules: at most 32 letters, digits and inner hyphens, not starting with "internal-".
 func badName(name string) (diag.Diagnostic, bool) {
 	legal := func(r rune) bool {
 		return r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
@@ -190,8 +186,8 @@ func badName(name string) (diag.Diagnostic, bool) {
 	return diag.Diagnostic{}, false
 }
 
-// mapSubnets gives the subnets of an NLB their fixed addresses: allocations by position, private and IPv6 addresses by the
-// subnet that contains them.
+// mapSubnets assigns fixed addresses to the subnets of an NLB: allocations by position, private and IPv6 addresses by the subnet that
+// contains them.
 func (b *build) mapSubnets() {
 	s := b.settings.mappings
 	if !s.Set || len(s.Value) == 0 || len(b.lb.Subnets) == 0 {

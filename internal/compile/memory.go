@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
 
-// memoryText is a Memory as JSON, which has no objects as keys of maps.
+// memoryText is the JSON form of a Memory, where objects cannot be keys of maps.
 type memoryText struct {
 	Good         []intent.Member         `json:"good"`
 	Members      []diag.Object           `json:"members,omitempty"`
@@ -20,8 +20,8 @@ type memoryText struct {
 	TargetGroups map[string]diag.Object  `json:"targetGroups,omitempty"`
 }
 
-// MarshalJSON writes a memory without secrets: a login is read back without its client's credentials, and what is to be imported
-// without its key. Equal memories give equal text.
+// MarshalJSON implements json.Marshaler. Secrets are left out: credentials of clients, and keys of certificates that are imported.
+// Equal memories give equal text.
 func (m *Memory) MarshalJSON() ([]byte, error) {
 	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect, TargetGroups: m.TargetGroups}
 	for _, g := range m.Good {
@@ -37,7 +37,7 @@ func (m *Memory) MarshalJSON() ([]byte, error) {
 	return text, nil
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON implements json.Unmarshaler.
 func (m *Memory) UnmarshalJSON(text []byte) error {
 	var t memoryText
 	if err := json.Unmarshal(text, &t); err != nil {

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// mergeMutual settles what a port does with client certificates; a trust store by name equals the same one by ARN.
+// mergeMutual merges the mutual authentication of a port. A trust store by name equals the same one by ARN.
 func (b *build) mergeMutual(p *port, on string) merge.Owned[stack.MutualAuthentication] {
 	return merged(b, p, merge.Setting[stack.MutualAuthentication]{
 		Name: "mutual-authentication", What: "mTLS Attributes" + on, Fallback: stack.MutualOff,
@@ -27,30 +28,23 @@ func (b *build) mergeMutual(p *port, on string) merge.Owned[stack.MutualAuthenti
 			return fmt.Sprintf("%s %+v", mode, m)
 		},
 		Show: func(m stack.MutualAuthentication) string { return strings.TrimSpace(m.Mode + " " + m.TrustStore) },
-	}, func(l *intent.Listener) intent.Field[stack.MutualAuthentication] { return l.Mutual })
+	}, func(l intent.Listener) intent.Field[stack.MutualAuthentication] { return l.Mutual })
 }
 
-// trustStore is the ARN behind a name, as far as it is known.
+// trustStore is the ARN of a trust store if that is known, else its name.
 func (b *build) trustStore(name string) string {
 	if name == "" || strings.HasPrefix(name, "arn:") {
 		return name
 	}
-	if b.f.TrustStores == nil {
-		if b.f.Failed(facts.Need{Kind: facts.NeedTrustStore, Key: name}) == nil {
-			b.need(facts.NeedTrustStore, name)
-		}
-		return name
+	arn, known := b.f.TrustStores[name]
+	if need := (facts.Need{Kind: facts.NeedTrustStore, Key: name}); !known && b.f.Failed(need) == nil {
+		b.require(need)
 	}
-	if arn, asked := b.f.TrustStores[name]; !asked {
-		b.need(facts.NeedTrustStore, name)
-	} else if arn != "" {
-		return arn
-	}
-	return name
+	return cmp.Or(arn, name)
 }
 
-// mutual is what a port does with client certificates; nil = not managed. It is safe to build the listener unless clients
-// should be verified and the trust store is not known: then the listener stays as it is, or is not opened.
+// mutual is the mutual authentication of a port; nil = not managed. safe is false if clients are to be verified and the trust store is
+// not known: then the listener stays as it is, or is not created.
 func (b *build) mutual(p *port) (m *stack.MutualAuthentication, safe bool) {
 	if p.protocol != "HTTPS" {
 		return nil, true

@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// networking is what targets must admit from the load balancer; nil = the user takes care of it.
+// networking are the rules of targets for traffic from the load balancer; nil = they are not managed.
 func (b *build) networking(tg *intent.TargetGroup) []stack.NetworkingRule {
 	switch {
 	case b.noGroups:
@@ -22,22 +22,22 @@ func (b *build) networking(tg *intent.TargetGroup) []stack.NetworkingRule {
 	return b.networkingOfApplication(tg)
 }
 
-// networkingOfApplication: one rule per port.
+// networkingOfApplication returns one rule per port.
 func (b *build) networkingOfApplication(tg *intent.TargetGroup) []stack.NetworkingRule {
 	var out []stack.NetworkingRule
-	admit := func(port string) {
+	allow := func(port string) {
 		out = append(out, stack.NetworkingRule{FromGroups: []stack.Ref{*b.source}, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: port}}})
 	}
 	if b.cfg.DisableRestrictedSecurityGroups {
-		admit("")
+		allow("")
 		return out
 	}
-	admit(tg.TargetPort)
+	allow(tg.TargetPort)
 	if tg.HealthCheck.Port != "" && tg.HealthCheck.Port != stack.TrafficPort {
-		admit(tg.HealthCheck.Port)
+		allow(tg.HealthCheck.Port)
 	}
 	if tg.ControlPort != 0 {
-		admit(strconv.Itoa(int(tg.ControlPort)))
+		allow(strconv.Itoa(int(tg.ControlPort)))
 	}
 	return out
 }
@@ -47,38 +47,38 @@ func checksTraffic(tg *intent.TargetGroup) bool {
 	return tg.HealthCheck.Port == "" || tg.HealthCheck.Port == stack.TrafficPort || tg.HealthCheck.Port == tg.TargetPort
 }
 
-// networkingOfNetwork: one rule with all ports.
+// networkingOfNetwork returns one rule with all ports.
 func (b *build) networkingOfNetwork(tg *intent.TargetGroup) []stack.NetworkingRule {
 	r := stack.NetworkingRule{FromGroups: []stack.Ref{*b.source}}
-	admit := func(protocol, port string) {
+	allow := func(protocol, port string) {
 		r.Ports = append(r.Ports, stack.NetworkingPort{Protocol: protocol, Port: port})
 	}
 	p := tg.TargetPort
 	switch {
 	case b.cfg.DisableRestrictedSecurityGroups:
-		admit("TCP", "")
+		allow("TCP", "")
 		if udp(tg.Protocol) {
-			admit("UDP", "")
+			allow("UDP", "")
 		}
 		return []stack.NetworkingRule{r}
 	case tg.Protocol == "TCP_UDP", tg.Protocol == "TCP_QUIC":
-		admit("UDP", p)
-		admit("TCP", p)
+		allow("UDP", p)
+		allow("TCP", p)
 	case udp(tg.Protocol):
-		admit("UDP", p)
+		allow("UDP", p)
 		if checksTraffic(tg) {
-			admit("TCP", p)
+			allow("TCP", p)
 		}
 	default:
-		admit("TCP", p)
+		allow("TCP", p)
 	}
 	if !checksTraffic(tg) {
-		admit("TCP", tg.HealthCheck.Port)
+		allow("TCP", tg.HealthCheck.Port)
 	}
 	return []stack.NetworkingRule{r}
 }
 
-// networkingFromRanges: an NLB without security groups shows targets the clients' addresses, or its own.
+// networkingFromRanges returns the rules for an NLB without security groups, whose traffic has the addresses of the clients or its own.
 func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingRule {
 	if !b.settings.manageBackend.Or(true) || !b.subnetsInFull() {
 		return nil
@@ -126,7 +126,7 @@ func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingR
 	return append(out, stack.NetworkingRule{FromCIDRs: subnets, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: port}}})
 }
 
-// sourceRanges are the ranges that the listeners of a target group admit.
+// sourceRanges are the ranges that the listeners of a target group allow.
 func (b *build) sourceRanges(tg *intent.TargetGroup) []string {
 	for _, p := range b.ports {
 		for _, w := range p.listeners {
@@ -142,7 +142,7 @@ func (b *build) sourceRanges(tg *intent.TargetGroup) []string {
 	return nil
 }
 
-// anyClient is where clients may come from when nothing restricts them: everywhere, or the VPC for an internal load balancer.
+// anyClient are the ranges of clients without restrictions: everywhere, or the VPC for an internal load balancer.
 func (b *build) anyClient(tg *intent.TargetGroup) []string {
 	if b.lb.Scheme == stack.InternetFacing {
 		if tg.IPv6 {
@@ -151,11 +151,7 @@ func (b *build) anyClient(tg *intent.TargetGroup) []string {
 		return []string{"0.0.0.0/0"}
 	}
 	if b.f.VPC == nil {
-		if p := b.f.Failed(facts.Need{Kind: facts.NeedVPC}); p != nil {
-			b.problem(-1, intent.Source{}, p)
-		} else {
-			b.need(facts.NeedVPC, "")
-		}
+		b.lookUp(facts.Need{Kind: facts.NeedVPC})
 		return nil
 	}
 	if tg.IPv6 {

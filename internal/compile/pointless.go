@@ -7,12 +7,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// unserving is what comes of a missing certificate or Secret if no load balancer is made because of it.
-const unserving = "; no load balancer is made before this is fixed, because it would serve nothing"
+// unserving is the consequence of a missing certificate or Secret if no load balancer is created because of it.
+const unserving = "; no load balancer is created before this is fixed, because it would serve nothing"
 
-// pointless reports whether the load balancer would be new and answer nothing but errors, because certificates or Secrets are
-// missing: it would cost and serve nothing, so none is made. One that exists is not touched by this. A certificate that the stack
-// itself requests or imports is none that is missing. known is false while it is not known whether a load balancer exists.
+// pointless reports whether the load balancer would be new and answer with errors only, because certificates or Secrets are missing: it
+// would cost money and serve nothing. An existing one is not affected. Certificates that the stack requests or imports are not missing.
+// known is false while it is not known whether a load balancer exists.
 func (b *build) pointless() (yes, known bool) {
 	if b.e.Type != stack.Application || len(b.certificatesOwned) > 0 || !b.withheld() || b.serves() {
 		return false, true
@@ -31,25 +31,18 @@ func (b *build) withheld() bool {
 	return false
 }
 
-// missingPart reports whether a finding says that a certificate or a Secret cannot be used.
+// missingPart reports whether a finding means that a certificate or a Secret cannot be used.
 func missingPart(d diag.Diagnostic) bool {
 	return d.Class != diag.Note && (d.Scope == diag.Certificate || d.Scope == diag.Login)
 }
 
-// serves reports whether some listener or rule that is built gives an answer that is asked for. A redirect is one.
+// serves reports whether a listener or rule of the build has declared actions, such as a redirect.
 func (b *build) serves() bool {
-	return slices.ContainsFunc(b.rules, func(r stack.Rule) bool { return !isUnavailable(r.Actions) }) ||
+	answers := func(as, fixed []stack.Action) bool {
+		return len(as) == 1 && as[0].FixedResponse != nil && *as[0].FixedResponse == *fixed[0].FixedResponse
+	}
+	return slices.ContainsFunc(b.rules, func(r stack.Rule) bool { return !answers(r.Actions, stack.Unavailable()) }) ||
 		slices.ContainsFunc(b.listen, func(l stack.Listener) bool {
-			return !isUnavailable(l.DefaultActions) && !isNotFound(l.DefaultActions)
+			return !answers(l.DefaultActions, stack.Unavailable()) && !answers(l.DefaultActions, notFound())
 		})
-}
-
-// isUnavailable reports whether actions are those of a rule that cannot be made as it is meant.
-func isUnavailable(as []stack.Action) bool {
-	return len(as) == 1 && as[0].FixedResponse != nil && *as[0].FixedResponse == *stack.Unavailable()[0].FixedResponse
-}
-
-// isNotFound reports whether actions are those of a listener for which no default backend is given.
-func isNotFound(as []stack.Action) bool {
-	return len(as) == 1 && as[0].FixedResponse != nil && *as[0].FixedResponse == *notFound()[0].FixedResponse
 }

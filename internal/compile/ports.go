@@ -39,7 +39,7 @@ func (p *port) listener(i int) intent.Listener {
 	return intent.Listener{}
 }
 
-// mergePorts makes one port per number; a member whose protocol loses is not on the port.
+// mergePorts makes one port per number. A member whose protocol is not in effect is not on the port.
 func (b *build) mergePorts() {
 	candidates := map[int32][]merge.Owned[intent.Listener]{}
 	var numbers []int32
@@ -51,7 +51,7 @@ func (b *build) mergePorts() {
 		seen := map[int32]bool{}
 		for _, l := range m.Listeners {
 			if seen[l.Port] {
-				b.note(i, diag.New(m.Object, "", diag.IgnoredSetting, fmt.Sprintf("port %d is wanted twice; the first entry holds", l.Port),
+				b.note(i, diag.New(m.Object, "", diag.IgnoredSetting, fmt.Sprintf("port %d is listed twice; the first entry applies", l.Port),
 					"give each listener a port of its own"))
 				continue
 			}
@@ -67,11 +67,11 @@ func (b *build) mergePorts() {
 		b.ports = append(b.ports, b.mergePort(n, candidates[n]))
 	}
 	b.noteClosed()
-	b.admitRejected()
+	b.addRejected()
 }
 
 func (b *build) mergePort(number int32, candidates []merge.Owned[intent.Listener]) *port {
-	winner, _ := merge.Settle(&b.group, candidates, merge.Setting[intent.Listener]{
+	winner, _ := merge.Resolve(&b.group, candidates, merge.Setting[intent.Listener]{
 		Name: fmt.Sprintf("protocol@%d", number), What: fmt.Sprintf("protocol of port %d", number), Among: membersOf(candidates),
 		Text: func(l intent.Listener) string { return l.Protocol }, Show: func(l intent.Listener) string { return l.Protocol },
 	})
@@ -83,9 +83,9 @@ func (b *build) mergePort(number int32, candidates []merge.Owned[intent.Listener
 		}
 	}
 	on := fmt.Sprintf(" of port %d", number)
-	p.sslPolicy = merged(b, p, b.policyOf(p, on), func(l *intent.Listener) intent.Field[string] { return l.SSLPolicy })
+	p.sslPolicy = merged(b, p, b.policyOf(p, on), func(l intent.Listener) intent.Field[string] { return l.SSLPolicy })
 	alpn := merge.Setting[string]{Name: "alpn-policy", What: "ALPN policy" + on}
-	p.alpn = merged(b, p, alpn, func(l *intent.Listener) intent.Field[string] { return l.ALPN })
+	p.alpn = merged(b, p, alpn, func(l intent.Listener) intent.Field[string] { return l.ALPN })
 	p.mutual = b.mergeMutual(p, on)
 	b.mergeSources(p, on)
 	p.attributes, p.attrSource = keyed(b, fmt.Sprintf("listener-attribute@%d", number), "listener attribute"+on, true, p.members, nil, func(i int) map[string]intent.Field[string] {
@@ -102,17 +102,10 @@ func (b *build) mergePort(number int32, candidates []merge.Owned[intent.Listener
 	return p
 }
 
-// merged settles one setting of a port.
-func merged[T any](b *build, p *port, s merge.Setting[T], get func(*intent.Listener) intent.Field[T]) merge.Owned[T] {
-	var candidates []merge.Owned[T]
-	s.Name, s.Among = fmt.Sprintf("%s@%d", s.Name, p.number), p.members
-	for at, i := range p.members {
-		if f := get(&p.listeners[at]); f.Set {
-			candidates = append(candidates, merge.Of(i, f))
-		}
-	}
-	c, _ := merge.Settle(&b.group, candidates, s)
-	return c
+// merged merges one setting of a port.
+func merged[T any](b *build, p *port, s merge.Setting[T], get func(intent.Listener) intent.Field[T]) merge.Owned[T] {
+	s.Name = fmt.Sprintf("%s@%d", s.Name, p.number)
+	return among(b, p.members, func(i int) intent.Field[T] { return get(p.listener(i)) }, s)
 }
 
 // membersOf lists the members of candidates.
@@ -124,9 +117,9 @@ func membersOf[T any](candidates []merge.Owned[T]) []int {
 	return out
 }
 
-// admitRejected puts rejected members on the listeners that others have and they would share; on all if theirs are not
-// known. Their rules must stand there, or their requests would be answered by somebody's broader rule.
-func (b *build) admitRejected() {
+// addRejected adds rejected members to the listeners that they share with others; to all if theirs are not known. Without rules of their
+// own there, their requests would match broader rules of others.
+func (b *build) addRejected() {
 	for i := range b.members {
 		m := &b.members[i]
 		if m.State != quarantine.Rejected {

@@ -65,10 +65,10 @@ func (b *build) portRules(p *port, listener stack.Ref, kept []stack.Ref) ([]stac
 }
 
 // addRules appends what a route becomes: a rule, or several where one would exceed ELB's limits.
-func (b *build) addRules(all []rules.Rule, p *port, at rules.Placed, listener stack.Ref) []rules.Rule {
+func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listener stack.Ref) []rules.Rule {
 	i, route := at.Member, at.Route
 	m := &b.members[i]
-	if m.Unreadable() && m.Held { // what it says now is not what it had: its rules are kept by their target groups
+	if m.Unreadable() && m.Held { // its present routes are not those that were deployed: its rules are kept by their target groups
 		return all
 	}
 	w := rules.Rule{Member: i, Route: route, Rule: stack.Rule{Listener: listener}}
@@ -81,7 +81,7 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.Placed, listener st
 		b.fail(i, diag.New(m.Object, route.Source.Place(), diag.InvalidRule, rules.OverLimit(route.Conditions),
 			"split the rule into several with fewer values or conditions; a Prefix path counts as two values"))
 	case len(route.Actions) > 0:
-		w.Actions = b.actions(i, b.guarded(p, i, route), route.Source)
+		w.Actions = b.actions(i, b.routeActions(p, i, route), route.Source)
 		w.Transforms = route.Transforms
 	}
 	if w.Actions == nil {
@@ -99,12 +99,12 @@ func (b *build) onPort(p *port, i int, route *intent.Route) bool {
 	return (len(route.Ports) == 0 || slices.Contains(route.Ports, p.number) || b.unknownPorts(i)) && len(route.Conditions) > 0
 }
 
-// unknownPorts: a newcomer that is left out without listeners is put on all of them.
+// unknownPorts reports whether a member is rejected without listeners, so that it is on all of them.
 func (b *build) unknownPorts(i int) bool {
 	return b.members[i].State == quarantine.Rejected && len(b.members[i].Listeners) == 0
 }
 
-// actions gives backends their target groups. Actions that cannot be made answer 503 meanwhile and fail the member.
+// actions resolves the target groups of backends. Actions that cannot be resolved fail the member, and answer 503.
 func (b *build) actions(i int, in []intent.Action, source intent.Source) []stack.Action {
 	out := make([]stack.Action, 0, len(in))
 	for _, a := range in {
@@ -160,11 +160,7 @@ func (b *build) backend(i int, backend intent.Backend, source intent.Source) (st
 	tg, asked := b.f.TargetGroups[name]
 	need := facts.Need{Kind: facts.NeedTargetGroupName, Key: name}
 	if !asked {
-		if p := b.f.Failed(need); p != nil {
-			b.problem(-1, source, p)
-		} else {
-			b.want(need)
-		}
+		b.lookUp(need)
 		return stack.Ref{}, false
 	}
 	if tg == nil {

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// chooseSecurityGroups decides the groups of the load balancer and the one that targets admit:
+// chooseSecurityGroups sets the groups of the load balancer, and the one that targets allow as source:
 //
 //	groups named by the user   backend group on   managed rules   groups                 source
 //	no                         yes                -               managed, backend       backend
@@ -21,7 +22,7 @@ import (
 //	yes                        yes                yes             the user's, backend    backend
 //	yes                        no                 yes             error
 //
-// An NLB that was made without groups can never get any.
+// An NLB that was created without groups can never get any.
 func (b *build) chooseSecurityGroups() {
 	if b.e.Type == stack.Network && b.withoutGroups() {
 		b.noGroups = true
@@ -39,7 +40,7 @@ func (b *build) chooseSecurityGroups() {
 	}
 	b.noteIgnoredRanges()
 	c := facts.ResolveSecurityGroups(b.f, b.cfg.VPC, named.Value)
-	b.want(c.Needs...)
+	b.require(c.Needs...)
 	if c.Problem != nil {
 		b.problem(named.Member, named.Source, c.Problem)
 		return
@@ -57,7 +58,7 @@ func (b *build) chooseSecurityGroups() {
 		}
 		b.failShared(i, diag.New(b.members[i].Object, source.Place(), diag.InvalidAnnotation,
 			"backendSG feature is required to manage worker node SG rules when frontendSG manually specified",
-			"start the controller with --enable-backend-security-group, or do not ask for management of the rules"))
+			"start the controller with --enable-backend-security-group, or do not enable management of the rules"))
 		return
 	}
 	b.attachBackend()
@@ -70,12 +71,8 @@ func (b *build) attachBackend() {
 		ref = stack.Literal(stack.KindSecurityGroup, id)
 	} else {
 		tags := map[string]string{}
-		for k, v := range b.cfg.DefaultTags {
-			tags[k] = v
-		}
-		for k, v := range naming.BackendTracking(b.cfg.Cluster) {
-			tags[k] = v
-		}
+		maps.Copy(tags, b.cfg.DefaultTags)
+		maps.Copy(tags, naming.BackendTracking(b.cfg.Cluster))
 		b.groups = append(b.groups, stack.SecurityGroup{
 			ID: stack.BackendSecurityGroup, Name: naming.BackendSecurityGroup(b.cfg.Cluster), Shared: true,
 			Description: naming.BackendSecurityGroupDescription, Tags: tags,
@@ -88,7 +85,7 @@ func (b *build) attachBackend() {
 	b.source = &ref
 }
 
-// withoutGroups decides whether an NLB has no security groups.
+// withoutGroups reports whether an NLB has no security groups.
 func (b *build) withoutGroups() bool {
 	lb, known := b.existing()
 	if !known {
@@ -115,8 +112,8 @@ func (b *build) withoutGroups() bool {
 	return true
 }
 
-// noteIgnoredRanges tells members that their source ranges have no effect beside the groups that another member names; beside
-// its own a front end says so.
+// noteIgnoredRanges notes source ranges that have no effect beside the groups that another member names. Beside a member's own groups
+// the front end notes them.
 func (b *build) noteIgnoredRanges() {
 	for i := range b.members {
 		if b.members[i].Settings.SecurityGroups.Set {
@@ -134,7 +131,7 @@ func (b *build) noteIgnoredRanges() {
 	}
 }
 
-// managedGroup adds the group whose rules we write, if the load balancer has it.
+// managedGroup adds the group whose rules the controller writes, if the load balancer has it.
 func (b *build) managedGroup() {
 	ref := stack.Ref{Kind: stack.KindSecurityGroup, ID: stack.ManagedSecurityGroup}
 	if !slices.Contains(b.lb.SecurityGroups, ref) {
@@ -146,25 +143,21 @@ func (b *build) managedGroup() {
 	fields := map[string]intent.Source{}
 	for _, p := range b.ports {
 		for _, permission := range b.permissions(p) {
-			if !slices.Contains(g.Ingress, permission) {
-				g.Ingress = append(g.Ingress, permission)
-			}
+			g.Ingress = appendOnce(g.Ingress, permission)
 		}
 		if p.cidrs.Set {
 			fields["InboundCIDRs"] = p.cidrs.Source
 		}
 	}
 	for _, permission := range b.frontendPermissions() {
-		if !slices.Contains(g.Ingress, permission) {
-			g.Ingress = append(g.Ingress, permission)
-		}
+		g.Ingress = appendOnce(g.Ingress, permission)
 	}
 	b.groups = append(b.groups, g)
 	b.trace(stack.KindSecurityGroup, g.ID, b.group.All(), fields)
 	b.traceKeys(stack.KindSecurityGroup, g.ID, "Tags", b.settings.tagsSource)
 }
 
-// permissions are the rules of the managed group for one port. Everybody may come if nobody restricts the port.
+// permissions are the rules of the managed group for one port. Without restrictions, a port allows all sources.
 func (b *build) permissions(p *port) []stack.Permission {
 	cidrs := p.cidrs.Value
 	if !p.cidrs.Set && !p.prefixLists.Set {

@@ -14,26 +14,29 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// exclusive settles a setting on which all members that have it must agree.
-func exclusive[T any](b *build, get func(*quarantine.Member) intent.Field[T], s merge.Setting[T]) merge.Owned[T] {
+// exclusive merges a setting on which all members that have it must agree.
+func exclusive[T any](b *build, get func(*intent.Settings) intent.Field[T], s merge.Setting[T]) merge.Owned[T] {
+	return among(b, b.group.All(), func(i int) intent.Field[T] { return get(&b.members[i].Settings) }, s)
+}
+
+// among merges a setting that some members share.
+func among[T any](b *build, members []int, get func(i int) intent.Field[T], s merge.Setting[T]) merge.Owned[T] {
 	var candidates []merge.Owned[T]
-	for i := range b.members {
-		if b.members[i].State == quarantine.Rejected {
-			continue
-		}
-		if f := get(&b.members[i]); f.Set {
+	for _, i := range members {
+		if f := get(i); f.Set && b.members[i].State != quarantine.Rejected {
 			candidates = append(candidates, merge.Of(i, f))
 		}
 	}
-	c, _ := merge.Settle(&b.group, candidates, s)
+	s.Among = members
+	c, _ := merge.Resolve(&b.group, candidates, s)
 	return c
 }
 
 // attributes is the name of the settings that are attributes of the load balancer, as keyed takes it.
 const attributes = "attribute"
 
-// keyed settles maps key by key; setting is the name of their settings in front of the key. It returns the values and the source
-// of each. exists reports whether a key has a value in AWS; nil = that is not known.
+// keyed merges maps key by key; setting is the prefix of the settings' names. It returns the values and the source of each. exists
+// reports whether a key has a value in AWS; nil = that is not known.
 func keyed(b *build, setting, what string, quiet bool, in []int, exists func(key, value string) bool, get func(int) map[string]intent.Field[string]) (map[string]string, map[string]intent.Source) {
 	candidates := map[string][]merge.Owned[string]{}
 	for _, i := range in {
@@ -58,11 +61,11 @@ func keyed(b *build, setting, what string, quiet bool, in []int, exists func(key
 		if setting == attributes {
 			counted = b.inherited(s.Name, k, counted)
 		}
-		// Class parameters of the first member override what other members want also with the existing controller; not of tags.
+		// As with the existing controller, class parameters of the first member override other members, except for tags.
 		if exists != nil && !(setting == attributes && slices.ContainsFunc(counted, func(c merge.Owned[string]) bool { return c.Member == b.group.FirstMember() && c.Source.OfClass() })) {
 			s.Exists, s.ByDefault = func(v string) bool { return exists(k, v) }, never
 		}
-		c, ok := merge.Settle(&b.group, counted, s)
+		c, ok := merge.Resolve(&b.group, counted, s)
 		if !ok {
 			continue
 		}
@@ -74,11 +77,9 @@ func keyed(b *build, setting, what string, quiet bool, in []int, exists func(key
 	return out, sources
 }
 
-func asIs(s string) string { return s }
-
 func printed[T any](v T) string { return fmt.Sprint(v) }
 
-// setText is a list without regard to order and repetition.
+// setText is the text of a list, equal for lists that differ in order and repetition only.
 func setText(list []string) string {
 	sorted := slices.Sorted(slices.Values(list))
 	return strings.Join(slices.Compact(sorted), " ")
@@ -109,7 +110,7 @@ func showSelector(s intent.SubnetSelector) string {
 	return fmt.Sprint(s.IDsOrNames)
 }
 
-// shared are the settings of the load balancer as settled, each with the member whose value holds (-1 = not set).
+// shared are the merged settings of the load balancer, each with the member whose value is in effect (-1 = not set).
 type shared struct {
 	name             merge.Owned[string]
 	scheme           merge.Owned[string]
@@ -128,35 +129,35 @@ type shared struct {
 	addOns           addOns
 }
 
-// settleShared settles everything that concerns the load balancer as a whole.
-func (b *build) settleShared() shared {
+// mergeShared merges the settings of the load balancer as a whole.
+func (b *build) mergeShared() shared {
 	all := b.group.All()
 	var s shared
-	s.name = exclusive(b, func(m *quarantine.Member) intent.Field[string] { return m.Settings.Name },
+	s.name = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Name },
 		merge.Setting[string]{Name: "load-balancer-name", What: "load balancer name"})
-	s.scheme = exclusive(b, func(m *quarantine.Member) intent.Field[string] { return m.Settings.Scheme },
+	s.scheme = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Scheme },
 		merge.Setting[string]{Name: "scheme", What: "scheme", Fallback: cmp.Or(b.cfg.DefaultScheme, stack.Internal), Exists: b.existsScheme, ByDefault: func() bool { return b.existsScheme(cmp.Or(b.cfg.DefaultScheme, stack.Internal)) }})
-	s.ipAddressType = exclusive(b, func(m *quarantine.Member) intent.Field[string] { return m.Settings.IPAddressType },
+	s.ipAddressType = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.IPAddressType },
 		merge.Setting[string]{Name: "ip-address-type", What: "IP address type", Fallback: stack.IPv4, Exists: b.existsAddressType, ByDefault: func() bool { return b.existsAddressType(stack.IPv4) }})
-	s.subnets = exclusive(b, func(m *quarantine.Member) intent.Field[intent.SubnetSelector] { return m.Settings.Subnets },
+	s.subnets = exclusive(b, func(s *intent.Settings) intent.Field[intent.SubnetSelector] { return s.Subnets },
 		merge.Setting[intent.SubnetSelector]{Name: "subnets", What: "subnets", Text: selectorText, Show: showSelector, Exists: b.existsSubnets, ByDefault: never})
-	s.securityGroups = exclusive(b, func(m *quarantine.Member) intent.Field[[]string] { return nonEmpty(m.Settings.SecurityGroups) },
-		merge.Setting[[]string]{Name: "security-groups", What: "security groups", Text: setText, Show: printed[[]string], Exists: b.existsGroups, ByDefault: b.existsManagedGroup})
-	s.noSecurityGroups = exclusive(b, func(m *quarantine.Member) intent.Field[bool] { return m.Settings.NoSecurityGroups },
+	s.securityGroups = exclusive(b, func(s *intent.Settings) intent.Field[[]string] { return nonEmpty(s.SecurityGroups) },
+		merge.Setting[[]string]{Name: "security-groups", What: "security groups", Text: setText, Exists: b.existsGroups, ByDefault: b.existsManagedGroup})
+	s.noSecurityGroups = exclusive(b, func(s *intent.Settings) intent.Field[bool] { return s.NoSecurityGroups },
 		merge.Setting[bool]{Name: "no-security-groups", What: "disabling of security groups"})
-	s.manageBackend = exclusive(b, func(m *quarantine.Member) intent.Field[bool] { return m.Settings.ManageBackend },
+	s.manageBackend = exclusive(b, func(s *intent.Settings) intent.Field[bool] { return s.ManageBackend },
 		merge.Setting[bool]{Name: "manage-backend-security-group-rules", What: "management of backend security group rules", Fallback: printed(b.cfg.ManageBackendSecurityGroupRules)})
-	s.sslRedirect = exclusive(b, func(m *quarantine.Member) intent.Field[int32] { return m.Settings.SSLRedirectPort },
+	s.sslRedirect = exclusive(b, func(s *intent.Settings) intent.Field[int32] { return s.SSLRedirectPort },
 		merge.Setting[int32]{Name: "ssl-redirect", What: "SSL redirect port"})
-	s.mappings = exclusive(b, func(m *quarantine.Member) intent.Field[[]stack.SubnetMapping] { return m.Settings.Mappings },
+	s.mappings = exclusive(b, func(s *intent.Settings) intent.Field[[]stack.SubnetMapping] { return s.Mappings },
 		merge.Setting[[]stack.SubnetMapping]{Name: "addresses", What: "addresses of subnets"})
-	s.sourceNAT = exclusive(b, func(m *quarantine.Member) intent.Field[string] { return m.Settings.SourceNAT },
+	s.sourceNAT = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.SourceNAT },
 		merge.Setting[string]{Name: "ipv6-source-nat", What: "IPv6 source NAT"})
 	s.attributes, s.attributesSource = keyed(b, attributes, "load balancer attribute", true, all, b.existsAttribute, func(i int) map[string]intent.Field[string] {
 		return b.members[i].Settings.Attributes
 	})
 	s.tags, s.tagsSource = keyed(b, "tag", "tag", false, all, b.existsTag, b.userTags)
-	s.addOns = b.settleAddOns()
+	s.addOns = b.mergeAddOns()
 	return s
 }
 

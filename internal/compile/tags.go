@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
-// tags are the tags of a resource: tracking tags over default tags over the user's, or the user's over the defaults if the
-// gate says so.
+// tags are the tags of a resource, by precedence: tracking tags, default tags, the user's tags. With the gate
+// EnableDefaultTagsLowPriority the user's come before the defaults.
 func (b *build) tags(user map[string]string, resource string) map[string]string {
 	out := make(map[string]string, len(user)+len(b.cfg.DefaultTags)+3)
 	if b.cfg.Gates.EnableDefaultTagsLowPriority {
@@ -25,7 +25,7 @@ func (b *build) tags(user map[string]string, resource string) map[string]string 
 	return out
 }
 
-// userTags are the tags of a member without those that it must not set.
+// userTags are the tags of a member without those that are managed externally.
 func (b *build) userTags(i int) map[string]intent.Field[string] {
 	tags := b.members[i].Settings.Tags
 	for _, key := range b.cfg.ExternalManagedTags {
@@ -50,7 +50,7 @@ func (b *build) plainTags(i int) map[string]string {
 	return out
 }
 
-// checkTags reports keys that are managed outside of the controller.
+// checkTags reports keys that are managed externally.
 func (b *build) checkTags() {
 	for _, key := range b.cfg.ExternalManagedTags {
 		for i := range b.members {

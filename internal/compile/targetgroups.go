@@ -11,13 +11,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// targetGroup makes a target group and its binding at the first reference. ok is false if it cannot be made; the member is
-// told then.
+// targetGroup builds a target group and its binding at the first reference. ok is false if that fails; then the member fails.
 func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Source) (ref stack.Ref, ok bool) {
 	if want.Source.Path != "" {
 		source = want.Source
 	}
-	if b.refused(i, want, source) {
+	if b.taken(i, want, source) {
 		return stack.Ref{}, false
 	}
 	if ref, made := b.targets[want.ID]; made {

@@ -12,11 +12,10 @@ import (
 )
 
 // The identity of an Ingress's target group joins the names of Ingress and Service by a hyphen, which both may contain: Ingress a-b with
-// Service c and Ingress a with Service b-c have the same one. The existing controller gives both the target group of the first, so that
-// requests of the other go to the wrong Service. Here each identity has one owner, and the other member is refused.
+// Service c and Ingress a with Service b-c have the same one. The existing controller uses the target group of the first for both, so that
+// requests of the other go to the wrong Service. Here each identity has one owner, and the other member fails.
 
-// ownTargetGroups decides for which member each target group is made: for the one for which it was made before, else for the first. It
-// needs the present state of the members.
+// ownTargetGroups sets the owner of each target group: the one before, else the first member. It needs the present states of the members.
 func (b *build) ownTargetGroups() {
 	b.owners = map[string]int{}
 	for i := range b.members {
@@ -42,7 +41,7 @@ func (b *build) ownTargetGroups() {
 	}
 }
 
-// targetGroupsOf are the target groups that a member's routes and default backends ask for.
+// targetGroupsOf are the target groups of a member's routes and default backends.
 func targetGroupsOf(m *intent.Member) (out []*intent.TargetGroup) {
 	add := func(actions []intent.Action) {
 		for _, a := range actions {
@@ -62,8 +61,8 @@ func targetGroupsOf(m *intent.Member) (out []*intent.TargetGroup) {
 	return out
 }
 
-// refused reports that another member owns the identity of a target group that member i wants, and tells i.
-func (b *build) refused(i int, want *intent.TargetGroup, source intent.Source) bool {
+// taken reports whether another member owns the identity of a target group of member i, which fails then.
+func (b *build) taken(i int, want *intent.TargetGroup, source intent.Source) bool {
 	j, owned := b.owners[want.ID]
 	if !owned || i == j {
 		return false
@@ -82,13 +81,13 @@ func (b *build) refused(i int, want *intent.TargetGroup, source intent.Source) b
 	return true
 }
 
-// onlyTaken reports that there are failures, and that all of them tell of target groups that other members own.
+// onlyTaken reports whether there are failures, and all of them are of target groups that other members own.
 func (b *build) onlyTaken() bool {
 	all := slices.Concat(b.failures...)
 	return len(all) > 0 && !slices.ContainsFunc(all, func(d diag.Diagnostic) bool { return d.Code != diag.TargetGroupTaken })
 }
 
-// formerOwners are the owners of target groups that may still exist though no member asks for them. They matter while a member is
+// formerOwners are the owners of target groups that may still exist although no member declares them. They matter while a member is
 // frozen: rules whose owner is not known are not deleted then.
 func (b *build) formerOwners() map[string]diag.Object {
 	if !slices.ContainsFunc(b.members, func(m quarantine.Member) bool { return m.State == quarantine.Frozen }) {
@@ -103,7 +102,7 @@ func (b *build) formerOwners() map[string]diag.Object {
 	return out
 }
 
-// foreignTo are the identities that begin like those of a frozen member, but whose target groups are known to be of another one.
+// foreignTo are the identities with a prefix of a frozen member whose target groups are known to be another member's.
 func (b *build) foreignTo(prefixes []string) (out []string) {
 	silent := func(o diag.Object) bool {
 		return slices.ContainsFunc(b.members, func(m quarantine.Member) bool { return m.Object == o && m.State == quarantine.Frozen })

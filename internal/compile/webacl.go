@@ -9,23 +9,23 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
 
-// webACL is the web ACL of WAFv2: by name, or by ARN if nobody gives a name.
+// webACL is the merged setting of the WAFv2 web ACL: by name, or by ARN if no member sets a name.
 type webACL struct {
 	merge.Owned[string]
 	byName bool
 }
 
-func (b *build) settleWebACL() webACL {
-	name := b.settleText("wafv2-acl-name", "WAFv2 WebACL name", func(a *intent.AddOns) intent.Field[string] { return a.WebACLName })
-	if name.Set { // the ARNs are not looked at
+func (b *build) mergeWebACL() webACL {
+	name := b.mergeText("wafv2-acl-name", "WAFv2 WebACL name", func(a *intent.AddOns) intent.Field[string] { return a.WebACLName })
+	if name.Set { // ARNs are ignored
 		return webACL{name, true}
 	}
-	return webACL{b.settleText("wafv2-acl-arn", "WAFv2 WebACL ARN", func(a *intent.AddOns) intent.Field[string] { return a.WebACL }), false}
+	return webACL{b.mergeText("wafv2-acl-arn", "WAFv2 WebACL ARN", func(a *intent.AddOns) intent.Field[string] { return a.WebACL }), false}
 }
 
 func (w webACL) source() (string, intent.Source) { return "WebACL", w.Source }
 
-// choose: a name that cannot be resolved leaves the association as it is.
+// choose sets the web ACL. With a name that cannot be resolved the association stays as it is.
 func (w webACL) choose(b *build) {
 	if !w.Set || !allowed(b, w.Owned, b.cfg.EnableWAFv2, "the controller runs with --enable-wafv2=false") {
 		return
@@ -45,7 +45,7 @@ func (w webACL) choose(b *build) {
 		if p := b.f.Failed(need); p != nil {
 			b.note(w.Member, p.Diagnostic(o, w.Source.Place()))
 		} else {
-			b.want(need)
+			b.require(need)
 		}
 	}
 }

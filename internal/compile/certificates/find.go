@@ -1,9 +1,10 @@
-// Package certificates finds the certificates of a member's listener: those that it names, those that the stack has in ACM for it, and
-// those that are discovered by its hosts. What is not issued yet does not hold up the listener. It imports diag, facts, intent, naming
-// and stack.
+// Package certificates finds the certificates of a member's listener: the named ones, those that the stack owns in ACM, and those that are
+// discovered by its hosts. A listener does not wait for certificates that are not issued yet. It imports diag, facts, intent, naming and
+// stack.
 package certificates
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -18,18 +19,28 @@ import (
 // certificateARN is what ELB accepts: a certificate of ACM or a server certificate of IAM.
 var certificateARN = regexp.MustCompile(`^arn:aws[a-z-]*:(acm:[a-z0-9-]+:[0-9]{12}:certificate|iam::[0-9]{12}:server-certificate)/.+$`)
 
-// Found is what is known of the certificates of one listener of a member.
+// Found are the certificates of one listener of a member.
 type Found struct {
 	ARNs     []string // that can serve now; the first is the default one
 	Problems diag.List
 	Needs    []facts.Need
-	// Own are certificates that the stack is to have in ACM.
+	// Own are the certificates that the stack owns in ACM.
 	Own []intent.Certificate
-	// OwnUnknown: what the stack has in ACM cannot be read, so that none of it may be deleted.
+	// OwnUnknown reports that the stack's certificates in ACM cannot be read, so that none may be deleted.
 	OwnUnknown bool
 }
 
-// Finder finds certificates by what is known of the account.
+// request adds a need, or a problem if its look-up failed; failed reports which.
+func (f *Found) request(known facts.Facts, n facts.Need, o diag.Object, path string) (failed bool) {
+	needs, p := known.Request(n)
+	f.Needs = append(f.Needs, needs...)
+	if p != nil {
+		f.Problems = append(f.Problems, p.Diagnostic(o, path).In(diag.Certificate))
+	}
+	return p != nil
+}
+
+// Finder finds certificates by the facts of the account.
 type Finder struct {
 	Facts facts.Facts
 	Stack stack.Key
@@ -37,7 +48,7 @@ type Finder struct {
 	Authorities []string
 }
 
-// Find is the certificates that a listener of a member names, else those that the member owns, and those found for its hosts.
+// Find returns the certificates that a listener of a member names, else those that the stack owns and those discovered for its hosts.
 func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 	o := m.Object
 	if l.Certificates.Set && len(l.Certificates.Value) > 0 {
@@ -65,30 +76,18 @@ func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 	if len(l.DiscoverHosts) == 0 {
 		return out
 	}
-	if need := (facts.Need{Kind: facts.NeedCertificates}); d.Facts.Certificates == nil {
-		if p := d.Facts.Failed(need); p != nil {
-			out.Problems = append(out.Problems, p.Diagnostic(o, "").In(diag.Certificate))
-			return out
-		}
-		out.Needs = append(out.Needs, need)
+	if d.Facts.Certificates == nil {
+		out.request(d.Facts, facts.Need{Kind: facts.NeedCertificates}, o, "")
 		return out
 	}
 	found, uncovered := facts.DiscoverCertificates(d.Facts, l.DiscoverHosts, d.Authorities)
 	if len(uncovered) > 0 {
-		out.Problems = append(out.Problems, diag.New(o, hostsPath(l), diag.CertificateNotFound,
+		out.Problems = append(out.Problems, diag.New(o, cmp.Or(l.Certificates.Source.Path, "spec.rules"), diag.CertificateNotFound,
 			"no certificate found for host: "+strings.Join(uncovered, ", "),
 			"request or import a certificate that covers it in ACM, in the load balancer's region, or set certificate-arn"))
 	}
 	out.ARNs = append(out.ARNs, found...)
 	return out
-}
-
-// hostsPath is where hosts are written.
-func hostsPath(l intent.Listener) string {
-	if l.Certificates.Source.Path != "" {
-		return l.Certificates.Source.Path
-	}
-	return "spec.rules"
 }
 
 // Unique drops repetitions and keeps the order.

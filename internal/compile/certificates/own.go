@@ -12,17 +12,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
-// own adds the certificates that a listener of a member wants to be made, and those of them, or of their predecessors, that can serve
-// now. A listener never waits in this compilation: what is not issued comes with a later one.
+// own adds the certificates that a listener of a member declares, and those of them, or of their predecessors, that can serve now.
+// Certificates that are not issued are added by a later compilation.
 func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
-	need := facts.Need{Kind: facts.NeedOwnCertificates, Key: d.Stack.String()}
 	if !d.Facts.OwnKnown {
-		if p := d.Facts.Failed(need); p != nil {
-			out.OwnUnknown = true
-			out.Problems = diag.List{p.Diagnostic(m.Object, l.Certificates.Source.Path).In(diag.Certificate)}
-			return
-		}
-		out.Needs = append(out.Needs, need)
+		out.OwnUnknown = out.request(d.Facts, facts.Need{Kind: facts.NeedOwnCertificates, Key: d.Stack.String()}, m.Object, l.Certificates.Source.Path)
 		return
 	}
 	for _, id := range l.Owned {
@@ -39,7 +33,7 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 			}
 			continue
 		}
-		requested := d.request(out, m.Object, c)
+		requested := d.declare(out, m.Object, c)
 		arn, note := d.serving(c)
 		if arn != "" {
 			out.ARNs = append(out.ARNs, arn)
@@ -51,16 +45,16 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 	}
 }
 
-// request adds a certificate to those that the stack is to have. It reports false if it cannot be had as things are.
-func (d Finder) request(out *Found, object diag.Object, c intent.Certificate) bool {
+// declare adds a certificate to those that the stack owns. It reports false if the certificate cannot be requested now.
+func (d Finder) declare(out *Found, object diag.Object, c intent.Certificate) bool {
 	if !slices.ContainsFunc(d.Facts.Own, func(o facts.OwnCertificate) bool { return matches(o, c) }) && !d.checkZones(out, object, c) {
 		return false
 	}
 	out.Own = append(out.Own, c)
 	if most := facts.ImportsPerYear * 4 / 5; c.Import != nil && d.Facts.ImportsLastYear >= most {
 		out.Problems = append(out.Problems, diag.New(object, c.Source.Path, diag.ImportsNearQuota,
-			fmt.Sprintf("the account has made at least %d imports into ACM in this region within 365 days; AWS admits %d unless it has raised that", most, facts.ImportsPerYear),
-			"find out what imports so often (metric lbc_certificate_imports_last_year, CloudTrail's ImportCertificate), or have the quota raised in Service Quotas"))
+			fmt.Sprintf("the account has made at least %d imports into ACM in this region within 365 days; AWS allows %d unless the quota was raised", most, facts.ImportsPerYear),
+			"find out what imports so often (metric lbc_certificate_imports_last_year, CloudTrail's ImportCertificate), or request a higher quota in Service Quotas"))
 	}
 	return true
 }
@@ -73,18 +67,13 @@ func matches(o facts.OwnCertificate, c intent.Certificate) bool {
 	return o.ID == c.ID && o.Authority == c.Authority && slices.Equal(o.Names, c.Names)
 }
 
-// checkZones makes sure that the records which prove to Amazon who owns the names have a place to be, before anything is requested.
+// checkZones reports whether each name has a hosted zone for the records of DNS validation, which is required before a request.
 func (d Finder) checkZones(out *Found, object diag.Object, c intent.Certificate) bool {
 	if c.Import != nil || c.Authority != "" {
 		return true
 	}
 	if d.Facts.HostedZones == nil {
-		need := facts.Need{Kind: facts.NeedHostedZones}
-		if p := d.Facts.Failed(need); p != nil {
-			out.Problems = append(out.Problems, p.Diagnostic(object, c.Source.Path).In(diag.Certificate))
-		} else {
-			out.Needs = append(out.Needs, need)
-		}
+		out.request(d.Facts, facts.Need{Kind: facts.NeedHostedZones}, object, c.Source.Path)
 		return false
 	}
 	var without []string
@@ -102,8 +91,8 @@ func (d Finder) checkZones(out *Found, object diag.Object, c intent.Certificate)
 	return false
 }
 
-// serving is the certificate that serves for a requested one now: itself, or as long as that is not issued an earlier one of the
-// same Ingress or Secret. The note says what is waited for.
+// serving is the certificate that serves for a requested one now: itself if it is issued, else an earlier one of the same Ingress or
+// Secret. note describes what is waited for.
 func (d Finder) serving(c intent.Certificate) (arn string, note *diag.Diagnostic) {
 	var own []facts.OwnCertificate
 	for _, o := range d.Facts.Own {
@@ -136,9 +125,9 @@ func (d Finder) serving(c intent.Certificate) (arn string, note *diag.Diagnostic
 		if failed.Reason != "" {
 			reason += " (" + failed.Reason + ")"
 		}
-		note := diag.New(diag.Object{}, "", diag.CertificateFailed, fmt.Sprintf("ACM gives the certificate for %s the status %s; it is requested anew after a while", names, reason),
+		note := diag.New(diag.Object{}, "", diag.CertificateFailed, fmt.Sprintf("the certificate for %s has status %s in ACM; it is requested again after a pause", names, reason),
 			"see ACM's user guide for that status; often a CAA record, a name that is not in public DNS, or the private authority is the reason")
-		note.Phase = diag.Deploying // it was requested, and refused later
+		note.Phase = diag.Deploying // the request was accepted and failed later
 		return arn, &note
 	}
 	text := fmt.Sprintf("the certificate for %s is requested and not issued yet%s", names, meanwhile)

@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
 
-// Effect is the value of a shared setting that is in effect, and whose it is.
+// Effect is the value of a shared setting that is in effect, and its owners.
 type Effect struct {
 	Value  string // canonical text of the value; it comes from annotations and class parameters and is no secret
 	Owners []Owner
@@ -20,68 +20,68 @@ type Effect struct {
 type Owner struct {
 	Member diag.Object
 	Path   string // where the value is written, as in diagnostics
-	// Agrees marks a member of another namespace that set the same value as the first owner. It upholds the value as long as
-	// it sets it, and cannot change it.
+	// Agrees marks a member of another namespace that set the same value as the first owner. The value stays in effect as long as
+	// the member sets it, but the member cannot change it.
 	Agrees bool `json:",omitempty"`
 }
 
-// bid is a member's value for a shared setting, as text.
-type bid struct {
+// candidate is a member's value of a shared setting, as text.
+type candidate struct {
 	member int
 	class  bool // set by class parameters
 	path   string
 	value  string
 }
 
-// question is one shared setting with what is known of it beside the members' values.
-type question struct {
-	setting  string // with the listener's port after an "@", where it is one of a listener
-	among    []int  // the members that share the setting
-	bids     []bid
-	fallback string // the value that holds where no member sets one
-	// exists reports which bids equal what AWS holds, and byDefault whether AWS holds the fallback. nil = facts do not tell.
+// conflict is one shared setting with the values of its members, and what is known of it otherwise.
+type conflict struct {
+	setting    string // with the listener's port after an "@", if it is one of a listener
+	among      []int  // the members that share the setting
+	candidates []candidate
+	fallback   string // the value in effect if no member sets one
+	// exists reports whether a candidate equals the value in AWS, and byDefault whether AWS has the fallback. nil = that is not known.
 	exists    func(i int) bool
 	byDefault func() bool
 }
 
-// ruling is how a question was decided.
-type ruling struct {
-	winner    int // index of the bid that holds; -1 = the fallback holds
+// resolution is the outcome of a conflict.
+type resolution struct {
+	winner    int // index of the candidate in effect; -1 = the fallback is in effect
 	incumbent bool
-	held      bool // the fallback was in effect, and decider is the member whose namespace decides about it; also if winner = -1
+	inherited bool // the fallback was in effect before, and only the namespace of decider may change it; also if winner = -1
 	decider   int
-	reserved  bool // bids were out because class parameters leave the setting to other namespaces
+	reserved  bool // candidates were out because class parameters reserve the setting for other namespaces
 }
 
-// decide finds the bid that holds: of those in effect, else of those whose members may change the fallback that is in effect,
-// else of all. decision 2 has the rule as a table.
-func (g *Group) decide(q question) ruling {
-	all := indexes(q.bids)
-	allowed := keep(all, func(at int) bool { return g.maySet(q.bids[at].member, q) })
+// resolve finds the candidate in effect: one that was in effect before, else one whose member may change the fallback that was in effect,
+// else the first of all by protection and precedence. decision 2 has the rule as a table.
+func (g *Group) resolve(q conflict) resolution {
+	all := indexes(q.candidates)
+	allowed := filter(all, func(at int) bool { return g.maySet(q.candidates[at].member, q) })
 	if len(allowed) == len(all) {
-		return g.decideAmong(q)
+		return g.resolveAmong(q)
 	}
 	if len(allowed) == 0 {
-		return ruling{winner: -1, reserved: true}
+		return resolution{winner: -1, reserved: true}
 	}
 	rest := q
-	rest.bids = nil
+	rest.candidates = nil
 	for _, at := range allowed {
-		rest.bids = append(rest.bids, q.bids[at])
+		rest.candidates = append(rest.candidates, q.candidates[at])
 	}
 	if exists := q.exists; exists != nil {
 		rest.exists = func(i int) bool { return exists(allowed[i]) }
 	}
-	r := g.decideAmong(rest)
+	r := g.resolveAmong(rest)
 	if r.reserved = true; r.winner >= 0 {
 		r.winner = allowed[r.winner]
 	}
 	return r
 }
 
-// maySet reports whether class parameters let a member set what it shares. A listener that only members with routes only have is
-// their own.
-func (g *Group) maySet(i int, q question) bool {
+// maySet reports whether class parameters permit a member to set what it shares. A listener whose members all may define routes only
+// is their own.
+func (g *Group) maySet(i int, q conflict) bool {
 	if g.Members[i].Authority != intent.RoutesOnly {
 		return true
 	}
@@ -90,93 +90,91 @@ func (g *Group) maySet(i int, q question) bool {
 	})
 }
 
-// decideAmong decides between members that may set the setting.
-func (g *Group) decideAmong(q question) ruling {
+// resolveAmong resolves a conflict of members that may set the setting.
+func (g *Group) resolveAmong(q conflict) resolution {
 	p := protectionOf(q.setting)
-	all := indexes(q.bids)
+	all := indexes(q.candidates)
 	if g.Strict || len(g.Counting(q.among)) < 2 || !g.Joinable {
-		return ruling{winner: g.best(q.bids, all, protection{})}
+		return resolution{winner: g.best(q.candidates, all, protection{})}
 	}
 	if g.unanimous(q) {
-		return ruling{winner: g.best(q.bids, all, p)}
+		return resolution{winner: g.best(q.candidates, all, p)}
 	}
 	ended := false
-	held := p.held
+	inherits := p.defaults
 	switch last, set := g.InEffect[q.setting]; {
 	case set:
 		owns := func(at int, may func(Owner) bool) bool {
-			o := g.Members[q.bids[at].member].Object
+			o := g.Members[q.candidates[at].member].Object
 			return slices.ContainsFunc(last.Owners, func(w Owner) bool { return w.Member == o && may(w) })
 		}
-		upheld := keep(all, func(at int) bool {
-			return q.bids[at].value == last.Value && owns(at, func(Owner) bool { return true })
+		same := filter(all, func(at int) bool {
+			return q.candidates[at].value == last.Value && owns(at, func(Owner) bool { return true })
 		})
-		if len(upheld) > 0 {
-			return ruling{winner: g.best(q.bids, upheld, p), incumbent: true}
+		if len(same) > 0 {
+			return resolution{winner: g.best(q.candidates, same, p), incumbent: true}
 		}
-		changed := keep(all, func(at int) bool { return owns(at, func(w Owner) bool { return !w.Agrees }) })
+		changed := filter(all, func(at int) bool { return owns(at, func(w Owner) bool { return !w.Agrees }) })
 		if len(changed) > 0 {
-			return ruling{winner: g.best(q.bids, changed, p), incumbent: true}
+			return resolution{winner: g.best(q.candidates, changed, p), incumbent: true}
 		}
 		ended = true
 	case g.InEffect != nil:
-		held = held && len(g.incumbents(q)) > 0
+		inherits = inherits && len(g.incumbents(q)) > 0
 	case q.exists == nil || !g.Exists():
-		held = false
+		inherits = false
 	default:
-		there := keep(all, q.exists)
+		there := filter(all, q.exists)
 		if len(there) > 0 {
-			return ruling{winner: g.best(q.bids, there, p), incumbent: true}
+			return resolution{winner: g.best(q.candidates, there, p), incumbent: true}
 		}
-		held = held && q.byDefault()
-	}
-	if !held {
-		return ruling{winner: g.best(q.bids, all, p)}
+		inherits = inherits && q.byDefault()
 	}
 	decider := g.senior(g.incumbents(q))
-	if decider < 0 {
-		return ruling{winner: g.best(q.bids, all, p)}
+	if !inherits || decider < 0 {
+		return resolution{winner: g.best(q.candidates, all, p)}
 	}
-	may := keep(all, func(at int) bool {
-		bid := q.bids[at]
-		return bid.value == q.fallback || g.decides(bid.member, decider) || ended && p.tighter != nil && p.tighter(bid.value, q.fallback)
+	may := filter(all, func(at int) bool {
+		c := q.candidates[at]
+		return c.value == q.fallback || g.decides(c.member, decider) || ended && p.tighter != nil && p.tighter(c.value, q.fallback)
 	})
 	if len(may) == 0 {
-		return ruling{winner: -1, held: true, decider: decider}
+		return resolution{winner: -1, inherited: true, decider: decider}
 	}
-	r := ruling{winner: g.best(q.bids, may, p), held: true, decider: decider}
-	if q.bids[r.winner].value == q.fallback && !g.decides(q.bids[r.winner].member, decider) {
-		// It asks for what holds anyway, and does not become its owner by that; nor does it stand in the way of who may.
+	r := resolution{winner: g.best(q.candidates, may, p), inherited: true, decider: decider}
+	if q.candidates[r.winner].value == q.fallback && !g.decides(q.candidates[r.winner].member, decider) {
+		// A member that sets the fallback, which is in effect in any case, does not become its owner, and does not displace members that
+		// may change it.
 		r.winner = -1
-		if deciding := keep(may, func(at int) bool {
-			return q.bids[at].value == q.fallback && g.decides(q.bids[at].member, decider)
+		if deciding := filter(may, func(at int) bool {
+			return q.candidates[at].value == q.fallback && g.decides(q.candidates[at].member, decider)
 		}); len(deciding) > 0 {
-			r.winner = g.best(q.bids, deciding, p)
+			r.winner = g.best(q.candidates, deciding, p)
 		}
 	}
 	return r
 }
 
-// unanimous reports whether all members that share the setting set it, all to one value.
-func (g *Group) unanimous(q question) bool {
-	bidders := map[int]bool{}
-	for _, bid := range q.bids {
-		if bid.value != q.bids[0].value {
+// unanimous reports whether all members that share the setting set it to the same value.
+func (g *Group) unanimous(q conflict) bool {
+	set := map[int]bool{}
+	for _, c := range q.candidates {
+		if c.value != q.candidates[0].value {
 			return false
 		}
-		bidders[bid.member] = true
+		set[c.member] = true
 	}
-	return len(bidders) == len(g.Counting(q.among))
+	return len(set) == len(g.Counting(q.among))
 }
 
 // Counting are those of the members whose settings count.
 func (g *Group) Counting(among []int) []int {
-	return keep(among, func(i int) bool { return !g.Members[i].Rejected })
+	return filter(among, func(i int) bool { return !g.Members[i].Rejected })
 }
 
-// incumbents are the members whose fallback it is: those that shared the setting when the last compilation ended. Where that is
-// not known, all members are.
-func (g *Group) incumbents(q question) []int {
+// incumbents are the members for which the fallback was in effect: those that shared the setting when the last compilation ended. If that
+// is not known, all members are.
+func (g *Group) incumbents(q conflict) []int {
 	if g.InEffect == nil {
 		return g.Counting(q.among)
 	}
@@ -187,10 +185,10 @@ func (g *Group) incumbents(q question) []int {
 			before = append(before, o.Member)
 		}
 	}
-	return keep(g.Counting(q.among), func(i int) bool { return slices.Contains(before, g.Members[i].Object) })
+	return filter(g.Counting(q.among), func(i int) bool { return slices.Contains(before, g.Members[i].Object) })
 }
 
-// senior is the member that was part of the group before the others; -1 = none is given.
+// senior is the member that joined first; -1 = there is none.
 func (g *Group) senior(among []int) int {
 	if len(among) == 0 {
 		return -1
@@ -198,7 +196,7 @@ func (g *Group) senior(among []int) int {
 	return slices.MinFunc(among, g.bySeniority)
 }
 
-// bySeniority orders members by when they joined the group, and those of which that is not known by age and name behind them.
+// bySeniority orders members by when they joined the group. Members for which that is not known come last, by age and name.
 func (g *Group) bySeniority(i, j int) int {
 	x, y := &g.Members[i], &g.Members[j]
 	rank := func(o diag.Object) int {
@@ -210,66 +208,66 @@ func (g *Group) bySeniority(i, j int) int {
 	return cmp.Or(cmp.Compare(rank(x.Object), rank(y.Object)), cmp.Compare(x.Created, y.Created), cmp.Compare(x.Object.String(), y.Object.String()))
 }
 
-// decides reports whether member i may change a default that is in effect for the sake of decider: a namespace is the unit of
-// trust, as Kubernetes grants the right to edit all Ingresses of a namespace.
+// decides reports whether member i may change a default that is in effect for decider. The unit of trust is the namespace, because
+// Kubernetes grants the permission to edit all Ingresses of a namespace.
 func (g *Group) decides(i, decider int) bool {
 	return g.Members[i].Authority == intent.Deciding || g.Members[i].Object.Namespace == g.Members[decider].Object.Namespace
 }
 
-// best is the bid that comes first by protection and precedence.
-func (g *Group) best(bids []bid, among []int, p protection) int {
+// best is the candidate that comes first by protection and precedence.
+func (g *Group) best(candidates []candidate, among []int, p protection) int {
 	if p.tighter != nil {
-		among = keep(among, func(at int) bool {
+		among = filter(among, func(at int) bool {
 			return !slices.ContainsFunc(among, func(other int) bool {
-				return p.tighter(bids[other].value, bids[at].value) && !p.tighter(bids[at].value, bids[other].value)
+				return p.tighter(candidates[other].value, candidates[at].value) && !p.tighter(candidates[at].value, candidates[other].value)
 			})
 		})
 	}
 	best := among[0]
 	for _, at := range among[1:] {
-		if first, _ := g.before(bids[at], bids[best], p.guards); first {
+		if first, _ := g.before(candidates[at], candidates[best], p.restricts); first {
 			best = at
 		}
 	}
 	return best
 }
 
-// record keeps what holds for the next compilation.
-func (g *Group) record(q question, r ruling) {
+// record records the effect of a resolution for the next compilation.
+func (g *Group) record(q conflict, r resolution) {
 	if r.winner < 0 || !g.Joinable {
 		return
 	}
-	value := q.bids[r.winner].value
+	value := q.candidates[r.winner].value
 	e := Effect{Value: value}
 	last := g.InEffect[q.setting]
-	founders := keep(indexes(q.bids), func(at int) bool {
-		o := g.Members[q.bids[at].member].Object
-		return q.bids[at].value == value && slices.ContainsFunc(last.Owners, func(w Owner) bool { return w.Member == o && !w.Agrees })
+	founders := filter(indexes(q.candidates), func(at int) bool {
+		o := g.Members[q.candidates[at].member].Object
+		return q.candidates[at].value == value && slices.ContainsFunc(last.Owners, func(w Owner) bool { return w.Member == o && !w.Agrees })
 	})
-	first := q.bids[r.winner].member
+	first := q.candidates[r.winner].member
 	if len(founders) == 0 {
-		for _, bid := range q.bids {
-			if bid.value == value && g.bySeniority(bid.member, first) < 0 && (!r.held || g.decides(bid.member, r.decider)) {
-				first = bid.member
+		for _, c := range q.candidates {
+			if c.value == value && g.bySeniority(c.member, first) < 0 && (!r.inherited || g.decides(c.member, r.decider)) {
+				first = c.member
 			}
 		}
 	}
-	for at, bid := range q.bids {
-		if bid.value != value {
+	for at, c := range q.candidates {
+		if c.value != value {
 			continue
 		}
-		o := g.Members[bid.member].Object
+		o := g.Members[c.member].Object
 		founds := slices.Contains(founders, at) || len(founders) == 0 && o.Namespace == g.Members[first].Object.Namespace
-		// Owners that only upheld the value go on doing so when those that could change it are gone.
+		// Owners that only agreed with the value still do so when those that could change it are gone.
 		if len(founders) == 0 && last.Value == value && len(last.Owners) > 0 {
 			founds = false
 		}
-		e.Owners = append(e.Owners, Owner{Member: o, Path: bid.path, Agrees: !founds})
+		e.Owners = append(e.Owners, Owner{Member: o, Path: c.path, Agrees: !founds})
 	}
-	g.Settled[q.setting] = e
+	g.NewEffect[q.setting] = e
 }
 
-// Seniority is the members of this compilation in the order in which they joined.
+// Seniority are the members of this compilation in the order in which they joined.
 func (g *Group) Seniority() []diag.Object {
 	of := g.Counting(g.All())
 	slices.SortFunc(of, g.bySeniority)
@@ -280,16 +278,16 @@ func (g *Group) Seniority() []diag.Object {
 	return out
 }
 
-func indexes(bids []bid) []int {
-	out := make([]int, len(bids))
+func indexes(candidates []candidate) []int {
+	out := make([]int, len(candidates))
 	for i := range out {
 		out[i] = i
 	}
 	return out
 }
 
-// keep is a new slice of what satisfies the condition.
-func keep(in []int, ok func(int) bool) []int {
+// filter returns a new slice of the elements that satisfy a condition.
+func filter(in []int, ok func(int) bool) []int {
 	var out []int
 	for _, i := range in {
 		if ok(i) {
@@ -299,16 +297,16 @@ func keep(in []int, ok func(int) bool) []int {
 	return out
 }
 
-// before reports whether x beats y: a sound member's value, then, of what guards, the senior member's; then class parameters,
-// then group order, then age, then name. why is the rule that decided, as a reason after "and".
-func (g *Group) before(x, y bid, guards bool) (first bool, why string) {
+// before reports whether x takes precedence over y: the value of a valid member, then that of class parameters, then, for a setting that
+// restricts, that of the older member; then by group order, age and name. why is the rule that decided, as a reason after "and".
+func (g *Group) before(x, y candidate, restricts bool) (first bool, why string) {
 	m, n := &g.Members[x.member], &g.Members[y.member]
 	switch {
 	case m.LeftOut != n.LeftOut:
 		return n.LeftOut, "a valid member comes before one that is not"
 	case x.class != y.class:
 		return x.class, "class parameters come before annotations"
-	case guards && x.value != y.value:
+	case restricts && x.value != y.value:
 		return g.bySeniority(x.member, y.member) < 0, "of values of which none is stricter that of the older member comes first"
 	case m.Order != n.Order:
 		return m.Order < n.Order, fmt.Sprintf("the lower group.order comes first (%d before %d)", min(m.Order, n.Order), max(m.Order, n.Order))

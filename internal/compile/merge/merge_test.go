@@ -33,7 +33,7 @@ func TestANoteOnTheMemberThatLosesNamesTheValueThatHoldsItsMemberAndTheRule(t *t
 	} {
 		for _, members := range [][]candidate{{test.loser, test.winner}, {test.winner, test.loser}} {
 			var noted diag.List
-			g := &Group{Settled: map[string]Effect{}, Note: func(i int, d diag.Diagnostic) {
+			g := &Group{NewEffect: map[string]Effect{}, Note: func(i int, d diag.Diagnostic) {
 				if members[i].Object == test.winner.Object {
 					t.Errorf("the winner has the note %v", d)
 				}
@@ -48,7 +48,7 @@ func TestANoteOnTheMemberThatLosesNamesTheValueThatHoldsItsMemberAndTheRule(t *t
 				g.Members = append(g.Members, m.Member)
 				candidates = append(candidates, Of(i, intent.Of(m.scheme, source)))
 			}
-			if holds, ok := Settle(g, candidates, Setting[string]{Name: "scheme", What: "scheme"}); !ok || holds.Value != test.winner.scheme {
+			if holds, ok := Resolve(g, candidates, Setting[string]{Name: "scheme", What: "scheme"}); !ok || holds.Value != test.winner.scheme {
 				t.Errorf("%s: %+v holds", test.rule, holds)
 			}
 			if len(noted) != 1 || !strings.Contains(noted[0].Text, `"internal" of Ingress shop/`+test.loser.Object.Name+` is ignored, because Ingress shop/b has "internet-facing", `+test.rule) {

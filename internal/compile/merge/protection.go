@@ -9,22 +9,21 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// protection tells how a shared setting is protected against members that did not set it. The value in effect stays for every
-// setting; protection concerns what holds beside it.
+// protection is how a shared setting is protected against members that did not set it. A value in effect stays for every setting;
+// protection applies where no value is in effect.
 type protection struct {
-	// setting is the name without the listener's port; a final * stands for any rest.
+	// setting is the name without the listener's port; a final * matches any rest.
 	setting string
-	// held: where no member sets the setting, the default counts as set by the members that were part before.
-	held bool
-	// guards: of values of which none is in effect, those are out for which a tighter one is asked, and seniority decides before
-	// group.order, which a newcomer writes.
-	guards bool
-	// tighter reports whether a admits strictly less than b. Nil, or false both ways: they cannot be compared.
+	// defaults: if no member sets the setting, the default counts as set by the members of the last compilation.
+	defaults bool
+	// restricts: values are out if there is a tighter one, and seniority decides before group.order, which a new member chooses.
+	restricts bool
+	// tighter reports whether a allows strictly less than b. Nil, or false both ways: they cannot be compared.
 	tighter func(a, b string) bool
 }
 
-// protections is the table of decision 2. A setting that is not listed is neither held nor guards: tags, capacity, and attributes
-// that tune the load balancer.
+// protections is the table of decision 2. Settings that are not listed have no protection: tags, capacity, and attributes that tune the
+// load balancer.
 var protections = []protection{
 	{"scheme", true, true, ranked(stack.InternetFacing, stack.Internal)},
 	{"inbound-cidrs", true, true, fewerAddresses},
@@ -48,13 +47,13 @@ var protections = []protection{
 	{"attribute/health_check_logs.s3.*", true, true, nil},
 	{"attribute/routing.http.drop_invalid_header_fields.enabled", true, true, ranked("false", "true")},
 	{"attribute/routing.http.desync_mitigation_mode", true, true, ranked("monitor", "defensive", "strictest")},
-	{"attribute/routing.http.xff_header_processing.mode", true, true, ranked("preserve", "append", "remove")}, // preserve admits forged addresses
+	{"attribute/routing.http.xff_header_processing.mode", true, true, ranked("preserve", "append", "remove")}, // preserve accepts forged addresses
 	{"attribute/waf.fail_open.enabled", true, true, ranked("true", "false")},
 	{"attribute/ipv6.deny_all_igw_traffic", true, true, ranked("false", "true")},
 	{"attribute/routing.*", true, false, nil}, // they change the requests that all members' backends see
 	{"listener-attribute/routing.*", true, true, nil},
 
-	// These guard nothing, but change or replace the load balancer of all members, or what their clients are answered.
+	// These restrict nothing, but change or replace the load balancer of all members, or the answers of their clients.
 	{"load-balancer-name", true, false, nil},
 	{"ip-address-type", true, false, nil},
 	{"subnets", true, false, nil},
@@ -80,7 +79,7 @@ func protectionOf(setting string) protection {
 	return protection{setting: setting}
 }
 
-// Tighter compares values of a setting: whether a admits strictly less than b. Nil = they cannot be compared.
+// Tighter compares values of a setting: whether a allows strictly less than b. Nil = they cannot be compared.
 func Tighter(setting string) func(a, b string) bool { return protectionOf(setting).tighter }
 
 // ranked compares by place in a list, the loosest first. Values that are not in the list cannot be compared.
@@ -91,10 +90,10 @@ func ranked(values ...string) func(a, b string) bool {
 	}
 }
 
-// isSet: to have a value is tighter than to have none.
+// isSet compares values of which any is tighter than none.
 func isSet(a, b string) bool { return a != "" && b == "" }
 
-// associates: a web ACL is tighter than none; two web ACLs cannot be compared.
+// associates compares web ACLs: one is tighter than none, and two cannot be compared.
 func associates(a, b string) bool {
 	none := func(s string) bool { return s == "" || s == intent.None }
 	return !none(a) && none(b)
@@ -112,10 +111,10 @@ func fewerOf(a, b string) bool {
 	return len(x) < len(y) && !slices.ContainsFunc(x, func(s string) bool { return !slices.Contains(y, s) })
 }
 
-// fewerAddresses reports whether each range of a lies within one of b, and not the other way round.
+// fewerAddresses reports whether each range of a is within one of b, and not the other way round.
 func fewerAddresses(a, b string) bool { return insideOf(a, b) && !insideOf(b, a) }
 
-// insideOf reports whether each range of a lies within one of b.
+// insideOf reports whether each range of a is within one of b.
 func insideOf(a, b string) bool {
 	parse := func(s string) (out []netip.Prefix, ok bool) {
 		for _, f := range strings.Fields(s) {
@@ -142,7 +141,7 @@ func insideOf(a, b string) bool {
 	return true
 }
 
-// minimumTLS is the lowest protocol version that a security policy of ELB admits, and how many groups of ciphers (AWS: Security
+// minimumTLS is the lowest protocol version that a security policy of ELB allows, and the number of its groups of ciphers (AWS: Security
 // policies for your Application Load Balancer). ok is false for names of another form.
 func minimumTLS(policy string) (version string, ciphers int, ok bool) {
 	for _, v := range []struct{ part, version string }{

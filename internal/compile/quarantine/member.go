@@ -1,6 +1,6 @@
-// Package quarantine says in which version each member of a load balancer takes part: as it is, by its last good version, or left out,
-// so that what is wrong with one member costs the others nothing. decision 2 says why.
-// What is wrong the caller finds; this package imports diag, facts and intent.
+// Package quarantine selects the version in which each member of a load balancer takes part: the current one, the last good one, or none,
+// so that an error of one member does not affect the others. decision 2 has the reasons.
+// The errors are the caller's. It imports diag, facts and intent.
 package quarantine
 
 import (
@@ -18,7 +18,7 @@ type State int
 const (
 	Current  State = iota // as it is
 	LastGood              // by its last version that compiled cleanly
-	Frozen                // what exists of its routes stays, the others answer 503; its settings and listeners still count, because live traffic depends on them
+	Frozen                // existing rules of its routes stay, the others answer 503; its settings and listeners count, because live traffic depends on them
 	Rejected              // its routes answer 503 on the listeners of others; nothing else of it counts: it never was good
 )
 
@@ -33,10 +33,10 @@ type Member struct {
 	Shared  bool      // one of the reasons concerns a setting of the whole load balancer
 }
 
-// Unreadable reports whether the member is part of the load balancer, and its values of the settings that members share are not known.
+// Unreadable reports whether the member is part of the load balancer, and its values of shared settings are not known.
 func (m *Member) Unreadable() bool { return m.State == Frozen && m.Shared }
 
-// Demote sets aside the present version of a member, in favour of its last good one if there is one that has not been tried.
+// Demote sets the present version of a member aside. Its last good version replaces it, if there is one that has not been tried.
 func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]intent.Member, newcomer bool) {
 	m.Reasons = append(m.Reasons, reasons...)
 	m.Shared = m.Shared || shared
@@ -45,7 +45,7 @@ func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]int
 		if m.State == Rejected {
 			return
 		}
-		// Its settings are what they were then; place in the group and age are those of today.
+		// The settings are those of the last good version; order in the group and age are the present ones.
 		last.Order, last.Created, last.Authority, last.Diagnostics = m.Order, m.Created, m.Authority, nil
 		m.Member, m.Shared = last, false
 		return
@@ -56,7 +56,7 @@ func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]int
 	}
 }
 
-// Remember is what to keep of a member for next time, if it has no good version.
+// Remember is the version of a member to remember for the next compilation, if it has no good version.
 func (m *Member) Remember(was intent.Member, notes diag.List) intent.Member {
 	switch m.State {
 	case Rejected:
@@ -71,8 +71,8 @@ func (m *Member) Remember(was intent.Member, notes diag.List) intent.Member {
 	return was
 }
 
-// Remembered is the state that Remember has kept: a member without listeners was rejected, one with errors was frozen; a problem of
-// certificates alone takes nothing away from the rest.
+// Remembered is the state of a version that Remember returned: a member without listeners was rejected, and one with errors was frozen.
+// Errors of certificates and add-ons do not affect the rest.
 func Remembered(m intent.Member) State {
 	wrong := slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
 		return d.Class != diag.Note && d.Scope != diag.Certificate && d.Scope != diag.AddOn
@@ -86,9 +86,8 @@ func Remembered(m intent.Member) State {
 	return Frozen
 }
 
-// Disqualifies reports whether a front end's diagnostic sets aside the member that it belongs to. Conflicts cost only the
-// losing setting. What withholds one feature of the member alone leaves the rest in place. So does a missing Service to
-// which a front end found an answer.
+// Disqualifies reports whether a front end's diagnostic sets its member aside. A conflict affects the losing setting only. Some errors
+// withhold one feature of the member only. A missing Service does not count if the front end has found actions for it.
 func Disqualifies(m intent.Member, d diag.Diagnostic) bool {
 	switch {
 	case d.Class == diag.Note, d.Code == diag.ConflictingSettings, d.Scope.Withheld():
@@ -99,7 +98,7 @@ func Disqualifies(m intent.Member, d diag.Diagnostic) bool {
 	return true
 }
 
-// badCertificate reports a mistake about certificates of the member's own. A look-up that failed is none.
+// badCertificate reports whether a diagnostic is an error in certificates of the member. A look-up that failed is none.
 func badCertificate(d diag.Diagnostic) bool {
 	return d.Scope == diag.Certificate && (d.Class == diag.Invalid || d.Class == diag.NotFound)
 }
@@ -119,7 +118,7 @@ func Answered(m intent.Member) bool {
 	return true
 }
 
-// Newcomer reports whether leaving a member out entirely takes nothing away from live traffic: other members were built before and it
+// Newcomer reports whether a member can be left out entirely without an effect on live traffic: other members were built before and it
 // was not, or nothing exists yet. known is false while that depends on a look-up.
 func Newcomer(m intent.Member, f facts.Facts, good map[diag.Object]intent.Member) (yes, known bool) {
 	if len(good) > 0 {

@@ -9,14 +9,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
 
-// A key that is misspelt leaves its setting at the default, which may delete or replace a load balancer, or open it. So it is as a value
-// that cannot be understood where the setting may have been in effect before: the last good version of the member serves. A misspelling
-// that the last good version has as well changes nothing: what was in effect beside it stays, and other edits of the object are followed.
-// Where no version is remembered, as after a restart without checkpoint, what AWS holds is what was in effect.
+// A misspelt key leaves its setting at the default, which may delete or replace a load balancer, or open it. If the setting may have been
+// in effect before, the key counts as an invalid value: the last good version of the member serves. If the last good version has the same
+// misspelling, the value that was in effect stays, and other edits of the object take effect. Without a remembered version, as after a
+// restart without checkpoint, the value in AWS is the one that was in effect.
 
-// HoldMisspelt applies that to the members. good are the last good versions, and manageBackend is the default of the setting. ask is true
-// if it depends on what AWS holds, and that is not known.
-func HoldMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent.Member, manageBackend bool) (ask bool) {
+// CheckMisspelt applies that to the members. good are the last good versions, and manageBackend is the default of the setting. It reports
+// whether the load balancer that exists has to be looked up first.
+func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent.Member, manageBackend bool) (unknown bool) {
 	cloned := false
 	for i := range lb.Members {
 		if len(lb.Members[i].Misspelt) == 0 || lb.Members[i].Held {
@@ -33,7 +33,7 @@ func HoldMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]i
 			if f.Failed(facts.Need{Kind: facts.NeedStack, Key: lb.Key.String()}) == nil {
 				return true
 			}
-			continue // the build asks, too, and fails
+			continue // the look-up has failed, which the build reports
 		}
 		for _, wrong := range m.Misspelt {
 			newly := remembers && !slices.ContainsFunc(last.Misspelt, func(w intent.Misspelling) bool { return w.Setting == wrong.Setting })
@@ -59,7 +59,7 @@ func HoldMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]i
 	return false
 }
 
-// misspelt is what is wrong.
+// misspelt is the text of a diagnostic.
 func misspelt(w intent.Misspelling) string {
 	if w.Key == w.Meant {
 		return fmt.Sprintf("the value of annotation %s cannot be understood", w.Key)
@@ -67,12 +67,12 @@ func misspelt(w intent.Misspelling) string {
 	return fmt.Sprintf("annotation %s is unknown, and %s is missing", w.Key, w.Meant)
 }
 
-// mixedGroups reports whether the load balancer has groups of the user that cannot be distinguished from the backend group beside them.
+// mixedGroups reports whether the load balancer has security groups of the user that cannot be distinguished from the backend group.
 func mixedGroups(m *intent.Member, existing *facts.LoadBalancer, manageBackend bool) bool {
 	return existing != nil && !existing.ManagedGroup && len(existing.SecurityGroups) > 0 && m.Settings.ManageBackend.Or(manageBackend)
 }
 
-// adoptions take a setting over from another version of a member, by setting, and report whether there was one.
+// adoptions copy a setting from another version of a member, by setting, and report whether it was set there.
 var adoptions = map[string]func(m, from *intent.Member) bool{
 	"scheme": func(m, from *intent.Member) bool { return adopt(&m.Settings.Scheme, from.Settings.Scheme) },
 	"ip-address-type": func(m, from *intent.Member) bool {
@@ -98,7 +98,7 @@ func adopt[T any](to *intent.Field[T], from intent.Field[T]) bool {
 	return true
 }
 
-// adoptByPort takes over what listeners of the same ports have.
+// adoptByPort copies a setting from listeners of the same ports.
 func adoptByPort(m, from *intent.Member, field func(*intent.Listener) *intent.Field[[]string]) bool {
 	m.Listeners = slices.Clone(m.Listeners)
 	kept := false
@@ -112,8 +112,8 @@ func adoptByPort(m, from *intent.Member, field func(*intent.Listener) *intent.Fi
 	return kept
 }
 
-// existingMember is a member as what AWS holds says: a load balancer without the managed security group has those of the user. Its
-// subnets stay by themselves.
+// existingMember is a member with the settings of the existing load balancer. If that lacks the managed security group, its groups are the
+// user's. Subnets stay in any case.
 func existingMember(m *intent.Member, lb *facts.LoadBalancer, source intent.Source) *intent.Member {
 	out := &intent.Member{}
 	if lb.Scheme != "" {

@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Rule is a rule of a listener before it has a place, with the route that it is made of.
+// Rule is a rule of a listener without order and identity, with its route.
 type Rule struct {
 	Member int
 	Route  *intent.Route
@@ -34,7 +34,7 @@ func (l *Listener) Optimise(in []Rule) []Rule {
 }
 
 // redirects are the conditions of redirects by host and path, so that a rule is compared only with the few that may hide it:
-// groups have thousands of rules. An empty host or path stands for any.
+// groups may have thousands of rules. An empty host or path matches any.
 type redirects map[[2]string][][]stack.Condition
 
 func (f redirects) add(conditions []stack.Condition) {
@@ -52,8 +52,8 @@ func (f redirects) add(conditions []stack.Condition) {
 	}
 }
 
-// hide reports whether one of the redirects hides the rule. One that does has all of the rule's hosts and paths, so the first
-// of each finds it.
+// hide reports whether one of the redirects hides the rule. Such a redirect has all of the rule's hosts and paths, so it is found by the
+// first of each.
 func (f redirects) hide(conditions []stack.Condition) bool {
 	hosts, paths := keysOf(conditions)
 	for _, h := range append([]string{""}, hosts[:min(1, len(hosts))]...) {
@@ -72,7 +72,7 @@ func keysOf(conditions []stack.Condition) (hosts, paths []string) {
 	return hosts, pathsOf(conditions)
 }
 
-// pathsOf are the patterns and regular expressions of paths, marked so that the one is not taken for the other.
+// pathsOf are the patterns and regular expressions of paths; a prefix distinguishes the latter.
 func pathsOf(conditions []stack.Condition) []string {
 	paths, regex := valuesOf(conditions, stack.PathPattern)
 	for _, r := range regex {
@@ -114,7 +114,7 @@ func (l *Listener) loops(conditions []stack.Condition, r *stack.Redirect) bool {
 		same(r.Query, "#{query}")
 }
 
-// hides reports whether every request that r matches is matched by l, as far as hosts and paths tell.
+// hides reports whether every request that r matches is matched by l, by hosts and paths alone.
 func hides(l, r []stack.Condition) bool {
 	for _, c := range l {
 		if c.Field != stack.HostHeader && c.Field != stack.PathPattern {

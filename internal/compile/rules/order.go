@@ -1,9 +1,9 @@
-// Package rules puts the routes of a listener in order, splits what exceeds ELB's limits over several rules, and drops rules that can
-// answer nothing. Actions and identities are the caller's. It imports diag, intent, stack and traffic.
+// Package rules orders the routes of a listener, splits routes that exceed ELB's limits into several rules, and drops rules that match no
+// request. Actions and identities are the caller's. It imports diag, intent, stack and traffic.
 //
-// Of the rules that match a request the first one answers it. Members come by group.order and name, as with the existing controller; but
-// of equal group.order, a member does not come in front of one of another namespace that joined earlier and with whose rules its own
-// share requests: else a name that sorts well would be enough to take over traffic. decision 2 has this beside what else a member may.
+// The first rule that matches a request answers it. Members are ordered by group.order and name, as with the existing controller, with an
+// exception: of equal group.order, a member does not come before one of another namespace that joined earlier, if their rules may match the
+// same requests. Otherwise the choice of a name would be enough to take over traffic. decision 2 has this rule beside others.
 package rules
 
 import (
@@ -18,14 +18,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
-// Listener is what the rules of one listener are made of.
+// Listener is a listener with the routes of its members.
 type Listener struct {
 	Port     int32
 	Protocol string
 	Members  []Member // in group order
-	// Arrival is the members of the group in the order in which they joined, as in merge.Group.Arrival; nil = the order of the group holds.
+	// Arrival are the members of the group in the order in which they joined, as in merge.Group.Arrival; nil = the order of the group applies.
 	Arrival []int
-	// Note takes a finding about a member of the group.
+	// Note records a finding about a member of the group.
 	Note func(member int, d diag.Diagnostic)
 }
 
@@ -35,32 +35,32 @@ type Member struct {
 	Object diag.Object
 	Order  int32           // group.order
 	Rank   int             // as in merge.Group.Ranks
-	Routes []*intent.Route // in the order that the front end gives them
+	Routes []*intent.Route // in the order of the front end
 }
 
-// Placed is a route in its place, with the index of its member in the group.
-type Placed struct {
+// MemberRoute is a route with the index of its member in the group.
+type MemberRoute struct {
 	Member int
 	Route  *intent.Route
 }
 
-// Order is the routes of the listener in the order of their rules: by precedence, routes of equal precedence by member. A member comes
-// to those that joined earlier without moving them: to its place in the group, or behind the last one that keeps it from there.
-func (l *Listener) Order() []Placed {
+// Order are the routes of the listener in the order of their rules: by precedence, routes of equal precedence by member. A member does not
+// change the order of those that joined earlier: it is inserted at its place in the group, or behind the last member that must come first.
+func (l *Listener) Order() []MemberRoute {
 	l.noteOvertaken()
-	var out []Placed
-	for _, i := range l.placed() {
+	var out []MemberRoute
+	for _, i := range l.memberOrder() {
 		m := &l.Members[i]
 		for _, route := range m.Routes {
-			out = append(out, Placed{m.Index, route})
+			out = append(out, MemberRoute{m.Index, route})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Placed) int { return slices.Compare(a.Route.Precedence, b.Route.Precedence) })
+	slices.SortStableFunc(out, func(a, b MemberRoute) int { return slices.Compare(a.Route.Precedence, b.Route.Precedence) })
 	return out
 }
 
-// placed is the members, by their place in Members, in the order of their rules.
-func (l *Listener) placed() []int {
+// memberOrder are the indexes of Members in the order of their rules.
+func (l *Listener) memberOrder() []int {
 	out := make([]int, 0, len(l.Members))
 	if l.Arrival == nil {
 		for i := range l.Members {
@@ -102,7 +102,7 @@ func (l *Listener) placed() []int {
 	return out
 }
 
-// noteBehind notes on a member that its rules are behind those of another, which joined earlier, though its name comes first.
+// noteBehind notes on a member that its rules come after those of another one, which joined earlier, although its name comes first.
 func (l *Listener) noteBehind(m, other *Member, mine, theirs *intent.Route) {
 	remedy := "use another host or path"
 	if m.Order > lowestOrder {
@@ -113,7 +113,7 @@ func (l *Listener) noteBehind(m, other *Member, mine, theirs *intent.Route) {
 			hostsAndPaths(mine.Conditions), other.Object, theirs.Source.Path), remedy))
 }
 
-// noteOvertaken notes on members that their rules are behind the same ones of another namespace's member, which joined later with a
+// noteOvertaken notes on members that their rules come after the same ones of a member of another namespace, which joined later with a
 // lower group.order.
 func (l *Listener) noteOvertaken() {
 	if !slices.ContainsFunc(l.Members, func(m Member) bool { return m.Rank > 0 }) {
@@ -143,22 +143,22 @@ func (l *Listener) noteOvertaken() {
 			l.Note(m.Index, diag.New(m.Object, route.Source.Place(), diag.OverlappingRule,
 				fmt.Sprintf("requests%s are answered by %s (%s), which joined the group later, because it has the lower group.order (%d before %d)",
 					requests, f.Object, front.route.Source.Path, f.Order, m.Order),
-				"use another group.order or host, or say by spec.group.namespaceSelector of IngressClassParams who may join the group"))
+				"use another group.order or host, or restrict the namespaces of the group by spec.group.namespaceSelector of IngressClassParams"))
 		}
 	}
 }
 
-// onlyHostsAndPaths reports whether hosts and paths, by patterns, are all that a rule demands.
+// onlyHostsAndPaths reports whether a rule has conditions on hosts and paths only, by patterns.
 func onlyHostsAndPaths(conditions []stack.Condition) bool {
 	return !slices.ContainsFunc(conditions, func(c stack.Condition) bool {
 		return c.Field != stack.HostHeader && c.Field != stack.PathPattern || len(c.Regex) > 0
 	})
 }
 
-// lowestOrder is the least group.order.
+// lowestOrder is the lowest group.order.
 const lowestOrder = -1000
 
-// hostsAndPaths tell for which requests a rule is.
+// hostsAndPaths describe the requests that a rule matches.
 func hostsAndPaths(conditions []stack.Condition) (out string) {
 	hosts, _ := valuesOf(conditions, stack.HostHeader)
 	paths, _ := valuesOf(conditions, stack.PathPattern)
@@ -171,7 +171,7 @@ func hostsAndPaths(conditions []stack.Condition) (out string) {
 	return out
 }
 
-// overlap finds routes of two members whose rules share requests, or may do so; nil = there are none.
+// overlap finds routes of two members whose rules may match the same requests; nil = there are none.
 func overlap(m, other *Member) (mine, theirs *intent.Route) {
 	for _, mine = range m.Routes {
 		for _, theirs = range other.Routes {
@@ -183,8 +183,8 @@ func overlap(m, other *Member) (mine, theirs *intent.Route) {
 	return nil, nil
 }
 
-// neighbours tells by hosts and by the first segments of paths which members of a port may share requests, so that few of a hundred
-// need a closer look.
+// neighbours finds members of a port whose rules may match the same requests, by hosts and by the first segments of paths, so that only
+// few of a hundred are compared in full.
 type neighbours struct{ hosts, segments alternatives }
 
 func (l *Listener) neighbours() *neighbours {
@@ -202,31 +202,31 @@ func (l *Listener) neighbours() *neighbours {
 	return n
 }
 
-// of tells which members may share requests with member i.
+// of reports whether the rules of member i and of another one may match the same requests.
 func (n *neighbours) of(i int) func(j int) bool {
 	host, segment := n.hosts.with(i), n.segments.with(i)
 	return func(j int) bool { return host(j) && segment(j) }
 }
 
-// firstSegment is what all paths that a pattern matches begin with up to their second slash; ok is false if they differ in it.
+// firstSegment is the common first segment of all paths that a pattern matches; ok is false if they differ in it.
 func firstSegment(pattern string) (segment string, ok bool) {
 	rest, rooted := strings.CutPrefix(pattern, "/")
 	segment, _, _ = strings.Cut(rest, "/")
 	return segment, rooted && !strings.ContainsAny(segment, traffic.Wildcards)
 }
 
-// alternatives are the texts that members' rules demand of one part of a request.
+// alternatives are the texts that members' rules require of one part of a request.
 type alternatives struct {
-	of  map[int][]string
-	any map[int]bool // members with a rule that does not demand one of some texts
-	who map[string][]int
+	of      map[int][]string
+	any     map[int]bool // members with a rule that matches texts beyond a list
+	members map[string][]int
 }
 
 func newAlternatives() alternatives {
-	return alternatives{of: map[int][]string{}, any: map[int]bool{}, who: map[string][]int{}}
+	return alternatives{of: map[int][]string{}, any: map[int]bool{}, members: map[string][]int{}}
 }
 
-// add notes the patterns of one rule. text is what a pattern demands; ok is false if it admits several.
+// add adds the patterns of one rule. text is the text that a pattern requires; ok is false if the pattern matches several.
 func (a *alternatives) add(i int, patterns []string, regex bool, text func(string) (key string, ok bool)) {
 	a.any[i] = a.any[i] || len(patterns) == 0 || regex
 	for _, p := range patterns {
@@ -235,21 +235,21 @@ func (a *alternatives) add(i int, patterns []string, regex bool, text func(strin
 			a.any[i] = true
 			continue
 		}
-		if who := a.who[key]; len(who) == 0 || who[len(who)-1] != i {
-			a.who[key] = append(who, i)
+		if with := a.members[key]; len(with) == 0 || with[len(with)-1] != i {
+			a.members[key] = append(with, i)
 			a.of[i] = append(a.of[i], key)
 		}
 	}
 }
 
-// with tells which members' rules and those of member i may be met by the same text.
+// with reports whether the same text may match rules of member i and of another one.
 func (a *alternatives) with(i int) func(j int) bool {
 	if a.any[i] {
 		return func(int) bool { return true }
 	}
 	same := map[int]bool{}
 	for _, key := range a.of[i] {
-		for _, j := range a.who[key] {
+		for _, j := range a.members[key] {
 			same[j] = true
 		}
 	}

@@ -11,13 +11,12 @@ import (
 const (
 	maxConditionValues = 5
 	maxWildcards       = 6
-	// maxParts bounds the rules that one route becomes; AWS admits that many rules on a load balancer by default.
+	// maxParts bounds the rules of one route. It is AWS's default quota of rules per load balancer.
 	maxParts = 100
 )
 
-// Split distributes conditions over as many rules as ELB's limits demand; together they match the same requests, so that with
-// the same actions side by side they answer as one rule would. It is empty if even single values are too many, or too many
-// rules would be needed.
+// Split distributes conditions over as many rules as ELB's limits require. Together they match the same requests: consecutive rules with
+// the same actions answer as one rule would. The result is empty if single values exceed the limits, or if too many rules are needed.
 func Split(conditions []stack.Condition) [][]stack.Condition {
 	room := maxParts
 	return splitInto(conditions, &room)
@@ -56,7 +55,7 @@ func splitInto(conditions []stack.Condition, room *int) [][]stack.Condition {
 func halves(c stack.Condition) []stack.Condition {
 	a, b := c, c
 	switch {
-	case len(c.Values) > 0 && len(c.Regex) > 0: // alternatives like any others
+	case len(c.Values) > 0 && len(c.Regex) > 0: // both are alternatives
 		a.Regex, b.Values = nil, nil
 	case len(c.Values) > 1:
 		a.Values, b.Values = c.Values[:len(c.Values)/2], c.Values[len(c.Values)/2:]
@@ -68,7 +67,7 @@ func halves(c stack.Condition) []stack.Condition {
 	return []stack.Condition{a, b}
 }
 
-// OverLimit says how conditions exceed what ELB admits in one rule; empty = they do not.
+// OverLimit describes how conditions exceed ELB's limits of one rule; empty = they do not.
 func OverLimit(conditions []stack.Condition) string {
 	values, wildcards := 0, 0
 	single := map[stack.ConditionField]bool{}
@@ -92,9 +91,9 @@ func OverLimit(conditions []stack.Condition) string {
 	}
 	switch {
 	case values > maxConditionValues:
-		return fmt.Sprintf("the rule has %d condition values, AWS admits %d", values, maxConditionValues)
+		return fmt.Sprintf("the rule has %d condition values, AWS allows %d", values, maxConditionValues)
 	case wildcards > maxWildcards:
-		return fmt.Sprintf("the rule has %d wildcards in its conditions, AWS admits %d", wildcards, maxWildcards)
+		return fmt.Sprintf("the rule has %d wildcards in its conditions, AWS allows %d", wildcards, maxWildcards)
 	}
 	return ""
 }
