@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// sources are what a list says of where its facts are from.
+// sources are the sources of the facts of a list.
 type sources struct {
 	defined map[string]string
 	used    map[string]bool

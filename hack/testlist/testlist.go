@@ -1,5 +1,5 @@
 // Package testlist checks lists that lead from a fact or a behaviour to the test that shows it: it finds tests, the rows of
-// their tables in the source, and golden cases. It runs no test and knows nothing of what a list is about. For tests only; it imports only the
+// their tables in the source, and golden cases. It runs no test and does not interpret the facts of a list. For tests only; it imports only the
 // standard library.
 package testlist
 
@@ -17,7 +17,7 @@ import (
 	"strings"
 )
 
-// Tests are the tests of the packages below a directory; packages are parsed when they are asked for. Not for concurrent use.
+// Tests are the tests of the packages below a directory; packages are parsed at their first use. Not for concurrent use.
 type Tests struct {
 	root string
 	pkgs map[string]*pkg
@@ -27,13 +27,13 @@ type Tests struct {
 type pkg struct {
 	decls map[string]ast.Node // values, and functions and methods of tests
 	tests map[string]bool
-	rows  map[string]map[string]bool // the strings of a test, once asked for
+	rows  map[string]map[string]bool // the strings of a test, from its first use on
 }
 
 // Under answers the tests below root, a directory with a go.mod.
 func Under(root string) *Tests { return &Tests{root: root, pkgs: map[string]*pkg{}} }
 
-// Find tells whether there is the test, named "directory.TestName" or "directory.TestName/row". The directory is relative to the
+// Find reports whether there is the test, named "directory.TestName" or "directory.TestName/row". The directory is relative to the
 // root, with slashes. A row is a string in the source of the test or of a declaration that it uses, directly or not: the name of
 // a subtest, written with spaces, or the key of a row in a table that has no subtests; or it is a golden case of a test that
 // reads testdata, "case" or "case: text", where the text is in what is expected of the case. It is nil if there is.
@@ -188,12 +188,12 @@ func (p *pkg) value(e ast.Expr, depth int) (string, bool) {
 type Line struct {
 	Number int
 	Fact   string
-	Proofs []string // tests; "table FILE TEXT"; or one that begins with "absent " and tells why there is none
+	Proofs []string // tests; "table FILE TEXT"; or one that begins with "absent " and the reason
 	// Sources are where the fact is from: addresses of pages, or words where there is none.
 	Sources []string
 }
 
-// Read reads a list. A line is "FACT | PROOF | PROOF…"; empty lines and those that begin with # count for nothing. A list may tell
+// Read reads a list. A line is "FACT | PROOF | PROOF…"; empty lines and those that begin with # are ignored. A list may name
 // its sources: "@define KEY SOURCE" names one, "@from KEY…" is of the lines below it, and " | @KEY…" at a line's end is its own instead.
 func Read(file string) ([]Line, error) {
 	raw, err := os.ReadFile(file)
@@ -235,7 +235,7 @@ func Read(file string) ([]Line, error) {
 	return out, nil
 }
 
-// Check tells what is wrong with the lines: a fact twice, without proof, with a proof that does not exist, or absent without a
+// Check returns the errors of the lines: a fact twice, without proof, with a proof that does not exist, or absent without a
 // reason. It is nil if nothing is.
 func (t *Tests) Check(lines []Line) error {
 	var faults []error

@@ -169,8 +169,8 @@ func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) R
 	}
 }
 
-// keepUnseen keeps what members share, if members that cannot be seen may be part of the load balancer that AWS holds: what they
-// want of it is not known. Where AWS holds none, they have nothing to lose. done tells that there is nothing else to compile.
+// keepUnseen keeps the settings that members share, if members that cannot be seen may be part of the load balancer that AWS holds: their
+// settings are not known. done reports that there is nothing else to compile.
 func (c *compiler) keepUnseen() (r Result, done bool) {
 	b := c.newBuild()
 	lb, known := b.existing()
@@ -184,7 +184,7 @@ func (c *compiler) keepUnseen() (r Result, done bool) {
 	if len(c.e.Members) > 0 || lb == nil {
 		return Result{}, false
 	}
-	// Those that were seen have left. Only what is known to be theirs goes with them.
+	// The members that can be seen have left. Only resources that are known to be theirs are deleted.
 	b = c.newBuild()
 	b.lb = stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: c.e.Type}
 	return Result{Stack: b.stack(), Keep: b.keep, Memory: c.carry()}, true

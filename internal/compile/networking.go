@@ -113,7 +113,7 @@ func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingR
 		}
 	}
 	out := []stack.NetworkingRule{traffic}
-	// Health checks come from the subnets; TCP from everyone to the traffic port covers them.
+	// Health checks come from the subnets; TCP from all sources to the traffic port covers them.
 	covered := slices.ContainsFunc(traffic.Ports, func(p stack.NetworkingPort) bool { return p.Protocol == "TCP" }) &&
 		checksTraffic(tg) && (everyone || slices.Equal(from, subnets))
 	if covered {

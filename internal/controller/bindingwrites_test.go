@@ -235,8 +235,8 @@ func TestAWriteToABindingThatFailsIsToldAndTriedAgain(t *testing.T) {
 	l.binding()
 	write()
 	l.binding()
-	if l.get(b, "bound"); !slices.Contains(b.Finalizers, naming.BindingFinalizer) || len(l.rewoken) != 2 {
-		t.Errorf("%v, woken %v", b.Finalizers, l.rewoken)
+	if l.get(b, "bound"); !slices.Contains(b.Finalizers, naming.BindingFinalizer) || len(l.bindingsWoken) != 2 {
+		t.Errorf("%v, woken %v", b.Finalizers, l.bindingsWoken)
 	}
 	refuses = true
 	l.must(l.client.Delete(t.Context(), b))

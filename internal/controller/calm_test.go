@@ -111,11 +111,11 @@ func (l *lab) pass(span time.Duration, loops []loop, keys ...stack.Key) {
 				after(u, r, err)
 			}
 		}
-		l.bringRules(l.Context())
-		for _, b := range l.rewoken {
+		l.runQueues(l.Context())
+		for _, b := range l.bindingsWoken {
 			due[unit{binding: b}] = l.clock.Now()
 		}
-		l.rewoken = nil
+		l.bindingsWoken = nil
 		notice()
 		next := end
 		for _, k := range l.bound.Networking.Queues() {

@@ -282,6 +282,6 @@ func (l *lab) passOnce(ctx context.Context, keys ...stack.Key) {
 	for _, b := range l.allBindings() {
 		_, _ = l.bound.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)})
 	}
-	l.bringRules(ctx)
+	l.runQueues(ctx)
 	l.clock.Advance(queue.Coalesce)
 }

@@ -49,7 +49,7 @@ func (l *lab) begin(keys ...stack.Key) *workers {
 	l.bound.Registry.Progress = func(b stack.ID) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.rewoken = append(l.rewoken, types.NamespacedName{Namespace: b.Namespace, Name: b.Name})
+		l.bindingsWoken = append(l.bindingsWoken, types.NamespacedName{Namespace: b.Namespace, Name: b.Name})
 	}
 	w.wake()
 	return w
@@ -97,10 +97,10 @@ func (w *workers) start() (begun bool) {
 	for _, key := range w.woken {
 		w.due[workUnit{stack: key}] = now
 	}
-	for _, b := range w.rewoken {
+	for _, b := range w.bindingsWoken {
 		w.due[workUnit{binding: b}] = now
 	}
-	w.woken, w.rewoken = nil, nil
+	w.woken, w.bindingsWoken = nil, nil
 	w.lab.mu.Unlock()
 	for u, at := range w.due {
 		if w.running[u] || at.After(now) {

@@ -99,7 +99,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	if seed%2 == 0 {
 		profile = lagging()
 	}
-	s.lab = newHeardLab(t, profile, s.called)
+	s.lab = newObservedLab(t, profile, s.called)
 	s.cluster = newSoakCluster(s.client)
 	s.client = s.cluster
 	s.loose.Go(func() { s.cluster.watch(t.Context()) })

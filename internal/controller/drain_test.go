@@ -63,7 +63,7 @@ func (l *lab) drain(d time.Duration) {
 	for end := l.clock.Now().Add(d); l.clock.Now().Before(end); {
 		l.clock.Advance(time.Second)
 		l.bound.Drains.Look(l.Context())
-		l.bringRules(l.Context())
+		l.runQueues(l.Context())
 	}
 }
 

@@ -58,44 +58,44 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// lab is a simulated account, a fake API server, and one life of the controllers after the other. Nothing watches: settle makes
-// the passes.
+// lab is a simulated account, a fake API server, and consecutive processes of the controllers. There are no watches: settle makes the
+// passes.
 type lab struct {
 	*testing.T
 	sim    *awssim.Simulator
 	clock  *clock.Stepped
 	client client.Client
 
-	config       *config.Config
-	inventory    *inventory.Inventory
-	ingresses    *stacks.Reconciler
-	services     *stacks.Reconciler
-	bound        *binding.Reconciler
-	elsewhere    *binding.OtherNamespaces // of the next life; nil = its caches show all namespaces
-	moment       time.Duration            // how long stale answers are waited for, from the next life on; 0 = until they come
-	checkpointed bool                     // checkpoints are kept from the next life on
-	checkpointer *checkpoint.Writer
-	assumed      map[string][]targets.Target
-	core         kubernetes.Interface // has the Secrets that are read; nil = none are
-	woken        []stack.Key
-	rewoken      []types.NamespacedName // bindings that have something else to tell of their rules
-	events       []string
+	config        *config.Config
+	inventory     *inventory.Inventory
+	ingresses     *stacks.Reconciler
+	services      *stacks.Reconciler
+	bound         *binding.Reconciler
+	elsewhere     *binding.OtherNamespaces // of the next process; nil = its caches show all namespaces
+	moment        time.Duration            // how long stale answers are waited for, from the next process on; 0 = until they come
+	checkpointed  bool                     // checkpoints are written from the next process on
+	checkpointer  *checkpoint.Writer
+	assumed       map[string][]targets.Target
+	core          kubernetes.Interface // has the Secrets that are read; nil = none are
+	woken         []stack.Key
+	bindingsWoken []types.NamespacedName // bindings with changed results of their rules
+	events        []string
 
-	mu sync.Mutex // of woken, rewoken and events, where lives run in goroutines
+	mu sync.Mutex // of woken, bindingsWoken and events, where processes run in goroutines
 
-	// before, if it is set, is asked before each call to AWS, by many goroutines at once; its error is the call's.
+	// before, if it is set, is called before each call to AWS, by many goroutines at once; its error is the call's.
 	before atomic.Pointer[func(context.Context) error]
-	// calls, if it is set when the lab is made, is asked as well, and hears what is called.
+	// calls, if it is set when the lab is made, is called as well, with the action and its input.
 	calls func(ctx context.Context, service, action string, in any) error
 }
 
 func newLab(t *testing.T, profile account.Profile, objects ...client.Object) *lab {
 	t.Helper()
-	return newHeardLab(t, profile, nil, objects...)
+	return newObservedLab(t, profile, nil, objects...)
 }
 
-// newHeardLab makes a lab of whose calls to AWS a function hears.
-func newHeardLab(t *testing.T, profile account.Profile, calls func(ctx context.Context, service, action string, in any) error, objects ...client.Object) *lab {
+// newObservedLab makes a lab that calls a function with each call to AWS.
+func newObservedLab(t *testing.T, profile account.Profile, calls func(ctx context.Context, service, action string, in any) error, objects ...client.Object) *lab {
 	t.Helper()
 	l := &lab{T: t, calls: calls, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))}
 	sim, err := awssim.New(awssim.Options{Clock: l.clock, Profile: profile, Authorize: func(ctx context.Context, service, action, caller string, in any) error {
@@ -154,7 +154,7 @@ func newRegistry(elb targets.Describer, write apply.Writer, fresh func(arn strin
 	})
 }
 
-// restart begins a new life that knows nothing but what checkpoints hold, if they are kept.
+// restart begins a new process, with checkpoints as its only state, if they are written.
 func (l *lab) restart() {
 	scope := inventory.FromFlags(l.config)
 	scope.Now, scope.Patience, scope.Moment = l.clock.Now, time.Minute, l.moment
@@ -217,7 +217,7 @@ func (l *lab) restart() {
 	groups.Wake = func(b types.NamespacedName) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.rewoken = append(l.rewoken, b)
+		l.bindingsWoken = append(l.bindingsWoken, b)
 	}
 	l.bound = &binding.Reconciler{
 		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
@@ -248,7 +248,7 @@ func (l *lab) restore(restored checkpoint.Restored) {
 	l.services.Restore(restored)
 }
 
-// beforeCall has a function asked before each call to AWS from now on; nil = none. Reads of earlier lives may be under way.
+// beforeCall sets the function that is called before each call to AWS; nil = none. Reads of earlier processes may be under way.
 func (l *lab) beforeCall(f func(context.Context) error) {
 	if f == nil {
 		l.before.Store(nil)
@@ -265,12 +265,12 @@ func (l *lab) of(key stack.Key) *stacks.Reconciler {
 	return l.ingresses
 }
 
-// end ends a life as a signal does; crash ends it after its last regular write.
+// end ends a process as a signal does; crash ends it after its last regular write.
 func (l *lab) end() { l.checkpointer.End(l.Context()) }
 
 func (l *lab) crash() { l.must(l.checkpointer.Store.Flush(l.Context())) }
 
-// round makes one pass over every stack and every binding. wait is the shortest that one of them asks for, 0 if none does.
+// round makes one pass over every stack and every binding. wait is their shortest requeue time, 0 = none is requeued.
 func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 	l.Helper()
 	note := func(r reconcile.Result, e error) {
@@ -296,10 +296,10 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 		note(l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)}))
 	}
 	for range 5 {
-		l.bringRules(l.Context())
-		rewoken := l.rewoken
-		l.rewoken = nil
-		for _, b := range rewoken {
+		l.runQueues(l.Context())
+		bindingsWoken := l.bindingsWoken
+		l.bindingsWoken = nil
+		for _, b := range bindingsWoken {
 			note(l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: b}))
 		}
 	}
@@ -310,8 +310,8 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 	return wait, err
 }
 
-// bringRules does what is due of security group rules and of statuses.
-func (l *lab) bringRules(ctx context.Context) {
+// runQueues runs the due keys of security group rules and of statuses.
+func (l *lab) runQueues(ctx context.Context) {
 	for {
 		did := false
 		for _, k := range append(l.bound.Networking.Queues(), l.bound.Writes.Queue) {
@@ -335,7 +335,7 @@ func (l *lab) allBindings() []v1beta1.TargetGroupBinding {
 	return list.Items
 }
 
-// settle makes rounds until nothing is written any more, moving the clock to where passes say.
+// settle makes rounds until nothing is written any more, advancing the clock to the requeue times.
 func (l *lab) settle(keys ...stack.Key) {
 	l.Helper()
 	var last error
@@ -368,7 +368,7 @@ func (l *lab) writes(mark uint64) []string {
 	return out
 }
 
-// left names what the account holds of load balancers.
+// left lists the resources of load balancers in the account.
 func (l *lab) left() []string {
 	var out []string
 	r := l.sim.Resources()

@@ -1,6 +1,6 @@
 package stack
 
-// Keep is what stays as AWS holds it, whatever a Stack says: an input of the diff beside the stack, because what should be there is not
+// Keep is what stays as AWS holds it, whatever a Stack has: an input of the diff beside the stack, because what should be there is not
 // known. The zero value keeps nothing.
 type Keep struct {
 	// Resources are neither changed nor deleted although the stack may lack them, nor is what hangs on them: a listener keeps its rules.

@@ -1,4 +1,4 @@
-// Package recorded reads the cases that were recorded with the existing controller, and tells where something differs from them.
+// Package recorded reads the cases that were recorded with the existing controller, and reports differences from them.
 // It serves tests: package parity, and parity in a cluster.
 package recorded
 
