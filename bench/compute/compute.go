@@ -7,8 +7,10 @@ import (
 	"fmt"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -33,10 +35,14 @@ type Case struct {
 
 // New makes a case of so many members with so many rules each; the account holds everything as wished.
 func New(members, rules int) (Case, error) {
+	flags, err := config.Parse([]string{"--cluster-name=" + cluster, "--aws-vpc-id=" + vpc})
+	if err != nil {
+		return Case{}, err
+	}
 	c := Case{
 		desired: intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, Type: stack.Application, Names: ingress.Names{}},
 		facts:   account(),
-		config:  compile.Defaults(cluster, vpc),
+		config:  front.CompileFromFlags(flags),
 	}
 	if members > 1 {
 		c.desired.Key.ID = stack.ID{Name: "group"}

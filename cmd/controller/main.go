@@ -1,4 +1,4 @@
-// Command controller runs the AWS Load Balancer Controller: flags to configuration to wiring, nothing else.
+// Command controller runs the AWS Load Balancer Controller: it parses flags, connects to AWS and the API server, and runs the controllers.
 package main
 
 import (
@@ -24,9 +24,9 @@ import (
 // version is set by the linker; commit and date come from the build information.
 var version = "v0.0.0-dev"
 
-// collectAt is by how many percent the heap may grow before garbage is collected; the runtime's own default is 100. What is in use
-// is mostly the informers' caches, so that less garbage beside them means a smaller pod, for little processor time: with 100 load
-// balancers the process is resident with 66 MiB at 30, 71 at 60, and 76 at 100.
+// collectAt is the growth of the heap in percent before garbage is collected; the runtime's default is 100. Most of the heap are the
+// informers' caches, so that less garbage makes the pod smaller for little processor time: with 100 load balancers 66 MiB are resident
+// at 30, 71 at 60, and 76 at 100.
 const collectAt = 60
 
 func main() {

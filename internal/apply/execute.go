@@ -80,7 +80,7 @@ func (r *run) write(ctx context.Context, s plan.Step) (elb.Output, error) {
 
 func (r *run) send(ctx context.Context, op plan.Operation) (elb.Output, error) {
 	out, err := cloud.Write(ctx, r.d.Clients, op, r.resolve)
-	if err != nil && (!op.Traits().Removes || !gone(err)) {
+	if err != nil && (!op.Traits().Removes || cloud.Classify(err).Class != diag.NotFound) {
 		return elb.Output{}, err
 	}
 	r.d.Inventory.Record(r.key, op, out, r.resolve)
@@ -123,6 +123,3 @@ func (r *run) wait(s plan.Step, on string, err error) Outcome {
 	n := r.d.Inventory.Backoff(r.key, s.ID)
 	return Outcome{State: Waiting, Until: r.d.Now().Add(pause(n)), On: on, Err: err}
 }
-
-// gone reports whether an error means that the resource does not exist, so that its deletion is done.
-func gone(err error) bool { return cloud.Classify(err).Class == diag.NotFound }

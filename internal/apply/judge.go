@@ -60,7 +60,9 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		return failed
 	case e.Class == diag.Throttled:
 		o := r.wait(s, "AWS to accept calls again", err)
-		o.Until = earlier(o.Until, r.d.Now().Add(often.Longest)) // the limiter slows all calls down already
+		if most := r.d.Now().Add(often.Longest); o.Until.After(most) { // the limiter slows all calls down already
+			o.Until = most
+		}
 		return o
 	case missing != "" && r.young(s.Op, missing), e.Code == cloud.CodeInvalidTarget && is[elb.RegisterLoadBalancer](s.Op):
 		// AWS answers from replicas, on some of which a new load balancer, listener or other resource may be missing.
@@ -156,16 +158,6 @@ func ours(op plan.Operation, missing stack.Kind) bool {
 	}
 	return false
 }
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-// full reports whether a quota was reached that the plan's own removals may relieve.
-func full(err error) bool { return err != nil && cloud.Classify(err).Full() }
 
 // nameOf is the name inside a load balancer's ARN.
 func nameOf(arn string) string {

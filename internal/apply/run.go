@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -153,7 +154,7 @@ func (r *run) putOff(o Outcome) bool {
 
 // end records the outcome of a step, unless it failed at a quota and another step of the plan can make room.
 func (r *run) end(f finished) {
-	if f.outcome.State == Failed && full(f.outcome.Err) && r.postpone(f.id) {
+	if err := f.outcome.Err; f.outcome.State == Failed && err != nil && cloud.Classify(err).Full() && r.postpone(f.id) {
 		return
 	}
 	r.outcomes[f.id] = f.outcome

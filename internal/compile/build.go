@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -140,7 +141,9 @@ func (b *build) run() {
 	b.settings = b.mergeShared()
 	b.lb = stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: b.e.Type}
 	if b.keep.Settings {
-		b.takeExisting()
+		lb, _ := b.existing()
+		b.lb.Scheme, b.lb.IPAddressType = lb.Scheme, cmp.Or(lb.IPAddressType, stack.IPv4)
+		b.keepSubnets(lb)
 		b.mergePorts()
 	} else {
 		b.chooseScheme()

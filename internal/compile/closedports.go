@@ -8,6 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // closed reports whether the port allows no source.
@@ -66,7 +67,7 @@ func (b *build) existsClosed(p *port) bool {
 		return false
 	}
 	_, _, open := b.f.Existing.Sources(p.number)
-	return !open && b.existsOnListener(p, always)
+	return !open && b.existsOnListener(p, func(stack.Listener) bool { return true })
 }
 
 // noteClosed notes the closed ports of members that lack their security groups.

@@ -211,7 +211,7 @@ func (c *compiler) newBuild() *build {
 		b.keep.SeenNamespace = c.e.Unseen.Namespace
 	}
 	b.group = merge.Group{
-		Members: make([]merge.Member, n), Strict: c.cfg.StrictGroups, Joinable: c.joinable(),
+		Members: make([]merge.Member, n), Strict: c.cfg.StrictGroups, Joinable: c.e.Key.ID.Namespace == "" && c.e.Type == stack.Application,
 		InEffect: c.before.Effect, Joined: c.before.Members, JoinedLater: min(max(0, c.before.Later), len(c.before.Members)), NewEffect: map[string]merge.Effect{},
 		Exists: func() bool { return b.knowsWhatExists() && b.f.Existing != nil }, Note: b.note,
 	}
@@ -222,11 +222,6 @@ func (c *compiler) newBuild() *build {
 		}
 	}
 	return b
-}
-
-// joinable reports whether further members can join the load balancer.
-func (c *compiler) joinable() bool {
-	return c.e.Key.ID.Namespace == "" && c.e.Type == stack.Application
 }
 
 // waiting returns needs, without diagnostics, because the members may prove valid once they are answered.

@@ -22,8 +22,6 @@ func (b *build) knowsWhatExists() bool {
 
 func never() bool { return false }
 
-func always(stack.Listener) bool { return true }
-
 // details are the listeners and attributes of the existing load balancer. They take further calls, so they are required only where
 // nothing else decides. Nil = they are not known; they are looked up, and the build is repeated.
 func (b *build) details() *facts.LoadBalancerDetails {

@@ -129,6 +129,30 @@ func account() facts.Facts {
 	return f
 }
 
+// Defaults are the values of a controller started with only its cluster's name and VPC.
+func Defaults(cluster, vpc string) Config {
+	return Config{
+		Cluster:                    cluster,
+		VPC:                        vpc,
+		DefaultScheme:              stack.Internal,
+		DefaultTargetType:          stack.TargetInstance,
+		DefaultSSLPolicy:           "ELBSecurityPolicy-2016-08",
+		EnableBackendSecurityGroup: true,
+		EnableWAF:                  true, // decision 16: WAF Classic
+		EnableWAFv2:                true,
+		EnableShield:               true,
+		Gates: Gates{
+			SubnetsClusterTagCheck:        true,
+			SubnetDiscoveryByReachability: true,
+			EnableIPTargetType:            true,
+			ListenerRulesTagging:          true,
+			WeightedTargetGroups:          true,
+			NLBSecurityGroup:              true,
+			LBCapacityReservation:         true,
+		},
+	}
+}
+
 func config() Config { return Defaults("demo-cluster", "vpc-1") }
 
 // remember makes the memory of members that compiled before.

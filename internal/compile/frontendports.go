@@ -109,20 +109,14 @@ func (b *build) buildFrontendPort(p *frontendPort) {
 // the result is invalid.
 func (b *build) frontendHealthCheck(p *frontendPort) (h stack.HealthCheck, ok bool) {
 	type health = intent.FrontendHealthCheck
-	text := func(what, def string, get func(*health) intent.Field[string]) string {
-		return frontendHealth(b, p, what, get).Or(def)
-	}
-	number := func(what string, def int32, get func(*health) intent.Field[int32]) int32 {
-		return frontendHealth(b, p, what, get).Or(def)
-	}
 	h = stack.HealthCheck{
-		Protocol:           text("protocol", "HTTP", func(h *health) intent.Field[string] { return h.Protocol }),
-		Port:               text("port", stack.TrafficPort, func(h *health) intent.Field[string] { return h.Port }),
-		Path:               text("path", "/", func(h *health) intent.Field[string] { return h.Path }),
-		Matcher:            text("success codes", "200", func(h *health) intent.Field[string] { return h.Matcher }),
-		IntervalSeconds:    number("interval", 15, func(h *health) intent.Field[int32] { return h.IntervalSeconds }),
-		HealthyThreshold:   number("healthy threshold", 2, func(h *health) intent.Field[int32] { return h.HealthyThreshold }),
-		UnhealthyThreshold: number("unhealthy threshold", 2, func(h *health) intent.Field[int32] { return h.UnhealthyThreshold }),
+		Protocol:           frontendHealth(b, p, "protocol", func(h *health) intent.Field[string] { return h.Protocol }).Or("HTTP"),
+		Port:               frontendHealth(b, p, "port", func(h *health) intent.Field[string] { return h.Port }).Or(stack.TrafficPort),
+		Path:               frontendHealth(b, p, "path", func(h *health) intent.Field[string] { return h.Path }).Or("/"),
+		Matcher:            frontendHealth(b, p, "success codes", func(h *health) intent.Field[string] { return h.Matcher }).Or("200"),
+		IntervalSeconds:    frontendHealth(b, p, "interval", func(h *health) intent.Field[int32] { return h.IntervalSeconds }).Or(15),
+		HealthyThreshold:   frontendHealth(b, p, "healthy threshold", func(h *health) intent.Field[int32] { return h.HealthyThreshold }).Or(2),
+		UnhealthyThreshold: frontendHealth(b, p, "unhealthy threshold", func(h *health) intent.Field[int32] { return h.UnhealthyThreshold }).Or(2),
 	}
 	timeout := frontendHealth(b, p, "timeout", func(h *health) intent.Field[int32] { return h.TimeoutSeconds })
 	h.TimeoutSeconds = timeout.Or(5)

@@ -20,13 +20,6 @@ func (b *build) undecided() bool {
 	return slices.ContainsFunc(b.members, func(m quarantine.Member) bool { return m.State == quarantine.Frozen })
 }
 
-// takeExisting sets the properties that routes and targets depend on to those of the existing load balancer.
-func (b *build) takeExisting() {
-	lb, _ := b.existing()
-	b.lb.Scheme, b.lb.IPAddressType = lb.Scheme, cmp.Or(lb.IPAddressType, stack.IPv4)
-	b.keepSubnets(lb)
-}
-
 // keepSubnets sets the subnets to those of the existing load balancer. Their addresses may be unknown; see subnetsInFull.
 func (b *build) keepSubnets(lb *facts.LoadBalancer) {
 	for _, id := range lb.Subnets {
@@ -196,17 +189,17 @@ func (b *build) mapSubnets() {
 	bad := func(remedy, format string, args ...any) {
 		b.failShared(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
 	}
-	var eips, v4, v6 []string
-	for _, m := range s.Value {
-		for _, x := range []struct {
-			value string
-			list  *[]string
-		}{{m.AllocationID, &eips}, {m.PrivateIPv4, &v4}, {m.IPv6, &v6}} {
-			if x.value != "" {
-				*x.list = append(*x.list, x.value)
+	list := func(of func(stack.SubnetMapping) string) (out []string) {
+		for _, m := range s.Value {
+			if v := of(m); v != "" {
+				out = append(out, v)
 			}
 		}
+		return out
 	}
+	eips := list(func(m stack.SubnetMapping) string { return m.AllocationID })
+	v4 := list(func(m stack.SubnetMapping) string { return m.PrivateIPv4 })
+	v6 := list(func(m stack.SubnetMapping) string { return m.IPv6 })
 	n := len(b.lb.Subnets)
 	for _, x := range []struct {
 		what   string
@@ -237,21 +230,15 @@ func (b *build) mapSubnets() {
 		return
 	}
 	for i, subnet := range b.subnets {
-		if len(v4) > 0 {
-			a, ok := within(v4, []string{subnet.CIDR})
-			if !ok {
-				bad("list one valid address inside each subnet's CIDR block", "expect one private IPv4 address configured for subnet: %s", subnet.ID)
-				return
-			}
-			b.lb.Subnets[i].PrivateIPv4 = a
+		to := &b.lb.Subnets[i]
+		var ok bool
+		if to.PrivateIPv4, ok = within(v4, []string{subnet.CIDR}); !ok && len(v4) > 0 {
+			bad("list one valid address inside each subnet's CIDR block", "expect one private IPv4 address configured for subnet: %s", subnet.ID)
+			return
 		}
-		if len(v6) > 0 {
-			a, ok := within(v6, subnet.IPv6CIDRs)
-			if !ok {
-				bad("list one valid address inside each subnet's IPv6 CIDR block", "expect one IPv6 address configured for subnet: %s", subnet.ID)
-				return
-			}
-			b.lb.Subnets[i].IPv6 = a
+		if to.IPv6, ok = within(v6, subnet.IPv6CIDRs); !ok && len(v6) > 0 {
+			bad("list one valid address inside each subnet's IPv6 CIDR block", "expect one IPv6 address configured for subnet: %s", subnet.ID)
+			return
 		}
 	}
 }

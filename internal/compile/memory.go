@@ -4,12 +4,55 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
+
+// Memory is the state that one compilation of a load balancer passes to the next. Nil = nothing was compiled before.
+type Memory struct {
+	// Good are the last good versions of members. A version with errors among its diagnostics never was good: it records how the
+	// member was left out, so that the next compilation does the same. Members that are no longer part of the load balancer are
+	// dropped.
+	Good map[diag.Object]intent.Member
+	// Members are those whose settings counted when the last compilation succeeded, in the order in which they joined.
+	Members []diag.Object
+	// Later is how many of the last Members joined those before them. The others are those of the first compilation, whose order is
+	// not known.
+	Later int
+	// Effect is what is in effect of the settings that members share, by setting; a setting that is missing is at its default.
+	// Nil = not known. It holds no secrets.
+	Effect map[string]merge.Effect
+	// TargetGroups are the owners of target groups that no good version declares any more, by identity: the names in an identity do not
+	// determine its owner. They are remembered while a member is frozen.
+	TargetGroups map[string]diag.Object
+}
+
+// sameEffect reports whether two compilations put the same values of the same owners into effect.
+func sameEffect(a, b map[string]merge.Effect) bool {
+	return a != nil && maps.EqualFunc(a, b, func(x, y merge.Effect) bool { return x.Value == y.Value && slices.Equal(x.Owners, y.Owners) })
+}
+
+// Owners are the members that own target groups, by identity.
+func (m *Memory) Owners() map[string]diag.Object {
+	out := maps.Clone(m.TargetGroups)
+	if out == nil {
+		out = map[string]diag.Object{}
+	}
+	for o, good := range m.Good {
+		if quarantine.Remembered(good) != quarantine.LastGood {
+			continue
+		}
+		for _, g := range targetGroupsOf(&good) {
+			out[g.ID] = o
+		}
+	}
+	return out
+}
 
 // memoryText is the JSON form of a Memory, where objects cannot be keys of maps.
 type memoryText struct {

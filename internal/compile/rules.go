@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// rulesOf is what the rules of a port are made of.
+// rulesOf is the listener of a port with the routes of its members.
 func (b *build) rulesOf(p *port) *rules.Listener {
 	l := &rules.Listener{Port: p.number, Protocol: p.protocol, Arrival: b.arrival, Note: b.note}
 	for _, i := range p.members {
@@ -64,7 +64,7 @@ func (b *build) portRules(p *port, listener stack.Ref, kept []stack.Ref) ([]stac
 	return out, kept
 }
 
-// addRules appends what a route becomes: a rule, or several where one would exceed ELB's limits.
+// addRules appends the rules of a route: one, or several if one would exceed ELB's limits.
 func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listener stack.Ref) []rules.Rule {
 	i, route := at.Member, at.Route
 	m := &b.members[i]
@@ -75,7 +75,7 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listen
 	parts := rules.Split(route.Conditions)
 	switch {
 	case m.State.LeftOut():
-		// What a member had before the controller started stays as AWS holds it: an error takes nothing away from live traffic.
+		// Existing rules of a frozen member stay as AWS holds them: an error does not affect live traffic.
 		w.Keep = m.State == quarantine.Frozen
 	case len(parts) == 0:
 		b.fail(i, diag.New(m.Object, route.Source.Place(), diag.InvalidRule, rules.OverLimit(route.Conditions),
@@ -94,14 +94,10 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listen
 	return all
 }
 
-// onPort reports whether rules of a port are made of a route of member i.
+// onPort reports whether a port has rules of a route of member i. A rejected member without listeners is on all ports.
 func (b *build) onPort(p *port, i int, route *intent.Route) bool {
-	return (len(route.Ports) == 0 || slices.Contains(route.Ports, p.number) || b.unknownPorts(i)) && len(route.Conditions) > 0
-}
-
-// unknownPorts reports whether a member is rejected without listeners, so that it is on all of them.
-func (b *build) unknownPorts(i int) bool {
-	return b.members[i].State == quarantine.Rejected && len(b.members[i].Listeners) == 0
+	everywhere := b.members[i].State == quarantine.Rejected && len(b.members[i].Listeners) == 0
+	return (len(route.Ports) == 0 || slices.Contains(route.Ports, p.number) || everywhere) && len(route.Conditions) > 0
 }
 
 // actions resolves the target groups of backends. Actions that cannot be resolved fail the member, and answer 503.
@@ -170,4 +166,40 @@ func (b *build) backend(i int, backend intent.Backend, source intent.Source) (st
 		return stack.Ref{}, false
 	}
 	return stack.Literal(stack.KindTargetGroup, tg.ARN), true
+}
+
+// routeActions are the actions of member i's route on a port. AWS authenticates at HTTPS listeners only. If the ssl-redirect of the member
+// is not in effect, its routes with authentication redirect all the same, because by HTTP they would serve all clients.
+func (b *build) routeActions(p *port, i int, route *intent.Route) []intent.Action {
+	switch {
+	case len(route.Guard) == 0:
+		return route.Actions
+	case p.protocol == "HTTPS":
+		return slices.Concat(route.Guard, route.Actions)
+	}
+	path := ""
+	if at := slices.Index(p.members, i); at >= 0 {
+		path = p.listeners[at].Source.Path
+	}
+	if to := b.ownRedirect(i); to != 0 {
+		b.note(i, diag.New(b.members[i].Object, b.members[i].Settings.SSLRedirectPort.Source.Place(), diag.IgnoredSetting,
+			fmt.Sprintf("of port %d only the rules of this Ingress with authentication redirect to port %d", p.number, to),
+			"nothing to do for these; see the conflict about ssl-redirect for the rest"))
+		return []intent.Action{{Type: stack.ActionRedirect, Redirect: redirectTo(to)[0].Redirect}}
+	}
+	b.note(i, diag.New(b.members[i].Object, path, diag.IgnoredSetting,
+		fmt.Sprintf("port %d serves without the configured authentication: AWS authenticates at HTTPS listeners only", p.number),
+		"add annotation alb.ingress.kubernetes.io/ssl-redirect, or take HTTP out of listen-ports"))
+	return route.Actions
+}
+
+// ownRedirect is the HTTPS port of member i that its ssl-redirect names; 0 = there is none.
+func (b *build) ownRedirect(i int) int32 {
+	to := b.members[i].Settings.SSLRedirectPort
+	if to.Set && slices.ContainsFunc(b.ports, func(p *port) bool {
+		return p.number == to.Value && p.protocol == "HTTPS" && slices.Contains(p.members, i)
+	}) {
+		return to.Value
+	}
+	return 0
 }

@@ -6,7 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -27,7 +27,11 @@ func TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas(t *testing.T) {
 			s.Annotations["service.beta.kubernetes.io/aws-load-balancer-type"] = kind
 		})}), key.ID)
 	}
-	cfg := compile.Defaults("demo", "vpc-1")
+	flags, err := config.Parse([]string{"--cluster-name=demo", "--aws-vpc-id=vpc-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := CompileFromFlags(flags)
 	good, _, err := Compile(t.Context(), &oracle{known: known}, key, typed("external"), cfg, nil)
 	if err != nil || good.Stack.Empty() {
 		t.Fatalf("%v, %v, %v", good.Stack, good.Diagnostics, err)

@@ -11,46 +11,26 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// view is a request with the parts that conditions compare. Each part is computed at its first use.
+// view is a request with the parts that conditions compare.
 type view struct {
 	*Request
-	host, path string
-	query      []pair
-	hosted     bool
-	pathed     bool
-	parsed     bool
+	host  string // without its port, in lower case; IPv6 literals have brackets
+	path  string // normalised
+	query []pair
 }
 
 type pair struct{ key, value string }
 
-func (v *view) hostname() string {
-	if !v.hosted {
-		v.host, v.hosted = hostname(v.Host), true
-	}
-	return v.host
-}
-
-func (v *view) normalizedPath() string {
-	if !v.pathed {
-		v.path, v.pathed = NormalizePath(v.Path), true
-	}
-	return v.path
-}
-
-// pairs splits the raw query at & and the first =, in lower case, without any decoding; only visible characters take part.
-func (v *view) pairs() []pair {
-	if v.parsed {
-		return v.query
-	}
-	v.parsed = true
-	for part := range strings.SplitSeq(strings.ToLower(visible(v.RawQuery)), "&") {
-		if part == "" {
-			continue
+// newView computes the parts. The raw query is split at & and the first =, in lower case, without any decoding and without characters
+// that are not printable ASCII.
+func newView(r *Request) view {
+	v := view{Request: r, host: strings.ToLower(withoutPort(r.Host)), path: NormalizePath(r.Path)}
+	for part := range strings.SplitSeq(strings.ToLower(visible(r.RawQuery)), "&") {
+		if key, value, _ := strings.Cut(part, "="); part != "" {
+			v.query = append(v.query, pair{key, value})
 		}
-		key, value, _ := strings.Cut(part, "=")
-		v.query = append(v.query, pair{key, value})
 	}
-	return v.query
+	return v
 }
 
 // condition reports whether a request fulfils a compiled condition.
@@ -116,13 +96,13 @@ func (t *texts) match(s string) bool {
 func compileHost(c stack.Condition) (condition, error) {
 	t, err := compileTexts(c, true)
 	t.fold = false // the host is in lower case already
-	return func(v *view) bool { return t.match(v.hostname()) }, err
+	return func(v *view) bool { return t.match(v.host) }, err
 }
 
 // compilePath compares the normalised path without the query, with regard to case.
 func compilePath(c stack.Condition) (condition, error) {
 	t, err := compileTexts(c, false)
-	return func(v *view) bool { return t.match(v.normalizedPath()) }, err
+	return func(v *view) bool { return t.match(v.path) }, err
 }
 
 // compileHeader compares each header line of a name by itself. An absent header never matches.
@@ -152,7 +132,7 @@ func compileQuery(c stack.Condition) (condition, error) {
 		}
 	}
 	return func(v *view) bool {
-		return slices.ContainsFunc(v.pairs(), func(p pair) bool {
+		return slices.ContainsFunc(v.query, func(p pair) bool {
 			return slices.ContainsFunc(queries, func(q query) bool {
 				return q.value.match(p.value) && (q.anyKey || q.key.match(p.key)) || q.anyKey && q.value.match(p.key)
 			})

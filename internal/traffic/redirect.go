@@ -8,17 +8,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Defaults of a redirect action as AWS fills them in.
-const (
-	defaultHost     = "#{host}"
-	defaultPath     = "/#{path}"
-	defaultPort     = "#{port}"
-	defaultProtocol = "#{protocol}"
-	defaultQuery    = "#{query}"
-)
-
-// Location is the URL of a redirect's answer: protocol://host:port/path?query with the keywords expanded from the request. The
-// protocol is in lower case. The port is always printed. An empty query has no question mark. Nothing is encoded or decoded.
+// Location is the URL of a redirect's answer: protocol://host:port/path?query with the keywords expanded from the request. Empty fields
+// have AWS's defaults. The protocol is in lower case. The port is always printed. An empty query has no question mark. Nothing is
+// encoded or decoded.
 func Location(rd stack.Redirect, r *Request) string {
 	expand := strings.NewReplacer(
 		"#{protocol}", strings.ToLower(r.Scheme),
@@ -28,13 +20,13 @@ func Location(rd stack.Redirect, r *Request) string {
 		"#{query}", r.RawQuery,
 	)
 	var b strings.Builder
-	b.WriteString(strings.ToLower(expand.Replace(cmp.Or(rd.Protocol, defaultProtocol))))
+	b.WriteString(strings.ToLower(expand.Replace(cmp.Or(rd.Protocol, "#{protocol}"))))
 	b.WriteString("://")
-	b.WriteString(expand.Replace(cmp.Or(rd.Host, defaultHost)))
+	b.WriteString(expand.Replace(cmp.Or(rd.Host, "#{host}")))
 	b.WriteByte(':')
-	b.WriteString(expand.Replace(cmp.Or(rd.Port, defaultPort)))
-	b.WriteString(expand.Replace(cmp.Or(rd.Path, defaultPath)))
-	if query := expand.Replace(cmp.Or(rd.Query, defaultQuery)); query != "" {
+	b.WriteString(expand.Replace(cmp.Or(rd.Port, "#{port}")))
+	b.WriteString(expand.Replace(cmp.Or(rd.Path, "/#{path}")))
+	if query := expand.Replace(cmp.Or(rd.Query, "#{query}")); query != "" {
 		b.WriteByte('?')
 		b.WriteString(query)
 	}

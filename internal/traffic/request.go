@@ -19,9 +19,6 @@ type Request struct {
 	SourceIP netip.Addr          // the TCP peer as the load balancer sees it
 }
 
-// hostname is a Host value without its port and in lower case. IPv6 literals keep their brackets.
-func hostname(host string) string { return strings.ToLower(withoutPort(host)) }
-
 func withoutPort(host string) string {
 	colon := strings.LastIndexByte(host, ':')
 	if colon < 0 || strings.IndexByte(host[colon:], ']') >= 0 {

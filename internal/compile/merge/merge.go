@@ -91,12 +91,10 @@ func Resolve[T any](g *Group, values []Owned[T], s Setting[T]) (effective Owned[
 	if len(values) == 0 {
 		return effective, false
 	}
-	q := conflict{setting: s.Name, among: s.Among, fallback: s.Fallback, byDefault: s.ByDefault}
+	q := newConflict(s.Name, s.Among, values, s.text)
+	q.fallback, q.byDefault = s.Fallback, s.ByDefault
 	if q.among == nil {
 		q.among = g.All()
-	}
-	for _, c := range values {
-		q.candidates = append(q.candidates, candidate{c.Member, c.Source.OfClass(), c.Source.Place(), s.text(c.Value)})
 	}
 	if s.Exists != nil {
 		q.exists = func(i int) bool { return s.Exists(values[i].Value) }
@@ -124,16 +122,21 @@ func Resolve[T any](g *Group, values []Owned[T], s Setting[T]) (effective Owned[
 	return effective, r.winner >= 0
 }
 
+func newConflict[T any](setting string, among []int, values []Owned[T], text func(T) string) conflict {
+	q := conflict{setting: setting, among: among}
+	for _, c := range values {
+		q.candidates = append(q.candidates, candidate{c.Member, c.Source.OfClass(), c.Source.Place(), text(c.Value)})
+	}
+	return q
+}
+
 // First is the index of the value that comes first where all are used, so that there is no conflict: the one in effect, else the first in
 // the list.
 func First(g *Group, values []Owned[string], setting string, among []int) int {
 	if len(values) == 0 {
 		return 0
 	}
-	q := conflict{setting: setting, among: among}
-	for _, c := range values {
-		q.candidates = append(q.candidates, candidate{c.Member, c.Source.OfClass(), c.Source.Place(), c.Value})
-	}
+	q := newConflict(setting, among, values, func(s string) string { return s })
 	r := g.resolve(q)
 	if !r.incumbent && (!r.reserved || r.winner < 0) {
 		r.winner = 0

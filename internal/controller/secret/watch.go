@@ -54,26 +54,22 @@ func (w *watcher) covers(key types.NamespacedName) bool {
 func (w *watcher) start(ctx context.Context) {
 	ctx, w.stop = context.WithCancel(ctx)
 	from := w.list(w.scope.Namespace)
-	limit := func(o *metav1.ListOptions) {
+	r := cache.NewReflectorWithOptions(cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+		ListWithContextFunc: inScope(w, from.ListWithContextFunc), WatchFuncWithContext: inScope(w, from.WatchFuncWithContext),
+	}, w.client), nil, w, cache.ReflectorOptions{Name: "secrets " + w.scope.String(), TypeDescription: "Secret"})
+	go r.RunWithContext(ctx)
+}
+
+// inScope limits a call to the scope of a watch, and notes its error.
+func inScope[T any](w *watcher, call func(context.Context, metav1.ListOptions) (T, error)) func(context.Context, metav1.ListOptions) (T, error) {
+	return func(ctx context.Context, o metav1.ListOptions) (T, error) {
 		if w.scope.Name != "" {
 			o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, w.scope.Name).String()
 		}
+		out, err := call(ctx, o)
+		w.noteError(err)
+		return out, err
 	}
-	r := cache.NewReflectorWithOptions(cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			limit(&o)
-			l, err := from.ListWithContextFunc(ctx, o)
-			w.noteError(err)
-			return l, err
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			limit(&o)
-			v, err := from.WatchFuncWithContext(ctx, o)
-			w.noteError(err)
-			return v, err
-		},
-	}, w.client), nil, w, cache.ReflectorOptions{Name: "secrets " + w.scope.String(), TypeDescription: "Secret"})
-	go r.RunWithContext(ctx)
 }
 
 // noteError records that the API server forbids the watch, so that narrower watches or polling replace it. If it is the watch of one

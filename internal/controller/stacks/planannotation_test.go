@@ -21,7 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -65,10 +65,14 @@ func newTestReconciler(t *testing.T, objects ...client.Object) (*Reconciler, *[]
 	clients := cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity}
 	var events []string
 	inv := inventory.New(clients, inventory.Config{Cluster: "demo-cluster", VPC: "vpc-0a1de000000000001"})
+	flags, err := config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &Reconciler{
 		Front: front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true}}, Client: c, Clients: clients, Inventory: inv,
 		Bindings: NewBindingWriter(c, time.Now), Metrics: metrics.New(prometheus.NewRegistry()), Index: reads.NewIndex[stack.Key](),
-		Compile: compile.Defaults("demo-cluster", "vpc-0a1de000000000001"), Now: time.Now, Retries: NewRetries(time.Now),
+		Compile: front.CompileFromFlags(flags), Now: time.Now, Retries: NewRetries(time.Now),
 		Reporter: status.NewReporter(func(o diag.Object, e status.Event) {
 			events = append(events, fmt.Sprintf("%s %s %s: %s", e.Type, e.Reason, o.Name, e.Message))
 		}, time.Now),
