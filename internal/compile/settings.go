@@ -35,8 +35,9 @@ func among[T any](b *build, members []int, get func(i int) intent.Field[T], s me
 // attributes is the name of the settings that are attributes of the load balancer, as keyed takes it.
 const attributes = "attribute"
 
-// keyed merges maps key by key; setting is the prefix of the settings' names. It returns the values and the source of each. exists
-// reports whether a key has a value in AWS; nil = that is not known.
+// keyed merges maps key by key. The setting of a key is called setting/KEY, or setting/KEY@PORT if setting is given as setting@PORT. It
+// returns the values and the source of each. exists reports whether a key has a value in AWS; nil = that is not known, and a value
+// in effect is then one that the checkpoints hold.
 func keyed(b *build, setting, what string, quiet bool, in []int, exists func(key, value string) bool, get func(int) map[string]intent.Field[string]) (map[string]string, map[string]intent.Source) {
 	candidates := map[string][]merge.Owned[string]{}
 	for _, i := range in {

@@ -78,8 +78,9 @@ type calls struct {
 	failed map[string]bool // targets that the next Sync tries again
 }
 
-// callsPerGroup is how many calls of one action may be under way for a group; while there are so many, what else is wanted is gathered.
-const callsPerGroup = 4
+// writesPerGroup is how many writes of one action may be under way for a group, of up to callsPerWrite calls at once each. Further targets
+// gather until one of them ends.
+const writesPerGroup = 4
 
 func newGroup(of Group) *group {
 	g := &group{Group: of, members: map[string]member{}, own: map[string]bool{}, records: map[stack.ID]*record{}, since: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
@@ -165,7 +166,7 @@ func (g *group) toRegister(q *Request) []Target {
 			g.omitted = append(g.omitted, e.Key())
 		}
 	}
-	if g.calls[register].n >= callsPerGroup {
+	if g.calls[register].n >= writesPerGroup {
 		return nil
 	}
 	out := make([]Target, 0, len(missing))
@@ -227,7 +228,7 @@ func (g *group) notOurs() []string {
 
 // toDeregister are the targets that are not wanted and that a call is to be started for.
 func (g *group) toDeregister(q *Request) []Target {
-	if g.calls[deregister].n >= callsPerGroup {
+	if g.calls[deregister].n >= writesPerGroup {
 		return nil
 	}
 	wanted := wantedKeys(*q)

@@ -25,10 +25,10 @@ type deletionCause struct {
 func deletions() []deletionCause {
 	return []deletionCause{
 		{"All objects of the load balancer are being deleted", "the objects' `deletionTimestamp`, read by `front`", "deletion protection; tags read again", stack.ObjectsDeleted},
-		{"No object asks for it any more, and at least one of them exists: another class, type or group", "the front ends, from valid values only, by `front`", "deletion protection; tags read again; `--deletion-brake`", stack.NotDeclared},
-		{"A valid edit of scheme or type replaces it", "`plan`, by the wanted type and scheme", "deletion protection; the new one is active and no object shows the old one any more, unless both have one name or a target group of others; tags read again", stack.NotRemoved},
+		{"No object declares it any more, and at least one of them exists: another class, type or group", "the front ends, from valid values only, by `front`", "deletion protection; tags read again; `--deletion-brake`", stack.NotDeclared},
+		{"A valid edit of scheme or type replaces it", "`plan`, by the wanted type and scheme", "deletion protection; the new one is active and no object shows the old one any more, unless both have one name or a target group of others, or the old one has no listeners; tags read again", stack.NotRemoved},
 		{"A valid edit switches the frontend of an ALB off", "`compile`, as the stack has no frontend", "deletion protection, of its own; tags read again", stack.NotRemoved},
-		{"It is a duplicate: another one with its tags serves", "`plan`, by `compareBalancers`", "only with annotation `delete-duplicates`; tags read again", stack.NotRemoved},
+		{"It is a duplicate: another one with its tags serves", "`plan`, by `compareBalancers`", "only with annotation `delete-duplicates`, and once the checkpoint names it; tags read again", stack.NotRemoved},
 	}
 }
 
