@@ -10,7 +10,7 @@ const (
 	ConditionServing = "Serving"
 	// ConditionReconciling is True while the controller works, waits for AWS, or will try again by itself.
 	ConditionReconciling = "Reconciling"
-	// ConditionStalled is True while only an edit can help; its message tells which.
+	// ConditionStalled is True while only an edit can help; its message names it.
 	ConditionStalled = "Stalled"
 )
 
@@ -70,7 +70,7 @@ type RuleStatus struct {
 	Priority int32 `json:"priority"`
 	// ARN of the rule.
 	ARN string `json:"arn"`
-	// Match tells what the rule matches.
+	// Match is what the rule matches.
 	// +optional
 	Match string `json:"match,omitempty"`
 	// Owner is the object that asks for the rule; absent if no present member does.
@@ -79,7 +79,7 @@ type RuleStatus struct {
 }
 
 // TargetCounts counts the targets of a group by their health. AWS is asked a while after targets changed and, more seldom, in
-// the background; observedTime tells when.
+// the background; observedTime is when.
 type TargetCounts struct {
 	// Total number of targets, draining ones included.
 	Total int32 `json:"total"`
@@ -131,12 +131,12 @@ type Finding struct {
 	Object ObjectReference `json:"object"`
 	// Code of the finding.
 	Code string `json:"code"`
-	// Class tells how it behaves: invalid, notFound and conflict wait for an edit, note stops nothing, others are tried again.
+	// Class is how it behaves: invalid, notFound and conflict wait for an edit, note stops nothing, others are tried again.
 	Class string `json:"class"`
 	// Field or annotation of the object.
 	// +optional
 	Field string `json:"field,omitempty"`
-	// Message tells what is wrong and what to do.
+	// Message says what is wrong and what to do.
 	Message string `json:"message"`
 	// RequestID of the AWS call that was refused.
 	// +optional
@@ -150,7 +150,7 @@ type LastError struct {
 	Time metav1.Time `json:"time"`
 }
 
-// LoadBalancerStatus tells how a load balancer is doing.
+// LoadBalancerStatus is the state of a load balancer.
 type LoadBalancerStatus struct {
 	// Owner is the kind of the members: Ingress or Service.
 	// +optional
@@ -219,7 +219,7 @@ type LoadBalancerStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// LoadBalancer shows what became of an Ingress group or a Service: the controller writes it, and nobody needs to. It has no
+// LoadBalancer shows what became of an Ingress group or a Service: the controller writes it, and users need not. It has no
 // spec; deleting it deletes nothing in AWS, and it comes back.
 // +kubebuilder:object:root=true
 // +kubebuilder:storageversion

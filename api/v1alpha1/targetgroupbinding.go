@@ -22,7 +22,7 @@ type TargetGroupBindingSpec struct {
 	TargetType *v1beta1.TargetType `json:"targetType,omitempty"`
 	// ServiceRef names the Service and its port.
 	ServiceRef v1beta1.ServiceReference `json:"serviceRef"`
-	// Networking tells which rules the security groups of the targets need. If absent, they are not touched.
+	// Networking lists the rules that the security groups of the targets need. If absent, they are not touched.
 	// +optional
 	Networking *v1beta1.TargetGroupBindingNetworking `json:"networking,omitempty"`
 	// IamRoleArnToAssume is a role in another account through which targets are registered.

@@ -2,7 +2,7 @@ package v1beta1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// IngressGroup names the Ingress group of all Ingresses of the class, and tells who may be in it.
+// IngressGroup names the Ingress group of all Ingresses of the class, and decides which Ingresses may be in it.
 type IngressGroup struct {
 	// Name of the group.
 	Name string `json:"name"`
@@ -101,7 +101,7 @@ type IngressClassParamsSpec struct {
 	// CertificateArn lists certificates of the HTTPS listeners; the first is the default one.
 	// +optional
 	CertificateArn []string `json:"certificateArn,omitempty"`
-	// ImportTLSSecrets tells whether the Secrets that spec.tls names are imported into ACM.
+	// ImportTLSSecrets decides whether the Secrets that spec.tls names are imported into ACM.
 	// +optional
 	ImportTLSSecrets *bool `json:"importTLSSecrets,omitempty"`
 	// NamespaceSelector restricts the namespaces whose Ingresses may use the class. All if absent or empty.

@@ -88,7 +88,7 @@ type NetworkingIngressRule struct {
 	Ports []NetworkingPort `json:"ports"`
 }
 
-// TargetGroupBindingNetworking tells which rules the security groups of the targets need.
+// TargetGroupBindingNetworking lists the rules that the security groups of the targets need.
 type TargetGroupBindingNetworking struct {
 	// Ingress lists the inbound rules.
 	// +optional
@@ -121,7 +121,7 @@ type TargetGroupBindingSpec struct {
 	TargetGroupProtocol *Protocol `json:"targetGroupProtocol,omitempty"`
 	// ServiceRef names the Service and its port.
 	ServiceRef ServiceReference `json:"serviceRef"`
-	// Networking tells which rules the security groups of the targets need. If absent, they are not touched.
+	// Networking lists the rules that the security groups of the targets need. If absent, they are not touched.
 	// +optional
 	Networking *TargetGroupBindingNetworking `json:"networking,omitempty"`
 	// NodeSelector chooses the nodes to register, for instance targets.

@@ -86,7 +86,7 @@ func (s *sender) changeRecords(zone string, action route53types.ChangeAction, re
 	request(s, s.c.Route53.ChangeResourceRecordSets, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(zone), ChangeBatch: batch})
 }
 
-// notThere reports whether a record could not be deleted because it is gone, or by now is somebody else's.
+// notThere reports whether a record could not be deleted because it is gone, or by now has another value.
 func notThere(err error) bool {
 	var batch *route53types.InvalidChangeBatch
 	var api smithy.APIError

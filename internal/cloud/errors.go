@@ -18,10 +18,10 @@ type Error struct {
 	Code      string // AWS's code; empty when AWS did not answer
 	Message   string
 	RequestID string
-	// Credentials tells that the controller got no credentials for the call, which was not sent: Code is that of the call that
+	// Credentials reports that the controller got no credentials for the call, which was not sent: Code is that of the call that
 	// was to give them, such as AssumeRoleWithWebIdentity.
 	Credentials bool
-	// Unanswered tells that AWS did not answer; Message says why, in words that are the same for each attempt.
+	// Unanswered reports that AWS did not answer; Message says why, in words that are the same for each attempt.
 	Unanswered bool
 }
 

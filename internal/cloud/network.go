@@ -15,7 +15,7 @@ import (
 )
 
 // networkKinds are the ways in which a request comes to no answer, most particular first. Their texts hold nothing that differs
-// from one attempt to the next, such as ports and addresses, because findings are told apart by their texts; %s is the host.
+// from one attempt to the next, such as ports and addresses, because findings are distinguished by their texts; %s is the host.
 var networkKinds = []struct {
 	is   func(error) bool
 	text string
@@ -72,7 +72,7 @@ func networkText(err error) (text string, known bool) {
 }
 
 // passing are the parts of an error's text that differ from one attempt to the next, times is the same for AWS's own messages: a
-// signature that expired is told with the time of the call.
+// signature that expired is reported with the time of the call.
 var (
 	passing = regexp.MustCompile(`,? ?RequestID: [^, ]*|:\d{4,5}\b`)
 	times   = regexp.MustCompile(`\b\d{8}T\d{6}Z|\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)

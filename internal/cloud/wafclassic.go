@@ -27,7 +27,7 @@ type WAFRegional interface {
 // wafClassicService is the former generation of AWS WAF, which AWS switches off Region by Region.
 var wafClassicService = addOnService{
 	id: ServiceWAFRegional,
-	// Actions that WAFv2 has too are told from its by name.
+	// Actions that WAFv2 has too are distinguished from its by name.
 	operations: map[string]Operation{
 		"AssociateRegionalWebACL":      {ServiceWAFRegional, "waf-regional:AssociateWebACL", "put a web ACL of WAF Classic before a load balancer"},
 		"DisassociateRegionalWebACL":   {ServiceWAFRegional, "waf-regional:DisassociateWebACL", "take a web ACL of WAF Classic away where none is wanted"},

@@ -202,7 +202,7 @@ func groupOf(apiVersion string) string {
 	return group
 }
 
-// plain takes from an error of the decoders what tells how they are built.
+// plain removes from an error of the decoders the words about their inner workings.
 func plain(err error) error {
 	text := err.Error()
 	for _, prefix := range []string{"error converting YAML to JSON: ", "error unmarshaling JSON: ", "while decoding JSON: ", "json: "} {

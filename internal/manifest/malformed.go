@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// MalformedError is a document that cannot be read. Line is the one of the manifests where the mistake is, as near as can be told;
+// MalformedError is a document that cannot be read. Line is the one of the manifests where the mistake is, as near as can be determined;
 // 0 = not known.
 type MalformedError struct {
 	Document, Line int
@@ -62,7 +62,7 @@ func malformed(d document, n int, err error) error {
 	return &MalformedError{Document: n, Line: d.line + line - 1, Err: errors.New(text)}
 }
 
-// lineNumber is how the YAML decoder tells a line, counted from where the document begins.
+// lineNumber is how the YAML decoder names a line, counted from where the document begins.
 var lineNumber = regexp.MustCompile(`(?:^|\s)line (\d+): `)
 
 // yamlLine takes the line out of an error of the YAML decoder; of several errors the first counts. One that names none is about
@@ -180,7 +180,7 @@ func jsonKind(n *yaml.Node) string {
 
 var jsonKinds = map[string]string{"!!map": "object", "!!seq": "array", "!!int": "number", "!!float": "number", "!!bool": "bool"}
 
-// mistyped tells which field of an object has a value of the wrong type; nil if none has.
+// mistyped finds the field of an object that has a value of the wrong type; nil if none has.
 func mistyped(raw []byte, o any) error {
 	var wrong *json.UnmarshalTypeError
 	if err := json.Unmarshal(raw, o); !errors.As(err, &wrong) {

@@ -20,7 +20,7 @@ type Plan struct {
 	Known []Known `json:"known,omitempty"`
 	// HandOver are the steps that must be done before objects show a resource that takes the place of the one that they show.
 	HandOver []StepID `json:"handOver,omitempty"`
-	// Assumed tells that steps may rest on what was not read from AWS. Such a plan is not executed: the observation is to be verified, and the
+	// Assumed reports that steps may rest on what was not read from AWS. Such a plan is not executed: the observation is to be verified, and the
 	// diff made again.
 	Assumed bool `json:"assumed,omitempty"`
 }

@@ -34,9 +34,9 @@ type Options struct {
 	Rows    []string      // names of rows, "counts", "timed" or "compute"; empty: all
 	Latency time.Duration // added to every AWS call in the timed rows
 	Budget  Budget
-	// Again, if not nil, tells of a result whether its row is to be measured once more, because something else may have had the machine.
+	// Again, if not nil, decides by a result whether its row is to be measured once more, because something else may have had the machine.
 	Again func(Result) bool
-	// Progress, if not nil, is told what happens.
+	// Progress, if not nil, is called with what happens.
 	Progress func(text string)
 	// Timeout bounds each wait; 0: five minutes.
 	Timeout time.Duration

@@ -9,7 +9,7 @@ import (
 )
 
 // measuring runs a case often enough for a steady mean of processor time: at least 20 times, and for half a second. The
-// thread's own time counts, so that a busy machine does not, where the system tells it.
+// thread's own time counts, so that a busy machine does not, where the system reports it.
 func measuring(of func() (compute.Case, error)) func(context.Context, *session, *Result) error {
 	return func(ctx context.Context, _ *session, r *Result) error {
 		c, err := of()

@@ -181,7 +181,7 @@ func (c *controller) processor() time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// webhookCertificate writes a certificate where programs with webhooks look for it when no flag tells.
+// webhookCertificate writes a certificate where programs with webhooks look for it when no flag names it.
 func webhookCertificate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

@@ -26,7 +26,7 @@ type endpoint struct {
 	URL      string // of the recorder
 	Recorder *Recorder
 
-	simulator *awssim.Simulator // nil: somebody else's
+	simulator *awssim.Simulator // nil: not the benchmark's own
 	server    *http.Server
 	served    chan struct{}
 }

@@ -25,7 +25,7 @@ func creating(n int) func(context.Context, *session, *Result) error {
 	}
 }
 
-// touch changes an annotation that nobody reads on each of n Ingresses.
+// touch changes an annotation without a reader on each of n Ingresses.
 func (s *session) touch(ctx context.Context, name func(int) string, n int) error {
 	s.edits++
 	value := fmt.Sprint(s.edits)

@@ -119,7 +119,7 @@ func timedGroup(ctx context.Context, s *session, r *Result) error {
 }
 
 // timedReady makes endpoints ready one by one while load balancers are being created, and measures from the moment before
-// the API server is told to the moment when RegisterTargets arrives.
+// the API server gets the change to the moment when RegisterTargets arrives.
 func timedReady(ctx context.Context, s *session, r *Result) error {
 	apps, rounds := s.alone, samples/s.alone
 	if err := s.work.serve(ctx, many); err != nil {

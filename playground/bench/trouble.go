@@ -43,7 +43,7 @@ func together(all ...trouble) trouble {
 }
 
 // under replaces an endpoint of an app, whose pod is being deleted, by another one, one app after the other, while something is wrong. It measures
-// from the moment before the API server is told of the endpoints to the moment when RegisterTargets and DeregisterTargets arrive.
+// from the moment before the API server gets the endpoints to the moment when RegisterTargets and DeregisterTargets arrive.
 func under(t trouble) func(context.Context, *session, *Result) error {
 	return func(ctx context.Context, s *session, r *Result) error {
 		if s.endpoint.simulator == nil {
@@ -208,7 +208,7 @@ func delays(calls []Call, action string, since map[string]time.Time) []float64 {
 	return out
 }
 
-// replace has an endpoint of an app take the place of its oldest one, whose address it returns, with the time before the API server is told of it. The
+// replace has an endpoint of an app take the place of its oldest one, whose address it returns, with the time before the API server gets it. The
 // pod of the old one is being deleted by then, as it is when Kubernetes writes that its endpoint terminates.
 func (w *workload) replace(ctx context.Context, app string, by discoveryv1.Endpoint) (left string, at time.Time, err error) {
 	leaves, slice := w.swap(app, by)

@@ -1,4 +1,4 @@
-// Package canonical tells whether two values mean the same to AWS, whatever they are written like: actions, conditions and rules of
+// Package canonical decides whether two values mean the same to AWS, whatever they are written like: actions, conditions and rules of
 // security groups as texts, and the values that AWS takes where none is given. It imports only the standard library and stack.
 package canonical
 
@@ -236,7 +236,7 @@ func SameNetworking(have, want []stack.NetworkingRule, resolve Resolver) bool {
 	return (h == nil) == (w == nil) && slices.Equal(h, w)
 }
 
-// guard writes an action that stands in front of another one. The client secret, which AWS never tells, is not part of it.
+// guard writes an action that stands in front of another one. The client secret, which AWS never returns, is not part of it.
 func (w *writer) guard(a stack.Action) {
 	switch {
 	case a.OIDC != nil:

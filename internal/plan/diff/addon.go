@@ -65,7 +65,7 @@ func (d *differ) webACLs(add func(elb.AddOn, elb.Operation, string) *plan.Step, 
 	}
 }
 
-// shield: a protection that somebody else made counts, but is never taken away.
+// shield: a protection that the controller did not make counts, but is never taken away.
 func (d *differ) shield(add func(elb.AddOn, elb.Operation, string) *plan.Step, r stack.Ref, was *elb.LoadBalancer, w stack.LoadBalancer) {
 	if w.Shield == nil || was.Shield == nil && d.unavailable(elb.AddOnShield, was.Unread) == nil {
 		return

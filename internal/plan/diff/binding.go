@@ -36,7 +36,7 @@ func (d *differ) bindings() {
 			w.Name = d.bindingName(w, byName)
 			var gone plan.StepID
 			if old := byName[bindingKey(w)]; old != nil && !old.Deleting && !d.kept[bindingKey(w)] {
-				// Its target group was deleted by someone else and is created again under the same name.
+				// Its target group was deleted outside of the controller and is created again under the same name.
 				gone = d.step(plan.Delete, r, plan.Normal, elb.DeleteBinding{Namespace: w.Namespace, ObjectName: w.Name}, "its target group does not exist any more").ID
 				d.handledBindings[bindingKey(w)] = true
 			}
@@ -75,7 +75,7 @@ func (d *differ) bindingOf(w stack.Binding, serving map[boundTo][]*elb.Binding) 
 }
 
 // ownsBinding reports whether an observed binding is the stack's own. Labels are not enough, as a copy of a binding carries them
-// in any namespace: the identity of the target group tells the namespace of the original. For a target group that is not observed
+// in any namespace: the identity of the target group has the namespace of the original. For a target group that is not observed
 // any more, the namespace must be that of the stack or of one of its members.
 func (d *differ) ownsBinding(b *elb.Binding) bool {
 	if ns := naming.NamespaceOfTargetGroup(d.identities[b.TargetGroup.Literal]); ns != "" {

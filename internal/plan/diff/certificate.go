@@ -59,7 +59,7 @@ func (d *differ) matchCertificate(w stack.Certificate) *elb.Certificate {
 	return best
 }
 
-// mismatches tells why an observed certificate can never become the wanted one.
+// mismatches is why an observed certificate can never become the wanted one.
 func mismatches(c *elb.Certificate, w stack.Certificate) []string {
 	if w.Import != nil {
 		if c.Imported && c.Algorithm != "" && c.Algorithm != w.Import.Algorithm { // ACM refuses another kind of key under the same ARN
@@ -151,7 +151,7 @@ func (d *differ) tagCertificate(have *elb.Certificate, w stack.Certificate) {
 	s.Need(d.renewed[have.ARN])
 }
 
-// deleteCertificates deletes what is not wanted any more, after nothing uses it; records go after it, unless somebody needs them.
+// deleteCertificates deletes what is not wanted any more, after nothing uses it; records go after it, unless another certificate needs them.
 func (d *differ) deleteCertificates() {
 	if slices.Contains(d.keep.Resources, stack.Ref{Kind: stack.KindCertificate}) {
 		return

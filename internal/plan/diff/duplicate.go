@@ -24,7 +24,7 @@ const (
 	notUsed
 )
 
-// targetGroupUse tells how much each observed target group is in use, by ARN.
+// targetGroupUse is how much each observed target group is in use, by ARN.
 func (d *differ) targetGroupUse() map[string]int {
 	out := map[string]int{}
 	for _, tg := range d.obs.TargetGroups {

@@ -27,7 +27,7 @@ func (d *differ) relieve() {
 			continue
 		}
 		used, serves := d.usedBy(old.ARN)
-		if !serves || slices.ContainsFunc(d.forwardsOf(*w), func(r stack.Ref) bool { return used[r.Literal] }) { // a group of somebody else must move
+		if !serves || slices.ContainsFunc(d.forwardsOf(*w), func(r stack.Ref) bool { return used[r.Literal] }) { // a group that is not the stack's must move
 			continue
 		}
 		d.relieved[w.ID] = old
@@ -101,7 +101,7 @@ func (d *differ) handOver(w stack.LoadBalancer, from int) {
 }
 
 // replaced reports whether another target group has taken the place of one in front of which nothing is any more, or nothing will be.
-// A binding of the stack, or else its name, tells it from a duplicate: the controller binds only what serves or served, and the name of
+// A binding of the stack, or else its name, distinguishes it from a duplicate: the controller binds only what serves or served, and the name of
 // a successor follows from that of the former one, unless the object was deleted and created again meanwhile.
 func (d *differ) replaced(tg, by *elb.TargetGroup) bool {
 	use := d.tgUse[tg.ARN]

@@ -237,7 +237,7 @@ func (d *differ) listenerAttributes(a plan.Action, r stack.Ref, w stack.Listener
 }
 
 // deleteListeners deletes the listeners on ports that are not wanted, after the new ones are there. A listener without
-// our tag was added by somebody else and stays.
+// our tag was added outside of the controller and stays.
 func (d *differ) deleteListeners(have map[int32]*elb.Listener, wanted map[int32]bool, fresh []plan.StepID) {
 	for _, p := range slices.Sorted(maps.Keys(have)) {
 		l := have[p]

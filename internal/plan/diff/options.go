@@ -18,7 +18,7 @@ type Options struct {
 	DeleteDuplicates     []string
 	DuplicatesAnnotation string
 	// Duplicates are the guards that earlier plans put on the deletion of duplicates, by ARN or group id. Once what
-	// serves is deleted, nothing else tells its duplicates from what is still to be deleted.
+	// serves is deleted, nothing else distinguishes its duplicates from what is still to be deleted.
 	Duplicates map[string]*plan.Guard
 }
 

@@ -139,7 +139,7 @@ func (d *differ) deleteSecurityGroups() {
 	}
 }
 
-// DeleteShared plans the deletion of the cluster-wide group, for whoever knows that nothing uses it any more.
+// DeleteShared plans the deletion of the cluster-wide group, for callers that know that nothing uses it any more.
 func DeleteShared(key stack.Key, g elb.SecurityGroup) plan.Plan {
 	r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
 	op := elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID)}

@@ -11,7 +11,7 @@ import (
 )
 
 // unseen are the rules and target groups of a load balancer that must not be touched because objects which cannot be seen may
-// have made them: what is not known to be of the namespace that is seen. A rule that forwards to no target group of ours tells by itself
+// have made them: what is not known to be of the namespace that is seen. A rule that forwards to no target group of ours shows by itself
 // nothing of whose it is; it is taken for that of the wanted rule that does the same. If no member is left, the listeners stay, for the
 // rules of others.
 func unseen(namespace string, s *stack.Stack, obs *elb.Observed) (keep []stack.Ref) {

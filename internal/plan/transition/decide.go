@@ -107,7 +107,7 @@ const (
 	afterMove
 )
 
-// moment tells when pair i may be modified. If rules move, it may afterwards if it meets no request that another rule in front of it
+// moment is when pair i may be modified. If rules move, it may afterwards if it meets no request that another rule in front of it
 // answers today: then none in front of it leaves or moves behind it with which it shares requests. Before, likewise: none that shares
 // requests with it comes or moves in front of it.
 func (d *decision) moment(i int) moment {

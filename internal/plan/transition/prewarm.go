@@ -130,7 +130,7 @@ func (t *Targets) sticky(all []stack.WeightedTargetGroup) bool {
 	})
 }
 
-// group is a target group as it is, or, if it is new, as it shall be; nil if it is somebody else's. An attribute that is about to
+// group is a target group as it is, or, if it is new, as it shall be; nil if it is not the stack's. An attribute that is about to
 // change counts if it is on at either time.
 func (t *Targets) group(r stack.Ref) *stack.TargetGroup {
 	have := t.Observed.TargetGroup(t.Resolve(r))
