@@ -105,7 +105,7 @@ func (i *inputs) open(ctx context.Context, errOut io.Writer, in io.Reader) (*sou
 		return nil, err
 	}
 	scope := inventory.FromFlags(&i.config)
-	scope.Now, scope.Patience = time.Now, time.Minute
+	scope.Now, scope.AddOnTimeout = time.Now, time.Minute
 	s.inventory = inventory.New(s.clients, scope)
 	return s, nil
 }

@@ -60,7 +60,7 @@ func deletionPlan(t *testing.T, clients cloud.Clients) string {
 			ing.DeletionTimestamp, ing.Finalizers = &metav1.Time{Time: time.Now()}, []string{naming.IngressFinalizer}
 		}
 	}
-	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, Patience: time.Minute})
+	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, AddOnTimeout: time.Minute})
 	got, err := offline.Plans(t.Context(), objects.New(src.reader), func(stack.Key) bool { return true }, inv, &i.config, func(stack.Key) []elb.Binding { return nil })
 	if err != nil || len(got.Stacks) != 1 {
 		t.Fatalf("%d plans, %v", len(got.Stacks), err)

@@ -69,7 +69,7 @@ func (i *inputs) record(ctx context.Context, path string, out, errOut io.Writer,
 		return err
 	}
 	scope := inventory.FromFlags(&i.config)
-	scope.Now, scope.Patience = time.Now, time.Minute
+	scope.Now, scope.AddOnTimeout = time.Now, time.Minute
 	inv := inventory.New(clients, scope)
 	if err := readAll(ctx, inv, clients, front.CompileFromFlags(&i.config).OwnCertificates); err != nil {
 		return err

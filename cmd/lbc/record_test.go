@@ -52,7 +52,7 @@ func deploy(t *testing.T, clients cloud.Clients, file string) {
 		t.Fatal(err)
 	}
 	defer src.close()
-	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, Patience: time.Minute})
+	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, AddOnTimeout: time.Minute})
 	got, err := offline.Plans(t.Context(), objects.New(src.reader), func(stack.Key) bool { return true }, inv, &i.config, func(stack.Key) []elb.Binding { return nil })
 	if err != nil {
 		t.Fatal(err)

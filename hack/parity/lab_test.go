@@ -78,7 +78,7 @@ func newLab(t *testing.T) *lab {
 
 // restart begins with a controller that knows nothing.
 func (l *lab) restart() {
-	l.inv = inventory.New(l.clients(), inventory.Config{Cluster: "lab", VPC: vpc, Now: l.clock.Now, Patience: time.Minute})
+	l.inv = inventory.New(l.clients(), inventory.Config{Cluster: "lab", VPC: vpc, Now: l.clock.Now, AddOnTimeout: time.Minute})
 }
 
 func (l *lab) clients() cloud.Clients {

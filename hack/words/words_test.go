@@ -44,11 +44,9 @@ var replaced = []rule{
 	{"ruling rulings", "resolution", nil},
 	{"unguarded", "without restriction", nil},
 	{"unclaimed", "untouched", nil},
-	{"verdict verdicts", "decision, outcome or summary", []string{"internal/targets"}},
-	{"patience", "timeout, pause", []string{
-		"cmd/lbc", "internal/apply", "internal/cloud", "internal/compile", "internal/controller", "internal/inventory", "internal/targets", "docs",
-	}},
-	{"hears heard", "receives, is called with", []string{"internal/cloud", "internal/controller", "internal/status", "internal/webhook", "docs"}},
+	{"verdict verdicts", "decision, outcome or summary", nil},
+	{"patience impatient", "timeout, pause", nil},
+	{"hears heard", "receives, is called with", nil},
 }
 
 // persons are rules for comments outside tests: their subject is the thing in the code.

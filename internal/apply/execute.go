@@ -37,7 +37,7 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 		return o
 	}
 	if elb.EffectOf(s.Op).AddOn != "" {
-		ctx = cloud.WithPatience(ctx, addOnTimeout)
+		ctx = cloud.WithMaxWait(ctx, addOnTimeout)
 	}
 	out, err := r.write(ctx, s)
 	if err != nil {

@@ -180,12 +180,12 @@ func (b *bucket) throttled() {
 	b.rate = math.Max(b.rate/2, b.floor/8)
 }
 
-// patience is how many seconds a slowed bucket keeps to AWS's published rate before it tries to go faster. Each try costs a
+// trialPause is how many seconds a slowed bucket keeps to AWS's published rate before it tries to go faster. Each try costs a
 // refused call where the rate is the limit, as it is nearly everywhere.
-const patience = 30
+const trialPause = 30
 
 // succeeded speeds a slowed bucket up again by a tenth for each second's worth of successes: to AWS's published rate at once,
-// beyond it after some patience, and without limit once it goes ten times that rate.
+// beyond it after trialPause, and without limit once it goes ten times that rate.
 func (b *bucket) succeeded() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -195,7 +195,7 @@ func (b *bucket) succeeded() {
 	b.good++
 	enough := b.rate
 	if b.rate == b.floor {
-		enough *= patience
+		enough *= trialPause
 	}
 	if float64(b.good) < enough {
 		return

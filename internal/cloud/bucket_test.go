@@ -32,7 +32,7 @@ func TestASlowedBucketKeepsToThePublishedRateBeforeItTriesMore(t *testing.T) {
 	expect("refused", 4)
 	b.throttled()
 	expect("refused together with the first", 4)
-	succeed(4*patience - 1)
+	succeed(4*trialPause - 1)
 	expect("patient", 4)
 	succeed(1)
 	expect("tries", 4.4)
@@ -48,7 +48,7 @@ func TestASlowedBucketKeepsToThePublishedRateBeforeItTriesMore(t *testing.T) {
 	expect("even the published rate is refused", 2)
 	succeed(40)
 	expect("back at the published rate, not above", 4)
-	succeed(4*patience + 2000)
+	succeed(4*trialPause + 2000)
 	if !math.IsInf(b.rate, 1) {
 		t.Errorf("still limited when everything succeeds: %v", b.rate)
 	}

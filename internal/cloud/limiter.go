@@ -54,7 +54,7 @@ func PriorityOf(ctx context.Context) Priority {
 	return p
 }
 
-// ErrBusy is the error of a call whose turn did not come within its patience; nothing was sent.
+// ErrBusy is the error of a call whose turn did not come in time; nothing was sent.
 var ErrBusy = errors.New("other calls of the same kind go first; this one has not been sent")
 
 type sendingKey struct{}
@@ -64,17 +64,17 @@ func OnSending(ctx context.Context, f func()) context.Context {
 	return context.WithValue(ctx, sendingKey{}, f)
 }
 
-type patienceKey struct{}
+type maxWaitKey struct{}
 
-// WithPatience bounds how long each call made under the returned context waits for its turn, instead of holding its caller
+// WithMaxWait bounds how long each call made under the returned context waits for its turn, instead of holding its caller
 // for as long as a slow service (AWS WAF takes one association in two seconds) makes it queue. See ErrBusy.
-func WithPatience(ctx context.Context, d time.Duration) context.Context {
-	return context.WithValue(ctx, patienceKey{}, d)
+func WithMaxWait(ctx context.Context, d time.Duration) context.Context {
+	return context.WithValue(ctx, maxWaitKey{}, d)
 }
 
-// turn is ctx as long as patience lasts.
+// turn is ctx until the longest wait for a turn is over.
 func (l *Limiter) turn(ctx context.Context) (context.Context, func()) {
-	d, ok := ctx.Value(patienceKey{}).(time.Duration)
+	d, ok := ctx.Value(maxWaitKey{}).(time.Duration)
 	if !ok {
 		return ctx, func() {}
 	}

@@ -228,9 +228,9 @@ func TestOnSendingIsCalledWithEachRequestWhenItsTurnHasCome(t *testing.T) {
 	l := NewLimiter(LimiterOptions{Clock: c, Throttle: []Throttle{{Service: ServiceELBV2, Operation: regexp.MustCompile("CreateRule"), Rate: 1, Burst: 1}}})
 	s := &scripted{}
 	begun := c.Now()
-	var heard []time.Duration
+	var waits []time.Duration
 	ctx := OnSending(t.Context(), func() {
-		heard = append(heard, c.Now().Sub(begun))
+		waits = append(waits, c.Now().Sub(begun))
 	})
 	done := make(chan struct{})
 	go func() {
@@ -242,8 +242,8 @@ func TestOnSendingIsCalledWithEachRequestWhenItsTurnHasCome(t *testing.T) {
 		}
 	}()
 	drive(c, done)
-	if len(heard) != 2 || heard[0] != 0 || heard[1] < time.Second-time.Millisecond {
-		t.Errorf("heard after %v", heard)
+	if len(waits) != 2 || waits[0] != 0 || waits[1] < time.Second-time.Millisecond {
+		t.Errorf("waits after %v", waits)
 	}
 }
 

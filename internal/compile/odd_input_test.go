@@ -13,15 +13,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// patience is far more than any compilation below takes, on a busy machine too.
-const patience = 30 * time.Second
+// timeout is far more than any compilation below takes, on a busy machine too.
+const timeout = 30 * time.Second
 
 // within fails if the work takes longer than anybody should wait.
 func within(t *testing.T, what string, work func()) {
 	t.Helper()
 	start := time.Now()
 	work()
-	if d := time.Since(start); d > patience {
+	if d := time.Since(start); d > timeout {
 		t.Errorf("%s took %s", what, d)
 	}
 }

@@ -113,7 +113,7 @@ func TestANodeWakesTheBindingsThatCountItsPodsOrItself(t *testing.T) {
 		"a heartbeat":              {func(n *corev1.Node) { n.Status.Conditions[0].LastHeartbeatTime = metav1.Unix(1, 0) }, nil},
 		"a label":                  {func(n *corev1.Node) { n.Labels["pool"] = "a" }, []string{"nodes"}},
 		"its instance":             {func(n *corev1.Node) { n.Spec.ProviderID = "aws:///z/i-2" }, []string{"nodes"}},
-		"nobody hears from it":     {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }, []string{"nodes", "pods"}},
+		"its kubelet is silent":    {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }, []string{"nodes", "pods"}},
 		"it is not ready, it says": {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse }, []string{"nodes", "pods"}},
 	} {
 		before := labNode("a", "aws:///z/i-1")

@@ -31,7 +31,7 @@ type soakCluster struct {
 	pending []cached
 	held    bool // caches show nothing new
 	shown   map[schema.GroupKind]map[client.ObjectKey]client.Object
-	heard   func(before, after client.Object) // the watches of the process that leads; nil = none does
+	event   func(before, after client.Object) // the watches of the process that leads; nil = none does
 	// addresses are those in the status of objects, as the API server has them.
 	addresses map[string][]string
 }
@@ -42,7 +42,7 @@ type cached struct {
 	key  client.ObjectKey
 }
 
-// soakKinds are watched, in the order in which a start hears of them.
+// soakKinds are watched, in the order in which a start receives them.
 var soakKinds = []client.ObjectList{
 	&networkingv1.IngressClassList{}, &corev1.NodeList{}, &corev1.PodList{}, &discoveryv1.EndpointSliceList{}, &corev1.ServiceList{},
 	&networkingv1.IngressList{}, &v1beta1.TargetGroupBindingList{},
@@ -185,22 +185,22 @@ func (c *soakCluster) show(ctx context.Context, x cached) {
 	if after != nil {
 		of[x.key] = after
 	}
-	heard := c.heard
+	event := c.event
 	c.mu.Unlock()
 	switch {
-	case heard == nil, before == nil && after == nil, before != nil && after != nil && before.GetResourceVersion() == after.GetResourceVersion():
+	case event == nil, before == nil && after == nil, before != nil && after != nil && before.GetResourceVersion() == after.GetResourceVersion():
 	case before != nil && after != nil && before.GetUID() != after.GetUID(): // as informers tell of one that took the place of another
-		heard(before, nil)
-		heard(nil, after)
+		event(before, nil)
+		event(nil, after)
 	default:
-		heard(before, after)
+		event(before, after)
 	}
 }
 
 // lead has a process hear of all that there is, and of what changes from now on.
-func (c *soakCluster) lead(ctx context.Context, heard func(before, after client.Object)) {
+func (c *soakCluster) lead(ctx context.Context, event func(before, after client.Object)) {
 	c.mu.Lock()
-	c.heard = heard
+	c.event = event
 	c.mu.Unlock()
 	for _, list := range soakKinds {
 		list, _ := list.DeepCopyObject().(client.ObjectList)
@@ -209,7 +209,7 @@ func (c *soakCluster) lead(ctx context.Context, heard func(before, after client.
 		}
 		_ = meta.EachListItem(list, func(o runtime.Object) error {
 			after, _ := o.(client.Object)
-			heard(nil, after)
+			event(nil, after)
 			return nil
 		})
 	}

@@ -36,7 +36,7 @@ type soakLife struct {
 	ctx     context.Context
 	over    func()      // passes and loops end; their calls are canceled
 	closing func()      // and so does the writer of checkpoints
-	dead    atomic.Bool // the API server hears nothing of it any more
+	dead    atomic.Bool // the API server gets no requests of it any more
 	running sync.WaitGroup
 }
 

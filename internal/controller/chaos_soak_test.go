@@ -169,7 +169,7 @@ func (s *soak) close() {
 
 type privileged struct{}
 
-// called hears of each call to AWS: before one changes something, all clients send a request.
+// called gets each call to AWS: before one changes something, all clients send a request.
 func (s *soak) called(ctx context.Context, service, action string, in any) error {
 	if ctx.Value(privileged{}) != nil || !s.begun.Load() {
 		return nil

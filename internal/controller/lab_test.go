@@ -157,7 +157,7 @@ func newRegistry(elb targets.Describer, write apply.Writer, fresh func(arn strin
 // restart begins a new process, with checkpoints as its only state, if they are written.
 func (l *lab) restart() {
 	scope := inventory.FromFlags(l.config)
-	scope.Now, scope.Patience, scope.Moment = l.clock.Now, time.Minute, l.moment
+	scope.Now, scope.AddOnTimeout, scope.Moment = l.clock.Now, time.Minute, l.moment
 	scope.Freed = func(keys []stack.Key) {
 		l.mu.Lock()
 		defer l.mu.Unlock()

@@ -42,7 +42,7 @@ func (l *lab) passBeside(b *v1beta1.TargetGroupBinding) {
 	}
 }
 
-// startRules runs the lane of security group rules as a controller does; the channel hears of bindings that have something to tell.
+// startRules runs the lane of security group rules as a controller does; the channel has the bindings that have something to report.
 func (l *lab) startRules() <-chan types.NamespacedName {
 	l.Helper()
 	ctx, cancel := context.WithCancel(l.Context())
@@ -59,16 +59,16 @@ func (l *lab) startRules() <-chan types.NamespacedName {
 	return woken
 }
 
-func (l *lab) heard(woken <-chan types.NamespacedName, name string) {
+func (l *lab) isWoken(woken <-chan types.NamespacedName, name string) {
 	l.Helper()
-	patience := time.After(20 * time.Second)
+	timeout := time.After(20 * time.Second)
 	for {
 		select {
 		case b := <-woken:
 			if b.Name == name {
 				return
 			}
-		case <-patience:
+		case <-timeout:
 			l.Fatalf("the rules of %s wait for those of another", name)
 		}
 	}
@@ -107,7 +107,7 @@ func TestWhileEC2HangsForANewNodeTargetsComeAndGoAndOtherBindingsGetTheirRules(t
 		t.Errorf("registered %v", got)
 	}
 	l.passBeside(web)
-	l.heard(woken, "bound")
+	l.isWoken(woken, "bound")
 	if got, want := l.admitted(labNodeGroup), []string{labPeer + " 8080-8080"}; !slices.Equal(got, want) {
 		t.Errorf("rules %v, want %v", got, want)
 	}
@@ -139,7 +139,7 @@ func TestASecurityGroupThatHangsDelaysNeitherTargetsNorOtherGroups(t *testing.T)
 		woken := l.startRules()
 		l.passBeside(web)
 		l.passBeside(fresh)
-		l.heard(woken, "fresh")
+		l.isWoken(woken, "fresh")
 		if got := l.admitted(group); len(got) != 1 {
 			t.Errorf("%s: rules %v", action, got)
 		}

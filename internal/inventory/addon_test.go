@@ -127,7 +127,7 @@ func TestNobodyWaitsForASlowAddOn(t *testing.T) {
 	f := newFixture(t)
 	slow := slowWAF{f.sim.Firewall, make(chan struct{})}
 	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity, WAFv2: slow},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Patience: 10 * time.Millisecond})
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: 10 * time.Millisecond})
 	none := ""
 	want := guarded(f, "web", stack.AddOns{WebACL: &none})
 	need := facts.Need{Kind: facts.NeedWebACLs}
@@ -234,7 +234,7 @@ func TestWhatCouldNotBeReadIsSaidWhileItIsTriedAgain(t *testing.T) {
 	stuck := stuckWAF{f.sim.Firewall, make(chan struct{}, 1), make(chan struct{})}
 	defer close(stuck.let)
 	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, WAFv2: stuck},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Patience: 20 * time.Millisecond})
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: 20 * time.Millisecond})
 	none := ""
 	want := guarded(f, "web", stack.AddOns{WebACL: &none})
 	var first elb.Observed

@@ -13,9 +13,9 @@ type Config struct {
 	VPC     string
 	// Now is the clock of lifetimes; nil = time.Now.
 	Now func() time.Time
-	// Patience is how long to wait, in real time, for what AWS answers about add-ons; 0 = two seconds.
-	Patience time.Duration
-	// Moment is how long to wait, in real time, for a new answer where the one that was read last serves on; 0 = as Patience, if that
+	// AddOnTimeout is how long to wait, in real time, for what AWS answers about add-ons; 0 = two seconds.
+	AddOnTimeout time.Duration
+	// Moment is how long to wait, in real time, for a new answer where the one that was read last serves on; 0 = as AddOnTimeout, if that
 	// is set, else a quarter of a second.
 	Moment time.Duration
 	// RequestCertificates and ImportCertificates say that stacks may own certificates of these kinds; else their tags are not read.
@@ -34,7 +34,7 @@ type Config struct {
 	Authorities bool
 }
 
-// FromFlags says whose resources are meant and what may be asked about them; clock and patience are the caller's to fill in.
+// FromFlags says whose resources are meant and what may be asked about them; clock and AddOnTimeout are the caller's to fill in.
 func FromFlags(c *config.Config) Config {
 	return Config{
 		Cluster: c.ClusterName, VPC: c.VPC,

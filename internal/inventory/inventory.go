@@ -71,12 +71,12 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 	}
 	if cfg.Moment <= 0 {
 		cfg.Moment = cache.Wait
-		if cfg.Patience > 0 {
-			cfg.Moment = cfg.Patience
+		if cfg.AddOnTimeout > 0 {
+			cfg.Moment = cfg.AddOnTimeout
 		}
 	}
-	if cfg.Patience <= 0 {
-		cfg.Patience = addon.Patience
+	if cfg.AddOnTimeout <= 0 {
+		cfg.AddOnTimeout = addon.Timeout
 	}
 	i := &Inventory{
 		cfg: cfg, clients: clients, history: version{invalidations: 1}, sharing: make(chan struct{}, 1),
@@ -93,7 +93,7 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 	i.groups = securitygroup.New(clients.EC2, securitygroup.Config{
 		Cluster: cfg.Cluster, VPC: cfg.VPC, Now: cfg.Now, Wait: cfg.Moment, Loaded: func(ctx context.Context) error { return i.list(ctx, 1) },
 	})
-	i.addOns = addon.New(clients, cfg.Now, cfg.Patience, cfg.Moment)
+	i.addOns = addon.New(clients, cfg.Now, cfg.AddOnTimeout, cfg.Moment)
 	i.certificates = certificate.New(clients, certificate.Config{
 		Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment, Request: cfg.RequestCertificates, Import: cfg.ImportCertificates,
 		Authorities: cfg.Authorities, Changed: cfg.CertificatesChanged,

@@ -100,7 +100,7 @@ func TestClientsTrustTheCertificateAtEveryMomentOfThreeAuthorities(t *testing.T)
 			authorities[string(b.CAKey)], certificates[string(b.Cert)] = true, true
 			// What the other side does not know yet must work with what it has.
 			if !trusted(t, known, b, "a.svc", now) {
-				t.Fatalf("lifetime %v: a new certificate is not trusted %v after the start by who has not heard of its authority for one step", lifetime, now.Sub(start))
+				t.Fatalf("lifetime %v: a new certificate is not trusted %v after the start by clients without its authority for one step", lifetime, now.Sub(start))
 			}
 			if !trusted(t, b.CA, served, "a.svc", now) {
 				t.Fatalf("lifetime %v: %v after the start the published authorities do not cover what is served", lifetime, now.Sub(start))

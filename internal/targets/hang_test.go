@@ -106,8 +106,8 @@ func (h *hanging) write(_ context.Context, _ stack.Key, _ plan.StepID, op plan.O
 	return apply.Outcome{State: apply.Done}
 }
 
-// impatient is a registry whose Syncs do not wait, and what hears of the ends of calls.
-func impatient(h *hanging, fresh bool) (*Registry, *clock.Stepped, chan stack.ID) {
+// asyncRegistry is a registry whose Syncs do not wait, and the channel of the ends of calls.
+func asyncRegistry(h *hanging, fresh bool) (*Registry, *clock.Stepped, chan stack.ID) {
 	c := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	r := newRegistry(h, h.write, func(string) bool { return fresh })
 	progress := make(chan stack.ID, 1000)
@@ -132,7 +132,7 @@ func of(ids ...string) Request {
 func TestRegistrationAndDeregistrationWaitForNoOtherCall(t *testing.T) {
 	t.Parallel()
 	h := newHanging()
-	r, _, progress := impatient(h, true)
+	r, _, progress := asyncRegistry(h, true)
 	asking(t, r, of("1", "2"))
 	h.expect(t, "RegisterTargets 1 2")
 	h.answer("RegisterTargets 1 2", nil)
@@ -173,7 +173,7 @@ func TestTheCallsOfAThousandBindingsThatChangeAtOnceAreAllUnderWayTogether(t *te
 	const n = 1000
 	h := newHanging()
 	h.sent = make(chan string, 2*n)
-	r, _, progress := impatient(h, true)
+	r, _, progress := asyncRegistry(h, true)
 	request := func(i int, id string) Request {
 		return Request{Binding: stack.ID{Name: fmt.Sprint(i)}, Group: Group{ARN: fmt.Sprintf("%s-%d", arn, i)}, Want: want(fmt.Sprintf("%s-%d", id, i))}
 	}
@@ -210,7 +210,7 @@ func TestTheCallsOfAThousandBindingsThatChangeAtOnceAreAllUnderWayTogether(t *te
 func TestWhileManyCallsOfAGroupAreUnderWayTheRestIsGathered(t *testing.T) {
 	t.Parallel()
 	h := newHanging()
-	r, _, progress := impatient(h, true)
+	r, _, progress := asyncRegistry(h, true)
 	var ids []string
 	for _, id := range strings.Split("abcdefgh", "") {
 		ids = append(ids, id)
@@ -225,7 +225,7 @@ func TestWhileManyCallsOfAGroupAreUnderWayTheRestIsGathered(t *testing.T) {
 func TestAGroupThatCannotBeReadGetsItsTargetsAndLosesNone(t *testing.T) {
 	t.Parallel()
 	h := newHanging("1", "old")
-	r, c, progress := impatient(h, false)
+	r, c, progress := asyncRegistry(h, false)
 	asking(t, r, of("1", "2"))
 	h.expect(t, "read")
 	c.Advance(readTime - time.Millisecond)
@@ -256,7 +256,7 @@ func TestAGroupThatCannotBeReadGetsItsTargetsAndLosesNone(t *testing.T) {
 func TestAReadOfAKnownGroupHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	h := newHanging()
-	r, _, progress := impatient(h, true)
+	r, _, progress := asyncRegistry(h, true)
 	asking(t, r, of("1"))
 	h.expect(t, "RegisterTargets 1")
 	h.answer("RegisterTargets 1", nil)
@@ -269,7 +269,7 @@ func TestAReadOfAKnownGroupHoldsUpNothing(t *testing.T) {
 func TestTheFirstReadIsWaitedForWhileItMayBeShort(t *testing.T) {
 	t.Parallel()
 	h := newHanging("1")
-	r, c, progress := impatient(h, false)
+	r, c, progress := asyncRegistry(h, false)
 	asking(t, r, of("1", "2"))
 	h.expect(t, "read")
 	h.answer("read", nil)
@@ -285,7 +285,7 @@ func TestTheFirstReadIsWaitedForWhileItMayBeShort(t *testing.T) {
 func TestAnAsyncSyncReturnsBeforeItsCallsDo(t *testing.T) {
 	t.Parallel()
 	h := newHanging()
-	r, _, _ := impatient(h, true)
+	r, _, _ := asyncRegistry(h, true)
 	r.Async = true
 	change, err := r.Sync(t.Context(), of("1"))
 	if err != nil || !change.Pending {
@@ -301,7 +301,7 @@ func TestWhateverFailsTheGroupEndsAsWanted(t *testing.T) {
 		all := []string{"1", "2", "3", "4"}
 		some := rapid.SliceOfDistinct(rapid.SampledFrom(all), rapid.ID)
 		h := newHanging(some.Draw(rt, "held")...)
-		r, c, _ := impatient(h, false)
+		r, c, _ := asyncRegistry(h, false)
 		wanted := of(some.Draw(rt, "wanted")...)
 		step := func(mayFail bool) (idle bool) {
 			change, _ := r.sync(t.Context(), wanted, false)

@@ -17,7 +17,7 @@ import (
 
 // lagging is a registry, and the lags that it told, with the operation.
 func lagging(h *hanging, fresh bool) (r *Registry, after func(time.Duration), told func() []string, ended func()) {
-	r, c, progress := impatient(h, fresh)
+	r, c, progress := asyncRegistry(h, fresh)
 	lags := make(chan string, 100)
 	r.Lag = func(operation string, d time.Duration) { lags <- operation + " " + d.String() }
 	told = func() []string {

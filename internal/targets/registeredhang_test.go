@@ -31,7 +31,7 @@ func (c *hangingRecord) Save(_ context.Context, _ stack.ID, keys []string) error
 func TestARecordThatHangsDelaysOnlyTheTargetsThatItIsMadeFor(t *testing.T) {
 	t.Parallel()
 	h := newHanging("1", "theirs")
-	r, _, progress := impatient(h, false)
+	r, _, progress := asyncRegistry(h, false)
 	r.account = func(cloud.Scope) (Account, error) {
 		return Account{h, h.write, func(group string) bool { return group == arn+"-other" }}, nil
 	}

@@ -123,7 +123,7 @@ func TestRequestsAreAnsweredAsTheAPIServerAsks(t *testing.T) {
 	}
 }
 
-func TestWhatTheCachesHaveNotHeardOfIsLookedUpBeforeARefusal(t *testing.T) {
+func TestWhatTheCachesLackIsLookedUpBeforeARefusal(t *testing.T) {
 	t.Parallel()
 	fresh := []metav1.Object{&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "fresh"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}}
 	create := admissionv1.AdmissionRequest{Operation: admissionv1.Create, Namespace: "ns", Object: raw(t, absentClass)}

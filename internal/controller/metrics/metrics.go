@@ -72,7 +72,7 @@ func New(r prometheus.Registerer) *Metrics {
 			Help: "Seconds from the registration of a pod's targets to the opening of its readiness gate.", Buckets: []float64{10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600}},
 			[]string{"namespace", "name"}),
 		TargetLag: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "lbc_target_lag_seconds",
-			Help:    "Seconds from a change of endpoints, as the controller hears of it, to the sending of the call that registers or deregisters the target.",
+			Help:    "Seconds from a change of endpoints, as the controller receives it, to the sending of the call that registers or deregisters the target.",
 			Buckets: []float64{0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60}}, []string{"operation"}),
 		passes: map[talker]int{},
 	}

@@ -207,7 +207,7 @@ func (g *Gates) leave(binding types.NamespacedName) {
 
 func (g *Gates) patchOne(ctx context.Context, job podPatch, pod waitingPod) {
 	leave := sync.OnceFunc(func() { g.leave(job.binding) })
-	defer time.AfterFunc(patchPatience, leave).Stop()
+	defer time.AfterFunc(patchTimeout, leave).Stop()
 	bounded, cancel := context.WithTimeout(ctx, gateTimeout)
 	is, err := g.write(bounded, job.binding, pod.key, job.uid, pod.is, pod.want)
 	cancel()
@@ -277,7 +277,7 @@ func (x *group) rest() { x.schedule, x.reported = readiness.Schedule{}, false }
 
 // overdue is what is reported, once, of pods that wait for long.
 func (x *group) overdue(now time.Time) (d diag.Diagnostic, ok bool) {
-	if x.reported || x.schedule.Waited(now) < patience {
+	if x.reported || x.schedule.Waited(now) < reportAfter {
 		return d, false
 	}
 	reasons := map[string]int{}

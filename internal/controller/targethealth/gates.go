@@ -53,7 +53,7 @@ type Gates struct {
 	mu     sync.Mutex
 	groups map[types.NamespacedName]*group
 	ended  map[types.NamespacedName]time.Time // bindings whose end was seen
-	// looking and patching are the looks and patches under way; young counts, by binding, the patches that have not outlasted their patience.
+	// looking and patching are the looks and patches under way; young counts, by binding, the patches that have not lasted patchTimeout yet.
 	looking  map[types.NamespacedName]bool
 	patching map[podPatch]bool
 	young    map[types.NamespacedName]int
@@ -89,18 +89,18 @@ const (
 	lookPace = 250 * time.Millisecond
 	// patchRetry is how long a patch that failed waits first.
 	patchRetry = 3 * time.Second
-	// patchers is how many pods of a binding are patched at a time; a patch that hangs gives its place free after patchPatience. lookers is how many groups
+	// patchers is how many pods of a binding are patched at a time; a patch that hangs gives its place free after patchTimeout. lookers is how many groups
 	// are looked at.
 	patchers, lookers = 16, 16
-	patchPatience     = 100 * time.Millisecond
+	patchTimeout      = 100 * time.Millisecond
 	// mostPatches bounds the patches of a binding that are under way, those that hang among them.
 	mostPatches = 256
 	// gateTimeout bounds a look, its turn among AWS calls included, and a patch.
 	gateTimeout = 20 * time.Second
 	// few targets are asked for by name in a group that has many times more.
 	few, many = 50, 4
-	// patience is how long pods wait before that is reported.
-	patience = 5 * time.Minute
+	// reportAfter is how long pods wait before that is reported.
+	reportAfter = 5 * time.Minute
 	// lostAfter is how long AWS may not know a target that it has admitted.
 	lostAfter = 30 * time.Second
 	// endedFor is how long pods may turn up that were admitted before the end of their binding.

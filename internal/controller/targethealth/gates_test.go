@@ -336,7 +336,7 @@ func TestTheEndOfABindingWaitsForNoGateThatNeverOpens(t *testing.T) {
 	g.opens(t, false, false)
 	g.flush(t.Context())
 	if g.opens(t, true, false); g.ends.Load() != 1 {
-		t.Error("nobody heard of it")
+		t.Error("it was not reported")
 	}
 }
 
@@ -386,7 +386,7 @@ func TestPatchesThatHangHoldUpNeitherThoseOfTheirBindingNorOthers(t *testing.T) 
 		for name := ""; name != last; {
 			name = <-patched
 		}
-		if took := time.Since(begun); took > 4*patchPatience {
+		if took := time.Since(begun); took > 4*patchTimeout {
 			t.Errorf("a pod has waited for the patches of others for %s", took)
 		}
 		stop()

@@ -35,8 +35,8 @@ const (
 	failureLifetime = 15 * time.Second
 	// turnTimeout is how much of a read's time it may wait for its turn.
 	turnTimeout = 45 * time.Second
-	// Patience is how long a pass usually waits for add-ons; what is not read by then is there for the next pass.
-	Patience = 2 * time.Second
+	// Timeout is how long a pass usually waits for add-ons; what is not read by then is there for the next pass.
+	Timeout = 2 * time.Second
 	// readers is how many reads may be under way before passes do not wait for theirs.
 	readers = 8
 )
@@ -46,18 +46,18 @@ var errSlow = diag.New(diag.Object{}, "", diag.AWSUnavailable, "AWS WAF has not 
 
 // AddOns is what is known of the add-ons of all load balancers. It is safe for concurrent use.
 type AddOns struct {
-	patience time.Duration
-	kinds    []kind
-	reading  atomic.Int32 // reads under way
+	timeout time.Duration
+	kinds   []kind
+	reading atomic.Int32 // reads under way
 
 	subscribed *cache.Value[bool]
 	webACLs    *cache.Value[map[string]string]
 }
 
-// New makes AddOns of which nothing is known. patience is how long, in real time, Observe and WebACLs wait for AWS, and wait how long for a
+// New makes AddOns of which nothing is known. timeout is how long, in real time, Observe and WebACLs wait for AWS, and wait how long for a
 // new answer where an old one serves.
-func New(clients cloud.Clients, now func() time.Time, patience, wait time.Duration) *AddOns {
-	a := &AddOns{patience: patience}
+func New(clients cloud.Clients, now func() time.Time, timeout, wait time.Duration) *AddOns {
+	a := &AddOns{timeout: timeout}
 	a.kinds = kinds(a, clients, now)
 	a.subscribed = cache.NewValue(cache.Config[struct{}, bool]{Now: now, Lifetime: subscribedLifetime, FailureLifetime: keepFailure},
 		counted(a, func(ctx context.Context) (bool, error) {
@@ -130,7 +130,7 @@ type read struct {
 }
 
 // Observe fills in what is known of add-ons, after reading those that are wanted, of the load balancers that they are wanted for. It never
-// fails: what cannot be read is in Unread or Unavailable of the observation, and what takes longer than the patience makes it Pending.
+// fails: what cannot be read is in Unread or Unavailable of the observation, and what takes longer than the timeout makes it Pending.
 func (a *AddOns) Observe(ctx context.Context, o *elb.Observed, desired *stack.Stack) {
 	var reads []*read
 	if desired != nil {
@@ -191,13 +191,13 @@ func (a *AddOns) subscription(ctx context.Context) error {
 	return err
 }
 
-// await makes the reads, as long as patience lasts. They go on when it is over.
+// await makes the reads, until the timeout. They go on after it.
 func (a *AddOns) await(ctx context.Context, reads []*read) {
-	patience := a.patience
-	if a.reading.Load() > readers && patience <= Patience {
-		patience = 0
+	timeout := a.timeout
+	if a.reading.Load() > readers && timeout <= Timeout {
+		timeout = 0
 	}
-	ctx, cancel := context.WithTimeoutCause(cloud.WithPatience(cloud.WithPriority(ctx, cloud.Cosmetic), turnTimeout), patience, cloud.ErrBusy)
+	ctx, cancel := context.WithTimeoutCause(cloud.WithMaxWait(cloud.WithPriority(ctx, cloud.Cosmetic), turnTimeout), timeout, cloud.ErrBusy)
 	defer cancel()
 	var all sync.WaitGroup
 	for _, r := range reads {
@@ -231,10 +231,10 @@ func unread(o *elb.Observed, r *read) {
 	lb.Unread[r.on] = g
 }
 
-// WebACLs are the ARNs of the regional web ACLs of WAFv2 by name. It waits no longer than the patience; the error is a diag.Diagnostic, or
+// WebACLs are the ARNs of the regional web ACLs of WAFv2 by name. It waits no longer than the timeout; the error is a diag.Diagnostic, or
 // that of ctx. The map must not be changed.
 func (a *AddOns) WebACLs(ctx context.Context) (map[string]string, error) {
-	waiting, cancel := context.WithTimeoutCause(ctx, a.patience, errSlow)
+	waiting, cancel := context.WithTimeoutCause(ctx, a.timeout, errSlow)
 	defer cancel()
 	names, err := a.webACLs.Get(waiting)
 	switch {

@@ -42,10 +42,10 @@ const (
 	zoneLifetime    = 5 * time.Minute
 	// deniedLifetime is for a permission that is missing.
 	deniedLifetime = time.Minute
-	// patience is how long a certificate that this process did not wait for may be pending, and a failed one stays, before another one is
+	// longestPending is how long a certificate that this process did not wait for may be pending, and a failed one stays, before another one is
 	// requested; longestWait is how long this process waits for one.
-	patience    = 5 * time.Minute
-	longestWait = 30 * time.Minute
+	longestPending = 5 * time.Minute
+	longestWait    = 30 * time.Minute
 	// readers bounds the reads that one question has under way.
 	readers = 8
 

@@ -144,7 +144,7 @@ func (c *Certificates) complete(key stack.Key, d elb.Certificate) elb.Certificat
 			d.Content = r.content // whatever became of the tag
 		}
 	}
-	if d.Status == elb.Pending && r.watched.IsZero() && now.Sub(r.createdAt) <= patience {
+	if d.Status == elb.Pending && r.watched.IsZero() && now.Sub(r.createdAt) <= longestPending {
 		r.watched = now
 	}
 	d.Overdue = c.overdue(key, d, r, now)
@@ -167,7 +167,7 @@ func (c *Certificates) overdue(key stack.Key, d elb.Certificate, r *record, now 
 	case d.Imported || d.Status == "ISSUED":
 		return false
 	case d.Status != elb.Pending, r.watched.IsZero():
-		return now.Sub(r.createdAt) > patience*longer
+		return now.Sub(r.createdAt) > longestPending*longer
 	}
 	return now.Sub(r.watched) > longestWait*longer
 }

@@ -114,7 +114,7 @@ func (c *Certificates) Wait(key stack.Key) time.Duration {
 			continue
 		}
 		next := time.Minute
-		if age := c.cfg.Now().Sub(r.createdAt); r.Status == elb.Pending && age < patience {
+		if age := c.cfg.Now().Sub(r.createdAt); r.Status == elb.Pending && age < longestPending {
 			next = max(time.Second, min(age/4, 15*time.Second))
 		}
 		if wait == 0 || next < wait {

@@ -24,7 +24,7 @@ func TestACallThatMayNotWaitLongIsNotSentOutOfTurn(t *testing.T) {
 			return nil
 		})
 	}
-	hurried := cloud.WithPatience(t.Context(), time.Second)
+	hurried := cloud.WithMaxWait(t.Context(), time.Second)
 	if err := associate(hurried); err != nil {
 		t.Fatal(err)
 	}
