@@ -79,22 +79,24 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 	}
 	i.confirmed.asked = map[string]bool{}
 	arns, groups = i.filled(arns, groups, at)
+	i.tagReads++
 	i.mu.Unlock()
 
 	tags, err := i.allTags(ctx, arns)
-	if err != nil {
-		return err
-	}
-	groupTags, err := i.describeGroupTags(ctx, groups)
-	if err != nil {
-		return err
+	var groupTags map[string]map[string]string
+	if err == nil {
+		groupTags, err = i.describeGroupTags(ctx, groups)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	defer i.endTagRead()
+	if err != nil {
+		return err
+	}
 	for _, arn := range arns {
 		t, exists := tags[arn]
 		i.noteOwner(arn, t, exists, at)
-		if exists && i.history.writes == began.writes {
+		if exists && i.retagged[arn] <= began.writes {
 			i.takeTags(arn, readTags{tags: t, version: began})
 		}
 	}

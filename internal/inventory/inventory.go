@@ -39,8 +39,9 @@ type Inventory struct {
 	lists        int       // listings under way
 	// partial is what the last attempt at a listing had read when a passing error ended it; nil = nothing.
 	partial *listing
-	// retagged is version.writes when this process last wrote the tags of a resource, while a listing is under way.
+	// retagged is version.writes when this process last wrote the tags of a resource, while tagReads reads of tags are under way.
 	retagged map[string]int64
+	tagReads int
 	stacks   map[stack.Key]*entry
 	tags     map[string]readTags // by ARN, of every load balancer and target group of the VPC
 	shared   []elb.SecurityGroup

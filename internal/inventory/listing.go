@@ -118,9 +118,8 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 	defer func() {
 		i.mu.Lock()
 		defer i.mu.Unlock()
-		if i.lists--; i.lists == 0 {
-			clear(i.retagged)
-		}
+		i.lists--
+		i.endTagRead()
 	}()
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -164,6 +163,7 @@ func (i *Inventory) beginList(need int64) *listing {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.lists++
+	i.tagReads++
 	l := i.partial
 	i.partial = nil
 	if l == nil || l.began.invalidations < need || i.cfg.Now().Sub(l.began.at) > partialLifetime {

@@ -30,7 +30,7 @@ type readTags struct {
 
 // retag takes over the tags of a resource that this process wrote; nil = they are to be read. i.mu is held.
 func (i *Inventory) retag(arn string, tags map[string]string) {
-	if i.lists > 0 {
+	if i.tagReads > 0 {
 		i.retagged[arn] = i.history.writes
 	}
 	if tags == nil {
@@ -38,6 +38,13 @@ func (i *Inventory) retag(arn string, tags map[string]string) {
 		return
 	}
 	i.tags[arn] = readTags{tags: maps.Clone(tags), version: i.version()}
+}
+
+// endTagRead ends a read of tags that counts in tagReads. i.mu is held.
+func (i *Inventory) endTagRead() {
+	if i.tagReads--; i.tagReads == 0 {
+		clear(i.retagged)
+	}
 }
 
 // takeTags takes over tags that were just read. If an earlier process left others, the stack to which those belong has the resource read

@@ -129,7 +129,7 @@ var mistakes = []mistake{
 		good: func(ns string) string {
 			return "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + ns + ", labels: {team: shop}}\n"
 		},
-		contains: []string{"namespaceSelector of IngressClassParams selector", "team=shop", "label the namespace"},
+		contains: []string{"namespaceSelector of IngressClassParams selector", "team=shop", "add the labels of the selector to the namespace"},
 	},
 	{
 		name: "attribute", reason: "FailedDeployModel", warning: true,

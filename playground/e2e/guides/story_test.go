@@ -236,7 +236,7 @@ func refuseOutsider(t *testing.T, s *scenario) {
 	s.printed(t, s.kubectl(t, "get", "ingressclassparams"), "NAME GROUP-NAME SCHEME IP-ADDRESS-TYPE AGE", "dev-class-params internet-facing ipv4 …")
 	path := s.c.Repo.Example(filepath.Join("guides", "refused", "15-class-in-wrong-namespace.yaml"))
 	mark := s.c.Mark()
-	s.refused(t, path, "invalid ingress class: namespaceSelector of IngressClassParams dev-class-params mismatch", "label the namespace")
+	s.refused(t, path, "invalid ingress class: namespaceSelector of IngressClassParams dev-class-params mismatch", "add the labels of the selector to the namespace")
 	if _, err := s.c.Client.NetworkingV1().Ingresses("dev-outsider").Get(t.Context(), "dev-app", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the outsider was stored: %v", err)
 	}
