@@ -85,20 +85,18 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 	tags, err := i.allTags(ctx, arns)
 	var groupTags map[string]map[string]string
 	if err == nil {
+		i.keepTags(tags, tagRead{version: began})
 		groupTags, err = i.describeGroupTags(ctx, groups)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	defer i.endTagRead()
+	i.endTagRead()
 	if err != nil {
 		return err
 	}
 	for _, arn := range arns {
 		t, exists := tags[arn]
 		i.noteOwner(arn, t, exists, at)
-		if exists && i.retagged[arn] <= began.writes {
-			i.takeTags(arn, readTags{tags: t, version: began})
-		}
 	}
 	for _, id := range groups {
 		t, exists := groupTags[id]

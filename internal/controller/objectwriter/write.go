@@ -5,9 +5,9 @@ package objectwriter
 
 import (
 	"context"
-	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -72,21 +72,20 @@ func Apply(ctx context.Context, c client.Client, x Write) (client.Object, error)
 // errors of writes that failed, each at the place of its write.
 func ApplyAll(ctx context.Context, c client.Client, writes []Write) (after []client.Object, errs []error) {
 	after, errs = make([]client.Object, len(writes)), make([]error, len(writes))
-	slots := make(chan struct{}, Concurrency)
-	var running sync.WaitGroup
+	var running errgroup.Group
+	running.SetLimit(Concurrency)
 	for i, x := range writes {
 		updated := x.changed(x.Object)
 		if after[i] = x.Object; updated == nil {
 			continue
 		}
-		slots <- struct{}{}
-		running.Go(func() {
-			defer func() { <-slots }()
+		running.Go(func() error {
 			if errs[i] = client.IgnoreNotFound(x.patch(ctx, c, x.Object, updated)); errs[i] == nil {
 				after[i] = updated
 			}
+			return nil
 		})
 	}
-	running.Wait()
+	_ = running.Wait()
 	return after, errs
 }
