@@ -40,6 +40,7 @@ var replaced = []rule{
 	{"linger lingers lingering", "transfer", nil},
 	{"anew", "recreate", nil},
 	{"distrust", "invalidate", nil},
+	{"board boards", "status writer", nil},
 	{"bid bids bidder bidders", "candidate", nil},
 	{"ruling rulings", "resolution", nil},
 	{"unguarded", "without restriction", nil},

@@ -250,6 +250,6 @@ func (w *wiring) newDriftDetector(all []*stacks.Reconciler, b *binding.Reconcile
 		tags:        w.inventory.RereadTags,
 		wake:        wake,
 		wakeBinding: func(n types.NamespacedName) { b.Waker.Wake(queue.Drift, reconcile.Request{NamespacedName: n}) },
-		record:      w.board.SetHealth,
+		record:      w.lbStatus.SetHealth,
 	}
 }

@@ -120,7 +120,7 @@ type wiring struct {
 	inventory   *inventory.Inventory
 	bindings    *stacks.BindingWriter
 	backend     *stacks.BackendGroup
-	board       *lbstatus.Writer
+	lbStatus    *lbstatus.Writer
 	brake       *brake.Brake // of deletions, by all owners together
 	checkpoints *checkpoint.Writer
 	registry    *targets.Registry
@@ -171,8 +171,8 @@ func (w *wiring) setUp(ctx context.Context) error {
 			return err
 		}
 	}
-	w.board = lbstatus.NewWriter(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
-	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(w.board), w.mgr.Add(metrics.Sampler{Metrics: w.metrics, Cache: w.mgr.GetClient()})); err != nil {
+	w.lbStatus = lbstatus.NewWriter(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
+	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(w.lbStatus), w.mgr.Add(metrics.Sampler{Metrics: w.metrics, Cache: w.mgr.GetClient()})); err != nil {
 		return err
 	}
 	if err := w.warm(ctx); err != nil {
@@ -228,7 +228,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if err := w.mgr.Add(&loader{inventory: w.inventory, checkpoints: w.checkpoints, stacks: all, log: w.log}); err != nil {
 		return err
 	}
-	w.board.OnInstalled = func() {
+	w.lbStatus.OnInstalled = func() {
 		for _, s := range all {
 			s.Waker.Wake(queue.Drift, s.Index.Units()...)
 		}
@@ -314,7 +314,7 @@ func (w *wiring) cachesReady(r *http.Request) error {
 
 func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 	return &stacks.Reconciler{
-		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.inventory, Clients: w.clients, Bindings: w.bindings, Backend: w.backend, Status: w.board, Checkpoints: w.checkpoints,
+		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.inventory, Clients: w.clients, Bindings: w.bindings, Backend: w.backend, Status: w.lbStatus, Checkpoints: w.checkpoints,
 		Reporter: status.NewReporter(w.recorder(owner.Of(f.Owner()).Controller), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
 		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval,
 		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
@@ -354,14 +354,14 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	if w.checkpoints != nil {
 		w.checkpoints.Registered = func() map[string]any { return asValues(w.elsewhere.Labelled(registry.Registered(w.scopes.Own()))) }
 	}
-	tell := w.recorder("targetGroupBinding")
-	health := targethealth.NewWatch(registry, tell, w.board.SetHealth, w.now)
+	report := w.recorder("targetGroupBinding")
+	health := targethealth.NewWatch(registry, report, w.lbStatus.SetHealth, w.now)
 	if err := w.mgr.Add(health); err != nil {
 		return nil, err
 	}
 	gates := targethealth.NewGates(w.mgr.GetClient(), binding.PodsByGate, w.now, w.log.WithName("readiness"))
-	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, w.board.SetHealth, w.metrics.ObserveGate, c.BindingRequeue
-	gates.Report = func(d diag.Diagnostic) { tell(d.Object, status.EventOf(d)) }
+	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, w.lbStatus.SetHealth, w.metrics.ObserveGate, c.BindingRequeue
+	gates.Report = func(d diag.Diagnostic) { report(d.Object, status.EventOf(d)) }
 	if err := w.mgr.Add(gates); err != nil {
 		return nil, err
 	}
@@ -377,7 +377,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	b := &binding.Reconciler{
 		Client: w.mgr.GetClient(), APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Scope: w.scopes.Own(), Inventory: w.inventory,
 		Registry: registry, Networking: groups, OtherNamespaces: w.elsewhere,
-		Reporter: status.NewReporter(tell, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen),
+		Reporter: status.NewReporter(report, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen),
 		MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: binding.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c), RegisteredTargets: &binding.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient()}, Failures: backoff.NewFailures[types.NamespacedName](binding.TransientFailure, w.now, rand.Float64), Begin: w.checkpoints.BeginSoon, DeletedByStack: w.bindings.Deleted, TargetGroupDeleted: w.inventory.Gone, OnGone: w.backend.Check, OnTargetGroupLost: lost,
 	}
 	b.Writes = objectwriter.New(w.mgr.GetClient(), w.now, w.log.WithName("bindings"))
