@@ -1,0 +1,311 @@
+// Package attachment decides which listeners of a Gateway and of its ListenerSets are valid, and which routes attach to which of them
+// with which hostnames. It is pure: objects and labels of namespaces in, decisions out. What routes contain, certificates and AWS are
+// not its concern. It imports only Kubernetes and Gateway API types.
+package attachment
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// Family is the kind of load balancer that serves a Gateway.
+type Family string
+
+// The families. Auto is decided by the first listener whose protocol belongs to one of the others.
+const (
+	Application Family = "application"
+	Network     Family = "network"
+	Auto        Family = ""
+)
+
+// protocol is what a listener of a protocol can be used for.
+type protocol struct {
+	family Family
+	kinds  []gatewayv1.Kind // of routes, without allowedRoutes.kinds
+}
+
+// protocols has every protocol of a listener that a load balancer of AWS can have.
+var protocols = map[gatewayv1.ProtocolType]protocol{
+	gatewayv1.HTTPProtocolType:  {Application, []gatewayv1.Kind{"HTTPRoute"}},
+	gatewayv1.HTTPSProtocolType: {Application, []gatewayv1.Kind{"HTTPRoute", "GRPCRoute"}},
+	gatewayv1.TCPProtocolType:   {Network, []gatewayv1.Kind{"TCPRoute"}},
+	gatewayv1.UDPProtocolType:   {Network, []gatewayv1.Kind{"UDPRoute"}},
+	gatewayv1.TLSProtocolType:   {Network, []gatewayv1.Kind{"TLSRoute", "TCPRoute"}},
+}
+
+// routeKinds are the kinds of routes of a family.
+var routeKinds = map[Family][]gatewayv1.Kind{
+	Application: {"HTTPRoute", "GRPCRoute"},
+	Network:     {"TCPRoute", "UDPRoute", "TLSRoute"},
+}
+
+// Problem is why a listener or the parentRef of a route is not accepted.
+type Problem struct {
+	Reason  string // of the condition
+	Message string
+}
+
+// Parent names a Gateway or a ListenerSet.
+type Parent struct {
+	Kind            gatewayv1.Kind
+	Namespace, Name string
+}
+
+// Listener is a listener of a Gateway or of one of its ListenerSets, and what is decided about it.
+type Listener struct {
+	Parent Parent
+	Index  int // in the parent's listeners
+	gatewayv1.Listener
+
+	SupportedKinds []gatewayv1.RouteGroupKind
+	Problem        *Problem // nil = valid
+	// Routes is the number of routes that are attached, also if the listener is not valid.
+	Routes int32
+}
+
+// Passthrough reports whether TLS is not terminated.
+func (l *Listener) Passthrough() bool {
+	return l.TLS != nil && l.TLS.Mode != nil && *l.TLS.Mode == gatewayv1.TLSModePassthrough
+}
+
+func (l *Listener) hostname() string {
+	if l.Hostname == nil {
+		return ""
+	}
+	return string(*l.Hostname)
+}
+
+// Namespaces are the labels of a namespace; ok is false if it does not exist.
+type Namespaces func(name string) (set labels.Set, ok bool)
+
+// Listeners are the listeners of a Gateway.
+type Listeners struct {
+	Family Family // as given, or what Auto is decided to be; Auto if no listener decides it
+	// All has the Gateway's listeners in their order, then those of the ListenerSets that it admits, by age and name.
+	All []Listener
+	// Rejected are the ListenerSets that the Gateway does not admit, sorted by namespace and name.
+	Rejected []*gatewayv1.ListenerSet
+	// Admitted are the others, in the order of All.
+	Admitted []*gatewayv1.ListenerSet
+
+	parents    []Parent // the Gateway and the admitted ListenerSets
+	namespaces Namespaces
+}
+
+// Judge decides which listeners are valid. Sets are ListenerSets in any order; those of other Gateways are left out.
+// Of listeners that conflict, the Gateway's come first, then those of older ListenerSets: the first one stays valid.
+func Judge(gateway *gatewayv1.Gateway, sets []*gatewayv1.ListenerSet, family Family, namespaces Namespaces) *Listeners {
+	own := Parent{"Gateway", gateway.Namespace, gateway.Name}
+	ls := &Listeners{Family: family, parents: []Parent{own}, namespaces: namespaces}
+	for i, l := range gateway.Spec.Listeners {
+		ls.All = append(ls.All, Listener{Parent: own, Index: i, Listener: l})
+	}
+	for _, set := range byAge(sets) {
+		if !names(set.Spec.ParentRef, set.Namespace, own) {
+			continue
+		}
+		if !admits(gateway, set, namespaces) {
+			ls.Rejected = append(ls.Rejected, set)
+			continue
+		}
+		parent := Parent{"ListenerSet", set.Namespace, set.Name}
+		ls.Admitted, ls.parents = append(ls.Admitted, set), append(ls.parents, parent)
+		for i, e := range set.Spec.Listeners {
+			ls.All = append(ls.All, Listener{Parent: parent, Index: i, Listener: gatewayv1.Listener(e)})
+		}
+	}
+	slices.SortFunc(ls.Rejected, func(a, b *gatewayv1.ListenerSet) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	if ls.Family == Auto {
+		for i := range ls.All {
+			if p, ok := protocols[ls.All[i].Protocol]; ok {
+				ls.Family = p.family
+				break
+			}
+		}
+	}
+	taken := ports{}
+	for i := range ls.All {
+		ls.All[i].judge(ls.Family, taken)
+	}
+	return ls
+}
+
+func byAge(sets []*gatewayv1.ListenerSet) []*gatewayv1.ListenerSet {
+	sets = slices.Clone(sets)
+	slices.SortFunc(sets, func(a, b *gatewayv1.ListenerSet) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name))
+	})
+	return sets
+}
+
+func names(ref gatewayv1.ParentGatewayReference, namespace string, gateway Parent) bool {
+	if ref.Namespace != nil {
+		namespace = string(*ref.Namespace)
+	}
+	return (ref.Group == nil || *ref.Group == gatewayv1.GroupName) && (ref.Kind == nil || *ref.Kind == "Gateway") &&
+		string(ref.Name) == gateway.Name && namespace == gateway.Namespace
+}
+
+// admits reports whether spec.allowedListeners of a Gateway admits a ListenerSet; without it, none is.
+func admits(gateway *gatewayv1.Gateway, set *gatewayv1.ListenerSet, namespaces Namespaces) bool {
+	a := gateway.Spec.AllowedListeners
+	if a == nil || a.Namespaces == nil {
+		return false
+	}
+	from := gatewayv1.NamespacesFromNone
+	if a.Namespaces.From != nil {
+		from = *a.Namespaces.From
+	}
+	return namespaceAllowed(from, a.Namespaces.Selector, gateway.Namespace, set.Namespace, namespaces)
+}
+
+func namespaceAllowed(from gatewayv1.FromNamespaces, selector *metav1.LabelSelector, own, other string, namespaces Namespaces) bool {
+	switch from {
+	case gatewayv1.NamespacesFromAll:
+		return true
+	case gatewayv1.NamespacesFromSame:
+		return own == other
+	case gatewayv1.NamespacesFromSelector:
+		if selector == nil {
+			return false
+		}
+		s, err := metav1.LabelSelectorAsSelector(selector)
+		if err != nil {
+			return false
+		}
+		set, ok := namespaces(other)
+		return ok && s.Matches(set)
+	case gatewayv1.NamespacesFromNone:
+	}
+	return false
+}
+
+// ports has what earlier listeners use of a port.
+type ports map[gatewayv1.PortNumber]*port
+
+type port struct {
+	protocols []gatewayv1.ProtocolType
+	mode      string // of the first TLS listener
+	hostnames map[string]bool
+}
+
+// judge decides about a listener, by the first of the checks that fails. Whatever fails but the port's range, the hostname is taken.
+func (l *Listener) judge(family Family, taken ports) {
+	known := protocols[l.Protocol]
+	fail := func(reason gatewayv1.ListenerConditionReason, format string, args ...any) {
+		if l.Problem == nil {
+			l.Problem = &Problem{string(reason), fmt.Sprintf(format, args...)}
+		}
+	}
+	l.supportedKinds(family, known, fail)
+	if l.Port < 1 || l.Port > 65535 {
+		fail(gatewayv1.ListenerReasonPortUnavailable, "port %d is not available; use one of 1 to 65535", l.Port)
+		return
+	}
+	if known.family == "" || known.family != family {
+		fail(gatewayv1.ListenerReasonUnsupportedProtocol, "%s", unsupported(l.Protocol, known.family, family))
+	}
+	if addr, err := netip.ParseAddr(strings.TrimPrefix(l.hostname(), "*.")); err == nil {
+		fail(gatewayv1.ListenerReasonUnsupportedValue, "hostname %s is an IP address; use a DNS name", addr)
+	}
+	p := taken[l.Port]
+	if p == nil {
+		p = &port{hostnames: map[string]bool{}}
+		taken[l.Port] = p
+	}
+	mode := ""
+	if l.Protocol == gatewayv1.TLSProtocolType {
+		if mode = "Terminate"; l.Passthrough() {
+			mode = "Passthrough"
+		}
+	}
+	switch first, differs := p.conflict(l.Protocol); {
+	case p.hostnames[key(l)]: // decides, whatever the protocols are
+		if l.Problem == nil || l.Problem.Reason == string(gatewayv1.ListenerReasonProtocolConflict) {
+			l.Problem = &Problem{string(gatewayv1.ListenerReasonHostnameConflict), hostnameText(l)}
+		}
+	case differs:
+		fail(gatewayv1.ListenerReasonProtocolConflict, "port %d has a listener of protocol %s already; a port of a load balancer has one protocol", l.Port, first)
+	case mode != "" && p.mode != "" && mode != p.mode:
+		fail(gatewayv1.ListenerReasonProtocolConflict, "port %d has a TLS listener of mode %s already; a port of a load balancer has one mode", l.Port, p.mode)
+	}
+	p.hostnames[key(l)] = true
+	if l.Problem == nil {
+		p.protocols = append(p.protocols, l.Protocol)
+		p.mode = cmp.Or(p.mode, mode)
+	}
+}
+
+// key is what may stand on a port once: a hostname, or a protocol without hostname.
+func key(l *Listener) string { return cmp.Or(l.hostname(), "protocol "+string(l.Protocol)) }
+
+// conflict finds a protocol of the port with which another one cannot share it. TCP and UDP can.
+func (p *port) conflict(with gatewayv1.ProtocolType) (first gatewayv1.ProtocolType, differs bool) {
+	shares := func(p gatewayv1.ProtocolType) bool {
+		return p == gatewayv1.TCPProtocolType || p == gatewayv1.UDPProtocolType
+	}
+	for _, q := range p.protocols {
+		if q != with && (!shares(q) || !shares(with)) {
+			return q, true
+		}
+	}
+	return "", false
+}
+
+func hostnameText(l *Listener) string {
+	if h := l.hostname(); h != "" {
+		return fmt.Sprintf("port %d has a listener with hostname %s already", l.Port, h)
+	}
+	return fmt.Sprintf("port %d has a listener of protocol %s without hostname already", l.Port, l.Protocol)
+}
+
+func unsupported(p gatewayv1.ProtocolType, of, family Family) string {
+	want := map[Family]string{Application: "HTTP or HTTPS", Network: "TCP, UDP or TLS"}[family]
+	switch {
+	case want == "":
+		return fmt.Sprintf("no load balancer has listeners of protocol %s; use HTTP, HTTPS, TCP, UDP or TLS", p)
+	case of == "":
+		return fmt.Sprintf("no load balancer has listeners of protocol %s; use %s", p, want)
+	}
+	return fmt.Sprintf("protocol %s needs another load balancer than the %s load balancer of this Gateway; use %s, or another Gateway", p, family, want)
+}
+
+// supportedKinds are those that the listener asks for, as far as the family has them, else those of its protocol.
+func (l *Listener) supportedKinds(family Family, known protocol, fail func(gatewayv1.ListenerConditionReason, string, ...any)) {
+	l.SupportedKinds = []gatewayv1.RouteGroupKind{}
+	group := gatewayv1.Group(gatewayv1.GroupName)
+	add := func(k gatewayv1.Kind) {
+		kind := gatewayv1.RouteGroupKind{Group: &group, Kind: k}
+		if !slices.ContainsFunc(l.SupportedKinds, func(o gatewayv1.RouteGroupKind) bool { return o.Kind == k }) {
+			l.SupportedKinds = append(l.SupportedKinds, kind)
+		}
+	}
+	if l.AllowedRoutes == nil || len(l.AllowedRoutes.Kinds) == 0 {
+		for _, k := range known.kinds {
+			if known.family == family && (k != "TCPRoute" || !l.Passthrough()) {
+				add(k)
+			}
+		}
+		return
+	}
+	for _, k := range l.AllowedRoutes.Kinds {
+		if foreign := k.Group != nil && *k.Group != group; foreign || !slices.Contains(routeKinds[family], k.Kind) {
+			name := string(k.Kind)
+			if foreign {
+				name = string(*k.Group) + "/" + name
+			}
+			fail(gatewayv1.ListenerReasonInvalidRouteKinds, "routes of kind %s cannot attach to a listener of protocol %s of this Gateway", name, l.Protocol)
+			continue
+		}
+		add(k.Kind)
+	}
+}
