@@ -12,6 +12,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"sigs.k8s.io/yaml"
@@ -83,11 +84,63 @@ func spec(t *testing.T, text string) any {
 	if text == "" {
 		return nil
 	}
+	asJSON, err := yaml.YAMLToJSON([]byte("spec: " + text))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var o map[string]any
-	if err := yaml.Unmarshal([]byte("spec: "+text), &o); err != nil {
+	if err := json.Unmarshal(asJSON, &o); err != nil { // whole numbers as int64, as the rules expect them
 		t.Fatal(err)
 	}
 	return o
+}
+
+// row is a spec, as it was and as it is to be, and what refuses it; empty = nothing.
+type row struct{ name, kind, old, new, says string }
+
+// gatewayRows are the rows of the kinds of group gateway.k8s.aws in a version.
+func gatewayRows(version string) []row {
+	mutual := func(text string) string {
+		return "{listenerConfigurations: [{protocolPort: 'HTTPS:443', mutualAuthentication: {" + text + "}}]}"
+	}
+	var out []row
+	add := func(kind, name, spec, says string) {
+		out = append(out, row{name, kind + " " + version, "", spec, says})
+	}
+	for _, c := range []struct{ text, says string }{
+		{"mode: verify, trustStore: t, ignoreClientCertificateExpiry: true, advertiseTrustStoreCaNames: 'on'", ""},
+		{"mode: passthrough", ""},
+		{"mode: 'off'", ""},
+		{"mode: verify", "trustStore is required when mode is verify"},
+		{"mode: passthrough, trustStore: t", "trustStore is allowed only when mode is verify"},
+		{"mode: 'off', ignoreClientCertificateExpiry: true", "ignoreClientCertificateExpiry is allowed only when mode is verify"},
+		{"mode: passthrough, advertiseTrustStoreCaNames: 'on'", "advertiseTrustStoreCaNames is allowed only when mode is verify"},
+	} {
+		add("LoadBalancerConfiguration", c.text, mutual(c.text), c.says)
+	}
+	const forward, fixed = "{type: forward, forwardConfig: {}}", "{type: fixed-response, fixedResponseConfig: {statusCode: 404}}"
+	const jwt, cognito = "{type: jwt-validation, jwtValidationConfig: {}}", "{type: authenticate-cognito, authenticateCognitoConfig: {}}"
+	for _, c := range []struct{ actions, says string }{
+		{forward, ""},
+		{cognito + ", " + forward, ""},
+		{jwt + ", " + cognito, "actions may have at most one of authenticate-oidc, authenticate-cognito and jwt-validation"},
+		{forward + ", " + fixed, "actions may have at most one of fixed-response, forward and redirect"},
+		{"{type: fixed-response, fixedResponseConfig: {statusCode: 200}}", ""},
+		{"{type: fixed-response, fixedResponseConfig: {statusCode: 302}}", "statusCode must be from 200 to 299 or from 400 to 599"},
+		{"{type: fixed-response, fixedResponseConfig: {statusCode: 600}}", "statusCode must be from 200 to 299 or from 400 to 599"},
+		{"{type: forward}", "forwardConfig must be set when type is forward, and only then"},
+		{"{type: redirect, redirectConfig: {}, forwardConfig: {}}", "forwardConfig must be set when type is forward, and only then"},
+		{"{type: redirect}", "redirectConfig must be set when type is redirect, and only then"},
+		{"{type: fixed-response}", "fixedResponseConfig must be set when type is fixed-response, and only then"},
+		{"{type: authenticate-cognito}", "authenticateCognitoConfig must be set when type is authenticate-cognito, and only then"},
+		{"{type: authenticate-oidc}", "authenticateOIDCConfig must be set when type is authenticate-oidc, and only then"},
+		{"{type: jwt-validation}", "jwtValidationConfig must be set when type is jwt-validation, and only then"},
+	} {
+		add("ListenerRuleConfiguration", c.actions, "{actions: ["+c.actions+"]}", c.says)
+	}
+	add("ListenerRuleConfiguration", "a source", "{conditions: [{field: source-ip, sourceIPConfig: {values: [192.0.2.0/24]}}]}", "")
+	add("ListenerRuleConfiguration", "no source", "{conditions: [{field: source-ip}]}", "sourceIPConfig must be set when field is source-ip, and only then")
+	return out
 }
 
 const (
@@ -100,7 +153,7 @@ func TestTheRulesOfTheCRDsRefuseWhatTheWebhooksDo(t *testing.T) {
 	t.Parallel()
 	all := load(t)
 	changed := func(from, to string) string { return "{" + strings.Replace(complete, from, to, 1) + "}" }
-	for _, tc := range []struct{ name, kind, old, new, says string }{
+	rows := []row{
 		{"subnets by id", params, "", "{subnets: {ids: [subnet-1]}}", ""},
 		{"subnets by tag", params, "", "{subnets: {tags: {a: [b]}}}", ""},
 		{"no subnets", params, "", "{subnets: {}}", "must have either `ids` or `tags`"},
@@ -122,7 +175,10 @@ func TestTheRulesOfTheCRDsRefuseWhatTheWebhooksDo(t *testing.T) {
 		{"another address family", binding, "{" + complete + "}", changed("ipv4", "ipv6"), "immutable fields: spec.ipAddressType"},
 		{"another VPC", binding, "{" + complete + "}", changed("vpc-0123456789abcdef0", "vpc-01234567"), "immutable fields: spec.vpcID"},
 		{"what old bindings lack", binding, "{targetGroupARN: arn:tg, targetType: ip, targetGroupProtocol: HTTP}", "{" + complete + "}", ""},
-	} {
+	}
+	rows = append(rows, gatewayRows("v1")...)
+	rows = append(rows, gatewayRows("v1beta1")...)
+	for _, tc := range rows {
 		r := all[tc.kind]
 		if r == nil {
 			t.Fatalf("there is no %s", tc.kind)
