@@ -153,7 +153,7 @@ func TestRulesSeeTheAuthorityOfHTTP2AsHost(t *testing.T) {
 	w.withTLS(notFound(), rule)
 	w.update()
 	w.await("10.0.1.5", "healthy")
-	for host, want := range map[string]int{"APP.example.com:8443": 200, "other.example.com": 404} {
+	for host, want := range map[string]int{"APP.example.com": 200, "APP.example.com:443": 200, "app.example.com:8443": 404, "other.example.com": 404} {
 		if a := w.get(w.client(), secureBase+"/x", setHost(host)); a.StatusCode != want || a.ProtoMajor != 2 {
 			t.Errorf("%s: HTTP/%d %d, want %d", host, a.ProtoMajor, a.StatusCode, want)
 		}

@@ -24,7 +24,7 @@ type pair struct{ key, value string }
 // newView computes the parts. The raw query is split at & and the first =, in lower case, without any decoding and without characters
 // that are not printable ASCII.
 func newView(r *Request) view {
-	v := view{Request: r, host: strings.ToLower(withoutPort(r.Host)), path: NormalizePath(r.Path)}
+	v := view{Request: r, host: r.hostname(), path: NormalizePath(r.Path)}
 	for part := range strings.SplitSeq(strings.ToLower(visible(r.RawQuery)), "&") {
 		if key, value, _ := strings.Cut(part, "="); part != "" {
 			v.query = append(v.query, pair{key, value})

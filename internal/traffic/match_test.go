@@ -54,7 +54,11 @@ func TestConditionsHoldAsAWSSays(t *testing.T) {
 		{values(stack.HostHeader, "app.example.com"), nil, true},
 		{values(stack.HostHeader, "app.example.com"), host("APP.Example.com"), true},
 		{values(stack.HostHeader, "APP.example.com"), host("app.example.com"), true},
-		{values(stack.HostHeader, "app.example.com"), host("app.example.com:8080"), true},
+		{values(stack.HostHeader, "app.example.com"), host("app.example.com:80"), true},
+		{values(stack.HostHeader, "app.example.com"), host("app.example.com:8080"), false},
+		{values(stack.HostHeader, "app.example.com*"), host("app.example.com:8080"), true},
+		{regex(stack.HostHeader, `^app\.example\.com(:[0-9]+)?$`), host("app.example.com:8080"), true},
+		{regex(stack.HostHeader, `^app\.example\.com(:[0-9]+)?$`), host("app.example.com:80"), true},
 		{values(stack.HostHeader, "app.example.com"), host("app.example.com."), false},
 		{values(stack.HostHeader, "*.example.com"), host("a.b.example.com"), true},
 		{values(stack.HostHeader, "*.example.com"), host("example.com"), false},
@@ -256,6 +260,30 @@ func TestRedirectLocation(t *testing.T) {
 	}
 	if traffic.RedirectStatus(stack.Redirect{StatusCode: "HTTP_302"}) != 302 || traffic.RedirectStatus(toHTTPS) != 301 {
 		t.Error("wrong status")
+	}
+}
+
+func TestARedirectTakesHostAndPathAfterTheTransforms(t *testing.T) {
+	t.Parallel()
+	rewrite := func(kind, regex, replace string) stack.Transform {
+		return stack.Transform{Type: kind, Rewrites: []stack.Rewrite{{Regex: regex, Replace: replace}}}
+	}
+	redirect := stack.Redirect{Path: "/new/#{path}", StatusCode: "HTTP_301"}
+	for _, tc := range []struct {
+		transform stack.Transform
+		want      string // empty: 500
+	}{
+		{rewrite("url-rewrite", "^/api", ""), "http://app.example.com:80/new/v1/users?q=1"},
+		{rewrite("host-header-rewrite", ".*", "b.com"), "http://b.com:80/new/api/v1/users?q=1"},
+		{rewrite("url-rewrite", "^/other", ""), "http://app.example.com:80/new/api/v1/users?q=1"},
+		{rewrite("url-rewrite", "^/api/v1/users", "no slash"), ""},
+	} {
+		r := traffic.Request{Scheme: "http", Host: "app.example.com", Port: 80, Method: "GET", Path: "/api/v1/users", RawQuery: "q=1"}
+		d := traffic.Match([]stack.Rule{{Transforms: []stack.Transform{tc.transform}}}, nil, r)
+		got, err := d.Location(redirect, &r)
+		if got != tc.want || (err != nil) != (tc.want == "") {
+			t.Errorf("%+v: %s, want %s (%v)", tc.transform, got, tc.want, err)
+		}
 	}
 }
 

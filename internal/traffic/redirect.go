@@ -33,6 +33,18 @@ func Location(rd stack.Redirect, r *Request) string {
 	return b.String()
 }
 
+// Location is that of a redirect of the decision, for the request that was decided about. Host and path are taken after the rule's transforms.
+// An error means that the load balancer answers 500, as of Rewrite.
+func (d *Decision) Location(rd stack.Redirect, r *Request) (string, error) {
+	host, path, err := d.Rewrite(r.Host, r.Path)
+	if err != nil {
+		return "", err
+	}
+	rewritten := *r
+	rewritten.Host, rewritten.Path = host, path
+	return Location(rd, &rewritten), nil
+}
+
 // RedirectStatus is the HTTP status of a redirect action: 302 for HTTP_302, else 301.
 func RedirectStatus(rd stack.Redirect) int {
 	if rd.StatusCode == "HTTP_302" {

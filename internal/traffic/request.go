@@ -19,6 +19,16 @@ type Request struct {
 	SourceIP netip.Addr          // the TCP peer as the load balancer sees it
 }
 
+// hostname is the Host value that conditions compare: in lower case, and with its port unless that is the listener's. IPv6 literals keep
+// their brackets.
+func (r *Request) hostname() string {
+	host := withoutPort(r.Host)
+	if port := r.Host[len(host):]; port != "" && port != ":"+strconv.Itoa(int(r.Port)) {
+		host = r.Host
+	}
+	return strings.ToLower(host)
+}
+
 func withoutPort(host string) string {
 	colon := strings.LastIndexByte(host, ':')
 	if colon < 0 || strings.IndexByte(host[colon:], ']') >= 0 {

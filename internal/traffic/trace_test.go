@@ -27,7 +27,7 @@ func TestATraceNamesTheFirstConditionThatFailedAndEndsAtTheRuleThatMatched(t *te
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := Request{Scheme: "http", Host: "A.example.com:8080", Port: 80, Method: "GET", Path: "/%78/../x", RawQuery: "a=1",
+	r := Request{Scheme: "http", Host: "A.example.com:80", Port: 80, Method: "GET", Path: "/%78/../x", RawQuery: "a=1",
 		Header: map[string][]string{"X-Env": {"dev", "test"}}, SourceIP: netip.MustParseAddr("192.0.2.1")}
 	var got []string
 	for _, a := range m.Trace(&r) {

@@ -2,6 +2,7 @@ package alb
 
 import (
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -147,7 +148,7 @@ func (x *exchange) scheme() string {
 // route finds the rule and executes its routing action.
 func (x *exchange) route() {
 	request := traffic.Request{
-		Scheme: x.scheme(), Host: x.host, Port: x.snapshot.Listener.Port, Method: x.r.Method,
+		Scheme: x.scheme(), Host: x.hostForRules(), Port: x.snapshot.Listener.Port, Method: x.r.Method,
 		Path: x.path, RawQuery: x.query, Header: x.r.Header, SourceIP: x.conn.Client.Addr(),
 	}
 	d := x.snapshot.Matcher().Match(&request)
@@ -171,13 +172,22 @@ func (x *exchange) route() {
 	case action.Redirect != nil:
 		x.conn.Counts.Add(counter.RedirectCount, 1)
 		x.acted("redirect")
-		x.redirect(action.Redirect, &request)
+		x.redirect(action.Redirect, &d, &request)
 	case action.Forward != nil:
 		x.acted("forward")
 		x.forward(action.Forward, &d)
 	default:
 		x.fail(http.StatusServiceUnavailable)
 	}
+}
+
+// hostForRules is the host without the port at which the listener is bound on loopback, where that is not the listener's.
+func (x *exchange) hostForRules() string {
+	bound := netip.MustParseAddrPort(x.conn.LocalAddr().String()).Port()
+	if int32(bound) != x.snapshot.Listener.Port {
+		return strings.TrimSuffix(x.host, ":"+strconv.Itoa(int(bound)))
+	}
+	return x.host
 }
 
 func (x *exchange) fixed(f *stack.FixedResponse) {
@@ -200,8 +210,12 @@ func (x *exchange) fixed(f *stack.FixedResponse) {
 	x.generate(status, contentType, f.MessageBody)
 }
 
-func (x *exchange) redirect(rd *stack.Redirect, request *traffic.Request) {
-	location := traffic.Location(*rd, request)
+func (x *exchange) redirect(rd *stack.Redirect, d *traffic.Decision, request *traffic.Request) {
+	location, err := d.Location(*rd, request)
+	if err != nil {
+		x.fail(http.StatusInternalServerError)
+		return
+	}
 	if len(location) > maxLocation {
 		x.conn.Counts.Add(counter.RedirectLimitCount, 1)
 		x.fail(http.StatusInsufficientStorage)

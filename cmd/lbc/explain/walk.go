@@ -204,7 +204,11 @@ func (x *explainer) result(w *Walk, d traffic.Decision, r traffic.Request) {
 	switch {
 	case !ok:
 	case a.Redirect != nil:
-		to := traffic.Location(*a.Redirect, &r)
+		to, err := d.Location(*a.Redirect, &r)
+		if err != nil {
+			w.Result = "answer 500: " + err.Error()
+			return
+		}
 		w.Result = fmt.Sprintf("answer %d, Location: %s", traffic.RedirectStatus(*a.Redirect), to)
 		w.aim(&r, to)
 		if before := len(d.Actions); before > 1 {
