@@ -32,11 +32,11 @@ func gateway(t *testing.T, listeners string) *gatewayv1.Gateway {
 func (ls *Listeners) text() string {
 	var out []string
 	for _, l := range ls.All {
-		verdict := "valid"
+		decision := "valid"
 		if l.Problem != nil {
-			verdict = l.Problem.Reason
+			decision = l.Problem.Reason
 		}
-		out = append(out, string(l.Name)+": "+verdict)
+		out = append(out, string(l.Name)+": "+decision)
 	}
 	return strings.Join(out, ", ")
 }
