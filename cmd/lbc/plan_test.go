@@ -164,7 +164,7 @@ stringData: {clientID: s3cret-id, clientSecret: s3cret-text}
 `
 	for _, form := range []string{"text", "json"} {
 		out, errOut, err := lbcPlan(t, manifest, "-f", "-", "-o", form)
-		if err != nil || strings.Contains(out+errOut, "s3cret") || !strings.Contains(out, "login at https://idp.example.com") {
+		if err != nil || strings.Contains(out+errOut, "s3cret") || !strings.Contains(out, "log in at https://idp.example.com") {
 			t.Errorf("%s: %v\n%s%s", form, err, out, errOut)
 		}
 	}

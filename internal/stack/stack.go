@@ -1,5 +1,5 @@
 // Package stack holds the desired state of one load balancer and the resources around it, in the terms of AWS: plain structs,
-// sorted by identity, without status. plan compares them with the observed state.
+// sorted by identity, without status, and the text of conditions and actions. plan compares them with the observed state.
 // It imports the standard library only.
 package stack
 

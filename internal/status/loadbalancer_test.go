@@ -69,8 +69,8 @@ func TestAStatusHoldsWhatIsInAWSAndItsOwners(t *testing.T) {
 	}
 	owner := func(o diag.Object) *v1alpha1.ObjectReference { r := reference(o); return &r }
 	want := []v1alpha1.RuleStatus{
-		{Port: 80, Priority: 10, ARN: "arn:r1", Match: "host-header: example.com, path-pattern: /shop", Owner: owner(shop)},
-		{Port: 80, Priority: 20, ARN: "arn:r2", Match: "host-header: example.com, path-pattern: /blog", Owner: owner(blog)},
+		{Port: 80, Priority: 10, ARN: "arn:r1", Match: "host example.com, path /shop", Owner: owner(shop)},
+		{Port: 80, Priority: 20, ARN: "arn:r2", Match: "host example.com, path /blog", Owner: owner(blog)},
 	}
 	if d := cmp.Diff(want, s.Rules); d != "" {
 		t.Errorf("rules: %s", d)

@@ -57,7 +57,7 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 			id = r.ID
 		}
 		s.Rules = append(s.Rules, v1alpha1.RuleStatus{
-			Port: port, Priority: r.Priority, ARN: r.ARN, Match: short(matchOf(r.Conditions), 256), Owner: ownerOf(p, stack.KindRule, id),
+			Port: port, Priority: r.Priority, ARN: r.ARN, Match: short(stack.ConditionsText(r.Conditions), 256), Owner: ownerOf(p, stack.KindRule, id),
 		})
 	}
 	slices.SortFunc(s.Rules, func(a, b v1alpha1.RuleStatus) int {
@@ -101,25 +101,7 @@ func ownerOf(p Pass, kind stack.Kind, id string) *v1alpha1.ObjectReference {
 	return &r
 }
 
-// matchOf describes a rule's conditions in a canonical order.
-func matchOf(conditions []stack.Condition) string {
-	var parts []string
-	for _, c := range conditions {
-		values := slices.Sorted(slices.Values(slices.Concat(c.Values, c.Regex)))
-		for _, q := range c.Query {
-			values = append(values, strings.TrimPrefix(q.Key+"="+q.Value, "="))
-		}
-		field := string(c.Field)
-		if c.HeaderName != "" {
-			field += " " + c.HeaderName
-		}
-		parts = append(parts, field+": "+strings.Join(values, " | "))
-	}
-	slices.Sort(parts)
-	return strings.Join(parts, ", ")
-}
-
 // ruleKey identifies a rule of a load balancer by its port and conditions.
 func ruleKey(port string, conditions []stack.Condition) string {
-	return port + " " + matchOf(conditions)
+	return port + " " + stack.ConditionsText(conditions)
 }

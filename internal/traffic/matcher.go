@@ -97,8 +97,8 @@ func (d *Decision) Routing() (stack.Action, bool) {
 	return stack.Action{}, false
 }
 
-// weight of a target group in a forward; AWS's default is 1.
-func weight(w stack.WeightedTargetGroup) int {
+// Weight of a target group in a forward; AWS's default is 1.
+func Weight(w stack.WeightedTargetGroup) int {
 	if w.Weight == nil {
 		return 1
 	}
@@ -109,7 +109,7 @@ func weight(w stack.WeightedTargetGroup) int {
 func TotalWeight(f *stack.Forward) int {
 	total := 0
 	for _, w := range f.TargetGroups {
-		total += weight(w)
+		total += Weight(w)
 	}
 	return total
 }
@@ -121,7 +121,7 @@ func Pick(f *stack.Forward, n int) (stack.Ref, bool) {
 		return stack.Ref{}, false
 	}
 	for _, w := range f.TargetGroups {
-		if n -= weight(w); n < 0 {
+		if n -= Weight(w); n < 0 {
 			return w.TargetGroup, true
 		}
 	}

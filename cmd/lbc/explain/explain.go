@@ -292,7 +292,7 @@ func (x *explainer) tags(o compile.Origin, tags map[string]string) []Field {
 
 func (x *explainer) listener(l stack.Listener) Listener {
 	o := x.origin(stack.KindListener, l.ID)
-	out := Listener{Port: l.Port, Protocol: l.Protocol, Frontend: l.LoadBalancer.ID == stack.FrontendIdentity, Default: x.actions(l.DefaultActions)}
+	out := Listener{Port: l.Port, Protocol: l.Protocol, Frontend: l.LoadBalancer.ID == stack.FrontendIdentity, Default: stack.Labels{}.Actions(l.DefaultActions)}
 	arn := ""
 	for _, have := range x.in.Observed.Listeners {
 		if have.Port == l.Port && x.balancer(have.LoadBalancer.Literal) == l.LoadBalancer.ID {
@@ -345,43 +345,6 @@ func (x *explainer) balancer(arn string) string {
 		}
 	}
 	return ""
-}
-
-// rules are those of a listener, in order.
-func (x *explainer) rules(listener string) []stack.Rule {
-	var out []stack.Rule
-	for _, r := range x.in.Stack.Rules {
-		if r.Listener.ID == listener {
-			out = append(out, r)
-		}
-	}
-	slices.SortFunc(out, func(a, b stack.Rule) int { return cmp.Compare(a.Order, b.Order) })
-	return out
-}
-
-func (x *explainer) rule(r stack.Rule, listenerARN string) Rule {
-	o := x.origin(stack.KindRule, r.ID)
-	out := Rule{Order: r.Order, Conditions: Conditions(r.Conditions), Action: x.actions(r.Actions)}
-	if len(r.Transforms) > 0 {
-		out.Action = transforms(r.Transforms) + ", then " + out.Action
-	}
-	for _, owner := range o.Objects {
-		out.Owner = owner.String()
-		out.Mine = out.Mine || same(owner, x.in.Object)
-	}
-	if s, ok := o.Fields["Conditions"]; ok {
-		out.Source = s.Path
-	}
-	for _, have := range x.in.Observed.Rules {
-		if have.ID == r.ID && have.Listener.Literal == listenerARN {
-			out.Priority = have.Priority
-		}
-	}
-	return out
-}
-
-func same(a, b diag.Object) bool {
-	return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name
 }
 
 // openTo are the sources that the managed security group admits to a port; empty if the user manages the groups.

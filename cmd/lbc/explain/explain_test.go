@@ -69,7 +69,7 @@ func TestARequestIsWalkedToItsResult(t *testing.T) {
 		{"another protocol", "https://x:80/", "", "the protocol of port 80 is HTTP, not HTTPS"},
 		{"the security group is shut", "http://x/", "203.0.113.1", "the security group admits only 192.0.2.0/24 to port 80, not 203.0.113.1: the connection times out"},
 		{"a prefix list may admit", "https://x/", "203.0.113.1", "reaches listener HTTPS 443"},
-		{"the default", "http://x/else", "", `→ answer 404 "gone"`},
+		{"the default", "http://x/else", "", `→ fixed response 404 "gone"`},
 		{"what fails is told", "http://x/else", "", `rule 80:2 (): path is "/else", not /none`},
 		{"shares and health", "http://x/split", "", "25% tga: 2 healthy, 1 unhealthy (Target.Timeout)"},
 		{"no targets", "http://x/split", "", "75% tgb: no targets: requests are answered with 503"},
@@ -145,7 +145,7 @@ func TestWhatStandsIsExplainedAsItStands(t *testing.T) {
 	for what, c := range map[string]struct {
 		conditions []stack.Condition // of the rule in AWS
 		want       string
-	}{"a rule that stands": {path("/split"), "forward"}, "a rule that never stood": {path("/else"), "answer 503"}} {
+	}{"a rule that stands": {path("/split"), "forward"}, "a rule that never stood": {path("/else"), "fixed response 503"}} {
 		in := input()
 		in.Keep.Actions, in.Stack.Rules[0].Actions = []stack.Ref{{Kind: stack.KindRule, ID: in.Stack.Rules[0].ID}}, stack.Unavailable()
 		in.Observed = elb.Observed{

@@ -54,7 +54,7 @@ func TestRedirectsAreFollowedToTheirEnd(t *testing.T) {
 		hops          int
 		want          string // in the last walk
 	}{
-		{"no redirect", "http://a.example.com/end", nil, 0, "→ answer 404"},
+		{"no redirect", "http://a.example.com/end", nil, 0, "→ fixed response 404"},
 		{"to HTTPS", "http://a.example.com/secure?x=1", nil, 1, "GET https://a.example.com/secure?x=1\n  reaches listener HTTPS 443"},
 		{"to itself", "http://a.example.com/self", nil, 0, "leads to the same request again"},
 		{"to itself by another spelling", "http://A.example.com:80/self", nil, 0, "leads to the same request again"},
@@ -62,11 +62,11 @@ func TestRedirectsAreFollowedToTheirEnd(t *testing.T) {
 		{"without end", "http://a.example.com/longer", nil, MaxRedirects, "is one redirect too many: browsers stop after 20"},
 		{"away", "http://a.example.com/elsewhere", nil, 0, "leads elsewhere: no rule of this load balancer is for host away.example.org"},
 		{"to a host of a rule", "http://a.example.com/sibling", nil, 1, "GET http://b.example.com/private\n"},
-		{"to the load balancer by its name", "http://a.example.com/balancer", nil, 1, "→ answer 404"},
+		{"to the load balancer by its name", "http://a.example.com/balancer", nil, 1, "→ fixed response 404"},
 		{"to a closed port", "http://a.example.com/deaf", nil, 1, "no listener on port 8080"},
 		{"to what is no URL", "http://a.example.com/garbage?%zz", nil, 0, "clients cannot read the Location"},
 		{"credentials stay with their host", "http://a.example.com/sibling", []string{"Authorization: secret"}, 1, "header Authorization is absent"},
-		{"a form is not sent again", "POST http://a.example.com/done", nil, 1, `answer 200 "got"`},
+		{"a form is not sent again", "POST http://a.example.com/done", nil, 1, `fixed response 200 "got"`},
 		{"a question about the head stays one", "HEAD http://a.example.com/done", nil, 1, "leads to the same request again"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -117,10 +117,10 @@ func TestEveryKindOfRuleIsToldInWords(t *testing.T) {
 		rule          stack.Rule
 		want          string
 	}{
-		{"answer", "http://x/", stack.Rule{Actions: []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "503"}}}}, "→ answer 503"},
+		{"answer", "http://x/", stack.Rule{Actions: []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "503"}}}}, "→ fixed response 503"},
 		{"redirect", "http://x/a?b", stack.Rule{Actions: []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: "y", StatusCode: "HTTP_302"}}}}, "→ answer 302, Location: http://y:80/a?b"},
 		{"forward", "http://x/", stack.Rule{Actions: forwards}, "→ forward to tga\n"},
-		{"shares", "http://x/", stack.Rule{Actions: forward(1, 1)}, "→ forward to tga (50%) and tgb (50%)"},
+		{"shares", "http://x/", stack.Rule{Actions: forward(1, 1)}, "→ forward to tga×1 + tgb×1"},
 		{"login", "http://x/", stack.Rule{Actions: with(stack.Action{Type: stack.ActionAuthenticateOIDC, OIDC: &stack.AuthenticateOIDC{Issuer: "https://idp"}})}, "→ log in at https://idp, then forward to tga"},
 		{"no login, no answer", "http://x/", stack.Rule{Actions: with(stack.Action{Type: stack.ActionAuthenticateCognito, Cognito: &stack.AuthenticateCognito{UserPoolDomain: "pool", Session: stack.Session{OnUnauthenticated: "deny"}}})}, "→ answer 401 without a login with the Cognito domain pool, then forward"},
 		{"login optional", "http://x/", stack.Rule{Actions: with(stack.Action{Type: stack.ActionAuthenticateOIDC, OIDC: &stack.AuthenticateOIDC{Issuer: "https://idp", Session: stack.Session{OnUnauthenticated: "allow"}}})}, "→ pass on the login at https://idp, if there is one, then forward"},

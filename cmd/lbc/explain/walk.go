@@ -179,7 +179,7 @@ func (x *explainer) shut(r traffic.Request) string {
 
 func (x *explainer) tried(a traffic.Attempt) Tried {
 	o := x.origin(stack.KindRule, a.Rule.ID)
-	t := Tried{Rule: a.Rule.ID, Conditions: Conditions(a.Rule.Conditions)}
+	t := Tried{Rule: a.Rule.ID, Conditions: stack.ConditionsText(a.Rule.Conditions)}
 	for _, owner := range o.Objects {
 		t.Owner = owner.String()
 	}
@@ -193,13 +193,13 @@ func (x *explainer) tried(a traffic.Attempt) Tried {
 		} else {
 			what = strconv.Quote(what)
 		}
-		t.Failed = fmt.Sprintf("%s is %s, not %s", conditionName(f), what, strings.Join(conditionValues(f), " or "))
+		t.Failed = fmt.Sprintf("%s is %s, not %s", f.FieldText(), what, f.ValuesText())
 	}
 	return t
 }
 
 func (x *explainer) result(w *Walk, d traffic.Decision, r traffic.Request) {
-	w.Result = x.actions(d.Actions)
+	w.Result = stack.Labels{}.Actions(d.Actions)
 	a, ok := d.Routing()
 	switch {
 	case !ok:
@@ -212,7 +212,7 @@ func (x *explainer) result(w *Walk, d traffic.Decision, r traffic.Request) {
 		w.Result = fmt.Sprintf("answer %d, Location: %s", traffic.RedirectStatus(*a.Redirect), to)
 		w.aim(&r, to)
 		if before := len(d.Actions); before > 1 {
-			w.Result = x.actions(d.Actions[:before-1]) + ", then " + w.Result
+			w.Result = stack.Labels{}.Actions(d.Actions[:before-1]) + ", then " + w.Result
 		}
 	case a.Forward != nil:
 		x.shares(w, a.Forward)
@@ -256,7 +256,7 @@ func (x *explainer) shares(w *Walk, f *stack.Forward) {
 		return
 	}
 	for _, t := range f.TargetGroups {
-		s := Share{ID: label(t.TargetGroup), Chance: fmt.Sprintf("%.3g%%", 100*float64(weight(t))/float64(total))}
+		s := Share{ID: stack.Labels{}.Of(t.TargetGroup), Chance: fmt.Sprintf("%.3g%%", 100*float64(traffic.Weight(t))/float64(total))}
 		arn := t.TargetGroup.Literal
 		if arn == "" {
 			arn = x.resolve[t.TargetGroup.ID]

@@ -90,7 +90,7 @@ func TestALoginIsWrittenOnlyWhenItOrItsSecretChanged(t *testing.T) {
 		{name: "a check of tokens", to: stack.Action{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{JWKSEndpoint: "https://a.example.com/k", Issuer: "a"}},
 			writes: map[string]int{"ModifyRule": 1}, why: "token of a"},
 		{name: "a user pool", to: stack.Action{Type: stack.ActionAuthenticateCognito, Cognito: &stack.AuthenticateCognito{UserPoolARN: "arn:p", UserPoolClientID: "c", UserPoolDomain: "d"}},
-			writes: map[string]int{"ModifyRule": 1}, why: "login at d"},
+			writes: map[string]int{"ModifyRule": 1}, why: "log in with the Cognito domain d"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -176,7 +176,7 @@ func TestNoFormOfAPlanShowsAClientSecret(t *testing.T) {
 			}
 		}
 	}
-	if text := p.Text(plan.TextOptions{}) + again.Text(plan.TextOptions{}); strings.Contains(text, "s3cret") || !strings.Contains(text, "login at https://idp.example.com") {
+	if text := p.Text(plan.TextOptions{}) + again.Text(plan.TextOptions{}); strings.Contains(text, "s3cret") || !strings.Contains(text, "log in at https://idp.example.com") {
 		t.Error(text)
 	}
 }

@@ -49,7 +49,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 
 		keptActions: refSet(keep.Actions),
 
-		identities:       transition.Labels{},
+		identities:       stack.Labels{},
 		groups:           map[string]*elb.SecurityGroup{},
 		targets:          map[string]*elb.TargetGroup{},
 		names:            map[string]string{},
@@ -127,7 +127,7 @@ type differ struct {
 	// releases are the steps after which a target group or security group is no longer used by something observed.
 	releases map[string][]plan.StepID
 
-	identities transition.Labels // of observed target groups and security groups, by ARN or group id
+	identities stack.Labels // of observed target groups and security groups, by ARN or group id
 
 	// frees are the deletions of load balancers that still use a target group, by its ARN: AWS lets a target group belong
 	// to one load balancer at a time.

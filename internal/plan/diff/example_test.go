@@ -54,8 +54,8 @@ func ExampleStack() {
 	}
 	// Output:
 	// ingress.k8s.aws:shop/web:
-	//   ~ Listener 80  SetRulePriorities  /* → fixed response 200 2 → 100
-	//                                     /cart/* → fixed response 200 1 → 200
+	//   ~ Listener 80  SetRulePriorities  path /* → fixed response 200 "shop" 2 → 100
+	//                                     path /cart/* → fixed response 200 "cart" 1 → 200
 	// 0 to create, 1 to change, 0 to replace, 0 to delete
 	// SetRulePriorities 80: {Listener:{Kind:Listener ID:80 Literal:} Priorities:[{Rule:{Kind:Rule ID: Literal:arn:rule/2} Priority:100} {Rule:{Kind:Rule ID: Literal:arn:rule/1} Priority:200}]}
 }

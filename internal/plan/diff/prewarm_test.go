@@ -8,7 +8,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/plan/transition"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -63,7 +62,7 @@ func TestTargetsThatTakeOverAreHealthyBeforeTheyServe(t *testing.T) {
 				}
 				f.converge(t, world(tc.from), tc.opt)
 				p := Stack(world(tc.to), stack.Keep{}, f.obs, tc.opt)
-				labels := transition.Labels{}
+				labels := stack.Labels{}
 				for _, tg := range f.obs.TargetGroups {
 					labels[tg.ARN] = tg.ID
 				}
@@ -152,7 +151,7 @@ func TestANewPathIsAnsweredAsBeforeUntilItsTargetsAreHealthy(t *testing.T) {
 				want.Rules[fresh].Actions = []stack.Action{forwardTo(tc.target)}
 			}
 			p := Stack(want, stack.Keep{}, f.obs, Options{})
-			labels := transition.Labels{}
+			labels := stack.Labels{}
 			for _, tg := range f.obs.TargetGroups {
 				labels[tg.ARN] = tg.ID
 			}

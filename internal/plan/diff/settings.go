@@ -146,15 +146,12 @@ func keepBindings(s *stack.Stack, obs *elb.Observed) {
 	if len(obs.Bindings) == 0 {
 		return
 	}
-	identities := map[string]string{}
-	for _, tg := range obs.TargetGroups {
-		identities[tg.ARN] = tg.ID
-	}
 	for i := range s.Bindings {
 		w := &s.Bindings[i]
 		like := &obs.Bindings[0]
 		for j := range obs.Bindings {
-			if have := &obs.Bindings[j]; have.Namespace == w.Namespace && identities[have.TargetGroup.Literal] == w.TargetGroup.ID {
+			have := &obs.Bindings[j]
+			if tg := obs.TargetGroup(have.TargetGroup.Literal); tg != nil && tg.ID == w.TargetGroup.ID && have.Namespace == w.Namespace {
 				like = have
 			}
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/plan/transition"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
@@ -141,7 +140,7 @@ func TestARequestWithTheSameAnswerBeforeAndAfterGetsItAllTheTime(t *testing.T) {
 func (f *fakeAWS) ruleTexts() []string {
 	var out []string
 	for _, r := range f.obs.Rules {
-		out = append(out, fmt.Sprintf("%5d %s", r.Priority, transition.Labels{}.Rule(r.Rule)))
+		out = append(out, fmt.Sprintf("%5d %s", r.Priority, stack.Labels{}.Rule(r.Rule)))
 	}
 	slices.Sort(out)
 	return out

@@ -45,7 +45,7 @@ func (l *listener) resolve(r stack.Ref) string {
 func (l *listener) input(want []stack.Rule, defaults []stack.Action) Input {
 	in := Input{
 		Listener: stack.Ref{Kind: stack.KindListener, ID: "80"}, Application: true, Want: slices.Clone(want), Stays: l.foreign, Default: l.obs.Listeners[0].DefaultActions,
-		Targets: &Targets{Resolve: l.resolve, Labels: Labels{"arn:x": "x", "arn:y": "y"}, Observed: &l.obs, Uses: Uses(&l.obs)},
+		Targets: &Targets{Resolve: l.resolve, Labels: stack.Labels{"arn:x": "x", "arn:y": "y"}, Observed: &l.obs, Uses: Uses(&l.obs)},
 	}
 	for i := range l.obs.Rules {
 		in.Observed = append(in.Observed, &l.obs.Rules[i])
@@ -171,7 +171,7 @@ func (l *listener) check(t *rapid.T, tr Transition, before []string) (interrupte
 func (l *listener) text() string {
 	var out []string
 	for _, r := range l.obs.Rules {
-		out = append(out, fmt.Sprintf("%5d %s", r.Priority, Labels{}.Rule(r.Rule)))
+		out = append(out, fmt.Sprintf("%5d %s", r.Priority, stack.Labels{}.Rule(r.Rule)))
 	}
 	slices.Sort(out)
 	return strings.Join(out, "\n")

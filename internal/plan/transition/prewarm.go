@@ -22,7 +22,7 @@ const (
 // Targets is what is known of the target groups of a stack.
 type Targets struct {
 	Resolve    canonical.Resolver
-	Labels     Labels
+	Labels     stack.Labels
 	Observed   *elb.Observed
 	Wanted     []stack.TargetGroup
 	Uses       map[string]Use // by ARN, of what is observed
