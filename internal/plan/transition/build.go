@@ -20,7 +20,7 @@ type builder struct {
 	last     ID
 
 	// What later changes depend on.
-	closed   ID // closes gaps, so that new rules find room
+	roomMade ID // moves observed rules, so that new ones find room
 	awaited  awaited
 	fresh    []done // rules that match what they did not match before
 	modified []done // the others that change before the move
@@ -103,10 +103,10 @@ func (b *builder) modifyListener(now bool) {
 	}
 }
 
-// room closes gaps only if all priorities behind the rules are taken.
+// room moves observed rules only if all priorities behind them are taken.
 func (b *builder) room() {
-	if moves := b.makeRoom(); len(moves) > 0 {
-		b.closed = b.setPriorities(moves, Change{Why: []string{"close gaps, so that new rules find room behind all others"}})
+	if moves, why := b.makeRoom(); len(moves) > 0 {
+		b.roomMade = b.setPriorities(moves, Change{Why: []string{why}})
 	}
 }
 
@@ -161,7 +161,7 @@ func (b *builder) create(p *Pair, observed []*elb.Rule, order *overlapping) {
 	}
 	d := done{b.add(Change{
 		Action: plan.Create, Resource: p.ref(), Op: elb.CreateRule{Rule: rule, Priority: p.at}, Sets: rule.Actions,
-		Why: []string{fmt.Sprintf("at %d: %s", p.at, b.Targets.Labels.Rule(rule))}, Needs: []ID{b.closed}, After: order.sharing(rule.Conditions),
+		Why: []string{fmt.Sprintf("at %d: %s", p.at, b.Targets.Labels.Rule(rule))}, Needs: []ID{b.roomMade}, After: order.sharing(rule.Conditions),
 	}), p}
 	order.add(d.id, rule.Conditions)
 	b.fresh = append(b.fresh, d)
@@ -208,7 +208,7 @@ func (b *builder) move() {
 	for _, m := range b.modified {
 		c.Needs = append(c.Needs, m.id)
 	}
-	c.Needs = append(c.Needs, b.closed)
+	c.Needs = append(c.Needs, b.roomMade)
 	b.moved = b.setPriorities(moves, c)
 }
 

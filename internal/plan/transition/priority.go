@@ -160,8 +160,9 @@ func (d *decision) listMoves(all bool) (room bool) {
 }
 
 // makeRoom chooses the priorities at which new rules are created: where they belong, or behind all others if others move. If the end is
-// taken, it returns the moves that close the gaps between observed rules before, which no request notices.
-func (d *decision) makeRoom() (closed []elb.RulePriority) {
+// taken, it returns the moves that close the gaps between observed rules before, which no request notices, or that gather these rules where
+// there is room for all, and why.
+func (d *decision) makeRoom() (room []elb.RulePriority, why string) {
 	var fresh []*Pair
 	for i := range d.pairs {
 		if p := &d.pairs[i]; p.Have == nil {
@@ -170,27 +171,30 @@ func (d *decision) makeRoom() (closed []elb.RulePriority) {
 		}
 	}
 	if len(d.moves) == 0 || len(fresh) == 0 {
-		return nil
+		return nil, ""
 	}
 	existing := d.existing()
 	free := d.behind(existing[len(existing)-1].Priority, len(fresh))
 	if free == nil {
 		var end int32
-		closed, end = d.closeGaps(existing)
-		d.listMoves(true)
+		room, end = d.closeGaps(existing)
+		why = "close gaps, so that new rules find room behind all others"
 		if free = d.behind(end, len(fresh)); free == nil {
-			return closed
+			room, end = d.gather(existing)
+			why = "gather rules in front of one that stays, so that new rules find room behind them"
+			free = d.behind(end, len(fresh))
 		}
+		d.listMoves(true)
 	}
 	belong, end := true, int32(maxPriority+1)
 	for k, p := range slices.Backward(fresh) {
 		if belong = belong && p.give >= free[k] && p.give < end; belong {
-			end = p.give
+			p.at, end = p.give, p.give
 		} else {
 			p.at = free[k]
 		}
 	}
-	return closed
+	return room, why
 }
 
 // existing lists the observed rules by priority.
@@ -230,6 +234,28 @@ func (d *decision) closeGaps(existing []*elb.Rule) (moves []elb.RulePriority, at
 			moves = append(moves, elb.RulePriority{Rule: ruleAt(r), Priority: at})
 		}
 	}
+	return moves, at
+}
+
+// gather moves rules to the widest run of free priorities, where the pairs get theirs in the end, too, and returns where the last one is then.
+// It is for rules that fill all priorities behind one that is not moved: they pass it, so that it may answer fewer requests afterwards. A
+// listener's rules are some hundred at most, so that the widest run has room for all that are observed and wanted.
+func (d *decision) gather(existing []*elb.Rule) (moves []elb.RulePriority, at int32) {
+	var widest stretch
+	last := int32(0)
+	for _, p := range append(slices.Sorted(maps.Keys(d.taken)), maxPriority+1) {
+		if p-last > widest.hi-widest.lo {
+			widest = stretch{d.pairs, last, p}
+		}
+		last = p
+	}
+	at = widest.lo
+	for _, r := range existing {
+		at++
+		moves = append(moves, elb.RulePriority{Rule: ruleAt(r), Priority: at})
+	}
+	widest.hi -= int32(len(d.surplus))
+	widest.spread(true, nil)
 	return moves, at
 }
 

@@ -8,7 +8,7 @@
 //   - A rule's successor is there before the rule goes. New rules are created first to last where they share requests, so that none of them
 //     is met by what belongs to one in front of it.
 //   - If the order changes, new rules are created behind all others, where they take no requests, and one atomic call then puts everything
-//     in place, what is to be deleted behind all.
+//     in place, what is to be deleted behind all. Only if a rule that stays leaves no priorities behind the others do these pass it.
 //   - A rule is modified only where no request can notice: see moment and renamed. Else it is recreated.
 //   - What goes away goes last to first where it shares requests, after the default actions became what they shall be.
 //   - Requests get new targets only once these are healthy, as far as weights allow for it: see Targets.prewarm.
