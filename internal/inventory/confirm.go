@@ -8,14 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-
+	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
-
-// groupBatch is how many values one filter of EC2 takes.
-const groupBatch = 200
 
 // confirmation is whose a resource was, by its tags, when they were last read again.
 type confirmation struct {
@@ -83,10 +80,10 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 	i.mu.Unlock()
 
 	tags, err := i.allTags(ctx, arns)
-	var groupTags map[string]map[string]string
+	var securityGroups []elb.SecurityGroup
 	if err == nil {
 		i.keepTags(tags, tagRead{version: began})
-		groupTags, err = i.describeGroupTags(ctx, groups)
+		securityGroups, err = i.groups.Read(ctx, groups...)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -99,8 +96,10 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 		i.noteOwner(arn, t, exists, at)
 	}
 	for _, id := range groups {
-		t, exists := groupTags[id]
-		i.noteOwner(id, t, exists, at)
+		i.noteOwner(id, nil, false, at)
+	}
+	for _, g := range securityGroups {
+		i.noteOwner(g.GroupID, g.Tags, true, at)
 	}
 	return nil
 }
@@ -133,21 +132,7 @@ func (i *Inventory) filled(arns, groups []string, now time.Time) (moreARNs, more
 			otherGroups = append(otherGroups, g.GroupID)
 		}
 	}
-	return fill(arns, otherARNs, tagBatch), fill(groups, otherGroups, groupBatch)
-}
-
-func (i *Inventory) describeGroupTags(ctx context.Context, ids []string) (map[string]map[string]string, error) {
-	out := map[string]map[string]string{}
-	for batch := range slices.Chunk(ids, groupBatch) {
-		got, _, err := i.describeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: filter("group-id", batch...)})
-		if err != nil {
-			return nil, err
-		}
-		for _, g := range got {
-			out[g.GroupID] = g.Tags
-		}
-	}
-	return out, nil
+	return fill(arns, otherARNs, tagBatch), fill(groups, otherGroups, securitygroup.Batch)
 }
 
 // disown forgets the resources that are not the stack's any more, and has a stack read again that has got one of them.

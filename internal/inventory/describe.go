@@ -6,13 +6,10 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -46,18 +43,6 @@ func (i *Inventory) describeTargetGroups(ctx context.Context, in *elbv2.Describe
 	return out, page.NextMarker, nil
 }
 
-// describeSecurityGroups makes one call for the groups that fit all filters.
-func (i *Inventory) describeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) (out []elb.SecurityGroup, next *string, err error) {
-	page, err := i.clients.EC2.DescribeSecurityGroups(ctx, in)
-	if err != nil {
-		return nil, nil, fmt.Errorf("describing security groups: %w", err)
-	}
-	for n := range page.SecurityGroups {
-		out = append(out, securitygroup.Observed(&page.SecurityGroups[n]))
-	}
-	return out, page.NextToken, nil
-}
-
 // find reads a load balancer, target group or security group by ARN or group id, or by name. One that does not exist is no error.
 func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) (found elb.Observed, err error) {
 	var ids, names []string
@@ -71,22 +56,18 @@ func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) 
 		found.LoadBalancers, _, err = i.describeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: ids, Names: names})
 	case stack.KindTargetGroup:
 		found.TargetGroups, _, err = i.describeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: ids, Names: names})
-	case stack.KindSecurityGroup: // by filter, which unlike an id does not fail for one that does not exist
-		by := filter("group-id", ids...)
+	case stack.KindSecurityGroup:
 		if id == "" {
-			by = append(filter("vpc-id", i.cfg.VPC), filter("group-name", names...)...)
+			found.SecurityGroups, err = i.groups.Named(ctx, name)
+		} else {
+			found.SecurityGroups, err = i.groups.Read(ctx, id)
 		}
-		found.SecurityGroups, _, err = i.describeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: by})
 	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate: // read in other ways
 	}
 	if err != nil && vanished(err) {
 		err = nil
 	}
 	return found, err
-}
-
-func filter(name string, values ...string) []ec2types.Filter {
-	return []ec2types.Filter{{Name: aws.String(name), Values: values}}
 }
 
 // describeAttributes reads the attributes of a load balancer, target group or listener.
@@ -142,10 +123,9 @@ func arnsOf(o *elb.Observed) (arns []string) {
 	return arns
 }
 
-// byStack sorts what was found by the stacks of this cluster that its tags name; tags are those of an ARN. shared is the cluster's backend
-// group.
-func (i *Inventory) byStack(found elb.Observed, tags func(arn string) map[string]string) (of map[stack.Key]*elb.Observed, shared []elb.SecurityGroup) {
-	of = map[stack.Key]*elb.Observed{}
+// byStack sorts what was found by the stacks of this cluster that its tags name; tags are those of an ARN.
+func (i *Inventory) byStack(found elb.Observed, tags func(arn string) map[string]string) map[stack.Key]*elb.Observed {
+	of := map[stack.Key]*elb.Observed{}
 	owner := func(tags map[string]string, identity *string) *elb.Observed {
 		key, id, ours := naming.StackOf(i.cfg.Cluster, tags)
 		if !ours {
@@ -172,12 +152,12 @@ func (i *Inventory) byStack(found elb.Observed, tags func(arn string) map[string
 		}
 	}
 	for _, g := range found.SecurityGroups {
-		if g.Tags[naming.ClusterTag] == i.cfg.Cluster && g.Tags[naming.BackendResourceTag] == stack.BackendSecurityGroup {
-			g.ID, g.Shared = stack.BackendSecurityGroup, true
-			shared = append(shared, g)
-		} else if o := owner(g.Tags, &g.ID); o != nil {
+		if naming.IsBackendGroup(i.cfg.Cluster, g.Tags) {
+			continue
+		}
+		if o := owner(g.Tags, &g.ID); o != nil {
 			o.SecurityGroups = append(o.SecurityGroups, g)
 		}
 	}
-	return of, shared
+	return of
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -255,5 +256,42 @@ func TestGroupsThatAreForgottenWhileTheyAreReadAreReadAgain(t *testing.T) {
 	})
 	if _, there := groups[id]; !there {
 		t.Error("a group that was made before somebody asked is not known")
+	}
+}
+
+func TestTheBackendGroupIsTheOneThatWasWrittenOrListedLast(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	l := f.late()
+	web := key(stack.Ingress, "web")
+	var tags []ec2types.Tag
+	for k, v := range naming.BackendTracking(cluster) {
+		tags = append(tags, ec2types.Tag{Key: aws.String(k), Value: aws.String(v)})
+	}
+	create := func(name string) string {
+		return *must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: &name, Description: aws.String("d"),
+			VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}})).GroupId
+	}
+	list := func(meanwhile func()) {
+		f.inv.Invalidate(web)
+		l.meanwhile = meanwhile
+		must[elb.Observed](t)(f.inv.Observed(t.Context(), web, nil))
+	}
+	list(nil)
+	var id string
+	list(func() {
+		id = create("own")
+		f.inv.Record(web, elb.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Shared: true}}, elb.Output{ID: id}, literally)
+	})
+	if got, ok := f.inv.SharedGroup(); !ok || got != id {
+		t.Errorf("after a listing that began before the group was made: %q, want %q", got, id)
+	}
+	must[*ec2.DeleteSecurityGroupOutput](t)(f.sim.Compute.DeleteSecurityGroup(t.Context(), &ec2.DeleteSecurityGroupInput{GroupId: &id}))
+	id = create("of another process")
+	list(func() {
+		f.inv.Record(key(stack.Ingress, "other"), elb.CreateTags{Group: stack.Literal(stack.KindSecurityGroup, webGroup), Tags: map[string]string{"a": "1"}}, elb.Output{}, literally)
+	})
+	if got, ok := f.inv.SharedGroup(); !ok || got != id {
+		t.Errorf("after a listing during which another group was written: %q, want %q", got, id)
 	}
 }

@@ -43,8 +43,7 @@ type Inventory struct {
 	retagged map[string]int64
 	tagReads int
 	stacks   map[stack.Key]*entry
-	tags     map[string]readTags // by ARN, of every load balancer and target group of the VPC
-	shared   []elb.SecurityGroup
+	tags     map[string]readTags  // by ARN, of every load balancer and target group of the VPC
 	created  map[string]time.Time // target groups that this process created, and when
 	gone     map[string]time.Time // load balancers and target groups that this process deleted lately, and when
 	// backoffs counts how often a step was put off; it has a lock of its own.
@@ -144,7 +143,7 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	if desired != nil && desired.Empty() {
 		out = withoutAssumed(out)
 	}
-	out.SecurityGroups = append(out.SecurityGroups, i.shared...)
+	out.SecurityGroups = append(out.SecurityGroups, i.groups.Backend()...)
 	i.mu.Unlock()
 	out.Certificates = certificates
 	if err != nil {
@@ -243,12 +242,10 @@ func (i *Inventory) Gone(arn string) bool {
 
 // SharedGroup is the cluster's backend security group, if it is known to exist.
 func (i *Inventory) SharedGroup() (id string, ok bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if len(i.shared) == 0 {
-		return "", false
+	if groups := i.groups.Backend(); len(groups) > 0 {
+		return groups[0].GroupID, true
 	}
-	return i.shared[0].GroupID, true
+	return "", false
 }
 
 // CreateShared creates the cluster's shared group unless it exists: of stacks that need it at the same time, one creates it.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"golang.org/x/sync/errgroup"
 
@@ -133,9 +132,7 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 		})
 	})
 	g.Go(func() error {
-		return l.groups.read(progressed, func(next *string) ([]elb.SecurityGroup, *string, error) {
-			return i.describeSecurityGroups(gctx, &ec2.DescribeSecurityGroupsInput{Filters: filter("vpc-id", i.cfg.VPC), MaxResults: aws.Int32(1000), NextToken: next})
-		})
+		return l.groups.read(progressed, func(next *string) ([]elb.SecurityGroup, *string, error) { return i.groups.Page(gctx, next) })
 	})
 	err := g.Wait()
 	var tags map[string]readTags
@@ -181,12 +178,9 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	began := l.began
-	found, backend := i.byStack(elb.Observed{LoadBalancers: l.balancers.items, TargetGroups: l.targets.items, SecurityGroups: l.groups.items},
+	found := i.byStack(elb.Observed{LoadBalancers: l.balancers.items, TargetGroups: l.targets.items, SecurityGroups: l.groups.items},
 		func(arn string) map[string]string { return tags[arn].tags })
 	i.groups.Replace(l.groups.items, l.groupsBegan)
-	if i.history.writes == began.writes || i.listed.invalidations == 0 {
-		i.shared = backend
-	}
 	for k, e := range i.stacks {
 		if e.stale == 0 {
 			if !i.confirm(e, found[k], began) {

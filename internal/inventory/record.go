@@ -64,12 +64,8 @@ func (i *Inventory) record(key stack.Key, op plan.Operation, out elb.Output, res
 	after := elb.Advance(e.obs, op, out, resolve)
 	switch effect.Kind {
 	case stack.KindSecurityGroup:
-		if n := slices.IndexFunc(after.SecurityGroups, func(g elb.SecurityGroup) bool { return g.GroupID == id && g.Shared }); n >= 0 {
-			i.shared = append(i.shared, after.SecurityGroups[n])
-			return
-		}
-		if effect.Verb != elb.Creates {
-			i.shared = elb.Advance(elb.Observed{SecurityGroups: i.shared}, op, out, resolve).SecurityGroups
+		if slices.ContainsFunc(after.SecurityGroups, func(g elb.SecurityGroup) bool { return g.GroupID == id && g.Shared }) {
+			return // no stack's, see securitygroup.Groups.Backend
 		}
 	case stack.KindLoadBalancer, stack.KindTargetGroup:
 		i.recordListed(&after, effect, id)

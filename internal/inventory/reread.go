@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"golang.org/x/sync/errgroup"
 
@@ -118,16 +117,14 @@ func (i *Inventory) listedAgain(ctx context.Context, known elb.Observed) (elb.Ob
 		return nil
 	})
 	g.Go(func() (err error) {
-		if len(groups) > 0 {
-			found.SecurityGroups, _, err = i.describeSecurityGroups(gctx, &ec2.DescribeSecurityGroupsInput{GroupIds: groups})
-		}
+		found.SecurityGroups, err = i.groups.Read(gctx, groups...)
 		return err
 	})
 	g.Go(func() (err error) { tags, err = i.allTags(gctx, arnsOf(&known)); return err })
 	if err := g.Wait(); err != nil {
 		return found, err
 	}
-	of, _ := i.byStack(found, func(arn string) map[string]string { return tags[arn] })
+	of := i.byStack(found, func(arn string) map[string]string { return tags[arn] })
 	own := of[known.Key]
 	if own == nil || holdsMore(&known, own, nil) {
 		return found, fmt.Errorf("%s: %w", known.Key, errForeign)

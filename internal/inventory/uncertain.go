@@ -114,11 +114,7 @@ func (i *Inventory) readUncertain(ctx context.Context, e *entry) error {
 			found.TargetGroups = append(found.TargetGroups, *tg)
 		}
 	}
-	of, shared := i.byStack(found, func(arn string) map[string]string { return tags[arn] })
-	for _, g := range shared {
-		i.shared = append(slices.DeleteFunc(i.shared, func(known elb.SecurityGroup) bool { return known.GroupID == g.GroupID }), g)
-	}
-	own := of[e.obs.Key]
+	own := i.byStack(found, func(arn string) map[string]string { return tags[arn] })[e.obs.Key]
 	if own == nil {
 		own = &elb.Observed{}
 	}
@@ -186,6 +182,6 @@ func (i *Inventory) HeldByOther(ctx context.Context, key stack.Key, op plan.Oper
 	if err != nil {
 		return false, err
 	}
-	of, _ := i.byStack(found, func(arn string) map[string]string { return tags[arn] })
+	of := i.byStack(found, func(arn string) map[string]string { return tags[arn] })
 	return len(arns)+len(found.SecurityGroups) > 0 && of[key] == nil, nil
 }

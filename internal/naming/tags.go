@@ -55,6 +55,11 @@ func BackendTracking(cluster string) map[string]string {
 	return map[string]string{ClusterTag: cluster, BackendResourceTag: stack.BackendSecurityGroup}
 }
 
+// IsBackendGroup reports whether the tags of a security group are those of the shared backend security group of a cluster.
+func IsBackendGroup(cluster string, tags map[string]string) bool {
+	return tags[ClusterTag] == cluster && tags[BackendResourceTag] == stack.BackendSecurityGroup
+}
+
 // LegacyTags are keys of tags that earlier controllers wrote. They are never removed from load balancers, target groups and security
 // groups.
 func LegacyTags(cluster string) []string {

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -34,8 +36,8 @@ const (
 	// Lifetime is how long the list, and the rules of one group, are believed.
 	Lifetime        = 10 * time.Minute
 	foreignLifetime = 20 * time.Minute // names and tags of groups of other VPCs
-	// filterValues is how many values EC2 admits in one filter.
-	filterValues = 200
+	// Batch is how many groups Read names in one call: EC2 admits no more values in a filter.
+	Batch = 200
 )
 
 // absencePauses are those between reads of a group that does not exist.
@@ -68,6 +70,7 @@ type Groups struct {
 	forgets int64                          // grows with each Forget
 	asOf    int64                          // value of writes when the newest list began
 	view    map[string]facts.SecurityGroup // groups of the VPC as facts; nil = to be made
+	backend []elb.SecurityGroup            // made with view
 }
 
 // group is one group. It is not changed once it is shared.
@@ -92,27 +95,89 @@ func New(client cloud.EC2, cfg Config) *Groups {
 	})
 	g.foreign = cache.New(cache.Config[string, facts.SecurityGroup]{
 		Now: cfg.Now, Lifetime: foreignLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: cfg.Wait, Passing: cloud.Passing,
-		Batch: filterValues - 1, Read: g.readForeign,
+		Batch: Batch - 1, Read: g.readForeign,
 	})
 	return g
 }
 
-// Observed is a group for a stack's observation; its identity is the caller's to fill in.
-func Observed(g *ec2types.SecurityGroup) elb.SecurityGroup {
-	return elb.SecurityGroup{GroupID: aws.ToString(g.GroupId), SecurityGroup: stack.SecurityGroup{
-		Name: aws.ToString(g.GroupName), Description: aws.ToString(g.Description),
-		Ingress: cloud.FromPermissions(g.IpPermissions), Tags: cloud.ComputeTags(g.Tags),
-	}}
+// describe makes one call. The groups include what was written before it.
+func (g *Groups) describe(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) (out []*group, next *string, err error) {
+	began := g.BeginListing()
+	page, err := g.ec2.DescribeSecurityGroups(ctx, in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("describing security groups: %w", err)
+	}
+	for _, x := range page.SecurityGroups {
+		known := elb.SecurityGroup{GroupID: aws.ToString(x.GroupId), SecurityGroup: stack.SecurityGroup{
+			Name: aws.ToString(x.GroupName), Description: aws.ToString(x.Description),
+			Ingress: cloud.FromPermissions(x.IpPermissions), Tags: cloud.ComputeTags(x.Tags),
+		}}
+		out = append(out, &group{known, aws.ToString(x.VpcId), began.writes})
+	}
+	return out, page.NextToken, nil
 }
 
-func described(g *ec2types.SecurityGroup, wrote int64) *group {
-	return &group{SecurityGroup: Observed(g), vpc: aws.ToString(g.VpcId), wrote: wrote}
+func filter(name string, values ...string) ec2types.Filter {
+	return ec2types.Filter{Name: aws.String(name), Values: values}
+}
+
+// observed are groups for the observation of a stack; their identities are the caller's to fill in.
+func observed(groups []*group) (out []elb.SecurityGroup) {
+	for _, x := range groups {
+		out = append(out, x.SecurityGroup)
+	}
+	return out
+}
+
+// Page reads the page of the list of the VPC's groups that begins at a token, and returns the token of the next one.
+func (g *Groups) Page(ctx context.Context, token *string) (groups []elb.SecurityGroup, next *string, err error) {
+	got, next, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter("vpc-id", g.cfg.VPC)}, MaxResults: aws.Int32(1000), NextToken: token})
+	return observed(got), next, err
+}
+
+// Named reads the group of the VPC with a name. One that does not exist is no error.
+func (g *Groups) Named(ctx context.Context, name string) ([]elb.SecurityGroup, error) {
+	got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter("vpc-id", g.cfg.VPC), filter("group-name", name)}})
+	g.take(got)
+	return observed(got), err
+}
+
+// Read reads groups by id, whatever is known of them. One that does not exist is missing from the result.
+func (g *Groups) Read(ctx context.Context, ids ...string) (out []elb.SecurityGroup, err error) {
+	for batch := range slices.Chunk(ids, Batch) {
+		// A filter, unlike ids, does not fail for a group that does not exist.
+		got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter("group-id", batch...)}})
+		if err != nil {
+			return nil, err
+		}
+		g.take(got)
+		out = append(out, observed(got)...)
+	}
+	return out, nil
+}
+
+// take takes over groups that were just read, unless they were written to meanwhile. Their rules keep their age, as ForgetRules may have been
+// called meanwhile.
+func (g *Groups) take(groups []*group) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, x := range groups {
+		if g.includes(x) {
+			g.byID[x.GroupID], g.view = x, nil
+		}
+	}
+}
+
+// includes reports whether all that is known to be written to a group was written before it was read. The lock is held.
+func (g *Groups) includes(x *group) bool {
+	was := g.byID[x.GroupID]
+	return g.gone[x.GroupID] <= x.wrote && (was == nil || was.wrote <= x.wrote)
 }
 
 // Listing is the moment at which a list begins to be read.
 type Listing struct{ writes, forgets int64 }
 
-// BeginListing is called before a list of the VPC's groups is read for Replace.
+// BeginListing is called before a list of the VPC's groups is read by Page for Replace.
 func (g *Groups) BeginListing() Listing {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -139,16 +204,10 @@ func (g *Groups) replace(groups []elb.SecurityGroup, writes int64) {
 	if writes < g.asOf { // a younger list is known
 		return
 	}
-	old := g.byID
-	g.byID = make(map[string]*group, len(groups))
+	maps.DeleteFunc(g.byID, func(_ string, x *group) bool { return x.wrote <= writes })
 	for _, x := range groups {
-		if was := old[x.GroupID]; g.gone[x.GroupID] <= writes && (was == nil || was.wrote <= writes) {
-			g.store(&group{x, g.cfg.VPC, writes})
-		}
-	}
-	for id, x := range old {
-		if x.wrote > writes {
-			g.byID[id] = x
+		if x := (&group{x, g.cfg.VPC, writes}); g.includes(x) {
+			g.store(x)
 		}
 	}
 	maps.DeleteFunc(g.gone, func(_ string, deleted int64) bool { return deleted <= writes })
@@ -164,53 +223,36 @@ func (g *Groups) store(x *group) {
 func (g *Groups) readList(ctx context.Context) (struct{}, error) {
 	began := g.BeginListing()
 	var groups []elb.SecurityGroup
-	in := &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{g.cfg.VPC}}}, MaxResults: aws.Int32(1000)}
-	for p := ec2.NewDescribeSecurityGroupsPaginator(g.ec2, in); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+	for token, more := (*string)(nil), true; more; more = aws.ToString(token) != "" {
+		page, next, err := g.Page(ctx, token)
 		if err != nil {
-			return struct{}{}, fmt.Errorf("describing security groups: %w", err)
+			return struct{}{}, err
 		}
-		for n := range page.SecurityGroups {
-			groups = append(groups, Observed(&page.SecurityGroups[n]))
-		}
+		groups, token = append(groups, page...), next
 	}
 	g.replace(groups, began.writes)
 	return struct{}{}, nil
 }
 
 func (g *Groups) readGroup(ctx context.Context, id string) (*group, bool, error) {
-	began := g.BeginListing()
-	out, err := g.ec2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
+	got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
 	if err != nil {
-		return nil, false, fmt.Errorf("describing security group %s: %w", id, err)
+		return nil, false, fmt.Errorf("security group %s: %w", id, err)
 	}
-	if len(out.SecurityGroups) == 0 {
+	if len(got) == 0 {
 		return nil, false, fmt.Errorf("describing security group %s: no such group in the answer", id)
 	}
-	x := described(&out.SecurityGroups[0], began.writes)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if was := g.byID[id]; g.gone[id] <= began.writes && (was == nil || was.wrote <= began.writes) {
-		g.byID[id], g.view = x, nil
-	}
-	return x, true, nil
+	g.take(got)
+	return got[0], true, nil
 }
 
 func (g *Groups) readForeign(ctx context.Context, ids []string) (map[string]facts.SecurityGroup, error) {
+	got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter("group-id", ids...)}})
 	out := map[string]facts.SecurityGroup{}
-	// A filter, unlike ids, does not fail for a group that does not exist.
-	in := &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: ids}}, MaxResults: aws.Int32(1000)}
-	for p := ec2.NewDescribeSecurityGroupsPaginator(g.ec2, in); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("describing security groups: %w", err)
-		}
-		for n := range page.SecurityGroups {
-			x := described(&page.SecurityGroups[n], 0)
-			out[x.GroupID] = x.facts()
-		}
+	for _, x := range got {
+		out[x.GroupID] = x.facts()
 	}
-	return out, nil
+	return out, err
 }
 
 // OfVPC are the groups of the VPC by id. If listing them again fails for a passing reason, those that were known serve on.
@@ -246,15 +288,36 @@ func (g *Groups) listed(read func() error) (map[string]facts.SecurityGroup, erro
 func (g *Groups) facts() map[string]facts.SecurityGroup {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.view == nil {
-		g.view = map[string]facts.SecurityGroup{}
-		for id, x := range g.byID {
-			if x.vpc == g.cfg.VPC {
-				g.view[id] = x.facts()
-			}
+	g.derive()
+	return g.view
+}
+
+// Backend is the backend security group of the cluster, which belongs to no stack, as far as it is known. It reads nothing.
+func (g *Groups) Backend() []elb.SecurityGroup {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.derive()
+	return g.backend
+}
+
+// derive makes what follows from byID, if that has changed. The lock is held.
+func (g *Groups) derive() {
+	if g.view != nil {
+		return
+	}
+	g.view, g.backend = map[string]facts.SecurityGroup{}, nil
+	for id, x := range g.byID {
+		if x.vpc != g.cfg.VPC {
+			continue
+		}
+		g.view[id] = x.facts()
+		if x.Shared || naming.IsBackendGroup(g.cfg.Cluster, x.Tags) {
+			own := x.SecurityGroup
+			own.ID, own.Shared = stack.BackendSecurityGroup, true
+			g.backend = append(g.backend, own)
 		}
 	}
-	return g.view
+	slices.SortFunc(g.backend, func(a, b elb.SecurityGroup) int { return strings.Compare(a.GroupID, b.GroupID) })
 }
 
 // Foreign finds groups of any VPC by id. One that does not exist is missing from the result, which belongs to the caller.
