@@ -23,7 +23,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/proof"
@@ -57,7 +56,7 @@ func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
 		{"an object that nobody refers to", live, objects.Ingress, "shop", "web", false},
 		{"a Service, where caches are believed", nil, objects.Service, "shop", "web", false},
 	} {
-		r := &secret.PassReader{CacheReader: reads.NewCacheReader(t.Context(), cache, c.live)}
+		r := reads.NewCacheReader(t.Context(), cache, c.live)
 		if _, shown := r.Get(c.kind, c.namespace, c.name); shown != c.shown || r.Err() != nil {
 			t.Errorf("%s: shown is %t, %v", c.what, shown, r.Err())
 		}

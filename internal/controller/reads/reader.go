@@ -52,20 +52,27 @@ func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o clien
 // CacheReader is the objects.Reader of one pass. It reads the informer caches, or the API server if reader is a client of that. It is not safe
 // for concurrent use.
 type CacheReader struct {
-	ctx    context.Context //nolint:containedctx // a View is read without contexts; this one lives as long as one pass
-	reader client.Reader
-	live   client.Reader
-	err    error // the first read that showed neither an object nor its absence
+	get  func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error)
+	list func(list client.ObjectList, namespace string) error
+	err  error // the first read that showed neither an object nor its absence
 }
 
 // NewCacheReader makes a reader for a pass that ends with ctx. live is the API server, which is read for the kinds that others refer to where
 // reader shows none; nil = reader is trusted.
 func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReader {
-	return &CacheReader{ctx: ctx, reader: reader, live: live}
+	return &CacheReader{
+		get: func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error) {
+			sure := ConfirmingReader{Cache: reader}
+			if confirmed[kind] {
+				sure.Live = live
+			}
+			return sure.Get(ctx, key, o)
+		},
+		list: func(list client.ObjectList, namespace string) error {
+			return reader.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy)
+		},
+	}
 }
-
-// Context is that of the pass.
-func (r *CacheReader) Context() context.Context { return r.ctx }
 
 // confirmed are the kinds that others refer to. Absence of the others needs no proof: an event of their own deletion causes the read.
 var confirmed = map[objects.Kind]bool{objects.Service: true, objects.IngressClass: true, objects.IngressClassParams: true, objects.Namespace: true}
@@ -77,16 +84,13 @@ func (r *CacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Obj
 		return nil, r.Fail(fmt.Errorf("kind %q is not read: %w", kind, proof.ErrUnknown))
 	}
 	o, ok := o.DeepCopyObject().(client.Object)
-	sure := ConfirmingReader{Cache: r.reader}
-	if confirmed[kind] {
-		sure.Live = r.live
-	}
-	absence, err := sure.Get(r.ctx, client.ObjectKey{Namespace: namespace, Name: name}, o)
+	key := client.ObjectKey{Namespace: namespace, Name: name}
+	absence, err := r.get(kind, key, o)
 	if err != nil {
 		if absence.Proven() {
 			return nil, false
 		}
-		return nil, r.Fail(fmt.Errorf("reading %s %s: %w", kind, client.ObjectKey{Namespace: namespace, Name: name}, err))
+		return nil, r.Fail(fmt.Errorf("reading %s %s: %w", kind, key, err))
 	}
 	return o, ok
 }
@@ -99,7 +103,7 @@ func (r *CacheReader) List(kind objects.Kind, namespace string) []metav1.Object 
 		return nil
 	}
 	list, _ = list.DeepCopyObject().(client.ObjectList)
-	if err := r.reader.List(r.ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.list(list, namespace); err != nil {
 		r.Fail(fmt.Errorf("listing %s: %w", kind, err))
 		return nil
 	}

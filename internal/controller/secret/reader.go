@@ -244,29 +244,37 @@ func (s *Reader) retain() {
 // PassReader is the objects.Reader of one pass over a stack: Secrets come from Secrets, all else from the caches.
 type PassReader struct {
 	*reads.CacheReader
-	Secrets *Reader // nil = Secrets are not read
-	errs    map[types.NamespacedName]error
-	Unread  error // the last error of a read that may succeed later
+	secret func(types.NamespacedName) (*corev1.Secret, error)
+	errs   map[types.NamespacedName]error
+	Unread error // the last error of a read that may succeed later
+}
+
+// NewPassReader makes a reader for a pass that ends with ctx; secrets may be nil for stacks that read none. A Secret that is not read because the
+// pass ends is an error of the CacheReader.
+func NewPassReader(ctx context.Context, cached *reads.CacheReader, secrets *Reader) *PassReader {
+	return &PassReader{CacheReader: cached, errs: map[types.NamespacedName]error{}, secret: func(key types.NamespacedName) (*corev1.Secret, error) {
+		secret, err := secrets.Get(ctx, key)
+		if err != nil && ctx.Err() != nil {
+			cached.Fail(err)
+			return nil, nil //nolint:nilerr // the CacheReader has it
+		}
+		return secret, err
+	}}
 }
 
 // Get implements objects.Reader.
 func (r *PassReader) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
-	if kind != objects.Secret || r.Secrets == nil {
+	if kind != objects.Secret {
 		return r.CacheReader.Get(kind, namespace, name)
 	}
 	key := types.NamespacedName{Namespace: namespace, Name: name}
-	secret, err := r.Secrets.Get(r.Context(), key)
+	secret, err := r.secret(key)
 	switch {
 	case err == nil:
 		return secret, secret != nil
-	case r.Context().Err() != nil:
-		return nil, r.Fail(err)
 	case !apierrors.IsForbidden(err):
 		r.Unread = err
 		err = objects.UnreadError{Err: unreadReason(err)}
-	}
-	if r.errs == nil {
-		r.errs = map[types.NamespacedName]error{}
 	}
 	r.errs[key] = err
 	return nil, false

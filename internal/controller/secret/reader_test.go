@@ -206,7 +206,7 @@ func TestARefusedSecretIsNotTakenForAMissingOne(t *testing.T) {
 			t.Parallel()
 			f := newScene(t)
 			f.api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
-			r := &PassReader{CacheReader: reads.NewCacheReader(t.Context(), nil, nil), Secrets: f.Reader}
+			r := NewPassReader(t.Context(), reads.NewCacheReader(t.Context(), nil, nil), f.Reader)
 			v := objects.New(r)
 			if _, err := objects.Get[*corev1.Secret](v, objects.From{Kind: objects.Ingress, Namespace: "shop"}, objects.Ref{Kind: objects.Secret, Name: "idp"}); err == nil {
 				t.Error("it is shown")

@@ -74,7 +74,7 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 	}
 	defer end()
 	begun := s.Index.Begin()
-	reader := &secret.PassReader{CacheReader: reads.NewCacheReader(ctx, s.Client, s.Live), Secrets: s.Secrets}
+	reader := secret.NewPassReader(ctx, reads.NewCacheReader(ctx, s.Client, s.Live), s.Secrets)
 	view := objects.New(reader)
 	kind := owner.Of(key.Owner)
 	s.Metrics.CountPass(kind.Controller, key.ID.Namespace, key.ID.Name)
