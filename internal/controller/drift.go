@@ -230,6 +230,18 @@ func (s *driftDetector) check(ctx context.Context, x driftUnit) {
 	}
 }
 
+// setUpDriftDetector sets up the search for drift, unless it is off.
+func (w *wiring) setUpDriftDetector() {
+	if w.config.DriftInterval == 0 {
+		return
+	}
+	detector := w.newDriftDetector(w.owners, w.bindings, func(key stack.Key) { w.wake(queue.Drift, key) })
+	for _, s := range w.owners {
+		s.ScheduleReview = detector.schedule
+	}
+	w.starts(detector)
+}
+
 // newDriftDetector connects a detector to the controllers.
 func (w *wiring) newDriftDetector(all []*stacks.Reconciler, b *binding.Reconciler, wake func(key stack.Key)) *driftDetector {
 	return &driftDetector{

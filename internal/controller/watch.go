@@ -1,23 +1,46 @@
 package controller
 
 import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	metadataclient "k8s.io/client-go/metadata"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/networking"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
+	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 // add adds a controller of stacks to the manager.
@@ -58,28 +81,125 @@ func rereadAtResync(c *config.Config) bool {
 	return c.DriftInterval == 0 || c.SyncPeriod < c.DriftInterval
 }
 
-func (w *wiring) setUpIngress(front front.Ingress, s *stacks.Reconciler) error {
-	m := &stacks.IngressEvents{Front: front, Reader: w.mgr.GetClient(), Classes: reads.NewIndex[types.NamespacedName](), Reporter: s.Reporter}
-	if rereadAtResync(w.config) {
+// stacks makes the controller of the stacks of a front end.
+func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
+	s := &stacks.Reconciler{
+		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.inventory, Clients: w.clients,
+		Bindings: w.writer, Backend: w.backend, Status: w.lbStatus, Checkpoints: w.checkpoints,
+		Reporter: status.NewReporter(w.recorder(owner.Of(f.Owner()).Controller), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
+		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval,
+		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
+		Retries:      stacks.NewRetries(w.now), Brake: w.brake,
+		Awaited: func(arn string) (awaited, registered bool) {
+			return w.registry.Awaited(targets.Group{Scope: w.scopes.Own(), ARN: arn})
+		},
+	}
+	w.owners = append(w.owners, s)
+	return s
+}
+
+func (w *wiring) setUpIngress(context.Context) error {
+	c, f := w.config, front.IngressFromFlags(w.config)
+	core, err := kubernetes.NewForConfigAndClient(w.mgr.GetConfig(), w.mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("connecting for Secrets: %w", err)
+	}
+	metadataOnly, err := metadataclient.NewForConfigAndClient(metadataclient.ConfigFor(w.mgr.GetConfig()), w.mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("connecting for the metadata of Secrets: %w", err)
+	}
+	s := w.stacks(f)
+	if c.WatchNamespace != "" {
+		s.Hidden = stacks.NewHiddenMembers(w.mgr.GetAPIReader(), w.mgr.GetClient(), f, c.WatchNamespace, w.now, w.log.WithName("hidden"))
+		s.Hidden.OnChange = s.WakeGroups
+		w.starts(s.Hidden)
+	}
+	s.Secrets = secret.New(core, secret.Metadata(metadataOnly), s.Index, w.now, w.log.WithName("secrets"))
+	w.starts(manager.RunnableFunc(s.Secrets.Run))
+	m := &stacks.IngressEvents{Front: f, Reader: w.mgr.GetClient(), Classes: reads.NewIndex[types.NamespacedName](), Reporter: s.Reporter}
+	if rereadAtResync(c) {
 		m.Inventory = w.inventory
 	}
-	return w.add("ingress", s, w.config.IngressWorkers, map[client.Object]handler.TypedEventHandler[client.Object, stack.Key]{
+	return w.add("ingress", s, c.IngressWorkers, map[client.Object]handler.TypedEventHandler[client.Object, stack.Key]{
 		&networkingv1.Ingress{}:       m.Ingress(s),
 		&networkingv1.IngressClass{}:  m.Class(s, objects.IngressClass),
 		&v1beta1.IngressClassParams{}: m.Class(s, objects.IngressClassParams),
 		&corev1.Namespace{}:           m.Class(s, objects.Namespace),
 		&corev1.Service{}:             stacks.WakeReaders(s, objects.Service),
-		&v1beta1.TargetGroupBinding{}: stacks.WakeOwner(stack.Ingress, w.bindings.NoteDeleted),
+		&v1beta1.TargetGroupBinding{}: stacks.WakeOwner(stack.Ingress, w.writer.NoteDeleted),
 	}, source.TypedFunc[stack.Key](s.Secrets.Start))
 }
 
-func (w *wiring) setUpService(front front.Service, s *stacks.Reconciler) error {
+func (w *wiring) setUpService(context.Context) error {
+	if !w.config.Gates.Enabled(config.EnableServiceController) {
+		return nil
+	}
 	var reread func(stack.Key)
 	if rereadAtResync(w.config) {
 		reread = w.inventory.Invalidate
 	}
+	f := front.ServiceFromFlags(w.config)
+	s := w.stacks(f)
 	return w.add("service", s, w.config.ServiceWorkers, map[client.Object]handler.TypedEventHandler[client.Object, stack.Key]{
-		&corev1.Service{}:             s.ServiceEvents(front, reread),
-		&v1beta1.TargetGroupBinding{}: stacks.WakeOwner(stack.Service, w.bindings.NoteDeleted),
+		&corev1.Service{}:             s.ServiceEvents(f, reread),
+		&v1beta1.TargetGroupBinding{}: stacks.WakeOwner(stack.Service, w.writer.NoteDeleted),
 	})
+}
+
+// setUpBindings sets up the controller of bindings.
+func (w *wiring) setUpBindings(ctx context.Context) error {
+	c, report := w.config, w.recorder("targetGroupBinding")
+	registry := targets.NewRegistry(w.account)
+	registry.Brake = brake.New(c.DeregistrationBrake, w.now)
+	ctrlmetrics.Registry.MustRegister(binding.HeldGauge(registry.Brake))
+	registry.Lag = w.metrics.ObserveTargetLag
+	registry.Async = true // a pass that waited for a call would delay the next change of its binding
+	w.registry = registry
+	if w.checkpoints != nil {
+		w.checkpoints.Registered = func() map[string]any { return asValues(w.elsewhere.Labelled(registry.Registered(w.scopes.Own()))) }
+	}
+	health := targethealth.NewWatch(registry, report, w.lbStatus.SetHealth, w.now)
+	gates := targethealth.NewGates(w.mgr.GetClient(), binding.PodsByGate, w.now, w.log.WithName("readiness"))
+	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, w.lbStatus.SetHealth, w.metrics.ObserveGate, c.BindingRequeue
+	gates.Report = func(d diag.Diagnostic) { report(d.Object, status.EventOf(d)) }
+	groups := networking.New(networking.Options{
+		Client: w.mgr.GetClient(), Inventory: w.inventory, Interfaces: network.NewInterfaces(w.clients.EC2, w.now), VPC: c.VPC,
+		Chooser: secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
+		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Unseen: w.elsewhere.MayNeedRules, Now: w.now, Log: w.log.WithName("rules"),
+	})
+	if w.elsewhere != nil {
+		w.elsewhere.OnChange = groups.Review
+	}
+	b := &binding.Reconciler{
+		Client: w.mgr.GetClient(), APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Scope: w.scopes.Own(), Inventory: w.inventory,
+		Registry: registry, Networking: groups, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(registry, groups, w.now),
+		Reporter: status.NewReporter(report, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen),
+		MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: binding.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c),
+		RegisteredTargets: &binding.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient()},
+		Failures:          backoff.NewFailures[types.NamespacedName](binding.TransientFailure, w.now, rand.Float64),
+		Begin:             w.checkpoints.BeginSoon, DeletedByStack: w.writer.Deleted, TargetGroupDeleted: w.inventory.Gone, OnGone: w.backend.Check,
+		OnTargetGroupLost: func(key stack.Key, arn string) {
+			if w.inventory.NotFound(key, arn) {
+				w.wake(queue.Normal, key)
+			}
+		},
+		Writes: objectwriter.New(w.mgr.GetClient(), w.now, w.log.WithName("bindings")),
+	}
+	w.bindings, registry.Progress = b, b.CallEnded
+	wake := func(priority int) func(types.NamespacedName) {
+		return func(binding types.NamespacedName) { b.Waker.Wake(priority, reconcile.Request{NamespacedName: binding}) }
+	}
+	b.Writes.Wake, gates.Ended, groups.Wake = wake(queue.Normal), wake(queue.Normal), wake(queue.CallEnded)
+	b.Writes.Measure = func(p objectwriter.Part) func() {
+		if p != objectwriter.Status {
+			return func() {}
+		}
+		return w.metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingStatus)
+	}
+	gates.Lost = func(binding types.NamespacedName, of targets.Group) {
+		registry.Invalidate(of)
+		b.Writes.Wake(binding)
+	}
+	w.starts(health, gates, groups, b.Writes, b.Drains)
+	return b.SetUp(ctx, w.mgr, c.BindingWorkers, c.BindingMaxBackoff)
 }

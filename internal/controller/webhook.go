@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -25,7 +24,7 @@ import (
 
 // setUpWebhooks serves the admission webhooks on every replica, leader or not, if there is a serving certificate: in a Secret that the
 // leader maintains, or in files. Without one nothing is denied at admission, and mistakes are reported by events only.
-func (w *wiring) setUpWebhooks() error {
+func (w *wiring) setUpWebhooks(context.Context) error {
 	c := w.config.Webhooks
 	o := webhook.ServerOptions{Host: c.Host, Port: c.Port, Files: webhook.Files{Dir: c.CertDir, Cert: c.CertFile, Key: c.KeyFile}, ClientCA: c.ClientCA}
 	log := w.log.WithName("webhook")
@@ -41,9 +40,7 @@ func (w *wiring) setUpWebhooks() error {
 			Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient(), Secret: secret, Configurations: c.Configurations,
 			Lifetime: c.CertLifetime, Now: w.now, Log: log,
 		}
-		if err := errors.Join(w.mgr.Add(source), w.mgr.Add(renewer)); err != nil {
-			return err
-		}
+		w.starts(source, renewer)
 		o.Certificate = source.Certificate
 	case !c.FilesGiven() && !o.Files.Exist():
 		log.Info("no admission webhooks are served: there is neither a certificate in " + o.Files.Complete().Dir + " nor --webhook-cert-secret")
@@ -64,10 +61,8 @@ func (w *wiring) setUpWebhooks() error {
 	for path, h := range webhook.Handlers(w.webhookOptions()) {
 		server.Register(path, h)
 	}
-	if err := w.mgr.AddReadyzCheck("ready-webhook", server.StartedChecker()); err != nil {
-		return err
-	}
-	return w.mgr.Add(server)
+	w.starts(server)
+	return w.mgr.AddReadyzCheck("ready-webhook", server.StartedChecker())
 }
 
 func (w *wiring) webhookOptions() webhook.Options {
