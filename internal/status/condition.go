@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
@@ -64,7 +65,8 @@ func conditions(s *v1alpha1.LoadBalancerStatus, p Pass) {
 		busy(serving.Reason, serving.Message)
 	}
 	for _, c := range []metav1.Condition{ready, serving, working, stuck} {
-		setCondition(&s.Conditions, c, p.Now)
+		c.LastTransitionTime = metav1.NewTime(p.Now.Truncate(time.Second)) // stays as it was if the status does
+		meta.SetStatusCondition(&s.Conditions, c)
 	}
 }
 
@@ -88,20 +90,4 @@ func servingOf(s *v1alpha1.LoadBalancerStatus) metav1.Condition {
 		c.Reason = v1alpha1.ReasonProvisioning
 	}
 	return c
-}
-
-// setCondition replaces a condition; its time is that of the last change of its status.
-func setCondition(all *[]metav1.Condition, c metav1.Condition, now time.Time) {
-	c.LastTransitionTime = metav1.NewTime(now.Truncate(time.Second))
-	for i, old := range *all {
-		if old.Type != c.Type {
-			continue
-		}
-		if old.Status == c.Status {
-			c.LastTransitionTime = old.LastTransitionTime
-		}
-		(*all)[i] = c
-		return
-	}
-	*all = append(*all, c)
 }

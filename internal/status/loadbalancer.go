@@ -116,8 +116,7 @@ func failing(s v1alpha1.LoadBalancerStatus) bool {
 func membersOf(p Pass) []v1alpha1.Member {
 	var out []v1alpha1.Member
 	for _, m := range p.Members {
-		bad := slices.ContainsFunc(p.Found, func(d diag.Diagnostic) bool { return d.Object == m.Object && d.Class != diag.Note })
-		out = append(out, v1alpha1.Member{ObjectReference: reference(m.Object), ObservedGeneration: m.Generation, Accepted: !bad})
+		out = append(out, v1alpha1.Member{ObjectReference: reference(m.Object), ObservedGeneration: m.Generation, Accepted: !fails(m.Object, p.Found)})
 	}
 	return out
 }

@@ -2,7 +2,6 @@ package diff
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -113,5 +112,3 @@ func shown(known bool, v string) string {
 }
 
 func orNone(v string) string { return cmp.Or(v, "none") }
-
-func change(what, from, to string) string { return fmt.Sprintf("%s %s → %s", what, from, to) }

@@ -98,13 +98,9 @@ func (d *differ) bindingName(w stack.Binding, byName map[string]*elb.Binding) st
 
 // bindingChanges says what differs of the fields that can change; labels and annotations of others are not looked at.
 func (d *differ) bindingChanges(have, want stack.Binding) []string {
-	var why []string
-	if have.ServiceName != want.ServiceName || have.ServicePort != want.ServicePort {
-		why = append(why, "service "+have.ServiceName+":"+have.ServicePort+" → "+want.ServiceName+":"+want.ServicePort)
-	}
-	if have.Protocol != want.Protocol {
-		why = append(why, "protocol "+quoteEmpty(have.Protocol)+" → "+want.Protocol)
-	}
+	var why reasons
+	why.value("service", have.ServiceName+":"+have.ServicePort, want.ServiceName+":"+want.ServicePort)
+	why.value("protocol", have.Protocol, want.Protocol)
 	if have.MultiCluster != want.MultiCluster {
 		why = append(why, "sharing among clusters changed")
 	}

@@ -61,19 +61,15 @@ func (d *differ) matchCertificate(w stack.Certificate) *elb.Certificate {
 
 // mismatches is why an observed certificate can never become the wanted one.
 func mismatches(c *elb.Certificate, w stack.Certificate) []string {
+	var why reasons
 	if w.Import != nil {
-		if c.Imported && c.Algorithm != "" && c.Algorithm != w.Import.Algorithm { // ACM refuses another kind of key under the same ARN
-			return []string{"key algorithm " + c.Algorithm + " → " + w.Import.Algorithm}
+		if c.Imported && c.Algorithm != "" { // ACM refuses another kind of key under the same ARN
+			why.value("key algorithm", c.Algorithm, w.Import.Algorithm)
 		}
-		return nil
+		return why
 	}
-	var why []string
-	if !slices.Equal(c.Names, w.Names) {
-		why = append(why, "names "+strings.Join(c.Names, ", ")+" → "+strings.Join(w.Names, ", "))
-	}
-	if c.Authority != w.Authority {
-		why = append(why, "authority "+cmp.Or(c.Authority, "Amazon")+" → "+cmp.Or(w.Authority, "Amazon"))
-	}
+	why.value("names", strings.Join(c.Names, ", "), strings.Join(w.Names, ", "))
+	why.value("authority", cmp.Or(c.Authority, "Amazon"), cmp.Or(w.Authority, "Amazon"))
 	return why
 }
 

@@ -318,11 +318,11 @@ func compareRefs(a, b stack.Ref) int {
 // attributes plans the attributes that differ, as many by one operation as AWS takes.
 func (d *differ) attributes(a plan.Action, r stack.Ref, want, have map[string]string, def func(string) (string, bool), op func(map[string]string) elb.Operation) {
 	const most = 20
-	change, _ := attributeChanges(want, have, def)
-	for keys := range slices.Chunk(sortedKeys(change), most) {
+	set, _ := attributeChanges(want, have, def)
+	for keys := range slices.Chunk(sortedKeys(set), most) {
 		part := map[string]string{}
 		for _, k := range keys {
-			part[k] = change[k]
+			part[k] = set[k]
 		}
 		_, why := attributeChanges(part, have, def)
 		d.step(a, r, plan.Cosmetic, op(part), why...)
@@ -338,7 +338,7 @@ func sortedKeys(m map[string]string) []string {
 }
 
 // attributeChanges is what of want differs from have (absent = default), with a reason for each, sorted by key.
-func attributeChanges(want, have map[string]string, def func(string) (string, bool)) (change map[string]string, why []string) {
+func attributeChanges(want, have map[string]string, def func(string) (string, bool)) (set map[string]string, why []string) {
 	before := func(k string) (v string, known bool) {
 		if v, known = have[k]; !known {
 			v, known = def(k)
@@ -349,24 +349,39 @@ func attributeChanges(want, have map[string]string, def func(string) (string, bo
 		if old, known := before(k); known && old == v {
 			continue
 		}
-		if change == nil {
-			change = map[string]string{}
+		if set == nil {
+			set = map[string]string{}
 		}
-		change[k] = v
+		set[k] = v
 	}
-	return change, changeTexts("", change, before)
+	return set, changeTexts("", set, before)
 }
 
 // changeTexts are reasons for changes, in the order of their keys.
-func changeTexts(what string, change map[string]string, before func(string) (string, bool)) (why []string) {
-	for _, k := range sortedKeys(change) {
+func changeTexts(what string, set map[string]string, before func(string) (string, bool)) (why []string) {
+	for _, k := range sortedKeys(set) {
 		if old, known := before(k); known {
-			why = append(why, what+k+" "+quoteEmpty(old)+" → "+quoteEmpty(change[k]))
+			why = append(why, change(what+k, quoteEmpty(old), quoteEmpty(set[k])))
 		} else {
-			why = append(why, what+k+" = "+quoteEmpty(change[k]))
+			why = append(why, what+k+" = "+quoteEmpty(set[k]))
 		}
 	}
 	return why
 }
 
 func quoteEmpty(s string) string { return cmp.Or(s, `""`) }
+
+// reasons are why an operation is planned.
+type reasons []string
+
+// value adds the change of a value, if it changes.
+func (r *reasons) value(what, have, want string) {
+	if have != want {
+		*r = append(*r, change(what, quoteEmpty(have), quoteEmpty(want)))
+	}
+}
+
+// managed is value where an empty wanted value leaves the observed one as it is.
+func (r *reasons) managed(what, have, want string) { r.value(what, have, cmp.Or(want, have)) }
+
+func change(what, from, to string) string { return what + " " + from + " → " + to }

@@ -134,8 +134,6 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 	}
 }
 
-func alpnOf(l stack.Listener) string { return cmp.Or(l.ALPN, "None") }
-
 // mutualText is what a listener does with client certificates: the canonical text, and the one for people.
 func mutualText(m *stack.MutualAuthentication) string {
 	if m == nil || m.Mode == "" {
@@ -155,20 +153,15 @@ func mutualText(m *stack.MutualAuthentication) string {
 }
 
 func (d *differ) application(balancer stack.Ref) bool {
-	for _, lb := range d.want.LoadBalancers {
-		if loadBalancerRef(lb.ID) == balancer {
-			return lb.Type == stack.Application
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.want.LoadBalancers, func(lb stack.LoadBalancer) bool {
+		return loadBalancerRef(lb.ID) == balancer && lb.Type == stack.Application
+	})
 }
 
 // listenerChanges says what one ModifyListener must set.
 func (d *differ) listenerChanges(have, want stack.Listener) []string {
-	var why []string
-	if have.Protocol != want.Protocol {
-		why = append(why, "protocol "+have.Protocol+" → "+want.Protocol)
-	}
+	var why reasons
+	why.value("protocol", have.Protocol, want.Protocol)
 	why = append(why, d.forwards.ActionChanges("default action ", want.DefaultActions, have.DefaultActions)...)
 	first := func(c []string) string {
 		if len(c) == 0 {
@@ -176,17 +169,13 @@ func (d *differ) listenerChanges(have, want stack.Listener) []string {
 		}
 		return c[0]
 	}
-	if c := first(want.Certificates); c != "" && c != first(have.Certificates) {
-		why = append(why, "default certificate "+quoteEmpty(first(have.Certificates))+" → "+c)
+	why.managed("default certificate", first(have.Certificates), first(want.Certificates))
+	why.managed("TLS policy", have.SSLPolicy, want.SSLPolicy)
+	if want.Protocol == "TLS" {
+		why.managed("ALPN policy", cmp.Or(have.ALPN, "None"), want.ALPN)
 	}
-	if want.SSLPolicy != "" && have.SSLPolicy != want.SSLPolicy {
-		why = append(why, "TLS policy "+quoteEmpty(have.SSLPolicy)+" → "+want.SSLPolicy)
-	}
-	if h, w := alpnOf(have), alpnOf(want); want.Protocol == "TLS" && want.ALPN != "" && h != w {
-		why = append(why, "ALPN policy "+h+" → "+w)
-	}
-	if h, w := mutualText(have.Mutual), mutualText(want.Mutual); want.Mutual != nil && h != w {
-		why = append(why, "mutual authentication "+h+" → "+w)
+	if want.Mutual != nil {
+		why.value("mutual authentication", mutualText(have.Mutual), mutualText(want.Mutual))
 	}
 	return why
 }

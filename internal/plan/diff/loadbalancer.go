@@ -50,7 +50,7 @@ func (d *differ) loadBalancers() {
 
 func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 	r := loadBalancerRef(w.ID)
-	a, why := plan.Create, []string{w.Name}
+	a, why := plan.Create, reasons{w.Name}
 	var first plan.StepID
 	var guard *plan.Guard
 	for _, old := range d.oldBalancers {
@@ -58,12 +58,8 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 			continue
 		}
 		a, why = plan.Replace, nil
-		if old.Type != w.Type {
-			why = append(why, "type "+string(old.Type)+" → "+string(w.Type))
-		}
-		if old.Scheme != w.Scheme {
-			why = append(why, "scheme "+old.Scheme+" → "+w.Scheme)
-		}
+		why.value("type", string(old.Type), string(w.Type))
+		why.value("scheme", old.Scheme, w.Scheme)
 		if d.relieved[w.ID] == old {
 			why = append(why, old.Name+" stays until the objects show the name of the new one")
 		}
@@ -139,12 +135,7 @@ func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.
 }
 
 func containsGroup(groups []stack.Ref, id string, resolve canonical.Resolver) bool {
-	for _, g := range groups {
-		if resolve(g) == id {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(groups, func(g stack.Ref) bool { return resolve(g) == id })
 }
 
 // subnetChanges compares subnets as sets of ids; addresses of a subnet that stays cannot be changed.
@@ -160,7 +151,7 @@ func subnetChanges(have, want stack.LoadBalancer) []string {
 		return out
 	}
 	h, w := set(have.Subnets), set(want.Subnets)
-	var why []string
+	var why reasons
 	for _, s := range slices.Sorted(maps.Keys(w)) {
 		if !h[s] {
 			why = append(why, "add subnet "+s)
@@ -171,9 +162,7 @@ func subnetChanges(have, want stack.LoadBalancer) []string {
 			why = append(why, "remove subnet "+s)
 		}
 	}
-	if n := want.NetworkSourceNAT; n != "" && cmp.Or(have.NetworkSourceNAT, "off") != n {
-		why = append(why, "source NAT prefixes "+cmp.Or(have.NetworkSourceNAT, "off")+" → "+n)
-	}
+	why.managed("source NAT prefixes", cmp.Or(have.NetworkSourceNAT, "off"), want.NetworkSourceNAT)
 	return why
 }
 

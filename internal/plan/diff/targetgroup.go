@@ -47,15 +47,15 @@ func (d *differ) replacementReason(have *elb.TargetGroup, want stack.TargetGroup
 	}
 	switch {
 	case have.TargetType != want.TargetType:
-		return "target type " + have.TargetType + " → " + want.TargetType
+		return change("target type", have.TargetType, want.TargetType)
 	case have.Protocol != want.Protocol:
-		return "protocol " + have.Protocol + " → " + want.Protocol
+		return change("protocol", have.Protocol, want.Protocol)
 	case version(have.TargetGroup) != version(want):
-		return "protocol version " + version(have.TargetGroup) + " → " + version(want)
+		return change("protocol version", version(have.TargetGroup), version(want))
 	case have.ControlPort != want.ControlPort:
 		return fmt.Sprintf("target control port %d → %d", have.ControlPort, want.ControlPort)
 	case cmp.Or(have.IPAddressType, stack.IPv4) != cmp.Or(want.IPAddressType, stack.IPv4):
-		return "IP address type " + cmp.Or(have.IPAddressType, stack.IPv4) + " → " + cmp.Or(want.IPAddressType, stack.IPv4)
+		return change("IP address type", cmp.Or(have.IPAddressType, stack.IPv4), cmp.Or(want.IPAddressType, stack.IPv4))
 	case want.TargetType == stack.TargetALB && !have.Reaches(want.Port):
 		return fmt.Sprintf("port %d → %d", have.Port, want.Port)
 	case d.opt.Region.FixedHealthChecks && want.Protocol != "HTTP" && want.Protocol != "HTTPS":
@@ -122,21 +122,16 @@ func (d *differ) targetGroupAttributes(a plan.Action, r stack.Ref, w stack.Targe
 
 // healthCheckChanges says what differs, of the fields that are wanted.
 func healthCheckChanges(have, want stack.HealthCheck) []string {
-	var why []string
-	text := func(name, h, w string) {
-		if w != "" && h != w {
-			why = append(why, "health check "+name+" "+quoteEmpty(h)+" → "+w)
-		}
-	}
+	var why reasons
 	number := func(name string, h, w int32) {
 		if w != 0 && h != w {
 			why = append(why, fmt.Sprintf("health check %s %d → %d", name, h, w))
 		}
 	}
-	text("protocol", have.Protocol, want.Protocol)
-	text("port", have.Port, want.Port)
-	text("path", have.Path, want.Path)
-	text("matcher", have.Matcher, want.Matcher)
+	why.managed("health check protocol", have.Protocol, want.Protocol)
+	why.managed("health check port", have.Port, want.Port)
+	why.managed("health check path", have.Path, want.Path)
+	why.managed("health check matcher", have.Matcher, want.Matcher)
 	number("interval", have.IntervalSeconds, want.IntervalSeconds)
 	number("timeout", have.TimeoutSeconds, want.TimeoutSeconds)
 	number("healthy threshold", have.HealthyThreshold, want.HealthyThreshold)

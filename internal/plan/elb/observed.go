@@ -206,15 +206,7 @@ func (tg *TargetGroup) Holds(balancer string) (port int32, ok bool) {
 // Reaches reports whether a target group leads, or can lead, to a port of a load balancer: its own port must be that port,
 // unless AWS admitted a target at the other one before.
 func (tg *TargetGroup) Reaches(port int32) bool {
-	if tg.Port == port {
-		return true
-	}
-	for _, t := range tg.Targets {
-		if t.Port == port {
-			return true
-		}
-	}
-	return false
+	return tg.Port == port || slices.ContainsFunc(tg.Targets, func(t Target) bool { return t.Port == port })
 }
 
 // ShieldProtection is an observed protection of Shield Advanced.

@@ -14,10 +14,7 @@ import (
 // passed, requests get 503. So a rule that is to forward elsewhere first lists the new target group with weight 0 beside the
 // old one, and switches when the targets are healthy, or when there is no point in waiting any longer.
 
-const (
-	mostForwarded = 5   // target groups of one forward
-	mostAttached  = 100 // target groups of one application load balancer
-)
+const mostAttached = 100 // target groups of one application load balancer
 
 // Targets is what is known of the target groups of a stack.
 type Targets struct {
@@ -95,7 +92,7 @@ func (t *Targets) prewarm(have, want []stack.Action) (first []stack.Action, cold
 		return nil, nil
 	case fresh == 0:
 		return nil, cold
-	case t.Unweighted, len(staged.TargetGroups) > mostForwarded, len(t.Uses)+fresh > mostAttached, t.mixed(staged.TargetGroups):
+	case t.Unweighted, len(staged.TargetGroups) > stack.MaxForwardTargets, len(t.Uses)+fresh > mostAttached, t.mixed(staged.TargetGroups):
 		return nil, nil
 	}
 	if (staged.Stickiness == nil || !staged.Stickiness.Enabled) && t.sticky(staged.TargetGroups) {
