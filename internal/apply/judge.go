@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -151,12 +152,7 @@ func ours(op plan.Operation, missing stack.Kind) bool {
 	if missing != stack.KindTargetGroup && missing != stack.KindSecurityGroup {
 		return true
 	}
-	for _, ref := range op.Refs() {
-		if ref.Kind == missing && ref.ID != "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(op.Refs(), func(r stack.Ref) bool { return r.Kind == missing && r.ID != "" })
 }
 
 // nameOf is the name inside a load balancer's ARN.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -41,12 +42,7 @@ func is[T error](err error) bool {
 
 func isErr(targets ...error) func(error) bool {
 	return func(err error) bool {
-		for _, e := range targets {
-			if errors.Is(err, e) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(targets, func(e error) bool { return errors.Is(err, e) })
 	}
 }
 

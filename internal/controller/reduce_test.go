@@ -28,7 +28,7 @@ func TestACachedNodeSaysWhatTargetsReadAndNothingElse(t *testing.T) {
 		t.Errorf("kept: %+v", n)
 	}
 	id, _ := targets.InstanceID(n)
-	if id == "" || binding.ReadyCondition(n) != corev1.ConditionTrue || !binding.SameForTargets(n, whole) || !reflect.DeepEqual(n.Status.Addresses, whole.Status.Addresses) {
+	if id == "" || targets.NodeReady(n) != corev1.ConditionTrue || !binding.SameForTargets(n, whole) || !reflect.DeepEqual(n.Status.Addresses, whole.Status.Addresses) {
 		t.Errorf("lost: %+v", n)
 	}
 }

@@ -5,6 +5,7 @@ package diag
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -80,10 +81,5 @@ type List []Diagnostic
 
 // HasErrors reports whether any entry is more than a Note.
 func (l List) HasErrors() bool {
-	for _, d := range l {
-		if d.Class != Note {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l, func(d Diagnostic) bool { return d.Class != Note })
 }

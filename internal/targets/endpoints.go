@@ -135,14 +135,15 @@ func podEndpoint(ctx context.Context, c Cluster, namespace string, e *discoveryv
 	if !ok {
 		return Endpoint{}, corev1.ConditionFalse
 	}
-	status := nodeReady(node)
+	status := NodeReady(node)
 	if status == corev1.ConditionTrue && e.Conditions.Terminating != nil && *e.Conditions.Terminating {
 		return Endpoint{}, corev1.ConditionFalse
 	}
 	return out, status
 }
 
-func nodeReady(n *corev1.Node) corev1.ConditionStatus {
+// NodeReady is the status of the Ready condition of a node.
+func NodeReady(n *corev1.Node) corev1.ConditionStatus {
 	for _, c := range n.Status.Conditions {
 		if c.Type == corev1.NodeReady {
 			return c.Status
@@ -195,7 +196,7 @@ func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePor
 			continue
 		}
 		e := Endpoint{Target: Target{ID: id, Port: nodePort}, Node: n.Name}
-		switch nodeReady(n) {
+		switch NodeReady(n) {
 		case corev1.ConditionTrue:
 			ready = append(ready, e)
 		case corev1.ConditionUnknown:

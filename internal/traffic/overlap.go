@@ -70,12 +70,7 @@ func implied(x, y stack.Condition) bool {
 		same = wider
 	case stack.HTTPHeader, stack.RequestMethod, stack.QueryString, stack.SourceIP:
 	}
-	for _, v := range y.Values {
-		if !within(v, x.Values, same) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(y.Values, func(v string) bool { return !within(v, x.Values, same) })
 }
 
 // wider reports whether pattern p matches every text that pattern q matches. A pattern with backslashes covers only itself. For

@@ -132,12 +132,7 @@ func hides(l, r []stack.Condition) bool {
 }
 
 func contains(set, all []string) bool {
-	for _, s := range all {
-		if !slices.Contains(set, s) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(all, func(s string) bool { return !slices.Contains(set, s) })
 }
 
 func valuesOf(conditions []stack.Condition, field stack.ConditionField) (values, regex []string) {

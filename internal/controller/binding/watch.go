@@ -177,7 +177,7 @@ func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconc
 		if okO && okN && SameForTargets(o, n) {
 			return
 		}
-		turned := okO && okN && ReadyCondition(o) != ReadyCondition(n)
+		turned := okO && okN && targets.NodeReady(o) != targets.NodeReady(n)
 		var list v1beta1.TargetGroupBindingList
 		if b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy) != nil {
 			return
@@ -195,18 +195,8 @@ func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconc
 
 // SameForTargets reports whether an update of a node leaves as it is what makes the node, and its pods, targets.
 func SameForTargets(o, n *corev1.Node) bool {
-	return o.Spec.ProviderID == n.Spec.ProviderID && ReadyCondition(o) == ReadyCondition(n) &&
+	return o.Spec.ProviderID == n.Spec.ProviderID && targets.NodeReady(o) == targets.NodeReady(n) &&
 		equality.Semantic.DeepEqual(o.Labels, n.Labels) && equality.Semantic.DeepEqual(o.Spec.Taints, n.Spec.Taints)
-}
-
-// ReadyCondition is the status of the Ready condition of a node.
-func ReadyCondition(n *corev1.Node) corev1.ConditionStatus {
-	for _, c := range n.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status
-		}
-	}
-	return corev1.ConditionFalse
 }
 
 // PodEvent wakes the bindings that a pod's readiness gates name, when its containers become ready or stop being so: an
