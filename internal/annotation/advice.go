@@ -108,10 +108,10 @@ func Misspellings(o diag.Object, on Scope, annotations map[string]string) []inte
 		}
 		meant := Misspelt(Key(k))
 		e, _ := Lookup(meant)
-		if _, there := annotations[string(meant)]; there || e.Holds == "" || !applies(e.Scope, on) {
+		if _, there := annotations[string(meant)]; there || e.Setting == "" || !applies(e.Scope, on) {
 			continue
 		}
-		out = append(out, intent.Misspelling{Setting: e.Holds, Key: k, Meant: string(meant), Source: intent.Source{Object: o, Path: Key(k).Path()}})
+		out = append(out, intent.Misspelling{Setting: e.Setting, Key: k, Meant: string(meant), Source: intent.Source{Object: o, Path: Key(k).Path()}})
 	}
 	return out
 }

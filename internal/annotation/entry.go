@@ -41,9 +41,9 @@ type Entry struct {
 	Scope  Scope
 	// Costs is the scope of an invalid value: what is not made or changed because of it.
 	Costs diag.Scope
-	// Holds is the name of the setting if its absence deletes, replaces or opens something. A misspelt key in the place of the annotation
+	// Setting names what the annotation sets if its absence deletes, replaces or opens something. A misspelt key in the place of the annotation
 	// then counts as an invalid value. Empty = its absence has no such effect.
-	Holds string
+	Setting string
 	// Class is the field of IngressClassParams that takes precedence; empty = none.
 	Class string
 	// Default is the value if the annotation is absent, for documentation; empty = the feature is not used.

@@ -91,7 +91,7 @@ func (r *run) disagreed(ctx context.Context, s plan.Step, e cloud.Error, failed 
 		return failed
 	}
 	// The second read is for AWS's lists, which lag behind its writes.
-	other, err := r.d.Inventory.HeldByOther(ctx, r.key, s.Op)
+	other, err := r.d.Inventory.TakenByOther(ctx, r.key, s.Op)
 	if other {
 		return failed
 	}

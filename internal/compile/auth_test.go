@@ -10,7 +10,7 @@ import (
 )
 
 func signedIn(m *intent.Member) {
-	m.Routes[0].Guard = []intent.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: &stack.AuthenticateOIDC{Issuer: "https://idp.example.com"}}}
+	m.Routes[0].Authentication = []intent.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: &stack.AuthenticateOIDC{Issuer: "https://idp.example.com"}}}
 }
 
 // TestALoginIsNotLeftOutByHTTPWhereTheGroupDoesNotRedirect: a newcomer whose ssl-redirect is ignored has its rules with a login redirect, and

@@ -56,7 +56,7 @@ func (c *compiler) compile() Result {
 				shared = shared || !d.Scope.OwnOnly()
 			}
 		}
-		if len(errors) > 0 || c.e.Members[i].Held {
+		if len(errors) > 0 || c.e.Members[i].Former {
 			if !c.setAside(i, errors, shared) {
 				return c.waiting(needStack(&c.e))
 			}
@@ -150,11 +150,11 @@ func (c *compiler) setAside(i int, reasons diag.List, shared bool) bool {
 	m := &c.members[i]
 	_, hasGood := c.good[m.Object]
 	fresh, known := false, true
-	if m.Held {
+	if m.Former {
 		// It was part of the load balancer; what it owns there is not known without its last good version.
 		shared = true
 	}
-	if !hasGood && !m.Held && len(c.members) > 1 {
+	if !hasGood && !m.Former && len(c.members) > 1 {
 		fresh, known = quarantine.Newcomer(m.Member, c.f, c.good)
 	}
 	if !known && c.f.Failed(needStack(&c.e)) == nil {
@@ -308,7 +308,7 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 			after = after503(m.Object, state)
 			switch {
 			case !b.members[i].Unreadable():
-			case m.Held:
+			case m.Former:
 				after = "; its rules and the settings of the load balancer stay as they are in AWS until this is fixed"
 			default:
 				after += "; the settings of the load balancer stay as they are, too"

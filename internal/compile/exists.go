@@ -33,14 +33,14 @@ func (b *build) details() *facts.LoadBalancerDetails {
 	return b.f.Details
 }
 
-// existsOnListener reports whether the listener of a port exists, and a condition holds for it.
-func (b *build) existsOnListener(p *port, holds func(stack.Listener) bool) bool {
+// existsOnListener reports whether the listener of a port exists, and is like that.
+func (b *build) existsOnListener(p *port, like func(stack.Listener) bool) bool {
 	d := b.details()
 	if d == nil {
 		return false
 	}
 	l, ok := d.Listeners[p.number]
-	return ok && l.Protocol == p.protocol && holds(l)
+	return ok && l.Protocol == p.protocol && like(l)
 }
 
 // policyOf is the setting of the TLS policy of a port.

@@ -40,7 +40,7 @@ func (g *groupOfMembers) draw(t *rapid.T, name string, created int64, order int3
 		}
 	}
 	if rapid.IntRange(0, 4).Draw(t, "login") == 0 {
-		m.Routes[0].Guard = []intent.Action{{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: "https://" + name, JWKSEndpoint: "https://" + name + "/keys"}}}
+		m.Routes[0].Authentication = []intent.Action{{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: "https://" + name, JWKSEndpoint: "https://" + name + "/keys"}}}
 	}
 	if rapid.IntRange(0, 4).Draw(t, "default backend") == 0 {
 		m.Listeners[0].Default = forwardTo(targetGroup(m.Object, "fallback"))

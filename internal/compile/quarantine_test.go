@@ -161,7 +161,7 @@ func TestAfterARestartAnUnreadableSharedSettingHoldsTheGroupBackWhereNothingCanS
 	t.Parallel()
 	f := account()
 	bad := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/inbound-cidrs]"))
-	bad.Held = true // it was part of a load balancer
+	bad.Former = true // it was part of a load balancer
 	r := Compile(loadBalancer(ingress("n", "a"), bad), f, config(), nil)
 	if r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, "nothing is built or changed") {
 		t.Errorf("a port that may have been restricted was opened: %+v", r)
@@ -335,15 +335,15 @@ func TestRulesOfLeftOutMembersAreSplitWhereTheyExceedLimits(t *testing.T) {
 
 func TestAHeldMemberWithoutGoodVersionHoldsItsGroup(t *testing.T) {
 	t.Parallel()
-	held := ingress("n", "b", func(m *intent.Member) {
-		m.Held = true
+	former := ingress("n", "b", func(m *intent.Member) {
+		m.Former = true
 		m.Diagnostics = diag.List{diag.New(m.Object, "spec.ingressClassName", diag.InvalidIngressClass, "no such class", "create it")}
 	})
 	a := ingress("n", "a")
-	if r := Compile(loadBalancer(a, held), account(), config(), remember(a)); r.Stack != nil || len(r.Diagnostics) != 1 {
+	if r := Compile(loadBalancer(a, former), account(), config(), remember(a)); r.Stack != nil || len(r.Diagnostics) != 1 {
 		t.Errorf("built without it: %+v", r)
 	}
-	s := mustBuild(t, Compile(loadBalancer(a, held), account(), config(), remember(a, ingress("n", "b"))))
+	s := mustBuild(t, Compile(loadBalancer(a, former), account(), config(), remember(a, ingress("n", "b"))))
 	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → n/b-b:80"})
 }
 

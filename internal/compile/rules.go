@@ -68,7 +68,7 @@ func (b *build) portRules(p *port, listener stack.Ref, kept []stack.Ref) ([]stac
 func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listener stack.Ref) []rules.Rule {
 	i, route := at.Member, at.Route
 	m := &b.members[i]
-	if m.Unreadable() && m.Held { // its present routes are not those that were deployed: its rules are kept by their target groups
+	if m.Unreadable() && m.Former { // its present routes are not those that were deployed: its rules are kept by their target groups
 		return all
 	}
 	w := rules.Rule{Member: i, Route: route, Rule: stack.Rule{Listener: listener}}
@@ -172,10 +172,10 @@ func (b *build) backend(i int, backend intent.Backend, source intent.Source) (st
 // is not in effect, its routes with authentication redirect all the same, because by HTTP they would serve all clients.
 func (b *build) routeActions(p *port, i int, route *intent.Route) []intent.Action {
 	switch {
-	case len(route.Guard) == 0:
+	case len(route.Authentication) == 0:
 		return route.Actions
 	case p.protocol == "HTTPS":
-		return slices.Concat(route.Guard, route.Actions)
+		return slices.Concat(route.Authentication, route.Actions)
 	}
 	path := ""
 	if at := slices.Index(p.members, i); at >= 0 {

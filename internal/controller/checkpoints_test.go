@@ -378,7 +378,7 @@ func TestNoSecretIsInAnyCheckpoint(t *testing.T) {
 	object := diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "1"}
 	m := &compile.Memory{Good: map[diag.Object]intent.Member{object: {
 		Object:       object,
-		Routes:       []intent.Route{{Guard: []intent.Action{{OIDC: oidc}}}},
+		Routes:       []intent.Route{{Authentication: []intent.Action{{OIDC: oidc}}}},
 		Certificates: []intent.Certificate{{ID: "c", Import: &stack.KeyPair{Key: secret, Certificate: "PEM", Hash: "h"}}},
 	}}}
 	l := newKeeper(t)
@@ -395,7 +395,7 @@ func TestNoSecretIsInAnyCheckpoint(t *testing.T) {
 	}
 	l.restart()
 	read := l.ingresses.MemoryOf(stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}})
-	if read == nil || !read.Good[object].Routes[0].Guard[0].OIDC.Withheld() {
+	if read == nil || !read.Good[object].Routes[0].Authentication[0].OIDC.Withheld() {
 		t.Errorf("the login is not known to lack its credentials: %+v", read)
 	}
 }

@@ -167,11 +167,11 @@ func (Ingress) Finalizer(id stack.ID) string { return naming.GroupFinalizer(id) 
 // Load implements Loader.
 func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	g := ingress.Load(v, f.Config, id)
-	w := Input{Wanted: len(g.Active)+len(g.Held) > 0}
+	w := Input{Wanted: len(g.Active)+len(g.Former) > 0}
 	if len(g.DryRun) > 0 {
 		w.DryRun = f.dryRun(v, id, g.DryRun)
 	}
-	for _, i := range slices.Concat(g.Active, g.Held) {
+	for _, i := range slices.Concat(g.Active, g.Former) {
 		w.Members = append(w.Members, i)
 	}
 	for _, i := range g.Inactive {
@@ -223,7 +223,7 @@ func (f Service) Load(v *objects.View, id stack.ID) Input {
 	why, unclear := service.Unclear(f.Config, svc)
 	switch {
 	case unclear:
-		return Input{Wanted: true, LoadBalancer: service.Hold(svc, why), Members: []metav1.Object{svc}}
+		return Input{Wanted: true, LoadBalancer: service.Unchanged(svc, why), Members: []metav1.Object{svc}}
 	case service.Supported(f.Config, svc):
 		return Input{Wanted: true, LoadBalancer: service.Translate(v, f.Config, svc), Members: []metav1.Object{svc}}
 	case service.PendingFinalization(svc):

@@ -104,10 +104,10 @@ type Member struct {
 	// Misspelt are missing settings for which a misspelt key is present, of those whose absence deletes, replaces or opens something.
 	// compile keeps their former values.
 	Misspelt []Misspelling
-	// Held marks a member whose class or group name has become invalid while it is part of the load balancer, so that its present version
+	// Former marks a member whose class or group name has become invalid while it is part of the load balancer, so that its present version
 	// does not apply. Its last good version is kept. Without one, nothing that it may own can be changed or deleted, and the stack cannot
-	// be built until the member is corrected.
-	Held bool
+	// be built until the member is corrected. In checkpoints it has the name that earlier versions gave it.
+	Former bool `json:"Held"`
 }
 
 // Authority is the authority of a member over what the members of its group share: settings of the load balancer and of listeners.
@@ -165,9 +165,9 @@ type Route struct {
 	Conditions []stack.Condition
 	Actions    []Action
 	Transforms []stack.Transform
-	// Guard is the authentication in front of Actions on HTTPS listeners: a login of users, or the validation of tokens. Other listeners
-	// ignore it.
-	Guard []Action
+	// Authentication stands in front of Actions on HTTPS listeners: a login of users, or the validation of tokens. Other listeners
+	// ignore it. In checkpoints it has the name that earlier versions gave it.
+	Authentication []Action `json:"Guard"`
 }
 
 // Action is a stack.Action before target groups have identities: Backends replaces the forward's target groups.

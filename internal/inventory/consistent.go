@@ -74,7 +74,7 @@ func (i *Inventory) ListAgain(ctx context.Context) error {
 // false, and the stack is to be read again. i.mu is held.
 func (i *Inventory) confirm(e *entry, found *elb.Observed, began version) (ok bool) {
 	switch {
-	case found != nil && holdsMore(found, &e.obs, i.deleted):
+	case found != nil && hasMore(found, &e.obs, i.deleted):
 		i.markStale(e)
 		return false
 	case e.wrote <= began.writes:
@@ -83,9 +83,9 @@ func (i *Inventory) confirm(e *entry, found *elb.Observed, began version) (ok bo
 	return true
 }
 
-// holdsMore reports whether an observation has a load balancer, target group or security group that another one lacks; except what is gone,
+// hasMore reports whether an observation has a load balancer, target group or security group that another one lacks; except what is gone,
 // which nil means nothing is.
-func holdsMore(has, lacks *elb.Observed, gone func(id string) bool) bool {
+func hasMore(has, lacks *elb.Observed, gone func(id string) bool) bool {
 	there := map[string]bool{}
 	for _, id := range idsOf(lacks) {
 		there[id] = true

@@ -126,7 +126,7 @@ func (i *Inventory) listedAgain(ctx context.Context, known elb.Observed) (elb.Ob
 	}
 	of := i.byStack(found, func(arn string) map[string]string { return tags[arn] })
 	own := of[known.Key]
-	if own == nil || holdsMore(&known, own, nil) {
+	if own == nil || hasMore(&known, own, nil) {
 		return found, fmt.Errorf("%s: %w", known.Key, errForeign)
 	}
 	return *own, nil

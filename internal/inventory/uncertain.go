@@ -165,17 +165,17 @@ func (e *entry) forgetOrphans() {
 	e.dropListeners(func(l elb.Listener) bool { return e.loadBalancer(l.LoadBalancer.Literal) == nil })
 }
 
-// HeldByOther reads what holds the name that AWS says is taken, by that name. It reports true if the holder is not the stack's
-// by its tags, so that no other reading helps. It reports false if the holder is the stack's, or gone, or if the operation
+// TakenByOther reads what has the name that AWS says is taken, by that name. It reports true if that is not the stack's
+// by its tags, so that no other reading helps. It reports false if that is the stack's, or gone, or if the operation
 // creates nothing that has a name of its own. It costs two calls at most.
-func (i *Inventory) HeldByOther(ctx context.Context, key stack.Key, op plan.Operation) (bool, error) {
+func (i *Inventory) TakenByOther(ctx context.Context, key stack.Key, op plan.Operation) (bool, error) {
 	effect := elb.EffectOf(op)
 	if effect.Name == "" {
 		return false, nil
 	}
 	found, err := i.find(ctx, effect.Kind, "", effect.Name)
 	if err != nil {
-		return false, fmt.Errorf("reading which %s holds the name %s: %w", effect.Kind, effect.Name, err)
+		return false, fmt.Errorf("reading which %s has the name %s: %w", effect.Kind, effect.Name, err)
 	}
 	arns := arnsOf(&found)
 	tags, err := i.allTags(ctx, arns)

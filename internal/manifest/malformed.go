@@ -28,9 +28,9 @@ func (e *MalformedError) Unwrap() error { return e.Err }
 type mistake struct {
 	// path leads to the field, as in spec.rules[0].host; an index that is not known is left out. Empty = the whole.
 	path string
-	// holds is what JSON calls the value that is wrong there ("string", "object" …), and inside says that it is rather one that
+	// kind is what JSON calls the value that is wrong there ("string", "object" …), and inside says that it is rather one that
 	// the field contains; empty = not known.
-	holds  string
+	kind   string
 	inside bool
 	err    error
 }
@@ -100,7 +100,7 @@ func lineOf(text []byte, m *mistake) int {
 	}
 	for _, inside := range []bool{m.inside, !m.inside} {
 		for _, p := range found {
-			if line, ok := p.holding(m.holds, inside); ok {
+			if line, ok := p.find(m.kind, inside); ok {
 				return line
 			}
 		}
@@ -158,8 +158,8 @@ func (p place) under(step string) (out []place) {
 	return out
 }
 
-// holding is the line of the value, or of the first one inside it, that is of a kind of JSON's.
-func (p place) holding(kind string, inside bool) (line int, ok bool) {
+// find returns the line of the value, or of the first one inside it, that is of a kind of JSON's.
+func (p place) find(kind string, inside bool) (line int, ok bool) {
 	if !inside {
 		return p.line, jsonKind(p.resolved()) == kind
 	}
@@ -199,7 +199,7 @@ func mistyped(raw []byte, o any) error {
 	if wrong.Type.Kind() == reflect.String && (kind == "bool" || kind == "number") {
 		text += "; put it into quotes"
 	}
-	return &mistake{path: wrong.Field, holds: kind, inside: scalar, err: errors.New(text)}
+	return &mistake{path: wrong.Field, kind: kind, inside: scalar, err: errors.New(text)}
 }
 
 const aMapping, aList = "a mapping", "a list"

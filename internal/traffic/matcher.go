@@ -67,14 +67,14 @@ func NewMatcher(rules []stack.Rule, defaults []stack.Action) (*Matcher, error) {
 func (m *Matcher) Match(r *Request) Decision {
 	v := newView(r)
 	for i := range m.rules {
-		if rule := &m.rules[i]; rule.holds(&v) {
+		if rule := &m.rules[i]; rule.matches(&v) {
 			return Decision{Rule: &rule.source, Actions: rule.source.Actions, Evaluated: i + 1, transforms: rule.transforms}
 		}
 	}
 	return Decision{Actions: m.defaults, Evaluated: len(m.rules)}
 }
 
-func (r *rule) holds(v *view) bool {
+func (r *rule) matches(v *view) bool {
 	return !slices.ContainsFunc(r.conditions, func(c condition) bool { return !c(v) })
 }
 

@@ -19,7 +19,7 @@ import (
 func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent.Member, manageBackend bool) (unknown bool) {
 	cloned := false
 	for i := range lb.Members {
-		if len(lb.Members[i].Misspelt) == 0 || lb.Members[i].Held {
+		if len(lb.Members[i].Misspelt) == 0 || lb.Members[i].Former {
 			continue
 		}
 		if !cloned {

@@ -120,22 +120,22 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	if len(unwritten) > 0 {
 		t.found, t.changed, t.partial = append(t.found, unwritten.found(diag.StatusNotWritten)...), false, true
 	}
-	var held bool
+	var unread bool
 	if g := observed.CertificatesUnread; g != nil && !w.Wanted { // an owner of certificates stays until they are known to be gone
-		t.found, held = append(t.found, certificatesUnread(*g, w)...), true
+		t.found, unread = append(t.found, certificatesUnread(*g, w)...), true
 	}
 	s.report(ctx, t)
 	if switched != nil && len(unwritten) == 0 { // the one that they showed is shown no more
 		w.Members = switched
 		return s.pass(ctx, log, key, w, unedited, mark)
 	}
-	if !end.vital && !held && !w.Wanted {
+	if !end.vital && !unread && !w.Wanted {
 		gone, wait, err := s.Inventory.EnsureConsistent(ctx, key, oldest(w.Leaving))
 		if err != nil || !gone.Proven() {
 			return s.soonest(key, wait, errors.Join(err, unwritten.err()))
 		}
 	}
-	if !end.vital && !held { // what is optional or cosmetic holds up no object that leaves
+	if !end.vital && !unread { // what is optional or cosmetic holds up no object that leaves
 		spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Release)
 		refused := s.releaseMembers(ctx, key, w, unwritten)
 		spent()

@@ -86,8 +86,8 @@ func withoutAddOns(desired *stack.Stack) *stack.Stack {
 func frontendName(o elb.Observed, desired *stack.Stack, keep stack.Keep) string {
 	for _, lb := range o.LoadBalancers {
 		wanted := func(w stack.LoadBalancer) bool { return w.ID == lb.ID && w.Scheme == lb.Scheme }
-		held := stack.Ref{Kind: stack.KindLoadBalancer, ID: lb.ID}
-		if lb.ID == stack.FrontendIdentity && (slices.ContainsFunc(desired.LoadBalancers, wanted) || slices.Contains(keep.Resources, held)) {
+		ref := stack.Ref{Kind: stack.KindLoadBalancer, ID: lb.ID}
+		if lb.ID == stack.FrontendIdentity && (slices.ContainsFunc(desired.LoadBalancers, wanted) || slices.Contains(keep.Resources, ref)) {
 			return lb.DNSName
 		}
 	}

@@ -69,7 +69,7 @@ func TestAMemberOfAGroupThatIsNoLongerAdmittedStaysAsItWas(t *testing.T) {
 	t.Parallel()
 	v, _ := governedGroup("group.ingress.k8s.aws/front")
 	g := Load(v, Config{}, stack.ID{Name: "front"})
-	if len(g.Held) != 1 || g.Held[0].Namespace != "zz" {
-		t.Errorf("held %v, diagnostics %v", g.Held, g.Diagnostics)
+	if len(g.Former) != 1 || g.Former[0].Namespace != "zz" {
+		t.Errorf("former %v, diagnostics %v", g.Former, g.Diagnostics)
 	}
 }

@@ -32,22 +32,22 @@ type oidcJSON struct {
 // maxExtraParams is the maximum number of authenticationRequestExtraParams.
 const maxExtraParams = 10
 
-// guarded are a route's actions and the authentication in front of them on HTTPS listeners. If the authentication is invalid, which is
+// authenticated are a route's actions and the authentication in front of them on HTTPS listeners. If the authentication is invalid, which is
 // reported, there are no actions: nothing is served without the authentication that is declared.
-func (t *translation) guarded(actions []intent.Action) (guard, kept []intent.Action) {
+func (t *translation) authenticated(actions []intent.Action) (authentication, kept []intent.Action) {
 	if len(actions) == 0 {
 		return nil, nil
 	}
-	guard, ok := t.guard(actions)
+	authentication, ok := t.authentication(actions)
 	if !ok {
 		return nil, nil
 	}
-	return guard, actions
+	return authentication, actions
 }
 
-// guard makes the authentication action in front of actions. ok is false if one is declared and invalid. Settings of authentication are
+// authentication makes the authentication action in front of actions. ok is false if one is declared and invalid. Settings of authentication are
 // read only if auth-type asks for it.
-func (t *translation) guard(actions []intent.Action) (guard []intent.Action, ok bool) {
+func (t *translation) authentication(actions []intent.Action) (authentication []intent.Action, ok bool) {
 	read := t.authReader(actions)
 	kind := read.String(annotation.AuthType)
 	_, _, declared := read.Raw(annotation.AuthType)
@@ -125,7 +125,7 @@ func (t *translation) session(read annotation.Reader) (s stack.Session, ok bool)
 }
 
 // cognito signs users in with a user pool.
-func (t *translation) cognito(read annotation.Reader) (guard []intent.Action, ok bool) {
+func (t *translation) cognito(read annotation.Reader) (authentication []intent.Action, ok bool) {
 	j, session, ok := identityProvider(t, read, annotation.AuthIDPCognito, "IDPConfigCognito", cognitoJSON.problem)
 	if !ok {
 		return nil, false
@@ -142,7 +142,7 @@ func (j cognitoJSON) problem() string {
 }
 
 // oidc signs users in with an OIDC provider.
-func (t *translation) oidc(read annotation.Reader) (guard []intent.Action, ok bool) {
+func (t *translation) oidc(read annotation.Reader) (authentication []intent.Action, ok bool) {
 	j, session, ok := identityProvider(t, read, annotation.AuthIDPOIDC, "IDPConfigOIDC", oidcJSON.problem)
 	if !ok {
 		return nil, false

@@ -68,7 +68,7 @@ func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t 
 			Spec: networkingv1.IngressClassSpec{Controller: controller}}
 	}
 	ours, noDefault, theirs := class("alb", Controller, "true"), class("alb", Controller, "false"), class("nginx", "k8s.io/ingress-nginx", "true")
-	const active, held, inactive, nowhere = "active", "held", "inactive", "nowhere"
+	const active, former, inactive, nowhere = "active", "former", "inactive", "nowhere"
 	for name, c := range map[string]struct {
 		flag    string
 		classes []any
@@ -77,10 +77,10 @@ func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t 
 		served, fresh string
 	}{
 		"the default class is ours":                     {flag: "alb", classes: []any{ours}, served: active, fresh: active},
-		"it is deleted":                                 {flag: "alb", served: held, fresh: nowhere},
-		"it is the default no longer":                   {flag: "alb", classes: []any{noDefault}, served: held, fresh: nowhere},
-		"another controller's is the default":           {flag: "alb", classes: []any{theirs}, served: held, fresh: nowhere},
-		"the same without a flag":                       {classes: []any{theirs}, served: held, fresh: nowhere},
+		"it is deleted":                                 {flag: "alb", served: former, fresh: nowhere},
+		"it is the default no longer":                   {flag: "alb", classes: []any{noDefault}, served: former, fresh: nowhere},
+		"another controller's is the default":           {flag: "alb", classes: []any{theirs}, served: former, fresh: nowhere},
+		"the same without a flag":                       {classes: []any{theirs}, served: former, fresh: nowhere},
 		"without a flag Ingresses without class belong": {served: active, fresh: active},
 		"it names a class of another controller": {flag: "alb", classes: []any{theirs}, served: inactive, fresh: nowhere,
 			change: func(i *networkingv1.Ingress) { i.Spec.IngressClassName = ptr.To("nginx") }},
@@ -101,12 +101,12 @@ func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t 
 			switch {
 			case len(g.Active) > 0:
 				got = active
-			case len(g.Held) > 0:
-				got = held
+			case len(g.Former) > 0:
+				got = former
 			case len(g.Inactive) > 0:
 				got = inactive
 			}
-			if got != want || got == held && (len(g.Diagnostics) != 1 || !strings.Contains(g.Diagnostics[0].Text, "its load balancer keeps its former rules")) {
+			if got != want || got == former && (len(g.Diagnostics) != 1 || !strings.Contains(g.Diagnostics[0].Text, "its load balancer keeps its former rules")) {
 				t.Errorf("%s, finalizer %s: %s, want %s; %v", name, finalizer, got, want, g.Diagnostics)
 			}
 		}
@@ -116,15 +116,15 @@ func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t 
 // TestAMisspeltGroupNameLeavesNoGroup replaces the key group.name of Ingresses with and without a group.
 func TestAMisspeltGroupNameLeavesNoGroup(t *testing.T) {
 	t.Parallel()
-	for finalizer, held := range map[string]bool{naming.GroupFinalizer(stack.ID{Name: "team"}): true, naming.IngressFinalizer: false} {
+	for finalizer, former := range map[string]bool{naming.GroupFinalizer(stack.ID{Name: "team"}): true, naming.IngressFinalizer: false} {
 		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{finalizer},
 			Annotations: map[string]string{LegacyClassAnnotation: "alb", "alb.ingress.kubernetes.io/group.nam": "team"}}}
 		v := objects.FromObjects([]any{i})
 		group, own := Load(v, defaults(), stack.ID{Name: "team"}), Load(v, defaults(), stack.ID{Namespace: "shop", Name: "web"})
-		if (len(group.Held) == 1) != held || (len(own.Active) == 0) != held || len(group.Inactive) > 0 {
-			t.Errorf("finalizer %s: in the group %v, by itself %v", finalizer, group.Held, own.Active)
+		if (len(group.Former) == 1) != former || (len(own.Active) == 0) != former || len(group.Inactive) > 0 {
+			t.Errorf("finalizer %s: in the group %v, by itself %v", finalizer, group.Former, own.Active)
 		}
-		if text := "the Ingress stays in its group with its former rules and settings"; held && (len(group.Diagnostics) != 1 || !strings.Contains(group.Diagnostics[0].Text, text)) {
+		if text := "the Ingress stays in its group with its former rules and settings"; former && (len(group.Diagnostics) != 1 || !strings.Contains(group.Diagnostics[0].Text, text)) {
 			t.Errorf("found %v", group.Diagnostics)
 		}
 	}

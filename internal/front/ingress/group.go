@@ -23,7 +23,7 @@ type member struct {
 	ingress *networkingv1.Ingress
 	class   Class
 	order   int32
-	held    bool
+	former  bool
 	found   diag.List
 	// authority over the settings that members share, by the group's class parameters.
 	authority intent.Authority
@@ -140,20 +140,20 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 			if !carries {
 				continue // nothing of it is deployed
 			}
-			m.held = true // what is deployed of it stays
+			m.former = true // what is deployed of it stays
 			if !ours {
 				m.found = append(m.found, diag.New(Object(ing), annotation.DryRun.Path(), diag.DryRun,
 					fmt.Sprintf("dry run: what is deployed of this Ingress in group %s stays as it is", id), "remove the annotation to deploy the current version of the Ingress"))
 			}
 		}
 		switch {
-		case m.held:
+		case m.former:
 			if d != nil {
 				m.found = append(m.found, *d)
 			}
 		case d == nil && class.Managed && current == id:
 		case d != nil && carries && ing.DeletionTimestamp == nil:
-			m.held = true
+			m.former = true
 			m.found = append(m.found, *d)
 		case carries:
 			v.Adopt(fork)
@@ -180,8 +180,8 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	slices.SortFunc(g.DryRun, byName)
 	for _, m := range g.members {
 		g.Diagnostics = append(g.Diagnostics, m.found...)
-		if m.held {
-			g.Held = append(g.Held, m.ingress)
+		if m.former {
+			g.Former = append(g.Former, m.ingress)
 		} else {
 			g.Active = append(g.Active, m.ingress)
 		}

@@ -54,15 +54,15 @@ type Class struct {
 type Group struct {
 	ID     stack.ID
 	Active []*networkingv1.Ingress
-	// Held are Ingresses that carry the group's finalizer and whose class or group name has become invalid. They stay in the group with
+	// Former are Ingresses that carry the group's finalizer and whose class or group name has become invalid. They stay in the group with
 	// their former version: an edit of a class must not remove live Ingresses from their load balancer.
-	Held []*networkingv1.Ingress
+	Former []*networkingv1.Ingress
 	// Inactive carry the group's finalizer and have left it: deleted, moved to another group, or to a class of another controller.
 	Inactive []*networkingv1.Ingress
 	// DryRun are Ingresses that would be active without annotation dry-run. Those that carry the group's finalizer, because they were
-	// deployed before, are among Held, too.
+	// deployed before, are among Former, too.
 	DryRun []*networkingv1.Ingress
-	// Diagnostics of membership; those of active and held members are repeated in their intent.Member.
+	// Diagnostics of membership; those of active and former members are repeated in their intent.Member.
 	Diagnostics diag.List
 
 	members []member

@@ -25,7 +25,7 @@ type outcome struct {
 
 type groupOutcome struct {
 	Group    string
-	Held     []string
+	Former   []string
 	Inactive []string
 	DryRun   []string
 	Members  []intent.Member
@@ -53,8 +53,8 @@ func run(t *testing.T, name string) outcome {
 			done[id] = true
 			g := Load(v, input.Config, id)
 			one := groupOutcome{Group: id.String(), Members: Translate(v, input.Config, g).Members}
-			for _, h := range g.Held {
-				one.Held = append(one.Held, h.Namespace+"/"+h.Name)
+			for _, h := range g.Former {
+				one.Former = append(one.Former, h.Namespace+"/"+h.Name)
 			}
 			for _, h := range g.Inactive {
 				one.Inactive = append(one.Inactive, h.Namespace+"/"+h.Name)

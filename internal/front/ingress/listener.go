@@ -47,9 +47,9 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 		if t.ingress.Spec.DefaultBackend != nil {
 			const path = "spec.defaultBackend"
 			l.DefaultSource = t.here(path)
-			guard, actions := t.guarded(t.backend(t.ingress.Spec.DefaultBackend, path))
+			authentication, actions := t.authenticated(t.backend(t.ingress.Spec.DefaultBackend, path))
 			if l.Protocol == protocolHTTPS {
-				actions = slices.Concat(guard, actions)
+				actions = slices.Concat(authentication, actions)
 			}
 			l.Default = actions
 		}

@@ -98,7 +98,7 @@ func (t *translation) route(p path, regex bool) (intent.Route, bool) {
 		return intent.Route{}, false
 	}
 	if transforms != nil {
-		r.Guard, r.Actions = t.guarded(actions)
+		r.Authentication, r.Actions = t.authenticated(actions)
 		r.Transforms = *transforms
 	}
 	return r, true

@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Translate returns the desired load balancer of a loaded group: one intent.Member per active or held Ingress, in group order. All
+// Translate returns the desired load balancer of a loaded group: one intent.Member per active or former Ingress, in group order. All
 // findings are among the members' diagnostics; an invalid setting does not stop the translation of the others. A route with an invalid
 // backend keeps its conditions and has no actions.
 func Translate(v *objects.View, cfg Config, g Group) intent.LoadBalancer {
@@ -47,7 +47,7 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 		transforms:   map[string]*[]stack.Transform{},
 	}
 	f.Add(m.found...)
-	out := intent.Member{Object: Object(ing), Order: m.order, Authority: m.authority, Created: ing.CreationTimestamp.Unix(), Held: m.held}
+	out := intent.Member{Object: Object(ing), Order: m.order, Authority: m.authority, Created: ing.CreationTimestamp.Unix(), Former: m.former}
 	if ing.CreationTimestamp.IsZero() {
 		out.Created = 0
 	}

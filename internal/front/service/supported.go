@@ -78,10 +78,10 @@ func Unclear(cfg Config, svc *corev1.Service) (d diag.Diagnostic, unclear bool) 
 	return diag.Diagnostic{}, false
 }
 
-// Hold is the desired load balancer of a Service that is Unclear: the one that it has.
-func Hold(svc *corev1.Service, why diag.Diagnostic) intent.LoadBalancer {
+// Unchanged is the desired load balancer of a Service that is Unclear: the one that it has.
+func Unchanged(svc *corev1.Service, why diag.Diagnostic) intent.LoadBalancer {
 	lb := loadBalancer(svc)
-	lb.Members = []intent.Member{{Object: Object(svc), Created: svc.CreationTimestamp.Unix(), Held: true, Diagnostics: diag.List{why}}}
+	lb.Members = []intent.Member{{Object: Object(svc), Created: svc.CreationTimestamp.Unix(), Former: true, Diagnostics: diag.List{why}}}
 	return lb
 }
 

@@ -55,7 +55,7 @@ func Actions(as []stack.Action, resolve Resolver, withStickiness bool) string {
 			w.text(cmp.Or(f.ContentType, "text/plain"))
 			w.text(f.MessageBody)
 		default:
-			w.guard(a)
+			w.authentication(a)
 		}
 	}
 	return w.String()
@@ -236,8 +236,8 @@ func SameNetworking(have, want []stack.NetworkingRule, resolve Resolver) bool {
 	return (h == nil) == (w == nil) && slices.Equal(h, w)
 }
 
-// guard writes an action that stands in front of another one. The client secret, which AWS never returns, is not part of it.
-func (w *writer) guard(a stack.Action) {
+// authentication writes an action that stands in front of another one. The client secret, which AWS never returns, is not part of it.
+func (w *writer) authentication(a stack.Action) {
 	switch {
 	case a.OIDC != nil:
 		w.provider(a.OIDC)

@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// isGuarded reports whether a login or a check of tokens stands in front.
-func isGuarded(as []stack.Action) bool {
+// authenticates reports whether a login or a check of tokens stands in front.
+func authenticates(as []stack.Action) bool {
 	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.OIDC != nil || a.Cognito != nil || a.JWT != nil })
 }
 

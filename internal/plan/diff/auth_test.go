@@ -147,7 +147,7 @@ func TestWhatAWSRefusesAboutADefaultLoginDoesNotKeepAListenerFromBeingMade(t *te
 		t.Errorf("the listener is created with %+v", create.Op)
 	}
 	modify, _ := p.Step("ModifyListener 80")
-	if op, ok := modify.Op.(elb.ModifyListener); !ok || !isGuarded(op.Listener.DefaultActions) || !slices.Contains(modify.Needs, create.ID) {
+	if op, ok := modify.Op.(elb.ModifyListener); !ok || !authenticates(op.Listener.DefaultActions) || !slices.Contains(modify.Needs, create.ID) {
 		t.Errorf("and modified with %+v", modify)
 	}
 	for _, step := range p.Steps {

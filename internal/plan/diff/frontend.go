@@ -15,7 +15,7 @@ func (d *differ) letGo(balancer string, port int32, successor *stack.Ref, why st
 	var out []plan.StepID
 	for i := range d.obs.TargetGroups {
 		tg := &d.obs.TargetGroups[i]
-		if at, ok := tg.Holds(balancer); ok && (port == 0 || port == at) {
+		if at, ok := tg.Contains(balancer); ok && (port == 0 || port == at) {
 			out = append(out, d.deregister(tg, elb.Target{ID: balancer, Port: at}, successor, why))
 		}
 	}

@@ -64,8 +64,8 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepI
 	op := elb.CreateListener{Listener: w}
 	op.Listener.Attributes, op.Listener.SNI = nil, nil
 	w.DefaultActions = settled(w.DefaultActions, nil)
-	guarded := isGuarded(w.DefaultActions)
-	if guarded {
+	authenticated := authenticates(w.DefaultActions)
+	if authenticated {
 		// What AWS refuses about a login, or a token's check, must not keep the rules from being served.
 		op.Listener.DefaultActions = stack.Unavailable()
 	} else {
@@ -75,7 +75,7 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepI
 	d.needFreed(s, op.Listener.DefaultActions)
 	id := s.ID
 	d.made[r] = id
-	if guarded {
+	if authenticated {
 		later := elb.ModifyListener{Ref: r, Listener: w}
 		later.Listener.Attributes, later.Listener.SNI, later.Listener.Tags = nil, nil, nil
 		m := d.step(plan.Update, r, plan.Vital, later, "default action "+d.identities.Actions(w.DefaultActions))

@@ -186,9 +186,9 @@ func (o *Observed) Shown(lb *LoadBalancer) bool {
 	return lb.DNSName != "" && slices.Contains(o.Hostnames, strings.ToLower(lb.DNSName))
 }
 
-// Holds reports whether an observed target group has a load balancer as its target, and at which port. One whose targets
+// Contains reports whether an observed target group has a load balancer as its target, and at which port. One whose targets
 // were never read may have: taking out what is not there is no error.
-func (tg *TargetGroup) Holds(balancer string) (port int32, ok bool) {
+func (tg *TargetGroup) Contains(balancer string) (port int32, ok bool) {
 	if tg.TargetType != stack.TargetALB {
 		return 0, false
 	}
