@@ -70,12 +70,13 @@ generate: bin/controller-gen ## write generated code, CRDs, names on the wire an
 	@bin/controller-gen object paths=./api/...
 	@bin/controller-gen crd:crdVersions=v1 paths=./api/... output:crd:artifacts:config=config/crd
 	@$(GO) generate ./awssim/wire
+	@$(GO) test -C playground -count=1 ./cluster/gatewayapi -run Definitions -update >/dev/null
 	@$(GO) run ./hack/gendocs
 
 .PHONY: check-generated
 check-generated: generate ## fail if generated files are not current
-	@git diff --exit-code -- api awssim/wire config docs || { echo "generated files are not current: run make generate and commit"; exit 1; }
-	@test -z "$$(git status --porcelain -- api awssim/wire config docs)" || { git status --short -- api awssim/wire config docs; echo "generated files are not committed"; exit 1; }
+	@git diff --exit-code -- api awssim/wire config docs playground/cluster/gatewayapi || { echo "generated files are not current: run make generate and commit"; exit 1; }
+	@test -z "$$(git status --porcelain -- api awssim/wire config docs playground/cluster/gatewayapi)" || { git status --short -- api awssim/wire config docs playground/cluster/gatewayapi; echo "generated files are not committed"; exit 1; }
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (default 30s) each

@@ -1,5 +1,5 @@
 // Package cluster is a whole simulated cluster: the control plane, simulated nodes and node ports on a virtual network, and
-// what an installation of the controller brings (CRDs, RBAC, IngressClass). It has no AWS and does not run the controller.
+// what an installation of the controller brings (CRDs, RBAC, IngressClass, the Gateway API). It has no AWS and does not run the controller.
 // It imports the other packages of this module and the virtual network.
 package cluster
 
@@ -27,6 +27,9 @@ type Options struct {
 	Guard   vnet.Guard // firewall of pods and nodes; nil: none
 	// CRDs is a directory whose *.yaml files are applied before Start returns; empty: none.
 	CRDs string
+	// GatewayAPI installs the definitions of the Gateway API and the GatewayClasses alb, nlb and auto. Without it, CRDs leaves the
+	// controller's own kinds for Gateways out too.
+	GatewayAPI bool
 	// Manifests are files, or directories of *.yaml, *.yml and *.json files, that are applied before Start returns: CRDs first, then
 	// the others in their order.
 	Manifests []string
@@ -71,7 +74,11 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		return nil, fmt.Errorf("install the controller's manifests: %w", err)
 	}
 	if o.Progress != nil {
-		o.Progress("CRDs, RBAC and IngressClass alb", time.Since(began))
+		what := "CRDs, RBAC and IngressClass alb"
+		if o.GatewayAPI {
+			what = "CRDs, RBAC, IngressClass alb, GatewayClasses alb, nlb and auto"
+		}
+		o.Progress(what, time.Since(began))
 	}
 	return c, nil
 }

@@ -103,7 +103,7 @@ func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 	book := &addresses{next: netip.MustParseAddr("10.0.128.100"), taken: map[netip.Addr]bool{}}
 	host := netip.MustParseAddr("10.0.128.10")
 	c, err := Start(ctx, Options{
-		Dir: t.TempDir(), Network: network, Assign: book.assign, Release: book.release, Logf: t.Logf, CRDs: "../../config/crd",
+		Dir: t.TempDir(), Network: network, Assign: book.assign, Release: book.release, Logf: t.Logf, CRDs: "../../config/crd", GatewayAPI: true,
 		Manifests: []string{write(t, t.TempDir(), "added.yaml", added)},
 		Nodes: []node.Spec{
 			{Name: "ip-10-0-128-10", Instance: "i-00000000000000a01", Region: "us-west-2", Zone: "us-west-2a", Architecture: "amd64", Address: host},
@@ -222,6 +222,10 @@ func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 	}
 	if out, err := run("get", "targetgroupbindings", "-A"); err != nil {
 		t.Errorf("our CRDs: %v\n%s", err, out)
+	}
+	if out, err := run("get", "gatewayclasses,gateways,listenersets,httproutes,grpcroutes,tcproutes,udproutes,tlsroutes,referencegrants,loadbalancerconfigurations", "-A"); err != nil ||
+		!strings.Contains(out, "gateway.k8s.aws/auto") {
+		t.Errorf("the Gateway API and its classes: %v\n%s", err, out)
 	}
 	// The API server would hold up the first TargetGroupBinding, and so the first answer of a load balancer, by two seconds.
 	crds, err := run("get", "customresourcedefinitions", "-o", `jsonpath={range .items[*]}{.metadata.creationTimestamp} {.status.conditions[?(@.type=="Established")].lastTransitionTime}{"\n"}{end}`)

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 
+	"github.com/k8s-lbc/lbc/playground/cluster/gatewayapi"
 	"github.com/k8s-lbc/lbc/playground/manifest"
 )
 
@@ -28,13 +29,13 @@ const kindDelay = 10 * time.Second
 // long: another API server might not serve the CRD yet.
 const creationDelay = 2 * time.Second
 
-// install applies the CRDs and, while the API server takes them up, the controller's rights; then what the user adds.
+// install applies the CRDs and, while the API server takes them up, the controller's rights; then GatewayClasses and what the user adds.
 func install(ctx context.Context, c *Cluster, o Options) error {
 	client, err := manifest.NewClient(c.Plane.AdminConfig())
 	if err != nil {
 		return err
 	}
-	objects, err := definitions(o.CRDs)
+	objects, classes, err := definitions(o)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func install(ctx context.Context, c *Cluster, o Options) error {
 			return err
 		}
 	}
-	return applyKnown(ctx, c.Plane.AdminConfig(), added[kinds:])
+	return applyKnown(ctx, c.Plane.AdminConfig(), append(classes, added[kinds:]...))
 }
 
 // applyKnown applies objects, of which the API server may not serve some kinds yet.
@@ -89,8 +90,24 @@ func applyKnown(ctx context.Context, config *rest.Config, objects []*unstructure
 	}
 }
 
-// definitions are the CRDs in a directory's *.yaml files.
-func definitions(dir string) ([]*unstructured.Unstructured, error) {
+// definitions are all CRDs of an installation and the GatewayClasses.
+func definitions(o Options) (crds, classes []*unstructured.Unstructured, err error) {
+	if crds, err = definitionsIn(o.CRDs); err != nil {
+		return nil, nil, err
+	}
+	if !o.GatewayAPI {
+		return slices.DeleteFunc(crds, gatewayapi.IsOwn), nil, nil
+	}
+	upstream, err := gatewayapi.Definitions()
+	if err != nil {
+		return nil, nil, err
+	}
+	classes, err = gatewayapi.Classes()
+	return append(crds, upstream...), classes, err
+}
+
+// definitionsIn are the CRDs in a directory's *.yaml files.
+func definitionsIn(dir string) ([]*unstructured.Unstructured, error) {
 	if dir == "" {
 		return nil, nil
 	}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/k8s-lbc/lbc/playground/cluster/gatewayapi"
 )
 
 // added is what another controller may bring: an object of a kind, in a namespace, both of which come later in the file.
@@ -89,6 +91,24 @@ func TestManifestsThatCannotBeReadAreNamed(t *testing.T) {
 	} {
 		if _, err := ReadManifests(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+}
+
+func TestWithoutTheGatewayAPINoneOfItsDefinitionsAndOursIsInstalled(t *testing.T) {
+	t.Parallel()
+	for _, with := range []bool{true, false} {
+		crds, classes, err := definitions(Options{CRDs: "../../config/crd", GatewayAPI: with})
+		if err != nil {
+			t.Fatal(err)
+		}
+		groups := map[string]int{}
+		for _, crd := range crds {
+			_, group, _ := strings.Cut(crd.GetName(), ".")
+			groups[group]++
+		}
+		if (groups["gateway.networking.k8s.io"] == 10) != with || (groups[gatewayapi.Group] == 3) != with || (len(classes) == 3) != with || groups["elbv2.k8s.aws"] == 0 {
+			t.Errorf("with %t: %v, %d classes", with, groups, len(classes))
 		}
 	}
 }

@@ -33,6 +33,8 @@ type Options struct {
 	FirstArgs      []string // of the first start only
 	// Manifests are files and directories that are applied before the controller starts, such as further CRDs and rights.
 	Manifests []string
+	// WithoutGatewayAPI leaves the definitions of the Gateway API, the controller's own for it, and the GatewayClasses out.
+	WithoutGatewayAPI bool
 	// Account is what the simulated account holds at first; nil: the built-in one.
 	Account *seed.File
 	Profile account.Profile // how long AWS takes; the zero value: nothing takes time
@@ -95,7 +97,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
 		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release, Guard: e.Simulator.Admits,
-		CRDs: o.Repo.CRDs(), Manifests: o.Manifests, Logf: nodeLog.Printf,
+		CRDs: o.Repo.CRDs(), GatewayAPI: !o.WithoutGatewayAPI, Manifests: o.Manifests, Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})
 	if err != nil {

@@ -31,6 +31,7 @@ type launch struct {
 	controllerArgs []string
 	listen         string
 	noController   bool
+	noGatewayAPI   bool
 	manifests      []string
 	startTimeout   time.Duration
 }
@@ -46,13 +47,14 @@ func (l *launch) addFlags(c *cobra.Command) {
 	}
 	f.StringArrayVar(&l.manifests, "install", nil, "manifest, or directory of manifests, to apply before the controller starts, such as additional CRDs and RBAC; may be repeated")
 	f.BoolVar(&l.noController, "no-controller", false, "start everything but the controller")
+	f.BoolVar(&l.noGatewayAPI, "without-gateway-api", false, "start a cluster without the Gateway API: no definitions of its kinds and of the controller's for it, no GatewayClasses")
 	f.StringVar(&l.listen, "aws-listen", "", "address of the simulated AWS API (default: a free port of 127.0.0.1)")
 	f.DurationVar(&l.startTimeout, "start-timeout", 2*time.Minute, "maximum time for the start")
 }
 
 // options turns the flags into what an environment needs.
 func (l *launch) options(dir state.Dir, root repository.Root) (environment.Options, error) {
-	o := environment.Options{Dir: string(dir), Repo: root, ControllerArgs: l.controllerArgs, Manifests: l.manifests, Listen: l.listen}
+	o := environment.Options{Dir: string(dir), Repo: root, ControllerArgs: l.controllerArgs, Manifests: l.manifests, WithoutGatewayAPI: l.noGatewayAPI, Listen: l.listen}
 	if _, err := cluster.ReadManifests(l.manifests...); err != nil {
 		return o, fmt.Errorf("--install: %w", err)
 	}

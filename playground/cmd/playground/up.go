@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +32,11 @@ func newUp(s *settings) *cobra.Command {
 		Short: "Start a playground, apply an example and run until Ctrl-C",
 		Long: `up starts etcd, kube-apiserver, the kube controllers and a scheduler, simulated nodes, the AWS simulator and the
 controller, applies an example, waits until its load balancer answers, and prints what was made and how to use
-it. It runs until Ctrl-C (or "playground down") and then stops everything that it started.`,
+it. It runs until Ctrl-C (or "playground down") and then stops everything that it started.
+
+The cluster has the kinds of the Gateway API (standard channel) and GatewayClasses alb, nlb and auto, unless
+--without-gateway-api is given. A DNS server on 127.0.0.1 answers the names of load balancers with the loopback addresses
+at which they listen.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if detach {
@@ -206,11 +211,21 @@ func guide(ctx context.Context, out io.Writer, s *settings, env *environment.Env
 The cluster's kubeconfig is %[1]s;
 the AWS API is at %[4]s (region %[5]s, VPC %[6]s);
 a browser shows the account at %[4]s/;
+names of load balancers are resolved at %[9]s, for example by "%[10]s";
 the logs are in %[7]s.
-`, e.Kubeconfig, self, fromHere(filepath.Join(examples, "nlb.yaml")), e.Simulator, e.Region, e.VPC, filepath.Join(string(dir), "logs"), log)
+`, e.Kubeconfig, self, fromHere(filepath.Join(examples, "nlb.yaml")), e.Simulator, e.Region, e.VPC, filepath.Join(string(dir), "logs"), log, e.DNS, lookup(e.DNS))
 	b.WriteString("Ctrl-C stops the playground and everything in it.\n")
 	_, err = io.WriteString(out, b.String())
 	return err
+}
+
+// lookup is a command that resolves a name at the DNS server.
+func lookup(server string) string {
+	host, port, err := net.SplitHostPort(server)
+	if err != nil {
+		return "dig NAME"
+	}
+	return fmt.Sprintf("dig @%s -p %s NAME", host, port)
 }
 
 // runDetached starts this program again as a process of its own, without a terminal, and waits until it is ready.
