@@ -72,7 +72,7 @@ type content struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// compress packs a text with a writer that is reused, because a new one allocates most of a MiB.
+// compress packs a text with a writer that may have been used before.
 func compress(w *gzip.Writer, text []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w.Reset(&b)

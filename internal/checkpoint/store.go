@@ -54,13 +54,14 @@ type Store struct {
 	cfg    Config
 	client Client
 
-	// writing serialises flushes and protects term, header, shards, began and zip.
+	// writing serialises flushes and protects term, header, shards and began.
 	writing sync.Mutex
 	term    int64
 	header  *corev1.ConfigMap
 	shards  map[shardID]*shard
 	began   time.Time
-	zip     *gzip.Writer
+
+	zip sync.Pool // of gzip writers, most of a MiB each, which garbage collection takes while nothing is written
 
 	// mu protects the rest. It is never locked during a call.
 	mu      sync.Mutex
@@ -95,7 +96,7 @@ var ErrFenced = errors.New("a newer leader writes the checkpoints")
 
 // New returns a store. Nothing is read or written before Open; entries may be put before.
 func New(c Client, cfg Config) *Store {
-	s := &Store{cfg: cfg, client: c, entries: map[ID]*entry{}, shards: map[shardID]*shard{}, zip: gzip.NewWriter(io.Discard)}
+	s := &Store{cfg: cfg, client: c, entries: map[ID]*entry{}, shards: map[shardID]*shard{}, zip: sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}}
 	for _, id := range allShards() {
 		s.shards[id] = &shard{}
 	}
@@ -261,7 +262,9 @@ func (s *Store) pack(id ID, value any) (packed []byte, sum [32]byte, err error) 
 	if same {
 		return nil, sum, nil
 	}
-	packed, err = compress(s.zip, text)
+	w, _ := s.zip.Get().(*gzip.Writer)
+	defer s.zip.Put(w)
+	packed, err = compress(w, text)
 	return packed, sum, err
 }
 

@@ -174,6 +174,11 @@ func TestAStatusThatTheCacheDoesNotShowYetIsNotTakenForTheOneThatStands(t *testi
 		if done, _ := w.Enqueue(shows(cached, host), host); !done {
 			t.Error("a write that is done is reported as waiting")
 		}
+		for id, e := range w.entries {
+			if e.write != nil {
+				t.Errorf("what was read for %q is kept after the write", id)
+			}
+		}
 	}
 	now = now.Add(2 * reads.CacheLag)
 	other := cached.DeepCopy()

@@ -34,7 +34,7 @@ type Writer struct {
 
 // entry is what is wanted of a part of an object.
 type entry struct {
-	write   func(context.Context) queue.Retry // makes an attempt
+	write   func(context.Context) queue.Retry // makes an attempt; nil = what is wanted was written
 	err     error                             // of the last attempt
 	version version
 	done    bool          // what is wanted was written
@@ -54,7 +54,7 @@ func New(c client.Client, now func() time.Time, log logr.Logger) *Writer {
 	w.Queue = queue.NewKeyed(queue.FirstRetry, now, func(ctx context.Context, id string) queue.Retry {
 		w.mu.Lock()
 		e := w.entries[id]
-		if e == nil {
+		if e == nil || e.write == nil {
 			w.mu.Unlock()
 			return queue.Retry{}
 		}
@@ -163,7 +163,9 @@ func (w *Writer) attempt(ctx context.Context, id string, e *entry, v version, x 
 	case err == nil && last == nil:
 		delete(w.entries, id)
 	case err == nil:
-		e.last, e.at, e.done = last, w.now(), e.version == v
+		if e.last, e.at, e.done = last, w.now(), e.version == v; e.done {
+			e.write = nil // it holds the object as it was read
+		}
 	}
 	w.mu.Unlock()
 	if (err != nil) != failed || err == nil && x.Part != Status {
