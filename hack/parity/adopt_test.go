@@ -16,6 +16,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
+	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
 // TestWhatTheExistingControllerLeftIsAdoptedWithAnEmptyPlan puts every recorded state into an account as it was, with its tags,
@@ -47,7 +48,7 @@ func adopt(t *testing.T, r *cluster, step int, attach bool) {
 	}
 	for _, s := range l.plans(r) {
 		for _, step := range s.Plan.Steps {
-			t.Errorf("%s would be changed: %s %s %v", s.Key, step.Op.Name(), step.Resource, step.Why)
+			t.Errorf("%s would be changed: %s %s %v", s.Key, plan.NameOf(step.Op), step.Resource, step.Why)
 		}
 	}
 }

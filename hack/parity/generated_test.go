@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
+	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
 // TestGeneratedGroupsOfTheExistingControllerAreAdoptedWithAnEmptyPlan makes groups by chance, lets them be deployed, writes down the
@@ -41,7 +42,7 @@ func TestGeneratedGroupsOfTheExistingControllerAreAdoptedWithAnEmptyPlan(t *test
 			taken.put(r, after)
 			for _, s := range taken.plans(r) {
 				for _, step := range s.Plan.Steps {
-					t.Errorf("%s would be changed: %s %s %v", s.Key, step.Op.Name(), step.Resource, step.Why)
+					t.Errorf("%s would be changed: %s %s %v", s.Key, plan.NameOf(step.Op), step.Resource, step.Why)
 				}
 			}
 		})

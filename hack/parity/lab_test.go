@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -118,7 +119,7 @@ func (l *lab) settle(r *cluster) []string {
 					l.t.Fatalf("%s: %v", step.ID, o.Err)
 				}
 				if o.State == apply.Done {
-					done = append(done, fmt.Sprintf("%s %s", step.Op.Name(), step.Resource))
+					done = append(done, fmt.Sprintf("%s %s", plan.NameOf(step.Op), step.Resource))
 				}
 			}
 			if until, ok := res.Wait(); ok {

@@ -49,7 +49,7 @@ func TestASwapAndARestartWithEverythingAtOnceWriteNothing(t *testing.T) {
 					}
 					for _, s := range stacks {
 						for _, step := range s.Plan.Steps {
-							t.Errorf("%s: %s would be changed: %s %s %v", life, s.Key, step.Op.Name(), step.Resource, step.Why)
+							t.Errorf("%s: %s would be changed: %s %s %v", life, s.Key, plan.NameOf(step.Op), step.Resource, step.Why)
 						}
 					}
 					l.keepRules()
@@ -119,7 +119,7 @@ func (l *lab) keepRules() {
 	l.t.Helper()
 	table := secgroup.NewTable()
 	k := secgroup.NewReconciler("lab", table, l.inv.SecurityGroups(), func(_ context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
-		l.t.Errorf("a rule is written: %s %+v", op.Name(), op)
+		l.t.Errorf("a rule is written: %s %+v", plan.NameOf(op), op)
 		return apply.Outcome{State: apply.Done}
 	}, logr.Discard())
 	names := slices.Sorted(maps.Keys(l.bindings))
@@ -194,8 +194,8 @@ func unchanged(t *testing.T, r *cluster, after tree, allowed ...string) {
 		l.restart()
 		for _, s := range l.plans(r) {
 			for _, step := range s.Plan.Steps {
-				if !slices.Contains(allowed, step.Op.Name()) && !slices.Contains(allowed, step.Op.Name()+" "+string(step.Resource.Kind)) {
-					t.Errorf("%s: %s would be changed: %s %s %v", life, s.Key, step.Op.Name(), step.Resource, step.Why)
+				if !slices.Contains(allowed, plan.NameOf(step.Op)) && !slices.Contains(allowed, plan.NameOf(step.Op)+" "+string(step.Resource.Kind)) {
+					t.Errorf("%s: %s would be changed: %s %s %v", life, s.Key, plan.NameOf(step.Op), step.Resource, step.Why)
 				}
 			}
 		}

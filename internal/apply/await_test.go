@@ -113,7 +113,9 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 				r := apply.Run(t.Context(), p, apply.Deps{Clients: clients, Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now, Awaited: tc.awaited})
 				until, waits := r.Wait()
 				if waits {
-					serves := func(s plan.Step) bool { return s.Op.Name() == "DeleteTargetGroup" || s.Op.Name() == "DeleteBinding" }
+					serves := func(s plan.Step) bool {
+						return plan.NameOf(s.Op) == "DeleteTargetGroup" || plan.NameOf(s.Op) == "DeleteBinding"
+					}
 					if i := slices.IndexFunc(p.Steps, serves); i < 0 || r.Outcomes[p.Steps[i].ID].State != apply.Blocked {
 						t.Fatalf("the old targets go too early:\n%s%s", p.Text(plan.TextOptions{}), outcomes(p, r))
 					}

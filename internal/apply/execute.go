@@ -18,7 +18,7 @@ var priorities = map[plan.Lane]cloud.Priority{plan.Vital: cloud.Vital, plan.Cosm
 func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	for _, ref := range s.Op.Refs() {
 		if r.resolve(ref) == "" {
-			return impossible(fmt.Errorf("%s refers to %s %s, which neither exists nor is created by the plan", s.Op.Name(), ref.Kind, ref.ID))
+			return impossible(fmt.Errorf("%s refers to %s %s, which neither exists nor is created by the plan", plan.NameOf(s.Op), ref.Kind, ref.ID))
 		}
 	}
 	ctx = cloud.WithPriority(ctx, priorities[s.Lane])

@@ -26,7 +26,7 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		return r.wait(s, "the former TargetGroupBinding of the same name to go", err)
 	}
 	e := cloud.Classify(err)
-	failed := Outcome{State: Failed, Err: err, Problem: cloud.Problem(s.Op.Name(), err)}
+	failed := Outcome{State: Failed, Err: err, Problem: cloud.Problem(plan.NameOf(s.Op), err)}
 	if errors.Is(err, ErrBindingsUndefined) {
 		failed.Problem = BindingsUndefined()
 		return failed
@@ -124,7 +124,7 @@ func (r *run) fingerprint(op plan.Operation) string {
 		text = []byte(err.Error())
 	}
 	h := sha256.New()
-	h.Write(append([]byte(op.Name()), text...))
+	h.Write(append([]byte(plan.NameOf(op)), text...))
 	for _, ref := range op.Refs() {
 		h.Write([]byte("\x00" + r.resolve(ref)))
 	}
@@ -137,7 +137,7 @@ func (r *run) rejectedBefore(s plan.Step) (Outcome, bool) {
 	if err == nil {
 		return Outcome{}, false
 	}
-	return Outcome{State: Failed, Err: err, Until: until, Problem: cloud.Problem(s.Op.Name(), err)}, true
+	return Outcome{State: Failed, Err: err, Until: until, Problem: cloud.Problem(plan.NameOf(s.Op), err)}, true
 }
 
 // is reports whether an operation is of type T.

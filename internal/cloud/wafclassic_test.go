@@ -34,7 +34,7 @@ func TestWhereTheSDKFindsNoAddressOfWAFClassicThereIsNoClientOfIt(t *testing.T) 
 	}
 	for _, op := range []plan.Operation{elb.AssociateRegionalWebACL{}, elb.DisassociateRegionalWebACL{}} {
 		if _, err := Write(t.Context(), Clients{}, op, func(stack.Ref) string { return "arn:lb" }); err != ErrNoClassic { //nolint:errorlint // itself
-			t.Errorf("%s: %v", op.Name(), err)
+			t.Errorf("%s: %v", plan.NameOf(op), err)
 		}
 	}
 }

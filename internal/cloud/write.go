@@ -61,7 +61,7 @@ func create[I, O, F any](s *sender, action func(context.Context, *I, ...func(*F)
 // refuse is for what is no write to AWS.
 func (s *sender) refuse(op plan.Operation) {
 	s.send = func(context.Context) (elb.Output, error) {
-		return elb.Output{}, fmt.Errorf("%s is not a write to AWS", op.Name())
+		return elb.Output{}, fmt.Errorf("%s is not a write to AWS", plan.NameOf(op))
 	}
 }
 

@@ -4,14 +4,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 func TestThePermissionOfEachOperationIsListed(t *testing.T) {
 	t.Parallel()
 	for _, op := range elb.Operations() {
-		if _, listed := Operations[op.Name()]; listed == strings.HasSuffix(op.Name(), "Binding") {
-			t.Errorf("%s is among the calls to AWS: %v", op.Name(), listed)
+		if _, listed := Operations[plan.NameOf(op)]; listed == strings.HasSuffix(plan.NameOf(op), "Binding") {
+			t.Errorf("%s is among the calls to AWS: %v", plan.NameOf(op), listed)
 		}
 	}
 }

@@ -23,9 +23,8 @@ type addEndpoint struct {
 	LoadBalancer string
 }
 
-func (addEndpoint) Name() string          { return "AddEndpoints" }
 func (o addEndpoint) Refs() []stack.Ref   { return []stack.Ref{o.Accelerator} }
-func (o addEndpoint) Traits() plan.Traits { return plan.Traits{Ordered: true} }
+func (o addEndpoint) Traits() plan.Traits { return plan.Traits{Action: "AddEndpoints", Ordered: true} }
 
 func TestAPlanOfAnotherServiceReadsLikeOneOfLoadBalancers(t *testing.T) {
 	t.Parallel()

@@ -33,7 +33,7 @@ func (p *Plan) Text(o TextOptions) string {
 	wideName, wideOp := 0, 0
 	for _, s := range p.Steps {
 		wideName = max(wideName, len([]rune(resourceText(s.Resource))))
-		wideOp = max(wideOp, len(s.Op.Name()))
+		wideOp = max(wideOp, len(NameOf(s.Op)))
 	}
 	for _, s := range p.Steps {
 		m := marks[s.Action]
@@ -49,7 +49,7 @@ func (p *Plan) Text(o TextOptions) string {
 		if len(lines) > 0 {
 			first = lines[0]
 		}
-		line := fmt.Sprintf("  %s%s %s%s  %s  %s", on, m.sign, pad(resourceText(s.Resource), wideName), off, pad(s.Op.Name(), wideOp), first)
+		line := fmt.Sprintf("  %s%s %s%s  %s  %s", on, m.sign, pad(resourceText(s.Resource), wideName), off, pad(NameOf(s.Op), wideOp), first)
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 		for _, w := range lines[min(1, len(lines)):] {
 			fmt.Fprintf(&b, "    %s  %s  %s\n", pad("", wideName), pad("", wideOp), w)
@@ -87,5 +87,5 @@ func (s Step) MarshalJSON() ([]byte, error) {
 		Lane      Lane      `json:"lane"`
 		Why       []string  `json:"why,omitempty"`
 		Guard     *Guard    `json:"guard,omitempty"`
-	}{s.ID, s.Action, s.Resource, s.Op.Name(), s.Op, s.Needs, s.After, s.Lane, s.Why, s.Guard})
+	}{s.ID, s.Action, s.Resource, NameOf(s.Op), s.Op, s.Needs, s.After, s.Lane, s.Why, s.Guard})
 }

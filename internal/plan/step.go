@@ -5,6 +5,8 @@
 package plan
 
 import (
+	"cmp"
+	"reflect"
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -140,16 +142,19 @@ func (p *Plan) Summary() Summary {
 // Operation is one write, its references still symbolic where the plan knows an identity. Its methods are all that is known of it
 // but how it is sent.
 type Operation interface {
-	// Name is the name of the AWS action, or "CreateBinding" and the like for Kubernetes.
-	Name() string
 	// Refs lists the references that the operation uses; the executor resolves them, the diff derives what is needed first.
 	Refs() []stack.Ref
 	// Traits are what executing the operation, and what follows from a failure, depends on.
 	Traits() Traits
 }
 
+// NameOf is the name of the AWS action of an operation, or "CreateBinding" and the like for Kubernetes.
+func NameOf(op Operation) string { return cmp.Or(op.Traits().Action, reflect.TypeOf(op).Name()) }
+
 // Traits are properties of an operation. The zero value is that of one that creates or changes something, in any order with others.
 type Traits struct {
+	// Action is the AWS action of an operation whose type has another name; "" = that of its type.
+	Action string
 	// Setting names the setting that a refusal by AWS is most likely about, as the origins of a stack name it; "" = none.
 	Setting string
 	// Values are the attributes or tags that the operation sets. A refusal may be about some of them.

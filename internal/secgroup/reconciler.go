@@ -181,7 +181,7 @@ func (r *Reconciler) change(ctx context.Context, group string, grant, revoke []s
 	try := func(what string, op plan.Operation, rules []stack.Permission, out *apply.Outcome) {
 		if len(rules) > 0 {
 			r.log.Info(what, "group", group, "rules", texts(rules))
-			*out = r.write(ctx, Key, plan.StepID(op.Name()+" "+group), op)
+			*out = r.write(ctx, Key, plan.StepID(plan.NameOf(op)+" "+group), op)
 		}
 	}
 	authorize := func() {

@@ -92,7 +92,7 @@ func (h *hanging) write(_ context.Context, _ stack.Key, _ plan.StepID, op plan.O
 	for _, t := range all {
 		keys = append(keys, t.ID)
 	}
-	err := h.wait(op.Name() + " " + strings.Join(keys, " "))
+	err := h.wait(plan.NameOf(op) + " " + strings.Join(keys, " "))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, k := range keys { // also if the answer is lost

@@ -91,7 +91,7 @@ func sending(r *Registry, write apply.Writer) apply.Writer {
 	limiter := cloud.NewLimiter(cloud.LimiterOptions{Clock: r.Clock})
 	sent := func(context.Context) error { return nil }
 	return func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) apply.Outcome {
-		_ = limiter.Do(ctx, cloud.ServiceELBV2, op.Name(), sent)
+		_ = limiter.Do(ctx, cloud.ServiceELBV2, plan.NameOf(op), sent)
 		return write(ctx, key, id, op)
 	}
 }

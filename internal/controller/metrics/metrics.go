@@ -134,7 +134,7 @@ func outcomeOf(c cloud.Call) (status, code string, class diag.Class) {
 // CountSteps counts the steps of a plan that is executed.
 func (m *Metrics) CountSteps(owner stack.Owner, p *plan.Plan) {
 	for _, s := range p.Steps {
-		m.steps.WithLabelValues(string(owner), s.Op.Name(), string(s.Action)).Inc()
+		m.steps.WithLabelValues(string(owner), plan.NameOf(s.Op), string(s.Action)).Inc()
 	}
 }
 

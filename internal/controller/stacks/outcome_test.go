@@ -93,7 +93,7 @@ func TestOfEachWriteItIsDecidedWhichSettingAWSRefuses(t *testing.T) {
 		"CreateLoadBalancer": "AWS's text tells which",
 	}
 	for _, op := range elb.Operations() {
-		name, setting := op.Name(), op.Traits().Setting
+		name, setting := plan.NameOf(op), op.Traits().Setting
 		addOn := elb.EffectOf(op).AddOn
 		switch {
 		case strings.HasSuffix(name, "Binding"):

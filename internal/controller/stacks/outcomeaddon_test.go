@@ -29,7 +29,7 @@ func TestWhatAWSRefusesOfAnAddOnIsReportedAtTheSettingOfThatAddOn(t *testing.T) 
 	} {
 		d := diag.New(diag.Object{}, "", diag.AWSRejected, "no", "do it")
 		if got := sourcesOf(d, origin, c.op); !slices.Equal(got, []intent.Source{{Path: c.want}}) {
-			t.Errorf("%s: %v", c.op.Name(), got)
+			t.Errorf("%s: %v", plan.NameOf(c.op), got)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func guarded() *stack.Stack {
 func operationsOf(p plan.Plan) []string {
 	var out []string
 	for _, s := range p.Steps {
-		out = append(out, s.Op.Name())
+		out = append(out, plan.NameOf(s.Op))
 	}
 	return out
 }

@@ -171,7 +171,7 @@ func (d *differ) resolve(r stack.Ref) string {
 
 // step appends a step; the steps that produce its references become needs.
 func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op elb.Operation, why ...string) *plan.Step {
-	id := plan.StepID(op.Name() + " " + cmp.Or(r.ID, r.Literal))
+	id := plan.StepID(plan.NameOf(op) + " " + cmp.Or(r.ID, r.Literal))
 	d.ids[id]++
 	if n := d.ids[id]; n > 1 {
 		id += plan.StepID("#" + strconv.Itoa(n))

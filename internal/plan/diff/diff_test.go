@@ -295,7 +295,7 @@ func TestAnotherSchemeReplacesTheLoadBalancerNewBeforeOld(t *testing.T) {
 	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	var ops []string
 	for _, s := range p.Steps {
-		ops = append(ops, s.Op.Name())
+		ops = append(ops, plan.NameOf(s.Op))
 	}
 	if diff := cmp.Diff([]string{"CreateLoadBalancer", "DeleteLoadBalancer", "CreateListener", "CreateRule"}, ops); diff != "" {
 		t.Error(diff)
@@ -309,7 +309,7 @@ func TestAnotherSchemeReplacesTheLoadBalancerNewBeforeOld(t *testing.T) {
 	back := testStack("/a")
 	back.LoadBalancers[0].Name = "k8s-shop-webfront-internal"
 	p = Stack(back, stack.Keep{}, f.obs, Options{})
-	if p.Steps[0].Op.Name() != "DeleteLoadBalancer" {
+	if plan.NameOf(p.Steps[0].Op) != "DeleteLoadBalancer" {
 		t.Errorf("first step is %s", p.Steps[0].ID)
 	}
 	f.converge(t, back, Options{})
@@ -455,7 +455,7 @@ func TestCertificatesAreAttachedBeforeOthersAreDetached(t *testing.T) {
 	p := Stack(tls("c3", "c3", "c4"), stack.Keep{}, f.obs, Options{})
 	var ops []string
 	for _, s := range p.Steps {
-		ops = append(ops, s.Op.Name())
+		ops = append(ops, plan.NameOf(s.Op))
 	}
 	if diff := cmp.Diff([]string{"AddListenerCertificates", "ModifyListener", "RemoveListenerCertificates"}, ops); diff != "" {
 		t.Error(diff)

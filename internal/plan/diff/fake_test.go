@@ -83,7 +83,7 @@ func (f *fakeAWS) one(t failer, s plan.Step, produced map[stack.Ref]string) {
 	case elb.CreateSecurityGroup, elb.CreateTargetGroup, elb.CreateLoadBalancer, elb.CreateListener, elb.CreateRule:
 		produced[stack.Ref{Kind: s.Resource.Kind, ID: s.Resource.ID}] = out.ID
 	}
-	f.writes[s.Op.Name()]++
+	f.writes[plan.NameOf(s.Op)]++
 	f.obs = elb.Advance(f.obs, s.Op, out, resolve)
 }
 

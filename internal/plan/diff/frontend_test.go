@@ -98,8 +98,8 @@ func (f *fakeAWS) checkTargets(t failer, s plan.Step, resolve func(stack.Ref) st
 func order(p plan.Plan, names ...string) []string {
 	var out []string
 	for _, s := range p.Steps {
-		if slices.Contains(names, s.Op.Name()) {
-			out = append(out, s.Op.Name()+" "+s.Resource.ID)
+		if slices.Contains(names, plan.NameOf(s.Op)) {
+			out = append(out, plan.NameOf(s.Op)+" "+s.Resource.ID)
 		}
 	}
 	return out

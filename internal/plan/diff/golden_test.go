@@ -45,7 +45,7 @@ func TestPlansReadAsTheGoldenFiles(t *testing.T) {
 		}
 		p := Stack(c.Desired, c.Keep, c.Observed, c.Options)
 		for _, s := range p.Steps {
-			seen[s.Op.Name()] = true
+			seen[plan.NameOf(s.Op)] = true
 		}
 		doc, err := json.MarshalIndent(p, "", "  ")
 		if err != nil {
@@ -56,8 +56,8 @@ func TestPlansReadAsTheGoldenFiles(t *testing.T) {
 		compareGolden(t, base+".out.json", string(doc)+"\n")
 	}
 	for _, op := range elb.Operations() {
-		if !seen[op.Name()] {
-			t.Errorf("%s occurs in no case", op.Name())
+		if !seen[plan.NameOf(op)] {
+			t.Errorf("%s occurs in no case", plan.NameOf(op))
 		}
 	}
 }

@@ -45,7 +45,7 @@ func TestWhatIsDoneWithClientCertificatesChangesOnlyAsDesired(t *testing.T) {
 			p := Stack(world(tc.to), stack.Keep{}, f.obs, Options{})
 			var why []string
 			for _, s := range p.Steps {
-				why = append(why, s.Op.Name())
+				why = append(why, plan.NameOf(s.Op))
 				why = append(why, s.Why...)
 			}
 			var want []string

@@ -144,6 +144,6 @@ func DeleteShared(key stack.Key, g elb.SecurityGroup) plan.Plan {
 	r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
 	op := elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID)}
 	return plan.Plan{Key: key, Steps: []plan.Step{{
-		ID: plan.StepID(op.Name() + " " + g.ID), Action: plan.Delete, Resource: r, Op: op, Lane: plan.Normal, Why: []string{"no load balancer uses it any more"},
+		ID: plan.StepID(plan.NameOf(op) + " " + g.ID), Action: plan.Delete, Resource: r, Op: op, Lane: plan.Normal, Why: []string{"no load balancer uses it any more"},
 	}}}
 }

@@ -52,7 +52,7 @@ func TestWhereObjectsMayBeUnseenOnlyWhatIsKnownToBeOfTheSeenNamespaceGoes(t *tes
 		p := Stack(c.want, keep, f.obs, Options{})
 		ops := map[string]bool{}
 		for _, s := range p.Steps {
-			ops[s.Op.Name()] = true
+			ops[plan.NameOf(s.Op)] = true
 		}
 		same(t, name+": steps", slices.Sorted(maps.Keys(ops)), c.steps)
 		f.run(t, p)

@@ -44,7 +44,6 @@ type AssociateWebACL struct {
 	WebACL       string // ARN
 }
 
-func (AssociateWebACL) Name() string                      { return "AssociateWebACL" }
 func (o AssociateWebACL) Refs() []stack.Ref               { return addOnRefs(o) }
 func (o AssociateWebACL) Traits() plan.Traits             { return addOnTraits(o) }
 func (o AssociateWebACL) Send(s Sender)                   { s.AssociateWebACL(o) }
@@ -55,7 +54,6 @@ func (o AssociateWebACL) show(lb *LoadBalancer, _ Output) { lb.WebACL = &o.WebAC
 // DisassociateWebACL takes the WAFv2 web ACL away.
 type DisassociateWebACL struct{ LoadBalancer stack.Ref }
 
-func (DisassociateWebACL) Name() string                    { return "DisassociateWebACL" }
 func (o DisassociateWebACL) Refs() []stack.Ref             { return addOnRefs(o) }
 func (o DisassociateWebACL) Traits() plan.Traits           { return addOnTraits(o) }
 func (o DisassociateWebACL) Send(s Sender)                 { s.DisassociateWebACL(o) }
@@ -66,7 +64,6 @@ func (DisassociateWebACL) show(lb *LoadBalancer, _ Output) { lb.WebACL = new(str
 // CreateProtection has Shield Advanced protect a load balancer.
 type CreateProtection struct{ LoadBalancer stack.Ref }
 
-func (CreateProtection) Name() string          { return "CreateProtection" }
 func (o CreateProtection) Refs() []stack.Ref   { return addOnRefs(o) }
 func (o CreateProtection) Traits() plan.Traits { return addOnTraits(o) }
 func (o CreateProtection) Send(s Sender)       { s.CreateProtection(o) }
@@ -82,7 +79,6 @@ type DeleteProtection struct {
 	Protection   string // id
 }
 
-func (DeleteProtection) Name() string        { return "DeleteProtection" }
 func (o DeleteProtection) Refs() []stack.Ref { return addOnRefs(o) }
 func (o DeleteProtection) Traits() plan.Traits {
 	t := addOnTraits(o)
@@ -102,7 +98,6 @@ type ModifyCapacityReservation struct {
 	Units        int32
 }
 
-func (ModifyCapacityReservation) Name() string                      { return "ModifyCapacityReservation" }
 func (o ModifyCapacityReservation) Refs() []stack.Ref               { return addOnRefs(o) }
 func (o ModifyCapacityReservation) Traits() plan.Traits             { return addOnTraits(o) }
 func (o ModifyCapacityReservation) Send(s Sender)                   { s.ModifyCapacityReservation(o) }

@@ -10,7 +10,6 @@ import (
 // CreateBinding creates a TargetGroupBinding object.
 type CreateBinding struct{ Binding stack.Binding }
 
-func (CreateBinding) Name() string        { return "CreateBinding" }
 func (o CreateBinding) Refs() []stack.Ref { return bindingRefs(o.Binding) }
 func (CreateBinding) Traits() plan.Traits { return plan.Traits{} }
 func (o CreateBinding) Send(s Sender)     { s.CreateBinding(o) }
@@ -22,7 +21,6 @@ func (o CreateBinding) advance(a advancer) {
 // UpdateBinding patches the fields and labels that are ours; others stay.
 type UpdateBinding struct{ Binding stack.Binding }
 
-func (UpdateBinding) Name() string        { return "UpdateBinding" }
 func (o UpdateBinding) Refs() []stack.Ref { return bindingRefs(o.Binding) }
 func (UpdateBinding) Traits() plan.Traits { return plan.Traits{} }
 func (o UpdateBinding) Send(s Sender)     { s.UpdateBinding(o) }
@@ -40,7 +38,6 @@ type DeleteBinding struct {
 	Namespace, ObjectName string
 }
 
-func (DeleteBinding) Name() string        { return "DeleteBinding" }
 func (DeleteBinding) Refs() []stack.Ref   { return nil }
 func (DeleteBinding) Traits() plan.Traits { return plan.Traits{} }
 func (o DeleteBinding) Send(s Sender)     { s.DeleteBinding(o) }

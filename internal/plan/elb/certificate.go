@@ -13,7 +13,6 @@ type RequestCertificate struct {
 	Token       string
 }
 
-func (RequestCertificate) Name() string        { return "RequestCertificate" }
 func (RequestCertificate) Refs() []stack.Ref   { return nil }
 func (RequestCertificate) Traits() plan.Traits { return plan.Traits{Setting: "Certificates"} }
 func (o RequestCertificate) Send(s Sender)     { s.RequestCertificate(o) }
@@ -31,7 +30,6 @@ type ImportCertificate struct {
 	At          stack.Ref
 }
 
-func (ImportCertificate) Name() string { return "ImportCertificate" }
 func (o ImportCertificate) Refs() []stack.Ref {
 	if o.At == (stack.Ref{}) {
 		return nil
@@ -67,7 +65,6 @@ type AddTagsToCertificate struct {
 	Tags        map[string]string
 }
 
-func (AddTagsToCertificate) Name() string          { return "AddTagsToCertificate" }
 func (o AddTagsToCertificate) Refs() []stack.Ref   { return []stack.Ref{o.Certificate} }
 func (o AddTagsToCertificate) Traits() plan.Traits { return plan.Traits{} }
 func (o AddTagsToCertificate) Send(s Sender)       { s.AddTagsToCertificate(o) }
@@ -79,7 +76,6 @@ func (o AddTagsToCertificate) advance(a advancer) {
 // DeleteCertificate deletes a certificate; AWS refuses while a listener uses it.
 type DeleteCertificate struct{ Certificate stack.Ref }
 
-func (DeleteCertificate) Name() string        { return "DeleteCertificate" }
 func (o DeleteCertificate) Refs() []stack.Ref { return []stack.Ref{o.Certificate} }
 func (DeleteCertificate) Traits() plan.Traits {
 	return plan.Traits{Removes: true, UsedBy: "the listeners to let go of the certificate"}
@@ -97,9 +93,8 @@ type PublishValidation struct {
 	Records     []ValidationRecord
 }
 
-func (PublishValidation) Name() string        { return "ChangeResourceRecordSets" }
 func (o PublishValidation) Refs() []stack.Ref { return []stack.Ref{o.Certificate} }
-func (PublishValidation) Traits() plan.Traits { return plan.Traits{Setting: "Certificates"} }
+func (PublishValidation) Traits() plan.Traits { return recordTraits }
 func (o PublishValidation) Send(s Sender)     { s.PublishValidation(o) }
 func (o PublishValidation) effect() Effect    { return changes(o.Certificate) }
 func (o PublishValidation) advance(a advancer) {
@@ -112,12 +107,14 @@ type WithdrawValidation struct {
 	Record ValidationRecord
 }
 
-func (WithdrawValidation) Name() string        { return "ChangeResourceRecordSets" }
 func (WithdrawValidation) Refs() []stack.Ref   { return nil }
-func (WithdrawValidation) Traits() plan.Traits { return plan.Traits{Setting: "Certificates"} }
+func (WithdrawValidation) Traits() plan.Traits { return recordTraits }
 func (o WithdrawValidation) Send(s Sender)     { s.WithdrawValidation(o) }
 func (WithdrawValidation) effect() Effect      { return Effect{} }
 func (WithdrawValidation) advance(advancer)    {} // DNS is not observed
+
+// recordTraits are those of every operation on validation records.
+var recordTraits = plan.Traits{Action: "ChangeResourceRecordSets", Setting: "Certificates"}
 
 func (c *Certificate) id() string { return c.ARN }
 

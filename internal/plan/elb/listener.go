@@ -11,7 +11,6 @@ import (
 // CreateListener creates a listener; attributes and further certificates are steps of their own.
 type CreateListener struct{ Listener stack.Listener }
 
-func (CreateListener) Name() string { return "CreateListener" }
 func (o CreateListener) Refs() []stack.Ref {
 	return append(TargetGroupsOf(o.Listener.DefaultActions), o.Listener.LoadBalancer)
 }
@@ -45,7 +44,6 @@ type ModifyListener struct {
 	Listener stack.Listener
 }
 
-func (ModifyListener) Name() string { return "ModifyListener" }
 func (o ModifyListener) Refs() []stack.Ref {
 	return append(TargetGroupsOf(o.Listener.DefaultActions), o.Ref)
 }
@@ -74,7 +72,6 @@ func (o ModifyListener) advance(a advancer) {
 // DeleteListener deletes a listener with its rules.
 type DeleteListener struct{ Listener stack.Ref }
 
-func (DeleteListener) Name() string        { return "DeleteListener" }
 func (o DeleteListener) Refs() []stack.Ref { return []stack.Ref{o.Listener} }
 func (o DeleteListener) Traits() plan.Traits {
 	return plan.Traits{Removes: true, UsedBy: noTarget, Quota: plan.Quota{Of: o.Listener, Counts: "listeners", Frees: true}}
@@ -91,7 +88,6 @@ type AddListenerCertificates struct {
 	Certificate string
 }
 
-func (AddListenerCertificates) Name() string        { return "AddListenerCertificates" }
 func (o AddListenerCertificates) Refs() []stack.Ref { return []stack.Ref{o.Listener} }
 func (o AddListenerCertificates) Traits() plan.Traits {
 	return plan.Traits{Setting: "Certificates", Quota: plan.Quota{Of: o.Listener, Counts: "certificates"}}
@@ -108,7 +104,6 @@ type RemoveListenerCertificates struct {
 	Certificate string
 }
 
-func (RemoveListenerCertificates) Name() string        { return "RemoveListenerCertificates" }
 func (o RemoveListenerCertificates) Refs() []stack.Ref { return []stack.Ref{o.Listener} }
 func (o RemoveListenerCertificates) Traits() plan.Traits {
 	return plan.Traits{Ordered: true, Quota: plan.Quota{Of: o.Listener, Counts: "certificates", Frees: true}}
@@ -127,7 +122,6 @@ type ModifyListenerAttributes struct {
 	Attributes map[string]string
 }
 
-func (ModifyListenerAttributes) Name() string        { return "ModifyListenerAttributes" }
 func (o ModifyListenerAttributes) Refs() []stack.Ref { return []stack.Ref{o.Listener} }
 func (o ModifyListenerAttributes) Traits() plan.Traits {
 	return plan.Traits{Setting: "Attributes", Values: o.Attributes}

@@ -14,7 +14,6 @@ const DeletionProtection = "deletion_protection.enabled"
 // CreateLoadBalancer creates a load balancer; attributes are a step of their own.
 type CreateLoadBalancer struct{ LoadBalancer stack.LoadBalancer }
 
-func (CreateLoadBalancer) Name() string        { return "CreateLoadBalancer" }
 func (o CreateLoadBalancer) Refs() []stack.Ref { return o.LoadBalancer.SecurityGroups }
 
 // Traits names no setting: AWS may refuse any of them, and says which in its text.
@@ -38,7 +37,6 @@ type SetSecurityGroups struct {
 	Groups       []stack.Ref
 }
 
-func (SetSecurityGroups) Name() string { return "SetSecurityGroups" }
 func (o SetSecurityGroups) Refs() []stack.Ref {
 	return append([]stack.Ref{o.LoadBalancer}, o.Groups...)
 }
@@ -56,7 +54,6 @@ type SetSubnets struct {
 	NetworkSourceNAT string // EnablePrefixForIpv6SourceNat; empty = not sent
 }
 
-func (SetSubnets) Name() string        { return "SetSubnets" }
 func (o SetSubnets) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
 func (SetSubnets) Traits() plan.Traits { return plan.Traits{Setting: "Subnets"} }
 func (o SetSubnets) Send(s Sender)     { s.SetSubnets(o) }
@@ -74,7 +71,6 @@ type SetIpAddressType struct {
 	IPAddressType string
 }
 
-func (SetIpAddressType) Name() string        { return "SetIpAddressType" }
 func (o SetIpAddressType) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
 func (SetIpAddressType) Traits() plan.Traits { return plan.Traits{Setting: "IPAddressType"} }
 func (o SetIpAddressType) Send(s Sender)     { s.SetIpAddressType(o) }
@@ -89,7 +85,6 @@ type ModifyLoadBalancerAttributes struct {
 	Attributes   map[string]string
 }
 
-func (ModifyLoadBalancerAttributes) Name() string        { return "ModifyLoadBalancerAttributes" }
 func (o ModifyLoadBalancerAttributes) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
 func (o ModifyLoadBalancerAttributes) Traits() plan.Traits {
 	return plan.Traits{Setting: "Attributes", Values: o.Attributes}
@@ -106,7 +101,6 @@ type ModifyIpPools struct {
 	Pool         string
 }
 
-func (ModifyIpPools) Name() string        { return "ModifyIpPools" }
 func (o ModifyIpPools) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
 func (ModifyIpPools) Traits() plan.Traits { return plan.Traits{Setting: "IPAMPool"} }
 func (o ModifyIpPools) Send(s Sender)     { s.ModifyIpPools(o) }
@@ -122,7 +116,6 @@ type DeleteLoadBalancer struct {
 	Successor *stack.Ref `json:",omitempty"`
 }
 
-func (DeleteLoadBalancer) Name() string        { return "DeleteLoadBalancer" }
 func (o DeleteLoadBalancer) Refs() []stack.Ref { return refsTo(o.LoadBalancer, o.Successor) }
 func (o DeleteLoadBalancer) Traits() plan.Traits {
 	return plan.Traits{Removes: true, UsedBy: noTarget, Active: successor(o.Successor)}
@@ -156,7 +149,6 @@ type AddTags struct {
 	Tags     map[string]string
 }
 
-func (AddTags) Name() string          { return "AddTags" }
 func (o AddTags) Refs() []stack.Ref   { return []stack.Ref{o.Resource} }
 func (o AddTags) Traits() plan.Traits { return plan.Traits{Setting: "Tags", Values: o.Tags} }
 func (o AddTags) Send(s Sender)       { s.AddTags(o) }
@@ -171,7 +163,6 @@ type RemoveTags struct {
 	Keys     []string
 }
 
-func (RemoveTags) Name() string        { return "RemoveTags" }
 func (o RemoveTags) Refs() []stack.Ref { return []stack.Ref{o.Resource} }
 func (RemoveTags) Traits() plan.Traits { return plan.Traits{} }
 func (o RemoveTags) Send(s Sender)     { s.RemoveTags(o) }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -83,8 +84,8 @@ func TestAnOperationIsNamedAsAWSNamesItsAction(t *testing.T) {
 	}
 	for _, op := range Operations() {
 		of := reflect.TypeOf(op).Name()
-		if want := cmp.Or(others[of], of); op.Name() != want {
-			t.Errorf("%s is named %s", of, op.Name())
+		if want := cmp.Or(others[of], of); plan.NameOf(op) != want {
+			t.Errorf("%s is named %s", of, plan.NameOf(op))
 		}
 	}
 }

@@ -11,7 +11,6 @@ type CreateRule struct {
 	Priority int32
 }
 
-func (CreateRule) Name() string { return "CreateRule" }
 func (o CreateRule) Refs() []stack.Ref {
 	return append(TargetGroupsOf(o.Rule.Actions), o.Rule.Listener)
 }
@@ -40,7 +39,6 @@ type ModifyRule struct {
 	Rule stack.Rule
 }
 
-func (ModifyRule) Name() string        { return "ModifyRule" }
 func (o ModifyRule) Refs() []stack.Ref { return append(TargetGroupsOf(o.Rule.Actions), o.Ref) }
 func (o ModifyRule) Traits() plan.Traits {
 	return plan.Traits{Setting: "Conditions", Secrets: secretsOf(o.Rule.Actions), Ordered: true}
@@ -67,7 +65,6 @@ type RulePriority struct {
 	Priority int32
 }
 
-func (SetRulePriorities) Name() string { return "SetRulePriorities" }
 func (o SetRulePriorities) Refs() []stack.Ref {
 	refs := []stack.Ref{o.Listener}
 	for _, p := range o.Priorities {
@@ -91,7 +88,6 @@ func (o SetRulePriorities) advance(a advancer) {
 // DeleteRule deletes a rule.
 type DeleteRule struct{ Rule stack.Ref }
 
-func (DeleteRule) Name() string        { return "DeleteRule" }
 func (o DeleteRule) Refs() []stack.Ref { return []stack.Ref{o.Rule} }
 func (o DeleteRule) Traits() plan.Traits {
 	return plan.Traits{Removes: true, Ordered: true, Quota: plan.Quota{Of: o.Rule, Counts: "rules", Frees: true}}

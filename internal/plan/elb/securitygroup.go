@@ -14,7 +14,6 @@ type CreateSecurityGroup struct {
 	Group stack.SecurityGroup
 }
 
-func (CreateSecurityGroup) Name() string        { return "CreateSecurityGroup" }
 func (CreateSecurityGroup) Refs() []stack.Ref   { return nil }
 func (CreateSecurityGroup) Traits() plan.Traits { return plan.Traits{} }
 func (o CreateSecurityGroup) Send(s Sender)     { s.CreateSecurityGroup(o) }
@@ -33,7 +32,6 @@ type AuthorizeSecurityGroupIngress struct {
 	Permissions []stack.Permission
 }
 
-func (AuthorizeSecurityGroupIngress) Name() string { return "AuthorizeSecurityGroupIngress" }
 func (o AuthorizeSecurityGroupIngress) Refs() []stack.Ref {
 	return append(groupsOf(o.Permissions), o.Group)
 }
@@ -60,7 +58,6 @@ type RevokeSecurityGroupIngress struct {
 	Permissions []stack.Permission
 }
 
-func (RevokeSecurityGroupIngress) Name() string { return "RevokeSecurityGroupIngress" }
 func (o RevokeSecurityGroupIngress) Refs() []stack.Ref {
 	return append(groupsOf(o.Permissions), o.Group)
 }
@@ -82,7 +79,6 @@ func (o RevokeSecurityGroupIngress) advance(a advancer) {
 // DeleteSecurityGroup deletes a group; AWS refuses while a network interface uses it.
 type DeleteSecurityGroup struct{ Group stack.Ref }
 
-func (DeleteSecurityGroup) Name() string        { return "DeleteSecurityGroup" }
 func (o DeleteSecurityGroup) Refs() []stack.Ref { return []stack.Ref{o.Group} }
 func (DeleteSecurityGroup) Traits() plan.Traits {
 	return plan.Traits{Removes: true, UsedBy: "the network interfaces and rules that use the security group to go"}
@@ -99,7 +95,6 @@ type CreateTags struct {
 	Tags  map[string]string
 }
 
-func (CreateTags) Name() string          { return "CreateTags" }
 func (o CreateTags) Refs() []stack.Ref   { return []stack.Ref{o.Group} }
 func (o CreateTags) Traits() plan.Traits { return plan.Traits{Setting: "Tags", Values: o.Tags} }
 func (o CreateTags) Send(s Sender)       { s.CreateTags(o) }
@@ -114,7 +109,6 @@ type DeleteTags struct {
 	Keys  []string
 }
 
-func (DeleteTags) Name() string        { return "DeleteTags" }
 func (o DeleteTags) Refs() []stack.Ref { return []stack.Ref{o.Group} }
 func (DeleteTags) Traits() plan.Traits { return plan.Traits{} }
 func (o DeleteTags) Send(s Sender)     { s.DeleteTags(o) }

@@ -13,7 +13,6 @@ type CreateTargetGroup struct {
 	TargetGroup stack.TargetGroup
 }
 
-func (CreateTargetGroup) Name() string        { return "CreateTargetGroup" }
 func (CreateTargetGroup) Refs() []stack.Ref   { return nil }
 func (CreateTargetGroup) Traits() plan.Traits { return plan.Traits{} }
 func (o CreateTargetGroup) Send(s Sender)     { s.CreateTargetGroup(o) }
@@ -38,7 +37,6 @@ type ModifyTargetGroup struct {
 	HealthCheck     stack.HealthCheck
 }
 
-func (ModifyTargetGroup) Name() string        { return "ModifyTargetGroup" }
 func (o ModifyTargetGroup) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
 func (ModifyTargetGroup) Traits() plan.Traits { return plan.Traits{} }
 func (o ModifyTargetGroup) Send(s Sender)     { s.ModifyTargetGroup(o) }
@@ -59,7 +57,6 @@ type ModifyTargetGroupAttributes struct {
 	Attributes  map[string]string
 }
 
-func (ModifyTargetGroupAttributes) Name() string        { return "ModifyTargetGroupAttributes" }
 func (o ModifyTargetGroupAttributes) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
 func (o ModifyTargetGroupAttributes) Traits() plan.Traits {
 	return plan.Traits{Setting: "Attributes", Values: o.Attributes}
@@ -73,7 +70,6 @@ func (o ModifyTargetGroupAttributes) advance(a advancer) {
 // DeleteTargetGroup deletes a target group with whatever is registered in it.
 type DeleteTargetGroup struct{ TargetGroup stack.Ref }
 
-func (DeleteTargetGroup) Name() string        { return "DeleteTargetGroup" }
 func (o DeleteTargetGroup) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
 func (DeleteTargetGroup) Traits() plan.Traits {
 	return plan.Traits{Removes: true, UsedBy: "AWS to notice that nothing forwards to the target group any more"}
@@ -91,12 +87,13 @@ type AwaitTargets struct {
 	Balancer *stack.Ref `json:",omitempty"`
 }
 
-func (AwaitTargets) Name() string          { return "DescribeTargetHealth" }
-func (o AwaitTargets) Refs() []stack.Ref   { return refsTo(o.TargetGroup, o.Balancer) }
-func (o AwaitTargets) Traits() plan.Traits { return plan.Traits{Active: successor(o.Balancer)} }
-func (o AwaitTargets) Send(s Sender)       { s.AwaitTargets(o) }
-func (AwaitTargets) effect() Effect        { return Effect{} }
-func (AwaitTargets) advance(advancer)      {}
+func (o AwaitTargets) Refs() []stack.Ref { return refsTo(o.TargetGroup, o.Balancer) }
+func (o AwaitTargets) Traits() plan.Traits {
+	return plan.Traits{Action: "DescribeTargetHealth", Active: successor(o.Balancer)}
+}
+func (o AwaitTargets) Send(s Sender)  { s.AwaitTargets(o) }
+func (AwaitTargets) effect() Effect   { return Effect{} }
+func (AwaitTargets) advance(advancer) {}
 
 // RegisterTargets registers at most 200 targets. It is not planned by a diff: package targets sends it.
 type RegisterTargets struct {
@@ -104,7 +101,6 @@ type RegisterTargets struct {
 	Targets     []Target
 }
 
-func (RegisterTargets) Name() string        { return "RegisterTargets" }
 func (o RegisterTargets) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
 func (RegisterTargets) Traits() plan.Traits { return plan.Traits{} }
 func (o RegisterTargets) Send(s Sender)     { s.RegisterTargets(o) }
@@ -117,7 +113,6 @@ type DeregisterTargets struct {
 	Targets     []Target
 }
 
-func (DeregisterTargets) Name() string        { return "DeregisterTargets" }
 func (o DeregisterTargets) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
 func (DeregisterTargets) Traits() plan.Traits { return plan.Traits{} }
 func (o DeregisterTargets) Send(s Sender)     { s.DeregisterTargets(o) }
@@ -131,10 +126,9 @@ type RegisterLoadBalancer struct {
 	Port         int32
 }
 
-func (RegisterLoadBalancer) Name() string        { return "RegisterTargets" }
 func (o RegisterLoadBalancer) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup, o.LoadBalancer} }
 func (o RegisterLoadBalancer) Traits() plan.Traits {
-	return plan.Traits{Active: plan.Active{Ref: o.LoadBalancer, Role: "behind the frontend"}}
+	return plan.Traits{Action: "RegisterTargets", Active: plan.Active{Ref: o.LoadBalancer, Role: "behind the frontend"}}
 }
 func (o RegisterLoadBalancer) Send(s Sender)  { s.RegisterLoadBalancer(o) }
 func (o RegisterLoadBalancer) effect() Effect { return changes(o.TargetGroup) }
@@ -153,12 +147,11 @@ type DeregisterLoadBalancer struct {
 	Successor *stack.Ref `json:",omitempty"`
 }
 
-func (DeregisterLoadBalancer) Name() string { return "DeregisterTargets" }
 func (o DeregisterLoadBalancer) Refs() []stack.Ref {
 	return append([]stack.Ref{o.TargetGroup}, refsTo(o.LoadBalancer, o.Successor)...)
 }
 func (o DeregisterLoadBalancer) Traits() plan.Traits {
-	return plan.Traits{Removes: true, Active: successor(o.Successor)}
+	return plan.Traits{Action: "DeregisterTargets", Removes: true, Active: successor(o.Successor)}
 }
 func (o DeregisterLoadBalancer) Send(s Sender)  { s.DeregisterLoadBalancer(o) }
 func (o DeregisterLoadBalancer) effect() Effect { return changes(o.TargetGroup) }

@@ -21,9 +21,6 @@ type (
 	DisassociateRegionalWebACL struct{ LoadBalancer stack.Ref }
 )
 
-// Name distinguishes the AWS action AssociateWebACL of WAF Classic from that of WAFv2.
-func (AssociateRegionalWebACL) Name() string { return "AssociateRegionalWebACL" }
-
 func (o AssociateRegionalWebACL) Refs() []stack.Ref   { return addOnRefs(o) }
 func (o AssociateRegionalWebACL) Traits() plan.Traits { return addOnTraits(o) }
 func (o AssociateRegionalWebACL) Send(s Sender)       { s.AssociateRegionalWebACL(o) }
@@ -32,9 +29,6 @@ func (o AssociateRegionalWebACL) effect() Effect      { return onAddOn(o.LoadBal
 func (o AssociateRegionalWebACL) show(lb *LoadBalancer, _ Output) {
 	lb.ClassicWebACL = &o.WebACL
 }
-
-// Name distinguishes the AWS action DisassociateWebACL of WAF Classic from that of WAFv2.
-func (DisassociateRegionalWebACL) Name() string { return "DisassociateRegionalWebACL" }
 
 func (o DisassociateRegionalWebACL) Refs() []stack.Ref   { return addOnRefs(o) }
 func (o DisassociateRegionalWebACL) Traits() plan.Traits { return addOnTraits(o) }

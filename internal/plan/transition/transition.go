@@ -99,7 +99,7 @@ func (t Transition) String() string {
 		for _, c := range p.Changes {
 			name := "Tags"
 			if c.Op != nil {
-				name = c.Op.Name()
+				name = plan.NameOf(c.Op)
 			}
 			fmt.Fprintf(&b, "%4d %s %s%s", c.ID, name, stack.Labels{}.Of(c.Resource), numbers(", needs", c.Needs)+numbers(", after", c.After))
 			for i, why := range c.Why {
