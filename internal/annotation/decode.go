@@ -1,6 +1,7 @@
 package annotation
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -130,11 +131,7 @@ func JSONError(err error) error {
 	if !errors.As(err, &wrong) {
 		return err
 	}
-	where := wrong.Field
-	if where == "" {
-		where = "the whole"
-	}
-	return fmt.Errorf("%s must not be a JSON %s (offset %d)", where, wrong.Value, wrong.Offset)
+	return fmt.Errorf("%s must not be a JSON %s (offset %d)", cmp.Or(wrong.Field, "the whole"), wrong.Value, wrong.Offset)
 }
 
 // remedy describes a valid value.

@@ -1,6 +1,7 @@
 package annotation
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -120,10 +121,7 @@ func (r Reader) Invalid(k Key, text, remedy string) {
 		source = intent.Source{Object: r.objects[len(r.objects)-1].Object, Path: k.Path()}
 	}
 	e, _ := Lookup(k)
-	if remedy == "" {
-		remedy = e.remedy()
-	}
-	r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, text, remedy).In(e.Costs))
+	r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, text, cmp.Or(remedy, e.remedy())).In(e.Costs))
 }
 
 // Ignored notes that an annotation has no effect.

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -74,11 +75,7 @@ func (c *Cache[K, V]) begin(ctx context.Context, age, stale time.Duration, keys 
 }
 
 func (c *Cache[K, V]) batches(keys []K) [][]K {
-	size := c.cfg.Batch
-	if size == 0 {
-		size = max(len(keys), 1)
-	}
-	return slices.Collect(slices.Chunk(keys, size))
+	return slices.Collect(slices.Chunk(keys, cmp.Or(c.cfg.Batch, max(len(keys), 1))))
 }
 
 // start reads keys in the background, for longer than a caller that gives up. The lock is held.

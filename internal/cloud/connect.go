@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,12 +58,7 @@ type Connection struct {
 // Connect finds region and VPC, and the credentials' source.
 func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
 	meta := metadata(o)
-	scope := Scope{Region: o.Region, VPC: o.VPC}
-	for _, env := range []string{"AWS_DEFAULT_REGION", "AWS_REGION"} {
-		if scope.Region == "" {
-			scope.Region = os.Getenv(env)
-		}
-	}
+	scope := Scope{Region: cmp.Or(o.Region, os.Getenv("AWS_DEFAULT_REGION"), os.Getenv("AWS_REGION")), VPC: o.VPC}
 	if scope.Region == "" {
 		out, err := meta.GetRegion(ctx, &imds.GetRegionInput{})
 		if err != nil {

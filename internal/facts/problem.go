@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -19,15 +20,11 @@ type Problem struct {
 // Diagnostic is the finding about an object. If the look-up failed with a diagnostic, its code, class and request id are taken over.
 func (p *Problem) Diagnostic(o diag.Object, path string) diag.Diagnostic {
 	d := diag.New(o, path, p.Code, p.Text, p.Remedy)
-	if p.Class != "" {
-		d.Class = p.Class
-	}
+	d.Class = cmp.Or(p.Class, d.Class)
 	var cause diag.Diagnostic
 	if errors.As(p.Err, &cause) {
 		d.Code, d.Class, d.RequestID = cause.Code, cause.Class, cause.RequestID
-		if cause.Remedy != "" {
-			d.Remedy = cause.Remedy
-		}
+		d.Remedy = cmp.Or(cause.Remedy, d.Remedy)
 	}
 	return d
 }

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -105,12 +106,7 @@ func IPv6Capable(ipAddressType string) bool {
 	return ipAddressType == stack.Dualstack || ipAddressType == stack.DualstackWithoutIPv4
 }
 
-func locale(s Subnet) Locale {
-	if s.Locale == "" {
-		return AvailabilityZone
-	}
-	return s.Locale
-}
+func locale(s Subnet) Locale { return cmp.Or(s.Locale, AvailabilityZone) }
 
 func oneLocale(subnets []Subnet) *Problem {
 	in := map[Locale]bool{}

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -38,9 +39,7 @@ func (e *ForeignError) Error() string {
 // The error is ErrAbsent, a *ForeignError, or that of View.Why.
 func Get[T metav1.Object](v *View, from From, to Ref) (T, error) {
 	var none T
-	if to.Namespace == "" {
-		to.Namespace = from.Namespace
-	}
+	to.Namespace = cmp.Or(to.Namespace, from.Namespace)
 	if to.Namespace != from.Namespace {
 		return none, &ForeignError{from, to}
 	}

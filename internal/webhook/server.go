@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -28,16 +29,7 @@ type Files struct{ Dir, Cert, Key string }
 
 // Complete fills in empty fields: <temporary directory>/k8s-webhook-server/serving-certs, tls.crt and tls.key.
 func (f Files) Complete() Files {
-	if f.Dir == "" {
-		f.Dir = filepath.Join(os.TempDir(), "k8s-webhook-server", "serving-certs")
-	}
-	if f.Cert == "" {
-		f.Cert = "tls.crt"
-	}
-	if f.Key == "" {
-		f.Key = "tls.key"
-	}
-	return f
+	return Files{Dir: cmp.Or(f.Dir, filepath.Join(os.TempDir(), "k8s-webhook-server", "serving-certs")), Cert: cmp.Or(f.Cert, "tls.crt"), Key: cmp.Or(f.Key, "tls.key")}
 }
 
 // Exist reports whether both files are there.

@@ -59,25 +59,11 @@ func (b *Reconciler) complete(ctx context.Context, o *v1beta1.TargetGroupBinding
 
 // fill writes into a spec what it leaves to its target group.
 func fill(s *v1beta1.TargetGroupBindingSpec, tg elbtypes.TargetGroup) {
-	if s.TargetGroupARN == "" {
-		s.TargetGroupARN = aws.ToString(tg.TargetGroupArn)
-	}
-	if s.TargetType == nil {
-		s.TargetType = kube.Pointer[v1beta1.TargetType](string(tg.TargetType))
-	}
-	if s.TargetGroupProtocol == nil {
-		s.TargetGroupProtocol = kube.Pointer[v1beta1.Protocol](string(tg.Protocol))
-	}
-	if s.IPAddressType == nil {
-		family := string(tg.IpAddressType)
-		if family == "" {
-			family = stack.IPv4
-		}
-		s.IPAddressType = kube.Pointer[v1beta1.IPAddressType](family)
-	}
-	if s.VpcID == "" {
-		s.VpcID = aws.ToString(tg.VpcId)
-	}
+	s.TargetGroupARN = cmp.Or(s.TargetGroupARN, aws.ToString(tg.TargetGroupArn))
+	s.TargetType = cmp.Or(s.TargetType, kube.Pointer[v1beta1.TargetType](string(tg.TargetType)))
+	s.TargetGroupProtocol = cmp.Or(s.TargetGroupProtocol, kube.Pointer[v1beta1.Protocol](string(tg.Protocol)))
+	s.IPAddressType = cmp.Or(s.IPAddressType, kube.Pointer[v1beta1.IPAddressType](cmp.Or(string(tg.IpAddressType), stack.IPv4)))
+	s.VpcID = cmp.Or(s.VpcID, aws.ToString(tg.VpcId))
 }
 
 // contradiction finds what no target group could satisfy.

@@ -188,10 +188,7 @@ func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 
 // admits reports whether a binding asks for rules whose source is the group.
 func admits(o *v1beta1.TargetGroupBinding, group string) bool {
-	if o.Spec.Networking == nil {
-		return false
-	}
-	return slices.ContainsFunc(o.Spec.Networking.Ingress, func(r v1beta1.NetworkingIngressRule) bool {
+	return o.Spec.Networking != nil && slices.ContainsFunc(o.Spec.Networking.Ingress, func(r v1beta1.NetworkingIngressRule) bool {
 		return slices.ContainsFunc(r.From, func(p v1beta1.NetworkingPeer) bool {
 			return p.SecurityGroup != nil && p.SecurityGroup.GroupID == group
 		})

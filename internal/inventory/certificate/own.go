@@ -1,6 +1,7 @@
 package certificate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -140,9 +141,7 @@ func (c *Certificates) complete(key stack.Key, d elb.Certificate) elb.Certificat
 			c.imported(ownerOf(key, d.ID), d.ARN, now)
 			r.content, r.tried = r.tried.Hash, nil
 		}
-		if r.content != "" {
-			d.Content = r.content // whatever became of the tag
-		}
+		d.Content = cmp.Or(r.content, d.Content) // whatever became of the tag
 	}
 	if d.Status == elb.Pending && r.watched.IsZero() && now.Sub(r.createdAt) <= longestPending {
 		r.watched = now

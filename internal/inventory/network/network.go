@@ -4,6 +4,7 @@
 package network
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -200,10 +201,7 @@ func subnet(s *ec2types.Subnet, zones map[string]facts.Locale) facts.Subnet {
 		ID: aws.ToString(s.SubnetId), VPC: aws.ToString(s.VpcId), Zone: aws.ToString(s.AvailabilityZone), CIDR: aws.ToString(s.CidrBlock),
 		AvailableIPs: aws.ToInt32(s.AvailableIpAddressCount), Tags: cloud.ComputeTags(s.Tags),
 	}
-	out.Locale = zones[out.Zone]
-	if out.Locale == "" {
-		out.Locale = facts.AvailabilityZone
-	}
+	out.Locale = cmp.Or(zones[out.Zone], facts.AvailabilityZone)
 	if aws.ToString(s.OutpostArn) != "" {
 		out.Locale = facts.Outpost
 	}

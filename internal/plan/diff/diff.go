@@ -305,10 +305,7 @@ func (d *differ) legacyTags() []string { return naming.LegacyTags(d.want.Cluster
 
 // ours reports whether tags, if known, carry the stack's tag.
 func (d *differ) ours(tags map[string]string) bool {
-	if tags == nil {
-		return true
-	}
-	return tags[naming.StackTag(d.plan.Key.Owner)] == d.plan.Key.ID.String()
+	return tags == nil || tags[naming.StackTag(d.plan.Key.Owner)] == d.plan.Key.ID.String()
 }
 
 func compareRefs(a, b stack.Ref) int {
