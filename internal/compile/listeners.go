@@ -44,6 +44,12 @@ func (b *build) buildListener(p *port, redirect int32) {
 		if l.DefaultActions, keep, fields["DefaultActions"] = b.defaultActions(p); keep {
 			kept = append(kept, ref)
 		}
+		if b.e.Type == stack.Network && len(l.DefaultActions) == 0 {
+			if keep {
+				b.keep.Resources = append(b.keep.Resources, ref)
+			}
+			return
+		}
 		rules, kept = b.portRules(p, ref, kept)
 	}
 	if p.secure() {
@@ -142,8 +148,8 @@ type defaultBackend struct {
 	actions []intent.Action
 }
 
-// defaultActions are those of the one member that sets some; else an ALB answers 404. kept reports whether those which AWS holds
-// stay.
+// defaultActions are those of the one member that sets some; else an ALB answers 404, and an NLB has no listener. kept reports whether
+// those which AWS holds stay.
 func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, source intent.Source) {
 	var candidates []merge.Owned[defaultBackend]
 	for at, i := range p.members {
@@ -152,18 +158,32 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 			candidates = append(candidates, merge.Of(i, intent.Of(defaultBackend{b.members[i].Object, l.Default}, l.DefaultSource)))
 		}
 	}
+	if b.e.Type == stack.Network {
+		return b.networkActions(candidates)
+	}
 	c, ok := merge.Resolve(&b.group, candidates, merge.Setting[defaultBackend]{
 		Name: fmt.Sprintf("default-backend@%d", p.number), What: fmt.Sprintf("default backend of port %d", p.number), Among: p.members,
 		Text: func(d defaultBackend) string { return d.of.String() },
 		Show: func(defaultBackend) string { return "a default backend" },
 	})
 	switch {
-	case !ok && b.e.Type == stack.Application:
-		return notFound(), false, intent.Source{}
 	case !ok:
+		return notFound(), false, intent.Source{}
+	case b.members[c.Member].State.LeftOut() || len(c.Value.actions) == 0:
+		return stack.UnavailableOf(b.e.Key.Owner), b.members[c.Member].State == quarantine.Frozen, c.Source
+	}
+	return b.actions(c.Member, c.Value.actions, c.Source), false, c.Source
+}
+
+// networkActions are the default actions of an NLB's listener. Only one member declares some: a Service, or the route of a Gateway that
+// serves the port.
+func (b *build) networkActions(candidates []merge.Owned[defaultBackend]) (actions []stack.Action, kept bool, source intent.Source) {
+	if len(candidates) == 0 {
 		return nil, false, intent.Source{}
-	case b.e.Type == stack.Application && (b.members[c.Member].State.LeftOut() || len(c.Value.actions) == 0):
-		return stack.Unavailable(), b.members[c.Member].State == quarantine.Frozen, c.Source
+	}
+	c := candidates[0]
+	if b.members[c.Member].State == quarantine.Frozen && len(b.members) > 1 {
+		return nil, true, c.Source
 	}
 	return b.actions(c.Member, c.Value.actions, c.Source), false, c.Source
 }

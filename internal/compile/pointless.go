@@ -41,8 +41,9 @@ func (b *build) serves() bool {
 	answers := func(as, fixed []stack.Action) bool {
 		return len(as) == 1 && as[0].FixedResponse != nil && *as[0].FixedResponse == *fixed[0].FixedResponse
 	}
-	return slices.ContainsFunc(b.rules, func(r stack.Rule) bool { return !answers(r.Actions, stack.Unavailable()) }) ||
+	unavailable := stack.UnavailableOf(b.e.Key.Owner)
+	return slices.ContainsFunc(b.rules, func(r stack.Rule) bool { return !answers(r.Actions, unavailable) }) ||
 		slices.ContainsFunc(b.listen, func(l stack.Listener) bool {
-			return !answers(l.DefaultActions, stack.Unavailable()) && !answers(l.DefaultActions, notFound())
+			return !answers(l.DefaultActions, unavailable) && !answers(l.DefaultActions, notFound())
 		})
 }

@@ -48,7 +48,7 @@ func (b *build) mergePorts() {
 		if m.State == quarantine.Rejected {
 			continue
 		}
-		seen := map[int32]bool{}
+		seen := make(map[int32]bool, len(m.Listeners))
 		for _, l := range m.Listeners {
 			if seen[l.Port] {
 				b.note(i, diag.New(m.Object, "", diag.IgnoredSetting, fmt.Sprintf("port %d is listed twice; the first entry applies", l.Port),
@@ -64,6 +64,9 @@ func (b *build) mergePorts() {
 	}
 	slices.Sort(numbers)
 	for _, n := range numbers {
+		if b.e.FixedPorts && !slices.ContainsFunc(candidates[n], func(c merge.Owned[intent.Listener]) bool { return b.members[c.Member].Authority != intent.RoutesOnly }) {
+			continue
+		}
 		b.ports = append(b.ports, b.mergePort(n, candidates[n]))
 	}
 	b.noteClosed()

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
@@ -39,7 +40,7 @@ func (b *build) portRules(p *port, listener stack.Ref, kept []stack.Ref) ([]stac
 	for _, at := range l.Order() {
 		all = b.addRules(all, p, at, listener)
 	}
-	all = l.Optimise(all)
+	all = rules.Join(l.Optimise(all))
 	out := make([]stack.Rule, len(all))
 	user := map[int]map[string]string{}
 	for at, w := range all {
@@ -49,7 +50,7 @@ func (b *build) portRules(p *port, listener stack.Ref, kept []stack.Ref) ([]stac
 			if _, ok := user[w.Member]; !ok {
 				user[w.Member] = b.plainTags(w.Member)
 			}
-			w.Tags = b.tags(user[w.Member], w.ID)
+			w.Tags = b.tags(withRouteTags(user[w.Member], w.Route.Tags), w.ID)
 		}
 		out[at] = w.Rule
 		ref := stack.Ref{Kind: stack.KindRule, ID: w.ID}
@@ -62,6 +63,16 @@ func (b *build) portRules(p *port, listener stack.Ref, kept []stack.Ref) ([]stac
 		}
 	}
 	return out, kept
+}
+
+// withRouteTags are the tags of a member's rules with those of the rule's own route.
+func withRouteTags(member, route map[string]string) map[string]string {
+	if len(route) == 0 {
+		return member
+	}
+	out := maps.Clone(route)
+	maps.Copy(out, member)
+	return out
 }
 
 // addRules appends the rules of a route: one, or several if one would exceed ELB's limits.
@@ -80,12 +91,16 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listen
 	case len(parts) == 0:
 		b.fail(i, diag.New(m.Object, route.Source.Place(), diag.InvalidRule, rules.OverLimit(route.Conditions),
 			"split the rule into several with fewer values or conditions; a Prefix path counts as two values"))
+	case b.externalTag(route.Tags) != "":
+		b.fail(i, diag.New(m.Object, route.Source.Place(), diag.InvalidRule,
+			fmt.Sprintf("external managed tag key %s cannot be specified", b.externalTag(route.Tags)),
+			"remove the key: the controller's --external-managed-tags leaves it to others").In(diag.Route))
 	case len(route.Actions) > 0:
 		w.Actions = b.actions(i, b.routeActions(p, i, route), route.Source)
 		w.Transforms = route.Transforms
 	}
 	if w.Actions == nil {
-		w.Actions = stack.Unavailable()
+		w.Actions = stack.UnavailableOf(b.e.Key.Owner)
 	}
 	for _, part := range parts {
 		w.Conditions = part
@@ -108,7 +123,7 @@ func (b *build) actions(i int, in []intent.Action, source intent.Source) []stack
 		if a.Type == stack.ActionForward {
 			f, ok := b.forward(i, a, source)
 			if !ok {
-				return stack.Unavailable()
+				return stack.UnavailableOf(b.e.Key.Owner)
 			}
 			action.Forward = f
 		}

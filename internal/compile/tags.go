@@ -50,6 +50,16 @@ func (b *build) plainTags(i int) map[string]string {
 	return out
 }
 
+// externalTag is a key of tags that is managed externally; empty = none is.
+func (b *build) externalTag(tags map[string]string) string {
+	for _, key := range b.cfg.ExternalManagedTags {
+		if _, ok := tags[key]; ok {
+			return key
+		}
+	}
+	return ""
+}
+
 // checkTags reports keys that are managed externally.
 func (b *build) checkTags() {
 	for _, key := range b.cfg.ExternalManagedTags {

@@ -35,16 +35,27 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		return stack.Ref{}, false
 	}
 	out := stack.TargetGroup{
-		ID: tg.ID, Name: b.e.Names.TargetGroup(b.cfg.Cluster, b.e.Key.ID, tg), TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,
+		ID: tg.ID, Name: tg.Name, TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,
 		ProtocolVersion: tg.ProtocolVersion, IPAddressType: stack.IPv4, ControlPort: tg.ControlPort,
 		HealthCheck: tg.HealthCheck, Attributes: tg.Attributes, Tags: b.tags(tg.Tags, tg.ID),
+	}
+	if out.Name == "" {
+		out.Name = b.e.Names.TargetGroup(b.cfg.Cluster, b.e.Key.ID, tg)
 	}
 	if tg.IPv6 {
 		out.IPAddressType = stack.IPv6
 	}
+	fields := map[string]intent.Source{"Backend": source}
+	if tg.TargetType == stack.TargetALB {
+		out.Balancer = stack.Literal(stack.KindLoadBalancer, tg.Balancer)
+	}
 	ref = stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID}
 	b.targets[tg.ID] = ref
 	b.tgs = append(b.tgs, out)
+	b.trace(stack.KindTargetGroup, tg.ID, []int{i}, fields)
+	if tg.TargetType == stack.TargetALB { // no binding: the plan registers the load balancer
+		return ref, true
+	}
 	binding := stack.Binding{
 		ID: tg.ID, Name: out.Name, Namespace: tg.ServiceNamespace, Labels: b.labels, TargetGroup: ref,
 		TargetType: out.TargetType, Protocol: out.Protocol, ServiceName: tg.ServiceName, ServicePort: tg.ServicePort,
@@ -54,8 +65,6 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		binding.NodeLabels = tg.NodeLabels
 	}
 	b.bindings = append(b.bindings, binding)
-	fields := map[string]intent.Source{"Backend": source}
-	b.trace(stack.KindTargetGroup, tg.ID, []int{i}, fields)
 	b.trace(stack.KindBinding, tg.ID, []int{i}, fields)
 	return ref, true
 }
@@ -67,6 +76,7 @@ func (b *build) badTargetGroup(tg *intent.TargetGroup) (diag.Diagnostic, bool) {
 	}
 	service := tg.ServiceNamespace + "/" + tg.ServiceName
 	switch {
+	case tg.TargetType == stack.TargetALB && b.e.Type == stack.Network && tg.Balancer != "":
 	case tg.TargetType != stack.TargetInstance && tg.TargetType != stack.TargetIP:
 		return bad(diag.InvalidAnnotation, "use instance or ip", "unknown targetType: %s", tg.TargetType)
 	case tg.TargetType == stack.TargetIP && !b.cfg.Gates.EnableIPTargetType:

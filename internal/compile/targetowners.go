@@ -13,7 +13,7 @@ import (
 
 // The identity of an Ingress's target group joins the names of Ingress and Service by a hyphen, which both may contain: Ingress a-b with
 // Service c and Ingress a with Service b-c have the same one. The existing controller uses the target group of the first for both, so that
-// requests of the other go to the wrong Service. Here each identity has one owner, and the other member fails.
+// requests of the other go to the wrong Service. The same is true of two routes of a Gateway. Here each identity has one owner, and the other member fails.
 
 // ownTargetGroups sets the owner of each target group: the one before, else the first member. It needs the present states of the members.
 func (b *build) ownTargetGroups() {
@@ -74,10 +74,13 @@ func (b *build) taken(i int, want *intent.TargetGroup, source intent.Source) boo
 			service = " for Service " + g.ServiceName
 		}
 	}
+	kind, remedy := "Ingress", "rename this Ingress or the Service, or put the Ingress into another group"
+	if own := b.members[i].Object.Kind; own != kind {
+		kind, remedy = own, "rename this "+own+" or the Service, or attach the "+own+" to another Gateway"
+	}
 	b.fail(i, diag.New(b.members[i].Object, source.Path, diag.TargetGroupTaken,
-		fmt.Sprintf("the target group of Service %s, port %s, would be the one that %s has%s: the names of Ingress and Service join to the same identity %s",
-			want.ServiceName, want.ServicePort, other, service, want.ID),
-		"rename this Ingress or the Service, or put the Ingress into another group"))
+		fmt.Sprintf("the target group of Service %s, port %s, would be the one that %s has%s: the names of %s and Service join to the same identity %s",
+			want.ServiceName, want.ServicePort, other, service, kind, want.ID), remedy))
 	return true
 }
 

@@ -55,7 +55,7 @@ func (f Field[T]) Or(def T) T {
 	return def
 }
 
-// LoadBalancer is one desired load balancer: the members of an Ingress group in group order, or one Service.
+// LoadBalancer is one desired load balancer: the members of an Ingress group in group order, one Service, or a Gateway and its routes.
 type LoadBalancer struct {
 	Key     stack.Key
 	Type    stack.LoadBalancerType
@@ -65,6 +65,8 @@ type LoadBalancer struct {
 	KeepsScheme bool `json:"-"`
 	// RefusesIPv6Ranges reports that IPv6 source ranges of a load balancer without IPv6 addresses are an error, instead of being ignored.
 	RefusesIPv6Ranges bool `json:"-"`
+	// FixedPorts reports that a port exists only if a member declares it that may have more than routes.
+	FixedPorts bool `json:"-"`
 	// Unseen reports that objects outside Members may be part of the load balancer; nil = Members is complete.
 	Unseen *Unseen
 }
@@ -162,6 +164,12 @@ type Route struct {
 	// Precedence orders the routes of all members, as the rules of Gateway API require: compared element by element, the lower first.
 	// Routes of equal precedence, as are all of Ingresses, are in the order of their members.
 	Precedence []int32 `json:",omitempty"`
+	// Alternative is equal for routes of the member that are alternatives of one rule of its object: compile joins those with the same
+	// actions into one rule where order and limits permit. 0 = the route has none.
+	Alternative int32 `json:",omitempty"`
+	// Verbatim marks a route whose rule is made even if no request reaches it, as the existing controller makes it.
+	Verbatim   bool              `json:",omitempty"`
+	Tags       map[string]string `json:",omitempty"` // of its rules, besides those of the member
 	Conditions []stack.Condition
 	Actions    []Action
 	Transforms []stack.Transform
@@ -195,11 +203,12 @@ type Backend struct {
 // TargetGroup is the desired target group of one Service port, resolved against the Service.
 type TargetGroup struct {
 	ID               string      // identity as in stack.TargetGroup.ID
+	Name             string      `json:",omitempty"` // as declared; empty = that of Names
 	Object           diag.Object // the object that declares it (Ingress or Service)
 	ServiceNamespace string
 	ServiceName      string
 	ServiceUID       string
-	ServicePort      string // as written in the Ingress; decimal for Services
+	ServicePort      string // as written in the Ingress; decimal for Services and routes
 	TargetType       string // "" = controller default
 	Port             int32  // node port or numeric target port; 1 if the target port is named; never 0: fronts report Services that cannot serve
 	TargetPort       string // Service targetPort as networking port: decimal or name (ip), node port (instance)
@@ -212,5 +221,7 @@ type TargetGroup struct {
 	Tags             map[string]string // member's tags under Service's tags (tracking and default tags are added by compile)
 	NodeLabels       map[string]string
 	MultiCluster     bool
-	Source           Source
+	// Balancer is the ARN of the application load balancer that is the only target, of target type alb; then there is no Service.
+	Balancer string `json:",omitempty"`
+	Source   Source
 }

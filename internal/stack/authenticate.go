@@ -60,8 +60,13 @@ type Claim struct {
 }
 
 // Unavailable are the actions of a rule that cannot be served: they answer 503.
-func Unavailable() []Action {
-	return []Action{{Type: ActionFixedResponse, FixedResponse: &FixedResponse{
-		StatusCode: "503", ContentType: "text/plain", MessageBody: "Ingress rule is invalid; see its events",
-	}}}
+func Unavailable() []Action { return UnavailableOf(Ingress) }
+
+// UnavailableOf are those of a rule of an owner's stack.
+func UnavailableOf(o Owner) []Action {
+	body := "Ingress rule is invalid; see its events"
+	if o != Ingress && o != Service {
+		body = "Route is invalid; see its status"
+	}
+	return []Action{{Type: ActionFixedResponse, FixedResponse: &FixedResponse{StatusCode: "503", ContentType: "text/plain", MessageBody: body}}}
 }

@@ -11,7 +11,13 @@ import (
 func Disjoint(a, b []stack.Condition) bool {
 	for _, x := range a {
 		for _, y := range b {
-			if x.Field != y.Field || len(x.Regex)+len(y.Regex) > 0 {
+			if x.Field != y.Field {
+				continue
+			}
+			if len(x.Regex)+len(y.Regex) > 0 {
+				if x.Field == stack.HostHeader && disjointHosts(x, y) {
+					return true
+				}
 				continue
 			}
 			switch x.Field {
@@ -28,6 +34,36 @@ func Disjoint(a, b []stack.Condition) bool {
 		}
 	}
 	return false
+}
+
+// disjointHosts reports whether no host can match both of two conditions of expressions only, each of which matches a hostname with any port.
+func disjointHosts(x, y stack.Condition) bool {
+	if len(x.Values)+len(y.Values) > 0 {
+		return false
+	}
+	a, ok := hostnames(x.Regex)
+	b, too := hostnames(y.Regex)
+	return ok && too && disjointValues(a, b, true)
+}
+
+// hostnames are the patterns of hostnames that expressions such as ^a\.example(:[0-9]+)?$ match; ok is false for other expressions.
+func hostnames(expressions []string) (out []string, ok bool) {
+	for _, e := range expressions {
+		rest, begins := strings.CutPrefix(e, "^")
+		rest, ends := strings.CutSuffix(rest, "(:[0-9]+)?$")
+		wildcard := ""
+		if after, wild := strings.CutPrefix(rest, `[^.].*\.`); wild {
+			wildcard, rest = "*.", after
+		}
+		name := strings.ReplaceAll(rest, `\.`, ".")
+		if !begins || !ends || strings.ContainsFunc(name, func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
+		}) || strings.Count(rest, `\.`) != strings.Count(rest, ".") {
+			return nil, false
+		}
+		out = append(out, wildcard+name)
+	}
+	return out, true
 }
 
 // Covers reports whether every request that matches b matches a. It may report false although each does.

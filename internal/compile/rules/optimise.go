@@ -22,7 +22,7 @@ func (l *Listener) Optimise(in []Rule) []Rule {
 	front := redirects{}
 	for _, w := range in {
 		r := w.redirect()
-		if r != nil && l.loops(w.Conditions, r) || front.hide(w.Conditions) {
+		if r != nil && len(w.Transforms) == 0 && l.loops(w.Conditions, r) || !w.Route.Verbatim && front.hide(w.Conditions) {
 			continue
 		}
 		if r != nil {

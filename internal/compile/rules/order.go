@@ -1,5 +1,5 @@
-// Package rules orders the routes of a listener, splits routes that exceed ELB's limits into several rules, and drops rules that match no
-// request. Actions and identities are the caller's. It imports diag, intent, stack and traffic.
+// Package rules orders the routes of a listener, splits routes that exceed ELB's limits into several rules, joins rules that one can
+// replace, and drops rules that match no request. Actions and identities are the caller's. It imports diag, intent, stack and traffic.
 //
 // The first rule that matches a request answers it. Members are ordered by group.order and name, as with the existing controller, with an
 // exception: of equal group.order, a member does not come before one of another namespace that joined earlier, if their rules may match the

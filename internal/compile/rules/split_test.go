@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
@@ -89,7 +90,7 @@ func TestARedirectHidesOnlyRulesThatNoRequestReaches(t *testing.T) {
 			if rapid.Bool().Draw(rt, "redirect") {
 				a = stack.Action{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: fmt.Sprintf("r%d.test", i), StatusCode: "HTTP_301"}}
 			}
-			all = append(all, Rule{Rule: stack.Rule{Order: int32(i + 1), Conditions: drawConditions(rt), Actions: []stack.Action{a}}})
+			all = append(all, Rule{Route: &intent.Route{}, Rule: stack.Rule{Order: int32(i + 1), Conditions: drawConditions(rt), Actions: []stack.Action{a}}})
 		}
 		rules := func(ws []Rule) (out []stack.Rule) {
 			for _, w := range ws {

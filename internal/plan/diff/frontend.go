@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -51,6 +52,10 @@ func (d *differ) registrations() {
 		arn := d.resolve(w.Balancer)
 		var former []plan.StepID
 		registered := false
+		successor := &w.Balancer
+		if w.Balancer.ID == "" { // another stack's, which brings it to serve
+			successor = nil
+		}
 		if have := d.targets[w.ID]; have != nil {
 			if d.kept[have.ARN] {
 				continue
@@ -60,14 +65,16 @@ func (d *differ) registrations() {
 					registered = true
 					continue
 				}
-				former = append(former, d.deregister(have, t, &w.Balancer, fmt.Sprintf("port %d of %s takes over", w.Port, w.Balancer.ID)))
+				former = append(former, d.deregister(have, t, successor, fmt.Sprintf("port %d of %s takes over", w.Port, cmp.Or(w.Balancer.ID, w.Balancer.Literal))))
 			}
 		}
 		if registered {
 			continue
 		}
-		s := d.step(plan.Update, r, plan.Vital, elb.RegisterLoadBalancer{TargetGroup: r, LoadBalancer: w.Balancer, Port: w.Port}, fmt.Sprintf("to port %d of %s", w.Port, w.Balancer.ID))
-		s.Need(d.made[listenerRef(strconv.Itoa(int(w.Port)))])
+		s := d.step(plan.Update, r, plan.Vital, elb.RegisterLoadBalancer{TargetGroup: r, LoadBalancer: w.Balancer, Port: w.Port}, fmt.Sprintf("to port %d of %s", w.Port, cmp.Or(w.Balancer.ID, w.Balancer.Literal)))
+		if successor != nil {
+			s.Need(d.made[listenerRef(strconv.Itoa(int(w.Port)))])
+		}
 		s.Need(former...)
 		d.registered[r] = s.ID
 	}

@@ -2,6 +2,8 @@ package rule
 
 import (
 	"cmp"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +23,8 @@ type Position struct {
 	Kind            gatewayv1.Kind
 	Namespace, Name string
 	Rule, Match     int
+	// Last marks the rule that comes after the others of its listener's hostname.
+	Last bool
 }
 
 // specificity is how much a match asks for; more comes first.
@@ -81,38 +85,42 @@ func (p *Position) OfGRPC(m gatewayv1.GRPCRouteMatch) {
 
 // Compare orders rules of one port: negative if a comes first. It is zero only for the same match at the same hostname.
 func (c Construction) Compare(a, b Position) int {
-	order := 0
-	if c == Standard {
-		order = compareHosts(a.Listener, b.Listener)
-	}
-	order = cmp.Or(order, compareHosts(a.Host.Name, b.Host.Name))
-	if c == Standard {
-		order = cmp.Or(order, compareHosts(a.Host.Own, b.Host.Own))
-	}
-	return cmp.Or(order,
-		cmp.Compare(b.path, a.path), cmp.Compare(b.primary, a.primary), cmp.Compare(b.secondary, a.secondary),
-		compareBool(b.method, a.method), cmp.Compare(b.headers, a.headers), cmp.Compare(b.queries, a.queries),
+	return cmp.Or(slices.Compare(c.Precedence(a), c.Precedence(b)),
 		a.Created.Compare(b.Created), strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name), strings.Compare(string(a.Kind), string(b.Kind)),
 		cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Match, b.Match),
 		strings.Compare(a.Host.Name, b.Host.Name), strings.Compare(a.Listener, b.Listener))
 }
 
-// compareHosts puts the more specific hostname first: exact before wildcard, more labels, more characters; any comes last. Hostnames
-// that are equally specific are equal: no request has two of them.
-func compareHosts(a, b string) int {
-	return cmp.Or(
-		compareBool(b != "", a != ""),
-		compareBool(strings.HasPrefix(a, "*."), strings.HasPrefix(b, "*.")),
-		cmp.Compare(strings.Count(b, "."), strings.Count(a, ".")),
-		cmp.Compare(len(b), len(a)))
+// Precedence is what Compare looks at before the route: positions with a lower one come first, compared element by element. It depends on
+// nothing but the position, so that it holds among routes of different versions.
+func (c Construction) Precedence(p Position) []int32 {
+	match := []int32{
+		hostRank(p.Host.Name), first(p.path == exactPath)<<2 | first(p.path == prefixPath)<<1 | first(p.path == regexPath), less(p.primary), less(p.secondary),
+		first(p.method), less(p.headers), less(p.queries),
+	}
+	if c == Compatible {
+		return match
+	}
+	return append([]int32{hostRank(p.Listener), 1 - first(p.Last), match[0], hostRank(p.Host.Own)}, match[1:]...)
 }
 
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
+// hostRank is lower for more specific hostnames: exact before wildcard, more labels, more characters; any comes last. Hostnames that are
+// equally specific are equal: no request has two of them.
+func hostRank(h string) int32 {
+	if h == "" {
+		return 1 << 30
+	}
+	const most = 255 // characters and labels of a hostname
+	return first(!strings.HasPrefix(h, "*."))<<20 | int32(most-min(most, strings.Count(h, ".")))<<10 | int32(most-min(most, len(h)))
+}
+
+// first is lower for what has a property.
+func first(has bool) int32 {
+	if has {
 		return 0
-	case b:
-		return -1
 	}
 	return 1
 }
+
+// less is lower for more.
+func less(n int) int32 { return math.MaxInt16 - int32(min(n, math.MaxInt16)) }
