@@ -42,7 +42,7 @@ func Join(in []Rule) []Rule {
 func alike(a, b *Rule) bool {
 	x, y := a.Route, b.Route
 	return a.Member == b.Member && x.Alternative == y.Alternative && a.Keep == b.Keep && reflect.DeepEqual(x.Transforms, y.Transforms) &&
-		reflect.DeepEqual(x.Actions, y.Actions) && reflect.DeepEqual(x.Guard, y.Guard) && reflect.DeepEqual(x.Tags, y.Tags)
+		reflect.DeepEqual(x.Actions, y.Actions) && reflect.DeepEqual(x.Authentication, y.Authentication) && reflect.DeepEqual(x.Tags, y.Tags)
 }
 
 // mayMove reports whether a rule may come before others.
