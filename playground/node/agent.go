@@ -52,15 +52,16 @@ func agentOf(pod *corev1.Pod, c corev1.Container) (agent, bool) {
 	return a, true
 }
 
-func serveAgent(network *vnet.Network, addr netip.Addr, a *agent) (standin.Server, error) {
+// serve starts the agent on the pod's address.
+func (a agent) serve(network *vnet.Network, addr netip.Addr) (standin.Server, error) {
 	data, err := network.ListenTCP(addr, a.data)
 	if err != nil {
-		return nil, fmt.Errorf("data port %d: %w", a.data, err)
+		return nil, fmt.Errorf("target control agent: data port %d: %w", a.data, err)
 	}
 	control, err := network.ListenTCP(addr, a.control)
 	if err != nil {
 		_ = data.Close()
-		return nil, fmt.Errorf("control port %d: %w", a.control, err)
+		return nil, fmt.Errorf("target control agent: control port %d: %w", a.control, err)
 	}
 	return standin.ServeAgent(standin.Agent{
 		Data: data, Control: control, Concurrency: a.concurrency, HTTP2: a.http2,

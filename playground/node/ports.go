@@ -26,7 +26,7 @@ const (
 	kindUDP  kind = "udp"
 	kindNone kind = "none"
 
-	kindAgent kind = "agent" // of a target optimizer; no annotation asks for it
+	kindOwn kind = "own" // a server of its own; no annotation asks for it
 )
 
 // served is one port that the pod serves.
@@ -34,40 +34,47 @@ type served struct {
 	port uint16
 	kind kind
 	id   standin.Identity
-	// agent is there with kindAgent.
-	agent *agent
+	// start is there with kindOwn.
+	start func(network *vnet.Network, addr netip.Addr) (standin.Server, error)
+}
+
+// endpoint is a port of one transport.
+type endpoint struct {
+	port uint16
+	udp  bool
 }
 
 // servedPorts lists what the pod's containers serve. The name of a container port decides (tcp-…: pod name on connect,
 // udp-…: pod name per datagram), else its protocol (UDP: pod name, TCP: HTTP echo). A container without ports serves the one
 // in its environment variable HTTP_PORT or PORT, where images are used to look. A container with the variables of a target
-// control agent is one, and gives its requests to the port that they name. err names the malformed part of the annotation;
-// the rest is returned all the same.
-func servedPorts(pod *corev1.Pod) (ports []served, err error) {
-	type key struct {
-		port uint16
-		udp  bool
-	}
-	chosen := map[key]served{}
+// control agent is one, and gives its requests to the port that they name. Some images are known by name and choose their
+// ports themselves; files are what they find in volumes. err names the malformed part of the annotation; the rest is returned
+// all the same.
+func servedPorts(pod *corev1.Pod, files mounted) (ports []served, err error) {
+	chosen := map[endpoint]served{}
 	base := standin.Identity{Namespace: pod.Namespace, Pod: pod.Name, Node: pod.Spec.NodeName}
 	containers := append(sidecars(pod), pod.Spec.Containers...)
 	for _, c := range containers {
 		id := base
 		id.Service = env(pod, c, "SERVICE_NAME")
 		if a, ok := agentOf(pod, c); ok {
-			chosen[key{a.data, false}] = served{port: a.data, kind: kindAgent, id: id, agent: &a}
+			chosen[endpoint{a.data, false}] = served{port: a.data, kind: kindOwn, id: id, start: a.serve}
 			continue
 		}
 		for _, p := range c.Ports {
 			k := kindOf(p)
-			chosen[key{uint16(p.ContainerPort), k == kindUDP}] = served{port: uint16(p.ContainerPort), kind: k, id: id}
+			chosen[endpoint{uint16(p.ContainerPort), k == kindUDP}] = served{port: uint16(p.ContainerPort), kind: k, id: id}
 		}
-		if len(c.Ports) > 0 {
+		known := ofImage(pod, c, id, files)
+		for _, p := range known {
+			chosen[endpoint{p.port, p.udp}] = served{port: p.port, kind: kindOwn, id: id, start: p.start}
+		}
+		if len(c.Ports)+len(known) > 0 {
 			continue
 		}
 		for _, name := range []string{"HTTP_PORT", "PORT"} {
 			if n, err := strconv.ParseUint(env(pod, c, name), 10, 16); err == nil && n > 0 {
-				chosen[key{uint16(n), false}] = served{port: uint16(n), kind: kindHTTP, id: id}
+				chosen[endpoint{uint16(n), false}] = served{port: uint16(n), kind: kindHTTP, id: id}
 				break
 			}
 		}
@@ -89,13 +96,13 @@ func servedPorts(pod *corev1.Pod) (ports []served, err error) {
 		}
 		id := base
 		for _, udp := range []bool{false, true} {
-			if s, ok := chosen[key{uint16(n), udp}]; ok {
+			if s, ok := chosen[endpoint{uint16(n), udp}]; ok {
 				id = s.id
-				delete(chosen, key{uint16(n), udp})
+				delete(chosen, endpoint{uint16(n), udp})
 			}
 		}
 		if k != kindNone {
-			chosen[key{uint16(n), k == kindUDP}] = served{port: uint16(n), kind: k, id: id}
+			chosen[endpoint{uint16(n), k == kindUDP}] = served{port: uint16(n), kind: k, id: id}
 		}
 	}
 	for _, s := range chosen {
@@ -166,10 +173,10 @@ func serve(network *vnet.Network, addr netip.Addr, ports []served, logf func(str
 		if p.kind == kindNone {
 			continue
 		}
-		if p.kind == kindAgent {
-			s, err := serveAgent(network, addr, p.agent)
+		if p.kind == kindOwn {
+			s, err := p.start(network, addr)
 			if err != nil {
-				logf("pod %s/%s: target control agent: %v", p.id.Namespace, p.id.Pod, err)
+				logf("pod %s/%s: port %d: %v", p.id.Namespace, p.id.Pod, p.port, err)
 				continue
 			}
 			servers = append(servers, s)

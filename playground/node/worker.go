@@ -66,10 +66,14 @@ type result struct {
 }
 
 func (w *worker) run(ctx context.Context) error {
+	files, err := w.mount(ctx)
+	if err != nil {
+		return err
+	}
 	if w.current().DeletionTimestamp != nil { // never ran here
 		return w.remove(ctx, w.current())
 	}
-	if err := w.start(ctx); err != nil {
+	if err := w.start(ctx, files); err != nil {
 		return err
 	}
 	defer w.release()
@@ -107,7 +111,7 @@ func (w *worker) run(ctx context.Context) error {
 }
 
 // start gives the pod its address and its servers.
-func (w *worker) start(ctx context.Context) error {
+func (w *worker) start(ctx context.Context, files mounted) error {
 	pod := w.current()
 	o := w.fleet.options
 	w.addr = w.spec.Address
@@ -127,7 +131,7 @@ func (w *worker) start(ctx context.Context) error {
 	if err := w.fleet.join(w.addr); err != nil {
 		return err
 	}
-	ports, err := servedPorts(pod)
+	ports, err := servedPorts(pod, files)
 	if err != nil {
 		o.Logf("pod %s/%s: %v", pod.Namespace, pod.Name, err)
 	}

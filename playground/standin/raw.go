@@ -84,16 +84,23 @@ func (s *tcpServer) Shutdown(context.Context) {
 
 // ServeUDP answers each datagram with the pod's name.
 func ServeUDP(c net.PacketConn, id Identity) Server {
+	return serveDatagrams(c, func([]byte) []byte { return []byte(id.Pod) })
+}
+
+// serveDatagrams answers each datagram with what answer makes of it; nil is no answer. answer may change the datagram.
+func serveDatagrams(c net.PacketConn, answer func(datagram []byte) []byte) Server {
 	s := &udpServer{conn: c, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
 		buf := make([]byte, 64<<10)
 		for {
-			_, from, err := c.ReadFrom(buf)
+			n, from, err := c.ReadFrom(buf)
 			if err != nil {
 				return
 			}
-			_, _ = c.WriteTo([]byte(id.Pod), from) // datagrams may be lost
+			if a := answer(buf[:n]); a != nil {
+				_, _ = c.WriteTo(a, from) // datagrams may be lost
+			}
 		}
 	}()
 	return s
