@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -20,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 const explainHelp = `Explain an Ingress or Service: the fields of its load balancer, each with the annotation or class parameter that sets it (← …) or
@@ -136,7 +138,7 @@ func (o *explainOptions) ask(e *explain.Explanation, input explain.Input, from n
 	if input.Stack == nil {
 		return fmt.Errorf("the load balancer of %s cannot be built, so no request reaches it: %s", input.Object, first(input.Diagnostics))
 	}
-	if input.Object.Kind != string(objects.Ingress) {
+	if !slices.ContainsFunc(input.Stack.LoadBalancers, func(lb stack.LoadBalancer) bool { return lb.Type == stack.Application }) {
 		return errors.New("--request: a network load balancer has no rules; leave the flag out")
 	}
 	walk := explain.Ask

@@ -3,10 +3,20 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 func TestExplanationsAreAsRecorded(t *testing.T) {
@@ -62,6 +72,34 @@ func TestAnExplanationForProgramsNamesSourcesAndTheWinningRule(t *testing.T) {
 		}
 		if f := got.LoadBalancer.Fields[1]; f.Name != "scheme" || !strings.Contains(f.Source, "alb.ingress.kubernetes.io/scheme] of Ingress shop/preview") {
 			t.Errorf("%s: field %+v", format, f)
+		}
+	}
+}
+
+func TestObjectsOfEachKindOfOwnerAreFound(t *testing.T) {
+	t.Parallel()
+	for _, k := range owner.Kinds {
+		for _, name := range k.Names {
+			if kind, ok := explained(strings.ToUpper(name)); !ok || string(kind) != k.Kind {
+				t.Errorf("%s is of kind %q, %v", name, kind, ok)
+			}
+		}
+		o, ok := kube.Kinds[objects.Kind(k.Kind)].Object.DeepCopyObject().(metav1.Object)
+		if !ok {
+			t.Fatalf("objects of kind %s are not read", k.Kind)
+		}
+		key := stack.Key{Owner: k.Owner, ID: stack.ID{Namespace: "shop", Name: "web"}}
+		o.SetNamespace("shop")
+		o.SetName("web")
+		o.SetFinalizers([]string{naming.Finalizer(key)})
+		v, c := objects.FromObjects([]any{o}), &config.Config{}
+		if got := offline.KeysOf(v, c, o); !slices.Contains(got, key) {
+			t.Errorf("%s depends on its object, not %v", key, got)
+		}
+		var planned []stack.Key
+		_, err := offline.Plans(t.Context(), v, func(key stack.Key) bool { planned = append(planned, key); return false }, nil, c, nil)
+		if err != nil || !slices.Contains(planned, key) {
+			t.Errorf("%s is not planned, only %v: %v", key, planned, err)
 		}
 	}
 }

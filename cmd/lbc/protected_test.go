@@ -16,7 +16,6 @@ import (
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -57,7 +56,7 @@ func deletionPlan(t *testing.T, clients cloud.Clients) string {
 	defer src.close()
 	for _, p := range src.fromFiles {
 		if ing, ok := p.object.(*networkingv1.Ingress); ok {
-			ing.DeletionTimestamp, ing.Finalizers = &metav1.Time{Time: time.Now()}, []string{naming.IngressFinalizer}
+			ing.DeletionTimestamp, ing.Finalizers = &metav1.Time{Time: time.Now()}, []string{"ingress.k8s.aws/resources"}
 		}
 	}
 	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, AddOnTimeout: time.Minute})

@@ -8,24 +8,39 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 )
 
-// explained are the kinds that can be explained, by their names on the command line.
-var explained = map[string]objects.Kind{
-	"ingress": objects.Ingress, "ingresses": objects.Ingress, "ing": objects.Ingress,
-	"service": objects.Service, "services": objects.Service, "svc": objects.Service,
+// explained is the kind of objects that can be explained of a name on the command line.
+func explained(name string) (objects.Kind, bool) {
+	for _, k := range owner.Kinds {
+		if slices.Contains(k.Names, strings.ToLower(name)) {
+			return objects.Kind(k.Kind), true
+		}
+	}
+	return "", false
+}
+
+// kindNames are the names of the kinds that can be explained, each once.
+func kindNames() (out []string) {
+	for _, k := range owner.Kinds {
+		if !slices.Contains(out, k.Names[0]) {
+			out = append(out, k.Names[0])
+		}
+	}
+	return out
 }
 
 // complete returns the completions: kinds, then the names of objects.
 func (o *explainOptions) complete(cmd *cobra.Command, args []string) []string {
 	if len(args) == 0 {
-		return []string{"ingress", "service"}
+		return kindNames()
 	}
-	kind, ok := explained[args[0]]
+	kind, ok := explained(args[0])
 	if !ok || len(args) > 1 {
 		return nil
 	}
@@ -50,14 +65,14 @@ func (o *explainOptions) subject(src *source, args []string) (objects.Kind, meta
 		}
 	}
 	if len(args) == 0 {
-		return only(src, objects.Ingress, objects.Service)
+		return only(src, "")
 	}
-	kind, ok := explained[strings.ToLower(args[0])]
+	kind, ok := explained(args[0])
 	switch {
 	case !ok && len(args) == 1:
 		return "", nil, fmt.Errorf("%q: name the kind and the object, as in: lbc explain ingress shop", args[0])
 	case !ok:
-		return "", nil, fmt.Errorf("%q cannot be explained: write ingress or service", args[0])
+		return "", nil, fmt.Errorf("%q cannot be explained: write %s", args[0], strings.Join(kindNames(), " or "))
 	case len(args) == 1:
 		return only(src, kind)
 	}
@@ -82,21 +97,19 @@ func (o *explainOptions) subject(src *source, args []string) (objects.Kind, meta
 	return "", nil, missing(src.snapshot, kind, namespace, name)
 }
 
-// only is the only object of some kinds that may declare a load balancer; in the files if there are any.
-func only(src *source, kinds ...objects.Kind) (objects.Kind, metav1.Object, error) {
+// only is the only object of a kind, or of any kind if that is empty, that may declare a load balancer; in the files if there are any.
+func only(src *source, kind objects.Kind) (objects.Kind, metav1.Object, error) {
 	var candidates []metav1.Object
 	for _, p := range src.fromFiles {
 		candidates = append(candidates, p.object)
 	}
 	if len(src.fromFiles) == 0 {
-		for _, k := range kinds {
-			candidates = append(candidates, src.snapshot.List(k, "")...)
+		for kind := range kube.Kinds {
+			candidates = append(candidates, src.snapshot.List(kind, "")...)
 		}
 	}
 	candidates = slices.DeleteFunc(candidates, func(x metav1.Object) bool {
-		k, _ := objects.KindOf(x)
-		s, isService := x.(*corev1.Service)
-		return !slices.Contains(kinds, k) || isService && s.Spec.Type != corev1.ServiceTypeLoadBalancer
+		return !slices.ContainsFunc(owner.Kinds, func(k owner.Kind) bool { return (kind == "" || k.Kind == string(kind)) && k.Is(x) && k.MayDeclare(x) })
 	})
 	var there []string
 	for _, x := range candidates {

@@ -33,9 +33,11 @@ var forbidden = []string{
 // layers lists packages from the bottom to the top; a package imports only packages of lower layers.
 var layers = [][]string{
 	{"internal/diag", "internal/stack", "internal/config", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake"},
+	{"internal/intent", "internal/facts", "internal/objects", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical"},
+	{"internal/annotation"},
 	{"internal/owner"},
-	{"internal/intent", "internal/facts", "internal/naming", "internal/objects", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical"},
-	{"internal/annotation", "internal/cache", "internal/manifest", "internal/front/serviceport", "internal/readiness", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules", "internal/front/gateway/attachment", "internal/front/gateway/configuration"},
+	{"internal/naming"},
+	{"internal/cache", "internal/manifest", "internal/front/serviceport", "internal/readiness", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules", "internal/front/gateway/attachment", "internal/front/gateway/configuration"},
 	{"internal/plan/transition", "internal/front/gateway/rule", "internal/front/gateway/conditions"},
 	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan/diff", "internal/plan/policy"},
 	{"internal/admission", "internal/servingcert"},

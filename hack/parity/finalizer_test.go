@@ -9,8 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/owner"
 )
 
 // finalizers are those that the objects of a case get, as "Kind/name finalizer".
@@ -18,11 +18,7 @@ func finalizers(l *lab, stacks []offline.Result) []string {
 	var out []string
 	for _, s := range stacks {
 		for _, m := range s.Input.Members {
-			kind, loader := "Ingress", front.Loader(front.IngressFromFlags(l.config))
-			if s.Key.Owner == stack.Service {
-				kind, loader = "Service", front.ServiceFromFlags(l.config)
-			}
-			out = append(out, fmt.Sprintf("%s/%s %s", kind, m.GetName(), loader.Finalizer(s.Key.ID)))
+			out = append(out, fmt.Sprintf("%s/%s %s", owner.Of(s.Key.Owner).Kind, m.GetName(), naming.Finalizer(s.Key)))
 		}
 	}
 	slices.Sort(out)

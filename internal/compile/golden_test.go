@@ -25,6 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/manifest"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -206,7 +207,11 @@ func loadBalancersOf(objs []any, cfg compile.Config) []intent.LoadBalancer {
 	for _, o := range objs {
 		switch o := o.(type) {
 		case *networkingv1.Ingress:
-			for _, id := range ingress.Groups(v, front, o) {
+			ids := naming.StacksOfFinalizers(stack.Ingress, o)
+			if id, ok, _ := ingress.GroupOf(v, front, o); ok {
+				ids = append(ids, id)
+			}
+			for _, id := range ids {
 				if !seen[id] {
 					seen[id] = true
 					loadBalancers = append(loadBalancers, ingress.Translate(v, front, ingress.Load(v, front, id)))

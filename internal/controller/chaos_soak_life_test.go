@@ -26,7 +26,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
-	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -142,13 +141,12 @@ func (s *soak) watch(life *soakLife) {
 			s.wake(key)
 		}
 	}
-	loader, _ := s.ingresses.Front.(front.Ingress)
-	m := &stacks.IngressEvents{Front: loader, Reader: s.ingresses.Client, Classes: reads.NewIndex[types.NamespacedName](), Reporter: s.ingresses.Reporter}
-	balancers, _ := s.services.Front.(front.Service)
+	m := &stacks.OwnerEvents{Reconciler: s.ingresses, Classes: reads.NewIndex[types.NamespacedName]()}
+	balancers := &stacks.OwnerEvents{Reconciler: s.services, Classes: reads.NewIndex[types.NamespacedName]()}
 	vanished := s.ingresses.Bindings.NoteDeleted
-	member, class := m.Ingress(s.ingresses), m.Class(s.ingresses, objects.IngressClass)
-	backends, owner, ownerToo := stacks.WakeReaders(s.ingresses, objects.Service), stacks.WakeOwner(stack.Ingress, vanished), stacks.WakeOwner(stack.Service, vanished)
-	ofService := s.services.ServiceEvents(balancers, nil)
+	member, class := m.Owner(), m.Read(objects.IngressClass)
+	backends, owner, ownerToo := m.Read(objects.Service), stacks.WakeOwner(stack.Ingress, vanished), stacks.WakeOwner(stack.Service, vanished)
+	ofService := balancers.Owner()
 	bound, node, pod := b.BindingEvent(), b.NodeEvent(), b.PodEvent()
 	ports := b.ServiceEvent(client.Object.GetName, binding.PortsChanged)
 	endpoints := b.ServiceEvent(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] }, binding.EndpointsChanged)

@@ -6,8 +6,6 @@ import (
 	"math/rand/v2"
 
 	"github.com/go-logr/logr"
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	metadataclient "k8s.io/client-go/metadata"
@@ -19,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/config"
@@ -35,6 +32,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
@@ -43,13 +41,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// add adds a controller of stacks to the manager.
-func (w *wiring) add(name string, s *stacks.Reconciler, workers int, sources map[client.Object]handler.TypedEventHandler[client.Object, stack.Key], more ...source.TypedSource[stack.Key]) error {
+// add adds the controller of a kind of owner to the manager. It watches the owner's objects, the bindings of its stacks, the kinds of objects
+// that its front end reads besides, and more sources.
+func (w *wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, more ...source.TypedSource[stack.Key]) error {
+	m, kind := &stacks.OwnerEvents{Reconciler: s, Classes: reads.NewIndex[types.NamespacedName]()}, owner.Of(s.Front.Owner())
+	if rereadAtResync(w.config) {
+		m.Reread = w.inventory.Invalidate
+	}
 	l := queue.NewWorkerPool[stack.Key](s, workers, queue.DetachAfter)
-	c, err := controller.NewTyped(name, w.mgr, controller.TypedOptions[stack.Key]{
+	c, err := controller.NewTyped(kind.Controller, w.mgr, controller.TypedOptions[stack.Key]{
 		Reconciler: l,
 		LogConstructor: func(key *stack.Key) logr.Logger { // so that log lines of controller-runtime name the stack
-			log := w.mgr.GetLogger().WithValues("controller", name)
+			log := w.mgr.GetLogger().WithValues("controller", kind.Controller)
 			if key != nil {
 				log = log.WithValues("stack", key.ID.String())
 			}
@@ -62,17 +65,20 @@ func (w *wiring) add(name string, s *stacks.Reconciler, workers int, sources map
 	if err != nil {
 		return err
 	}
-	for o, h := range sources {
-		if err := c.Watch(source.TypedKind(w.mgr.GetCache(), o, h)); err != nil {
+	watch := func(k objects.Kind, h handler.TypedEventHandler[client.Object, stack.Key]) {
+		more = append(more, source.TypedKind(w.mgr.GetCache(), kube.Kinds[k].Object, h))
+	}
+	for _, k := range reading {
+		watch(k, m.Read(k))
+	}
+	watch(objects.Kind(kind.Kind), m.Owner())
+	watch(objects.TargetGroupBinding, stacks.WakeOwner(kind.Owner, w.writer.NoteDeleted))
+	for _, x := range append(more, s.Waker.Source()) {
+		if err := c.Watch(x); err != nil {
 			return err
 		}
 	}
-	for _, m := range more {
-		if err := c.Watch(m); err != nil {
-			return err
-		}
-	}
-	return c.Watch(s.Waker.Source())
+	return nil
 }
 
 // rereadAtResync reports whether everything is read from AWS again at the periodic resync, with thousands of calls at once in a large
@@ -88,7 +94,7 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 		Bindings: w.writer, Backend: w.backend, Status: w.lbStatus, Checkpoints: w.checkpoints,
 		Reporter: status.NewReporter(w.recorder(owner.Of(f.Owner()).Controller), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
 		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval,
-		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
+		AnnotatePlan: owner.Of(f.Owner()).AnnotatesPlans && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		Retries:      stacks.NewRetries(w.now), Brake: w.brake,
 		Awaited: func(arn string) (awaited, registered bool) {
 			return w.registry.Awaited(targets.Group{Scope: w.scopes.Own(), ARN: arn})
@@ -116,34 +122,15 @@ func (w *wiring) setUpIngress(context.Context) error {
 	}
 	s.Secrets = secret.New(core, secret.Metadata(metadataOnly), s.Index, w.now, w.log.WithName("secrets"))
 	w.starts(manager.RunnableFunc(s.Secrets.Run))
-	m := &stacks.IngressEvents{Front: f, Reader: w.mgr.GetClient(), Classes: reads.NewIndex[types.NamespacedName](), Reporter: s.Reporter}
-	if rereadAtResync(c) {
-		m.Inventory = w.inventory
-	}
-	return w.add("ingress", s, c.IngressWorkers, map[client.Object]handler.TypedEventHandler[client.Object, stack.Key]{
-		&networkingv1.Ingress{}:       m.Ingress(s),
-		&networkingv1.IngressClass{}:  m.Class(s, objects.IngressClass),
-		&v1beta1.IngressClassParams{}: m.Class(s, objects.IngressClassParams),
-		&corev1.Namespace{}:           m.Class(s, objects.Namespace),
-		&corev1.Service{}:             stacks.WakeReaders(s, objects.Service),
-		&v1beta1.TargetGroupBinding{}: stacks.WakeOwner(stack.Ingress, w.writer.NoteDeleted),
-	}, source.TypedFunc[stack.Key](s.Secrets.Start))
+	reading := []objects.Kind{objects.IngressClass, objects.IngressClassParams, objects.Namespace, objects.Service}
+	return w.add(s, c.IngressWorkers, reading, source.TypedFunc[stack.Key](s.Secrets.Start))
 }
 
 func (w *wiring) setUpService(context.Context) error {
 	if !w.config.Gates.Enabled(config.EnableServiceController) {
 		return nil
 	}
-	var reread func(stack.Key)
-	if rereadAtResync(w.config) {
-		reread = w.inventory.Invalidate
-	}
-	f := front.ServiceFromFlags(w.config)
-	s := w.stacks(f)
-	return w.add("service", s, w.config.ServiceWorkers, map[client.Object]handler.TypedEventHandler[client.Object, stack.Key]{
-		&corev1.Service{}:             s.ServiceEvents(f, reread),
-		&v1beta1.TargetGroupBinding{}: stacks.WakeOwner(stack.Service, w.writer.NoteDeleted),
-	})
+	return w.add(w.stacks(front.ServiceFromFlags(w.config)), w.config.ServiceWorkers, nil)
 }
 
 // setUpBindings sets up the controller of bindings.

@@ -66,18 +66,16 @@ func (w Input) removal() stack.Removal {
 // Nothing reports whether neither a load balancer nor a cleanup is desired.
 func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 
-// Options are the options of the stack's plan, based on the options of all plans.
-func (w Input) Options(all diff.Options) diff.Options {
+// Options are the options of the plan of a stack of an owner, based on the options of all plans.
+func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 	all.Unprotect = w.Unprotect
-	objs := slices.Concat(w.Members, w.Leaving)
-	all.Namespaces, all.DeleteDuplicates, all.DuplicatesAnnotation = namespacesOf(objs), nil, ""
+	objs, key := slices.Concat(w.Members, w.Leaving), string(owner.Of(of).DeleteDuplicates)
+	all.Namespaces, all.DeleteDuplicates, all.DuplicatesAnnotation = nil, nil, key
 	for _, o := range objs {
-		key := annotation.DeleteDuplicates
-		if _, ok := o.(*corev1.Service); ok {
-			key = annotation.ServiceDeleteDuplicates
+		if ns := o.GetNamespace(); !slices.Contains(all.Namespaces, ns) {
+			all.Namespaces = append(all.Namespaces, ns)
 		}
-		all.DuplicatesAnnotation = string(key)
-		for id := range strings.SplitSeq(o.GetAnnotations()[string(key)], ",") {
+		for id := range strings.SplitSeq(o.GetAnnotations()[key], ",") {
 			if id = strings.TrimSpace(id); id != "" {
 				all.DeleteDuplicates = append(all.DeleteDuplicates, id)
 			}
@@ -86,47 +84,28 @@ func (w Input) Options(all diff.Options) diff.Options {
 	return all
 }
 
-// DeletionAllowed reports whether an annotation of an object that leaves allows the deletion of its load balancer, and which
+// DeletionAllowed reports whether an annotation of an object that leaves allows the deletion of the load balancer of an owner, and which
 // annotation that is.
-func (w Input) DeletionAllowed() (allowed bool, by annotation.Key) {
-	by = annotation.AllowDeletion
-	for _, o := range w.Leaving {
-		if _, ok := o.(*corev1.Service); ok {
-			by = annotation.ServiceAllowDeletion
-		}
-		allowed = allowed || o.GetAnnotations()[string(by)] == "true"
-	}
-	return allowed, by
+func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key) {
+	by = owner.Of(of).AllowDeletion
+	return slices.ContainsFunc(w.Leaving, func(o metav1.Object) bool { return o.GetAnnotations()[string(by)] == "true" }), by
 }
 
-// Hostnames are the names of load balancers in the status of the objects, in lower case and sorted. Objects that leave a load balancer
-// which other members still declare do not count.
-func (w Input) Hostnames() []string {
+// Hostnames are the names of load balancers of an owner in the status of the objects, in lower case and sorted. Objects that leave a load
+// balancer which other members still declare do not count.
+func (w Input) Hostnames(of stack.Owner) []string {
 	var out []string
 	objs := w.Members
 	if !w.Wanted {
 		objs = slices.Concat(w.Members, w.Leaving)
 	}
 	for _, o := range objs {
-		if k, ok := owner.OfObject(o); ok {
-			for _, name := range k.Hostnames(o) {
-				out = append(out, strings.ToLower(name))
-			}
+		for _, name := range owner.Of(of).Hostnames(o) {
+			out = append(out, strings.ToLower(name))
 		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
-}
-
-// namespacesOf are the namespaces of objects, each once.
-func namespacesOf(objs []metav1.Object) []string {
-	var out []string
-	for _, o := range objs {
-		if ns := o.GetNamespace(); !slices.Contains(out, ns) {
-			out = append(out, ns)
-		}
-	}
-	return out
 }
 
 // OptionsFromFlags are the options of all plans.
@@ -136,11 +115,39 @@ func OptionsFromFlags(c *config.Config) diff.Options {
 	}}
 }
 
-// Loader is one kind of owner of stacks.
+// Loader is the front end of one kind of owner of stacks.
 type Loader interface {
 	Owner() stack.Owner
-	Finalizer(id stack.ID) string
+	// Declared is the stack that an object of the owner's Kubernetes kind declares now. ok is false if it declares none: the object is not
+	// managed by this front end or, then with a diagnostic, its class or group is invalid.
+	Declared(v *objects.View, o metav1.Object) (id stack.ID, ok bool, d *diag.Diagnostic)
 	Load(v *objects.View, id stack.ID) Input
+}
+
+// Loaders are the front ends of all kinds of owners, as flags configure them. With includeDryRun objects under dry run count as if they were not.
+func Loaders(c *config.Config, includeDryRun bool) map[stack.Owner]Loader {
+	ing := IngressFromFlags(c)
+	ing.Config.IncludeDryRun = includeDryRun
+	return map[stack.Owner]Loader{stack.Ingress: ing, stack.Service: ServiceFromFlags(c)}
+}
+
+// StacksOf are the stacks of a front end that depend on an object, each once and sorted: those whose finalizers it carries, and the one that
+// it declares. The diagnostic is that of Loader.Declared.
+func StacksOf(f Loader, v *objects.View, o metav1.Object) (keys []stack.Key, d *diag.Diagnostic) {
+	kind := owner.Of(f.Owner())
+	if !kind.Is(o) {
+		return nil, nil
+	}
+	ids := naming.StacksOfFinalizers(kind.Owner, o)
+	id, ok, d := f.Declared(v, o)
+	if ok {
+		ids = append(ids, id)
+	}
+	for _, id := range ids {
+		keys = append(keys, stack.Key{Owner: kind.Owner, ID: id})
+	}
+	slices.SortFunc(keys, stack.Key.Compare)
+	return slices.Compact(keys), d
 }
 
 // Ingress is the front end of Ingress groups.
@@ -161,8 +168,14 @@ func IngressFromFlags(c *config.Config) Ingress {
 // Owner implements Loader.
 func (Ingress) Owner() stack.Owner { return stack.Ingress }
 
-// Finalizer implements Loader.
-func (Ingress) Finalizer(id stack.ID) string { return naming.GroupFinalizer(id) }
+// Declared implements Loader.
+func (f Ingress) Declared(v *objects.View, o metav1.Object) (stack.ID, bool, *diag.Diagnostic) {
+	ing, ok := o.(*networkingv1.Ingress)
+	if !ok {
+		return stack.ID{}, false, nil
+	}
+	return ingress.GroupOf(v, f.Config, ing)
+}
 
 // Load implements Loader.
 func (f Ingress) Load(v *objects.View, id stack.ID) Input {
@@ -173,6 +186,10 @@ func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	}
 	for _, i := range slices.Concat(g.Active, g.Former) {
 		w.Members = append(w.Members, i)
+		if f.Config.IncludeDryRun && ingress.DryRun(i) {
+			w.Found = append(w.Found, diag.New(ingress.Object(i), annotation.DryRun.Path(), diag.DryRun,
+				"annotation dry-run prevents the deployment; the plan is the one without the annotation", "remove the annotation to deploy it"))
+		}
 	}
 	for _, i := range g.Inactive {
 		w.Leaving = append(w.Leaving, i)
@@ -211,8 +228,14 @@ func ServiceFromFlags(c *config.Config) Service {
 // Owner implements Loader.
 func (Service) Owner() stack.Owner { return stack.Service }
 
-// Finalizer implements Loader.
-func (Service) Finalizer(stack.ID) string { return naming.ServiceFinalizer }
+// Declared implements Loader.
+func (f Service) Declared(_ *objects.View, o metav1.Object) (id stack.ID, ok bool, _ *diag.Diagnostic) {
+	svc, ok := o.(*corev1.Service)
+	if !ok || !service.Supported(f.Config, svc) {
+		return stack.ID{}, false, nil
+	}
+	return service.Key(svc).ID, true, nil
+}
 
 // Load implements Loader.
 func (f Service) Load(v *objects.View, id stack.ID) Input {

@@ -40,12 +40,16 @@ var Kinds = map[objects.Kind]struct {
 // Lists returns an empty list of every kind that front ends read, for callers that read a cluster once.
 func Lists() []client.ObjectList {
 	out := make([]client.ObjectList, 0, len(Kinds))
-	for _, k := range Kinds {
-		if l, ok := k.List.DeepCopyObject().(client.ObjectList); ok {
-			out = append(out, l)
-		}
+	for k := range Kinds {
+		out = append(out, List(k))
 	}
 	return out
+}
+
+// List returns an empty list of a kind that front ends read.
+func List(kind objects.Kind) client.ObjectList {
+	l, _ := Kinds[kind].List.DeepCopyObject().(client.ObjectList)
+	return l
 }
 
 // Cluster reads the pods and nodes of endpoints (it implements targets.Cluster).

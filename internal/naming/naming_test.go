@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -246,19 +248,36 @@ func TestTrackingTagsAndLabelsNameTheStack(t *testing.T) {
 
 func TestAFinalizerTellsItsGroup(t *testing.T) {
 	t.Parallel()
-	for _, id := range []stack.ID{webFront, awesome} {
-		got, ok := FinalizerGroup(GroupFinalizer(id), "shop", "web-front")
-		if !ok || got != id {
-			t.Errorf("%s: %s, %v", id, got, ok)
-		}
+	finalizer := func(id stack.ID) string { return Finalizer(stack.Key{Owner: stack.Ingress, ID: id}) }
+	o := &metav1.ObjectMeta{Namespace: "shop", Name: "web-front", Finalizers: []string{
+		"service.k8s.aws/resources", finalizer(awesome), "group.ingress.k8s.aws/", finalizer(webFront), "foregroundDeletion"}}
+	if d := cmp.Diff([]stack.ID{awesome, webFront}, StacksOfFinalizers(stack.Ingress, o)); d != "" {
+		t.Error(d)
 	}
-	for _, f := range []string{"service.k8s.aws/resources", "group.ingress.k8s.aws/", "foregroundDeletion"} {
-		if id, ok := FinalizerGroup(f, "a", "b"); ok {
-			t.Errorf("%s: %s", f, id)
-		}
+	if f := finalizer(awesome); f != "group.ingress.k8s.aws/my-team.awesome-group" {
+		t.Error(f)
 	}
-	if GroupFinalizer(awesome) != "group.ingress.k8s.aws/my-team.awesome-group" {
-		t.Error(GroupFinalizer(awesome))
+}
+
+func TestTheStackOfEachKindOfOwnerIsFoundByItsTagsAndFinalizer(t *testing.T) {
+	t.Parallel()
+	for _, k := range owner.Kinds {
+		for _, id := range []stack.ID{webFront, awesome} {
+			key := stack.Key{Owner: k.Owner, ID: id}
+			got, resource, ok := StackOf("demo", Tracking(k.Owner, "demo", id.String(), "443"))
+			if got != key || resource != "443" || !ok {
+				t.Errorf("%s is tagged as %s, resource %s, %v", key, got, resource, ok)
+			}
+			if id.Namespace == "" && k.GroupFinalizer == "" {
+				continue
+			}
+			o := &metav1.ObjectMeta{Namespace: webFront.Namespace, Name: webFront.Name, Finalizers: []string{Finalizer(key)}}
+			for _, other := range owner.Kinds {
+				if found := StacksOfFinalizers(other.Owner, o); (len(found) == 1 && found[0] == id) != (other.Owner == k.Owner) {
+					t.Errorf("the finalizer of %s is one of %s for %v", key, other.Owner, found)
+				}
+			}
+		}
 	}
 }
 

@@ -3,6 +3,8 @@ package naming
 import (
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -100,40 +102,35 @@ func BackendSecurityGroup(cluster string) string {
 	return "k8s-traffic-" + short(cluster, 232) + "-" + hash10(cluster)
 }
 
-// Finalizers.
-const (
-	IngressFinalizer            = "ingress.k8s.aws/resources" // of an Ingress without an explicit group
-	ServiceFinalizer            = "service.k8s.aws/resources"
-	BindingFinalizer            = "elbv2.k8s.aws/resources"
-	IngressGroupFinalizerPrefix = "group.ingress.k8s.aws/"
-)
+// BindingFinalizer is the finalizer of TargetGroupBindings.
+const BindingFinalizer = "elbv2.k8s.aws/resources"
 
 // AllowDeregistration is the annotation of a TargetGroupBinding that allows the deregistrations which --deregistration-brake holds.
 const AllowDeregistration = "elbv2.k8s.aws/allow-deregistration"
 
-// GroupFinalizer is the finalizer of the members of an Ingress group: ingress.k8s.aws/resources for an implicit group,
-// group.ingress.k8s.aws/<group> for an explicit one. Kubernetes limits the part after the slash to 63 characters.
-func GroupFinalizer(id stack.ID) string {
-	if id.Namespace == "" {
-		return IngressGroupFinalizerPrefix + id.Name
+// Finalizer is the finalizer of the objects that declare a stack: that of their kind, such as ingress.k8s.aws/resources; for an explicit
+// group group.ingress.k8s.aws/<group>. Kubernetes limits the part after the slash to 63 characters.
+func Finalizer(k stack.Key) string {
+	kind := owner.Of(k.Owner)
+	if k.ID.Namespace == "" {
+		return kind.GroupFinalizer + k.ID.Name
 	}
-	return IngressFinalizer
+	return kind.Finalizer
 }
 
-// IsStackFinalizer reports whether a finalizer is one of those that owners of stacks carry.
-func IsStackFinalizer(finalizer string) bool {
-	return finalizer == IngressFinalizer || finalizer == ServiceFinalizer || strings.HasPrefix(finalizer, IngressGroupFinalizerPrefix)
-}
-
-// FinalizerGroup is the group of a finalizer of the Ingress namespace/name; ok is false for finalizers of other controllers.
-func FinalizerGroup(finalizer, namespace, name string) (id stack.ID, ok bool) {
-	if finalizer == IngressFinalizer {
-		return stack.ID{Namespace: namespace, Name: name}, true
+// StacksOfFinalizers are the stacks of a kind of owner whose finalizers an object carries, in their order.
+func StacksOfFinalizers(o stack.Owner, object metav1.Object) (out []stack.ID) {
+	kind := owner.Of(o)
+	for _, f := range object.GetFinalizers() {
+		group, grouped := strings.CutPrefix(f, kind.GroupFinalizer)
+		switch {
+		case f == kind.Finalizer:
+			out = append(out, stack.ID{Namespace: object.GetNamespace(), Name: object.GetName()})
+		case kind.GroupFinalizer != "" && grouped && group != "":
+			out = append(out, stack.ID{Name: group})
+		}
 	}
-	if g, found := strings.CutPrefix(finalizer, IngressGroupFinalizerPrefix); found && g != "" {
-		return stack.ID{Name: g}, true
-	}
-	return stack.ID{}, false
+	return out
 }
 
 // ProtectionName is the name of the Shield Advanced protections that the controller makes; it is not unique.

@@ -174,6 +174,9 @@ func (v *View) TargetGroupBindings(namespace string) []*v1beta1.TargetGroupBindi
 	return list[*v1beta1.TargetGroupBinding](v, TargetGroupBinding, namespace)
 }
 
+// List lists all objects of a kind, sorted by namespace and name.
+func (v *View) List(kind Kind) []metav1.Object { return list[metav1.Object](v, kind, "") }
+
 func get[T metav1.Object](v *View, kind Kind, namespace, name string) (T, bool) {
 	v.reads[Read{Kind: kind, Namespace: namespace, Name: name}] = true
 	o, ok := v.reader.Get(kind, namespace, name)

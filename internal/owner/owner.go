@@ -1,6 +1,6 @@
-// Package owner is the registry of the kinds of objects that own stacks: what a kind is called in Kubernetes, in names, metrics and events, and how
-// the status of its objects shows a load balancer. A new kind is an entry here and a front end. It reads and writes nothing.
-// It imports stack, diag and Kubernetes API types.
+// Package owner is the registry of the kinds of owners of stacks: what a kind is called in Kubernetes, in names, annotations, finalizers, metrics and
+// events, and how the status of its objects shows a load balancer. A new kind is an entry here and a front end. It reads and writes nothing.
+// It imports stack, diag, annotation, objects and Kubernetes API types.
 package owner
 
 import (
@@ -8,21 +8,31 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Kind is a kind of objects that own stacks.
+// Kind is a kind of owners of stacks. Several may have the same kind of Kubernetes objects, as Gateways of two classes: then each
+// object belongs to the front end that declares a stack of it, or whose finalizer it carries, and no function finds the owner by the object.
 type Kind struct {
 	Owner            stack.Owner // the prefix of tags and labels
-	Kind, APIVersion string
+	Kind, APIVersion string      // of the Kubernetes objects
+	Names            []string    // of the Kubernetes kind on the command line, the singular first
 	// Controller is the name of its controller: the component of its events, and a label of metrics.
 	Controller string
 	// Prefix and GroupPrefix begin the names of LoadBalancer objects, of one object and of a group.
 	Prefix, GroupPrefix string
-	OwnsCertificates    bool   // its stacks may own certificates in ACM
-	Stages              Stages // of its passes
-	is                  func(o metav1.Object) bool
+	// Finalizer is that of an object with a stack of its own. GroupFinalizer begins that of the members of a group; empty if there are no groups.
+	Finalizer, GroupFinalizer string
+	// AllowDeletion and DeleteDuplicates are the annotations by which an object consents to deletions.
+	AllowDeletion, DeleteDuplicates annotation.Key
+	AnnotatesPlans                  bool   // annotations of its objects may show plans
+	OwnsCertificates                bool   // its stacks may own certificates in ACM
+	Stages                          Stages // of its passes
+	// MayDeclare reports whether an object of the Kubernetes kind may declare a load balancer, of whatever class.
+	MayDeclare func(o metav1.Object) bool
 	// Hostnames are the names of load balancers that an object shows.
 	Hostnames func(o metav1.Object) []string
 	// Show brings the status of an object to a load balancer. Clear takes the names of load balancers off one that leaves the stack, and Release
@@ -42,52 +52,52 @@ type LoadBalancer struct {
 // Stages are the names of the stages of a pass in metrics: those of the existing controller, which its dashboards read.
 type Stages struct{ Load, Finalizer, Build, Deploy, Status, Release string }
 
-// Kinds are all kinds.
+// Kinds are all kinds, each with an Owner of its own.
 var Kinds = []Kind{{
 	Owner: stack.Ingress, Kind: "Ingress", APIVersion: networkingv1.SchemeGroupVersion.String(), Controller: "ingress",
-	Prefix: "ingress-", GroupPrefix: "group-", OwnsCertificates: true,
+	Names:  []string{"ingress", "ingresses", "ing"},
+	Prefix: "ingress-", GroupPrefix: "group-", Finalizer: "ingress.k8s.aws/resources", GroupFinalizer: "group.ingress.k8s.aws/",
+	AllowDeletion: annotation.AllowDeletion, DeleteDuplicates: annotation.DeleteDuplicates, AnnotatesPlans: true, OwnsCertificates: true,
 	Stages: Stages{
 		Load: "fetch_ingress", Finalizer: "add_group_finalizer", Build: "build_model", Deploy: "deploy_model",
 		Status: "dns_resolve_and_update_status", Release: "remove_group_finalizer",
 	},
-	is: is[*networkingv1.Ingress], Hostnames: ingressHostnames, Show: showOnIngress, Clear: clearIngress, Release: func(metav1.Object) bool { return false },
+	MayDeclare: func(metav1.Object) bool { return true }, Hostnames: ingressHostnames, Show: showOnIngress, Clear: clearIngress, Release: func(metav1.Object) bool { return false },
 }, {
-	Owner: stack.Service, Kind: "Service", APIVersion: corev1.SchemeGroupVersion.String(), Controller: "service", Prefix: "service-",
+	Owner: stack.Service, Kind: "Service", APIVersion: corev1.SchemeGroupVersion.String(), Controller: "service",
+	Names:  []string{"service", "services", "svc"},
+	Prefix: "service-", Finalizer: "service.k8s.aws/resources",
+	AllowDeletion: annotation.ServiceAllowDeletion, DeleteDuplicates: annotation.ServiceDeleteDuplicates,
 	Stages: Stages{
 		Load: "fetch_service", Finalizer: "add_finalizers", Build: "build_model", Deploy: "deploy_model",
 		Status: "update_status", Release: "cleanup_load_balancer",
 	},
-	is: is[*corev1.Service], Hostnames: serviceHostnames, Show: showOnService, Clear: func(metav1.Object, []string) bool { return false }, Release: releaseService,
+	MayDeclare: isLoadBalancer, Hostnames: serviceHostnames, Show: showOnService, Clear: func(metav1.Object, []string) bool { return false }, Release: releaseService,
 }}
 
-func is[T metav1.Object](o metav1.Object) bool {
-	_, ok := o.(T)
-	return ok
-}
-
-func find(match func(k Kind) bool) (Kind, bool) {
-	for _, k := range Kinds {
-		if match(k) {
-			return k, true
-		}
-	}
-	return Kind{}, false
+func isLoadBalancer(o metav1.Object) bool {
+	s, ok := o.(*corev1.Service)
+	return ok && s.Spec.Type == corev1.ServiceTypeLoadBalancer
 }
 
 // Of is the kind of a stack's owner.
 func Of(o stack.Owner) Kind {
-	k, _ := find(func(k Kind) bool { return k.Owner == o })
-	return k
+	for _, k := range Kinds {
+		if k.Owner == o {
+			return k
+		}
+	}
+	return Kind{}
 }
 
-// OfObject is the kind of an object.
-func OfObject(o metav1.Object) (Kind, bool) { return find(func(k Kind) bool { return k.is(o) }) }
+// Is reports whether an object is of the Kubernetes kind.
+func (k Kind) Is(o metav1.Object) bool {
+	kind, _ := objects.KindOf(o)
+	return string(kind) == k.Kind
+}
 
-// Named is the kind that Kubernetes calls so.
-func Named(kind string) (Kind, bool) { return find(func(k Kind) bool { return k.Kind == kind }) }
-
-// Object names an object in diagnostics.
+// Object names an object in diagnostics, by its Kubernetes kind.
 func Object(o metav1.Object) diag.Object {
-	k, _ := OfObject(o)
-	return diag.Object{Kind: k.Kind, Namespace: o.GetNamespace(), Name: o.GetName(), UID: string(o.GetUID())}
+	kind, _ := objects.KindOf(o)
+	return diag.Object{Kind: string(kind), Namespace: o.GetNamespace(), Name: o.GetName(), UID: string(o.GetUID())}
 }

@@ -2,27 +2,40 @@ package owner
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-func TestEachKindIsCompleteAndFoundByEachOfItsNames(t *testing.T) {
+func TestEachKindIsCompleteAndHasAnOwnerOfItsOwn(t *testing.T) {
 	t.Parallel()
+	owners := map[stack.Owner]bool{}
 	for _, k := range Kinds {
+		if owners[k.Owner] {
+			t.Errorf("two kinds of owners are %s", k.Owner)
+		}
+		owners[k.Owner] = true
 		v := reflect.ValueOf(k)
 		for i := range v.NumField() {
-			if f := v.Type().Field(i).Name; v.Field(i).IsZero() && f != "GroupPrefix" && f != "OwnsCertificates" {
+			if f := v.Type().Field(i).Name; v.Field(i).IsZero() && !slices.Contains([]string{"GroupPrefix", "GroupFinalizer", "AnnotatesPlans", "OwnsCertificates"}, f) {
 				t.Errorf("%s has no %s", k.Kind, f)
 			}
 		}
 		if got := Of(k.Owner); got.Kind != k.Kind {
 			t.Errorf("Of(%s) = %s", k.Owner, got.Kind)
 		}
-		if got, ok := Named(k.Kind); !ok || got.Owner != k.Owner {
-			t.Errorf("Named(%s) = %s", k.Kind, got.Owner)
+		known := map[annotation.Key]bool{}
+		for _, e := range annotation.Entries() {
+			known[e.Key] = true
+		}
+		if !known[k.AllowDeletion] || !known[k.DeleteDuplicates] {
+			t.Errorf("the annotations of %s are not in the table of annotations: %s, %s", k.Owner, k.AllowDeletion, k.DeleteDuplicates)
 		}
 	}
 	s := &corev1.Service{}
@@ -30,8 +43,8 @@ func TestEachKindIsCompleteAndFoundByEachOfItsNames(t *testing.T) {
 	if o := Object(s); o.Kind != "Service" || o.Namespace != "shop" || o.Name != "web" || o.UID != "u" {
 		t.Errorf("object %+v", o)
 	}
-	if _, ok := OfObject(&corev1.Pod{}); ok {
-		t.Error("a pod owns no stack")
+	if o := Object(&corev1.Pod{}); o.Kind != "" {
+		t.Errorf("a pod owns a stack as %s", o.Kind)
 	}
 }
 

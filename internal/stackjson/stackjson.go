@@ -21,7 +21,7 @@ type document struct {
 // resource is one entry. It has no status, because a desired stack is not deployed.
 type resource struct {
 	Spec any `json:"spec,omitempty"`
-	// TargetGroups belongs to the one entry without a spec, which the existing controller writes for every Ingress.
+	// TargetGroups belongs to the one entry without a spec, which the existing controller writes for every ALB.
 	TargetGroups any `json:"TargetGroups,omitempty"`
 }
 
@@ -75,7 +75,7 @@ func Marshal(s *stack.Stack) ([]byte, error) {
 	for _, b := range s.Bindings {
 		put(typeBinding, b.ID, ofBinding(b))
 	}
-	if s.Key.Owner == stack.Ingress && !s.Empty() {
+	if slices.ContainsFunc(s.LoadBalancers, func(lb stack.LoadBalancer) bool { return lb.Type == stack.Application }) {
 		d.Resources[typeFrontend] = map[string]resource{typeFrontend: {TargetGroups: frontends(s)}}
 	}
 	text, err := json.Marshal(d)

@@ -70,10 +70,15 @@ func ObjectName(key stack.Key) string {
 	return name
 }
 
-// KeyOf is the stack of a status; ok is false if the status does not name it.
-func KeyOf(s v1alpha1.LoadBalancerStatus) (key stack.Key, ok bool) {
-	kind, ok := owner.Named(s.Owner)
-	return stack.Key{Owner: kind.Owner, ID: stack.ParseID(s.Stack)}, ok && s.Stack != ""
+// KeyOf is the stack that a LoadBalancer object is for, by its status and its name, which is different for each owner; ok is false if it is for none.
+func KeyOf(o *v1alpha1.LoadBalancer) (key stack.Key, ok bool) {
+	for _, k := range owner.Kinds {
+		key = stack.Key{Owner: k.Owner, ID: stack.ParseID(o.Status.Stack)}
+		if o.Status.Stack != "" && o.Status.Owner == k.Kind && o.Name == ObjectName(key) {
+			return key, true
+		}
+	}
+	return stack.Key{}, false
 }
 
 // LoadBalancer is the status of a stack after a pass. before is the status of the former pass: fields that a pass does not determine are

@@ -84,7 +84,9 @@ func TestAStatusHoldsWhatIsInAWSAndItsOwners(t *testing.T) {
 	if got := inShort(s); got != "Ready=True/Reconciled Serving=True/Active Reconciling=False/NotReconciling Stalled=False/NotStalled" {
 		t.Error(got)
 	}
-	if key, ok := KeyOf(s); !ok || key != served().Key {
+	o := &v1alpha1.LoadBalancer{Status: s}
+	o.Name = ObjectName(served().Key)
+	if key, ok := KeyOf(o); !ok || key != served().Key {
 		t.Errorf("key = %v", key)
 	}
 }

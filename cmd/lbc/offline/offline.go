@@ -4,23 +4,18 @@
 package offline
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -62,26 +57,20 @@ func (o Outcome) Invalid() bool {
 // Plans plans the stacks that the objects of the view declare and that only selects, sorted by key. bindings returns the existing
 // TargetGroupBindings of a stack.
 func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Account, c *config.Config, bindings func(stack.Key) []elb.Binding) (Outcome, error) {
-	ing, svc := front.IngressFromFlags(c), front.ServiceFromFlags(c)
-	ing.Config.IncludeDryRun = true
-	keys, broken := keysOf(v, ing, svc)
+	loaders := front.Loaders(c, true)
+	keys, broken := keysOf(v, loaders)
 	compileConfig := front.CompileFromFlags(c)
 	var out []Result
 	for _, key := range keys {
 		if !only(key) {
 			continue
 		}
-		var source front.Loader = ing
-		if key.Owner == stack.Service {
-			source = svc
-		}
-		w := source.Load(v, key.ID)
+		w := loaders[key.Owner].Load(v, key.ID)
 		r, _, err := front.Compile(ctx, a, key, w, compileConfig, nil)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("%s: %w", key, err)
 		}
-		res := Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(w.Found), r.Diagnostics...), Input: w, Compiled: r}
-		res.Diagnostics = append(res.Diagnostics, underDryRun(w)...)
+		res := Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(r.Diagnostics), w.Found...), Input: w, Compiled: r}
 		if r.Stack == nil {
 			res.Unbuildable = true
 			out = append(out, res)
@@ -92,9 +81,9 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 			if err != nil {
 				return fmt.Errorf("%s: reading %s: %w", key, what, err)
 			}
-			o.Bindings, o.Hostnames = bindings(key), w.Hostnames()
+			o.Bindings, o.Hostnames = bindings(key), w.Hostnames(key.Owner)
 			res.Observed = o.Clone() // a diff sorts in place
-			res.Plan = diff.Stack(r.Stack, r.Keep, o, w.Options(front.OptionsFromFlags(c))).Under(policy.Protect(w.Protected, o))
+			res.Plan = diff.Stack(r.Stack, r.Keep, o, w.Options(key.Owner, front.OptionsFromFlags(c))).Under(policy.Protect(w.Protected, o))
 			return nil
 		}
 		if err := diff(r.Stack, "the state of AWS"); err != nil {
@@ -129,51 +118,26 @@ func unreadDeletions(r *Result, desired *stack.Stack) (needs *stack.Stack, unrea
 	return &s, unread
 }
 
-// underDryRun notes the objects under dry run, which the controller would not deploy.
-func underDryRun(w front.Input) diag.List {
-	var out diag.List
-	for _, m := range w.Members {
-		if i, ok := m.(*networkingv1.Ingress); ok && ingress.DryRun(i) {
-			out = append(out, diag.New(ingress.Object(i), annotation.DryRun.Path(), diag.DryRun,
-				"annotation dry-run prevents the deployment; the plan is the one without the annotation", "remove the annotation to deploy it"))
-		}
-	}
-	return out
-}
-
 // KeysOf are the stacks that depend on an object.
-func KeysOf(v *objects.View, c *config.Config, o metav1.Object) []stack.Key {
-	var keys []stack.Key
-	switch x := o.(type) {
-	case *networkingv1.Ingress:
-		for _, id := range ingress.Groups(v, front.IngressFromFlags(c).Config, x) {
-			keys = append(keys, stack.Key{Owner: stack.Ingress, ID: id})
-		}
-	case *corev1.Service:
-		if cfg := front.ServiceFromFlags(c).Config; service.Supported(cfg, x) || service.PendingFinalization(x) {
-			keys = append(keys, service.Key(x))
-		}
+func KeysOf(v *objects.View, c *config.Config, o metav1.Object) (keys []stack.Key) {
+	for _, f := range front.Loaders(c, true) {
+		of, _ := front.StacksOf(f, v, o)
+		keys = append(keys, of...)
 	}
 	return keys
 }
 
-func keysOf(v *objects.View, ing front.Ingress, svc front.Service) ([]stack.Key, diag.List) {
-	var keys []stack.Key
-	var broken diag.List
-	for _, i := range v.Ingresses() {
-		if _, _, d := ingress.GroupOf(v, ing.Config, i); d != nil {
-			broken = append(broken, *d)
-		}
-		for _, id := range ingress.Groups(v, ing.Config, i) {
-			keys = append(keys, stack.Key{Owner: stack.Ingress, ID: id})
-		}
-	}
-	for _, s := range v.Services("") {
-		if service.Supported(svc.Config, s) || service.PendingFinalization(s) {
-			keys = append(keys, service.Key(s))
+func keysOf(v *objects.View, loaders map[stack.Owner]front.Loader) (keys []stack.Key, broken diag.List) {
+	for _, k := range owner.Kinds {
+		for _, o := range v.List(objects.Kind(k.Kind)) {
+			of, d := front.StacksOf(loaders[k.Owner], v, o)
+			if d != nil {
+				broken = append(broken, *d)
+			}
+			keys = append(keys, of...)
 		}
 	}
-	slices.SortFunc(keys, func(a, b stack.Key) int { return cmp.Compare(a.String(), b.String()) })
+	slices.SortFunc(keys, stack.Key.Compare)
 	return slices.Compact(keys), broken
 }
 
@@ -182,12 +146,14 @@ func Only(key stack.Key) func(stack.Key) bool { return func(k stack.Key) bool { 
 
 // KeyOf is the stack that an object belongs to; ok is false if it is not managed, and d reports an invalid class or group.
 func KeyOf(v *objects.View, c *config.Config, o metav1.Object) (key stack.Key, d *diag.Diagnostic, ok bool) {
-	switch x := o.(type) {
-	case *networkingv1.Ingress:
-		id, ok, d := ingress.GroupOf(v, front.IngressFromFlags(c).Config, x)
-		return stack.Key{Owner: stack.Ingress, ID: id}, d, ok
-	case *corev1.Service:
-		return service.Key(x), nil, service.Supported(front.ServiceFromFlags(c).Config, x)
+	loaders := front.Loaders(c, true)
+	for _, k := range owner.Kinds {
+		if !k.Is(o) {
+			continue
+		}
+		if id, ok, d := loaders[k.Owner].Declared(v, o); ok || d != nil {
+			return stack.Key{Owner: k.Owner, ID: id}, d, ok
+		}
 	}
 	return stack.Key{}, nil, false
 }

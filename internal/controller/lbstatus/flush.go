@@ -73,8 +73,8 @@ func (w *Writer) compare(items []v1alpha1.LoadBalancer) {
 	seen := map[stack.Key]bool{}
 	for i := range items {
 		o := &items[i]
-		key, ok := status.KeyOf(o.Status)
-		if !ok || o.Name != status.ObjectName(key) {
+		key, ok := status.KeyOf(o)
+		if !ok {
 			continue
 		}
 		e := w.entries[key]

@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 )
 
 const (
@@ -92,11 +92,14 @@ func (s Sampler) Start(ctx context.Context) error {
 
 // count counts the objects of the caches.
 func (s Sampler) count(ctx context.Context) {
-	for resource, list := range map[string]client.ObjectList{
-		"service": &corev1.ServiceList{}, "ingress": &networkingv1.IngressList{}, "targetgroupbinding": &v1beta1.TargetGroupBindingList{},
-	} {
+	kinds := []objects.Kind{objects.TargetGroupBinding}
+	for _, k := range owner.Kinds {
+		kinds = append(kinds, objects.Kind(k.Kind))
+	}
+	for _, kind := range kinds {
+		list := kube.List(kind)
 		if s.Cache.List(ctx, list, client.UnsafeDisableDeepCopy) == nil {
-			s.Metrics.cached.WithLabelValues(resource).Set(float64(meta.LenList(list)))
+			s.Metrics.cached.WithLabelValues(strings.ToLower(string(kind))).Set(float64(meta.LenList(list)))
 		}
 	}
 }

@@ -100,4 +100,10 @@ func TestStagesRequestsAndCachesAreMeasured(t *testing.T) {
 			t.Errorf("%s: %s", name, d)
 		}
 	}
+	cached := strings.Join(page(t, r, "awslbc_controller_cache_object_total"), " ")
+	for _, k := range owner.Kinds {
+		if !strings.Contains(cached, "resource="+strings.ToLower(k.Kind)+" ") {
+			t.Errorf("objects of kind %s are not counted: %s", k.Kind, cached)
+		}
+	}
 }

@@ -158,17 +158,14 @@ func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	for _, k := range owner.Kinds {
-		list, ok := kube.Kinds[objects.Kind(k.Kind)].List.DeepCopyObject().(client.ObjectList)
-		if !ok {
-			continue
-		}
+		list := kube.List(objects.Kind(k.Kind))
 		if err := b.client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 			return false, err
 		}
 		protected := false
 		err := meta.EachListItem(list, func(o runtime.Object) error {
 			x, ok := o.(client.Object)
-			protected = protected || ok && slices.ContainsFunc(x.GetFinalizers(), naming.IsStackFinalizer)
+			protected = protected || ok && len(naming.StacksOfFinalizers(k.Owner, x)) > 0
 			return nil
 		})
 		if err != nil || protected {

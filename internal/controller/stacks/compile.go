@@ -62,7 +62,7 @@ func (s *Reconciler) expect(ctx context.Context, key stack.Key, desired *stack.S
 	if err != nil {
 		return elb.Observed{}, err
 	}
-	o.Hostnames = w.Hostnames()
+	o.Hostnames = w.Hostnames(key.Owner)
 	o.Bindings, err = s.Bindings.List(ctx, key)
 	return o, err
 }

@@ -31,14 +31,10 @@ import (
 // default class. Every stack has been read once.
 type eventScene struct {
 	client   client.Client
-	members  *IngressEvents
+	members  *OwnerEvents
 	events   []string
 	handlers map[string]handler.TypedEventHandler[client.Object, stack.Key]
 }
-
-type ignored struct{}
-
-func (ignored) Invalidate(stack.Key) {}
 
 func newEventScene(t *testing.T) *eventScene {
 	t.Helper()
@@ -79,16 +75,17 @@ func newEventScene(t *testing.T) *eventScene {
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...).Build()
 	loader := front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true, DefaultTargetType: "ip"}}
-	s := &Reconciler{Front: loader, Index: reads.NewIndex[stack.Key]()}
 	r := &eventScene{}
-	m := &IngressEvents{Front: loader, Reader: c, Inventory: ignored{}, Classes: reads.NewIndex[client.ObjectKey](), Reporter: status.NewReporter(func(o diag.Object, e status.Event) { r.events = append(r.events, o.Name+" "+e.Reason) }, time.Now)}
+	s := &Reconciler{Front: loader, Client: c, Index: reads.NewIndex[stack.Key](),
+		Reporter: status.NewReporter(func(o diag.Object, e status.Event) { r.events = append(r.events, o.Name+" "+e.Reason) }, time.Now)}
+	m := &OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}
 	*r = eventScene{client: c, members: m, handlers: map[string]handler.TypedEventHandler[client.Object, stack.Key]{
-		"Ingress": m.Ingress(s), "IngressClass": m.Class(s, objects.IngressClass), "IngressClassParams": m.Class(s, objects.IngressClassParams),
-		"Namespace": m.Class(s, objects.Namespace), "Service": WakeReaders(s, objects.Service), "TargetGroupBinding": WakeOwner(stack.Ingress, func(client.Object) {}),
+		"Ingress": m.Owner(), "IngressClass": m.Read(objects.IngressClass), "IngressClassParams": m.Read(objects.IngressClassParams),
+		"Namespace": m.Read(objects.Namespace), "Service": m.Read(objects.Service), "TargetGroupBinding": WakeOwner(stack.Ingress, func(client.Object) {}),
 	}}
 	for _, o := range objs { // as the informers tell at the start
 		if i, ok := o.(*networkingv1.Ingress); ok {
-			m.groups(t.Context(), i)
+			m.stacksOf(t.Context(), i)
 			key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: i.Namespace, Name: i.Name}}
 			begun := s.Index.Begin()
 			v := objects.New(reads.NewCacheReader(t.Context(), c, nil))
@@ -200,7 +197,7 @@ func TestADeletedIngressLeavesNothingBehind(t *testing.T) {
 		}
 		if name.Name == "plain" {
 			i.Spec.IngressClassName = ptr.To("gone")
-			r.members.groups(t.Context(), i)
+			r.members.stacksOf(t.Context(), i)
 		}
 		r.handlers["Ingress"].Delete(t.Context(), event.DeleteEvent{Object: i}, &testQueue{t: t})
 	}
@@ -215,41 +212,37 @@ func TestADeletedIngressLeavesNothingBehind(t *testing.T) {
 // TestAMemberThatIsForcedAwayWakesItsGroup takes the finalizer off by hand, so that the object goes without its group's doing.
 func TestAMemberThatIsForcedAwayWakesItsGroup(t *testing.T) {
 	t.Parallel()
-	s := &Reconciler{Front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, Index: reads.NewIndex[stack.Key]()}
 	i := annotated("web", map[string]string{"alb.ingress.kubernetes.io/group.name": "front"})
 	i.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
 	c := fake.NewClientBuilder().WithObjects(&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}).Build()
-	m := &IngressEvents{Front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, Reader: c, Inventory: ignored{}, Classes: reads.NewIndex[client.ObjectKey](), Reporter: status.NewReporter(func(diag.Object, status.Event) {}, time.Now)}
+	s := &Reconciler{Front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, Client: c, Index: reads.NewIndex[stack.Key](),
+		Reporter: status.NewReporter(func(diag.Object, status.Event) {}, time.Now)}
+	m := &OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}
 	frontKey := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
 	s.Index.Update(frontKey, s.Index.Begin(), []objects.Read{{Kind: objects.Ingress, Namespace: "shop", Name: "web"}})
 	q := &testQueue{t: t}
-	m.Ingress(s).Delete(t.Context(), event.DeleteEvent{Object: i}, q)
+	m.Owner().Delete(t.Context(), event.DeleteEvent{Object: i}, q)
 	if d := cmp.Diff([]string{"front"}, q.stacks); d != "" {
 		t.Error(d)
 	}
 }
 
-// invalidated counts the stacks that are to be read again.
-type invalidated map[string]int
-
-func (i invalidated) Invalidate(key stack.Key) { i[key.ID.String()]++ }
-
 func TestAResyncReadsAWSAgainOnlyIfThatIsConfigured(t *testing.T) {
 	t.Parallel()
-	r, all := newEventScene(t), invalidated{}
+	r, reread := newEventScene(t), 0
 	i := &networkingv1.Ingress{}
 	if err := r.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "web"}, i); err != nil {
 		t.Fatal(err)
 	}
-	for _, inv := range []interface{ Invalidate(stack.Key) }{nil, all} {
-		r.members.Inventory = inv
+	for _, f := range []func(stack.Key){nil, func(stack.Key) { reread++ }} {
+		r.members.Reread = f
 		q := &testQueue{t: t}
 		r.handlers["Ingress"].Update(t.Context(), event.UpdateEvent{ObjectOld: i, ObjectNew: i}, q)
 		if len(q.stacks) == 0 {
 			t.Error("a resync makes no pass")
 		}
-		if (len(all) > 0) != (inv != nil) {
-			t.Errorf("read again: %v", all)
+		if (reread > 0) != (f != nil) {
+			t.Errorf("%d stacks are read again", reread)
 		}
 	}
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -95,9 +94,10 @@ func (h *HiddenMembers) members(ctx context.Context, live client.Reader, namespa
 				continue
 			}
 			m := hiddenMember{name: o.Namespace + "/" + o.Name}
-			for _, id := range ingress.Groups(v, h.front.Config, o) {
-				if id.Namespace == "" && (len(o.Status.LoadBalancer.Ingress) > 0 || slices.Contains(o.Finalizers, naming.GroupFinalizer(id))) {
-					m.groups = append(m.groups, id)
+			groups, _ := front.StacksOf(h.front, v, o)
+			for _, key := range groups {
+				if key.ID.Namespace == "" && (len(o.Status.LoadBalancer.Ingress) > 0 || slices.Contains(o.Finalizers, naming.Finalizer(key))) {
+					m.groups = append(m.groups, key.ID)
 				}
 			}
 			if len(m.groups) > 0 {

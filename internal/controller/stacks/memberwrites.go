@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
@@ -49,7 +50,7 @@ func (s *Reconciler) writeMembers(ctx context.Context, what string, members []me
 
 // addFinalizers puts our finalizer on all members that lack it, and returns those that the API server refused.
 func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, members []metav1.Object) refusedWrites {
-	name := s.Front.Finalizer(id)
+	name := naming.Finalizer(stack.Key{Owner: s.Front.Owner(), ID: id})
 	_, refused := s.writeMembers(ctx, "adding finalizer to", members, func(client.Object) objectwriter.Write {
 		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) bool {
 			return o.GetDeletionTimestamp() == nil && controllerutil.AddFinalizer(o, name)
@@ -61,7 +62,7 @@ func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, members []m
 // releaseMembers takes our finalizer off the objects that left, now that nothing of theirs exists any more, except those that still show what is
 // not theirs, as a write to them was refused.
 func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.Input, unwritten refusedWrites) refusedWrites {
-	kind, name := owner.Of(key.Owner), s.Front.Finalizer(key.ID)
+	kind, name := owner.Of(key.Owner), naming.Finalizer(key)
 	leaving := slices.DeleteFunc(slices.Clone(w.Leaving), func(m metav1.Object) bool { return unwritten.of(owner.Object(m)) })
 	_, refused := s.writeMembers(ctx, "status of", leaving, func(client.Object) objectwriter.Write {
 		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return kind.Release(o) }}

@@ -24,7 +24,7 @@ import (
 
 // plan is the plan from what is observed of a stack to what is compiled, under the policies of the stack.
 func (s *Reconciler) plan(key stack.Key, w front.Input, c compile.Result, o elb.Observed) plan.Plan {
-	opt := w.Options(s.Options)
+	opt := w.Options(key.Owner, s.Options)
 	s.mu.Lock()
 	if st := s.states[key]; st != nil {
 		opt.Duplicates = maps.Clone(st.duplicates)
@@ -45,7 +45,7 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 		_, ok := step.Op.(elb.DeleteLoadBalancer)
 		return ok && step.Guard == nil
 	})
-	switch consented, annotation := w.DeletionAllowed(); {
+	switch consented, annotation := w.DeletionAllowed(key.Owner); {
 	case desired.Removal != stack.NotDeclared || consented:
 		s.Brake.Forget(key.String())
 	case deletes && !s.Brake.Allow(key.String(), s.Inventory.LoadBalancers()):

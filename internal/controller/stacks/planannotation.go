@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -174,8 +173,8 @@ func (s *Reconciler) showPlan(ctx context.Context, desired *stack.Stack, w front
 // writePlan writes a stack to an object's annotations; nil removes it. A failure is logged and changes nothing else: the plan
 // is for reading.
 func (s *Reconciler) writePlan(ctx context.Context, m metav1.Object, desired *stack.Stack) diag.List {
-	o, ok := m.(*networkingv1.Ingress)
-	if !ok {
+	o, ok := m.(client.Object)
+	if !ok || !owner.Of(s.Front.Owner()).AnnotatesPlans {
 		return nil
 	}
 	want, found, err := planAnnotations(o, desired)
@@ -190,9 +189,9 @@ func (s *Reconciler) writePlan(ctx context.Context, m metav1.Object, desired *st
 	return found
 }
 
-// planAnnotations are the annotations that show a stack on an Ingress: as plain JSON, compressed if that does not fit, and none
+// planAnnotations are the annotations that show a stack on an object: as plain JSON, compressed if that does not fit, and none
 // if even that does not.
-func planAnnotations(o *networkingv1.Ingress, desired *stack.Stack) (map[string]string, diag.List, error) {
+func planAnnotations(o metav1.Object, desired *stack.Stack) (map[string]string, diag.List, error) {
 	if desired == nil {
 		return nil, nil, nil
 	}
@@ -201,7 +200,7 @@ func planAnnotations(o *networkingv1.Ingress, desired *stack.Stack) (map[string]
 		return nil, nil, err
 	}
 	room := annotationLimit
-	for k, v := range o.Annotations {
+	for k, v := range o.GetAnnotations() {
 		if !slices.Contains(planKeys, k) {
 			room -= len(k) + len(v)
 		}

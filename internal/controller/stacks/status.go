@@ -24,7 +24,7 @@ import (
 func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, desired *stack.Stack, keep stack.Keep, w front.Input, ready bool) (
 	o elb.Observed, switched []metav1.Object, refused refusedWrites, err error) {
 	o, err = s.Inventory.Observed(ctx, key, withoutAddOns(desired))
-	o.Hostnames = w.Hostnames()
+	o.Hostnames = w.Hostnames(key.Owner)
 	if err != nil || !w.Wanted || len(desired.LoadBalancers) == 0 {
 		return o, nil, nil, err
 	}
@@ -34,11 +34,11 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, desired *st
 	}
 	lb, ports := shownLoadBalancer(&o, lb, ready)
 	kind, shown := owner.Of(key.Owner), owner.LoadBalancer{Hostname: lb.DNSName, Ports: ports, Frontend: frontendName(o, desired, keep)}
-	before := w.Hostnames()
+	before := w.Hostnames(key.Owner)
 	w.Members, refused = s.writeMembers(ctx, "status of", w.Members, func(client.Object) objectwriter.Write {
 		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return kind.Show(o, shown) }}
 	})
-	o.Hostnames = w.Hostnames()
+	o.Hostnames = w.Hostnames(key.Owner)
 	for _, old := range o.LoadBalancers {
 		if name := strings.ToLower(old.DNSName); old.ID == lb.ID && slices.Contains(before, name) && !slices.Contains(o.Hostnames, name) {
 			return o, w.Members, refused, nil

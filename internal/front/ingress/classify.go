@@ -2,7 +2,6 @@ package ingress
 
 import (
 	"fmt"
-	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 const (
@@ -66,10 +66,7 @@ func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *d
 
 // served reports whether an Ingress carries the finalizer of a group, and so has or had a load balancer.
 func served(ing *networkingv1.Ingress) bool {
-	return slices.ContainsFunc(ing.Finalizers, func(f string) bool {
-		_, ok := naming.FinalizerGroup(f, ing.Namespace, ing.Name)
-		return ok
-	})
+	return len(naming.StacksOfFinalizers(stack.Ingress, ing)) > 0
 }
 
 // lostDefault is the diagnostic of an Ingress that has a load balancer and names no class, where the default class is gone or belongs to

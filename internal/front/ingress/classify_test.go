@@ -11,7 +11,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -89,7 +88,7 @@ func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t 
 		"it is deleted itself": {flag: "alb", served: inactive, fresh: nowhere,
 			change: func(i *networkingv1.Ingress) { i.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }},
 	} {
-		for finalizer, want := range map[string]string{naming.IngressFinalizer: c.served, "example.com/theirs": c.fresh} {
+		for finalizer, want := range map[string]string{"ingress.k8s.aws/resources": c.served, "example.com/theirs": c.fresh} {
 			i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{finalizer}}}
 			if c.change != nil {
 				c.change(i)
@@ -116,7 +115,7 @@ func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t 
 // TestAMisspeltGroupNameLeavesNoGroup replaces the key group.name of Ingresses with and without a group.
 func TestAMisspeltGroupNameLeavesNoGroup(t *testing.T) {
 	t.Parallel()
-	for finalizer, former := range map[string]bool{naming.GroupFinalizer(stack.ID{Name: "team"}): true, naming.IngressFinalizer: false} {
+	for finalizer, former := range map[string]bool{"group.ingress.k8s.aws/team": true, "ingress.k8s.aws/resources": false} {
 		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{finalizer},
 			Annotations: map[string]string{LegacyClassAnnotation: "alb", "alb.ingress.kubernetes.io/group.nam": "team"}}}
 		v := objects.FromObjects([]any{i})

@@ -65,11 +65,7 @@ func groupOf(class Class, ing *networkingv1.Ingress) (stack.ID, *diag.Diagnostic
 
 // misspeltGroup is the diagnostic of an Ingress that is part of a group and has a misspelt key instead of group.name. It stays in its group.
 func misspeltGroup(ing *networkingv1.Ingress) *diag.Diagnostic {
-	grouped := slices.ContainsFunc(ing.Finalizers, func(f string) bool {
-		id, ok := naming.FinalizerGroup(f, ing.Namespace, ing.Name)
-		return ok && id.Namespace == ""
-	})
-	if !grouped {
+	if !slices.ContainsFunc(naming.StacksOfFinalizers(stack.Ingress, ing), func(id stack.ID) bool { return id.Namespace == "" }) {
 		return nil
 	}
 	for _, k := range slices.Sorted(maps.Keys(ing.Annotations)) {
@@ -94,35 +90,15 @@ func GroupNameProblem(name string) string {
 	return ""
 }
 
-// Groups are the groups that depend on an Ingress, sorted: those that its finalizers name, and its current one.
-func Groups(v *objects.View, cfg Config, ing *networkingv1.Ingress) []stack.ID {
-	var out []stack.ID
-	for _, f := range ing.Finalizers {
-		if id, ok := naming.FinalizerGroup(f, ing.Namespace, ing.Name); ok {
-			out = append(out, id)
-		}
-	}
-	if id, ok, _ := GroupOf(v, cfg, ing); ok {
-		out = append(out, id)
-	}
-	slices.SortFunc(out, compareID)
-	return slices.Compact(out)
-}
-
-func compareID(a, b stack.ID) int {
-	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-}
-
 // Load finds the members of a group. The View records the reads of members and of the objects that decide their membership. It does not
 // record those of other Ingresses, because every group would then depend on every Ingress. An Ingress that becomes a member, by a change
-// of its own or of its class, is covered by the reads of Groups for that Ingress.
+// of its own or of its class, is covered by the reads of GroupOf for that Ingress.
 func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	g := Group{ID: id}
 	for _, ing := range candidates(v, id) {
 		fork := v.Fork()
 		fork.Ingress(ing.Namespace, ing.Name)
-		carries := slices.Contains(ing.Finalizers, naming.GroupFinalizer(id)) &&
-			(id.Namespace == "" || id == stack.ID{Namespace: ing.Namespace, Name: ing.Name})
+		carries := slices.Contains(naming.StacksOfFinalizers(stack.Ingress, ing), id)
 		class, d := Classify(fork, cfg, ing)
 		current := stack.ID{}
 		if d == nil && class.Managed {

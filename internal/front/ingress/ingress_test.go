@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/golden"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -46,7 +48,7 @@ func run(t *testing.T, name string) outcome {
 		if _, _, d := GroupOf(v, input.Config, ing); d != nil {
 			out.Rejected = append(out.Rejected, *d)
 		}
-		for _, id := range Groups(v, input.Config, ing) {
+		for _, id := range groups(v, input.Config, ing) {
 			if done[id] {
 				continue
 			}
@@ -151,12 +153,24 @@ func TestAGroupDependsOnItsMembersOnly(t *testing.T) {
 	}
 }
 
+// groups are the current group of an Ingress and those that its finalizers name, explicit ones first.
+func groups(v *objects.View, cfg Config, ing *networkingv1.Ingress) []stack.ID {
+	out := naming.StacksOfFinalizers(stack.Ingress, ing)
+	if id, ok, _ := GroupOf(v, cfg, ing); ok {
+		out = append(out, id)
+	}
+	slices.SortFunc(out, func(a, b stack.ID) int {
+		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
+	})
+	return slices.Compact(out)
+}
+
 func TestAnIngressDependsOnItsClass(t *testing.T) {
 	t.Parallel()
 	objs := golden.Input(t, "testdata/class-params", &struct{ Config Config }{})
 	v := objects.FromObjects(objs)
 	ing, _ := v.Fork().Ingress("dev", "app")
-	if d := cmp.Diff([]stack.ID{{Name: "team"}}, Groups(v, defaults(), ing)); d != "" {
+	if d := cmp.Diff([]stack.ID{{Name: "team"}}, groups(v, defaults(), ing)); d != "" {
 		t.Error(d)
 	}
 	want := []objects.Read{

@@ -133,7 +133,7 @@ func TestTheOrderOfObjectsDoesNotMatter(t *testing.T) {
 			v := objects.FromObjects(objs)
 			var b strings.Builder
 			for _, ing := range v.Ingresses() {
-				for _, id := range Groups(v, defaults(), ing) {
+				for _, id := range groups(v, defaults(), ing) {
 					text, err := golden.Render(Translate(v, defaults(), Load(v, defaults(), id)))
 					if err != nil {
 						t.Fatal(err)

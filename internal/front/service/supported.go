@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // DefaultLoadBalancerClass is the default of the spec.loadBalancerClass of managed Services.
@@ -87,5 +88,5 @@ func Unchanged(svc *corev1.Service, why diag.Diagnostic) intent.LoadBalancer {
 
 // PendingFinalization reports whether a Service carries the controller's finalizer, and so has or had a load balancer.
 func PendingFinalization(svc *corev1.Service) bool {
-	return slices.Contains(svc.Finalizers, naming.ServiceFinalizer)
+	return len(naming.StacksOfFinalizers(stack.Service, svc)) > 0
 }

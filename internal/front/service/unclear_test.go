@@ -9,7 +9,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
 func TestATypoInTheTypeOfAServiceGivesNothingUp(t *testing.T) {
@@ -40,7 +39,7 @@ func TestATypoInTheTypeOfAServiceGivesNothingUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			svc := &corev1.Service{
-				ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{}, Finalizers: []string{naming.ServiceFinalizer}},
+				ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{}, Finalizers: []string{"service.k8s.aws/resources"}},
 				Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer},
 			}
 			for k, v := range c.notes {

@@ -110,7 +110,7 @@ func (c *Certificates) unwanted(own []string, desired *stack.Stack) bool {
 	return slices.ContainsFunc(own, func(arn string) bool {
 		r := c.records[arn]
 		return r != nil && !slices.ContainsFunc(desired.Certificates, func(w stack.Certificate) bool {
-			return w.ID == r.Tags[naming.ResourceTag(stack.Ingress)]
+			return w.ID == r.Tags[naming.ResourceTag(desired.Key.Owner)]
 		})
 	})
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/owner"
 )
 
 // tagPauses are those after reads of tags that failed, of all callers together.
@@ -101,6 +101,9 @@ func (c *Certificates) readTags(ctx context.Context, arn string) (map[string]str
 // setTags replaces the tags; those with all keys of the tracking tags mark what some stack of some cluster owns.
 func (r *record) setTags(tags map[string]string, at time.Time) {
 	_, cluster := tags[naming.ClusterTag]
-	_, owner := tags[naming.StackTag(stack.Ingress)]
-	r.Tags, r.Owned, r.tagsAt = maps.Clone(tags), cluster && owner, at
+	owned := slices.ContainsFunc(owner.Kinds, func(k owner.Kind) bool {
+		_, stack := tags[naming.StackTag(k.Owner)]
+		return stack && k.OwnsCertificates
+	})
+	r.Tags, r.Owned, r.tagsAt = maps.Clone(tags), cluster && owned, at
 }
