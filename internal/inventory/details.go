@@ -43,7 +43,7 @@ func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.St
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	d.take(&e.obs)
+	d.read.putInto(&e.obs, elb.Read)
 	return nil
 }
 
@@ -63,11 +63,7 @@ type details struct {
 
 	listenersOf, rulesOf, certificatesOf, attributesOf, targetsOf []string // ARNs
 
-	listeners  []elb.Listener
-	rules      []elb.Rule
-	sni        map[string][]string
-	attributes map[string]map[string]string
-	targets    map[string][]elb.Target
+	read Snapshot // without tags
 }
 
 // plan decides what to read of what is known.
@@ -108,40 +104,36 @@ func (d *details) planListener(l *elb.Listener) {
 
 // run reads what is planned, and what that shows to be needed besides.
 func (d *details) run(ctx context.Context) error {
-	d.sni, d.attributes, d.targets = map[string][]string{}, map[string]map[string]string{}, map[string][]elb.Target{}
-	if err := each(ctx, d.targetsOf, d.i.describeTargets, func(arn string, ts []elb.Target) { d.targets[arn] = ts }); err != nil {
+	d.read = newSnapshot()
+	if err := each(ctx, d.targetsOf, d.i.describeTargets, d.read.Targets); err != nil {
 		return err
 	}
-	if err := each(ctx, d.listenersOf, d.i.describeListeners, func(_ string, ls []elb.Listener) { d.listeners = append(d.listeners, ls...) }); err != nil {
+	if err := each(ctx, d.listenersOf, d.i.describeListeners, d.read.Listeners); err != nil {
 		return err
 	}
-	for n := range d.listeners {
-		l := &d.listeners[n]
-		if slices.ContainsFunc(d.obs.LoadBalancers, func(lb elb.LoadBalancer) bool {
-			return lb.ARN == l.LoadBalancer.Literal && lb.ID == stack.FrontendIdentity
-		}) {
-			l.ID = naming.FrontendListenerID(l.Port)
+	for _, lb := range d.listenersOf {
+		for n := range d.read.Listeners[lb] {
+			l := &d.read.Listeners[lb][n]
+			if slices.ContainsFunc(d.obs.LoadBalancers, func(lb elb.LoadBalancer) bool {
+				return lb.ARN == l.LoadBalancer.Literal && lb.ID == stack.FrontendIdentity
+			}) {
+				l.ID = naming.FrontendListenerID(l.Port)
+			}
+			d.planListener(l)
 		}
-		d.planListener(l)
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return each(gctx, d.rulesOf, d.i.describeRules, func(_ string, rs []elb.Rule) { d.rules = append(d.rules, rs...) })
-	})
-	g.Go(func() error {
-		return each(gctx, d.certificatesOf, d.i.describeCertificates, func(arn string, cs []string) { d.sni[arn] = cs })
-	})
-	g.Go(func() error {
-		return each(gctx, d.attributesOf, d.i.describeAttributes, func(arn string, a map[string]string) { d.attributes[arn] = a })
-	})
+	g.Go(func() error { return each(gctx, d.rulesOf, d.i.describeRules, d.read.Rules) })
+	g.Go(func() error { return each(gctx, d.certificatesOf, d.i.describeCertificates, d.read.Certificates) })
+	g.Go(func() error { return each(gctx, d.attributesOf, d.i.describeAttributes, d.read.Attributes) })
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	return d.readTags(ctx)
 }
 
-// each runs one read per ARN, some at a time, and hands the results over one by one.
-func each[T any](ctx context.Context, arns []string, read func(context.Context, string) (T, error), take func(arn string, v T)) error {
+// each runs one read per ARN, some at a time, and enters the results once all have succeeded.
+func each[T any](ctx context.Context, arns []string, read func(context.Context, string) (T, error), into map[string]T) error {
 	results := make([]T, len(arns))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(readers)
@@ -152,7 +144,7 @@ func each[T any](ctx context.Context, arns []string, read func(context.Context, 
 		return err
 	}
 	for n, arn := range arns {
-		take(arn, results[n])
+		into[arn] = results[n]
 	}
 	return nil
 }
@@ -160,65 +152,33 @@ func each[T any](ctx context.Context, arns []string, read func(context.Context, 
 // readTags reads the tags of the listeners and rules that were just read.
 func (d *details) readTags(ctx context.Context) error {
 	var arns []string
-	for _, l := range d.listeners {
-		arns = append(arns, l.ARN)
+	for _, lb := range d.listenersOf {
+		for _, l := range d.read.Listeners[lb] {
+			arns = append(arns, l.ARN)
+		}
 	}
-	for _, r := range d.rules {
-		arns = append(arns, r.ARN)
+	for _, l := range d.rulesOf {
+		for _, r := range d.read.Rules[l] {
+			arns = append(arns, r.ARN)
+		}
 	}
 	tags, err := d.i.allTags(ctx, arns)
 	if err != nil {
 		return err
 	}
-	for n := range d.listeners {
-		d.listeners[n].Tags = tags[d.listeners[n].ARN]
+	for _, ls := range d.read.Listeners {
+		for n := range ls {
+			ls[n].Tags = tags[ls[n].ARN]
+		}
 	}
 	resource := naming.ResourceTag(d.obs.Key.Owner)
-	for n := range d.rules {
-		d.rules[n].Tags = tags[d.rules[n].ARN]
-		d.rules[n].ID = d.rules[n].Tags[resource]
+	for _, rs := range d.read.Rules {
+		for n := range rs {
+			rs[n].Tags = tags[rs[n].ARN]
+			rs[n].ID = rs[n].Tags[resource]
+		}
 	}
 	return nil
-}
-
-// take puts the results into an observation.
-func (d *details) take(o *elb.Observed) {
-	o.Listeners = slices.DeleteFunc(o.Listeners, func(l elb.Listener) bool { return slices.Contains(d.listenersOf, l.LoadBalancer.Literal) })
-	o.Listeners = append(o.Listeners, d.listeners...)
-	o.Rules = slices.DeleteFunc(o.Rules, func(r elb.Rule) bool { return slices.Contains(d.rulesOf, r.Listener.Literal) })
-	o.Rules = append(o.Rules, d.rules...)
-	attributes := func(arn string, p *elb.Parts, into *map[string]string) {
-		if a, ok := d.attributes[arn]; ok {
-			*into = a
-			p.Set(elb.Read, elb.PartAttributes)
-		}
-	}
-	for n := range o.LoadBalancers {
-		lb := &o.LoadBalancers[n]
-		attributes(lb.ARN, &lb.Parts, &lb.Attributes)
-		if slices.Contains(d.listenersOf, lb.ARN) {
-			lb.Set(elb.Read, elb.PartListeners)
-		}
-	}
-	for n := range o.TargetGroups {
-		tg := &o.TargetGroups[n]
-		attributes(tg.ARN, &tg.Parts, &tg.Attributes)
-		if ts, ok := d.targets[tg.ARN]; ok {
-			tg.Targets = ts
-			tg.Set(elb.Read, elb.PartTargets)
-		}
-	}
-	for n := range o.Listeners {
-		l := &o.Listeners[n]
-		attributes(l.ARN, &l.Parts, &l.Attributes)
-		if cs, ok := d.sni[l.ARN]; ok {
-			l.SNI = cs
-			l.Set(elb.Read, elb.PartCertificates)
-		}
-		if slices.Contains(d.rulesOf, l.ARN) {
-			l.Set(elb.Read, elb.PartRules)
-		}
-	}
 }
 
 func (i *Inventory) describeListeners(ctx context.Context, lb string) ([]elb.Listener, error) {

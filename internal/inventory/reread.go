@@ -77,7 +77,7 @@ func (i *Inventory) again(ctx context.Context, known elb.Observed) (elb.Observed
 	if err := d.run(ctx); err != nil {
 		return out, err
 	}
-	d.take(&out)
+	d.read.putInto(&out, elb.Read)
 	return out, nil
 }
 

@@ -21,6 +21,13 @@ type Snapshot struct {
 	Tags         map[string]map[string]string `json:",omitempty"` // by ARN of the load balancer or target group
 }
 
+func newSnapshot() Snapshot {
+	return Snapshot{
+		Listeners: map[string][]elb.Listener{}, Rules: map[string][]elb.Rule{}, Certificates: map[string][]string{},
+		Attributes: map[string]map[string]string{}, Targets: map[string][]elb.Target{}, Tags: map[string]map[string]string{},
+	}
+}
+
 // Empty reports whether nothing is known.
 func (d Snapshot) Empty() bool {
 	return len(d.Listeners)+len(d.Rules)+len(d.Certificates)+len(d.Attributes)+len(d.Targets)+len(d.Tags) == 0
@@ -37,10 +44,7 @@ func (i *Inventory) Snapshot(key stack.Key) Snapshot {
 	}
 	o := e.obs.Clone()
 	i.mu.Unlock()
-	d := Snapshot{
-		Listeners: map[string][]elb.Listener{}, Rules: map[string][]elb.Rule{}, Certificates: map[string][]string{},
-		Attributes: map[string]map[string]string{}, Targets: map[string][]elb.Target{}, Tags: map[string]map[string]string{},
-	}
+	d := newSnapshot()
 	attributes := func(arn string, p *elb.Parts, a map[string]string) {
 		if p.Known(elb.PartAttributes) {
 			d.Attributes[arn] = a
@@ -126,45 +130,60 @@ func (i *Inventory) assume(e *entry, tags map[string]readTags) {
 		return
 	}
 	o := &e.obs
-	assume := func(arn string, p *elb.Parts, into *map[string]string) {
-		if tags[arn].assumed {
-			p.Set(elb.Assumed, elb.PartTags)
+	for n := range o.LoadBalancers {
+		if lb := &o.LoadBalancers[n]; tags[lb.ARN].assumed {
+			lb.Set(elb.Assumed, elb.PartTags)
 		}
+	}
+	for n := range o.TargetGroups {
+		if tg := &o.TargetGroups[n]; tags[tg.ARN].assumed {
+			tg.Set(elb.Assumed, elb.PartTags)
+		}
+	}
+	d.putInto(o, elb.Assumed)
+}
+
+// putInto puts what is known of the resources of an observation there, in a state; tags are left out.
+func (d Snapshot) putInto(o *elb.Observed, state elb.State) {
+	attributes := func(arn string, p *elb.Parts, into *map[string]string) {
 		if a := d.Attributes[arn]; a != nil {
 			*into = a
-			p.Set(elb.Assumed, elb.PartAttributes)
+			p.Set(state, elb.PartAttributes)
 		}
 	}
 	for n := range o.LoadBalancers {
 		lb := &o.LoadBalancers[n]
-		assume(lb.ARN, &lb.Parts, &lb.Attributes)
-		listeners, known := d.Listeners[lb.ARN]
-		if !known {
-			continue
-		}
-		lb.Set(elb.Assumed, elb.PartListeners)
-		for _, l := range listeners {
-			if l.LoadBalancer.Literal != lb.ARN {
-				continue
+		attributes(lb.ARN, &lb.Parts, &lb.Attributes)
+		if listeners, known := d.Listeners[lb.ARN]; known {
+			of := func(l elb.Listener) bool { return l.LoadBalancer.Literal == lb.ARN }
+			o.Listeners = slices.DeleteFunc(o.Listeners, of)
+			for _, l := range listeners {
+				if of(l) {
+					o.Listeners = append(o.Listeners, l)
+				}
 			}
-			assume(l.ARN, &l.Parts, &l.Attributes)
-			if sni, known := d.Certificates[l.ARN]; known {
-				l.SNI = sni
-				l.Set(elb.Assumed, elb.PartCertificates)
-			}
-			if rules, known := d.Rules[l.ARN]; known {
-				o.Rules = append(o.Rules, rules...)
-				l.Set(elb.Assumed, elb.PartRules)
-			}
-			o.Listeners = append(o.Listeners, l)
+			lb.Set(state, elb.PartListeners)
 		}
 	}
 	for n := range o.TargetGroups {
 		tg := &o.TargetGroups[n]
-		assume(tg.ARN, &tg.Parts, &tg.Attributes)
+		attributes(tg.ARN, &tg.Parts, &tg.Attributes)
 		if ts, known := d.Targets[tg.ARN]; known {
 			tg.Targets = ts
-			tg.Set(elb.Assumed, elb.PartTargets)
+			tg.Set(state, elb.PartTargets)
+		}
+	}
+	for n := range o.Listeners {
+		l := &o.Listeners[n]
+		attributes(l.ARN, &l.Parts, &l.Attributes)
+		if sni, known := d.Certificates[l.ARN]; known {
+			l.SNI = sni
+			l.Set(state, elb.PartCertificates)
+		}
+		if rules, known := d.Rules[l.ARN]; known {
+			of := func(r elb.Rule) bool { return r.Listener.Literal == l.ARN }
+			o.Rules = append(slices.DeleteFunc(o.Rules, of), rules...)
+			l.Set(state, elb.PartRules)
 		}
 	}
 }
