@@ -47,8 +47,8 @@ type Failures[K comparable] struct {
 }
 
 type failure struct {
-	count      int
-	last, next time.Time
+	count int
+	last  time.Time
 }
 
 // NewFailures counts failures by a clock. random returns numbers from 0 up to 1, for the policy's jitter; nil means no jitter.
@@ -72,7 +72,7 @@ func (f *Failures[K]) Failed(k K) (count int, pause time.Duration) {
 	if f.random != nil {
 		pause -= time.Duration(float64(pause) * f.policy.Jitter * f.random())
 	}
-	x.last, x.next = now, now.Add(pause)
+	x.last = now
 	f.of[k] = x
 	return x.count, pause
 }
@@ -100,17 +100,6 @@ func (f *Failures[K]) evict() {
 		}
 	}
 	delete(f.of, oldest)
-}
-
-// Wait is the rest of the pause of a key: 0 if it is over, or if the key did not fail.
-func (f *Failures[K]) Wait(k K) time.Duration {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	x, known := f.of[k]
-	if !known {
-		return 0
-	}
-	return max(x.next.Sub(f.now()), 0)
 }
 
 // When counts a failure of a key and returns the pause before the next attempt.

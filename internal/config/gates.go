@@ -37,16 +37,16 @@ const (
 	IngressPlanAnnotation        Gate = "IngressPlanAnnotation"
 )
 
-// gateInfo is a row of the gate table.
-type gateInfo struct {
-	gate Gate
-	def  bool
+// GateInfo is a row of the gate table.
+type GateInfo struct {
+	Name    Gate
+	Default bool
 	// missing is what is not built yet and makes true a value without effect, which is logged at start; empty: the gate works.
 	missing string
-	doc     string
+	Doc     string
 }
 
-var gateTable = []gateInfo{
+var gateTable = []GateInfo{
 	{ListenerRulesTagging, true, "", "tag listeners and rules; turn off where the partition cannot"},
 	{WeightedTargetGroups, true, "", "send forwards with weights; off: a single target group per forward"},
 	{ServiceTypeLoadBalancerOnly, false, "", "take only Services of type LoadBalancer"},
@@ -87,8 +87,8 @@ func (g Gates) Enabled(name Gate) bool {
 		return v
 	}
 	for _, info := range gateTable {
-		if info.gate == name {
-			return info.def
+		if info.Name == name {
+			return info.Default
 		}
 	}
 	return false
@@ -123,7 +123,7 @@ func (g *Gates) Set(s string) error {
 		if alias, ok := gateAliases[string(gate)]; ok {
 			gate = alias
 		}
-		if !slices.ContainsFunc(gateTable, func(i gateInfo) bool { return i.gate == gate }) {
+		if !slices.ContainsFunc(gateTable, func(i GateInfo) bool { return i.Name == gate }) {
 			return fmt.Errorf("unknown feature: %s", gate)
 		}
 		if g.set == nil {
@@ -138,8 +138,8 @@ func (g *Gates) Set(s string) error {
 func (g Gates) notices() []string {
 	var out []string
 	for _, info := range gateTable {
-		if v, ok := g.set[info.gate]; ok && v && info.missing != "" {
-			out = append(out, fmt.Sprintf("--feature-gates=%s=%t has no effect: %s", info.gate, v, info.missing))
+		if v, ok := g.set[info.Name]; ok && v && info.missing != "" {
+			out = append(out, fmt.Sprintf("--feature-gates=%s=%t has no effect: %s", info.Name, v, info.missing))
 		}
 	}
 	return out
@@ -149,27 +149,18 @@ func gateHelp() string {
 	var b strings.Builder
 	b.WriteString("feature gates, Name=bool,Name=bool:")
 	for _, i := range gateTable {
-		fmt.Fprintf(&b, "\n%s (default %t): %s", i.gate, i.def, i.doc)
+		fmt.Fprintf(&b, "\n%s (default %t): %s", i.Name, i.Default, i.Doc)
 	}
 	return b.String()
 }
 
-// GateDoc is the row of a gate on the reference page.
-type GateDoc struct {
-	Name    Gate
-	Default bool
-	Doc     string
-}
-
-// GateDocs lists every gate.
-func GateDocs() []GateDoc {
-	out := make([]GateDoc, 0, len(gateTable))
-	for _, i := range gateTable {
-		doc := i.doc
+// GateDocs lists every gate for the reference page.
+func GateDocs() []GateInfo {
+	out := slices.Clone(gateTable)
+	for n, i := range out {
 		if i.missing != "" {
-			doc += fmt.Sprintf(" (true has no effect: %s)", i.missing)
+			out[n].Doc += fmt.Sprintf(" (true has no effect: %s)", i.missing)
 		}
-		out = append(out, GateDoc{i.gate, i.def, doc})
 	}
 	return out
 }
