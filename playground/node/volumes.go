@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// mounted are files of volumes by their paths in the container. Paths of a pod's containers are not told apart.
+// mounted are files of volumes by their paths in the container. A path is the same file in all containers of a pod.
 type mounted map[string][]byte
 
 // mount reads the files that programs of known images use. As with a kubelet, the pod does not start before the Secrets and ConfigMaps
