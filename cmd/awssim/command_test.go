@@ -211,7 +211,7 @@ func TestAMistakeInTheFlagsIsNamed(t *testing.T) {
 	}
 }
 
-func TestFlagsSayHowOftenAndHowLongReadsLag(t *testing.T) {
+func TestFlagsSetHowOftenAndHowLongReadsLag(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		args   []string

@@ -211,7 +211,7 @@ metadata:
 spec: {ingressClassName: ips, rules: [{host: shop.example.com}], defaultBackend: {service: {name: api, port: {number: 80}}}}
 `
 
-func TestEveryFieldTellsWhatSetIt(t *testing.T) {
+func TestEveryFieldNamesWhatSetIt(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, classSetsTargets, "explain", "-f", "-", "-o", "json", "--default-tags", "cost=42", "--default-load-balancer-scheme", "internet-facing")
 	if err != nil {

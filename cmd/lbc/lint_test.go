@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestLintTellsFileLineFieldAndRemedy(t *testing.T) {
+func TestLintPrintsFileLineFieldAndRemedy(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json", "github"} {
 		t.Run(format, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestWhatCannotBeReadIsAFinding(t *testing.T) {
 	}
 }
 
-func TestWhatOnlyAnAccountCanTellIsCheckedWithAnAccountOnly(t *testing.T) {
+func TestWhatOnlyAnAccountCanShowIsCheckedWithAnAccountOnly(t *testing.T) {
 	t.Parallel()
 	const manifest = `
 apiVersion: networking.k8s.io/v1
@@ -187,8 +187,8 @@ func TestEveryUnreadableFileOfADirectoryIsNamed(t *testing.T) {
 	}
 }
 
-// TestWhatIsSaidOfTargetGroupsIsCheckedThoughTheServiceIsElsewhere lints Ingresses whose Services are in other files.
-func TestWhatIsSaidOfTargetGroupsIsCheckedThoughTheServiceIsElsewhere(t *testing.T) {
+// TestSettingsOfTargetGroupsAreCheckedThoughTheServiceIsElsewhere lints Ingresses whose Services are in other files.
+func TestSettingsOfTargetGroupsAreCheckedThoughTheServiceIsElsewhere(t *testing.T) {
 	t.Parallel()
 	const alone = `
 apiVersion: networking.k8s.io/v1

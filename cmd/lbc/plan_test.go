@@ -85,7 +85,7 @@ spec:
   defaultBackend: {service: {name: web, port: {number: 80}}}
 `
 
-func TestAnInvalidObjectEndsWithStatusTwoAndSaysWhatIsWrong(t *testing.T) {
+func TestAnInvalidObjectEndsWithStatusTwoAndReportsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbcPlan(t, badIngress, "-f", "-")
 	var code exitCode
@@ -126,7 +126,7 @@ func TestWrongUseIsExplained(t *testing.T) {
 	}
 }
 
-func TestAFileWithoutLoadBalancersSaysWhatIsNeeded(t *testing.T) {
+func TestOfAFileWithoutLoadBalancersWhatIsNeededIsPrinted(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbcPlan(t, "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80}]}\n", "-f", "-")
 	if err != nil || !strings.Contains(out, "no object declares a load balancer") {
@@ -233,7 +233,7 @@ func TestStacksAreOneJSONTextPerLine(t *testing.T) {
 	}
 }
 
-func TestAnIngressUnderDryRunIsPlannedAndThatIsTold(t *testing.T) {
+func TestAnIngressUnderDryRunIsPlannedAndThatIsReported(t *testing.T) {
 	t.Parallel()
 	const manifest = `
 apiVersion: networking.k8s.io/v1
@@ -257,7 +257,7 @@ metadata:
 spec: {ingressClassName: alb, rules: [{host: shop.example.com}]}
 `
 
-func TestPlansTellTheCertificatesThatAreRequested(t *testing.T) {
+func TestPlansShowTheCertificatesThatAreRequested(t *testing.T) {
 	t.Parallel()
 	const gate = "EnableCertificateManagement=true"
 	private := strings.Replace(ownCertificate, "spec:", `    alb.ingress.kubernetes.io/acm-pca-arn: "arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/0a1de001-0000-4000-8000-000000000001"`+"\nspec:", 1)
@@ -281,7 +281,7 @@ func TestPlansTellTheCertificatesThatAreRequested(t *testing.T) {
 	}
 }
 
-func TestAnObjectThatNothingCanBeBuiltOfIsToldWithStatusTwo(t *testing.T) {
+func TestAnObjectThatNothingCanBeBuiltOfIsReportedWithStatusTwo(t *testing.T) {
 	t.Parallel()
 	for setting, want := range map[string]string{
 		`group.name: "Bad Name"`:        "error: Ingress default/shop: invalid ingress group",

@@ -92,8 +92,8 @@ func TestEveryCodeHasAClassAReasonAndItsRowInTheDocumentation(t *testing.T) {
 	}
 }
 
-// TestEveryFindingIsToldOnceOnItsObjectAndSoIsItsEnd reports each code twice, about one member of two, and then no more.
-func TestEveryFindingIsToldOnceOnItsObjectAndSoIsItsEnd(t *testing.T) {
+// TestEveryFindingIsReportedOnceOnItsObjectAndSoIsItsEnd reports each code twice, about one member of two, and then no more.
+func TestEveryFindingIsReportedOnceOnItsObjectAndSoIsItsEnd(t *testing.T) {
 	t.Parallel()
 	bad, good := diag.Object{Kind: "Ingress", Namespace: "shop", Name: "bad"}, diag.Object{Kind: "Ingress", Namespace: "shop", Name: "good"}
 	for _, c := range diag.Codes() {

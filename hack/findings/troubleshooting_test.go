@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestTroubleshootingQuotesWhatTheControllerSays compares texts of the page with the code that writes them. Where the code puts
+// TestTroubleshootingQuotesTheTextsOfTheController compares texts of the page with the code that writes them. Where the code puts
 // values into a text, the page has an ellipsis.
-func TestTroubleshootingQuotesWhatTheControllerSays(t *testing.T) {
+func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 	t.Parallel()
 	read := func(name string) string {
 		b, err := os.ReadFile(filepath.Join(root, name))

@@ -41,7 +41,7 @@ func rows(t *testing.T) map[string]string {
 	return out
 }
 
-func TestTheArchitectureListsEveryPackageAndSaysWhichArePure(t *testing.T) {
+func TestTheArchitectureListsEveryPackageAndWhichArePure(t *testing.T) {
 	t.Parallel()
 	told, pkgs := rows(t), list(t)
 	for name := range pkgs {

@@ -145,8 +145,8 @@ func TestSourcesAreThoseOfTheLineOrOfThoseAboveIt(t *testing.T) {
 	}
 }
 
-// TestEveryFactOfTheDataPlaneTellsItsSource: what AWS documents is told with its page, what it does not is told to be seen or guessed.
-func TestEveryFactOfTheDataPlaneTellsItsSource(t *testing.T) {
+// TestEveryFactOfTheDataPlaneNamesItsSource: what AWS documents is told with its page, what it does not is told to be seen or guessed.
+func TestEveryFactOfTheDataPlaneNamesItsSource(t *testing.T) {
 	t.Parallel()
 	lines, err := Read("../../awssim/testdata/facts/traffic.txt")
 	if err != nil {

@@ -56,6 +56,11 @@ var persons = []rule{
 	{"tells told hears heard", "reports, logs, returns, writes, receives", nil},
 }
 
+// testNames are rules for the names of tests, besides persons.
+var testNames = []rule{
+	{"tell say says said knows", "reports, names, lists, shows, defines, finds", nil},
+}
+
 // check reports the words of rules in a line of a file.
 func check(t *testing.T, rules []rule, path string, line int, what string, words []string) {
 	t.Helper()
@@ -128,6 +133,24 @@ func TestNoPersonStandsForCodeInAComment(t *testing.T) {
 		return nil
 	})
 }
+
+// TestNoPersonStandsForCodeInTheNameOfATest checks the names of tests as sentences about the thing in the code.
+func TestNoPersonStandsForCodeInTheNameOfATest(t *testing.T) {
+	t.Parallel()
+	walk(t, []string{"api", "awssim", "bench", "cmd", "hack", "internal", "playground"}, func(path string) error {
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		return lines(filepath.Join(root, path), func(n int, line string) {
+			if m := testName.FindStringSubmatch(line); m != nil {
+				check(t, slices.Concat(persons, testNames), path, n, "test "+m[1], wordsOf(m[1]))
+			}
+		})
+	})
+}
+
+// testName finds the declaration of a test, benchmark, fuzz test or example in a line.
+var testName = regexp.MustCompile(`^func ((?:Test|Benchmark|Fuzz|Example)\w*)\(`)
 
 // identifiers calls found with each identifier of a file, once for each line.
 func identifiers(path string, found func(line int, name string)) error {

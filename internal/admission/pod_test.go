@@ -93,7 +93,7 @@ func agentPod(t *testing.T, text string) *corev1.Pod {
 	return pod
 }
 
-func TestPodsSayWhetherTheyWantAnAgentAndElseTheirNamespace(t *testing.T) {
+func TestPodsDeclareWhetherTheyWantAnAgentAndElseTheirNamespace(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, namespace, pod string

@@ -148,7 +148,7 @@ func TestAddOnsAreSetKeptAndRemovedAsDesired(t *testing.T) {
 	}
 }
 
-func TestAnAssociationIsTriedAgainUntilAWSKnowsTheNewLoadBalancer(t *testing.T) {
+func TestAnAssociationIsTriedAgainUntilAWSFindsTheNewLoadBalancer(t *testing.T) {
 	t.Parallel()
 	profile := account.Instant()
 	profile.WebACLKnown = 15 * time.Second
@@ -174,7 +174,7 @@ func TestAnAssociationIsTriedAgainUntilAWSKnowsTheNewLoadBalancer(t *testing.T) 
 	}
 }
 
-func TestTryingAgainEndsWhenAWSNeverKnows(t *testing.T) {
+func TestTryingAgainEndsWhenAWSNeverFindsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, account.Instant())
 	acl := w.webACL("guard")
@@ -203,7 +203,7 @@ func TestTryingAgainEndsWhenAWSNeverKnows(t *testing.T) {
 	t.Error("goes on for ever")
 }
 
-func TestCapacityIsReservedOnceTheLoadBalancerIsActiveAndNobodyWaitsForIt(t *testing.T) {
+func TestCapacityIsReservedOnceTheLoadBalancerIsActiveAndNoStepWaitsForIt(t *testing.T) {
 	t.Parallel()
 	profile := account.Instant()
 	profile.LoadBalancerActive = 3 * time.Minute
@@ -319,7 +319,7 @@ func guardedAs(w *world) stack.AddOns {
 	return stack.AddOns{WebACL: &arn, Shield: &yes, Capacity: &units}
 }
 
-func TestWithoutASubscriptionNothingIsProtectedAndThatIsSaid(t *testing.T) {
+func TestWithoutASubscriptionNothingIsProtectedAndThatIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, account.Instant())
 	want, yes := shop("web", "/a/*"), true

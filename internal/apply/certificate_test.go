@@ -268,7 +268,7 @@ func TestARequestThatIsRepeatedGivesTheSameCertificate(t *testing.T) {
 	w.one(want)
 }
 
-func TestACertificateThatSomebodyElseUsesStaysAndIsTold(t *testing.T) {
+func TestACertificateThatIsUsedElsewhereStaysAndIsReported(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)
 	want := requesting("web", authority, "www.certified.dev")

@@ -83,7 +83,7 @@ func TestARestartedControllerFindsAFrontendAndWritesNothing(t *testing.T) {
 	}
 }
 
-func TestAnALBIsRegisteredOnceItIsActiveAndNobodyWaitsForThat(t *testing.T) {
+func TestAnALBIsRegisteredOnceItIsActiveAndNoStepWaitsForThat(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, account.Real())
 	want := fronted(shop("web", "/a/*"), map[int32]int32{80: 80})

@@ -129,7 +129,7 @@ func TestASecretThatIsRewrittenInALoopWaitsLongerAndLongerForItsImport(t *testin
 	}
 }
 
-func TestImportsAreCountedWhoeverMadeThemUntilAYearHasPassed(t *testing.T) {
+func TestImportsOfAnyProcessAreCountedUntilAYearHasPassed(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)
 	for n := range int64(3) {

@@ -38,7 +38,7 @@ func (s *slowReads) read(ctx context.Context, keys []string) (map[string]int, er
 	return out, s.err
 }
 
-func TestALookupThatHangsHoldsUpOnlyThoseWhoAskForIt(t *testing.T) {
+func TestALookupThatHangsDelaysOnlyItsOwnCallers(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	s := &slowReads{answers: map[string]int{"known": 1, "other": 2, "hangs": 3}, hang: make(chan struct{}), begun: make(chan struct{}, 9)}

@@ -76,7 +76,7 @@ func TestARefusalTakesAwayWhatWasSavedUp(t *testing.T) {
 	}
 }
 
-func TestWhoeverGaveUpTakesNoTurn(t *testing.T) {
+func TestACallerThatGaveUpTakesNoTurn(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	b := newBucket(c, 1, 1)

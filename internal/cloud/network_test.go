@@ -24,7 +24,7 @@ func unanswered(cause error) error {
 	}}
 }
 
-func TestARequestWithoutAnswerIsToldByItsKindWithoutPortsAndAddresses(t *testing.T) {
+func TestARequestWithoutAnswerIsReportedByItsKindWithoutPortsAndAddresses(t *testing.T) {
 	t.Parallel()
 	at := func(port int) (local, remote *net.TCPAddr) {
 		return &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: port}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, byte(port%250)), Port: 443}

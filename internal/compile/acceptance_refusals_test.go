@@ -11,10 +11,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestEveryRefusalOfTheExistingControllerIsTold reads testdata/refusals*.txt: what is refused is refused here as well, in one finding
+// TestEveryRefusalOfTheExistingControllerIsReported reads testdata/refusals*.txt: what is refused is refused here as well, in one finding
 // that has the words of that list, is about the annotation or field that is wrong, and is no mere note. Findings are those of the
 // golden cases, of the behaviours, and of members that disagree.
-func TestEveryRefusalOfTheExistingControllerIsTold(t *testing.T) {
+func TestEveryRefusalOfTheExistingControllerIsReported(t *testing.T) {
 	t.Parallel()
 	said := goldenFindings(t)
 	for _, b := range slices.Concat(groupBehaviours(), routingBehaviours(), listenerBehaviours(), networkBehaviours()) {

@@ -139,7 +139,7 @@ func TestAnAddressPoolStaysWhileItsMemberCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestReservedCapacityThatNobodyAsksForIsGivenBackOnlyIfTheGateSaysSo(t *testing.T) {
+func TestReservedCapacityThatIsNotDeclaredIsGivenBackOnlyIfTheGateIsOn(t *testing.T) {
 	t.Parallel()
 	cfg := Defaults("demo", "vpc-1")
 	cfg.Gates.EnhancedDefaultBehavior = true

@@ -33,7 +33,7 @@ func standingListeners(f facts.Facts, s *stack.Stack) facts.Facts {
 	return f
 }
 
-func TestAPortWhoseMembersLostTheirGuardAdmitsNobody(t *testing.T) {
+func TestAPortWhoseMembersLostTheirSecurityGroupsAdmitsNoClient(t *testing.T) {
 	t.Parallel()
 	const world = "8 0.0.0.0/0"
 	web := ingress("shop", "web", ranges("10.0.0.0/8"), born(1))

@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// TestAFrontendThatStaysThoughItIsSwitchedOffIsTold: what somebody else mistyped keeps a load balancer that its owner wants gone.
-func TestAFrontendThatStaysThoughItIsSwitchedOffIsTold(t *testing.T) {
+// TestAFrontendThatStaysThoughItIsSwitchedOffIsReported: what somebody else mistyped keeps a load balancer that its owner wants gone.
+func TestAFrontendThatStaysThoughItIsSwitchedOffIsReported(t *testing.T) {
 	t.Parallel()
 	off := func(m *intent.Member) { m.Settings.Frontend.Enabled = set(m, "enable-frontend-nlb", false) }
 	mistyped := func(m *intent.Member) {

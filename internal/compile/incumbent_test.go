@@ -104,7 +104,7 @@ func TestANewcomerOfAnotherNamespaceOpensNothing(t *testing.T) {
 	}
 }
 
-func TestTheFindingTellsValueOwnerReasonAndRemedy(t *testing.T) {
+func TestTheFindingNamesValueOwnerReasonAndRemedy(t *testing.T) {
 	t.Parallel()
 	web, evil := ingress("shop", "web", scheme(stack.Internal)), ingress("zz", "evil", scheme(stack.InternetFacing), ranges("10.0.0.0/8"), lowest)
 	first := Compile(loadBalancer(web, ingress("shop", "b")), account(), config(), nil)
@@ -129,7 +129,7 @@ type step struct {
 	ranges  []string
 }
 
-func TestWhatIsInEffectStaysUntilWhoeverSetItChangesItOrGoes(t *testing.T) {
+func TestWhatIsInEffectStaysUntilItsOwnerChangesItOrGoes(t *testing.T) {
 	t.Parallel()
 	a := func(c ...func(*intent.Member)) intent.Member { return ingress("a", "a", append(c, born(1))...) }
 	b := func(c ...func(*intent.Member)) intent.Member { return ingress("b", "b", append(c, born(2))...) }
@@ -272,7 +272,7 @@ func TestOnlyNamespacesThatClassParametersNameDecideAboutWhatMembersShare(t *tes
 	}
 }
 
-func TestWhoAsksForADefaultThatHoldsAnywayNeitherOwnsItNorStandsInTheWayOfWhoMay(t *testing.T) {
+func TestAMemberThatDeclaresTheDefaultInEffectNeitherOwnsItNorStandsInTheWayOfOneThatMay(t *testing.T) {
 	t.Parallel()
 	off, on := shield(false), shield(true)
 	a, b, c := ingress("shop", "a", born(1)), ingress("team", "b", off, born(2)), ingress("shop", "c", off, born(3))

@@ -104,7 +104,7 @@ func one(m *intent.Member, key, value string) map[string]intent.Field[string] {
 	return map[string]intent.Field[string]{key: set(m, "map", value)}
 }
 
-func TestSecurityGroupsByWhoNamesThem(t *testing.T) {
+func TestSecurityGroupsByWhatNamesThem(t *testing.T) {
 	t.Parallel()
 	managed, backend := stack.ManagedSecurityGroup, stack.BackendSecurityGroup
 	named := func(m *intent.Member) {
@@ -164,7 +164,7 @@ func TestSecurityGroupsByWhoNamesThem(t *testing.T) {
 	}
 }
 
-func TestManagedRulesAdmitEveryoneOrTheRangesOfThePort(t *testing.T) {
+func TestManagedRulesAdmitAllAddressesOrTheRangesOfThePort(t *testing.T) {
 	t.Parallel()
 	ranges := func(cidrs ...string) func(*intent.Member) {
 		return func(m *intent.Member) { m.Listeners[0].InboundCIDRs = set(m, "inbound-cidrs", cidrs) }
@@ -260,7 +260,7 @@ func TestNeedsOfAPassComeTogether(t *testing.T) {
 	}
 }
 
-func TestAFailedLookUpIsToldToAllAndBlamesNobody(t *testing.T) {
+func TestAFailedLookUpIsReportedToAllAndQuarantinesNoMember(t *testing.T) {
 	t.Parallel()
 	denied := diag.New(diag.Object{}, "", diag.AccessDenied, "not allowed to ec2:DescribeSubnets", "allow it")
 	denied.RequestID = "r-1"
@@ -278,7 +278,7 @@ func TestAFailedLookUpIsToldToAllAndBlamesNobody(t *testing.T) {
 	}
 }
 
-func TestNoSubnetsTellsWhyEachWasDropped(t *testing.T) {
+func TestNoSubnetsListsWhyEachWasDropped(t *testing.T) {
 	t.Parallel()
 	f := account()
 	for id, s := range f.Subnets {

@@ -111,7 +111,7 @@ func TestWithoutAHostedZoneNothingIsRequested(t *testing.T) {
 	}
 }
 
-func TestCertificatesAreAskedForOnlyWhereSomebodyOwnsSome(t *testing.T) {
+func TestCertificatesAreReadOnlyWhereStacksOwnSome(t *testing.T) {
 	t.Parallel()
 	f := account()
 	r := Compile(loadBalancer(ingress("n", "a", requesting("", "a.example.com"))), f, config(), nil)

@@ -161,9 +161,9 @@ func TestANewcomerDoesNotComeInFrontOfAnotherNamespacesRulesByItsName(t *testing
 	}
 }
 
-// TestWhoWasThereAtTheFirstCompilationKeepsTheOrderOfNames: their ages, by which seniority goes elsewhere, would reorder the rules of
+// TestMembersOfTheFirstCompilationKeepTheOrderOfNames: their ages, by which seniority goes elsewhere, would reorder the rules of
 // the existing controller with the second compilation.
-func TestWhoWasThereAtTheFirstCompilationKeepsTheOrderOfNames(t *testing.T) {
+func TestMembersOfTheFirstCompilationKeepTheOrderOfNames(t *testing.T) {
 	t.Parallel()
 	young, old := ingress("a", "young", answering("", "/*"), born(9)), ingress("b", "old", answering("", "/*"), born(1))
 	first := Compile(inOrder(young, old), account(), config(), nil)
@@ -189,10 +189,10 @@ func TestWhoWasThereAtTheFirstCompilationKeepsTheOrderOfNames(t *testing.T) {
 	mustBuild(t, Compile(inOrder(young, old), account(), config(), former)) // a damaged one
 }
 
-// TestANewcomerChangesNobodyElsesAnswer has members of some namespaces join, leave and restart at random. A request that had an
+// TestANewcomerChangesNoAnswerOfOthers has members of some namespaces join, leave and restart at random. A request that had an
 // answer has the same after somebody joined, unless it was given by a member of the newcomer's namespace, of a higher group.order, or that has never been
 // sound and answers 503.
-func TestANewcomerChangesNobodyElsesAnswer(t *testing.T) {
+func TestANewcomerChangesNoAnswerOfOthers(t *testing.T) {
 	t.Parallel()
 	hosts, paths := []string{"", "a.test", "b.test", "*.test", "A.test"}, []string{"/*", "/x", "/x/*", "/y", "/?"}
 	rapid.Check(t, func(t *rapid.T) {

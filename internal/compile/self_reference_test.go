@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 )
 
-// TestReferencesToThemselvesEndAndAreTold has actions, target groups and redirects that lead to themselves, directly or around.
-func TestReferencesToThemselvesEndAndAreTold(t *testing.T) {
+// TestReferencesToThemselvesEndAndAreReported has actions, target groups and redirects that lead to themselves, directly or around.
+func TestReferencesToThemselvesEndAndAreReported(t *testing.T) {
 	t.Parallel()
 	toService := func(name string) string {
 		return fmt.Sprintf(`{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":%q,"servicePort":"use-annotation"}]}}`, name)

@@ -40,8 +40,8 @@ func TestOfTwoMembersWhoseTargetGroupsHaveOneIdentityTheSecondIsRefused(t *testi
 	}
 }
 
-// TestWhoHasATargetGroupKeepsItFromANewcomer has the newcomer come first in the group, also with a memory that was written and read.
-func TestWhoHasATargetGroupKeepsItFromANewcomer(t *testing.T) {
+// TestAMemberThatHasATargetGroupKeepsItFromANewcomer has the newcomer come first in the group, also with a memory that was written and read.
+func TestAMemberThatHasATargetGroupKeepsItFromANewcomer(t *testing.T) {
 	t.Parallel()
 	old, newcomer := serving("a", "b-c"), serving("a-b", "c")
 	before := Compile(loadBalancer(old, serving("z", "z")), account(), config(), nil)
@@ -82,8 +82,8 @@ func TestWhatStandsForAMemberStaysThoughAnotherHasItsTargetGroup(t *testing.T) {
 	}
 }
 
-// TestTheOwnerOfATargetGroupIsNotToldByThePrefixOfItsIdentity takes a path from web-admin while web cannot be understood.
-func TestTheOwnerOfATargetGroupIsNotToldByThePrefixOfItsIdentity(t *testing.T) {
+// TestTheOwnerOfATargetGroupIsNotFoundByThePrefixOfItsIdentity takes a path from web-admin while web cannot be understood.
+func TestTheOwnerOfATargetGroupIsNotFoundByThePrefixOfItsIdentity(t *testing.T) {
 	t.Parallel()
 	f := account()
 	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: "application", Scheme: "internal"}

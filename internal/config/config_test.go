@@ -28,7 +28,7 @@ func TestDefaultsAreThoseOfTheExistingController(t *testing.T) {
 	}
 }
 
-func TestSettingsThatAreRefusedSayWhy(t *testing.T) {
+func TestSettingsThatAreRefusedAreReportedWithTheReason(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, args, want string }{
 		{"no cluster name", "", "kubernetes cluster name must be specified"},
@@ -78,7 +78,7 @@ func TestCommandLinesThatCannotBeParsedAreUsageErrors(t *testing.T) {
 	}
 }
 
-func TestAFlagWithoutEffectIsToldNotIgnored(t *testing.T) {
+func TestAFlagWithoutEffectIsReportedNotIgnored(t *testing.T) {
 	t.Parallel()
 	c, err := Parse([]string{"--cluster-name=c", "--aws-vpc-tag-key=vpc", "--lb-stabilization-monitor-interval=1m", "--gateway-class-max-concurrent-reconciles=5", "--enable-wafv2=false"})
 	if err != nil {
@@ -193,7 +193,7 @@ func TestDocumentedGateSpellingsAreAccepted(t *testing.T) {
 	}
 }
 
-func TestAnEndpointThatNothingCallsIsTold(t *testing.T) {
+func TestAnEndpointThatNothingCallsIsReported(t *testing.T) {
 	t.Parallel()
 	c, err := Parse([]string{"--cluster-name=c", "--aws-api-endpoints=EC2=http://a,elbv2=http://b,Elastic Load Balancing v2=http://c,Global Accelerator=http://d"})
 	if err != nil {

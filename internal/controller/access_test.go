@@ -371,7 +371,7 @@ func TestTwoClustersThatShareNodesLeaveEachOthersRules(t *testing.T) {
 	}
 }
 
-func TestANodeThatIsNoInstanceIsToldAndStopsNothing(t *testing.T) {
+func TestANodeThatIsNoInstanceIsReportedAndStopsNothing(t *testing.T) {
 	t.Parallel()
 	svc := labService("web")
 	svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080

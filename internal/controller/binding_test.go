@@ -65,7 +65,7 @@ func TestACleanUpThatFailsIsInTheEventsAndInTheStatus(t *testing.T) {
 	}
 }
 
-func TestWhatTheAPIServerRefusesOfABindingIsTold(t *testing.T) {
+func TestWhatTheAPIServerRefusesOfABindingIsReported(t *testing.T) {
 	t.Parallel()
 	refusal := errors.New("the API server says no")
 	for _, c := range map[string]struct {
@@ -96,7 +96,7 @@ func TestWhatTheAPIServerRefusesOfABindingIsTold(t *testing.T) {
 	}
 }
 
-func TestABindingOfAnotherAccountIsToldToBeUnservedHoldsItsRulesAndGoes(t *testing.T) {
+func TestABindingOfAnotherAccountIsReportedUnservedKeepsItsRulesAndGoes(t *testing.T) {
 	t.Parallel()
 	l, b := boundLab(t)
 	l.get(b, "bound")

@@ -90,7 +90,7 @@ func TestBindingsLookAgainWhenOneOfThemBeginsToShare(t *testing.T) {
 	}
 }
 
-func TestOfTwoBindingsThatNameATargetGroupTheOlderServesAndTheOtherIsToldOnce(t *testing.T) {
+func TestOfTwoBindingsThatNameATargetGroupTheOlderServesAndTheOtherIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	arn := l.targetGroup(elbtypes.TargetTypeEnumIp)
@@ -112,7 +112,7 @@ func TestOfTwoBindingsThatNameATargetGroupTheOlderServesAndTheOtherIsToldOnce(t 
 	}
 }
 
-func TestABindingThatCannotBeCompletedIsToldSoAndTriedSeldom(t *testing.T) {
+func TestABindingThatCannotBeCompletedIsReportedAndTriedSeldom(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labService("web"))
 	l.targetGroup(elbtypes.TargetTypeEnumIp)

@@ -15,9 +15,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
-// TestWhatABindingSaysMustBeWhatItsTargetGroupIs leaves something to the target group, so that it is read, and nothing is written
+// TestTheSpecOfABindingMustBeWhatItsTargetGroupIs leaves something to the target group, so that it is read, and nothing is written
 // where the rest does not fit.
-func TestWhatABindingSaysMustBeWhatItsTargetGroupIs(t *testing.T) {
+func TestTheSpecOfABindingMustBeWhatItsTargetGroupIs(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*v1beta1.TargetGroupBindingSpec)

@@ -84,7 +84,7 @@ func TestRegistrationsWaitForNoStatusAndTheLatestIsWritten(t *testing.T) {
 	}
 }
 
-func TestAStatusThatTheAPIServerRefusesIsToldOfAndTriedAgain(t *testing.T) {
+func TestAStatusThatTheAPIServerRefusesIsReportedAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	l, b := boundLab(t)
 	refusal, refuses := errors.New("the API server says no"), true

@@ -52,7 +52,7 @@ func (u urgencies) AddWithOpts(o priorityqueue.AddOpts, items ...reconcile.Reque
 	}
 }
 
-func TestEndpointsThatChangeGoBeforeWhatIsOnlyToldOfOtherBindings(t *testing.T) {
+func TestEndpointsThatChangeGoBeforeWhatIsOnlyReportedOfOtherBindings(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labService("web"))
 	l.create(labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))

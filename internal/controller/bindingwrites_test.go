@@ -146,7 +146,7 @@ func TestTargetsComeAndGoWhileTheAPIServerTakesNoWrite(t *testing.T) {
 	s.serves(b, "at last", "10.0.128.54:8080")
 }
 
-func TestNothingIsRegisteredForABindingBeforeOurFinalizerIsWrittenAndNobodyWaitsForThat(t *testing.T) {
+func TestNothingIsRegisteredForABindingBeforeOurFinalizerIsWrittenAndNoPassWaitsForThat(t *testing.T) {
 	t.Parallel()
 	s, b := newSlowAPI(t)
 	s.hangs.Store(true)
@@ -204,7 +204,7 @@ func TestABindingThatEndsIsDeregisteredWhileTheAPIServerTakesNoWrite(t *testing.
 	}
 }
 
-func TestAWriteToABindingThatFailsIsToldAndTriedAgain(t *testing.T) {
+func TestAWriteToABindingThatFailsIsReportedAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	l, b := boundLab(t)
 	refuses := true

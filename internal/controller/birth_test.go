@@ -80,7 +80,7 @@ func TestLoadBalancersInTheMakingAreLookedAtTwentyAtATime(t *testing.T) {
 	}
 }
 
-func TestALoadBalancerThatSomebodyDeletesInTheMakingHasItsStackLookAgain(t *testing.T) {
+func TestALoadBalancerThatIsDeletedInTheMakingHasItsStackLookAgain(t *testing.T) {
 	t.Parallel()
 	l, w, woken, _ := births(t, 1)
 	for arn := range l.inventory.Provisioning() {

@@ -280,8 +280,8 @@ func TestARefusedWriteIsTriedAtOnceWhenItsObstacleGoesOrItsObjectIsEdited(t *tes
 	})
 }
 
-// TestShutdownInTheMiddleOfAPlanWarnsNobody ends the process at each call to AWS of the first passes in turn.
-func TestShutdownInTheMiddleOfAPlanWarnsNobody(t *testing.T) {
+// TestShutdownInTheMiddleOfAPlanMakesNoWarning ends the process at each call to AWS of the first passes in turn.
+func TestShutdownInTheMiddleOfAPlanMakesNoWarning(t *testing.T) {
 	t.Parallel()
 	for n := range 25 {
 		l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", nil, "web"))

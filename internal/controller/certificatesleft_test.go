@@ -9,9 +9,9 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
-// TestWhoOwnsCertificatesStaysUntilTheseAreKnownToBeGone has a new process delete Ingresses without a right that it needs to tell their
+// TestAnOwnerOfCertificatesStaysUntilTheseAreProvenGone has a new process delete Ingresses without a right that it needs to tell their
 // certificates.
-func TestWhoOwnsCertificatesStaysUntilTheseAreKnownToBeGone(t *testing.T) {
+func TestAnOwnerOfCertificatesStaysUntilTheseAreProvenGone(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{"ListCertificates", "ListTagsForCertificate", "DescribeCertificate"} {
 		for _, keeps := range []bool{false, true} {

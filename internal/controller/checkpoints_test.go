@@ -91,7 +91,7 @@ func breakIt(i *networkingv1.Ingress, annotations map[string]string) {
 	}
 }
 
-func TestAfterARestartABrokenMemberHoldsUpNobody(t *testing.T) {
+func TestAfterARestartABrokenMemberDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	for name, annotations := range breakages {
 		for end, stop := range map[string]func(*lab){"by a signal": (*lab).end, "by a crash": (*lab).crash, "without checkpoints": func(l *lab) { l.checkpointed = false }} {
@@ -263,7 +263,7 @@ func TestADeletionAfterARestartReadsNothingBelowLists(t *testing.T) {
 	}
 }
 
-func TestWhatChangedWhileNobodyLookedIsReadBeforeAnythingIsDeleted(t *testing.T) {
+func TestWhatChangedBetweenProcessesIsReadBeforeAnythingIsDeleted(t *testing.T) {
 	t.Parallel()
 	l := newKeeper(t, pair(nil)...)
 	l.settle(frontKey)
@@ -302,7 +302,7 @@ func TestAnOldCheckpointIsReadAgainFromAWS(t *testing.T) {
 	}
 }
 
-func TestTargetsThatChangedWhileNobodyLookedFollowWithoutAnyRead(t *testing.T) {
+func TestTargetsThatChangedBetweenProcessesFollowWithoutAnyRead(t *testing.T) {
 	t.Parallel()
 	for end, c := range map[string]struct {
 		stop  func(*lab)

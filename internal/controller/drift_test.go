@@ -185,7 +185,7 @@ func TestAThousandLoadBalancersAreLookedAtWithinFiveHoursAtAReadASecond(t *testi
 	t.Logf("%.2f reads a second", float64(most)/3600)
 }
 
-func TestTheSweepSaysSoIfARoundTakesTooLong(t *testing.T) {
+func TestTheSweepLogsThatARoundTakesTooLong(t *testing.T) {
 	t.Parallel()
 	s := newScene(time.Minute)
 	said := 0
@@ -231,7 +231,7 @@ func TestAnEditBringsTheLookForward(t *testing.T) {
 	}
 }
 
-func TestALookThatFailsWakesNobody(t *testing.T) {
+func TestALookThatFailsWakesNoStack(t *testing.T) {
 	t.Parallel()
 	s := newScene(time.Minute)
 	s.stackKeys, s.fails = []stack.Key{keyNamed("a")}, true

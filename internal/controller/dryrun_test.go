@@ -36,7 +36,7 @@ func (l *lab) told(name string, texts ...string) bool {
 	})
 }
 
-func TestADryRunOfWhatIsDeployedTellsItsPlanRightAfterARestart(t *testing.T) {
+func TestADryRunOfWhatIsDeployedReportsItsPlanRightAfterARestart(t *testing.T) {
 	t.Parallel()
 	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
 	for _, test := range []struct {

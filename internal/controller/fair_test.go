@@ -108,8 +108,8 @@ func TestAMemberGetsTheEventOfSuccessOnlyWhenItsSettingsAreInEffect(t *testing.T
 	}
 }
 
-// TestAMemberWhoseFinalizerIsRefusedStopsNobody has a policy of the cluster refuse every edit of one Ingress of a group.
-func TestAMemberWhoseFinalizerIsRefusedStopsNobody(t *testing.T) {
+// TestAMemberWhoseFinalizerIsRefusedStopsNoOther has a policy of the cluster refuse every edit of one Ingress of a group.
+func TestAMemberWhoseFinalizerIsRefusedStopsNoOther(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, pair(nil)...)
 	refuse := true

@@ -27,7 +27,7 @@ func gatewayObject(kind, namespace, name, field, value string) client.Object {
 	return o
 }
 
-func TestGatewaysThatAreNotServedAreToldOnceWithABoundedNumberOfEvents(t *testing.T) {
+func TestGatewaysThatAreNotServedAreReportedOnceWithABoundedNumberOfEvents(t *testing.T) {
 	t.Parallel()
 	many := []client.Object{
 		gatewayObject("GatewayClass", "", "alb", "controllerName", "gateway.k8s.aws/alb"),

@@ -69,8 +69,8 @@ func (l *lab) unserved() string {
 	return ""
 }
 
-// TestAReplacedLoadBalancerServesUntilNobodyShowsItsName asks before each call to AWS and in the end.
-func TestAReplacedLoadBalancerServesUntilNobodyShowsItsName(t *testing.T) {
+// TestAReplacedLoadBalancerServesUntilNoObjectShowsItsName asks before each call to AWS and in the end.
+func TestAReplacedLoadBalancerServesUntilNoObjectShowsItsName(t *testing.T) {
 	t.Parallel()
 	for name, replace := range replacements {
 		for _, profile := range []account.Profile{account.Instant(), account.Real()} {

@@ -49,7 +49,7 @@ func newHealLab(t *testing.T) *lab {
 	return l
 }
 
-func TestABindingThatSomebodyDeletesComesBack(t *testing.T) {
+func TestABindingThatAUserDeletesComesBack(t *testing.T) {
 	t.Parallel()
 	l := newHealLab(t)
 	before := l.allBindings()[0]
@@ -62,7 +62,7 @@ func TestABindingThatSomebodyDeletesComesBack(t *testing.T) {
 	l.served()
 }
 
-func TestATargetGroupThatSomebodyDeletesComesBackAndItsBindingFollows(t *testing.T) {
+func TestATargetGroupThatAUserDeletesComesBackAndItsBindingFollows(t *testing.T) {
 	t.Parallel()
 	l := newHealLab(t)
 	old := l.served()

@@ -191,7 +191,7 @@ func TestAGroupWithoutHiddenMembersIsServedWhole(t *testing.T) {
 	}
 }
 
-func TestAGroupWithoutALoadBalancerIsMadeWhoeverIsHidden(t *testing.T) {
+func TestAGroupWithoutALoadBalancerIsMadeThoughMembersAreHidden(t *testing.T) {
 	t.Parallel()
 	for name, view := range views() {
 		t.Run(name, func(t *testing.T) {

@@ -17,9 +17,9 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 )
 
-// TestAnIngressWhoseStatusCannotBeWrittenHoldsUpNobodyInTheGroupThatItLeaves has a policy refuse writes to the status of one that
+// TestAnIngressWhoseStatusCannotBeWrittenDelaysNoMemberOfTheGroupThatItLeaves has a policy refuse writes to the status of one that
 // moves away, while another is deleted and a third edited.
-func TestAnIngressWhoseStatusCannotBeWrittenHoldsUpNobodyInTheGroupThatItLeaves(t *testing.T) {
+func TestAnIngressWhoseStatusCannotBeWrittenDelaysNoMemberOfTheGroupThatItLeaves(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, append(pair(nil), labIngress("old", map[string]string{"group.name": "front"}, "websvc"))...)
 	l.settle(frontKey)

@@ -51,8 +51,8 @@ func TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook(t *testing.T
 	}
 }
 
-// TestStacksThatWentWhileNobodyLookedAreForgottenAfterTheSecondLook has checkpoints remember a stack whose object went between two leaders.
-func TestStacksThatWentWhileNobodyLookedAreForgottenAfterTheSecondLook(t *testing.T) {
+// TestStacksThatWentBetweenProcessesAreForgottenAfterTheSecondLook has checkpoints remember a stack whose object went between two leaders.
+func TestStacksThatWentBetweenProcessesAreForgottenAfterTheSecondLook(t *testing.T) {
 	t.Parallel()
 	l := newKeeper(t, labClass(), labService("web"), labIngress("front", nil, "web"), labIngress("other", nil, "web"))
 	l.settle(implicit("front"), implicit("other"))

@@ -97,7 +97,7 @@ func TestWhatIsRightInABindingsNetworkingIsGrantedBesideAMistake(t *testing.T) {
 	}
 }
 
-func TestRulesThatAWSRefusesAreToldAsWhatTheyAre(t *testing.T) {
+func TestRulesThatAWSRefusesAreReportedAsWhatTheyAre(t *testing.T) {
 	t.Parallel()
 	l, b := boundLab(t)
 	l.get(b, "bound")
@@ -115,7 +115,7 @@ func TestRulesThatAWSRefusesAreToldAsWhatTheyAre(t *testing.T) {
 	}
 }
 
-func TestAMistakeIsToldThoughThereAreNoPods(t *testing.T) {
+func TestAMistakeIsReportedThoughThereAreNoPods(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labService("web"))
 	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)

@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-func TestACachedNodeSaysWhatTargetsReadAndNothingElse(t *testing.T) {
+func TestACachedNodeHasWhatTargetsReadAndNothingElse(t *testing.T) {
 	t.Parallel()
 	whole := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", Labels: map[string]string{"zone": "a"}, Annotations: map[string]string{"csi": "long"}}}
 	whole.Spec.ProviderID = "aws:///us-west-2a/i-0a1de000000000001"

@@ -149,7 +149,7 @@ func TestASecurityGroupThatHangsDelaysNeitherTargetsNorOtherGroups(t *testing.T)
 	}
 }
 
-func TestABindingIsNotToldToBeReadyBeforeItsRulesAreWritten(t *testing.T) {
+func TestABindingIsNotReportedReadyBeforeItsRulesAreWritten(t *testing.T) {
 	t.Parallel()
 	l, web, _, _ := twoServices(t)
 	l.passBeside(web)

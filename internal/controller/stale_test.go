@@ -57,8 +57,8 @@ func TestAPassWhoseFactsWereKnownGoesOnWhileEC2Hangs(t *testing.T) {
 	}
 }
 
-// TestWhatIsMissingFromAnOldAnswerIsAskedForBeforeItIsTold names a security group that was made after the groups were listed.
-func TestWhatIsMissingFromAnOldAnswerIsAskedForBeforeItIsTold(t *testing.T) {
+// TestWhatIsMissingFromAnOldAnswerIsReadBeforeItIsReported names a security group that was made after the groups were listed.
+func TestWhatIsMissingFromAnOldAnswerIsReadBeforeItIsReported(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", map[string]string{"security-groups": "demo-web"}, "web"))
 	l.moment = time.Nanosecond // every answer past its lifetime serves on

@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-// TestAMissingDefinitionOfBindingsIsToldAsThat has the API server answer as it does after the definition was removed.
-func TestAMissingDefinitionOfBindingsIsToldAsThat(t *testing.T) {
+// TestAMissingDefinitionOfBindingsIsReportedAsThat has the API server answer as it does after the definition was removed.
+func TestAMissingDefinitionOfBindingsIsReportedAsThat(t *testing.T) {
 	t.Parallel()
 	kind := schema.GroupKind{Group: "elbv2.k8s.aws", Kind: "TargetGroupBinding"}
 	unmapped := &meta.NoKindMatchError{GroupKind: kind, SearchedVersions: []string{"v1beta1"}}

@@ -115,7 +115,7 @@ func TestDiscoveryPicksOneSubnetPerZone(t *testing.T) {
 	}
 }
 
-func TestEverySubnetIsToldWithWhatBecameOfIt(t *testing.T) {
+func TestEverySubnetIsListedWithWhatBecameOfIt(t *testing.T) {
 	t.Parallel()
 	internal := func(q *SubnetQuery) { q.Scheme = stack.Internal }
 	cases := map[string]struct {
@@ -151,7 +151,7 @@ func TestEverySubnetIsToldWithWhatBecameOfIt(t *testing.T) {
 	}
 }
 
-func TestWhoeverLacksSubnetsIsToldWhichToProvide(t *testing.T) {
+func TestWhereSubnetsAreLackingThoseToProvideAreReported(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		query func(*SubnetQuery)
@@ -189,7 +189,7 @@ func TestWhoeverLacksSubnetsIsToldWhichToProvide(t *testing.T) {
 	}
 }
 
-func TestAProblemThatAWSMayCureByItselfSaysSo(t *testing.T) {
+func TestAProblemThatAWSMayCureByItselfIsReportedAsSuch(t *testing.T) {
 	t.Parallel()
 	q := query()
 	q.IDsOrNames = []string{"subnet-0f"}
@@ -340,7 +340,7 @@ func TestDiscoveryCountsOnlyCertificatesOfAllowedAuthorities(t *testing.T) {
 	}
 }
 
-func TestEveryFailedLookUpSaysWhatWasLookedFor(t *testing.T) {
+func TestEveryFailedLookUpNamesWhatWasLookedFor(t *testing.T) {
 	t.Parallel()
 	for _, k := range []NeedKind{
 		NeedVPC, NeedSubnets, NeedRoutes, NeedForeignSubnet, NeedSecurityGroups, NeedForeignGroup, NeedCertificates, NeedTargetGroupName,
@@ -354,7 +354,7 @@ func TestEveryFailedLookUpSaysWhatWasLookedFor(t *testing.T) {
 	}
 }
 
-func TestAProblemKeepsWhatAWSSaid(t *testing.T) {
+func TestAProblemKeepsTheMessageOfAWS(t *testing.T) {
 	t.Parallel()
 	cause := diag.New(diag.Object{}, "", diag.AccessDenied, "not allowed", "allow it")
 	cause.RequestID = "r"

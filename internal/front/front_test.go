@@ -78,7 +78,7 @@ func TestAServiceIsWantedLeavesOrIsNobodys(t *testing.T) {
 	}
 }
 
-func TestWhoeverLeavesAGroupIsReleasedWhileTheOthersStay(t *testing.T) {
+func TestAMemberThatLeavesAGroupIsReleasedWhileTheOthersStay(t *testing.T) {
 	t.Parallel()
 	class := "alb"
 	member := func(name string, deleted bool) *networkingv1.Ingress {

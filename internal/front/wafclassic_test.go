@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-func TestAWebACLOfWAFClassicGetsOneNoteWhateverTheFlagSays(t *testing.T) {
+func TestAWebACLOfWAFClassicGetsOneNoteWhateverTheFlag(t *testing.T) {
 	t.Parallel()
 	class := "alb"
 	ic := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: class}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}}

@@ -80,7 +80,7 @@ func TestAddOnsAreReadOnlyWhereTheyAreWanted(t *testing.T) {
 	}
 }
 
-func TestAnAddOnThatCannotBeReadIsSaidSoAndNotAskedForAtOnceAgain(t *testing.T) {
+func TestAnAddOnThatCannotBeReadIsReportedAndNotReadAtOnceAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	none := ""
@@ -122,7 +122,7 @@ func (w slowWAF) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, o 
 	return w.WAFv2.ListWebACLs(ctx, in, o...)
 }
 
-func TestNobodyWaitsForASlowAddOn(t *testing.T) {
+func TestNoPassWaitsForASlowAddOn(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	slow := slowWAF{f.sim.Firewall, make(chan struct{})}
@@ -228,7 +228,7 @@ func (w stuckWAF) GetWebACLForResource(context.Context, *wafv2.GetWebACLForResou
 	return nil, errors.New("no route to AWS WAF")
 }
 
-func TestWhatCouldNotBeReadIsSaidWhileItIsTriedAgain(t *testing.T) {
+func TestWhatCouldNotBeReadIsReportedWhileItIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	stuck := stuckWAF{f.sim.Firewall, make(chan struct{}, 1), make(chan struct{})}

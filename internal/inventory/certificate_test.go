@@ -72,7 +72,7 @@ func TestDiscoveryPassesOverWhatAnyStackOwnsAndKeepsPartlyTaggedOnes(t *testing.
 	}
 }
 
-func TestWithoutTheFeatureNobodyAsksWhoseCertificatesAre(t *testing.T) {
+func TestWithoutTheFeatureOwnersOfCertificatesAreNotRead(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.request("a.owned.dev", "elbv2.k8s.aws/cluster", "another", "ingress.k8s.aws/stack", "x/y")
@@ -219,7 +219,7 @@ func (s *shownTrust) show(arn string, status acmtypes.CertificateStatus, names .
 	s.shown[arn] = acmtypes.CertificateSummary{Status: status, Type: acmtypes.CertificateTypeAmazonIssued, DomainName: aws.String(names[0]), SubjectAlternativeNameSummaries: names}
 }
 
-func TestWhoeverAsksIsToldOfCertificatesThatComeGoOrChange(t *testing.T) {
+func TestCertificatesThatComeGoOrChangeAreReportedToSubscribers(t *testing.T) {
 	t.Parallel()
 	for _, manages := range []bool{false, true} {
 		f := newFixture(t)

@@ -7,7 +7,7 @@
 //
 // # Stacks
 //
-// Every stack has an entry, which is in one of these states (TestEventsLeadFromStateToStateAsTheTableSays):
+// Every stack has an entry, which is in one of these states (TestEventsLeadFromStateToStateAsInTheTable):
 //
 //	state      | fields of entry            | what Observed does              | what a caller may conclude from it afterwards
 //	unlisted   | nothing is listed          | waits for the first listing     | (nothing before that)

@@ -281,7 +281,7 @@ func (s *silent) DescribeListeners(ctx context.Context, in *elbv2.DescribeListen
 	return s.ELBV2.DescribeListeners(ctx, in, o...)
 }
 
-func TestWhoGivesUpDoesNotWaitForAWSToAnswerWhoAskedBefore(t *testing.T) {
+func TestACallerThatGivesUpDoesNotWaitForTheAnswerToAnEarlierOne(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	balancing := &silent{ELBV2: f.sim.Balancing, asked: make(chan struct{}, 10), speak: make(chan struct{})}

@@ -16,8 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// TestWhatTheFirstListingMissedIsToldToItsStack has a former process make a load balancer a moment before the first listing.
-func TestWhatTheFirstListingMissedIsToldToItsStack(t *testing.T) {
+// TestWhatTheFirstListingMissedWakesItsStack has a former process make a load balancer a moment before the first listing.
+func TestWhatTheFirstListingMissedWakesItsStack(t *testing.T) {
 	t.Parallel()
 	web := key(stack.Ingress, "web")
 	for name, c := range map[string]struct {
@@ -73,7 +73,7 @@ func TestWhatTheFirstListingMissedIsToldToItsStack(t *testing.T) {
 	}
 }
 
-func TestWhatThisProcessDeletesWhileItIsListedWakesNobody(t *testing.T) {
+func TestWhatThisProcessDeletesWhileItIsListedWakesNoStack(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	web := key(stack.Ingress, "web")

@@ -136,8 +136,8 @@ func (p *protocol) state() stackState {
 	return p.inv.state(p.inv.stacks[web])
 }
 
-// TestEventsLeadFromStateToStateAsTheTableSays is the second table of the package's doc comment.
-func TestEventsLeadFromStateToStateAsTheTableSays(t *testing.T) {
+// TestEventsLeadFromStateToStateAsInTheTable is the second table of the package's doc comment.
+func TestEventsLeadFromStateToStateAsInTheTable(t *testing.T) {
 	t.Parallel()
 	uncertain := func(p *protocol) { p.observe(); p.inv.MarkUncertain(web, modify(p), literal) }
 	invalid := func(p *protocol) { p.observe(); p.inv.Invalidate(web) }

@@ -40,7 +40,7 @@ func TestWAFClassicIsAskedOnlyForAWebACLOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestARegionWithoutWAFClassicIsSaidSoAndNotAsked(t *testing.T) {
+func TestARegionWithoutWAFClassicIsReportedAndNotCalled(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity, WAFv2: f.sim.Firewall},

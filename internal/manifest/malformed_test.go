@@ -11,7 +11,7 @@ import (
 // before is what precedes the document that is wrong: it begins in line 7.
 const before = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n--- # of the chart\n# here\n\n"
 
-func TestAMistakeIsToldWithItsLineInTheFile(t *testing.T) {
+func TestAMistakeIsReportedWithItsLineInTheFile(t *testing.T) {
 	t.Parallel()
 	const service = "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n"
 	const class = "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata:\n  name: alb\n"

@@ -20,7 +20,7 @@ func TestCertificateIdentitiesAreThoseOfTheDocumentedExamples(t *testing.T) {
 	}
 }
 
-func TestACertificateOfTheSameIngressIsToldFromOthers(t *testing.T) {
+func TestACertificateOfTheSameIngressIsDistinguishedFromOthers(t *testing.T) {
 	t.Parallel()
 	id := CertificateID(false, "a.example.com", "shop", "web")
 	for other, want := range map[string]bool{

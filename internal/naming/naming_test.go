@@ -246,7 +246,7 @@ func TestTrackingTagsAndLabelsNameTheStack(t *testing.T) {
 	}
 }
 
-func TestAFinalizerTellsItsGroup(t *testing.T) {
+func TestAFinalizerNamesItsGroup(t *testing.T) {
 	t.Parallel()
 	finalizer := func(id stack.ID) string { return Finalizer(stack.Key{Owner: stack.Ingress, ID: id}) }
 	o := &metav1.ObjectMeta{Namespace: "shop", Name: "web-front", Finalizers: []string{

@@ -17,7 +17,7 @@ var (
 	later = metav1.NewTime(noon.Add(90 * time.Second))
 )
 
-func TestTheConditionIsWhatAWSSaysOfTheTargets(t *testing.T) {
+func TestTheConditionIsTheHealthThatAWSReportsOfTheTargets(t *testing.T) {
 	t.Parallel()
 	checking := Health{"initial", "Elb.InitialHealthChecking", "Initial health checks in progress"}
 	for name, tc := range map[string]struct {

@@ -70,7 +70,7 @@ func TestWhereARuleMustAdmitMoreItIsTheFewestPorts(t *testing.T) {
 	}
 }
 
-func TestARuleMayBeNeededByWhoSharesASourceAndAPortWithIt(t *testing.T) {
+func TestARuleMayBeNeededByABindingThatSharesASourceAndAPortWithIt(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		from, to int32

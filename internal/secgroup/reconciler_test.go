@@ -342,7 +342,7 @@ func TestRulesForTheLoadBalancersOfAnotherClusterStay(t *testing.T) {
 	}
 }
 
-func TestAGroupThatIsGoneNeedsNoCleaningButWhoNeedsItIsTold(t *testing.T) {
+func TestAGroupThatIsGoneNeedsNoCleaningButBindingsThatNeedItReportIt(t *testing.T) {
 	t.Parallel()
 	d := newDesk(&account{gone: []string{"sg-node"}})
 	d.Set("stays", on("sg-node", tcp(8080, 8080, "sg-b")))
@@ -383,7 +383,7 @@ func TestWhatABindingNeededIsNeededUnderAnotherNameAfterATransfer(t *testing.T) 
 	}
 }
 
-func TestTheTableTellsWhichGroupsAChangeConcerns(t *testing.T) {
+func TestTheTableReturnsWhichGroupsAChangeConcerns(t *testing.T) {
 	t.Parallel()
 	table := NewTable()
 	a, b := tcp(1, 1, "sg-b"), tcp(2, 2, "sg-b")

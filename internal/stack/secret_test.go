@@ -40,7 +40,7 @@ func TestASecretIsHiddenHoweverItIsPrinted(t *testing.T) {
 	}
 }
 
-func TestAFingerprintTellsTextsApartForThoseWithTheKey(t *testing.T) {
+func TestAFingerprintDistinguishesTextsForHoldersOfTheKey(t *testing.T) {
 	t.Parallel()
 	a := stack.NewSecret("a", "key")
 	for name, c := range map[string]struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-func TestATargetThatAWSDoesNotKnowDoesNotKeepABindingFromGoing(t *testing.T) {
+func TestATargetThatAWSDoesNotHaveDoesNotKeepABindingFromGoing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		left  []types.TargetHealthDescription // when AWS is asked again

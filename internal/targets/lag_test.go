@@ -31,7 +31,7 @@ func lagging(h *hanging, fresh bool) (r *Registry, after func(time.Duration), to
 	return r, func(d time.Duration) { c.Advance(d) }, told, func() { <-progress }
 }
 
-func TestTheLagOfATargetIsToldOnceWhenItsFirstRequestIsSent(t *testing.T) {
+func TestTheLagOfATargetIsReportedOnceWhenItsFirstRequestIsSent(t *testing.T) {
 	t.Parallel()
 	h := newHanging()
 	r, after, told, ended := lagging(h, true)

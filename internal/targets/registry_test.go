@@ -174,7 +174,7 @@ func TestTheLimitDoesNotKeepNewTargetsOutThatTakeThePlaceOfOthers(t *testing.T) 
 	}
 }
 
-func TestAGroupOfOurOwnThatSomebodyDeletesIsNotTakenForEmpty(t *testing.T) {
+func TestAGroupOfOurOwnThatAUserDeletesIsNotTakenForEmpty(t *testing.T) {
 	t.Parallel()
 	b := &balancing{unread: &smithy.GenericAPIError{Code: "TargetGroupNotFound", Message: "One or more target groups not found"}}
 	r := newRegistry(b, b.write, func(string) bool { return true })
@@ -203,7 +203,7 @@ func TestCallsCarryAtMostTwoHundredTargets(t *testing.T) {
 	}
 }
 
-func TestTargetsBeyondTheLimitAreLeftOutAndTold(t *testing.T) {
+func TestTargetsBeyondTheLimitAreLeftOutAndReported(t *testing.T) {
 	t.Parallel()
 	b := &balancing{}
 	r := newRegistry(b, b.write, func(string) bool { return true })
@@ -232,7 +232,7 @@ func TestAFailedRegistrationIsTriedAgainByTheNextSyncWithoutARead(t *testing.T) 
 	}
 }
 
-func TestTargetsThatSomebodyElseChangedAreNoticedAndPutRight(t *testing.T) {
+func TestTargetsThatOthersChangedAreNoticedAndPutRight(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		held    []types.TargetHealthDescription
@@ -267,7 +267,7 @@ func TestTargetsThatSomebodyElseChangedAreNoticedAndPutRight(t *testing.T) {
 	}
 }
 
-func TestTheZoneOfATargetIsSaidWhereAWSWantsToKnowIt(t *testing.T) {
+func TestTheZoneOfATargetIsSentWhereAWSRequiresIt(t *testing.T) {
 	t.Parallel()
 	outside := func(Endpoint) string { return AllZones }
 	home := func(e Endpoint) string { return map[string]string{"10.0.0.1": "us-west-2a"}[e.ID] }
@@ -315,7 +315,7 @@ func TestAGroupThatTakesAddressesOfAllZonesGetsThemSo(t *testing.T) {
 	}
 }
 
-func TestALookThatFailsTellsNothingOfDriftAndAGroupInDoubtIsReadAgain(t *testing.T) {
+func TestALookThatFailsReportsNoDriftAndAGroupInDoubtIsReadAgain(t *testing.T) {
 	t.Parallel()
 	b := &balancing{}
 	r := newRegistry(b, b.write, func(string) bool { return true })

@@ -44,7 +44,7 @@ func queryIs(key, value string) stack.Condition {
 	return stack.Condition{Field: stack.QueryString, Query: []stack.QueryValue{{Key: key, Value: value}}}
 }
 
-func TestConditionsHoldAsAWSSays(t *testing.T) {
+func TestConditionsMatchAsAWSDocuments(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		condition stack.Condition

@@ -24,7 +24,7 @@ func widerSlowly(p, q string) bool {
 	return (p[0] == q[0] || p[0] == '?' && q[0] != '*') && widerSlowly(p[1:], q[1:])
 }
 
-func TestAPatternIsWiderWhereTryingEverythingSaysSo(t *testing.T) {
+func TestAPatternIsWiderWhereTryingEverythingShowsIt(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same cases each time
 	text := func() string {

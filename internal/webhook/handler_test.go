@@ -185,7 +185,7 @@ func TestAgentsAreInjectedAtBothPathsWhereTheGateIsOn(t *testing.T) {
 	}
 }
 
-func TestAJudgeThatPanicsHarmsNobody(t *testing.T) {
+func TestAJudgeThatPanicsRefusesNothing(t *testing.T) {
 	t.Parallel()
 	var refused []string
 	o := options(nil, nil, nil, &refused)

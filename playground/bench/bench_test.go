@@ -63,7 +63,7 @@ func TestTheRecorderNamesCallsOfEveryProtocol(t *testing.T) {
 	}
 }
 
-func TestTheRecorderDelaysCallsAndKnowsWhenItIsQuiet(t *testing.T) {
+func TestTheRecorderDelaysCallsAndReportsWhenItIsQuiet(t *testing.T) {
 	t.Parallel()
 	var during time.Duration
 	var r *Recorder

@@ -116,7 +116,7 @@ func TestRequestsAreReadAsPeopleWriteThem(t *testing.T) {
 	}
 }
 
-func TestALoadBalancerInFrontIsToldApart(t *testing.T) {
+func TestALoadBalancerInFrontIsDistinguished(t *testing.T) {
 	t.Parallel()
 	e := Explain(input())
 	text := e.Text(false)

@@ -90,7 +90,7 @@ func TestRedirectsAreFollowedToTheirEnd(t *testing.T) {
 	}
 }
 
-func TestALoopIsToldWithoutFollowingIt(t *testing.T) {
+func TestALoopIsReportedWithoutFollowingIt(t *testing.T) {
 	t.Parallel()
 	r, err := ParseRequest("http://a.example.com/self", nil, client)
 	if err != nil {
@@ -101,8 +101,8 @@ func TestALoopIsToldWithoutFollowingIt(t *testing.T) {
 	}
 }
 
-// TestEveryKindOfRuleIsToldInWords has each kind of condition, action and transform at least once.
-func TestEveryKindOfRuleIsToldInWords(t *testing.T) {
+// TestEveryKindOfRuleIsDescribedInWords has each kind of condition, action and transform at least once.
+func TestEveryKindOfRuleIsDescribedInWords(t *testing.T) {
 	t.Parallel()
 	forwards := forward(1)
 	with := func(a stack.Action) []stack.Action { return append([]stack.Action{a}, forwards...) }

@@ -195,7 +195,7 @@ func TestAPodWaitsFromItsRegistrationUntilItsTargetIsHealthy(t *testing.T) {
 	}
 }
 
-func TestARestartFindsWhoWaitsAndLooksAtOnce(t *testing.T) {
+func TestARestartFindsPodsThatWaitAndLooksAtOnce(t *testing.T) {
 	t.Parallel()
 	g := newGated(3)
 	g.cached[0].Status.Conditions = []corev1.PodCondition{{Type: readiness.Gate("web"), Status: "True"}}
@@ -241,7 +241,7 @@ func TestOnePodThatCannotBePatchedHoldsUpNoOther(t *testing.T) {
 	expectPatches(t, g, "later; the others are other pods by now", "web-0 False Elb.RegistrationInProgress")
 }
 
-func TestATargetThatIsNotRegisteredIsToldAndNotLookedFor(t *testing.T) {
+func TestATargetThatIsNotRegisteredIsReportedAndNotLookedFor(t *testing.T) {
 	t.Parallel()
 	g := newGated(1)
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
@@ -409,7 +409,7 @@ func TestWhatAWSHasLostIsRegisteredAgain(t *testing.T) {
 	}
 }
 
-func TestPodsThatWaitForLongAreToldOnce(t *testing.T) {
+func TestPodsThatWaitForLongAreReportedOnce(t *testing.T) {
 	t.Parallel()
 	g := newGated(3)
 	g.pass(t, 0, 3, 0, 1, 2)
@@ -430,7 +430,7 @@ func TestPodsThatWaitForLongAreToldOnce(t *testing.T) {
 	}
 }
 
-func TestErrorsThatDoNotPassAreToldInTheCondition(t *testing.T) {
+func TestErrorsThatDoNotPassAreInTheCondition(t *testing.T) {
 	t.Parallel()
 	g := newGated(1)
 	g.pass(t, 0, 1, 0)
@@ -540,9 +540,9 @@ func TestALookOrAPatchThatHangsHoldsUpNoOther(t *testing.T) {
 	<-ended
 }
 
-// TestAGateThatCannotBeReadTellsTheSameAtEachLook has AWS answer with another request id each time, which would be another patch of
+// TestAGateThatCannotBeReadReportsTheSameAtEachLook has AWS answer with another request id each time, which would be another patch of
 // each pod.
-func TestAGateThatCannotBeReadTellsTheSameAtEachLook(t *testing.T) {
+func TestAGateThatCannotBeReadReportsTheSameAtEachLook(t *testing.T) {
 	t.Parallel()
 	denied := func(id string) corev1.PodCondition {
 		c, ok := unreadable(readiness.Gate("web"), fmt.Errorf("operation error Elastic Load Balancing v2: DescribeTargetHealth, https response error StatusCode: 403, RequestID: %s, %w",

@@ -35,7 +35,7 @@ func (h *health) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHeal
 	}}}, nil
 }
 
-func TestUnhealthyTargetsAreToldOnTheBindingWhereDescribeShowsThem(t *testing.T) {
+func TestUnhealthyTargetsAreReportedOnTheBindingWhereDescribeShowsThem(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}

@@ -38,7 +38,7 @@ func governedGroup(finalizers ...string) (*objects.View, []*networkingv1.Ingress
 	return objects.FromObjects([]any{class, params, namespace("infra", "yes"), namespace("shop", "yes"), namespace("zz", "no"), list[0], list[1], list[2]}), list
 }
 
-func TestClassParametersSayWhichNamespacesJoinTheirGroupWhateverTheClass(t *testing.T) {
+func TestClassParametersDefineWhichNamespacesJoinTheirGroupWhateverTheClass(t *testing.T) {
 	t.Parallel()
 	v, list := governedGroup()
 	for _, ing := range list {
@@ -53,7 +53,7 @@ func TestClassParametersSayWhichNamespacesJoinTheirGroupWhateverTheClass(t *test
 	}
 }
 
-func TestClassParametersSayWhichNamespacesDecideAboutWhatMembersShare(t *testing.T) {
+func TestClassParametersDefineWhichNamespacesDecideAboutWhatMembersShare(t *testing.T) {
 	t.Parallel()
 	v, _ := governedGroup()
 	e := Translate(v, Config{}, Load(v, Config{}, stack.ID{Name: "front"}))

@@ -119,7 +119,7 @@ func TestSecretsOfSpecTLSAreImportedOnceEachInOrder(t *testing.T) {
 	}
 }
 
-func TestSecretsThatCannotBeImportedSayWhyAndChangeNothing(t *testing.T) {
+func TestSecretsThatCannotBeImportedAreReportedAndChangeNothing(t *testing.T) {
 	t.Parallel()
 	good := func() *corev1.Secret { return tlsSecret(t, "s", "a.example.com") }
 	change := func(f func(*corev1.Secret)) *corev1.Secret { s := good(); f(s); return s }
@@ -168,7 +168,7 @@ func TestSecretsThatCannotBeImportedSayWhyAndChangeNothing(t *testing.T) {
 	}
 }
 
-func TestACertificateThatDoesNotCoverItsHostsIsToldAndImported(t *testing.T) {
+func TestACertificateThatDoesNotCoverItsHostsIsReportedAndImported(t *testing.T) {
 	t.Parallel()
 	m := importing(t, mayImport(), []networkingv1.IngressTLS{entry("s", "a.example.com", "b.example.com")}, nil, tlsSecret(t, "s", "a.example.com"))
 	if len(m.Diagnostics) != 1 || !strings.Contains(m.Diagnostics[0].Text, "does not cover b.example.com") || m.Certificates[0].Import == nil {
@@ -176,7 +176,7 @@ func TestACertificateThatDoesNotCoverItsHostsIsToldAndImported(t *testing.T) {
 	}
 }
 
-func TestSecretsAreReadOnlyWhereTheFlagAndTheIngressOrItsClassSaySo(t *testing.T) {
+func TestSecretsAreReadOnlyWhereTheFlagAndTheIngressOrItsClassAllowIt(t *testing.T) {
 	t.Parallel()
 	no := false
 	class := []metav1.Object{

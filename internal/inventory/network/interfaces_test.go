@@ -176,7 +176,7 @@ func TestInterfacesAreFoundByTheirIDs(t *testing.T) {
 	}
 }
 
-func TestWhoHasAnAddressIsAskedForEachHolderAndInCallsThatEC2Admits(t *testing.T) {
+func TestTheInterfaceOfAnAddressIsReadForEachHolderAndInCallsThatEC2Admits(t *testing.T) {
 	t.Parallel()
 	clock := &steps{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	n := &nodes{addresses: map[string]string{"6": "2001:db8::6"}}
@@ -225,7 +225,7 @@ func TestWhoHasAnAddressIsAskedForEachHolderAndInCallsThatEC2Admits(t *testing.T
 	}
 }
 
-func TestAddressesOfNobodyAreLookedUpSeldomAndTogether(t *testing.T) {
+func TestAddressesThatNoInterfaceHasAreLookedUpSeldomAndTogether(t *testing.T) {
 	t.Parallel()
 	clock := &steps{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	n := &nodes{addresses: map[string]string{"i-1": "10.0.0.1"}}

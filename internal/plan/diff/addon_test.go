@@ -59,7 +59,7 @@ func TestANewLoadBalancerGetsItsAddOnsAndNothingWaitsForThem(t *testing.T) {
 	}
 }
 
-func TestWhatNobodyWantsManagedStays(t *testing.T) {
+func TestWhatNoMemberManagesStays(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.run(t, Stack(guarded(), stack.Keep{}, f.obs, Options{}))

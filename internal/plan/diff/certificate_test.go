@@ -50,7 +50,7 @@ func TestACertificateGoesAfterItsListenerLetsGo(t *testing.T) {
 	}
 }
 
-func TestACertificateStaysWhileAListenerHasItOrNobodyKnows(t *testing.T) {
+func TestACertificateStaysWhileAListenerHasItOrListenersAreUnread(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.obs.Certificates = []elb.Certificate{observedOwn(own, "a")}

@@ -227,7 +227,7 @@ func TestRulesNumberedOneTwoThreeAreAdoptedWithoutAWrite(t *testing.T) {
 	}
 }
 
-func TestARuleOfSomebodyElseStaysAndKeepsItsPriority(t *testing.T) {
+func TestAForeignRuleStaysAndKeepsItsPriority(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, testStack("/a", "/b"), Options{})

@@ -79,8 +79,8 @@ func TestARuleThatNeverStoodAnswers503(t *testing.T) {
 	}
 }
 
-// TestARuleThatIsToStayIsNotSomebodyElses has two rules of the same conditions, of which one is known.
-func TestARuleThatIsToStayIsNotSomebodyElses(t *testing.T) {
+// TestARuleThatIsToStayIsNotForeign has two rules of the same conditions, of which one is known.
+func TestARuleThatIsToStayIsNotForeign(t *testing.T) {
 	t.Parallel()
 	twins := func() *stack.Stack {
 		s := testStack("/a", "/b")
@@ -117,8 +117,8 @@ func TestDefaultActionsThatAreToStayKeepTheirTargetGroup(t *testing.T) {
 	}
 }
 
-// TestRulesThatNobodyWantsStayWhileTheyMayBeOfSomebodyWhoCannotBeUnderstood: of another Ingress they go.
-func TestRulesThatNobodyWantsStayWhileTheyMayBeOfSomebodyWhoCannotBeUnderstood(t *testing.T) {
+// TestRulesThatAreNotDesiredStayWhileTheyMayBeOfAMemberThatCannotBeUnderstood: of another Ingress they go.
+func TestRulesThatAreNotDesiredStayWhileTheyMayBeOfAMemberThatCannotBeUnderstood(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, testStack("/a", "/b", "/d"), Options{})

@@ -16,7 +16,7 @@ func drawWAFClassic(t *rapid.T, label string, a *stack.AddOns) {
 	a.ClassicWebACL = &id
 }
 
-func TestWebACLsOfTwoGenerationsAreLeftWhereNobodyManagesThem(t *testing.T) {
+func TestWebACLsOfTwoGenerationsAreLeftWhereNoMemberManagesThem(t *testing.T) {
 	t.Parallel()
 	want := guarded()
 	id := "classic"

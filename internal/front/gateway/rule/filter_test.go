@@ -43,7 +43,7 @@ func answer(t *testing.T, rules []Filtered, uri string) string {
 	return host + rewritten
 }
 
-func TestFiltersAnswerAsTheGatewayAPISays(t *testing.T) {
+func TestFiltersAnswerAsTheGatewayAPIDefines(t *testing.T) {
 	t.Parallel()
 	const prefix, exact = "{path: {value: /a}}", "{path: {type: Exact, value: /a}}"
 	redirect := func(s string) string { return "[{type: RequestRedirect, requestRedirect: {" + s + "}}]" }

@@ -134,7 +134,7 @@ func TestHostsAreMatchedWithAPortInTheStandardConstruction(t *testing.T) {
 	}
 }
 
-func TestTransformsOfPathsAnswerAsTheGatewayAPISays(t *testing.T) {
+func TestTransformsOfPathsAnswerAsTheGatewayAPIDefines(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		prefix, modifier, uri string
