@@ -47,7 +47,7 @@ func (s *Simulator) SetBackends(wanted map[string]string) error {
 	for at, backing := range backings {
 		if !s.Network.HasAddress(at.Addr()) {
 			s.Network.AddAddress(at.Addr())
-			if err := s.Network.Guard(at.Addr(), s.Admits); err != nil {
+			if err := s.Network.SetFirewall(at.Addr(), s.Admits); err != nil {
 				return err
 			}
 		}

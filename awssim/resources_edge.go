@@ -12,12 +12,12 @@ import (
 func describeEdge(a *account.Account, r *simclient.Resources) {
 	for _, arn := range slices.Sorted(maps.Keys(a.WebACLs)) {
 		w := a.WebACLs[arn]
-		r.WebACLs = append(r.WebACLs, simclient.WebACL{ARN: arn, Name: w.Name, LoadBalancers: a.GuardedBy(arn), Tags: maps.Clone(w.Tags)})
+		r.WebACLs = append(r.WebACLs, simclient.WebACL{ARN: arn, Name: w.Name, LoadBalancers: a.LoadBalancersOf(arn), Tags: maps.Clone(w.Tags)})
 	}
 	for _, id := range slices.Sorted(maps.Keys(a.ClassicACLs)) {
 		c := a.ClassicACLs[id]
 		r.WebACLs = append(r.WebACLs, simclient.WebACL{
-			ARN: a.ARN("waf-regional", "webacl/"+id), Name: c.Name, LoadBalancers: a.ClassicGuardedBy(id), Tags: maps.Clone(c.Tags),
+			ARN: a.ARN("waf-regional", "webacl/"+id), Name: c.Name, LoadBalancers: a.LoadBalancersOfClassic(id), Tags: maps.Clone(c.Tags),
 		})
 	}
 	for _, id := range slices.Sorted(maps.Keys(a.Protections)) {

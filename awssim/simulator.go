@@ -251,7 +251,7 @@ func (s *Simulator) Close() error {
 }
 
 // Admits is the firewall of a target: whether the security groups of the interface that has the address let the connection
-// in. Addresses that no interface has are not guarded. It fits vnet.Guard.
+// in. Addresses that no interface has are not guarded. It fits vnet.Firewall.
 func (s *Simulator) Admits(network string, from, to netip.AddrPort) bool {
 	a := s.Account
 	a.Lock()

@@ -152,8 +152,8 @@ func groupMembers(a *account.Account) map[string][]netip.Addr {
 			if _, referred := members[group]; !referred {
 				continue
 			}
-			for _, held := range n.Addresses {
-				members[group] = append(members[group], held.Addr)
+			for _, a := range n.Addresses {
+				members[group] = append(members[group], a.Addr)
 			}
 			members[group] = append(members[group], n.IPv6Addresses...)
 		}

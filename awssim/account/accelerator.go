@@ -161,8 +161,8 @@ func (a *Account) AcceleratorStatus(x *Accelerator) string {
 // AcceleratorDeployed reports whether the creation of an accelerator has been deployed, so that its listeners are open. Later
 // changes act at once, whatever the status.
 func (a *Account) AcceleratorDeployed(x *Accelerator) bool {
-	held := x.bornStuck && a.Trouble.AcceleratorsStuck
-	return !held && !a.Clock.Now().Before(x.ServesAt)
+	stuck := x.bornStuck && a.Trouble.AcceleratorsStuck
+	return !stuck && !a.Clock.Now().Before(x.ServesAt)
 }
 
 // TouchAccelerator notes a change that takes d to be deployed.

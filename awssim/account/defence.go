@@ -17,12 +17,12 @@ type Defence struct {
 	Subscription *ShieldSubscription    // nil: not subscribed to Shield Advanced
 	Protections  map[string]*Protection // of Shield Advanced, by id
 
-	guards  map[string]guard  // load balancer's ARN → its web ACL
-	classic map[string]string // load balancer's ARN → id of its classic web ACL
+	associations map[string]association // load balancer's ARN → its web ACL
+	classic      map[string]string      // load balancer's ARN → id of its classic web ACL
 }
 
-// guard is the association of a web ACL with a load balancer.
-type guard struct {
+// association is that of a web ACL with a load balancer.
+type association struct {
 	acl         string
 	effectiveAt time.Time
 	before      string // the web ACL that is in effect until then
@@ -81,30 +81,32 @@ func (d *Defence) AddIPSet(s *IPSet) { resource.Put(&d.IPSets, s.ARN, s) }
 func (d *Defence) AddClassicACL(c *ClassicACL) { resource.Put(&d.ClassicACLs, c.ID, c) }
 
 // WebACLOf is the web ACL that is associated with a load balancer, or nil.
-func (d *Defence) WebACLOf(loadBalancer string) *WebACL { return d.WebACLs[d.guards[loadBalancer].acl] }
+func (d *Defence) WebACLOf(loadBalancer string) *WebACL {
+	return d.WebACLs[d.associations[loadBalancer].acl]
+}
 
 // ClassicACLOf is the classic web ACL that is associated with a load balancer, or nil.
 func (d *Defence) ClassicACLOf(loadBalancer string) *ClassicACL {
 	return d.ClassicACLs[d.classic[loadBalancer]]
 }
 
-// Guard associates a web ACL with a load balancer in place of the present one, from the profile's time on; "" takes it away.
-func (a *Account) Guard(loadBalancer, acl string) {
+// AssociateWebACL associates a web ACL with a load balancer in place of the present one, from the profile's time on; "" takes it away.
+func (a *Account) AssociateWebACL(loadBalancer, acl string) {
 	now := a.Clock.Now()
-	resource.Put(&a.guards, loadBalancer, guard{acl: acl, effectiveAt: now.Add(a.Profile.WebACLEffective), before: a.effective(loadBalancer, now)})
+	resource.Put(&a.associations, loadBalancer, association{acl: acl, effectiveAt: now.Add(a.Profile.WebACLEffective), before: a.effective(loadBalancer, now)})
 }
 
 // effective is the ARN of the web ACL that evaluates a load balancer's requests at that time.
 func (a *Account) effective(loadBalancer string, now time.Time) string {
-	g := a.guards[loadBalancer]
+	g := a.associations[loadBalancer]
 	if now.Before(g.effectiveAt) {
 		return g.before
 	}
 	return g.acl
 }
 
-// GuardClassic associates a classic web ACL with a load balancer; "" takes it away.
-func (d *Defence) GuardClassic(loadBalancer, id string) {
+// AssociateClassic associates a classic web ACL with a load balancer; "" takes it away.
+func (d *Defence) AssociateClassic(loadBalancer, id string) {
 	if id == "" {
 		delete(d.classic, loadBalancer)
 		return
@@ -115,7 +117,7 @@ func (d *Defence) GuardClassic(loadBalancer, id string) {
 // Firewall is what evaluates a load balancer's requests now, nil if nothing does, and when that changes by itself, zero if never.
 func (a *Account) Firewall(loadBalancer string) (acl *webacl.ACL, next time.Time) {
 	now := a.Clock.Now()
-	if g := a.guards[loadBalancer]; now.Before(g.effectiveAt) {
+	if g := a.associations[loadBalancer]; now.Before(g.effectiveAt) {
 		next = g.effectiveAt
 	}
 	if w := a.WebACLs[a.effective(loadBalancer, now)]; w != nil {
@@ -127,10 +129,10 @@ func (a *Account) Firewall(loadBalancer string) (acl *webacl.ACL, next time.Time
 	return nil, next
 }
 
-// GuardedBy is the ARNs of the load balancers that a web ACL is associated with, in ascending order.
-func (d *Defence) GuardedBy(acl string) []string {
+// LoadBalancersOf is the ARNs of the load balancers that a web ACL is associated with, in ascending order.
+func (d *Defence) LoadBalancersOf(acl string) []string {
 	var arns []string
-	for lb, g := range d.guards {
+	for lb, g := range d.associations {
 		if g.acl == acl {
 			arns = append(arns, lb)
 		}
@@ -139,8 +141,8 @@ func (d *Defence) GuardedBy(acl string) []string {
 	return arns
 }
 
-// ClassicGuardedBy is GuardedBy for the id of a classic web ACL.
-func (d *Defence) ClassicGuardedBy(id string) []string {
+// LoadBalancersOfClassic is LoadBalancersOf for the id of a classic web ACL.
+func (d *Defence) LoadBalancersOfClassic(id string) []string {
 	var arns []string
 	for lb, acl := range d.classic {
 		if acl == id {
@@ -151,9 +153,9 @@ func (d *Defence) ClassicGuardedBy(id string) []string {
 	return arns
 }
 
-// unguard forgets the associations of a load balancer that is gone. Shield's protections stay until they are deleted.
-func (d *Defence) unguard(loadBalancer string) {
-	delete(d.guards, loadBalancer)
+// dissociate forgets the associations of a load balancer that is gone. Shield's protections stay until they are deleted.
+func (d *Defence) dissociate(loadBalancer string) {
+	delete(d.associations, loadBalancer)
 	delete(d.classic, loadBalancer)
 }
 

@@ -135,7 +135,7 @@ func (a *Account) RemoveLoadBalancer(lb *LoadBalancer) {
 	for _, l := range slices.Clone(lb.Listeners) {
 		a.RemoveListener(l)
 	}
-	a.unguard(lb.ARN)
+	a.dissociate(lb.ARN)
 	delete(a.LoadBalancers, lb.ARN)
 	delete(a.named, nameOfLoadBalancer+lb.Name)
 }

@@ -67,8 +67,8 @@ func checkClaims(claims map[string]json.RawMessage, j *JWT, now time.Time) error
 	}
 	seconds := float64(now.UnixNano()) / 1e9
 	for _, limit := range []struct {
-		name  string
-		holds func(at float64) bool
+		name    string
+		matches func(at float64) bool
 	}{
 		{"exp", func(at float64) bool { return seconds < at }},
 		{"nbf", func(at float64) bool { return seconds >= at }},
@@ -79,20 +79,20 @@ func checkClaims(claims map[string]json.RawMessage, j *JWT, now time.Time) error
 			continue
 		}
 		var at *float64
-		if json.Unmarshal(raw, &at) != nil || at == nil || !limit.holds(*at) {
+		if json.Unmarshal(raw, &at) != nil || at == nil || !limit.matches(*at) {
 			return fmt.Errorf("the claim %s does not hold", limit.name)
 		}
 	}
 	for _, c := range j.Claims {
-		if !c.holds(claims[c.Name]) {
+		if !c.matches(claims[c.Name]) {
 			return fmt.Errorf("the claim %s has none of the wanted values", c.Name)
 		}
 	}
 	return nil
 }
 
-// holds reports whether a claim has, in its format, one of the values.
-func (c *Claim) holds(raw json.RawMessage) bool {
+// matches reports whether a claim has, in its format, one of the values.
+func (c *Claim) matches(raw json.RawMessage) bool {
 	var has []string
 	var text *string
 	switch c.Format {

@@ -68,7 +68,7 @@ func TestARuleThatComesWithinTheTimeOutLetsCheckAndClientThrough(t *testing.T) {
 			w.pod("10.0.1.5", 8080, echoHandler("a"))
 			var mu sync.Mutex
 			tried := map[netip.AddrPort]bool{}
-			if err := w.network.Guard(netip.MustParseAddr("10.0.1.5"), func(_ string, from, _ netip.AddrPort) bool {
+			if err := w.network.SetFirewall(netip.MustParseAddr("10.0.1.5"), func(_ string, from, _ netip.AddrPort) bool {
 				mu.Lock()
 				defer mu.Unlock()
 				again := tried[from]

@@ -87,7 +87,7 @@ func (b *loadBalancer) setAddresses(wanted []netip.Addr) {
 	for _, a := range wanted {
 		if !slices.Contains(b.addresses, a) {
 			b.Network.AddAddress(a)
-			if err := b.Network.Guard(a, b.Guard); err != nil {
+			if err := b.Network.SetFirewall(a, b.Admits); err != nil {
 				b.Logf("data plane: load balancer %s: %v", b.ARN, err)
 			}
 		}

@@ -276,13 +276,13 @@ func TestTheEndOfALoadBalancerFreesWhatItHeld(t *testing.T) {
 	r, err := f.addRule(l, 1, respond("200"))
 	f.ok(err)
 	f.account.AddWebACL(&account.WebACL{ARN: "arn:acl"})
-	f.account.Guard(*lb.LoadBalancerArn, "arn:acl")
+	f.account.AssociateWebACL(*lb.LoadBalancerArn, "arn:acl")
 	f.account.AddProtection(&account.Protection{ID: "p", Resource: *lb.LoadBalancerArn})
 	f.account.AddAccelerator(&account.Accelerator{ARN: "arn:ga", Listeners: []*account.AcceleratorListener{
 		{Groups: []*account.EndpointGroup{{Endpoints: []*account.AcceleratorEndpoint{{ID: *lb.LoadBalancerArn}}}}}}})
 	_, err = f.DeleteLoadBalancer(f.ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn})
 	f.ok(err)
-	if guarded := f.account.GuardedBy("arn:acl"); len(guarded) != 0 {
+	if guarded := f.account.LoadBalancersOf("arn:acl"); len(guarded) != 0 {
 		t.Errorf("the web ACL guards %v", guarded)
 	}
 	_, err = f.DescribeListeners(f.ctx, &elb.DescribeListenersInput{ListenerArns: []string{*l.ListenerArn}})

@@ -42,9 +42,9 @@ func TestEveryCallIsAuthorisedOnItsResourcesWithItsKeys(t *testing.T) {
 	acceleratorListener := aws.String(ours + "/listener/0123abcd")
 	ruleTags := []ec2types.TagSpecification{{ResourceType: "security-group-rule", Tags: []ec2types.Tag{{Key: name}}}}
 	a.AddWebACL(&account.WebACL{ARN: webACLARN})
-	a.Guard(foreign, webACLARN)
+	a.AssociateWebACL(foreign, webACLARN)
 	a.AddClassicACL(&account.ClassicACL{ID: "old"})
-	a.GuardClassic(balancer, "old")
+	a.AssociateClassic(balancer, "old")
 	const app, elbARN, ec2ARN = "loadbalancer/app/ours/0000000000000001", "arn:aws:elasticloadbalancing:us-west-2:123456789012:", "arn:aws:ec2:us-west-2:123456789012:"
 	const onListener, onRule, onGroup = "listener/app/ours/0000000000000001/0000000000000003", "listener-rule/app/ours/0000000000000001/0000000000000003/0000000000000005", "targetgroup/ours/0000000000000001"
 	for _, tt := range []struct {

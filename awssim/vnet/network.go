@@ -34,24 +34,24 @@ const (
 // network is "tcp" or "udp". It returns an error wrapping syscall.ECONNREFUSED (see ErrRefused) for a closed port.
 type Forwarder func(ctx context.Context, network string, from, to netip.AddrPort) (net.Conn, error)
 
-// Guard is a firewall in front of an address: what it does not admit is dropped without an answer. An address always reaches itself.
-type Guard func(network string, from, to netip.AddrPort) bool
+// Firewall stands in front of an address: what it does not admit is dropped without an answer. An address always reaches itself.
+type Firewall func(network string, from, to netip.AddrPort) bool
 
 type senderKey struct{}
 
-// WithSender makes dials under ctx count, for guards, as coming from ip too: a load balancer that preserves its client's
+// WithSender makes dials under ctx count, for firewalls, as coming from ip too: a load balancer that preserves its client's
 // address is admitted where its own interface is.
 func WithSender(ctx context.Context, ip netip.Addr) context.Context {
 	return context.WithValue(ctx, senderKey{}, ip)
 }
 
-// admits consults the guard about the address that a connection shows and about that of its real sender.
-func (g Guard) admits(ctx context.Context, network string, from, to netip.AddrPort) bool {
-	if g == nil || g(network, from, to) {
+// admits consults the firewall about the address that a connection shows and about that of its real sender.
+func (f Firewall) admits(ctx context.Context, network string, from, to netip.AddrPort) bool {
+	if f == nil || f(network, from, to) {
 		return true
 	}
 	sender, ok := ctx.Value(senderKey{}).(netip.Addr)
-	return ok && g(network, netip.AddrPortFrom(sender, from.Port()), to)
+	return ok && f(network, netip.AddrPortFrom(sender, from.Port()), to)
 }
 
 // ErrRefused is the refusal of a connection to a port on which nothing listens.
@@ -67,11 +67,11 @@ type Network struct {
 
 // host is an address; its maps are made when something is put in.
 type host struct {
-	tcp     map[uint16]*listener
-	udp     map[uint16]*packetConn
-	mapped  map[portKey]netip.AddrPort
-	forward Forwarder
-	guard   Guard
+	tcp      map[uint16]*listener
+	udp      map[uint16]*packetConn
+	mapped   map[portKey]netip.AddrPort
+	forward  Forwarder
+	firewall Firewall
 }
 
 // packetKey identifies a connected UDP socket: one local port may have several peers, as a load balancer that shows its client's
@@ -128,9 +128,9 @@ func (n *Network) Forward(ip netip.Addr, f Forwarder) error {
 	return n.change(ip, func(h *host) { h.forward = f })
 }
 
-// Guard registers the firewall of an existing address (nil admits all).
-func (n *Network) Guard(ip netip.Addr, g Guard) error {
-	return n.change(ip, func(h *host) { h.guard = g })
+// SetFirewall registers the firewall of an existing address (nil admits all).
+func (n *Network) SetFirewall(ip netip.Addr, f Firewall) error {
+	return n.change(ip, func(h *host) { h.firewall = f })
 }
 
 // MapToLoopback backs a port of an existing address by a socket of this machine. network is "tcp" or "udp". Only loopback
@@ -249,7 +249,7 @@ func (n *Network) forgetListener(l *listener) {
 }
 
 // DialTCP connects from an address, which need not exist, to a port. It fails at once with ECONNREFUSED when the address
-// exists and nothing listens; while the address does not exist or its guard drops the packets it tries again, 1, 3, 7, 15 s…
+// exists and nothing listens; while the address does not exist or its firewall drops the packets it tries again, 1, 3, 7, 15 s…
 // after the first time, and fails with a time-out once ctx ends (after 127 s at the latest).
 func (n *Network) DialTCP(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
 	return n.DialTCPFrom(ctx, netip.AddrPortFrom(from, 0), to)
@@ -305,10 +305,10 @@ func (n *Network) sendSYN(ctx context.Context, from, to netip.AddrPort) (net.Con
 		n.mu.RUnlock()
 		return nil, errDropped
 	}
-	guard, l, mapped, forward := h.guard, h.tcp[to.Port()], h.mapped[portKey{"tcp", to.Port()}], h.forward
+	firewall, l, mapped, forward := h.firewall, h.tcp[to.Port()], h.mapped[portKey{"tcp", to.Port()}], h.forward
 	n.mu.RUnlock()
 	switch {
-	case from.Addr() != to.Addr() && !guard.admits(ctx, "tcp", from, to): // an address reaches itself
+	case from.Addr() != to.Addr() && !firewall.admits(ctx, "tcp", from, to): // an address reaches itself
 		return nil, errDropped
 	case l != nil:
 		return l.connect(ctx, from)

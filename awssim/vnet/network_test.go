@@ -125,25 +125,25 @@ func TestMuchDataArrivesInOrder(t *testing.T) {
 func TestDialling(t *testing.T) {
 	t.Parallel()
 	n := vnet.New()
-	guarded, forwarded, mapped := netip.MustParseAddr("10.0.1.6"), netip.MustParseAddr("10.0.1.7"), netip.MustParseAddr("10.0.1.8")
-	for _, ip := range []netip.Addr{pod, guarded, forwarded, mapped} {
+	closed, forwarded, mapped := netip.MustParseAddr("10.0.1.6"), netip.MustParseAddr("10.0.1.7"), netip.MustParseAddr("10.0.1.8")
+	for _, ip := range []netip.Addr{pod, closed, forwarded, mapped} {
 		n.AddAddress(ip)
 	}
-	for _, ip := range []netip.Addr{guarded} {
+	for _, ip := range []netip.Addr{closed} {
 		l, err := n.ListenTCP(ip, 80)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = l.Close() }()
 	}
-	if err := n.Guard(guarded, func(_ string, from, _ netip.AddrPort) bool { return from.Addr() == pod }); err != nil {
+	if err := n.SetFirewall(closed, func(_ string, from, _ netip.AddrPort) bool { return from.Addr() == pod }); err != nil {
 		t.Fatal(err)
 	}
 	if err := n.Forward(forwarded, func(ctx context.Context, _ string, from, to netip.AddrPort) (net.Conn, error) {
 		if to.Port() != 30080 {
 			return nil, vnet.ErrRefused
 		}
-		return n.DialTCPFrom(ctx, from, netip.AddrPortFrom(guarded, 80))
+		return n.DialTCPFrom(ctx, from, netip.AddrPortFrom(closed, 80))
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -169,8 +169,8 @@ func TestDialling(t *testing.T) {
 		{"sent for a client by an admitted interface", client, "10.0.1.6:80", nil},
 		{"closed port", client, "10.0.1.5:80", syscall.ECONNREFUSED},
 		{"no such address", client, "10.0.9.9:80", syscall.ETIMEDOUT},
-		{"admitted by the guard", pod, "10.0.1.6:80", nil},
-		{"dropped by the guard", client, "10.0.1.6:80", syscall.ETIMEDOUT},
+		{"admitted by the firewall", pod, "10.0.1.6:80", nil},
+		{"dropped by the firewall", client, "10.0.1.6:80", syscall.ETIMEDOUT},
 		{"forwarded", pod, "10.0.1.7:30080", nil},
 		{"refused by the forwarder", pod, "10.0.1.7:30081", syscall.ECONNREFUSED},
 		{"backed by loopback", client, "10.0.1.8:80", nil},
@@ -218,7 +218,7 @@ func TestADroppedSYNIsSentAgainUntilItIsAdmitted(t *testing.T) {
 		{"the last SYN comes after 63 s", 62 * time.Second, 0, 63 * time.Second, nil},
 		{"the attempt ends after 127 s", forever, 0, 127 * time.Second, syscall.ETIMEDOUT},
 	} {
-		for _, closed := range []string{"the address does not exist", "the guard drops"} {
+		for _, closed := range []string{"the address does not exist", "the firewall drops"} {
 			t.Run(tc.name+", while "+closed, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
@@ -233,9 +233,9 @@ func TestADroppedSYNIsSentAgainUntilItIsAdmitted(t *testing.T) {
 						}
 						t.Cleanup(func() { _ = l.Close() })
 					}
-					if closed == "the guard drops" {
+					if closed == "the firewall drops" {
 						listen()
-						if err := n.Guard(pod, func(string, netip.AddrPort, netip.AddrPort) bool { return time.Since(began) >= tc.opens }); err != nil {
+						if err := n.SetFirewall(pod, func(string, netip.AddrPort, netip.AddrPort) bool { return time.Since(began) >= tc.opens }); err != nil {
 							t.Fatal(err)
 						}
 					} else {

@@ -110,7 +110,7 @@ func (n *Network) DialUDPFrom(ctx context.Context, from, to netip.AddrPort) (net
 	chosen := from.Port() != 0
 	from, to = n.source(from), netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
 	n.mu.Lock()
-	if h := n.hosts[to.Addr()]; h != nil && h.udp[to.Port()] == nil && h.guard.admits(ctx, "udp", from, to) {
+	if h := n.hosts[to.Addr()]; h != nil && h.udp[to.Port()] == nil && h.firewall.admits(ctx, "udp", from, to) {
 		mapped, forward := h.mapped[portKey{"udp", to.Port()}], h.forward
 		if mapped.IsValid() {
 			n.mu.Unlock()
@@ -140,13 +140,13 @@ func (n *Network) send(from netip.AddrPort, sender netip.Addr, to netip.AddrPort
 	n.mu.RLock()
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
 	c := n.clients[packetKey{to, from}]
-	var guard Guard
+	var firewall Firewall
 	h := n.hosts[to.Addr()]
 	if c == nil && h != nil {
-		c, guard = h.udp[to.Port()], h.guard
+		c, firewall = h.udp[to.Port()], h.firewall
 	}
 	n.mu.RUnlock()
-	if guard != nil && !guard("udp", from, to) && (!sender.IsValid() || !guard("udp", netip.AddrPortFrom(sender, from.Port()), to)) {
+	if firewall != nil && !firewall("udp", from, to) && (!sender.IsValid() || !firewall("udp", netip.AddrPortFrom(sender, from.Port()), to)) {
 		return true
 	}
 	if c == nil {

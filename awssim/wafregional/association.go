@@ -28,7 +28,7 @@ func (s *Service) AssociateWebACL(ctx context.Context, in *wafregional.Associate
 		if s.account.WebACLOf(lb.ARN) != nil {
 			return nil, apierr.New("WAFInvalidOperationException", "The operation failed because the resource is associated with a web ACL of AWS WAF.")
 		}
-		s.account.GuardClassic(lb.ARN, acl.ID)
+		s.account.AssociateClassic(lb.ARN, acl.ID)
 		return &wafregional.AssociateWebACLOutput{}, nil
 	})
 }
@@ -48,7 +48,7 @@ func (s *Service) DisassociateWebACL(ctx context.Context, in *wafregional.Disass
 		if lb == nil {
 			return nil, nonexistent()
 		}
-		s.account.GuardClassic(lb.ARN, "")
+		s.account.AssociateClassic(lb.ARN, "")
 		return &wafregional.DisassociateWebACLOutput{}, nil
 	})
 }
@@ -80,7 +80,7 @@ func (s *Service) ListResourcesForWebACL(ctx context.Context, in *wafregional.Li
 		}
 		out := &wafregional.ListResourcesForWebACLOutput{ResourceArns: []string{}}
 		if in.ResourceType == "" || in.ResourceType == types.ResourceTypeApplicationLoadBalancer {
-			out.ResourceArns = append(out.ResourceArns, s.account.ClassicGuardedBy(acl.ID)...)
+			out.ResourceArns = append(out.ResourceArns, s.account.LoadBalancersOfClassic(acl.ID)...)
 		}
 		return out, nil
 	})

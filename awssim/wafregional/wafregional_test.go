@@ -224,11 +224,11 @@ func TestAFreshLoadBalancerOrOneOfTheNewerFirewallIsRefused(t *testing.T) {
 		s.account.Clock.(*clock.Stepped).Advance(account.Real().WebACLKnown)
 	}
 	s.account.AddWebACL(&account.WebACL{ARN: "arn:new"})
-	s.account.Guard(alb, "arn:new")
+	s.account.AssociateWebACL(alb, "arn:new")
 	if got := associate(); got != "WAFInvalidOperationException" {
 		t.Errorf("beside the newer firewall: %q", got)
 	}
-	s.account.Guard(alb, "")
+	s.account.AssociateWebACL(alb, "")
 	if got := associate(); got != "" {
 		t.Errorf("in the end: %q", got)
 	}

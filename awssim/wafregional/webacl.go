@@ -90,14 +90,14 @@ func (s *Service) GetWebACL(ctx context.Context, in *wafregional.GetWebACLInput,
 	})
 }
 
-// DeleteWebACL deletes a web ACL that guards nothing.
+// DeleteWebACL deletes a web ACL that no load balancer has.
 func (s *Service) DeleteWebACL(ctx context.Context, in *wafregional.DeleteWebACLInput, _ ...func(*wafregional.Options)) (*wafregional.DeleteWebACLOutput, error) {
 	return write(ctx, s, "DeleteWebACL", in, func(in *wafregional.DeleteWebACLInput) (*wafregional.DeleteWebACLOutput, error) {
 		c := s.account.ClassicACLs[aws.ToString(in.WebACLId)]
 		if c == nil {
 			return nil, nonexistent()
 		}
-		if len(s.account.ClassicGuardedBy(c.ID)) > 0 {
+		if len(s.account.LoadBalancersOfClassic(c.ID)) > 0 {
 			return nil, apierr.New("WAFReferencedItemException", "The operation failed because you tried to delete an object that is still in use.")
 		}
 		delete(s.account.ClassicACLs, c.ID)

@@ -36,7 +36,7 @@ func (s *Service) AssociateWebACL(ctx context.Context, in *wafv2.AssociateWebACL
 			return nil, apierr.New("WAFInvalidOperationException", "AWS WAF couldn't perform the operation: the resource is associated with an AWS WAF Classic web ACL.")
 		}
 		if was := s.account.WebACLOf(lb.ARN); was != w {
-			s.account.Guard(lb.ARN, w.ARN)
+			s.account.AssociateWebACL(lb.ARN, w.ARN)
 		}
 		return &wafv2.AssociateWebACLOutput{}, nil
 	})
@@ -53,7 +53,7 @@ func (s *Service) DisassociateWebACL(ctx context.Context, in *wafv2.Disassociate
 			return nil, nonexistent()
 		}
 		if s.account.WebACLOf(lb.ARN) != nil {
-			s.account.Guard(lb.ARN, "")
+			s.account.AssociateWebACL(lb.ARN, "")
 		}
 		return &wafv2.DisassociateWebACLOutput{}, nil
 	})
@@ -85,7 +85,7 @@ func (s *Service) ListResourcesForWebACL(ctx context.Context, in *wafv2.ListReso
 		}
 		out := &wafv2.ListResourcesForWebACLOutput{ResourceArns: []string{}}
 		if in.ResourceType == "" || in.ResourceType == types.ResourceTypeApplicationLoadBalancer {
-			out.ResourceArns = append(out.ResourceArns, s.account.GuardedBy(*in.WebACLArn)...)
+			out.ResourceArns = append(out.ResourceArns, s.account.LoadBalancersOf(*in.WebACLArn)...)
 		}
 		return out, nil
 	})

@@ -159,8 +159,8 @@ func TestAssociationsAreRefusedAsInAWS(t *testing.T) {
 		}
 	}
 	f.account.AddClassicACL(&account.ClassicACL{ID: "c"})
-	f.account.Guard(alb, "")
-	f.account.GuardClassic(alb, "c")
+	f.account.AssociateWebACL(alb, "")
+	f.account.AssociateClassic(alb, "c")
 	if got := code(f.associate(good, alb)); got != "WAFInvalidOperationException" {
 		t.Errorf("beside a classic web ACL: %q", got)
 	}
@@ -188,7 +188,7 @@ func TestAFreshLoadBalancerIsUnavailableAndAnAssociationTakesEffectLater(t *test
 		t.Errorf("not in effect in time, changes at %v", next)
 	}
 	f.account.RemoveLoadBalancer(f.account.LoadBalancers[alb])
-	if got := f.account.GuardedBy(*acl.ARN); len(got) != 0 {
+	if got := f.account.LoadBalancersOf(*acl.ARN); len(got) != 0 {
 		t.Errorf("a deleted load balancer is still associated: %v", got)
 	}
 }

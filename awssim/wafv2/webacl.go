@@ -144,7 +144,7 @@ func (s *Service) updateWebACL(in *wafv2.UpdateWebACLInput) (*wafv2.UpdateWebACL
 	return &wafv2.UpdateWebACLOutput{NextLockToken: aws.String(w.LockToken)}, nil
 }
 
-// DeleteWebACL deletes a web ACL that guards nothing.
+// DeleteWebACL deletes a web ACL that no load balancer has.
 func (s *Service) DeleteWebACL(ctx context.Context, in *wafv2.DeleteWebACLInput, _ ...func(*wafv2.Options)) (*wafv2.DeleteWebACLOutput, error) {
 	return call.Write(ctx, s.entry, "DeleteWebACL", in, func(in *wafv2.DeleteWebACLInput) (*wafv2.DeleteWebACLOutput, error) {
 		w, err := s.find(in.Name, in.Id, in.Scope)
@@ -154,7 +154,7 @@ func (s *Service) DeleteWebACL(ctx context.Context, in *wafv2.DeleteWebACLInput,
 		if aws.ToString(in.LockToken) != w.LockToken {
 			return nil, stale()
 		}
-		if len(s.account.GuardedBy(w.ARN)) > 0 {
+		if len(s.account.LoadBalancersOf(w.ARN)) > 0 {
 			return nil, apierr.New("WAFAssociatedItemException", "AWS WAF couldn't perform the operation because your resource is being used by another resource or it's associated with another resource.")
 		}
 		delete(s.account.WebACLs, w.ARN)

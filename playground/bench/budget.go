@@ -39,8 +39,8 @@ func LoadBudget(path string) (Budget, error) {
 	return b, nil
 }
 
-// held is the limit that holds today.
-func (l Limit) held() Limit {
+// current is the limit that applies today.
+func (l Limit) current() Limit {
 	if l.Until != nil {
 		return *l.Until
 	}

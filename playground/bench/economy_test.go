@@ -23,7 +23,7 @@ const (
 
 // generous is what a test holds of a result's limit.
 func generous(r Result) Limit {
-	l := r.Budget.held()
+	l := r.Budget.current()
 	if l.Reads != nil && *l.Reads > 0 && r.Took > usual {
 		more := *l.Reads + int(r.Took-usual)
 		l.Reads = &more

@@ -19,12 +19,12 @@ import (
 
 // Options configure Start.
 type Options struct {
-	Dir     string // of the control plane: data, certificates, kubeconfigs, logs
-	Network *vnet.Network
-	Nodes   []node.Spec
-	Assign  func(node string) (netip.Addr, error)
-	Release func(node string, addr netip.Addr) error
-	Guard   vnet.Guard // firewall of pods and nodes; nil: none
+	Dir      string // of the control plane: data, certificates, kubeconfigs, logs
+	Network  *vnet.Network
+	Nodes    []node.Spec
+	Assign   func(node string) (netip.Addr, error)
+	Release  func(node string, addr netip.Addr) error
+	Firewall vnet.Firewall // firewall of pods and nodes; nil: none
 	// CRDs is a directory whose *.yaml files are applied before Start returns; empty: none.
 	CRDs string
 	// GatewayAPI installs the definitions of the Gateway API and the GatewayClasses alb, nlb and auto. Without it, CRDs leaves the
@@ -36,7 +36,7 @@ type Options struct {
 	// Progress, if not nil, gets what became ready and how long after the start.
 	Progress func(what string, after time.Duration)
 	Logf     func(format string, args ...any) // log of the simulated kubelets
-	// OnlyAPI leaves kube controllers, scheduler and nodes out; Network, Nodes, Assign, Release, Guard and Logf are not used.
+	// OnlyAPI leaves kube controllers, scheduler and nodes out; Network, Nodes, Assign, Release, Firewall and Logf are not used.
 	OnlyAPI bool
 }
 
@@ -89,7 +89,7 @@ func (c *Cluster) startNodes(ctx context.Context, o Options, began time.Time) er
 		return err
 	}
 	c.fleet, err = node.Start(ctx, node.Options{
-		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Guard: o.Guard, Logf: o.Logf,
+		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Firewall: o.Firewall, Logf: o.Logf,
 	})
 	if err != nil {
 		return fmt.Errorf("start the simulated nodes: %w", err)

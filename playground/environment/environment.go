@@ -96,7 +96,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	}
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
-		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release, Guard: e.Simulator.Admits,
+		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release, Firewall: e.Simulator.Admits,
 		CRDs: o.Repo.CRDs(), GatewayAPI: !o.WithoutGatewayAPI, Manifests: o.Manifests, Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})

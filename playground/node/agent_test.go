@@ -47,7 +47,7 @@ func TestAnAgentStandsBetweenTheLoadBalancerAndTheApplication(t *testing.T) {
 	pod, balancer := netip.MustParseAddr("10.0.1.5"), netip.MustParseAddr("10.0.0.9")
 	network.AddAddress(pod)
 	// A pod reaches itself whatever its security groups admit.
-	if err := network.Guard(pod, func(_ string, from, _ netip.AddrPort) bool { return from.Addr() == balancer }); err != nil {
+	if err := network.SetFirewall(pod, func(_ string, from, _ netip.AddrPort) bool { return from.Addr() == balancer }); err != nil {
 		t.Fatal(err)
 	}
 	ports, err := servedPorts(&corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{

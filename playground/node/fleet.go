@@ -31,7 +31,7 @@ type Spec struct {
 	Address      netip.Addr
 }
 
-// Options configure Start. Guard, Cooldown and Logf may be zero, the rest is required.
+// Options configure Start. Firewall, Cooldown and Logf may be zero, the rest is required.
 type Options struct {
 	Client  kubernetes.Interface
 	Network *vnet.Network
@@ -39,8 +39,8 @@ type Options struct {
 	// Assign gives a pod of the node an address; Release takes it back.
 	Assign  func(node string) (netip.Addr, error)
 	Release func(node string, addr netip.Addr) error
-	// Guard, if not nil, is the firewall in front of every pod and node.
-	Guard vnet.Guard
+	// Firewall, if not nil, is the firewall in front of every pod and node.
+	Firewall vnet.Firewall
 	// Cooldown is how long the address of a pod that ended refuses connections before it vanishes and is given back; 0 means
 	// the 30 s of the Amazon VPC CNI plugin.
 	Cooldown time.Duration
@@ -107,7 +107,7 @@ func Start(ctx context.Context, options Options) (*Fleet, error) {
 // join puts an address onto the network, behind the firewall.
 func (f *Fleet) join(addr netip.Addr) error {
 	f.options.Network.AddAddress(addr)
-	return f.options.Network.Guard(addr, f.options.Guard)
+	return f.options.Network.SetFirewall(addr, f.options.Firewall)
 }
 
 // Stop ends heartbeats and stand-ins and waits for them. Objects in the API server stay as they are.

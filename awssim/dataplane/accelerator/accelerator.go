@@ -126,14 +126,14 @@ func (e *accelerator) setAddresses(wanted []netip.Addr) {
 			continue
 		}
 		n.AddAddress(a)
-		if err := errors.Join(n.Forward(a, e.forward), n.Guard(a, e.admits)); err != nil {
+		if err := errors.Join(n.Forward(a, e.forward), n.SetFirewall(a, e.admits)); err != nil {
 			e.Logf("data plane: accelerator %s: %v", e.arn, err)
 		}
 	}
 	e.addresses = wanted
 }
 
-// admits drops what arrives at a disabled accelerator, as a guard of the virtual network.
+// admits drops what arrives at a disabled accelerator, as a firewall of the virtual network.
 func (e *accelerator) admits(string, netip.AddrPort, netip.AddrPort) bool {
 	if e.config.Load().Enabled {
 		return true

@@ -74,7 +74,7 @@ func (x *exchange) proxy(g *targetgroup.Group, t *targetgroup.Target, targets []
 	x.targetStatus, x.headAt = res.StatusCode, x.now()
 	buf := flow.Buffers.Get().(*[]byte)
 	defer flow.Buffers.Put(buf)
-	held, err := x.hold(res, *buf, idle)
+	buffered, err := x.buffer(res, *buf, idle)
 	if err != nil {
 		x.failed(ctx, g, out, err)
 		return
@@ -88,25 +88,25 @@ func (x *exchange) proxy(g *targetgroup.Group, t *targetgroup.Target, targets []
 		x.tunnel(g, t, res, idle)
 		return
 	}
-	x.respond(g, t, res, *buf, held, idle)
+	x.respond(g, t, res, *buf, buffered, idle)
 }
 
-// hold reads an answer's body whose announced length fits into buf, so that an answer that is shorter than announced is found
+// buffer reads an answer's body whose announced length fits into buf, so that an answer that is shorter than announced is found
 // while another status may still be sent. It returns how much it read: nothing of other answers.
-func (x *exchange) hold(res *http.Response, buf []byte, idle *flow.IdleTimer) (held int, err error) {
+func (x *exchange) buffer(res *http.Response, buf []byte, idle *flow.IdleTimer) (buffered int, err error) {
 	if x.r.Method == http.MethodHead || res.ContentLength <= 0 || res.ContentLength > int64(len(buf)) {
 		return 0, nil
 	}
-	for int64(held) < res.ContentLength && err == nil {
+	for int64(buffered) < res.ContentLength && err == nil {
 		var n int
-		n, err = res.Body.Read(buf[held:res.ContentLength])
+		n, err = res.Body.Read(buf[buffered:res.ContentLength])
 		idle.Feed()
-		held += n
+		buffered += n
 	}
-	if int64(held) == res.ContentLength {
-		return held, nil
+	if int64(buffered) == res.ContentLength {
+		return buffered, nil
 	}
-	return held, err
+	return buffered, err
 }
 
 // send does one attempt at one target.
@@ -232,8 +232,8 @@ func (x *exchange) failed(ctx context.Context, g *targetgroup.Group, out *http.R
 	}
 }
 
-// respond passes a target's answer on, of whose body the first held bytes are in buf. It breaks the client's connection when the target breaks off.
-func (x *exchange) respond(g *targetgroup.Group, t *targetgroup.Target, res *http.Response, buf []byte, held int, idle *flow.IdleTimer) {
+// respond passes a target's answer on, of whose body the first buffered bytes are in buf. It breaks the client's connection when the target breaks off.
+func (x *exchange) respond(g *targetgroup.Group, t *targetgroup.Target, res *http.Response, buf []byte, buffered int, idle *flow.IdleTimer) {
 	h := x.w.Header()
 	httpwire.CopyHeaders(h, res.Header)
 	if _, ok := h["Content-Type"]; !ok {
@@ -254,14 +254,14 @@ func (x *exchange) respond(g *targetgroup.Group, t *targetgroup.Target, res *htt
 	if res.ContentLength < 0 {
 		flush = func() { _ = c.Flush() }
 	}
-	if int64(held) != res.ContentLength { // the head does not wait for a body that is not here
+	if int64(buffered) != res.ContentLength { // the head does not wait for a body that is not here
 		_ = c.Flush()
 	}
-	if held > 0 {
-		if _, err := x.w.Write(buf[:held]); err != nil {
+	if buffered > 0 {
+		if _, err := x.w.Write(buf[:buffered]); err != nil {
 			return
 		}
-		x.sent += int64(held)
+		x.sent += int64(buffered)
 	}
 	for {
 		n, err := res.Body.Read(buf)

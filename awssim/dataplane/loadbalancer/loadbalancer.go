@@ -114,9 +114,9 @@ func (b *LoadBalancer) Permits(network string, from, to netip.AddrPort) bool {
 	return c == nil || !c.Filtered || topology.Permitted(c.Ingress, network, from.Addr().Unmap(), int32(to.Port()))
 }
 
-// Guard is the firewall of the load balancer's addresses on the virtual network. It drops without an answer what the security
+// Admits is the firewall of the load balancer's addresses on the virtual network. It drops without an answer what the security
 // groups do not permit and, as an NLB does, what no listener is for.
-func (b *LoadBalancer) Guard(network string, from, to netip.AddrPort) bool {
+func (b *LoadBalancer) Admits(network string, from, to netip.AddrPort) bool {
 	c := b.config.Load()
 	if c == nil {
 		return true

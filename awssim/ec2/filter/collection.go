@@ -91,7 +91,7 @@ func Answer[R, T any](found []R, out func(R) T) []T {
 // Passes reports whether a resource with those tags meets all conditions.
 func Passes[R any](a *account.Account, r R, tags map[string]string, conditions []Condition[R]) bool {
 	for _, c := range conditions {
-		if !c.holds(a, r, tags) {
+		if !c.matches(a, r, tags) {
 			return false
 		}
 	}

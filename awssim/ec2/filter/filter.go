@@ -45,7 +45,7 @@ type Condition[R any] struct {
 	globs []glob
 }
 
-func (c Condition[R]) holds(a *account.Account, r R, tags map[string]string) bool {
+func (c Condition[R]) matches(a *account.Account, r R, tags map[string]string) bool {
 	var values []string
 	if c.tags != nil {
 		values = c.tags(tags)

@@ -119,14 +119,14 @@ func (s *Instances) unassignPrivateIPAddresses(in *ec2.UnassignPrivateIpAddresse
 	if len(in.PrivateIpAddresses) == 0 && len(in.Ipv4Prefixes) == 0 {
 		return nil, request.Missing("privateIpAddresses")
 	}
-	held := map[string]netip.Addr{}
+	assigned := map[string]netip.Addr{}
 	for i, p := range n.Addresses {
 		if i > 0 {
-			held[p.Addr.String()] = p.Addr
+			assigned[p.Addr.String()] = p.Addr
 		}
 	}
 	for _, text := range in.PrivateIpAddresses {
-		if _, ok := held[text]; !ok {
+		if _, ok := assigned[text]; !ok {
 			return nil, request.InvalidValue("Some of [%s] are not assigned to interface %s", text, n.ID)
 		}
 	}
@@ -141,7 +141,7 @@ func (s *Instances) unassignPrivateIPAddresses(in *ec2.UnassignPrivateIpAddresse
 	}
 	s.account.ChangingInterface(n)
 	for _, text := range in.PrivateIpAddresses {
-		if err := s.account.UnassignAddress(n.ID, held[text]); err != nil {
+		if err := s.account.UnassignAddress(n.ID, assigned[text]); err != nil {
 			return nil, request.AWSError(err)
 		}
 	}

@@ -95,11 +95,11 @@ func (s *Instances) UnassignIpv6Addresses(ctx context.Context, in *ec2.UnassignI
 		if len(in.Ipv6Addresses) == 0 && len(in.Ipv6Prefixes) == 0 {
 			return nil, request.Missing("ipv6Addresses")
 		}
-		addrs, err := held(n.ID, in.Ipv6Addresses, n.IPv6Addresses, netip.ParseAddr)
+		addrs, err := assigned(n.ID, in.Ipv6Addresses, n.IPv6Addresses, netip.ParseAddr)
 		if err != nil {
 			return nil, err
 		}
-		blocks, err := held(n.ID, in.Ipv6Prefixes, n.IPv6Prefixes, netip.ParsePrefix)
+		blocks, err := assigned(n.ID, in.Ipv6Prefixes, n.IPv6Prefixes, netip.ParsePrefix)
 		if err != nil {
 			return nil, err
 		}
@@ -120,8 +120,8 @@ func (s *Instances) UnassignIpv6Addresses(ctx context.Context, in *ec2.UnassignI
 	})
 }
 
-// held parses what the interface must have, each once.
-func held[T comparable](eni string, texts []string, have []T, parse func(string) (T, error)) ([]T, error) {
+// assigned parses what the interface must have, each once.
+func assigned[T comparable](eni string, texts []string, have []T, parse func(string) (T, error)) ([]T, error) {
 	var found []T
 	for _, text := range texts {
 		v, err := parse(text)

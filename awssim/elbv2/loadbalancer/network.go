@@ -155,8 +155,8 @@ func (s *LoadBalancers) zone(lb *account.LoadBalancer, subnet *vpc.Subnet, m typ
 	return z, nil
 }
 
-// holds reports whether that interface is the load balancer's own in the zone.
-func holds(lb *account.LoadBalancer, zone, eni string) bool {
+// isOwn reports whether that interface is the load balancer's own in the zone.
+func isOwn(lb *account.LoadBalancer, zone, eni string) bool {
 	return slices.ContainsFunc(lb.Zones, func(z account.Zone) bool { return z.Name == zone && z.Interface == eni })
 }
 
@@ -191,11 +191,11 @@ func (s *LoadBalancers) checkRoom(lb *account.LoadBalancer, p placement) error {
 	}
 	for _, z := range p.zones {
 		subnet, _ := s.account.Subnet(z.Subnet)
-		if address := s.account.Addresses[z.AllocationID]; address != nil && address.Interface != "" && !holds(lb, subnet.Zone, address.Interface) {
+		if address := s.account.Addresses[z.AllocationID]; address != nil && address.Interface != "" && !isOwn(lb, subnet.Zone, address.Interface) {
 			return apierr.New("ResourceInUse", "The allocation ID '%s' is already in use", z.AllocationID)
 		}
 		if prefix, err := netip.ParsePrefix(z.SourceNATIPv6); err == nil {
-			if holder := s.account.IPv6PrefixHolder(p.vpc, prefix); holder != "" && !holds(lb, subnet.Zone, holder) {
+			if holder := s.account.IPv6PrefixHolder(p.vpc, prefix); holder != "" && !isOwn(lb, subnet.Zone, holder) {
 				return check.InvalidConfiguration("The source NAT IPv6 prefix '%s' is already in use", prefix)
 			}
 		}

@@ -112,8 +112,8 @@ func operatorNamed(written string) (Condition, error) {
 	return c, nil
 }
 
-// holds decides the condition for a request's context.
-func (c *Condition) holds(context Context, variables bool) bool {
+// matches decides the condition for a request's context.
+func (c *Condition) matches(context Context, variables bool) bool {
 	have, present := context[c.Key]
 	if c.is.name == "Null" {
 		return slices.Contains(c.Values, strconv.FormatBool(!present))

@@ -70,7 +70,7 @@ func Evaluate(r *Request, layers []Layer) Decision {
 
 // applies reports whether the statement is about the request.
 func (s *Statement) applies(r *Request) bool {
-	return s.covers(r.Action) && s.about(r) && s.conditionsHold(r.Context)
+	return s.covers(r.Action) && s.about(r) && s.conditionsMatch(r.Context)
 }
 
 func (s *Statement) covers(action string) bool {
@@ -92,9 +92,9 @@ func (s *Statement) about(r *Request) bool {
 	return slices.ContainsFunc(s.Resources, matches)
 }
 
-func (s *Statement) conditionsHold(context Context) bool {
+func (s *Statement) conditionsMatch(context Context) bool {
 	for i := range s.Conditions {
-		if !s.Conditions[i].holds(context, s.variables) {
+		if !s.Conditions[i].matches(context, s.variables) {
 			return false
 		}
 	}
@@ -125,7 +125,7 @@ func (d *Document) Trusts(p Principal, action string, context Context) Trust {
 	best := Untrusted
 	for i := range d.Statements {
 		s := &d.Statements[i]
-		if !s.covers(action) || !s.conditionsHold(context) {
+		if !s.covers(action) || !s.conditionsMatch(context) {
 			continue
 		}
 		t := s.Principals.trust(p)
