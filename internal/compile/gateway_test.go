@@ -1,0 +1,139 @@
+package compile
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// attachedRoute makes a member as a route of a Gateway has it: routes by precedence, on port 80.
+func attachedRoute(name string, precedence int32, change ...func(*intent.Member)) intent.Member {
+	m := ingress("shop", name, change...)
+	m.Object.Kind, m.Authority = "HTTPRoute", intent.RoutesOnly
+	for i := range m.Routes {
+		m.Routes[i].Source.Object, m.Routes[i].Precedence = m.Object, []int32{precedence}
+		for _, a := range m.Routes[i].Actions {
+			for _, b := range a.Backends {
+				b.TargetGroup.Object, b.TargetGroup.ID = m.Object, "shop/gw:shop-"+name+":HTTPRoute-shop-"+name+":8080"
+			}
+		}
+	}
+	return m
+}
+
+// gatewayOf is the load balancer of a Gateway with a listener on port 80, and routes.
+func gatewayOf(kind stack.LoadBalancerType, routes ...intent.Member) intent.LoadBalancer {
+	e := loadBalancer(ingress("shop", "gw"))
+	e.Key, e.Type, e.FixedPorts = stack.Key{Owner: "gateway.k8s.aws.alb", ID: stack.ID{Namespace: "shop", Name: "gw"}}, kind, true
+	g := &e.Members[0]
+	g.Object.Kind, g.Authority, g.Routes = "Gateway", intent.Deciding, nil
+	if kind == stack.Network {
+		g.Listeners[0].Protocol = "TCP"
+	}
+	e.Members = append(e.Members, routes...)
+	return e
+}
+
+func TestOnlyTheGatewayHasPorts(t *testing.T) {
+	t.Parallel()
+	old := attachedRoute("old", 1, func(m *intent.Member) {
+		m.Listeners = append(m.Listeners, intent.Listener{Port: 8080, Protocol: "HTTP"})
+	})
+	s := mustBuild(t, Compile(gatewayOf(stack.Application, old), account(), config(), nil))
+	if len(s.Listeners) != 1 || s.Listeners[0].Port != 80 {
+		t.Errorf("%+v", s.Listeners)
+	}
+	s = mustBuild(t, Compile(gatewayOf(stack.Application), account(), config(), nil))
+	if len(s.Listeners) != 1 || s.Listeners[0].DefaultActions[0].FixedResponse.StatusCode != "404" {
+		t.Errorf("without routes: %+v", s.Listeners)
+	}
+}
+
+// TestAnInvalidRouteOfAGatewayIsSetAsideAlone has a new route with a mistake, the same once it was good, and both in an order that its name
+// and age do not change.
+func TestAnInvalidRouteOfAGatewayIsSetAsideAlone(t *testing.T) {
+	t.Parallel()
+	first := Compile(gatewayOf(stack.Application, attachedRoute("a", 2), attachedRoute("b", 1)), account(), config(), nil)
+	same(t, "order", table(mustBuild(t, first)), []string{
+		"80 b.example.com /* → shop/gw:shop-b:HTTPRoute-shop-b:8080", "80 a.example.com /* → shop/gw:shop-a:HTTPRoute-shop-a:8080",
+	})
+	bad := attachedRoute("b", 1, broken("spec.rules[0]"))
+	bad.Routes[0].Conditions[1].Values = []string{"/other"}
+	second := Compile(gatewayOf(stack.Application, attachedRoute("a", 2), bad), account(), config(), first.Memory)
+	same(t, "last good", table(mustBuild(t, second)), table(first.Stack))
+	fresh := attachedRoute("c", 0, broken("spec.rules[0]"))
+	third := Compile(gatewayOf(stack.Application, attachedRoute("a", 2), attachedRoute("b", 1), fresh), account(), config(), first.Memory)
+	same(t, "new", table(mustBuild(t, third)), append([]string{"80 c.example.com /* → 503"}, table(first.Stack)...))
+	if body := third.Stack.Rules[0].Actions[0].FixedResponse.MessageBody; strings.Contains(body, "Ingress") {
+		t.Error(body)
+	}
+}
+
+func TestANetworkListenerOfAGatewayIsBuiltWithARouteOnly(t *testing.T) {
+	t.Parallel()
+	if s := mustBuild(t, Compile(gatewayOf(stack.Network), account(), config(), nil)); len(s.Listeners) != 0 {
+		t.Errorf("%+v", s.Listeners)
+	}
+	tcp := attachedRoute("db", 0)
+	tcp.Listeners[0] = intent.Listener{Port: 80, Protocol: "TCP", Default: tcp.Routes[0].Actions}
+	tcp.Routes = nil
+	g := tcp.Listeners[0].Default[0].Backends[0].TargetGroup
+	g.Protocol, g.ProtocolVersion = "TCP", ""
+	waiting := attachedRoute("other", 0)
+	waiting.Listeners, waiting.Routes = []intent.Listener{{Port: 80, Protocol: "TCP"}}, nil
+	first := Compile(gatewayOf(stack.Network, tcp, waiting), account(), config(), nil)
+	s := mustBuild(t, first)
+	if len(s.Listeners) != 1 || s.Listeners[0].DefaultActions[0].Forward.TargetGroups[0].TargetGroup.ID != g.ID {
+		t.Errorf("%+v", s.Listeners)
+	}
+	bad := tcp
+	bad.Diagnostics = diag.List{diag.New(tcp.Object, "spec.rules[0]", diag.InvalidRule, "wrong", "correct it").In(diag.Route)}
+	if s = mustBuild(t, Compile(gatewayOf(stack.Network, bad, waiting), account(), config(), first.Memory)); len(s.Listeners) != 1 {
+		t.Errorf("with the last good version: %+v", s.Listeners)
+	}
+}
+
+func TestTheTargetOfATargetGroupMayBeAnotherLoadBalancer(t *testing.T) {
+	t.Parallel()
+	const arn = "arn:aws:elasticloadbalancing:us-west-2:111122223333:loadbalancer/app/x/1"
+	tcp := attachedRoute("chain", 0)
+	g := tcp.Routes[0].Actions[0].Backends[0].TargetGroup
+	g.TargetType, g.Protocol, g.ProtocolVersion, g.Balancer, g.Port = "alb", "TCP", "", arn, 443
+	tcp.Listeners[0] = intent.Listener{Port: 80, Protocol: "TCP", Default: tcp.Routes[0].Actions}
+	tcp.Routes = nil
+	s := mustBuild(t, Compile(gatewayOf(stack.Network, tcp), account(), config(), nil))
+	if len(s.TargetGroups) != 1 || s.TargetGroups[0].Balancer != stack.Literal(stack.KindLoadBalancer, arn) || len(s.Bindings) != 0 {
+		t.Errorf("%+v %+v", s.TargetGroups, s.Bindings)
+	}
+}
+
+// TestTwoRoutesCannotHaveOneTargetGroup has names that join to one identity.
+func TestTwoRoutesCannotHaveOneTargetGroup(t *testing.T) {
+	t.Parallel()
+	a, b := attachedRoute("a", 0), attachedRoute("b", 0)
+	b.Routes[0].Actions[0].Backends[0].TargetGroup.ID = a.Routes[0].Actions[0].Backends[0].TargetGroup.ID
+	r := Compile(gatewayOf(stack.Application, a, b), account(), config(), nil)
+	at := slices.IndexFunc(r.Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.TargetGroupTaken })
+	if at < 0 || r.Diagnostics[at].Object != b.Object || strings.Contains(r.Diagnostics[at].Message(), "Ingress") {
+		t.Errorf("%v", r.Diagnostics)
+	}
+}
+
+func TestTagsOfARouteAreThoseOfItsRules(t *testing.T) {
+	t.Parallel()
+	a := attachedRoute("a", 0)
+	a.Routes[0].Tags = map[string]string{"team": "shop"}
+	s := mustBuild(t, Compile(gatewayOf(stack.Application, a), account(), config(), nil))
+	if s.Rules[0].Tags["team"] != "shop" || s.Listeners[0].Tags["team"] != "" {
+		t.Error(s.Rules[0].Tags, s.Listeners[0].Tags)
+	}
+	cfg := config()
+	cfg.ExternalManagedTags = []string{"team"}
+	if r := Compile(gatewayOf(stack.Application, a), account(), cfg, nil); !strings.Contains(strings.Join(codes(r.Diagnostics), " "), "a InvalidRule") {
+		t.Error(r.Diagnostics)
+	}
+}
