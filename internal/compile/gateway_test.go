@@ -48,7 +48,7 @@ func TestOnlyTheGatewayHasPorts(t *testing.T) {
 		t.Errorf("%+v", s.Listeners)
 	}
 	s = mustBuild(t, Compile(gatewayOf(stack.Application), account(), config(), nil))
-	if len(s.Listeners) != 1 || s.Listeners[0].DefaultActions[0].FixedResponse.StatusCode != "404" {
+	if len(s.Listeners) != 1 || *s.Listeners[0].DefaultActions[0].FixedResponse != *notFound()[0].FixedResponse {
 		t.Errorf("without routes: %+v", s.Listeners)
 	}
 }

@@ -36,34 +36,45 @@ func Disjoint(a, b []stack.Condition) bool {
 	return false
 }
 
-// disjointHosts reports whether no host can match both of two conditions of expressions only, each of which matches a hostname with any port.
+// disjointHosts reports whether no host can match both of two conditions of expressions only, each of which matches a hostname with any port,
+// such as ^a\.example(:[0-9]+)?$.
 func disjointHosts(x, y stack.Condition) bool {
 	if len(x.Values)+len(y.Values) > 0 {
 		return false
 	}
-	a, ok := hostnames(x.Regex)
-	b, too := hostnames(y.Regex)
-	return ok && too && disjointValues(a, b, true)
+	for _, a := range x.Regex {
+		nameA, wildA, ok := hostname(a)
+		for _, b := range y.Regex {
+			nameB, wildB, too := hostname(b)
+			if !ok || !too || wildA == wildB && strings.EqualFold(nameA, nameB) || wildA && below(nameB, nameA) || wildB && below(nameA, nameB) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
-// hostnames are the patterns of hostnames that expressions such as ^a\.example(:[0-9]+)?$ match; ok is false for other expressions.
-func hostnames(expressions []string) (out []string, ok bool) {
-	for _, e := range expressions {
-		rest, begins := strings.CutPrefix(e, "^")
-		rest, ends := strings.CutSuffix(rest, "(:[0-9]+)?$")
-		wildcard := ""
-		if after, wild := strings.CutPrefix(rest, `[^.].*\.`); wild {
-			wildcard, rest = "*.", after
+// hostname is the name in an expression, with its dots escaped, without a wildcard in front; ok is false for other expressions.
+func hostname(expression string) (name string, wildcard, ok bool) {
+	name, begins := strings.CutPrefix(expression, "^")
+	name, ends := strings.CutSuffix(name, "(:[0-9]+)?$")
+	name, wildcard = strings.CutPrefix(name, `[^.].*\.`)
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-':
+		case c == '\\' && i+1 < len(name) && name[i+1] == '.':
+			i++
+		default:
+			return "", false, false
 		}
-		name := strings.ReplaceAll(rest, `\.`, ".")
-		if !begins || !ends || strings.ContainsFunc(name, func(r rune) bool {
-			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
-		}) || strings.Count(rest, `\.`) != strings.Count(rest, ".") {
-			return nil, false
-		}
-		out = append(out, wildcard+name)
 	}
-	return out, true
+	return name, wildcard, begins && ends
+}
+
+// below reports whether a name, with its dots escaped, ends with another one and has more labels.
+func below(name, end string) bool {
+	n := len(name) - len(end)
+	return n > 2 && strings.EqualFold(name[n:], end) && name[n-2:n] == `\.`
 }
 
 // Covers reports whether every request that matches b matches a. It may report false although each does.

@@ -143,3 +143,26 @@ func wildcard(p, s string) bool {
 	}
 	return (p[0] == '?' || p[0] == s[0]) && wildcard(p[1:], s[1:])
 }
+
+// TestExpressionsOfHostnamesAreDisjointIfTheirNamesAre has the expressions that match a hostname with any port.
+func TestExpressionsOfHostnamesAreDisjointIfTheirNamesAre(t *testing.T) {
+	t.Parallel()
+	host := func(all ...string) []stack.Condition {
+		return []stack.Condition{{Field: stack.HostHeader, Regex: all}}
+	}
+	const a, b, wild, deep = `^a\.test(:[0-9]+)?$`, `^b\.test(:[0-9]+)?$`, `^[^.].*\.test(:[0-9]+)?$`, `^[^.].*\.b\.test(:[0-9]+)?$`
+	for _, test := range []struct {
+		x, y []stack.Condition
+		want bool
+	}{
+		{host(a), host(b), true}, {host(a), host(a), false}, {host(a), host(`^A\.test(:[0-9]+)?$`), false}, {host(a, b), host(b), false},
+		{host(a), host(wild), false}, {host(wild), host(a), false}, {host(deep), host(wild), false}, {host(deep), host(a), true},
+		{host(`^test(:[0-9]+)?$`), host(wild), true}, {host(`^xtest(:[0-9]+)?$`), host(wild), true},
+		{host(a), host(`^b`), false}, {host(`^a.test(:[0-9]+)?$`), host(b), false}, {host(`^a\.test$`), host(b), false},
+		{host(a), []stack.Condition{{Field: stack.HostHeader, Values: []string{"b.test"}}}, false},
+	} {
+		if got := Disjoint(test.x, test.y); got != test.want {
+			t.Errorf("%v and %v: %t", test.x, test.y, got)
+		}
+	}
+}
