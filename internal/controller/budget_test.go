@@ -182,7 +182,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		if trouble {
 			l.fault(gate.Fault{Action: "ListCertificates", Kind: "denied"})
 		}
-		w := &stacks.CertificateWatcher{Read: l.inventory.Certificates().Read, Reconciler: l.ingresses, Always: true, Log: logr.Discard()}
+		w := &stacks.CertificateWatcher{Read: l.inventory.Certificates().Read, Owners: []*stacks.Reconciler{l.ingresses, l.services}, Always: true, Now: l.clock.Now, Log: logr.Discard()}
 		mark := l.mark()
 		for range budgeted / stacks.CertificateTick {
 			l.clock.Advance(stacks.CertificateTick)

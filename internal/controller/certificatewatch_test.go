@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func TestACertificateThatComesOrGoesReachesExactlyTheStacksThatAskedForItsHosts(
 	l.settle(keys...)
 	q := &woken{}
 	l.ingresses.Waker.SetQueue(q)
-	w := &stacks.CertificateWatcher{Read: l.inventory.Certificates().Read, Reconciler: l.ingresses, Always: true, Log: logr.Discard()}
+	w := &stacks.CertificateWatcher{Read: l.inventory.Certificates().Read, Owners: []*stacks.Reconciler{l.ingresses, l.services}, Always: true, Now: l.clock.Now, Log: logr.Discard()}
 	look := func(step string, want ...string) {
 		t.Helper()
 		w.Look(t.Context())
@@ -101,4 +102,23 @@ func TestACertificateThatComesOrGoesReachesExactlyTheStacksThatAskedForItsHosts(
 	l.must(err)
 	l.clock.Advance(10*time.Minute + time.Second)
 	look("one that is gone", "known")
+}
+
+func TestCertificatesAreFoundForTheStacksOfEachKindOfOwner(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labClass(), labService("web"), secure("a", "a.new.dev"))
+	l.settle(implicit("a"))
+	q := &woken{}
+	l.ingresses.Waker.SetQueue(q)
+	for i, owners := range [][]*stacks.Reconciler{{l.ingresses, l.services}, {l.services, l.ingresses}} {
+		reads := 0
+		w := &stacks.CertificateWatcher{Read: func(context.Context, time.Duration) error { reads++; return nil }, Owners: owners, Now: l.clock.Now, Log: logr.Discard()}
+		if w.Look(t.Context()); reads != 1 {
+			t.Errorf("the list is read %d times for a stack of owner %d", reads, i)
+		}
+		(&wiring{owners: owners}).certificatesChanged([]string{"*.new.dev"})
+		if d := cmp.Diff([]string{"a"}, q.take()); d != "" {
+			t.Errorf("stacks of owner %d that a new certificate wakes: %s", i, d)
+		}
+	}
 }

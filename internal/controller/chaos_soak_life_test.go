@@ -61,7 +61,7 @@ func (s *soak) begin() {
 		s.bound.Networking, s.bound.Writes, s.bound.Drains, s.bound.Health, s.ingresses.Backend,
 		&loader{inventory: s.inventory, checkpoints: s.checkpointer, stacks: []*stacks.Reconciler{s.ingresses, s.services}, log: logr.Discard()},
 		&lbstatus.ProvisioningWatcher{Starting: s.inventory.Provisioning, Refresh: s.inventory.RefreshStates, Now: s.clock.Now, Log: logr.Discard(), Wake: s.wake},
-		&stacks.CertificateWatcher{Read: s.inventory.Certificates().Read, Reconciler: s.ingresses, Always: true, Log: logr.Discard()},
+		&stacks.CertificateWatcher{Read: s.inventory.Certificates().Read, Owners: []*stacks.Reconciler{s.ingresses, s.services}, Always: true, Now: s.clock.Now, Log: logr.Discard()},
 	} {
 		life.running.Go(func() { _ = l.Start(ctx) })
 	}

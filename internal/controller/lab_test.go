@@ -163,7 +163,9 @@ func (l *lab) restart() {
 		defer l.mu.Unlock()
 		l.woken = append(l.woken, keys...)
 	}
-	scope.CertificatesChanged = func(names []string) { l.ingresses.CertificatesChanged(names) }
+	scope.CertificatesChanged = func(names []string) {
+		(&wiring{owners: []*stacks.Reconciler{l.ingresses, l.services}}).certificatesChanged(names)
+	}
 	clients := l.clients()
 	inv := inventory.New(clients, scope) // calls of an earlier process may still be under way
 	l.inventory = inv

@@ -113,7 +113,7 @@ type wiring struct {
 	elsewhere   *binding.OtherNamespaces // nil = the caches show all namespaces
 	checkpoints *checkpoint.Writer
 	lbStatus    *lbstatus.Writer
-	owners      []*stacks.Reconciler // that of Ingresses is the first
+	owners      []*stacks.Reconciler
 	registry    *targets.Registry
 	bindings    *binding.Reconciler
 	runnables   []manager.Runnable // that the manager starts
@@ -141,7 +141,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	w.setUpDriftDetector()
 	w.starts(
 		&loader{inventory: w.inventory, checkpoints: w.checkpoints, stacks: w.owners, log: w.log},
-		&stacks.CertificateWatcher{Read: w.inventory.Certificates().Read, Reconciler: w.owners[0], Always: w.config.DriftInterval > 0, Log: w.log.WithName("certificates")},
+		&stacks.CertificateWatcher{Read: w.inventory.Certificates().Read, Owners: w.owners, Always: w.config.DriftInterval > 0, Now: w.now, Log: w.log.WithName("certificates")},
 		&lbstatus.ProvisioningWatcher{
 			Starting: w.inventory.Provisioning, Refresh: w.inventory.RefreshStates, Now: w.now, Log: w.log.WithName("balancers"),
 			Wake: func(key stack.Key) { w.wake(queue.Normal, key) },
@@ -164,7 +164,7 @@ func (w *wiring) starts(rs ...manager.Runnable) { w.runnables = append(w.runnabl
 func (w *wiring) setUpInventory() {
 	scope := inventory.FromFlags(w.config)
 	scope.Now = w.now
-	scope.CertificatesChanged = func(names []string) { w.owners[0].CertificatesChanged(names) }
+	scope.CertificatesChanged = w.certificatesChanged
 	scope.Freed = func(keys []stack.Key) {
 		for _, key := range keys {
 			w.wake(queue.Normal, key)
@@ -218,6 +218,13 @@ func (w *wiring) wake(priority int, key stack.Key) {
 		if s.Front.Owner() == key.Owner {
 			s.Waker.Wake(priority, key)
 		}
+	}
+}
+
+// certificatesChanged queues the stacks of all owners that asked for a host that one of the names covers.
+func (w *wiring) certificatesChanged(names []string) {
+	for _, s := range w.owners {
+		s.CertificatesChanged(names)
 	}
 }
 

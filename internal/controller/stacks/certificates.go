@@ -19,10 +19,11 @@ import (
 // CertificateWatcher reads the list of certificates for the stacks that find theirs by host: often while a host is without
 // one, else seldom, and never if no stack does. The inventory wakes the stacks that a new certificate concerns.
 type CertificateWatcher struct {
-	Read       func(ctx context.Context, age time.Duration) error
-	Reconciler *Reconciler
-	Always     bool // read while no stack misses one, too
-	Log        logr.Logger
+	Read   func(ctx context.Context, age time.Duration) error
+	Owners []*Reconciler // of all kinds; those whose front end names no hosts need nothing
+	Always bool          // read while no stack misses one, too
+	Now    func() time.Time
+	Log    logr.Logger
 
 	failures int       // in a row
 	next     time.Time // not before then
@@ -42,10 +43,14 @@ func (w *CertificateWatcher) Start(ctx context.Context) error {
 
 // Look reads the list of certificates, if it is time and a stack needs it.
 func (w *CertificateWatcher) Look(ctx context.Context) {
-	if w.Reconciler.Now().Before(w.next) {
+	if w.Now().Before(w.next) {
 		return
 	}
-	asked, missed := w.Reconciler.discoveries()
+	var asked, missed bool
+	for _, s := range w.Owners {
+		a, m := s.discoveries()
+		asked, missed = asked || a, missed || m
+	}
 	var err error
 	switch {
 	case missed:
@@ -58,7 +63,7 @@ func (w *CertificateWatcher) Look(ctx context.Context) {
 		return
 	}
 	w.failures++
-	w.next = w.Reconciler.Now().Add(certificatePauses.Pause(w.failures))
+	w.next = w.Now().Add(certificatePauses.Pause(w.failures))
 	if ctx.Err() == nil {
 		w.Log.V(1).Info("looking for certificates failed; it is tried again", "cause", err.Error()) // the stacks that need one report it
 	}
