@@ -243,7 +243,9 @@ func (w *wiring) account(in cloud.Scope) (targets.Account, error) {
 func (w *wiring) setUpInformers(ctx context.Context) error {
 	objects := []client.Object{&corev1.Pod{}, &corev1.Node{}, &discoveryv1.EndpointSlice{}}
 	for _, k := range kube.Kinds {
-		objects = append(objects, k.Object)
+		if k.List != nil && !k.Optional {
+			objects = append(objects, k.Object)
+		}
 	}
 	for _, o := range objects {
 		if _, err := w.mgr.GetCache().GetInformer(ctx, o, cache.BlockUntilSynced(false)); err != nil {

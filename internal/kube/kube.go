@@ -12,7 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
+	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -21,27 +24,68 @@ import (
 // Scheme knows every kind that the controller reads or writes.
 func Scheme() (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
-	return s, errors.Join(clientgoscheme.AddToScheme(s), v1beta1.AddToScheme(s), v1alpha1.AddToScheme(s))
+	return s, errors.Join(clientgoscheme.AddToScheme(s), v1beta1.AddToScheme(s), v1alpha1.AddToScheme(s),
+		gatewayv1.Install(s), gatewayv1beta1.Install(s), lbcgatewayv1.AddToScheme(s))
 }
 
-// Kinds are the kinds that front ends may read, with their Go types. Secrets are never cached.
-var Kinds = map[objects.Kind]struct {
+// A ReadableKind is how a kind is read.
+type ReadableKind struct {
 	Object client.Object
-	List   client.ObjectList
-}{
-	objects.Ingress:            {&networkingv1.Ingress{}, &networkingv1.IngressList{}},
-	objects.IngressClass:       {&networkingv1.IngressClass{}, &networkingv1.IngressClassList{}},
-	objects.IngressClassParams: {&v1beta1.IngressClassParams{}, &v1beta1.IngressClassParamsList{}},
-	objects.Service:            {&corev1.Service{}, &corev1.ServiceList{}},
-	objects.Namespace:          {&corev1.Namespace{}, &corev1.NamespaceList{}},
-	objects.TargetGroupBinding: {&v1beta1.TargetGroupBinding{}, &v1beta1.TargetGroupBindingList{}},
+	List   client.ObjectList // nil = objects are only read one by one, from the API server
+	// Optional is set for kinds of definitions that a cluster may lack, or get and lose at any time. Their informers run only while the
+	// API server serves them.
+	Optional bool
 }
 
-// Lists returns an empty list of every kind that front ends read, for callers that read a cluster once.
+// Kinds are the kinds that front ends may read, with their Go types. Secrets and ConfigMaps are never cached.
+var Kinds = map[objects.Kind]ReadableKind{
+	objects.Ingress:            {Object: &networkingv1.Ingress{}, List: &networkingv1.IngressList{}},
+	objects.IngressClass:       {Object: &networkingv1.IngressClass{}, List: &networkingv1.IngressClassList{}},
+	objects.IngressClassParams: {Object: &v1beta1.IngressClassParams{}, List: &v1beta1.IngressClassParamsList{}},
+	objects.Service:            {Object: &corev1.Service{}, List: &corev1.ServiceList{}},
+	objects.Namespace:          {Object: &corev1.Namespace{}, List: &corev1.NamespaceList{}},
+	objects.TargetGroupBinding: {Object: &v1beta1.TargetGroupBinding{}, List: &v1beta1.TargetGroupBindingList{}},
+	objects.ConfigMap:          {Object: &corev1.ConfigMap{}},
+
+	objects.GatewayClass:              {Object: &gatewayv1.GatewayClass{}, List: &gatewayv1.GatewayClassList{}, Optional: true},
+	objects.Gateway:                   {Object: &gatewayv1.Gateway{}, List: &gatewayv1.GatewayList{}, Optional: true},
+	objects.ListenerSet:               {Object: &gatewayv1.ListenerSet{}, List: &gatewayv1.ListenerSetList{}, Optional: true},
+	objects.HTTPRoute:                 {Object: &gatewayv1.HTTPRoute{}, List: &gatewayv1.HTTPRouteList{}, Optional: true},
+	objects.GRPCRoute:                 {Object: &gatewayv1.GRPCRoute{}, List: &gatewayv1.GRPCRouteList{}, Optional: true},
+	objects.TCPRoute:                  {Object: &gatewayv1.TCPRoute{}, List: &gatewayv1.TCPRouteList{}, Optional: true},
+	objects.UDPRoute:                  {Object: &gatewayv1.UDPRoute{}, List: &gatewayv1.UDPRouteList{}, Optional: true},
+	objects.TLSRoute:                  {Object: &gatewayv1.TLSRoute{}, List: &gatewayv1.TLSRouteList{}, Optional: true},
+	objects.ReferenceGrant:            {Object: &gatewayv1beta1.ReferenceGrant{}, List: &gatewayv1beta1.ReferenceGrantList{}, Optional: true},
+	objects.LoadBalancerConfiguration: {Object: &lbcgatewayv1.LoadBalancerConfiguration{}, List: &lbcgatewayv1.LoadBalancerConfigurationList{}, Optional: true},
+	objects.TargetGroupConfiguration:  {Object: &lbcgatewayv1.TargetGroupConfiguration{}, List: &lbcgatewayv1.TargetGroupConfigurationList{}, Optional: true},
+	objects.ListenerRuleConfiguration: {Object: &lbcgatewayv1.ListenerRuleConfiguration{}, List: &lbcgatewayv1.ListenerRuleConfigurationList{}, Optional: true},
+}
+
+// References is the index of the informer caches of optional kinds by what their objects name.
+const References = "references"
+
+// ReferenceValue is a value of the index.
+func ReferenceValue(to objects.Ref) string {
+	return string(to.Kind) + "/" + to.Namespace + "/" + to.Name
+}
+
+// ReferenceValues are the values of an object in the index.
+func ReferenceValues(o client.Object) []string {
+	refs := objects.References(o)
+	out := make([]string, len(refs))
+	for i, r := range refs {
+		out[i] = ReferenceValue(r)
+	}
+	return out
+}
+
+// Lists returns an empty list of every kind that each cluster serves and front ends read, for callers that read a cluster once.
 func Lists() []client.ObjectList {
 	out := make([]client.ObjectList, 0, len(Kinds))
-	for k := range Kinds {
-		out = append(out, List(k))
+	for kind, k := range Kinds {
+		if !k.Optional && k.List != nil {
+			out = append(out, List(kind))
+		}
 	}
 	return out
 }

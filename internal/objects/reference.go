@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 )
 
 // From is the object whose references are followed.
@@ -29,21 +32,25 @@ type ForeignError struct {
 	To   Ref
 }
 
-// Error implements error.
+// Error implements error. The text for kinds of the Gateway API is the message of conditions.
 func (e *ForeignError) Error() string {
+	if groups[e.From.Kind] == gatewayv1.GroupName {
+		return "No explicit ReferenceGrant exists to allow the reference."
+	}
 	return fmt.Sprintf("objects of kind %s in namespace %s may not name %s %s/%s of another namespace", e.From.Kind, e.From.Namespace, e.To.Kind, e.To.Namespace, e.To.Name)
 }
 
-// Get follows a reference of an object. It alone decides, for all front ends, which references across namespaces are permitted: objects of
+// Get follows a reference of an object. It alone decides, for all front ends, which references across namespaces are permitted: those of
+// kinds of the Gateway API where a ReferenceGrant in the namespace of the named object says so, and those of cluster-scoped objects. Objects of
 // kinds without a form of permission, such as Ingresses and Services, may refer to objects of their own namespace only.
-// The error is ErrAbsent, a *ForeignError, or that of View.Why.
+// The error is ErrAbsent, a *ForeignError, which does not depend on whether the object exists, or that of View.Why.
 func Get[T metav1.Object](v *View, from From, to Ref) (T, error) {
 	var none T
 	to.Namespace = cmp.Or(to.Namespace, from.Namespace)
-	if to.Namespace != from.Namespace {
+	if to.Namespace != from.Namespace && from.Kind != GatewayClass && !granted(v, from, to) {
 		return none, &ForeignError{from, to}
 	}
-	o, ok := get[T](v, to.Kind, to.Namespace, to.Name)
+	o, ok := Lookup[T](v, to.Kind, to.Namespace, to.Name)
 	if ok {
 		return o, nil
 	}
@@ -51,4 +58,20 @@ func Get[T metav1.Object](v *View, from From, to Ref) (T, error) {
 		return none, err
 	}
 	return none, ErrAbsent
+}
+
+// granted reports whether a ReferenceGrant permits a reference.
+func granted(v *View, from From, to Ref) bool {
+	fromGroup := groups[from.Kind]
+	toGroup, ok := groups[to.Kind]
+	if fromGroup != gatewayv1.GroupName || !ok {
+		return false
+	}
+	return slices.ContainsFunc(List[*gatewayv1beta1.ReferenceGrant](v, ReferenceGrant, to.Namespace), func(g *gatewayv1beta1.ReferenceGrant) bool {
+		return slices.ContainsFunc(g.Spec.From, func(f gatewayv1.ReferenceGrantFrom) bool {
+			return string(f.Group) == fromGroup && Kind(f.Kind) == from.Kind && string(f.Namespace) == from.Namespace
+		}) && slices.ContainsFunc(g.Spec.To, func(t gatewayv1.ReferenceGrantTo) bool {
+			return string(t.Group) == toGroup && Kind(t.Kind) == to.Kind && (t.Name == nil || *t.Name == "" || string(*t.Name) == to.Name)
+		})
+	})
 }

@@ -2,12 +2,9 @@ package objects
 
 import (
 	"fmt"
+	"slices"
 
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/k8s-lbc/lbc/api/v1beta1"
 )
 
 // Snapshot is a Reader over objects in memory: tests, and plans made from files.
@@ -64,6 +61,17 @@ func (s Snapshot) List(kind Kind, namespace string) []metav1.Object {
 	return out
 }
 
+// ListNaming implements Reader.
+func (s Snapshot) ListNaming(kind Kind, to Ref) []metav1.Object {
+	var out []metav1.Object
+	for _, o := range s[kind] {
+		if slices.Contains(References(o), to) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
 // String counts the objects by kind.
 func (s Snapshot) String() string {
 	counts := map[Kind]int{}
@@ -71,25 +79,4 @@ func (s Snapshot) String() string {
 		counts[k] = len(m)
 	}
 	return fmt.Sprint(counts)
-}
-
-// KindOf is the kind of an object by its Go type, since typed objects from a client have no kind set.
-func KindOf(object any) (Kind, bool) {
-	switch object.(type) {
-	case *networkingv1.Ingress:
-		return Ingress, true
-	case *networkingv1.IngressClass:
-		return IngressClass, true
-	case *v1beta1.IngressClassParams:
-		return IngressClassParams, true
-	case *corev1.Service:
-		return Service, true
-	case *corev1.Namespace:
-		return Namespace, true
-	case *corev1.Secret:
-		return Secret, true
-	case *v1beta1.TargetGroupBinding:
-		return TargetGroupBinding, true
-	}
-	return "", false
 }

@@ -14,26 +14,20 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 )
 
-// Kind is a kind of object that can be read.
-type Kind string
-
-// The kinds.
-const (
-	Ingress            Kind = "Ingress"
-	IngressClass       Kind = "IngressClass"
-	IngressClassParams Kind = "IngressClassParams"
-	Service            Kind = "Service"
-	Namespace          Kind = "Namespace"
-	Secret             Kind = "Secret"
-	TargetGroupBinding Kind = "TargetGroupBinding"
-)
-
 // Reader is the source of objects: an in-memory Snapshot, or the informer caches of the controller. Objects are shared and
 // must not be modified. Namespace is empty for cluster-scoped kinds; for List an empty namespace means all namespaces.
 // Of a kind that a Reader does not hold, it returns no objects. One whose reads may fail is a FallibleReader.
 type Reader interface {
 	Get(kind Kind, namespace, name string) (metav1.Object, bool)
 	List(kind Kind, namespace string) []metav1.Object
+	// ListNaming lists the objects of a kind whose References contain to, of all namespaces.
+	ListNaming(kind Kind, to Ref) []metav1.Object
+}
+
+// ServedReader is a Reader of a cluster that may lack kinds.
+type ServedReader interface {
+	// Serves is false for a kind that the cluster is known not to serve. Of one that it has ceased to serve, reads fail.
+	Serves(kind Kind) bool
 }
 
 // ReasonReader is a Reader that knows why it does not return an object that may exist.
@@ -57,23 +51,45 @@ func (e UnreadError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e UnreadError) Unwrap() error { return e.Err }
 
-// Read is one read. An empty Name means a list: of all objects of the kind in Namespace, or of all
-// namespaces if that is empty too.
+// Read is one read. An empty Name means a list: of the objects of the kind that name Names, or, if that is empty, of all objects of the kind in
+// Namespace, or of all namespaces if that is empty too.
 type Read struct {
 	Kind      Kind
 	Namespace string
 	Name      string
+	Names     Ref
 }
 
-// Matches reports whether the creation, change or deletion of such an object can change the result of the read.
-func (r Read) Matches(kind Kind, namespace, name string) bool {
+// Change is the creation, change or deletion of an object.
+type Change struct {
+	Kind            Kind
+	Namespace, Name string
+	Named           []Ref // what the object names, or named before the change
+}
+
+// ChangeOf is the change of an object; before or after may be nil.
+func ChangeOf(kind Kind, before, after metav1.Object) Change {
+	c := Change{Kind: kind}
+	for _, o := range []metav1.Object{before, after} {
+		if o != nil {
+			c.Namespace, c.Name = o.GetNamespace(), o.GetName()
+			c.Named = append(c.Named, References(o)...)
+		}
+	}
+	return c
+}
+
+// Matches reports whether a change can change the result of the read.
+func (r Read) Matches(c Change) bool {
 	switch {
-	case r.Kind != kind:
+	case r.Kind != c.Kind:
 		return false
 	case r.Name != "":
-		return r.Namespace == namespace && r.Name == name
+		return r.Namespace == c.Namespace && r.Name == c.Name
+	case r.Names != Ref{}:
+		return slices.Contains(c.Named, r.Names)
 	}
-	return r.Namespace == "" || r.Namespace == namespace
+	return r.Namespace == "" || r.Namespace == c.Namespace
 }
 
 // View reads through a Reader and records the reads. It is not safe for concurrent use.
@@ -102,54 +118,55 @@ func (v *View) Reads() []Read {
 		out = append(out, r)
 	}
 	slices.SortFunc(out, func(a, b Read) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
+			cmp.Compare(a.Names.Kind, b.Names.Kind), cmp.Compare(a.Names.Namespace, b.Names.Namespace), cmp.Compare(a.Names.Name, b.Names.Name))
 	})
 	return out
 }
 
 // Ingress gets an Ingress.
 func (v *View) Ingress(namespace, name string) (*networkingv1.Ingress, bool) {
-	return get[*networkingv1.Ingress](v, Ingress, namespace, name)
+	return Lookup[*networkingv1.Ingress](v, Ingress, namespace, name)
 }
 
 // Ingresses lists all Ingresses, sorted by namespace and name.
 func (v *View) Ingresses() []*networkingv1.Ingress {
-	return list[*networkingv1.Ingress](v, Ingress, "")
+	return List[*networkingv1.Ingress](v, Ingress, "")
 }
 
 // IngressClass gets an IngressClass.
 func (v *View) IngressClass(name string) (*networkingv1.IngressClass, bool) {
-	return get[*networkingv1.IngressClass](v, IngressClass, "", name)
+	return Lookup[*networkingv1.IngressClass](v, IngressClass, "", name)
 }
 
 // IngressClasses lists all IngressClasses, sorted by name.
 func (v *View) IngressClasses() []*networkingv1.IngressClass {
-	return list[*networkingv1.IngressClass](v, IngressClass, "")
+	return List[*networkingv1.IngressClass](v, IngressClass, "")
 }
 
 // IngressClassParams gets an IngressClassParams.
 func (v *View) IngressClassParams(name string) (*v1beta1.IngressClassParams, bool) {
-	return get[*v1beta1.IngressClassParams](v, IngressClassParams, "", name)
+	return Lookup[*v1beta1.IngressClassParams](v, IngressClassParams, "", name)
 }
 
 // AllIngressClassParams lists all IngressClassParams, sorted by name.
 func (v *View) AllIngressClassParams() []*v1beta1.IngressClassParams {
-	return list[*v1beta1.IngressClassParams](v, IngressClassParams, "")
+	return List[*v1beta1.IngressClassParams](v, IngressClassParams, "")
 }
 
 // Service gets a Service.
 func (v *View) Service(namespace, name string) (*corev1.Service, bool) {
-	return get[*corev1.Service](v, Service, namespace, name)
+	return Lookup[*corev1.Service](v, Service, namespace, name)
 }
 
 // Services lists the Services of a namespace, or of all if it is empty, sorted by namespace and name.
 func (v *View) Services(namespace string) []*corev1.Service {
-	return list[*corev1.Service](v, Service, namespace)
+	return List[*corev1.Service](v, Service, namespace)
 }
 
 // Namespace gets a Namespace.
 func (v *View) Namespace(name string) (*corev1.Namespace, bool) {
-	return get[*corev1.Namespace](v, Namespace, "", name)
+	return Lookup[*corev1.Namespace](v, Namespace, "", name)
 }
 
 // Why is the reason why an object that may exist was not returned; nil if it does not exist.
@@ -171,13 +188,23 @@ func (v *View) Err() error {
 
 // TargetGroupBindings lists the TargetGroupBindings of a namespace, or of all if it is empty, sorted by namespace and name.
 func (v *View) TargetGroupBindings(namespace string) []*v1beta1.TargetGroupBinding {
-	return list[*v1beta1.TargetGroupBinding](v, TargetGroupBinding, namespace)
+	return List[*v1beta1.TargetGroupBinding](v, TargetGroupBinding, namespace)
 }
 
 // List lists all objects of a kind, sorted by namespace and name.
-func (v *View) List(kind Kind) []metav1.Object { return list[metav1.Object](v, kind, "") }
+func (v *View) List(kind Kind) []metav1.Object { return List[metav1.Object](v, kind, "") }
 
-func get[T metav1.Object](v *View, kind Kind, namespace, name string) (T, bool) {
+// Serves is false for a kind that the cluster does not serve, whose reads return no objects. It is no read: a kind that is served later
+// wakes all that may depend on it.
+func (v *View) Serves(kind Kind) bool {
+	if s, ok := v.reader.(ServedReader); ok {
+		return s.Serves(kind)
+	}
+	return true
+}
+
+// Lookup gets an object, whatever names it; Get follows the reference of another object. Namespace is empty for cluster-scoped kinds.
+func Lookup[T metav1.Object](v *View, kind Kind, namespace, name string) (T, bool) {
 	v.reads[Read{Kind: kind, Namespace: namespace, Name: name}] = true
 	o, ok := v.reader.Get(kind, namespace, name)
 	if !ok {
@@ -188,10 +215,21 @@ func get[T metav1.Object](v *View, kind Kind, namespace, name string) (T, bool) 
 	return t, ok
 }
 
-func list[T metav1.Object](v *View, kind Kind, namespace string) []T {
+// List lists the objects of a kind in a namespace, or in all if it is empty, sorted by namespace and name.
+func List[T metav1.Object](v *View, kind Kind, namespace string) []T {
 	v.reads[Read{Kind: kind, Namespace: namespace}] = true
+	return sorted[T](v.reader.List(kind, namespace))
+}
+
+// Naming lists the objects of a kind that name an object, as References has it, sorted by namespace and name.
+func Naming[T metav1.Object](v *View, kind Kind, to Ref) []T {
+	v.reads[Read{Kind: kind, Names: to}] = true
+	return sorted[T](v.reader.ListNaming(kind, to))
+}
+
+func sorted[T metav1.Object](all []metav1.Object) []T {
 	var out []T
-	for _, o := range v.reader.List(kind, namespace) {
+	for _, o := range all {
 		if t, ok := o.(T); ok {
 			out = append(out, t)
 		}

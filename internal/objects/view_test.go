@@ -41,13 +41,13 @@ func TestAViewRecordsEveryReadIncludingWhatIsAbsent(t *testing.T) {
 	v.TargetGroupBindings("")
 	v.Ingress("shop", "web")
 	want := []Read{
-		{Ingress, "", ""}, {Ingress, "shop", "web"},
-		{IngressClass, "", ""}, {IngressClass, "", "alb"},
-		{IngressClassParams, "", "p"},
-		{Namespace, "", "shop"},
-		{Secret, "shop", "s"},
-		{Service, "default", "gone"}, {Service, "default", "web"}, {Service, "shop", ""},
-		{TargetGroupBinding, "", ""}, {TargetGroupBinding, "shop", ""},
+		{Ingress, "", "", Ref{}}, {Ingress, "shop", "web", Ref{}},
+		{IngressClass, "", "", Ref{}}, {IngressClass, "", "alb", Ref{}},
+		{IngressClassParams, "", "p", Ref{}},
+		{Namespace, "", "shop", Ref{}},
+		{Secret, "shop", "s", Ref{}},
+		{Service, "default", "gone", Ref{}}, {Service, "default", "web", Ref{}}, {Service, "shop", "", Ref{}},
+		{TargetGroupBinding, "", "", Ref{}}, {TargetGroupBinding, "shop", "", Ref{}},
 	}
 	if d := cmp.Diff(want, v.Reads()); d != "" {
 		t.Error(d)
@@ -63,7 +63,7 @@ func TestAForkKeepsItsReadsUntilTheyAreAdopted(t *testing.T) {
 		t.Error(v.Reads())
 	}
 	v.Adopt(fork)
-	if d := cmp.Diff([]Read{{IngressClass, "", "alb"}}, v.Reads()); d != "" {
+	if d := cmp.Diff([]Read{{IngressClass, "", "alb", Ref{}}}, v.Reads()); d != "" {
 		t.Error(d)
 	}
 }
@@ -74,15 +74,15 @@ func TestAReadMatchesTheObjectsThatCouldChangeItsAnswer(t *testing.T) {
 		read Read
 		want bool
 	}{
-		{Read{Service, "shop", "web"}, true},
-		{Read{Service, "shop", "api"}, false},
-		{Read{Service, "other", "web"}, false},
-		{Read{Service, "shop", ""}, true},
-		{Read{Service, "other", ""}, false},
-		{Read{Service, "", ""}, true},
-		{Read{Ingress, "", ""}, false},
+		{Read{Service, "shop", "web", Ref{}}, true},
+		{Read{Service, "shop", "api", Ref{}}, false},
+		{Read{Service, "other", "web", Ref{}}, false},
+		{Read{Service, "shop", "", Ref{}}, true},
+		{Read{Service, "other", "", Ref{}}, false},
+		{Read{Service, "", "", Ref{}}, true},
+		{Read{Ingress, "", "", Ref{}}, false},
 	} {
-		if got := c.read.Matches(Service, "shop", "web"); got != c.want {
+		if got := c.read.Matches(Change{Kind: Service, Namespace: "shop", Name: "web"}); got != c.want {
 			t.Errorf("%v: %v", c.read, got)
 		}
 	}
@@ -101,7 +101,7 @@ func TestAReferenceIsFollowedWithinItsNamespaceOnly(t *testing.T) {
 	if s, err := Get[*corev1.Service](v, from, Ref{Service, "default", "web"}); s != nil || !errors.As(err, &foreign) {
 		t.Errorf("a Service of another namespace: %v, %v", s, err)
 	}
-	if d := cmp.Diff([]Read{{Service, "default", "web"}, {Service, "shop", "web"}}, v.Reads()); d != "" {
+	if d := cmp.Diff([]Read{{Service, "default", "web", Ref{}}, {Service, "shop", "web", Ref{}}}, v.Reads()); d != "" {
 		t.Error(d)
 	}
 }

@@ -14,19 +14,18 @@ import (
 // Index keeps which unit of work read which objects, so that an event about an object reaches exactly the units whose result depends on it.
 // It takes the place of rules about which kinds of objects refer to which.
 type Index[U comparable] struct {
-	mu     sync.Mutex
-	reads  map[U][]objects.Read
-	byName map[objects.Read]map[U]bool // reads of one object
-	lists  map[objects.Read]map[U]bool // reads of lists
+	mu      sync.Mutex
+	reads   map[U][]objects.Read
+	readers map[objects.Read]map[U]bool // units by what they read
 
 	// recent is a ring of the latest events. By it an event that comes after a unit has read, and before Update, is not lost.
-	recent [256]objects.Read
+	recent [256]objects.Change
 	seq    uint64
 }
 
 // NewIndex makes an empty index.
 func NewIndex[U comparable]() *Index[U] {
-	return &Index[U]{reads: map[U][]objects.Read{}, byName: map[objects.Read]map[U]bool{}, lists: map[objects.Read]map[U]bool{}}
+	return &Index[U]{reads: map[U][]objects.Read{}, readers: map[objects.Read]map[U]bool{}}
 }
 
 // Begin marks the moment before a unit starts to read.
@@ -43,14 +42,10 @@ func (x *Index[U]) Update(u U, begun uint64, reads []objects.Read) (stale bool) 
 	x.drop(u)
 	x.reads[u] = reads
 	for _, r := range reads {
-		m := x.byName
-		if r.Name == "" {
-			m = x.lists
+		if x.readers[r] == nil {
+			x.readers[r] = map[U]bool{}
 		}
-		if m[r] == nil {
-			m[r] = map[U]bool{}
-		}
-		m[r][u] = true
+		x.readers[r][u] = true
 	}
 	if x.seq-begun > uint64(len(x.recent)) {
 		return true
@@ -58,7 +53,7 @@ func (x *Index[U]) Update(u U, begun uint64, reads []objects.Read) (stale bool) 
 	for s := begun; s < x.seq; s++ {
 		e := x.recent[s%uint64(len(x.recent))]
 		for _, r := range reads {
-			if r.Matches(e.Kind, e.Namespace, e.Name) {
+			if r.Matches(e) {
 				return true
 			}
 		}
@@ -70,7 +65,7 @@ func (x *Index[U]) Update(u U, begun uint64, reads []objects.Read) (stale bool) 
 func (x *Index[U]) IsRead(r objects.Read) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return len(x.byName[r]) > 0
+	return len(x.readers[r]) > 0
 }
 
 // Forget drops a unit.
@@ -82,30 +77,34 @@ func (x *Index[U]) Forget(u U) {
 
 func (x *Index[U]) drop(u U) {
 	for _, r := range x.reads[u] {
-		for _, m := range []map[objects.Read]map[U]bool{x.byName, x.lists} {
-			delete(m[r], u)
-			if len(m[r]) == 0 {
-				delete(m, r)
-			}
+		delete(x.readers[r], u)
+		if len(x.readers[r]) == 0 {
+			delete(x.readers, r)
 		}
 	}
 	delete(x.reads, u)
 }
 
-// Affected records an event about an object and returns the units that read it, or a list that it is or was part of.
-func (x *Index[U]) Affected(kind objects.Kind, namespace, name string) []U {
+// Affected records an event about an object and returns the units that read it, or a list that it is or was part of. It looks up one
+// entry for each form of read and each object that is named, however many units there are.
+func (x *Index[U]) Affected(c objects.Change) []U {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.recent[x.seq%uint64(len(x.recent))] = objects.Read{Kind: kind, Namespace: namespace, Name: name}
+	x.recent[x.seq%uint64(len(x.recent))] = c
 	x.seq++
 	found := map[U]bool{}
-	for u := range x.byName[objects.Read{Kind: kind, Namespace: namespace, Name: name}] {
-		found[u] = true
-	}
-	for _, ns := range []string{namespace, ""} {
-		for u := range x.lists[objects.Read{Kind: kind, Namespace: ns}] {
+	add := func(r objects.Read) {
+		for u := range x.readers[r] {
 			found[u] = true
 		}
+	}
+	add(objects.Read{Kind: c.Kind, Namespace: c.Namespace, Name: c.Name})
+	add(objects.Read{Kind: c.Kind})
+	if c.Namespace != "" {
+		add(objects.Read{Kind: c.Kind, Namespace: c.Namespace})
+	}
+	for _, to := range c.Named {
+		add(objects.Read{Kind: c.Kind, Names: to})
 	}
 	return slices.Collect(maps.Keys(found))
 }

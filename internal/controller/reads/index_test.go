@@ -29,7 +29,7 @@ func TestAnEventReachesExactlyTheUnitsThatReadTheObject(t *testing.T) {
 		{"cluster-scoped", objects.IngressClass, "", "alb", []string{"a"}},
 		{"nobody", objects.Namespace, "", "ns", nil},
 	} {
-		got := x.Affected(tc.kind, tc.ns, tc.obj)
+		got := x.Affected(objects.Change{Kind: tc.kind, Namespace: tc.ns, Name: tc.obj})
 		slices.Sort(got)
 		if !slices.Equal(got, tc.want) {
 			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
@@ -37,11 +37,11 @@ func TestAnEventReachesExactlyTheUnitsThatReadTheObject(t *testing.T) {
 	}
 	x.Update("a", x.Begin(), []objects.Read{read(objects.IngressClass, "", "alb")})
 	x.Forget("b")
-	if got := x.Affected(objects.Service, "ns", "web"); !slices.Equal(got, []string{"c"}) {
+	if got := x.Affected(objects.Change{Kind: objects.Service, Namespace: "ns", Name: "web"}); !slices.Equal(got, []string{"c"}) {
 		t.Errorf("after a stopped reading it and b went: %v, want c", got)
 	}
-	if len(x.reads) != 2 || len(x.byName) != 2 {
-		t.Errorf("something of dropped reads is left: %v, %v", x.reads, x.byName)
+	if len(x.reads) != 2 || len(x.readers) != 3 {
+		t.Errorf("something of dropped reads is left: %v, %v", x.reads, x.readers)
 	}
 }
 
@@ -49,18 +49,18 @@ func TestAnEventBetweenReadingAndRemarkingIsNotLost(t *testing.T) {
 	t.Parallel()
 	x := NewIndex[string]()
 	begun := x.Begin()
-	x.Affected(objects.Service, "ns", "other")
+	x.Affected(objects.Change{Kind: objects.Service, Namespace: "ns", Name: "other"})
 	if x.Update("a", begun, []objects.Read{read(objects.Service, "ns", "web")}) {
 		t.Error("an event about something else makes the unit stale")
 	}
 	begun = x.Begin()
-	x.Affected(objects.Service, "ns", "web")
+	x.Affected(objects.Change{Kind: objects.Service, Namespace: "ns", Name: "web"})
 	if !x.Update("a", begun, []objects.Read{read(objects.Service, "ns", "web")}) {
 		t.Error("the event about what was read is lost")
 	}
 	begun = x.Begin()
 	for range len(x.recent) + 1 {
-		x.Affected(objects.Namespace, "", "busy")
+		x.Affected(objects.Change{Kind: objects.Namespace, Namespace: "", Name: "busy"})
 	}
 	if !x.Update("a", begun, []objects.Read{read(objects.Service, "ns", "web")}) {
 		t.Error("more events than are remembered must count as possibly relevant")

@@ -53,7 +53,7 @@ func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o clien
 // for concurrent use.
 type CacheReader struct {
 	get  func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error)
-	list func(list client.ObjectList, namespace string) error
+	list func(list client.ObjectList, which client.ListOption) error
 	err  error // the first read that showed neither an object nor its absence
 }
 
@@ -68,8 +68,8 @@ func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReade
 			}
 			return sure.Get(ctx, key, o)
 		},
-		list: func(list client.ObjectList, namespace string) error {
-			return reader.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy)
+		list: func(list client.ObjectList, which client.ListOption) error {
+			return reader.List(ctx, list, which, client.UnsafeDisableDeepCopy)
 		},
 	}
 }
@@ -97,13 +97,22 @@ func (r *CacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Obj
 
 // List implements objects.Reader.
 func (r *CacheReader) List(kind objects.Kind, namespace string) []metav1.Object {
+	return r.listed(kind, client.InNamespace(namespace))
+}
+
+// ListNaming implements objects.Reader, by the index of kube.References.
+func (r *CacheReader) ListNaming(kind objects.Kind, to objects.Ref) []metav1.Object {
+	return r.listed(kind, client.MatchingFields{kube.References: kube.ReferenceValue(to)})
+}
+
+func (r *CacheReader) listed(kind objects.Kind, which client.ListOption) []metav1.Object {
 	list := kube.Kinds[kind].List
 	if list == nil {
 		r.Fail(fmt.Errorf("kind %q is not listed: %w", kind, proof.ErrUnknown))
 		return nil
 	}
 	list, _ = list.DeepCopyObject().(client.ObjectList)
-	if err := r.list(list, namespace); err != nil {
+	if err := r.list(list, which); err != nil {
 		r.Fail(fmt.Errorf("listing %s: %w", kind, err))
 		return nil
 	}

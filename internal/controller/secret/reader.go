@@ -189,7 +189,7 @@ func (s *Reader) wake(key types.NamespacedName) {
 	s.mu.Lock()
 	q := s.queue
 	s.mu.Unlock()
-	for _, k := range s.index.Affected(objects.Secret, key.Namespace, key.Name) {
+	for _, k := range s.index.Affected(objects.Change{Kind: objects.Secret, Namespace: key.Namespace, Name: key.Name}) {
 		if q != nil {
 			q.AddAfter(k, queue.Coalesce)
 		}

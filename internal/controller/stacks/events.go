@@ -68,7 +68,7 @@ func (m *OwnerEvents) Owner() handler.TypedEventHandler[client.Object, stack.Key
 			return
 		}
 		if !again {
-			m.wakeReaders(m.kind(), o, q) // also a group that it was a member of and that nothing in it names any more
+			m.wakeReaders(objects.ChangeOf(m.kind(), before, after), q) // also a group that it was a member of and that nothing in it names any more
 		}
 		for _, x := range []client.Object{before, after} {
 			if x != nil {
@@ -92,9 +92,9 @@ func (m *OwnerEvents) Read(kind objects.Kind) handler.TypedEventHandler[client.O
 		if queue.IsResync(before, after) || !queue.Relevant(before, after) {
 			return
 		}
-		o := queue.Newest(before, after)
-		m.wakeReaders(kind, o, q)
-		for _, name := range m.Classes.Affected(kind, o.GetNamespace(), o.GetName()) {
+		change := objects.ChangeOf(kind, before, after)
+		m.wakeReaders(change, q)
+		for _, name := range m.Classes.Affected(change) {
 			if x, ok := reads.NewCacheReader(ctx, m.Client, nil).Get(m.kind(), name.Namespace, name.Name); ok {
 				m.enqueue(ctx, x, false, q)
 			}
@@ -102,9 +102,9 @@ func (m *OwnerEvents) Read(kind objects.Kind) handler.TypedEventHandler[client.O
 	})
 }
 
-// wakeReaders wakes the stacks that read an object.
-func (s *Reconciler) wakeReaders(kind objects.Kind, o client.Object, q queue.Of[stack.Key]) {
-	for _, key := range s.Index.Affected(kind, o.GetNamespace(), o.GetName()) {
+// wakeReaders wakes the stacks that a change concerns by what they read.
+func (s *Reconciler) wakeReaders(c objects.Change, q queue.Of[stack.Key]) {
+	for _, key := range s.Index.Affected(c) {
 		q.AddAfter(key, queue.Coalesce)
 	}
 }

@@ -1,0 +1,94 @@
+package objects
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
+
+	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+)
+
+// Kind is a kind of object that can be read.
+type Kind string
+
+// The kinds.
+const (
+	Ingress            Kind = "Ingress"
+	IngressClass       Kind = "IngressClass"
+	IngressClassParams Kind = "IngressClassParams"
+	Service            Kind = "Service"
+	Namespace          Kind = "Namespace"
+	Secret             Kind = "Secret"
+	ConfigMap          Kind = "ConfigMap"
+	TargetGroupBinding Kind = "TargetGroupBinding"
+
+	GatewayClass   Kind = "GatewayClass"
+	Gateway        Kind = "Gateway"
+	ListenerSet    Kind = "ListenerSet"
+	HTTPRoute      Kind = "HTTPRoute"
+	GRPCRoute      Kind = "GRPCRoute"
+	TCPRoute       Kind = "TCPRoute"
+	UDPRoute       Kind = "UDPRoute"
+	TLSRoute       Kind = "TLSRoute"
+	ReferenceGrant Kind = "ReferenceGrant"
+
+	LoadBalancerConfiguration Kind = "LoadBalancerConfiguration"
+	TargetGroupConfiguration  Kind = "TargetGroupConfiguration"
+	ListenerRuleConfiguration Kind = "ListenerRuleConfiguration"
+)
+
+// groups are the API groups of the kinds that ReferenceGrants may name.
+var groups = map[Kind]string{
+	Service: corev1.GroupName, Secret: corev1.GroupName, ConfigMap: corev1.GroupName,
+	Gateway: gatewayv1.GroupName, ListenerSet: gatewayv1.GroupName,
+	HTTPRoute: gatewayv1.GroupName, GRPCRoute: gatewayv1.GroupName, TCPRoute: gatewayv1.GroupName, UDPRoute: gatewayv1.GroupName, TLSRoute: gatewayv1.GroupName,
+}
+
+// KindOf is the kind of an object by its Go type, since typed objects from a client have no kind set.
+func KindOf(object any) (Kind, bool) {
+	switch object.(type) {
+	case *networkingv1.Ingress:
+		return Ingress, true
+	case *networkingv1.IngressClass:
+		return IngressClass, true
+	case *v1beta1.IngressClassParams:
+		return IngressClassParams, true
+	case *corev1.Service:
+		return Service, true
+	case *corev1.Namespace:
+		return Namespace, true
+	case *corev1.Secret:
+		return Secret, true
+	case *corev1.ConfigMap:
+		return ConfigMap, true
+	case *v1beta1.TargetGroupBinding:
+		return TargetGroupBinding, true
+	case *gatewayv1.GatewayClass:
+		return GatewayClass, true
+	case *gatewayv1.Gateway:
+		return Gateway, true
+	case *gatewayv1.ListenerSet:
+		return ListenerSet, true
+	case *gatewayv1.HTTPRoute:
+		return HTTPRoute, true
+	case *gatewayv1.GRPCRoute:
+		return GRPCRoute, true
+	case *gatewayv1.TCPRoute:
+		return TCPRoute, true
+	case *gatewayv1.UDPRoute:
+		return UDPRoute, true
+	case *gatewayv1.TLSRoute:
+		return TLSRoute, true
+	case *gatewayv1beta1.ReferenceGrant:
+		return ReferenceGrant, true
+	case *lbcgatewayv1.LoadBalancerConfiguration:
+		return LoadBalancerConfiguration, true
+	case *lbcgatewayv1.TargetGroupConfiguration:
+		return TargetGroupConfiguration, true
+	case *lbcgatewayv1.ListenerRuleConfiguration:
+		return ListenerRuleConfiguration, true
+	}
+	return "", false
+}
