@@ -61,6 +61,7 @@ var Operations = withAddOns(map[string]Operation{
 	"CreateTags":                    ec2Operation("CreateTags", "tag our security groups"),
 	"DeleteSecurityGroup":           ec2Operation("DeleteSecurityGroup", "delete security groups of ours"),
 	"DeleteTags":                    ec2Operation("DeleteTags", "remove tags from our security groups"),
+	"DescribeAddresses":             ec2Operation("DescribeAddresses", "find the Elastic IP addresses that Gateways ask for"),
 	"DescribeAvailabilityZones":     ec2Operation("DescribeAvailabilityZones", "distinguish local and wavelength zones from others"),
 	"DescribeInstances":             ec2Operation("DescribeInstances", "find the network interfaces of nodes"),
 	"DescribeNetworkInterfaces":     ec2Operation("DescribeNetworkInterfaces", "find the security groups of pods"),

@@ -31,6 +31,7 @@ func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 			b.takeFrontendSubnets(lb, q, -1, intent.Source{})
 		}
 	}
+	b.mapFrontendAddresses(lb)
 	if !f.allocations.Set || len(lb.Subnets) == 0 {
 		return
 	}

@@ -182,6 +182,7 @@ func badName(name string) (diag.Diagnostic, bool) {
 // mapSubnets assigns fixed addresses to the subnets of an NLB: allocations by position, private and IPv6 addresses by the subnet that
 // contains them.
 func (b *build) mapSubnets() {
+	b.mapAddresses()
 	s := b.settings.mappings
 	if !s.Set || len(s.Value) == 0 || len(b.lb.Subnets) == 0 {
 		return

@@ -122,6 +122,7 @@ type shared struct {
 	manageBackend    merge.Owned[bool]
 	sslRedirect      merge.Owned[int32]
 	mappings         merge.Owned[[]stack.SubnetMapping]
+	addresses        merge.Owned[[]string]
 	sourceNAT        merge.Owned[string]
 	attributes       map[string]string
 	attributesSource map[string]intent.Source
@@ -152,6 +153,8 @@ func (b *build) mergeShared() shared {
 		merge.Setting[int32]{Name: "ssl-redirect", What: "SSL redirect port"})
 	s.mappings = exclusive(b, func(s *intent.Settings) intent.Field[[]stack.SubnetMapping] { return s.Mappings },
 		merge.Setting[[]stack.SubnetMapping]{Name: "addresses", What: "addresses of subnets"})
+	s.addresses = exclusive(b, func(s *intent.Settings) intent.Field[[]string] { return nonEmpty(s.Addresses) },
+		merge.Setting[[]string]{Name: "elastic-ip-addresses", What: "Elastic IP addresses", Text: setText})
 	s.sourceNAT = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.SourceNAT },
 		merge.Setting[string]{Name: "ipv6-source-nat", What: "IPv6 source NAT"})
 	s.attributes, s.attributesSource = keyed(b, attributes, "load balancer attribute", true, all, b.existsAttribute, func(i int) map[string]intent.Field[string] {

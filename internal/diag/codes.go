@@ -102,6 +102,7 @@ const (
 	StatusNotWritten      Code = "StatusNotWritten"
 	CheckpointNotWritten  Code = "CheckpointNotWritten"
 	DefinitionMissing     Code = "DefinitionMissing"
+	AddressNotUsable      Code = "AddressNotUsable"
 )
 
 // table has a row for every code.
@@ -171,6 +172,7 @@ var table = map[Code]Info{
 	StatusNotWritten:      {Transient, FailedStatus, "the API server did not accept the status; the load balancer works"},
 	CheckpointNotWritten:  {Transient, FailedDeployModel, "the API server did not accept a checkpoint that records which resources in AWS are duplicates; nothing of the load balancer is deleted before it does"},
 	DefinitionMissing:     {Transient, FailedDeployModel, "the API server does not serve TargetGroupBindings, because their definition was removed or never applied; no target is registered before it is applied"},
+	AddressNotUsable:      {NotFound, FailedBuildModel, "a Gateway asks for an address that is not an Elastic IP address of the account, or is in use"},
 }
 
 // Lookup returns the table entry of a code; ok is false for a code that is not declared.

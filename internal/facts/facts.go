@@ -26,6 +26,7 @@ const (
 	NeedHostedZones     NeedKind = "hosted-zones"     // the public hosted zones of Route 53
 	NeedTrustStore      NeedKind = "trust-store"      // key: name of a trust store
 	NeedWebACLs         NeedKind = "web-acls"         // all regional WAFv2 web ACLs by name
+	NeedAddresses       NeedKind = "addresses"        // all Elastic IP addresses
 	NeedStack           NeedKind = "stack"            // key: stack.Key string; the load balancer that exists for it
 	NeedStackDetails    NeedKind = "stack-details"    // key: stack.Key string; listeners and attributes of that load balancer
 )
@@ -48,6 +49,7 @@ type Facts struct {
 	TargetGroups   map[string]*TargetGroup   // by name; nil value = does not exist
 	TrustStores    map[string]string         // ARN by name; empty = does not exist
 	WebACLs        map[string]string         // ARNs of regional WAFv2 web ACLs by name; nil = not loaded
+	Addresses      map[string]Address        // Elastic IP addresses by their text; nil = not loaded
 	// Own are the certificates that the stack being compiled owns, whatever their status. Valid if OwnKnown.
 	Own      []OwnCertificate
 	OwnKnown bool
@@ -130,6 +132,12 @@ type OwnCertificate struct {
 	Since     time.Time
 }
 
+// Address is an Elastic IP address of the account.
+type Address struct {
+	AllocationID string
+	InUse        bool // it is associated with something
+}
+
 // ImportsPerYear is how many imports into ACM an account and region has within 365 days unless AWS raises it: twice the 2,500
 // imported certificates (ACM user guide, quotas).
 const ImportsPerYear = 5000
@@ -150,6 +158,7 @@ type LoadBalancer struct {
 	Scheme         string
 	IPAddressType  string // empty = not known
 	Subnets        []string
+	Allocations    []string // of its Elastic IP addresses
 	SecurityGroups []string
 	ManagedGroup   bool               // it has the security group whose rules the controller writes
 	Ingress        []stack.Permission // of that security group

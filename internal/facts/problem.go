@@ -57,7 +57,7 @@ func describe(n Need) string {
 		NeedForeignSubnet: "subnet", NeedSecurityGroups: "the security groups of the VPC", NeedForeignGroup: "security group",
 		NeedCertificates: "the certificates", NeedTargetGroupName: "target group", NeedStack: "the load balancer of", NeedStackDetails: "the listeners and attributes of the load balancer of",
 		NeedWebACLs: "the web ACLs", NeedTrustStore: "trust store",
-		NeedOwnCertificates: "the requested and imported certificates of", NeedHostedZones: "the hosted zones",
+		NeedOwnCertificates: "the requested and imported certificates of", NeedHostedZones: "the hosted zones", NeedAddresses: "the Elastic IP addresses",
 	}
 	if n.Key == "" {
 		return names[n.Kind]

@@ -344,7 +344,7 @@ func TestEveryFailedLookUpNamesWhatWasLookedFor(t *testing.T) {
 	t.Parallel()
 	for _, k := range []NeedKind{
 		NeedVPC, NeedSubnets, NeedRoutes, NeedForeignSubnet, NeedSecurityGroups, NeedForeignGroup, NeedCertificates, NeedTargetGroupName,
-		NeedOwnCertificates, NeedHostedZones, NeedTrustStore, NeedWebACLs, NeedStack,
+		NeedOwnCertificates, NeedHostedZones, NeedAddresses, NeedTrustStore, NeedWebACLs, NeedStack,
 	} {
 		n := Need{Kind: k, Key: "x"}
 		f := Facts{Errors: map[Need]error{n: errors.New("timeout")}}

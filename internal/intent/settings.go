@@ -18,6 +18,9 @@ type Settings struct {
 	// given. AllocationID belongs to the i-th subnet; PrivateIPv4 and IPv6 to the subnet whose range contains them.
 	Mappings  Field[[]stack.SubnetMapping]
 	SourceNAT Field[string] // NLB: enable-prefix-for-ipv6-source-nat, "on" or "off"
+	// Addresses are Elastic IP addresses, one for each subnet: those of an NLB, or of the frontend of an ALB, in place of Mappings and
+	// Frontend.Allocations.
+	Addresses Field[[]string]
 	AddOns    AddOns
 	Frontend  Frontend
 }

@@ -248,7 +248,7 @@ func TestEveryAnswerCanBeForgotten(t *testing.T) {
 	f.managing(f.sim.Trust)
 	f.fronted()
 	for need, call := range map[facts.Need]string{
-		{Kind: facts.NeedVPC}: "DescribeVpcs", {Kind: facts.NeedSubnets}: "DescribeSubnets", {Kind: facts.NeedRoutes}: "DescribeRouteTables",
+		{Kind: facts.NeedVPC}: "DescribeVpcs", {Kind: facts.NeedAddresses}: "DescribeAddresses", {Kind: facts.NeedSubnets}: "DescribeSubnets", {Kind: facts.NeedRoutes}: "DescribeRouteTables",
 		{Kind: facts.NeedSecurityGroups}: "DescribeSecurityGroups", {Kind: facts.NeedCertificates}: "ListCertificates", {Kind: facts.NeedHostedZones}: "ListHostedZones",
 		{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000a1"}: "DescribeSubnets", {Kind: facts.NeedForeignGroup, Key: webGroup}: "DescribeSecurityGroups",
 		{Kind: facts.NeedTargetGroupName, Key: "pods"}: "DescribeTargetGroups", {Kind: facts.NeedTrustStore, Key: "x"}: "DescribeTrustStores",

@@ -84,6 +84,9 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 		return func(f *facts.Facts) { f.Certificates, f.Index = all, index }, err
 	case facts.NeedOwnCertificates:
 		return i.ownCertificateFacts(ctx, keys[0])
+	case facts.NeedAddresses:
+		a, err := i.network.Addresses(ctx)
+		return func(f *facts.Facts) { f.Addresses = a }, err
 	case facts.NeedHostedZones:
 		z, err := i.certificates.HostedZones(ctx)
 		return func(f *facts.Facts) { f.HostedZones = z }, err
@@ -153,6 +156,9 @@ func (i *Inventory) stackFacts(ctx context.Context, name string) (put func(*fact
 			x := &facts.LoadBalancer{ARN: lb.ARN, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType, IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool, Tags: lb.Tags}
 			for _, m := range lb.Subnets {
 				x.Subnets = append(x.Subnets, m.Subnet)
+				if m.AllocationID != "" {
+					x.Allocations = append(x.Allocations, m.AllocationID)
+				}
 			}
 			for _, g := range lb.SecurityGroups {
 				x.SecurityGroups = append(x.SecurityGroups, g.Literal)
@@ -211,6 +217,8 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.addOns.ForgetWebACLs()
 		case facts.NeedHostedZones:
 			i.certificates.ForgetHostedZones()
+		case facts.NeedAddresses:
+			i.network.ForgetAddresses()
 		case facts.NeedOwnCertificates: // pending ones are read again by themselves
 		case facts.NeedForeignSubnet:
 			i.network.ForgetForeignSubnets(keysOf(n)...)

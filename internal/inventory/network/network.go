@@ -28,6 +28,7 @@ const (
 	subnetLifetime        = 10 * time.Minute
 	routeLifetime         = 10 * time.Minute
 	foreignSubnetLifetime = 20 * time.Minute
+	addressLifetime       = time.Minute // what is in use changes with load balancers
 	// firstVPCRead bounds how long VPCAtHand waits for the read that it begins.
 	firstVPCRead = 100 * time.Millisecond
 	// filterValues is how many values EC2 admits in the filters of a call, less the VPC's.
@@ -44,11 +45,12 @@ type Network struct {
 	ec2 cloud.EC2
 	vpc string
 
-	vpcs    *cache.Cache[string, *facts.VPC]
-	zones   *cache.Value[map[string]facts.Locale]
-	subnets *cache.Value[map[string]facts.Subnet]
-	routes  *cache.Value[routing]
-	foreign *cache.Cache[string, facts.Subnet]
+	vpcs      *cache.Cache[string, *facts.VPC]
+	zones     *cache.Value[map[string]facts.Locale]
+	subnets   *cache.Value[map[string]facts.Subnet]
+	routes    *cache.Value[routing]
+	foreign   *cache.Cache[string, facts.Subnet]
+	addresses *cache.Value[map[string]facts.Address]
 }
 
 // New makes an empty Network around a VPC. wait is how long, in real time, a caller waits for a new answer where an old one serves.
@@ -68,6 +70,9 @@ func New(client cloud.EC2, vpc string, now func() time.Time, wait time.Duration)
 	n.routes = cache.NewValue(cache.Config[struct{}, routing]{
 		Now: now, Lifetime: routeLifetime, Stale: cache.Stale, Wait: wait, Passing: cloud.Passing,
 	}, n.describeRoutes)
+	n.addresses = cache.NewValue(cache.Config[struct{}, map[string]facts.Address]{
+		Now: now, Lifetime: addressLifetime, Stale: cache.Stale, Wait: wait, Passing: cloud.Passing,
+	}, n.describeAddresses)
 	n.foreign = cache.New(cache.Config[string, facts.Subnet]{
 		Now: now, Lifetime: foreignSubnetLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: wait, Passing: cloud.Passing, Batch: filterValues,
 		Read: func(ctx context.Context, ids []string) (map[string]facts.Subnet, error) {
@@ -123,6 +128,14 @@ func (n *Network) ForeignSubnets(ctx context.Context, ids []string) (map[string]
 	return n.foreign.Get(ctx, ids...)
 }
 
+// Addresses are the Elastic IP addresses of the account by their text. The map must not be changed.
+func (n *Network) Addresses(ctx context.Context) (map[string]facts.Address, error) {
+	return n.addresses.Get(ctx)
+}
+
+// ForgetAddresses has the Elastic IP addresses read again.
+func (n *Network) ForgetAddresses() { n.addresses.Forget() }
+
 // ForgetVPC has the VPC read again.
 func (n *Network) ForgetVPC() { n.vpcs.Forget(n.vpc) }
 
@@ -155,6 +168,19 @@ func (n *Network) describeVPC(ctx context.Context, id string) (*facts.VPC, bool,
 		}
 	}
 	return v, true, nil
+}
+
+func (n *Network) describeAddresses(ctx context.Context) (map[string]facts.Address, error) {
+	out, err := n.ec2.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{})
+	if err != nil {
+		return nil, fmt.Errorf("describing Elastic IP addresses: %w", err)
+	}
+	m := map[string]facts.Address{}
+	for i := range out.Addresses {
+		a := &out.Addresses[i]
+		m[aws.ToString(a.PublicIp)] = facts.Address{AllocationID: aws.ToString(a.AllocationId), InUse: a.AssociationId != nil}
+	}
+	return m, nil
 }
 
 // locales of zone types as EC2 spells them.
