@@ -298,6 +298,8 @@ func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing, frontend *f
 		f.Details = &facts.LoadBalancerDetails{}
 	case facts.NeedOwnCertificates:
 		f.OwnKnown = true
+	case facts.NeedAddresses:
+		f.Addresses = map[string]facts.Address{}
 	case facts.NeedHostedZones:
 		f.HostedZones = all.HostedZones
 	}

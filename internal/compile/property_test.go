@@ -127,6 +127,8 @@ func answer(f facts.Facts, needs []facts.Need) facts.Facts {
 			f.Details = &facts.LoadBalancerDetails{}
 		case facts.NeedOwnCertificates:
 			f.OwnKnown = true
+		case facts.NeedAddresses:
+			f.Addresses = elastic()
 		case facts.NeedHostedZones:
 			f.HostedZones = []facts.HostedZone{}
 		}
