@@ -7,7 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-func TestASecretThatHoldsNoCertificateSaysWhatItHolds(t *testing.T) {
+func TestASecretWithoutACertificateIsRefusedByWhatItHolds(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]*corev1.Secret{
 		"it is of type Opaque, not kubernetes.io/tls": {},
