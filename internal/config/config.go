@@ -52,6 +52,7 @@ type Config struct {
 	// Passes at once. Where a flag is not given, they are those of defaultWorkers instead of the flag's default, 3, which is that of
 	// the existing controller.
 	IngressWorkers, ServiceWorkers, BindingWorkers int
+	Gateways                                       Gateways
 
 	Region       string
 	VPC          string
@@ -74,6 +75,20 @@ type Config struct {
 
 	// Notices are sentences to log at start, about settings that are accepted and have no effect in this version.
 	Notices []string
+}
+
+// Gateways are the settings of the Gateway API.
+type Gateways struct {
+	// Served has no flag: without it no Gateway is served, whatever the gates. It is for tests, until all that a Gateway may want is built.
+	Served bool
+	// ALB, NLB and Auto are names of controllers that GatewayClasses name.
+	ALB, NLB, Auto                       string
+	ALBWorkers, NLBWorkers, ClassWorkers int // passes at once, as the others
+}
+
+// ServesGateways reports whether Gateways of any class are served.
+func (c *Config) ServesGateways() bool {
+	return c.Gateways.Served && (c.Gates.Enabled(ALBGatewayAPI) || c.Gates.Enabled(NLBGatewayAPI))
 }
 
 // trackingKeys are the keys of the tags by which the controller finds its own resources; default and external tags may not have them.
@@ -101,6 +116,9 @@ func (c *Config) Validate() error {
 		return err
 	}
 	key, value, _ := strings.Cut(c.RequiredSecretsLabel, "=")
+	if g := c.Gateways; g.ALB != "" && (g.ALB == g.NLB || g.ALB == g.Auto) || g.NLB != "" && g.NLB == g.Auto {
+		return fmt.Errorf("the controller names of Gateways are %s, %s and %s: --alb-gateway-controller-name, --nlb-gateway-controller-name and --auto-gateway-controller-name must differ", g.ALB, g.NLB, g.Auto)
+	}
 	switch {
 	case c.BackendSecurityGroup != "" && !strings.HasPrefix(c.BackendSecurityGroup, "sg-"):
 		return fmt.Errorf("invalid value %s for backend security group id: --backend-security-group takes an id that starts with sg-", c.BackendSecurityGroup)

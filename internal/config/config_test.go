@@ -102,6 +102,8 @@ func TestWhateverStartsTheExistingControllerStartsThisOneWithANotice(t *testing.
 		{"--feature-gates=ALBGatewayAPI=true", "--feature-gates=ALBGatewayAPI=true has no effect: the Gateway API is not built", nil},
 		{"--feature-gates=NLBGatewayAPI=true", "the Gateway API is not built", nil},
 		{"--feature-gates=GatewayListenerSet=true", "the Gateway API is not built", nil},
+		{"--feature-gates=AutoGatewayAPI=true", "the Gateway API is not built", nil},
+		{"--alb-gateway-controller-name=example.com/alb", "the Gateway API is not built", func(c *Config) bool { return c.Gateways.ALB == "example.com/alb" }},
 		{"--feature-gates=GlobalAcceleratorController=true", "Global Accelerator is not built", nil},
 		{"--feature-gates=EnableRGTAPI=true", "the bulk describe calls need no such permission", nil},
 		{"--max-targets-per-target-group=-1", "a number below 0 is no limit", func(c *Config) bool { return c.MaxTargetsPerGroup == 0 }},
@@ -164,6 +166,25 @@ func TestWorkersAreManyUnlessANumberIsGiven(t *testing.T) {
 		if c.IngressWorkers != tc.ingress || c.ServiceWorkers != tc.services || c.BindingWorkers != tc.binding {
 			t.Errorf("%v: %d, %d, %d", tc.args, c.IngressWorkers, c.ServiceWorkers, c.BindingWorkers)
 		}
+	}
+}
+
+func TestNamesOfGatewayControllersDiffer(t *testing.T) {
+	t.Parallel()
+	for _, arg := range []string{"--alb-gateway-controller-name=gateway.k8s.aws/nlb", "--nlb-gateway-controller-name=gateway.k8s.aws/auto", "--auto-gateway-controller-name=gateway.k8s.aws/alb"} {
+		if _, err := Parse([]string{"--cluster-name=c", arg}); err == nil || !strings.Contains(err.Error(), "must differ") {
+			t.Errorf("%s: %v", arg, err)
+		}
+	}
+	c, err := Parse([]string{"--cluster-name=c", "--nlb-gateway-max-concurrent-reconciles=4"})
+	if g := c.Gateways; err != nil || g.ALB != "gateway.k8s.aws/alb" || g.NLB != "gateway.k8s.aws/nlb" || g.Auto != "gateway.k8s.aws/auto" || g.ALBWorkers != 16 || g.NLBWorkers != 4 || g.ClassWorkers != 3 {
+		t.Errorf("%+v, %v", g, err)
+	}
+	if c.ServesGateways() {
+		t.Error("Gateways are served, although what they need is not built")
+	}
+	if c.Gateways.Served = true; !c.ServesGateways() {
+		t.Error("tests cannot have Gateways served")
 	}
 }
 

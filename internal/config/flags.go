@@ -16,11 +16,10 @@ var ErrHelp = pflag.ErrHelp
 
 // spare holds the values of flags of features that this version does not have.
 type spare struct {
-	quicVariable                                string
-	gatewayClassWorkers, albWorkers, nlbWorkers int
-	acceleratorWorkers                          int
-	acceleratorBackoff                          time.Duration
-	vpcTagKey                                   string
+	quicVariable       string
+	acceleratorWorkers int
+	acceleratorBackoff time.Duration
+	vpcTagKey          string
 }
 
 // bind declares every flag. Names, types and defaults are those of the existing controller, which lacks some of them, such as
@@ -49,9 +48,12 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3, "Ingress groups reconciled at once; if not given, 16")
 	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 3, "Services reconciled at once; if not given, 16")
 	fs.IntVar(&c.BindingWorkers, "targetgroupbinding-max-concurrent-reconciles", 3, "TargetGroupBindings reconciled at once; if not given, 32")
-	fs.IntVar(&s.gatewayClassWorkers, "gateway-class-max-concurrent-reconciles", 3, "GatewayClasses reconciled at once")
-	fs.IntVar(&s.albWorkers, "alb-gateway-max-concurrent-reconciles", 3, "ALB Gateways reconciled at once")
-	fs.IntVar(&s.nlbWorkers, "nlb-gateway-max-concurrent-reconciles", 3, "NLB Gateways reconciled at once")
+	fs.IntVar(&c.Gateways.ClassWorkers, "gateway-class-max-concurrent-reconciles", 3, "GatewayClasses and configurations of Gateways, of each kind, reconciled at once")
+	fs.IntVar(&c.Gateways.ALBWorkers, "alb-gateway-max-concurrent-reconciles", 3, "ALB Gateways reconciled at once; if not given, 16")
+	fs.IntVar(&c.Gateways.NLBWorkers, "nlb-gateway-max-concurrent-reconciles", 3, "NLB Gateways reconciled at once; if not given, 16")
+	fs.StringVar(&c.Gateways.ALB, "alb-gateway-controller-name", "gateway.k8s.aws/alb", "spec.controllerName of the GatewayClasses whose Gateways become ALBs")
+	fs.StringVar(&c.Gateways.NLB, "nlb-gateway-controller-name", "gateway.k8s.aws/nlb", "spec.controllerName of the GatewayClasses whose Gateways become NLBs")
+	fs.StringVar(&c.Gateways.Auto, "auto-gateway-controller-name", "gateway.k8s.aws/auto", "spec.controllerName of the GatewayClasses whose Gateways become ALBs or NLBs, as the protocols of their listeners ask for")
 	fs.IntVar(&s.acceleratorWorkers, "globalaccelerator-max-concurrent-reconciles", 1, "GlobalAccelerators reconciled at once")
 	fs.DurationVar(&c.BindingMaxBackoff, "targetgroupbinding-max-exponential-backoff-delay", defaultMaxBackoff, "longest pause between retries of a binding")
 	fs.DurationVar(&s.acceleratorBackoff, "globalaccelerator-max-exponential-backoff-delay", 1000*time.Second, "longest pause between retries of an accelerator")
@@ -105,6 +107,9 @@ var inert = []struct{ flag, why string }{
 	{"gateway-class-max-concurrent-reconciles", "the Gateway API is not built in this version"},
 	{"alb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},
 	{"nlb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},
+	{"alb-gateway-controller-name", "the Gateway API is not built in this version"},
+	{"nlb-gateway-controller-name", "the Gateway API is not built in this version"},
+	{"auto-gateway-controller-name", "the Gateway API is not built in this version"},
 	{"globalaccelerator-max-concurrent-reconciles", "Global Accelerator is not built in this version"},
 	{"globalaccelerator-max-exponential-backoff-delay", "Global Accelerator is not built in this version"},
 	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags"},
@@ -149,6 +154,9 @@ var defaultWorkers = []struct {
 	{"ingress-max-concurrent-reconciles", func(c *Config) *int { return &c.IngressWorkers }, 16},
 	{"service-max-concurrent-reconciles", func(c *Config) *int { return &c.ServiceWorkers }, 16},
 	{"targetgroupbinding-max-concurrent-reconciles", func(c *Config) *int { return &c.BindingWorkers }, 32},
+	{"alb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.ALBWorkers }, 16},
+	{"nlb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.NLBWorkers }, 16},
+	{"gateway-class-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.ClassWorkers }, 3},
 }
 
 // FlagSet is the controller's flags bound to c, for help texts and documentation.

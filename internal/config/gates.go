@@ -28,6 +28,7 @@ const (
 	SubnetDiscoveryByReachable   Gate = "SubnetDiscoveryByReachability"
 	NLBGatewayAPI                Gate = "NLBGatewayAPI"
 	ALBGatewayAPI                Gate = "ALBGatewayAPI"
+	AutoGatewayAPI               Gate = "AutoGatewayAPI"
 	GatewayListenerSet           Gate = "GatewayListenerSet"
 	GlobalAcceleratorController  Gate = "GlobalAcceleratorController"
 	EnhancedDefaultBehavior      Gate = "EnhancedDefaultBehavior"
@@ -63,6 +64,7 @@ var gateTable = []GateInfo{
 	{SubnetDiscoveryByReachable, true, "", "without tagged subnets, distinguish public from private ones by route table"},
 	{NLBGatewayAPI, true, "the Gateway API is not built in this version", "serve Gateways with NLBs"},
 	{ALBGatewayAPI, true, "the Gateway API is not built in this version", "serve Gateways with ALBs"},
+	{AutoGatewayAPI, true, "the Gateway API is not built in this version", "serve Gateways of a third controller name with ALBs or NLBs, as the protocols of their listeners ask for"},
 	{GatewayListenerSet, true, "the Gateway API is not built in this version", "ListenerSets of Gateways"},
 	{GlobalAcceleratorController, false, "Global Accelerator is not built in this version", "serve GlobalAccelerators"},
 	{EnhancedDefaultBehavior, false, "", "removing the annotations of mutual authentication or reserved capacity resets what they set"},
