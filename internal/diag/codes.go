@@ -102,6 +102,8 @@ const (
 	StatusNotWritten      Code = "StatusNotWritten"
 	CheckpointNotWritten  Code = "CheckpointNotWritten"
 	DefinitionMissing     Code = "DefinitionMissing"
+	InvalidConfiguration  Code = "InvalidConfiguration"
+	UnsupportedAddress    Code = "UnsupportedAddress"
 	AddressNotUsable      Code = "AddressNotUsable"
 )
 
@@ -172,6 +174,8 @@ var table = map[Code]Info{
 	StatusNotWritten:      {Transient, FailedStatus, "the API server did not accept the status; the load balancer works"},
 	CheckpointNotWritten:  {Transient, FailedDeployModel, "the API server did not accept a checkpoint that records which resources in AWS are duplicates; nothing of the load balancer is deleted before it does"},
 	DefinitionMissing:     {Transient, FailedDeployModel, "the API server does not serve TargetGroupBindings, because their definition was removed or never applied; no target is registered before it is applied"},
+	InvalidConfiguration:  {Invalid, FailedBuildModel, "a configuration of a Gateway or GatewayClass does not exist, or has a value that cannot be used; the load balancer stays as it was"},
+	UnsupportedAddress:    {Invalid, FailedBuildModel, "a Gateway asks for an address of a type that load balancers do not have"},
 	AddressNotUsable:      {NotFound, FailedBuildModel, "a Gateway asks for an address that is not an Elastic IP address of the account, or is in use"},
 }
 

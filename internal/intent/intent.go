@@ -4,6 +4,8 @@
 package intent
 
 import (
+	"strings"
+
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -19,7 +21,7 @@ func (s Source) OfClass() bool { return s.Object.Kind == "IngressClassParams" }
 
 // Place is the field path, with the object if that is not the member itself.
 func (s Source) Place() string {
-	if s.OfClass() {
+	if s.OfClass() || strings.HasSuffix(s.Object.Kind, "Configuration") || s.Object.Kind == "ListenerSet" {
 		return s.Path + " of " + s.Object.String()
 	}
 	return s.Path

@@ -37,8 +37,10 @@ type Owner string
 
 // Owners.
 const (
-	Ingress Owner = "ingress.k8s.aws"
-	Service Owner = "service.k8s.aws"
+	Ingress    Owner = "ingress.k8s.aws"
+	Service    Owner = "service.k8s.aws"
+	GatewayALB Owner = "gateway.k8s.aws.alb"
+	GatewayNLB Owner = "gateway.k8s.aws.nlb"
 )
 
 // Key identifies a stack among all owners.

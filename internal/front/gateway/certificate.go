@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
+	"github.com/k8s-lbc/lbc/internal/front/tlssecret"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+// checkCertificates reads the Secrets that listeners of secure ports name. A listener with references none of which can be used is not
+// served, unless its configuration names certificates.
+func (t *translation) checkCertificates(ports []port, configured map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration]) {
+	t.refs, t.unserved, t.named = make([]*attachment.Problem, len(t.listeners.All)), map[int]bool{}, map[int]bool{}
+	for i := range ports {
+		p := &ports[i]
+		if !p.secure() {
+			continue
+		}
+		c, named := configured[p.protocolPort()]
+		named = named && len(explicit(c)) > 0
+		for _, i := range p.listeners {
+			t.named[i] = named
+			if usable := t.checkRefs(i, named); !usable && !named {
+				t.unserved[i] = true
+			}
+		}
+	}
+}
+
+// checkRefs reads the Secrets that a listener names, and keeps what is wrong in refs. usable is false if no reference can be used; one to a
+// Secret that is missing or invalid can, as the certificate that was imported from it before stays in use. With named, the certificates
+// of the configuration are used, and none is imported.
+func (t *translation) checkRefs(i int, named bool) (usable bool) {
+	l := &t.listeners.All[i]
+	if l.TLS == nil || len(l.TLS.CertificateRefs) == 0 {
+		return true
+	}
+	for n, ref := range l.TLS.CertificateRefs {
+		source := t.source(l, fmt.Sprintf("tls.certificateRefs[%d]", n))
+		c, problem := t.certificate(l, ref, source)
+		if problem != nil && t.refs[i] == nil {
+			t.refs[i] = problem
+		}
+		if c == nil {
+			continue
+		}
+		usable = true
+		if !named && !slices.ContainsFunc(t.certificates, func(o intent.Certificate) bool { return o.ID == c.ID }) {
+			t.certificates = append(t.certificates, *c)
+		}
+	}
+	return usable
+}
+
+// certificate is the certificate in the Secret that a reference names; nil if the reference cannot be followed.
+func (t *translation) certificate(l *attachment.Listener, ref gatewayv1.SecretObjectReference, source intent.Source) (*intent.Certificate, *attachment.Problem) {
+	fail := func(reason gatewayv1.ListenerConditionReason, code diag.Code, text, remedy string) *attachment.Problem {
+		t.add(diag.New(Object(t.Gateway), source.Place(), code, text, remedy).In(diag.Certificate))
+		return &attachment.Problem{Reason: string(reason), Message: text}
+	}
+	group, kind, namespace := "", "Secret", l.Parent.Namespace
+	if ref.Group != nil {
+		group = string(*ref.Group)
+	}
+	if ref.Kind != nil {
+		kind = string(*ref.Kind)
+	}
+	if ref.Namespace != nil {
+		namespace = string(*ref.Namespace)
+	}
+	name, full := string(ref.Name), namespace+"/"+string(ref.Name)
+	if group != corev1.GroupName || kind != string(objects.Secret) {
+		return nil, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.InvalidSecret,
+			fmt.Sprintf("certificateRefs names a %s of group %q; certificates are in Secrets", kind, group), "name a Secret of type kubernetes.io/tls")
+	}
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		return nil, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.InvalidSecret, fmt.Sprintf("%q is not the name of a Secret: %s", name, problems[0]), "write the name of a Secret")
+	}
+	c := &intent.Certificate{ID: naming.ImportedCertificateID(namespace, name), Source: source}
+	s, err := objects.Get[*corev1.Secret](t.view, objects.From{Kind: objects.Kind(l.Parent.Kind), Namespace: l.Parent.Namespace}, objects.Ref{Kind: objects.Secret, Namespace: namespace, Name: name})
+	var foreign *objects.ForeignError
+	var unread objects.UnreadError
+	switch {
+	case errors.As(err, &foreign):
+		return nil, fail(gatewayv1.ListenerReasonRefNotPermitted, diag.SecretRefused, foreign.Error(),
+			fmt.Sprintf("add a ReferenceGrant to namespace %s, from %s of namespace %s to Secret %s", namespace, l.Parent.Kind, l.Parent.Namespace, name))
+	case errors.Is(err, objects.ErrAbsent):
+		c.Broken = true
+		return c, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.SecretNotFound, "secret "+full+" does not exist", "create it with type kubernetes.io/tls, or correct the reference")
+	case errors.As(err, &unread):
+		c.Broken = true
+		return c, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.SecretUnread, fmt.Sprintf("cannot read secret %s: %v", full, err), "nothing to do: the read is tried again")
+	case err != nil:
+		c.Broken = true
+		return c, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.SecretRefused, fmt.Sprintf("cannot read secret %s: %v", full, err),
+			"grant the controller's service account get, list and watch on this Secret by a Role in its namespace")
+	}
+	if c.Import, c.Names, err = tlssecret.Read(s, t.config.Now); err != nil {
+		c.Broken = true
+		return c, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.InvalidSecret, fmt.Sprintf("secret %s cannot be imported: %v", full, err),
+			"put a valid certificate with its intermediate certificates into tls.crt and its key into tls.key")
+	}
+	return c, nil
+}
+
+// ownOrDiscover sets the certificates of a port without explicit ones: those of the Secrets that its listeners name, and for listeners that
+// name none, certificates of ACM for their hostnames and those of their routes.
+func (t *translation) ownOrDiscover(l *intent.Listener, p port) {
+	var hosts []string
+	for _, i := range p.listeners {
+		listener := &t.listeners.All[i]
+		if listener.TLS != nil && len(listener.TLS.CertificateRefs) > 0 {
+			for _, ref := range listener.TLS.CertificateRefs {
+				namespace := listener.Parent.Namespace
+				if ref.Namespace != nil {
+					namespace = string(*ref.Namespace)
+				}
+				id := naming.ImportedCertificateID(namespace, string(ref.Name))
+				known := slices.ContainsFunc(t.certificates, func(c intent.Certificate) bool { return c.ID == id })
+				if known && !slices.Contains(l.Owned, id) {
+					l.Owned = append(l.Owned, id)
+				}
+			}
+			continue
+		}
+		if listener.Hostname != nil && *listener.Hostname != "" {
+			hosts = append(hosts, string(*listener.Hostname))
+		}
+		hosts = append(hosts, t.routeHosts(i)...)
+	}
+	slices.Sort(hosts)
+	l.DiscoverHosts = slices.Compact(hosts)
+}

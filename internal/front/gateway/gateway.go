@@ -1,0 +1,123 @@
+// Package gateway is the front end of Gateways: it finds the class and the configuration of a Gateway, attaches routes to its listeners and
+// those of its ListenerSets, and translates them to an intent for one load balancer, with decisions about each object that become its status.
+// Rules and target groups of routes are made by package route. Package compile consults AWS. It may import Kubernetes and Gateway API types,
+// api/gateway/v1, objects, naming, intent, stack, diag and the packages below it.
+package gateway
+
+import (
+	"cmp"
+	"time"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Config is the configuration of this front end.
+type Config struct {
+	// ALB, NLB and Auto are the names of the controllers that GatewayClasses name. The classes of an empty one are not managed.
+	ALB, NLB, Auto gatewayv1.GatewayController
+	// ListenerSets is gate GatewayListenerSet.
+	ListenerSets bool
+	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
+	Now func() time.Time `json:"-"`
+}
+
+// Names of controllers without a flag that sets another one.
+const (
+	ControllerALB  gatewayv1.GatewayController = "gateway.k8s.aws/alb"
+	ControllerNLB  gatewayv1.GatewayController = "gateway.k8s.aws/nlb"
+	ControllerAuto gatewayv1.GatewayController = "gateway.k8s.aws/auto"
+)
+
+// kinds as references name them.
+const (
+	kindGateway     = "Gateway"
+	kindListenerSet = "ListenerSet"
+	kindClass       = "GatewayClass"
+)
+
+// Finalizers of Gateways with a load balancer of a family.
+const (
+	finalizerALB = "gateway.k8s.aws/alb"
+	finalizerNLB = "gateway.k8s.aws/nlb"
+)
+
+// family is the family of the classes of a controller; ok is false if they are not managed.
+func (c Config) family(name gatewayv1.GatewayController) (f attachment.Family, ok bool) {
+	switch {
+	case name == "":
+		return "", false
+	case name == c.ALB:
+		return attachment.Application, true
+	case name == c.NLB:
+		return attachment.Network, true
+	}
+	return attachment.Auto, name == c.Auto
+}
+
+// Manages reports whether the classes of a controller are managed.
+func (c Config) Manages(class *gatewayv1.GatewayClass) bool {
+	_, ok := c.family(class.Spec.ControllerName)
+	return ok
+}
+
+// Owner is the owner of the stacks of a family.
+func Owner(f attachment.Family) stack.Owner {
+	if f == attachment.Network {
+		return stack.GatewayNLB
+	}
+	return stack.GatewayALB
+}
+
+// FamilyOf is the family of an owner's load balancers.
+func FamilyOf(o stack.Owner) attachment.Family {
+	if o == stack.GatewayNLB {
+		return attachment.Network
+	}
+	return attachment.Application
+}
+
+// Key is the stack of a Gateway.
+func Key(g *gatewayv1.Gateway, f attachment.Family) stack.Key {
+	return stack.Key{Owner: Owner(f), ID: stack.ID{Namespace: g.Namespace, Name: g.Name}}
+}
+
+// Object names a Gateway in diagnostics.
+func Object(g *gatewayv1.Gateway) diag.Object {
+	return diag.Object{Kind: kindGateway, Namespace: g.Namespace, Name: g.Name, UID: string(g.UID)}
+}
+
+// Names are the names of the AWS resources of a Gateway.
+type Names struct {
+	UID     string // of the Gateway
+	Gateway stack.ID
+}
+
+// LoadBalancer is the name of the load balancer.
+func (n Names) LoadBalancer(cluster string, id stack.ID, scheme string) string {
+	return naming.GatewayLoadBalancer(cluster, id, n.UID, scheme)
+}
+
+// SecurityGroup is the name of the managed security group.
+func (n Names) SecurityGroup(cluster string, id stack.ID) string {
+	return naming.GatewaySecurityGroup(cluster, id, n.UID)
+}
+
+// TargetGroup is the name of a target group of a route.
+func (n Names) TargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) string {
+	return naming.GatewayTargetGroup{
+		Cluster: cluster, Gateway: id, RouteKind: g.Object.Kind, RouteNamespace: g.Object.Namespace, RouteName: g.Object.Name,
+		BackendNamespace: g.ServiceNamespace, BackendName: g.ServiceName, TargetPort: cmp.Or(g.TargetPort, g.ServicePort), Port: g.Port,
+		TargetType: g.TargetType, Protocol: g.Protocol, ProtocolVersion: g.ProtocolVersion, ControlPort: g.ControlPort,
+	}.Name()
+}
+
+// TargetGroups is the prefix of the identities of the target groups of a route; the Gateway itself has none.
+func (n Names) TargetGroups(o diag.Object) string {
+	return naming.GatewayTargetGroups(n.Gateway, o.Kind, o.Namespace, o.Name)
+}

@@ -1,0 +1,193 @@
+package gateway
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Protocols of a load balancer's listeners.
+const (
+	tcp    = "TCP"
+	udp    = "UDP"
+	tcpUDP = "TCP_UDP"
+	tls    = "TLS"
+	https  = "HTTPS"
+)
+
+// effective is the protocol of a load balancer's listener for a Gateway's listener: TLS that is passed through is TCP.
+func effective(l *attachment.Listener) string {
+	if l.Protocol == gatewayv1.TLSProtocolType && l.Passthrough() {
+		return tcp
+	}
+	return string(l.Protocol)
+}
+
+// port is a port of the load balancer with the listeners that share it, by their indexes.
+type port struct {
+	number    int32
+	protocol  string
+	listeners []int
+}
+
+func (p *port) secure() bool { return p.protocol == https || p.protocol == tls }
+
+// byPort groups the valid listeners, ascending. Served ones only, where served is set.
+func (t *translation) byPort(served bool) []port {
+	ports := map[int32]*port{}
+	for i := range t.listeners.All {
+		l := &t.listeners.All[i]
+		if l.Problem != nil || served && t.unserved[i] {
+			continue
+		}
+		p := ports[l.Port]
+		if p == nil {
+			p = &port{number: l.Port, protocol: effective(l)}
+			ports[l.Port] = p
+		}
+		if p.protocol != effective(l) { // of TCP and UDP; attachment admits no others
+			p.protocol = tcpUDP
+		}
+		p.listeners = append(p.listeners, i)
+	}
+	out := make([]port, 0, len(ports))
+	for _, n := range slices.Sorted(maps.Keys(ports)) {
+		out = append(out, *ports[n])
+	}
+	return out
+}
+
+// protocolPort is the key of the port's listener configuration.
+func (p *port) protocolPort() configv1.ProtocolPort {
+	return configv1.ProtocolPort(fmt.Sprintf("%s:%d", p.protocol, p.number))
+}
+
+// ports are the listeners of the load balancer: one for each port of the valid listeners that can be served.
+func (t *translation) ports() []intent.Listener {
+	configured := map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration]{}
+	for k, c := range configuration.Listeners(t.configuration) {
+		configured[configv1.ProtocolPort(strings.ToUpper(string(k)))] = c
+	}
+	all := t.byPort(false)
+	t.checkCertificates(all, configured)
+	t.noteUnmatched(configured, all)
+	ranges, lists, icmp := t.sources()
+	var out []intent.Listener
+	for _, p := range t.byPort(true) {
+		first := &t.listeners.All[p.listeners[0]]
+		l := intent.Listener{Source: t.source(first, ""), Port: p.number, Protocol: p.protocol, InboundCIDRs: ranges, PrefixLists: lists, ICMP: icmp}
+		switch p.protocol {
+		case udp:
+			l.TransportProtocols = []string{"udp"}
+		case tcpUDP:
+			l.TransportProtocols = []string{"tcp", "udp"}
+		}
+		c, ok := configured[p.protocolPort()]
+		if ok {
+			t.configureListener(&l, c)
+		}
+		if p.secure() && !l.Certificates.Set {
+			t.ownOrDiscover(&l, p)
+		}
+		if !l.Mutual.Set && p.protocol == https {
+			l.Mutual = t.frontendTLS(p.number)
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// configureListener sets what a listener configuration declares.
+func (t *translation) configureListener(l *intent.Listener, c configuration.Layer[configv1.ListenerConfiguration]) {
+	secure := l.Protocol == https || l.Protocol == tls
+	l.Mutual = t.mutual(c, l.Protocol)
+	l.Attributes = listenerAttributes(c)
+	if l.Protocol == tls && len(l.Attributes) > 0 {
+		t.ignored(within(c, "listenerAttributes"), "TLS listeners have no attributes", "remove them")
+		l.Attributes = nil
+	}
+	if policy := value(c.Spec.SSLPolicy); policy != "" && secure {
+		l.SSLPolicy = intent.Of(policy, within(c, "sslPolicy"))
+	} else if policy != "" {
+		t.ignored(within(c, "sslPolicy"), "only HTTPS and TLS listeners have a policy", "remove it")
+	}
+	if c.Spec.ALPNPolicy != nil && l.Protocol == tls {
+		l.ALPN = intent.Of(string(*c.Spec.ALPNPolicy), within(c, "alpnPolicy"))
+	} else if c.Spec.ALPNPolicy != nil && *c.Spec.ALPNPolicy != "None" {
+		t.ignored(within(c, "alpnPolicy"), "only TLS listeners have a policy", "remove it")
+	}
+	if arns := explicit(c); len(arns) > 0 && secure {
+		l.Certificates = intent.Of(arns, within(c, "defaultCertificate"))
+	} else if len(arns) > 0 {
+		t.ignored(within(c, "defaultCertificate"), "only HTTPS and TLS listeners have certificates", "remove it and certificates")
+	}
+	if c.Spec.QUICEnabled != nil && *c.Spec.QUICEnabled {
+		if l.QUIC = l.Protocol == udp || l.Protocol == tcpUDP; !l.QUIC {
+			t.report(within(c, "quicEnabled"), diag.InvalidConfiguration, "QUIC protocol upgrade not supported for protocol "+l.Protocol, "remove it, or use UDP")
+		}
+	}
+	if c.Spec.TargetGroupStickiness != nil && t.Family == attachment.Application {
+		t.ignored(within(c, "targetGroupStickiness"), "it is for Network Load Balancers", "use the forwardConfig of a ListenerRuleConfiguration")
+	}
+}
+
+// explicit are the ARNs that a listener configuration names, the default one first.
+func explicit(c configuration.Layer[configv1.ListenerConfiguration]) []string {
+	var out []string
+	for _, arn := range append([]string{value(c.Spec.DefaultCertificate)}, c.Spec.Certificates...) {
+		if arn != "" && !slices.Contains(out, arn) {
+			out = append(out, arn)
+		}
+	}
+	return out
+}
+
+// noteUnmatched notes listener configurations that no listener has.
+func (t *translation) noteUnmatched(configured map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration], ports []port) {
+	var keys []configv1.ProtocolPort
+	var names []string
+	for i := range ports {
+		keys, names = append(keys, ports[i].protocolPort()), append(names, string(ports[i].protocolPort()))
+	}
+	for _, k := range configuration.Unmatched(configured, keys) {
+		c := configured[k]
+		remedy := "write the protocol and port of a listener: " + strings.Join(names, ", ")
+		if len(names) == 0 {
+			remedy = "correct the listeners"
+		}
+		t.ignored(intent.Source{Object: c.Object, Path: c.Path}, fmt.Sprintf("no listener has protocolPort %s", k), remedy)
+	}
+}
+
+// frontendTLS is the handling of client certificates that spec.tls.frontend declares for a port.
+func (t *translation) frontendTLS(port int32) intent.Field[stack.MutualAuthentication] {
+	if t.Gateway.Spec.TLS == nil || t.Gateway.Spec.TLS.Frontend == nil {
+		return intent.Field[stack.MutualAuthentication]{}
+	}
+	f := t.Gateway.Spec.TLS.Frontend
+	v, path := f.Default.Validation, "spec.tls.frontend.default.validation"
+	for i, p := range f.PerPort {
+		if int32(p.Port) == port {
+			v, path = p.TLS.Validation, fmt.Sprintf("spec.tls.frontend.perPort[%d].tls.validation", i)
+		}
+	}
+	switch {
+	case v == nil:
+		return intent.Field[stack.MutualAuthentication]{}
+	case v.Mode == gatewayv1.AllowInsecureFallback:
+		return intent.Of(stack.MutualAuthentication{Mode: stack.MutualPassthrough}, t.here(path))
+	}
+	t.report(t.here(path), diag.UnsupportedFeature, fmt.Sprintf("client certificates of port %d are not verified by authorities of a ConfigMap", port),
+		"make a trust store in AWS and name it in mutualAuthentication of a LoadBalancerConfiguration")
+	return intent.Field[stack.MutualAuthentication]{}
+}

@@ -1,0 +1,247 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// State is what a Gateway wants of the load balancers of a family.
+type State int
+
+// The states.
+const (
+	Nothing State = iota
+	// Wanted: the Gateway declares a load balancer.
+	Wanted
+	// Leaving: the Gateway carries the finalizer and declares no load balancer of the family: it is being deleted, or its class is another
+	// controller's or of the other family.
+	Leaving
+)
+
+// Loaded is a Gateway with what decides about its load balancer of one family.
+type Loaded struct {
+	State   State
+	Gateway *gatewayv1.Gateway // nil = it does not exist
+	Class   *gatewayv1.GatewayClass
+	Family  attachment.Family
+	// Reports is true for the family whose pass writes the status of the Gateway, its ListenerSets and routes: one of the two.
+	Reports bool
+	// Unknown is why class or configuration are not known. The load balancer stays as it was.
+	Unknown *attachment.Problem
+
+	configuration configuration.Layers[configv1.LoadBalancerConfigurationSpec]
+	defaults      configuration.Defaults
+	listeners     *attachment.Listeners
+}
+
+// Load loads the Gateway of a stack. Neither a class nor a configuration that cannot be read is a cause to delete.
+func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
+	g, ok := objects.Lookup[*gatewayv1.Gateway](v, objects.Gateway, key.ID.Namespace, key.ID.Name)
+	if !ok {
+		return Loaded{}
+	}
+	l := Loaded{Gateway: g, Family: FamilyOf(key.Owner)}
+	ours := finalized(g, l.Family)
+	other := attachment.Network
+	if l.Family == attachment.Network {
+		other = attachment.Application
+	}
+	if g.DeletionTimestamp != nil {
+		if ours {
+			l.State = Leaving
+			l.readClass(v)
+			l.configure(v) // for the declared protection against deletion only
+		}
+		return l
+	}
+	l.readClass(v)
+	if l.Class == nil { // the last good version stays; without finalizer it may be another controller's
+		if ours {
+			l.State, l.Reports = Wanted, l.Family == attachment.Application || !finalized(g, other)
+			l.Unknown = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalid), Message: fmt.Sprintf("GatewayClass %s does not exist", g.Spec.GatewayClassName)}
+			l.judge(v, cfg, l.Family)
+		}
+		return l
+	}
+	family, managed := cfg.family(l.Class.Spec.ControllerName)
+	if !managed {
+		if ours {
+			l.State = Leaving
+		}
+		return l
+	}
+	l.judge(v, cfg, family)
+	switch decided := l.listeners.Family; {
+	case decided == l.Family:
+	case decided == attachment.Auto && ours: // no listener decides: what exists stays
+		l.State, l.Reports = Wanted, l.Family == attachment.Application || !finalized(g, other)
+		l.configure(v)
+		return l
+	case decided == attachment.Auto:
+		l.Reports = l.Family == attachment.Application && !finalized(g, other)
+		l.configure(v)
+		return l
+	case ours:
+		l.State = Leaving
+		return l
+	default:
+		return l
+	}
+	l.State, l.Reports = Wanted, true
+	l.configure(v)
+	return l
+}
+
+// finalized reports whether a Gateway may have a load balancer of a family.
+func finalized(g *gatewayv1.Gateway, f attachment.Family) bool {
+	return slices.Contains(g.Finalizers, Finalizer(f))
+}
+
+// Finalizer is the finalizer of Gateways with a load balancer of a family.
+func Finalizer(f attachment.Family) string {
+	if f == attachment.Network {
+		return finalizerNLB
+	}
+	return finalizerALB
+}
+
+func (l *Loaded) readClass(v *objects.View) {
+	if c, ok := objects.Lookup[*gatewayv1.GatewayClass](v, objects.GatewayClass, "", string(l.Gateway.Spec.GatewayClassName)); ok {
+		l.Class = c
+	}
+}
+
+// judge decides about the listeners of the Gateway and of its ListenerSets.
+func (l *Loaded) judge(v *objects.View, cfg Config, family attachment.Family) {
+	var sets []*gatewayv1.ListenerSet
+	if cfg.ListenerSets {
+		sets = objects.Naming[*gatewayv1.ListenerSet](v, objects.ListenerSet, l.ref())
+	}
+	l.listeners = attachment.Judge(l.Gateway, sets, family, func(name string) (labels.Set, bool) {
+		ns, ok := objects.Lookup[*corev1.Namespace](v, objects.Namespace, "", name)
+		if !ok {
+			return nil, false
+		}
+		return ns.Labels, true
+	})
+}
+
+// ref is the Gateway as others name it.
+func (l *Loaded) ref() objects.Ref {
+	return objects.Ref{Kind: objects.Gateway, Namespace: l.Gateway.Namespace, Name: l.Gateway.Name}
+}
+
+// configure finds the configurations of class and Gateway, and the default TargetGroupConfigurations that these name. The first problem is
+// in Unknown; what can be read is read nevertheless.
+func (l *Loaded) configure(v *objects.View) {
+	var class, own *configv1.LoadBalancerConfiguration
+	fail := func(p *attachment.Problem) {
+		if l.Unknown == nil {
+			l.Unknown = p
+		}
+	}
+	if l.Class != nil {
+		var p *attachment.Problem
+		if class, p = ClassConfiguration(v, l.Class); p != nil {
+			fail(&attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalidParameters), Message: "GatewayClass " + l.Class.Name + ": " + p.Message})
+		}
+	}
+	if i := l.Gateway.Spec.Infrastructure; i != nil && i.ParametersRef != nil {
+		var p *attachment.Problem
+		if own, p = loadConfiguration(v, i.ParametersRef.Group, i.ParametersRef.Kind, l.Gateway.Namespace, i.ParametersRef.Name, "spec.infrastructure.parametersRef"); p != nil {
+			fail(p)
+		}
+	}
+	l.configuration = configuration.LoadBalancer(class, own)
+	l.defaults.PreferGateway = class != nil && class.Spec.MergingMode != nil && *class.Spec.MergingMode == configv1.PreferGateway
+	for _, of := range []struct {
+		lbc *configv1.LoadBalancerConfiguration
+		to  **configv1.TargetGroupConfiguration
+	}{{class, &l.defaults.Class}, {own, &l.defaults.Gateway}} {
+		if of.lbc == nil {
+			continue
+		}
+		c, p := DefaultTargetGroups(v, of.lbc)
+		if *of.to = c; p != nil {
+			fail(p)
+		}
+	}
+}
+
+// ClassConfiguration is the LoadBalancerConfiguration of a class; nil if it names none, or if it cannot be used, which is the problem.
+func ClassConfiguration(v *objects.View, c *gatewayv1.GatewayClass) (*configv1.LoadBalancerConfiguration, *attachment.Problem) {
+	ref := c.Spec.ParametersRef
+	if ref == nil {
+		return nil, nil
+	}
+	const path = "spec.parametersRef"
+	if ref.Namespace == nil || *ref.Namespace == "" {
+		return nil, invalidParameters("%s has no namespace: give that of the LoadBalancerConfiguration", path)
+	}
+	return loadConfiguration(v, ref.Group, ref.Kind, string(*ref.Namespace), ref.Name, path)
+}
+
+func invalidParameters(format string, args ...any) *attachment.Problem {
+	return &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalidParameters), Message: fmt.Sprintf(format, args...)}
+}
+
+func loadConfiguration(v *objects.View, group gatewayv1.Group, kind gatewayv1.Kind, namespace, name, path string) (*configv1.LoadBalancerConfiguration, *attachment.Problem) {
+	if want := configv1.GroupVersion.Group; string(group) != want || string(kind) != string(objects.LoadBalancerConfiguration) {
+		return nil, invalidParameters("%s names a %s of group %q: name a %s of group %s", path, kind, group, objects.LoadBalancerConfiguration, want)
+	}
+	if c, ok := objects.Lookup[*configv1.LoadBalancerConfiguration](v, objects.LoadBalancerConfiguration, namespace, name); ok {
+		return c, nil
+	}
+	if err := v.Why(objects.LoadBalancerConfiguration, namespace, name); err != nil {
+		return nil, invalidParameters("%s names LoadBalancerConfiguration %s/%s, which cannot be read: %v", path, namespace, name, err)
+	}
+	return nil, invalidParameters("%s names LoadBalancerConfiguration %s/%s, which does not exist", path, namespace, name)
+}
+
+// DefaultTargetGroups is the TargetGroupConfiguration that a LoadBalancerConfiguration names; nil if it names none, or if it cannot be used,
+// which is the problem.
+func DefaultTargetGroups(v *objects.View, c *configv1.LoadBalancerConfiguration) (*configv1.TargetGroupConfiguration, *attachment.Problem) {
+	if c.Spec.DefaultTargetGroupConfiguration == nil {
+		return nil, nil
+	}
+	name := c.Spec.DefaultTargetGroupConfiguration.Name
+	from := fmt.Sprintf("LoadBalancerConfiguration %s/%s: spec.defaultTargetGroupConfiguration names TargetGroupConfiguration %s", c.Namespace, c.Name, name)
+	t, ok := objects.Lookup[*configv1.TargetGroupConfiguration](v, objects.TargetGroupConfiguration, c.Namespace, name)
+	switch {
+	case !ok:
+		why := error(objects.ErrAbsent)
+		if err := v.Why(objects.TargetGroupConfiguration, c.Namespace, name); err != nil {
+			why = err
+		}
+		if errors.Is(why, objects.ErrAbsent) {
+			return nil, invalidParameters("%s, which does not exist in namespace %s", from, c.Namespace)
+		}
+		return nil, invalidParameters("%s, which cannot be read: %v", from, why)
+	case t.Spec.TargetReference != nil:
+		return nil, invalidParameters("%s, which has a targetReference: a default is for all Services, so it has none", from)
+	}
+	return t, nil
+}
+
+// DeletionProtection is the protection against deletion that the configurations declare; not set if they declare none, or cannot be read.
+func (l *Loaded) DeletionProtection() intent.Field[bool] {
+	f := l.attributes()[deletionProtection]
+	on, err := strconv.ParseBool(f.Value)
+	if !f.Set || err != nil {
+		return intent.Field[bool]{}
+	}
+	return intent.Of(on, f.Source)
+}

@@ -1,0 +1,319 @@
+package gateway
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+
+	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const deletionProtection = "deletion_protection.enabled"
+
+// spec is short for the part of a LoadBalancerConfiguration that is read.
+type spec = configv1.LoadBalancerConfigurationSpec
+
+// text is a field of a type based on string.
+func text[S ~string](l *Loaded, field string, read func(*spec) *S) intent.Field[string] {
+	f := configuration.Value(l.configuration, field, read)
+	if !f.Set || f.Value == "" {
+		return intent.Field[string]{}
+	}
+	return intent.Of(string(f.Value), f.Source)
+}
+
+func (l *Loaded) attributes() map[string]intent.Field[string] {
+	return configuration.Attributes(l.configuration, "loadBalancerAttributes", func(s *spec) []configv1.Attribute { return s.LoadBalancerAttributes })
+}
+
+// settings are those of the load balancer as a whole.
+func (t *translation) settings() intent.Settings {
+	l := t.Loaded
+	s := intent.Settings{
+		Name:             text(l, "loadBalancerName", func(s *spec) *string { return s.LoadBalancerName }),
+		Scheme:           text(l, "scheme", func(s *spec) *configv1.Scheme { return s.Scheme }),
+		IPAddressType:    text(l, "ipAddressType", func(s *spec) *configv1.IPAddressType { return s.IPAddressType }),
+		SecurityGroups:   configuration.List(l.configuration, "securityGroups", func(s *spec) []string { return s.SecurityGroups }),
+		NoSecurityGroups: configuration.Value(l.configuration, "disableSecurityGroup", func(s *spec) *bool { return s.DisableSecurityGroup }),
+		ManageBackend:    configuration.Value(l.configuration, "manageBackendSecurityGroupRules", func(s *spec) *bool { return s.ManageBackendSecurityGroupRules }),
+		Attributes:       l.attributes(),
+		Tags:             configuration.Map(l.configuration, "tags", func(s *spec) map[string]string { return s.Tags }),
+		AddOns:           t.addOns(),
+	}
+	if s.NoSecurityGroups.Set && l.Family == attachment.Application {
+		t.ignored(s.NoSecurityGroups.Source, "an Application Load Balancer has security groups", "name some in securityGroups, or remove the field")
+		s.NoSecurityGroups = intent.Field[bool]{}
+	}
+	if enforced := text(l, "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic", func(s *spec) *string { return s.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic }); enforced.Set {
+		t.report(enforced.Source, diag.UnsupportedFeature, "rules of security groups for PrivateLink traffic are not managed; what is configured in AWS stays as it is", "configure it in AWS")
+	}
+	t.subnets(&s)
+	t.addresses(&s)
+	return s
+}
+
+// addOns are the optional features. Without declared capacity, web ACL or protection, what AWS holds stays.
+func (t *translation) addOns() intent.AddOns {
+	l := t.Loaded
+	out := intent.AddOns{
+		CustomerOwnedPool: text(l, "customerOwnedIpv4Pool", func(s *spec) *string { return s.CustomerOwnedIPv4Pool }),
+		IPAMPool:          text(l, "ipv4IPAMPoolId", func(s *spec) *string { return s.IPv4IPAMPoolID }),
+		WebACL: text(l, "wafV2.webACL", func(s *spec) *string {
+			if s.WAFv2 == nil {
+				return nil
+			}
+			return &s.WAFv2.WebACL
+		}),
+		Shield: configuration.Value(l.configuration, "shieldConfiguration.enabled", func(s *spec) *bool {
+			if s.ShieldConfiguration == nil {
+				return nil
+			}
+			return &s.ShieldConfiguration.Enabled
+		}),
+		Capacity: configuration.Value(l.configuration, "minimumLoadBalancerCapacity.capacityUnits", func(s *spec) *int32 {
+			if s.MinimumLoadBalancerCapacity == nil {
+				return nil
+			}
+			return &s.MinimumLoadBalancerCapacity.CapacityUnits
+		}),
+	}
+	if l.Family == attachment.Application {
+		return out
+	}
+	for _, f := range []struct {
+		set    bool
+		source intent.Source
+	}{{out.CustomerOwnedPool.Set, out.CustomerOwnedPool.Source}, {out.IPAMPool.Set, out.IPAMPool.Source}, {out.WebACL.Set, out.WebACL.Source}, {out.Shield.Set, out.Shield.Source}} {
+		if f.set {
+			t.ignored(f.source, "Network Load Balancers do not have it", "remove the field, or put it into the configuration of Gateways with an Application Load Balancer")
+		}
+	}
+	return intent.AddOns{Capacity: out.Capacity}
+}
+
+// each is the values of a field of the subnets that have one, and false if some have it and others do not.
+func each(subnets []configv1.SubnetConfiguration, read func(configv1.SubnetConfiguration) string) (out []string, agree bool) {
+	for _, s := range subnets {
+		if v := read(s); v != "" {
+			out = append(out, v)
+		}
+	}
+	return out, len(out) == 0 || len(out) == len(subnets)
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// subnets reads subnets and the addresses there. Each field is set for all subnets or for none.
+func (t *translation) subnets(s *intent.Settings) {
+	l := t.Loaded
+	list := configuration.List(l.configuration, "loadBalancerSubnets", func(s *spec) []configv1.SubnetConfiguration { return s.LoadBalancerSubnets })
+	if list.Set {
+		t.subnetList(s, list)
+	}
+	selector := configuration.Value(l.configuration, "loadBalancerSubnetsSelector", func(s *spec) *map[string][]string {
+		if len(s.LoadBalancerSubnetsSelector) == 0 {
+			return nil
+		}
+		return &s.LoadBalancerSubnetsSelector
+	})
+	switch {
+	case !selector.Set:
+	case s.Subnets.Set:
+		t.ignored(selector.Source, "loadBalancerSubnets names subnets", "remove one of them")
+	default:
+		s.Subnets = intent.Of(intent.SubnetSelector{Tags: selector.Value}, selector.Source)
+	}
+}
+
+func (t *translation) subnetList(s *intent.Settings, list intent.Field[[]configv1.SubnetConfiguration]) {
+	invalid := func(remedy, format string, args ...any) {
+		t.report(list.Source, diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy)
+	}
+	ids, agree := each(list.Value, func(c configv1.SubnetConfiguration) string { return c.Identifier })
+	if !agree {
+		invalid("give each subnet an identifier, or none", "Either specify all subnet identifiers or none.")
+	} else if len(ids) > 0 {
+		s.Subnets = intent.Of(intent.SubnetSelector{IDsOrNames: ids}, list.Source)
+	}
+	mappings := make([]stack.SubnetMapping, len(list.Value))
+	used := false
+	network := t.Loaded.Family == attachment.Network
+	scheme, dualstack := s.Scheme, s.IPAddressType.Value == stack.Dualstack
+	for _, f := range []struct {
+		what   string
+		read   func(configv1.SubnetConfiguration) string
+		refuse string // why the values cannot be used, beside being of an ALB
+		set    func(m *stack.SubnetMapping, v string) string
+	}{{
+		what: "EIP allocations", read: func(c configv1.SubnetConfiguration) string { return value(c.EIPAllocation) },
+		refuse: unless(!scheme.Set || scheme.Value == stack.InternetFacing, "EIP allocations can only be set for internet facing load balancers"),
+		set:    func(m *stack.SubnetMapping, v string) string { m.AllocationID = v; return "" },
+	}, {
+		what: "private IPv4 addresses", read: func(c configv1.SubnetConfiguration) string { return value(c.PrivateIPv4Allocation) },
+		refuse: unless(!scheme.Set || scheme.Value == stack.Internal, "private IPv4 addresses can only be set for internal load balancers"),
+		set: func(m *stack.SubnetMapping, v string) (wrong string) {
+			m.PrivateIPv4, wrong = address("private IPv4", v, netip.Addr.Is4)
+			return wrong
+		},
+	}, {
+		what: "IPv6 addresses", read: func(c configv1.SubnetConfiguration) string { return value(c.IPv6Allocation) },
+		refuse: unless(dualstack, "IPv6 addresses can only be set for dualstack load balancers"),
+		set: func(m *stack.SubnetMapping, v string) (wrong string) {
+			m.IPv6, wrong = address("IPv6", v, netip.Addr.Is6)
+			return wrong
+		},
+	}} {
+		values, agree := each(list.Value, f.read)
+		switch {
+		case !agree:
+			invalid("give each subnet one, or none", "Either specify all %s or none.", f.what)
+		case len(values) == 0:
+		case !network:
+			invalid("remove them, or use a GatewayClass for Network Load Balancers", "%s can only be set for Network Load Balancers", f.what)
+		case f.refuse != "":
+			invalid("remove them, or change scheme or ipAddressType", "%s", f.refuse)
+		default:
+			used = true
+			for i, v := range values {
+				if wrong := f.set(&mappings[i], v); wrong != "" {
+					invalid("write an address of the subnet", "%s", wrong)
+				}
+			}
+		}
+	}
+	if used {
+		s.Mappings = intent.Of(mappings, list.Source)
+	}
+	t.sourceNAT(s, list, invalid)
+}
+
+// sourceNAT reads the prefixes for source NAT. AWS assigns prefixes; a prefix of the user's is not sent.
+func (t *translation) sourceNAT(s *intent.Settings, list intent.Field[[]configv1.SubnetConfiguration], invalid func(remedy, format string, args ...any)) {
+	prefixes, agree := each(list.Value, func(c configv1.SubnetConfiguration) string { return value(c.SourceNatIPv6Prefix) })
+	switch {
+	case !agree:
+		invalid("give each subnet one, or none", "Either specify all source NAT prefixes or none.")
+	case len(prefixes) == 0:
+	case t.Loaded.Family != attachment.Network:
+		invalid("remove them, or use a GatewayClass for Network Load Balancers", "source NAT prefixes can only be set for Network Load Balancers")
+	default:
+		for _, p := range prefixes {
+			if prefix, err := netip.ParsePrefix(p); p != autoAssigned && (err != nil || !prefix.Addr().Is6() || prefix.Bits() != 80) {
+				invalid("write a prefix of 80 bits in the subnet, or "+autoAssigned, "source NAT prefix %q is not an IPv6 prefix of 80 bits", p)
+			} else if p != autoAssigned {
+				t.ignored(list.Source, fmt.Sprintf("AWS assigns the prefix for source NAT in place of %s", p), "write "+autoAssigned)
+			}
+		}
+		s.SourceNAT = intent.Of("on", list.Source)
+	}
+}
+
+const autoAssigned = "auto_assigned"
+
+func unless(ok bool, text string) string {
+	if ok {
+		return ""
+	}
+	return text
+}
+
+// address is the canonical text of an address of a family, or what is wrong with it.
+func address(what, text string, family func(netip.Addr) bool) (canonical, wrong string) {
+	a, err := netip.ParseAddr(text)
+	switch {
+	case err != nil:
+		return text, fmt.Sprintf("%s addresses must be valid IP address: %s", what, text)
+	case !family(a):
+		version := "IPv4"
+		if what == "IPv6" {
+			version = "IPv6"
+		}
+		return text, fmt.Sprintf("%s addresses must be valid %s address: %s", what, version, text)
+	}
+	return a.String(), ""
+}
+
+// sources are the ranges and prefix lists that the security group of the load balancer admits.
+func (t *translation) sources() (ranges, lists intent.Field[[]string], icmp intent.Field[string]) {
+	l := t.Loaded
+	ranges = configuration.Value(l.configuration, "sourceRanges", func(s *spec) *[]string { return s.SourceRanges })
+	lists = configuration.List(l.configuration, "securityGroupPrefixes", func(s *spec) []string { return s.SecurityGroupPrefixes })
+	if f := configuration.Value(l.configuration, "enableICMP", func(s *spec) *bool { return s.EnableICMP }); f.Value {
+		icmp = intent.Of("on", f.Source)
+	}
+	for _, r := range ranges.Value {
+		if _, _, err := net.ParseCIDR(r); err != nil {
+			t.report(ranges.Source, diag.InvalidConfiguration, fmt.Sprintf("source range %q is not an address range", r), "write address ranges such as 198.51.100.0/24")
+		}
+	}
+	if groups := configuration.List(l.configuration, "securityGroups", func(s *spec) []string { return s.SecurityGroups }); groups.Set {
+		for _, s := range []struct {
+			set    bool
+			source intent.Source
+		}{{ranges.Set, ranges.Source}, {lists.Set, lists.Source}, {icmp.Set, icmp.Source}} {
+			if s.set {
+				t.ignored(s.source, "securityGroups names the groups of the load balancer, whose rules are not managed", "put the rules into these groups, or remove securityGroups")
+			}
+		}
+	}
+	return ranges, lists, icmp
+}
+
+// mutual is the handling of client certificates that a listener configuration declares.
+func (t *translation) mutual(c configuration.Layer[configv1.ListenerConfiguration], protocol string) intent.Field[stack.MutualAuthentication] {
+	m := c.Spec.MutualAuthentication
+	if m == nil {
+		return intent.Field[stack.MutualAuthentication]{}
+	}
+	source := within(c, "mutualAuthentication")
+	if protocol != "HTTPS" {
+		t.ignored(source, "only HTTPS listeners have it", "remove it")
+		return intent.Field[stack.MutualAuthentication]{}
+	}
+	out := stack.MutualAuthentication{Mode: string(m.Mode), TrustStore: value(m.TrustStore)}
+	if m.IgnoreClientCertificateExpiry != nil {
+		out.IgnoreExpiry = *m.IgnoreClientCertificateExpiry
+	}
+	if m.AdvertiseTrustStoreCANames != nil {
+		out.AdvertiseNames = *m.AdvertiseTrustStoreCANames == "on"
+	}
+	known := []string{stack.MutualOff, stack.MutualPassthrough, stack.MutualVerify}
+	verify := out.Mode == stack.MutualVerify
+	switch {
+	case !slices.Contains(known, out.Mode):
+		t.report(source, diag.InvalidConfiguration, fmt.Sprintf("mode %q is not off, passthrough or verify", out.Mode), "write one of them")
+	case verify && out.TrustStore == "":
+		t.report(source, diag.InvalidConfiguration, "trustStore is required when mode is verify", "name a trust store, by name or ARN")
+	case !verify && (m.TrustStore != nil || m.IgnoreClientCertificateExpiry != nil || m.AdvertiseTrustStoreCANames != nil):
+		t.report(source, diag.InvalidConfiguration, fmt.Sprintf("mode %s has no trustStore, ignoreClientCertificateExpiry or advertiseTrustStoreCaNames", out.Mode), "remove them, or set mode verify")
+	default:
+		return intent.Of(out, source)
+	}
+	return intent.Field[stack.MutualAuthentication]{}
+}
+
+// within is a field of a listener configuration.
+func within(c configuration.Layer[configv1.ListenerConfiguration], field string) intent.Source {
+	return intent.Source{Object: c.Object, Path: c.Path + "." + field}
+}
+
+// listenerAttributes are the attributes of a listener configuration; of one key twice, the later one holds.
+func listenerAttributes(c configuration.Layer[configv1.ListenerConfiguration]) map[string]intent.Field[string] {
+	if len(c.Spec.ListenerAttributes) == 0 {
+		return nil
+	}
+	return maps.Clone(configuration.Attributes(configuration.Layers[configv1.ListenerConfiguration]{c}, "listenerAttributes",
+		func(s *configv1.ListenerConfiguration) []configv1.Attribute { return s.ListenerAttributes }))
+}

@@ -1,0 +1,189 @@
+package gateway
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// configured is a Gateway with one configuration of its own.
+func configured(class, listeners, spec string) string {
+	return "Gateway shop/web {spec: {gatewayClassName: " + class + ", infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: own}}, listeners: [" + listeners + "]}}\n" +
+		"LoadBalancerConfiguration shop/own {spec: {" + spec + "}}\n"
+}
+
+const (
+	httpListener = "{name: a, port: 80, protocol: HTTP}"
+	tcpListener  = "{name: a, port: 80, protocol: TCP}"
+)
+
+func TestEverySettingKnowsTheConfigurationAndTheFieldThatItIsWrittenIn(t *testing.T) {
+	t.Parallel()
+	m, _ := translated(t, albKey(), configured("alb", httpListener, `loadBalancerName: front, scheme: internet-facing, ipAddressType: dualstack, customerOwnedIpv4Pool: coip, ipv4IPAMPoolId: ipam,
+		loadBalancerSubnets: [{identifier: subnet-1}, {identifier: b}], securityGroups: [sg-1, web], manageBackendSecurityGroupRules: true,
+		loadBalancerAttributes: [{key: idle_timeout.timeout_seconds, value: "120"}], tags: {team: shop}, minimumLoadBalancerCapacity: {capacityUnits: 100},
+		wafV2: {webACL: "arn:waf"}, shieldConfiguration: {enabled: true}`))
+	s := m.Settings
+	for field, got := range map[string]struct {
+		source intent.Source
+		ok     bool
+	}{
+		"loadBalancerName":                {s.Name.Source, s.Name.Value == "front"},
+		"scheme":                          {s.Scheme.Source, s.Scheme.Value == stack.InternetFacing},
+		"ipAddressType":                   {s.IPAddressType.Source, s.IPAddressType.Value == stack.Dualstack},
+		"customerOwnedIpv4Pool":           {s.AddOns.CustomerOwnedPool.Source, s.AddOns.CustomerOwnedPool.Value == "coip"},
+		"ipv4IPAMPoolId":                  {s.AddOns.IPAMPool.Source, s.AddOns.IPAMPool.Value == "ipam"},
+		"loadBalancerSubnets":             {s.Subnets.Source, cmp.Equal(s.Subnets.Value.IDsOrNames, []string{"subnet-1", "b"})},
+		"securityGroups":                  {s.SecurityGroups.Source, cmp.Equal(s.SecurityGroups.Value, []string{"sg-1", "web"})},
+		"manageBackendSecurityGroupRules": {s.ManageBackend.Source, s.ManageBackend.Value},
+		"loadBalancerAttributes[idle_timeout.timeout_seconds]": {s.Attributes["idle_timeout.timeout_seconds"].Source, s.Attributes["idle_timeout.timeout_seconds"].Value == "120"},
+		"tags[team]": {s.Tags["team"].Source, s.Tags["team"].Value == "shop"},
+		"minimumLoadBalancerCapacity.capacityUnits": {s.AddOns.Capacity.Source, s.AddOns.Capacity.Value == 100},
+		"wafV2.webACL":                {s.AddOns.WebACL.Source, s.AddOns.WebACL.Value == "arn:waf"},
+		"shieldConfiguration.enabled": {s.AddOns.Shield.Source, s.AddOns.Shield.Value},
+	} {
+		if want := "spec." + field + " of LoadBalancerConfiguration shop/own"; !got.ok || got.source.Place() != want {
+			t.Errorf("%s: %v, from %q, want %q", field, got.ok, got.source.Place(), want)
+		}
+	}
+	if len(m.Diagnostics) > 0 {
+		t.Error(findings(m.Diagnostics))
+	}
+}
+
+func TestTheSettingsOfANetworkLoadBalancer(t *testing.T) {
+	t.Parallel()
+	m, _ := translated(t, nlbKey(), configured("nlb", tcpListener, `disableSecurityGroup: true, sourceRanges: [192.0.2.0/24], securityGroupPrefixes: [pl-1], enableICMP: true,
+		loadBalancerSubnetsSelector: {tier: [front, edge]}, minimumLoadBalancerCapacity: {capacityUnits: 5}`))
+	s, l := m.Settings, m.Listeners[0]
+	if !s.NoSecurityGroups.Value || !cmp.Equal(s.Subnets.Value.Tags, map[string][]string{"tier": {"front", "edge"}}) || s.AddOns.Capacity.Value != 5 {
+		t.Errorf("%+v", s)
+	}
+	if !cmp.Equal(l.InboundCIDRs.Value, []string{"192.0.2.0/24"}) || !cmp.Equal(l.PrefixLists.Value, []string{"pl-1"}) || l.ICMP.Value != "on" {
+		t.Errorf("%+v", l)
+	}
+	m, _ = translated(t, nlbKey(), configured("nlb", tcpListener, `loadBalancerSubnets: [{eipAllocation: eipalloc-1, sourceNatIPv6Prefix: auto_assigned}, {eipAllocation: eipalloc-2, sourceNatIPv6Prefix: auto_assigned}], scheme: internet-facing`))
+	if want := []stack.SubnetMapping{{AllocationID: "eipalloc-1"}, {AllocationID: "eipalloc-2"}}; !cmp.Equal(m.Settings.Mappings.Value, want) || m.Settings.SourceNAT.Value != "on" || m.Settings.Subnets.Set {
+		t.Errorf("%+v", m.Settings)
+	}
+	m, _ = translated(t, nlbKey(), configured("nlb", tcpListener, `loadBalancerSubnets: [{privateIPv4Allocation: 10.0.0.9, ipv6Allocation: "2001:DB8::1"}], scheme: internal, ipAddressType: dualstack`))
+	if want := []stack.SubnetMapping{{PrivateIPv4: "10.0.0.9", IPv6: "2001:db8::1"}}; !cmp.Equal(m.Settings.Mappings.Value, want) || len(m.Diagnostics) > 0 {
+		t.Errorf("%+v, %s", m.Settings, findings(m.Diagnostics))
+	}
+}
+
+func TestSettingsThatContradictThemselvesAreRefusedInTheWordsOfTheContract(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ class, spec, want string }{
+		{"alb", "loadBalancerSubnets: [{identifier: a}, {eipAllocation: x}]", "Either specify all subnet identifiers or none."},
+		{"nlb", "loadBalancerSubnets: [{eipAllocation: x}, {identifier: a}]", "Either specify all EIP allocations or none."},
+		{"nlb", "loadBalancerSubnets: [{privateIPv4Allocation: 10.0.0.1}, {}]", "Either specify all private IPv4 addresses or none."},
+		{"nlb", "ipAddressType: dualstack, loadBalancerSubnets: [{ipv6Allocation: '::1'}, {}]", "Either specify all IPv6 addresses or none."},
+		{"nlb", "loadBalancerSubnets: [{sourceNatIPv6Prefix: auto_assigned}, {}]", "Either specify all source NAT prefixes or none."},
+		{"alb", "loadBalancerSubnets: [{eipAllocation: x}]", "EIP allocations can only be set for Network Load Balancers"},
+		{"alb", "loadBalancerSubnets: [{sourceNatIPv6Prefix: auto_assigned}]", "source NAT prefixes can only be set for Network Load Balancers"},
+		{"nlb", "scheme: internal, loadBalancerSubnets: [{eipAllocation: x}]", "EIP allocations can only be set for internet facing load balancers"},
+		{"nlb", "scheme: internet-facing, loadBalancerSubnets: [{privateIPv4Allocation: 10.0.0.1}]", "private IPv4 addresses can only be set for internal load balancers"},
+		{"nlb", "loadBalancerSubnets: [{ipv6Allocation: '::1'}]", "IPv6 addresses can only be set for dualstack load balancers"},
+		{"nlb", "loadBalancerSubnets: [{privateIPv4Allocation: ten}]", "private IPv4 addresses must be valid IP address: ten"},
+		{"nlb", "loadBalancerSubnets: [{privateIPv4Allocation: '::1'}]", "private IPv4 addresses must be valid IPv4 address: ::1"},
+		{"nlb", "loadBalancerSubnets: [{sourceNatIPv6Prefix: 10.0.0.0/8}]", "not an IPv6 prefix of 80 bits"},
+		{"alb", "sourceRanges: [anywhere]", `source range "anywhere" is not an address range`},
+		{"nlb", "listenerConfigurations: [{protocolPort: 'TCP:80', quicEnabled: true}]", "QUIC protocol upgrade not supported for protocol TCP"},
+	} {
+		key, listener := albKey(), httpListener
+		if c.class == "nlb" {
+			key, listener = nlbKey(), tcpListener
+		}
+		m, _ := translated(t, key, configured(c.class, listener, c.spec))
+		if got := findings(m.Diagnostics); !strings.Contains(got, c.want) || !m.Diagnostics.HasErrors() {
+			t.Errorf("%s: %s, want %s", c.spec, got, c.want)
+		}
+	}
+}
+
+func TestSettingsWithoutEffectAreNoted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ class, spec, want string }{
+		{"alb", "disableSecurityGroup: true", "spec.disableSecurityGroup"},
+		{"nlb", "customerOwnedIpv4Pool: x", "spec.customerOwnedIpv4Pool"},
+		{"nlb", "ipv4IPAMPoolId: x", "spec.ipv4IPAMPoolId"},
+		{"nlb", "wafV2: {webACL: x}", "spec.wafV2.webACL"},
+		{"nlb", "shieldConfiguration: {enabled: true}", "spec.shieldConfiguration.enabled"},
+		{"nlb", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'on'", "PrivateLink"},
+		{"alb", "loadBalancerSubnets: [{identifier: a}], loadBalancerSubnetsSelector: {a: [b]}", "spec.loadBalancerSubnetsSelector"},
+		{"alb", "securityGroups: [sg-1], sourceRanges: [10.0.0.0/8]", "spec.sourceRanges"},
+		{"alb", "securityGroups: [sg-1], securityGroupPrefixes: [pl-1]", "spec.securityGroupPrefixes"},
+		{"alb", "securityGroups: [sg-1], enableICMP: true", "spec.enableICMP"},
+		{"alb", "listenerConfigurations: [{protocolPort: 'HTTPS:80'}]", "no listener has protocolPort HTTPS:80"},
+		{"alb", "listenerConfigurations: [{protocolPort: 'HTTP:'}]", "no listener has protocolPort HTTP:"},
+		{"alb", "listenerConfigurations: [{protocolPort: 'HTTP:80', sslPolicy: x}]", "sslPolicy"},
+		{"alb", "listenerConfigurations: [{protocolPort: 'HTTP:80', alpnPolicy: HTTP2Only}]", "alpnPolicy"},
+		{"alb", "listenerConfigurations: [{protocolPort: 'HTTP:80', defaultCertificate: x}]", "defaultCertificate"},
+		{"alb", "listenerConfigurations: [{protocolPort: 'HTTP:80', targetGroupStickiness: true}]", "targetGroupStickiness"},
+		{"alb", "listenerConfigurations: [{protocolPort: 'HTTP:80', mutualAuthentication: {mode: passthrough}}]", "mutualAuthentication"},
+	} {
+		key, listener := albKey(), httpListener
+		if c.class == "nlb" {
+			key, listener = nlbKey(), tcpListener
+		}
+		m, _ := translated(t, key, configured(c.class, listener, c.spec))
+		if got := findings(m.Diagnostics); !strings.Contains(got, c.want) || m.Diagnostics.HasErrors() {
+			t.Errorf("%s: %q, want a note of %s", c.spec, got, c.want)
+		}
+	}
+	m, _ := translated(t, albKey(), "Gateway shop/web {spec: {gatewayClassName: alb, tls: {backend: {}}, listeners: [{name: a, port: 443, protocol: HTTPS, tls: {options: {example.com/x: y}}}]}}")
+	for _, want := range []string{"spec.tls.backend", "spec.listeners[0].tls.options"} {
+		if got := findings(m.Diagnostics); !strings.Contains(got, want) || m.Diagnostics.HasErrors() {
+			t.Errorf("%q, want a note of %s", got, want)
+		}
+	}
+}
+
+func TestOfClassAndGatewayTheClassHasPrecedenceUnlessItSaysOtherwise(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[string]string{"": "internal", "mergingMode: prefer-gateway-class, ": "internal", "mergingMode: prefer-gateway, ": "internet-facing"} {
+		m, _ := translated(t, albKey(), "GatewayClass c {spec: {controllerName: gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: infra, name: base}}}\n"+
+			"LoadBalancerConfiguration infra/base {spec: {"+mode+"scheme: internal, minimumLoadBalancerCapacity: {capacityUnits: 7}, tags: {a: base}}}\n"+
+			strings.ReplaceAll(configured("alb", httpListener, "scheme: internet-facing, tags: {a: own, b: own}"), "gatewayClassName: alb", "gatewayClassName: c"))
+		if s := m.Settings; s.Scheme.Value != want || s.AddOns.Capacity.Value != 7 || s.Tags["b"].Value != "own" {
+			t.Errorf("%q: %+v", mode, s)
+		}
+	}
+}
+
+func TestAddressesAreAnyOrElasticIPAddresses(t *testing.T) {
+	t.Parallel()
+	gateway := func(class, listener, addresses string) string {
+		return "Gateway shop/web {spec: {gatewayClassName: " + class + ", addresses: [" + addresses + "], listeners: [" + listener + "]}, status: {addresses: [{type: Hostname, value: lb.example.com}]}}"
+	}
+	for _, c := range []struct{ name, addresses, want, reason string }{
+		{"any", "{type: IPAddress}, {value: ''}, {type: Hostname}", "", ""},
+		{"two", "{type: IPAddress, value: 192.0.2.1}, {value: 192.0.2.2}", "192.0.2.1 192.0.2.2", ""},
+		{"its own name", "{type: Hostname, value: LB.example.com}", "", ""},
+		{"another name", "{type: Hostname, value: other.example.com}", "", "AddressNotUsable"},
+		{"IPv6", "{type: IPAddress, value: '2001:db8::1'}", "", "AddressNotUsable"},
+		{"another type", "{type: example.com/pool, value: x}, {value: 192.0.2.1}", "192.0.2.1", "UnsupportedAddress"},
+	} {
+		for _, class := range []string{"alb", "nlb"} {
+			key, listener := albKey(), httpListener
+			if class == "nlb" {
+				key, listener = nlbKey(), tcpListener
+			}
+			m, d := translated(t, key, gateway(class, listener, c.addresses))
+			if got := strings.Join(m.Settings.Addresses.Value, " "); got != c.want || m.Settings.Frontend.Enabled.Value != (c.want != "" && class == "alb") {
+				t.Errorf("%s, %s: %q, frontend %+v", class, c.name, got, m.Settings.Frontend.Enabled)
+			}
+			if got := findings(m.Diagnostics); (got != "") != (c.reason != "") || !strings.Contains(got, c.reason) {
+				t.Errorf("%s, %s: %s", class, c.name, got)
+			}
+			if refused := c.reason == "UnsupportedAddress"; refused != (d.refused != nil) || m.Held != refused {
+				t.Errorf("%s, %s: refused %v, held %v", class, c.name, d.refused, m.Held)
+			}
+		}
+	}
+}

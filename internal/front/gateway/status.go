@@ -1,0 +1,313 @@
+package gateway
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+// Outcome is what has become of the load balancer of a Gateway.
+type Outcome struct {
+	conditions.LoadBalancer
+	// Hostname of the load balancer that clients use; empty = it is not known, and the addresses in the status stay.
+	Hostname string
+	// Ports are those of its listeners; nil = they are not known, and all are taken for programmed.
+	Ports []int32
+	// Found are the findings of compile and of AWS about the Gateway and its routes.
+	Found diag.List
+}
+
+// Change is what the status of an object becomes.
+type Change struct {
+	Kind            objects.Kind
+	Namespace, Name string
+	// Apply changes the status of an object, of whatever version, and reports whether that changed anything.
+	Apply func(o metav1.Object, now metav1.Time) bool
+}
+
+// Statuses are the changes of the Gateway, its ListenerSets and its routes: one for each object.
+func (d *Decisions) Statuses(o Outcome) []Change {
+	o.LoadBalancer = d.failed(o)
+	out := []Change{d.gatewayStatus(o)}
+	for _, s := range d.listeners.Admitted {
+		out = append(out, d.setStatus(s, false, o))
+	}
+	for _, s := range d.listeners.Rejected {
+		out = append(out, d.setStatus(s, true, o))
+	}
+	for i := range d.routes {
+		out = append(out, d.routeStatus(&d.routes[i], o.Found))
+	}
+	return out
+}
+
+// failed adds what is wrong with the Gateway itself. Problems that pass by themselves, and those of single features, are none.
+func (d *Decisions) failed(o Outcome) conditions.LoadBalancer {
+	lb := o.LoadBalancer
+	for _, f := range o.Found {
+		passing := f.Class == diag.Note || f.Class == diag.Transient || f.Class == diag.Throttled
+		if lb.Failed != nil || passing || f.Scope.Withheld() && f.Scope != diag.Frontend || f.Object.Kind != kindGateway || f.Object.Name != d.gateway.Name || f.Object.Namespace != d.gateway.Namespace {
+			continue
+		}
+		lb.Failed = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalid), Message: message(f)}
+		if f.Code == diag.AddressNotUsable {
+			lb.Failed.Reason = string(gatewayv1.GatewayReasonAddressNotUsable)
+		}
+	}
+	return lb
+}
+
+// message is a finding as the message of a condition.
+func message(d diag.Diagnostic) string {
+	text := d.Text
+	if d.Path != "" {
+		text += " (" + d.Path + ")"
+	}
+	if d.Remedy != "" {
+		text += "; " + d.Remedy
+	}
+	return text
+}
+
+// newer reports whether a condition of ours is about a later generation than the one that was judged.
+func newer(have []metav1.Condition, generation int64) bool {
+	return slices.ContainsFunc(have, func(c metav1.Condition) bool {
+		return (c.Type == string(gatewayv1.GatewayConditionAccepted) || c.Type == string(gatewayv1.GatewayConditionProgrammed)) && c.ObservedGeneration > generation
+	})
+}
+
+// of are the listeners of a parent.
+func (d *Decisions) of(kind gatewayv1.Kind, namespace, name string) (out []int) {
+	for i := range d.listeners.All {
+		if d.listeners.All[i].Parent == (attachment.Parent{Kind: kind, Namespace: namespace, Name: name}) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// listenerConditions are those of one listener.
+func (d *Decisions) listenerConditions(i int, o Outcome, generation int64) []metav1.Condition {
+	l, lb := &d.listeners.All[i], o.LoadBalancer
+	if o.Ports != nil && !slices.Contains(o.Ports, l.Port) || d.refused != nil {
+		lb.Active = false
+	}
+	var refs *attachment.Problem
+	if d.refs != nil {
+		refs = d.refs[i]
+	}
+	out := conditions.Listener(l, refs, lb, generation)
+	if refs == nil || d.unserved[i] || l.Problem != nil || !d.named[i] {
+		return out
+	}
+	for _, c := range conditions.Listener(l, nil, lb, generation) { // other certificates serve
+		if c.Type == string(gatewayv1.ListenerConditionProgrammed) {
+			out = conditions.Merge(out, []metav1.Condition{c}, metav1.Time{})
+		}
+	}
+	return out
+}
+
+func (d *Decisions) gatewayStatus(o Outcome) Change {
+	g, generation := d.gateway, d.gateway.Generation
+	return Change{objects.Gateway, g.Namespace, g.Name, func(object metav1.Object, now metav1.Time) bool {
+		to, ok := object.(*gatewayv1.Gateway)
+		if !ok || to.UID != g.UID || newer(to.Status.Conditions, generation) {
+			return false
+		}
+		before := to.Status.DeepCopy()
+		all := make([]*attachment.Listener, 0, len(d.listeners.All))
+		for i := range d.listeners.All {
+			all = append(all, &d.listeners.All[i])
+		}
+		to.Status.Conditions = conditions.Merge(to.Status.Conditions, conditions.Gateway(all, d.refused, o.LoadBalancer, generation), now)
+		to.Status.Listeners = nil
+		for _, i := range d.of(kindGateway, g.Namespace, g.Name) {
+			l := &d.listeners.All[i]
+			s := gatewayv1.ListenerStatus{Name: l.Name, SupportedKinds: l.SupportedKinds, AttachedRoutes: l.Routes}
+			var have []metav1.Condition
+			if at := slices.IndexFunc(before.Listeners, func(o gatewayv1.ListenerStatus) bool { return o.Name == l.Name }); at >= 0 {
+				have = before.Listeners[at].Conditions
+			}
+			s.Conditions = conditions.Merge(have, d.listenerConditions(i, o, generation), now)
+			to.Status.Listeners = append(to.Status.Listeners, s)
+		}
+		d.showAddresses(&to.Status, o)
+		if d.config.ListenerSets {
+			n := d.attachedSets()
+			to.Status.AttachedListenerSets = &n
+		}
+		return !equality.Semantic.DeepEqual(before, &to.Status)
+	}}
+}
+
+// showAddresses brings the addresses to those that the Gateway asks for, else to the name of the load balancer.
+func (d *Decisions) showAddresses(to *gatewayv1.GatewayStatus, o Outcome) {
+	if o.Hostname == "" {
+		return
+	}
+	to.Addresses = nil
+	kind, values := gatewayv1.HostnameAddressType, []string{strings.ToLower(o.Hostname)}
+	if len(d.addresses) > 0 && o.Failed == nil {
+		kind, values = gatewayv1.IPAddressType, d.addresses
+	}
+	for _, v := range values {
+		to.Addresses = append(to.Addresses, gatewayv1.GatewayStatusAddress{Type: &kind, Value: v})
+	}
+}
+
+// attachedSets is the number of ListenerSets with a valid listener.
+func (d *Decisions) attachedSets() int32 {
+	n := 0
+	for _, s := range d.listeners.Admitted {
+		if slices.ContainsFunc(d.of(kindListenerSet, s.Namespace, s.Name), func(i int) bool { return d.listeners.All[i].Problem == nil }) {
+			n++
+		}
+	}
+	return int32(n)
+}
+
+func (d *Decisions) setStatus(s *gatewayv1.ListenerSet, rejected bool, o Outcome) Change {
+	return Change{objects.ListenerSet, s.Namespace, s.Name, func(object metav1.Object, now metav1.Time) bool {
+		to, ok := object.(*gatewayv1.ListenerSet)
+		if !ok || to.UID != s.UID || newer(to.Status.Conditions, s.Generation) {
+			return false
+		}
+		before := to.Status.DeepCopy()
+		to.Status.Listeners = nil
+		if rejected {
+			to.Status.Conditions = conditions.Merge(to.Status.Conditions, conditions.RejectedSet(s.Generation), now)
+			return !equality.Semantic.DeepEqual(before, &to.Status)
+		}
+		var own []*attachment.Listener
+		for _, i := range d.of(kindListenerSet, s.Namespace, s.Name) {
+			l := &d.listeners.All[i]
+			own = append(own, l)
+			e := gatewayv1.ListenerEntryStatus{Name: l.Name, SupportedKinds: l.SupportedKinds, AttachedRoutes: l.Routes}
+			var have []metav1.Condition
+			if at := slices.IndexFunc(before.Listeners, func(o gatewayv1.ListenerEntryStatus) bool { return o.Name == l.Name }); at >= 0 {
+				have = before.Listeners[at].Conditions
+			}
+			e.Conditions = conditions.Merge(have, d.listenerConditions(i, o, s.Generation), now)
+			to.Status.Listeners = append(to.Status.Listeners, e)
+		}
+		lb := o.LoadBalancer
+		lb.Active = lb.Active && d.refused == nil
+		to.Status.Conditions = conditions.Merge(to.Status.Conditions, conditions.ListenerSet(own, lb, s.Generation), now)
+		return !equality.Semantic.DeepEqual(before, &to.Status)
+	}}
+}
+
+// ours reports whether entries of a controller are made here.
+func (d *Decisions) ours(c gatewayv1.GatewayController) bool {
+	_, ok := d.config.family(c)
+	return ok || c == d.controller
+}
+
+func (d *Decisions) routeStatus(r *decidedRoute, found diag.List) Change {
+	entries := d.entries(r, found)
+	return Change{objects.Kind(r.route.Kind), r.route.Namespace, r.route.Name, func(object metav1.Object, now metav1.Time) bool {
+		status, spec, ok := statusOf(object)
+		if !ok || object.GetUID() != r.object.GetUID() {
+			return false
+		}
+		before := status.DeepCopy()
+		have := slices.Clone(status.Parents)
+		have = slices.DeleteFunc(have, func(p gatewayv1.RouteParentStatus) bool {
+			return d.ours(p.ControllerName) && d.parent(p.ParentRef, r.route.Namespace) && !slices.ContainsFunc(entries, func(e gatewayv1.RouteParentStatus) bool {
+				return e.ControllerName == p.ControllerName && equality.Semantic.DeepEqual(e.ParentRef, p.ParentRef)
+			})
+		})
+		merged := make([]gatewayv1.RouteParentStatus, 0, len(entries))
+		for _, e := range entries {
+			at := slices.IndexFunc(have, func(p gatewayv1.RouteParentStatus) bool {
+				return p.ControllerName == e.ControllerName && equality.Semantic.DeepEqual(e.ParentRef, p.ParentRef)
+			})
+			if at < 0 || !newer(have[at].Conditions, r.object.GetGeneration()) {
+				merged = append(merged, e)
+			}
+		}
+		status.Parents, _ = conditions.Parents(have, spec.ParentRefs, r.route.Namespace, merged, now)
+		if status.Parents == nil {
+			status.Parents = []gatewayv1.RouteParentStatus{}
+		}
+		return !equality.Semantic.DeepEqual(before, status)
+	}}
+}
+
+// entries are those of a route for the parentRefs that are decided about.
+func (d *Decisions) entries(r *decidedRoute, found diag.List) []gatewayv1.RouteParentStatus {
+	var refused, unresolved, partly *attachment.Problem
+	for _, f := range found {
+		if f.Class == diag.Note || f.Object.Kind != string(r.route.Kind) || f.Object.Namespace != r.route.Namespace || f.Object.Name != r.route.Name {
+			continue
+		}
+		switch f.Code {
+		case diag.TargetGroupNotFound, diag.ServiceNotFound, diag.ServicePortNotFound, diag.ServiceMissing:
+			if unresolved == nil {
+				unresolved = &attachment.Problem{Reason: string(gatewayv1.RouteReasonBackendNotFound), Message: message(f)}
+			}
+		default:
+			if partly == nil && refused == nil && (f.Class == diag.Invalid || f.Class == diag.Quota || f.Class == diag.NotFound || f.Class == diag.Conflict) {
+				partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message(f)}
+			}
+		}
+	}
+	out := make([]gatewayv1.RouteParentStatus, 0, len(r.decisions))
+	for _, decision := range r.decisions {
+		e := gatewayv1.RouteParentStatus{ParentRef: r.route.Parents[decision.ParentRef], ControllerName: d.controller}
+		if decision.Problem != nil {
+			e.Conditions = conditions.Route(decision.Problem, nil, nil, r.object.GetGeneration())
+		} else {
+			e.Conditions = conditions.Route(refused, unresolved, partly, r.object.GetGeneration())
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// parent reports whether a parentRef names the Gateway or one of its ListenerSets.
+func (d *Decisions) parent(r gatewayv1.ParentReference, namespace string) bool {
+	kind := gatewayv1.Kind(kindGateway)
+	if r.Kind != nil {
+		kind = *r.Kind
+	}
+	if r.Namespace != nil {
+		namespace = string(*r.Namespace)
+	}
+	if r.Group != nil && *r.Group != gatewayv1.GroupName {
+		return false
+	}
+	if kind == kindGateway {
+		return string(r.Name) == d.gateway.Name && namespace == d.gateway.Namespace
+	}
+	is := func(s *gatewayv1.ListenerSet) bool {
+		return kind == kindListenerSet && string(r.Name) == s.Name && namespace == s.Namespace
+	}
+	return slices.ContainsFunc(d.listeners.Admitted, is) || slices.ContainsFunc(d.listeners.Rejected, is)
+}
+
+// statusOf is the status of a route of any kind, and what its spec has in common with others.
+func statusOf(o metav1.Object) (*gatewayv1.RouteStatus, *gatewayv1.CommonRouteSpec, bool) {
+	switch r := o.(type) {
+	case *gatewayv1.HTTPRoute:
+		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
+	case *gatewayv1.GRPCRoute:
+		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
+	case *gatewayv1.TLSRoute:
+		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
+	case *gatewayv1.TCPRoute:
+		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
+	case *gatewayv1.UDPRoute:
+		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
+	}
+	return nil, nil, false
+}

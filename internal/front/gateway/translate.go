@@ -1,0 +1,107 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// translation is the state of the translation of one Gateway.
+type translation struct {
+	*Loaded
+	view   *objects.View
+	config Config
+
+	found   diag.List
+	refused *attachment.Problem // why the Gateway is not accepted
+	routes  []attached
+	refs    []*attachment.Problem // what is wrong with the certificates of each of listeners.All
+	// unserved are listeners that cannot be served although they are valid, by their index.
+	unserved     map[int]bool
+	named        map[int]bool // listeners whose configuration names certificates
+	certificates []intent.Certificate
+}
+
+// report adds a finding on the Gateway, once.
+func (t *translation) report(s intent.Source, c diag.Code, text, remedy string) {
+	t.add(diag.New(Object(t.Gateway), s.Place(), c, text, remedy))
+}
+
+func (t *translation) add(d diag.Diagnostic) {
+	if !slices.Contains(t.found, d) {
+		t.found = append(t.found, d)
+	}
+}
+
+// ignored notes that a setting has no effect, and why.
+func (t *translation) ignored(s intent.Source, why, remedy string) {
+	t.report(s, diag.IgnoredSetting, "it has no effect: "+why, remedy)
+}
+
+// here is a source in the Gateway itself.
+func (t *translation) here(path string) intent.Source {
+	return intent.Source{Object: Object(t.Gateway), Path: path}
+}
+
+// member is what the Gateway itself declares: all but the rules.
+func (t *translation) member() intent.Member {
+	g := t.Gateway
+	m := intent.Member{Object: Object(g), Authority: intent.Deciding}
+	if !g.CreationTimestamp.IsZero() {
+		m.Created = g.CreationTimestamp.Unix()
+	}
+	m.Settings = t.settings()
+	m.Listeners = t.ports()
+	m.Certificates = t.certificates
+	t.noteIgnored()
+	m.Held = t.Unknown != nil || t.refused != nil || !slices.ContainsFunc(t.listeners.All, func(l attachment.Listener) bool { return l.Problem == nil })
+	m.Diagnostics = t.found
+	return m
+}
+
+// loadBalancer is the load balancer of the Gateway, without members.
+func (t *translation) loadBalancer() intent.LoadBalancer {
+	e := intent.LoadBalancer{Key: Key(t.Gateway, t.Family), Type: stack.Application}
+	if t.Family == attachment.Network {
+		e.Type = stack.Network
+	}
+	e.Names = Names{UID: string(t.Gateway.UID), Gateway: e.Key.ID}
+	return e
+}
+
+// noteIgnored notes fields that a load balancer of AWS has nothing for.
+func (t *translation) noteIgnored() {
+	g := t.Gateway
+	if g.Spec.TLS != nil && g.Spec.TLS.Backend != nil {
+		t.ignored(t.here("spec.tls.backend"), "load balancers have no certificates of their own towards targets", "remove it")
+	}
+	if s := g.Spec.DefaultScope; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
+		t.ignored(t.here("spec.defaultScope"), "routes attach to Gateways that they name", "name the Gateway in parentRefs of routes")
+	}
+	for i := range t.listeners.All {
+		l := &t.listeners.All[i]
+		if l.TLS != nil && len(l.TLS.Options) > 0 {
+			t.ignored(t.source(l, "tls.options"), "no option is known", "use a LoadBalancerConfiguration, such as its sslPolicy")
+		}
+	}
+}
+
+// source is a field of a listener.
+func (t *translation) source(l *attachment.Listener, field string) intent.Source {
+	o := Object(t.Gateway)
+	if l.Parent.Kind != kindGateway {
+		o = diag.Object{Kind: string(l.Parent.Kind), Namespace: l.Parent.Namespace, Name: l.Parent.Name}
+	}
+	path := fmt.Sprintf("spec.listeners[%d]", l.Index)
+	if field != "" {
+		path += "." + field
+	}
+	return intent.Source{Object: o, Path: path}
+}
