@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -220,8 +219,8 @@ func TestParametersAreCheckedByGroupKindNamespaceAndExistence(t *testing.T) {
 			t.Errorf("%s: %+v, want %s", c.name, l.Unknown, c.want)
 		}
 		lb, _ := Translate(v, defaults(), l, false)
-		if m := lb.Members[0]; m.Held != (c.want != "") || m.Authority != intent.Deciding {
-			t.Errorf("%s: held %v, authority %s", c.name, m.Held, m.Authority)
+		if m := lb.Members[0]; m.Former != (c.want != "") || m.Authority != intent.Deciding {
+			t.Errorf("%s: held %v, authority %s", c.name, m.Former, m.Authority)
 		}
 	}
 }
@@ -278,9 +277,3 @@ func TestGatewaysHaveTheNamesOfTheContract(t *testing.T) {
 }
 
 func day() metav1.Time { return metav1.NewTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)) }
-
-func sorted[T ~string](in []T) []T {
-	out := slices.Clone(in)
-	slices.Sort(out)
-	return out
-}

@@ -47,8 +47,8 @@ func TestAPortHasOneListenerOfTheEffectiveProtocol(t *testing.T) {
 		{"a selector that does not parse", "alb", "{name: a, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: Selector, selector: {matchExpressions: [{key: a, operator: Nonsense}]}}}}", "HTTP:80", albKey()},
 	} {
 		m, _ := translated(t, c.key, "Gateway shop/web {spec: {gatewayClassName: "+c.class+", listeners: ["+c.listeners+"]}}")
-		if got := listenersText(m.Listeners); got != c.want || m.Held {
-			t.Errorf("%s: %s, want %s; held %v", c.name, got, c.want, m.Held)
+		if got := listenersText(m.Listeners); got != c.want || m.Former {
+			t.Errorf("%s: %s, want %s; former %v", c.name, got, c.want, m.Former)
 		}
 	}
 }
@@ -56,8 +56,8 @@ func TestAPortHasOneListenerOfTheEffectiveProtocol(t *testing.T) {
 func TestAGatewayWithoutAValidListenerStaysAsItWas(t *testing.T) {
 	t.Parallel()
 	m, _ := translated(t, albKey(), "Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 53, protocol: UDP}]}}")
-	if !m.Held || len(m.Listeners) > 0 {
-		t.Errorf("held %v, listeners %s", m.Held, listenersText(m.Listeners))
+	if !m.Former || len(m.Listeners) > 0 {
+		t.Errorf("held %v, listeners %s", m.Former, listenersText(m.Listeners))
 	}
 }
 

@@ -181,8 +181,8 @@ func TestAddressesAreAnyOrElasticIPAddresses(t *testing.T) {
 			if got := findings(m.Diagnostics); (got != "") != (c.reason != "") || !strings.Contains(got, c.reason) {
 				t.Errorf("%s, %s: %s", class, c.name, got)
 			}
-			if refused := c.reason == "UnsupportedAddress"; refused != (d.refused != nil) || m.Held != refused {
-				t.Errorf("%s, %s: refused %v, held %v", class, c.name, d.refused, m.Held)
+			if refused := c.reason == "UnsupportedAddress"; refused != (d.refused != nil) || m.Former != refused {
+				t.Errorf("%s, %s: refused %v, held %v", class, c.name, d.refused, m.Former)
 			}
 		}
 	}

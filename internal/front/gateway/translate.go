@@ -61,7 +61,7 @@ func (t *translation) member() intent.Member {
 	m.Listeners = t.ports()
 	m.Certificates = t.certificates
 	t.noteIgnored()
-	m.Held = t.Unknown != nil || t.refused != nil || !slices.ContainsFunc(t.listeners.All, func(l attachment.Listener) bool { return l.Problem == nil })
+	m.Former = t.Unknown != nil || t.refused != nil || !slices.ContainsFunc(t.listeners.All, func(l attachment.Listener) bool { return l.Problem == nil })
 	m.Diagnostics = t.found
 	return m
 }
