@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -44,6 +45,9 @@ type Input struct {
 	Unprotect []string
 	// DryRun is set if objects are under dry run.
 	DryRun *DryRun
+	// Decisions are about a Gateway and the objects around it, whose statuses are made of them; nil for other kinds of owners, and for the
+	// front end of the family that a Gateway has left.
+	Decisions *gateway.Decisions
 }
 
 // DryRun is the desired load balancer with the objects under dry run.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -102,6 +103,16 @@ func TestSettingsThatContradictThemselvesAreRefusedInTheWordsOfTheContract(t *te
 		m, _ := translated(t, key, configured(c.class, listener, c.spec))
 		if got := findings(m.Diagnostics); !strings.Contains(got, c.want) || !m.Diagnostics.HasErrors() {
 			t.Errorf("%s: %s, want %s", c.spec, got, c.want)
+		}
+	}
+}
+
+func TestAnInvalidValueIsAnErrorOfTheConfigurationThatHasIt(t *testing.T) {
+	t.Parallel()
+	for _, mutual := range []string{"{mode: verify}", "{mode: sometimes}", "{mode: off, trustStore: x}", "{mode: passthrough, ignoreClientCertificateExpiry: true}"} {
+		m, _ := translated(t, albKey(), configured("alb", "{name: a, port: 443, protocol: HTTPS, hostname: a.com}", "listenerConfigurations: [{protocolPort: 'HTTPS:443', mutualAuthentication: "+strings.ReplaceAll(mutual, "off", "'off'")+"}]"))
+		if len(m.Diagnostics) != 1 || m.Diagnostics[0].Code != diag.InvalidConfiguration || m.Diagnostics[0].Path != "spec.listenerConfigurations[HTTPS:443].mutualAuthentication of LoadBalancerConfiguration shop/own" || m.Listeners[0].Mutual.Set {
+			t.Errorf("%s: %s", mutual, findings(m.Diagnostics))
 		}
 	}
 }
