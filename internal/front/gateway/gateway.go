@@ -49,12 +49,12 @@ const (
 
 // family is the family of the classes of a controller; ok is false if they are not managed.
 func (c Config) family(name gatewayv1.GatewayController) (f attachment.Family, ok bool) {
-	switch {
-	case name == "":
+	switch name {
+	case "":
 		return "", false
-	case name == c.ALB:
+	case c.ALB:
 		return attachment.Application, true
-	case name == c.NLB:
+	case c.NLB:
 		return attachment.Network, true
 	}
 	return attachment.Auto, name == c.Auto

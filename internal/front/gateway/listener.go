@@ -177,7 +177,7 @@ func (t *translation) frontendTLS(port int32) intent.Field[stack.MutualAuthentic
 	f := t.Gateway.Spec.TLS.Frontend
 	v, path := f.Default.Validation, "spec.tls.frontend.default.validation"
 	for i, p := range f.PerPort {
-		if int32(p.Port) == port {
+		if p.Port == port {
 			v, path = p.TLS.Validation, fmt.Sprintf("spec.tls.frontend.perPort[%d].tls.validation", i)
 		}
 	}

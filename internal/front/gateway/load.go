@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -222,14 +221,10 @@ func DefaultTargetGroups(v *objects.View, c *configv1.LoadBalancerConfiguration)
 	t, ok := objects.Lookup[*configv1.TargetGroupConfiguration](v, objects.TargetGroupConfiguration, c.Namespace, name)
 	switch {
 	case !ok:
-		why := error(objects.ErrAbsent)
 		if err := v.Why(objects.TargetGroupConfiguration, c.Namespace, name); err != nil {
-			why = err
+			return nil, invalidParameters("%s, which cannot be read: %v", from, err)
 		}
-		if errors.Is(why, objects.ErrAbsent) {
-			return nil, invalidParameters("%s, which does not exist in namespace %s", from, c.Namespace)
-		}
-		return nil, invalidParameters("%s, which cannot be read: %v", from, why)
+		return nil, invalidParameters("%s, which does not exist in namespace %s", from, c.Namespace)
 	case t.Spec.TargetReference != nil:
 		return nil, invalidParameters("%s, which has a targetReference: a default is for all Services, so it has none", from)
 	}

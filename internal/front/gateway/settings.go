@@ -149,7 +149,7 @@ func (t *translation) subnetList(s *intent.Settings, list intent.Field[[]configv
 	}
 	mappings := make([]stack.SubnetMapping, len(list.Value))
 	used := false
-	network := t.Loaded.Family == attachment.Network
+	network := t.Family == attachment.Network
 	scheme, dualstack := s.Scheme, s.IPAddressType.Value == stack.Dualstack
 	for _, f := range []struct {
 		what   string
@@ -206,7 +206,7 @@ func (t *translation) sourceNAT(s *intent.Settings, list intent.Field[[]configv1
 	case !agree:
 		invalid("give each subnet one, or none", "Either specify all source NAT prefixes or none.")
 	case len(prefixes) == 0:
-	case t.Loaded.Family != attachment.Network:
+	case t.Family != attachment.Network:
 		invalid("remove them, or use a GatewayClass for Network Load Balancers", "source NAT prefixes can only be set for Network Load Balancers")
 	default:
 		for _, p := range prefixes {
