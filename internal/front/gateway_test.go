@@ -52,7 +52,7 @@ func TestAGatewayBelongsToTheFrontEndOfItsFamilyAndLeavesTheOther(t *testing.T) 
 	}
 }
 
-func TestAProtectedGatewayThatIsDeletedSaysWhereItIsProtected(t *testing.T) {
+func TestAProtectedGatewayThatIsDeletedNamesWhereItIsProtected(t *testing.T) {
 	t.Parallel()
 	g, objs := aGateway("HTTP", "gateway.k8s.aws/alb")
 	g.DeletionTimestamp = &metav1.Time{}

@@ -22,7 +22,7 @@ const (
 	tcpListener  = "{name: a, port: 80, protocol: TCP}"
 )
 
-func TestEverySettingKnowsTheConfigurationAndTheFieldThatItIsWrittenIn(t *testing.T) {
+func TestEverySettingHasTheConfigurationAndTheFieldThatItIsWrittenIn(t *testing.T) {
 	t.Parallel()
 	m, _ := translated(t, albKey(), configured("alb", httpListener, `loadBalancerName: front, scheme: internet-facing, ipAddressType: dualstack, customerOwnedIpv4Pool: coip, ipv4IPAMPoolId: ipam,
 		loadBalancerSubnets: [{identifier: subnet-1}, {identifier: b}], securityGroups: [sg-1, web], manageBackendSecurityGroupRules: true,
@@ -155,7 +155,7 @@ func TestSettingsWithoutEffectAreNoted(t *testing.T) {
 	}
 }
 
-func TestOfClassAndGatewayTheClassHasPrecedenceUnlessItSaysOtherwise(t *testing.T) {
+func TestOfClassAndGatewayTheClassHasPrecedenceUnlessItsMergingModeIsPreferGateway(t *testing.T) {
 	t.Parallel()
 	for mode, want := range map[string]string{"": "internal", "mergingMode: prefer-gateway-class, ": "internal", "mergingMode: prefer-gateway, ": "internet-facing"} {
 		m, _ := translated(t, albKey(), "GatewayClass c {spec: {controllerName: gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: infra, name: base}}}\n"+
