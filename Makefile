@@ -60,6 +60,16 @@ test-e2e: build-controller ## end-to-end tests against the playground's parts
 	@echo "end-to-end suites"
 	@CONTROLLER=$(CURDIR)/bin/controller hack/progress.sh $(GO) test -C playground -count=1 -timeout 30m $(TESTFLAGS) ./...
 
+# As root, or with net.ipv4.ip_unprivileged_port_start=0: the tests' clients use the ports of load balancers.
+.PHONY: conformance
+conformance: build-controller ## the Gateway API's conformance tests in the playground, compared with their lists; RUNS=http,layer4,grpc selects, CONFORMANCE_TEST=NAME runs one
+	@CONTROLLER=$(CURDIR)/bin/controller LBC_VERSION=$(VERSION) LBC_CONFORMANCE=$${RUNS:-all} LBC_CONFORMANCE_TEST=$$CONFORMANCE_TEST \
+		$(GO) test -C playground -count=1 -timeout 60m -v -run '^TestConformance$$' ./conformance
+
+.PHONY: conformance-page
+conformance-page: ## write docs/conformance.md from the lists of the conformance tests
+	@$(GO) test -C playground -count=1 ./conformance -run TestThePageOfTheConformanceTests -update >/dev/null
+
 .PHONY: lint
 lint: bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml, both modules
 	@bin/golangci-lint run --allow-parallel-runners ./...

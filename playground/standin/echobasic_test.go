@@ -81,7 +81,7 @@ func TestTheConformanceImageAnswersWhatItsClientsCompare(t *testing.T) {
 	if got.Path != "/a//b?x=1&delay=1ms" || got.HTTPPort != "3000" || got.Pod != "web-1" || got.Namespace != "shop" || got.TLS != nil {
 		t.Errorf("%+v", got)
 	}
-	if h := w.Header(); h.Get("X-One") != "1" || len(h["x-two"]) != 1 || h["x-two"][0] != "a,b" || h.Get("Content-Type") != "application/json" {
+	if h := map[string][]string(w.Header()); len(h["X-One"]) != 1 || h["X-One"][0] != "1" || len(h["x-two"]) != 1 || h["x-two"][0] != "a,b" || w.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("headers %v", h)
 	}
 	r = httptest.NewRequest(http.MethodGet, "/?delay=1m", nil)

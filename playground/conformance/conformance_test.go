@@ -1,0 +1,179 @@
+package conformance
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// runVariable asks for the comparison: "all", or the names of runs, separated by commas.
+const runVariable = "LBC_CONFORMANCE"
+
+// longestRun bounds the suite.
+const longestRun = 30 * time.Minute
+
+// classConfiguration has the classes make load balancers that the suite's clients reach, with pods as targets.
+const classConfiguration = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: conformance}
+---
+apiVersion: gateway.k8s.aws/v1
+kind: TargetGroupConfiguration
+metadata: {name: pods, namespace: conformance}
+spec: {defaultConfiguration: {targetType: ip}}
+---
+apiVersion: gateway.k8s.aws/v1
+kind: LoadBalancerConfiguration
+metadata: {name: public, namespace: conformance}
+spec: {scheme: internet-facing, defaultTargetGroupConfiguration: {name: pods}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: alb}
+spec:
+  controllerName: gateway.k8s.aws/alb
+  parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: public, namespace: conformance}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: auto}
+spec:
+  controllerName: gateway.k8s.aws/auto
+  parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: public, namespace: conformance}
+`
+
+// unknownAddress belongs to no account.
+const unknownAddress = "203.0.113.99"
+
+func TestConformance(t *testing.T) {
+	wanted := os.Getenv(runVariable)
+	if wanted == "" {
+		t.Skip("run \"make conformance\"")
+	}
+	realPorts(t)
+	c := harness.Start(t, harness.Options{})
+	c.Apply(t, classConfiguration)
+	output := filepath.Join(string(c.Repo), "bin", "conformance")
+	if err := os.MkdirAll(output, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	usable := freeAddresses(t, c)
+	for _, r := range load(t).Runs {
+		if wanted != "all" && !strings.Contains(","+wanted+",", ","+r.Name+",") {
+			continue
+		}
+		t.Run(r.Name, func(t *testing.T) {
+			o := order{
+				Run: r.Name, Kubeconfig: c.Env.Kubeconfig, Simulator: c.Env.URL, DNS: c.Simulator.DNS(),
+				Usable: usable, Unusable: []string{unknownAddress}, Version: cmp.Or(os.Getenv("LBC_VERSION"), "v0.0.0-dev"), Only: os.Getenv("LBC_CONFORMANCE_TEST"),
+				ResultsOutput: filepath.Join(output, r.Name+".json"),
+			}
+			if r.Mode != "" {
+				o.ReportOutput = filepath.Join(output, fmt.Sprintf("standard-%s-%s-report.yaml", o.Version, r.Mode))
+			}
+			results, took := runSuite(t, o, filepath.Join(output, r.Name+".log"))
+			count := map[Outcome]int{}
+			for _, test := range r.Tests() {
+				count[cmp.Or(results[test], NotRun)]++
+			}
+			t.Logf("%s: %v in %v; the suite's log is %s", r.Name, count, took.Round(time.Second), filepath.Join(output, r.Name+".log"))
+			if o.Only != "" {
+				t.Logf("%s %s", o.Only, cmp.Or(results[o.Only], NotRun))
+				return
+			}
+			for _, d := range r.Differences(results) {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// freeAddresses are the Elastic IP addresses of the account that nothing uses, as many as a load balancer has zones at most.
+func freeAddresses(t *testing.T, c *harness.Cluster) []string {
+	t.Helper()
+	all, err := c.Simulator.Compute.DescribeAddresses(t.Context(), &ec2.DescribeAddressesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var free []string
+	for _, a := range all.Addresses {
+		if a.AssociationId == nil && len(free) < len(c.Simulator.Seed().Cluster.Nodes) { // a node in each zone
+			free = append(free, *a.PublicIp)
+		}
+	}
+	if len(free) == 0 {
+		t.Fatal("the account has no free Elastic IP address")
+	}
+	return free
+}
+
+// runSuite runs TestSuite of this test binary and reads what it left. That it fails is for the lists to judge.
+func runSuite(t *testing.T, o order, logPath string) (map[string]Outcome, time.Duration) {
+	t.Helper()
+	if err := os.Remove(o.ResultsOutput); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "order.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(logPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close() //nolint:errcheck // the child writes it
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	child := exec.CommandContext(t.Context(), exe, "-test.run=^TestSuite$", "-test.v", "-test.count=1", "-test.timeout="+longestRun.String())
+	child.Env = append(os.Environ(), orderVariable+"="+path)
+	child.Stdout, child.Stderr = log, log
+	var exit *exec.ExitError
+	if err := child.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	results := map[string]Outcome{}
+	text, err = os.ReadFile(o.ResultsOutput)
+	if errors.Is(err, fs.ErrNotExist) { // the setup failed
+		return results, time.Since(began)
+	}
+	if err := errors.Join(err, json.Unmarshal(text, &results)); err != nil {
+		t.Fatal(err)
+	}
+	return results, time.Since(began)
+}
+
+// realPorts ends a test that could not use the ports of load balancers: most of the suite's clients know no other way than an
+// address and the listener's port.
+func realPorts(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.127.255.254:81")
+	if errors.Is(err, os.ErrPermission) {
+		t.Fatal("the suite's clients use ports below 1024: run it as root, or set the sysctl net.ipv4.ip_unprivileged_port_start=0")
+	}
+	if err == nil {
+		_ = l.Close()
+	}
+}

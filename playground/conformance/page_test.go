@@ -1,0 +1,107 @@
+package conformance
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/gateway-api/conformance/tests"
+	"sigs.k8s.io/gateway-api/conformance/utils/suite"
+
+	"github.com/k8s-lbc/lbc/playground/repository"
+)
+
+var update = flag.Bool("update", false, "write docs/conformance.md anew")
+
+func TestThePageOfTheConformanceTestsIsCurrent(t *testing.T) {
+	t.Parallel()
+	root, err := repository.FindFromProcess()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(string(root), "docs", "conformance.md")
+	want := page(load(t))
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != want {
+		t.Errorf("docs/conformance.md is not current (%v): run \"make conformance-page\"", err)
+	}
+}
+
+// page is docs/conformance.md.
+func page(l Lists) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `# Conformance with the Gateway API
+
+This page is generated from playground/conformance/lists.yaml by "make conformance-page".
+
+    make conformance
+
+runs the conformance tests of sigs.k8s.io/gateway-api v1.6.3 in the playground, against the controller's binary, as root or with
+the sysctl net.ipv4.ip_unprivileged_port_start=0: their clients use the real ports of load balancers. The results are compared with the lists; a test that
+fails and is listed as passing is an error, and one that passes and is not. Results and the reports that the Gateway API's project takes are left in
+bin/conformance.
+
+Today the controller does not serve Gateways: no test passes yet. What is listed as "not yet" is the goal.
+`)
+	for _, r := range l.Runs {
+		fmt.Fprintf(&b, "\n## %s: class %s, %s\n\n", r.Name, r.Class, strings.Join(r.Profiles, ", "))
+		fmt.Fprintf(&b, "%d tests: %d pass, %d not yet, %d skipped.", len(r.Tests()), len(r.Passes), len(r.NotYet), len(r.Skipped))
+		if r.Mode == "" {
+			b.WriteString(" No report is written.")
+		}
+		b.WriteString("\n\n| Test | Level | Result | How, or why not |\n|---|---|---|---|\n")
+		for _, name := range r.Tests() {
+			result, how := "not yet", "natively"
+			if c, ok := l.Constructions[name]; ok {
+				how = c
+			}
+			if slices.Contains(r.Passes, name) {
+				result = "passes"
+			}
+			if why, ok := r.Skipped[name]; ok {
+				result, how = "skipped", why
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, level(r, name), result, how)
+		}
+	}
+	b.WriteString("\n## Extended features\n\n| Feature | Declared | How, or why not |\n|---|---|---|\n")
+	for _, f := range l.Features {
+		if f.How != "" {
+			fmt.Fprintf(&b, "| %s | yes | %s |\n", f.Name, f.How)
+		} else {
+			fmt.Fprintf(&b, "| %s | no | %s |\n", f.Name, f.Not)
+		}
+	}
+	return b.String()
+}
+
+// level is core, or the extended features that select a test.
+func level(r Run, name string) string {
+	i := slices.IndexFunc(tests.ConformanceTests, func(t suite.ConformanceTest) bool { return t.ShortName == name })
+	if i < 0 {
+		return "unknown"
+	}
+	core := suite.FeaturesSet{}
+	for _, p := range r.Profiles {
+		core = core.Union(profiles[p].CoreFeatures)
+	}
+	var extended []string
+	for _, f := range tests.ConformanceTests[i].Features {
+		if !core.Has(f) {
+			extended = append(extended, string(f))
+		}
+	}
+	if len(extended) == 0 {
+		return "core"
+	}
+	return strings.Join(extended, ", ")
+}
