@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -87,6 +89,8 @@ func TestConformance(t *testing.T) {
 			if r.Mode != "" {
 				o.ReportOutput = filepath.Join(output, fmt.Sprintf("standard-%s-%s-report.yaml", o.Version, r.Mode))
 			}
+			// A second run applies objects of the same names.
+			c.WaitFor(t, "the end of the namespaces of the run before", func(ctx context.Context) error { return noSuiteNamespace(ctx, c) })
 			results, took := runSuite(t, o, filepath.Join(output, r.Name+".log"))
 			count := map[Outcome]int{}
 			for _, test := range r.Tests() {
@@ -102,6 +106,17 @@ func TestConformance(t *testing.T) {
 			}
 		})
 	}
+}
+
+func noSuiteNamespace(ctx context.Context, c *harness.Cluster) error {
+	namespaces, err := c.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: "gateway-conformance"})
+	if err != nil {
+		return err
+	}
+	for _, n := range namespaces.Items {
+		return fmt.Errorf("%s is still there", n.Name)
+	}
+	return nil
 }
 
 // freeAddresses are the Elastic IP addresses of the account that nothing uses, as many as a load balancer has zones at most.
