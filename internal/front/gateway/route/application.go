@@ -1,0 +1,267 @@
+package route
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// routeRule is a rule of an HTTPRoute or GRPCRoute.
+type routeRule struct {
+	index    int
+	matches  []match
+	filters  []gatewayv1.HTTPRouteFilter
+	backends []gatewayv1.HTTPBackendRef
+	http     *gatewayv1.HTTPRouteRule // nil for a GRPCRoute
+	session  bool                     // sessionPersistence is set
+}
+
+// match is a match of a rule.
+type match struct {
+	http gatewayv1.HTTPRouteMatch
+	grpc *gatewayv1.GRPCRouteMatch
+	// conditions are those of the match without its hostname; nil = an ALB cannot match it, which is recorded.
+	conditions []stack.Condition
+}
+
+func (r *routeRule) at() string { return fmt.Sprintf("spec.rules[%d]", r.index) }
+
+// rules are those of the route. A rule without matches matches all paths, as the API server has it.
+func (t *translation) rules() (out []routeRule) {
+	switch o := t.route.Object.(type) {
+	case *gatewayv1.HTTPRoute:
+		for i := range o.Spec.Rules {
+			r := &o.Spec.Rules[i]
+			one := routeRule{index: i, filters: r.Filters, backends: r.BackendRefs, http: r, session: r.SessionPersistence != nil}
+			for _, m := range r.Matches {
+				one.matches = append(one.matches, match{http: m})
+			}
+			if len(r.Matches) == 0 {
+				one.matches = []match{{http: gatewayv1.HTTPRouteMatch{Path: &gatewayv1.HTTPPathMatch{}}}}
+			}
+			out = append(out, one)
+		}
+	case *gatewayv1.GRPCRoute:
+		for i := range o.Spec.Rules {
+			r := &o.Spec.Rules[i]
+			one := routeRule{index: i, session: r.SessionPersistence != nil}
+			for j := range r.Filters {
+				one.filters = append(one.filters, ofGRPC(&r.Filters[j]))
+			}
+			for j := range r.BackendRefs {
+				b := gatewayv1.HTTPBackendRef{BackendRef: r.BackendRefs[j].BackendRef}
+				for k := range r.BackendRefs[j].Filters {
+					b.Filters = append(b.Filters, ofGRPC(&r.BackendRefs[j].Filters[k]))
+				}
+				one.backends = append(one.backends, b)
+			}
+			for j := range r.Matches {
+				one.matches = append(one.matches, match{grpc: &r.Matches[j]})
+			}
+			if len(r.Matches) == 0 {
+				one.matches = []match{{grpc: &gatewayv1.GRPCRouteMatch{}}}
+			}
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// ofGRPC is a filter of a GRPCRoute. All of its types are types of HTTPRoutes.
+func ofGRPC(f *gatewayv1.GRPCRouteFilter) gatewayv1.HTTPRouteFilter {
+	return gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterType(f.Type), ExtensionRef: f.ExtensionRef}
+}
+
+// unit is one match of a rule at one hostname of a port: a rule of the load balancer, or the two of a redirect.
+type unit struct {
+	position rule.Position
+	routes   []intent.Route
+}
+
+// application translates an HTTPRoute or a GRPCRoute.
+func (t *translation) application(sites []site) {
+	places := t.places(sites)
+	for i := range places {
+		t.listen(places[i].port, places[i].protocol)
+		t.http = t.http || places[i].protocol != protocolHTTPS
+	}
+	var units []unit
+	for _, r := range t.rules() {
+		units = append(units, t.ofRule(&r, places)...)
+	}
+	slices.SortStableFunc(units, func(a, b unit) int { return t.in.Construction.Compare(a.position, b.position) })
+	for i := range units {
+		t.member.Routes = append(t.member.Routes, units[i].routes...)
+	}
+}
+
+// ofRule are the units of a rule on all ports. What an ALB cannot do of it is recorded.
+func (t *translation) ofRule(r *routeRule, places []place) (out []unit) {
+	config, problem := t.extension(r)
+	if problem != nil {
+		t.refuse(gatewayv1.RouteReasonIncompatibleFilters, *problem)
+	}
+	if !t.supported(r) {
+		return nil
+	}
+	t.match(r, config)
+	f := t.forwarding(r, config, problem != nil)
+	for i := range places {
+		p := &places[i]
+		do := f.on(t, p)
+		if len(do.actions) == 0 {
+			continue
+		}
+		for j := range r.matches {
+			m := &r.matches[j]
+			if m.conditions == nil {
+				continue
+			}
+			for _, h := range p.hosts {
+				if u, ok := t.unit(r, j, p, h, f, do); ok {
+					out = append(out, u)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// match sets the conditions of the rule's matches.
+func (t *translation) match(r *routeRule, config *ruleConfiguration) {
+	for j := range r.matches {
+		m := &r.matches[j]
+		var conditions []stack.Condition
+		var err error
+		if m.grpc != nil {
+			conditions, err = t.in.Construction.GRPC(*m.grpc)
+		} else {
+			conditions, err = t.in.Construction.HTTP(m.http)
+		}
+		if err != nil {
+			t.drop(fmt.Sprintf("%s.matches[%d]", r.at(), j), "%v", err)
+			continue
+		}
+		m.conditions = append(conditions, config.sourceIPs(j)...)
+	}
+}
+
+// unit makes the rules of a match at a hostname; ok is false if an ALB cannot apply the filters, which is recorded.
+func (t *translation) unit(r *routeRule, j int, p *place, h placedHost, f *forwarding, do *onProtocol) (unit, bool) {
+	c, m := t.in.Construction, &r.matches[j]
+	u := unit{position: rule.Position{
+		Listener: h.listener, Host: h.Hostname, Created: t.route.Object.GetCreationTimestamp().Time, Kind: t.route.Route.Kind,
+		Namespace: t.route.Route.Namespace, Name: t.route.Route.Name, Rule: r.index, Match: j,
+	}}
+	if m.grpc != nil {
+		u.position.OfGRPC(*m.grpc)
+	} else {
+		u.position.OfHTTP(m.http)
+	}
+	conditions := m.conditions
+	if h.Name != "" {
+		conditions = append(append(make([]stack.Condition, 0, len(conditions)+1), c.Host(h.Name)), conditions...)
+	}
+	filtered := []rule.Filtered{{Conditions: conditions}}
+	if len(f.filters) > 0 {
+		var err error
+		if filtered, err = c.Filter(f.filters, m.http, conditions, f.query); err != nil {
+			t.drop(r.at(), "%v", err)
+			return u, false
+		}
+	}
+	one := intent.Route{
+		Source: t.source(r.at()), Ports: []int32{p.port}, Precedence: c.Precedence(u.position), Authentication: do.guard, Tags: f.tags,
+		Verbatim: c == rule.Compatible,
+	}
+	if c == rule.Standard {
+		one.Alternative = int32(r.index) + 1
+	}
+	for _, x := range filtered {
+		one.Conditions, one.Transforms, one.Actions = x.Conditions, x.Transforms, do.actions
+		if x.Redirect != nil && !do.final {
+			one.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: x.Redirect}}
+		}
+		u.routes = append(u.routes, one)
+	}
+	t.effective = t.effective || !do.refused
+	return u, true
+}
+
+// unsupported are the filters that an ALB does not have, each with what it has instead.
+var unsupported = map[gatewayv1.HTTPRouteFilterType]string{
+	gatewayv1.HTTPRouteFilterRequestHeaderModifier:  "a load balancer changes no headers of requests; change them in the backend",
+	gatewayv1.HTTPRouteFilterResponseHeaderModifier: "a load balancer changes no headers of a rule's responses; listenerAttributes routing.http.response.* of the LoadBalancerConfiguration set some for a whole listener",
+	gatewayv1.HTTPRouteFilterRequestMirror:          "a load balancer sends a request to one target; mirror it behind the load balancer",
+	gatewayv1.HTTPRouteFilterCORS:                   "a load balancer answers no preflight requests; listenerAttributes routing.http.response.access_control_* of the LoadBalancerConfiguration set headers for a whole listener",
+	gatewayv1.HTTPRouteFilterExternalAuth:           "a load balancer calls no authorization service; use an action authenticate-oidc, authenticate-cognito or jwt-validation of a ListenerRuleConfiguration",
+}
+
+// supported reports whether an ALB can do what fields of the rule ask for, and records what it cannot. The existing controller ignores what
+// is no filter, so that the compatible construction does, too.
+func (t *translation) supported(r *routeRule) bool {
+	ok := true
+	for k := range r.filters {
+		if instead, bad := unsupported[r.filters[k].Type]; bad {
+			t.drop(fmt.Sprintf("%s.filters[%d]", r.at(), k), "filter of type %s: %s", r.filters[k].Type, instead)
+			ok = false
+		}
+	}
+	field := func(set bool, name, instead string) {
+		switch {
+		case !set:
+		case t.in.Construction == rule.Compatible:
+			t.ignored(r.at()+"."+name, name+" has no effect: "+instead, "remove it")
+		default:
+			t.drop(r.at()+"."+name, "%s", instead)
+			ok = false
+		}
+	}
+	if r.http != nil {
+		field(r.http.Timeouts != nil, "timeouts", "a load balancer has one idle time-out, loadBalancerAttributes idle_timeout.timeout_seconds of the LoadBalancerConfiguration")
+		field(r.http.Retry != nil, "retry", "a load balancer repeats no requests; let clients or the backend do so")
+	}
+	field(r.session, "sessionPersistence", "a load balancer has targetGroupAttributes stickiness.* of a TargetGroupConfiguration, and targetGroupStickinessConfig of a ListenerRuleConfiguration")
+	return ok
+}
+
+// hoisted are the filters of the rule with those of its backends, if one backend or all of them agree; ok is false if they do not, which is
+// recorded. The existing controller ignores those of backends.
+func (t *translation) hoisted(r *routeRule) (filters []gatewayv1.HTTPRouteFilter, ok bool) {
+	first := slices.IndexFunc(r.backends, func(b gatewayv1.HTTPBackendRef) bool { return len(b.Filters) > 0 })
+	if first < 0 {
+		return r.filters, true
+	}
+	at := fmt.Sprintf("%s.backendRefs[%d].filters", r.at(), first)
+	if t.in.Construction == rule.Compatible {
+		t.ignored(at, "filters of a backend have no effect in rule construction compatible", "move them to the rule, or annotate the Gateway with "+constructionAnnotation+": standard")
+		return r.filters, true
+	}
+	for k, f := range r.backends[first].Filters {
+		instead, bad := unsupported[f.Type]
+		switch f.Type {
+		case gatewayv1.HTTPRouteFilterURLRewrite, gatewayv1.HTTPRouteFilterRequestRedirect:
+		default:
+			if !bad {
+				instead = "only URLRewrite and RequestRedirect can be set on a backend"
+			}
+			t.drop(fmt.Sprintf("%s[%d]", at, k), "filter of type %s: %s", f.Type, instead)
+			return nil, false
+		}
+	}
+	for i := range r.backends {
+		if !reflect.DeepEqual(r.backends[i].Filters, r.backends[first].Filters) {
+			t.drop(at, "a load balancer transforms requests before it chooses a backend: all backends of the rule must have the same filters")
+			return nil, false
+		}
+	}
+	return slices.Concat(r.filters, r.backends[first].Filters), true
+}
+
+const constructionAnnotation = "gateway.k8s.aws/rule-construction"

@@ -1,0 +1,134 @@
+package route
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+// backend is what becomes of a backendRef behind a listener.
+type backend struct {
+	intent.Backend
+	usable bool   // else requests are not sent there, which is recorded
+	unfit  string // why the listener cannot have such a backend, so that the rule is left out there
+}
+
+// groupKey is a reference to a backend, behind listeners of a protocol.
+type groupKey struct {
+	group, kind, namespace, name string
+	port                         int32
+	protocol                     string
+	terminates                   bool
+}
+
+const kindTargetGroupName = "TargetGroupName"
+
+// from is the route as the origin of references.
+func (t *translation) from() objects.From {
+	return objects.From{Kind: objects.Kind(t.route.Route.Kind), Namespace: t.route.Route.Namespace}
+}
+
+// backend resolves a backendRef. What is wrong with it is recorded once.
+func (t *translation) backend(w weighted, s *site) *backend {
+	r := w.ref
+	k := groupKey{
+		group: string(ptr.Deref(r.Group, "")), kind: string(ptr.Deref(r.Kind, "Service")), namespace: string(ptr.Deref(r.Namespace, "")), name: string(r.Name),
+		port: ptr.Deref(r.Port, 0), protocol: s.protocol, terminates: s.terminates(),
+	}
+	if k.namespace == "" {
+		k.namespace = t.route.Route.Namespace
+	}
+	if b, made := t.groups[k]; made {
+		return b
+	}
+	b := t.newBackend(k, w.at, s)
+	t.groups[k] = b
+	return b
+}
+
+func (t *translation) newBackend(k groupKey, at string, s *site) *backend {
+	network := t.in.Family == attachment.Network
+	switch {
+	case k.kind == string(objects.Service) && (k.group == "" || t.in.Construction == rule.Compatible):
+		return t.service(k, at, s)
+	case k.kind == kindTargetGroupName:
+		return &backend{Backend: intent.Backend{TargetGroupName: k.name}, usable: k.name != ""}
+	case k.kind == string(objects.Gateway) && network && (k.group == "" || k.group == gatewayv1.GroupName):
+		return t.chained(k, at, s)
+	case k.kind == string(objects.Gateway) && !network:
+		t.unresolve(gatewayv1.RouteReasonInvalidKind, at+": a Gateway can be the backend of a TCPRoute, UDPRoute or TLSRoute of a network load balancer only")
+	default:
+		t.unresolve(gatewayv1.RouteReasonInvalidKind, "Unknown backend reference kind")
+	}
+	return &backend{}
+}
+
+// unreadable records why an object that a backendRef names cannot be used.
+func (t *translation) unreadable(k groupKey, err error) *backend {
+	var foreign *objects.ForeignError
+	switch {
+	case errors.As(err, &foreign):
+		t.unresolve(gatewayv1.RouteReasonRefNotPermitted, "No explicit ReferenceGrant exists to allow the reference.")
+	case errors.Is(err, objects.ErrAbsent):
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("%s (%s:%s) not found)", k.kind, k.namespace, k.name))
+	default:
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("%s (%s:%s) cannot be read: %v", k.kind, k.namespace, k.name, err))
+	}
+	return &backend{}
+}
+
+func (t *translation) service(k groupKey, at string, s *site) *backend {
+	if k.port == 0 {
+		t.refuse(gatewayv1.RouteReasonUnsupportedValue, "Port is required")
+		return &backend{}
+	}
+	svc, err := objects.Get[*corev1.Service](t.in.View, t.from(), objects.Ref{Kind: objects.Service, Namespace: k.namespace, Name: k.name})
+	if err != nil {
+		return t.unreadable(k, err)
+	}
+	port, ok := serviceport.Find(svc, fmt.Sprint(k.port))
+	if !ok {
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Unable to find service port for port %d", k.port))
+		return &backend{}
+	}
+	return t.ofService(svc, port, at, s)
+}
+
+// chained is an ALB Gateway behind a network load balancer. Its condition Programmed has the ARN of its load balancer.
+func (t *translation) chained(k groupKey, at string, s *site) *backend {
+	if k.port == 0 {
+		t.refuse(gatewayv1.RouteReasonUnsupportedValue, "Port is required")
+		return &backend{}
+	}
+	g, err := objects.Get[*gatewayv1.Gateway](t.in.View, t.from(), objects.Ref{Kind: objects.Gateway, Namespace: k.namespace, Name: k.name})
+	if err != nil {
+		return t.unreadable(k, err)
+	}
+	arn := ""
+	for _, c := range g.Status.Conditions {
+		if c.Type == string(gatewayv1.GatewayConditionProgrammed) && c.Status == metav1.ConditionTrue {
+			arn = c.Message
+		}
+	}
+	parts := strings.Split(arn, "/")
+	switch {
+	case arn == "":
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Gateway (%s:%s) is not usable yet, LB ARN is not provisioned)", k.namespace, k.name))
+		return &backend{}
+	case len(parts) < 2 || parts[1] != "app" || !strings.HasPrefix(arn, "arn:"):
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Gateway (%s:%s) has no application load balancer: its condition Programmed says %q", k.namespace, k.name, arn))
+		return &backend{}
+	}
+	return t.ofBalancer(g, k.port, arn, at, s)
+}

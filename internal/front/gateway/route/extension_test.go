@@ -1,0 +1,138 @@
+package route
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func configured(spec string) string {
+	return "kind: ListenerRuleConfiguration\nmetadata: {name: c, generation: 3}\nspec: {" + spec + "}"
+}
+
+var extended = rules(toWeb, "filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: c}}]")
+
+const (
+	oidc    = `actions: [{type: authenticate-oidc, authenticateOIDCConfig: {issuer: "https://a.test", authorizationEndpoint: "https://a.test/a", tokenEndpoint: "https://a.test/t", userInfoEndpoint: "https://a.test/u", secret: {name: login}`
+	cognito = `actions: [{type: authenticate-cognito, authenticateCognitoConfig: {userPoolArn: "arn:p", userPoolClientId: c, userPoolDomain: d`
+	jwt     = `actions: [{type: jwt-validation, jwtValidationConfig: {issuer: i, jwksEndpoint: "https://a.test/k"`
+)
+
+// TestFieldsOfListenerRuleConfigurations has each field of chapter 2.5 of the contract with a valid value.
+func TestFieldsOfListenerRuleConfigurations(t *testing.T) {
+	t.Parallel()
+	const login = "443 path/* → authenticate-oidc, web=1"
+	for name, test := range map[string]struct{ spec, want string }{
+		"stickiness":             {"actions: [{type: forward, forwardConfig: {targetGroupStickinessConfig: {enabled: true}}}]", "443 path/* → web=1 sticky true 3600"},
+		"its duration":           {"actions: [{type: forward, forwardConfig: {targetGroupStickinessConfig: {enabled: true, durationSeconds: 60}}}]", "443 path/* → web=1 sticky true 60"},
+		"a fixed response":       {"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 404}}]", "443 path/* → 404"},
+		"its body":               {"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 503, contentType: text/html, messageBody: gone}}]", "443 path/* → 503 gone"},
+		"OIDC":                   {oidc + "}}]", login},
+		"cognito":                {cognito + "}}]", "443 path/* → authenticate-cognito, web=1"},
+		"jwt":                    {jwt + "}}]", "443 path/* → jwt-validation, web=1"},
+		"login and an answer":    {cognito + "}}, {type: fixed-response, fixedResponseConfig: {statusCode: 200}}]", "443 path/* → authenticate-cognito, 200"},
+		"addresses":              {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}}]", "443 path/* sour10.0.0.0/8 → web=1"},
+		"addresses of a match":   {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}, matchIndexes: [0]}]", "443 path/* sour10.0.0.0/8 → web=1"},
+		"addresses of no match":  {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}, matchIndexes: [1]}]", "443 path/* → web=1"},
+		"a redirect of nothing":  {`actions: [{type: redirect, redirectConfig: {query: "a=b"}}]`, "443 path/* → web=1"},
+		"the fields of sessions": {oidc + ", scope: email, sessionCookieName: S, sessionTimeout: 60, onUnauthenticatedRequest: deny, authenticationRequestExtraParams: {a: b}}}]", login},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := one(t, rule.Standard, "https", extended, configured(test.spec))
+			if diff := cmp.Diff(test.want, strings.Join(routesText(d.Member), "\n")); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff([]Configuration{{"shop", "c", 3, true, "Accepted"}}, d.Configurations); diff != "" {
+				t.Error(diff)
+			}
+			if d.Refused != nil || d.Partly != nil {
+				t.Error(d.Refused, d.Partly)
+			}
+		})
+	}
+	d := one(t, rule.Standard, "https", rules("filters: [{type: RequestRedirect, requestRedirect: {hostname: a.test}}, {type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: c}}]"),
+		configured(`actions: [{type: redirect, redirectConfig: {query: "a=b"}}], tags: {k: v}`))
+	if got := strings.Join(routesText(d.Member), "\n"); got != "443 path/* → redirect HTTP_302 ://a.test:?a=b" || d.Member.Routes[0].Tags["k"] != "v" {
+		t.Error(got, d.Member.Routes[0].Tags)
+	}
+	d = one(t, rule.Standard, "https", extended, configured(oidc+", scope: email, sessionCookieName: S, sessionTimeout: 60, onUnauthenticatedRequest: deny, authenticationRequestExtraParams: {a: b}}}]"))
+	o := d.Member.Routes[0].Authentication[0].OIDC
+	if diff := cmp.Diff(stack.Session{OnUnauthenticated: "deny", Scope: "email", Cookie: "S", TimeoutSeconds: 60, ExtraParams: map[string]string{"a": "b"}}, o.Session); diff != "" {
+		t.Error(diff)
+	}
+	if o.ClientID.Reveal() != "me" || o.ClientSecret.Reveal() != "secret" || o.SecretName != "shop/login" {
+		t.Error(o.ClientID.Reveal(), o.SecretName)
+	}
+}
+
+// TestInvalidFieldsOfListenerRuleConfigurations has each field of chapter 2.5 with an invalid value: the rule answers 500.
+func TestInvalidFieldsOfListenerRuleConfigurations(t *testing.T) {
+	t.Parallel()
+	for spec, want := range map[string]string{
+		"actions: [{type: forward, forwardConfig: {targetGroupStickinessConfig: {durationSeconds: 604801}}}]": "spec.actions[0].forwardConfig.targetGroupStickinessConfig.durationSeconds: 604801",
+		"actions: [{type: forward}]": "forward without its configuration",
+		"actions: [{type: dance}]":   "unknown type dance",
+		`actions: [{type: redirect, redirectConfig: {query: "` + strings.Repeat("a", 200) + `"}}]`:                                             "redirectConfig.query: it has 200",
+		"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 301}}]":                                                            "statusCode: 301 is not",
+		"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 200, contentType: image/png}}]":                                    "contentType: unknown type image/png",
+		"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 200, messageBody: " + strings.Repeat("a", 1025) + "}}]":            "messageBody: it has 1025",
+		cognito + ", sessionTimeout: 604801}}]":                                                                                                "sessionTimeout: 604801",
+		cognito + ", onUnauthenticatedRequest: shout}}]":                                                                                       `onUnauthenticatedRequest: "shout"`,
+		"actions: [{type: authenticate-cognito, authenticateCognitoConfig: {userPoolArn: '', userPoolClientId: c, userPoolDomain: d}}]":        "userPoolArn: it is required",
+		cognito + ", authenticationRequestExtraParams: {a: a, b: a, c: a, d: a, e: a, f: a, g: a, h: a, i: a, j: a, k: a}}}]":                  "11 parameters",
+		strings.Replace(oidc, "https://a.test/t", "http://a.test/t", 1) + "}}]":                                                                "tokenEndpoint: \"http://a.test/t\" is no https URL",
+		strings.Replace(oidc, "login", "none", 1) + "}}]":                                                                                      "Reason: secret [shop/none] not found",
+		strings.Replace(oidc, "login", "halfway", 1) + "}}]":                                                                                   "Reason: missing clientSecret, secret: shop/halfway",
+		strings.Replace(jwt, "https", "ftp", 1) + "}}]":                                                                                        "jwksEndpoint",
+		jwt + ", additionalClaims: [{format: yaml, name: a, values: [b]}]}}]":                                                                  "additionalClaims[0].format",
+		jwt + ", additionalClaims: [{format: string-array, name: '', values: [b]}]}}]":                                                         "additionalClaims[0].name",
+		jwt + ", additionalClaims: [{format: string-array, name: a, values: []}]}}]":                                                           "additionalClaims[0].values",
+		jwt + "}}, {type: authenticate-cognito, authenticateCognitoConfig: {userPoolArn: a, userPoolClientId: c, userPoolDomain: d}}]":         "at most one of authenticate-oidc",
+		"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 200}}, {type: forward, forwardConfig: {}}]":                        "at most one of fixed-response",
+		"conditions: [{field: source-ip}]":                                                                                                     "spec.conditions[0]: field source-ip",
+		"conditions: [{field: source-ip, sourceIPConfig: {values: [ten]}}]":                                                                    `values[0]: "ten" is no CIDR`,
+		"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}}, {field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}}]": "write all values into one",
+	} {
+		d := one(t, rule.Standard, "https", extended, configured(spec))
+		if got := problemText(d.Refused); !strings.HasPrefix(got, "IncompatibleFilters: spec.rules[0]: ListenerRuleConfiguration shop/c is not accepted. Reason: ") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", spec, got, want)
+		}
+		if got := strings.Join(routesText(d.Member), "\n"); got != "443 path/* → 500" || len(d.Configurations) != 1 || d.Configurations[0].Accepted {
+			t.Errorf("%s: %s %v", spec, got, d.Configurations)
+		}
+	}
+	two := rules(toWeb, "filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: c}}, {type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: d}}]")
+	for text, want := range map[string]string{extended: "shop/c does not exist", two: "a rule can have one ListenerRuleConfiguration, and this one has 2: c, d"} {
+		if got := problemText(one(t, rule.Standard, "https", text, "").Refused); !strings.HasPrefix(got, "IncompatibleFilters: ") || !strings.Contains(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestARuleWithAuthenticationIsNeverServedWithoutIt has the rule at HTTP listeners, where AWS cannot authenticate, in both constructions.
+func TestARuleWithAuthenticationIsNeverServedWithoutIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []rule.Construction{rule.Compatible, rule.Standard} {
+		d := one(t, c, "", extended, configured(jwt+"}}]"))
+		var guarded, open int
+		for _, r := range d.Member.Routes {
+			switch {
+			case r.Ports[0] == 443 && len(r.Authentication) == 1:
+				guarded++
+			case r.Ports[0] == 80 && actionsText(r.Actions) == "500":
+				open++
+			}
+		}
+		if guarded != 1 || open != 1 || len(d.Member.Routes) != 2 || d.Partly == nil || !strings.Contains(d.Partly.Message, "port 80 has protocol HTTP") {
+			t.Errorf("%s: %q, %v", c, routesText(d.Member), d.Partly)
+		}
+		if d = one(t, c, "http", extended, configured(jwt+"}}]")); d.Refused == nil || d.Refused.Reason != "UnsupportedValue" {
+			t.Errorf("%s, HTTP only: %v", c, d.Refused)
+		}
+	}
+}

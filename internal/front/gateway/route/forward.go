@@ -1,0 +1,189 @@
+package route
+
+import (
+	"fmt"
+	"math"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// forwarding is what a rule does with requests, whichever of its matches they have.
+type forwarding struct {
+	rule     *routeRule
+	filters  []gatewayv1.HTTPRouteFilter // ExtensionRef has no effect among them
+	query    string                      // of a redirect; empty = that of the request
+	tags     map[string]string
+	guard    []intent.Action
+	response []intent.Action // a fixed response, which takes precedence over all else
+	broken   bool            // the ListenerRuleConfiguration cannot be used
+
+	config *ruleConfiguration
+	done   map[bool]*onProtocol // by whether the listener is HTTPS
+}
+
+// onProtocol are the actions at HTTP or HTTPS listeners.
+type onProtocol struct {
+	actions, guard []intent.Action // actions are empty where the rule is left out, which is recorded
+	final          bool            // a redirect does not replace the actions
+	refused        bool            // requests are answered with an error, because the load balancer cannot do what the rule asks for
+}
+
+// forwarding prepares the actions of a rule. They are made on the first port, as they depend on the protocol.
+func (t *translation) forwarding(r *routeRule, config *ruleConfiguration, broken bool) *forwarding {
+	f := &forwarding{rule: r, config: config, broken: broken, done: map[bool]*onProtocol{}}
+	var ok bool
+	if f.filters, ok = t.hoisted(r); !ok {
+		for _, secure := range []bool{false, true} {
+			f.done[secure] = &onProtocol{}
+		}
+		return f
+	}
+	if config == nil {
+		return f
+	}
+	f.query, f.tags, f.guard, f.response = config.query, config.tags, config.guard, config.response
+	redirects := false
+	for i := range f.filters {
+		redirects = redirects || f.filters[i].Type == gatewayv1.HTTPRouteFilterRequestRedirect
+	}
+	if config.redirect && !redirects {
+		t.ignored(r.at(), "redirect of ListenerRuleConfiguration "+config.Name+" has no effect without a filter of type RequestRedirect", "add the filter, or remove the action")
+	}
+	return f
+}
+
+// on are the actions at the listeners of a place.
+func (f *forwarding) on(t *translation, p *place) *onProtocol {
+	secure := p.protocol == protocolHTTPS
+	if f.done[secure] == nil {
+		f.done[secure] = f.make(t, p, secure)
+	}
+	return f.done[secure]
+}
+
+func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
+	r := f.rule
+	if t.route.Route.Kind == "GRPCRoute" && !secure && t.in.Construction == rule.Standard {
+		t.drop(r.at(), "gRPC needs an HTTPS listener, and port %d has protocol HTTP", p.port)
+		return &onProtocol{}
+	}
+	backends, ok := t.backends(r, secure)
+	switch {
+	case f.broken:
+		return &onProtocol{actions: fixed("500"), final: true}
+	case len(f.guard) > 0 && !secure:
+		t.drop(r.at(), "a load balancer authenticates at HTTPS listeners only, and port %d has protocol HTTP: it answers 500; attach the route to HTTPS listeners only, and redirect to them by a route of its own", p.port)
+		return &onProtocol{actions: fixed("500"), final: true, refused: true}
+	case !ok:
+		return &onProtocol{}
+	case f.response != nil:
+		return &onProtocol{actions: f.response, guard: f.guard, final: true}
+	case total(backends) == 0:
+		return &onProtocol{actions: fixed("500"), guard: f.guard}
+	}
+	a := intent.Action{Type: stack.ActionForward, Backends: backends}
+	if f.config != nil {
+		a.Stickiness = f.config.stickiness
+	}
+	return &onProtocol{actions: []intent.Action{a}, guard: f.guard}
+}
+
+// total is the sum of weights.
+func total(backends []intent.Backend) (n int) {
+	for i := range backends {
+		n += int(*backends[i].Weight)
+	}
+	return n
+}
+
+// backends are the usable backends of a rule; ok is false if an ALB cannot do what they ask for, which is recorded.
+func (t *translation) backends(r *routeRule, secure bool) (out []intent.Backend, ok bool) {
+	var refs []weighted
+	for i := range r.backends {
+		refs = append(refs, weighted{fmt.Sprintf("%s.backendRefs[%d]", r.at(), i), &r.backends[i].BackendRef})
+	}
+	return t.targets(refs, place{site: &site{protocol: map[bool]string{true: protocolHTTPS, false: protocolHTTP}[secure]}}, r.at())
+}
+
+// weighted is a backendRef with its field.
+type weighted struct {
+	at  string
+	ref *gatewayv1.BackendRef
+}
+
+// targets resolves backendRefs behind a listener. Those that cannot be used are left out, and recorded, as is a backend that needs another
+// kind of listener: then ok is false.
+func (t *translation) targets(refs []weighted, p place, at string) (out []intent.Backend, ok bool) {
+	ok = true
+	var weights []int32
+	for _, w := range refs {
+		b := t.backend(w, p.site)
+		switch {
+		case b.unfit != "":
+			t.drop(w.at, "%s", b.unfit)
+			ok = false
+			continue
+		case !b.usable:
+			continue
+		}
+		weight := int32(1)
+		if w.ref.Weight != nil {
+			weight = *w.ref.Weight
+		}
+		same := -1
+		for i := range out {
+			if out[i].TargetGroupName == b.TargetGroupName && (out[i].TargetGroup == nil) == (b.TargetGroup == nil) && (b.TargetGroup == nil || out[i].TargetGroup.ID == b.TargetGroup.ID) {
+				same = i
+			}
+		}
+		if same >= 0 { // AWS admits a target group once
+			weights[same] += weight
+			continue
+		}
+		one := b.Backend
+		one.Source = t.source(w.at)
+		out, weights = append(out, one), append(weights, weight)
+	}
+	if len(out) > stack.MaxForwardTargets {
+		kept, left := out[:0:0], weights[:0:0]
+		for i := range out {
+			if weights[i] > 0 {
+				kept, left = append(kept, out[i]), append(left, weights[i])
+			}
+		}
+		out, weights = kept, left
+	}
+	if len(out) > stack.MaxForwardTargets {
+		t.drop(at+".backendRefs", "%d backends with a weight: a load balancer forwards to %d target groups; use several rules, or one Service for several backends", len(out), stack.MaxForwardTargets)
+		return nil, false
+	}
+	for i, w := range scale(weights) {
+		out[i].Weight = &w
+	}
+	return out, ok
+}
+
+// maxWeight is AWS's greatest weight of a target group.
+const maxWeight = 999
+
+// scale fits weights into AWS's range, in proportion. None becomes 0 that is not.
+func scale(weights []int32) []int32 {
+	var most int32
+	for _, w := range weights {
+		most = max(most, w)
+	}
+	out := make([]int32, len(weights))
+	for i, w := range weights {
+		switch {
+		case most <= maxWeight, w <= 0:
+			out[i] = max(w, 0)
+		default:
+			out[i] = max(1, int32(math.Round(float64(w)*maxWeight/float64(most))))
+		}
+	}
+	return out
+}

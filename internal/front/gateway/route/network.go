@@ -1,0 +1,103 @@
+package route
+
+import (
+	"fmt"
+	"slices"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// on reports whether a route is attached to a valid listener of a port.
+func (s *site) on(r *Attached) bool {
+	return slices.ContainsFunc(s.listeners, func(i int) bool {
+		for _, d := range r.Decisions {
+			for _, a := range d.Attached {
+				if a.Listener == i {
+					return true
+				}
+			}
+		}
+		return false
+	})
+}
+
+// oldest are the routes that serve the ports of a network load balancer: a listener has one default action.
+func (in *Input) oldest(sites []site) map[int32]int {
+	out := map[int32]int{}
+	for i := range sites {
+		s := &sites[i]
+		for j := range in.Routes {
+			if !s.on(&in.Routes[j]) {
+				continue
+			}
+			if first, met := out[s.port]; !met || Compare(in.Routes[j], in.Routes[first]) < 0 {
+				out[s.port] = j
+			}
+		}
+	}
+	return out
+}
+
+// network translates a TCPRoute, UDPRoute or TLSRoute. instead is the route that serves a port, if that is another one.
+func (t *translation) network(sites []site, instead func(port int32) *Attached) {
+	for i := range sites {
+		s := &sites[i]
+		if !s.on(t.route) {
+			continue
+		}
+		t.listen(s.port, s.protocol)
+		backends, ok := t.targets(t.networkRefs(), place{site: s}, "spec.rules")
+		if other := instead(s.port); other != nil {
+			t.effective = true // it is accepted
+			t.ignored("spec.parentRefs", fmt.Sprintf("port %d is served by %s %s/%s, which is older: a network load balancer has one route for a port",
+				s.port, other.Route.Kind, other.Route.Namespace, other.Route.Name), "use another port, or have the other route deleted")
+			continue
+		}
+		t.hostless(s)
+		if !ok || total(backends) == 0 {
+			continue
+		}
+		t.effective = true
+		l := t.listen(s.port, s.protocol)
+		l.Default = []intent.Action{{Type: stack.ActionForward, Backends: backends, Stickiness: t.in.Stickiness[s.port]}}
+		l.DefaultSource = t.source("spec.rules")
+	}
+	if t.refused == nil && len(t.dropped) == 0 {
+		t.effective = true
+	}
+}
+
+// hostless notes that hostnames of a TLSRoute do not select connections.
+func (t *translation) hostless(s *site) {
+	if len(t.route.Route.Hostnames) > 0 {
+		t.ignored("spec.hostnames", fmt.Sprintf("port %d has connections for all hostnames: a network load balancer does not route by the name that a client asks for", s.port),
+			"use a port for each route, or HTTPRoutes of an application load balancer")
+	}
+}
+
+// networkRefs are the backendRefs of all rules: a network load balancer has one forward for a port.
+func (t *translation) networkRefs() (out []weighted) {
+	add := func(rule int, refs []gatewayv1.BackendRef) {
+		for i := range refs {
+			out = append(out, weighted{fmt.Sprintf("spec.rules[%d].backendRefs[%d]", rule, i), &refs[i]})
+		}
+	}
+	switch o := t.route.Object.(type) {
+	case *gatewayv1.TCPRoute:
+		for i := range o.Spec.Rules {
+			add(i, o.Spec.Rules[i].BackendRefs)
+		}
+	case *gatewayv1.UDPRoute:
+		for i := range o.Spec.Rules {
+			add(i, o.Spec.Rules[i].BackendRefs)
+		}
+	case *gatewayv1.TLSRoute:
+		for i := range o.Spec.Rules {
+			add(i, o.Spec.Rules[i].BackendRefs)
+		}
+	}
+	return out
+}

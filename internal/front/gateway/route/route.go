@@ -1,0 +1,221 @@
+// Package route translates the routes that are attached to a Gateway: HTTPRoutes and GRPCRoutes to rules, TCPRoutes, UDPRoutes and
+// TLSRoutes to default actions of listeners, their backends to target groups. Of each route it decides what is refused, and why; a mistake
+// concerns the rule or backend that has it, never other routes. It is pure. Which routes attach, and the load balancer itself, are not its
+// concern. It imports the packages beside it, front/serviceport, objects, naming, intent, stack and diag.
+package route
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Config has the controller's flags about routes.
+type Config struct {
+	DefaultTargetType string // empty = instance
+}
+
+// Input is what routes are translated by.
+type Input struct {
+	View         *objects.View
+	Config       Config
+	Gateway      *gatewayv1.Gateway
+	Family       attachment.Family // Application or Network
+	Construction rule.Construction
+	Defaults     configuration.Defaults
+	Listeners    *attachment.Listeners
+	Routes       []Attached
+	// Stickiness is that of forwards of network load balancers, by port.
+	Stickiness map[int32]*stack.Stickiness
+}
+
+// Attached is a route of the Gateway with what is decided about its parentRefs.
+type Attached struct {
+	Object    metav1.Object
+	Route     attachment.Route
+	Decisions []attachment.Decision
+}
+
+// Decided is what becomes of a route.
+type Decided struct {
+	// Member is the route's part of the load balancer.
+	Member intent.Member
+	// Serves reports whether the Member has rules or default actions. One that does not has no part in the load balancer.
+	Serves bool
+	// Refused is why the route is not accepted, Unresolved what is wrong with its backends, Partly why some of its rules have no effect
+	// while others serve; each may be nil.
+	Refused, Unresolved, Partly *attachment.Problem
+	// Found are notes for events of the route.
+	Found diag.List
+	// Configurations are the ListenerRuleConfigurations that exist and that the route's rules refer to, each once, in the order of the rules.
+	Configurations []Configuration
+}
+
+// Configuration is what is decided about a ListenerRuleConfiguration: the same for each route that refers to it.
+type Configuration struct {
+	Namespace, Name string
+	Generation      int64 // that the decision is about
+	Accepted        bool
+	Message         string
+}
+
+// Compare orders routes by precedence, which is that of the members of a load balancer, too: the oldest first, then by namespace and name.
+func Compare(a, b Attached) int {
+	created := a.Object.GetCreationTimestamp().Compare(b.Object.GetCreationTimestamp().Time)
+	name := func(r attachment.Route) string { return r.Namespace + "/" + r.Name }
+	return cmp.Or(created, strings.Compare(name(a.Route), name(b.Route)), strings.Compare(string(a.Route.Kind), string(b.Route.Kind)))
+}
+
+// Translate decides about routes, in the order of Input.Routes.
+func Translate(in Input) (decided []Decided) {
+	sites := sitesOf(in.Listeners)
+	serving := map[int32]int{} // by port of a network load balancer, the route that serves it
+	if in.Family == attachment.Network {
+		serving = in.oldest(sites)
+	}
+	for i := range in.Routes {
+		t := newTranslation(&in, &in.Routes[i])
+		if in.Family == attachment.Network {
+			t.network(sites, func(port int32) *Attached {
+				if at := serving[port]; at != i {
+					return &in.Routes[at]
+				}
+				return nil
+			})
+		} else {
+			t.application(sites)
+		}
+		decided = append(decided, t.decided())
+	}
+	return decided
+}
+
+// Isolation are rules of the Gateway itself, in the standard construction: they answer 404 to requests for the hostname of a listener that none of
+// its routes matches, where another listener of the port, whose hostname covers that one, would have them otherwise.
+func Isolation(in Input) []intent.Route {
+	if in.Family == attachment.Network || in.Construction != rule.Standard {
+		return nil
+	}
+	return isolation(sitesOf(in.Listeners), ObjectOf(in.Gateway, "Gateway"))
+}
+
+// ObjectOf names an object of a kind in diagnostics.
+func ObjectOf(o metav1.Object, kind gatewayv1.Kind) diag.Object {
+	return diag.Object{Kind: string(kind), Namespace: o.GetNamespace(), Name: o.GetName(), UID: string(o.GetUID())}
+}
+
+// translation is the state of the translation of one route.
+type translation struct {
+	in     *Input
+	route  *Attached
+	object diag.Object
+
+	groups         map[groupKey]*backend
+	configurations map[string]*ruleConfiguration
+	used           []string // names of configurations, in order
+	http           bool     // the route is attached to an HTTP listener
+
+	member     intent.Member
+	effective  bool // some of it serves as it is meant
+	refused    *attachment.Problem
+	unresolved *attachment.Problem
+	dropped    []string // what of the route has no effect
+	found      diag.List
+}
+
+func newTranslation(in *Input, r *Attached) *translation {
+	t := &translation{in: in, route: r, object: ObjectOf(r.Object, r.Route.Kind), groups: map[groupKey]*backend{}, configurations: map[string]*ruleConfiguration{}}
+	t.member = intent.Member{Object: t.object, Authority: intent.RoutesOnly}
+	if created := r.Object.GetCreationTimestamp(); !created.IsZero() {
+		t.member.Created = created.Unix()
+	}
+	return t
+}
+
+// decided is the result.
+func (t *translation) decided() Decided {
+	d := Decided{Member: t.member, Serves: len(t.member.Routes) > 0, Refused: t.refused, Unresolved: t.unresolved, Found: t.found}
+	for i := range t.member.Listeners {
+		d.Serves = d.Serves || len(t.member.Listeners[i].Default) > 0
+	}
+	for _, name := range t.used {
+		d.Configurations = append(d.Configurations, t.configurations[name].Configuration)
+	}
+	if len(t.dropped) == 0 {
+		return d
+	}
+	const most = 8 // texts in a message; the first ones are corrected first
+	message := strings.Join(t.dropped[:min(most, len(t.dropped))], "; ")
+	if more := len(t.dropped) - most; more > 0 {
+		message += fmt.Sprintf("; and %d more", more)
+	}
+	if t.effective {
+		d.Partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: "Dropped Rule: " + message}
+	} else if d.Refused == nil {
+		d.Refused = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message}
+	}
+	return d
+}
+
+// drop records that a part of the route, named by its field, has no effect.
+func (t *translation) drop(at, format string, args ...any) {
+	text := at + ": " + fmt.Sprintf(format, args...)
+	if !slices.Contains(t.dropped, text) {
+		t.dropped = append(t.dropped, text)
+	}
+}
+
+// refuse records why the route is not accepted; the first reason counts.
+func (t *translation) refuse(reason gatewayv1.RouteConditionReason, message string) {
+	if t.refused == nil {
+		t.refused = &attachment.Problem{Reason: string(reason), Message: message}
+	}
+}
+
+// unresolve records what is wrong with a backend; the first reason counts.
+func (t *translation) unresolve(reason gatewayv1.RouteConditionReason, message string) {
+	if t.unresolved == nil {
+		t.unresolved = &attachment.Problem{Reason: string(reason), Message: message}
+	}
+}
+
+// ignored notes that a field has no effect.
+func (t *translation) ignored(at, text, remedy string) { t.ignoredOf(t.object, at, text, remedy) }
+
+// ignoredOf notes that a field of an object has no effect.
+func (t *translation) ignoredOf(o diag.Object, at, text, remedy string) {
+	if o != t.object {
+		text += ", for " + t.object.String()
+	}
+	d := diag.New(o, at, diag.IgnoredSetting, text, remedy)
+	if !slices.Contains(t.found, d) {
+		t.found = append(t.found, d)
+	}
+}
+
+// source is a field of the route.
+func (t *translation) source(at string) intent.Source {
+	return intent.Source{Object: t.object, Path: at}
+}
+
+// listen records that the route is on a port.
+func (t *translation) listen(port int32, protocol string) *intent.Listener {
+	at := slices.IndexFunc(t.member.Listeners, func(l intent.Listener) bool { return l.Port == port })
+	if at < 0 {
+		at = len(t.member.Listeners)
+		t.member.Listeners = append(t.member.Listeners, intent.Listener{Port: port, Protocol: protocol, Source: t.source("spec.parentRefs")})
+	}
+	return &t.member.Listeners[at]
+}

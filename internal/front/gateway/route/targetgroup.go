@@ -1,0 +1,344 @@
+package route
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// h2c is the appProtocol of a Service port that speaks HTTP/2 without TLS.
+const h2c = "kubernetes.io/h2c"
+
+type props = lbcgatewayv1.TargetGroupProps
+
+// group is a target group in the making.
+type group struct {
+	t      *translation
+	layers configuration.Layers[props]
+	at     string // the backendRef
+	svc    *corev1.Service
+	site   *site
+	*intent.TargetGroup
+}
+
+// propsOf are the properties of target groups of a backend for the route. Several TargetGroupConfigurations of one backend are a mistake: the
+// first by name counts.
+func (t *translation) propsOf(kind objects.Kind, namespace, name string) configuration.Layers[props] {
+	all := objects.Naming[*lbcgatewayv1.TargetGroupConfiguration](t.in.View, objects.TargetGroupConfiguration, objects.Ref{Kind: kind, Namespace: namespace, Name: name})
+	var own *lbcgatewayv1.TargetGroupConfiguration
+	for i, c := range all {
+		if i == 0 {
+			own = c
+			continue
+		}
+		t.ignoredOf(ObjectOf(c, "TargetGroupConfiguration"), "spec.targetReference", fmt.Sprintf("it has no effect: %s %s/%s is configured by %s already", kind, namespace, name, own.Name), "delete one of the two")
+	}
+	defaults := t.in.Defaults
+	if kind != objects.Service {
+		defaults = configuration.Defaults{}
+	}
+	return configuration.TargetGroup(own, defaults, configuration.Route{Kind: string(t.route.Route.Kind), Namespace: t.route.Route.Namespace, Name: t.route.Route.Name})
+}
+
+// fail records a mistake in a configuration or Service, for which the route as a whole is set aside: its last good version serves.
+func (g *group) fail(f intent.Source, code diag.Code, text, remedy string) {
+	if f.Object.Name != "" {
+		text = f.Object.String() + ", " + f.Path + ": " + text
+	}
+	d := diag.New(g.t.object, g.at, code, text, remedy).In(diag.Route)
+	if !slices.Contains(g.t.member.Diagnostics, d) {
+		g.t.member.Diagnostics = append(g.t.member.Diagnostics, d)
+	}
+	g.t.drop(g.at, "%s", text)
+}
+
+// ofService is the backend of a Service port.
+func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at string, s *site) *backend {
+	g := &group{t: t, layers: t.propsOf(objects.Service, svc.Namespace, svc.Name), at: at, svc: svc, site: s}
+	targetType := value(g.layers, "targetType", func(p *props) *lbcgatewayv1.TargetType { return p.TargetType })
+	kind := string(targetType.Or(lbcgatewayv1.TargetType(cmp.Or(t.in.Config.DefaultTargetType, stack.TargetInstance))))
+	g.TargetGroup = g.base(svc.Namespace, svc.Name, kind)
+	g.ServiceUID, g.ServicePort = string(svc.UID), strconv.Itoa(int(port.Port))
+	g.IPv6 = slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol)
+	g.MultiCluster = value(g.layers, "enableMultiCluster", func(p *props) *bool { return p.EnableMultiCluster }).Value
+	if !g.protocols() {
+		return &backend{}
+	}
+	if unfit := g.version(port); unfit != "" {
+		return &backend{unfit: unfit}
+	}
+	g.Port, g.TargetPort = serviceport.Target(port, kind)
+	_, written := serviceport.Target(port, stack.TargetIP)
+	g.ID = t.identity(g.TargetGroup, written).ID()
+	if g.Port == 0 {
+		g.fail(intent.Source{}, diag.WrongServiceType,
+			fmt.Sprintf("TargetGroup port is empty. When using Instance targets, your service must be of type 'NodePort' or 'LoadBalancer': port %d of Service %s/%s has no node port", port.Port, svc.Namespace, svc.Name),
+			"change the Service's type, or set targetType ip in a TargetGroupConfiguration")
+		return &backend{}
+	}
+	control := value(g.layers, "targetControlPort", func(p *props) *int32 { return p.TargetControlPort })
+	if g.ControlPort = control.Value; control.Set && (kind != stack.TargetIP || t.in.Family == attachment.Network) {
+		g.fail(control.Source, diag.InvalidRule, "a target control port is for ip targets of an application load balancer", "remove targetControlPort, or set targetType ip")
+		return &backend{}
+	}
+	g.nodes(kind)
+	if !g.healthCheck() {
+		return &backend{}
+	}
+	return &backend{Backend: intent.Backend{TargetGroup: g.TargetGroup}, usable: true}
+}
+
+// ofBalancer is the backend of an application load balancer.
+func (t *translation) ofBalancer(gateway *gatewayv1.Gateway, port int32, arn, at string, s *site) *backend {
+	g := &group{t: t, layers: t.propsOf(objects.Gateway, gateway.Namespace, gateway.Name), at: at, site: s}
+	g.TargetGroup = g.base(gateway.Namespace, gateway.Name, stack.TargetALB)
+	g.Port, g.TargetPort, g.ServicePort, g.Balancer = port, strconv.Itoa(int(port)), strconv.Itoa(int(port)), arn
+	g.Protocol = protocolTCP
+	if p := value(g.layers, "protocol", func(p *props) *lbcgatewayv1.Protocol { return p.Protocol }); p.Set && p.Value != protocolTCP {
+		g.fail(p.Source, diag.InvalidRule, fmt.Sprintf("protocol %s: a target group of a load balancer has protocol TCP", p.Value), "remove protocol")
+		return &backend{}
+	}
+	g.ID = t.identity(g.TargetGroup, g.TargetPort).ID()
+	if !g.healthCheck() {
+		return &backend{}
+	}
+	return &backend{Backend: intent.Backend{TargetGroup: g.TargetGroup}, usable: true}
+}
+
+// base is what target groups of all kinds have.
+func (g *group) base(namespace, name, targetType string) *intent.TargetGroup {
+	out := &intent.TargetGroup{
+		Object: g.t.object, ServiceNamespace: namespace, ServiceName: name, TargetType: targetType, Source: g.t.source(g.at),
+		Tags: plain(configuration.Map(g.layers, "tags", func(p *props) map[string]string { return p.Tags })),
+	}
+	if targetType != stack.TargetALB {
+		out.Attributes = plain(configuration.Attributes(g.layers, "targetGroupAttributes", func(p *props) []lbcgatewayv1.Attribute { return p.TargetGroupAttributes }))
+	}
+	out.Name = value(g.layers, "targetGroupName", func(p *props) *string { return p.TargetGroupName }).Value
+	return out
+}
+
+// identity is what the identity of a target group depends on. written is the target port as the Service has it.
+func (t *translation) identity(g *intent.TargetGroup, written string) naming.GatewayTargetGroup {
+	return naming.GatewayTargetGroup{
+		Gateway: stack.ID{Namespace: t.in.Gateway.Namespace, Name: t.in.Gateway.Name}, RouteKind: g.Object.Kind, RouteNamespace: g.Object.Namespace, RouteName: g.Object.Name,
+		BackendNamespace: g.ServiceNamespace, BackendName: g.ServiceName, TargetPort: written,
+	}
+}
+
+func value[V any](ls configuration.Layers[props], field string, read func(*props) *V) intent.Field[V] {
+	return configuration.Value(ls, field, read)
+}
+
+// plain are the values of fields; nil if there are none.
+func plain(fields map[string]intent.Field[string]) map[string]string {
+	if len(fields) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(fields))
+	for k, f := range fields {
+		out[k] = f.Value
+	}
+	return out
+}
+
+// protocols sets the protocol; ok is false if it is invalid, which is recorded.
+func (g *group) protocols() (ok bool) {
+	p := value(g.layers, "protocol", func(p *props) *lbcgatewayv1.Protocol { return p.Protocol })
+	written := string(p.Value)
+	if g.t.in.Family != attachment.Network {
+		if g.Protocol = cmp.Or(written, protocolHTTP); g.Protocol != protocolHTTP && g.Protocol != protocolHTTPS {
+			g.fail(p.Source, diag.InvalidRule, fmt.Sprintf("protocol %s: a target group of an application load balancer has protocol HTTP or HTTPS", written), "write HTTP or HTTPS")
+			return false
+		}
+		return true
+	}
+	switch {
+	case g.site.protocol == protocolBoth:
+		g.Protocol = protocolBoth
+	case written != "":
+		g.Protocol = written
+	case g.t.route.Route.Kind == "UDPRoute":
+		g.Protocol = protocolUDP
+	case g.t.route.Route.Kind == "TLSRoute" && g.site.protocol == protocolTLS && !g.site.terminates():
+		g.Protocol = protocolTLS // the existing controller encrypts again
+	default:
+		g.Protocol = protocolTCP
+	}
+	if !slices.Contains([]string{protocolTCP, protocolTLS, protocolUDP, protocolBoth}, g.Protocol) {
+		g.fail(p.Source, diag.InvalidRule, fmt.Sprintf("protocol %s: a target group of a network load balancer has protocol TCP, TLS, UDP or TCP_UDP", written), "write one of these")
+		return false
+	}
+	return true
+}
+
+// terminates reports whether a listener of the port ends TLS with certificates of the cluster.
+func (s *site) terminates() bool {
+	return s.protocol == protocolTLS && slices.ContainsFunc(s.listeners, func(i int) bool {
+		return s.all[i].TLS != nil && len(s.all[i].TLS.CertificateRefs) > 0
+	})
+}
+
+// version sets the protocol version of an application load balancer's target group. HTTP listeners have HTTP/1 only. unfit is why the
+// listener cannot have the backend.
+func (g *group) version(port corev1.ServicePort) (unfit string) {
+	if g.t.in.Family == attachment.Network {
+		return ""
+	}
+	v := value(g.layers, "protocolVersion", func(p *props) *lbcgatewayv1.ProtocolVersion { return p.ProtocolVersion })
+	g.ProtocolVersion = "HTTP1"
+	switch {
+	case v.Set:
+		g.ProtocolVersion = string(v.Value)
+	case g.t.route.Route.Kind == "GRPCRoute":
+		g.ProtocolVersion = "GRPC"
+	case ptr.Deref(port.AppProtocol, "") == h2c:
+		g.ProtocolVersion = "HTTP2"
+	}
+	if g.ProtocolVersion == "HTTP1" {
+		return ""
+	}
+	if g.t.in.Construction == rule.Compatible {
+		if g.t.http {
+			g.t.ignored(g.at, fmt.Sprintf("the backend gets HTTP/1 instead of %s, because the route is attached to an HTTP listener, too, which shares the target group", g.ProtocolVersion),
+				"attach the route to HTTPS listeners only, or annotate the Gateway with "+constructionAnnotation+": standard")
+			g.ProtocolVersion = "HTTP1"
+		}
+		return ""
+	}
+	if g.site.protocol != protocolHTTPS {
+		return fmt.Sprintf("the backend speaks %s, for which a load balancer needs an HTTPS listener, and a listener of the route has protocol HTTP; attach the route to HTTPS listeners only", g.ProtocolVersion)
+	}
+	return ""
+}
+
+// nodes sets the labels of the nodes that are registered.
+func (g *group) nodes(targetType string) {
+	f := value(g.layers, "nodeSelector", func(p *props) *metav1.LabelSelector { return p.NodeSelector })
+	switch {
+	case !f.Set:
+	case targetType != stack.TargetInstance:
+		g.t.ignoredOf(f.Source.Object, f.Source.Path, "nodeSelector has no effect on ip targets", "remove it, or use targetType instance")
+	default:
+		if len(f.Value.MatchLabels) > 0 {
+			g.NodeLabels = maps.Clone(f.Value.MatchLabels)
+		}
+		for _, e := range f.Value.MatchExpressions {
+			if e.Operator == metav1.LabelSelectorOpIn && len(e.Values) == 1 {
+				if g.NodeLabels == nil {
+					g.NodeLabels = map[string]string{}
+				}
+				g.NodeLabels[e.Key] = e.Values[0]
+				continue
+			}
+			g.t.ignoredOf(f.Source.Object, f.Source.Path, fmt.Sprintf("matchExpressions of key %s has no effect: only labels with one value are compared", e.Key), "write matchLabels")
+		}
+	}
+}
+
+// healthCheck sets the health check; ok is false if it is invalid, which is recorded.
+func (g *group) healthCheck() (ok bool) {
+	f := value(g.layers, "healthCheckConfig", func(p *props) *lbcgatewayv1.HealthCheckConfiguration { return p.HealthCheckConfig })
+	c := &f.Value
+	h := g.defaultCheck()
+	if c.HealthCheckProtocol != nil {
+		h.Protocol = string(*c.HealthCheckProtocol)
+		if h.Matcher == "" {
+			h.Path, h.Matcher = "/", "200-399"
+		}
+	}
+	override(&h.Path, c.HealthCheckPath)
+	override(&h.IntervalSeconds, c.HealthCheckInterval)
+	override(&h.TimeoutSeconds, c.HealthCheckTimeout)
+	override(&h.HealthyThreshold, c.HealthyThresholdCount)
+	override(&h.UnhealthyThreshold, c.UnhealthyThresholdCount)
+	if c.Matcher != nil {
+		if g.ProtocolVersion == "GRPC" {
+			override(&h.Matcher, c.Matcher.GRPCCode)
+		} else {
+			override(&h.Matcher, c.Matcher.HTTPCode)
+		}
+	}
+	if c.HealthCheckPort != nil {
+		port, problem, remedy := *c.HealthCheckPort, "", ""
+		if g.svc != nil {
+			port, problem, remedy = serviceport.HealthCheck(g.svc, port, g.TargetType)
+		} else if n, err := strconv.ParseUint(port, 10, 16); port != stack.TrafficPort && (err != nil || n == 0) {
+			problem, remedy = fmt.Sprintf("health check port %q is neither traffic-port nor a number from 1 to 65535", port), "write one of these"
+		}
+		if problem != "" {
+			g.fail(f.Source, diag.InvalidRule, problem, remedy)
+			return false
+		}
+		h.Port = port
+	}
+	if !slices.Contains([]string{protocolHTTP, protocolHTTPS, protocolTCP}, h.Protocol) || g.t.in.Family != attachment.Network && h.Protocol == protocolTCP {
+		g.fail(f.Source, diag.InvalidRule, fmt.Sprintf("health check protocol %s: the load balancer has %s", h.Protocol, strings.Join(g.checks(), ", ")), "write one of these")
+		return false
+	}
+	if h.Protocol == protocolTCP {
+		h.Path, h.Matcher = "", ""
+	}
+	g.HealthCheck = h
+	return true
+}
+
+// checks are the protocols of health checks.
+func (g *group) checks() []string {
+	if g.t.in.Family == attachment.Network {
+		return []string{protocolTCP, protocolHTTP, protocolHTTPS}
+	}
+	return []string{protocolHTTP, protocolHTTPS}
+}
+
+func override[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// defaultCheck is the health check without a configuration. Of Services that keep traffic on the node that gets it, only the nodes with a ready
+// pod may get traffic; they say so on a port of the Service's.
+func (g *group) defaultCheck() stack.HealthCheck {
+	h := stack.HealthCheck{
+		Protocol: g.Protocol, Port: stack.TrafficPort, Path: "/", Matcher: "200-399",
+		IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 3, UnhealthyThreshold: 3,
+	}
+	switch {
+	case g.ProtocolVersion == "GRPC":
+		h.Path, h.Matcher = "/AWS.ALB/healthcheck", "12"
+	case g.t.in.Family != attachment.Network:
+	case g.TargetType == stack.TargetALB:
+		h.Protocol = protocolHTTP
+	case g.TargetType == stack.TargetInstance && g.svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal:
+		h = stack.HealthCheck{
+			Protocol: protocolHTTP, Port: stack.TrafficPort, Path: "/healthz", Matcher: "200-399",
+			IntervalSeconds: 10, TimeoutSeconds: 6, HealthyThreshold: 2, UnhealthyThreshold: 2,
+		}
+		if n := g.svc.Spec.HealthCheckNodePort; n != 0 {
+			h.Port = strconv.Itoa(int(n))
+		}
+	default:
+		h.Protocol, h.Path, h.Matcher = protocolTCP, "", ""
+	}
+	return h
+}

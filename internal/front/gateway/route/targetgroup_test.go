@@ -1,0 +1,135 @@
+package route
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// groupOf is the target group of the only backend of a route, with a TargetGroupConfiguration of Service web.
+func groupOf(t *testing.T, around, route, properties string) (*intent.TargetGroup, Decided) {
+	t.Helper()
+	text := around + "\n---\n" + route
+	if properties != "" {
+		text += "\n---\nkind: TargetGroupConfiguration\nmetadata: {name: c}\nspec: {targetReference: {name: web}, defaultConfiguration: {" + properties + "}}"
+	}
+	d := Translate(input(t, rule.Standard, decode(t, text)))[0]
+	var actions []intent.Action
+	if len(d.Member.Routes) > 0 {
+		actions = d.Member.Routes[0].Actions
+	} else if len(d.Member.Listeners) > 0 {
+		actions = d.Member.Listeners[0].Default
+	}
+	if len(actions) == 0 || len(actions[0].Backends) == 0 {
+		return nil, d
+	}
+	return actions[0].Backends[0].TargetGroup, d
+}
+
+const httpRoute = "kind: HTTPRoute\nmetadata: {name: r}\nspec: {parentRefs: [{name: gw, sectionName: http}], rules: [{" + toWeb + "}]}"
+
+// TestFieldsOfTargetGroups has the fields of chapters 2.4, 6.2 and 6.3 of the contract, for an application load balancer.
+func TestFieldsOfTargetGroups(t *testing.T) {
+	t.Parallel()
+	base := intent.TargetGroup{
+		ID: "shop/gw:shop-r:HTTPRoute-shop-web:8080", ServiceNamespace: "shop", ServiceName: "web", ServiceUID: "u-web", ServicePort: "80",
+		TargetType: "ip", Port: 8080, TargetPort: "8080", Protocol: "HTTP", ProtocolVersion: "HTTP1",
+		HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200-399", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 3, UnhealthyThreshold: 3},
+	}
+	for name, test := range map[string]struct {
+		properties string
+		change     func(*intent.TargetGroup)
+	}{
+		"none":          {"", func(*intent.TargetGroup) {}},
+		"name":          {"targetGroupName: mine", func(g *intent.TargetGroup) { g.Name = "mine" }},
+		"protocol":      {"protocol: HTTPS", func(g *intent.TargetGroup) { g.Protocol, g.HealthCheck.Protocol = "HTTPS", "HTTPS" }},
+		"attributes":    {"targetGroupAttributes: [{key: a, value: b}]", func(g *intent.TargetGroup) { g.Attributes = map[string]string{"a": "b"} }},
+		"tags":          {"tags: {a: b}", func(g *intent.TargetGroup) { g.Tags = map[string]string{"a": "b"} }},
+		"multi-cluster": {"enableMultiCluster: true", func(g *intent.TargetGroup) { g.MultiCluster = true }},
+		"control port":  {"targetControlPort: 9000", func(g *intent.TargetGroup) { g.ControlPort = 9000 }},
+		"health check": {"healthCheckConfig: {healthCheckPath: /up, healthCheckPort: \"9\", healthCheckProtocol: HTTPS, healthCheckInterval: 20, healthCheckTimeout: 6, healthyThresholdCount: 4, unhealthyThresholdCount: 2, matcher: {httpCode: \"200\", grpcCode: \"1\"}}",
+			func(g *intent.TargetGroup) {
+				g.HealthCheck = stack.HealthCheck{Protocol: "HTTPS", Port: "9", Path: "/up", Matcher: "200", IntervalSeconds: 20, TimeoutSeconds: 6, HealthyThreshold: 4, UnhealthyThreshold: 2}
+			}},
+		"health check port by name": {"healthCheckConfig: {healthCheckPort: h2}", func(g *intent.TargetGroup) { g.HealthCheck.Port = "8082" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, d := groupOf(t, around, httpRoute, test.properties)
+			if g == nil {
+				t.Fatal(d.Unresolved, d.Partly)
+			}
+			want := base
+			test.change(&want)
+			want.Object, want.Source = g.Object, g.Source
+			if diff := cmp.Diff(&want, g); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestInvalidTargetGroupConfigurationsSetTheRouteAside has mistakes for which the last good version of the route goes on.
+func TestInvalidTargetGroupConfigurationsSetTheRouteAside(t *testing.T) {
+	t.Parallel()
+	for properties, want := range map[string]string{
+		"protocol: TCP":                                   "protocol TCP: a target group of an application load balancer has protocol HTTP or HTTPS",
+		"targetType: instance":                            "your service must be of type 'NodePort' or 'LoadBalancer'",
+		"healthCheckConfig: {healthCheckPort: none}":      "unable to find port none",
+		"healthCheckConfig: {healthCheckPort: \"70000\"}": "within [1, 65535]",
+		"healthCheckConfig: {healthCheckProtocol: TCP}":   "health check protocol TCP: the load balancer has HTTP, HTTPS",
+	} {
+		_, d := groupOf(t, around, httpRoute, properties)
+		if len(d.Member.Diagnostics) != 1 || !strings.Contains(d.Member.Diagnostics[0].Text, want) || d.Partly == nil && d.Refused == nil {
+			t.Errorf("%s: %v, %v", properties, d.Member.Diagnostics, d.Partly)
+		}
+	}
+	if _, d := groupOf(t, around, httpRoute, "protocol: TCP"); !strings.HasPrefix(d.Member.Diagnostics[0].Text, "TargetGroupConfiguration shop/c, spec.defaultConfiguration.protocol: ") {
+		t.Error(d.Member.Diagnostics[0].Text)
+	}
+}
+
+func TestHealthChecksByDefault(t *testing.T) {
+	t.Parallel()
+	web := "\n---\nkind: Service\nmetadata: {name: web}\nspec: {type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 31000, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}"
+	tcp := strings.TrimPrefix(networkRoute("TCPRoute", "r", "tcp", backs("{name: web, port: 80}")), "\n---\n")
+	for name, test := range map[string]struct {
+		around, route, properties string
+		want                      stack.HealthCheck
+	}{
+		"gRPC":                  {around, grpc(", sectionName: https"), "", stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/AWS.ALB/healthcheck", Matcher: "12", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 3, UnhealthyThreshold: 3}},
+		"network, ip":           {aroundNetwork + web, tcp, "", stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 3, UnhealthyThreshold: 3}},
+		"network, local":        {aroundNetwork + web, tcp, "targetType: instance", stack.HealthCheck{Protocol: "HTTP", Port: "31000", Path: "/healthz", Matcher: "200-399", IntervalSeconds: 10, TimeoutSeconds: 6, HealthyThreshold: 2, UnhealthyThreshold: 2}},
+		"network, HTTP by hand": {aroundNetwork + web, tcp, "healthCheckConfig: {healthCheckProtocol: HTTP}", stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200-399", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 3, UnhealthyThreshold: 3}},
+		"network, port by name": {aroundNetwork + web, tcp, "healthCheckConfig: {healthCheckPort: \"7\"}", stack.HealthCheck{Protocol: "TCP", Port: "7", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 3, UnhealthyThreshold: 3}},
+	} {
+		g, d := groupOf(t, test.around, test.route, test.properties)
+		if g == nil {
+			t.Errorf("%s: %v %v", name, d.Refused, d.Unresolved)
+			continue
+		}
+		if diff := cmp.Diff(test.want, g.HealthCheck); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// TestIdentitiesAndPortsOfTargetGroups has the target ports of chapter 5.1: identities have them as the Service does, whatever the target type.
+func TestIdentitiesAndPortsOfTargetGroups(t *testing.T) {
+	t.Parallel()
+	route := func(port string) string { return strings.Replace(httpRoute, "port: 80}", "port: "+port+"}", 1) }
+	g, _ := groupOf(t, around, route("81"), "")
+	if g.ID != "shop/gw:shop-r:HTTPRoute-shop-web:named" || g.Port != 1 || g.TargetPort != "named" {
+		t.Errorf("%+v", g)
+	}
+	nodes := strings.Replace(around, "{name: http, port: 80, targetPort: 8080}", "{name: http, port: 80, targetPort: 8080, nodePort: 31380}", 1)
+	g, _ = groupOf(t, nodes, httpRoute, "targetType: instance, nodeSelector: {matchLabels: {a: b}, matchExpressions: [{key: c, operator: In, values: [d]}]}")
+	if g.ID != "shop/gw:shop-r:HTTPRoute-shop-web:8080" || g.Port != 31380 || g.TargetPort != "31380" || g.NodeLabels["a"] != "b" || g.NodeLabels["c"] != "d" {
+		t.Errorf("%+v", g)
+	}
+}
