@@ -3,6 +3,7 @@ package diff
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -83,8 +84,17 @@ func (d *differ) registrations() {
 // needRegistered makes a step wait until the target groups that it puts to use have their load balancer.
 func (d *differ) needRegistered(s *plan.Step, as []stack.Action) {
 	for _, ref := range elb.TargetGroupsOf(as) {
-		s.Need(d.registered[ref])
+		if id := d.registered[ref]; d.ofAnother(ref) {
+			s.Follow(id) // the other targets of a forward do not wait until another stack's load balancer can be registered
+		} else {
+			s.Need(id)
+		}
 	}
+}
+
+// ofAnother reports whether the target of a target group is the load balancer of another stack.
+func (d *differ) ofAnother(group stack.Ref) bool {
+	return slices.ContainsFunc(d.want.TargetGroups, func(w stack.TargetGroup) bool { return w.Balancer.Literal != "" && targetGroupRef(w.ID) == group })
 }
 
 // deleteFrontends deletes the load balancers that stand in front of others and are not wanted any more, before those.

@@ -240,3 +240,58 @@ func TestAFrontendThatIsKeptIsLeftAsItIs(t *testing.T) {
 		t.Error(p.Text(plan.TextOptions{}))
 	}
 }
+
+// TestALoadBalancerOfAnotherStackIsRegisteredWithoutWaitingForListeners has an NLB in front of an ALB that its own stack makes: the NLB's listener has
+// the same port.
+func TestALoadBalancerOfAnotherStackIsRegisteredWithoutWaitingForListeners(t *testing.T) {
+	t.Parallel()
+	const alb, next = "arn:aws:elasticloadbalancing:us-west-2:1:loadbalancer/app/other/1", "arn:aws:elasticloadbalancing:us-west-2:1:loadbalancer/app/other/2"
+	want := func(arn string) *stack.Stack {
+		s := testStack()
+		s.LoadBalancers[0].Type, s.Rules, s.Bindings = stack.Network, nil, nil
+		s.TargetGroups = []stack.TargetGroup{{
+			ID: "chained", Name: "chained", TargetType: stack.TargetALB, Port: 443, Protocol: "TCP", Balancer: stack.Literal(stack.KindLoadBalancer, arn),
+			HealthCheck: stack.HealthCheck{Protocol: "HTTPS", Port: "traffic-port", Path: "/", Matcher: "200-399", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 3, UnhealthyThreshold: 3},
+		}}
+		s.Listeners = s.Listeners[:1]
+		l := &s.Listeners[0]
+		l.ID, l.Port, l.Protocol, l.DefaultActions = "443", 443, "TCP", []stack.Action{forwardTo("chained")}
+		return s
+	}
+	p := Stack(want(alb), stack.Keep{}, newFake(testKey()).obs, Options{})
+	registered := false
+	for _, s := range p.Steps {
+		if op, ok := s.Op.(elb.RegisterLoadBalancer); ok {
+			registered = op.LoadBalancer.Literal == alb && op.Port == 443 && !slices.Contains(s.Needs, "CreateListener 443")
+		} else if slices.ContainsFunc(s.Needs, func(n plan.StepID) bool { return strings.HasPrefix(string(n), "Register") }) {
+			t.Errorf("%s waits until the ALB is registered", s.ID)
+		}
+	}
+	if !registered {
+		t.Errorf("%s", p.Text(plan.TextOptions{}))
+	}
+	o := newFake(testKey()).obs
+	g := want(alb).TargetGroups[0]
+	g.Balancer = stack.Ref{}
+	o.TargetGroups = []elb.TargetGroup{{ARN: "arn:tg", TargetGroup: g, Targets: []elb.Target{{ID: alb, Port: 443}}}}
+	for _, s := range Stack(want(alb), stack.Keep{}, o, Options{}).Steps {
+		if strings.Contains(string(s.ID), "egister") {
+			t.Errorf("registered already: %s", s.ID)
+		}
+	}
+	var names []string
+	for _, s := range Stack(want(next), stack.Keep{}, o, Options{}).Steps {
+		switch op := s.Op.(type) {
+		case elb.DeregisterLoadBalancer:
+			names = append(names, "deregister "+op.LoadBalancer.Literal)
+			if op.Successor != nil {
+				t.Error("waits for a load balancer of another stack")
+			}
+		case elb.RegisterLoadBalancer:
+			names = append(names, "register "+op.LoadBalancer.Literal)
+		}
+	}
+	if !slices.Equal(names, []string{"deregister " + alb, "register " + next}) {
+		t.Errorf("the ALB is replaced: %q", names)
+	}
+}
