@@ -43,7 +43,7 @@ var layers = [][]string{
 	{"internal/admission", "internal/servingcert", "internal/front/gateway"},
 	{"internal/front", "internal/cloud", "internal/kube"},
 	{"internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup"},
-	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/metrics"},
+	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/optional", "internal/controller/metrics"},
 	{"internal/apply", "internal/controller/objectwriter"},
 	{"internal/secgroup"},
 	{"internal/targets"},

@@ -52,6 +52,9 @@ func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o clien
 // CacheReader is the objects.Reader of one pass. It reads the informer caches, or the API server if reader is a client of that. It is not safe
 // for concurrent use.
 type CacheReader struct {
+	// Definitions has the optional kinds that the cluster serves; nil = it serves them all.
+	Definitions interface{ Serves(kind objects.Kind) bool }
+
 	get  func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error)
 	list func(list client.ObjectList, which client.ListOption) error
 	err  error // the first read that showed neither an object nor its absence
@@ -60,22 +63,26 @@ type CacheReader struct {
 // NewCacheReader makes a reader for a pass that ends with ctx. live is the API server, which is read for the kinds that others refer to where
 // reader shows none; nil = reader is trusted.
 func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReader {
-	return &CacheReader{
-		get: func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error) {
-			sure := ConfirmingReader{Cache: reader}
-			if confirmed[kind] {
-				sure.Live = live
-			}
-			return sure.Get(ctx, key, o)
-		},
-		list: func(list client.ObjectList, which client.ListOption) error {
-			return reader.List(ctx, list, which, client.UnsafeDisableDeepCopy)
-		},
+	r := &CacheReader{}
+	r.get = func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error) {
+		sure := ConfirmingReader{Cache: reader}
+		if confirmed[kind] && r.Serves(kind) {
+			sure.Live = live
+		}
+		return sure.Get(ctx, key, o)
 	}
+	r.list = func(list client.ObjectList, which client.ListOption) error {
+		return reader.List(ctx, list, which, client.UnsafeDisableDeepCopy)
+	}
+	return r
 }
 
 // confirmed are the kinds that others refer to. Absence of the others needs no proof: an event of their own deletion causes the read.
-var confirmed = map[objects.Kind]bool{objects.Service: true, objects.IngressClass: true, objects.IngressClassParams: true, objects.Namespace: true}
+var confirmed = map[objects.Kind]bool{
+	objects.Service: true, objects.IngressClass: true, objects.IngressClassParams: true, objects.Namespace: true,
+	objects.GatewayClass: true, objects.Gateway: true, objects.ListenerSet: true,
+	objects.LoadBalancerConfiguration: true, objects.TargetGroupConfiguration: true, objects.ListenerRuleConfiguration: true,
+}
 
 // Get implements objects.Reader.
 func (r *CacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
@@ -124,6 +131,11 @@ func (r *CacheReader) listed(kind objects.Kind, which client.ListOption) []metav
 		return nil
 	})
 	return out
+}
+
+// Serves implements objects.ServedReader.
+func (r *CacheReader) Serves(kind objects.Kind) bool {
+	return r.Definitions == nil || !kube.Kinds[kind].Optional || r.Definitions.Serves(kind)
 }
 
 // Err implements objects.FallibleReader.

@@ -1,0 +1,250 @@
+package optional
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+// Doubt is how old a deletion is when it is confirmed. The removal of a definition deletes the objects one by one; it is marked before,
+// and discovery shows the mark within this time, also at another API server than the one that delivered the deletion.
+const Doubt = time.Second
+
+// guard is the ListerWatcher of an optional kind. An informer behind it sees a deletion only after discovery has shown that the definition
+// stands. Until then, and while the kind is not served, it holds the objects as they were last.
+type guard struct {
+	of          cache.ListerWatcherWithContext
+	kind        objects.Kind
+	definitions *Definitions
+
+	mu     sync.Mutex
+	listed bool                              // a list was passed on: the informer holds objects
+	broken int                               // how often the definition had been removed before that list
+	held   map[types.NamespacedName]deletion // that are not passed on
+}
+
+// deletion is an event that is held back.
+type deletion struct {
+	event watch.Event
+	at    time.Time
+}
+
+func newGuard(of cache.ListerWatcher, kind objects.Kind, d *Definitions) *guard {
+	return &guard{of: cache.ToListerWatcherWithContext(of), kind: kind, definitions: d, held: map[types.NamespacedName]deletion{}}
+}
+
+// IsWatchListSemanticsUnSupported makes the reflector list, since deletions during a disconnection show in lists only.
+func (g *guard) IsWatchListSemanticsUnSupported() bool { return true }
+
+// List implements cache.ListerWatcher.
+func (g *guard) List(o metav1.ListOptions) (runtime.Object, error) {
+	return g.ListWithContext(context.Background(), o)
+}
+
+// Watch implements cache.ListerWatcher.
+func (g *guard) Watch(o metav1.ListOptions) (watch.Interface, error) {
+	return g.WatchWithContext(context.Background(), o)
+}
+
+// ListWithContext implements cache.ListerWatcherWithContext. It waits while the kind is not served.
+func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+	if err := g.definitions.await(ctx, g.kind, served, ending); err != nil {
+		return nil, err
+	}
+	broken := g.definitions.broken(g.kind)
+	list, err := g.of.ListWithContext(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if m, err := meta.ListAccessor(list); err != nil || m.GetContinue() != "" {
+		return list, err // the last page is confirmed
+	}
+	read := g.definitions.now()
+	g.mu.Lock()
+	again := g.listed
+	g.mu.Unlock()
+	if again { // objects that it lacks may be those of a definition that is being removed
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(Doubt):
+		}
+		read = read.Add(Doubt)
+	}
+	if err := g.definitions.confirm(ctx, g.kind, read); err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.listed, g.broken = true, broken
+	clear(g.held)
+	return list, nil
+}
+
+// outlived is not nil if the definition was removed since the list. What was deleted with it may have been created again, which only a new
+// list shows at once; the error makes the reflector list.
+func (g *guard) outlived() *apierrors.StatusError {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.broken == g.definitions.broken(g.kind) {
+		return nil
+	}
+	return apierrors.NewResourceExpired("the definition of " + string(g.kind) + " was removed since the list")
+}
+
+// WatchWithContext implements cache.ListerWatcherWithContext. It waits while the kind is not served.
+func (g *guard) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	if err := g.definitions.await(ctx, g.kind, served, ending); err != nil {
+		return nil, err
+	}
+	if s, _ := g.definitions.state(g.kind); s == served {
+		if err := g.outlived(); err != nil {
+			return nil, err
+		}
+	}
+	w, err := g.of.WatchWithContext(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	s := &session{guard: g, of: w, out: make(chan watch.Event), ended: ctx.Done(), end: cancel, version: o.ResourceVersion}
+	go s.run(ctx)
+	return s, nil
+}
+
+// session is a watch whose deletions are held back. What one session holds the next one passes on.
+type session struct {
+	*guard
+	of    watch.Interface
+	out   chan watch.Event
+	ended <-chan struct{}
+	end   func()
+	// version is the newest that was seen. Deletions are passed on with it, since versions that a reflector is shown must not go back.
+	version string
+}
+
+// Stop implements watch.Interface.
+func (s *session) Stop() {
+	s.end()
+	s.of.Stop()
+}
+
+// ResultChan implements watch.Interface.
+func (s *session) ResultChan() <-chan watch.Event { return s.out }
+
+func (s *session) run(ctx context.Context) {
+	defer close(s.out)
+	defer s.end()
+	confirmed := make(chan time.Time, 1) // the time until which deletions are confirmed; zero = none are
+	var due <-chan time.Time
+	confirming := false
+	pause := time.Duration(0)
+	for {
+		if oldest, ok := s.oldest(); ok && due == nil && !confirming {
+			due = time.After(max(oldest.Add(Doubt).Sub(s.definitions.now()), pause))
+		}
+		select {
+		case <-s.ended:
+			return
+		case e, ok := <-s.of.ResultChan():
+			if !ok || !s.take(e) {
+				return
+			}
+		case <-due:
+			due, confirming = nil, true
+			now := s.definitions.now()
+			go func() {
+				until := now.Add(-Doubt)
+				if s.definitions.confirm(ctx, s.kind, now) != nil {
+					until = time.Time{}
+				}
+				confirmed <- until
+			}()
+		case until := <-confirmed:
+			confirming, pause = false, 0
+			if until.IsZero() {
+				pause = Doubt
+				continue
+			}
+			if err := s.outlived(); err != nil {
+				status := err.Status()
+				s.send(watch.Event{Type: watch.Error, Object: &status})
+				return
+			}
+			for _, e := range s.release(until) {
+				if !s.send(e) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// take passes an event on, or holds it back.
+func (s *session) take(e watch.Event) (proceed bool) {
+	o, err := meta.Accessor(e.Object)
+	if err != nil || e.Type == watch.Error {
+		return s.send(e)
+	}
+	s.version = o.GetResourceVersion()
+	key := types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
+	if e.Type == watch.Deleted {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.held[key] = deletion{e, s.definitions.now()}
+		return true
+	}
+	s.mu.Lock()
+	delete(s.held, key) // an object of that name was created again: to the informer it changed
+	s.mu.Unlock()
+	return s.send(e)
+}
+
+func (s *session) send(e watch.Event) (proceed bool) {
+	select {
+	case s.out <- e:
+		return true
+	case <-s.ended:
+		return false
+	}
+}
+
+// oldest is when the oldest deletion that is held back came.
+func (g *guard) oldest() (at time.Time, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, d := range g.held {
+		if !ok || d.at.Before(at) {
+			at, ok = d.at, true
+		}
+	}
+	return at, ok
+}
+
+// release removes the deletions that are confirmed and returns their events.
+func (s *session) release(until time.Time) []watch.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []watch.Event
+	for key, d := range s.held {
+		if d.at.After(until) {
+			continue
+		}
+		if o, err := meta.Accessor(d.event.Object); err == nil && s.version != "" {
+			o.SetResourceVersion(s.version)
+		}
+		out = append(out, d.event)
+		delete(s.held, key)
+	}
+	return out
+}
