@@ -61,7 +61,7 @@ func (s *sender) CreateListener(op elb.CreateListener) {
 		Certificates:    defaultCertificate(l),
 		SslPolicy:       optional(l.SSLPolicy),
 		AlpnPolicy:      alpn(l),
-		Tags:            balancingTags(l.Tags),
+		Tags:            balancingPairs[elbv2types.Tag](l.Tags),
 
 		MutualAuthentication: mutual(l),
 	}, func(out *elbv2.CreateListenerOutput) elb.Output {
@@ -105,7 +105,7 @@ func (s *sender) RemoveListenerCertificates(op elb.RemoveListenerCertificates) {
 func (s *sender) ModifyListenerAttributes(op elb.ModifyListenerAttributes) {
 	request(s, s.c.ELBV2.ModifyListenerAttributes, &elbv2.ModifyListenerAttributesInput{
 		ListenerArn: s.id(op.Listener),
-		Attributes:  pairs(op.Attributes, func(k, v *string) elbv2types.ListenerAttribute { return elbv2types.ListenerAttribute{Key: k, Value: v} }),
+		Attributes:  balancingPairs[elbv2types.ListenerAttribute](op.Attributes),
 	})
 }
 

@@ -33,7 +33,7 @@ func (s *sender) CreateLoadBalancer(op elb.CreateLoadBalancer) {
 		EnablePrefixForIpv6SourceNat: elbv2types.EnablePrefixForIpv6SourceNatEnum(lb.NetworkSourceNAT),
 		IpamPools:                    ipamPools(lb.IPAMPool),
 		CustomerOwnedIpv4Pool:        optional(lb.CustomerOwnedPool),
-		Tags:                         balancingTags(lb.Tags),
+		Tags:                         balancingPairs[elbv2types.Tag](lb.Tags),
 	}
 	if len(lb.SecurityGroups) > 0 {
 		in.SecurityGroups = s.all(lb.SecurityGroups)
@@ -67,9 +67,7 @@ func (s *sender) SetIpAddressType(op elb.SetIpAddressType) {
 func (s *sender) ModifyLoadBalancerAttributes(op elb.ModifyLoadBalancerAttributes) {
 	request(s, s.c.ELBV2.ModifyLoadBalancerAttributes, &elbv2.ModifyLoadBalancerAttributesInput{
 		LoadBalancerArn: s.id(op.LoadBalancer),
-		Attributes: pairs(op.Attributes, func(k, v *string) elbv2types.LoadBalancerAttribute {
-			return elbv2types.LoadBalancerAttribute{Key: k, Value: v}
-		}),
+		Attributes:      balancingPairs[elbv2types.LoadBalancerAttribute](op.Attributes),
 	})
 }
 

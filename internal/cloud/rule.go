@@ -118,7 +118,7 @@ func (s *sender) CreateRule(op elb.CreateRule) {
 		Conditions:  conditions(op.Rule.Conditions),
 		Actions:     s.actions(op.Rule.Actions),
 		Transforms:  transforms(op.Rule.Transforms),
-		Tags:        balancingTags(op.Rule.Tags),
+		Tags:        balancingPairs[elbv2types.Tag](op.Rule.Tags),
 	}, func(out *elbv2.CreateRuleOutput) elb.Output {
 		return elb.Output{ID: value(first(out.Rules).RuleArn)}
 	})

@@ -22,14 +22,20 @@ func pairs[T any](m map[string]string, pair func(key, value *string) T) []T {
 	return out
 }
 
-func balancingTags(tags map[string]string) []elbv2types.Tag {
-	return pairs(tags, func(k, v *string) elbv2types.Tag { return elbv2types.Tag{Key: k, Value: v} })
+// balancingPair is a tag or an attribute of an ELBv2 resource.
+type balancingPair interface {
+	elbv2types.Tag | elbv2types.LoadBalancerAttribute | elbv2types.TargetGroupAttribute | elbv2types.ListenerAttribute
 }
 
-// BalancingTags turns the tags of an ELBv2 resource into a map, never nil.
-func BalancingTags(tags []elbv2types.Tag) map[string]string {
-	out := make(map[string]string, len(tags))
-	for _, t := range tags {
+func balancingPairs[P balancingPair](m map[string]string) []P {
+	return pairs(m, func(k, v *string) P { return P(elbv2types.Tag{Key: k, Value: v}) })
+}
+
+// BalancingPairs turns the tags or attributes of an ELBv2 resource into a map, never nil.
+func BalancingPairs[P balancingPair](list []P) map[string]string {
+	out := make(map[string]string, len(list))
+	for _, p := range list {
+		t := elbv2types.Tag(p)
 		out[value(t.Key)] = value(t.Value)
 	}
 	return out
@@ -49,7 +55,7 @@ func ComputeTags(tags []ec2types.Tag) map[string]string {
 }
 
 func (s *sender) AddTags(op elb.AddTags) {
-	request(s, s.c.ELBV2.AddTags, &elbv2.AddTagsInput{ResourceArns: []string{s.resolve(op.Resource)}, Tags: balancingTags(op.Tags)})
+	request(s, s.c.ELBV2.AddTags, &elbv2.AddTagsInput{ResourceArns: []string{s.resolve(op.Resource)}, Tags: balancingPairs[elbv2types.Tag](op.Tags)})
 }
 
 func (s *sender) RemoveTags(op elb.RemoveTags) {

@@ -42,7 +42,7 @@ func (s *sender) CreateTargetGroup(op elb.CreateTargetGroup) {
 		HealthCheckTimeoutSeconds:  optional(hc.TimeoutSeconds),
 		HealthyThresholdCount:      optional(hc.HealthyThreshold),
 		UnhealthyThresholdCount:    optional(hc.UnhealthyThreshold),
-		Tags:                       balancingTags(tg.Tags),
+		Tags:                       balancingPairs[elbv2types.Tag](tg.Tags),
 	}
 	if tg.IPAddressType == stack.IPv6 {
 		in.IpAddressType = elbv2types.TargetGroupIpAddressTypeEnumIpv6
@@ -71,9 +71,7 @@ func (s *sender) ModifyTargetGroup(op elb.ModifyTargetGroup) {
 func (s *sender) ModifyTargetGroupAttributes(op elb.ModifyTargetGroupAttributes) {
 	request(s, s.c.ELBV2.ModifyTargetGroupAttributes, &elbv2.ModifyTargetGroupAttributesInput{
 		TargetGroupArn: s.id(op.TargetGroup),
-		Attributes: pairs(op.Attributes, func(k, v *string) elbv2types.TargetGroupAttribute {
-			return elbv2types.TargetGroupAttribute{Key: k, Value: v}
-		}),
+		Attributes:     balancingPairs[elbv2types.TargetGroupAttribute](op.Attributes),
 	})
 }
 

@@ -173,7 +173,8 @@ func (w *wiring) setUpInventory() {
 	scope.Progress = func(read, of int) { w.log.Info("reading the tags of the account", "read", read, "of", of) }
 	w.inventory = inventory.New(w.clients, scope)
 	if w.config.ImportTLSSecrets {
-		ctrlmetrics.Registry.MustRegister(metrics.ImportGauge(w.inventory.Certificates().ImportsLastYear))
+		ctrlmetrics.Registry.MustRegister(metrics.Gauge("lbc_certificate_imports_last_year",
+			"Imports into ACM within 365 days that are known of, whoever made them.", w.inventory.Certificates().ImportsLastYear))
 	}
 }
 
@@ -181,7 +182,8 @@ func (w *wiring) setUpInventory() {
 func (w *wiring) setUpShared() {
 	c := w.config
 	w.brake = brake.New(c.DeletionBrake, w.now)
-	ctrlmetrics.Registry.MustRegister(stacks.HeldGauge(w.brake))
+	ctrlmetrics.Registry.MustRegister(metrics.Gauge("lbc_deletions_held",
+		"Load balancers whose deletion waits for consent, because more than usual were to be deleted at once.", w.brake.Held))
 	w.writer = stacks.NewBindingWriter(w.mgr.GetClient(), w.now)
 	run := func(ctx context.Context, p plan.Plan) apply.Result { return apply.Run(ctx, p, w.deps()) }
 	w.backend = stacks.NewBackendGroup(w.mgr.GetClient(), w.inventory, run, c.ClusterName, w.log.WithName("backend-sg"))

@@ -138,7 +138,8 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 	c, report := w.config, w.recorder("targetGroupBinding")
 	registry := targets.NewRegistry(w.account)
 	registry.Brake = brake.New(c.DeregistrationBrake, w.now)
-	ctrlmetrics.Registry.MustRegister(binding.HeldGauge(registry.Brake))
+	ctrlmetrics.Registry.MustRegister(metrics.Gauge("lbc_deregistrations_held",
+		"Target groups of which targets stay registered, because most targets of more groups than usual were given up at once.", registry.Brake.Held))
 	registry.Lag = w.metrics.ObserveTargetLag
 	registry.Async = true // a pass that waited for a call would delay the next change of its binding
 	w.registry = registry

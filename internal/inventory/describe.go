@@ -7,7 +7,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -76,29 +75,20 @@ func (i *Inventory) describeAttributes(ctx context.Context, arn string) (out map
 	case stack.KindLoadBalancer:
 		var got *elbv2.DescribeLoadBalancerAttributesOutput
 		if got, err = i.clients.ELBV2.DescribeLoadBalancerAttributes(ctx, &elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &arn}); err == nil {
-			return attributes(got.Attributes), nil
+			return cloud.BalancingPairs(got.Attributes), nil
 		}
 	case stack.KindTargetGroup:
 		var got *elbv2.DescribeTargetGroupAttributesOutput
 		if got, err = i.clients.ELBV2.DescribeTargetGroupAttributes(ctx, &elbv2.DescribeTargetGroupAttributesInput{TargetGroupArn: &arn}); err == nil {
-			return attributes(got.Attributes), nil
+			return cloud.BalancingPairs(got.Attributes), nil
 		}
 	default:
 		var got *elbv2.DescribeListenerAttributesOutput
 		if got, err = i.clients.ELBV2.DescribeListenerAttributes(ctx, &elbv2.DescribeListenerAttributesInput{ListenerArn: &arn}); err == nil {
-			return attributes(got.Attributes), nil
+			return cloud.BalancingPairs(got.Attributes), nil
 		}
 	}
 	return nil, fmt.Errorf("describing attributes of %s: %w", arn, err)
-}
-
-func attributes[A elbv2types.LoadBalancerAttribute | elbv2types.TargetGroupAttribute | elbv2types.ListenerAttribute](as []A) map[string]string {
-	out := map[string]string{}
-	for _, a := range as {
-		t := elbv2types.Tag(a)
-		out[aws.ToString(t.Key)] = aws.ToString(t.Value)
-	}
-	return out
 }
 
 // kindOf is the kind of what has an ARN: a load balancer, a target group or a listener.

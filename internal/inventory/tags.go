@@ -229,7 +229,7 @@ func (i *Inventory) describeTagBatch(ctx context.Context, arns []string) (map[st
 	switch {
 	case err == nil:
 		for _, d := range got.TagDescriptions {
-			out[aws.ToString(d.ResourceArn)] = cloud.BalancingTags(d.Tags)
+			out[aws.ToString(d.ResourceArn)] = cloud.BalancingPairs(d.Tags)
 		}
 		return out, nil
 	case !vanished(err):

@@ -21,12 +21,7 @@ func (c Chooser) Choose(i network.Interface, tags func(group string) map[string]
 	if len(i.Groups) == 1 {
 		return i.Groups[0], nil
 	}
-	var candidates []string
-	for _, g := range i.Groups {
-		if c.tagged(tags(g)) {
-			candidates = append(candidates, g)
-		}
-	}
+	candidates := slices.DeleteFunc(slices.Clone(i.Groups), func(g string) bool { return !c.tagged(tags(g)) })
 	if len(candidates) == 1 {
 		return candidates[0], nil
 	}

@@ -125,11 +125,5 @@ func normalise(p stack.Permission) stack.Permission {
 }
 
 func managed(perms []stack.Permission) []stack.Permission {
-	var out []stack.Permission
-	for _, p := range perms {
-		if HasLabel(p.Description) {
-			out = append(out, p)
-		}
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(perms), func(p stack.Permission) bool { return !HasLabel(p.Description) })
 }

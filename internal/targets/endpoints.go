@@ -70,27 +70,19 @@ func PodEndpoints(ctx context.Context, c Cluster, port corev1.ServicePort, slice
 	if ipv6 {
 		family = discoveryv1.AddressTypeIPv6
 	}
-	var ready, unknown []Endpoint
+	found := map[corev1.ConditionStatus][]Endpoint{}
 	for _, s := range slicesOf {
 		if s.AddressType != family {
 			continue
 		}
 		for _, number := range slicePorts(s, port.Name) {
 			for i := range s.Endpoints {
-				switch e, status := podEndpoint(ctx, c, s.Namespace, &s.Endpoints[i], number); status {
-				case corev1.ConditionTrue:
-					ready = append(ready, e)
-				case corev1.ConditionUnknown:
-					unknown = append(unknown, e)
-				case corev1.ConditionFalse:
-				}
+				e, status := podEndpoint(ctx, c, s.Namespace, &s.Endpoints[i], number)
+				found[status] = append(found[status], e)
 			}
 		}
 	}
-	if len(ready) == 0 && failOpen {
-		ready = unknown
-	}
-	return distinct(ready)
+	return serving(found, failOpen)
 }
 
 // slicePorts are the port numbers of a slice that belong to a Service port; a Service port without name matches all.
@@ -152,7 +144,12 @@ func NodeReady(n *corev1.Node) corev1.ConditionStatus {
 	return corev1.ConditionFalse
 }
 
-func distinct(in []Endpoint) []Endpoint {
+// serving are the endpoints that are ready (failOpen: of unknown readiness, if none is ready), each once, sorted by key.
+func serving(by map[corev1.ConditionStatus][]Endpoint, failOpen bool) []Endpoint {
+	in := by[corev1.ConditionTrue]
+	if len(in) == 0 && failOpen {
+		in = by[corev1.ConditionUnknown]
+	}
 	slices.SortFunc(in, func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
 	return slices.CompactFunc(in, func(a, b Endpoint) bool { return a.Key() == b.Key() })
 }
@@ -183,7 +180,7 @@ func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePor
 		}
 		chosen = s
 	}
-	var ready, unknown []Endpoint
+	found := map[corev1.ConditionStatus][]Endpoint{}
 	var skipped []Skipped
 	for _, n := range nodes {
 		l := labels.Set(n.Labels)
@@ -195,19 +192,10 @@ func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePor
 			skipped = append(skipped, Skipped{n.Name, why})
 			continue
 		}
-		e := Endpoint{Target: Target{ID: id, Port: nodePort}, Node: n.Name}
-		switch NodeReady(n) {
-		case corev1.ConditionTrue:
-			ready = append(ready, e)
-		case corev1.ConditionUnknown:
-			unknown = append(unknown, e)
-		case corev1.ConditionFalse:
-		}
+		status := NodeReady(n)
+		found[status] = append(found[status], Endpoint{Target: Target{ID: id, Port: nodePort}, Node: n.Name})
 	}
-	if len(ready) == 0 && failOpen {
-		ready = unknown
-	}
-	return distinct(ready), skipped, nil
+	return serving(found, failOpen), skipped, nil
 }
 
 // leaving reports whether a node is one that the cluster autoscaler or Karpenter is about to remove.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -56,10 +55,4 @@ func (b *Reconciler) wakeHeld(was, is *corev1.Pod, q queue.Of[reconcile.Request]
 	for _, id := range b.Registry.HeldFor(was.Namespace, was.Name) {
 		queue.Add(q, 0, queue.Urgent, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: id.Namespace, Name: id.Name}})
 	}
-}
-
-// HeldGauge shows how many target groups hold targets.
-func HeldGauge(b *brake.Brake) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lbc_deregistrations_held",
-		Help: "Target groups of which targets stay registered, because most targets of more groups than usual were given up at once."}, func() float64 { return float64(b.Held()) })
 }

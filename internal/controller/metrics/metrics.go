@@ -81,10 +81,9 @@ func New(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-// ImportGauge is the used part of ACM's yearly quota of imports.
-func ImportGauge(count func() int) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lbc_certificate_imports_last_year",
-		Help: "Imports into ACM within 365 days that are known of, whoever made them."}, func() float64 { return float64(count()) })
+// Gauge shows a count as it is when the metrics are read.
+func Gauge(name, help string, count func() int) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(count()) })
 }
 
 // ObserveRequest counts one HTTP request.

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/compile"
@@ -57,12 +55,6 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 		})), true
 	}
 	return p, false
-}
-
-// HeldGauge shows how many deletions wait for consent.
-func HeldGauge(b *brake.Brake) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lbc_deletions_held",
-		Help: "Load balancers whose deletion waits for consent, because more than usual were to be deleted at once."}, func() float64 { return float64(b.Held()) })
 }
 
 // confirm reads again what a plan rests on before it is carried out: the tags of what it deletes; if it creates a load balancer,

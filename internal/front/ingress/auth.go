@@ -8,8 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -83,10 +83,10 @@ const noAuth = "none" // of auth-type
 func (t *translation) authReader(actions []intent.Action) annotation.Reader {
 	services := t.servicesOf(actions)
 	if len(services) == 1 && len(actions[0].Backends) == 1 {
-		return t.read.Under(serviceObject(services[0]), services[0].Annotations)
+		return t.read.Under(owner.Object(services[0]), services[0].Annotations)
 	}
 	for _, svc := range services {
-		annotation.NewReader(t.findings, serviceObject(svc), svc.Annotations).Ignored(annotation.AuthType,
+		annotation.NewReader(t.findings, owner.Object(svc), svc.Annotations).Ignored(annotation.AuthType,
 			"authentication declared by a Service has no effect on a forward to several target groups of Ingress "+t.ingress.Namespace+"/"+t.ingress.Name,
 			"annotate the Ingress, which applies to all of its paths")
 	}
@@ -106,10 +106,6 @@ func (t *translation) servicesOf(actions []intent.Action) (out []*corev1.Service
 		}
 	}
 	return out
-}
-
-func serviceObject(svc *corev1.Service) diag.Object {
-	return diag.Object{Kind: "Service", Namespace: svc.Namespace, Name: svc.Name, UID: string(svc.UID)}
 }
 
 func (t *translation) session(read annotation.Reader) (s stack.Session, ok bool) {

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -80,7 +81,7 @@ func (t *translation) targetGroup(svc *corev1.Service, written, at string) *inte
 }
 
 func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at string) *intent.TargetGroup {
-	object := serviceObject(svc)
+	object := owner.Object(svc)
 	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations)
 	read := t.read.Under(object, svc.Annotations)
 	port, ok := serviceport.Find(svc, written)

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -73,7 +74,7 @@ func (Names) TargetGroups(o diag.Object) string { return o.Namespace + "/" + o.N
 
 // DeletionProtection is the deletion protection that a Service declares for its load balancer; not set if it declares none.
 func DeletionProtection(svc *corev1.Service) intent.Field[bool] {
-	read := annotation.NewReader(&annotation.Findings{}, Object(svc), svc.Annotations)
+	read := annotation.NewReader(&annotation.Findings{}, owner.Object(svc), svc.Annotations)
 	attributes := read.Map(annotation.ServiceAttributes)
 	on, err := strconv.ParseBool(attributes.Value["deletion_protection.enabled"])
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -57,7 +58,7 @@ func Unclear(cfg Config, svc *corev1.Service) (d diag.Diagnostic, unclear bool) 
 	const stays = "; the load balancer stays as it is"
 	kind, typed := svc.Annotations[typeAnnotation]
 	report := func(k annotation.Key, text, remedy string) (diag.Diagnostic, bool) {
-		return diag.New(Object(svc), k.Path(), diag.InvalidAnnotation, text+stays, remedy).In(diag.LoadBalancer), true
+		return diag.New(owner.Object(svc), k.Path(), diag.InvalidAnnotation, text+stays, remedy).In(diag.LoadBalancer), true
 	}
 	switch {
 	case !typed:
@@ -82,7 +83,7 @@ func Unclear(cfg Config, svc *corev1.Service) (d diag.Diagnostic, unclear bool) 
 // Unchanged is the desired load balancer of a Service that is Unclear: the one that it has.
 func Unchanged(svc *corev1.Service, why diag.Diagnostic) intent.LoadBalancer {
 	lb := loadBalancer(svc)
-	lb.Members = []intent.Member{{Object: Object(svc), Created: svc.CreationTimestamp.Unix(), Former: true, Diagnostics: diag.List{why}}}
+	lb.Members = []intent.Member{{Object: owner.Object(svc), Created: svc.CreationTimestamp.Unix(), Former: true, Diagnostics: diag.List{why}}}
 	return lb
 }
 

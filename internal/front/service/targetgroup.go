@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -35,7 +36,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 		return nil
 	}
 	g := &intent.TargetGroup{
-		ID: id, Object: Object(t.service), ServiceNamespace: svc.Namespace, ServiceName: svc.Name, ServiceUID: string(svc.UID),
+		ID: id, Object: owner.Object(t.service), ServiceNamespace: svc.Namespace, ServiceName: svc.Name, ServiceUID: string(svc.UID),
 		ServicePort: strconv.Itoa(int(port.Port)), TargetType: targetType, Protocol: protocol,
 		IPv6:         slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol),
 		Attributes:   t.targetGroupAttributes(port.Port),

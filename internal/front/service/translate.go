@@ -7,13 +7,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
-
-// Object names a Service in diagnostics.
-func Object(svc *corev1.Service) diag.Object {
-	return diag.Object{Kind: "Service", Namespace: svc.Namespace, Name: svc.Name, UID: string(svc.UID)}
-}
 
 // Key is the key of the stack of a Service.
 func Key(svc *corev1.Service) stack.Key {
@@ -30,11 +26,11 @@ func Translate(v *objects.View, cfg Config, svc *corev1.Service) intent.LoadBala
 	f := &annotation.Findings{}
 	t := &translation{
 		view: v, config: cfg, service: svc, findings: f,
-		read:         annotation.NewReader(f, Object(svc), svc.Annotations),
+		read:         annotation.NewReader(f, owner.Object(svc), svc.Annotations),
 		targetGroups: map[string]*intent.TargetGroup{},
 	}
-	annotation.Check(f, Object(svc), annotation.OnService, svc.Annotations)
-	m := intent.Member{Object: Object(svc), Settings: t.settings(), Misspelt: annotation.Misspellings(Object(svc), annotation.OnService, svc.Annotations)}
+	annotation.Check(f, owner.Object(svc), annotation.OnService, svc.Annotations)
+	m := intent.Member{Object: owner.Object(svc), Settings: t.settings(), Misspelt: annotation.Misspellings(owner.Object(svc), annotation.OnService, svc.Annotations)}
 	if !svc.CreationTimestamp.IsZero() {
 		m.Created = svc.CreationTimestamp.Unix()
 	}
@@ -61,9 +57,9 @@ type translation struct {
 
 // here is a source within the Service.
 func (t *translation) here(path string) intent.Source {
-	return intent.Source{Object: Object(t.service), Path: path}
+	return intent.Source{Object: owner.Object(t.service), Path: path}
 }
 
 func (t *translation) report(s diag.Scope, path string, c diag.Code, text, remedy string) {
-	t.findings.Add(diag.New(Object(t.service), path, c, text, remedy).In(s))
+	t.findings.Add(diag.New(owner.Object(t.service), path, c, text, remedy).In(s))
 }

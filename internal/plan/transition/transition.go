@@ -1,6 +1,6 @@
 // Package transition computes how the rules and the default actions of one listener get from what is observed to what is wanted, such that a
 // request that gets the same answer before and after gets it all the time. Compute is pure: it returns phases of changes, with what each change
-// depends on, as a value to be printed and checked; package diff turns them into steps. Which rules are wanted, which may be deleted, and tags
+// depends on, as a value to be checked; package diff turns them into steps. Which rules are wanted, which may be deleted, and tags
 // are decided there. It imports only the standard library, plan, stack, traffic, and canonical and elb of plan.
 //
 // Whatever order the dependencies leave open, no request notices the way, because:
@@ -15,9 +15,6 @@
 package transition
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -87,35 +84,6 @@ type Change struct {
 	Sets     []stack.Action // actions that the operation puts in place
 	Releases []stack.Action // observed ones that no request gets from there any more
 	Tags     *Pair          // whose tags are to be compared
-}
-
-// String is a line for each phase that has changes, and for each of these.
-func (t Transition) String() string {
-	var b strings.Builder
-	for _, p := range t.Phases {
-		if len(p.Changes) > 0 {
-			fmt.Fprintf(&b, "%s\n", p.Name)
-		}
-		for _, c := range p.Changes {
-			name := "Tags"
-			if c.Op != nil {
-				name = plan.NameOf(c.Op)
-			}
-			fmt.Fprintf(&b, "%4d %s %s%s", c.ID, name, stack.Labels{}.Of(c.Resource), numbers(", needs", c.Needs)+numbers(", after", c.After))
-			for i, why := range c.Why {
-				b.WriteString([]string{": ", "; "}[min(i, 1)] + why)
-			}
-			b.WriteString("\n")
-		}
-	}
-	return b.String()
-}
-
-func numbers(what string, ids []ID) string {
-	if len(ids) == 0 {
-		return ""
-	}
-	return what + " " + strings.Trim(fmt.Sprint(ids), "[]")
 }
 
 // Compute decides what becomes of each rule and returns the changes.
