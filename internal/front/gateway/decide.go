@@ -2,11 +2,13 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -32,8 +34,11 @@ type Decisions struct {
 	addresses  []string // Elastic IP addresses that the Gateway asks for
 }
 
-// decidedRoute is a route with what is decided about it.
-type decidedRoute struct{ attached }
+// decidedRoute is a route with what is decided about its content; nil if it attaches nowhere.
+type decidedRoute struct {
+	attached
+	decided *route.Decided
+}
 
 // Translate returns the desired load balancer of a Gateway that wants one or reports, and what is decided about the objects around it. exists
 // reports whether AWS holds a load balancer of the Gateway, which decides about the construction of rules of a Gateway that does not say it.
@@ -43,19 +48,59 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	if l.Class != nil {
 		d.controller = l.Class.Spec.ControllerName
 	}
-	t.construction(exists, d)
+	construction := t.construction(exists, d)
 	t.attach()
 	own := t.member()
 	out := t.loadBalancer()
 	out.Members = append(out.Members, own)
+	in := route.Input{
+		View: v, Config: cfg.Route, Gateway: l.Gateway, Family: l.Family, Construction: construction, Defaults: l.defaults, Listeners: t.servedListeners(),
+		Stickiness: t.stickiness,
+	}
+	var at []int
 	for i := range t.routes {
-		d.routes = append(d.routes, decidedRoute{t.routes[i]})
+		r := &t.routes[i]
+		d.routes = append(d.routes, decidedRoute{attached: *r})
+		if slices.ContainsFunc(r.decisions, func(d attachment.Decision) bool { return len(d.Attached) > 0 }) {
+			at = append(at, i)
+			in.Routes = append(in.Routes, route.Attached{Object: r.object, Route: r.route, Decisions: r.decisions})
+		}
+	}
+	out.Members[0].Routes = route.Isolation(in)
+	for i, one := range route.Translate(in) {
+		d.routes[at[i]].decided = &one
+		if one.Serves {
+			out.Members = append(out.Members, t.routeMember(one.Member))
+		}
 	}
 	d.refs, d.unserved, d.named, d.refused, d.addresses = t.refs, t.unserved, t.named, t.refused, own.Settings.Addresses.Value
 	if l.Unknown != nil {
 		d.refused = l.Unknown
 	}
 	return out, d
+}
+
+// routeMember is a route's part of the load balancer. Where the configuration is not known, the target groups of its Services are not either.
+func (t *translation) routeMember(m intent.Member) intent.Member {
+	if t.Unknown == nil {
+		return m
+	}
+	g := t.Gateway
+	m.Diagnostics = append(slices.Clone(m.Diagnostics), diag.New(m.Object, "", diag.InvalidConfiguration,
+		fmt.Sprintf("the configuration of Gateway %s/%s is not known: %s", g.Namespace, g.Name, t.Unknown.Message), "correct the configuration of the Gateway").In(diag.Route))
+	return m
+}
+
+// servedListeners are the listeners, of which those that cannot be served have no routes.
+func (t *translation) servedListeners() *attachment.Listeners {
+	out := *t.listeners
+	out.All = slices.Clone(out.All)
+	for i := range t.unserved {
+		if out.All[i].Problem == nil {
+			out.All[i].Problem = t.refs[i]
+		}
+	}
+	return &out
 }
 
 // construction is how rules are made: as the annotation says, else as the existing controller makes them if AWS holds a load balancer of the

@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -23,6 +24,8 @@ type Config struct {
 	ALB, NLB, Auto gatewayv1.GatewayController
 	// ListenerSets is gate GatewayListenerSet.
 	ListenerSets bool
+	// Route has the flags about routes.
+	Route route.Config
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
 	Now func() time.Time `json:"-"`
 }

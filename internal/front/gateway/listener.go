@@ -78,6 +78,7 @@ func (t *translation) ports() []intent.Listener {
 	for k, c := range configuration.Listeners(t.configuration) {
 		configured[configv1.ProtocolPort(strings.ToUpper(string(k)))] = c
 	}
+	t.stickiness = map[int32]*stack.Stickiness{}
 	all := t.byPort(false)
 	t.checkCertificates(all, configured)
 	t.noteUnmatched(configured, all)
@@ -136,7 +137,11 @@ func (t *translation) configureListener(l *intent.Listener, c configuration.Laye
 			t.report(within(c, "quicEnabled"), diag.InvalidConfiguration, "QUIC protocol upgrade not supported for protocol "+l.Protocol, "remove it, or use UDP")
 		}
 	}
-	if c.Spec.TargetGroupStickiness != nil && t.Family == attachment.Application {
+	switch sticky := c.Spec.TargetGroupStickiness; {
+	case sticky == nil:
+	case t.Family == attachment.Network:
+		t.stickiness[l.Port] = &stack.Stickiness{Enabled: *sticky}
+	default:
 		t.ignored(within(c, "targetGroupStickiness"), "it is for Network Load Balancers", "use the forwardConfig of a ListenerRuleConfiguration")
 	}
 }

@@ -245,7 +245,10 @@ func (d *Decisions) routeStatus(r *decidedRoute, found diag.List) Change {
 
 // entries are those of a route for the parentRefs that are decided about.
 func (d *Decisions) entries(r *decidedRoute, found diag.List) []gatewayv1.RouteParentStatus {
-	var unresolved, partly *attachment.Problem
+	var refused, unresolved, partly *attachment.Problem
+	if r.decided != nil {
+		refused, unresolved, partly = r.decided.Refused, r.decided.Unresolved, r.decided.Partly
+	}
 	for _, f := range found {
 		if f.Class == diag.Note || f.Object.Kind != string(r.route.Kind) || f.Object.Namespace != r.route.Namespace || f.Object.Name != r.route.Name {
 			continue
@@ -256,7 +259,7 @@ func (d *Decisions) entries(r *decidedRoute, found diag.List) []gatewayv1.RouteP
 				unresolved = &attachment.Problem{Reason: string(gatewayv1.RouteReasonBackendNotFound), Message: message(f)}
 			}
 		default:
-			if partly == nil && (f.Class == diag.Invalid || f.Class == diag.Quota || f.Class == diag.NotFound || f.Class == diag.Conflict) {
+			if partly == nil && refused == nil && (f.Class == diag.Invalid || f.Class == diag.Quota || f.Class == diag.NotFound || f.Class == diag.Conflict) {
 				partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message(f)}
 			}
 		}
@@ -267,7 +270,7 @@ func (d *Decisions) entries(r *decidedRoute, found diag.List) []gatewayv1.RouteP
 		if decision.Problem != nil {
 			e.Conditions = conditions.Route(decision.Problem, nil, nil, r.object.GetGeneration())
 		} else {
-			e.Conditions = conditions.Route(nil, unresolved, partly, r.object.GetGeneration())
+			e.Conditions = conditions.Route(refused, unresolved, partly, r.object.GetGeneration())
 		}
 		out = append(out, e)
 	}

@@ -27,6 +27,7 @@ type translation struct {
 	unserved     map[int]bool
 	named        map[int]bool // listeners whose configuration names certificates
 	certificates []intent.Certificate
+	stickiness   map[int32]*stack.Stickiness // of forwards of NLBs, by port
 }
 
 // report adds a finding on the Gateway, once.
