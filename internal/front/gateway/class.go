@@ -13,6 +13,7 @@ import (
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
@@ -94,7 +95,7 @@ func Class(v *objects.View, cfg Config, c *gatewayv1.GatewayClass) (change Chang
 	}}, true
 }
 
-// RuleConfiguration is the status of a ListenerRuleConfiguration: whether the Secret of its login exists.
+// RuleConfiguration is the status of a ListenerRuleConfiguration that no route refers to: whether the Secret of its login exists.
 func RuleConfiguration(v *objects.View, c *configv1.ListenerRuleConfiguration) Change {
 	accepted, text := true, "Accepted"
 	for _, a := range c.Spec.Actions {
@@ -110,13 +111,18 @@ func RuleConfiguration(v *objects.View, c *configv1.ListenerRuleConfiguration) C
 			text = fmt.Sprintf("secret [%s/%s] cannot be read: %v", c.Namespace, name, err)
 		}
 	}
+	return ruleStatus(route.Configuration{Namespace: c.Namespace, Name: c.Name, Generation: c.Generation, Accepted: accepted, Message: text})
+}
+
+// ruleStatus is the status of a ListenerRuleConfiguration as it is decided.
+func ruleStatus(c route.Configuration) Change {
 	return Change{objects.ListenerRuleConfiguration, c.Namespace, c.Name, func(o metav1.Object, _ metav1.Time) bool {
 		to, ok := o.(*configv1.ListenerRuleConfiguration)
-		if !ok || to.UID != c.UID || to.Status.ObservedGeneration != nil && *to.Status.ObservedGeneration > c.Generation {
+		if !ok || to.Generation != c.Generation {
 			return false
 		}
-		before, generation := to.Status.DeepCopy(), c.Generation
-		to.Status = configv1.ListenerRuleConfigurationStatus{ObservedGeneration: &generation, Accepted: &accepted, Message: &text}
+		before := to.Status.DeepCopy()
+		to.Status = configv1.ListenerRuleConfigurationStatus{ObservedGeneration: &c.Generation, Accepted: &c.Accepted, Message: &c.Message}
 		return !equality.Semantic.DeepEqual(before, &to.Status)
 	}}
 }

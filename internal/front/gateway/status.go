@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
@@ -33,7 +34,7 @@ type Change struct {
 	Apply func(o metav1.Object, now metav1.Time) bool
 }
 
-// Statuses are the changes of the Gateway, its ListenerSets and its routes: one for each object.
+// Statuses are the changes of the Gateway, its ListenerSets, its routes and the ListenerRuleConfigurations of these: one for each object.
 func (d *Decisions) Statuses(o Outcome) []Change {
 	o.LoadBalancer = d.failed(o)
 	out := []Change{d.gatewayStatus(o)}
@@ -45,6 +46,23 @@ func (d *Decisions) Statuses(o Outcome) []Change {
 	}
 	for i := range d.routes {
 		out = append(out, d.routeStatus(&d.routes[i], o.Found))
+	}
+	return append(out, d.ruleStatuses()...)
+}
+
+// ruleStatuses are the changes of the ListenerRuleConfigurations that routes refer to.
+func (d *Decisions) ruleStatuses() (out []Change) {
+	seen := map[route.Configuration]bool{}
+	for i := range d.routes {
+		if d.routes[i].decided == nil {
+			continue
+		}
+		for _, c := range d.routes[i].decided.Configurations {
+			if !seen[c] {
+				seen[c] = true
+				out = append(out, ruleStatus(c))
+			}
+		}
 	}
 	return out
 }

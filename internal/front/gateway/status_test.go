@@ -367,3 +367,26 @@ func TestTheConstructionOfRulesIsRecordedOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestRoutesAndTheirListenerRuleConfigurationsAreReportedTogether(t *testing.T) {
+	t.Parallel()
+	w, _ := run(t, `
+Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}}
+ListenerRuleConfiguration shop/answer {metadata: {generation: 6}, spec: {actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 418}}]}}
+HTTPRoute shop/r {spec: {parentRefs: [{name: web}], rules: [{filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: answer}}]}]}}
+HTTPRoute shop/gone {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: gone, port: 80}]}]}}
+HTTPRoute shop/mirror {spec: {parentRefs: [{name: web}], rules: [{filters: [{type: RequestMirror, requestMirror: {backendRef: {name: x}}}]}]}}`, active())
+	s := w["ListenerRuleConfiguration shop/answer"].(*configv1.ListenerRuleConfiguration).Status
+	if s.Accepted == nil || !*s.Accepted || *s.ObservedGeneration != 6 {
+		t.Errorf("%+v", s)
+	}
+	for id, want := range map[string]string{
+		"HTTPRoute shop/r":      "Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs",
+		"HTTPRoute shop/gone":   "Accepted=True/Accepted ResolvedRefs=False/BackendNotFound",
+		"HTTPRoute shop/mirror": "Accepted=False/UnsupportedValue ResolvedRefs=True/ResolvedRefs",
+	} {
+		if got := short(w.route(id)[0].Conditions); got != want {
+			t.Errorf("%s: %s, want %s", id, got, want)
+		}
+	}
+}
