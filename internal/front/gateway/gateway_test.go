@@ -277,3 +277,13 @@ func TestGatewaysHaveTheNamesOfTheContract(t *testing.T) {
 }
 
 func day() metav1.Time { return metav1.NewTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)) }
+
+// TestRoutesOpenNoPorts has a Gateway whose routes are members that may have rules only: a former version of one may name a port that is gone.
+func TestRoutesOpenNoPorts(t *testing.T) {
+	t.Parallel()
+	v := objects.FromObjects(decode(t, classes+"Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}}"))
+	lb, _ := Translate(v, defaults(), Load(v, defaults(), albKey()), false)
+	if !lb.FixedPorts || len(lb.Members) == 0 {
+		t.Errorf("%+v", lb)
+	}
+}

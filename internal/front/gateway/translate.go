@@ -69,7 +69,7 @@ func (t *translation) member() intent.Member {
 
 // loadBalancer is the load balancer of the Gateway, without members.
 func (t *translation) loadBalancer() intent.LoadBalancer {
-	e := intent.LoadBalancer{Key: Key(t.Gateway, t.Family), Type: stack.Application}
+	e := intent.LoadBalancer{Key: Key(t.Gateway, t.Family), Type: stack.Application, FixedPorts: true}
 	if t.Family == attachment.Network {
 		e.Type = stack.Network
 	}
