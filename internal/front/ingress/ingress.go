@@ -1,6 +1,6 @@
 // Package ingress is the front end of Ingresses: it classifies them, forms groups, and translates a group to an intent with
 // diagnostics. It resolves Services, Secrets, class parameters and annotations. Package compile merges members and consults AWS.
-// It may import Kubernetes API types, objects, annotation, naming, intent, facts, stack, stackjson and diag.
+// It may import Kubernetes API types, objects, owner, annotation, naming, intent, facts, stack, stackjson and diag.
 package ingress
 
 import (

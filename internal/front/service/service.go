@@ -1,6 +1,6 @@
 // Package service is the front end of Services of type LoadBalancer: it selects the managed ones and translates a Service to an intent
 // for a network load balancer, with diagnostics. Package compile makes security groups and consults AWS.
-// It may import Kubernetes API types, objects, annotation, naming, intent, stack and diag.
+// It may import Kubernetes API types, objects, owner, annotation, naming, intent, stack and diag.
 package service
 
 import (
