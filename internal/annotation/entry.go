@@ -30,6 +30,7 @@ const (
 	OnBoth    Scope = "Ingress, backend Service" // the Service's value wins
 	OnService Scope = "Service"
 	OnPod     Scope = "Pod"
+	OnGateway Scope = "Gateway"
 	Written   Scope = "written by the controller"
 )
 

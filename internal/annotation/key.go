@@ -10,6 +10,7 @@ type Key string
 const (
 	IngressPrefix = "alb.ingress.kubernetes.io/"
 	ServicePrefix = "service.beta.kubernetes.io/"
+	GatewayPrefix = "gateway.k8s.aws/"
 )
 
 // For completes the key of a family, e.g. Actions.For("blue-green").
@@ -153,4 +154,10 @@ const (
 	ServiceHCTimeout             Key = ServicePrefix + "aws-load-balancer-healthcheck-timeout"
 	ServiceHCHealthy             Key = ServicePrefix + "aws-load-balancer-healthcheck-healthy-threshold"
 	ServiceHCUnhealthy           Key = ServicePrefix + "aws-load-balancer-healthcheck-unhealthy-threshold"
+)
+
+// Keys that are read on Gateways.
+const (
+	GatewayAllowDeletion    Key = GatewayPrefix + "allow-deletion"
+	GatewayDeleteDuplicates Key = GatewayPrefix + "delete-duplicates"
 )

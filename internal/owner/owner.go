@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -73,7 +74,22 @@ var Kinds = []Kind{{
 		Status: "update_status", Release: "cleanup_load_balancer",
 	},
 	MayDeclare: isLoadBalancer, Hostnames: serviceHostnames, Show: showOnService, Clear: func(metav1.Object, []string) bool { return false }, Release: releaseService,
-}}
+}, gateways(stack.GatewayALB, "gateway.k8s.aws/alb", "gateway-alb-"), gateways(stack.GatewayNLB, "gateway.k8s.aws/nlb", "gateway-nlb-")}
+
+// gateways is the kind of Gateways with the load balancers of one family. name is both their controller and their finalizer.
+func gateways(o stack.Owner, name, prefix string) Kind {
+	return Kind{
+		Owner: o, Kind: "Gateway", APIVersion: gatewayv1.GroupVersion.String(), Controller: name,
+		Names:  []string{"gateway", "gateways", "gtw"},
+		Prefix: prefix, Finalizer: name,
+		AllowDeletion: annotation.GatewayAllowDeletion, DeleteDuplicates: annotation.GatewayDeleteDuplicates, OwnsCertificates: true,
+		Stages: Stages{
+			Load: "fetch_gateway", Finalizer: "add_finalizers", Build: "build_model", Deploy: "deploy_model",
+			Status: "update_gateway_status", Release: "cleanup_load_balancer",
+		},
+		MayDeclare: func(metav1.Object) bool { return true }, Hostnames: gatewayHostnames, Show: showOnGateway, Clear: clearGateway, Release: func(metav1.Object) bool { return false },
+	}
+}
 
 func isLoadBalancer(o metav1.Object) bool {
 	s, ok := o.(*corev1.Service)
