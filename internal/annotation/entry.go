@@ -72,7 +72,7 @@ const (
 
 // entries is the table, and table its index. Both are constant.
 var (
-	entries = append(ingressEntries(), serviceEntries()...)
+	entries = slices.Concat(ingressEntries(), serviceEntries(), gatewayEntries())
 	table   = index()
 )
 
@@ -84,7 +84,7 @@ func index() map[Key]Entry {
 	return m
 }
 
-// Entries returns the table: Ingress annotations, then those of Services, in reading order.
+// Entries returns the table: Ingress annotations, then those of Services and of Gateways, in reading order.
 func Entries() []Entry { return slices.Clone(entries) }
 
 // Lookup returns the entry of a key, or of the longest family that the key belongs to.

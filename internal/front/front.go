@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -132,7 +133,10 @@ type Loader interface {
 func Loaders(c *config.Config, includeDryRun bool) map[stack.Owner]Loader {
 	ing := IngressFromFlags(c)
 	ing.Config.IncludeDryRun = includeDryRun
-	return map[stack.Owner]Loader{stack.Ingress: ing, stack.Service: ServiceFromFlags(c)}
+	return map[stack.Owner]Loader{
+		stack.Ingress: ing, stack.Service: ServiceFromFlags(c),
+		stack.GatewayALB: GatewayFromFlags(c, attachment.Application), stack.GatewayNLB: GatewayFromFlags(c, attachment.Network),
+	}
 }
 
 // StacksOf are the stacks of a front end that depend on an object, each once and sorted: those whose finalizers it carries, and the one that

@@ -1,9 +1,12 @@
 package front
 
 import (
+	"time"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
@@ -12,12 +15,34 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Gateway is the front end of Gateways whose load balancers are of one family. It is not among Loaders yet.
+// Gateway is the front end of Gateways whose load balancers are of one family.
 type Gateway struct {
 	Config gateway.Config
 	Family attachment.Family
-	// Exists reports whether AWS holds a load balancer with the tags of a stack, as it does for Gateways that are adopted; nil = there is none.
+	// Exists reports whether AWS holds a load balancer with the tags of a stack, as it does for Gateways that are adopted; nil = the finalizer
+	// shows it, as this controller writes it together with the annotation that records how rules are made.
 	Exists func(key stack.Key) bool
+}
+
+// GatewayConfigFromFlags is the configuration of both front ends of Gateways.
+func GatewayConfigFromFlags(c *config.Config) gateway.Config {
+	out := gateway.Config{ListenerSets: c.Gates.Enabled(config.GatewayListenerSet), Now: time.Now}
+	for gate, of := range map[config.Gate]struct {
+		to   *gatewayv1.GatewayController
+		name string
+	}{
+		config.ALBGatewayAPI: {&out.ALB, c.Gateways.ALB}, config.NLBGatewayAPI: {&out.NLB, c.Gateways.NLB}, config.AutoGatewayAPI: {&out.Auto, c.Gateways.Auto},
+	} {
+		if c.Gates.Enabled(gate) {
+			*of.to = gatewayv1.GatewayController(of.name)
+		}
+	}
+	return out
+}
+
+// GatewayFromFlags is the front end of the Gateways of a family as flags configure it.
+func GatewayFromFlags(c *config.Config, f attachment.Family) Gateway {
+	return Gateway{Config: GatewayConfigFromFlags(c), Family: f}
 }
 
 // Owner implements Loader.
@@ -50,7 +75,7 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 	if l.State != gateway.Wanted && !l.Reports {
 		return w
 	}
-	balancer, decisions := gateway.Translate(v, f.Config, l, f.Exists != nil && f.Exists(key))
+	balancer, decisions := gateway.Translate(v, f.Config, l, f.exists(l.Gateway, key))
 	if w.Wanted {
 		w.LoadBalancer = balancer
 	}
@@ -58,4 +83,11 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 		w.Decisions = decisions
 	}
 	return w
+}
+
+func (f Gateway) exists(g *gatewayv1.Gateway, key stack.Key) bool {
+	if f.Exists == nil {
+		return gateway.Finalized(g, f.Family)
+	}
+	return f.Exists(key)
 }

@@ -1,6 +1,7 @@
 package owner
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -20,10 +21,7 @@ func showOnGateway(m metav1.Object, lb LoadBalancer) bool {
 	if !ok {
 		return false
 	}
-	name, changed := strings.ToLower(lb.Hostname), false
-	if lb.Frontend != "" && len(o.Spec.Addresses) > 0 {
-		name = strings.ToLower(lb.Frontend)
-	}
+	name, changed := strings.ToLower(cmp.Or(lb.Frontend, lb.Hostname)), false
 	for i, a := range o.Status.Addresses {
 		if isHostname(a) && a.Value != name {
 			o.Status.Addresses[i].Value, changed = name, true

@@ -6,9 +6,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
 // Handle returns a handler that calls one function: before is nil for creations, after for deletions.
@@ -51,6 +54,25 @@ func Relevant(before, after client.Object) bool {
 		return !equality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels())
 	}
 	return before.GetGeneration() != after.GetGeneration() || before.GetGeneration() == 0
+}
+
+// Shows reports whether an update changes the part of a Gateway's status that others rely on: the load balancer that it shows, which the routes of
+// another Gateway may name as a backend.
+func Shows(before, after client.Object) bool {
+	o, ok := before.(*gatewayv1.Gateway)
+	n, also := after.(*gatewayv1.Gateway)
+	if !ok || !also {
+		return false
+	}
+	shown := func(g *gatewayv1.Gateway) (status metav1.ConditionStatus, arn string) {
+		if c := meta.FindStatusCondition(g.Status.Conditions, string(gatewayv1.GatewayConditionProgrammed)); c != nil {
+			return c.Status, c.Message
+		}
+		return "", ""
+	}
+	s, x := shown(o)
+	t, y := shown(n)
+	return s != t || x != y
 }
 
 // Newest is the object after an event, or before it if it was deleted.

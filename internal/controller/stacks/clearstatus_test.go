@@ -104,7 +104,9 @@ func TestTheMembersOfALargeGroupAreWrittenSideBySide(t *testing.T) {
 			all = append(all, &list.Items[i])
 		}
 		for i, write := range []func() refusedWrites{
-			func() refusedWrites { return s.addFinalizers(t.Context(), stack.ID{Name: "front"}, all) },
+			func() refusedWrites {
+				return s.addFinalizers(t.Context(), stack.ID{Name: "front"}, front.Input{Members: all})
+			},
 			func() refusedWrites {
 				current := all // as the cache shows them after the finalizers
 				for i, o := range current {

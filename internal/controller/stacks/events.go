@@ -65,6 +65,9 @@ func (m *OwnerEvents) Owner() handler.TypedEventHandler[client.Object, stack.Key
 		o := queue.Newest(before, after)
 		again := queue.IsResync(before, after)
 		if !again && !queue.Relevant(before, after) {
+			if queue.Shows(before, after) {
+				m.wakeOthers(objects.ChangeOf(m.kind(), before, after), q)
+			}
 			return
 		}
 		if !again {
@@ -106,6 +109,15 @@ func (m *OwnerEvents) Read(kind objects.Kind) handler.TypedEventHandler[client.O
 func (s *Reconciler) wakeReaders(c objects.Change, q queue.Of[stack.Key]) {
 	for _, key := range s.Index.Affected(c) {
 		q.AddAfter(key, queue.Coalesce)
+	}
+}
+
+// wakeOthers wakes the stacks of other objects that a change concerns by what they read.
+func (s *Reconciler) wakeOthers(c objects.Change, q queue.Of[stack.Key]) {
+	for _, key := range s.Index.Affected(c) {
+		if key.ID != (stack.ID{Namespace: c.Namespace, Name: c.Name}) {
+			q.AddAfter(key, queue.Coalesce)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -48,12 +49,28 @@ func (s *Reconciler) writeMembers(ctx context.Context, what string, members []me
 	return after, refused
 }
 
-// addFinalizers puts our finalizer on all members that lack it, and returns those that the API server refused.
-func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, members []metav1.Object) refusedWrites {
-	name := naming.Finalizer(stack.Key{Owner: s.Front.Owner(), ID: id})
-	_, refused := s.writeMembers(ctx, "adding finalizer to", members, func(client.Object) objectwriter.Write {
-		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) bool {
-			return o.GetDeletionTimestamp() == nil && controllerutil.AddFinalizer(o, name)
+// addFinalizers puts our finalizer, and the annotations that later passes rely on, on all members that lack them, and returns those that the API server refused.
+func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, w front.Input) refusedWrites {
+	name, annotations := naming.Finalizer(stack.Key{Owner: s.Front.Owner(), ID: id}), map[string]string(nil)
+	if w.Decisions != nil {
+		annotations = w.Decisions.Annotations
+	}
+	_, refused := s.writeMembers(ctx, "adding finalizer to", w.Members, func(client.Object) objectwriter.Write {
+		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) (changed bool) {
+			if o.GetDeletionTimestamp() != nil {
+				return false
+			}
+			for k, v := range annotations {
+				if have, ok := o.GetAnnotations()[k]; !ok || have != v {
+					all := maps.Clone(o.GetAnnotations())
+					if all == nil {
+						all = map[string]string{}
+					}
+					all[k], changed = v, true
+					o.SetAnnotations(all)
+				}
+			}
+			return controllerutil.AddFinalizer(o, name) || changed
 		}}
 	})
 	return refused

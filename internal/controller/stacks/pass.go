@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/internal/apply"
@@ -24,7 +23,7 @@ import (
 // pass makes one pass over an input. mark puts the finalizer on its members before anything of theirs is made; unedited reports that the
 // members are as they were in the last pass.
 func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w front.Input, unedited bool,
-	mark func(context.Context, stack.ID, []metav1.Object) refusedWrites) (reconcile.Result, error) {
+	mark func(context.Context, stack.ID, front.Input) refusedWrites) (reconcile.Result, error) {
 	ctx, stale := cache.NoteStale(ctx)
 	kind := owner.Of(key.Owner)
 	t := passReport{key: key, input: w, unedited: unedited, found: slices.Clone(w.Found)}
@@ -46,7 +45,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		return s.retryLater(key, t.found, stale())
 	}
 	spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Finalizer)
-	refused := mark(ctx, key.ID, w.Members)
+	refused := mark(ctx, key.ID, w)
 	spent()
 	switch {
 	case len(refused) == 0:
@@ -58,7 +57,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 			return s.endFailed(ctx, t, append(refused.found(diag.FinalizerNotAdded), readProblem(err, w)...), errors.Join(err, refused.err()))
 		}
 		w.Found = append(slices.Clone(w.Found), refused.found(diag.FinalizerNotAdded)...)
-		marked := func(context.Context, stack.ID, []metav1.Object) refusedWrites { return nil }
+		marked := func(context.Context, stack.ID, front.Input) refusedWrites { return nil }
 		res, err := s.pass(ctx, log, key, left.without(w), unedited, marked)
 		return s.soonest(key, res.RequeueAfter, errors.Join(err, refused.err()))
 	}
@@ -103,12 +102,13 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	t.changed = result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero()
 	unwritten = append(unwritten, s.recordSecrets(ctx, c, &p, result, w.Members)...)
 	spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Status)
-	after, switched, unshown, err := s.writeStatus(ctx, key, c.Stack, c.Keep, w, handedOver(&p, result))
+	ready := handedOver(&p, result)
+	after, switched, unshown, err := s.writeStatus(ctx, key, c.Stack, c.Keep, w, ready)
 	spent()
 	if err != nil {
 		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
-	t.observed = &after
+	t.observed, t.ready = &after, ready
 	s.keepObserved(key)
 	if s.ScheduleReview != nil && !t.unedited && !p.Empty() && !creates(&p) { // not for what is put back: two writers that disagree would go on for ever
 		s.ScheduleReview(key)

@@ -22,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
@@ -52,12 +53,16 @@ type Reconciler struct {
 	Awaited func(targetGroup string) (awaited, registered bool)
 	// ScheduleReview is called with load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = it is not.
 	ScheduleReview func(key stack.Key)
-	Compile        compile.Config
-	Options        diff.Options // of all plans
-	Stabilize      time.Duration
-	AnnotatePlan   bool // write the stack to an annotation of the first member
-	Now            func() time.Time
-	Retries        *Retries
+	// Decided is called at the end of each pass, also one that failed, with the statuses of the objects that it decided about; nil = none are written.
+	// Forgotten is called with stacks of which nothing is left.
+	Decided      func(key stack.Key, changes []gateway.Change)
+	Forgotten    func(key stack.Key)
+	Compile      compile.Config
+	Options      diff.Options // of all plans
+	Stabilize    time.Duration
+	AnnotatePlan bool // write the stack to an annotation of the first member
+	Now          func() time.Time
+	Retries      *Retries
 
 	mu     sync.Mutex
 	states map[stack.Key]*stackState
@@ -95,6 +100,10 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 		if w.Nothing() {
 			return again(stale)
 		}
+	}
+	if w.Nothing() && w.Decisions != nil {
+		s.decide(passReport{key: key, input: w})
+		return again(stale)
 	}
 	if w.Nothing() {
 		s.forget(key)

@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -24,6 +26,7 @@ type passReport struct {
 	input    front.Input
 	compiled compile.Result
 	observed *elb.Observed // nil = not known
+	ready    bool          // one that takes the place of another load balancer can be shown
 	plan     *plan.Plan    // nil = none was made
 	result   apply.Result
 	found    diag.List
@@ -53,6 +56,26 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	s.Metrics.CountFindings(s.Front.Owner(), t.found)
 	s.Reporter.Report(t.key.String(), account)
 	s.Status.Enqueue(statusPass(t, s.Now))
+	s.decide(t)
+}
+
+// decide has the statuses written that a pass decides about, with what is known of the load balancer.
+func (s *Reconciler) decide(t passReport) {
+	d := t.input.Decisions
+	if d == nil || s.Decided == nil {
+		return
+	}
+	known := d.Shown()
+	if t.observed != nil && t.compiled.Stack != nil {
+		known = gateway.Outcome{}
+		if lb, ports := shown(t.observed, t.compiled.Stack, t.ready); lb != nil {
+			known.ARN, known.Active = lb.ARN, lb.State == "active" || lb.State == "active_impaired"
+			known.Hostname = cmp.Or(frontendName(*t.observed, t.compiled.Stack, t.compiled.Keep), lb.DNSName)
+			known.Ports = slices.Clip(append([]int32{}, ports...))
+		}
+	}
+	known.Found = t.found
+	s.Decided(t.key, d.Statuses(known))
 }
 
 func statusPass(t passReport, now func() time.Time) status.Pass {
@@ -96,6 +119,7 @@ func (s *Reconciler) endFailed(ctx context.Context, t passReport, found diag.Lis
 // reportUnread reports on the objects of a stack that others could not be read.
 func (s *Reconciler) reportUnread(ctx context.Context, key stack.Key, w front.Input, err error) {
 	t := passReport{key: key, input: w, partial: true}
+	t.input.Decisions = nil // they rest on objects that are not known
 	for _, m := range slices.Concat(w.Members, w.Leaving) {
 		t.found = append(t.found, status.APIRefusal(owner.Object(m), diag.ObjectsUnread, err))
 	}

@@ -116,4 +116,7 @@ func (s *Reconciler) forget(key stack.Key) {
 	s.Checkpoints.Delete(checkpoint.Observed, key.String())
 	s.Checkpoints.Delete(checkpoint.Duplicates, key.String())
 	s.Status.Delete(key)
+	if s.Forgotten != nil {
+		s.Forgotten(key)
+	}
 }

@@ -28,15 +28,14 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, desired *st
 	if err != nil || !w.Wanted || len(desired.LoadBalancers) == 0 {
 		return o, nil, nil, err
 	}
-	lb := o.LoadBalancer(desired.LoadBalancers[0])
-	if lb == nil || lb.DNSName == "" {
+	lb, ports := shown(&o, desired, ready)
+	if lb == nil {
 		return o, nil, nil, nil
 	}
-	lb, ports := shownLoadBalancer(&o, lb, ready)
-	kind, shown := owner.Of(key.Owner), owner.LoadBalancer{Hostname: lb.DNSName, Ports: ports, Frontend: frontendName(o, desired, keep)}
+	kind, show := owner.Of(key.Owner), owner.LoadBalancer{Hostname: lb.DNSName, Ports: ports, Frontend: frontendName(o, desired, keep)}
 	before := w.Hostnames(key.Owner)
 	w.Members, refused = s.writeMembers(ctx, "status of", w.Members, func(client.Object) objectwriter.Write {
-		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return kind.Show(o, shown) }}
+		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return kind.Show(o, show) }}
 	})
 	o.Hostnames = w.Hostnames(key.Owner)
 	for _, old := range o.LoadBalancers {
@@ -45,6 +44,18 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, desired *st
 		}
 	}
 	return o, nil, refused, nil
+}
+
+// shown is the load balancer of a stack whose name to show, with its ports; nil = there is none yet.
+func shown(o *elb.Observed, desired *stack.Stack, ready bool) (*elb.LoadBalancer, []int32) {
+	if len(desired.LoadBalancers) == 0 {
+		return nil, nil
+	}
+	lb := o.LoadBalancer(desired.LoadBalancers[0])
+	if lb == nil || lb.DNSName == "" {
+		return nil, nil
+	}
+	return shownLoadBalancer(o, lb, ready)
 }
 
 // shownLoadBalancer is the load balancer whose name to show, with its ports: a new one from the beginning, but one that replaces another

@@ -53,7 +53,7 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 		return Loaded{}
 	}
 	l := Loaded{Gateway: g, Family: FamilyOf(key.Owner)}
-	ours := finalized(g, l.Family)
+	ours := Finalized(g, l.Family)
 	other := attachment.Network
 	if l.Family == attachment.Network {
 		other = attachment.Application
@@ -69,7 +69,7 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 	l.readClass(v)
 	if l.Class == nil { // the last good version stays; without finalizer it may be another controller's
 		if ours {
-			l.State, l.Reports = Wanted, l.Family == attachment.Application || !finalized(g, other)
+			l.State, l.Reports = Wanted, l.Family == attachment.Application || !Finalized(g, other)
 			l.Unknown = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalid), Message: fmt.Sprintf("GatewayClass %s does not exist", g.Spec.GatewayClassName)}
 			l.judge(v, cfg, l.Family)
 		}
@@ -86,11 +86,11 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 	switch decided := l.listeners.Family; {
 	case decided == l.Family:
 	case decided == attachment.Auto && ours: // no listener decides: what exists stays
-		l.State, l.Reports = Wanted, l.Family == attachment.Application || !finalized(g, other)
+		l.State, l.Reports = Wanted, l.Family == attachment.Application || !Finalized(g, other)
 		l.configure(v)
 		return l
 	case decided == attachment.Auto:
-		l.Reports = l.Family == attachment.Application && !finalized(g, other)
+		l.Reports = l.Family == attachment.Application && !Finalized(g, other)
 		l.configure(v)
 		return l
 	case ours:
@@ -104,8 +104,8 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 	return l
 }
 
-// finalized reports whether a Gateway may have a load balancer of a family.
-func finalized(g *gatewayv1.Gateway, f attachment.Family) bool {
+// Finalized reports whether a Gateway may have a load balancer of a family.
+func Finalized(g *gatewayv1.Gateway, f attachment.Family) bool {
 	return slices.Contains(g.Finalizers, Finalizer(f))
 }
 

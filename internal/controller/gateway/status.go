@@ -1,0 +1,113 @@
+// Package gateway has the controllers of what Gateways are made of: GatewayClasses and the three kinds of configurations, with their finalizers and
+// statuses, and the writer of statuses that passes over Gateways decide. It makes no pass over a Gateway: package stacks does.
+// It may import front/gateway, kube, objects, objectwriter, queue, reads, and controller-runtime.
+package gateway
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// gather is how long a status waits for what other Gateways decide about the same object: a route of several costs one write.
+const gather = 100 * time.Millisecond
+
+// written are the kinds with statuses.
+var written = []objects.Kind{
+	objects.GatewayClass, objects.Gateway, objects.ListenerSet, objects.HTTPRoute, objects.GRPCRoute, objects.TCPRoute, objects.UDPRoute, objects.TLSRoute,
+	objects.ListenerRuleConfiguration,
+}
+
+// Statuses writes the statuses of objects around Gateways. Of what each Gateway decides about an object the latest holds, and what several
+// decide is written at once. It is safe for concurrent use.
+type Statuses struct {
+	writers map[objects.Kind]*objectwriter.Writer // one for each kind, since objects of several may have one name
+	client  client.Client
+	now     func() time.Time
+	mu      sync.Mutex
+	wanted  map[objects.Ref]map[stack.Key]gateway.Change
+}
+
+// NewStatuses makes a writer.
+func NewStatuses(c client.Client, now func() time.Time, log logr.Logger) *Statuses {
+	s := &Statuses{writers: map[objects.Kind]*objectwriter.Writer{}, client: c, now: now, wanted: map[objects.Ref]map[stack.Key]gateway.Change{}}
+	for _, kind := range written {
+		w := objectwriter.New(c, now, log.WithValues("kind", kind))
+		w.Queue.Gather = gather
+		s.writers[kind] = w
+	}
+	return s
+}
+
+// Start implements manager.Runnable.
+func (s *Statuses) Start(ctx context.Context) error {
+	var all errgroup.Group
+	for _, w := range s.writers {
+		all.Go(func() error { return w.Start(ctx) })
+	}
+	return all.Wait()
+}
+
+// Set has the changes written that a stack decides. Nothing is written where the objects are so already.
+func (s *Statuses) Set(key stack.Key, changes []gateway.Change) {
+	for _, c := range changes {
+		s.set(context.Background(), key, c)
+	}
+}
+
+func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
+	id := objects.Ref{Kind: c.Kind, Namespace: c.Namespace, Name: c.Name}
+	o, ok := kube.Kinds[c.Kind].Object.DeepCopyObject().(client.Object)
+	if !ok || s.client.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: c.Name}, o) != nil {
+		return // its next event makes another pass
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.wanted[id] == nil {
+		s.wanted[id] = map[stack.Key]gateway.Change{}
+	}
+	s.wanted[id][key] = c
+	all := maps.Clone(s.wanted[id])
+	write := objectwriter.Write{Object: o, Part: objectwriter.Status, Change: func(o client.Object) (changed bool) {
+		for _, k := range slices.SortedFunc(maps.Keys(all), stack.Key.Compare) {
+			changed = all[k].Apply(o, metav1.Time{Time: s.now()}) || changed
+		}
+		return changed
+	}}
+	if done, _ := s.writers[c.Kind].Enqueue(write, new(byte)); done {
+		delete(s.wanted, id)
+	}
+}
+
+// Forget drops what a stack decided that is gone.
+func (s *Statuses) Forget(key stack.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, of := range s.wanted {
+		if delete(of, key); len(of) == 0 {
+			delete(s.wanted, id)
+		}
+	}
+}
+
+// Queues are those that run beside passes.
+func (s *Statuses) Queues() (out []*queue.Keyed) {
+	for _, kind := range written {
+		out = append(out, s.writers[kind].Queue)
+	}
+	return out
+}
