@@ -38,6 +38,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/controller/gateway"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
@@ -48,6 +49,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -70,6 +72,8 @@ type lab struct {
 	inventory     *inventory.Inventory
 	ingresses     *stacks.Reconciler
 	services      *stacks.Reconciler
+	gateways      map[stack.Owner]*stacks.Reconciler
+	statuses      *gateway.Statuses
 	bound         *binding.Reconciler
 	elsewhere     *binding.OtherNamespaces // of the next process; nil = its caches show all namespaces
 	moment        time.Duration            // how long stale answers are waited for, from the next process on; 0 = until they come
@@ -128,11 +132,17 @@ func newObservedLab(t *testing.T, profile account.Profile, calls func(ctx contex
 	}
 	l.sim = sim
 	tracker := clienttesting.NewObjectTracker(scheme, serializer.NewCodecFactory(scheme).UniversalDecoder()) // the default one tracks managed fields, which takes most of the time of short tests
-	l.client = fake.NewClientBuilder().WithScheme(scheme).WithObjectTracker(tracker).WithObjects(objects...).
+	b := fake.NewClientBuilder().WithScheme(scheme).WithObjectTracker(tracker).WithObjects(objects...).
 		WithIndex(&v1beta1.TargetGroupBinding{}, binding.ByTargetGroup, binding.TargetGroupOf).
 		WithIndex(&v1beta1.TargetGroupBinding{}, binding.ByService, binding.ServiceOf).
 		WithIndex(&discoveryv1.EndpointSlice{}, binding.SlicesByService, binding.ServiceOfSlice).
-		WithStatusSubresource(&networkingv1.Ingress{}, &corev1.Service{}, &v1beta1.TargetGroupBinding{}).Build()
+		WithStatusSubresource(&networkingv1.Ingress{}, &corev1.Service{}, &v1beta1.TargetGroupBinding{})
+	for _, k := range kube.Kinds {
+		if k.Optional {
+			b.WithStatusSubresource(k.Object).WithIndex(k.Object, kube.References, kube.ReferenceValues)
+		}
+	}
+	l.client = b.Build()
 	l.config, err = config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2", "--ingress-class=alb"})
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +198,12 @@ func (l *lab) restart() {
 		}
 	}
 	l.ingresses, l.services = begin(front.IngressFromFlags(l.config)), begin(front.ServiceFromFlags(l.config))
+	l.statuses, l.gateways = gateway.NewStatuses(l.client, l.clock.Now, logr.Discard()), map[stack.Owner]*stacks.Reconciler{}
+	for _, f := range []attachment.Family{attachment.Application, attachment.Network} {
+		s := begin(front.GatewayFromFlags(l.config, f))
+		s.Decided, s.Forgotten = l.statuses.Set, l.statuses.Forget
+		l.gateways[s.Front.Owner()] = s
+	}
 	if l.elsewhere != nil {
 		l.ingresses.Hidden = stacks.NewHiddenMembers(l.elsewhere.Live, l.client, front.IngressFromFlags(l.config), l.elsewhere.Namespace, l.clock.Now, logr.Discard())
 		l.ingresses.Hidden.Proceed()
@@ -205,6 +221,9 @@ func (l *lab) restart() {
 	registry := newRegistry(clients.ELBV2, write, l.inventory.Fresh)
 	awaited := func(arn string) (bool, bool) { return registry.Awaited(targets.Group{ARN: arn}) }
 	l.ingresses.Awaited, l.services.Awaited = awaited, awaited
+	for _, s := range l.gateways {
+		s.Awaited = awaited
+	}
 	registry.Assume(cloud.Scope{}, l.elsewhere.Own(l.assumed))
 	if l.checkpointer != nil {
 		l.checkpointer.Registered = func() map[string]any { return asValues(l.elsewhere.Labelled(registry.Registered(cloud.Scope{}))) }
@@ -247,6 +266,9 @@ func (l *lab) restore(restored checkpoint.Restored) {
 	l.inventory.Assume(snapshots(restored, l.clock.Now()), restored.At)
 	l.assumed = registrations(restored, l.clock.Now())
 	l.ingresses.Restore(restored)
+	for _, s := range l.gateways {
+		s.Restore(restored)
+	}
 	l.services.Restore(restored)
 }
 
@@ -261,10 +283,18 @@ func (l *lab) beforeCall(f func(context.Context) error) {
 
 // of is the controller of a stack.
 func (l *lab) of(key stack.Key) *stacks.Reconciler {
+	if s := l.gateways[key.Owner]; s != nil {
+		return s
+	}
 	if key.Owner == stack.Service {
 		return l.services
 	}
 	return l.ingresses
+}
+
+// queues are those that run beside passes.
+func (l *lab) queues() []*queue.Keyed {
+	return slices.Concat(l.bound.Networking.Queues(), []*queue.Keyed{l.bound.Writes.Queue}, l.statuses.Queues())
 }
 
 // end ends a process as a signal does; crash ends it after its last regular write.
@@ -305,7 +335,7 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 			note(l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: b}))
 		}
 	}
-	for _, k := range append(l.bound.Networking.Queues(), l.bound.Writes.Queue) {
+	for _, k := range l.queues() {
 		_, pause, _ := k.Next()
 		note(reconcile.Result{RequeueAfter: pause}, nil)
 	}
@@ -316,7 +346,7 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 func (l *lab) runQueues(ctx context.Context) {
 	for {
 		did := false
-		for _, k := range append(l.bound.Networking.Queues(), l.bound.Writes.Queue) {
+		for _, k := range l.queues() {
 			for key, _, ok := k.Next(); ok; key, _, ok = k.Next() {
 				k.Run(ctx, key)
 				did = true

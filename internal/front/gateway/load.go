@@ -240,3 +240,6 @@ func (l *Loaded) DeletionProtection() intent.Field[bool] {
 	}
 	return intent.Of(on, f.Source)
 }
+
+// IsFinalizer reports whether a finalizer is that of Gateways with a load balancer.
+func IsFinalizer(name string) bool { return name == finalizerALB || name == finalizerNLB }

@@ -1,0 +1,162 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+// secretPause is the pause between looks at a Secret that does not exist.
+const secretPause = 30 * time.Second
+
+// Reconciler keeps the finalizer and the status of the objects of one kind that Gateways rely on: an object stays until none names it.
+type Reconciler struct {
+	Kind     objects.Kind
+	Config   gateway.Config
+	Client   client.Client
+	Live     client.Reader // the API server; nil = caches are believed
+	Statuses *Statuses
+	Index    *reads.Index[types.NamespacedName]
+
+	rules
+}
+
+// rules are what differs between the kinds.
+type rules struct {
+	controller, finalizer string
+	// managed reports whether an object is looked after.
+	managed func(r *Reconciler, o client.Object) bool
+	// user returns an object that names this one and keeps it; ok is false if there is none.
+	user func(v *objects.View, cfg gateway.Config, o client.Object) (user string, ok bool)
+	// status returns what the status becomes, and when it may change without an event; nil = no status is kept.
+	status func(v *objects.View, cfg gateway.Config, o client.Object) (change gateway.Change, again time.Duration)
+	// reading are the kinds that the others read.
+	reading []objects.Kind
+}
+
+// Kinds are the kinds that have a Reconciler.
+var Kinds = []objects.Kind{objects.GatewayClass, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration}
+
+// New makes the reconciler of one of Kinds.
+func New(kind objects.Kind, cfg gateway.Config, c client.Client, live client.Reader, statuses *Statuses) *Reconciler {
+	return &Reconciler{Kind: kind, Config: cfg, Client: c, Live: live, Statuses: statuses, Index: reads.NewIndex[types.NamespacedName](), rules: rulesOf[kind]}
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
+	begun := r.Index.Begin()
+	reader := secrets{reads.NewCacheReader(ctx, r.Client, r.Live), ctx, r.Client}
+	v := objects.New(reader)
+	found, ok := objects.Lookup[metav1.Object](v, r.Kind, q.Namespace, q.Name)
+	o, isObject := found.(client.Object)
+	if !ok || !isObject {
+		r.Index.Forget(q.NamespacedName)
+		return reconcile.Result{}, v.Err()
+	}
+	if !r.managed(r, o) {
+		r.Index.Update(q.NamespacedName, begun, v.Reads())
+		return reconcile.Result{}, nil
+	}
+	var change gateway.Change
+	var again time.Duration
+	used := true
+	if o.GetDeletionTimestamp() == nil {
+		if r.status != nil {
+			change, again = r.status(v, r.Config, o)
+		}
+	} else if controllerutil.ContainsFinalizer(o, r.finalizer) {
+		_, used = r.user(v, r.Config, o)
+	}
+	stale := r.Index.Update(q.NamespacedName, begun, v.Reads())
+	switch err := v.Err(); {
+	case err != nil:
+		return reconcile.Result{}, err
+	case stale:
+		return reconcile.Result{}, queue.ErrRequeue
+	}
+	if _, err := objectwriter.Apply(ctx, r.Client, objectwriter.Write{Object: o, Part: objectwriter.Finalizer, Change: func(o client.Object) bool {
+		switch {
+		case o.GetDeletionTimestamp() == nil:
+			return controllerutil.AddFinalizer(o, r.finalizer)
+		case used:
+			return false
+		}
+		return controllerutil.RemoveFinalizer(o, r.finalizer)
+	}}); err != nil {
+		return reconcile.Result{}, fmt.Errorf("finalizer of %s %s: %w", r.Kind, q.NamespacedName, err)
+	}
+	if change.Apply != nil {
+		r.Statuses.set(ctx, none, change)
+	}
+	return reconcile.Result{RequeueAfter: again}, nil
+}
+
+// events is the handler of events of a kind: those of the reconciler's own kind concern the object itself, and all those that read it.
+func (r *Reconciler) events(kind objects.Kind) handler.TypedEventHandler[client.Object, reconcile.Request] {
+	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+		if queue.IsResync(before, after) || !queue.Relevant(before, after) {
+			return
+		}
+		if kind == r.Kind {
+			q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(queue.Newest(before, after))}, queue.Coalesce)
+		}
+		for _, name := range r.Index.Affected(objects.ChangeOf(kind, before, after)) {
+			q.AddAfter(reconcile.Request{NamespacedName: name}, queue.Coalesce)
+		}
+	})
+}
+
+// SetUp has the manager run the reconciler with workers at a time.
+func (r *Reconciler) SetUp(mgr manager.Manager, workers int) error {
+	l := queue.NewWorkerPool[reconcile.Request](r, workers, queue.DetachAfter)
+	c, err := controller.New(r.controller, mgr, controller.Options{
+		Reconciler: l, MaxConcurrentReconciles: l.MaxConcurrent(), NewQueue: l.NewQueue(mgr.GetLogger()),
+	})
+	if err != nil {
+		return err
+	}
+	for _, kind := range append([]objects.Kind{r.Kind}, r.reading...) {
+		if err := c.Watch(source.TypedKind(mgr.GetCache(), kube.Kinds[kind].Object, r.events(kind))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// secrets is a reader that reads Secrets from the API server, besides what another reader reads.
+type secrets struct {
+	*reads.CacheReader
+	ctx    context.Context //nolint:containedctx // a reader is of one pass
+	client client.Reader
+}
+
+// Get implements objects.Reader.
+func (s secrets) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
+	if kind != objects.Secret {
+		return s.CacheReader.Get(kind, namespace, name)
+	}
+	o := &corev1.Secret{}
+	err := s.client.Get(s.ctx, client.ObjectKey{Namespace: namespace, Name: name}, o)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, s.Fail(fmt.Errorf("reading Secret %s/%s: %w", namespace, name, err))
+	}
+	return o, err == nil
+}

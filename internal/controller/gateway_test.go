@@ -1,0 +1,147 @@
+package controller
+
+import (
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/gateway"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// gatewayKey is the stack of Gateway shop/NAME.
+func gatewayKey(o stack.Owner, name string) stack.Key {
+	return stack.Key{Owner: o, ID: stack.ID{Namespace: "shop", Name: name}}
+}
+
+// labGateway is a Gateway of the class of a controller with a listener, and the class.
+func labGateway(name, controller string, port gatewayv1.PortNumber, protocol gatewayv1.ProtocolType) (*gatewayv1.Gateway, *gatewayv1.GatewayClass) {
+	g := &gatewayv1.Gateway{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: "uid-gateway", Generation: 1},
+		Spec: gatewayv1.GatewaySpec{GatewayClassName: gatewayv1.ObjectName(controller),
+			Listeners: []gatewayv1.Listener{{Name: "a", Port: port, Protocol: protocol}}},
+	}
+	class := &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: controller, Generation: 1, UID: "uid-class"},
+		Spec: gatewayv1.GatewayClassSpec{ControllerName: gatewayv1.GatewayController("gateway.k8s.aws/" + controller)}}
+	return g, class
+}
+
+// condition is a condition of Gateway shop/web as "status reason message".
+func (l *lab) condition(kind string) string {
+	l.Helper()
+	g := &gatewayv1.Gateway{}
+	if !l.get(g, "web") {
+		return "gone"
+	}
+	c := meta.FindStatusCondition(g.Status.Conditions, kind)
+	if c == nil {
+		return "none"
+	}
+	return strings.TrimSpace(string(c.Status) + " " + c.Reason + " " + c.Message)
+}
+
+func TestAGatewayGetsItsLoadBalancerAndShowsItOnceItServes(t *testing.T) {
+	t.Parallel()
+	g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
+	l, key := newLab(t, account.Profile{}, class, g), gatewayKey(stack.GatewayALB, "web")
+	mark := l.mark()
+	l.settle(key)
+	if lbs := l.sim.Resources().LoadBalancers; len(lbs) != 1 || lbs[0].Type != "application" {
+		t.Fatalf("load balancers %+v\n%s", lbs, strings.Join(l.events, "\n"))
+	}
+	if got := len(l.writes(mark)); got > 9 {
+		t.Errorf("%d writes: %v", got, l.writes(mark))
+	}
+	if got := l.condition("Accepted"); got != "True Accepted" {
+		t.Error("Accepted:", got)
+	}
+	if got := l.condition("Programmed"); !strings.HasPrefix(got, "True Programmed arn:aws:elasticloadbalancing:") {
+		t.Error("Programmed:", got)
+	}
+	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
+	if len(g.Status.Addresses) != 1 || !strings.HasSuffix(g.Status.Addresses[0].Value, ".amazonaws.com") || len(g.Status.Listeners) != 1 {
+		t.Errorf("status %+v", g.Status)
+	}
+	if got := g.Annotations["gateway.k8s.aws/rule-construction"]; got != "standard" || len(g.Finalizers) != 1 {
+		t.Errorf("construction %q, finalizers %v", got, g.Finalizers)
+	}
+	mark, version := l.mark(), g.ResourceVersion
+	g.Labels = map[string]string{"touched": "yes"}
+	l.must(l.client.Update(t.Context(), g))
+	version = g.ResourceVersion
+	l.settle(key)
+	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
+	if n := l.reads(mark); len(n) > 0 || len(l.writes(mark)) > 0 || g.ResourceVersion != version {
+		t.Errorf("a touch costs %v and %v; version %s, then %s", n, l.writes(mark), version, g.ResourceVersion)
+	}
+
+	l.must(l.client.Delete(t.Context(), class)) // in any order
+	l.must(l.client.Delete(t.Context(), g))
+	l.settle(key)
+	if left := l.left(); len(left) > 0 || l.get(&gatewayv1.Gateway{}, "web") {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestANetworkGatewayBelongsToTheOtherOwner(t *testing.T) {
+	t.Parallel()
+	g, class := labGateway("web", "auto", 53, gatewayv1.UDPProtocolType)
+	l := newLab(t, account.Profile{}, class, g)
+	l.settle(gatewayKey(stack.GatewayALB, "web"), gatewayKey(stack.GatewayNLB, "web"))
+	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
+	if len(g.Finalizers) != 1 || g.Finalizers[0] != "gateway.k8s.aws/nlb" {
+		t.Errorf("finalizers %v", g.Finalizers)
+	}
+	if lbs := l.sim.Resources().LoadBalancers; len(lbs) != 1 || lbs[0].Type != "network" {
+		t.Errorf("load balancers %+v\n%s", lbs, strings.Join(l.events, "\n"))
+	}
+}
+
+func TestAGatewayWithoutALoadBalancerIsReported(t *testing.T) {
+	t.Parallel()
+	g, class := labGateway("web", "alb", 53, gatewayv1.UDPProtocolType)
+	l := newLab(t, account.Profile{}, class, g)
+	l.settle(gatewayKey(stack.GatewayALB, "web"), gatewayKey(stack.GatewayNLB, "web"))
+	if got := l.condition("Accepted"); !strings.HasPrefix(got, "False ListenersNotValid") || len(l.left()) > 0 {
+		t.Error("Accepted:", got, l.left())
+	}
+}
+
+func TestWhatGatewaysRelyOnStaysWhileItIsNamed(t *testing.T) {
+	t.Parallel()
+	g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
+	l := newLab(t, account.Profile{}, class, g)
+	r := gateway.New(objects.GatewayClass, front.GatewayConfigFromFlags(l.config), l.client, nil, l.statuses)
+	pass := func() {
+		t.Helper()
+		for range 2 {
+			_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "alb"}})
+			l.must(err)
+			l.clock.Advance(1e9)
+			l.runQueues(t.Context())
+		}
+	}
+	pass()
+	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(class), class))
+	if c := meta.FindStatusCondition(class.Status.Conditions, "Accepted"); c == nil || c.Status != metav1.ConditionTrue || len(class.Status.SupportedFeatures) == 0 {
+		t.Errorf("status %+v", class.Status)
+	}
+	l.must(l.client.Delete(t.Context(), class))
+	pass()
+	if l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(class), class)); len(class.Finalizers) != 1 {
+		t.Errorf("finalizers %v while a Gateway names it", class.Finalizers)
+	}
+	l.must(l.client.Delete(t.Context(), g))
+	pass()
+	if err := l.client.Get(t.Context(), client.ObjectKeyFromObject(class), class); client.IgnoreNotFound(err) != nil || err == nil {
+		t.Error("it stays although nothing names it:", err)
+	}
+}
