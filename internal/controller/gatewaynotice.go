@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
@@ -10,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/status"
 )
@@ -20,18 +22,32 @@ var gatewayVersion = schema.GroupVersion{Group: "gateway.networking.k8s.io", Ver
 // maxGatewayEvents bounds the events after a start.
 const maxGatewayEvents = 20
 
-// gatewayNotice reports at the start of the leader the Gateways of the existing controller's classes, which are not served. The resources
+// gatewayNotice reports at the start of the leader the Gateways of the existing controller's classes that are not served. The resources
 // that the existing controller created for them in AWS are not touched. Without the Gateway API, or the permission to list its objects,
 // there is no report.
 type gatewayNotice struct {
-	reader    client.Reader
-	namespace string // empty = all
-	record    status.Record
-	log       logr.Logger
+	controllers []string // that are not served, as classes name them
+	reader      client.Reader
+	namespace   string // empty = all
+	record      status.Record
+	log         logr.Logger
+}
+
+// unservedControllers are those of the existing controller's that are not served.
+func unservedControllers(c *config.Config) (out []string) {
+	for gate, name := range map[config.Gate]string{config.ALBGatewayAPI: c.Gateways.ALB, config.NLBGatewayAPI: c.Gateways.NLB} {
+		if !c.Gateways.Served || !c.Gates.Enabled(gate) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // Start implements manager.Runnable.
 func (n gatewayNotice) Start(ctx context.Context) error {
+	if len(n.controllers) == 0 {
+		return nil
+	}
 	gateways, err := n.unserved(ctx)
 	if err != nil {
 		n.log.V(1).Info("Gateways are not listed", "cause", err.Error())
@@ -58,7 +74,7 @@ func (n gatewayNotice) unserved(ctx context.Context) ([]diag.Object, error) {
 	ours := map[string]bool{}
 	for _, c := range classes {
 		name, _, _ := unstructured.NestedString(c.Object, "spec", "controllerName")
-		ours[c.GetName()] = name == "gateway.k8s.aws/alb" || name == "gateway.k8s.aws/nlb"
+		ours[c.GetName()] = slices.Contains(n.controllers, name)
 	}
 	gateways, err := n.list(ctx, "GatewayList", n.namespace)
 	if err != nil {

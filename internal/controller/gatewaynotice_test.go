@@ -67,7 +67,7 @@ func TestGatewaysThatAreNotServedAreReportedOnceWithABoundedNumberOfEvents(t *te
 			}).Build()
 			var log []string
 			var events []diag.Object
-			n := gatewayNotice{reader: reader, log: funcr.New(func(_, args string) { log = append(log, args) }, funcr.Options{}),
+			n := gatewayNotice{controllers: []string{"gateway.k8s.aws/alb", "gateway.k8s.aws/nlb"}, reader: reader, log: funcr.New(func(_, args string) { log = append(log, args) }, funcr.Options{}),
 				record: func(o diag.Object, _ status.Event) { events = append(events, o) }}
 			if err := n.Start(t.Context()); err != nil {
 				t.Fatal(err)

@@ -19,11 +19,11 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
@@ -37,7 +37,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
@@ -132,6 +131,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 		{"the admission webhooks", w.setUpWebhooks},
 		{"the Ingress controller", w.setUpIngress},
 		{"the Service controller", w.setUpService},
+		{"the Gateway controllers", w.setUpGateways},
 		{"the TargetGroupBinding controller", w.setUpBindings},
 	} {
 		if err := part.setUp(ctx); err != nil {
@@ -146,7 +146,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 			Starting: w.inventory.Provisioning, Refresh: w.inventory.RefreshStates, Now: w.now, Log: w.log.WithName("balancers"),
 			Wake: func(key stack.Key) { w.wake(queue.Normal, key) },
 		},
-		gatewayNotice{reader: w.mgr.GetAPIReader(), namespace: w.config.WatchNamespace, record: w.recorder("gateway"), log: w.log.WithName("gateway")},
+		gatewayNotice{controllers: unservedControllers(w.config), reader: w.mgr.GetAPIReader(), namespace: w.config.WatchNamespace, record: w.recorder("gateway"), log: w.log.WithName("gateway")},
 		metrics.Sampler{Metrics: w.metrics, Cache: w.mgr.GetClient()},
 	)
 	for _, r := range w.runnables {
@@ -187,6 +187,9 @@ func (w *wiring) setUpShared() {
 	w.writer = stacks.NewBindingWriter(w.mgr.GetClient(), w.now)
 	run := func(ctx context.Context, p plan.Plan) apply.Result { return apply.Run(ctx, p, w.deps()) }
 	w.backend = stacks.NewBackendGroup(w.mgr.GetClient(), w.inventory, run, c.ClusterName, w.log.WithName("backend-sg"))
+	if !c.ServesGateways() {
+		w.backend.Unserved = []stack.Owner{stack.GatewayALB, stack.GatewayNLB}
+	}
 	if w.backend.Restricted = c.WatchNamespace != ""; w.backend.Restricted {
 		w.log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may need are not revoked, and the shared backend security group is not deleted",
 			"watch-namespace", c.WatchNamespace)
@@ -272,9 +275,11 @@ func (w *wiring) setUpChecks(context.Context) error {
 // recorder records events under the component names of the existing controller.
 func (w *wiring) recorder(component string) status.Record {
 	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component) //nolint:staticcheck // users filter by reason and component of the core/v1 events
-	apiVersions := map[string]string{"TargetGroupBinding": v1beta1.GroupVersion.String(), "IngressClassParams": v1beta1.GroupVersion.String(), "Gateway": gatewayVersion.String()}
-	for _, k := range owner.Kinds {
-		apiVersions[k.Kind] = k.APIVersion
+	apiVersions := map[string]string{}
+	for kind, k := range kube.Kinds {
+		if gvk, err := apiutil.GVKForObject(k.Object, w.mgr.GetScheme()); err == nil {
+			apiVersions[string(kind)] = gvk.GroupVersion().String()
+		}
 	}
 	log := w.log.WithName(component)
 	return func(o diag.Object, e status.Event) {

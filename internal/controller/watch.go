@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/controller/gateway"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
@@ -31,6 +32,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -104,8 +106,8 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 	return s
 }
 
-func (w *wiring) setUpIngress(context.Context) error {
-	c, f := w.config, front.IngressFromFlags(w.config)
+// readSecrets makes the reader of the Secrets that stacks of an owner read.
+func (w *wiring) readSecrets(s *stacks.Reconciler) error {
 	core, err := kubernetes.NewForConfigAndClient(w.mgr.GetConfig(), w.mgr.GetHTTPClient())
 	if err != nil {
 		return fmt.Errorf("connecting for Secrets: %w", err)
@@ -114,14 +116,22 @@ func (w *wiring) setUpIngress(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connecting for the metadata of Secrets: %w", err)
 	}
+	s.Secrets = secret.New(core, secret.Metadata(metadataOnly), s.Index, w.now, w.log.WithName("secrets"))
+	w.starts(manager.RunnableFunc(s.Secrets.Run))
+	return nil
+}
+
+func (w *wiring) setUpIngress(context.Context) error {
+	c, f := w.config, front.IngressFromFlags(w.config)
 	s := w.stacks(f)
 	if c.WatchNamespace != "" {
 		s.Hidden = stacks.NewHiddenMembers(w.mgr.GetAPIReader(), w.mgr.GetClient(), f, c.WatchNamespace, w.now, w.log.WithName("hidden"))
 		s.Hidden.OnChange = s.WakeGroups
 		w.starts(s.Hidden)
 	}
-	s.Secrets = secret.New(core, secret.Metadata(metadataOnly), s.Index, w.now, w.log.WithName("secrets"))
-	w.starts(manager.RunnableFunc(s.Secrets.Run))
+	if err := w.readSecrets(s); err != nil {
+		return err
+	}
 	reading := []objects.Kind{objects.IngressClass, objects.IngressClassParams, objects.Namespace, objects.Service}
 	return w.add(s, c.IngressWorkers, reading, source.TypedFunc[stack.Key](s.Secrets.Start))
 }
@@ -131,6 +141,51 @@ func (w *wiring) setUpService(context.Context) error {
 		return nil
 	}
 	return w.add(w.stacks(front.ServiceFromFlags(w.config)), w.config.ServiceWorkers, nil)
+}
+
+// setUpGateways sets up the controllers of Gateways, of either family whose gate is on, and of what they rely on.
+func (w *wiring) setUpGateways(ctx context.Context) error {
+	c := w.config
+	if !c.ServesGateways() {
+		return nil
+	}
+	for kind, k := range kube.Kinds {
+		if !k.Optional {
+			continue
+		}
+		if err := w.mgr.GetFieldIndexer().IndexField(ctx, k.Object, kube.References, kube.ReferenceValues); err != nil {
+			return fmt.Errorf("indexing %s: %w", kind, err)
+		}
+	}
+	statuses := gateway.NewStatuses(w.mgr.GetClient(), w.now, w.log.WithName("gateway-status"))
+	w.starts(statuses)
+	for _, of := range []struct {
+		gate    config.Gate
+		family  attachment.Family
+		workers int
+	}{{config.ALBGatewayAPI, attachment.Application, c.Gateways.ALBWorkers}, {config.NLBGatewayAPI, attachment.Network, c.Gateways.NLBWorkers}} {
+		if !c.Gates.Enabled(of.gate) {
+			continue
+		}
+		s := w.stacks(front.GatewayFromFlags(c, of.family))
+		s.Decided, s.Forgotten = statuses.Set, statuses.Forget
+		if err := w.readSecrets(s); err != nil {
+			return err
+		}
+		reading := []objects.Kind{
+			objects.GatewayClass, objects.ListenerSet, objects.HTTPRoute, objects.GRPCRoute, objects.TCPRoute, objects.UDPRoute, objects.TLSRoute, objects.ReferenceGrant,
+			objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration, objects.Namespace, objects.Service,
+		}
+		if err := w.add(s, of.workers, reading, source.TypedFunc[stack.Key](s.Secrets.Start)); err != nil {
+			return err
+		}
+	}
+	for _, kind := range gateway.Kinds {
+		if err := gateway.New(kind, front.GatewayConfigFromFlags(c), w.mgr.GetClient(), w.mgr.GetAPIReader(), statuses).SetUp(w.mgr, c.Gateways.ClassWorkers); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // setUpBindings sets up the controller of bindings.

@@ -35,6 +35,7 @@ type BackendGroup struct {
 	run       func(context.Context, plan.Plan) apply.Result
 	cluster   string
 	Log       logr.Logger
+	Unserved  []stack.Owner // whose objects are not read
 	signal    chan struct{} // check was called
 
 	// restricted: the caches show one namespace only, so load balancers of the others may use the group.
@@ -158,6 +159,9 @@ func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	for _, k := range owner.Kinds {
+		if slices.Contains(b.Unserved, k.Owner) {
+			continue
+		}
 		list := kube.List(objects.Kind(k.Kind))
 		if err := b.client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 			return false, err
