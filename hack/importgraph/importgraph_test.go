@@ -49,7 +49,7 @@ var layers = [][]string{
 	{"internal/targets"},
 	{"internal/status", "internal/webhook"},
 	{"internal/controller/lbstatus", "internal/controller/secret", "internal/controller/targethealth", "internal/controller/networking"},
-	{"internal/controller/binding", "internal/controller/stacks"},
+	{"internal/controller/binding", "internal/controller/stacks", "internal/controller/gateway"},
 	{"internal/controller"},
 }
 

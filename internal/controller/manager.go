@@ -147,7 +147,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 			Wake: func(key stack.Key) { w.wake(queue.Normal, key) },
 		},
 		gatewayNotice{controllers: unservedControllers(w.config), reader: w.mgr.GetAPIReader(), namespace: w.config.WatchNamespace, record: w.recorder("gateway"), log: w.log.WithName("gateway")},
-		metrics.Sampler{Metrics: w.metrics, Cache: w.mgr.GetClient()},
+		metrics.Sampler{Metrics: w.metrics, Cache: w.mgr.GetClient(), Unserved: w.unserved()},
 	)
 	for _, r := range w.runnables {
 		if err := w.mgr.Add(r); err != nil {
@@ -187,9 +187,7 @@ func (w *wiring) setUpShared() {
 	w.writer = stacks.NewBindingWriter(w.mgr.GetClient(), w.now)
 	run := func(ctx context.Context, p plan.Plan) apply.Result { return apply.Run(ctx, p, w.deps()) }
 	w.backend = stacks.NewBackendGroup(w.mgr.GetClient(), w.inventory, run, c.ClusterName, w.log.WithName("backend-sg"))
-	if !c.ServesGateways() {
-		w.backend.Unserved = []stack.Owner{stack.GatewayALB, stack.GatewayNLB}
-	}
+	w.backend.Unserved = w.unserved()
 	if w.backend.Restricted = c.WatchNamespace != ""; w.backend.Restricted {
 		w.log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may need are not revoked, and the shared backend security group is not deleted",
 			"watch-namespace", c.WatchNamespace)
@@ -206,6 +204,14 @@ func (w *wiring) setUpShared() {
 		}
 	}
 	w.starts(w.backend, w.lbStatus)
+}
+
+// unserved are the owners whose objects are not read: a cluster may not serve their kind, nor permit to list it.
+func (w *wiring) unserved() []stack.Owner {
+	if w.config.ServesGateways() {
+		return nil
+	}
+	return []stack.Owner{stack.GatewayALB, stack.GatewayNLB}
 }
 
 // restore enters the content of checkpoints where a new leader begins with it.

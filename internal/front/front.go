@@ -129,14 +129,15 @@ type Loader interface {
 	Load(v *objects.View, id stack.ID) Input
 }
 
-// Loaders are the front ends of all kinds of owners, as flags configure them. With includeDryRun objects under dry run count as if they were not.
+// Loaders are the front ends of all kinds of owners that are served, as flags configure them. With includeDryRun objects under dry run count as if they were not.
 func Loaders(c *config.Config, includeDryRun bool) map[stack.Owner]Loader {
 	ing := IngressFromFlags(c)
 	ing.Config.IncludeDryRun = includeDryRun
-	return map[stack.Owner]Loader{
-		stack.Ingress: ing, stack.Service: ServiceFromFlags(c),
-		stack.GatewayALB: GatewayFromFlags(c, attachment.Application), stack.GatewayNLB: GatewayFromFlags(c, attachment.Network),
+	out := map[stack.Owner]Loader{stack.Ingress: ing, stack.Service: ServiceFromFlags(c)}
+	if c.Gateways.Served {
+		out[stack.GatewayALB], out[stack.GatewayNLB] = GatewayFromFlags(c, attachment.Application), GatewayFromFlags(c, attachment.Network)
 	}
+	return out
 }
 
 // StacksOf are the stacks of a front end that depend on an object, each once and sorted: those whose finalizers it carries, and the one that

@@ -129,6 +129,9 @@ func KeysOf(v *objects.View, c *config.Config, o metav1.Object) (keys []stack.Ke
 
 func keysOf(v *objects.View, loaders map[stack.Owner]front.Loader) (keys []stack.Key, broken diag.List) {
 	for _, k := range owner.Kinds {
+		if loaders[k.Owner] == nil {
+			continue
+		}
 		for _, o := range v.List(objects.Kind(k.Kind)) {
 			of, d := front.StacksOf(loaders[k.Owner], v, o)
 			if d != nil {
@@ -148,7 +151,7 @@ func Only(key stack.Key) func(stack.Key) bool { return func(k stack.Key) bool { 
 func KeyOf(v *objects.View, c *config.Config, o metav1.Object) (key stack.Key, d *diag.Diagnostic, ok bool) {
 	loaders := front.Loaders(c, true)
 	for _, k := range owner.Kinds {
-		if !k.Is(o) {
+		if !k.Is(o) || loaders[k.Owner] == nil {
 			continue
 		}
 		if id, ok, d := loaders[k.Owner].Declared(v, o); ok || d != nil {

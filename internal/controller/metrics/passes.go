@@ -67,6 +67,8 @@ func (m *Metrics) endWindow() {
 type Sampler struct {
 	Metrics *Metrics
 	Cache   client.Reader
+	// Unserved are owners whose objects are not counted.
+	Unserved []stack.Owner
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
@@ -94,7 +96,9 @@ func (s Sampler) Start(ctx context.Context) error {
 func (s Sampler) count(ctx context.Context) {
 	kinds := []objects.Kind{objects.TargetGroupBinding}
 	for _, k := range owner.Kinds {
-		kinds = append(kinds, objects.Kind(k.Kind))
+		if !slices.Contains(s.Unserved, k.Owner) && !slices.Contains(kinds, objects.Kind(k.Kind)) {
+			kinds = append(kinds, objects.Kind(k.Kind))
+		}
 	}
 	for _, kind := range kinds {
 		list := kube.List(kind)

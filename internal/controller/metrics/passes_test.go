@@ -85,7 +85,7 @@ func TestStagesRequestsAndCachesAreMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}).Build()
-	Sampler{m, c}.count(t.Context())
+	Sampler{Metrics: m, Cache: c, Unserved: []stack.Owner{stack.GatewayALB, stack.GatewayNLB}}.count(t.Context())
 	for name, want := range map[string][]string{
 		"awslbc_controller_reconcile_stage_duration": {
 			"controller=ingress reconcile_stage=deploy_model", "controller=service reconcile_stage=cleanup_load_balancer", "controller=targetGroupBinding reconcile_stage=update_status",
