@@ -1,12 +1,15 @@
 package controller
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -15,6 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
+	"github.com/k8s-lbc/lbc/internal/controller/optional"
 )
 
 func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) ctrl.Options {
@@ -41,6 +45,26 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 		o.Cache.DefaultNamespaces = map[string]cache.Config{c.WatchNamespace: {}}
 	}
 	return o
+}
+
+// cacheOfOptionalKinds makes caches that also hold kinds whose definitions a cluster may lack, get and lose while the controller runs.
+func cacheOfOptionalKinds(rc *rest.Config, scheme *runtime.Scheme, log logr.Logger) (cache.NewCacheFunc, error) {
+	core, err := kubernetes.NewForConfig(rc)
+	if err != nil {
+		return nil, fmt.Errorf("connecting for the definitions of kinds: %w", err)
+	}
+	kinds, err := optional.Kinds(scheme)
+	if err != nil {
+		return nil, err
+	}
+	definitions := optional.NewDefinitions(optional.DiscoverFrom(core.Discovery().RESTClient()), kinds, time.Now, log)
+	return func(rc *rest.Config, o cache.Options) (cache.Cache, error) {
+		c, err := optional.NewCache(rc, o, definitions, log)
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
+	}, nil
 }
 
 // reducePod returns the parts of a pod that endpoint resolution reads. With tens of thousands of pods the others would be most of the

@@ -60,6 +60,11 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connection clou
 	if lease != nil {
 		options.LeaderElectionResourceLockInterface = lease
 	}
+	if c.ServesGateways() {
+		if options.NewCache, err = cacheOfOptionalKinds(rc, scheme, log.WithName("definitions")); err != nil {
+			return err
+		}
+	}
 	mgr, err := ctrl.NewManager(rc, options)
 	if err != nil {
 		return fmt.Errorf("creating manager: %w", err)

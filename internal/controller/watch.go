@@ -144,18 +144,10 @@ func (w *wiring) setUpService(context.Context) error {
 }
 
 // setUpGateways sets up the controllers of Gateways, of either family whose gate is on, and of what they rely on.
-func (w *wiring) setUpGateways(ctx context.Context) error {
+func (w *wiring) setUpGateways(context.Context) error {
 	c := w.config
 	if !c.ServesGateways() {
 		return nil
-	}
-	for kind, k := range kube.Kinds {
-		if !k.Optional {
-			continue
-		}
-		if err := w.mgr.GetFieldIndexer().IndexField(ctx, k.Object, kube.References, kube.ReferenceValues); err != nil {
-			return fmt.Errorf("indexing %s: %w", kind, err)
-		}
 	}
 	statuses := gateway.NewStatuses(w.mgr.GetClient(), w.now, w.log.WithName("gateway-status"))
 	w.starts(statuses)
