@@ -74,10 +74,10 @@ func TestAGatewayGetsItsLoadBalancerAndShowsItOnceItServes(t *testing.T) {
 	if got := g.Annotations["gateway.k8s.aws/rule-construction"]; got != "standard" || len(g.Finalizers) != 1 {
 		t.Errorf("construction %q, finalizers %v", got, g.Finalizers)
 	}
-	mark, version := l.mark(), g.ResourceVersion
+	mark = l.mark()
 	g.Labels = map[string]string{"touched": "yes"}
 	l.must(l.client.Update(t.Context(), g))
-	version = g.ResourceVersion
+	version := g.ResourceVersion
 	l.settle(key)
 	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
 	if n := l.reads(mark); len(n) > 0 || len(l.writes(mark)) > 0 || g.ResourceVersion != version {
