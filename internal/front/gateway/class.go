@@ -37,8 +37,6 @@ var features = map[gatewayv1.FeatureName][]attachment.Family{
 	"HTTPRoutePathRedirect":             {attachment.Application},
 	"HTTPRouteNamedRouteRule":           {attachment.Application},
 	"HTTPRouteBackendProtocolWebSocket": {attachment.Application},
-	"HTTPRouteBackendURLRewrite":        {attachment.Application},
-	"HTTPRouteBackendRequestRedirect":   {attachment.Application},
 
 	"TCPRoute":              {attachment.Network},
 	"UDPRoute":              {attachment.Network},
