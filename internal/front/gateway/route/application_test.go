@@ -30,6 +30,7 @@ spec:
   - {name: named, port: 81, targetPort: named}
   - {name: h2, port: 82, targetPort: 8082, appProtocol: kubernetes.io/h2c}
   - {name: socket, port: 83, targetPort: 8083, appProtocol: kubernetes.io/ws}
+  - {name: secure-socket, port: 84, targetPort: 8084, appProtocol: kubernetes.io/wss}
 ---
 kind: Service
 metadata: {name: api}

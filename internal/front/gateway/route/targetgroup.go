@@ -28,6 +28,12 @@ import (
 // h2c is the appProtocol of a Service port that speaks HTTP/2 without TLS.
 const h2c = "kubernetes.io/h2c"
 
+// wss is the appProtocol of a Service port that speaks WebSocket over TLS.
+const wss = "kubernetes.io/wss"
+
+// maxName is AWS's limit of the name of a target group.
+const maxName = 32
+
 type props = lbcgatewayv1.TargetGroupProps
 
 // group is a target group in the making.
@@ -80,7 +86,10 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 	g.ServiceUID, g.ServicePort = string(svc.UID), strconv.Itoa(int(port.Port))
 	g.IPv6 = slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol)
 	g.MultiCluster = value(g.layers, "enableMultiCluster", func(p *props) *bool { return p.EnableMultiCluster }).Value
-	if !g.protocols() {
+	if f := value(g.layers, "ipAddressType", func(p *props) *lbcgatewayv1.TargetGroupIPAddressType { return p.IPAddressType }); f.Set && (f.Value == stack.IPv6) != g.IPv6 {
+		t.ignoredOf(f.Source.Object, f.Source.Path, "ipAddressType has no effect: a target group has the address type of its Service", "remove it, or change ipFamilies of the Service")
+	}
+	if !g.named() || !g.protocols(port) {
 		return &backend{}
 	}
 	if unfit := g.version(port); unfit != "" {
@@ -118,7 +127,7 @@ func (t *translation) ofBalancer(gateway *gatewayv1.Gateway, port int32, arn, at
 		return &backend{}
 	}
 	g.ID = t.identity(g.TargetGroup, g.TargetPort).ID()
-	if !g.healthCheck() {
+	if !g.named() || !g.healthCheck() {
 		return &backend{}
 	}
 	return &backend{Backend: intent.Backend{TargetGroup: g.TargetGroup}, usable: true}
@@ -133,8 +142,17 @@ func (g *group) base(namespace, name, targetType string) *intent.TargetGroup {
 	if targetType != stack.TargetALB {
 		out.Attributes = plain(configuration.Attributes(g.layers, "targetGroupAttributes", func(p *props) []lbcgatewayv1.Attribute { return p.TargetGroupAttributes }))
 	}
-	out.Name = value(g.layers, "targetGroupName", func(p *props) *string { return p.TargetGroupName }).Value
 	return out
+}
+
+// named sets the declared name; ok is false if it is invalid, which is recorded.
+func (g *group) named() (ok bool) {
+	f := value(g.layers, "targetGroupName", func(p *props) *string { return p.TargetGroupName })
+	if g.Name = f.Value; len(g.Name) > maxName {
+		g.fail(f.Source, diag.InvalidRule, fmt.Sprintf("targetGroupName %s has %d characters: the name of a target group has at most %d", g.Name, len(g.Name), maxName), "shorten it, or remove it to have a generated name")
+		return false
+	}
+	return true
 }
 
 // identity is what the identity of a target group depends on. written is the target port as the Service has it.
@@ -161,12 +179,16 @@ func plain(fields map[string]intent.Field[string]) map[string]string {
 	return out
 }
 
-// protocols sets the protocol; ok is false if it is invalid, which is recorded.
-func (g *group) protocols() (ok bool) {
+// protocols sets the protocol; ok is false if it is invalid, which is recorded. The existing controller has HTTP for WebSocket over TLS, too.
+func (g *group) protocols(port corev1.ServicePort) (ok bool) {
 	p := value(g.layers, "protocol", func(p *props) *lbcgatewayv1.Protocol { return p.Protocol })
 	written := string(p.Value)
 	if g.t.in.Family != attachment.Network {
-		if g.Protocol = cmp.Or(written, protocolHTTP); g.Protocol != protocolHTTP && g.Protocol != protocolHTTPS {
+		byDefault := protocolHTTP
+		if ptr.Deref(port.AppProtocol, "") == wss && g.t.in.Construction == rule.Standard {
+			byDefault = protocolHTTPS
+		}
+		if g.Protocol = cmp.Or(written, byDefault); g.Protocol != protocolHTTP && g.Protocol != protocolHTTPS {
 			g.fail(p.Source, diag.InvalidRule, fmt.Sprintf("protocol %s: a target group of an application load balancer has protocol HTTP or HTTPS", written), "write HTTP or HTTPS")
 			return false
 		}

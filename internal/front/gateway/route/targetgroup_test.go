@@ -78,6 +78,7 @@ func TestFieldsOfTargetGroups(t *testing.T) {
 func TestInvalidTargetGroupConfigurationsSetTheRouteAside(t *testing.T) {
 	t.Parallel()
 	for properties, want := range map[string]string{
+		"targetGroupName: " + strings.Repeat("n", 33): "has 33 characters: the name of a target group has at most 32",
 		"protocol: TCP":                                   "protocol TCP: a target group of an application load balancer has protocol HTTP or HTTPS",
 		"targetType: instance":                            "your service must be of type 'NodePort' or 'LoadBalancer'",
 		"healthCheckConfig: {healthCheckPort: none}":      "unable to find port none",
@@ -131,5 +132,27 @@ func TestIdentitiesAndPortsOfTargetGroups(t *testing.T) {
 	g, _ = groupOf(t, nodes, httpRoute, "targetType: instance, nodeSelector: {matchLabels: {a: b}, matchExpressions: [{key: c, operator: In, values: [d]}]}")
 	if g.ID != "shop/gw:shop-r:HTTPRoute-shop-web:8080" || g.Port != 31380 || g.TargetPort != "31380" || g.NodeLabels["a"] != "b" || g.NodeLabels["c"] != "d" {
 		t.Errorf("%+v", g)
+	}
+}
+
+func TestWebSocketOverTLSIsSentOverTLSInStandardConstruction(t *testing.T) {
+	t.Parallel()
+	text := around + "\n---\n" + strings.Replace(httpRoute, "port: 80}", "port: 84}", 1)
+	for c, want := range map[rule.Construction]string{rule.Standard: "HTTPS", rule.Compatible: "HTTP"} {
+		g := Translate(input(t, c, decode(t, text)))[0].Member.Routes[0].Actions[0].Backends[0].TargetGroup
+		if g.Protocol != want || g.HealthCheck.Protocol != want || g.ProtocolVersion != "HTTP1" {
+			t.Errorf("%s: %+v", c, g)
+		}
+	}
+}
+
+func TestTheAddressTypeOfATargetGroupIsThatOfItsService(t *testing.T) {
+	t.Parallel()
+	for properties, note := range map[string]bool{"ipAddressType: ipv6": true, "ipAddressType: ipv4": false} {
+		g, d := groupOf(t, around, httpRoute, properties)
+		noted := len(d.Found) == 1 && d.Found[0].Path == "spec.defaultConfiguration.ipAddressType" && strings.HasPrefix(d.Found[0].Text, "ipAddressType has no effect")
+		if g == nil || g.IPv6 || noted != note || len(d.Member.Diagnostics) > 0 {
+			t.Errorf("%s: %+v %v %v", properties, g, d.Found, d.Member.Diagnostics)
+		}
 	}
 }
