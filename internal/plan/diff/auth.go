@@ -15,13 +15,13 @@ func authenticates(as []stack.Action) bool {
 
 // settled replaces a login whose credentials are withheld by what AWS holds in its place, if that is the same login. Nothing else
 // may be served there: a login cannot be made without credentials, and what is behind it must not be served without.
-func settled(want, have []stack.Action) []stack.Action {
+func (d *differ) settled(want, have []stack.Action) []stack.Action {
 	w, h := canonical.Login(want), canonical.Login(have)
 	if w == nil || !w.Withheld() {
 		return want
 	}
 	if h == nil || canonical.Provider(w) != canonical.Provider(h) {
-		return stack.Unavailable()
+		return stack.UnavailableOf(d.plan.Key.Owner)
 	}
 	out := slices.Clone(want)
 	for i := range out {
@@ -43,12 +43,12 @@ func (d *differ) settleRules(want []stack.Rule, have []*elb.Rule) {
 			continue
 		}
 		rest := canonical.Conditions(w.Conditions) + "|" + canonical.Transforms(w.Transforms)
-		kept := stack.Unavailable()
+		kept := stack.UnavailableOf(d.plan.Key.Owner)
 		for _, r := range have {
 			if canonical.Conditions(r.Conditions)+"|"+canonical.Transforms(r.Transforms) != rest {
 				continue
 			}
-			if as := settled(w.Actions, r.Actions); canonical.Login(as) != nil && canonical.SameActions(as, r.Actions, d.resolve) {
+			if as := d.settled(w.Actions, r.Actions); canonical.Login(as) != nil && canonical.SameActions(as, r.Actions, d.resolve) {
 				kept = as
 				break
 			}

@@ -137,6 +137,17 @@ func TestALoginWithheldFromTheStartAnswers503(t *testing.T) {
 	}
 }
 
+func TestTheAnswerInPlaceOfAWithheldLoginNamesTheKindThatTheOwnerHas(t *testing.T) {
+	t.Parallel()
+	s := guardedStack(testLogin(""))
+	s.Key.Owner = stack.GatewayALB
+	p := Stack(s, stack.Keep{}, elb.Observed{Key: s.Key}, Options{})
+	create, _ := p.Step("CreateRule 80:1")
+	if op, ok := create.Op.(elb.CreateRule); !ok || !cmp.Equal(op.Rule.Actions, stack.UnavailableOf(stack.GatewayALB)) || cmp.Equal(op.Rule.Actions, stack.Unavailable()) {
+		t.Errorf("the rule is created with %+v\n%s", create.Op, p.Text(plan.TextOptions{}))
+	}
+}
+
 func TestWhatAWSRefusesAboutADefaultLoginDoesNotKeepAListenerFromBeingMade(t *testing.T) {
 	t.Parallel()
 	s := testStack("/a")

@@ -63,11 +63,11 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepI
 	r := listenerRef(w.ID)
 	op := elb.CreateListener{Listener: w}
 	op.Listener.Attributes, op.Listener.SNI = nil, nil
-	w.DefaultActions = settled(w.DefaultActions, nil)
+	w.DefaultActions = d.settled(w.DefaultActions, nil)
 	authenticated := authenticates(w.DefaultActions)
 	if authenticated {
 		// What AWS refuses about a login, or a token's check, must not keep the rules from being served.
-		op.Listener.DefaultActions = stack.Unavailable()
+		op.Listener.DefaultActions = stack.UnavailableOf(d.plan.Key.Owner)
 	} else {
 		op.Listener.DefaultActions = w.DefaultActions
 	}
@@ -106,7 +106,7 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 		w.DefaultActions = have.DefaultActions
 		d.keepForwards(w.DefaultActions)
 	}
-	w.DefaultActions = settled(w.DefaultActions, have.DefaultActions)
+	w.DefaultActions = d.settled(w.DefaultActions, have.DefaultActions)
 	why := d.listenerChanges(have.Listener, w)
 	// Certificates go in before the default one leaves its place, so that no server name is without its certificate; but only
 	// a listener with TLS takes any.
