@@ -7,13 +7,17 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/gateway"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -144,5 +148,50 @@ func TestWhatGatewaysRelyOnStaysWhileItIsNamed(t *testing.T) {
 	pass()
 	if err := l.client.Get(t.Context(), client.ObjectKeyFromObject(class), class); client.IgnoreNotFound(err) != nil || err == nil {
 		t.Error("it stays although nothing names it:", err)
+	}
+}
+
+// TestATargetGroupWithTheNameOfTheExistingControllerIsKept has a Service with a named target port, for which v3.5.0 of the existing controller
+// gives another name than later versions. The target group gets that name by a configuration, which then goes.
+func TestATargetGroupWithTheNameOfTheExistingControllerIsKept(t *testing.T) {
+	t.Parallel()
+	g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
+	svc := labService("web")
+	svc.Spec.Ports[0].TargetPort = intstr.FromString("http")
+	rules := []gatewayv1.HTTPRouteRule{{BackendRefs: []gatewayv1.HTTPBackendRef{{BackendRef: gatewayv1.BackendRef{
+		BackendObjectReference: gatewayv1.BackendObjectReference{Name: "web", Port: ptr.To[gatewayv1.PortNumber](80)}}}}}}
+	route := &gatewayv1.HTTPRoute{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front", UID: "uid-front", Generation: 1},
+		Spec:       gatewayv1.HTTPRouteSpec{CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{{Name: "web"}}}, Rules: rules},
+	}
+	former := naming.GatewayTargetGroup{
+		Cluster: "demo-cluster", Gateway: stack.ID{Namespace: "shop", Name: "web"}, RouteKind: "HTTPRoute", RouteNamespace: "shop", RouteName: "front", BackendNamespace: "shop", BackendName: "web",
+		TargetPort: "http", Port: 1, TargetType: "ip", Protocol: "HTTP", ProtocolVersion: "HTTP1",
+	}
+	named := &configv1.TargetGroupConfiguration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "named"}, Spec: configv1.TargetGroupConfigurationSpec{
+		TargetReference:      &configv1.TargetReference{Name: "web"},
+		DefaultConfiguration: configv1.TargetGroupProps{TargetType: ptr.To(configv1.TargetType("ip")), TargetGroupName: ptr.To(former.FormerName())},
+	}}
+	l, key := newLab(t, account.Profile{}, class, g, svc, route, named), gatewayKey(stack.GatewayALB, "web")
+	l.settle(key)
+	groups := func() string {
+		var out []string
+		for _, tg := range l.sim.Resources().TargetGroups {
+			out = append(out, tg.Name+" "+tg.ARN)
+		}
+		return strings.Join(out, ", ")
+	}
+	before := groups()
+	if !strings.HasPrefix(before, former.FormerName()+" ") || strings.Contains(before, ",") || former.FormerName() == former.Name() {
+		t.Fatalf("target groups %s\n%s", before, strings.Join(l.events, "\n"))
+	}
+	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(named), named))
+	named.Spec.DefaultConfiguration.TargetGroupName = nil
+	l.must(l.client.Update(t.Context(), named))
+	l.restart()
+	mark := l.mark()
+	l.settle(key)
+	if got := groups(); got != before || len(l.writes(mark)) > 0 {
+		t.Errorf("target groups %s, before %s; writes %v", got, before, l.writes(mark))
 	}
 }
