@@ -53,12 +53,17 @@ func (a *addOns) sources() map[string]intent.Source {
 	return out
 }
 
-// chooseAddOns sets the optional features.
+// chooseAddOns sets the optional features. Network load balancers have capacity only, and keep what AWS holds if no member sets it.
 func (b *build) chooseAddOns() {
+	s := &b.settings.addOns
 	if b.e.Type != stack.Application {
+		for _, o := range s.overlays {
+			if c, ok := o.(capacity); ok && c.Set {
+				c.choose(b)
+			}
+		}
 		return
 	}
-	s := &b.settings.addOns
 	b.chooseAddressPools(s)
 	for _, o := range s.overlays {
 		o.choose(b)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -135,5 +137,20 @@ func TestTagsOfARouteAreThoseOfItsRules(t *testing.T) {
 	cfg.ExternalManagedTags = []string{"team"}
 	if r := Compile(gatewayOf(stack.Application, a), account(), cfg, nil); !strings.Contains(strings.Join(codes(r.Diagnostics), " "), "a InvalidRule") {
 		t.Error(r.Diagnostics)
+	}
+}
+
+func TestANetworkLoadBalancerHasCapacityIfAMemberSetsIt(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.Gates.EnhancedDefaultBehavior = true
+	for name, want := range map[string]*int32{"not set": nil, "set": p(int32(5))} {
+		e := gatewayOf(stack.Network)
+		if want != nil {
+			e.Members[0].Settings.AddOns.Capacity = set(&e.Members[0], "capacity", *want)
+		}
+		if diff := cmp.Diff(stack.AddOns{Capacity: want}, mustBuild(t, Compile(e, account(), cfg, nil)).LoadBalancers[0].AddOns); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }

@@ -60,16 +60,7 @@ func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, w front.Inp
 			if o.GetDeletionTimestamp() != nil {
 				return false
 			}
-			for k, v := range annotations {
-				if have, ok := o.GetAnnotations()[k]; !ok || have != v {
-					all := maps.Clone(o.GetAnnotations())
-					if all == nil {
-						all = map[string]string{}
-					}
-					all[k], changed = v, true
-					o.SetAnnotations(all)
-				}
-			}
+			changed = annotate(o, slices.Collect(maps.Keys(annotations)), annotations)
 			return controllerutil.AddFinalizer(o, name) || changed
 		}}
 	})

@@ -101,6 +101,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	t.found, t.plan, t.result, t.waiting = append(t.found, end.found...), &p, result, end.waiting
 	t.changed = result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero()
 	unwritten = append(unwritten, s.recordSecrets(ctx, c, &p, result, w.Members)...)
+	unwritten = append(unwritten, s.recordRemovedAddOns(ctx, w, c.Stack, observed, &p, result)...)
 	spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Status)
 	ready := handedOver(&p, result)
 	after, switched, unshown, err := s.writeStatus(ctx, key, c.Stack, c.Keep, w, ready)

@@ -21,6 +21,8 @@ const ConstructionAnnotation = "gateway.k8s.aws/rule-construction"
 type Decisions struct {
 	// Annotations are to be written to the Gateway, as its next passes rely on them.
 	Annotations map[string]string
+	// Removed are annotations that become "false" once AWS holds nothing of the add-on that each is of.
+	Removed []string
 
 	config     Config
 	controller gatewayv1.GatewayController
@@ -50,7 +52,7 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	}
 	construction := t.construction(exists, d)
 	t.attach()
-	own := t.member()
+	own := t.member(d)
 	out := t.loadBalancer()
 	out.Members = append(out.Members, own)
 	in := route.Input{

@@ -34,7 +34,7 @@ func (l *Loaded) attributes() map[string]intent.Field[string] {
 }
 
 // settings are those of the load balancer as a whole.
-func (t *translation) settings() intent.Settings {
+func (t *translation) settings(d *Decisions) intent.Settings {
 	l := t.Loaded
 	s := intent.Settings{
 		Name:             text(l, "loadBalancerName", func(s *spec) *string { return s.LoadBalancerName }),
@@ -45,7 +45,7 @@ func (t *translation) settings() intent.Settings {
 		ManageBackend:    configuration.Value(l.configuration, "manageBackendSecurityGroupRules", func(s *spec) *bool { return s.ManageBackendSecurityGroupRules }),
 		Attributes:       l.attributes(),
 		Tags:             configuration.Map(l.configuration, "tags", func(s *spec) map[string]string { return s.Tags }),
-		AddOns:           t.addOns(),
+		AddOns:           t.addOns(d),
 	}
 	if s.NoSecurityGroups.Set && l.Family == attachment.Application {
 		t.ignored(s.NoSecurityGroups.Source, "an Application Load Balancer has security groups", "name some in securityGroups, or remove the field")
@@ -57,45 +57,6 @@ func (t *translation) settings() intent.Settings {
 	t.subnets(&s)
 	t.addresses(&s)
 	return s
-}
-
-// addOns are the optional features. Without declared capacity, web ACL or protection, what AWS holds stays.
-func (t *translation) addOns() intent.AddOns {
-	l := t.Loaded
-	out := intent.AddOns{
-		CustomerOwnedPool: text(l, "customerOwnedIpv4Pool", func(s *spec) *string { return s.CustomerOwnedIPv4Pool }),
-		IPAMPool:          text(l, "ipv4IPAMPoolId", func(s *spec) *string { return s.IPv4IPAMPoolID }),
-		WebACL: text(l, "wafV2.webACL", func(s *spec) *string {
-			if s.WAFv2 == nil {
-				return nil
-			}
-			return &s.WAFv2.WebACL
-		}),
-		Shield: configuration.Value(l.configuration, "shieldConfiguration.enabled", func(s *spec) *bool {
-			if s.ShieldConfiguration == nil {
-				return nil
-			}
-			return &s.ShieldConfiguration.Enabled
-		}),
-		Capacity: configuration.Value(l.configuration, "minimumLoadBalancerCapacity.capacityUnits", func(s *spec) *int32 {
-			if s.MinimumLoadBalancerCapacity == nil {
-				return nil
-			}
-			return &s.MinimumLoadBalancerCapacity.CapacityUnits
-		}),
-	}
-	if l.Family == attachment.Application {
-		return out
-	}
-	for _, f := range []struct {
-		set    bool
-		source intent.Source
-	}{{out.CustomerOwnedPool.Set, out.CustomerOwnedPool.Source}, {out.IPAMPool.Set, out.IPAMPool.Source}, {out.WebACL.Set, out.WebACL.Source}, {out.Shield.Set, out.Shield.Source}} {
-		if f.set {
-			t.ignored(f.source, "Network Load Balancers do not have it", "remove the field, or put it into the configuration of Gateways with an Application Load Balancer")
-		}
-	}
-	return intent.AddOns{Capacity: out.Capacity}
 }
 
 // each is the values of a field of the subnets that have one, and false if some have it and others do not.

@@ -52,13 +52,13 @@ func (t *translation) here(path string) intent.Source {
 }
 
 // member is what the Gateway itself declares: all but the rules.
-func (t *translation) member() intent.Member {
+func (t *translation) member(d *Decisions) intent.Member {
 	g := t.Gateway
 	m := intent.Member{Object: Object(g), Authority: intent.Deciding}
 	if !g.CreationTimestamp.IsZero() {
 		m.Created = g.CreationTimestamp.Unix()
 	}
-	m.Settings = t.settings()
+	m.Settings = t.settings(d)
 	m.Listeners = t.ports()
 	m.Certificates = t.certificates
 	t.noteIgnored()

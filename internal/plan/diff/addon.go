@@ -10,36 +10,44 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// addOns plans the add-ons of a load balancer; have is nil for one that is to be created, which has none.
+// addOns plans the add-ons of a load balancer; have is nil for one that is to be created, which has none. Network load balancers have
+// capacity only.
 func (d *differ) addOns(r stack.Ref, have *elb.LoadBalancer, w stack.LoadBalancer) {
-	if w.Type != stack.Application {
-		return
-	}
 	a, was := plan.Update, elb.LoadBalancer{}
 	if have == nil {
 		a, was.AddOns = plan.Create, elb.NoAddOns()
 	} else {
 		was = *have
 	}
-	if have != nil && have.IPAMPool != w.IPAMPool {
-		d.step(a, r, plan.Cosmetic, elb.ModifyIpPools{LoadBalancer: r, Pool: w.IPAMPool}, change("IPAM pool", orNone(have.IPAMPool), orNone(w.IPAMPool)))
-	}
 	add := func(on elb.AddOn, op elb.Operation, why string) *plan.Step {
 		s := d.step(a, r, plan.Cosmetic, op, why)
 		s.Guard = d.unavailable(on, was.Unread)
 		return s
 	}
-	d.webACLs(add, r, &was, w)
-	if v := w.Capacity; v != nil {
-		known, now := was.Capacity != nil, int32(0)
-		if known {
-			now = *was.Capacity
-		}
-		if known && now != *v || !known && d.unavailable(elb.AddOnCapacity, was.Unread) != nil {
-			add(elb.AddOnCapacity, elb.ModifyCapacityReservation{LoadBalancer: r, Units: *v}, change("capacity units", shown(known, strconv.Itoa(int(now))), strconv.Itoa(int(*v))))
-		}
+	if w.Type != stack.Application {
+		d.capacity(add, r, &was, w)
+		return
 	}
+	if have != nil && have.IPAMPool != w.IPAMPool {
+		d.step(a, r, plan.Cosmetic, elb.ModifyIpPools{LoadBalancer: r, Pool: w.IPAMPool}, change("IPAM pool", orNone(have.IPAMPool), orNone(w.IPAMPool)))
+	}
+	d.webACLs(add, r, &was, w)
+	d.capacity(add, r, &was, w)
 	d.shield(add, r, &was, w)
+}
+
+func (d *differ) capacity(add func(elb.AddOn, elb.Operation, string) *plan.Step, r stack.Ref, was *elb.LoadBalancer, w stack.LoadBalancer) {
+	v := w.Capacity
+	if v == nil {
+		return
+	}
+	known, now := was.Capacity != nil, int32(0)
+	if known {
+		now = *was.Capacity
+	}
+	if known && now != *v || !known && d.unavailable(elb.AddOnCapacity, was.Unread) != nil {
+		add(elb.AddOnCapacity, elb.ModifyCapacityReservation{LoadBalancer: r, Units: *v}, change("capacity units", shown(known, strconv.Itoa(int(now))), strconv.Itoa(int(*v))))
+	}
 }
 
 // webACLs: AWS refuses the web ACL of one generation while one of another is there, so what goes, goes first.

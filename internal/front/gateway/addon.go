@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
+	"github.com/k8s-lbc/lbc/internal/intent"
+)
+
+// Annotations of a Gateway that record for which add-ons of its load balancer something was made: "true" is written before, "false" once it is
+// taken away. Without "true", AWS is not called for an add-on that is not wanted.
+const (
+	AddOnWebACL   = "gateway.k8s.aws.addon.wafv2"
+	AddOnShield   = "gateway.k8s.aws.addon.shield"
+	AddOnCapacity = "gateway.k8s.aws.addon.provisionedcapacity"
+)
+
+// keepRecord has an add-on recorded that is wanted: that has another value than off. One that is not wanted is not set, unless it is recorded:
+// then it becomes removed, until its removal is recorded.
+func keepRecord[T comparable](t *translation, d *Decisions, annotation string, f *intent.Field[T], off, removed T) {
+	recorded, err := strconv.ParseBool(t.Gateway.Annotations[annotation])
+	recorded = recorded && err == nil
+	wanted := f.Set && f.Value != off && f.Value != removed
+	switch {
+	case wanted && !recorded:
+		if d.Annotations == nil {
+			d.Annotations = map[string]string{}
+		}
+		d.Annotations[annotation] = "true"
+	case wanted:
+	case recorded:
+		source := f.Source
+		if !f.Set {
+			source = t.here("metadata.annotations[" + annotation + "]")
+		}
+		*f = intent.Of(removed, source)
+		d.Removed = append(d.Removed, annotation)
+	default:
+		*f = intent.Field[T]{}
+	}
+}
+
+// addOns are the optional features. Without declared capacity, web ACL or protection, what AWS holds stays, unless the Gateway records that it
+// was made for it: then it is taken away.
+func (t *translation) addOns(d *Decisions) intent.AddOns {
+	l := t.Loaded
+	out := intent.AddOns{
+		CustomerOwnedPool: text(l, "customerOwnedIpv4Pool", func(s *spec) *string { return s.CustomerOwnedIPv4Pool }),
+		IPAMPool:          text(l, "ipv4IPAMPoolId", func(s *spec) *string { return s.IPv4IPAMPoolID }),
+		WebACL: text(l, "wafV2.webACL", func(s *spec) *string {
+			if s.WAFv2 == nil {
+				return nil
+			}
+			return &s.WAFv2.WebACL
+		}),
+		Shield: configuration.Value(l.configuration, "shieldConfiguration.enabled", func(s *spec) *bool {
+			if s.ShieldConfiguration == nil {
+				return nil
+			}
+			return &s.ShieldConfiguration.Enabled
+		}),
+		Capacity: configuration.Value(l.configuration, "minimumLoadBalancerCapacity.capacityUnits", func(s *spec) *int32 {
+			if s.MinimumLoadBalancerCapacity == nil {
+				return nil
+			}
+			return &s.MinimumLoadBalancerCapacity.CapacityUnits
+		}),
+	}
+	if l.Family == attachment.Application {
+		if l.Unknown == nil {
+			keepRecord(t, d, AddOnWebACL, &out.WebACL, "", intent.None)
+			keepRecord(t, d, AddOnShield, &out.Shield, false, false)
+			keepRecord(t, d, AddOnCapacity, &out.Capacity, 0, 0)
+		}
+		return out
+	}
+	if l.Unknown == nil {
+		keepRecord(t, d, AddOnCapacity, &out.Capacity, 0, 0)
+	}
+	for _, f := range []struct {
+		set    bool
+		source intent.Source
+	}{{out.CustomerOwnedPool.Set, out.CustomerOwnedPool.Source}, {out.IPAMPool.Set, out.IPAMPool.Source}, {out.WebACL.Set, out.WebACL.Source}, {out.Shield.Set, out.Shield.Source}} {
+		if f.set {
+			t.ignored(f.source, "Network Load Balancers do not have it", "remove the field, or put it into the configuration of Gateways with an Application Load Balancer")
+		}
+	}
+	return intent.AddOns{Capacity: out.Capacity}
+}
