@@ -20,6 +20,35 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
+// Options are what the way to the desired state depends on beside it: a plan has other steps with them. What only refuses steps, or
+// leaves some out, is a plan.Policy.
+type Options struct {
+	Region Region
+	// ExternalTags are tag keys that others manage: they are neither written to nor removed from what exists, like those of AWS.
+	ExternalTags []string
+	// Namespaces are those of the objects that the stack is made of, also of those that leave it. Bindings elsewhere are not its own.
+	Namespaces []string
+	// Unprotect are the identities of load balancers that are to go and whose objects declare deletion_protection.enabled=false: a step
+	// takes the protection off before the deletion.
+	Unprotect []string
+	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is consented to, in the annotation of that name. A duplicate
+	// that is left alone keeps its bindings, and nothing waits for its deletion.
+	DeleteDuplicates     []string
+	DuplicatesAnnotation string
+	// Duplicates are the guards that earlier plans put on the deletion of duplicates, by ARN or group id. Once what
+	// serves is deleted, nothing else distinguishes its duplicates from what is still to be deleted.
+	Duplicates map[string]*plan.Guard
+}
+
+// Region is what the region of the load balancer lacks.
+type Region struct {
+	// Unweighted: no forward has several target groups, so that new targets cannot warm up beside the old ones.
+	Unweighted bool
+	// FixedHealthChecks: protocol, codes, interval and timeout of the checks of target groups of NLBs cannot change; a group with
+	// others takes its place.
+	FixedHealthChecks bool
+}
+
 // Stack plans the way from what is observed to what is desired, where keep does not have it stay as observed. A stack with a Removal plans the deletion of all that is observed; without
 // one an empty stack plans nothing, nor does nil, and no load balancer goes without a successor, but for a frontend.
 //
@@ -188,72 +217,6 @@ func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op elb.Operati
 	d.steps = append(d.steps, s)
 	return s
 }
-
-// keepResources marks what must not be touched: the resources named, what they are made of, and what they hang on.
-func (d *differ) keepResources(refs []stack.Ref) {
-	kept := func(k stack.Kind, id, arn string) bool {
-		return slices.ContainsFunc(refs, func(r stack.Ref) bool {
-			return r.Kind == k && (r.ID != "" && r.ID == id || r.Literal != "" && r.Literal == arn)
-		})
-	}
-	for _, lb := range d.obs.LoadBalancers {
-		if kept(stack.KindLoadBalancer, lb.ID, lb.ARN) {
-			d.kept[lb.ARN] = true
-		}
-	}
-	for _, l := range d.obs.Listeners {
-		if d.kept[l.LoadBalancer.Literal] || kept(stack.KindListener, l.ID, l.ARN) {
-			d.kept[l.ARN] = true
-			d.keepTargets(l.DefaultActions)
-		}
-	}
-	for _, r := range d.obs.Rules {
-		if d.kept[r.Listener.Literal] || kept(stack.KindRule, r.ID, r.ARN) {
-			d.kept[r.ARN] = true
-			d.keepTargets(r.Actions)
-		}
-	}
-	for _, tg := range d.obs.TargetGroups {
-		if kept(stack.KindTargetGroup, tg.ID, tg.ARN) {
-			d.kept[tg.ARN] = true
-		}
-	}
-	for _, b := range d.obs.Bindings {
-		if d.kept[b.TargetGroup.Literal] || kept(stack.KindBinding, b.ID, b.Name) {
-			d.kept[bindingKey(b.Binding)] = true
-		}
-	}
-	for _, g := range d.obs.SecurityGroups {
-		if kept(stack.KindSecurityGroup, g.ID, g.GroupID) {
-			d.kept[g.GroupID] = true
-		}
-	}
-	// A kept listener keeps its load balancer alive, a load balancer its security groups.
-	for _, l := range d.obs.Listeners {
-		if d.kept[l.ARN] {
-			d.kept[aliveMark(l.LoadBalancer.Literal)] = true
-		}
-	}
-	for _, lb := range d.obs.LoadBalancers {
-		if d.kept[lb.ARN] || d.kept[aliveMark(lb.ARN)] {
-			for _, g := range lb.SecurityGroups {
-				d.kept[aliveMark(g.Literal)] = true
-			}
-		}
-	}
-}
-
-func (d *differ) keepTargets(as []stack.Action) {
-	for _, r := range elb.TargetGroupsOf(as) {
-		d.kept[r.Literal] = true
-	}
-}
-
-// aliveMark is the key under which a resource is kept from deletion, though not from change.
-func aliveMark(arn string) string { return "alive:" + arn }
-
-// mayDelete reports whether an observed resource may be deleted.
-func (d *differ) mayDelete(arn string) bool { return !d.kept[arn] && !d.kept[aliveMark(arn)] }
 
 // tags plans the tag changes of one resource of ELBv2; exempt keys are left as they are.
 func (d *differ) tags(r stack.Ref, have, want map[string]string, exempt ...string) {

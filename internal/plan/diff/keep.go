@@ -133,3 +133,69 @@ func Effective(want *stack.Stack, keep stack.Keep, obs elb.Observed) *stack.Stac
 	}
 	return &out
 }
+
+// keepResources marks what must not be touched: the resources named, what they are made of, and what they hang on.
+func (d *differ) keepResources(refs []stack.Ref) {
+	kept := func(k stack.Kind, id, arn string) bool {
+		return slices.ContainsFunc(refs, func(r stack.Ref) bool {
+			return r.Kind == k && (r.ID != "" && r.ID == id || r.Literal != "" && r.Literal == arn)
+		})
+	}
+	for _, lb := range d.obs.LoadBalancers {
+		if kept(stack.KindLoadBalancer, lb.ID, lb.ARN) {
+			d.kept[lb.ARN] = true
+		}
+	}
+	for _, l := range d.obs.Listeners {
+		if d.kept[l.LoadBalancer.Literal] || kept(stack.KindListener, l.ID, l.ARN) {
+			d.kept[l.ARN] = true
+			d.keepTargets(l.DefaultActions)
+		}
+	}
+	for _, r := range d.obs.Rules {
+		if d.kept[r.Listener.Literal] || kept(stack.KindRule, r.ID, r.ARN) {
+			d.kept[r.ARN] = true
+			d.keepTargets(r.Actions)
+		}
+	}
+	for _, tg := range d.obs.TargetGroups {
+		if kept(stack.KindTargetGroup, tg.ID, tg.ARN) {
+			d.kept[tg.ARN] = true
+		}
+	}
+	for _, b := range d.obs.Bindings {
+		if d.kept[b.TargetGroup.Literal] || kept(stack.KindBinding, b.ID, b.Name) {
+			d.kept[bindingKey(b.Binding)] = true
+		}
+	}
+	for _, g := range d.obs.SecurityGroups {
+		if kept(stack.KindSecurityGroup, g.ID, g.GroupID) {
+			d.kept[g.GroupID] = true
+		}
+	}
+	// A kept listener keeps its load balancer alive, a load balancer its security groups.
+	for _, l := range d.obs.Listeners {
+		if d.kept[l.ARN] {
+			d.kept[aliveMark(l.LoadBalancer.Literal)] = true
+		}
+	}
+	for _, lb := range d.obs.LoadBalancers {
+		if d.kept[lb.ARN] || d.kept[aliveMark(lb.ARN)] {
+			for _, g := range lb.SecurityGroups {
+				d.kept[aliveMark(g.Literal)] = true
+			}
+		}
+	}
+}
+
+func (d *differ) keepTargets(as []stack.Action) {
+	for _, r := range elb.TargetGroupsOf(as) {
+		d.kept[r.Literal] = true
+	}
+}
+
+// aliveMark is the key under which a resource is kept from deletion, though not from change.
+func aliveMark(arn string) string { return "alive:" + arn }
+
+// mayDelete reports whether an observed resource may be deleted.
+func (d *differ) mayDelete(arn string) bool { return !d.kept[arn] && !d.kept[aliveMark(arn)] }
