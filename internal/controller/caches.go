@@ -47,15 +47,16 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 	return o
 }
 
-// cacheOfOptionalKinds makes caches that also hold kinds whose definitions a cluster may lack, get and lose while the controller runs.
-func cacheOfOptionalKinds(rc *rest.Config, scheme *runtime.Scheme, log logr.Logger) (cache.NewCacheFunc, error) {
+// cacheOfOptionalKinds makes caches that also hold kinds whose definitions a cluster may lack, get and lose while the controller runs, and what is
+// known of these definitions.
+func cacheOfOptionalKinds(rc *rest.Config, scheme *runtime.Scheme, log logr.Logger) (cache.NewCacheFunc, *optional.Definitions, error) {
 	core, err := kubernetes.NewForConfig(rc)
 	if err != nil {
-		return nil, fmt.Errorf("connecting for the definitions of kinds: %w", err)
+		return nil, nil, fmt.Errorf("connecting for the definitions of kinds: %w", err)
 	}
 	kinds, err := optional.Kinds(scheme)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	definitions := optional.NewDefinitions(optional.DiscoverFrom(core.Discovery().RESTClient()), kinds, time.Now, log)
 	return func(rc *rest.Config, o cache.Options) (cache.Cache, error) {
@@ -64,7 +65,7 @@ func cacheOfOptionalKinds(rc *rest.Config, scheme *runtime.Scheme, log logr.Logg
 			return nil, err
 		}
 		return c, nil
-	}, nil
+	}, definitions, nil
 }
 
 // reducePod returns the parts of a pod that endpoint resolution reads. With tens of thousands of pods the others would be most of the

@@ -32,6 +32,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/optional"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -60,8 +61,9 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connection clou
 	if lease != nil {
 		options.LeaderElectionResourceLockInterface = lease
 	}
+	var definitions *optional.Definitions
 	if c.ServesGateways() {
-		if options.NewCache, err = cacheOfOptionalKinds(rc, scheme, log.WithName("definitions")); err != nil {
+		if options.NewCache, definitions, err = cacheOfOptionalKinds(rc, scheme, log.WithName("definitions")); err != nil {
 			return err
 		}
 	}
@@ -71,7 +73,7 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connection clou
 	}
 	events.of = mgr
 	scopes := cloud.NewScopes(connection, cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: m.ObserveCall, Attempt: m.ObserveRequest, MayWrite: lease.mayWrite})
-	w := wiring{config: c, mgr: mgr, scopes: scopes, metrics: m, log: log, now: time.Now}
+	w := wiring{config: c, mgr: mgr, scopes: scopes, metrics: m, log: log, now: time.Now, definitions: definitions}
 	if w.clients, err = scopes.Clients(scopes.Own()); err != nil {
 		return err
 	}
@@ -108,6 +110,8 @@ type wiring struct {
 	metrics *metrics.Metrics
 	log     logr.Logger
 	now     func() time.Time
+
+	definitions *optional.Definitions // of the kinds of the Gateway API; nil = they are not served
 
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
 	inventory   *inventory.Inventory

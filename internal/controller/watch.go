@@ -143,6 +143,21 @@ func (w *wiring) setUpService(context.Context) error {
 	return w.add(w.stacks(front.ServiceFromFlags(w.config)), w.config.ServiceWorkers, nil)
 }
 
+// gatewayReading are the kinds that passes over Gateways read besides Gateways and Secrets.
+var gatewayReading = []objects.Kind{
+	objects.GatewayClass, objects.ListenerSet, objects.HTTPRoute, objects.GRPCRoute, objects.TCPRoute, objects.UDPRoute, objects.TLSRoute, objects.ReferenceGrant,
+	objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration, objects.Namespace, objects.Service,
+}
+
+// definitionChanged queues the stacks of all Gateways when the definition of a kind of the Gateway API appears or goes.
+func (w *wiring) definitionChanged(objects.Kind) {
+	for _, s := range w.owners {
+		if owner.Of(s.Front.Owner()).Kind == string(objects.Gateway) {
+			s.Waker.Wake(queue.Normal, s.Index.Units()...)
+		}
+	}
+}
+
 // setUpGateways sets up the controllers of Gateways, of either family whose gate is on, and of what they rely on.
 func (w *wiring) setUpGateways(context.Context) error {
 	c := w.config
@@ -151,6 +166,7 @@ func (w *wiring) setUpGateways(context.Context) error {
 	}
 	statuses := gateway.NewStatuses(w.mgr.GetClient(), w.now, w.log.WithName("gateway-status"))
 	w.starts(statuses)
+	w.definitions.OnChange(w.definitionChanged)
 	for _, of := range []struct {
 		gate    config.Gate
 		family  attachment.Family
@@ -160,20 +176,18 @@ func (w *wiring) setUpGateways(context.Context) error {
 			continue
 		}
 		s := w.stacks(front.GatewayFromFlags(c, of.family))
-		s.Decided, s.Forgotten = statuses.Set, statuses.Forget
+		s.Decided, s.Forgotten, s.Definitions = statuses.Set, statuses.Forget, w.definitions
 		if err := w.readSecrets(s); err != nil {
 			return err
 		}
-		reading := []objects.Kind{
-			objects.GatewayClass, objects.ListenerSet, objects.HTTPRoute, objects.GRPCRoute, objects.TCPRoute, objects.UDPRoute, objects.TLSRoute, objects.ReferenceGrant,
-			objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration, objects.Namespace, objects.Service,
-		}
-		if err := w.add(s, of.workers, reading, source.TypedFunc[stack.Key](s.Secrets.Start)); err != nil {
+		if err := w.add(s, of.workers, gatewayReading, source.TypedFunc[stack.Key](s.Secrets.Start)); err != nil {
 			return err
 		}
 	}
 	for _, kind := range gateway.Kinds {
-		if err := gateway.New(kind, front.GatewayConfigFromFlags(c), w.mgr.GetClient(), w.mgr.GetAPIReader(), statuses).SetUp(w.mgr, c.Gateways.ClassWorkers); err != nil {
+		r := gateway.New(kind, front.GatewayConfigFromFlags(c), w.mgr.GetClient(), w.mgr.GetAPIReader(), statuses)
+		r.Definitions = w.definitions
+		if err := r.SetUp(w.mgr, c.Gateways.ClassWorkers); err != nil {
 			return err
 		}
 	}

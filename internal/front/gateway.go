@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -26,7 +27,7 @@ type Gateway struct {
 
 // GatewayConfigFromFlags is the configuration of both front ends of Gateways.
 func GatewayConfigFromFlags(c *config.Config) gateway.Config {
-	out := gateway.Config{ListenerSets: c.Gates.Enabled(config.GatewayListenerSet), Now: time.Now}
+	out := gateway.Config{ListenerSets: c.Gates.Enabled(config.GatewayListenerSet), Route: route.Config{DefaultTargetType: c.DefaultTargetType}, Now: time.Now}
 	for gate, of := range map[config.Gate]struct {
 		to   *gatewayv1.GatewayController
 		name string
@@ -72,6 +73,7 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 		w.declareProtection(l.DeletionProtection(), intent.Field[bool]{})
 	case gateway.Nothing:
 	}
+	w.Left = gateway.Left(v, f.Config, l, key)
 	if l.State != gateway.Wanted && !l.Reports {
 		return w
 	}

@@ -34,7 +34,9 @@ type Reconciler struct {
 	Client   client.Client
 	Live     client.Reader // the API server; nil = caches are believed
 	Statuses *Statuses
-	Index    *reads.Index[types.NamespacedName]
+	// Definitions has the kinds that the cluster serves; nil = all.
+	Definitions reads.Definitions
+	Index       *reads.Index[types.NamespacedName]
 
 	rules
 }
@@ -64,6 +66,7 @@ func New(kind objects.Kind, cfg gateway.Config, c client.Client, live client.Rea
 func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
 	begun := r.Index.Begin()
 	reader := secrets{reads.NewCacheReader(ctx, r.Client, r.Live), ctx, r.Client}
+	reader.Definitions = r.Definitions
 	v := objects.New(reader)
 	found, ok := objects.Lookup[metav1.Object](v, r.Kind, q.Namespace, q.Name)
 	o, isObject := found.(client.Object)

@@ -80,6 +80,7 @@ func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
 	if s.wanted[id] == nil {
 		s.wanted[id] = map[stack.Key]gateway.Change{}
 	}
+	maps.DeleteFunc(s.wanted[id], func(k stack.Key, _ gateway.Change) bool { return k.ID == key.ID }) // also of the other family: the Gateway has changed to this one
 	s.wanted[id][key] = c
 	all := maps.Clone(s.wanted[id])
 	write := objectwriter.Write{Object: o, Part: objectwriter.Status, Change: func(o client.Object) (changed bool) {

@@ -49,11 +49,13 @@ func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o clien
 	return absence, err
 }
 
+// Definitions are the optional kinds that the cluster serves.
+type Definitions interface{ Serves(kind objects.Kind) bool }
+
 // CacheReader is the objects.Reader of one pass. It reads the informer caches, or the API server if reader is a client of that. It is not safe
 // for concurrent use.
 type CacheReader struct {
-	// Definitions has the optional kinds that the cluster serves; nil = it serves them all.
-	Definitions interface{ Serves(kind objects.Kind) bool }
+	Definitions Definitions // nil = all optional kinds are served
 
 	get  func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error)
 	list func(list client.ObjectList, which client.ListOption) error

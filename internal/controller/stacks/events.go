@@ -31,7 +31,7 @@ type OwnerEvents struct {
 func (m *OwnerEvents) stacksOf(ctx context.Context, o metav1.Object) []stack.Key {
 	name := types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
 	begun := m.Classes.Begin()
-	v := objects.New(reads.NewCacheReader(ctx, m.Client, nil))
+	v := objects.New(m.reader(ctx, nil))
 	keys, broken := front.StacksOf(m.Front, v, o)
 	stale := m.Classes.Update(name, begun, v.Reads())
 	switch {
@@ -98,7 +98,7 @@ func (m *OwnerEvents) Read(kind objects.Kind) handler.TypedEventHandler[client.O
 		change := objects.ChangeOf(kind, before, after)
 		m.wakeReaders(change, q)
 		for _, name := range m.Classes.Affected(change) {
-			if x, ok := reads.NewCacheReader(ctx, m.Client, nil).Get(m.kind(), name.Namespace, name.Name); ok {
+			if x, ok := m.reader(ctx, nil).Get(m.kind(), name.Namespace, name.Name); ok {
 				m.enqueue(ctx, x, false, q)
 			}
 		}

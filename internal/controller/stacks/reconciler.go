@@ -35,7 +35,8 @@ import (
 type Reconciler struct {
 	Front       front.Loader
 	Client      client.Client
-	Live        client.Reader // the API server; nil = caches are believed
+	Live        client.Reader     // the API server; nil = caches are believed
+	Definitions reads.Definitions // nil = all optional kinds are served
 	Inventory   *inventory.Inventory
 	Clients     cloud.Clients
 	Bindings    *BindingWriter
@@ -79,7 +80,7 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 	}
 	defer end()
 	begun := s.Index.Begin()
-	reader := secret.NewPassReader(ctx, reads.NewCacheReader(ctx, s.Client, s.Live), s.Secrets)
+	reader := secret.NewPassReader(ctx, s.reader(ctx, s.Live), s.Secrets)
 	view := objects.New(reader)
 	kind := owner.Of(key.Owner)
 	s.Metrics.CountPass(kind.Controller, key.ID.Namespace, key.ID.Name)
@@ -107,8 +108,10 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 	}
 	if w.Nothing() {
 		s.forget(key)
+		s.leave(key, w)
 		return reconcile.Result{}, nil
 	}
+	s.leave(key, w)
 	if w, err = s.withUnseen(ctx, key, w); err != nil {
 		s.report(ctx, passReport{key: key, input: w, found: readProblem(err, w), partial: true})
 		return reconcile.Result{}, err
@@ -132,6 +135,20 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 		err = reader.Unread // the others are served; the pass is made again, with back-off
 	}
 	return res, err
+}
+
+// reader reads objects for a pass; live is as in reads.NewCacheReader.
+func (s *Reconciler) reader(ctx context.Context, live client.Reader) *reads.CacheReader {
+	r := reads.NewCacheReader(ctx, s.Client, live)
+	r.Definitions = s.Definitions
+	return r
+}
+
+// leave has the statuses written of the objects around one that is not there any more.
+func (s *Reconciler) leave(key stack.Key, w front.Input) {
+	if len(w.Left) > 0 && s.Decided != nil {
+		s.Decided(key, w.Left)
+	}
 }
 
 // again returns for another pass if what the last one rests on has changed meanwhile.

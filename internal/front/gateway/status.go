@@ -298,6 +298,11 @@ func (d *Decisions) entries(r *decidedRoute, found diag.List) []gatewayv1.RouteP
 
 // parent reports whether a parentRef names the Gateway or one of its ListenerSets.
 func (d *Decisions) parent(r gatewayv1.ParentReference, namespace string) bool {
+	return names(r, namespace, d.gateway.Namespace, d.gateway.Name, slices.Concat(d.listeners.Admitted, d.listeners.Rejected))
+}
+
+// names reports whether a parentRef of a route in a namespace names a Gateway or one of ListenerSets.
+func names(r gatewayv1.ParentReference, namespace, gatewayNamespace, gateway string, sets []*gatewayv1.ListenerSet) bool {
 	kind := gatewayv1.Kind(kindGateway)
 	if r.Kind != nil {
 		kind = *r.Kind
@@ -309,12 +314,11 @@ func (d *Decisions) parent(r gatewayv1.ParentReference, namespace string) bool {
 		return false
 	}
 	if kind == kindGateway {
-		return string(r.Name) == d.gateway.Name && namespace == d.gateway.Namespace
+		return string(r.Name) == gateway && namespace == gatewayNamespace
 	}
-	is := func(s *gatewayv1.ListenerSet) bool {
+	return slices.ContainsFunc(sets, func(s *gatewayv1.ListenerSet) bool {
 		return kind == kindListenerSet && string(r.Name) == s.Name && namespace == s.Namespace
-	}
-	return slices.ContainsFunc(d.listeners.Admitted, is) || slices.ContainsFunc(d.listeners.Rejected, is)
+	})
 }
 
 // statusOf is the status of a route of any kind, and what its spec has in common with others.

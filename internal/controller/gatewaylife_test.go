@@ -1,0 +1,141 @@
+package controller
+
+import (
+	"strings"
+	"testing"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+const (
+	toWeb = "shop/web:shop-web:HTTPRoute-shop-web:8080"
+	toAPI = "shop/web:shop-api:HTTPRoute-shop-api:8080"
+)
+
+func TestABadRouteCostsItsRulesOnly(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ bad, parents, answer string }{
+		"a filter that an ALB has not": {`HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], ` +
+			`filters: [{type: RequestMirror, requestMirror: {backendRef: {name: web, port: 80}}}], backendRefs: [{name: api, port: 80}]}]}}`,
+			"web: Accepted False UnsupportedValue, ResolvedRefs", toWeb},
+		"a Service that does not exist": {`HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: none, port: 80}]}]}}`,
+			"web: Accepted, ResolvedRefs False BackendNotFound", "500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newGatewayLab(t, webGateway+"\n"+tc.bad)
+			l.settleWeb()
+			l.wantAnswers(map[string]string{"/": toWeb, "/api": tc.answer})
+			l.wantParents(httpRoute("api"), tc.parents)
+			l.wantParents(httpRoute("web"), "web: Accepted, ResolvedRefs")
+			l.apply(`HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: api, port: 80}]}]}}`)
+			l.settleWeb()
+			l.wantAnswers(map[string]string{"/": toWeb, "/api": toAPI})
+			l.wantParents(httpRoute("api"), "web: Accepted, ResolvedRefs")
+			if got := l.condition("Programmed"); !strings.HasPrefix(got, "True Programmed arn:") {
+				t.Error("Programmed:", got)
+			}
+		})
+	}
+}
+
+func TestAWithdrawnReferenceGrantStopsTrafficAtTheNextPass(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway+`
+Namespace /pay {}
+Service pay/api {spec: {ports: [{port: 80, targetPort: 8080}]}}
+ReferenceGrant pay/shop {spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}], to: [{group: "", kind: Service}]}}
+HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: api, namespace: pay, port: 80}]}]}}`)
+	l.settleWeb()
+	l.wantAnswers(map[string]string{"/": toWeb, "/api": "shop/web:shop-api:HTTPRoute-pay-api:8080"})
+	l.wantParents(httpRoute("api"), "web: Accepted, ResolvedRefs")
+	l.discard(`ReferenceGrant pay/shop {}`)
+	l.settleWeb()
+	l.wantAnswers(map[string]string{"/": toWeb, "/api": "500"})
+	l.wantParents(httpRoute("api"), "web: Accepted, ResolvedRefs False RefNotPermitted")
+}
+
+func TestAClassThatChangesToTheOtherFamilyMovesTheGateway(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway)
+	l.settleWeb()
+	l.wantParents(httpRoute("web"), "web: Accepted, ResolvedRefs")
+	l.apply(`Gateway shop/web {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}]}}
+TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
+	l.settleWeb()
+	lbs := l.sim.Resources().LoadBalancers
+	if len(lbs) != 1 || lbs[0].Type != "network" {
+		t.Fatalf("load balancers %+v\n%s", lbs, strings.Join(l.events, "\n"))
+	}
+	l.wantAnswers(map[string]string{"/": "shop/web:shop-web:TCPRoute-shop-web:8080"})
+	g := &gatewayv1.Gateway{}
+	if l.get(g, "web"); len(g.Finalizers) != 1 || g.Finalizers[0] != "gateway.k8s.aws/nlb" {
+		t.Errorf("finalizers %v", g.Finalizers)
+	}
+	if got := l.condition("Programmed"); got != "True Programmed "+lbs[0].ARN {
+		t.Error("Programmed:", got)
+	}
+	l.wantParents(httpRoute("web"), "web: Accepted False NotAllowedByListeners, ResolvedRefs")
+	l.wantParents(&gatewayv1.TCPRoute{ObjectMeta: httpRoute("web").ObjectMeta}, "web: Accepted, ResolvedRefs")
+}
+
+func TestAGatewayLeavesNothingInWhateverOrderItsObjectsAreDeleted(t *testing.T) {
+	t.Parallel()
+	const configured = `
+LoadBalancerConfiguration shop/web {spec: {scheme: internet-facing}}
+TargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: {targetType: ip}}}
+ListenerRuleConfiguration shop/web {spec: {tags: {team: shop}}}`
+	all := []string{"Gateway shop/web {}", "HTTPRoute shop/web {}", "GatewayClass /alb {}", "LoadBalancerConfiguration shop/web {}", "Service shop/web {}"}
+	for first := range all {
+		t.Run(all[first], func(t *testing.T) {
+			t.Parallel()
+			l := newGatewayLab(t, strings.Replace(webGateway, "gatewayClassName: alb,", "gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}},", 1)+configured)
+			l.settleWeb()
+			l.wantAnswers(map[string]string{"/": toWeb})
+			for i := range all {
+				l.discard(all[(first+i)%len(all)])
+				l.settleWeb()
+			}
+			if left := l.leftOfGateways(); len(left) > 0 || l.get(&gatewayv1.Gateway{}, "web") {
+				t.Errorf("left: %v\n%s", left, strings.Join(l.events, "\n"))
+			}
+		})
+	}
+}
+
+func TestRoutesShowNothingOfAGatewayThatIsGone(t *testing.T) {
+	t.Parallel()
+	elsewhere := `GatewayClass /other {spec: {controllerName: example.com/other}}`
+	for name, leave := range map[string]func(l *lab){
+		"deleted": func(l *lab) { l.discard(`Gateway shop/web {}`) },
+		"of the class of another controller": func(l *lab) {
+			l.apply(`Gateway shop/web {spec: {gatewayClassName: other, listeners: [{name: http, port: 80, protocol: HTTP}]}}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newGatewayLab(t, strings.Replace(webGateway, "parentRefs: [{name: web}]", "parentRefs: [{name: web}, {name: beside}]", 1)+`
+Gateway shop/beside {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}]}}
+`+elsewhere)
+			route := httpRoute("web")
+			l.get(route, "web")
+			route.Status.Parents = []gatewayv1.RouteParentStatus{{ParentRef: gatewayv1.ParentReference{Name: "web"}, ControllerName: "example.com/other"}}
+			l.must(l.client.Status().Update(t.Context(), route))
+			both := append(l.webKeys(), gatewayKey("gateway.k8s.aws.alb", "beside"))
+			l.settle(both...)
+			l.wantParents(httpRoute("web"), "beside: Accepted, ResolvedRefs; web: ; web: Accepted, ResolvedRefs")
+			leave(l)
+			l.settle(both...)
+			l.wantParents(httpRoute("web"), "beside: Accepted, ResolvedRefs; web: ")
+			l.apply(`Gateway shop/web {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}]}}`)
+			l.settle(both...)
+			version := func() string { l.get(route, "web"); return route.ResourceVersion }
+			before := version()
+			l.settle(both...)
+			if after := version(); after != before {
+				t.Errorf("version %s, then %s", before, after)
+			}
+			l.wantParents(httpRoute("web"), "beside: Accepted, ResolvedRefs; web: ; web: Accepted False NotAllowedByListeners, ResolvedRefs")
+		})
+	}
+}

@@ -1,0 +1,57 @@
+package gateway
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Left are the changes of the routes around a Gateway that does not exist, or whose class is another controller's: the entries of their statuses
+// that name it, or a ListenerSet of it, and that were written here, are removed.
+func Left(v *objects.View, cfg Config, l Loaded, key stack.Key) (out []Change) {
+	if l.Gateway != nil && (l.Class == nil || cfg.Manages(l.Class)) {
+		return nil
+	}
+	at := objects.Ref{Kind: objects.Gateway, Namespace: key.ID.Namespace, Name: key.ID.Name}
+	var sets []*gatewayv1.ListenerSet
+	if cfg.ListenerSets {
+		sets = objects.Naming[*gatewayv1.ListenerSet](v, objects.ListenerSet, at)
+	}
+	stale := func(o metav1.Object) func(p gatewayv1.RouteParentStatus) bool {
+		return func(p gatewayv1.RouteParentStatus) bool {
+			_, ours := cfg.family(p.ControllerName)
+			return ours && names(p.ParentRef, o.GetNamespace(), at.Namespace, at.Name, sets)
+		}
+	}
+	parents := []objects.Ref{at}
+	for _, s := range sets {
+		parents = append(parents, objects.Ref{Kind: objects.ListenerSet, Namespace: s.Namespace, Name: s.Name})
+	}
+	for _, kind := range []objects.Kind{objects.HTTPRoute, objects.GRPCRoute, objects.TCPRoute, objects.UDPRoute, objects.TLSRoute} {
+		seen := map[stack.ID]bool{}
+		for _, to := range parents {
+			for _, o := range objects.Naming[metav1.Object](v, kind, to) {
+				status, _, ok := statusOf(o)
+				id := stack.ID{Namespace: o.GetNamespace(), Name: o.GetName()}
+				if !ok || seen[id] || !slices.ContainsFunc(status.Parents, stale(o)) {
+					continue
+				}
+				seen[id] = true
+				out = append(out, Change{kind, id.Namespace, id.Name, func(o metav1.Object, _ metav1.Time) bool {
+					status, _, ok := statusOf(o)
+					if !ok {
+						return false
+					}
+					before := len(status.Parents)
+					status.Parents = slices.DeleteFunc(status.Parents, stale(o))
+					return len(status.Parents) < before
+				}})
+			}
+		}
+	}
+	return out
+}
