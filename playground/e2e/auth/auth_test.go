@@ -275,7 +275,7 @@ func nowhere(t *testing.T, c *harness.Cluster, ns string) {
 			t.Errorf("%s shows a client secret", place)
 		}
 	}
-	if !strings.Contains(places["the log"], "login at https://idp.example.com") {
+	if !strings.Contains(places["the log"], "log in at https://idp.example.com") {
 		t.Error("the log does not mention the login at all")
 	}
 }
