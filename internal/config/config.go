@@ -91,6 +91,11 @@ func (c *Config) ServesGateways() bool {
 	return c.Gateways.Served && (c.Gates.Enabled(ALBGatewayAPI) || c.Gates.Enabled(NLBGatewayAPI))
 }
 
+// ImportsCertificates reports whether Secrets may be imported into ACM: those of Ingresses if the flag permits it, those that listeners of Gateways name always.
+func (c *Config) ImportsCertificates() bool {
+	return c.ImportTLSSecrets || c.ServesGateways()
+}
+
 // trackingKeys are the keys of the tags by which the controller finds its own resources; default and external tags may not have them.
 var trackingKeys = []string{
 	"elbv2.k8s.aws/cluster", "elbv2.k8s.aws/resource",

@@ -210,6 +210,9 @@ func (l *lab) restart() {
 	}
 	if l.core != nil {
 		l.ingresses.Secrets = secret.New(l.core, nil, l.ingresses.Index, l.clock.Now, logr.Discard())
+		for _, s := range l.gateways {
+			s.Secrets = secret.New(l.core, nil, s.Index, l.clock.Now, logr.Discard())
+		}
 	}
 	l.checkpointer, l.assumed = nil, nil
 	if l.checkpointed {

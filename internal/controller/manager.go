@@ -181,7 +181,7 @@ func (w *wiring) setUpInventory() {
 	}
 	scope.Progress = func(read, of int) { w.log.Info("reading the tags of the account", "read", read, "of", of) }
 	w.inventory = inventory.New(w.clients, scope)
-	if w.config.ImportTLSSecrets {
+	if w.config.ImportsCertificates() {
 		ctrlmetrics.Registry.MustRegister(metrics.Gauge("lbc_certificate_imports_last_year",
 			"Imports into ACM within 365 days that are known of, whoever made them.", w.inventory.Certificates().ImportsLastYear))
 	}

@@ -20,6 +20,8 @@ type Config struct {
 	Moment time.Duration
 	// RequestCertificates and ImportCertificates say that stacks may own certificates of these kinds; else their tags are not read.
 	RequestCertificates, ImportCertificates bool
+	// WithoutCertificates are owners whose stacks own none.
+	WithoutCertificates []stack.Owner
 	// CertificatesChanged is called after a listing with the names of the certificates that came, went, or became fit or unfit for
 	// listeners since the one before. It must not block; nil = nothing is called.
 	CertificatesChanged func(names []string)
@@ -36,11 +38,15 @@ type Config struct {
 
 // FromFlags says whose resources are meant and what may be asked about them; clock and AddOnTimeout are the caller's to fill in.
 func FromFlags(c *config.Config) Config {
-	return Config{
+	out := Config{
 		Cluster: c.ClusterName, VPC: c.VPC,
-		RequestCertificates: c.Gates.Enabled(config.EnableCertificateManagement), ImportCertificates: c.ImportTLSSecrets,
+		RequestCertificates: c.Gates.Enabled(config.EnableCertificateManagement), ImportCertificates: c.ImportsCertificates(),
 		Authorities: len(c.AllowedCAs) > 0,
 	}
+	if !out.RequestCertificates && !c.ImportTLSSecrets {
+		out.WithoutCertificates = []stack.Owner{stack.Ingress}
+	}
+	return out
 }
 
 // How long what was read is believed. What this process writes is written through and does not age by itself; stacks are

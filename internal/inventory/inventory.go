@@ -95,7 +95,7 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 	})
 	i.addOns = addon.New(clients, cfg.Now, cfg.AddOnTimeout, cfg.Moment)
 	i.certificates = certificate.New(clients, certificate.Config{
-		Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment, Request: cfg.RequestCertificates, Import: cfg.ImportCertificates,
+		Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment, Request: cfg.RequestCertificates, Import: cfg.ImportCertificates, Without: cfg.WithoutCertificates,
 		Authorities: cfg.Authorities, Changed: cfg.CertificatesChanged,
 	})
 	return i
@@ -196,7 +196,7 @@ func (i *Inventory) Certificates() *certificate.Certificates { return i.certific
 // Invalidate forgets what is known of a stack; the next Observed reads it again.
 func (i *Inventory) Invalidate(key stack.Key) {
 	i.invalidate(key)
-	if owner.Of(key.Owner).OwnsCertificates && (i.cfg.RequestCertificates || i.cfg.ImportCertificates) {
+	if owner.Of(key.Owner).OwnsCertificates && (i.cfg.RequestCertificates || i.cfg.ImportCertificates) && !slices.Contains(i.cfg.WithoutCertificates, key.Owner) {
 		i.certificates.Forget()
 	}
 }

@@ -262,6 +262,13 @@ func (d *Decisions) routeStatus(r *decidedRoute, found diag.List) Change {
 	}}
 }
 
+// alsoOfGateway reports whether a finding is of the load balancer, which is reported on the Gateway and on each route of it alike.
+func (d *Decisions) alsoOfGateway(f diag.Diagnostic, found diag.List) bool {
+	return slices.ContainsFunc(found, func(o diag.Diagnostic) bool {
+		return o.Object.Kind == kindGateway && o.Object.Namespace == d.gateway.Namespace && o.Object.Name == d.gateway.Name && o.Code == f.Code && o.Text == f.Text
+	})
+}
+
 // entries are those of a route for the parentRefs that are decided about.
 func (d *Decisions) entries(r *decidedRoute, found diag.List) []gatewayv1.RouteParentStatus {
 	var refused, unresolved, partly *attachment.Problem
@@ -269,7 +276,8 @@ func (d *Decisions) entries(r *decidedRoute, found diag.List) []gatewayv1.RouteP
 		refused, unresolved, partly = r.decided.Refused, r.decided.Unresolved, r.decided.Partly
 	}
 	for _, f := range found {
-		if f.Class == diag.Note || f.Object.Kind != string(r.route.Kind) || f.Object.Namespace != r.route.Namespace || f.Object.Name != r.route.Name {
+		if f.Class == diag.Note || f.Object.Kind != string(r.route.Kind) || f.Object.Namespace != r.route.Namespace || f.Object.Name != r.route.Name ||
+			d.alsoOfGateway(f, found) {
 			continue
 		}
 		switch f.Code {

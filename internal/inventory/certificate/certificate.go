@@ -64,6 +64,8 @@ type Config struct {
 	Wait time.Duration
 	// Request and Import say that stacks may own certificates of these kinds; else tags are not read.
 	Request, Import bool
+	// Without are owners whose stacks own none: no permission in ACM is needed for them.
+	Without []stack.Owner
 	// Authorities says that the authorities of private certificates are of interest.
 	Authorities bool
 	// Changed is called, after the list was read, with the names of the certificates that came, went, or became fit or unfit for listeners.

@@ -21,7 +21,7 @@ import (
 // except of those that are not issued yet. desired is what the stack wants; nil = it is not compared. On an error nothing may be concluded
 // about what the stack owns; one that says that a permission is missing lasts until the role's policy is changed.
 func (c *Certificates) Of(ctx context.Context, key stack.Key, desired *stack.Stack) ([]elb.Certificate, error) {
-	if !c.cfg.owned() || !owner.Of(key.Owner).OwnsCertificates {
+	if !c.cfg.owned() || !owner.Of(key.Owner).OwnsCertificates || slices.Contains(c.cfg.Without, key.Owner) {
 		return nil, nil
 	}
 	old, err := c.listOrOld(ctx, ownListLifetime)

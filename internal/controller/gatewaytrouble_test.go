@@ -1,0 +1,196 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/controller/gateway"
+	"github.com/k8s-lbc/lbc/internal/controller/optional"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func TestAListenerOfAGatewayServesTheCertificateOfItsSecretWithoutAFlag(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, strings.Replace(webGateway, "listeners: [", "listeners: [{name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: tls}]}}, ", 1))
+	l.core = fake.NewClientset(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "tls", ResourceVersion: "1"}, Type: corev1.SecretTypeTLS, Data: tlsPairs()[0]})
+	l.restart()
+	l.settleWeb()
+	lbs := l.sim.Resources().LoadBalancers
+	if len(lbs) != 1 || len(lbs[0].Listeners) != 2 || len(lbs[0].Listeners[1].Certificates) != 1 {
+		t.Fatalf("load balancers %+v\n%s", lbs, strings.Join(l.events, "\n"))
+	}
+	g := &gatewayv1.Gateway{}
+	if l.get(g, "web"); len(g.Status.Listeners) != 2 || shown(g.Status.Listeners[0].Conditions) != "Accepted, Programmed, ResolvedRefs" {
+		t.Errorf("listeners %+v", g.Status.Listeners)
+	}
+	l.discard(`Gateway shop/web {}`)
+	l.settleWeb()
+	if left := l.leftOfGateways(); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestIngressesNeedNoPermissionInACMWhereGatewaysAreServed(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", nil, "web"))
+	l.config.Gateways.Served = true
+	l.restart()
+	mark := l.mark()
+	l.settle(implicit("web"))
+	l.must(l.client.Delete(t.Context(), labIngress("web", nil)))
+	l.settle(implicit("web"))
+	if n := slices.DeleteFunc(l.reads(mark), func(action string) bool {
+		return !strings.Contains(action, "Certificate") || strings.Contains(action, "Listener")
+	}); len(n) > 0 {
+		t.Errorf("reads %v", n)
+	}
+}
+
+func TestAGatewayShowsWhyAWSRefusesIt(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway)
+	_, err := l.sim.Gate.AddFault(gate.Fault{ID: "quota", Action: "CreateLoadBalancer", Code: "TooManyLoadBalancers", Message: "limit"})
+	l.must(err)
+	for range 5 {
+		_, _ = l.round(l.webKeys()...)
+		l.clock.Advance(1e9)
+	}
+	if got := l.condition("Programmed"); !strings.HasPrefix(got, "False ") {
+		t.Error("Programmed:", got)
+	}
+	l.wantParents(httpRoute("web"), "web: Accepted, ResolvedRefs")
+	l.sim.Gate.RemoveFault("quota")
+	l.clock.Advance(600e9)
+	l.settleWeb()
+	if got := l.condition("Programmed"); !strings.HasPrefix(got, "True Programmed arn:") {
+		t.Error("Programmed:", got)
+	}
+}
+
+func TestARestartWritesNothingOfAGatewayThatIsAsItShouldBe(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway)
+	l.settleWeb()
+	g, route := &gatewayv1.Gateway{}, httpRoute("web")
+	versions := func() string {
+		l.get(g, "web")
+		l.get(route, "web")
+		return g.ResourceVersion + " " + route.ResourceVersion
+	}
+	before, mark := versions(), l.mark()
+	l.restart()
+	l.settleWeb()
+	if after := versions(); after != before || len(l.writes(mark)) > 0 {
+		t.Errorf("versions %s, then %s; %v", before, after, l.writes(mark))
+	}
+}
+
+func TestADefinitionThatGoesTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway)
+	l.settleWeb()
+	watching, ok := l.client.(client.WithWatch)
+	if !ok {
+		t.Fatal("the client does not watch")
+	}
+	gone := &optional.RemovedError{Kind: schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: "HTTPRoute"}}
+	removed := interceptor.NewClient(watching, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+		if _, ok := list.(*gatewayv1.HTTPRouteList); ok {
+			return gone
+		}
+		return c.List(ctx, list, opts...)
+	}})
+	for _, s := range l.gateways {
+		s.Client = removed
+	}
+	before, mark := l.parents(httpRoute("web")), l.mark()
+	for range 3 {
+		if _, err := l.round(l.webKeys()...); !errors.As(err, &gone) {
+			t.Error("passes end with", err)
+		}
+		l.clock.Advance(60e9)
+	}
+	if writes := l.writes(mark); len(writes) > 0 || l.parents(httpRoute("web")) != before {
+		t.Errorf("%v; parents %s", writes, l.parents(httpRoute("web")))
+	}
+	l.wantAnswers(map[string]string{"/": toWeb})
+}
+
+func TestALoadBalancerOfAGatewayIsTheTargetOfAnother(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway+`
+Gateway shop/net {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}]}}
+TCPRoute shop/net {spec: {parentRefs: [{name: net}], rules: [{backendRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: web, port: 80}]}]}}`)
+	keys := append(l.webKeys(), gatewayKey(stack.GatewayNLB, "net"))
+	l.settle(keys...)
+	l.settle(keys...)
+	var target string
+	r := l.sim.Resources()
+	for _, tg := range r.TargetGroups {
+		if tg.TargetType == "alb" && len(tg.Targets) == 1 {
+			target = tg.Targets[0].ID
+		}
+	}
+	if !slices.ContainsFunc(r.LoadBalancers, func(lb simclient.LoadBalancer) bool { return lb.ARN == target && lb.Type == "application" }) {
+		t.Errorf("target %q of %+v\n%s", target, r.TargetGroups, strings.Join(l.events, "\n"))
+	}
+}
+
+func TestConfigurationsStayWhileGatewaysNameThem(t *testing.T) {
+	t.Parallel()
+	for kind, tc := range map[objects.Kind]struct{ object, user string }{
+		objects.LoadBalancerConfiguration: {"LoadBalancerConfiguration shop/web {}", "Gateway shop/web {}"},
+		objects.TargetGroupConfiguration:  {"TargetGroupConfiguration shop/web {}", "HTTPRoute shop/web {}"},
+		objects.ListenerRuleConfiguration: {"ListenerRuleConfiguration shop/web {}", "HTTPRoute shop/web {}"},
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			text := strings.Replace(webGateway, "gatewayClassName: alb,", "gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}},", 1)
+			text = strings.Replace(text, "backendRefs: [", "filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: web}}], backendRefs: [", 1)
+			l := newGatewayLab(t, text+`
+LoadBalancerConfiguration shop/web {spec: {scheme: internet-facing}}
+TargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: {targetType: ip}}}
+ListenerRuleConfiguration shop/web {spec: {tags: {team: shop}}}`)
+			r := gateway.New(kind, front.GatewayConfigFromFlags(l.config), l.client, nil, l.statuses)
+			o := gatewayObjects(t, tc.object)[0]
+			pass := func() (exists bool) {
+				t.Helper()
+				for range 2 {
+					_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)})
+					l.must(err)
+					l.settleWeb()
+				}
+				return l.get(o, "web")
+			}
+			if pass(); len(o.GetFinalizers()) != 1 {
+				t.Errorf("finalizers %v", o.GetFinalizers())
+			}
+			l.discard(tc.object)
+			if !pass() {
+				t.Error("it is gone while an object names it")
+			}
+			l.wantAnswers(map[string]string{"/": toWeb})
+			l.discard(tc.user)
+			if pass() {
+				t.Error("it stays although nothing names it: finalizers", o.GetFinalizers())
+			}
+		})
+	}
+}
