@@ -33,7 +33,7 @@ func BindingsUndefined() diag.Diagnostic {
 type Bindings interface {
 	// CreateBinding creates the object; see ErrBindingExists.
 	CreateBinding(ctx context.Context, b stack.Binding) error
-	// UpdateBinding patches the spec and the labels of the controller; other labels and annotations stay.
+	// UpdateBinding patches the spec, and the labels and annotations of the stack; other labels and annotations stay.
 	UpdateBinding(ctx context.Context, b stack.Binding) error
 	// DeleteBinding requests the deletion and does not wait for it. That the object does not exist is no error.
 	DeleteBinding(ctx context.Context, namespace, name string) error

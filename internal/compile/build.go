@@ -47,7 +47,7 @@ type build struct {
 	targets  map[string]stack.Ref // by identity; the zero Ref marks one that cannot be built
 	tgs      []stack.TargetGroup
 	bindings []stack.Binding
-	labels   map[string]string // of every binding
+	labels   map[string]string // of every binding; those of the stack replace others
 	listen   []stack.Listener
 	rules    []stack.Rule
 	keep     stack.Keep

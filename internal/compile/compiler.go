@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -205,8 +206,12 @@ func (c *compiler) newBuild() *build {
 	b := &build{
 		e: c.e, f: c.f, cfg: c.cfg, good: c.good, ownersBefore: c.owners, members: slices.Clone(c.members),
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n), origins: map[stack.Ref]Origin{},
-		labels: naming.Labels(c.e.Key), keep: stack.Keep{Settings: c.keepsSettings},
+		labels: maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings},
 	}
+	if b.labels == nil {
+		b.labels = map[string]string{}
+	}
+	maps.Copy(b.labels, naming.Labels(c.e.Key))
 	if c.keepsSettings && c.e.Unseen != nil {
 		b.keep.SeenNamespace = c.e.Unseen.Namespace
 	}

@@ -154,3 +154,15 @@ func TestANetworkLoadBalancerHasCapacityIfAMemberSetsIt(t *testing.T) {
 		}
 	}
 }
+
+func TestBindingsHaveTheLabelsOfTheStackBeforeOthers(t *testing.T) {
+	t.Parallel()
+	e := gatewayOf(stack.Application, attachedRoute("a", 0))
+	e.BindingLabels = map[string]string{"team": "shop", "gateway.k8s.aws.alb/stack-name": "theirs"}
+	e.BindingAnnotations = map[string]string{"example.com/cost": "7"}
+	got := mustBuild(t, Compile(e, account(), config(), nil)).Bindings[0]
+	want := map[string]string{"team": "shop", "gateway.k8s.aws.alb/stack-namespace": "shop", "gateway.k8s.aws.alb/stack-name": "gw"}
+	if diff := cmp.Diff(want, got.Labels); diff != "" || got.Annotations["example.com/cost"] != "7" {
+		t.Error(diff, got.Annotations)
+	}
+}

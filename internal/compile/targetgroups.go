@@ -57,7 +57,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		return ref, true
 	}
 	binding := stack.Binding{
-		ID: tg.ID, Name: out.Name, Namespace: tg.ServiceNamespace, Labels: b.labels, TargetGroup: ref,
+		ID: tg.ID, Name: out.Name, Namespace: tg.ServiceNamespace, Labels: b.labels, Annotations: b.e.BindingAnnotations, TargetGroup: ref,
 		TargetType: out.TargetType, Protocol: out.Protocol, ServiceName: tg.ServiceName, ServicePort: tg.ServicePort,
 		IPAddress: out.IPAddressType, VPC: b.cfg.VPC, MultiCluster: tg.MultiCluster, Networking: b.networking(tg),
 	}

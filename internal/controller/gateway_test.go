@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,6 +15,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/gateway"
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -37,6 +39,28 @@ func labGateway(name, controller string, port gatewayv1.PortNumber, protocol gat
 	class := &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: controller, Generation: 1, UID: "uid-class"},
 		Spec: gatewayv1.GatewayClassSpec{ControllerName: gatewayv1.GatewayController("gateway.k8s.aws/" + controller)}}
 	return g, class
+}
+
+// labRoute is a route of Gateway shop/web to Service web, with a rule for each path prefix.
+func labRoute(name string, paths ...string) *gatewayv1.HTTPRoute {
+	r := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-" + name), Generation: 1}}
+	r.Spec.ParentRefs = []gatewayv1.ParentReference{{Name: "web"}}
+	for _, path := range paths {
+		r.Spec.Rules = append(r.Spec.Rules, gatewayv1.HTTPRouteRule{
+			Matches: []gatewayv1.HTTPRouteMatch{{Path: &gatewayv1.HTTPPathMatch{Type: ptr.To(gatewayv1.PathMatchPathPrefix), Value: &path}}},
+			BackendRefs: []gatewayv1.HTTPBackendRef{{BackendRef: gatewayv1.BackendRef{
+				BackendObjectReference: gatewayv1.BackendObjectReference{Name: "web", Port: ptr.To[gatewayv1.PortNumber](80)}}}},
+		})
+	}
+	return r
+}
+
+// labIP is the configuration of Service web with ip targets.
+func labIP() *configv1.TargetGroupConfiguration {
+	return &configv1.TargetGroupConfiguration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ip"}, Spec: configv1.TargetGroupConfigurationSpec{
+		TargetReference:      &configv1.TargetReference{Name: "web"},
+		DefaultConfiguration: configv1.TargetGroupProps{TargetType: ptr.To(configv1.TargetType("ip"))},
+	}}
 }
 
 // condition is a condition of Gateway shop/web as "status reason message".
@@ -158,20 +182,13 @@ func TestATargetGroupWithTheNameOfTheExistingControllerIsKept(t *testing.T) {
 	g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
 	svc := labService("web")
 	svc.Spec.Ports[0].TargetPort = intstr.FromString("http")
-	rules := []gatewayv1.HTTPRouteRule{{BackendRefs: []gatewayv1.HTTPBackendRef{{BackendRef: gatewayv1.BackendRef{
-		BackendObjectReference: gatewayv1.BackendObjectReference{Name: "web", Port: ptr.To[gatewayv1.PortNumber](80)}}}}}}
-	route := &gatewayv1.HTTPRoute{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front", UID: "uid-front", Generation: 1},
-		Spec:       gatewayv1.HTTPRouteSpec{CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{{Name: "web"}}}, Rules: rules},
-	}
+	route := labRoute("front", "/")
 	former := naming.GatewayTargetGroup{
 		Cluster: "demo-cluster", Gateway: stack.ID{Namespace: "shop", Name: "web"}, RouteKind: "HTTPRoute", RouteNamespace: "shop", RouteName: "front", BackendNamespace: "shop", BackendName: "web",
 		TargetPort: "http", Port: 1, TargetType: "ip", Protocol: "HTTP", ProtocolVersion: "HTTP1",
 	}
-	named := &configv1.TargetGroupConfiguration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "named"}, Spec: configv1.TargetGroupConfigurationSpec{
-		TargetReference:      &configv1.TargetReference{Name: "web"},
-		DefaultConfiguration: configv1.TargetGroupProps{TargetType: ptr.To(configv1.TargetType("ip")), TargetGroupName: ptr.To(former.FormerName())},
-	}}
+	named := labIP()
+	named.Spec.DefaultConfiguration.TargetGroupName = ptr.To(former.FormerName())
 	l, key := newLab(t, account.Profile{}, class, g, svc, route, named), gatewayKey(stack.GatewayALB, "web")
 	l.settle(key)
 	groups := func() string {
@@ -193,5 +210,36 @@ func TestATargetGroupWithTheNameOfTheExistingControllerIsKept(t *testing.T) {
 	l.settle(key)
 	if got := groups(); got != before || len(l.writes(mark)) > 0 {
 		t.Errorf("target groups %s, before %s; writes %v", got, before, l.writes(mark))
+	}
+}
+
+func TestBindingsOfAGatewayGetTheLabelsAndAnnotationsOfItsInfrastructure(t *testing.T) {
+	t.Parallel()
+	g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
+	g.Spec.Infrastructure = &gatewayv1.GatewayInfrastructure{
+		Labels:      map[gatewayv1.LabelKey]gatewayv1.LabelValue{"team": "shop"},
+		Annotations: map[gatewayv1.AnnotationKey]gatewayv1.AnnotationValue{"example.com/cost": "7"},
+	}
+	l, key := newLab(t, account.Profile{}, class, g, labService("web"), labRoute("front", "/"), labIP()), gatewayKey(stack.GatewayALB, "web")
+	binding := func() v1beta1.TargetGroupBinding {
+		t.Helper()
+		var list v1beta1.TargetGroupBindingList
+		l.must(l.client.List(t.Context(), &list))
+		if len(list.Items) != 1 {
+			t.Fatalf("bindings %v\n%s", list.Items, strings.Join(l.events, "\n"))
+		}
+		return list.Items[0]
+	}
+	l.settle(key)
+	if b := binding(); b.Labels["team"] != "shop" || b.Annotations["example.com/cost"] != "7" || b.Labels["gateway.k8s.aws.alb/stack-name"] != "web" {
+		t.Errorf("made: labels %v, annotations %v", b.Labels, b.Annotations)
+	}
+	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
+	g.Spec.Infrastructure.Labels["team"], g.Spec.Infrastructure.Annotations["example.com/cost"] = "web", "9"
+	g.Generation++
+	l.must(l.client.Update(t.Context(), g))
+	l.settle(key)
+	if b := binding(); b.Labels["team"] != "web" || b.Annotations["example.com/cost"] != "9" || b.Labels["gateway.k8s.aws.alb/stack-name"] != "web" {
+		t.Errorf("edited: labels %v, annotations %v", b.Labels, b.Annotations)
 	}
 }

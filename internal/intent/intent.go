@@ -69,6 +69,9 @@ type LoadBalancer struct {
 	RefusesIPv6Ranges bool `json:"-"`
 	// FixedPorts reports that a port exists only if a member declares it that may have more than routes.
 	FixedPorts bool `json:"-"`
+	// BindingLabels and BindingAnnotations are of every TargetGroupBinding, besides those of the stack.
+	BindingLabels      map[string]string `json:",omitempty"`
+	BindingAnnotations map[string]string `json:",omitempty"`
 	// Unseen reports that objects outside Members may be part of the load balancer; nil = Members is complete.
 	Unseen *Unseen
 }

@@ -69,7 +69,7 @@ func ingressRule(r stack.NetworkingRule) v1beta1.NetworkingIngressRule {
 func ObservedBinding(o *v1beta1.TargetGroupBinding) elb.Binding {
 	s := &o.Spec
 	b := elb.Binding{Deleting: o.DeletionTimestamp != nil, Binding: stack.Binding{
-		Name: o.Name, Namespace: o.Namespace, Labels: o.Labels,
+		Name: o.Name, Namespace: o.Namespace, Labels: o.Labels, Annotations: o.Annotations,
 		TargetGroup:  stack.Literal(stack.KindTargetGroup, s.TargetGroupARN),
 		TargetType:   string(ptr.Deref(s.TargetType, "")),
 		Protocol:     string(ptr.Deref(s.TargetGroupProtocol, "")),

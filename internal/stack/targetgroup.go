@@ -43,6 +43,7 @@ type Binding struct {
 	Name         string // object name (the target group's name), used at creation only
 	Namespace    string
 	Labels       map[string]string
+	Annotations  map[string]string `json:",omitempty"`
 	TargetGroup  Ref
 	TargetType   string
 	Protocol     string

@@ -16,6 +16,7 @@ type bindingMetadata struct {
 	Namespace         string            `json:"namespace"`
 	CreationTimestamp *string           `json:"creationTimestamp"` // always null: nothing is created yet
 	Labels            map[string]string `json:"labels,omitempty"`
+	Annotations       map[string]string `json:"annotations,omitempty"`
 }
 
 type bindingSpec struct {
@@ -90,5 +91,5 @@ func ofBinding(b stack.Binding) binding {
 		}
 		s.Networking.Ingress = append(s.Networking.Ingress, out)
 	}
-	return binding{bindingTemplate{bindingMetadata{Name: b.Name, Namespace: b.Namespace, Labels: b.Labels}, s}}
+	return binding{bindingTemplate{bindingMetadata{Name: b.Name, Namespace: b.Namespace, Labels: b.Labels, Annotations: b.Annotations}, s}}
 }

@@ -48,7 +48,7 @@ func NewBindingWriter(c client.Client, now func() time.Time) *BindingWriter {
 // CreateBinding implements apply.Bindings.
 func (b *BindingWriter) CreateBinding(ctx context.Context, want stack.Binding) error {
 	o := &v1beta1.TargetGroupBinding{}
-	o.Namespace, o.Name, o.Labels = want.Namespace, want.Name, maps.Clone(want.Labels)
+	o.Namespace, o.Name, o.Labels, o.Annotations = want.Namespace, want.Name, maps.Clone(want.Labels), maps.Clone(want.Annotations)
 	o.Spec = kube.BindingSpec(want)
 	made := o.DeepCopy()
 	err := b.Client.Create(ctx, o)
@@ -98,6 +98,10 @@ func (b *BindingWriter) UpdateBinding(ctx context.Context, want stack.Binding) e
 		o.Labels = map[string]string{}
 	}
 	maps.Copy(o.Labels, want.Labels)
+	if o.Annotations == nil {
+		o.Annotations = map[string]string{}
+	}
+	maps.Copy(o.Annotations, want.Annotations)
 	o.Spec = kube.BindingSpec(want)
 	if err := b.Client.Patch(ctx, o, client.MergeFrom(before)); err != nil {
 		return undefinedKind(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -53,6 +54,20 @@ func TestEverySettingHasTheConfigurationAndTheFieldThatItIsWrittenIn(t *testing.
 	}
 	if len(m.Diagnostics) > 0 {
 		t.Error(findings(m.Diagnostics))
+	}
+}
+
+func TestLabelsAndAnnotationsOfTheInfrastructureAreThoseOfBindings(t *testing.T) {
+	t.Parallel()
+	v := objects.FromObjects(decode(t, classes+`Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}],
+		infrastructure: {labels: {team: shop, ingress.k8s.aws/stack: theirs}, annotations: {example.com/cost: "7"}}}}
+`))
+	lb, _ := Translate(v, defaults(), Load(v, defaults(), albKey()), false)
+	if !cmp.Equal(lb.BindingLabels, map[string]string{"team": "shop"}) || !cmp.Equal(lb.BindingAnnotations, map[string]string{"example.com/cost": "7"}) {
+		t.Error(lb.BindingLabels, lb.BindingAnnotations)
+	}
+	if got := findings(lb.Members[0].Diagnostics); !strings.HasPrefix(got, "IgnoredSetting spec.infrastructure.labels[ingress.k8s.aws/stack]: ") || strings.Contains(got, "\n") {
+		t.Error(got)
 	}
 }
 

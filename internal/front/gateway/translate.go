@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -73,13 +75,44 @@ func (t *translation) loadBalancer() intent.LoadBalancer {
 	if t.Family == attachment.Network {
 		e.Type = stack.Network
 	}
+	if i := t.Gateway.Spec.Infrastructure; i != nil {
+		e.BindingLabels, e.BindingAnnotations = infrastructure(i.Labels), infrastructure(i.Annotations)
+	}
 	e.Names = Names{UID: string(t.Gateway.UID), Gateway: e.Key.ID}
 	return e
+}
+
+// infrastructure are labels or annotations of a Gateway for what is made for it, without those by which the objects of stacks are found.
+func infrastructure[K, V ~string](all map[K]V) map[string]string {
+	var out map[string]string
+	for k, v := range all {
+		if reserved(string(k)) {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[string(k)] = string(v)
+	}
+	return out
+}
+
+// reserved reports whether a key is one of those that mark objects of a stack.
+func reserved(key string) bool {
+	prefix, _, _ := strings.Cut(key, "/")
+	return slices.Contains([]stack.Owner{stack.Ingress, stack.Service, stack.GatewayALB, stack.GatewayNLB}, stack.Owner(prefix))
 }
 
 // noteIgnored notes fields that a load balancer of AWS has nothing for.
 func (t *translation) noteIgnored() {
 	g := t.Gateway
+	if i := g.Spec.Infrastructure; i != nil {
+		for _, k := range slices.Sorted(maps.Keys(i.Labels)) {
+			if reserved(string(k)) {
+				t.ignored(t.here("spec.infrastructure.labels["+string(k)+"]"), "labels of this prefix mark the objects of load balancers", "remove it")
+			}
+		}
+	}
 	if g.Spec.TLS != nil && g.Spec.TLS.Backend != nil {
 		t.ignored(t.here("spec.tls.backend"), "load balancers have no certificates of their own towards targets", "remove it")
 	}

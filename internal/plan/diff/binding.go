@@ -110,14 +110,19 @@ func (d *differ) bindingChanges(have, want stack.Binding) []string {
 	if !canonical.SameNetworking(have.Networking, want.Networking, d.resolve) {
 		why = append(why, "networking changed")
 	}
-	var labels []string
-	for k, v := range want.Labels {
-		if have.Labels[k] != v {
-			labels = append(labels, "label "+k+" = "+v)
+	return append(why, append(unset("label", have.Labels, want.Labels), unset("annotation", have.Annotations, want.Annotations)...)...)
+}
+
+// unset says which labels or annotations are wanted and not there.
+func unset(what string, have, want map[string]string) []string {
+	var out []string
+	for k, v := range want {
+		if now, ok := have[k]; !ok || now != v {
+			out = append(out, what+" "+k+" = "+v)
 		}
 	}
-	slices.Sort(labels)
-	return append(why, labels...)
+	slices.Sort(out)
+	return out
 }
 
 // deleteBindings deletes the objects whose target groups go: after them, because a target group that is gone needs no

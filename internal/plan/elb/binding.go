@@ -18,7 +18,7 @@ func (o CreateBinding) advance(a advancer) {
 	a.o.Bindings = append(a.o.Bindings, Binding{Binding: Literal(o.Binding, a.resolve)})
 }
 
-// UpdateBinding patches the fields and labels that are ours; others stay.
+// UpdateBinding patches the fields, labels and annotations that are ours; others stay.
 type UpdateBinding struct{ Binding stack.Binding }
 
 func (o UpdateBinding) Refs() []stack.Ref { return bindingRefs(o.Binding) }
@@ -27,9 +27,9 @@ func (o UpdateBinding) Send(s Sender)     { s.UpdateBinding(o) }
 func (UpdateBinding) effect() Effect      { return Effect{Kind: stack.KindBinding, Verb: Changes} }
 func (o UpdateBinding) advance(a advancer) {
 	if b := found(a.o.Bindings, o.Binding.Namespace+"/"+o.Binding.Name, (*Binding).id); b != nil {
-		labels := merged(b.Labels, o.Binding.Labels)
+		labels, annotations := merged(b.Labels, o.Binding.Labels), merged(b.Annotations, o.Binding.Annotations)
 		*b = Binding{Binding: Literal(o.Binding, a.resolve)}
-		b.Labels = labels
+		b.Labels, b.Annotations = labels, annotations
 	}
 }
 
