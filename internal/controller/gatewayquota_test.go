@@ -1,0 +1,70 @@
+package controller
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// TestRulesBeyondTheQuotaAreLeftOutAndTheirRouteSaysSo has a quota that only AWS knows, as it can be raised, and a second route that exceeds it.
+func TestRulesBeyondTheQuotaAreLeftOutAndTheirRouteSaysSo(t *testing.T) {
+	t.Parallel()
+	g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
+	older, newer := labRoute("older", "/a", "/b"), labRoute("newer", "/c", "/d")
+	older.CreationTimestamp, newer.CreationTimestamp = metav1.Unix(1, 0), metav1.Unix(2, 0)
+	l, key := newLab(t, account.Profile{}, class, g, labService("web"), older, labIP()), gatewayKey(stack.GatewayALB, "web")
+	l.must(l.sim.Account.SetQuota("rules-per-application-load-balancer", 3))
+	l.settle(key)
+	l.create(newer)
+	l.pass(10*time.Minute, nil, key)
+	paths := func() string {
+		var out []string
+		for _, r := range l.sim.Resources().LoadBalancers[0].Listeners[0].Rules {
+			for _, c := range r.Conditions {
+				out = append(out, c.Values[0])
+			}
+		}
+		return strings.Join(out, " ")
+	}
+	condition := func(r *gatewayv1.HTTPRoute, kind string) string {
+		t.Helper()
+		l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(r), r))
+		if len(r.Status.Parents) != 1 {
+			t.Fatalf("%s: %+v", r.Name, r.Status)
+		}
+		c := meta.FindStatusCondition(r.Status.Parents[0].Conditions, kind)
+		if c == nil {
+			return "none"
+		}
+		return string(c.Status) + " " + c.Reason + " " + c.Message
+	}
+	if got := paths(); got != "/a /b /c" && got != "/a /b /d" {
+		t.Errorf("rules for %s", got)
+	}
+	if got := condition(older, "Accepted") + ", " + condition(older, "PartiallyInvalid"); got != "True Accepted , none" {
+		t.Errorf("the older route: %s", got)
+	}
+	if got := condition(newer, "PartiallyInvalid"); !strings.HasPrefix(got, "True UnsupportedValue ") || !strings.Contains(got, "The maximum number of rules per load balancer") || !strings.Contains(got, "ask AWS for a higher quota") {
+		t.Errorf("the newer route: %s", got)
+	}
+	if told := l.warnings(0); len(told["HTTPRoute shop/newer"]) == 0 || len(told["HTTPRoute shop/older"]) > 0 {
+		t.Errorf("events %v", told)
+	}
+	if got := l.condition("Programmed"); !strings.HasPrefix(got, "True Programmed") {
+		t.Errorf("the Gateway: %s", got)
+	}
+	l.must(l.sim.Account.SetQuota("rules-per-application-load-balancer", 100))
+	l.pass(30*time.Minute, nil, key)
+	l.runQueues(t.Context())
+	if got := paths(); got != "/a /b /c /d" || condition(newer, "PartiallyInvalid") != "none" {
+		t.Errorf("with a higher quota: rules for %s, %s", got, condition(newer, "PartiallyInvalid"))
+	}
+}
