@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// TestRulesBeyondTheQuotaAreLeftOutAndTheirRouteSaysSo has a quota that only AWS knows, as it can be raised, and a second route that exceeds it.
-func TestRulesBeyondTheQuotaAreLeftOutAndTheirRouteSaysSo(t *testing.T) {
+// TestRoutesWithRulesBeyondTheQuotaShowItWhileTheRestServes has a quota that only AWS knows, as it can be raised, and a second route that exceeds it.
+func TestRoutesWithRulesBeyondTheQuotaShowItWhileTheRestServes(t *testing.T) {
 	t.Parallel()
 	g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
 	older, newer := labRoute("older", "/a", "/b"), labRoute("newer", "/c", "/d")
@@ -61,10 +61,21 @@ func TestRulesBeyondTheQuotaAreLeftOutAndTheirRouteSaysSo(t *testing.T) {
 	if got := l.condition("Programmed"); !strings.HasPrefix(got, "True Programmed") {
 		t.Errorf("the Gateway: %s", got)
 	}
+	newest := labRoute("newest", "/e")
+	newest.CreationTimestamp = metav1.Unix(3, 0)
+	l.create(newest)
+	l.pass(10*time.Minute, nil, key)
+	l.runQueues(t.Context())
+	if got := condition(newest, "Accepted"); !strings.HasPrefix(got, "False UnsupportedValue ") || condition(newest, "PartiallyInvalid") != "none" {
+		t.Errorf("the newest route: %s", got)
+	}
+	if got := condition(newer, "Accepted"); got != "True Accepted " {
+		t.Errorf("the newer route: %s", got)
+	}
 	l.must(l.sim.Account.SetQuota("rules-per-application-load-balancer", 100))
 	l.pass(30*time.Minute, nil, key)
 	l.runQueues(t.Context())
-	if got := paths(); got != "/a /b /c /d" || condition(newer, "PartiallyInvalid") != "none" {
+	if got := paths(); got != "/a /b /c /d /e" || condition(newest, "Accepted") != "True Accepted " || condition(newer, "PartiallyInvalid") != "none" {
 		t.Errorf("with a higher quota: rules for %s, %s", got, condition(newer, "PartiallyInvalid"))
 	}
 }

@@ -74,8 +74,31 @@ func (s *Reconciler) decide(t passReport) {
 			known.Ports = slices.Clip(append([]int32{}, ports...))
 		}
 	}
-	known.Found = t.found
+	known.Found, known.Unmade = t.found, unmade(t)
 	s.Decided(t.key, d.Statuses(known))
+}
+
+// unmade are the objects of which every rule was to be made and none was.
+func unmade(t passReport) (out []diag.Object) {
+	if t.plan == nil || t.compiled.Stack == nil {
+		return nil
+	}
+	missing := map[stack.Ref]bool{}
+	for _, step := range t.plan.Steps {
+		if _, ok := step.Op.(elb.CreateRule); ok && t.result.Outcomes[step.ID].State != apply.Done {
+			missing[step.Resource] = true
+		}
+	}
+	made := map[diag.Object]bool{}
+	for i := range t.compiled.Stack.Rules {
+		ref := stack.Ref{Kind: stack.KindRule, ID: t.compiled.Stack.Rules[i].ID}
+		for _, o := range t.compiled.Origins[ref].Objects {
+			if made[o] = made[o] || !missing[ref]; !made[o] && !slices.Contains(out, o) {
+				out = append(out, o)
+			}
+		}
+	}
+	return slices.DeleteFunc(out, func(o diag.Object) bool { return made[o] })
 }
 
 func statusPass(t passReport, now func() time.Time) status.Pass {

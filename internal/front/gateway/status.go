@@ -23,6 +23,8 @@ type Outcome struct {
 	Hostname string
 	// Ports are those of its listeners; nil = they are not known, and all are taken for programmed.
 	Ports []int32
+	// Unmade are the routes of which AWS holds no rule, as it refused each.
+	Unmade []diag.Object
 	// Found are the findings of compile and of AWS about the Gateway and its routes.
 	Found diag.List
 }
@@ -46,7 +48,7 @@ func (d *Decisions) Statuses(o Outcome) []Change {
 		out = append(out, d.setStatus(s, true, o))
 	}
 	for i := range d.routes {
-		out = append(out, d.routeStatus(&d.routes[i], o.Found))
+		out = append(out, d.routeStatus(&d.routes[i], o))
 	}
 	return append(out, d.ruleStatuses()...)
 }
@@ -231,8 +233,8 @@ func (d *Decisions) ours(c gatewayv1.GatewayController) bool {
 	return ok || c == d.controller
 }
 
-func (d *Decisions) routeStatus(r *decidedRoute, found diag.List) Change {
-	entries := d.entries(r, found)
+func (d *Decisions) routeStatus(r *decidedRoute, o Outcome) Change {
+	entries := d.entries(r, o)
 	return Change{objects.Kind(r.route.Kind), r.route.Namespace, r.route.Name, func(object metav1.Object, now metav1.Time) bool {
 		status, spec, ok := statusOf(object)
 		if !ok || object.GetUID() != r.object.GetUID() {
@@ -269,15 +271,16 @@ func (d *Decisions) alsoOfGateway(f diag.Diagnostic, found diag.List) bool {
 	})
 }
 
-// entries are those of a route for the parentRefs that are decided about.
-func (d *Decisions) entries(r *decidedRoute, found diag.List) []gatewayv1.RouteParentStatus {
+// entries are those of a route for the parentRefs that are decided about. A quota that leaves a route no rule refuses it; of one that has some, it
+// is partly invalid.
+func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentStatus {
 	var refused, unresolved, partly *attachment.Problem
 	if r.decided != nil {
 		refused, unresolved, partly = r.decided.Refused, r.decided.Unresolved, r.decided.Partly
 	}
-	for _, f := range found {
+	for _, f := range o.Found {
 		if f.Class == diag.Note || f.Object.Kind != string(r.route.Kind) || f.Object.Namespace != r.route.Namespace || f.Object.Name != r.route.Name ||
-			d.alsoOfGateway(f, found) {
+			d.alsoOfGateway(f, o.Found) {
 			continue
 		}
 		switch f.Code {
@@ -286,6 +289,9 @@ func (d *Decisions) entries(r *decidedRoute, found diag.List) []gatewayv1.RouteP
 				unresolved = &attachment.Problem{Reason: string(gatewayv1.RouteReasonBackendNotFound), Message: message(f)}
 			}
 		default:
+			if refused == nil && f.Class == diag.Quota && slices.Contains(o.Unmade, f.Object) {
+				refused, partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message(f)}, nil
+			}
 			if partly == nil && refused == nil && (f.Class == diag.Invalid || f.Class == diag.Quota || f.Class == diag.NotFound || f.Class == diag.Conflict) {
 				partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message(f)}
 			}
