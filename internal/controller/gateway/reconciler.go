@@ -65,7 +65,7 @@ func New(kind objects.Kind, cfg gateway.Config, c client.Client, live client.Rea
 // Reconcile implements reconcile.Reconciler.
 func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
 	begun := r.Index.Begin()
-	reader := secrets{reads.NewCacheReader(ctx, r.Client, r.Live), ctx, r.Client}
+	reader := withSecrets(ctx, reads.NewCacheReader(ctx, r.Client, r.Live), r.Client)
 	reader.Definitions = r.Definitions
 	v := objects.New(reader)
 	found, ok := objects.Lookup[metav1.Object](v, r.Kind, q.Namespace, q.Name)
@@ -147,8 +147,15 @@ func (r *Reconciler) SetUp(mgr manager.Manager, workers int) error {
 // secrets is a reader that reads Secrets from the API server, besides what another reader reads.
 type secrets struct {
 	*reads.CacheReader
-	ctx    context.Context //nolint:containedctx // a reader is of one pass
-	client client.Reader
+	secret func(client.ObjectKey) (*corev1.Secret, error)
+}
+
+// withSecrets makes a reader for a pass that ends with ctx.
+func withSecrets(ctx context.Context, cached *reads.CacheReader, c client.Client) secrets {
+	return secrets{cached, func(key client.ObjectKey) (*corev1.Secret, error) {
+		o := &corev1.Secret{}
+		return o, c.Get(ctx, key, o)
+	}}
 }
 
 // Get implements objects.Reader.
@@ -156,8 +163,7 @@ func (s secrets) Get(kind objects.Kind, namespace, name string) (metav1.Object, 
 	if kind != objects.Secret {
 		return s.CacheReader.Get(kind, namespace, name)
 	}
-	o := &corev1.Secret{}
-	err := s.client.Get(s.ctx, client.ObjectKey{Namespace: namespace, Name: name}, o)
+	o, err := s.secret(client.ObjectKey{Namespace: namespace, Name: name})
 	if client.IgnoreNotFound(err) != nil {
 		return nil, s.Fail(fmt.Errorf("reading Secret %s/%s: %w", namespace, name, err))
 	}
