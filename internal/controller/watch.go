@@ -144,10 +144,10 @@ func (w *wiring) setUpService(context.Context) error {
 }
 
 // gatewayReading are the kinds that passes over Gateways read besides Gateways and Secrets.
-var gatewayReading = []objects.Kind{
-	objects.GatewayClass, objects.ListenerSet, objects.HTTPRoute, objects.GRPCRoute, objects.TCPRoute, objects.UDPRoute, objects.TLSRoute, objects.ReferenceGrant,
-	objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration, objects.Namespace, objects.Service,
-}
+var gatewayReading = append([]objects.Kind{
+	objects.GatewayClass, objects.ListenerSet, objects.ReferenceGrant, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration,
+	objects.ListenerRuleConfiguration, objects.Namespace, objects.Service,
+}, objects.RouteKinds...)
 
 // definitionChanged queues the stacks of all Gateways when the definition of a kind of the Gateway API appears or goes.
 func (w *wiring) definitionChanged(objects.Kind) {

@@ -39,6 +39,9 @@ const (
 	ListenerRuleConfiguration Kind = "ListenerRuleConfiguration"
 )
 
+// RouteKinds are the kinds of routes.
+var RouteKinds = []Kind{HTTPRoute, GRPCRoute, TCPRoute, UDPRoute, TLSRoute}
+
 // groups are the API groups of the kinds that ReferenceGrants may name.
 var groups = map[Kind]string{
 	Service: corev1.GroupName, Secret: corev1.GroupName, ConfigMap: corev1.GroupName,

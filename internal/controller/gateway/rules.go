@@ -18,9 +18,6 @@ import (
 // none is the stack of what no pass over a Gateway decides.
 var none = stack.Key{}
 
-// routes are the kinds of routes.
-var routes = []objects.Kind{objects.HTTPRoute, objects.GRPCRoute, objects.TCPRoute, objects.UDPRoute, objects.TLSRoute}
-
 var rulesOf = map[objects.Kind]rules{
 	objects.GatewayClass: {
 		controller: "aws-lbc-gateway-class-controller", finalizer: "gateway.k8s.aws/gatewayclass",
@@ -49,7 +46,7 @@ var rulesOf = map[objects.Kind]rules{
 	objects.TargetGroupConfiguration: {
 		controller: "aws-lbc-targetgroupconfiguration-controller", finalizer: "gateway.k8s.aws/targetgroupconfigurations",
 		managed: always, user: targetGroupUser,
-		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.LoadBalancerConfiguration, objects.Service}, routes...),
+		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.LoadBalancerConfiguration, objects.Service}, objects.RouteKinds...),
 	},
 	objects.ListenerRuleConfiguration: {
 		controller: "aws-lbc-listenerruleconfiguration-controller", finalizer: "gateway.k8s.aws/listenerruleconfigurations",
@@ -135,7 +132,7 @@ func targetGroupUser(v *objects.View, cfg gateway.Config, o client.Object) (stri
 	if _, exists := objects.Lookup[metav1.Object](v, of.Kind, of.Namespace, of.Name); !exists {
 		return "", false
 	}
-	for _, kind := range routes {
+	for _, kind := range objects.RouteKinds {
 		if user, ok := first(objects.Naming[metav1.Object](v, kind, of)); ok {
 			return user, true
 		}

@@ -27,10 +27,7 @@ import (
 const gather = 100 * time.Millisecond
 
 // written are the kinds with statuses.
-var written = []objects.Kind{
-	objects.GatewayClass, objects.Gateway, objects.ListenerSet, objects.HTTPRoute, objects.GRPCRoute, objects.TCPRoute, objects.UDPRoute, objects.TLSRoute,
-	objects.ListenerRuleConfiguration,
-}
+var written = append([]objects.Kind{objects.GatewayClass, objects.Gateway, objects.ListenerSet, objects.ListenerRuleConfiguration}, objects.RouteKinds...)
 
 // Statuses writes the statuses of objects around Gateways. Of what each Gateway decides about an object the latest holds, and what several
 // decide is written at once. It is safe for concurrent use.

@@ -27,30 +27,20 @@ func Left(v *objects.View, cfg Config, l Loaded, key stack.Key) (out []Change) {
 			return ours && names(p.ParentRef, o.GetNamespace(), at.Namespace, at.Name, sets)
 		}
 	}
-	parents := []objects.Ref{at}
-	for _, s := range sets {
-		parents = append(parents, objects.Ref{Kind: objects.ListenerSet, Namespace: s.Namespace, Name: s.Name})
-	}
-	for _, kind := range []objects.Kind{objects.HTTPRoute, objects.GRPCRoute, objects.TCPRoute, objects.UDPRoute, objects.TLSRoute} {
-		seen := map[stack.ID]bool{}
-		for _, to := range parents {
-			for _, o := range objects.Naming[metav1.Object](v, kind, to) {
-				status, _, ok := statusOf(o)
-				id := stack.ID{Namespace: o.GetNamespace(), Name: o.GetName()}
-				if !ok || seen[id] || !slices.ContainsFunc(status.Parents, stale(o)) {
-					continue
-				}
-				seen[id] = true
-				out = append(out, Change{kind, id.Namespace, id.Name, func(o metav1.Object, _ metav1.Time) bool {
-					status, _, ok := statusOf(o)
-					if !ok {
-						return false
-					}
-					before := len(status.Parents)
-					status.Parents = slices.DeleteFunc(status.Parents, stale(o))
-					return len(status.Parents) < before
-				}})
+	for _, kind := range objects.RouteKinds {
+		for _, o := range routesOf(v, kind, at, sets) {
+			if status, _, ok := statusOf(o); !ok || !slices.ContainsFunc(status.Parents, stale(o)) {
+				continue
 			}
+			out = append(out, Change{kind, o.GetNamespace(), o.GetName(), func(o metav1.Object, _ metav1.Time) bool {
+				status, _, ok := statusOf(o)
+				if !ok {
+					return false
+				}
+				before := len(status.Parents)
+				status.Parents = slices.DeleteFunc(status.Parents, stale(o))
+				return len(status.Parents) < before
+			}})
 		}
 	}
 	return out

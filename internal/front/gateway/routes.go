@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // attached is a route that names the Gateway or one of its ListenerSets, in its spec or in its status, and what becomes of its parentRefs.
@@ -23,21 +24,14 @@ type attached struct {
 // admits them, which is their status.
 func (t *translation) attach() {
 	var all []attached
-	all = append(all, routesOf(t, objects.HTTPRoute, func(r *gatewayv1.HTTPRoute) attached {
-		return attached{route: attachment.Route{Parents: r.Spec.ParentRefs, Hostnames: r.Spec.Hostnames}, status: &r.Status.RouteStatus}
-	})...)
-	all = append(all, routesOf(t, objects.GRPCRoute, func(r *gatewayv1.GRPCRoute) attached {
-		return attached{route: attachment.Route{Parents: r.Spec.ParentRefs, Hostnames: r.Spec.Hostnames}, status: &r.Status.RouteStatus}
-	})...)
-	all = append(all, routesOf(t, objects.TLSRoute, func(r *gatewayv1.TLSRoute) attached {
-		return attached{route: attachment.Route{Parents: r.Spec.ParentRefs, Hostnames: r.Spec.Hostnames}, status: &r.Status.RouteStatus}
-	})...)
-	all = append(all, routesOf(t, objects.TCPRoute, func(r *gatewayv1.TCPRoute) attached {
-		return attached{route: attachment.Route{Parents: r.Spec.ParentRefs}, status: &r.Status.RouteStatus}
-	})...)
-	all = append(all, routesOf(t, objects.UDPRoute, func(r *gatewayv1.UDPRoute) attached {
-		return attached{route: attachment.Route{Parents: r.Spec.ParentRefs}, status: &r.Status.RouteStatus}
-	})...)
+	for _, kind := range objects.RouteKinds {
+		for _, o := range routesOf(t.view, kind, t.ref(), t.listeners.Admitted) {
+			if status, spec, ok := statusOf(o); ok {
+				route := attachment.Route{Kind: gatewayv1.Kind(kind), Namespace: o.GetNamespace(), Name: o.GetName(), Parents: spec.ParentRefs, Hostnames: hostnamesOf(o)}
+				all = append(all, attached{object: o, route: route, status: status})
+			}
+		}
+	}
 	slices.SortFunc(all, func(a, b attached) int {
 		x, y := a.object.GetCreationTimestamp(), b.object.GetCreationTimestamp()
 		return cmp.Or(x.Compare(y.Time), cmp.Compare(a.route.Namespace+"/"+a.route.Name, b.route.Namespace+"/"+b.route.Name), cmp.Compare(a.route.Kind, b.route.Kind))
@@ -50,28 +44,35 @@ func (t *translation) attach() {
 	t.routes = all
 }
 
-// routesOf are the routes of a kind that name the Gateway or a ListenerSet of it, each once.
-func routesOf[T metav1.Object](t *translation, kind objects.Kind, read func(T) attached) []attached {
-	parents := []objects.Ref{t.ref()}
-	for _, s := range t.listeners.Admitted {
+// routesOf are the routes of a kind that name a Gateway or one of ListenerSets, each once.
+func routesOf(v *objects.View, kind objects.Kind, at objects.Ref, sets []*gatewayv1.ListenerSet) (out []metav1.Object) {
+	parents := []objects.Ref{at}
+	for _, s := range sets {
 		parents = append(parents, objects.Ref{Kind: objects.ListenerSet, Namespace: s.Namespace, Name: s.Name})
 	}
-	var out []attached
-	seen := map[string]bool{}
+	seen := map[stack.ID]bool{}
 	for _, p := range parents {
-		for _, r := range objects.Naming[T](t.view, kind, p) {
-			id := r.GetNamespace() + "/" + r.GetName()
-			if seen[id] {
-				continue
+		for _, o := range objects.Naming[metav1.Object](v, kind, p) {
+			if id := (stack.ID{Namespace: o.GetNamespace(), Name: o.GetName()}); !seen[id] {
+				seen[id] = true
+				out = append(out, o)
 			}
-			seen[id] = true
-			a := read(r)
-			a.object = r
-			a.route.Kind, a.route.Namespace, a.route.Name = gatewayv1.Kind(kind), r.GetNamespace(), r.GetName()
-			out = append(out, a)
 		}
 	}
 	return out
+}
+
+// hostnamesOf are the hostnames of a route; nil for kinds without any.
+func hostnamesOf(o metav1.Object) []gatewayv1.Hostname {
+	switch r := o.(type) {
+	case *gatewayv1.HTTPRoute:
+		return r.Spec.Hostnames
+	case *gatewayv1.GRPCRoute:
+		return r.Spec.Hostnames
+	case *gatewayv1.TLSRoute:
+		return r.Spec.Hostnames
+	}
+	return nil
 }
 
 // routeHosts are the hostnames that routes serve at a listener.
