@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
-	"github.com/k8s-lbc/lbc/internal/front/tlssecret"
+	"github.com/k8s-lbc/lbc/internal/front/secretdata"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -91,23 +91,19 @@ func (t *translation) certificate(l *attachment.Listener, ref gatewayv1.SecretOb
 	c := &intent.Certificate{ID: naming.ImportedCertificateID(namespace, name), Source: source}
 	s, err := objects.Get[*corev1.Secret](t.view, objects.From{Kind: objects.Kind(l.Parent.Kind), Namespace: l.Parent.Namespace}, objects.Ref{Kind: objects.Secret, Namespace: namespace, Name: name})
 	var foreign *objects.ForeignError
-	var unread objects.UnreadError
 	switch {
 	case errors.As(err, &foreign):
 		return nil, fail(gatewayv1.ListenerReasonRefNotPermitted, diag.SecretRefused, foreign.Error(),
 			fmt.Sprintf("add a ReferenceGrant to namespace %s, from %s of namespace %s to Secret %s", namespace, l.Parent.Kind, l.Parent.Namespace, name))
-	case errors.Is(err, objects.ErrAbsent):
-		c.Broken = true
-		return c, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.SecretNotFound, "secret "+full+" does not exist", "create it with type kubernetes.io/tls, or correct the reference")
-	case errors.As(err, &unread):
-		c.Broken = true
-		return c, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.SecretUnread, fmt.Sprintf("cannot read secret %s: %v", full, err), "nothing to do: the read is tried again")
 	case err != nil:
 		c.Broken = true
-		return c, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.SecretRefused, fmt.Sprintf("cannot read secret %s: %v", full, err),
-			"grant the controller's service account get, list and watch on this Secret by a Role in its namespace")
+		var problem *attachment.Problem
+		secretdata.Unusable(full, err, "create it with type kubernetes.io/tls, or correct the reference", func(code diag.Code, text, remedy string) {
+			problem = fail(gatewayv1.ListenerReasonInvalidCertificateRef, code, text, remedy)
+		})
+		return c, problem
 	}
-	if c.Import, c.Names, err = tlssecret.Read(s, t.config.Now); err != nil {
+	if c.Import, c.Names, err = secretdata.TLS(s, t.config.Now); err != nil {
 		c.Broken = true
 		return c, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.InvalidSecret, fmt.Sprintf("secret %s cannot be imported: %v", full, err),
 			"put a valid certificate with its intermediate certificates into tls.crt and its key into tls.key")

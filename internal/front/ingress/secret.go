@@ -1,27 +1,19 @@
 package ingress
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/secretdata"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-)
-
-// Keys of the Secret.
-const (
-	clientIDKey     = "clientID"
-	clientIDKeyToo  = "clientId"
-	clientSecretKey = "clientSecret"
 )
 
 // withheld is the consequence for rules whose Secret cannot be read.
@@ -43,24 +35,12 @@ func (t *translation) credentials(read annotation.Reader, name string, a *stack.
 	if !ok {
 		return
 	}
-	id, found := secret.Data[clientIDKey]
-	if !found {
-		id = secret.Data[clientIDKeyToo]
-	}
-	clientID := strings.TrimRightFunc(string(id), unicode.IsSpace)
-	clientSecret := strings.TrimRightFunc(string(secret.Data[clientSecretKey]), unicode.IsControl)
-	switch {
-	case clientID == "":
-		report(diag.InvalidSecret, "missing clientID, secret: "+full, "add key clientID to the Secret")
-		return
-	case clientSecret == "":
-		report(diag.InvalidSecret, "missing clientSecret, secret: "+full, "add key clientSecret to the Secret")
+	id, clientSecret, missing := secretdata.Login(secret)
+	if missing != "" {
+		report(diag.InvalidSecret, "missing "+missing+", secret: "+full, "add key "+missing+" to the Secret")
 		return
 	}
-	a.ClientID = stack.NewSecret(clientID, "")
-	// The key of the fingerprint is the Secret's UID. It is random and readable only with the Secret, so that the fingerprint alone does not
-	// let a guess be verified.
-	a.ClientSecret = stack.NewSecret(clientSecret, string(secret.UID))
+	a.ClientID, a.ClientSecret = id, clientSecret
 	last, recorded := t.written()[name]
 	a.SecretChanged = recorded && a.ClientSecret.Fingerprint() != "" && last != a.ClientSecret.Fingerprint()
 }
@@ -79,18 +59,8 @@ func (t *translation) secret(name string, use secretUse, report func(c diag.Code
 		return nil, false
 	}
 	s, err := objects.Get[*corev1.Secret](t.view, t.from(), objects.Ref{Kind: objects.Secret, Name: name})
-	var unread objects.UnreadError
-	switch {
-	case err == nil:
-	case errors.Is(err, objects.ErrAbsent):
-		report(diag.SecretNotFound, "secret "+full+" does not exist", use.create)
-		return nil, false
-	case errors.As(err, &unread):
-		report(diag.SecretUnread, fmt.Sprintf("cannot read secret %s: %v", full, err), "nothing to do: the read is tried again")
-		return nil, false
-	default:
-		report(diag.SecretRefused, fmt.Sprintf("cannot read secret %s: %v", full, err),
-			"grant the controller's service account get, list and watch on this Secret by a Role in its namespace")
+	if err != nil {
+		secretdata.Unusable(full, err, use.create, report)
 		return nil, false
 	}
 	if k, v, set := strings.Cut(t.config.RequiredSecretsLabel, "="); set && s.Labels[k] != v {

@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/front/tlssecret"
+	"github.com/k8s-lbc/lbc/internal/front/secretdata"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -81,7 +81,7 @@ func (t *translation) keyPair(name string, source intent.Source) (pair *stack.Ke
 	if !ok {
 		return nil, nil
 	}
-	pair, names, err := tlssecret.Read(secret, t.config.Now)
+	pair, names, err := secretdata.TLS(secret, t.config.Now)
 	if err != nil {
 		report(diag.InvalidSecret, fmt.Sprintf("secret %s cannot be imported: %v", full, err),
 			"put a valid certificate with its intermediate certificates into tls.crt and its key into tls.key")

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
@@ -17,6 +16,7 @@ import (
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/front/secretdata"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -305,19 +305,11 @@ func (t *translation) oidc(c *ruleConfiguration, a *lbcgatewayv1.AuthenticateOID
 			"nothing to do if the read succeeds later; else grant the controller's service account get, list and watch on this Secret").In(diag.Login))
 		return ""
 	}
-	id, found := secret.Data["clientID"]
-	if !found {
-		id = secret.Data["clientId"]
+	id, clientSecret, missing := secretdata.Login(secret)
+	if missing != "" {
+		return "missing " + missing + ", secret: " + full
 	}
-	clientID := strings.TrimRightFunc(string(id), unicode.IsSpace)
-	clientSecret := strings.TrimRightFunc(string(secret.Data["clientSecret"]), unicode.IsControl)
-	switch {
-	case clientID == "":
-		return "missing clientID, secret: " + full
-	case clientSecret == "":
-		return "missing clientSecret, secret: " + full
-	}
-	o.ClientID, o.ClientSecret = stack.NewSecret(clientID, ""), stack.NewSecret(clientSecret, string(secret.UID))
+	o.ClientID, o.ClientSecret = id, clientSecret
 	return ""
 }
 

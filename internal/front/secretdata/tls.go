@@ -1,6 +1,7 @@
-// Package tlssecret reads Secrets of type kubernetes.io/tls: the certificate and its key as ACM imports them, and the names of the
-// certificate. What names a Secret, and who may, is the caller's concern. It imports Kubernetes API types and stack.
-package tlssecret
+// Package secretdata reads what load balancers take from Secrets: certificates with their keys as ACM imports them, and the credentials of
+// clients of OpenID providers; and it words why a Secret cannot be used. What names a Secret, and where that is permitted, is the caller's
+// concern. It imports Kubernetes API types, diag, objects and stack.
+package secretdata
 
 import (
 	"bytes"
@@ -22,9 +23,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Read returns the certificate in a Secret, and its names, the common name first as ACM takes it for the domain. now is the clock for the
+// TLS returns the certificate in a Secret, and its names, the common name first as ACM takes it for the domain. now is the clock for the
 // validity of the certificate; nil = it is not checked.
-func Read(s *corev1.Secret, now func() time.Time) (*stack.KeyPair, []string, error) {
+func TLS(s *corev1.Secret, now func() time.Time) (*stack.KeyPair, []string, error) {
 	pair, leaf, err := readPair(s)
 	if err != nil {
 		return nil, nil, err

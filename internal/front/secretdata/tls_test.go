@@ -1,4 +1,4 @@
-package tlssecret
+package secretdata
 
 import (
 	"strings"
@@ -14,7 +14,7 @@ func TestASecretWithoutACertificateIsRefusedByWhatItHolds(t *testing.T) {
 		"tls.crt holds no certificate in PEM":         {Type: corev1.SecretTypeTLS},
 		"tls.crt holds a PRIVATE KEY":                 {Type: corev1.SecretTypeTLS, Data: map[string][]byte{"tls.crt": []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")}},
 	} {
-		if pair, names, err := Read(s, nil); err == nil || !strings.Contains(err.Error(), want) || pair != nil || names != nil {
+		if pair, names, err := TLS(s, nil); err == nil || !strings.Contains(err.Error(), want) || pair != nil || names != nil {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
