@@ -92,7 +92,7 @@ func TestObjectsOfEachKindOfOwnerAreFound(t *testing.T) {
 		o.SetNamespace("shop")
 		o.SetName("web")
 		o.SetFinalizers([]string{naming.Finalizer(key)})
-		v, c := objects.FromObjects([]any{o}), &config.Config{Gateways: config.Gateways{Served: true}}
+		v, c := objects.FromObjects([]any{o}), &config.Config{}
 		if got := offline.KeysOf(v, c, o); !slices.Contains(got, key) {
 			t.Errorf("%s depends on its object, not %v", key, got)
 		}

@@ -79,8 +79,6 @@ type Config struct {
 
 // Gateways are the settings of the Gateway API.
 type Gateways struct {
-	// Served has no flag: without it no Gateway is served, whatever the gates. It is for tests, until all that a Gateway may want is built.
-	Served bool
 	// ALB, NLB and Auto are names of controllers that GatewayClasses name.
 	ALB, NLB, Auto                       string
 	ALBWorkers, NLBWorkers, ClassWorkers int // passes at once, as the others
@@ -88,7 +86,7 @@ type Gateways struct {
 
 // ServesGateways reports whether Gateways of any class are served.
 func (c *Config) ServesGateways() bool {
-	return c.Gateways.Served && (c.Gates.Enabled(ALBGatewayAPI) || c.Gates.Enabled(NLBGatewayAPI))
+	return c.Gates.Enabled(ALBGatewayAPI) || c.Gates.Enabled(NLBGatewayAPI)
 }
 
 // ImportsCertificates reports whether Secrets may be imported into ACM: those of Ingresses if the flag permits it, those that listeners of Gateways name always.

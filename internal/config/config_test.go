@@ -80,12 +80,12 @@ func TestCommandLinesThatCannotBeParsedAreUsageErrors(t *testing.T) {
 
 func TestAFlagWithoutEffectIsReportedNotIgnored(t *testing.T) {
 	t.Parallel()
-	c, err := Parse([]string{"--cluster-name=c", "--aws-vpc-tag-key=vpc", "--lb-stabilization-monitor-interval=1m", "--gateway-class-max-concurrent-reconciles=5", "--enable-wafv2=false"})
+	c, err := Parse([]string{"--cluster-name=c", "--aws-vpc-tag-key=vpc", "--lb-stabilization-monitor-interval=1m", "--globalaccelerator-max-concurrent-reconciles=5", "--enable-wafv2=false"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(c.Notices) != 2 {
-		t.Errorf("notices = %q, want one for --aws-vpc-tag-key and one for --gateway-class-max-concurrent-reconciles", c.Notices)
+		t.Errorf("notices = %q, want one for --aws-vpc-tag-key and one for --globalaccelerator-max-concurrent-reconciles", c.Notices)
 	}
 }
 
@@ -99,11 +99,6 @@ func TestWhateverStartsTheExistingControllerStartsThisOneWithANotice(t *testing.
 		{"--log-level=", "--log-level= has no effect", func(c *Config) bool { return c.LogLevel == "info" }},
 		{"--enable-endpoint-slices=false", "endpoints are always read from EndpointSlices", nil},
 		{"--quic-environment-variable-name=ID", "QUIC is not built", nil},
-		{"--feature-gates=ALBGatewayAPI=true", "--feature-gates=ALBGatewayAPI=true has no effect: the Gateway API is not built", nil},
-		{"--feature-gates=NLBGatewayAPI=true", "the Gateway API is not built", nil},
-		{"--feature-gates=GatewayListenerSet=true", "the Gateway API is not built", nil},
-		{"--feature-gates=AutoGatewayAPI=true", "the Gateway API is not built", nil},
-		{"--alb-gateway-controller-name=example.com/alb", "the Gateway API is not built", func(c *Config) bool { return c.Gateways.ALB == "example.com/alb" }},
 		{"--feature-gates=GlobalAcceleratorController=true", "Global Accelerator is not built", nil},
 		{"--feature-gates=EnableRGTAPI=true", "the bulk describe calls need no such permission", nil},
 		{"--max-targets-per-target-group=-1", "a number below 0 is no limit", func(c *Config) bool { return c.MaxTargetsPerGroup == 0 }},
@@ -179,12 +174,6 @@ func TestNamesOfGatewayControllersDiffer(t *testing.T) {
 	c, err := Parse([]string{"--cluster-name=c", "--nlb-gateway-max-concurrent-reconciles=4"})
 	if g := c.Gateways; err != nil || g.ALB != "gateway.k8s.aws/alb" || g.NLB != "gateway.k8s.aws/nlb" || g.Auto != "gateway.k8s.aws/auto" || g.ALBWorkers != 16 || g.NLBWorkers != 4 || g.ClassWorkers != 3 {
 		t.Errorf("%+v, %v", g, err)
-	}
-	if c.ServesGateways() {
-		t.Error("Gateways are served, although what they need is not built")
-	}
-	if c.Gateways.Served = true; !c.ServesGateways() {
-		t.Error("tests cannot have Gateways served")
 	}
 }
 

@@ -104,12 +104,6 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 var inert = []struct{ flag, why string }{
 	{"quic-environment-variable-name", "QUIC is not built in this version"},
 	{"enable-endpoint-slices", "endpoints are always read from EndpointSlices, which Kubernetes also makes of Endpoints that users write"},
-	{"gateway-class-max-concurrent-reconciles", "the Gateway API is not built in this version"},
-	{"alb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},
-	{"nlb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},
-	{"alb-gateway-controller-name", "the Gateway API is not built in this version"},
-	{"nlb-gateway-controller-name", "the Gateway API is not built in this version"},
-	{"auto-gateway-controller-name", "the Gateway API is not built in this version"},
 	{"globalaccelerator-max-concurrent-reconciles", "Global Accelerator is not built in this version"},
 	{"globalaccelerator-max-exponential-backoff-delay", "Global Accelerator is not built in this version"},
 	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags"},

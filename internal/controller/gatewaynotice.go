@@ -22,9 +22,8 @@ var gatewayVersion = schema.GroupVersion{Group: "gateway.networking.k8s.io", Ver
 // maxGatewayEvents bounds the events after a start.
 const maxGatewayEvents = 20
 
-// gatewayNotice reports at the start of the leader the Gateways of the existing controller's classes that are not served. The resources
-// that the existing controller created for them in AWS are not touched. Without the Gateway API, or the permission to list its objects,
-// there is no report.
+// gatewayNotice reports at the start of the leader the Gateways of the controller's classes that are not served, as a gate is off. Their
+// resources in AWS are not touched. Without the Gateway API, or the permission to list its objects, there is no report.
 type gatewayNotice struct {
 	controllers []string // that are not served, as classes name them
 	reader      client.Reader
@@ -33,10 +32,12 @@ type gatewayNotice struct {
 	log         logr.Logger
 }
 
-// unservedControllers are those of the existing controller's that are not served.
+// unservedControllers are the controller names whose gate is off.
 func unservedControllers(c *config.Config) (out []string) {
-	for gate, name := range map[config.Gate]string{config.ALBGatewayAPI: c.Gateways.ALB, config.NLBGatewayAPI: c.Gateways.NLB} {
-		if !c.Gateways.Served || !c.Gates.Enabled(gate) {
+	for gate, name := range map[config.Gate]string{
+		config.ALBGatewayAPI: c.Gateways.ALB, config.NLBGatewayAPI: c.Gateways.NLB, config.AutoGatewayAPI: c.Gateways.Auto,
+	} {
+		if !c.Gates.Enabled(gate) {
 			out = append(out, name)
 		}
 	}
@@ -56,16 +57,16 @@ func (n gatewayNotice) Start(ctx context.Context) error {
 	if len(gateways) == 0 {
 		return nil
 	}
-	n.log.Info("Gateways are not served: this controller does not implement the Gateway API; their load balancers stay in AWS as they are",
+	n.log.Info("Gateways are not served: the feature gate of their classes is off (ALBGatewayAPI, NLBGatewayAPI or AutoGatewayAPI); their load balancers stay in AWS as they are",
 		"gateways", len(gateways), "first", gateways[0].String())
 	for _, o := range gateways[:min(len(gateways), maxGatewayEvents)] {
 		n.record(o, status.Event{Type: corev1.EventTypeWarning, Reason: "GatewayNotServed",
-			Message: "the controller does not implement the Gateway API: the load balancer of the Gateway stays in AWS as it is, and no change of its listeners, routes or targets reaches it"})
+			Message: "the controller's feature gate for Gateways of this class is off (ALBGatewayAPI, NLBGatewayAPI or AutoGatewayAPI in --feature-gates): the load balancer of the Gateway stays in AWS as it is, and no change of its listeners, routes or targets reaches it"})
 	}
 	return nil
 }
 
-// unserved are the Gateways whose class names the existing controller.
+// unserved are the Gateways whose class names a controller that is not served.
 func (n gatewayNotice) unserved(ctx context.Context) ([]diag.Object, error) {
 	classes, err := n.list(ctx, "GatewayClassList", "")
 	if err != nil {

@@ -64,7 +64,6 @@ func newGatewayLab(t *testing.T, text string) *lab {
 	t.Helper()
 	l := newLab(t, account.Profile{}, gatewayObjects(t, text)...)
 	l.flags("--default-target-type=ip")
-	l.config.Gateways.Served = true
 	l.restart()
 	return l
 }

@@ -50,7 +50,6 @@ func TestAListenerOfAGatewayServesTheCertificateOfItsSecretWithoutAFlag(t *testi
 func TestIngressesNeedNoPermissionInACMWhereGatewaysAreServed(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", nil, "web"))
-	l.config.Gateways.Served = true
 	l.restart()
 	mark := l.mark()
 	l.settle(implicit("web"))

@@ -136,8 +136,11 @@ func Loaders(c *config.Config, includeDryRun bool) map[stack.Owner]Loader {
 	ing := IngressFromFlags(c)
 	ing.Config.IncludeDryRun = includeDryRun
 	out := map[stack.Owner]Loader{stack.Ingress: ing, stack.Service: ServiceFromFlags(c)}
-	if c.Gateways.Served {
-		out[stack.GatewayALB], out[stack.GatewayNLB] = GatewayFromFlags(c, attachment.Application), GatewayFromFlags(c, attachment.Network)
+	if c.Gates.Enabled(config.ALBGatewayAPI) {
+		out[stack.GatewayALB] = GatewayFromFlags(c, attachment.Application)
+	}
+	if c.Gates.Enabled(config.NLBGatewayAPI) {
+		out[stack.GatewayNLB] = GatewayFromFlags(c, attachment.Network)
 	}
 	return out
 }

@@ -32,7 +32,7 @@ func TestEachKindOfOwnerIsHandledByItsEntryAndItsFrontEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	loaders := front.Loaders(&config.Config{Gateways: config.Gateways{Served: true}}, false)
+	loaders := front.Loaders(&config.Config{}, false)
 	if len(loaders) != len(owner.Kinds) {
 		t.Errorf("%d front ends for %d kinds of owners", len(loaders), len(owner.Kinds))
 	}
