@@ -8,6 +8,7 @@ import (
 	"os"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -40,9 +41,15 @@ func cluster(ctx context.Context, kubeconfig string) (objects.Snapshot, func(nam
 		return nil, nil, fmt.Errorf("connecting to the cluster: %w", err)
 	}
 	objs := objects.Snapshot{}
-	for _, list := range kube.Lists() {
-		if err := k.List(ctx, list); err != nil {
-			return nil, nil, fmt.Errorf("reading %T: %w", list, err)
+	for kind, of := range kube.Kinds {
+		if of.List == nil {
+			continue
+		}
+		list := kube.List(kind)
+		if err := k.List(ctx, list); of.Optional && (meta.IsNoMatchError(err) || apierrors.IsNotFound(err)) {
+			continue // the cluster does not serve the kind
+		} else if err != nil {
+			return nil, nil, fmt.Errorf("reading objects of kind %s: %w", kind, err)
 		}
 		if err := meta.EachListItem(list, func(o runtime.Object) error { objs.Put(o); return nil }); err != nil {
 			return nil, nil, err

@@ -99,6 +99,7 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 		return err
 	}
 	defer src.close()
+	hint(errOut, src.assumedClasses)
 	kind, object, err := o.subject(src, args)
 	if err != nil {
 		return err

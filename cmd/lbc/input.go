@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -35,7 +36,8 @@ The state of AWS is read from an account file (--account: an account of awssim, 
 --kubeconfig from the account of your AWS credentials (AWS_ENDPOINT_URL selects another endpoint), else from the simulator's
 built-in account.
 
-Without a cluster, IngressClass alb exists as the chart installs it, and all namespaces exist. The names of target groups
+Without a cluster, IngressClass alb exists as the chart installs it, all namespaces exist, and a GatewayClass that is in none of the
+files is one of the controller that chooses the type of the load balancer by the listeners. The names of target groups
 contain the UIDs and node ports of Services, which the cluster assigns, so that the names in the cluster will differ.
 
 All flags of the controller, such as --default-target-type=ip or --strict-groups, are accepted; set those that your controller
@@ -84,11 +86,13 @@ type source struct {
 	snapshot  objects.Snapshot
 	reader    objects.Reader // the snapshot, and Secrets of the cluster as they are needed
 	fromFiles []placed
-	clients   cloud.Clients
-	inventory *inventory.Inventory
-	live      bool // the account is in AWS, not in a file
-	builtIn   bool // the account is the simulator's built-in one
-	close     func()
+	// assumedClasses are findings about GatewayClasses that are in none of the files.
+	assumedClasses []finding
+	clients        cloud.Clients
+	inventory      *inventory.Inventory
+	live           bool // the account is in AWS, not in a file
+	builtIn        bool // the account is the simulator's built-in one
+	close          func()
 }
 
 // open reads the inputs. The caller closes the source.
@@ -131,6 +135,9 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 			return nil, err
 		}
 		s.snapshot, s.reader = snapshot, &secretReader{Snapshot: snapshot, read: secret}
+		for i := range s.fromFiles {
+			s.fromFiles[i].former = s.former(s.fromFiles[i].object)
+		}
 		adopt(s.snapshot, objs)
 	} else {
 		s.snapshot.Put(chartClass())
@@ -138,6 +145,9 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 	manifest.FillIn(objs)
 	for _, o := range objs {
 		s.snapshot.Put(o)
+	}
+	if i.config.Kubeconfig == "" {
+		s.assumedClasses = assumeGatewayClasses(s, &i.config)
 	}
 	return s, nil
 }
@@ -155,15 +165,34 @@ func chartClass() *networkingv1.IngressClass {
 	return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}
 }
 
-// concerning selects the stacks that objects from files belong to.
-func concerning(v *objects.View, c *config.Config, objs []placed) func(stack.Key) bool {
+// former is the object of the cluster that one of a file takes the place of; nil if there is none.
+func (s *source) former(o metav1.Object) metav1.Object {
+	kind, _ := objects.KindOf(o)
+	have, ok := s.snapshot.Get(kind, o.GetNamespace(), o.GetName())
+	if !ok {
+		return nil
+	}
+	return have
+}
+
+// concerning selects the stacks that objects from files belong to. A Gateway is concerned by everything that its load balancer is made of.
+func concerning(reader objects.Reader, c *config.Config, objs []placed) func(stack.Key) bool {
+	v := objects.New(reader)
 	want := map[stack.Key]bool{}
 	for _, x := range objs {
 		for _, k := range offline.KeysOf(v, c, x.object) {
 			want[k] = true
 		}
 	}
-	return func(k stack.Key) bool { return want[k] }
+	changed := func(r objects.Read) bool {
+		return slices.ContainsFunc(objs, func(x placed) bool {
+			kind, _ := objects.KindOf(x.object)
+			return r.Matches(objects.ChangeOf(kind, x.former, x.object))
+		})
+	}
+	return func(k stack.Key) bool {
+		return want[k] || owner.Of(k.Owner).Kind == string(objects.Gateway) && slices.ContainsFunc(offline.Reads(reader, c, k), changed)
+	}
 }
 
 // plans makes the plans of all stacks, or, with a cluster and files, of the stacks that the files concern.
@@ -171,7 +200,7 @@ func (i *inputs) plans(ctx context.Context, s *source) (offline.Outcome, error) 
 	v := objects.New(s.reader)
 	only := func(stack.Key) bool { return true }
 	if len(s.fromFiles) > 0 && i.config.Kubeconfig != "" {
-		only = concerning(v, &i.config, s.fromFiles)
+		only = concerning(s.reader, &i.config, s.fromFiles)
 	}
 	return offline.Plans(ctx, v, only, s.inventory, &i.config, s.bindings(i.config.Kubeconfig))
 }

@@ -145,6 +145,7 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 	offAccount := src.builtIn
 	if o.config.Kubeconfig == "" {
 		found = append(found, assumeClasses(src)...)
+		found = append(found, src.assumedClasses...)
 	}
 	found = append(found, unstorable(src)...)
 	found = append(found, refusals(src, o.config.VPC)...)

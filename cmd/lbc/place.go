@@ -15,6 +15,7 @@ import (
 // placed is an object with its file and node.
 type placed struct {
 	object metav1.Object
+	former metav1.Object // of the cluster, in its place; nil = none
 	file   string
 	node   *yaml.Node // nil = not known
 }
@@ -43,7 +44,7 @@ func place(file string, content []byte, namespace string, objs []metav1.Object) 
 		if ns == "" {
 			ns = namespace
 		}
-		out = append(out, placed{o, file, nodes[name{string(kind), ns, o.GetName()}]})
+		out = append(out, placed{object: o, file: file, node: nodes[name{string(kind), ns, o.GetName()}]})
 	}
 	return out
 }

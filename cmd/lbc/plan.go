@@ -77,6 +77,7 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	if src.builtIn && o.format == "text" {
 		fmt.Fprintf(errOut, "lbc: planned in the simulator's built-in account (%s, cluster %s); --account or --kubeconfig select another one\n\n", o.config.Region, o.config.ClusterName) //nolint:errcheck // a hint
 	}
+	hint(errOut, src.assumedClasses)
 	got, err := o.plans(ctx, src)
 	if err != nil {
 		return err
@@ -139,7 +140,7 @@ func (o *planOptions) print(out io.Writer, got offline.Outcome) error {
 	diagnostics(&b, got.Diagnostics, "")
 	if len(got.Stacks)+len(got.Diagnostics) == 0 {
 		b.WriteString("no object declares a load balancer: Ingresses need class alb (or annotation kubernetes.io/ingress.class: alb), " +
-			"Services spec.loadBalancerClass: service.k8s.aws/nlb\n")
+			"Services spec.loadBalancerClass: service.k8s.aws/nlb, Gateways a GatewayClass of controller gateway.k8s.aws/alb, /nlb or /auto\n")
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

@@ -5,13 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"os"
-	"path/filepath"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/manifest"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -30,24 +35,85 @@ func lbcPlan(t *testing.T, stdin string, args ...string) (out, errOut string, er
 	return o.String(), e.String(), err
 }
 
-func TestThePlanOfTheExamplesIsAsRecorded(t *testing.T) {
+func TestPlansAreAsRecorded(t *testing.T) {
 	t.Parallel()
-	out, _, err := lbcPlan(t, "", "-f", "../../examples")
-	if err != nil {
-		t.Fatal(err)
+	for name, file := range map[string]string{"examples": "../../examples", "plan-gateway": "testdata/gateway.yaml"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, _, err := lbcPlan(t, "", "-f", file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, name+".txt", out)
+		})
 	}
-	golden := filepath.Join("testdata", "examples.txt")
-	if *update {
-		if err := os.WriteFile(golden, []byte(out), 0o600); err != nil {
-			t.Fatal(err)
+}
+
+func TestWithoutItsClassAGatewayIsPlannedByItsListeners(t *testing.T) {
+	t.Parallel()
+	const gateway = `{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "web"}, "spec": {"gatewayClassName": "any",
+		"listeners": [{"name": "a", "port": 80, "protocol": "%s"}]}}`
+	for protocol, want := range map[string]string{"HTTP": "gateway.k8s.aws.alb:default/web:", "TCP": "gateway.k8s.aws.nlb:default/web:"} {
+		out, errOut, err := lbcPlan(t, fmt.Sprintf(gateway, protocol), "-f", "-")
+		if err != nil || !strings.Contains(out, want) || !strings.Contains(errOut, "GatewayClass any is in none of the files") {
+			t.Errorf("%s: %v\n%s%s", protocol, err, out, errOut)
 		}
 	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
+}
+
+func TestAPlanOfFilesAndAClusterHasTheGatewaysThatTheFilesConcern(t *testing.T) {
+	t.Parallel()
+	read := func(text string) []metav1.Object {
+		out, _, err := manifest.Decode([]byte(text), "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		manifest.FillIn(out)
+		return out
 	}
-	if diff := cmp.Diff(string(want), out); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
+	const route = `{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "r"}, "spec": {"parentRefs": [{"name": "%s"}]}}`
+	reader := objects.Snapshot{}
+	for _, o := range read(`
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: alb}
+spec: {controllerName: gateway.k8s.aws/alb}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: one}
+spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: two}
+spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}
+`) {
+		reader.Put(o)
+	}
+	c := &config.Config{}
+	config.FlagSet(c)
+	for _, test := range []struct{ former, now, want string }{
+		{"", fmt.Sprintf(route, "one"), "one"},
+		{fmt.Sprintf(route, "one"), fmt.Sprintf(route, "two"), "one two"},
+		{"", `{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "unused"}}`, ""},
+		{"", `{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "alb"}}`, "one two"},
+	} {
+		p := placed{object: read(test.now)[0]}
+		if test.former != "" {
+			p.former = read(test.former)[0]
+		}
+		reader.Put(p.object)
+		only := concerning(reader, c, []placed{p})
+		var got []string
+		for _, name := range []string{"one", "two"} {
+			if only(stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: name}}) {
+				got = append(got, name)
+			}
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("%s after %s concerns %v, want %s", test.now, test.former, got, test.want)
+		}
 	}
 }
 

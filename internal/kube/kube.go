@@ -79,17 +79,6 @@ func ReferenceValues(o client.Object) []string {
 	return out
 }
 
-// Lists returns an empty list of every kind that each cluster serves and front ends read, for callers that read a cluster once.
-func Lists() []client.ObjectList {
-	out := make([]client.ObjectList, 0, len(Kinds))
-	for kind, k := range Kinds {
-		if !k.Optional && k.List != nil {
-			out = append(out, List(kind))
-		}
-	}
-	return out
-}
-
 // List returns an empty list of a kind that front ends read.
 func List(kind objects.Kind) client.ObjectList {
 	l, _ := Kinds[kind].List.DeepCopyObject().(client.ObjectList)

@@ -15,9 +15,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/version"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
+	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
@@ -34,9 +38,49 @@ var kinds = map[string]func() metav1.Object{
 	"v1 Service":   func() metav1.Object { return new(corev1.Service) },
 	"v1 Namespace": func() metav1.Object { return new(corev1.Namespace) },
 	"v1 Secret":    func() metav1.Object { return new(corev1.Secret) },
+	"v1 ConfigMap": func() metav1.Object { return new(corev1.ConfigMap) },
+
+	"gateway.networking.k8s.io/v1 GatewayClass":        gatewayClass,
+	"gateway.networking.k8s.io/v1beta1 GatewayClass":   gatewayClass,
+	"gateway.networking.k8s.io/v1 Gateway":             gateway,
+	"gateway.networking.k8s.io/v1beta1 Gateway":        gateway,
+	"gateway.networking.k8s.io/v1 ListenerSet":         func() metav1.Object { return new(gatewayv1.ListenerSet) },
+	"gateway.networking.k8s.io/v1 HTTPRoute":           httpRoute,
+	"gateway.networking.k8s.io/v1beta1 HTTPRoute":      httpRoute,
+	"gateway.networking.k8s.io/v1 GRPCRoute":           func() metav1.Object { return new(gatewayv1.GRPCRoute) },
+	"gateway.networking.k8s.io/v1 TCPRoute":            tcpRoute,
+	"gateway.networking.k8s.io/v1alpha2 TCPRoute":      tcpRoute, // alphas are served by the experimental channel only
+	"gateway.networking.k8s.io/v1 UDPRoute":            udpRoute,
+	"gateway.networking.k8s.io/v1alpha2 UDPRoute":      udpRoute,
+	"gateway.networking.k8s.io/v1 TLSRoute":            tlsRoute,
+	"gateway.networking.k8s.io/v1alpha3 TLSRoute":      tlsRoute,
+	"gateway.networking.k8s.io/v1 ReferenceGrant":      referenceGrant,
+	"gateway.networking.k8s.io/v1beta1 ReferenceGrant": referenceGrant,
+
+	"gateway.k8s.aws/v1 LoadBalancerConfiguration":      loadBalancerConfiguration,
+	"gateway.k8s.aws/v1beta1 LoadBalancerConfiguration": loadBalancerConfiguration,
+	"gateway.k8s.aws/v1 TargetGroupConfiguration":       targetGroupConfiguration,
+	"gateway.k8s.aws/v1beta1 TargetGroupConfiguration":  targetGroupConfiguration,
+	"gateway.k8s.aws/v1 ListenerRuleConfiguration":      listenerRuleConfiguration,
+	"gateway.k8s.aws/v1beta1 ListenerRuleConfiguration": listenerRuleConfiguration,
 }
 
-// unread are the kinds of our group that no View shows.
+// Kinds of the Gateway API, and those that configure it, have one schema in all versions that are served.
+func gatewayClass() metav1.Object              { return new(gatewayv1.GatewayClass) }
+func gateway() metav1.Object                   { return new(gatewayv1.Gateway) }
+func httpRoute() metav1.Object                 { return new(gatewayv1.HTTPRoute) }
+func tcpRoute() metav1.Object                  { return new(gatewayv1.TCPRoute) }
+func udpRoute() metav1.Object                  { return new(gatewayv1.UDPRoute) }
+func tlsRoute() metav1.Object                  { return new(gatewayv1.TLSRoute) }
+func referenceGrant() metav1.Object            { return new(gatewayv1beta1.ReferenceGrant) }
+func loadBalancerConfiguration() metav1.Object { return new(configv1.LoadBalancerConfiguration) }
+func targetGroupConfiguration() metav1.Object  { return new(configv1.TargetGroupConfiguration) }
+func listenerRuleConfiguration() metav1.Object { return new(configv1.ListenerRuleConfiguration) }
+
+// groups are ours.
+var groups = []string{v1beta1.GroupVersion.Group, configv1.GroupVersion.Group}
+
+// unread are the kinds of our groups that no View shows.
 var unread = []string{"elbv2.k8s.aws/v1beta1 ALBTargetControlConfig", "elbv2.k8s.aws/v1alpha1 LoadBalancer"}
 
 // Decode reads manifests: YAML or JSON documents, lists included, as the API server would: fields by their exact names, values of
@@ -143,7 +187,7 @@ func decodeObject(raw []byte, defaultNamespace string) (found []metav1.Object, s
 	if served := servedVersion(head.APIVersion, head.Kind); served != "" {
 		return nil, nil, at("apiVersion", fmt.Errorf("%s: no cluster serves this version; write apiVersion: %s", what, served))
 	}
-	if ours := v1beta1.GroupVersion.Group; groupOf(head.APIVersion) == ours && !slices.Contains(unread, head.APIVersion+" "+head.Kind) {
+	if ours := groupOf(head.APIVersion); slices.Contains(groups, ours) && !slices.Contains(unread, head.APIVersion+" "+head.Kind) {
 		return nil, nil, at("kind", fmt.Errorf("%s: there is no such kind; those of %s are %s", what, ours, strings.Join(kindsOf(ours), ", ")))
 	}
 	return nil, []string{what}, nil
@@ -177,7 +221,9 @@ func servedVersion(apiVersion, kind string) string {
 		if served == apiVersion {
 			return ""
 		}
-		latest = max(latest, served) // of two, v1beta1 and not v1alpha1
+		if latest == "" || version.CompareKubeAwareVersionStrings(versionOf(served), versionOf(latest)) > 0 {
+			latest = served
+		}
 	}
 	return latest
 }
@@ -202,6 +248,8 @@ func groupOf(apiVersion string) string {
 	return group
 }
 
+func versionOf(apiVersion string) string { return apiVersion[strings.Index(apiVersion, "/")+1:] }
+
 // plain removes from an error of the decoders the words about their inner workings.
 func plain(err error) error {
 	text := err.Error()
@@ -212,5 +260,5 @@ func plain(err error) error {
 }
 
 func namespaced(k objects.Kind) bool {
-	return k != objects.IngressClass && k != objects.IngressClassParams && k != objects.Namespace
+	return k != objects.IngressClass && k != objects.IngressClassParams && k != objects.Namespace && k != objects.GatewayClass
 }

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
 // firstNodePort begins the range from which the API server gives node ports by default.
@@ -17,8 +18,8 @@ const firstNodePort = 30000
 
 // FillIn gives objects that were read from files what the API server would have given them, as far as front ends look at it:
 // UIDs, the Service type, protocol and target port, node ports in the
-// order of the objects wherever the type of the Service calls for them, and the name label of namespaces. Objects that hold
-// such values keep them.
+// order of the objects wherever the type of the Service calls for them, the rules and matches of HTTPRoutes, and the name label of
+// namespaces. Objects that hold such values keep them.
 func FillIn(objects []metav1.Object) {
 	taken := map[int32]bool{}
 	for _, o := range objects {
@@ -52,8 +53,29 @@ func FillIn(objects []metav1.Object) {
 				o.Data[k] = []byte(v)
 			}
 			o.StringData = nil
+		case *gatewayv1.HTTPRoute:
+			fillInRoute(o)
 		case *corev1.Namespace:
 			metav1.SetMetaDataLabel(&o.ObjectMeta, corev1.LabelMetadataName, o.Name)
+		}
+	}
+}
+
+// fillInRoute gives a route without rules one, each rule without matches one, and each match without a path the prefix that all paths have.
+func fillInRoute(r *gatewayv1.HTTPRoute) {
+	if len(r.Spec.Rules) == 0 {
+		r.Spec.Rules = []gatewayv1.HTTPRouteRule{{}}
+	}
+	for i := range r.Spec.Rules {
+		rule := &r.Spec.Rules[i]
+		if len(rule.Matches) == 0 {
+			rule.Matches = []gatewayv1.HTTPRouteMatch{{}}
+		}
+		for j := range rule.Matches {
+			if rule.Matches[j].Path == nil {
+				prefix, root := gatewayv1.PathMatchPathPrefix, "/"
+				rule.Matches[j].Path = &gatewayv1.HTTPPathMatch{Type: &prefix, Value: &root}
+			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
@@ -202,6 +203,54 @@ func TestAMalformedManifestIsNamed(t *testing.T) {
 		_, _, err := Decode([]byte(in), "")
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", in, err, want)
+		}
+	}
+}
+
+func TestManifestsOfTheGatewayAPIAreReadInEveryServedVersion(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		apiVersion string
+		kinds      []objects.Kind
+	}{
+		{"gateway.networking.k8s.io/v1", append([]objects.Kind{objects.GatewayClass, objects.Gateway, objects.ListenerSet, objects.ReferenceGrant}, objects.RouteKinds...)},
+		{"gateway.networking.k8s.io/v1beta1", []objects.Kind{objects.GatewayClass, objects.Gateway, objects.HTTPRoute, objects.ReferenceGrant}},
+		{"gateway.networking.k8s.io/v1alpha2", []objects.Kind{objects.TCPRoute, objects.UDPRoute}},
+		{"gateway.k8s.aws/v1", []objects.Kind{objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration}},
+		{"gateway.k8s.aws/v1beta1", []objects.Kind{objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration}},
+	} {
+		for _, kind := range c.kinds {
+			found, skipped, err := Decode([]byte("apiVersion: "+c.apiVersion+"\nkind: "+string(kind)+"\nmetadata: {name: x}\n"), "shop")
+			if err != nil || len(skipped) > 0 || len(found) != 1 {
+				t.Errorf("%s %s: %v, skipped %v", c.apiVersion, kind, err, skipped)
+				continue
+			}
+			if k, _ := objects.KindOf(found[0]); k != kind || (found[0].GetNamespace() == "") != (kind == objects.GatewayClass) {
+				t.Errorf("%s %s: a %s in namespace %q", c.apiVersion, kind, k, found[0].GetNamespace())
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		"apiVersion: gateway.networking.k8s.io/v1alpha2\nkind: GRPCRoute\n":             "write apiVersion: gateway.networking.k8s.io/v1",
+		"apiVersion: gateway.networking.k8s.io/v1alpha2\nkind: Gateway\n":               "write apiVersion: gateway.networking.k8s.io/v1",
+		"apiVersion: gateway.k8s.aws/v1\nkind: LoadBalancerConfig\n":                    "those of gateway.k8s.aws are ListenerRuleConfiguration, LoadBalancerConfiguration, TargetGroupConfiguration",
+		"apiVersion: gateway.k8s.aws/v1\nkind: LoadBalancerConfiguration\nspec: {a: 1}": `unknown field "spec.a"`,
+	} {
+		if _, _, err := Decode([]byte(text), "shop"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestHTTPRoutesFromFilesHaveTheMatchesThatTheAPIServerFillsIn(t *testing.T) {
+	t.Parallel()
+	r := &gatewayv1.HTTPRoute{}
+	headers := &gatewayv1.HTTPRoute{}
+	headers.Spec.Rules = []gatewayv1.HTTPRouteRule{{Matches: []gatewayv1.HTTPRouteMatch{{Headers: []gatewayv1.HTTPHeaderMatch{{Name: "a"}}}}}}
+	FillIn([]metav1.Object{r, headers})
+	for _, r := range []*gatewayv1.HTTPRoute{r, headers} {
+		if len(r.Spec.Rules) != 1 || len(r.Spec.Rules[0].Matches) != 1 || *r.Spec.Rules[0].Matches[0].Path.Value != "/" {
+			t.Errorf("%+v", r.Spec)
 		}
 	}
 }

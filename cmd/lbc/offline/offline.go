@@ -127,6 +127,15 @@ func KeysOf(v *objects.View, c *config.Config, o metav1.Object) (keys []stack.Ke
 	return keys
 }
 
+// Reads are the reads by which the load balancer of a stack is loaded.
+func Reads(reader objects.Reader, c *config.Config, key stack.Key) []objects.Read {
+	v := objects.New(reader)
+	if f := front.Loaders(c, true)[key.Owner]; f != nil {
+		f.Load(v, key.ID)
+	}
+	return v.Reads()
+}
+
 func keysOf(v *objects.View, loaders map[stack.Owner]front.Loader) (keys []stack.Key, broken diag.List) {
 	for _, k := range owner.Kinds {
 		if loaders[k.Owner] == nil {
