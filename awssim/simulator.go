@@ -44,6 +44,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/page"
 	"github.com/k8s-lbc/lbc/awssim/resolver"
 	"github.com/k8s-lbc/lbc/awssim/route53"
+	"github.com/k8s-lbc/lbc/awssim/s3"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/shield"
 	"github.com/k8s-lbc/lbc/awssim/sts"
@@ -117,6 +118,7 @@ type Simulator struct {
 	Shield    *shield.Service            // Shield Advanced
 	Names     *route53.Service           // Route 53
 	Edge      *globalaccelerator.Service // Global Accelerator
+	Storage   *s3.Service                // S3
 
 	Network  *vnet.Network    // where targets are reached; nil without a data plane
 	Plane    *dataplane.Plane // nil without a data plane
@@ -174,6 +176,7 @@ func New(o Options) (*Simulator, error) {
 	s.Shield = shield.New(s.Account, s.Gate)
 	s.Names = route53.New(s.Account, s.Gate)
 	s.Edge = globalaccelerator.New(s.Account, s.Gate)
+	s.Storage = s3.New(s.Account, s.Gate)
 	if err := s.plant(*o.Seed); err != nil {
 		return nil, fmt.Errorf("simulator: seed: %w", err)
 	}
@@ -191,7 +194,7 @@ func New(o Options) (*Simulator, error) {
 		Services: map[string]any{
 			"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
 			"wafv2": s.Firewall, "waf-regional": s.Classic, "shield": s.Shield, "globalaccelerator": s.Edge,
-			"route53": s.Names,
+			"route53": s.Names, "s3": s.Storage,
 		},
 	})
 	if err != nil {

@@ -30,9 +30,10 @@ var budgets = map[string]budget{
 	"waf-regional":      {category: perAction(firewallRates, rate{5, 5}, rate{1, 1})},
 	"globalaccelerator": {category: byCategory(nil, rate{10, 10}, rate{5, 2})}, // estimate
 	"route53":           {shared: rate{5, 5}},
-	"shield":            {shared: rate{5, 5}},     // estimate
-	"tagging":           {shared: rate{15, 15}},   // estimate
-	"sts":               {shared: rate{600, 600}}, // estimate
+	"s3":                {shared: rate{3500, 3500}}, // of a prefix of a bucket
+	"shield":            {shared: rate{5, 5}},       // estimate
+	"tagging":           {shared: rate{15, 15}},     // estimate
+	"sts":               {shared: rate{600, 600}},   // estimate
 }
 
 // sized is a category with its size.
@@ -189,6 +190,8 @@ func throttled(service string) *apierr.Error {
 	switch service {
 	case "ec2":
 		return apierr.WithStatus(http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded.")
+	case "s3":
+		return apierr.WithStatus(http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")
 	case "tagging":
 		return apierr.New("ThrottledException", "Rate exceeded")
 	case "acm", "wafv2", "waf-regional", "shield", "globalaccelerator":

@@ -65,6 +65,7 @@ var mappings = map[string]map[string]mapping{
 	"shield":               shieldMappings,
 	"globalaccelerator":    acceleratorMappings,
 	"route53":              zoneMappings,
+	"s3":                   objectMappings,
 }
 
 func mappingOf(service, action string) mapping {

@@ -18,6 +18,7 @@ var refusals = map[string]struct {
 	"ec2":                  {"UnauthorizedOperation", http.StatusForbidden},
 	"elasticloadbalancing": {"AccessDenied", http.StatusForbidden},
 	"route53":              {"AccessDenied", http.StatusForbidden},
+	"s3":                   {"AccessDenied", http.StatusForbidden},
 	"sts":                  {"AccessDenied", http.StatusForbidden},
 }
 

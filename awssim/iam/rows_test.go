@@ -16,6 +16,7 @@ import (
 	gatypes "github.com/aws/aws-sdk-go-v2/service/globalaccelerator/types"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/shield"
 	shieldtypes "github.com/aws/aws-sdk-go-v2/service/shield/types"
 	"github.com/aws/aws-sdk-go-v2/service/wafregional"
@@ -215,6 +216,10 @@ func TestEveryCallIsAuthorisedOnItsResourcesWithItsKeys(t *testing.T) {
 		{"route53 ChangeTagsForResource", &route53.ChangeTagsForResourceInput{ResourceType: "hostedzone", ResourceId: aws.String("Z1")}, []string{"route53:ChangeTagsForResource arn:aws:route53:::hostedzone/Z1"}},
 		{"route53 ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z1")}, []string{"route53:ChangeResourceRecordSets arn:aws:route53:::hostedzone/Z1"}},
 		{"route53 ListHostedZones", &route53.ListHostedZonesInput{}, []string{"route53:ListHostedZones *"}},
+		{"s3 PutObject", &s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k/ca.pem")}, []string{"s3:PutObject arn:aws:s3:::b/k/ca.pem"}},
+		{"s3 GetObject", &s3.GetObjectInput{Bucket: aws.String("b"), Key: aws.String("k")}, []string{"s3:GetObject arn:aws:s3:::b/k"}},
+		{"s3 HeadObject", &s3.HeadObjectInput{Bucket: aws.String("b"), Key: aws.String("k")}, []string{"s3:GetObject arn:aws:s3:::b/k"}},
+		{"s3 DeleteObject", &s3.DeleteObjectInput{Bucket: aws.String("b"), Key: aws.String("k")}, []string{"s3:DeleteObject arn:aws:s3:::b/k"}},
 		{"route53 GetChange", &route53.GetChangeInput{Id: aws.String("C1")}, []string{"route53:GetChange arn:aws:route53:::change/C1"}},
 	} {
 		service, action, _ := strings.Cut(tt.row, " ")

@@ -140,7 +140,7 @@ func TestCallsReachTheirServiceBySignatureTargetVersionPathOrHost(t *testing.T) 
 		"version of STS":          {raw{body: "Action=GetCallerIdentity&Version=2011-06-15"}, "", "sts"},
 		"version of EC2":          {raw{body: "Action=DescribeVpcs&Version=2016-11-15"}, "", "ec2"},
 		"nothing that tells":      {raw{body: "Action=DescribeVpcs"}, "localhost", "unknown"},
-		"a service nobody serves": {raw{service: "s3", body: "Action=DescribeVpcs&Version=2016-11-15"}, "", "unknown"},
+		"a service nobody serves": {raw{service: "sqs", body: "Action=DescribeVpcs&Version=2016-11-15"}, "", "unknown"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1/"+tt.raw.query, strings.NewReader(tt.raw.body))
 		if err != nil {

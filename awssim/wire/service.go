@@ -60,6 +60,7 @@ var services = []*service{
 		name: "route53", prefix: "/2013-04-01", abroad: []string{"us-east-1", "cn-northwest-1", "us-gov-west-1"},
 		protocol: newRESTXML("https://route53.amazonaws.com/doc/2013-04-01/", "/2013-04-01", zoneRoutes, zoneNames, zoneItemNames),
 	},
+	{name: storage, protocol: restObjects{}},
 }
 
 // Calls to services that are not served are answered in these.

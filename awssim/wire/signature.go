@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -74,13 +75,20 @@ func (s *Server) stamp(r *request, signed scope) (string, problem) {
 
 // signature is what the signature of the request must be, in hexadecimal digits.
 func signature(r *request, signed scope, secret, stamp string) string {
-	payload := sha256.Sum256(r.body)
+	sum := sha256.Sum256(r.body)
+	payload, path := hex.EncodeToString(sum[:]), canonicalPath(r.URL)
+	if signed.service == storage {
+		path = cmp.Or(r.URL.EscapedPath(), "/")
+		if named := r.Header.Get("X-Amz-Content-Sha256"); strings.HasPrefix(named, "STREAMING-") || named == "UNSIGNED-PAYLOAD" {
+			payload = named
+		}
+	}
 	var canonical strings.Builder
-	canonical.WriteString(r.Method + "\n" + canonicalPath(r.URL) + "\n" + canonicalQuery(r.URL.Query()) + "\n")
+	canonical.WriteString(r.Method + "\n" + path + "\n" + canonicalQuery(r.URL.Query()) + "\n")
 	for _, name := range signed.headers {
 		canonical.WriteString(name + ":" + canonicalHeader(r.Request, name) + "\n")
 	}
-	canonical.WriteString("\n" + strings.Join(signed.headers, ";") + "\n" + hex.EncodeToString(payload[:]))
+	canonical.WriteString("\n" + strings.Join(signed.headers, ";") + "\n" + payload)
 
 	hash := sha256.Sum256([]byte(canonical.String()))
 	place := signed.date + "/" + signed.region + "/" + signed.service + "/aws4_request"

@@ -1,6 +1,7 @@
 // Package wire serves simulated services over HTTP in AWS's own protocols: query and EC2 query with XML answers, JSON 1.1,
-// and REST with XML. It maps requests to the SDK's input types and outputs to answers by reflection, checks that calls are signed, and
-// holds no service's behaviour. It may import the standard library, smithy-go, awssim/apierr and awssim/gate.
+// REST with XML, and objects of S3. It maps requests to the SDK's input types and outputs to answers by reflection, checks that calls are signed, and
+// holds no service's behaviour. It may import the standard library, smithy-go, the SDK's types of
+// S3, awssim/apierr and awssim/gate.
 package wire
 
 //go:generate go run ./internal/names
@@ -34,7 +35,7 @@ type Options struct {
 	Region string
 	// Services are the values whose methods of the form Action(ctx, *ActionInput, ...func(*Options)) (*ActionOutput, error)
 	// are served, by signing name: elasticloadbalancing, ec2, sts, acm, tagging, wafv2, waf-regional, shield, globalaccelerator,
-	// route53.
+	// route53, s3.
 	Services map[string]any
 	// NewRequestID makes the ids of answers.
 	NewRequestID func() string
@@ -202,7 +203,7 @@ func (s *Server) understand(req *request, d *service, signed scope) (op operatio
 	if !served(d) && signed.service != "" {
 		return op, in, apierr.New(d.protocol.unknownAction("").Code, "the simulator does not have the service %q", signed.service)
 	}
-	if d.prefix == "" && req.Method != http.MethodPost && req.Method != http.MethodGet {
+	if d.prefix == "" && d.name != storage && req.Method != http.MethodPost && req.Method != http.MethodGet {
 		return op, in, apierr.WithStatus(http.StatusMethodNotAllowed, "InvalidMethod", "use POST, not %s", req.Method)
 	}
 	action, err := d.protocol.action(req)
@@ -252,7 +253,12 @@ func read(r *http.Request) (*request, error) {
 // documented reports whether the body is a document, of a REST service, rather than a form. Some clients name no type for it.
 func documented(r *http.Request) bool {
 	rest := func(s *service) bool { return s.prefix != "" && strings.HasPrefix(r.URL.Path, s.prefix+"/") }
-	return strings.HasSuffix(r.Header.Get("Content-Type"), "/xml") || slices.ContainsFunc(services, rest)
+	return strings.HasSuffix(r.Header.Get("Content-Type"), "/xml") || signedFor(r, storage) || slices.ContainsFunc(services, rest)
+}
+
+// signedFor reports whether the Authorization header of a request has a service in its scope.
+func signedFor(r *http.Request, service string) bool {
+	return strings.Contains(r.Header.Get("Authorization"), "/"+service+"/aws4_request")
 }
 
 // answerable is the error as AWS puts it on the wire; what is no AWS error is the simulator's own failure.

@@ -297,7 +297,7 @@ func TestCallsThatCannotBeServedGetAWSsOwnErrors(t *testing.T) {
 		"an unknown action":              {raw{service: "elasticloadbalancing", body: "Action=Dance"}, 400, "<Type>Sender</Type><Code>InvalidAction</Code>"},
 		"an unknown compute action":      {raw{service: "ec2", body: "Action=Dance"}, 400, "<Code>InvalidAction</Code><Message>The action Dance is not valid for this web service.</Message>"},
 		"an unknown target":              {raw{service: "acm", target: "CertificateManager.Dance", body: "{}"}, 400, "UnknownOperationException"},
-		"an unknown service":             {raw{service: "s3", body: "Action=Dance"}, 400, "<Code>InvalidAction</Code><Message>the simulator does not have the service &#34;s3&#34;</Message>"},
+		"an unknown service":             {raw{service: "sqs", body: "Action=Dance"}, 400, "<Code>InvalidAction</Code><Message>the simulator does not have the service &#34;sqs&#34;</Message>"},
 		"an unknown REST service":        {raw{service: "eks", method: http.MethodPut}, 400, "the simulator does not have the service &#34;eks&#34;"},
 		"an unknown JSON service":        {raw{service: "dynamodb", target: "DynamoDB_20120810.Query", body: "{}"}, 400, `{"__type":"UnknownOperationException","message":"the simulator does not have the service \"dynamodb\""}`},
 		"an old version":                 {raw{service: "elasticloadbalancing", body: "Action=DescribeLoadBalancers&Version=2012-06-01"}, 400, "<Code>InvalidAction</Code>"},
@@ -463,7 +463,7 @@ func TestADroppedCallCutsTheConnectionAndAPanicIsAnInternalFailure(t *testing.T)
 
 func TestOnlyServicesWithKnownNamesAreServed(t *testing.T) {
 	t.Parallel()
-	if _, err := New(Options{Services: map[string]any{"s3": elbv2.New(elbv2.Options{})}}); err == nil {
+	if _, err := New(Options{Services: map[string]any{"sqs": elbv2.New(elbv2.Options{})}}); err == nil {
 		t.Error("a service without a protocol was accepted")
 	}
 	if _, err := New(Options{Services: map[string]any{"ec2": ec2.New(ec2.Options{})}}); err == nil || !strings.Contains(err.Error(), "go generate") {

@@ -1,5 +1,5 @@
 // Package s3 is what a simulated account needs of S3: buckets from which bundles of certificates are read and to which logs are
-// written, in memory or in a directory. No API of S3 is simulated. It imports only awssim/account/resource.
+// written, in memory or in a directory. The actions on objects are in awssim/s3. It imports only awssim/account/resource.
 package s3
 
 import (
@@ -25,6 +25,7 @@ type Buckets struct {
 	// directory: any bucket takes any log.
 	Logs map[string][]string
 
+	made   map[string]bool   // buckets that Make made
 	memory map[string][]byte // by bucket and key
 }
 
@@ -40,7 +41,16 @@ func (b *Buckets) AllowLogs(bucket, prefix string) error {
 		b.Logs = map[string][]string{}
 	}
 	b.Logs[bucket] = append(b.Logs[bucket], prefix)
+	return b.Make(bucket)
+}
+
+// Make makes a bucket, which may exist: with a directory, its folder.
+func (b *Buckets) Make(bucket string) error {
+	if !isBucketName(bucket) {
+		return fmt.Errorf("%q is not the name of a bucket", bucket)
+	}
 	if b.Directory == "" {
+		resource.Put(&b.made, bucket, true)
 		return nil
 	}
 	root, err := os.OpenRoot(b.Directory)
@@ -54,16 +64,16 @@ func (b *Buckets) AllowLogs(bucket, prefix string) error {
 	return nil
 }
 
-// TakesLogs reports whether load balancers can write logs to that bucket under that prefix.
-func (b *Buckets) TakesLogs(bucket, prefix string) bool {
-	if b.Logs == nil && b.Directory == "" {
+// Exists reports whether there is that bucket.
+func (b *Buckets) Exists(bucket string) bool {
+	if b.made[bucket] || len(b.Logs[bucket]) > 0 {
 		return true
 	}
-	if prefixes, ok := b.Logs[bucket]; ok {
-		return slices.ContainsFunc(prefixes, func(allowed string) bool {
-			return allowed == "" || prefix == allowed || strings.HasPrefix(prefix, allowed+"/")
-		})
-	}
+	return b.hasFolder(bucket)
+}
+
+// hasFolder reports whether a bucket is a folder of the directory.
+func (b *Buckets) hasFolder(bucket string) bool {
 	if b.Directory == "" || !isBucketName(bucket) {
 		return false
 	}
@@ -74,6 +84,19 @@ func (b *Buckets) TakesLogs(bucket, prefix string) bool {
 	defer func() { _ = root.Close() }()
 	info, err := root.Stat(bucket)
 	return err == nil && info.IsDir()
+}
+
+// TakesLogs reports whether load balancers can write logs to that bucket under that prefix.
+func (b *Buckets) TakesLogs(bucket, prefix string) bool {
+	if b.Logs == nil && b.Directory == "" {
+		return true
+	}
+	if prefixes, ok := b.Logs[bucket]; ok {
+		return slices.ContainsFunc(prefixes, func(allowed string) bool {
+			return allowed == "" || prefix == allowed || strings.HasPrefix(prefix, allowed+"/")
+		})
+	}
+	return b.hasFolder(bucket)
 }
 
 // Object is the content of an object. It fails with ErrNoObject, with ErrTooLarge for more than limit bytes, and for a
@@ -115,6 +138,7 @@ func (b *Buckets) Put(bucket, key string, content []byte) error {
 		return fmt.Errorf("object %q: a bucket's name and a key without empty steps are needed", name)
 	}
 	if b.Directory == "" {
+		resource.Put(&b.made, bucket, true)
 		resource.Put(&b.memory, name, slices.Clone(content))
 		return nil
 	}
@@ -127,6 +151,24 @@ func (b *Buckets) Put(bucket, key string, content []byte) error {
 		return fmt.Errorf("object %s: %w", name, err)
 	}
 	if err := root.WriteFile(name, content, 0o644); err != nil {
+		return fmt.Errorf("object %s: %w", name, err)
+	}
+	return nil
+}
+
+// Delete deletes an object; one that does not exist is no error.
+func (b *Buckets) Delete(bucket, key string) error {
+	name := bucket + "/" + key
+	delete(b.memory, name)
+	if b.Directory == "" || !isBucketName(bucket) || !fs.ValidPath(key) {
+		return nil
+	}
+	root, err := os.OpenRoot(b.Directory)
+	if err != nil {
+		return fmt.Errorf("object %s: %w", name, err)
+	}
+	defer func() { _ = root.Close() }()
+	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("object %s: %w", name, err)
 	}
 	return nil
