@@ -107,5 +107,11 @@ func gatewayEntries() []Entry {
 			Doc: "Whether the load balancer may be deleted, once the object no longer declares it, although --deletion-brake holds its deletion."},
 		{Key: GatewayDeleteDuplicates, Syntax: List, Scope: OnGateway, Costs: diag.AddOn, Example: "sg-0123456789abcdef0",
 			Doc: "ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load balancer, do not serve, and may be deleted."},
+		{Key: GatewayDryRun, Syntax: Bool, Scope: OnGateway, Costs: diag.LoadBalancer, Default: "false", Example: "true",
+			Doc: "Whether the Gateway is only planned: nothing of it, its ListenerSets and its routes is deployed, its stack is written to dry-run-plan, and an event counts the planned changes. What is already deployed stays as it is. Only the value true counts."},
+		{Key: GatewayDryRunPlan, Syntax: JSON, Scope: Written, Costs: diag.LoadBalancer, Example: "{}",
+			Doc: "Stack of the Gateway under dry run. Not read."},
+		{Key: GatewayDryRunPlanGzip, Syntax: String, Scope: Written, Costs: diag.LoadBalancer, Example: "H4sIAAAAAAAA/6quBQQAAP//Q7+mowIAAAA=",
+			Doc: "The same, compressed with gzip and in base64, if it is too large for an annotation. Not read."},
 	}
 }

@@ -160,4 +160,7 @@ const (
 const (
 	GatewayAllowDeletion    Key = GatewayPrefix + "allow-deletion"
 	GatewayDeleteDuplicates Key = GatewayPrefix + "delete-duplicates"
+	GatewayDryRun           Key = GatewayPrefix + "dry-run"
+	GatewayDryRunPlan       Key = GatewayPrefix + "dry-run-plan"
+	GatewayDryRunPlanGzip   Key = GatewayPrefix + "dry-run-plan-gzip"
 )

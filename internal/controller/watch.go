@@ -96,7 +96,7 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 		Bindings: w.writer, Backend: w.backend, Status: w.lbStatus, Checkpoints: w.checkpoints,
 		Reporter: status.NewReporter(w.recorder(owner.Of(f.Owner()).Controller), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
 		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval,
-		AnnotatePlan: owner.Of(f.Owner()).AnnotatesPlans && w.config.Gates.Enabled(config.IngressPlanAnnotation),
+		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		Retries:      stacks.NewRetries(w.now), Brake: w.brake,
 		Awaited: func(arn string) (awaited, registered bool) {
 			return w.registry.Awaited(targets.Group{Scope: w.scopes.Own(), ARN: arn})

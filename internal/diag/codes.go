@@ -157,7 +157,7 @@ var table = map[Code]Info{
 	EndpointNotResolved:   {NotFound, FailedNetwork, "the network interface or security group of an endpoint cannot be determined"},
 	InvalidNetworking:     {Invalid, FailedNetwork, "spec.networking of a TargetGroupBinding has an invalid peer or port; the rest of it is granted, and no rule that it may declare is revoked"},
 	RulesNotWritten:       {Transient, FailedNetwork, "AWS did not accept the security group rules that spec.networking of a TargetGroupBinding declares"},
-	DryRun:                {Note, DryRunReason, "the Ingress is planned and not deployed"},
+	DryRun:                {Note, DryRunReason, "the Ingress or Gateway is planned and not deployed"},
 	PlanTooLarge:          {Note, NoteReason, "the plan does not fit into an annotation as it is"},
 	InvalidBinding:        {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
 	TargetGroupBound:      {Conflict, FailedReconcile, "another TargetGroupBinding serves the target group; this one, often a copy in another namespace, registers nothing"},

@@ -55,8 +55,23 @@ type Input struct {
 
 // DryRun is the desired load balancer with the objects under dry run.
 type DryRun struct {
-	LoadBalancer intent.LoadBalancer
-	Objects      []metav1.Object // those under dry run, sorted by namespace and name
+	LoadBalancer intent.LoadBalancer // meaningful unless Removed
+	Removed      bool                // without the dry run there is none
+	Objects      []metav1.Object     // those under dry run, sorted by namespace and name
+	Deployed     bool                // something of a Gateway is deployed; Ingresses are deployed if they are members
+}
+
+// Input is what would be loaded without the dry run.
+func (d *DryRun) Input() Input {
+	if d.Removed {
+		return Input{Leaving: d.Objects}
+	}
+	return Input{LoadBalancer: d.LoadBalancer, Wanted: true, Members: d.Objects}
+}
+
+// underDryRun is the note on an object whose plan includes what its dry run prevents.
+func underDryRun(o diag.Object, key annotation.Key) diag.Diagnostic {
+	return diag.New(o, key.Path(), diag.DryRun, "annotation dry-run prevents the deployment; the plan is the one without the annotation", "remove the annotation to deploy it")
 }
 
 // removal is why no load balancer is desired. Without objects that leave there is no reason.
@@ -137,12 +152,18 @@ func Loaders(c *config.Config, includeDryRun bool) map[stack.Owner]Loader {
 	ing.Config.IncludeDryRun = includeDryRun
 	out := map[stack.Owner]Loader{stack.Ingress: ing, stack.Service: ServiceFromFlags(c)}
 	if c.Gates.Enabled(config.ALBGatewayAPI) {
-		out[stack.GatewayALB] = GatewayFromFlags(c, attachment.Application)
+		out[stack.GatewayALB] = gatewayLoader(c, attachment.Application, includeDryRun)
 	}
 	if c.Gates.Enabled(config.NLBGatewayAPI) {
-		out[stack.GatewayNLB] = GatewayFromFlags(c, attachment.Network)
+		out[stack.GatewayNLB] = gatewayLoader(c, attachment.Network, includeDryRun)
 	}
 	return out
+}
+
+func gatewayLoader(c *config.Config, family attachment.Family, includeDryRun bool) Gateway {
+	f := GatewayFromFlags(c, family)
+	f.Config.IncludeDryRun = includeDryRun
+	return f
 }
 
 // StacksOf are the stacks of a front end that depend on an object, each once and sorted: those whose finalizers it carries, and the one that
@@ -201,8 +222,7 @@ func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	for _, i := range slices.Concat(g.Active, g.Former) {
 		w.Members = append(w.Members, i)
 		if f.Config.IncludeDryRun && ingress.DryRun(i) {
-			w.Found = append(w.Found, diag.New(ingress.Object(i), annotation.DryRun.Path(), diag.DryRun,
-				"annotation dry-run prevents the deployment; the plan is the one without the annotation", "remove the annotation to deploy it"))
+			w.Found = append(w.Found, underDryRun(ingress.Object(i), annotation.DryRun))
 		}
 	}
 	for _, i := range g.Inactive {

@@ -6,6 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
@@ -64,6 +65,9 @@ func (f Gateway) Declared(v *objects.View, o metav1.Object) (id stack.ID, ok boo
 func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 	key := stack.Key{Owner: f.Owner(), ID: id}
 	l := gateway.Load(v, f.Config, key)
+	if l.State != gateway.Nothing && gateway.DryRun(l.Gateway) && !f.Config.IncludeDryRun {
+		return f.dryRun(v, l, key)
+	}
 	var w Input
 	switch l.State {
 	case gateway.Wanted:
@@ -82,6 +86,21 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 		w.LoadBalancer = balancer
 	}
 	if l.Reports {
+		w.Decisions = decisions
+	}
+	if gateway.DryRun(l.Gateway) {
+		w.Found = append(w.Found, underDryRun(gateway.Object(l.Gateway), annotation.GatewayDryRun))
+	}
+	return w
+}
+
+// dryRun is the input of a Gateway under dry run: nothing of what it has is changed, also if it leaves the load balancers of the family. What is
+// decided about it is shown only where nothing of it is deployed, as the statuses are those of what serves.
+func (f Gateway) dryRun(v *objects.View, l gateway.Loaded, key stack.Key) Input {
+	balancer, decisions := gateway.Translate(v, f.Config, l, f.exists(l.Gateway, key))
+	w := Input{DryRun: &DryRun{LoadBalancer: balancer, Removed: l.State == gateway.Leaving, Objects: []metav1.Object{l.Gateway}}}
+	w.DryRun.Deployed = gateway.Finalized(l.Gateway, attachment.Application) || gateway.Finalized(l.Gateway, attachment.Network)
+	if l.Reports && !w.DryRun.Deployed {
 		w.Decisions = decisions
 	}
 	return w

@@ -29,7 +29,7 @@ type Kind struct {
 	Finalizer, GroupFinalizer string
 	// AllowDeletion and DeleteDuplicates are the annotations by which an object consents to deletions.
 	AllowDeletion, DeleteDuplicates annotation.Key
-	AnnotatesPlans                  bool   // annotations of its objects may show plans
+	DryRun                          DryRun // annotations; Services have none
 	OwnsCertificates                bool   // its stacks may own certificates in ACM
 	Stages                          Stages // of its passes
 	// MayDeclare reports whether an object of the Kubernetes kind may declare a load balancer, of whatever class.
@@ -42,6 +42,9 @@ type Kind struct {
 	Clear   func(o metav1.Object, names []string) bool
 	Release func(o metav1.Object) bool
 }
+
+// DryRun are the annotations of a dry run: the one that asks for it, and those that show the plan, plain or compressed.
+type DryRun struct{ Wanted, Plan, Packed annotation.Key }
 
 // LoadBalancer is what the status of an object shows.
 type LoadBalancer struct {
@@ -58,7 +61,8 @@ var Kinds = []Kind{{
 	Owner: stack.Ingress, Kind: "Ingress", APIVersion: networkingv1.SchemeGroupVersion.String(), Controller: "ingress",
 	Names:  []string{"ingress", "ingresses", "ing"},
 	Prefix: "ingress-", GroupPrefix: "group-", Finalizer: "ingress.k8s.aws/resources", GroupFinalizer: "group.ingress.k8s.aws/",
-	AllowDeletion: annotation.AllowDeletion, DeleteDuplicates: annotation.DeleteDuplicates, AnnotatesPlans: true, OwnsCertificates: true,
+	AllowDeletion: annotation.AllowDeletion, DeleteDuplicates: annotation.DeleteDuplicates, OwnsCertificates: true,
+	DryRun: DryRun{annotation.DryRun, annotation.DryRunPlan, annotation.DryRunPlanGzip},
 	Stages: Stages{
 		Load: "fetch_ingress", Finalizer: "add_group_finalizer", Build: "build_model", Deploy: "deploy_model",
 		Status: "dns_resolve_and_update_status", Release: "remove_group_finalizer",
@@ -83,6 +87,7 @@ func gateways(o stack.Owner, name, prefix string) Kind {
 		Names:  []string{"gateway", "gateways", "gtw"},
 		Prefix: prefix, Finalizer: name,
 		AllowDeletion: annotation.GatewayAllowDeletion, DeleteDuplicates: annotation.GatewayDeleteDuplicates, OwnsCertificates: true,
+		DryRun: DryRun{annotation.GatewayDryRun, annotation.GatewayDryRunPlan, annotation.GatewayDryRunPlanGzip},
 		Stages: Stages{
 			Load: "fetch_gateway", Finalizer: "add_finalizers", Build: "build_model", Deploy: "deploy_model",
 			Status: "update_gateway_status", Release: "cleanup_load_balancer",

@@ -13,12 +13,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
@@ -31,14 +33,20 @@ import (
 const annotationLimit = 256 << 10
 
 // planKeys are the annotations that carry plans.
-var planKeys = []string{string(annotation.DryRunPlan), string(annotation.DryRunPlanGzip)}
+func planKeys(k owner.DryRun) []string { return []string{string(k.Plan), string(k.Packed)} }
+
+// showsPlan reports whether an annotation of an object of any kind carries a plan.
+func showsPlan(key string) bool {
+	return slices.ContainsFunc(owner.Kinds, func(k owner.Kind) bool { return slices.Contains(planKeys(k.DryRun), key) })
+}
 
 // dryRun shows what would be done if the objects under dry run were deployed: the stack goes into an annotation, an event
 // counts the steps. It writes nothing to AWS.
 func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) error {
 	before := s.MemoryOf(key)
 	r := w.DryRun
-	c, _, err := front.Compile(ctx, s.Inventory, key, front.Input{LoadBalancer: r.LoadBalancer, Wanted: true}, s.Compile, before)
+	kind := owner.Of(key.Owner)
+	c, _, err := front.Compile(ctx, s.Inventory, key, r.Input(), s.Compile, before)
 	if err != nil {
 		return fmt.Errorf("dry run of %s: %w", key, err)
 	}
@@ -57,20 +65,22 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 		outcome = "deploying it would change nothing"
 		if !p.Empty() {
 			outcome = "deploying it means " + p.Summary().String()
-		} else if len(c.Keep.Resources) == 0 {
+		} else if !r.Removed && len(c.Keep.Resources) == 0 {
 			s.rememberDeployed(key, r.Objects, c.Memory)
 		}
 		for _, o := range r.Objects {
-			shown = append(shown, s.writePlan(ctx, o, c.Stack)...)
+			if !r.Removed { // the object may declare another load balancer, whose plan it shows
+				shown = append(shown, s.writePlan(ctx, o, c.Stack)...)
+			}
 		}
 	}
 	var found diag.List
 	for _, o := range r.Objects {
-		text := "dry run: nothing of this Ingress is deployed"
-		if slices.ContainsFunc(w.Members, func(m metav1.Object) bool { return owner.Object(m) == owner.Object(o) }) {
-			text = "dry run: what was deployed of this Ingress stays as it is"
+		text := "dry run: nothing of this " + kind.Kind + " is deployed"
+		if r.Deployed || slices.ContainsFunc(w.Members, func(m metav1.Object) bool { return owner.Object(m) == owner.Object(o) }) {
+			text = "dry run: what was deployed of this " + kind.Kind + " stays as it is"
 		}
-		found = append(found, diag.New(owner.Object(o), annotation.DryRun.Path(), diag.DryRun, text+"; "+outcome,
+		found = append(found, diag.New(owner.Object(o), kind.DryRun.Wanted.Path(), diag.DryRun, text+"; "+outcome,
 			"see annotation dry-run-plan, or lbc plan; remove annotation dry-run to deploy it"))
 		for _, d := range c.Diagnostics {
 			if d.Object == owner.Object(o) {
@@ -81,7 +91,19 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 	found = append(found, shown...)
 	s.Metrics.CountFindings(s.Front.Owner(), found)
 	s.Reporter.Report(dryRunOf(key), status.Report{Waiting: objectsOf(r.Objects), Found: found})
+	s.decideDryRun(key, w, append(c.Diagnostics, found...))
 	return nil
+}
+
+// decideDryRun has the statuses written of a Gateway of which nothing is deployed: what is decided about it, and that it is not programmed.
+func (s *Reconciler) decideDryRun(key stack.Key, w front.Input, found diag.List) {
+	if w.Decisions == nil || s.Decided == nil {
+		return
+	}
+	o := gateway.Outcome{Ports: []int32{}, Found: found}
+	o.Failed = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonPending), Message: "Dry run: nothing is deployed until annotation " +
+		string(owner.Of(key.Owner).DryRun.Wanted) + " is removed; the plan is in annotation " + string(owner.Of(key.Owner).DryRun.Plan) + "."}
+	s.Decided(key, w.Decisions.Statuses(o))
 }
 
 // dryRunOf names the dry run of a stack as a unit of the reporter.
@@ -174,13 +196,14 @@ func (s *Reconciler) showPlan(ctx context.Context, desired *stack.Stack, w front
 // is for reading.
 func (s *Reconciler) writePlan(ctx context.Context, m metav1.Object, desired *stack.Stack) diag.List {
 	o, ok := m.(client.Object)
-	if !ok || !owner.Of(s.Front.Owner()).AnnotatesPlans {
+	keys := owner.Of(s.Front.Owner()).DryRun
+	if !ok || keys.Plan == "" {
 		return nil
 	}
-	want, found, err := planAnnotations(o, desired)
-	if err == nil && !hasAnnotations(o, planKeys, want) {
+	want, found, err := planAnnotations(o, keys, desired)
+	if err == nil && !hasAnnotations(o, planKeys(keys), want) {
 		_, err = objectwriter.Apply(ctx, s.Client, objectwriter.Write{Object: o, Part: objectwriter.Metadata, Change: func(o client.Object) bool {
-			return annotate(o, planKeys, want)
+			return annotate(o, planKeys(keys), want)
 		}})
 	}
 	if err != nil {
@@ -191,7 +214,7 @@ func (s *Reconciler) writePlan(ctx context.Context, m metav1.Object, desired *st
 
 // planAnnotations are the annotations that show a stack on an object: as plain JSON, compressed if that does not fit, and none
 // if even that does not.
-func planAnnotations(o metav1.Object, desired *stack.Stack) (map[string]string, diag.List, error) {
+func planAnnotations(o metav1.Object, keys owner.DryRun, desired *stack.Stack) (map[string]string, diag.List, error) {
 	if desired == nil {
 		return nil, nil, nil
 	}
@@ -201,11 +224,11 @@ func planAnnotations(o metav1.Object, desired *stack.Stack) (map[string]string, 
 	}
 	room := annotationLimit
 	for k, v := range o.GetAnnotations() {
-		if !slices.Contains(planKeys, k) {
+		if !slices.Contains(planKeys(keys), k) {
 			room -= len(k) + len(v)
 		}
 	}
-	plain, packed := string(annotation.DryRunPlan), string(annotation.DryRunPlanGzip)
+	plain, packed := string(keys.Plan), string(keys.Packed)
 	if len(plain)+len(text) <= room {
 		return map[string]string{plain: string(text)}, nil, nil
 	}
@@ -213,7 +236,7 @@ func planAnnotations(o metav1.Object, desired *stack.Stack) (map[string]string, 
 	if err != nil {
 		return nil, nil, err
 	}
-	d := diag.New(owner.Object(o), annotation.DryRunPlan.Path(), diag.PlanTooLarge,
+	d := diag.New(owner.Object(o), keys.Plan.Path(), diag.PlanTooLarge,
 		fmt.Sprintf("the plan has %d bytes, and Kubernetes admits %d for all annotations of an object; it is in annotation %s instead", len(text), annotationLimit, packed),
 		"decode it with base64 -d | gunzip, or use lbc plan")
 	if len(packed)+len(short) > room {

@@ -29,6 +29,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 )
@@ -61,7 +62,13 @@ func newTestReconciler(t *testing.T, objects ...client.Object) (*Reconciler, *[]
 		t.Fatal(err)
 	}
 	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, class)...).WithStatusSubresource(&networkingv1.Ingress{}).Build()
+	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, class)...).WithStatusSubresource(&networkingv1.Ingress{})
+	for _, k := range kube.Kinds {
+		if k.Optional {
+			b = b.WithIndex(k.Object, kube.References, kube.ReferenceValues)
+		}
+	}
+	c := b.Build()
 	clients := cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity}
 	var events []string
 	inv := inventory.New(clients, inventory.Config{Cluster: "demo-cluster", VPC: "vpc-0a1de000000000001"})
@@ -186,7 +193,7 @@ func TestAPlanThatDoesNotFitIsCompressedOrLeftOut(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			o := annotated("web", c.annotations)
-			got, found, err := planAnnotations(o, c.stack)
+			got, found, err := planAnnotations(o, owner.Of(stack.Ingress).DryRun, c.stack)
 			if err != nil {
 				t.Fatal(err)
 			}

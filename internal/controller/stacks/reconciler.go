@@ -99,6 +99,7 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 			return reconcile.Result{}, err
 		}
 		if w.Nothing() {
+			s.leave(key, w)
 			return again(stale)
 		}
 	}

@@ -114,7 +114,7 @@ func editsOf(w front.Input) string {
 	for _, o := range slices.Concat(w.Members, w.Leaving) {
 		_, _ = fmt.Fprintf(h, "%s\x00%d\x00%t\x00", o.GetUID(), o.GetGeneration(), leaving(o))
 		for _, k := range slices.Sorted(maps.Keys(o.GetAnnotations())) {
-			if k != string(annotation.WrittenSecrets) && !slices.Contains(planKeys, k) {
+			if k != string(annotation.WrittenSecrets) && !showsPlan(k) {
 				_, _ = fmt.Fprintf(h, "%s\x00%s\x00", k, o.GetAnnotations()[k])
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
@@ -26,6 +27,8 @@ type Config struct {
 	ListenerSets bool
 	// Route has the flags about routes.
 	Route route.Config
+	// IncludeDryRun plans Gateways under dry run as if they were not.
+	IncludeDryRun bool
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
 	Now func() time.Time `json:"-"`
 }
@@ -93,6 +96,11 @@ func Key(g *gatewayv1.Gateway, f attachment.Family) stack.Key {
 // Object names a Gateway in diagnostics.
 func Object(g *gatewayv1.Gateway) diag.Object {
 	return diag.Object{Kind: kindGateway, Namespace: g.Namespace, Name: g.Name, UID: string(g.UID)}
+}
+
+// DryRun reports whether a Gateway is only planned. One that is being deleted is deleted.
+func DryRun(g *gatewayv1.Gateway) bool {
+	return g.DeletionTimestamp == nil && g.Annotations[string(annotation.GatewayDryRun)] == "true"
 }
 
 // Names are the names of the AWS resources of a Gateway.
