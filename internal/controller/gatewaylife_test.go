@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
@@ -53,6 +54,44 @@ HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: 
 	l.settleWeb()
 	l.wantAnswers(map[string]string{"/": toWeb, "/api": "500"})
 	l.wantParents(httpRoute("api"), "web: Accepted, ResolvedRefs False RefNotPermitted")
+}
+
+func TestABackendInAnotherNamespaceGetsItsTargetsFromThere(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway+`
+Namespace /pay {}
+Service pay/api {spec: {ports: [{port: 80, targetPort: 8080}]}}
+ReferenceGrant pay/shop {spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}], to: [{group: "", kind: Service}]}}
+HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: api, namespace: pay, port: 80}]}]}}`)
+	for _, o := range labPods("a", "10.0.128.50") {
+		o.SetNamespace("pay")
+		if s, ok := o.(*discoveryv1.EndpointSlice); ok {
+			s.Labels[discoveryv1.LabelServiceName] = "api"
+			s.Endpoints[0].TargetRef.Namespace = "pay"
+		}
+		l.create(o)
+	}
+	l.create(labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l.settleWeb()
+	l.wantAnswers(map[string]string{"/": toWeb, "/api": "shop/web:shop-api:HTTPRoute-pay-api:8080"})
+	registered := 0
+	for _, g := range l.sim.Resources().TargetGroups {
+		registered += len(g.Targets)
+	}
+	if registered != 1 {
+		t.Errorf("%d targets\n%s", registered, strings.Join(l.events, "\n"))
+	}
+	mark := l.mark()
+	l.restart()
+	l.settleWeb()
+	if writes := l.writes(mark); len(writes) > 0 {
+		t.Errorf("a restart writes %v", writes)
+	}
+	l.discard(`HTTPRoute shop/api {}`)
+	l.settleWeb()
+	if left := l.allBindings(); len(left) != 1 || len(l.sim.Resources().TargetGroups) != 1 {
+		t.Errorf("left: %v, %v", left, l.sim.Resources().TargetGroups)
+	}
 }
 
 func TestAClassThatChangesToTheOtherFamilyMovesTheGateway(t *testing.T) {

@@ -11,9 +11,15 @@ import (
 // Owner is whose a target group is, by its tags. The zero value is that of a target group of a user.
 type Owner struct {
 	Stack stack.Key
-	// Namespace is that of the object that the target group was made for, and of its binding; "" if the identity has none.
-	Namespace string
+	// TargetGroup is its identity in the stack.
+	TargetGroup string
 }
+
+// Placed reports whether the identity of the target group decides about the namespace of its binding.
+func (o Owner) Placed() bool { return naming.NamespaceOfTargetGroup(o.TargetGroup) != "" }
+
+// BindsIn reports whether the binding of the target group belongs to a namespace, if the identity decides about it.
+func (o Owner) BindsIn(namespace string) bool { return naming.BindsIn(o.TargetGroup, namespace) }
 
 // TargetGroupOwner returns the stack of this cluster to which a target group belongs. While the first listing is not complete, it costs
 // one DescribeTags, afterwards nothing. An error means that AWS did not answer, and nothing may be concluded.
@@ -45,7 +51,7 @@ func (i *Inventory) KnownTargetGroupOwner(arn string) (owner Owner, known bool) 
 	for _, e := range i.stacks { // its tags were just written
 		for _, tg := range e.obs.TargetGroups {
 			if tg.ARN == arn {
-				return Owner{e.obs.Key, naming.NamespaceOfTargetGroup(tg.ID)}, true
+				return Owner{e.obs.Key, tg.ID}, true
 			}
 		}
 	}
@@ -57,7 +63,7 @@ func (i *Inventory) ownerByTags(tags map[string]string) Owner {
 	if !ok {
 		return Owner{}
 	}
-	return Owner{key, naming.NamespaceOfTargetGroup(id)}
+	return Owner{key, id}
 }
 
 // LoadBalancers is how many load balancers of the cluster's stacks are known.

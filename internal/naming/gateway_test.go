@@ -61,3 +61,33 @@ func TestTheFormerNameOfATargetGroupDiffersOnlyForNamedPorts(t *testing.T) {
 		}
 	}
 }
+
+func TestTheBindingOfATargetGroupBelongsToTheNamespaceOfItsService(t *testing.T) {
+	t.Parallel()
+	route := func(namespace, name string) string {
+		return GatewayTargetGroup{
+			Gateway: stack.ID{Namespace: "infra", Name: "web"}, RouteKind: "HTTPRoute", RouteNamespace: "shop", RouteName: "web.v1",
+			BackendNamespace: namespace, BackendName: name, TargetPort: "http",
+		}.ID()
+	}
+	for _, c := range []struct {
+		id, namespace string
+		want          bool
+	}{
+		{"shop/web-api:8080", "shop", true},
+		{"shop/web-api:8080", "web", false},
+		{"shop/db:5432", "shop", true},
+		{"frontend", "shop", false},
+		{"", "", true},
+		{route("pay", "api"), "pay", true},
+		{route("pay", "api"), "infra", false},
+		{route("pay", "api"), "shop", false},
+		{route("pay", "api"), "", false},
+		{route("pay", "api"), "pa", false},
+		{route("pay-eu", "api"), "pay-eu", true},
+	} {
+		if got := BindsIn(c.id, c.namespace); got != c.want {
+			t.Errorf("%q in %q: %t, want %t", c.id, c.namespace, got, c.want)
+		}
+	}
+}

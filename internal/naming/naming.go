@@ -47,12 +47,31 @@ func OfTargetGroup(arn string) string {
 	return name
 }
 
-// NamespaceOfTargetGroup is the namespace in the identity of a target group (NAMESPACE/…), which is that of its binding; "" if the
-// identity has none, such as that of a frontend's target group.
+// NamespaceOfTargetGroup is the namespace in the identity of a target group (NAMESPACE/…): that of its binding, except for target groups of
+// routes, whose bindings are with the backend; "" if the identity has none, such as that of a frontend's target group.
 func NamespaceOfTargetGroup(id string) string {
 	namespace, _, ok := strings.Cut(id, "/")
 	if !ok {
 		return ""
 	}
 	return namespace
+}
+
+// BindsIn reports whether the binding of a target group belongs to a namespace, by the identity of the group. The identity of one of a route
+// has NAMESPACE-NAME of the backend, so that several namespaces may be meant where names have dashes.
+func BindsIn(id, namespace string) bool {
+	if backend, ok := backendOfRoute(id); ok {
+		return namespace != "" && strings.HasPrefix(backend, namespace+"-")
+	}
+	return namespace == NamespaceOfTargetGroup(id)
+}
+
+// backendOfRoute is NAMESPACE-NAME of the backend in the identity of a target group of a route.
+func backendOfRoute(id string) (backend string, ok bool) {
+	parts := strings.Split(id, ":")
+	if len(parts) != strings.Count(GatewayTargetGroup{}.ID(), ":")+1 {
+		return "", false
+	}
+	_, backend, ok = strings.Cut(parts[2], "-")
+	return backend, ok
 }

@@ -29,8 +29,20 @@ const runVariable = "LBC_CONFORMANCE"
 // longestRun bounds the suite.
 const longestRun = 30 * time.Minute
 
-// classConfiguration has the classes make load balancers that the suite's clients reach, with pods as targets.
+// classConfiguration has the classes make load balancers that the suite's clients reach, with pods as targets. The certificates of the suite are
+// in Secrets, which the controller's manifests give no right to read.
 const classConfiguration = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: conformance-secrets}
+rules: [{apiGroups: [""], resources: [secrets], verbs: [get, list, watch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: conformance-secrets}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: conformance-secrets}
+subjects: [{kind: ServiceAccount, name: aws-load-balancer-controller, namespace: kube-system}]
+---
 apiVersion: v1
 kind: Namespace
 metadata: {name: conformance}

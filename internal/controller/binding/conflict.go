@@ -63,9 +63,9 @@ func (b *Reconciler) ownerOf(ctx context.Context, o *v1beta1.TargetGroupBinding,
 func byPrecedence(owner inventory.Owner, x, y *v1beta1.TargetGroupBinding) int {
 	rank := func(o *v1beta1.TargetGroupBinding) int {
 		switch {
-		case owner.Namespace == "":
+		case !owner.Placed():
 			return 0
-		case o.Namespace != owner.Namespace:
+		case !owner.BindsIn(o.Namespace):
 			return 2
 		case o.Name != naming.OfTargetGroup(o.Spec.TargetGroupARN):
 			return 1
@@ -80,16 +80,16 @@ func byAge(x, y *v1beta1.TargetGroupBinding) int {
 }
 
 // misplaced reports whether a binding must not serve the target group of a stack because it stands in another namespace than the
-// stack's own: unless its author shares the target group with the stack's binding. One with the labels of a stack is a copy.
+// group's: unless its author shares the target group with the stack's binding. One with the labels of a stack is a copy.
 func misplaced(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) bool {
-	if owner.Namespace == "" || o.Namespace == owner.Namespace {
+	if !owner.Placed() || owner.BindsIn(o.Namespace) {
 		return false
 	}
 	if _, copied := kube.OwnerOfBinding(o.Labels); copied || !o.Spec.MultiClusterTargetGroup {
 		return true
 	}
 	return !slices.ContainsFunc(others, func(x v1beta1.TargetGroupBinding) bool {
-		return x.Namespace == owner.Namespace && x.Spec.MultiClusterTargetGroup
+		return owner.BindsIn(x.Namespace) && x.Spec.MultiClusterTargetGroup
 	})
 }
 
@@ -100,8 +100,8 @@ func superseded(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v
 	var text string
 	remedy := "delete one of them, or set spec.multiClusterTargetGroup: true on both"
 	if misplaced(owner, o, others) {
-		text = fmt.Sprintf("TargetGroup %s belongs to the load balancer of %s, and its TargetGroupBinding to namespace %s", group, owner.Stack, owner.Namespace)
-		own := slices.DeleteFunc(slices.Clone(others), func(x v1beta1.TargetGroupBinding) bool { return x.Namespace != owner.Namespace })
+		text = fmt.Sprintf("TargetGroup %s belongs to the load balancer of %s, and its TargetGroupBinding not to namespace %s", group, owner.Stack, o.Namespace)
+		own := slices.DeleteFunc(slices.Clone(others), func(x v1beta1.TargetGroupBinding) bool { return !owner.BindsIn(x.Namespace) })
 		if x := first(owner, own); x != nil {
 			text = fmt.Sprintf("TargetGroup %s is already bound to TargetGroupBinding %s/%s, in the namespace of the object that it was made for", group, x.Namespace, x.Name)
 		}
@@ -112,7 +112,7 @@ func superseded(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v
 			return nil
 		}
 		text = fmt.Sprintf("TargetGroup %s is already bound to TargetGroupBinding %s/%s, which is older", group, x.Namespace, x.Name)
-		if owner.Namespace != "" {
+		if owner.Placed() {
 			text = fmt.Sprintf("TargetGroup %s is already bound to TargetGroupBinding %s/%s", group, x.Namespace, x.Name)
 		}
 	}

@@ -127,5 +127,5 @@ func (b *Reconciler) mayServe(ctx context.Context, o *v1beta1.TargetGroupBinding
 		return false, true
 	}
 	owner, known := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
-	return owner.Namespace != o.Namespace, known
+	return !owner.BindsIn(o.Namespace), known
 }

@@ -78,8 +78,8 @@ func (d *differ) bindingOf(w stack.Binding, serving map[boundTo][]*elb.Binding) 
 // in any namespace: the identity of the target group has the namespace of the original. For a target group that is not observed
 // any more, the namespace must be that of the stack or of one of its members.
 func (d *differ) ownsBinding(b *elb.Binding) bool {
-	if ns := naming.NamespaceOfTargetGroup(d.identities[b.TargetGroup.Literal]); ns != "" {
-		return b.Namespace == ns
+	if id := d.identities[b.TargetGroup.Literal]; naming.NamespaceOfTargetGroup(id) != "" {
+		return naming.BindsIn(id, b.Namespace)
 	}
 	return b.Namespace == d.plan.Key.ID.Namespace || slices.Contains(d.opt.Namespaces, b.Namespace) ||
 		slices.ContainsFunc(d.want.Bindings, func(w stack.Binding) bool { return w.Namespace == b.Namespace })
