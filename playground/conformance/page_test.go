@@ -50,7 +50,7 @@ the sysctl net.ipv4.ip_unprivileged_port_start=0: their clients use the real por
 fails and is listed as passing is an error, and one that passes and is not. Results and the reports that the Gateway API's project takes are left in
 bin/conformance.
 
-Today the controller does not serve Gateways: no test passes yet. What is listed as "not yet" is the goal.
+What passes and what is listed as "not yet" is the goal.
 `)
 	for _, r := range l.Runs {
 		fmt.Fprintf(&b, "\n## %s: class %s, %s\n\n", r.Name, r.Class, strings.Join(r.Profiles, ", "))
