@@ -117,6 +117,8 @@ const (
 	ServicePrivateIPv4           Key = ServicePrefix + "aws-load-balancer-private-ipv4-addresses"
 	ServiceIPv6Addresses         Key = ServicePrefix + "aws-load-balancer-ipv6-addresses"
 	ServiceSourceNAT             Key = ServicePrefix + "aws-load-balancer-enable-prefix-for-ipv6-source-nat"
+	ServiceSourceNATPrefixes     Key = ServicePrefix + "aws-load-balancer-source-nat-ipv6-prefixes"
+	ServicePrivateLinkRules      Key = ServicePrefix + "aws-load-balancer-inbound-sg-rules-on-private-link-traffic"
 	ServiceTags                  Key = ServicePrefix + "aws-load-balancer-additional-resource-tags"
 	ServiceAttributes            Key = ServicePrefix + "aws-load-balancer-attributes"
 	ServiceAccessLog             Key = ServicePrefix + "aws-load-balancer-access-log-enabled"

@@ -35,7 +35,7 @@ func servicePlacementEntries() []Entry {
 		{Key: ServiceSourceNAT, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Default: "off", Values: []string{"on", "off"},
 			Complaint: "Invalid enable-prefix-for-ipv6-source-nat value, valid values are ['on', 'off']", Example: "on",
 			Doc: "Whether prefixes are used for source NAT, which UDP over IPv6 needs; dualstack only."},
-		{Key: service("source-nat-ipv6-prefixes"), NotBuilt: true, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Example: "auto_assigned, auto_assigned", Doc: "IPv6 /80 prefixes for source NAT, one per subnet, or auto_assigned."},
+		{Key: ServiceSourceNATPrefixes, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "addresses", Example: "auto_assigned, 2001:db8:2::/80", Doc: "IPv6 /80 prefixes for source NAT, each inside a subnet, or auto_assigned; one per subnet."},
 		{Key: ServiceTags, Syntax: Map, Scope: OnService, Costs: diag.LoadBalancer, Example: "Team=web,Stage=prod", Doc: "Tags of all AWS resources of the Service."},
 		{Key: service("minimum-load-balancer-capacity"), NotBuilt: true, Syntax: Map, Scope: OnService, Costs: diag.AddOn, Example: "CapacityUnits=1000", Doc: "Reserved capacity units; 0 resets."},
 		{Key: ServiceSecurityGroups, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "security-groups", Default: "one that the controller manages", Example: "sg-0123456789abcdef0, frontend",
@@ -47,8 +47,9 @@ func servicePlacementEntries() []Entry {
 			Doc: "Addresses that may reach the load balancer; read only if spec.loadBalancerSourceRanges is empty."},
 		{Key: ServicePrefixLists, Syntax: List, Scope: OnService, Costs: diag.Listener, Setting: "prefix-lists", Example: "pl-0123456789abcdef0", Doc: "Prefix lists that may reach the load balancer; they replace the default addresses."},
 		{Key: ServiceICMP, Syntax: String, Scope: OnService, Costs: diag.Listener, Default: "off", Example: "on", Doc: "Value on admits ICMP messages for path MTU discovery."},
-		{Key: service("inbound-sg-rules-on-private-link-traffic"), NotBuilt: true, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Default: "untouched", Example: "off",
-			Doc: "Whether inbound rules apply to PrivateLink traffic: on or off."},
+		{Key: ServicePrivateLinkRules, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Setting: "private-link-rules", Default: "untouched", Values: []string{"on", "off"},
+			Complaint: "Invalid value for securityGroupsInboundRulesOnPrivateLink status, value must be one of [on, off]", Example: "off",
+			Doc: "Whether the inbound rules of the load balancer's security groups apply to PrivateLink traffic. AWS applies them unless it is off."},
 	}
 }
 

@@ -17,6 +17,8 @@ func subnetMappings(ms []stack.SubnetMapping) []elbv2types.SubnetMapping {
 			AllocationId:       optional(m.AllocationID),
 			PrivateIPv4Address: optional(m.PrivateIPv4),
 			IPv6Address:        optional(m.IPv6),
+
+			SourceNatIpv6Prefix: optional(m.SourceNATPrefix),
 		}
 	}
 	return out
@@ -47,6 +49,7 @@ func (s *sender) CreateLoadBalancer(op elb.CreateLoadBalancer) {
 func (s *sender) SetSecurityGroups(op elb.SetSecurityGroups) {
 	request(s, s.c.ELBV2.SetSecurityGroups, &elbv2.SetSecurityGroupsInput{
 		LoadBalancerArn: s.id(op.LoadBalancer), SecurityGroups: s.all(op.Groups),
+		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: elbv2types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum(op.PrivateLinkRules),
 	})
 }
 
@@ -86,6 +89,8 @@ func FromLoadBalancer(l elbv2types.LoadBalancer) elb.LoadBalancer {
 			IPAddressType:    string(l.IpAddressType),
 			NetworkSourceNAT: string(l.EnablePrefixForIpv6SourceNat),
 
+			PrivateLinkRules: value(l.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic),
+
 			CustomerOwnedPool: value(l.CustomerOwnedIpv4Pool),
 		},
 	}
@@ -96,7 +101,11 @@ func FromLoadBalancer(l elbv2types.LoadBalancer) elb.LoadBalancer {
 		lb.IPAMPool = value(l.IpamPools.Ipv4IpamPoolId)
 	}
 	for _, z := range l.AvailabilityZones {
-		lb.Subnets = append(lb.Subnets, stack.SubnetMapping{Subnet: value(z.SubnetId)})
+		m := stack.SubnetMapping{Subnet: value(z.SubnetId)}
+		if len(z.SourceNatIpv6Prefixes) > 0 {
+			m.SourceNATPrefix = z.SourceNatIpv6Prefixes[0]
+		}
+		lb.Subnets = append(lb.Subnets, m)
 	}
 	for _, g := range l.SecurityGroups {
 		lb.SecurityGroups = append(lb.SecurityGroups, stack.Literal(stack.KindSecurityGroup, g))

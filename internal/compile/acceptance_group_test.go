@@ -16,7 +16,7 @@ var meetings = map[annotation.Key]struct {
 	annotation.LoadBalancerName:       {first: "one", second: "two", want: []string{"finding Ingress shop/b conflict: conflicting load balancer name", "balancer one "}},
 	annotation.Scheme:                 {first: "internal", second: "internet-facing", want: []string{"finding Ingress shop/b conflict: conflicting scheme"}},
 	annotation.IPAddressType:          {first: "ipv4", second: "dualstack", want: []string{"finding Ingress shop/b conflict: conflicting IP address type"}},
-	annotation.Subnets:                {first: "subnet-0a,subnet-0b", second: "subnet-0c,subnet-0d", want: []string{"finding Ingress shop/b conflict: conflicting subnets", "[{subnet-0a   } {subnet-0b   }]"}},
+	annotation.Subnets:                {first: "subnet-0a,subnet-0b", second: "subnet-0c,subnet-0d", want: []string{"finding Ingress shop/b conflict: conflicting subnets", "[{subnet-0a    } {subnet-0b    }]"}},
 	annotation.CustomerOwnedPool:      {first: "ipv4pool-coip-1", second: "ipv4pool-coip-2", want: []string{"finding Ingress shop/b conflict: conflicting"}},
 	annotation.IPAMPool:               {first: "ipam-pool-1", second: "ipam-pool-2", want: []string{"finding Ingress shop/b conflict: conflicting"}},
 	annotation.SecurityGroups:         {first: "sg-0a", second: "sg-0b", want: []string{"finding Ingress shop/b conflict: conflicting security groups"}},

@@ -32,7 +32,7 @@ func TestElasticIPAddressesOfAnNLBAreFoundByTheirText(t *testing.T) {
 	}
 	f.Addresses = elastic()
 	s := mustBuild(t, Compile(addressed(stack.InternetFacing, "192.0.2.3", "192.0.2.1"), f, config(), nil))
-	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a1 eipalloc-3  } {subnet-0b1 eipalloc-1  }]" {
+	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a1 eipalloc-3   } {subnet-0b1 eipalloc-1   }]" {
 		t.Error(got)
 	}
 	for text, e := range map[string]intent.LoadBalancer{
@@ -49,7 +49,7 @@ func TestElasticIPAddressesOfAnNLBAreFoundByTheirText(t *testing.T) {
 	}
 	f.Existing = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}, Allocations: []string{"eipalloc-1", "eipalloc-2"}}
 	s = mustBuild(t, Compile(addressed(stack.InternetFacing, "192.0.2.1", "192.0.2.2"), f, config(), nil))
-	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a1 eipalloc-1  } {subnet-0b1 eipalloc-2  }]" {
+	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a1 eipalloc-1   } {subnet-0b1 eipalloc-2   }]" {
 		t.Errorf("those that the load balancer has already: %s", got)
 	}
 }

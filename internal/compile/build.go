@@ -159,6 +159,7 @@ func (b *build) run() {
 	b.chooseAddOns()
 	if b.e.Type == stack.Network {
 		b.lb.NetworkSourceNAT = b.settings.sourceNAT.Or("off")
+		b.lb.PrivateLinkRules = b.settings.privateLinkRules.Or("")
 	}
 	b.mergeFrontend()
 	b.managedGroup()
@@ -234,6 +235,7 @@ func (b *build) traceLoadBalancer() {
 	b.trace(stack.KindLoadBalancer, b.lb.ID, b.group.All(), map[string]intent.Source{
 		"Name": s.name.Source, "Scheme": s.scheme.Source, "IPAddressType": s.ipAddressType.Source, "Subnets": s.subnets.Source,
 		"SecurityGroups": s.securityGroups.Source, "Mappings": s.mappings.Source, "NetworkSourceNAT": s.sourceNAT.Source,
+		"PrivateLinkRules": s.privateLinkRules.Source,
 	})
 	b.trace(stack.KindLoadBalancer, b.lb.ID, nil, s.addOns.sources())
 	b.traceKeys(stack.KindLoadBalancer, b.lb.ID, "Attributes", s.attributesSource)

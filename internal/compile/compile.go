@@ -73,7 +73,7 @@ type Result struct {
 type Origin struct {
 	Objects []diag.Object // members, in group order
 	// Fields has the source of single settings: "Name", "Scheme", "IPAddressType", "Subnets",
-	// "SecurityGroups", "Mappings", "Attributes", "Tags", "IPAMPool", "CustomerOwnedPool", the fields of stack.AddOns,
+	// "SecurityGroups", "Mappings", "Attributes", "Tags", "IPAMPool", "CustomerOwnedPool", "PrivateLinkRules", the fields of stack.AddOns,
 	// "Certificates", "SSLPolicy", "ALPN", "DefaultActions",
 	// "InboundCIDRs", "Conditions", "Actions", "Backend". Single attributes and tags are under "Attributes[key]", "Tags[key]".
 	Fields map[string]intent.Source

@@ -201,13 +201,14 @@ func (b *build) mapSubnets() {
 	eips := list(func(m stack.SubnetMapping) string { return m.AllocationID })
 	v4 := list(func(m stack.SubnetMapping) string { return m.PrivateIPv4 })
 	v6 := list(func(m stack.SubnetMapping) string { return m.IPv6 })
+	nat := list(func(m stack.SubnetMapping) string { return m.SourceNATPrefix })
 	n := len(b.lb.Subnets)
 	for _, x := range []struct {
 		what   string
 		values []string
 		scheme string
 		dual   bool
-	}{{"EIP allocations", eips, stack.InternetFacing, false}, {"private IPv4 addresses", v4, stack.Internal, false}, {"IPv6 addresses", v6, "", true}} {
+	}{{"EIP allocations", eips, stack.InternetFacing, false}, {"private IPv4 addresses", v4, stack.Internal, false}, {"IPv6 addresses", v6, "", true}, {"source NAT prefixes", nat, "", true}} {
 		switch {
 		case len(x.values) == 0:
 			continue
@@ -227,9 +228,16 @@ func (b *build) mapSubnets() {
 			b.lb.Subnets[i].AllocationID = eips[i]
 		}
 	}
-	if len(v4)+len(v6) == 0 || !b.subnetsInFull() {
+	chosen := slices.DeleteFunc(nat, func(p string) bool { return p == stack.AutoAssigned })
+	for i := range b.lb.Subnets {
+		if len(nat) > 0 {
+			b.lb.Subnets[i].SourceNATPrefix = stack.AutoAssigned
+		}
+	}
+	if len(v4)+len(v6)+len(chosen) == 0 || !b.subnetsInFull() {
 		return
 	}
+	placed := 0
 	for i, subnet := range b.subnets {
 		to := &b.lb.Subnets[i]
 		var ok bool
@@ -241,6 +249,13 @@ func (b *build) mapSubnets() {
 			bad("list one valid address inside each subnet's IPv6 CIDR block", "expect one IPv6 address configured for subnet: %s", subnet.ID)
 			return
 		}
+		if p, ok := prefixWithin(chosen, subnet.IPv6CIDRs); ok {
+			to.SourceNATPrefix = p
+			placed++
+		}
+	}
+	if placed != len(chosen) {
+		bad("list one prefix of 80 bits inside each subnet's IPv6 CIDR block, or "+stack.AutoAssigned, "expect at most one source NAT prefix configured for each subnet, inside of it: %s", strings.Join(chosen, ", "))
 	}
 }
 
@@ -262,4 +277,17 @@ func within(addresses, blocks []string) (string, bool) {
 		}
 	}
 	return found, found != ""
+}
+
+// prefixWithin finds the one prefix inside any of the blocks.
+func prefixWithin(prefixes, blocks []string) (string, bool) {
+	bare := make([]string, len(prefixes))
+	for i, p := range prefixes {
+		bare[i], _, _ = strings.Cut(p, "/")
+	}
+	a, ok := within(bare, blocks)
+	if !ok {
+		return "", false
+	}
+	return a + "/80", true
 }

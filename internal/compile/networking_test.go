@@ -175,11 +175,11 @@ func TestFixedAddressesOfAnNLB(t *testing.T) {
 		})
 	}
 	s := mustBuild(t, Compile(mappings(stack.InternetFacing, stack.SubnetMapping{AllocationID: "e1"}, stack.SubnetMapping{AllocationID: "e2"}), account(), config(), nil))
-	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a1 e1  } {subnet-0b1 e2  }]" {
+	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a1 e1   } {subnet-0b1 e2   }]" {
 		t.Errorf("allocations: %s", got)
 	}
 	s = mustBuild(t, Compile(mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.48.9"}, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}), account(), config(), nil))
-	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a2  10.0.32.9 } {subnet-0b2  10.0.48.9 }]" {
+	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a2  10.0.32.9  } {subnet-0b2  10.0.48.9  }]" {
 		t.Errorf("private addresses: %s", got)
 	}
 	for text, e := range map[string]intent.LoadBalancer{
@@ -191,6 +191,46 @@ func TestFixedAddressesOfAnNLB(t *testing.T) {
 		"one private IPv4": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{PrivateIPv4: "x"}),
 	} {
 		if r := Compile(e, account(), config(), nil); r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, text) {
+			t.Errorf("%s: %+v", text, r.Diagnostics)
+		}
+	}
+}
+
+func TestPrefixesForSourceNATAreThoseOfTheSubnetsThatContainThem(t *testing.T) {
+	t.Parallel()
+	f := account()
+	for id, s := range f.Subnets {
+		s.IPv6CIDRs = []string{"2001:db8:0:" + id[len(id)-2:] + "::/64"}
+		f.Subnets[id] = s
+	}
+	compiled := func(family string, prefixes ...string) Result {
+		return Compile(service("TCP", func(m *intent.Member, _ *intent.TargetGroup) {
+			list := make([]stack.SubnetMapping, len(prefixes))
+			for i, p := range prefixes {
+				list[i].SourceNATPrefix = p
+			}
+			m.Settings.Scheme, m.Settings.Mappings, m.Settings.SourceNAT = set(m, "scheme", stack.Internal), set(m, "mappings", list), set(m, "nat", "on")
+			m.Settings.IPAddressType, m.Settings.PrivateLinkRules = set(m, "family", family), set(m, "private", "off")
+		}), f, config(), nil)
+	}
+	const a, b = "2001:db8:0:a2:1::/80", "2001:db8:0:b2:1::/80"
+	for _, c := range []struct{ given, want [2]string }{
+		{[2]string{b, a}, [2]string{a, b}},
+		{[2]string{"auto_assigned", a}, [2]string{a, "auto_assigned"}},
+		{[2]string{"auto_assigned", "auto_assigned"}, [2]string{"auto_assigned", "auto_assigned"}},
+	} {
+		lb := mustBuild(t, compiled(stack.Dualstack, c.given[:]...)).LoadBalancers[0]
+		if lb.Subnets[0].SourceNATPrefix != c.want[0] || lb.Subnets[1].SourceNATPrefix != c.want[1] || lb.NetworkSourceNAT != "on" || lb.PrivateLinkRules != "off" {
+			t.Errorf("%v: %+v", c.given, lb)
+		}
+	}
+	for text, r := range map[string]Result{
+		"dualstack":                        compiled(stack.IPv4, a, b),
+		"must match":                       compiled(stack.Dualstack, a),
+		"at most one source NAT prefix":    compiled(stack.Dualstack, a, "2001:db8:0:a2:2::/80"),
+		"for each subnet, inside of it: 2": compiled(stack.Dualstack, a, "2001:db8:1::/80"),
+	} {
+		if r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, text) {
 			t.Errorf("%s: %+v", text, r.Diagnostics)
 		}
 	}

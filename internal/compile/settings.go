@@ -124,6 +124,7 @@ type shared struct {
 	mappings         merge.Owned[[]stack.SubnetMapping]
 	addresses        merge.Owned[[]string]
 	sourceNAT        merge.Owned[string]
+	privateLinkRules merge.Owned[string]
 	attributes       map[string]string
 	attributesSource map[string]intent.Source
 	tags             map[string]string
@@ -157,6 +158,8 @@ func (b *build) mergeShared() shared {
 		merge.Setting[[]string]{Name: "elastic-ip-addresses", What: "Elastic IP addresses", Text: setText})
 	s.sourceNAT = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.SourceNAT },
 		merge.Setting[string]{Name: "ipv6-source-nat", What: "IPv6 source NAT"})
+	s.privateLinkRules = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.PrivateLinkRules },
+		merge.Setting[string]{Name: "private-link-rules", What: "use of inbound rules for PrivateLink traffic"})
 	s.attributes, s.attributesSource = keyed(b, attributes, "load balancer attribute", true, all, b.existsAttribute, func(i int) map[string]intent.Field[string] {
 		return b.members[i].Settings.Attributes
 	})

@@ -14,10 +14,13 @@ type Settings struct {
 	Attributes       map[string]Field[string]
 	Tags             map[string]Field[string]
 	SSLRedirectPort  Field[int32]
-	// Mappings are an NLB's addresses, without subnets: entry i holds the i-th value of each of the three lists that were
-	// given. AllocationID belongs to the i-th subnet; PrivateIPv4 and IPv6 to the subnet whose range contains them.
+	// Mappings are an NLB's addresses, without subnets: entry i holds the i-th value of each of the four lists that were
+	// given. AllocationID belongs to the i-th subnet; PrivateIPv4, IPv6 and SourceNATPrefix, unless it is auto_assigned, to the subnet
+	// whose range contains them.
 	Mappings  Field[[]stack.SubnetMapping]
 	SourceNAT Field[string] // NLB: enable-prefix-for-ipv6-source-nat, "on" or "off"
+	// PrivateLinkRules is whether the inbound rules of an NLB's groups apply to PrivateLink traffic, "on" or "off".
+	PrivateLinkRules Field[string]
 	// Addresses are Elastic IP addresses, one for each subnet: those of an NLB, or of the frontend of an ALB, in place of Mappings and
 	// Frontend.Allocations.
 	Addresses Field[[]string]

@@ -1,5 +1,11 @@
 package stack
 
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
 // LoadBalancerType is "application" or "network".
 type LoadBalancerType string
 
@@ -35,6 +41,8 @@ type LoadBalancer struct {
 	Tags       map[string]string
 	// NetworkSourceNAT is EnablePrefixForIpv6SourceNat ("on"/"off"); empty = not managed. NLB only.
 	NetworkSourceNAT string
+	// PrivateLinkRules is EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic ("on"/"off"); empty = not managed. NLB with groups only.
+	PrivateLinkRules string `json:",omitempty"`
 	// CustomerOwnedPool is the pool of an Outpost's own IPv4 addresses; used at creation only. ALB only.
 	CustomerOwnedPool string `json:",omitempty"`
 	// IPAMPool is the pool of the public IPv4 addresses; empty = Amazon's. ALB only.
@@ -48,6 +56,25 @@ type SubnetMapping struct {
 	AllocationID string
 	PrivateIPv4  string
 	IPv6         string
+	// SourceNATPrefix is an IPv6 prefix of 80 bits for source NAT, or AutoAssigned; empty = AWS assigns one if NetworkSourceNAT is on.
+	SourceNATPrefix string `json:",omitempty"`
+}
+
+// AutoAssigned is the source NAT prefix that AWS chooses.
+const AutoAssigned = "auto_assigned"
+
+// SourceNATPrefix is a prefix for source NAT in canonical text. AWS takes IPv6 prefixes of 80 bits, and AutoAssigned.
+func SourceNATPrefix(text string) (string, error) {
+	prefix, err := netip.ParsePrefix(text)
+	switch {
+	case text == AutoAssigned:
+		return text, nil
+	case err != nil || !prefix.Addr().Is6():
+		return text, errors.New("it is not an IPv6 prefix")
+	case prefix.Bits() != 80:
+		return text, fmt.Errorf("the prefix has %d bits, and must have 80", prefix.Bits())
+	}
+	return prefix.Masked().String(), nil
 }
 
 // AddOns are features attached to a load balancer by other services or operations. In a desired stack nil means "not managed": the

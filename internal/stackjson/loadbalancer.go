@@ -14,6 +14,7 @@ type loadBalancer struct {
 	EnablePrefixForIPv6SourceNAT string            `json:"enablePrefixForIpv6SourceNat,omitempty"`
 	SubnetMapping                []subnetMapping   `json:"subnetMapping,omitempty"`
 	SecurityGroups               []any             `json:"securityGroups,omitempty"`
+	PrivateLinkRules             string            `json:"securityGroupsInboundRulesOnPrivateLink,omitempty"`
 	CustomerOwnedIPv4Pool        string            `json:"customerOwnedIPv4Pool,omitempty"`
 	LoadBalancerAttributes       []keyValue        `json:"loadBalancerAttributes,omitempty"`
 	MinimumCapacity              *capacity         `json:"minimumLoadBalancerCapacity,omitempty"`
@@ -30,19 +31,20 @@ type subnetMapping struct {
 	AllocationID       string `json:"allocationID,omitempty"`
 	PrivateIPv4Address string `json:"privateIPv4Address,omitempty"`
 	IPv6Address        string `json:"ipv6Address,omitempty"`
+	SourceNATPrefix    string `json:"sourceNatIpv6Prefix,omitempty"`
 }
 
 func ofLoadBalancer(lb stack.LoadBalancer) loadBalancer {
 	out := loadBalancer{
 		Name: lb.Name, Type: string(lb.Type), Scheme: lb.Scheme, IPAddressType: lb.IPAddressType,
-		EnablePrefixForIPv6SourceNAT: lb.NetworkSourceNAT, LoadBalancerAttributes: pairs(lb.Attributes), Tags: lb.Tags,
+		EnablePrefixForIPv6SourceNAT: lb.NetworkSourceNAT, PrivateLinkRules: lb.PrivateLinkRules, LoadBalancerAttributes: pairs(lb.Attributes), Tags: lb.Tags,
 	}
 	out.CustomerOwnedIPv4Pool, out.IPv4IPAMPool = lb.CustomerOwnedPool, lb.IPAMPool
 	if lb.Capacity != nil {
 		out.MinimumCapacity = &capacity{*lb.Capacity}
 	}
 	for _, s := range lb.Subnets {
-		out.SubnetMapping = append(out.SubnetMapping, subnetMapping{s.Subnet, s.AllocationID, s.PrivateIPv4, s.IPv6})
+		out.SubnetMapping = append(out.SubnetMapping, subnetMapping{s.Subnet, s.AllocationID, s.PrivateIPv4, s.IPv6, s.SourceNATPrefix})
 	}
 	for _, g := range lb.SecurityGroups {
 		out.SecurityGroups = append(out.SecurityGroups, reference(g))

@@ -51,12 +51,26 @@ func (t *translation) settings(d *Decisions) intent.Settings {
 		t.ignored(s.NoSecurityGroups.Source, "an Application Load Balancer has security groups", "name some in securityGroups, or remove the field")
 		s.NoSecurityGroups = intent.Field[bool]{}
 	}
-	if enforced := text(l, "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic", func(s *spec) *string { return s.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic }); enforced.Set {
-		t.report(enforced.Source, diag.UnsupportedFeature, "rules of security groups for PrivateLink traffic are not managed; what is configured in AWS stays as it is", "configure it in AWS")
-	}
+	t.privateLinkRules(&s)
 	t.subnets(&s)
 	t.addresses(&s)
 	return s
+}
+
+// privateLinkRules reads whether inbound rules apply to PrivateLink traffic, which only a load balancer with security groups can have.
+func (t *translation) privateLinkRules(s *intent.Settings) {
+	f := text(t.Loaded, "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic", func(s *spec) *string { return s.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic })
+	switch {
+	case !f.Set:
+	case t.Family == attachment.Application:
+		t.ignored(f.Source, "PrivateLink reaches Network Load Balancers only", "remove the field")
+	case s.NoSecurityGroups.Value:
+		t.ignored(f.Source, "the load balancer has no security groups", "remove the field, or disableSecurityGroup")
+	case f.Value != "on" && f.Value != "off":
+		t.report(f.Source, diag.InvalidConfiguration, fmt.Sprintf("%q is neither on nor off", f.Value), "write on or off")
+	default:
+		s.PrivateLinkRules = f
+	}
 }
 
 // each is the values of a field of the subnets that have one, and false if some have it and others do not.
@@ -135,6 +149,16 @@ func (t *translation) subnetList(s *intent.Settings, list intent.Field[[]configv
 			m.IPv6, wrong = address("IPv6", v, netip.Addr.Is6)
 			return wrong
 		},
+	}, {
+		what: "source NAT prefixes", read: func(c configv1.SubnetConfiguration) string { return value(c.SourceNatIPv6Prefix) },
+		refuse: unless(dualstack, "source NAT prefixes can only be set for dualstack load balancers"),
+		set: func(m *stack.SubnetMapping, v string) (wrong string) {
+			var err error
+			if m.SourceNATPrefix, err = stack.SourceNATPrefix(v); err != nil {
+				return fmt.Sprintf("source NAT prefix %s: %v", v, err)
+			}
+			return ""
+		},
 	}} {
 		values, agree := each(list.Value, f.read)
 		switch {
@@ -157,31 +181,10 @@ func (t *translation) subnetList(s *intent.Settings, list intent.Field[[]configv
 	if used {
 		s.Mappings = intent.Of(mappings, list.Source)
 	}
-	t.sourceNAT(s, list, invalid)
-}
-
-// sourceNAT reads the prefixes for source NAT. AWS assigns prefixes; a prefix of the user's is not sent.
-func (t *translation) sourceNAT(s *intent.Settings, list intent.Field[[]configv1.SubnetConfiguration], invalid func(remedy, format string, args ...any)) {
-	prefixes, agree := each(list.Value, func(c configv1.SubnetConfiguration) string { return value(c.SourceNatIPv6Prefix) })
-	switch {
-	case !agree:
-		invalid("give each subnet one, or none", "Either specify all source NAT prefixes or none.")
-	case len(prefixes) == 0:
-	case t.Family != attachment.Network:
-		invalid("remove them, or use a GatewayClass for Network Load Balancers", "source NAT prefixes can only be set for Network Load Balancers")
-	default:
-		for _, p := range prefixes {
-			if prefix, err := netip.ParsePrefix(p); p != autoAssigned && (err != nil || !prefix.Addr().Is6() || prefix.Bits() != 80) {
-				invalid("write a prefix of 80 bits in the subnet, or "+autoAssigned, "source NAT prefix %q is not an IPv6 prefix of 80 bits", p)
-			} else if p != autoAssigned {
-				t.ignored(list.Source, fmt.Sprintf("AWS assigns the prefix for source NAT in place of %s", p), "write "+autoAssigned)
-			}
-		}
+	if used && mappings[0].SourceNATPrefix != "" {
 		s.SourceNAT = intent.Of("on", list.Source)
 	}
 }
-
-const autoAssigned = "auto_assigned"
 
 func unless(ok bool, text string) string {
 	if ok {

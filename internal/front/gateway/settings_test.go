@@ -82,8 +82,10 @@ func TestTheSettingsOfANetworkLoadBalancer(t *testing.T) {
 	if !cmp.Equal(l.InboundCIDRs.Value, []string{"192.0.2.0/24"}) || !cmp.Equal(l.PrefixLists.Value, []string{"pl-1"}) || l.ICMP.Value != "on" {
 		t.Errorf("%+v", l)
 	}
-	m, _ = translated(t, nlbKey(), configured("nlb", tcpListener, `loadBalancerSubnets: [{eipAllocation: eipalloc-1, sourceNatIPv6Prefix: auto_assigned}, {eipAllocation: eipalloc-2, sourceNatIPv6Prefix: auto_assigned}], scheme: internet-facing`))
-	if want := []stack.SubnetMapping{{AllocationID: "eipalloc-1"}, {AllocationID: "eipalloc-2"}}; !cmp.Equal(m.Settings.Mappings.Value, want) || m.Settings.SourceNAT.Value != "on" || m.Settings.Subnets.Set {
+	m, _ = translated(t, nlbKey(), configured("nlb", tcpListener, `loadBalancerSubnets: [{eipAllocation: eipalloc-1, sourceNatIPv6Prefix: auto_assigned}, {eipAllocation: eipalloc-2, sourceNatIPv6Prefix: "2001:DB8::1/80"}], scheme: internet-facing, ipAddressType: dualstack,
+		enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: "off"`))
+	if want := []stack.SubnetMapping{{AllocationID: "eipalloc-1", SourceNATPrefix: "auto_assigned"}, {AllocationID: "eipalloc-2", SourceNATPrefix: "2001:db8::/80"}}; !cmp.Equal(m.Settings.Mappings.Value, want) ||
+		m.Settings.SourceNAT.Value != "on" || m.Settings.PrivateLinkRules.Value != "off" || m.Settings.Subnets.Set || len(m.Diagnostics) > 0 {
 		t.Errorf("%+v", m.Settings)
 	}
 	m, _ = translated(t, nlbKey(), configured("nlb", tcpListener, `loadBalancerSubnets: [{privateIPv4Allocation: 10.0.0.9, ipv6Allocation: "2001:DB8::1"}], scheme: internal, ipAddressType: dualstack`))
@@ -107,7 +109,10 @@ func TestSettingsThatContradictThemselvesAreRefusedInTheWordsOfTheContract(t *te
 		{"nlb", "loadBalancerSubnets: [{ipv6Allocation: '::1'}]", "IPv6 addresses can only be set for dualstack load balancers"},
 		{"nlb", "loadBalancerSubnets: [{privateIPv4Allocation: ten}]", "private IPv4 addresses must be valid IP address: ten"},
 		{"nlb", "loadBalancerSubnets: [{privateIPv4Allocation: '::1'}]", "private IPv4 addresses must be valid IPv4 address: ::1"},
-		{"nlb", "loadBalancerSubnets: [{sourceNatIPv6Prefix: 10.0.0.0/8}]", "not an IPv6 prefix of 80 bits"},
+		{"nlb", "loadBalancerSubnets: [{sourceNatIPv6Prefix: auto_assigned}]", "source NAT prefixes can only be set for dualstack load balancers"},
+		{"nlb", "ipAddressType: dualstack, loadBalancerSubnets: [{sourceNatIPv6Prefix: 10.0.0.0/8}]", "it is not an IPv6 prefix"},
+		{"nlb", "ipAddressType: dualstack, loadBalancerSubnets: [{sourceNatIPv6Prefix: '2001:db8::/64'}]", "the prefix has 64 bits, and must have 80"},
+		{"nlb", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: sometimes", `"sometimes" is neither on nor off`},
 		{"alb", "sourceRanges: [anywhere]", `source range "anywhere" is not an address range`},
 		{"nlb", "listenerConfigurations: [{protocolPort: 'TCP:80', quicEnabled: true}]", "QUIC protocol upgrade not supported for protocol TCP"},
 	} {
@@ -140,7 +145,8 @@ func TestSettingsWithoutEffectAreNoted(t *testing.T) {
 		{"nlb", "ipv4IPAMPoolId: x", "spec.ipv4IPAMPoolId"},
 		{"nlb", "wafV2: {webACL: x}", "spec.wafV2.webACL"},
 		{"nlb", "shieldConfiguration: {enabled: true}", "spec.shieldConfiguration.enabled"},
-		{"nlb", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'on'", "PrivateLink"},
+		{"alb", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'on'", "PrivateLink reaches Network Load Balancers only"},
+		{"nlb", "disableSecurityGroup: true, enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'on'", "the load balancer has no security groups"},
 		{"alb", "loadBalancerSubnets: [{identifier: a}], loadBalancerSubnetsSelector: {a: [b]}", "spec.loadBalancerSubnetsSelector"},
 		{"alb", "securityGroups: [sg-1], sourceRanges: [10.0.0.0/8]", "spec.sourceRanges"},
 		{"alb", "securityGroups: [sg-1], securityGroupPrefixes: [pl-1]", "spec.securityGroupPrefixes"},

@@ -22,6 +22,7 @@ func (t *translation) settings() intent.Settings {
 		Attributes:       t.attributes(),
 		Tags:             intent.Entries(t.read.Map(annotation.ServiceTags)),
 		SourceNAT:        t.read.String(annotation.ServiceSourceNAT),
+		PrivateLinkRules: t.read.String(annotation.ServicePrivateLinkRules),
 	}
 	t.read.Bool(annotation.ServiceAllowDeletion) // applied when the load balancer is deleted; an invalid value is reported here
 	if s.Name.Set && s.Name.Value == "" {
@@ -34,8 +35,12 @@ func (t *translation) settings() intent.Settings {
 	}
 	if s.SourceNAT.Value == "on" && s.IPAddressType.Or(stack.IPv4) == stack.IPv4 {
 		t.read.Invalid(annotation.ServiceSourceNAT,
-			"enable-prefix-for-ipv6-source-nat annotation is only applicable to Network Load Balancers using Dualstack IP address type.",
+			"enable-prefix-for-ipv6-source-nat annotation is only applicable to Network Load Balancers using Dualstack IP address type",
 			"set "+string(annotation.ServiceIPAddressType)+": dualstack, or remove the annotation")
+	}
+	if s.PrivateLinkRules.Set && s.NoSecurityGroups.Value {
+		t.read.Ignored(annotation.ServicePrivateLinkRules, "it has no effect: the load balancer has no security groups", "remove it, or "+string(annotation.ServiceDisableSecurityGroups))
+		s.PrivateLinkRules = intent.Field[string]{}
 	}
 	s.Mappings = t.mappings(s)
 	return s
@@ -120,7 +125,8 @@ func (t *translation) mappings(s intent.Settings) intent.Field[[]stack.SubnetMap
 		t.read.Invalid(annotation.ServiceIPv6Addresses, "IPv6 addresses can only be set for dualstack load balancers",
 			"set "+string(annotation.ServiceIPAddressType)+": dualstack, or remove the annotation")
 	}
-	out := make([]stack.SubnetMapping, max(len(eips.Value), len(v4.Value), len(v6.Value)))
+	nat := t.sourceNATPrefixes(s)
+	out := make([]stack.SubnetMapping, max(len(eips.Value), len(v4.Value), len(v6.Value), len(nat.Value)))
 	for i, id := range eips.Value {
 		out[i].AllocationID = id
 	}
@@ -130,12 +136,39 @@ func (t *translation) mappings(s intent.Settings) intent.Field[[]stack.SubnetMap
 	for i, a := range v6.Value {
 		out[i].IPv6 = t.address(annotation.ServiceIPv6Addresses, "IPv6", a, netip.Addr.Is6)
 	}
-	for _, f := range []intent.Field[[]string]{eips, v4, v6} {
+	for i, p := range nat.Value {
+		out[i].SourceNATPrefix = p
+	}
+	for _, f := range []intent.Field[[]string]{eips, v4, v6, nat} {
 		if f.Set {
 			return intent.Of(out, f.Source)
 		}
 	}
 	return intent.Field[[]stack.SubnetMapping]{}
+}
+
+// sourceNATPrefixes are the prefixes for source NAT in canonical text, which need a dualstack load balancer with source NAT.
+func (t *translation) sourceNATPrefixes(s intent.Settings) intent.Field[[]string] {
+	const key = annotation.ServiceSourceNATPrefixes
+	prefixes := t.read.NonEmptyList(key)
+	switch {
+	case !prefixes.Set:
+		return prefixes
+	case s.IPAddressType.Or(stack.IPv4) != stack.Dualstack:
+		t.read.Invalid(key, "source-nat-ipv6-prefixes annotation can only be set for Network Load Balancers using Dualstack IP address type",
+			"set "+string(annotation.ServiceIPAddressType)+": dualstack, or remove the annotation")
+	case s.SourceNAT.Value != "on":
+		t.read.Invalid(key, "source-nat-ipv6-prefixes annotation is only applicable if enable-prefix-for-ipv6-source-nat annotation is set to on",
+			"set "+string(annotation.ServiceSourceNAT)+": \"on\", or remove the annotation")
+	}
+	for i, p := range prefixes.Value {
+		canonical, err := stack.SourceNATPrefix(p)
+		if err != nil {
+			t.read.Invalid(key, fmt.Sprintf("Invalid value in source-nat-ipv6-prefixes: %s: %v", p, err), "write a prefix of 80 bits in the subnet, or "+stack.AutoAssigned)
+		}
+		prefixes.Value[i] = canonical
+	}
+	return prefixes
 }
 
 // address is the canonical text of an address of a family. An invalid text is reported and returned as it is.

@@ -91,6 +91,14 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 		{name: "a subnet", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.LoadBalancers[0].Subnets = append(s.LoadBalancers[0].Subnets, stack.SubnetMapping{Subnet: "subnet-c"})
 		}, writes: map[string]int{"SetSubnets": 1}},
+		{name: "inbound rules off for PrivateLink traffic", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].PrivateLinkRules = "off" },
+			writes: map[string]int{"SetSecurityGroups": 1}},
+		{name: "inbound rules on for PrivateLink traffic, as they are unless they were set", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].PrivateLinkRules = "on" },
+			writes: map[string]int{}},
+		{name: "a prefix for source NAT", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].Subnets[0].SourceNATPrefix = "2001:db8::/80" },
+			writes: map[string]int{"SetSubnets": 1}},
+		{name: "a prefix for source NAT that AWS chooses", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].Subnets[0].SourceNATPrefix = stack.AutoAssigned },
+			writes: map[string]int{}},
 		{name: "groups of the user", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.SecurityGroups = s.SecurityGroups[1:]
 			s.LoadBalancers[0].SecurityGroups = []stack.Ref{stack.Literal(stack.KindSecurityGroup, "sg-user")}

@@ -76,6 +76,7 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 	s.Need(first)
 	s.Guard = guard
 	d.made[r] = s.ID
+	d.privateLinkRules(r, w)
 	d.loadBalancerAttributes(plan.Create, r, w, nil)
 	d.addOns(r, nil, w)
 }
@@ -112,6 +113,19 @@ func (d *differ) updateLoadBalancer(have *elb.LoadBalancer, w stack.LoadBalancer
 	d.tags(r, have.Tags, w.Tags, d.legacyTags()...)
 }
 
+// privateLinkRules sets what a new load balancer does with PrivateLink traffic, which AWS takes with its groups after the creation only.
+func (d *differ) privateLinkRules(r stack.Ref, w stack.LoadBalancer) {
+	if why := privateLinkChange(stack.LoadBalancer{}, w); len(why) > 0 && len(w.SecurityGroups) > 0 {
+		d.step(plan.Create, r, plan.Normal, elb.SetSecurityGroups{LoadBalancer: r, Groups: w.SecurityGroups, PrivateLinkRules: w.PrivateLinkRules}, why...)
+	}
+}
+
+// privateLinkChange compares the use of inbound rules for PrivateLink traffic; where it was never set, they are used.
+func privateLinkChange(have, want stack.LoadBalancer) (why reasons) {
+	why.managed("inbound rules on PrivateLink traffic", cmp.Or(have.PrivateLinkRules, "on"), want.PrivateLinkRules)
+	return why
+}
+
 // setSecurityGroups compares the groups as sets. A network load balancer that was created without groups can never get any.
 func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.LoadBalancer) (plan.StepID, bool) {
 	if len(w.SecurityGroups) == 0 || len(have.SecurityGroups) == 0 && w.Type == stack.Network {
@@ -128,10 +142,15 @@ func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.
 			why = append(why, "remove security group "+d.identities.Of(g))
 		}
 	}
+	op := elb.SetSecurityGroups{LoadBalancer: r, Groups: w.SecurityGroups}
+	if private := privateLinkChange(have.LoadBalancer, w); len(private) > 0 {
+		op.PrivateLinkRules = w.PrivateLinkRules
+		why = append(why, private...)
+	}
 	if len(why) == 0 {
 		return "", false
 	}
-	return d.step(plan.Update, r, plan.Normal, elb.SetSecurityGroups{LoadBalancer: r, Groups: w.SecurityGroups}, why...).ID, true
+	return d.step(plan.Update, r, plan.Normal, op, why...).ID, true
 }
 
 func containsGroup(groups []stack.Ref, id string, resolve canonical.Resolver) bool {
@@ -143,22 +162,25 @@ func subnetChanges(have, want stack.LoadBalancer) []string {
 	if len(want.Subnets) == 0 {
 		return nil
 	}
-	set := func(ms []stack.SubnetMapping) map[string]bool {
-		out := map[string]bool{}
+	set := func(ms []stack.SubnetMapping) map[string]stack.SubnetMapping {
+		out := map[string]stack.SubnetMapping{}
 		for _, m := range ms {
-			out[m.Subnet] = true
+			out[m.Subnet] = m
 		}
 		return out
 	}
 	h, w := set(have.Subnets), set(want.Subnets)
 	var why reasons
 	for _, s := range slices.Sorted(maps.Keys(w)) {
-		if !h[s] {
+		old, ok := h[s]
+		if !ok {
 			why = append(why, "add subnet "+s)
+		} else if p := w[s].SourceNATPrefix; p != stack.AutoAssigned {
+			why.managed("source NAT prefix of "+s, old.SourceNATPrefix, p)
 		}
 	}
 	for _, s := range slices.Sorted(maps.Keys(h)) {
-		if !w[s] {
+		if _, ok := w[s]; !ok {
 			why = append(why, "remove subnet "+s)
 		}
 	}

@@ -25,6 +25,7 @@ func (o CreateLoadBalancer) effect() Effect {
 func (o CreateLoadBalancer) advance(a advancer) {
 	lb := LoadBalancer{ARN: a.out.ID, DNSName: a.out.DNSName, HostedZone: a.out.HostedZone, State: a.out.State, LoadBalancer: o.LoadBalancer}
 	lb.SecurityGroups = a.refs(o.LoadBalancer.SecurityGroups)
+	lb.PrivateLinkRules = "" // which no request for a new load balancer has
 	lb.Attributes, lb.Tags = map[string]string{}, merged(o.LoadBalancer.Tags, nil)
 	lb.AddOns = NoAddOns()
 	lb.Set(Read, PartTags, PartAttributes, PartListeners)
@@ -33,8 +34,9 @@ func (o CreateLoadBalancer) advance(a advancer) {
 
 // SetSecurityGroups replaces the groups of a load balancer.
 type SetSecurityGroups struct {
-	LoadBalancer stack.Ref
-	Groups       []stack.Ref
+	LoadBalancer     stack.Ref
+	Groups           []stack.Ref
+	PrivateLinkRules string `json:",omitempty"` // as that of stack.LoadBalancer; empty = not sent
 }
 
 func (o SetSecurityGroups) Refs() []stack.Ref {
@@ -44,7 +46,10 @@ func (SetSecurityGroups) Traits() plan.Traits { return plan.Traits{Setting: "Sec
 func (o SetSecurityGroups) Send(s Sender)     { s.SetSecurityGroups(o) }
 func (o SetSecurityGroups) effect() Effect    { return changes(o.LoadBalancer) }
 func (o SetSecurityGroups) advance(a advancer) {
-	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.SecurityGroups = a.refs(o.Groups) })
+	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
+		lb.SecurityGroups = a.refs(o.Groups)
+		lb.PrivateLinkRules = cmp.Or(o.PrivateLinkRules, lb.PrivateLinkRules)
+	})
 }
 
 // SetSubnets replaces the subnets of a load balancer.

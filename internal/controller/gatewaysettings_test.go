@@ -1,0 +1,57 @@
+package controller
+
+import (
+	"testing"
+
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+)
+
+func TestPrefixesOfSourceNATAndTheUseOfInboundRulesForPrivateLinkReachANetworkLoadBalancer(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, gatewayClasses+`
+Service shop/web {spec: {ports: [{port: 80, targetPort: 8080}]}}
+Gateway shop/web {spec: {gatewayClassName: nlb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}}, listeners: [{name: tcp, port: 80, protocol: TCP}]}}
+TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
+	configure := func(settings string) {
+		t.Helper()
+		l.apply("LoadBalancerConfiguration shop/web {spec: {scheme: internal, ipAddressType: dualstack, " + settings + "}}")
+		l.settleWeb()
+		l.settleWeb()
+	}
+	check := func(rules string, prefixes ...string) {
+		t.Helper()
+		out, err := l.sim.Balancing.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{})
+		l.must(err)
+		if len(out.LoadBalancers) != 1 {
+			t.Fatalf("%d load balancers", len(out.LoadBalancers))
+		}
+		lb := cloud.FromLoadBalancer(out.LoadBalancers[0])
+		var got []string
+		for _, s := range lb.Subnets {
+			got = append(got, s.SourceNATPrefix)
+		}
+		if lb.PrivateLinkRules != rules || !cmp.Equal(got, prefixes) {
+			t.Errorf("rules %q, prefixes %v, want %q, %v", lb.PrivateLinkRules, got, rules, prefixes)
+		}
+	}
+	const assigned = "{sourceNatIPv6Prefix: auto_assigned}"
+	a, b, c := "2600:1f14:abc:de10:1::/80", "2600:1f14:abc:de11:1::/80", "2600:1f14:abc:de12:1::/80"
+	configure("enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'off', loadBalancerSubnets: [" + assigned + ", " + assigned + ", " + assigned + "]")
+	check("off", a, b, c)
+	mark := l.mark()
+	const b7 = "2600:1f14:abc:de11:7::/80"
+	configure("enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'on', loadBalancerSubnets: [{sourceNatIPv6Prefix: '" + b7 + "'}, " + assigned + ", " + assigned + "]")
+	check("on", a, b7, c)
+	if writes := l.writes(mark); !cmp.Equal(writes, []string{"SetSecurityGroups", "SetSubnets"}) && !cmp.Equal(writes, []string{"SetSubnets", "SetSecurityGroups"}) {
+		t.Errorf("writes %v", writes)
+	}
+	mark = l.mark()
+	l.restart()
+	l.settleWeb()
+	if writes := l.writes(mark); len(writes) > 0 {
+		t.Errorf("a restart writes %v", writes)
+	}
+}
