@@ -61,8 +61,8 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		TargetType: out.TargetType, Protocol: out.Protocol, ServiceName: tg.ServiceName, ServicePort: tg.ServicePort,
 		IPAddress: out.IPAddressType, VPC: b.cfg.VPC, MultiCluster: tg.MultiCluster, Networking: b.networking(tg),
 	}
-	if tg.TargetType == stack.TargetInstance && len(tg.NodeLabels) > 0 {
-		binding.NodeLabels = tg.NodeLabels
+	if tg.TargetType == stack.TargetInstance && len(tg.NodeLabels)+len(tg.NodeExpressions) > 0 {
+		binding.NodeLabels, binding.NodeExpressions = tg.NodeLabels, tg.NodeExpressions
 	}
 	b.bindings = append(b.bindings, binding)
 	b.trace(stack.KindBinding, tg.ID, []int{i}, fields)

@@ -89,6 +89,11 @@ func (c *Config) ServesGateways() bool {
 	return c.Gates.Enabled(ALBGatewayAPI) || c.Gates.Enabled(NLBGatewayAPI)
 }
 
+// ServesAutoGateways reports whether Gateways of the third controller name are served, of which each may be of either family.
+func (c *Config) ServesAutoGateways() bool {
+	return c.Gates.Enabled(AutoGatewayAPI) && c.Gates.Enabled(ALBGatewayAPI) && c.Gates.Enabled(NLBGatewayAPI)
+}
+
 // ImportsCertificates reports whether Secrets may be imported into ACM: those of Ingresses if the flag permits it, those that listeners of Gateways name always.
 func (c *Config) ImportsCertificates() bool {
 	return c.ImportTLSSecrets || c.ServesGateways()

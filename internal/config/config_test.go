@@ -164,6 +164,15 @@ func TestWorkersAreManyUnlessANumberIsGiven(t *testing.T) {
 	}
 }
 
+func TestGatewaysOfTheThirdControllerNameAreServedWhereBothFamiliesAre(t *testing.T) {
+	t.Parallel()
+	for gates, want := range map[string]bool{"ALBGatewayAPI=true": true, "ALBGatewayAPI=false": false, "NLBGatewayAPI=false": false, "AutoGatewayAPI=false": false, "GatewayListenerSet=false": true} {
+		if c, err := Parse([]string{"--cluster-name=c", "--feature-gates=" + gates}); err != nil || c.ServesAutoGateways() != want || !c.ServesGateways() {
+			t.Errorf("%s: %v, %v", gates, c.ServesAutoGateways(), err)
+		}
+	}
+}
+
 func TestNamesOfGatewayControllersDiffer(t *testing.T) {
 	t.Parallel()
 	for _, arg := range []string{"--alb-gateway-controller-name=gateway.k8s.aws/nlb", "--nlb-gateway-controller-name=gateway.k8s.aws/auto", "--auto-gateway-controller-name=gateway.k8s.aws/alb"} {

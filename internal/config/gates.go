@@ -64,7 +64,7 @@ var gateTable = []GateInfo{
 	{SubnetDiscoveryByReachable, true, "", "without tagged subnets, distinguish public from private ones by route table"},
 	{NLBGatewayAPI, true, "", "serve Gateways with NLBs"},
 	{ALBGatewayAPI, true, "", "serve Gateways with ALBs"},
-	{AutoGatewayAPI, true, "", "serve Gateways of a third controller name with ALBs or NLBs, as the protocols of their listeners ask for"},
+	{AutoGatewayAPI, true, "", "serve Gateways of a third controller name with ALBs or NLBs, as the protocols of their listeners ask for; needs ALBGatewayAPI and NLBGatewayAPI"},
 	{GatewayListenerSet, true, "", "ListenerSets of Gateways"},
 	{GlobalAcceleratorController, false, "Global Accelerator is not built in this version", "serve GlobalAccelerators"},
 	{EnhancedDefaultBehavior, false, "", "removing the annotations of mutual authentication or reserved capacity resets what they set"},

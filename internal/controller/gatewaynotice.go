@@ -34,10 +34,10 @@ type gatewayNotice struct {
 
 // unservedControllers are the controller names whose gate is off.
 func unservedControllers(c *config.Config) (out []string) {
-	for gate, name := range map[config.Gate]string{
-		config.ALBGatewayAPI: c.Gateways.ALB, config.NLBGatewayAPI: c.Gateways.NLB, config.AutoGatewayAPI: c.Gateways.Auto,
+	for name, served := range map[string]bool{
+		c.Gateways.ALB: c.Gates.Enabled(config.ALBGatewayAPI), c.Gateways.NLB: c.Gates.Enabled(config.NLBGatewayAPI), c.Gateways.Auto: c.ServesAutoGateways(),
 	} {
-		if !c.Gates.Enabled(gate) {
+		if !served {
 			out = append(out, name)
 		}
 	}

@@ -29,13 +29,16 @@ type Gateway struct {
 // GatewayConfigFromFlags is the configuration of both front ends of Gateways.
 func GatewayConfigFromFlags(c *config.Config) gateway.Config {
 	out := gateway.Config{ListenerSets: c.Gates.Enabled(config.GatewayListenerSet), Route: route.Config{DefaultTargetType: c.DefaultTargetType}, Now: time.Now}
-	for gate, of := range map[config.Gate]struct {
-		to   *gatewayv1.GatewayController
-		name string
+	for _, of := range []struct {
+		served bool
+		to     *gatewayv1.GatewayController
+		name   string
 	}{
-		config.ALBGatewayAPI: {&out.ALB, c.Gateways.ALB}, config.NLBGatewayAPI: {&out.NLB, c.Gateways.NLB}, config.AutoGatewayAPI: {&out.Auto, c.Gateways.Auto},
+		{c.Gates.Enabled(config.ALBGatewayAPI), &out.ALB, c.Gateways.ALB},
+		{c.Gates.Enabled(config.NLBGatewayAPI), &out.NLB, c.Gateways.NLB},
+		{c.ServesAutoGateways(), &out.Auto, c.Gateways.Auto},
 	} {
-		if c.Gates.Enabled(gate) {
+		if of.served {
 			*of.to = gatewayv1.GatewayController(of.name)
 		}
 	}

@@ -225,6 +225,7 @@ type TargetGroup struct {
 	Attributes       map[string]string
 	Tags             map[string]string // member's tags under Service's tags (tracking and default tags are added by compile)
 	NodeLabels       map[string]string
+	NodeExpressions  []stack.NodeExpression `json:",omitempty"`
 	MultiCluster     bool
 	// Balancer is the ARN of the application load balancer that is the only target, of target type alb; then there is no Service.
 	Balancer string `json:",omitempty"`

@@ -34,8 +34,12 @@ func BindingSpec(b stack.Binding) v1beta1.TargetGroupBindingSpec {
 	s.TargetType = Pointer[v1beta1.TargetType](b.TargetType)
 	s.TargetGroupProtocol = Pointer[v1beta1.Protocol](b.Protocol)
 	s.IPAddressType = Pointer[v1beta1.IPAddressType](b.IPAddress)
-	if b.NodeLabels != nil {
+	if b.NodeLabels != nil || b.NodeExpressions != nil {
 		s.NodeSelector = &metav1.LabelSelector{MatchLabels: b.NodeLabels}
+		for _, e := range b.NodeExpressions {
+			s.NodeSelector.MatchExpressions = append(s.NodeSelector.MatchExpressions,
+				metav1.LabelSelectorRequirement{Key: e.Key, Operator: metav1.LabelSelectorOperator(e.Operator), Values: e.Values})
+		}
 	}
 	if b.Networking != nil {
 		s.Networking = &v1beta1.TargetGroupBindingNetworking{}
@@ -81,6 +85,9 @@ func ObservedBinding(o *v1beta1.TargetGroupBinding) elb.Binding {
 	}}
 	if s.NodeSelector != nil {
 		b.NodeLabels = s.NodeSelector.MatchLabels
+		for _, e := range s.NodeSelector.MatchExpressions {
+			b.NodeExpressions = append(b.NodeExpressions, stack.NodeExpression{Key: e.Key, Operator: string(e.Operator), Values: e.Values})
+		}
 	}
 	if s.Networking == nil {
 		return b

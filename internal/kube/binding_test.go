@@ -28,6 +28,9 @@ func TestABindingReadsBackAsItWasWritten(t *testing.T) {
 		"for nodes by label, shared with a cluster": with(func(b *stack.Binding) {
 			b.TargetType, b.NodeLabels, b.MultiCluster = "instance", map[string]string{"pool": "x"}, true
 		}),
+		"for nodes by expressions": with(func(b *stack.Binding) {
+			b.TargetType, b.NodeExpressions = "instance", []stack.NodeExpression{{Key: "pool", Operator: "NotIn", Values: []string{"x", "y"}}, {Key: "gpu", Operator: "DoesNotExist"}}
+		}),
 		"for a port by name": with(func(b *stack.Binding) { b.ServicePort = "http" }),
 	} {
 		o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: want.Namespace, Name: want.Name, Labels: want.Labels}, Spec: BindingSpec(want)}

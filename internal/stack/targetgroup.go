@@ -53,8 +53,17 @@ type Binding struct {
 	VPC          string
 	MultiCluster bool
 	NodeLabels   map[string]string // spec.nodeSelector.matchLabels; nil = none
+	// NodeExpressions are spec.nodeSelector.matchExpressions; all of them and all labels hold for the nodes that are registered.
+	NodeExpressions []NodeExpression `json:",omitempty"`
 	// Networking is nil if the rules of node and pod security groups are not managed.
 	Networking []NetworkingRule
+}
+
+// NodeExpression is a requirement on a label of nodes, as a selector of Kubernetes has it.
+type NodeExpression struct {
+	Key      string
+	Operator string // In, NotIn, Exists or DoesNotExist
+	Values   []string
 }
 
 // NetworkingRule allows traffic from sources to ports.

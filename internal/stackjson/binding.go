@@ -37,7 +37,14 @@ type serviceRef struct {
 }
 
 type nodeSelector struct {
-	MatchLabels map[string]string `json:"matchLabels,omitempty"`
+	MatchLabels      map[string]string `json:"matchLabels,omitempty"`
+	MatchExpressions []nodeExpression  `json:"matchExpressions,omitempty"`
+}
+
+type nodeExpression struct {
+	Key      string   `json:"key"`
+	Operator string   `json:"operator"`
+	Values   []string `json:"values,omitempty"`
 }
 
 type networking struct {
@@ -72,8 +79,11 @@ func ofBinding(b stack.Binding) binding {
 		TargetGroupARN: reference(b.TargetGroup), TargetType: b.TargetType, ServiceRef: serviceRef{b.ServiceName, number(b.ServicePort)},
 		IPAddressType: b.IPAddress, VPC: b.VPC, MultiCluster: b.MultiCluster, Protocol: b.Protocol,
 	}
-	if b.NodeLabels != nil {
-		s.NodeSelector = &nodeSelector{b.NodeLabels}
+	if b.NodeLabels != nil || b.NodeExpressions != nil {
+		s.NodeSelector = &nodeSelector{MatchLabels: b.NodeLabels}
+		for _, e := range b.NodeExpressions {
+			s.NodeSelector.MatchExpressions = append(s.NodeSelector.MatchExpressions, nodeExpression(e))
+		}
 	}
 	if b.Networking != nil {
 		s.Networking = &networking{}

@@ -101,7 +101,7 @@ func everything() *stack.Stack {
 		Bindings: []stack.Binding{{
 			ID: "shop/web-front-api:80", Name: "k8s-shop-api-ef5ede8cb0", Namespace: "shop", Labels: map[string]string{"ingress.k8s.aws/stack-name": "web-front", "ingress.k8s.aws/stack-namespace": "shop"},
 			TargetGroup: tg, TargetType: stack.TargetIP, Protocol: "HTTP", ServiceName: "api", ServicePort: "80", IPAddress: stack.IPv4, VPC: "vpc-0aa", MultiCluster: true,
-			NodeLabels: map[string]string{"pool": "web"},
+			NodeLabels: map[string]string{"pool": "web"}, NodeExpressions: []stack.NodeExpression{{Key: "gpu", Operator: "DoesNotExist"}},
 			Networking: []stack.NetworkingRule{
 				{FromGroups: []stack.Ref{backend}, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: "8080"}, {Protocol: "TCP", Port: "web"}}},
 				{FromCIDRs: []string{"10.0.0.0/16"}, Ports: []stack.NetworkingPort{{}}},

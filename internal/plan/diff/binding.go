@@ -104,7 +104,10 @@ func (d *differ) bindingChanges(have, want stack.Binding) []string {
 	if have.MultiCluster != want.MultiCluster {
 		why = append(why, "sharing among clusters changed")
 	}
-	if !maps.Equal(have.NodeLabels, want.NodeLabels) {
+	sameExpression := func(x, y stack.NodeExpression) bool {
+		return x.Key == y.Key && x.Operator == y.Operator && slices.Equal(x.Values, y.Values)
+	}
+	if !maps.Equal(have.NodeLabels, want.NodeLabels) || !slices.EqualFunc(have.NodeExpressions, want.NodeExpressions, sameExpression) {
 		why = append(why, "node selector changed")
 	}
 	if !canonical.SameNetworking(have.Networking, want.Networking, d.resolve) {

@@ -114,6 +114,9 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 		{name: "a transform of a rule", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) {
 			s.Rules[1].Transforms = []stack.Transform{{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/b", Replace: "/"}}}}
 		}, writes: map[string]int{"ModifyRule": 1}},
+		{name: "other nodes", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.Bindings[0].NodeExpressions = []stack.NodeExpression{{Key: "pool", Operator: "In", Values: []string{"x", "y"}}}
+		}, writes: map[string]int{"UpdateBinding": 1}},
 		{name: "another listener", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			l := s.Listeners[0]
 			l.ID, l.Port = "8080", 8080

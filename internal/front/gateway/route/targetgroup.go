@@ -109,8 +109,7 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 		g.fail(control.Source, diag.InvalidRule, "a target control port is for ip targets of an application load balancer", "remove targetControlPort, or set targetType ip")
 		return &backend{}
 	}
-	g.nodes(kind)
-	if !g.healthCheck() {
+	if !g.nodes(kind) || !g.healthCheck() {
 		return &backend{}
 	}
 	return &backend{Backend: intent.Backend{TargetGroup: g.TargetGroup}, usable: true}
@@ -253,28 +252,27 @@ func (g *group) version(port corev1.ServicePort) (unfit string) {
 	return ""
 }
 
-// nodes sets the labels of the nodes that are registered.
-func (g *group) nodes(targetType string) {
+// nodes sets which nodes are registered; ok is false if the selector is invalid, which is recorded.
+func (g *group) nodes(targetType string) (ok bool) {
 	f := value(g.layers, "nodeSelector", func(p *props) *metav1.LabelSelector { return p.NodeSelector })
-	switch {
-	case !f.Set:
-	case targetType != stack.TargetInstance:
-		g.t.ignoredOf(f.Source.Object, f.Source.Path, "nodeSelector has no effect on ip targets", "remove it, or use targetType instance")
-	default:
-		if len(f.Value.MatchLabels) > 0 {
-			g.NodeLabels = maps.Clone(f.Value.MatchLabels)
-		}
-		for _, e := range f.Value.MatchExpressions {
-			if e.Operator == metav1.LabelSelectorOpIn && len(e.Values) == 1 {
-				if g.NodeLabels == nil {
-					g.NodeLabels = map[string]string{}
-				}
-				g.NodeLabels[e.Key] = e.Values[0]
-				continue
-			}
-			g.t.ignoredOf(f.Source.Object, f.Source.Path, fmt.Sprintf("matchExpressions of key %s has no effect: only labels with one value are compared", e.Key), "write matchLabels")
-		}
+	if !f.Set {
+		return true
 	}
+	if targetType != stack.TargetInstance {
+		g.t.ignoredOf(f.Source.Object, f.Source.Path, "nodeSelector has no effect on ip targets", "remove it, or use targetType instance")
+		return true
+	}
+	if _, err := metav1.LabelSelectorAsSelector(&f.Value); err != nil {
+		g.fail(f.Source, diag.InvalidRule, fmt.Sprintf("nodeSelector does not parse: %v", err), "write it as a selector of labels, such as matchLabels: {pool: web}")
+		return false
+	}
+	if len(f.Value.MatchLabels) > 0 {
+		g.NodeLabels = maps.Clone(f.Value.MatchLabels)
+	}
+	for _, e := range f.Value.MatchExpressions {
+		g.NodeExpressions = append(g.NodeExpressions, stack.NodeExpression{Key: e.Key, Operator: string(e.Operator), Values: e.Values})
+	}
+	return true
 }
 
 // healthCheck sets the health check; ok is false if it is invalid, which is recorded.

@@ -90,6 +90,10 @@ func TestInvalidTargetGroupConfigurationsSetTheRouteAside(t *testing.T) {
 			t.Errorf("%s: %v, %v", properties, d.Member.Diagnostics, d.Partly)
 		}
 	}
+	nodes := strings.Replace(around, "targetPort: 8080}", "targetPort: 8080, nodePort: 31380}", 1)
+	if _, d := groupOf(t, nodes, httpRoute, "targetType: instance, nodeSelector: {matchExpressions: [{key: c, operator: Near}]}"); len(d.Member.Diagnostics) != 1 || !strings.Contains(d.Member.Diagnostics[0].Text, "nodeSelector does not parse") {
+		t.Error(d.Member.Diagnostics)
+	}
 	if _, d := groupOf(t, around, httpRoute, "protocol: TCP"); !strings.HasPrefix(d.Member.Diagnostics[0].Text, "TargetGroupConfiguration shop/c, spec.defaultConfiguration.protocol: ") {
 		t.Error(d.Member.Diagnostics[0].Text)
 	}
@@ -129,8 +133,9 @@ func TestIdentitiesAndPortsOfTargetGroups(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 	nodes := strings.Replace(around, "{name: http, port: 80, targetPort: 8080}", "{name: http, port: 80, targetPort: 8080, nodePort: 31380}", 1)
-	g, _ = groupOf(t, nodes, httpRoute, "targetType: instance, nodeSelector: {matchLabels: {a: b}, matchExpressions: [{key: c, operator: In, values: [d]}]}")
-	if g.ID != "shop/gw:shop-r:HTTPRoute-shop-web:8080" || g.Port != 31380 || g.TargetPort != "31380" || g.NodeLabels["a"] != "b" || g.NodeLabels["c"] != "d" {
+	g, _ = groupOf(t, nodes, httpRoute, "targetType: instance, nodeSelector: {matchLabels: {a: b}, matchExpressions: [{key: c, operator: In, values: [d, e]}, {key: f, operator: Exists}]}")
+	if g.ID != "shop/gw:shop-r:HTTPRoute-shop-web:8080" || g.Port != 31380 || g.TargetPort != "31380" || g.NodeLabels["a"] != "b" ||
+		!cmp.Equal(g.NodeExpressions, []stack.NodeExpression{{Key: "c", Operator: "In", Values: []string{"d", "e"}}, {Key: "f", Operator: "Exists"}}) {
 		t.Errorf("%+v", g)
 	}
 }
