@@ -1,5 +1,5 @@
-// Command gendocs writes the reference pages that come from tables of the program: annotations, findings, flags, permissions; and the
-// budgets of calls into the page about operations.
+// Command gendocs writes the reference pages that come from tables of the program: annotations, configurations of Gateways, findings, flags,
+// permissions; and the budgets of calls into the page about operations.
 // It writes into docs/ below the working directory.
 package main
 
@@ -18,14 +18,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/reference"
 )
 
 func main() {
+	gateways, err := configurations()
+	if err != nil {
+		fail(err)
+	}
 	for name, text := range map[string]string{
-		"annotations.md": annotation.Reference(),
-		"findings.md":    findings(),
-		"flags.md":       flags(),
-		"permissions.md": permissions(),
+		"annotations.md":       annotation.Reference(),
+		"gateway-reference.md": gateways,
+		"findings.md":          findings(),
+		"flags.md":             flags(),
+		"permissions.md":       permissions(),
 	} {
 		if err := os.WriteFile(filepath.Join("docs", name), []byte(text), 0o644); err != nil { //nolint:gosec // documentation
 			fail(err)
@@ -34,6 +40,19 @@ func main() {
 	if err := section("operations.md", "budgets", backoff.BudgetTable()); err != nil {
 		fail(err)
 	}
+}
+
+// configurations is the page about the kinds of gateway.k8s.aws, made of config/crd.
+func configurations() (string, error) {
+	var definitions [][]byte
+	for _, name := range reference.Kinds {
+		d, err := os.ReadFile(filepath.Join("config", "crd", name)) //nolint:gosec // ours
+		if err != nil {
+			return "", err
+		}
+		definitions = append(definitions, d)
+	}
+	return reference.Page(definitions)
 }
 
 func fail(err error) {

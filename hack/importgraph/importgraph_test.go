@@ -20,7 +20,7 @@ var pure = []string{
 	"cmd/lbc/explain", "internal/manifest",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
 	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/diag", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/secretdata",
-	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions", "internal/front/gateway/configuration", "internal/front/gateway/route", "internal/front/gateway/rule",
+	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions", "internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route", "internal/front/gateway/rule",
 	"internal/intent", "internal/naming", "internal/owner", "internal/plan", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/plan/policy", "internal/plan/transition", "internal/proof", "internal/readiness", "internal/stack", "internal/stackjson", "internal/traffic", "internal/objects",
 }
 
@@ -37,7 +37,7 @@ var layers = [][]string{
 	{"internal/annotation"},
 	{"internal/owner"},
 	{"internal/naming"},
-	{"internal/cache", "internal/manifest", "internal/front/serviceport", "internal/front/secretdata", "internal/readiness", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules", "internal/front/gateway/attachment", "internal/front/gateway/configuration"},
+	{"internal/cache", "internal/manifest", "internal/front/serviceport", "internal/front/secretdata", "internal/readiness", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules", "internal/front/gateway/attachment", "internal/front/gateway/configuration", "internal/front/gateway/reference"},
 	{"internal/plan/transition", "internal/front/gateway/rule", "internal/front/gateway/conditions"},
 	{"internal/front/ingress", "internal/front/service", "internal/front/gateway/route", "internal/compile", "internal/plan/diff", "internal/plan/policy"},
 	{"internal/admission", "internal/servingcert", "internal/front/gateway"},

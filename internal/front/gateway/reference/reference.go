@@ -1,0 +1,155 @@
+// Package reference has the tables of what the fields of LoadBalancerConfigurations, TargetGroupConfigurations and ListenerRuleConfigurations
+// effect in AWS, and makes docs/gateway-reference.md of them and of the schemas in config/crd, which have the types. It reads no files, and the
+// controller does not need it. It imports annotation.
+package reference
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+)
+
+// entry is what a field does.
+type entry struct {
+	path    string // as in the schema: listenerConfigurations[].protocolPort
+	of      family
+	merge   string // of LoadBalancerConfigurations, where class and Gateway have one each; empty for parts of fields that are merged as a whole
+	absent  string // what holds without the field, unless the schema has a default
+	effect  string
+	ignored bool // it has no effect
+}
+
+// family is the load balancers that a field is for.
+type family string
+
+// The families.
+const (
+	both family = "both"
+	alb  family = "ALB"
+	nlb  family = "NLB"
+)
+
+// How the values of class and Gateway combine.
+const (
+	one      = "one"
+	perKey   = "per key"
+	perEntry = "per protocolPort"
+)
+
+// Kinds are the names of the files of the definitions in config/crd.
+var Kinds = []string{
+	"gateway.k8s.aws_loadbalancerconfigurations.yaml", "gateway.k8s.aws_targetgroupconfigurations.yaml", "gateway.k8s.aws_listenerruleconfigurations.yaml",
+}
+
+// tables are in the order of Kinds.
+func tables() [][]entry { return [][]entry{loadBalancer, targetGroup(), listenerRule()} }
+
+const head = `# Reference of the configurations of Gateways
+
+This page is generated; ` + "`make generate`" + ` writes it.
+
+Three kinds of group ` + "`gateway.k8s.aws`" + ` (` + "`v1`" + `, and ` + "`v1beta1`" + `, which is deprecated and the same) configure what the Gateway API has no fields for. All are namespaced. [lbc.md](lbc.md) shows
+where each setting of a load balancer comes from (` + "`lbc explain gateway NAME`" + `) and checks manifests (` + "`lbc lint`" + `).
+
+| Kind | Named by | Configures |
+|---|---|---|
+| LoadBalancerConfiguration | ` + "`spec.parametersRef`" + ` of a GatewayClass, with a namespace; ` + "`spec.infrastructure.parametersRef`" + ` of a Gateway, in its namespace | the load balancer, its listeners and its security group |
+| TargetGroupConfiguration | ` + "`defaultTargetGroupConfiguration`" + ` of a LoadBalancerConfiguration, if it has no ` + "`targetReference`" + `; else it names a Service or Gateway of its namespace itself | target groups |
+| ListenerRuleConfiguration | a filter of type ExtensionRef of a rule of an HTTPRoute or GRPCRoute, in the route's namespace; one for each rule | rules of an ALB |
+
+A field that is required is in bold. The column *Load balancers* has the family that a field is for; on a load balancer of the other one it has no effect, which an event on the Gateway notes.
+A setting that a Gateway or route no longer has returns to its default, unless its row says otherwise.
+`
+
+var titles = []string{`
+## LoadBalancerConfiguration
+
+Where a GatewayClass and a Gateway have one each, the column *Class and Gateway* says how their values combine: *one* is the whole value of the preferred object
+that has the field; *per key* and *per protocolPort* join both, the preferred object's entry counting where both have one. The class is preferred, unless
+its configuration has ` + "`mergingMode: prefer-gateway`" + `.
+
+| Field | Type | Default | Load balancers | Class and Gateway | In AWS |
+|---|---|---|---|---|---|
+`, `
+## TargetGroupConfiguration
+
+For a target group of a route and a Service each field has the value of the first of these that has it: the best fitting of ` + "`routeConfigurations`" + ` (the route itself, then its kind and
+namespace, then its kind) and ` + "`defaultConfiguration`" + ` of the Service's own TargetGroupConfiguration; the same of the preferred default (that of the GatewayClass, as above); ` + "`defaultConfiguration`" + ` of
+the other default. Attributes and tags are joined by key. Of two TargetGroupConfigurations of one Service the first by name counts, and an event says so.
+
+| Field | Type | Default | Load balancers | In AWS |
+|---|---|---|---|---|
+`, `
+## ListenerRuleConfiguration
+
+It is used by a rule as a whole, or not at all: the status has ` + "`accepted`" + ` and why not. A rule whose ListenerRuleConfiguration does not exist or is not accepted answers 500.
+Its actions are at most one of ` + "`authenticate-oidc`, `authenticate-cognito`, `jwt-validation`, and at most one of `fixed-response`, `forward`, `redirect`" + `. A rule with authentication is
+not served by HTTP listeners.
+
+| Field | Type | Default | Load balancers | In AWS |
+|---|---|---|---|---|
+`}
+
+// Page is the page, made of the definitions in the order of Kinds.
+func Page(definitions [][]byte) (string, error) {
+	var b strings.Builder
+	b.WriteString(head)
+	for i, table := range tables() {
+		all, err := fields(definitions[i])
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", Kinds[i], err)
+		}
+		b.WriteString(titles[i])
+		for _, e := range table {
+			at := slices.IndexFunc(all, func(f field) bool { return f.path == e.path })
+			if at < 0 {
+				return "", fmt.Errorf("%s has no field %s", Kinds[i], e.path)
+			}
+			b.WriteString(e.row(all[at], i == 0))
+		}
+	}
+	b.WriteString("\n## Annotations of Gateways\n\n| Annotation | Type | Default | Meaning |\n|---|---|---|---|\n")
+	for _, a := range annotation.Entries() {
+		if !strings.HasPrefix(string(a.Key), annotation.GatewayPrefix) {
+			continue
+		}
+		by := ""
+		if a.Scope == annotation.Written {
+			by = "Written by the controller. "
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s%s |\n", a.Key, a.Syntax, code(a.Default), by, a.Doc)
+	}
+	return b.String(), nil
+}
+
+func (e entry) row(f field, merged bool) string {
+	name := code(e.path)
+	if f.required {
+		name = "**" + name + "**"
+	}
+	absent := e.absent
+	if f.schema.Default != nil {
+		absent = code(fmt.Sprint(f.schema.Default))
+		if f.schema.Default == "" {
+			absent = "the core group"
+		}
+	}
+	effect := e.effect
+	if e.ignored {
+		effect = "No effect: " + effect
+	}
+	columns := []string{name, f.schema.text(), absent, string(e.of)}
+	if merged {
+		columns = append(columns, e.merge)
+	}
+	return "| " + strings.Join(append(columns, effect), " | ") + " |\n"
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
+}

@@ -1,0 +1,54 @@
+package reference
+
+// properties are of target groups, wherever they are in a TargetGroupConfiguration.
+var properties = []entry{
+	{path: "targetGroupName", of: both, absent: "`k8s-<namespace>-<name>-<hash>`, of the route", effect: "Name, at creation; 32 characters at most."},
+	{path: "targetType", of: both, absent: "`--default-target-type`", effect: "TargetType. A change makes another target group, to which the rules switch. Backends of kind Gateway have type alb."},
+	{path: "protocol", of: both, absent: "ALB: `HTTP` (`HTTPS` where appProtocol is `kubernetes.io/wss`); NLB: that of the route, `TCP` or `UDP`", effect: "Protocol: HTTP or HTTPS of an ALB, the others of an NLB. A change makes another target group."},
+	{path: "protocolVersion", of: alb, absent: "`GRPC` for GRPCRoutes, `HTTP2` for appProtocol `kubernetes.io/h2c`, else `HTTP1`", effect: "ProtocolVersion; HTTP2 and GRPC need HTTPS listeners. A change makes another target group."},
+	{path: "ipAddressType", of: both, absent: "that of the Service", ignored: true, effect: "a target group has the address type of its Service; another value is reported."},
+	{path: "targetControlPort", of: alb, absent: "none", effect: "TargetControlPort, of the target optimizer; ip targets only."},
+	{path: "nodeSelector", of: both, absent: "all nodes", effect: "Nodes that are registered; instance targets only. Labels with one value are compared, other expressions are reported."},
+	{path: "enableMultiCluster", of: both, absent: "`false`", effect: "spec.multiClusterTargetGroup of the TargetGroupBinding: targets of other clusters are left alone."},
+	{path: "targetGroupAttributes", of: both, absent: "AWS's", effect: "Attributes (ModifyTargetGroupAttributes)."},
+	{path: "targetGroupAttributes[].key", of: both, effect: "Key, as `deregistration_delay.timeout_seconds`."},
+	{path: "targetGroupAttributes[].value", of: both, effect: "Value."},
+	{path: "tags", of: both, absent: "`--default-tags`", effect: "Tags of the target group."},
+	{path: "healthCheckConfig", of: both, absent: "of the fields", effect: "The health check. It is taken from one configuration as a whole. On an NLB, instance targets of a Service with externalTrafficPolicy Local are checked by HTTP on the Service's healthCheckNodePort: `/healthz`, every 10 s, 6 s, 2 and 2 times."},
+	{path: "healthCheckConfig.healthCheckProtocol", of: both, absent: "ALB: that of the target group; NLB: `TCP`", effect: "HealthCheckProtocol; TCP is for NLBs."},
+	{path: "healthCheckConfig.healthCheckPort", of: both, absent: "`traffic-port`", effect: "HealthCheckPort: traffic-port, a number, or the name of a port of the Service."},
+	{path: "healthCheckConfig.healthCheckPath", of: both, absent: "`/`, GRPC: `/AWS.ALB/healthcheck`", effect: "HealthCheckPath; not of TCP checks."},
+	{path: "healthCheckConfig.matcher", of: both, absent: "of the fields", effect: "Matcher: the codes of a passed check."},
+	{path: "healthCheckConfig.matcher.httpCode", of: both, absent: "`200-399`", effect: "HttpCode."},
+	{path: "healthCheckConfig.matcher.grpcCode", of: alb, absent: "`12`", effect: "GrpcCode, of target groups of version GRPC."},
+	{path: "healthCheckConfig.healthCheckInterval", of: both, absent: "`15`", effect: "HealthCheckIntervalSeconds."},
+	{path: "healthCheckConfig.healthCheckTimeout", of: both, absent: "`5`", effect: "HealthCheckTimeoutSeconds."},
+	{path: "healthCheckConfig.healthyThresholdCount", of: both, absent: "`3`", effect: "HealthyThresholdCount: passed checks in a row."},
+	{path: "healthCheckConfig.unhealthyThresholdCount", of: both, absent: "`3`", effect: "UnhealthyThresholdCount: failed checks in a row."},
+}
+
+// ofRoutes is where properties are that are of some routes only: each has the effect of the same one in defaultConfiguration.
+const ofAll, ofRoutes = "defaultConfiguration.", "routeConfigurations[].targetGroupProps."
+
+// targetGroup is about TargetGroupConfigurations.
+func targetGroup() []entry {
+	out := []entry{
+		{path: "targetReference", of: both, absent: "the configuration is used as a default only", effect: "The object in the same namespace whose target groups are configured."},
+		{path: "targetReference.group", of: both, effect: "Its group; `gateway.networking.k8s.io` of a Gateway."},
+		{path: "targetReference.kind", of: both, effect: "`Service`, or `Gateway` for a TCPRoute's backend that is the ALB of a Gateway."},
+		{path: "targetReference.name", of: both, effect: "Its name."},
+		{path: "defaultConfiguration", of: both, absent: "none", effect: "Properties for all routes."},
+	}
+	for _, p := range properties {
+		p.path = ofAll + p.path
+		out = append(out, p)
+	}
+	return append(out,
+		entry{path: "routeConfigurations", of: both, absent: "none", effect: "Properties for some routes, which override defaultConfiguration field by field."},
+		entry{path: "routeConfigurations[].routeIdentifier", of: both, effect: "The routes: one of them, those of a kind in a namespace, or those of a kind."},
+		entry{path: "routeConfigurations[].routeIdentifier.kind", of: both, effect: "Kind, as HTTPRoute. Without it the entry fits no route."},
+		entry{path: "routeConfigurations[].routeIdentifier.namespace", of: both, absent: "all", effect: "Namespace."},
+		entry{path: "routeConfigurations[].routeIdentifier.name", of: both, absent: "all", effect: "Name, with a namespace."},
+		entry{path: "routeConfigurations[].targetGroupProps", of: both, effect: "The fields of `defaultConfiguration`, with the same effects."},
+	)
+}
