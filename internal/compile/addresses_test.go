@@ -71,6 +71,10 @@ func TestElasticIPAddressesOfAnALBAreThoseOfTheLoadBalancerInFrontOfIt(t *testin
 	if got := fmt.Sprint(s.LoadBalancers[1].Subnets); !strings.Contains(got, "eipalloc-1") || !strings.Contains(got, "eipalloc-3") {
 		t.Error(got)
 	}
+	s = mustBuild(t, Compile(front("192.0.2.3"), f, config(), nil))
+	if all := len(s.LoadBalancers[0].Subnets); all != 2 || len(s.LoadBalancers) != 2 || len(s.LoadBalancers[1].Subnets) != 1 || s.LoadBalancers[1].Subnets[0].AllocationID != "eipalloc-3" {
+		t.Errorf("one address, as many zones: %+v", s.LoadBalancers)
+	}
 	r := Compile(front("192.0.2.1", "192.0.2.2"), f, config(), nil)
 	if s := mustBuild(t, r); len(s.LoadBalancers) != 1 || !strings.Contains(fmt.Sprint(r.Diagnostics), "192.0.2.2 is in use") {
 		t.Errorf("%d load balancers, %v", len(s.LoadBalancers), r.Diagnostics)

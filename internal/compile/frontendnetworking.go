@@ -29,6 +29,9 @@ func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 			}
 		} else {
 			b.takeFrontendSubnets(lb, q, -1, intent.Source{})
+			if n := len(b.settings.addresses.Value); b.settings.addresses.Set && n < len(lb.Subnets) {
+				lb.Subnets = lb.Subnets[:n] // as many zones as there are addresses
+			}
 		}
 	}
 	b.mapFrontendAddresses(lb)

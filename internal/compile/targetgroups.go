@@ -53,7 +53,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	b.targets[tg.ID] = ref
 	b.tgs = append(b.tgs, out)
 	b.trace(stack.KindTargetGroup, tg.ID, []int{i}, fields)
-	if tg.TargetType == stack.TargetALB { // no binding: the plan registers the load balancer
+	if tg.TargetType == stack.TargetALB || tg.ServiceName == "" { // no binding: the plan registers the load balancer; without a Service there are no targets
 		return ref, true
 	}
 	binding := stack.Binding{

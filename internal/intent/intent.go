@@ -211,7 +211,7 @@ type TargetGroup struct {
 	Name             string      `json:",omitempty"` // as declared; empty = that of Names
 	Object           diag.Object // the object that declares it (Ingress or Service)
 	ServiceNamespace string
-	ServiceName      string
+	ServiceName      string // empty = no Service, and no targets
 	ServiceUID       string
 	ServicePort      string // as written in the Ingress; decimal for Services and routes
 	TargetType       string // "" = controller default

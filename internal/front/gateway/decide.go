@@ -33,7 +33,8 @@ type Decisions struct {
 	unserved   map[int]bool
 	named      map[int]bool // listeners whose configuration names certificates
 	routes     []decidedRoute
-	addresses  []string // Elastic IP addresses that the Gateway asks for
+	addresses  []string       // Elastic IP addresses that the Gateway asks for
+	idle       map[int32]bool // ports of a network load balancer on which no route has a backend, so that AWS is to have no listener there
 }
 
 // decidedRoute is a route with what is decided about its content; nil if it attaches nowhere.
@@ -75,11 +76,30 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 			out.Members = append(out.Members, t.routeMember(one.Member))
 		}
 	}
+	if l.Family == attachment.Network {
+		d.idle = idle(t.byPort(true), out.Members)
+	}
 	d.refs, d.unserved, d.named, d.refused, d.addresses = t.refs, t.unserved, t.named, t.refused, own.Settings.Addresses.Value
 	if l.Unknown != nil {
 		d.refused = l.Unknown
 	}
 	return out, d
+}
+
+// idle are the ports that no member has a default action for.
+func idle(ports []port, members []intent.Member) map[int32]bool {
+	out := map[int32]bool{}
+	for i := range ports {
+		out[ports[i].number] = true
+	}
+	for i := range members {
+		for j := range members[i].Listeners {
+			if l := &members[i].Listeners[j]; len(l.Default) > 0 {
+				delete(out, l.Port)
+			}
+		}
+	}
+	return out
 }
 
 // routeMember is a route's part of the load balancer. Where the configuration is not known, the target groups of its Services are not either.

@@ -42,7 +42,7 @@ func TestAPortHasOneListenerOfTheEffectiveProtocol(t *testing.T) {
 		{"TCP and UDP", "nlb", "{name: a, port: 53, protocol: TCP}, {name: b, port: 53, protocol: UDP}", "TCP_UDP:53 tcp+udp", nlbKey()},
 		{"UDP", "nlb", "{name: b, port: 53, protocol: UDP}", "UDP:53 udp", nlbKey()},
 		{"TLS in both modes", "nlb", "{name: a, port: 443, protocol: TLS, tls: {mode: Passthrough}}, {name: b, port: 444, protocol: TLS, tls: {mode: Terminate}}", "TCP:443, TLS:444", nlbKey()},
-		{"two modes on one port", "nlb", "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, {name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Terminate}}", "TCP:443", nlbKey()},
+		{"two modes on one port", "nlb", "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, {name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Terminate}}, {name: c, port: 80, protocol: TCP}", "TCP:80", nlbKey()},
 		{"allowed routes that are null", "alb", "{name: a, port: 80, protocol: HTTP, allowedRoutes: null}", "HTTP:80", albKey()},
 		{"a selector that does not parse", "alb", "{name: a, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: Selector, selector: {matchExpressions: [{key: a, operator: Nonsense}]}}}}", "HTTP:80", albKey()},
 	} {

@@ -118,7 +118,8 @@ func (d *Decisions) of(kind gatewayv1.Kind, namespace, name string) (out []int) 
 // listenerConditions are those of one listener.
 func (d *Decisions) listenerConditions(i int, o Outcome, generation int64) []metav1.Condition {
 	l, lb := &d.listeners.All[i], o.LoadBalancer
-	if o.Ports != nil && !slices.Contains(o.Ports, l.Port) || d.refused != nil {
+	absent := o.Ports != nil && !slices.Contains(o.Ports, l.Port)
+	if absent && !d.idle[l.Port] || d.refused != nil {
 		lb.Active = false
 	}
 	var refs *attachment.Problem
@@ -126,6 +127,9 @@ func (d *Decisions) listenerConditions(i int, o Outcome, generation int64) []met
 		refs = d.refs[i]
 	}
 	out := conditions.Listener(l, refs, lb, generation)
+	if absent {
+		conditions.Idle(out)
+	}
 	if refs == nil || d.unserved[i] || l.Problem != nil || !d.named[i] {
 		return out
 	}
@@ -189,11 +193,20 @@ func (d *Decisions) showAddresses(to *gatewayv1.GatewayStatus, o Outcome) {
 func (d *Decisions) attachedSets() int32 {
 	n := 0
 	for _, s := range d.listeners.Admitted {
-		if slices.ContainsFunc(d.of(kindListenerSet, s.Namespace, s.Name), func(i int) bool { return d.listeners.All[i].Problem == nil }) {
+		if slices.ContainsFunc(d.of(kindListenerSet, s.Namespace, s.Name), func(i int) bool { return d.judged(i).Problem == nil }) {
 			n++
 		}
 	}
 	return int32(n)
+}
+
+// judged is a listener of a ListenerSet, which is not valid either if none of its certificates can be used.
+func (d *Decisions) judged(i int) *attachment.Listener {
+	l := d.listeners.All[i]
+	if l.Problem == nil && d.unserved[i] {
+		l.Problem = d.refs[i]
+	}
+	return &l
 }
 
 func (d *Decisions) setStatus(s *gatewayv1.ListenerSet, rejected bool, o Outcome) Change {
@@ -210,7 +223,7 @@ func (d *Decisions) setStatus(s *gatewayv1.ListenerSet, rejected bool, o Outcome
 		}
 		var own []*attachment.Listener
 		for _, i := range d.of(kindListenerSet, s.Namespace, s.Name) {
-			l := &d.listeners.All[i]
+			l := d.judged(i)
 			own = append(own, l)
 			e := gatewayv1.ListenerEntryStatus{Name: l.Name, SupportedKinds: l.SupportedKinds, AttachedRoutes: l.Routes}
 			var have []metav1.Condition

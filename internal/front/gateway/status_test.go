@@ -193,6 +193,49 @@ func TestListenerSetsAreReportedAlsoWhereTheirGatewayFails(t *testing.T) {
 	}
 }
 
+func TestAListenerSetOfWhichNoCertificateCanBeUsedHasNoValidListener(t *testing.T) {
+	t.Parallel()
+	w, _ := run(t, "Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, listeners: [{name: a, port: 80, protocol: HTTP}]}}\n"+
+		"ListenerSet shop/s {spec: {parentRef: {name: web}, listeners: [{name: a, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: tls, namespace: infra}]}}]}}\n", active())
+	s := w["ListenerSet shop/s"].(*gatewayv1.ListenerSet).Status
+	if got, want := short(s.Conditions), "Accepted=False/ListenersNotValid Programmed=False/ListenersNotValid"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got, want := short(s.Listeners[0].Conditions), "Accepted=True/Accepted Conflicted=False/NoConflicts Programmed=False/RefNotPermitted ResolvedRefs=False/RefNotPermitted"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if n := w.gateway().AttachedListenerSets; n == nil || *n != 0 {
+		t.Errorf("%v sets are attached", n)
+	}
+}
+
+// TestAListenerOfAnNLBWithoutABackendIsProgrammed has a listener that AWS does not have, as an NLB's listener needs a target group.
+func TestAListenerOfAnNLBWithoutABackendIsProgrammed(t *testing.T) {
+	t.Parallel()
+	const gw = "Gateway shop/web {spec: {gatewayClassName: nlb, listeners: [{name: a, port: 80, protocol: TCP}]}}\n"
+	const service = "Service shop/svc {spec: {type: NodePort, ports: [{port: 80, nodePort: 30080, targetPort: 8080}]}}\n"
+	route := func(name string) string {
+		return "TCPRoute shop/r {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: " + name + ", port: 80}]}]}}\n"
+	}
+	for name, c := range map[string]struct {
+		text  string
+		ports []int32
+		want  string
+	}{
+		"without a route":                       {gw, []int32{}, "True: Listener is programmed: connections are refused, as no route has a backend for them."},
+		"of a route without a backend":          {gw + route("gone"), []int32{}, "True: Listener is programmed: connections are refused, as no route has a backend for them."},
+		"of a route with one, which is missing": {gw + service + route("svc"), []int32{}, "False: Listener is pending to be programmed."},
+		"of a route with one":                   {gw + service + route("svc"), []int32{80}, "True: Listener is programmed."},
+	} {
+		w, _ := run(t, c.text, Outcome{LoadBalancer: active().LoadBalancer, Ports: c.ports})
+		for _, cond := range w.gateway().Listeners[0].Conditions {
+			if got := string(cond.Status) + ": " + cond.Message; cond.Type == "Programmed" && got != c.want {
+				t.Errorf("a listener %s: %s, want %s", name, got, c.want)
+			}
+		}
+	}
+}
+
 func TestRoutesAreReportedForEachOfTheirParentRefs(t *testing.T) {
 	t.Parallel()
 	w, _ := run(t, `

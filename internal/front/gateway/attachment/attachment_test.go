@@ -66,7 +66,12 @@ func TestListenersAreValidatedInTheOrderOfTheContract(t *testing.T) {
 		{"no hostname twice", Application, "{name: a, port: 80, protocol: HTTP}, {name: b, port: 80, protocol: HTTP}", "a: valid, b: HostnameConflict"},
 		{"a loser of protocols still takes its hostname", Application, "{name: a, port: 80, protocol: HTTP}, {name: b, port: 80, protocol: HTTPS, hostname: b.com}, {name: c, port: 80, protocol: HTTP, hostname: b.com}", "a: valid, b: ProtocolConflict, c: HostnameConflict"},
 		{"an address as hostname", Application, "{name: a, port: 80, protocol: HTTP, hostname: 192.0.2.1}", "a: UnsupportedValue"},
-		{"two modes of TLS", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, {name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Terminate}}", "a: valid, b: ProtocolConflict"},
+		{"two modes of TLS", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, {name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Terminate}}, {name: c, port: 444, protocol: TLS}", "a: ProtocolConflict, b: ProtocolConflict, c: valid"},
+		{"two modes of TLS for one hostname", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, {name: b, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Terminate}}", "a: valid, b: HostnameConflict"},
+		{"a protocol of the other family on a port in use", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: TCP}, {name: c, port: 81, protocol: TCP}, {name: d, port: 80, protocol: example.com/x}", "a: valid, b: ProtocolConflict, c: UnsupportedProtocol, d: UnsupportedProtocol"},
+		{"a protocol twice that the port does not have", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: TCP}, {name: c, port: 80, protocol: TCP}", "a: valid, b: ProtocolConflict, c: ProtocolConflict"},
+		{"a kind of the other family at a protocol of the other family", Application, "{name: a, port: 443, protocol: TLS, allowedRoutes: {kinds: [{kind: HTTPRoute}]}}", "a: InvalidRouteKinds"},
+		{"TCPRoutes where TLS passes through", Network, "{name: a, port: 443, protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}, {kind: TLSRoute}]}}", "a: InvalidRouteKinds"},
 		{"one mode of TLS", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, {name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Passthrough}}", "a: valid, b: valid"},
 	} {
 		if got := Judge(gateway(t, c.listeners), nil, c.family, noNamespaces).text(); got != c.want {
@@ -92,6 +97,8 @@ func TestSupportedKindsAreThoseAskedForThatTheListenerCanHave(t *testing.T) {
 		{Network, "protocol: TLS, tls: {mode: Passthrough}", "TLSRoute"},
 		{Application, "protocol: HTTP, allowedRoutes: {kinds: [{kind: HTTPRoute}, {kind: HTTPRoute}, {kind: Nonsense}]}", "HTTPRoute"},
 		{Application, "protocol: HTTP, allowedRoutes: {kinds: [{kind: Nonsense}]}", ""},
+		{Network, "protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}, {kind: TLSRoute}]}", "TLSRoute"},
+		{Network, "protocol: TLS, allowedRoutes: {kinds: [{kind: TCPRoute}, {kind: TLSRoute}]}", "TCPRoute TLSRoute"},
 	} {
 		ls := Judge(gateway(t, "{name: a, port: 80, "+c.listener+"}"), nil, c.family, noNamespaces)
 		var got []string
@@ -153,6 +160,18 @@ func TestListenerSetsAreAdmittedByTheirGatewayAndTheOlderOneWinsAConflict(t *tes
 				t.Errorf("%s: %s, want %s; rejected %v, want %s", c.allowed, got, c.want, rejected, c.rejected)
 			}
 		}
+	}
+}
+
+// TestTheModeOfAPortIsThatOfTheGatewayWhateverAListenerSetMixes has a set whose listeners differ in their mode: the one of the Gateway's mode wins.
+func TestTheModeOfAPortIsThatOfTheGatewayWhateverAListenerSetMixes(t *testing.T) {
+	t.Parallel()
+	g := gateway(t, "{name: own, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}")
+	g.Spec.AllowedListeners = read[gatewayv1.GatewaySpec](t, "{allowedListeners: {namespaces: {from: Same}}}").AllowedListeners
+	sets := []*gatewayv1.ListenerSet{set(t, "infra", "s", time.Hour,
+		"{name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Terminate}}, {name: c, port: 443, protocol: TLS, hostname: c.com, tls: {mode: Passthrough}}")}
+	if got, want := Judge(g, sets, Network, noNamespaces).text(), "own: valid, b: ProtocolConflict, c: valid"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

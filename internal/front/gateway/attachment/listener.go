@@ -132,11 +132,51 @@ func Judge(gateway *gatewayv1.Gateway, sets []*gatewayv1.ListenerSet, family Fam
 			}
 		}
 	}
-	taken := ports{}
+	taken, mixed := ports{}, ls.mixed()
 	for i := range ls.All {
-		ls.All[i].judge(ls.Family, taken)
+		ls.All[i].judge(ls.Family, taken, mixed[parentPort{ls.All[i].Parent, ls.All[i].Port}])
 	}
 	return ls
+}
+
+// parentPort is a port of one parent's listeners.
+type parentPort struct {
+	parent Parent
+	port   gatewayv1.PortNumber
+}
+
+// mixed are the ports on which TLS listeners of one parent differ in their mode: neither of them comes first. A second listener of a hostname
+// does not count, as it conflicts with the first one.
+func (ls *Listeners) mixed() map[parentPort]bool {
+	type named struct {
+		parentPort
+		key string
+	}
+	seen, modes, out := map[named]bool{}, map[parentPort]string{}, map[parentPort]bool{}
+	for i := range ls.All {
+		l := &ls.All[i]
+		at := parentPort{l.Parent, l.Port}
+		if l.mode() == "" || seen[named{at, key(l)}] {
+			continue
+		}
+		seen[named{at, key(l)}] = true
+		if first := modes[at]; first != "" && first != l.mode() {
+			out[at] = true
+		}
+		modes[at] = l.mode()
+	}
+	return out
+}
+
+// mode is how a TLS listener treats TLS; empty for other listeners.
+func (l *Listener) mode() string {
+	switch {
+	case l.Protocol != gatewayv1.TLSProtocolType:
+		return ""
+	case l.Passthrough():
+		return string(gatewayv1.TLSModePassthrough)
+	}
+	return string(gatewayv1.TLSModeTerminate)
 }
 
 func byAge(sets []*gatewayv1.ListenerSet) []*gatewayv1.ListenerSet {
@@ -198,8 +238,10 @@ type port struct {
 	hostnames map[string]bool
 }
 
-// judge decides about a listener, by the first of the checks that fails. Whatever fails but the port's range, the hostname is taken.
-func (l *Listener) judge(family Family, taken ports) {
+// judge decides about a listener, by the first of the checks that fails. Whatever fails but the port's range, the hostname is taken. A protocol
+// that conflicts with that of the port is a conflict even if the family does not have it. mixed is true if TLS listeners of the parent on the
+// port differ in their mode.
+func (l *Listener) judge(family Family, taken ports, mixed bool) {
 	known := protocols[l.Protocol]
 	fail := func(reason gatewayv1.ListenerConditionReason, format string, args ...any) {
 		if l.Problem == nil {
@@ -211,7 +253,8 @@ func (l *Listener) judge(family Family, taken ports) {
 		fail(gatewayv1.ListenerReasonPortUnavailable, "port %d is not available; use one of 1 to 65535", l.Port)
 		return
 	}
-	if known.family == "" || known.family != family {
+	foreign := known.family == "" || known.family != family
+	if foreign && (known.family == "" || !taken.conflict(l)) {
 		fail(gatewayv1.ListenerReasonUnsupportedProtocol, "%s", unsupported(l.Protocol, known.family, family))
 	}
 	if addr, err := netip.ParseAddr(strings.TrimPrefix(l.hostname(), "*.")); err == nil {
@@ -222,14 +265,9 @@ func (l *Listener) judge(family Family, taken ports) {
 		p = &port{hostnames: map[string]bool{}}
 		taken[l.Port] = p
 	}
-	mode := ""
-	if l.Protocol == gatewayv1.TLSProtocolType {
-		if mode = "Terminate"; l.Passthrough() {
-			mode = "Passthrough"
-		}
-	}
+	mode := l.mode()
 	switch first, differs := p.conflict(l.Protocol); {
-	case p.hostnames[key(l)]: // decides, whatever the protocols are
+	case p.hostnames[key(l)] && (l.hostname() != "" || !differs): // a hostname decides, whatever the protocols are
 		if l.Problem == nil || l.Problem.Reason == string(gatewayv1.ListenerReasonProtocolConflict) {
 			l.Problem = &Problem{string(gatewayv1.ListenerReasonHostnameConflict), hostnameText(l)}
 		}
@@ -237,6 +275,9 @@ func (l *Listener) judge(family Family, taken ports) {
 		fail(gatewayv1.ListenerReasonProtocolConflict, "port %d has a listener of protocol %s already; a port of a load balancer has one protocol", l.Port, first)
 	case mode != "" && p.mode != "" && mode != p.mode:
 		fail(gatewayv1.ListenerReasonProtocolConflict, "port %d has a TLS listener of mode %s already; a port of a load balancer has one mode", l.Port, p.mode)
+	case p.mode == "" && mixed && mode != "":
+		fail(gatewayv1.ListenerReasonProtocolConflict, "port %d has TLS listeners of modes Terminate and Passthrough; a port of a load balancer has one mode", l.Port)
+		l.SupportedKinds = []gatewayv1.RouteGroupKind{} // the port serves none
 	}
 	p.hostnames[key(l)] = true
 	if l.Problem == nil {
@@ -247,6 +288,16 @@ func (l *Listener) judge(family Family, taken ports) {
 
 // key is what may stand on a port once: a hostname, or a protocol without hostname.
 func key(l *Listener) string { return cmp.Or(l.hostname(), "protocol "+string(l.Protocol)) }
+
+// conflict reports whether the port of a listener has another protocol, with which that of the listener cannot share it.
+func (t ports) conflict(l *Listener) bool {
+	p := t[l.Port]
+	if p == nil {
+		return false
+	}
+	_, differs := p.conflict(l.Protocol)
+	return differs
+}
 
 // conflict finds a protocol of the port with which another one cannot share it. TCP and UDP can.
 func (p *port) conflict(with gatewayv1.ProtocolType) (first gatewayv1.ProtocolType, differs bool) {
@@ -298,7 +349,7 @@ func (l *Listener) supportedKinds(family Family, known protocol, fail func(gatew
 		return
 	}
 	for _, k := range l.AllowedRoutes.Kinds {
-		if foreign := k.Group != nil && *k.Group != group; foreign || !slices.Contains(routeKinds[family], k.Kind) {
+		if foreign := k.Group != nil && *k.Group != group; foreign || !l.admits(k.Kind, family, known) {
 			name := string(k.Kind)
 			if foreign {
 				name = string(*k.Group) + "/" + name
@@ -308,4 +359,13 @@ func (l *Listener) supportedKinds(family Family, known protocol, fail func(gatew
 		}
 		add(k.Kind)
 	}
+}
+
+// admits reports whether a listener can have routes of a kind: one of the Gateway's family, and of that of the listener's protocol. TLS that passes
+// through is for TLSRoutes.
+func (l *Listener) admits(kind gatewayv1.Kind, family Family, known protocol) bool {
+	if !slices.Contains(routeKinds[family], kind) || known.family != "" && !slices.Contains(routeKinds[known.family], kind) {
+		return false
+	}
+	return l.mode() != string(gatewayv1.TLSModePassthrough) || kind == "TLSRoute"
 }

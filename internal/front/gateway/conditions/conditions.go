@@ -25,7 +25,8 @@ type LoadBalancer struct {
 // maxMessage is the longest message of a condition, in bytes.
 const maxMessage = 32768
 
-// Merge joins the wanted conditions with those that a status has. Conditions of other types stay. The result shares nothing with have.
+// Merge joins the wanted conditions with those that a status has. Conditions of other types stay. A time of 1970, which is the API's default, is
+// none. The result shares nothing with have.
 func Merge(have, want []metav1.Condition, now metav1.Time) []metav1.Condition {
 	out := slices.Clone(have)
 	for _, w := range want {
@@ -36,7 +37,7 @@ func Merge(have, want []metav1.Condition, now metav1.Time) []metav1.Condition {
 			out = append(out, w)
 			continue
 		}
-		if out[i].Status == w.Status {
+		if out[i].Status == w.Status && out[i].LastTransitionTime.Unix() > 0 {
 			w.LastTransitionTime = out[i].LastTransitionTime
 		}
 		out[i] = w
@@ -107,6 +108,15 @@ func Listener(l *attachment.Listener, refs *attachment.Problem, lb LoadBalancer,
 		b.add(programmed, metav1.ConditionFalse, string(gatewayv1.ListenerReasonPending), "Listener is pending to be programmed.")
 	}
 	return b.all
+}
+
+// Idle words that a listener is programmed although AWS has none: no route gives it a backend.
+func Idle(listener []metav1.Condition) {
+	for i := range listener {
+		if c := &listener[i]; c.Type == string(gatewayv1.ListenerConditionProgrammed) && c.Status == metav1.ConditionTrue {
+			c.Message = "Listener is programmed: connections are refused, as no route has a backend for them."
+		}
+	}
 }
 
 // valid counts the listeners that are valid and those that are not.

@@ -135,6 +135,15 @@ func TestTimesMoveWithTheStatusOnlyAndConditionsOfOthersStay(t *testing.T) {
 	}
 }
 
+// TestTheAPIsDefaultTimeIsNotKept has the conditions that the API server gives a new Gateway.
+func TestTheAPIsDefaultTimeIsNotKept(t *testing.T) {
+	t.Parallel()
+	have := []metav1.Condition{{Type: "Programmed", Status: metav1.ConditionUnknown, Reason: "Pending", LastTransitionTime: metav1.NewTime(time.Unix(0, 0))}}
+	if got := Merge(have, []metav1.Condition{{Type: "Programmed", Status: metav1.ConditionUnknown, Reason: "Pending"}}, now)[0].LastTransitionTime; got != now {
+		t.Error(got)
+	}
+}
+
 func TestLongMessagesAreCutAtACharacter(t *testing.T) {
 	t.Parallel()
 	got := Merge(nil, []metav1.Condition{{Type: "T", Message: strings.Repeat("é", maxMessage)}}, now)[0].Message

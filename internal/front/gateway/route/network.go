@@ -3,9 +3,11 @@ package route
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -57,6 +59,9 @@ func (t *translation) network(sites []site, instead func(port int32) *Attached) 
 			continue
 		}
 		t.hostless(s)
+		if ok && total(backends) == 0 && t.refused == nil && t.route.Route.Kind == "TLSRoute" && t.in.Construction == rule.Standard {
+			backends = t.nowhere(s)
+		}
 		if !ok || total(backends) == 0 {
 			continue
 		}
@@ -68,6 +73,18 @@ func (t *translation) network(sites []site, instead func(port int32) *Attached) 
 	if t.refused == nil && len(t.dropped) == 0 {
 		t.effective = true
 	}
+}
+
+// nowhere is the backend of a TLSRoute without one that can be used: a target group without targets, so that connections are accepted and reset.
+// Routes of other kinds, and the existing controller, leave the port without a listener.
+func (t *translation) nowhere(s *site) []intent.Backend {
+	g := &intent.TargetGroup{
+		Object: t.object, ServiceNamespace: t.route.Route.Namespace, TargetType: stack.TargetInstance, Port: s.port, Protocol: protocolTCP, Source: t.source("spec.rules"),
+		HealthCheck: stack.HealthCheck{Protocol: protocolTCP, Port: stack.TrafficPort, IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 3, UnhealthyThreshold: 3},
+	}
+	g.ID = t.identity(g, strconv.Itoa(int(s.port))).ID()
+	weight := int32(1)
+	return []intent.Backend{{Weight: &weight, TargetGroup: g, Source: g.Source}}
 }
 
 // hostless notes that hostnames of a TLSRoute do not select connections.

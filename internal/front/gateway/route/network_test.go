@@ -150,3 +150,26 @@ spec: {targetReference: {kind: Gateway, name: ready}, defaultConfiguration: {hea
 		t.Errorf("%+v", g)
 	}
 }
+
+// TestATLSRouteWithoutABackendResetsConnections has a target group without targets; the existing controller has no listener, and a TCPRoute has
+// none either.
+func TestATLSRouteWithoutABackendResetsConnections(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		construction     rule.Construction
+		route            string
+		listeners, group int
+	}{
+		"a Service that does not exist": {rule.Standard, networkRoute("TLSRoute", "r", "passes", backs("{name: gone, port: 443}")), 1, 1},
+		"an unknown kind":               {rule.Standard, networkRoute("TLSRoute", "r", "ends-here", backs("{kind: Nonsense, name: x, port: 443}")), 1, 1},
+		"no weight":                     {rule.Standard, networkRoute("TLSRoute", "r", "passes", backs("{name: db, port: 5432, weight: 0}")), 1, 1},
+		"no port":                       {rule.Standard, networkRoute("TLSRoute", "r", "passes", backs("{name: db}")), 0, 0},
+		"as the existing controller":    {rule.Compatible, networkRoute("TLSRoute", "r", "passes", backs("{name: gone, port: 443}")), 0, 0},
+		"a TCPRoute":                    {rule.Standard, networkRoute("TCPRoute", "r", "tcp", backs("{name: gone, port: 443}")), 0, 0},
+	} {
+		s, _ := built(t, input(t, test.construction, decode(t, aroundNetwork+test.route)))
+		if len(s.Listeners) != test.listeners || len(s.TargetGroups) != test.group || len(s.Bindings) != 0 {
+			t.Errorf("%s: %+v %+v %+v", name, s.Listeners, s.TargetGroups, s.Bindings)
+		}
+	}
+}
