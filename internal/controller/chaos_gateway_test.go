@@ -88,6 +88,14 @@ func gatewayCrashLab(t *testing.T, keeps bool) *lab {
 	return l
 }
 
+// gatewayWait lets time pass. Each minute has passes over all stacks, as edits of Gateways by other passes cause.
+func (l *lab) gatewayWait() {
+	l.Helper()
+	for range 3 {
+		l.passWith(time.Minute, gatewayCrashKeys...)
+	}
+}
+
 // gatewayStatuses are the conditions of Gateways and routes.
 func (l *lab) gatewayStatuses() string {
 	l.Helper()
@@ -127,7 +135,7 @@ func TestACrashAtAnyCallOfAGatewayEndsWhereAnUninterruptedRunDoes(t *testing.T) 
 				var calls atomic.Int32
 				whole.beforeCall(func(context.Context) error { calls.Add(1); return nil })
 				change(whole)
-				whole.passWith(3*time.Minute, gatewayCrashKeys...)
+				whole.gatewayWait()
 				if warned := len(whole.troubles(0)); warned > 0 {
 					t.Fatal(strings.Join(whole.events, "\n"))
 				}
@@ -151,7 +159,7 @@ func crashGatewayAt(t *testing.T, whole *lab, change func(*lab), leave func(*lab
 		leave(l, rand.New(rand.NewPCG(uint64(n), 5))) //nolint:gosec // nothing to guess
 	}
 	l.restart()
-	l.passWith(3*time.Minute, gatewayCrashKeys...)
+	l.gatewayWait()
 	if d := linesApart(l.account(), whole.account()); d != "" {
 		t.Errorf("a crash at call %d ends with (+) instead of (-):\n%s", n, d)
 	}
@@ -163,9 +171,11 @@ func crashGatewayAt(t *testing.T, whole *lab, change func(*lab), leave func(*lab
 	}
 	for _, list := range []client.ObjectList{&gatewayv1.GatewayList{}, &gatewayv1.HTTPRouteList{}, &gatewayv1.TCPRouteList{}, &corev1.ServiceList{}} {
 		l.must(l.client.List(t.Context(), list))
-		l.must(meta.EachListItem(list, func(o runtime.Object) error { return client.IgnoreNotFound(l.client.Delete(t.Context(), o.(client.Object))) }))
+		l.must(meta.EachListItem(list, func(o runtime.Object) error {
+			return client.IgnoreNotFound(l.client.Delete(t.Context(), o.(client.Object)))
+		}))
 	}
-	if l.passWith(3*time.Minute, gatewayCrashKeys...); len(l.left()) > 0 {
+	if l.gatewayWait(); len(l.left()) > 0 {
 		t.Errorf("a crash at call %d leaves %v", n, l.left())
 	}
 	if rules := l.admitted(labNodeGroup); len(rules) > 0 {

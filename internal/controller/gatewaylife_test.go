@@ -3,9 +3,12 @@ package controller
 import (
 	"strings"
 	"testing"
+	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 const (
@@ -101,7 +104,17 @@ func TestAClassThatChangesToTheOtherFamilyMovesTheGateway(t *testing.T) {
 	l.wantParents(httpRoute("web"), "web: Accepted, ResolvedRefs")
 	l.apply(`Gateway shop/web {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}]}}
 TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
+	_, err := l.of(gatewayKey(stack.GatewayNLB, "web")).Reconcile(t.Context(), gatewayKey(stack.GatewayNLB, "web"))
+	l.must(err)
+	l.clock.Advance(time.Second)
+	l.runQueues(t.Context())
+	if got := l.condition("Programmed"); got != "False Pending The application load balancer that the Gateway had (finalizer gateway.k8s.aws/alb) is deleted first." {
+		t.Error("Programmed:", got)
+	}
 	l.settleWeb()
+	if warned := l.troubles(0); len(warned) > 0 {
+		t.Error(warned)
+	}
 	lbs := l.sim.Resources().LoadBalancers
 	if len(lbs) != 1 || lbs[0].Type != "network" {
 		t.Fatalf("load balancers %+v\n%s", lbs, strings.Join(l.events, "\n"))

@@ -50,6 +50,10 @@ func Relevant(before, after client.Object) bool {
 	case *corev1.Service:
 		n, ok := after.(*corev1.Service)
 		return !ok || !equality.Semantic.DeepEqual(o.Spec, n.Spec)
+	case *gatewayv1.Gateway: // one that changes its family waits for the load balancer of the former one
+		if len(after.GetFinalizers()) < len(before.GetFinalizers()) {
+			return true
+		}
 	case *corev1.Namespace:
 		return !equality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels())
 	}

@@ -28,6 +28,7 @@ type Decisions struct {
 	controller gatewayv1.GatewayController
 	gateway    *gatewayv1.Gateway
 	refused    *attachment.Problem
+	waiting    *attachment.Problem
 	listeners  *attachment.Listeners
 	refs       []*attachment.Problem
 	unserved   map[int]bool
@@ -47,7 +48,7 @@ type decidedRoute struct {
 // reports whether AWS holds a load balancer of the Gateway, which decides about the construction of rules of a Gateway that does not say it.
 func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadBalancer, *Decisions) {
 	t := &translation{Loaded: &l, view: v, config: cfg}
-	d := &Decisions{config: cfg, gateway: l.Gateway, listeners: l.listeners}
+	d := &Decisions{config: cfg, gateway: l.Gateway, listeners: l.listeners, waiting: l.waiting}
 	if l.Class != nil {
 		d.controller = l.Class.Spec.ControllerName
 	}

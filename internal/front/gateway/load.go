@@ -40,6 +40,8 @@ type Loaded struct {
 	Reports bool
 	// Unknown is why class or configuration are not known. The load balancer stays as it was.
 	Unknown *attachment.Problem
+	// waiting is why a load balancer that the Gateway declares is not made yet.
+	waiting *attachment.Problem
 
 	configuration configuration.Layers[configv1.LoadBalancerConfigurationSpec]
 	defaults      configuration.Defaults
@@ -101,6 +103,10 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 	}
 	l.State, l.Reports = Wanted, true
 	l.configure(v)
+	if !ours && Finalized(g, other) { // both would have security groups of one name
+		l.State, l.waiting = Nothing, &attachment.Problem{Reason: string(gatewayv1.GatewayReasonPending),
+			Message: fmt.Sprintf("The %s load balancer that the Gateway had (finalizer %s) is deleted first.", other, Finalizer(other))}
+	}
 	return l
 }
 

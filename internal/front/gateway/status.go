@@ -73,6 +73,9 @@ func (d *Decisions) ruleStatuses() (out []Change) {
 // failed adds what is wrong with the Gateway itself. Problems that pass by themselves, and those of single features, are none.
 func (d *Decisions) failed(o Outcome) conditions.LoadBalancer {
 	lb := o.LoadBalancer
+	if d.waiting != nil {
+		lb.Active, lb.Failed = false, d.waiting
+	}
 	for _, f := range o.Found {
 		passing := f.Class == diag.Note || f.Class == diag.Transient || f.Class == diag.Throttled
 		if lb.Failed != nil || passing || f.Scope.Withheld() && f.Scope != diag.Frontend || f.Object.Kind != kindGateway || f.Object.Name != d.gateway.Name || f.Object.Namespace != d.gateway.Namespace {
