@@ -6,31 +6,42 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/spf13/cobra"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/cmd/lbc/explain"
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-const explainHelp = `Explain an Ingress or Service: the fields of its load balancer, each with the annotation or class parameter that sets it (← …) or
+const explainHelp = `Explain an Ingress, Service or Gateway: the fields of its load balancer, each with the annotation or class parameter that sets it (← …) or
 the flag, default or discovery that it comes from (in parentheses), the listeners with all their rules in the order of evaluation
-and the Ingress that each rule comes from, the target groups, and the findings.
+and the object that each rule comes from, the target groups, and the findings.
+
+Of a Gateway, also the listeners that it and its ListenerSets declare with the routes that attach to each, and why other routes do not. A
+route (httproute, grpcroute, tcproute, udproute, tlsroute) or listenerset is explained for each Gateway that it names: where it attaches or
+why not, its rules in their places among all, and their target groups.
 
 The name may be left out if there is only one object. Without a namespace, the object is looked up in that of -n, then in all files.
 
-With --request, show which rule of an Ingress's load balancer a request matches: each rule that is evaluated with the first of its
+With --request, show which rule of the load balancer of an Ingress or Gateway a request matches: each rule that is evaluated with the first of its
 conditions that does not hold, the matching rule, its action, and the health of the targets behind it if the load balancer exists.
 Other Ingresses of the same group are included as they are in the cluster. -L follows redirects as long as they stay on the load
 balancer, and detects loops.
@@ -44,6 +55,9 @@ const explainExample = `  lbc explain ingress shop -f shop.yaml
 
   # Why does this request not reach my Service?
   lbc explain ingress shop -f shop.yaml --request 'GET https://shop.example.com/cart?x=1' -H 'X-Env: dev'
+
+  lbc explain gateway web -f gateway.yaml
+  lbc explain httproute front -f gateway.yaml --request https://shop.example.com/cart
 
   # Where does it end up?
   lbc explain ingress shop -f shop.yaml --request http://shop.example.com/ -L`
@@ -60,7 +74,7 @@ type explainOptions struct {
 func explainCommand() *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
-		Use:     "explain [(ingress|service) [NAMESPACE/]NAME] [--request 'METHOD URL' [-L]]",
+		Use:     "explain [KIND [NAMESPACE/]NAME] [--request 'METHOD URL' [-L]]",
 		Short:   "Show where each setting comes from, and which rule a request matches",
 		Long:    explainHelp,
 		Example: explainExample,
@@ -104,31 +118,90 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 	if err != nil {
 		return err
 	}
-	r, err := o.one(ctx, src, object)
+	results, err := o.results(ctx, src, kind, object)
 	if err != nil {
 		return err
 	}
-	input := o.input(ctx, src, kind, object, r, errOut)
-	e := explain.Explain(input)
-	if o.request != "" {
-		if err := o.ask(&e, input, from); err != nil {
-			return err
+	doc := explain.Part{Object: owner.Object(object).String(), Gateways: []explain.Explanation{}}
+	invalid := false
+	for _, r := range results {
+		input := o.input(ctx, src, kind, object, r, errOut)
+		e := explain.Explain(input)
+		if o.request != "" {
+			if err := o.ask(&e, input, from); err != nil {
+				return err
+			}
 		}
+		invalid = invalid || e.Invalid() || (!isPart(kind) || input.Stack == nil) && input.Diagnostics.HasErrors()
+		doc.Gateways = append(doc.Gateways, e)
 	}
-	if o.format != "text" {
-		err = o.encode(out, e)
-	} else {
-		text := e.Text(o.colored(out))
-		if e.Request != nil {
-			text = e.Request.Text(o.colored(out))
-		}
-		_, err = io.WriteString(out, text)
+	if err := o.show(out, kind, doc); err != nil {
+		return err
 	}
-	if err == nil && input.Diagnostics.HasErrors() {
+	if invalid {
 		o.noteQuarantine(errOut)
 		return exitInvalid
 	}
-	return err
+	return nil
+}
+
+// show prints the explanation of an object: of a part of Gateways one for each of them.
+func (o *explainOptions) show(out io.Writer, kind objects.Kind, doc explain.Part) error {
+	switch {
+	case o.format != "text" && isPart(kind):
+		return o.encode(out, doc)
+	case o.format != "text":
+		return o.encode(out, doc.Gateways[0])
+	}
+	for i := range doc.Gateways {
+		e := &doc.Gateways[i]
+		text := e.Text(o.colored(out))
+		if e.Request != nil {
+			text = e.Request.Text(o.colored(out))
+			if len(doc.Gateways) > 1 {
+				text = e.Gateway.Name + ":\n" + text
+			}
+		}
+		if i > 0 {
+			text = "\n" + text
+		}
+		if _, err := io.WriteString(out, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// results are the plans of the load balancers that an object belongs to: one, or of a route those of the Gateways that it names.
+func (o *explainOptions) results(ctx context.Context, src *source, kind objects.Kind, object metav1.Object) ([]offline.Result, error) {
+	if !isPart(kind) {
+		r, err := o.one(ctx, src, object)
+		return []offline.Result{r}, err
+	}
+	v := objects.New(src.reader)
+	var out []offline.Result
+	var others []string
+	for _, ref := range offline.GatewaysOf(v, object) {
+		g, ok := src.snapshot.Get(ref.Kind, ref.Namespace, ref.Name)
+		if !ok {
+			others = append(others, ref.Namespace+"/"+ref.Name+" does not exist")
+			continue
+		}
+		r, err := o.one(ctx, src, g)
+		if err != nil {
+			others = append(others, err.Error())
+			continue
+		}
+		out = append(out, r)
+	}
+	if len(out) == 0 {
+		why := "it names none in parentRefs"
+		if len(others) > 0 {
+			why = strings.Join(others, "; ")
+		}
+		return nil, fmt.Errorf("%s belongs to no Gateway of the controller: %s", owner.Object(object), why)
+	}
+	return out, nil
 }
 
 func (o *explainOptions) ask(e *explain.Explanation, input explain.Input, from netip.Addr) error {
@@ -168,7 +241,7 @@ func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Obj
 	case d != nil:
 		return offline.Result{}, fmt.Errorf("%s: %s", d.Object, d.Message())
 	case !ok:
-		return offline.Result{}, fmt.Errorf("%s/%s is not managed by the controller: an Ingress needs class alb (or another class of the controller), a Service spec.loadBalancerClass: service.k8s.aws/nlb",
+		return offline.Result{}, fmt.Errorf("%s/%s is not managed by the controller: an Ingress needs class alb (or another class of the controller), a Service spec.loadBalancerClass: service.k8s.aws/nlb, a Gateway a GatewayClass of the controller",
 			object.GetNamespace(), object.GetName())
 	}
 	got, err := offline.Plans(ctx, v, offline.Only(key), src.inventory, &o.config, src.bindings(o.config.Kubeconfig))
@@ -197,6 +270,15 @@ func (o *explainOptions) input(ctx context.Context, src *source, kind objects.Ki
 	for _, m := range r.Input.LoadBalancer.Members {
 		input.Members = append(input.Members, m.Object)
 	}
+	if d := r.Input.Decisions; d != nil {
+		v := objects.New(src.reader)
+		input.Gateway = &explain.GatewayInput{
+			Overview: d.Overview(r.Diagnostics), Extension: extensionOf(src),
+			Properties: func(route diag.Object, service stack.ID) configuration.Layers[configv1.TargetGroupProps] {
+				return d.Properties(v, objects.Ref{Kind: objects.Service, Namespace: service.Namespace, Name: service.Name}, route)
+			},
+		}
+	}
 	var err error
 	if input.Targets, err = healthOf(ctx, src, r.Observed); err != nil {
 		fmt.Fprintf(errOut, "lbc: cannot read the health of targets: %v\n", err) //nolint:errcheck // a hint
@@ -218,6 +300,42 @@ func classTargetType(src *source, c ingress.Config) func(diag.Object) string {
 			return ""
 		}
 		return "spec.targetType of IngressClassParams " + class.Params.Name
+	}
+}
+
+// ruleOf is the rule of a route that a field belongs to.
+var ruleOf = regexp.MustCompile(`^spec\.rules\[(\d+)\]`)
+
+// extensionOf returns the ListenerRuleConfiguration of a rule of an HTTPRoute or GRPCRoute.
+func extensionOf(src *source) func(diag.Object, string) string {
+	return func(o diag.Object, path string) string {
+		m := ruleOf.FindStringSubmatch(path)
+		x, ok := src.snapshot.Get(objects.Kind(o.Kind), o.Namespace, o.Name)
+		if m == nil || !ok {
+			return ""
+		}
+		n, _ := strconv.Atoi(m[1]) // digits
+		var refs []*gatewayv1.LocalObjectReference
+		switch r := x.(type) {
+		case *gatewayv1.HTTPRoute:
+			if n < len(r.Spec.Rules) {
+				for _, f := range r.Spec.Rules[n].Filters {
+					refs = append(refs, f.ExtensionRef)
+				}
+			}
+		case *gatewayv1.GRPCRoute:
+			if n < len(r.Spec.Rules) {
+				for _, f := range r.Spec.Rules[n].Filters {
+					refs = append(refs, f.ExtensionRef)
+				}
+			}
+		}
+		for _, ref := range refs {
+			if ref != nil && string(ref.Kind) == string(objects.ListenerRuleConfiguration) {
+				return fmt.Sprintf("%s %s/%s", ref.Kind, o.Namespace, ref.Name)
+			}
+		}
+		return ""
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/k8s-lbc/lbc/cmd/lbc/explain"
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -41,6 +42,55 @@ func TestExplanationsAreAsRecorded(t *testing.T) {
 			}
 			compare(t, name+".txt", out)
 		})
+	}
+}
+
+func TestExplanationsOfGatewaysAndTheirPartsAreAsRecorded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args string
+		want error
+	}{
+		"explain-gateway":          {"explain gateway -f testdata/gateway.yaml", exitInvalid},
+		"explain-gateway-network":  {"explain gateway shop/db -f testdata/gateway-network.yaml", nil},
+		"explain-httproute":        {"explain httproute shop/front -f testdata/gateway.yaml", nil},
+		"explain-httproute-broken": {"explain httproute broken -n shop -f testdata/gateway.yaml", exitInvalid},
+		"explain-httproute-lost":   {"explain httproute lost -f testdata/gateway.yaml", exitInvalid},
+		"explain-tcproute":         {"explain tcproute -f testdata/gateway-network.yaml", nil},
+		"explain-listenerset":      {"explain listenerset team/more -f testdata/gateway.yaml", nil},
+		"request-httproute":        {"explain httproute shop/front -f testdata/gateway.yaml --request https://shop.example.com/cart -H X-Env:dev", nil},
+		"request-isolation":        {"explain gateway shop/web -f testdata/gateway.yaml --request http://any.example.org/", exitInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, _, err := lbc(t, "", strings.Fields(c.args)...)
+			if !errors.Is(err, c.want) {
+				t.Fatal(err)
+			}
+			compare(t, name+".txt", out)
+		})
+	}
+}
+
+func TestAnExplanationOfARouteForProgramsHasItsGatewaysListenersAndRules(t *testing.T) {
+	t.Parallel()
+	out, _, err := lbc(t, "", strings.Fields("explain httproute shop/front -f testdata/gateway.yaml -o json")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got explain.Part
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Gateways) != 1 || got.Object != "HTTPRoute shop/front" {
+		t.Fatalf("%s", out)
+	}
+	g := got.Gateways[0]
+	if g.Gateway.Name != "Gateway shop/web" || len(g.Gateway.Listeners) != 2 || len(g.Gateway.Routes) != 1 || g.Gateway.Routes[0].Parents[1].Listeners[0] != "https (shop.example.com)" {
+		t.Errorf("%+v", g.Gateway)
+	}
+	if r := g.Listeners[0].Rules[3]; !r.Mine || r.Configuration != "ListenerRuleConfiguration shop/office" || r.Source != "spec.rules[0]" {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -109,7 +159,7 @@ func TestWrongUseOfExplainIsExplained(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"explain ingress shop -f ../../examples/shop.yaml", "Ingress default/shop is not found: there is shop/front, shop/preview; -n chooses the namespace"},
 		{"explain ingress shop", "name manifests with -f, or a cluster with --kubeconfig"},
-		{"explain pod shop -f ../../examples/shop.yaml", `"pod" cannot be explained: write ingress or service`},
+		{"explain pod shop -f ../../examples/shop.yaml", `"pod" cannot be explained: write ingress, service, gateway, httproute, grpcroute, tcproute, udproute, tlsroute or listenerset`},
 		{"explain shop -f ../../examples/shop.yaml", "name the kind and the object"},
 		{"explain svc shop/blue -f ../../examples/shop.yaml", "shop/blue is not managed by the controller"},
 		{"explain svc nlb/echo -f ../../examples/nlb.yaml --request http://x/", "a network load balancer has no rules"},
@@ -118,8 +168,12 @@ func TestWrongUseOfExplainIsExplained(t *testing.T) {
 		{"explain ingress shop/front -f ../../examples/shop.yaml --from nowhere", "--from: "},
 		{"explain ingress shop/front -f ../../examples/shop.yaml -L", "need a request: add --request"},
 		{"explain -f ../../examples/shop.yaml", "name one of: ingress shop/front, ingress shop/preview"},
-		{"explain svc -f ../../examples/shop.yaml", "there is nothing to explain: no Ingress, and no Service of type LoadBalancer"},
+		{"explain svc -f ../../examples/shop.yaml", "there is nothing to explain: no Ingress, no Gateway, and no Service of type LoadBalancer"},
 		{"explain ingress front -n nowhere -f ../../examples/shop.yaml", "Ingress nowhere/front is not found: there is shop/front"},
+		{"explain udproute -f testdata/gateway-network.yaml", "there is nothing to explain"},
+		{"explain tcproute shop/other -f testdata/gateway-network.yaml", "TCPRoute shop/other is not found: there is shop/sql"},
+		{"explain tcproute -f testdata/gateway-network.yaml --request http://x/", "a network load balancer has no rules"},
+		{"explain gateway -f testdata/gateway.yaml --enable-x", "unknown flag"},
 	} {
 		_, _, err := lbc(t, "", strings.Fields(c.args)...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -86,6 +86,7 @@ type source struct {
 	snapshot  objects.Snapshot
 	reader    objects.Reader // the snapshot, and Secrets of the cluster as they are needed
 	fromFiles []placed
+	unread    []unread // objects of the files whose kinds are not read
 	// assumedClasses are findings about GatewayClasses that are in none of the files.
 	assumedClasses []finding
 	clients        cloud.Clients
@@ -119,11 +120,11 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 	if len(i.files) == 0 && i.config.Kubeconfig == "" {
 		return nil, errors.New("no objects: name manifests with -f, or a cluster with --kubeconfig")
 	}
-	fromFiles, err := i.read(errOut, in)
+	fromFiles, skipped, err := i.read(errOut, in)
 	if err != nil {
 		return nil, err
 	}
-	s := &source{snapshot: objects.Snapshot{}, fromFiles: fromFiles}
+	s := &source{snapshot: objects.Snapshot{}, fromFiles: fromFiles, unread: skipped}
 	s.reader = s.snapshot
 	objs := make([]metav1.Object, 0, len(fromFiles))
 	for _, p := range fromFiles {
@@ -205,20 +206,19 @@ func (i *inputs) plans(ctx context.Context, s *source) (offline.Outcome, error) 
 	return offline.Plans(ctx, v, only, s.inventory, &i.config, s.bindings(i.config.Kubeconfig))
 }
 
-func (i *inputs) read(errOut io.Writer, in io.Reader) ([]placed, error) {
+func (i *inputs) read(errOut io.Writer, in io.Reader) (all []placed, skipped []unread, err error) {
 	paths, err := i.paths()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var all []placed
 	for _, p := range paths {
-		objs, err := i.readOne(p, errOut, in)
+		objs, others, err := i.readOne(p, errOut, in)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		all = append(all, objs...)
+		all, skipped = append(all, objs...), append(skipped, others...)
 	}
-	return all, nil
+	return all, skipped, nil
 }
 
 // paths are the files to read: the named ones, and those in named directories.
@@ -247,7 +247,7 @@ func (i *inputs) paths() ([]string, error) {
 	return all, nil
 }
 
-func (i *inputs) readOne(path string, errOut io.Writer, in io.Reader) ([]placed, error) {
+func (i *inputs) readOne(path string, errOut io.Writer, in io.Reader) ([]placed, []unread, error) {
 	var content []byte
 	var err error
 	if path == "-" {
@@ -256,20 +256,39 @@ func (i *inputs) readOne(path string, errOut io.Writer, in io.Reader) ([]placed,
 		content, err = os.ReadFile(path) //nolint:gosec // the user names the file
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	objs, skipped, err := manifest.Decode(content, i.namespace)
 	var malformed *manifest.MalformedError
 	switch {
 	case errors.As(err, &malformed) && malformed.Line > 0:
-		return nil, fmt.Errorf("%s:%d: %w", path, malformed.Line, err)
+		return nil, nil, fmt.Errorf("%s:%d: %w", path, malformed.Line, err)
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(objs) == 0 && len(skipped) > 0 {
 		fmt.Fprintf(errOut, "lbc: %s has no objects that a load balancer depends on (%s)\n", path, strings.Join(skipped, ", ")) //nolint:errcheck // a hint
 	}
-	return place(path, content, i.namespace, objs), nil
+	return place(path, content, i.namespace, objs), skippedOf(path, content, i.namespace, skipped), nil
+}
+
+// skippedOf finds objects that were skipped, as "apiVersion kind namespace/name", in the text of their file.
+func skippedOf(file string, content []byte, namespace string, skipped []string) (out []unread) {
+	nodes := nodesOf(content, namespace)
+	for _, what := range skipped {
+		u := unread{what: what, file: file}
+		if parts := strings.Fields(what); len(parts) == 3 {
+			ns, n, ok := strings.Cut(parts[2], "/")
+			if !ok {
+				ns, n = namespace, parts[2]
+			}
+			if at := nodes[name{parts[1], ns, n}]; at != nil {
+				u.line = at.Line
+			}
+		}
+		out = append(out, u)
+	}
+	return out
 }
 
 // noteQuarantine notes that the last good versions of invalid objects are not known.

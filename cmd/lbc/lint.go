@@ -27,7 +27,8 @@ const lintHelp = `Check manifests without a cluster and without AWS: spelling an
 finding has file and line, object, field, problem and remedy; docs/findings.md explains its code.
 
 The existence of certificates, subnets, security groups and target groups is not checked, since that needs an account. A Service or
-Secret that is in none of the files is a warning; the settings of an Ingress for its target groups are checked nevertheless. With
+Secret that is in none of the files is a warning; the settings of an Ingress for its target groups are checked nevertheless. Of Gateways
+and the objects around them, each condition that is not met is a finding, with the reason of the condition as its code. With
 --account (an account file, or a recording made by lbc record) and --kubeconfig, all of it is checked.
 
 An IngressClass that is in none of the files is assumed to be one of the controller if the Ingress has annotations of the controller.
@@ -153,6 +154,9 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 	if err != nil {
 		return nil, err
 	}
+	found = append(found, o.unmet(src, got.Stacks)...)
+	found = append(found, unconnected(src, &o.config)...)
+	found = append(found, ignoredKinds(src.unread)...)
 	all := everything(got)
 	if o.config.Kubeconfig == "" {
 		more, err := o.besideServices(ctx, src)
@@ -170,8 +174,8 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 			continue
 		}
 		f := finding{Severity: o.severity(d), Object: d.Object.String(), Field: d.Path, Code: string(d.Code), Text: d.Text, Remedy: d.Remedy}
-		if p, ok := find(src.fromFiles, d.Object); ok {
-			path, _, _ := strings.Cut(d.Path, " of ")
+		path, _, _ := strings.Cut(d.Path, " of ")
+		if p, ok := declaring(src.fromFiles, d); ok {
 			f.File, f.Line = p.file, p.line(path)
 		} else if len(src.fromFiles) > 0 {
 			continue // it is about an object of the cluster
@@ -256,7 +260,7 @@ func (o *lintOptions) readable() ([]finding, error) {
 	}
 	var out []finding
 	for _, f := range paths {
-		_, err := o.readOne(f, io.Discard, bytes.NewReader(o.stdin))
+		_, _, err := o.readOne(f, io.Discard, bytes.NewReader(o.stdin))
 		var path *fs.PathError
 		switch {
 		case errors.As(err, &path):

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,9 +21,11 @@ type placed struct {
 	node   *yaml.Node // nil = not known
 }
 
-// place finds the objects of a file in its text.
-func place(file string, content []byte, namespace string, objs []metav1.Object) []placed {
-	type name struct{ kind, namespace, name string }
+// name is an object's name in a file.
+type name struct{ kind, namespace, name string }
+
+// nodesOf are the objects in the text of a file.
+func nodesOf(content []byte, namespace string) map[name]*yaml.Node {
 	nodes := map[name]*yaml.Node{}
 	for d := yaml.NewDecoder(bytes.NewReader(content)); ; {
 		var doc yaml.Node
@@ -37,6 +40,12 @@ func place(file string, content []byte, namespace string, objs []metav1.Object) 
 			nodes[name{text(child(n, "kind")), ns, text(child(child(n, "metadata"), "name"))}] = n
 		}
 	}
+	return nodes
+}
+
+// place finds the objects of a file in its text.
+func place(file string, content []byte, namespace string, objs []metav1.Object) []placed {
+	nodes := nodesOf(content, namespace)
 	out := make([]placed, 0, len(objs))
 	for _, o := range objs {
 		kind, _ := objects.KindOf(o)
@@ -107,6 +116,9 @@ func (p placed) line(path string) int {
 			}
 			next = at.Content[n]
 			key = next
+		} else if at.Kind == yaml.SequenceNode {
+			next = item(at, step)
+			key = next
 		} else {
 			key, next = entry(at, step)
 		}
@@ -116,6 +128,30 @@ func (p placed) line(path string) int {
 		at, line = next, key.Line
 	}
 	return line
+}
+
+// item is the item of a list that has a name: as the key of an attribute, or as a protocolPort.
+func item(list *yaml.Node, name string) *yaml.Node {
+	for _, n := range list.Content {
+		for _, key := range []string{"protocolPort", "key", "name"} {
+			if text(child(n, key)) == name {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
+// declaring returns the object whose field a diagnostic is about: the one that its path names, else its own.
+func declaring(all []placed, d diag.Diagnostic) (placed, bool) {
+	if _, other, ok := strings.Cut(d.Path, " of "); ok {
+		for _, p := range all {
+			if nameOf(p.object) == other {
+				return p, true
+			}
+		}
+	}
+	return find(all, d.Object)
 }
 
 // find returns the object of a diagnostic.

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/cmd/lbc/explain"
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/stackjson"
@@ -115,9 +116,17 @@ func documentOf(got offline.Outcome) planDocument {
 		if r.Plan.Steps == nil {
 			r.Plan.Steps = []plan.Step{}
 		}
-		d.Stacks = append(d.Stacks, plannedStack{r.Key, r.Plan, explain.Findings(r.Diagnostics), r.Unbuildable})
+		d.Stacks = append(d.Stacks, plannedStack{r.Key, r.Plan, append(explain.Findings(r.Diagnostics), unmetFindings(r.Unmet)...), r.Unbuildable})
 	}
 	return d
+}
+
+// unmetFindings is the JSON form of conditions that are not met: their reasons are the codes.
+func unmetFindings(all []gateway.Unmet) (out []explain.Finding) {
+	for _, u := range all {
+		out = append(out, explain.Finding{Object: u.Object.String(), Field: u.Path, Code: u.Reason, Class: string(diag.Invalid), Text: u.Message})
+	}
+	return out
 }
 
 func (o *planOptions) print(out io.Writer, got offline.Outcome) error {
@@ -135,6 +144,9 @@ func (o *planOptions) print(out io.Writer, got offline.Outcome) error {
 			b.WriteString(r.Plan.Text(plan.TextOptions{Color: o.colored(out)}))
 		}
 		diagnostics(&b, r.Diagnostics, "  ")
+		for _, u := range r.Unmet {
+			fmt.Fprintf(&b, "  error: %s: %s (%s) [%s]\n", u.Object, u.Message, u.Path, u.Reason)
+		}
 		b.WriteString("\n")
 	}
 	diagnostics(&b, got.Diagnostics, "")

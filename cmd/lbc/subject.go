@@ -15,8 +15,25 @@ import (
 	"github.com/k8s-lbc/lbc/internal/owner"
 )
 
+// part is a kind of objects that are explained as parts of their Gateways, and its names on the command line.
+type part struct {
+	kind  objects.Kind
+	names []string
+}
+
+var parts = []part{
+	{objects.HTTPRoute, []string{"httproute", "httproutes"}}, {objects.GRPCRoute, []string{"grpcroute", "grpcroutes"}},
+	{objects.TCPRoute, []string{"tcproute", "tcproutes"}}, {objects.UDPRoute, []string{"udproute", "udproutes"}},
+	{objects.TLSRoute, []string{"tlsroute", "tlsroutes"}}, {objects.ListenerSet, []string{"listenerset", "listenersets", "lset"}},
+}
+
 // explained is the kind of objects that can be explained of a name on the command line.
 func explained(name string) (objects.Kind, bool) {
+	for _, p := range parts {
+		if slices.Contains(p.names, strings.ToLower(name)) {
+			return p.kind, true
+		}
+	}
 	for _, k := range owner.Kinds {
 		if slices.Contains(k.Names, strings.ToLower(name)) {
 			return objects.Kind(k.Kind), true
@@ -32,7 +49,14 @@ func kindNames() (out []string) {
 			out = append(out, k.Names[0])
 		}
 	}
+	for _, p := range parts {
+		out = append(out, p.names[0])
+	}
 	return out
+}
+
+func isPart(kind objects.Kind) bool {
+	return slices.ContainsFunc(parts, func(p part) bool { return p.kind == kind })
 }
 
 // complete returns the completions: kinds, then the names of objects.
@@ -72,7 +96,7 @@ func (o *explainOptions) subject(src *source, args []string) (objects.Kind, meta
 	case !ok && len(args) == 1:
 		return "", nil, fmt.Errorf("%q: name the kind and the object, as in: lbc explain ingress shop", args[0])
 	case !ok:
-		return "", nil, fmt.Errorf("%q cannot be explained: write %s", args[0], strings.Join(kindNames(), " or "))
+		return "", nil, fmt.Errorf("%q cannot be explained: write %s", args[0], list(kindNames()))
 	case len(args) == 1:
 		return only(src, kind)
 	}
@@ -97,7 +121,8 @@ func (o *explainOptions) subject(src *source, args []string) (objects.Kind, meta
 	return "", nil, missing(src.snapshot, kind, namespace, name)
 }
 
-// only is the only object of a kind, or of any kind if that is empty, that may declare a load balancer; in the files if there are any.
+// only is the only object of a kind, or of any kind if that is empty, that may declare a load balancer, or is a part of one if the kind says so; in
+// the files if there are any.
 func only(src *source, kind objects.Kind) (objects.Kind, metav1.Object, error) {
 	var candidates []metav1.Object
 	for _, p := range src.fromFiles {
@@ -109,6 +134,9 @@ func only(src *source, kind objects.Kind) (objects.Kind, metav1.Object, error) {
 		}
 	}
 	candidates = slices.DeleteFunc(candidates, func(x metav1.Object) bool {
+		if k, _ := objects.KindOf(x); k == kind && isPart(kind) {
+			return false
+		}
 		return !slices.ContainsFunc(owner.Kinds, func(k owner.Kind) bool { return (kind == "" || k.Kind == string(kind)) && k.Is(x) && k.MayDeclare(x) })
 	})
 	var there []string
@@ -118,7 +146,7 @@ func only(src *source, kind objects.Kind) (objects.Kind, metav1.Object, error) {
 	}
 	switch len(candidates) {
 	case 0:
-		return "", nil, errors.New("there is nothing to explain: no Ingress, and no Service of type LoadBalancer")
+		return "", nil, errors.New("there is nothing to explain: no Ingress, no Gateway, and no Service of type LoadBalancer")
 	case 1:
 		k, _ := objects.KindOf(candidates[0])
 		return k, candidates[0], nil

@@ -1,4 +1,4 @@
-// Package explain explains the load balancer of an Ingress or Service: each field with the place where it is declared, the rules of its
+// Package explain explains the load balancer of an Ingress, Service or Gateway: each field with the place where it is declared, the rules of its
 // listeners in the order of evaluation, and which of them a request matches and why. It renders the results of compile and the observed
 // state. It may import pure packages only.
 package explain
@@ -36,6 +36,9 @@ type Input struct {
 	ClassTargetType func(diag.Object) string
 	// DefaultTags are those of --default-tags.
 	DefaultTags map[string]string
+	// Gateway is what is decided about the Gateway of the load balancer; nil = it is not one of a Gateway. The explained object is the Gateway, or a
+	// route or ListenerSet of it.
+	Gateway *GatewayInput
 	// Targets are those of a target group by its ARN; nil if they were not read.
 	Targets map[string][]Target
 }
@@ -53,12 +56,15 @@ type Explanation struct {
 	Object       string        `json:"object"`
 	Stack        string        `json:"stack"`
 	Members      []string      `json:"members"`
+	Gateway      *Gateway      `json:"gateway,omitempty"`
 	LoadBalancer *LoadBalancer `json:"loadBalancer,omitempty"` // none if nothing can be built
 	Frontend     *LoadBalancer `json:"frontend,omitempty"`     // the network load balancer in front of it
 	Listeners    []Listener    `json:"listeners,omitempty"`
 	TargetGroups []TargetGroup `json:"targetGroups,omitempty"`
 	Findings     []Finding     `json:"findings,omitempty"`
 	Request      *Walk         `json:"request,omitempty"`
+
+	focused bool // the object is a part of the Gateway
 }
 
 // Field is a setting, its value, and where it is declared.
@@ -114,7 +120,9 @@ type Rule struct {
 	Action     string `json:"action"`
 	Owner      string `json:"owner"`
 	Source     string `json:"source"`
-	Mine       bool   `json:"mine"` // it comes from the explained object
+	// Configuration is the ListenerRuleConfiguration of the rule of a route.
+	Configuration string `json:"listenerRuleConfiguration,omitempty"`
+	Mine          bool   `json:"mine"` // it comes from the explained object
 }
 
 // TargetGroup is one target group.
@@ -142,6 +150,15 @@ func Explain(in Input) Explanation {
 	e := Explanation{Object: in.Object.String(), Findings: Findings(in.Diagnostics)}
 	for _, m := range in.Members {
 		e.Members = append(e.Members, m.String())
+	}
+	if in.Gateway != nil {
+		x := explainer{in: in}
+		e.Gateway, e.focused = x.gateway(), x.focused()
+		if e.focused && in.Stack != nil {
+			e.Findings = Findings(slices.DeleteFunc(slices.Clone(in.Diagnostics), func(d diag.Diagnostic) bool {
+				return !x.mine(d.Object) && !strings.HasSuffix(d.Object.Kind, "Configuration")
+			}))
+		}
 	}
 	if in.Stack == nil {
 		return e

@@ -30,10 +30,13 @@ func (x *explainer) rule(r stack.Rule, listenerARN string) Rule {
 	}
 	for _, owner := range o.Objects {
 		out.Owner = owner.String()
-		out.Mine = out.Mine || same(owner, x.in.Object)
+		out.Mine = out.Mine || x.mine(owner)
 	}
 	if s, ok := o.Fields["Conditions"]; ok {
 		out.Source = s.Path
+		if g := x.in.Gateway; g != nil && g.Extension != nil {
+			out.Configuration = g.Extension(s.Object, s.Path)
+		}
 	}
 	for _, have := range x.in.Observed.Rules {
 		if have.ID == r.ID && have.Listener.Literal == listenerARN {

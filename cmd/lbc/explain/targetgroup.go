@@ -15,7 +15,7 @@ import (
 
 func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 	o := x.origin(stack.KindTargetGroup, tg.ID)
-	out := TargetGroup{ID: tg.ID, Name: tg.Name, ARN: x.resolve[tg.ID], Mine: slices.ContainsFunc(o.Objects, func(w diag.Object) bool { return same(w, x.in.Object) })}
+	out := TargetGroup{ID: tg.ID, Name: tg.Name, ARN: x.resolve[tg.ID], Mine: slices.ContainsFunc(o.Objects, x.mine)}
 	if have := x.in.Observed.TargetGroup(out.ARN); have != nil && have.Name != "" {
 		out.Name = have.Name
 	}
@@ -53,6 +53,9 @@ func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 	add("unhealthy after", times(h.UnhealthyThreshold), annotation.UnhealthyThreshold, annotation.ServiceHCUnhealthy)
 	for _, k := range slices.Sorted(maps.Keys(tg.Attributes)) {
 		add("attribute "+k, tg.Attributes[k], annotation.TargetGroupAttributes, annotation.ServiceTGAttributes)
+	}
+	if len(o.Objects) > 0 {
+		x.configured(tg.ID, o.Objects[0], out.Fields)
 	}
 	return out
 }

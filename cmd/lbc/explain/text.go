@@ -11,12 +11,19 @@ import (
 func (e *Explanation) Text(color bool) string {
 	t := &page{color: color}
 	t.line("%s", t.bold(e.Object))
+	if e.Gateway != nil {
+		e.Gateway.text(t, e.focused)
+	}
 	if e.LoadBalancer == nil {
 		t.line("  cannot be built; existing resources are not changed")
 	} else {
 		e.overview(t)
 		for i := range e.Listeners {
-			e.Listeners[i].text(t)
+			if l := e.Listeners[i]; !e.focused {
+				l.text(t)
+			} else if l.concerns(e.Gateway) {
+				l.focus(t)
+			}
 		}
 		for i := range e.TargetGroups {
 			if e.TargetGroups[i].Mine {
@@ -51,7 +58,11 @@ func (f Finding) message() string {
 }
 
 func (e *Explanation) overview(t *page) {
-	if len(e.Members) > 1 {
+	if e.focused {
+		e.LoadBalancer.title(t, "Load balancer")
+		return
+	}
+	if len(e.Members) > 1 && e.Gateway == nil {
 		t.line("  members of its load balancer, in the order of their rules: %s", strings.Join(e.Members, ", "))
 	}
 	e.LoadBalancer.text(t, "Load balancer")
@@ -60,14 +71,39 @@ func (e *Explanation) overview(t *page) {
 	}
 }
 
+// Invalid reports whether something of the object is not accepted.
+func (e *Explanation) Invalid() bool { return e.Gateway != nil && e.Gateway.invalid() }
+
 func (lb *LoadBalancer) text(t *page, what string) {
+	lb.title(t, what)
+	t.fields(lb.Fields)
+}
+
+func (lb *LoadBalancer) title(t *page, what string) {
 	state := "does not exist yet"
 	if lb.ARN != "" {
 		state = lb.DNSName + ", " + cmp.Or(lb.State, "state unknown")
 	}
 	t.line("")
 	t.line("%s (%s)", t.bold(what+" "+lb.Name), state)
-	t.fields(lb.Fields)
+}
+
+// concerns reports whether a listener of the load balancer serves what an explanation of a part of a Gateway shows.
+func (l *Listener) concerns(g *Gateway) bool {
+	return slices.ContainsFunc(g.Listeners, func(d GatewayListener) bool { return d.Port == l.Port && d.Problem == "" })
+}
+
+// focus is the listener as a part of a Gateway sees it: its own rules only, with their places among all.
+func (l *Listener) focus(t *page) {
+	own := *l
+	own.Rules = slices.DeleteFunc(slices.Clone(l.Rules), func(r Rule) bool { return !r.Mine })
+	if len(l.Rules) > 0 { // of a network load balancer there are none
+		own.Fields = nil
+	}
+	own.text(t)
+	if n := len(l.Rules) - len(own.Rules); n > 0 {
+		t.line("  and %d of other objects", n)
+	}
 }
 
 func (l *Listener) text(t *page) {
@@ -101,7 +137,11 @@ func (l *Listener) text(t *page) {
 			text = t.green(text)
 		}
 		t.line("%s", text)
-		t.line("              %s", t.dim(strings.TrimSpace(r.Owner+" "+r.Source)))
+		where := strings.TrimSpace(r.Owner + " " + r.Source)
+		if r.Configuration != "" {
+			where += ", " + r.Configuration
+		}
+		t.line("              %s", t.dim(where))
 	}
 }
 
@@ -124,7 +164,11 @@ func (g *TargetGroup) text(t *page) {
 func (w *Walk) text(t *page) {
 	t.line("%s", t.bold(w.Request))
 	if w.Listener != "" {
-		t.line("  reaches listener %s", w.Listener)
+		text := w.Listener
+		if w.Of != "" {
+			text += ", for listener " + w.Of + " of the Gateway"
+		}
+		t.line("  reaches listener %s", text)
 	}
 	if w.Problem != "" {
 		t.line("  %s", w.Problem)

@@ -18,6 +18,8 @@ import (
 type Walk struct {
 	Request  string `json:"request"`
 	Listener string `json:"listener,omitempty"`
+	// Of is the listener of the Gateway, or of a ListenerSet, that the request is for.
+	Of string `json:"gatewayListener,omitempty"`
 	// Problem is why the request reaches no rule: there is no listener, or a security group does not admit it.
 	Problem string  `json:"problem,omitempty"`
 	Tried   []Tried `json:"tried,omitempty"`
@@ -119,7 +121,7 @@ func Ask(in Input, r traffic.Request) Walk {
 		w.Problem = fmt.Sprintf("no listener on port %d: the connection is refused%s", r.Port, x.ports())
 		return w
 	}
-	w.Listener = fmt.Sprintf("%s %d", l.Protocol, l.Port)
+	w.Listener, w.Of = fmt.Sprintf("%s %d", l.Protocol, l.Port), x.of(r.Host, r.Port)
 	if secure := l.Protocol == "HTTPS"; secure != (r.Scheme == "https") {
 		w.Problem = fmt.Sprintf("the protocol of port %d is %s, not %s", l.Port, l.Protocol, strings.ToUpper(r.Scheme))
 		return w

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -34,6 +36,8 @@ type Result struct {
 	Key         stack.Key
 	Plan        plan.Plan
 	Diagnostics diag.List
+	// Unmet are the conditions that a Gateway and the objects around it do not meet.
+	Unmet []gateway.Unmet
 	// Unbuildable reports that the desired stack cannot be built; nothing would be changed.
 	Unbuildable bool
 	// Input, Compiled and Observed are what the plan is made from.
@@ -51,7 +55,21 @@ type Outcome struct {
 
 // Invalid reports whether an object is invalid.
 func (o Outcome) Invalid() bool {
-	return len(o.Diagnostics) > 0 || slices.ContainsFunc(o.Stacks, func(r Result) bool { return r.Diagnostics.HasErrors() })
+	return len(o.Diagnostics) > 0 || slices.ContainsFunc(o.Stacks, func(r Result) bool { return r.Diagnostics.HasErrors() || len(r.Unmet) > 0 })
+}
+
+// unmet are the conditions of a Gateway and the objects around it that no diagnostic is about.
+func unmet(w front.Input, found diag.List) []gateway.Unmet {
+	if w.Decisions == nil {
+		return nil
+	}
+	o := w.Decisions.Overview(nil)
+	return slices.DeleteFunc(o.Unmet(), func(u gateway.Unmet) bool {
+		return slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
+			same := d.Object.Kind == u.Object.Kind && d.Object.Namespace == u.Object.Namespace && d.Object.Name == u.Object.Name
+			return d.Class != diag.Note && strings.Contains(u.Message, d.Text) && (same || u.Object.Kind == string(objects.Gateway))
+		})
+	})
 }
 
 // Plans plans the stacks that the objects of the view declare and that only selects, sorted by key. bindings returns the existing
@@ -71,6 +89,7 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 			return Outcome{}, fmt.Errorf("%s: %w", key, err)
 		}
 		res := Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(r.Diagnostics), w.Found...), Input: w, Compiled: r}
+		res.Unmet = unmet(w, res.Diagnostics)
 		if r.Stack == nil {
 			res.Unbuildable = true
 			out = append(out, res)
@@ -125,6 +144,30 @@ func KeysOf(v *objects.View, c *config.Config, o metav1.Object) (keys []stack.Ke
 		keys = append(keys, of...)
 	}
 	return keys
+}
+
+// GatewaysOf are the Gateways that a route or ListenerSet names, also by ListenerSets, each once.
+func GatewaysOf(v *objects.View, o metav1.Object) (out []objects.Ref) {
+	for _, r := range objects.References(o) {
+		switch r.Kind {
+		case objects.Gateway:
+			if !slices.Contains(out, r) {
+				out = append(out, r)
+			}
+		case objects.ListenerSet:
+			set, ok := objects.Lookup[metav1.Object](v, r.Kind, r.Namespace, r.Name)
+			if !ok {
+				continue
+			}
+			for _, g := range GatewaysOf(v, set) {
+				if !slices.Contains(out, g) {
+					out = append(out, g)
+				}
+			}
+		default:
+		}
+	}
+	return out
 }
 
 // Reads are the reads by which the load balancer of a stack is loaded.

@@ -70,10 +70,7 @@ func Class(v *objects.View, cfg Config, c *gatewayv1.GatewayClass) (change Chang
 	if !cfg.Manages(c) {
 		return Change{}, false
 	}
-	lbc, p := ClassConfiguration(v, c)
-	if p == nil && lbc != nil {
-		_, p = DefaultTargetGroups(v, lbc)
-	}
+	p := ClassProblem(v, cfg, c)
 	want := metav1.Condition{
 		Type: string(gatewayv1.GatewayClassConditionStatusAccepted), Status: metav1.ConditionTrue, Reason: string(gatewayv1.GatewayClassReasonAccepted),
 		Message: "Accepted", ObservedGeneration: c.Generation,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -36,6 +37,9 @@ type Decisions struct {
 	routes     []decidedRoute
 	addresses  []string       // Elastic IP addresses that the Gateway asks for
 	idle       map[int32]bool // ports of a network load balancer on which no route has a backend, so that AWS is to have no listener there
+
+	construction rule.Construction
+	defaults     configuration.Defaults
 }
 
 // decidedRoute is a route with what is decided about its content; nil if it attaches nowhere.
@@ -53,6 +57,7 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 		d.controller = l.Class.Spec.ControllerName
 	}
 	construction := t.construction(exists, d)
+	d.construction, d.defaults = construction, l.defaults
 	t.attach()
 	own := t.member(d)
 	out := t.loadBalancer()

@@ -49,20 +49,28 @@ type group struct {
 // propsOf are the properties of target groups of a backend for the route. Several TargetGroupConfigurations of one backend are a mistake: the
 // first by name counts.
 func (t *translation) propsOf(kind objects.Kind, namespace, name string) configuration.Layers[props] {
-	all := objects.Naming[*lbcgatewayv1.TargetGroupConfiguration](t.in.View, objects.TargetGroupConfiguration, objects.Ref{Kind: kind, Namespace: namespace, Name: name})
-	var own *lbcgatewayv1.TargetGroupConfiguration
+	of := configuration.Route{Kind: string(t.route.Route.Kind), Namespace: t.route.Route.Namespace, Name: t.route.Route.Name}
+	layers, all := Properties(t.in.View, t.in.Defaults, objects.Ref{Kind: kind, Namespace: namespace, Name: name}, of)
 	for i, c := range all {
-		if i == 0 {
-			own = c
-			continue
+		if i > 0 {
+			t.ignoredOf(ObjectOf(c, "TargetGroupConfiguration"), "spec.targetReference", fmt.Sprintf("it has no effect: %s %s/%s is configured by %s already", kind, namespace, name, all[0].Name), "delete one of the two")
 		}
-		t.ignoredOf(ObjectOf(c, "TargetGroupConfiguration"), "spec.targetReference", fmt.Sprintf("it has no effect: %s %s/%s is configured by %s already", kind, namespace, name, own.Name), "delete one of the two")
 	}
-	defaults := t.in.Defaults
-	if kind != objects.Service {
+	return layers
+}
+
+// Properties are the properties of target groups of a backend for a route, and the TargetGroupConfigurations that name the backend, of which the
+// first counts.
+func Properties(v *objects.View, defaults configuration.Defaults, backend objects.Ref, of configuration.Route) (configuration.Layers[props], []*lbcgatewayv1.TargetGroupConfiguration) {
+	all := objects.Naming[*lbcgatewayv1.TargetGroupConfiguration](v, objects.TargetGroupConfiguration, backend)
+	var own *lbcgatewayv1.TargetGroupConfiguration
+	if len(all) > 0 {
+		own = all[0]
+	}
+	if backend.Kind != objects.Service {
 		defaults = configuration.Defaults{}
 	}
-	return configuration.TargetGroup(own, defaults, configuration.Route{Kind: string(t.route.Route.Kind), Namespace: t.route.Route.Namespace, Name: t.route.Route.Name})
+	return configuration.TargetGroup(own, defaults, of), all
 }
 
 // fail records a mistake in a configuration or Service, for which the route as a whole is set aside: its last good version serves.

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
+)
+
+// Codes of findings that are no reasons of conditions.
+const (
+	codeNothingNamed = "NothingNamed" // nothing that is checked names the object, or it names nothing that is checked
+	codeIgnoredKind  = "IgnoredKind"
+)
+
+// elsewhereReasons are those about objects that may be in other files, or in the cluster, with what their messages say then.
+var elsewhereReasons = map[string]string{
+	string(gatewayv1.RouteReasonBackendNotFound): "", string(gatewayv1.RouteReasonRefNotPermitted): "",
+	string(gatewayv1.GatewayReasonInvalidParameters): "does not exist", string(gatewayv1.ListenerReasonInvalidCertificateRef): "does not exist",
+	string(gatewayv1.ListenerReasonInvalidCACertificateRef): "does not exist", string(gatewayv1.RouteReasonIncompatibleFilters): "does not exist", "NotAccepted": "not found",
+}
+
+// unmetFindings are findings about the conditions that objects of files do not meet.
+func (o *lintOptions) unmet(src *source, results []offline.Result) (out []finding) {
+	var all []gateway.Unmet
+	for i := range results {
+		all = append(all, results[i].Unmet...)
+	}
+	flags, v := front.GatewayConfigFromFlags(&o.config), objects.New(src.reader)
+	for _, p := range src.fromFiles {
+		if c, ok := p.object.(*gatewayv1.GatewayClass); ok {
+			if problem := gateway.ClassProblem(v, flags, c); problem != nil {
+				all = append(all, gateway.Unmet{Object: owner.Object(c), Path: "spec.parametersRef", Reason: problem.Reason, Message: problem.Message})
+			}
+		}
+	}
+	for _, u := range all {
+		p, ok := find(src.fromFiles, u.Object)
+		if !ok {
+			continue // it is about an object of the cluster
+		}
+		field := u.Path
+		if in := named.FindString(u.Message); in != "" && strings.HasSuffix(u.Object.Kind, "Route") {
+			field = in
+		}
+		severity := severityError
+		if words, elsewhere := elsewhereReasons[u.Reason]; elsewhere && o.config.Kubeconfig == "" && strings.Contains(u.Message, words) {
+			severity = severityWarning
+		}
+		u.Object.UID = ""
+		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severity, Object: u.Object.String(), Field: field, Code: u.Reason, Text: u.Message})
+	}
+	return out
+}
+
+// unconnected are findings about objects of the Gateway API that name nothing of what is checked, or that nothing names. With a cluster there
+// are none: what names an object may come later.
+func unconnected(src *source, c *config.Config) (out []finding) {
+	if c.Kubeconfig != "" {
+		return nil
+	}
+	v := objects.New(src.reader)
+	namedRefs := map[objects.Ref]bool{}
+	for _, p := range src.fromFiles {
+		if _, own := p.object.(*configv1.TargetGroupConfiguration); own {
+			continue
+		}
+		for _, r := range objects.References(p.object) {
+			namedRefs[r] = true
+		}
+	}
+	note := func(p placed, field, text, remedy string) {
+		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityNote, Object: nameOf(p.object), Field: field, Code: codeNothingNamed, Text: text, Remedy: remedy})
+	}
+	for _, p := range src.fromFiles {
+		kind, _ := objects.KindOf(p.object)
+		at := objects.Ref{Kind: kind, Namespace: p.object.GetNamespace(), Name: p.object.GetName()}
+		switch x := p.object.(type) {
+		case *configv1.LoadBalancerConfiguration, *configv1.ListenerRuleConfiguration:
+			if !namedRefs[at] {
+				note(p, "", "it has no effect: nothing in the files names it", map[objects.Kind]string{
+					objects.LoadBalancerConfiguration: "name it in parametersRef of a GatewayClass or Gateway", objects.ListenerRuleConfiguration: "name it in a filter of type ExtensionRef of a route"}[kind])
+			}
+		case *configv1.TargetGroupConfiguration:
+			refs := objects.References(x)
+			switch {
+			case len(refs) == 0 && !namedRefs[at]:
+				note(p, "", "it has no effect: it has no targetReference, and no LoadBalancerConfiguration in the files names it as default", "add spec.targetReference, or name it in defaultTargetGroupConfiguration")
+			case len(refs) > 0 && !namedRefs[refs[0]]:
+				note(p, "spec.targetReference", fmt.Sprintf("it has no effect: no route in the files has %s %s/%s as backend", refs[0].Kind, refs[0].Namespace, refs[0].Name), "correct the name, or check the file of the route along with this one")
+			}
+		case *gatewayv1.ListenerSet:
+			if g := missingGateways(v, x); len(g) > 0 {
+				note(p, "spec.parentRef", "it is not checked: "+g[0]+" is in none of the files", "check the file of the Gateway along with this one")
+			}
+		default:
+			if !slices.Contains(objects.RouteKinds, kind) {
+				continue
+			}
+			if len(offline.GatewaysOf(v, x)) == 0 {
+				note(p, "spec.parentRefs", "it is not checked: it names no Gateway, or a ListenerSet that is in none of the files", "name a Gateway in spec.parentRefs")
+			}
+			for _, g := range missingGateways(v, x) {
+				note(p, "spec.parentRefs", "it is not checked: "+g+" is in none of the files", "check the file of the Gateway along with this one")
+			}
+		}
+	}
+	return out
+}
+
+func missingGateways(v *objects.View, o metav1.Object) (out []string) {
+	for _, r := range offline.GatewaysOf(v, o) {
+		if _, ok := objects.Lookup[metav1.Object](v, r.Kind, r.Namespace, r.Name); !ok {
+			out = append(out, fmt.Sprintf("%s %s/%s", r.Kind, r.Namespace, r.Name))
+		}
+	}
+	return out
+}
+
+func nameOf(o metav1.Object) string {
+	kind, _ := objects.KindOf(o)
+	return diag.Object{Kind: string(kind), Namespace: o.GetNamespace(), Name: o.GetName()}.String()
+}
+
+// unread is an object of a kind that is not read.
+type unread struct {
+	what string // apiVersion, kind and name
+	file string
+	line int
+}
+
+// ignoredKinds are findings about objects of the Gateway API that have no effect, as the controller does not read their kind.
+func ignoredKinds(all []unread) (out []finding) {
+	for _, u := range all {
+		apiVersion, rest, _ := strings.Cut(u.what, " ")
+		kind, name, _ := strings.Cut(rest, " ")
+		if !strings.HasPrefix(apiVersion, "gateway.networking.k8s.io/") && !strings.HasPrefix(apiVersion, "gateway.networking.x-k8s.io/") {
+			continue
+		}
+		f := finding{File: u.file, Line: u.line, Severity: severityWarning, Object: kind + " " + name, Code: codeIgnoredKind,
+			Text: "it has no effect: load balancers have nothing for objects of kind " + kind, Remedy: "remove it"}
+		if kind == "BackendTLSPolicy" {
+			f.Text = "it has no effect: load balancers do not verify the certificates of targets"
+			f.Remedy = "for TLS to targets, set protocol HTTPS in a TargetGroupConfiguration"
+		}
+		out = append(out, f)
+	}
+	return out
+}

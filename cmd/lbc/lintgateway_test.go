@@ -1,0 +1,46 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestFindingsAboutGatewaysAreAsRecorded(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]error{"gateway": exitInvalid, "gateway-network": nil} {
+		out, _, err := lbc(t, "", "lint", "testdata/"+name+".yaml")
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		compare(t, "lint-"+name+".txt", out)
+	}
+}
+
+func TestEachMistakeOfAGatewayOrRouteIsFoundWithItsReason(t *testing.T) {
+	t.Parallel()
+	const class = "{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: alb}, spec: {controllerName: gateway.k8s.aws/alb%s}}"
+	const gateway = "{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: web}, spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]%s}}"
+	const route = "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: r}, spec: {parentRefs: [{name: web}]%s}}"
+	for _, c := range []struct{ name, class, gateway, more, want string }{
+		{"a class without its configuration", ", parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: x, name: lbc}", "", "", "warning: GatewayClass alb: spec.parametersRef names LoadBalancerConfiguration x/lbc, which does not exist (spec.parametersRef) [InvalidParameters]"},
+		{"a class with another kind", ", parametersRef: {group: '', kind: ConfigMap, namespace: x, name: lbc}", "", "", "error: GatewayClass alb: spec.parametersRef names a ConfigMap"},
+		{"an address that is none", "", ", addresses: [{type: Hostname, value: a.example.com}]", "", "error: Gateway default/web: hostname a.example.com is not that of the load balancer"},
+		{"a ListenerSet that is not admitted", "", "", "{apiVersion: gateway.networking.k8s.io/v1, kind: ListenerSet, metadata: {name: s}, spec: {parentRef: {name: web}, listeners: [{name: b, port: 81, protocol: HTTP}]}}",
+			"error: ListenerSet default/s: Gateway default/web admits no ListenerSets of namespace default; set spec.allowedListeners.namespaces there (spec.parentRef) [NotAllowed]"},
+		{"a backend in another namespace", "", "", strings.ReplaceAll(route, "%s", ", rules: [{backendRefs: [{name: s, namespace: x, port: 80}]}]"), "warning: HTTPRoute default/r: "},
+		{"a ListenerRuleConfiguration that is missing", "", "", strings.ReplaceAll(route, "%s", ", rules: [{filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: l}}]}]"),
+			"warning: HTTPRoute default/r: spec.rules[0]: ListenerRuleConfiguration default/l does not exist (spec.rules[0]) [IncompatibleFilters]"},
+		{"a route without Gateway", "", "", "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: r}, spec: {}}", "note: HTTPRoute default/r: it is not checked: it names no Gateway"},
+		{"a policy", "", "", "{apiVersion: gateway.networking.x-k8s.io/v1alpha1, kind: XBackendTrafficPolicy, metadata: {name: p}}", "warning: XBackendTrafficPolicy p: it has no effect"},
+	} {
+		text := strings.ReplaceAll(class, "%s", c.class) + "\n---\n" + strings.ReplaceAll(gateway, "%s", c.gateway)
+		if c.more != "" {
+			text += "\n---\n" + c.more
+		}
+		out, _, err := lbc(t, text, "lint", "-")
+		if !strings.Contains(out, c.want) {
+			t.Errorf("%s: %v\n%s\nwant %s", c.name, err, out, c.want)
+		}
+	}
+}
