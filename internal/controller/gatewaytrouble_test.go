@@ -152,6 +152,42 @@ TCPRoute shop/net {spec: {parentRefs: [{name: net}], rules: [{backendRefs: [{gro
 	}
 }
 
+// TestAnInvalidConfigurationKeepsWhatServes has a mistake in each configuration that a network load balancer and the ALB behind it depend on.
+func TestAnInvalidConfigurationKeepsWhatServes(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ mistake, route string }{
+		"of target groups":            {`TargetGroupConfiguration shop/tcp {spec: {targetReference: {name: api}, defaultConfiguration: {targetType: ip, protocol: HTTP}}}`, "net: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs"},
+		"of the load balancer behind": {`LoadBalancerConfiguration shop/own {spec: {sourceRanges: [everywhere]}}`, "net: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs False BackendNotFound"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newGatewayLab(t, strings.Replace(webGateway, "gatewayClassName: alb,", "gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: own}},", 1)+`
+LoadBalancerConfiguration shop/own {}
+Gateway shop/net {spec: {gatewayClassName: nlb, listeners: [{name: a, port: 80, protocol: TCP}, {name: b, port: 81, protocol: TCP}]}}
+TargetGroupConfiguration shop/tcp {spec: {targetReference: {name: api}, defaultConfiguration: {targetType: ip}}}
+TCPRoute shop/net {spec: {parentRefs: [{name: net, port: 80}], rules: [{backendRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: web, port: 80}]}]}}
+TCPRoute shop/api {spec: {parentRefs: [{name: net, port: 81}], rules: [{backendRefs: [{name: api, port: 80}]}]}}`)
+			keys := append(l.webKeys(), gatewayKey(stack.GatewayNLB, "net"))
+			l.settle(keys...)
+			l.settle(keys...)
+			mark := l.mark()
+			l.apply(tc.mistake)
+			for range 6 {
+				_, _ = l.round(keys...)
+				l.clock.Advance(60e9)
+			}
+			if writes := l.writes(mark); len(writes) > 0 {
+				t.Errorf("%v\n%s", writes, strings.Join(l.events, "\n"))
+			}
+			r := &gatewayv1.TCPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "net"}}
+			if name == "of target groups" {
+				r.Name = "api"
+			}
+			l.wantParents(r, tc.route)
+		})
+	}
+}
+
 func TestConfigurationsStayWhileGatewaysNameThem(t *testing.T) {
 	t.Parallel()
 	for kind, tc := range map[objects.Kind]struct{ object, user string }{

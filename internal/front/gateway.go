@@ -89,7 +89,7 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 		w.LoadBalancer = balancer
 	}
 	if l.Reports {
-		w.Decisions = decisions
+		w.Decisions, w.Found = decisions, decisions.Found
 	}
 	if gateway.DryRun(l.Gateway) {
 		w.Found = append(w.Found, underDryRun(gateway.Object(l.Gateway), annotation.GatewayDryRun))

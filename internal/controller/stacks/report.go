@@ -74,7 +74,7 @@ func (s *Reconciler) decide(t passReport) {
 			known.Ports = slices.Clip(append([]int32{}, ports...))
 		}
 	}
-	known.Found, known.Unmade = t.found, unmade(t)
+	known.Found, known.Unmade, known.Rejected = t.found, unmade(t), rejected(t)
 	s.Decided(t.key, d.Statuses(known))
 }
 
@@ -99,6 +99,21 @@ func unmade(t passReport) (out []diag.Object) {
 		}
 	}
 	return slices.DeleteFunc(out, func(o diag.Object) bool { return made[o] })
+}
+
+// rejected are the members that are invalid and never were good.
+func rejected(t passReport) (out []diag.Object) {
+	if t.compiled.Memory == nil {
+		return nil
+	}
+	for i := range t.input.LoadBalancer.Members {
+		m := &t.input.LoadBalancer.Members[i]
+		good, known := t.compiled.Memory.Good[m.Object]
+		if m.Diagnostics.HasErrors() && (!known || good.Diagnostics.HasErrors()) {
+			out = append(out, m.Object)
+		}
+	}
+	return out
 }
 
 func statusPass(t passReport, now func() time.Time) status.Pass {

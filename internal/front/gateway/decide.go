@@ -24,6 +24,8 @@ type Decisions struct {
 	Annotations map[string]string
 	// Removed are annotations that become "false" once AWS holds nothing of the add-on that each is of.
 	Removed []string
+	// Found are notes about routes and the configurations that they use, also of routes without a part in the load balancer.
+	Found diag.List
 
 	config     Config
 	controller gatewayv1.GatewayController
@@ -78,6 +80,7 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	out.Members[0].Routes = route.Isolation(in)
 	for i, one := range route.Translate(in) {
 		d.routes[at[i]].decided = &one
+		d.note(one.Found)
 		if one.Serves {
 			out.Members = append(out.Members, t.routeMember(one.Member))
 		}
@@ -106,6 +109,15 @@ func idle(ports []port, members []intent.Member) map[int32]bool {
 		}
 	}
 	return out
+}
+
+// note adds notes, each once: those about a configuration are the same for each route that uses it.
+func (d *Decisions) note(found diag.List) {
+	for _, f := range found {
+		if !slices.Contains(d.Found, f) {
+			d.Found = append(d.Found, f)
+		}
+	}
 }
 
 // routeMember is a route's part of the load balancer. Where the configuration is not known, the target groups of its Services are not either.

@@ -25,6 +25,8 @@ type Outcome struct {
 	Ports []int32
 	// Unmade are the routes of which AWS holds no rule, as it refused each.
 	Unmade []diag.Object
+	// Rejected are the routes that are invalid and have no good version that could take their place.
+	Rejected []diag.Object
 	// Found are the findings of compile and of AWS about the Gateway and its routes.
 	Found diag.List
 }
@@ -78,7 +80,8 @@ func (d *Decisions) failed(o Outcome) conditions.LoadBalancer {
 	}
 	for _, f := range o.Found {
 		passing := f.Class == diag.Note || f.Class == diag.Transient || f.Class == diag.Throttled
-		if lb.Failed != nil || passing || f.Scope.Withheld() && f.Scope != diag.Frontend || f.Object.Kind != kindGateway || f.Object.Name != d.gateway.Name || f.Object.Namespace != d.gateway.Namespace {
+		withheld := f.Scope.Withheld() && f.Scope != diag.Frontend && (f.Scope != diag.Certificate || o.ARN != "") // without a certificate no load balancer is made
+		if lb.Failed != nil || passing || withheld || !d.about(f.Object) {
 			continue
 		}
 		lb.Failed = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalid), Message: message(f)}
@@ -87,6 +90,11 @@ func (d *Decisions) failed(o Outcome) conditions.LoadBalancer {
 		}
 	}
 	return lb
+}
+
+// about reports whether an object is the Gateway or one of its configurations.
+func (d *Decisions) about(o diag.Object) bool {
+	return o.Kind == kindGateway && o.Name == d.gateway.Name && o.Namespace == d.gateway.Namespace || o.Kind == string(objects.LoadBalancerConfiguration)
 }
 
 // message is a finding as the message of a condition.
@@ -287,12 +295,15 @@ func (d *Decisions) alsoOfGateway(f diag.Diagnostic, found diag.List) bool {
 	})
 }
 
-// entries are those of a route for the parentRefs that are decided about. A quota that leaves a route no rule refuses it; of one that has some, it
-// is partly invalid.
+// entries are those of a route for the parentRefs that are decided about. What leaves a route no rule, as a quota may, refuses it; a route that
+// has some is partly invalid.
 func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentStatus {
 	var refused, unresolved, partly *attachment.Problem
 	if r.decided != nil {
 		refused, unresolved, partly = r.decided.Refused, r.decided.Unresolved, r.decided.Partly
+		if partly != nil && refused == nil && slices.Contains(o.Rejected, r.decided.Member.Object) {
+			refused, partly = &attachment.Problem{Reason: partly.Reason, Message: strings.TrimPrefix(partly.Message, route.FallBack)}, nil
+		}
 	}
 	for _, f := range o.Found {
 		if f.Class == diag.Note || f.Object.Kind != string(r.route.Kind) || f.Object.Namespace != r.route.Namespace || f.Object.Name != r.route.Name ||
@@ -305,7 +316,7 @@ func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentS
 				unresolved = &attachment.Problem{Reason: string(gatewayv1.RouteReasonBackendNotFound), Message: message(f)}
 			}
 		default:
-			if refused == nil && f.Class == diag.Quota && slices.Contains(o.Unmade, f.Object) {
+			if refused == nil && (f.Class == diag.Quota || f.Class == diag.Invalid) && slices.Contains(o.Unmade, f.Object) {
 				refused, partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message(f)}, nil
 			}
 			if partly == nil && refused == nil && (f.Class == diag.Invalid || f.Class == diag.Quota || f.Class == diag.NotFound || f.Class == diag.Conflict) {

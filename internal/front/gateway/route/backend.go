@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/front/serviceport"
@@ -123,6 +124,11 @@ func (t *translation) chained(k groupKey, at string, s *site) *backend {
 	}
 	parts := strings.Split(arn, "/")
 	switch {
+	case arn == "" && len(g.Status.Addresses) > 0: // its load balancer exists, and nothing shows that another one is to take its place
+		text := fmt.Sprintf("Gateway (%s:%s) is not programmed now, so that the ARN of its load balancer is not known", k.namespace, k.name)
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
+		t.member.Diagnostics = append(t.member.Diagnostics, diag.New(t.object, at, diag.InvalidRule, text, "correct what the condition Programmed of that Gateway shows").In(diag.Route))
+		return &backend{}
 	case arn == "":
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Gateway (%s:%s) is not usable yet, LB ARN is not provisioned)", k.namespace, k.name))
 		return &backend{}

@@ -52,7 +52,8 @@ type Attached struct {
 type Decided struct {
 	// Member is the route's part of the load balancer.
 	Member intent.Member
-	// Serves reports whether the Member has rules or default actions. One that does not has no part in the load balancer.
+	// Serves reports whether the Member has rules or default actions, or had some as long as it was valid. One that does not has no part in the
+	// load balancer.
 	Serves bool
 	// Refused is why the route is not accepted, Unresolved what is wrong with its backends, Partly why some of its rules have no effect
 	// while others serve; each may be nil.
@@ -146,7 +147,8 @@ func newTranslation(in *Input, r *Attached) *translation {
 
 // decided is the result.
 func (t *translation) decided() Decided {
-	d := Decided{Member: t.member, Serves: len(t.member.Routes) > 0, Refused: t.refused, Unresolved: t.unresolved, Found: t.found}
+	invalid := t.member.Diagnostics.HasErrors() // its last good version serves, if there is one
+	d := Decided{Member: t.member, Serves: len(t.member.Routes) > 0 || invalid, Refused: t.refused, Unresolved: t.unresolved, Found: t.found}
 	for i := range t.member.Listeners {
 		d.Serves = d.Serves || len(t.member.Listeners[i].Default) > 0
 	}
@@ -161,13 +163,19 @@ func (t *translation) decided() Decided {
 	if more := len(t.dropped) - most; more > 0 {
 		message += fmt.Sprintf("; and %d more", more)
 	}
-	if t.effective {
+	switch {
+	case invalid:
+		d.Partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: FallBack + message}
+	case t.effective:
 		d.Partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: "Dropped Rule: " + message}
-	} else if d.Refused == nil {
+	case d.Refused == nil:
 		d.Refused = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message}
 	}
 	return d
 }
+
+// FallBack begins the message of Decided.Partly where the last good version of the route takes the place of the whole route.
+const FallBack = "Fall Back: "
 
 // drop records that a part of the route, named by its field, has no effect.
 func (t *translation) drop(at, format string, args ...any) {
