@@ -72,9 +72,19 @@ func TestElasticIPAddressesOfAnALBAreThoseOfTheLoadBalancerInFrontOfIt(t *testin
 		t.Error(got)
 	}
 	s = mustBuild(t, Compile(front("192.0.2.3"), f, config(), nil))
-	if all := len(s.LoadBalancers[0].Subnets); all != 2 || len(s.LoadBalancers) != 2 || len(s.LoadBalancers[1].Subnets) != 1 || s.LoadBalancers[1].Subnets[0].AllocationID != "eipalloc-3" {
-		t.Errorf("one address, as many zones: %+v", s.LoadBalancers)
+	if got := fmt.Sprint(s.LoadBalancers[1].Subnets); got != "[{subnet-0a1 eipalloc-3  }]" {
+		t.Errorf("one address, one zone: %s", got)
 	}
+	f.ExistingFrontend = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0b1"}, Allocations: []string{"eipalloc-3"}}
+	s = mustBuild(t, Compile(front("192.0.2.3"), f, config(), nil))
+	if got := fmt.Sprint(s.LoadBalancers[1].Subnets); got != "[{subnet-0b1 eipalloc-3  }]" {
+		t.Errorf("the zone of the frontend that exists: %s", got)
+	}
+	s = mustBuild(t, Compile(front("192.0.2.3", "192.0.2.1"), f, config(), nil))
+	if got := fmt.Sprint(s.LoadBalancers[1].Subnets); !strings.Contains(got, "eipalloc-1") || !strings.Contains(got, "eipalloc-3") {
+		t.Errorf("an address more: %s", got)
+	}
+	f.ExistingFrontend = nil
 	r := Compile(front("192.0.2.1", "192.0.2.2"), f, config(), nil)
 	if s := mustBuild(t, r); len(s.LoadBalancers) != 1 || !strings.Contains(fmt.Sprint(r.Diagnostics), "192.0.2.2 is in use") {
 		t.Errorf("%d load balancers, %v", len(s.LoadBalancers), r.Diagnostics)

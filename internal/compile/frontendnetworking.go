@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -23,14 +24,18 @@ func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 		if _, known := b.existing(); !known {
 			return
 		}
-		if old := b.f.ExistingFrontend; old != nil && old.Type == lb.Type && old.Scheme == lb.Scheme && len(old.Subnets) > 0 {
+		addresses := b.settings.addresses
+		kept := func(subnets []string) bool {
+			return len(subnets) > 0 && (!addresses.Set || len(subnets) == len(addresses.Value))
+		}
+		if old := b.f.ExistingFrontend; old != nil && old.Type == lb.Type && old.Scheme == lb.Scheme && kept(old.Subnets) {
 			for _, id := range old.Subnets {
 				lb.Subnets = append(lb.Subnets, stack.SubnetMapping{Subnet: id})
 			}
 		} else {
 			b.takeFrontendSubnets(lb, q, -1, intent.Source{})
-			if n := len(b.settings.addresses.Value); b.settings.addresses.Set && n < len(lb.Subnets) {
-				lb.Subnets = lb.Subnets[:n] // as many zones as there are addresses
+			if addresses.Set && len(addresses.Value) < len(lb.Subnets) {
+				lb.Subnets = b.besideALB(lb.Subnets)[:len(addresses.Value)]
 			}
 		}
 	}
@@ -63,6 +68,18 @@ func (b *build) takeFrontendSubnets(lb *stack.LoadBalancer, q facts.SubnetQuery,
 	for _, s := range c.Subnets {
 		lb.Subnets = append(lb.Subnets, stack.SubnetMapping{Subnet: s.ID})
 	}
+}
+
+// besideALB has the subnets first in which the ALB is, too.
+func (b *build) besideALB(all []stack.SubnetMapping) []stack.SubnetMapping {
+	elsewhere := func(m stack.SubnetMapping) int {
+		if slices.ContainsFunc(b.lb.Subnets, func(own stack.SubnetMapping) bool { return own.Subnet == m.Subnet }) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(all, func(x, y stack.SubnetMapping) int { return cmp.Compare(elsewhere(x), elsewhere(y)) })
+	return all
 }
 
 // resolveFrontendGroups finds the named security groups.

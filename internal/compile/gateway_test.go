@@ -166,3 +166,25 @@ func TestBindingsHaveTheLabelsOfTheStackBeforeOthers(t *testing.T) {
 		t.Error(diff, got.Annotations)
 	}
 }
+
+func TestAServiceOfBothFamiliesHasTargetsOfTheFamiliesOfItsLoadBalancer(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		addresses  string
+		ipv6, ipv4 bool
+		want       string
+	}{
+		{stack.IPv4, true, true, stack.IPv4}, {stack.Dualstack, true, true, stack.IPv6}, {stack.IPv4, false, false, stack.IPv4}, {stack.Dualstack, true, false, stack.IPv6},
+	} {
+		e := gatewayOf(stack.Application, attachedRoute("a", 1, func(m *intent.Member) {
+			g := m.Routes[0].Actions[0].Backends[0].TargetGroup
+			g.IPv6, g.IPv4 = c.ipv6, c.ipv4
+		}))
+		e.Members[0].Settings.Scheme = set(&e.Members[0], "scheme", stack.InternetFacing)
+		e.Members[0].Settings.IPAddressType = set(&e.Members[0], "ipAddressType", c.addresses)
+		s := mustBuild(t, Compile(e, dualstackAccount(), config(), nil))
+		if len(s.TargetGroups) != 1 || s.TargetGroups[0].IPAddressType != c.want || s.Bindings[0].IPAddress != c.want {
+			t.Errorf("%+v: %+v %+v", c, s.TargetGroups, s.Bindings)
+		}
+	}
+}

@@ -23,10 +23,11 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		return ref, ref.ID != ""
 	}
 	tg := want
-	if tg.TargetType == "" {
-		typed := *want
-		typed.TargetType = cmp.Or(b.cfg.DefaultTargetType, stack.TargetInstance)
-		tg = &typed
+	if byFamily := want.IPv6 && want.IPv4 && !b.dualstack(); byFamily || tg.TargetType == "" {
+		resolved := *want
+		resolved.TargetType = cmp.Or(want.TargetType, b.cfg.DefaultTargetType, stack.TargetInstance)
+		resolved.IPv6 = want.IPv6 && !byFamily
+		tg = &resolved
 	}
 	if d, bad := b.badTargetGroup(tg); bad {
 		d.Object, d.Path = b.members[i].Object, source.Path

@@ -220,6 +220,7 @@ type TargetGroup struct {
 	Protocol         string
 	ProtocolVersion  string
 	IPv6             bool
+	IPv4             bool `json:",omitempty"` // the Service has IPv4 addresses, too, which a load balancer without IPv6 uses
 	ControlPort      int32
 	HealthCheck      stack.HealthCheck
 	Attributes       map[string]string

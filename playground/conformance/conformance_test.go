@@ -29,7 +29,8 @@ const runVariable = "LBC_CONFORMANCE"
 // longestRun bounds the suite.
 const longestRun = 30 * time.Minute
 
-// classConfiguration has the classes make load balancers that the suite's clients reach, with pods as targets. The certificates of the suite are
+// classConfiguration has the classes make load balancers that the suite's clients reach, with pods as targets that get the
+// Host of requests with its port, as the suite wants it. The certificates of the suite are
 // in Secrets, which the controller's manifests give no right to read.
 const classConfiguration = `
 apiVersion: rbac.authorization.k8s.io/v1
@@ -55,7 +56,10 @@ spec: {defaultConfiguration: {targetType: ip}}
 apiVersion: gateway.k8s.aws/v1
 kind: LoadBalancerConfiguration
 metadata: {name: public, namespace: conformance}
-spec: {scheme: internet-facing, defaultTargetGroupConfiguration: {name: pods}}
+spec:
+  scheme: internet-facing
+  defaultTargetGroupConfiguration: {name: pods}
+  loadBalancerAttributes: [{key: routing.http.preserve_host_header.enabled, value: "true"}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass

@@ -200,7 +200,7 @@ func (d *Decisions) showAddresses(to *gatewayv1.GatewayStatus, o Outcome) {
 	}
 }
 
-// attachedSets is the number of ListenerSets with a valid listener.
+// attachedSets is the number of ListenerSets with a listener that is valid and can be served.
 func (d *Decisions) attachedSets() int32 {
 	n := 0
 	for _, s := range d.listeners.Admitted {

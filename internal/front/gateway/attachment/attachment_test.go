@@ -60,6 +60,7 @@ func TestListenersAreValidatedInTheOrderOfTheContract(t *testing.T) {
 		{"kinds before ports", Application, "{name: a, port: 0, protocol: HTTP, allowedRoutes: {kinds: [{kind: TCPRoute}]}}", "a: InvalidRouteKinds"},
 		{"a kind of another group", Application, "{name: a, port: 80, protocol: HTTP, allowedRoutes: {kinds: [{group: example.com, kind: HTTPRoute}]}}", "a: InvalidRouteKinds"},
 		{"two protocols on a port", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: HTTPS, hostname: b.com}", "a: valid, b: ProtocolConflict"},
+		{"a protocol of the other family on a port", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: TCP}, {name: c, port: 81, protocol: TCP}, {name: x, port: 80, protocol: example.com/x}", "a: valid, b: ProtocolConflict, c: UnsupportedProtocol, x: UnsupportedProtocol"},
 		{"TCP and UDP on a port", Network, "{name: a, port: 53, protocol: TCP}, {name: b, port: 53, protocol: UDP}, {name: c, port: 53, protocol: TLS}", "a: valid, b: valid, c: ProtocolConflict"},
 		{"hostnames", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: HTTP, hostname: b.com}, {name: c, port: 80, protocol: HTTP, hostname: a.com}", "a: valid, b: valid, c: HostnameConflict"},
 		{"a hostname conflict decides over one of protocols", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: HTTPS, hostname: a.com}", "a: valid, b: HostnameConflict"},

@@ -184,6 +184,10 @@ func (t *translation) unit(r *routeRule, j int, p *place, h placedHost, f *forwa
 		one.Alternative = int32(r.index) + 1
 	}
 	for _, x := range filtered {
+		if x.Redirect != nil && x.Redirect.Protocol == protocolHTTP && p.protocol == protocolHTTPS && !do.final {
+			t.drop(r.at(), "a load balancer does not redirect from HTTPS to HTTP, as the rule would on port %d", p.port)
+			return u, false
+		}
 		one.Conditions, one.Transforms, one.Actions = x.Conditions, x.Transforms, do.actions
 		if x.Redirect != nil && !do.final {
 			one.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: x.Redirect}}

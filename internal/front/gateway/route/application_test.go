@@ -212,6 +212,20 @@ func TestWhatALoadBalancerCannotDoIsRefusedByName(t *testing.T) {
 	}
 }
 
+func TestARedirectFromHTTPSToHTTPIsRefusedOnThatListenerOnly(t *testing.T) {
+	t.Parallel()
+	text := rules("filters: [{type: RequestRedirect, requestRedirect: {scheme: http, hostname: a.test}}]")
+	for _, c := range []rule.Construction{rule.Standard, rule.Compatible} {
+		d := one(t, c, "https", text, "")
+		if got := problemText(d.Refused); !strings.HasPrefix(got, "UnsupportedValue: ") || !strings.Contains(got, "does not redirect from HTTPS to HTTP") || d.Serves {
+			t.Errorf("%s: %q, serves %t", c, got, d.Serves)
+		}
+	}
+	if d := one(t, rule.Standard, "http", text, ""); d.Refused != nil || d.Partly != nil {
+		t.Errorf("from HTTP: %v, %v", d.Refused, d.Partly)
+	}
+}
+
 // TestTheCompatibleConstructionIgnoresWhatTheExistingControllerIgnores holds routes that serve to serving, with a note.
 func TestTheCompatibleConstructionIgnoresWhatTheExistingControllerIgnores(t *testing.T) {
 	t.Parallel()

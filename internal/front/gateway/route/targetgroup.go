@@ -93,6 +93,7 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 	g.TargetGroup = g.base(svc.Namespace, svc.Name, kind)
 	g.ServiceUID, g.ServicePort = string(svc.UID), strconv.Itoa(int(port.Port))
 	g.IPv6 = slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol)
+	g.IPv4 = g.IPv6 && slices.Contains(svc.Spec.IPFamilies, corev1.IPv4Protocol)
 	g.MultiCluster = value(g.layers, "enableMultiCluster", func(p *props) *bool { return p.EnableMultiCluster }).Value
 	if f := value(g.layers, "ipAddressType", func(p *props) *lbcgatewayv1.TargetGroupIPAddressType { return p.IPAddressType }); f.Set && (f.Value == stack.IPv6) != g.IPv6 {
 		t.ignoredOf(f.Source.Object, f.Source.Path, "ipAddressType has no effect: a target group has the address type of its Service", "remove it, or change ipFamilies of the Service")

@@ -151,6 +151,16 @@ func TestWebSocketOverTLSIsSentOverTLSInStandardConstruction(t *testing.T) {
 	}
 }
 
+func TestAServiceOfBothFamiliesHasIPv4AddressesToo(t *testing.T) {
+	t.Parallel()
+	for families, want := range map[string][2]bool{"[IPv4]": {}, "[IPv6]": {true, false}, "[IPv4, IPv6]": {true, true}, "[IPv6, IPv4]": {true, true}} {
+		g, _ := groupOf(t, strings.Replace(around, "spec:\n  ports:", "spec:\n  ipFamilies: "+families+"\n  ports:", 1), httpRoute, "")
+		if g == nil || [2]bool{g.IPv6, g.IPv4} != want {
+			t.Errorf("%s: %+v", families, g)
+		}
+	}
+}
+
 func TestTheAddressTypeOfATargetGroupIsThatOfItsService(t *testing.T) {
 	t.Parallel()
 	for properties, note := range map[string]bool{"ipAddressType: ipv6": true, "ipAddressType: ipv4": false} {
