@@ -76,6 +76,9 @@ spec:
   parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: public, namespace: conformance}
 `
 
+// parallel is how many tests of the suite run at a time, of those that say that they can: they wait far more than they compute.
+const parallel = "-test.parallel=8"
+
 // unknownAddress belongs to no account.
 const unknownAddress = "203.0.113.99"
 
@@ -175,7 +178,7 @@ func runSuite(t *testing.T, o order, logPath string) (map[string]Outcome, time.D
 		t.Fatal(err)
 	}
 	began := time.Now()
-	child := exec.CommandContext(t.Context(), exe, "-test.run=^TestSuite$", "-test.v", "-test.count=1", "-test.timeout="+longestRun.String())
+	child := exec.CommandContext(t.Context(), exe, "-test.run=^TestSuite$", "-test.v", "-test.count=1", "-test.timeout="+longestRun.String(), parallel)
 	child.Env = append(os.Environ(), orderVariable+"="+path)
 	child.Stdout, child.Stderr = log, log
 	var exit *exec.ExitError
