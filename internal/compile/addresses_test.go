@@ -72,12 +72,12 @@ func TestElasticIPAddressesOfAnALBAreThoseOfTheLoadBalancerInFrontOfIt(t *testin
 		t.Error(got)
 	}
 	s = mustBuild(t, Compile(front("192.0.2.3"), f, config(), nil))
-	if got := fmt.Sprint(s.LoadBalancers[1].Subnets); got != "[{subnet-0a1 eipalloc-3  }]" {
+	if got := fmt.Sprint(s.LoadBalancers[1].Subnets); got != "[{subnet-0a1 eipalloc-3   }]" {
 		t.Errorf("one address, one zone: %s", got)
 	}
 	f.ExistingFrontend = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0b1"}, Allocations: []string{"eipalloc-3"}}
 	s = mustBuild(t, Compile(front("192.0.2.3"), f, config(), nil))
-	if got := fmt.Sprint(s.LoadBalancers[1].Subnets); got != "[{subnet-0b1 eipalloc-3  }]" {
+	if got := fmt.Sprint(s.LoadBalancers[1].Subnets); got != "[{subnet-0b1 eipalloc-3   }]" {
 		t.Errorf("the zone of the frontend that exists: %s", got)
 	}
 	s = mustBuild(t, Compile(front("192.0.2.3", "192.0.2.1"), f, config(), nil))

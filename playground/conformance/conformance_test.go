@@ -29,9 +29,9 @@ const runVariable = "LBC_CONFORMANCE"
 // longestRun bounds the suite.
 const longestRun = 30 * time.Minute
 
-// classConfiguration has the classes make load balancers that the suite's clients reach, with pods as targets that get the
-// Host of requests with its port, as the suite wants it. The certificates of the suite are
-// in Secrets, which the controller's manifests give no right to read.
+// classConfiguration has the classes make load balancers that the suite's clients reach, with pods as targets; those behind an ALB get the Host of
+// requests with its port, as the suite wants it. The certificates of the suite are in Secrets, which the controller's manifests give no right to
+// read.
 const classConfiguration = `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
@@ -56,6 +56,11 @@ spec: {defaultConfiguration: {targetType: ip}}
 apiVersion: gateway.k8s.aws/v1
 kind: LoadBalancerConfiguration
 metadata: {name: public, namespace: conformance}
+spec: {scheme: internet-facing, defaultTargetGroupConfiguration: {name: pods}}
+---
+apiVersion: gateway.k8s.aws/v1
+kind: LoadBalancerConfiguration
+metadata: {name: web, namespace: conformance}
 spec:
   scheme: internet-facing
   defaultTargetGroupConfiguration: {name: pods}
@@ -66,7 +71,7 @@ kind: GatewayClass
 metadata: {name: alb}
 spec:
   controllerName: gateway.k8s.aws/alb
-  parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: public, namespace: conformance}
+  parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web, namespace: conformance}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
