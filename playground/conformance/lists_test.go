@@ -84,9 +84,10 @@ func TestTheListsHoldEveryTestThatTheDeclaredFeaturesSelect(t *testing.T) {
 	}
 }
 
-func TestTheGoalOfTheHTTPProfileIsAllOfCoreButOne(t *testing.T) {
+// TestOnlyWhatNoLoadBalancerOfAWSCanDoIsSkipped has a core test of HTTP, an extended one, and a core test of TLS.
+func TestOnlyWhatNoLoadBalancerOfAWSCanDoIsSkipped(t *testing.T) {
 	t.Parallel()
-	for name, skipped := range map[string][]string{"http": {"HTTPRouteRequestHeaderModifier"}, "layer4": {"TLSRouteHostnameIntersection"}} {
+	for name, skipped := range map[string][]string{"http": {"HTTPRouteRedirectPortAndScheme", "HTTPRouteRequestHeaderModifier"}, "layer4": {"TLSRouteHostnameIntersection"}} {
 		r, ok := load(t).Run(name)
 		if got := slices.Sorted(maps.Keys(r.Skipped)); !ok || !slices.Equal(got, skipped) {
 			t.Errorf("%s skips %q, want %q", name, got, skipped)
