@@ -14,12 +14,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/cmd/lbc/recording"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -62,8 +64,8 @@ func cluster(ctx context.Context, kubeconfig string) (objects.Snapshot, func(nam
 	}, nil
 }
 
-// adopt sets on objects of files what the cluster has set on those that they replace: UIDs, finalizers, and the node ports of Services,
-// which an apply keeps, too.
+// adopt sets on objects of files what the cluster has set on those that they replace: UIDs, finalizers, what the controller has recorded in
+// annotations of Gateways, and the node ports of Services, which an apply keeps, too.
 func adopt(s objects.Snapshot, objs []metav1.Object) {
 	for _, o := range objs {
 		kind, _ := objects.KindOf(o)
@@ -76,9 +78,21 @@ func adopt(s objects.Snapshot, objs []metav1.Object) {
 		if len(o.GetFinalizers()) == 0 {
 			o.SetFinalizers(have.GetFinalizers())
 		}
+		if g, ok := o.(*gatewayv1.Gateway); ok {
+			adoptRecords(g, have)
+		}
 		svc, isService := o.(*corev1.Service)
 		if old, ok := have.(*corev1.Service); ok && isService {
 			adoptPorts(svc, old)
+		}
+	}
+}
+
+func adoptRecords(g *gatewayv1.Gateway, have metav1.Object) {
+	for _, k := range gateway.Records {
+		v, recorded := have.GetAnnotations()[k]
+		if _, written := g.Annotations[k]; recorded && !written {
+			metav1.SetMetaDataAnnotation(&g.ObjectMeta, k, v)
 		}
 	}
 }

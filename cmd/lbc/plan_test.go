@@ -11,9 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -361,6 +363,24 @@ func TestAnObjectThatNothingCanBeBuiltOfIsReportedWithStatusTwo(t *testing.T) {
 		out, _, _ = lbcPlan(t, strings.Replace(misspelt, "traget-type: ip", setting, 1), "-o", "json", "-f", "-")
 		if strings.Contains(out, "null") {
 			t.Errorf("%s: programs iterate over steps:\n%s", setting, out)
+		}
+	}
+}
+
+func TestAGatewayOfAFileKeepsWhatTheControllerHasRecordedOnThatOfTheCluster(t *testing.T) {
+	t.Parallel()
+	const key = gateway.ConstructionAnnotation
+	for written, want := range map[string]string{"": "compatible", "standard": "standard"} {
+		have := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{key: "compatible", "theirs": "x"}}}
+		g := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+		if written != "" {
+			g.Annotations = map[string]string{key: written}
+		}
+		s := objects.Snapshot{}
+		s.Put(have)
+		adopt(s, []metav1.Object{g})
+		if g.Annotations[key] != want || g.Annotations["theirs"] != "" {
+			t.Errorf("%q in the file: %v, want %s", written, g.Annotations, want)
 		}
 	}
 }

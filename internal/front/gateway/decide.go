@@ -18,6 +18,9 @@ import (
 // ConstructionAnnotation records on a Gateway how rules are made of its routes. A user may change it.
 const ConstructionAnnotation = "gateway.k8s.aws/rule-construction"
 
+// Records are the annotations that the controller writes to Gateways and reads again in later passes.
+var Records = []string{ConstructionAnnotation, AddOnWebACL, AddOnShield, AddOnCapacity}
+
 // Decisions are what becomes of a Gateway and of the objects around it; their statuses are made of it.
 type Decisions struct {
 	// Annotations are to be written to the Gateway, as its next passes rely on them.
