@@ -52,13 +52,14 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 	if len(b.needs) > before {
 		return nil, source
 	}
-	consequence := ""
+	consequence, without := "", int32(0)
 	if len(out) == 0 {
-		consequence = fmt.Sprintf("; %s listener %d is not made or changed until then", p.protocol, p.number)
+		consequence, without = fmt.Sprintf("; %s listener %d is not made or changed until then", p.protocol, p.number), p.number
 	}
 	for _, i := range p.members {
 		for _, d := range wrong[i] {
 			d.Text += consequence
+			d.Port = without
 			b.note(i, d)
 		}
 	}
@@ -66,9 +67,11 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 		return out, source
 	}
 	for _, i := range p.members {
-		b.note(i, diag.New(b.members[i].Object, "", diag.CertificateNotFound,
+		d := diag.New(b.members[i].Object, "", diag.CertificateNotFound,
 			fmt.Sprintf("%s port %d has no certificate: none is named and there are no hosts to find one for%s", p.protocol, p.number, consequence),
-			"set certificate-arn, or give rules or spec.tls a host that an issued certificate covers"))
+			certificates.Naming(b.e.Key.Owner)+", or give "+certificates.Hosts(b.e.Key.Owner)+" that an issued certificate covers")
+		d.Port = without
+		b.note(i, d)
 	}
 	return nil, source
 }

@@ -36,10 +36,14 @@ func missingPart(d diag.Diagnostic) bool {
 	return d.Class != diag.Note && (d.Scope == diag.Certificate || d.Scope == diag.Login)
 }
 
-// serves reports whether a listener or rule of the build has declared actions, such as a redirect.
+// serves reports whether a listener or rule of the build has declared actions, such as a redirect. A listener of a Gateway is declared by itself: it
+// answers 404 until a route attaches.
 func (b *build) serves() bool {
 	answers := func(as, fixed []stack.Action) bool {
 		return len(as) == 1 && as[0].FixedResponse != nil && *as[0].FixedResponse == *fixed[0].FixedResponse
+	}
+	if b.e.Key.Owner.OfGateway() && len(b.listen) > 0 {
+		return true
 	}
 	unavailable := stack.UnavailableOf(b.e.Key.Owner)
 	return slices.ContainsFunc(b.rules, func(r stack.Rule) bool { return !answers(r.Actions, unavailable) }) ||

@@ -94,3 +94,27 @@ func TestACertificateThatIsStillToComeGetsItsLoadBalancer(t *testing.T) {
 		t.Errorf("pointless %v, known %v", yes, known)
 	}
 }
+
+// TestTheOtherListenersOfAGatewayAreMadeBesideOneWithoutCertificate: a listener of a Gateway answers 404 until a route attaches, which is what its
+// author asks for.
+func TestTheOtherListenersOfAGatewayAreMadeBesideOneWithoutCertificate(t *testing.T) {
+	t.Parallel()
+	gateway := intent.Member{Object: diag.Object{Kind: "Gateway", Namespace: "shop", Name: "web"}, Authority: intent.Deciding, Listeners: []intent.Listener{
+		{Port: 80, Protocol: "HTTP"}, {Port: 443, Protocol: "HTTPS"},
+	}}
+	for name, listeners := range map[string][]intent.Listener{"both": gateway.Listeners, "HTTPS only": gateway.Listeners[1:]} {
+		gateway.Listeners = listeners
+		e := loadBalancer(gateway)
+		e.Key.Owner = stack.GatewayALB
+		r := Compile(e, account(), config(), nil)
+		if (r.Stack != nil) != (len(listeners) == 2) || len(r.Diagnostics) != 1 {
+			t.Fatalf("%s: made %v, %v", name, r.Stack != nil, r.Diagnostics)
+		}
+		if d := r.Diagnostics[0]; d.Port != 443 || strings.Contains(d.Remedy, "certificate-arn") || !strings.Contains(d.Remedy, "tls.certificateRefs") || strings.Contains(d.Text, unserving) != (r.Stack == nil) {
+			t.Errorf("%s: port %d, %s", name, d.Port, d.Message())
+		}
+		if r.Stack != nil && (len(r.Stack.Listeners) != 1 || r.Stack.Listeners[0].Port != 80) {
+			t.Errorf("listeners %+v", r.Stack.Listeners)
+		}
+	}
+}

@@ -54,6 +54,7 @@ type Diagnostic struct {
 	Class     Class  // that of the code, unless the producer sets another one (cloud classifies errors)
 	Phase     Phase  // when it was made; empty = by the code
 	Scope     Scope  // what the problem affects; that of the code, unless the producer sets another one
+	Port      int32  // of the listener that is not made or changed because of it; 0 = none
 }
 
 // Error makes a diagnostic usable as an error value.

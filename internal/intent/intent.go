@@ -19,9 +19,12 @@ type Source struct {
 // OfClass reports whether the value is declared by class parameters.
 func (s Source) OfClass() bool { return s.Object.Kind == "IngressClassParams" }
 
+// OfConfiguration reports whether the value is declared by a configuration that a Gateway, its class or its routes name.
+func (s Source) OfConfiguration() bool { return strings.HasSuffix(s.Object.Kind, "Configuration") }
+
 // Place is the field path, with the object if that is not the member itself.
 func (s Source) Place() string {
-	if s.OfClass() || strings.HasSuffix(s.Object.Kind, "Configuration") || s.Object.Kind == "ListenerSet" {
+	if s.OfClass() || s.OfConfiguration() || s.Object.Kind == "ListenerSet" {
 		return s.Path + " of " + s.Object.String()
 	}
 	return s.Path

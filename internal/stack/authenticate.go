@@ -65,7 +65,7 @@ func Unavailable() []Action { return UnavailableOf(Ingress) }
 // UnavailableOf are those of a rule of an owner's stack.
 func UnavailableOf(o Owner) []Action {
 	body := "Ingress rule is invalid; see its events"
-	if o != Ingress && o != Service {
+	if o.OfGateway() {
 		body = "Route is invalid; see its status"
 	}
 	return []Action{{Type: ActionFixedResponse, FixedResponse: &FixedResponse{StatusCode: "503", ContentType: "text/plain", MessageBody: body}}}

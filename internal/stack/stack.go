@@ -43,6 +43,9 @@ const (
 	GatewayNLB Owner = "gateway.k8s.aws.nlb"
 )
 
+// OfGateway reports whether the stacks of an owner are made for Gateways.
+func (o Owner) OfGateway() bool { return o == GatewayALB || o == GatewayNLB }
+
 // Key identifies a stack among all owners.
 type Key struct {
 	Owner Owner

@@ -82,12 +82,36 @@ func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 	}
 	found, uncovered := facts.DiscoverCertificates(d.Facts, l.DiscoverHosts, d.Authorities)
 	if len(uncovered) > 0 {
-		out.Problems = append(out.Problems, diag.New(o, cmp.Or(l.Certificates.Source.Path, "spec.rules"), diag.CertificateNotFound,
+		out.Problems = append(out.Problems, diag.New(o, cmp.Or(l.Certificates.Source.Path, discovered(d.Stack.Owner)), diag.CertificateNotFound,
 			"no certificate found for host: "+strings.Join(uncovered, ", "),
-			"request or import a certificate that covers it in ACM, in the load balancer's region, or set certificate-arn"))
+			"request or import a certificate that covers it in ACM, in the load balancer's region, or "+Naming(d.Stack.Owner)))
 	}
 	out.ARNs = append(out.ARNs, found...)
 	return out
+}
+
+// Naming is how users name certificates.
+func Naming(o stack.Owner) string {
+	if o.OfGateway() {
+		return "name one in tls.certificateRefs of the listener or in listenerConfigurations of a LoadBalancerConfiguration"
+	}
+	return "set certificate-arn"
+}
+
+// Hosts are where users write hosts that certificates are found for.
+func Hosts(o stack.Owner) string {
+	if o.OfGateway() {
+		return "the listener or its routes a hostname"
+	}
+	return "rules or spec.tls a host"
+}
+
+// discovered is the field with hosts that certificates are found for.
+func discovered(o stack.Owner) string {
+	if o.OfGateway() {
+		return "spec.listeners"
+	}
+	return "spec.rules"
 }
 
 // Unique drops repetitions and keeps the order.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,14 +72,14 @@ var mentions = []struct{ word, setting string }{
 }
 
 // attribute puts a problem of a step on the objects that the step's resource comes from: on the one whose setting it is about, if that
-// is known. What a class sets is reported on its parameters and on the members, whose authors may not see those.
+// is known. What a class or a configuration sets is reported there and on the members, whose authors may not see those.
 func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, step plan.Step, w front.Input) diag.List {
 	origin := origins[step.Resource]
 	objects := origin.Objects
 	if len(objects) == 0 {
 		objects = objectsOf(slices.Concat(w.Members, w.Leaving))
 	}
-	d.Phase = diag.Deploying
+	d.Phase, d.Port = diag.Deploying, portOf(step)
 	var out diag.List
 	on := func(o diag.Object, path string) {
 		d.Object, d.Path = o, path
@@ -88,10 +89,15 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 	}
 	for _, src := range sourcesOf(d, origin, step.Op) {
 		on(src.Object, src.Path)
-		if src.Object.Namespace == "" {
-			for _, o := range objects {
-				on(o, src.Path+" of "+src.Object.String())
-			}
+		readers := objects
+		switch {
+		case src.OfConfiguration(): // which the Gateway names, and not its routes
+			readers = objectsOf(w.Members)
+		case !src.OfClass():
+			readers = nil
+		}
+		for _, o := range readers {
+			on(o, src.Place())
 		}
 	}
 	if len(out) == 0 {
@@ -100,6 +106,18 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 		}
 	}
 	return out
+}
+
+// portOf is the port of the listener that a step makes or changes; 0 = it does not.
+func portOf(step plan.Step) int32 {
+	if step.Resource.Kind != stack.KindListener {
+		return 0
+	}
+	port, err := strconv.ParseInt(step.Resource.ID, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return int32(port)
 }
 
 // sourcesOf are the places where what a problem is about was written, as far as that is known.

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
@@ -78,6 +79,32 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 		if d := cmp.Diff(tc.want, got); d != "" {
 			t.Errorf("%s: %s", tc.name, d)
 		}
+	}
+}
+
+// TestARefusedSettingOfAConfigurationIsReportedOnTheGatewayToo: its routes are others' objects and have no part in it.
+func TestARefusedSettingOfAConfigurationIsReportedOnTheGatewayToo(t *testing.T) {
+	t.Parallel()
+	gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	route := diag.Object{Kind: "HTTPRoute", Namespace: "shop", Name: "pages"}
+	configuration := diag.Object{Kind: "LoadBalancerConfiguration", Namespace: "shop", Name: "public"}
+	listener := stack.Ref{Kind: stack.KindListener, ID: "443"}
+	origins := map[stack.Ref]compile.Origin{listener: {
+		Objects: []diag.Object{owner.Object(gateway), route},
+		Fields:  map[string]intent.Source{"Certificates": {Object: configuration, Path: "spec.x"}},
+	}}
+	refused := diag.New(diag.Object{}, "", diag.CertificateNotFound, "certificate c not found", "name another")
+	found := (&Reconciler{}).attribute(refused, origins, plan.Step{Resource: listener, Op: elb.CreateListener{}}, front.Input{Members: []metav1.Object{gateway}})
+	var got []string
+	for _, d := range found {
+		got = append(got, d.Object.String()+" "+d.Path)
+		if d.Port != 443 {
+			t.Errorf("on %s: port %d", d.Object, d.Port)
+		}
+	}
+	want := []string{"LoadBalancerConfiguration shop/public spec.x", "Gateway shop/web spec.x of LoadBalancerConfiguration shop/public"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -72,7 +72,8 @@ func (d *Decisions) ruleStatuses() (out []Change) {
 	return out
 }
 
-// failed adds what is wrong with the Gateway itself. Problems that pass by themselves, and those of single features, are none.
+// failed adds what is wrong with the Gateway itself. Problems that pass by themselves are none, and those of single features only while there is
+// no load balancer.
 func (d *Decisions) failed(o Outcome) conditions.LoadBalancer {
 	lb := o.LoadBalancer
 	if d.waiting != nil {
@@ -95,6 +96,16 @@ func (d *Decisions) failed(o Outcome) conditions.LoadBalancer {
 // about reports whether an object is the Gateway or one of its configurations.
 func (d *Decisions) about(o diag.Object) bool {
 	return o.Kind == kindGateway && o.Name == d.gateway.Name && o.Namespace == d.gateway.Namespace || o.Kind == string(objects.LoadBalancerConfiguration)
+}
+
+// unmade is why the listener of a port is not made, as far as that is known.
+func (d *Decisions) unmade(port int32, found diag.List) *attachment.Problem {
+	for _, f := range found {
+		if f.Port == port && f.Class != diag.Note && f.Object.Kind == kindGateway && d.about(f.Object) {
+			return &attachment.Problem{Reason: string(gatewayv1.ListenerReasonInvalid), Message: message(f)}
+		}
+	}
+	return nil
 }
 
 // message is a finding as the message of a condition.
@@ -129,9 +140,13 @@ func (d *Decisions) of(kind gatewayv1.Kind, namespace, name string) (out []int) 
 // listenerConditions are those of one listener.
 func (d *Decisions) listenerConditions(i int, o Outcome, generation int64) []metav1.Condition {
 	l, lb := &d.listeners.All[i], o.LoadBalancer
+	lb.Failed = nil
 	absent := o.Ports != nil && !slices.Contains(o.Ports, l.Port)
 	if absent && !d.idle[l.Port] || d.refused != nil {
 		lb.Active = false
+	}
+	if !lb.Active {
+		lb.Failed = d.unmade(l.Port, o.Found)
 	}
 	var refs *attachment.Problem
 	if d.refs != nil {

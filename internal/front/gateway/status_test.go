@@ -163,6 +163,45 @@ func TestCertificatesThatCannotBeUsedAreTheProblemOfTheirListener(t *testing.T) 
 	}
 }
 
+func TestAListenerThatIsNotMadeSaysWhyWhileOthersServe(t *testing.T) {
+	t.Parallel()
+	const gw = "Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 443, protocol: HTTPS}, {name: b, port: 80, protocol: HTTP}]}}\n"
+	missing := diag.New(diag.Object{Kind: "Gateway", Namespace: "shop", Name: "web"}, "spec.x", diag.CertificateNotFound, "certificate c is not there", "name another")
+	missing.Port = 443
+	of := func(object string) diag.Diagnostic {
+		d := missing
+		d.Object.Name = object
+		return d
+	}
+	elsewhere := missing
+	elsewhere.Port = 8443
+	for _, c := range []struct {
+		name             string
+		outcome          Outcome
+		gateway, a, b    string
+		said, saidAtRoot bool
+	}{
+		{"AWS has the other one", Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{80}, Found: diag.List{missing}}, "True/Programmed", "False/Invalid", "True/Programmed", true, false},
+		{"there is no load balancer", Outcome{Found: diag.List{missing}}, "False/Invalid", "False/Invalid", "False/Pending", true, true},
+		{"it serves with other certificates", Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{80, 443}, Found: diag.List{missing}}, "True/Programmed", "True/Programmed", "True/Programmed", false, false},
+		{"another port is the matter", Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{80}, Found: diag.List{elsewhere}}, "True/Programmed", "False/Pending", "True/Programmed", false, false},
+		{"another Gateway is the matter", Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{80}, Found: diag.List{of("other")}}, "True/Programmed", "False/Pending", "True/Programmed", false, false},
+	} {
+		w, _ := run(t, gw, c.outcome)
+		s := w.gateway()
+		programmed := func(all []metav1.Condition) (string, bool) {
+			i := slices.IndexFunc(all, func(c metav1.Condition) bool { return c.Type == "Programmed" })
+			return fmt.Sprintf("%s/%s", all[i].Status, all[i].Reason), all[i].Message == "certificate c is not there (spec.x); name another"
+		}
+		root, saidAtRoot := programmed(s.Conditions)
+		a, said := programmed(s.Listeners[0].Conditions)
+		b, _ := programmed(s.Listeners[1].Conditions)
+		if got, want := []any{root, a, b, said, saidAtRoot}, []any{c.gateway, c.a, c.b, c.said, c.saidAtRoot}; !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", c.name, got, want)
+		}
+	}
+}
+
 func TestListenerSetsAreReportedAlsoWhereTheirGatewayFails(t *testing.T) {
 	t.Parallel()
 	const sets = "ListenerSet shop/in {metadata: {generation: 3}, spec: {parentRef: {name: web}, listeners: [{name: a, port: 81, protocol: HTTP}]}}\n" +
