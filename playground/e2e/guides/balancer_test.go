@@ -25,7 +25,7 @@ func (b balancer) check(p *picture, namespace string, defaults map[string]map[st
 		ps.add("there is no load balancer %s", b.name)
 		return ps
 	}
-	if b.nlb {
+	if b.nlb || b.gateway != nil {
 		matches(&ps, "name of the load balancer", lb.Name, "^"+regexp.QuoteMeta(b.name)+"[0-9a-f]{10}$")
 	} else {
 		ps.same("name of the load balancer", lb.Name, b.name)
@@ -95,7 +95,12 @@ func orEmpty(m map[string]string) map[string]string {
 }
 
 func (b balancer) owner() string {
-	if b.nlb {
+	switch {
+	case b.gateway != nil && b.nlb:
+		return "gateway.k8s.aws.nlb"
+	case b.gateway != nil:
+		return "gateway.k8s.aws.alb"
+	case b.nlb:
 		return "service.k8s.aws"
 	}
 	return "ingress.k8s.aws"
@@ -130,7 +135,11 @@ func (b balancer) checkGroups(ps *problems, p *picture, lb simclient.LoadBalance
 	ps.tags("the managed group", managed.Tags, b.tags(namespace, "ManagedLBSecurityGroup"))
 	var want []string
 	for _, l := range b.listeners {
-		want = append(want, fmt.Sprintf("tcp %d-%d from 0.0.0.0/0", l.port, l.port))
+		protocol := "tcp"
+		if l.protocol == "UDP" {
+			protocol = "udp"
+		}
+		want = append(want, fmt.Sprintf("%s %d-%d from 0.0.0.0/0", protocol, l.port, l.port))
 	}
 	ps.same("inbound rules of the managed group", inbound(managed), want)
 	ps.same("description of the backend group", backend.Description, "[k8s] Shared Backend SecurityGroup for LoadBalancer")
@@ -151,6 +160,10 @@ func inbound(g simclient.SecurityGroup) []string {
 
 // resource is the identity of a target group.
 func (b balancer) resource(namespace string, g targetGroup) string {
+	if b.gateway != nil {
+		service, _, _ := strings.Cut(g.service, ":")
+		return fmt.Sprintf("%[1]s/%[2]s:%[1]s-%[3]s:%[4]s-%[1]s-%[5]s:%[6]d", namespace, b.objects[0], g.route, cmp.Or(g.kind, "HTTPRoute"), service, cmp.Or(g.port, g.targetPort))
+	}
 	if b.nlb {
 		return namespace + "/" + g.service
 	}
@@ -192,15 +205,25 @@ func short(s string) string {
 
 func (b balancer) checkTargetGroup(ps *problems, p *picture, lb simclient.LoadBalancer, tg simclient.TargetGroup, g targetGroup, namespace string) {
 	service, _, _ := strings.Cut(g.service, ":")
-	matches(ps, "name of the target group", tg.Name, "^k8s-"+short(namespace)+"-"+short(service)+"-[0-9a-f]{10}$")
+	pattern := "^k8s-" + short(namespace) + "-" + short(cmp.Or(g.route, service)) + "-[0-9a-f]{10}$"
+	if g.name != "" {
+		pattern = "^" + g.name + "$"
+	}
+	matches(ps, "name of the target group", tg.Name, pattern)
 	kind, port := "ip", g.port
 	if port == 0 {
 		kind, port = "instance", p.nodePort(g.service)
 	}
 	protocol, version, health := "HTTP", "HTTP1", albHealth
 	if b.nlb {
-		protocol, version, health = "TCP", "", nlbHealth
+		protocol, version, health = cmp.Or(g.protocol, "TCP"), "", nlbHealth
 		ps.same("proxy_protocol_v2.enabled of "+tg.Name, tg.Attributes["proxy_protocol_v2.enabled"], "false")
+	}
+	if b.gateway != nil {
+		version, health = cmp.Or(g.version, version), gatewayHealth
+		if b.nlb {
+			health = layer4Health
+		}
 	}
 	ps.same("type, protocol, version and port of "+tg.Name, []any{tg.TargetType, tg.Protocol, tg.ProtocolVersion, tg.Port}, []any{kind, protocol, version, port})
 	ps.same("health check of "+tg.Name, healthText(p.health[tg.ARN]), cmp.Or(g.health, health))
@@ -240,7 +263,7 @@ func checkTargets(ps *problems, lb simclient.LoadBalancer, tg simclient.TargetGr
 }
 
 func healthText(h account.HealthCheck) string {
-	return fmt.Sprintf("%s %s %s %s %ds %ds %d %d", h.Protocol, h.Port, h.Path, h.HTTPCodes, h.Interval, h.Timeout, h.HealthyThreshold, h.UnhealthyThreshold)
+	return fmt.Sprintf("%s %s %s %s %ds %ds %d %d", h.Protocol, h.Port, h.Path, h.HTTPCodes+h.GRPCCodes, h.Interval, h.Timeout, h.HealthyThreshold, h.UnhealthyThreshold)
 }
 
 func (b balancer) checkListeners(ps *problems, lb simclient.LoadBalancer, namespace string, called map[string]string) {

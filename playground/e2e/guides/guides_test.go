@@ -4,6 +4,7 @@
 package guides
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -78,8 +79,8 @@ func newScenario(c *harness.Cluster, r *row) *scenario {
 
 func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 	c := cluster(t)
-	for i := range rows {
-		s := newScenario(c, &rows[i])
+	for _, r := range slices.Concat(rows, gatewayRows) {
+		s := newScenario(c, &r)
 		t.Run(s.file, func(t *testing.T) {
 			before := c.Simulator.Resources()
 			s.gone(t)
@@ -104,8 +105,8 @@ func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 func TestAllExamplesTogetherDoWhatTheyShow(t *testing.T) {
 	c := cluster(t)
 	var all []*scenario
-	for i := range rows {
-		s := newScenario(c, &rows[i])
+	for _, r := range slices.Concat(rows, gatewayRows) {
+		s := newScenario(c, &r)
 		s.gone(t)
 		all = append(all, s)
 	}
@@ -143,7 +144,7 @@ func (s *scenario) only(t *testing.T, before simclient.Resources) {
 	var ps problems
 	ps.same("load balancers made", len(after.LoadBalancers)-len(before.LoadBalancers), len(s.balancers))
 	groups, managed := 0, 0
-	var ports []int32
+	var ports []string
 	p := &picture{aws: after}
 	for _, b := range s.balancers {
 		groups += len(b.groups)
@@ -154,7 +155,10 @@ func (s *scenario) only(t *testing.T, before simclient.Resources) {
 		lb, _ := p.loadBalancer(b.name)
 		for _, tg := range after.TargetGroups {
 			if tg.LoadBalancer == lb.ARN {
-				ports = append(ports, tg.Port)
+				ports = append(ports, fmt.Sprintf("tcp %d", tg.Port))
+				if tg.Protocol == "UDP" { // which is checked by TCP
+					ports = append(ports, fmt.Sprintf("udp %d", tg.Port))
+				}
 			}
 		}
 	}
@@ -199,7 +203,7 @@ func untouched(before, after simclient.Resources) (ps problems) {
 }
 
 // opened are the ports that the rules admit which the node group has more than before, all of which must be ours.
-func opened(ps *problems, p *picture, before simclient.Resources) (ports []int32) {
+func opened(ps *problems, p *picture, before simclient.Resources) (ports []string) {
 	known := map[string]bool{}
 	for _, r := range (&picture{aws: before}).groupID(nodeGroup).Ingress {
 		known[r.ID] = true
@@ -209,11 +213,11 @@ func opened(ps *problems, p *picture, before simclient.Resources) (ports []int32
 		if known[r.ID] {
 			continue
 		}
-		if r.Protocol != "tcp" || r.Peer != backend.ID || r.Description != nodeRule {
+		if r.Protocol != "tcp" && r.Protocol != "udp" || r.Peer != backend.ID || r.Description != nodeRule {
 			ps.add("the node group admits %s %d-%d from %s %q", r.Protocol, r.From, r.To, r.Peer, r.Description)
 		}
 		for port := r.From; port <= r.To; port++ {
-			ports = append(ports, port)
+			ports = append(ports, fmt.Sprintf("%s %d", r.Protocol, port))
 		}
 	}
 	slices.Sort(ports)

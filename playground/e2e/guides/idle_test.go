@@ -75,16 +75,25 @@ func stacks(rows ...*scenario) map[string]int {
 	n := map[string]int{}
 	for _, s := range rows {
 		for _, b := range s.balancers {
-			if b.nlb {
-				n["service"]++
-			} else {
-				n["ingress"]++
-			}
+			n[b.passes()]++
 			n["targetGroupBinding"] += len(b.groups)
 		}
 		n["targetGroupBinding"] += len(s.bindings)
 	}
 	return n
+}
+
+// passes is the name of the controller that makes passes over what the load balancer is made for.
+func (b balancer) passes() string {
+	switch {
+	case b.gateway != nil && b.nlb:
+		return "gateway.k8s.aws/nlb"
+	case b.gateway != nil:
+		return "gateway.k8s.aws/alb"
+	case b.nlb:
+		return "service"
+	}
+	return "ingress"
 }
 
 // touched counts the passes that an edit of every object brings.

@@ -19,6 +19,10 @@ const bindingFinalizer = "elbv2.k8s.aws/resources"
 // checkStatus compares what users see on the objects.
 func (b balancer) checkStatus(ps *problems, p *picture, lb simclient.LoadBalancer) {
 	host := strings.ToLower(lb.DNSName)
+	if b.gateway != nil {
+		b.checkGateway(ps, p, lb)
+		return
+	}
 	for _, name := range b.objects {
 		if b.nlb {
 			b.checkServiceStatus(ps, p, name, host)
@@ -98,7 +102,12 @@ func (b balancer) checkBinding(ps *problems, p *picture, tg simclient.TargetGrou
 	want := "null"
 	if b.own == nil {
 		backend, _ := p.group(backendGroup)
-		want = fmt.Sprintf(`{"ingress":[{"from":[{"securityGroup":{"groupID":"%s"}}],"ports":[{"protocol":"TCP","port":%d}]}]}`, backend.ID, cmp.Or(g.port, p.nodePort(g.service)))
+		port := cmp.Or(g.port, p.nodePort(g.service))
+		ports := fmt.Sprintf(`{"protocol":"TCP","port":%d}`, port)
+		if g.protocol == "UDP" { // and what it is checked by
+			ports = fmt.Sprintf(`{"protocol":"UDP","port":%d},%s`, port, ports)
+		}
+		want = fmt.Sprintf(`{"ingress":[{"from":[{"securityGroup":{"groupID":"%s"}}],"ports":[%s]}]}`, backend.ID, ports)
 	}
 	ps.same("networking of binding "+o.Name, text(o.Spec.Networking), want)
 	checkBound(ps, p, o)
@@ -154,7 +163,7 @@ func (b binding) check(p *picture) (ps problems) {
 // warnings are the controller's Warning events, without those that the row allows.
 func (p *picture) warnings(allowed []string) (all []string) {
 	for _, e := range p.events {
-		ours := []string{"ingress", "service", "targetGroupBinding"}
+		ours := []string{"ingress", "service", "targetGroupBinding", "gateway.k8s.aws/alb", "gateway.k8s.aws/nlb"}
 		if e.Type == corev1.EventTypeWarning && slices.Contains(ours, e.Source.Component) && !slices.Contains(allowed, e.Reason) {
 			all = append(all, fmt.Sprintf("%s %s: %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, e.Message))
 		}

@@ -30,6 +30,7 @@ type picture struct {
 	services  map[string]*corev1.Service
 	pods      []corev1.Pod // that are not about to go
 	bindings  []*v1beta1.TargetGroupBinding
+	gateways  gatewayObjects
 	events    []corev1.Event
 }
 
@@ -71,6 +72,9 @@ func look(ctx context.Context, c *harness.Cluster, namespace string) (*picture, 
 		}
 	}
 	if p.bindings, err = bindingsIn(ctx, c, namespace); err != nil {
+		return nil, err
+	}
+	if p.gateways, err = gatewaysIn(ctx, c, namespace); err != nil {
 		return nil, err
 	}
 	events, err := c.Client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{})

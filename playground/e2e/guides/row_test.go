@@ -11,6 +11,8 @@ type row struct {
 	balancers []balancer
 	bindings  []binding // those that the file itself has
 	asks      []ask
+	// more are requests that are none over HTTP.
+	more func(*testing.T, *scenario)
 	// without are AWS actions that there is no reason for.
 	without []string
 	// warnings are reasons of Warning events that belong to the example.
@@ -23,14 +25,15 @@ type row struct {
 
 // balancer is one load balancer and what belongs to it.
 type balancer struct {
-	objects []string // the Ingresses, or the one Service, that it is made for
+	objects []string // the Ingresses, or the one Service or Gateway, that it is made for
 	nlb     bool
-	group   string // Ingress group, if the members name one
-	// name of the load balancer; of an NLB only its beginning, since the rest comes from the Service's UID.
+	gateway *gateway // nil: it is made for Ingresses or a Service
+	group   string   // Ingress group, if the members name one
+	// name of the load balancer; of a Service's or Gateway's only its beginning, since the rest comes from the UID.
 	name     string
 	internal bool
 	subnets  []string // nil: all that are tagged for the scheme
-	// managed is the name of the security group that is made for it (of an NLB the beginning); without one, it has
+	// managed is the name of the security group that is made for it (or its beginning, as with name); without one, it has
 	// exactly the groups in own.
 	managed    string
 	own        []string
@@ -38,7 +41,8 @@ type balancer struct {
 	webACL     string            // name of the web ACL in front of it; "" for none
 	listeners  []listener
 	groups     []targetGroup
-	// edited: rules went since the others were made, which keep the tags that they were made with.
+	// edited: rules came or went since the others were made, which keep the tags that they were made with; of several routes, each may have
+	// come by itself.
 	edited bool
 }
 
@@ -59,6 +63,8 @@ const (
 	nodeRule       = "elbv2.k8s.aws/targetGroupBinding=shared"
 	albHealth      = "HTTP traffic-port / 200 15s 5s 2 2"
 	albHealthCheck = "HTTP traffic-port /health 200 15s 5s 2 2"
+	gatewayHealth  = "HTTP traffic-port / 200-399 15s 5s 3 3"
+	layer4Health   = "TCP traffic-port   15s 5s 3 3"
 	nlbHealth      = "TCP traffic-port   10s 10s 3 3"
 )
 
@@ -71,6 +77,28 @@ type targetGroup struct {
 	// unhealthy: no target passes its health check.
 	unhealthy  bool
 	attributes map[string]string
+
+	// Of a Gateway: the route that it is made for (of kind HTTPRoute unless given), the exact name of the group, if it depends on no
+	// node port, and the Service's target port, if the targets are nodes.
+	route, kind, name string
+	targetPort        int32
+	// protocol and version; "" is HTTP and HTTP1 of an ALB, TCP of an NLB.
+	protocol, version string
+}
+
+// gateway is what belongs to a Gateway.
+type gateway struct {
+	class string
+	// configurations are its LoadBalancerConfiguration, TargetGroupConfigurations and ListenerRuleConfigurations, as "resource name".
+	configurations []string
+	routes         []route
+	annotations    map[string]string // besides the rule construction
+}
+
+// route is one of a Gateway.
+type route struct {
+	resource, name string
+	refused        string // reason of its condition Accepted; "" if it is accepted
 }
 
 // binding is a TargetGroupBinding that the user made, for a target group that the account has.

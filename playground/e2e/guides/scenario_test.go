@@ -142,6 +142,9 @@ func (s *scenario) requests(t *testing.T) {
 			t.Errorf("%s, port %d: %v", a.url, a.port, err)
 		}
 	}
+	if s.more != nil {
+		s.more(t, s)
+	}
 }
 
 // get sends the request of an ask to a load balancer.
@@ -239,6 +242,9 @@ func (s *scenario) objects() (all [][2]string) {
 			if b.nlb {
 				kind = "service"
 			}
+			if b.gateway != nil {
+				kind = "gateway"
+			}
 			all = append(all, [2]string{kind, name})
 		}
 	}
@@ -292,6 +298,11 @@ func (s *scenario) remove(t *testing.T) {
 		for _, o := range bindings {
 			ps.add("TargetGroupBinding %s is still there", o.Name)
 		}
+		left, err := gatewaysIn(ctx, s.c, s.namespace)
+		if err != nil {
+			return err
+		}
+		left.gone(&ps, s.balancers)
 		for _, h := range hosts {
 			if addresses, err := s.c.Simulator.Resolve(h); err != nil || len(addresses) > 0 {
 				ps.add("%s resolves to %v, %v", h, addresses, err)
@@ -308,7 +319,7 @@ func (s *scenario) watchServices(t *testing.T) func() {
 	t.Helper()
 	var checks []func()
 	for _, b := range s.balancers {
-		if !b.nlb {
+		if !b.nlb || b.gateway != nil {
 			continue
 		}
 		w, err := s.c.Client.CoreV1().Services(s.namespace).Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + b.objects[0]})

@@ -57,7 +57,7 @@ func (s *scenario) wrote(t *testing.T, what string, edit func(), done func(p *pi
 		}
 		return done(p)
 	})
-	waitPasses(t, s.c, from, map[string]int{"ingress": 1})
+	waitPasses(t, s.c, from, map[string]int{s.balancers[0].passes(): 1})
 	if have := s.c.Changes(mark); !slices.Equal(have, want) {
 		t.Errorf("%s: wrote %q, want %q", what, have, want)
 	}
