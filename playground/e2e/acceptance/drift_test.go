@@ -74,3 +74,27 @@ func TestWhatIsChangedByHandIsPutBack(t *testing.T) {
 	}
 	expectNoWarnings(t, c, ns)
 }
+
+// TestWhatIsChangedByHandBehindAGatewayIsPutBack is not parallel either.
+func TestWhatIsChangedByHandBehindAGatewayIsPutBack(t *testing.T) {
+	s := &site{Cluster: cluster(t), ns: "drifting-gateway", targets: "ip"}
+	s.Apply(t, scene.Namespace(s.ns, 1)+s.groups("/health")+scene.Gateway(s.ns, "web", "alb", facing, onHTTP, "name: other, protocol: HTTP, port: 8080"))
+	s.route(t, "web", "parentRefs: [{name: web, sectionName: http}]", toWeb)
+	lb := s.balancer(t, 1, "HTTP 80", "HTTP 8080")
+	for _, l := range lb.Listeners {
+		var err error
+		if l.Port == 80 {
+			_, err = s.Simulator.Balancing.DeleteRule(t.Context(), &elb.DeleteRuleInput{RuleArn: &l.Rules[0].ARN})
+		} else {
+			_, err = s.Simulator.Balancing.DeleteListener(t.Context(), &elb.DeleteListenerInput{ListenerArn: &l.ARN})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.rules(t, lb, 80, "if path-pattern is /*, forward to TG")
+	if now := s.balancer(t, 1, "HTTP 80", "HTTP 8080"); now.ARN != lb.ARN {
+		t.Errorf("replaced: %s", now.ARN)
+	}
+	s.WaitGet(t, url(lb, "/"), "", 200, "web")
+}

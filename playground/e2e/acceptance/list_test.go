@@ -9,12 +9,18 @@ import (
 	"github.com/k8s-lbc/lbc/hack/testlist"
 )
 
-// cases is the number of cases of the list, which are numbered; what is beside them has a name.
-const cases = 25
+// lists are the numbers of cases of each list, which are numbered; what is beside them has a name.
+var lists = map[string]int{"ingress": 25, "gatewayalb": 19}
 
-func TestEveryCaseOfTheListLeadsToATest(t *testing.T) {
+func TestEveryCaseOfTheListsLeadsToATest(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile("testdata/ingress.txt")
+	for name, cases := range lists {
+		t.Run(name, func(t *testing.T) { leads(t, name, cases) })
+	}
+}
+
+func leads(t *testing.T, name string, cases int) {
+	raw, err := os.ReadFile("testdata/" + name + ".txt")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -91,6 +92,30 @@ func getAs(ctx context.Context, c *harness.Cluster, client *tls.Certificate, hos
 	return resp.StatusCode, resp.Body.Close()
 }
 
+// trust makes a trust store with the certificate of an issuer, and returns its ARN.
+func trust(t *testing.T, c *harness.Cluster, name string, i issuer) string {
+	t.Helper()
+	c.Simulator.Account.Lock()
+	err := c.Simulator.Account.Buckets.Put("pki-of-"+name, "ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.cert.Raw}))
+	c.Simulator.Account.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := c.Simulator.Balancing.CreateTrustStore(t.Context(), &elb.CreateTrustStoreInput{
+		Name: aws.String(name), CaCertificatesBundleS3Bucket: aws.String("pki-of-" + name), CaCertificatesBundleS3Key: aws.String("ca.pem"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn := store.TrustStores[0].TrustStoreArn
+	t.Cleanup(func() {
+		if _, err := c.Simulator.Balancing.DeleteTrustStore(context.Background(), &elb.DeleteTrustStoreInput{TrustStoreArn: arn}); err != nil {
+			t.Error(err)
+		}
+	})
+	return aws.ToString(arn)
+}
+
 // TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames has one port verify clients and one pass certificates on, then
 // takes the annotation away, which changes nothing, and then sets off.
 func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
@@ -98,23 +123,7 @@ func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 	c := cluster(t)
 	const ns = "mutual"
 	ours, others := newIssuer(t), newIssuer(t)
-	c.Simulator.Account.Lock()
-	err := c.Simulator.Account.Buckets.Put("mutual-pki", "ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ours.cert.Raw}))
-	c.Simulator.Account.Unlock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := c.Simulator.Balancing.CreateTrustStore(t.Context(), &elb.CreateTrustStoreInput{
-		Name: aws.String("clients"), CaCertificatesBundleS3Bucket: aws.String("mutual-pki"), CaCertificatesBundleS3Key: aws.String("ca.pem"),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := c.Simulator.Balancing.DeleteTrustStore(context.Background(), &elb.DeleteTrustStoreInput{TrustStoreArn: store.TrustStores[0].TrustStoreArn}); err != nil {
-			t.Error(err)
-		}
-	})
+	trust(t, c, "clients", ours)
 	ports := scene.Annotations{"listen-ports": `[{"HTTPS":443},{"HTTPS":8443}]`, "certificate-arn": certificate}
 	with := func(mutual string) scene.Annotations {
 		a := public(ports)
@@ -156,4 +165,65 @@ func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 		return err
 	})
 	expectNoWarnings(t, c, ns)
+}
+
+// TestClientsAreVerifiedAsTheConfigurationOfTheGatewaySays has each port of a Gateway treat clients in another way, with pods and with nodes as targets.
+func TestClientsAreVerifiedAsTheConfigurationOfTheGatewaySays(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	ours, others := newIssuer(t), newIssuer(t)
+	arn := trust(t, c, "clients-of-gateways", ours)
+	for _, targets := range []string{"ip", "instance"} {
+		ns := "mutual-" + targets
+		port := func(number, mutual string) string {
+			return fmt.Sprintf(`{protocolPort: "HTTPS:%s", defaultCertificate: "%s", mutualAuthentication: {%s}}`, number, certificate, mutual)
+		}
+		c.Apply(t, scene.Namespace(ns, 1)+scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: "+targets+", healthCheckConfig: {healthCheckPath: /health}}")+
+			scene.Gateway(ns, "web", "alb", `scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}, listenerConfigurations: [`+
+				port("443", `mode: verify, trustStore: "`+arn+`"`)+", "+port("8443", "mode: passthrough")+", "+port("9443", `mode: "off"`)+"]",
+				"name: verify, protocol: HTTPS, port: 443", "name: passthrough, protocol: HTTPS, port: 8443", "name: unverified, protocol: HTTPS, port: 9443")+
+			scene.Route("HTTPRoute", ns, "web", "parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]"))
+		host := scene.GatewayAddress(t, c, ns, "web")
+		lb := c.LoadBalancer(t, host)
+		modes := map[int32]string{}
+		for _, l := range lb.Listeners {
+			out, err := c.Simulator.Balancing.DescribeListeners(t.Context(), &elb.DescribeListenersInput{ListenerArns: []string{l.ARN}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m := out.Listeners[0].MutualAuthentication; m != nil {
+				modes[l.Port] = aws.ToString(m.Mode) + " " + aws.ToString(m.TrustStoreArn)
+			}
+		}
+		if want := map[int32]string{443: "verify " + arn, 8443: "passthrough ", 9443: "off "}; !maps.Equal(modes, want) {
+			t.Errorf("%s: modes %v, want %v", targets, modes, want)
+		}
+		for _, row := range []struct {
+			name     string
+			port     int
+			client   *tls.Certificate
+			admitted bool
+		}{
+			{"17 a client of the trust store", 443, ours.client(t), true},
+			{"17 no certificate where clients are verified", 443, nil, false},
+			{"17 a client of another authority", 443, others.client(t), false},
+			{"18 no certificate where it is passed on", 8443, nil, true},
+			{"18 a client of another authority where it is passed on", 8443, others.client(t), true},
+			{"19 no certificate where none is asked for", 9443, nil, true},
+		} {
+			t.Run(row.name+" "+targets, func(t *testing.T) {
+				if row.admitted {
+					c.WaitFor(t, "an answer", func(ctx context.Context) error {
+						status, err := getAs(ctx, c, row.client, host, row.port)
+						if err == nil && status != http.StatusOK {
+							err = fmt.Errorf("status %d", status)
+						}
+						return err
+					})
+				} else if status, err := getAs(t.Context(), c, row.client, host, row.port); err == nil {
+					t.Errorf("answered %d", status)
+				}
+			})
+		}
+	}
 }

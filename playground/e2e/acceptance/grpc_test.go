@@ -1,0 +1,105 @@
+package acceptance
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+)
+
+const (
+	echo     = "gateway_api_conformance.echo_basic.grpcecho.GrpcEcho"
+	grpcHost = "grpc.example.com"
+)
+
+// echoes is the manifest of a backend that speaks gRPC.
+func echoes(namespace, name string) string {
+	return strings.NewReplacer("env: [{name: SERVICE_NAME,", "env: [{name: GRPC_ECHO_SERVER, value: \"1\"}, {name: SERVICE_NAME,", "image: example.com/app", "image: registry.k8s.io/gateway-api/echo-basic:v1.5.1",
+		"ports: [{name: http, containerPort: 8080}]", "ports: [{name: grpc, containerPort: 3000}]", "{httpGet: {path: /health, port: http}, periodSeconds: 1}", "{tcpSocket: {port: grpc}, periodSeconds: 1}",
+		"targetPort: http}", "targetPort: 3000}").Replace(scene.Backend(namespace, name, 1))
+}
+
+// grpcGroups is what target groups of gRPC backends are like: the path of their health check is that of AWS.
+func (s *site) grpcGroups() string {
+	return scene.TargetGroups(s.ns, "targets", "defaultConfiguration: {targetType: "+s.targets+"}")
+}
+
+func (s *site) grpcRoute(t *testing.T, name string, rules ...string) {
+	t.Helper()
+	s.Apply(t, scene.Route("GRPCRoute", s.ns, name, "parentRefs: [{name: web}], hostnames: ["+grpcHost+"], rules: [{"+strings.Join(rules, "}, {")+"}]"))
+}
+
+// call waits until a method answers with an HTTP status and, if one is named, by a pod of the backend.
+func (s *site) call(t *testing.T, lb simclient.LoadBalancer, method string, status int, backend string, headers ...string) {
+	t.Helper()
+	s.WaitFor(t, fmt.Sprintf("%d %s from %s %v", status, backend, method, headers), func(ctx context.Context) error {
+		r, err := s.Call(ctx, "https://"+lb.DNSName+"/"+method, grpcHost, headers...)
+		if err == nil && (r.Status != status || backend != "" && (r.Code != "0" || !strings.Contains(r.Body, backend+"-"))) {
+			err = fmt.Errorf("got %d, grpc-status %q, %q", r.Status, r.Code, r.Body)
+		}
+		return err
+	})
+}
+
+func TestGatewayRoutesCallsOfGRPC(t *testing.T) {
+	t.Parallel()
+	onEachTargetType(t, "g12", secured, []string{onHTTPS}, func(t *testing.T, s *site) {
+		scene.Change(t, s.Cluster, s.grpcGroups())
+		s.Apply(t, echoes(s.ns, "first")+echoes(s.ns, "second"))
+		byHeader := "matches: [{method: {service: " + echo + ", method: Echo}, headers: [{name: version, value: two}]}], backendRefs: [{name: second, port: 80}]"
+		otherwise := "backendRefs: [{name: first, port: 80}]"
+		s.grpcRoute(t, "calls", byHeader, otherwise)
+		lb := s.balancer(t, 2, "HTTPS 443")
+		for _, tg := range s.TargetGroups(lb) {
+			if tg.ProtocolVersion != "GRPC" {
+				t.Errorf("%s has version %s", tg.Name, tg.ProtocolVersion)
+			}
+		}
+		s.shows(t, "grpcroute", "calls", "Accepted=True Accepted", "ResolvedRefs=True ResolvedRefs")
+		s.call(t, lb, echo+"/Echo", 200, "second", "version: two")
+		s.call(t, lb, echo+"/Echo", 200, "first")
+		s.grpcRoute(t, "calls", byHeader)
+		s.call(t, lb, echo+"/Echo", 404, "")
+		s.call(t, lb, echo+"/Echo", 200, "second", "version: two")
+		s.grpcRoute(t, "calls", "matches: [{method: {service: "+echo+"}}], backendRefs: [{name: first, port: 80}]")
+		s.call(t, lb, echo+"/Echo", 200, "first")
+		s.call(t, lb, echo+"/EchoTwo", 200, "first")
+		s.call(t, lb, "other.Service/Echo", 404, "")
+		s.grpcRoute(t, "calls", "matches: [{method: {service: "+echo+", method: EchoTwo}}], backendRefs: [{name: first, port: 80}]")
+		s.call(t, lb, echo+"/Echo", 404, "")
+		s.call(t, lb, echo+"/EchoTwo", 200, "first")
+	})
+}
+
+func TestGatewayServesHTTPAndGRPCByOneHostname(t *testing.T) {
+	t.Parallel()
+	onEachTargetType(t, "g13", secured, []string{onHTTPS}, func(t *testing.T, s *site) {
+		scene.Change(t, s.Cluster, s.grpcGroups())
+		s.Apply(t, echoes(s.ns, "first"))
+		s.grpcRoute(t, "calls", "matches: [{method: {service: "+echo+"}}], backendRefs: [{name: first, port: 80}]")
+		s.route(t, "pages", "hostnames: ["+grpcHost+"]", "matches: [{path: {type: PathPrefix, value: /pages}}], "+toWeb)
+		lb := s.balancer(t, 2, "HTTPS 443")
+		s.shows(t, "grpcroute", "calls", "Accepted=True Accepted")
+		s.shows(t, "httproute", "pages", "Accepted=True Accepted")
+		s.call(t, lb, echo+"/Echo", 200, "first")
+		s.WaitGet(t, "https://"+lb.DNSName+"/pages", grpcHost, 200, "web")
+	})
+}
+
+func TestGatewayPrefersTheMethodToTheRestOfAHostname(t *testing.T) {
+	t.Parallel()
+	onEachTargetType(t, "g14", secured, []string{onHTTPS}, func(t *testing.T, s *site) {
+		s.route(t, "pages", "hostnames: ["+grpcHost+"]", toWeb)
+		scene.Change(t, s.Cluster, s.grpcGroups())
+		s.Apply(t, echoes(s.ns, "first"))
+		s.grpcRoute(t, "calls", "matches: [{method: {service: "+echo+", method: Echo}}], backendRefs: [{name: first, port: 80}]")
+		lb := s.balancer(t, 2, "HTTPS 443")
+		const host = `if host-header is ~^grpc\.example\.com(:[0-9]+)?$ and path-pattern is `
+		s.rules(t, lb, 443, host+"/"+echo+"/Echo, forward to TG", host+"/*, forward to TG")
+		s.call(t, lb, echo+"/Echo", 200, "first")
+		s.WaitGet(t, "https://"+lb.DNSName+"/", grpcHost, 200, "web")
+	}, "ip")
+}
