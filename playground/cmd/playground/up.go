@@ -105,7 +105,7 @@ func runUp(ctx context.Context, s *settings, l *launch, files []string, noExampl
 		}
 	}
 	var text strings.Builder
-	if err := guide(ctx, &text, s, env, endpoints, dir, root.Example("")); err != nil {
+	if err := guide(ctx, &text, s, env, endpoints, dir, root.Example(""), !l.noGatewayAPI); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(out, text.String()); err != nil {
@@ -167,8 +167,8 @@ func stay(ctx context.Context, p parts, out io.Writer, every time.Duration) erro
 	}
 }
 
-// guide prints what there is and how to use it.
-func guide(ctx context.Context, out io.Writer, s *settings, env *environment.Environment, e state.Endpoints, dir state.Dir, examples string) error {
+// guide prints what there is and how to use it; gatewayAPI reports whether the cluster has Gateways.
+func guide(ctx context.Context, out io.Writer, s *settings, env *environment.Environment, e state.Endpoints, dir state.Dir, examples string, gatewayAPI bool) error {
 	resources, err := env.AWS.Resources(ctx)
 	if err != nil {
 		return err
@@ -201,19 +201,25 @@ func guide(ctx context.Context, out io.Writer, s *settings, env *environment.Env
 			fmt.Fprintf(&b, "  %s curl %s\n  curl --connect-to ::%s %s\n", self, url, l.Address, url)
 		}
 	}
-	fmt.Fprintf(&b, `  %[2]s kubectl get pods,services,ingresses -A
-  %[2]s apply -f %[3]s
-  %[2]s aws resources
+	apply, kinds := []string{"nlb.yaml"}, "pods,services,ingresses"
+	if gatewayAPI {
+		apply, kinds = append(apply, "gateway.yaml"), kinds+",gateways,httproutes"
+	}
+	fmt.Fprintf(&b, "  %s kubectl get %s -A\n", self, kinds)
+	for _, file := range apply {
+		fmt.Fprintf(&b, "  %s apply -f %s\n", self, fromHere(filepath.Join(examples, file)))
+	}
+	fmt.Fprintf(&b, `  %[2]s aws resources
   %[2]s aws calls
-  %[2]s logs -f %[8]s
+  %[2]s logs -f %[7]s
   eval "$(%[2]s env)"    # for kubectl, aws and lbc of your own
 
 The cluster's kubeconfig is %[1]s;
-the AWS API is at %[4]s (region %[5]s, VPC %[6]s);
-a browser shows the account at %[4]s/;
-names of load balancers are resolved at %[9]s, for example by "%[10]s";
-the logs are in %[7]s.
-`, e.Kubeconfig, self, fromHere(filepath.Join(examples, "nlb.yaml")), e.Simulator, e.Region, e.VPC, filepath.Join(string(dir), "logs"), log, e.DNS, lookup(e.DNS))
+the AWS API is at %[3]s (region %[4]s, VPC %[5]s);
+a browser shows the account at %[3]s/;
+names of load balancers are resolved at %[8]s, for example by "%[9]s";
+the logs are in %[6]s.
+`, e.Kubeconfig, self, e.Simulator, e.Region, e.VPC, filepath.Join(string(dir), "logs"), log, e.DNS, lookup(e.DNS))
 	b.WriteString("Ctrl-C stops the playground and everything in it.\n")
 	_, err = io.WriteString(out, b.String())
 	return err
