@@ -163,7 +163,7 @@ func TestCertificatesThatCannotBeUsedAreTheProblemOfTheirListener(t *testing.T) 
 	}
 }
 
-func TestAListenerThatIsNotMadeSaysWhyWhileOthersServe(t *testing.T) {
+func TestAListenerThatIsNotMadeShowsTheReasonWhileOthersServe(t *testing.T) {
 	t.Parallel()
 	const gw = "Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 443, protocol: HTTPS}, {name: b, port: 80, protocol: HTTP}]}}\n"
 	missing := diag.New(diag.Object{Kind: "Gateway", Namespace: "shop", Name: "web"}, "spec.x", diag.CertificateNotFound, "certificate c is not there", "name another")

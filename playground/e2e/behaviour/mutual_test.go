@@ -167,8 +167,8 @@ func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 	expectNoWarnings(t, c, ns)
 }
 
-// TestClientsAreVerifiedAsTheConfigurationOfTheGatewaySays has each port of a Gateway treat clients in another way, with pods and with nodes as targets.
-func TestClientsAreVerifiedAsTheConfigurationOfTheGatewaySays(t *testing.T) {
+// TestClientsAreVerifiedByTheConfigurationOfTheGateway has each port of a Gateway treat clients in another way, with pods and with nodes as targets.
+func TestClientsAreVerifiedByTheConfigurationOfTheGateway(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	ours, others := newIssuer(t), newIssuer(t)
