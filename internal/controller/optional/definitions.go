@@ -132,7 +132,7 @@ func (d *Definitions) note(version schema.GroupVersion, sent time.Time, list *me
 		return
 	}
 	d.looked[version] = sent
-	var changed []objects.Kind
+	var changed, missing []objects.Kind
 	transition := false
 	for _, kind := range slices.Sorted(maps.Keys(d.kinds)) {
 		gvk := d.kinds[kind]
@@ -149,10 +149,16 @@ func (d *Definitions) note(version schema.GroupVersion, sent time.Time, list *me
 			d.breaks[kind]++
 		}
 		transition = true
+		if before == unknown && now == absent {
+			missing = append(missing, kind)
+		}
 		if before != unknown {
 			changed = append(changed, kind)
 			d.log.Info("the API server's definition of a kind changed", "kind", kind, "version", version.String(), "before", before, "now", now)
 		}
+	}
+	if len(missing) > 0 {
+		d.log.Info("the API server does not serve these kinds; their objects are served as soon as it has their definitions", "version", version.String(), "kinds", missing)
 	}
 	if transition {
 		close(d.changed)

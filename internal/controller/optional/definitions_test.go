@@ -3,11 +3,13 @@ package optional
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -162,5 +164,20 @@ func TestADefinitionIsConfirmedByAnAnswerThatIsNewEnough(t *testing.T) {
 		if d.confirm(t.Context(), objects.HTTPRoute, time.Now()) == nil {
 			t.Errorf("%s: confirmed", name)
 		}
+	}
+}
+
+func TestKindsThatAreMissingAtTheStartAreLoggedOnce(t *testing.T) {
+	t.Parallel()
+	a := &apiServer{}
+	a.set(grants.WithKind("ReferenceGrant"), usual)
+	var lines []string
+	d := definitions(a)
+	d.log = funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{})
+	for range 2 {
+		d.Look(t.Context())
+	}
+	if len(lines) != 1 || !strings.Contains(lines[0], "does not serve") || !strings.Contains(lines[0], "gateway.networking.k8s.io/v1") || !strings.Contains(lines[0], "HTTPRoute") {
+		t.Errorf("logged %q", lines)
 	}
 }

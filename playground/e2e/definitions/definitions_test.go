@@ -1,0 +1,174 @@
+// Package definitions shows end to end what a running controller does when the definitions of the Gateway API come and go: its cluster starts
+// without them.
+package definitions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/k8s-lbc/lbc/playground/cluster/gatewayapi"
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/playground/manifest"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+var definitionsResource = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+
+// install creates objects, and waits until they can be created: a class needs its definition to be served.
+func install(t *testing.T, c *harness.Cluster, resource schema.GroupVersionResource, all []*unstructured.Unstructured) {
+	t.Helper()
+	for _, o := range all {
+		c.WaitFor(t, "the creation of "+o.GetKind()+" "+o.GetName(), func(ctx context.Context) error {
+			_, err := c.Dynamic.Resource(resource).Create(ctx, o, metav1.CreateOptions{})
+			return err
+		})
+	}
+}
+
+// own are the definitions of the controller for Gateways.
+func own(t *testing.T, c *harness.Cluster) (all []*unstructured.Unstructured) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(c.Repo.CRDs(), "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := manifest.Parse(f, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range objects {
+			if gatewayapi.IsOwn(o) {
+				all = append(all, o)
+			}
+		}
+	}
+	return all
+}
+
+func upstream(t *testing.T, name string) (all []*unstructured.Unstructured) {
+	t.Helper()
+	definitions, err := gatewayapi.Definitions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range definitions {
+		if name == "" || d.GetName() == name {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// remove deletes a definition, and with it all of its objects, and waits until it is gone.
+func remove(t *testing.T, c *harness.Cluster, name string) {
+	t.Helper()
+	if err := c.Dynamic.Resource(definitionsResource).Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.WaitFor(t, "the end of "+name, func(ctx context.Context) error {
+		list, err := c.Dynamic.Resource(definitionsResource).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+		if err == nil && len(list.Items) > 0 {
+			err = errors.New("it is still there")
+		}
+		return err
+	})
+}
+
+const (
+	ns    = "defined"
+	route = "parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]"
+)
+
+// TestDefinitionsThatComeLaterAreServedAndTheirRemovalIsNoDeletion has the controller start without any definition of the Gateway API.
+func TestDefinitionsThatComeLaterAreServedAndTheirRemovalIsNoDeletion(t *testing.T) {
+	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true})
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}))
+	c.WaitGet(t, "http://"+c.IngressAddress(t, ns, "web")+"/", "", 200, "web")
+	log := filepath.Join(c.Env.Dir, "logs", "controller.log")
+	if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "the API server does not serve these kinds") {
+		t.Errorf("the log does not have the kinds that are missing: %v", err)
+	}
+	process := c.Env.ControllerPID()
+
+	install(t, c, definitionsResource, upstream(t, ""))
+	install(t, c, definitionsResource, own(t, c))
+	classes, err := gatewayapi.Classes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	install(t, c, schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gatewayclasses"}, classes)
+	objects := scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: ip, healthCheckConfig: {healthCheckPath: /health}}") +
+		scene.Gateway(ns, "web", "alb", "scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}", "name: http, protocol: HTTP, port: 80") + scene.Route("HTTPRoute", ns, "web", route)
+	c.WaitFor(t, "the objects of the new kinds", func(context.Context) error {
+		out, err := c.TryKubectl(t, "apply", "-f", write(t, objects))
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, out)
+		}
+		return err
+	})
+	host := scene.GatewayAddress(t, c, ns, "web")
+	c.WaitGet(t, "http://"+host+"/", "", 200, "web")
+	before := c.LoadBalancer(t, host)
+	if c.Env.ControllerPID() != process {
+		t.Error("the controller was restarted")
+	}
+
+	traffic := scene.Send(t, c, "http://"+host+"/", "", scene.OK)
+	mark := c.Mark()
+	remove(t, c, "httproutes.gateway.networking.k8s.io")
+	c.Kubectl(t, "label", "gateway", "-n", ns, "web", "example.com/touched=yes")
+	c.Kubectl(t, "patch", "gateway", "-n", ns, "web", "--type=json", "-p", `[{"op": "add", "path": "/spec/listeners/-", "value": {"name": "more", "protocol": "HTTP", "port": 8080}}]`)
+	traffic.More(t, c, 50)
+	install(t, c, definitionsResource, upstream(t, "httproutes.gateway.networking.k8s.io"))
+	c.WaitFor(t, "the route to come back", func(context.Context) error {
+		out, err := c.TryKubectl(t, "apply", "-f", write(t, scene.Route("HTTPRoute", ns, "web", route)))
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, out)
+		}
+		return err
+	})
+	scene.GatewayAddress(t, c, ns, "web")
+	c.WaitGet(t, "http://"+host+":8080/", "", 200, "web")
+	traffic.More(t, c, 50)
+	if tally := traffic.Stop(); len(tally.Wrong) > 0 {
+		t.Errorf("the removal of a definition interrupted: %s", tally)
+	}
+	for _, w := range c.Writes(mark) {
+		if strings.Contains(w, "Delete") || strings.Contains(w, "Deregister") {
+			t.Errorf("the removal of a definition led to %s", w)
+		}
+	}
+	if after := c.LoadBalancer(t, host); after.ARN != before.ARN || after.Listeners[0].Rules[0].ARN != before.Listeners[0].Rules[0].ARN {
+		t.Errorf("made again: %+v, was %+v", after, before)
+	}
+
+	c.Kubectl(t, "delete", "gateway,httproute,loadbalancerconfiguration,targetgroupconfiguration", "-n", ns, "--all")
+	if text, err := os.ReadFile(log); err != nil || strings.Contains(string(text), "forbidden") {
+		t.Errorf("the controller lacks a right: %v", err)
+	}
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "objects.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
