@@ -49,6 +49,9 @@ type ELBV2 interface {
 	RegisterTargets(context.Context, *elbv2.RegisterTargetsInput, ...func(*elbv2.Options)) (*elbv2.RegisterTargetsOutput, error)
 	RemoveListenerCertificates(context.Context, *elbv2.RemoveListenerCertificatesInput, ...func(*elbv2.Options)) (*elbv2.RemoveListenerCertificatesOutput, error)
 	RemoveTags(context.Context, *elbv2.RemoveTagsInput, ...func(*elbv2.Options)) (*elbv2.RemoveTagsOutput, error)
+	CreateTrustStore(context.Context, *elbv2.CreateTrustStoreInput, ...func(*elbv2.Options)) (*elbv2.CreateTrustStoreOutput, error)
+	DeleteTrustStore(context.Context, *elbv2.DeleteTrustStoreInput, ...func(*elbv2.Options)) (*elbv2.DeleteTrustStoreOutput, error)
+	ModifyTrustStore(context.Context, *elbv2.ModifyTrustStoreInput, ...func(*elbv2.Options)) (*elbv2.ModifyTrustStoreOutput, error)
 	SetIpAddressType(context.Context, *elbv2.SetIpAddressTypeInput, ...func(*elbv2.Options)) (*elbv2.SetIpAddressTypeOutput, error)
 	SetRulePriorities(context.Context, *elbv2.SetRulePrioritiesInput, ...func(*elbv2.Options)) (*elbv2.SetRulePrioritiesOutput, error)
 	SetSecurityGroups(context.Context, *elbv2.SetSecurityGroupsInput, ...func(*elbv2.Options)) (*elbv2.SetSecurityGroupsOutput, error)
@@ -105,6 +108,8 @@ type Clients struct {
 	WAFv2       WAFv2
 	WAFRegional WAFRegional // nil where the region has none; decision 16: WAF Classic
 	Shield      Shield
+
+	S3 S3 // only with --trust-store-bucket
 
 	Route53 Route53 // only with gate EnableCertificateManagement
 }

@@ -11,6 +11,7 @@ const (
 	CodeGroupNotFound       = "InvalidGroup.NotFound"
 	CodeResourceInUse       = "ResourceInUse"
 	CodeCertificateInUse    = "ResourceInUseException"
+	CodeTrustStoreInUse     = "TrustStoreInUse"
 	CodeNotPermitted        = "OperationNotPermitted"
 	CodeTooManyRules        = "TooManyRules"
 	CodeValidation          = "ValidationError"
@@ -46,7 +47,7 @@ var codeClasses = withAddOns(map[string]diag.Class{
 	"TooManyUniqueTargetGroupsPerLoadBalancer": diag.Quota, "SecurityGroupLimitExceeded": diag.Quota,
 	CodeTooManyPermissions: diag.Quota, "SecurityGroupsPerInterfaceLimitExceeded": diag.Quota,
 	"FilterLimitExceeded": diag.Quota, "LimitExceededException": diag.Quota, "ResourceLimitExceeded": diag.Quota,
-	"AddressLimitExceeded": diag.Quota, "TooManyTagsException": diag.Quota,
+	"AddressLimitExceeded": diag.Quota, "TooManyTagsException": diag.Quota, "TooManyTrustStores": diag.Quota,
 
 	// the account disagrees with what we believe, or with what we want
 	CodeDuplicatePermission: diag.Conflict, CodePermissionNotFound: diag.Conflict,
@@ -54,13 +55,13 @@ var codeClasses = withAddOns(map[string]diag.Class{
 	"DuplicateListener": diag.Conflict, "DuplicateLoadBalancerName": diag.Conflict, "DuplicateTargetGroupName": diag.Conflict,
 	"InvalidGroup.Duplicate": diag.Conflict, "PriorityInUse": diag.Conflict, CodeTargetGroupAssociation: diag.Conflict,
 	"InvalidGroup.InUse": diag.Conflict, "InvalidGroup.Reserved": diag.Conflict, CodeCertificateInUse: diag.Conflict,
-	"ConflictException": diag.Conflict,
+	"ConflictException": diag.Conflict, CodeTrustStoreInUse: diag.Conflict, "DuplicateTrustStoreName": diag.Conflict,
 
 	// not there (yet)
 	"ListenerNotFound": diag.NotFound, "LoadBalancerNotFound": diag.NotFound, "RuleNotFound": diag.NotFound,
 	"TargetGroupNotFound": diag.NotFound, "SubnetNotFound": diag.NotFound, "SSLPolicyNotFound": diag.NotFound,
 	"CertificateNotFound": diag.NotFound, "AllocationIdNotFound": diag.NotFound, "ResourceNotFound": diag.NotFound,
-	"TrustStoreNotFound": diag.NotFound, "ALPNPolicyNotFound": diag.NotFound,
+	"TrustStoreNotFound": diag.NotFound, "CaCertificatesBundleNotFound": diag.NotFound, "NoSuchBucket": diag.NotFound, "ALPNPolicyNotFound": diag.NotFound,
 	CodeGroupNotFound: diag.NotFound, "InvalidVpcID.NotFound": diag.NotFound, "InvalidSubnetID.NotFound": diag.NotFound,
 	"InvalidNetworkInterfaceID.NotFound": diag.NotFound, "InvalidInstanceID.NotFound": diag.NotFound,
 	"InvalidPrefixListID.NotFound": diag.NotFound, "InvalidPrefixListId.NotFound": diag.NotFound,
@@ -78,7 +79,7 @@ var codeClasses = withAddOns(map[string]diag.Class{
 	"ValidationException": diag.Invalid,
 
 	"InvalidChangeBatch": diag.Invalid, "InvalidDomainValidationOptionsException": diag.Invalid,
-	"InvalidTagException": diag.Invalid, "InvalidInput": diag.Invalid,
+	"InvalidTagException": diag.Invalid, "InvalidCaCertificatesBundle": diag.Invalid, "InvalidInput": diag.Invalid,
 
 	// may pass by itself
 	"RequestInProgressException": diag.Transient,

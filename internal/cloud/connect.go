@@ -118,6 +118,7 @@ func clients(cfg aws.Config, endpoints map[string]string) Clients {
 		EC2:   ec2.NewFromConfig(cfg, func(o *ec2.Options) { override(&o.BaseEndpoint, base(ServiceEC2)) }),
 		ACM:   acm.NewFromConfig(cfg, func(o *acm.Options) { override(&o.BaseEndpoint, base(ServiceACM)) }),
 		STS:   sts.NewFromConfig(cfg, func(o *sts.Options) { override(&o.BaseEndpoint, base(ServiceSTS)) }),
+		S3:    newLazyS3(cfg, base(ServiceS3)),
 		Route53: route53.NewFromConfig(cfg, func(o *route53.Options) {
 			override(&o.BaseEndpoint, base(ServiceRoute53))
 			if partitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given

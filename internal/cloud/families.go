@@ -12,6 +12,7 @@ const (
 	ServiceWAFv2   = "WAFV2"
 	ServiceShield  = "Shield"
 	ServiceRoute53 = "Route 53"
+	ServiceS3      = "S3"
 )
 
 // apiFamily is a set of operations that AWS meters with one token bucket.
@@ -27,6 +28,11 @@ var elbv2Families = map[string]apiFamily{
 	"SetSubnets":         {"elbv2/intensive", 0.2, 10},
 	"RegisterTargets":    {"elbv2/registration", 4, 20},
 	"DeregisterTargets":  {"elbv2/registration", 4, 20},
+
+	"CreateTrustStore":    {"elbv2/trust-store-creation", 0.2, 10},
+	"ModifyTrustStore":    {"elbv2/trust-stores", 0.2, 10},
+	"DeleteTrustStore":    {"elbv2/trust-stores", 0.2, 10},
+	"DescribeTrustStores": {"elbv2/trust-store-reads", 10, 40},
 }
 
 // IsRead reports whether an operation changes nothing, by AWS's naming.

@@ -18,7 +18,7 @@ type Operation struct {
 // Operations lists every AWS call of the controller by name, and those that AWS asks permission for on the way.
 var Operations = withAddOns(map[string]Operation{
 	"AddListenerCertificates":        elbv2Operation("AddListenerCertificates", "attach certificates that clients choose by server name"),
-	"AddTags":                        elbv2Operation("AddTags", "tag load balancers, target groups, listeners and rules"),
+	"AddTags":                        elbv2Operation("AddTags", "tag load balancers, target groups, listeners, rules and trust stores"),
 	"CreateListener":                 elbv2Operation("CreateListener", "open a port of a load balancer"),
 	"CreateLoadBalancer":             elbv2Operation("CreateLoadBalancer", "create a load balancer"),
 	"CreateRule":                     elbv2Operation("CreateRule", "route requests by host, path, header, method, query or source"),
@@ -41,7 +41,10 @@ var Operations = withAddOns(map[string]Operation{
 	"DescribeTargetHealth":           elbv2Operation("DescribeTargetHealth", "know what is registered and healthy"),
 	"ModifyCapacityReservation":      elbv2Operation("ModifyCapacityReservation", "reserve capacity"),
 	"ModifyIpPools":                  elbv2Operation("ModifyIpPools", "change the pool of public addresses"),
-	"DescribeTrustStores":            elbv2Operation("DescribeTrustStores", "find trust stores that users name"),
+	"DescribeTrustStores":            elbv2Operation("DescribeTrustStores", "find trust stores that users name, and ours"),
+	"CreateTrustStore":               elbv2Operation("CreateTrustStore", "make trust stores of the authorities that Gateways name, only with --trust-store-bucket"),
+	"DeleteTrustStore":               elbv2Operation("DeleteTrustStore", "delete a trust store of ours, only with --trust-store-bucket"),
+	"ModifyTrustStore":               elbv2Operation("ModifyTrustStore", "renew the authorities of a trust store of ours, only with --trust-store-bucket"),
 	"ModifyListener":                 elbv2Operation("ModifyListener", "change a listener"),
 	"ModifyListenerAttributes":       elbv2Operation("ModifyListenerAttributes", "change listener attributes"),
 	"ModifyLoadBalancerAttributes":   elbv2Operation("ModifyLoadBalancerAttributes", "change load balancer attributes"),
@@ -79,6 +82,10 @@ var Operations = withAddOns(map[string]Operation{
 	"ImportCertificate":      {ServiceACM, "acm:ImportCertificate", "import TLS Secrets, only with --enable-tls-secret-import"},
 	"ListTagsForCertificate": {ServiceACM, "acm:ListTagsForCertificate", "find the controller's certificates, only with gate EnableCertificateManagement or --enable-tls-secret-import"},
 	"RequestCertificate":     {ServiceACM, "acm:RequestCertificate", "request certificates, only with gate EnableCertificateManagement"},
+
+	"PutObject":    {ServiceS3, "s3:PutObject", "upload the authorities that Gateways name, from which AWS makes trust stores, only with --trust-store-bucket"},
+	"GetObject":    {ServiceS3, "s3:GetObject", "let AWS read the authorities when it is given a trust store, only with --trust-store-bucket"},
+	"DeleteObject": {ServiceS3, "s3:DeleteObject", "delete what was uploaded for a trust store, only with --trust-store-bucket"},
 
 	"ChangeResourceRecordSets": {ServiceRoute53, "route53:ChangeResourceRecordSets", "prove to ACM who owns a name, only with gate EnableCertificateManagement"},
 	"ListHostedZones":          {ServiceRoute53, "route53:ListHostedZones", "find the zone of a name, only with gate EnableCertificateManagement"},

@@ -53,6 +53,7 @@ type build struct {
 	keep     stack.Keep
 	// certificatesOwned are the certificates that the stack has in ACM.
 	certificatesOwned []stack.Certificate
+	trustStores       []stack.TrustStore // those of the stack
 	origins           map[stack.Ref]Origin
 }
 
@@ -183,6 +184,7 @@ func (b *build) stack() *stack.Stack {
 	s.Rules = b.rules
 	s.Bindings = b.bindings
 	s.Certificates = b.certificatesOwned
+	s.TrustStores = sorted(b.trustStores, func(t *stack.TrustStore) string { return t.ID })
 	s.SecurityGroups = sorted(s.SecurityGroups, func(g *stack.SecurityGroup) string { return g.ID })
 	s.TargetGroups = sorted(s.TargetGroups, func(tg *stack.TargetGroup) string { return tg.ID })
 	s.Certificates = sorted(s.Certificates, func(c *stack.Certificate) string { return c.ID })

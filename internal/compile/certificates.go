@@ -125,11 +125,15 @@ func (b *build) keepCertificates() {
 	}
 }
 
-// keepOfLeftOut keeps the certificates while a member is left out: some may be its own.
+// keepOfLeftOut keeps the certificates and trust stores while a member is left out: some may be its own. Routes have none.
 func (b *build) keepOfLeftOut() {
 	for i := range b.members {
-		if b.cfg.OwnCertificates && b.members[i].State.LeftOut() {
+		m := &b.members[i]
+		if b.cfg.OwnCertificates && m.State.LeftOut() {
 			b.keepCertificates()
+		}
+		if owner := b.e.Key.Owner; owner == stack.GatewayALB && m.State.LeftOut() && m.Authority != intent.RoutesOnly {
+			b.keepTrustStores()
 		}
 	}
 }

@@ -27,6 +27,9 @@ type Config struct {
 	// OwnCertificates permits stacks to own certificates in ACM, requested or imported.
 	OwnCertificates bool
 
+	// TrustStores say where the bundles of trust stores are uploaded.
+	TrustStores TrustStores
+
 	EnableBackendSecurityGroup      bool
 	BackendSecurityGroup            string // id of a group of the user; empty = the cluster's shared one
 	ManageBackendSecurityGroupRules bool   // default of the annotation, for groups that users name
@@ -38,6 +41,9 @@ type Config struct {
 	EnableShield bool
 	Gates        Gates
 }
+
+// TrustStores say where in S3 the authorities are from which AWS makes trust stores.
+type TrustStores struct{ Bucket, Prefix string }
 
 // Gates are the feature gates that change what is compiled.
 type Gates struct {

@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -33,7 +34,7 @@ func (b *build) mergeMutual(p *port, on string) merge.Owned[stack.MutualAuthenti
 
 // trustStore is the ARN of a trust store if that is known, else its name.
 func (b *build) trustStore(name string) string {
-	if name == "" || strings.HasPrefix(name, "arn:") {
+	if name == "" || strings.HasPrefix(name, "arn:") || naming.IsTrustStoreID(name) {
 		return name
 	}
 	arn, known := b.f.TrustStores[name]
@@ -57,6 +58,10 @@ func (b *build) mutual(p *port) (m *stack.MutualAuthentication, safe bool) {
 	}
 	out := p.mutual.Value
 	name := out.TrustStore
+	if naming.IsTrustStoreID(name) {
+		out.TrustStore = b.ownTrustStore(p.mutual.Member, name, p.mutual.Source)
+		return &out, out.TrustStore != ""
+	}
 	if out.TrustStore = b.trustStore(name); name == "" || strings.HasPrefix(out.TrustStore, "arn:") {
 		return &out, true
 	}

@@ -39,6 +39,7 @@ type Config struct {
 	AllowedCAs             []string
 	DefaultPCA             string
 	ImportTLSSecrets       bool
+	TrustStores            TrustStores
 	LoadBalancerClass      string
 	EnableWAF              bool // decision 16: WAF Classic
 	EnableWAFv2            bool
@@ -165,4 +166,10 @@ func oneOf(v, what, flag string, admitted ...string) error {
 		return nil
 	}
 	return fmt.Errorf("invalid value %s for %s: %s must be one of %s", v, what, flag, strings.Join(admitted, ", "))
+}
+
+// TrustStores say where the authorities are uploaded of which AWS makes trust stores.
+type TrustStores struct {
+	Bucket string // empty = none are made
+	Prefix string // of keys
 }

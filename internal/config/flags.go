@@ -66,6 +66,8 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringSliceVar(&c.AllowedCAs, "allowed-certificate-authority-arns", nil, "consider only certificates of these authorities in discovery; empty = all")
 	fs.StringVar(&c.DefaultPCA, "default-pca-arn", "", "private authority for certificates that the controller requests, where acm-pca-arn names none; empty: a public one of Amazon's")
 	fs.BoolVar(&c.ImportTLSSecrets, "enable-tls-secret-import", false, "admit the annotation import-tls-secrets: Secrets of spec.tls are imported into ACM; needs further permissions, in AWS and on Secrets")
+	fs.StringVar(&c.TrustStores.Bucket, "trust-store-bucket", "", "bucket of S3, in the load balancers' region, for the authorities that spec.tls.frontend of Gateways names: AWS makes trust stores of them; empty: such listeners are not accepted; needs further permissions")
+	fs.StringVar(&c.TrustStores.Prefix, "trust-store-prefix", "trust-stores", "prefix of the keys in --trust-store-bucket")
 	fs.IntVar(&c.DeletionBrake, "deletion-brake", 10, "load balancers that may be deleted within ten minutes although their objects exist, because these no longer declare them; further deletions, if more than a quarter of all load balancers, wait for consent; 0 = no limit")
 	fs.IntVar(&c.DeregistrationBrake, "deregistration-brake", 10, "target groups that may lose most of their targets within ten minutes although the pods or nodes exist; further deregistrations, if of more than a quarter of all target groups, wait for consent; 0 = no limit")
 	fs.BoolVar(&c.StrictGroups, "strict-groups", false, "an invalid member stops its whole Ingress group, as in the existing controller")
@@ -214,7 +216,7 @@ const sdkAttempts = 3
 var endpointServices = []string{
 	"EC2", "Elastic Load Balancing v2", "ACM", "WAFV2",
 	"WAF Regional", // decision 16: WAF Classic
-	"Shield", "STS", "Route 53", "ec2imds",
+	"Shield", "STS", "Route 53", "S3", "ec2imds",
 }
 
 // endpointNotices are about endpoints of services that are not called. With a mistyped id, calls would go to AWS unnoticed.

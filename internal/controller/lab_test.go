@@ -212,6 +212,7 @@ func (l *lab) restart() {
 		l.ingresses.Secrets = secret.New(l.core, nil, l.ingresses.Index, l.clock.Now, logr.Discard())
 		for _, s := range l.gateways {
 			s.Secrets = secret.New(l.core, nil, s.Index, l.clock.Now, logr.Discard())
+			s.ConfigMaps = secret.NewConfigMaps(l.core, nil, s.Index, l.clock.Now, logr.Discard())
 		}
 	}
 	l.checkpointer, l.assumed = nil, nil

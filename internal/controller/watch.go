@@ -106,7 +106,7 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 	return s
 }
 
-// readSecrets makes the reader of the Secrets that stacks of an owner read.
+// readSecrets makes the readers of the Secrets and ConfigMaps that stacks of an owner read.
 func (w *wiring) readSecrets(s *stacks.Reconciler) error {
 	core, err := kubernetes.NewForConfigAndClient(w.mgr.GetConfig(), w.mgr.GetHTTPClient())
 	if err != nil {
@@ -116,8 +116,12 @@ func (w *wiring) readSecrets(s *stacks.Reconciler) error {
 	if err != nil {
 		return fmt.Errorf("connecting for the metadata of Secrets: %w", err)
 	}
-	s.Secrets = secret.New(core, secret.Metadata(metadataOnly), s.Index, w.now, w.log.WithName("secrets"))
+	s.Secrets = secret.New(core, secret.Metadata(metadataOnly, "secrets"), s.Index, w.now, w.log.WithName("secrets"))
 	w.starts(manager.RunnableFunc(s.Secrets.Run))
+	if owner.Of(s.Front.Owner()).OwnsTrustStores {
+		s.ConfigMaps = secret.NewConfigMaps(core, secret.Metadata(metadataOnly, "configmaps"), s.Index, w.now, w.log.WithName("configmaps"))
+		w.starts(manager.RunnableFunc(s.ConfigMaps.Run))
+	}
 	return nil
 }
 
@@ -143,7 +147,7 @@ func (w *wiring) setUpService(context.Context) error {
 	return w.add(w.stacks(front.ServiceFromFlags(w.config)), w.config.ServiceWorkers, nil)
 }
 
-// gatewayReading are the kinds that passes over Gateways read besides Gateways and Secrets.
+// gatewayReading are the kinds that passes over Gateways read besides Gateways, Secrets and ConfigMaps.
 var gatewayReading = append([]objects.Kind{
 	objects.GatewayClass, objects.ListenerSet, objects.ReferenceGrant, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration,
 	objects.ListenerRuleConfiguration, objects.Namespace, objects.Service,
@@ -180,7 +184,11 @@ func (w *wiring) setUpGateways(context.Context) error {
 		if err := w.readSecrets(s); err != nil {
 			return err
 		}
-		if err := w.add(s, of.workers, gatewayReading, source.TypedFunc[stack.Key](s.Secrets.Start)); err != nil {
+		starts := []source.TypedSource[stack.Key]{source.TypedFunc[stack.Key](s.Secrets.Start)}
+		if s.ConfigMaps != nil {
+			starts = append(starts, source.TypedFunc[stack.Key](s.ConfigMaps.Start))
+		}
+		if err := w.add(s, of.workers, gatewayReading, starts...); err != nil {
 			return err
 		}
 	}

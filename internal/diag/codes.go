@@ -93,6 +93,8 @@ const (
 	SecretNotFound        Code = "SecretNotFound"
 	SecretRefused         Code = "SecretRefused"
 	InvalidSecret         Code = "InvalidSecret"
+	InvalidCACertificate  Code = "InvalidCACertificate"
+	CACertificateUnread   Code = "CACertificateUnread"
 	SecretUnread          Code = "SecretUnread"
 	DryRun                Code = "DryRun"
 	PlanTooLarge          Code = "PlanTooLarge"
@@ -166,6 +168,8 @@ var table = map[Code]Info{
 	BindingNotCompleted:   {Transient, FailedReconcile, "the API server did not accept the fields of a TargetGroupBinding that are completed from its target group; nothing is registered before it does"},
 	SecretNotFound:        {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that existing rules keep their login and new ones answer 503, or of spec.tls, so that the certificate imported before stays in use"},
 	SecretRefused:         {Denied, FailedBuildModel, "the controller may not read a Secret, by Kubernetes' permissions or by --required-secrets-label; what it was used for before stays, new rules with login answer 503"},
+	InvalidCACertificate:  {Invalid, FailedBuildModel, "a reference of spec.tls.frontend of a Gateway leads to no certificates of authorities; if none of a port does, its HTTPS listeners are not accepted"},
+	CACertificateUnread:   {Transient, FailedBuildModel, "the API server did not return a ConfigMap with certificates of authorities, or the controller may not read it; an existing trust store stays as it is, and a listener that needs a new one waits"},
 	InvalidSecret:         {Invalid, FailedBuildModel, "a Secret lacks a key, has unusable content such as an expired certificate, or has an invalid name; what it was used for before stays, new rules with login answer 503"},
 	SecretUnread:          {Transient, FailedBuildModel, "the API server did not return a Secret; what it was used for before stays, new rules with login answer 503, and everything else goes on"},
 	ObjectsUnread:         {Transient, FailedLoadGroupID, "the API server did not return an object that determines the load balancer; nothing is changed until it does"},

@@ -57,6 +57,9 @@ var scopes = map[Code]Scope{
 
 	TrustStoreNotFound: Listener,
 
+	InvalidCACertificate: Certificate,
+	CACertificateUnread:  Certificate,
+
 	InvalidIngressClass:   LoadBalancer,
 	InvalidGroup:          LoadBalancer,
 	NoSubnets:             LoadBalancer,

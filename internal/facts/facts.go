@@ -25,6 +25,7 @@ const (
 	NeedOwnCertificates NeedKind = "own-certificates" // key: stack.Key string; the certificates in ACM that it owns
 	NeedHostedZones     NeedKind = "hosted-zones"     // the public hosted zones of Route 53
 	NeedTrustStore      NeedKind = "trust-store"      // key: name of a trust store
+	NeedOwnTrustStores  NeedKind = "own-trust-stores" // key: stack.Key string; the trust stores that it owns
 	NeedWebACLs         NeedKind = "web-acls"         // all regional WAFv2 web ACLs by name
 	NeedAddresses       NeedKind = "addresses"        // all Elastic IP addresses
 	NeedStack           NeedKind = "stack"            // key: stack.Key string; the load balancer that exists for it
@@ -48,8 +49,11 @@ type Facts struct {
 	Certificates   map[string]Certificate    // by ARN; nil = not loaded
 	TargetGroups   map[string]*TargetGroup   // by name; nil value = does not exist
 	TrustStores    map[string]string         // ARN by name; empty = does not exist
-	WebACLs        map[string]string         // ARNs of regional WAFv2 web ACLs by name; nil = not loaded
-	Addresses      map[string]Address        // Elastic IP addresses by their text; nil = not loaded
+	// OwnTrustStores are those that the stack being compiled owns. Valid if OwnTrustStoresKnown.
+	OwnTrustStores      []OwnTrustStore
+	OwnTrustStoresKnown bool
+	WebACLs             map[string]string  // ARNs of regional WAFv2 web ACLs by name; nil = not loaded
+	Addresses           map[string]Address // Elastic IP addresses by their text; nil = not loaded
 	// Own are the certificates that the stack being compiled owns, whatever their status. Valid if OwnKnown.
 	Own      []OwnCertificate
 	OwnKnown bool
@@ -130,6 +134,13 @@ type OwnCertificate struct {
 	Names     []string
 	Authority string // ARN of the private authority; empty = Amazon, or imported
 	Since     time.Time
+}
+
+// OwnTrustStore is a trust store that a stack owns.
+type OwnTrustStore struct {
+	ARN    string
+	ID     string // identity: value of the resource tag
+	Active bool   // listeners can use it
 }
 
 // Address is an Elastic IP address of the account.

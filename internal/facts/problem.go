@@ -56,7 +56,7 @@ func describe(n Need) string {
 		NeedVPC: "the VPC", NeedSubnets: "the subnets of the VPC", NeedRoutes: "the route tables of the VPC",
 		NeedForeignSubnet: "subnet", NeedSecurityGroups: "the security groups of the VPC", NeedForeignGroup: "security group",
 		NeedCertificates: "the certificates", NeedTargetGroupName: "target group", NeedStack: "the load balancer of", NeedStackDetails: "the listeners and attributes of the load balancer of",
-		NeedWebACLs: "the web ACLs", NeedTrustStore: "trust store",
+		NeedWebACLs: "the web ACLs", NeedTrustStore: "trust store", NeedOwnTrustStores: "the trust stores of",
 		NeedOwnCertificates: "the requested and imported certificates of", NeedHostedZones: "the hosted zones", NeedAddresses: "the Elastic IP addresses",
 	}
 	if n.Key == "" {

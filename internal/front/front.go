@@ -319,6 +319,7 @@ func CompileFromFlags(c *config.Config) compile.Config {
 		StrictGroups: c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
 		EnableWAF:   c.EnableWAF, // decision 16: WAF Classic
 		EnableWAFv2: c.EnableWAFv2, EnableShield: c.EnableShield,
+		TrustStores:     compile.TrustStores{Bucket: c.TrustStores.Bucket, Prefix: c.TrustStores.Prefix},
 		OwnCertificates: on(config.EnableCertificateManagement) || c.ImportsCertificates(),
 		Gates: compile.Gates{
 			SubnetsClusterTagCheck: on(config.SubnetsClusterTagCheck), SubnetDiscoveryByReachability: on(config.SubnetDiscoveryByReachable),

@@ -108,6 +108,8 @@ type Member struct {
 	Routes    []Route // in rule order
 	// Certificates are those that the stack is to own in ACM for this member; its listeners name them by identity.
 	Certificates []Certificate
+	// TrustStores are those that the stack is to own for this member; its listeners name them by identity.
+	TrustStores []TrustStore `json:",omitempty"`
 	// Diagnostics of translation. A member with errors among them is quarantined by compile: its last good version is
 	// used if there is one, else it is left out and its matches answer 503.
 	Diagnostics diag.List
@@ -150,7 +152,7 @@ type Listener struct {
 	// DiscoverHosts are the hosts for which compile finds certificates if Certificates is not set.
 	DiscoverHosts []string
 	SSLPolicy     Field[string]
-	Mutual        Field[stack.MutualAuthentication] // HTTPS; the trust store by ARN or name
+	Mutual        Field[stack.MutualAuthentication] // HTTPS; the trust store by ARN, name, or identity of one of the member's own
 	ALPN          Field[string]
 	QUIC          bool // UDP and TCP_UDP: QUIC is declared; an existing one is kept, none is made
 	InboundCIDRs  Field[[]string]

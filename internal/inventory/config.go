@@ -20,6 +20,8 @@ type Config struct {
 	Moment time.Duration
 	// RequestCertificates and ImportCertificates say that stacks may own certificates of these kinds; else their tags are not read.
 	RequestCertificates, ImportCertificates bool
+	// TrustStores says that stacks may own trust stores; else they are read only where one is seen.
+	TrustStores bool
 	// WithoutCertificates are owners whose stacks own none.
 	WithoutCertificates []stack.Owner
 	// CertificatesChanged is called after a listing with the names of the certificates that came, went, or became fit or unfit for
@@ -41,7 +43,7 @@ func FromFlags(c *config.Config) Config {
 	out := Config{
 		Cluster: c.ClusterName, VPC: c.VPC,
 		RequestCertificates: c.Gates.Enabled(config.EnableCertificateManagement), ImportCertificates: c.ImportsCertificates(),
-		Authorities: len(c.AllowedCAs) > 0,
+		Authorities: len(c.AllowedCAs) > 0, TrustStores: c.TrustStores.Bucket != "",
 	}
 	if !out.RequestCertificates && !c.ImportTLSSecrets {
 		out.WithoutCertificates = []stack.Owner{stack.Ingress}

@@ -61,7 +61,7 @@ func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) 
 		} else {
 			found.SecurityGroups, err = i.groups.Read(ctx, id)
 		}
-	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate: // read in other ways
+	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore: // read in other ways
 	}
 	if err != nil && vanished(err) {
 		err = nil

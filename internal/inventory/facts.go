@@ -93,7 +93,15 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 	case facts.NeedTargetGroupName:
 		return i.targetGroupFacts(ctx, keys)
 	case facts.NeedTrustStore:
-		return i.trustStoreFacts(ctx, keys)
+		found, err := i.trustStores.ByName(ctx, keys)
+		return func(f *facts.Facts) {
+			f.TrustStores = map[string]string{}
+			for _, name := range keys {
+				f.TrustStores[name] = found[name]
+			}
+		}, err
+	case facts.NeedOwnTrustStores:
+		return i.ownTrustStoreFacts(ctx, keys[0])
 	case facts.NeedStack:
 		return i.stackFacts(ctx, keys[0])
 	case facts.NeedStackDetails:
@@ -134,6 +142,20 @@ func (i *Inventory) ownCertificateFacts(ctx context.Context, name string) (put f
 			})
 		}
 	}, nil
+}
+
+func (i *Inventory) ownTrustStoreFacts(ctx context.Context, name string) (put func(*facts.Facts), err error) {
+	key, err := stack.ParseKey(name)
+	if err != nil {
+		return nil, err
+	}
+	own, err := i.trustStores.Of(ctx, key)
+	return func(f *facts.Facts) {
+		f.OwnTrustStoresKnown = true
+		for _, t := range own {
+			f.OwnTrustStores = append(f.OwnTrustStores, facts.OwnTrustStore{ARN: t.ARN, ID: t.ID, Active: t.Status == elb.TrustStoreActive})
+		}
+	}, err
 }
 
 // stackFacts answers from the bulk listing.
@@ -219,7 +241,7 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.certificates.ForgetHostedZones()
 		case facts.NeedAddresses:
 			i.network.ForgetAddresses()
-		case facts.NeedOwnCertificates: // pending ones are read again by themselves
+		case facts.NeedOwnCertificates, facts.NeedOwnTrustStores: // pending ones are read again by themselves
 		case facts.NeedForeignSubnet:
 			i.network.ForgetForeignSubnets(keysOf(n)...)
 		case facts.NeedForeignGroup:
@@ -254,7 +276,7 @@ var (
 var refuted = map[string][]facts.Need{
 	"SubnetNotFound": subnetFacts, "InvalidSubnetID.NotFound": subnetFacts, "InvalidSubnet": subnetFacts,
 	"CertificateNotFound": {{Kind: facts.NeedCertificates}},
-	"TrustStoreNotFound":  {{Kind: facts.NeedTrustStore}},
+	"TrustStoreNotFound":  {{Kind: facts.NeedTrustStore}}, "DuplicateTrustStoreName": {{Kind: facts.NeedTrustStore}},
 	"TargetGroupNotFound": {{Kind: facts.NeedTargetGroupName}},
 }
 

@@ -18,6 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory/certificate"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
+	"github.com/k8s-lbc/lbc/internal/inventory/truststore"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -53,7 +55,7 @@ type Inventory struct {
 	network      *network.Network
 	groups       *securitygroup.Groups
 	targetGroups *cache.Cache[string, *facts.TargetGroup]
-	trustStores  *cache.Value[map[string]string]
+	trustStores  *truststore.TrustStores
 	addOns       *addon.AddOns
 	certificates *certificate.Certificates
 
@@ -89,7 +91,8 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
-	i.targetGroups, i.trustStores = i.newTargetGroups(), i.newTrustStores()
+	i.targetGroups = i.newTargetGroups()
+	i.trustStores = truststore.New(clients.ELBV2, truststore.Config{Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment, Tags: i.allTags})
 	i.groups = securitygroup.New(clients.EC2, securitygroup.Config{
 		Cluster: cfg.Cluster, VPC: cfg.VPC, Now: cfg.Now, Wait: cfg.Moment, Loaded: func(ctx context.Context) error { return i.list(ctx, 1) },
 	})
@@ -150,8 +153,27 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 		d := cloud.Problem("", err)
 		out.CertificatesUnread = &plan.Guard{Code: d.Code, Text: d.Text, Remedy: d.Remedy, RequestID: d.RequestID}
 	}
+	if i.readsTrustStores(&out, desired) {
+		if out.TrustStores, err = i.trustStores.Of(ctx, key); err != nil {
+			if !denied(err) {
+				return elb.Observed{}, fmt.Errorf("reading the trust stores of %s: %w", key, err)
+			}
+			d := cloud.Problem("", err)
+			out.TrustStoresUnread = &plan.Guard{Code: d.Code, Text: d.Text, Remedy: d.Remedy, RequestID: d.RequestID}
+		}
+	}
 	i.addOns.Observe(ctx, &out, desired)
 	return out, nil
+}
+
+// readsTrustStores reports whether a stack may own trust stores: it wants some, a listener has one that may be, it is removed and trust stores
+// are made at all, or looking costs nothing because the list is known.
+func (i *Inventory) readsTrustStores(o *elb.Observed, desired *stack.Stack) bool {
+	if desired == nil || !owner.Of(desired.Key.Owner).OwnsTrustStores {
+		return false
+	}
+	return len(desired.TrustStores) > 0 || i.trustStores.Listed() || i.cfg.TrustStores && desired.Removal != stack.NotRemoved ||
+		slices.ContainsFunc(o.Listeners, func(l elb.Listener) bool { return l.Mutual != nil && naming.MayBeTrustStore(l.Mutual.TrustStore) })
 }
 
 // ensureListed makes sure that the entry rests on a listing that began after its last invalidation, and that nothing in it is uncertain.
@@ -193,9 +215,13 @@ func (i *Inventory) SecurityGroups() *securitygroup.Groups { return i.groups }
 // Certificates is what is known of the certificates in ACM.
 func (i *Inventory) Certificates() *certificate.Certificates { return i.certificates }
 
+// TrustStores is what is known of trust stores.
+func (i *Inventory) TrustStores() *truststore.TrustStores { return i.trustStores }
+
 // Invalidate forgets what is known of a stack; the next Observed reads it again.
 func (i *Inventory) Invalidate(key stack.Key) {
 	i.invalidate(key)
+	i.trustStores.ForgetOf(key)
 	if owner.Of(key.Owner).OwnsCertificates && (i.cfg.RequestCertificates || i.cfg.ImportCertificates) && !slices.Contains(i.cfg.WithoutCertificates, key.Owner) {
 		i.certificates.Forget()
 	}

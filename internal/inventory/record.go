@@ -35,6 +35,7 @@ func (i *Inventory) Record(key stack.Key, op plan.Operation, out elb.Output, res
 	i.addOns.Record(op, out, resolve)
 	i.groups.Record(op, out, resolve)
 	i.certificates.Record(key, op, out, resolve)
+	i.trustStores.Record(op, out, resolve)
 	effect := elb.EffectOf(op)
 	id := out.ID
 	if effect.Verb != elb.Creates {
@@ -69,7 +70,7 @@ func (i *Inventory) record(key stack.Key, op plan.Operation, out elb.Output, res
 		}
 	case stack.KindLoadBalancer, stack.KindTargetGroup:
 		i.recordListed(&after, effect, id)
-	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate: // no listing shows them
+	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore: // no listing shows them
 	}
 	e.wrote = i.history.writes
 	e.obs = after

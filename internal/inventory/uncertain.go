@@ -39,6 +39,8 @@ func (i *Inventory) MarkUncertain(key stack.Key, op plan.Operation, resolve func
 		e.forgetListeners(resolve(effect.Below))
 	case stack.KindCertificate:
 		i.certificates.MarkUncertain(effect, resolve)
+	case stack.KindTrustStore:
+		i.trustStores.MarkUncertain(effect, resolve)
 	case stack.KindBinding: // the cache of TargetGroupBindings shows it
 	}
 }

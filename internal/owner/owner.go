@@ -31,6 +31,7 @@ type Kind struct {
 	AllowDeletion, DeleteDuplicates annotation.Key
 	DryRun                          DryRun // annotations; Services have none
 	OwnsCertificates                bool   // its stacks may own certificates in ACM
+	OwnsTrustStores                 bool   // its stacks may own trust stores
 	Stages                          Stages // of its passes
 	// MayDeclare reports whether an object of the Kubernetes kind may declare a load balancer, of whatever class.
 	MayDeclare func(o metav1.Object) bool
@@ -86,7 +87,7 @@ func gateways(o stack.Owner, name, prefix string) Kind {
 		Owner: o, Kind: "Gateway", APIVersion: gatewayv1.GroupVersion.String(), Controller: name,
 		Names:  []string{"gateway", "gateways", "gtw"},
 		Prefix: prefix, Finalizer: name,
-		AllowDeletion: annotation.GatewayAllowDeletion, DeleteDuplicates: annotation.GatewayDeleteDuplicates, OwnsCertificates: true,
+		AllowDeletion: annotation.GatewayAllowDeletion, DeleteDuplicates: annotation.GatewayDeleteDuplicates, OwnsCertificates: true, OwnsTrustStores: o == stack.GatewayALB,
 		DryRun: DryRun{annotation.GatewayDryRun, annotation.GatewayDryRunPlan, annotation.GatewayDryRunPlanGzip},
 		Stages: Stages{
 			Load: "fetch_gateway", Finalizer: "add_finalizers", Build: "build_model", Deploy: "deploy_model",

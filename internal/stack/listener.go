@@ -114,3 +114,14 @@ type KeyPair struct {
 	Hash        string // of certificate and chain
 	Serial      string `json:",omitempty"` // of the certificate, in hexadecimal digits without leading zeros
 }
+
+// TrustStore is one desired trust store that the stack owns: authorities by which listeners verify the certificates of clients.
+type TrustStore struct {
+	ID   string // identity; see naming.TrustStoreID
+	Name string
+	// Bucket and Key are those of the object from which AWS reads the bundle.
+	Bucket, Key string `json:",omitempty"`
+	Bundle      string `json:"-"` // the certificates of the authorities in PEM; empty = not known, then the trust store stays as it is
+	Hash        string // of the bundle
+	Tags        map[string]string
+}

@@ -88,6 +88,7 @@ const (
 	KindRule          Kind = "Rule"
 	KindBinding       Kind = "TargetGroupBinding"
 	KindCertificate   Kind = "Certificate"
+	KindTrustStore    Kind = "TrustStore"
 )
 
 // Ref points at another resource of the same stack by kind and identity, or carries a literal AWS id or ARN.
@@ -114,6 +115,7 @@ type Stack struct {
 	Rules          []Rule          `json:"rules,omitempty"`
 	Bindings       []Binding       `json:"bindings,omitempty"`
 	Certificates   []Certificate   `json:"certificates,omitempty"` // those that the stack owns
+	TrustStores    []TrustStore    `json:"trustStores,omitempty"`  // those that the stack owns
 	Removal        Removal         `json:"removal,omitempty"`      // set where nothing is to stay
 }
 
@@ -134,14 +136,14 @@ func Removed(key Key, cluster, vpc string, why Removal) *Stack {
 
 // Empty reports whether the stack has no resources.
 func (s *Stack) Empty() bool {
-	return len(s.SecurityGroups)+len(s.TargetGroups)+len(s.LoadBalancers)+len(s.Listeners)+len(s.Rules)+len(s.Bindings)+len(s.Certificates) == 0
+	return len(s.SecurityGroups)+len(s.TargetGroups)+len(s.LoadBalancers)+len(s.Listeners)+len(s.Rules)+len(s.Bindings)+len(s.Certificates)+len(s.TrustStores) == 0
 }
 
 // Keep is what stays as AWS holds it, whatever a Stack has: an input of the diff beside the stack, because what should be there is not
 // known. The zero value keeps nothing.
 type Keep struct {
 	// Resources are neither changed nor deleted although the stack may lack them, nor is what hangs on them: a listener keeps its rules.
-	// A reference of kind Certificate without identity means all certificates of the stack.
+	// A reference of kind Certificate or TrustStore without identity means all those of the stack.
 	Resources []Ref `json:"resources,omitempty"`
 	// Actions are rules and listeners of the stack. A rule does what AWS does now for its conditions, a listener has the default actions
 	// that AWS holds. Those of the stack are for where AWS has none.

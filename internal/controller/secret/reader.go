@@ -1,5 +1,5 @@
-// Package secret reads the Secrets that stacks refer to, and wakes the stacks when one changes: by watches of metadata where the API server permits
-// them, by polling elsewhere. It keeps no other Secret, and writes none.
+// Package secret reads the Secrets and ConfigMaps that stacks refer to, and wakes the stacks when one changes: by watches of metadata where the
+// API server permits them, by polling elsewhere. It keeps no other Secret or ConfigMap, and writes none.
 // It may import controller/queue, controller/reads, objects, stack and client-go.
 package secret
 
@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -39,11 +38,13 @@ const (
 	noSecret = "none"
 )
 
-// Reader reads the Secrets that stacks refer to, each by its name. Of other Secrets it receives metadata at most, if it watches a
+// Reader reads the Secrets, or ConfigMaps, that stacks refer to, each by its name. Of other Secrets it receives metadata at most, if it watches a
 // namespace or the cluster; scopesToWatch selects the watches. Secrets that no watch covers are polled.
 type Reader struct {
+	kind   objects.Kind
 	client kubernetes.Interface
-	list   func(namespace string) cache.ListWatch // nil = nothing is watched
+	get    func(ctx context.Context, key types.NamespacedName) (metav1.Object, error) // from the API server
+	list   func(namespace string) cache.ListWatch                                     // nil = nothing is watched
 	index  *reads.Index[stack.Key]
 	now    func() time.Time
 	log    logr.Logger
@@ -64,8 +65,8 @@ type entry struct {
 	read    time.Time // when it was read from the API server last
 	version string    // the newest one that was seen; "" = none
 	events  int       // how often version has changed
-	known   bool      // secret is of version
-	secret  *corev1.Secret
+	known   bool      // object is of version
+	object  metav1.Object
 }
 
 // setVersion sets the newest version, and reports whether it has changed.
@@ -73,14 +74,29 @@ func (r *entry) setVersion(version string) bool {
 	if r.version == version {
 		return false
 	}
-	r.version, r.known, r.secret = version, false, nil
+	r.version, r.known, r.object = version, false, nil
 	r.events++
 	return true
 }
 
-// New returns a reader. x has the Secrets that stacks have read. list lists and watches the Secrets of a namespace; nil = nothing is watched.
+// New returns a reader of Secrets. x has the Secrets that stacks have read. list lists and watches the Secrets of a namespace; nil = nothing is
+// watched.
 func New(client kubernetes.Interface, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
-	return &Reader{client: client, list: list, index: x, now: now, log: log,
+	return newReader(objects.Secret, client, list, x, now, log, func(ctx context.Context, key types.NamespacedName) (metav1.Object, error) {
+		return client.CoreV1().Secrets(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	})
+}
+
+// NewConfigMaps returns a reader of ConfigMaps, as New does of Secrets.
+func NewConfigMaps(client kubernetes.Interface, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
+	return newReader(objects.ConfigMap, client, list, x, now, log, func(ctx context.Context, key types.NamespacedName) (metav1.Object, error) {
+		return client.CoreV1().ConfigMaps(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	})
+}
+
+func newReader(kind objects.Kind, client kubernetes.Interface, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger,
+	get func(context.Context, types.NamespacedName) (metav1.Object, error)) *Reader {
+	return &Reader{kind: kind, client: client, get: get, list: list, index: x, now: now, log: log,
 		begin: func(w *watcher) { w.start(context.Background()) }, entries: map[types.NamespacedName]*entry{}, watchers: map[scope]*watcher{}}
 }
 
@@ -92,8 +108,8 @@ func (s *Reader) Start(ctx context.Context, q queue.Of[stack.Key]) error {
 	return nil
 }
 
-// Get returns the current Secret; nil = it does not exist.
-func (s *Reader) Get(ctx context.Context, key types.NamespacedName) (*corev1.Secret, error) {
+// Get returns the current object; nil = it does not exist.
+func (s *Reader) Get(ctx context.Context, key types.NamespacedName) (metav1.Object, error) {
 	s.mu.Lock()
 	r := s.entries[key]
 	if r == nil {
@@ -105,40 +121,40 @@ func (s *Reader) Get(ctx context.Context, key types.NamespacedName) (*corev1.Sec
 	r.used = s.now()
 	if r.known && s.watched(key) {
 		defer s.mu.Unlock()
-		return r.secret, nil
+		return r.object, nil
 	}
 	s.mu.Unlock()
-	secret, _, err := s.fetch(ctx, key, r)
-	return secret, err
+	o, _, err := s.fetch(ctx, key, r)
+	return o, err
 }
 
 // fetch reads a Secret from the API server, and reports whether its version has changed.
-func (s *Reader) fetch(ctx context.Context, key types.NamespacedName, r *entry) (secret *corev1.Secret, changed bool, err error) {
+func (s *Reader) fetch(ctx context.Context, key types.NamespacedName, r *entry) (o metav1.Object, changed bool, err error) {
 	s.mu.Lock()
 	events := r.events
 	r.read = s.now()
 	s.mu.Unlock()
-	secret, err = s.client.CoreV1().Secrets(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	o, err = s.get(ctx, key)
 	version := noSecret
 	switch {
 	case apierrors.IsNotFound(err):
-		secret = nil
+		o = nil
 	case err != nil:
-		return nil, false, fmt.Errorf("reading Secret %s: %w", key, err)
+		return nil, false, fmt.Errorf("reading %s %s: %w", s.kind, key, err)
 	default:
-		version = secret.ResourceVersion
+		version = o.GetResourceVersion()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.events != events { // the version changed during the read, which may have returned the older one
-		return secret, false, nil
+		return o, false, nil
 	}
 	changed = r.setVersion(version)
 	// A Secret that no watch covers is read by each pass, and not cached.
 	if s.watched(key) {
-		r.known, r.secret = true, secret
+		r.known, r.object = true, o
 	}
-	return secret, changed, nil
+	return o, changed, nil
 }
 
 // watched reports whether a watch delivers each change of a Secret. s.mu is locked.
@@ -189,7 +205,7 @@ func (s *Reader) wake(key types.NamespacedName) {
 	s.mu.Lock()
 	q := s.queue
 	s.mu.Unlock()
-	for _, k := range s.index.Affected(objects.Change{Kind: objects.Secret, Namespace: key.Namespace, Name: key.Name}) {
+	for _, k := range s.index.Affected(objects.Change{Kind: s.kind, Namespace: key.Namespace, Name: key.Name}) {
 		if q != nil {
 			q.AddAfter(k, queue.Coalesce)
 		}
@@ -232,7 +248,7 @@ func (s *Reader) retain() {
 	}
 	s.retained = s.now()
 	s.order = slices.DeleteFunc(s.order, func(key types.NamespacedName) bool {
-		unread := s.now().Sub(s.entries[key].used) > unreadLifetime && !s.index.IsRead(objects.Read{Kind: objects.Secret, Namespace: key.Namespace, Name: key.Name})
+		unread := s.now().Sub(s.entries[key].used) > unreadLifetime && !s.index.IsRead(objects.Read{Kind: s.kind, Namespace: key.Namespace, Name: key.Name})
 		if unread {
 			delete(s.entries, key)
 		}
@@ -241,42 +257,49 @@ func (s *Reader) retain() {
 	s.adjust()
 }
 
-// PassReader is the objects.Reader of one pass over a stack: Secrets come from Secrets, all else from the caches.
+// PassReader is the objects.Reader of one pass over a stack: the kinds of its Readers come from these, all else from the caches.
 type PassReader struct {
 	*reads.CacheReader
-	secret func(types.NamespacedName) (*corev1.Secret, error)
-	errs   map[types.NamespacedName]error
+	get    func(objects.Kind, types.NamespacedName) (metav1.Object, error)
+	of     map[objects.Kind]*Reader
+	errs   map[objects.Read]error
 	Unread error // the last error of a read that may succeed later
 }
 
-// NewPassReader makes a reader for a pass that ends with ctx; secrets may be nil for stacks that read none. A Secret that is not read because the
-// pass ends is an error of the CacheReader.
-func NewPassReader(ctx context.Context, cached *reads.CacheReader, secrets *Reader) *PassReader {
-	return &PassReader{CacheReader: cached, errs: map[types.NamespacedName]error{}, secret: func(key types.NamespacedName) (*corev1.Secret, error) {
-		secret, err := secrets.Get(ctx, key)
+// NewPassReader makes a reader for a pass that ends with ctx; stacks that read no Secrets or ConfigMaps have nil in their place. An object that
+// is not read because the pass ends is an error of the CacheReader.
+func NewPassReader(ctx context.Context, cached *reads.CacheReader, readers ...*Reader) *PassReader {
+	r := &PassReader{CacheReader: cached, errs: map[objects.Read]error{}, of: map[objects.Kind]*Reader{}}
+	for _, one := range readers {
+		if one != nil {
+			r.of[one.kind] = one
+		}
+	}
+	r.get = func(kind objects.Kind, key types.NamespacedName) (metav1.Object, error) {
+		o, err := r.of[kind].Get(ctx, key)
 		if err != nil && ctx.Err() != nil {
 			cached.Fail(err)
 			return nil, nil //nolint:nilerr // the CacheReader has it
 		}
-		return secret, err
-	}}
+		return o, err
+	}
+	return r
 }
 
 // Get implements objects.Reader.
 func (r *PassReader) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
-	if kind != objects.Secret {
+	if r.of[kind] == nil {
 		return r.CacheReader.Get(kind, namespace, name)
 	}
-	key := types.NamespacedName{Namespace: namespace, Name: name}
-	secret, err := r.secret(key)
+	o, err := r.get(kind, types.NamespacedName{Namespace: namespace, Name: name})
 	switch {
 	case err == nil:
-		return secret, secret != nil
+		return o, o != nil
 	case !apierrors.IsForbidden(err):
 		r.Unread = err
 		err = objects.UnreadError{Err: unreadReason(err)}
 	}
-	r.errs[key] = err
+	r.errs[objects.Read{Kind: kind, Namespace: namespace, Name: name}] = err
 	return nil, false
 }
 
@@ -290,8 +313,5 @@ func unreadReason(err error) error {
 
 // Why implements objects.ReasonReader.
 func (r *PassReader) Why(kind objects.Kind, namespace, name string) error {
-	if kind != objects.Secret {
-		return nil
-	}
-	return r.errs[types.NamespacedName{Namespace: namespace, Name: name}]
+	return r.errs[objects.Read{Kind: kind, Namespace: namespace, Name: name}]
 }

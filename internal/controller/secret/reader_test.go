@@ -92,16 +92,22 @@ func secretOf(text string) *corev1.Secret {
 	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "idp", ResourceVersion: text}, Data: map[string][]byte{"clientSecret": []byte(text)}}
 }
 
+// dataOf is the value of a key of a Secret; empty if there is none.
+func dataOf(o metav1.Object, key string) string {
+	s, ok := o.(*corev1.Secret)
+	if !ok {
+		return ""
+	}
+	return string(s.Data[key])
+}
+
 // sees waits until the Secret reads as wanted; empty means absent.
 func (f *scene) sees(t *testing.T, want string) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for {
 		s, err := f.Get(t.Context(), idp)
-		got := ""
-		if s != nil {
-			got = string(s.Data["clientSecret"])
-		}
+		got := dataOf(s, "clientSecret")
 		if err == nil && got == want {
 			return
 		}

@@ -20,10 +20,10 @@ import (
 // forbiddenPause is the pause before a forbidden watch of a namespace or of the cluster is tried again.
 const forbiddenPause = 10 * time.Minute
 
-// Metadata lists and watches Secrets of a namespace ("" = of all) by their metadata: the API server sends no contents. The required
-// permissions are the same as for the contents.
-func Metadata(client metadataclient.Interface) func(namespace string) cache.ListWatch {
-	secrets := client.Resource(corev1.SchemeGroupVersion.WithResource("secrets"))
+// Metadata lists and watches Secrets, or another kind by its plural, of a namespace ("" = of all) by their metadata: the API server sends no
+// contents. The required permissions are the same as for the contents.
+func Metadata(client metadataclient.Interface, plural string) func(namespace string) cache.ListWatch {
+	secrets := client.Resource(corev1.SchemeGroupVersion.WithResource(plural))
 	return func(namespace string) cache.ListWatch {
 		return cache.ListWatch{
 			ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -56,7 +56,7 @@ func (w *watcher) start(ctx context.Context) {
 	from := w.list(w.scope.Namespace)
 	r := cache.NewReflectorWithOptions(cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: inScope(w, from.ListWithContextFunc), WatchFuncWithContext: inScope(w, from.WatchFuncWithContext),
-	}, w.client), nil, w, cache.ReflectorOptions{Name: "secrets " + w.scope.String(), TypeDescription: "Secret"})
+	}, w.client), nil, w, cache.ReflectorOptions{Name: string(w.kind) + " " + w.scope.String(), TypeDescription: string(w.kind)})
 	go r.RunWithContext(ctx)
 }
 
@@ -93,8 +93,8 @@ func (w *watcher) noteError(err error) {
 	}
 	if w.scope.Name != "" && !w.warned {
 		w.warned = true
-		w.log.Info("cannot watch a Secret, so it is polled, and its edits take effect later; grant list and watch of it to the controller's service account",
-			"secret", w.scope.String(), "reason", err.Error())
+		w.log.Info("cannot watch a "+string(w.kind)+", so it is polled, and its edits take effect later; grant list and watch of it to the controller's service account",
+			"object", w.scope.String(), "reason", err.Error())
 	}
 }
 
@@ -116,7 +116,7 @@ func (w *watcher) noteVersions(versions map[types.NamespacedName]string) {
 func (w *watcher) note(o any, gone bool) error {
 	m, err := meta.Accessor(o)
 	if err != nil {
-		return fmt.Errorf("watching Secrets: %w", err)
+		return fmt.Errorf("watching objects of kind %s: %w", w.kind, err)
 	}
 	v := m.GetResourceVersion()
 	if gone {
@@ -144,7 +144,7 @@ func (w *watcher) Replace(list []any, _ string) error {
 	for _, o := range list {
 		m, err := meta.Accessor(o)
 		if err != nil {
-			return fmt.Errorf("listing Secrets: %w", err)
+			return fmt.Errorf("listing objects of kind %s: %w", w.kind, err)
 		}
 		listed[types.NamespacedName{Namespace: m.GetNamespace(), Name: m.GetName()}] = m.GetResourceVersion()
 	}

@@ -47,7 +47,7 @@ func (f *scene) reads(keys []types.NamespacedName) {
 func (f *scene) getAll(t *testing.T, keys []types.NamespacedName) {
 	t.Helper()
 	for _, k := range keys {
-		if s, err := f.Get(t.Context(), k); err != nil || s == nil || string(s.Data["tls.key"]) == "" {
+		if s, err := f.Get(t.Context(), k); err != nil || dataOf(s, "tls.key") == "" {
 			t.Fatalf("%s: %v, %v", k, s, err)
 		}
 	}
@@ -143,7 +143,7 @@ func TestTwoThousandSecretsAreWatchedAtOnceWhereThatIsAllowed(t *testing.T) {
 				time.Sleep(10 * time.Millisecond)
 			}
 			f.woken(t)
-			if s, err := f.Get(t.Context(), keys[1234]); err != nil || string(s.Data["tls.key"]) == "key" {
+			if s, err := f.Get(t.Context(), keys[1234]); err != nil || dataOf(s, "tls.key") == "key" {
 				t.Errorf("reads %v, %v", s, err)
 			}
 		})
@@ -259,7 +259,7 @@ func TestWatchesOfSecretsAskForMetadataOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	from := Metadata(client)("shop")
+	from := Metadata(client, "secrets")("shop")
 	if _, err := from.ListWithContextFunc(t.Context(), metav1.ListOptions{}); err != nil {
 		t.Fatal(err)
 	}

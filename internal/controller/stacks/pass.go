@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -122,7 +123,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		t.found, t.changed, t.partial = append(t.found, unwritten.found(diag.StatusNotWritten)...), false, true
 	}
 	var unread bool
-	if g := observed.CertificatesUnread; g != nil && !w.Wanted { // an owner of certificates stays until they are known to be gone
+	if g := cmp.Or(observed.CertificatesUnread, observed.TrustStoresUnread); g != nil && !w.Wanted { // an owner of certificates or trust stores stays until they are known to be gone
 		t.found, unread = append(t.found, certificatesUnread(*g, w)...), true
 	}
 	s.report(ctx, t)
@@ -173,6 +174,12 @@ func (s *Reconciler) next(t passReport, end outcome, pending bool) (reconcile.Re
 	if imported(t.plan, t.result) {
 		return reconcile.Result{}, queue.ErrRequeue // now that it has an ARN, listeners can name it
 	}
+	if madeTrustStore(t.plan, t.result) {
+		return reconcile.Result{}, queue.ErrRequeue
+	}
+	if wait := s.Inventory.TrustStores().Wait(key); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
 	if wait := s.Inventory.Certificates().Wait(key); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
@@ -193,6 +200,14 @@ func imported(p *plan.Plan, r apply.Result) bool {
 	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
 		op, ok := step.Op.(elb.ImportCertificate)
 		return ok && op.At == (stack.Ref{}) && r.Outcomes[step.ID].State == apply.Done
+	})
+}
+
+// madeTrustStore reports whether a trust store came to be that no listener could name before.
+func madeTrustStore(p *plan.Plan, r apply.Result) bool {
+	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
+		_, ok := step.Op.(elb.CreateTrustStore)
+		return ok && r.Outcomes[step.ID].State == apply.Done
 	})
 }
 

@@ -45,6 +45,7 @@ type Reconciler struct {
 	Index       *reads.Index[stack.Key]
 	Waker       queue.Waker[stack.Key]
 	Secrets     *secret.Reader // nil = none are read
+	ConfigMaps  *secret.Reader // likewise
 	Hidden      *HiddenMembers // nil = the caches show all namespaces
 	Backend     *BackendGroup
 	Brake       *brake.Brake // nil = none
@@ -80,7 +81,7 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 	}
 	defer end()
 	begun := s.Index.Begin()
-	reader := secret.NewPassReader(ctx, s.reader(ctx, s.Live), s.Secrets)
+	reader := secret.NewPassReader(ctx, s.reader(ctx, s.Live), s.Secrets, s.ConfigMaps)
 	view := objects.New(reader)
 	kind := owner.Of(key.Owner)
 	s.Metrics.CountPass(kind.Controller, key.ID.Namespace, key.ID.Name)

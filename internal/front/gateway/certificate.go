@@ -22,7 +22,7 @@ import (
 // checkCertificates reads the Secrets that listeners of secure ports name. A listener with references none of which can be used is not
 // served, unless its configuration names certificates.
 func (t *translation) checkCertificates(ports []port, configured map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration]) {
-	t.refs, t.unserved, t.named = make([]*attachment.Problem, len(t.listeners.All)), map[int]bool{}, map[int]bool{}
+	t.unserved, t.named = map[int]bool{}, map[int]bool{}
 	for i := range ports {
 		p := &ports[i]
 		if !p.secure() {

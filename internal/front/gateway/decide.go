@@ -40,6 +40,7 @@ type Decisions struct {
 	unserved   map[int]bool
 	named      map[int]bool // listeners whose configuration names certificates
 	routes     []decidedRoute
+	insecure   bool           // clients whose certificates are not verified are let in
 	addresses  []string       // Elastic IP addresses that the Gateway asks for
 	idle       map[int32]bool // ports of a network load balancer on which no route has a backend, so that AWS is to have no listener there
 
@@ -57,7 +58,8 @@ type decidedRoute struct {
 // reports whether AWS holds a load balancer of the Gateway, which decides about the construction of rules of a Gateway that does not say it.
 func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadBalancer, *Decisions) {
 	t := &translation{Loaded: &l, view: v, config: cfg}
-	d := &Decisions{config: cfg, gateway: l.Gateway, listeners: l.listeners, waiting: l.waiting}
+	t.validateClients()
+	d := &Decisions{config: cfg, gateway: l.Gateway, listeners: t.listeners, waiting: l.waiting, insecure: t.insecure()}
 	if l.Class != nil {
 		d.controller = l.Class.Spec.ControllerName
 	}

@@ -25,6 +25,8 @@ type Config struct {
 	ALB, NLB, Auto gatewayv1.GatewayController
 	// ListenerSets is gate GatewayListenerSet.
 	ListenerSets bool
+	// TrustStores reports that trust stores can be made of the authorities that Gateways name.
+	TrustStores bool
 	// Route has the flags about routes.
 	Route route.Config
 	// IncludeDryRun plans Gateways under dry run as if they were not.

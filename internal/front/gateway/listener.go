@@ -74,10 +74,7 @@ func (p *port) protocolPort() configv1.ProtocolPort {
 
 // ports are the listeners of the load balancer: one for each port of the valid listeners that can be served.
 func (t *translation) ports() []intent.Listener {
-	configured := map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration]{}
-	for k, c := range configuration.Listeners(t.configuration) {
-		configured[configv1.ProtocolPort(strings.ToUpper(string(k)))] = c
-	}
+	configured := t.listenerConfigurations()
 	t.stickiness = map[int32]*stack.Stickiness{}
 	all := t.byPort(false)
 	t.checkCertificates(all, configured)
@@ -100,12 +97,21 @@ func (t *translation) ports() []intent.Listener {
 		if p.secure() && !l.Certificates.Set {
 			t.ownOrDiscover(&l, p)
 		}
-		if !l.Mutual.Set && p.protocol == https {
-			l.Mutual = t.frontendTLS(p.number)
+		if v := t.clients[p.number]; !l.Mutual.Set && v.mutual.Set {
+			l.Mutual = v.mutual
 		}
 		out = append(out, l)
 	}
 	return out
+}
+
+// listenerConfigurations are the listener configurations by protocolPort in upper case.
+func (t *translation) listenerConfigurations() map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration] {
+	configured := map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration]{}
+	for k, c := range configuration.Listeners(t.configuration) {
+		configured[configv1.ProtocolPort(strings.ToUpper(string(k)))] = c
+	}
+	return configured
 }
 
 // configureListener sets what a listener configuration declares.
@@ -172,27 +178,4 @@ func (t *translation) noteUnmatched(configured map[configv1.ProtocolPort]configu
 		}
 		t.ignored(intent.Source{Object: c.Object, Path: c.Path}, fmt.Sprintf("no listener has protocolPort %s", k), remedy)
 	}
-}
-
-// frontendTLS is the handling of client certificates that spec.tls.frontend declares for a port.
-func (t *translation) frontendTLS(port int32) intent.Field[stack.MutualAuthentication] {
-	if t.Gateway.Spec.TLS == nil || t.Gateway.Spec.TLS.Frontend == nil {
-		return intent.Field[stack.MutualAuthentication]{}
-	}
-	f := t.Gateway.Spec.TLS.Frontend
-	v, path := f.Default.Validation, "spec.tls.frontend.default.validation"
-	for i, p := range f.PerPort {
-		if p.Port == port {
-			v, path = p.TLS.Validation, fmt.Sprintf("spec.tls.frontend.perPort[%d].tls.validation", i)
-		}
-	}
-	switch {
-	case v == nil:
-		return intent.Field[stack.MutualAuthentication]{}
-	case v.Mode == gatewayv1.AllowInsecureFallback:
-		return intent.Of(stack.MutualAuthentication{Mode: stack.MutualPassthrough}, t.here(path))
-	}
-	t.report(t.here(path), diag.UnsupportedFeature, fmt.Sprintf("client certificates of port %d are not verified by authorities of a ConfigMap", port),
-		"make a trust store in AWS and name it in mutualAuthentication of a LoadBalancerConfiguration")
-	return intent.Field[stack.MutualAuthentication]{}
 }

@@ -179,7 +179,13 @@ func (d *Decisions) gatewayStatus(o Outcome) Change {
 		for i := range d.listeners.All {
 			all = append(all, &d.listeners.All[i])
 		}
-		to.Status.Conditions = conditions.Merge(to.Status.Conditions, conditions.Gateway(all, d.refused, o.LoadBalancer, generation), now)
+		want := conditions.Gateway(all, d.refused, o.LoadBalancer, generation)
+		if d.insecure {
+			want = append(want, conditions.Insecure(generation))
+		} else {
+			meta.RemoveStatusCondition(&to.Status.Conditions, string(gatewayv1.GatewayConditionInsecureFrontendValidationMode))
+		}
+		to.Status.Conditions = conditions.Merge(to.Status.Conditions, want, now)
 		to.Status.Listeners = nil
 		for _, i := range d.of(kindGateway, g.Namespace, g.Name) {
 			l := &d.listeners.All[i]

@@ -24,12 +24,14 @@ type translation struct {
 	found   diag.List
 	refused *attachment.Problem // why the Gateway is not accepted
 	routes  []attached
-	refs    []*attachment.Problem // what is wrong with the certificates of each of listeners.All
+	refs    []*attachment.Problem // what is wrong with the certificates, and with the authorities of clients, of each of listeners.All
 	// unserved are listeners that cannot be served although they are valid, by their index.
 	unserved     map[int]bool
 	named        map[int]bool // listeners whose configuration names certificates
 	certificates []intent.Certificate
 	stickiness   map[int32]*stack.Stickiness // of forwards of NLBs, by port
+	clients      map[int32]clientValidation  // of HTTPS ports that spec.tls.frontend is about
+	trustStores  []intent.TrustStore
 }
 
 // report adds a finding on the Gateway, once.
@@ -62,7 +64,7 @@ func (t *translation) member(d *Decisions) intent.Member {
 	}
 	m.Settings = t.settings(d)
 	m.Listeners = t.ports()
-	m.Certificates = t.certificates
+	m.Certificates, m.TrustStores = t.certificates, t.trustStores
 	t.noteIgnored()
 	m.Former = t.Unknown != nil || t.refused != nil || !slices.ContainsFunc(t.listeners.All, func(l attachment.Listener) bool { return l.Problem == nil })
 	m.Diagnostics = t.found

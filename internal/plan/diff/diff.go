@@ -90,6 +90,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		registered:       map[stack.Ref]plan.StepID{},
 		deregistered:     map[string]plan.StepID{},
 		ownCertificates:  map[string]bool{},
+		ownTrustStores:   map[string]bool{},
 		renewed:          map[string]plan.StepID{},
 		relieved:         map[string]*elb.LoadBalancer{},
 		outgoing:         map[string]bool{},
@@ -119,12 +120,14 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 	d.loadBalancers()
 	d.listeners()
 	d.wantedCertificates()
+	d.wantedTrustStores()
 
 	d.deleteLoadBalancers()
 	d.deleteTargetGroups()
 	d.deleteBindings()
 	d.deleteSecurityGroups()
 	d.deleteCertificates()
+	d.deleteTrustStores()
 
 	refs := slices.SortedFunc(maps.Keys(d.known), compareRefs)
 	for _, r := range refs {
@@ -185,6 +188,7 @@ type differ struct {
 	deregistered     map[string]plan.StepID    // by target group, load balancer and port: it ceases to be
 	deletedFrontends []plan.StepID
 	ownCertificates  map[string]bool        // ARNs of those that are what is wanted
+	ownTrustStores   map[string]bool        // likewise
 	renewed          map[string]plan.StepID // imports of new content, by ARN
 }
 

@@ -18,7 +18,7 @@ func keepSettings(want *stack.Stack, keep stack.Keep, obs *elb.Observed) (_ *sta
 	existing := lb.LoadBalancer
 	existing.Attributes, existing.Tags, existing.AddOns = nil, nil, stack.AddOns{}
 	s.LoadBalancers = []stack.LoadBalancer{existing}
-	also := []stack.Ref{{Kind: stack.KindCertificate}}
+	also := []stack.Ref{{Kind: stack.KindCertificate}, {Kind: stack.KindTrustStore}}
 	for i := range obs.LoadBalancers {
 		if have := &obs.LoadBalancers[i]; have.ARN != lb.ARN {
 			also = append(also, stack.Literal(stack.KindLoadBalancer, have.ARN))
@@ -38,6 +38,10 @@ func keepSettings(want *stack.Stack, keep stack.Keep, obs *elb.Observed) (_ *sta
 	// An import of new content changes no listener; a new certificate waits for one that takes it.
 	s.Certificates = slices.DeleteFunc(slices.Clone(want.Certificates), func(w stack.Certificate) bool {
 		return w.Import == nil || !slices.ContainsFunc(obs.Certificates, func(c elb.Certificate) bool { return c.ID == w.ID && len(mismatches(&c, w)) == 0 })
+	})
+	// Nor does a new bundle of a trust store.
+	s.TrustStores = slices.DeleteFunc(slices.Clone(want.TrustStores), func(w stack.TrustStore) bool {
+		return !slices.ContainsFunc(obs.TrustStores, func(t elb.TrustStore) bool { return t.ID == w.ID })
 	})
 	return &s, keep, true
 }

@@ -148,7 +148,7 @@ func (a advancer) loadBalancer(r stack.Ref, change func(*LoadBalancer)) {
 	}
 }
 
-// AddTags sets tags on a load balancer, target group, listener or rule.
+// AddTags sets tags on a load balancer, target group, listener, rule or trust store.
 type AddTags struct {
 	Resource stack.Ref
 	Tags     map[string]string
@@ -162,7 +162,7 @@ func (o AddTags) advance(a advancer) {
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return merged(t, o.Tags) })
 }
 
-// RemoveTags removes tags of a load balancer, target group, listener or rule by key.
+// RemoveTags removes tags of a load balancer, target group, listener, rule or trust store by key.
 type RemoveTags struct {
 	Resource stack.Ref
 	Keys     []string
@@ -181,4 +181,5 @@ func (a advancer) tags(r stack.Ref, change func(map[string]string) map[string]st
 	a.targetGroup(r, func(tg *TargetGroup) { tg.Tags = change(tg.Tags) })
 	a.listener(r, func(l *Listener) { l.Tags = change(l.Tags) })
 	a.rule(r, func(rule *Rule) { rule.Tags = change(rule.Tags) })
+	a.trustStore(r, func(t *TrustStore) { t.Tags = change(t.Tags) })
 }

@@ -31,7 +31,10 @@ type Observed struct {
 	Pending      bool          `json:",omitempty"`
 	Certificates []Certificate `json:",omitempty"` // in ACM, owned by the stack
 	// CertificatesUnread is why Certificates could not be read: nothing about them is planned, and it is not concluded that there are none.
-	CertificatesUnread *plan.Guard `json:",omitempty"`
+	CertificatesUnread *plan.Guard  `json:",omitempty"`
+	TrustStores        []TrustStore `json:",omitempty"` // owned by the stack
+	// TrustStoresUnread is why TrustStores could not be read: nothing about them is planned, and it is not concluded that there are none.
+	TrustStoresUnread *plan.Guard `json:",omitempty"`
 }
 
 // SecurityGroup is an observed group of ours: a stack's managed one, or the shared backend group.
@@ -138,6 +141,7 @@ func (o *Observed) Clone() Observed {
 	c.Rules = append([]Rule(nil), o.Rules...)
 	c.Bindings = append([]Binding(nil), o.Bindings...)
 	c.Certificates = append([]Certificate(nil), o.Certificates...)
+	c.TrustStores = append([]TrustStore(nil), o.TrustStores...)
 	return c
 }
 

@@ -83,6 +83,12 @@ type Sender interface {
 	PublishValidation(PublishValidation)
 	WithdrawValidation(WithdrawValidation)
 
+	PutObject(PutObject)
+	CreateTrustStore(CreateTrustStore)
+	ModifyTrustStore(ModifyTrustStore)
+	DeleteTrustStore(DeleteTrustStore)
+	DeleteObject(DeleteObject)
+
 	CreateBinding(CreateBinding)
 	UpdateBinding(UpdateBinding)
 	DeleteBinding(DeleteBinding)

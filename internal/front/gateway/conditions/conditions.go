@@ -89,7 +89,7 @@ func Listener(l *attachment.Listener, refs *attachment.Problem, lb LoadBalancer,
 	}
 	b.unless(gatewayv1.ListenerConditionAccepted, l.Problem, gatewayv1.ListenerReasonAccepted, "Listener is accepted.",
 		gatewayv1.ListenerReasonPortUnavailable, gatewayv1.ListenerReasonUnsupportedProtocol, gatewayv1.ListenerReasonUnsupportedValue,
-		gatewayv1.ListenerReasonHostnameConflict, gatewayv1.ListenerReasonProtocolConflict)
+		gatewayv1.ListenerReasonHostnameConflict, gatewayv1.ListenerReasonProtocolConflict, gatewayv1.ListenerReasonNoValidCACertificate)
 	unresolved := refs
 	if l.Problem != nil && l.Problem.Reason == string(gatewayv1.ListenerReasonInvalidRouteKinds) {
 		unresolved = l.Problem
@@ -165,6 +165,14 @@ func Gateway(listeners []*attachment.Listener, refused *attachment.Problem, lb L
 		b.add(programmed, metav1.ConditionUnknown, string(gatewayv1.GatewayReasonPending), "Waiting for load balancer to be active.")
 	}
 	return b.all
+}
+
+// Insecure is the condition of a Gateway that lets in clients whose certificates are not verified.
+func Insecure(generation int64) metav1.Condition {
+	b := builder{generation: generation}
+	b.add(string(gatewayv1.GatewayConditionInsecureFrontendValidationMode), metav1.ConditionTrue, string(gatewayv1.GatewayReasonConfigurationChanged),
+		"spec.tls.frontend has mode AllowInsecureFallback: certificates of clients are passed to targets and not verified.")
+	return b.all[0]
 }
 
 // RejectedSet are the conditions of a ListenerSet that its Gateway does not admit.

@@ -1,0 +1,60 @@
+package compile
+
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// ownTrustStore is the ARN of a trust store that the stack owns for member i, and adds the trust store to the stack; empty while it is not
+// known or not active.
+func (b *build) ownTrustStore(i int, id string, source intent.Source) string {
+	at := slices.IndexFunc(b.members[i].TrustStores, func(t intent.TrustStore) bool { return t.ID == id })
+	if at < 0 {
+		return ""
+	}
+	need := facts.Need{Kind: facts.NeedOwnTrustStores, Key: b.e.Key.String()}
+	switch problem := b.f.Failed(need); {
+	case problem != nil:
+		b.keepTrustStores()
+		b.problem(-1, source, problem)
+		return ""
+	case !b.f.OwnTrustStoresKnown:
+		b.require(need)
+		return ""
+	}
+	b.declareTrustStore(i, b.members[i].TrustStores[at])
+	for _, own := range b.f.OwnTrustStores {
+		if own.ID == id && own.Active {
+			return own.ARN
+		}
+	}
+	return ""
+}
+
+// declareTrustStore adds a trust store to the stack, once.
+func (b *build) declareTrustStore(i int, t intent.TrustStore) {
+	b.trace(stack.KindTrustStore, t.ID, []int{i}, map[string]intent.Source{"Bundle": t.Source})
+	if slices.ContainsFunc(b.trustStores, func(w stack.TrustStore) bool { return w.ID == t.ID }) {
+		return
+	}
+	user, sources := keyed(b, "trust-store-tag", "tag", false, []int{i}, nil, b.userTags)
+	name := naming.TrustStore(b.cfg.Cluster, b.e.Key, t.ID)
+	w := stack.TrustStore{
+		ID: t.ID, Name: name, Bucket: b.cfg.TrustStores.Bucket, Key: naming.TrustStoreObject(b.cfg.TrustStores.Prefix, b.cfg.Cluster, name),
+		Bundle: t.Bundle, Hash: t.Hash, Tags: b.tags(user, t.ID),
+	}
+	w.Tags[naming.ContentTag], w.Tags[naming.BundleTag] = t.Hash, naming.Bundle(w.Bucket, w.Key)
+	b.trustStores = append(b.trustStores, w)
+	b.traceKeys(stack.KindTrustStore, t.ID, "Tags", sources)
+}
+
+// keepTrustStores keeps the trust stores of the stack, because it is not known which of them are wanted.
+func (b *build) keepTrustStores() {
+	if all := (stack.Ref{Kind: stack.KindTrustStore}); !slices.Contains(b.keep.Resources, all) {
+		b.keep.Resources = append(b.keep.Resources, all)
+	}
+}

@@ -1,0 +1,113 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func trustStoreRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindTrustStore, ID: id} }
+
+// place is where the bundle of a trust store is, as its tag has it.
+func place(t stack.TrustStore) string { return naming.Bundle(t.Bucket, t.Key) }
+
+// wantedTrustStores plans the trust stores that the stack owns, except for deletions. Nothing waits for one here: the stack names it in a
+// listener as soon as it is active.
+func (d *differ) wantedTrustStores() {
+	if d.obs.TrustStoresUnread != nil {
+		return
+	}
+	for _, w := range d.want.TrustStores {
+		r := trustStoreRef(w.ID)
+		at := slices.IndexFunc(d.obs.TrustStores, func(t elb.TrustStore) bool { return t.ID == w.ID })
+		if at < 0 {
+			if w.Bundle == "" {
+				continue
+			}
+			put := d.upload(plan.Create, w)
+			s := d.step(plan.Create, r, plan.Normal, elb.CreateTrustStore{TrustStore: w}, fmt.Sprintf("%d authorities", strings.Count(w.Bundle, "-----BEGIN ")))
+			s.Need(put)
+			d.made[r] = s.ID
+			continue
+		}
+		have := &d.obs.TrustStores[at]
+		d.ownTrustStores[have.ARN] = true
+		d.known[r] = have.ARN
+		d.renewTrustStore(have, w)
+	}
+}
+
+// upload plans the upload of a bundle.
+func (d *differ) upload(a plan.Action, w stack.TrustStore) plan.StepID {
+	return d.step(a, trustStoreRef(w.ID), plan.Normal, elb.PutObject{Bucket: w.Bucket, Key: w.Key, Content: w.Bundle}, "authorities of clients to "+place(w)).ID
+}
+
+// renewTrustStore brings a trust store to another bundle, and its tags, of which that of the bundle comes last.
+func (d *differ) renewTrustStore(have *elb.TrustStore, w stack.TrustStore) {
+	if w.Bundle == "" { // not known: what the tags say stays
+		return
+	}
+	r := trustStoreRef(w.ID)
+	var modified []plan.StepID
+	former := have.Tags[naming.BundleTag]
+	if have.Hash != w.Hash || former != place(w) {
+		put := d.upload(plan.Update, w)
+		why := change("authorities", quoteEmpty(have.Hash), w.Hash)
+		if have.Hash == w.Hash {
+			why = change("bundle", quoteEmpty(former), place(w))
+		}
+		s := d.step(plan.Update, r, plan.Normal, elb.ModifyTrustStore{Ref: r, TrustStore: w}, why)
+		s.Need(put)
+		modified = append(modified, s.ID)
+	}
+	set, drop, why := d.tagChanges(have.Tags, w.Tags, nil)
+	if len(set) > 0 {
+		s := d.step(plan.Update, r, plan.Normal, elb.AddTags{Resource: r, Tags: set}, why...)
+		s.Need(modified...)
+		modified = append(modified, s.ID)
+	}
+	if len(drop) > 0 {
+		d.step(plan.Update, r, plan.Cosmetic, elb.RemoveTags{Resource: r, Keys: drop}, droppedTags(drop)...)
+	}
+	if former != place(w) {
+		d.deleteBundle(r, former, modified...)
+	}
+}
+
+// deleteBundle plans the deletion of an object that a tag of a trust store names, after steps that end its use.
+func (d *differ) deleteBundle(r stack.Ref, tag string, after ...plan.StepID) {
+	bucket, key, ok := strings.Cut(strings.TrimPrefix(tag, "s3://"), "/")
+	if !ok || !strings.HasPrefix(tag, "s3://") {
+		return
+	}
+	d.step(plan.Delete, r, plan.Cosmetic, elb.DeleteObject{Bucket: bucket, Key: key}, "no trust store is made of it").Need(after...)
+}
+
+// deleteTrustStores deletes what is not wanted any more, after nothing uses it, and then its bundle.
+func (d *differ) deleteTrustStores() {
+	if d.obs.TrustStoresUnread != nil || slices.Contains(d.keep.Resources, stack.Ref{Kind: stack.KindTrustStore}) {
+		return
+	}
+	for i := range d.obs.TrustStores {
+		t := &d.obs.TrustStores[i]
+		if d.ownTrustStores[t.ARN] || d.verifiesBy(t.ARN) {
+			continue
+		}
+		r := stack.Ref{Kind: stack.KindTrustStore, ID: t.ID, Literal: t.ARN}
+		s := d.step(plan.Delete, r, plan.Normal, elb.DeleteTrustStore{TrustStore: stack.Literal(stack.KindTrustStore, t.ARN)}, "is not wanted any more")
+		s.Follow(d.releasing()...)
+		d.deleteBundle(r, t.Tags[naming.BundleTag], s.ID)
+	}
+}
+
+// verifiesBy reports whether a listener that is wanted, or that must not be touched, verifies clients by the trust store.
+func (d *differ) verifiesBy(arn string) bool {
+	has := func(l stack.Listener) bool { return l.Mutual != nil && l.Mutual.TrustStore == arn }
+	return slices.ContainsFunc(d.want.Listeners, has) ||
+		slices.ContainsFunc(d.obs.Listeners, func(l elb.Listener) bool { return d.kept[l.ARN] && has(l.Listener) })
+}
