@@ -20,12 +20,10 @@ type S3 interface {
 }
 
 // lazyS3 is a client of S3 that is made at the first call: most controllers never need it, and its tables of endpoints take memory.
-type lazyS3 struct {
-	client func() S3
-}
+type lazyS3 struct{ client func() S3 }
 
 func newLazyS3(cfg aws.Config, endpoint *string) S3 {
-	return lazyS3{client: sync.OnceValue(func() S3 {
+	return &lazyS3{client: sync.OnceValue(func() S3 {
 		return s3.NewFromConfig(cfg, func(o *s3.Options) {
 			override(&o.BaseEndpoint, endpoint)
 			// Bodies are signed, which suffices; further checksums would have them sent in chunks.
@@ -34,11 +32,11 @@ func newLazyS3(cfg aws.Config, endpoint *string) S3 {
 	})}
 }
 
-func (l lazyS3) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput, o ...func(*s3.Options)) (*s3.DeleteObjectOutput, error) {
+func (l *lazyS3) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput, o ...func(*s3.Options)) (*s3.DeleteObjectOutput, error) {
 	return l.client().DeleteObject(ctx, in, o...)
 }
 
-func (l lazyS3) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+func (l *lazyS3) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
 	return l.client().PutObject(ctx, in, o...)
 }
 

@@ -154,7 +154,7 @@ func newObservedLab(t *testing.T, profile account.Profile, calls func(ctx contex
 func (l *lab) clients() cloud.Clients {
 	return cloud.Clients{ELBV2: l.sim.Balancing, EC2: l.sim.Compute, ACM: l.sim.Trust, STS: l.sim.Identity,
 		WAFRegional: l.sim.Classic, // decision 16: WAF Classic
-		WAFv2:       l.sim.Firewall, Shield: l.sim.Shield, Route53: l.sim.Names}
+		WAFv2:       l.sim.Firewall, Shield: l.sim.Shield, Route53: l.sim.Names, S3: l.sim.Storage}
 }
 
 // newRegistry makes a registry of one account.

@@ -64,6 +64,9 @@ func (e *Environment) StartController(args ...string) error {
 	}
 	ours := process.HasFlag(e.options.Controller, "webhook-bind-host")
 	all = append(all, e.webhooks.args(ours)...)
+	if process.HasFlag(e.options.Controller, "trust-store-bucket") {
+		all = append(all, "--trust-store-bucket="+trustStoreBucket)
+	}
 	all = append(append(all, e.options.ControllerArgs...), args...)
 	c := &e.control
 	c.mu.Lock()

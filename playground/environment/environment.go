@@ -128,6 +128,9 @@ func (e *Environment) buckets() string { return filepath.Join(e.Dir, "buckets") 
 // BucketDir is the folder of an S3 bucket; it is there once a load balancer has delivered a log.
 func (e *Environment) BucketDir(name string) string { return filepath.Join(e.buckets(), name) }
 
+// trustStoreBucket is the S3 bucket for the authorities that Gateways name.
+const trustStoreBucket = "playground-trust-stores"
+
 func (e *Environment) startSimulator() error {
 	logger, err := e.openLog("simulator")
 	if err != nil {
@@ -138,6 +141,12 @@ func (e *Environment) startSimulator() error {
 		Seed: o.Account, Profile: o.Profile, DataPlane: true, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout,
 		IdentityProvider: "127.0.0.1:0", Logf: logger.Printf, LogDirectory: e.buckets(),
 	})
+	if err != nil {
+		return err
+	}
+	e.Simulator.Account.Lock()
+	err = e.Simulator.Account.Buckets.Make(trustStoreBucket)
+	e.Simulator.Account.Unlock()
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,11 @@ var features = map[gatewayv1.FeatureName][]attachment.Family{
 	"TLSRouteModeTerminate": {attachment.Network},
 }
 
-const listenerSets gatewayv1.FeatureName = "ListenerSet"
+// Features that depend on flags.
+const (
+	listenerSets       gatewayv1.FeatureName = "ListenerSet"
+	clientCertificates gatewayv1.FeatureName = "GatewayFrontendClientCertificateValidation"
+)
 
 // Features are those that the classes of a controller support, sorted by name.
 func (c Config) Features(controller gatewayv1.GatewayController) []gatewayv1.SupportedFeature {
@@ -60,6 +64,9 @@ func (c Config) Features(controller gatewayv1.GatewayController) []gatewayv1.Sup
 	}
 	if c.ListenerSets {
 		out = append(out, gatewayv1.SupportedFeature{Name: listenerSets})
+	}
+	if c.TrustStores && family != attachment.Network {
+		out = append(out, gatewayv1.SupportedFeature{Name: clientCertificates})
 	}
 	slices.SortFunc(out, func(a, b gatewayv1.SupportedFeature) int { return cmp.Compare(a.Name, b.Name) })
 	return out

@@ -37,6 +37,7 @@ var makers = map[string]func() metav1.Object{
 	"ListenerRuleConfiguration": func() metav1.Object { return &configv1.ListenerRuleConfiguration{} },
 	"Namespace":                 func() metav1.Object { return &corev1.Namespace{} },
 	"Service":                   func() metav1.Object { return &corev1.Service{} },
+	"ConfigMap":                 func() metav1.Object { return &corev1.ConfigMap{} },
 	"Secret":                    func() metav1.Object { return &corev1.Secret{} },
 }
 

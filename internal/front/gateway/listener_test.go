@@ -118,22 +118,6 @@ func TestAListenerConfigurationIsThatOfItsProtocolAndPort(t *testing.T) {
 	}
 }
 
-func TestClientCertificatesOfTheGatewaysOwnTLS(t *testing.T) {
-	t.Parallel()
-	const refs = "caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]"
-	for _, c := range []struct{ name, frontend, mode, want string }{
-		{"fallback", "default: {validation: {mode: AllowInsecureFallback, " + refs + "}}", stack.MutualPassthrough, ""},
-		{"fallback of the port", "default: {}, perPort: [{port: 443, tls: {validation: {mode: AllowInsecureFallback, " + refs + "}}}]", stack.MutualPassthrough, ""},
-		{"of another port", "default: {}, perPort: [{port: 444, tls: {validation: {mode: AllowInsecureFallback, " + refs + "}}}]", "", ""},
-		{"verification", "default: {validation: {mode: AllowValidOnly, " + refs + "}}", "", "UnsupportedFeature spec.tls.frontend.default.validation"},
-	} {
-		m, _ := translated(t, albKey(), "Gateway shop/web {spec: {gatewayClassName: alb, tls: {frontend: {"+c.frontend+"}}, listeners: [{name: a, port: 443, protocol: HTTPS, hostname: a.com}]}}")
-		if got := m.Listeners[0].Mutual.Value.Mode; got != c.mode || !strings.Contains(findings(m.Diagnostics), c.want) {
-			t.Errorf("%s: %q, %s", c.name, got, findings(m.Diagnostics))
-		}
-	}
-}
-
 func TestCertificatesAreDiscoveredForTheHostnamesOfListenersAndTheirRoutes(t *testing.T) {
 	t.Parallel()
 	m, _ := translated(t, albKey(), `

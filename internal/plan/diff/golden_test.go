@@ -43,6 +43,11 @@ func TestPlansReadAsTheGoldenFiles(t *testing.T) {
 		if err := yaml.UnmarshalStrict(raw, &c); err != nil {
 			t.Fatalf("%s: %v", in, err)
 		}
+		if c.Desired != nil {
+			for i := range c.Desired.TrustStores {
+				c.Desired.TrustStores[i].Bundle = "-----BEGIN CERTIFICATE-----" // which JSON never has
+			}
+		}
 		p := Stack(c.Desired, c.Keep, c.Observed, c.Options)
 		for _, s := range p.Steps {
 			seen[plan.NameOf(s.Op)] = true
@@ -113,8 +118,11 @@ func TestEveryOperationWritesThrough(t *testing.T) {
 		for n := range p.Steps {
 			before := f.obs
 			f.run(t, plan.Plan{Key: p.Key, Known: f.known(p), Steps: []plan.Step{alone(p.Steps[n])}})
-			_, dns := p.Steps[n].Op.(elb.WithdrawValidation) // nobody observes DNS
-			if reflect.DeepEqual(before, f.obs) && p.Steps[n].Action != plan.Await && !dns {
+			switch p.Steps[n].Op.(type) {
+			case elb.WithdrawValidation, elb.PutObject, elb.DeleteObject: // of DNS and S3
+				continue
+			}
+			if reflect.DeepEqual(before, f.obs) && p.Steps[n].Action != plan.Await {
 				t.Errorf("%s: %s left no trace", in, p.Steps[n].ID)
 			}
 		}

@@ -107,6 +107,9 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 		d.keepForwards(w.DefaultActions)
 	}
 	w.DefaultActions = d.settled(w.DefaultActions, have.DefaultActions)
+	if w.Mutual == nil {
+		w.Mutual = d.released(have.Listener)
+	}
 	why := d.listenerChanges(have.Listener, w)
 	// Certificates go in before the default one leaves its place, so that no server name is without its certificate; but only
 	// a listener with TLS takes any.

@@ -30,7 +30,7 @@ func (d *differ) wantedTrustStores() {
 				continue
 			}
 			put := d.upload(plan.Create, w)
-			s := d.step(plan.Create, r, plan.Normal, elb.CreateTrustStore{TrustStore: w}, fmt.Sprintf("%d authorities", strings.Count(w.Bundle, "-----BEGIN ")))
+			s := d.step(plan.Create, r, plan.Normal, elb.CreateTrustStore{TrustStore: w}, fmt.Sprintf("certificates of authorities: %d", strings.Count(w.Bundle, "-----BEGIN ")))
 			s.Need(put)
 			d.made[r] = s.ID
 			continue
@@ -75,20 +75,22 @@ func (d *differ) renewTrustStore(have *elb.TrustStore, w stack.TrustStore) {
 		d.step(plan.Update, r, plan.Cosmetic, elb.RemoveTags{Resource: r, Keys: drop}, droppedTags(drop)...)
 	}
 	if former != place(w) {
-		d.deleteBundle(r, former, modified...)
+		if s := d.deleteBundle(r, plan.Cosmetic, former); s != nil {
+			s.Need(modified...)
+		}
 	}
 }
 
-// deleteBundle plans the deletion of an object that a tag of a trust store names, after steps that end its use.
-func (d *differ) deleteBundle(r stack.Ref, tag string, after ...plan.StepID) {
+// deleteBundle plans the deletion of an object that a tag of a trust store names; nil if it names none.
+func (d *differ) deleteBundle(r stack.Ref, lane plan.Lane, tag string) *plan.Step {
 	bucket, key, ok := strings.Cut(strings.TrimPrefix(tag, "s3://"), "/")
 	if !ok || !strings.HasPrefix(tag, "s3://") {
-		return
+		return nil
 	}
-	d.step(plan.Delete, r, plan.Cosmetic, elb.DeleteObject{Bucket: bucket, Key: key}, "no trust store is made of it").Need(after...)
+	return d.step(plan.Delete, r, lane, elb.DeleteObject{Bucket: bucket, Key: key}, "no trust store is made of it any more")
 }
 
-// deleteTrustStores deletes what is not wanted any more, after nothing uses it, and then its bundle.
+// deleteTrustStores deletes what is not wanted any more, after nothing uses it. The bundle goes before it: afterwards nothing shows where it is.
 func (d *differ) deleteTrustStores() {
 	if d.obs.TrustStoresUnread != nil || slices.Contains(d.keep.Resources, stack.Ref{Kind: stack.KindTrustStore}) {
 		return
@@ -99,10 +101,27 @@ func (d *differ) deleteTrustStores() {
 			continue
 		}
 		r := stack.Ref{Kind: stack.KindTrustStore, ID: t.ID, Literal: t.ARN}
+		bundle := d.deleteBundle(r, plan.Normal, t.Tags[naming.BundleTag])
 		s := d.step(plan.Delete, r, plan.Normal, elb.DeleteTrustStore{TrustStore: stack.Literal(stack.KindTrustStore, t.ARN)}, "is not wanted any more")
 		s.Follow(d.releasing()...)
-		d.deleteBundle(r, t.Tags[naming.BundleTag], s.ID)
+		if bundle != nil {
+			s.Need(bundle.ID)
+		}
 	}
+}
+
+// released is the mutual authentication of a listener that is declared no more: off, if clients are verified by a trust store of the stack that
+// is to go; else nil, which leaves it as it is.
+func (d *differ) released(have stack.Listener) *stack.MutualAuthentication {
+	if have.Mutual == nil || have.Mutual.TrustStore == "" || slices.Contains(d.keep.Resources, stack.Ref{Kind: stack.KindTrustStore}) {
+		return nil
+	}
+	for _, t := range d.obs.TrustStores {
+		if t.ARN == have.Mutual.TrustStore && !slices.ContainsFunc(d.want.TrustStores, func(w stack.TrustStore) bool { return w.ID == t.ID }) {
+			return &stack.MutualAuthentication{Mode: stack.MutualOff}
+		}
+	}
+	return nil
 }
 
 // verifiesBy reports whether a listener that is wanted, or that must not be touched, verifies clients by the trust store.

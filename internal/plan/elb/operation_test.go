@@ -96,6 +96,7 @@ func fullOf(v reflect.Value, field string) {
 		"TargetGroup": stack.KindTargetGroup, "Resource": stack.KindTargetGroup, "Listener": stack.KindListener, "Rule": stack.KindRule, "Group": stack.KindSecurityGroup,
 		"Groups": stack.KindSecurityGroup, "SecurityGroups": stack.KindSecurityGroup, "FromGroups": stack.KindSecurityGroup,
 		"Certificate": stack.KindCertificate, "At": stack.KindCertificate, "ModifyListener.Ref": stack.KindListener, "ModifyRule.Ref": stack.KindRule,
+		"TrustStore": stack.KindTrustStore, "ModifyTrustStore.Ref": stack.KindTrustStore,
 	}
 	switch v.Kind() {
 	case reflect.Struct:
@@ -138,9 +139,9 @@ func TestTheEffectOfAnOperationNamesWhatAnObservationShowsOfIt(t *testing.T) {
 	below := map[string]stack.Kind{ // what changes besides
 		"DeleteLoadBalancer": stack.KindListener, "DeleteListener": stack.KindRule,
 	}
-	kinds := []stack.Kind{stack.KindSecurityGroup, stack.KindTargetGroup, stack.KindLoadBalancer, stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate}
+	kinds := []stack.Kind{stack.KindSecurityGroup, stack.KindTargetGroup, stack.KindLoadBalancer, stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore}
 	lists := func(o *Observed) []any {
-		return []any{o.SecurityGroups, o.TargetGroups, o.LoadBalancers, o.Listeners, o.Rules, o.Bindings, o.Certificates}
+		return []any{o.SecurityGroups, o.TargetGroups, o.LoadBalancers, o.Listeners, o.Rules, o.Bindings, o.Certificates, o.TrustStores}
 	}
 	for _, zero := range Operations() {
 		v := reflect.New(reflect.TypeOf(zero)).Elem()
@@ -155,7 +156,8 @@ func TestTheEffectOfAnOperationNamesWhatAnObservationShowsOfIt(t *testing.T) {
 		before.LoadBalancers[0].ARN, before.TargetGroups[0].ARN, before.TargetGroups[0].TargetType = "LoadBalancer", "TargetGroup", stack.TargetALB
 		before.TargetGroups[0].Targets = []Target{{ID: "LoadBalancer", Port: 1}}
 		before.LoadBalancers[0].LoadBalancer, before.TargetGroups[0].HealthCheck, before.Rules[0].Conditions = stack.LoadBalancer{}, stack.HealthCheck{}, nil
-		before.Listeners[0].ARN, before.Rules[0].ARN, before.SecurityGroups[0].GroupID, before.Certificates[0].ARN = "Listener", "Rule", "SecurityGroup", "Certificate"
+		before.Listeners[0].ARN, before.Rules[0].ARN, before.SecurityGroups[0].GroupID, before.Certificates[0].ARN, before.TrustStores[0].ARN = "Listener", "Rule", "SecurityGroup", "Certificate", "TrustStore"
+		before.TrustStores[0].Hash = "before"
 		for n, k := range []*map[string]string{&before.LoadBalancers[0].Tags, &before.TargetGroups[0].Tags, &before.SecurityGroups[0].Tags, &before.Certificates[0].Tags, &before.LoadBalancers[0].Attributes, &before.TargetGroups[0].Attributes, &before.Listeners[0].Attributes} {
 			*k = map[string]string{"x": fmt.Sprint("before ", n)}
 		}

@@ -32,7 +32,7 @@ func (PutObject) advance(advancer)    {} // objects are not observed
 type DeleteObject struct{ Bucket, Key string }
 
 func (DeleteObject) Refs() []stack.Ref   { return nil }
-func (DeleteObject) Traits() plan.Traits { return plan.Traits{} }
+func (DeleteObject) Traits() plan.Traits { return plan.Traits{Removes: true} }
 func (o DeleteObject) Send(s Sender)     { s.DeleteObject(o) }
 func (DeleteObject) effect() Effect      { return Effect{} }
 func (DeleteObject) advance(advancer)    {}
