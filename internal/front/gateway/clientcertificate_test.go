@@ -8,10 +8,12 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -154,6 +156,9 @@ func TestInvalidReferencesToAuthoritiesRefuseTheHTTPSListenersOfTheirPortsOnly(t
 			t.Errorf("%s: %v", c.name, got)
 		}
 		m, _ := translatedBy(t, withBucket(), albKey(), text)
+		if found := strings.Contains(findings(m.Diagnostics), string(diag.InvalidCACertificate)+" spec.tls.frontend.default.validation"); found != (c.want != good) {
+			t.Errorf("%s: %s", c.name, findings(m.Diagnostics))
+		}
 		served := 2
 		if strings.Contains(c.want, "Accepted=True") {
 			served = 3
@@ -183,5 +188,32 @@ func TestAConfigurationThatNamesATrustStoreGoesBeforeFrontendTLS(t *testing.T) {
 		"LoadBalancerConfiguration shop/own {spec: {listenerConfigurations: [{protocolPort: 'HTTPS:443', mutualAuthentication: {mode: verify, trustStore: mine}}]}}\n")
 	if len(m.Listeners) != 2 || m.Listeners[1].Mutual.Value.TrustStore != "mine" || len(m.TrustStores) > 0 {
 		t.Errorf("%+v", m.Listeners)
+	}
+}
+
+// unread is a snapshot of which ConfigMaps cannot be read.
+type unread struct{ objects.Snapshot }
+
+func (unread) Why(kind objects.Kind, _, _ string) error {
+	if kind == objects.ConfigMap {
+		return objects.UnreadError{Err: errors.New("the API server did not answer")}
+	}
+	return nil
+}
+
+func TestAConfigMapThatCannotBeReadLeavesItsListenerAndTrustStoreAsTheyAre(t *testing.T) {
+	t.Parallel()
+	s := objects.Snapshot{}
+	for _, o := range decode(t, classes+frontend("default: {validation: {caCertificateRefs: ["+toCA+"]}}")) {
+		s.Put(o)
+	}
+	v := objects.New(unread{s})
+	lb, _ := Translate(v, withBucket(), Load(v, withBucket(), albKey()), false)
+	m := lb.Members[0]
+	if len(m.Listeners) != 3 || m.Listeners[1].Mutual.Value.TrustStore != naming.TrustStoreID([]string{"shop/ca"}) || len(m.TrustStores) != 1 || m.TrustStores[0].Bundle != "" {
+		t.Errorf("%+v, %+v", m.Listeners, m.TrustStores)
+	}
+	if got := findings(m.Diagnostics); !strings.Contains(got, string(diag.CACertificateUnread)) {
+		t.Error(got)
 	}
 }
