@@ -110,7 +110,9 @@ func (l *lab) gatewayStatuses() string {
 					out = append(out, fmt.Sprint(o.Name, s.Name, s.AttachedRoutes, shown(s.Conditions)))
 				}
 			case *gatewayv1.ListenerSet:
-				out = append(out, fmt.Sprint(o.Name, shown(o.Status.Conditions)))
+				if len(o.Status.Conditions) > 0 && !strings.Contains(shown(o.Status.Conditions), "Unknown Pending") { // which says as much as none
+					out = append(out, fmt.Sprint(o.Name, shown(o.Status.Conditions)))
+				}
 			case *gatewayv1.HTTPRoute:
 				out = append(out, o.Name+l.parents(&gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Name: o.Name}}))
 			case *gatewayv1.TCPRoute:

@@ -90,6 +90,7 @@ func (l *lab) apply(text string) {
 		o.SetResourceVersion(have.GetResourceVersion())
 		o.SetGeneration(have.GetGeneration() + 1)
 		o.SetFinalizers(have.GetFinalizers())
+		o.SetDeletionTimestamp(have.GetDeletionTimestamp())
 		o.SetAnnotations(have.GetAnnotations())
 		l.must(l.client.Update(l.Context(), o)) // statuses are subresources
 	}

@@ -177,9 +177,19 @@ func Insecure(generation int64) metav1.Condition {
 
 // RejectedSet are the conditions of a ListenerSet that its Gateway does not admit.
 func RejectedSet(generation int64) []metav1.Condition {
+	return sameForSet(metav1.ConditionFalse, gatewayv1.ListenerSetReasonNotAllowed, "Parent Gateway rejected ListenerSet", generation)
+}
+
+// OrphanedSet are the conditions of a ListenerSet whose Gateway does not exist: those of the definition, but for the message.
+func OrphanedSet(generation int64) []metav1.Condition {
+	return sameForSet(metav1.ConditionUnknown, gatewayv1.ListenerSetReasonPending, "Waiting for the Gateway", generation)
+}
+
+// sameForSet are conditions of a ListenerSet of one status.
+func sameForSet(status metav1.ConditionStatus, reason gatewayv1.ListenerSetConditionReason, text string, generation int64) []metav1.Condition {
 	b := builder{generation: generation}
 	for _, kind := range []gatewayv1.ListenerSetConditionType{gatewayv1.ListenerSetConditionAccepted, gatewayv1.ListenerSetConditionProgrammed} {
-		b.add(string(kind), metav1.ConditionFalse, string(gatewayv1.ListenerSetReasonNotAllowed), "Parent Gateway rejected ListenerSet")
+		b.add(string(kind), status, string(reason), text)
 	}
 	return b.all
 }

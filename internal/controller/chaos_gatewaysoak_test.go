@@ -1,0 +1,173 @@
+package controller
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+)
+
+// gatewayEdits are the objects around two Gateways, each with the contents that an edit may give it; an empty one stands for its deletion.
+var gatewayEdits = map[string][]string{
+	"Gateway shop/web": {
+		"{spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}]}}",
+		"{spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}, {name: own, port: 80, protocol: HTTP, hostname: own.example.com}]}}",
+		"{spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, listeners: [{name: http, port: 80, protocol: HTTP}, {name: alt, port: 8080, protocol: HTTP}]}}",
+		"{spec: {gatewayClassName: auto, listeners: [{name: http, port: 80, protocol: HTTP}, {name: tcp, port: 9000, protocol: TCP}]}}",
+		"{spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}, {name: udp, port: 53, protocol: UDP}]}}",
+		"",
+	},
+	"Gateway shop/edge": {
+		"{spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}]}}",
+		"{spec: {gatewayClassName: auto, listeners: [{name: tcp, port: 80, protocol: TCP}]}}",
+		"{spec: {gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: edge}}, listeners: [{name: http, port: 80, protocol: HTTP}, {name: https, port: 443, protocol: HTTPS}]}}",
+		"",
+	},
+	"LoadBalancerConfiguration shop/edge": {
+		`{spec: {listenerConfigurations: [{protocolPort: "HTTPS:443", defaultCertificate: "` + crashCertificate + `"}]}}`,
+		`{spec: {scheme: internet-facing, listenerConfigurations: [{protocolPort: "HTTPS:443", defaultCertificate: "` + crashCertificate + `"}]}}`,
+	},
+	"ListenerSet shop/more": {
+		"{spec: {parentRef: {name: web}, listeners: [{name: more, port: 8081, protocol: HTTP}]}}",
+		"{spec: {parentRef: {name: edge}, listeners: [{name: more, port: 8081, protocol: HTTP}]}}",
+		"",
+	},
+	"HTTPRoute shop/web": {
+		"{spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]}}",
+		"{spec: {parentRefs: [{name: web}, {name: edge}], rules: [{matches: [{path: {type: PathPrefix, value: /a}}], backendRefs: [{name: web, port: 80, weight: 2}, {name: api, port: 80}]}, {backendRefs: [{name: none, port: 80}]}]}}",
+		"{spec: {parentRefs: [{name: edge}], hostnames: [own.example.com], rules: [{filters: [{type: RequestRedirect, requestRedirect: {scheme: https}}]}]}}",
+		"",
+	},
+	"HTTPRoute shop/api": {
+		"{spec: {parentRefs: [{name: web}], hostnames: [own.example.com, api.example.com], rules: [{matches: [{path: {type: PathPrefix, value: /api}, method: GET}, {path: {type: Exact, value: /v1}}], backendRefs: [{name: api, port: 80}]}]}}",
+		"{spec: {parentRefs: [{name: web, sectionName: own}], rules: [{backendRefs: [{name: api, port: 80}]}]}}",
+		"{spec: {parentRefs: [{group: gateway.networking.k8s.io, kind: ListenerSet, name: more}], rules: [{backendRefs: [{name: api, namespace: pay, port: 80}]}]}}",
+		"",
+	},
+	"TCPRoute shop/net": {
+		"{spec: {parentRefs: [{name: edge}], rules: [{backendRefs: [{name: web, port: 80}]}]}}",
+		"{spec: {parentRefs: [{name: web}, {name: edge}], rules: [{backendRefs: [{name: api, port: 80, weight: 5}, {name: web, port: 80}]}]}}",
+		"",
+	},
+	"Service shop/web": {
+		"{spec: {ports: [{port: 80, targetPort: 8080}]}}", "{spec: {ports: [{port: 80, targetPort: 9090}]}}", "",
+	},
+	"TargetGroupConfiguration shop/web": {
+		"{spec: {targetReference: {name: web}, defaultConfiguration: {healthCheckConfig: {healthCheckPort: \"9000\", healthCheckInterval: 20}}}}", "",
+	},
+	"ReferenceGrant pay/shop": {
+		`{spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}], to: [{group: "", kind: Service}]}}`, "",
+	},
+}
+
+// gatewayEditsAlways are the objects that no edit changes.
+const gatewayEditsAlways = gatewayClasses + `
+GatewayClass /auto {spec: {controllerName: gateway.k8s.aws/auto}}
+Namespace /pay {}
+Service shop/api {spec: {ports: [{port: 80, targetPort: 8080}]}}
+Service pay/api {spec: {ports: [{port: 80, targetPort: 8080}]}}`
+
+// gatewaySoakSteps is how many edits a seed has.
+const gatewaySoakSteps = 25
+
+// TestRandomEditsOfGatewaysEndWhereAFreshStartDoes edits the objects around two Gateways at random, with restarts between passes and in their
+// middle, and compares account and statuses with what a fresh start makes of the last version of each object.
+func TestRandomEditsOfGatewaysEndWhereAFreshStartDoes(t *testing.T) {
+	t.Parallel()
+	seeds, first := 12, 1
+	for name, to := range map[string]*int{"LBC_SOAK_SEEDS": &seeds, "LBC_SOAK_FIRST": &first} {
+		if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+			*to = n
+		}
+	}
+	for n := range seeds {
+		t.Run(fmt.Sprintf("seed %d", first+n), func(t *testing.T) {
+			t.Parallel()
+			gatewaySoak(t, uint64(first+n)) //nolint:gosec // small
+		})
+	}
+}
+
+func gatewaySoak(t *testing.T, seed uint64) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(seed, 11)) //nolint:gosec // nothing to guess
+	kept := map[string]string{}
+	var story []string
+	l := gatewaySoakLab(t, gatewayEditsAlways, seed%2 == 0)
+	names := slices.Sorted(maps.Keys(gatewayEdits))
+	edit := func(name string) {
+		contents := gatewayEdits[name]
+		content := contents[random.IntN(len(contents))]
+		switch {
+		case content != "":
+			l.apply(name + " " + content)
+		case kept[name] != "":
+			l.discard(name + " {}")
+		}
+		kept[name] = content
+		story = append(story, name+" "+content)
+	}
+	for _, name := range names {
+		edit(name)
+	}
+	for range gatewaySoakSteps {
+		for range 1 + random.IntN(3) {
+			edit(names[random.IntN(len(names))])
+		}
+		switch random.IntN(6) {
+		case 0:
+			story = append(story, "the process ends at a call")
+			l.endAtCall(random.IntN(12), 3, 0, gatewayCrashKeys...)
+			l.restart()
+		case 1:
+			story = append(story, "the process ends")
+			if l.checkpointed {
+				l.end()
+			}
+			l.restart()
+		case 2:
+			l.gatewayWait()
+		default:
+			l.passWith(time.Duration(random.IntN(5000))*time.Millisecond, gatewayCrashKeys...)
+		}
+	}
+	l.gatewayWait()
+	text := gatewayEditsAlways
+	for _, name := range names {
+		if kept[name] != "" {
+			text += "\n" + name + " " + kept[name]
+			l.apply(name + " " + kept[name]) // an edit of an object that was being deleted is lost
+		}
+	}
+	for range 2 {
+		l.gatewayWait()
+	}
+	fresh := gatewaySoakLab(t, text, false)
+	fresh.gatewayWait()
+	if d := linesApart(l.account(), fresh.account()); d != "" {
+		t.Errorf("after\n%s\nthe account (+) is not that of a fresh start (-):\n%s\n%s", strings.Join(story, "\n"), d, strings.Join(l.events, "\n"))
+	}
+	if d := linesApart(l.gatewayStatuses(), fresh.gatewayStatuses()); d != "" {
+		t.Errorf("after\n%s\nthe statuses (+) are not those of a fresh start (-):\n%s", strings.Join(story, "\n"), d)
+	}
+}
+
+// gatewaySoakLab has pods of all Services.
+func gatewaySoakLab(t *testing.T, text string, keeps bool) *lab {
+	t.Helper()
+	l := newLab(t, account.Profile{}, append(gatewayObjects(t, text), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+	for n, name := range []string{"web", "api"} {
+		l.create(chaosEndpoints(name, "a", soakAddress(n, 0))...)
+	}
+	l.flags("--default-target-type=ip")
+	l.checkpointed = keeps
+	l.restart()
+	return l
+}
