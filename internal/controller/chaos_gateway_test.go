@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -93,6 +94,9 @@ func (l *lab) gatewayWait() {
 	l.Helper()
 	for range 3 {
 		l.passWith(time.Minute, gatewayCrashKeys...)
+		l.lookAround(func(_ reconcile.Result, err error) { l.must(err) })
+		l.clock.Advance(time.Second)
+		l.runQueues(l.Context())
 	}
 }
 

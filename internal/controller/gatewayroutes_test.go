@@ -8,14 +8,19 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/controller/gateway"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -66,6 +71,23 @@ func newGatewayLab(t *testing.T, text string) *lab {
 	l.flags("--default-target-type=ip")
 	l.restart()
 	return l
+}
+
+// lookAround has the controllers of routes and ListenerSets look at each of these.
+func (l *lab) lookAround(note func(reconcile.Result, error)) {
+	l.Helper()
+	for _, kind := range append([]objects.Kind{objects.ListenerSet}, objects.RouteKinds...) {
+		list, ok := kube.Kinds[kind].List.DeepCopyObject().(client.ObjectList)
+		if !ok {
+			l.Fatal(kind)
+		}
+		l.must(l.client.List(l.Context(), list))
+		r := gateway.New(kind, front.GatewayConfigFromFlags(l.config), l.client, l.client, l.statuses)
+		l.must(meta.EachListItem(list, func(o runtime.Object) error {
+			note(r.Reconcile(l.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o.(client.Object))}))
+			return nil
+		}))
+	}
 }
 
 // settleWeb makes passes over the stacks of Gateway shop/web.

@@ -220,6 +220,9 @@ func (l *lab) restart() {
 		l.checkpointer = checkpoint.NewWriter(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
 		l.checkpointer.Restore(l.Context())
 		l.ingresses.Checkpoints, l.services.Checkpoints = l.checkpointer, l.checkpointer
+		for _, s := range l.gateways {
+			s.Checkpoints = l.checkpointer
+		}
 	}
 	write := apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now}.Write
 	registry := newRegistry(clients.ELBV2, write, l.inventory.Fresh)
@@ -325,6 +328,7 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 		note(l.of(key).Reconcile(l.Context(), key))
 	}
 	l.woken = nil
+	l.lookAround(note)
 	if e := l.bound.OtherNamespaces; e != nil {
 		e.Poll(l.Context())
 	}

@@ -49,8 +49,6 @@ type Input struct {
 	// Decisions are about a Gateway and the objects around it, whose statuses are made of them; nil for other kinds of owners, and for the
 	// front end of the family that a Gateway has left.
 	Decisions *gateway.Decisions
-	// Left are changes of the routes around a Gateway that is not managed any more.
-	Left []gateway.Change
 }
 
 // DryRun is the desired load balancer with the objects under dry run.

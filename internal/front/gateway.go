@@ -80,7 +80,6 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 		w.declareProtection(l.DeletionProtection(), intent.Field[bool]{})
 	case gateway.Nothing:
 	}
-	w.Left = gateway.Left(v, f.Config, l, key)
 	if l.State != gateway.Wanted && !l.Reports {
 		return w
 	}

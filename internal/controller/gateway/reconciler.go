@@ -43,8 +43,9 @@ type Reconciler struct {
 
 // rules are what differs between the kinds.
 type rules struct {
-	controller, finalizer string
-	// managed reports whether an object is looked after.
+	controller string
+	finalizer  string // empty for kinds whose objects are free to go
+	// managed reports whether an object is looked after; nil = each is.
 	managed func(r *Reconciler, o client.Object) bool
 	// user returns an object that names this one and keeps it; ok is false if there is none.
 	user func(v *objects.View, cfg gateway.Config, o client.Object) (user string, ok bool)
@@ -54,12 +55,14 @@ type rules struct {
 	reading []objects.Kind
 }
 
-// Kinds are the kinds that have a Reconciler.
-var Kinds = []objects.Kind{objects.GatewayClass, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration}
+// Kinds are the kinds that have a Reconciler. Without finalizer are those of which passes over Gateways write most of the status.
+var Kinds = append([]objects.Kind{
+	objects.GatewayClass, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration, objects.ListenerSet,
+}, objects.RouteKinds...)
 
 // New makes the reconciler of one of Kinds.
 func New(kind objects.Kind, cfg gateway.Config, c client.Client, live client.Reader, statuses *Statuses) *Reconciler {
-	return &Reconciler{Kind: kind, Config: cfg, Client: c, Live: live, Statuses: statuses, Index: reads.NewIndex[types.NamespacedName](), rules: rulesOf[kind]}
+	return &Reconciler{Kind: kind, Config: cfg, Client: c, Live: live, Statuses: statuses, Index: reads.NewIndex[types.NamespacedName](), rules: rulesOf(kind)}
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -74,7 +77,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		r.Index.Forget(q.NamespacedName)
 		return reconcile.Result{}, v.Err()
 	}
-	if !r.managed(r, o) {
+	if r.managed != nil && !r.managed(r, o) {
 		r.Index.Update(q.NamespacedName, begun, v.Reads())
 		return reconcile.Result{}, nil
 	}
@@ -85,7 +88,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		if r.status != nil {
 			change, again = r.status(v, r.Config, o)
 		}
-	} else if controllerutil.ContainsFinalizer(o, r.finalizer) {
+	} else if r.finalizer != "" && controllerutil.ContainsFinalizer(o, r.finalizer) {
 		_, used = r.user(v, r.Config, o)
 	}
 	stale := r.Index.Update(q.NamespacedName, begun, v.Reads())
@@ -97,6 +100,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	}
 	if _, err := objectwriter.Apply(ctx, r.Client, objectwriter.Write{Object: o, Part: objectwriter.Finalizer, Change: func(o client.Object) bool {
 		switch {
+		case r.finalizer == "":
+			return false
 		case o.GetDeletionTimestamp() == nil:
 			return controllerutil.AddFinalizer(o, r.finalizer)
 		case used:

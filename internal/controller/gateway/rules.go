@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,7 +19,22 @@ import (
 // none is the stack of what no pass over a Gateway decides.
 var none = stack.Key{}
 
-var rulesOf = map[objects.Kind]rules{
+// rulesOf are the rules of one of Kinds.
+func rulesOf(kind objects.Kind) rules {
+	if slices.Contains(objects.RouteKinds, kind) {
+		return rules{
+			controller: "aws-lbc-" + strings.ToLower(string(kind)) + "-controller",
+			status: func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, time.Duration) {
+				return gateway.LeftByGateways(v, cfg, kind, o), 0
+			},
+			reading: []objects.Kind{objects.Gateway, objects.GatewayClass, objects.ListenerSet},
+		}
+	}
+	return byKind[kind]
+}
+
+// byKind has the rules of the other kinds.
+var byKind = map[objects.Kind]rules{
 	objects.GatewayClass: {
 		controller: "aws-lbc-gateway-class-controller", finalizer: "gateway.k8s.aws/gatewayclass",
 		managed: func(r *Reconciler, o client.Object) bool {
@@ -40,17 +56,16 @@ var rulesOf = map[objects.Kind]rules{
 	},
 	objects.LoadBalancerConfiguration: {
 		controller: "aws-lbc-loadbalancerconfiguration-controller", finalizer: "gateway.k8s.aws/loadbalancerconfigurations",
-		managed: always, user: configurationUser,
+		user:    configurationUser,
 		reading: []objects.Kind{objects.Gateway, objects.GatewayClass},
 	},
 	objects.TargetGroupConfiguration: {
 		controller: "aws-lbc-targetgroupconfiguration-controller", finalizer: "gateway.k8s.aws/targetgroupconfigurations",
-		managed: always, user: targetGroupUser,
+		user:    targetGroupUser,
 		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.LoadBalancerConfiguration, objects.Service}, objects.RouteKinds...),
 	},
 	objects.ListenerRuleConfiguration: {
 		controller: "aws-lbc-listenerruleconfiguration-controller", finalizer: "gateway.k8s.aws/listenerruleconfigurations",
-		managed: always,
 		user: func(v *objects.View, _ gateway.Config, o client.Object) (string, bool) {
 			if user, ok := first(objects.Naming[*gatewayv1.HTTPRoute](v, objects.HTTPRoute, refOf(objects.ListenerRuleConfiguration, o))); ok {
 				return user, true
@@ -66,9 +81,18 @@ var rulesOf = map[objects.Kind]rules{
 		},
 		reading: []objects.Kind{objects.HTTPRoute, objects.GRPCRoute},
 	},
+	objects.ListenerSet: {
+		controller: "aws-lbc-listenerset-controller",
+		status: func(v *objects.View, _ gateway.Config, o client.Object) (gateway.Change, time.Duration) {
+			s, ok := o.(*gatewayv1.ListenerSet)
+			if !ok {
+				return gateway.Change{}, 0
+			}
+			return gateway.Orphaned(v, s), 0
+		},
+		reading: []objects.Kind{objects.Gateway},
+	},
 }
-
-func always(*Reconciler, client.Object) bool { return true }
 
 // secretOf is the pause between looks at the Secret of a login; 0 = it has none.
 func secretOf(c *v1.ListenerRuleConfiguration) time.Duration {

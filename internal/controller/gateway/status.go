@@ -1,5 +1,6 @@
 // Package gateway has the controllers of what Gateways are made of: GatewayClasses and the three kinds of configurations, with their finalizers and
-// statuses, and the writer of statuses that passes over Gateways decide. It makes no pass over a Gateway: package stacks does.
+// statuses, routes and ListenerSets that no Gateway serves any more, and the writer of statuses that passes over Gateways decide. It makes no pass
+// over a Gateway: package stacks does.
 // It may import front/gateway, kube, objects, objectwriter, queue, reads, and controller-runtime.
 package gateway
 

@@ -100,7 +100,6 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 			return reconcile.Result{}, err
 		}
 		if w.Nothing() {
-			s.leave(key, w)
 			return again(stale)
 		}
 	}
@@ -110,10 +109,8 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 	}
 	if w.Nothing() {
 		s.forget(key)
-		s.leave(key, w)
 		return reconcile.Result{}, nil
 	}
-	s.leave(key, w)
 	if w, err = s.withUnseen(ctx, key, w); err != nil {
 		s.report(ctx, passReport{key: key, input: w, found: readProblem(err, w), partial: true})
 		return reconcile.Result{}, err
@@ -144,13 +141,6 @@ func (s *Reconciler) reader(ctx context.Context, live client.Reader) *reads.Cach
 	r := reads.NewCacheReader(ctx, s.Client, live)
 	r.Definitions = s.Definitions
 	return r
-}
-
-// leave has the statuses written of the objects around one that is not there any more.
-func (s *Reconciler) leave(key stack.Key, w front.Input) {
-	if len(w.Left) > 0 && s.Decided != nil {
-		s.Decided(key, w.Left)
-	}
 }
 
 // again returns for another pass if what the last one rests on has changed meanwhile.

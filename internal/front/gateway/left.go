@@ -5,60 +5,102 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
 	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Left are the changes of the routes around a Gateway that does not exist, or whose class is another controller's: the entries of their statuses
-// that name it, or a ListenerSet of it, and that were written here, are removed. ListenerSets of a Gateway that does not exist wait for it.
-func Left(v *objects.View, cfg Config, l Loaded, key stack.Key) (out []Change) {
-	if l.Gateway != nil && (l.Class == nil || cfg.Manages(l.Class)) {
-		return nil
+// LeftByGateways is the change of a route with entries in its status that were written here and lead to no Gateway that is managed: the Gateway or
+// the ListenerSet is gone, or another controller's. No pass over a Gateway sees them. Apply is nil if there are none.
+func LeftByGateways(v *objects.View, cfg Config, kind objects.Kind, o metav1.Object) Change {
+	status, spec, ok := statusOf(o)
+	if !ok {
+		return Change{}
 	}
-	at := objects.Ref{Kind: objects.Gateway, Namespace: key.ID.Namespace, Name: key.ID.Name}
-	var sets []*gatewayv1.ListenerSet
-	if cfg.ListenerSets {
-		sets = objects.Naming[*gatewayv1.ListenerSet](v, objects.ListenerSet, at)
+	for _, p := range spec.ParentRefs { // what becomes of the parents matters once the status has entries of them
+		cfg.leads(v, p, o.GetNamespace())
 	}
-	if l.Gateway == nil {
-		for _, s := range sets {
-			out = append(out, orphaned(s))
+	type entry struct {
+		parent     gatewayv1.ParentReference
+		controller gatewayv1.GatewayController
+	}
+	var left []entry
+	for _, p := range status.Parents {
+		if _, ours := cfg.family(p.ControllerName); ours && !cfg.leads(v, p.ParentRef, o.GetNamespace()) {
+			left = append(left, entry{p.ParentRef, p.ControllerName})
 		}
 	}
-	stale := func(o metav1.Object) func(p gatewayv1.RouteParentStatus) bool {
-		return func(p gatewayv1.RouteParentStatus) bool {
-			_, ours := cfg.family(p.ControllerName)
-			return ours && names(p.ParentRef, o.GetNamespace(), at.Namespace, at.Name, sets)
-		}
+	if len(left) == 0 {
+		return Change{}
 	}
-	for _, kind := range objects.RouteKinds {
-		for _, o := range routesOf(v, kind, at, sets) {
-			if status, _, ok := statusOf(o); !ok || !slices.ContainsFunc(status.Parents, stale(o)) {
-				continue
-			}
-			out = append(out, Change{kind, o.GetNamespace(), o.GetName(), func(o metav1.Object, _ metav1.Time) bool {
-				status, _, ok := statusOf(o)
-				if !ok {
-					return false
-				}
-				before := len(status.Parents)
-				status.Parents = slices.DeleteFunc(status.Parents, stale(o))
-				return len(status.Parents) < before
-			}})
+	return Change{kind, o.GetNamespace(), o.GetName(), func(o metav1.Object, _ metav1.Time) bool {
+		status, _, ok := statusOf(o)
+		if !ok {
+			return false
 		}
-	}
-	return out
+		before := len(status.Parents)
+		status.Parents = slices.DeleteFunc(status.Parents, func(p gatewayv1.RouteParentStatus) bool {
+			return slices.ContainsFunc(left, func(e entry) bool {
+				return e.controller == p.ControllerName && equality.Semantic.DeepEqual(e.parent, p.ParentRef)
+			})
+		})
+		return len(status.Parents) < before
+	}}
 }
 
-// orphaned is the status of a ListenerSet whose Gateway does not exist: that of one that no controller has looked at. One that has no status
-// stays so.
-func orphaned(s *gatewayv1.ListenerSet) Change {
+// leads reports whether a parentRef of a route in a namespace leads to a Gateway whose passes write its entry. A class that does not exist, and a
+// kind that the cluster does not serve, may come back.
+func (c Config) leads(v *objects.View, r gatewayv1.ParentReference, namespace string) bool {
+	if r.Group != nil && *r.Group != gatewayv1.GroupName {
+		return false
+	}
+	at := objects.Ref{Kind: objects.Gateway, Namespace: string(ptr.Deref(r.Namespace, gatewayv1.Namespace(namespace))), Name: string(r.Name)}
+	switch ptr.Deref(r.Kind, kindGateway) {
+	case kindGateway:
+	case kindListenerSet:
+		if !v.Serves(objects.ListenerSet) {
+			return true
+		}
+		s, ok := objects.Lookup[*gatewayv1.ListenerSet](v, objects.ListenerSet, at.Namespace, at.Name)
+		if !ok || !c.ListenerSets {
+			return false
+		}
+		at = gatewayOf(s)
+	default:
+		return false
+	}
+	if !v.Serves(objects.Gateway) {
+		return true
+	}
+	g, ok := objects.Lookup[*gatewayv1.Gateway](v, objects.Gateway, at.Namespace, at.Name)
+	if !ok {
+		return false
+	}
+	class, ok := objects.Lookup[*gatewayv1.GatewayClass](v, objects.GatewayClass, "", string(g.Spec.GatewayClassName))
+	return !ok || c.Manages(class)
+}
+
+// gatewayOf is the Gateway that a ListenerSet names.
+func gatewayOf(s *gatewayv1.ListenerSet) objects.Ref {
+	p := s.Spec.ParentRef
+	return objects.Ref{Kind: objects.Gateway, Namespace: string(ptr.Deref(p.Namespace, gatewayv1.Namespace(s.Namespace))), Name: string(p.Name)}
+}
+
+// Orphaned is the change of a ListenerSet whose Gateway does not exist: its status becomes that of one that no controller has looked at. Apply is
+// nil if the Gateway exists, or if the ListenerSet has no status.
+func Orphaned(v *objects.View, s *gatewayv1.ListenerSet) Change {
+	at := gatewayOf(s)
+	if !v.Serves(objects.Gateway) {
+		return Change{}
+	}
+	if _, ok := objects.Lookup[*gatewayv1.Gateway](v, objects.Gateway, at.Namespace, at.Name); ok || len(s.Status.Conditions) == 0 {
+		return Change{}
+	}
 	return Change{objects.ListenerSet, s.Namespace, s.Name, func(o metav1.Object, now metav1.Time) bool {
 		to, ok := o.(*gatewayv1.ListenerSet)
-		if !ok || to.UID != s.UID || to.Generation != s.Generation || len(to.Status.Conditions) == 0 {
+		if !ok || to.UID != s.UID || to.Generation != s.Generation {
 			return false
 		}
 		before := to.Status.DeepCopy()
