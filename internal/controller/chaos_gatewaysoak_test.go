@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/k8s-lbc/lbc/awssim/account"
 )
 
@@ -110,7 +112,9 @@ func gatewaySoak(t *testing.T, seed uint64) {
 		case content != "":
 			l.apply(name + " " + content)
 		case kept[name] != "":
-			l.discard(name + " {}")
+			for _, o := range gatewayObjects(t, name+" {}") {
+				l.must(client.IgnoreNotFound(l.client.Delete(t.Context(), o)))
+			}
 		}
 		kept[name] = content
 		story = append(story, name+" "+content)

@@ -111,8 +111,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	}}); err != nil {
 		return reconcile.Result{}, fmt.Errorf("finalizer of %s %s: %w", r.Kind, q.NamespacedName, err)
 	}
-	if change.Apply != nil {
+	switch {
+	case r.finalizer != "" && change.Apply != nil:
 		r.Statuses.set(ctx, none, change)
+	case r.finalizer != "":
+	case change.Apply != nil:
+		r.Statuses.set(ctx, departed, change)
+	default:
+		r.Statuses.withdraw(objects.Ref{Kind: r.Kind, Namespace: q.Namespace, Name: q.Name})
 	}
 	return reconcile.Result{RequeueAfter: again}, nil
 }

@@ -19,6 +19,19 @@ import (
 // none is the stack of what no pass over a Gateway decides.
 var none = stack.Key{}
 
+// departed is the stack of what is taken away of routes and ListenerSets whose Gateway is gone. It comes after what passes decided before that.
+var departed = stack.Key{Owner: "departed"}
+
+func departedLast(a, b stack.Key) int {
+	if x, y := a == departed, b == departed; x != y {
+		if x {
+			return 1
+		}
+		return -1
+	}
+	return a.Compare(b)
+}
+
 // rulesOf are the rules of one of Kinds.
 func rulesOf(kind objects.Kind) rules {
 	if slices.Contains(objects.RouteKinds, kind) {
@@ -42,7 +55,7 @@ var byKind = map[objects.Kind]rules{
 			return ok && r.Config.Manages(c)
 		},
 		user: func(v *objects.View, _ gateway.Config, o client.Object) (string, bool) {
-			return first(objects.Naming[*gatewayv1.Gateway](v, objects.Gateway, refOf(objects.GatewayClass, o)))
+			return first(objects.Naming[*gatewayv1.Gateway](v, objects.Gateway, reference(objects.GatewayClass, o)))
 		},
 		status: func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, time.Duration) {
 			c, ok := o.(*gatewayv1.GatewayClass)
@@ -67,10 +80,10 @@ var byKind = map[objects.Kind]rules{
 	objects.ListenerRuleConfiguration: {
 		controller: "aws-lbc-listenerruleconfiguration-controller", finalizer: "gateway.k8s.aws/listenerruleconfigurations",
 		user: func(v *objects.View, _ gateway.Config, o client.Object) (string, bool) {
-			if user, ok := first(objects.Naming[*gatewayv1.HTTPRoute](v, objects.HTTPRoute, refOf(objects.ListenerRuleConfiguration, o))); ok {
+			if user, ok := first(objects.Naming[*gatewayv1.HTTPRoute](v, objects.HTTPRoute, reference(objects.ListenerRuleConfiguration, o))); ok {
 				return user, true
 			}
-			return first(objects.Naming[*gatewayv1.GRPCRoute](v, objects.GRPCRoute, refOf(objects.ListenerRuleConfiguration, o)))
+			return first(objects.Naming[*gatewayv1.GRPCRoute](v, objects.GRPCRoute, reference(objects.ListenerRuleConfiguration, o)))
 		},
 		status: func(v *objects.View, _ gateway.Config, o client.Object) (gateway.Change, time.Duration) {
 			c, ok := o.(*v1.ListenerRuleConfiguration)
@@ -104,7 +117,7 @@ func secretOf(c *v1.ListenerRuleConfiguration) time.Duration {
 	return 0
 }
 
-func refOf(kind objects.Kind, o metav1.Object) objects.Ref {
+func reference(kind objects.Kind, o metav1.Object) objects.Ref {
 	return objects.Ref{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName()}
 }
 
@@ -119,7 +132,7 @@ func first[T metav1.Object](all []T) (string, bool) {
 
 // configurationUser is a class of ours, or a Gateway of one, that names a LoadBalancerConfiguration. A Gateway that is being deleted counts too.
 func configurationUser(v *objects.View, cfg gateway.Config, o client.Object) (string, bool) {
-	to := refOf(objects.LoadBalancerConfiguration, o)
+	to := reference(objects.LoadBalancerConfiguration, o)
 	classes := objects.Naming[*gatewayv1.GatewayClass](v, objects.GatewayClass, to)
 	classes = slices.DeleteFunc(slices.Clone(classes), func(c *gatewayv1.GatewayClass) bool { return !cfg.Manages(c) })
 	if user, ok := first(classes); ok {
@@ -142,7 +155,7 @@ func targetGroupUser(v *objects.View, cfg gateway.Config, o client.Object) (stri
 		return "", false
 	}
 	if c.Spec.TargetReference == nil {
-		for _, lbc := range objects.Naming[*v1.LoadBalancerConfiguration](v, objects.LoadBalancerConfiguration, refOf(objects.TargetGroupConfiguration, o)) {
+		for _, lbc := range objects.Naming[*v1.LoadBalancerConfiguration](v, objects.LoadBalancerConfiguration, reference(objects.TargetGroupConfiguration, o)) {
 			if _, used := configurationUser(v, cfg, lbc); used {
 				return first([]*v1.LoadBalancerConfiguration{lbc})
 			}

@@ -60,15 +60,45 @@ func (s *Statuses) Start(ctx context.Context) error {
 	return all.Wait()
 }
 
-// Set has the changes written that a stack decides. Nothing is written where the objects are so already.
+// Set has the changes written that a stack decides, which are all of its changes: what it decided before about other objects is dropped. Nothing is
+// written where the objects are so already.
 func (s *Statuses) Set(key stack.Key, changes []gateway.Change) {
+	now := make(map[objects.Ref]bool, len(changes))
+	for _, c := range changes {
+		now[refOf(c)] = true
+	}
+	s.mu.Lock()
+	for id, of := range s.wanted {
+		if !now[id] {
+			s.drop(id, of, key)
+		}
+	}
+	s.mu.Unlock()
 	for _, c := range changes {
 		s.set(context.Background(), key, c)
 	}
 }
 
+// drop drops what a stack decided about an object. The lock is held.
+func (s *Statuses) drop(id objects.Ref, of map[stack.Key]gateway.Change, key stack.Key) {
+	if delete(of, key); len(of) == 0 {
+		delete(s.wanted, id)
+	}
+}
+
+// withdraw drops what the controller of an object decided about it besides stacks.
+func (s *Statuses) withdraw(id objects.Ref) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(id, s.wanted[id], departed)
+}
+
+func refOf(c gateway.Change) objects.Ref {
+	return objects.Ref{Kind: c.Kind, Namespace: c.Namespace, Name: c.Name}
+}
+
 func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
-	id := objects.Ref{Kind: c.Kind, Namespace: c.Namespace, Name: c.Name}
+	id := refOf(c)
 	o, ok := kube.Kinds[c.Kind].Object.DeepCopyObject().(client.Object)
 	if !ok || s.client.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: c.Name}, o) != nil {
 		return // its next event makes another pass
@@ -82,7 +112,7 @@ func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
 	s.wanted[id][key] = c
 	all := maps.Clone(s.wanted[id])
 	write := objectwriter.Write{Object: o, Part: objectwriter.Status, Change: func(o client.Object) (changed bool) {
-		for _, k := range slices.SortedFunc(maps.Keys(all), stack.Key.Compare) {
+		for _, k := range slices.SortedFunc(maps.Keys(all), departedLast) {
 			changed = all[k].Apply(o, metav1.Time{Time: s.now()}) || changed
 		}
 		return changed
@@ -97,9 +127,7 @@ func (s *Statuses) Forget(key stack.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, of := range s.wanted {
-		if delete(of, key); len(of) == 0 {
-			delete(s.wanted, id)
-		}
+		s.drop(id, of, key)
 	}
 }
 

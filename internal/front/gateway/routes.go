@@ -20,12 +20,12 @@ type attached struct {
 	decisions []attachment.Decision
 }
 
-// attach finds the routes of the Gateway and decides where they attach. Routes of the kinds of the other family are found, too: no listener
+// attach finds the routes of the Gateway and of ListenerSets that name it, and decides where they attach. Routes of the kinds of the other family are found, too: no listener
 // admits them, which is their status.
 func (t *translation) attach() {
 	var all []attached
 	for _, kind := range objects.RouteKinds {
-		for _, o := range routesOf(t.view, kind, t.ref(), t.listeners.Admitted) {
+		for _, o := range routesOf(t.view, kind, t.ref(), slices.Concat(t.listeners.Admitted, t.listeners.Rejected)) {
 			if status, spec, ok := statusOf(o); ok {
 				route := attachment.Route{Kind: gatewayv1.Kind(kind), Namespace: o.GetNamespace(), Name: o.GetName(), Parents: spec.ParentRefs, Hostnames: hostnamesOf(o)}
 				all = append(all, attached{object: o, route: route, status: status})

@@ -73,14 +73,22 @@ func (ls *Listeners) Attach(r Route) []Decision {
 		case len(d.Attached) > 0:
 			d.Problem = nil
 		case candidates == 0:
-			d.Problem = &Problem{string(gatewayv1.RouteReasonNoMatchingParent), noListener(parent, ref)}
+			d.Problem = &Problem{string(gatewayv1.RouteReasonNoMatchingParent), ls.noListener(parent, ref)}
 		}
 		out = append(out, d)
 	}
 	return out
 }
 
-func noListener(p Parent, ref gatewayv1.ParentReference) string {
+// rejects reports whether a parent is a ListenerSet that the Gateway does not admit.
+func (ls *Listeners) rejects(p Parent) bool {
+	return slices.ContainsFunc(ls.Rejected, func(s *gatewayv1.ListenerSet) bool { return p == Parent{"ListenerSet", s.Namespace, s.Name} })
+}
+
+func (ls *Listeners) noListener(p Parent, ref gatewayv1.ParentReference) string {
+	if ls.rejects(p) {
+		return fmt.Sprintf("%s %s/%s is not admitted by its Gateway, whose spec.allowedListeners says which are", p.Kind, p.Namespace, p.Name)
+	}
 	text := fmt.Sprintf("%s %s/%s has no listener", p.Kind, p.Namespace, p.Name)
 	if ref.SectionName != nil {
 		text += " named " + string(*ref.SectionName)
@@ -103,7 +111,7 @@ func (ls *Listeners) parent(ref gatewayv1.ParentReference, namespace string) (Pa
 	if ref.Group != nil && *ref.Group != gatewayv1.GroupName {
 		return p, false
 	}
-	return p, slices.ContainsFunc(ls.parents, func(o Parent) bool { return o == p })
+	return p, slices.Contains(ls.parents, p) || ls.rejects(p)
 }
 
 // match decides whether a route attaches to a listener, and with which hostnames.
