@@ -1,6 +1,6 @@
-// Package compute holds the work that the controller does most often, for benchmarks: compiling an Ingress or a group and
-// comparing the result with an account that already has it all. It reaches no cluster and no AWS. It may import the pure
-// packages of internal.
+// Package compute holds the work that the controller does most often, for benchmarks: compiling an Ingress, a group or a Gateway
+// with its routes and comparing the result with an account that already has it all. It reaches no cluster and no AWS. It may import
+// the pure packages of internal, and front.
 package compute
 
 import (
@@ -27,7 +27,7 @@ const (
 
 // Case is one pass over a stack to which nothing has happened.
 type Case struct {
-	desired  intent.LoadBalancer
+	desired  func() intent.LoadBalancer
 	facts    facts.Facts
 	config   compile.Config
 	observed elb.Observed
@@ -35,22 +35,27 @@ type Case struct {
 
 // New makes a case of so many members with so many rules each; the account holds everything as wished.
 func New(members, rules int) (Case, error) {
-	flags, err := config.Parse([]string{"--cluster-name=" + cluster, "--aws-vpc-id=" + vpc})
+	flags, err := flags()
 	if err != nil {
 		return Case{}, err
 	}
-	c := Case{
-		desired: intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, Type: stack.Application, Names: ingress.Names{}},
-		facts:   account(),
-		config:  front.CompileFromFlags(flags),
-	}
+	desired := intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, Type: stack.Application, Names: ingress.Names{}}
 	if members > 1 {
-		c.desired.Key.ID = stack.ID{Name: "group"}
+		desired.Key.ID = stack.ID{Name: "group"}
 	}
 	for i := range members {
-		c.desired.Members = append(c.desired.Members, member(i, rules))
+		desired.Members = append(desired.Members, member(i, rules))
 	}
-	c.observed = elb.Observed{Key: c.desired.Key}
+	return settled(flags, desired.Key, func() intent.LoadBalancer { return desired })
+}
+
+func flags() (*config.Config, error) {
+	return config.Parse([]string{"--cluster-name=" + cluster, "--aws-vpc-id=" + vpc})
+}
+
+// settled makes a case whose account holds everything as wished.
+func settled(flags *config.Config, key stack.Key, desired func() intent.LoadBalancer) (Case, error) {
+	c := Case{desired: desired, facts: account(), config: front.CompileFromFlags(flags), observed: elb.Observed{Key: key}}
 	// One pass creates everything; later ones may find what only shows when it exists.
 	for range 3 {
 		p, err := c.plan()
@@ -59,7 +64,7 @@ func New(members, rules int) (Case, error) {
 		}
 		c.carryOut(&p)
 	}
-	return c, fmt.Errorf("the plan for %d members with %d rules does not become empty", members, rules)
+	return c, fmt.Errorf("the plan of %s does not become empty", key)
 }
 
 // Run compiles and compares once; a plan that is not empty is an error.
@@ -72,7 +77,7 @@ func (c *Case) Run() error {
 }
 
 func (c *Case) plan() (plan.Plan, error) {
-	r := compile.Compile(c.desired, c.facts, c.config, nil)
+	r := compile.Compile(c.desired(), c.facts, c.config, nil)
 	if r.Stack == nil {
 		return plan.Plan{}, fmt.Errorf("no stack: %v", r.Diagnostics)
 	}

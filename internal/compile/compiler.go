@@ -202,10 +202,13 @@ func (c *compiler) hopeless() (Result, bool) {
 }
 
 func (c *compiler) newBuild() *build {
-	n := len(c.members)
+	n, routes := len(c.members), 0
+	for i := range c.members {
+		routes += len(c.members[i].Routes)
+	}
 	b := &build{
 		e: c.e, f: c.f, cfg: c.cfg, good: c.good, ownersBefore: c.owners, members: slices.Clone(c.members),
-		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n), origins: map[stack.Ref]Origin{},
+		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n), origins: make(map[stack.Ref]Origin, 3*routes), // of a rule, a target group and a binding
 		labels: maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings},
 	}
 	if b.labels == nil {

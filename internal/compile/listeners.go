@@ -18,7 +18,7 @@ const defaultSSLPolicy = "ELBSecurityPolicy-2016-08"
 
 // buildListeners builds the listeners with their rules and, at the first reference, the target groups.
 func (b *build) buildListeners() {
-	b.targets = map[string]stack.Ref{}
+	b.targets = make(map[string]stack.Ref, len(b.owners))
 	redirect := b.redirectPort()
 	for _, p := range b.ports {
 		b.buildListener(p, redirect)

@@ -36,8 +36,9 @@ func (b *build) rulesOf(p *port) *rules.Listener {
 // portRules are the rules of a listener in order, with where they come from. It appends to kept those whose actions are kept.
 func (b *build) portRules(p *port, listener stack.Ref, kept []stack.Ref) ([]stack.Rule, []stack.Ref) {
 	l := b.rulesOf(p)
-	var all []rules.Rule
-	for _, at := range l.Order() {
+	order := l.Order()
+	all := make([]rules.Rule, 0, len(order))
+	for _, at := range order {
 		all = b.addRules(all, p, at, listener)
 	}
 	all = rules.Join(l.Optimise(all))

@@ -68,12 +68,14 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	t.attach()
 	own := t.member(d)
 	out := t.loadBalancer()
-	out.Members = append(out.Members, own)
+	out.Members = append(make([]intent.Member, 0, 1+len(t.routes)), own) // they are large
 	in := route.Input{
 		View: v, Config: cfg.Route, Gateway: l.Gateway, Family: l.Family, Construction: construction, Defaults: l.defaults, Listeners: t.servedListeners(),
 		Stickiness: t.stickiness,
 	}
-	var at []int
+	d.routes = make([]decidedRoute, 0, len(t.routes))
+	at := make([]int, 0, len(t.routes))
+	in.Routes = make([]route.Attached, 0, len(t.routes))
 	for i := range t.routes {
 		r := &t.routes[i]
 		d.routes = append(d.routes, decidedRoute{attached: *r})
@@ -83,11 +85,12 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 		}
 	}
 	out.Members[0].Routes = route.Isolation(in)
-	for i, one := range route.Translate(in) {
-		d.routes[at[i]].decided = &one
-		d.note(one.Found)
-		if one.Serves {
-			out.Members = append(out.Members, t.routeMember(one.Member))
+	decided := route.Translate(in)
+	for i := range decided {
+		d.routes[at[i]].decided = &decided[i]
+		d.note(decided[i].Found)
+		if decided[i].Serves {
+			out.Members = append(out.Members, t.routeMember(decided[i].Member))
 		}
 	}
 	if l.Family == attachment.Network {

@@ -19,8 +19,8 @@ func bindingRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindBinding,
 // bindings plans the objects that register targets: right after their target groups, so that targets are healthy by the time
 // that rules send them traffic.
 func (d *differ) bindings() {
-	byName := map[string]*elb.Binding{}
-	serving := map[boundTo][]*elb.Binding{}
+	byName := make(map[string]*elb.Binding, len(d.obs.Bindings))
+	serving := make(map[boundTo][]*elb.Binding, len(d.obs.Bindings))
 	for i := range d.obs.Bindings {
 		b := &d.obs.Bindings[i]
 		byName[bindingKey(b.Binding)] = b

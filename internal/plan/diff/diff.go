@@ -64,12 +64,13 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 			return plan.Plan{Key: obs.Key}
 		}
 	}
+	groups := len(desired.TargetGroups)
 	d := &differ{
 		want:     keepQUIC(desired, &obs),
 		keep:     keep,
 		obs:      &obs,
 		opt:      opt,
-		known:    map[stack.Ref]string{},
+		known:    make(map[stack.Ref]string, groups),
 		made:     map[stack.Ref]plan.StepID{},
 		ids:      map[plan.StepID]int{},
 		releases: map[string][]plan.StepID{},
@@ -80,13 +81,13 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 
 		identities:       stack.Labels{},
 		groups:           map[string]*elb.SecurityGroup{},
-		targets:          map[string]*elb.TargetGroup{},
-		names:            map[string]string{},
+		targets:          make(map[string]*elb.TargetGroup, groups),
+		names:            make(map[string]string, groups),
 		balancers:        map[string]*elb.LoadBalancer{},
 		spared:           map[string]bool{},
 		deletedBalancers: map[string]plan.StepID{},
 		deletedTargets:   map[string]plan.StepID{},
-		handledBindings:  map[string]bool{},
+		handledBindings:  make(map[string]bool, groups),
 		registered:       map[stack.Ref]plan.StepID{},
 		deregistered:     map[string]plan.StepID{},
 		ownCertificates:  map[string]bool{},

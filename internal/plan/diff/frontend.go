@@ -45,7 +45,8 @@ func (d *differ) deregister(tg *elb.TargetGroup, t elb.Target, successor *stack.
 
 // registrations plans that load balancers become the targets of the groups that are wanted to lead to them.
 func (d *differ) registrations() {
-	for _, w := range d.want.TargetGroups {
+	for i := range d.want.TargetGroups {
+		w := &d.want.TargetGroups[i]
 		if w.Balancer == (stack.Ref{}) {
 			continue
 		}

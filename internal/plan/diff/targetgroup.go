@@ -22,7 +22,7 @@ func targetGroupRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindTarg
 func (d *differ) matchTargetGroups() {
 	sort.SliceStable(d.obs.TargetGroups, func(i, j int) bool { return d.obs.TargetGroups[i].ARN < d.obs.TargetGroups[j].ARN })
 	d.tgUse = d.targetGroupUse()
-	d.alike = map[string][]*elb.TargetGroup{}
+	d.alike = make(map[string][]*elb.TargetGroup, len(d.obs.TargetGroups))
 	for i := range d.obs.TargetGroups {
 		tg := &d.obs.TargetGroups[i]
 		d.alike[tg.ID] = append(d.alike[tg.ID], tg)

@@ -42,7 +42,7 @@ func (in *Input) match() (pairs []Pair, left []*elb.Rule) {
 		conditions, actions, transforms string
 		sticky                          bool // the actions tell the stickiness
 	}
-	byContent, byConditions := map[content][]*elb.Rule{}, map[string][]*elb.Rule{}
+	byContent, byConditions := make(map[content][]*elb.Rule, len(in.Observed)), make(map[string][]*elb.Rule, len(in.Observed))
 	sticky := slices.ContainsFunc(in.Want, func(r stack.Rule) bool { return canonical.ManagesStickiness(r.Actions) })
 	for _, r := range in.Observed {
 		c := content{canonical.Conditions(r.Conditions), canonical.Actions(r.Actions, canonical.Literal, false), canonical.Transforms(r.Transforms), false}
@@ -53,7 +53,7 @@ func (in *Input) match() (pairs []Pair, left []*elb.Rule) {
 			byContent[c] = append(byContent[c], r)
 		}
 	}
-	used := map[*elb.Rule]bool{}
+	used := make(map[*elb.Rule]bool, len(in.Observed))
 	take := func(rules []*elb.Rule) *elb.Rule {
 		i := slices.IndexFunc(rules, func(r *elb.Rule) bool { return !used[r] })
 		if i < 0 {
@@ -63,6 +63,7 @@ func (in *Input) match() (pairs []Pair, left []*elb.Rule) {
 		return rules[i]
 	}
 	conditions := make([]string, len(in.Want))
+	pairs = make([]Pair, 0, len(in.Want))
 	for i := range in.Want {
 		w := &in.Want[i]
 		s := canonical.ManagesStickiness(w.Actions)

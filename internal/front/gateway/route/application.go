@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -15,6 +16,7 @@ import (
 // routeRule is a rule of an HTTPRoute or GRPCRoute.
 type routeRule struct {
 	index    int
+	at       string // its field in the route
 	matches  []match
 	filters  []gatewayv1.HTTPRouteFilter
 	backends []gatewayv1.HTTPBackendRef
@@ -30,7 +32,7 @@ type match struct {
 	conditions []stack.Condition
 }
 
-func (r *routeRule) at() string { return fmt.Sprintf("spec.rules[%d]", r.index) }
+func ruleAt(i int) string { return "spec.rules[" + strconv.Itoa(i) + "]" }
 
 // rules are those of the route. A rule without matches matches all paths, as the API server has it.
 func (t *translation) rules() (out []routeRule) {
@@ -38,7 +40,7 @@ func (t *translation) rules() (out []routeRule) {
 	case *gatewayv1.HTTPRoute:
 		for i := range o.Spec.Rules {
 			r := &o.Spec.Rules[i]
-			one := routeRule{index: i, filters: r.Filters, backends: r.BackendRefs, http: r, session: r.SessionPersistence != nil}
+			one := routeRule{index: i, at: ruleAt(i), filters: r.Filters, backends: r.BackendRefs, http: r, session: r.SessionPersistence != nil}
 			for _, m := range r.Matches {
 				one.matches = append(one.matches, match{http: m})
 			}
@@ -50,7 +52,7 @@ func (t *translation) rules() (out []routeRule) {
 	case *gatewayv1.GRPCRoute:
 		for i := range o.Spec.Rules {
 			r := &o.Spec.Rules[i]
-			one := routeRule{index: i, session: r.SessionPersistence != nil}
+			one := routeRule{index: i, at: ruleAt(i), session: r.SessionPersistence != nil}
 			for j := range r.Filters {
 				one.filters = append(one.filters, ofGRPC(&r.Filters[j]))
 			}
@@ -78,10 +80,10 @@ func ofGRPC(f *gatewayv1.GRPCRouteFilter) gatewayv1.HTTPRouteFilter {
 	return gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterType(f.Type), ExtensionRef: f.ExtensionRef}
 }
 
-// unit is one match of a rule at one hostname of a port: a rule of the load balancer, or the two of a redirect.
+// unit is one match of a rule at one hostname of a port: a rule of the load balancer, or, with the same position, one of the two of a redirect.
 type unit struct {
 	position rule.Position
-	routes   []intent.Route
+	route    intent.Route
 }
 
 // application translates an HTTPRoute or a GRPCRoute.
@@ -91,24 +93,31 @@ func (t *translation) application(sites []site) {
 		t.listen(places[i].port, places[i].protocol)
 		t.http = t.http || places[i].protocol != protocolHTTPS
 	}
-	var units []unit
-	for _, r := range t.rules() {
-		units = append(units, t.ofRule(&r, places)...)
+	rules := t.rules()
+	units := make([]*unit, 0, len(rules))
+	for i := range rules {
+		units = t.ofRule(units, &rules[i], places)
 	}
-	slices.SortStableFunc(units, func(a, b unit) int { return t.in.Construction.Compare(a.position, b.position) })
-	for i := range units {
-		t.member.Routes = append(t.member.Routes, units[i].routes...)
+	slices.SortStableFunc(units, func(a, b *unit) int {
+		if n := slices.Compare(a.route.Precedence, b.route.Precedence); n != 0 {
+			return n
+		}
+		return a.position.CompareOrigin(&b.position)
+	})
+	t.member.Routes = slices.Grow(t.member.Routes, len(units))
+	for _, u := range units {
+		t.member.Routes = append(t.member.Routes, u.route)
 	}
 }
 
-// ofRule are the units of a rule on all ports. What an ALB cannot do of it is recorded.
-func (t *translation) ofRule(r *routeRule, places []place) (out []unit) {
+// ofRule appends the units of a rule on all ports. What an ALB cannot do of it is recorded.
+func (t *translation) ofRule(out []*unit, r *routeRule, places []place) []*unit {
 	config, problem := t.extension(r)
 	if problem != nil {
 		t.refuse(gatewayv1.RouteReasonIncompatibleFilters, *problem)
 	}
 	if !t.supported(r) {
-		return nil
+		return out
 	}
 	t.match(r, config)
 	f := t.forwarding(r, config, problem != nil)
@@ -124,9 +133,7 @@ func (t *translation) ofRule(r *routeRule, places []place) (out []unit) {
 				continue
 			}
 			for _, h := range p.hosts {
-				if u, ok := t.unit(r, j, p, h, f, do); ok {
-					out = append(out, u)
-				}
+				out = t.units(out, r, j, p, h, f, do)
 			}
 		}
 	}
@@ -145,24 +152,24 @@ func (t *translation) match(r *routeRule, config *ruleConfiguration) {
 			conditions, err = t.in.Construction.HTTP(m.http)
 		}
 		if err != nil {
-			t.drop(fmt.Sprintf("%s.matches[%d]", r.at(), j), "%v", err)
+			t.drop(fmt.Sprintf("%s.matches[%d]", r.at, j), "%v", err)
 			continue
 		}
 		m.conditions = append(conditions, config.sourceIPs(j)...)
 	}
 }
 
-// unit makes the rules of a match at a hostname; ok is false if an ALB cannot apply the filters, which is recorded.
-func (t *translation) unit(r *routeRule, j int, p *place, h placedHost, f *forwarding, do *onProtocol) (unit, bool) {
+// units appends the rules of a match at a hostname; none if an ALB cannot apply the filters, which is recorded.
+func (t *translation) units(out []*unit, r *routeRule, j int, p *place, h placedHost, f *forwarding, do *onProtocol) []*unit {
 	c, m := t.in.Construction, &r.matches[j]
-	u := unit{position: rule.Position{
+	position := rule.Position{
 		Listener: h.listener, Host: h.Hostname, Created: t.route.Object.GetCreationTimestamp().Time, Kind: t.route.Route.Kind,
 		Namespace: t.route.Route.Namespace, Name: t.route.Route.Name, Rule: r.index, Match: j,
-	}}
+	}
 	if m.grpc != nil {
-		u.position.OfGRPC(*m.grpc)
+		position.OfGRPC(*m.grpc)
 	} else {
-		u.position.OfHTTP(m.http)
+		position.OfHTTP(m.http)
 	}
 	conditions := m.conditions
 	if h.Name != "" {
@@ -172,30 +179,30 @@ func (t *translation) unit(r *routeRule, j int, p *place, h placedHost, f *forwa
 	if len(f.filters) > 0 {
 		var err error
 		if filtered, err = c.Filter(f.filters, m.http, conditions, f.query); err != nil {
-			t.drop(r.at(), "%v", err)
-			return u, false
+			t.drop(r.at, "%v", err)
+			return out
 		}
 	}
-	one := intent.Route{
-		Source: t.source(r.at()), Ports: []int32{p.port}, Precedence: c.Precedence(u.position), Authentication: do.guard, Tags: f.tags,
-		Verbatim: c == rule.Compatible,
-	}
-	if c == rule.Standard {
-		one.Alternative = int32(r.index) + 1
-	}
+	ports, precedence := []int32{p.port}, c.Precedence(position)
 	for _, x := range filtered {
-		if x.Redirect != nil && x.Redirect.Protocol == protocolHTTP && p.protocol == protocolHTTPS && !do.final {
-			t.drop(r.at(), "a load balancer does not redirect from HTTPS to HTTP, as the rule would on port %d", p.port)
-			return u, false
+		if x.Redirect != nil && x.Redirect.Protocol == protocolHTTP && p.protocol == protocolHTTPS && !do.final { // of all that the filters make
+			t.drop(r.at, "a load balancer does not redirect from HTTPS to HTTP, as the rule would on port %d", p.port)
+			return out
 		}
-		one.Conditions, one.Transforms, one.Actions = x.Conditions, x.Transforms, do.actions
+		u := &unit{position, intent.Route{
+			Source: t.source(r.at), Ports: ports, Precedence: precedence, Authentication: do.guard, Tags: f.tags,
+			Verbatim: c == rule.Compatible, Conditions: x.Conditions, Transforms: x.Transforms, Actions: do.actions,
+		}}
+		if c == rule.Standard {
+			u.route.Alternative = int32(r.index) + 1
+		}
 		if x.Redirect != nil && !do.final {
-			one.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: x.Redirect}}
+			u.route.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: x.Redirect}}
 		}
-		u.routes = append(u.routes, one)
+		out = append(out, u)
 	}
 	t.effective = t.effective || !do.refused
-	return u, true
+	return out
 }
 
 // unsupported are the filters that an ALB does not have, each with what it has instead.
@@ -213,7 +220,7 @@ func (t *translation) supported(r *routeRule) bool {
 	ok := true
 	for k := range r.filters {
 		if instead, bad := unsupported[r.filters[k].Type]; bad {
-			t.drop(fmt.Sprintf("%s.filters[%d]", r.at(), k), "filter of type %s: %s", r.filters[k].Type, instead)
+			t.drop(fmt.Sprintf("%s.filters[%d]", r.at, k), "filter of type %s: %s", r.filters[k].Type, instead)
 			ok = false
 		}
 	}
@@ -221,9 +228,9 @@ func (t *translation) supported(r *routeRule) bool {
 		switch {
 		case !set:
 		case t.in.Construction == rule.Compatible:
-			t.ignored(r.at()+"."+name, name+" has no effect: "+instead, "remove it")
+			t.ignored(r.at+"."+name, name+" has no effect: "+instead, "remove it")
 		default:
-			t.drop(r.at()+"."+name, "%s", instead)
+			t.drop(r.at+"."+name, "%s", instead)
 			ok = false
 		}
 	}
@@ -242,7 +249,7 @@ func (t *translation) hoisted(r *routeRule) (filters []gatewayv1.HTTPRouteFilter
 	if first < 0 {
 		return r.filters, true
 	}
-	at := fmt.Sprintf("%s.backendRefs[%d].filters", r.at(), first)
+	at := fmt.Sprintf("%s.backendRefs[%d].filters", r.at, first)
 	if t.in.Construction == rule.Compatible {
 		t.ignored(at, "filters of a backend have no effect in rule construction compatible", "move them to the rule, or annotate the Gateway with "+constructionAnnotation+": standard")
 		return r.filters, true

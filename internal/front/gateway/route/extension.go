@@ -50,7 +50,7 @@ func (c *ruleConfiguration) sourceIPs(match int) (out []stack.Condition) {
 // extension is the ListenerRuleConfiguration of a rule; nil = it has none. problem is why it cannot be used.
 func (t *translation) extension(r *routeRule) (config *ruleConfiguration, problem *string) {
 	wrong := func(format string, args ...any) (*ruleConfiguration, *string) {
-		return nil, ptr.To(r.at() + ": " + fmt.Sprintf(format, args...))
+		return nil, ptr.To(r.at + ": " + fmt.Sprintf(format, args...))
 	}
 	var names []string
 	for k := range r.filters {
@@ -62,7 +62,7 @@ func (t *translation) extension(r *routeRule) (config *ruleConfiguration, proble
 		case string(ref.Group) == lbcgatewayv1.GroupVersion.Group && string(ref.Kind) == string(objects.ListenerRuleConfiguration):
 			names = append(names, string(ref.Name))
 		case t.in.Construction == rule.Compatible:
-			t.ignored(fmt.Sprintf("%s.filters[%d]", r.at(), k), fmt.Sprintf("an ExtensionRef to %s %s has no effect", ref.Kind, ref.Name), "name a ListenerRuleConfiguration of group "+lbcgatewayv1.GroupVersion.Group)
+			t.ignored(fmt.Sprintf("%s.filters[%d]", r.at, k), fmt.Sprintf("an ExtensionRef to %s %s has no effect", ref.Kind, ref.Name), "name a ListenerRuleConfiguration of group "+lbcgatewayv1.GroupVersion.Group)
 		default:
 			return wrong("filters[%d] names %s of group %s: only ListenerRuleConfiguration of group %s can be named", k, ref.Kind, ref.Group, lbcgatewayv1.GroupVersion.Group)
 		}
@@ -91,12 +91,12 @@ func (t *translation) extension(r *routeRule) (config *ruleConfiguration, proble
 
 func (t *translation) accepted(r *routeRule, c *ruleConfiguration) (*ruleConfiguration, *string) {
 	if !c.Accepted {
-		return nil, ptr.To(fmt.Sprintf("%s: ListenerRuleConfiguration %s/%s is not accepted. Reason: %s", r.at(), c.Namespace, c.Name, c.Message))
+		return nil, ptr.To(fmt.Sprintf("%s: ListenerRuleConfiguration %s/%s is not accepted. Reason: %s", r.at, c.Namespace, c.Name, c.Message))
 	}
 	for i := range c.sources {
 		for _, index := range ptr.Deref(c.sources[i].MatchIndexes, nil) {
 			if index < 0 || index >= len(r.matches) {
-				t.ignored(r.at(), fmt.Sprintf("ListenerRuleConfiguration %s has a condition for match %d, and the rule has %d", c.Name, index, len(r.matches)), "correct matchIndexes")
+				t.ignored(r.at, fmt.Sprintf("ListenerRuleConfiguration %s has a condition for match %d, and the rule has %d", c.Name, index, len(r.matches)), "correct matchIndexes")
 			}
 		}
 	}

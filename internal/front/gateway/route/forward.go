@@ -51,7 +51,7 @@ func (t *translation) forwarding(r *routeRule, config *ruleConfiguration, broken
 		redirects = redirects || f.filters[i].Type == gatewayv1.HTTPRouteFilterRequestRedirect
 	}
 	if config.redirect && !redirects {
-		t.ignored(r.at(), "redirect of ListenerRuleConfiguration "+config.Name+" has no effect without a filter of type RequestRedirect", "add the filter, or remove the action")
+		t.ignored(r.at, "redirect of ListenerRuleConfiguration "+config.Name+" has no effect without a filter of type RequestRedirect", "add the filter, or remove the action")
 	}
 	return f
 }
@@ -68,7 +68,7 @@ func (f *forwarding) on(t *translation, p *place) *onProtocol {
 func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 	r := f.rule
 	if t.route.Route.Kind == "GRPCRoute" && !secure && t.in.Construction == rule.Standard {
-		t.drop(r.at(), "gRPC needs an HTTPS listener, and port %d has protocol HTTP", p.port)
+		t.drop(r.at, "gRPC needs an HTTPS listener, and port %d has protocol HTTP", p.port)
 		return &onProtocol{}
 	}
 	backends, ok := t.backends(r, secure)
@@ -76,7 +76,7 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 	case f.broken:
 		return &onProtocol{actions: fixed("500"), final: true}
 	case len(f.guard) > 0 && !secure:
-		t.drop(r.at(), "a load balancer authenticates at HTTPS listeners only, and port %d has protocol HTTP: it answers 500; attach the route to HTTPS listeners only, and redirect to them by a route of its own", p.port)
+		t.drop(r.at, "a load balancer authenticates at HTTPS listeners only, and port %d has protocol HTTP: it answers 500; attach the route to HTTPS listeners only, and redirect to them by a route of its own", p.port)
 		return &onProtocol{actions: fixed("500"), final: true, refused: true}
 	case !ok:
 		return &onProtocol{}
@@ -102,11 +102,15 @@ func total(backends []intent.Backend) (n int) {
 
 // backends are the usable backends of a rule; ok is false if an ALB cannot do what they ask for, which is recorded.
 func (t *translation) backends(r *routeRule, secure bool) (out []intent.Backend, ok bool) {
-	var refs []weighted
+	refs := make([]weighted, 0, len(r.backends))
 	for i := range r.backends {
-		refs = append(refs, weighted{fmt.Sprintf("%s.backendRefs[%d]", r.at(), i), &r.backends[i].BackendRef})
+		refs = append(refs, weighted{fmt.Sprintf("%s.backendRefs[%d]", r.at, i), &r.backends[i].BackendRef})
 	}
-	return t.targets(refs, place{site: &site{protocol: map[bool]string{true: protocolHTTPS, false: protocolHTTP}[secure]}}, r.at())
+	listener := site{protocol: protocolHTTP}
+	if secure {
+		listener.protocol = protocolHTTPS
+	}
+	return t.targets(refs, place{site: &listener}, r.at)
 }
 
 // weighted is a backendRef with its field.

@@ -99,7 +99,7 @@ func (t *translation) hostless(s *site) {
 func (t *translation) networkRefs() (out []weighted) {
 	add := func(rule int, refs []gatewayv1.BackendRef) {
 		for i := range refs {
-			out = append(out, weighted{fmt.Sprintf("spec.rules[%d].backendRefs[%d]", rule, i), &refs[i]})
+			out = append(out, weighted{fmt.Sprintf("%s.backendRefs[%d]", ruleAt(rule), i), &refs[i]})
 		}
 	}
 	switch o := t.route.Object.(type) {

@@ -80,7 +80,8 @@ func Compare(a, b Attached) int {
 }
 
 // Translate decides about routes, in the order of Input.Routes.
-func Translate(in Input) (decided []Decided) {
+func Translate(in Input) []Decided {
+	decided := make([]Decided, 0, len(in.Routes))
 	sites := sitesOf(in.Listeners)
 	serving := map[int32]int{} // by port of a network load balancer, the route that serves it
 	if in.Family == attachment.Network {

@@ -85,10 +85,17 @@ func (p *Position) OfGRPC(m gatewayv1.GRPCRouteMatch) {
 
 // Compare orders rules of one port: negative if a comes first. It is zero only for the same match at the same hostname.
 func (c Construction) Compare(a, b Position) int {
-	return cmp.Or(slices.Compare(c.Precedence(a), c.Precedence(b)),
-		a.Created.Compare(b.Created), strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name), strings.Compare(string(a.Kind), string(b.Kind)),
-		cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Match, b.Match),
-		strings.Compare(a.Host.Name, b.Host.Name), strings.Compare(a.Listener, b.Listener))
+	if n := slices.Compare(c.Precedence(a), c.Precedence(b)); n != 0 {
+		return n
+	}
+	return a.CompareOrigin(&b)
+}
+
+// CompareOrigin orders positions of equal precedence by where they come from.
+func (p *Position) CompareOrigin(o *Position) int {
+	return cmp.Or(p.Created.Compare(o.Created), strings.Compare(p.Namespace+"/"+p.Name, o.Namespace+"/"+o.Name), strings.Compare(string(p.Kind), string(o.Kind)),
+		cmp.Compare(p.Rule, o.Rule), cmp.Compare(p.Match, o.Match),
+		strings.Compare(p.Host.Name, o.Host.Name), strings.Compare(p.Listener, o.Listener))
 }
 
 // Precedence is what Compare looks at before the route: positions with a lower one come first, compared element by element. It depends on
