@@ -30,10 +30,10 @@ func showOnGateway(m metav1.Object, lb LoadBalancer) bool {
 	return changed
 }
 
-// clearGateway removes the names of load balancers.
+// clearGateway removes the names of load balancers. One that is being deleted keeps them, as Ingresses do: it is gone with its finalizer.
 func clearGateway(m metav1.Object, names []string) bool {
 	o, ok := m.(*gatewayv1.Gateway)
-	if !ok {
+	if !ok || o.DeletionTimestamp != nil {
 		return false
 	}
 	before := len(o.Status.Addresses)

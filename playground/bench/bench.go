@@ -53,10 +53,11 @@ type session struct {
 	work     *workload
 	control  *controller
 	log      *os.File
+	writes   writeLog
 
-	running    bool // the controller
-	alone, all int  // Ingresses with a load balancer each, and members of the group, that exist
-	edits      int
+	running bool                // the controller
+	exist   map[*population]int // how many there are
+	edits   int
 }
 
 // Run measures the rows and returns them in the table's order. A failed row ends the measurement: the results before it are
@@ -72,7 +73,7 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Minute
 	}
-	s := &session{o: o}
+	s := &session{o: o, exist: map[*population]int{}, writes: writeLog{filepath.Join(o.Dir, "logs", "writes.log")}}
 	defer s.close()
 	for _, r := range chosen {
 		if r.needsCluster() && s.cluster == nil {
@@ -114,7 +115,7 @@ func (s *session) open(ctx context.Context, pods int) (err error) {
 	}
 	started, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, OnlyAPI: true, CRDs: s.o.Repo.CRDs()})
+	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, OnlyAPI: true, CRDs: s.o.Repo.CRDs(), GatewayAPI: true, Writes: s.writes.path})
 	if err != nil {
 		return err
 	}

@@ -137,7 +137,7 @@ func TestRowsAreChosenByNameKindAndPatternInTheTablesOrder(t *testing.T) {
 		{[]string{"touch", "start"}, "start touch"},
 		{[]string{"memory"}, "memory"},
 		{[]string{"group*"}, "group group-touch group-reorder"},
-		{[]string{"compute", "compute-1"}, "compute-1 compute-1000"},
+		{[]string{"compute", "compute-1"}, "compute-1 compute-1000 gateway-compute-1 gateway-compute-1000"},
 	} {
 		chosen, err := choose(c.names)
 		var got []string

@@ -16,6 +16,8 @@ type Limit struct {
 	Writes  *int     `json:"writes,omitempty"`
 	Seconds *float64 `json:"seconds,omitempty"`
 	MiB     *float64 `json:"mib,omitempty"`
+	// Kubernetes limits writes to the API server by resource; the one called all is all of them.
+	Kubernetes map[string]int `json:"kubernetes,omitempty"`
 	// Until is a higher bound than the budget that a test holds for now, and Why says until when.
 	Until *Limit `json:"until,omitempty"`
 	Why   string `json:"why,omitempty"`

@@ -39,3 +39,6 @@ func measuring(of func() (compute.Case, error)) func(context.Context, *session, 
 
 func oneIngress() (compute.Case, error)    { return compute.New(1, 1) }
 func thousandRules() (compute.Case, error) { return compute.New(100, 10) }
+
+func oneGateway() (compute.Case, error)            { return compute.NewGateway(1, 1) }
+func thousandRulesOfRoutes() (compute.Case, error) { return compute.NewGateway(100, 10) }

@@ -70,7 +70,8 @@ func (c *controller) start() error {
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "TMPDIR="+temporary,
 	)
 	c.health, c.metrics = ports[0], ports[1]
-	c.http = &http.Client{Timeout: time.Minute}
+	// Compression of the metrics, which are read several times a second, would be megabytes of the binary's memory.
+	c.http = &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableCompression: true}}
 	c.process, err = process.Start(process.Options{Path: c.path, Args: args, Env: env, Log: c.logPath()})
 	return err
 }

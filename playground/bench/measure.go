@@ -16,56 +16,45 @@ func measureStart(ctx context.Context, s *session, _ *Result) error {
 	return s.up(ctx)
 }
 
-func creating(n int) func(context.Context, *session, *Result) error {
+// measure is what a row does once it is prepared.
+type measure = func(context.Context, *session, *Result) error
+
+// resting measures an act and what the controller does of it until it rests.
+func resting(act func(ctx context.Context, s *session) error) measure {
 	return func(ctx context.Context, s *session, _ *Result) error {
-		if err := s.createAlone(ctx, n); err != nil {
+		if err := act(ctx, s); err != nil {
 			return err
 		}
 		return s.idle(ctx, settled)
 	}
 }
 
-// touch changes an annotation without a reader on each of n Ingresses.
-func (s *session) touch(ctx context.Context, name func(int) string, n int) error {
+func creating(p *population, n int) measure {
+	return resting(func(ctx context.Context, s *session) error { return s.create(ctx, p, n) })
+}
+
+// touch changes an annotation without a reader on all objects of a population.
+func (s *session) touch(ctx context.Context, p *population) error {
 	s.edits++
-	value := fmt.Sprint(s.edits)
-	return each(ctx, n, func(ctx context.Context, i int) error { return s.work.annotate(ctx, name(i), touchKey, value) })
+	return s.work.touch(ctx, p, s.exist[p], touchKey, fmt.Sprint(s.edits))
 }
 
-func measureTouch(ctx context.Context, s *session, _ *Result) error {
-	if err := s.touch(ctx, app, many); err != nil {
-		return err
-	}
-	return s.idle(ctx, settled)
-}
-
-func measureTouchGroup(ctx context.Context, s *session, _ *Result) error {
-	if err := s.touch(ctx, member, many); err != nil {
-		return err
-	}
-	return s.idle(ctx, settled)
+func touching(p *population) measure {
+	return resting(func(ctx context.Context, s *session) error { return s.touch(ctx, p) })
 }
 
 // changeAttribute gives one load balancer another idle timeout.
-func (s *session) changeAttribute(ctx context.Context) error {
+func (s *session) changeAttribute(ctx context.Context, p *population) error {
 	s.edits++
-	return s.work.annotate(ctx, app(many/2), "alb.ingress.kubernetes.io/load-balancer-attributes",
-		fmt.Sprintf("idle_timeout.timeout_seconds=%d", 60+s.edits))
+	return s.work.edit(ctx, p.attribute(configured, 60+s.edits))
 }
 
-func measureAttribute(ctx context.Context, s *session, _ *Result) error {
-	if err := s.changeAttribute(ctx); err != nil {
-		return err
-	}
-	return s.idle(ctx, settled)
+func changingAttribute(p *population) measure {
+	return resting(func(ctx context.Context, s *session) error { return s.changeAttribute(ctx, p) })
 }
 
-func measurePath(ctx context.Context, s *session, _ *Result) error {
-	name := app(many / 3)
-	if err := s.work.addPath(ctx, name, name, "/api"); err != nil {
-		return err
-	}
-	return s.idle(ctx, settled)
+func addingPath(p *population) measure {
+	return resting(func(ctx context.Context, s *session) error { return s.work.edit(ctx, p.path(many/3)) })
 }
 
 func measureScale(ctx context.Context, s *session, _ *Result) error {
@@ -96,7 +85,7 @@ func measureCrowd(ctx context.Context, s *session, r *Result) error {
 	if err := s.work.crowd(ctx, crowd, podsOfCrowd); err != nil {
 		return err
 	}
-	if err := s.createAlone(ctx, crowd); err != nil {
+	if err := s.create(ctx, ingresses, crowd); err != nil {
 		return err
 	}
 	var looked time.Time
@@ -164,42 +153,48 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func measureDelete(ctx context.Context, s *session, _ *Result) error {
-	if err := s.deleteAll(ctx); err != nil {
-		return err
+func deleting(p *population) measure {
+	return func(ctx context.Context, s *session, _ *Result) error {
+		if err := s.deleteAll(ctx, p); err != nil {
+			return err
+		}
+		return s.idle(ctx, 2*settled) // what is deleted last may be tried again after a pause
 	}
-	return s.idle(ctx, 2*settled) // what is deleted last may be tried again after a pause
 }
 
-func measureGroup(ctx context.Context, s *session, _ *Result) error {
-	if err := s.createMembers(ctx, many); err != nil {
-		return err
-	}
-	return s.idle(ctx, settled)
+// deletingLast deletes the last one of a population.
+func deletingLast(p *population) measure {
+	return resting(func(ctx context.Context, s *session) error {
+		last := s.exist[p] - 1
+		s.exist[p] = last
+		if err := s.work.delete(ctx, p, last, last+1); err != nil {
+			return err
+		}
+		return s.untilGone(ctx)
+	})
 }
 
-func measureReorder(ctx context.Context, s *session, _ *Result) error {
-	if err := s.work.annotate(ctx, member(many/2), "alb.ingress.kubernetes.io/group.order", "10"); err != nil {
-		return err
-	}
-	return s.idle(ctx, settled)
+func measureReorder(ctx context.Context, s *session) error {
+	return s.work.edit(ctx, annotation(ingressResource, member(many/2), "alb.ingress.kubernetes.io/group.order", "10"))
 }
 
-// throttledGroup creates the group while AWS refuses what comes faster than it publishes.
-func throttledGroup(ctx context.Context, s *session, r *Result) error {
-	if s.endpoint.simulator == nil {
-		return errors.New("throttling needs the simulator: leave --endpoint out, or the row")
+// creatingThrottled creates a population while AWS refuses what comes faster than it publishes.
+func creatingThrottled(p *population, n int) measure {
+	return func(ctx context.Context, s *session, r *Result) error {
+		if s.endpoint.simulator == nil {
+			return errors.New("throttling needs the simulator: leave --endpoint out, or the row")
+		}
+		gate := s.endpoint.simulator.Gate
+		gate.SetThrottle(true)
+		defer gate.SetThrottle(false)
+		began := time.Now()
+		if err := s.create(ctx, p, n); err != nil {
+			return err
+		}
+		if err := s.idle(ctx, 2*settled); err != nil {
+			return err
+		}
+		r.Seconds = (time.Since(began) - 2*settled).Seconds()
+		return nil
 	}
-	gate := s.endpoint.simulator.Gate
-	gate.SetThrottle(true)
-	defer gate.SetThrottle(false)
-	began := time.Now()
-	if err := s.createMembers(ctx, many); err != nil {
-		return err
-	}
-	if err := s.idle(ctx, 2*settled); err != nil {
-		return err
-	}
-	r.Seconds = (time.Since(began) - 2*settled).Seconds()
-	return nil
 }

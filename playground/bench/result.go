@@ -18,6 +18,8 @@ type Result struct {
 	Failed  int            `json:"failed,omitempty"` // of both, those that AWS refused
 	Looks   int            `json:"looks,omitempty"`  // at targets' health, which come by themselves and count as nothing else
 	Actions map[string]int `json:"actions,omitempty"`
+	// Kubernetes are the writes to the API server, by resource.
+	Kubernetes map[string]int `json:"kubernetes,omitempty"`
 	// Passes is how many reconciliations the controller made, by its own count, in the rows that do not restart it.
 	Passes  int     `json:"passes,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"`     // of timed and compute rows
@@ -73,7 +75,21 @@ func (r *Result) Exceeds(l Limit) []string {
 	if mib := float64(r.Bytes) / (1 << 20); l.MiB != nil && mib > *l.MiB {
 		over = append(over, fmt.Sprintf("%.0f MiB, at most %.0f", mib, *l.MiB))
 	}
+	for _, resource := range slices.Sorted(maps.Keys(l.Kubernetes)) {
+		if n, most := writesOfResource(r.Kubernetes, resource), l.Kubernetes[resource]; n > most {
+			over = append(over, fmt.Sprintf("%d Kubernetes writes of %s, at most %d: %s", n, resource, most, r.kubernetes()))
+		}
+	}
 	return over
+}
+
+// kubernetes lists the Kubernetes writes by resource.
+func (r *Result) kubernetes() string {
+	var parts []string
+	for _, resource := range slices.Sorted(maps.Keys(r.Kubernetes)) {
+		parts = append(parts, fmt.Sprintf("%d %s", r.Kubernetes[resource], resource))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // calls lists the reads or the writes by action, most frequent first.
@@ -108,6 +124,9 @@ func (r *Result) line() string {
 	}
 	if r.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", r.Failed))
+	}
+	if len(r.Kubernetes) > 0 {
+		parts = append(parts, "Kubernetes writes: "+r.kubernetes())
 	}
 	if !r.OK {
 		parts = append(parts, "OVER BUDGET: "+strings.Join(r.Exceeds(r.Budget), "; "))

@@ -30,7 +30,7 @@ type row struct {
 	help  string // what it does
 	// prepare brings the cluster to where the row begins; measure does what is measured.
 	prepare func(ctx context.Context, s *session) error
-	measure func(ctx context.Context, s *session, r *Result) error
+	measure measure
 }
 
 func (r row) needsCluster() bool { return r.kind != computeKind }
@@ -42,41 +42,66 @@ const many = 100
 var rows = []row{
 	{"compute-1", computeKind, "compile + diff of one Ingress", "of the code linked into this program, not of --controller; mean of processor time", nil, measuring(oneIngress)},
 	{"compute-1000", computeKind, "compile + diff of a group of 1,000 rules", "of the code linked into this program, not of --controller; mean of processor time", nil, measuring(thousandRules)},
+	{"gateway-compute-1", computeKind, "translate + compile + diff of one Gateway", "of the code linked into this program, not of --controller; mean of processor time", nil, measuring(oneGateway)},
+	{"gateway-compute-1000", computeKind, "translate + compile + diff of a Gateway of 1,000 rules", "of the code linked into this program, not of --controller; mean of processor time", nil, measuring(thousandRulesOfRoutes)},
 
 	{"start", countKind, "start, empty cluster and account", "starts the controller and waits until it rests", nil, measureStart},
-	{"create-1", countKind, "create 1", "creates one Ingress with a load balancer of its own", having(0, 0), creating(1)},
-	{"create-99", countKind, "create 99 more", "creates 99 more at once", having(1, 0), creating(many)},
-	{"touch", countKind, "touch all 100, nothing changed", "changes an unrelated annotation of each", having(many, 0), measureTouch},
-	{"attribute", countKind, "change 1 load balancer attribute", "changes idle_timeout of one load balancer by annotation", having(many, 0), measureAttribute},
-	{"path", countKind, "add 1 path in front of another", "adds a path to the same Service before the only one of an Ingress", having(many, 0), measurePath},
-	{"scale", countKind, "scale one app 2 -> 12 pods at once", "adds ten endpoints to a Service, in two updates of its EndpointSlice", having(many, 0), measureScale},
-	{"memory", memoryKind, "resident, 100 Ingresses, 200 pods", "reads the resident memory of the controller's process", having(many, 0), measureMemory},
-	{"restart", countKind, "restart with 100 load balancers", "ends the controller and starts it again", having(many, 0), measureRestart},
-	{"delete-100", countKind, "delete all 100", "deletes all Ingresses at once", having(many, 0), measureDelete},
-	{"group", countKind, "100 Ingresses in one group, created at once", "creates 100 members of one group, one path and Service each", having(0, 0), measureGroup},
-	{"group-touch", countKind, "touch all members of the group", "changes an unrelated annotation of each member", having(0, many), measureTouchGroup},
-	{"group-reorder", countKind, "reorder one member", "gives a member in the middle the last place, by group.order", having(0, many), measureReorder},
+	{"create-1", countKind, "create 1", "creates one Ingress with a load balancer of its own", having(nil, 0), creating(ingresses, 1)},
+	{"create-99", countKind, "create 99 more", "creates 99 more at once", having(ingresses, 1), creating(ingresses, many)},
+	{"touch", countKind, "touch all 100, nothing changed", "changes an unrelated annotation of each", having(ingresses, many), touching(ingresses)},
+	{"attribute", countKind, "change 1 load balancer attribute", "changes idle_timeout of one load balancer by annotation", having(ingresses, many), changingAttribute(ingresses)},
+	{"path", countKind, "add 1 path in front of another", "adds a path to the same Service before the only one of an Ingress", having(ingresses, many), addingPath(ingresses)},
+	{"scale", countKind, "scale one app 2 -> 12 pods at once", "adds ten endpoints to a Service, in two updates of its EndpointSlice", having(ingresses, many), measureScale},
+	{"memory", memoryKind, "resident, 100 Ingresses, 200 pods", "reads the resident memory of the controller's process", having(ingresses, many), measureMemory},
+	{"restart", countKind, "restart with 100 load balancers", "ends the controller and starts it again", having(ingresses, many), measureRestart},
+	{"delete-100", countKind, "delete all 100", "deletes all Ingresses at once", having(ingresses, many), deleting(ingresses)},
+	{"group", countKind, "100 Ingresses in one group, created at once", "creates 100 members of one group, one path and Service each", having(nil, 0), creating(members, many)},
+	{"group-touch", countKind, "touch all members of the group", "changes an unrelated annotation of each member", having(members, many), touching(members)},
+	{"group-reorder", countKind, "reorder one member", "gives a member in the middle the last place, by group.order", having(members, many), resting(measureReorder)},
 
-	{"timed-first", timeKind, "first load balancer in status", "creates one Ingress, until its hostname is in the status", having(0, 0), timedFirst},
-	{"timed-create-99", timeKind, "99 more in status", "creates 99 more at once, until the last hostname is in a status", having(1, 0), timedCreate},
-	{"timed-touch", timeKind, "touch all 100", "changes an unrelated annotation of each; from the first to the last AWS call", having(many, 0), timedTouch},
-	{"timed-attribute", timeKind, "one attribute", "changes an annotation, until ModifyLoadBalancerAttributes is answered", having(many, 0), timedAttribute},
-	{"timed-restart", timeKind, "restart with 100 load balancers", "from the start of the process to the last AWS call before it rests", having(many, 0), timedRestart},
-	{"timed-delete", timeKind, "delete 100", "deletes all Ingresses, until they and all in AWS are gone", having(many, 0), timedDelete},
-	{"timed-ready", timeKind, "endpoint ready to RegisterTargets sent, p99", "adds 200 endpoints to 50 apps, one by one, while 50 more load balancers are created", having(many/2, 0), timedReady},
-	{"timed-group", timeKind, "group of 100, all targets registered", "creates 100 members of one group, until every status and target is there", having(0, 0), timedGroup},
+	{"gateway-create-1", countKind, "create 1 Gateway", "creates one Gateway with an HTTPRoute", afterRestart(having(nil, 0)), creating(gateways, 1)},
+	{"gateway-create-99", countKind, "create 99 more", "creates 99 more at once", having(gateways, 1), creating(gateways, many)},
+	{"gateway-touch", countKind, "touch all 100, nothing changed", "changes an unrelated annotation of each Gateway and route", having(gateways, many), touching(gateways)},
+	{"gateway-attribute", countKind, "change 1 load balancer attribute", "changes idle_timeout in the LoadBalancerConfiguration of one Gateway", having(gateways, many), changingAttribute(gateways)},
+	{"gateway-path", countKind, "add 1 path in front of another", "adds a rule to the same Service before the only one of a route", having(gateways, many), addingPath(gateways)},
+	{"gateway-scale", countKind, "scale one app by 10 pods at once", "adds ten endpoints to a Service, in two updates of its EndpointSlice", having(gateways, many), measureScale},
+	{"gateway-memory", memoryKind, "resident, 100 Gateways, 200 pods", "reads the resident memory of the controller's process", having(gateways, many), measureMemory},
+	{"gateway-restart", countKind, "restart with 100 Gateways", "ends the controller and starts it again", having(gateways, many), measureRestart},
+	{"gateway-delete-100", countKind, "delete all 100 Gateways", "deletes all Gateways and routes at once", having(gateways, many), deleting(gateways)},
+	{"gateway-group", countKind, "one Gateway with 99 routes, created at once", "creates a Gateway and 99 HTTPRoutes, one path and Service each", having(nil, 0), creating(routes, many-1)},
+	{"gateway-group-touch", countKind, "touch the Gateway and all routes", "changes an unrelated annotation of each", having(routes, many-1), touching(routes)},
+	{"gateway-group-more", countKind, "one route more", "creates another HTTPRoute, with a Service of its own", having(routes, many-1), creating(routes, many)},
+	{"gateway-group-less", countKind, "one route less", "deletes an HTTPRoute, with a Service of its own", having(routes, many), deletingLast(routes)},
 
-	{"targets-calm", troubleKind, "targets come and go, p99 until sent", "replaces 200 endpoints of 50 apps, one by one, by pods being deleted and made; until RegisterTargets and DeregisterTargets arrive", having(many/2, 0), under(trouble{})},
-	{"targets-ec2-hangs", troubleKind, "… while EC2 hangs", "the same, no call to EC2 being answered", having(many/2, 0), under(ec2Hangs)},
-	{"targets-ec2-throttles", troubleKind, "… while EC2 throttles", "the same, EC2 refusing every call for its rate", having(many/2, 0), under(ec2Throttles)},
-	{"targets-elb-throttles", troubleKind, "… while ELBv2 throttles", "the same, ELBv2 taking one call a second beside registrations, and 50 load balancers being edited", having(many/2, 0), under(elbThrottles)},
-	{"targets-stack-fails", troubleKind, "… while a load balancer's edit fails", "the same, an edit failing in a loop with error 500", having(many/2, 0), under(stackFails)},
-	{"targets-creating", troubleKind, "… while 100 load balancers are created", "the same, 100 more load balancers being created", having(many/2, 0), under(creatingMany)},
-	{"targets-all", troubleKind, "… all of it together", "all of these at the same time", having(many/2, 0), under(together(ec2Hangs, elbThrottles, stackFails, creatingMany))},
+	{"timed-first", timeKind, "first load balancer in status", "creates one Ingress, until its hostname is in the status", having(nil, 0), timedCreation(ingresses, 1)},
+	{"timed-create-99", timeKind, "99 more in status", "creates 99 more at once, until the last hostname is in a status", having(ingresses, 1), timedCreation(ingresses, many)},
+	{"timed-touch", timeKind, "touch all 100", "changes an unrelated annotation of each; from the first to the last AWS call", having(ingresses, many), timedTouch(ingresses)},
+	{"timed-attribute", timeKind, "one attribute", "changes an annotation, until ModifyLoadBalancerAttributes is answered", having(ingresses, many), timedAttribute(ingresses)},
+	{"timed-restart", timeKind, "restart with 100 load balancers", "from the start of the process to the last AWS call before it rests", having(ingresses, many), timedRestart},
+	{"timed-delete", timeKind, "delete 100", "deletes all Ingresses, until they and all in AWS are gone", having(ingresses, many), timedDelete(ingresses)},
+	{"timed-ready", timeKind, "endpoint ready to RegisterTargets sent, p99", "adds 200 endpoints to 50 apps, one by one, while 50 more load balancers are created", having(ingresses, many/2), timedReady},
+	{"timed-group", timeKind, "group of 100, all targets registered", "creates 100 members of one group, until every status and target is there", having(nil, 0), timedGroup(members, many)},
 
-	{"throttled-group", throttleKind, "100 Ingresses in one group, AWS throttles", "creates the group with AWS's published token buckets on, refused calls counted; takes a minute", having(0, 0), throttledGroup},
+	{"gateway-timed-first", timeKind, "first Gateway programmed", "creates one Gateway with an HTTPRoute, until its status has the address and it is Programmed", having(nil, 0), timedCreation(gateways, 1)},
+	{"gateway-timed-create-99", timeKind, "99 more programmed", "creates 99 more at once, until the last one is Programmed", having(gateways, 1), timedCreation(gateways, many)},
+	{"gateway-timed-touch", timeKind, "touch all 100 Gateways", "changes an unrelated annotation of each Gateway and route; from the first to the last AWS call", having(gateways, many), timedTouch(gateways)},
+	{"gateway-timed-attribute", timeKind, "one attribute", "changes a LoadBalancerConfiguration, until ModifyLoadBalancerAttributes is answered", having(gateways, many), timedAttribute(gateways)},
+	{"gateway-timed-restart", timeKind, "restart with 100 Gateways", "from the start of the process to the last AWS call before it rests", having(gateways, many), timedRestart},
+	{"gateway-timed-delete", timeKind, "delete 100 Gateways", "deletes all Gateways and routes, until they and all in AWS are gone", having(gateways, many), timedDelete(gateways)},
+	{"gateway-timed-group", timeKind, "Gateway of 99 routes, all targets registered", "creates a Gateway and 99 HTTPRoutes, until every status and target is there", having(nil, 0), timedGroup(routes, many-1)},
 
-	{"memory-1000", memoryKind, "resident, 1,000 load balancers, 20,000 pods", "creates all of them, and reads the resident memory of the controller's process; takes minutes", having(0, 0), measureCrowd},
+	{"targets-calm", troubleKind, "targets come and go, p99 until sent", "replaces 200 endpoints of 50 apps, one by one, by pods being deleted and made; until RegisterTargets and DeregisterTargets arrive", having(ingresses, many/2), under(trouble{})},
+	{"targets-ec2-hangs", troubleKind, "… while EC2 hangs", "the same, no call to EC2 being answered", having(ingresses, many/2), under(ec2Hangs)},
+	{"targets-ec2-throttles", troubleKind, "… while EC2 throttles", "the same, EC2 refusing every call for its rate", having(ingresses, many/2), under(ec2Throttles)},
+	{"targets-elb-throttles", troubleKind, "… while ELBv2 throttles", "the same, ELBv2 taking one call a second beside registrations, and 50 load balancers being edited", having(ingresses, many/2), under(elbThrottles)},
+	{"targets-stack-fails", troubleKind, "… while a load balancer's edit fails", "the same, an edit failing in a loop with error 500", having(ingresses, many/2), under(stackFails)},
+	{"targets-creating", troubleKind, "… while 100 load balancers are created", "the same, 100 more load balancers being created", having(ingresses, many/2), under(creatingMany)},
+	{"targets-all", troubleKind, "… all of it together", "all of these at the same time", having(ingresses, many/2), under(together(ec2Hangs, elbThrottles, stackFails, creatingMany))},
+
+	{"throttled-group", throttleKind, "100 Ingresses in one group, AWS throttles", "creates the group with AWS's published token buckets on, refused calls counted; takes a minute", having(nil, 0), creatingThrottled(members, many)},
+	{"gateway-throttled-group", throttleKind, "one Gateway with 99 routes, AWS throttles", "creates them with AWS's published token buckets on, refused calls counted; takes a minute", having(nil, 0), creatingThrottled(routes, many-1)},
+
+	{"memory-1000", memoryKind, "resident, 1,000 load balancers, 20,000 pods", "creates all of them, and reads the resident memory of the controller's process; takes minutes", having(nil, 0), measureCrowd},
 	{"restart-1000", largeKind, "restart with 1,000 load balancers", "ends the controller and starts it again; takes minutes", havingCrowd, measureLargeRestart},
 	{"sweep", largeKind, "a minute of looking for drift among 1,000", "counts the reads of a minute, from a minute after a start on", havingRestartedCrowd, measureSweep},
 	{"targets-1000", troubleKind, "… while 1,000 bindings change at once", "replaces an endpoint of 1,000 apps, as fast as the API server takes it; takes minutes", havingCrowd, allAtOnce},
@@ -90,7 +115,7 @@ const (
 
 // addresses is how many pods the chosen rows need.
 func addresses(chosen []row) int {
-	n := many*podsPerApp + 10 + samples + 10
+	n := many*podsPerApp + 2*10 + samples + 10
 	for _, r := range chosen {
 		if r.kind == troubleKind {
 			n += samples + many/2*podsPerApp
@@ -109,7 +134,7 @@ func addresses(chosen []row) int {
 func RowHelp() string {
 	var b strings.Builder
 	for _, r := range rows {
-		fmt.Fprintf(&b, "  %-16s %-7s %s\n", r.name, r.kind, r.help)
+		fmt.Fprintf(&b, "  %-23s %-9s %s\n", r.name, r.kind, r.help)
 	}
 	return b.String()
 }
@@ -145,9 +170,20 @@ func choose(names []string) ([]row, error) {
 	return chosen, nil
 }
 
-// having prepares so many Ingresses alone and in the group.
-func having(alone, members int) func(context.Context, *session) error {
-	return func(ctx context.Context, s *session) error { return s.have(ctx, alone, members) }
+// having prepares so many of a population, and none of the others.
+func having(p *population, n int) func(context.Context, *session) error {
+	return func(ctx context.Context, s *session) error { return s.have(ctx, p, n) }
+}
+
+// afterRestart has the controller start again once the cluster is prepared, since memory that it needed for former rows stays with its process.
+func afterRestart(prepare func(context.Context, *session) error) func(context.Context, *session) error {
+	return func(ctx context.Context, s *session) error {
+		ran := s.running
+		if err := prepare(ctx, s); err != nil || !ran {
+			return err
+		}
+		return measureRestart(ctx, s, nil)
+	}
 }
 
 // run prepares and measures one row.
@@ -166,7 +202,7 @@ func (s *session) run(ctx context.Context, r row) (Result, error) {
 		s.endpoint.Recorder.SetDelay(s.o.Latency)
 		defer s.endpoint.Recorder.SetDelay(0)
 	}
-	mark, before, used := s.endpoint.Recorder.Mark(), s.passes(), s.control.processor()
+	mark, written, before, used := s.endpoint.Recorder.Mark(), s.writes.mark(), s.passes(), s.control.processor()
 	began := time.Now()
 	if err := r.measure(ctx, s, &result); err != nil {
 		return result, err
@@ -179,7 +215,9 @@ func (s *session) run(ctx context.Context, r row) (Result, error) {
 		result.Processor = (after - used).Seconds()
 	}
 	result.tally(s.endpoint.Recorder.Since(mark))
-	return result, nil
+	var err error
+	result.Kubernetes, err = s.writes.since(written)
+	return result, err
 }
 
 // passes is the controller's own count of reconciliations since its start; 0 if it does not run or does not say.

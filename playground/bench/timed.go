@@ -15,59 +15,54 @@ const (
 	interval = 25 * time.Millisecond // between two of them; the same app's turn comes every 1.25 s
 )
 
-func timedFirst(ctx context.Context, s *session, r *Result) error {
-	if err := s.work.serve(ctx, 1); err != nil {
-		return err
+// timedCreation measures until the last load balancer is in a status.
+func timedCreation(p *population, n int) measure {
+	return func(ctx context.Context, s *session, r *Result) error {
+		if err := s.work.serve(ctx, n); err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := s.create(ctx, p, n); err != nil {
+			return err
+		}
+		r.Seconds = s.work.lastShown(p.main).Sub(began).Seconds()
+		return s.idle(ctx, settled)
 	}
-	began := time.Now()
-	if err := s.createAlone(ctx, 1); err != nil {
-		return err
-	}
-	r.Seconds = s.work.lastShown().Sub(began).Seconds()
-	return s.idle(ctx, settled)
 }
 
-func timedCreate(ctx context.Context, s *session, r *Result) error {
-	if err := s.work.serve(ctx, many); err != nil {
-		return err
+func timedTouch(p *population) measure {
+	return func(ctx context.Context, s *session, r *Result) error {
+		mark := s.endpoint.Recorder.Mark()
+		if err := s.touch(ctx, p); err != nil {
+			return err
+		}
+		if err := s.idle(ctx, settled); err != nil {
+			return err
+		}
+		calls := slices.DeleteFunc(s.endpoint.Recorder.Since(mark), func(c Call) bool { return c.Look })
+		if len(calls) > 0 {
+			r.Seconds = lastEnd(calls).Sub(calls[0].Begin).Seconds()
+		}
+		return nil
 	}
-	began := time.Now()
-	if err := s.createAlone(ctx, many); err != nil {
-		return err
-	}
-	r.Seconds = s.work.lastShown().Sub(began).Seconds()
-	return s.idle(ctx, settled)
 }
 
-func timedTouch(ctx context.Context, s *session, r *Result) error {
-	mark := s.endpoint.Recorder.Mark()
-	if err := s.touch(ctx, app, many); err != nil {
-		return err
+func timedAttribute(p *population) measure {
+	return func(ctx context.Context, s *session, r *Result) error {
+		mark, began := s.endpoint.Recorder.Mark(), time.Now()
+		if err := s.changeAttribute(ctx, p); err != nil {
+			return err
+		}
+		if err := s.idle(ctx, settled); err != nil {
+			return err
+		}
+		calls := writesOf(s.endpoint.Recorder.Since(mark), "ModifyLoadBalancerAttributes")
+		if len(calls) == 0 {
+			return errors.New("no ModifyLoadBalancerAttributes was sent")
+		}
+		r.Seconds = lastEnd(calls).Sub(began).Seconds()
+		return nil
 	}
-	if err := s.idle(ctx, settled); err != nil {
-		return err
-	}
-	calls := slices.DeleteFunc(s.endpoint.Recorder.Since(mark), func(c Call) bool { return c.Look })
-	if len(calls) > 0 {
-		r.Seconds = lastEnd(calls).Sub(calls[0].Begin).Seconds()
-	}
-	return nil
-}
-
-func timedAttribute(ctx context.Context, s *session, r *Result) error {
-	mark, began := s.endpoint.Recorder.Mark(), time.Now()
-	if err := s.changeAttribute(ctx); err != nil {
-		return err
-	}
-	if err := s.idle(ctx, settled); err != nil {
-		return err
-	}
-	calls := writesOf(s.endpoint.Recorder.Since(mark), "ModifyLoadBalancerAttributes")
-	if len(calls) == 0 {
-		return errors.New("no ModifyLoadBalancerAttributes was sent")
-	}
-	r.Seconds = lastEnd(calls).Sub(began).Seconds()
-	return nil
 }
 
 func timedRestart(ctx context.Context, s *session, r *Result) error {
@@ -83,45 +78,50 @@ func timedRestart(ctx context.Context, s *session, r *Result) error {
 	return nil
 }
 
-func timedDelete(ctx context.Context, s *session, r *Result) error {
-	mark, began := s.endpoint.Recorder.Mark(), time.Now()
-	if err := s.deleteAll(ctx); err != nil {
-		return err
+func timedDelete(p *population) measure {
+	return func(ctx context.Context, s *session, r *Result) error {
+		mark, began := s.endpoint.Recorder.Mark(), time.Now()
+		if err := s.deleteAll(ctx, p); err != nil {
+			return err
+		}
+		ended := time.Now()
+		if err := s.idle(ctx, 2*settled); err != nil {
+			return err
+		}
+		if calls := writesOf(s.endpoint.Recorder.Since(mark), ""); len(calls) > 0 && lastEnd(calls).After(ended) {
+			ended = lastEnd(calls)
+		}
+		r.Seconds = ended.Sub(began).Seconds()
+		return nil
 	}
-	ended := time.Now()
-	if err := s.idle(ctx, 2*settled); err != nil {
-		return err
-	}
-	if calls := writesOf(s.endpoint.Recorder.Since(mark), ""); len(calls) > 0 && lastEnd(calls).After(ended) {
-		ended = lastEnd(calls)
-	}
-	r.Seconds = ended.Sub(began).Seconds()
-	return nil
 }
 
-func timedGroup(ctx context.Context, s *session, r *Result) error {
-	if err := s.work.serve(ctx, many); err != nil {
-		return err
+// timedGroup measures until each status and all targets of a load balancer of many are there.
+func timedGroup(p *population, n int) measure {
+	return func(ctx context.Context, s *session, r *Result) error {
+		if err := s.work.serve(ctx, n); err != nil {
+			return err
+		}
+		mark, began := s.endpoint.Recorder.Mark(), time.Now()
+		if err := s.create(ctx, p, n); err != nil {
+			return err
+		}
+		ended := s.work.lastShown(watched...)
+		if err := s.idle(ctx, settled); err != nil {
+			return err
+		}
+		if calls := writesOf(s.endpoint.Recorder.Since(mark), "RegisterTargets"); len(calls) > 0 && lastEnd(calls).After(ended) {
+			ended = lastEnd(calls)
+		}
+		r.Seconds = ended.Sub(began).Seconds()
+		return nil
 	}
-	mark, began := s.endpoint.Recorder.Mark(), time.Now()
-	if err := s.createMembers(ctx, many); err != nil {
-		return err
-	}
-	ended := s.work.lastShown()
-	if err := s.idle(ctx, settled); err != nil {
-		return err
-	}
-	if calls := writesOf(s.endpoint.Recorder.Since(mark), "RegisterTargets"); len(calls) > 0 && lastEnd(calls).After(ended) {
-		ended = lastEnd(calls)
-	}
-	r.Seconds = ended.Sub(began).Seconds()
-	return nil
 }
 
 // timedReady makes endpoints ready one by one while load balancers are being created, and measures from the moment before
 // the API server gets the change to the moment when RegisterTargets arrives.
 func timedReady(ctx context.Context, s *session, r *Result) error {
-	apps, rounds := s.alone, samples/s.alone
+	apps, rounds := s.exist[ingresses], samples/s.exist[ingresses]
 	if err := s.work.serve(ctx, many); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func timedReady(ctx context.Context, s *session, r *Result) error {
 		}
 	}
 	g, creating := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.createAlone(creating, many) })
+	g.Go(func() error { return s.create(creating, ingresses, many) })
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for _, turn := range turns {

@@ -49,7 +49,7 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 		if s.endpoint.simulator == nil {
 			return errors.New("trouble needs the simulator: leave --endpoint out, or the row")
 		}
-		apps := s.alone
+		apps := s.exist[ingresses]
 		if err := s.work.serve(ctx, apps+t.creates); err != nil {
 			return err
 		}
@@ -73,17 +73,17 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 			}
 		}
 		defer mend()
-		seconds := fmt.Sprintf("idle_timeout.timeout_seconds=%d", 61+time.Now().Unix()%1000)
+		seconds := 61 + int(time.Now().Unix()%1000)
 		for n := range t.edits {
-			if err := s.work.annotate(ctx, app(n), "alb.ingress.kubernetes.io/load-balancer-attributes", seconds); err != nil {
+			if err := s.work.edit(ctx, ingresses.attribute(n, seconds)); err != nil {
 				return err
 			}
 		}
 		if t.creates > 0 {
-			if err := s.work.create(ctx, app, "", apps, apps+t.creates); err != nil {
+			if err := s.work.create(ctx, ingresses, apps, apps+t.creates); err != nil {
 				return err
 			}
-			s.alone = apps + t.creates
+			s.exist[ingresses] = apps + t.creates
 		}
 		mark := s.endpoint.Recorder.Mark()
 		come, gone := map[string]time.Time{}, map[string]time.Time{}
@@ -139,7 +139,7 @@ func havingCrowd(ctx context.Context, s *session) error {
 	if err := s.up(ctx); err != nil {
 		return err
 	}
-	if err := s.createAlone(ctx, crowd); err != nil {
+	if err := s.create(ctx, ingresses, crowd); err != nil {
 		return err
 	}
 	return s.until(ctx, "the queues to be empty", func(context.Context) (bool, error) {

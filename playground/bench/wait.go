@@ -84,96 +84,88 @@ func (s *session) queuesRest(ctx context.Context, quiet time.Duration) error {
 	})
 }
 
-// have brings the cluster to so many Ingresses alone and in the group, with everything registered.
-func (s *session) have(ctx context.Context, alone, members int) error {
+// have brings the cluster to so many of a population and none of the others, with everything registered; a nil one means none at all.
+func (s *session) have(ctx context.Context, of *population, n int) error {
 	if err := s.up(ctx); err != nil {
 		return err
 	}
-	if s.alone == alone && s.all == members {
+	changes := false
+	for _, p := range populations {
+		want := 0
+		if p == of {
+			want = n
+		}
+		changes = changes || s.exist[p] != want
+		if s.exist[p] > want { // begin again rather than delete a part
+			if err := s.deleteAll(ctx, p); err != nil {
+				return err
+			}
+		}
+	}
+	if !changes {
 		return nil
 	}
-	if s.alone > alone { // begin again rather than delete a part
-		if err := s.deleteAll(ctx); err != nil {
-			return err
-		}
-	}
-	if s.all > members {
-		if err := s.deleteGroup(ctx); err != nil {
-			return err
-		}
-	}
-	if err := s.createAlone(ctx, alone); err != nil {
-		return err
-	}
-	if err := s.createMembers(ctx, members); err != nil {
+	if err := s.create(ctx, of, n); err != nil {
 		return err
 	}
 	return s.idle(ctx, settled)
 }
 
-// createAlone creates Ingresses up to the number and waits for their hostnames.
-func (s *session) createAlone(ctx context.Context, n int) error {
-	if n <= s.alone {
+// create creates a population up to the number and waits for the status of all of its objects.
+func (s *session) create(ctx context.Context, p *population, n int) error {
+	if n <= s.exist[p] {
 		return nil
 	}
 	if err := s.work.serve(ctx, n); err != nil {
 		return err
 	}
-	if err := s.work.create(ctx, app, "", s.alone, n); err != nil {
+	if err := s.work.create(ctx, p, s.exist[p], n); err != nil {
 		return err
 	}
-	s.alone = n
+	s.exist[p] = n
 	return s.untilShown(ctx)
 }
 
-func (s *session) createMembers(ctx context.Context, n int) error {
-	if n <= s.all {
-		return nil
+// declared is how many objects declare what exists, and how many target groups that has.
+func (s *session) declared() (objects, groups int) {
+	for p, n := range s.exist {
+		groups += n
+		for i := range n {
+			objects += len(p.objects(i))
+		}
 	}
-	if err := s.work.serve(ctx, n); err != nil {
-		return err
-	}
-	if err := s.work.create(ctx, member, group, s.all, n); err != nil {
-		return err
-	}
-	s.all = n
-	return s.untilShown(ctx)
+	return objects, groups
 }
 
 func (s *session) untilShown(ctx context.Context) error {
-	return s.until(ctx, "hostnames in the status of all Ingresses", func(context.Context) (bool, error) {
-		_, shown := s.work.ingresses()
-		return shown == s.alone+s.all, s.control.process.Err()
+	want, _ := s.declared()
+	return s.until(ctx, "the statuses of all objects", func(context.Context) (bool, error) {
+		_, shown := s.work.count()
+		return shown == want, s.control.process.Err()
 	})
 }
 
-func (s *session) deleteAll(ctx context.Context) error {
-	if err := s.work.delete(ctx, app, s.alone); err != nil {
+func (s *session) deleteAll(ctx context.Context, p *population) error {
+	n := s.exist[p]
+	s.exist[p] = 0
+	if err := s.work.delete(ctx, p, 0, n); err != nil {
 		return err
 	}
-	s.alone = 0
 	return s.untilGone(ctx)
 }
 
-func (s *session) deleteGroup(ctx context.Context) error {
-	if err := s.work.delete(ctx, member, s.all); err != nil {
-		return err
-	}
-	s.all = 0
-	return s.untilGone(ctx)
-}
-
-// untilGone waits until what was deleted is gone from Kubernetes: Ingresses and bindings.
+// untilGone waits until what was deleted is gone from Kubernetes: the objects of populations, and bindings.
 func (s *session) untilGone(ctx context.Context) error {
-	err := s.until(ctx, "the Ingresses to go", func(context.Context) (bool, error) {
-		exist, _ := s.work.ingresses()
-		return exist == s.alone+s.all, s.control.process.Err()
+	want, groups := s.declared()
+	err := s.until(ctx, "the objects to go", func(context.Context) (bool, error) {
+		exist, _ := s.work.count()
+		return exist == want, s.control.process.Err()
 	})
 	if err != nil {
 		return err
 	}
 	return s.until(ctx, "the TargetGroupBindings to go", func(ctx context.Context) (bool, error) {
 		n, err := s.work.bound(ctx)
-		return n == s.alone+s.all, err
+		return n == groups, err
 	})
 }

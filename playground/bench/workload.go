@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,16 +10,11 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/awssim/seed"
@@ -28,10 +22,12 @@ import (
 
 const (
 	namespace   = "bench"
-	group       = "bench" // name of the Ingress group
+	group       = "bench" // name of the Ingress group, and of the Gateway with many routes
 	port        = 8080
 	podsPerApp  = 2
 	concurrency = 16 // requests to the API server at a time
+
+	classNamespace = "bench-class" // of the configuration of the class of Gateways
 )
 
 var bindings = schema.GroupVersionResource{Group: "elbv2.k8s.aws", Version: "v1beta1", Resource: "targetgroupbindings"}
@@ -48,15 +44,12 @@ type workload struct {
 	endpoints map[string][]discoveryv1.Endpoint // by app
 
 	mu     sync.Mutex
-	shown  map[string]time.Time // when an Ingress got its hostname
-	exists map[string]bool      // Ingresses
+	shown  map[seen]time.Time // since when the status of an object has been complete
+	exists map[seen]bool      // objects of populations
 	stop   chan struct{}
 }
 
-func app(i int) string    { return fmt.Sprintf("app-%03d", i) }
-func member(i int) string { return fmt.Sprintf("member-%03d", i) }
-
-// start creates the namespace and the nodes, and watches Ingresses from then on.
+// start creates the namespace, the nodes and the class of Gateways, and watches the objects of populations from then on.
 func (w *workload) start(ctx context.Context) error {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 	if _, err := w.client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
@@ -72,76 +65,17 @@ func (w *workload) start(ctx context.Context) error {
 			return err
 		}
 	}
-	w.shown, w.exists, w.stop = map[string]time.Time{}, map[string]bool{}, make(chan struct{})
 	w.endpoints = map[string][]discoveryv1.Endpoint{}
-	factory := informers.NewSharedInformerFactoryWithOptions(w.client, 0, informers.WithNamespace(namespace))
-	informer := factory.Networking().V1().Ingresses().Informer()
-	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    w.see,
-		UpdateFunc: func(_, o any) { w.see(o) },
-		DeleteFunc: w.miss,
-	})
-	if err != nil {
+	if err := w.createClass(ctx); err != nil {
 		return err
 	}
-	factory.Start(w.stop)
-	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
-		return ctx.Err()
-	}
-	return nil
+	return w.watch(ctx)
 }
 
 func (w *workload) close() {
 	if w.stop != nil {
 		close(w.stop)
 	}
-}
-
-func (w *workload) see(o any) {
-	i, ok := o.(*networkingv1.Ingress)
-	if !ok {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.exists[i.Name] = true
-	if _, before := w.shown[i.Name]; !before && len(i.Status.LoadBalancer.Ingress) > 0 && i.Status.LoadBalancer.Ingress[0].Hostname != "" {
-		w.shown[i.Name] = time.Now()
-	}
-}
-
-func (w *workload) miss(o any) {
-	if tombstone, ok := o.(cache.DeletedFinalStateUnknown); ok {
-		o = tombstone.Obj
-	}
-	i, ok := o.(*networkingv1.Ingress)
-	if !ok {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.exists, i.Name)
-	delete(w.shown, i.Name)
-}
-
-// ingresses counts the Ingresses that exist, and those with a hostname.
-func (w *workload) ingresses() (exist, shown int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.exists), len(w.shown)
-}
-
-// lastShown is when the latest hostname appeared.
-func (w *workload) lastShown() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var last time.Time
-	for _, t := range w.shown {
-		if t.After(last) {
-			last = t
-		}
-	}
-	return last
 }
 
 func (w *workload) createNode(ctx context.Context, n seed.Node) error {
@@ -312,83 +246,4 @@ func (w *workload) ready(ctx context.Context, app string, more ...discoveryv1.En
 	w.endpoints[app] = append(w.endpoints[app], more...)
 	_, err := w.client.DiscoveryV1().EndpointSlices(namespace).Update(ctx, w.slice(app, w.endpoints[app]), metav1.UpdateOptions{})
 	return err
-}
-
-// ingress is the object of every row: one host, one path, HTTP, ip targets.
-func ingress(name, app, groupName string) *networkingv1.Ingress {
-	i := &networkingv1.Ingress{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{
-			"alb.ingress.kubernetes.io/scheme":      "internet-facing",
-			"alb.ingress.kubernetes.io/target-type": "ip",
-		}},
-		Spec: networkingv1.IngressSpec{
-			IngressClassName: ptr.To("alb"),
-			Rules: []networkingv1.IngressRule{{
-				Host: name + ".example.com",
-				IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
-					Paths: []networkingv1.HTTPIngressPath{pathTo("/", app)},
-				}},
-			}},
-		},
-	}
-	if groupName != "" {
-		i.Annotations["alb.ingress.kubernetes.io/group.name"] = groupName
-	}
-	return i
-}
-
-func pathTo(p, app string) networkingv1.HTTPIngressPath {
-	return networkingv1.HTTPIngressPath{
-		Path: p, PathType: ptr.To(networkingv1.PathTypePrefix),
-		Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: app, Port: networkingv1.ServiceBackendPort{Number: 80}}},
-	}
-}
-
-// create creates the Ingresses from … to-1 of a kind, all at once.
-func (w *workload) create(ctx context.Context, name func(int) string, groupName string, from, to int) error {
-	return each(ctx, to-from, func(ctx context.Context, i int) error {
-		o := ingress(name(from+i), app(from+i), groupName)
-		_, err := w.client.NetworkingV1().Ingresses(namespace).Create(ctx, o, metav1.CreateOptions{})
-		return err
-	})
-}
-
-// annotate sets an annotation of one Ingress.
-func (w *workload) annotate(ctx context.Context, name, key, value string) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{key: value}}})
-	if err != nil {
-		return err
-	}
-	_, err = w.client.NetworkingV1().Ingresses(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
-	return err
-}
-
-// addPath puts a path before the first one of an Ingress.
-func (w *workload) addPath(ctx context.Context, name, app, p string) error {
-	patch, err := json.Marshal([]map[string]any{{"op": "add", "path": "/spec/rules/0/http/paths/0", "value": pathTo(p, app)}})
-	if err != nil {
-		return err
-	}
-	_, err = w.client.NetworkingV1().Ingresses(namespace).Patch(ctx, name, types.JSONPatchType, patch, metav1.PatchOptions{})
-	return err
-}
-
-// delete deletes the first n Ingresses of a kind, all at once.
-func (w *workload) delete(ctx context.Context, name func(int) string, n int) error {
-	return each(ctx, n, func(ctx context.Context, i int) error {
-		err := w.client.NetworkingV1().Ingresses(namespace).Delete(ctx, name(i), metav1.DeleteOptions{})
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return err
-	})
-}
-
-// bound counts the TargetGroupBindings that exist.
-func (w *workload) bound(ctx context.Context) (int, error) {
-	list, err := w.dynamic.Resource(bindings).Namespace(namespace).List(ctx, metav1.ListOptions{ResourceVersion: "0"})
-	if err != nil {
-		return 0, err
-	}
-	return len(list.Items), nil
 }

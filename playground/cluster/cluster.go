@@ -38,6 +38,8 @@ type Options struct {
 	Logf     func(format string, args ...any) // log of the simulated kubelets
 	// OnlyAPI leaves kube controllers, scheduler and nodes out; Network, Nodes, Assign, Release, Firewall and Logf are not used.
 	OnlyAPI bool
+	// Writes is a file that gets an audit event for each write of the load balancer controller; empty: none.
+	Writes string
 }
 
 // Cluster is a running cluster.
@@ -58,7 +60,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		}
 	}()
 	began := time.Now()
-	if c.Plane, err = controlplane.Start(ctx, controlplane.Options{Dir: o.Dir, Progress: o.Progress, OnlyAPI: o.OnlyAPI}); err != nil {
+	if c.Plane, err = controlplane.Start(ctx, controlplane.Options{Dir: o.Dir, Progress: o.Progress, OnlyAPI: o.OnlyAPI, Writes: o.Writes}); err != nil {
 		return nil, err
 	}
 	admin := c.Plane.AdminConfig()

@@ -19,7 +19,7 @@ import (
 // ServiceCIDR is where cluster addresses of Services come from; it overlaps no VPC of the example accounts.
 const ServiceCIDR = "172.20.0.0/16"
 
-func (cp *ControlPlane) startAPIServer() error {
+func (cp *ControlPlane) startAPIServer(writes string) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -45,6 +45,13 @@ func (cp *ControlPlane) startAPIServer() error {
 		"--endpoint-reconciler-type=none",
 		"--allow-privileged=true",
 		"--profiling=false",
+	}
+	if writes != "" {
+		audit, err := cp.recordWrites(writes)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		flags = append(flags, audit...)
 	}
 	if err := parse(opts.Flags(), flags); err != nil {
 		return errors.Join(err, listener.Close())

@@ -24,6 +24,8 @@ type Options struct {
 	// OnlyAPI leaves kube-controller-manager and kube-scheduler out: objects are as written, and nothing else
 	// takes processor time.
 	OnlyAPI bool
+	// Writes is a file that gets a line of JSON, an audit event, for each write of the load balancer controller; empty: none.
+	Writes string
 }
 
 // ControlPlane is a running control plane. Kubernetes components keep process-wide state (klog, feature gates), so a process
@@ -74,7 +76,7 @@ func Start(ctx context.Context, opts Options) (_ *ControlPlane, err error) {
 	}
 	progress("etcd", time.Since(began))
 
-	if err := cp.startAPIServer(); err != nil {
+	if err := cp.startAPIServer(opts.Writes); err != nil {
 		return nil, fmt.Errorf("start kube-apiserver (log %s): %w", cp.LogPath("apiserver"), err)
 	}
 	if err := cp.waitReady(ctx); err != nil {

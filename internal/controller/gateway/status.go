@@ -24,7 +24,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// gather is how long a status waits for what other Gateways decide about the same object: a route of several costs one write.
+// gather is how long a status waits for what other Gateways decide about the same object: a route of several costs one write. That of a Gateway
+// waits for nothing.
 const gather = 100 * time.Millisecond
 
 // written are the kinds with statuses.
@@ -45,7 +46,9 @@ func NewStatuses(c client.Client, now func() time.Time, log logr.Logger) *Status
 	s := &Statuses{writers: map[objects.Kind]*objectwriter.Writer{}, client: c, now: now, wanted: map[objects.Ref]map[stack.Key]gateway.Change{}}
 	for _, kind := range written {
 		w := objectwriter.New(c, now, log.WithValues("kind", kind))
-		w.Queue.Gather = gather
+		if kind != objects.Gateway {
+			w.Queue.Gather = gather
+		}
 		s.writers[kind] = w
 	}
 	return s

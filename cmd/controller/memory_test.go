@@ -1,0 +1,39 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+func TestMemoryIsGivenBackAtRestWhereMuchIsFreeAndNotSoonAgain(t *testing.T) {
+	t.Parallel()
+	const mib = 1 << 20
+	g, now := &giver{}, time.Unix(1000, 0)
+	for _, step := range []struct {
+		name                  string
+		allocates, live, free uint64 // MiB
+		want                  bool
+	}{
+		{"the start", 30, 20, 20, false},
+		{"a burst of work", 200, 60, 5, false},
+		{"its end", 9, 30, 30, false},
+		{"rest", 8, 30, 30, true},
+		{"again", 0, 30, 30, false},
+	} {
+		m := memory{g.before.allocated + step.allocates*mib, step.live * mib, step.free * mib}
+		if got := g.gives(m, now); got != step.want {
+			t.Errorf("%s: %t", step.name, got)
+		}
+		now = now.Add(time.Second)
+	}
+	now = now.Add(returnPause)
+	for _, c := range []struct {
+		live, free uint64
+		want       bool
+	}{{20, 3, false}, {200, 24, false}, {200, 25, true}} {
+		if got := g.gives(memory{g.before.allocated, c.live * mib, c.free * mib}, now); got != c.want {
+			t.Errorf("%d MiB of %d are free: %t", c.free, c.live, got)
+		}
+		now = now.Add(returnPause)
+	}
+}
