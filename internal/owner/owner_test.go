@@ -4,10 +4,13 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -103,5 +106,19 @@ func TestTheStatusOfAServiceKeepsTheOrderOfPorts(t *testing.T) {
 	}
 	if !releaseService(o) || len(serviceHostnames(o)) > 0 || releaseService(o) {
 		t.Errorf("a Service that is released shows %v", serviceHostnames(o))
+	}
+}
+
+func TestAGatewayThatIsBeingDeletedKeepsTheNameOfItsLoadBalancer(t *testing.T) {
+	t.Parallel()
+	kind := gatewayv1.HostnameAddressType
+	for deleted, want := range map[bool]int{false: 0, true: 1} {
+		o := &gatewayv1.Gateway{Status: gatewayv1.GatewayStatus{Addresses: []gatewayv1.GatewayStatusAddress{{Type: &kind, Value: "alb.example"}}}}
+		if deleted {
+			o.DeletionTimestamp = &metav1.Time{Time: time.Unix(1000, 0)}
+		}
+		if changed := clearGateway(o, []string{"alb.example"}); changed == deleted || len(o.Status.Addresses) != want {
+			t.Errorf("deleted %t: changed %t, addresses %v", deleted, changed, o.Status.Addresses)
+		}
 	}
 }
