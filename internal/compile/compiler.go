@@ -183,6 +183,9 @@ func (c *compiler) hopeless() (Result, bool) {
 		m := &c.members[i]
 		sound = sound || !m.State.LeftOut()
 		unreadable = unreadable || m.Unreadable()
+		if c.e.FixedPorts && m.Authority != intent.RoutesOnly && m.State == quarantine.Rejected { // no other member has its settings and listeners
+			return c.stuck(c.newBuild()), true
+		}
 	}
 	if sound && !unreadable {
 		return Result{}, false

@@ -75,6 +75,26 @@ func TestAnInvalidRouteOfAGatewayIsSetAsideAlone(t *testing.T) {
 	}
 }
 
+// TestAGatewayThatNeverWasValidHasNoLoadBalancer has routes that are valid, and the Gateway once it was.
+func TestAGatewayThatNeverWasValidHasNoLoadBalancer(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []stack.LoadBalancerType{stack.Application, stack.Network} {
+		e := gatewayOf(kind, attachedRoute("a", 1))
+		e.Members[0].Diagnostics = diag.List{diag.New(e.Members[0].Object, "spec.x", diag.InvalidSubnets, "wrong", "correct it")}
+		r := Compile(e, account(), config(), nil)
+		if again := Compile(e, account(), config(), r.Memory); r.Stack != nil || again.Stack != nil {
+			t.Errorf("%s: %+v", kind, r.Stack)
+		}
+		if !strings.Contains(r.Diagnostics[0].Text, "nothing is built or changed until this is fixed") {
+			t.Errorf("%s: %s", kind, r.Diagnostics[0].Text)
+		}
+	}
+	first := Compile(gatewayOf(stack.Application, attachedRoute("a", 1)), account(), config(), nil)
+	e := gatewayOf(stack.Application, attachedRoute("a", 1))
+	e.Members[0].Diagnostics = diag.List{diag.New(e.Members[0].Object, "spec.x", diag.InvalidSubnets, "wrong", "correct it")}
+	same(t, "last good", table(mustBuild(t, Compile(e, account(), config(), first.Memory))), table(first.Stack))
+}
+
 func TestANetworkListenerOfAGatewayIsBuiltWithARouteOnly(t *testing.T) {
 	t.Parallel()
 	if s := mustBuild(t, Compile(gatewayOf(stack.Network), account(), config(), nil)); len(s.Listeners) != 0 {

@@ -38,7 +38,6 @@ func TestFieldsOfListenerRuleConfigurations(t *testing.T) {
 		"addresses":              {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}}]", "443 path/* sour10.0.0.0/8 → web=1"},
 		"addresses of a match":   {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}, matchIndexes: [0]}]", "443 path/* sour10.0.0.0/8 → web=1"},
 		"addresses of no match":  {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}, matchIndexes: [1]}]", "443 path/* → web=1"},
-		"a redirect of nothing":  {`actions: [{type: redirect, redirectConfig: {query: "a=b"}}]`, "443 path/* → web=1"},
 		"the fields of sessions": {oidc + ", scope: email, sessionCookieName: S, sessionTimeout: 60, onUnauthenticatedRequest: deny, authenticationRequestExtraParams: {a: b}}}]", login},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,6 +66,23 @@ func TestFieldsOfListenerRuleConfigurations(t *testing.T) {
 	}
 	if o.ClientID.Reveal() != "me" || o.ClientSecret.Reveal() != "secret" || o.SecretName != "shop/login" {
 		t.Error(o.ClientID.Reveal(), o.SecretName)
+	}
+}
+
+// TestARedirectOfAConfigurationNeedsTheFilter has the ExtensionRef alone, and beside another filter, where the redirect is ignored as by the
+// existing controller.
+func TestARedirectOfAConfigurationNeedsTheFilter(t *testing.T) {
+	t.Parallel()
+	const spec = `actions: [{type: redirect, redirectConfig: {query: "a=b"}}]`
+	for _, c := range []rule.Construction{rule.Compatible, rule.Standard} {
+		d := one(t, c, "https", extended, configured(spec))
+		if got := strings.Join(routesText(d.Member), "\n"); got != "443 path/* → 500" || problemText(d.Refused) != "IncompatibleFilters: spec.rules[0]: redirect of ListenerRuleConfiguration shop/c needs a filter of type RequestRedirect" {
+			t.Errorf("%s, alone: %s, %s", c, got, problemText(d.Refused))
+		}
+		d = one(t, c, "https", strings.Replace(extended, "filters: [", "filters: [{type: URLRewrite, urlRewrite: {hostname: in.test}}, ", 1), configured(spec))
+		if got := strings.Join(routesText(d.Member), "\n"); got != "443 path/* → host-header-rewrite(.*→in.test) web=1" || d.Refused != nil || len(d.Found) != 1 {
+			t.Errorf("%s, beside another: %s, %s, %v", c, got, problemText(d.Refused), d.Found)
+		}
 	}
 }
 

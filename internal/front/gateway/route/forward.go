@@ -50,7 +50,12 @@ func (t *translation) forwarding(r *routeRule, config *ruleConfiguration, broken
 	for i := range f.filters {
 		redirects = redirects || f.filters[i].Type == gatewayv1.HTTPRouteFilterRequestRedirect
 	}
-	if config.redirect && !redirects {
+	switch {
+	case !config.redirect || redirects:
+	case len(f.filters) == 1: // a redirect is all that the rule asks for
+		t.refuse(gatewayv1.RouteReasonIncompatibleFilters, fmt.Sprintf("%s: redirect of ListenerRuleConfiguration %s/%s needs a filter of type RequestRedirect", r.at, config.Namespace, config.Name))
+		f.broken = true
+	default:
 		t.ignored(r.at, "redirect of ListenerRuleConfiguration "+config.Name+" has no effect without a filter of type RequestRedirect", "add the filter, or remove the action")
 	}
 	return f

@@ -70,6 +70,7 @@ func TestConditionsOfHTTPMatches(t *testing.T) {
 		{"{headers: [{name: v, value: a}]}", "v a", ""},
 		{"{headers: [{name: v, value: 'a,b\\,c'}]}", "v a b,c", `v ~^a,b\\,c$`},
 		{"{headers: [{name: v, value: 'a,b'}]}", "v a b", "v a,b"},
+		{"{headers: [{name: v, value: 'a\\\\b\\c'}]}", `v a\bc`, `v ~^a\\\\b\\c$`},
 		{"{headers: [{name: v, value: 'a*'}]}", "v a*", `v ~^a\*$`},
 		{"{headers: [{name: v, type: RegularExpression, value: 'a.*'}]}", "v ~a.*", ""},
 		{"{headers: [{name: " + strings.Repeat("n", 41) + ", value: a}]}", "error: header " + strings.Repeat("n", 41) + ": a load balancer matches names of at most 40 characters", ""},
@@ -172,6 +173,27 @@ func TestTransformsOfPathsAnswerAsTheGatewayAPIDefines(t *testing.T) {
 	}
 }
 
+func TestTransformsOfTheCompatibleConstructionAreThoseOfTheExistingController(t *testing.T) {
+	t.Parallel()
+	prefix := "/foo"
+	for modifier, want := range map[string]string{
+		"{type: ReplacePrefixMatch, replacePrefixMatch: /cat}":  "(^/foo(/)?) /cat$2",
+		"{type: ReplacePrefixMatch, replacePrefixMatch: /cat/}": "(^/foo(/)?) /cat/",
+		"{type: ReplacePrefixMatch, replacePrefixMatch: ''}":    "(^/foo(/)?) /",
+		"{type: ReplacePrefixMatch, replacePrefixMatch: /}":     "(^/foo(/)?) /",
+		"{type: ReplaceFullPath, replaceFullPath: /full}":       "^([^?]*) /full",
+	} {
+		m := read[gatewayv1.HTTPPathModifier](t, modifier)
+		got, err := Compatible.Path(&m, &gatewayv1.HTTPPathMatch{Value: &prefix})
+		if text := fmt.Sprintf("%s %s", got.Rewrites[0].Regex, got.Rewrites[0].Replace); err != nil || got.Type != "url-rewrite" || text != want {
+			t.Errorf("%s: %s, %v, want %s", modifier, text, err, want)
+		}
+	}
+	if got := Compatible.Hostname("in.test"); got.Type != "host-header-rewrite" || got.Rewrites[0] != (stack.Rewrite{Regex: ".*", Replace: "in.test"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestPathModifiersThatALoadBalancerWouldMisreadAreRefused(t *testing.T) {
 	t.Parallel()
 	exact := gatewayv1.PathMatchExact
@@ -245,6 +267,37 @@ func TestRulesComeInTheOrderOfTheContractWhateverTheOrderOfArrival(t *testing.T)
 	for _, p := range []Position{listener, own} {
 		if Compatible.Compare(p, general) < 0 || Standard.Compare(p, general) > 0 {
 			t.Errorf("%s against a longer path: compatible %d, standard %d", p.Name, Compatible.Compare(p, general), Standard.Compare(p, general))
+		}
+	}
+}
+
+// TestRulesOfHTTPRoutesAndGRPCRoutesHaveOneOrder has pairs of matches of one hostname, the first of which comes first.
+func TestRulesOfHTTPRoutesAndGRPCRoutesHaveOneOrder(t *testing.T) {
+	t.Parallel()
+	http := func(match string) Position {
+		p := Position{Kind: "HTTPRoute", Namespace: "ns", Name: "http-rule"}
+		p.OfHTTP(read[gatewayv1.HTTPRouteMatch](t, match))
+		return p
+	}
+	grpc := func(match string) Position {
+		p := Position{Kind: "GRPCRoute", Namespace: "ns", Name: "grpc-rule"}
+		p.OfGRPC(read[gatewayv1.GRPCRouteMatch](t, match))
+		return p
+	}
+	for name, pair := range map[string][2]Position{
+		"a specific GRPCRoute and a catch-all HTTPRoute": {grpc("{method: {service: a.B, method: C}}"), http("{path: {value: /}}")},
+		"an exact HTTP path and a gRPC expression":       {http("{path: {type: Exact, value: /a}}"), grpc("{method: {type: RegularExpression, service: a.B, method: C}}")},
+		"HTTP with a method and gRPC with more headers":  {http("{path: {type: Exact, value: /aaa}, method: GET}"), grpc("{method: {service: aaaa}, headers: [{name: a, value: a}, {name: b, value: b}]}")},
+		"a full tie, by name":                            {grpc("{method: {service: aaaa}}"), http("{path: {type: Exact, value: /aaa}}")},
+		"a wildcard behind a name":                       {http("{path: {value: /}}"), grpc("{method: {service: a.B, method: C}}")},
+	} {
+		if strings.HasPrefix(name, "a wildcard") {
+			pair[0].Host.Name, pair[1].Host.Name = "a.com", "*.com"
+		}
+		for _, c := range []Construction{Compatible, Standard} {
+			if c.Compare(pair[0], pair[1]) >= 0 || c.Compare(pair[1], pair[0]) <= 0 {
+				t.Errorf("%s, %s: the other comes first", c, name)
+			}
 		}
 	}
 }
