@@ -43,6 +43,9 @@ type Action struct {
 	JWT     *ValidateJWT         `json:",omitempty"`
 }
 
+// MaxConditionValues is how many values ELB admits in the conditions of one rule.
+const MaxConditionValues = 5
+
 // MaxForwardTargets is how many target groups ELB admits in one forward.
 const MaxForwardTargets = 5
 

@@ -9,8 +9,7 @@ import (
 
 // Limits of ELB for one rule.
 const (
-	maxConditionValues = 5
-	maxWildcards       = 6
+	maxWildcards = 6
 	// maxParts bounds the rules of one route. It is AWS's default quota of rules per load balancer.
 	maxParts = 100
 )
@@ -90,8 +89,8 @@ func OverLimit(conditions []stack.Condition) string {
 		single[c.Field] = true
 	}
 	switch {
-	case values > maxConditionValues:
-		return fmt.Sprintf("the rule has %d condition values, AWS allows %d", values, maxConditionValues)
+	case values > stack.MaxConditionValues:
+		return fmt.Sprintf("the rule has %d condition values, AWS allows %d", values, stack.MaxConditionValues)
 	case wildcards > maxWildcards:
 		return fmt.Sprintf("the rule has %d wildcards in its conditions, AWS allows %d", wildcards, maxWildcards)
 	}

@@ -337,7 +337,7 @@ func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentS
 				unresolved = &attachment.Problem{Reason: string(gatewayv1.RouteReasonBackendNotFound), Message: message(f)}
 			}
 		default:
-			if refused == nil && (f.Class == diag.Quota || f.Class == diag.Invalid) && slices.Contains(o.Unmade, f.Object) {
+			if refused == nil && slices.Contains([]diag.Class{diag.Invalid, diag.Quota, diag.NotFound, diag.Conflict}, f.Class) && slices.Contains(o.Unmade, f.Object) {
 				refused, partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message(f)}, nil
 			}
 			if partly == nil && refused == nil && (f.Class == diag.Invalid || f.Class == diag.Quota || f.Class == diag.NotFound || f.Class == diag.Conflict) {

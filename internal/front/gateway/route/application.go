@@ -183,11 +183,15 @@ func (t *translation) units(out []*unit, r *routeRule, j int, p *place, h placed
 			return out
 		}
 	}
-	ports, precedence := []int32{p.port}, c.Precedence(position)
+	ports, precedence, before := []int32{p.port}, c.Precedence(position), len(out)
 	for _, x := range filtered {
-		if x.Redirect != nil && x.Redirect.Protocol == protocolHTTP && p.protocol == protocolHTTPS && !do.final { // of all that the filters make
+		if x.Redirect != nil && x.Redirect.Protocol == protocolHTTP && p.protocol == protocolHTTPS && !do.final {
 			t.drop(r.at, "a load balancer does not redirect from HTTPS to HTTP, as the rule would on port %d", p.port)
-			return out
+			return out[:before]
+		}
+		if n := len(x.Conditions); n > stack.MaxConditionValues { // those of one field can have a rule each, which would not help
+			t.drop(fmt.Sprintf("%s.matches[%d]", r.at, j), "%d conditions with its hostname: a rule of a load balancer has %d values", n, stack.MaxConditionValues)
+			return out[:before]
 		}
 		u := &unit{position, intent.Route{
 			Source: t.source(r.at), Ports: ports, Precedence: precedence, Authentication: do.guard, Tags: f.tags,

@@ -1,0 +1,252 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// rounds makes some passes over stacks, which need not succeed.
+func (l *lab) rounds(n int, keys ...stack.Key) {
+	l.Helper()
+	for range n {
+		_, _ = l.round(keys...)
+		l.clock.Advance(20e9)
+	}
+	l.runQueues(l.Context())
+}
+
+// listeners are as many of HTTP, each with a port of its own.
+func listenersFrom(first, n int) string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprintf("{name: l%d, port: %d, protocol: HTTP}", i, first+i))
+	}
+	return strings.Join(out, ", ")
+}
+
+// programmed counts the listeners of Gateway shop/web whose condition Programmed is True, and those for which it says why not.
+func (l *lab) programmed() (yes, no int) {
+	l.Helper()
+	g := &gatewayv1.Gateway{}
+	l.get(g, "web")
+	for i := range g.Status.Listeners {
+		for _, c := range g.Status.Listeners[i].Conditions {
+			switch {
+			case c.Type == "Programmed" && c.Status == metav1.ConditionTrue:
+				yes++
+			case c.Type == "Programmed" && c.Message != "":
+				no++
+			}
+		}
+	}
+	return yes, no
+}
+
+func TestOfSixtyFourListenersThoseWithinTheQuotaServe(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, gatewayClasses+"\nGateway shop/web {spec: {gatewayClassName: alb, listeners: ["+listenersFrom(8000, 64)+"]}}")
+	l.rounds(6, l.webKeys()...)
+	yes, no := l.programmed()
+	if lbs := l.sim.Resources().LoadBalancers; len(lbs) != 1 || len(lbs[0].Listeners) != 50 || yes != 50 || no != 14 {
+		t.Errorf("%d listeners are shown as programmed and %d not\n%s", yes, no, strings.Join(l.events, "\n"))
+	}
+	if got := l.condition("Programmed"); !strings.HasPrefix(got, "False ") || !strings.Contains(got, "maximum number of ") {
+		t.Error(got)
+	}
+}
+
+// TestTwentyListenerSetsServe has a listener of the same name in each, and a route to two of them by that name.
+func TestTwentyListenerSetsServe(t *testing.T) {
+	t.Parallel()
+	text := gatewayClasses + `
+Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, listeners: [{name: a, port: 80, protocol: HTTP}]}}
+Service shop/web {spec: {ports: [{port: 80, targetPort: 8080}]}}
+HTTPRoute shop/web {spec: {parentRefs: [{kind: ListenerSet, name: s3, sectionName: a}, {kind: ListenerSet, name: s4, sectionName: a}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`
+	for i := range 20 {
+		text += fmt.Sprintf("\nListenerSet shop/s%d {spec: {parentRef: {name: web}, listeners: [{name: a, port: %d, protocol: HTTP}]}}", i, 8000+i)
+	}
+	l := newGatewayLab(t, text)
+	l.settleWeb()
+	lb := l.sim.Resources().LoadBalancers[0]
+	var with []int32
+	for _, one := range lb.Listeners {
+		if len(one.Rules) > 1 {
+			with = append(with, one.Port)
+		}
+	}
+	slices.Sort(with)
+	if len(lb.Listeners) != 21 || !slices.Equal(with, []int32{8003, 8004}) {
+		t.Errorf("%d listeners, with rules %v\n%s", len(lb.Listeners), with, strings.Join(l.events, "\n"))
+	}
+	l.wantParents(httpRoute("web"), "s3: Accepted, ResolvedRefs; s4: Accepted, ResolvedRefs")
+}
+
+// TestOfMoreMatchesThanTheQuotaHasRulesTheFirstServe has as many matches as the API server admits in a route, with hostnames of every form, and an
+// older route of the Gateway.
+func TestOfMoreMatchesThanTheQuotaHasRulesTheFirstServe(t *testing.T) {
+	t.Parallel()
+	var rules []string
+	for i := range 2 {
+		var matches []string
+		for j := range 63 {
+			kind, path := []string{"Exact", "PathPrefix", "RegularExpression"}[j%3], fmt.Sprintf("/r%d/m%d", i, j)
+			matches = append(matches, fmt.Sprintf("{path: {type: %s, value: %s}, method: %s, headers: [{name: x-a, value: v%d}]}", kind, path, []string{"GET", "PUT"}[j%2], j))
+		}
+		rules = append(rules, "{matches: ["+strings.Join(matches, ", ")+"], backendRefs: [{name: api, port: 80}]}")
+	}
+	l := newGatewayLab(t, webGateway)
+	l.settleWeb()
+	l.apply(`HTTPRoute shop/api {metadata: {creationTimestamp: 2026-01-01T00:00:00Z}, spec: {parentRefs: [{name: web}], hostnames: [a.com, "*.a.com", x.y.a.com, "*.b.org"], rules: [` + strings.Join(rules, ", ") + `]}}`)
+	l.rounds(4, l.webKeys()...)
+	lb := l.sim.Resources().LoadBalancers[0]
+	if n := len(lb.Listeners[0].Rules) - 1; n != 100 {
+		t.Errorf("%d rules", n)
+	}
+	l.wantParents(httpRoute("api"), "web: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs")
+	l.wantParents(httpRoute("web"), "web: Accepted, ResolvedRefs")
+}
+
+// TestAMatchOfMoreValuesThanARuleHasCostsItselfOnly has six headers, which no two rules can share.
+func TestAMatchOfMoreValuesThanARuleHasCostsItselfOnly(t *testing.T) {
+	t.Parallel()
+	var headers []string
+	for i := range 6 {
+		headers = append(headers, fmt.Sprintf("{name: h%d, value: v}", i))
+	}
+	l := newGatewayLab(t, webGateway+`
+HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}, {path: {type: PathPrefix, value: /many}, headers: [`+strings.Join(headers, ", ")+`]}], backendRefs: [{name: api, port: 80}]}]}}`)
+	l.rounds(4, l.webKeys()...)
+	l.wantAnswers(map[string]string{"/": toWeb, "/api": toAPI})
+	l.wantParents(httpRoute("web"), "web: Accepted, ResolvedRefs")
+	l.wantParents(httpRoute("api"), "web: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs")
+}
+
+func TestAParentRefToTheRouteItselfHasNoEffect(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, strings.Replace(webGateway, "parentRefs: [{name: web}]", "parentRefs: [{kind: HTTPRoute, name: web}, {name: web}]", 1))
+	l.settleWeb()
+	l.wantAnswers(map[string]string{"/": toWeb})
+	l.wantParents(httpRoute("web"), "web: Accepted, ResolvedRefs")
+}
+
+// TestChainsOfGatewaysInACircleEnd has network load balancers in front of each other, of themselves, and of an ALB whose route names one of them.
+func TestChainsOfGatewaysInACircleEnd(t *testing.T) {
+	t.Parallel()
+	backend := func(name string) string {
+		return "rules: [{backendRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: " + name + ", port: 80}]}]"
+	}
+	text := webGateway + "\nHTTPRoute shop/api {spec: {parentRefs: [{name: web}], " + backend("a") + "}}"
+	for name, behind := range map[string]string{"a": "b", "b": "a", "c": "c"} {
+		text += "\nGateway shop/" + name + " {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}]}}" +
+			"\nTCPRoute shop/" + name + " {spec: {parentRefs: [{name: " + name + "}], " + backend(behind) + "}}"
+	}
+	l := newGatewayLab(t, text)
+	keys := append(l.webKeys(), gatewayKey(stack.GatewayNLB, "a"), gatewayKey(stack.GatewayNLB, "b"), gatewayKey(stack.GatewayNLB, "c"))
+	l.settle(keys...)
+	l.settle(keys...)
+	for _, name := range []string{"a", "b", "c"} {
+		l.wantParents(&gatewayv1.TCPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}, name+": Accepted, ResolvedRefs False BackendNotFound")
+	}
+	l.wantParents(httpRoute("api"), "web: Accepted, ResolvedRefs False InvalidKind")
+}
+
+func TestOfTwoGatewaysThatClaimOneTargetGroupNameOneServes(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway+`
+Gateway shop/other {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}]}}
+HTTPRoute shop/other {spec: {parentRefs: [{name: other}], rules: [{backendRefs: [{name: web, port: 80}]}]}}
+TargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: {targetType: ip, targetGroupName: storefront}}}`)
+	keys := append(l.webKeys(), gatewayKey(stack.GatewayALB, "other"))
+	l.rounds(6, keys...)
+	if n := len(l.sim.Resources().TargetGroups); n != 1 {
+		t.Errorf("%d target groups", n)
+	}
+	l.wantParents(httpRoute("web"), "web: Accepted, ResolvedRefs")
+	l.wantParents(httpRoute("other"), "other: Accepted False UnsupportedValue, ResolvedRefs")
+	mark := l.mark()
+	l.rounds(3, l.webKeys()...)
+	if writes := l.writes(mark); len(writes) > 0 {
+		t.Errorf("the one that serves: %v", writes)
+	}
+}
+
+// TestASecretThatCannotBeReadOrImportedCostsItsListenerOnly has one without permission, and one of a megabyte.
+func TestASecretThatCannotBeReadOrImportedCostsItsListenerOnly(t *testing.T) {
+	t.Parallel()
+	big := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "tls", ResourceVersion: "1"}, Type: corev1.SecretTypeTLS,
+		Data: map[string][]byte{"tls.crt": []byte(strings.Repeat("x", 1<<20)), "tls.key": []byte("x")}}
+	for name, secrets := range map[string]*fake.Clientset{"without permission": fake.NewClientset(), "of a megabyte": fake.NewClientset(big)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if name == "without permission" {
+				secrets.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+					return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "tls", nil)
+				})
+			}
+			l := newGatewayLab(t, strings.Replace(webGateway, "listeners: [", "listeners: [{name: https, port: 443, protocol: HTTPS, hostname: shop.example.com, tls: {certificateRefs: [{name: tls}]}}, ", 1))
+			l.core = secrets
+			l.restart()
+			l.rounds(4, l.webKeys()...)
+			l.wantAnswers(map[string]string{"/": toWeb})
+			g := &gatewayv1.Gateway{}
+			if l.get(g, "web"); !strings.Contains(shown(g.Status.Listeners[0].Conditions), "ResolvedRefs False InvalidCertificateRef") || shown(g.Status.Listeners[1].Conditions) != "Accepted, Programmed, ResolvedRefs" {
+				t.Errorf("%s, %s", shown(g.Status.Listeners[0].Conditions), shown(g.Status.Listeners[1].Conditions))
+			}
+		})
+	}
+}
+
+// TestARouteWithTheStatusesOfThirtyTwoOthersServes has no place for another entry, which the API server would refuse.
+func TestARouteWithTheStatusesOfThirtyTwoOthersServes(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway)
+	r := httpRoute("web")
+	l.get(r, "web")
+	for i := range 32 {
+		r.Status.Parents = append(r.Status.Parents, gatewayv1.RouteParentStatus{ControllerName: gatewayv1.GatewayController(fmt.Sprintf("example.com/c%d", i)),
+			ParentRef: gatewayv1.ParentReference{Name: "web"}, Conditions: []metav1.Condition{{Type: "Accepted", Status: metav1.ConditionTrue, Reason: "Accepted"}}})
+	}
+	l.must(l.client.Status().Update(t.Context(), r))
+	l.settleWeb()
+	l.wantAnswers(map[string]string{"/": toWeb})
+	l.get(r, "web")
+	others := slices.DeleteFunc(slices.Clone(r.Status.Parents), func(p gatewayv1.RouteParentStatus) bool { return p.ControllerName == "gateway.k8s.aws/alb" })
+	if len(r.Status.Parents) > 32 || len(others) != 32 {
+		t.Errorf("%d entries, %d of others", len(r.Status.Parents), len(others))
+	}
+}
+
+// TestARouteThatChangesWhileAPlanRunsIsAsItsLastVersionInTheEnd edits the route at the first write of each kind.
+func TestARouteThatChangesWhileAPlanRunsIsAsItsLastVersionInTheEnd(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway)
+	var calls atomic.Int32
+	l.beforeCall(func(context.Context) error {
+		if n := calls.Add(1); n == 10 {
+			l.apply(`HTTPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: api, port: 80}]}]}}`)
+		}
+		return nil
+	})
+	l.settleWeb()
+	l.settleWeb()
+	l.wantAnswers(map[string]string{"/": "404", "/api": "shop/web:shop-web:HTTPRoute-shop-api:8080"})
+	r := httpRoute("web")
+	if l.get(r, "web"); r.Status.Parents[0].Conditions[0].ObservedGeneration != r.Generation || calls.Load() < 10 {
+		t.Errorf("generation %d, status %+v", r.Generation, r.Status)
+	}
+}
