@@ -1,6 +1,7 @@
 package parity
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -145,6 +146,9 @@ func (l *lab) put(r *cluster, after tree) {
 	for _, name := range slices.Sorted(maps.Keys(sub(held, "loadBalancers"))) {
 		l.putLoadBalancer(name, sub(sub(held, "loadBalancers"), name))
 	}
+	for _, name := range slices.Sorted(maps.Keys(sub(held, "targetGroups"))) {
+		l.putTargets(name, sub(sub(held, "targetGroups"), name))
+	}
 	for ref, o := range sub(after, "kube") {
 		kind, name, _ := strings.Cut(ref, "/")
 		if kind != "TargetGroupBinding" {
@@ -153,7 +157,7 @@ func (l *lab) put(r *cluster, after tree) {
 		b := &v1beta1.TargetGroupBinding{}
 		l.meant(o.(tree)["spec"], &b.Spec)
 		l.meant(o.(tree)["labels"], &b.Labels)
-		b.Namespace, b.Name = r.Namespace, name
+		b.Namespace, b.Name = cmp.Or(text(o.(tree)["namespace"]), r.Namespace), name
 		l.bindings[b.Namespace+"/"+b.Name] = b
 	}
 	l.restart()
@@ -189,7 +193,9 @@ func (l *lab) putGroup(name string, g tree) {
 			l.t.Fatalf("%s: rule %q is not understood", name, rule)
 		}
 		p := ec2types.IpPermission{IpProtocol: &m[1], FromPort: aws.Int32(number(l.t, m[2])), ToPort: aws.Int32(number(l.t, m[3]))}
-		if strings.Contains(m[4], ":") {
+		if strings.HasPrefix(m[4], "pl-") {
+			p.PrefixListIds = []ec2types.PrefixListId{{PrefixListId: &m[4]}}
+		} else if strings.Contains(m[4], ":") {
 			p.Ipv6Ranges = []ec2types.Ipv6Range{{CidrIpv6: &m[4]}}
 		} else {
 			p.IpRanges = []ec2types.IpRange{{CidrIp: &m[4]}}
@@ -224,6 +230,19 @@ func (l *lab) putTargetGroup(name string, g tree) {
 	}
 	if _, err := l.sim.Balancing.ModifyTargetGroupAttributes(l.t.Context(), &elb.ModifyTargetGroupAttributesInput{
 		TargetGroupArn: made.TargetGroups[0].TargetGroupArn, Attributes: attributes}); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// putTargets registers the load balancer that a target group has.
+func (l *lab) putTargets(name string, g tree) {
+	l.t.Helper()
+	if g["targetType"] != "alb" {
+		return
+	}
+	in := &elb.RegisterTargetsInput{TargetGroupArn: l.group(name)}
+	l.meant(g["targets"], &in.Targets)
+	if _, err := l.sim.Balancing.RegisterTargets(l.t.Context(), in); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -265,11 +284,23 @@ func (l *lab) putListener(lb, port string, n tree) {
 	l.meant(n["alpn"], &in.AlpnPolicy)
 	l.meant(n["sslPolicy"], &in.SslPolicy)
 	in.Certificates = l.certificates(n["certificate"])
+	if mode := text(n["mutualAuthentication"]); mode != "" {
+		in.MutualAuthentication = &types.MutualAuthenticationAttributes{Mode: &mode}
+	}
 	made, err := l.sim.Balancing.CreateListener(l.t.Context(), in)
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	arn := made.Listeners[0].ListenerArn
+	var attributes []types.ListenerAttribute
+	for k, v := range sub(n, "attributes") {
+		attributes = append(attributes, types.ListenerAttribute{Key: &k, Value: aws.String(v.(string))})
+	}
+	if attributes != nil {
+		if _, err := l.sim.Balancing.ModifyListenerAttributes(l.t.Context(), &elb.ModifyListenerAttributesInput{ListenerArn: arn, Attributes: attributes}); err != nil {
+			l.t.Fatal(err)
+		}
+	}
 	sni := l.certificates(n["sniCertificates"])
 	if l.attachDefault {
 		sni = append(sni, in.Certificates...)

@@ -12,7 +12,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
+	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/manifest"
@@ -24,6 +27,28 @@ type tree = recorded.Tree
 type cluster struct {
 	recorded.Case
 	after []tree // per edit
+}
+
+// kinds that cases have.
+var kinds = map[string]func() metav1.Object{
+	"Ingress":            func() metav1.Object { return &networkingv1.Ingress{} },
+	"IngressClass":       func() metav1.Object { return &networkingv1.IngressClass{} },
+	"IngressClassParams": func() metav1.Object { return &v1beta1.IngressClassParams{} },
+	"Service":            func() metav1.Object { return &corev1.Service{} },
+
+	"GatewayClass":   func() metav1.Object { return &gatewayv1.GatewayClass{} },
+	"Gateway":        func() metav1.Object { return &gatewayv1.Gateway{} },
+	"ListenerSet":    func() metav1.Object { return &gatewayv1.ListenerSet{} },
+	"HTTPRoute":      func() metav1.Object { return &gatewayv1.HTTPRoute{} },
+	"GRPCRoute":      func() metav1.Object { return &gatewayv1.GRPCRoute{} },
+	"TCPRoute":       func() metav1.Object { return &gatewayv1.TCPRoute{} },
+	"UDPRoute":       func() metav1.Object { return &gatewayv1.UDPRoute{} },
+	"TLSRoute":       func() metav1.Object { return &gatewayv1.TLSRoute{} },
+	"ReferenceGrant": func() metav1.Object { return &gatewayv1beta1.ReferenceGrant{} },
+
+	"LoadBalancerConfiguration": func() metav1.Object { return &configv1.LoadBalancerConfiguration{} },
+	"TargetGroupConfiguration":  func() metav1.Object { return &configv1.TargetGroupConfiguration{} },
+	"ListenerRuleConfiguration": func() metav1.Object { return &configv1.ListenerRuleConfiguration{} },
 }
 
 // class is what users of the cases have beside their objects.
@@ -137,21 +162,14 @@ func (r *cluster) typed(t *testing.T, names map[string]string) []any {
 	}
 	filled := strings.NewReplacer(pairs...)
 	for _, o := range r.Objects {
-		var into metav1.Object
-		switch o["kind"] {
-		case "Ingress":
-			into = &networkingv1.Ingress{}
-		case "IngressClass":
-			into = &networkingv1.IngressClass{}
-		case "IngressClassParams":
-			into = &v1beta1.IngressClassParams{}
-		case "Service":
-			into = &corev1.Service{}
-		case "Pod": // its endpoints belong to the bindings' part
+		if o["kind"] == "Pod" { // its endpoints belong to the bindings' part
 			continue
-		default:
+		}
+		create := kinds[fmt.Sprint(o["kind"])]
+		if create == nil {
 			t.Fatalf("%s: unknown kind %s", r.Name, o["kind"])
 		}
+		into := create()
 		text, err := json.Marshal(o)
 		if err != nil {
 			t.Fatal(err)
@@ -159,8 +177,8 @@ func (r *cluster) typed(t *testing.T, names map[string]string) []any {
 		if err := json.Unmarshal([]byte(filled.Replace(string(text))), into); err != nil {
 			t.Fatalf("%s: %v: %s", r.Name, err, text)
 		}
-		if s, ok := into.(*corev1.Service); ok {
-			s.UID = manifest.UID(s.Namespace, s.Name)
+		if into.GetUID() == "" {
+			into.SetUID(manifest.UID(into.GetNamespace(), into.GetName()))
 		}
 		out = append(out, into)
 	}

@@ -71,7 +71,7 @@ func (x *existing) each(kind string, have, want tree, update func(name string, h
 // identity is cluster, stack and resource of a resource by its tags; that of the shared group has no stack.
 func identity(o tree) string {
 	tags := sub(o, "tags")
-	for _, owner := range []string{"ingress.k8s.aws", "service.k8s.aws", "elbv2.k8s.aws"} {
+	for _, owner := range []string{"ingress.k8s.aws", "service.k8s.aws", "gateway.k8s.aws.alb", "gateway.k8s.aws.nlb", "elbv2.k8s.aws"} {
 		if resource, ok := tags[owner+"/resource"]; ok {
 			return fmt.Sprint(owner, " ", tags["elbv2.k8s.aws/cluster"], " ", tags[owner+"/stack"], " ", resource)
 		}
@@ -135,7 +135,8 @@ func (x *existing) loadBalancer(name string, have, want tree) {
 
 func (x *existing) listener(port string, have, want tree) {
 	x.tags("listener "+port, have, want)
-	for _, k := range []string{"protocol", "defaultActions", "certificate", "sslPolicy", "alpn"} {
+	x.attributes("listener "+port, have, want)
+	for _, k := range []string{"protocol", "defaultActions", "certificate", "sslPolicy", "alpn", "mutualAuthentication"} {
 		if want[k] != nil {
 			x.compare(k+" of listener "+port, have[k], want[k])
 		}

@@ -33,12 +33,14 @@ const vpc = "vpc-01ab0001"
 
 // lab is the account that the cases were recorded in, simulated, with the cluster's TargetGroupBindings and a controller.
 type lab struct {
-	t      *testing.T
-	sim    *awssim.Simulator
-	clock  *clock.Stepped
-	config *config.Config
-	inv    *inventory.Inventory
-	// defaults are the attributes of new load balancers by type and scheme, and of new target groups by protocol.
+	t       *testing.T
+	sim     *awssim.Simulator
+	cluster string
+	clock   *clock.Stepped
+	config  *config.Config
+	inv     *inventory.Inventory
+	// defaults are the attributes of new load balancers by type and scheme, of new target groups by protocol and target type, and of new
+	// listeners by protocol.
 	defaults map[string]map[string]string
 
 	// attachDefault has put attach the default certificate of a listener as a further one, too.
@@ -48,7 +50,7 @@ type lab struct {
 	bindings map[string]*v1beta1.TargetGroupBinding // by namespace/name
 }
 
-func newLab(t *testing.T) *lab {
+func newLab(t *testing.T, flags ...string) *lab {
 	t.Helper()
 	raw, err := os.ReadFile("testdata/account.yaml")
 	if err != nil {
@@ -68,10 +70,11 @@ func newLab(t *testing.T) *lab {
 			t.Error(err)
 		}
 	})
-	l.config, err = config.Parse([]string{"--cluster-name=lab", "--aws-vpc-id=" + vpc, "--aws-region=us-west-2"})
+	l.config, err = config.Parse(append([]string{"--cluster-name=lab", "--aws-vpc-id=" + vpc, "--aws-region=us-west-2"}, flags...))
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.cluster = l.config.ClusterName
 	l.readDefaults()
 	l.restart()
 	return l
@@ -79,7 +82,7 @@ func newLab(t *testing.T) *lab {
 
 // restart begins with a controller that knows nothing.
 func (l *lab) restart() {
-	l.inv = inventory.New(l.clients(), inventory.Config{Cluster: "lab", VPC: vpc, Now: l.clock.Now, AddOnTimeout: time.Minute})
+	l.inv = inventory.New(l.clients(), inventory.Config{Cluster: l.cluster, VPC: vpc, Now: l.clock.Now, AddOnTimeout: time.Minute})
 }
 
 func (l *lab) clients() cloud.Clients {

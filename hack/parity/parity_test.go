@@ -114,7 +114,7 @@ func (l *lab) empty(r *cluster) {
 	r.finalize(l.t, l, true)
 	key := l.plans(r)[0].Key
 	l.settle(r)
-	o, err := l.inv.Observed(l.t.Context(), key, &stack.Stack{Key: key, Cluster: "lab", VPC: vpc})
+	o, err := l.inv.Observed(l.t.Context(), key, &stack.Stack{Key: key, Cluster: l.cluster, VPC: vpc})
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -36,6 +36,7 @@ func (l *lab) names() map[string]string {
 	for _, letter := range []string{"a", "b", "c", "d"} {
 		out["subnet-01ab000"+letter] = "{subnet:" + letter + "}"
 	}
+	out["subnet-01ab00fa"], out["subnet-01ab00fb"] = "{subnet:fx-private-a}", "{subnet:fx-private-b}"
 	return out
 }
 
@@ -105,7 +106,9 @@ func recordedPicture(after tree) tree {
 	}
 	delete(sub(sub(out, "aws"), "securityGroups"), "lab-nodes")
 	for _, g := range sub(sub(out, "aws"), "targetGroups") {
-		delete(g.(tree), "targets")
+		if g.(tree)["targetType"] != "alb" {
+			delete(g.(tree), "targets")
+		}
 	}
 	for k, o := range sub(out, "kube") {
 		if !strings.HasPrefix(k, "TargetGroupBinding/") {
@@ -114,6 +117,7 @@ func recordedPicture(after tree) tree {
 		}
 		delete(o.(tree), "finalizers")
 		delete(o.(tree), "annotations")
+		delete(o.(tree), "namespace")
 	}
 	return recorded.Sorted(tidy(out)).(tree)
 }
@@ -146,9 +150,14 @@ func (l *lab) targetGroups() tree {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	attributes := map[string]map[string]string{}
+	attributes, targets := map[string]map[string]string{}, map[string][]tree{}
 	for _, g := range l.sim.Resources().TargetGroups {
-		attributes[g.ARN] = changed(g.Attributes, l.defaults[g.Protocol])
+		attributes[g.ARN] = changed(g.Attributes, l.defaults[g.Protocol+" "+g.TargetType])
+		for _, target := range g.Targets {
+			if g.TargetType == "alb" {
+				targets[g.ARN] = append(targets[g.ARN], tree{"Id": target.ID, "Port": target.Port})
+			}
+		}
 	}
 	out := tree{}
 	for _, g := range found.TargetGroups {
@@ -160,6 +169,7 @@ func (l *lab) targetGroups() tree {
 			},
 			"ipAddressType": g.IpAddressType, "loadBalancers": g.LoadBalancerArns, "matcher": g.Matcher, "port": g.Port, "protocol": g.Protocol,
 			"protocolVersion": g.ProtocolVersion, "targetType": g.TargetType, "vpcId": g.VpcId, "tags": l.tags(*g.TargetGroupArn), "attributes": attributes[*g.TargetGroupArn],
+			"targets": targets[*g.TargetGroupArn],
 		}
 	}
 	return out
@@ -211,7 +221,23 @@ func (l *lab) listeners(lb string) tree {
 		}
 		one["certificate"], one["sniCertificates"] = main, others
 		one["rules"] = l.rules(*n.ListenerArn)
+		if n.MutualAuthentication != nil && *n.MutualAuthentication.Mode != "off" {
+			one["mutualAuthentication"] = *n.MutualAuthentication.Mode
+		}
+		one["attributes"] = changed(l.listenerAttributes(*n.ListenerArn), l.defaults[string(n.Protocol)])
 		out[strconv.Itoa(int(*n.Port))] = one
+	}
+	return out
+}
+
+func (l *lab) listenerAttributes(listener string) map[string]string {
+	found, err := l.sim.Balancing.DescribeListenerAttributes(l.t.Context(), &elb.DescribeListenerAttributesInput{ListenerArn: &listener})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, a := range found.Attributes {
+		out[*a.Key] = aws.ToString(a.Value)
 	}
 	return out
 }
@@ -266,20 +292,27 @@ func (l *lab) readDefaults() {
 			lbs = append(lbs, *lb.LoadBalancers[0].LoadBalancerArn)
 		}
 	}
-	for _, p := range []types.ProtocolEnum{types.ProtocolEnumHttp, types.ProtocolEnumTcp} {
-		g, err := l.sim.Balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("probe-" + string(p)), Protocol: p, Port: aws.Int32(80),
-			VpcId: aws.String(vpc), TargetType: types.TargetTypeEnumIp})
-		if err != nil {
-			l.t.Fatal(err)
+	for _, p := range []types.ProtocolEnum{types.ProtocolEnumHttp, types.ProtocolEnumHttps, types.ProtocolEnumTcp, types.ProtocolEnumTls, types.ProtocolEnumUdp, types.ProtocolEnumTcpUdp} {
+		for _, kind := range []types.TargetTypeEnum{types.TargetTypeEnumIp, types.TargetTypeEnumInstance, types.TargetTypeEnumAlb} {
+			if kind == types.TargetTypeEnumAlb && p != types.ProtocolEnumTcp {
+				continue
+			}
+			g, err := l.sim.Balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("probe-" + strings.ReplaceAll(string(p), "_", "-") + "-" + string(kind)),
+				Protocol: p, Port: aws.Int32(80), VpcId: aws.String(vpc), TargetType: kind})
+			if err != nil {
+				l.t.Fatal(err)
+			}
+			groups = append(groups, *g.TargetGroups[0].TargetGroupArn)
 		}
-		groups = append(groups, *g.TargetGroups[0].TargetGroupArn)
 	}
+	l.readListenerDefaults(lbs[0], types.ProtocolEnumHttp, types.ProtocolEnumHttps)
+	l.readListenerDefaults(lbs[2], types.ProtocolEnumTcp)
 	r := l.sim.Resources()
 	for _, lb := range r.LoadBalancers {
 		l.defaults[lb.Type+" "+lb.Scheme] = lb.Attributes
 	}
 	for _, g := range r.TargetGroups {
-		l.defaults[g.Protocol] = g.Attributes
+		l.defaults[g.Protocol+" "+g.TargetType] = g.Attributes
 	}
 	for _, arn := range lbs {
 		if _, err := l.sim.Balancing.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: &arn}); err != nil {
@@ -291,6 +324,39 @@ func (l *lab) readDefaults() {
 			l.t.Fatal(err)
 		}
 	}
+}
+
+func (l *lab) readListenerDefaults(lb string, protocols ...types.ProtocolEnum) {
+	l.t.Helper()
+	for i, p := range protocols {
+		in := &elb.CreateListenerInput{LoadBalancerArn: &lb, Port: aws.Int32(int32(i) + 1), Protocol: p, DefaultActions: []types.Action{{Type: types.ActionTypeEnumFixedResponse,
+			FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("404")}}}}
+		switch p {
+		case types.ProtocolEnumHttps:
+			in.Certificates = []types.Certificate{{CertificateArn: &l.sim.Resources().Certificates[0].ARN}}
+		case types.ProtocolEnumTcp:
+			in.DefaultActions = []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: l.group("probe-TCP-ip")}}
+		}
+		n, err := l.sim.Balancing.CreateListener(l.t.Context(), in)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		l.defaults[string(p)] = l.listenerAttributes(*n.Listeners[0].ListenerArn)
+		if p == types.ProtocolEnumTcp {
+			l.defaults[string(types.ProtocolEnumTcpUdp)] = l.defaults[string(p)]
+		}
+	}
+}
+
+// group is the ARN of the target group of a name.
+func (l *lab) group(name string) *string {
+	for _, g := range l.sim.Resources().TargetGroups {
+		if g.Name == name {
+			return &g.ARN
+		}
+	}
+	l.t.Fatalf("no target group %s", name)
+	return nil
 }
 
 // changed are the attributes that are not at their defaults.

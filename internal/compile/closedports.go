@@ -27,8 +27,12 @@ func (b *build) mergeSources(p *port, on string) {
 	lacking := slices.DeleteFunc(slices.Clone(p.members), func(i int) bool { return !b.lacksGroups(i) })
 	closing := len(lacking) > 0 && (len(lacking) == len(p.members) || b.wasClosed(p))
 	var candidates []merge.Owned[[]string]
+	listsOnly := false
 	for at, i := range p.members {
 		switch f := nonEmpty(p.listeners[at].InboundCIDRs); {
+		case p.listeners[at].NoRanges:
+			listsOnly = true
+			candidates = append(candidates, merge.Of(i, p.listeners[at].InboundCIDRs))
 		case closing && slices.Contains(lacking, i):
 			candidates = append(candidates, merge.Of(i, intent.Of([]string{}, b.members[i].Settings.SecurityGroups.Source)))
 		case f.Set:
@@ -39,7 +43,7 @@ func (b *build) mergeSources(p *port, on string) {
 	s.Name, s.Among = fmt.Sprintf("%s@%d", s.Name, p.number), p.members
 	c, _ := merge.Resolve(&b.group, candidates, s)
 	p.cidrs = c
-	if !p.closed() {
+	if !p.closed() || listsOnly {
 		p.prefixLists = merged(b, p, b.prefixListsOf(p, on), func(l intent.Listener) intent.Field[[]string] { return l.PrefixLists })
 		return
 	}

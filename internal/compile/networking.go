@@ -47,11 +47,23 @@ func checksTraffic(tg *intent.TargetGroup) bool {
 	return tg.HealthCheck.Port == "" || tg.HealthCheck.Port == stack.TrafficPort || tg.HealthCheck.Port == tg.TargetPort
 }
 
-// networkingOfNetwork returns one rule with all ports.
+// networkingOfNetwork returns one rule with all ports, or one per port.
 func (b *build) networkingOfNetwork(tg *intent.TargetGroup) []stack.NetworkingRule {
-	r := stack.NetworkingRule{FromGroups: []stack.Ref{*b.source}}
+	ports := b.portsOfNetwork(tg)
+	if !b.e.RulePerPort || b.cfg.DisableRestrictedSecurityGroups {
+		return []stack.NetworkingRule{{FromGroups: []stack.Ref{*b.source}, Ports: ports}}
+	}
+	var out []stack.NetworkingRule
+	for _, p := range ports {
+		out = append(out, stack.NetworkingRule{FromGroups: []stack.Ref{*b.source}, Ports: []stack.NetworkingPort{p}})
+	}
+	return out
+}
+
+// portsOfNetwork are the ports of targets that a network load balancer with security groups reaches.
+func (b *build) portsOfNetwork(tg *intent.TargetGroup) (ports []stack.NetworkingPort) {
 	allow := func(protocol, port string) {
-		r.Ports = append(r.Ports, stack.NetworkingPort{Protocol: protocol, Port: port})
+		ports = append(ports, stack.NetworkingPort{Protocol: protocol, Port: port})
 	}
 	p := tg.TargetPort
 	switch {
@@ -60,7 +72,7 @@ func (b *build) networkingOfNetwork(tg *intent.TargetGroup) []stack.NetworkingRu
 		if udp(tg.Protocol) {
 			allow("UDP", "")
 		}
-		return []stack.NetworkingRule{r}
+		return ports
 	case tg.Protocol == "TCP_UDP", tg.Protocol == "TCP_QUIC":
 		allow("UDP", p)
 		allow("TCP", p)
@@ -75,7 +87,7 @@ func (b *build) networkingOfNetwork(tg *intent.TargetGroup) []stack.NetworkingRu
 	if !checksTraffic(tg) {
 		allow("TCP", tg.HealthCheck.Port)
 	}
-	return []stack.NetworkingRule{r}
+	return ports
 }
 
 // networkingFromRanges returns the rules for an NLB without security groups, whose traffic has the addresses of the clients or its own.
@@ -133,7 +145,7 @@ func (b *build) sourceRanges(tg *intent.TargetGroup) []string {
 			for _, a := range w.Default {
 				for _, backend := range a.Backends {
 					if backend.TargetGroup != nil && backend.TargetGroup.ID == tg.ID {
-						return w.InboundCIDRs.Value
+						return p.cidrs.Value
 					}
 				}
 			}

@@ -72,6 +72,8 @@ type LoadBalancer struct {
 	RefusesIPv6Ranges bool `json:"-"`
 	// FixedPorts reports that a port exists only if a member declares it that may have more than routes.
 	FixedPorts bool `json:"-"`
+	// RulePerPort reports that TargetGroupBindings have a rule for each port of targets, instead of one with all ports.
+	RulePerPort bool `json:"-"`
 	// BindingLabels and BindingAnnotations are of every TargetGroupBinding, besides those of the stack.
 	BindingLabels      map[string]string `json:",omitempty"`
 	BindingAnnotations map[string]string `json:",omitempty"`
@@ -156,6 +158,7 @@ type Listener struct {
 	ALPN          Field[string]
 	QUIC          bool // UDP and TCP_UDP: QUIC is declared; an existing one is kept, none is made
 	InboundCIDRs  Field[[]string]
+	NoRanges      bool // InboundCIDRs is set to no range: only PrefixLists are admitted
 	PrefixLists   Field[[]string]
 	Attributes    map[string]Field[string]
 	// Default is the default action; empty = 404 (ALB). For an NLB it is the forward to the port's target group.

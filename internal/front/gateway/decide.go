@@ -63,14 +63,14 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	if l.Class != nil {
 		d.controller = l.Class.Spec.ControllerName
 	}
-	construction := t.construction(exists, d)
-	d.construction, d.defaults = construction, l.defaults
+	t.rules = t.construction(exists, d)
+	d.construction, d.defaults = t.rules, l.defaults
 	t.attach()
 	own := t.member(d)
 	out := t.loadBalancer()
 	out.Members = append(make([]intent.Member, 0, 1+len(t.routes)), own) // they are large
 	in := route.Input{
-		View: v, Config: cfg.Route, Gateway: l.Gateway, Family: l.Family, Construction: construction, Defaults: l.defaults, Listeners: t.servedListeners(),
+		View: v, Config: cfg.Route, Gateway: l.Gateway, Family: l.Family, Construction: t.rules, Defaults: l.defaults, Listeners: t.servedListeners(),
 		Stickiness: t.stickiness,
 	}
 	d.routes = make([]decidedRoute, 0, len(t.routes))

@@ -83,7 +83,7 @@ func (t *translation) ports() []intent.Listener {
 	var out []intent.Listener
 	for _, p := range t.byPort(true) {
 		first := &t.listeners.All[p.listeners[0]]
-		l := intent.Listener{Source: t.source(first, ""), Port: p.number, Protocol: p.protocol, InboundCIDRs: ranges, PrefixLists: lists, ICMP: icmp}
+		l := intent.Listener{Source: t.source(first, ""), Port: p.number, Protocol: p.protocol, InboundCIDRs: ranges, PrefixLists: lists, ICMP: icmp, NoRanges: ranges.Set && len(ranges.Value) == 0}
 		switch p.protocol {
 		case udp:
 			l.TransportProtocols = []string{"udp"}

@@ -6,11 +6,13 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -214,6 +216,13 @@ func (t *translation) sources() (ranges, lists intent.Field[[]string], icmp inte
 	l := t.Loaded
 	ranges = configuration.Value(l.configuration, "sourceRanges", func(s *spec) *[]string { return s.SourceRanges })
 	lists = configuration.List(l.configuration, "securityGroupPrefixes", func(s *spec) []string { return s.SecurityGroupPrefixes })
+	if lists.Set && !ranges.Set && t.rules == rule.Compatible { // the existing controller opens all addresses beside the lists
+		ranges = intent.Of([]string{"0.0.0.0/0"}, lists.Source)
+		if strings.HasPrefix(text(l, "ipAddressType", func(s *spec) *configv1.IPAddressType { return s.IPAddressType }).Value, stack.Dualstack) {
+			ranges.Value = append(ranges.Value, "::/0")
+		}
+		t.ignored(lists.Source, "without sourceRanges, all addresses are admitted in rule construction compatible", "set sourceRanges, also to an empty list, or annotate the Gateway with "+ConstructionAnnotation+": standard")
+	}
 	if f := configuration.Value(l.configuration, "enableICMP", func(s *spec) *bool { return s.EnableICMP }); f.Value {
 		icmp = intent.Of("on", f.Source)
 	}

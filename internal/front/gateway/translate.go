@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -20,6 +21,7 @@ type translation struct {
 	*Loaded
 	view   *objects.View
 	config Config
+	rules  rule.Construction
 
 	found   diag.List
 	refused *attachment.Problem // why the Gateway is not accepted
@@ -73,7 +75,7 @@ func (t *translation) member(d *Decisions) intent.Member {
 
 // loadBalancer is the load balancer of the Gateway, without members.
 func (t *translation) loadBalancer() intent.LoadBalancer {
-	e := intent.LoadBalancer{Key: Key(t.Gateway, t.Family), Type: stack.Application, FixedPorts: true}
+	e := intent.LoadBalancer{Key: Key(t.Gateway, t.Family), Type: stack.Application, FixedPorts: true, RulePerPort: true}
 	if t.Family == attachment.Network {
 		e.Type = stack.Network
 	}

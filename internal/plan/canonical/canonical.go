@@ -207,27 +207,29 @@ func canonicalRange(s string) string {
 	return out
 }
 
-// networking is comparable: nil stays nil; rules, and sources and ports within a rule, are sorted.
+// networking is comparable: nil stays nil; rules of several ports are as one for each, and rules and the sources of each are sorted.
 func networking(rules []stack.NetworkingRule, resolve Resolver) []string {
 	if rules == nil {
 		return nil
 	}
 	out := make([]string, 0, len(rules))
 	for _, n := range rules {
-		var from, ports []string
+		var from []string
 		for _, g := range n.FromGroups {
 			from = append(from, resolve(g))
 		}
 		from = append(from, n.FromCIDRs...)
-		for _, p := range n.Ports {
-			ports = append(ports, cmp.Or(p.Protocol, "TCP")+" "+p.Port)
-		}
 		sort.Strings(from)
-		sort.Strings(ports)
-		out = append(out, strings.Join(from, ",")+" "+strings.Join(ports, ","))
+		sources := strings.Join(from, ",")
+		if len(n.Ports) == 0 {
+			out = append(out, sources)
+		}
+		for _, p := range n.Ports {
+			out = append(out, sources+" "+cmp.Or(p.Protocol, "TCP")+" "+p.Port)
+		}
 	}
 	sort.Strings(out)
-	return out
+	return slices.Compact(out)
 }
 
 // SameNetworking reports whether the observed rules of a binding already are what is wanted.

@@ -140,12 +140,12 @@ type placedHost struct {
 }
 
 // places are the ports that a route is attached to. In the standard construction each hostname is served at each listener that has it; in
-// the compatible one the listeners of a port are one.
+// the compatible one the listeners of a port are one, where hostnames that a listener restricts leave no others.
 func (t *translation) places(sites []site) (out []place) {
 	c := t.in.Construction
 	for i := range sites {
 		p := place{site: &sites[i]}
-		on := false
+		on, restricted := false, false
 		for _, d := range t.route.Decisions {
 			for _, a := range d.Attached {
 				if !slices.Contains(p.listeners, a.Listener) {
@@ -155,6 +155,13 @@ func (t *translation) places(sites []site) (out []place) {
 				hosts := a.Hostnames
 				if len(hosts) == 0 {
 					hosts = []attachment.Hostname{{}}
+				}
+				if c == rule.Compatible {
+					if r := hostnameOf(&p.all[a.Listener]) != ""; r && !restricted {
+						p.hosts, restricted = nil, true
+					} else if !r && restricted {
+						continue
+					}
 				}
 				for _, h := range hosts {
 					placed := placedHost{Hostname: h}

@@ -1,0 +1,173 @@
+package parity
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/k8s-lbc/lbc/hack/parity/recorded"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+)
+
+const gatewayManifests = "testdata/gateway/manifests"
+
+// gatewayCases are manifests of Gateways. What the existing controller makes of them is not recorded but computed: see model.
+func gatewayCases(t *testing.T) (out []cluster) {
+	t.Helper()
+	files, err := filepath.Glob(gatewayManifests + "/*.yaml")
+	if err != nil || len(files) < 2 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		if name := strings.TrimSuffix(filepath.Base(f), ".yaml"); name != "common" {
+			out = append(out, gatewayCase(t, name))
+		}
+	}
+	return out
+}
+
+// gatewayCase is the manifest of a name with the objects that all have. Of objects with one name the later holds.
+func gatewayCase(t *testing.T, name string) cluster {
+	t.Helper()
+	r := cluster{Case: recorded.Case{Name: "gateway/" + name, Namespace: "shop"}}
+	for _, f := range []string{"common", name} {
+		raw, err := os.ReadFile(filepath.Join(gatewayManifests, f+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.add(t, raw)
+	}
+	return r
+}
+
+// add adds the objects of a manifest.
+func (r *cluster) add(t *testing.T, manifest []byte) {
+	t.Helper()
+	ref := func(o tree) string {
+		return fmt.Sprint(o["kind"], sub(o, "metadata")["namespace"], "/", sub(o, "metadata")["name"])
+	}
+	for _, doc := range bytes.Split(manifest, []byte("\n---\n")) {
+		var o tree
+		if err := yaml.Unmarshal(doc, &o); err != nil {
+			t.Fatalf("%s: %v: %s", r.Name, err, doc)
+		}
+		r.Objects = append(slices.DeleteFunc(r.Objects, func(x tree) bool { return ref(x) == ref(o) }), o)
+	}
+}
+
+// gateways calls do with the metadata of each Gateway and whether its load balancer is a network load balancer.
+func (r *cluster) gateways(do func(m tree, network bool)) {
+	for _, o := range r.Objects {
+		if o["kind"] == "Gateway" {
+			do(sub(o, "metadata"), sub(o, "spec")["gatewayClassName"] == "nlb")
+		}
+	}
+}
+
+// adopted gives Gateways the finalizer of the existing controller.
+func (r *cluster) adopted() {
+	r.gateways(func(m tree, network bool) {
+		m["finalizers"] = []any{map[bool]string{false: "gateway.k8s.aws/alb", true: "gateway.k8s.aws/nlb"}[network]}
+	})
+}
+
+// constructed annotates Gateways with the construction of rules.
+func (r *cluster) constructed(as string) {
+	r.gateways(func(m tree, _ bool) { m["annotations"] = tree{"gateway.k8s.aws/rule-construction": as} })
+}
+
+// modelPicture is a state in the form of the picture.
+func (l *lab) modelPicture(state tree) tree {
+	return recorded.Sorted(tidy(l.written(recordedPicture(state)))).(tree)
+}
+
+// flagsOf has half of the cases with another default of the target type.
+func flagsOf(i int) []string {
+	if i%2 == 0 {
+		return []string{"--default-target-type=ip"}
+	}
+	return nil
+}
+
+// compare reports what differs from today, but for what is listed.
+func (d *differences) compare(t *testing.T, name string, today, ours tree) {
+	t.Helper()
+	found := recorded.Differ(today, ours)
+	for _, at := range slices.Sorted(maps.Keys(found)) {
+		if !d.listed(t, name, at) {
+			t.Errorf("%s: %s", at, found[at])
+		}
+	}
+}
+
+func stepsOf(l *lab, r *cluster) []string {
+	l.t.Helper()
+	var out []string
+	for _, s := range l.plans(r) {
+		for _, step := range s.Plan.Steps {
+			out = append(out, fmt.Sprintf("%s: %s %s %v", s.Key, plan.NameOf(step.Op), step.Resource, step.Why))
+		}
+		for _, d := range s.Diagnostics {
+			if d.Class != diag.Note {
+				out = append(out, fmt.Sprintf("%s: %s", s.Key, d))
+			}
+		}
+	}
+	return out
+}
+
+// TestGatewaysOfTheExistingControllerAreAdoptedWithAnEmptyPlan puts what that controller holds for Gateways into an account, under both
+// formulas of the names of target groups, and asks a controller that starts there what it would do.
+func TestGatewaysOfTheExistingControllerAreAdoptedWithAnEmptyPlan(t *testing.T) {
+	t.Parallel()
+	for i, r := range gatewayCases(t) {
+		for name, former := range map[string]bool{"names of v3.5.0": true, "later names": false} {
+			t.Run(r.Name+" "+name, func(t *testing.T) {
+				t.Parallel()
+				l := newLab(t, flagsOf(i)...)
+				c := gatewayCase(t, strings.TrimPrefix(r.Name, "gateway/"))
+				c.adopted()
+				state := stateOf(t, l, c.typed(t, l.names()), former)
+				l.put(&c, state)
+				if found := recorded.Differ(l.modelPicture(stateOf(t, l, c.typed(t, l.names()), former)), l.picture()); len(found) > 0 {
+					t.Fatalf("the account does not hold what the model has: %v", found)
+				}
+				for _, step := range stepsOf(l, &c) {
+					t.Error("would be changed:", step)
+				}
+			})
+		}
+	}
+}
+
+// TestTheExistingControllerWouldAdoptGatewaysOfOurs takes Gateways to the account with the rules of the existing controller. What is there is
+// what that controller would make, so that it would change nothing but the numbers of rules.
+func TestTheExistingControllerWouldAdoptGatewaysOfOurs(t *testing.T) {
+	t.Parallel()
+	d := readDifferences(t)
+	for i, r := range gatewayCases(t) {
+		t.Run(r.Name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, flagsOf(i)...)
+			r.constructed("compatible")
+			l.settle(&r)
+			want := l.modelPicture(stateOf(t, l, r.typed(t, l.names()), false))
+			d.compare(t, r.Name, want, l.picture())
+			for _, what := range (&existing{}).reconcile(l.picture(), want) {
+				if !slices.ContainsFunc(allowed, func(p string) bool { return strings.HasPrefix(what, p) }) {
+					t.Errorf("the existing controller would %s", what)
+				}
+			}
+			r.finalize(t, l, false)
+			l.empty(&r)
+		})
+	}
+}
