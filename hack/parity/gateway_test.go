@@ -124,50 +124,77 @@ func stepsOf(l *lab, r *cluster) []string {
 	return out
 }
 
-// TestGatewaysOfTheExistingControllerAreAdoptedWithAnEmptyPlan puts what that controller holds for Gateways into an account, under both
-// formulas of the names of target groups, and asks a controller that starts there what it would do.
-func TestGatewaysOfTheExistingControllerAreAdoptedWithAnEmptyPlan(t *testing.T) {
+// TestGatewaysAreAdoptedWithAnEmptyPlanAndBack puts what the existing controller holds for Gateways into an account, under both formulas of the
+// names of target groups, and asks a controller that starts there what it would do; and the other way takes the Gateways to an account with the
+// rules of that controller, which is what it would make. Whatever differs is listed, and what is listed occurs.
+func TestGatewaysAreAdoptedWithAnEmptyPlanAndBack(t *testing.T) {
 	t.Parallel()
-	for i, r := range gatewayCases(t) {
-		for name, former := range map[string]bool{"names of v3.5.0": true, "later names": false} {
-			t.Run(r.Name+" "+name, func(t *testing.T) {
+	d := readDifferences(t)
+	t.Run("cases", func(t *testing.T) {
+		for i, r := range gatewayCases(t) {
+			name := strings.TrimPrefix(r.Name, "gateway/")
+			for form, former := range map[string]bool{"with names of v3.5.0": true, "with later names": false} {
+				t.Run(name+" adopted "+form, func(t *testing.T) {
+					t.Parallel()
+					adoptGateways(t, d, gatewayCase(t, name), former, flagsOf(i))
+				})
+			}
+			t.Run(name+" back", func(t *testing.T) {
 				t.Parallel()
-				l := newLab(t, flagsOf(i)...)
-				c := gatewayCase(t, strings.TrimPrefix(r.Name, "gateway/"))
-				c.adopted()
-				state := stateOf(t, l, c.typed(t, l.names()), former)
-				l.put(&c, state)
-				if found := recorded.Differ(l.modelPicture(stateOf(t, l, c.typed(t, l.names()), former)), l.picture()); len(found) > 0 {
-					t.Fatalf("the account does not hold what the model has: %v", found)
-				}
-				for _, step := range stepsOf(l, &c) {
-					t.Error("would be changed:", step)
-				}
+				handBackGateways(t, d, r, flagsOf(i))
 			})
+		}
+	})
+	for i, l := range d.list {
+		if !d.met[i] && strings.HasPrefix(l.Cases, "gateway/") {
+			t.Errorf("%s%s of %s is listed as a difference but is none", l.Path, l.Step, l.Cases)
 		}
 	}
 }
 
-// TestTheExistingControllerWouldAdoptGatewaysOfOurs takes Gateways to the account with the rules of the existing controller. What is there is
-// what that controller would make, so that it would change nothing but the numbers of rules.
-func TestTheExistingControllerWouldAdoptGatewaysOfOurs(t *testing.T) {
-	t.Parallel()
-	d := readDifferences(t)
-	for i, r := range gatewayCases(t) {
-		t.Run(r.Name, func(t *testing.T) {
-			t.Parallel()
-			l := newLab(t, flagsOf(i)...)
-			r.constructed("compatible")
-			l.settle(&r)
-			want := l.modelPicture(stateOf(t, l, r.typed(t, l.names()), false))
-			d.compare(t, r.Name, want, l.picture())
-			for _, what := range (&existing{}).reconcile(l.picture(), want) {
-				if !slices.ContainsFunc(allowed, func(p string) bool { return strings.HasPrefix(what, p) }) {
-					t.Errorf("the existing controller would %s", what)
-				}
-			}
-			r.finalize(t, l, false)
-			l.empty(&r)
-		})
+func adoptGateways(t *testing.T, d *differences, r cluster, former bool, flags []string) {
+	t.Helper()
+	l := newLab(t, flags...)
+	r.adopted()
+	l.put(&r, stateOf(t, l, r.typed(t, l.names()), former))
+	if found := recorded.Differ(l.modelPicture(stateOf(t, l, r.typed(t, l.names()), former)), l.picture()); len(found) > 0 {
+		t.Fatalf("the account does not hold what the model has: %v", found)
+	}
+	for _, step := range stepsOf(l, &r) {
+		if !d.adoption(t, r.Name, step) {
+			t.Error("would be changed:", step)
+		}
+	}
+}
+
+func handBackGateways(t *testing.T, d *differences, r cluster, flags []string) {
+	t.Helper()
+	l := newLab(t, flags...)
+	r.constructed("compatible")
+	l.settle(&r)
+	want := l.modelPicture(stateOf(t, l, r.typed(t, l.names()), false))
+	found := recorded.Differ(want, l.picture())
+	onPurpose := false
+	for _, at := range slices.Sorted(maps.Keys(found)) {
+		listed := d.listed(t, r.Name, at)
+		if !listed {
+			t.Errorf("%s: %s", at, found[at])
+		}
+		onPurpose = onPurpose || listed && !strings.HasSuffix(at, "/priority")
+	}
+	if !onPurpose {
+		wouldLeave(t, l, want)
+	}
+	r.finalize(t, l, false)
+	l.empty(&r)
+}
+
+// wouldLeave expects the existing controller to change nothing in the account but the numbers of rules.
+func wouldLeave(t *testing.T, l *lab, want tree) {
+	t.Helper()
+	for _, what := range (&existing{}).reconcile(l.picture(), want) {
+		if !slices.ContainsFunc(allowed, func(p string) bool { return strings.HasPrefix(what, p) }) {
+			t.Errorf("the existing controller would %s", what)
+		}
 	}
 }

@@ -151,6 +151,8 @@ type Listener struct {
 	Certificates Field[[]string] // explicit ARNs, first = default
 	// Owned are identities of the member's own certificates, where no ARN is given; the first is the default one.
 	Owned []string
+	// DiscoverFirst are hosts whose certificates in ACM are used in the place of Owned, if each of them has one.
+	DiscoverFirst []string
 	// DiscoverHosts are the hosts for which compile finds certificates if Certificates is not set.
 	DiscoverHosts []string
 	SSLPolicy     Field[string]

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -69,6 +70,16 @@ func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 				"use the ARN that ACM shows, like arn:aws:acm:REGION:ACCOUNT:certificate/ID, of the load balancer's region").In(diag.Certificate)}
 		}
 		return out
+	}
+	if len(l.DiscoverFirst) > 0 {
+		if d.Facts.Certificates == nil {
+			out.request(d.Facts, facts.Need{Kind: facts.NeedCertificates}, o, "")
+			return out
+		}
+		if found, uncovered := facts.DiscoverCertificates(d.Facts, slices.Concat(l.DiscoverFirst, l.DiscoverHosts), d.Authorities); len(uncovered) == 0 {
+			out.ARNs = found
+			return out
+		}
 	}
 	if len(l.Owned) > 0 {
 		d.own(&out, m, l)

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/front/secretdata"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -32,7 +33,7 @@ func (t *translation) checkCertificates(ports []port, configured map[configv1.Pr
 		named = named && len(explicit(c)) > 0
 		for _, i := range p.listeners {
 			t.named[i] = named
-			if usable := t.checkRefs(i, named); !usable && !named {
+			if usable := t.checkRefs(i, named); !usable && !named && len(t.discoveredFirst(i)) == 0 {
 				t.unserved[i] = true
 			}
 		}
@@ -111,10 +112,27 @@ func (t *translation) certificate(l *attachment.Listener, ref gatewayv1.SecretOb
 	return c, nil
 }
 
+// discoveredFirst are the hosts of a listener whose certificates in ACM count before the Secrets that it names: the existing controller does
+// not read these.
+func (t *translation) discoveredFirst(listener int) []string {
+	if t.rules != rule.Compatible {
+		return nil
+	}
+	return t.hostsOf(listener)
+}
+
+// hostsOf are the hostname of a listener and those that routes serve there.
+func (t *translation) hostsOf(listener int) (out []string) {
+	if h := t.listeners.All[listener].Hostname; h != nil && *h != "" {
+		out = append(out, string(*h))
+	}
+	return append(out, t.routeHosts(listener)...)
+}
+
 // ownOrDiscover sets the certificates of a port without explicit ones: those of the Secrets that its listeners name, and for listeners that
 // name none, certificates of ACM for their hostnames and those of their routes.
 func (t *translation) ownOrDiscover(l *intent.Listener, p port) {
-	var hosts []string
+	var hosts, first []string
 	for _, i := range p.listeners {
 		listener := &t.listeners.All[i]
 		if listener.TLS != nil && len(listener.TLS.CertificateRefs) > 0 {
@@ -129,13 +147,12 @@ func (t *translation) ownOrDiscover(l *intent.Listener, p port) {
 					l.Owned = append(l.Owned, id)
 				}
 			}
+			first = append(first, t.discoveredFirst(i)...)
 			continue
 		}
-		if listener.Hostname != nil && *listener.Hostname != "" {
-			hosts = append(hosts, string(*listener.Hostname))
-		}
-		hosts = append(hosts, t.routeHosts(i)...)
+		hosts = append(hosts, t.hostsOf(i)...)
 	}
 	slices.Sort(hosts)
-	l.DiscoverHosts = slices.Compact(hosts)
+	slices.Sort(first)
+	l.DiscoverHosts, l.DiscoverFirst = slices.Compact(hosts), slices.Compact(first)
 }
