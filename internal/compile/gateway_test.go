@@ -208,3 +208,46 @@ func TestAServiceOfBothFamiliesHasTargetsOfTheFamiliesOfItsLoadBalancer(t *testi
 		}
 	}
 }
+
+// TestTargetsOfAGatewayAdmitWhatItsListenersAdmit has the sources at the Gateway's listener and the forward at that of a route.
+func TestTargetsOfAGatewayAdmitWhatItsListenersAdmit(t *testing.T) {
+	t.Parallel()
+	e := gatewayOf(stack.Network, attachedRoute("sql", 1))
+	g, r := &e.Members[0], &e.Members[1]
+	g.Settings.NoSecurityGroups = intent.Of(true, intent.Source{Object: g.Object, Path: "spec.disableSecurityGroup"})
+	g.Listeners[0].InboundCIDRs = intent.Of([]string{"203.0.113.0/24"}, intent.Source{Object: g.Object, Path: "spec.sourceRanges"})
+	tg := r.Routes[0].Actions[0].Backends[0].TargetGroup
+	tg.Protocol, tg.ProtocolVersion, tg.TargetType = "TCP", "", stack.TargetInstance
+	tg.HealthCheck = stack.HealthCheck{Protocol: "TCP", Port: "traffic-port"}
+	r.Listeners[0].Protocol, r.Listeners[0].Default, r.Routes = "TCP", forwardTo(tg), nil
+	s := mustBuild(t, Compile(e, account(), config(), nil))
+	if got := admitted(s.Bindings[0].Networking); len(got) != 2 || !strings.HasPrefix(got[0], "203.0.113.0/24 → TCP ") {
+		t.Errorf("targets admit %q", got)
+	}
+}
+
+func TestAPortWithoutAnyRangeAdmitsPrefixListsOnly(t *testing.T) {
+	t.Parallel()
+	e := gatewayOf(stack.Application, attachedRoute("site", 1))
+	l := &e.Members[0].Listeners[0]
+	l.InboundCIDRs, l.NoRanges = intent.Of([]string{}, intent.Source{Path: "spec.sourceRanges"}), true
+	rules := func() (out []string) {
+		r := Compile(e, account(), config(), nil)
+		for _, d := range r.Diagnostics {
+			t.Errorf("%v", d)
+		}
+		for _, g := range mustBuild(t, r).SecurityGroups {
+			for _, p := range g.Ingress {
+				out = append(out, p.CIDR+p.IPv6CIDR+p.PrefixList)
+			}
+		}
+		return out
+	}
+	if got := rules(); len(got) > 0 {
+		t.Errorf("admitted: %q", got)
+	}
+	l.PrefixLists = intent.Of([]string{"pl-1"}, intent.Source{Path: "spec.securityGroupPrefixes"})
+	if got := rules(); !slices.Equal(got, []string{"pl-1"}) {
+		t.Errorf("admitted: %q", got)
+	}
+}

@@ -1,0 +1,37 @@
+package certificates
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+)
+
+// TestCertificatesThatAreDiscoveredFirstCountOnlyIfTheyCoverEachHost has a listener with a certificate of its own, as one that names a Secret.
+func TestCertificatesThatAreDiscoveredFirstCountOnlyIfTheyCoverEachHost(t *testing.T) {
+	t.Parallel()
+	const own, app = "arn:aws:acm:us-west-2:111122223333:certificate/own", "arn:aws:acm:us-west-2:111122223333:certificate/app"
+	m := &intent.Member{Certificates: []intent.Certificate{{ID: "own", Names: []string{"app.example.com"}}}}
+	known := facts.Facts{
+		OwnKnown: true, HostedZones: []facts.HostedZone{{ID: "Z1", Name: "example.com"}}, Own: []facts.OwnCertificate{{ARN: own, ID: "own", Status: "ISSUED"}},
+		Certificates: map[string]facts.Certificate{app: {Domains: []string{"app.example.com"}}},
+	}
+	for _, c := range []struct {
+		name  string
+		first []string
+		facts facts.Facts
+		want  []string
+		needs int
+	}{
+		{"not asked for", nil, known, []string{own}, 0},
+		{"each host is covered", []string{"app.example.com"}, known, []string{app}, 0},
+		{"one host is not", []string{"app.example.com", "www.example.com"}, known, []string{own}, 0},
+		{"ACM is not read yet", []string{"app.example.com"}, facts.Facts{OwnKnown: true}, nil, 1},
+	} {
+		got := Finder{Facts: c.facts}.Find(m, intent.Listener{Owned: []string{"own"}, DiscoverFirst: c.first})
+		if !slices.Equal(got.ARNs, c.want) || len(got.Needs) != c.needs {
+			t.Errorf("%s: %v, needs %v", c.name, got.ARNs, got.Needs)
+		}
+	}
+}
