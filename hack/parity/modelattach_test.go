@@ -98,13 +98,8 @@ func (x *modelGateway) admits(s *gatewayv1.ListenerSet) bool {
 	if a == nil || a.Namespaces == nil || a.Namespaces.From == nil {
 		return false
 	}
-	switch *a.Namespaces.From {
-	case gatewayv1.NamespacesFromAll:
-		return true
-	case gatewayv1.NamespacesFromSame:
-		return s.Namespace == x.gateway.Namespace
-	}
-	return false
+	from := *a.Namespaces.From
+	return from == gatewayv1.NamespacesFromAll || from == gatewayv1.NamespacesFromSame && s.Namespace == x.gateway.Namespace
 }
 
 // attachedTo are the routes on a port, in the order in which they are listed: sections 4.4 and 4.5.

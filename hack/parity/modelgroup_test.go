@@ -129,7 +129,7 @@ func (x *modelGateway) forward(r *modelRoute, refs []gatewayv1.BackendRef, proto
 		if weight > 999 {
 			x.t.Fatalf("Weight [%d] must be less than or equal to 999", weight)
 		}
-		name := ""
+		var name string
 		switch kind {
 		case "TargetGroupName":
 			name = string(b.Name)
@@ -178,18 +178,18 @@ func (x *modelGateway) granted(r *modelRoute, kind, namespace, name string) bool
 
 // group is a target group with what its name depends on.
 type modelGroup struct {
-	route                          *modelRoute
-	namespace, name                string // of the backend
-	targetType, protocol, version  string
-	port                           int
-	portText, targetPort           string // for the hash, and as written
-	props                          tree
-	local                          bool // NLB, instance targets, traffic stays on the node
-	healthPort                     string
-	control                        string
-	ipv6                           bool
-	resolveHealthPort              func(string) string
-	trafficPort, healthPortDefault any
+	route                         *modelRoute
+	namespace, name               string // of the backend
+	targetType, protocol, version string
+	port                          int
+	portText, targetPort          string // for the hash, and as written
+	props                         tree
+	local                         bool // NLB, instance targets, traffic stays on the node
+	healthPort                    string
+	control                       string
+	ipv6                          bool
+	resolveHealthPort             func(string) string
+	trafficPort                   any
 }
 
 // register adds the target group to the state and returns its name.
@@ -368,7 +368,7 @@ func (x *modelGateway) networking(g *modelGroup, protocol string) []any {
 	check, _ := x.healthCheck(g)
 	udp := slices.Contains([]string{"UDP", "TCP_UDP", "QUIC", "TCP_QUIC"}, g.protocol)
 	port := func(protocol string, n any) tree { return tree{"protocol": protocol, "port": n} }
-	health := any(g.trafficPort)
+	health := g.trafficPort
 	if p := text(check["HealthCheckPort"]); p != "traffic-port" {
 		if n, err := strconv.Atoi(p); err == nil {
 			health = n

@@ -234,7 +234,7 @@ func (x *modelGateway) rulesOf(port int32, protocol string, attached []modelAtta
 func (x *modelGateway) extension(r *modelRoute, rule *modelRule) *configv1.ListenerRuleConfiguration {
 	for _, f := range rule.filters {
 		if f.Type == gatewayv1.HTTPRouteFilterExtensionRef {
-			return x.model.rules[r.meta.GetNamespace()+"/"+string(f.ExtensionRef.Name)]
+			return x.rules[r.meta.GetNamespace()+"/"+string(f.ExtensionRef.Name)]
 		}
 	}
 	return nil
@@ -360,13 +360,13 @@ func transforms(filters []gatewayv1.HTTPRouteFilter, prefix string) (out []any) 
 		}
 	}
 	for _, f := range filters {
-		switch f.Type {
-		case gatewayv1.HTTPRouteFilterURLRewrite:
+		switch {
+		case f.URLRewrite != nil:
 			path(f.URLRewrite.Path, true)
 			if f.URLRewrite.Hostname != nil {
 				rewrite("host-header-rewrite", "HostHeaderRewriteConfig", ".*", string(*f.URLRewrite.Hostname))
 			}
-		case gatewayv1.HTTPRouteFilterRequestRedirect:
+		case f.RequestRedirect != nil:
 			path(f.RequestRedirect.Path, false)
 		}
 	}

@@ -331,10 +331,10 @@ func (l *lab) readListenerDefaults(lb string, protocols ...types.ProtocolEnum) {
 	for i, p := range protocols {
 		in := &elb.CreateListenerInput{LoadBalancerArn: &lb, Port: aws.Int32(int32(i) + 1), Protocol: p, DefaultActions: []types.Action{{Type: types.ActionTypeEnumFixedResponse,
 			FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("404")}}}}
-		switch p {
-		case types.ProtocolEnumHttps:
+		if p == types.ProtocolEnumHttps {
 			in.Certificates = []types.Certificate{{CertificateArn: &l.sim.Resources().Certificates[0].ARN}}
-		case types.ProtocolEnumTcp:
+		}
+		if p == types.ProtocolEnumTcp {
 			in.DefaultActions = []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: l.group("probe-TCP-ip")}}
 		}
 		n, err := l.sim.Balancing.CreateListener(l.t.Context(), in)
