@@ -296,7 +296,7 @@ func TestStacksAreOneJSONTextPerLine(t *testing.T) {
 		}
 		ids = append(ids, s.ID)
 	}
-	if got := strings.Join(ids, " "); got != "game-2048/game shop nlb/echo" {
+	if got := strings.Join(ids, " "); got != "gateway-demo/demo game-2048/game shop nlb/echo" {
 		t.Errorf("stacks %s", got)
 	}
 }

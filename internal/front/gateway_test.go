@@ -44,6 +44,11 @@ func TestAGatewayBelongsToTheFrontEndOfItsFamilyAndLeavesTheOther(t *testing.T) 
 		t.Errorf("%+v", w)
 	}
 	w = nlb.Load(v, id)
+	if w.Wanted || w.Decisions == nil {
+		t.Errorf("it does not wait for the ALB: %+v", w)
+	}
+	g.Finalizers = nil
+	w = nlb.Load(v, id)
 	if !w.Wanted || len(w.Members) != 1 || w.LoadBalancer.Key.String() != "gateway.k8s.aws.nlb:shop/web" || w.Decisions == nil {
 		t.Errorf("%+v", w)
 	}

@@ -124,7 +124,7 @@ func briefMap(m map[string]any) any {
 			return nil
 		}
 		return map[string]any{"value": brief(m["Value"]), "from": brief(m["Source"])}
-	case has(m, "Object", "Path", "Code", "Text", "Remedy", "RequestID", "Class", "Phase", "Scope"):
+	case has(m, "Object", "Path", "Port", "Code", "Text", "Remedy", "RequestID", "Class", "Phase", "Scope"):
 		scope := ""
 		if m["Scope"] != "" {
 			scope = fmt.Sprintf(" (%s)", m["Scope"])
