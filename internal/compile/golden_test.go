@@ -279,6 +279,8 @@ func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing, frontend *f
 	case facts.NeedWebACLs:
 		f.WebACLs = map[string]string{}
 		maps.Copy(f.WebACLs, all.WebACLs)
+	case facts.NeedOwnTrustStores:
+		f.OwnTrustStores, f.OwnTrustStoresKnown = all.OwnTrustStores, true
 	case facts.NeedTrustStore:
 		if f.TrustStores == nil {
 			f.TrustStores = map[string]string{}

@@ -117,6 +117,8 @@ func answer(f facts.Facts, needs []facts.Need) facts.Facts {
 			f.Certificates = full.Certificates
 		case facts.NeedWebACLs:
 			f.WebACLs = map[string]string{"guard": guard}
+		case facts.NeedOwnTrustStores:
+			f.OwnTrustStores, f.OwnTrustStoresKnown = full.OwnTrustStores, true
 		case facts.NeedTrustStore:
 			f.TrustStores = map[string]string{n.Key: "arn:" + n.Key}
 		case facts.NeedTargetGroupName:
