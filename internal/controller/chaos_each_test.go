@@ -253,11 +253,17 @@ func (l *lab) judgeTrouble(stage, permission, kind string, mark uint64, from int
 
 // uncalled are the IAM actions that the varied cluster's life does not need, and why.
 var uncalled = map[string]string{
-	"cognito-idp:DescribeUserPoolClient": "Elastic Load Balancing asks for it on behalf of whoever creates a rule; its denial is one of CreateRule",
-	"ec2:DescribeAddresses":              "no object here names an address by its text; internal/inventory/details_test.go",
-	"ec2:DescribeNetworkInterfaces":      "pods here have no interfaces of their own; internal/inventory/interfaces_test.go",
-	"ec2:DescribeRouteTables":            "subnets here say by tags what they are for; internal/inventory/facts_test.go",
-	"sts:GetCallerIdentity":              "AWS denies it to nobody",
+	"cognito-idp:DescribeUserPoolClient":    "Elastic Load Balancing asks for it on behalf of whoever creates a rule; its denial is one of CreateRule",
+	"ec2:DescribeAddresses":                 "no object here names an address by its text; internal/inventory/details_test.go",
+	"ec2:DescribeNetworkInterfaces":         "pods here have no interfaces of their own; internal/inventory/interfaces_test.go",
+	"ec2:DescribeRouteTables":               "subnets here say by tags what they are for; internal/inventory/facts_test.go",
+	"sts:GetCallerIdentity":                 "AWS denies it to nobody",
+	"elasticloadbalancing:CreateTrustStore": "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
+	"elasticloadbalancing:DeleteTrustStore": "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
+	"elasticloadbalancing:ModifyTrustStore": "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
+	"s3:DeleteObject":                       "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
+	"s3:GetObject":                          "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
+	"s3:PutObject":                          "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
 }
 
 // judgeCoverage holds that each IAM action of the table of permissions has its trouble, or a reason why not.
