@@ -152,7 +152,7 @@ func (w *workload) on(o metav1.Object) dynamic.ResourceInterface {
 	case *configv1.TargetGroupConfiguration:
 		return w.dynamic.Resource(configv1.GroupVersion.WithResource("targetgroupconfigurations")).Namespace(o.GetNamespace())
 	}
-	return w.dynamic.Resource(gatewayv1.SchemeGroupVersion.WithResource("gatewayclasses"))
+	return w.dynamic.Resource(schema.GroupVersion(gatewayv1.GroupVersion).WithResource("gatewayclasses"))
 }
 
 func (w *workload) createObject(ctx context.Context, o metav1.Object) error {

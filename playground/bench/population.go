@@ -34,8 +34,8 @@ type edit struct {
 
 var (
 	ingressResource       = networkingv1.SchemeGroupVersion.WithResource("ingresses")
-	gatewayResource       = gatewayv1.SchemeGroupVersion.WithResource("gateways")
-	routeResource         = gatewayv1.SchemeGroupVersion.WithResource("httproutes")
+	gatewayResource       = schema.GroupVersion(gatewayv1.GroupVersion).WithResource("gateways")
+	routeResource         = schema.GroupVersion(gatewayv1.GroupVersion).WithResource("httproutes")
 	configurationResource = configv1.GroupVersion.WithResource("loadbalancerconfigurations")
 )
 
@@ -147,7 +147,7 @@ func gateway(name string) *gatewayv1.Gateway {
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec:       gatewayv1.GatewaySpec{GatewayClassName: namespace, Listeners: []gatewayv1.Listener{{Name: "http", Port: 80, Protocol: gatewayv1.HTTPProtocolType}}},
 	}
-	return typed(g, &g.TypeMeta, gatewayv1.SchemeGroupVersion.WithKind("Gateway"))
+	return typed(g, &g.TypeMeta, schema.GroupVersion(gatewayv1.GroupVersion).WithKind("Gateway"))
 }
 
 // route has one host and one path.
@@ -157,7 +157,7 @@ func route(name, app, gateway string) *gatewayv1.HTTPRoute {
 		Hostnames:       []gatewayv1.Hostname{gatewayv1.Hostname(name + ".example.com")},
 		Rules:           []gatewayv1.HTTPRouteRule{ruleTo("/", app)},
 	}}
-	return typed(r, &r.TypeMeta, gatewayv1.SchemeGroupVersion.WithKind("HTTPRoute"))
+	return typed(r, &r.TypeMeta, schema.GroupVersion(gatewayv1.GroupVersion).WithKind("HTTPRoute"))
 }
 
 func ruleTo(p, app string) gatewayv1.HTTPRouteRule {
@@ -186,6 +186,6 @@ func class() []metav1.Object {
 	return []metav1.Object{
 		typed(targets, &targets.TypeMeta, configv1.GroupVersion.WithKind("TargetGroupConfiguration")),
 		typed(balancer, &balancer.TypeMeta, configv1.GroupVersion.WithKind("LoadBalancerConfiguration")),
-		typed(c, &c.TypeMeta, gatewayv1.SchemeGroupVersion.WithKind("GatewayClass")),
+		typed(c, &c.TypeMeta, schema.GroupVersion(gatewayv1.GroupVersion).WithKind("GatewayClass")),
 	}
 }
