@@ -3,7 +3,6 @@ package compile
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -241,15 +240,15 @@ func (b *build) mapSubnets() {
 	for i, subnet := range b.subnets {
 		to := &b.lb.Subnets[i]
 		var ok bool
-		if to.PrivateIPv4, ok = within(v4, []string{subnet.CIDR}); !ok && len(v4) > 0 {
+		if to.PrivateIPv4, ok = subnet.IPv4Of(v4); !ok && len(v4) > 0 {
 			bad("list one valid address inside each subnet's CIDR block", "expect one private IPv4 address configured for subnet: %s", subnet.ID)
 			return
 		}
-		if to.IPv6, ok = within(v6, subnet.IPv6CIDRs); !ok && len(v6) > 0 {
+		if to.IPv6, ok = subnet.IPv6Of(v6); !ok && len(v6) > 0 {
 			bad("list one valid address inside each subnet's IPv6 CIDR block", "expect one IPv6 address configured for subnet: %s", subnet.ID)
 			return
 		}
-		if p, ok := prefixWithin(chosen, subnet.IPv6CIDRs); ok {
+		if p, ok := subnet.PrefixOf(chosen); ok {
 			to.SourceNATPrefix = p
 			placed++
 		}
@@ -257,37 +256,4 @@ func (b *build) mapSubnets() {
 	if placed != len(chosen) {
 		bad("list one prefix of 80 bits inside each subnet's IPv6 CIDR block, or "+stack.AutoAssigned, "expect at most one source NAT prefix configured for each subnet, inside of it: %s", strings.Join(chosen, ", "))
 	}
-}
-
-// within finds the one address inside any of the blocks, in canonical text.
-func within(addresses, blocks []string) (string, bool) {
-	found := ""
-	for _, text := range addresses {
-		a, err := netip.ParseAddr(text)
-		if err != nil {
-			return "", false
-		}
-		for _, block := range blocks {
-			if p, err := netip.ParsePrefix(block); err == nil && p.Contains(a) {
-				if found != "" {
-					return "", false
-				}
-				found = a.String()
-			}
-		}
-	}
-	return found, found != ""
-}
-
-// prefixWithin finds the one prefix inside any of the blocks.
-func prefixWithin(prefixes, blocks []string) (string, bool) {
-	bare := make([]string, len(prefixes))
-	for i, p := range prefixes {
-		bare[i], _, _ = strings.Cut(p, "/")
-	}
-	a, ok := within(bare, blocks)
-	if !ok {
-		return "", false
-	}
-	return a + "/80", true
 }
