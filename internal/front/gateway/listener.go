@@ -139,7 +139,9 @@ func (t *translation) configureListener(l *intent.Listener, c configuration.Laye
 		t.ignored(within(c, "defaultCertificate"), "only HTTPS and TLS listeners have certificates", "remove it and certificates")
 	}
 	if c.Spec.QUICEnabled != nil && *c.Spec.QUICEnabled {
-		if l.QUIC = l.Protocol == udp || l.Protocol == tcpUDP; !l.QUIC {
+		if l.QUIC = l.Protocol == udp || l.Protocol == tcpUDP; l.QUIC {
+			t.report(within(c, "quicEnabled"), diag.UnsupportedFeature, "QUIC is not built in this version: a listener that is made is "+l.Protocol+", one that is QUIC already stays as it is", "nothing needs to be done")
+		} else {
 			t.report(within(c, "quicEnabled"), diag.InvalidConfiguration, "QUIC protocol upgrade not supported for protocol "+l.Protocol, "remove it, or use UDP")
 		}
 	}

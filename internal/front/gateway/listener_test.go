@@ -118,6 +118,22 @@ func TestAListenerConfigurationIsThatOfItsProtocolAndPort(t *testing.T) {
 	}
 }
 
+func TestQUICIsReportedAsNotBuilt(t *testing.T) {
+	t.Parallel()
+	for listeners, protocol := range map[string]string{
+		"{name: a, port: 53, protocol: UDP}":                                     "UDP",
+		"{name: a, port: 53, protocol: UDP}, {name: b, port: 53, protocol: TCP}": "TCP_UDP",
+	} {
+		m, _ := translated(t, nlbKey(), configured("nlb", listeners, "listenerConfigurations: [{protocolPort: '"+protocol+":53', quicEnabled: true}]"))
+		if m.Diagnostics.HasErrors() || !m.Listeners[0].QUIC || m.Listeners[0].Protocol != protocol {
+			t.Errorf("%s: %+v", protocol, m)
+		}
+		if got := findings(m.Diagnostics); strings.Count(got, "QUIC is not built in this version: a listener that is made is "+protocol) != 1 {
+			t.Errorf("%s: %s", protocol, got)
+		}
+	}
+}
+
 func TestCertificatesAreDiscoveredForTheHostnamesOfListenersAndTheirRoutes(t *testing.T) {
 	t.Parallel()
 	m, _ := translated(t, albKey(), `
