@@ -29,15 +29,22 @@ type site struct {
 
 // onEachTargetType runs a case on Gateways of its own with pods and, unless only says ip, with nodes as targets.
 func onEachTargetType(t *testing.T, name, configuration string, listeners []string, f func(*testing.T, *site), only ...string) {
+	eachTargetType(t, func(t *testing.T, targets string) {
+		s := &site{Cluster: cluster(t), ns: name + "-" + targets, targets: targets, configuration: configuration, listeners: listeners}
+		s.Apply(t, scene.Namespace(s.ns, 1)+s.groups("/health")+scene.Gateway(s.ns, "web", "alb", configuration, listeners...))
+		f(t, s)
+	}, only...)
+}
+
+// eachTargetType runs a case with pods and, unless only says ip, with nodes as targets.
+func eachTargetType(t *testing.T, f func(t *testing.T, targets string), only ...string) {
 	for _, targets := range []string{"ip", "instance"} {
 		if len(only) > 0 && !slices.Contains(only, targets) {
 			continue
 		}
 		t.Run(targets, func(t *testing.T) {
 			t.Parallel()
-			s := &site{Cluster: cluster(t), ns: name + "-" + targets, targets: targets, configuration: configuration, listeners: listeners}
-			s.Apply(t, scene.Namespace(s.ns, 1)+s.groups("/health")+scene.Gateway(s.ns, "web", "alb", configuration, listeners...))
-			f(t, s)
+			f(t, targets)
 		})
 	}
 }
@@ -293,26 +300,28 @@ func TestGatewayChangesTargetGroupsInPlaceByTheDefaultOfItsConfiguration(t *test
 		s.Apply(t, scene.Backend(s.ns, "api", 1)+scene.TargetGroups(s.ns, "api", "targetReference: {name: api}, defaultConfiguration: {healthCheckConfig: {healthCheckPath: /status/201}}"))
 		s.route(t, "web", "", toWeb, "matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: api, port: 80}]")
 		lb := s.balancer(t, 2, "HTTP 80")
-		checks := func(want ...string) (arns []string) {
-			t.Helper()
-			wait(t, s.Cluster, "the health checks", func() string {
-				var have []string
-				arns = nil
-				for _, tg := range s.TargetGroups(s.LoadBalancer(t, lb.Name)) {
-					have, arns = append(have, strings.Fields(tg.HealthCheck)[1]), append(arns, tg.ARN)
-				}
-				slices.Sort(have)
-				slices.Sort(arns)
-				return differs("paths", have, want)
-			})
-			return arns
-		}
-		before := checks("/health", "/status/201")
+		before := healthPaths(t, s.Cluster, lb, "/health", "/status/201")
 		scene.Change(t, s.Cluster, s.groups("/status/200"))
-		if after := checks("/status/200", "/status/201"); !slices.Equal(before, after) {
+		if after := healthPaths(t, s.Cluster, lb, "/status/200", "/status/201"); !slices.Equal(before, after) {
 			t.Errorf("target groups were replaced: %v, then %v", before, after)
 		}
 		s.WaitGet(t, url(lb, "/"), "", 200, "web")
 		s.WaitGet(t, url(lb, "/api"), "", 200, "api")
 	})
+}
+
+// healthPaths waits until the health checks of a load balancer's target groups have the paths, and returns the target groups' ARNs.
+func healthPaths(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, want ...string) (arns []string) {
+	t.Helper()
+	wait(t, c, "the health checks", func() string {
+		var have []string
+		arns = nil
+		for _, tg := range c.TargetGroups(c.LoadBalancer(t, lb.Name)) {
+			have, arns = append(have, strings.Fields(tg.HealthCheck)[1]), append(arns, tg.ARN)
+		}
+		slices.Sort(have)
+		slices.Sort(arns)
+		return differs("paths", have, want)
+	})
+	return arns
 }

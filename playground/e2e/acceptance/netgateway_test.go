@@ -1,0 +1,351 @@
+package acceptance
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/playground/curl"
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+const (
+	onTCP = "name: tcp, protocol: TCP, port: 80"
+	onTLS = "name: tls, protocol: TLS, port: 443, tls: {mode: Terminate, options: {example.com/any: any}}"
+)
+
+// network is a namespace with a backend "web", which serves HTTP and datagrams, and a Gateway "net" of class nlb whose targets are of one type.
+type network struct {
+	*harness.Cluster
+	ns, targets string
+}
+
+// onEachNetwork runs a case on Gateways of its own with pods and, unless only says ip, with nodes as targets. The Gateway has the configuration
+// facing and more fields of it.
+func onEachNetwork(t *testing.T, name, more string, listeners []string, f func(*testing.T, *network), only ...string) {
+	eachTargetType(t, func(t *testing.T, targets string) {
+		n := &network{Cluster: cluster(t), ns: name + "-" + targets, targets: targets}
+		n.Apply(t, datagrams(scene.Namespace(n.ns, 1))+n.groups("")+scene.Gateway(n.ns, "net", "nlb", facing+more, listeners...))
+		f(t, n)
+	}, only...)
+}
+
+// datagrams is the manifest of a Backend with a server of datagrams at the ports of the one of HTTP.
+func datagrams(backend string) string {
+	return strings.NewReplacer(
+		"{name: http, containerPort: 8080}", "{name: http, containerPort: 8080}, {name: udp-8080, containerPort: 8080, protocol: UDP}",
+		"{name: http, port: 80, targetPort: http}", "{name: http, port: 80, targetPort: 8080}, {name: udp, port: 80, protocol: UDP, targetPort: 8080}",
+	).Replace(backend)
+}
+
+// groups is what the Gateway's target groups are like by default, with more fields.
+func (n *network) groups(more string) string {
+	return scene.TargetGroups(n.ns, "targets", fmt.Sprintf("defaultConfiguration: {targetType: %s%s}", n.targets, more))
+}
+
+// route applies a route to sections of the Gateway; more are further fields of it.
+func (n *network) route(t *testing.T, kind, name, sections, backends, more string) {
+	t.Helper()
+	var parents []string
+	for section := range strings.SplitSeq(sections, ",") {
+		parents = append(parents, "{name: net, sectionName: "+section+"}")
+	}
+	n.Apply(t, scene.Route(kind, n.ns, name, fmt.Sprintf("parentRefs: [%s], rules: [{backendRefs: [%s]}]%s", strings.Join(parents, ", "), backends, more)))
+}
+
+// balancer waits until the Gateway is programmed and its load balancer has the listeners.
+func (n *network) balancer(t *testing.T, listeners ...string) simclient.LoadBalancer {
+	t.Helper()
+	lb := n.LoadBalancer(t, scene.GatewayAddress(t, n.Cluster, n.ns, "net"))
+	listening(t, n.Cluster, lb, listeners...)
+	return n.LoadBalancer(t, lb.Name)
+}
+
+// resolves waits until a TCPRoute has the condition ResolvedRefs as wanted.
+func (n *network) resolves(t *testing.T, route, want string) {
+	t.Helper()
+	wait(t, n.Cluster, "the references of "+route, func() string {
+		have := scene.RouteConditions(t, n.Cluster, "tcproute", n.ns, route)
+		if !strings.Contains(have, "ResolvedRefs="+want+",") {
+			return have + ", want " + want
+		}
+		return ""
+	})
+}
+
+// listening waits until a load balancer has the listeners, in the order of their texts: "TCP 80: ip TCP" with the types and protocols of its
+// target groups, and their weights if there are several.
+func listening(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, want ...string) {
+	t.Helper()
+	wait(t, c, "listeners of "+lb.Name, func() string {
+		now := c.LoadBalancer(t, lb.Name)
+		groups := map[string]simclient.TargetGroup{}
+		for _, tg := range c.TargetGroups(now) {
+			groups[tg.ARN] = tg
+		}
+		var have []string
+		for _, l := range now.Listeners {
+			text := fmt.Sprintf("%s %d:", l.Protocol, l.Port)
+			for _, r := range l.Rules {
+				for _, a := range r.Actions {
+					if a.Forward == nil {
+						continue
+					}
+					for _, to := range a.Forward.TargetGroups {
+						tg := groups[to.TargetGroup.Literal]
+						text += fmt.Sprintf(" %s %s", tg.TargetType, tg.Protocol)
+						if to.Weight != nil && len(a.Forward.TargetGroups) > 1 {
+							text += fmt.Sprintf(" %d", *to.Weight)
+						}
+					}
+				}
+			}
+			have = append(have, text)
+		}
+		slices.Sort(have)
+		return differs("listeners", strings.Join(have, ", "), strings.Join(want, ", "))
+	})
+}
+
+// answersTCP waits until a pod of a service answers HTTP on a new connection to a port, whatever the listener is.
+func answersTCP(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, port int32, service string) {
+	t.Helper()
+	c.WaitGet(t, fmt.Sprintf("http://%s:%d/", lb.DNSName, port), "", 200, service, "Connection: close")
+}
+
+// answersUDP waits until a pod of an application answers a datagram to a port, which it does with its name.
+func answersUDP(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, port int32, app string) {
+	t.Helper()
+	c.WaitFor(t, fmt.Sprintf("the answer of %s to a datagram at port %d", app, port), func(ctx context.Context) error {
+		all, err := c.Env.Endpoints(ctx)
+		if err != nil {
+			return err
+		}
+		for _, e := range all {
+			for _, l := range e.Listeners {
+				if e.ARN == lb.ARN && l.Port == port && l.Address.IsValid() {
+					return exchange(l.Address.String(), app)
+				}
+			}
+		}
+		return fmt.Errorf("nothing listens at port %d of %s", port, lb.Name)
+	})
+}
+
+// exchange sends a datagram, and fails unless a pod of the application answers within a second.
+func exchange(address, app string) error {
+	conn, err := net.DialTimeout("udp", address, time.Second)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // nothing is kept
+	answer := make([]byte, 256)
+	if err := errors.Join(conn.SetDeadline(time.Now().Add(time.Second)), second(conn.Write([]byte("name")))); err != nil {
+		return err
+	}
+	size, err := conn.Read(answer)
+	if err == nil && !strings.HasPrefix(string(answer[:size]), app+"-") {
+		err = fmt.Errorf("%q answered", answer[:size])
+	}
+	return err
+}
+
+func second(_ int, err error) error { return err }
+
+// refuses waits until a port of a load balancer answers no request.
+func refuses(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, port int32) {
+	t.Helper()
+	c.WaitFor(t, fmt.Sprintf("no answer on port %d", port), func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		conn, err := curl.Endpoints(c.Env.Endpoints).Dial(ctx, "tcp", fmt.Sprintf("%s:%d", lb.DNSName, port))
+		if err != nil {
+			return nil //nolint:nilerr // it is what is awaited
+		}
+		defer conn.Close() //nolint:errcheck // nothing is kept
+		_ = conn.SetDeadline(time.Now().Add(time.Second))
+		if _, err := fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n"); err != nil {
+			return nil //nolint:nilerr // as above
+		}
+		if _, err := bufio.NewReader(conn).ReadString('\n'); err == nil {
+			return errors.New("it answers")
+		}
+		return nil
+	})
+}
+
+const webOfBoth = "{name: web, port: 80}"
+
+func TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant(t *testing.T) {
+	t.Parallel()
+	certificate := `, listenerConfigurations: [{protocolPort: "TLS:443", defaultCertificate: "` + wildcard + `"}]`
+	listeners := []string{onTCP, onTLS, "name: udp, protocol: UDP, port: 8080", "name: other, protocol: TCP, port: 5000"}
+	onEachNetwork(t, "g4-1", certificate, listeners, func(t *testing.T, n *network) {
+		other := n.ns + "-other"
+		n.Apply(t, scene.Namespace(other, 0)+scene.Backend(other, "far", 1))
+		n.route(t, "TCPRoute", "tcp", "tcp,tls", webOfBoth, "")
+		n.route(t, "UDPRoute", "udp", "udp", webOfBoth, "")
+		n.route(t, "TCPRoute", "far", "other", "{name: far, namespace: "+other+", port: 80}", "")
+		rest := []string{"TCP 80: " + n.targets + " TCP", "TLS 443: " + n.targets + " TCP", "UDP 8080: " + n.targets + " UDP"}
+		lb := n.balancer(t, rest...)
+		n.resolves(t, "far", "False RefNotPermitted")
+		serves := func() {
+			t.Helper()
+			answersTCP(t, n.Cluster, lb, 80, "web")
+			served(t, n.Cluster, lb, "www.example.com")
+			answersUDP(t, n.Cluster, lb, 8080, "web")
+		}
+		serves()
+		for _, tg := range n.TargetGroups(lb) {
+			if !strings.HasPrefix(tg.HealthCheck, "TCP on traffic-port") {
+				t.Errorf("health check %q", tg.HealthCheck)
+			}
+		}
+		n.Apply(t, scene.Grant(other, "TCPRoute", n.ns))
+		n.balancer(t, append([]string{"TCP 5000: " + n.targets + " TCP"}, rest...)...)
+		n.resolves(t, "far", "True ResolvedRefs")
+		answersTCP(t, n.Cluster, lb, 5000, "far")
+		left := func() int { return len(scene.Left(n.Cluster, scene.Marks(n.ns)[0])) }
+		before := left()
+		n.Kubectl(t, "delete", "referencegrant", "-n", other, "services")
+		n.balancer(t, rest...)
+		n.resolves(t, "far", "False RefNotPermitted")
+		refuses(t, n.Cluster, lb, 5000)
+		wait(t, n.Cluster, "the end of its target group", func() string {
+			return differs("what is left", left(), before-1)
+		})
+		serves()
+	})
+}
+
+func TestG4Case2WithoutSecurityGroups(t *testing.T) {
+	t.Parallel()
+	onEachNetwork(t, "g4-2", ", disableSecurityGroup: true", []string{onTCP, "name: udp, protocol: UDP, port: 8080"}, func(t *testing.T, n *network) {
+		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
+		n.route(t, "UDPRoute", "udp", "udp", webOfBoth, "")
+		lb := n.balancer(t, "TCP 80: "+n.targets+" TCP", "UDP 8080: "+n.targets+" UDP")
+		if len(lb.SecurityGroups) != 0 {
+			t.Errorf("security groups %v", lb.SecurityGroups)
+		}
+		answersTCP(t, n.Cluster, lb, 80, "web")
+		answersUDP(t, n.Cluster, lb, 8080, "web")
+	})
+}
+
+func TestG4Case3TCPAndUDPOfOnePortAreOneListener(t *testing.T) {
+	t.Parallel()
+	onEachNetwork(t, "g4-3", "", []string{onTCP, "name: udp, protocol: UDP, port: 80"}, func(t *testing.T, n *network) {
+		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
+		lb := n.balancer(t, "TCP_UDP 80: "+n.targets+" TCP_UDP")
+		if got := len(n.TargetGroups(lb)); got != 1 {
+			t.Errorf("%d target groups", got)
+		}
+		answersTCP(t, n.Cluster, lb, 80, "web")
+		answersUDP(t, n.Cluster, lb, 80, "web")
+	})
+}
+
+func TestG4Case4BackendsByWeight(t *testing.T) {
+	t.Parallel()
+	onEachNetwork(t, "g4-4", "", []string{onTCP, "name: more, protocol: TCP, port: 81"}, func(t *testing.T, n *network) {
+		n.Apply(t, scene.Backend(n.ns, "two", 1))
+		n.route(t, "TCPRoute", "tcp", "tcp,more", "{name: web, port: 80, weight: 3}, {name: two, port: 80, weight: 7}", "")
+		both := n.targets + " TCP 3 " + n.targets + " TCP 7"
+		lb := n.balancer(t, "TCP 80: "+both, "TCP 81: "+both)
+		for _, port := range []int32{80, 81} {
+			answersTCP(t, n.Cluster, lb, port, "web")
+			answersTCP(t, n.Cluster, lb, port, "two")
+		}
+	})
+}
+
+func TestG4Case5TLSThatPassesThrough(t *testing.T) {
+	t.Parallel()
+	onEachNetwork(t, "g4-5", "", []string{"name: tls, protocol: TLS, port: 443, tls: {mode: Passthrough}"}, func(t *testing.T, n *network) {
+		n.route(t, "TLSRoute", "tls", "tls", webOfBoth, ", hostnames: [www.example.com]")
+		lb := n.balancer(t, "TCP 443: ip TCP")
+		answersTCP(t, n.Cluster, lb, 443, "web") // the load balancer does not take part in what is said
+	}, "ip")
+}
+
+func TestG4Case6ASectionThatDoesNotExist(t *testing.T) {
+	t.Parallel()
+	onEachNetwork(t, "g4-6", "", []string{onTCP}, func(t *testing.T, n *network) {
+		n.route(t, "TCPRoute", "tcp", "tcp,nothing", webOfBoth, "")
+		lb := n.balancer(t, "TCP 80: "+n.targets+" TCP")
+		wait(t, n.Cluster, "the route's parents", func() string {
+			return differs("Accepted", scene.Query(t, n.Cluster, "get", "tcproute", "-n", n.ns, "tcp", "-o",
+				`jsonpath={range .status.parents[*]}{.parentRef.sectionName}{range .conditions[?(@.type=="Accepted")]} {.status} {.reason};{end}{end}`),
+				"tcp True Accepted;nothing False NoMatchingParent;")
+		})
+		answersTCP(t, n.Cluster, lb, 80, "web")
+	})
+}
+
+func TestG4Case7TheDefaultTargetGroupConfiguration(t *testing.T) {
+	t.Parallel()
+	onEachNetwork(t, "g4-7", "", []string{onTCP, "name: two, protocol: TCP, port: 81"}, func(t *testing.T, n *network) {
+		byDefault := func(path string) string {
+			return n.groups(", healthCheckConfig: {healthCheckProtocol: HTTP, healthCheckPath: " + path + "}")
+		}
+		scene.Change(t, n.Cluster, byDefault("/health"))
+		n.Apply(t, scene.Backend(n.ns, "two", 1)+
+			scene.TargetGroups(n.ns, "two", "targetReference: {name: two}, defaultConfiguration: {healthCheckConfig: {healthCheckProtocol: HTTP, healthCheckPath: /status/201}}"))
+		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
+		n.route(t, "TCPRoute", "two", "two", "{name: two, port: 80}", "")
+		lb := n.balancer(t, "TCP 80: "+n.targets+" TCP", "TCP 81: "+n.targets+" TCP")
+		before := healthPaths(t, n.Cluster, lb, "/health", "/status/201")
+		answersTCP(t, n.Cluster, lb, 80, "web")
+		answersTCP(t, n.Cluster, lb, 81, "two")
+		scene.Change(t, n.Cluster, byDefault("/status/200"))
+		if after := healthPaths(t, n.Cluster, lb, "/status/200", "/status/201"); !slices.Equal(before, after) {
+			t.Errorf("target groups were replaced: %v, then %v", before, after)
+		}
+		answersTCP(t, n.Cluster, lb, 80, "web")
+	})
+}
+
+// TestG4Case8QUICIsReportedAndServedAsUDP holds case 8 as far as this version has it: no listener becomes QUIC, and an event reports it.
+func TestG4Case8QUICIsReportedAndServedAsUDP(t *testing.T) {
+	t.Parallel()
+	asked := `, listenerConfigurations: [{protocolPort: "UDP:8080", quicEnabled: true}, {protocolPort: "TCP_UDP:80", quicEnabled: true}]`
+	onEachNetwork(t, "g4-8", asked, []string{onTCP, "name: both, protocol: UDP, port: 80", "name: udp, protocol: UDP, port: 8080"}, func(t *testing.T, n *network) {
+		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
+		n.route(t, "UDPRoute", "udp", "udp", webOfBoth, "")
+		lb := n.balancer(t, "TCP_UDP 80: "+n.targets+" TCP_UDP", "UDP 8080: "+n.targets+" UDP")
+		wait(t, n.Cluster, "events about QUIC", func() string {
+			var about []string
+			for _, e := range n.Events(t, "Gateway", n.ns, "net") {
+				if _, after, found := strings.Cut(e.Message, "QUIC is not built in this version: a listener that is made is "); found {
+					protocol, _, _ := strings.Cut(after, ",")
+					about = append(about, e.Reason+" "+protocol)
+				}
+			}
+			slices.Sort(about)
+			return differs("events", about, []string{"Note TCP_UDP", "Note UDP"})
+		})
+		answersTCP(t, n.Cluster, lb, 80, "web")
+		answersUDP(t, n.Cluster, lb, 8080, "web")
+	}, "ip")
+}
+
+func TestG4PodsWaitUntilTheirTargetsOfANetworkLoadBalancerAreHealthy(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	n := &network{Cluster: c, ns: "g4-gates", targets: "ip"}
+	c.Apply(t, gatedNamespace(n.ns)+scene.Service(n.ns, "web", "type: NodePort")+n.groups("")+scene.Gateway(n.ns, "net", "nlb", facing, onTCP))
+	n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
+	awaitBindings(t, c, n.ns, "web")
+	c.Apply(t, workload(n.ns, "web", 2, "http"))
+	rolledOut(t, c, n.ns, "web")
+	expectOpen(t, c, n.ns, "web", 2)
+	answersTCP(t, c, n.balancer(t, "TCP 80: ip TCP"), 80, "web")
+}
