@@ -168,12 +168,12 @@ func refuses(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, port i
 		defer cancel()
 		conn, err := curl.Endpoints(c.Env.Endpoints).Dial(ctx, "tcp", fmt.Sprintf("%s:%d", lb.DNSName, port))
 		if err != nil {
-			return nil //nolint:nilerr // it is what is awaited
+			return nil
 		}
 		defer conn.Close() //nolint:errcheck // nothing is kept
 		_ = conn.SetDeadline(time.Now().Add(time.Second))
 		if _, err := fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n"); err != nil {
-			return nil //nolint:nilerr // as above
+			return nil
 		}
 		if _, err := bufio.NewReader(conn).ReadString('\n'); err == nil {
 			return errors.New("it answers")
