@@ -193,6 +193,19 @@ func TestTrustStoresAreFoundByNameWithOneRead(t *testing.T) {
 	if got := f.answer(need("later"), need("a")).TrustStores; got["later"] != later || got["a"] != a {
 		t.Errorf("%v", got)
 	}
+	f.clock.Advance(time.Second)
+	if now := create("now"); f.answer(need("now")).TrustStores["now"] != now {
+		t.Error("a trust store that was made since the list is not found by the first who names it")
+	}
+	f.reads()
+	f.clock.Advance(time.Second)
+	if f.answer(need("none")); f.reads()["DescribeTrustStores"] != 1 {
+		t.Error("a name that is wanted first does not cost one read")
+	}
+	f.clock.Advance(time.Second)
+	if f.answer(need("none")); f.reads()["DescribeTrustStores"] != 0 {
+		t.Error("a name that is missing costs a read each time")
+	}
 }
 
 func (f *fixture) authority() []byte {

@@ -49,10 +49,12 @@ type TrustStores struct {
 	elbv2 cloud.ELBV2
 	list  *cache.Value[struct{}] // whether records show the list
 
-	mu      sync.Mutex
-	records map[string]*record // by ARN
-	writes  int64              // grows with each write of this process
-	gone    map[string]int64   // those that this process deleted, by when in writes
+	mu       sync.Mutex
+	records  map[string]*record // by ARN
+	listedAt time.Time          // when the list was begun that records show
+	missing  map[string]bool    // names that a list did not have that was read for them
+	writes   int64              // grows with each write of this process
+	gone     map[string]int64   // those that this process deleted, by when in writes
 }
 
 // record is one trust store.
@@ -65,7 +67,7 @@ type record struct {
 
 // New makes TrustStores of which nothing is known.
 func New(client cloud.ELBV2, cfg Config) *TrustStores {
-	t := &TrustStores{cfg: cfg, elbv2: client, records: map[string]*record{}, gone: map[string]int64{}}
+	t := &TrustStores{cfg: cfg, elbv2: client, records: map[string]*record{}, gone: map[string]int64{}, missing: map[string]bool{}}
 	t.list = cache.NewValue(cache.Config[struct{}, struct{}]{
 		Now: cfg.Now, Lifetime: nameLifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: cloud.Passing,
 	}, t.read)
@@ -75,7 +77,7 @@ func New(client cloud.ELBV2, cfg Config) *TrustStores {
 // read reads the list.
 func (t *TrustStores) read(ctx context.Context) (struct{}, error) {
 	t.mu.Lock()
-	began := t.writes
+	began, at := t.writes, t.cfg.Now()
 	t.mu.Unlock()
 	listed := map[string]*record{}
 	for p := elbv2.NewDescribeTrustStoresPaginator(t.elbv2, &elbv2.DescribeTrustStoresInput{}); p.HasMorePages(); {
@@ -106,19 +108,47 @@ func (t *TrustStores) read(ctx context.Context) (struct{}, error) {
 			delete(t.gone, arn)
 		}
 	}
-	t.records = listed
+	t.records, t.listedAt = listed, at
 	return struct{}{}, nil
 }
 
-// ByName are the ARNs of trust stores by name; those that do not exist are missing. That one is missing is believed briefly only.
+// ByName are the ARNs of trust stores by name; those that do not exist are missing. That one is missing is believed briefly only, and not of a
+// list from before it was first wanted.
 func (t *TrustStores) ByName(ctx context.Context, names []string) (map[string]string, error) {
+	asked := t.cfg.Now()
 	_, err := t.list.Get(ctx)
 	found := t.named(names)
 	if err == nil && len(found) < len(names) {
-		_, err = t.list.Within(ctx, absentLifetime)
+		lifetime := absentLifetime
+		if t.wantsList(names, found, asked) {
+			lifetime = 0
+		}
+		_, err = t.list.Within(ctx, lifetime)
 		found = t.named(names)
 	}
+	if err == nil {
+		t.noteMissing(names, found)
+	}
 	return found, err
+}
+
+// wantsList reports whether a name that was not found is new, and the list older than the question.
+func (t *TrustStores) wantsList(names []string, found map[string]string, asked time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.listedAt.Before(asked) && slices.ContainsFunc(names, func(name string) bool { return found[name] == "" && !t.missing[name] })
+}
+
+func (t *TrustStores) noteMissing(names []string, found map[string]string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, name := range names {
+		if found[name] == "" {
+			t.missing[name] = true
+		} else {
+			delete(t.missing, name)
+		}
+	}
 }
 
 func (t *TrustStores) named(names []string) map[string]string {

@@ -132,6 +132,13 @@ func TestDefinitionsThatComeLaterAreServedAndTheirRemovalIsNoDeletion(t *testing
 	traffic := scene.Send(t, c, "http://"+host+"/", "", scene.OK)
 	mark := c.Mark()
 	remove(t, c, "httproutes.gateway.networking.k8s.io")
+	c.WaitFor(t, "the controller to notice the removal", func(context.Context) error {
+		text, err := os.ReadFile(log)
+		if err == nil && !strings.Contains(string(text), `"kind":"HTTPRoute","version":"gateway.networking.k8s.io/v1","before":"served"`) {
+			err = errors.New("its log does not have it")
+		}
+		return err
+	})
 	c.Kubectl(t, "label", "gateway", "-n", ns, "web", "example.com/touched=yes")
 	c.Kubectl(t, "patch", "gateway", "-n", ns, "web", "--type=json", "-p", `[{"op": "add", "path": "/spec/listeners/-", "value": {"name": "more", "protocol": "HTTP", "port": 8080}}]`)
 	traffic.More(t, c, 50)
