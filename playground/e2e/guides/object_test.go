@@ -103,11 +103,14 @@ func (b balancer) checkBinding(ps *problems, p *picture, tg simclient.TargetGrou
 	if b.own == nil {
 		backend, _ := p.group(backendGroup)
 		port := cmp.Or(g.port, p.nodePort(g.service))
-		ports := fmt.Sprintf(`{"protocol":"TCP","port":%d}`, port)
-		if g.protocol == "UDP" { // and what it is checked by
-			ports = fmt.Sprintf(`{"protocol":"UDP","port":%d},%s`, port, ports)
+		rule := func(protocol string) string {
+			return fmt.Sprintf(`{"from":[{"securityGroup":{"groupID":"%s"}}],"ports":[{"protocol":"%s","port":%d}]}`, backend.ID, protocol, port)
 		}
-		want = fmt.Sprintf(`{"ingress":[{"from":[{"securityGroup":{"groupID":"%s"}}],"ports":[%s]}]}`, backend.ID, ports)
+		rules := rule("TCP")
+		if g.protocol == "UDP" { // and what it is checked by
+			rules = rule("UDP") + "," + rules
+		}
+		want = `{"ingress":[` + rules + `]}`
 	}
 	ps.same("networking of binding "+o.Name, text(o.Spec.Networking), want)
 	checkBound(ps, p, o)

@@ -2,6 +2,7 @@ package guides
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,11 +123,12 @@ func TestEveryExampleHasARow(t *testing.T) {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(root.Example(filepath.Join("guides", "[0-9]*.yaml")))
-	if err != nil || len(files) != len(rows)+1 {
-		t.Errorf("%d files for %d rows, %v", len(files), len(rows)+1, err)
+	all := slices.Concat(rows, gatewayRows)
+	if err != nil || len(files) != len(all)+1 {
+		t.Errorf("%d files for %d rows, %v", len(files), len(all)+1, err)
 	}
 	known := map[string]bool{"00-ingressclass-alb.yaml": true}
-	for _, r := range rows {
+	for _, r := range all {
 		known[r.file] = true
 	}
 	for _, f := range files {
