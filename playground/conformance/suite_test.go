@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -78,8 +79,11 @@ func TestSuite(t *testing.T) {
 	}
 	configure(&options, r)
 	options.ReportOutputPath = o.ReportOutput
+	var mu sync.Mutex // tests end side by side
 	results := map[string]Outcome{}
 	options.Hook = func(t *testing.T, test suite.ConformanceTest, _ *suite.ConformanceTestSuite) {
+		mu.Lock()
+		defer mu.Unlock()
 		results[test.ShortName] = Passed
 		if t.Failed() {
 			results[test.ShortName] = Failed
