@@ -96,7 +96,7 @@ func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) ([]
 	found := certificates.Finder{Facts: b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities}.Find(m, l)
 	b.require(found.Needs...)
 	if found.OwnUnknown {
-		b.keepCertificates()
+		b.keepAll(stack.KindCertificate)
 	}
 	for _, c := range found.Own {
 		b.ownCertificate(i, c)
@@ -118,11 +118,9 @@ func (b *build) ownCertificate(i int, c intent.Certificate) {
 	b.trace(stack.KindCertificate, c.ID, []int{i}, map[string]intent.Source{"Certificates": c.Source})
 }
 
-// keepCertificates keeps what the stack owns in ACM, because it is not known what of it is requested.
-func (b *build) keepCertificates() {
-	if all := (stack.Ref{Kind: stack.KindCertificate}); !slices.Contains(b.keep.Resources, all) {
-		b.keep.Resources = append(b.keep.Resources, all)
-	}
+// keepAll keeps all resources of a kind that the stack owns, because it is not known which of them are wanted.
+func (b *build) keepAll(kind stack.Kind) {
+	b.keep.Resources = appendOnce(b.keep.Resources, stack.Ref{Kind: kind})
 }
 
 // keepOfLeftOut keeps the certificates and trust stores while a member is left out: some may be its own. Routes have none.
@@ -130,10 +128,10 @@ func (b *build) keepOfLeftOut() {
 	for i := range b.members {
 		m := &b.members[i]
 		if b.cfg.OwnCertificates && m.State.LeftOut() {
-			b.keepCertificates()
+			b.keepAll(stack.KindCertificate)
 		}
 		if owner := b.e.Key.Owner; owner == stack.GatewayALB && m.State.LeftOut() && m.Authority != intent.RoutesOnly {
-			b.keepTrustStores()
+			b.keepAll(stack.KindTrustStore)
 		}
 	}
 }

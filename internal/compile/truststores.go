@@ -19,7 +19,7 @@ func (b *build) ownTrustStore(i int, id string, source intent.Source) string {
 	need := facts.Need{Kind: facts.NeedOwnTrustStores, Key: b.e.Key.String()}
 	switch problem := b.f.Failed(need); {
 	case problem != nil:
-		b.keepTrustStores()
+		b.keepAll(stack.KindTrustStore)
 		b.problem(-1, source, problem)
 		return ""
 	case !b.f.OwnTrustStoresKnown:
@@ -50,11 +50,4 @@ func (b *build) declareTrustStore(i int, t intent.TrustStore) {
 	w.Tags[naming.ContentTag], w.Tags[naming.BundleTag] = t.Hash, naming.Bundle(w.Bucket, w.Key)
 	b.trustStores = append(b.trustStores, w)
 	b.traceKeys(stack.KindTrustStore, t.ID, "Tags", sources)
-}
-
-// keepTrustStores keeps the trust stores of the stack, because it is not known which of them are wanted.
-func (b *build) keepTrustStores() {
-	if all := (stack.Ref{Kind: stack.KindTrustStore}); !slices.Contains(b.keep.Resources, all) {
-		b.keep.Resources = append(b.keep.Resources, all)
-	}
 }

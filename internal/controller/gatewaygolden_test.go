@@ -290,19 +290,7 @@ func (l *lab) statusesOf(name string) (out []string) {
 			continue
 		}
 		kind, _ := objects.KindOf(r)
-		var status gatewayv1.RouteStatus
-		switch r := r.(type) {
-		case *gatewayv1.HTTPRoute:
-			status = r.Status.RouteStatus
-		case *gatewayv1.GRPCRoute:
-			status = r.Status.RouteStatus
-		case *gatewayv1.TCPRoute:
-			status = r.Status.RouteStatus
-		case *gatewayv1.UDPRoute:
-			status = r.Status.RouteStatus
-		case *gatewayv1.TLSRoute:
-			status = r.Status.RouteStatus
-		}
+		status := routeStatus(r)
 		for i := range status.Parents {
 			add(string(kind), status.Parents[i].Conditions)
 		}

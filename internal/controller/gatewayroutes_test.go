@@ -178,23 +178,31 @@ func shown(all []metav1.Condition) string {
 	return strings.Join(out, ", ")
 }
 
+// routeStatus is the status of a route of any kind.
+func routeStatus(route client.Object) gatewayv1.RouteStatus {
+	switch r := route.(type) {
+	case *gatewayv1.HTTPRoute:
+		return r.Status.RouteStatus
+	case *gatewayv1.GRPCRoute:
+		return r.Status.RouteStatus
+	case *gatewayv1.TCPRoute:
+		return r.Status.RouteStatus
+	case *gatewayv1.UDPRoute:
+		return r.Status.RouteStatus
+	case *gatewayv1.TLSRoute:
+		return r.Status.RouteStatus
+	}
+	return gatewayv1.RouteStatus{}
+}
+
 // parents lists the entries of a route's status, sorted: the parent, and its conditions.
 func (l *lab) parents(route client.Object) string {
 	l.Helper()
 	if !l.get(route, route.GetName()) {
 		return "gone"
 	}
-	var status gatewayv1.RouteStatus
-	switch r := route.(type) {
-	case *gatewayv1.HTTPRoute:
-		status = r.Status.RouteStatus
-	case *gatewayv1.GRPCRoute:
-		status = r.Status.RouteStatus
-	case *gatewayv1.TCPRoute:
-		status = r.Status.RouteStatus
-	}
 	var out []string
-	for _, p := range status.Parents {
+	for _, p := range routeStatus(route).Parents {
 		out = append(out, string(p.ParentRef.Name)+": "+shown(p.Conditions))
 	}
 	slices.Sort(out)

@@ -111,14 +111,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	}}); err != nil {
 		return reconcile.Result{}, fmt.Errorf("finalizer of %s %s: %w", r.Kind, q.NamespacedName, err)
 	}
-	switch {
-	case r.finalizer != "" && change.Apply != nil:
-		r.Statuses.set(ctx, none, change)
-	case r.finalizer != "":
-	case change.Apply != nil:
-		r.Statuses.set(ctx, departed, change)
-	default:
-		r.Statuses.withdraw(objects.Ref{Kind: r.Kind, Namespace: q.Namespace, Name: q.Name})
+	decider := none
+	if r.finalizer == "" {
+		decider = departed
+	}
+	if change.Apply != nil {
+		r.Statuses.set(ctx, decider, change)
+	} else if decider == departed {
+		r.Statuses.withdraw(reference(r.Kind, o))
 	}
 	return reconcile.Result{RequeueAfter: again}, nil
 }
