@@ -42,6 +42,9 @@ type Gate struct {
 	authorize Authorizer
 	foreign   func(context.Context, Drift) error
 	calls     *record
+	// acting is held for reading from before a handler acts until its call is recorded: readers of the record see the call of
+	// each change that they see in the account.
+	acting sync.RWMutex
 
 	mu       sync.Mutex // guards what follows
 	random   *rand.Rand
@@ -138,7 +141,17 @@ func (g *Gate) pass(ctx context.Context, service, action string, in any, f func(
 	call := Call{
 		Time: g.clock.Now(), RequestID: RequestID(ctx), Service: service, Action: action, Caller: Caller(ctx), Input: in, size: Size(ctx),
 	}
-	out, err := g.run(ctx, &call, f)
+	acted := false
+	defer func() {
+		if acted {
+			g.acting.RUnlock()
+		}
+	}()
+	out, err := g.run(ctx, &call, func(ctx context.Context) (any, error) {
+		g.acting.RLock()
+		acted = true
+		return f(ctx)
+	})
 	call.Duration = g.clock.Now().Sub(call.Time)
 	call.result(err)
 	g.calls.add(call)
@@ -188,7 +201,13 @@ func (g *Gate) run(ctx context.Context, call *Call, f func(context.Context) (any
 	if fault.Stale > 0 && err == nil {
 		g.remember(fault.ID, call, lazy, out)
 	}
-	if waitErr := g.wait(ctx, fault.Delay); waitErr != nil {
+	waitErr := ctx.Err()
+	if fault.Delay > 0 {
+		g.acting.RUnlock() // the account shows the effect meanwhile, the record not yet
+		waitErr = g.wait(ctx, fault.Delay)
+		g.acting.RLock()
+	}
+	if waitErr != nil {
 		return nil, waitErr
 	}
 	if fault.Lose {

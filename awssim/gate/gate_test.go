@@ -49,6 +49,26 @@ func (b *bench) call(service, action, name string) (*output, error) {
 		})
 }
 
+func TestTheRecordHoldsTheCallOfEveryEffectThatCanBeSeen(t *testing.T) {
+	t.Parallel()
+	g := New(Options{})
+	effect, read := make(chan struct{}), make(chan []Call, 1)
+	go func() {
+		<-effect
+		read <- g.Calls()
+	}()
+	_, err := Do(t.Context(), g, "ec2", "CreateTags", &input{}, func(context.Context, *input) (*output, error) {
+		close(effect)
+		for range 1000 { // the reader comes before the answer
+			runtime.Gosched()
+		}
+		return &output{}, nil
+	})
+	if calls := <-read; err != nil || len(calls) != 1 {
+		t.Errorf("after the effect the record holds %d calls (%v), want 1", len(calls), err)
+	}
+}
+
 func TestANilGateOnlyCallsTheHandler(t *testing.T) {
 	t.Parallel()
 	out, err := Do(context.Background(), nil, "ec2", "CreateTags", &input{}, func(context.Context, *input) (*output, error) {

@@ -139,8 +139,11 @@ func clipped(s string) string {
 	return s
 }
 
-// Calls are the recorded calls that the filters select (all of them, when several are given), oldest first.
+// Calls are the recorded calls that the filters select (all of them, when several are given), oldest first. It waits for
+// handlers at work, so that the call of a change that the account shows is among them, unless Fault.Delay holds its answer.
 func (g *Gate) Calls(filters ...Filter) []Call {
+	g.acting.Lock()
+	defer g.acting.Unlock()
 	r := g.calls
 	r.mu.Lock()
 	defer r.mu.Unlock()
