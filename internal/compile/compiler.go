@@ -316,7 +316,7 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 		state := b.members[i].State
 		after := consequence
 		if after == "" {
-			after = after503(m.Object, state)
+			after = c.untilFixed(m.Object, state)
 			switch {
 			case !b.members[i].Unreadable():
 			case m.Former:
@@ -352,12 +352,17 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 	return out
 }
 
-func after503(o diag.Object, s quarantine.State) string {
+// untilFixed is what becomes of a member that is set aside.
+func (c *compiler) untilFixed(o diag.Object, s quarantine.State) string {
 	switch {
 	case s == quarantine.LastGood:
 		return fmt.Sprintf("; the last good version of %s keeps serving", o)
+	case s == quarantine.Frozen && c.e.Type == stack.Network:
+		return "; listeners of it that stand in AWS stay as they are, its other ports refuse connections until this is fixed"
 	case s == quarantine.Frozen:
 		return "; rules of it that stand in AWS stay as they are, its other hosts and paths are answered with 503 until this is fixed"
+	case s.LeftOut() && c.e.Type == stack.Network:
+		return "; the ports that it is to serve refuse connections until this is fixed"
 	case s.LeftOut():
 		return "; requests for its hosts and paths are answered with 503 until this is fixed"
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -93,6 +94,32 @@ func TestAGatewayThatNeverWasValidHasNoLoadBalancer(t *testing.T) {
 	e := gatewayOf(stack.Application, attachedRoute("a", 1))
 	e.Members[0].Diagnostics = diag.List{diag.New(e.Members[0].Object, "spec.x", diag.InvalidSubnets, "wrong", "correct it")}
 	same(t, "last good", table(mustBuild(t, Compile(e, account(), config(), first.Memory))), table(first.Stack))
+}
+
+// TestAnInvalidRouteOfANetworkLoadBalancerDoesNotSpeakOfPaths has a route that is new, and one that was there before a restart.
+func TestAnInvalidRouteOfANetworkLoadBalancerDoesNotSpeakOfPaths(t *testing.T) {
+	t.Parallel()
+	bad := attachedRoute("db", 0, broken("spec.rules[0]"))
+	bad.Listeners[0] = intent.Listener{Port: 80, Protocol: "TCP", Default: bad.Routes[0].Actions}
+	bad.Routes = nil
+	a, standing := account(), account()
+	standing.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Network, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
+	for name, c := range map[string]struct {
+		facts facts.Facts
+		want  string
+	}{
+		"new":                            {a, "; the ports that it is to serve refuse connections until this is fixed"},
+		"of a load balancer that exists": {standing, "; listeners of it that stand in AWS stay as they are, its other ports refuse connections until this is fixed"},
+	} {
+		e := gatewayOf(stack.Network, bad)
+		var texts []string
+		for _, d := range Compile(e, c.facts, config(), nil).Diagnostics {
+			texts = append(texts, d.Text)
+		}
+		if got := strings.Join(texts, "\n"); !strings.Contains(got, c.want) || strings.Contains(got, "paths") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
 }
 
 func TestANetworkListenerOfAGatewayIsBuiltWithARouteOnly(t *testing.T) {

@@ -89,6 +89,7 @@ const (
 	TargetGroupBound      Code = "TargetGroupBound"
 	UnseenBindings        Code = "UnseenBindings"
 	UnseenMembers         Code = "UnseenMembers"
+	UnansweredHealthCheck Code = "UnansweredHealthCheck"
 	BindingNotCompleted   Code = "BindingNotCompleted"
 	SecretNotFound        Code = "SecretNotFound"
 	SecretRefused         Code = "SecretRefused"
@@ -153,6 +154,7 @@ var table = map[Code]Info{
 	AWSRejected:           {Invalid, FailedDeployModel, "AWS refuses a request as invalid"},
 	AWSUnavailable:        {Transient, FailedDeployModel, "AWS did not answer, or answered with a server error"},
 	NoHealthyTargets:      {Note, UnhealthyTargets, "no target of a target group passes its health check"},
+	UnansweredHealthCheck: {Note, NoteReason, "health checks of targets behind a UDP listener come over TCP to a port where the Service has UDP only, so that all targets may be unhealthy"},
 	ReadinessGateClosed:   {Note, UnhealthyTargets, "pods have waited for minutes for their targets to become healthy"},
 	ServiceMissing:        {NotFound, BackendNotFound, "a backend Service, or the Service of a TargetGroupBinding, does not exist; requests for it are answered by 503"},
 	CleanupFailed:         {Transient, FailedCleanup, "the targets or rules of a TargetGroupBinding that is deleted could not be removed; it stays until they are"},

@@ -68,7 +68,7 @@ func (t *translation) checkRefs(i int, named bool) (usable bool) {
 // certificate is the certificate in the Secret that a reference names; nil if the reference cannot be followed.
 func (t *translation) certificate(l *attachment.Listener, ref gatewayv1.SecretObjectReference, source intent.Source) (*intent.Certificate, *attachment.Problem) {
 	fail := func(reason gatewayv1.ListenerConditionReason, code diag.Code, text, remedy string) *attachment.Problem {
-		t.add(diag.New(Object(t.Gateway), source.Place(), code, text, remedy).In(diag.Certificate))
+		t.addCause(diag.New(Object(t.Gateway), source.Place(), code, text, remedy).In(diag.Certificate))
 		return &attachment.Problem{Reason: string(reason), Message: text}
 	}
 	group, kind, namespace := "", "Secret", l.Parent.Namespace

@@ -129,7 +129,7 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 // reference: what it names could not be read.
 func (t *translation) authorities(ref gatewayv1.ObjectReference, source intent.Source) (name, bundle string, problem *attachment.Problem, passing bool) {
 	fail := func(reason gatewayv1.ListenerConditionReason, code diag.Code, text, remedy string) *attachment.Problem {
-		t.add(diag.New(Object(t.Gateway), source.Place(), code, text, remedy).In(diag.Certificate))
+		t.addCause(diag.New(Object(t.Gateway), source.Place(), code, text, remedy).In(diag.Certificate))
 		return &attachment.Problem{Reason: string(reason), Message: text}
 	}
 	const create = "name a ConfigMap with certificates of authorities in its key ca.crt"

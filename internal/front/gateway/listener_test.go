@@ -257,3 +257,29 @@ func TestAnExpiredCertificateIsNotImported(t *testing.T) {
 		t.Error(findings(m.Diagnostics))
 	}
 }
+
+// TestACauseThatSeveralListenersShareIsOneFinding has three listeners that name one Secret and two that name another one, of which none is there.
+func TestACauseThatSeveralListenersShareIsOneFinding(t *testing.T) {
+	t.Parallel()
+	m, d := translated(t, albKey(), `Gateway shop/web {spec: {gatewayClassName: alb, listeners: [
+		{name: a, port: 443, protocol: HTTPS, hostname: a.com, tls: {certificateRefs: [{name: one}]}},
+		{name: b, port: 443, protocol: HTTPS, hostname: b.com, tls: {certificateRefs: [{name: one}, {name: two}]}},
+		{name: c, port: 8443, protocol: HTTPS, tls: {certificateRefs: [{name: one}]}},
+		{name: d, port: 9443, protocol: HTTPS, tls: {certificateRefs: [{name: one, namespace: other}, {name: one, namespace: other}, {name: two, namespace: other}]}}]}}`)
+	var got []string
+	for _, f := range m.Diagnostics {
+		got = append(got, string(f.Code)+" "+f.Path)
+	}
+	want := []string{
+		"SecretNotFound spec.listeners[0].tls.certificateRefs[0]", "SecretNotFound spec.listeners[1].tls.certificateRefs[1]",
+		"SecretRefused spec.listeners[3].tls.certificateRefs[0]", "SecretRefused spec.listeners[3].tls.certificateRefs[2]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for i := range 4 {
+		if d.refs[i] == nil {
+			t.Errorf("listener %d shows no problem", i)
+		}
+	}
+}

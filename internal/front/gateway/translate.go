@@ -47,6 +47,16 @@ func (t *translation) add(d diag.Diagnostic) {
 	}
 }
 
+// addCause adds a finding about an object that several fields name, once: the first of these fields is in it.
+func (t *translation) addCause(d diag.Diagnostic) {
+	if !slices.ContainsFunc(t.found, func(o diag.Diagnostic) bool {
+		o.Path = d.Path
+		return o == d
+	}) {
+		t.found = append(t.found, d)
+	}
+}
+
 // ignored notes that a setting has no effect, and why.
 func (t *translation) ignored(s intent.Source, why, remedy string) {
 	t.report(s, diag.IgnoredSetting, "it has no effect: "+why, remedy)

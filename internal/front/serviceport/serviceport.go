@@ -4,6 +4,7 @@ package serviceport
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,3 +84,30 @@ func HealthCheck(svc *corev1.Service, written, targetType string) (port, problem
 	_, port = Target(found, targetType)
 	return port, "", ""
 }
+
+// AnswersTCP reports whether targets of a Service port listen for TCP where the Service port has them listen: the port is of TCP, or another one
+// leads to the same place.
+func AnswersTCP(svc *corev1.Service, port corev1.ServicePort, targetType string) bool {
+	_, at := Target(port, targetType)
+	return slices.ContainsFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool {
+		_, other := Target(p, targetType)
+		return overTCP(p) && other == at
+	})
+}
+
+// OnlyTCP is where targets of the only TCP port of a Service listen, if that is a number.
+func OnlyTCP(svc *corev1.Service, targetType string) (number string, ok bool) {
+	for _, p := range svc.Spec.Ports {
+		if !overTCP(p) {
+			continue
+		}
+		n, written := Target(p, targetType)
+		if ok || n == 0 || strconv.Itoa(int(n)) != written {
+			return "", false
+		}
+		number, ok = written, true
+	}
+	return number, ok
+}
+
+func overTCP(p corev1.ServicePort) bool { return p.Protocol == "" || p.Protocol == corev1.ProtocolTCP }

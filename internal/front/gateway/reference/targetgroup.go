@@ -16,7 +16,7 @@ var properties = []entry{
 	{path: "tags", of: both, absent: "`--default-tags`", effect: "Tags of the target group."},
 	{path: "healthCheckConfig", of: both, absent: "of the fields", effect: "The health check. It is taken from one configuration as a whole. On an NLB, instance targets of a Service with externalTrafficPolicy Local are checked by HTTP on the Service's healthCheckNodePort: `/healthz`, every 10 s, 6 s, 2 and 2 times."},
 	{path: "healthCheckConfig.healthCheckProtocol", of: both, absent: "ALB: that of the target group; NLB: `TCP`", effect: "HealthCheckProtocol; TCP is for NLBs."},
-	{path: "healthCheckConfig.healthCheckPort", of: both, absent: "`traffic-port`", effect: "HealthCheckPort: traffic-port, a number, or the name of a port of the Service."},
+	{path: "healthCheckConfig.healthCheckPort", of: both, absent: "`traffic-port`", effect: "HealthCheckPort: traffic-port, a number, or the name of a port of the Service. All checks come over TCP, to targets of UDP listeners too: where the Service has no TCP port at the same target, its only TCP port is the default with `standard` rule construction; without one, an event of the route (`UnansweredHealthCheck`) says so."},
 	{path: "healthCheckConfig.healthCheckPath", of: both, absent: "`/`, GRPC: `/AWS.ALB/healthcheck`", effect: "HealthCheckPath; not of TCP checks."},
 	{path: "healthCheckConfig.matcher", of: both, absent: "of the fields", effect: "Matcher: the codes of a passed check."},
 	{path: "healthCheckConfig.matcher.httpCode", of: both, absent: "`200-399`", effect: "HttpCode."},

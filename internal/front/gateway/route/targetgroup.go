@@ -118,9 +118,10 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 		g.fail(control.Source, diag.InvalidRule, "a target control port is for ip targets of an application load balancer", "remove targetControlPort, or set targetType ip")
 		return &backend{}
 	}
-	if !g.nodes(kind) || !g.healthCheck() {
+	if !g.nodes(kind) || !g.healthCheck(port) {
 		return &backend{}
 	}
+	g.noteUDPCheck(port)
 	return &backend{Backend: intent.Backend{TargetGroup: g.TargetGroup}, usable: true}
 }
 
@@ -135,7 +136,7 @@ func (t *translation) ofBalancer(gateway *gatewayv1.Gateway, port int32, arn, at
 		return &backend{}
 	}
 	g.ID = t.identity(g.TargetGroup, g.TargetPort).ID()
-	if !g.named() || !g.healthCheck() {
+	if !g.named() || !g.healthCheck(corev1.ServicePort{}) {
 		return &backend{}
 	}
 	return &backend{Backend: intent.Backend{TargetGroup: g.TargetGroup}, usable: true}
@@ -284,11 +285,31 @@ func (g *group) nodes(targetType string) (ok bool) {
 	return true
 }
 
+// overUDP reports whether traffic reaches targets over UDP only.
+func (g *group) overUDP(port corev1.ServicePort) bool {
+	return port.Protocol == corev1.ProtocolUDP && (g.Protocol == protocolUDP || g.Protocol == protocolBoth)
+}
+
+// noteUDPCheck notes that no target of a UDP port can pass its health checks, unless it listens for TCP without the Service saying so: a network
+// load balancer has no checks over UDP.
+func (g *group) noteUDPCheck(port corev1.ServicePort) {
+	if !g.overUDP(port) || g.HealthCheck.Port != stack.TrafficPort || serviceport.AnswersTCP(g.svc, port, g.TargetType) {
+		return
+	}
+	d := diag.New(g.t.object, g.at, diag.UnansweredHealthCheck,
+		fmt.Sprintf("health checks come over %s to the port that has the traffic, where Service %s/%s has UDP only (port %d): targets that do not answer there are unhealthy, and no failure is noticed while all are",
+			g.HealthCheck.Protocol, g.svc.Namespace, g.svc.Name, port.Port),
+		"name a port with a TCP listener as healthCheckConfig.healthCheckPort in a TargetGroupConfiguration, or add a TCP port with the same targetPort to the Service")
+	if !slices.Contains(g.t.found, d) {
+		g.t.found = append(g.t.found, d)
+	}
+}
+
 // healthCheck sets the health check; ok is false if it is invalid, which is recorded.
-func (g *group) healthCheck() (ok bool) {
+func (g *group) healthCheck(port corev1.ServicePort) (ok bool) {
 	f := value(g.layers, "healthCheckConfig", func(p *props) *lbcgatewayv1.HealthCheckConfiguration { return p.HealthCheckConfig })
 	c := &f.Value
-	h := g.defaultCheck()
+	h := g.defaultCheck(port)
 	if c.HealthCheckProtocol != nil {
 		h.Protocol = string(*c.HealthCheckProtocol)
 		if h.Matcher == "" {
@@ -346,8 +367,9 @@ func override[T any](to, from *T) {
 }
 
 // defaultCheck is the health check without a configuration. Of Services that keep traffic on the node that gets it, only the nodes with a ready
-// pod may get traffic; they say so on a port of the Service's.
-func (g *group) defaultCheck() stack.HealthCheck {
+// pod may get traffic; they say so on a port of the Service's. In the standard construction, the targets of a UDP port are checked on the only
+// TCP port of the Service.
+func (g *group) defaultCheck(port corev1.ServicePort) stack.HealthCheck {
 	h := stack.HealthCheck{
 		Protocol: g.Protocol, Port: stack.TrafficPort, Path: "/", Matcher: "200-399",
 		IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 3, UnhealthyThreshold: 3,
@@ -368,6 +390,10 @@ func (g *group) defaultCheck() stack.HealthCheck {
 		}
 	default:
 		h.Protocol, h.Path, h.Matcher = protocolTCP, "", ""
+		if number, ok := serviceport.OnlyTCP(g.svc, g.TargetType); ok && g.t.in.Construction == rule.Standard && g.overUDP(port) &&
+			!serviceport.AnswersTCP(g.svc, port, g.TargetType) {
+			h.Port = number
+		}
 	}
 	return h
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -168,6 +169,46 @@ func TestTheAddressTypeOfATargetGroupIsThatOfItsService(t *testing.T) {
 		noted := len(d.Found) == 1 && d.Found[0].Path == "spec.defaultConfiguration.ipAddressType" && strings.HasPrefix(d.Found[0].Text, "ipAddressType has no effect")
 		if g == nil || g.IPv6 || noted != note || len(d.Member.Diagnostics) > 0 {
 			t.Errorf("%s: %+v %v %v", properties, g, d.Found, d.Member.Diagnostics)
+		}
+	}
+}
+
+// TestTargetsOfAUDPPortAreCheckedWhereTheyAnswerOverTCP has the wart of chapter 6.3 of the contract: all checks come over TCP.
+func TestTargetsOfAUDPPortAreCheckedWhereTheyAnswerOverTCP(t *testing.T) {
+	t.Parallel()
+	const dns = "{name: dns, port: 53, protocol: UDP}"
+	for name, test := range map[string]struct {
+		route, ports, properties string
+		standard, compatible     string // ports of health checks; with an asterisk if they are noted
+	}{
+		"UDP only":                   {"udp", dns, "", "traffic-port*", "traffic-port*"},
+		"TCP beside it":              {"udp", dns + ", {name: tcp, port: 53, protocol: TCP}", "", "traffic-port", "traffic-port"},
+		"TCP at the same target":     {"udp", "{name: dns, port: 53, targetPort: 5353, protocol: UDP}, {name: tcp, port: 54, targetPort: 5353}", "", "traffic-port", "traffic-port"},
+		"one TCP port":               {"udp", dns + ", {name: health, port: 80, targetPort: 8080}", "", "8080", "traffic-port*"},
+		"one TCP port, named":        {"udp", dns + ", {name: health, port: 80, targetPort: http}", "", "traffic-port*", "traffic-port*"},
+		"two TCP ports":              {"udp", dns + ", {name: a, port: 80}, {name: b, port: 81}", "", "traffic-port*", "traffic-port*"},
+		"one TCP port of nodes":      {"udp", "{name: dns, port: 53, protocol: UDP, nodePort: 30053}, {name: health, port: 80, nodePort: 30080}", "targetType: instance", "30080", "traffic-port*"},
+		"a port by hand":             {"udp", dns, "healthCheckConfig: {healthCheckPort: \"8080\"}", "8080", "8080"},
+		"the traffic port by hand":   {"udp", dns + ", {name: health, port: 80}", "healthCheckConfig: {healthCheckPort: traffic-port}", "traffic-port*", "traffic-port*"},
+		"HTTP by hand":               {"udp", dns, "healthCheckConfig: {healthCheckProtocol: HTTP}", "traffic-port*", "traffic-port*"},
+		"a UDP port behind both":     {"both-udp", dns, "", "traffic-port*", "traffic-port*"},
+		"the health check node port": {"udp", "{name: dns, port: 53, protocol: UDP, nodePort: 30053}], externalTrafficPolicy: Local, healthCheckNodePort: 31000, ipFamilies: [IPv4", "targetType: instance", "31000", "31000"},
+	} {
+		for construction, want := range map[rule.Construction]string{rule.Standard: test.standard, rule.Compatible: test.compatible} {
+			text := aroundNetwork + "\n---\nkind: Service\nmetadata: {name: web}\nspec: {type: LoadBalancer, ports: [" + test.ports + "]}" + networkRoute("UDPRoute", "r", test.route, backs("{name: web, port: 53}"))
+			if test.properties != "" {
+				text += "\n---\nkind: TargetGroupConfiguration\nmetadata: {name: c}\nspec: {targetReference: {name: web}, defaultConfiguration: {" + test.properties + "}}"
+			}
+			d := Translate(input(t, construction, decode(t, text)))[0]
+			got := d.Member.Listeners[0].Default[0].Backends[0].TargetGroup.HealthCheck.Port
+			for _, f := range d.Found {
+				if f.Code == diag.UnansweredHealthCheck && strings.Contains(f.Text, "Service shop/web has UDP only (port 53)") && f.Path == "spec.rules[0].backendRefs[0]" {
+					got += "*"
+				}
+			}
+			if got != want || len(d.Member.Diagnostics) > 0 {
+				t.Errorf("%s, %s: %s, want %s; %v", name, construction, got, want, d.Found)
+			}
 		}
 	}
 }
