@@ -1,12 +1,14 @@
 package controller
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -77,5 +79,41 @@ func TestRoutesWithRulesBeyondTheQuotaShowItWhileTheRestServes(t *testing.T) {
 	l.runQueues(t.Context())
 	if got := paths(); got != "/a /b /c /d /e" || condition(newest, "Accepted") != "True Accepted " || condition(newer, "PartiallyInvalid") != "none" {
 		t.Errorf("with a higher quota: rules for %s, %s", got, condition(newer, "PartiallyInvalid"))
+	}
+}
+
+// TestAYoungRouteDoesNotTakeTheRulesOfAnOlderOne has both at once, with the young route's more specific rules in front, and a quota that is less than
+// both need.
+func TestAYoungRouteDoesNotTakeTheRulesOfAnOlderOne(t *testing.T) {
+	t.Parallel()
+	g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
+	paths := func(prefix string, n int) (out []string) {
+		for i := range n {
+			out = append(out, fmt.Sprintf("%s%03d", prefix, i))
+		}
+		return out
+	}
+	old, young := labRoute("z-old", paths("/z", 60)...), labRoute("a-young", paths("/a/longer/and/longer/", 65)...)
+	old.CreationTimestamp, young.CreationTimestamp = metav1.Unix(1, 0), metav1.Unix(2, 0)
+	for _, r := range []*gatewayv1.HTTPRoute{old, young} { // a rule of the load balancer for each
+		for i := range r.Spec.Rules {
+			r.Spec.Rules[i].Filters = []gatewayv1.HTTPRouteFilter{{Type: gatewayv1.HTTPRouteFilterRequestRedirect, RequestRedirect: &gatewayv1.HTTPRequestRedirectFilter{
+				Hostname: ptr.To(gatewayv1.PreciseHostname(fmt.Sprintf("h%d.example.com", i)))}}}
+			r.Spec.Rules[i].BackendRefs = nil
+		}
+	}
+	l, key := newLab(t, account.Profile{}, class, g, labService("web"), old, young, labIP()), gatewayKey(stack.GatewayALB, "web")
+	l.pass(10*time.Minute, nil, key)
+	served := map[byte]int{}
+	for _, r := range l.sim.Resources().LoadBalancers[0].Listeners[0].Rules {
+		for _, c := range r.Conditions {
+			served[c.Values[0][1]]++
+		}
+	}
+	if served['z'] != 60 || served['a'] != 40 {
+		t.Errorf("%d rules of the old route, %d of the young one", served['z'], served['a'])
+	}
+	if warned := l.warnings(0); len(warned["HTTPRoute shop/a-young"]) == 0 || len(warned["HTTPRoute shop/z-old"]) > 0 {
+		t.Errorf("events %v", warned)
 	}
 }

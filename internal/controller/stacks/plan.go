@@ -28,7 +28,21 @@ func (s *Reconciler) plan(key stack.Key, w front.Input, c compile.Result, o elb.
 		opt.Duplicates = maps.Clone(st.duplicates)
 	}
 	s.mu.Unlock()
-	return diff.Stack(c.Stack, c.Keep, o, opt).Under(policy.Protect(w.Protected, o), s.holdImports(key, c.Stack))
+	return diff.Stack(c.Stack, c.Keep, o, opt).Under(policy.Protect(w.Protected, o), s.holdImports(key, c.Stack), seniorFirst(c, o))
+}
+
+// seniorFirst has the rules of the members that joined first created first, where there may be more than AWS admits.
+func seniorFirst(c compile.Result, o elb.Observed) plan.Policy {
+	var joined []diag.Object
+	if c.Memory != nil {
+		joined = c.Memory.Members
+	}
+	return policy.SeniorFirst(o, joined, func(rule stack.Ref) diag.Object {
+		if objects := c.Origins[rule].Objects; len(objects) > 0 {
+			return objects[0]
+		}
+		return diag.Object{}
+	})
 }
 
 // holdImports refuses the imports of Secrets that change too often.

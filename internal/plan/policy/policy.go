@@ -1,5 +1,5 @@
-// Package policy holds the policies of plans for load balancers: filters that refuse steps for reasons which change nothing of the way to
-// the desired state. What changes the way is in diff.Options. It decides by its arguments alone, and imports only the standard library, diag, plan and elb.
+// Package policy holds the policies of plans for load balancers: filters that refuse steps, or order them, for reasons which change
+// nothing of the desired state. What changes the way is in diff.Options. It decides by its arguments alone, and imports only the standard library, diag, plan and elb.
 package policy
 
 import (

@@ -1,0 +1,89 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// RulesPerBalancer is AWS's default quota of rules of a load balancer. An account may have a higher one, and none has a lower one.
+const RulesPerBalancer = 100
+
+// SeniorFirst orders the creation of more rules than RulesPerBalancer, so that AWS refuses those of the members that joined last. joined are the
+// members in the order in which they joined, of the member that each rule is of. Of rules that share requests, the order of their creation stays.
+func SeniorFirst(o elb.Observed, joined []diag.Object, of func(stack.Ref) diag.Object) plan.Policy {
+	return func(p plan.Plan) plan.Plan {
+		var creates []int
+		for i, s := range p.Steps {
+			if _, ok := s.Op.(elb.CreateRule); ok {
+				creates = append(creates, i)
+			}
+		}
+		room := RulesPerBalancer - len(o.Rules)
+		if len(creates) <= room {
+			return p
+		}
+		rank := make(map[diag.Object]int, len(joined))
+		for at, object := range joined {
+			rank[object] = at - len(joined) // one that did not join comes last
+		}
+		at := make(map[plan.StepID]int, len(p.Steps))
+		for i, s := range p.Steps {
+			at[s.ID] = i
+		}
+		slices.SortStableFunc(creates, func(i, j int) int { return rank[of(p.Steps[i].Resource)] - rank[of(p.Steps[j].Resource)] })
+		p.Steps = slices.Clone(p.Steps)
+		var order []plan.StepID
+		for _, i := range inOrder(p.Steps, at, creates) {
+			if _, ok := p.Steps[i].Op.(elb.CreateRule); ok {
+				order = append(order, p.Steps[i].ID)
+			}
+		}
+		room = max(room, 0)
+		for n, id := range order {
+			s := &p.Steps[at[id]]
+			s.After = slices.Clone(s.After)
+			switch {
+			case n == room: // the others fit
+				s.Follow(order[:n]...)
+			case n > room:
+				s.Follow(order[n-1])
+			}
+		}
+		all := slices.Sorted(maps.Values(at))
+		steps := make([]plan.Step, 0, len(all))
+		for _, i := range inOrder(p.Steps, at, all) {
+			steps = append(steps, p.Steps[i])
+		}
+		p.Steps = steps
+		return p
+	}
+}
+
+// inOrder are steps and all that they depend on, each after what it depends on.
+func inOrder(steps []plan.Step, at map[plan.StepID]int, which []int) (out []int) {
+	met := make([]bool, len(steps))
+	var visit func(i int)
+	visit = func(i int) {
+		if met[i] {
+			return
+		}
+		met[i] = true
+		for _, ids := range [][]plan.StepID{steps[i].Needs, steps[i].After} {
+			for _, id := range ids {
+				if j, ok := at[id]; ok {
+					visit(j)
+				}
+			}
+		}
+		out = append(out, i)
+	}
+	for _, i := range which {
+		visit(i)
+	}
+	return out
+}
