@@ -13,12 +13,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/curl"
@@ -40,6 +40,7 @@ type Trial struct {
 	env       *environment.Environment
 	options   Options
 	transport *http.Transport
+	dynamic   dynamic.Interface
 	objects   []*unstructured.Unstructured
 }
 
@@ -56,7 +57,11 @@ func New(env *environment.Environment, o Options) (*Trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Trial{env: env, options: o, transport: transport}, nil
+	dyn, err := dynamic.NewForConfig(env.Cluster.Plane.AdminConfig())
+	if err != nil {
+		return nil, err
+	}
+	return &Trial{env: env, options: o, transport: transport, dynamic: dyn}, nil
 }
 
 // Kubectl runs kubectl with all rights and returns what it printed.
@@ -97,43 +102,73 @@ func (t *Trial) Delete(ctx context.Context, files ...string) error {
 	return nil
 }
 
-// WaitAddresses returns when every Ingress and Service of the files that has a load balancer has an address. found, if not
-// nil, is called once for each.
+// WaitAddresses returns when every Ingress and Service of the files that has a load balancer has an address, and every Gateway is
+// programmed and its routes have a status. found, if not nil, is called once for each.
 func (t *Trial) WaitAddresses(ctx context.Context, found func(object, host string)) error {
 	seen := map[string]bool{}
 	return t.wait(ctx, "an address", func(ctx context.Context) error {
-		ingresses, services, err := t.current(ctx)
+		now, err := t.current(ctx)
 		if err != nil {
 			return err
 		}
 		var missing []string
 		see := func(object, host string) {
-			if host == "" {
-				missing = append(missing, object)
-			} else if !seen[object] && found != nil {
+			if !seen[object] && found != nil {
 				found(object, host)
 			}
-			seen[object] = seen[object] || host != ""
+			seen[object] = true
 		}
-		for _, i := range ingresses {
-			host := ""
-			if in := i.Status.LoadBalancer.Ingress; len(in) > 0 {
-				host = in[0].Hostname
+		for _, i := range now.ingresses {
+			if in := i.Status.LoadBalancer.Ingress; len(in) > 0 && in[0].Hostname != "" {
+				see("Ingress "+i.Namespace+"/"+i.Name, in[0].Hostname)
+			} else {
+				missing = append(missing, "Ingress "+i.Namespace+"/"+i.Name+" has none")
 			}
-			see("Ingress "+i.Namespace+"/"+i.Name, host)
 		}
-		for _, s := range services {
-			host := ""
-			if in := s.Status.LoadBalancer.Ingress; len(in) > 0 {
-				host = in[0].Hostname
+		for _, s := range now.services {
+			if in := s.Status.LoadBalancer.Ingress; len(in) > 0 && in[0].Hostname != "" {
+				see("Service "+s.Namespace+"/"+s.Name, in[0].Hostname)
+			} else {
+				missing = append(missing, "Service "+s.Namespace+"/"+s.Name+" has none")
 			}
-			see("Service "+s.Namespace+"/"+s.Name, host)
+		}
+		for _, g := range now.gateways {
+			if host, err := verify.Programmed(g); err == nil {
+				see("Gateway "+g.Namespace+"/"+g.Name, host)
+			} else {
+				missing = append(missing, err.Error())
+			}
+		}
+		for _, r := range now.routes {
+			if _, err := verify.Judged(r, now.gateways); err != nil {
+				missing = append(missing, err.Error())
+			}
 		}
 		if len(missing) > 0 {
-			return fmt.Errorf("%s has none", strings.Join(missing, ", "))
+			return errors.New(strings.Join(missing, "; "))
 		}
 		return nil
 	})
+}
+
+// Refused lists the conditions that listeners and routes of the applied Gateways do not meet; the rest of the Gateways serves.
+func (t *Trial) Refused(ctx context.Context) ([]string, error) {
+	now, err := t.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, g := range now.gateways {
+		out = append(out, verify.Refused(g)...)
+	}
+	for _, r := range now.routes {
+		refused, err := verify.Judged(r, now.gateways)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, refused...)
+	}
+	return out, nil
 }
 
 // WaitAnswers tries every request that the applied objects must answer until all answer as expected, and returns their number.
@@ -201,19 +236,19 @@ func (t *Trial) WaitLike(ctx context.Context, before simclient.Resources) error 
 
 // requests lists what the applied objects must answer.
 func (t *Trial) requests(ctx context.Context) ([]verify.Request, error) {
-	ingresses, services, err := t.current(ctx)
+	now, err := t.current(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var all []verify.Request
-	for _, i := range ingresses {
+	for _, i := range now.ingresses {
 		r, err := verify.OfIngress(i)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, r...)
 	}
-	for _, s := range services {
+	for _, s := range now.services {
 		pods, err := t.env.Cluster.Client.CoreV1().Pods(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labelSelector(s.Spec.Selector)})
 		if err != nil {
 			return nil, fmt.Errorf("list the pods of Service %s/%s: %w", s.Namespace, s.Name, err)
@@ -224,35 +259,13 @@ func (t *Trial) requests(ctx context.Context) ([]verify.Request, error) {
 		}
 		all = append(all, r...)
 	}
-	return all, nil
-}
-
-// current reads the applied objects that have load balancers.
-func (t *Trial) current(ctx context.Context) (ingresses []*networkingv1.Ingress, services []*corev1.Service, err error) {
-	client := t.env.Cluster.Client
-	for _, o := range t.objects {
-		namespace := o.GetNamespace()
-		if namespace == "" {
-			namespace = metav1.NamespaceDefault
-		}
-		switch o.GroupVersionKind().GroupKind().String() {
-		case "Ingress.networking.k8s.io":
-			i, err := client.NetworkingV1().Ingresses(namespace).Get(ctx, o.GetName(), metav1.GetOptions{})
-			if err != nil {
-				return nil, nil, err
-			}
-			ingresses = append(ingresses, i)
-		case "Service":
-			s, err := client.CoreV1().Services(namespace).Get(ctx, o.GetName(), metav1.GetOptions{})
-			if err != nil {
-				return nil, nil, err
-			}
-			if verify.HasLoadBalancer(s) {
-				services = append(services, s)
-			}
-		}
+	for _, g := range now.gateways {
+		all = append(all, verify.OfGateway(g)...)
 	}
-	return ingresses, services, nil
+	for _, r := range now.httpRoutes {
+		all = append(all, verify.OfHTTPRoute(r, now.gateways)...)
+	}
+	return all, nil
 }
 
 // wait repeats f until it succeeds; the error of a wait that takes too long contains the report.

@@ -127,6 +127,13 @@ func applyFirst(ctx context.Context, t *trial.Trial, files []string, began time.
 	if err := t.WaitAddresses(ctx, func(object, host string) { progress(out, time.Since(began), object+" has address "+host) }); err != nil {
 		return err
 	}
+	refused, err := t.Refused(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range refused {
+		progress(out, time.Since(began), r)
+	}
 	answered, err := t.WaitAnswers(ctx, nil)
 	if err != nil {
 		return err
