@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/internal/controller/gateway"
 	"github.com/k8s-lbc/lbc/internal/controller/optional"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -185,6 +186,17 @@ TCPRoute shop/api {spec: {parentRefs: [{name: net, port: 81}], rules: [{backendR
 			}
 			l.wantParents(r, tc.route)
 		})
+	}
+}
+
+func TestAReferenceOfAGatewayThatLeadsNowhereIsReportedOnTheGatewayNotOnItsRoutes(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, strings.Replace(webGateway, "gatewayClassName: alb,", "gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: nowhere}},", 1))
+	l.settleWeb()
+	l.wantParents(&gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}, "web: Accepted, ResolvedRefs")
+	events := strings.Join(l.events, "\n")
+	if !strings.Contains(events, "spec.infrastructure.parametersRef names LoadBalancerConfiguration shop/nowhere, which does not exist") || strings.Contains(events, string(diag.GroupWaits)) {
+		t.Error(events)
 	}
 }
 

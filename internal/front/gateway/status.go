@@ -328,8 +328,8 @@ func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentS
 	}
 	for _, f := range o.Found {
 		if f.Class == diag.Note || f.Object.Kind != string(r.route.Kind) || f.Object.Namespace != r.route.Namespace || f.Object.Name != r.route.Name ||
-			d.alsoOfGateway(f, o.Found) {
-			continue
+			f.Code == diag.InvalidConfiguration || d.alsoOfGateway(f, o.Found) {
+			continue // or it is of the Gateway
 		}
 		switch f.Code {
 		case diag.TargetGroupNotFound, diag.ServiceNotFound, diag.ServicePortNotFound, diag.ServiceMissing:

@@ -78,6 +78,9 @@ func (t *translation) member(d *Decisions) intent.Member {
 	m.Listeners = t.ports()
 	m.Certificates, m.TrustStores = t.certificates, t.trustStores
 	t.noteIgnored()
+	if t.Unknown != nil {
+		t.report(intent.Source{}, diag.InvalidConfiguration, t.Unknown.Message, "correct the reference, or create what it names")
+	}
 	m.Former = t.Unknown != nil || t.refused != nil || !slices.ContainsFunc(t.listeners.All, func(l attachment.Listener) bool { return l.Problem == nil })
 	m.Diagnostics = t.found
 	return m
