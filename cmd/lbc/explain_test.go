@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -69,6 +70,23 @@ func TestExplanationsOfGatewaysAndTheirPartsAreAsRecorded(t *testing.T) {
 			}
 			compare(t, name+".txt", out)
 		})
+	}
+}
+
+// TestAGatewayWithALongNameIsPlannedAndExplained has one whose tag and labels are shortened.
+func TestAGatewayWithALongNameIsPlannedAndExplained(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile("testdata/gateway-network.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("d", 253)
+	text := strings.NewReplacer("name: db,", "name: "+long+",").Replace(string(content))
+	for _, args := range []string{"explain gateway shop/" + long + " -f -", "explain tcproute -f -", "plan -f -"} {
+		out, _, err := lbc(t, text, strings.Fields(args)...)
+		if err != nil || !strings.Contains(out, "k8s-shop-dddddddd-") {
+			t.Errorf("lbc %s: %v\n%s", args, err, out)
+		}
 	}
 }
 

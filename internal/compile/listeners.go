@@ -94,7 +94,7 @@ func (b *build) keepRules(p *port, listener string) {
 	var prefixes []string
 	for i := range b.members { // one that cannot be read may be on any port
 		if b.members[i].State == quarantine.Frozen && (b.keep.Settings || slices.Contains(p.members, i)) {
-			prefixes = append(prefixes, b.e.Names.TargetGroups(b.members[i].Object))
+			prefixes = append(prefixes, b.e.Names.TargetGroups(b.members[i].Object)...)
 		}
 	}
 	if len(prefixes) == 0 {

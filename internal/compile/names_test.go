@@ -18,7 +18,7 @@ func (otherNames) SecurityGroup(_ string, id stack.ID) string { return "group-" 
 func (otherNames) TargetGroup(_ string, _ stack.ID, g *intent.TargetGroup) string {
 	return "targets-" + g.ServiceName + "-" + g.TargetType
 }
-func (otherNames) TargetGroups(o diag.Object) string { return o.Name + "." }
+func (otherNames) TargetGroups(o diag.Object) []string { return []string{o.Name + "."} }
 
 func TestNamesAreThoseOfTheFrontEndWhateverTheTypeOfLoadBalancer(t *testing.T) {
 	t.Parallel()

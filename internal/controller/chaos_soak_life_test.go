@@ -145,7 +145,7 @@ func (s *soak) watch(life *soakLife) {
 	balancers := &stacks.OwnerEvents{Reconciler: s.services, Classes: reads.NewIndex[types.NamespacedName]()}
 	vanished := s.ingresses.Bindings.NoteDeleted
 	member, class := m.Owner(), m.Read(objects.IngressClass)
-	backends, owner, ownerToo := m.Read(objects.Service), stacks.WakeOwner(stack.Ingress, vanished), stacks.WakeOwner(stack.Service, vanished)
+	backends, owner, ownerToo := m.Read(objects.Service), s.ingresses.WakeOwner(vanished), s.services.WakeOwner(vanished)
 	ofService := balancers.Owner()
 	bound, node, pod := b.BindingEvent(), b.NodeEvent(), b.PodEvent()
 	ports := b.ServiceEvent(client.Object.GetName, binding.PortsChanged)

@@ -54,7 +54,7 @@ func TestABindingThatAUserDeletesComesBack(t *testing.T) {
 	l := newHealLab(t)
 	before := l.allBindings()[0]
 	l.must(l.client.Delete(t.Context(), &before)) // its finalizer holds it until targets are deregistered
-	handler := stacks.WakeOwner(stack.Ingress, l.ingresses.Bindings.NoteDeleted)
+	handler := l.ingresses.WakeOwner(l.ingresses.Bindings.NoteDeleted)
 	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[stack.Key]())
 	defer q.ShutDown()
 	handler.Delete(t.Context(), event.DeleteEvent{Object: &before}, q)
@@ -95,7 +95,7 @@ func TestABindingWhoseLabelsWereStrippedIsTakenBack(t *testing.T) {
 	l.clock.Advance(time.Hour) // what was written is believed for a while
 	l.settle(implicit("front"))
 	l.served()
-	if _, ok := kube.OwnerOfBinding(l.allBindings()[0].Labels); !ok {
+	if !kube.OfStack(l.allBindings()[0].Labels) {
 		t.Errorf("labels %v", l.allBindings()[0].Labels)
 	}
 }

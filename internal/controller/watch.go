@@ -74,7 +74,7 @@ func (w *wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, 
 		watch(k, m.Read(k))
 	}
 	watch(objects.Kind(kind.Kind), m.Owner())
-	watch(objects.TargetGroupBinding, stacks.WakeOwner(kind.Owner, w.writer.NoteDeleted))
+	watch(objects.TargetGroupBinding, s.WakeOwner(w.writer.NoteDeleted))
 	for _, x := range append(more, s.Waker.Source()) {
 		if err := c.Watch(x); err != nil {
 			return err

@@ -271,7 +271,7 @@ func (f Service) Declared(_ *objects.View, o metav1.Object) (id stack.ID, ok boo
 
 // Load implements Loader.
 func (f Service) Load(v *objects.View, id stack.ID) Input {
-	svc, ok := v.Service(id.Namespace, id.Name)
+	svc, ok := naming.Declarer[*corev1.Service](v, objects.Service, id)
 	if !ok {
 		return Input{}
 	}

@@ -93,8 +93,8 @@ type Names interface {
 	LoadBalancer(cluster string, id stack.ID, scheme string) string
 	SecurityGroup(cluster string, id stack.ID) string
 	TargetGroup(cluster string, id stack.ID, g *TargetGroup) string // of the target type that g has
-	// TargetGroups is the prefix of the identities of all target groups of a member. Those of another member may have it, too.
-	TargetGroups(member diag.Object) string
+	// TargetGroups are the prefixes of the identities of all target groups of a member. Those of another member may have them, too.
+	TargetGroups(member diag.Object) []string
 }
 
 // Member is the part of the load balancer that one Kubernetes object declares. LoadBalancer.Members is in the order of precedence.

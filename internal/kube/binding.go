@@ -156,8 +156,30 @@ func HasLabels(have, want map[string]string) bool {
 	return true
 }
 
-// OwnerOfBinding is the stack whose labels a TargetGroupBinding has; ok is false for bindings of users.
-func OwnerOfBinding(labels map[string]string) (stack.Key, bool) {
+// OfStack reports whether a TargetGroupBinding has the labels of a stack; those of users have none.
+func OfStack(labels map[string]string) bool {
+	_, ok := labelled(labels)
+	return ok
+}
+
+// StackOfBinding is the stack whose labels a TargetGroupBinding has; ok is false for bindings of users. Labels may have a shortened name: then
+// the stack is the one of v's objects that has them, and ok is false if there is none.
+func StackOfBinding(v *objects.View, labels map[string]string) (key stack.Key, ok bool) {
+	key, ok = labelled(labels)
+	if !ok || !naming.Shortened(key.ID) {
+		return key, ok
+	}
+	for _, o := range objects.List[metav1.Object](v, objects.Kind(owner.Of(key.Owner).Kind), key.ID.Namespace) {
+		key.ID = naming.StackID(o.GetNamespace(), o.GetName())
+		if HasLabels(labels, naming.Labels(key)) {
+			return key, true
+		}
+	}
+	return stack.Key{}, false
+}
+
+// labelled is the stack in labels, whose name may be shortened.
+func labelled(labels map[string]string) (stack.Key, bool) {
 	for _, k := range owner.Kinds {
 		prefix := string(k.Owner) + "/"
 		if name, ok := labels[prefix+"stack"]; ok {

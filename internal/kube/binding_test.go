@@ -1,12 +1,16 @@
 package kube
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -53,5 +57,37 @@ func TestBindingsOfAStackAreFoundByLabel(t *testing.T) {
 	got := BindingsOf(s, stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}})
 	if len(got) != 1 || got[0].Name != "ours" {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestTheStackOfABindingWithAShortenedLabelIsThatOfTheObjectWithItsHash has names that differ in their last character only.
+func TestTheStackOfABindingWithAShortenedLabelIsThatOfTheObjectWithItsHash(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("w", 99)
+	gateway := func(namespace, name string) *gatewayv1.Gateway {
+		return &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	}
+	key := func(name string) stack.Key {
+		return stack.Key{Owner: stack.GatewayALB, ID: naming.StackID("shop", name)}
+	}
+	v := objects.FromObjects([]any{
+		gateway("shop", long+"a"), gateway("shop", long+"b"), gateway("blog", long+"a"), gateway("shop", strings.Repeat("x", 253)),
+		&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: long + "c"}},
+	})
+	for _, name := range []string{"web", long + "a", long + "b", strings.Repeat("x", 253)} {
+		if got, ok := StackOfBinding(v, naming.Labels(key(name))); !ok || got != key(name) {
+			t.Errorf("%s: %s, %t", name, got, ok)
+		}
+	}
+	ingress := stack.Key{Owner: stack.Ingress, ID: naming.StackID("shop", long+"c")}
+	if got, ok := StackOfBinding(v, naming.Labels(ingress)); !ok || got != ingress {
+		t.Errorf("%s, %t", got, ok)
+	}
+	gone := naming.Labels(key(long + "c"))
+	if got, ok := StackOfBinding(v, gone); ok || !OfStack(gone) {
+		t.Errorf("one whose Gateway is gone is of %s; it is one of a stack: %t", got, OfStack(gone))
+	}
+	if _, ok := StackOfBinding(v, map[string]string{"team": "shop"}); ok || OfStack(map[string]string{"team": "shop"}) {
+		t.Error("one of a user is of a stack")
 	}
 }

@@ -10,13 +10,14 @@ import (
 const ContentTag = "ingress.k8s.aws/content-hash"
 
 // CertificateID is the identity of the certificate that is requested for an Ingress: its type in lower case, its domain with
-// "wildcard" for each asterisk, and 8 hexadecimal digits of the Ingress.
+// "wildcard" for each asterisk, shortened if it is too long for a tag, and 8 hexadecimal digits of the Ingress.
 func CertificateID(private bool, domain, namespace, name string) string {
 	kind := "amazon_issued"
 	if private {
 		kind = "private"
 	}
-	return kind + "/" + strings.ReplaceAll(domain, "*", "wildcard") + "-" + certificateOwner(namespace, name)
+	by := "-" + certificateOwner(namespace, name)
+	return shorten(kind+"/"+strings.ReplaceAll(domain, "*", "wildcard"), maxTagValue-len(by)) + by
 }
 
 func certificateOwner(namespace, name string) string {
@@ -26,7 +27,7 @@ func certificateOwner(namespace, name string) string {
 
 // ImportedCertificateID is the identity of the certificate that is imported from a Secret.
 func ImportedCertificateID(namespace, secret string) string {
-	return "imported/" + namespace + "/" + secret
+	return shorten("imported/"+namespace+"/"+secret, maxTagValue)
 }
 
 // SameCertificateOwner reports whether two identities are of certificates for one Ingress or Secret. After a change of hosts or type, the

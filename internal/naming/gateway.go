@@ -1,6 +1,10 @@
 package naming
 
-import "github.com/k8s-lbc/lbc/internal/stack"
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
 
 // GatewayLoadBalancer is the name of the load balancer of a Gateway that sets none. The hash covers cluster, UID of the Gateway and
 // scheme ("internal" or "internet-facing"), so that a Gateway which is made again gets another name.
@@ -32,15 +36,35 @@ type GatewayTargetGroup struct {
 	ControlPort      int32  // target control port; 0 = none, then it is not part of the hash
 }
 
-// ID is the identity of the target group.
+// ID is the identity of the target group. In one that is too long for a tag, each part that has more than maxPart characters is shortened.
 func (t GatewayTargetGroup) ID() string {
-	return GatewayTargetGroups(t.Gateway, t.RouteKind, t.RouteNamespace, t.RouteName) + t.BackendNamespace + "-" + t.BackendName + ":" + t.TargetPort
+	route := t.RouteNamespace + "-" + t.RouteName
+	id := gatewayTargetGroups(t.Gateway, t.RouteKind, route) + t.BackendNamespace + "-" + t.BackendName + ":" + t.TargetPort
+	if len(id) <= maxTagValue {
+		return id
+	}
+	return gatewayTargetGroups(shortGateway(t.Gateway), t.RouteKind, shorten(route, maxPart)) + t.BackendNamespace + "-" + shorten(t.BackendName, maxPart) + ":" + t.TargetPort
 }
 
-// GatewayTargetGroups begins the identity of every target group of a route; and may begin those of another route, as no separator can be
-// relied on.
-func GatewayTargetGroups(gateway stack.ID, kind, namespace, name string) string {
-	return gateway.String() + ":" + namespace + "-" + name + ":" + kind + "-"
+// maxPart is the length of the names of Gateway, route and backend in an identity that is shortened: besides them it has two namespaces of 63
+// characters, the kind of the route and the name of a port.
+const maxPart = 33
+
+func shortGateway(id stack.ID) stack.ID {
+	return stack.ID{Namespace: id.Namespace, Name: shorten(id.Name, maxPart)}
+}
+
+// GatewayTargetGroups are what the identity of every target group of a route begins with; one of another route may begin so, too, as no
+// separator can be relied on.
+func GatewayTargetGroups(gateway stack.ID, kind, namespace, name string) []string {
+	route := namespace + "-" + name
+	return slices.Compact([]string{
+		gatewayTargetGroups(gateway, kind, route), gatewayTargetGroups(shortGateway(gateway), kind, shorten(route, maxPart)),
+	})
+}
+
+func gatewayTargetGroups(gateway stack.ID, kind, route string) string {
+	return gateway.String() + ":" + route + ":" + kind + "-"
 }
 
 // Name is k8s-<8 of route namespace>-<8 of route name>-<hash>. The hash covers cluster, namespace and name of the Gateway, namespace,

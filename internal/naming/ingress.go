@@ -1,6 +1,7 @@
 package naming
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -56,14 +57,26 @@ func (t IngressTargetGroup) Name() string {
 	return readable(t.ServiceNamespace, t.ServiceName, hash10(parts...))
 }
 
-// IngressTargetGroupID is the identity of a target group: one per Ingress, Service and spelling of the port.
+// IngressTargetGroupID is the identity of a target group: one per Ingress, Service and spelling of the port. In one that is too long for a tag,
+// the name of the Ingress is shortened.
 func IngressTargetGroupID(ingressNamespace, ingressName, serviceName, servicePort string) string {
-	return IngressTargetGroups(ingressNamespace, ingressName) + serviceName + ":" + servicePort
+	id := ingressTargetGroups(ingressNamespace, ingressName) + serviceName + ":" + servicePort
+	if len(id) <= maxTagValue {
+		return id
+	}
+	return ingressTargetGroups(ingressNamespace, shorten(ingressName, maxIngress)) + serviceName + ":" + servicePort
 }
 
-// IngressTargetGroups is the prefix of the identities of the target groups of an Ingress. Those of another Ingress whose name begins with
-// this one's and a hyphen have it, too.
-func IngressTargetGroups(namespace, name string) string { return namespace + "/" + name + "-" }
+// maxIngress is the length of the name of an Ingress in an identity that is shortened: besides it has the names of namespace, Service and port.
+const maxIngress = 112
+
+// IngressTargetGroups are what the identity of every target group of an Ingress begins with. Those of another Ingress whose name begins with
+// this one's and a hyphen begin so, too.
+func IngressTargetGroups(namespace, name string) []string {
+	return slices.Compact([]string{ingressTargetGroups(namespace, name), ingressTargetGroups(namespace, shorten(name, maxIngress))})
+}
+
+func ingressTargetGroups(namespace, name string) string { return namespace + "/" + name + "-" }
 
 // ListenerID is the identity of a listener: its decimal port.
 func ListenerID(port int32) string { return decimal(port) }

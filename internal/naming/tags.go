@@ -75,14 +75,14 @@ func LegacyTags(cluster string) []string {
 const LegacyClusterTag = "ingress.k8s.aws/cluster"
 
 // Labels are the labels of the TargetGroupBindings of a stack, and the selector that finds them.
-// An explicit Ingress group: <owner>/stack=<group>; anything else: <owner>/stack-namespace and <owner>/stack-name.
+// An explicit Ingress group: <owner>/stack=<group>; anything else: <owner>/stack-namespace and <owner>/stack-name, shortened if it is too long.
 func Labels(k stack.Key) map[string]string {
 	if k.ID.Namespace == "" {
 		return map[string]string{string(k.Owner) + "/stack": k.ID.Name}
 	}
 	return map[string]string{
 		string(k.Owner) + "/stack-namespace": k.ID.Namespace,
-		string(k.Owner) + "/stack-name":      k.ID.Name,
+		string(k.Owner) + "/stack-name":      shorten(k.ID.Name, maxLabelValue),
 	}
 }
 
@@ -125,7 +125,7 @@ func StacksOfFinalizers(o stack.Owner, object metav1.Object) (out []stack.ID) {
 		group, grouped := strings.CutPrefix(f, kind.GroupFinalizer)
 		switch {
 		case f == kind.Finalizer:
-			out = append(out, stack.ID{Namespace: object.GetNamespace(), Name: object.GetName()})
+			out = append(out, StackID(object.GetNamespace(), object.GetName()))
 		case kind.GroupFinalizer != "" && grouped && group != "":
 			out = append(out, stack.ID{Name: group})
 		}

@@ -62,7 +62,7 @@ func ObjectName(key stack.Key) string {
 	if key.ID.Namespace == "" {
 		prefix = kind.GroupPrefix
 	}
-	name := prefix + key.ID.Name
+	name := prefix + strings.ReplaceAll(key.ID.Name, "_", "-") // of a shortened name
 	if len(name) > maxName {
 		sum := sha256.Sum256([]byte(name))
 		name = strings.TrimRight(name[:maxName-11], "-.") + "-" + hex.EncodeToString(sum[:5])

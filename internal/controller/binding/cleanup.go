@@ -101,7 +101,7 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 // deleted it, load balancers use its target group, and its namespace stays. The removal of the definition of TargetGroupBindings deletes all of
 // them, and takes nothing out of service so.
 func (b *Reconciler) stillNeeded(ctx context.Context, o *v1beta1.TargetGroupBinding) (bool, error) {
-	if _, owned := kube.OwnerOfBinding(o.Labels); !owned || b.DeletedByStack(client.ObjectKeyFromObject(o)) {
+	if !kube.OfStack(o.Labels) || b.DeletedByStack(client.ObjectKeyFromObject(o)) {
 		return false, nil
 	}
 	ns := &corev1.Namespace{}

@@ -85,7 +85,7 @@ func misplaced(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1
 	if !owner.Placed() || owner.BindsIn(o.Namespace) {
 		return false
 	}
-	if _, copied := kube.OwnerOfBinding(o.Labels); copied || !o.Spec.MultiClusterTargetGroup {
+	if kube.OfStack(o.Labels) || !o.Spec.MultiClusterTargetGroup {
 		return true
 	}
 	return !slices.ContainsFunc(others, func(x v1beta1.TargetGroupBinding) bool {

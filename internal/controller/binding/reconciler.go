@@ -22,10 +22,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -191,7 +193,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		return reconcile.Result{}, gatesErr
 	}
 	missing := err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound
-	key, owned := kube.OwnerOfBinding(o.Labels)
+	key, owned := kube.StackOfBinding(objects.New(reads.NewCacheReader(ctx, b.Client, nil)), o.Labels)
 	lost := missing && owned && !b.TargetGroupDeleted(o.Spec.TargetGroupARN)
 	if lost {
 		b.OnTargetGroupLost(key, o.Spec.TargetGroupARN) // its stack makes another group, or deletes the binding

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -115,7 +116,7 @@ func (s *Reconciler) wakeReaders(c objects.Change, q queue.Of[stack.Key]) {
 // wakeOthers wakes the stacks of other objects that a change concerns by what they read.
 func (s *Reconciler) wakeOthers(c objects.Change, q queue.Of[stack.Key]) {
 	for _, key := range s.Index.Affected(c) {
-		if key.ID != (stack.ID{Namespace: c.Namespace, Name: c.Name}) {
+		if key.ID != naming.StackID(c.Namespace, c.Name) {
 			q.AddAfter(key, queue.Coalesce)
 		}
 	}
@@ -123,15 +124,15 @@ func (s *Reconciler) wakeOthers(c objects.Change, q queue.Of[stack.Key]) {
 
 // WakeOwner wakes the stack whose labels a binding carries, for what others do to it. gone is called for each one that is deleted,
 // before its stack is woken.
-func WakeOwner(of stack.Owner, gone func(client.Object)) handler.TypedEventHandler[client.Object, stack.Key] {
-	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[stack.Key]) {
+func (s *Reconciler) WakeOwner(gone func(client.Object)) handler.TypedEventHandler[client.Object, stack.Key] {
+	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		if queue.IsResync(before, after) || before == nil || (after != nil && !queue.Relevant(before, after)) {
 			return
 		}
 		if after == nil {
 			gone(before)
 		}
-		if key, ok := kube.OwnerOfBinding(queue.Newest(before, after).GetLabels()); ok && key.Owner == of {
+		if key, ok := kube.StackOfBinding(objects.New(s.reader(ctx, nil)), queue.Newest(before, after).GetLabels()); ok && key.Owner == s.Front.Owner() {
 			q.AddAfter(key, queue.Coalesce)
 		}
 	})

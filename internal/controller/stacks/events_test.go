@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
@@ -81,7 +83,7 @@ func newEventScene(t *testing.T) *eventScene {
 	m := &OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}
 	*r = eventScene{client: c, members: m, handlers: map[string]handler.TypedEventHandler[client.Object, stack.Key]{
 		"Ingress": m.Owner(), "IngressClass": m.Read(objects.IngressClass), "IngressClassParams": m.Read(objects.IngressClassParams),
-		"Namespace": m.Read(objects.Namespace), "Service": m.Read(objects.Service), "TargetGroupBinding": WakeOwner(stack.Ingress, func(client.Object) {}),
+		"Namespace": m.Read(objects.Namespace), "Service": m.Read(objects.Service), "TargetGroupBinding": s.WakeOwner(func(client.Object) {}),
 	}}
 	for _, o := range objs { // as the informers tell at the start
 		if i, ok := o.(*networkingv1.Ingress); ok {
@@ -178,11 +180,34 @@ func TestABindingThatIsEditedByOthersWakesItsStack(t *testing.T) {
 	edited := b.DeepCopy()
 	edited.Generation, edited.ResourceVersion = 2, "2"
 	q := &testQueue{t: t}
-	WakeOwner(stack.Ingress, func(client.Object) {}).Update(t.Context(), event.UpdateEvent{ObjectOld: b, ObjectNew: edited}, q)
-	WakeOwner(stack.Service, func(client.Object) {}).Update(t.Context(), event.UpdateEvent{ObjectOld: b, ObjectNew: edited}, q)
-	WakeOwner(stack.Ingress, func(client.Object) {}).Delete(t.Context(), event.DeleteEvent{Object: edited}, q)
+	ingresses, services := &Reconciler{Front: front.Ingress{}}, &Reconciler{Front: front.Service{}}
+	ingresses.WakeOwner(func(client.Object) {}).Update(t.Context(), event.UpdateEvent{ObjectOld: b, ObjectNew: edited}, q)
+	services.WakeOwner(func(client.Object) {}).Update(t.Context(), event.UpdateEvent{ObjectOld: b, ObjectNew: edited}, q)
+	ingresses.WakeOwner(func(client.Object) {}).Delete(t.Context(), event.DeleteEvent{Object: edited}, q)
 	if d := cmp.Diff([]string{"shop/web", "shop/web"}, q.stacks); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestABindingWithAShortenedLabelWakesTheStackOfItsIngress has an Ingress whose name is too long for labels, and one whose is for tags, too.
+func TestABindingWithAShortenedLabelWakesTheStackOfItsIngress(t *testing.T) {
+	t.Parallel()
+	scheme, err := kube.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, length := range []int{100, 253} {
+		key := stack.Key{Owner: stack.Ingress, ID: naming.StackID("shop", strings.Repeat("w", length))}
+		c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: strings.Repeat("w", length)}}).Build()
+		b := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "k8s-x", Labels: naming.Labels(key)}}
+		q, s := &testQueue{t: t}, &Reconciler{Front: front.Ingress{}, Client: c}
+		s.WakeOwner(func(client.Object) {}).Delete(t.Context(), event.DeleteEvent{Object: b}, q)
+		other := b.DeepCopy()
+		other.Labels = naming.Labels(stack.Key{Owner: stack.Ingress, ID: naming.StackID("shop", strings.Repeat("v", length))})
+		s.WakeOwner(func(client.Object) {}).Delete(t.Context(), event.DeleteEvent{Object: other}, q)
+		if d := cmp.Diff([]string{key.ID.String()}, q.stacks); d != "" {
+			t.Errorf("%d characters: %s", length, d)
+		}
 	}
 }
 

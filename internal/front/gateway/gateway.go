@@ -92,7 +92,7 @@ func FamilyOf(o stack.Owner) attachment.Family {
 
 // Key is the stack of a Gateway.
 func Key(g *gatewayv1.Gateway, f attachment.Family) stack.Key {
-	return stack.Key{Owner: Owner(f), ID: stack.ID{Namespace: g.Namespace, Name: g.Name}}
+	return stack.Key{Owner: Owner(f), ID: naming.StackID(g.Namespace, g.Name)}
 }
 
 // Object names a Gateway in diagnostics.
@@ -130,7 +130,7 @@ func (n Names) TargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) s
 	}.Name()
 }
 
-// TargetGroups is the prefix of the identities of the target groups of a route; the Gateway itself has none.
-func (n Names) TargetGroups(o diag.Object) string {
+// TargetGroups are the prefixes of the identities of the target groups of a route; the Gateway itself has none.
+func (n Names) TargetGroups(o diag.Object) []string {
 	return naming.GatewayTargetGroups(n.Gateway, o.Kind, o.Namespace, o.Name)
 }

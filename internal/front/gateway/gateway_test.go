@@ -267,7 +267,7 @@ func TestGatewaysHaveTheNamesOfTheContract(t *testing.T) {
 		"k8s-shopprod-shoprout-ce0c90af81":                      group("HTTPRoute", "shop-prod", "shop-route", intent.TargetGroup{ServiceNamespace: "shop-prod", ServiceName: "shop-v1", TargetPort: "http", Port: 1, TargetType: "ip", Protocol: "HTTP", ProtocolVersion: "HTTP1"}),
 		"k8s-shopprod-shoprout-2c684c045f":                      group("HTTPRoute", "shop-prod", "shop-route", intent.TargetGroup{ServiceNamespace: "shop-prod", ServiceName: "shop-v1", TargetPort: "31380", Port: 31380, TargetType: "instance", Protocol: "HTTP", ProtocolVersion: "HTTP1"}),
 		"k8s-shopprod-tcproute-3da0af9ab2":                      group("TCPRoute", "shop-prod", "tcp-route", intent.TargetGroup{ServiceNamespace: "shop-prod", ServiceName: "db", TargetPort: "5432", Port: 5432, TargetType: "ip", Protocol: "TCP"}),
-		"shop-prod/web-gateway:shop-prod-shop-route:HTTPRoute-": n.TargetGroups(diag.Object{Kind: "HTTPRoute", Namespace: "shop-prod", Name: "shop-route"}),
+		"shop-prod/web-gateway:shop-prod-shop-route:HTTPRoute-": strings.Join(n.TargetGroups(diag.Object{Kind: "HTTPRoute", Namespace: "shop-prod", Name: "shop-route"}), ", "),
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)

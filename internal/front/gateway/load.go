@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -50,7 +51,7 @@ type Loaded struct {
 
 // Load loads the Gateway of a stack. Neither a class nor a configuration that cannot be read is a cause to delete.
 func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
-	g, ok := objects.Lookup[*gatewayv1.Gateway](v, objects.Gateway, key.ID.Namespace, key.ID.Name)
+	g, ok := naming.Declarer[*gatewayv1.Gateway](v, objects.Gateway, key.ID)
 	if !ok {
 		return Loaded{}
 	}

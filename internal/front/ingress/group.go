@@ -54,7 +54,7 @@ func groupOf(class Class, ing *networkingv1.Ingress) (stack.ID, *diag.Diagnostic
 		path = "spec.group.name of IngressClassParams " + class.Params.Name
 	}
 	if !ok {
-		return stack.ID{Namespace: ing.Namespace, Name: ing.Name}, misspeltGroup(ing)
+		return naming.StackID(ing.Namespace, ing.Name), misspeltGroup(ing)
 	}
 	if text := GroupNameProblem(name); text != "" {
 		d := diag.New(o, path, diag.InvalidGroup, fmt.Sprintf("invalid ingress group: %s: %q", text, name), "correct the group name")
@@ -170,7 +170,7 @@ func candidates(v *objects.View, id stack.ID) []*networkingv1.Ingress {
 	if id.Namespace == "" {
 		return v.Fork().Ingresses()
 	}
-	if ing, ok := v.Ingress(id.Namespace, id.Name); ok {
+	if ing, ok := naming.Declarer[*networkingv1.Ingress](v, objects.Ingress, id); ok {
 		return []*networkingv1.Ingress{ing}
 	}
 	return nil

@@ -91,7 +91,7 @@ func (Names) TargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) str
 	}.Name()
 }
 
-// TargetGroups is the prefix of the identities of the target groups of an Ingress.
-func (Names) TargetGroups(o diag.Object) string {
+// TargetGroups are the prefixes of the identities of the target groups of an Ingress.
+func (Names) TargetGroups(o diag.Object) []string {
 	return naming.IngressTargetGroups(o.Namespace, o.Name)
 }

@@ -70,7 +70,7 @@ func (n Names) TargetGroup(cluster string, _ stack.ID, g *intent.TargetGroup) st
 }
 
 // TargetGroups is the prefix of the identities of the target groups of a Service.
-func (Names) TargetGroups(o diag.Object) string { return o.Namespace + "/" + o.Name + ":" }
+func (Names) TargetGroups(o diag.Object) []string { return []string{o.Namespace + "/" + o.Name + ":"} }
 
 // DeletionProtection is the deletion protection that a Service declares for its load balancer; not set if it declares none.
 func DeletionProtection(svc *corev1.Service) intent.Field[bool] {

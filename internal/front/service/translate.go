@@ -6,6 +6,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -13,7 +14,7 @@ import (
 
 // Key is the key of the stack of a Service.
 func Key(svc *corev1.Service) stack.Key {
-	return stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: svc.Namespace, Name: svc.Name}}
+	return stack.Key{Owner: stack.Service, ID: naming.StackID(svc.Namespace, svc.Name)}
 }
 
 // Translate returns the desired network load balancer of a Service, with one member: the Service. All findings are among the member's

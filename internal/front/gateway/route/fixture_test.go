@@ -119,8 +119,8 @@ func (names) TargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) str
 	}.Name()
 }
 
-func (names) TargetGroups(o diag.Object) string {
-	return "shop/gw:" + o.Namespace + "-" + o.Name + ":" + o.Kind + "-"
+func (names) TargetGroups(o diag.Object) []string {
+	return []string{"shop/gw:" + o.Namespace + "-" + o.Name + ":" + o.Kind + "-"}
 }
 
 // loadBalancer is the load balancer of decided routes.

@@ -167,7 +167,7 @@ func (g *group) named() (ok bool) {
 // identity is what the identity of a target group depends on. written is the target port as the Service has it.
 func (t *translation) identity(g *intent.TargetGroup, written string) naming.GatewayTargetGroup {
 	return naming.GatewayTargetGroup{
-		Gateway: stack.ID{Namespace: t.in.Gateway.Namespace, Name: t.in.Gateway.Name}, RouteKind: g.Object.Kind, RouteNamespace: g.Object.Namespace, RouteName: g.Object.Name,
+		Gateway: naming.StackID(t.in.Gateway.Namespace, t.in.Gateway.Name), RouteKind: g.Object.Kind, RouteNamespace: g.Object.Namespace, RouteName: g.Object.Name,
 		BackendNamespace: g.ServiceNamespace, BackendName: g.ServiceName, TargetPort: written,
 	}
 }
