@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
 	"github.com/k8s-lbc/lbc/internal/controller/optional"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 )
 
 func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) ctrl.Options {
@@ -49,7 +51,8 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 
 // cacheOfOptionalKinds makes caches that also hold kinds whose definitions a cluster may lack, get and lose while the controller runs, and what is
 // known of these definitions.
-func cacheOfOptionalKinds(rc *rest.Config, scheme *runtime.Scheme, log logr.Logger) (cache.NewCacheFunc, *optional.Definitions, error) {
+// Objects of other namespaces than restricted's, if it is not nil, are read as that has it.
+func cacheOfOptionalKinds(rc *rest.Config, scheme *runtime.Scheme, restricted *reads.Restricted, log logr.Logger) (cache.NewCacheFunc, *optional.Definitions, error) {
 	core, err := kubernetes.NewForConfig(rc)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connecting for the definitions of kinds: %w", err)
@@ -64,8 +67,29 @@ func cacheOfOptionalKinds(rc *rest.Config, scheme *runtime.Scheme, log logr.Logg
 		if err != nil {
 			return nil, err
 		}
-		return c, nil
+		if restricted == nil {
+			return c, nil
+		}
+		restricted.Cache = c
+		restricted.Live, err = client.New(rc, client.Options{Scheme: o.Scheme, Mapper: o.Mapper, HTTPClient: o.HTTPClient})
+		return restrictedCache{c, restricted}, err
 	}, definitions, nil
+}
+
+// restrictedCache is a cache of one namespace.
+type restrictedCache struct {
+	cache.Cache
+	*reads.Restricted
+}
+
+// Get implements client.Reader.
+func (c restrictedCache) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	return c.Restricted.Get(ctx, key, o, opts...)
+}
+
+// List implements client.Reader.
+func (c restrictedCache) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	return c.Restricted.List(ctx, list, opts...)
 }
 
 // reducePod returns the parts of a pod that endpoint resolution reads. With tens of thousands of pods the others would be most of the

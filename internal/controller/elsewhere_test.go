@@ -16,6 +16,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -24,23 +25,41 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // restrict begins a new life whose caches show one namespace; live answers for the others.
 func (l *lab) restrict(namespace string, live client.Reader) {
 	l.Helper()
-	l.client = onlyNamespace(l.client, namespace)
+	l.client, l.config.WatchNamespace = l.onlyNamespace(l.client, namespace, live), namespace
 	l.elsewhere = binding.NewOtherNamespaces(live, namespace, l.clock.Now, logr.Discard())
 	l.elsewhere.Proceed()
 	l.restart()
 }
 
 // onlyNamespace is a cache that shows one namespace.
-func onlyNamespace(c client.Client, namespace string) client.Client {
-	return interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
+func (l *lab) onlyNamespace(c client.Client, namespace string, live client.Reader) client.Client {
+	inNamespace := interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
 			return c.List(ctx, list, append(opts, client.InNamespace(namespace))...)
+		},
+	})
+	l.restricted = &reads.Restricted{Cache: inNamespace, Live: live, Namespace: namespace, Now: l.clock.Now, OnChange: func(c objects.Change) {
+		for _, s := range l.gateways {
+			l.woken = append(l.woken, s.Index.Affected(c)...)
+		}
+	}}
+	return interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			if _, uncached := o.(*corev1.ConfigMap); uncached {
+				return c.Get(ctx, key, o, opts...)
+			}
+			return l.restricted.Get(ctx, key, o, opts...)
+		},
+		List: func(ctx context.Context, _ client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			return l.restricted.List(ctx, list, opts...)
 		},
 	})
 }

@@ -163,7 +163,7 @@ func TestAGroupWithoutHiddenMembersIsServedWhole(t *testing.T) {
 					l.restrict("shop", l.client)
 				} else {
 					l.restart()
-					l.client = onlyNamespace(l.client, "shop")
+					l.client = l.onlyNamespace(l.client, "shop", l.client)
 					l.ingresses.Client = l.client
 				}
 				mark := l.mark()

@@ -76,6 +76,7 @@ type lab struct {
 	statuses      *gateway.Statuses
 	bound         *binding.Reconciler
 	elsewhere     *binding.OtherNamespaces // of the next process; nil = its caches show all namespaces
+	restricted    *reads.Restricted        // nil = the caches show all namespaces
 	moment        time.Duration            // how long stale answers are waited for, from the next process on; 0 = until they come
 	checkpointed  bool                     // checkpoints are written from the next process on
 	checkpointer  *checkpoint.Writer

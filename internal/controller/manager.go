@@ -34,10 +34,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/optional"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
@@ -62,8 +64,12 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connection clou
 		options.LeaderElectionResourceLockInterface = lease
 	}
 	var definitions *optional.Definitions
+	var restricted *reads.Restricted
 	if c.ServesGateways() {
-		if options.NewCache, definitions, err = cacheOfOptionalKinds(rc, scheme, log.WithName("definitions")); err != nil {
+		if c.WatchNamespace != "" {
+			restricted = &reads.Restricted{Namespace: c.WatchNamespace, Now: time.Now}
+		}
+		if options.NewCache, definitions, err = cacheOfOptionalKinds(rc, scheme, restricted, log.WithName("definitions")); err != nil {
 			return err
 		}
 	}
@@ -73,7 +79,7 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connection clou
 	}
 	events.of = mgr
 	scopes := cloud.NewScopes(connection, cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: m.ObserveCall, Attempt: m.ObserveRequest, MayWrite: lease.mayWrite})
-	w := wiring{config: c, mgr: mgr, scopes: scopes, metrics: m, log: log, now: time.Now, definitions: definitions}
+	w := wiring{config: c, mgr: mgr, scopes: scopes, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted}
 	if w.clients, err = scopes.Clients(scopes.Own()); err != nil {
 		return err
 	}
@@ -111,7 +117,9 @@ type wiring struct {
 	log     logr.Logger
 	now     func() time.Time
 
-	definitions *optional.Definitions // of the kinds of the Gateway API; nil = they are not served
+	definitions *optional.Definitions  // of the kinds of the Gateway API; nil = they are not served
+	restricted  *reads.Restricted      // nil = the caches show all namespaces, or Gateways are not served
+	changed     []func(objects.Change) // are called when an object changes of which there are no events
 
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
 	inventory   *inventory.Inventory
@@ -261,13 +269,13 @@ func (w *wiring) account(in cloud.Scope) (targets.Account, error) {
 
 // setUpInformers starts every informer with the process and not with leadership, so that the caches of a replica that takes over are filled.
 func (w *wiring) setUpInformers(ctx context.Context) error {
-	objects := []client.Object{&corev1.Pod{}, &corev1.Node{}, &discoveryv1.EndpointSlice{}}
+	all := []client.Object{&corev1.Pod{}, &corev1.Node{}, &discoveryv1.EndpointSlice{}}
 	for _, k := range kube.Kinds {
 		if k.List != nil && !k.Optional {
-			objects = append(objects, k.Object)
+			all = append(all, k.Object)
 		}
 	}
-	for _, o := range objects {
+	for _, o := range all {
 		if _, err := w.mgr.GetCache().GetInformer(ctx, o, cache.BlockUntilSynced(false)); err != nil {
 			return fmt.Errorf("%T: %w", o, err)
 		}

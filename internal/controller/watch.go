@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -171,6 +172,7 @@ func (w *wiring) setUpGateways(context.Context) error {
 	statuses := gateway.NewStatuses(w.mgr.GetClient(), w.now, w.log.WithName("gateway-status"))
 	w.starts(statuses)
 	w.definitions.OnChange(w.definitionChanged)
+	var secrets *secret.Reader // of one of the families
 	for _, of := range []struct {
 		gate    config.Gate
 		family  attachment.Family
@@ -191,10 +193,28 @@ func (w *wiring) setUpGateways(context.Context) error {
 		if err := w.add(s, of.workers, gatewayReading, starts...); err != nil {
 			return err
 		}
+		secrets = cmp.Or(secrets, s.Secrets)
+		w.changed = append(w.changed, func(c objects.Change) { s.Waker.Wake(queue.Normal, s.Index.Affected(c)...) })
+	}
+	if w.restricted != nil {
+		w.restricted.OnChange = func(c objects.Change) {
+			for _, changed := range w.changed {
+				changed(c)
+			}
+		}
+		w.starts(manager.RunnableFunc(func(ctx context.Context) error {
+			queue.Every(ctx, reads.RereadInterval, nil, w.restricted.Reread)
+			return nil
+		}))
 	}
 	for _, kind := range gateway.Kinds {
 		r := gateway.New(kind, front.GatewayConfigFromFlags(c), w.mgr.GetClient(), w.mgr.GetAPIReader(), statuses)
 		r.Definitions = w.definitions
+		if kind == objects.ListenerRuleConfiguration && secrets != nil {
+			r.Secrets = secrets
+			secrets.Others = append(secrets.Others, secret.Other{IsRead: r.Index.IsRead, Changed: r.Changed})
+		}
+		w.changed = append(w.changed, r.Changed)
 		if err := r.SetUp(w.mgr, c.Gateways.ClassWorkers); err != nil {
 			return err
 		}

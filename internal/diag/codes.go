@@ -89,6 +89,7 @@ const (
 	TargetGroupBound      Code = "TargetGroupBound"
 	UnseenBindings        Code = "UnseenBindings"
 	UnseenMembers         Code = "UnseenMembers"
+	UnwatchedNamespaces   Code = "UnwatchedNamespaces"
 	UnansweredHealthCheck Code = "UnansweredHealthCheck"
 	BindingNotCompleted   Code = "BindingNotCompleted"
 	SecretNotFound        Code = "SecretNotFound"
@@ -166,6 +167,7 @@ var table = map[Code]Info{
 	InvalidBinding:        {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
 	TargetGroupBound:      {Conflict, FailedReconcile, "another TargetGroupBinding serves the target group; this one, often a copy in another namespace, registers nothing"},
 	UnseenMembers:         {Note, NoteReason, "with --watch-namespace a group has, or may have, members in other namespaces: the parts of its load balancer that may be theirs stay"},
+	UnwatchedNamespaces:   {Note, NoteReason, "a Gateway admits routes or ListenerSets of namespaces that --watch-namespace excludes: they are not served"},
 	UnseenBindings:        {Conflict, FailedReconcile, "with --watch-namespace the controller may not list the TargetGroupBindings of other namespaces, so that targets which it did not register stay registered"},
 	BindingNotCompleted:   {Transient, FailedReconcile, "the API server did not accept the fields of a TargetGroupBinding that are completed from its target group; nothing is registered before it does"},
 	SecretNotFound:        {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that existing rules keep their login and new ones answer 503, or of spec.tls, so that the certificate imported before stays in use"},

@@ -43,11 +43,15 @@ func (e *ForeignError) Error() string {
 // Get follows a reference of an object. It alone decides, for all front ends, which references across namespaces are permitted: those of
 // kinds of the Gateway API where a ReferenceGrant in the namespace of the named object says so, and those of cluster-scoped objects. Objects of
 // kinds without a form of permission, such as Ingresses and Services, may refer to objects of their own namespace only.
-// The error is ErrAbsent, a *ForeignError, which does not depend on whether the object exists, or that of View.Why.
+// The error is ErrAbsent, a *ForeignError, which does not depend on whether the object exists, or that of View.Why, of the object or of the
+// ReferenceGrants.
 func Get[T metav1.Object](v *View, from From, to Ref) (T, error) {
 	var none T
 	to.Namespace = cmp.Or(to.Namespace, from.Namespace)
 	if to.Namespace != from.Namespace && from.Kind != GatewayClass && !granted(v, from, to) {
+		if err := v.Why(ReferenceGrant, to.Namespace, ""); err != nil {
+			return none, err
+		}
 		return none, &ForeignError{from, to}
 	}
 	o, ok := Lookup[T](v, to.Kind, to.Namespace, to.Name)

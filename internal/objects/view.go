@@ -32,7 +32,7 @@ type ServedReader interface {
 
 // ReasonReader is a Reader that knows why it does not return an object that may exist.
 type ReasonReader interface {
-	// Why is nil if, as far as the Reader knows, the object does not exist.
+	// Why is nil if, as far as the Reader knows, the object does not exist. An empty name means the objects of the namespace.
 	Why(kind Kind, namespace, name string) error
 }
 
@@ -169,7 +169,7 @@ func (v *View) Namespace(name string) (*corev1.Namespace, bool) {
 	return Lookup[*corev1.Namespace](v, Namespace, "", name)
 }
 
-// Why is the reason why an object that may exist was not returned; nil if it does not exist.
+// Why is the reason why an object that may exist was not returned; nil if it does not exist. An empty name means the objects of the namespace.
 func (v *View) Why(kind Kind, namespace, name string) error {
 	if e, ok := v.reader.(ReasonReader); ok {
 		return e.Why(kind, namespace, name)

@@ -3,9 +3,8 @@ package gateway
 import (
 	"context"
 	"fmt"
-	"time"
+	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,13 +18,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
-
-// secretPause is the pause between looks at a Secret that does not exist.
-const secretPause = 30 * time.Second
 
 // Reconciler keeps the finalizer and the status of the objects of one kind that Gateways rely on: an object stays until none names it.
 type Reconciler struct {
@@ -34,11 +31,15 @@ type Reconciler struct {
 	Client   client.Client
 	Live     client.Reader // the API server; nil = caches are believed
 	Statuses *Statuses
+	// Secrets reads Secrets, and reports their changes; nil = the objects of the kind name none.
+	Secrets *secret.Reader
 	// Definitions has the kinds that the cluster serves; nil = all.
 	Definitions reads.Definitions
 	Index       *reads.Index[types.NamespacedName]
 
 	rules
+	mu    sync.Mutex
+	queue queue.Of[reconcile.Request]
 }
 
 // rules are what differs between the kinds.
@@ -49,8 +50,8 @@ type rules struct {
 	managed func(r *Reconciler, o client.Object) bool
 	// user returns an object that names this one and keeps it; ok is false if there is none.
 	user func(v *objects.View, cfg gateway.Config, o client.Object) (user string, ok bool)
-	// status returns what the status becomes, and when it may change without an event; nil = no status is kept.
-	status func(v *objects.View, cfg gateway.Config, o client.Object) (change gateway.Change, again time.Duration)
+	// status returns what the status becomes; nil = no status is kept.
+	status func(v *objects.View, cfg gateway.Config, o client.Object) gateway.Change
 	// reading are the kinds that the others read.
 	reading []objects.Kind
 }
@@ -68,7 +69,7 @@ func New(kind objects.Kind, cfg gateway.Config, c client.Client, live client.Rea
 // Reconcile implements reconcile.Reconciler.
 func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
 	begun := r.Index.Begin()
-	reader := withSecrets(ctx, reads.NewCacheReader(ctx, r.Client, r.Live), r.Client)
+	reader := secret.NewPassReader(ctx, reads.NewCacheReader(ctx, r.Client, r.Live), r.Secrets)
 	reader.Definitions = r.Definitions
 	v := objects.New(reader)
 	found, ok := objects.Lookup[metav1.Object](v, r.Kind, q.Namespace, q.Name)
@@ -82,11 +83,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		return reconcile.Result{}, nil
 	}
 	var change gateway.Change
-	var again time.Duration
 	used := true
 	if o.GetDeletionTimestamp() == nil {
 		if r.status != nil {
-			change, again = r.status(v, r.Config, o)
+			change = r.status(v, r.Config, o)
 		}
 	} else if r.finalizer != "" && controllerutil.ContainsFinalizer(o, r.finalizer) {
 		_, used = r.user(v, r.Config, o)
@@ -120,7 +120,27 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	} else if decider == departed {
 		r.Statuses.withdraw(reference(r.Kind, o))
 	}
-	return reconcile.Result{RequeueAfter: again}, nil
+	return reconcile.Result{}, reader.Unread
+}
+
+// Changed queues the objects whose reads a change concerns that no watch of SetUp shows.
+func (r *Reconciler) Changed(c objects.Change) {
+	r.mu.Lock()
+	q := r.queue
+	r.mu.Unlock()
+	for _, name := range r.Index.Affected(c) {
+		if q != nil {
+			q.AddAfter(reconcile.Request{NamespacedName: name}, queue.Coalesce)
+		}
+	}
+}
+
+// Start implements source.TypedFunc: Changed uses the queue.
+func (r *Reconciler) Start(_ context.Context, q queue.Of[reconcile.Request]) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue = q
+	return nil
 }
 
 // events is the handler of events of a kind: those of the reconciler's own kind concern the object itself, and all those that read it.
@@ -147,36 +167,13 @@ func (r *Reconciler) SetUp(mgr manager.Manager, workers int) error {
 	if err != nil {
 		return err
 	}
+	if err := c.Watch(source.TypedFunc[reconcile.Request](r.Start)); err != nil {
+		return err
+	}
 	for _, kind := range append([]objects.Kind{r.Kind}, r.reading...) {
 		if err := c.Watch(source.TypedKind(mgr.GetCache(), kube.Kinds[kind].Object, r.events(kind))); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// secrets is a reader that reads Secrets from the API server, besides what another reader reads.
-type secrets struct {
-	*reads.CacheReader
-	secret func(client.ObjectKey) (*corev1.Secret, error)
-}
-
-// withSecrets makes a reader for a pass that ends with ctx.
-func withSecrets(ctx context.Context, cached *reads.CacheReader, c client.Client) secrets {
-	return secrets{cached, func(key client.ObjectKey) (*corev1.Secret, error) {
-		o := &corev1.Secret{}
-		return o, c.Get(ctx, key, o)
-	}}
-}
-
-// Get implements objects.Reader.
-func (s secrets) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
-	if kind != objects.Secret {
-		return s.CacheReader.Get(kind, namespace, name)
-	}
-	o, err := s.secret(client.ObjectKey{Namespace: namespace, Name: name})
-	if client.IgnoreNotFound(err) != nil {
-		return nil, s.Fail(fmt.Errorf("reading Secret %s/%s: %w", namespace, name, err))
-	}
-	return o, err == nil
 }

@@ -3,7 +3,6 @@ package gateway
 import (
 	"slices"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -37,8 +36,8 @@ func rulesOf(kind objects.Kind) rules {
 	if slices.Contains(objects.RouteKinds, kind) {
 		return rules{
 			controller: "aws-lbc-" + strings.ToLower(string(kind)) + "-controller",
-			status: func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, time.Duration) {
-				return gateway.LeftByGateways(v, cfg, kind, o), 0
+			status: func(v *objects.View, cfg gateway.Config, o client.Object) gateway.Change {
+				return gateway.LeftByGateways(v, cfg, kind, o)
 			},
 			reading: []objects.Kind{objects.Gateway, objects.GatewayClass, objects.ListenerSet},
 		}
@@ -57,13 +56,13 @@ var byKind = map[objects.Kind]rules{
 		user: func(v *objects.View, _ gateway.Config, o client.Object) (string, bool) {
 			return first(objects.Naming[*gatewayv1.Gateway](v, objects.Gateway, reference(objects.GatewayClass, o)))
 		},
-		status: func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, time.Duration) {
+		status: func(v *objects.View, cfg gateway.Config, o client.Object) gateway.Change {
 			c, ok := o.(*gatewayv1.GatewayClass)
 			if !ok {
-				return gateway.Change{}, 0
+				return gateway.Change{}
 			}
 			change, _ := gateway.Class(v, cfg, c)
-			return change, 0
+			return change
 		},
 		reading: []objects.Kind{objects.Gateway, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration},
 	},
@@ -85,36 +84,26 @@ var byKind = map[objects.Kind]rules{
 			}
 			return first(objects.Naming[*gatewayv1.GRPCRoute](v, objects.GRPCRoute, reference(objects.ListenerRuleConfiguration, o)))
 		},
-		status: func(v *objects.View, _ gateway.Config, o client.Object) (gateway.Change, time.Duration) {
+		status: func(v *objects.View, _ gateway.Config, o client.Object) gateway.Change {
 			c, ok := o.(*v1.ListenerRuleConfiguration)
 			if !ok {
-				return gateway.Change{}, 0
+				return gateway.Change{}
 			}
-			return gateway.RuleConfiguration(v, c), secretOf(c)
+			return gateway.RuleConfiguration(v, c)
 		},
 		reading: []objects.Kind{objects.HTTPRoute, objects.GRPCRoute},
 	},
 	objects.ListenerSet: {
 		controller: "aws-lbc-listenerset-controller",
-		status: func(v *objects.View, _ gateway.Config, o client.Object) (gateway.Change, time.Duration) {
+		status: func(v *objects.View, _ gateway.Config, o client.Object) gateway.Change {
 			s, ok := o.(*gatewayv1.ListenerSet)
 			if !ok {
-				return gateway.Change{}, 0
+				return gateway.Change{}
 			}
-			return gateway.Orphaned(v, s), 0
+			return gateway.Orphaned(v, s)
 		},
 		reading: []objects.Kind{objects.Gateway},
 	},
-}
-
-// secretOf is the pause between looks at the Secret of a login; 0 = it has none.
-func secretOf(c *v1.ListenerRuleConfiguration) time.Duration {
-	for _, a := range c.Spec.Actions {
-		if a.AuthenticateOIDCConfig != nil && a.AuthenticateOIDCConfig.Secret != nil {
-			return secretPause
-		}
-	}
-	return 0
 }
 
 func reference(kind objects.Kind, o metav1.Object) objects.Ref {

@@ -2,6 +2,7 @@ package reads
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -60,12 +61,14 @@ type CacheReader struct {
 	get  func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error)
 	list func(list client.ObjectList, which client.ListOption) error
 	err  error // the first read that showed neither an object nor its absence
+	// unwatched are the reads in namespaces that the caches do not show. Repeating these is of no use.
+	unwatched map[objects.Read]error
 }
 
 // NewCacheReader makes a reader for a pass that ends with ctx. live is the API server, which is read for the kinds that others refer to where
 // reader shows none; nil = reader is trusted.
 func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReader {
-	r := &CacheReader{}
+	r := &CacheReader{unwatched: map[objects.Read]error{}}
 	r.get = func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error) {
 		sure := ConfirmingReader{Cache: reader}
 		if confirmed[kind] && r.Serves(kind) {
@@ -96,7 +99,12 @@ func (r *CacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Obj
 	key := client.ObjectKey{Namespace: namespace, Name: name}
 	absence, err := r.get(kind, key, o)
 	if err != nil {
-		if absence.Proven() {
+		var unwatched *UnwatchedError
+		switch {
+		case absence.Proven():
+			return nil, false
+		case errors.As(err, &unwatched):
+			r.unwatched[objects.Read{Kind: kind, Namespace: namespace, Name: name}] = unwatched
 			return nil, false
 		}
 		return nil, r.Fail(fmt.Errorf("reading %s %s: %w", kind, key, err))
@@ -104,17 +112,22 @@ func (r *CacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Obj
 	return o, ok
 }
 
+// Why implements objects.ReasonReader: the object, or with an empty name the objects of the namespace, are not watched.
+func (r *CacheReader) Why(kind objects.Kind, namespace, name string) error {
+	return r.unwatched[objects.Read{Kind: kind, Namespace: namespace, Name: name}]
+}
+
 // List implements objects.Reader.
 func (r *CacheReader) List(kind objects.Kind, namespace string) []metav1.Object {
-	return r.listed(kind, client.InNamespace(namespace))
+	return r.listed(kind, objects.Read{Kind: kind, Namespace: namespace}, client.InNamespace(namespace))
 }
 
 // ListNaming implements objects.Reader, by the index of kube.References.
 func (r *CacheReader) ListNaming(kind objects.Kind, to objects.Ref) []metav1.Object {
-	return r.listed(kind, client.MatchingFields{kube.References: kube.ReferenceValue(to)})
+	return r.listed(kind, objects.Read{Kind: kind, Names: to}, client.MatchingFields{kube.References: kube.ReferenceValue(to)})
 }
 
-func (r *CacheReader) listed(kind objects.Kind, which client.ListOption) []metav1.Object {
+func (r *CacheReader) listed(kind objects.Kind, read objects.Read, which client.ListOption) []metav1.Object {
 	list := kube.Kinds[kind].List
 	if list == nil {
 		r.Fail(fmt.Errorf("kind %q is not listed: %w", kind, proof.ErrUnknown))
@@ -122,6 +135,11 @@ func (r *CacheReader) listed(kind objects.Kind, which client.ListOption) []metav
 	}
 	list, _ = list.DeepCopyObject().(client.ObjectList)
 	if err := r.list(list, which); err != nil {
+		var unwatched *UnwatchedError
+		if errors.As(err, &unwatched) {
+			r.unwatched[read] = unwatched
+			return nil
+		}
 		r.Fail(fmt.Errorf("listing %s: %w", kind, err))
 		return nil
 	}

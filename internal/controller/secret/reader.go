@@ -49,6 +49,9 @@ type Reader struct {
 	now    func() time.Time
 	log    logr.Logger
 
+	// Others read Secrets besides the stacks.
+	Others []Other
+
 	mu       sync.Mutex
 	begin    func(*watcher) // begins a watch that ends with the controller
 	queue    queue.Of[stack.Key]
@@ -57,6 +60,12 @@ type Reader struct {
 	watchers map[scope]*watcher
 	retained time.Time
 	warned   bool
+}
+
+// Other reads Secrets by Get, and not in passes over stacks.
+type Other struct {
+	IsRead  func(objects.Read) bool // reports whether the last read of an object still counts
+	Changed func(objects.Change)
 }
 
 // entry is a Secret that a stack has read.
@@ -205,10 +214,14 @@ func (s *Reader) wake(key types.NamespacedName) {
 	s.mu.Lock()
 	q := s.queue
 	s.mu.Unlock()
-	for _, k := range s.index.Affected(objects.Change{Kind: s.kind, Namespace: key.Namespace, Name: key.Name}) {
+	change := objects.Change{Kind: s.kind, Namespace: key.Namespace, Name: key.Name}
+	for _, k := range s.index.Affected(change) {
 		if q != nil {
 			q.AddAfter(k, queue.Coalesce)
 		}
+	}
+	for _, o := range s.Others {
+		o.Changed(change)
 	}
 }
 
@@ -248,7 +261,8 @@ func (s *Reader) retain() {
 	}
 	s.retained = s.now()
 	s.order = slices.DeleteFunc(s.order, func(key types.NamespacedName) bool {
-		unread := s.now().Sub(s.entries[key].used) > unreadLifetime && !s.index.IsRead(objects.Read{Kind: s.kind, Namespace: key.Namespace, Name: key.Name})
+		read := objects.Read{Kind: s.kind, Namespace: key.Namespace, Name: key.Name}
+		unread := s.now().Sub(s.entries[key].used) > unreadLifetime && !s.index.IsRead(read) && !slices.ContainsFunc(s.Others, func(o Other) bool { return o.IsRead(read) })
 		if unread {
 			delete(s.entries, key)
 		}
@@ -313,5 +327,8 @@ func unreadReason(err error) error {
 
 // Why implements objects.ReasonReader.
 func (r *PassReader) Why(kind objects.Kind, namespace, name string) error {
+	if r.of[kind] == nil {
+		return r.CacheReader.Why(kind, namespace, name)
+	}
 	return r.errs[objects.Read{Kind: kind, Namespace: namespace, Name: name}]
 }

@@ -27,6 +27,8 @@ type Config struct {
 	ListenerSets bool
 	// TrustStores reports that trust stores can be made of the authorities that Gateways name.
 	TrustStores bool
+	// WatchNamespace is the only namespace whose objects are read; empty = all.
+	WatchNamespace string
 	// Route has the flags about routes.
 	Route route.Config
 	// IncludeDryRun plans Gateways under dry run as if they were not.

@@ -51,7 +51,7 @@ func LeftByGateways(v *objects.View, cfg Config, kind objects.Kind, o metav1.Obj
 }
 
 // leads reports whether a parentRef of a route in a namespace leads to a Gateway whose passes write its entry. A class that does not exist, and a
-// kind that the cluster does not serve, may come back.
+// kind that the cluster does not serve, may come back. A Gateway that cannot be read may exist.
 func (c Config) leads(v *objects.View, r gatewayv1.ParentReference, namespace string) bool {
 	if r.Group != nil && *r.Group != gatewayv1.GroupName {
 		return false
@@ -64,7 +64,10 @@ func (c Config) leads(v *objects.View, r gatewayv1.ParentReference, namespace st
 			return true
 		}
 		s, ok := objects.Lookup[*gatewayv1.ListenerSet](v, objects.ListenerSet, at.Namespace, at.Name)
-		if !ok || !c.ListenerSets {
+		switch {
+		case !ok && v.Why(objects.ListenerSet, at.Namespace, at.Name) != nil:
+			return true
+		case !ok || !c.ListenerSets:
 			return false
 		}
 		at = gatewayOf(s)
@@ -76,7 +79,7 @@ func (c Config) leads(v *objects.View, r gatewayv1.ParentReference, namespace st
 	}
 	g, ok := objects.Lookup[*gatewayv1.Gateway](v, objects.Gateway, at.Namespace, at.Name)
 	if !ok {
-		return false
+		return v.Why(objects.Gateway, at.Namespace, at.Name) != nil
 	}
 	class, ok := objects.Lookup[*gatewayv1.GatewayClass](v, objects.GatewayClass, "", string(g.Spec.GatewayClassName))
 	return !ok || c.Manages(class)
@@ -89,13 +92,13 @@ func gatewayOf(s *gatewayv1.ListenerSet) objects.Ref {
 }
 
 // Orphaned is the change of a ListenerSet whose Gateway does not exist: its status becomes that of one that no controller has looked at. Apply is
-// nil if the Gateway exists, or if the ListenerSet has no status.
+// nil if the Gateway exists or cannot be read, or if the ListenerSet has no status.
 func Orphaned(v *objects.View, s *gatewayv1.ListenerSet) Change {
 	at := gatewayOf(s)
 	if !v.Serves(objects.Gateway) {
 		return Change{}
 	}
-	if _, ok := objects.Lookup[*gatewayv1.Gateway](v, objects.Gateway, at.Namespace, at.Name); ok || len(s.Status.Conditions) == 0 {
+	if _, ok := objects.Lookup[*gatewayv1.Gateway](v, objects.Gateway, at.Namespace, at.Name); ok || len(s.Status.Conditions) == 0 || v.Why(objects.Gateway, at.Namespace, at.Name) != nil {
 		return Change{}
 	}
 	return Change{objects.ListenerSet, s.Namespace, s.Name, func(o metav1.Object, now metav1.Time) bool {

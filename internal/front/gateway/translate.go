@@ -136,11 +136,35 @@ func (t *translation) noteIgnored() {
 	if s := g.Spec.DefaultScope; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
 		t.ignored(t.here("spec.defaultScope"), "routes attach to Gateways that they name", "name the Gateway in parentRefs of routes")
 	}
+	t.noteUnwatched()
 	for i := range t.listeners.All {
 		l := &t.listeners.All[i]
 		if l.TLS != nil && len(l.TLS.Options) > 0 {
 			t.ignored(t.source(l, "tls.options"), "no option is known", "use a LoadBalancerConfiguration, such as its sslPolicy")
 		}
+	}
+}
+
+// noteUnwatched notes that routes and ListenerSets of other namespaces are not read although they are admitted.
+func (t *translation) noteUnwatched() {
+	if t.config.WatchNamespace == "" {
+		return
+	}
+	note := func(s intent.Source, what string) {
+		t.addCause(diag.New(Object(t.Gateway), s.Place(), diag.UnwatchedNamespaces, fmt.Sprintf("%s of other namespaces than %s are not served: the controller runs with --watch-namespace=%s", what,
+			t.config.WatchNamespace, t.config.WatchNamespace), "run the controller for all namespaces, or admit those of this namespace only"))
+	}
+	others := func(from *gatewayv1.FromNamespaces) bool {
+		return from != nil && (*from == gatewayv1.NamespacesFromAll || *from == gatewayv1.NamespacesFromSelector)
+	}
+	for i := range t.listeners.All {
+		l := &t.listeners.All[i]
+		if l.AllowedRoutes != nil && l.AllowedRoutes.Namespaces != nil && others(l.AllowedRoutes.Namespaces.From) {
+			note(t.source(l, "allowedRoutes.namespaces.from"), "routes")
+		}
+	}
+	if a := t.Gateway.Spec.AllowedListeners; a != nil && a.Namespaces != nil && others(a.Namespaces.From) {
+		note(t.here("spec.allowedListeners.namespaces.from"), "ListenerSets")
 	}
 }
 

@@ -76,15 +76,18 @@ func (t *translation) newBackend(k groupKey, at string, s *site) *backend {
 }
 
 // unreadable records why an object that a backendRef names cannot be used.
-func (t *translation) unreadable(k groupKey, err error) *backend {
+func (t *translation) unreadable(k groupKey, at string, err error) *backend {
 	var foreign *objects.ForeignError
 	switch {
 	case errors.As(err, &foreign):
 		t.unresolve(gatewayv1.RouteReasonRefNotPermitted, "No explicit ReferenceGrant exists to allow the reference.")
 	case errors.Is(err, objects.ErrAbsent):
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("%s (%s:%s) not found)", k.kind, k.namespace, k.name))
-	default:
-		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("%s (%s:%s) cannot be read: %v", k.kind, k.namespace, k.name, err))
+	default: // it may serve: what the route had is not taken away
+		text := fmt.Sprintf("%s (%s:%s) cannot be read: %v", k.kind, k.namespace, k.name, err)
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
+		t.member.Diagnostics = append(t.member.Diagnostics, diag.New(t.object, at, diag.InvalidRule, text,
+			"name an object of a namespace that the controller reads, or have it watch all namespaces").In(diag.Route))
 	}
 	return &backend{}
 }
@@ -96,7 +99,7 @@ func (t *translation) service(k groupKey, at string, s *site) *backend {
 	}
 	svc, err := objects.Get[*corev1.Service](t.in.View, t.from(), objects.Ref{Kind: objects.Service, Namespace: k.namespace, Name: k.name})
 	if err != nil {
-		return t.unreadable(k, err)
+		return t.unreadable(k, at, err)
 	}
 	port, ok := serviceport.Find(svc, fmt.Sprint(k.port))
 	if !ok {
@@ -114,7 +117,7 @@ func (t *translation) chained(k groupKey, at string, s *site) *backend {
 	}
 	g, err := objects.Get[*gatewayv1.Gateway](t.in.View, t.from(), objects.Ref{Kind: objects.Gateway, Namespace: k.namespace, Name: k.name})
 	if err != nil {
-		return t.unreadable(k, err)
+		return t.unreadable(k, at, err)
 	}
 	arn := ""
 	for _, c := range g.Status.Conditions {

@@ -1,0 +1,143 @@
+package controller
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/controller/gateway"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+// elsewhere has, around Gateway shop/web, the configuration of its class, and a route, a ListenerSet and a backend with its grant in other namespaces.
+const elsewhere = `
+LoadBalancerConfiguration kube-system/public {spec: {scheme: internet-facing, defaultTargetGroupConfiguration: {name: ip}}}
+TargetGroupConfiguration kube-system/ip {spec: {defaultConfiguration: {targetType: ip}}}
+Service pay/pay {spec: {ports: [{port: 80, targetPort: 8080}]}}
+ReferenceGrant pay/all {spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}], to: [{group: "", kind: Service}]}}
+HTTPRoute pay/theirs {spec: {parentRefs: [{name: web, namespace: shop}], rules: [{matches: [{path: {type: PathPrefix, value: /theirs}}], backendRefs: [{name: pay, port: 80}]}]}}
+ListenerSet pay/theirs {spec: {parentRef: {name: web, namespace: shop}, listeners: [{name: more, port: 81, protocol: HTTP}]}}
+HTTPRoute shop/to-pay {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /pay}}], backendRefs: [{name: pay, namespace: pay, port: 80}]}]}}
+HTTPRoute shop/away {spec: {parentRefs: [{name: web, namespace: infra}], rules: [{backendRefs: [{name: web, port: 80}]}]}}
+Gateway infra/web {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}]}}`
+
+// widelyOpen is webGateway with a class that has a configuration, and a Gateway that admits all namespaces.
+var widelyOpen = strings.NewReplacer(
+	"controllerName: gateway.k8s.aws/alb", "controllerName: gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: kube-system, name: public}",
+	"protocol: HTTP}", "protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}",
+	"gatewayClassName: alb,", "gatewayClassName: alb, allowedListeners: {namespaces: {from: All}},",
+).Replace(webGateway)
+
+// TestAGatewayOfTheWatchedNamespaceIsServedWhateverNamesOtherNamespaces has --watch-namespace=shop.
+func TestAGatewayOfTheWatchedNamespaceIsServedWhateverNamesOtherNamespaces(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, widelyOpen+elsewhere)
+	all := l.client
+	away := httpRoute("away")
+	l.get(away, "away")
+	away.Status.Parents = []gatewayv1.RouteParentStatus{{ParentRef: away.Spec.ParentRefs[0], ControllerName: "gateway.k8s.aws/alb", Conditions: []metav1.Condition{
+		{Type: "Accepted", Status: metav1.ConditionTrue, Reason: "Accepted"}}}}
+	l.must(all.Status().Update(t.Context(), away))
+	l.restrict("shop", all)
+	l.settleWeb()
+	l.wantAnswers(map[string]string{"/": toWeb, "/pay": "503", "/theirs": toWeb})
+	lbs := l.sim.Resources().LoadBalancers
+	if len(lbs) != 1 || lbs[0].Scheme != "internet-facing" || len(lbs[0].Listeners) != 1 {
+		t.Fatalf("load balancers %+v\n%s", lbs, strings.Join(l.events, "\n"))
+	}
+	if got := l.condition("Programmed"); !strings.HasPrefix(got, "True Programmed") {
+		t.Error("Programmed:", got)
+	}
+	l.wantParents(httpRoute("web"), "web: Accepted, ResolvedRefs")
+	l.wantParents(httpRoute("to-pay"), "web: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs False BackendNotFound")
+	l.wantParents(httpRoute("away"), "web: Accepted") // of a Gateway that may exist
+	events := strings.Join(l.events, "\n")
+	for _, want := range []string{
+		"routes of other namespaces than shop are not served: the controller runs with --watch-namespace=shop (spec.listeners[0].allowedRoutes.namespaces.from)",
+		"ListenerSets of other namespaces than shop are not served",
+		"[" + string(diag.UnwatchedNamespaces) + "]",
+		"Service (pay:pay) cannot be read: namespace pay is not watched (--watch-namespace=shop)",
+	} {
+		if !strings.Contains(events, want) {
+			t.Errorf("no event says %q:\n%s", want, events)
+		}
+	}
+
+	c := &configv1.LoadBalancerConfiguration{}
+	l.must(all.Get(t.Context(), client.ObjectKey{Namespace: "kube-system", Name: "public"}, c))
+	c.Spec.Tags = map[string]string{"team": "infra"}
+	l.must(all.Update(t.Context(), c))
+	l.restricted.Reread(t.Context())
+	if !slices.Contains(l.woken, l.webKeys()[0]) {
+		t.Fatalf("woken %v", l.woken)
+	}
+	l.settle()
+	if tags := l.sim.Resources().LoadBalancers[0].Tags; tags["team"] != "infra" {
+		t.Errorf("tags %v after an edit of the configuration of the class", tags)
+	}
+	mark, woken := l.mark(), len(l.woken)
+	l.restricted.Reread(t.Context())
+	l.settleWeb()
+	if writes := l.writes(mark); len(writes) > 0 || len(l.woken) > woken {
+		t.Errorf("another look writes %v, and wakes %v", writes, l.woken)
+	}
+}
+
+// TestWhatARouteServesInAnUnwatchedNamespaceStays has a controller that saw all namespaces, and then one of these.
+func TestWhatARouteServesInAnUnwatchedNamespaceStays(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, widelyOpen+elsewhere)
+	l.checkpointed = true
+	l.restart()
+	l.settleWeb()
+	const toPay = "shop/web:shop-to-pay:HTTPRoute-pay-pay:8080"
+	l.wantAnswers(map[string]string{"/": toWeb, "/pay": toPay})
+	l.crash()
+	l.restrict("shop", l.client)
+	l.settleWeb()
+	l.wantAnswers(map[string]string{"/": toWeb, "/pay": toPay})
+}
+
+// TestAConfigurationThatARestrictedControllerMayNotReadIsAProblemOfItsGateways has no right to read it.
+func TestAConfigurationThatARestrictedControllerMayNotReadIsAProblemOfItsGateways(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, widelyOpen+elsewhere)
+	watching, ok := l.client.(client.WithWatch)
+	if !ok {
+		t.Fatal("the client does not watch")
+	}
+	l.restrict("shop", interceptor.NewClient(watching, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		if key.Namespace == "kube-system" {
+			return errForbidden
+		}
+		return c.Get(ctx, key, o, opts...)
+	}}))
+	l.settleWeb()
+	for _, kind := range []string{"Accepted", "Programmed"} {
+		if got := l.condition(kind); !strings.HasPrefix(got, "False Invalid") || !strings.Contains(got, "LoadBalancerConfiguration kube-system/public, which cannot be read: namespace kube-system is not watched (--watch-namespace=shop), and the API server refuses the object") {
+			t.Errorf("%s: %s", kind, got)
+		}
+	}
+	r := gateway.New(objects.GatewayClass, front.GatewayConfigFromFlags(l.config), l.client, nil, l.statuses)
+	for range 2 {
+		_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "alb"}})
+		l.must(err)
+		l.clock.Advance(1e9)
+		l.runQueues(t.Context())
+	}
+	class := &gatewayv1.GatewayClass{}
+	l.must(l.client.Get(t.Context(), client.ObjectKey{Name: "alb"}, class))
+	if len(class.Status.Conditions) != 1 || class.Status.Conditions[0].Status != metav1.ConditionFalse || class.Status.Conditions[0].Reason != "InvalidParameters" {
+		t.Errorf("conditions of the class %+v", class.Status.Conditions)
+	}
+}

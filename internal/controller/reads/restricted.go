@@ -1,0 +1,164 @@
+package reads
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+// UnwatchedError is the error of a read of an object in a namespace that --watch-namespace excludes.
+type UnwatchedError struct {
+	Namespace, Watched string
+	Cause              error // why the API server refused the object; nil = it was not read there
+}
+
+// Error implements error.
+func (e *UnwatchedError) Error() string {
+	if e.Cause != nil {
+		return fmt.Sprintf("namespace %s is not watched (--watch-namespace=%s), and the API server refuses the object: %v", e.Namespace, e.Watched, e.Cause)
+	}
+	return fmt.Sprintf("namespace %s is not watched (--watch-namespace=%s)", e.Namespace, e.Watched)
+}
+
+const (
+	// RereadInterval is the pause between reads of an object of another namespace, of which there are no events.
+	RereadInterval = time.Minute
+	// unreadLifetime is how long an object of another namespace is read again that no pass has read.
+	unreadLifetime = time.Hour
+)
+
+// Restricted is a Reader beside caches that show one namespace. Objects of other namespaces are unknown, but for the configurations that
+// GatewayClasses name: these are read from the API server, again every minute.
+type Restricted struct {
+	Cache     client.Reader
+	Live      client.Reader // the API server
+	Namespace string        // that the caches show
+	Now       func() time.Time
+	// OnChange is called after an object of another namespace was made, changed or deleted.
+	OnChange func(c objects.Change)
+
+	mu   sync.Mutex
+	read map[restrictedKey]*restrictedRead
+}
+
+type restrictedKey struct {
+	kind objects.Kind
+	name client.ObjectKey
+}
+
+type restrictedRead struct {
+	object client.Object // nil = it does not exist
+	absent error         // then
+	at     time.Time     // when it was read
+	used   time.Time     // when a pass read it
+}
+
+// Hides is the error of reads in a namespace; nil = the caches show it.
+func (r *Restricted) Hides(namespace string) error {
+	if namespace == "" || namespace == r.Namespace {
+		return nil
+	}
+	return &UnwatchedError{Namespace: namespace, Watched: r.Namespace}
+}
+
+// Get implements client.Reader.
+func (r *Restricted) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	hidden := r.Hides(key.Namespace)
+	if hidden == nil {
+		return r.Cache.Get(ctx, key, o, opts...)
+	}
+	kind, _ := objects.KindOf(o)
+	if kind != objects.LoadBalancerConfiguration && kind != objects.TargetGroupConfiguration {
+		return hidden
+	}
+	of := restrictedKey{kind, key}
+	r.mu.Lock()
+	known := r.read[of]
+	if known != nil {
+		known.used = r.Now()
+	}
+	r.mu.Unlock()
+	if known == nil || r.Now().Sub(known.at) >= 2*RereadInterval {
+		var err error
+		if known, err = r.fetch(ctx, of); err != nil {
+			return err
+		}
+	}
+	if known.object == nil {
+		return known.absent
+	}
+	reflect.ValueOf(o).Elem().Set(reflect.ValueOf(known.object.DeepCopyObject()).Elem())
+	return nil
+}
+
+// fetch reads an object from the API server.
+func (r *Restricted) fetch(ctx context.Context, of restrictedKey) (*restrictedRead, error) {
+	ctx, cancel := context.WithTimeout(ctx, LiveTimeout)
+	defer cancel()
+	now := r.Now()
+	o, _ := kube.Kinds[of.kind].Object.DeepCopyObject().(client.Object)
+	err := r.Live.Get(ctx, of.name, o)
+	out := &restrictedRead{object: o, at: now, used: now}
+	switch {
+	case apierrors.IsNotFound(err):
+		out.object, out.absent = nil, err
+	case apierrors.IsForbidden(err):
+		return nil, &UnwatchedError{Namespace: of.name.Namespace, Watched: r.Namespace, Cause: err}
+	case err != nil:
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.read == nil {
+		r.read = map[restrictedKey]*restrictedRead{}
+	}
+	if before := r.read[of]; before != nil {
+		out.used = before.used
+	}
+	r.read[of] = out
+	return out, nil
+}
+
+// List implements client.Reader. A list of all namespaces has the objects of the namespace that the caches show.
+func (r *Restricted) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	var o client.ListOptions
+	o.ApplyOptions(opts)
+	if err := r.Hides(o.Namespace); err != nil {
+		return err
+	}
+	return r.Cache.List(ctx, list, opts...)
+}
+
+// Reread reads all objects of other namespaces again that passes use.
+func (r *Restricted) Reread(ctx context.Context) {
+	r.mu.Lock()
+	before := map[restrictedKey]*restrictedRead{}
+	for of, read := range r.read {
+		if r.Now().Sub(read.used) > unreadLifetime {
+			delete(r.read, of)
+			continue
+		}
+		before[of] = read
+	}
+	r.mu.Unlock()
+	version := func(o client.Object) string {
+		if o == nil {
+			return ""
+		}
+		return string(o.GetUID()) + " " + o.GetResourceVersion()
+	}
+	for of, was := range before {
+		now, err := r.fetch(ctx, of)
+		if err == nil && version(now.object) != version(was.object) {
+			r.OnChange(objects.Change{Kind: of.kind, Namespace: of.name.Namespace, Name: of.name.Name})
+		}
+	}
+}
