@@ -7,16 +7,20 @@ import (
 	"time"
 )
 
-// bucket is a token bucket whose waiters are served by priority, then in order of arrival. A rate of +Inf admits at once. What adds capacity goes before
+// bucket is a token bucket whose waiters are served by priority, then in order of arrival. What adds capacity goes before
 // other calls of the highest priority, which get one token in capacityTurns all the same: targets that come serve, those that go must not serve for long.
+// With a rate of +Inf, which is that of a family that AWS has not throttled, calls without a token are admitted as well, but few side by side at
+// first: if AWS's own bucket is empty, all of them are refused. Calls of the highest priority need no token then.
 type bucket struct {
 	clock Clock
 
 	mu      sync.Mutex
 	rate    float64 // tokens per second
 	burst   float64
-	floor   float64 // rate to fall to when AWS throttles an unlimited bucket
+	floor   float64 // rate to fall to when AWS throttles an unlimited bucket, whose tokens come at this rate
 	tokens  float64
+	calls   int          // under way
+	beyond  int          // how many may be under way without a token if the rate is +Inf: one more after each of them that succeeds
 	at      time.Time    // when tokens was computed
 	waiting [4][]*waiter // by rank
 	turns   int          // tokens that capacity got in a row while others of the highest priority waited
@@ -31,6 +35,9 @@ const (
 	capacity = iota
 	vital
 )
+
+// firstBeyond is how many calls without a token are under way at once at first.
+const firstBeyond = 8
 
 // capacityTurns is how many tokens there are for each one that vital calls get while capacity waits.
 const capacityTurns = 3
@@ -49,22 +56,18 @@ type waiter struct {
 }
 
 func newBucket(c Clock, rate, burst float64) *bucket {
-	return &bucket{clock: c, rate: rate, burst: burst, tokens: burst, at: c.Now()}
+	return &bucket{clock: c, rate: rate, burst: burst, tokens: burst, beyond: firstBeyond, at: c.Now()}
 }
 
-// take waits for a token or for the end of ctx.
+// take waits for a token or for the end of ctx. After it, ended is called.
 func (b *bucket) take(ctx context.Context, rank int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	b.mu.Lock()
-	if math.IsInf(b.rate, 1) {
-		b.mu.Unlock()
-		return nil
-	}
 	b.refill()
-	if b.tokens >= 1 && b.idle() {
-		b.tokens--
+	if b.admits(rank) && (b.idle() || math.IsInf(b.rate, 1) && rank <= vital) {
+		b.admit()
 		b.mu.Unlock()
 		return nil
 	}
@@ -82,6 +85,7 @@ func (b *bucket) take(ctx context.Context, rank int) error {
 		select {
 		case <-w.ready: // got its token in the meantime: give it back
 			b.tokens++
+			b.calls--
 			b.serve()
 		default:
 			w.gone = true
@@ -94,25 +98,53 @@ func (b *bucket) idle() bool {
 	return len(b.waiting[0])+len(b.waiting[1])+len(b.waiting[2])+len(b.waiting[3]) == 0
 }
 
+// admits reports whether a call may begin. The lock is held.
+func (b *bucket) admits(rank int) bool {
+	return b.tokens >= 1 || math.IsInf(b.rate, 1) && (rank <= vital || b.calls < b.beyond)
+}
+
+// admit has a call begin. The lock is held.
+func (b *bucket) admit() {
+	b.calls++
+	if b.tokens >= 1 || !math.IsInf(b.rate, 1) {
+		b.tokens--
+	}
+}
+
+// ended is called at the end of each call that was admitted.
+func (b *bucket) ended(succeeded bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls--
+	if b.refill(); succeeded && b.tokens < 1 && math.IsInf(b.rate, 1) {
+		b.beyond++
+	}
+	b.serve()
+}
+
+// pace is the number of tokens per second. The lock is held.
+func (b *bucket) pace() float64 {
+	if math.IsInf(b.rate, 1) {
+		return b.floor
+	}
+	return b.rate
+}
+
 func (b *bucket) refill() {
 	now := b.clock.Now()
-	if math.IsInf(b.rate, 1) {
-		b.tokens = b.burst
-	} else {
-		b.tokens = math.Min(b.burst, b.tokens+now.Sub(b.at).Seconds()*b.rate)
-	}
+	b.tokens = math.Min(b.burst, b.tokens+now.Sub(b.at).Seconds()*b.pace())
 	b.at = now
 }
 
 // serve hands tokens to waiters and arms the timer for the next one. The lock is held.
 func (b *bucket) serve() {
 	b.refill()
-	for b.tokens >= 1 || math.IsInf(b.rate, 1) {
+	for b.admits(len(b.waiting)) {
 		w := b.next()
 		if w == nil {
 			break
 		}
-		b.tokens--
+		b.admit()
 		close(w.ready)
 	}
 	b.arm()
@@ -152,7 +184,7 @@ func (b *bucket) arm() {
 	if b.timer != nil || b.idle() {
 		return
 	}
-	d := time.Duration((1 - b.tokens) / b.rate * float64(time.Second))
+	d := time.Duration((1 - b.tokens) / b.pace() * float64(time.Second))
 	b.timer = b.clock.AfterFunc(max(d, time.Millisecond), func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -168,7 +200,7 @@ func (b *bucket) throttled() {
 	defer b.mu.Unlock()
 	now := b.clock.Now()
 	b.refill()
-	b.tokens = math.Min(b.tokens, 0)
+	b.tokens, b.beyond = math.Min(b.tokens, 0), firstBeyond
 	if !b.cutAt.IsZero() && now.Sub(b.cutAt) < time.Second {
 		return
 	}

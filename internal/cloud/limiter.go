@@ -203,6 +203,7 @@ func (l *Limiter) Do(ctx context.Context, service, operation string, send func(c
 		rec.Waited += l.clock.Now().Sub(waitFrom)
 		if l.mayWrite != nil && !IsRead(operation) {
 			if err = l.mayWrite(); err != nil {
+				fam.ended(false)
 				break
 			}
 		}
@@ -217,12 +218,14 @@ func (l *Limiter) Do(ctx context.Context, service, operation string, send func(c
 		}
 		if err == nil {
 			fam.succeeded()
+			fam.ended(true)
 			break
 		}
 		e := Classify(err)
 		if e.Class == diag.Throttled {
 			fam.throttled()
 		}
+		fam.ended(false)
 		retry := e.Class == diag.Throttled || (e.Class == diag.Transient && IsRead(operation) && !e.Credentials) // STS was asked again already
 		if !retry || rec.Attempts >= l.attempts || ctx.Err() != nil {
 			break

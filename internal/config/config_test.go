@@ -150,9 +150,9 @@ func TestWorkersAreManyUnlessANumberIsGiven(t *testing.T) {
 		args                       []string
 		ingress, services, binding int
 	}{
-		{nil, 16, 16, 32},
-		{[]string{"--ingress-max-concurrent-reconciles=3", "--targetgroupbinding-max-concurrent-reconciles=5"}, 3, 16, 5},
-		{[]string{"--service-max-concurrent-reconciles=0"}, 16, 16, 32},
+		{nil, 48, 48, 32},
+		{[]string{"--ingress-max-concurrent-reconciles=3", "--targetgroupbinding-max-concurrent-reconciles=5"}, 3, 48, 5},
+		{[]string{"--service-max-concurrent-reconciles=0"}, 48, 48, 32},
 	} {
 		c, err := Parse(append([]string{"--cluster-name=c"}, tc.args...))
 		if err != nil {
@@ -181,7 +181,7 @@ func TestNamesOfGatewayControllersDiffer(t *testing.T) {
 		}
 	}
 	c, err := Parse([]string{"--cluster-name=c", "--nlb-gateway-max-concurrent-reconciles=4"})
-	if g := c.Gateways; err != nil || g.ALB != "gateway.k8s.aws/alb" || g.NLB != "gateway.k8s.aws/nlb" || g.Auto != "gateway.k8s.aws/auto" || g.ALBWorkers != 16 || g.NLBWorkers != 4 || g.ClassWorkers != 3 {
+	if g := c.Gateways; err != nil || g.ALB != "gateway.k8s.aws/alb" || g.NLB != "gateway.k8s.aws/nlb" || g.Auto != "gateway.k8s.aws/auto" || g.ALBWorkers != 48 || g.NLBWorkers != 4 || g.ClassWorkers != 3 {
 		t.Errorf("%+v, %v", g, err)
 	}
 }

@@ -45,12 +45,12 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.DurationVar(&c.StabilizationInterval, "lb-stabilization-monitor-interval", defaultStabilization, "poll period for a new load balancer to become active, before capacity is reserved")
 	fs.StringVar(&c.RequiredSecretsLabel, "required-secrets-label", "", "key=value that a Secret must carry to be read")
 
-	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3, "Ingress groups reconciled at once; if not given, 16")
-	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 3, "Services reconciled at once; if not given, 16")
+	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3, "Ingress groups reconciled at once; if not given, 48")
+	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 3, "Services reconciled at once; if not given, 48")
 	fs.IntVar(&c.BindingWorkers, "targetgroupbinding-max-concurrent-reconciles", 3, "TargetGroupBindings reconciled at once; if not given, 32")
 	fs.IntVar(&c.Gateways.ClassWorkers, "gateway-class-max-concurrent-reconciles", 3, "GatewayClasses and configurations of Gateways, of each kind, reconciled at once")
-	fs.IntVar(&c.Gateways.ALBWorkers, "alb-gateway-max-concurrent-reconciles", 3, "ALB Gateways reconciled at once; if not given, 16")
-	fs.IntVar(&c.Gateways.NLBWorkers, "nlb-gateway-max-concurrent-reconciles", 3, "NLB Gateways reconciled at once; if not given, 16")
+	fs.IntVar(&c.Gateways.ALBWorkers, "alb-gateway-max-concurrent-reconciles", 3, "ALB Gateways reconciled at once; if not given, 48")
+	fs.IntVar(&c.Gateways.NLBWorkers, "nlb-gateway-max-concurrent-reconciles", 3, "NLB Gateways reconciled at once; if not given, 48")
 	fs.StringVar(&c.Gateways.ALB, "alb-gateway-controller-name", "gateway.k8s.aws/alb", "spec.controllerName of the GatewayClasses whose Gateways become ALBs")
 	fs.StringVar(&c.Gateways.NLB, "nlb-gateway-controller-name", "gateway.k8s.aws/nlb", "spec.controllerName of the GatewayClasses whose Gateways become NLBs")
 	fs.StringVar(&c.Gateways.Auto, "auto-gateway-controller-name", "gateway.k8s.aws/auto", "spec.controllerName of the GatewayClasses whose Gateways become ALBs or NLBs, as the protocols of their listeners ask for")
@@ -147,11 +147,11 @@ var defaultWorkers = []struct {
 	of      func(*Config) *int
 	workers int
 }{
-	{"ingress-max-concurrent-reconciles", func(c *Config) *int { return &c.IngressWorkers }, 16},
-	{"service-max-concurrent-reconciles", func(c *Config) *int { return &c.ServiceWorkers }, 16},
+	{"ingress-max-concurrent-reconciles", func(c *Config) *int { return &c.IngressWorkers }, 48},
+	{"service-max-concurrent-reconciles", func(c *Config) *int { return &c.ServiceWorkers }, 48},
 	{"targetgroupbinding-max-concurrent-reconciles", func(c *Config) *int { return &c.BindingWorkers }, 32},
-	{"alb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.ALBWorkers }, 16},
-	{"nlb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.NLBWorkers }, 16},
+	{"alb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.ALBWorkers }, 48},
+	{"nlb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.NLBWorkers }, 48},
 	{"gateway-class-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.ClassWorkers }, 3},
 }
 

@@ -21,7 +21,8 @@ import (
 const Doubt = time.Second
 
 // guard is the ListerWatcher of an optional kind. An informer behind it sees a deletion only after discovery has shown that the definition
-// stands. Until then, and while the kind is not served, it holds the objects as they were last.
+// stands. Until then, and while the kind is not served, it holds the objects as they were last. The end of a Gateway whose deletion was marked is
+// shown at once: the mark itself, which is an update, has ended all that it declares.
 type guard struct {
 	of          cache.ListerWatcherWithContext
 	kind        objects.Kind
@@ -198,7 +199,7 @@ func (s *session) take(e watch.Event) (proceed bool) {
 	}
 	s.version = o.GetResourceVersion()
 	key := types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
-	if e.Type == watch.Deleted {
+	if e.Type == watch.Deleted && (s.kind != objects.Gateway || o.GetDeletionTimestamp() == nil) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.held[key] = deletion{e, s.definitions.now()}

@@ -17,8 +17,9 @@ import (
 const (
 	// DetachAfter is how long a pass occupies a worker of its controller.
 	DetachAfter = 3 * time.Second
-	// detachedPerWorker is the largest number of detached passes for each worker.
+	// detachedPerWorker is the largest number of detached passes for each worker, and mostDetached that of a pool: each has a goroutine.
 	detachedPerWorker = 8
+	mostDetached      = 128
 	// retryDetach is the pause before a slow unit is tried again if too many passes are detached.
 	retryDetach = time.Second
 	// slowMemory is how long a unit is recorded as slow: one without a pass for so long may be gone.
@@ -44,7 +45,7 @@ type WorkerPool[U comparable] struct {
 
 // NewWorkerPool returns a pool with a number of workers. A pass that takes longer than detachAfter is detached.
 func NewWorkerPool[U comparable](inner reconcile.TypedReconciler[U], workers int, detachAfter time.Duration) *WorkerPool[U] {
-	return &WorkerPool[U]{inner: inner, detachAfter: detachAfter, maxDetached: workers * detachedPerWorker, workers: make(chan struct{}, workers), closed: make(chan struct{}), slow: map[U]time.Time{}}
+	return &WorkerPool[U]{inner: inner, detachAfter: detachAfter, maxDetached: min(workers*detachedPerWorker, mostDetached), workers: make(chan struct{}, workers), closed: make(chan struct{}), slow: map[U]time.Time{}}
 }
 
 // MaxConcurrent is the number of passes that may run at once: the MaxConcurrentReconciles of the controller.

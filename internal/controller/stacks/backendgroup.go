@@ -52,8 +52,8 @@ const (
 	logAfter = 6
 	// BackendLooks is how often a look is repeated. A look that finds the group needed is repeated so often, first after this pause and then after ever longer ones: the cache may
 	// still show the object whose release was the reason to look, for as long as a minute if the machine has much else to do.
-	BackendLooks = 10
-	backendPause = 200 * time.Millisecond
+	BackendLooks = 13
+	backendPause = 25 * time.Millisecond
 )
 
 // backendRetry are the pauses between attempts while network interfaces or rules still refer to the group. A user's rule, as one of a

@@ -126,6 +126,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	if g := cmp.Or(observed.CertificatesUnread, observed.TrustStoresUnread); g != nil && !w.Wanted { // an owner of certificates or trust stores stays until they are known to be gone
 		t.found, unread = append(t.found, certificatesUnread(*g, w)...), true
 	}
+	t.releasing = !end.vital && !unread && !w.Wanted && len(unwritten) == 0
 	s.report(ctx, t)
 	if switched != nil && len(unwritten) == 0 { // the one that they showed is shown no more
 		w.Members = switched

@@ -115,6 +115,9 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 		s.report(ctx, passReport{key: key, input: w, found: readProblem(err, w), partial: true})
 		return reconcile.Result{}, err
 	}
+	if wait := s.routesAwaited(key, w); wait > 0 && !stale {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
 	edited := s.edited(key, w)
 	if edited {
 		s.Retries.forget(key)

@@ -34,6 +34,8 @@ type passReport struct {
 	partial  bool // the pass ended before everything was looked at
 	unedited bool // the members are as they were in the last pass
 	stale    bool // what it was compiled from is being read again
+	// releasing: nothing of the load balancers is left, and the objects that leave are about to lose the finalizer
+	releasing bool
 	// waiting are the members whose settings are not in effect though nothing is wrong with themselves.
 	waiting []diag.Object
 }
@@ -62,7 +64,7 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 // decide has the statuses written that a pass decides about, with what is known of the load balancer.
 func (s *Reconciler) decide(t passReport) {
 	d := t.input.Decisions
-	if d == nil || s.Decided == nil {
+	if d == nil || s.Decided == nil || t.releasing && t.compiled.Stack.Removal == stack.ObjectsDeleted { // the API server has no object for it soon
 		return
 	}
 	known := d.Shown()
@@ -149,7 +151,7 @@ func statusPass(t passReport, now func() time.Time) status.Pass {
 
 // endFailed reports what a pass found that cannot go on, and has it tried again.
 func (s *Reconciler) endFailed(ctx context.Context, t passReport, found diag.List, err error) (reconcile.Result, error) {
-	t.found, t.changed, t.partial = append(t.found, found...), false, true
+	t.found, t.changed, t.partial, t.releasing = append(t.found, found...), false, true, false
 	s.report(ctx, t)
 	return reconcile.Result{}, err
 }

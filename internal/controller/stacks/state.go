@@ -2,10 +2,16 @@ package stacks
 
 import (
 	"encoding/json"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -16,6 +22,7 @@ type stackState struct {
 	duplicates duplicates   // see noteDuplicates
 	missed     []facts.Need // what AWS did not have in the last pass
 	discovery  discovery    // what the stack needs of the list of certificates
+	begun      time.Time    // the first pass over a new Gateway
 }
 
 // state is that of a stack; s.mu is held.
@@ -29,6 +36,25 @@ func (s *Reconciler) state(key stack.Key) *stackState {
 		s.states[key] = st
 	}
 	return st
+}
+
+// awaitRoutes is how long a new Gateway waits for the first of its routes. Applied together, they reach the caches one after the other, and a
+// load balancer that is made without rules takes a second pass.
+const awaitRoutes = 100 * time.Millisecond
+
+// routesAwaited is how long the first routes of a Gateway are waited for; 0 = there are some, it has a load balancer, or they did not come.
+func (s *Reconciler) routesAwaited(key stack.Key, w front.Input) time.Duration {
+	marked := func(o metav1.Object) bool { return slices.Contains(o.GetFinalizers(), naming.Finalizer(key)) }
+	if w.Decisions == nil || !w.Wanted || len(w.LoadBalancer.Members) > len(w.Members) || slices.ContainsFunc(w.Members, marked) {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.state(key)
+	if st.begun.IsZero() {
+		st.begun = s.Now()
+	}
+	return max(0, st.begun.Add(awaitRoutes).Sub(s.Now()))
 }
 
 // MemoryOf is what the compiler remembers of a stack; nil = nothing.
