@@ -129,3 +129,52 @@ func TestTargetsThatComeGoBeforeThoseThatGoWhichHaveTheirTurnsAllTheSame(t *test
 		}
 	}
 }
+
+func TestCallsBeyondThePublishedBurstAreFewAtOnceUntilTheySucceed(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	b := newBucket(c, math.Inf(1), 4)
+	b.floor = 1
+	admitted := make(chan struct{}, 100)
+	call := func(p Priority) {
+		go func() {
+			if b.take(context.Background(), rankOf("", p)) == nil {
+				admitted <- struct{}{}
+			}
+		}()
+	}
+	expect := func(when string, calls, wait int) {
+		t.Helper()
+		for len(admitted) < calls || standing(b) < wait {
+			runtime.Gosched()
+		}
+		if len(admitted) != calls || standing(b) != wait {
+			t.Errorf("%s: %d calls under way and %d wait, want %d and %d", when, len(admitted), standing(b), calls, wait)
+		}
+	}
+	for range 40 {
+		call(Normal)
+	}
+	expect("with the tokens of the burst, and without any", firstBeyond, 40-firstBeyond)
+	call(Vital)
+	expect("a call of the highest priority", firstBeyond+1, 40-firstBeyond)
+	for range 3 {
+		<-admitted
+		b.ended(true)
+	}
+	expect("each that succeeds makes room for two", firstBeyond+1+2, 40-firstBeyond-5)
+	<-admitted
+	b.ended(false)
+	expect("one that fails makes room for one", firstBeyond+1+2, 40-firstBeyond-6)
+	c.Advance(2 * time.Second)
+	expect("though none ends, tokens come at the published rate", firstBeyond+1+2+2, 40-firstBeyond-8)
+	b.throttled()
+	<-admitted
+	b.ended(false)
+	expect("after a refusal nothing begins", firstBeyond+1+2+1, 40-firstBeyond-8)
+	c.Advance(time.Second)
+	expect("before its token comes", firstBeyond+1+2+2, 40-firstBeyond-9)
+	if b.beyond != firstBeyond {
+		t.Errorf("%d calls without a token after a refusal", b.beyond)
+	}
+}

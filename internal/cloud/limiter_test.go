@@ -163,7 +163,7 @@ func TestAWriteThatMayNotBeMadeAnyMoreIsNotSentAndReadsAre(t *testing.T) {
 	}
 }
 
-func TestNothingWaitsUntilAWSThrottles(t *testing.T) {
+func TestCallsOneAfterTheOtherDoNotWaitUntilAWSThrottles(t *testing.T) {
 	t.Parallel()
 	c, s := newClock(), &scripted{}
 	l := NewLimiter(LimiterOptions{Clock: c})

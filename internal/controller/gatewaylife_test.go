@@ -8,6 +8,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -189,5 +190,55 @@ Gateway shop/beside {spec: {gatewayClassName: alb, listeners: [{name: http, port
 			}
 			l.wantParents(httpRoute("web"), "beside: Accepted, ResolvedRefs; web: ; web: Accepted False NotAllowedByListeners, ResolvedRefs")
 		})
+	}
+}
+
+func TestTheStatusOfAGatewayThatIsGoneIsNotWritten(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway)
+	l.settleWeb()
+	l.discard(`Gateway shop/web {}`)
+	decided := 0
+	for _, s := range l.gateways {
+		next := s.Decided
+		s.Decided = func(key stack.Key, changes []gateway.Change) {
+			decided += len(changes)
+			next(key, changes)
+		}
+	}
+	l.settleWeb()
+	if l.get(&gatewayv1.Gateway{}, "web") || decided > 0 {
+		t.Errorf("%d statuses are decided", decided)
+	}
+}
+
+func TestANewGatewayWaitsAMomentForItsFirstRoute(t *testing.T) {
+	t.Parallel()
+	gatewayOnly, route, _ := strings.Cut(webGateway, "HTTPRoute ")
+	l := newGatewayLab(t, gatewayOnly)
+	key := gatewayKey(stack.GatewayALB, "web")
+	pass := func() time.Duration {
+		t.Helper()
+		res, err := l.of(key).Reconcile(l.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.RequeueAfter
+	}
+	mark := l.mark()
+	wait := pass()
+	if made := l.writes(mark); wait <= 0 || wait > time.Second || len(made) > 0 {
+		t.Fatalf("without a route: again after %v, writes %v", wait, made)
+	}
+	l.apply("HTTPRoute " + route)
+	if pass(); len(l.writes(mark)) < 5 {
+		t.Errorf("with a route: writes %v", l.writes(mark))
+	}
+
+	l = newGatewayLab(t, gatewayOnly)
+	mark = l.mark()
+	l.clock.Advance(pass())
+	if pass(); len(l.writes(mark)) == 0 {
+		t.Error("a Gateway to which no route came is not made")
 	}
 }

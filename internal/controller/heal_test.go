@@ -2,7 +2,9 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -121,7 +124,11 @@ func TestWhatWasWrittenToABindingIsForgottenWhenItIsSeenToGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "k8s-web"}}
-	if err := c.Delete(t.Context(), o); err != nil {
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil || !slices.Equal(o.Finalizers, []string{naming.BindingFinalizer}) {
+		t.Fatalf("%v, finalizers %v", err, o.Finalizers)
+	}
+	o.Finalizers = nil
+	if err := errors.Join(c.Update(t.Context(), o), c.Delete(t.Context(), o)); err != nil {
 		t.Fatal(err)
 	}
 	count("the cache may be behind", 1)

@@ -254,3 +254,29 @@ func TestAPageOfAListIsNotConfirmedByItself(t *testing.T) {
 		t.Error(err, g.requests-before, g.listed)
 	}
 }
+
+func TestTheEndOfAGatewayWhoseDeletionIsMarkedIsShownAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuarded(t)
+		g.kind = objects.Gateway
+		g.definitions.kinds[objects.Gateway] = gatewayAPI.WithKind("Gateway")
+		g.set(gatewayAPI.WithKind("Gateway"), usual)
+		g.definitions.Look(t.Context())
+		g.follow(t)
+		gateway := func(name, version string, marked bool) *gatewayv1.HTTPRoute {
+			o := route(name, version)
+			if marked {
+				o.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+			}
+			return o
+		}
+		g.watches.Modify(gateway("a", "1", true))
+		g.watches.Delete(gateway("a", "2", true))
+		g.watches.Delete(gateway("b", "3", false))
+		g.expect(t, "at once", "MODIFIED a 1", "DELETED a 2")
+		time.Sleep(Doubt)
+		g.expect(t, "when the other deletion is confirmed", "DELETED b 3")
+		g.watches.Stop()
+	})
+}

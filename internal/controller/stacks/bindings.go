@@ -49,7 +49,7 @@ func NewBindingWriter(c client.Client, now func() time.Time) *BindingWriter {
 func (b *BindingWriter) CreateBinding(ctx context.Context, want stack.Binding) error {
 	o := &v1beta1.TargetGroupBinding{}
 	o.Namespace, o.Name, o.Labels, o.Annotations = want.Namespace, want.Name, maps.Clone(want.Labels), maps.Clone(want.Annotations)
-	o.Spec = kube.BindingSpec(want)
+	o.Spec, o.Finalizers = kube.BindingSpec(want), []string{naming.BindingFinalizer} // which spares the binding's first pass a write
 	made := o.DeepCopy()
 	err := b.Client.Create(ctx, o)
 	if status := apierrors.APIStatus(nil); err != nil && !errors.As(err, &status) && ctx.Err() == nil {
