@@ -40,7 +40,7 @@ func (s *Reconciler) state(key stack.Key) *stackState {
 
 // awaitRoutes is how long a new Gateway waits for the first of its routes. Applied together, they reach the caches one after the other, and a
 // load balancer that is made without rules takes a second pass.
-const awaitRoutes = 100 * time.Millisecond
+const awaitRoutes = 250 * time.Millisecond
 
 // routesAwaited is how long the first routes of a Gateway are waited for; 0 = there are some, it has a load balancer, or they did not come.
 func (s *Reconciler) routesAwaited(key stack.Key, w front.Input) time.Duration {
