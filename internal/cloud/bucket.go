@@ -36,8 +36,11 @@ const (
 	vital
 )
 
-// firstBeyond is how many calls without a token are under way at once at first.
-const firstBeyond = 8
+// firstBeyond is how many calls are under way at once at first where there is no token, and again after restOfBeyond without a call.
+const (
+	firstBeyond  = 4
+	restOfBeyond = time.Second
+)
 
 // capacityTurns is how many tokens there are for each one that vital calls get while capacity waits.
 const capacityTurns = 3
@@ -132,6 +135,9 @@ func (b *bucket) pace() float64 {
 
 func (b *bucket) refill() {
 	now := b.clock.Now()
+	if b.calls == 0 && now.Sub(b.at) >= restOfBeyond { // AWS may have become busy since
+		b.beyond = firstBeyond
+	}
 	b.tokens = math.Min(b.burst, b.tokens+now.Sub(b.at).Seconds()*b.pace())
 	b.at = now
 }

@@ -178,3 +178,27 @@ func TestCallsBeyondThePublishedBurstAreFewAtOnceUntilTheySucceed(t *testing.T) 
 		t.Errorf("%d calls without a token after a refusal", b.beyond)
 	}
 }
+
+func TestAFamilyThatRestedBeginsWithFewCallsBeyondItsBurstAgain(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	b := newBucket(c, math.Inf(1), 1)
+	b.floor = 0.1
+	call := func(pause time.Duration) {
+		t.Helper()
+		c.Advance(pause)
+		if err := b.take(t.Context(), rankOf("", Normal)); err != nil {
+			t.Fatal(err)
+		}
+		b.ended(true)
+	}
+	for range 20 {
+		call(restOfBeyond / 2)
+	}
+	if b.beyond <= firstBeyond {
+		t.Fatalf("%d calls without a token at once while calls succeed", b.beyond)
+	}
+	if call(restOfBeyond); b.beyond > firstBeyond+1 {
+		t.Errorf("%d calls without a token at once after a rest", b.beyond)
+	}
+}
