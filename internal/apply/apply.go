@@ -51,7 +51,7 @@ type Deps struct {
 	Awaited func(targetGroup string) (awaited, registered bool)
 	// Stabilize is the pause between reads of the state of a new load balancer that must become active; 0 = 2 min.
 	Stabilize time.Duration
-	// Concurrency bounds the steps under way at once; 0 = 32.
+	// Concurrency bounds the steps under way at once; 0 = 8.
 	Concurrency int
 }
 

@@ -42,7 +42,7 @@ func newRun(p plan.Plan, d Deps) *run {
 		d.Now = time.Now
 	}
 	if d.Concurrency <= 0 {
-		d.Concurrency = 32
+		d.Concurrency = 8
 	}
 	if d.Stabilize <= 0 {
 		d.Stabilize = 2 * time.Minute
