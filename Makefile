@@ -5,6 +5,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-dev)
 # Without tables for debuggers, linking takes half the time; stack traces do not need them.
 LDFLAGS := -s -w -X main.version=$(VERSION)
+CHART := charts/aws-load-balancer-controller
 # The playground's Kubernetes tells the version of its module, as a release's build makes it.
 KUBERNETES := $(shell awk '$$1 == "k8s.io/kubernetes" {print $$2}' playground/go.mod)
 KUBERNETES_LDFLAGS := -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) -X k8s.io/component-base/version.gitMajor=$(word 1,$(subst ., ,$(KUBERNETES:v%=%))) \
@@ -79,14 +80,16 @@ lint: bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml, both mod
 generate: bin/controller-gen ## write generated code, CRDs, names on the wire and reference pages anew
 	@bin/controller-gen object paths=./api/...
 	@bin/controller-gen crd:crdVersions=v1 paths=./api/... output:crd:artifacts:config=config/crd
+	@cat config/crd/elbv2.k8s.aws_*.yaml >$(CHART)/crds/crds.yaml
+	@cat config/crd/gateway.k8s.aws_*.yaml >$(CHART)/crds/gateway-crds.yaml
 	@$(GO) generate ./awssim/wire
 	@$(GO) test -C playground -count=1 ./cluster/gatewayapi -run Definitions -update >/dev/null
 	@$(GO) run ./hack/gendocs
 
 .PHONY: check-generated
 check-generated: generate ## fail if generated files are not current
-	@git diff --exit-code -- api awssim/wire config docs playground/cluster/gatewayapi || { echo "generated files are not current: run make generate and commit"; exit 1; }
-	@test -z "$$(git status --porcelain -- api awssim/wire config docs playground/cluster/gatewayapi)" || { git status --short -- api awssim/wire config docs playground/cluster/gatewayapi; echo "generated files are not committed"; exit 1; }
+	@git diff --exit-code -- api awssim/wire $(CHART)/crds config docs playground/cluster/gatewayapi || { echo "generated files are not current: run make generate and commit"; exit 1; }
+	@test -z "$$(git status --porcelain -- api awssim/wire $(CHART)/crds config docs playground/cluster/gatewayapi)" || { git status --short -- api awssim/wire $(CHART)/crds config docs playground/cluster/gatewayapi; echo "generated files are not committed"; exit 1; }
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (default 30s) each

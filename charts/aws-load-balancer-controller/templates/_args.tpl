@@ -1,0 +1,74 @@
+{{/* Arguments of the controller. */}}
+
+{{/* lbc.value is the value of a dotted path as JSON; null if there is none. Argument: dict "values" .Values "path" "a.b". */}}
+{{- define "lbc.value" -}}
+{{- $at := .values -}}
+{{- range splitList "." .path -}}
+{{- if kindIs "map" $at }}{{ $at = get $at . }}{{ else }}{{ $at = "" }}{{ end -}}
+{{- end -}}
+{{- toJson $at -}}
+{{- end }}
+
+{{/* lbc.scalar writes a number without exponent and everything else as it is. */}}
+{{- define "lbc.scalar" -}}
+{{- if kindIs "string" . }}{{ . }}{{ else }}{{ toJson . }}{{ end -}}
+{{- end }}
+
+{{/* lbc.item is an item of a list in a flag; flags are read as records of CSV. */}}
+{{- define "lbc.item" -}}
+{{- if regexMatch "[,\"\n]" . }}"{{ replace "\"" "\"\"" . }}"{{ else }}{{ . }}{{ end -}}
+{{- end }}
+
+{{/* lbc.pairs is a map as k=v,k=v. */}}
+{{- define "lbc.pairs" -}}
+{{- $pairs := list -}}
+{{- range $k, $v := . }}{{ $pairs = append $pairs (include "lbc.item" (printf "%s=%s" $k (include "lbc.scalar" $v))) }}{{ end -}}
+{{- join "," $pairs -}}
+{{- end }}
+
+{{/* lbc.args are the arguments as a YAML list. */}}
+{{- define "lbc.args" -}}
+{{- $root := . -}}
+{{- $args := list (printf "--cluster-name=%s" (tpl (required "Chart cannot be installed without a valid clusterName!" .Values.clusterName) .)) -}}
+{{- range $row := .Files.Get "files/flags.yaml" | fromYamlArray -}}
+{{- $v := (include "lbc.value" (dict "values" $root.Values "path" $row.value) | printf "{\"v\":%s}" | fromJson).v -}}
+{{- $text := "" -}}
+{{- $set := true -}}
+{{- if kindIs "invalid" $v }}{{ $set = false -}}
+{{- else if eq $row.as "bool" }}{{ $set = kindIs "bool" $v }}{{ $text = toString $v -}}
+{{- else if eq $row.as "template" }}{{ $text = tpl (include "lbc.scalar" $v) $root -}}
+{{- else if kindIs "map" $v }}{{ $text = include "lbc.pairs" $v -}}
+{{- else if kindIs "slice" $v }}
+{{- $items := list -}}
+{{- range $v }}{{ $items = append $items (include "lbc.scalar" .) }}{{ end -}}
+{{- $text = join "," $items -}}
+{{- else }}{{ $text = include "lbc.scalar" $v -}}
+{{- end -}}
+{{- if and $set (or $text $row.empty) }}{{ $args = append $args (printf "--%s=%s" $row.flag $text) }}{{ end -}}
+{{- end -}}
+{{- with .Values.defaultTargetType }}{{ if ne . "instance" }}{{ $args = append $args (printf "--default-target-type=%s" .) }}{{ end }}{{ end -}}
+{{- if eq (include "lbc.certificate" . | fromYaml).source "controller" -}}
+{{- $args = append $args (printf "--webhook-cert-secret=%s" (include "lbc.ownSecret" .)) -}}
+{{- $args = append $args (printf "--webhook-configurations=%s-webhook" (include "lbc.prefix" .)) -}}
+{{- end -}}
+{{- $args = concat $args (.Values.extraArgs | default list) -}}
+{{- toYaml $args -}}
+{{- end }}
+
+{{/* lbc.metricsPort is the port of the metrics; empty if they are off. */}}
+{{- define "lbc.metricsPort" -}}
+{{- $addr := "" -}}
+{{- if not (kindIs "invalid" .Values.metricsBindAddr) }}{{ $addr = include "lbc.scalar" .Values.metricsBindAddr }}{{ end -}}
+{{- if eq $addr "" }}8080{{ else if ne $addr "0" }}{{ regexFind "[0-9]+$" $addr }}{{ end -}}
+{{- end }}
+
+{{/*
+lbc.replicas is the number of pods. They are no more with more load, since only the leader reconciles: an autoscaler has nothing to act on, so that
+autoscaling.enabled keeps the higher one of the two least numbers that are given.
+*/}}
+{{- define "lbc.replicas" -}}
+{{- $n := 2 -}}
+{{- if not (kindIs "invalid" .Values.replicaCount) }}{{ $n = int .Values.replicaCount }}{{ end -}}
+{{- if (.Values.autoscaling).enabled }}{{ $n = max $n (int (.Values.autoscaling.minReplicas | default 1)) }}{{ end -}}
+{{- $n -}}
+{{- end }}

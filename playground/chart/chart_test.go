@@ -1,0 +1,174 @@
+package chart
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+const dir = "../../charts/aws-load-balancer-controller"
+
+var update = flag.Bool("update", false, "write the expected files anew")
+
+func load(t *testing.T) *Chart {
+	t.Helper()
+	c, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// values reads a YAML document.
+func values(t *testing.T, text string) map[string]any {
+	t.Helper()
+	v := map[string]any{}
+	if err := yaml.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func render(t *testing.T, c *Chart, v map[string]any, r Release) *Rendering {
+	t.Helper()
+	out, err := c.Render(v, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// golden compares with a file of testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file) //nolint:gosec // of testdata
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) == got {
+		return
+	}
+	w, g := strings.Split(string(want), "\n"), strings.Split(got, "\n")
+	for i := range max(len(w), len(g)) {
+		if i >= len(w) || i >= len(g) || w[i] != g[i] {
+			t.Fatalf("%s, line %d: %q, want %q (go test ./chart -update writes it anew)", file, i+1, at(g, i), at(w, i))
+		}
+	}
+}
+
+func at(lines []string, i int) string {
+	if i < len(lines) {
+		return lines[i]
+	}
+	return "the end"
+}
+
+// text is a rendering as YAML, with NOTES.txt as a comment.
+func text(t *testing.T, r *Rendering) string {
+	t.Helper()
+	var b bytes.Buffer
+	for _, o := range r.Objects {
+		y, err := yaml.Marshal(o.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.WriteString("---\n")
+		b.Write(y)
+	}
+	b.WriteString("--- # NOTES.txt\n")
+	for line := range strings.Lines(strings.TrimSpace(r.Notes)) {
+		b.WriteString(strings.TrimRight("# "+line, " \n") + "\n")
+	}
+	return b.String()
+}
+
+const (
+	certificate = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+	privateKey  = "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"
+)
+
+// TestRenderings holds whole renderings to files of testdata. guide-23 and guide-39 are the values of published guides.
+func TestRenderings(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for name, tc := range map[string]struct {
+		values  string
+		release Release
+	}{
+		"defaults": {values: `{clusterName: demo-cluster}`},
+		"guide-23": {values: `{clusterName: demo-cluster, serviceAccount: {create: false, name: aws-load-balancer-controller}}`},
+		"guide-39": {values: `
+clusterName: demo-cluster
+region: us-west-2
+vpcId: vpc-00000000000000001
+serviceAccount:
+  create: true
+  name: aws-load-balancer-controller
+  annotations:
+    eks.amazonaws.com/role-arn: arn:aws:iam::123456789012:role/AmazonEKSLoadBalancerControllerRole
+autoscaling:
+  enabled: true
+  minReplicas: 2
+  maxReplicas: 5
+  targetCPUUtilizationPercentage: 80
+enableWafv2: true
+enableCertManager: true`},
+		"issuer":      {values: `{clusterName: demo-cluster, enableCertManager: true, certManager: {issuerRef: {kind: ClusterIssuer, name: company}}}`, release: Release{Name: "lb", Namespace: "networking", Upgrade: true}},
+		"certificate": {values: string(must(yaml.Marshal(map[string]any{"clusterName": "demo-cluster", "webhookTLS": map[string]any{"caCert": certificate, "cert": certificate, "key": privateKey}})))},
+		"old-cluster": {values: `{clusterName: demo-cluster}`, release: Release{Kubernetes: "v1.25.3"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden(t, name+".yaml", text(t, render(t, c, values(t, tc.values), tc.release)))
+		})
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// TestEveryTemplateIsRenderedTheSameAgain: a template that makes a certificate, or a random name, would differ, and every upgrade would change it.
+func TestEveryTemplateIsRenderedTheSameAgain(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	v := values(t, `{clusterName: demo-cluster}`)
+	if a, b := text(t, render(t, c, v, Release{})), text(t, render(t, c, v, Release{})); a != b {
+		t.Error("two renderings of the same values differ")
+	}
+}
+
+func TestTheChartHasTheDefinitionsOfTheController(t *testing.T) {
+	t.Parallel()
+	for file, pattern := range map[string]string{"crds.yaml": "elbv2.k8s.aws_*.yaml", "gateway-crds.yaml": "gateway.k8s.aws_*.yaml"} {
+		sources, err := filepath.Glob(filepath.Join("../../config/crd", pattern))
+		if err != nil || len(sources) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(sources), err)
+		}
+		var want []byte
+		for _, s := range sources {
+			want = append(want, must(os.ReadFile(s))...)
+		}
+		if got := must(os.ReadFile(filepath.Join(dir, "crds", file))); !bytes.Equal(got, want) {
+			t.Errorf("%s is not what config/crd has: run make generate", file)
+		}
+	}
+	if n := len(must(load(t).Definitions())); n != 7 {
+		t.Errorf("Helm finds %d definitions", n)
+	}
+}

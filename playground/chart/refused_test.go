@@ -1,0 +1,80 @@
+package chart
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestBadValuesAreRefusedWithASentence: rendering fails, and the error says which value is wrong and what to write.
+func TestBadValuesAreRefusedWithASentence(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for _, tc := range []struct{ values, want string }{
+		{`{}`, "Chart cannot be installed without a valid clusterName!"},
+		{`{clusterName: ""}`, "Chart cannot be installed without a valid clusterName!"},
+		{`{clusterName: [a]}`, "at '/clusterName': got array, want null or string"},
+
+		// Names.
+		{`{clusterName: c, clustername: d}`, "unknown value clustername: did you mean clusterName?"},
+		{`{clusterName: c, vpcID: vpc-1}`, "unknown value vpcID: did you mean vpcId?"},
+		{`{clusterName: c, replicaCuont: 3}`, "unknown value replicaCuont: did you mean replicaCount?"},
+		{`{clusterName: c, tolerationz: []}`, "unknown value tolerationz: did you mean tolerations?"},
+		{`{clusterName: c, enable-waf: false}`, "unknown value enable-waf: did you mean enableWaf?"},
+		{`{clusterName: c, serviceAccount: {naem: a}}`, "unknown value serviceAccount.naem: did you mean serviceAccount.name?"},
+		{`{clusterName: c, webhookConfig: {ingressValidationObjectSelectr: {}}}`, "unknown value webhookConfig.ingressValidationObjectSelectr: did you mean webhookConfig.ingressValidationObjectSelector?"},
+		{`{clusterName: c, certManager: {rootCert: {durations: 1h}}}`, "unknown value certManager.rootCert.durations: did you mean certManager.rootCert.duration?"},
+		{`{clusterName: c, featureGates: {ALBSingleSubnet: true}}`, "unknown value featureGates: did you mean controllerConfig.featureGates?"},
+		{`{clusterName: c, controllerConfig: {featureGates: {AlbSingleSubnet: true}}}`, "unknown value controllerConfig.featureGates.AlbSingleSubnet: did you mean controllerConfig.featureGates.ALBSingleSubnet?"},
+		{`{clusterName: c, somethingElse: 1}`, "unknown value somethingElse: values.yaml of this chart has all names"},
+
+		// What values may be.
+		{`{clusterName: c, enableShield: "false"}`, "at '/enableShield': got string, want null or boolean"},
+		{`{clusterName: c, replicaCount: two}`, "at '/replicaCount': got string, want null or integer"},
+		{`{clusterName: c, webhookBindPort: 99999}`, "at '/webhookBindPort'"},
+		{`{clusterName: c, syncPeriod: 10}`, "at '/syncPeriod': got number, want null or string"},
+		{`{clusterName: c, syncPeriod: 10 hours}`, "at '/syncPeriod': '10 hours' does not match pattern"},
+		{`{clusterName: c, defaultTargetType: pod}`, "at '/defaultTargetType': value must be one of 'instance', 'ip'"},
+		{`{clusterName: c, backendSecurityGroup: default}`, "at '/backendSecurityGroup': 'default' does not match pattern '^$|^sg-'"},
+		{`{clusterName: c, metricsBindAddr: 8080}`, "at '/metricsBindAddr'"},
+		{`{clusterName: c, defaultTags: team}`, "at '/defaultTags'"},
+		{`{clusterName: c, webhookTLS: {caCert: a, cert: b, key: c}}`, "at '/webhookTLS/caCert': 'a' does not match pattern"},
+		{`{clusterName: c, serviceMutatorWebhookConfig: {operations: [DELETE]}}`, "at '/serviceMutatorWebhookConfig/operations/0': value must be one of 'CREATE', 'UPDATE'"},
+		{`{clusterName: c, controllerConfig: {featureGates: {ALBSingleSubnet: 1}}}`, "at '/controllerConfig/featureGates/ALBSingleSubnet'"},
+
+		// What does not go together.
+		{`{clusterName: c, webhookTLS: {caCert: "-----BEGIN CERTIFICATE-----"}}`, "webhookTLS needs caCert, cert and key, all three"},
+		{`{clusterName: c, enableCertManager: true, webhookTLS: {caCert: "-----BEGIN CERTIFICATE-----", cert: "-----BEGIN CERTIFICATE-----", key: "-----BEGIN PRIVATE KEY-----"}}`, "webhookTLS and enableCertManager both provide the certificate of the webhooks"},
+		{`{clusterName: c, metricsBindAddr: "0", serviceMonitor: {enabled: true}}`, "serviceMonitor.enabled needs metrics, which metricsBindAddr 0 turns off"},
+		{`{clusterName: c, extraArgs: [region]}`, `extraArgs: "region" is no flag: write --name=value in one item`},
+		{`{clusterName: c, extraArgs: [--aws-region=eu-west-1]}`, "extraArgs: --aws-region=eu-west-1 is set by the value region"},
+	} {
+		_, err := c.Render(values(t, tc.values), Release{})
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q in it", tc.values, err, tc.want)
+		}
+	}
+}
+
+// TestNotesNameWhatHasNoEffect: a value of the existing chart that this one accepts and does not act on is named after the installation, with the reason.
+func TestNotesNameWhatHasNoEffect(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for _, tc := range []struct {
+		values  string
+		upgrade bool
+		want    string
+	}{
+		{values: `{clusterName: c, autoscaling: {enabled: true}}`, want: "autoscaling.enabled: no HorizontalPodAutoscaler is made, and the Deployment has 2 pods. Only the leader reconciles"},
+		{values: `{clusterName: c, replicaCount: 1, podDisruptionBudget: {minAvailable: 1}}`, want: "podDisruptionBudget: none is made for a single pod"},
+		{values: `{clusterName: c, keepTLSSecret: true}`, want: "keepTLSSecret: Secret aws-load-balancer-tls is not in the cluster"},
+		{values: `{clusterName: c}`, upgrade: true, want: "helm upgrade does not upgrade definitions"},
+	} {
+		r := render(t, c, values(t, tc.values), Release{Upgrade: tc.upgrade})
+		if !strings.Contains(r.Notes, tc.want) {
+			t.Errorf("%s: the notes lack %q:\n%s", tc.values, tc.want, r.Notes)
+		}
+		if plain := render(t, c, values(t, `{clusterName: c}`), Release{}); strings.Contains(plain.Notes, tc.want) {
+			t.Errorf("the notes of the defaults have %q", tc.want)
+		}
+	}
+}

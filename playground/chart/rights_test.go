@@ -1,0 +1,143 @@
+package chart
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/k8s-lbc/lbc/internal/kube"
+)
+
+// rights are "verb group/resource", and "verb group/resource name" of named objects.
+type rights map[string]bool
+
+func (r rights) add(group, resource string, verbs ...string) {
+	for _, v := range verbs {
+		r[fmt.Sprintf("%s %s/%s", v, group, resource)] = true
+	}
+}
+
+// plurals corrects guesses.
+var plurals = strings.NewReplacer("gatewaies", "gateways", "paramses", "params")
+
+// needed are the rights that the program uses in the whole cluster: it lists and watches the kinds of kube.Kinds, and writes what the calls of the
+// packages that are named write.
+func needed(t *testing.T) rights {
+	t.Helper()
+	scheme := must(kube.Scheme())
+	need := rights{}
+	for _, k := range kube.Kinds {
+		kinds, _, err := scheme.ObjectKinds(k.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plural, _ := meta.UnsafeGuessKindToResource(kinds[0])
+		plural.Resource = plurals.Replace(plural.Resource)
+		need.add(plural.Group, plural.Resource, "get")
+		if k.List != nil {
+			need.add(plural.Group, plural.Resource, "list", "watch")
+		}
+	}
+	need.add("", "pods", "get", "list", "watch") // controller.setUpInformers
+	need.add("", "nodes", "get", "list", "watch")
+	need.add("discovery.k8s.io", "endpointslices", "get", "list", "watch")
+	need.add("elbv2.k8s.aws", "albtargetcontrolconfigs", "get") // controller.agentConfig
+
+	need.add("", "events", "create", "patch")
+	need.add("", "configmaps", "create", "update", "delete")   // checkpoint, controller/binding
+	need.add("networking.k8s.io", "ingresses", "patch")        // controller/stacks: finalizers and annotations
+	need.add("networking.k8s.io", "ingresses/status", "patch") // controller/stacks
+	need.add("", "services", "patch")
+	need.add("", "services/status", "patch")
+	need.add("gateway.networking.k8s.io", "gateways", "patch")
+	need.add("gateway.networking.k8s.io", "gatewayclasses", "patch") // controller/gateway: finalizers
+	for _, r := range []string{"gatewayclasses", "gateways", "listenersets", "httproutes", "grpcroutes", "tcproutes", "udproutes", "tlsroutes"} {
+		need.add("gateway.networking.k8s.io", r+"/status", "patch") // controller/gateway
+	}
+	for _, r := range []string{"listenerruleconfigurations", "loadbalancerconfigurations", "targetgroupconfigurations"} {
+		need.add("gateway.k8s.aws", r, "patch")
+		need.add("gateway.k8s.aws", r+"/status", "patch")
+	}
+	need.add("elbv2.k8s.aws", "targetgroupbindings", "create", "patch", "delete") // controller/stacks, controller/binding
+	need.add("elbv2.k8s.aws", "targetgroupbindings/status", "patch")
+	need.add("elbv2.k8s.aws", "loadbalancers", "create", "patch", "delete", "get", "list") // controller/lbstatus
+	need.add("elbv2.k8s.aws", "loadbalancers/status", "patch")
+	need.add("", "pods/status", "patch") // controller/targethealth
+	return need
+}
+
+// granted are the rights of a role.
+func granted(t *testing.T, o *unstructured.Unstructured) rights {
+	t.Helper()
+	var role rbacv1.ClusterRole
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &role); err != nil {
+		t.Fatal(err)
+	}
+	out := rights{}
+	for _, rule := range role.Rules {
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				if len(rule.ResourceNames) == 0 {
+					out.add(group, resource, rule.Verbs...)
+				}
+				for _, name := range rule.ResourceNames {
+					out.add(group, resource+" "+name, rule.Verbs...)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func compare(t *testing.T, what string, got, want rights) {
+	t.Helper()
+	for _, r := range slices.Sorted(maps.Keys(want)) {
+		if !got[r] {
+			t.Errorf("%s lacks: %s", what, r)
+		}
+	}
+	for _, r := range slices.Sorted(maps.Keys(got)) {
+		if !want[r] {
+			t.Errorf("%s grants what the controller does not need: %s", what, r)
+		}
+	}
+}
+
+func TestTheRolesGrantWhatTheControllerNeedsAndNoMore(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	r := render(t, c, base(), Release{})
+	cluster := needed(t)
+	for _, kind := range []string{"mutatingwebhookconfigurations", "validatingwebhookconfigurations"} {
+		cluster.add("admissionregistration.k8s.io", kind+" aws-load-balancer-webhook", "get", "patch") // webhook.Renewer
+	}
+	compare(t, "the ClusterRole", granted(t, r.Object("ClusterRole", "aws-load-balancer-controller-role")), cluster)
+	own := rights{}
+	own.add("coordination.k8s.io", "leases", "create")
+	own.add("coordination.k8s.io", "leases aws-load-balancer-controller-leader", "get", "update", "patch")
+	own.add("", "secrets", "create") // webhook.Renewer
+	own.add("", "secrets aws-load-balancer-webhook-tls", "get", "update")
+	compare(t, "the Role", granted(t, r.Object("Role", "aws-load-balancer-controller-leader-election-role")), own)
+
+	t.Run("with a certificate of cert-manager none to write Secrets and webhook configurations", func(t *testing.T) {
+		t.Parallel()
+		r := render(t, c, base(map[string]any{"enableCertManager": true}), Release{})
+		for _, o := range r.Objects {
+			if !strings.HasSuffix(o.GetKind(), "Role") {
+				continue
+			}
+			for right := range granted(t, o) {
+				if strings.Contains(right, "secrets") || strings.Contains(right, "admissionregistration") {
+					t.Errorf("%s %s grants %s", o.GetKind(), o.GetName(), right)
+				}
+			}
+		}
+	})
+}
