@@ -25,7 +25,8 @@ var foreign = map[Key]bool{
 }
 
 // Check reports the keys of one object that are unknown, those that this version does not act on, and those without effect on the kind
-// of object. on is OnIngress for an Ingress, OnBoth for a backend Service of an Ingress, OnService for a Service with a load balancer.
+// of object. on is OnIngress for an Ingress, OnBoth for a backend Service of an Ingress, OnService for a Service with a load balancer, OnGateway
+// for a Gateway, OnRoute for a route of any kind.
 func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) {
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
 		if !claims(on, k) {
@@ -41,13 +42,21 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 			f.Add(unknown(o, key))
 		case !applies(e.Scope, on):
 			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting,
-				fmt.Sprintf("annotation %s has no effect on this object; it is read on: %s", k, e.Scope), "move it there, or remove it"))
+				fmt.Sprintf("annotation %s has no effect on this object; it is read on: %s", k, e.Scope), elsewhere(on)))
 		case e.NotBuilt && !harmless(e, annotations[k]):
 			f.Add(diag.New(o, key.Path(), diag.UnsupportedFeature,
 				fmt.Sprintf("annotation %s is parsed and kept, but this version does not act on it yet", k),
 				"nothing needs to be done; what it configures stays as it is"))
 		}
 	}
+}
+
+// elsewhere is what to do about an annotation that such an object does not have.
+func elsewhere(on Scope) string {
+	if on == OnGateway || on == OnRoute {
+		return "remove it; what it means for a Gateway is a field of a LoadBalancerConfiguration, TargetGroupConfiguration or ListenerRuleConfiguration"
+	}
+	return "move it there, or remove it"
 }
 
 // OfIngress reports whether an object has an annotation with the prefix of those of Ingresses.
@@ -62,7 +71,10 @@ func OfIngress(annotations map[string]string) bool {
 
 // claims reports whether a key has a prefix of the keys that are read on such objects.
 func claims(on Scope, k string) bool {
-	if on != OnService {
+	switch on {
+	case OnGateway, OnRoute:
+		return strings.HasPrefix(k, GatewayPrefix) || strings.HasPrefix(k, IngressPrefix) || strings.HasPrefix(k, serviceLoadBalancerPrefix)
+	case OnIngress, OnBoth:
 		return strings.HasPrefix(k, IngressPrefix)
 	}
 	_, known := Lookup(Key(k))

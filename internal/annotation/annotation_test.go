@@ -214,6 +214,35 @@ func TestAKeyBelongsToItsLongestFamily(t *testing.T) {
 	}
 }
 
+func TestAnnotationsOfGatewaysAndRoutesThatHaveNoEffectAreNoted(t *testing.T) {
+	t.Parallel()
+	gw := diag.Object{Kind: "Gateway", Namespace: "shop", Name: "web"}
+	for _, c := range []struct {
+		on   Scope
+		key  string
+		want string
+	}{
+		{OnGateway, "gateway.k8s.aws/rule-construction", ""},
+		{OnGateway, "gateway.k8s.aws/rule-constructon", "annotation gateway.k8s.aws/rule-constructon is unknown and has no effect; did you mean gateway.k8s.aws/rule-construction?"},
+		{OnGateway, "alb.ingress.kubernetes.io/scheme", "annotation alb.ingress.kubernetes.io/scheme has no effect on this object; it is read on: Ingress; remove it; what it means for a Gateway is a field"},
+		{OnGateway, "service.beta.kubernetes.io/aws-load-balancer-scheme", "it is read on: Service"},
+		{OnGateway, "gateway.k8s.aws.addon.wafv2", ""},
+		{OnGateway, "example.com/a", ""},
+		{OnRoute, "gateway.k8s.aws/dry-run", "annotation gateway.k8s.aws/dry-run has no effect on this object; it is read on: Gateway"},
+		{OnRoute, "external-dns.alpha.kubernetes.io/ttl", ""},
+	} {
+		f := &Findings{}
+		Check(f, gw, c.on, map[string]string{c.key: "x"})
+		got := ""
+		for _, d := range f.List() {
+			got = d.Text + "; " + d.Remedy
+		}
+		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s on %s: %q, want %q", c.key, c.on, got, c.want)
+		}
+	}
+}
+
 func TestTheTableIsSound(t *testing.T) {
 	t.Parallel()
 	seen := map[Key]bool{}

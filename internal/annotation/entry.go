@@ -31,6 +31,7 @@ const (
 	OnService Scope = "Service"
 	OnPod     Scope = "Pod"
 	OnGateway Scope = "Gateway"
+	OnRoute   Scope = "route" // no annotation is
 	Written   Scope = "written by the controller"
 )
 
@@ -113,5 +114,8 @@ func gatewayEntries() []Entry {
 			Doc: "Stack of the Gateway under dry run. Not read."},
 		{Key: GatewayDryRunPlanGzip, Syntax: String, Scope: Written, Costs: diag.LoadBalancer, Example: "H4sIAAAAAAAA/6quBQQAAP//Q7+mowIAAAA=",
 			Doc: "The same, compressed with gzip and in base64, if it is too large for an annotation. Not read."},
+		{Key: GatewayRuleConstruction, Syntax: String, Values: []string{"compatible", "standard"}, Complaint: "unknown rule construction", Scope: OnGateway, Costs: diag.Route, Example: "standard",
+			Default: "compatible, if AWS held a load balancer of the Gateway when it was first seen, else standard",
+			Doc:     "How rules are made of routes: as the AWS Load Balancer Controller makes them, or as the Gateway API defines. The controller records its choice here; write the other one to change over."},
 	}
 }

@@ -165,4 +165,5 @@ const (
 	GatewayDryRun           Key = GatewayPrefix + "dry-run"
 	GatewayDryRunPlan       Key = GatewayPrefix + "dry-run-plan"
 	GatewayDryRunPlanGzip   Key = GatewayPrefix + "dry-run-plan-gzip"
+	GatewayRuleConstruction Key = GatewayPrefix + "rule-construction"
 )

@@ -41,6 +41,12 @@ parses and does not act on; using one causes a note.
 	}
 	section("Ingresses, and Services behind them: `"+IngressPrefix+"…`", ingressEntries())
 	section("Services of type LoadBalancer: `"+ServicePrefix+"…`", serviceEntries())
+	section("Gateways: `"+GatewayPrefix+"…`", gatewayEntries())
+	b.WriteString(`
+All other settings of Gateways are fields of [their configurations](gateway-reference.md). Annotations of Ingresses and Services have no effect on Gateways, and no annotation has any on
+routes; a note says so. Behind a Gateway, annotations of a Service that is a backend have no effect either. Annotations with prefix ` + "`gateway.k8s.aws.addon.`" + ` are records of the
+controller: which add-ons it has to take away once the configuration has them no more.
+`)
 	return b.String()
 }
 

@@ -6,6 +6,7 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
@@ -16,7 +17,7 @@ import (
 )
 
 // ConstructionAnnotation records on a Gateway how rules are made of its routes. A user may change it.
-const ConstructionAnnotation = "gateway.k8s.aws/rule-construction"
+const ConstructionAnnotation = string(annotation.GatewayRuleConstruction)
 
 // Records are the annotations that the controller writes to Gateways and reads again in later passes.
 var Records = []string{ConstructionAnnotation, AddOnWebACL, AddOnShield, AddOnCapacity}

@@ -8,6 +8,7 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
@@ -123,6 +124,9 @@ func reserved(key string) bool {
 // noteIgnored notes fields that a load balancer of AWS has nothing for.
 func (t *translation) noteIgnored() {
 	g := t.Gateway
+	var f annotation.Findings
+	annotation.Check(&f, Object(g), annotation.OnGateway, g.Annotations)
+	t.found = append(t.found, f.List()...)
 	if i := g.Spec.Infrastructure; i != nil {
 		for _, k := range slices.Sorted(maps.Keys(i.Labels)) {
 			if reserved(string(k)) {

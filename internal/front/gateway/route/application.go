@@ -8,6 +8,7 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -279,4 +280,4 @@ func (t *translation) hoisted(r *routeRule) (filters []gatewayv1.HTTPRouteFilter
 	return slices.Concat(r.filters, r.backends[first].Filters), true
 }
 
-const constructionAnnotation = "gateway.k8s.aws/rule-construction"
+const constructionAnnotation = string(annotation.GatewayRuleConstruction)

@@ -25,6 +25,7 @@ import (
 // ruleConfiguration is the content of a ListenerRuleConfiguration.
 type ruleConfiguration struct {
 	Configuration
+	unread     string          // why the Secret of the login is not known: rules that have the login keep it
 	guard      []intent.Action // authentication in front of the action
 	response   []intent.Action // a fixed response
 	redirect   bool            // there is an action of type redirect
@@ -303,6 +304,7 @@ func (t *translation) oidc(c *ruleConfiguration, a *lbcgatewayv1.AuthenticateOID
 		t.member.Diagnostics = append(t.member.Diagnostics, diag.New(t.object, "spec.rules", diag.SecretUnread,
 			fmt.Sprintf("cannot read secret %s, which ListenerRuleConfiguration %s names: %v; existing rules keep their login, new ones answer 503", full, c.Name, err),
 			"nothing to do if the read succeeds later; else grant the controller's service account get, list and watch on this Secret").In(diag.Login))
+		c.unread = fmt.Sprintf("secret [%s] cannot be read: %v", full, err)
 		return ""
 	}
 	id, clientSecret, missing := secretdata.Login(secret)

@@ -1,12 +1,15 @@
 package route
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -21,6 +24,42 @@ const (
 	cognito = `actions: [{type: authenticate-cognito, authenticateCognitoConfig: {userPoolArn: "arn:p", userPoolClientId: c, userPoolDomain: d`
 	jwt     = `actions: [{type: jwt-validation, jwtValidationConfig: {issuer: i, jwksEndpoint: "https://a.test/k"`
 )
+
+// refusing is a Reader that must not read Secrets.
+type refusing struct{ objects.Reader }
+
+func (r refusing) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
+	if kind == objects.Secret {
+		return nil, false
+	}
+	return r.Reader.Get(kind, namespace, name)
+}
+
+func (refusing) Why(kind objects.Kind, _, _ string) error {
+	if kind == objects.Secret {
+		return errors.New("forbidden")
+	}
+	return nil
+}
+
+func TestAListenerRuleConfigurationWhoseSecretCannotBeReadIsNotAcceptedWhileItsRulesKeepTheirLogin(t *testing.T) {
+	t.Parallel()
+	route := "kind: HTTPRoute\nmetadata: {name: r}\nspec:\n  parentRefs: [{name: gw, sectionName: https}]\n  rules:\n" + extended
+	all := decode(t, around+"\n---\n"+route+"\n---\n"+configured(oidc+"}}]"))
+	in := input(t, rule.Standard, all)
+	snapshot := objects.Snapshot{}
+	for _, o := range all {
+		snapshot.Put(o)
+	}
+	in.View = objects.New(refusing{snapshot})
+	d := Translate(in)[0]
+	if diff := cmp.Diff([]Configuration{{"shop", "c", 3, false, "secret [shop/login] cannot be read: forbidden"}}, d.Configurations); diff != "" {
+		t.Error(diff)
+	}
+	if got := strings.Join(routesText(d.Member), "\n"); got != "443 path/* → authenticate-oidc, web=1" {
+		t.Error(got)
+	}
+}
 
 // TestFieldsOfListenerRuleConfigurations has each field of chapter 2.5 of the contract with a valid value.
 func TestFieldsOfListenerRuleConfigurations(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
@@ -139,6 +140,9 @@ type translation struct {
 
 func newTranslation(in *Input, r *Attached) *translation {
 	t := &translation{in: in, route: r, object: ObjectOf(r.Object, r.Route.Kind), groups: map[groupKey]*backend{}, configurations: map[string]*ruleConfiguration{}}
+	var f annotation.Findings
+	annotation.Check(&f, t.object, annotation.OnRoute, r.Object.GetAnnotations())
+	t.found = f.List()
 	t.member = intent.Member{Object: t.object, Authority: intent.RoutesOnly}
 	if created := r.Object.GetCreationTimestamp(); !created.IsZero() {
 		t.member.Created = created.Unix()
@@ -154,7 +158,11 @@ func (t *translation) decided() Decided {
 		d.Serves = d.Serves || len(t.member.Listeners[i].Default) > 0
 	}
 	for _, name := range t.used {
-		d.Configurations = append(d.Configurations, t.configurations[name].Configuration)
+		c := t.configurations[name]
+		if c.unread != "" {
+			c.Accepted, c.Message = false, c.unread
+		}
+		d.Configurations = append(d.Configurations, c.Configuration)
 	}
 	if len(t.dropped) == 0 {
 		return d
