@@ -148,7 +148,11 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 		found = append(found, assumeClasses(src)...)
 		found = append(found, src.assumedClasses...)
 	}
-	found = append(found, unstorable(src)...)
+	refused, err := unstorable(src)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, refused...)
 	found = append(found, refusals(src, o.config.VPC)...)
 	got, err := o.plans(ctx, src)
 	if err != nil {

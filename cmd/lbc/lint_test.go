@@ -258,3 +258,20 @@ spec: {ingressClassName: alb, rules: [{host: %s, http: {paths: [%s]}}]}
 		}
 	}
 }
+
+func TestConfigurationsOfGatewaysThatNoAPIServerStoresAreErrors(t *testing.T) {
+	t.Parallel()
+	for spec, want := range map[string]string{
+		"LoadBalancerConfiguration {scheme: internal, listenerConfigurations: [{protocolPort: 'HTTP:80'}]}": "",
+		"LoadBalancerConfiguration {scheme: public}":                                                        `:5: error: LoadBalancerConfiguration web/c: the API server refuses the object: "public" is not one of internal, internet-facing (spec.scheme) [InvalidManifest]`,
+		"LoadBalancerConfiguration {listenerConfigurations: [{protocolPort: HTTP-80}]}":                     `"HTTP-80" does not match`,
+		"TargetGroupConfiguration {defaultConfiguration: {targetType: pod}}":                                `"pod" is not one of instance, ip (spec.defaultConfiguration.targetType)`,
+		"ListenerRuleConfiguration {actions: [{type: forward}]}":                                            "forwardConfig must be set when type is forward, and only then (spec.actions[0])",
+	} {
+		kind, spec, _ := strings.Cut(spec, " ")
+		out, _, err := lbc(t, fmt.Sprintf("apiVersion: gateway.k8s.aws/v1\nkind: %s\nmetadata: {name: c, namespace: web}\n# the\nspec: %s\n", kind, spec), "lint", "-")
+		if refused := strings.Contains(out, "the API server refuses the object: "); (want != "") != refused || !strings.Contains(out, want) || (want != "") != (err != nil) {
+			t.Errorf("%s: %v\n%s", spec, err, out)
+		}
+	}
+}

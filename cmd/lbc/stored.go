@@ -6,17 +6,35 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+	sigsyaml "sigs.k8s.io/yaml"
 
+	"github.com/k8s-lbc/lbc/config/crd"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/manifest/schema"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
-// unstorable are findings about Ingresses that the API server would refuse, by the most frequent of its rules about hosts, paths and
-// backends.
-func unstorable(src *source) []finding {
+// unstorable are findings about objects that the API server would refuse: Ingresses by the most frequent of its rules about hosts, paths and
+// backends, configurations of Gateways by the schemas and rules of their definitions.
+func unstorable(src *source) ([]finding, error) {
 	var out []finding
+	definitions, err := gatewayDefinitions()
+	if err != nil {
+		return nil, err
+	}
 	for _, p := range src.fromFiles {
+		if kind, _ := objects.KindOf(p.object); p.node != nil {
+			if d, ok := definitions[string(kind)]; ok {
+				refused, err := refusedBy(d, p)
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, refused...)
+			}
+		}
 		ing, ok := p.object.(*networkingv1.Ingress)
 		if !ok {
 			continue
@@ -44,7 +62,49 @@ func unstorable(src *source) []finding {
 			}
 		}
 	}
-	return out
+	return out, nil
+}
+
+// gatewayDefinitions are the definitions of the configurations of Gateways, by kind.
+func gatewayDefinitions() (map[string]schema.Definition, error) {
+	files, err := crd.Gateways.ReadDir(".")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]schema.Definition{}
+	for _, f := range files {
+		text, err := crd.Gateways.ReadFile(f.Name())
+		if err != nil {
+			return nil, err
+		}
+		d, err := schema.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name(), err)
+		}
+		out[d.Kind] = d
+	}
+	return out, nil
+}
+
+// refusedBy are findings about what the definition of an object's kind does not admit.
+func refusedBy(d schema.Definition, p placed) ([]finding, error) {
+	text, err := yaml.Marshal(p.node)
+	if err != nil {
+		return nil, err
+	}
+	var value any
+	if err := sigsyaml.Unmarshal(text, &value); err != nil { // as kubectl reads it
+		return nil, err
+	}
+	var out []finding
+	for _, problem := range d.Schema.Check(value) {
+		out = append(out, finding{
+			File: p.file, Line: p.line(problem.Path), Severity: severityError,
+			Object: diag.Object{Kind: d.Kind, Namespace: p.object.GetNamespace(), Name: p.object.GetName()}.String(), Field: problem.Path,
+			Code: "InvalidManifest", Text: "the API server refuses the object: " + problem.Text, Remedy: problem.Remedy,
+		})
+	}
+	return out, nil
 }
 
 func hostComplaint(host string) string {

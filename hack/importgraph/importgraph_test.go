@@ -17,7 +17,7 @@ const module = "github.com/k8s-lbc/lbc/"
 // pure packages decide; they are functions from values to values.
 var pure = []string{
 	"internal/admission",
-	"cmd/lbc/explain", "internal/manifest",
+	"cmd/lbc/explain", "internal/manifest", "internal/manifest/schema",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
 	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/diag", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/secretdata",
 	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions", "internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route", "internal/front/gateway/rule",
@@ -32,7 +32,7 @@ var forbidden = []string{
 
 // layers lists packages from the bottom to the top; a package imports only packages of lower layers.
 var layers = [][]string{
-	{"internal/diag", "internal/stack", "internal/config", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake"},
+	{"internal/diag", "internal/stack", "internal/config", "internal/manifest/schema", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake"},
 	{"internal/intent", "internal/facts", "internal/objects", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical"},
 	{"internal/annotation"},
 	{"internal/owner"},

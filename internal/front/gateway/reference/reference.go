@@ -140,7 +140,7 @@ func (e entry) row(f field, merged bool) string {
 	if e.ignored {
 		effect = "No effect: " + effect
 	}
-	columns := []string{name, f.schema.text(), absent, string(e.of)}
+	columns := []string{name, text(f.schema), absent, string(e.of)}
 	if merged {
 		columns = append(columns, e.merge)
 	}

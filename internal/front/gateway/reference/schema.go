@@ -2,68 +2,30 @@ package reference
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/yaml"
+	"github.com/k8s-lbc/lbc/internal/manifest/schema"
 )
-
-// definition is what is read of a CustomResourceDefinition.
-type definition struct {
-	Spec struct {
-		Versions []struct {
-			Name   string `json:"name"`
-			Schema struct {
-				OpenAPIV3Schema schema `json:"openAPIV3Schema"`
-			} `json:"schema"`
-		} `json:"versions"`
-	} `json:"spec"`
-}
-
-// schema is what is read of the schema of a field.
-type schema struct {
-	Type                 string            `json:"type"`
-	Format               string            `json:"format"`
-	Enum                 []any             `json:"enum"`
-	Default              any               `json:"default"`
-	Minimum              *int64            `json:"minimum"`
-	Maximum              *int64            `json:"maximum"`
-	MinLength            *int64            `json:"minLength"`
-	MaxLength            *int64            `json:"maxLength"`
-	MinItems             *int64            `json:"minItems"`
-	MaxItems             *int64            `json:"maxItems"`
-	MaxProperties        *int64            `json:"maxProperties"`
-	Properties           map[string]schema `json:"properties"`
-	Items                *schema           `json:"items"`
-	AdditionalProperties *schema           `json:"additionalProperties"`
-	Required             []string          `json:"required"`
-	MapType              string            `json:"x-kubernetes-map-type"`
-}
 
 // field is a field of a definition's spec.
 type field struct {
 	path     string // such as listenerConfigurations[].protocolPort
-	schema   schema
+	schema   schema.Schema
 	required bool // by the object that contains it
 }
 
 // fields are those of the spec of version v1, in the order of their paths. Label selectors are not opened.
 func fields(crd []byte) ([]field, error) {
-	var d definition
-	if err := yaml.Unmarshal(crd, &d); err != nil {
+	d, err := schema.Parse(crd)
+	if err != nil {
 		return nil, err
 	}
-	for _, v := range d.Spec.Versions {
-		if v.Name == "v1" {
-			return v.Schema.OpenAPIV3Schema.Properties["spec"].fields(""), nil
-		}
-	}
-	return nil, errors.New("the definition has no version v1")
+	return fieldsOf(d.Schema.Properties["spec"], ""), nil
 }
 
-func (s schema) fields(prefix string) (out []field) {
+func fieldsOf(s schema.Schema, prefix string) (out []field) {
 	for name, p := range s.Properties {
 		at := field{path: prefix + name, schema: p, required: slices.Contains(s.Required, name)}
 		inside, below := p, "."
@@ -72,7 +34,7 @@ func (s schema) fields(prefix string) (out []field) {
 		}
 		out = append(out, at)
 		if inside.MapType == "" { // label selectors are atomic
-			out = append(out, inside.fields(at.path+below)...)
+			out = append(out, fieldsOf(inside, at.path+below)...)
 		}
 	}
 	slices.SortFunc(out, func(a, b field) int { return strings.Compare(a.path, b.path) })
@@ -80,7 +42,7 @@ func (s schema) fields(prefix string) (out []field) {
 }
 
 // text is the type of a field with what its values are held to.
-func (s schema) text() string {
+func text(s schema.Schema) string {
 	var limits []string
 	bound := func(format string, low, high *int64) {
 		switch {
@@ -105,9 +67,9 @@ func (s schema) text() string {
 		}
 		name = strings.Join(values, ", ")
 	case s.Items != nil:
-		name = "list of " + plural(s.Items.text())
+		name = "list of " + plural(text(*s.Items))
 	case s.AdditionalProperties != nil:
-		name = "map to " + s.AdditionalProperties.text()
+		name = "map to " + text(*s.AdditionalProperties)
 	case s.MapType != "":
 		name = "label selector"
 	case s.Type == "integer":

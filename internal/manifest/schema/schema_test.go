@@ -1,0 +1,150 @@
+package schema
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/k8s-lbc/lbc/config/crd"
+)
+
+func definitions(t *testing.T) map[string]Definition {
+	t.Helper()
+	files, err := crd.Gateways.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]Definition{}
+	for _, f := range files {
+		text, err := crd.Gateways.ReadFile(f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[d.Kind] = d
+	}
+	return out
+}
+
+// testdata of playground/crdrules has for each field a value that the API server's own validation refuses.
+func TestWhatTheAPIServerRefusesOfConfigurationsOfGatewaysIsAProblem(t *testing.T) {
+	t.Parallel()
+	all := definitions(t)
+	text, err := os.ReadFile("../../../playground/crdrules/testdata/gateway-refused.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Kind, Field, Says string
+		Spec              map[string]any
+	}
+	if err := yaml.Unmarshal(text, &cases); err != nil || len(cases) < 50 {
+		t.Fatal(len(cases), err)
+	}
+	for _, c := range cases {
+		d := all[c.Kind]
+		problems := d.Schema.Check(map[string]any{"spec": c.Spec})
+		if len(problems) != 1 || problems[0].Text == "" || problems[0].Remedy == "" {
+			t.Errorf("%s %s: %d problems, want one: %v", c.Kind, c.Field, len(problems), problems)
+		}
+	}
+}
+
+func TestWhatTheAPIServerStoresIsNoProblem(t *testing.T) {
+	t.Parallel()
+	all := definitions(t)
+	files, err := filepath.Glob("../../controller/testdata/gateway/*.in.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	n := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file) //nolint:gosec // ours
+		if err != nil {
+			t.Fatal(err)
+		}
+		for document := range strings.SplitSeq(string(text), "\n---\n") {
+			var o map[string]any
+			if err := yaml.Unmarshal([]byte(document), &o); err != nil {
+				t.Fatal(err)
+			}
+			kind, _ := o["kind"].(string)
+			d, ok := all[kind]
+			if !ok {
+				continue
+			}
+			n++
+			if problems := d.Schema.Check(o); len(problems) > 0 {
+				t.Errorf("%s: %v: %v", file, o["metadata"], problems)
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("%d objects", n)
+	}
+}
+
+func TestEveryRuleOfTheDefinitionsHasAFormThatIsKnown(t *testing.T) {
+	t.Parallel()
+	rules := 0
+	var walk func(s Schema)
+	walk = func(s Schema) {
+		for _, r := range s.Rules {
+			rules++
+			if !slices.ContainsFunc(forms, func(f form) bool { return f.rule.MatchString(r.Rule) }) {
+				t.Errorf("rule %q has no form", r.Rule)
+			}
+		}
+		for _, p := range s.Properties {
+			walk(p)
+		}
+		if s.Items != nil {
+			walk(*s.Items)
+		}
+		if s.AdditionalProperties != nil {
+			walk(*s.AdditionalProperties)
+		}
+	}
+	for _, d := range definitions(t) {
+		walk(d.Schema)
+	}
+	if rules != 14 {
+		t.Errorf("%d rules", rules)
+	}
+}
+
+func TestProblemsNameTheirPlace(t *testing.T) {
+	t.Parallel()
+	all := definitions(t)
+	for spec, want := range map[string]string{
+		"kind: LoadBalancerConfiguration\nspec: {scheme: public}":                                                                              `spec.scheme: "public" is not one of internal, internet-facing`,
+		"kind: LoadBalancerConfiguration\nspec: {listenerConfigurations: [{}]}":                                                                "spec.listenerConfigurations[0]: protocolPort is missing",
+		"kind: LoadBalancerConfiguration\nspec: {listenerConfigurations: [{protocolPort: HTTPS-443}]}":                                         `spec.listenerConfigurations[0].protocolPort: "HTTPS-443" does not match`,
+		"kind: LoadBalancerConfiguration\nspec: {listenerConfigurations: [{protocolPort: 'HTTPS:443', mutualAuthentication: {mode: verify}}]}": "spec.listenerConfigurations[0].mutualAuthentication: trustStore is required when mode is verify",
+		"kind: LoadBalancerConfiguration\nspec: {listenerConfigurations: [{protocolPort: 'HTTPS:443', mutualAuthentication: {mode: off}}]}":    "spec.listenerConfigurations[0].mutualAuthentication.mode: it is of type boolean, not string",
+		"kind: ListenerRuleConfiguration\nspec: {actions: [{type: forward}]}":                                                                  "spec.actions[0]: forwardConfig must be set when type is forward, and only then",
+		"kind: LoadBalancerConfiguration\nspec: {securityGroups: [null]}":                                                                      "spec.securityGroups[0]: it is of type null, not string",
+		"kind: LoadBalancerConfiguration\nspec: {tags: {a: null}, scheme: null}":                                                               "",
+		"kind: LoadBalancerConfiguration": "",
+	} {
+		var o map[string]any
+		if err := yaml.Unmarshal([]byte(spec), &o); err != nil {
+			t.Fatal(err)
+		}
+		d := all[o["kind"].(string)] //nolint:forcetypeassert // written here
+		got := ""
+		for _, p := range d.Schema.Check(o) {
+			got += p.Path + ": " + p.Text
+		}
+		if (want == "") != (got == "") || !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q, want %q", spec, got, want)
+		}
+	}
+}
