@@ -71,10 +71,10 @@ func OfIngress(annotations map[string]string) bool {
 
 // claims reports whether a key has a prefix of the keys that are read on such objects.
 func claims(on Scope, k string) bool {
-	switch on {
-	case OnGateway, OnRoute:
+	if on == OnGateway || on == OnRoute {
 		return strings.HasPrefix(k, GatewayPrefix) || strings.HasPrefix(k, IngressPrefix) || strings.HasPrefix(k, serviceLoadBalancerPrefix)
-	case OnIngress, OnBoth:
+	}
+	if on != OnService {
 		return strings.HasPrefix(k, IngressPrefix)
 	}
 	_, known := Lookup(Key(k))
