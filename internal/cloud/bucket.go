@@ -20,6 +20,7 @@ type bucket struct {
 	floor   float64 // rate to fall to when AWS throttles an unlimited bucket, whose tokens come at this rate
 	tokens  float64
 	calls   int          // under way
+	paid    int          // of them, those that took a token: they count as the first to end
 	beyond  int          // how many may be under way without a token if the rate is +Inf: one more after each of them that succeeds
 	at      time.Time    // when tokens was computed
 	waiting [4][]*waiter // by rank
@@ -89,6 +90,7 @@ func (b *bucket) take(ctx context.Context, rank int) error {
 		case <-w.ready: // got its token in the meantime: give it back
 			b.tokens++
 			b.calls--
+			b.paid = max(0, b.paid-1)
 			b.serve()
 		default:
 			w.gone = true
@@ -111,6 +113,7 @@ func (b *bucket) admit() {
 	b.calls++
 	if b.tokens >= 1 || !math.IsInf(b.rate, 1) {
 		b.tokens--
+		b.paid++
 	}
 }
 
@@ -119,7 +122,11 @@ func (b *bucket) ended(succeeded bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.calls--
-	if b.refill(); succeeded && b.tokens < 1 && math.IsInf(b.rate, 1) {
+	b.refill()
+	switch {
+	case b.paid > 0:
+		b.paid--
+	case succeeded && math.IsInf(b.rate, 1):
 		b.beyond++
 	}
 	b.serve()

@@ -155,25 +155,28 @@ func TestCallsBeyondThePublishedBurstAreFewAtOnceUntilTheySucceed(t *testing.T) 
 	for range 40 {
 		call(Normal)
 	}
-	expect("with the tokens of the burst, and without any", firstBeyond, 40-firstBeyond)
-	call(Vital)
-	expect("a call of the highest priority", firstBeyond+1, 40-firstBeyond)
-	for range 3 {
-		<-admitted
-		b.ended(true)
+	end := func(n int, succeeded bool) {
+		for range n {
+			<-admitted
+			b.ended(succeeded)
+		}
 	}
-	expect("each that succeeds makes room for two", firstBeyond+1+2, 40-firstBeyond-5)
-	<-admitted
-	b.ended(false)
-	expect("one that fails makes room for one", firstBeyond+1+2, 40-firstBeyond-6)
+	expect("with the tokens of the burst", 4, 36)
+	call(Vital)
+	expect("a call of the highest priority", 5, 36)
+	end(4, true)
+	expect("those that had tokens make room for as many as there may be", 4, 33)
+	end(3, true)
+	expect("each without one that succeeds makes room for two", 7, 27)
+	end(1, false)
+	expect("one that fails makes room for one", 7, 26)
 	c.Advance(2 * time.Second)
-	expect("though none ends, tokens come at the published rate", firstBeyond+1+2+2, 40-firstBeyond-8)
+	expect("though none ends, tokens come at the published rate", 9, 24)
 	b.throttled()
-	<-admitted
-	b.ended(false)
-	expect("after a refusal nothing begins", firstBeyond+1+2+1, 40-firstBeyond-8)
+	end(1, false)
+	expect("after a refusal nothing begins", 8, 24)
 	c.Advance(time.Second)
-	expect("before its token comes", firstBeyond+1+2+2, 40-firstBeyond-9)
+	expect("before its token comes", 9, 23)
 	if b.beyond != firstBeyond {
 		t.Errorf("%d calls without a token after a refusal", b.beyond)
 	}
