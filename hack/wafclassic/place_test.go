@@ -26,11 +26,14 @@ var names = regexp.MustCompile(`(?i)waf-?regional|\bWAF Regional\b|waf ?classic|
 
 // others are the lines, by file, that name the simulator's WAF Classic, or the flag that every Deployment may have.
 var others = map[string]*regexp.Regexp{
-	"cmd/awssim/command.go":                 regexp.MustCompile(`awssim serves the APIs of`),
-	"hack/importgraph/architecture_test.go": regexp.MustCompile(`"awssim/wafregional"`),
-	"playground/bench/controller.go":        regexp.MustCompile(`"--enable-waf=false"`),
-	"playground/go.mod":                     regexp.MustCompile(`aws-sdk-go-v2/service/wafregional`),
-	"playground/go.sum":                     regexp.MustCompile(`aws-sdk-go-v2/service/wafregional`),
+	"cmd/awssim/command.go":                    regexp.MustCompile(`awssim serves the APIs of`),
+	"hack/importgraph/architecture_test.go":    regexp.MustCompile(`"awssim/wafregional"`),
+	"playground/bench/controller.go":           regexp.MustCompile(`"--enable-waf=false"`),
+	"playground/chart/refused_test.go":         regexp.MustCompile(`enable-waf: false`),
+	"playground/chart/testdata/values.in.yaml": regexp.MustCompile(`enableWaf`),
+	"playground/chart/testdata/values.txt":     regexp.MustCompile(`enableWaf|--enable-waf=false`),
+	"playground/go.mod":                        regexp.MustCompile(`aws-sdk-go-v2/service/wafregional`),
+	"playground/go.sum":                        regexp.MustCompile(`aws-sdk-go-v2/service/wafregional`),
 }
 
 // visit reads every file below dir that is ours, by its path from there.
