@@ -11,7 +11,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	metadataclient "k8s.io/client-go/metadata"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -51,23 +50,10 @@ func (w *wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, 
 	if rereadAtResync(w.config) {
 		m.Reread = w.inventory.Invalidate
 	}
-	l := queue.NewWorkerPool[stack.Key](s, workers, queue.DetachAfter)
-	c, err := controller.NewTyped(kind.Controller, w.mgr, controller.TypedOptions[stack.Key]{
-		Reconciler: l,
-		LogConstructor: func(key *stack.Key) logr.Logger { // so that log lines of controller-runtime name the stack
-			log := w.mgr.GetLogger().WithValues("controller", kind.Controller)
-			if key != nil {
-				log = log.WithValues("stack", key.ID.String())
-			}
-			return log
-		},
-		MaxConcurrentReconciles: l.MaxConcurrent(),
-		NewQueue:                l.NewQueue(w.mgr.GetLogger()),
-		RateLimiter:             s.Retries,
+	c := queue.NewController(queue.Options[stack.Key]{
+		Name: kind.Controller, Reconciler: s, Workers: workers, Retries: s.Retries, Log: w.mgr.GetLogger(),
+		LogUnit: func(log logr.Logger, key stack.Key) logr.Logger { return log.WithValues("stack", key.ID.String()) },
 	})
-	if err != nil {
-		return err
-	}
 	watch := func(k objects.Kind, h handler.TypedEventHandler[client.Object, stack.Key]) {
 		more = append(more, source.TypedKind(w.mgr.GetCache(), kube.Kinds[k].Object, h))
 	}
@@ -77,11 +63,9 @@ func (w *wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, 
 	watch(objects.Kind(kind.Kind), m.Owner())
 	watch(objects.TargetGroupBinding, s.WakeOwner(w.writer.NoteDeleted))
 	for _, x := range append(more, s.Waker.Source()) {
-		if err := c.Watch(x); err != nil {
-			return err
-		}
+		c.Watch(x)
 	}
-	return nil
+	return w.mgr.Add(c)
 }
 
 // rereadAtResync reports whether everything is read from AWS again at the periodic resync, with thousands of calls at once in a large

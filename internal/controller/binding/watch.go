@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -64,16 +63,10 @@ func (b *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, workers int
 	}); err != nil {
 		return err
 	}
-	l := queue.NewWorkerPool[reconcile.Request](b, workers, queue.DetachAfter)
-	c, err := controller.New("targetGroupBinding", mgr, controller.Options{
-		Reconciler:              l,
-		MaxConcurrentReconciles: l.MaxConcurrent(),
-		NewQueue:                l.NewQueue(mgr.GetLogger()),
-		RateLimiter:             queue.RateLimiter[reconcile.Request]{TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry, longest), Units: &b.Unavailable},
+	c := queue.NewController(queue.Options[reconcile.Request]{
+		Name: "targetGroupBinding", Reconciler: b, Workers: workers, Log: mgr.GetLogger(), LogUnit: queue.LogObject,
+		Retries: queue.RateLimiter[reconcile.Request]{TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry, longest), Units: &b.Unavailable},
 	})
-	if err != nil {
-		return err
-	}
 	for o, h := range map[client.Object]handler.TypedEventHandler[client.Object, reconcile.Request]{
 		&v1beta1.TargetGroupBinding{}: b.BindingEvent(),
 		&corev1.Service{}:             b.ServiceEvent(func(o client.Object) string { return o.GetName() }, PortsChanged),
@@ -81,11 +74,10 @@ func (b *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, workers int
 		&corev1.Node{}:                b.NodeEvent(),
 		&corev1.Pod{}:                 b.PodEvent(),
 	} {
-		if err := c.Watch(source.TypedKind(mgr.GetCache(), o, h)); err != nil {
-			return err
-		}
+		c.Watch(source.TypedKind(mgr.GetCache(), o, h))
 	}
-	return c.Watch(b.Waker.Source())
+	c.Watch(b.Waker.Source())
+	return mgr.Add(c)
 }
 
 func requestFor(o client.Object) reconcile.Request {

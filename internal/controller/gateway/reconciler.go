@@ -8,7 +8,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -160,20 +159,10 @@ func (r *Reconciler) events(kind objects.Kind) handler.TypedEventHandler[client.
 
 // SetUp has the manager run the reconciler with workers at a time.
 func (r *Reconciler) SetUp(mgr manager.Manager, workers int) error {
-	l := queue.NewWorkerPool[reconcile.Request](r, workers, queue.DetachAfter)
-	c, err := controller.New(r.controller, mgr, controller.Options{
-		Reconciler: l, MaxConcurrentReconciles: l.MaxConcurrent(), NewQueue: l.NewQueue(mgr.GetLogger()),
-	})
-	if err != nil {
-		return err
-	}
-	if err := c.Watch(source.TypedFunc[reconcile.Request](r.Start)); err != nil {
-		return err
-	}
+	c := queue.NewController(queue.Options[reconcile.Request]{Name: r.controller, Reconciler: r, Workers: workers, Log: mgr.GetLogger(), LogUnit: queue.LogObject})
+	c.Watch(source.TypedFunc[reconcile.Request](r.Start))
 	for _, kind := range append([]objects.Kind{r.Kind}, r.reading...) {
-		if err := c.Watch(source.TypedKind(mgr.GetCache(), kube.Kinds[kind].Object, r.events(kind))); err != nil {
-			return err
-		}
+		c.Watch(source.TypedKind(mgr.GetCache(), kube.Kinds[kind].Object, r.events(kind)))
 	}
-	return nil
+	return mgr.Add(c)
 }

@@ -1,4 +1,4 @@
-// Package queue has the parts of the controllers' queues: priorities, a pool of workers that slow passes do not block, work by key beside
+// Package queue has controllers and the parts of their queues: priorities, a pool of workers that slow passes do not block, work by key beside
 // a queue, handlers of events, pauses while the API server is unavailable. Stacks and bindings are only type parameters here.
 // It may import controller-runtime, client-go, cloud and backoff.
 package queue

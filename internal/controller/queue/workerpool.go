@@ -7,10 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/util/workqueue"
-	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
@@ -26,7 +23,8 @@ const (
 	slowMemory = time.Hour
 )
 
-// WorkerPool is the reconciler and the queue of a controller in which slow passes do not occupy the workers of others. A pass that waits
+// WorkerPool is the reconciler of a controller in which slow passes do not occupy the workers of others. The controller acquires a worker before it
+// takes a unit from its queue, so that the one with the highest priority comes next; Reconcile releases it. A pass that waits
 // for AWS, because its calls hang or are throttled, releases its worker after a while and continues detached. A unit whose last pass was
 // slow starts detached. Many passes may be detached, because they only wait. A write conflict, or ErrRequeue, is no failure: the unit is
 // requeued at once, without an error in the log. The zero WorkerPool is not usable; see NewWorkerPool.
@@ -35,8 +33,6 @@ type WorkerPool[U comparable] struct {
 	detachAfter time.Duration
 	maxDetached int
 	workers     chan struct{} // has an element per busy worker, from before its unit is taken from the queue
-	closed      chan struct{}
-	closing     sync.Once
 
 	mu       sync.Mutex
 	detached int
@@ -45,54 +41,11 @@ type WorkerPool[U comparable] struct {
 
 // NewWorkerPool returns a pool with a number of workers. A pass that takes longer than detachAfter is detached.
 func NewWorkerPool[U comparable](inner reconcile.TypedReconciler[U], workers int, detachAfter time.Duration) *WorkerPool[U] {
-	return &WorkerPool[U]{inner: inner, detachAfter: detachAfter, maxDetached: min(workers*detachedPerWorker, mostDetached), workers: make(chan struct{}, workers), closed: make(chan struct{}), slow: map[U]time.Time{}}
+	return &WorkerPool[U]{inner: inner, detachAfter: detachAfter, maxDetached: min(workers*detachedPerWorker, mostDetached), workers: make(chan struct{}, workers), slow: map[U]time.Time{}}
 }
 
-// MaxConcurrent is the number of passes that may run at once: the MaxConcurrentReconciles of the controller.
+// MaxConcurrent is the number of passes that may run at once, detached ones among them.
 func (p *WorkerPool[U]) MaxConcurrent() int { return cap(p.workers) + p.maxDetached }
-
-// NewQueue returns the constructor of the controller's queue, from which a unit is taken once a worker is free.
-func (p *WorkerPool[U]) NewQueue(log logr.Logger) func(string, workqueue.TypedRateLimiter[U]) workqueue.TypedRateLimitingInterface[U] {
-	return func(name string, limiter workqueue.TypedRateLimiter[U]) workqueue.TypedRateLimitingInterface[U] {
-		return pooledQueue[U]{priorityqueue.New(name, func(o *priorityqueue.Opts[U]) {
-			o.Log, o.RateLimiter = log.WithValues("controller", name), limiter
-		}), p}
-	}
-}
-
-// pooledQueue is a queue in which units wait for a free worker, so that the one with the highest priority comes next.
-type pooledQueue[U comparable] struct {
-	priorityqueue.PriorityQueue[U]
-	pool *WorkerPool[U]
-}
-
-// GetWithPriority implements priorityqueue.PriorityQueue.
-func (q pooledQueue[U]) GetWithPriority() (unit U, priority int, shutdown bool) {
-	q.pool.Acquire(q.pool.closed)
-	unit, priority, shutdown = q.PriorityQueue.GetWithPriority()
-	if shutdown {
-		q.pool.Release()
-	}
-	return unit, priority, shutdown
-}
-
-// Get implements workqueue.TypedInterface.
-func (q pooledQueue[U]) Get() (unit U, shutdown bool) {
-	unit, _, shutdown = q.GetWithPriority()
-	return unit, shutdown
-}
-
-// ShutDown implements workqueue.TypedInterface.
-func (q pooledQueue[U]) ShutDown() {
-	q.pool.closing.Do(func() { close(q.pool.closed) })
-	q.PriorityQueue.ShutDown()
-}
-
-// ShutDownWithDrain implements workqueue.TypedInterface.
-func (q pooledQueue[U]) ShutDownWithDrain() {
-	q.pool.closing.Do(func() { close(q.pool.closed) })
-	q.PriorityQueue.ShutDownWithDrain()
-}
 
 // Acquire occupies a worker for the next unit, unless cancel is closed first.
 func (p *WorkerPool[U]) Acquire(cancel <-chan struct{}) bool {
@@ -108,7 +61,7 @@ func (p *WorkerPool[U]) Acquire(cancel <-chan struct{}) bool {
 func (p *WorkerPool[U]) Release() {
 	select {
 	case <-p.workers:
-	default: // the queue was shut down before Acquire
+	default: // Reconcile was called without Acquire
 	}
 }
 
