@@ -3,8 +3,10 @@ package apply_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
@@ -154,5 +156,30 @@ func TestATargetGroupThatUsersNameAndThatIsNotThereFailsAtOnce(t *testing.T) {
 		if o := r.Outcomes["CreateRule 443:2"]; err != nil || o.State != c.state {
 			t.Errorf("%s: %v\n%s", name, err, outcomes(p, r))
 		}
+	}
+}
+
+// TestThousandsOfStepsThatWaitForOthersTakeLittleTime has a chain of steps, and one that comes after all of them.
+func TestThousandsOfStepsThatWaitForOthersTakeLittleTime(t *testing.T) {
+	t.Parallel()
+	const n = 5000
+	w := newWorld(t, account.Instant())
+	done := func() error { return nil }
+	steps, last, b := make([]plan.Step, n), pacedStep("last"), paced{"last": done}
+	for i := range steps {
+		steps[i] = pacedStep(fmt.Sprint(i))
+		b[fmt.Sprint(i)] = done
+		if i > 0 {
+			steps[i].Needs = []plan.StepID{steps[i-1].ID}
+		}
+		last.After = append(last.After, steps[i].ID)
+	}
+	begun := time.Now()
+	r := w.runPaced(8, b, append(steps, last)...)
+	if got := r.Count(apply.Done); got != n+1 {
+		t.Errorf("%d of %d steps are done", got, n+1)
+	}
+	if took := time.Since(begun); took > 20*time.Second { // a tenth of a second on an idle machine
+		t.Errorf("they take %s", took)
 	}
 }

@@ -25,6 +25,13 @@ type run struct {
 	yielded  map[plan.StepID]bool // removals that came first to make room under a quota
 	finished chan finished
 
+	// Plans may have thousands of steps: a step is looked at again only when what it waits for has ended.
+	places    map[plan.StepID]int         // in steps
+	waiting   map[plan.StepID][]dependent // the steps that wait for a step
+	open      []int                       // by place: how many of those that a step waits for have not ended, or fewer
+	unsettled []bool                      // by place: the step may be ready, or blocked
+	removals  []int                       // places of steps that free something under a quota
+
 	mu     sync.Mutex
 	looks  map[string]*healthRead // by target group
 	values map[stack.Ref]string   // of references
@@ -57,7 +64,44 @@ func newRun(p plan.Plan, d Deps) *run {
 	for _, k := range p.Known {
 		r.values[k.Ref] = k.Value
 	}
+	r.places, r.waiting = make(map[plan.StepID]int, len(r.steps)), map[plan.StepID][]dependent{}
+	r.open, r.unsettled = make([]int, len(r.steps)), slices.Repeat([]bool{true}, len(r.steps))
+	for i, s := range r.steps {
+		r.places[s.ID] = i
+		for _, n := range s.Needs {
+			r.depend(i, n, true)
+		}
+		for _, n := range s.After {
+			r.depend(i, n, false)
+		}
+		if s.Op != nil && s.Op.Traits().Quota.Frees {
+			r.removals = append(r.removals, i)
+		}
+	}
 	return r
+}
+
+// dependent is a step that waits for another one.
+type dependent struct {
+	place int
+	needs bool // the other one, else it comes after it
+}
+
+// depend has a step looked at when another one ends.
+func (r *run) depend(place int, id plan.StepID, needs bool) {
+	r.waiting[id] = append(r.waiting[id], dependent{place, needs})
+	r.open[place]++
+}
+
+// settle records the outcome of a step.
+func (r *run) settle(id plan.StepID, o Outcome) {
+	r.outcomes[id] = o
+	for _, d := range r.waiting[id] {
+		r.open[d.place]--
+		if r.open[d.place] <= 0 || d.needs && o.State != Done || !d.needs && r.steps[d.place].Op.Traits().Ordered && r.putOff(o) {
+			r.unsettled[d.place] = true
+		}
+	}
 }
 
 func (r *run) loop(ctx context.Context) {
@@ -69,19 +113,20 @@ func (r *run) loop(ctx context.Context) {
 		progress := false
 		for i := range r.steps {
 			s := &r.steps[i]
-			if r.started[s.ID] || slots >= r.d.Concurrency && s.Action != plan.Await {
+			if !r.unsettled[i] || slots >= r.d.Concurrency && s.Action != plan.Await {
 				continue
 			}
-			if _, ended := r.outcomes[s.ID]; ended {
+			r.unsettled[i] = false
+			if _, ended := r.outcomes[s.ID]; ended || r.started[s.ID] {
 				continue
 			}
 			ready, by := r.ready(s)
 			switch {
 			case by != "":
-				r.outcomes[s.ID] = Outcome{State: Blocked, By: by}
+				r.settle(s.ID, Outcome{State: Blocked, By: by})
 				progress = true
 			case ready && s.Guard != nil:
-				r.outcomes[s.ID] = Outcome{State: Refused, Problem: diag.New(diag.Object{}, "", s.Guard.Code, s.Guard.Text, s.Guard.Remedy)}
+				r.settle(s.ID, Outcome{State: Refused, Problem: diag.New(diag.Object{}, "", s.Guard.Code, s.Guard.Text, s.Guard.Remedy)})
 				progress = true
 			case ready:
 				r.started[s.ID] = true
@@ -114,7 +159,7 @@ func (r *run) loop(ctx context.Context) {
 func (r *run) stop(err error) {
 	for _, s := range r.steps {
 		if _, ended := r.outcomes[s.ID]; !ended && !r.started[s.ID] {
-			r.outcomes[s.ID] = r.stopped(err)
+			r.settle(s.ID, r.stopped(err))
 		}
 	}
 }
@@ -157,29 +202,28 @@ func (r *run) end(f finished) {
 	if err := f.outcome.Err; f.outcome.State == Failed && err != nil && cloud.Classify(err).Full() && r.postpone(f.id) {
 		return
 	}
-	r.outcomes[f.id] = f.outcome
+	r.settle(f.id, f.outcome)
 }
 
 // postpone orders one removal under the same quota before the step, and the step once more after it. Only removals from the same load
 // balancer or security group make room. It reports false if there is none left.
 func (r *run) postpone(id plan.StepID) bool {
-	var failed *plan.Step
-	for i := range r.steps {
-		if r.steps[i].ID == id {
-			failed = &r.steps[i]
-		}
-	}
+	at := r.places[id]
+	failed := &r.steps[at]
 	takes := failed.Op.Traits().Quota
 	makesRoom := func(q plan.Quota) bool {
 		return q.Frees && q.Counts == takes.Counts && r.limited(q) == r.limited(takes)
 	}
-	for i := range r.steps {
+	for _, i := range r.removals {
 		s := &r.steps[i]
 		if _, ended := r.outcomes[s.ID]; ended || !makesRoom(s.Op.Traits().Quota) || s.Guard != nil || r.started[s.ID] || r.yielded[s.ID] {
 			continue
 		}
 		r.release(s, id)
 		failed.After = append(slices.Clone(failed.After), s.ID)
+		r.depend(at, s.ID, false)
+		r.open[i] = 0 // it waits for fewer now
+		r.unsettled[i], r.unsettled[at] = true, true
 		r.started[id], r.yielded[s.ID] = false, true
 		return true
 	}

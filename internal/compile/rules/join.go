@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"hash/maphash"
 	"reflect"
 	"slices"
 
@@ -12,30 +13,95 @@ import (
 // paths or methods. The later rule moves to the place of the earlier one, if no rule between them with other actions may match the same
 // requests, and if the joined rule keeps ELB's limits. Together the rules answer all requests as before.
 func Join(in []Rule) []Rule {
-	type group struct {
-		member      int
-		alternative int32
-	}
 	out := make([]Rule, 0, len(in))
-	places := map[group][]int{} // in out
+	places := index{seed: maphash.MakeSeed(), places: map[place][]int{}}
 	for _, w := range in {
-		g := group{w.Member, w.Route.Alternative}
-		if g.alternative == 0 {
+		if w.Route.Alternative == 0 {
 			out = append(out, w)
 			continue
 		}
-		at := slices.IndexFunc(places[g], func(at int) bool {
+		candidates := places.candidates(&w)
+		i := slices.IndexFunc(candidates, func(at int) bool {
 			return alike(&out[at], &w) && joined(out[at].Conditions, w.Conditions) != nil && mayMove(out[at+1:], &w)
 		})
-		if at >= 0 {
-			to := &out[places[g][at]]
-			to.Conditions = joined(to.Conditions, w.Conditions)
+		if i < 0 {
+			places.add(len(out), &w)
+			out = append(out, w)
 			continue
 		}
-		places[g] = append(places[g], len(out))
-		out = append(out, w)
+		to := &out[candidates[i]]
+		to.Conditions = joined(to.Conditions, w.Conditions)
+		places.add(candidates[i], to)
 	}
 	return out
+}
+
+// index finds the places of rules that may be joined with another one, of thousands.
+type index struct {
+	seed   maphash.Seed
+	places map[place][]int
+}
+
+// place is what rules have in common that may be joined: all but the values of one condition.
+type place struct {
+	member      int
+	alternative int32
+	differs     int // the condition whose values differ; -1 = none
+	rest        uint64
+}
+
+// of are the places of a rule, one for each condition that may differ.
+func (x *index) of(w *Rule) (out []place) {
+	of := func(differs int) place {
+		return place{w.Member, w.Route.Alternative, differs, x.hash(w.Conditions, differs)}
+	}
+	out = []place{of(-1)}
+	for i, c := range w.Conditions {
+		if mayDiffer(c.Field) {
+			out = append(out, of(i))
+		}
+	}
+	return out
+}
+
+// hash is one of conditions without the values of one of them.
+func (x *index) hash(conditions []stack.Condition, without int) uint64 {
+	var h maphash.Hash
+	h.SetSeed(x.seed)
+	write := func(texts ...string) {
+		for _, s := range texts {
+			maphash.WriteComparable(&h, s)
+		}
+		maphash.WriteComparable(&h, len(texts))
+	}
+	for i, c := range conditions {
+		write(string(c.Field), c.HeaderName)
+		if i == without {
+			continue
+		}
+		write(c.Values...)
+		write(c.Regex...)
+		for _, q := range c.Query {
+			write(q.Key, q.Value)
+		}
+	}
+	return h.Sum64()
+}
+
+// add enters a rule at its place in the list. A rule that has been joined is found under its former conditions, too, without effect.
+func (x *index) add(at int, w *Rule) {
+	for _, p := range x.of(w) {
+		x.places[p] = append(x.places[p], at)
+	}
+}
+
+// candidates are the places in the list of the rules that may be joined with a rule, in order.
+func (x *index) candidates(w *Rule) (out []int) {
+	for _, p := range x.of(w) {
+		out = append(out, x.places[p]...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // alike reports whether two rules do the same with a request. The actions of a rule that is left out are not those of its route.
@@ -74,12 +140,7 @@ func joined(a, b []stack.Condition) []stack.Condition {
 		return a
 	}
 	x, y := a[differs], b[differs]
-	switch x.Field {
-	case stack.HostHeader, stack.PathPattern, stack.RequestMethod:
-	default:
-		return nil
-	}
-	if x.Field != y.Field || (len(x.Regex) > 0) != (len(y.Regex) > 0) || (len(x.Values) > 0) != (len(y.Values) > 0) {
+	if x.Field != y.Field || !mayDiffer(x.Field) || (len(x.Regex) > 0) != (len(y.Regex) > 0) || (len(x.Values) > 0) != (len(y.Values) > 0) {
 		return nil
 	}
 	out := slices.Clone(a)
@@ -88,6 +149,16 @@ func joined(a, b []stack.Condition) []stack.Condition {
 		return nil
 	}
 	return out
+}
+
+// mayDiffer reports whether rules may be joined that differ in the values of a condition.
+func mayDiffer(f stack.ConditionField) bool {
+	switch f {
+	case stack.HostHeader, stack.PathPattern, stack.RequestMethod:
+		return true
+	case stack.HTTPHeader, stack.QueryString, stack.SourceIP:
+	}
+	return false
 }
 
 func union(a, b []string) []string {

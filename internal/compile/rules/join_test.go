@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -126,5 +127,22 @@ func TestAVerbatimRuleIsKeptWhereARedirectHidesIt(t *testing.T) {
 	behind.Route.Verbatim = true
 	if got := l.Optimise([]Rule{front, behind}); len(got) != 2 {
 		t.Errorf("verbatim: %d rules", len(got))
+	}
+}
+
+// TestThousandsOfRulesThatCannotBeJoinedTakeLittleTime has rules that differ in two conditions each.
+func TestThousandsOfRulesThatCannotBeJoinedTakeLittleTime(t *testing.T) {
+	t.Parallel()
+	var in []Rule
+	for i := range 10000 {
+		in = append(in, answering(0, 1, "a", stack.Condition{Field: stack.PathPattern, Values: []string{fmt.Sprint("/", i)}},
+			stack.Condition{Field: stack.HTTPHeader, HeaderName: "X-A", Values: []string{fmt.Sprint(i)}}))
+	}
+	begun := time.Now()
+	if out := Join(in); len(out) != len(in) {
+		t.Errorf("%d rules are left", len(out))
+	}
+	if took := time.Since(begun); took > 10*time.Second { // a tenth of a second on an idle machine
+		t.Errorf("it takes %s", took)
 	}
 }
