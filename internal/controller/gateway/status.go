@@ -39,11 +39,12 @@ type Statuses struct {
 	now     func() time.Time
 	mu      sync.Mutex
 	wanted  map[objects.Ref]map[stack.Key]gateway.Change
+	of      map[stack.Key]map[objects.Ref]bool // the objects of wanted by stack: there may be thousands that others decide about
 }
 
 // NewStatuses makes a writer.
 func NewStatuses(c client.Client, now func() time.Time, log logr.Logger) *Statuses {
-	s := &Statuses{writers: map[objects.Kind]*objectwriter.Writer{}, client: c, now: now, wanted: map[objects.Ref]map[stack.Key]gateway.Change{}}
+	s := &Statuses{writers: map[objects.Kind]*objectwriter.Writer{}, client: c, now: now, wanted: map[objects.Ref]map[stack.Key]gateway.Change{}, of: map[stack.Key]map[objects.Ref]bool{}}
 	for _, kind := range written {
 		w := objectwriter.New(c, now, log.WithValues("kind", kind))
 		if kind != objects.Gateway {
@@ -71,9 +72,9 @@ func (s *Statuses) Set(key stack.Key, changes []gateway.Change) {
 		now[refOf(c)] = true
 	}
 	s.mu.Lock()
-	for id, of := range s.wanted {
+	for id := range s.of[key] {
 		if !now[id] {
-			s.drop(id, of, key)
+			s.drop(id, key)
 		}
 	}
 	s.mu.Unlock()
@@ -83,17 +84,36 @@ func (s *Statuses) Set(key stack.Key, changes []gateway.Change) {
 }
 
 // drop drops what a stack decided about an object. The lock is held.
-func (s *Statuses) drop(id objects.Ref, of map[stack.Key]gateway.Change, key stack.Key) {
-	if delete(of, key); len(of) == 0 {
+func (s *Statuses) drop(id objects.Ref, key stack.Key) {
+	if delete(s.wanted[id], key); len(s.wanted[id]) == 0 {
 		delete(s.wanted, id)
 	}
+	if delete(s.of[key], id); len(s.of[key]) == 0 {
+		delete(s.of, key)
+	}
+}
+
+// enter enters what a stack decided about an object. The lock is held.
+func (s *Statuses) enter(id objects.Ref, key stack.Key, c gateway.Change) {
+	for k := range s.wanted[id] {
+		if k.ID == key.ID { // also of the other family: the Gateway has changed to this one
+			s.drop(id, k)
+		}
+	}
+	if s.wanted[id] == nil {
+		s.wanted[id] = map[stack.Key]gateway.Change{}
+	}
+	if s.of[key] == nil {
+		s.of[key] = map[objects.Ref]bool{}
+	}
+	s.wanted[id][key], s.of[key][id] = c, true
 }
 
 // withdraw drops what the controller of an object decided about it besides stacks.
 func (s *Statuses) withdraw(id objects.Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.drop(id, s.wanted[id], departed)
+	s.drop(id, departed)
 }
 
 func refOf(c gateway.Change) objects.Ref {
@@ -108,11 +128,7 @@ func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.wanted[id] == nil {
-		s.wanted[id] = map[stack.Key]gateway.Change{}
-	}
-	maps.DeleteFunc(s.wanted[id], func(k stack.Key, _ gateway.Change) bool { return k.ID == key.ID }) // also of the other family: the Gateway has changed to this one
-	s.wanted[id][key] = c
+	s.enter(id, key, c)
 	all := maps.Clone(s.wanted[id])
 	write := objectwriter.Write{Object: o, Part: objectwriter.Status, Change: func(o client.Object) (changed bool) {
 		for _, k := range slices.SortedFunc(maps.Keys(all), departedLast) {
@@ -121,7 +137,9 @@ func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
 		return changed
 	}}
 	if done, _ := s.writers[c.Kind].Enqueue(write, new(byte)); done {
-		delete(s.wanted, id)
+		for k := range all {
+			s.drop(id, k)
+		}
 	}
 }
 
@@ -129,8 +147,8 @@ func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
 func (s *Statuses) Forget(key stack.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id, of := range s.wanted {
-		s.drop(id, of, key)
+	for id := range s.of[key] {
+		s.drop(id, key)
 	}
 }
 

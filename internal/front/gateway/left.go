@@ -8,6 +8,7 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
@@ -53,11 +54,12 @@ func LeftByGateways(v *objects.View, cfg Config, kind objects.Kind, o metav1.Obj
 // leads reports whether a parentRef of a route in a namespace leads to a Gateway whose passes write its entry. A class that does not exist, and a
 // kind that the cluster does not serve, may come back. A Gateway that cannot be read may exist.
 func (c Config) leads(v *objects.View, r gatewayv1.ParentReference, namespace string) bool {
-	if r.Group != nil && *r.Group != gatewayv1.GroupName {
+	p, ok := attachment.ParentOf(r, namespace)
+	if !ok {
 		return false
 	}
-	at := objects.Ref{Kind: objects.Gateway, Namespace: string(ptr.Deref(r.Namespace, gatewayv1.Namespace(namespace))), Name: string(r.Name)}
-	switch ptr.Deref(r.Kind, kindGateway) {
+	at := objects.Ref{Kind: objects.Gateway, Namespace: p.Namespace, Name: p.Name}
+	switch p.Kind {
 	case kindGateway:
 	case kindListenerSet:
 		if !v.Serves(objects.ListenerSet) {

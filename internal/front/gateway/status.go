@@ -365,22 +365,11 @@ func (d *Decisions) parent(r gatewayv1.ParentReference, namespace string) bool {
 
 // names reports whether a parentRef of a route in a namespace names a Gateway or one of ListenerSets.
 func names(r gatewayv1.ParentReference, namespace, gatewayNamespace, gateway string, sets []*gatewayv1.ListenerSet) bool {
-	kind := gatewayv1.Kind(kindGateway)
-	if r.Kind != nil {
-		kind = *r.Kind
-	}
-	if r.Namespace != nil {
-		namespace = string(*r.Namespace)
-	}
-	if r.Group != nil && *r.Group != gatewayv1.GroupName {
-		return false
-	}
-	if kind == kindGateway {
-		return string(r.Name) == gateway && namespace == gatewayNamespace
-	}
-	return slices.ContainsFunc(sets, func(s *gatewayv1.ListenerSet) bool {
-		return kind == kindListenerSet && string(r.Name) == s.Name && namespace == s.Namespace
-	})
+	p, ok := attachment.ParentOf(r, namespace)
+	return ok && (p == attachment.Parent{Kind: kindGateway, Namespace: gatewayNamespace, Name: gateway} ||
+		slices.ContainsFunc(sets, func(s *gatewayv1.ListenerSet) bool {
+			return p == attachment.Parent{Kind: kindListenerSet, Namespace: s.Namespace, Name: s.Name}
+		}))
 }
 
 // statusOf is the status of a route of any kind, and what its spec has in common with others.

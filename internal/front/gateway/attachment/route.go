@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
@@ -101,17 +102,14 @@ func (ls *Listeners) noListener(p Parent, ref gatewayv1.ParentReference) string 
 
 // parent is the parent of ours that a reference names.
 func (ls *Listeners) parent(ref gatewayv1.ParentReference, namespace string) (Parent, bool) {
-	p := Parent{"Gateway", namespace, string(ref.Name)}
-	if ref.Kind != nil {
-		p.Kind = *ref.Kind
-	}
-	if ref.Namespace != nil {
-		p.Namespace = string(*ref.Namespace)
-	}
-	if ref.Group != nil && *ref.Group != gatewayv1.GroupName {
-		return p, false
-	}
-	return p, slices.Contains(ls.parents, p) || ls.rejects(p)
+	p, ok := ParentOf(ref, namespace)
+	return p, ok && (slices.Contains(ls.parents, p) || ls.rejects(p))
+}
+
+// ParentOf is what a parentRef of a route in a namespace names, with the API's defaults; false if it is of another group.
+func ParentOf(ref gatewayv1.ParentReference, namespace string) (Parent, bool) {
+	return Parent{ptr.Deref(ref.Kind, "Gateway"), string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), string(ref.Name)},
+		ptr.Deref(ref.Group, gatewayv1.GroupName) == gatewayv1.GroupName
 }
 
 // match decides whether a route attaches to a listener, and with which hostnames.

@@ -1,0 +1,57 @@
+package gateway
+
+import (
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func TestWhatAStackDecidedIsDroppedWithoutALookAtThoseOfOthers(t *testing.T) {
+	t.Parallel()
+	key := func(owner stack.Owner, name string) stack.Key {
+		return stack.Key{Owner: owner, ID: stack.ID{Namespace: "shop", Name: name}}
+	}
+	a, b, moved := key(stack.GatewayALB, "a"), key(stack.GatewayALB, "b"), key(stack.GatewayNLB, "a")
+	route, other := objects.Ref{Kind: objects.HTTPRoute, Namespace: "shop", Name: "web"}, objects.Ref{Kind: objects.HTTPRoute, Namespace: "shop", Name: "api"}
+	s := NewStatuses(nil, time.Now, logr.Discard())
+	s.enter(route, a, gateway.Change{})
+	s.enter(route, b, gateway.Change{})
+	s.enter(other, a, gateway.Change{})
+	s.enter(route, moved, gateway.Change{})
+	wantDecided(t, s, "the Gateway is of the other family now", map[objects.Ref][]stack.Key{route: {b, moved}, other: {a}})
+	s.Set(a, nil)
+	wantDecided(t, s, "the Gateway decides nothing any more", map[objects.Ref][]stack.Key{route: {b, moved}})
+	s.Forget(b)
+	wantDecided(t, s, "a Gateway is gone", map[objects.Ref][]stack.Key{route: {moved}})
+	s.Forget(moved)
+	wantDecided(t, s, "all are gone", nil)
+}
+
+// wantDecided compares both directions.
+func wantDecided(t *testing.T, s *Statuses, when string, want map[objects.Ref][]stack.Key) {
+	t.Helper()
+	of := 0
+	for id, keys := range want {
+		for _, key := range keys {
+			of++
+			if _, ok := s.wanted[id][key]; !ok || !s.of[key][id] {
+				t.Errorf("%s: %v of %v is missing", when, id, key)
+			}
+		}
+	}
+	n, m := 0, 0
+	for _, x := range s.wanted {
+		n += len(x)
+	}
+	for _, x := range s.of {
+		m += len(x)
+	}
+	if n != of || m != of || len(s.wanted) != len(want) {
+		t.Errorf("%s: %v, %v", when, s.wanted, s.of)
+	}
+}
