@@ -110,6 +110,14 @@ func TestReferencesAreWhatAnObjectNamesWithItsNamespace(t *testing.T) {
 			&lbcgatewayv1.TargetGroupConfiguration{ObjectMeta: meta("c"), Spec: lbcgatewayv1.TargetGroupConfigurationSpec{TargetReference: &lbcgatewayv1.TargetReference{Kind: ptr.To("Gateway"), Name: "alb"}}},
 			[]Ref{{Gateway, "shop", "alb"}},
 		},
+		"a TargetGroupConfiguration of a Service with the group of other objects, which the existing controller does not check": {
+			&lbcgatewayv1.TargetGroupConfiguration{ObjectMeta: meta("c"), Spec: lbcgatewayv1.TargetGroupConfigurationSpec{TargetReference: &lbcgatewayv1.TargetReference{Group: ptr.To("example.com"), Kind: ptr.To("Service"), Name: "web"}}},
+			[]Ref{{Service, "shop", "web"}},
+		},
+		"a TargetGroupConfiguration of another kind": {
+			&lbcgatewayv1.TargetGroupConfiguration{ObjectMeta: meta("c"), Spec: lbcgatewayv1.TargetGroupConfigurationSpec{TargetReference: &lbcgatewayv1.TargetReference{Group: ptr.To("example.com"), Kind: ptr.To("Widget"), Name: "web"}}},
+			[]Ref{{Kind("Widget"), "shop", "web"}},
+		},
 		"a TargetGroupConfiguration that is a default": {&lbcgatewayv1.TargetGroupConfiguration{}, nil},
 		"a Service": {&corev1.Service{ObjectMeta: meta("web")}, nil},
 	} {
