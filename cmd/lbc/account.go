@@ -8,10 +8,7 @@ import (
 	"os"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -19,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/cmd/lbc/recording"
+	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
@@ -42,20 +40,9 @@ func cluster(ctx context.Context, kubeconfig string) (objects.Snapshot, func(nam
 	if err != nil {
 		return nil, nil, fmt.Errorf("connecting to the cluster: %w", err)
 	}
-	objs := objects.Snapshot{}
-	for kind, of := range kube.Kinds {
-		if of.List == nil {
-			continue
-		}
-		list := kube.List(kind)
-		if err := k.List(ctx, list); of.Optional && (meta.IsNoMatchError(err) || apierrors.IsNotFound(err)) {
-			continue // the cluster does not serve the kind
-		} else if err != nil {
-			return nil, nil, fmt.Errorf("reading objects of kind %s: %w", kind, err)
-		}
-		if err := meta.EachListItem(list, func(o runtime.Object) error { objs.Put(o); return nil }); err != nil {
-			return nil, nil, err
-		}
+	objs, err := survey.Objects(ctx, k)
+	if err != nil {
+		return nil, nil, err
 	}
 	return objs, func(namespace, name string) (*corev1.Secret, error) {
 		secret := &corev1.Secret{}

@@ -45,7 +45,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(planCommand(), explainCommand(), lintCommand(), recordCommand())
+	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), recordCommand())
 	return root
 }
 
@@ -56,6 +56,8 @@ type exitCode int
 const (
 	exitInvalid exitCode = 2 // an object is invalid
 	exitChanges exitCode = 3 // plan --exit-code: there are changes
+	// doctor: there are warnings and no errors
+	exitWarnings exitCode = 4
 )
 
 func (exitCode) Error() string { return "" }

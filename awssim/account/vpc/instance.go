@@ -19,6 +19,7 @@ type Instance struct {
 	Launched     time.Time
 	Role         string    // name of the role of its instance profile; "": none
 	Terminated   time.Time // zero unless it is
+	HopLimit     int32     // of the answers of its metadata service; 0: 2, as on nodes of EKS
 	Interfaces   []string  // ids in the order of their attachment; the first has device index 0
 	Tags         map[string]string
 }

@@ -3,6 +3,7 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -127,6 +128,10 @@ func instanceOut(a *account.Account, i *vpc.Instance) types.Instance {
 		return out // EC2 shows a terminated instance without its network
 	}
 	out.VpcId, out.SubnetId = aws.String(i.VPC), aws.String(i.Subnet)
+	out.MetadataOptions = &types.InstanceMetadataOptionsResponse{
+		State: types.InstanceMetadataOptionsStateApplied, HttpEndpoint: types.InstanceMetadataEndpointStateEnabled,
+		HttpTokens: types.HttpTokensStateOptional, HttpPutResponseHopLimit: aws.Int32(cmp.Or(i.HopLimit, 2)),
+	}
 	if n := primaryOf(a, i); n != nil {
 		out.SecurityGroups = groupIdentifiers(a, n.Groups)
 		out.SourceDestCheck = aws.Bool(n.SourceDestCheck)

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
+	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
+	"github.com/k8s-lbc/lbc/internal/config"
+)
+
+const doctorHelp = `Examine a cluster and its AWS account for what keeps the controller or its load balancers from working: before the installation, and at
+any time after. Each finding has a severity, the object, evidence and a remedy; docs/doctor.md describes each check.
+
+The cluster is that of --kubeconfig, else of $KUBECONFIG or ~/.kube/config, or the one that lbc runs in. Cluster name, region and VPC are
+those of the controller's Deployment; without one, region and VPC are those of the nodes. Flags override them. AWS is reached by your own
+credentials, which are not those of the controller: what AWS denies to it shows in events.
+
+Nothing is written. A Service is created as a dry run, which stores nothing, so that the API server calls the webhooks.
+
+What cannot be read is a finding, and the checks that need it are not made; other checks are.
+
+Exit status: 0 healthy, with notes at most; 1 lbc failed; 2 errors; 4 warnings and no errors.`
+
+const doctorExample = `  lbc doctor
+  lbc doctor --check subnets-unusable,quota
+  lbc doctor --cluster-name demo --aws-region eu-west-1 --aws-vpc-id vpc-0123456789abcdef0 -o json`
+
+type doctorOptions struct {
+	outputs
+	config      config.Config
+	context     string
+	check, skip []string
+	offline     bool
+	details     bool
+	timeout     time.Duration
+}
+
+func doctorCommand() *cobra.Command {
+	var o doctorOptions
+	cmd := &cobra.Command{
+		Use:     "doctor",
+		Short:   "Examine a cluster and its AWS account",
+		Long:    doctorHelp,
+		Example: doctorExample,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.run(cmd.Context(), cmd.Flags().Changed, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	controllerFlags(f, &o.config, map[string]string{
+		"kubeconfig":   "cluster to examine; default: $KUBECONFIG, ~/.kube/config",
+		"cluster-name": "name of the cluster; default: that of the controller's Deployment",
+		"aws-region":   "region of the account; default: that of the Deployment, your environment or the nodes",
+		"aws-vpc-id":   "VPC of the cluster; default: that of the Deployment or the nodes",
+	})
+	f.StringVar(&o.context, "context", "", "context of the kubeconfig; default: the current one")
+	f.StringSliceVar(&o.check, "check", nil, "make these checks only")
+	f.StringSliceVar(&o.skip, "skip", nil, "leave these checks out")
+	f.BoolVar(&o.offline, "offline", false, "leave AWS out")
+	f.BoolVar(&o.details, "details", false, "list the checks without findings, too")
+	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long each source of facts may take")
+	for _, flag := range []string{"check", "skip"} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(doctor.Names(), cobra.ShellCompDirectiveNoFileComp))
+	}
+	o.outputs.flags(cmd, "text", "json", "yaml")
+	return cmd
+}
+
+func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, errOut io.Writer) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	checks, err := o.checks()
+	if err != nil {
+		return err
+	}
+	if o.timeout <= 0 {
+		return fmt.Errorf("--timeout %s: must be more than 0", o.timeout)
+	}
+	cluster, err := clusterConfig(o.config.Kubeconfig, o.context)
+	if err != nil {
+		return err
+	}
+	facts := survey.Read(ctx, survey.Options{
+		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout, Wanted: doctor.NeededBy(checks), Offline: o.offline,
+		Progress: func(pending []doctor.Source) {
+			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint
+		},
+	})
+	report := doctor.Examine(&facts, checks)
+	report.Version = version
+	if err := o.show(out, report); err != nil {
+		return err
+	}
+	switch {
+	case report.Errors > 0:
+		return exitInvalid
+	case report.Warnings > 0:
+		return exitWarnings
+	}
+	return nil
+}
+
+func words(sources []doctor.Source) string {
+	out := make([]string, len(sources))
+	for i, s := range sources {
+		out[i] = string(s)
+	}
+	return strings.Join(out, ", ")
+}
+
+// checks are those that the flags select.
+func (o *doctorOptions) checks() (selected []doctor.Check, err error) {
+	for _, name := range slices.Concat(o.check, o.skip) {
+		if !slices.Contains(doctor.Names(), name) {
+			return nil, fmt.Errorf("there is no check %q; there are %s", name, strings.Join(doctor.Names(), ", "))
+		}
+	}
+	for _, c := range doctor.Checks() {
+		if (len(o.check) == 0 || slices.Contains(o.check, c.Name)) && !slices.Contains(o.skip, c.Name) {
+			selected = append(selected, c)
+		}
+	}
+	if len(selected) == 0 {
+		return nil, fmt.Errorf("--skip leaves no check")
+	}
+	return selected, nil
+}
+
+// clusterConfig is how a cluster is reached, as kubectl finds it.
+func clusterConfig(kubeconfig, of string) (*rest.Config, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = kubeconfig
+	c, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: of}).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no cluster to examine: %w; name one with --kubeconfig and --context", err)
+	}
+	return c, nil
+}
+
+func (o *doctorOptions) show(out io.Writer, r doctor.Report) error {
+	if o.format != "text" {
+		return o.encode(out, r)
+	}
+	if !o.colored(out) {
+		return r.Text(out, o.details, nil)
+	}
+	colours := map[doctor.Severity]string{doctor.Error: "\x1b[31m", doctor.Warning: "\x1b[33m", doctor.Note: "\x1b[36m"}
+	return r.Text(out, o.details, func(s doctor.Severity, text string) string { return colours[s] + text + "\x1b[0m" })
+}

@@ -1,0 +1,34 @@
+package doctor
+
+import "slices"
+
+// areas are the checks by what they examine, in the order of the documentation.
+var areas = []struct {
+	title  string
+	checks []Check
+}{
+	{"The cluster", clusterChecks},
+	{"The controller", controllerChecks},
+	{"Admission webhooks", webhookChecks},
+	{"Classes", classChecks},
+	{"Network", networkChecks},
+	{"Traffic", trafficChecks},
+	{"The account", accountChecks},
+}
+
+// Checks are all checks.
+func Checks() (all []Check) {
+	for _, a := range areas {
+		all = append(all, a.checks...)
+	}
+	return all
+}
+
+// Names are the names of all checks, sorted.
+func Names() (names []string) {
+	for _, c := range Checks() {
+		names = append(names, c.Name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,88 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Source is a part of the facts that is read by itself: it may fail, or take too long, without the others.
+type Source string
+
+// The sources.
+const (
+	APIServer     Source = "api-server"
+	Controller    Source = "controller"
+	Objects       Source = "objects"
+	Definitions   Source = "definitions"
+	Rights        Source = "rights"
+	Webhooks      Source = "webhooks"
+	Admission     Source = "admission"
+	Nodes         Source = "nodes"
+	Workloads     Source = "workloads"
+	Events        Source = "events"
+	Account       Source = "account"
+	Network       Source = "network"
+	Instances     Source = "instances"
+	LoadBalancers Source = "load-balancers"
+	Listeners     Source = "listeners"
+	TargetHealth  Source = "target-health"
+	Certificates  Source = "certificates"
+	Limits        Source = "limits"
+)
+
+// SourceInfo describes a source.
+type SourceInfo struct {
+	Name     Source
+	About    string   // what it holds; begins a sentence
+	Severity Severity // of the finding that it could not be read
+	Remedy   string
+	Through  []Source // by which it is reached: it cannot be read if one of them cannot
+	Uses     []Source // that it is read after, if they can be read
+}
+
+const (
+	grantReading = "give the user of the kubeconfig the right to read it, or leave its checks out with --skip"
+	grantAction  = "give the AWS credentials in use the right to the action (docs/permissions.md), or leave its checks out with --skip"
+)
+
+// Sources are all sources, each after those by which it is reached.
+var Sources = []SourceInfo{
+	{APIServer, "the API server", Error, "check --kubeconfig and --context, the network to the API server, and the validity of your credentials", nil, nil},
+	{Controller, "the controller's Deployments, pods, service account and leases", Warning, grantReading, []Source{APIServer}, nil},
+	{Objects, "Ingresses, Services, TargetGroupBindings, Gateways and their classes", Warning, grantReading, []Source{APIServer}, []Source{Controller}},
+	{Definitions, "CustomResourceDefinitions", Warning, grantReading, []Source{APIServer}, nil},
+	{Rights, "the rights of the controller's service account", Warning, "use a kubeconfig that may create SubjectAccessReviews, or leave the check out with --skip", []Source{APIServer}, []Source{Controller}},
+	{Webhooks, "webhook configurations with their Services, endpoints and certificates", Warning, grantReading, []Source{APIServer}, []Source{Controller}},
+	{Admission, "the answer of the webhooks to a Service that is created as a dry run", Warning, "use a kubeconfig that may create Services, or leave the check out with --skip; nothing is stored", []Source{APIServer}, nil},
+	{Nodes, "nodes", Warning, grantReading, []Source{APIServer}, nil},
+	{Workloads, "EndpointSlices, and the pods in namespaces with TargetGroupBindings", Warning, grantReading, []Source{APIServer, Objects}, nil},
+	{Events, "events", Warning, grantReading, []Source{APIServer}, nil},
+	{Account, "the AWS account", Error, "check the AWS credentials (aws sts get-caller-identity), --aws-region and --aws-vpc-id; --offline leaves AWS out", nil, []Source{Controller, Nodes}},
+	{Network, "the VPC, its subnets, routes and security groups", Warning, grantAction, []Source{Account}, nil},
+	{Instances, "the instances of the nodes", Warning, grantAction, []Source{Account, Nodes}, []Source{Network}},
+	{LoadBalancers, "load balancers and target groups with their tags", Warning, grantAction, []Source{Account}, []Source{Objects}},
+	{Listeners, "listeners, rules and certificates of the cluster's load balancers", Warning, grantAction, []Source{LoadBalancers}, nil},
+	{TargetHealth, "the health of targets", Warning, grantAction, []Source{LoadBalancers}, []Source{Objects, Network, Instances, Listeners}},
+	{Certificates, "certificates of ACM", Warning, grantAction, []Source{Listeners}, nil},
+	{Limits, "the account's limits", Warning, grantAction, []Source{Account}, nil},
+}
+
+// Unread is why a source could not be read.
+type Unread struct {
+	Reason   string
+	Remedy   string // empty = that of the source
+	Because  Source // the source by which it is reached and that could not be read either
+	Unwanted bool   // it was not to be read
+}
+
+// join lists words in lines of evidence, a dozen at most.
+func join(before string, words []string) []string {
+	const most = 12
+	if len(words) == 0 {
+		return nil
+	}
+	if len(words) > most {
+		return []string{fmt.Sprintf("%s%s, and %d more", before, strings.Join(words[:most], ", "), len(words)-most)}
+	}
+	return []string{before + strings.Join(words, ", ")}
+}

@@ -1,0 +1,258 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+var trafficChecks = []Check{{
+	Name: "targets-unhealthy", Severity: Warning, Needs: []Source{TargetHealth},
+	About:  "Registered targets of a target group are not healthy, with AWS's reason of each; an error if none is healthy.",
+	Remedy: "Target.FailedHealthChecks and Target.ResponseCodeMismatch: correct path, port or success codes of the health check; Target.Timeout: admit the load balancer in the security group of pods or nodes",
+	Find:   unhealthyTargets,
+}, {
+	Name: "zone-uncovered", Severity: Warning, Needs: []Source{TargetHealth},
+	About:  "Targets are in a zone that is not enabled for the load balancer: they get no requests.",
+	Remedy: "add a subnet of the zone to the load balancer, or keep the pods out of it",
+	Find:   uncoveredZones,
+}, {
+	Name: "endpoints-unregistered", Severity: Error, Needs: []Source{TargetHealth, Workloads, Objects},
+	About:  "Pods that have been ready for more than half a minute are not registered in the target group of their TargetGroupBinding, or none of the nodes is.",
+	Remedy: "see that the controller runs and leads, and read the events of the TargetGroupBinding",
+	Find:   unregisteredEndpoints,
+}, {
+	Name: "readiness-gate-missing", Severity: Warning, Needs: []Source{Workloads, Objects},
+	About:  "Pods of a namespace with readiness gates have none: they were created before the label, or while the webhook did not answer. Rollouts do not wait for their health in the load balancer.",
+	Remedy: "recreate the pods: kubectl rollout restart",
+	Find:   podsWithoutGate,
+}, {
+	Name: "termination-abrupt", Severity: Note, Needs: []Source{Workloads, Objects},
+	About:  "Pods behind a load balancer have a grace period of less than fifteen seconds and no preStop hook: they may end while the load balancer still sends requests to them, which it answers with 502 or 504.",
+	Remedy: "add lifecycle.preStop.sleep.seconds: 15 and a terminationGracePeriodSeconds that is longer",
+	Find:   abruptPods,
+}, {
+	Name: "load-balancers-shareable", Severity: Note, Needs: []Source{Objects},
+	About:  "Three or more Ingresses of a namespace with the same class and scheme have a load balancer each. One for all of them costs less.",
+	Remedy: "give them the same annotation alb.ingress.kubernetes.io/group.name",
+	Find:   shareable,
+}}
+
+const (
+	healthy  = "healthy"
+	notInUse = "Target.NotInUse"
+)
+
+// bad reports whether a target gets no requests because of its health.
+func bad(t Target) bool { return t.State == "unhealthy" || t.State == "unavailable" }
+
+func unhealthyTargets(f *Facts) (out []Finding) {
+	for _, g := range f.TargetGroups {
+		var well int
+		var ill []string
+		for _, t := range g.Targets {
+			switch {
+			case bad(t):
+				ill = append(ill, t.String())
+			case t.State == healthy:
+				well++
+			}
+		}
+		if len(ill) == 0 {
+			continue
+		}
+		x := Finding{Object: "target group " + g.Name, Text: fmt.Sprintf("%d of %d targets are unhealthy", len(ill), len(g.Targets)), Evidence: ill[:min(len(ill), 5)]}
+		if len(ill) > 5 {
+			x.Evidence = append(x.Evidence, fmt.Sprintf("and %d more", len(ill)-5))
+		}
+		if well == 0 {
+			x.Severity = Error
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func uncoveredZones(f *Facts) (out []Finding) {
+	zones := map[string][]string{}
+	for _, lb := range f.LoadBalancers {
+		zones[lb.ARN] = lb.Zones
+	}
+	for _, g := range f.TargetGroups {
+		var idle []string
+		for _, t := range g.Targets {
+			if t.State == "unused" && t.Reason == notInUse && slices.ContainsFunc(g.LoadBalancers, func(arn string) bool {
+				return t.Zone != "" && zones[arn] != nil && !slices.Contains(zones[arn], t.Zone)
+			}) {
+				idle = append(idle, fmt.Sprintf("%s:%d in %s", t.ID, t.Port, t.Zone))
+			}
+		}
+		if len(idle) > 0 {
+			out = append(out, Finding{Object: "target group " + g.Name, Text: fmt.Sprintf("%d targets are in zones that are not enabled for the load balancer", len(idle)), Evidence: join("", idle)})
+		}
+	}
+	return out
+}
+
+func bindings(f *Facts) []*v1beta1.TargetGroupBinding {
+	return list[*v1beta1.TargetGroupBinding](f, objects.TargetGroupBinding)
+}
+
+// endpoint is a pod behind a Service.
+type endpoint struct {
+	address string
+	pod     *corev1.Pod // nil = not known
+}
+
+// endpoints are the ready ones of the Service of a binding.
+func endpoints(f *Facts, b *v1beta1.TargetGroupBinding) (out []endpoint) {
+	for i := range f.Slices {
+		s := &f.Slices[i]
+		if s.Namespace != b.Namespace || s.Labels[discoveryv1.LabelServiceName] != b.Spec.ServiceRef.Name {
+			continue
+		}
+		for _, e := range s.Endpoints {
+			if e.Conditions.Ready == nil || !*e.Conditions.Ready {
+				continue
+			}
+			for _, a := range e.Addresses {
+				x := endpoint{address: a}
+				if e.TargetRef != nil {
+					x.pod = pod(f, b.Namespace, e.TargetRef.Name)
+				}
+				out = append(out, x)
+			}
+		}
+	}
+	return out
+}
+
+func pod(f *Facts, namespace, name string) *corev1.Pod {
+	for i := range f.Pods {
+		if p := &f.Pods[i]; p.Namespace == namespace && p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// registering is how long a ready pod may take to be registered.
+const registering = 30 * time.Second
+
+func unregisteredEndpoints(f *Facts) (out []Finding) {
+	for _, b := range bindings(f) {
+		i := slices.IndexFunc(f.TargetGroups, func(g TargetGroup) bool { return g.ARN == b.Spec.TargetGroupARN })
+		if i < 0 || b.Spec.TargetType == nil {
+			continue
+		}
+		g := f.TargetGroups[i]
+		var missing []string
+		all := endpoints(f, b)
+		for _, e := range all {
+			if e.pod != nil && f.Now.Sub(readySince(e.pod)) < registering {
+				continue
+			}
+			registered := slices.ContainsFunc(g.Targets, func(t Target) bool { return t.ID == e.address })
+			if *b.Spec.TargetType == v1beta1.TargetTypeIP && !registered {
+				missing = append(missing, e.address)
+			}
+		}
+		x := Finding{Object: nameOf(b), Text: fmt.Sprintf("%d of %d ready endpoints are not registered in target group %s", len(missing), len(all), g.Name), Evidence: join("", missing)}
+		if *b.Spec.TargetType == v1beta1.TargetTypeInstance && len(all) > 0 && len(g.Targets) == 0 && f.Now.Sub(b.CreationTimestamp.Time) > registering {
+			missing, x.Text = []string{""}, "no node is registered in target group "+g.Name
+		}
+		if len(missing) > 0 {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// readySince is when a pod became ready, by its last transition.
+func readySince(p *corev1.Pod) time.Time {
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.LastTransitionTime.Time
+		}
+	}
+	return p.CreationTimestamp.Time
+}
+
+const (
+	gateLabel  = "elbv2.k8s.aws/pod-readiness-gate-inject"
+	gatePrefix = "target-health.elbv2.k8s.aws/"
+)
+
+func podsWithoutGate(f *Facts) (out []Finding) {
+	for _, b := range bindings(f) {
+		ns, ok := f.Objects.Get(objects.Namespace, "", b.Namespace)
+		if !ok || ns.GetLabels()[gateLabel] != "enabled" || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeIP {
+			continue
+		}
+		var without []string
+		for _, e := range endpoints(f, b) {
+			if e.pod != nil && !slices.ContainsFunc(e.pod.Spec.ReadinessGates, func(g corev1.PodReadinessGate) bool { return strings.HasPrefix(string(g.ConditionType), gatePrefix) }) {
+				without = append(without, e.pod.Name)
+			}
+		}
+		if len(without) > 0 {
+			out = append(out, Finding{Object: full("Service", b.Namespace, b.Spec.ServiceRef.Name), Text: fmt.Sprintf("%d pods have no readiness gate", len(without)), Evidence: join("", without)})
+		}
+	}
+	return out
+}
+
+// draining is how long load balancers may still send requests to a target that is deregistered.
+const draining = 15
+
+func abruptPods(f *Facts) (out []Finding) {
+	seen := map[string]bool{}
+	for _, b := range bindings(f) {
+		object := full("Service", b.Namespace, b.Spec.ServiceRef.Name)
+		for _, e := range endpoints(f, b) {
+			if e.pod == nil || seen[object] || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeIP {
+				continue
+			}
+			grace := e.pod.Spec.TerminationGracePeriodSeconds
+			pauses := slices.ContainsFunc(e.pod.Spec.Containers, func(c corev1.Container) bool { return c.Lifecycle != nil && c.Lifecycle.PreStop != nil })
+			if !pauses && grace != nil && *grace < draining {
+				seen[object] = true
+				out = append(out, Finding{Object: object, Text: fmt.Sprintf("its pods have %d seconds to end and no preStop hook", *grace), Evidence: []string{"Pod " + e.pod.Name}})
+			}
+		}
+	}
+	return out
+}
+
+func shareable(f *Facts) (out []Finding) {
+	const key = "alb.ingress.kubernetes.io/"
+	of := map[string][]string{}
+	var order []string
+	for _, i := range ingresses(f) {
+		if i.Spec.IngressClassName == nil || i.Annotations[key+"group.name"] != "" || !slices.Contains(i.Finalizers, "ingress.k8s.aws/resources") {
+			continue
+		}
+		scheme := i.Annotations[key+"scheme"]
+		if scheme == "" {
+			scheme = "default"
+		}
+		group := fmt.Sprintf("Ingresses of class %s and %s scheme in namespace %s", *i.Spec.IngressClassName, scheme, i.Namespace)
+		if of[group] == nil {
+			order = append(order, group)
+		}
+		of[group] = append(of[group], i.Name)
+	}
+	for _, group := range order {
+		if n := len(of[group]); n >= 3 {
+			out = append(out, Finding{Object: group, Text: fmt.Sprintf("%d of them have a load balancer each", n), Evidence: join("", of[group])})
+		}
+	}
+	return out
+}

@@ -1,0 +1,222 @@
+package doctor
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+var webhookChecks = []Check{{
+	Name: "webhook-ca", Severity: Error, Needs: []Source{Webhooks},
+	About:  "The CA bundle of a webhook is missing, not readable or expired: the API server cannot call it. What a webhook concerns that fails closed cannot be written.",
+	Remedy: "let the controller write the bundle (--webhook-cert-secret), or see that cert-manager's injector runs; with a certificate of the chart, run helm upgrade again",
+	Find:   brokenBundles,
+}, {
+	Name: "webhook-certificate-expiring", Severity: Warning, Needs: []Source{Webhooks},
+	About:  "A serving certificate of the webhooks, or the authority that they are trusted by, is in the last quarter of its lifetime, so that its renewal fails; an error if it has expired.",
+	Remedy: "see why it is not renewed: the controller's log with --webhook-cert-secret, the Certificate of cert-manager, or helm upgrade for a certificate of the chart",
+	Find:   expiringWebhookCertificates,
+}, {
+	Name: "webhook-certificate-untrusted", Severity: Error, Needs: []Source{Webhooks},
+	About:  "The serving certificate is not signed by the authority in the CA bundle, or is made for other names: the API server refuses it (x509: certificate signed by unknown authority).",
+	Remedy: "write the authority of the Secret into the CA bundle: restart the controller with --webhook-cert-secret, or run helm upgrade; have GitOps tools ignore the bundle and the Secret",
+	Find:   untrustedCertificates,
+}, {
+	Name: "webhook-service-missing", Severity: Error, Needs: []Source{Webhooks},
+	About:  "The Service of a webhook does not exist, usually because the controller was uninstalled and the configuration left. What a webhook concerns that fails closed cannot be created.",
+	Remedy: "install the controller, or delete the webhook configuration",
+	Find: func(f *Facts) []Finding {
+		return byService(f, func(h Hook) bool { return !h.Exists }, "webhooks are called at this Service, which does not exist")
+	},
+}, {
+	Name: "webhook-no-endpoints", Severity: Error, Needs: []Source{Webhooks},
+	About:  "No pod behind the Service of the webhooks is ready.",
+	Remedy: "see why the controller's pods are not ready, and that the selector of the Service is theirs",
+	Find: func(f *Facts) []Finding {
+		return byService(f, func(h Hook) bool { return h.Exists && h.Endpoints == 0 }, "no pod behind this Service of webhooks is ready")
+	},
+}, {
+	Name: "webhook-unanswered", Severity: Error, Needs: []Source{Admission},
+	About:  "The API server did not get an answer of a webhook to the creation of a Service of type LoadBalancer, which was tried as a dry run, or a webhook refused it.",
+	Remedy: "admit TCP port 9443 from the control plane's security group to the nodes; with an overlay network, run the controller with hostNetwork",
+	Find: func(f *Facts) []Finding {
+		if f.Refused == "" {
+			return nil
+		}
+		return []Finding{{Object: "Service of type LoadBalancer", Text: "cannot be created", Evidence: []string{f.Refused}}}
+	},
+}, {
+	Name: "webhook-blocks", Severity: Note, Needs: []Source{Webhooks},
+	About:  "A webhook fails closed for all Services, pods or Ingresses: none of them can be written while the controller is away.",
+	Remedy: "use the webhook configurations of this version, which fail open except where nothing could be repaired later",
+	Find:   blockingHooks,
+}}
+
+// policies are lines of evidence about webhooks.
+func policies(all []Hook) (out []string) {
+	for _, h := range all {
+		policy := "fails open"
+		if h.Fails {
+			policy = "fails closed"
+		}
+		out = append(out, fmt.Sprintf("%s %s %s for %s", h.Configuration, h.Name, policy, strings.Join(h.Resources, ", ")))
+	}
+	return out
+}
+
+// closed is Error if one of the webhooks fails closed.
+func closed(all []Hook) Severity {
+	if slices.ContainsFunc(all, func(h Hook) bool { return h.Fails }) {
+		return Error
+	}
+	return Warning
+}
+
+// byService is a finding for each Service of webhooks with a problem.
+func byService(f *Facts, problem func(Hook) bool, text string) (out []Finding) {
+	of := map[string][]Hook{}
+	for _, h := range f.Hooks {
+		if h.Service != "" && problem(h) {
+			of[h.Service] = append(of[h.Service], h)
+		}
+	}
+	for _, service := range slices.Sorted(maps.Keys(of)) {
+		out = append(out, Finding{Severity: closed(of[service]), Object: "Service " + service, Text: text, Evidence: policies(of[service])})
+	}
+	return out
+}
+
+// parse reads certificates; what is none is left out.
+func parse(text []byte) (out []*x509.Certificate) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// byConfiguration groups webhooks by configuration and CA bundle.
+func byConfiguration(f *Facts) (out [][]Hook) {
+	at := map[string]int{}
+	for _, h := range f.Hooks {
+		key := h.Configuration + "\n" + string(h.CA)
+		i, ok := at[key]
+		if !ok {
+			i, out = len(out), append(out, nil)
+			at[key] = i
+		}
+		out[i] = append(out[i], h)
+	}
+	return out
+}
+
+func brokenBundles(f *Facts) (out []Finding) {
+	for _, hooks := range byConfiguration(f) {
+		h, authorities := hooks[0], parse(hooks[0].CA)
+		text := ""
+		switch {
+		case len(h.CA) == 0:
+			text = "the CA bundle is empty"
+		case len(authorities) == 0:
+			text = "the CA bundle holds no certificate"
+		case !slices.ContainsFunc(authorities, func(c *x509.Certificate) bool { return f.Now.Before(c.NotAfter) }):
+			text = "the CA bundle has expired " + age(f.Now.Sub(authorities[0].NotAfter)) + " ago"
+		default:
+			continue
+		}
+		x := Finding{Severity: closed(hooks), Object: h.Configuration, Text: text, Evidence: policies(hooks)}
+		if h.Injected {
+			x.Remedy = "see why cert-manager's injector does not write it: kubectl logs -n cert-manager deployment/cert-manager-cainjector"
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// ending is what is left of a certificate's lifetime, in words; empty if it is more than a quarter.
+func ending(c *x509.Certificate, now time.Time) (text string, expired bool) {
+	left := c.NotAfter.Sub(now)
+	switch {
+	case left <= 0:
+		return "has expired " + age(-left) + " ago", true
+	case left < c.NotAfter.Sub(c.NotBefore)/4:
+		return "expires in " + age(left), false
+	}
+	return "", false
+}
+
+func expiringWebhookCertificates(f *Facts) (out []Finding) {
+	add := func(object, what string, c *x509.Certificate) {
+		text, expired := ending(c, f.Now)
+		if text == "" {
+			return
+		}
+		x := Finding{Object: object, Text: what + " " + text}
+		if expired {
+			x.Severity = Error
+		}
+		out = append(out, x)
+	}
+	for _, s := range f.Serving {
+		if chain := parse(s.Chain); len(chain) > 0 {
+			add("Secret "+s.Secret, "the serving certificate", chain[0])
+		}
+	}
+	for _, hooks := range byConfiguration(f) {
+		authorities := parse(hooks[0].CA)
+		if len(authorities) == 0 {
+			continue
+		}
+		newest := slices.MaxFunc(authorities, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
+		if f.Now.Before(newest.NotAfter) { // else brokenBundles has it
+			add(hooks[0].Configuration, "the authority in the CA bundle", newest)
+		}
+	}
+	return out
+}
+
+func untrustedCertificates(f *Facts) (out []Finding) {
+	for _, s := range f.Serving {
+		chain := parse(s.Chain)
+		if len(chain) == 0 {
+			out = append(out, Finding{Object: "Secret " + s.Secret, Text: "holds no certificate"})
+			continue
+		}
+		seen := map[string]bool{}
+		for _, hooks := range byConfiguration(f) {
+			service, authorities := hooks[0].Service, parse(hooks[0].CA)
+			if service == "" || len(authorities) == 0 || seen[hooks[0].Configuration] {
+				continue
+			}
+			namespace, name, _ := strings.Cut(service, "/")
+			roots, between := x509.NewCertPool(), x509.NewCertPool()
+			for _, c := range authorities {
+				roots.AddCert(c)
+			}
+			for _, c := range chain[1:] {
+				between.AddCert(c)
+			}
+			_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: f.Now, DNSName: name + "." + namespace + ".svc", KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+			if err != nil && f.Now.Before(chain[0].NotAfter) {
+				seen[hooks[0].Configuration] = true
+				out = append(out, Finding{Severity: closed(hooks), Object: "Secret " + s.Secret, Text: "its certificate is not accepted by " + hooks[0].Configuration, Evidence: []string{err.Error()}})
+			}
+		}
+	}
+	return out
+}
+
+func blockingHooks(f *Facts) (out []Finding) {
+	for _, h := range f.Hooks {
+		wide := slices.ContainsFunc(h.Resources, func(r string) bool { return slices.Contains([]string{"services", "pods", "ingresses", "*"}, r) })
+		if h.Fails && wide && !h.Selective {
+			out = append(out, Finding{Object: h.Configuration, Text: "webhook " + h.Name + " fails closed for all " + strings.Join(h.Resources, ", ")})
+		}
+	}
+	return out
+}
