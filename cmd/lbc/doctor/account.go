@@ -63,7 +63,7 @@ func foreignBindings(f *Facts) (out []Finding) {
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(of)) {
 		out = append(out, Finding{
-			Object: "cluster name " + f.Settings.Cluster, Text: fmt.Sprintf("%d TargetGroupBindings name target groups of cluster %s", len(of[cluster]), cluster), Evidence: join("", of[cluster]),
+			Object: "cluster name " + f.Settings.Cluster, Text: fmt.Sprintf("%s for target groups of cluster %s", count(len(of[cluster]), "TargetGroupBinding"), cluster), Evidence: join("", of[cluster]),
 		})
 	}
 	return out
@@ -81,7 +81,7 @@ func sharedName(f *Facts) (out []Finding) {
 	}
 	for _, vpc := range slices.Sorted(maps.Keys(in)) {
 		if vpc != "" && vpc != f.Settings.VPC {
-			out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%d resources of this other VPC have the tag of cluster %s", len(in[vpc]), f.Settings.Cluster), Evidence: join("", in[vpc])})
+			out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%s of this other VPC with the tag of cluster %s", count(len(in[vpc]), "resource"), f.Settings.Cluster), Evidence: join("", in[vpc])})
 		}
 	}
 	return out

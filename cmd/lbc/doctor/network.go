@@ -58,7 +58,7 @@ func nodesElsewhere(f *Facts) (out []Finding) {
 		}
 	}
 	for _, vpc := range slices.Sorted(maps.Keys(in)) {
-		out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%d nodes run in this VPC, and the controller is given %s", len(in[vpc]), f.Settings.VPC), Evidence: join("", in[vpc])})
+		out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%s in this VPC, and the controller is given %s", count(len(in[vpc]), "node"), f.Settings.VPC), Evidence: join("", in[vpc])})
 	}
 	return out
 }

@@ -95,7 +95,7 @@ func uncoveredZones(f *Facts) (out []Finding) {
 			}
 		}
 		if len(idle) > 0 {
-			out = append(out, Finding{Object: "target group " + g.Name, Text: fmt.Sprintf("%d targets are in zones that are not enabled for the load balancer", len(idle)), Evidence: join("", idle)})
+			out = append(out, Finding{Object: "target group " + g.Name, Text: count(len(idle), "target") + " in zones that are not enabled for the load balancer", Evidence: join("", idle)})
 		}
 	}
 	return out
@@ -203,7 +203,7 @@ func podsWithoutGate(f *Facts) (out []Finding) {
 			}
 		}
 		if len(without) > 0 {
-			out = append(out, Finding{Object: full("Service", b.Namespace, b.Spec.ServiceRef.Name), Text: fmt.Sprintf("%d pods have no readiness gate", len(without)), Evidence: join("", without)})
+			out = append(out, Finding{Object: full("Service", b.Namespace, b.Spec.ServiceRef.Name), Text: count(len(without), "pod") + " without a readiness gate", Evidence: join("", without)})
 		}
 	}
 	return out

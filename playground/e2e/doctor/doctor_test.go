@@ -4,7 +4,6 @@ package doctor
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,9 +24,22 @@ func TestMain(m *testing.M) {
 	harness.Main(m)
 }
 
+// served is a namespace with an Ingress that is well, for all tests.
+const served = "well"
+
+var wellOnce sync.Once
+
+// cluster is the playground with the namespace that is well.
 func cluster(t *testing.T) *harness.Cluster {
 	t.Helper()
-	return harness.Start(t, harness.Options{})
+	c := harness.Start(t, harness.Options{})
+	wellOnce.Do(func() {
+		scene.Change(t, c, scene.Namespace(served, 2)+scene.Ingress(served, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}))
+		host := c.IngressAddress(t, served, "web")
+		c.WaitGet(t, "http://"+host+"/", "", 200, "")
+		c.WaitHealthy(t, c.LoadBalancer(t, host))
+	})
+	return c
 }
 
 // userKey is the access key that lbc has.
@@ -96,7 +109,7 @@ func found(t *testing.T, c *harness.Cluster, x trouble) (got finding) {
 	if x.check != "unreadable" {
 		args = append([]string{"--check", x.check}, args...)
 	}
-	c.WaitFor(t, "finding "+x.check+" of "+x.object, func(context.Context) error {
+	wait(t, c, func() error {
 		r, status := examine(t, c, x.env, args...)
 		want := map[string]int{"error": 2, "warning": 4, "note": 0}[x.severity]
 		for _, f := range r.Findings {
@@ -115,10 +128,27 @@ func found(t *testing.T, c *harness.Cluster, x trouble) (got finding) {
 	return got
 }
 
+// within is how long a finding may take to come: AWS and the controller are awaited, too.
+const within = time.Minute
+
+// wait repeats f until it returns nil, or fails the test with its last error.
+func wait(t *testing.T, c *harness.Cluster, f func() error) {
+	t.Helper()
+	for began := time.Now(); ; {
+		err := f()
+		if err == nil {
+			return
+		}
+		if time.Since(began) > within {
+			t.Fatalf("%v\n%s", err, c.Report(t.Context()))
+		}
+	}
+}
+
 // gone checks that a trouble is not found any more.
 func gone(t *testing.T, c *harness.Cluster, x trouble) {
 	t.Helper()
-	c.WaitFor(t, "the end of finding "+x.check, func(context.Context) error {
+	wait(t, c, func() error {
 		r, _ := examine(t, c, x.env, append([]string{"--check", x.check}, x.args...)...)
 		for _, f := range r.Findings {
 			if strings.Contains(f.Object, x.object) {
@@ -132,11 +162,6 @@ func gone(t *testing.T, c *harness.Cluster, x trouble) {
 // TestAHealthyPlaygroundIsGreen is the first one: nothing has been in trouble yet.
 func TestAHealthyPlaygroundIsGreen(t *testing.T) {
 	c := cluster(t)
-	const ns = "well"
-	c.Apply(t, scene.Namespace(ns, 2)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}))
-	host := c.IngressAddress(t, ns, "web")
-	c.WaitGet(t, "http://"+host+"/", "", 200, "")
-	c.WaitHealthy(t, c.LoadBalancer(t, host))
 	began := time.Now()
 	r, status := examine(t, c, nil)
 	took := time.Since(began)

@@ -1,0 +1,248 @@
+package doctor
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/internal/facts"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path) //nolint:gosec // ours
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got); d != "" {
+		t.Errorf("%s (-want +got)\n%s", name, d)
+	}
+}
+
+// exclusive are checks whose findings exclude others: those about Deployments, and about several default classes, and about
+// subnets.
+var exclusive = []string{"controller-absent", "ingress-unclassed", "vpc-missing"}
+
+func TestEachCheckFindsItsTroubleWithSeverityEvidenceAndRemedy(t *testing.T) {
+	t.Parallel()
+	r := Examine(sick(t), Checks())
+	for _, o := range r.Checks {
+		if o.Status != Found && !slices.Contains(exclusive, o.Check) {
+			t.Errorf("%s is %s: %s", o.Check, o.Status, o.Reason)
+		}
+	}
+	var text bytes.Buffer
+	if err := r.Text(&text, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "sick.txt", text.String())
+	out, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "sick.json", string(out)+"\n")
+}
+
+func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
+	t.Parallel()
+	annotation := annotated("alb.ingress.kubernetes.io/scheme", "internal")
+	for _, tt := range []struct {
+		name, check string
+		change      func(*Facts)
+		severity    Severity // empty = there is no finding
+		text        string
+	}{
+		{"no controller before the installation", "controller-absent", func(f *Facts) { f.Controllers, f.Objects = nil, snapshot() }, Note, "not installed"},
+		{"no controller for objects that wait", "controller-absent", func(f *Facts) { f.Controllers = nil }, Error, "finalizers"},
+		{"a controller outside", "controller-absent", func(f *Facts) { f.Controllers, f.Hooks[0].URL = nil, "https://127.0.0.1" }, "", ""},
+		{"an Ingress without class", "ingress-unclassed", func(f *Facts) { f.Objects = snapshot(ingressOf(meta("a", "b", annotation), "")) }, Warning, "no class"},
+		{"an Ingress of another controller", "ingress-unclassed", func(f *Facts) { f.Objects = snapshot(ingressOf(meta("a", "b"), "")) }, "", ""},
+		{"an Ingress of the default class", "ingress-unclassed", func(f *Facts) {
+			f.Objects = snapshot(ingressOf(meta("a", "b", annotation), ""), classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""))
+		}, "", ""},
+		{"one of two replicas", "controller-unready", func(f *Facts) { f.Controllers[0].Ready = 1 }, Warning, "1 of 2"},
+		{"scaled to nothing", "controller-unready", func(f *Facts) { f.Controllers[0].Ready, f.Controllers[0].Wanted = 0, 0 }, Error, "0 of 0"},
+		{"two leases", "controller-duplicate", func(f *Facts) { f.Leases = append(f.Leases, f.Leases[0]) }, Error, "2 leases"},
+		{"a lease that was given back", "controller-leaderless", func(f *Facts) { f.Leases[0].Holder = "" }, Error, "no holder"},
+		{"no lease", "controller-leaderless", func(f *Facts) { f.Leases = nil }, "", ""},
+		{"a hop limit where all is given", "imds-unreachable", func(f *Facts) { f.Instances[0].HopLimit = 1 }, "", ""},
+		{"a hop limit before the installation", "imds-unreachable", func(f *Facts) { f.Instances[0].HopLimit, f.Controllers = 1, nil }, Note, "must be given"},
+		{"clocks three minutes apart", "clock-skew", func(f *Facts) { f.Clocks[1].Ahead = 3 * time.Minute }, Warning, "AWS is 3 minutes ahead of that of this machine"},
+		{"no Gateway API", "crd-missing", func(f *Facts) {
+			for name := range f.Definitions {
+				if strings.Contains(name, ".gateway.") {
+					delete(f.Definitions, name)
+				}
+			}
+		}, "", ""},
+		{"no VPC", "vpc-missing", func(f *Facts) { f.VPCExists = false }, Error, "no such VPC"},
+		{"no subnets of no VPC", "subnets-unusable", func(f *Facts) { f.VPCExists, f.AWS = false, facts.Facts{} }, "", ""},
+		{"a private VPC", "subnets-unusable", func(f *Facts) {
+			for id, s := range f.AWS.Subnets {
+				if s.Public {
+					delete(f.AWS.Subnets, id)
+				}
+			}
+		}, Note, "no subnets"},
+		{"some targets unhealthy", "targets-unhealthy", func(f *Facts) {
+			f.TargetGroups[0].Targets = append(f.TargetGroups[0].Targets, Target{ID: "10.0.1.2", State: "unhealthy"})
+		}, Warning, "1 of 2"},
+		{"a pod that became ready now", "endpoints-unregistered", func(f *Facts) {
+			f.TargetGroups[0].Targets = nil
+			f.Pods[0].Status.Conditions[0].LastTransitionTime.Time = now.Add(-time.Second)
+		}, "", ""},
+		{"a preStop hook", "termination-abrupt", func(f *Facts) {
+			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(5))
+			f.Pods[0].Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{}}
+		}, "", ""},
+		{"a limit that is reached", "quota", func(f *Facts) { f.Counts["target-groups"] = 3000 }, Error, "3000 of 3000"},
+		{"a certificate that has expired", "certificate-expiring", func(f *Facts) { f.Certificates[0].Expires = now.Add(-3 * day) }, Error, "has expired 3 days ago"},
+		{"a certificate for three weeks", "certificate-expiring", func(f *Facts) { f.Certificates[0].Expires = now.Add(21 * day) }, Warning, "expires in 21 days"},
+		{"no name of a cluster", "orphaned", func(f *Facts) { f.Settings.Cluster, f.Declared = "", nil }, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := well(t)
+			tt.change(f)
+			i := slices.IndexFunc(Checks(), func(c Check) bool { return c.Name == tt.check })
+			r := Examine(f, Checks()[i:i+1])
+			if tt.severity == "" {
+				if len(r.Findings) > 0 {
+					t.Errorf("%+v", r.Findings)
+				}
+				return
+			}
+			if len(r.Findings) == 0 || r.Findings[0].Severity != tt.severity || !strings.Contains(r.Findings[0].Text, tt.text) {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+func TestAHealthyClusterHasNoFindings(t *testing.T) {
+	t.Parallel()
+	r := Examine(well(t), Checks())
+	if !r.Healthy || len(r.Findings) > 0 {
+		t.Errorf("%+v", r.Findings)
+	}
+	for _, o := range r.Checks {
+		if o.Status != Passed {
+			t.Errorf("%+v", o)
+		}
+	}
+	if r.Findings == nil {
+		t.Error("JSON would have null for the findings")
+	}
+	var text bytes.Buffer
+	if err := r.Text(&text, true, nil); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "well.txt", text.String())
+}
+
+func TestWhatCannotBeReadIsAFindingAndLeavesOtherChecksToBeMade(t *testing.T) {
+	t.Parallel()
+	f := well(t)
+	f.Unread = map[Source]Unread{
+		Nodes:         {Reason: "nodes is forbidden"},
+		LoadBalancers: {Reason: "AWS denies elasticloadbalancing:DescribeTags"},
+		Listeners:     {Reason: "AWS denies elasticloadbalancing:DescribeTags", Because: LoadBalancers},
+		Certificates:  {Reason: "AWS denies elasticloadbalancing:DescribeTags", Because: LoadBalancers},
+		Limits:        {Reason: "--offline", Unwanted: true},
+	}
+	r := Examine(f, Checks())
+	if r.Healthy || r.Warnings != 2 || len(r.Findings) != 2 {
+		t.Fatalf("%+v", r.Findings)
+	}
+	for i, want := range []struct{ object, evidence string }{{"load-balancers", "certificate-expiring"}, {"nodes", "node-provider-id"}} {
+		if x := r.Findings[i]; x.Check != Unreadable || x.Object != want.object || x.Remedy == "" || !strings.Contains(strings.Join(x.Evidence, ""), want.evidence) {
+			t.Errorf("%+v", x)
+		}
+	}
+	status := map[string]Status{}
+	for _, o := range r.Checks {
+		status[o.Check] = o.Status
+	}
+	for check, want := range map[string]Status{"node-provider-id": Unchecked, "orphaned": Unchecked, "certificate-expiring": Unchecked, "quota": Unchecked, "vpc-missing": Passed} {
+		if status[check] != want {
+			t.Errorf("%s is %s, want %s", check, status[check], want)
+		}
+	}
+	// Checks that do not need it do not mention it.
+	if r := Examine(f, []Check{clusterChecks[0]}); !r.Healthy {
+		t.Errorf("%+v", r.Findings)
+	}
+}
+
+func TestTheTableOfChecksIsWhole(t *testing.T) {
+	t.Parallel()
+	known := map[Source]bool{}
+	for _, s := range Sources {
+		for _, before := range slices.Concat(s.Through, s.Uses) {
+			if !known[before] {
+				t.Errorf("source %s is before %s, which it is read after", s.Name, before)
+			}
+		}
+		known[s.Name] = true
+	}
+	seen := map[string]bool{}
+	for _, c := range Checks() {
+		if seen[c.Name] || c.Name == Unreadable || c.About == "" || c.Remedy == "" || len(c.Needs) == 0 || c.Find == nil {
+			t.Errorf("check %s: %+v", c.Name, c)
+		}
+		seen[c.Name] = true
+		for _, n := range slices.Concat(c.Needs, c.Uses) {
+			if !known[n] {
+				t.Errorf("check %s needs source %s, which there is not", c.Name, n)
+			}
+		}
+	}
+}
+
+func TestACheckNeedsTheSourcesByWhichItsOwnAreReached(t *testing.T) {
+	t.Parallel()
+	got := NeededBy([]Check{{Needs: []Source{Certificates}}})
+	if want := []Source{APIServer, Controller, Objects, Nodes, Account, LoadBalancers, Listeners, Certificates}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestEachCheckIsShownEndToEnd reads the cases of the end-to-end tests, whose module this one does not import.
+func TestEachCheckIsShownEndToEnd(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../../playground/e2e/doctor/*_test.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	var all strings.Builder
+	for _, f := range files {
+		text, err := os.ReadFile(f) //nolint:gosec // ours
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	for _, name := range append(Names(), Unreadable) {
+		if !strings.Contains(all.String(), `check: "`+name+`"`) {
+			t.Errorf("no end-to-end test has a finding of %s", name)
+		}
+	}
+}
