@@ -1,5 +1,5 @@
 // Command gendocs writes the reference pages that come from tables of the program: annotations, configurations of Gateways, findings, flags,
-// permissions; and the budgets of calls into the page about operations.
+// permissions; and the budgets of calls and the checks of lbc doctor into pages that people write.
 // It writes into docs/ below the working directory.
 package main
 
@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -36,6 +37,9 @@ func main() {
 		if err := os.WriteFile(filepath.Join("docs", name), []byte(text), 0o644); err != nil { //nolint:gosec // documentation
 			fail(err)
 		}
+	}
+	if err := section("doctor.md", "checks", doctor.Page()); err != nil {
+		fail(err)
 	}
 	if err := section("operations.md", "budgets", backoff.BudgetTable()); err != nil {
 		fail(err)

@@ -17,7 +17,7 @@ const module = "github.com/k8s-lbc/lbc/"
 // pure packages decide; they are functions from values to values.
 var pure = []string{
 	"internal/admission",
-	"cmd/lbc/explain", "internal/manifest", "internal/manifest/schema",
+	"config/crd", "cmd/lbc/doctor", "cmd/lbc/explain", "internal/manifest", "internal/manifest/schema",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
 	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/diag", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/secretdata",
 	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions", "internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route", "internal/front/gateway/rule",

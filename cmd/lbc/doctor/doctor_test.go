@@ -109,6 +109,7 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 			f.TargetGroups[0].Targets = nil
 			f.Pods[0].Status.Conditions[0].LastTransitionTime.Time = now.Add(-time.Second)
 		}, "", ""},
+		{"a target that leaves", "endpoints-unregistered", func(f *Facts) { f.TargetGroups[0].Targets[0].State = "draining" }, Error, "1 of 1"},
 		{"a preStop hook", "termination-abrupt", func(f *Facts) {
 			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(5))
 			f.Pods[0].Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{}}

@@ -45,8 +45,10 @@ var trafficChecks = []Check{{
 	Find:   shareable,
 }}
 
+// States of targets, and a reason.
 const (
 	healthy  = "healthy"
+	draining = "draining"
 	notInUse = "Target.NotInUse"
 )
 
@@ -159,7 +161,7 @@ func unregisteredEndpoints(f *Facts) (out []Finding) {
 			if e.pod != nil && f.Now.Sub(readySince(e.pod)) < registering {
 				continue
 			}
-			registered := slices.ContainsFunc(g.Targets, func(t Target) bool { return t.ID == e.address })
+			registered := slices.ContainsFunc(g.Targets, func(t Target) bool { return t.ID == e.address && t.State != draining })
 			if *b.Spec.TargetType == v1beta1.TargetTypeIP && !registered {
 				missing = append(missing, e.address)
 			}
@@ -209,8 +211,8 @@ func podsWithoutGate(f *Facts) (out []Finding) {
 	return out
 }
 
-// draining is how long load balancers may still send requests to a target that is deregistered.
-const draining = 15
+// late is for how many seconds load balancers may still send requests to a target that is deregistered.
+const late = 15
 
 func abruptPods(f *Facts) (out []Finding) {
 	seen := map[string]bool{}
@@ -222,7 +224,7 @@ func abruptPods(f *Facts) (out []Finding) {
 			}
 			grace := e.pod.Spec.TerminationGracePeriodSeconds
 			pauses := slices.ContainsFunc(e.pod.Spec.Containers, func(c corev1.Container) bool { return c.Lifecycle != nil && c.Lifecycle.PreStop != nil })
-			if !pauses && grace != nil && *grace < draining {
+			if !pauses && grace != nil && *grace < late {
 				seen[object] = true
 				out = append(out, Finding{Object: object, Text: fmt.Sprintf("its pods have %d seconds to end and no preStop hook", *grace), Evidence: []string{"Pod " + e.pod.Name}})
 			}

@@ -159,7 +159,7 @@ func TestASourceThatHangsIsAFindingAndOthersAreExamined(t *testing.T) {
 
 func TestAClockThatIsAheadIsFound(t *testing.T) {
 	c := cluster(t)
-	x := trouble{check: "clock-skew", severity: "error", object: "API server", evidence: "10 minutes ahead", args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}}
+	x := trouble{check: "clock-skew", severity: "error", object: "API server", evidence: "minutes ahead of that of this machine", args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}}
 	found(t, c, x)
 }
 
@@ -265,21 +265,29 @@ func TestObjectsThatAreNotServedAreFound(t *testing.T) {
 	for _, x := range []struct {
 		name, manifests string
 		trouble         trouble
+		after           func(t *testing.T)
 	}{
-		{"node", "apiVersion: v1\nkind: Node\nmetadata: {name: stray}\n", trouble{check: "node-provider-id", severity: "warning", object: "Node stray", evidence: "empty"}},
-		{"noclass", scene.Ingress("noclass", "web", "none", nil), trouble{check: "ingress-class-missing", severity: "error", object: "Ingress noclass/web", evidence: "none"}},
-		{"unclassed", scene.Ingress("unclassed", "web", "", scene.Annotations{"scheme": "internal"}), trouble{check: "ingress-unclassed", severity: "warning", object: "Ingress unclassed/web"}},
-		{"params", scene.IngressClass("without-params", ""), trouble{check: "class-params-missing", severity: "error", object: "IngressClass without-params"}},
-		{"gateway", scene.Gateway("gateway", "edge", "none", "", "name: http, protocol: HTTP, port: 80"), trouble{check: "gateway-class-missing", severity: "error", object: "Gateway gateway/edge", evidence: "none"}},
-		{"failing", scene.Ingress("failing", "web", scene.Class, scene.Annotations{"healthcheck-interval-seconds": "soon"}), trouble{check: "object-failing", severity: "warning", object: "Ingress failing/web", evidence: "healthcheck-interval-seconds"}},
+		{"node", "apiVersion: v1\nkind: Node\nmetadata: {name: stray}\n", trouble{check: "node-provider-id", severity: "warning", object: "Node stray", evidence: "empty"}, nil},
+		{
+			"noclass", "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: leaving}\nspec: {controller: example.com/other}\n---\n" + scene.Ingress("noclass", "web", "leaving", nil),
+			trouble{check: "ingress-class-missing", severity: "error", object: "Ingress noclass/web", evidence: "there is no IngressClass leaving"},
+			func(t *testing.T) { c.Kubectl(t, "delete", "ingressclass", "leaving") }, // the webhook refuses an Ingress of a class that there is not
+		},
+		{"unclassed", scene.Ingress("unclassed", "web", "", scene.Annotations{"scheme": "internal"}), trouble{check: "ingress-unclassed", severity: "warning", object: "Ingress unclassed/web"}, nil},
+		{"params", scene.IngressClass("without-params", ""), trouble{check: "class-params-missing", severity: "error", object: "IngressClass without-params"}, nil},
+		{"gateway", scene.Gateway("gateway", "edge", "none", "", "name: http, protocol: HTTP, port: 80"), trouble{check: "gateway-class-missing", severity: "error", object: "Gateway gateway/edge", evidence: "none"}, nil},
+		{"failing", scene.Ingress("failing", "web", scene.Class, scene.Annotations{"healthcheck-interval-seconds": "soon"}), trouble{check: "object-failing", severity: "warning", object: "Ingress failing/web", evidence: "healthcheck-interval-seconds"}, nil},
 		{
 			"shared", scene.Ingress("shared", "a", scene.Class, nil) + scene.Ingress("shared", "b", scene.Class, nil) + scene.Ingress("shared", "c", scene.Class, nil),
-			trouble{check: "load-balancers-shareable", severity: "note", object: "namespace shared", evidence: "a, b, c"},
+			trouble{check: "load-balancers-shareable", severity: "note", object: "namespace shared", evidence: "a, b, c"}, nil,
 		},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
 			c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+x.name+"}\n---\n"+scene.Service(x.name, "web", "type: NodePort")+x.manifests)
+			if x.after != nil {
+				x.after(t)
+			}
 			found(t, c, x.trouble)
 		})
 	}
