@@ -72,7 +72,7 @@ func doctorCommand() *cobra.Command {
 	for _, flag := range []string{"check", "skip"} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(doctor.Names(), cobra.ShellCompDirectiveNoFileComp))
 	}
-	o.outputs.flags(cmd, "text", "json", "yaml")
+	o.flags(cmd, "text", "json", "yaml")
 	return cmd
 }
 

@@ -118,7 +118,7 @@ func byConfiguration(f *Facts) (out [][]Hook) {
 func brokenBundles(f *Facts) (out []Finding) {
 	for _, hooks := range byConfiguration(f) {
 		h, authorities := hooks[0], parse(hooks[0].CA)
-		text := ""
+		var text string
 		switch {
 		case len(h.CA) == 0:
 			text = "the CA bundle is empty"

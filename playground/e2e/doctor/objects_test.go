@@ -254,7 +254,7 @@ func TestPodsThatAreNotRegisteredAreFound(t *testing.T) {
 	t.Cleanup(func() { c.RestartController(t) })
 	lb := c.LoadBalancer(t, c.IngressAddress(t, served, "web"))
 	group := c.TargetGroups(lb)[0]
-	deregister(t, c, group.ARN, group.Targets[0].ID)
+	deregister(t, c, group.ARN, group.Targets[0])
 	// The clock is ahead so that the pods have been ready for long.
 	found(t, c, trouble{check: "endpoints-unregistered", severity: "error", object: "TargetGroupBinding well/", evidence: group.Targets[0].ID, args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}})
 }

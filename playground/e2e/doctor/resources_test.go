@@ -43,9 +43,9 @@ func deny(t *testing.T, c *harness.Cluster, key, action string) {
 	})
 }
 
-func deregister(t *testing.T, c *harness.Cluster, group, target string) {
+func deregister(t *testing.T, c *harness.Cluster, group string, target simclient.Target) {
 	t.Helper()
-	_, err := c.Simulator.Balancing.DeregisterTargets(t.Context(), &elb.DeregisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: &target}}})
+	_, err := c.Simulator.Balancing.DeregisterTargets(t.Context(), &elb.DeregisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: &target.ID, Port: &target.Port}}})
 	if err != nil {
 		t.Fatal(err)
 	}
