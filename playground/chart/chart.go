@@ -49,6 +49,9 @@ func Load(dir string) (*Chart, error) {
 	return &Chart{c}, nil
 }
 
+// Merge returns values over others, as Helm merges files of values.
+func Merge(values, over map[string]any) map[string]any { return loader.MergeMaps(values, over) }
+
 // Values are the chart's own values.
 func (c *Chart) Values() map[string]any { return c.chart.Values }
 

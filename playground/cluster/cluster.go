@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
@@ -33,6 +34,8 @@ type Options struct {
 	// Manifests are files, or directories of *.yaml, *.yml and *.json files, that are applied before Start returns: CRDs first, then
 	// the others in their order.
 	Manifests []string
+	// Installation is applied in place of the controller's rights and IngressClass in rbac.yaml; nil: those.
+	Installation []*unstructured.Unstructured
 	// Progress, if not nil, gets what became ready and how long after the start.
 	Progress func(what string, after time.Duration)
 	Logf     func(format string, args ...any) // log of the simulated kubelets

@@ -43,10 +43,20 @@ func install(ctx context.Context, c *Cluster, o Options) error {
 	if err != nil {
 		return err
 	}
-	rights, err := manifest.Parse("rbac.yaml", installation)
-	if err != nil {
-		return err
+	rights := o.Installation
+	if rights == nil {
+		if rights, err = manifest.Parse("rbac.yaml", installation); err != nil {
+			return err
+		}
 	}
+	var custom []*unstructured.Unstructured // of kinds that the definitions define
+	rights = slices.DeleteFunc(slices.Clone(rights), func(r *unstructured.Unstructured) bool {
+		if !definedBy(objects, r) {
+			return false
+		}
+		custom = append(custom, r)
+		return true
+	})
 	// The namespace kube-system and the default roles appear a moment after the API server is ready.
 	for {
 		err = client.Apply(ctx, append(slices.Clone(objects), rights...)...)
@@ -69,7 +79,15 @@ func install(ctx context.Context, c *Cluster, o Options) error {
 			return err
 		}
 	}
-	return applyKnown(ctx, c.Plane.AdminConfig(), append(classes, added[kinds:]...))
+	return applyKnown(ctx, c.Plane.AdminConfig(), slices.Concat(custom, classes, added[kinds:]))
+}
+
+// definedBy reports whether an object is of a group that one of the definitions is of.
+func definedBy(definitions []*unstructured.Unstructured, o *unstructured.Unstructured) bool {
+	return slices.ContainsFunc(definitions, func(d *unstructured.Unstructured) bool {
+		group, _, _ := unstructured.NestedString(d.Object, "spec", "group")
+		return group == o.GroupVersionKind().Group
+	})
 }
 
 // applyKnown applies objects, of which the API server may not serve some kinds yet.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,24 +16,40 @@ import (
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
-// controller is the child process, which may be started and stopped many times.
+// controller are the child processes, one but for a release of the chart, which may be started and stopped many times.
 type controller struct {
-	mu      sync.Mutex
+	mu       sync.Mutex
+	replicas []replica
+	ready    string // path of the probe of readiness
+}
+
+// replica is one process of the controller.
+type replica struct {
 	process *process.Process
 	health  string // host:port of its health probes
 	metrics string // host:port of its metrics
-	ready   string // path of the probe of readiness
+	webhook string // host:port of its webhooks; empty: those of the environment
 }
 
-func (c *controller) current() *process.Process {
+func (c *controller) current() []replica {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.process
+	return slices.Clone(c.replicas)
+}
+
+// first is the oldest replica; the zero value if none runs.
+func (c *controller) first() replica {
+	if all := c.current(); len(all) > 0 {
+		return all[0]
+	}
+	return replica{}
 }
 
 func (c *controller) failed() error {
-	if p := c.current(); p != nil {
-		return p.Err()
+	for _, r := range c.current() {
+		if err := r.process.Err(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -41,50 +59,89 @@ func (e *Environment) StartController(args ...string) error {
 	if e.options.Controller == "" {
 		return errors.New("start the controller: no binary was named")
 	}
-	kubeconfig, err := e.Cluster.Plane.ControllerKubeconfig()
-	if err != nil {
-		return err
+	e.control.mu.Lock()
+	defer e.control.mu.Unlock()
+	if len(e.control.replicas) > 0 {
+		return errors.New("start the controller: it runs already")
+	}
+	if e.options.Release != nil {
+		return e.startRelease(args)
 	}
 	free, err := process.FreeAddresses(2)
 	if err != nil {
 		return err
 	}
-	health, metrics := free[0], free[1]
+	r := replica{health: free[0], metrics: free[1]}
 	seeded := e.Simulator.Seed()
-	all := []string{
+	usual := []string{
 		"--cluster-name=" + seeded.Cluster.Name,
-		"--kubeconfig=" + kubeconfig,
 		"--aws-region=" + seeded.Region,
 		"--aws-vpc-id=" + seeded.VPC.ID,
 		// No other process could lead. A leader ends when the API server takes ten seconds for an answer, as it may on a machine
 		// with much to do, and one that was killed keeps its successor waiting for fifteen.
-		"--enable-leader-election=false", "--leader-election-namespace=kube-system",
-		"--health-probe-bind-addr=" + health,
-		"--metrics-bind-addr=" + metrics,
+		"--enable-leader-election=false",
 	}
 	ours := process.HasFlag(e.options.Controller, "webhook-bind-host")
-	all = append(all, e.webhooks.args(ours)...)
+	usual = append(usual, e.webhooks.args(ours)...)
 	if process.HasFlag(e.options.Controller, "trust-store-bucket") {
-		all = append(all, "--trust-store-bucket="+trustStoreBucket)
+		usual = append(usual, "--trust-store-bucket="+trustStoreBucket)
 	}
-	all = append(append(all, e.options.ControllerArgs...), args...)
-	c := &e.control
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.process != nil {
-		return errors.New("start the controller: it runs already")
+	if err := e.startReplica(r, usual, args, "controller"); err != nil {
+		return err
 	}
-	p, err := process.Start(process.Options{Path: e.options.Controller, Args: all, Env: e.controllerEnvironment(), Log: e.LogPath("controller")})
+	// Only this project's controller has a check by this name.
+	e.control.ready = "/healthz"
+	if ours && e.webhooks.address != "" {
+		e.control.ready = "/readyz/ready-webhook"
+	}
+	return nil
+}
+
+// startRelease starts the replicas of the chart's Deployment with its arguments. What a pod has of its own, addresses and the API server's, is
+// replaced by that of a process.
+func (e *Environment) startRelease(args []string) error {
+	e.control.ready = "/readyz"
+	var webhooks []string
+	for i := range e.options.Release.replicas() {
+		free, err := process.FreeAddresses(3)
+		if err != nil {
+			return err
+		}
+		r := replica{health: free[0], metrics: free[1], webhook: free[2]}
+		host, port, err := net.SplitHostPort(r.webhook)
+		if err != nil {
+			return err
+		}
+		own := append([]string{"--webhook-bind-host=" + host, "--webhook-bind-port=" + port}, args...)
+		log := "controller"
+		if i > 0 {
+			log = fmt.Sprintf("controller-%d", i+1)
+		}
+		if err := e.startReplica(r, e.options.Release.arguments(), own, log); err != nil {
+			return err
+		}
+		webhooks = append(webhooks, r.webhook)
+	}
+	if e.webhooks.service != nil {
+		e.webhooks.service.use(webhooks)
+	}
+	return nil
+}
+
+// startReplica starts a process with the usual arguments, those of its addresses, those of the options, and further ones.
+func (e *Environment) startReplica(r replica, usual, further []string, log string) (err error) {
+	kubeconfig, err := e.Cluster.Plane.ControllerKubeconfig()
 	if err != nil {
 		return err
 	}
-	c.process, c.health, c.metrics = p, health, metrics
-	// Only this project's controller has a check by this name.
-	c.ready = "/healthz"
-	if ours && e.webhooks.address != "" {
-		c.ready = "/readyz/ready-webhook"
+	args := slices.Concat(usual, []string{
+		"--kubeconfig=" + kubeconfig, "--leader-election-namespace=kube-system", "--health-probe-bind-addr=" + r.health, "--metrics-bind-addr=" + r.metrics,
+	}, e.options.ControllerArgs, further)
+	r.process, err = process.Start(process.Options{Path: e.options.Controller, Args: args, Env: e.controllerEnvironment(), Log: e.LogPath(log)})
+	if err == nil {
+		e.control.replicas = append(e.control.replicas, r)
 	}
-	return nil
+	return err
 }
 
 // UseController names another binary for the next start.
@@ -131,24 +188,47 @@ func (e *Environment) controllerEnvironment() []string {
 	)
 }
 
-// WaitController returns when the controller reports that it is healthy and serves admission, if it is to; leadership and caches may
-// still be to come.
+// WaitController returns when every replica of the controller reports that it is healthy and serves admission, if it is to; leadership and caches
+// may still be to come.
 func (e *Environment) WaitController(ctx context.Context) error {
+	for i, r := range e.control.current() {
+		if err := e.waitFor(ctx, func(ctx context.Context) error { return probe(ctx, "http://"+r.health+e.control.ready) }); err != nil {
+			return fmt.Errorf("replica %d: %w", i+1, err)
+		}
+	}
+	if e.options.Release == nil {
+		return nil
+	}
+	return e.waitFor(ctx, e.published)
+}
+
+// probe reports why a probe fails.
+func probe(ctx context.Context, url string) error {
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", req.URL.Path, resp.Status)
+	}
+	return nil
+}
+
+// waitFor waits until a condition holds, as long as the controller runs.
+func (e *Environment) waitFor(ctx context.Context, condition func(context.Context) error) error {
 	for {
 		if err := e.control.failed(); err != nil {
 			return err
 		}
-		e.control.mu.Lock()
-		address, path := e.control.health, e.control.ready
-		e.control.mu.Unlock()
-		resp, err := client.Get("http://" + address + path)
+		err := condition(ctx)
 		if err == nil {
-			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return nil
-			}
-			err = fmt.Errorf("%s answers %s", path, resp.Status)
+			return nil
 		}
 		t := time.NewTimer(25 * time.Millisecond)
 		select {
@@ -163,39 +243,64 @@ func (e *Environment) WaitController(ctx context.Context) error {
 
 // StopController sends the controller SIGTERM and waits for its end.
 func (e *Environment) StopController() {
-	if p := e.control.take(); p != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), process.Grace)
-		defer cancel()
-		p.Stop(ctx)
+	var ending sync.WaitGroup
+	for _, r := range e.control.take() {
+		ending.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), process.Grace)
+			defer cancel()
+			r.process.Stop(ctx)
+		})
 	}
+	ending.Wait()
 }
 
 // KillController ends the controller as a crash would.
 func (e *Environment) KillController() {
-	if p := e.control.take(); p != nil {
-		p.Kill()
+	for _, r := range e.control.take() {
+		r.process.Kill()
 	}
 }
 
-func (c *controller) take() *process.Process {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p := c.process
-	c.process = nil
-	return p
+// KillReplica ends one replica as a crash would, given the URL of its metrics; the others go on.
+func (e *Environment) KillReplica(metrics string) error {
+	e.control.mu.Lock()
+	defer e.control.mu.Unlock()
+	for i, r := range e.control.replicas {
+		if metricsURL(r) == metrics {
+			r.process.Kill()
+			e.control.replicas = slices.Delete(e.control.replicas, i, i+1)
+			return nil
+		}
+	}
+	return fmt.Errorf("no replica has its metrics at %s", metrics)
 }
 
-// ControllerPID is the process id of the controller, 0 if none runs.
+func (c *controller) take() []replica {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := c.replicas
+	c.replicas = nil
+	return all
+}
+
+// ControllerPID is the process id of the controller, of its first replica, 0 if none runs.
 func (e *Environment) ControllerPID() int {
-	if p := e.control.current(); p != nil {
-		return p.PID()
+	if r := e.control.first(); r.process != nil {
+		return r.process.PID()
 	}
 	return 0
 }
 
-// ControllerMetrics is the URL of the controller's metrics.
-func (e *Environment) ControllerMetrics() string {
-	e.control.mu.Lock()
-	defer e.control.mu.Unlock()
-	return "http://" + e.control.metrics + "/metrics"
+// ControllerMetrics is the URL of the controller's metrics, those of its first replica.
+func (e *Environment) ControllerMetrics() string { return metricsURL(e.control.first()) }
+
+// ReplicaMetrics are the URLs of the metrics of all replicas.
+func (e *Environment) ReplicaMetrics() []string {
+	var out []string
+	for _, r := range e.control.current() {
+		out = append(out, metricsURL(r))
+	}
+	return out
 }
+
+func metricsURL(r replica) string { return "http://" + r.metrics + "/metrics" }

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/seed"
@@ -35,6 +37,8 @@ type Options struct {
 	Manifests []string
 	// WithoutGatewayAPI leaves the definitions of the Gateway API, the controller's own for it, and the GatewayClasses out.
 	WithoutGatewayAPI bool
+	// Release has the controller installed as the Helm chart does it; nil: by the rights of package cluster and config/webhook.
+	Release *Release
 	// Account is what the simulated account holds at first; nil: the built-in one.
 	Account *seed.File
 	Profile account.Profile // how long AWS takes; the zero value: nothing takes time
@@ -94,10 +98,17 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	if err != nil {
 		return nil, err
 	}
+	var installation []*unstructured.Unstructured
+	if o.Release != nil {
+		if err := o.Release.render(o.Repo.Chart(), e.Simulator.Seed()); err != nil {
+			return nil, err
+		}
+		installation = o.Release.objects()
+	}
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
 		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release, Firewall: e.Simulator.Admits,
-		CRDs: o.Repo.CRDs(), GatewayAPI: !o.WithoutGatewayAPI, Manifests: o.Manifests, Logf: nodeLog.Printf,
+		CRDs: o.Repo.CRDs(), GatewayAPI: !o.WithoutGatewayAPI, Manifests: o.Manifests, Installation: installation, Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})
 	if err != nil {
@@ -112,7 +123,11 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	if err := e.RunController(ctx, o.FirstArgs...); err != nil {
 		return nil, err
 	}
-	e.progress("load balancer controller", time.Since(began))
+	what := "load balancer controller"
+	if n := len(e.control.current()); n > 1 {
+		what = fmt.Sprintf("load balancer controller, %d replicas", n)
+	}
+	e.progress(what, time.Since(began))
 	return e, nil
 }
 
@@ -212,6 +227,9 @@ func (e *Environment) ControllerFailed() error { return e.control.failed() }
 // Stop ends everything that was started: the controller first, which must not see a cluster that falls apart.
 func (e *Environment) Stop() {
 	e.StopController()
+	if e.webhooks.service != nil {
+		e.webhooks.service.stop()
+	}
 	if e.Cluster != nil {
 		e.Cluster.Stop()
 	}

@@ -21,9 +21,10 @@ import (
 // webhooks are the admission webhooks: the API server of the playground runs on this machine and calls them by address, not
 // through a Service.
 type webhooks struct {
-	address string // host:port, the same at every start of the controller; empty: there are none
-	dir     string // of the certificate
-	ca      []byte
+	address string   // host:port, the same at every start of the controller; empty: there are none
+	dir     string   // of the certificate
+	ca      []byte   // empty: the controller writes it
+	service *service // in front of the replicas of a release; nil: there is one controller
 }
 
 // certificateLifetime is longer than any playground lives.
@@ -36,12 +37,7 @@ func (e *Environment) InstallWebhooks(ctx context.Context) error {
 			return fmt.Errorf("prepare the admission webhooks: %w", err)
 		}
 	}
-	path := filepath.Join(e.options.Repo.Webhooks(), "webhooks.yaml")
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("read the webhook configurations: %w", err)
-	}
-	objects, err := manifest.Parse(path, content)
+	objects, err := e.webhookConfigurations()
 	if err != nil {
 		return err
 	}
@@ -57,7 +53,27 @@ func (e *Environment) InstallWebhooks(ctx context.Context) error {
 	return client.Apply(ctx, objects...)
 }
 
+// webhookConfigurations are those of the release, or of config/webhook.
+func (e *Environment) webhookConfigurations() ([]*unstructured.Unstructured, error) {
+	if e.options.Release != nil {
+		return e.options.Release.configurations(), nil
+	}
+	path := filepath.Join(e.options.Repo.Webhooks(), "webhooks.yaml")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the webhook configurations: %w", err)
+	}
+	return manifest.Parse(path, content)
+}
+
 func (e *Environment) prepareWebhooks() error {
+	if e.options.Release != nil {
+		s, err := startService()
+		if err == nil {
+			e.webhooks = webhooks{address: s.address(), service: s}
+		}
+		return err
+	}
 	free, err := process.FreeAddresses(1)
 	if err != nil {
 		return err
@@ -93,7 +109,11 @@ func (w webhooks) direct(o *unstructured.Unstructured) error {
 			return err
 		}
 		u := url.URL{Scheme: "https", Host: w.address, Path: path}
-		hook["clientConfig"] = map[string]any{"url": u.String(), "caBundle": base64.StdEncoding.EncodeToString(w.ca)}
+		client := map[string]any{"url": u.String()}
+		if len(w.ca) > 0 {
+			client["caBundle"] = base64.StdEncoding.EncodeToString(w.ca)
+		}
+		hook["clientConfig"] = client
 	}
 	return unstructured.SetNestedSlice(o.Object, hooks, "webhooks")
 }

@@ -43,6 +43,8 @@ type Options struct {
 	NoController bool
 	// WithoutGatewayAPI leaves the definitions of the Gateway API and of the controller for it out. It counts for all tests, as Account does.
 	WithoutGatewayAPI bool
+	// Release has the controller installed as the Helm chart does it. It counts for all tests, as Account does.
+	Release *environment.Release
 	// Account is the YAML file of the simulated account; empty: the built-in one.
 	Account string
 	// Profile is how long AWS takes; the zero value means account.Instant.
@@ -81,7 +83,7 @@ func Start(t testing.TB, o Options) *Cluster {
 	shared.Lock()
 	defer shared.Unlock()
 	if c := shared.cluster; c != nil {
-		if o.Account != shared.options.Account || o.Profile != shared.options.Profile || o.NoController != shared.options.NoController || o.WithoutGatewayAPI != shared.options.WithoutGatewayAPI {
+		if o.Account != shared.options.Account || o.Profile != shared.options.Profile || o.NoController != shared.options.NoController || o.Release != shared.options.Release || o.WithoutGatewayAPI != shared.options.WithoutGatewayAPI {
 			t.Fatalf("the playground of this test binary was started with %+v, this test wants %+v: put it into a package of its own", shared.options, o)
 		}
 		if !o.NoController && (!slices.Equal(c.args, o.ExtraArgs) || c.Env.ControllerPID() == 0) {
@@ -144,7 +146,7 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		}
 	}()
 	options := environment.Options{
-		Dir: dir, Repo: root, Profile: o.Profile, WithoutGatewayAPI: o.WithoutGatewayAPI, HealthInterval: 100 * time.Millisecond, HealthTimeout: 5 * time.Second,
+		Dir: dir, Repo: root, Profile: o.Profile, Release: o.Release, WithoutGatewayAPI: o.WithoutGatewayAPI, HealthInterval: 100 * time.Millisecond, HealthTimeout: 5 * time.Second,
 	}
 	if options.Profile.Name == "" {
 		options.Profile = account.Instant()

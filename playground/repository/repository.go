@@ -55,6 +55,11 @@ func (r Root) CRDs() string { return filepath.Join(string(r), "config", "crd") }
 // Webhooks is the directory of the admission webhooks' manifests.
 func (r Root) Webhooks() string { return filepath.Join(string(r), "config", "webhook") }
 
+// Chart is the directory of the Helm chart.
+func (r Root) Chart() string {
+	return filepath.Join(string(r), "charts", "aws-load-balancer-controller")
+}
+
 // Example is an example's path.
 func (r Root) Example(name string) string { return filepath.Join(string(r), "examples", name) }
 

@@ -13,9 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/cluster"
 	"github.com/k8s-lbc/lbc/playground/environment"
 	"github.com/k8s-lbc/lbc/playground/manifest"
@@ -33,6 +35,8 @@ type launch struct {
 	noController   bool
 	noGatewayAPI   bool
 	manifests      []string
+	from           string
+	values         []string
 	startTimeout   time.Duration
 }
 
@@ -46,6 +50,8 @@ func (l *launch) addFlags(c *cobra.Command) {
 		panic(err) // the flag is defined above
 	}
 	f.StringArrayVar(&l.manifests, "install", nil, "manifest, or directory of manifests, to apply before the controller starts, such as additional CRDs and RBAC; may be repeated")
+	f.StringVar(&l.from, "from", "", "chart: install the controller as the Helm chart does it, with its rights, arguments and replicas (default: one controller with the rights of existing installations)")
+	f.StringArrayVar(&l.values, "values", nil, "file with values of the chart, for --from chart; may be repeated, later ones win")
 	f.BoolVar(&l.noController, "no-controller", false, "start everything but the controller")
 	f.BoolVar(&l.noGatewayAPI, "without-gateway-api", false, "start a cluster without the Gateway API: no definitions of its kinds and of the controller's for it, no GatewayClasses")
 	f.StringVar(&l.listen, "aws-listen", "", "address of the simulated AWS API (default: a free port of 127.0.0.1)")
@@ -58,10 +64,13 @@ func (l *launch) options(dir state.Dir, root repository.Root) (environment.Optio
 	if _, err := cluster.ReadManifests(l.manifests...); err != nil {
 		return o, fmt.Errorf("--install: %w", err)
 	}
+	var err error
+	if o.Release, err = l.release(); err != nil {
+		return o, err
+	}
 	if !l.noController {
 		o.Controller = l.controller
 		if o.Controller == "" {
-			var err error
 			if o.Controller, err = root.Controller(); err != nil {
 				return o, err
 			}
@@ -100,6 +109,31 @@ func (l *launch) options(dir state.Dir, root repository.Root) (environment.Optio
 		o.Account = &file
 	}
 	return o, nil
+}
+
+// release is what --from and --values describe; nil without them.
+func (l *launch) release() (*environment.Release, error) {
+	switch {
+	case l.from == "" && len(l.values) > 0:
+		return nil, errors.New("--values are those of the chart: add --from chart")
+	case l.from == "":
+		return nil, nil
+	case l.from != "chart":
+		return nil, fmt.Errorf("--from %q is not chart", l.from)
+	}
+	values := map[string]any{}
+	for _, file := range l.values {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("--values: %w", err)
+		}
+		more := map[string]any{}
+		if err := yaml.Unmarshal(content, &more); err != nil {
+			return nil, fmt.Errorf("--values %s: %w", file, err)
+		}
+		values = chart.Merge(values, more)
+	}
+	return &environment.Release{Values: values}, nil
 }
 
 // start starts an environment and writes its description.

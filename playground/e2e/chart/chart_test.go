@@ -1,0 +1,241 @@
+// Package chart shows the controller end to end as the Helm chart installs it: with the rights of its roles and no others, its arguments, two
+// replicas of which one leads, and the certificate of the webhooks that the controller issues.
+package chart
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/k8s-lbc/lbc/playground/chart"
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/environment"
+	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/playground/manifest"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// release is one for all tests.
+var release = &environment.Release{Values: map[string]any{"controllerConfig": map[string]any{"featureGates": map[string]any{"IngressPlanAnnotation": true}}}}
+
+func start(t *testing.T) *harness.Cluster {
+	t.Helper()
+	return harness.Start(t, harness.Options{Release: release})
+}
+
+// leaders are the metrics of the replicas that lead.
+func leaders(ctx context.Context, c *harness.Cluster) (out []string, err error) {
+	for _, url := range c.Env.ReplicaMetrics() {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		lines := bufio.NewScanner(resp.Body)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			if l := lines.Text(); strings.HasPrefix(l, "leader_election_master_status") && strings.HasSuffix(l, " 1") {
+				out = append(out, url)
+			}
+		}
+		_ = resp.Body.Close()
+		if err := lines.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// waitLeader waits until exactly one replica leads.
+func waitLeader(t *testing.T, c *harness.Cluster) (leader string) {
+	t.Helper()
+	c.WaitFor(t, "a leader", func(ctx context.Context) error {
+		all, err := leaders(ctx, c)
+		if err != nil {
+			return err
+		}
+		if len(all) != 1 {
+			return fmt.Errorf("%d replicas lead", len(all))
+		}
+		leader = all[0]
+		return nil
+	})
+	return leader
+}
+
+func TestWhatTheChartInstallsServesIngressesServicesAndGateways(t *testing.T) {
+	c := start(t)
+	for _, example := range []string{"game-2048.yaml", "nlb.yaml", "gateway.yaml"} {
+		c.ApplyFile(t, c.Repo.Example(example))
+	}
+	c.WaitGet(t, "http://"+c.IngressAddress(t, "game-2048", "game")+"/", "", http.StatusOK, "game")
+	for _, word := range strings.Fields(c.Kubectl(t, "get", "lb", "-A", "-o", "jsonpath={.items[*].metadata.namespace}")) {
+		c.Kubectl(t, "wait", "--for=condition=Ready", "lb", "--all", "-n", word, "--timeout="+harness.Timeout.String())
+	}
+	if n := len(c.Env.ReplicaMetrics()); n != 2 {
+		t.Errorf("%d replicas run", n)
+	}
+	waitLeader(t, c)
+	// No right is missing: what is refused is logged or an event.
+	for _, events := range []string{c.Kubectl(t, "get", "events", "-A", "--field-selector=type=Warning")} {
+		if strings.Contains(events, "forbidden") {
+			t.Errorf("a right is missing:\n%s", events)
+		}
+	}
+	for _, example := range []string{"game-2048.yaml", "nlb.yaml", "gateway.yaml"} {
+		c.Kubectl(t, "delete", "-f", c.Repo.Example(example), "--timeout="+harness.Timeout.String())
+	}
+	scene.WaitGone(t, c, "game-2048")
+}
+
+// TestTheWebhooksTrustTheCertificateThatTheControllerIssues: the leader keeps it in the Secret of the chart, and no template has one.
+func TestTheWebhooksTrustTheCertificateThatTheControllerIssues(t *testing.T) {
+	c := start(t)
+	s, err := c.Client.CoreV1().Secrets("kube-system").Get(t.Context(), "aws-load-balancer-webhook-tls", metav1.GetOptions{})
+	if err != nil || len(s.Data["ca.crt"]) == 0 || len(s.Data["tls.key"]) == 0 {
+		t.Fatalf("the Secret has %d entries: %v", len(s.Data), err)
+	}
+	c.Kubectl(t, "create", "namespace", "hooked")
+	t.Cleanup(func() { c.Kubectl(t, "delete", "namespace", "hooked", "--wait=false") })
+	// The webhook of Services fails closed, so that this succeeds only if it answers.
+	c.Apply(t, "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: hooked}\nspec: {type: LoadBalancer, ports: [{port: 80}], selector: {app: none}}\n")
+	if class := c.Kubectl(t, "get", "service", "-n", "hooked", "web", "-o", "jsonpath={.spec.loadBalancerClass}"); class != "service.k8s.aws/nlb" {
+		t.Errorf("the Service has class %q", class)
+	}
+	refused := c.ApplyRefused(t, "apiVersion: elbv2.k8s.aws/v1beta1\nkind: IngressClassParams\nmetadata: {name: hooked}\nspec: {inboundCIDRs: [10.0.0.1/8]}\n")
+	if !strings.Contains(refused, "vingressclassparams.elbv2.k8s.aws") {
+		t.Errorf("refused: %s", refused)
+	}
+	c.Kubectl(t, "delete", "service", "-n", "hooked", "web", "--timeout="+harness.Timeout.String())
+}
+
+// leaseDuration is how long a lease holds that its holder does not renew, as the controller sets it.
+const leaseDuration = 15 * time.Second
+
+func TestTheOtherReplicaLeadsWhenTheLeaderIsKilledAndWebhooksAnswerMeanwhile(t *testing.T) {
+	c := start(t)
+	leader := waitLeader(t, c)
+	if err := c.Env.KillReplica(leader); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.Now()
+	c.Kubectl(t, "create", "namespace", "killed")
+	c.Apply(t, "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: killed}\nspec: {type: LoadBalancer, ports: [{port: 80}], selector: {app: none}}\n")
+	if other := waitLeader(t, c); other == leader {
+		t.Error("the killed replica leads")
+	}
+	// Two seconds are the pause between attempts; a machine that has much to do gets as many again.
+	if took := time.Since(killed); took > leaseDuration+2*2*time.Second {
+		t.Errorf("the other replica leads after %v", took)
+	}
+	c.ServiceAddress(t, "killed", "web")
+	c.Kubectl(t, "delete", "namespace", "killed", "--timeout="+harness.Timeout.String())
+	c.RestartController(t)
+	if n := len(c.Env.ReplicaMetrics()); n != 2 {
+		t.Errorf("%d replicas run after a restart", n)
+	}
+	waitLeader(t, c)
+}
+
+// TestTheAPIServerAcceptsEachObjectOfTheChart applies the objects of some values as a dry run; those of kinds that others define are left out.
+func TestTheAPIServerAcceptsEachObjectOfTheChart(t *testing.T) {
+	c := start(t)
+	loaded, err := chart.Load(c.Repo.Chart())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := manifest.NewClient(c.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range map[string]map[string]any{
+		"defaults": {},
+		"everything": {
+			"replicaCount": 3, "podDisruptionBudget": map[string]any{"maxUnavailable": 1}, "networkPolicy": map[string]any{"enabled": true},
+			"topologySpreadConstraints": []any{map[string]any{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}},
+			"env":                       map[string]any{"A": "b"}, "envSecretName": "aws", "hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet", "priorityClassName": "",
+			"controllerConfig":   map[string]any{"featureGates": map[string]any{"ALBTargetControlAgent": true}},
+			"ingressClassParams": map[string]any{"create": true, "spec": map[string]any{"scheme": "internal"}}, "ingressClassConfig": map[string]any{"default": true},
+			"webhookConfig":  map[string]any{"ingressValidationObjectSelector": map[string]any{"matchLabels": map[string]any{"a": "b"}}},
+			"objectSelector": map[string]any{"matchExpressions": []any{map[string]any{"key": "a", "operator": "Exists"}}, "matchLabels": map[string]any{"b": "c"}},
+			"updateStrategy": map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxUnavailable": 1}}, "clusterSecretsPermissions": map[string]any{"allowAllSecrets": true},
+		},
+		"watched": {"ingressClass": "", "metricsBindAddr": "0", "replicaCount": 1, "rbac": map[string]any{"create": true}, "serviceAccount": map[string]any{"create": false}},
+	} {
+		values["clusterName"], values["nameOverride"] = "demo-cluster", "another" // the names of the running release have other owners
+		r, err := loaded.Render(values, chart.Release{Name: "another", Namespace: "default"})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, o := range r.Objects {
+			resource, err := client.Resource(o)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			_, err = resource.Apply(t.Context(), o.GetName(), o, metav1.ApplyOptions{FieldManager: "helm", Force: true, DryRun: []string{metav1.DryRunAll}})
+			if err != nil {
+				t.Errorf("%s: %s %s: %v", name, o.GetKind(), o.GetName(), err)
+			}
+		}
+	}
+}
+
+// TestAMissingRightIsReportedAndHeals takes rights of the chart's ClusterRole away: the controller goes on, and names what it may not do.
+func TestAMissingRightIsReportedAndHeals(t *testing.T) {
+	c := start(t)
+	const role, ns = "aws-load-balancer-controller-role", "unrighted"
+	roles := c.Client.RbacV1().ClusterRoles()
+	before, err := roles.Get(t.Context(), role, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := before.DeepCopy()
+	without.Rules = nil
+	for _, rule := range before.Rules {
+		if len(rule.Resources) == 1 && rule.Resources[0] == "ingresses" {
+			rule.Verbs = []string{"get", "list", "watch"} // but not patch
+		}
+		without.Rules = append(without.Rules, rule)
+	}
+	if _, err := roles.Update(t.Context(), without, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, map[string]string{"scheme": "internet-facing", "target-type": "ip"}))
+	c.WaitFor(t, "an event about the right", func(context.Context) error {
+		for _, e := range c.Events(t, "Ingress", ns, "web") {
+			if strings.Contains(e.Message, "forbidden") && strings.Contains(e.Message, "patch") {
+				return nil
+			}
+		}
+		return errors.New("there is none")
+	})
+	restore := []byte(`[{"op":"replace","path":"/rules","value":` + jsonOf(t, before.Rules) + `}]`)
+	if _, err := roles.Patch(t.Context(), role, types.JSONPatchType, restore, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.IngressAddress(t, ns, "web")
+	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String())
+	scene.WaitGone(t, c, scene.Marks(ns)...)
+}
+
+func jsonOf(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

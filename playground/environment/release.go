@@ -1,0 +1,119 @@
+package environment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/playground/chart"
+)
+
+// Release has the controller installed as the Helm chart does it: its objects, its arguments and as many replicas.
+type Release struct {
+	// Values go over those that name the simulated cluster: clusterName, region, vpcId and trustStore.bucket.
+	Values map[string]any
+
+	rendering *chart.Rendering
+}
+
+// releaseName names the release; it is in kube-system.
+const releaseName = "aws-load-balancer-controller"
+
+// render renders the chart for the simulated cluster.
+func (r *Release) render(dir string, s seed.File) error {
+	c, err := chart.Load(dir)
+	if err != nil {
+		return err
+	}
+	values := map[string]any{
+		"clusterName": s.Cluster.Name, "region": s.Region, "vpcId": s.VPC.ID, "trustStore": map[string]any{"bucket": trustStoreBucket},
+	}
+	if r.rendering, err = c.Render(chart.Merge(values, r.Values), chart.Release{Name: releaseName}); err != nil {
+		return fmt.Errorf("render the chart: %w", err)
+	}
+	if r.replicas() < 1 {
+		return errors.New("values of the chart: replicaCount is 0, so that no controller would run; use --no-controller instead")
+	}
+	if !slices.ContainsFunc(r.arguments(), func(a string) bool { return strings.HasPrefix(a, "--webhook-cert-secret=") }) {
+		return errors.New("values of the chart: the playground has no kubelet that mounts a certificate of the webhooks; leave webhookTLS and enableCertManager out")
+	}
+	return nil
+}
+
+// deployment is the chart's.
+func (r *Release) deployment() *unstructured.Unstructured {
+	for _, o := range r.rendering.Objects {
+		if o.GetKind() == "Deployment" {
+			return o
+		}
+	}
+	return nil
+}
+
+func (r *Release) arguments() []string { return chart.Arguments(r.deployment()) }
+
+// replicas is the number of controllers.
+func (r *Release) replicas() int {
+	n, _, _ := unstructured.NestedFieldNoCopy(r.deployment().Object, "spec", "replicas")
+	replicas, _ := n.(float64) // as numbers of YAML are read
+	return int(replicas)
+}
+
+// objects are those of the installation but for the Deployment, whose pods are processes here, and the webhook configurations, which wait until
+// a controller answers.
+func (r *Release) objects() []*unstructured.Unstructured {
+	return slices.DeleteFunc(slices.Clone(r.rendering.Objects), func(o *unstructured.Unstructured) bool {
+		return o.GetKind() == "Deployment" || isWebhookConfiguration(o)
+	})
+}
+
+// configurations are the webhook configurations.
+func (r *Release) configurations() []*unstructured.Unstructured {
+	var out []*unstructured.Unstructured
+	for _, o := range r.rendering.Objects {
+		if isWebhookConfiguration(o) {
+			out = append(out, o.DeepCopy())
+		}
+	}
+	return out
+}
+
+func isWebhookConfiguration(o *unstructured.Unstructured) bool {
+	return o.GetKind() == "MutatingWebhookConfiguration" || o.GetKind() == "ValidatingWebhookConfiguration"
+}
+
+// published reports why API servers cannot call the webhooks yet: the leader has not written its authority into the configurations.
+func (e *Environment) published(ctx context.Context) error {
+	admission := e.Cluster.Client.AdmissionregistrationV1()
+	for _, o := range e.options.Release.configurations() {
+		var clients []admissionregistrationv1.WebhookClientConfig
+		if o.GetKind() == "MutatingWebhookConfiguration" {
+			c, err := admission.MutatingWebhookConfigurations().Get(ctx, o.GetName(), metav1.GetOptions{})
+			if err != nil {
+				return err
+			}
+			for _, w := range c.Webhooks {
+				clients = append(clients, w.ClientConfig)
+			}
+		} else {
+			c, err := admission.ValidatingWebhookConfigurations().Get(ctx, o.GetName(), metav1.GetOptions{})
+			if err != nil {
+				return err
+			}
+			for _, w := range c.Webhooks {
+				clients = append(clients, w.ClientConfig)
+			}
+		}
+		if slices.ContainsFunc(clients, func(c admissionregistrationv1.WebhookClientConfig) bool { return len(c.CABundle) == 0 }) {
+			return fmt.Errorf("%s %s has no authority of the webhooks' certificate", o.GetKind(), o.GetName())
+		}
+	}
+	return nil
+}
