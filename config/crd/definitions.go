@@ -8,3 +8,8 @@ import "embed"
 //
 //go:embed gateway.k8s.aws_*.yaml
 var Gateways embed.FS
+
+// All are the definitions of every kind.
+//
+//go:embed *.yaml
+var All embed.FS

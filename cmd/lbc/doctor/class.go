@@ -3,8 +3,11 @@ package doctor
 import (
 	"slices"
 	"strings"
+	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
@@ -36,6 +39,11 @@ var classChecks = []Check{{
 	About:  "A Gateway names a GatewayClass that does not exist: no controller serves it, and its status stays empty.",
 	Remedy: "create the class (with spec.controllerName gateway.k8s.aws/alb or gateway.k8s.aws/nlb for this controller), or name an existing one",
 	Find:   missingGatewayClasses,
+}, {
+	Name: "gateway-class-unaccepted", Severity: Error, Needs: []Source{Objects},
+	About:  "A GatewayClass of the controller has not been accepted: its configuration is wrong, or no controller serves its name. Its Gateways have no load balancers.",
+	Remedy: "correct spec.parametersRef of the class or what it names; where no condition is set, see that the controller runs and that its feature gates serve Gateways",
+	Find:   unacceptedGatewayClasses,
 }}
 
 func classes(f *Facts) []*networkingv1.IngressClass {
@@ -101,6 +109,22 @@ func missingParams(f *Facts) (out []Finding) {
 		}
 		if _, ok := f.Objects.Get(objects.IngressClassParams, "", p.Name); !ok {
 			out = append(out, Finding{Object: "IngressClass " + c.Name, Text: "there are no IngressClassParams " + p.Name})
+		}
+	}
+	return out
+}
+
+func unacceptedGatewayClasses(f *Facts) (out []Finding) {
+	for _, c := range list[*gatewayv1.GatewayClass](f, objects.GatewayClass) {
+		if !strings.HasPrefix(string(c.Spec.ControllerName), "gateway.k8s.aws/") {
+			continue
+		}
+		accepted := apimeta.FindStatusCondition(c.Status.Conditions, string(gatewayv1.GatewayClassConditionStatusAccepted))
+		switch {
+		case accepted != nil && accepted.Status == metav1.ConditionFalse:
+			out = append(out, Finding{Object: nameOf(c), Text: "is not accepted: " + accepted.Reason, Evidence: []string{accepted.Message}})
+		case (accepted == nil || accepted.Status != metav1.ConditionTrue) && f.Now.Sub(c.CreationTimestamp.Time) > time.Minute:
+			out = append(out, Finding{Severity: Warning, Object: nameOf(c), Text: "no controller has accepted it"})
 		}
 	}
 	return out

@@ -10,6 +10,20 @@ import (
 )
 
 var clusterChecks = []Check{{
+	Name: "kubernetes-outdated", Severity: Warning, Needs: []Source{APIServer},
+	About:  "The API server is older than Kubernetes v" + evaluating + ": it may not evaluate the rules in definitions and the match conditions of webhooks, so that mistakes are stored and the creation of all Services waits for the controller. Older than v" + minimum + ", an error: it does not serve what the controller reads.",
+	Remedy: "update the cluster",
+	Find: func(f *Facts) []Finding {
+		if !before(f.Kubernetes, evaluating) {
+			return nil
+		}
+		x := Finding{Object: "API server", Text: "is Kubernetes " + f.Kubernetes + ", older than v" + evaluating}
+		if before(f.Kubernetes, minimum) {
+			x.Severity = Error
+		}
+		return []Finding{x}
+	},
+}, {
 	Name: "crd-missing", Severity: Error, Needs: []Source{Definitions},
 	About:  "A definition of the controller's custom resources is missing. Without those of TargetGroupBindings and IngressClassParams nothing works; without others, the feature that needs them.",
 	Remedy: "apply the definitions of this version (kubectl apply --server-side -f config/crd); helm upgrade does not",
@@ -45,6 +59,9 @@ var clusterChecks = []Check{{
 	Remedy: "have the machine with the wrong clock synchronise it (chrony with 169.254.169.123 on EC2)",
 	Find:   differingClocks,
 }}
+
+// Versions of Kubernetes: from evaluating on, rules and match conditions are evaluated; minimum serves the APIs that are read.
+const evaluating, minimum = "1.30", "1.22"
 
 // gatewayAPI is the version of the Gateway API that the controller is made for.
 const gatewayAPI = "1.6"
@@ -140,10 +157,10 @@ func outdatedGatewayAPI(f *Facts) (out []Finding) {
 	return out
 }
 
-// before reports whether a version such as v1.2.1 is of an earlier minor than another one; what is no version is not.
+// before reports whether a version such as v1.2.1 is of an earlier minor than another one; what is no version, as of builds without a release, is not.
 func before(version, minor string) bool {
 	var a, b, x, y int
-	if _, err := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d", &a, &b); err != nil {
+	if _, err := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d", &a, &b); err != nil || a+b == 0 {
 		return false
 	}
 	if _, err := fmt.Sscanf(minor, "%d.%d", &x, &y); err != nil {

@@ -64,12 +64,12 @@ func child(of map[string]any, key string) map[string]any {
 // ownDefinitions are those of config/crd.
 func ownDefinitions() map[string]Definition {
 	out := map[string]Definition{}
-	files, err := crd.Files.ReadDir(".")
+	files, err := crd.All.ReadDir(".")
 	if err != nil {
 		panic(err) // the files are in the binary
 	}
 	for _, f := range files {
-		text, err := crd.Files.ReadFile(f.Name())
+		text, err := crd.All.ReadFile(f.Name())
 		if err != nil {
 			panic(err) // as above
 		}

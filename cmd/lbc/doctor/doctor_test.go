@@ -86,6 +86,8 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		{"a hop limit where all is given", "imds-unreachable", func(f *Facts) { f.Instances[0].HopLimit = 1 }, "", ""},
 		{"a hop limit before the installation", "imds-unreachable", func(f *Facts) { f.Instances[0].HopLimit, f.Controllers = 1, nil }, Note, "must be given"},
 		{"clocks three minutes apart", "clock-skew", func(f *Facts) { f.Clocks[1].Ahead = 3 * time.Minute }, Warning, "AWS is 3 minutes ahead of that of this machine"},
+		{"Kubernetes without the APIs", "kubernetes-outdated", func(f *Facts) { f.Kubernetes = "v1.21.9" }, Error, "v1.21.9"},
+		{"Kubernetes of no release", "kubernetes-outdated", func(f *Facts) { f.Kubernetes = "v0.0.0-master+$Format:%H$" }, "", ""},
 		{"no Gateway API", "crd-missing", func(f *Facts) {
 			for name := range f.Definitions {
 				if strings.Contains(name, ".gateway.") {

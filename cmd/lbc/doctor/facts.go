@@ -20,7 +20,8 @@ type Facts struct {
 	Unread   map[Source]Unread
 	Settings Settings
 
-	Clocks []Clock // of whatever answered
+	Clocks     []Clock // of whatever answered
+	Kubernetes string  // version of the API server; source APIServer
 
 	Controllers []Deployment // source Controller
 	Leases      []Lease      // source Controller

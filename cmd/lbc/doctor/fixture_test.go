@@ -87,6 +87,14 @@ func classOf(m metav1.ObjectMeta, params string) *networkingv1.IngressClass {
 	return c
 }
 
+func gatewayClassOf(name string, accepted metav1.ConditionStatus) *gatewayv1.GatewayClass {
+	c := &gatewayv1.GatewayClass{ObjectMeta: meta("", name), Spec: gatewayv1.GatewayClassSpec{ControllerName: "gateway.k8s.aws/alb"}}
+	if accepted != "" {
+		c.Status.Conditions = []metav1.Condition{{Type: "Accepted", Status: accepted, Reason: "InvalidParameters", Message: "LoadBalancerConfiguration a/b does not exist"}}
+	}
+	return c
+}
+
 func binding(namespace, name, group string) *v1beta1.TargetGroupBinding {
 	return &v1beta1.TargetGroupBinding{ObjectMeta: meta(namespace, name), Spec: v1beta1.TargetGroupBindingSpec{
 		TargetGroupARN: tgID + group, TargetType: ptr(v1beta1.TargetTypeIP), ServiceRef: v1beta1.ServiceReference{Name: "web"},
@@ -141,7 +149,7 @@ func well(t *testing.T) *Facts {
 	b := issued(t, day)
 	f := &Facts{
 		Now: now, Settings: Settings{Cluster: "demo", Region: "us-west-2", VPC: vpc, Account: "123456789012", Subnets: SubnetSettings{CheckClusterTag: true, ByReachability: true}},
-		Clocks: []Clock{{"the API server", 2 * time.Second}, {"AWS", -3 * time.Second}}, Definitions: ownDefinitions(), VPCExists: true,
+		Kubernetes: "v1.36.2", Clocks: []Clock{{"the API server", 2 * time.Second}, {"AWS", -3 * time.Second}}, Definitions: ownDefinitions(), VPCExists: true,
 		Controllers: []Deployment{{
 			Namespace: "kube-system", Name: "aws-load-balancer-controller", Wanted: 2, Ready: 2, Role: "arn:aws:iam::123456789012:role/lbc",
 			Pods: []Pod{{Name: "a", Identity: true}, {Name: "b", Identity: true}},
@@ -151,7 +159,7 @@ func well(t *testing.T) *Facts {
 			{Configuration: "MutatingWebhookConfiguration aws-load-balancer-webhook", Name: "mservice.elbv2.k8s.aws", Fails: true, Resources: []string{"services"}, Selective: true, CA: b.CA, Service: "kube-system/webhook", Exists: true, Endpoints: 2},
 		},
 		Serving: []Serving{{"kube-system/aws-load-balancer-webhook-tls", b.Cert}},
-		Objects: snapshot(classOf(meta("", "alb"), ""), ingressOf(meta("shop", "web", finalized("ingress.k8s.aws/resources")), "alb", "shop.example.com"),
+		Objects: snapshot(classOf(meta("", "alb"), ""), gatewayClassOf("alb", metav1.ConditionTrue), ingressOf(meta("shop", "web", finalized("ingress.k8s.aws/resources")), "alb", "shop.example.com"),
 			&corev1.Namespace{ObjectMeta: meta("", "shop")}, binding("shop", "k8s-web", "web")),
 		Declared: map[stack.Key]bool{keyOf("shop", "web"): true},
 		Nodes:    []corev1.Node{node("n1", "aws:///us-west-2a/i-1")}, Instances: []Instance{{ID: "i-1", Node: "n1", VPC: vpc, Zone: "us-west-2a", HopLimit: 2}},
@@ -180,7 +188,7 @@ func well(t *testing.T) *Facts {
 func sick(t *testing.T) *Facts {
 	t.Helper()
 	f := well(t)
-	f.Settings.Cluster = "other"
+	f.Settings.Cluster, f.Kubernetes = "other", "v1.27.3-eks-1"
 	f.Clocks = []Clock{{"the API server", 2 * time.Second}, {"AWS", 7 * time.Minute}}
 	delete(f.Definitions, "ingressclassparams.elbv2.k8s.aws")
 	delete(f.Definitions, "loadbalancers.elbv2.k8s.aws")
@@ -211,7 +219,7 @@ func sick(t *testing.T) *Facts {
 		ingressOf(meta("shop", "one", finalized("ingress.k8s.aws/resources")), "alb"), ingressOf(meta("shop", "two", finalized("ingress.k8s.aws/resources")), "alb"),
 		ingressOf(meta("shop", "lost"), "internal-alb"), binding("shop", "k8s-web", "web"),
 		&corev1.Namespace{ObjectMeta: meta("", "shop", func(m *metav1.ObjectMeta) { m.Labels = map[string]string{gateLabel: "enabled"} })},
-		&gatewayv1.Gateway{ObjectMeta: meta("shop", "edge"), Spec: gatewayv1.GatewaySpec{GatewayClassName: "edge"}},
+		gatewayClassOf("refused", metav1.ConditionFalse), gatewayClassOf("unseen", ""), &gatewayv1.Gateway{ObjectMeta: meta("shop", "edge"), Spec: gatewayv1.GatewaySpec{GatewayClassName: "edge"}},
 	)
 	f.Instances = []Instance{{ID: "i-1", Node: "n1", VPC: "vpc-2", HopLimit: 1, Groups: "expected exactly one securityGroup tagged with kubernetes.io/cluster/demo for eni eni-1, got: [sg-1 sg-2]; tag exactly one"}}
 	f.AWS.Subnets = subnets(3, "us-west-2a", "us-west-2b")

@@ -113,8 +113,18 @@ type endpoint struct {
 	pod     *corev1.Pod // nil = not known
 }
 
+// podsOf are the pods by namespace and name.
+func podsOf(f *Facts) map[[2]string]*corev1.Pod {
+	all := make(map[[2]string]*corev1.Pod, len(f.Pods))
+	for i := range f.Pods {
+		p := &f.Pods[i]
+		all[[2]string{p.Namespace, p.Name}] = p
+	}
+	return all
+}
+
 // endpoints are the ready ones of the Service of a binding.
-func endpoints(f *Facts, b *v1beta1.TargetGroupBinding) (out []endpoint) {
+func endpoints(f *Facts, b *v1beta1.TargetGroupBinding, pods map[[2]string]*corev1.Pod) (out []endpoint) {
 	for i := range f.Slices {
 		s := &f.Slices[i]
 		if s.Namespace != b.Namespace || s.Labels[discoveryv1.LabelServiceName] != b.Spec.ServiceRef.Name {
@@ -127,7 +137,7 @@ func endpoints(f *Facts, b *v1beta1.TargetGroupBinding) (out []endpoint) {
 			for _, a := range e.Addresses {
 				x := endpoint{address: a}
 				if e.TargetRef != nil {
-					x.pod = pod(f, b.Namespace, e.TargetRef.Name)
+					x.pod = pods[[2]string{b.Namespace, e.TargetRef.Name}]
 				}
 				out = append(out, x)
 			}
@@ -136,19 +146,11 @@ func endpoints(f *Facts, b *v1beta1.TargetGroupBinding) (out []endpoint) {
 	return out
 }
 
-func pod(f *Facts, namespace, name string) *corev1.Pod {
-	for i := range f.Pods {
-		if p := &f.Pods[i]; p.Namespace == namespace && p.Name == name {
-			return p
-		}
-	}
-	return nil
-}
-
 // registering is how long a ready pod may take to be registered.
 const registering = 30 * time.Second
 
 func unregisteredEndpoints(f *Facts) (out []Finding) {
+	pods := podsOf(f)
 	for _, b := range bindings(f) {
 		i := slices.IndexFunc(f.TargetGroups, func(g TargetGroup) bool { return g.ARN == b.Spec.TargetGroupARN })
 		if i < 0 || b.Spec.TargetType == nil {
@@ -156,7 +158,7 @@ func unregisteredEndpoints(f *Facts) (out []Finding) {
 		}
 		g := f.TargetGroups[i]
 		var missing []string
-		all := endpoints(f, b)
+		all := endpoints(f, b, pods)
 		for _, e := range all {
 			if e.pod != nil && f.Now.Sub(readySince(e.pod)) < registering {
 				continue
@@ -193,13 +195,14 @@ const (
 )
 
 func podsWithoutGate(f *Facts) (out []Finding) {
+	pods := podsOf(f)
 	for _, b := range bindings(f) {
 		ns, ok := f.Objects.Get(objects.Namespace, "", b.Namespace)
 		if !ok || ns.GetLabels()[gateLabel] != "enabled" || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeIP {
 			continue
 		}
 		var without []string
-		for _, e := range endpoints(f, b) {
+		for _, e := range endpoints(f, b, pods) {
 			if e.pod != nil && !slices.ContainsFunc(e.pod.Spec.ReadinessGates, func(g corev1.PodReadinessGate) bool { return strings.HasPrefix(string(g.ConditionType), gatePrefix) }) {
 				without = append(without, e.pod.Name)
 			}
@@ -215,10 +218,10 @@ func podsWithoutGate(f *Facts) (out []Finding) {
 const late = 15
 
 func abruptPods(f *Facts) (out []Finding) {
-	seen := map[string]bool{}
+	seen, pods := map[string]bool{}, podsOf(f)
 	for _, b := range bindings(f) {
 		object := full("Service", b.Namespace, b.Spec.ServiceRef.Name)
-		for _, e := range endpoints(f, b) {
+		for _, e := range endpoints(f, b, pods) {
 			if e.pod == nil || seen[object] || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeIP {
 				continue
 			}

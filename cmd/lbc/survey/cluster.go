@@ -2,6 +2,7 @@ package survey
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	apiversion "k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -58,6 +60,8 @@ func (r *reader) apiServer(ctx context.Context, _ state) (put, error) {
 		return nil, err
 	}
 	received := time.Now()
+	var version apiversion.Info
+	decodeErr := json.NewDecoder(resp.Body).Decode(&version)
 	if err := resp.Body.Close(); err != nil {
 		return nil, err
 	}
@@ -65,9 +69,12 @@ func (r *reader) apiServer(ctx context.Context, _ state) (put, error) {
 	if resp.StatusCode == http.StatusUnauthorized {
 		return nil, fmt.Errorf("%s answers %s: the credentials of the kubeconfig are not valid", base, resp.Status)
 	}
+	if decodeErr != nil {
+		return nil, fmt.Errorf("%s is no API server: it answers %s without a version", base, resp.Status)
+	}
 	k, err := client.New(c, client.Options{Scheme: scheme, HTTPClient: h})
 	return func(s *state) {
-		s.client = k
+		s.client, s.facts.Kubernetes = k, version.GitVersion
 		if known {
 			s.facts.Now = received.Add(ahead)
 			s.facts.Clocks = []doctor.Clock{{Of: "the API server", Ahead: ahead}}

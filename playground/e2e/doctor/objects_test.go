@@ -23,8 +23,8 @@ import (
 )
 
 // between puts a proxy between lbc and the API server, and returns a kubeconfig for it. hang reports which paths get no answer; ahead is how far
-// the clock of the API server seems to be ahead.
-func between(t *testing.T, c *harness.Cluster, ahead time.Duration, hang func(path string) bool) (kubeconfig string) {
+// the clock of the API server seems to be ahead, and version which Kubernetes it seems to be.
+func between(t *testing.T, c *harness.Cluster, ahead time.Duration, hang func(path string) bool, version ...string) (kubeconfig string) {
 	t.Helper()
 	transport, err := rest.TransportFor(c.Config)
 	if err != nil {
@@ -48,6 +48,10 @@ func between(t *testing.T, c *harness.Cluster, ahead time.Duration, hang func(pa
 			case <-r.Context().Done():
 			case <-over:
 			}
+			return
+		}
+		if r.URL.Path == "/version" && len(version) > 0 {
+			_, _ = w.Write([]byte(`{"gitVersion": "` + version[0] + `"}`))
 			return
 		}
 		proxy.ServeHTTP(w, r)
@@ -163,6 +167,11 @@ func TestAClockThatIsAheadIsFound(t *testing.T) {
 	found(t, c, x)
 }
 
+func TestAnOldAPIServerIsFound(t *testing.T) {
+	c := cluster(t)
+	found(t, c, trouble{check: "kubernetes-outdated", severity: "warning", object: "API server", evidence: "v1.27.3", args: []string{"--kubeconfig", between(t, c, 0, nil, "v1.27.3")}})
+}
+
 func TestDefinitionsThatAreMissingOrOldAreFound(t *testing.T) {
 	c := cluster(t)
 	const agent = "albtargetcontrolconfigs.elbv2.k8s.aws"
@@ -276,6 +285,10 @@ func TestObjectsThatAreNotServedAreFound(t *testing.T) {
 		{"unclassed", scene.Ingress("unclassed", "web", "", scene.Annotations{"scheme": "internal"}), trouble{check: "ingress-unclassed", severity: "warning", object: "Ingress unclassed/web"}, nil},
 		{"params", scene.IngressClass("without-params", ""), trouble{check: "class-params-missing", severity: "error", object: "IngressClass without-params"}, nil},
 		{"gateway", scene.Gateway("gateway", "edge", "none", "", "name: http, protocol: HTTP, port: 80"), trouble{check: "gateway-class-missing", severity: "error", object: "Gateway gateway/edge", evidence: "none"}, nil},
+		{
+			"refused", "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: refused}\nspec: {controllerName: gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: refused, name: none}}\n",
+			trouble{check: "gateway-class-unaccepted", severity: "error", object: "GatewayClass refused", evidence: "none"}, nil,
+		},
 		{"failing", scene.Ingress("failing", "web", scene.Class, scene.Annotations{"healthcheck-interval-seconds": "soon"}), trouble{check: "object-failing", severity: "warning", object: "Ingress failing/web", evidence: "healthcheck-interval-seconds"}, nil},
 		{
 			"shared", scene.Ingress("shared", "a", scene.Class, nil) + scene.Ingress("shared", "b", scene.Class, nil) + scene.Ingress("shared", "c", scene.Class, nil),
