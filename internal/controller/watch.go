@@ -154,7 +154,8 @@ func (w *wiring) setUpGateways(context.Context) error {
 		return nil
 	}
 	statuses := gateway.NewStatuses(w.mgr.GetClient(), w.now, w.log.WithName("gateway-status"))
-	w.starts(statuses)
+	w.starts(statuses, &gateway.Release{Config: front.GatewayConfigFromFlags(c), Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Namespace: c.WatchNamespace,
+		Ending: w.definitions.Ending, Log: w.log.WithName("definitions")})
 	w.definitions.OnChange(w.definitionChanged)
 	var secrets *secret.Reader // of one of the families
 	for _, of := range []struct {

@@ -215,6 +215,12 @@ func (d *Definitions) Serves(kind objects.Kind) bool {
 	return s != absent
 }
 
+// Ending is true for a kind whose definition is being removed.
+func (d *Definitions) Ending(kind objects.Kind) bool {
+	s, _ := d.state(kind)
+	return s == ending
+}
+
 // await waits until a kind is in one of some states.
 func (d *Definitions) await(ctx context.Context, kind objects.Kind, states ...state) error {
 	for {

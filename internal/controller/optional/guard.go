@@ -2,6 +2,7 @@ package optional
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,8 +22,9 @@ import (
 const Doubt = time.Second
 
 // guard is the ListerWatcher of an optional kind. An informer behind it sees a deletion only after discovery has shown that the definition
-// stands. Until then, and while the kind is not served, it holds the objects as they were last. The end of a Gateway whose deletion was marked is
-// shown at once: the mark itself, which is an update, has ended all that it declares.
+// stands. Until then, and while the kind is not served, it holds the objects as they were last. The mark of a deletion, which an object with
+// finalizers gets first, is held in the same way where it alone ends what the object declares. The end of a Gateway whose mark was shown is
+// shown at once.
 type guard struct {
 	of          cache.ListerWatcherWithContext
 	kind        objects.Kind
@@ -32,16 +34,17 @@ type guard struct {
 	listed bool                              // a list was passed on: the informer holds objects
 	broken int                               // how often the definition had been removed before that list
 	held   map[types.NamespacedName]deletion // that are not passed on
+	marked map[types.NamespacedName]bool     // the objects whose mark of deletion was passed on
 }
 
-// deletion is an event that is held back.
+// deletion is an event that is held back: the end of an object, or an update with the mark of its deletion.
 type deletion struct {
 	event watch.Event
 	at    time.Time
 }
 
 func newGuard(of cache.ListerWatcher, kind objects.Kind, d *Definitions) *guard {
-	return &guard{of: cache.ToListerWatcherWithContext(of), kind: kind, definitions: d, held: map[types.NamespacedName]deletion{}}
+	return &guard{of: cache.ToListerWatcherWithContext(of), kind: kind, definitions: d, held: map[types.NamespacedName]deletion{}, marked: map[types.NamespacedName]bool{}}
 }
 
 // IsWatchListSemanticsUnSupported makes the reflector list, since deletions during a disconnection show in lists only.
@@ -70,11 +73,20 @@ func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runt
 	if m, err := meta.ListAccessor(list); err != nil || m.GetContinue() != "" {
 		return list, err // the last page is confirmed
 	}
+	marked := map[types.NamespacedName]bool{}
+	if err := meta.EachListItem(list, func(o runtime.Object) error {
+		if key, ok := g.marks(o); ok {
+			marked[key] = true
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
 	read := g.definitions.now()
 	g.mu.Lock()
 	again := g.listed
 	g.mu.Unlock()
-	if again { // objects that it lacks may be those of a definition that is being removed
+	if again || len(marked) > 0 { // objects that it lacks, or that are marked, may be those of a definition that is being removed
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -87,9 +99,18 @@ func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runt
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.listed, g.broken = true, broken
+	g.listed, g.broken, g.marked = true, broken, marked
 	clear(g.held)
 	return list, nil
+}
+
+// marks reports whether an object has the mark of its deletion, and this alone ends what it declares.
+func (g *guard) marks(object runtime.Object) (key types.NamespacedName, ok bool) {
+	o, err := meta.Accessor(object)
+	if err != nil {
+		return key, false
+	}
+	return types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}, o.GetDeletionTimestamp() != nil && (g.kind == objects.Gateway || slices.Contains(objects.RouteKinds, g.kind))
 }
 
 // outlived is not nil if the definition was removed since the list. What was deleted with it may have been created again, which only a new
@@ -198,14 +219,22 @@ func (s *session) take(e watch.Event) (proceed bool) {
 		return s.send(e)
 	}
 	s.version = o.GetResourceVersion()
-	key := types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
-	if e.Type == watch.Deleted && (s.kind != objects.Gateway || o.GetDeletionTimestamp() == nil) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.held[key] = deletion{e, s.definitions.now()}
+	key, marked := s.marks(e.Object)
+	s.mu.Lock()
+	shown := s.marked[key]
+	if e.Type == watch.Deleted {
+		delete(s.marked, key)
+	}
+	doubted := !shown || e.Type == watch.Deleted && s.kind != objects.Gateway
+	if doubted && (e.Type == watch.Deleted || marked) {
+		at := s.definitions.now()
+		if before, ok := s.held[key]; ok && before.event.Type != watch.Deleted {
+			at = before.at // of the mark
+		}
+		s.held[key] = deletion{e, at}
+		s.mu.Unlock()
 		return true
 	}
-	s.mu.Lock()
 	delete(s.held, key) // an object of that name was created again: to the informer it changed
 	s.mu.Unlock()
 	return s.send(e)
@@ -232,20 +261,30 @@ func (g *guard) oldest() (at time.Time, ok bool) {
 	return at, ok
 }
 
-// release removes the deletions that are confirmed and returns their events.
+// release removes the deletions that are confirmed and returns their events. After updates, which have the version of their object, a bookmark
+// has the newest version that was seen.
 func (s *session) release(until time.Time) []watch.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []watch.Event
+	var bookmark runtime.Object
 	for key, d := range s.held {
 		if d.at.After(until) {
 			continue
 		}
-		if o, err := meta.Accessor(d.event.Object); err == nil && s.version != "" {
+		if d.event.Type != watch.Deleted {
+			s.marked[key] = true
+			bookmark = d.event.Object.DeepCopyObject()
+		} else if o, err := meta.Accessor(d.event.Object); err == nil && s.version != "" {
 			o.SetResourceVersion(s.version)
 		}
 		out = append(out, d.event)
 		delete(s.held, key)
+	}
+	if o, err := meta.Accessor(bookmark); err == nil {
+		o.SetResourceVersion(s.version)
+		o.SetAnnotations(nil) // a bookmark's have a meaning
+		out = append(out, watch.Event{Type: watch.Bookmark, Object: bookmark})
 	}
 	return out
 }

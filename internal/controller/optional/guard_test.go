@@ -255,28 +255,81 @@ func TestAPageOfAListIsNotConfirmedByItself(t *testing.T) {
 	}
 }
 
-func TestTheEndOfAGatewayWhoseDeletionIsMarkedIsShownAtOnce(t *testing.T) {
+// newGuardedGateways is newGuarded for the kind Gateway.
+func newGuardedGateways(t *testing.T) *guarded {
+	t.Helper()
+	g := newGuarded(t)
+	g.kind = objects.Gateway
+	g.definitions.kinds[objects.Gateway] = gateways
+	g.set(gateways, usual)
+	g.definitions.Look(t.Context())
+	return g
+}
+
+var gateways = gatewayAPI.WithKind("Gateway")
+
+// marked is an object with the mark of its deletion.
+func marked(name, version string) *gatewayv1.HTTPRoute {
+	o := route(name, version)
+	o.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+	return o
+}
+
+func TestTheMarkOfADeletionIsShownOnceDiscoveryShowsTheDefinitionAndTheEndAtOnceThen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGuarded(t)
-		g.kind = objects.Gateway
-		g.definitions.kinds[objects.Gateway] = gatewayAPI.WithKind("Gateway")
-		g.set(gatewayAPI.WithKind("Gateway"), usual)
-		g.definitions.Look(t.Context())
+		g := newGuardedGateways(t)
 		g.follow(t)
-		gateway := func(name, version string, marked bool) *gatewayv1.HTTPRoute {
-			o := route(name, version)
-			if marked {
-				o.DeletionTimestamp = &metav1.Time{Time: time.Now()}
-			}
-			return o
-		}
-		g.watches.Modify(gateway("a", "1", true))
-		g.watches.Delete(gateway("a", "2", true))
-		g.watches.Delete(gateway("b", "3", false))
-		g.expect(t, "at once", "MODIFIED a 1", "DELETED a 2")
+		g.watches.Modify(marked("a", "1"))
+		time.Sleep(Doubt / 2)
+		g.watches.Modify(marked("a", "2"))
+		g.watches.Modify(route("other", "3"))
+		g.expect(t, "before the mark is confirmed", "MODIFIED other 3")
+		time.Sleep(Doubt / 2)
+		g.expect(t, "when it is confirmed", "MODIFIED a 2", "BOOKMARK a 3")
+		g.watches.Modify(marked("a", "4"))
+		g.watches.Delete(marked("a", "5"))
+		g.watches.Delete(route("b", "6"))
+		g.expect(t, "at once", "MODIFIED a 4", "DELETED a 5")
 		time.Sleep(Doubt)
-		g.expect(t, "when the other deletion is confirmed", "DELETED b 3")
+		g.expect(t, "when the other deletion is confirmed", "DELETED b 6")
+		g.watches.Add(route("a", "7"))
+		g.watches.Modify(marked("a", "8"))
+		g.expect(t, "of the next one of that name", "ADDED a 7")
 		g.watches.Stop()
 	})
+}
+
+func TestMarksAreNotShownWhileTheDefinitionIsBeingRemoved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuardedGateways(t)
+		g.items = []gatewayv1.HTTPRoute{*marked("deleted-before", "1"), *route("a", "1")}
+		begun := time.Now()
+		if _, err := g.ListWithContext(t.Context(), metav1.ListOptions{}); err != nil || time.Since(begun) != Doubt {
+			t.Fatalf("a first list with a mark: %v after %v", err, time.Since(begun))
+		}
+		g.follow(t)
+		g.watches.Modify(marked("a", "2"))
+		time.AfterFunc(Doubt/2, func() { g.set(gateways, terminating) })
+		time.Sleep(time.Minute)
+		g.watches.Modify(marked("a", "3"))
+		g.watches.Modify(marked("deleted-before", "4"))
+		g.watches.Delete(marked("deleted-before", "5"))
+		g.watches.Delete(marked("a", "6"))
+		time.Sleep(time.Minute)
+		g.expect(t, "while the definition is removed", "MODIFIED deleted-before 4", "DELETED deleted-before 5")
+		g.watches.Stop()
+	})
+}
+
+func TestMarksOfObjectsThatServeOnUntilTheirEndAreShownAtOnce(t *testing.T) {
+	t.Parallel()
+	for kind, shown := range map[objects.Kind]bool{objects.HTTPRoute: false, objects.TLSRoute: false, objects.Gateway: false, objects.GatewayClass: true, objects.LoadBalancerConfiguration: true} {
+		g := newGuarded(t)
+		g.kind = kind
+		if _, held := g.marks(marked("a", "1")); held == shown {
+			t.Errorf("%s: the mark is held: %v", kind, held)
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -25,12 +26,15 @@ func TestMain(m *testing.M) { harness.Main(m) }
 
 var definitionsResource = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 
-// install creates objects, and waits until they can be created: a class needs its definition to be served.
+// install creates objects that do not exist, and waits until they can be created: a class needs its definition to be served.
 func install(t *testing.T, c *harness.Cluster, resource schema.GroupVersionResource, all []*unstructured.Unstructured) {
 	t.Helper()
 	for _, o := range all {
 		c.WaitFor(t, "the creation of "+o.GetKind()+" "+o.GetName(), func(ctx context.Context) error {
 			_, err := c.Dynamic.Resource(resource).Create(ctx, o, metav1.CreateOptions{})
+			if apierrors.IsAlreadyExists(err) {
+				return nil
+			}
 			return err
 		})
 	}
@@ -75,6 +79,34 @@ func upstream(t *testing.T, name string) (all []*unstructured.Unstructured) {
 	return all
 }
 
+// installAll installs all definitions and the classes.
+func installAll(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	install(t, c, definitionsResource, upstream(t, ""))
+	install(t, c, definitionsResource, own(t, c))
+	classes, err := gatewayapi.Classes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	install(t, c, schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gatewayclasses"}, classes)
+}
+
+// apply applies objects, and waits until their definitions are served.
+func apply(t *testing.T, c *harness.Cluster, text string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "objects.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.WaitFor(t, "objects to be applied", func(context.Context) error {
+		out, err := c.TryKubectl(t, "apply", "-f", path)
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, out)
+		}
+		return err
+	})
+}
+
 // remove deletes a definition, and with it all of its objects, and waits until it is gone.
 func remove(t *testing.T, c *harness.Cluster, name string) {
 	t.Helper()
@@ -106,22 +138,10 @@ func TestDefinitionsThatComeLaterAreServedAndTheirRemovalIsNoDeletion(t *testing
 	}
 	process := c.Env.ControllerPID()
 
-	install(t, c, definitionsResource, upstream(t, ""))
-	install(t, c, definitionsResource, own(t, c))
-	classes, err := gatewayapi.Classes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	install(t, c, schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gatewayclasses"}, classes)
+	installAll(t, c)
 	objects := scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: ip, healthCheckConfig: {healthCheckPath: /health}}") +
 		scene.Gateway(ns, "web", "alb", "scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}", "name: http, protocol: HTTP, port: 80") + scene.Route("HTTPRoute", ns, "web", route)
-	c.WaitFor(t, "the objects of the new kinds", func(context.Context) error {
-		out, err := c.TryKubectl(t, "apply", "-f", write(t, objects))
-		if err != nil {
-			err = fmt.Errorf("%w: %s", err, out)
-		}
-		return err
-	})
+	apply(t, c, objects)
 	host := scene.GatewayAddress(t, c, ns, "web")
 	c.WaitGet(t, "http://"+host+"/", "", 200, "web")
 	before := c.LoadBalancer(t, host)
@@ -143,13 +163,7 @@ func TestDefinitionsThatComeLaterAreServedAndTheirRemovalIsNoDeletion(t *testing
 	c.Kubectl(t, "patch", "gateway", "-n", ns, "web", "--type=json", "-p", `[{"op": "add", "path": "/spec/listeners/-", "value": {"name": "more", "protocol": "HTTP", "port": 8080}}]`)
 	traffic.More(t, c, 50)
 	install(t, c, definitionsResource, upstream(t, "httproutes.gateway.networking.k8s.io"))
-	c.WaitFor(t, "the route to come back", func(context.Context) error {
-		out, err := c.TryKubectl(t, "apply", "-f", write(t, scene.Route("HTTPRoute", ns, "web", route)))
-		if err != nil {
-			err = fmt.Errorf("%w: %s", err, out)
-		}
-		return err
-	})
+	apply(t, c, scene.Route("HTTPRoute", ns, "web", route))
 	scene.GatewayAddress(t, c, ns, "web")
 	c.WaitGet(t, "http://"+host+":8080/", "", 200, "web")
 	traffic.More(t, c, 50)
@@ -171,11 +185,61 @@ func TestDefinitionsThatComeLaterAreServedAndTheirRemovalIsNoDeletion(t *testing
 	}
 }
 
-func write(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "objects.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+// TestTheRemovalOfTheDefinitionOfGatewaysDeletesNothingAndGatewaysMadeAgainTakeOverWhatServes removes the definition of Gateways, of which the API
+// server then deletes each.
+func TestTheRemovalOfTheDefinitionOfGatewaysDeletesNothingAndGatewaysMadeAgainTakeOverWhatServes(t *testing.T) {
+	const definition = "gateways.gateway.networking.k8s.io"
+	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true})
+	installAll(t, c)
+	apply(t, c, scene.Namespace(ns, 2)+scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: ip, healthCheckConfig: {healthCheckPath: /health}}")+
+		scene.Route("HTTPRoute", ns, "web", route)+scene.Route("TCPRoute", ns, "raw", "parentRefs: [{name: raw}], rules: [{backendRefs: [{name: web, port: 80}]}]"))
+	gateways := scene.Gateway(ns, "web", "alb", "scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}", "name: http, protocol: HTTP, port: 80") +
+		scene.Gateway(ns, "raw", "nlb", "scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}", "name: tcp, protocol: TCP, port: 81")
+	apply(t, c, gateways)
+	web, raw := scene.GatewayAddress(t, c, ns, "web"), scene.GatewayAddress(t, c, ns, "raw")
+	c.WaitGet(t, "http://"+web+"/", "", 200, "web")
+	c.WaitGet(t, "http://"+raw+":81/", "", 200, "web")
+	before := map[string]string{web: c.LoadBalancer(t, web).ARN, raw: c.LoadBalancer(t, raw).ARN}
+
+	traffic := []*scene.Traffic{scene.Send(t, c, "http://"+web+"/", "", scene.OK), scene.Send(t, c, "http://"+raw+":81/", "", scene.OK)}
+	more := func() {
+		for _, f := range traffic {
+			f.More(t, c, 50)
+		}
 	}
-	return path
+	mark := c.Mark()
+	remove(t, c, definition)
+	more()
+	install(t, c, definitionsResource, upstream(t, definition))
+	apply(t, c, gateways)
+	for name, host := range map[string]string{"web": web, "raw": raw} {
+		if after := scene.GatewayAddress(t, c, ns, name); after != host || c.LoadBalancer(t, after).ARN != before[host] {
+			t.Errorf("Gateway %s has %s, had %s (%s)", name, after, host, before[host])
+		}
+	}
+	c.Kubectl(t, "patch", "gateway", "-n", ns, "web", "--type=json", "-p", `[{"op": "add", "path": "/spec/listeners/-", "value": {"name": "more", "protocol": "HTTP", "port": 8080}}]`)
+	c.WaitGet(t, "http://"+web+":8080/", "", 200, "web")
+	more()
+	for _, f := range traffic {
+		if tally := f.Stop(); len(tally.Wrong) > 0 {
+			t.Errorf("the removal of the definition interrupted: %s", tally)
+		}
+	}
+	for _, w := range c.Writes(mark) {
+		for _, unwanted := range []string{"Delete", "Deregister", "CreateLoadBalancer", "CreateTargetGroup", "CreateSecurityGroup"} {
+			if strings.Contains(w, unwanted) {
+				t.Errorf("the removal of the definition led to %s", w)
+			}
+		}
+	}
+
+	c.Kubectl(t, "delete", "gateway", "-n", ns, "--all")
+	c.WaitFor(t, "the deletion of the load balancers of Gateways that are deleted themselves", func(context.Context) error {
+		for _, b := range c.Simulator.Resources().LoadBalancers {
+			if before[b.DNSName] != "" {
+				return errors.New(b.ARN + " exists")
+			}
+		}
+		return nil
+	})
 }
