@@ -5,15 +5,19 @@ package chart
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/playground/chart"
@@ -190,6 +194,43 @@ func TestTheAPIServerAcceptsEachObjectOfTheChart(t *testing.T) {
 				t.Errorf("%s: %s %s: %v", name, o.GetKind(), o.GetName(), err)
 			}
 		}
+	}
+}
+
+// TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart renders with lookups in the cluster, as helm upgrade does.
+func TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart(t *testing.T) {
+	c := start(t)
+	loaded, err := chart.Load(c.Repo.Chart())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := c.Client.CoreV1().Secrets("default")
+	kept := map[string][]byte{"ca.crt": []byte("authority"), "tls.crt": []byte("certificate"), "tls.key": []byte("key")}
+	_, err = secrets.Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "aws-load-balancer-tls"}, Type: corev1.SecretTypeTLS, Data: kept}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Kubectl(t, "delete", "secret", "-n", "default", "aws-load-balancer-tls") })
+	values := map[string]any{"clusterName": "demo-cluster", "keepTLSSecret": true}
+	r, err := loaded.Render(values, chart.Release{Namespace: "default", Upgrade: true, Cluster: c.Config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := r.Object("Secret", "aws-load-balancer-tls")
+	if secret == nil {
+		t.Fatal("the Secret is not rendered, so that Helm would delete it")
+	}
+	for key, want := range kept {
+		got, _, _ := unstructured.NestedString(secret.Object, "data", key)
+		if got != base64.StdEncoding.EncodeToString(want) {
+			t.Errorf("%s of the Secret is %q", key, got)
+		}
+	}
+	if args := chart.Arguments(r.Object("Deployment", "aws-load-balancer-controller")); slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--webhook-cert-secret") }) {
+		t.Errorf("the controller issues a certificate all the same: %v", args)
+	}
+	if hooks, _, _ := unstructured.NestedSlice(r.Object("ValidatingWebhookConfiguration", "aws-load-balancer-webhook").Object, "webhooks"); !strings.Contains(jsonOf(t, hooks), `"caBundle":"`+base64.StdEncoding.EncodeToString(kept["ca.crt"])) {
+		t.Error("the webhooks do not have its authority")
 	}
 }
 
