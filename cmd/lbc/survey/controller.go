@@ -54,6 +54,8 @@ func (r *reader) controllers(ctx context.Context, s state) (put, error) {
 	}
 	return func(s *state) {
 		s.deployments, s.configs, s.facts.Controllers, s.facts.Leases = found.Items, configs, all, leases
+		c := r.settings(*s)
+		s.facts.Settings.Cluster, s.facts.Settings.Region, s.facts.Settings.VPC = c.ClusterName, c.Region, c.VPC
 	}, nil
 }
 

@@ -18,25 +18,25 @@ type right struct {
 	name                    string // empty = all
 }
 
-// rights are those of the controller's role, without those for kinds that this version does not serve and for what it never calls.
+// rights are those of the chart's roles, without those for LoadBalancer objects and target control agents, which the controller does without.
 var rights = []right{
 	{"", "configmaps", "create delete get update", false, ""},
 	{"", "namespaces nodes pods", "get list watch", false, ""},
 	{"", "events", "create patch", false, ""},
-	{"", "pods/status services/status", "patch update", false, ""},
-	{"", "services", "get list patch update watch", false, ""},
+	{"", "pods/status services/status", "patch", false, ""},
+	{"", "services", "get list patch watch", false, ""},
 	{"discovery.k8s.io", "endpointslices", "get list watch", false, ""},
 	{"elbv2.k8s.aws", "ingressclassparams", "get list watch", false, ""},
-	{"elbv2.k8s.aws", "targetgroupbindings", "create delete get list patch update watch", false, ""},
-	{"elbv2.k8s.aws", "targetgroupbindings/status", "patch update", false, ""},
-	{"networking.k8s.io", "ingresses", "get list patch update watch", false, ""},
-	{"networking.k8s.io", "ingresses/status", "patch update", false, ""},
+	{"elbv2.k8s.aws", "targetgroupbindings", "create delete get list patch watch", false, ""},
+	{"elbv2.k8s.aws", "targetgroupbindings/status", "patch", false, ""},
+	{"networking.k8s.io", "ingresses", "get list patch watch", false, ""},
+	{"networking.k8s.io", "ingresses/status", "patch", false, ""},
 	{"networking.k8s.io", "ingressclasses", "get list watch", false, ""},
 	{"gateway.k8s.aws", "listenerruleconfigurations loadbalancerconfigurations targetgroupconfigurations", "get list patch watch", false, ""},
-	{"gateway.k8s.aws", "listenerruleconfigurations/status loadbalancerconfigurations/status targetgroupconfigurations/status", "patch update", false, ""},
+	{"gateway.k8s.aws", "listenerruleconfigurations/status loadbalancerconfigurations/status targetgroupconfigurations/status", "patch", false, ""},
 	{"gateway.networking.k8s.io", "gatewayclasses gateways", "get list patch watch", false, ""},
 	{"gateway.networking.k8s.io", "grpcroutes httproutes listenersets tcproutes tlsroutes udproutes referencegrants", "get list watch", false, ""},
-	{"gateway.networking.k8s.io", "gatewayclasses/status gateways/status grpcroutes/status httproutes/status listenersets/status tcproutes/status tlsroutes/status udproutes/status", "patch update", false, ""},
+	{"gateway.networking.k8s.io", "gatewayclasses/status gateways/status grpcroutes/status httproutes/status listenersets/status tcproutes/status tlsroutes/status udproutes/status", "patch", false, ""},
 	{"coordination.k8s.io", "leases", "create", true, ""},
 	{"coordination.k8s.io", "leases", "get update", true, leaseName},
 }

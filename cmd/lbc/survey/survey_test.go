@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
+	"github.com/k8s-lbc/lbc/internal/config"
 )
 
 func TestEachSourceHasALoader(t *testing.T) {
@@ -111,26 +112,82 @@ func TestAClockIsComparedWithinTheSecondThatADateResolves(t *testing.T) {
 	}
 }
 
-// TestTheRightsAreThoseThatThePlaygroundGrants reads the rights with which the end-to-end tests are sufficient.
-func TestTheRightsAreThoseThatThePlaygroundGrants(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("../../../playground/cluster/rbac.yaml")
+func TestSettingsAreThoseOfTheDeploymentUnlessAFlagOverridesThem(t *testing.T) {
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_DEFAULT_REGION", "")
+	deployed, err := config.Parse([]string{"--cluster-name=prod", "--aws-vpc-id=vpc-1", "--service-target-eni-security-group-tags=a=b"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var granted []rbacv1.PolicyRule
-	for _, doc := range bytes.Split(text, []byte("\n---\n")) {
+	nodes := []corev1.Node{{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{corev1.LabelTopologyRegion: "eu-west-1"}}}}
+	flags, err := config.Parse([]string{"--cluster-name=flag", "--aws-vpc-id=vpc-2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name         string
+		given        string
+		configs      []*config.Config
+		cluster, vpc string
+		tags         int
+	}{
+		{"the Deployment's", "", []*config.Config{deployed}, "prod", "vpc-1", 1},
+		{"a flag over the Deployment's", "aws-vpc-id", []*config.Config{deployed}, "prod", "vpc-2", 1},
+		{"no Deployment", "cluster-name", nil, "flag", "vpc-2", 0},
+		{"a Deployment with arguments that are not valid", "cluster-name", []*config.Config{nil}, "flag", "vpc-2", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := &reader{options: Options{Flags: *flags, Given: func(f string) bool { return f == tt.given }}}
+			got := r.settings(state{configs: tt.configs, facts: doctor.Facts{Nodes: nodes}})
+			if got.ClusterName != tt.cluster || got.VPC != tt.vpc || len(got.TargetENISecurityTags) != tt.tags || got.Region != "eu-west-1" {
+				t.Errorf("%s, %s, %v, %s", got.ClusterName, got.VPC, got.TargetENISecurityTags, got.Region)
+			}
+		})
+	}
+}
+
+func grants(all []rbacv1.PolicyRule, r doctor.Right) bool {
+	return slices.ContainsFunc(all, func(g rbacv1.PolicyRule) bool {
+		return slices.Contains(g.APIGroups, r.Group) && slices.Contains(g.Resources, r.Resource) && slices.Contains(g.Verbs, r.Verb)
+	})
+}
+
+// TestTheRightsAreThoseOfTheChartAndOfThePlayground reads the roles with which the end-to-end tests run.
+func TestTheRightsAreThoseOfTheChartAndOfThePlayground(t *testing.T) {
+	t.Parallel()
+	read := func(path string) []byte {
+		text, err := os.ReadFile(path) //nolint:gosec // ours
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	var chart, playground []rbacv1.PolicyRule
+	if err := yaml.Unmarshal(read("../../../charts/aws-load-balancer-controller/files/clusterrole.yaml"), &chart); err != nil {
+		t.Fatal(err)
+	}
+	for _, doc := range bytes.Split(read("../../../playground/cluster/rbac.yaml"), []byte("\n---\n")) {
 		var role rbacv1.ClusterRole
 		if err := yaml.Unmarshal(doc, &role); err != nil {
 			t.Fatal(err)
 		}
-		granted = append(granted, role.Rules...)
+		playground = append(playground, role.Rules...)
 	}
-	for _, r := range expand("kube-system") {
-		if !slices.ContainsFunc(granted, func(g rbacv1.PolicyRule) bool {
-			return slices.Contains(g.APIGroups, r.Group) && slices.Contains(g.Resources, r.Resource) && slices.Contains(g.Verbs, r.Verb)
-		}) {
+	mine := expand("kube-system")
+	for _, r := range mine {
+		if !grants(playground, r) || r.Namespace == "" && !grants(chart, r) {
 			t.Errorf("%+v is not granted", r)
+		}
+	}
+	without := []string{"loadbalancers", "loadbalancers/status", "albtargetcontrolconfigs"}
+	for _, g := range chart {
+		for _, resource := range g.Resources {
+			for _, verb := range g.Verbs {
+				want := doctor.Right{Group: g.APIGroups[0], Resource: resource, Verb: verb}
+				if !slices.Contains(without, resource) && !slices.Contains(mine, want) {
+					t.Errorf("the chart grants %+v, and it is not reviewed", want)
+				}
+			}
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +50,7 @@ const userKey = "AKIAPLAYGROUNDUSER01"
 type report struct {
 	Healthy                 bool
 	Errors, Warnings, Notes int
+	Cluster                 string
 	Region, VPC, Account    string
 	Findings                []finding
 	Checks                  []struct{ Check, Status, Reason string }
@@ -63,6 +65,9 @@ func (f finding) String() string {
 	return fmt.Sprintf("%s %s: %s: %s %q → %s", f.Severity, f.Check, f.Object, f.Text, f.Evidence, f.Remedy)
 }
 
+// unnamed as an argument leaves the name of the cluster to be found.
+const unnamed = ""
+
 // run runs lbc doctor against the cluster and its account. Arguments that are given replace the usual ones.
 func run(t *testing.T, c *harness.Cluster, env []string, args ...string) (out, errOut string, status int) {
 	t.Helper()
@@ -71,7 +76,11 @@ func run(t *testing.T, c *harness.Cluster, env []string, args ...string) (out, e
 		t.Fatalf("%v: run make build", err)
 	}
 	seeded := c.Simulator.Seed()
-	usual := []string{"doctor", "--kubeconfig", c.Env.Kubeconfig, "--cluster-name", seeded.Cluster.Name}
+	usual := []string{"doctor", "--kubeconfig", c.Env.Kubeconfig}
+	if !slices.Contains(args, unnamed) {
+		usual = append(usual, "--cluster-name", seeded.Cluster.Name)
+	}
+	args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == unnamed })
 	cmd := exec.CommandContext(t.Context(), binary, append(usual, args...)...)
 	cmd.Env = append(append(os.Environ(), "AWS_ENDPOINT_URL="+c.Env.URL, "AWS_REGION="+seeded.Region, "AWS_ACCESS_KEY_ID="+userKey, "AWS_SECRET_ACCESS_KEY=playground",
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_PROFILE=", "AWS_SESSION_TOKEN="), env...)

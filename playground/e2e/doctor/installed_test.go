@@ -77,6 +77,9 @@ func TestTroublesOfAnInstallationAreFound(t *testing.T) {
 	} {
 		found(t, c, x)
 	}
+	if r, _ := examine(t, c, nil, unnamed); r.Cluster != "demo-cluster" || r.VPC != c.Simulator.Seed().VPC.ID {
+		t.Errorf("the cluster is %q, the VPC %q", r.Cluster, r.VPC)
+	}
 	c.Apply(t, deployment("second", 0, "--cluster-name=demo-cluster, --bogus"))
 	found(t, c, trouble{check: "controller-duplicate", severity: "error", object: "second", evidence: "there are 2 Deployments"})
 	found(t, c, trouble{check: "controller-flags", severity: "error", object: "Deployment " + installed + "/second", evidence: "--bogus"})
