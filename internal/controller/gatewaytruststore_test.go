@@ -179,8 +179,6 @@ func TestTrustStoresComeAndGoWhateverCallFails(t *testing.T) {
 					t.Fatal(err)
 				}
 				l.settle(key)
-				l.clock.Advance(time.Minute) // a Gateway of which a throttled read leaves nothing to build is looked at then
-				l.settle(key)
 				made, authority := l.trustStore()
 				if made == nil || authority != "first" || !slices.Equal(l.verifiesBy(), []string{made.ARN}) {
 					t.Fatalf("made: %+v, listeners %v", made, l.verifiesBy())
@@ -218,5 +216,88 @@ func TestAConfigMapWithoutAuthoritiesTakesItsPortOutOfService(t *testing.T) {
 	l.settle(key)
 	if now, _ := l.trustStore(); now != nil || !slices.Equal(l.verifiesBy(), []string{""}) {
 		t.Errorf("%v stays, listeners %v", now, l.verifiesBy())
+	}
+}
+
+// TestClientCertificatesAreNoLongerPassedOnceThatIsNotDeclared has a restart before, and a call to AWS that fails first.
+func TestClientCertificatesAreNoLongerPassedOnceThatIsNotDeclared(t *testing.T) {
+	t.Parallel()
+	for name, refused := range map[string]bool{"at once": false, "after a refusal and a restart": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, g, _, key := trustStoreLab(t, account.Profile{})
+			modes := func() (out []string) {
+				l.sim.Account.Lock()
+				defer l.sim.Account.Unlock()
+				for _, x := range l.sim.Account.ListenersInOrder() {
+					out = append(out, x.MutualTLS.Mode)
+				}
+				return out
+			}
+			record := func() string {
+				l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
+				return g.Annotations["gateway.k8s.aws/client-certificates-passed"]
+			}
+			l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
+			g.Spec.TLS.Frontend.Default.Validation.Mode = gatewayv1.AllowInsecureFallback
+			l.must(l.client.Update(t.Context(), g))
+			l.settle(key)
+			if got := modes(); !slices.Equal(got, []string{"passthrough"}) || record() != "true" {
+				t.Fatalf("modes %v, record %q", got, record())
+			}
+			g.Spec.TLS = nil
+			l.must(l.client.Update(t.Context(), g))
+			if refused {
+				_, err := l.sim.Gate.AddFault(gate.Fault{ID: "modify", Action: "ModifyListener", Kind: "throttled"})
+				l.must(err)
+				for range 5 {
+					_, _ = l.round(key)
+					l.clock.Advance(time.Second)
+				}
+				if got := modes(); !slices.Equal(got, []string{"passthrough"}) || record() != "true" {
+					t.Fatalf("while AWS refuses: modes %v, record %q", got, record())
+				}
+				l.sim.Gate.RemoveFault("modify")
+				l.restart()
+			}
+			l.settle(key)
+			if got := modes(); !slices.Equal(got, []string{"off"}) || record() != "false" {
+				t.Errorf("modes %v, record %q", got, record())
+			}
+			mark := l.mark()
+			l.restart()
+			l.settle(key)
+			if got := l.writes(mark); len(got) > 0 {
+				t.Errorf("after that: %v", got)
+			}
+		})
+	}
+}
+
+func TestATrustStoreGoesAlsoIfTheProcessEndsBeforeItIsDeleted(t *testing.T) {
+	t.Parallel()
+	l, g, _, key := trustStoreLab(t, account.Profile{})
+	l.settle(key)
+	made, _ := l.trustStore()
+	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
+	g.Spec.TLS = nil
+	l.must(l.client.Update(t.Context(), g))
+	_, err := l.sim.Gate.AddFault(gate.Fault{ID: "delete", Action: "DeleteTrustStore", Kind: "internal"})
+	l.must(err)
+	for range 5 {
+		_, _ = l.round(key)
+		l.clock.Advance(time.Second)
+	}
+	if now, _ := l.trustStore(); now == nil || !slices.Equal(l.verifiesBy(), []string{""}) {
+		t.Fatalf("%v, listeners %v", now, l.verifiesBy())
+	}
+	l.sim.Gate.RemoveFault("delete")
+	l.restart()
+	l.settle(key)
+	if now, _ := l.trustStore(); now != nil {
+		t.Errorf("%v stays", now)
+	}
+	if _, ok := l.bundle(made); ok {
+		t.Error("the bundle stays")
 	}
 }

@@ -90,6 +90,7 @@ const (
 	UnseenBindings        Code = "UnseenBindings"
 	UnseenMembers         Code = "UnseenMembers"
 	UnwatchedNamespaces   Code = "UnwatchedNamespaces"
+	VerifyingListeners    Code = "VerifyingListeners"
 	UnansweredHealthCheck Code = "UnansweredHealthCheck"
 	BindingNotCompleted   Code = "BindingNotCompleted"
 	SecretNotFound        Code = "SecretNotFound"
@@ -155,6 +156,7 @@ var table = map[Code]Info{
 	AWSRejected:           {Invalid, FailedDeployModel, "AWS refuses a request as invalid"},
 	AWSUnavailable:        {Transient, FailedDeployModel, "AWS did not answer, or answered with a server error"},
 	NoHealthyTargets:      {Note, UnhealthyTargets, "no target of a target group passes its health check"},
+	VerifyingListeners:    {Note, NoteReason, "more listeners of a Gateway verify clients than AWS admits of one load balancer by default"},
 	UnansweredHealthCheck: {Note, NoteReason, "health checks of targets behind a UDP listener come over TCP to a port where the Service has UDP only, so that all targets may be unhealthy"},
 	ReadinessGateClosed:   {Note, UnhealthyTargets, "pods have waited for minutes for their targets to become healthy"},
 	ServiceMissing:        {NotFound, BackendNotFound, "a backend Service, or the Service of a TargetGroupBinding, does not exist; requests for it are answered by 503"},

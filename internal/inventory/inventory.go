@@ -166,13 +166,13 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	return out, nil
 }
 
-// readsTrustStores reports whether a stack may own trust stores: it wants some, a listener has one that may be, it is removed and trust stores
-// are made at all, or looking costs nothing because the list is known.
+// readsTrustStores reports whether a stack may own trust stores: it wants some, a listener has one that may be, the list is known so that looking
+// costs nothing, or trust stores are made at all, so that one may be left that a process was about to delete.
 func (i *Inventory) readsTrustStores(o *elb.Observed, desired *stack.Stack) bool {
 	if desired == nil || !owner.Of(desired.Key.Owner).OwnsTrustStores {
 		return false
 	}
-	return len(desired.TrustStores) > 0 || i.trustStores.Listed() || i.cfg.TrustStores && desired.Removal != stack.NotRemoved ||
+	return len(desired.TrustStores) > 0 || i.trustStores.Listed() || i.cfg.TrustStores ||
 		slices.ContainsFunc(o.Listeners, func(l elb.Listener) bool { return l.Mutual != nil && naming.MayBeTrustStore(l.Mutual.TrustStore) })
 }
 

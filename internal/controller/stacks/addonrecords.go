@@ -15,26 +15,46 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// addOnRecords are the annotations that record add-ons of a Gateway, each with its add-on and with whether a load balancer is to have none.
-var addOnRecords = map[string]struct {
-	of   elb.AddOn
-	none func(*stack.AddOns) bool
+// records are the annotations that record what is made of a Gateway's load balancer, each with whether a stack is to have none of it, and with the
+// steps that take it away.
+var records = map[string]struct {
+	none  func(*stack.Stack) bool
+	takes func(plan.Step) bool
 }{
-	gateway.AddOnWebACL:   {elb.AddOnWebACL, func(a *stack.AddOns) bool { return a.WebACL != nil && *a.WebACL == "" }},
-	gateway.AddOnShield:   {elb.AddOnShield, func(a *stack.AddOns) bool { return a.Shield != nil && !*a.Shield }},
-	gateway.AddOnCapacity: {elb.AddOnCapacity, func(a *stack.AddOns) bool { return a.Capacity != nil && *a.Capacity == 0 }},
+	gateway.AddOnWebACL:   {noAddOn(func(a *stack.AddOns) bool { return a.WebACL != nil && *a.WebACL == "" }), about(elb.AddOnWebACL)},
+	gateway.AddOnShield:   {noAddOn(func(a *stack.AddOns) bool { return a.Shield != nil && !*a.Shield }), about(elb.AddOnShield)},
+	gateway.AddOnCapacity: {noAddOn(func(a *stack.AddOns) bool { return a.Capacity != nil && *a.Capacity == 0 }), about(elb.AddOnCapacity)},
+	gateway.ClientsPassed: {
+		func(want *stack.Stack) bool {
+			return !slices.ContainsFunc(want.Listeners, func(l stack.Listener) bool { return l.Protocol == "HTTPS" && l.Mutual == nil })
+		},
+		func(s plan.Step) bool {
+			_, modifies := s.Op.(elb.ModifyListener)
+			return modifies
+		},
+	},
 }
 
-// recordRemovedAddOns records on a Gateway that add-ons are taken away which it does not want any more: those of which AWS was read, and of
-// whose removal every step is done.
+// noAddOn reports whether the load balancer is to have none of an add-on.
+func noAddOn(none func(*stack.AddOns) bool) func(*stack.Stack) bool {
+	return func(want *stack.Stack) bool { return none(&want.LoadBalancers[0].AddOns) }
+}
+
+// about reports whether a step is about an add-on.
+func about(a elb.AddOn) func(plan.Step) bool {
+	return func(s plan.Step) bool { return s.Op.Traits().Setting == string(a) }
+}
+
+// recordRemovedAddOns records on a Gateway that add-ons, and the like, are taken away which it does not want any more: those of which AWS was
+// read, and of whose removal every step is done.
 func (s *Reconciler) recordRemovedAddOns(ctx context.Context, w front.Input, want *stack.Stack, o elb.Observed, p *plan.Plan, r apply.Result) refusedWrites {
 	if w.Decisions == nil || o.Pending || len(want.LoadBalancers) == 0 {
 		return nil
 	}
 	removed := slices.DeleteFunc(slices.Clone(w.Decisions.Removed), func(annotation string) bool {
-		record := addOnRecords[annotation]
-		return !record.none(&want.LoadBalancers[0].AddOns) || slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
-			return step.Op.Traits().Setting == string(record.of) && r.Outcomes[step.ID].State != apply.Done
+		record := records[annotation]
+		return !record.none(want) || slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
+			return record.takes(step) && r.Outcomes[step.ID].State != apply.Done
 		})
 	})
 	if len(removed) == 0 {

@@ -227,11 +227,15 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 		return s.Retries.later(key, refusedSecret), nil
 	}
 	s.Retries.done(key, refusedSecret)
+	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Class == diag.Throttled }) {
+		return s.Retries.later(key, throttled), nil
+	}
+	s.Retries.done(key, throttled)
 	for _, d := range found {
 		switch d.Class {
-		case diag.Denied, diag.Quota, diag.Throttled:
+		case diag.Denied, diag.Quota:
 			return s.Retries.later(key, missing), nil
-		case diag.NotFound, diag.Invalid, diag.Conflict, diag.Note, diag.Transient: // FinalizerNotAdded: that pass is made again as a failed one
+		case diag.Throttled, diag.NotFound, diag.Invalid, diag.Conflict, diag.Note, diag.Transient: // FinalizerNotAdded: that pass is made again as a failed one
 			if missingInAWS(d) {
 				return s.Retries.later(key, missing), nil
 			}

@@ -25,6 +25,7 @@ const (
 	guarded       cause = "guarded"        // a step that a guard or deletion protection keeps from happening
 	readingAddOns cause = "reading addons" // add-ons that were not read in time
 	readingFacts  cause = "reading facts"  // a question that AWS did not answer
+	throttled     cause = "throttled"      // a question that AWS refused because it is asked too much
 	staleFacts    cause = "stale facts"    // answers that served on while AWS is asked again
 	refusedSecret cause = "refused Secret" // a Secret that may not be read; no event announces that a Role was granted
 	missing       cause = "missing"        // what only an edit in AWS cures, which no event announces: a subnet gets its tag
@@ -36,6 +37,7 @@ var pauses = map[cause]backoff.Policy{
 	guarded:       {First: 20 * time.Second, Longest: 5 * time.Minute},
 	readingAddOns: {First: time.Second, Longest: time.Minute},
 	readingFacts:  {First: time.Second, Longest: time.Minute},
+	throttled:     {First: 5 * time.Second, Longest: time.Minute},
 	staleFacts:    {First: 2 * time.Second, Longest: time.Minute},
 	refusedSecret: {First: 10 * time.Second, Longest: 2 * time.Minute},
 	missing:       {First: time.Minute, Longest: 5 * time.Minute},

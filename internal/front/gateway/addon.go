@@ -6,14 +6,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Annotations of a Gateway that record for which add-ons of its load balancer something was made: "true" is written before, "false" once it is
-// taken away. Without "true", AWS is not called for an add-on that is not wanted.
+// Annotations of a Gateway that record what was made of its load balancer: "true" is written before, "false" once it is taken away. Without
+// "true", what is not wanted stays as AWS has it, and AWS is not called for an add-on.
 const (
 	AddOnWebACL   = "gateway.k8s.aws.addon.wafv2"
 	AddOnShield   = "gateway.k8s.aws.addon.shield"
 	AddOnCapacity = "gateway.k8s.aws.addon.provisionedcapacity"
+	// ClientsPassed is about certificates of clients that are passed to targets, as spec.tls.frontend has it.
+	ClientsPassed = "gateway.k8s.aws/client-certificates-passed"
 )
 
 // keepRecord has an add-on recorded that is wanted: that has another value than off. One that is not wanted is not set, unless it is recorded:
@@ -87,4 +90,25 @@ func (t *translation) addOns(d *Decisions) intent.AddOns {
 		}
 	}
 	return intent.AddOns{Capacity: out.Capacity}
+}
+
+// passClients records that listeners pass the certificates of clients to targets as spec.tls.frontend declares. Once it does no more, those that
+// declare nothing about certificates of clients do not take these.
+func (t *translation) passClients(d *Decisions, listeners []intent.Listener) {
+	if t.Family != attachment.Application || t.Unknown != nil {
+		return
+	}
+	var passed intent.Field[bool]
+	if t.insecure() {
+		passed = intent.Of(true, t.here("spec.tls.frontend"))
+	}
+	keepRecord(t, d, ClientsPassed, &passed, false, false)
+	if !passed.Set || passed.Value {
+		return
+	}
+	for i := range listeners {
+		if l := &listeners[i]; l.Protocol == https && !l.Mutual.Set {
+			l.Mutual = intent.Of(stack.MutualAuthentication{Mode: stack.MutualOff}, passed.Source)
+		}
+	}
 }

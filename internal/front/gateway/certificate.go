@@ -51,7 +51,7 @@ func (t *translation) checkRefs(i int, named bool) (usable bool) {
 	for n, ref := range l.TLS.CertificateRefs {
 		source := t.source(l, fmt.Sprintf("tls.certificateRefs[%d]", n))
 		c, problem := t.certificate(l, ref, source)
-		if problem != nil && t.refs[i] == nil {
+		if problem != nil && (t.refs[i] == nil || t.refs[i].Partial) {
 			t.refs[i] = problem
 		}
 		if c == nil {

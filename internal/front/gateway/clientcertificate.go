@@ -101,6 +101,9 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 		out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonNoValidCACertificate), Message: "No reference to certificates of authorities is valid."}
 		return out
 	}
+	if out.refs != nil { // the others are in effect, unless one could not be read
+		out.refs.Partial = !unread
+	}
 	if !verifies {
 		out.mutual = intent.Of(stack.MutualAuthentication{Mode: stack.MutualPassthrough}, t.here(path))
 		return out
@@ -190,6 +193,26 @@ func authoritiesOf(c *corev1.ConfigMap) (string, error) {
 		return "", fmt.Errorf("%s holds no certificate in PEM format", authoritiesKey)
 	}
 	return out.String(), nil
+}
+
+// maxVerifying is how many listeners of a load balancer AWS has verify clients, unless the quota was raised.
+const maxVerifying = 2
+
+// noteVerifying notes that AWS may refuse listeners because too many verify clients.
+func (t *translation) noteVerifying(listeners []intent.Listener) {
+	n, source := 0, intent.Source{}
+	for i := range listeners {
+		if m := listeners[i].Mutual; m.Set && m.Value.Mode == stack.MutualVerify {
+			n, source = n+1, m.Source
+		}
+	}
+	if t.Gateway.Spec.TLS != nil && t.Gateway.Spec.TLS.Frontend != nil {
+		source = t.here("spec.tls.frontend")
+	}
+	if n > maxVerifying {
+		t.report(source, diag.VerifyingListeners, fmt.Sprintf("%d ports verify clients; AWS admits %d of a load balancer unless the quota was raised, and refuses the others", n, maxVerifying),
+			"have the hosts share a port, use another Gateway for some of them, or ask AWS for a higher quota (Mutual TLS verify listeners per ALB)")
+	}
 }
 
 // insecure reports whether a port takes clients whose certificates are not verified although their authorities are named.

@@ -147,7 +147,7 @@ func TestInvalidReferencesToAuthoritiesRefuseTheHTTPSListenersOfTheirPortsOnly(t
 		{"too many", configMap(t, "shop/ca", "ca.crt", strings.Repeat(authority(t, "one", true), 26)), toCA, refused("InvalidCACertificateRef")},
 		{"another namespace", theirs, "{group: '', kind: ConfigMap, namespace: other, name: theirs}", refused("RefNotPermitted")},
 		{"another namespace, granted", theirs + grant, "{group: '', kind: ConfigMap, namespace: other, name: theirs}", good},
-		{"one of two", ca, toMissing + ", " + toCA, "Accepted=True/Accepted Conflicted=False/NoConflicts Programmed=False/InvalidCACertificateRef ResolvedRefs=False/InvalidCACertificateRef"},
+		{"one of two", ca, toMissing + ", " + toCA, "Accepted=True/Accepted Conflicted=False/NoConflicts Programmed=True/Programmed ResolvedRefs=False/InvalidCACertificateRef"},
 	} {
 		text := c.objects + configMap(t, "shop/fine", "ca.crt", authority(t, "fine", true)) +
 			frontend("default: {validation: {caCertificateRefs: ["+c.refs+"]}}, perPort: [{port: 8443, tls: {validation: {caCertificateRefs: [{group: '', kind: ConfigMap, name: fine}]}}}]")
@@ -215,5 +215,45 @@ func TestAConfigMapThatCannotBeReadLeavesItsListenerAndTrustStoreAsTheyAre(t *te
 	}
 	if got := findings(m.Diagnostics); !strings.Contains(got, string(diag.CACertificateUnread)) {
 		t.Error(got)
+	}
+}
+
+// TestAListenerWithOneOfSeveralAuthoritiesIsProgrammed has the text of the Gateway API: only where all references are invalid, the listener is not
+// accepted. Its Secret is none of these references.
+func TestAListenerWithOneOfSeveralAuthoritiesIsProgrammed(t *testing.T) {
+	t.Parallel()
+	ca := configMap(t, "shop/ca", "ca.crt", authority(t, "one", true))
+	text := ca + frontend("default: {validation: {caCertificateRefs: ["+toCA+", "+toMissing+"]}}")
+	listeners, _ := statusAfter(t, withBucket(), text)
+	if got := listeners["a"]; !strings.Contains(got, "ResolvedRefs=False/InvalidCACertificateRef") || !strings.Contains(got, "Accepted=True") || !strings.Contains(got, "Programmed=True") {
+		t.Error(got)
+	}
+	secret := strings.Replace(text, "hostname: a.com}", "hostname: a.com, tls: {certificateRefs: [{group: example.com, kind: Vault, name: x}]}}", 1)
+	listeners, _ = statusAfter(t, withBucket(), secret)
+	if got := listeners["a"]; !strings.Contains(got, "ResolvedRefs=False/InvalidCertificateRef") || !strings.Contains(got, "Programmed=False") {
+		t.Errorf("without a certificate: %s", got)
+	}
+}
+
+func TestMorePortsThatVerifyClientsThanAWSAdmitsAreNoted(t *testing.T) {
+	t.Parallel()
+	ca := configMap(t, "shop/ca", "ca.crt", authority(t, "one", true))
+	const listeners = "{name: d, port: 9443, protocol: HTTPS, hostname: d.com}, "
+	three := strings.Replace(frontend("default: {validation: {caCertificateRefs: ["+toCA+"]}}"), "listeners: [", "listeners: ["+listeners, 1)
+	for name, c := range map[string]struct {
+		text string
+		want bool
+	}{
+		"two": {frontend("default: {validation: {caCertificateRefs: [" + toCA + "]}}"), false}, "three": {three, true},
+		"three that let clients in": {strings.Replace(three, "validation: {", "validation: {mode: AllowInsecureFallback, ", 1), false},
+	} {
+		m, _ := translatedBy(t, withBucket(), albKey(), ca+c.text)
+		noted := false
+		for _, d := range m.Diagnostics {
+			noted = noted || d.Code == diag.VerifyingListeners && strings.HasPrefix(d.Text, "3 ports verify clients") && d.Path == "spec.tls.frontend"
+		}
+		if noted != c.want {
+			t.Errorf("%s: %v", name, m.Diagnostics)
+		}
 	}
 }

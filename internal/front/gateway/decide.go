@@ -26,7 +26,7 @@ var Records = []string{ConstructionAnnotation, AddOnWebACL, AddOnShield, AddOnCa
 type Decisions struct {
 	// Annotations are to be written to the Gateway, as its next passes rely on them.
 	Annotations map[string]string
-	// Removed are annotations that become "false" once AWS holds nothing of the add-on that each is of.
+	// Removed are annotations that become "false" once AWS holds nothing of what each is about.
 	Removed []string
 	// Found are notes about routes and the configurations that they use, also of routes without a part in the load balancer.
 	Found diag.List

@@ -77,6 +77,8 @@ func (t *translation) member(d *Decisions) intent.Member {
 	}
 	m.Settings = t.settings(d)
 	m.Listeners = t.ports()
+	t.passClients(d, m.Listeners)
+	t.noteVerifying(m.Listeners)
 	m.Certificates, m.TrustStores = t.certificates, t.trustStores
 	t.noteIgnored()
 	if t.Unknown != nil {

@@ -50,6 +50,7 @@ var routeKinds = map[Family][]gatewayv1.Kind{
 type Problem struct {
 	Reason  string // of the condition
 	Message string
+	Partial bool // what it is about serves nevertheless
 }
 
 // Parent names a Gateway or a ListenerSet.
@@ -245,7 +246,7 @@ func (l *Listener) judge(family Family, taken ports, mixed bool) {
 	known := protocols[l.Protocol]
 	fail := func(reason gatewayv1.ListenerConditionReason, format string, args ...any) {
 		if l.Problem == nil {
-			l.Problem = &Problem{string(reason), fmt.Sprintf(format, args...)}
+			l.Problem = &Problem{Reason: string(reason), Message: fmt.Sprintf(format, args...)}
 		}
 	}
 	l.supportedKinds(family, known, fail)
@@ -269,7 +270,7 @@ func (l *Listener) judge(family Family, taken ports, mixed bool) {
 	switch first, differs := p.conflict(l.Protocol); {
 	case p.hostnames[key(l)] && (l.hostname() != "" || !differs): // a hostname decides, whatever the protocols are
 		if l.Problem == nil || l.Problem.Reason == string(gatewayv1.ListenerReasonProtocolConflict) {
-			l.Problem = &Problem{string(gatewayv1.ListenerReasonHostnameConflict), hostnameText(l)}
+			l.Problem = &Problem{Reason: string(gatewayv1.ListenerReasonHostnameConflict), Message: hostnameText(l)}
 		}
 	case differs:
 		fail(gatewayv1.ListenerReasonProtocolConflict, "port %d has a listener of protocol %s already; a port of a load balancer has one protocol", l.Port, first)

@@ -74,7 +74,7 @@ func (ls *Listeners) Attach(r Route) []Decision {
 		case len(d.Attached) > 0:
 			d.Problem = nil
 		case candidates == 0:
-			d.Problem = &Problem{string(gatewayv1.RouteReasonNoMatchingParent), ls.noListener(parent, ref)}
+			d.Problem = &Problem{Reason: string(gatewayv1.RouteReasonNoMatchingParent), Message: ls.noListener(parent, ref)}
 		}
 		out = append(out, d)
 	}
@@ -115,7 +115,7 @@ func ParentOf(ref gatewayv1.ParentReference, namespace string) (Parent, bool) {
 // match decides whether a route attaches to a listener, and with which hostnames.
 func (ls *Listeners) match(l *Listener, r Route) ([]Hostname, *Problem) {
 	refused := func(reason gatewayv1.RouteConditionReason, format string, args ...any) *Problem {
-		return &Problem{string(reason), fmt.Sprintf("listener %s ", l.Name) + fmt.Sprintf(format, args...)}
+		return &Problem{Reason: string(reason), Message: fmt.Sprintf("listener %s ", l.Name) + fmt.Sprintf(format, args...)}
 	}
 	from := gatewayv1.NamespacesFromSame
 	a := l.AllowedRoutes

@@ -77,7 +77,7 @@ func (b *builder) unless(kind gatewayv1.ListenerConditionType, p *attachment.Pro
 	b.add(string(kind), metav1.ConditionTrue, string(good), text)
 }
 
-// Listener are the conditions of a listener of a Gateway or ListenerSet. refs is what is wrong with its certificates, if anything is; lb.Failed is
+// Listener are the conditions of a listener of a Gateway or ListenerSet. refs is what is wrong with its references, if anything is; lb.Failed is
 // why the load balancer has no such listener.
 func Listener(l *attachment.Listener, refs *attachment.Problem, lb LoadBalancer, generation int64) []metav1.Condition {
 	b := builder{generation: generation}
@@ -101,7 +101,7 @@ func Listener(l *attachment.Listener, refs *attachment.Problem, lb LoadBalancer,
 	switch {
 	case l.Problem != nil:
 		b.add(programmed, metav1.ConditionFalse, l.Problem.Reason, "Listener is not accepted.")
-	case refs != nil:
+	case refs != nil && !refs.Partial:
 		b.add(programmed, metav1.ConditionFalse, refs.Reason, refs.Message)
 	case lb.Failed != nil:
 		b.add(programmed, metav1.ConditionFalse, lb.Failed.Reason, lb.Failed.Message)
