@@ -79,11 +79,11 @@ func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.
 	_, unreleased := s.writeMembers(ctx, "removing finalizer from", leaving, func(client.Object) objectwriter.Write {
 		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, name) }}
 	})
+	leaving = slices.DeleteFunc(leaving, func(m metav1.Object) bool { return unreleased.of(owner.Object(m)) })
 	for _, m := range leaving {
-		if !unreleased.of(owner.Object(m)) {
-			s.Reporter.Forget(key.String(), owner.Object(m))
-		}
+		s.Reporter.Forget(key.String(), owner.Object(m))
 	}
+	s.noteReleased(key, leaving)
 	refused = append(refused, unreleased...)
 	if !w.Wanted && len(refused)+len(unwritten) == 0 {
 		s.forget(key)

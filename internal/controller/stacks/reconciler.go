@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -68,6 +69,8 @@ type Reconciler struct {
 
 	mu     sync.Mutex
 	states map[stack.Key]*stackState
+	// released are the objects of each stack that lost the finalizer and that the cache showed in the last pass, or may show in the next.
+	released map[stack.Key][]types.UID
 }
 
 // Reconcile makes one pass over a stack. It returns an error only for what a retry may cure; findings that only an edit can
@@ -92,6 +95,10 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 	if err := view.Err(); err != nil {
 		s.reportUnread(ctx, key, w, err)
 		return reconcile.Result{}, err // what is not known must not look as if it were absent
+	}
+	leaving := len(w.Leaving)
+	if w.Leaving = s.unreleased(key, w.Leaving); w.Nothing() && leaving > 0 {
+		return again(stale)
 	}
 	if w.DryRun == nil {
 		s.Reporter.End(dryRunOf(key))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/compile"
@@ -55,6 +56,44 @@ func (s *Reconciler) routesAwaited(key stack.Key, w front.Input) time.Duration {
 		st.begun = s.Now()
 	}
 	return max(0, st.begun.Add(awaitRoutes).Sub(s.Now()))
+}
+
+// noteReleased records objects that were being deleted and have lost the finalizer: they are gone for good.
+func (s *Reconciler) noteReleased(key stack.Key, all []metav1.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range all {
+		if o.GetDeletionTimestamp() == nil || o.GetUID() == "" {
+			continue
+		}
+		if s.released == nil {
+			s.released = map[stack.Key][]types.UID{}
+		}
+		s.released[key] = append(s.released[key], o.GetUID())
+	}
+}
+
+// unreleased are the objects of leaving that have the finalizer still. A cache shows those that lost it for a moment longer.
+func (s *Reconciler) unreleased(key stack.Key, leaving []metav1.Object) []metav1.Object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.released[key]
+	if len(known) == 0 {
+		return leaving
+	}
+	var left []metav1.Object
+	var shown []types.UID
+	for _, o := range leaving {
+		if slices.Contains(known, o.GetUID()) {
+			shown = append(shown, o.GetUID())
+		} else {
+			left = append(left, o)
+		}
+	}
+	if s.released[key] = shown; len(shown) == 0 {
+		delete(s.released, key)
+	}
+	return left
 }
 
 // MemoryOf is what the compiler remembers of a stack; nil = nothing.

@@ -1,0 +1,62 @@
+package controller
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt makes passes with a cache that shows a Gateway as it was before it lost
+// the finalizer.
+func TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt(t *testing.T) {
+	t.Parallel()
+	l, key := newGatewayLab(t, webGateway), gatewayKey(stack.GatewayALB, "web")
+	l.settleWeb()
+	g := &gatewayv1.Gateway{}
+	l.get(g, "web")
+	g.UID = "uid-of-web"
+	l.must(l.client.Update(t.Context(), g))
+	l.must(l.client.Delete(t.Context(), g))
+	l.get(g, "web")
+	shown, writes, real := g.DeepCopy(), 0, l.client.(client.WithWatch)
+	l.client = interceptor.NewClient(real, interceptor.Funcs{
+		Get: func(ctx context.Context, inner client.WithWatch, k client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			if into, ok := o.(*gatewayv1.Gateway); ok && shown != nil {
+				shown.DeepCopyInto(into)
+				return nil
+			}
+			return inner.Get(ctx, k, o, opts...)
+		},
+		List: func(ctx context.Context, inner client.WithWatch, all client.ObjectList, opts ...client.ListOption) error {
+			if into, ok := all.(*gatewayv1.GatewayList); ok && shown != nil {
+				into.Items = []gatewayv1.Gateway{*shown.DeepCopy()}
+				return nil
+			}
+			return inner.List(ctx, all, opts...)
+		},
+		Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			if _, ok := o.(*gatewayv1.Gateway); ok {
+				writes++
+			}
+			return inner.Patch(ctx, o, p, opts...)
+		},
+	})
+	l.restart()
+	for range 20 {
+		l.pass(time.Minute, nil, key)
+	}
+	if exists := real.Get(t.Context(), client.ObjectKeyFromObject(g), &gatewayv1.Gateway{}) == nil; exists || writes != 1 || len(l.sim.Resources().LoadBalancers) > 0 {
+		t.Errorf("the Gateway exists: %v, after %d writes of it; AWS has %d load balancers", exists, writes, len(l.sim.Resources().LoadBalancers))
+	}
+	shown = nil
+	l.settleWeb()
+	if left := l.leftOfGateways(); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
