@@ -57,6 +57,9 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	}
 	s.Metrics.CountFindings(s.Front.Owner(), t.found)
 	s.Reporter.Report(t.key.String(), account)
+	if t.releasing && t.compiled.Stack.Removal == stack.ObjectsDeleted { // nothing shows the stack in a moment
+		return
+	}
 	s.Status.Enqueue(statusPass(t, s.Now))
 	s.decide(t)
 }
@@ -64,7 +67,7 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 // decide has the statuses written that a pass decides about, with what is known of the load balancer.
 func (s *Reconciler) decide(t passReport) {
 	d := t.input.Decisions
-	if d == nil || s.Decided == nil || t.releasing && t.compiled.Stack.Removal == stack.ObjectsDeleted { // the API server has no object for it soon
+	if d == nil || s.Decided == nil {
 		return
 	}
 	known := d.Shown()
