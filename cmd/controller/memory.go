@@ -7,18 +7,19 @@ import (
 	"time"
 )
 
-// When memory is given back: at rest, which is a second in which little is allocated, if much is free, and not soon again.
+// When memory is given back: at rest, which is a second in which little is allocated, if much is free or garbage, and not soon again.
 const (
 	restAllocates = 8 << 20 // at most, in a second
 	freeAtLeast   = 4 << 20
-	freeOfHeap    = 8 // the part of the heap that is free at least, as a divisor
+	freeOfHeap    = 8 // the part of the heap that is free or garbage at least, as a divisor
 	returnPause   = 10 * time.Second
 )
 
 // memory is what the runtime says of its heap, in bytes.
 type memory struct {
 	allocated uint64 // since the start
-	live      uint64 // objects, and garbage that is not collected yet
+	objects   uint64 // live ones, and garbage that is not collected yet
+	live      uint64 // at the end of the last collection
 	free      uint64 // pages that are free and not returned to the operating system
 }
 
@@ -33,7 +34,8 @@ type giver struct {
 func (g *giver) gives(m memory, now time.Time) bool {
 	rests := m.allocated-g.before.allocated <= restAllocates
 	g.before = m
-	if !rests || m.free < max(freeAtLeast, m.live/freeOfHeap) || now.Sub(g.last) < returnPause {
+	free := m.free + m.objects - min(m.live, m.objects)
+	if !rests || free < max(freeAtLeast, m.objects/freeOfHeap) || now.Sub(g.last) < returnPause {
 		return false
 	}
 	g.last = now
@@ -42,7 +44,7 @@ func (g *giver) gives(m memory, now time.Time) bool {
 
 // giveBack gives free memory back until ctx ends.
 func giveBack(ctx context.Context) {
-	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
 	g, tick := &giver{}, time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -51,7 +53,7 @@ func giveBack(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			metrics.Read(samples)
-			if g.gives(memory{samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64()}, now) {
+			if g.gives(memory{samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64(), samples[3].Value.Uint64()}, now) {
 				debug.FreeOSMemory()
 			}
 		}

@@ -10,17 +10,17 @@ func TestMemoryIsGivenBackAtRestWhereMuchIsFreeAndNotSoonAgain(t *testing.T) {
 	const mib = 1 << 20
 	g, now := &giver{}, time.Unix(1000, 0)
 	for _, step := range []struct {
-		name                  string
-		allocates, live, free uint64 // MiB
-		want                  bool
+		name                           string
+		allocates, objects, live, free uint64 // MiB
+		want                           bool
 	}{
-		{"the start", 30, 20, 20, false},
-		{"a burst of work", 200, 60, 5, false},
-		{"its end", 9, 30, 30, false},
-		{"rest", 8, 30, 30, true},
-		{"again", 0, 30, 30, false},
+		{"the start", 30, 20, 20, 20, false},
+		{"a burst of work", 200, 60, 60, 5, false},
+		{"its end", 9, 30, 30, 30, false},
+		{"rest", 8, 30, 30, 30, true},
+		{"again", 0, 30, 30, 30, false},
 	} {
-		m := memory{g.before.allocated + step.allocates*mib, step.live * mib, step.free * mib}
+		m := memory{g.before.allocated + step.allocates*mib, step.objects * mib, step.live * mib, step.free * mib}
 		if got := g.gives(m, now); got != step.want {
 			t.Errorf("%s: %t", step.name, got)
 		}
@@ -28,11 +28,11 @@ func TestMemoryIsGivenBackAtRestWhereMuchIsFreeAndNotSoonAgain(t *testing.T) {
 	}
 	now = now.Add(returnPause)
 	for _, c := range []struct {
-		live, free uint64
-		want       bool
-	}{{20, 3, false}, {200, 24, false}, {200, 25, true}} {
-		if got := g.gives(memory{g.before.allocated, c.live * mib, c.free * mib}, now); got != c.want {
-			t.Errorf("%d MiB of %d are free: %t", c.free, c.live, got)
+		objects, live, free uint64
+		want                bool
+	}{{20, 20, 3, false}, {200, 200, 24, false}, {200, 200, 25, true}, {20, 18, 2, true}, {20, 18, 1, false}, {20, 25, 3, false}} {
+		if got := g.gives(memory{g.before.allocated, c.objects * mib, c.live * mib, c.free * mib}, now); got != c.want {
+			t.Errorf("of %d MiB %d are live, %d are free: %t", c.objects, c.live, c.free, got)
 		}
 		now = now.Add(returnPause)
 	}
