@@ -275,3 +275,23 @@ func TestConfigurationsOfGatewaysThatNoAPIServerStoresAreErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestHealthChecksThatNothingAnswersAreNoted(t *testing.T) {
+	t.Parallel()
+	const service = "{apiVersion: v1, kind: Service, metadata: {name: dns}, spec: {type: LoadBalancer%s, ports: [{name: dns, port: 53, protocol: UDP, nodePort: 30053}]}}"
+	for name, text := range map[string]string{
+		"Service default/dns": fmt.Sprintf(service, ", loadBalancerClass: service.k8s.aws/nlb"),
+		"UDPRoute default/r": fmt.Sprintf(service, "") + `
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: nlb}, spec: {controllerName: gateway.k8s.aws/nlb}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: web}, spec: {gatewayClassName: nlb, listeners: [{name: a, port: 53, protocol: UDP}]}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: UDPRoute, metadata: {name: r}, spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: dns, port: 53}]}]}}`,
+	} {
+		out, _, err := lbc(t, text, "lint", "-")
+		if !strings.Contains(out, "[UnansweredHealthCheck]") || !strings.Contains(out, "note: "+name) || err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,31 @@ func TestLabelsAndAnnotationsOfTheInfrastructureAreThoseOfBindings(t *testing.T)
 	}
 	if got := findings(lb.Members[0].Diagnostics); !strings.HasPrefix(got, "IgnoredSetting spec.infrastructure.labels[ingress.k8s.aws/stack]: ") || strings.Contains(got, "\n") {
 		t.Error(got)
+	}
+}
+
+// TestFieldsOfGatewaysThatNothingIsMadeOfAreNoted has each field of Gateways and ListenerSets without effect. That of routes is in package route.
+func TestFieldsOfGatewaysThatNothingIsMadeOfAreNoted(t *testing.T) {
+	t.Parallel()
+	for field, path := range map[string]string{
+		"tls: {backend: {clientCertificateRef: {name: client}}}": "spec.tls.backend",
+		"defaultScope: All": "spec.defaultScope",
+		"infrastructure: {labels: {gateway.k8s.aws.alb/stack: theirs}}":             "spec.infrastructure.labels[gateway.k8s.aws.alb/stack]",
+		"infrastructure: {annotations: {ingress.k8s.aws/stack: theirs}}":            "spec.infrastructure.annotations[ingress.k8s.aws/stack]",
+		"defaultScope: None, infrastructure: {labels: {a: b}, annotations: {c: d}}": "",
+	} {
+		m, _ := translated(t, albKey(), "Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}], "+field+"}}")
+		if got := findings(m.Diagnostics); path == "" && got != "" || path != "" && (!strings.HasPrefix(got, "IgnoredSetting "+path+": it has no effect") || strings.Contains(got, "\n")) {
+			t.Errorf("%s: %q", field, got)
+		}
+	}
+	m, _ := translated(t, albKey(), `Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, listeners: [{name: a, port: 443, protocol: HTTPS, tls: {options: {example.com/a: b}}}]}}
+ListenerSet shop/set {spec: {parentRef: {name: web}, listeners: [{name: b, port: 444, protocol: HTTPS, tls: {options: {example.com/a: b}}}]}}
+`)
+	for _, path := range []string{"spec.listeners[0].tls.options", "spec.listeners[0].tls.options of ListenerSet shop/set"} {
+		if !slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.IgnoredSetting && d.Path == path }) {
+			t.Errorf("%s: %s", path, findings(m.Diagnostics))
+		}
 	}
 }
 

@@ -135,6 +135,11 @@ func (t *translation) noteIgnored() {
 				t.ignored(t.here("spec.infrastructure.labels["+string(k)+"]"), "labels of this prefix mark the objects of load balancers", "remove it")
 			}
 		}
+		for _, k := range slices.Sorted(maps.Keys(i.Annotations)) {
+			if reserved(string(k)) {
+				t.ignored(t.here("spec.infrastructure.annotations["+string(k)+"]"), "annotations of this prefix mark the objects of load balancers", "remove it")
+			}
+		}
 	}
 	if g.Spec.TLS != nil && g.Spec.TLS.Backend != nil {
 		t.ignored(t.here("spec.tls.backend"), "load balancers have no certificates of their own towards targets", "remove it")

@@ -51,6 +51,9 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 		t.read.Ignored(annotation.ServiceNodeLabels, fmt.Sprintf("annotation %s has no effect on ip targets", annotation.ServiceNodeLabels), "remove it, or use instance targets")
 	}
 	g.HealthCheck = t.healthCheck(svc, targetType)
+	if text := serviceport.UnansweredCheck(svc, port, targetType, protocol, g.HealthCheck); text != "" {
+		t.report("", at, diag.UnansweredHealthCheck, text, "set annotation "+string(annotation.ServiceHCPort)+" to a port with a TCP listener, or add a TCP port with the same targetPort to the Service")
+	}
 	return g
 }
 

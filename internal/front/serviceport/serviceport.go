@@ -95,6 +95,21 @@ func AnswersTCP(svc *corev1.Service, port corev1.ServicePort, targetType string)
 	})
 }
 
+// OverUDP reports whether traffic reaches the targets of a group of a protocol over UDP only, where the Service port has them listen.
+func OverUDP(port corev1.ServicePort, protocol string) bool {
+	return port.Protocol == corev1.ProtocolUDP && (protocol == "UDP" || protocol == "TCP_UDP")
+}
+
+// UnansweredCheck is why no target of a group of a protocol can pass its health checks, unless it listens for TCP without the Service saying so: a
+// network load balancer has no checks over UDP. It is empty if the Service says where they are answered.
+func UnansweredCheck(svc *corev1.Service, port corev1.ServicePort, targetType, protocol string, check stack.HealthCheck) string {
+	if !OverUDP(port, protocol) || check.Port != stack.TrafficPort || AnswersTCP(svc, port, targetType) {
+		return ""
+	}
+	return fmt.Sprintf("health checks come over %s to the port that has the traffic, where Service %s/%s has UDP only (port %d): targets that do not answer there are unhealthy, and no failure is noticed while all are",
+		check.Protocol, svc.Namespace, svc.Name, port.Port)
+}
+
 // OnlyTCP is where targets of the only TCP port of a Service listen, if that is a number.
 func OnlyTCP(svc *corev1.Service, targetType string) (number string, ok bool) {
 	for _, p := range svc.Spec.Ports {

@@ -143,11 +143,31 @@ func newTranslation(in *Input, r *Attached) *translation {
 	var f annotation.Findings
 	annotation.Check(&f, t.object, annotation.OnRoute, r.Object.GetAnnotations())
 	t.found = f.List()
+	if s := defaultScope(r.Object); s != "" && s != gatewayv1.GatewayDefaultScopeNone {
+		t.ignored("spec.useDefaultGateways", "useDefaultGateways has no effect: routes attach to Gateways that they name", "name each Gateway in parentRefs")
+	}
 	t.member = intent.Member{Object: t.object, Authority: intent.RoutesOnly}
 	if created := r.Object.GetCreationTimestamp(); !created.IsZero() {
 		t.member.Created = created.Unix()
 	}
 	return t
+}
+
+// defaultScope is the scope of the Gateways that a route is to attach to without naming them.
+func defaultScope(o metav1.Object) gatewayv1.GatewayDefaultScope {
+	switch o := o.(type) {
+	case *gatewayv1.HTTPRoute:
+		return o.Spec.UseDefaultGateways
+	case *gatewayv1.GRPCRoute:
+		return o.Spec.UseDefaultGateways
+	case *gatewayv1.TCPRoute:
+		return o.Spec.UseDefaultGateways
+	case *gatewayv1.UDPRoute:
+		return o.Spec.UseDefaultGateways
+	case *gatewayv1.TLSRoute:
+		return o.Spec.UseDefaultGateways
+	}
+	return ""
 }
 
 // decided is the result.

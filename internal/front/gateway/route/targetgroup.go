@@ -285,20 +285,13 @@ func (g *group) nodes(targetType string) (ok bool) {
 	return true
 }
 
-// overUDP reports whether traffic reaches targets over UDP only.
-func (g *group) overUDP(port corev1.ServicePort) bool {
-	return port.Protocol == corev1.ProtocolUDP && (g.Protocol == protocolUDP || g.Protocol == protocolBoth)
-}
-
-// noteUDPCheck notes that no target of a UDP port can pass its health checks, unless it listens for TCP without the Service saying so: a network
-// load balancer has no checks over UDP.
+// noteUDPCheck notes that health checks of a UDP port are answered by chance only.
 func (g *group) noteUDPCheck(port corev1.ServicePort) {
-	if !g.overUDP(port) || g.HealthCheck.Port != stack.TrafficPort || serviceport.AnswersTCP(g.svc, port, g.TargetType) {
+	text := serviceport.UnansweredCheck(g.svc, port, g.TargetType, g.Protocol, g.HealthCheck)
+	if text == "" {
 		return
 	}
-	d := diag.New(g.t.object, g.at, diag.UnansweredHealthCheck,
-		fmt.Sprintf("health checks come over %s to the port that has the traffic, where Service %s/%s has UDP only (port %d): targets that do not answer there are unhealthy, and no failure is noticed while all are",
-			g.HealthCheck.Protocol, g.svc.Namespace, g.svc.Name, port.Port),
+	d := diag.New(g.t.object, g.at, diag.UnansweredHealthCheck, text,
 		"name a port with a TCP listener as healthCheckConfig.healthCheckPort in a TargetGroupConfiguration, or add a TCP port with the same targetPort to the Service")
 	if !slices.Contains(g.t.found, d) {
 		g.t.found = append(g.t.found, d)
@@ -390,7 +383,7 @@ func (g *group) defaultCheck(port corev1.ServicePort) stack.HealthCheck {
 		}
 	default:
 		h.Protocol, h.Path, h.Matcher = protocolTCP, "", ""
-		if number, ok := serviceport.OnlyTCP(g.svc, g.TargetType); ok && g.t.in.Construction == rule.Standard && g.overUDP(port) &&
+		if number, ok := serviceport.OnlyTCP(g.svc, g.TargetType); ok && g.t.in.Construction == rule.Standard && serviceport.OverUDP(port, g.Protocol) &&
 			!serviceport.AnswersTCP(g.svc, port, g.TargetType) {
 			h.Port = number
 		}
