@@ -24,8 +24,8 @@ func TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt(t *te
 	l.must(l.client.Update(t.Context(), g))
 	l.must(l.client.Delete(t.Context(), g))
 	l.get(g, "web")
-	shown, writes, real := g.DeepCopy(), 0, l.client.(client.WithWatch)
-	l.client = interceptor.NewClient(real, interceptor.Funcs{
+	shown, writes, server := g.DeepCopy(), 0, l.client.(client.WithWatch)
+	l.client = interceptor.NewClient(server, interceptor.Funcs{
 		Get: func(ctx context.Context, inner client.WithWatch, k client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 			if into, ok := o.(*gatewayv1.Gateway); ok && shown != nil {
 				shown.DeepCopyInto(into)
@@ -51,7 +51,7 @@ func TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt(t *te
 	for range 20 {
 		l.pass(time.Minute, nil, key)
 	}
-	if exists := real.Get(t.Context(), client.ObjectKeyFromObject(g), &gatewayv1.Gateway{}) == nil; exists || writes != 1 || len(l.sim.Resources().LoadBalancers) > 0 {
+	if exists := server.Get(t.Context(), client.ObjectKeyFromObject(g), &gatewayv1.Gateway{}) == nil; exists || writes != 1 || len(l.sim.Resources().LoadBalancers) > 0 {
 		t.Errorf("the Gateway exists: %v, after %d writes of it; AWS has %d load balancers", exists, writes, len(l.sim.Resources().LoadBalancers))
 	}
 	shown = nil
