@@ -77,7 +77,7 @@ lint: bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml, both mod
 	@cd playground && ../bin/golangci-lint run --allow-parallel-runners --config ../.golangci.yml ./...
 
 .PHONY: generate
-generate: bin/controller-gen ## write generated code, CRDs, names on the wire and reference pages anew
+generate: bin/controller-gen ## write generated code, CRDs, names on the wire, IAM policies, notices of licences and reference pages anew
 	@bin/controller-gen object paths=./api/...
 	@bin/controller-gen crd:crdVersions=v1 paths=./api/... output:crd:artifacts:config=config/crd
 	@cat config/crd/elbv2.k8s.aws_*.yaml >$(CHART)/crds/crds.yaml
@@ -85,11 +85,15 @@ generate: bin/controller-gen ## write generated code, CRDs, names on the wire an
 	@$(GO) generate ./awssim/wire
 	@$(GO) test -C playground -count=1 ./cluster/gatewayapi -run Definitions -update >/dev/null
 	@$(GO) run ./hack/gendocs
+	@$(GO) run ./hack/manifests -kustomization
+	@$(GO) run ./hack/notices ./cmd/controller ./cmd/lbc
+
+GENERATED := api awssim/wire $(CHART)/crds config docs playground/cluster/gatewayapi THIRD_PARTY_NOTICES
 
 .PHONY: check-generated
 check-generated: generate ## fail if generated files are not current
-	@git diff --exit-code -- api awssim/wire $(CHART)/crds config docs playground/cluster/gatewayapi || { echo "generated files are not current: run make generate and commit"; exit 1; }
-	@test -z "$$(git status --porcelain -- api awssim/wire $(CHART)/crds config docs playground/cluster/gatewayapi)" || { git status --short -- api awssim/wire $(CHART)/crds config docs playground/cluster/gatewayapi; echo "generated files are not committed"; exit 1; }
+	@git diff --exit-code -- $(GENERATED) || { echo "generated files are not current: run make generate and commit"; exit 1; }
+	@test -z "$$(git status --porcelain -- $(GENERATED))" || { git status --short -- $(GENERATED); echo "generated files are not committed"; exit 1; }
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (default 30s) each
@@ -106,9 +110,23 @@ bench: build-playground ## the budget table and the simulator, measured; CONTROL
 	@$(GO) test -run '^$$' -bench 'ThousandLoadBalancers|MemoryOfALoadBalancer' ./awssim
 	@$(GO) test -run '^$$' -bench 'BenchmarkALB' ./awssim/dataplane
 
+##@ Release
+
+# Where releases push the image to; manifests name it.
+IMAGE_REPOSITORY ?= ghcr.io/k8s-lbc/lbc
+
+.PHONY: manifests
+manifests: ## manifests for kubectl apply into dist/: full, IngressClass, definitions; config/ is the base for kustomize
+	@$(GO) run ./hack/manifests -out dist -version $(VERSION) -image $(IMAGE_REPOSITORY):$(VERSION)
+
+.PHONY: vulnerabilities
+vulnerabilities: bin/govulncheck ## look up what is linked in Go's database of vulnerabilities; GOVULNDB names a copy of it, and without any it only says so
+	@hack/vulnerabilities.sh ./...
+	@hack/vulnerabilities.sh -C playground ./...
+
 .PHONY: clean
-clean: ## remove bin/
-	@rm -rf bin
+clean: ## remove bin/ and dist/
+	@rm -rf bin dist
 
 bin/controller-gen: hack/tools/generate/go.mod
 	@echo "building controller-gen"
@@ -117,3 +135,7 @@ bin/controller-gen: hack/tools/generate/go.mod
 bin/golangci-lint: hack/tools/lint/go.mod
 	@echo "building golangci-lint (a minute or two the first time)"
 	@$(GO) build -C hack/tools/lint -o ../../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+bin/govulncheck: hack/tools/vulnerabilities/go.mod
+	@echo "building govulncheck"
+	@$(GO) build -C hack/tools/vulnerabilities -o ../../../bin/govulncheck golang.org/x/vuln/cmd/govulncheck

@@ -16,6 +16,7 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/k8s-lbc/lbc/internal/buildinfo"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller"
@@ -34,6 +35,9 @@ func main() {
 	var usage config.UsageError
 	switch {
 	case errors.Is(err, config.ErrHelp):
+		return
+	case errors.Is(err, config.ErrVersion):
+		fmt.Println("controller", buildinfo.Read(version))
 		return
 	case errors.As(err, &usage):
 		fmt.Fprintln(os.Stderr, err)
@@ -56,8 +60,8 @@ func main() {
 }
 
 func run(c *config.Config, l logr.Logger) error {
-	commit, date := build()
-	l.Info("version", "GitVersion", version, "GitCommit", commit, "BuildDate", date)
+	b := buildinfo.Read(version)
+	l.Info("version", "GitVersion", b.Version, "GitCommit", b.Commit, "BuildDate", b.Date)
 	for _, n := range c.Notices {
 		l.Info("notice: " + n)
 	}
@@ -98,21 +102,4 @@ func log(level zapcore.Level) logr.Logger {
 		return logr.Discard()
 	}
 	return zapr.NewLogger(z)
-}
-
-func build() (commit, date string) {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown", "unknown"
-	}
-	commit, date = "unknown", "unknown"
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			commit = s.Value
-		case "vcs.time":
-			date = s.Value
-		}
-	}
-	return commit, date
 }

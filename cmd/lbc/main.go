@@ -45,7 +45,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), recordCommand())
+	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), recordCommand(), iamPolicyCommand(), versionCommand())
 	return root
 }
 

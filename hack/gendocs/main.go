@@ -1,11 +1,12 @@
 // Command gendocs writes the reference pages that come from tables of the program: annotations, configurations of Gateways, findings, flags,
-// permissions; and the budgets of calls and the checks of lbc doctor into pages that people write.
+// permissions; the IAM policies of docs/install; and the budgets of calls and the checks of lbc doctor into pages that people write.
 // It writes into docs/ below the working directory.
 package main
 
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/reference"
+	"github.com/k8s-lbc/lbc/internal/iampolicy"
 )
 
 func main() {
@@ -44,6 +46,23 @@ func main() {
 	if err := section("operations.md", "budgets", backoff.BudgetTable()); err != nil {
 		fail(err)
 	}
+	if err := policies(); err != nil {
+		fail(err)
+	}
+}
+
+// policies writes the published IAM policies.
+func policies() error {
+	for name, d := range iampolicy.Published() {
+		text, err := d.JSON()
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join("docs", "install", name), []byte(text), 0o644); err != nil { //nolint:gosec // documentation
+			return err
+		}
+	}
+	return nil
 }
 
 // configurations is the page about the kinds of gateway.k8s.aws, made of config/crd.
@@ -102,7 +121,7 @@ func findings() string {
 
 func flags() string {
 	var b strings.Builder
-	b.WriteString("# Flags\n\n" + generated + "Flags of the controller, with the names and defaults of the AWS Load Balancer Controller; `--strict-groups`, `--deletion-brake`, `--deregistration-brake`, `--drift-check-interval`, `--enable-checkpoints`, `--enable-tls-secret-import`, `--webhook-bind-host`,\n`--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations` are ours.\n\n" +
+	b.WriteString("# Flags\n\n" + generated + "Flags of the controller, with the names and defaults of the AWS Load Balancer Controller; `--strict-groups`, `--deletion-brake`, `--deregistration-brake`, `--drift-check-interval`, `--enable-checkpoints`, `--enable-tls-secret-import`, `--webhook-bind-host`,\n`--version`, `--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations` are ours.\n\n" +
 		"| Flag | Default | Meaning |\n|---|---|---|\n")
 	config.FlagSet(&config.Config{}).VisitAll(func(f *pflag.Flag) {
 		if f.Name == "feature-gates" {
@@ -121,14 +140,33 @@ func flags() string {
 	return b.String()
 }
 
+const permissionsHead = `Every AWS call that the controller can make, and the IAM action that allows it. A call that is denied is reported on the object
+that needs it, with the name of the action; what does not need it goes on.
+
+## Policies
+
+| Policy | For |
+|---|---|
+| [iam_policy.json](install/iam_policy.json), and of other partitions [_cn](install/iam_policy_cn.json), [_us-gov](install/iam_policy_us-gov.json), [_eusc](install/iam_policy_eusc.json), [_iso](install/iam_policy_iso.json), [_isob](install/iam_policy_isob.json), [_isoe](install/iam_policy_isoe.json), [_isof](install/iam_policy_isof.json) | the standard policy, as installations of the AWS Load Balancer Controller have it. It suffices, except for web ACLs by name (` + "`wafv2:ListWebACLs`" + `), certificates from Secrets or on request, and trust stores of Gateways |
+| [iam_policy_certificates.json](install/iam_policy_certificates.json) | besides, certificates that the controller requests (gate ` + "`EnableCertificateManagement`" + `) |
+| [iam_policy_v1_to_v2_additional.json](install/iam_policy_v1_to_v2_additional.json) | besides, load balancers that version 1 of the existing controller left |
+| [iam_policy_targetgroupbindings.json](install/iam_policy_targetgroupbindings.json) | instead, TargetGroupBindings to target groups of yours only, without rules of security groups |
+| ` + "`lbc iam-policy --cluster-name NAME`" + ` | instead, the smallest policy: the actions below, and on what has the tag of the cluster only. ` + "`-o terraform`" + ` and ` + "`-o cloudformation`" + ` print it for these tools |
+
+` + "`lbc iam-policy`" + ` takes the flags of the controller into account, and leaves features out by name: ` + "`--without outposts,ipam`" + `.
+
+| Feature | Default | What for |
+|---|---|---|
+`
+
 func permissions() string {
 	var b strings.Builder
-	b.WriteString("# Permissions\n\n" + generated + "Every AWS call that the controller can make, and the IAM action that allows it. A call that is denied is reported on the object\n" +
-		"that needs it, with the name of the action; what does not need it goes on.\n\n| IAM action | What for |\n|---|---|\n")
-	ops := make([]cloud.Operation, 0, len(cloud.Operations))
-	for _, o := range cloud.Operations {
-		ops = append(ops, o)
+	b.WriteString("# Permissions\n\n" + generated + permissionsHead)
+	for _, f := range iampolicy.Features {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name, map[bool]string{true: "yes", false: "no"}[f.Default], f.Doc)
 	}
+	b.WriteString("\n## Actions\n\n| IAM action | What for |\n|---|---|\n")
+	ops := slices.Collect(maps.Values(cloud.Operations))
 	slices.SortFunc(ops, func(a, b cloud.Operation) int { return cmp.Compare(a.Permission, b.Permission) })
 	for _, o := range ops {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", o.Permission, o.Purpose)

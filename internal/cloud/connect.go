@@ -66,7 +66,7 @@ func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
 		}
 		scope.Region = out.Region
 	}
-	scope.Partition = partitionOf(scope.Region)
+	scope.Partition = PartitionOf(scope.Region)
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(scope.Region),
 		config.WithHTTPClient(httpClient()),
 		config.WithRetryer(credentialRetryer),
@@ -121,7 +121,7 @@ func clients(cfg aws.Config, endpoints map[string]string) Clients {
 		S3:    newLazyS3(cfg, base(ServiceS3)),
 		Route53: route53.NewFromConfig(cfg, func(o *route53.Options) {
 			override(&o.BaseEndpoint, base(ServiceRoute53))
-			if partitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
+			if PartitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
 				o.Region = "us-east-1"
 			}
 		}),
@@ -145,7 +145,8 @@ var partitions = []struct{ prefix, partition string }{
 	{"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"}, {"eu-isoe-", "aws-iso-e"}, {"us-isof-", "aws-iso-f"}, {"eu-isof-", "aws-iso-f"},
 }
 
-func partitionOf(region string) string {
+// PartitionOf is the partition of a Region, by its name.
+func PartitionOf(region string) string {
 	for _, p := range partitions {
 		if strings.HasPrefix(region, p.prefix) {
 			return p.partition

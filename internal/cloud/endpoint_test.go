@@ -74,7 +74,7 @@ func TestServicesOfAllRegionsAreThoseOfThePartition(t *testing.T) {
 		"us-isof-south-1": {"aws-iso-f", "us-isof-south-1"},
 	} {
 		got := reached(clients(aws.Config{Region: region}, nil))
-		if p := partitionOf(region); p != want.partition || got[ServiceShield][1] != want.global || got[ServiceRoute53][1] != want.global {
+		if p := PartitionOf(region); p != want.partition || got[ServiceShield][1] != want.global || got[ServiceRoute53][1] != want.global {
 			t.Errorf("%s is of %s, Shield in %s, Route 53 in %s", region, p, got[ServiceShield][1], got[ServiceRoute53][1])
 		}
 	}

@@ -30,7 +30,7 @@ var shieldService = addOnService{
 	connect: func(c *Clients, cfg aws.Config, endpoint *string) {
 		c.Shield = shield.NewFromConfig(cfg, func(o *shield.Options) {
 			override(&o.BaseEndpoint, endpoint)
-			if partitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
+			if PartitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
 				o.Region = "us-east-1"
 			}
 		})

@@ -256,3 +256,10 @@ func TestEachFlagOfTheExistingControllerIsKnown(t *testing.T) {
 		}
 	}
 }
+
+func TestTheVersionIsPrintedWhateverElseIsWrong(t *testing.T) {
+	t.Parallel()
+	if _, err := Parse([]string{"--version"}); !errors.Is(err, ErrVersion) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -14,8 +14,12 @@ import (
 // ErrHelp is what Parse returns after it has printed help.
 var ErrHelp = pflag.ErrHelp
 
-// spare holds the values of flags of features that this version does not have.
+// ErrVersion is what Parse returns where the version is asked for.
+var ErrVersion = errors.New("version")
+
+// spare holds the values of flags that a Config does not have: of features that this version does not have, and of what ends the program.
 type spare struct {
+	version            bool
 	quicVariable       string
 	acceleratorWorkers int
 	acceleratorBackoff time.Duration
@@ -88,6 +92,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringToStringVar(&c.APIEndpoints, "aws-api-endpoints", nil, "endpoint per AWS service, serviceID=URL (such as EC2=http://localhost:4566)")
 	fs.Var(&c.Throttle, "aws-api-throttle", "client-side limits; entries for a service replace its defaults, of which those for ELBv2 hold only while AWS throttles")
 
+	fs.BoolVar(&s.version, "version", false, "print the version, the commit and the version of Go, and exit")
 	fs.StringVar(&c.Kubeconfig, "kubeconfig", "", "kubeconfig file; empty: the pod's service account")
 	fs.StringVar(&c.MetricsAddr, "metrics-bind-addr", ":8080", "address of /metrics; 0 = none")
 	fs.StringVar(&c.HealthAddr, "health-probe-bind-addr", ":61779", "address of /healthz and /readyz; 0 = none")
@@ -181,6 +186,9 @@ func Parse(args []string) (*Config, error) {
 			return nil, ErrHelp
 		}
 		return nil, UsageError{err}
+	}
+	if changed(fs.Lookup("version")) {
+		return nil, ErrVersion
 	}
 	for _, d := range defaultWorkers {
 		if !fs.Changed(d.flag) || *d.of(c) < 1 {

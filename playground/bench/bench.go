@@ -115,7 +115,7 @@ func (s *session) open(ctx context.Context, pods int) (err error) {
 	}
 	started, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, OnlyAPI: true, CRDs: s.o.Repo.CRDs(), GatewayAPI: true, Writes: s.writes.path})
+	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, OnlyAPI: true, CRDs: s.o.Repo.CRDs(), Rights: s.o.Repo.Rights(), GatewayAPI: true, Writes: s.writes.path})
 	if err != nil {
 		return err
 	}

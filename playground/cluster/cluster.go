@@ -28,13 +28,15 @@ type Options struct {
 	Firewall vnet.Firewall // firewall of pods and nodes; nil: none
 	// CRDs is a directory whose *.yaml files are applied before Start returns; empty: none.
 	CRDs string
+	// Rights is a file or directory with the controller's ServiceAccount and what it may do; empty: none.
+	Rights string
 	// GatewayAPI installs the definitions of the Gateway API and the GatewayClasses alb, nlb and auto. Without it, CRDs leaves the
 	// controller's own kinds for Gateways out too.
 	GatewayAPI bool
 	// Manifests are files, or directories of *.yaml, *.yml and *.json files, that are applied before Start returns: CRDs first, then
 	// the others in their order.
 	Manifests []string
-	// Installation is applied in place of the controller's rights and IngressClass in rbac.yaml; nil: those.
+	// Installation is applied in place of Rights and IngressClass alb; nil: those.
 	Installation []*unstructured.Unstructured
 	// Progress, if not nil, gets what became ready and how long after the start.
 	Progress func(what string, after time.Duration)

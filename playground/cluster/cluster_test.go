@@ -103,7 +103,7 @@ func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 	book := &addresses{next: netip.MustParseAddr("10.0.128.100"), taken: map[netip.Addr]bool{}}
 	host := netip.MustParseAddr("10.0.128.10")
 	c, err := Start(ctx, Options{
-		Dir: t.TempDir(), Network: network, Assign: book.assign, Release: book.release, Logf: t.Logf, CRDs: "../../config/crd", GatewayAPI: true,
+		Dir: t.TempDir(), Network: network, Assign: book.assign, Release: book.release, Logf: t.Logf, CRDs: "../../config/crd", Rights: "../../config/rbac", GatewayAPI: true,
 		Manifests: []string{write(t, t.TempDir(), "added.yaml", added)},
 		Nodes: []node.Spec{
 			{Name: "ip-10-0-128-10", Instance: "i-00000000000000a01", Region: "us-west-2", Zone: "us-west-2a", Architecture: "amd64", Address: host},

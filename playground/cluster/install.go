@@ -19,8 +19,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/manifest"
 )
 
-//go:embed rbac.yaml
-var installation []byte
+//go:embed ingressclass.yaml
+var class []byte
 
 // kindDelay is how long after a CRD is established the API server may answer that it does not exist.
 const kindDelay = 10 * time.Second
@@ -45,7 +45,7 @@ func install(ctx context.Context, c *Cluster, o Options) error {
 	}
 	rights := o.Installation
 	if rights == nil {
-		if rights, err = manifest.Parse("rbac.yaml", installation); err != nil {
+		if rights, err = usual(o); err != nil {
 			return err
 		}
 	}
@@ -88,6 +88,16 @@ func definedBy(definitions []*unstructured.Unstructured, o *unstructured.Unstruc
 		group, _, _ := unstructured.NestedString(d.Object, "spec", "group")
 		return group == o.GroupVersionKind().Group
 	})
+}
+
+// usual is what an installation consists of besides definitions, unless it is given.
+func usual(o Options) ([]*unstructured.Unstructured, error) {
+	objects, err := manifest.Parse("ingressclass.yaml", class)
+	if err != nil || o.Rights == "" {
+		return objects, err
+	}
+	rights, err := ReadManifests(o.Rights)
+	return append(rights, objects...), err
 }
 
 // applyKnown applies objects, of which the API server may not serve some kinds yet.

@@ -84,7 +84,7 @@ func (e *Environment) StartController(args ...string) error {
 	ours := process.HasFlag(e.options.Controller, "webhook-bind-host")
 	usual = append(usual, e.webhooks.args(ours)...)
 	if process.HasFlag(e.options.Controller, "trust-store-bucket") {
-		usual = append(usual, "--trust-store-bucket="+trustStoreBucket)
+		usual = append(usual, "--trust-store-bucket="+TrustStoreBucket)
 	}
 	if err := e.startReplica(r, usual, args, "controller"); err != nil {
 		return err

@@ -108,7 +108,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
 		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release, Firewall: e.Simulator.Admits,
-		CRDs: o.Repo.CRDs(), GatewayAPI: !o.WithoutGatewayAPI, Manifests: o.Manifests, Installation: installation, Logf: nodeLog.Printf,
+		CRDs: o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI, Manifests: o.Manifests, Installation: installation, Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})
 	if err != nil {
@@ -143,8 +143,8 @@ func (e *Environment) buckets() string { return filepath.Join(e.Dir, "buckets") 
 // BucketDir is the folder of an S3 bucket; it is there once a load balancer has delivered a log.
 func (e *Environment) BucketDir(name string) string { return filepath.Join(e.buckets(), name) }
 
-// trustStoreBucket is the S3 bucket for the authorities that Gateways name.
-const trustStoreBucket = "playground-trust-stores"
+// TrustStoreBucket is the S3 bucket for the authorities that Gateways name.
+const TrustStoreBucket = "playground-trust-stores"
 
 func (e *Environment) startSimulator() error {
 	logger, err := e.openLog("simulator")
@@ -160,7 +160,7 @@ func (e *Environment) startSimulator() error {
 		return err
 	}
 	e.Simulator.Account.Lock()
-	err = e.Simulator.Account.Buckets.Make(trustStoreBucket)
+	err = e.Simulator.Account.Buckets.Make(TrustStoreBucket)
 	e.Simulator.Account.Unlock()
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func (r *Release) render(dir string, s seed.File) error {
 		return err
 	}
 	values := map[string]any{
-		"clusterName": s.Cluster.Name, "region": s.Region, "vpcId": s.VPC.ID, "trustStore": map[string]any{"bucket": trustStoreBucket},
+		"clusterName": s.Cluster.Name, "region": s.Region, "vpcId": s.VPC.ID, "trustStore": map[string]any{"bucket": TrustStoreBucket},
 	}
 	if r.rendering, err = c.Render(chart.Merge(values, r.Values), chart.Release{Name: releaseName}); err != nil {
 		return fmt.Errorf("render the chart: %w", err)

@@ -49,6 +49,8 @@ type Options struct {
 	Account string
 	// Profile is how long AWS takes; the zero value means account.Instant.
 	Profile account.Profile
+	// Policy is what the controller may do in AWS. Calls that it denies fail the tests. It counts for all tests, as Account does.
+	Policy Policy
 }
 
 // Cluster is the running playground.
@@ -83,7 +85,8 @@ func Start(t testing.TB, o Options) *Cluster {
 	shared.Lock()
 	defer shared.Unlock()
 	if c := shared.cluster; c != nil {
-		if o.Account != shared.options.Account || o.Profile != shared.options.Profile || o.NoController != shared.options.NoController || o.Release != shared.options.Release || o.WithoutGatewayAPI != shared.options.WithoutGatewayAPI {
+		if o.Account != shared.options.Account || o.Profile != shared.options.Profile || o.NoController != shared.options.NoController || o.Release != shared.options.Release || o.WithoutGatewayAPI != shared.options.WithoutGatewayAPI ||
+			o.Policy != shared.options.Policy {
 			t.Fatalf("the playground of this test binary was started with %+v, this test wants %+v: put it into a package of its own", shared.options, o)
 		}
 		if !o.NoController && (!slices.Equal(c.args, o.ExtraArgs) || c.Env.ControllerPID() == 0) {
@@ -119,6 +122,12 @@ func Main(m *testing.M) {
 	code := m.Run()
 	shared.Lock()
 	if c := shared.cluster; c != nil {
+		if shared.options.Policy != Unrestricted {
+			for _, call := range c.Denied(0) {
+				fmt.Fprintf(os.Stderr, "FAIL: the %s policy denied the controller %s %s: %s\n", shared.options.Policy, call.Service, call.Action, call.Message)
+				code = 1
+			}
+		}
 		c.Env.Stop()
 		if code == 0 {
 			_ = os.RemoveAll(c.dir)
@@ -172,6 +181,15 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 			return nil, fmt.Errorf("%s: %w", o.Account, err)
 		}
 		options.Account = &file
+	}
+	if o.Policy != Unrestricted {
+		if options.Account == nil {
+			file := seed.Default()
+			options.Account = &file
+		}
+		if err := o.Policy.restrict(options.Account); err != nil {
+			return nil, err
+		}
 	}
 	options.FirstArgs = o.ExtraArgs // of the first start only, so that a later test can have others
 	bounded, cancel := context.WithTimeout(ctx, 2*Timeout)

@@ -52,6 +52,12 @@ func FindFromProcess() (Root, error) {
 // CRDs is the directory of our CustomResourceDefinitions.
 func (r Root) CRDs() string { return filepath.Join(string(r), "config", "crd") }
 
+// Rights is the directory of what the controller may do in a cluster.
+func (r Root) Rights() string { return filepath.Join(string(r), "config", "rbac") }
+
+// Config is the directory of the manifests of an installation, the base for kustomize.
+func (r Root) Config() string { return filepath.Join(string(r), "config") }
+
 // Webhooks is the directory of the admission webhooks' manifests.
 func (r Root) Webhooks() string { return filepath.Join(string(r), "config", "webhook") }
 

@@ -166,7 +166,7 @@ func TestTheRightsAreThoseOfTheChartAndOfThePlayground(t *testing.T) {
 	if err := yaml.Unmarshal(read("../../../charts/aws-load-balancer-controller/files/clusterrole.yaml"), &chart); err != nil {
 		t.Fatal(err)
 	}
-	for _, doc := range bytes.Split(read("../../../playground/cluster/rbac.yaml"), []byte("\n---\n")) {
+	for _, doc := range bytes.Split(read("../../../config/rbac/rbac.yaml"), []byte("\n---\n")) {
 		var role rbacv1.ClusterRole
 		if err := yaml.Unmarshal(doc, &role); err != nil {
 			t.Fatal(err)

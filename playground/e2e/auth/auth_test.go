@@ -64,7 +64,7 @@ func TestMain(m *testing.M) {
 
 func cluster(t *testing.T) *harness.Cluster {
 	t.Helper()
-	return harness.Start(t, harness.Options{Account: account})
+	return harness.Start(t, harness.Options{Account: account, Policy: harness.Minimal})
 }
 
 func secure(more scene.Annotations) scene.Annotations {

@@ -111,7 +111,7 @@ func TestARestartBelievesItsCheckpointAndAProcessWithoutTheLeaseWritesNothing(t 
 		}
 		return nil
 	})
-	if late := by(c, mark, controllerKey, true); len(late) > 0 {
+	if late := by(c, mark, harness.ControllerKey, true); len(late) > 0 {
 		t.Errorf("the former leader writes %v", late)
 	}
 	expectNoWarnings(t, c, ns)

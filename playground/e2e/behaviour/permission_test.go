@@ -7,21 +7,19 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
 )
-
-// controllerKey is the access key that the environment gives its controller.
-const controllerKey = "AKIAPLAYGROUND000001"
 
 func TestThePublishedPolicySufficesForAWholeLife(t *testing.T) {
 	c := cluster(t)
-	standard, err := os.ReadFile("../../../awssim/iam/testdata/policies/controller.aws.json")
+	standard, err := os.ReadFile("../../../docs/install/iam_policy.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Simulator.PutPolicy("controller", standard); err != nil {
 		t.Fatal(err)
 	}
-	attached := []simclient.Attachment{{Policy: "controller", AccessKey: controllerKey}}
+	attached := []simclient.Attachment{{Policy: "controller", AccessKey: harness.ControllerKey}}
 	if err := c.Simulator.ChangeIAM(simclient.IAMChange{Attach: attached}); err != nil {
 		t.Fatal(err)
 	}
@@ -46,13 +44,10 @@ func TestThePublishedPolicySufficesForAWholeLife(t *testing.T) {
 	})
 	c.Kubectl(t, "delete", "namespace", ns, "--wait=false")
 	scene.WaitGone(t, c, scene.Marks(ns)...)
-	calls := c.Simulator.Gate.Calls(gate.Filter{After: mark, Caller: controllerKey})
-	if len(calls) == 0 {
-		t.Error("the controller's calls are not those of " + controllerKey)
+	if len(c.Simulator.Gate.Calls(gate.Filter{After: mark, Caller: harness.ControllerKey})) == 0 {
+		t.Error("the controller's calls are not those of " + harness.ControllerKey)
 	}
-	for _, call := range calls {
-		if call.Code == "AccessDenied" || call.Code == "UnauthorizedOperation" || call.Code == "AccessDeniedException" {
-			t.Errorf("%s %s: %s", call.Service, call.Action, call.Message)
-		}
+	for _, call := range c.Denied(mark) {
+		t.Errorf("%s %s: %s", call.Service, call.Action, call.Message)
 	}
 }

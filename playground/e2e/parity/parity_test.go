@@ -73,7 +73,7 @@ func TestEveryRecordedCaseLooksTheSameInTheCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := harness.Start(t, harness.Options{Account: file})
+	c := harness.Start(t, harness.Options{Account: file, Policy: harness.Standard})
 	c.Apply(t, "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: alb}\nspec: {controller: ingress.k8s.aws/alb}\n")
 	files, err := recorded.Files(records)
 	if err != nil {

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/iampolicy"
+)
+
+const iamPolicyHelp = `Print the IAM policy of the controller's role.
+
+The policy allows the calls that this version of the controller makes, and those that AWS makes on their way, and nothing else. What the
+controller creates it may change and delete only with the tag of the cluster. Flags of the controller decide which features are part of the
+policy: set those that your controller runs with, such as --cluster-name, --enable-shield=false or
+--feature-gates=EnableCertificateManagement=true. --without leaves out what your objects do not use.
+
+With EKS Pod Identity, one policy serves many clusters: --cluster-name '${aws:PrincipalTag/eks-cluster-name}'.
+
+--standard prints the policy that installations of the AWS Load Balancer Controller have, whatever the flags; docs/install has it for every
+partition, together with additions to it. docs/permissions.md explains every action.`
+
+const iamPolicyExample = `  lbc iam-policy --cluster-name prod --aws-vpc-id vpc-0123456789abcdef0 >policy.json
+  aws iam create-policy --policy-name AWSLoadBalancerControllerIAMPolicy --policy-document file://policy.json
+
+  lbc iam-policy --cluster-name prod --without outposts,ipam,cognito -o terraform
+  lbc iam-policy --standard --partition aws-cn`
+
+type iamPolicyOptions struct {
+	outputs
+	config    config.Config
+	partition string
+	without   []string
+	standard  bool
+}
+
+func iamPolicyCommand() *cobra.Command {
+	var o iamPolicyOptions
+	cmd := &cobra.Command{
+		Use:     "iam-policy",
+		Short:   "Print the IAM policy of the controller's role",
+		Long:    iamPolicyHelp,
+		Example: iamPolicyExample,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.OutOrStdout()) },
+	}
+	controllerFlags(cmd.Flags(), &o.config, map[string]string{
+		"cluster-name":       "restrict the policy to what has the tag of the cluster; default: the tag of any cluster",
+		"aws-region":         "region, for its partition",
+		"aws-vpc-id":         "restrict rules of security groups to those of the VPC",
+		"trust-store-bucket": "bucket for the authorities that Gateways name",
+	})
+	partitions, features := make([]string, len(iampolicy.Partitions)), make([]string, len(iampolicy.Features))
+	for i, p := range iampolicy.Partitions {
+		partitions[i] = p.Name
+	}
+	for i, f := range iampolicy.Features {
+		features[i] = string(f.Name)
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.partition, "partition", "", list(partitions)+"; default: that of --aws-region, else aws")
+	f.StringSliceVar(&o.without, "without", nil, "features to leave out: "+list(features))
+	f.BoolVar(&o.standard, "standard", false, "print the policy of existing installations instead")
+	o.flags(cmd, "json", "terraform", "cloudformation")
+	o.format = "json"
+	f.Lookup("output").DefValue = "json"
+	_ = f.MarkHidden("color")
+	_ = cmd.RegisterFlagCompletionFunc("partition", cobra.FixedCompletions(partitions, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("without", cobra.FixedCompletions(features, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (o *iamPolicyOptions) run(out io.Writer) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	d, err := o.document()
+	if err != nil {
+		return err
+	}
+	var text string
+	switch o.format {
+	case "terraform":
+		text = d.Terraform()
+	case "cloudformation":
+		text, err = d.CloudFormation()
+	default:
+		text, err = d.JSON()
+	}
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(out, text)
+	return err
+}
+
+func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
+	c := &o.config
+	if o.partition == "" {
+		o.partition = cloud.PartitionOf(c.Region)
+	}
+	used := features(c)
+	for _, name := range o.without {
+		f := iampolicy.Feature(name)
+		if !slices.ContainsFunc(iampolicy.Features, func(i iampolicy.Info) bool { return i.Name == f }) {
+			return iampolicy.Document{}, fmt.Errorf("--without %q: there is no such feature; lbc iam-policy --help lists them", name)
+		}
+		used = slices.DeleteFunc(used, func(u iampolicy.Feature) bool { return u == f })
+	}
+	if o.standard {
+		if len(o.without) > 0 {
+			return iampolicy.Document{}, errors.New("--standard takes no --without: leave one of them out")
+		}
+		if !slices.ContainsFunc(iampolicy.Partitions, func(p iampolicy.Partition) bool { return p.Name == o.partition }) {
+			return iampolicy.Document{}, fmt.Errorf("--partition %q: there is no such partition; lbc iam-policy --help lists them", o.partition)
+		}
+		return iampolicy.Standard(o.partition), nil
+	}
+	options := iampolicy.Options{Partition: o.partition, Cluster: c.ClusterName, VPC: c.VPC, Features: used}
+	if slices.Contains(used, iampolicy.TrustStoreUploads) {
+		options.Bucket, options.Prefix = c.TrustStores.Bucket, c.TrustStores.Prefix
+	}
+	return iampolicy.Minimal(cloud.IAMActions(), options)
+}
+
+// features are those that a controller with a configuration may use.
+func features(c *config.Config) (out []iampolicy.Feature) {
+	off := map[iampolicy.Feature]bool{
+		iampolicy.Capacity:            !c.Gates.Enabled(config.LBCapacityReservation),
+		iampolicy.CertificateRequests: !c.Gates.Enabled(config.EnableCertificateManagement),
+		iampolicy.SecretImport:        !c.ImportsCertificates(),
+		iampolicy.Shield:              !c.EnableShield,
+		iampolicy.TrustStoreUploads:   c.TrustStores.Bucket == "",
+		iampolicy.WAFClassic:          !c.EnableWAF, // decision 16: WAF Classic
+		iampolicy.WAFv2:               !c.EnableWAFv2,
+	}
+	for _, f := range iampolicy.Features {
+		if !off[f.Name] {
+			out = append(out, f.Name)
+		}
+	}
+	return out
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/iampolicy"
+)
+
+func allowed(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, errOut, err := lbc(t, "", append([]string{"iam-policy"}, args...)...)
+	if err != nil || errOut != "" {
+		t.Fatalf("%v: %v %s", args, err, errOut)
+	}
+	var d struct{ Statement []struct{ Action []string } }
+	if err := json.Unmarshal([]byte(out), &d); err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	var all []string
+	for _, s := range d.Statement {
+		all = append(all, s.Action...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// withAll are the flags with which a controller uses every feature.
+var withAll = []string{"--cluster-name", "prod", "--trust-store-bucket", "authorities", "--feature-gates=EnableCertificateManagement=true"}
+
+// caller are the actions that AWS checks on the way of a call, on behalf of the caller.
+var caller = []string{
+	"acm-pca:GetCertificate", "acm-pca:IssueCertificate", "acm-pca:ListPermissions", "ec2:DescribeAccountAttributes", "ec2:DescribeCoipPools", "ec2:DescribeInternetGateways",
+	"ec2:DescribeIpamPools", "ec2:DescribeTags", "ec2:DescribeVpcPeeringConnections", "ec2:GetCoipPoolUsage", "ec2:GetSecurityGroupsForVpc", "elasticloadbalancing:DescribeSSLPolicies",
+	"elasticloadbalancing:SetWebAcl", "iam:CreateServiceLinkedRole", "iam:GetServerCertificate", "iam:ListServerCertificates", "wafv2:GetWebACL",
+	"waf-regional:GetWebACL", // decision 16: WAF Classic
+}
+
+func TestThePolicyAllowsEveryCallOfTheControllerAndNothingElse(t *testing.T) {
+	t.Parallel()
+	want := append(slices.Clone(caller), cloud.IAMActions()...)
+	want = slices.DeleteFunc(want, func(a string) bool { return a == "sts:GetCallerIdentity" }) // is allowed always
+	slices.Sort(want)
+	if got := allowed(t, withAll...); !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func TestFlagsOfTheControllerDecideAboutThePolicy(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args   []string
+		action string
+		want   bool
+	}{
+		{nil, "shield:CreateProtection", true},
+		{[]string{"--enable-shield=false"}, "shield:CreateProtection", false},
+		{[]string{"--enable-wafv2=false"}, "wafv2:AssociateWebACL", false},
+		{nil, "acm:RequestCertificate", false},
+		{[]string{"--feature-gates=EnableCertificateManagement=true"}, "acm:RequestCertificate", true},
+		{nil, "acm:ImportCertificate", true}, // Gateways
+		{[]string{"--feature-gates=ALBGatewayAPI=false,NLBGatewayAPI=false"}, "acm:ImportCertificate", false},
+		{[]string{"--feature-gates=ALBGatewayAPI=false,NLBGatewayAPI=false", "--enable-tls-secret-import"}, "acm:ImportCertificate", true},
+		{[]string{"--without", "secret-import,cognito"}, "acm:ImportCertificate", false},
+		{[]string{"--feature-gates=LBCapacityReservation=false"}, "elasticloadbalancing:ModifyCapacityReservation", false},
+		{nil, "s3:PutObject", false},
+		{[]string{"--trust-store-bucket=b"}, "s3:PutObject", true},
+		{[]string{"--trust-store-bucket=b", "--without=trust-store-uploads"}, "s3:PutObject", false},
+		{[]string{"--standard"}, "wafv2:ListWebACLs", false},
+	} {
+		if got := slices.Contains(allowed(t, tt.args...), tt.action); got != tt.want {
+			t.Errorf("%v: %s is allowed: %v, want %v", tt.args, tt.action, got, tt.want)
+		}
+	}
+}
+
+func TestThePolicyIsPrintedForToolsAndPartitions(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-o", "terraform"}, "data \"aws_iam_policy_document\" \"aws_load_balancer_controller\" {\n  statement {\n    sid       = \"Read\"\n"},
+		{[]string{"-o", "cloudformation"}, "Type: AWS::IAM::ManagedPolicy\n"},
+		{[]string{"--aws-region", "cn-north-1"}, `"arn:aws-cn:elasticloadbalancing:*:*:targetgroup/*"`},
+		{[]string{"--partition", "aws-iso-f", "--standard"}, `"arn:aws-iso-f:ec2:*:*:security-group/*"`},
+	} {
+		out, _, err := lbc(t, "", append([]string{"iam-policy"}, tt.args...)...)
+		if err != nil || !strings.Contains(out, tt.want) {
+			t.Errorf("%v: %v, no %q in\n%s", tt.args, err, tt.want, out)
+		}
+	}
+}
+
+func TestWrongArgumentsOfThePolicyAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--without", "waves"}, `--without "waves": there is no such feature`},
+		{[]string{"--partition", "aws-moon"}, `partition "aws-moon": must be aws, aws-cn`},
+		{[]string{"--partition", "aws-moon", "--standard"}, `--partition "aws-moon": there is no such partition`},
+		{[]string{"--standard", "--without", "shield"}, "--standard takes no --without"},
+		{[]string{"-o", "yaml"}, `--output "yaml": must be json, terraform or cloudformation`},
+	} {
+		if _, _, err := lbc(t, "", append([]string{"iam-policy"}, tt.args...)...); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v: %v, want %q", tt.args, err, tt.want)
+		}
+	}
+}
+
+func TestThePolicyOfADefaultControllerIsThatOfTheDefaultFeatures(t *testing.T) {
+	t.Parallel()
+	d, err := iampolicy.Minimal(cloud.IAMActions(), iampolicy.Options{Features: iampolicy.Defaults()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := allowed(t); !slices.Equal(got, d.Actions()) {
+		t.Errorf("got  %v\nwant %v", got, d.Actions())
+	}
+}

@@ -1,0 +1,153 @@
+// Package forge holds the files for a forge, such as workflows, to the repository: targets that they call exist, each module is kept up to date, and what
+// they run says what it could not do. It has tests only.
+package forge
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+const root = "../.."
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, path)) //nolint:gosec // ours
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+type workflow struct {
+	Name        string
+	Permissions map[string]string
+	Jobs        map[string]struct {
+		Permissions map[string]string
+		Steps       []struct{ Uses, Run string }
+	}
+}
+
+func workflows(t *testing.T) map[string]workflow {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	out := map[string]workflow{}
+	for _, f := range files {
+		var w workflow
+		if err := yaml.Unmarshal([]byte(read(t, filepath.Join(".github/workflows", filepath.Base(f)))), &w); err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+		out[filepath.Base(f)] = w
+	}
+	return out
+}
+
+var called = regexp.MustCompile(`(?m)(?:^|[;&|] *)make +([a-z0-9-]+)|(?:^|\s)(hack/[a-z-]+\.sh)`)
+
+func TestWorkflowsCallWhatExists(t *testing.T) {
+	t.Parallel()
+	makefile := read(t, "Makefile")
+	calls := map[string]bool{}
+	for name, w := range workflows(t) {
+		for _, j := range w.Jobs {
+			for _, s := range j.Steps {
+				for _, m := range called.FindAllStringSubmatch(s.Run, -1) {
+					calls[m[1]] = true
+					if m[1] != "" && !strings.Contains(makefile, "\n"+m[1]+":") {
+						t.Errorf("%s runs make %s, which does not exist", name, m[1])
+					}
+					if _, err := os.Stat(filepath.Join(root, m[2])); err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				}
+			}
+		}
+	}
+	for _, want := range []string{"test-fast", "test-e2e", "lint", "check-generated", "conformance", "vulnerabilities"} {
+		if !calls[want] {
+			t.Errorf("no workflow runs make %s", want)
+		}
+	}
+}
+
+func TestWorkflowsMayReadOnly(t *testing.T) {
+	t.Parallel()
+	for name, w := range workflows(t) {
+		if len(w.Permissions) != 1 || w.Permissions["contents"] != "read" {
+			t.Errorf("%s: permissions %v", name, w.Permissions)
+		}
+		for job, j := range w.Jobs {
+			if len(j.Permissions) > 0 {
+				t.Errorf("%s, job %s: permissions %v", name, job, j.Permissions)
+			}
+			for _, s := range j.Steps {
+				if s.Uses != "" && !regexp.MustCompile(`^(actions|sigstore)/[a-z-]+@v\d+$`).MatchString(s.Uses) {
+					t.Errorf("%s uses %s", name, s.Uses)
+				}
+			}
+		}
+	}
+}
+
+func TestEachModuleIsKeptUpToDate(t *testing.T) {
+	t.Parallel()
+	var d struct {
+		Updates []struct {
+			Ecosystem   string `json:"package-ecosystem"`
+			Directories []string
+		}
+	}
+	if err := yaml.Unmarshal([]byte(read(t, ".github/dependabot.yml")), &d); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, pattern := range []string{"go.mod", "*/go.mod", "*/*/go.mod", "*/*/*/go.mod"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			want = append(want, "/"+strings.TrimPrefix(filepath.ToSlash(filepath.Dir(strings.TrimPrefix(f, root+"/"))), "."))
+		}
+	}
+	slices.Sort(want)
+	got := slices.Sorted(slices.Values(d.Updates[0].Directories))
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestVulnerabilitiesFailAndAnAbsentDatabaseIsReported(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		does string // the scanner
+		code int
+		says string
+	}{
+		{"echo 'No vulnerabilities found.'", 0, "No vulnerabilities found."},
+		{"echo 'Vulnerability #1: GO-2026-0001'; exit 3", 3, "GO-2026-0001"},
+		{`echo 'govulncheck: fetching vulnerabilities: Get "https://vuln.go.dev/index/modules.json.gz": dial tcp: no such host' >&2; exit 1`, 0, "NOT SCANNED: the database of vulnerabilities cannot be read"},
+		{"echo 'creating client: stat /db: no such file or directory' >&2; exit 1", 0, "NOT SCANNED"},
+		{"echo 'loading packages: there are errors' >&2; exit 1", 1, "loading packages"},
+	} {
+		scanner := filepath.Join(t.TempDir(), "govulncheck")
+		if err := os.WriteFile(scanner, []byte("#!/bin/sh\n"+tt.does+"\n"), 0o700); err != nil { //nolint:gosec // a program
+			t.Fatal(err)
+		}
+		cmd := exec.Command("../vulnerabilities.sh", "./...")
+		cmd.Env = append(os.Environ(), "GOVULNCHECK="+scanner)
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != tt.code || !strings.Contains(string(out), tt.says) {
+			t.Errorf("%s: %v\n%s", tt.does, err, out)
+		}
+	}
+}

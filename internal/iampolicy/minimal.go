@@ -1,0 +1,170 @@
+package iampolicy
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Feature is a part of the controller that needs actions of its own.
+type Feature string
+
+// The features, by what uses them.
+const (
+	Capacity            Feature = "capacity"
+	CertificateRequests Feature = "certificate-requests"
+	Cognito             Feature = "cognito"
+	Discovery           Feature = "certificate-discovery"
+	IAMCertificates     Feature = "iam-certificates"
+	IPAM                Feature = "ipam"
+	Outposts            Feature = "outposts"
+	SecretImport        Feature = "secret-import"
+	Shield              Feature = "shield"
+	TrustStores         Feature = "trust-stores"
+	TrustStoreUploads   Feature = "trust-store-uploads"
+	WAFv2               Feature = "wafv2"
+)
+
+// Info describes a feature.
+type Info struct {
+	Name    Feature
+	Default bool // used with the controller's default flags
+	Doc     string
+}
+
+// Features are all features.
+var Features = []Info{
+	{Capacity, true, "reserved capacity: `minimum-load-balancer-capacity`"},
+	{Discovery, true, "certificates of ACM that are found by host name"},
+	{CertificateRequests, false, "certificates that the controller requests: gate `EnableCertificateManagement`"},
+	{Cognito, true, "logins by Amazon Cognito"},
+	{IAMCertificates, true, "listeners with server certificates of IAM"},
+	{IPAM, true, "public addresses of IPAM pools: `ipam-ipv4-pool-id`"},
+	{Outposts, true, "addresses of customers on Outposts: `customer-owned-ipv4-pool`"},
+	{SecretImport, true, "certificates of TLS Secrets: those that listeners of Gateways name, and those of Ingresses with flag `--enable-tls-secret-import`"},
+	{Shield, true, "Shield Advanced: `shield-advanced-protection`"},
+	{TrustStores, true, "mutual TLS with trust stores that are named"},
+	{TrustStoreUploads, false, "trust stores of the authorities that Gateways name: flag `--trust-store-bucket`"},
+	{WAFClassic, true, "web ACLs of WAF Classic: `waf-acl-id`"}, // decision 16: WAF Classic
+	{WAFv2, true, "web ACLs of AWS WAF: `wafv2-acl-arn`, `wafv2-acl-name`"},
+}
+
+// Defaults are the features of a controller with its default flags.
+func Defaults() (out []Feature) {
+	for _, f := range Features {
+		if f.Default {
+			out = append(out, f.Name)
+		}
+	}
+	return out
+}
+
+// Options describe the controller that a policy is for.
+type Options struct {
+	Partition string // as in ARNs; empty = aws
+	Cluster   string // value of the tag of the cluster on all that the controller makes; empty = any
+	VPC       string // to whose security groups rules are restricted; empty = any
+	Bucket    string // of TrustStoreUploads
+	Prefix    string // of keys in Bucket
+	Features  []Feature
+}
+
+// Minimal is the smallest policy with which a controller can make calls of actions. Actions of features that are not among the options are left out.
+// It fails for an action that has no rule, and for a policy that is longer than IAM takes.
+func Minimal(actions []string, o Options) (Document, error) {
+	if o.Partition == "" {
+		o.Partition = "aws"
+	}
+	if !slices.ContainsFunc(Partitions, func(p Partition) bool { return p.Name == o.Partition }) {
+		return Document{}, fmt.Errorf("partition %q: must be %s", o.Partition, listed(Partitions, func(p Partition) string { return p.Name }))
+	}
+	for _, f := range o.Features {
+		if !slices.ContainsFunc(Features, func(i Info) bool { return i.Name == f }) {
+			return Document{}, fmt.Errorf("feature %q: must be %s", f, listed(Features, func(i Info) string { return string(i.Name) }))
+		}
+	}
+	if uploads := slices.Contains(o.Features, TrustStoreUploads); uploads != (o.Bucket != "") {
+		return Document{}, fmt.Errorf("feature %s: name its bucket, and no bucket without it", TrustStoreUploads)
+	}
+	var d Document
+	var unknown []error
+	for _, a := range actions {
+		if !slices.ContainsFunc(rules, func(r rule) bool { return r.within == "" && slices.Contains(r.actions, a) }) && !allowedAlways[a] {
+			unknown = append(unknown, fmt.Errorf("action %s has no rule", a))
+		}
+	}
+	if err := errors.Join(unknown...); err != nil {
+		return d, err
+	}
+	for _, r := range rules {
+		allowed := slices.DeleteFunc(slices.Clone(r.actions), func(a string) bool {
+			call := a
+			if r.within != "" {
+				call = r.within
+			}
+			return lacks(o.Partition, a) || !slices.Contains(actions, call)
+		})
+		if len(allowed) > 0 && (r.feature == "" || slices.Contains(o.Features, r.feature)) {
+			d.allow(r, allowed, o)
+		}
+	}
+	out := document(d.Statement...)
+	if n := out.Length(); n > Longest {
+		return out, fmt.Errorf("the policy has %d characters, more than the %d that IAM takes: leave features out", n, Longest)
+	}
+	return out, nil
+}
+
+// allow adds actions of a rule to the statement of its Sid.
+func (d *Document) allow(r rule, actions []string, o Options) {
+	i := slices.IndexFunc(d.Statement, func(s Statement) bool { return s.Sid == r.sid })
+	if i < 0 {
+		s := Statement{Sid: r.sid, Resource: Values{"*"}}
+		if r.on != nil {
+			s.Resource = arns(o.Partition, r.on(o)...)
+		}
+		if r.when != nil {
+			s.Condition = r.when(o)
+		}
+		d.Statement = append(d.Statement, s)
+		i = len(d.Statement) - 1
+	}
+	s := &d.Statement[i]
+	s.Action = slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.Action, actions))))
+}
+
+// Actions are the actions that a document allows.
+func (d Document) Actions() []string {
+	all := map[string]bool{}
+	for _, s := range d.Statement {
+		for _, a := range s.Action {
+			all[a] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// Calls are the actions that have rules and that a controller calls itself.
+func Calls() []string {
+	var out []string
+	for _, r := range rules {
+		if r.within == "" {
+			out = append(out, r.actions...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// allowedAlways are actions that need no policy.
+var allowedAlways = map[string]bool{"sts:GetCallerIdentity": true}
+
+func listed[T any](all []T, name func(T) string) string {
+	names := make([]string, len(all))
+	for i, v := range all {
+		names[i] = name(v)
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+}
