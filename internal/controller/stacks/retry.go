@@ -37,7 +37,7 @@ var pauses = map[cause]backoff.Policy{
 	guarded:       {First: 20 * time.Second, Longest: 5 * time.Minute},
 	readingAddOns: {First: time.Second, Longest: time.Minute},
 	readingFacts:  {First: time.Second, Longest: time.Minute},
-	throttled:     {First: 5 * time.Second, Longest: time.Minute},
+	throttled:     {First: 5 * time.Second, Longest: 5 * time.Minute},
 	staleFacts:    {First: 2 * time.Second, Longest: time.Minute},
 	refusedSecret: {First: 10 * time.Second, Longest: 2 * time.Minute},
 	missing:       {First: time.Minute, Longest: 5 * time.Minute},
