@@ -62,6 +62,7 @@ func cacheOfOptionalKinds(rc *rest.Config, scheme *runtime.Scheme, restricted *r
 		return nil, nil, err
 	}
 	definitions := optional.NewDefinitions(optional.DiscoverFrom(core.Discovery().RESTClient()), kinds, time.Now, log)
+	definitions.Read = optional.ReadDefinitionFrom(core.Discovery().RESTClient())
 	return func(rc *rest.Config, o cache.Options) (cache.Cache, error) {
 		c, err := optional.NewCache(rc, o, definitions, log)
 		if err != nil {

@@ -54,6 +54,9 @@ var errUnknown = errors.New("the API server has not yet returned which kinds it 
 
 // Definitions is what is known of the definitions of optional kinds.
 type Definitions struct {
+	// Read, if it is set, reads definitions. Without it, or where the right is missing, deletions are confirmed by discovery, which takes a second.
+	Read ReadDefinition
+
 	discover Discover
 	kinds    map[objects.Kind]schema.GroupVersionKind
 	now      func() time.Time
@@ -63,6 +66,8 @@ type Definitions struct {
 	mu       sync.Mutex
 	states   map[objects.Kind]state
 	breaks   map[objects.Kind]int              // how often each definition was removed
+	names    map[objects.Kind]string           // of the definitions, as discovery showed them
+	unread   map[objects.Kind]time.Time        // until when each definition is not read, since that failed
 	looked   map[schema.GroupVersion]time.Time // when the newest successful look was sent
 	causes   map[schema.GroupVersion]string    // why the newest look failed
 	changed  chan struct{}                     // closed at the next change of a state
@@ -71,7 +76,7 @@ type Definitions struct {
 
 // NewDefinitions makes a Definitions that knows nothing.
 func NewDefinitions(discover Discover, kinds map[objects.Kind]schema.GroupVersionKind, now func() time.Time, log logr.Logger) *Definitions {
-	d := &Definitions{discover: discover, kinds: kinds, now: now, log: log, states: map[objects.Kind]state{}, breaks: map[objects.Kind]int{}, looked: map[schema.GroupVersion]time.Time{},
+	d := &Definitions{discover: discover, kinds: kinds, now: now, log: log, states: map[objects.Kind]state{}, breaks: map[objects.Kind]int{}, names: map[objects.Kind]string{}, unread: map[objects.Kind]time.Time{}, looked: map[schema.GroupVersion]time.Time{},
 		causes: map[schema.GroupVersion]string{}, changed: make(chan struct{}), looking: map[schema.GroupVersion]*sync.Mutex{}}
 	for _, gvk := range kinds {
 		d.looking[gvk.GroupVersion()] = &sync.Mutex{}
@@ -140,7 +145,11 @@ func (d *Definitions) note(version schema.GroupVersion, sent time.Time, list *me
 			continue
 		}
 		before := d.states[kind]
-		now := next(before, shown(list, gvk.Kind))
+		resource, is := shown(list, gvk.Kind)
+		if is == served {
+			d.names[kind] = resource + "." + gvk.Group
+		}
+		now := next(before, is)
 		if now == before {
 			continue
 		}
@@ -172,19 +181,19 @@ func (d *Definitions) note(version schema.GroupVersion, sent time.Time, list *me
 	}
 }
 
-// shown is the state that discovery shows of a kind.
-func shown(list *metav1.APIResourceList, kind string) state {
+// shown is the state that discovery shows of a kind, and the name of its resource.
+func shown(list *metav1.APIResourceList, kind string) (resource string, is state) {
 	for i := range list.APIResources {
 		r := &list.APIResources[i]
 		switch {
 		case r.Kind != kind || !slices.Contains(r.Verbs, "list"): // subresources cannot be listed
 		case slices.Contains(r.Verbs, "create"):
-			return served
+			return r.Name, served
 		default: // apiextensions leaves create out while the definition is being removed
-			return ending
+			return r.Name, ending
 		}
 	}
-	return absent
+	return "", absent
 }
 
 // next is the state after discovery has shown one: a kind that was served once is never absent again.

@@ -17,12 +17,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
-// Doubt is how old a deletion is when it is confirmed. The removal of a definition deletes the objects one by one; it is marked before,
+// Doubt is how old a deletion is when discovery confirms it, where the definition itself cannot be read. The removal of a definition deletes the objects one by one; it is marked before,
 // and discovery shows the mark within this time, also at another API server than the one that delivered the deletion.
 const Doubt = time.Second
 
-// guard is the ListerWatcher of an optional kind. An informer behind it sees a deletion only after discovery has shown that the definition
-// stands. Until then, and while the kind is not served, it holds the objects as they were last. The mark of a deletion, which an object with
+// guard is the ListerWatcher of an optional kind. An informer behind it sees a deletion only after a read of the definition, or else discovery, has
+// shown that the definition stands. Until then, and while the kind is not served, it holds the objects as they were last. The mark of a deletion, which an object with
 // finalizers gets first, is held in the same way where it alone ends what the object declares. The end of a Gateway whose mark was shown is
 // shown at once.
 type guard struct {
@@ -33,6 +33,7 @@ type guard struct {
 	mu     sync.Mutex
 	listed bool                              // a list was passed on: the informer holds objects
 	broken int                               // how often the definition had been removed before that list
+	uid    types.UID                         // of the definition before that list; "" = it could not be read
 	held   map[types.NamespacedName]deletion // that are not passed on
 	marked map[types.NamespacedName]bool     // the objects whose mark of deletion was passed on
 }
@@ -65,7 +66,7 @@ func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runt
 	if err := g.definitions.await(ctx, g.kind, served, ending); err != nil {
 		return nil, err
 	}
-	broken := g.definitions.broken(g.kind)
+	broken, uid := g.definitions.broken(g.kind), g.definitions.identify(ctx, g.kind)
 	list, err := g.of.ListWithContext(ctx, o)
 	if err != nil {
 		return nil, err
@@ -87,19 +88,23 @@ func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runt
 	again := g.listed
 	g.mu.Unlock()
 	if again || len(marked) > 0 { // objects that it lacks, or that are marked, may be those of a definition that is being removed
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(Doubt):
+		if stands, known := g.definitions.stands(ctx, g.kind, uid); known && !stands {
+			return nil, g.expired()
+		} else if !known {
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(Doubt):
+			}
+			read = read.Add(Doubt)
 		}
-		read = read.Add(Doubt)
 	}
 	if err := g.definitions.confirm(ctx, g.kind, read); err != nil {
 		return nil, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.listed, g.broken, g.marked = true, broken, marked
+	g.listed, g.broken, g.uid, g.marked = true, broken, uid, marked
 	clear(g.held)
 	return list, nil
 }
@@ -121,7 +126,39 @@ func (g *guard) outlived() *apierrors.StatusError {
 	if g.broken == g.definitions.broken(g.kind) {
 		return nil
 	}
+	return g.expired()
+}
+
+func (g *guard) expired() *apierrors.StatusError {
 	return apierrors.NewResourceExpired("the definition of " + string(g.kind) + " was removed since the list")
+}
+
+// doubt is how long a deletion is held before it is confirmed.
+func (g *guard) doubt() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.uid != "" && g.definitions.readable(g.kind) {
+		return gather
+	}
+	return Doubt
+}
+
+// confirmed is the time until which deletions are those of their objects alone; zero = the definition is being removed, or that is not known.
+func (g *guard) confirmed(ctx context.Context) time.Time {
+	g.mu.Lock()
+	uid := g.uid
+	g.mu.Unlock()
+	now := g.definitions.now()
+	if stands, known := g.definitions.stands(ctx, g.kind, uid); known {
+		if !stands {
+			return time.Time{}
+		}
+		return now
+	}
+	if g.definitions.confirm(ctx, g.kind, now) != nil {
+		return time.Time{}
+	}
+	return now.Add(-Doubt)
 }
 
 // WatchWithContext implements cache.ListerWatcherWithContext. It waits while the kind is not served.
@@ -173,7 +210,7 @@ func (s *session) run(ctx context.Context) {
 	pause := time.Duration(0)
 	for {
 		if oldest, ok := s.oldest(); ok && due == nil && !confirming {
-			due = time.After(max(oldest.Add(Doubt).Sub(s.definitions.now()), pause))
+			due = time.After(max(oldest.Add(s.doubt()).Sub(s.definitions.now()), pause))
 		}
 		select {
 		case <-s.ended:
@@ -184,21 +221,15 @@ func (s *session) run(ctx context.Context) {
 			}
 		case <-due:
 			due, confirming = nil, true
-			now := s.definitions.now()
-			go func() {
-				until := now.Add(-Doubt)
-				if s.definitions.confirm(ctx, s.kind, now) != nil {
-					until = time.Time{}
-				}
-				confirmed <- until
-			}()
+			go func() { confirmed <- s.confirmed(ctx) }()
 		case until := <-confirmed:
 			confirming, pause = false, 0
-			if until.IsZero() {
+			err := s.outlived()
+			if now, _ := s.definitions.state(s.kind); until.IsZero() && (err == nil || now != served) {
 				pause = Doubt
 				continue
 			}
-			if err := s.outlived(); err != nil {
+			if err != nil {
 				status := err.Status()
 				s.send(watch.Event{Type: watch.Error, Object: &status})
 				return
