@@ -44,6 +44,9 @@ func needed(t *testing.T) rights {
 		if k.List != nil {
 			need.add(plural.Group, plural.Resource, "list", "watch")
 		}
+		if k.Optional {
+			need.add("apiextensions.k8s.io", "customresourcedefinitions "+plural.Resource+"."+plural.Group, "get") // controller/optional
+		}
 	}
 	need.add("", "pods", "get", "list", "watch") // controller.setUpInformers
 	need.add("", "nodes", "get", "list", "watch")
