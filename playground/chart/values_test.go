@@ -184,6 +184,7 @@ var without = map[string]string{
 	"kube-ca-pem-filepath":           "needs a volume; extraArgs and extraVolumes",
 	"kubeconfig":                     "the service account is used",
 	"quic-environment-variable-name": "no effect in this version",
+	"version":                        "the process prints and ends",
 	"webhook-bind-host":              "extraArgs",
 	"webhook-cert-dir":               "where the Secret is mounted",
 	"webhook-cert-file":              "as the Secret has it",
