@@ -95,6 +95,10 @@ func TestADefinitionThatWasReplacedHasItsObjectsListed(t *testing.T) {
 		if w, err := g.WatchWithContext(t.Context(), metav1.ListOptions{}); !apierrors.IsResourceExpired(err) {
 			t.Errorf("the next watch: %v, %v", w, err)
 		}
+		begun := time.Now()
+		if _, err := g.ListWithContext(t.Context(), metav1.ListOptions{}); err != nil || time.Since(begun) != Doubt {
+			t.Errorf("the list leaves %v to create the objects again: %v", time.Since(begun), err)
+		}
 	})
 }
 

@@ -85,12 +85,14 @@ func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runt
 	}
 	read := g.definitions.now()
 	g.mu.Lock()
-	again := g.listed
+	again, replaced := g.listed, g.listed && g.uid != uid // what was deleted with the former definition may be about to be created again
 	g.mu.Unlock()
 	if again || len(marked) > 0 { // objects that it lacks, or that are marked, may be those of a definition that is being removed
-		if stands, known := g.definitions.stands(ctx, g.kind, uid); known && !stands {
+		stands, known := g.definitions.stands(ctx, g.kind, uid)
+		if known && !stands {
 			return nil, g.expired()
-		} else if !known {
+		}
+		if !known || replaced {
 			select {
 			case <-ctx.Done():
 				return nil, ctx.Err()
