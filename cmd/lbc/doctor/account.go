@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -225,9 +226,9 @@ func declares(i *networkingv1.Ingress, lb LoadBalancer) bool {
 		return false
 	}
 	if lb.Key.ID.Namespace == "" {
-		return slices.Contains(i.Finalizers, "group.ingress.k8s.aws/"+lb.Key.ID.Name)
+		return slices.Contains(i.Finalizers, naming.Finalizer(lb.Key))
 	}
-	return lb.Key.ID == stack.ID{Namespace: i.Namespace, Name: i.Name}
+	return lb.Key.ID == naming.StackID(i.Namespace, i.Name)
 }
 
 // hosts are those that an Ingress serves.

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
@@ -90,11 +91,7 @@ func unclassedIngresses(f *Facts) (out []Finding) {
 	}
 	for _, i := range ingresses(f) {
 		_, legacy := i.Annotations["kubernetes.io/ingress.class"]
-		ours := false
-		for k := range i.Annotations {
-			ours = ours || strings.HasPrefix(k, "alb.ingress.kubernetes.io/")
-		}
-		if i.Spec.IngressClassName == nil && !legacy && ours {
+		if i.Spec.IngressClassName == nil && !legacy && annotation.OfIngress(i.Annotations) {
 			out = append(out, Finding{Object: nameOf(i), Text: "has annotations of this controller and no class, and no IngressClass is the default"})
 		}
 	}

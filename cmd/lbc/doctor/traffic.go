@@ -10,7 +10,10 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 var trafficChecks = []Check{{
@@ -237,14 +240,13 @@ func abruptPods(f *Facts) (out []Finding) {
 }
 
 func shareable(f *Facts) (out []Finding) {
-	const key = "alb.ingress.kubernetes.io/"
 	of := map[string][]string{}
 	var order []string
 	for _, i := range ingresses(f) {
-		if i.Spec.IngressClassName == nil || i.Annotations[key+"group.name"] != "" || !slices.Contains(i.Finalizers, "ingress.k8s.aws/resources") {
+		if i.Spec.IngressClassName == nil || i.Annotations[string(annotation.GroupName)] != "" || !slices.Contains(i.Finalizers, owner.Of(stack.Ingress).Finalizer) {
 			continue
 		}
-		scheme := i.Annotations[key+"scheme"]
+		scheme := i.Annotations[string(annotation.Scheme)]
 		if scheme == "" {
 			scheme = "default"
 		}
