@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/front/golden"
 	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -290,7 +291,7 @@ func (l *lab) statusesOf(name string) (out []string) {
 			continue
 		}
 		kind, _ := objects.KindOf(r)
-		status := routeStatus(r)
+		status, _, _ := route.Common(r)
 		for i := range status.Parents {
 			add(string(kind), status.Parents[i].Conditions)
 		}

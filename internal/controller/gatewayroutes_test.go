@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/internal/controller/gateway"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -178,31 +179,15 @@ func shown(all []metav1.Condition) string {
 	return strings.Join(out, ", ")
 }
 
-// routeStatus is the status of a route of any kind.
-func routeStatus(route client.Object) gatewayv1.RouteStatus {
-	switch r := route.(type) {
-	case *gatewayv1.HTTPRoute:
-		return r.Status.RouteStatus
-	case *gatewayv1.GRPCRoute:
-		return r.Status.RouteStatus
-	case *gatewayv1.TCPRoute:
-		return r.Status.RouteStatus
-	case *gatewayv1.UDPRoute:
-		return r.Status.RouteStatus
-	case *gatewayv1.TLSRoute:
-		return r.Status.RouteStatus
-	}
-	return gatewayv1.RouteStatus{}
-}
-
 // parents lists the entries of a route's status, sorted: the parent, and its conditions.
-func (l *lab) parents(route client.Object) string {
+func (l *lab) parents(o client.Object) string {
 	l.Helper()
-	if !l.get(route, route.GetName()) {
+	if !l.get(o, o.GetName()) {
 		return "gone"
 	}
 	var out []string
-	for _, p := range routeStatus(route).Parents {
+	status, _, _ := route.Common(o)
+	for _, p := range status.Parents {
 		out = append(out, string(p.ParentRef.Name)+": "+shown(p.Conditions))
 	}
 	slices.Sort(out)

@@ -44,7 +44,7 @@ func TestTheStatusOfAListenerRuleConfigurationFollowsItsSecret(t *testing.T) {
 	secrets.Others = []secret.Other{{IsRead: r.Index.IsRead, Changed: r.Changed}}
 	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	defer q.ShutDown()
-	l.must(r.Start(t.Context(), q))
+	r.Waker.SetQueue(q)
 	c := &configv1.ListenerRuleConfiguration{}
 	look := func(q reconcile.Request) string {
 		t.Helper()

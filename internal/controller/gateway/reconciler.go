@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -35,10 +34,9 @@ type Reconciler struct {
 	// Definitions has the kinds that the cluster serves; nil = all.
 	Definitions reads.Definitions
 	Index       *reads.Index[types.NamespacedName]
+	Waker       queue.Waker[reconcile.Request] // for changes that no watch of SetUp shows
 
 	rules
-	mu    sync.Mutex
-	queue queue.Of[reconcile.Request]
 }
 
 // rules are what differs between the kinds.
@@ -124,22 +122,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 
 // Changed queues the objects whose reads a change concerns that no watch of SetUp shows.
 func (r *Reconciler) Changed(c objects.Change) {
-	r.mu.Lock()
-	q := r.queue
-	r.mu.Unlock()
 	for _, name := range r.Index.Affected(c) {
-		if q != nil {
-			q.AddAfter(reconcile.Request{NamespacedName: name}, queue.Coalesce)
-		}
+		r.Waker.WakeAfter(queue.Coalesce, queue.Normal, reconcile.Request{NamespacedName: name})
 	}
-}
-
-// Start implements source.TypedFunc: Changed uses the queue.
-func (r *Reconciler) Start(_ context.Context, q queue.Of[reconcile.Request]) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.queue = q
-	return nil
 }
 
 // events is the handler of events of a kind: those of the reconciler's own kind concern the object itself, and all those that read it.
@@ -160,7 +145,7 @@ func (r *Reconciler) events(kind objects.Kind) handler.TypedEventHandler[client.
 // SetUp has the manager run the reconciler with workers at a time.
 func (r *Reconciler) SetUp(mgr manager.Manager, workers int) error {
 	c := queue.NewController(queue.Options[reconcile.Request]{Name: r.controller, Reconciler: r, Workers: workers, Log: mgr.GetLogger(), LogUnit: queue.LogObject})
-	c.Watch(source.TypedFunc[reconcile.Request](r.Start))
+	c.Watch(r.Waker.Source())
 	for _, kind := range append([]objects.Kind{r.Kind}, r.reading...) {
 		c.Watch(source.TypedKind(mgr.GetCache(), kube.Kinds[kind].Object, r.events(kind)))
 	}

@@ -10,13 +10,14 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // LeftByGateways is the change of a route with entries in its status that were written here and lead to no Gateway that is managed: the Gateway or
 // the ListenerSet is gone, or another controller's. No pass over a Gateway sees them. Apply is nil if there are none.
 func LeftByGateways(v *objects.View, cfg Config, kind objects.Kind, o metav1.Object) Change {
-	status, spec, ok := statusOf(o)
+	status, spec, ok := route.Common(o)
 	if !ok {
 		return Change{}
 	}
@@ -37,7 +38,7 @@ func LeftByGateways(v *objects.View, cfg Config, kind objects.Kind, o metav1.Obj
 		return Change{}
 	}
 	return Change{kind, o.GetNamespace(), o.GetName(), func(o metav1.Object, _ metav1.Time) bool {
-		status, _, ok := statusOf(o)
+		status, _, ok := route.Common(o)
 		if !ok {
 			return false
 		}

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -108,7 +109,7 @@ func check(t testing.TB, text string, seed *rand.Rand) {
 					t.Fatalf("%s: condition %s is False (%s) without a message, of:\n%s", id, c.Type, c.Reason, text)
 				}
 			}
-			if status, common, ok := statusOf(o); ok && seesReports(first.World) {
+			if status, common, ok := route.Common(o); ok && seesReports(first.World) {
 				for _, ref := range common.ParentRefs {
 					names := d.parent(ref, o.GetNamespace()) && (ref.Kind == nil || *ref.Kind == kindGateway)
 					if names && len(status.Parents) == 0 {
@@ -135,7 +136,7 @@ func conditionsOf(o metav1.Object) (out []metav1.Condition) {
 			out = append(out, l.Conditions...)
 		}
 	}
-	if s, _, ok := statusOf(o); ok {
+	if s, _, ok := route.Common(o); ok {
 		for _, p := range s.Parents {
 			out = append(out, p.Conditions...)
 		}

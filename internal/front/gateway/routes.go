@@ -8,6 +8,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -26,9 +27,9 @@ func (t *translation) attach() {
 	var all []attached
 	for _, kind := range objects.RouteKinds {
 		for _, o := range routesOf(t.view, kind, t.ref(), slices.Concat(t.listeners.Admitted, t.listeners.Rejected)) {
-			if status, spec, ok := statusOf(o); ok {
-				route := attachment.Route{Kind: gatewayv1.Kind(kind), Namespace: o.GetNamespace(), Name: o.GetName(), Parents: spec.ParentRefs, Hostnames: hostnamesOf(o)}
-				all = append(all, attached{object: o, route: route, status: status})
+			if status, spec, ok := route.Common(o); ok {
+				r := attachment.Route{Kind: gatewayv1.Kind(kind), Namespace: o.GetNamespace(), Name: o.GetName(), Parents: spec.ParentRefs, Hostnames: hostnamesOf(o)}
+				all = append(all, attached{object: o, route: r, status: status})
 			}
 		}
 	}

@@ -281,7 +281,7 @@ func (d *Decisions) ours(c gatewayv1.GatewayController) bool {
 func (d *Decisions) routeStatus(r *decidedRoute, o Outcome) Change {
 	entries := d.entries(r, o)
 	return Change{objects.Kind(r.route.Kind), r.route.Namespace, r.route.Name, func(object metav1.Object, now metav1.Time) bool {
-		status, spec, ok := statusOf(object)
+		status, spec, ok := route.Common(object)
 		if !ok || object.GetUID() != r.object.GetUID() {
 			return false
 		}
@@ -370,23 +370,6 @@ func names(r gatewayv1.ParentReference, namespace, gatewayNamespace, gateway str
 		slices.ContainsFunc(sets, func(s *gatewayv1.ListenerSet) bool {
 			return p == attachment.Parent{Kind: kindListenerSet, Namespace: s.Namespace, Name: s.Name}
 		}))
-}
-
-// statusOf is the status of a route of any kind, and what its spec has in common with others.
-func statusOf(o metav1.Object) (*gatewayv1.RouteStatus, *gatewayv1.CommonRouteSpec, bool) {
-	switch r := o.(type) {
-	case *gatewayv1.HTTPRoute:
-		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
-	case *gatewayv1.GRPCRoute:
-		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
-	case *gatewayv1.TLSRoute:
-		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
-	case *gatewayv1.TCPRoute:
-		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
-	case *gatewayv1.UDPRoute:
-		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
-	}
-	return nil, nil, false
 }
 
 // Shown is what the status of the Gateway shows of its load balancer. It holds where a pass could not read from AWS: that a call fails does not

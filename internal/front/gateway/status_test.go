@@ -12,6 +12,7 @@ import (
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
@@ -89,7 +90,7 @@ func (w world) gateway() gatewayv1.GatewayStatus {
 }
 
 func (w world) route(id string) []gatewayv1.RouteParentStatus {
-	s, _, _ := statusOf(w[id])
+	s, _, _ := route.Common(w[id])
 	return s.Parents
 }
 

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -54,7 +53,10 @@ func SeniorFirst(o elb.Observed, joined []diag.Object, of func(stack.Ref) diag.O
 				s.Follow(order[n-1])
 			}
 		}
-		all := slices.Sorted(maps.Values(at))
+		all := make([]int, len(p.Steps))
+		for i := range all {
+			all[i] = i
+		}
 		steps := make([]plan.Step, 0, len(all))
 		for _, i := range inOrder(p.Steps, at, all) {
 			steps = append(steps, p.Steps[i])

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
@@ -286,26 +287,13 @@ func mergeOwn(have, want []metav1.Condition, now metav1.Time) []metav1.Condition
 
 // reference is a parentRef with the API's defaults.
 type reference struct {
-	group, kind, namespace, name, section string
-	port                                  int32
+	parent  attachment.Parent
+	group   gatewayv1.Group
+	section gatewayv1.SectionName
+	port    gatewayv1.PortNumber
 }
 
 func normal(r gatewayv1.ParentReference, namespace string) reference {
-	n := reference{group: gatewayv1.GroupName, kind: "Gateway", namespace: namespace, name: string(r.Name)}
-	if r.Group != nil {
-		n.group = string(*r.Group)
-	}
-	if r.Kind != nil {
-		n.kind = string(*r.Kind)
-	}
-	if r.Namespace != nil {
-		n.namespace = string(*r.Namespace)
-	}
-	if r.SectionName != nil {
-		n.section = string(*r.SectionName)
-	}
-	if r.Port != nil {
-		n.port = *r.Port
-	}
-	return n
+	parent, _ := attachment.ParentOf(r, namespace)
+	return reference{parent, ptr.Deref(r.Group, gatewayv1.GroupName), ptr.Deref(r.SectionName, ""), ptr.Deref(r.Port, 0)}
 }

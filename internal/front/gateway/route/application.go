@@ -256,7 +256,7 @@ func (t *translation) hoisted(r *routeRule) (filters []gatewayv1.HTTPRouteFilter
 	}
 	at := fmt.Sprintf("%s.backendRefs[%d].filters", r.at, first)
 	if t.in.Construction == rule.Compatible {
-		t.ignored(at, "filters of a backend have no effect in rule construction compatible", "move them to the rule, or annotate the Gateway with "+constructionAnnotation+": standard")
+		t.ignored(at, "filters of a backend have no effect in rule construction compatible", "move them to the rule, or annotate the Gateway with "+string(annotation.GatewayRuleConstruction)+": standard")
 		return r.filters, true
 	}
 	for k, f := range r.backends[first].Filters {
@@ -279,5 +279,3 @@ func (t *translation) hoisted(r *routeRule) (filters []gatewayv1.HTTPRouteFilter
 	}
 	return slices.Concat(r.filters, r.backends[first].Filters), true
 }
-
-const constructionAnnotation = string(annotation.GatewayRuleConstruction)

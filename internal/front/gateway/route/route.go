@@ -143,7 +143,7 @@ func newTranslation(in *Input, r *Attached) *translation {
 	var f annotation.Findings
 	annotation.Check(&f, t.object, annotation.OnRoute, r.Object.GetAnnotations())
 	t.found = f.List()
-	if s := defaultScope(r.Object); s != "" && s != gatewayv1.GatewayDefaultScopeNone {
+	if _, spec, ok := Common(r.Object); ok && spec.UseDefaultGateways != "" && spec.UseDefaultGateways != gatewayv1.GatewayDefaultScopeNone {
 		t.ignored("spec.useDefaultGateways", "useDefaultGateways has no effect: routes attach to Gateways that they name", "name each Gateway in parentRefs")
 	}
 	t.member = intent.Member{Object: t.object, Authority: intent.RoutesOnly}
@@ -153,21 +153,21 @@ func newTranslation(in *Input, r *Attached) *translation {
 	return t
 }
 
-// defaultScope is the scope of the Gateways that a route is to attach to without naming them.
-func defaultScope(o metav1.Object) gatewayv1.GatewayDefaultScope {
-	switch o := o.(type) {
+// Common returns the status of a route of any kind and the part of its spec that all kinds have; ok is false for other objects.
+func Common(o metav1.Object) (status *gatewayv1.RouteStatus, spec *gatewayv1.CommonRouteSpec, ok bool) {
+	switch r := o.(type) {
 	case *gatewayv1.HTTPRoute:
-		return o.Spec.UseDefaultGateways
+		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
 	case *gatewayv1.GRPCRoute:
-		return o.Spec.UseDefaultGateways
-	case *gatewayv1.TCPRoute:
-		return o.Spec.UseDefaultGateways
-	case *gatewayv1.UDPRoute:
-		return o.Spec.UseDefaultGateways
+		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
 	case *gatewayv1.TLSRoute:
-		return o.Spec.UseDefaultGateways
+		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
+	case *gatewayv1.TCPRoute:
+		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
+	case *gatewayv1.UDPRoute:
+		return &r.Status.RouteStatus, &r.Spec.CommonRouteSpec, true
 	}
-	return ""
+	return nil, nil, false
 }
 
 // decided is the result.

@@ -14,6 +14,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
@@ -251,7 +252,7 @@ func (g *group) version(port corev1.ServicePort) (unfit string) {
 	if g.t.in.Construction == rule.Compatible {
 		if g.t.http {
 			g.t.ignored(g.at, fmt.Sprintf("the backend gets HTTP/1 instead of %s, because the route is attached to an HTTP listener, too, which shares the target group", g.ProtocolVersion),
-				"attach the route to HTTPS listeners only, or annotate the Gateway with "+constructionAnnotation+": standard")
+				"attach the route to HTTPS listeners only, or annotate the Gateway with "+string(annotation.GatewayRuleConstruction)+": standard")
 			g.ProtocolVersion = "HTTP1"
 		}
 		return ""
