@@ -95,6 +95,14 @@ check-generated: generate ## fail if generated files are not current
 	@git diff --exit-code -- $(GENERATED) || { echo "generated files are not current: run make generate and commit"; exit 1; }
 	@test -z "$$(git status --porcelain -- $(GENERATED))" || { git status --short -- $(GENERATED); echo "generated files are not committed"; exit 1; }
 
+.PHONY: site
+site: ## build the documentation as a static site with search into dist/site; links are checked
+	@$(GO) run ./hack/site -out dist/site
+
+.PHONY: recording
+recording: build-playground ## run the first steps of the README in a playground and draw the session: docs/images/playground.svg
+	@hack/recording.sh
+
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (default 30s) each
 	@hack/fuzz.sh $${FUZZTIME:-30s}

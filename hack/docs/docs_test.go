@@ -226,3 +226,20 @@ func TestMetricsAreDocumented(t *testing.T) {
 		}
 	}
 }
+
+func TestThePictureOfTheArchitectureNamesPackages(t *testing.T) {
+	t.Parallel()
+	picture, err := os.ReadFile(filepath.Join(root, "docs", "images", "architecture.svg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`<text class="package"[^>]*>([^<]*)<`).FindAllStringSubmatch(string(picture), -1)
+	if len(named) < 8 {
+		t.Errorf("the picture has %d packages", len(named))
+	}
+	for _, m := range named {
+		if _, err := os.Stat(filepath.Join(root, "internal", m[1])); err != nil {
+			t.Errorf("the picture names internal/%s: %v", m[1], err)
+		}
+	}
+}

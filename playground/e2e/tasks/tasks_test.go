@@ -1,0 +1,259 @@
+// Package tasks follows the pages of docs/tasks as a reader would: their manifests become files, their commands run in one shell against a
+// playground, and print what the pages show. It has tests only.
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+	"helm.sh/helm/v4/pkg/strvals"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/yaml"
+
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/playground/chart"
+	"github.com/k8s-lbc/lbc/playground/curl"
+	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/playground/kubectl"
+)
+
+// Variables by which this test binary is one of the tools that the pages use: kubectl and curl of the playground.
+const (
+	toolVariable      = "LBC_TASKS_TOOL"
+	simulatorVariable = "LBC_TASKS_SIMULATOR"
+)
+
+const chartDirectory = "charts/aws-load-balancer-controller"
+
+func TestMain(m *testing.M) {
+	if tool := os.Getenv(toolVariable); tool != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		status := runTool(ctx, tool, os.Args[1:])
+		stop()
+		os.Exit(status)
+	}
+	harness.Parallel(4)
+	harness.Main(m)
+}
+
+func runTool(ctx context.Context, tool string, args []string) int {
+	var err error
+	status := 1
+	if tool == "kubectl" {
+		streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
+		err = kubectl.Run(ctx, os.Getenv("KUBECONFIG"), filepath.Join(os.TempDir(), "kubectl"), streams, args...)
+		if exit := new(kubectl.ExitError); errors.As(err, &exit) {
+			status = exit.Code
+		}
+	} else {
+		err = runCurl(ctx, args)
+		if exit := new(curl.ExitError); errors.As(err, &exit) {
+			status = exit.Code
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return status
+	}
+	return 0
+}
+
+func runCurl(ctx context.Context, args []string) error {
+	var o curl.Options
+	flags := pflag.NewFlagSet("curl", pflag.ContinueOnError)
+	o.AddFlags(flags)
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	client := simclient.New(os.Getenv(simulatorVariable), nil)
+	ca, err := client.CA(ctx)
+	if err != nil {
+		return err
+	}
+	return curl.Run(ctx, client.Topology, ca, o, flags.Arg(0), curl.Streams{Out: os.Stdout, Err: os.Stderr})
+}
+
+// reader is somebody who follows a page: a directory, and a shell whose variables last from block to block.
+type reader struct {
+	*testing.T
+	c         *harness.Cluster
+	directory string
+	variables []string
+}
+
+func newReader(t *testing.T, c *harness.Cluster) *reader {
+	t.Helper()
+	dir, bin := t.TempDir(), t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tool := range []string{"kubectl", "curl"} {
+		script := fmt.Sprintf("#!/bin/sh\n%s=%s exec %q \"$@\"\n", toolVariable, tool, self)
+		if err := os.WriteFile(filepath.Join(bin, tool), []byte(script), 0o700); err != nil { //nolint:gosec // a program
+			t.Fatal(err)
+		}
+	}
+	for _, shared := range []string{"bin", "examples", "config", "charts", "docs"} {
+		if err := os.Symlink(filepath.Join(string(c.Repo), shared), filepath.Join(dir, shared)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seeded := c.Simulator.Seed()
+	return &reader{T: t, c: c, directory: dir, variables: append(os.Environ(),
+		"PATH="+bin+":"+filepath.Join(string(c.Repo), "bin")+":"+os.Getenv("PATH"), "HOME="+dir, "TMPDIR="+bin,
+		"KUBECONFIG="+c.Env.Kubeconfig, simulatorVariable+"="+c.Env.URL,
+		"CLUSTER_NAME="+seeded.Cluster.Name, "VPC_ID="+seeded.VPC.ID,
+		"AWS_ENDPOINT_URL="+c.Env.URL, "AWS_REGION="+seeded.Region, "AWS_DEFAULT_REGION="+seeded.Region,
+		"AWS_ACCESS_KEY_ID=AKIAPLAYGROUNDUSER01", "AWS_SECRET_ACCESS_KEY=playground", "AWS_EC2_METADATA_DISABLED=true",
+	)}
+}
+
+// run runs commands as if they were pasted into a shell, and returns what they print.
+func (r *reader) run(commands string) (string, error) {
+	const saved = ".variables"
+	script := "touch " + saved + "; source " + saved + "; set -euo pipefail; trap 'declare -p >" + saved + ".all; grep -E \"^declare -- [a-z]\" " + saved + ".all >" + saved + " || true' EXIT\n" + commands
+	cmd := exec.CommandContext(r.Context(), "bash", "-c", script)
+	cmd.Dir, cmd.Env = r.directory, r.variables
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// try runs a block of commands and compares what they print.
+func (r *reader) try(b block, want string) error {
+	out, err := r.run(b.text)
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	if line := missing(want, out); line != "" {
+		return fmt.Errorf("line %q is not printed, or not after those before it:\n%s", line, out)
+	}
+	return nil
+}
+
+// follow does what a page says.
+func (r *reader) follow(page string) {
+	r.Helper()
+	all, err := blocks(page)
+	if err != nil {
+		r.Fatal(err)
+	}
+	for i, b := range all {
+		switch b.kind {
+		case "yaml":
+			if err := os.WriteFile(filepath.Join(r.directory, b.file()), []byte(b.text), 0o600); err != nil {
+				r.Fatal(err)
+			}
+		case "console":
+			if err := r.charts(b.text); err != nil {
+				r.Errorf("line %d: %v", b.line, err)
+			}
+		case "sh":
+			want := ""
+			if i+1 < len(all) && all[i+1].kind == "text" {
+				want = all[i+1].text
+			}
+			if b.info == "eventually" {
+				r.c.WaitFor(r, fmt.Sprintf("the commands of line %d", b.line), func(context.Context) error { return r.try(b, want) })
+			} else if err := r.try(b, want); err != nil {
+				r.Fatalf("line %d: %v\n%s", b.line, err, r.c.Report(context.Background()))
+			}
+		}
+	}
+}
+
+// charts renders what commands of Helm install of this project's chart. Values of files are those that the page shows.
+func (r *reader) charts(commands string) error {
+	c, err := chart.Load(filepath.Join(string(r.c.Repo), filepath.FromSlash(chartDirectory)))
+	if err != nil {
+		return err
+	}
+	for _, line := range strings.Split(strings.ReplaceAll(commands, "\\\n", " "), "\n") {
+		words := strings.Fields(line)
+		if len(words) < 2 || words[0] != "helm" || words[1] != "install" && words[1] != "upgrade" || !slices.Contains(words, chartDirectory) {
+			continue
+		}
+		values := map[string]any{"clusterName": "demo-cluster"}
+		for i, w := range words[:len(words)-1] {
+			next := strings.Trim(words[i+1], `'"`)
+			switch w {
+			case "--set":
+				err = strvals.ParseInto(next, values)
+			case "--set-string":
+				err = strvals.ParseIntoString(next, values)
+			case "-f", "--values":
+				var content []byte
+				if content, err = os.ReadFile(filepath.Join(r.directory, next)); err == nil { //nolint:gosec // of the page
+					more := map[string]any{}
+					err = yaml.Unmarshal(content, &more)
+					values = chart.Merge(values, more)
+				}
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", line, err)
+			}
+		}
+		if _, err := c.Render(values, chart.Release{Name: "aws-load-balancer-controller", Namespace: "kube-system"}); err != nil {
+			return fmt.Errorf("%s: %w", line, err)
+		}
+	}
+	return nil
+}
+
+func TestThePagesOfTasksWorkAsTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	c := harness.Start(t, harness.Options{})
+	files, err := filepath.Glob(filepath.Join(string(c.Repo), "docs", "tasks", "*.md"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no pages: %v", err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".md"), func(t *testing.T) {
+			t.Parallel()
+			page, err := os.ReadFile(f) //nolint:gosec // ours
+			if err != nil {
+				t.Fatal(err)
+			}
+			newReader(t, c).follow(string(page))
+		})
+	}
+}
+
+func TestMissingLinesOfOutputAreFound(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ want, output, missing string }{
+		"equal":                             {"a b\nc", "a   b\nc\n", ""},
+		"others between":                    {"a\nc", "a\nb\nc\n", ""},
+		"anything in a line":                {"a … z", "a b c z", ""},
+		"the wrong order":                   {"c\na", "a\nc", "a"},
+		"a part of a line":                  {"a", "ab", "a"},
+		"characters of regular expressions": {"a.c", "abc", "a.c"},
+	} {
+		if got := missing(c.want, c.output); got != c.missing {
+			t.Errorf("%s: %q, want %q", name, got, c.missing)
+		}
+	}
+}
+
+func TestBlocksWithoutUseAreRefused(t *testing.T) {
+	t.Parallel()
+	pages := map[string]string{
+		"```text\nx\n```\n": "line 2: no commands print this", "```yaml\na: b\n```\n": "line 2: the file has no name",
+		"```go\n```\n": `line 2: a block of kind "go"`, "\n```sh\nls\n": "line 3: the block does not end",
+	}
+	for _, page := range slices.Sorted(maps.Keys(pages)) {
+		if _, err := blocks(page); err == nil || err.Error() != pages[page] {
+			t.Errorf("%q: %v, want %s", page, err, pages[page])
+		}
+	}
+}
