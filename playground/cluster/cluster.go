@@ -41,6 +41,8 @@ type Options struct {
 	// Progress, if not nil, gets what became ready and how long after the start.
 	Progress func(what string, after time.Duration)
 	Logf     func(format string, args ...any) // log of the simulated kubelets
+	// Launcher, if not nil, runs some containers as real programs.
+	Launcher node.Launcher
 	// OnlyAPI leaves kube controllers, scheduler and nodes out; Network, Nodes, Assign, Release, Firewall and Logf are not used.
 	OnlyAPI bool
 	// Writes is a file that gets an audit event for each write of the load balancer controller; empty: none.
@@ -96,7 +98,7 @@ func (c *Cluster) startNodes(ctx context.Context, o Options, began time.Time) er
 		return err
 	}
 	c.fleet, err = node.Start(ctx, node.Options{
-		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Firewall: o.Firewall, Logf: o.Logf,
+		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Firewall: o.Firewall, Launcher: o.Launcher, Logf: o.Logf,
 	})
 	if err != nil {
 		return fmt.Errorf("start the simulated nodes: %w", err)

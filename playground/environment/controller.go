@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -21,11 +20,14 @@ type controller struct {
 	mu       sync.Mutex
 	replicas []replica
 	ready    string // path of the probe of readiness
+	pods     pods   // of a release, whose replicas they start
 }
 
 // replica is one process of the controller.
 type replica struct {
 	process *process.Process
+	log     string // component whose log it writes
+	ready   bool   // of a release: it has been ready
 	health  string // host:port of its health probes
 	metrics string // host:port of its metrics
 	webhook string // host:port of its webhooks; empty: those of the environment
@@ -51,7 +53,9 @@ func (c *controller) failed() error {
 			return err
 		}
 	}
-	return nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pods.crashed
 }
 
 // StartController starts the controller's binary with the given further arguments, which win over the usual ones.
@@ -71,7 +75,7 @@ func (e *Environment) StartController(args ...string) error {
 	if err != nil {
 		return err
 	}
-	r := replica{health: free[0], metrics: free[1]}
+	r := replica{log: "controller", health: free[0], metrics: free[1]}
 	seeded := e.Simulator.Seed()
 	usual := []string{
 		"--cluster-name=" + seeded.Cluster.Name,
@@ -86,7 +90,7 @@ func (e *Environment) StartController(args ...string) error {
 	if process.HasFlag(e.options.Controller, "trust-store-bucket") {
 		usual = append(usual, "--trust-store-bucket="+TrustStoreBucket)
 	}
-	if err := e.startReplica(r, usual, args, "controller"); err != nil {
+	if _, err := e.startReplica(r, usual, args); err != nil {
 		return err
 	}
 	// Only this project's controller has a check by this name.
@@ -97,51 +101,20 @@ func (e *Environment) StartController(args ...string) error {
 	return nil
 }
 
-// startRelease starts the replicas of the chart's Deployment with its arguments. What a pod has of its own, addresses and the API server's, is
-// replaced by that of a process.
-func (e *Environment) startRelease(args []string) error {
-	e.control.ready = "/readyz"
-	var webhooks []string
-	for i := range e.options.Release.replicas() {
-		free, err := process.FreeAddresses(3)
-		if err != nil {
-			return err
-		}
-		r := replica{health: free[0], metrics: free[1], webhook: free[2]}
-		host, port, err := net.SplitHostPort(r.webhook)
-		if err != nil {
-			return err
-		}
-		own := append([]string{"--webhook-bind-host=" + host, "--webhook-bind-port=" + port}, args...)
-		log := "controller"
-		if i > 0 {
-			log = fmt.Sprintf("controller-%d", i+1)
-		}
-		if err := e.startReplica(r, e.options.Release.arguments(), own, log); err != nil {
-			return err
-		}
-		webhooks = append(webhooks, r.webhook)
-	}
-	if e.webhooks.service != nil {
-		e.webhooks.service.use(webhooks)
-	}
-	return nil
-}
-
-// startReplica starts a process with the usual arguments, those of its addresses, those of the options, and further ones.
-func (e *Environment) startReplica(r replica, usual, further []string, log string) (err error) {
+// startReplica starts a process with the usual arguments, those of its addresses, those of the options, and further ones. The caller holds the lock.
+func (e *Environment) startReplica(r replica, usual, further []string) (replica, error) {
 	kubeconfig, err := e.Cluster.Plane.ControllerKubeconfig()
 	if err != nil {
-		return err
+		return replica{}, err
 	}
 	args := slices.Concat(usual, []string{
 		"--kubeconfig=" + kubeconfig, "--leader-election-namespace=kube-system", "--health-probe-bind-addr=" + r.health, "--metrics-bind-addr=" + r.metrics,
 	}, e.options.ControllerArgs, further)
-	r.process, err = process.Start(process.Options{Path: e.options.Controller, Args: args, Env: e.controllerEnvironment(), Log: e.LogPath(log)})
+	r.process, err = process.Start(process.Options{Path: e.options.Controller, Args: args, Env: e.controllerEnvironment(), Log: e.LogPath(r.log)})
 	if err == nil {
 		e.control.replicas = append(e.control.replicas, r)
 	}
-	return err
+	return r, err
 }
 
 // UseController names another binary for the next start.
@@ -191,15 +164,18 @@ func (e *Environment) controllerEnvironment() []string {
 // WaitController returns when every replica of the controller reports that it is healthy and serves admission, if it is to; leadership and caches
 // may still be to come.
 func (e *Environment) WaitController(ctx context.Context) error {
-	for i, r := range e.control.current() {
+	if e.options.Release != nil {
+		if err := e.waitFor(ctx, e.available); err != nil {
+			return err
+		}
+		return e.waitFor(ctx, e.published)
+	}
+	for _, r := range e.control.current() {
 		if err := e.waitFor(ctx, func(ctx context.Context) error { return probe(ctx, "http://"+r.health+e.control.ready) }); err != nil {
-			return fmt.Errorf("replica %d: %w", i+1, err)
+			return err
 		}
 	}
-	if e.options.Release == nil {
-		return nil
-	}
-	return e.waitFor(ctx, e.published)
+	return nil
 }
 
 // probe reports why a probe fails.
@@ -261,25 +237,34 @@ func (e *Environment) KillController() {
 	}
 }
 
-// KillReplica ends one replica as a crash would, given the URL of its metrics; the others go on.
+// KillReplica ends one replica as a crash would, given the URL of its metrics; the others go on. Its container is started again.
 func (e *Environment) KillReplica(metrics string) error {
-	e.control.mu.Lock()
-	defer e.control.mu.Unlock()
-	for i, r := range e.control.replicas {
+	for _, r := range e.control.current() {
 		if metricsURL(r) == metrics {
 			r.process.Kill()
-			e.control.replicas = slices.Delete(e.control.replicas, i, i+1)
 			return nil
 		}
 	}
 	return fmt.Errorf("no replica has its metrics at %s", metrics)
 }
 
+// ReplicaPID is the process id of a replica, given the URL of its metrics; 0 if there is none.
+func (e *Environment) ReplicaPID(metrics string) int {
+	for _, r := range e.control.current() {
+		if metricsURL(r) == metrics {
+			return r.process.PID()
+		}
+	}
+	return 0
+}
+
+// take returns the replicas, and forgets them; none is started before the next start of the controller.
 func (c *controller) take() []replica {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	all := c.replicas
 	c.replicas = nil
+	c.pods.stop()
 	return all
 }
 

@@ -77,6 +77,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	}
 	began := time.Now()
 	e := &Environment{options: o, Dir: o.Dir}
+	e.control.pods.running = make(chan struct{})
 	defer func() {
 		if err != nil {
 			e.Stop()
@@ -108,7 +109,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
 		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release, Firewall: e.Simulator.Admits,
-		CRDs: o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI, Manifests: o.Manifests, Installation: installation, Logf: nodeLog.Printf,
+		CRDs: o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI, Manifests: o.Manifests, Installation: installation, Launcher: e.launcher(), Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})
 	if err != nil {

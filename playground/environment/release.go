@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,8 +22,8 @@ type Release struct {
 	rendering *chart.Rendering
 }
 
-// releaseName names the release; it is in kube-system.
-const releaseName = "aws-load-balancer-controller"
+// releaseName names the release, in the namespace where installations are.
+const releaseName, releaseNamespace = "aws-load-balancer-controller", "kube-system"
 
 // render renders the chart for the simulated cluster.
 func (r *Release) render(dir string, s seed.File) error {
@@ -35,14 +34,11 @@ func (r *Release) render(dir string, s seed.File) error {
 	values := map[string]any{
 		"clusterName": s.Cluster.Name, "region": s.Region, "vpcId": s.VPC.ID, "trustStore": map[string]any{"bucket": TrustStoreBucket},
 	}
-	if r.rendering, err = c.Render(chart.Merge(values, r.Values), chart.Release{Name: releaseName}); err != nil {
+	if r.rendering, err = c.Render(chart.Merge(values, r.Values), chart.Release{Name: releaseName, Namespace: releaseNamespace}); err != nil {
 		return fmt.Errorf("render the chart: %w", err)
 	}
 	if r.replicas() < 1 {
 		return errors.New("values of the chart: replicaCount is 0, so that no controller would run; use --no-controller instead")
-	}
-	if !slices.ContainsFunc(r.arguments(), func(a string) bool { return strings.HasPrefix(a, "--webhook-cert-secret=") }) {
-		return errors.New("values of the chart: the playground has no kubelet that mounts a certificate of the webhooks; leave webhookTLS and enableCertManager out")
 	}
 	return nil
 }
@@ -57,8 +53,6 @@ func (r *Release) deployment() *unstructured.Unstructured {
 	return nil
 }
 
-func (r *Release) arguments() []string { return chart.Arguments(r.deployment()) }
-
 // replicas is the number of controllers.
 func (r *Release) replicas() int {
 	n, _, _ := unstructured.NestedFieldNoCopy(r.deployment().Object, "spec", "replicas")
@@ -66,8 +60,8 @@ func (r *Release) replicas() int {
 	return int(replicas)
 }
 
-// objects are those of the installation but for the Deployment, whose pods are processes here, and the webhook configurations, which wait until
-// a controller answers.
+// objects are those of the installation but for the Deployment, which is applied when the controller is to start, and the webhook configurations,
+// which API servers call at another address here.
 func (r *Release) objects() []*unstructured.Unstructured {
 	return slices.DeleteFunc(slices.Clone(r.rendering.Objects), func(o *unstructured.Unstructured) bool {
 		return o.GetKind() == "Deployment" || isWebhookConfiguration(o)

@@ -44,6 +44,8 @@ type Options struct {
 	// Cooldown is how long the address of a pod that ended refuses connections before it vanishes and is given back; 0 means
 	// the 30 s of the Amazon VPC CNI plugin.
 	Cooldown time.Duration
+	// Launcher, if not nil, runs some containers as real programs.
+	Launcher Launcher
 	// Logf gets what a kubelet would log.
 	Logf func(format string, args ...any)
 }

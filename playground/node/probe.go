@@ -64,6 +64,13 @@ func (p *prober) record(ok bool) bool {
 	return true
 }
 
+// end records that the container is stopped, and reports whether that changes its readiness.
+func (p *prober) end() bool {
+	was := p.ready
+	p.ready, p.seen, p.last, p.streak = p.container.ReadinessProbe == nil, false, false, 0
+	return was != p.ready
+}
+
 // check runs one readiness probe from the node to the pod.
 func check(ctx context.Context, network *vnet.Network, from, pod netip.Addr, c corev1.Container) error {
 	probe := c.ReadinessProbe

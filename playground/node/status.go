@@ -13,6 +13,7 @@ type observation struct {
 	addr, host   netip.Addr
 	ready        []bool // by container
 	serves       bool
+	programs     map[int]*launched // by container
 }
 
 // observed is the status that a kubelet writes for a running pod. Transition times of before (the status written last) are
@@ -35,6 +36,9 @@ func observed(pod *corev1.Pod, before corev1.PodStatus, o observation) corev1.Po
 	for i, c := range pod.Spec.Containers {
 		cs := containerStatus(c, pod, o.started)
 		cs.Ready = !done && o.ready[i]
+		if p := o.programs[i]; p != nil {
+			p.describe(&cs)
+		}
 		all = all && cs.Ready
 		if done {
 			cs.State = finished(o.started, o.now)

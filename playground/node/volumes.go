@@ -14,7 +14,7 @@ import (
 // mounted are files of volumes by their paths in the container. A path is the same file in all containers of a pod.
 type mounted map[string][]byte
 
-// mount reads the files that programs of known images use. As with a kubelet, the pod does not start before the Secrets and ConfigMaps
+// mount reads the files that programs and those of known images use. As with a kubelet, the pod does not start before the Secrets and ConfigMaps
 // of these volumes exist, and files do not change under a stand-in that runs. It returns when the pod is being deleted, too.
 func (w *worker) mount(ctx context.Context) (mounted, error) {
 	for reported := ""; ; {
@@ -39,7 +39,7 @@ func (w *worker) mount(ctx context.Context) (mounted, error) {
 func (w *worker) read(ctx context.Context, pod *corev1.Pod) (mounted, error) {
 	files := mounted{}
 	for _, c := range pod.Spec.Containers {
-		if !isImage(c, echoBasicImage) {
+		if launcher := w.fleet.options.Launcher; !isImage(c, echoBasicImage) && (launcher == nil || !launcher.Runs(pod, c)) {
 			continue
 		}
 		for _, m := range c.VolumeMounts {

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -30,13 +31,15 @@ type worker struct {
 	addr    netip.Addr
 	servers []standin.Server
 	probers []*prober // one per container
-	started metav1.Time
-	written []byte // the last status patch
-	status  corev1.PodStatus
+	// programs are those of containers that have one, by the container's place.
+	programs map[int]*launched
+	started  metav1.Time
+	written  []byte // the last status patch
+	status   corev1.PodStatus
 }
 
 func newWorker(f *Fleet, spec Spec, pod *corev1.Pod, cancel context.CancelFunc) *worker {
-	w := &worker{fleet: f, spec: spec, cancel: cancel, changed: make(chan struct{}, 1), pod: pod}
+	w := &worker{fleet: f, spec: spec, cancel: cancel, changed: make(chan struct{}, 1), pod: pod, programs: map[int]*launched{}}
 	for _, c := range pod.Spec.Containers {
 		w.probers = append(w.probers, newProber(c))
 	}
@@ -76,6 +79,8 @@ func (w *worker) run(ctx context.Context) error {
 	if err := w.start(ctx, files); err != nil {
 		return err
 	}
+	var running sync.WaitGroup
+	defer running.Wait()
 	defer w.release()
 
 	results := make(chan result)
@@ -83,6 +88,7 @@ func (w *worker) run(ctx context.Context) error {
 	var probes sync.WaitGroup
 	defer probes.Wait()
 	defer stopProbes()
+	w.launchAll(probing, files, results, &running)
 	for i, p := range w.probers {
 		if p.container.ReadinessProbe != nil {
 			probes.Add(1)
@@ -131,7 +137,7 @@ func (w *worker) start(ctx context.Context, files mounted) error {
 	if err := w.fleet.join(w.addr); err != nil {
 		return err
 	}
-	ports, err := servedPorts(pod, files)
+	ports, err := servedPorts(w.withoutPrograms(pod), files)
 	if err != nil {
 		o.Logf("pod %s/%s: %v", pod.Namespace, pod.Name, err)
 	}
@@ -171,7 +177,14 @@ func (w *worker) shutdown(ctx context.Context) {
 
 func (w *worker) probe(ctx context.Context, container int, results chan<- result) {
 	p := w.probers[container]
-	timer := time.NewTimer(p.delay(false))
+	ready := func(ctx context.Context) error {
+		return check(ctx, w.fleet.options.Network, w.spec.Address, w.addr, p.container)
+	}
+	first := p.delay(false)
+	if program := w.programs[container]; program != nil {
+		ready, first = program.probe(p.container.ReadinessProbe), 0
+	}
+	timer := time.NewTimer(first)
 	defer timer.Stop()
 	for {
 		select {
@@ -179,7 +192,7 @@ func (w *worker) probe(ctx context.Context, container int, results chan<- result
 		case <-ctx.Done():
 			return
 		}
-		err := check(ctx, w.fleet.options.Network, w.spec.Address, w.addr, p.container)
+		err := ready(ctx)
 		select {
 		case results <- result{container, err}:
 		case <-ctx.Done():
@@ -194,12 +207,18 @@ func (w *worker) probe(ctx context.Context, container int, results chan<- result
 
 func (w *worker) record(r result) {
 	w.mu.Lock() // the probing goroutine reads whether the container was ready once
-	changed := w.probers[r.container].record(r.err == nil)
+	p := w.probers[r.container]
+	var changed bool
+	if errors.Is(r.err, errEnded) {
+		changed = p.end()
+	} else {
+		changed = p.record(r.err == nil)
+	}
 	pod := w.pod
 	w.mu.Unlock()
 	if changed {
 		w.fleet.options.Logf("pod %s/%s: container %s ready: %t %v", pod.Namespace, pod.Name,
-			w.probers[r.container].container.Name, r.err == nil, errText(r.err))
+			p.container.Name, r.err == nil, errText(r.err))
 	}
 }
 
@@ -218,7 +237,7 @@ func (w *worker) write(ctx context.Context, pod *corev1.Pod) error {
 		ready[i] = p.ready
 	}
 	status := observed(pod, w.status, observation{
-		now: metav1.Now(), started: w.started, addr: w.addr, host: w.spec.Address, ready: ready, serves: len(w.servers) > 0,
+		now: metav1.Now(), started: w.started, addr: w.addr, host: w.spec.Address, ready: ready, serves: len(w.servers) > 0, programs: w.programs,
 	})
 	return w.patch(ctx, pod, status)
 }

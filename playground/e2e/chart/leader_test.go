@@ -1,0 +1,347 @@
+package chart
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+const installation = "aws-load-balancer-controller"
+
+// lease is that of the leader.
+func lease(ctx context.Context, c *harness.Cluster) (*coordinationv1.Lease, error) {
+	return c.Client.CoordinationV1().Leases("kube-system").Get(ctx, installation+"-leader", metav1.GetOptions{})
+}
+
+// holder is who holds the lease, and since when; empty: it was released.
+func holder(t *testing.T, c *harness.Cluster) (string, time.Time) {
+	t.Helper()
+	l, err := lease(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Spec.HolderIdentity == nil || l.Spec.AcquireTime == nil {
+		return "", time.Time{}
+	}
+	return *l.Spec.HolderIdentity, l.Spec.AcquireTime.Time
+}
+
+// awaitHolder waits until another process than before holds the lease.
+func awaitHolder(t *testing.T, c *harness.Cluster, before string) (now string, since time.Time) {
+	t.Helper()
+	c.WaitFor(t, "another leader", func(context.Context) error {
+		if now, since = holder(t, c); now == "" || now == before {
+			return fmt.Errorf("the lease is held by %q", now)
+		}
+		return nil
+	})
+	return now, since
+}
+
+// gated is a namespace with an Ingress to pods that wait for their targets, and its load balancer's URL.
+func gated(t *testing.T, c *harness.Cluster, ns string) (url string) {
+	t.Helper()
+	namespace := strings.Replace(scene.Patient(scene.Namespace(ns, 3)), "{name: "+ns+"}", "{name: "+ns+", labels: {elbv2.k8s.aws/pod-readiness-gate-inject: enabled}}", 1)
+	c.Apply(t, namespace+scene.Ingress(ns, "web", scene.Class, map[string]string{"scheme": "internet-facing", "target-type": "ip", "target-group-attributes": "deregistration_delay.timeout_seconds=1"}))
+	url = "http://" + c.IngressAddress(t, ns, "web") + "/"
+	c.WaitGet(t, url, "", 200, "web")
+	c.WaitFor(t, "pods with readiness gates", func(context.Context) error {
+		// Pods that are made before the binding have none.
+		c.Kubectl(t, "rollout", "restart", "deployment", "-n", ns, "web")
+		rolledOut(t, c, ns, "web")
+		if gates := c.Kubectl(t, "get", "pods", "-n", ns, "-o", "jsonpath={.items[*].spec.readinessGates[*].conditionType}"); len(strings.Fields(gates)) < 3 {
+			return fmt.Errorf("gates: %q", gates)
+		}
+		return nil
+	})
+	return url
+}
+
+func rolledOut(t *testing.T, c *harness.Cluster, ns, deployment string) {
+	t.Helper()
+	c.Kubectl(t, "rollout", "status", "deployment", "-n", ns, deployment, "--timeout="+harness.Timeout.String())
+}
+
+// deleted removes what gated and others have made.
+func deleted(t *testing.T, c *harness.Cluster, ns string) {
+	t.Helper()
+	c.Kubectl(t, "delete", "ingress", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
+	scene.WaitGone(t, c, scene.Marks(ns)...)
+}
+
+// onceOnly reports writes since a mark that were made twice, and those of other actions than expected. Targets are counted singly.
+func onceOnly(t *testing.T, c *harness.Cluster, mark uint64, actions ...string) {
+	t.Helper()
+	seen := map[string]int{}
+	for _, call := range c.Calls(mark) {
+		if harness.IsRead(call.Action) || call.Failed() {
+			continue
+		}
+		if len(actions) > 0 && !slices.Contains(actions, call.Action) {
+			t.Errorf("%s is called: %s", call.Action, inputOf(t, call))
+		}
+		for _, what := range written(t, call) {
+			if seen[what]++; seen[what] > 1 {
+				t.Errorf("written %d times: %s", seen[what], what)
+			}
+		}
+	}
+}
+
+// written are the parts of a write, each of which is to be written once.
+func written(t *testing.T, call gate.Call) (parts []string) {
+	t.Helper()
+	var group *string
+	var targets []elbtypes.TargetDescription
+	switch in := call.Input.(type) {
+	case *elbv2.RegisterTargetsInput:
+		group, targets = in.TargetGroupArn, in.Targets
+	case *elbv2.DeregisterTargetsInput:
+		group, targets = in.TargetGroupArn, in.Targets
+	default:
+		return []string{call.Action + " " + inputOf(t, call)}
+	}
+	for _, target := range targets {
+		parts = append(parts, fmt.Sprintf("%s %s %s:%d", call.Action, aws.ToString(group), aws.ToString(target.Id), aws.ToInt32(target.Port)))
+	}
+	return parts
+}
+
+func inputOf(t *testing.T, call gate.Call) string {
+	t.Helper()
+	b, err := json.Marshal(call.Input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// registrationGoal is how soon after it leads a process registers the targets that became ready before, and registrationBound what a machine
+// that runs much else is allowed; readsBeforeTargets bounds the calls that it makes before, on which that time depends in AWS.
+const (
+	registrationGoal   = 100 * time.Millisecond
+	registrationBound  = 30 * registrationGoal
+	readsBeforeTargets = 25
+)
+
+func TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwice(t *testing.T) {
+	c := start(t)
+	const ns = "killedrollout"
+	url := gated(t, c, ns)
+	leader := waitLeader(t, c)
+	before, _ := holder(t, c)
+	traffic := scene.Send(t, c, url, "", scene.OK)
+	traffic.More(t, c, 50)
+	mark := c.Mark()
+	if err := c.Env.KillReplica(leader); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.Now()
+	c.Kubectl(t, "rollout", "restart", "deployment", "-n", ns, "web")
+	_, leads := awaitHolder(t, c, before)
+	if took := leads.Sub(killed); took > leaseDuration+2*2*time.Second { // twice the pause between attempts, as above
+		t.Errorf("another process leads after %v", took)
+	}
+	rolledOut(t, c, ns, "web")
+	traffic.More(t, c, 100)
+	if wrong := traffic.Stop(); wrong.Failures > 0 {
+		t.Errorf("%s", wrong)
+	}
+	onceOnly(t, c, mark, "RegisterTargets", "DeregisterTargets")
+
+	reads := 0
+	for _, call := range c.Calls(mark) {
+		if harness.IsRead(call.Action) {
+			reads++
+			continue
+		}
+		after := call.Time.Sub(leads)
+		t.Logf("after leadership, the first target is registered in %v, after %d reads (the goal is %v)", after, reads, registrationGoal)
+		if after > registrationBound || reads > readsBeforeTargets {
+			t.Errorf("the first target is registered %v after leadership, after %d reads", after, reads)
+		}
+		break
+	}
+	deleted(t, c, ns)
+	rolledOut(t, c, "kube-system", installation)
+}
+
+func TestARollingUpgradeOfTheControllerDuringARolloutAnswersEveryRequest(t *testing.T) {
+	c := start(t)
+	const ns = "upgraded"
+	url := gated(t, c, ns)
+	waitLeader(t, c)
+	former := c.Kubectl(t, "get", "pods", "-n", "kube-system", "-l", "app.kubernetes.io/name="+installation, "-o", "name")
+	traffic := scene.Send(t, c, url, "", scene.OK)
+	traffic.More(t, c, 50)
+	mark := c.Mark()
+	watched, stop := context.WithCancel(t.Context())
+	gaps := make(chan time.Duration)
+	go func() { gaps <- longestGap(watched, c) }()
+	c.Kubectl(t, "rollout", "restart", "deployment", "-n", "kube-system", installation)
+	c.Kubectl(t, "rollout", "restart", "deployment", "-n", ns, "web")
+	rolledOut(t, c, "kube-system", installation)
+	rolledOut(t, c, ns, "web")
+	c.WaitFor(t, "the former pods of the controller to be gone", func(ctx context.Context) error {
+		now := c.Kubectl(t, "get", "pods", "-n", "kube-system", "-o", "name")
+		for _, pod := range strings.Fields(former) {
+			if strings.Contains(now, pod) {
+				return errors.New(pod + " is there")
+			}
+		}
+		return nil
+	})
+	waitLeader(t, c)
+	stop()
+	if gap := <-gaps; gap == 0 || gap > leaseDuration/2 {
+		t.Errorf("the longest time without a leader is %v: the lease was not released", gap)
+	} else {
+		t.Logf("the longest time without a leader is %v", gap)
+	}
+	traffic.More(t, c, 100)
+	if wrong := traffic.Stop(); wrong.Failures > 0 {
+		t.Errorf("%s", wrong)
+	}
+	onceOnly(t, c, mark, "RegisterTargets", "DeregisterTargets")
+	deleted(t, c, ns)
+}
+
+// longestGap is the longest time that the lease had no holder, until ctx ends.
+func longestGap(ctx context.Context, c *harness.Cluster) (longest time.Duration) {
+	tick := time.NewTicker(25 * time.Millisecond)
+	defer tick.Stop()
+	var since time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return longest
+		case <-tick.C:
+		}
+		l, err := lease(ctx, c)
+		if err != nil {
+			continue
+		}
+		switch held := l.Spec.HolderIdentity != nil && *l.Spec.HolderIdentity != ""; {
+		case !held && since.IsZero():
+			since = time.Now()
+		case held && !since.IsZero():
+			longest, since = max(longest, time.Since(since)), time.Time{}
+		}
+	}
+}
+
+// TestALeaderThatWakesUpDeposedInTheMiddleOfItsWorkWritesNothing suspends the leader between two writes, as on a machine that is migrated.
+func TestALeaderThatWakesUpDeposedInTheMiddleOfItsWorkWritesNothing(t *testing.T) {
+	c := start(t)
+	const ns, n = "suspended", 10
+	leader := waitLeader(t, c)
+	before, _ := holder(t, c)
+	pid := c.Env.ReplicaPID(leader)
+	c.Apply(t, scene.Namespace(ns, 1))
+	all := ""
+	for i := range n {
+		all += scene.Ingress(ns, fmt.Sprintf("web%d", i), scene.Class, map[string]string{"scheme": "internet-facing", "target-type": "ip"})
+	}
+	mark := c.Mark()
+	scene.Change(t, c, all)
+	c.WaitFor(t, "the first writes", func(context.Context) error {
+		if len(c.Writes(mark)) == 0 {
+			return errors.New("there are none")
+		}
+		return nil
+	})
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) }) // if the test ends early
+	t.Logf("suspended after %d writes", len(c.Writes(mark)))
+	awaitHolder(t, c, before)
+	for i := range n {
+		c.WaitGet(t, "http://"+c.IngressAddress(t, ns, fmt.Sprintf("web%d", i))+"/", "", 200, "web")
+	}
+	idle(t, c)
+	mark2 := c.Mark()
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	c.WaitFor(t, "the end of the deposed process", func(context.Context) error {
+		if c.Env.ReplicaPID(leader) != 0 {
+			return errors.New("it runs")
+		}
+		return nil
+	})
+	rolledOut(t, c, "kube-system", installation)
+	if late := c.Writes(mark2); len(late) > 0 {
+		t.Errorf("the deposed process writes %v", late)
+	}
+	made := map[string]int{}
+	for _, call := range c.Calls(mark) {
+		if strings.HasPrefix(call.Action, "Create") && !call.Failed() {
+			made[call.Action]++
+		}
+	}
+	if made["CreateLoadBalancer"] != n || made["CreateTargetGroup"] != n {
+		t.Errorf("%d load balancers and %d target groups are made, want %d of each", made["CreateLoadBalancer"], made["CreateTargetGroup"], n)
+	}
+	deleted(t, c, ns)
+}
+
+// idle waits until nothing was written for some time.
+func idle(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	last, since := c.Mark(), time.Now()
+	c.WaitFor(t, "an idle controller", func(context.Context) error {
+		if now := c.Mark(); len(c.Writes(last)) > 0 {
+			last, since = now, time.Now()
+		}
+		if time.Since(since) < 3*time.Second {
+			return errors.New("it wrote a moment ago")
+		}
+		return nil
+	})
+}
+
+// TestKubectlShowsTheDeploymentAsInACluster runs the commands that guides have users run after an installation.
+func TestKubectlShowsTheDeploymentAsInACluster(t *testing.T) {
+	c := start(t)
+	rolledOut(t, c, "kube-system", installation)
+	if out := strings.Join(strings.Fields(c.Kubectl(t, "get", "deployment", "-n", "kube-system", installation)), " "); !strings.Contains(out, installation+" 2/2 2 2") {
+		t.Errorf("kubectl get deployment: %s", out)
+	}
+	pods := c.Kubectl(t, "get", "pods", "-n", "kube-system", "-l", "app.kubernetes.io/name="+installation, "--no-headers")
+	if lines := strings.Split(strings.TrimSpace(pods), "\n"); len(lines) != 2 || !strings.Contains(lines[0], "1/1") || !strings.Contains(lines[1], "Running") {
+		t.Errorf("kubectl get pods:\n%s", pods)
+	}
+	if out := c.Kubectl(t, "get", "deploy", installation, "-n=kube-system", "-o", "yaml"); !strings.Contains(out, "image: ") {
+		t.Errorf("no image in\n%s", out)
+	}
+	c.Kubectl(t, "scale", "deployment", "-n", "kube-system", installation, "--replicas=3")
+	rolledOut(t, c, "kube-system", installation)
+	if n := len(c.Env.ReplicaMetrics()); n != 3 {
+		t.Errorf("%d replicas run, want 3", n)
+	}
+	c.Kubectl(t, "scale", "deployment", "-n", "kube-system", installation, "--replicas=2")
+	c.WaitFor(t, "the third replica to end", func(context.Context) error {
+		if n := len(c.Env.ReplicaMetrics()); n != 2 {
+			return fmt.Errorf("%d replicas run", n)
+		}
+		return nil
+	})
+	waitLeader(t, c)
+}
