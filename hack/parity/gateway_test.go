@@ -2,6 +2,7 @@ package parity
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -160,6 +161,38 @@ func adoptGateways(t *testing.T, d *differences, r cluster, former bool, flags [
 	if found := recorded.Differ(l.modelPicture(stateOf(t, l, r.typed(t, l.names()), former)), l.picture()); len(found) > 0 {
 		t.Fatalf("the account does not hold what the model has: %v", found)
 	}
+	for _, step := range stepsOf(l, &r) {
+		if !d.adoption(t, r.Name, step) {
+			t.Error("would be changed:", step)
+		}
+	}
+}
+
+// TestATargetGroupThatTheExistingControllerCannotRenameStaysAtTheSwap has the groups with declared names under other ones, and their bindings under
+// the declared ones, as that controller leaves them after a change of targetGroupName.
+func TestATargetGroupThatTheExistingControllerCannotRenameStaysAtTheSwap(t *testing.T) {
+	t.Parallel()
+	d, r := readDifferences(t), gatewayCase(t, "targetgroups")
+	l := newLab(t)
+	r.adopted()
+	state := stateOf(t, l, r.typed(t, l.names()), false)
+	text, err := json.Marshal(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var former tree
+	if err := json.Unmarshal([]byte(strings.NewReplacer("{tg:shop-web}", "{tg:former-web}", "{tg:shop-other}", "{tg:former-other}").Replace(string(text))), &former); err != nil {
+		t.Fatal(err)
+	}
+	groups := sub(sub(former, "aws"), "targetGroups")
+	for _, name := range []string{"web", "other"} {
+		if groups["shop-"+name] == nil || sub(former, "kube")["TargetGroupBinding/shop-"+name] == nil {
+			t.Fatalf("no target group or binding shop-%s", name)
+		}
+		groups["former-"+name] = groups["shop-"+name]
+		delete(groups, "shop-"+name)
+	}
+	l.put(&r, former)
 	for _, step := range stepsOf(l, &r) {
 		if !d.adoption(t, r.Name, step) {
 			t.Error("would be changed:", step)

@@ -172,6 +172,32 @@ func TestTwoRoutesCannotHaveOneTargetGroup(t *testing.T) {
 	}
 }
 
+// TestOfTwoTargetGroupsWithOneDeclaredNameTheFirstHasIt has the other one a generated name; of load balancers as targets, no name is one that an
+// existing group is to get.
+func TestOfTwoTargetGroupsWithOneDeclaredNameTheFirstHasIt(t *testing.T) {
+	t.Parallel()
+	declare := func(m *intent.Member) { m.Routes[0].Actions[0].Backends[0].TargetGroup.Name = "storefront" }
+	r := Compile(gatewayOf(stack.Application, attachedRoute("a", 1, declare), attachedRoute("b", 2, declare)), account(), config(), nil)
+	s := mustBuild(t, r)
+	if a, b := s.TargetGroups[0], s.TargetGroups[1]; a.Name != "storefront" || !a.Declared || !strings.HasPrefix(b.Name, "k8s-shop-") || b.Declared ||
+		s.Bindings[0].Name != a.Name || s.Bindings[1].Name != b.Name {
+		t.Errorf("%+v\n%+v", a, b)
+	}
+	same(t, "diagnostics", codes(r.Diagnostics), []string{"b IgnoredSetting"})
+	if text := r.Diagnostics[0].Text; !strings.Contains(text, "targetGroupName storefront has no effect on the target group of shop/gw:shop-b:") ||
+		!strings.Contains(text, "target group shop/gw:shop-a:HTTPRoute-shop-a:8080 has that name") {
+		t.Error(text)
+	}
+	balancer := attachedRoute("c", 1, declare, func(m *intent.Member) {
+		g := m.Routes[0].Actions[0].Backends[0].TargetGroup
+		g.TargetType, g.Protocol, g.Balancer = stack.TargetALB, "TCP", "arn:alb"
+		m.Listeners, m.Routes = []intent.Listener{{Port: 80, Protocol: "TCP", Default: m.Routes[0].Actions}}, nil
+	})
+	if tg := mustBuild(t, Compile(gatewayOf(stack.Network, balancer), account(), config(), nil)).TargetGroups[0]; tg.Name != "storefront" || tg.Declared {
+		t.Errorf("%+v", tg)
+	}
+}
+
 func TestTagsOfARouteAreThoseOfItsRules(t *testing.T) {
 	t.Parallel()
 	a := attachedRoute("a", 0)

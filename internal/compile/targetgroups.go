@@ -36,13 +36,11 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		return stack.Ref{}, false
 	}
 	out := stack.TargetGroup{
-		ID: tg.ID, Name: tg.Name, TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,
+		ID: tg.ID, TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,
 		ProtocolVersion: tg.ProtocolVersion, IPAddressType: stack.IPv4, ControlPort: tg.ControlPort,
 		HealthCheck: tg.HealthCheck, Attributes: tg.Attributes, Tags: b.tags(tg.Tags, tg.ID),
 	}
-	if out.Name == "" {
-		out.Name = b.e.Names.TargetGroup(b.cfg.Cluster, b.e.Key.ID, tg)
-	}
+	out.Name, out.Declared = b.nameOf(i, tg, source)
 	if tg.IPv6 {
 		out.IPAddressType = stack.IPv6
 	}
@@ -68,6 +66,21 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	b.bindings = append(b.bindings, binding)
 	b.trace(stack.KindBinding, tg.ID, []int{i}, fields)
 	return ref, true
+}
+
+// nameOf is the name of a target group, and whether it is a declared one that a target group which exists is to get: nothing shows when one of a
+// load balancer as target may go. AWS admits a name once: of several that declare it, the first has it and the others have generated names.
+func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (name string, declared bool) {
+	if tg.Name != "" {
+		at := slices.IndexFunc(b.tgs, func(other stack.TargetGroup) bool { return other.Name == tg.Name })
+		if at < 0 {
+			return tg.Name, tg.TargetType != stack.TargetALB
+		}
+		b.note(i, diag.New(b.members[i].Object, source.Path, diag.IgnoredSetting,
+			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: target group %s has that name, which AWS admits once", tg.Name, tg.ID, b.tgs[at].ID),
+			"declare another name for this route or its Service, or none to have a generated name").In(diag.Route))
+	}
+	return b.e.Names.TargetGroup(b.cfg.Cluster, b.e.Key.ID, tg), false
 }
 
 // badTargetGroup checks what depends on the controller's configuration or on the load balancer.

@@ -26,7 +26,8 @@ import (
 // gatewayLife is a Gateway with a route at rest, and Services for more.
 const gatewayLife = webGateway + `
 GatewayClass /auto {spec: {controllerName: gateway.k8s.aws/auto}}
-HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}, {path: {type: Exact, value: /v1}}], backendRefs: [{name: api, port: 80}]}]}}`
+HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}, {path: {type: Exact, value: /v1}}], backendRefs: [{name: api, port: 80}]}]}}
+TargetGroupConfiguration shop/api {spec: {targetReference: {name: api}, routeConfigurations: [{routeIdentifier: {kind: HTTPRoute, namespace: shop, name: api}, targetGroupProps: {targetGroupName: storefront}}]}}`
 
 const tcpRoute = `
 TCPRoute shop/net {spec: {parentRefs: [{name: NAME}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`
@@ -62,6 +63,10 @@ Gateway shop/web {spec: {gatewayClassName: alb, infrastructure: {parametersRef: 
 		l.apply(`Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, listeners: [{name: http, port: 80, protocol: HTTP}]}}
 ListenerSet shop/more {spec: {parentRef: {name: web}, listeners: [{name: more, port: 8080, protocol: HTTP}]}}
 HTTPRoute shop/more {spec: {parentRefs: [{kind: ListenerSet, group: gateway.networking.k8s.io, name: more}], rules: [{backendRefs: [{name: api, port: 80}]}]}}`)
+	},
+	"target groups get the names that are declared": func(l *lab) {
+		l.apply(`TargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: {targetGroupName: webfront}}}
+TargetGroupConfiguration shop/api {spec: {targetReference: {name: api}, routeConfigurations: [{routeIdentifier: {kind: HTTPRoute, namespace: shop, name: api}, targetGroupProps: {targetGroupName: shopfront}}]}}`)
 	},
 	"a Gateway goes with its routes": func(l *lab) {
 		l.discard("Gateway shop/web {}\nHTTPRoute shop/web {}\nHTTPRoute shop/api {}")

@@ -65,6 +65,11 @@ var gatewayEdits = map[string][]string{
 	"TargetGroupConfiguration shop/web": {
 		"{spec: {targetReference: {name: web}, defaultConfiguration: {healthCheckConfig: {healthCheckPort: \"9000\", healthCheckInterval: 20}}}}", "",
 	},
+	"TargetGroupConfiguration shop/api": {
+		`{spec: {targetReference: {name: api}, routeConfigurations: [{routeIdentifier: {kind: HTTPRoute, namespace: shop, name: api}, targetGroupProps: {targetGroupName: storefront}}]}}`,
+		`{spec: {targetReference: {name: api}, routeConfigurations: [{routeIdentifier: {kind: HTTPRoute, namespace: shop, name: api}, targetGroupProps: {targetGroupName: shopfront, protocol: HTTPS}}]}}`,
+		"",
+	},
 	"ReferenceGrant pay/shop": {
 		`{spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}], to: [{group: "", kind: Service}]}}`, "",
 	},

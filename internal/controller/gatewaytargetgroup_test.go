@@ -1,17 +1,150 @@
 package controller
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 )
 
+// groupNames are the names of target groups and bindings, sorted.
+func (l *lab) groupNames() string {
+	l.Helper()
+	var out []string
+	for _, tg := range l.sim.Resources().TargetGroups {
+		out = append(out, tg.Name)
+	}
+	for _, b := range l.allBindings() {
+		out = append(out, "binding "+b.Name)
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
 func configuration(name, spec string) string {
 	return "TargetGroupConfiguration shop/" + name + " {spec: {targetReference: {name: web}, defaultConfiguration: {" + spec + "}}}"
+}
+
+// TestADeclaredTargetGroupNameBecomesTheRealOne declares a name for a target group that serves, then others, one with another target type, then none.
+func TestADeclaredTargetGroupNameBecomesTheRealOne(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, strings.Replace(webGateway, "Service shop/web {spec: {ports: [{port: 80, targetPort: 8080}]}}",
+		"Service shop/web {spec: {type: NodePort, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}}", 1))
+	l.create(append(labPods("a", "10.0.128.50"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+	l.settleWeb()
+	for _, c := range []struct{ spec, name string }{
+		{"targetGroupName: storefront", "storefront"},
+		{"targetGroupName: shopfront", "shopfront"}, // its ARN comes before that of the former one
+		{"targetGroupName: webfront", "webfront"},
+		{"targetGroupName: webfront, targetType: instance", "webfront"}, // a group with a name of its own is in between
+		{"targetType: instance", "webfront"},
+	} {
+		l.apply(configuration("web", c.spec))
+		l.passWith(20*time.Minute, l.webKeys()...)
+		if got, want := l.groupNames(), "binding "+c.name+", "+c.name; got != want {
+			t.Errorf("%s: %s, want %s\n%s", c.spec, got, want, strings.Join(l.events, "\n"))
+		}
+		l.wantAnswers(map[string]string{"/": "shop/web:shop-web:HTTPRoute-shop-web:8080"})
+		l.wantParents(httpRoute("web"), "web: Accepted, ResolvedRefs")
+		mark := l.mark()
+		l.restart()
+		l.settleWeb()
+		if writes := l.writes(mark); len(writes) > 0 {
+			t.Errorf("%s: a restart writes %v", c.spec, writes)
+		}
+	}
+	if events := strings.Join(l.events, "\n"); strings.Contains(events, "Failed") {
+		t.Error(events)
+	}
+}
+
+// TestATargetGroupOfWhichOnlyTheBindingHasTheDeclaredNameStaysUntilAnEdit has a group as the existing controller leaves it after a change of
+// targetGroupName: under its former name, and bound by an object of the declared one.
+func TestATargetGroupOfWhichOnlyTheBindingHasTheDeclaredNameStaysUntilAnEdit(t *testing.T) {
+	t.Parallel()
+	for _, construction := range []string{"standard", "compatible"} {
+		l := newGatewayLab(t, webGateway)
+		l.settleWeb()
+		l.construct(construction)
+		l.settleWeb()
+		former := l.sim.Resources().TargetGroups[0].Name
+		b := l.allBindings()[0]
+		renamed := b.DeepCopy()
+		renamed.ObjectMeta = metav1.ObjectMeta{Namespace: b.Namespace, Name: "storefront", Labels: b.Labels, Annotations: b.Annotations, Finalizers: b.Finalizers}
+		b.Finalizers = nil
+		l.must(l.client.Update(t.Context(), &b))
+		l.must(l.client.Delete(t.Context(), &b))
+		l.must(l.client.Create(t.Context(), renamed))
+		l.apply(configuration("web", "targetGroupName: storefront"))
+		for _, life := range []string{"swap", "restart"} {
+			mark := l.mark()
+			l.restart()
+			l.settleWeb()
+			if got, writes := l.groupNames(), l.writes(mark); got != "binding storefront, "+former || len(writes) > 0 {
+				t.Errorf("%s, %s: %s, writes %v", construction, life, got, writes)
+			}
+		}
+		l.apply(configuration("web", "targetGroupName: shopfront"))
+		l.passWith(10*time.Minute, l.webKeys()...)
+		if got := l.groupNames(); got != "binding shopfront, shopfront" {
+			t.Errorf("%s, after an edit: %s", construction, got)
+		}
+	}
+}
+
+// TestOfTwoRoutesOfAServiceOneTargetGroupHasTheDeclaredName declares it for both while their groups serve.
+func TestOfTwoRoutesOfAServiceOneTargetGroupHasTheDeclaredName(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway+`
+HTTPRoute shop/more {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /more}}], backendRefs: [{name: web, port: 80}]}]}}`)
+	l.settleWeb()
+	before := l.groupNames()
+	l.apply(configuration("web", "targetGroupName: storefront"))
+	l.passWith(10*time.Minute, l.webKeys()...)
+	after, kept := l.groupNames(), 0
+	for _, tg := range l.sim.Resources().TargetGroups {
+		if strings.Contains(before, tg.Name) {
+			kept++
+		}
+	}
+	if kept != 1 || strings.Count(after, "storefront") != 2 || strings.Count(after, ",") != 3 {
+		t.Errorf("%s, before %s", after, before)
+	}
+	if said := strings.Join(l.events, "\n"); !strings.Contains(said, "targetGroupName storefront has no effect on the target group of shop/web:shop-") {
+		t.Error(said)
+	}
+	l.wantParents(httpRoute("web"), "web: Accepted, ResolvedRefs")
+	l.wantParents(httpRoute("more"), "web: Accepted, ResolvedRefs")
+	mark := l.mark()
+	l.restart()
+	l.settleWeb()
+	if writes := l.writes(mark); len(writes) > 0 {
+		t.Errorf("a restart writes %v", writes)
+	}
+}
+
+// TestATargetGroupNameThatAnotherHasCostsNothing declares a name that a target group outside of the cluster has.
+func TestATargetGroupNameThatAnotherHasCostsNothing(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway)
+	l.settleWeb()
+	l.theirGroup("storefront")
+	before := l.groupNames()
+	l.apply(configuration("web", "targetGroupName: "+theirGroup("storefront")))
+	from := len(l.events)
+	l.rounds(6, l.webKeys()...)
+	if got := l.groupNames(); got != before {
+		t.Errorf("%s, before %s", got, before)
+	}
+	l.wantAnswers(map[string]string{"/": "shop/web:shop-web:HTTPRoute-shop-web:8080"})
+	if !strings.Contains(strings.Join(l.events[from:], "\n"), theirGroup("storefront")) {
+		t.Errorf("nothing reports it: %v", l.events[from:])
+	}
 }
 
 // TestOfTwoTargetGroupConfigurationsOfAServiceTheFirstByNameCounts creates them in the other order, and deletes the one that counts.

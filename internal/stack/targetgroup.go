@@ -11,7 +11,8 @@ const (
 // TargetGroup is one desired target group.
 type TargetGroup struct {
 	ID              string // identity: "<ns>/<ingress>-<service>:<port>", "<ns>/<service>:<port>", or that of a frontend
-	Name            string // used at creation only
+	Name            string // used at creation only, unless it is declared
+	Declared        bool   `json:",omitempty"` // the name is, and by no other of the stack, so that a group with another one is replaced; never of target type alb
 	TargetType      string
 	Port            int32
 	Protocol        string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP

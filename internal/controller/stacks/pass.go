@@ -178,6 +178,9 @@ func (s *Reconciler) next(t passReport, end outcome, pending bool) (reconcile.Re
 	if madeTrustStore(t.plan, t.result) {
 		return reconcile.Result{}, queue.ErrRequeue
 	}
+	if freedName(t.compiled.Stack, t.plan, t.result) {
+		return reconcile.Result{}, queue.ErrRequeue
+	}
 	if wait := s.Inventory.TrustStores().Wait(key); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
@@ -210,6 +213,15 @@ func madeTrustStore(p *plan.Plan, r apply.Result) bool {
 		_, ok := step.Op.(elb.CreateTrustStore)
 		return ok && r.Outcomes[step.ID].State == apply.Done
 	})
+}
+
+// freedName reports whether a target group was deleted whose name another one may be to get, which has a name of its own until then.
+func freedName(want *stack.Stack, p *plan.Plan, r apply.Result) bool {
+	return want != nil && slices.ContainsFunc(want.TargetGroups, func(tg stack.TargetGroup) bool { return tg.Declared }) &&
+		slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
+			_, ok := step.Op.(elb.DeleteTargetGroup)
+			return ok && r.Outcomes[step.ID].State == apply.Done
+		})
 }
 
 // retryLater has another pass made after a pause if the pass rests on answers that are being read again, or if something was found that may become

@@ -85,13 +85,19 @@ func (d *differ) ownsBinding(b *elb.Binding) bool {
 		slices.ContainsFunc(d.want.Bindings, func(w stack.Binding) bool { return w.Namespace == b.Namespace })
 }
 
-// bindingName is the wanted name of a new binding, unless it belongs to the binding of a target group that is about to be
-// replaced and serves until then: then it is the name of the successor, which the binding of a target group has anyway.
+// bindingName is the wanted name of a new binding, unless it belongs to the binding of a target group that serves, which may be about to be
+// replaced: then it is the name of the target group, which the binding of a successor has anyway, or one that follows from it.
 func (d *differ) bindingName(w stack.Binding, byName map[string]*elb.Binding) string {
-	old := byName[bindingKey(w)]
-	name := d.names[w.TargetGroup.ID]
-	if old == nil || name == "" || d.obs.TargetGroup(old.TargetGroup.Literal) == nil {
+	taken := func(name string) bool {
+		old := byName[w.Namespace+"/"+name]
+		return old != nil && old.TargetGroup.Literal != d.known[w.TargetGroup] && d.obs.TargetGroup(old.TargetGroup.Literal) != nil
+	}
+	if !taken(w.Name) {
 		return w.Name
+	}
+	name := cmp.Or(d.names[w.TargetGroup.ID], w.Name)
+	for taken(name) {
+		name = naming.Successor(name, 0)
 	}
 	return name
 }

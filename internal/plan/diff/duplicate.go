@@ -43,6 +43,11 @@ func (d *differ) targetGroupUse() map[string]int {
 	return out
 }
 
+// hasBinding reports whether an observed target group is bound, used or not.
+func (d *differ) hasBinding(tg *elb.TargetGroup) bool {
+	return slices.ContainsFunc(d.obs.Bindings, func(b elb.Binding) bool { return b.TargetGroup.Literal == tg.ARN && !b.Deleting })
+}
+
 // groupUse is the same of security groups, by id.
 func (d *differ) groupUse() map[string]int {
 	out := map[string]int{}

@@ -106,7 +106,7 @@ func (d *differ) handOver(w stack.LoadBalancer, from int) {
 func (d *differ) replaced(tg, by *elb.TargetGroup) bool {
 	use := d.tgUse[tg.ARN]
 	switch {
-	case len(d.frees[tg.ARN]) > 0, use == bound:
+	case len(d.frees[tg.ARN]) > 0, use == bound, use == usedByKept && d.hasBinding(tg):
 		return true
 	case use < bound:
 		return false

@@ -56,12 +56,43 @@ func (d *differ) replacementReason(have *elb.TargetGroup, want stack.TargetGroup
 		return fmt.Sprintf("target control port %d → %d", have.ControlPort, want.ControlPort)
 	case cmp.Or(have.IPAddressType, stack.IPv4) != cmp.Or(want.IPAddressType, stack.IPv4):
 		return change("IP address type", cmp.Or(have.IPAddressType, stack.IPv4), cmp.Or(want.IPAddressType, stack.IPv4))
+	case d.misnamed(have, want):
+		return change("name", have.Name, want.Name)
 	case want.TargetType == stack.TargetALB && !have.Reaches(want.Port):
 		return fmt.Sprintf("port %d → %d", have.Port, want.Port)
 	case d.opt.Region.FixedHealthChecks && want.Protocol != "HTTP" && want.Protocol != "HTTPS":
 		return fixedCheckChange(have.HealthCheck, want.HealthCheck)
 	}
 	return ""
+}
+
+// misnamed reports whether an observed target group has another name than the declared one, and can have that. One that is bound by an object of
+// the declared name stays: the existing controller renames the binding only. One stays, too, while another group of the stack has the name: a
+// group of the same identity is either the successor or goes; one of another identity keeps the name or leaves it. If it leaves it, a group with
+// a name of its own in between is the way, as names may be exchanged.
+func (d *differ) misnamed(have *elb.TargetGroup, want stack.TargetGroup) bool {
+	if !want.Declared || have.Name == want.Name {
+		return false
+	}
+	if slices.ContainsFunc(d.obs.Bindings, func(b elb.Binding) bool {
+		return b.TargetGroup.Literal == have.ARN && b.Name == want.Name && !b.Deleting
+	}) {
+		return false
+	}
+	at := slices.IndexFunc(d.obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.Name == want.Name })
+	if at < 0 {
+		return true
+	}
+	holder := &d.obs.TargetGroups[at]
+	if holder.ID == want.ID {
+		return !d.outgoing[holder.ARN] && d.replacementReason(holder, want) == ""
+	}
+	return have.Name != naming.Successor(want.Name, want.Port) && d.leaves(holder)
+}
+
+// leaves reports whether an observed target group is not wanted by its name.
+func (d *differ) leaves(tg *elb.TargetGroup) bool {
+	return !slices.ContainsFunc(d.want.TargetGroups, func(w stack.TargetGroup) bool { return w.ID == tg.ID && (!w.Declared || w.Name == tg.Name) })
 }
 
 // fixedCheckChange is the change of a health check that Region.FixedHealthChecks forbids; empty = there is none.
@@ -83,7 +114,7 @@ func (d *differ) targetGroups() {
 					a, why = plan.Replace, cmp.Or(d.replacementReason(old, w), "the load balancer is replaced")
 				}
 			}
-			op.TargetGroup.Name = d.freeName(w)
+			op.TargetGroup.Name, op.TargetGroup.Declared = d.freeName(w), false // AWS, and what is observed, has names only
 			op.TargetGroup.Attributes = nil
 			d.names[w.ID] = op.TargetGroup.Name
 			d.made[r] = d.step(a, r, plan.Vital, op, why).ID

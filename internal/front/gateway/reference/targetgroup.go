@@ -2,7 +2,7 @@ package reference
 
 // properties are of target groups, wherever they are in a TargetGroupConfiguration.
 var properties = []entry{
-	{path: "targetGroupName", of: both, absent: "`k8s-<namespace>-<name>-<hash>`, of the route", effect: "Name, at creation; 32 characters at most."},
+	{path: "targetGroupName", of: both, absent: "`k8s-<namespace>-<name>-<hash>`, of the route", effect: "Name; 32 characters at most. A target group of a Service with another name is replaced without interruption, unless another target group has the name."},
 	{path: "targetType", of: both, absent: "`--default-target-type`", effect: "TargetType. A change makes another target group, to which the rules switch. Backends of kind Gateway have type alb."},
 	{path: "protocol", of: both, absent: "ALB: `HTTP` (`HTTPS` where appProtocol is `kubernetes.io/wss`); NLB: that of the route, `TCP` or `UDP`", effect: "Protocol: HTTP or HTTPS of an ALB, the others of an NLB. A change makes another target group."},
 	{path: "protocolVersion", of: alb, absent: "`GRPC` for GRPCRoutes, `HTTP2` for appProtocol `kubernetes.io/h2c`, else `HTTP1`", effect: "ProtocolVersion; HTTP2 and GRPC need HTTPS listeners. A change makes another target group."},
