@@ -20,6 +20,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -191,5 +192,51 @@ func crashGatewayAt(t *testing.T, whole *lab, change func(*lab), leave func(*lab
 	}
 	if rules := l.admitted(labNodeGroup); len(rules) > 0 {
 		t.Errorf("a crash at call %d leaves the rules %v", n, rules)
+	}
+}
+
+// TestACrashAtAnyCallOfARenameAndAnotherEditLeaveNoDuplicate declares a name for a target group that serves, ends the process before each call in
+// turn, and edits the name once more before the next process starts.
+func TestACrashAtAnyCallOfARenameAndAnotherEditLeaveNoDuplicate(t *testing.T) {
+	t.Parallel()
+	rename := func(l *lab) { l.apply(configuration("web", "targetGroupName: webfront")) }
+	for name, edit := range map[string]func(*lab){
+		"the name is not declared": func(l *lab) { l.discard(configuration("web", "targetGroupName: webfront")) },
+		"another name is declared": func(l *lab) { l.apply(configuration("web", "targetGroupName: shopfront")) },
+		"another with another protocol": func(l *lab) {
+			l.apply(configuration("web", "targetGroupName: shopfront, protocol: HTTPS"))
+		},
+		"the Gateway goes": func(l *lab) { l.discard("Gateway shop/web {}\nHTTPRoute shop/web {}\nHTTPRoute shop/api {}") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			whole := gatewayCrashLab(t, false)
+			var calls atomic.Int32
+			whole.beforeCall(func(context.Context) error { calls.Add(1); return nil })
+			rename(whole)
+			whole.gatewayWait()
+			for call := range int(calls.Load()) {
+				l := gatewayCrashLab(t, false)
+				rename(l)
+				l.endAtCall(call, 6, 0, gatewayCrashKeys...)
+				edit(l)
+				l.restart()
+				l.gatewayWait()
+				if warned := l.troubles(0); len(warned) > 0 {
+					t.Errorf("a crash at call %d warns: %v", call, warned)
+				}
+				ids := map[string]bool{}
+				for _, tg := range l.sim.Resources().TargetGroups {
+					if id := tg.Tags[naming.ResourceTag(stack.GatewayALB)]; ids[id] || tg.Tags[naming.ReplacesTag] != "" {
+						t.Errorf("a crash at call %d leaves %s: %v", call, tg.Name, tg.Tags)
+					} else {
+						ids[id] = true
+					}
+				}
+				if bindings := l.allBindings(); len(bindings) != len(ids) {
+					t.Errorf("a crash at call %d leaves %d bindings of %d target groups", call, len(bindings), len(ids))
+				}
+			}
+		})
 	}
 }

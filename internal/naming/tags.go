@@ -14,6 +14,9 @@ const (
 	ClusterTag = "elbv2.k8s.aws/cluster"
 	// BackendResourceTag is the resource tag of the shared backend security group, which belongs to no stack.
 	BackendResourceTag = "elbv2.k8s.aws/resource"
+	// ReplacesTag is of a target group that got a declared name, which does not follow from that of the group whose place it takes: the value is
+	// that name. It goes with the other group.
+	ReplacesTag = "elbv2.k8s.aws/replaces"
 	// RoleELBTag and RoleInternalELBTag mark the subnets of internet-facing and internal load balancers; value "" or "1".
 	RoleELBTag         = "kubernetes.io/role/elb"
 	RoleInternalELBTag = "kubernetes.io/role/internal-elb"

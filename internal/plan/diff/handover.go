@@ -101,8 +101,8 @@ func (d *differ) handOver(w stack.LoadBalancer, from int) {
 }
 
 // replaced reports whether another target group has taken the place of one in front of which nothing is any more, or nothing will be.
-// A binding of the stack, or else its name, distinguishes it from a duplicate: the controller binds only what serves or served, and the name of
-// a successor follows from that of the former one, unless the object was deleted and created again meanwhile.
+// A binding of the stack, or else its name or a tag, distinguishes it from a duplicate: the controller binds only what serves or served, and the name of
+// a successor follows from that of the former one, which is in a tag of one with a declared name, unless the object was deleted and created again meanwhile.
 func (d *differ) replaced(tg, by *elb.TargetGroup) bool {
 	use := d.tgUse[tg.ARN]
 	switch {
@@ -111,5 +111,6 @@ func (d *differ) replaced(tg, by *elb.TargetGroup) bool {
 	case use < bound:
 		return false
 	}
-	return naming.Successor(tg.Name, by.Port) == by.Name || naming.Successor(by.Name, tg.Port) == tg.Name
+	return naming.Successor(tg.Name, by.Port) == by.Name || naming.Successor(by.Name, tg.Port) == tg.Name ||
+		tg.Tags[naming.ReplacesTag] != "" || by.Tags[naming.ReplacesTag] == tg.Name
 }

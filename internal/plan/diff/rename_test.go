@@ -117,6 +117,55 @@ func TestACopyOfATargetGroupIsADuplicateThoughItHasNotTheDeclaredName(t *testing
 	}
 }
 
+// TestATargetGroupThatWasNeverBoundIsNoDuplicateOnceAnotherNameIsDeclared ends the process right after the creation of a group with a declared
+// name, once or twice, and declares another one then.
+func TestATargetGroupThatWasNeverBoundIsNoDuplicateOnceAnotherNameIsDeclared(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		from, to []map[string]string // before, and with a process that ends in the middle; the last one is carried out
+		want     string
+	}{
+		"another name":          {nil, []map[string]string{{"/a": "mine"}, {"/a": "yours"}}, "/a yours, /b tg/b, binding tg/b, binding yours"},
+		"no name":               {nil, []map[string]string{{"/a": "mine"}, nil}, "/a tg/a, /b tg/b, binding tg/a, binding tg/b"},
+		"the former name":       {[]map[string]string{{"/a": "hers"}}, []map[string]string{{"/a": "mine"}, {"/a": "hers"}}, "/a hers, /b tg/b, binding hers, binding tg/b"},
+		"a third name":          {nil, []map[string]string{{"/a": "mine"}, {"/a": "yours"}, {"/a": "hers"}}, "/a hers, /b tg/b, binding hers, binding tg/b"},
+		"a name from the first": {nil, []map[string]string{nil, {"/a": "mine"}, {"/a": "mine"}}, "/a mine, /b tg/b, binding mine, binding tg/b"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(testKey())
+			if c.from != nil || c.to[0] != nil {
+				f.converge(t, named(append(c.from, nil)[0]), Options{})
+			}
+			last := len(c.to) - 1
+			for _, names := range c.to[:last] {
+				p := Stack(named(names), stack.Keep{}, f.obs, Options{})
+				end := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.ID == "CreateTargetGroup /a" })
+				p.Steps = p.Steps[:end+1]
+				f.run(t, p)
+			}
+			for range 4 {
+				p := Stack(named(c.to[last]), stack.Keep{}, f.obs, Options{})
+				if n := p.Summary(); n.Refused > 0 {
+					t.Fatal(p.Text(plan.TextOptions{}))
+				}
+				f.run(t, p)
+			}
+			if p := Stack(named(c.to[last]), stack.Keep{}, f.obs, Options{}); !p.Empty() {
+				t.Errorf("it does not end:\n%s", p.Text(plan.TextOptions{}))
+			}
+			if got := f.have(); got != c.want {
+				t.Errorf("%s\nwant %s", got, c.want)
+			}
+			for _, tg := range f.obs.TargetGroups {
+				if tg.Tags[naming.ReplacesTag] != "" {
+					t.Errorf("%s keeps the tag that it replaces %s", tg.Name, tg.Tags[naming.ReplacesTag])
+				}
+			}
+		})
+	}
+}
+
 // servesThroughout checks that no target group goes before its successor is there, healthy and in use.
 func servesThroughout(t *testing.T, p plan.Plan) {
 	t.Helper()

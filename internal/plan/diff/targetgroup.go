@@ -79,15 +79,39 @@ func (d *differ) misnamed(have *elb.TargetGroup, want stack.TargetGroup) bool {
 	}) {
 		return false
 	}
-	at := slices.IndexFunc(d.obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.Name == want.Name })
-	if at < 0 {
+	holder := d.named(want.Name)
+	switch {
+	case holder == nil:
 		return true
-	}
-	holder := &d.obs.TargetGroups[at]
-	if holder.ID == want.ID {
+	case holder.ID == want.ID:
 		return !d.outgoing[holder.ARN] && d.replacementReason(holder, want) == ""
 	}
-	return have.Name != naming.Successor(want.Name, want.Port) && d.leaves(holder)
+	for name := naming.Successor(want.Name, want.Port); d.named(name) != nil; name = naming.Successor(name, want.Port) {
+		if have.Name == name {
+			return false
+		}
+	}
+	return d.leaves(holder)
+}
+
+// named is the observed target group of a name; nil = there is none.
+func (d *differ) named(name string) *elb.TargetGroup {
+	if i := slices.IndexFunc(d.obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.Name == name }); i >= 0 {
+		return &d.obs.TargetGroups[i]
+	}
+	return nil
+}
+
+// successorTags are the tags of a new target group. With a declared name they name the most used group of the same identity: should the process
+// end before the new one is bound, nothing else distinguishes either from a duplicate once yet another name is declared.
+func (d *differ) successorTags(w stack.TargetGroup) map[string]string {
+	if !w.Declared || len(d.alike[w.ID]) == 0 {
+		return w.Tags
+	}
+	former := slices.MinFunc(d.alike[w.ID], func(a, b *elb.TargetGroup) int { return cmp.Compare(d.tgUse[a.ARN], d.tgUse[b.ARN]) })
+	tags := map[string]string{naming.ReplacesTag: former.Name}
+	maps.Copy(tags, w.Tags)
+	return tags
 }
 
 // leaves reports whether an observed target group is not wanted by its name.
@@ -116,6 +140,7 @@ func (d *differ) targetGroups() {
 			}
 			op.TargetGroup.Name, op.TargetGroup.Declared = d.freeName(w), false // AWS, and what is observed, has names only
 			op.TargetGroup.Attributes = nil
+			op.TargetGroup.Tags = d.successorTags(w)
 			d.names[w.ID] = op.TargetGroup.Name
 			d.made[r] = d.step(a, r, plan.Vital, op, why).ID
 			d.targetGroupAttributes(plan.Create, r, w, nil, def)
@@ -128,18 +153,19 @@ func (d *differ) targetGroups() {
 			d.step(plan.Update, r, plan.Normal, elb.ModifyTargetGroup{TargetGroup: r, ProtocolVersion: w.ProtocolVersion, HealthCheck: w.HealthCheck}, why...)
 		}
 		d.targetGroupAttributes(plan.Update, r, w, have.Attributes, def)
-		d.tags(r, have.Tags, w.Tags, d.legacyTags()...)
+		exempt := d.legacyTags()
+		if !d.hasBinding(have) || d.named(have.Tags[naming.ReplacesTag]) != nil {
+			exempt = append(exempt, naming.ReplacesTag)
+		}
+		d.tags(r, have.Tags, w.Tags, exempt...)
 	}
 }
 
 // freeName is the wanted name of a new target group, unless one that it replaces has it: AWS admits no second target group of a
 // name beside the first, and the name holds neither the IP address type nor, of a group for load balancers, the port.
 func (d *differ) freeName(w stack.TargetGroup) string {
-	taken := func(name string) bool {
-		return slices.ContainsFunc(d.obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.Name == name })
-	}
 	name := w.Name
-	for taken(name) {
+	for d.named(name) != nil {
 		name = naming.Successor(name, w.Port)
 	}
 	return name
