@@ -66,7 +66,10 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 	if len(out) > 0 || len(wrong) > 0 || !asked {
 		return out, source
 	}
-	for _, i := range p.members {
+	for n, i := range p.members {
+		if len(p.listeners[n].Owned) > 0 {
+			continue // why none of these can be used is among the member's findings
+		}
 		d := diag.New(b.members[i].Object, "", diag.CertificateNotFound,
 			fmt.Sprintf("%s port %d has no certificate: none is named and there are no hosts to find one for%s", p.protocol, p.number, consequence),
 			certificates.Naming(b.e.Key.Owner)+", or give "+certificates.Hosts(b.e.Key.Owner)+" that an issued certificate covers")

@@ -61,7 +61,7 @@ var calmKinds = map[string]struct {
 				l.Errorf("the API server was asked for Secrets %d times", n)
 			}
 		})
-	}, 20, 0, []string{"[InvalidSecret]", "[CertificateNotFound]"}},
+	}, 20, 0, []string{"[InvalidSecret]"}},
 	"a certificate in validation": {func(l *lab) {
 		l.flags("--feature-gates=EnableCertificateManagement=true")
 		l.tlsOf("create-acm-cert", "")

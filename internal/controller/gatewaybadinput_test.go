@@ -211,6 +211,30 @@ func TestASecretThatCannotBeReadOrImportedCostsItsListenerOnly(t *testing.T) {
 	}
 }
 
+// TestOfASecretThatCannotBeReadTheCauseAloneIsReported has a listener without hostname, whose only certificate is in the Secret.
+func TestOfASecretThatCannotBeReadTheCauseAloneIsReported(t *testing.T) {
+	t.Parallel()
+	for name, cause := range map[string]string{"denied": "is forbidden", "missing": "does not exist"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			secrets := fake.NewClientset()
+			if name == "denied" {
+				secrets.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+					return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "tls", nil)
+				})
+			}
+			l := newGatewayLab(t, strings.Replace(webGateway, "listeners: [", "listeners: [{name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: tls}]}}, ", 1))
+			l.core = secrets
+			l.restart()
+			l.rounds(4, l.webKeys()...)
+			warned := slices.DeleteFunc(slices.Clone(l.events), func(e string) bool { return !strings.HasPrefix(e, "Gateway shop/web Failed") })
+			if len(warned) != 1 || !strings.Contains(warned[0], cause) {
+				t.Errorf("events:\n%s", strings.Join(warned, "\n"))
+			}
+		})
+	}
+}
+
 // TestARouteWithTheStatusesOfThirtyTwoOthersServes has no place for another entry, which the API server would refuse.
 func TestARouteWithTheStatusesOfThirtyTwoOthersServes(t *testing.T) {
 	t.Parallel()
