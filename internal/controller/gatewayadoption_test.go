@@ -1,10 +1,12 @@
 package controller
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -86,8 +88,7 @@ func TestTheConstructionOfAnAdoptedGatewayIsThatOfTheExistingController(t *testi
 	}
 }
 
-// TestAGatewayMadeHereStaysStandard has restarts, and an annotation that is lost: then the Gateway is as one of the existing controller, since AWS
-// holds its load balancer.
+// TestAGatewayMadeHereStaysStandard has restarts, and an annotation that is lost, which the rules in AWS give back.
 func TestAGatewayMadeHereStaysStandard(t *testing.T) {
 	t.Parallel()
 	g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
@@ -108,11 +109,17 @@ func TestAGatewayMadeHereStaysStandard(t *testing.T) {
 	if w := l.writes(mark); len(w) > 0 || l.constructed() != "standard" || !strings.Contains(l.hosts(), "(:[0-9]+)?") {
 		t.Errorf("construction %q, hosts %q, writes %v", l.constructed(), l.hosts(), w)
 	}
-	l.construct("")
-	l.settle(key)
-	if l.constructed() != "compatible" || l.hosts() != "app.example.com" || !slices.Equal(arns(), before) {
-		t.Errorf("without annotation: construction %q, hosts %q, load balancers %v, before %v", l.constructed(), l.hosts(), arns(), before)
+	for _, how := range []string{"of the same process", "of the next one"} {
+		l.construct("")
+		mark = l.mark()
+		l.settle(key)
+		if w := l.writes(mark); len(w) > 0 || l.constructed() != "standard" || !slices.Equal(arns(), before) {
+			t.Errorf("without annotation, at a pass %s: construction %q, writes %v, load balancers %v, before %v", how, l.constructed(), w, arns(), before)
+		}
+		l.restart()
 	}
+	l.construct("compatible")
+	l.settle(key)
 	l.construct("neither")
 	l.settle(key)
 	if l.hosts() != "app.example.com" || l.constructed() != "neither" || !slices.ContainsFunc(l.events, func(e string) bool { return strings.Contains(e, "neither compatible nor standard") }) {
@@ -121,4 +128,67 @@ func TestAGatewayMadeHereStaysStandard(t *testing.T) {
 	l.must(l.client.Delete(t.Context(), g))
 	l.settle(key)
 	l.must(client.IgnoreNotFound(l.client.Get(t.Context(), client.ObjectKeyFromObject(g), g)))
+}
+
+// TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt has a Gateway of either construction that goes and is made again without annotation, as from a
+// manifest: rules that are still there stay as they are, and a load balancer that is made new has those of the API, also where the manifest, or a
+// backup, has the finalizer.
+func TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt(t *testing.T) {
+	t.Parallel()
+	const compatible, standard = "app.example.com", `^app\.example\.com(:[0-9]+)?$`
+	for name, test := range map[string]struct {
+		torn       bool // the finalizer is taken away by hand, or the definition goes, so that the load balancer stays
+		gone       bool // the load balancer is deleted in AWS before the Gateway is made again
+		finalizers []string
+		adopted    string // what becomes of one that was compatible
+		own        string // and of one that was standard
+	}{
+		"once its deletion has ended":                                   {adopted: standard, own: standard},
+		"once its deletion has ended, with the finalizer":               {finalizers: []string{"gateway.k8s.aws/alb"}, adopted: standard, own: standard},
+		"while its load balancer is there":                              {torn: true, adopted: compatible, own: standard},
+		"while its load balancer is there, with the finalizer":          {torn: true, finalizers: []string{"gateway.k8s.aws/alb"}, adopted: compatible, own: standard},
+		"once its load balancer was deleted in AWS":                     {torn: true, gone: true, adopted: standard, own: standard},
+		"once its load balancer was deleted in AWS, with the finalizer": {torn: true, gone: true, finalizers: []string{"gateway.k8s.aws/alb"}, adopted: standard, own: standard},
+	} {
+		for was, want := range map[string]string{"compatible": test.adopted, "standard": test.own} {
+			for _, restarted := range []bool{false, true} {
+				if test.gone && !restarted {
+					continue // the search for drift finds that
+				}
+				t.Run(fmt.Sprintf("%s, %s, restart %t", was, name, restarted), func(t *testing.T) {
+					t.Parallel()
+					g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
+					route := labRoute("front", "/")
+					route.Spec.Hostnames = []gatewayv1.Hostname{"app.example.com"}
+					first := g.DeepCopy()
+					first.Annotations = map[string]string{gateway.ConstructionAnnotation: was}
+					l, key := newLab(t, account.Profile{}, class, first, labService("web"), route, labIP()), gatewayKey(stack.GatewayALB, "web")
+					l.settle(key)
+					l.get(first, "web")
+					if test.torn {
+						first.Finalizers = nil
+						l.must(l.client.Update(t.Context(), first))
+					}
+					l.must(l.client.Delete(t.Context(), first))
+					if !test.torn {
+						l.settle(key)
+					}
+					if test.gone {
+						_, err := l.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: &l.sim.Resources().LoadBalancers[0].ARN})
+						l.must(err)
+					}
+					if restarted {
+						l.restart()
+					}
+					g.UID, g.Finalizers = "uid-again", test.finalizers
+					l.must(l.client.Create(t.Context(), g))
+					mark := l.mark()
+					l.settle(key)
+					if w := l.writes(mark); l.hosts() != want || test.torn && !test.gone && len(w) > 0 {
+						t.Errorf("construction %q, hosts %q, want %q; writes %v", l.constructed(), l.hosts(), want, w)
+					}
+				})
+			}
+		}
+	}
 }

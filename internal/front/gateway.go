@@ -21,8 +21,8 @@ import (
 type Gateway struct {
 	Config gateway.Config
 	Family attachment.Family
-	// Exists reports whether AWS holds a load balancer with the tags of a stack, as it does for Gateways that are adopted; nil = the finalizer
-	// shows it, as this controller writes it together with the annotation that records how rules are made.
+	// Exists reports whether AWS holds a load balancer with the tags of a stack that has rules of the existing controller, as it does for Gateways
+	// that are adopted; nil = the finalizer shows it, as this controller writes it together with the annotation that records how rules are made.
 	Exists func(key stack.Key) bool
 }
 

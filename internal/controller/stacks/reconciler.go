@@ -125,6 +125,15 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 	if wait := s.routesAwaited(key, w); wait > 0 && !stale {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
+	w, loaded, err := s.constructed(ctx, view, key, w)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return reconcile.Result{}, nil
+	case err != nil:
+		return s.endFailed(ctx, passReport{key: key, input: w}, readProblem(err, w), err)
+	case loaded:
+		stale = s.Index.Update(key, begun, view.Reads()) || stale
+	}
 	edited := s.edited(key, w)
 	if edited {
 		s.Retries.forget(key)
