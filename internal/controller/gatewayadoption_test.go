@@ -2,16 +2,22 @@ package controller
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	controllers "github.com/k8s-lbc/lbc/internal/controller/gateway"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -189,6 +195,28 @@ func TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// TestTheRecordsOfTheExistingControllerOnAClassStayAndNoneAreWritten: that controller compares them with the configuration when it is back, and writes
+// them where they differ or are missing, before it serves the Gateways of the class.
+func TestTheRecordsOfTheExistingControllerOnAClassStayAndNoneAreWritten(t *testing.T) {
+	t.Parallel()
+	for _, records := range []map[string]string{nil, {"elbv2.k8s.aws/last-processed-config": "4711-4712", "elbv2.k8s.aws/last-processed-config-timestamp": "1767225600"}} {
+		g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
+		class.Annotations = maps.Clone(records)
+		class.Spec.ParametersRef = &gatewayv1.ParametersReference{Group: "gateway.k8s.aws", Kind: "LoadBalancerConfiguration", Namespace: ptr.To[gatewayv1.Namespace]("shop"), Name: "all"}
+		l := newLab(t, account.Profile{}, append(gatewayObjects(t, "LoadBalancerConfiguration shop/all {spec: {scheme: internet-facing}}"), class, g)...)
+		r := controllers.New(objects.GatewayClass, front.GatewayConfigFromFlags(l.config), l.client, nil, l.statuses)
+		for range 2 {
+			_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "alb"}})
+			l.must(err)
+			l.settle(gatewayKey(stack.GatewayALB, "web"))
+		}
+		l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(class), class))
+		if !maps.Equal(class.Annotations, records) || len(class.Finalizers) != 1 || !strings.HasPrefix(l.condition("Programmed"), "True") {
+			t.Errorf("annotations %v, want %v; finalizers %v; Programmed %s", class.Annotations, records, class.Finalizers, l.condition("Programmed"))
 		}
 	}
 }

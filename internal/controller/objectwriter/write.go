@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -35,6 +37,8 @@ type Write struct {
 	Object client.Object // as it was read; it stays as it is
 	Part   Part
 	Locked bool // also of another part than Finalizer
+	// Marks is set for a write that something is made after: of an object that is gone it fails with a conflict.
+	Marks bool
 	// Change brings a version of the object to what is wanted, and reports whether that changed it. It may be called more than once.
 	Change func(o client.Object) (changed bool)
 }
@@ -62,7 +66,7 @@ func (x Write) patch(ctx context.Context, c client.Client, from, to client.Objec
 	return c.Patch(ctx, to, patch)
 }
 
-// Apply makes a write and returns the object as it is then. An object that is gone needs no write.
+// Apply makes a write and returns the object as it is then. An object that is gone needs no write, unless it marks.
 func Apply(ctx context.Context, c client.Client, x Write) (client.Object, error) {
 	after, errs := ApplyAll(ctx, c, []Write{x})
 	return after[0], errs[0]
@@ -80,7 +84,11 @@ func ApplyAll(ctx context.Context, c client.Client, writes []Write) (after []cli
 			continue
 		}
 		running.Go(func() error {
-			if errs[i] = client.IgnoreNotFound(x.patch(ctx, c, x.Object, updated)); errs[i] == nil {
+			err := x.patch(ctx, c, x.Object, updated)
+			if x.Marks && apierrors.IsNotFound(err) {
+				err = apierrors.NewConflict(schema.GroupResource{}, x.Object.GetName(), err)
+			}
+			if errs[i] = client.IgnoreNotFound(err); errs[i] == nil {
 				after[i] = updated
 			}
 			return nil

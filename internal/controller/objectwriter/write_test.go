@@ -117,6 +117,11 @@ func TestAWriteThatFailsStopsNoOther(t *testing.T) {
 	if errs[0] != nil || !errors.Is(errs[1], refusal) || errs[2] != nil {
 		t.Errorf("errors %v", errs)
 	}
+	marks := shows(objects[2], "y")
+	marks.Marks = true
+	if _, errs = ApplyAll(t.Context(), c, []Write{marks}); !apierrors.IsConflict(errs[0]) {
+		t.Errorf("a mark on an object that is gone: %v", errs[0])
+	}
 }
 
 func TestEntriesOfOtherWritersSurviveAndAFinalizerIsWrittenOnlyToTheVersionThatWasRead(t *testing.T) {

@@ -56,7 +56,7 @@ func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, w front.Inp
 		annotations = w.Decisions.Annotations
 	}
 	_, refused := s.writeMembers(ctx, "adding finalizer to", w.Members, func(client.Object) objectwriter.Write {
-		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) (changed bool) {
+		return objectwriter.Write{Part: objectwriter.Finalizer, Marks: true, Change: func(o client.Object) (changed bool) {
 			if o.GetDeletionTimestamp() != nil {
 				return false
 			}

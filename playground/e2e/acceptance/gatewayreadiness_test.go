@@ -1,0 +1,174 @@
+package acceptance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+// gatedGateway is a namespace whose pods wait for their targets, with a Gateway "web" of a class whose targets are pods, and a route to Service web.
+func gatedGateway(ns, class string) string {
+	listener, kind := onHTTP, "HTTPRoute"
+	if class == "nlb" {
+		listener, kind = onTCP, "TCPRoute"
+	}
+	return gatedNamespace(ns) + scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: ip}") + scene.Gateway(ns, "web", class, facing, listener) +
+		scene.Route(kind, ns, "web", "parentRefs: [{name: web}], rules: [{"+toWeb+"}]")
+}
+
+// gatesOf are the conditions of the gates of a pod: "True", or the status with the message.
+func gatesOf(p corev1.Pod) []string {
+	out := make([]string, 0, len(p.Spec.ReadinessGates))
+	for _, g := range p.Spec.ReadinessGates {
+		text := "none"
+		for _, c := range p.Status.Conditions {
+			if c.Type == g.ConditionType {
+				if text = string(c.Status); c.Status != corev1.ConditionTrue || c.Message != "" {
+					text = strings.TrimSpace(text + " " + c.Message)
+				}
+			}
+		}
+		out = append(out, text)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestPodsBehindAGatewayWaitUntilTheirTargetsAreHealthy(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns = "gates-gateway"
+	s := &site{Cluster: c, ns: ns, targets: "ip"}
+	c.Apply(t, gatedNamespace(ns)+scene.Service(ns, "nodes", "type: NodePort")+scene.Service(ns, "pods", "type: NodePort")+s.groups("/health")+
+		scene.TargetGroups(ns, "nodes", "targetReference: {name: nodes}, defaultConfiguration: {targetType: instance}")+scene.Gateway(ns, "web", "alb", facing, onHTTP))
+	s.route(t, "web", "", "matches: [{path: {type: PathPrefix, value: /path-a}}], backendRefs: [{name: nodes, port: 80}]", "matches: [{path: {type: PathPrefix, value: /path-b}}], backendRefs: [{name: pods, port: 80}]")
+	awaitBindings(t, c, ns, "pods")
+	c.Apply(t, workload(ns, "nodes", 2, "http")+workload(ns, "pods", 2, "http"))
+	rolledOut(t, c, ns, "nodes", "pods")
+	expectOpen(t, c, ns, "pods", 2)
+	expectNoGates(t, c, ns, "nodes")
+	lb := c.LoadBalancer(t, scene.GatewayAddress(t, c, ns, "web"))
+	c.WaitGet(t, url(lb, "/path-a"), "", 200, "nodes")
+	for range 10 { // pods that are ready get requests
+		if r, err := c.Get(t.Context(), url(lb, "/path-b"), ""); err != nil || r.Status != 200 || r.Pod.Service != "pods" {
+			t.Fatalf("%d %s %v", r.Status, r.Pod.Service, err)
+		}
+	}
+	expectNoWarnings(t, c, ns)
+}
+
+func TestOldPodsBehindAGatewayServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns = "gates-gateway-rollout"
+	c.Apply(t, gatedGateway(ns, "alb")+scene.Service(ns, "web", "type: NodePort"))
+	awaitBindings(t, c, ns, "web")
+	c.Apply(t, workload(ns, "web", 2, "http"))
+	rolledOut(t, c, ns, "web")
+	expectOpen(t, c, ns, "web", 2)
+	lb := c.LoadBalancer(t, scene.GatewayAddress(t, c, ns, "web"))
+	c.WaitGet(t, url(lb, "/"), "", 200, "web")
+	traffic := scene.Send(t, c, url(lb, "/"), "", scene.OK)
+	traffic.More(t, c, 50)
+	c.Apply(t, workload(ns, "web", 2, "none")) // their containers are ready; the load balancer does not reach them
+	awaitWaiting(t, c, ns, "web")
+	traffic.More(t, c, 100)
+	c.Apply(t, strings.Replace(workload(ns, "web", 2, "http"), "example.com/app", "example.com/app:3", 1))
+	rolledOut(t, c, ns, "web")
+	expectOpen(t, c, ns, "web", 2)
+	traffic.More(t, c, 50)
+	if tally := traffic.Stop(); len(tally.Wrong) > 0 || tally.Requests == 0 {
+		t.Errorf("traffic: %s", tally)
+	}
+}
+
+// awaitWaiting waits until a pod of an application waits for its targets.
+func awaitWaiting(t *testing.T, c *harness.Cluster, ns, app string) {
+	t.Helper()
+	wait(t, c, "a pod that waits", func() string {
+		for _, p := range pods(t, c, ns, app) {
+			if got, err := gate(p); err == nil && got.Status == corev1.ConditionFalse {
+				return ""
+			}
+		}
+		return "there is none"
+	})
+}
+
+func TestTheEndOfARouteLeavesNoPodWaiting(t *testing.T) {
+	t.Parallel()
+	for class, kind := range map[string]string{"alb": "httproute", "nlb": "tcproute"} {
+		t.Run(class, func(t *testing.T) {
+			t.Parallel()
+			c, ns := cluster(t), "gates-end-"+class
+			c.Apply(t, gatedGateway(ns, class)+scene.Service(ns, "web", "type: NodePort"))
+			awaitBindings(t, c, ns, "web")
+			c.Apply(t, workload(ns, "web", 1, "none"))
+			awaitWaiting(t, c, ns, "web")
+			c.Kubectl(t, "delete", kind, "-n", ns, "web")
+			rolledOut(t, c, ns, "web")
+			for _, p := range pods(t, c, ns, "web") {
+				if got := gatesOf(p); !slices.Equal(got, []string{"True Target Group Binding is deleted"}) {
+					t.Errorf("%s: %v", p.Name, got)
+				}
+			}
+			c.Kubectl(t, "rollout", "restart", "deployment", "-n", ns, "web")
+			rolledOut(t, c, ns, "web")
+			wait(t, c, "pods without gates", func() string {
+				for _, p := range pods(t, c, ns, "web") {
+					if got := gatesOf(p); len(got) > 0 {
+						return fmt.Sprintf("%s: %v", p.Name, got)
+					}
+				}
+				return ""
+			})
+		})
+	}
+}
+
+// TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth has health checks of the Ingress that fail at first, while those of the Gateway pass.
+func TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns = "gates-both"
+	service := func(path string) string {
+		return strings.Replace(typedService(ns, "web", "ip"), "target-type: ip", "target-type: ip, alb.ingress.kubernetes.io/healthcheck-path: "+path, 1)
+	}
+	c.Apply(t, gatedGateway(ns, "alb")+service("/status/500")+scene.Ingress(ns, "web", scene.Class, public(nil)))
+	awaitBindings(t, c, ns, "web", "web")
+	awaitInjection(t, c, ns, "web", ".spec.readinessGates[*].conditionType", func(got string) bool { return len(strings.Fields(got)) == 2 })
+	c.Apply(t, workload(ns, "web", 1, "http"))
+	wait(t, c, "a pod that is healthy for the Gateway only", func() string {
+		for _, p := range pods(t, c, ns, "web") {
+			if got := gatesOf(p); len(got) == 2 && got[1] == "True" && strings.HasPrefix(got[0], "False Health checks failed") {
+				return ""
+			}
+		}
+		return fmt.Sprint(pods(t, c, ns, "web"))
+	})
+	for _, p := range pods(t, c, ns, "web") {
+		if slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }) {
+			t.Errorf("%s is ready with gates %v", p.Name, gatesOf(p))
+		}
+	}
+	c.Apply(t, service("/health"))
+	rolledOut(t, c, ns, "web")
+	for _, p := range pods(t, c, ns, "web") {
+		if got := gatesOf(p); !slices.Equal(got, []string{"True", "True"}) {
+			t.Errorf("%s: %v", p.Name, got)
+		}
+	}
+	c.Kubectl(t, "delete", "httproute", "-n", ns, "web")
+	wait(t, c, "pods that are made now to have one gate", func() string {
+		return differs("bindings", len(strings.Fields(scene.Query(t, c, "get", "targetgroupbindings", "-n", ns, "-o", "name"))), 1)
+	})
+	awaitInjection(t, c, ns, "web", ".spec.readinessGates[*].conditionType", func(got string) bool { return len(strings.Fields(got)) == 1 })
+	rolledOut(t, c, ns, "web")
+	c.WaitGet(t, url(c.LoadBalancer(t, c.IngressAddress(t, ns, "web")), "/"), "", 200, "web")
+}
