@@ -151,8 +151,8 @@ func ignoredKinds(all []unread) (out []finding) {
 		f := finding{File: u.file, Line: u.line, Severity: severityWarning, Object: kind + " " + name, Code: codeIgnoredKind,
 			Text: "it has no effect: load balancers have nothing for objects of kind " + kind, Remedy: "remove it"}
 		if kind == "BackendTLSPolicy" {
-			f.Text = "it has no effect: load balancers do not verify the certificates of targets"
-			f.Remedy = "for TLS to targets, set protocol HTTPS in a TargetGroupConfiguration"
+			f.Text = "it has no effect: " + gateway.UnverifiedTargets
+			f.Remedy = gateway.UnverifiedTargetsRemedy
 		}
 		out = append(out, f)
 	}

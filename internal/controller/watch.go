@@ -192,9 +192,10 @@ func (w *wiring) setUpGateways(context.Context) error {
 			return nil
 		}))
 	}
+	notes := status.NewReporter(w.recorder("gateway"), w.now)
 	for _, kind := range gateway.Kinds {
 		r := gateway.New(kind, front.GatewayConfigFromFlags(c), w.mgr.GetClient(), w.mgr.GetAPIReader(), statuses)
-		r.Definitions = w.definitions
+		r.Definitions, r.Reporter = w.definitions, notes
 		if kind == objects.ListenerRuleConfiguration && secrets != nil {
 			r.Secrets = secrets
 			secrets.Others = append(secrets.Others, secret.Other{IsRead: r.Index.IsRead, Changed: r.Changed})

@@ -35,6 +35,9 @@ type ReadableKind struct {
 	// Optional is set for kinds of definitions that a cluster may lack, or get and lose at any time. Their informers run only while the
 	// API server serves them.
 	Optional bool
+	// Ineffective is set for optional kinds that are read in order to report that they have no effect. Without the right to read them, that alone is
+	// missing.
+	Ineffective bool
 }
 
 // Kinds are the kinds that front ends may read, with their Go types. Secrets and ConfigMaps are never cached.
@@ -56,6 +59,7 @@ var Kinds = map[objects.Kind]ReadableKind{
 	objects.UDPRoute:                  {Object: &gatewayv1.UDPRoute{}, List: &gatewayv1.UDPRouteList{}, Optional: true},
 	objects.TLSRoute:                  {Object: &gatewayv1.TLSRoute{}, List: &gatewayv1.TLSRouteList{}, Optional: true},
 	objects.ReferenceGrant:            {Object: &gatewayv1beta1.ReferenceGrant{}, List: &gatewayv1beta1.ReferenceGrantList{}, Optional: true},
+	objects.BackendTLSPolicy:          {Object: &gatewayv1.BackendTLSPolicy{}, List: &gatewayv1.BackendTLSPolicyList{}, Optional: true, Ineffective: true},
 	objects.LoadBalancerConfiguration: {Object: &lbcgatewayv1.LoadBalancerConfiguration{}, List: &lbcgatewayv1.LoadBalancerConfigurationList{}, Optional: true},
 	objects.TargetGroupConfiguration:  {Object: &lbcgatewayv1.TargetGroupConfiguration{}, List: &lbcgatewayv1.TargetGroupConfigurationList{}, Optional: true},
 	objects.ListenerRuleConfiguration: {Object: &lbcgatewayv1.ListenerRuleConfiguration{}, List: &lbcgatewayv1.ListenerRuleConfigurationList{}, Optional: true},

@@ -34,6 +34,8 @@ const (
 	TLSRoute       Kind = "TLSRoute"
 	ReferenceGrant Kind = "ReferenceGrant"
 
+	BackendTLSPolicy Kind = "BackendTLSPolicy"
+
 	LoadBalancerConfiguration Kind = "LoadBalancerConfiguration"
 	TargetGroupConfiguration  Kind = "TargetGroupConfiguration"
 	ListenerRuleConfiguration Kind = "ListenerRuleConfiguration"
@@ -86,6 +88,8 @@ func KindOf(object any) (Kind, bool) {
 		return TLSRoute, true
 	case *gatewayv1beta1.ReferenceGrant:
 		return ReferenceGrant, true
+	case *gatewayv1.BackendTLSPolicy:
+		return BackendTLSPolicy, true
 	case *lbcgatewayv1.LoadBalancerConfiguration:
 		return LoadBalancerConfiguration, true
 	case *lbcgatewayv1.TargetGroupConfiguration:

@@ -64,6 +64,10 @@ func References(o metav1.Object) []Ref {
 		for i := range o.Spec.Rules {
 			n.backends(o.Spec.Rules[i].BackendRefs)
 		}
+	case *gatewayv1.BackendTLSPolicy:
+		for _, r := range o.Spec.TargetRefs {
+			n.add(string(r.Group), string(r.Kind), "", string(r.Name))
+		}
 	case *lbcgatewayv1.LoadBalancerConfiguration:
 		if d := o.Spec.DefaultTargetGroupConfiguration; d != nil {
 			n.add(lbcgatewayv1.GroupVersion.Group, string(TargetGroupConfiguration), "", d.Name)

@@ -61,7 +61,7 @@ func needed(t *testing.T) rights {
 	need.add("", "services/status", "patch")
 	need.add("gateway.networking.k8s.io", "gateways", "patch")
 	need.add("gateway.networking.k8s.io", "gatewayclasses", "patch") // controller/gateway: finalizers
-	for _, r := range []string{"gatewayclasses", "gateways", "listenersets", "httproutes", "grpcroutes", "tcproutes", "udproutes", "tlsroutes"} {
+	for _, r := range []string{"gatewayclasses", "gateways", "listenersets", "httproutes", "grpcroutes", "tcproutes", "udproutes", "tlsroutes", "backendtlspolicies"} {
 		need.add("gateway.networking.k8s.io", r+"/status", "patch") // controller/gateway
 	}
 	for _, r := range []string{"listenerruleconfigurations", "loadbalancerconfigurations", "targetgroupconfigurations"} {

@@ -110,7 +110,7 @@ func Objects(ctx context.Context, k client.Reader) (objects.Snapshot, error) {
 			continue
 		}
 		l := kube.List(kind)
-		if err := k.List(ctx, l); of.Optional && absent(err) {
+		if err := k.List(ctx, l); of.Optional && absent(err) || of.Ineffective && apierrors.IsForbidden(err) {
 			continue
 		} else if err != nil {
 			return nil, fmt.Errorf("reading objects of kind %s: %w", kind, err)

@@ -18,7 +18,7 @@ type right struct {
 	name                    string // empty = all
 }
 
-// rights are those of the chart's roles, without those for LoadBalancer objects and target control agents, which the controller does without.
+// rights are those of the chart's roles, without those for LoadBalancer objects, BackendTLSPolicies and target control agents, which the controller does without.
 var rights = []right{
 	{"", "configmaps", "create delete get update", false, ""},
 	{"", "namespaces nodes pods", "get list watch", false, ""},

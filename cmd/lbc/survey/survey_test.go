@@ -179,7 +179,7 @@ func TestTheRightsAreThoseOfTheChartAndOfThePlayground(t *testing.T) {
 			t.Errorf("%+v is not granted", r)
 		}
 	}
-	without := []string{"loadbalancers", "loadbalancers/status", "albtargetcontrolconfigs", "customresourcedefinitions"}
+	without := []string{"loadbalancers", "loadbalancers/status", "backendtlspolicies", "backendtlspolicies/status", "albtargetcontrolconfigs", "customresourcedefinitions"}
 	for _, g := range chart {
 		for _, resource := range g.Resources {
 			for _, verb := range g.Verbs {

@@ -17,9 +17,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/status"
 )
 
 // Reconciler keeps the finalizer and the status of the objects of one kind that Gateways rely on: an object stays until none names it.
@@ -31,6 +33,8 @@ type Reconciler struct {
 	Statuses *Statuses
 	// Secrets reads Secrets, and reports their changes; nil = the objects of the kind name none.
 	Secrets *secret.Reader
+	// Reporter records the notes; nil = none are.
+	Reporter *status.Reporter
 	// Definitions has the kinds that the cluster serves; nil = all.
 	Definitions reads.Definitions
 	Index       *reads.Index[types.NamespacedName]
@@ -47,15 +51,15 @@ type rules struct {
 	managed func(r *Reconciler, o client.Object) bool
 	// user returns an object that names this one and keeps it; ok is false if there is none.
 	user func(v *objects.View, cfg gateway.Config, o client.Object) (user string, ok bool)
-	// status returns what the status becomes; nil = no status is kept.
-	status func(v *objects.View, cfg gateway.Config, o client.Object) gateway.Change
+	// status returns what the status becomes, and notes for events; nil = no status is kept.
+	status func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, diag.List)
 	// reading are the kinds that the others read.
 	reading []objects.Kind
 }
 
 // Kinds are the kinds that have a Reconciler. Without finalizer are those of which passes over Gateways write most of the status.
 var Kinds = append([]objects.Kind{
-	objects.GatewayClass, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration, objects.ListenerSet,
+	objects.GatewayClass, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration, objects.ListenerSet, objects.BackendTLSPolicy,
 }, objects.RouteKinds...)
 
 // New makes the reconciler of one of Kinds.
@@ -73,6 +77,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	o, isObject := found.(client.Object)
 	if !ok || !isObject {
 		r.Index.Forget(q.NamespacedName)
+		if r.Reporter != nil {
+			r.Reporter.End(r.unit(q))
+		}
 		return reconcile.Result{}, v.Err()
 	}
 	if r.managed != nil && !r.managed(r, o) {
@@ -80,10 +87,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		return reconcile.Result{}, nil
 	}
 	var change gateway.Change
+	var notes diag.List
 	used := true
 	if o.GetDeletionTimestamp() == nil {
 		if r.status != nil {
-			change = r.status(v, r.Config, o)
+			change, notes = r.status(v, r.Config, o)
 		}
 	} else if r.finalizer != "" && controllerutil.ContainsFinalizer(o, r.finalizer) {
 		_, used = r.user(v, r.Config, o)
@@ -108,6 +116,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	}}); err != nil {
 		return reconcile.Result{}, fmt.Errorf("finalizer of %s %s: %w", r.Kind, q.NamespacedName, err)
 	}
+	if r.Reporter != nil {
+		r.Reporter.Report(r.unit(q), status.Report{Found: notes})
+	}
 	decider := none
 	if r.finalizer == "" {
 		decider = departed
@@ -119,6 +130,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	}
 	return reconcile.Result{}, reader.Unread
 }
+
+// unit names an object to the Reporter.
+func (r *Reconciler) unit(q reconcile.Request) string { return string(r.Kind) + "/" + q.String() }
 
 // Changed queues the objects whose reads a change concerns that no watch of SetUp shows.
 func (r *Reconciler) Changed(c objects.Change) {

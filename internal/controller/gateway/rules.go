@@ -10,6 +10,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -36,8 +37,8 @@ func rulesOf(kind objects.Kind) rules {
 	if slices.Contains(objects.RouteKinds, kind) {
 		return rules{
 			controller: "aws-lbc-" + strings.ToLower(string(kind)) + "-controller",
-			status: func(v *objects.View, cfg gateway.Config, o client.Object) gateway.Change {
-				return gateway.LeftByGateways(v, cfg, kind, o)
+			status: func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, diag.List) {
+				return gateway.LeftByGateways(v, cfg, kind, o), nil
 			},
 			reading: []objects.Kind{objects.Gateway, objects.GatewayClass, objects.ListenerSet},
 		}
@@ -56,13 +57,13 @@ var byKind = map[objects.Kind]rules{
 		user: func(v *objects.View, _ gateway.Config, o client.Object) (string, bool) {
 			return first(objects.Naming[*gatewayv1.Gateway](v, objects.Gateway, reference(objects.GatewayClass, o)))
 		},
-		status: func(v *objects.View, cfg gateway.Config, o client.Object) gateway.Change {
+		status: func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, diag.List) {
 			c, ok := o.(*gatewayv1.GatewayClass)
 			if !ok {
-				return gateway.Change{}
+				return gateway.Change{}, nil
 			}
 			change, _ := gateway.Class(v, cfg, c)
-			return change
+			return change, nil
 		},
 		reading: []objects.Kind{objects.Gateway, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration},
 	},
@@ -84,25 +85,36 @@ var byKind = map[objects.Kind]rules{
 			}
 			return first(objects.Naming[*gatewayv1.GRPCRoute](v, objects.GRPCRoute, reference(objects.ListenerRuleConfiguration, o)))
 		},
-		status: func(v *objects.View, _ gateway.Config, o client.Object) gateway.Change {
+		status: func(v *objects.View, _ gateway.Config, o client.Object) (gateway.Change, diag.List) {
 			c, ok := o.(*v1.ListenerRuleConfiguration)
 			if !ok {
-				return gateway.Change{}
+				return gateway.Change{}, nil
 			}
-			return gateway.RuleConfiguration(v, c)
+			return gateway.RuleConfiguration(v, c), nil
 		},
 		reading: []objects.Kind{objects.HTTPRoute, objects.GRPCRoute},
 	},
 	objects.ListenerSet: {
 		controller: "aws-lbc-listenerset-controller",
-		status: func(v *objects.View, _ gateway.Config, o client.Object) gateway.Change {
+		status: func(v *objects.View, _ gateway.Config, o client.Object) (gateway.Change, diag.List) {
 			s, ok := o.(*gatewayv1.ListenerSet)
 			if !ok {
-				return gateway.Change{}
+				return gateway.Change{}, nil
 			}
-			return gateway.Orphaned(v, s)
+			return gateway.Orphaned(v, s), nil
 		},
 		reading: []objects.Kind{objects.Gateway},
+	},
+	objects.BackendTLSPolicy: {
+		controller: "aws-lbc-backendtlspolicy-controller",
+		status: func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, diag.List) {
+			p, ok := o.(*gatewayv1.BackendTLSPolicy)
+			if !ok {
+				return gateway.Change{}, nil
+			}
+			return gateway.BackendTLSPolicy(v, cfg, p)
+		},
+		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.ListenerSet}, objects.RouteKinds...),
 	},
 }
 

@@ -1,7 +1,7 @@
 // Package gateway has the controllers of what Gateways are made of: GatewayClasses and the three kinds of configurations, with their finalizers and
-// statuses, routes and ListenerSets that no Gateway serves any more, and the writer of statuses that passes over Gateways decide. It makes no pass
-// over a Gateway: package stacks does.
-// It may import front/gateway, kube, objects, objectwriter, queue, reads, and controller-runtime.
+// statuses, routes and ListenerSets that no Gateway serves any more, policies without effect, and the writer of statuses that passes over Gateways
+// decide. It makes no pass over a Gateway: package stacks does.
+// It may import front/gateway, kube, objects, objectwriter, queue, reads, status, and controller-runtime.
 package gateway
 
 import (
@@ -29,7 +29,7 @@ import (
 const gather = 100 * time.Millisecond
 
 // written are the kinds with statuses.
-var written = append([]objects.Kind{objects.GatewayClass, objects.Gateway, objects.ListenerSet, objects.ListenerRuleConfiguration}, objects.RouteKinds...)
+var written = append([]objects.Kind{objects.GatewayClass, objects.Gateway, objects.ListenerSet, objects.ListenerRuleConfiguration, objects.BackendTLSPolicy}, objects.RouteKinds...)
 
 // Statuses writes the statuses of objects around Gateways. Of what each Gateway decides about an object the latest holds, and what several
 // decide is written at once. It is safe for concurrent use.

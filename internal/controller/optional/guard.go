@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
@@ -68,6 +69,9 @@ func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runt
 	}
 	broken, uid := g.definitions.broken(g.kind), g.definitions.identify(ctx, g.kind)
 	list, err := g.of.ListWithContext(ctx, o)
+	if apierrors.IsForbidden(err) && kube.Kinds[g.kind].Ineffective {
+		err = g.awaitRight(ctx, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +113,20 @@ func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runt
 	g.listed, g.broken, g.uid, g.marked = true, broken, uid, marked
 	clear(g.held)
 	return list, nil
+}
+
+// rightPause is the pause before a kind that is only reported on is listed again without the right to it. The role of an earlier installation lacks it.
+const rightPause = 5 * time.Minute
+
+// awaitRight delays the error of a list for which a right is missing, so that it is neither repeated nor logged every half minute.
+func (g *guard) awaitRight(ctx context.Context, err error) error {
+	g.definitions.log.Info("objects of a kind that has no effect on load balancers may not be listed, and are not reported on", "kind", g.kind, "cause", err.Error())
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(rightPause):
+	}
+	return err
 }
 
 // marks reports whether an object has the mark of its deletion, and this alone ends what it declares.

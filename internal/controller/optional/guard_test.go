@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -331,5 +333,25 @@ func TestMarksOfObjectsThatServeOnUntilTheirEndAreShownAtOnce(t *testing.T) {
 		if _, held := g.marks(marked("a", "1")); held == shown {
 			t.Errorf("%s: the mark is held: %v", kind, held)
 		}
+	}
+}
+
+// TestAKindThatIsOnlyReportedOnIsListedRarelyWithoutTheRight: a reflector repeats and logs a list that fails after half a minute at most.
+func TestAKindThatIsOnlyReportedOnIsListedRarelyWithoutTheRight(t *testing.T) {
+	t.Parallel()
+	for kind, rarely := range map[objects.Kind]bool{objects.BackendTLSPolicy: true, objects.HTTPRoute: false} {
+		synctest.Test(t, func(t *testing.T) {
+			d := definitions(&apiServer{})
+			d.kinds = map[objects.Kind]schema.GroupVersionKind{kind: {Group: gatewayv1.GroupName, Version: "v1", Kind: string(kind)}}
+			d.states[kind] = served
+			g := newGuard(&cache.ListWatch{ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
+				return nil, apierrors.NewForbidden(schema.GroupResource{Resource: strings.ToLower(string(kind))}, "", nil)
+			}}, kind, d)
+			begun := time.Now()
+			_, err := g.ListWithContext(t.Context(), metav1.ListOptions{})
+			if took := time.Since(begun); !apierrors.IsForbidden(err) || (took >= time.Minute) != rarely {
+				t.Errorf("%s: %v after %v", kind, err, took)
+			}
+		})
 	}
 }

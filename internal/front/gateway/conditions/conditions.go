@@ -176,6 +176,13 @@ func Insecure(generation int64) metav1.Condition {
 	return b.all[0]
 }
 
+// PolicyWithoutEffect is the condition of a policy at a Gateway on which it has no effect. The API has no reason of its own for that.
+func PolicyWithoutEffect(why string, generation int64) metav1.Condition {
+	b := builder{generation: generation}
+	b.add(string(gatewayv1.PolicyConditionAccepted), metav1.ConditionFalse, string(gatewayv1.PolicyReasonInvalid), "The policy has no effect: "+why+".")
+	return b.all[0]
+}
+
 // RejectedSet are the conditions of a ListenerSet that its Gateway does not admit.
 func RejectedSet(generation int64) []metav1.Condition {
 	return sameForSet(metav1.ConditionFalse, gatewayv1.ListenerSetReasonNotAllowed, "Parent Gateway rejected ListenerSet", generation)
