@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -18,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/controller/optional"
@@ -123,6 +126,55 @@ Gateway shop/net {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80
 	definitions.Look(t.Context())
 	if got := queued.taken(); len(got) != 2 {
 		t.Errorf("a definition that goes wakes %v", got)
+	}
+}
+
+func TestNoRuleIsDeletedOfAGatewayWhoseDeletionTheCacheDoesNotShowYet(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, webGateway+`
+HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: api, port: 80}]}]}}`)
+	l.settleWeb()
+	key, s := gatewayKey(stack.GatewayALB, "web"), l.of(gatewayKey(stack.GatewayALB, "web"))
+	watching, ok := l.client.(client.WithWatch)
+	if !ok {
+		t.Fatal("the client does not watch")
+	}
+	reads, answer := 0, func(*gatewayv1.Gateway) error { return nil }
+	s.Live = interceptor.NewClient(watching, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		g, ok := o.(*gatewayv1.Gateway)
+		if err := c.Get(ctx, key, o, opts...); err != nil || !ok {
+			return err
+		}
+		reads++
+		return answer(g)
+	}})
+	pass := func() reconcile.Result {
+		t.Helper()
+		res, err := s.Reconcile(t.Context(), key)
+		l.must(err)
+		return res
+	}
+	if pass(); reads > 0 {
+		t.Error("the Gateway is read though no route is gone")
+	}
+	l.discard(`HTTPRoute shop/api {}`)
+	mark := l.mark()
+	for name, a := range map[string]func(*gatewayv1.Gateway) error{
+		"it is being deleted":      func(g *gatewayv1.Gateway) error { g.DeletionTimestamp = &metav1.Time{Time: l.clock.Now()}; return nil },
+		"it is gone":               func(g *gatewayv1.Gateway) error { return apierrors.NewNotFound(schema.GroupResource{}, g.Name) },
+		"another one has its name": func(g *gatewayv1.Gateway) error { g.UID = "other"; return nil },
+	} {
+		if answer = a; pass().RequeueAfter == 0 || len(l.writes(mark)) > 0 {
+			t.Errorf("%s: no pass follows, or AWS is changed: %v", name, l.writes(mark))
+		}
+	}
+	answer = func(*gatewayv1.Gateway) error { return errors.New("unavailable") }
+	if _, err := s.Reconcile(t.Context(), key); err == nil || len(l.writes(mark)) > 0 {
+		t.Errorf("a Gateway that cannot be read: %v, %v", err, l.writes(mark))
+	}
+	answer = func(*gatewayv1.Gateway) error { return nil }
+	if pass(); !slices.Contains(l.writes(mark), "DeleteRule") {
+		t.Error("the rule of a route that is gone stays:", l.writes(mark))
 	}
 }
 

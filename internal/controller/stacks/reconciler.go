@@ -125,6 +125,9 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 	if wait := s.routesAwaited(key, w); wait > 0 && !stale {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
+	if ends, err := s.endsUnseen(ctx, key, w); err != nil || ends && !stale {
+		return reconcile.Result{RequeueAfter: markAwaited}, err
+	}
 	w, loaded, err := s.constructed(ctx, view, key, w)
 	switch {
 	case err != nil && ctx.Err() != nil:
