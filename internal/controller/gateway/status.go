@@ -13,8 +13,10 @@ import (
 
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
@@ -27,6 +29,10 @@ import (
 // gather is how long a status waits for what other Gateways decide about the same object: a route of several costs one write. That of a Gateway
 // waits for nothing.
 const gather = 100 * time.Millisecond
+
+// countsGather is how long a status waits in which nothing but numbers of attached routes changes: a thousand routes that are created one after the other cost
+// few writes of their Gateway.
+const countsGather = 2 * time.Second
 
 // written are the kinds with statuses.
 var written = append([]objects.Kind{objects.GatewayClass, objects.Gateway, objects.ListenerSet, objects.ListenerRuleConfiguration, objects.BackendTLSPolicy}, objects.RouteKinds...)
@@ -50,6 +56,7 @@ func NewStatuses(c client.Client, now func() time.Time, log logr.Logger) *Status
 		if kind != objects.Gateway {
 			w.Queue.Gather = gather
 		}
+		w.Queue.Delay = countsGather
 		s.writers[kind] = w
 	}
 	return s
@@ -130,7 +137,7 @@ func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
 	defer s.mu.Unlock()
 	s.enter(id, key, c)
 	all := maps.Clone(s.wanted[id])
-	write := objectwriter.Write{Object: o, Part: objectwriter.Status, Change: func(o client.Object) (changed bool) {
+	write := objectwriter.Write{Object: o, Part: objectwriter.Status, Minor: onlyCounts, Change: func(o client.Object) (changed bool) {
 		for _, k := range slices.SortedFunc(maps.Keys(all), departedLast) {
 			changed = all[k].Apply(o, metav1.Time{Time: s.now()}) || changed
 		}
@@ -141,6 +148,33 @@ func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
 			s.drop(id, k)
 		}
 	}
+}
+
+// onlyCounts reports whether two versions of a status differ in nothing but numbers of attached routes.
+func onlyCounts(from, to client.Object) bool {
+	switch before := from.(type) {
+	case *gatewayv1.Gateway:
+		after, ok := to.(*gatewayv1.Gateway)
+		if !ok || len(before.Status.Listeners) != len(after.Status.Listeners) {
+			return false
+		}
+		counted := before.Status.DeepCopy()
+		for i := range counted.Listeners {
+			counted.Listeners[i].AttachedRoutes = after.Status.Listeners[i].AttachedRoutes
+		}
+		return equality.Semantic.DeepEqual(counted, &after.Status)
+	case *gatewayv1.ListenerSet:
+		after, ok := to.(*gatewayv1.ListenerSet)
+		if !ok || len(before.Status.Listeners) != len(after.Status.Listeners) {
+			return false
+		}
+		counted := before.Status.DeepCopy()
+		for i := range counted.Listeners {
+			counted.Listeners[i].AttachedRoutes = after.Status.Listeners[i].AttachedRoutes
+		}
+		return equality.Semantic.DeepEqual(counted, &after.Status)
+	}
+	return false
 }
 
 // Forget drops what a stack decided that is gone.

@@ -41,6 +41,8 @@ type Write struct {
 	Marks bool
 	// Change brings a version of the object to what is wanted, and reports whether that changed it. It may be called more than once.
 	Change func(o client.Object) (changed bool)
+	// Minor reports that a change waits for further ones, for the Delay of the Writer's queue; nil = none does.
+	Minor func(from, to client.Object) bool
 }
 
 // changed is a version of the object as it is wanted; nil if it is so already.

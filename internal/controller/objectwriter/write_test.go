@@ -194,6 +194,41 @@ func TestAStatusThatTheCacheDoesNotShowYetIsNotTakenForTheOneThatStands(t *testi
 	}
 }
 
+func TestAMinorChangeWaitsForFurtherOnesAndGoesWithOneThatDoesNot(t *testing.T) {
+	t.Parallel()
+	writes := 0
+	c, objects := api(1, func(context.Context, client.Object) error { writes++; return nil })
+	now := time.Unix(100, 0)
+	w := New(c, func() time.Time { return now }, logr.Discard())
+	w.Queue.Delay = time.Second
+	enqueue := func(host string, minor bool) {
+		x := shows(objects[0], host)
+		x.Minor = func(_, to client.Object) bool { return minor && shown(to.(*networkingv1.Ingress)) == host } //nolint:forcetypeassert // as it was given
+		if _, err := w.Enqueue(x, host); err != nil {
+			t.Error(err)
+		}
+		steps(t.Context(), w)
+	}
+	want := func(n int, host string) {
+		t.Helper()
+		stored := &networkingv1.Ingress{}
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(objects[0]), stored); err != nil || writes != n || shown(stored) != host {
+			t.Errorf("%d writes, want %d; shown %q, want %q; %v", writes, n, shown(stored), host, err)
+		}
+	}
+	enqueue("1", true)
+	now = now.Add(time.Second / 2)
+	enqueue("2", true)
+	want(0, "")
+	now = now.Add(time.Second / 2)
+	steps(t.Context(), w)
+	want(1, "2")
+	enqueue("3", true)
+	want(1, "2")
+	enqueue("failed", false)
+	want(2, "failed")
+}
+
 func TestAConflictIsRepeatedOnTheNewestVersionAndAnObjectThatIsGoneIsForgotten(t *testing.T) {
 	t.Parallel()
 	writes := 0

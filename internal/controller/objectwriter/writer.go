@@ -85,7 +85,8 @@ func (w *Writer) Enqueue(x Write, want any) (done bool, err error) {
 	if e != nil {
 		base = w.newest(e, x.Object)
 	}
-	if (e == nil || e.done) && x.changed(base) == nil {
+	updated := x.changed(base)
+	if (e == nil || e.done) && updated == nil {
 		if e == nil {
 			delete(w.entries, id)
 		} else {
@@ -99,7 +100,11 @@ func (w *Writer) Enqueue(x Write, want any) (done bool, err error) {
 	}
 	e.version, e.done = v, false
 	e.write = func(ctx context.Context) queue.Retry { return w.attempt(ctx, id, e, v, x) }
-	w.Queue.AddNow(id)
+	if x.Minor != nil && updated != nil && x.Minor(base, updated) {
+		w.Queue.Add(id)
+	} else {
+		w.Queue.AddNow(id)
+	}
 	return false, e.err
 }
 

@@ -33,8 +33,8 @@ type Retry struct {
 type keyedEntry struct {
 	due      time.Time
 	running  bool
-	again    bool // added while it ran
-	addedNow bool // by AddNow
+	again    time.Time // when it is due again, as it was added while it ran; zero = it was not
+	addedNow bool      // by AddNow
 	failures int
 }
 
@@ -69,8 +69,10 @@ func (k *Keyed) add(key string, now bool) {
 			pause = k.Gather
 		}
 		k.entries[key] = &keyedEntry{due: k.Now().Add(max(pause, k.Gather))}
+	case e.running && e.again.IsZero():
+		e.again, e.addedNow = k.Now().Add(k.Delay), now
 	case e.running:
-		e.again, e.addedNow = true, e.addedNow || now
+		e.addedNow = e.addedNow || now
 	case now:
 		e.failures = 0
 		if due := k.Now().Add(k.Gather); due.Before(e.due) { // further additions do not prolong the wait
@@ -163,7 +165,7 @@ func (k *Keyed) Next() (key string, pause time.Duration, ok bool) {
 	if pause = first.due.Sub(k.Now()); pause > 0 {
 		return "", pause, false
 	}
-	first.running, first.again, first.addedNow = true, false, false
+	first.running, first.again, first.addedNow = true, time.Time{}, false
 	return key, 0, true
 }
 
@@ -175,8 +177,10 @@ func (k *Keyed) Run(ctx context.Context, key string) {
 	e := k.entries[key]
 	e.running = false
 	switch {
-	case e.addedNow, e.again && !r.Failed:
+	case e.addedNow:
 		e.due = time.Time{}
+	case !e.again.IsZero() && !r.Failed:
+		e.due = e.again
 	case r.Failed:
 		e.failures++
 		pause := k.Pauses.Pause(e.failures)

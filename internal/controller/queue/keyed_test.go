@@ -70,6 +70,30 @@ func TestAKeyForWhichNothingIsNewStaysUntilSomethingIs(t *testing.T) {
 	}
 }
 
+func TestAKeyThatIsAddedWhileItRunsWaitsAsOneThatDoesNot(t *testing.T) {
+	t.Parallel()
+	now := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	var k *Keyed
+	adds := []func(string){func(key string) { k.Add(key) }, func(key string) { k.Add(key); k.AddNow(key) }, func(string) {}}
+	k = NewKeyed(15*time.Second, now.Now, func(_ context.Context, key string) Retry {
+		adds[0](key)
+		adds = adds[1:]
+		return Retry{}
+	})
+	k.Delay = time.Second
+	k.AddNow("a")
+	if ran := k.runDue(t.Context()); !slices.Equal(ran, []string{"a"}) {
+		t.Errorf("ran %v", ran)
+	}
+	if _, pause, _ := k.Next(); pause != time.Second {
+		t.Errorf("added meanwhile, it is due in %s", pause)
+	}
+	now.Advance(time.Second)
+	if ran := k.runDue(t.Context()); !slices.Equal(ran, []string{"a", "a"}) || k.Len() != 0 {
+		t.Errorf("ran %v, %d wait", ran, k.Len())
+	}
+}
+
 func TestAKeyThatIsDoneTakesNoMemoryAndOneThatWaitsForAWSRunsThen(t *testing.T) {
 	t.Parallel()
 	now := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))

@@ -85,7 +85,9 @@ func lostMember(before *compile.Memory, now []intent.Member) bool {
 	if before == nil {
 		return false
 	}
-	named := func(o diag.Object) diag.Object { return diag.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name} }
+	named := func(o diag.Object) diag.Object {
+		return diag.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
+	}
 	present := make(map[diag.Object]bool, len(now))
 	for i := range now {
 		present[named(now[i].Object)] = true
