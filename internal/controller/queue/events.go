@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -12,6 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
 )
 
 // Handle returns a handler that calls one function: before is nil for creations, after for deletions.
@@ -40,7 +43,7 @@ func Relevant(before, after client.Object) bool {
 		return true
 	}
 	if (before.GetDeletionTimestamp() == nil) != (after.GetDeletionTimestamp() == nil) ||
-		!equality.Semantic.DeepEqual(before.GetAnnotations(), after.GetAnnotations()) {
+		!equality.Semantic.DeepEqual(before.GetAnnotations(), unrecorded(before, after)) {
 		return true
 	}
 	switch o := before.(type) {
@@ -58,6 +61,19 @@ func Relevant(before, after client.Object) bool {
 		return !equality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels())
 	}
 	return before.GetGeneration() != after.GetGeneration() || before.GetGeneration() == 0
+}
+
+// unrecorded are the annotations of an object after an update, without the record of the rule construction if the update is that of the first pass over a
+// Gateway: it puts record and finalizer on it together.
+func unrecorded(before, after client.Object) map[string]string {
+	const record = string(annotation.GatewayRuleConstruction)
+	annotations := after.GetAnnotations()
+	if _, ok := after.(*gatewayv1.Gateway); !ok || len(after.GetFinalizers()) <= len(before.GetFinalizers()) || before.GetAnnotations()[record] != "" {
+		return annotations
+	}
+	annotations = maps.Clone(annotations)
+	delete(annotations, record)
+	return annotations
 }
 
 // Shows reports whether an update changes the part of a Gateway's status that others rely on: the load balancer that it shows, which the routes of

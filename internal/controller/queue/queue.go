@@ -1,6 +1,6 @@
 // Package queue has controllers and the parts of their queues: priorities, a pool of workers that slow passes do not block, work by key beside
 // a queue, handlers of events, pauses while the API server is unavailable. Stacks and bindings are only type parameters here.
-// It may import controller-runtime, client-go, cloud and backoff.
+// It may import annotation, controller-runtime, client-go, cloud and backoff.
 package queue
 
 import (
