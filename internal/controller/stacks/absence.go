@@ -73,11 +73,13 @@ func (s *Reconciler) endsUnseen(ctx context.Context, key stack.Key, w front.Inpu
 		return false, nil
 	}
 	shown, live := w.Members[0], &gatewayv1.Gateway{}
-	err := s.Live.Get(ctx, client.ObjectKey{Namespace: shown.GetNamespace(), Name: shown.GetName()}, live)
-	if err != nil && !apierrors.IsNotFound(err) {
+	switch err := s.Live.Get(ctx, client.ObjectKey{Namespace: shown.GetNamespace(), Name: shown.GetName()}, live); {
+	case apierrors.IsNotFound(err):
+		return true, nil
+	case err != nil:
 		return false, fmt.Errorf("reading %s, which lost routes: %w", owner.Object(shown), err)
 	}
-	return err != nil || live.DeletionTimestamp != nil || live.UID != shown.GetUID(), nil
+	return live.DeletionTimestamp != nil || live.UID != shown.GetUID(), nil
 }
 
 // lostMember reports whether a member of the last compilation is none any more.
