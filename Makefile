@@ -51,9 +51,13 @@ build-playground: build-controller ## build the controller, lbc and the playgrou
 test: test-fast test-e2e ## everything: fast suites first, then end to end
 
 .PHONY: test-fast
-test-fast: ## unit, golden and property tests of the controller and the simulator, with the race detector
+test-fast: test-tools ## unit, golden and property tests of the controller and the simulator, with the race detector
 	@echo "fast suites (race detector on)"
 	@$(GO) test -race -timeout 20m $(TESTFLAGS) ./...
+
+.PHONY: test-tools
+test-tools: ## tests of what makes releases: images
+	@$(GO) test -C hack/tools/image ./...
 
 # Go does not see that another controller is tested, so it must not keep results.
 .PHONY: test-e2e
@@ -120,12 +124,42 @@ bench: build-playground ## the budget table and the simulator, measured; CONTROL
 
 ##@ Release
 
+# Production builds have neither the playground's compiler flags nor its caches: GOFLAGS is replaced, not extended.
+PLATFORMS ?= linux/amd64 linux/arm64
+RELEASE := GOFLAGS=-trimpath CGO_ENABLED=0 hack/progress.sh $(GO) build -ldflags '-s -w -X main.version=$(VERSION)'
+SOURCE_URL ?=
+
+.PHONY: binaries
+binaries: ## the controller for PLATFORMS (default linux/amd64 linux/arm64), static, into dist/
+	@for p in $(PLATFORMS); do echo "building the controller for $$p (minutes the first time)"; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} $(RELEASE) -o dist/bin/$${p/\//-}/ ./cmd/controller || exit 1; done
+
+.PHONY: image
+image: binaries bin/image ## the container image for PLATFORMS as an OCI layout in dist/image, and its components; IMAGE=NAME:TAG copies it to a registry
+	@bin/image -version $(VERSION) -out dist/image -source '$(SOURCE_URL)' -licenses LICENSE,THIRD_PARTY_NOTICES -push '$(IMAGE)' $(foreach p,$(PLATFORMS),$(p)=dist/bin/$(subst /,-,$(p))/controller)
+
 # Where releases push the image to; manifests name it.
 IMAGE_REPOSITORY ?= ghcr.io/k8s-lbc/lbc
 
 .PHONY: manifests
 manifests: ## manifests for kubectl apply into dist/: full, IngressClass, definitions; config/ is the base for kustomize
 	@$(GO) run ./hack/manifests -out dist -version $(VERSION) -image $(IMAGE_REPOSITORY):$(VERSION)
+
+# Where the command line is used from.
+LBC_PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+
+.PHONY: lbc-binaries
+lbc-binaries: ## the command line for LBC_PLATFORMS (default Linux and macOS), into dist/
+	@for p in $(LBC_PLATFORMS); do echo "building lbc for $$p (minutes the first time)"; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} $(RELEASE) -o dist/bin/$${p/\//-}/ ./cmd/lbc || exit 1; done
+
+# What stops a release stops it before anything is built. Publishing is the part of .github/workflows/release.yml.
+.PHONY: release
+release: ## all that is published of VERSION, with notes and checksums, into dist/; DRY_RUN=1 needs neither a tag nor a clean tree
+	@$(GO) run ./hack/release -version $(VERSION) $(if $(DRY_RUN),-dry-run) check
+	@rm -rf dist
+	@$(MAKE) --no-print-directory lbc-binaries image manifests VERSION=$(VERSION)
+	@$(GO) run ./hack/release -version $(VERSION) $(if $(DRY_RUN),-dry-run) pack
 
 .PHONY: vulnerabilities
 vulnerabilities: bin/govulncheck ## look up what is linked in Go's database of vulnerabilities; GOVULNDB names a copy of it, and without any it only says so
@@ -143,6 +177,9 @@ bin/controller-gen: hack/tools/generate/go.mod
 bin/golangci-lint: hack/tools/lint/go.mod
 	@echo "building golangci-lint (a minute or two the first time)"
 	@$(GO) build -C hack/tools/lint -o ../../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+bin/image: $(wildcard hack/tools/image/*.go) hack/tools/image/go.mod
+	@$(GO) build -C hack/tools/image -o ../../../bin/image .
 
 bin/govulncheck: hack/tools/vulnerabilities/go.mod
 	@echo "building govulncheck"

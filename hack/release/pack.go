@@ -1,0 +1,172 @@
+package main
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// pack makes files of directories below out, and the notes and checksums:
+//
+//	image/               → image.tar
+//	bin/SYSTEM-MACHINE/lbc → lbc_VERSION_SYSTEM_MACHINE.tar.gz, with licences
+//
+// and, of the repository's chart if there is one, NAME-VERSION.tgz.
+//
+// The same input makes the same bytes.
+func (r *release) pack() error {
+	notes, err := r.notes()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(r.out, "release-notes.md"), []byte(notes+"\n"), 0o644); err != nil { //nolint:gosec // published
+		return err
+	}
+	programs, err := filepath.Glob(filepath.Join(r.out, "bin", "*", "lbc"))
+	if err != nil {
+		return err
+	}
+	if len(programs) == 0 {
+		return fmt.Errorf("%s has no bin/SYSTEM-MACHINE/lbc: make binaries first", r.out)
+	}
+	for _, p := range programs {
+		platform := filepath.Base(filepath.Dir(p))
+		name := fmt.Sprintf("lbc_%s_%s.tar.gz", r.version, strings.ReplaceAll(platform, "-", "_"))
+		entries := []entry{{path: p, name: "lbc", mode: 0o755}}
+		for _, n := range []string{"LICENSE", "THIRD_PARTY_NOTICES"} {
+			entries = append(entries, entry{path: filepath.Join(r.dir, n), name: n, mode: 0o644})
+		}
+		if err := archive(filepath.Join(r.out, name), entries, true); err != nil {
+			return err
+		}
+	}
+	layout, err := below(filepath.Join(r.out, "image"))
+	if err != nil {
+		return fmt.Errorf("the image: make image first: %w", err)
+	}
+	if err := archive(filepath.Join(r.out, "image.tar"), layout, false); err != nil {
+		return err
+	}
+	if err := r.chart(); err != nil {
+		return err
+	}
+	return r.checksums()
+}
+
+// chartName is the name of the chart and of its directory.
+const chartName = "aws-load-balancer-controller"
+
+var chartVersions = regexp.MustCompile(`(?m)^(version|appVersion):.*$`)
+
+// chart packs the chart as Helm does, with the version of the release.
+func (r *release) chart() error {
+	dir := filepath.Join(r.dir, "charts", chartName)
+	text, err := os.ReadFile(filepath.Join(dir, "Chart.yaml")) //nolint:gosec // ours
+	if errors.Is(err, fs.ErrNotExist) {
+		r.report("there is no chart in " + dir)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	number := strings.TrimPrefix(r.version, "v")
+	definition := chartVersions.ReplaceAllFunc(text, func(line []byte) []byte {
+		if strings.HasPrefix(string(line), "version:") {
+			return []byte("version: " + number)
+		}
+		return []byte("appVersion: " + r.version)
+	})
+	files, err := below(dir)
+	if err != nil {
+		return err
+	}
+	entries := []entry{{name: chartName + "/Chart.yaml", content: definition, mode: 0o644}} // Helm reads it first
+	for _, e := range files {
+		if e.name != "Chart.yaml" && !strings.HasSuffix(e.name, "_test.go") {
+			e.name = chartName + "/" + e.name
+			entries = append(entries, e)
+		}
+	}
+	return archive(filepath.Join(r.out, chartName+"-"+number+".tgz"), entries, true)
+}
+
+// entry is a file of an archive.
+type entry struct {
+	path    string // of its content, unless that is given
+	content []byte
+	name    string
+	mode    int64
+}
+
+func below(dir string) (out []entry, err error) {
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		out = append(out, entry{path: path, name: filepath.ToSlash(rel), mode: 0o644})
+		return err
+	})
+	return out, err
+}
+
+// archive writes files without what differs from machine to machine: owners, times.
+func archive(to string, entries []entry, compressed bool) (err error) {
+	f, err := os.Create(to) //nolint:gosec // ours
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	out := io.Writer(f)
+	if compressed {
+		z := gzip.NewWriter(f)
+		defer func() { err = errors.Join(err, z.Close()) }()
+		out = z
+	}
+	w := tar.NewWriter(out)
+	for _, e := range entries {
+		content := e.content
+		if e.path != "" {
+			if content, err = os.ReadFile(e.path); err != nil {
+				return err
+			}
+		}
+		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: e.name, Mode: e.mode, Size: int64(len(content)), Format: tar.FormatUSTAR}); err != nil {
+			return err
+		}
+		if _, err := w.Write(content); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+// sums is the file with the checksums of all others, as sha256sum -c reads it.
+const sums = "checksums.txt"
+
+func (r *release) checksums() error {
+	files, err := os.ReadDir(r.out)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	for _, f := range slices.DeleteFunc(files, func(f fs.DirEntry) bool { return f.IsDir() || f.Name() == sums }) {
+		content, err := os.ReadFile(filepath.Join(r.out, f.Name()))
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(content)
+		fmt.Fprintf(&b, "%s  %s\n", hex.EncodeToString(sum[:]), f.Name())
+	}
+	return os.WriteFile(filepath.Join(r.out, sums), []byte(b.String()), 0o644) //nolint:gosec // published
+}

@@ -1,0 +1,122 @@
+// Command image makes the container image of the controller: an OCI layout with an image for each platform, made of a static binary, the authorities
+// that web servers' certificates are checked with, and licences. The same binaries make the same bytes. With -push it is copied to a registry, too.
+//
+//	image -version v1.2.3 -out dist/image linux/amd64=bin/linux-amd64/controller linux/arm64=bin/linux-arm64/controller
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+func main() {
+	version := flag.String("version", "", "version of the controller")
+	out := flag.String("out", "", "directory for the layout, made anew")
+	licenses := flag.String("licenses", "", "files for /licenses, separated by commas")
+	url := flag.String("source", "", "URL of the source code")
+	push := flag.String("push", "", "name in a registry to copy the image to, such as registry.example.com/lbc:v1.2.3")
+	flag.Parse()
+	if err := run(*version, *out, *licenses, *url, *push, flag.Args(), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "image:", err)
+		os.Exit(1)
+	}
+}
+
+func run(version, out, licenses, url, push string, binaries []string, stdout *os.File) error {
+	if version == "" || out == "" || len(binaries) == 0 {
+		return fmt.Errorf("name -version, -out and binaries, as linux/amd64=FILE")
+	}
+	var images []built
+	for _, b := range binaries {
+		platform, path, ok := strings.Cut(b, "=")
+		if !ok {
+			return fmt.Errorf("%q is no binary: write OS/ARCHITECTURE=FILE", b)
+		}
+		p, err := v1.ParsePlatform(platform)
+		if err != nil {
+			return err
+		}
+		s := source{version: version, platform: *p, binary: path, url: url}
+		if licenses != "" {
+			s.licenses = strings.Split(licenses, ",")
+		}
+		image, err := s.build()
+		if err != nil {
+			return err
+		}
+		images = append(images, image)
+	}
+	digest, err := write(out, version, images)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(stdout, "%s: %s\n", out, digest); err != nil || push == "" {
+		return err
+	}
+	return copyTo(push, images)
+}
+
+// write makes a layout with the index of all platforms, and beside it the list of components of each image, which the layout has, too.
+func write(out, version string, images []built) (v1.Hash, error) {
+	if err := os.RemoveAll(out); err != nil {
+		return v1.Hash{}, err
+	}
+	l, err := layout.Write(out, empty.Index)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	all := index(images)
+	if err := l.AppendIndex(all, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": version})); err != nil {
+		return v1.Hash{}, err
+	}
+	for _, b := range images {
+		a, err := b.attachment()
+		if err != nil {
+			return v1.Hash{}, err
+		}
+		if err := l.AppendImage(a); err != nil {
+			return v1.Hash{}, err
+		}
+		name := fmt.Sprintf("%s-sbom-%s-%s.spdx.json", filepath.Clean(out), b.platform.OS, b.platform.Architecture)
+		if err := os.WriteFile(name, b.sbom, 0o644); err != nil { //nolint:gosec // published
+			return v1.Hash{}, err
+		}
+	}
+	return all.Digest()
+}
+
+// copyTo writes the image and its lists of components to a registry, with the credentials of the user's configuration of Docker.
+func copyTo(ref string, images []built) error {
+	to, err := name.ParseReference(ref)
+	if err != nil {
+		return err
+	}
+	options := remote.WithAuthFromKeychain(authn.DefaultKeychain)
+	if err := remote.WriteIndex(to, index(images), options); err != nil {
+		return err
+	}
+	for _, b := range images {
+		a, err := b.attachment()
+		if err != nil {
+			return err
+		}
+		digest, err := a.Digest()
+		if err != nil {
+			return err
+		}
+		if err := remote.Write(to.Context().Digest(digest.String()), a, options); err != nil {
+			return err
+		}
+	}
+	return nil
+}
