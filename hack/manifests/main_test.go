@@ -108,6 +108,64 @@ func TestManifestsHaveTheNamesAndTheObjectsOfExistingInstallations(t *testing.T)
 	}
 }
 
+// TestWhatIsNotPublishedYetIsListedAsOpen holds docs/release.md to the definitions that there are.
+func TestWhatIsNotPublishedYetIsListedAsOpen(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/release.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := written(t)
+	for _, file := range []string{"crds.yaml", "gateway-crds.yaml", "aga-crds.yaml"} {
+		i := strings.Index(string(page), "`"+file+"`")
+		if i < 0 {
+			t.Errorf("docs/release.md does not name %s", file)
+			continue
+		}
+		line, _, _ := strings.Cut(string(page)[i:], "\n")
+		if open := strings.Contains(line, "not published yet"); open != (texts[file] == "") {
+			t.Errorf("%s is made: %v; docs/release.md: %s", file, texts[file] != "", line)
+		}
+	}
+}
+
+func TestUsersOfTheBuiltInRolesSeeBindingsAndOnlyThoseWhoAreBoundEditThem(t *testing.T) {
+	t.Parallel()
+	type role struct {
+		Kind     string
+		Metadata struct {
+			Name   string
+			Labels map[string]string
+		}
+		Rules []struct{ APIGroups, Resources, Verbs []string }
+	}
+	roles := map[string]role{}
+	for _, d := range strings.Split(written(t)["v1_2_3_full.yaml"], "\n---\n") {
+		var r role
+		if err := yaml.Unmarshal([]byte(d), &r); err == nil && r.Kind == "ClusterRole" {
+			roles[r.Metadata.Name] = r
+		}
+	}
+	for name, resource := range map[string]string{"ingressclassparams": "ingressclassparams", "targetgroupbinding": "targetgroupbindings", "loadbalancer": "loadbalancers"} {
+		for kind, verbs := range map[string][]string{"viewer": {"get", "list", "watch"}, "editor": {"create", "delete", "get", "list", "patch", "update", "watch"}} {
+			if name == "loadbalancer" && kind == "editor" {
+				continue // the controller writes them
+			}
+			r, ok := roles["aws-load-balancer-"+name+"-"+kind+"-role"]
+			if !ok || len(r.Rules) != 2 {
+				t.Errorf("%s of %s: %+v", kind, resource, r)
+				continue
+			}
+			if !slices.Equal(r.Rules[0].Resources, []string{resource}) || !slices.Equal(r.Rules[0].Verbs, verbs) || !slices.Equal(r.Rules[1].Verbs, []string{"get"}) {
+				t.Errorf("%s of %s: %+v", kind, resource, r.Rules)
+			}
+			if aggregated := len(r.Metadata.Labels) > 0; aggregated != (kind == "viewer") {
+				t.Errorf("%s of %s has labels %v", kind, resource, r.Metadata.Labels)
+			}
+		}
+	}
+}
+
 func TestTheDeploymentHasTheImageAndArgumentsThatTheControllerTakes(t *testing.T) {
 	t.Parallel()
 	for _, o := range objects(t, written(t)["v1_2_3_full.yaml"]) {

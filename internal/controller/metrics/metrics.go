@@ -1,6 +1,6 @@
 // Package metrics holds the controller's metrics: those that dashboards of the existing controller read, under its names, and those of this
 // one under lbc_. It decides nothing, and knows stacks and bindings by what is counted of them only.
-// It may import cloud, diag, kube, objects, owner, plan, stack, the API types and prometheus.
+// It may import buildinfo, cloud, diag, kube, objects, owner, plan, stack, the API types and prometheus.
 package metrics
 
 import (
@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/buildinfo"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/owner"
@@ -84,6 +85,14 @@ func New(r prometheus.Registerer) *Metrics {
 // Gauge shows a count as it is when the metrics are read.
 func Gauge(name, help string, count func() int) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(count()) })
+}
+
+// BuildInfo is 1, with what the binary was built from as labels.
+func BuildInfo(b buildinfo.Info) prometheus.Collector {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "lbc_build_info", Help: "1; the labels describe the binary.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go_version": b.Go, "platform": b.Platform}})
+	info.Set(1)
+	return info
 }
 
 // ObserveRequest counts one HTTP request.
