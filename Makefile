@@ -5,6 +5,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-dev)
 # Without tables for debuggers, linking takes half the time; stack traces do not need them.
 LDFLAGS := -s -w -X main.version=$(VERSION)
+LBC := github.com/k8s-lbc/lbc
 CHART := charts/aws-load-balancer-controller
 # The playground's Kubernetes tells the version of its module, as a release's build makes it.
 KUBERNETES := $(shell awk '$$1 == "k8s.io/kubernetes" {print $$2}' playground/go.mod)
@@ -14,9 +15,9 @@ GO ?= go
 # The same for building, testing and linting, so that they share what is compiled. Libraries are compiled without inlining, which takes a fifth off
 # the first build; our own packages and the standard library are not touched. See docs/decisions/0006-modules.md.
 WITHOUT_INLINING := github.com/... go.etcd.io/... go.opentelemetry.io/... google.golang.org/... k8s.io/... sigs.k8s.io/...
-export GOFLAGS := -trimpath $(WITHOUT_INLINING:%=-gcflags=%=-l) -gcflags=github.com/k8s-lbc/lbc/...= $(GOFLAGS)
+export GOFLAGS := -trimpath $(WITHOUT_INLINING:%=-gcflags=%=-l) -gcflags=$(LBC)/...= $(GOFLAGS)
 # The compiler collects garbage less often: a tenth less time for some more memory.
-BUILD := GOGC=$${GOGC:-200} hack/progress.sh $(GO) build
+BUILD := GOGC=$${GOGC:-200} bin/progress $(GO) build
 # Test flags, such as TESTFLAGS='-run Weights -v'.
 TESTFLAGS ?=
 
@@ -31,19 +32,20 @@ playground: build-playground ## a cluster, an AWS and the controller on this mac
 	@bin/playground up --controller bin/controller
 
 .PHONY: build
-build: ## build the controller, the command line and the simulator into bin/
+build: bin/progress ## build the controller, the command line and the simulator into bin/
 	@echo "building controller, lbc and awssim (minutes the first time, seconds later)"
 	@$(BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: build-controller
-build-controller:
+build-controller: bin/progress
 	@echo "building the controller and lbc (minutes the first time, seconds later)"
 	@$(BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/controller ./cmd/lbc
 
+# One build of all three programs: what they share, our own packages too, is compiled once, and while one is linked others are compiled.
 .PHONY: build-playground
-build-playground: build-controller ## build the controller, lbc and the playground (minutes the first time: it links a Kubernetes control plane)
-	@echo "building the playground (with etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl inside)"
-	@$(BUILD) -C playground -ldflags '$(LDFLAGS) $(KUBERNETES_LDFLAGS)' -o ../bin/playground ./cmd/playground
+build-playground: bin/progress ## build the controller, lbc and the playground (minutes the first time: it links a Kubernetes control plane)
+	@echo "building the controller, lbc and the playground (with etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl inside)"
+	@$(BUILD) -C playground -ldflags '$(LDFLAGS) $(KUBERNETES_LDFLAGS)' -o ../bin/ ./cmd/playground $(LBC)/cmd/controller $(LBC)/cmd/lbc
 
 ##@ Develop
 
@@ -63,7 +65,7 @@ test-tools: ## tests of what makes releases: images
 .PHONY: test-e2e
 test-e2e: build-controller ## end-to-end tests against the playground's parts
 	@echo "end-to-end suites"
-	@CONTROLLER=$(CURDIR)/bin/controller hack/progress.sh $(GO) test -C playground -count=1 -timeout 30m $(TESTFLAGS) ./...
+	@CONTROLLER=$(CURDIR)/bin/controller bin/progress $(GO) test -C playground -count=1 -timeout 30m $(TESTFLAGS) ./...
 
 # As root, or with net.ipv4.ip_unprivileged_port_start=0: the tests' clients use the ports of load balancers.
 .PHONY: conformance
@@ -76,9 +78,10 @@ conformance-page: ## write docs/conformance.md from the lists of the conformance
 	@$(GO) test -C playground -count=1 ./conformance -run TestThePageOfTheConformanceTests -update >/dev/null
 
 .PHONY: lint
-lint: bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml, both modules
+lint: bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml, in all modules with code of ours
 	@bin/golangci-lint run --allow-parallel-runners ./...
 	@cd playground && ../bin/golangci-lint run --allow-parallel-runners --config ../.golangci.yml ./...
+	@cd hack/tools/image && ../../../bin/golangci-lint run --allow-parallel-runners --config ../../../.golangci.yml ./...
 
 .PHONY: generate
 generate: bin/controller-gen ## write generated code, CRDs, names on the wire, IAM policies, notices of licences and reference pages anew
@@ -126,11 +129,11 @@ bench: build-playground ## the budget table and the simulator, measured; CONTROL
 
 # Production builds have neither the playground's compiler flags nor its caches: GOFLAGS is replaced, not extended.
 PLATFORMS ?= linux/amd64 linux/arm64
-RELEASE := GOFLAGS=-trimpath CGO_ENABLED=0 hack/progress.sh $(GO) build -ldflags '-s -w -X main.version=$(VERSION)'
+RELEASE := GOFLAGS=-trimpath CGO_ENABLED=0 bin/progress $(GO) build -ldflags '-s -w -X main.version=$(VERSION)'
 SOURCE_URL ?=
 
 .PHONY: binaries
-binaries: ## the controller for PLATFORMS (default linux/amd64 linux/arm64), static, into dist/
+binaries: bin/progress ## the controller for PLATFORMS (default linux/amd64 linux/arm64), static, into dist/
 	@for p in $(PLATFORMS); do echo "building the controller for $$p (minutes the first time)"; \
 		GOOS=$${p%/*} GOARCH=$${p#*/} $(RELEASE) -o dist/bin/$${p/\//-}/ ./cmd/controller || exit 1; done
 
@@ -138,8 +141,8 @@ binaries: ## the controller for PLATFORMS (default linux/amd64 linux/arm64), sta
 image: binaries bin/image ## the container image for PLATFORMS as an OCI layout in dist/image, and its components; IMAGE=NAME:TAG copies it to a registry
 	@bin/image -version $(VERSION) -out dist/image -source '$(SOURCE_URL)' -licenses LICENSE,THIRD_PARTY_NOTICES -push '$(IMAGE)' $(foreach p,$(PLATFORMS),$(p)=dist/bin/$(subst /,-,$(p))/controller)
 
-# Where releases push the image to; manifests name it.
-IMAGE_REPOSITORY ?= ghcr.io/k8s-lbc/lbc
+# Where releases push the image to; manifests and the chart name it.
+IMAGE_REPOSITORY ?= ghcr.io/k8s-lbc/aws-load-balancer-controller
 
 .PHONY: manifests
 manifests: ## manifests for kubectl apply into dist/: full, IngressClass, definitions; config/ is the base for kustomize
@@ -149,7 +152,7 @@ manifests: ## manifests for kubectl apply into dist/: full, IngressClass, defini
 LBC_PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
 .PHONY: lbc-binaries
-lbc-binaries: ## the command line for LBC_PLATFORMS (default Linux and macOS), into dist/
+lbc-binaries: bin/progress ## the command line for LBC_PLATFORMS (default Linux and macOS), into dist/
 	@for p in $(LBC_PLATFORMS); do echo "building lbc for $$p (minutes the first time)"; \
 		GOOS=$${p%/*} GOARCH=$${p#*/} $(RELEASE) -o dist/bin/$${p/\//-}/ ./cmd/lbc || exit 1; done
 
@@ -159,7 +162,7 @@ release: ## all that is published of VERSION, with notes and checksums, into dis
 	@$(GO) run ./hack/release -version $(VERSION) $(if $(DRY_RUN),-dry-run) check
 	@rm -rf dist
 	@$(MAKE) --no-print-directory lbc-binaries image manifests VERSION=$(VERSION)
-	@$(GO) run ./hack/release -version $(VERSION) $(if $(DRY_RUN),-dry-run) pack
+	@$(GO) run ./hack/release -version $(VERSION) -image $(IMAGE_REPOSITORY) $(if $(DRY_RUN),-dry-run) pack
 
 .PHONY: vulnerabilities
 vulnerabilities: bin/govulncheck ## look up what is linked in Go's database of vulnerabilities; GOVULNDB names a copy of it, and without any it only says so
@@ -177,6 +180,9 @@ bin/controller-gen: hack/tools/generate/go.mod
 bin/golangci-lint: hack/tools/lint/go.mod
 	@echo "building golangci-lint (a minute or two the first time)"
 	@$(GO) build -C hack/tools/lint -o ../../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+bin/progress: $(wildcard hack/progress/*.go)
+	@$(GO) build -o $@ ./hack/progress
 
 bin/image: $(wildcard hack/tools/image/*.go) hack/tools/image/go.mod
 	@$(GO) build -C hack/tools/image -o ../../../bin/image .
