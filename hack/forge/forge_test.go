@@ -154,6 +154,45 @@ func TestAReleaseIsCheckedBeforeAnythingIsBuilt(t *testing.T) {
 	}
 }
 
+func TestManifestsChartAndDocsNameTheSameImage(t *testing.T) {
+	t.Parallel()
+	var values struct{ Image struct{ Repository string } }
+	if err := yaml.Unmarshal([]byte(read(t, "charts/aws-load-balancer-controller/values.yaml")), &values); err != nil {
+		t.Fatal(err)
+	}
+	image := values.Image.Repository
+	for file, want := range map[string]string{
+		"Makefile":        "\nIMAGE_REPOSITORY ?= " + image + "\n",
+		"docs/release.md": "cosign verify " + image + ":v1.2.3 ",
+		// A fork's workflow pushes to its own owner's registry.
+		".github/workflows/release.yml": strings.Replace(image, "/k8s-lbc/", "/${{ github.repository_owner }}/", 1),
+	} {
+		if !strings.Contains(read(t, file), want) {
+			t.Errorf("%s has no %q", file, want)
+		}
+	}
+}
+
+// TestThePlaygroundRunsTheControllerOfTheSameModules allows make playground to build the controller in the playground's module.
+func TestThePlaygroundRunsTheControllerOfTheSameModules(t *testing.T) {
+	t.Parallel()
+	modules := func(dir string) []string {
+		cmd := exec.Command("go", "list", "-C", dir, "-deps", "-f", "{{with .Module}}{{if .Version}}{{.Path}} {{.Version}}{{end}}{{end}}",
+			"github.com/k8s-lbc/lbc/cmd/controller", "github.com/k8s-lbc/lbc/cmd/lbc") //nolint:gosec // a test
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := slices.DeleteFunc(strings.Fields(strings.ReplaceAll(string(out), " ", "@")), func(m string) bool { return strings.HasPrefix(m, "github.com/k8s-lbc/lbc@") })
+		slices.Sort(lines)
+		return slices.Compact(lines)
+	}
+	got, want := modules(filepath.Join(root, "playground")), modules(root)
+	if len(want) < 50 || !slices.Equal(got, want) {
+		t.Errorf("the playground's go.mod has %v\nthe controller's %v", got, want)
+	}
+}
+
 func TestVulnerabilitiesFailAndAnAbsentDatabaseIsReported(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -17,17 +17,20 @@ import (
 func main() {
 	version := flag.String("version", "", "version to release, as v1.2.3")
 	out := flag.String("out", "dist", "directory of what is published")
+	image := flag.String("image", "", "repository of the image, which the chart then names")
 	dry := flag.Bool("dry-run", false, "take the notes of what is unreleased if the version has none, and report instead of refusing what only matters to a release")
 	flag.Parse()
-	r := release{version: *version, out: *out, dry: *dry, report: func(s string) { fmt.Fprintln(os.Stderr, "release:", s) }}
+	r := release{version: *version, out: *out, image: *image, dry: *dry, report: func(s string) { fmt.Fprintln(os.Stderr, "release:", s) }}
 	var err error
 	switch flag.Arg(0) {
 	case "check":
 		err = r.check()
+	case "chart":
+		err = r.chart()
 	case "pack":
 		err = r.pack()
 	default:
-		err = errors.New("name what to do: check or pack")
+		err = errors.New("name what to do: check, chart or pack")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
@@ -40,6 +43,7 @@ type release struct {
 	dir     string // of the repository; empty: the working directory
 	version string
 	out     string
+	image   string // repository; empty: the chart's own
 	dry     bool
 	report  func(string)
 }

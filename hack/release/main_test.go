@@ -101,10 +101,11 @@ func packed(t *testing.T) map[string]string {
 	} {
 		put(t, filepath.Join(out, name), text)
 	}
-	for name, text := range map[string]string{"Chart.yaml": "name: x\nversion: 0.0.0\nappVersion: v0.0.0\nkubeVersion: \">= 1.22\"\n", "values.yaml": "{}", "templates/all.yaml": "all"} {
+	for name, text := range map[string]string{"Chart.yaml": "name: x\nversion: 0.0.0\nappVersion: v0.0.0\nkubeVersion: \">= 1.22\"\n", "values.yaml": "image:\n  # ours\n  repository: here\n  tag: \"\"\n", "templates/all.yaml": "all",
+		".helmignore": "# not for Helm\ncrds/kustomization.yaml\nold/\n*.orig\n", "crds/kustomization.yaml": "no definition", "old/x": "", "templates/all.yaml.orig": ""} {
 		put(t, filepath.Join(dir, "charts", chartName, name), text)
 	}
-	r := release{dir: dir, version: "v1.2.3", out: out, report: func(string) {}}
+	r := release{dir: dir, version: "v1.2.3", out: out, image: "registry.example.com/lbc", report: func(string) {}}
 	if err := r.pack(); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +148,8 @@ func TestWhatIsPublishedIsCompleteAndTheSameEachTime(t *testing.T) {
 		"lbc_v1.2.3_linux_amd64.tar.gz": {"lbc -rwxr-xr-x for amd64", "LICENSE -rw-r--r-- as it is", "THIRD_PARTY_NOTICES -rw-r--r-- theirs"},
 		"aws-load-balancer-controller-1.2.3.tgz": {
 			"aws-load-balancer-controller/Chart.yaml -rw-r--r-- name: x\nversion: 1.2.3\nappVersion: v1.2.3\nkubeVersion: \">= 1.22\"\n",
-			"aws-load-balancer-controller/templates/all.yaml -rw-r--r-- all", "aws-load-balancer-controller/values.yaml -rw-r--r-- {}",
+			"aws-load-balancer-controller/.helmignore -rw-r--r-- # not for Helm\ncrds/kustomization.yaml\nold/\n*.orig\n",
+			"aws-load-balancer-controller/templates/all.yaml -rw-r--r-- all", "aws-load-balancer-controller/values.yaml -rw-r--r-- image:\n  # ours\n  repository: registry.example.com/lbc\n  tag: \"\"\n",
 		},
 	} {
 		if got := unpacked(t, first[file]); !slices.Equal(got, want) {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -66,9 +67,13 @@ func (r *release) pack() error {
 // chartName is the name of the chart and of its directory.
 const chartName = "aws-load-balancer-controller"
 
-var chartVersions = regexp.MustCompile(`(?m)^(version|appVersion):.*$`)
+var (
+	chartVersions = regexp.MustCompile(`(?m)^(version|appVersion):.*$`)
+	// chartImage is the repository in the chart's values, which is one line of the block "image:".
+	chartImage = regexp.MustCompile(`(?m)(^image:\n(?:  .*\n)*?  repository: ).*$`)
+)
 
-// chart packs the chart as Helm does, with the version of the release.
+// chart packs the chart as Helm does, with the version and the image of the release.
 func (r *release) chart() error {
 	dir := filepath.Join(r.dir, "charts", chartName)
 	text, err := os.ReadFile(filepath.Join(dir, "Chart.yaml")) //nolint:gosec // ours
@@ -91,13 +96,65 @@ func (r *release) chart() error {
 		return err
 	}
 	entries := []entry{{name: chartName + "/Chart.yaml", content: definition, mode: 0o644}} // Helm reads it first
+	ignored, err := helmIgnored(dir)
+	if err != nil {
+		return err
+	}
 	for _, e := range files {
-		if e.name != "Chart.yaml" && !strings.HasSuffix(e.name, "_test.go") {
-			e.name = chartName + "/" + e.name
-			entries = append(entries, e)
+		if e.name == "Chart.yaml" || ignored(e.name) {
+			continue
 		}
+		if e.name == "values.yaml" && r.image != "" {
+			if e, err = r.values(e); err != nil {
+				return err
+			}
+		}
+		e.name = chartName + "/" + e.name
+		entries = append(entries, e)
 	}
 	return archive(filepath.Join(r.out, chartName+"-"+number+".tgz"), entries, true)
+}
+
+// helmIgnored reports which files .helmignore keeps out of the chart: Helm reads the rules in directories only, and takes what is in an archive.
+func helmIgnored(dir string) (func(name string) bool, error) {
+	text, err := os.ReadFile(filepath.Join(dir, ".helmignore")) //nolint:gosec // ours
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var patterns []string
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			if strings.HasPrefix(line, "!") || strings.HasPrefix(line, "/") {
+				return nil, fmt.Errorf(".helmignore: %q is not supported here", line)
+			}
+			patterns = append(patterns, line)
+		}
+	}
+	return func(name string) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool {
+			if d, ok := strings.CutSuffix(p, "/"); ok {
+				return strings.HasPrefix(name, p) || strings.Contains(name, "/"+d+"/")
+			}
+			subject := name
+			if !strings.Contains(p, "/") {
+				subject = path.Base(name)
+			}
+			match, err := path.Match(p, subject)
+			return match && err == nil
+		})
+	}, nil
+}
+
+// values is the chart's values.yaml with the repository of the release's image.
+func (r *release) values(e entry) (entry, error) {
+	text, err := os.ReadFile(e.path)
+	if err != nil {
+		return entry{}, err
+	}
+	if !chartImage.Match(text) {
+		return entry{}, fmt.Errorf("%s has no image.repository", e.path)
+	}
+	return entry{name: e.name, content: chartImage.ReplaceAll(text, []byte("${1}"+r.image)), mode: e.mode}, nil
 }
 
 // entry is a file of an archive.

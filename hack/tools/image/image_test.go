@@ -91,13 +91,8 @@ func layoutOf(t *testing.T, amd64 string) string {
 	if err := os.WriteFile(license, []byte("as it is"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer null.Close() //nolint:errcheck // of the system
 	out := filepath.Join(dir, "image")
-	if err := run("v1.2.3", out, license, "https://example.com/lbc", "", []string{"linux/amd64=" + binaries(t)[amd64], "linux/arm64=" + binaries(t)["arm64"]}, null); err != nil {
+	if err := run("v1.2.3", out, license, "https://example.com/lbc", "", []string{"linux/amd64=" + binaries(t)[amd64], "linux/arm64=" + binaries(t)["arm64"]}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -282,7 +277,7 @@ func TestWhatCannotRunInTheImageIsRefused(t *testing.T) {
 		{"linux/amd64=" + script + ".absent", "no such file"},
 		{script, "write OS/ARCHITECTURE=FILE"},
 	} {
-		if err := run("v1", filepath.Join(t.TempDir(), "image"), "", "", "", []string{tt.binary}, os.Stdout); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if err := run("v1", filepath.Join(t.TempDir(), "image"), "", "", "", []string{tt.binary}, io.Discard); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %q", tt.binary, err, tt.want)
 		}
 	}
@@ -293,12 +288,7 @@ func TestAnImageIsCopiedToARegistryWithItsComponents(t *testing.T) {
 	s := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true)))
 	defer s.Close()
 	ref := strings.TrimPrefix(s.URL, "http://") + "/lbc:v1"
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer null.Close() //nolint:errcheck // of the system
-	if err := run("v1", filepath.Join(t.TempDir(), "image"), "", "", ref, []string{"linux/amd64=" + binaries(t)["amd64"]}, null); err != nil {
+	if err := run("v1", filepath.Join(t.TempDir(), "image"), "", "", ref, []string{"linux/amd64=" + binaries(t)["amd64"]}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	r, err := name.ParseReference(ref)

@@ -7,6 +7,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +33,7 @@ func main() {
 	}
 }
 
-func run(version, out, licenses, url, push string, binaries []string, stdout *os.File) error {
+func run(version, out, licenses, url, push string, binaries []string, stdout io.Writer) error {
 	if version == "" || out == "" || len(binaries) == 0 {
 		return fmt.Errorf("name -version, -out and binaries, as linux/amd64=FILE")
 	}
@@ -60,8 +61,20 @@ func run(version, out, licenses, url, push string, binaries []string, stdout *os
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(stdout, "%s: %s\n", out, digest); err != nil || push == "" {
+	if _, err := fmt.Fprintf(stdout, "%s: %s\n", out, digest); err != nil {
 		return err
+	}
+	for _, b := range images {
+		digest, err := b.image.Digest()
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(stdout, "%s, %s: %s\n", out, b.platform, digest); err != nil {
+			return err
+		}
+	}
+	if push == "" {
+		return nil
 	}
 	return copyTo(push, images)
 }
