@@ -79,6 +79,7 @@ func run(c *config.Config, l logr.Logger) error {
 	if err != nil {
 		return fmt.Errorf("unable to initialize AWS cloud: %w", err)
 	}
+	c.Version = version
 	c.Region, c.VPC = connection.Scope.Region, connection.Scope.VPC
 	rc, err := restConfig(c.Kubeconfig)
 	if err != nil {

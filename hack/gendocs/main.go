@@ -1,5 +1,5 @@
 // Command gendocs writes the reference pages that come from tables of the program: annotations, configurations of Gateways, findings, flags,
-// permissions; the IAM policies of docs/install; and the budgets of calls and the checks of lbc doctor into pages that people write.
+// metrics, permissions; the IAM policies of docs/install; and the budgets of calls and the checks of lbc doctor into pages that people write.
 // It writes into docs/ below the working directory.
 package main
 
@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/reference"
 	"github.com/k8s-lbc/lbc/internal/iampolicy"
@@ -34,6 +35,7 @@ func main() {
 		"gateway-reference.md": gateways,
 		"findings.md":          findings(),
 		"flags.md":             flags(),
+		"metrics.md":           metrics.Page(),
 		"permissions.md":       permissions(),
 	} {
 		if err := os.WriteFile(filepath.Join("docs", name), []byte(text), 0o644); err != nil { //nolint:gosec // documentation

@@ -87,6 +87,7 @@ func (l *Limiter) turn(ctx context.Context) (context.Context, func()) {
 type Call struct {
 	Service   string // SDK service id
 	Operation string
+	Cause     Cause
 	Attempts  int
 	Duration  time.Duration // waiting for the limiter included
 	Waited    time.Duration // of that, waiting
@@ -192,7 +193,7 @@ func (l *Limiter) family(service, operation string) *bucket {
 // Do runs one call of an operation: send makes one attempt, and is called again as long as a repetition is safe and may help.
 func (l *Limiter) Do(ctx context.Context, service, operation string, send func(context.Context) error) error {
 	start := l.clock.Now()
-	rec := Call{Service: service, Operation: operation}
+	rec := Call{Service: service, Operation: operation, Cause: CauseOf(ctx)}
 	fam, prio := l.family(service, operation), PriorityOf(ctx)
 	var err error
 	for {
@@ -214,7 +215,7 @@ func (l *Limiter) Do(ctx context.Context, service, operation string, send func(c
 		sent := l.clock.Now()
 		err = send(ctx)
 		if l.attempt != nil {
-			l.attempt(Call{Service: service, Operation: operation, Attempts: 1, Duration: l.clock.Now().Sub(sent), Err: err})
+			l.attempt(Call{Service: service, Operation: operation, Cause: rec.Cause, Attempts: 1, Duration: l.clock.Now().Sub(sent), Err: err})
 		}
 		if err == nil {
 			fam.succeeded()

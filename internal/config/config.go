@@ -74,6 +74,8 @@ type Config struct {
 
 	Gates Gates
 
+	Version string // of the running binary, as the linker sets it; no flag
+
 	// Notices are sentences to log at start, about settings that are accepted and have no effect in this version.
 	Notices []string
 }

@@ -10,7 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -50,6 +52,7 @@ type driftDetector struct {
 	tags        func(ctx context.Context) (read bool, err error) // reads tags of foreign resources, and those from checkpoints; one call at most
 	wake        func(key stack.Key)
 	wakeBinding func(binding types.NamespacedName)
+	found       func() // targets were changed by hand
 	record      func(arn string, health []targets.Health)
 
 	begun    time.Time               // when the first tick was
@@ -71,7 +74,7 @@ type driftUnit struct {
 
 // Start runs until ctx ends. It implements manager.Runnable and runs on the leader only.
 func (s *driftDetector) Start(ctx context.Context) error {
-	queue.Every(queue.Background(ctx), checkPause, nil, s.tick)
+	queue.Every(queue.Background(ctx, cloud.DriftSweep), checkPause, nil, s.tick)
 	return nil
 }
 
@@ -226,6 +229,7 @@ func (s *driftDetector) check(ctx context.Context, x driftUnit) {
 	s.record(x.group.ARN, health)
 	if drifted {
 		s.log.Info("targets were changed outside the controller", "binding", x.binding.String(), "targetGroup", x.group.ARN)
+		s.found()
 		s.wakeBinding(x.binding)
 	}
 }
@@ -235,7 +239,14 @@ func (w *wiring) setUpDriftDetector() {
 	if w.config.DriftInterval == 0 {
 		return
 	}
-	detector := w.newDriftDetector(w.owners, w.bindings, func(key stack.Key) { w.wake(queue.Drift, key) })
+	detector := w.newDriftDetector(w.owners, w.bindings, func(key stack.Key) {
+		for _, s := range w.owners {
+			if s.Front.Owner() == key.Owner {
+				s.NoteCheck(key)
+			}
+		}
+		w.wake(queue.Drift, key)
+	})
 	for _, s := range w.owners {
 		s.ScheduleReview = detector.schedule
 	}
@@ -262,6 +273,7 @@ func (w *wiring) newDriftDetector(all []*stacks.Reconciler, b *binding.Reconcile
 		tags:        w.inventory.RereadTags,
 		wake:        wake,
 		wakeBinding: func(n types.NamespacedName) { b.Waker.Wake(queue.Drift, reconcile.Request{NamespacedName: n}) },
+		found:       func() { w.metrics.CountDrift(metrics.BindingControllerLabel) },
 		record:      w.lbStatus.SetHealth,
 	}
 }

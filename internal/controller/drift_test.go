@@ -31,6 +31,7 @@ type scene struct {
 	fails      bool
 	looks      []string
 	woken      []string
+	counted    int // times that targets were found changed
 }
 
 func newScene(interval time.Duration) *scene {
@@ -57,6 +58,7 @@ func newScene(interval time.Duration) *scene {
 		wake:        func(key stack.Key) { s.woken = append(s.woken, key.ID.Name) },
 		wakeBinding: func(n types.NamespacedName) { s.woken = append(s.woken, n.Name) },
 		record:      func(string, []targets.Health) {},
+		found:       func() { s.counted++ },
 	}
 	return s
 }
@@ -96,8 +98,8 @@ func TestTheSweepLooksAtEverythingOncePerInterval(t *testing.T) {
 	}
 	s.looks, s.woken, s.drifted = nil, nil, true
 	s.run(t.Context(), time.Hour)
-	if len(s.looks) != 3 || !slices.Contains(s.woken, "x") {
-		t.Errorf("looks %v, woken %v", s.looks, s.woken)
+	if len(s.looks) != 3 || !slices.Contains(s.woken, "x") || s.counted != 1 {
+		t.Errorf("looks %v, woken %v, counted %d times", s.looks, s.woken, s.counted)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/inventory"
@@ -34,8 +35,8 @@ type loader struct {
 
 // Start ends after the second listing. It implements manager.Runnable and runs on the leader only.
 func (l *loader) Start(ctx context.Context) error {
-	l.load(ctx)
-	for pause := relistDelay; pause > 0; pause = l.relist(queue.Background(ctx)) {
+	l.load(cloud.WithCause(ctx, cloud.Listing))
+	for pause := relistDelay; pause > 0; pause = l.relist(queue.Background(ctx, cloud.Listing)) {
 		select {
 		case <-ctx.Done():
 			return nil

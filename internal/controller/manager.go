@@ -26,6 +26,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/buildinfo"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
@@ -40,6 +41,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
@@ -53,6 +55,7 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connection clou
 		return fmt.Errorf("building scheme: %w", err)
 	}
 	m := metrics.New(ctrlmetrics.Registry)
+	m.SetBuild(buildinfo.Read(c.Version))
 	rc = rest.CopyConfig(rc)
 	rc.QPS, rc.Burst = -1, -1 // the API server limits by priority and fairness
 	options, events := managerOptions(c, scheme, log), &lateRecorder{}
@@ -156,6 +159,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 		}
 	}
 	w.setUpDriftDetector()
+	w.setUpOrphans()
 	w.starts(
 		&loader{inventory: w.inventory, checkpoints: w.checkpoints, stacks: w.owners, log: w.log},
 		&stacks.CertificateWatcher{Read: w.inventory.Certificates().Read, Owners: w.owners, Always: w.config.DriftInterval > 0, Now: w.now, Log: w.log.WithName("certificates")},
@@ -190,8 +194,7 @@ func (w *wiring) setUpInventory() {
 	scope.Progress = func(read, of int) { w.log.Info("reading the tags of the account", "read", read, "of", of) }
 	w.inventory = inventory.New(w.clients, scope)
 	if w.config.ImportsCertificates() {
-		ctrlmetrics.Registry.MustRegister(metrics.Gauge("lbc_certificate_imports_last_year",
-			"Imports into ACM within 365 days that are known of, whoever made them.", w.inventory.Certificates().ImportsLastYear))
+		w.metrics.Count("lbc_certificate_imports_last_year", w.inventory.Certificates().ImportsLastYear)
 	}
 }
 
@@ -199,12 +202,12 @@ func (w *wiring) setUpInventory() {
 func (w *wiring) setUpShared() {
 	c := w.config
 	w.brake = brake.New(c.DeletionBrake, w.now)
-	ctrlmetrics.Registry.MustRegister(metrics.Gauge("lbc_deletions_held",
-		"Load balancers whose deletion waits for consent, because more than usual were to be deleted at once.", w.brake.Held))
+	w.metrics.Count("lbc_deletions_held", w.brake.Held)
 	w.writer = stacks.NewBindingWriter(w.mgr.GetClient(), w.now)
 	run := func(ctx context.Context, p plan.Plan) apply.Result { return apply.Run(ctx, p, w.deps()) }
 	w.backend = stacks.NewBackendGroup(w.mgr.GetClient(), w.inventory, run, c.ClusterName, w.log.WithName("backend-sg"))
 	w.backend.Unserved = w.unserved()
+	w.backend.Failed = func() { w.metrics.CountFailure(owner.Of(stack.Ingress).Controller, metrics.SharedGroupNotReleased) }
 	if w.backend.Restricted = c.WatchNamespace != ""; w.backend.Restricted {
 		w.log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may need are not revoked, and the shared backend security group is not deleted",
 			"watch-namespace", c.WatchNamespace)
@@ -220,6 +223,13 @@ func (w *wiring) setUpShared() {
 			s.Waker.Wake(queue.Drift, s.Index.Units()...)
 		}
 	}
+	w.lbStatus.BecameReady = w.metrics.ObserveReady
+	w.metrics.CollectLoadBalancers(w.lbStatus.LoadBalancers, func() (out []metrics.Quota) {
+		for _, q := range w.inventory.QuotaUse() {
+			out = append(out, metrics.Quota{Name: q.Quota, Used: q.Used, Limit: q.Standard})
+		}
+		return out
+	})
 	w.starts(w.backend, w.lbStatus)
 }
 

@@ -79,9 +79,9 @@ func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *test
 	}
 	h := targethealth.NewWatch(l.bound.Registry, func(diag.Object, status.Event) {}, func(string, []targets.Health) {}, l.clock.Now)
 	h.Expect(targets.Group{ARN: b.Spec.TargetGroupARN}, kube.BindingObject(b))
-	h.Look(queue.Background(t.Context()))
+	h.Look(queue.Background(t.Context(), cloud.TargetHealth))
 	l.clock.Advance(time.Minute)
-	h.Look(queue.Background(t.Context()))
+	h.Look(queue.Background(t.Context(), cloud.TargetHealth))
 	if got := p.of["DescribeTargetHealth"]; got != cloud.Cosmetic {
 		t.Errorf("the watch on health has priority %d", got)
 	}

@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -213,8 +212,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 	c, report := w.config, w.recorder("targetGroupBinding")
 	registry := targets.NewRegistry(w.account)
 	registry.Brake = brake.New(c.DeregistrationBrake, w.now)
-	ctrlmetrics.Registry.MustRegister(metrics.Gauge("lbc_deregistrations_held",
-		"Target groups of which targets stay registered, because most targets of more groups than usual were given up at once.", registry.Brake.Held))
+	w.metrics.Count("lbc_deregistrations_held", registry.Brake.Held)
 	registry.Lag = w.metrics.ObserveTargetLag
 	registry.Async = true // a pass that waited for a call would delay the next change of its binding
 	w.registry = registry

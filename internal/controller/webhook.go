@@ -6,12 +6,10 @@ import (
 	"os"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
@@ -80,7 +78,7 @@ func (w *wiring) webhookOptions() webhook.Options {
 			return objects.New(r), r.Err
 		},
 		ReadinessGates: c.EnableReadinessGates,
-		Refused:        refusals(ctrlmetrics.Registry),
+		Refused:        w.metrics.CountRefusal,
 		Log:            w.log.WithName("webhook"),
 	}
 	if c.Gates.Enabled(config.EnableServiceController) {
@@ -107,21 +105,6 @@ func agentConfig(r client.Reader) func(ctx context.Context, namespace string) (*
 			}
 		}
 		return nil, nil //nolint:nilnil // nil = there is none
-	}
-}
-
-// refusals counts denied requests of webhooks, under the metric names of the existing controller.
-func refusals(r prometheus.Registerer) func(path, check string, mutating bool) {
-	labels := []string{"webhook_name", "error_category"}
-	validation := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "awslbc_webhook_validation_failure_total", Help: "Refusals of validating webhooks, by path and check."}, labels)
-	mutation := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "awslbc_webhook_mutation_failure_total", Help: "Refusals of mutating webhooks, by path and check."}, labels)
-	r.MustRegister(validation, mutation)
-	return func(path, check string, mutating bool) {
-		if mutating {
-			mutation.WithLabelValues(path, check).Inc()
-			return
-		}
-		validation.WithLabelValues(path, check).Inc()
 	}
 }
 

@@ -11,21 +11,22 @@ type EventReason string
 
 // Event reasons.
 const (
-	FailedLoadGroupID EventReason = "FailedLoadGroupID"
-	FailedBuildModel  EventReason = "FailedBuildModel"
-	FailedDeployModel EventReason = "FailedDeployModel"
-	FailedReconcile   EventReason = "FailedReconcile"
-	FailedNetwork     EventReason = "FailedNetworkReconcile"
-	BackendNotFound   EventReason = "BackendNotFound"
-	FailedCleanup     EventReason = "FailedCleanup"
-	FailedAdd         EventReason = "FailedAddFinalizer"
-	FailedRemove      EventReason = "FailedRemoveFinalizer"
-	FailedStatus      EventReason = "FailedUpdateStatus"
-	UnhealthyTargets  EventReason = "UnhealthyTargets"
-	UnknownKey        EventReason = "UnknownAnnotation"
-	NoteReason        EventReason = "Note"
-	DryRunReason      EventReason = "DryRun"
-	SuccessfullyDone  EventReason = "SuccessfullyReconciled"
+	FailedLoadGroupID   EventReason = "FailedLoadGroupID"
+	FailedBuildModel    EventReason = "FailedBuildModel"
+	FailedDeployModel   EventReason = "FailedDeployModel"
+	FailedReconcile     EventReason = "FailedReconcile"
+	FailedNetwork       EventReason = "FailedNetworkReconcile"
+	BackendNotFound     EventReason = "BackendNotFound"
+	FailedCleanup       EventReason = "FailedCleanup"
+	FailedAdd           EventReason = "FailedAddFinalizer"
+	FailedRemove        EventReason = "FailedRemoveFinalizer"
+	FailedStatus        EventReason = "FailedUpdateStatus"
+	FailedCleanupStatus EventReason = "FailedCleanupStatus"
+	UnhealthyTargets    EventReason = "UnhealthyTargets"
+	UnknownKey          EventReason = "UnknownAnnotation"
+	NoteReason          EventReason = "Note"
+	DryRunReason        EventReason = "DryRun"
+	SuccessfullyDone    EventReason = "SuccessfullyReconciled"
 )
 
 // Info is the row of a code.
@@ -105,6 +106,7 @@ const (
 	FinalizerNotAdded     Code = "FinalizerNotAdded"
 	FinalizerNotRemoved   Code = "FinalizerNotRemoved"
 	StatusNotWritten      Code = "StatusNotWritten"
+	StatusNotCleared      Code = "StatusNotCleared"
 	CheckpointNotWritten  Code = "CheckpointNotWritten"
 	DefinitionMissing     Code = "DefinitionMissing"
 	InvalidConfiguration  Code = "InvalidConfiguration"
@@ -182,6 +184,7 @@ var table = map[Code]Info{
 	FinalizerNotAdded:     {Transient, FailedAdd, "the API server did not accept the finalizer; nothing is created in AWS before it does"},
 	FinalizerNotRemoved:   {Transient, FailedRemove, "the API server did not accept the removal of the finalizer; nothing is left in AWS"},
 	StatusNotWritten:      {Transient, FailedStatus, "the API server did not accept the status; the load balancer works"},
+	StatusNotCleared:      {Transient, FailedCleanupStatus, "the API server did not accept that the name of a load balancer that is gone is taken off the status of a Service; the finalizer stays until it does"},
 	CheckpointNotWritten:  {Transient, FailedDeployModel, "the API server did not accept a checkpoint that records which resources in AWS are duplicates; nothing of the load balancer is deleted before it does"},
 	DefinitionMissing:     {Transient, FailedDeployModel, "the API server does not serve TargetGroupBindings, because their definition was removed or never applied; no target is registered before it is applied"},
 	InvalidConfiguration:  {Invalid, FailedBuildModel, "a configuration of a Gateway or GatewayClass does not exist, or has a value that cannot be used; the load balancer stays as it was"},

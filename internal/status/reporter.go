@@ -22,14 +22,15 @@ const repeatAfter = 20 * time.Minute
 
 // prefixes begin event messages, per reason, as in the existing controller.
 var prefixes = map[diag.EventReason]string{
-	diag.FailedLoadGroupID: "failed load groupID due to ",
-	diag.FailedBuildModel:  "Failed build model due to ",
-	diag.FailedDeployModel: "Failed deploy model due to ",
-	diag.FailedReconcile:   "Failed reconcile due to ",
-	diag.FailedCleanup:     "Failed cleanup due to ",
-	diag.FailedAdd:         "Failed add finalizer due to ",
-	diag.FailedRemove:      "Failed remove finalizer due to ",
-	diag.FailedStatus:      "Failed update status due to ",
+	diag.FailedLoadGroupID:   "failed load groupID due to ",
+	diag.FailedBuildModel:    "Failed build model due to ",
+	diag.FailedDeployModel:   "Failed deploy model due to ",
+	diag.FailedReconcile:     "Failed reconcile due to ",
+	diag.FailedCleanup:       "Failed cleanup due to ",
+	diag.FailedAdd:           "Failed add finalizer due to ",
+	diag.FailedRemove:        "Failed remove finalizer due to ",
+	diag.FailedStatus:        "Failed update status due to ",
+	diag.FailedCleanupStatus: "Failed cleanup status due to ",
 }
 
 // Event is one event to record.

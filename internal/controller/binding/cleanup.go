@@ -45,6 +45,7 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 	if err != nil {
 		d := b.problem(o, "", err)
 		d.Code = diag.CleanupFailed
+		b.countFailure(o, workOf(err))
 		found := diag.List{d}
 		b.reportPartial(ctx, o, b.withStatus(o, found))
 		return err

@@ -5,11 +5,14 @@ package binding
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/aws/smithy-go"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -86,7 +89,10 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 	b.Metrics.CountPass(metrics.BindingControllerLabel, req.Namespace, req.Name)
 	defer b.Metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingReconcile)()
 	o := &v1beta1.TargetGroupBinding{}
-	if err := b.Client.Get(ctx, req.NamespacedName, o); err != nil {
+	spent := b.Metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingLoad)
+	err = b.Client.Get(ctx, req.NamespacedName, o)
+	spent()
+	if err != nil {
 		if apierrors.IsNotFound(err) {
 			b.Forget(req.NamespacedName)
 			b.Networking.Review(ctx) // others may have waited for it
@@ -98,7 +104,9 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 	if o.DeletionTimestamp != nil {
 		return reconcile.Result{}, b.cleanUp(ctx, o)
 	}
+	spent = b.Metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingFinalizer)
 	protected, err := b.protect(o)
+	spent()
 	unwritten := notWritten(o, diag.FinalizerNotAdded, err)
 	if !protected { // its end brings the binding back
 		b.reportPartial(ctx, o, unwritten)
@@ -125,6 +133,7 @@ func unitOf(o *v1beta1.TargetGroupBinding) string {
 // report reports a pass over a binding, unless it ends with the process.
 func (b *Reconciler) report(ctx context.Context, o *v1beta1.TargetGroupBinding, a status.Report) {
 	if ctx.Err() == nil {
+		b.Metrics.CountBindingFindings(a.Found)
 		b.Reporter.Report(unitOf(o), a)
 	}
 }
@@ -162,6 +171,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	if err != nil { // what is registered stays
 		b.Changes.restore(client.ObjectKeyFromObject(o), since)
 		if ctx.Err() == nil {
+			b.countFailure(o, metrics.ResolveEndpoints)
 			b.reportPartial(ctx, o, diag.List{status.APIRefusal(kube.BindingObject(o), diag.ObjectsUnread, err)})
 		}
 		b.Networking.Retain(ctx, o)
@@ -183,6 +193,9 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	b.Networking.Want(ctx, o, slices.Concat(endpoints, held))
 	change, err := b.Registry.Sync(ctx, request)
 	gatesErr := b.Gates.Observe(ctx, o, request.Group, answered(endpoints, change), change)
+	if gatesErr != nil && ctx.Err() == nil {
+		b.Metrics.CountFailure(metrics.BindingControllerLabel, metrics.GatesNotWritten)
+	}
 	if !o.Spec.MultiClusterTargetGroup && b.RegisteredTargets.Exists(id) { // it was shared until now
 		if err := b.RegisteredTargets.Delete(ctx, id); err != nil {
 			return reconcile.Result{}, err
@@ -203,6 +216,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		err = nil // the group went with its load balancer, and the binding is about to follow
 	}
 	if err != nil && !atWork {
+		b.countFailure(o, workOf(err))
 		found = append(found, b.problem(o, "spec.targetGroupARN", err))
 	}
 	found = append(append(found, unadmitted...), unwritten...)
@@ -236,6 +250,23 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		return reconcile.Result{}, gatesErr
 	}
 	return reconcile.Result{RequeueAfter: b.RequeueAfter}, nil
+}
+
+// countFailure counts what kept targets of a binding from being as they should.
+func (b *Reconciler) countFailure(o *v1beta1.TargetGroupBinding, work metrics.BindingWork) {
+	b.Metrics.CountBindingFailure(o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeInstance, work)
+}
+
+// workOf is the part of a pass that an error is of: the operation of AWS that failed, or else the record of targets in a shared target group.
+func workOf(err error) metrics.BindingWork {
+	var call *smithy.OperationError
+	if errors.As(err, &call) {
+		return metrics.BindingWork(call.OperationName)
+	}
+	if apierrors.ReasonForError(err) != metav1.StatusReasonUnknown {
+		return metrics.RecordTargets
+	}
+	return ""
 }
 
 // notWritten is the finding that the API server did not take a write; none if another writer was faster, or the object is gone.

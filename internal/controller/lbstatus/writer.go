@@ -1,20 +1,23 @@
 // Package lbstatus keeps the status of load balancers in Kubernetes current beside the passes: it writes LoadBalancer objects, and watches load
 // balancers that AWS is still provisioning. What the objects say is computed by status.
-// It may import status, stack, targets, backoff, queue, objectwriter, the API types and controller-runtime.
+// It may import status, stack, targets, cloud, metrics, backoff, queue, objectwriter, the API types and controller-runtime.
 package lbstatus
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/owner"
@@ -53,6 +56,8 @@ type Writer struct {
 	entries map[stack.Key]*entry
 	pending map[stack.Key]status.Pass // passes before the first list, which are merged with what it finds
 	counts  map[string]v1alpha1.TargetCounts
+	// BecameReady is called when a new load balancer is ready for the first time; nil = it is not.
+	BecameReady func(of stack.Owner, after time.Duration)
 	// OnInstalled is called when the kind is installed while the controller runs.
 	OnInstalled func()
 }
@@ -73,6 +78,7 @@ type entry struct {
 	owners    []metav1.OwnerReference
 	have      *v1alpha1.LoadBalancer       // as written or read last; nil = none
 	abandoned *v1alpha1.LoadBalancerStatus // its namespace was gone when this was to be written
+	awaited   time.Time                    // when the first pass over a new load balancer ended that is not ready yet; zero = it is not new
 }
 
 // NewWriter makes a writer of the objects of a namespace; empty = of all. reader reads the API server.
@@ -106,7 +112,7 @@ func (w *Writer) Enqueue(p status.Pass) {
 func (w *Writer) merge(p status.Pass) {
 	e := w.entries[p.Key]
 	if e == nil {
-		e = &entry{}
+		e = &entry{awaited: p.Now}
 		w.entries[p.Key] = e
 	}
 	var before v1alpha1.LoadBalancerStatus
@@ -131,6 +137,7 @@ func (w *Writer) merge(p status.Pass) {
 			s, _ = status.WithTargets(s, g.ARN, c)
 		}
 	}
+	w.noteReady(p, e, s)
 	owners := e.owners
 	if len(p.Members) > 0 {
 		owners = status.Owners(p.Members, namespace, owner.Of(p.Key.Owner).APIVersion)
@@ -139,6 +146,34 @@ func (w *Writer) merge(p status.Pass) {
 	}
 	e.decided, e.want, e.namespace, e.owners = true, &s, namespace, owners
 	w.enqueue(p.Key)
+}
+
+// noteReady reports that a new load balancer is ready for the first time. The lock is held.
+func (w *Writer) noteReady(p status.Pass, e *entry, s v1alpha1.LoadBalancerStatus) {
+	if e.awaited.IsZero() || !meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady) {
+		return
+	}
+	if w.BecameReady != nil && s.ARN != "" {
+		w.BecameReady(p.Key.Owner, p.Now.Sub(e.awaited))
+	}
+	e.awaited = time.Time{}
+}
+
+// LoadBalancers are the objects as they should be, for metrics.
+func (w *Writer) LoadBalancers() []metrics.LoadBalancer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := make([]metrics.LoadBalancer, 0, len(w.entries))
+	for key, e := range w.entries {
+		s := e.want
+		if s == nil && e.have != nil && !e.decided {
+			s = &e.have.Status
+		}
+		if s != nil {
+			out = append(out, metrics.LoadBalancer{Namespace: cmp.Or(e.namespace, key.ID.Namespace), Name: status.ObjectName(key), Conditions: s.Conditions})
+		}
+	}
+	return out
 }
 
 // namespaceOf is the namespace of a stack's object: that of its members. The object of a group with members in several namespaces stays while

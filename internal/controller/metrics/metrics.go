@@ -25,66 +25,58 @@ import (
 
 // Metrics are the metrics of one process.
 type Metrics struct {
-	calls, denied, limited, throttled, invalid *prometheus.CounterVec
-	duration, retries                          *prometheus.HistogramVec
-	targetGroups                               *prometheus.GaugeVec
-	steps, findings                            *prometheus.CounterVec
-	errors                                     *prometheus.CounterVec
-	requests                                   *prometheus.CounterVec
-	requestDuration, stages                    *prometheus.HistogramVec
-	cached, topTalkers                         *prometheus.GaugeVec
-	gates, TargetLag                           *prometheus.HistogramVec
+	registerer                                         prometheus.Registerer
+	calls, causes, denied, limited, throttled, invalid *prometheus.CounterVec
+	requests                                           *prometheus.CounterVec
+	duration, retries, requestDuration                 *prometheus.HistogramVec
+	targetGroups, cached, topTalkers, build            *prometheus.GaugeVec
+	steps, findings, errors, drift, validated, mutated *prometheus.CounterVec
+	stages, gates, ready, TargetLag                    *prometheus.HistogramVec
 
 	mu     sync.Mutex
 	passes map[talker]int // passes since the last window ended
 }
 
-// New registers the metrics.
+// New registers the metrics, except those that Count and CollectLoadBalancers add.
 func New(r prometheus.Registerer) *Metrics {
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	return &Metrics{
+		registerer:      r,
+		calls:           counter(r, "aws_api_calls_total"),
+		causes:          counter(r, "aws_api_calls_by_cause_total"),
+		denied:          counter(r, "aws_api_call_permission_errors_total"),
+		limited:         counter(r, "aws_api_call_service_limit_exceeded_errors_total"),
+		throttled:       counter(r, "aws_api_call_throttled_errors_total"),
+		invalid:         counter(r, "aws_api_call_validation_errors_total"),
+		requests:        counter(r, "aws_api_requests_total"),
+		duration:        histogram(r, "aws_api_call_duration_seconds"),
+		retries:         histogram(r, "aws_api_call_retries"),
+		requestDuration: histogram(r, "aws_api_request_duration_seconds"),
+		targetGroups:    gauge(r, "aws_target_group_info"),
+		cached:          gauge(r, "awslbc_controller_cache_object_total"),
+		topTalkers:      gauge(r, "awslbc_controller_top_talkers"),
+		build:           gauge(r, "lbc_build_info"),
+		steps:           counter(r, "lbc_plan_steps_total"),
+		findings:        counter(r, "lbc_findings_total"),
+		errors:          counter(r, "awslbc_controller_reconcile_errors_total"),
+		drift:           counter(r, "lbc_drift_found_total"),
+		validated:       counter(r, "awslbc_webhook_validation_failure_total"),
+		mutated:         counter(r, "awslbc_webhook_mutation_failure_total"),
+		stages:          histogram(r, "awslbc_controller_reconcile_stage_duration"),
+		gates:           histogram(r, "awslbc_readiness_gate_ready_seconds"),
+		ready:           histogram(r, "lbc_load_balancer_ready_seconds"),
+		TargetLag:       histogram(r, "lbc_target_lag_seconds"),
+		passes:          map[talker]int{},
 	}
-	outcome := []string{"service", "operation", "status_code", "error_code"}
-	m := &Metrics{
-		calls:     counter("aws_api_calls_total", "AWS calls that finished.", outcome...),
-		denied:    counter("aws_api_call_permission_errors_total", "AWS calls refused for lack of permission.", outcome...),
-		limited:   counter("aws_api_call_service_limit_exceeded_errors_total", "AWS calls refused because of a quota.", outcome...),
-		throttled: counter("aws_api_call_throttled_errors_total", "AWS calls refused because of their rate.", outcome...),
-		invalid:   counter("aws_api_call_validation_errors_total", "AWS calls refused as invalid.", outcome...),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aws_api_call_duration_seconds",
-			Help: "Duration of AWS calls, retries and waiting for rate limits included.", Buckets: prometheus.DefBuckets}, []string{"service", "operation"}),
-		retries: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aws_api_call_retries",
-			Help: "Retries per AWS call.", Buckets: prometheus.LinearBuckets(0, 1, 11)}, []string{"service", "operation"}),
-		targetGroups: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_target_group_info",
-			Help: "1 for each target group that a TargetGroupBinding serves; target_group is the CloudWatch dimension."}, []string{"namespace", "service", "target_group"}),
-		steps:    counter("lbc_plan_steps_total", "Steps of executed plans.", "owner", "operation", "action"),
-		findings: counter("lbc_findings_total", "Diagnostics found while reconciling.", "owner", "code", "class"),
-		errors:   counter("awslbc_controller_reconcile_errors_total", "Failures of reconciling by category.", "controller", "error_category"),
-		requests: counter("aws_api_requests_total", "HTTP requests of AWS calls, retries included.", outcome...),
-		requestDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aws_api_request_duration_seconds",
-			Help: "Duration of single HTTP requests of AWS calls.", Buckets: prometheus.DefBuckets}, []string{"service", "operation"}),
-		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "awslbc_controller_reconcile_stage_duration",
-			Help: "Seconds that the stages of a pass take.", Buckets: prometheus.DefBuckets}, []string{"controller", "reconcile_stage"}),
-		cached: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "awslbc_controller_cache_object_total",
-			Help: "Objects in the informer caches."}, []string{"resource"}),
-		topTalkers: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "awslbc_controller_top_talkers",
-			Help: "Passes over the three objects of each kind that had most of them in the last window of three minutes."}, []string{"controller", "namespace", "name"}),
-		gates: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "awslbc_readiness_gate_ready_seconds",
-			Help: "Seconds from the registration of a pod's targets to the opening of its readiness gate.", Buckets: []float64{10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600}},
-			[]string{"namespace", "name"}),
-		TargetLag: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "lbc_target_lag_seconds",
-			Help:    "Seconds from a change of endpoints, as the controller receives it, to the sending of the call that registers or deregisters the target.",
-			Buckets: []float64{0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60}}, []string{"operation"}),
-		passes: map[talker]int{},
-	}
-	r.MustRegister(m.gates, m.TargetLag, m.requests, m.requestDuration, m.stages, m.cached, m.topTalkers,
-		m.calls, m.denied, m.limited, m.throttled, m.invalid, m.duration, m.retries, m.targetGroups, m.steps, m.findings, m.errors)
-	return m
 }
 
-// Gauge shows a count as it is when the metrics are read.
-func Gauge(name, help string, count func() int) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(count()) })
+// Count registers a gauge without labels that shows a count as it is when the metrics are read.
+func (m *Metrics) Count(name string, count func() int) {
+	m.registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: rowOf(name).Doc}, func() float64 { return float64(count()) }))
+}
+
+// SetBuild sets the information about the running binary.
+func (m *Metrics) SetBuild(b buildinfo.Info) {
+	m.build.WithLabelValues(b.Version, b.Commit, b.Go).Set(1)
 }
 
 // BuildInfo is 1, with what the binary was built from as labels.
@@ -107,6 +99,7 @@ func (m *Metrics) ObserveCall(c cloud.Call) {
 	status, code, class := outcomeOf(c)
 	labels := []string{c.Service, c.Operation, status, code}
 	m.calls.WithLabelValues(labels...).Inc()
+	m.causes.WithLabelValues(c.Service, c.Operation, string(c.Cause)).Inc()
 	m.duration.WithLabelValues(c.Service, c.Operation).Observe(c.Duration.Seconds())
 	m.retries.WithLabelValues(c.Service, c.Operation).Observe(float64(max(c.Attempts-1, 0)))
 	switch class {
@@ -146,22 +139,45 @@ func (m *Metrics) CountSteps(owner stack.Owner, p *plan.Plan) {
 	}
 }
 
-// categories are the error categories of the existing controller that our findings fall into.
-var categories = map[diag.EventReason]string{
-	diag.FailedLoadGroupID: "fetch_ingress_error",
-	diag.FailedBuildModel:  "build_model_error",
-	diag.FailedDeployModel: "deploy_model_error",
+// CountFindings counts the diagnostics of a pass over a stack.
+func (m *Metrics) CountFindings(o stack.Owner, found diag.List) {
+	m.count(string(o), owner.Of(o).Controller, found)
 }
 
-// CountFindings counts the diagnostics of a pass.
-func (m *Metrics) CountFindings(o stack.Owner, found diag.List) {
-	controller := owner.Of(o).Controller
+// CountBindingFindings counts the diagnostics of a pass over a binding.
+func (m *Metrics) CountBindingFindings(found diag.List) {
+	m.count(bindingOwner, BindingControllerLabel, found)
+}
+
+func (m *Metrics) count(owner, controller string, found diag.List) {
 	for _, d := range found {
-		m.findings.WithLabelValues(string(o), string(d.Code), string(d.Class)).Inc()
-		if c, ok := categories[d.Reason()]; ok && d.Class != diag.Note {
+		m.findings.WithLabelValues(owner, string(d.Code), string(d.Class)).Inc()
+		for _, c := range categoriesOf(controller, d) {
 			m.errors.WithLabelValues(controller, c).Inc()
 		}
 	}
+}
+
+// CountFailure counts a failure that is no finding, by its category.
+func (m *Metrics) CountFailure(controller, category string) {
+	m.errors.WithLabelValues(controller, category).Inc()
+}
+
+// CountDrift counts a check that found something to put back.
+func (m *Metrics) CountDrift(controller string) { m.drift.WithLabelValues(controller).Inc() }
+
+// CountRefusal counts a denied request of a webhook.
+func (m *Metrics) CountRefusal(path, check string, mutating bool) {
+	if mutating {
+		m.mutated.WithLabelValues(path, check).Inc()
+		return
+	}
+	m.validated.WithLabelValues(path, check).Inc()
+}
+
+// ObserveReady counts a new load balancer that became ready.
+func (m *Metrics) ObserveReady(o stack.Owner, after time.Duration) {
+	m.ready.WithLabelValues(owner.Of(o).Controller).Observe(after.Seconds())
 }
 
 // SetTargetGroup sets the information about the target group of a binding.

@@ -26,8 +26,10 @@ const (
 // talker is an object, or an Ingress group, over which passes are made.
 type talker struct{ controller, namespace, name string }
 
-// StageBindingReconcile and StageBindingStatus are the stages of a pass over a binding, by BindingControllerLabel.
+// The stages of a pass over a binding, by BindingControllerLabel.
 const (
+	StageBindingLoad       = "fetch_targetGroupBinding"
+	StageBindingFinalizer  = "add_finalizers"
 	StageBindingReconcile  = "reconcile_targetgroupbinding"
 	StageBindingStatus     = "update_status"
 	BindingControllerLabel = "targetGroupBinding"

@@ -106,7 +106,7 @@ func (d *Drains) Len() int {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (d *Drains) Start(ctx context.Context) error {
-	queue.Every(queue.Background(ctx), drainTick, nil, d.Look)
+	queue.Every(queue.Background(ctx, cloud.Draining), drainTick, nil, d.Look)
 	return nil
 }
 

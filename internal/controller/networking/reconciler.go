@@ -222,7 +222,7 @@ func (r *Reconciler) enqueue(ctx context.Context, t secgroup.Touched) {
 
 // place finds the groups of a binding's endpoints and records what it needs of each.
 func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
-	ctx = cloud.WithPriority(ctx, cloud.Vital) // targets without their rules serve nothing
+	ctx = cloud.WithCause(cloud.WithPriority(ctx, cloud.Vital), cloud.TargetRules) // targets without their rules serve nothing
 	r.mu.Lock()
 	w := r.requests[id]
 	if w == nil || w.binding == nil {
@@ -294,7 +294,7 @@ func (r *Reconciler) restrict(ctx context.Context, name string) {
 
 // reconcileGroup has one group admit what bindings need of it, and wakes the bindings that have something else to report.
 func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Retry {
-	ctx = cloud.WithPriority(ctx, cloud.Vital)
+	ctx = cloud.WithCause(cloud.WithPriority(ctx, cloud.Vital), cloud.TargetRules)
 	if group == sweepKey {
 		return r.sweep(ctx)
 	}

@@ -17,6 +17,8 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
 )
 
 // syncTimeout is how long the first lists of a controller's sources may take.
@@ -114,7 +116,7 @@ func (c *Controller[U]) pass(ctx context.Context, q priorityqueue.PriorityQueue[
 	}
 	log = log.WithValues("reconcileID", uuid.NewUUID())
 	ended := c.metrics.begin()
-	result, err := c.reconcile(logf.IntoContext(ctx, log), unit)
+	result, err := c.reconcile(logf.IntoContext(cloud.WithCause(ctx, cloud.Cause(c.options.Name)), log), unit)
 	if result.Priority != nil {
 		priority = *result.Priority
 	}

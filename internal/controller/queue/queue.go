@@ -89,7 +89,9 @@ var ErrRequeue = errors.New("something that was read changed meanwhile")
 
 // Background gives calls to AWS that no pass waits for the lowest priority: while AWS throttles, they come last. Passes over bindings,
 // which register targets, come first, and passes over stacks in between.
-func Background(ctx context.Context) context.Context { return cloud.WithPriority(ctx, cloud.Cosmetic) }
+func Background(ctx context.Context, c cloud.Cause) context.Context {
+	return cloud.WithCause(cloud.WithPriority(ctx, cloud.Cosmetic), c)
+}
 
 // Every calls f at each tick and signal until ctx ends.
 func Every(ctx context.Context, pause time.Duration, signal <-chan struct{}, f func(context.Context)) {

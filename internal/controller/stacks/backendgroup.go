@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -35,6 +36,7 @@ type BackendGroup struct {
 	run       func(context.Context, plan.Plan) apply.Result
 	cluster   string
 	Log       logr.Logger
+	Failed    func()        // is called when AWS did not delete the group; nil = it is not
 	Unserved  []stack.Owner // whose objects are not read
 	signal    chan struct{} // check was called
 
@@ -76,6 +78,7 @@ func (b *BackendGroup) Check() {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (b *BackendGroup) Start(ctx context.Context) error {
+	ctx = cloud.WithCause(ctx, cloud.SharedGroup)
 	b.Check()
 	var again <-chan time.Time
 	for {
@@ -108,6 +111,9 @@ func (b *BackendGroup) Look(ctx context.Context) (again time.Duration) {
 		return 0
 	}
 	b.failures++
+	if b.Failed != nil {
+		b.Failed()
+	}
 	return backendRetry.Pause(b.failures)
 }
 

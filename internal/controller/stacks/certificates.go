@@ -8,6 +8,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -37,7 +38,7 @@ var certificatePauses = backoff.Policy{First: 5 * time.Second, Longest: time.Min
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
 func (w *CertificateWatcher) Start(ctx context.Context) error {
-	queue.Every(queue.Background(ctx), CertificateTick, nil, w.Look)
+	queue.Every(queue.Background(ctx, cloud.CertificateSet), CertificateTick, nil, w.Look)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func (s *Reconciler) writeMembers(ctx context.Context, what string, members []me
 	for n, i := range index {
 		if after[i] = written[n]; errs[n] != nil {
 			object := owner.Object(members[i])
-			refused = append(refused, refusedWrite{object, fmt.Errorf("%s %s: %w", what, object, errs[n])})
+			refused = append(refused, refusedWrite{object: object, err: fmt.Errorf("%s %s: %w", what, object, errs[n])})
 		}
 	}
 	return after, refused
@@ -75,6 +76,9 @@ func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.
 	_, refused := s.writeMembers(ctx, "status of", leaving, func(client.Object) objectwriter.Write {
 		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return kind.Release(o) }}
 	})
+	for i := range refused {
+		refused[i].code = diag.StatusNotCleared
+	}
 	leaving = slices.DeleteFunc(leaving, func(m metav1.Object) bool { return refused.of(owner.Object(m)) })
 	_, unreleased := s.writeMembers(ctx, "removing finalizer from", leaving, func(client.Object) objectwriter.Write {
 		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, name) }}
@@ -110,6 +114,7 @@ type refusedWrites []refusedWrite
 type refusedWrite struct {
 	object diag.Object
 	err    error
+	code   diag.Code // empty = that of the part of the pass
 }
 
 // err is nil if nothing was refused.
@@ -133,7 +138,7 @@ func (r refusedWrites) of(o diag.Object) bool {
 func (r refusedWrites) found(code diag.Code) diag.List {
 	var out diag.List
 	for _, w := range r {
-		out = append(out, status.APIRefusal(w.object, code, w.err))
+		out = append(out, status.APIRefusal(w.object, cmp.Or(w.code, code), w.err))
 	}
 	return out
 }

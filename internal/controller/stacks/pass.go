@@ -90,6 +90,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		return s.endFailed(ctx, t, checkpointProblem(err, w), err)
 	}
 	s.Metrics.CountSteps(s.Front.Owner(), &p)
+	s.countDrift(key, &p, unedited)
 	var result apply.Result
 	if p.Empty() {
 		s.Inventory.ResetBackoff(key)
@@ -98,6 +99,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		result = apply.Run(ctx, p, apply.Deps{Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now, Awaited: s.Awaited, Stabilize: s.Stabilize})
 	}
 	spent()
+	s.noteUnfinished(key, &p, result)
 	end := s.summarize(&p, result, c.Origins, w)
 	t.found, t.plan, t.result, t.waiting = append(t.found, end.found...), &p, result, end.waiting
 	t.changed = result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero()

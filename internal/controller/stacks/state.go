@@ -8,11 +8,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -24,6 +27,8 @@ type stackState struct {
 	missed     []facts.Need // what AWS did not have in the last pass
 	discovery  discovery    // what the stack needs of the list of certificates
 	begun      time.Time    // the first pass over a new Gateway
+	checked    bool         // what AWS holds was read again in search of drift, and no plan was made since
+	unfinished bool         // steps of the last plan were not carried out
 }
 
 // state is that of a stack; s.mu is held.
@@ -184,4 +189,31 @@ func (s *Reconciler) forget(key stack.Key) {
 	if s.Forgotten != nil {
 		s.Forgotten(key)
 	}
+}
+
+// NoteCheck notes that what AWS holds of a stack was read again in search of drift.
+func (s *Reconciler) NoteCheck(key stack.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.states[key]; st != nil {
+		st.checked = true
+	}
+}
+
+// countDrift counts the first plan after a check if it puts back what was changed in AWS: no object was edited, and nothing was left to do.
+func (s *Reconciler) countDrift(key stack.Key, p *plan.Plan, unedited bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.state(key)
+	if st.checked && unedited && !st.unfinished && !p.Empty() {
+		s.Metrics.CountDrift(owner.Of(key.Owner).Controller)
+	}
+	st.checked = false
+}
+
+// noteUnfinished notes whether steps of a plan were not carried out.
+func (s *Reconciler) noteUnfinished(key stack.Key, p *plan.Plan, r apply.Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state(key).unfinished = r.Count(apply.Done) < len(p.Steps)
 }

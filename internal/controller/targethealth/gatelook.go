@@ -25,6 +25,7 @@ import (
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only. No look waits for another group's, no
 // patch for another pod's, and neither for the other: a call that hangs or that AWS throttles holds up what depends on it alone.
 func (g *Gates) Start(ctx context.Context) error {
+	ctx = cloud.WithCause(ctx, cloud.ReadinessGates)
 	var all sync.WaitGroup
 	slots := make(chan struct{}, lookers)
 	all.Go(func() {

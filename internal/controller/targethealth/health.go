@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/status"
@@ -81,7 +82,7 @@ func (h *Watch) Groups() int {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (h *Watch) Start(ctx context.Context) error {
-	queue.Every(queue.Background(ctx), lookTick, nil, h.Look)
+	queue.Every(queue.Background(ctx, cloud.TargetHealth), lookTick, nil, h.Look)
 	return nil
 }
 
