@@ -65,6 +65,7 @@ type Config struct {
 	Kubeconfig              string
 	MetricsAddr             string
 	HealthAddr              string
+	PprofAddr               string // empty = none
 	LeaderElection          bool
 	LeaderElectionID        string
 	LeaderElectionNamespace string

@@ -96,6 +96,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.Kubeconfig, "kubeconfig", "", "kubeconfig file; empty: the pod's service account")
 	fs.StringVar(&c.MetricsAddr, "metrics-bind-addr", ":8080", "address of /metrics; 0 = none")
 	fs.StringVar(&c.HealthAddr, "health-probe-bind-addr", ":61779", "address of /healthz and /readyz; 0 = none")
+	fs.StringVar(&c.PprofAddr, "pprof-bind-addr", "", "address of /debug/pprof, the profiles of the process, such as 127.0.0.1:6060; without authentication; empty = none")
 	bindWebhooks(fs, c)
 	fs.BoolVar(&c.LeaderElection, "enable-leader-election", true, "elect a leader among replicas; only the leader reconciles")
 	fs.StringVar(&c.LeaderElectionID, "leader-election-id", "aws-load-balancer-controller-leader", "name of the Lease")

@@ -29,6 +29,7 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 		Logger:                        log,
 		Metrics:                       metricsserver.Options{BindAddress: c.MetricsAddr},
 		HealthProbeBindAddress:        c.HealthAddr,
+		PprofBindAddress:              c.PprofAddr,
 		LeaderElection:                c.LeaderElection,
 		LeaderElectionID:              c.LeaderElectionID,
 		LeaderElectionNamespace:       c.LeaderElectionNamespace,

@@ -183,6 +183,7 @@ var without = map[string]string{
 	"health-probe-bind-addr":         "livenessProbe and readinessProbe have its port; extraArgs",
 	"kube-ca-pem-filepath":           "needs a volume; extraArgs and extraVolumes",
 	"kubeconfig":                     "the service account is used",
+	"pprof-bind-addr":                "for an examination; extraArgs",
 	"quic-environment-variable-name": "no effect in this version",
 	"version":                        "the process prints and ends",
 	"webhook-bind-host":              "extraArgs",

@@ -39,7 +39,7 @@ type Metrics struct {
 
 // New registers the metrics, except those that Count and CollectLoadBalancers add.
 func New(r prometheus.Registerer) *Metrics {
-	return &Metrics{
+	m := &Metrics{
 		registerer:      r,
 		calls:           counter(r, "aws_api_calls_total"),
 		causes:          counter(r, "aws_api_calls_by_cause_total"),
@@ -66,6 +66,18 @@ func New(r prometheus.Registerer) *Metrics {
 		ready:           histogram(r, "lbc_load_balancer_ready_seconds"),
 		TargetLag:       histogram(r, "lbc_target_lag_seconds"),
 		passes:          map[talker]int{},
+	}
+	m.begin()
+	return m
+}
+
+// begin shows the counters whose labels are known as 0, so that a rate includes the first count of each.
+func (m *Metrics) begin() {
+	for controller, of := range categories {
+		m.drift.WithLabelValues(controller)
+		for _, c := range of {
+			m.errors.WithLabelValues(controller, c.name)
+		}
 	}
 }
 

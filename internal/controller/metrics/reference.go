@@ -76,7 +76,7 @@ const head = `# Metrics
 This page is generated; ` + "`make generate`" + ` writes it.
 
 ` + "`/metrics`" + ` of each replica (` + "`--metrics-bind-addr`" + `) has these metrics. Names that begin with ` + "`aws_`" + ` and ` + "`awslbc_`" + ` are those of the AWS Load Balancer
-Controller v3.5 with its labels, so that dashboards keep working; the others are this project's. ` + "`config/prometheus`" + ` has a Grafana dashboard and alert rules.
+Controller v3.5 with its labels, so that dashboards keep working; the others are this project's.
 Passes are made by the leader only: on the other replicas the metrics of passes and of AWS calls stay as they are.
 
 | Metric | Type | Meaning |

@@ -16,7 +16,7 @@ const (
 	Histogram Type = "histogram"
 )
 
-// Row describes a metric. Metrics, docs/metrics.md, and the tests of the dashboard and the alerts are made of these rows.
+// Row describes a metric. Metrics and docs/metrics.md are made of these rows.
 type Row struct {
 	Name    string
 	Type    Type
