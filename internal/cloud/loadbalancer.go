@@ -105,6 +105,9 @@ func FromLoadBalancer(l elbv2types.LoadBalancer) elb.LoadBalancer {
 		if len(z.SourceNatIpv6Prefixes) > 0 {
 			m.SourceNATPrefix = z.SourceNatIpv6Prefixes[0]
 		}
+		if len(z.LoadBalancerAddresses) > 0 {
+			m.AllocationID = value(z.LoadBalancerAddresses[0].AllocationId)
+		}
 		lb.Subnets = append(lb.Subnets, m)
 	}
 	for _, g := range l.SecurityGroups {

@@ -104,7 +104,7 @@ func (l *lab) annotate(name, key, value string) {
 
 // crashLab is at rest with an Ingress base, a Service net with a network load balancer, and a binding of the user's. If stacks own
 // certificates, there are the Ingresses sealed and asked as well.
-func crashLab(t *testing.T, keeps, owning bool) *lab {
+func crashLab(t *testing.T, keeps, owning bool, prepare ...func(*lab)) *lab {
 	t.Helper()
 	objects := []client.Object{labClass(), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"), labIngress("base", nil, "s0")}
 	for n := range 2 {
@@ -115,6 +115,9 @@ func crashLab(t *testing.T, keeps, owning bool) *lab {
 	objects = append(append(objects, crashBalancer("net")), chaosEndpoints("net", "a", soakAddress(2, 0))...)
 	objects = append(objects, chaosEndpoints("edge", "a", soakAddress(3, 0))...)
 	l := newLab(t, account.Profile{CertificateIssue: 10 * time.Second}, objects...)
+	for _, p := range prepare {
+		p(l)
+	}
 	if owning {
 		l.ownCertificates()
 		l.create(sealed("sealed", "tls"), asking("asked", "www.asked.dev"))

@@ -23,11 +23,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// The life of a varied cluster, in which each operation that the controller knows of is called at least once for most of them.
-var lifeOfMany = []struct {
+// stage is a part of the life of a cluster.
+type stage struct {
 	name string
 	does func(l *lab)
-}{
+}
+
+// The life of a varied cluster, in which each operation that the controller knows of is called at least once for most of them.
+var lifeOfMany = []stage{
 	{"created", func(l *lab) {
 		l.create(sealed("again", "another-tls"))
 		l.create(labIngress("guarded", map[string]string{"certificate-arn": crashCertificate + "," + l.foreignCertificate("guarded.example.com"), "wafv2-acl-name": guardACL,
@@ -114,9 +117,9 @@ const (
 )
 
 // manyLab is the varied cluster before its life.
-func manyLab(t *testing.T, keeps bool) *lab {
+func manyLab(t *testing.T, keeps bool, prepare ...func(*lab)) *lab {
 	t.Helper()
-	l := crashLab(t, keeps, true)
+	l := crashLab(t, keeps, true, prepare...)
 	_, err := l.sim.Shield.CreateSubscription(l.Context(), &shield.CreateSubscriptionInput{})
 	l.must(err)
 	_, err = l.sim.Firewall.CreateWebACL(l.Context(), &wafv2.CreateWebACLInput{Name: aws.String(guardACL), Scope: waftypes.ScopeRegional,
