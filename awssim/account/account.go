@@ -19,7 +19,7 @@ import (
 type Account struct {
 	sync.Mutex
 	ID        string // twelve digits
-	Partition string // "aws", "aws-us-gov", "aws-cn"
+	Partition string // such as "aws" and "aws-us-gov"
 	Region    string
 	Clock     clock.Clock
 	Profile   Profile // how long asynchronous transitions take
@@ -57,13 +57,18 @@ func New(id, region string, c clock.Clock, p Profile) *Account {
 	return a
 }
 
+// partitions are those of regions by prefix; all others are of "aws".
+var partitions = []struct{ prefix, partition string }{
+	{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"eusc-", "aws-eusc"},
+	{"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"}, {"eu-isoe-", "aws-iso-e"}, {"us-isof-", "aws-iso-f"}, {"eu-isof-", "aws-iso-f"},
+}
+
 // PartitionOf is the partition that a region belongs to.
 func PartitionOf(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
+	for _, p := range partitions {
+		if strings.HasPrefix(region, p.prefix) {
+			return p.partition
+		}
 	}
 	return "aws"
 }

@@ -21,7 +21,8 @@ var balancingMappings = map[string]mapping{
 	}),
 	"CreateTrustStore": on(func(a *account.Account, in *elb.CreateTrustStoreInput) []check {
 		arn := a.BalancingARN("truststore/" + aws.ToString(in.Name) + "/*")
-		return creation("CreateTrustStore", arn, arn, policy.Context{}, balancingTags(in.Tags))
+		list := creation("CreateTrustStore", arn, arn, policy.Context{}, balancingTags(in.Tags))
+		return append(list, object(a, "s3:GetObject", in.CaCertificatesBundleS3Bucket, in.CaCertificatesBundleS3Key)...)
 	}),
 	"CreateListener": on(func(_ *account.Account, in *elb.CreateListenerInput) []check {
 		parent := aws.ToString(in.LoadBalancerArn)
@@ -97,7 +98,9 @@ var balancingMappings = map[string]mapping{
 		return append(list, groups(a, in.SecurityGroups)...)
 	}),
 
-	"ModifyTrustStore":                  target(func(in *elb.ModifyTrustStoreInput) *string { return in.TrustStoreArn }),
+	"ModifyTrustStore": on(func(a *account.Account, in *elb.ModifyTrustStoreInput) []check {
+		return append(one(in.TrustStoreArn), object(a, "s3:GetObject", in.CaCertificatesBundleS3Bucket, in.CaCertificatesBundleS3Key)...)
+	}),
 	"DeleteTrustStore":                  target(func(in *elb.DeleteTrustStoreInput) *string { return in.TrustStoreArn }),
 	"AddTrustStoreRevocations":          target(func(in *elb.AddTrustStoreRevocationsInput) *string { return in.TrustStoreArn }),
 	"RemoveTrustStoreRevocations":       target(func(in *elb.RemoveTrustStoreRevocationsInput) *string { return in.TrustStoreArn }),

@@ -61,7 +61,10 @@ func TestEveryCallIsAuthorisedOnItsResourcesWithItsKeys(t *testing.T) {
 		{"elasticloadbalancing CreateListener", &elb.CreateListenerInput{LoadBalancerArn: lb, Protocol: "HTTPS", SslPolicy: name}, []string{
 			"elasticloadbalancing:CreateListener " + app + " elasticloadbalancing:ListenerProtocol elasticloadbalancing:SecurityPolicy"}},
 		{"elasticloadbalancing CreateRule", &elb.CreateRuleInput{ListenerArn: l}, []string{"elasticloadbalancing:CreateRule " + onListener}},
-		{"elasticloadbalancing CreateTrustStore", &elb.CreateTrustStoreInput{Name: name}, []string{"elasticloadbalancing:CreateTrustStore truststore/n/*"}},
+		{"elasticloadbalancing CreateTrustStore", &elb.CreateTrustStoreInput{Name: name, CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca")}, []string{
+			"elasticloadbalancing:CreateTrustStore truststore/n/*", "s3:GetObject arn:aws:s3:::pki/ca"}},
+		{"elasticloadbalancing ModifyTrustStore", &elb.ModifyTrustStoreInput{TrustStoreArn: name, CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca")}, []string{
+			"elasticloadbalancing:ModifyTrustStore n", "s3:GetObject arn:aws:s3:::pki/ca"}},
 		{"elasticloadbalancing AddTags", &elb.AddTagsInput{ResourceArns: []string{balancer, targets, listener, rule}, Tags: tags}, []string{
 			"elasticloadbalancing:AddTags " + app + " aws:RequestTag/team aws:TagKeys", "elasticloadbalancing:AddTags " + onGroup + " aws:RequestTag/team aws:TagKeys",
 			"elasticloadbalancing:AddTags " + onListener + " aws:RequestTag/team aws:TagKeys", "elasticloadbalancing:AddTags " + onRule + " aws:RequestTag/team aws:TagKeys"}},
@@ -133,8 +136,9 @@ func TestEveryCallIsAuthorisedOnItsResourcesWithItsKeys(t *testing.T) {
 			"elasticloadbalancing:AddTags listener/app/ours/0000000000000001/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction"}},
 		{"elasticloadbalancing CreateRule", &elb.CreateRuleInput{ListenerArn: l, Tags: tags}, []string{"elasticloadbalancing:CreateRule " + onListener + " aws:RequestTag/team aws:TagKeys",
 			"elasticloadbalancing:AddTags listener-rule/app/ours/0000000000000001/0000000000000003/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction"}},
-		{"elasticloadbalancing CreateTrustStore", &elb.CreateTrustStoreInput{Name: name, Tags: tags}, []string{"elasticloadbalancing:CreateTrustStore truststore/n/* aws:RequestTag/team aws:TagKeys",
-			"elasticloadbalancing:AddTags truststore/n/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction"}},
+		{"elasticloadbalancing CreateTrustStore", &elb.CreateTrustStoreInput{Name: name, Tags: tags, CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca")}, []string{
+			"elasticloadbalancing:CreateTrustStore truststore/n/* aws:RequestTag/team aws:TagKeys", "elasticloadbalancing:AddTags truststore/n/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction",
+			"s3:GetObject arn:aws:s3:::pki/ca"}},
 		{"elasticloadbalancing CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: name, Type: "network", CustomerOwnedIpv4Pool: name}, []string{
 			"elasticloadbalancing:CreateLoadBalancer loadbalancer/net/n/* elasticloadbalancing:Scheme", "ec2:GetCoipPoolUsage *"}},
 		{"ec2 AuthorizeSecurityGroupIngress", &ec2.AuthorizeSecurityGroupIngressInput{GroupId: sg, TagSpecifications: ruleTags}, []string{
