@@ -1,0 +1,114 @@
+package controller
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+)
+
+// life is the life of a cluster.
+type life struct {
+	name   string
+	lab    func(t *testing.T, prepare ...func(*lab)) *lab
+	stages []stage
+	wait   func(l *lab, d time.Duration)
+
+	mu     sync.Mutex
+	epochs []epoch // without trouble; nil = not known yet
+}
+
+// epoch is what an account holds after a stage.
+type epoch struct {
+	account string
+	called  []string // IAM actions of the calls
+}
+
+// lives need, together, every call of the controller.
+var lives = []*life{
+	{name: "many", lab: func(t *testing.T, prepare ...func(*lab)) *lab { t.Helper(); return manyLab(t, false, prepare...) }, stages: lifeOfMany, wait: (*lab).manyWait},
+	{name: "the rest", lab: restLab, stages: lifeOfTheRest, wait: (*lab).restWait},
+}
+
+// calm are the epochs of a life without trouble.
+func (x *life) calm(t *testing.T) []epoch {
+	t.Helper()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.epochs != nil {
+		return x.epochs
+	}
+	var out []epoch
+	l := x.lab(t)
+	for _, stage := range x.stages {
+		mark := l.mark()
+		stage.does(l)
+		x.wait(l, 15*time.Minute)
+		if told := l.troubles(0); len(told) > 0 {
+			t.Fatalf("%s, %s: %v", x.name, stage.name, told)
+		}
+		out = append(out, epoch{account: l.account(), called: l.called(mark)})
+	}
+	x.epochs = out
+	return out
+}
+
+// uncheckedActions are those of the smallest policy that AWS checks on the way of a call, and the simulator does not.
+var uncheckedActions = map[string]string{
+	"ec2:DescribeTags":                         "checked where a load balancer is created",
+	"ec2:DescribeVpcPeeringConnections":        "checked where a load balancer is created",
+	"elasticloadbalancing:DescribeSSLPolicies": "checked where a listener with a policy is created",
+	"iam:ListServerCertificates":               "checked where a listener with a certificate of IAM is created",
+	"acm-pca:GetCertificate":                   "checked where a certificate of a private authority is requested",
+	"acm-pca:IssueCertificate":                 "checked where a certificate of a private authority is requested",
+	"acm-pca:ListPermissions":                  "checked where a certificate of a private authority is requested",
+}
+
+func TestTheSmallestPolicyHasNoActionThatNoCallNeeds(t *testing.T) {
+	t.Parallel()
+	full := everyFeature(t, "aws")
+	var needed []string
+	for _, life := range lives {
+		var r *role
+		l := life.lab(t, func(l *lab) { r = l.learn(full) })
+		for n, stage := range life.stages {
+			stage.does(l)
+			r.during(func() { life.wait(l, 15*time.Minute) })
+			l.judgeAccount(stage.name, life.calm(t)[n].account)
+		}
+		if len(r.denied) > 0 {
+			t.Errorf("%s: denied are %v", life.name, r.denied)
+		}
+		needed = append(needed, r.needed()...)
+	}
+	for _, s := range full.Statement {
+		for _, a := range s.Action {
+			if why := uncheckedActions[a]; (why != "") == slices.Contains(needed, s.Sid+" "+a) {
+				t.Errorf("%s %s: is it needed? %v; said to be unchecked because %q", s.Sid, a, why != "", why)
+			}
+		}
+	}
+}
+
+func TestTheLivesUnderPoliciesNeedEveryCallOfTheController(t *testing.T) {
+	t.Parallel()
+	called := map[string]bool{
+		"sts:GetCallerIdentity":              true, // needs no policy
+		"cognito-idp:DescribeUserPoolClient": true, // of calls for rules and listeners, which TestTheSmallestPolicyHasNoActionThatNoCallNeeds shows
+		"s3:GetObject":                       true, // of calls for trust stores, the same
+	}
+	for _, x := range lives {
+		for _, e := range x.calm(t) {
+			for _, a := range e.called {
+				called[a] = true
+			}
+		}
+	}
+	for _, a := range cloud.IAMActions() {
+		if !called[a] {
+			t.Errorf("%s is not called", a)
+		}
+	}
+}
