@@ -9,8 +9,11 @@ import (
 	"github.com/k8s-lbc/lbc/playground/manifest"
 )
 
-// changes are what an upgrade from the existing chart changes beside the image and the labels of versions, and why.
-var changes = []struct{ line, why string }{
+// change is one that an upgrade from the existing chart makes, and why.
+type change struct{ line, why string }
+
+// changes are what an upgrade from the existing chart changes beside the image and the labels of versions.
+var changes = []change{
 	{`^~ Deployment .*\.image: `, "the image is another one"},
 	{`^~ .* metadata\.labels\.(app\.kubernetes\.io/version|helm\.sh/chart): `, "so is the chart"},
 	{`^~ Deployment .*\.args\.--webhook-(cert-secret|configurations): none -> `, "the controller issues the certificate of the webhooks"},
@@ -19,7 +22,7 @@ var changes = []struct{ line, why string }{
 	{`^~ \w+WebhookConfiguration .*\.clientConfig\.caBundle: .* -> none$`, "the controller publishes its authority"},
 	{`^~ Deployment .*\.terminationGracePeriodSeconds: 10 -> 30$`, "calls to AWS are finished"},
 	{`^~ Deployment .*\.lifecycle: none -> `, "API servers notice the end of a pod"},
-	{`^~ \w+WebhookConfiguration .*\.timeoutSeconds: none -> 5$`, "requests wait for 5 seconds at most"},
+	{`^~ \w+WebhookConfiguration .*\.timeoutSeconds: (none|10) -> 5$`, "requests wait for 5 seconds at most; 10 is what API servers fill in"},
 	{`^~ ValidatingWebhookConfiguration .*\.failurePolicy: "Fail" -> "Ignore"$`, "an outage stops no deployment"},
 	{`^~ MutatingWebhookConfiguration .*\.mtargetgroupbinding\S*\.failurePolicy: "Fail" -> "Ignore"$`, "an outage stops no deployment"},
 	{`^~ MutatingWebhookConfiguration .*\.mservice\S*\.matchConditions: none -> `, "only Services without a class wait for the controller"},
