@@ -15,13 +15,11 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
-	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/k8s-lbc/lbc/internal/buildinfo"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller"
-	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 )
 
 // version is set by the linker; commit and date come from the build information.
@@ -64,7 +62,6 @@ func main() {
 func run(c *config.Config, l logr.Logger) error {
 	b := buildinfo.Read(version)
 	l.Info("version", "GitVersion", b.Version, "GitCommit", b.Commit, "BuildDate", b.Date)
-	ctrlmetrics.Registry.MustRegister(metrics.BuildInfo(b))
 	for _, n := range c.Notices {
 		l.Info("notice: " + n)
 	}

@@ -88,15 +88,7 @@ func (m *Metrics) Count(name string, count func() int) {
 
 // SetBuild sets the information about the running binary.
 func (m *Metrics) SetBuild(b buildinfo.Info) {
-	m.build.WithLabelValues(b.Version, b.Commit, b.Go).Set(1)
-}
-
-// BuildInfo is 1, with what the binary was built from as labels.
-func BuildInfo(b buildinfo.Info) prometheus.Collector {
-	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "lbc_build_info", Help: "1; the labels describe the binary.",
-		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go_version": b.Go, "platform": b.Platform}})
-	info.Set(1)
-	return info
+	m.build.WithLabelValues(b.Version, b.Commit, b.Go, b.Platform).Set(1)
 }
 
 // ObserveRequest counts one HTTP request.

@@ -156,7 +156,7 @@ func TestFindingsFailuresDriftRefusalsAndCausesAreCounted(t *testing.T) {
 	m.CountRefusal("/mutate", "defaultingVpcID", true)
 	m.ObserveCall(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Cause: cloud.DriftSweep})
 	m.ObserveReady(stack.Service, time.Minute)
-	m.SetBuild(buildinfo.Info{Version: "v1", Commit: "abc", Go: "go1"})
+	m.SetBuild(buildinfo.Info{Version: "v1", Commit: "abc", Go: "go1", Platform: "linux/arm64"})
 	for name, want := range map[string][]string{
 		"lbc_findings_total": {"class=notFound code=BackendServiceMissing owner=elbv2.k8s.aws 1", "class=notFound code=NoSubnets owner=ingress.k8s.aws 1"},
 		"awslbc_controller_reconcile_errors_total": {
@@ -169,7 +169,7 @@ func TestFindingsFailuresDriftRefusalsAndCausesAreCounted(t *testing.T) {
 		"awslbc_webhook_mutation_failure_total":   {"error_category=defaultingVpcID webhook_name=/mutate 1"},
 		"aws_api_calls_by_cause_total":            {"cause=drift sweep operation=DescribeVpcs service=EC2 1"},
 		"lbc_load_balancer_ready_seconds":         {"controller=service"},
-		"lbc_build_info":                          {"commit=abc goversion=go1 version=v1 1"},
+		"lbc_build_info":                          {"commit=abc goversion=go1 platform=linux/arm64 version=v1 1"},
 	} {
 		have := slices.DeleteFunc(page(t, r, name), func(x string) bool { return strings.HasSuffix(x, " 0") })
 		if d := cmp.Diff(want, have); d != "" {
