@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -70,19 +71,15 @@ func run(c *config.Config, l logr.Logger) error {
 	}
 	ctx := ctrl.SetupSignalHandler()
 	go giveBack(ctx)
-	connection, err := cloud.Connect(ctx, cloud.ConnectOptions{
-		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version,
-	})
-	if err != nil {
-		return fmt.Errorf("unable to initialize AWS cloud: %w", err)
-	}
-	c.Version = version
-	c.Region, c.VPC = connection.Scope.Region, connection.Scope.VPC
 	rc, err := restConfig(c.Kubeconfig)
 	if err != nil {
 		return fmt.Errorf("unable to build REST config: %w", err)
 	}
-	return controller.Run(ctx, c, rc, connection, l)
+	c.Version = version
+	o := cloud.ConnectOptions{
+		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version, CheckCredentials: true,
+	}
+	return controller.Run(ctx, c, rc, func(ctx context.Context) (cloud.Connection, error) { return cloud.Connect(ctx, o) }, l)
 }
 
 func restConfig(kubeconfig string) (*rest.Config, error) {

@@ -19,7 +19,7 @@ var pure = []string{
 	"internal/admission",
 	"config/crd", "cmd/lbc/doctor", "cmd/lbc/explain", "internal/manifest", "internal/manifest/schema",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
-	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/diag", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/secretdata",
+	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/degraded", "internal/diag", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/secretdata",
 	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions", "internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route", "internal/front/gateway/rule",
 	"internal/iampolicy", "internal/intent", "internal/naming", "internal/owner", "internal/plan", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/plan/policy", "internal/plan/transition", "internal/proof", "internal/readiness", "internal/stack", "internal/stackjson", "internal/traffic", "internal/objects",
 }
@@ -32,7 +32,7 @@ var forbidden = []string{
 
 // layers lists packages from the bottom to the top; a package imports only packages of lower layers.
 var layers = [][]string{
-	{"internal/diag", "internal/stack", "internal/config", "internal/manifest/schema", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake", "internal/buildinfo", "internal/iampolicy"},
+	{"internal/diag", "internal/stack", "internal/config", "internal/manifest/schema", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake", "internal/buildinfo", "internal/degraded", "internal/iampolicy"},
 	{"internal/intent", "internal/facts", "internal/objects", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical"},
 	{"internal/annotation"},
 	{"internal/owner"},
@@ -43,7 +43,7 @@ var layers = [][]string{
 	{"internal/admission", "internal/servingcert", "internal/front/gateway"},
 	{"internal/front", "internal/cloud", "internal/kube"},
 	{"internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup", "internal/inventory/truststore"},
-	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/optional", "internal/controller/metrics"},
+	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/optional", "internal/controller/metrics", "internal/controller/probes", "internal/controller/startup"},
 	{"internal/apply", "internal/controller/objectwriter"},
 	{"internal/secgroup"},
 	{"internal/targets"},

@@ -3,10 +3,6 @@ package cloud
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -17,10 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -33,18 +27,23 @@ import (
 // serviceIMDS is the endpoint key of the instance metadata service.
 const serviceIMDS = "ec2imds"
 
+// maxMetadataPause is the longest pause between attempts at the instance metadata service, as of the SDK.
+const maxMetadataPause = time.Second
+
 // ConnectOptions say how to reach AWS. Credentials come from the SDK's default chain.
 type ConnectOptions struct {
 	Region      string            // empty = AWS_DEFAULT_REGION, AWS_REGION, instance metadata
 	VPC         string            // empty = VPCTags, instance metadata, the node's instance
 	VPCTags     map[string]string // all must match
-	MaxAttempts int               // of a call of the instance metadata service
+	MaxAttempts int               // of a call of the instance metadata service, three at most
 	Endpoints   map[string]string // SDK service id → base URL
 	Version     string            // for the User-Agent
 	// Transport stands between the SDK and the network, if it is given.
 	Transport func(sdkhttp.Doer) sdkhttp.Doer
 	// Anonymous requests are not signed, and no credentials are looked for: for a Transport that reaches no AWS.
 	Anonymous bool
+	// CheckCredentials has Connect fail where no source has credentials, instead of the first call. Whether AWS accepts them only calls show.
+	CheckCredentials bool
 }
 
 // Connection is a way to AWS in one scope.
@@ -55,24 +54,26 @@ type Connection struct {
 	endpoints map[string]string
 }
 
-// Connect finds region and VPC, and the credentials' source.
+// Connect finds region, credentials and VPC. What may be supplied later is an error with a degraded.Condition.
 func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
-	meta := metadata(o)
+	meta, err := metadata(ctx, o)
+	if err != nil {
+		return Connection{}, err
+	}
 	scope := Scope{Region: cmp.Or(o.Region, os.Getenv("AWS_DEFAULT_REGION"), os.Getenv("AWS_REGION")), VPC: o.VPC}
 	if scope.Region == "" {
-		out, err := meta.GetRegion(ctx, &imds.GetRegionInput{})
-		if err != nil {
-			return Connection{}, fmt.Errorf("failed to introspect region from EC2Metadata, specify --aws-region instead if EC2Metadata is unavailable: %w", err)
+		if scope.Region, err = findRegion(ctx, meta); err != nil {
+			return Connection{}, err
 		}
-		scope.Region = out.Region
 	}
 	scope.Partition = PartitionOf(scope.Region)
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(scope.Region),
 		config.WithHTTPClient(httpClient()),
 		config.WithRetryer(credentialRetryer),
+		config.WithEC2IMDSEndpointMode(metadataMode()),
 		config.WithAPIOptions([]func(*middleware.Stack) error{userAgent("elbv2.k8s.aws/" + o.Version)}))
 	if err != nil {
-		return Connection{}, fmt.Errorf("loading AWS configuration: %w", err)
+		return Connection{}, unreadableConfig(err)
 	}
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // after loading, which gives the retryer to what fetches credentials
 	cfg.HTTPClient = sdkhttp.Client(cfg.HTTPClient)              // after loading, which adds AWS_CA_BUNDLE to a client of the SDK only
@@ -83,6 +84,11 @@ func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
 		cfg.Credentials = aws.AnonymousCredentials{}
 	}
 	c := Connection{Scope: scope, config: cfg, endpoints: o.Endpoints}
+	if o.CheckCredentials {
+		if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+			return Connection{}, credentialsCondition(err)
+		}
+	}
 	if scope.VPC == "" {
 		if c.Scope.VPC, err = findVPC(ctx, c.Clients(nil).EC2, meta, o.VPCTags); err != nil {
 			return Connection{}, err
@@ -166,84 +172,4 @@ func userAgent(value string) func(*middleware.Stack) error {
 			return next.HandleBuild(ctx, in)
 		}), middleware.After)
 	}
-}
-
-func metadata(o ConnectOptions) *imds.Client {
-	opts := imds.Options{Retryer: retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts = max(o.MaxAttempts, 1) })}
-	if e := o.Endpoints[serviceIMDS]; e != "" {
-		opts.Endpoint = e
-	}
-	if os.Getenv("AWS_EC2_METADATA_DISABLED") == "true" {
-		opts.ClientEnableState = imds.ClientDisabled
-	}
-	return imds.New(opts)
-}
-
-// findVPC finds the VPC by tags, by the instance that we run on, or by the node's instance (NODENAME).
-func findVPC(ctx context.Context, client EC2, meta *imds.Client, tags map[string]string) (string, error) {
-	if len(tags) > 0 {
-		return vpcByTags(ctx, client, tags)
-	}
-	vpc, err := vpcOfMetadata(ctx, meta)
-	if err == nil {
-		return vpc, nil
-	}
-	err = fmt.Errorf("failed to fetch VPC ID from instance metadata: %w", err)
-	if node := os.Getenv("NODENAME"); strings.HasPrefix(node, "i-") {
-		vpc, nodeErr := vpcOfInstance(ctx, client, node)
-		if nodeErr == nil {
-			return vpc, nil
-		}
-		err = errors.Join(err, nodeErr)
-	}
-	return "", fmt.Errorf("failed to get VPC ID: %w", err)
-}
-
-func vpcByTags(ctx context.Context, client EC2, tags map[string]string) (string, error) {
-	in := &ec2.DescribeVpcsInput{}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		in.Filters = append(in.Filters, ec2types.Filter{Name: aws.String("tag:" + k), Values: []string{tags[k]}})
-	}
-	out, err := client.DescribeVpcs(ctx, in)
-	if err != nil {
-		return "", fmt.Errorf("failed to fetch VPC ID with tags: %w", err)
-	}
-	switch len(out.Vpcs) {
-	case 0:
-		return "", fmt.Errorf("no VPC exists with tags %v", tags)
-	case 1:
-		return value(out.Vpcs[0].VpcId), nil
-	}
-	return "", fmt.Errorf("multiple VPCs exist with tags %v", tags)
-}
-
-func vpcOfMetadata(ctx context.Context, meta *imds.Client) (string, error) {
-	read := func(path string) (string, error) {
-		out, err := meta.GetMetadata(ctx, &imds.GetMetadataInput{Path: path})
-		if err != nil {
-			return "", err
-		}
-		b, err := io.ReadAll(out.Content)
-		return string(b), errors.Join(err, out.Content.Close())
-	}
-	mac, err := read("mac")
-	if err != nil {
-		return "", fmt.Errorf("error in fetching vpc id through ec2 metadata: get mac metadata: %w", err)
-	}
-	vpc, err := read("network/interfaces/macs/" + mac + "/vpc-id")
-	if err != nil {
-		return "", fmt.Errorf("error in fetching vpc id through ec2 metadata: get vpc-id metadata: %w", err)
-	}
-	return vpc, nil
-}
-
-func vpcOfInstance(ctx context.Context, client EC2, id string) (string, error) {
-	out, err := client.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
-	if err != nil {
-		return "", fmt.Errorf("failed to describe instance %s: %w", id, err)
-	}
-	if len(out.Reservations) != 1 || len(out.Reservations[0].Instances) != 1 {
-		return "", fmt.Errorf("expected exactly one instance %s", id)
-	}
-	return value(out.Reservations[0].Instances[0].VpcId), nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
+	"github.com/k8s-lbc/lbc/internal/degraded"
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
@@ -71,7 +72,7 @@ func Problem(operation string, err error) diag.Diagnostic {
 	if e.Credentials {
 		text = "no credentials for AWS: " + e.Message
 		if e.Class == diag.Denied {
-			remedy = "let the role's trust policy admit the controller's ServiceAccount, and check the role's ARN and the token that the controller is given"
+			remedy = degraded.TrustServiceAccount
 		}
 	}
 	d := diag.New(diag.Object{}, "", code, strings.TrimRight(text, ". "), remedy)

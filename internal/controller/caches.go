@@ -2,13 +2,14 @@ package controller
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
@@ -21,14 +22,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
 	"github.com/k8s-lbc/lbc/internal/controller/optional"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) ctrl.Options {
 	o := ctrl.Options{
 		Scheme:                        scheme,
 		Logger:                        log,
-		Metrics:                       metricsserver.Options{BindAddress: c.MetricsAddr},
-		HealthProbeBindAddress:        c.HealthAddr,
+		Metrics:                       metricsserver.Options{BindAddress: "0"}, // they are served from the start on, as probes are
+		HealthProbeBindAddress:        "0",
 		PprofBindAddress:              c.PprofAddr,
 		LeaderElection:                c.LeaderElection,
 		LeaderElectionID:              c.LeaderElectionID,
@@ -50,18 +53,19 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 	return o
 }
 
+// optionalKinds are the optional kinds that the controllers read: those of Gateways only if these are served.
+func optionalKinds(c *config.Config, scheme *runtime.Scheme) (map[objects.Kind]schema.GroupVersionKind, error) {
+	kinds, err := optional.Kinds(scheme)
+	if !c.ServesGateways() {
+		maps.DeleteFunc(kinds, func(k objects.Kind, _ schema.GroupVersionKind) bool { return !kube.Kinds[k].Required })
+	}
+	return kinds, err
+}
+
 // cacheOfOptionalKinds makes caches that also hold kinds whose definitions a cluster may lack, get and lose while the controller runs, and what is
 // known of these definitions.
 // Objects of other namespaces than restricted's, if it is not nil, are read as that has it.
-func cacheOfOptionalKinds(rc *rest.Config, scheme *runtime.Scheme, restricted *reads.Restricted, log logr.Logger) (cache.NewCacheFunc, *optional.Definitions, error) {
-	core, err := kubernetes.NewForConfig(rc)
-	if err != nil {
-		return nil, nil, fmt.Errorf("connecting for the definitions of kinds: %w", err)
-	}
-	kinds, err := optional.Kinds(scheme)
-	if err != nil {
-		return nil, nil, err
-	}
+func cacheOfOptionalKinds(core kubernetes.Interface, kinds map[objects.Kind]schema.GroupVersionKind, restricted *reads.Restricted, log logr.Logger) (cache.NewCacheFunc, *optional.Definitions) {
 	definitions := optional.NewDefinitions(optional.DiscoverFrom(core.Discovery().RESTClient()), kinds, time.Now, log)
 	definitions.Read = optional.ReadDefinitionFrom(core.Discovery().RESTClient())
 	return func(rc *rest.Config, o cache.Options) (cache.Cache, error) {
@@ -75,7 +79,7 @@ func cacheOfOptionalKinds(rc *rest.Config, scheme *runtime.Scheme, restricted *r
 		restricted.Cache = c
 		restricted.Live, err = client.New(rc, client.Options{Scheme: o.Scheme, Mapper: o.Mapper, HTTPClient: o.HTTPClient})
 		return restrictedCache{c, restricted}, err
-	}, definitions, nil
+	}, definitions
 }
 
 // restrictedCache is a cache of one namespace.

@@ -30,6 +30,8 @@ const (
 type fence struct {
 	resourcelock.Interface
 	now func() time.Time
+	// report takes the result of each request.
+	report func(error)
 
 	mu      sync.Mutex
 	renewed time.Time // when the last successful renewal was sent; zero = none, or the lease is released
@@ -37,14 +39,23 @@ type fence struct {
 
 // newFence returns the lock that controller-runtime would create; nil without leader election. Its events go to the recorder of the
 // manager as soon as that exists.
-func newFence(o ctrl.Options, rc *rest.Config, recorder *lateRecorder) (*fence, error) {
+func newFence(o ctrl.Options, rc *rest.Config, recorder *lateRecorder, report func(error)) (*fence, error) {
 	lock, err := leaderelection.NewResourceLock(rc, recorder, leaderelection.Options{
 		LeaderElection: o.LeaderElection, LeaderElectionID: o.LeaderElectionID, LeaderElectionNamespace: o.LeaderElectionNamespace, RenewDeadline: renewDeadline,
 	})
 	if lock == nil || err != nil {
 		return nil, err
 	}
-	return &fence{Interface: lock, now: time.Now}, nil
+	return &fence{Interface: lock, now: time.Now, report: report}, nil
+}
+
+// Get implements resourcelock.Interface.
+func (f *fence) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	record, raw, err := f.Interface.Get(ctx)
+	if err != nil { // a write may be refused where the read is not
+		f.report(err)
+	}
+	return record, raw, err
 }
 
 // Create implements resourcelock.Interface.
@@ -60,6 +71,7 @@ func (f *fence) Update(ctx context.Context, r resourcelock.LeaderElectionRecord)
 func (f *fence) note(r resourcelock.LeaderElectionRecord, write func() error) error {
 	sent := f.now()
 	err := write()
+	f.report(err)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {

@@ -30,7 +30,7 @@ func TestAWSIsWrittenToOnlyWhileNoOtherProcessCanHaveTakenTheLease(t *testing.T)
 	ours, released := resourcelock.LeaderElectionRecord{HolderIdentity: "ours"}, resourcelock.LeaderElectionRecord{}
 	now := time.Now()
 	lock := &lockOf{}
-	f := &fence{Interface: lock, now: func() time.Time { return now }}
+	f := &fence{Interface: lock, now: func() time.Time { return now }, report: func(error) {}}
 	check := func(when string, may bool) {
 		t.Helper()
 		if err := f.mayWrite(); (err == nil) != may || err != nil && !errors.Is(err, cloud.ErrBusy) {

@@ -12,21 +12,16 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/brake"
-	"github.com/k8s-lbc/lbc/internal/buildinfo"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
@@ -47,53 +42,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
-
-// Run runs the controllers until ctx ends, with a connection to AWS under the controller's own role.
-func Run(ctx context.Context, c *config.Config, rc *rest.Config, connection cloud.Connection, log logr.Logger) error {
-	scheme, err := kube.Scheme()
-	if err != nil {
-		return fmt.Errorf("building scheme: %w", err)
-	}
-	m := metrics.New(ctrlmetrics.Registry)
-	m.SetBuild(buildinfo.Read(c.Version))
-	rc = rest.CopyConfig(rc)
-	rc.QPS, rc.Burst = -1, -1 // the API server limits by priority and fairness
-	options, events := managerOptions(c, scheme, log), &lateRecorder{}
-	lease, err := newFence(options, rc, events)
-	if err != nil {
-		return fmt.Errorf("making the lock of the leader election: %w", err)
-	}
-	if lease != nil {
-		options.LeaderElectionResourceLockInterface = lease
-	}
-	var definitions *optional.Definitions
-	var restricted *reads.Restricted
-	if c.ServesGateways() {
-		if c.WatchNamespace != "" {
-			restricted = &reads.Restricted{Namespace: c.WatchNamespace, Now: time.Now}
-		}
-		if options.NewCache, definitions, err = cacheOfOptionalKinds(rc, scheme, restricted, log.WithName("definitions")); err != nil {
-			return err
-		}
-	}
-	mgr, err := ctrl.NewManager(rc, options)
-	if err != nil {
-		return fmt.Errorf("creating manager: %w", err)
-	}
-	events.of = mgr
-	scopes := cloud.NewScopes(connection, cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: m.ObserveCall, Attempt: m.ObserveRequest, MayWrite: lease.mayWrite})
-	w := wiring{config: c, mgr: mgr, scopes: scopes, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted}
-	if w.clients, err = scopes.Clients(scopes.Own()); err != nil {
-		return err
-	}
-	if err := w.setUp(ctx); err != nil {
-		return err
-	}
-	if err := mgr.Start(ctx); err != nil {
-		return fmt.Errorf("running manager: %w", err)
-	}
-	return nil
-}
 
 // throttles are the limits that always apply. The built-in ones for ELBv2 are not among them: the limiter changes to AWS's
 // published rates as soon as AWS throttles a call, and until then a burst of registrations need not wait for seconds.
@@ -120,7 +68,8 @@ type wiring struct {
 	log     logr.Logger
 	now     func() time.Time
 
-	definitions *optional.Definitions  // of the kinds of the Gateway API; nil = they are not served
+	start       *start
+	definitions *optional.Definitions  // of kinds that a cluster may lack
 	restricted  *reads.Restricted      // nil = the caches show all namespaces, or Gateways are not served
 	changed     []func(objects.Change) // are called when an object changes of which there are no events
 
@@ -279,13 +228,7 @@ func (w *wiring) account(in cloud.Scope) (targets.Account, error) {
 
 // setUpInformers starts every informer with the process and not with leadership, so that the caches of a replica that takes over are filled.
 func (w *wiring) setUpInformers(ctx context.Context) error {
-	all := []client.Object{&corev1.Pod{}, &corev1.Node{}, &discoveryv1.EndpointSlice{}}
-	for _, k := range kube.Kinds {
-		if k.List != nil && !k.Optional {
-			all = append(all, k.Object)
-		}
-	}
-	for _, o := range all {
+	for _, o := range watched() {
 		if _, err := w.mgr.GetCache().GetInformer(ctx, o, cache.BlockUntilSynced(false)); err != nil {
 			return fmt.Errorf("%T: %w", o, err)
 		}
@@ -293,16 +236,19 @@ func (w *wiring) setUpInformers(ctx context.Context) error {
 	return nil
 }
 
-// setUpChecks adds the checks of /healthz and /readyz: a replica is ready once its caches have synced.
+// setUpChecks adds the checks of /readyz: a replica is ready once its caches have synced.
 func (w *wiring) setUpChecks(context.Context) error {
-	return errors.Join(w.mgr.AddHealthzCheck("health-ping", healthz.Ping), w.mgr.AddReadyzCheck("caches", func(r *http.Request) error {
+	w.start.probes.Add("caches", func(r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
 		defer cancel()
 		if !w.mgr.GetCache().WaitForCacheSync(ctx) {
 			return errors.New("informer caches have not synced yet")
 		}
 		return nil
-	}))
+	})
+	w.definitions.OnLook(w.checkDefinitions)
+	w.definitions.OnChange(w.definitionChanged)
+	return nil
 }
 
 // recorder records events under the component names of the existing controller.

@@ -137,10 +137,18 @@ var gatewayReading = append([]objects.Kind{
 	objects.ListenerRuleConfiguration, objects.Namespace, objects.Service,
 }, objects.RouteKinds...)
 
-// definitionChanged queues the stacks of all Gateways when the definition of a kind of the Gateway API appears or goes.
-func (w *wiring) definitionChanged(objects.Kind) {
+// definitionChanged queues the stacks whose passes read a kind, or write it, when its definition appears or goes.
+func (w *wiring) definitionChanged(kind objects.Kind) {
 	for _, s := range w.owners {
-		if owner.Of(s.Front.Owner()).Kind == string(objects.Gateway) {
+		of := objects.Kind(owner.Of(s.Front.Owner()).Kind)
+		affected := of == objects.Gateway
+		switch kind {
+		case objects.TargetGroupBinding:
+			affected = true
+		case objects.IngressClassParams:
+			affected = of == objects.Ingress
+		}
+		if affected {
 			s.Waker.Wake(queue.Normal, s.Index.Units()...)
 		}
 	}
@@ -155,7 +163,6 @@ func (w *wiring) setUpGateways(context.Context) error {
 	statuses := gateway.NewStatuses(w.mgr.GetClient(), w.now, w.log.WithName("gateway-status"))
 	w.starts(statuses, &gateway.Release{Config: front.GatewayConfigFromFlags(c), Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Namespace: c.WatchNamespace,
 		Ending: w.definitions.Ending, Log: w.log.WithName("definitions")})
-	w.definitions.OnChange(w.definitionChanged)
 	var secrets *secret.Reader // of one of the families
 	for _, of := range []struct {
 		gate    config.Gate

@@ -5,16 +5,21 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/startup"
+	"github.com/k8s-lbc/lbc/internal/degraded"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/webhook"
@@ -24,7 +29,7 @@ import (
 // leader maintains, or in files. Without one nothing is denied at admission, and mistakes are reported by events only.
 func (w *wiring) setUpWebhooks(context.Context) error {
 	c := w.config.Webhooks
-	o := webhook.ServerOptions{Host: c.Host, Port: c.Port, Files: webhook.Files{Dir: c.CertDir, Cert: c.CertFile, Key: c.KeyFile}, ClientCA: c.ClientCA}
+	o := serverOptions(w.config)
 	log := w.log.WithName("webhook")
 	switch {
 	case c.CertSecret != "":
@@ -33,7 +38,7 @@ func (w *wiring) setUpWebhooks(context.Context) error {
 			return err
 		}
 		secret := types.NamespacedName{Namespace: namespace, Name: c.CertSecret}
-		source := &webhook.Source{Reader: w.mgr.GetAPIReader(), Secret: secret, Lifetime: c.CertLifetime, Log: log}
+		source := &webhook.Source{Reader: w.mgr.GetAPIReader(), Secret: secret, Lifetime: c.CertLifetime, Log: log, Report: w.certificateReported}
 		renewer := &webhook.Renewer{
 			Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient(), Secret: secret, Configurations: c.Configurations,
 			Lifetime: c.CertLifetime, Now: w.now, Log: log,
@@ -59,9 +64,64 @@ func (w *wiring) setUpWebhooks(context.Context) error {
 	for path, h := range webhook.Handlers(w.webhookOptions()) {
 		server.Register(path, h)
 	}
-	w.starts(server)
-	return w.mgr.AddReadyzCheck("ready-webhook", server.StartedChecker())
+	w.starts(awaitedServer{server, c, o.Files, w.certificateReported})
+	w.start.probes.Add("ready-webhook", server.StartedChecker())
+	return nil
 }
+
+func serverOptions(c *config.Config) webhook.ServerOptions {
+	h := c.Webhooks
+	return webhook.ServerOptions{Host: h.Host, Port: h.Port, Files: webhook.Files{Dir: h.CertDir, Cert: h.CertFile, Key: h.KeyFile}, ClientCA: h.ClientCA}
+}
+
+// checkWebhookFlags returns what no time can heal of the flags of the webhooks.
+func checkWebhookFlags(c *config.Config) error {
+	if _, err := webhook.NewServer(serverOptions(c)); err != nil {
+		return err
+	}
+	if c.Webhooks.CertSecret == "" {
+		return nil
+	}
+	_, err := ownNamespace(c.LeaderElectionNamespace)
+	return err
+}
+
+// certificateReported shows why the webhooks have no serving certificate; nil = they have one.
+func (w *wiring) certificateReported(err error) {
+	if err == nil {
+		w.start.conditions.Heal(degraded.WebhookCertificate)
+		return
+	}
+	w.start.conditions.Set(degraded.Condition{Reason: degraded.WebhookCertificate, Text: "the webhooks have no serving certificate: " + cloud.SteadyText(err.Error()), Remedy: degraded.GiveCertificate})
+}
+
+// awaitedServer is the server of the webhooks, which starts when the files of its certificate exist.
+type awaitedServer struct {
+	ctrlwebhook.Server
+	flags  config.Webhooks
+	files  webhook.Files
+	report func(error)
+}
+
+// Start implements manager.Runnable.
+func (s awaitedServer) Start(ctx context.Context) error {
+	for s.flags.CertSecret == "" && !s.files.Exist() {
+		f := s.files.Complete()
+		s.report(fmt.Errorf("there are no %s and %s in %s", f.Cert, f.Key, f.Dir))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(certificatePause):
+		}
+	}
+	if s.flags.CertSecret == "" {
+		s.report(nil)
+	}
+	return s.Server.Start(ctx)
+}
+
+// certificatePause is the pause between looks for the files of the certificate.
+const certificatePause = 2 * time.Second
 
 func (w *wiring) webhookOptions() webhook.Options {
 	c := w.config
@@ -108,15 +168,12 @@ func agentConfig(r client.Reader) func(ctx context.Context, namespace string) (*
 	}
 }
 
-// namespaceFile contains the namespace of a pod.
-const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
-
 // ownNamespace is the namespace of the Lease, which is also that of the controller's Secret and checkpoints.
 func ownNamespace(given string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
-	content, err := os.ReadFile(namespaceFile)
+	content, err := os.ReadFile(startup.NamespaceFile)
 	if err != nil {
 		return "", fmt.Errorf("finding the namespace of --webhook-cert-secret: not in a pod; set --leader-election-namespace: %w", err)
 	}

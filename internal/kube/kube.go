@@ -38,16 +38,20 @@ type ReadableKind struct {
 	// Ineffective is set for optional kinds that are read in order to report that they have no effect. Without the right to read them, that alone is
 	// missing.
 	Ineffective bool
+
+	// Required is set for optional kinds whose definitions each installation has, if not from its first moment on. The deletion of their objects
+	// with a definition is shown as any other: finalizers hold it up.
+	Required bool
 }
 
 // Kinds are the kinds that front ends may read, with their Go types. Secrets and ConfigMaps are never cached.
 var Kinds = map[objects.Kind]ReadableKind{
 	objects.Ingress:            {Object: &networkingv1.Ingress{}, List: &networkingv1.IngressList{}},
 	objects.IngressClass:       {Object: &networkingv1.IngressClass{}, List: &networkingv1.IngressClassList{}},
-	objects.IngressClassParams: {Object: &v1beta1.IngressClassParams{}, List: &v1beta1.IngressClassParamsList{}},
+	objects.IngressClassParams: {Object: &v1beta1.IngressClassParams{}, List: &v1beta1.IngressClassParamsList{}, Optional: true, Required: true},
 	objects.Service:            {Object: &corev1.Service{}, List: &corev1.ServiceList{}},
 	objects.Namespace:          {Object: &corev1.Namespace{}, List: &corev1.NamespaceList{}},
-	objects.TargetGroupBinding: {Object: &v1beta1.TargetGroupBinding{}, List: &v1beta1.TargetGroupBindingList{}},
+	objects.TargetGroupBinding: {Object: &v1beta1.TargetGroupBinding{}, List: &v1beta1.TargetGroupBindingList{}, Optional: true, Required: true},
 	objects.ConfigMap:          {Object: &corev1.ConfigMap{}},
 
 	objects.GatewayClass:              {Object: &gatewayv1.GatewayClass{}, List: &gatewayv1.GatewayClassList{}, Optional: true},

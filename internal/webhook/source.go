@@ -21,6 +21,8 @@ type Source struct {
 	Secret   types.NamespacedName
 	Lifetime time.Duration // as the Renewer's
 	Log      logr.Logger
+	// Report, if it is set, takes why there is no certificate, once the leader had the time to issue the first one; nil = there is one.
+	Report func(error)
 
 	mu          sync.RWMutex
 	pem         []byte
@@ -32,16 +34,26 @@ func (*Source) NeedLeaderElection() bool { return false }
 
 // Start implements manager.Runnable; it reads the Secret until ctx ends.
 func (s *Source) Start(ctx context.Context) error {
-	for {
+	for failures := 0; ; {
 		wait := pause(s.Lifetime)
-		if err := s.read(ctx); err != nil || !s.ready() {
+		err := s.read(ctx)
+		if err == nil {
+			failures = 0
+		} else {
 			wait = retry
+			failures++
+		}
+		if s.Report != nil && ctx.Err() == nil && (failures == 0 || failures > issueAttempts && !s.ready()) {
+			s.Report(err)
 		}
 		if !sleep(ctx, wait) {
 			return nil
 		}
 	}
 }
+
+// issueAttempts is how often the Secret may be unreadable before it is reported: the first leader makes it.
+const issueAttempts = 20
 
 func (s *Source) ready() bool {
 	s.mu.RLock()

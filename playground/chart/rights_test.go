@@ -44,7 +44,7 @@ func needed(t *testing.T) rights {
 		if k.List != nil {
 			need.add(plural.Group, plural.Resource, "list", "watch")
 		}
-		if k.Optional {
+		if k.Optional && !k.Required {
 			need.add("apiextensions.k8s.io", "customresourcedefinitions "+plural.Resource+"."+plural.Group, "get") // controller/optional
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/degraded"
 )
 
 var clusterChecks = []Check{{
@@ -25,13 +27,13 @@ var clusterChecks = []Check{{
 	},
 }, {
 	Name: "crd-missing", Severity: Error, Needs: []Source{Definitions},
-	About:  "A definition of the controller's custom resources is missing. Without those of TargetGroupBindings and IngressClassParams nothing works; without others, the feature that needs them.",
-	Remedy: "apply the definitions of this version (kubectl apply --server-side -f config/crd); helm upgrade does not",
+	About:  "A definition of the controller's custom resources is missing. Without that of TargetGroupBindings no target is registered, without that of IngressClassParams classes have no parameters; without others, the feature waits that needs them.",
+	Remedy: degraded.ApplyDefinitions,
 	Find:   missingDefinitions,
 }, {
 	Name: "crd-outdated", Severity: Warning, Needs: []Source{Definitions},
 	About:  "A definition lacks fields or versions that this version of the controller has: the API server drops such fields without a word.",
-	Remedy: "apply the definitions of this version (kubectl apply --server-side -f config/crd); helm upgrade does not",
+	Remedy: degraded.ApplyDefinitions,
 	Find:   outdatedDefinitions,
 }, {
 	Name: "gateway-api-incomplete", Severity: Warning, Needs: []Source{Definitions}, Skip: withoutGatewayAPI,
@@ -46,7 +48,7 @@ var clusterChecks = []Check{{
 }, {
 	Name: "rbac-denied", Severity: Error, Needs: []Source{Rights},
 	About:  "The controller's service account lacks a right, by the API server's answer to a SubjectAccessReview.",
-	Remedy: "apply the ClusterRole and the bindings of this version of the chart or manifests",
+	Remedy: degraded.GrantRights,
 	Find:   deniedRights,
 }, {
 	Name: "node-provider-id", Severity: Warning, Needs: []Source{Nodes},

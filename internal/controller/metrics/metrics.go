@@ -29,7 +29,7 @@ type Metrics struct {
 	calls, causes, denied, limited, throttled, invalid *prometheus.CounterVec
 	requests                                           *prometheus.CounterVec
 	duration, retries, requestDuration                 *prometheus.HistogramVec
-	targetGroups, cached, topTalkers, build            *prometheus.GaugeVec
+	targetGroups, cached, topTalkers, build, degraded  *prometheus.GaugeVec
 	steps, findings, errors, drift, validated, mutated *prometheus.CounterVec
 	stages, gates, ready, TargetLag                    *prometheus.HistogramVec
 
@@ -55,6 +55,7 @@ func New(r prometheus.Registerer) *Metrics {
 		cached:          gauge(r, "awslbc_controller_cache_object_total"),
 		topTalkers:      gauge(r, "awslbc_controller_top_talkers"),
 		build:           gauge(r, "lbc_build_info"),
+		degraded:        gauge(r, "lbc_degraded"),
 		steps:           counter(r, "lbc_plan_steps_total"),
 		findings:        counter(r, "lbc_findings_total"),
 		errors:          counter(r, "awslbc_controller_reconcile_errors_total"),
@@ -89,6 +90,15 @@ func (m *Metrics) Count(name string, count func() int) {
 // SetBuild sets the information about the running binary.
 func (m *Metrics) SetBuild(b buildinfo.Info) {
 	m.build.WithLabelValues(b.Version, b.Commit, b.Go, b.Platform).Set(1)
+}
+
+// SetDegraded sets whether the controller lacks something that may come while it runs.
+func (m *Metrics) SetDegraded(reason string, lacking bool) {
+	value := 0.0
+	if lacking {
+		value = 1
+	}
+	m.degraded.WithLabelValues(reason).Set(value)
 }
 
 // ObserveRequest counts one HTTP request.

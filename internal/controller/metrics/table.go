@@ -54,6 +54,7 @@ var Table = []Row{
 		"passes over the three objects of each kind that had most of them in the last window of three minutes; of an Ingress group, `name` is the group"},
 
 	{"lbc_build_info", Gauge, []string{"version", "commit", "goversion", "platform"}, nil, "1, with the version, the commit, the Go and the platform of the binary"},
+	{"lbc_degraded", Gauge, []string{"reason"}, nil, "1 while the controller [lacks something](operations.md#what-the-controller-lacks) that may come while it runs, 0 otherwise"},
 	{"lbc_load_balancers", Gauge, []string{"ready"}, nil, "load balancers that objects declare, by condition Ready: `True`, `False` or `Unknown`; on the leader, where the LoadBalancer kind is installed"},
 	{"lbc_load_balancer_condition", Gauge, []string{"namespace", "name", "type", "status"}, nil,
 		"1 for each condition of each LoadBalancer object, with its present status; of at most 1,000 objects, those that are not ready first"},

@@ -77,6 +77,9 @@ func NewCache(rc *rest.Config, o cache.Options, d *Definitions, log logr.Logger)
 	o.ByObject = nil
 	o.NewInformer = func(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 		kind, _ := objects.KindOf(example)
+		if kube.Kinds[kind].Required {
+			return toolscache.NewSharedIndexInformer(lw, example, resync, indexers)
+		}
 		return toolscache.NewSharedIndexInformer(newGuard(lw, kind, d), example, resync, indexers)
 	}
 	own, err := cache.New(rc, o)
@@ -85,7 +88,7 @@ func NewCache(rc *rest.Config, o cache.Options, d *Definitions, log logr.Logger)
 	}
 	c := &Cache{Cache: common, optional: own, definitions: d, log: log, informers: map[objects.Kind]*informer{}, lists: map[reflect.Type]objects.Kind{}}
 	for kind := range d.kinds {
-		c.informers[kind] = &informer{started: make(chan struct{})}
+		c.informers[kind] = &informer{started: make(chan struct{}), indexes: []index{{kube.References, kube.ReferenceValues}}}
 		c.lists[reflect.TypeOf(kube.Kinds[kind].List)] = kind
 	}
 	return c, nil
@@ -131,14 +134,17 @@ func (c *Cache) begin(ctx context.Context, kind objects.Kind) error {
 	if err != nil {
 		return err
 	}
-	indexed := c.informers[kind]
-	if !indexed.indexed {
-		if err := c.optional.IndexField(ctx, object, kube.References, kube.ReferenceValues); err != nil {
+	own := c.informers[kind]
+	own.mu.Lock()
+	for len(own.indexes) > 0 {
+		if err := c.optional.IndexField(ctx, object, own.indexes[0].field, own.indexes[0].of); err != nil {
+			own.mu.Unlock()
 			return err
 		}
-		indexed.indexed = true
+		own.indexes = own.indexes[1:]
 	}
-	return indexed.attach(i)
+	own.mu.Unlock()
+	return own.attach(i)
 }
 
 // await waits until the informer of a kind is started; exists is false if the kind was never served.
@@ -220,7 +226,7 @@ func (c *Cache) GetInformerForKind(ctx context.Context, gvk schema.GroupVersionK
 }
 
 // errFixed is the error of calls that would change what is cached of an optional kind.
-var errFixed = errors.New("informers of optional kinds have one index, and last as long as the process")
+var errFixed = errors.New("informers of optional kinds get their indexes before they start, and last as long as the process")
 
 // RemoveInformer implements cache.Informers.
 func (c *Cache) RemoveInformer(ctx context.Context, o client.Object) error {
@@ -230,10 +236,17 @@ func (c *Cache) RemoveInformer(ctx context.Context, o client.Object) error {
 	return c.Cache.RemoveInformer(ctx, o)
 }
 
-// IndexField implements client.FieldIndexer.
+// IndexField implements client.FieldIndexer. Of optional kinds it is called before the cache starts.
 func (c *Cache) IndexField(ctx context.Context, o client.Object, field string, f client.IndexerFunc) error {
-	if _, ok := c.optionalKind(o); ok {
-		return errFixed
+	if kind, ok := c.optionalKind(o); ok {
+		i := c.informers[kind]
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		if i.of != nil {
+			return errFixed
+		}
+		i.indexes = append(i.indexes, index{field, f})
+		return nil
 	}
 	return c.Cache.IndexField(ctx, o, field, f)
 }

@@ -72,6 +72,7 @@ type Definitions struct {
 	causes   map[schema.GroupVersion]string    // why the newest look failed
 	changed  chan struct{}                     // closed at the next change of a state
 	onChange []func(objects.Kind)
+	onLook   []func() // are called after each look that showed something new
 }
 
 // NewDefinitions makes a Definitions that knows nothing.
@@ -83,6 +84,9 @@ func NewDefinitions(discover Discover, kinds map[objects.Kind]schema.GroupVersio
 	}
 	return d
 }
+
+// OnLook adds a function that is called after each look that shows something new, the first one included. It is called before Run.
+func (d *Definitions) OnLook(f func()) { d.onLook = append(d.onLook, f) }
 
 // OnChange adds a function that is called with each kind whose definition has changed since the first look. It is called before Run.
 func (d *Definitions) OnChange(f func(objects.Kind)) { d.onChange = append(d.onChange, f) }
@@ -174,6 +178,11 @@ func (d *Definitions) note(version schema.GroupVersion, sent time.Time, list *me
 		d.changed = make(chan struct{})
 	}
 	d.mu.Unlock()
+	for _, f := range d.onLook {
+		if transition {
+			f()
+		}
+	}
 	for _, kind := range changed {
 		for _, f := range d.onChange {
 			f(kind)
@@ -222,6 +231,16 @@ func (d *Definitions) broken(kind objects.Kind) int {
 func (d *Definitions) Serves(kind objects.Kind) bool {
 	s, _ := d.state(kind)
 	return s != absent
+}
+
+// Missing are those of some kinds that the API server does not serve, or not any more, with their versions.
+func (d *Definitions) Missing(kinds ...objects.Kind) (out []string) {
+	for _, kind := range kinds {
+		if s, _ := d.state(kind); s == absent || s == removed {
+			out = append(out, string(kind)+" ("+d.kinds[kind].GroupVersion().String()+")")
+		}
+	}
+	return out
 }
 
 // Ending is true for a kind whose definition is being removed.

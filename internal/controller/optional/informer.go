@@ -6,16 +6,23 @@ import (
 
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // informer is the informer of an optional kind. Handlers that are added before it starts wait for it.
 type informer struct {
 	started chan struct{} // closed when of is set
-	indexed bool          // the index of references was added; used by Cache.begin only
 
 	mu      sync.Mutex
+	indexes []index // to be added before it starts
 	of      cache.Informer
 	waiting []func(cache.Informer) error
+}
+
+// index is an index of a kind's objects.
+type index struct {
+	field string
+	of    client.IndexerFunc
 }
 
 // attach starts to deliver the events of an informer.

@@ -21,9 +21,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 )
 
-// syncTimeout is how long the first lists of a controller's sources may take.
-const syncTimeout = 2 * time.Minute
-
 // Options are what a controller is made of.
 type Options[U comparable] struct {
 	Name       string
@@ -86,10 +83,8 @@ func (c *Controller[U]) Start(ctx context.Context) error {
 	return nil
 }
 
-// startSources starts the sources and waits for their first lists.
+// startSources starts the sources and waits for their first lists, which come when the API server permits them.
 func (c *Controller[U]) startSources(ctx context.Context, q priorityqueue.PriorityQueue[U]) error {
-	wait, cancel := context.WithTimeout(ctx, syncTimeout)
-	defer cancel()
 	var all errgroup.Group
 	for _, s := range c.sources {
 		all.Go(func() error {
@@ -97,7 +92,7 @@ func (c *Controller[U]) startSources(ctx context.Context, q priorityqueue.Priori
 				return fmt.Errorf("starting a source of controller %s: %w", c.options.Name, err)
 			}
 			if s, ok := s.(source.TypedSyncingSource[U]); ok {
-				if err := s.WaitForSync(wait); err != nil && ctx.Err() == nil {
+				if err := s.WaitForSync(ctx); err != nil && ctx.Err() == nil {
 					return fmt.Errorf("waiting for the first list of %v for controller %s: %w", s, c.options.Name, err)
 				}
 			}

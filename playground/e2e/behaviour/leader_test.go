@@ -3,10 +3,7 @@ package behaviour
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -24,60 +21,14 @@ type replica struct {
 
 func startReplica(t *testing.T, c *harness.Cluster) replica {
 	t.Helper()
-	binary := os.Getenv("CONTROLLER")
-	if binary == "" {
-		var err error
-		if binary, err = c.Repo.Controller(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	kubeconfig, err := c.Env.Cluster.Plane.ControllerKubeconfig()
-	if err != nil {
-		t.Fatal(err)
-	}
-	free, err := process.FreeAddresses(2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	health, metrics := free[0], free[1]
-	r := replica{log: filepath.Join(t.TempDir(), "replica.log"), health: "http://" + health, metrics: "http://" + metrics}
 	seeded := c.Simulator.Seed()
-	r.process, err = process.Start(process.Options{
-		Path: binary, Log: r.log,
-		Args: []string{
-			"--cluster-name=" + seeded.Cluster.Name, "--kubeconfig=" + kubeconfig, "--aws-region=" + seeded.Region, "--aws-vpc-id=" + seeded.VPC.ID,
-			"--leader-election-namespace=kube-system", "--health-probe-bind-addr=" + health, "--metrics-bind-addr=" + metrics,
-		},
-		Env: []string{
-			"AWS_ENDPOINT_URL=" + c.Env.URL, "AWS_REGION=" + seeded.Region, "AWS_ACCESS_KEY_ID=AKIAREPLICA000000001", "AWS_SECRET_ACCESS_KEY=playground",
-			"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "HOME=" + t.TempDir(),
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), process.Grace)
-		defer cancel()
-		r.process.Stop(ctx)
-	})
-	return r
+	p := c.StartProcess(t, []string{
+		"AWS_ENDPOINT_URL=" + c.Env.URL, "AWS_REGION=" + seeded.Region, "AWS_ACCESS_KEY_ID=AKIAREPLICA000000001", "AWS_SECRET_ACCESS_KEY=playground", "AWS_EC2_METADATA_DISABLED=true",
+	}, "--aws-region="+seeded.Region, "--aws-vpc-id="+seeded.VPC.ID)
+	return replica{process: p.Process, log: p.Log, health: p.Health, metrics: p.Metrics}
 }
 
-// get is status and body of a page.
-func get(ctx context.Context, url string) (int, string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return 0, "", err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, "", err
-	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
-	body, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(body), err
-}
+var get = harness.Page
 
 // leads is the metric that is 1 if a controller leads; one that does not run for it has none.
 const leads = "leader_election_master_status"

@@ -1,0 +1,75 @@
+package cloud
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// credentialCodes are the codes of calls whose credentials AWS does not accept, whatever the call.
+var credentialCodes = map[string]bool{
+	"AuthFailure": true, "InvalidClientTokenId": true, "SignatureDoesNotMatch": true, "UnrecognizedClientException": true, "ExpiredToken": true,
+	"ExpiredTokenException": true, "IncompleteSignature": true, "MissingAuthenticationToken": true, "InvalidSignatureException": true,
+}
+
+// rejectsCredentials reports whether AWS refused a call for its credentials and not for what it does.
+func (e Error) rejectsCredentials() bool { return !e.Credentials && credentialCodes[e.Code] }
+
+// Lack is what the error of a call shows that the controller lacks: credentials, or the permission for an action. ok is false if it shows
+// neither. The condition of a permission has the action as its Text.
+func Lack(operation string, err error) (_ degraded.Condition, ok bool) {
+	e := Classify(err)
+	switch {
+	case e.Credentials, e.rejectsCredentials():
+		return rejectedCondition(operation, err), e.Credentials || e.Class == diag.Denied
+	case e.Class != diag.Denied:
+		return degraded.Condition{}, false
+	}
+	action := operation
+	if m := denied.FindStringSubmatch(e.Message); m != nil {
+		action = m[1]
+	} else if o, known := Operations[operation]; known {
+		action = o.Permission
+	}
+	return degraded.Condition{Reason: degraded.Permissions, Text: action}, true
+}
+
+// rejectedCondition is that of an error for want of credentials, or of a call whose credentials AWS refused.
+func rejectedCondition(operation string, err error) degraded.Condition {
+	if e := Classify(err); !e.Credentials {
+		return degraded.Condition{Reason: degraded.Credentials, Text: "AWS does not accept the credentials: " + Problem(operation, err).Text, Remedy: degraded.CheckCredentials}
+	}
+	if sent := (*smithy.OperationError)(nil); errors.As(err, &sent) {
+		err = sent.Err
+	}
+	return credentialsCondition(err)
+}
+
+// credentialsCondition is that of an error of the source of credentials.
+func credentialsCondition(err error) degraded.Condition {
+	text := SteadyText(err.Error())
+	_, source, found := strings.Cut(text, "failed to refresh cached credentials, ")
+	if found {
+		text = source
+	}
+	remedy := degraded.GiveRole
+	call := (*smithy.OperationError)(nil)
+	switch {
+	case errors.As(err, &call) && call.Operation() == "AssumeRoleWithWebIdentity":
+		text, remedy = "WebIdentityErr: "+call.Operation()+": "+codeAnd(classify(err)), degraded.TrustServiceAccount
+	case strings.Contains(text, "failed to retrieve jwt"), strings.Contains(text, "WebIdentity"):
+		remedy = degraded.TrustServiceAccount
+	case strings.Contains(text, "endpoint credentials"), strings.Contains(text, "failed to load credentials"), strings.Contains(text, "authorization token"):
+		remedy = degraded.AssociateRole
+	}
+	return degraded.Condition{Reason: degraded.Credentials, Text: "no credentials for AWS: " + strings.TrimRight(text, ". "), Remedy: remedy}
+}
+
+// unreadableConfig is the condition of AWS configuration that cannot be loaded.
+func unreadableConfig(err error) error {
+	return degraded.Condition{Reason: degraded.Credentials, Text: "loading AWS configuration: " + SteadyText(err.Error()), Remedy: "correct what it names: a file, or a variable of the environment such as AWS_PROFILE"}
+}

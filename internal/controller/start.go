@@ -1,0 +1,261 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/k8s-lbc/lbc/internal/buildinfo"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/probes"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/startup"
+	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+// Connect connects to AWS under the controller's own role. An error with a degraded.Condition may be gone at the next attempt.
+type Connect func(context.Context) (cloud.Connection, error)
+
+// Run answers probes, waits for AWS and the API server, and runs the controllers until ctx ends. What no time can heal is an error at once.
+func Run(ctx context.Context, c *config.Config, rc *rest.Config, connect Connect, log logr.Logger) error {
+	scheme, err := kube.Scheme()
+	if err != nil {
+		return fmt.Errorf("building scheme: %w", err)
+	}
+	rc = rest.CopyConfig(rc)
+	rc.QPS, rc.Burst = -1, -1 // the API server limits by priority and fairness
+	if err := checkWebhookFlags(c); err != nil {
+		return err
+	}
+	s, err := newStart(c, rc, scheme, log)
+	if err != nil {
+		return err
+	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	end, err := s.serve(ctx, c, fail)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if err = s.await(ctx, rc, connect); err == nil {
+		c.Region, c.VPC = s.connection.Scope.Region, s.connection.Scope.VPC
+		err = s.run(ctx, c, rc, log)
+	} else if ctx.Err() != nil { // the process was stopped before its controllers started
+		err = nil
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) { // what could not be served
+		return cause
+	}
+	return err
+}
+
+// run runs the controllers until ctx ends.
+func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log logr.Logger) error {
+	m, options, connection, lease := s.metrics, s.options, s.connection, s.lease
+	options.Cache.DefaultWatchErrorHandler = s.server.WatchFailed
+	options.MapperProvider = func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return s.mapper, nil }
+	if lease != nil {
+		options.LeaderElectionResourceLockInterface = lease
+	}
+	var restricted *reads.Restricted
+	if c.ServesGateways() && c.WatchNamespace != "" {
+		restricted = &reads.Restricted{Namespace: c.WatchNamespace, Now: time.Now}
+	}
+	kinds, err := optionalKinds(c, options.Scheme)
+	if err != nil {
+		return err
+	}
+	newCache, definitions := cacheOfOptionalKinds(s.core, kinds, restricted, log.WithName("definitions"))
+	options.NewCache = newCache
+	mgr, err := ctrl.NewManager(rc, options)
+	if err != nil {
+		return fmt.Errorf("creating manager: %w", err)
+	}
+	s.events.of = mgr
+	scopes := cloud.NewScopes(connection, cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: func(call cloud.Call) { m.ObserveCall(call); s.calls.Observe(call) }, Attempt: m.ObserveRequest, MayWrite: lease.mayWrite})
+	w := wiring{config: c, mgr: mgr, scopes: scopes, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted, start: s}
+	if w.clients, err = scopes.Clients(scopes.Own()); err != nil {
+		return err
+	}
+	if err := w.setUp(ctx); err != nil {
+		return err
+	}
+	s.probes.Started()
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("running manager: %w", err)
+	}
+	return nil
+}
+
+// start is what the process has before its controllers: probes and metrics, what it lacks, and the API server as far as it answers.
+type start struct {
+	metrics    *metrics.Metrics
+	conditions *degraded.Conditions
+	probes     *probes.Probes
+	reporter   *startup.Reporter
+	server     *startup.Server
+	calls      *startup.Calls
+	core       *kubernetes.Clientset
+	client     *http.Client // of the API server
+	own        startup.Pod
+	options    ctrl.Options
+	events     *lateRecorder
+	lease      *fence // nil = without leader election
+
+	connection cloud.Connection // of await
+	mapper     meta.RESTMapper
+}
+
+func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log logr.Logger) (*start, error) {
+	hc, err := rest.HTTPClientFor(rc)
+	if err != nil {
+		return nil, fmt.Errorf("making the client of the API server: %w", err)
+	}
+	core, err := kubernetes.NewForConfigAndClient(rc, hc)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the API server: %w", err)
+	}
+	m := metrics.New(ctrlmetrics.Registry)
+	m.SetBuild(buildinfo.Read(c.Version))
+	reporter := startup.NewReporter(m.SetDegraded, time.Now, log.WithName("degraded"))
+	conditions := &degraded.Conditions{OnChange: reporter.Changed}
+	s := &start{
+		metrics: m, conditions: conditions, probes: probes.New(conditions), reporter: reporter, core: core, client: hc, own: startup.OwnPod(),
+		options: managerOptions(c, scheme, log), events: &lateRecorder{},
+		calls: &startup.Calls{Conditions: conditions, Now: time.Now},
+		server: &startup.Server{Conditions: conditions, Client: core.Discovery().RESTClient(), Host: rc.Host, Rights: &startup.Rights{
+			Conditions: conditions, Reviews: core.AuthorizationV1().SelfSubjectAccessReviews(), Namespace: c.WatchNamespace,
+		}},
+	}
+	s.lease, err = newFence(s.options, rc, s.events, func(err error) { s.server.Rights.Lease(cmp.Or(c.LeaderElectionNamespace, s.own.Namespace), err) })
+	if err != nil {
+		return nil, fmt.Errorf("making the lock of the leader election: %w", err)
+	}
+	return s, nil
+}
+
+// serve answers probes and requests for metrics from now on, and writes events. It returns a function that ends that. What cannot be served ends
+// the process by fail.
+func (s *start) serve(ctx context.Context, c *config.Config, fail func(error)) (end func(), err error) {
+	answer, err := s.probes.Serve(ctx, c.HealthAddr)
+	if err != nil {
+		return nil, err
+	}
+	page, err := metricsserver.NewServer(metricsserver.Options{BindAddress: c.MetricsAddr}, nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("serving metrics (--metrics-bind-addr): %w", err)
+	}
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx)) // until the controllers have ended
+	var all sync.WaitGroup
+	for _, serve := range []func(context.Context) error{
+		answer,
+		func(ctx context.Context) error {
+			if page == nil {
+				return nil
+			}
+			if err := page.Start(ctx); err != nil {
+				return fmt.Errorf("serving metrics (--metrics-bind-addr): %w", err)
+			}
+			return nil
+		},
+	} {
+		all.Go(func() {
+			if err := serve(serving); err != nil {
+				fail(err)
+			}
+		})
+	}
+	all.Go(func() { s.reporter.Events(serving, s.conditions, s.core, s.own) })
+	all.Go(func() { s.calls.Run(serving) })
+	return func() { stop(); all.Wait() }, nil
+}
+
+// await waits, side by side, until AWS is connected and the API server returns its kinds.
+func (s *start) await(ctx context.Context, rc *rest.Config, connect Connect) error {
+	kinds, err := watchedKinds(s.options.Scheme)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var both sync.WaitGroup
+	for _, await := range []func() error{
+		func() error {
+			return startup.Await(ctx, s.conditions, []degraded.Reason{degraded.Region, degraded.Credentials, degraded.VPC}, func(ctx context.Context) (err error) {
+				s.connection, err = connect(ctx)
+				return err
+			})
+		},
+		func() error {
+			return startup.Await(ctx, s.conditions, []degraded.Reason{degraded.APIServer}, func(ctx context.Context) (err error) {
+				s.mapper, err = s.server.Mapper(ctx, rc, s.client, kinds)
+				return err
+			})
+		},
+	} {
+		both.Go(func() {
+			if err := await(); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	both.Wait()
+	return context.Cause(ctx)
+}
+
+// watched are objects of the kinds that are cached and that each cluster serves.
+func watched() []client.Object {
+	all := []client.Object{&corev1.Pod{}, &corev1.Node{}, &discoveryv1.EndpointSlice{}}
+	for _, k := range kube.Kinds {
+		if k.List != nil && !k.Optional {
+			all = append(all, k.Object)
+		}
+	}
+	return all
+}
+
+func watchedKinds(scheme *runtime.Scheme) (out []schema.GroupVersionKind, err error) {
+	for _, o := range watched() {
+		gvk, err := apiutil.GVKForObject(o, scheme)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, gvk)
+	}
+	return out, nil
+}
+
+// checkDefinitions shows which required definitions are missing.
+func (w *wiring) checkDefinitions() {
+	missing := w.definitions.Missing(objects.IngressClassParams, objects.TargetGroupBinding)
+	if len(missing) == 0 {
+		w.start.conditions.Heal(degraded.Definitions)
+		return
+	}
+	w.start.conditions.Set(degraded.Condition{Reason: degraded.Definitions, Remedy: degraded.ApplyDefinitions,
+		Text: "the API server does not serve " + strings.Join(missing, " and ") + ": what needs them waits, everything else works"})
+}

@@ -1,0 +1,118 @@
+package startup
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
+
+	"github.com/k8s-lbc/lbc/internal/degraded"
+)
+
+// Right is what the controller may do with the objects of a resource.
+type Right struct {
+	Verbs, Group, Resource, Namespace string // several verbs are separated by ", "
+}
+
+func (r Right) text() string {
+	s := r.Verbs + " " + r.Resource
+	if r.Group != "" {
+		s += "." + r.Group
+	}
+	if r.Namespace != "" {
+		s += " in namespace " + r.Namespace
+	}
+	return s
+}
+
+// Rights follows the rights that the API server denied the controller: each is reviewed until it is granted.
+type Rights struct {
+	Conditions *degraded.Conditions
+	Reviews    authorizationclient.SelfSubjectAccessReviewInterface
+	Namespace  string // --watch-namespace; "" = all
+
+	mu      sync.Mutex
+	missing []Right
+}
+
+// Missing takes the refusal of a list or a watch.
+func (r *Rights) Missing(ctx context.Context, refusal error) {
+	var status apierrors.APIStatus
+	if !errors.As(refusal, &status) || status.Status().Details == nil {
+		return
+	}
+	d := status.Status().Details
+	right := Right{Verbs: "list, watch", Group: d.Group, Resource: d.Kind, Namespace: r.Namespace}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if slices.Contains(r.missing, right) {
+		return
+	}
+	r.note(append(r.missing, right))
+	go r.review(ctx, right)
+}
+
+// review ends when the right is granted.
+func (r *Rights) review(ctx context.Context, right Right) {
+	for failures := 1; !r.granted(ctx, right); failures++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pauses.Pause(failures)):
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.note(slices.DeleteFunc(slices.Clone(r.missing), func(x Right) bool { return x == right }))
+}
+
+func (r *Rights) granted(ctx context.Context, right Right) bool {
+	for verb := range strings.SplitSeq(right.Verbs, ", ") {
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Group: right.Group, Resource: right.Resource, Namespace: right.Namespace},
+		}}
+		bounded, cancel := context.WithTimeout(ctx, tryTimeout)
+		answer, err := r.Reviews.Create(bounded, review, metav1.CreateOptions{})
+		cancel()
+		if err != nil || !answer.Status.Allowed {
+			return false
+		}
+	}
+	return true
+}
+
+// note replaces the rights that are missing. The lock is held.
+func (r *Rights) note(missing []Right) {
+	r.missing = missing
+	if len(missing) == 0 {
+		r.Conditions.Heal(degraded.Rights)
+		return
+	}
+	var texts []string
+	for _, x := range missing {
+		texts = append(texts, x.text())
+	}
+	slices.Sort(texts)
+	r.Conditions.Set(degraded.Condition{Reason: degraded.Rights, Text: "the controller's ServiceAccount may not " + strings.Join(texts, "; nor "), Remedy: degraded.GrantRights})
+}
+
+// Lease takes the result of a request for the Lease: nil, or why it failed.
+func (r *Rights) Lease(namespace string, err error) {
+	right := Right{Verbs: "create, get, update", Group: "coordination.k8s.io", Resource: "leases", Namespace: namespace}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	had := slices.Contains(r.missing, right)
+	switch {
+	case apierrors.IsForbidden(err) && !had:
+		r.note(append(r.missing, right))
+	case err == nil && had:
+		r.note(slices.DeleteFunc(slices.Clone(r.missing), func(x Right) bool { return x == right }))
+	}
+}

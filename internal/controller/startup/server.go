@@ -1,0 +1,129 @@
+package startup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/degraded"
+)
+
+// tryTimeout bounds a request to the API server.
+const tryTimeout = 10 * time.Second
+
+// Server is the API server as the start sees it.
+type Server struct {
+	Conditions *degraded.Conditions
+	Client     rest.Interface
+	Host       string
+	Rights     *Rights
+
+	mu       sync.Mutex
+	awaiting bool
+}
+
+// Reachable is nil if the API server answers and accepts the controller.
+func (s *Server) Reachable(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	return s.condition(s.Client.Get().AbsPath("/version").Do(ctx).Error())
+}
+
+// condition makes an error of a request the condition of the API server.
+func (s *Server) condition(err error) error {
+	if err == nil || apierrors.IsForbidden(err) { // which may be so for /version, and is an answer
+		return nil
+	}
+	text := "the API server at " + s.Host + " does not answer: "
+	switch {
+	case apierrors.IsUnauthorized(err):
+		text = "the API server at " + s.Host + " does not accept the controller's credentials: "
+	case unanswered(err):
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // without the request, which differs
+		}
+	}
+	return degraded.Condition{Reason: degraded.APIServer, Text: text + cloud.SteadyText(err.Error()), Remedy: degraded.ReachServer}
+}
+
+// unanswered reports whether an error of a request to the API server is none of its answers.
+func unanswered(err error) bool {
+	var u *url.Error
+	return errors.As(err, &u) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// Mapper makes a mapper that knows some kinds, so that controllers can be set up without requests.
+func (s *Server) Mapper(ctx context.Context, rc *rest.Config, client *http.Client, kinds []schema.GroupVersionKind) (meta.RESTMapper, error) {
+	if err := s.Reachable(ctx); err != nil {
+		return nil, err
+	}
+	mapper, err := apiutil.NewDynamicRESTMapper(rc, client)
+	if err != nil {
+		return nil, fmt.Errorf("reading the kinds of the API server: %w", err)
+	}
+	for _, k := range kinds {
+		if _, err := mapper.RESTMapping(k.GroupKind(), k.Version); err != nil {
+			return nil, degraded.Condition{Reason: degraded.APIServer, Text: "the API server at " + s.Host + " does not return its kinds: " + cloud.SteadyText(err.Error()), Remedy: degraded.ReachServer}
+		}
+	}
+	return mapper, nil
+}
+
+// WatchFailed takes the error of a list or watch of an informer, which tries again. Rights that are missing, and an API server that does not
+// answer, are conditions; other errors are logged.
+func (s *Server) WatchFailed(ctx context.Context, r *toolscache.Reflector, err error) {
+	switch {
+	case apierrors.IsForbidden(err):
+		s.Rights.Missing(ctx, err)
+	case unanswered(err), apierrors.IsUnauthorized(err):
+		s.suspect(ctx)
+	default:
+		toolscache.DefaultWatchErrorHandler(ctx, r, err)
+	}
+}
+
+// suspect looks whether the API server answers, until it does. A watch that an API server ended as it restarted shows nothing if the next
+// request succeeds.
+func (s *Server) suspect(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.awaiting || ctx.Err() != nil {
+		return
+	}
+	s.awaiting = true
+	go func() {
+		defer func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.awaiting = false
+		}()
+		for failures := 1; ctx.Err() == nil; failures++ {
+			err := s.Reachable(ctx)
+			if err == nil {
+				s.Conditions.Heal(degraded.APIServer)
+				return
+			}
+			var c degraded.Condition
+			if errors.As(err, &c) && ctx.Err() == nil {
+				s.Conditions.Set(c)
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(pauses.Pause(failures)):
+			}
+		}
+	}()
+}

@@ -1,0 +1,28 @@
+package degraded
+
+// Remedies that several conditions, or findings of lbc doctor, have.
+const (
+	ApplyDefinitions = "apply the definitions of this version (kubectl apply --server-side -f config/crd); helm upgrade does not"
+	GrantRights      = "apply the ClusterRole and the bindings of this version of the chart or manifests"
+
+	reachMetadata = "let pods reach the instance metadata service (a hop limit of 2: aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)"
+
+	// NameRegion is the remedy of a region that is not known.
+	NameRegion = "set --aws-region (region in the chart), or " + reachMetadata
+	// NameVPC is the remedy of a VPC that is not known.
+	NameVPC = "set --aws-vpc-id (vpcId in the chart) or --aws-vpc-tags, or " + reachMetadata
+	// ChooseVPC is the remedy of tags that not one VPC has.
+	ChooseVPC = "set --aws-vpc-id (vpcId in the chart), or give --aws-vpc-tags that one VPC of the region has"
+	// GiveRole is the remedy where no source has credentials.
+	GiveRole = "give the controller's ServiceAccount a role (the annotation eks.amazonaws.com/role-arn, or an EKS Pod Identity association) and restart the pods, or give the nodes' instances a role and " + reachMetadata
+	// TrustServiceAccount is the remedy where the role does not admit the ServiceAccount.
+	TrustServiceAccount = "let the role's trust policy admit the controller's ServiceAccount, and check the role's ARN and the token that the controller is given"
+	// AssociateRole is the remedy where the agent of EKS Pod Identity gives no credentials.
+	AssociateRole = "associate a role with the controller's ServiceAccount (aws eks create-pod-identity-association), and see that the EKS Pod Identity agent runs on the node"
+	// CheckCredentials is the remedy of credentials that AWS does not accept.
+	CheckCredentials = "check the AWS credentials (aws sts get-caller-identity) and the node's clock"
+	// GiveCertificate is the remedy of webhooks without a certificate.
+	GiveCertificate = "see that the leader runs and may write the Secret of --webhook-cert-secret, or that --webhook-cert-dir has the certificate"
+	// ReachServer is the remedy of an API server that does not answer.
+	ReachServer = "check --kubeconfig, the network to the API server, and the validity of the controller's credentials"
+)
