@@ -21,10 +21,10 @@ func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 	page := read("docs/troubleshooting.md")
 	for _, tc := range []struct{ text, file string }{
 		{"kubernetes cluster name must be specified", "internal/config/config.go"},
-		{"failed to introspect region from EC2Metadata", "internal/cloud/connect.go"},
-		{"failed to get VPC ID", "internal/cloud/connect.go"},
-		{"no VPC exists with tags", "internal/cloud/connect.go"},
-		{"multiple VPCs exist with tags", "internal/cloud/connect.go"},
+		{"failed to introspect region from EC2Metadata", "internal/cloud/discover.go"},
+		{"failed to get VPC ID", "internal/cloud/discover.go"},
+		{"no VPC exists with tags", "internal/cloud/discover.go"},
+		{"multiple VPCs exist with tags", "internal/cloud/discover.go"},
 		{"no credentials for AWS: ", "internal/cloud/problem.go"},
 		{"the name … cannot be resolved", "internal/cloud/network.go"},
 		{"… does not answer in time", "internal/cloud/network.go"},
