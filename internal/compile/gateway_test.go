@@ -176,7 +176,11 @@ func TestTwoRoutesCannotHaveOneTargetGroup(t *testing.T) {
 // existing group is to get.
 func TestOfTwoTargetGroupsWithOneDeclaredNameTheFirstHasIt(t *testing.T) {
 	t.Parallel()
-	declare := func(m *intent.Member) { m.Routes[0].Actions[0].Backends[0].TargetGroup.Name = "storefront" }
+	source := intent.Source{Object: diag.Object{Kind: "TargetGroupConfiguration", Namespace: "shop", Name: "web"}, Path: "spec.defaultConfiguration.targetGroupName"}
+	declare := func(m *intent.Member) {
+		g := m.Routes[0].Actions[0].Backends[0].TargetGroup
+		g.Name, g.NameSource = "storefront", source
+	}
 	r := Compile(gatewayOf(stack.Application, attachedRoute("a", 1, declare), attachedRoute("b", 2, declare)), account(), config(), nil)
 	s := mustBuild(t, r)
 	if a, b := s.TargetGroups[0], s.TargetGroups[1]; a.Name != "storefront" || !a.Declared || !strings.HasPrefix(b.Name, "k8s-shop-") || b.Declared ||
@@ -185,8 +189,13 @@ func TestOfTwoTargetGroupsWithOneDeclaredNameTheFirstHasIt(t *testing.T) {
 	}
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"b IgnoredSetting"})
 	if text := r.Diagnostics[0].Text; !strings.Contains(text, "targetGroupName storefront has no effect on the target group of shop/gw:shop-b:") ||
-		!strings.Contains(text, "target group shop/gw:shop-a:HTTPRoute-shop-a:8080 has that name") {
-		t.Error(text)
+		!strings.Contains(text, "target group shop/gw:shop-a:HTTPRoute-shop-a:8080 has that name") || r.Diagnostics[0].Path != source.Place() {
+		t.Error(r.Diagnostics[0].Path, text)
+	}
+	for i, want := range []intent.Source{source, {}} {
+		if got := r.Origins[stack.Ref{Kind: stack.KindTargetGroup, ID: s.TargetGroups[i].ID}].Fields["Name"]; got != want {
+			t.Errorf("the name of %s is declared in %+v", s.TargetGroups[i].Name, got)
+		}
 	}
 	balancer := attachedRoute("c", 1, declare, func(m *intent.Member) {
 		g := m.Routes[0].Actions[0].Backends[0].TargetGroup

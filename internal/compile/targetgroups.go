@@ -45,6 +45,9 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		out.IPAddressType = stack.IPv6
 	}
 	fields := map[string]intent.Source{"Backend": source}
+	if out.Name == tg.Name {
+		fields["Name"] = tg.NameSource
+	}
 	if tg.TargetType == stack.TargetALB {
 		out.Balancer = stack.Literal(stack.KindLoadBalancer, tg.Balancer)
 	}
@@ -76,7 +79,7 @@ func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (nam
 		if at < 0 {
 			return tg.Name, tg.TargetType != stack.TargetALB
 		}
-		b.note(i, diag.New(b.members[i].Object, source.Path, diag.IgnoredSetting,
+		b.note(i, diag.New(b.members[i].Object, cmp.Or(tg.NameSource.Place(), source.Path), diag.IgnoredSetting,
 			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: target group %s has that name, which AWS admits once", tg.Name, tg.ID, b.tgs[at].ID),
 			"declare another name for this route or its Service, or none to have a generated name").In(diag.Route))
 	}

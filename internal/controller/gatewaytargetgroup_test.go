@@ -142,8 +142,12 @@ func TestATargetGroupNameThatAnotherHasCostsNothing(t *testing.T) {
 		t.Errorf("%s, before %s", got, before)
 	}
 	l.wantAnswers(map[string]string{"/": "shop/web:shop-web:HTTPRoute-shop-web:8080"})
-	if !strings.Contains(strings.Join(l.events[from:], "\n"), theirGroup("storefront")) {
-		t.Errorf("nothing reports it: %v", l.events[from:])
+	for _, object := range []string{"TargetGroupConfiguration shop/web", "HTTPRoute shop/web"} {
+		if !slices.ContainsFunc(l.events[from:], func(e string) bool {
+			return strings.HasPrefix(e, object+" ") && strings.Contains(e, theirGroup("storefront")) && strings.Contains(e, "spec.defaultConfiguration.targetGroupName")
+		}) {
+			t.Errorf("no event of %s names the field: %v", object, l.events[from:])
+		}
 	}
 }
 

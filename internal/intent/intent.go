@@ -219,6 +219,7 @@ type Backend struct {
 type TargetGroup struct {
 	ID               string      // identity as in stack.TargetGroup.ID
 	Name             string      `json:",omitempty"` // as declared; empty = that of Names
+	NameSource       Source      `json:",omitzero"`  // where the name is declared
 	Object           diag.Object // the object that declares it (Ingress or Service)
 	ServiceNamespace string
 	ServiceName      string // empty = no Service, and no targets

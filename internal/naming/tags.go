@@ -108,6 +108,10 @@ func BackendSecurityGroup(cluster string) string {
 // BindingFinalizer is the finalizer of TargetGroupBindings.
 const BindingFinalizer = "elbv2.k8s.aws/resources"
 
+// OriginalBinding is an annotation of a TargetGroupBinding outside of the namespace of its stack whose target group is about to be deleted:
+// NAMESPACE/NAME of the object itself.
+const OriginalBinding = "elbv2.k8s.aws/original"
+
 // AllowDeregistration is the annotation of a TargetGroupBinding that allows the deregistrations which --deregistration-brake holds.
 const AllowDeregistration = "elbv2.k8s.aws/allow-deregistration"
 

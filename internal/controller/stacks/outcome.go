@@ -72,7 +72,8 @@ var mentions = []struct{ word, setting string }{
 }
 
 // attribute puts a problem of a step on the objects that the step's resource comes from: on the one whose setting it is about, if that
-// is known. What a class or a configuration sets is reported there and on the members, whose authors may not see those.
+// is known. What a class or a configuration sets is reported there and on the members, or on the routes whose target group it is: their authors may
+// not see those.
 func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, step plan.Step, w front.Input) diag.List {
 	origin := origins[step.Resource]
 	objects := origin.Objects
@@ -91,9 +92,9 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 		on(src.Object, src.Path)
 		readers := objects
 		switch {
-		case src.OfConfiguration(): // which the Gateway names, and not its routes
+		case src.OfConfiguration() && step.Resource.Kind != stack.KindTargetGroup: // which the Gateway names, and not its routes
 			readers = objectsOf(w.Members)
-		case !src.OfClass():
+		case !src.OfClass() && !src.OfConfiguration():
 			readers = nil
 		}
 		for _, o := range readers {

@@ -108,6 +108,34 @@ func TestARefusedSettingOfAConfigurationIsReportedOnTheGatewayToo(t *testing.T) 
 	}
 }
 
+// TestATakenNameOfATargetGroupIsReportedWhereItIsDeclaredAndOnTheRoute: the Gateway's configuration has no part in it.
+func TestATakenNameOfATargetGroupIsReportedWhereItIsDeclaredAndOnTheRoute(t *testing.T) {
+	t.Parallel()
+	gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	route := diag.Object{Kind: "HTTPRoute", Namespace: "shop", Name: "pages"}
+	configuration := diag.Object{Kind: "TargetGroupConfiguration", Namespace: "shop", Name: "web"}
+	group := stack.Ref{Kind: stack.KindTargetGroup, ID: "shop/web:shop-pages:HTTPRoute-shop-web:8080"}
+	origins := map[stack.Ref]compile.Origin{group: {
+		Objects: []diag.Object{route},
+		Fields: map[string]intent.Source{
+			"Backend": {Object: route, Path: "spec.rules[0].backendRefs[0]"}, "Name": {Object: configuration, Path: "spec.defaultConfiguration.targetGroupName"},
+		},
+	}}
+	taken := diag.New(diag.Object{}, "", diag.NameTaken, "A target group with the same name exists", "choose another name")
+	found := (&Reconciler{}).attribute(taken, origins, plan.Step{Resource: group, Op: elb.CreateTargetGroup{}}, front.Input{Members: []metav1.Object{gateway}})
+	var got []string
+	for _, d := range found {
+		got = append(got, d.Object.String()+" "+d.Path)
+	}
+	want := []string{
+		"TargetGroupConfiguration shop/web spec.defaultConfiguration.targetGroupName",
+		"HTTPRoute shop/pages spec.defaultConfiguration.targetGroupName of TargetGroupConfiguration shop/web",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestOfEachWriteItIsDecidedWhichSettingAWSRefuses holds the operations to a list of those that are about no setting: one that is in neither
 // loses the annotation that events name.
 func TestOfEachWriteItIsDecidedWhichSettingAWSRefuses(t *testing.T) {

@@ -76,12 +76,12 @@ func (d *differ) bindingOf(w stack.Binding, serving map[boundTo][]*elb.Binding) 
 
 // ownsBinding reports whether an observed binding is the stack's own. Labels are not enough, as a copy of a binding carries them
 // in any namespace: the identity of the target group has the namespace of the original. For a target group that is not observed
-// any more, the namespace must be that of the stack or of one of its members.
+// any more, the namespace must be that of the stack or of one of its members, unless the binding is marked as the original (markOriginals).
 func (d *differ) ownsBinding(b *elb.Binding) bool {
 	if id := d.identities[b.TargetGroup.Literal]; naming.NamespaceOfTargetGroup(id) != "" {
 		return naming.BindsIn(id, b.Namespace)
 	}
-	return b.Namespace == d.plan.Key.ID.Namespace || slices.Contains(d.opt.Namespaces, b.Namespace) ||
+	return b.Annotations[naming.OriginalBinding] == bindingKey(b.Binding) || b.Namespace == d.plan.Key.ID.Namespace || slices.Contains(d.opt.Namespaces, b.Namespace) ||
 		slices.ContainsFunc(d.want.Bindings, func(w stack.Binding) bool { return w.Namespace == b.Namespace })
 }
 
@@ -132,6 +132,29 @@ func unset(what string, have, want map[string]string) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// markOriginals marks the bindings of target groups that go, by ARN of these, where the namespace is not that of the stack: once the group is
+// gone nothing else distinguishes them from copies, should the process end or the API server fail before they are deleted. The mark is of the
+// object's own namespace and name, so that a copy has another one.
+func (d *differ) markOriginals() map[string][]plan.StepID {
+	marks := map[string][]plan.StepID{}
+	for i := range d.obs.Bindings {
+		b := &d.obs.Bindings[i]
+		key, arn := bindingKey(b.Binding), b.TargetGroup.Literal
+		id := d.identities[arn]
+		switch {
+		case id == "" || d.handledBindings[key] || b.Deleting || d.kept[key] || d.kept[arn] || d.targets[id] != nil && d.targets[id].ARN == arn:
+		case b.Namespace == d.plan.Key.ID.Namespace || b.Namespace == naming.NamespaceOfTargetGroup(id) || !d.ownsBinding(b):
+		case b.Annotations[naming.OriginalBinding] == key:
+		default:
+			up := b.Binding
+			up.Annotations = map[string]string{naming.OriginalBinding: key}
+			s := d.step(plan.Update, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, elb.UpdateBinding{Binding: up}, "its target group goes first, whose tags have its namespace")
+			marks[arn] = append(marks[arn], s.ID)
+		}
+	}
+	return marks
 }
 
 // deleteBindings deletes the objects whose target groups go: after them, because a target group that is gone needs no

@@ -198,6 +198,7 @@ func healthCheckChanges(have, want stack.HealthCheck) []string {
 
 // deleteTargetGroups deletes what is not wanted, once nothing forwards to it.
 func (d *differ) deleteTargetGroups() {
+	marks := d.markOriginals()
 	for i := range d.obs.TargetGroups {
 		tg := &d.obs.TargetGroups[i]
 		if d.targets[tg.ID] == tg || !d.mayDelete(tg.ARN) {
@@ -214,6 +215,7 @@ func (d *differ) deleteTargetGroups() {
 			continue
 		}
 		s.Need(d.releases[tg.ARN]...)
+		s.Follow(marks[tg.ARN]...)
 		for _, arn := range slices.Sorted(maps.Keys(d.deletedBalancers)) { // its listeners may not be known
 			s.Need(d.deletedBalancers[arn])
 		}

@@ -158,7 +158,7 @@ func (g *group) base(namespace, name, targetType string) *intent.TargetGroup {
 // named sets the declared name; ok is false if it is invalid, which is recorded.
 func (g *group) named() (ok bool) {
 	f := value(g.layers, "targetGroupName", func(p *props) *string { return p.TargetGroupName })
-	if g.Name = f.Value; len(g.Name) > maxName {
+	if g.Name, g.NameSource = f.Value, f.Source; len(g.Name) > maxName {
 		g.fail(f.Source, diag.InvalidRule, fmt.Sprintf("targetGroupName %s has %d characters: the name of a target group has at most %d", g.Name, len(g.Name), maxName), "shorten it, or remove it to have a generated name")
 		return false
 	}

@@ -46,8 +46,11 @@ func TestFieldsOfTargetGroups(t *testing.T) {
 		properties string
 		change     func(*intent.TargetGroup)
 	}{
-		"none":          {"", func(*intent.TargetGroup) {}},
-		"name":          {"targetGroupName: mine", func(g *intent.TargetGroup) { g.Name = "mine" }},
+		"none": {"", func(*intent.TargetGroup) {}},
+		"name": {"targetGroupName: mine", func(g *intent.TargetGroup) {
+			g.Name = "mine"
+			g.NameSource = intent.Source{Object: diag.Object{Kind: "TargetGroupConfiguration", Namespace: "shop", Name: "c"}, Path: "spec.defaultConfiguration.targetGroupName"}
+		}},
 		"protocol":      {"protocol: HTTPS", func(g *intent.TargetGroup) { g.Protocol, g.HealthCheck.Protocol = "HTTPS", "HTTPS" }},
 		"attributes":    {"targetGroupAttributes: [{key: a, value: b}]", func(g *intent.TargetGroup) { g.Attributes = map[string]string{"a": "b"} }},
 		"tags":          {"tags: {a: b}", func(g *intent.TargetGroup) { g.Tags = map[string]string{"a": "b"} }},

@@ -1,0 +1,110 @@
+package controller
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// endAtWrite ends the process before its n-th call to AWS or write of a binding: that one and all later ones have no effect. It returns how many
+// there were.
+func (l *lab) endAtWrite(n, passes int, keys ...stack.Key) int {
+	ctx, die := context.WithCancel(l.Context())
+	defer die()
+	var made atomic.Int32
+	count := func(context.Context) error {
+		if int(made.Add(1)) > n {
+			die()
+		}
+		return ctx.Err()
+	}
+	l.beforeCall(count)
+	defer l.beforeCall(nil)
+	for _, key := range keys {
+		b := l.of(key).Bindings
+		whole := b.Client
+		defer func() { b.Client = whole }()
+		b.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{ //nolint:forcetypeassert // the fake client is one
+			Delete: func(_ context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+				if err := count(ctx); err != nil {
+					return err
+				}
+				return c.Delete(ctx, o, opts...)
+			},
+			Patch: func(_ context.Context, c client.WithWatch, o client.Object, patch client.Patch, opts ...client.PatchOption) error {
+				if err := count(ctx); err != nil {
+					return err
+				}
+				return c.Patch(ctx, o, patch, opts...)
+			},
+		})
+	}
+	for range passes {
+		if ctx.Err() != nil {
+			break
+		}
+		l.passOnce(ctx, keys...)
+	}
+	return int(made.Load())
+}
+
+// TestACrashAtAnyCallLeavesNoBindingInTheNamespaceOfABackend has a route, or the Gateway with it, go whose backend is in another namespace, and
+// the process end before each call to AWS and each write of the binding in turn. A copy of the binding, in a third namespace, stays.
+func TestACrashAtAnyCallLeavesNoBindingInTheNamespaceOfABackend(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*lab){
+		"a route goes":        func(l *lab) { l.discard("HTTPRoute shop/api {}") },
+		"the Gateway goes":    func(l *lab) { l.discard("Gateway shop/web {}\nHTTPRoute shop/api {}") },
+		"the Service changes": func(l *lab) { l.apply(payRoute("web, port: 80")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for n, calls := 0, 1; n <= calls; n++ {
+				l := newGatewayLab(t, webGateway+`
+Namespace /pay {}
+Service pay/api {spec: {ports: [{port: 80, targetPort: 8080}]}}
+ReferenceGrant pay/shop {spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}], to: [{group: "", kind: Service}]}}`+
+					payRoute("api, namespace: pay, port: 80"))
+				l.settleWeb()
+				for _, b := range l.allBindings() {
+					if b.Namespace == "pay" {
+						l.create(copyOf(b, func(*v1beta1.TargetGroupBinding) {}))
+					}
+				}
+				l.settleWeb()
+				change(l)
+				calls = max(calls, l.endAtWrite(n, 6, l.webKeys()...)-1)
+				l.restart()
+				l.passWith(10*time.Minute, l.webKeys()...)
+				copies := 0
+				for _, b := range l.allBindings() {
+					switch b.Namespace {
+					case "pay":
+						t.Errorf("the end at call %d leaves binding %s of %s: %v", n, b.Name, b.Spec.TargetGroupARN, b.Annotations)
+					case "zz":
+						copies++
+						if b.DeletionTimestamp != nil || b.Annotations[naming.OriginalBinding] != "" {
+							t.Errorf("after the end at call %d the copy is deleted or marked: %+v", n, b)
+						}
+					}
+				}
+				if copies != 1 {
+					t.Errorf("after the end at call %d there are %d copies", n, copies)
+				}
+			}
+		})
+	}
+}
+
+func payRoute(backend string) string {
+	return `
+HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: ` + backend + `}]}]}}`
+}
