@@ -104,13 +104,12 @@ func (d *differ) handOver(w stack.LoadBalancer, from int) {
 // A binding of the stack, or else its name or a tag, distinguishes it from a duplicate: the controller binds only what serves or served, and the name of
 // a successor follows from that of the former one, which is in a tag of one with a declared name, unless the object was deleted and created again meanwhile.
 func (d *differ) replaced(tg, by *elb.TargetGroup) bool {
-	use := d.tgUse[tg.ARN]
+	use, marked := d.tgUse[tg.ARN], tg.Tags[naming.ReplacesTag] != "" || by.Tags[naming.ReplacesTag] == tg.Name
 	switch {
-	case len(d.frees[tg.ARN]) > 0, use == bound, use == usedByKept && d.hasBinding(tg):
+	case len(d.frees[tg.ARN]) > 0, use == bound, use == usedByKept && (marked || d.hasBinding(tg)): // a rule may warm it up before it is bound
 		return true
 	case use < bound:
 		return false
 	}
-	return naming.Successor(tg.Name, by.Port) == by.Name || naming.Successor(by.Name, tg.Port) == tg.Name ||
-		tg.Tags[naming.ReplacesTag] != "" || by.Tags[naming.ReplacesTag] == tg.Name
+	return naming.Successor(tg.Name, by.Port) == by.Name || naming.Successor(by.Name, tg.Port) == tg.Name || marked
 }
