@@ -141,14 +141,7 @@ var gatewayReading = append([]objects.Kind{
 func (w *wiring) definitionChanged(kind objects.Kind) {
 	for _, s := range w.owners {
 		of := objects.Kind(owner.Of(s.Front.Owner()).Kind)
-		affected := of == objects.Gateway
-		switch kind {
-		case objects.TargetGroupBinding:
-			affected = true
-		case objects.IngressClassParams:
-			affected = of == objects.Ingress
-		}
-		if affected {
+		if of == objects.Gateway || kind == objects.TargetGroupBinding || kind == objects.IngressClassParams && of == objects.Ingress {
 			s.Waker.Wake(queue.Normal, s.Index.Units()...)
 		}
 	}

@@ -20,11 +20,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/degraded"
 )
 
+// repeatInterval is the pause between events of a condition that lasts: the API server deletes events after an hour.
+const repeatInterval = 30 * time.Minute
+
+// Reasons of the events.
 const (
-	// repeatInterval is the pause between events of a condition that lasts: the API server deletes events after an hour.
-	repeatInterval = 30 * time.Minute
-	// Degraded and Recovered are the reasons of the events.
-	Degraded, Recovered = "Degraded", "Recovered"
+	Degraded  = "Degraded"
+	Recovered = "Recovered"
 )
 
 // NamespaceFile contains the namespace of a pod.
