@@ -66,7 +66,7 @@ func (s *soak) begin() {
 		life.running.Go(func() { _ = l.Start(ctx) })
 	}
 	s.bound.Networking.Queues()[1].Gather = queue.Coalesce
-	w := wiring{config: s.config, inventory: s.inventory, now: s.clock.Now, log: logr.Discard()}
+	w := wiring{config: s.config, inventory: s.inventory, metrics: s.bound.Metrics, now: s.clock.Now, log: logr.Discard()}
 	detector := w.newDriftDetector([]*stacks.Reconciler{s.ingresses, s.services}, s.bound, s.wake)
 	s.ingresses.ScheduleReview, s.services.ScheduleReview = detector.schedule, detector.schedule
 	s.watch(life)
