@@ -32,7 +32,7 @@ const gather = 100 * time.Millisecond
 
 // countsGather is how long a status waits in which nothing but numbers of attached routes changes: a thousand routes that are created one after the other cost
 // few writes of their Gateway.
-const countsGather = 2 * time.Second
+const countsGather = 800 * time.Millisecond
 
 // written are the kinds with statuses.
 var written = append([]objects.Kind{objects.GatewayClass, objects.Gateway, objects.ListenerSet, objects.ListenerRuleConfiguration, objects.BackendTLSPolicy}, objects.RouteKinds...)
