@@ -154,7 +154,7 @@ func (d *differ) targetGroups() {
 		}
 		d.targetGroupAttributes(plan.Update, r, w, have.Attributes, def)
 		exempt := d.legacyTags()
-		if !d.hasBinding(have) || d.named(have.Tags[naming.ReplacesTag]) != nil {
+		if former, ok := have.Tags[naming.ReplacesTag]; ok && (!d.hasBinding(have) || d.named(former) != nil) {
 			exempt = append(exempt, naming.ReplacesTag)
 		}
 		d.tags(r, have.Tags, w.Tags, exempt...)
