@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -81,12 +82,7 @@ func (w *wiring) setUpOrphans() {
 			return all
 		},
 		serves: func(of stack.Owner) bool {
-			for _, s := range w.owners {
-				if s.Front.Owner() == of {
-					return true
-				}
-			}
-			return false
+			return slices.ContainsFunc(w.owners, func(s *stacks.Reconciler) bool { return s.Front.Owner() == of })
 		},
 	}
 	w.metrics.Count("lbc_orphans", func() int { return int(o.count.Load()) })

@@ -152,29 +152,27 @@ func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
 
 // onlyCounts reports whether two versions of a status differ in nothing but numbers of attached routes.
 func onlyCounts(from, to client.Object) bool {
-	switch before := from.(type) {
+	before := uncounted(from)
+	return before != nil && equality.Semantic.DeepEqual(before, uncounted(to))
+}
+
+// uncounted is a status without the numbers of attached routes; nil for kinds that have none.
+func uncounted(o client.Object) any {
+	switch o := o.(type) {
 	case *gatewayv1.Gateway:
-		after, ok := to.(*gatewayv1.Gateway)
-		if !ok || len(before.Status.Listeners) != len(after.Status.Listeners) {
-			return false
+		status := o.Status.DeepCopy()
+		for i := range status.Listeners {
+			status.Listeners[i].AttachedRoutes = 0
 		}
-		counted := before.Status.DeepCopy()
-		for i := range counted.Listeners {
-			counted.Listeners[i].AttachedRoutes = after.Status.Listeners[i].AttachedRoutes
-		}
-		return equality.Semantic.DeepEqual(counted, &after.Status)
+		return status
 	case *gatewayv1.ListenerSet:
-		after, ok := to.(*gatewayv1.ListenerSet)
-		if !ok || len(before.Status.Listeners) != len(after.Status.Listeners) {
-			return false
+		status := o.Status.DeepCopy()
+		for i := range status.Listeners {
+			status.Listeners[i].AttachedRoutes = 0
 		}
-		counted := before.Status.DeepCopy()
-		for i := range counted.Listeners {
-			counted.Listeners[i].AttachedRoutes = after.Status.Listeners[i].AttachedRoutes
-		}
-		return equality.Semantic.DeepEqual(counted, &after.Status)
+		return status
 	}
-	return false
+	return nil
 }
 
 // Forget drops what a stack decided that is gone.
