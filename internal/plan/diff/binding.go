@@ -168,11 +168,25 @@ func (d *differ) deleteBindings() {
 		}
 		s := d.step(plan.Delete, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, elb.DeleteBinding{Namespace: b.Namespace, ObjectName: b.Name}, "is not wanted any more")
 		s.Need(d.deletedTargets[b.TargetGroup.Literal])
-		if _, seen := d.identities[b.TargetGroup.Literal]; !seen {
-			s.Need(d.routing()...) // lists may be behind, and listeners forward to it
+		if _, seen := d.identities[b.TargetGroup.Literal]; !seen && d.mayServe(b.TargetGroup.Literal) {
+			s.Need(d.routing()...)
 		}
 		d.deletedBindings = append(d.deletedBindings, s.ID)
 	}
+}
+
+// mayServe reports whether a listener may forward to a target group that is in no list: lists may be behind. A load balancer that is in no list may
+// have listeners.
+func (d *differ) mayServe(targetGroup string) bool {
+	if slices.ContainsFunc(d.want.LoadBalancers, func(w stack.LoadBalancer) bool { return d.balancers[w.ID] == nil }) {
+		return true
+	}
+	for _, as := range d.obs.Actions() {
+		if slices.Contains(elb.TargetGroupsOf(as), stack.Literal(stack.KindTargetGroup, targetGroup)) {
+			return true
+		}
+	}
+	return false
 }
 
 // routing are the steps after which requests go where the stack wants.

@@ -223,14 +223,15 @@ func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op elb.Operati
 	return s
 }
 
-// tags plans the tag changes of one resource of ELBv2; exempt keys are left as they are.
+// tags plans the tag changes of one resource of ELBv2; exempt keys are left as they are. Tags go before others come: a resource has at most 50.
 func (d *differ) tags(r stack.Ref, have, want map[string]string, exempt ...string) {
 	set, drop, why := d.tagChanges(have, want, exempt)
-	if len(set) > 0 {
-		d.step(plan.Update, r, plan.Cosmetic, elb.AddTags{Resource: r, Tags: set}, why...)
-	}
+	var dropped plan.StepID
 	if len(drop) > 0 {
-		d.step(plan.Update, r, plan.Cosmetic, elb.RemoveTags{Resource: r, Keys: drop}, droppedTags(drop)...)
+		dropped = d.step(plan.Update, r, plan.Cosmetic, elb.RemoveTags{Resource: r, Keys: drop}, droppedTags(drop)...).ID
+	}
+	if len(set) > 0 {
+		d.step(plan.Update, r, plan.Cosmetic, elb.AddTags{Resource: r, Tags: set}, why...).Follow(dropped)
 	}
 }
 

@@ -356,21 +356,32 @@ func TestATargetGroupDeletedByHandIsCreatedAgainWithANewBinding(t *testing.T) {
 
 func TestABindingWhoseTargetGroupIsNotListedGoesAfterListenersAndRulesForwardElsewhere(t *testing.T) {
 	t.Parallel()
-	f := newFake(testKey())
-	f.converge(t, testStack("/a"), Options{})
-	f.obs.Bindings[0].Name = "of-a-group-made-a-moment-ago"
-	f.obs.LoadBalancers, f.obs.Listeners, f.obs.Rules, f.obs.TargetGroups = nil, nil, nil, nil
-	p := Stack(testStack("/a"), stack.Keep{}, f.obs, Options{Namespaces: []string{f.obs.Bindings[0].Namespace}})
-	var needs []string
-	for _, s := range p.Steps {
-		if _, ok := s.Op.(elb.DeleteBinding); ok {
-			for _, id := range s.Needs {
-				needs = append(needs, string(id))
+	for name, c := range map[string]struct {
+		listed func(*elb.Observed) // changes what AWS lists
+		needs  []string
+	}{
+		"nothing is listed":         {func(o *elb.Observed) { o.LoadBalancers, o.Listeners, o.Rules = nil, nil, nil }, []string{"CreateListener 80", "CreateRule 80:1"}},
+		"a rule forwards to it":     {func(*elb.Observed) {}, []string{"ModifyRule 80:1", "ModifyRule 80:1#2"}},
+		"nothing forwards to it":    {func(o *elb.Observed) { o.Rules = nil }, nil},
+		"a listener forwards to it": {func(o *elb.Observed) { o.Listeners[0].DefaultActions, o.Rules = o.Rules[0].Actions, nil }, []string{"CreateRule 80:1", "ModifyRule 80:1", "ModifyListener 80"}},
+	} {
+		f := newFake(testKey())
+		f.converge(t, testStack("/a"), Options{})
+		f.obs.Bindings[0].Name = "of-a-group-made-a-moment-ago"
+		f.obs.TargetGroups = nil
+		c.listed(&f.obs)
+		p := Stack(testStack("/a"), stack.Keep{}, f.obs, Options{Namespaces: []string{f.obs.Bindings[0].Namespace}})
+		var needs []string
+		for _, s := range p.Steps {
+			if _, ok := s.Op.(elb.DeleteBinding); ok {
+				for _, id := range s.Needs {
+					needs = append(needs, string(id))
+				}
 			}
 		}
-	}
-	if diff := cmp.Diff([]string{"CreateListener 80", "CreateRule 80:1"}, needs); diff != "" {
-		t.Errorf("%s\n%s", diff, p.Text(plan.TextOptions{}))
+		if diff := cmp.Diff(c.needs, needs); diff != "" {
+			t.Errorf("%s: %s\n%s", name, diff, p.Text(plan.TextOptions{}))
+		}
 	}
 }
 
@@ -389,6 +400,18 @@ func TestExternalAndLegacyTagsAreLeftAlone(t *testing.T) {
 	}
 	if diff := cmp.Diff(elb.RemoveTags{Resource: loadBalancerRef("LoadBalancer"), Keys: []string{"junk"}}, p.Steps[0].Op); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestATagGoesBeforeAnotherComesSinceAResourceHasFifty(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, testStack("/a"), Options{})
+	want := testStack("/a")
+	f.obs.LoadBalancers[0].Tags["old"], want.LoadBalancers[0].Tags["new"] = "1", "1"
+	p := Stack(want, stack.Keep{}, f.obs, Options{})
+	if len(p.Steps) != 2 || plan.NameOf(p.Steps[0].Op) != "RemoveTags" || !slices.Equal(p.Steps[1].After, []plan.StepID{p.Steps[0].ID}) || len(p.Steps[1].Needs) > 0 {
+		t.Errorf("plan:\n%s", p.Text(plan.TextOptions{}))
 	}
 }
 

@@ -45,11 +45,12 @@ func (d *differ) securityGroups() {
 			continue
 		}
 		set, drop, why := d.tagChanges(have.Tags, w.Tags, d.legacyTags())
-		if len(set) > 0 {
-			d.step(plan.Update, r, plan.Cosmetic, elb.CreateTags{Group: r, Tags: set}, why...)
-		}
+		var dropped plan.StepID
 		if len(drop) > 0 {
-			d.step(plan.Update, r, plan.Cosmetic, elb.DeleteTags{Group: r, Keys: drop}, droppedTags(drop)...)
+			dropped = d.step(plan.Update, r, plan.Cosmetic, elb.DeleteTags{Group: r, Keys: drop}, droppedTags(drop)...).ID
+		}
+		if len(set) > 0 {
+			d.step(plan.Update, r, plan.Cosmetic, elb.CreateTags{Group: r, Tags: set}, why...).Follow(dropped)
 		}
 	}
 }

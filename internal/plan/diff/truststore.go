@@ -66,13 +66,15 @@ func (d *differ) renewTrustStore(have *elb.TrustStore, w stack.TrustStore) {
 		modified = append(modified, s.ID)
 	}
 	set, drop, why := d.tagChanges(have.Tags, w.Tags, nil)
+	var dropped plan.StepID
+	if len(drop) > 0 {
+		dropped = d.step(plan.Update, r, plan.Cosmetic, elb.RemoveTags{Resource: r, Keys: drop}, droppedTags(drop)...).ID
+	}
 	if len(set) > 0 {
 		s := d.step(plan.Update, r, plan.Normal, elb.AddTags{Resource: r, Tags: set}, why...)
 		s.Need(modified...)
+		s.Follow(dropped)
 		modified = append(modified, s.ID)
-	}
-	if len(drop) > 0 {
-		d.step(plan.Update, r, plan.Cosmetic, elb.RemoveTags{Resource: r, Keys: drop}, droppedTags(drop)...)
 	}
 	if former != place(w) {
 		if s := d.deleteBundle(r, plan.Cosmetic, former); s != nil {
