@@ -89,6 +89,11 @@ func (b *BackendGroup) Start(ctx context.Context) error {
 		case <-again:
 		}
 		again = nil
+		select { // load balancers that go at once are looked for together
+		case <-ctx.Done():
+			return nil
+		case <-time.After(backendPause):
+		}
 		if pause := b.Look(ctx); pause > 0 {
 			again = time.After(pause)
 		}
