@@ -136,6 +136,28 @@ HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: 
 	l.wantParents(httpRoute("api"), "web: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs")
 }
 
+// TestAMatchOfMoreWildcardsThanARuleHasCostsItselfOnly has a header with seven asterisks, of which ALB allows six in a rule. The standard construction
+// takes them for what they are.
+func TestAMatchOfMoreWildcardsThanARuleHasCostsItselfOnly(t *testing.T) {
+	t.Parallel()
+	for construction, parents := range map[string]string{
+		"compatible": "web: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs",
+		"standard":   "web: Accepted, ResolvedRefs",
+	} {
+		l := newGatewayLab(t, strings.Replace(webGateway, "shop/web {spec: {gatewayClassName", "shop/web {metadata: {annotations: {gateway.k8s.aws/rule-construction: "+construction+"}}, spec: {gatewayClassName", 1)+`
+HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: Exact, value: /api}}, {path: {type: Exact, value: /many}, headers: [{name: x, value: "1*2*3*4*5*6*7*"}]}], backendRefs: [{name: api, port: 80}]}]}}`)
+		l.rounds(4, l.webKeys()...)
+		l.wantAnswers(map[string]string{"/": toWeb, "/api": toAPI})
+		l.wantParents(httpRoute("web"), "web: Accepted, ResolvedRefs")
+		l.wantParents(httpRoute("api"), parents)
+		api := httpRoute("api")
+		l.get(api, "api")
+		if refused := strings.Contains(fmt.Sprint(api.Status), "7 wildcards in its conditions: a rule of a load balancer has 6"); refused != (construction == "compatible") {
+			t.Errorf("%s: %+v", construction, api.Status)
+		}
+	}
+}
+
 func TestAParentRefToTheRouteItselfHasNoEffect(t *testing.T) {
 	t.Parallel()
 	l := newGatewayLab(t, strings.Replace(webGateway, "parentRefs: [{name: web}]", "parentRefs: [{kind: HTTPRoute, name: web}, {name: web}]", 1))

@@ -46,6 +46,9 @@ type Action struct {
 // MaxConditionValues is how many values ELB admits in the conditions of one rule.
 const MaxConditionValues = 5
 
+// MaxWildcards is how many wildcards ELB admits in the conditions of one rule.
+const MaxWildcards = 6
+
 // MaxForwardTargets is how many target groups ELB admits in one forward.
 const MaxForwardTargets = 5
 

@@ -1,5 +1,7 @@
 package stack
 
+import "strings"
+
 // ConditionField is the kind of a rule condition, as AWS spells it.
 type ConditionField string
 
@@ -37,6 +39,21 @@ type Condition struct {
 
 // QueryValue is one key/value pair of a query-string condition; an empty key matches any key.
 type QueryValue struct{ Key, Value string }
+
+// Wildcards counts the wildcards by which ELB limits the conditions of a rule: those of each value.
+func (c Condition) Wildcards() []int {
+	if c.Field == RequestMethod || c.Field == SourceIP {
+		return nil
+	}
+	var out []int
+	for _, v := range c.Values {
+		out = append(out, strings.Count(v, "*")+strings.Count(v, "?"))
+	}
+	for _, q := range c.Query {
+		out = append(out, strings.Count(q.Key+q.Value, "*")+strings.Count(q.Key+q.Value, "?"))
+	}
+	return out
+}
 
 // Transform rewrites the host or the URL before the request goes to a target.
 type Transform struct {

@@ -2,17 +2,12 @@ package rules
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Limits of ELB for one rule.
-const (
-	maxWildcards = 6
-	// maxParts bounds the rules of one route. It is AWS's default quota of rules per load balancer.
-	maxParts = 100
-)
+// maxParts bounds the rules of one route. It is AWS's default quota of rules per load balancer.
+const maxParts = 100
 
 // Split distributes conditions over as many rules as ELB's limits require. Together they match the same requests: consecutive rules with
 // the same actions answer as one rule would. The result is empty if single values exceed the limits, or if too many rules are needed.
@@ -72,13 +67,8 @@ func OverLimit(conditions []stack.Condition) string {
 	single := map[stack.ConditionField]bool{}
 	for _, c := range conditions {
 		values += len(c.Values) + len(c.Regex) + len(c.Query)
-		for _, v := range c.Values {
-			if c.Field != stack.RequestMethod && c.Field != stack.SourceIP {
-				wildcards += strings.Count(v, "*") + strings.Count(v, "?")
-			}
-		}
-		for _, q := range c.Query {
-			wildcards += strings.Count(q.Key+q.Value, "*") + strings.Count(q.Key+q.Value, "?")
+		for _, n := range c.Wildcards() {
+			wildcards += n
 		}
 		if c.Field == stack.HTTPHeader || c.Field == stack.QueryString {
 			continue
@@ -91,8 +81,8 @@ func OverLimit(conditions []stack.Condition) string {
 	switch {
 	case values > stack.MaxConditionValues:
 		return fmt.Sprintf("the rule has %d condition values, AWS allows %d", values, stack.MaxConditionValues)
-	case wildcards > maxWildcards:
-		return fmt.Sprintf("the rule has %d wildcards in its conditions, AWS allows %d", wildcards, maxWildcards)
+	case wildcards > stack.MaxWildcards:
+		return fmt.Sprintf("the rule has %d wildcards in its conditions, AWS allows %d", wildcards, stack.MaxWildcards)
 	}
 	return ""
 }

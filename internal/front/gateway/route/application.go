@@ -194,6 +194,10 @@ func (t *translation) units(out []*unit, r *routeRule, j int, p *place, h placed
 			t.drop(fmt.Sprintf("%s.matches[%d]", r.at, j), "%d conditions with its hostname: a rule of a load balancer has %d values", n, stack.MaxConditionValues)
 			return out[:before]
 		}
+		if n := wildcards(x.Conditions); n > stack.MaxWildcards {
+			t.drop(fmt.Sprintf("%s.matches[%d]", r.at, j), "%d wildcards in its conditions: a rule of a load balancer has %d", n, stack.MaxWildcards)
+			return out[:before]
+		}
 		u := &unit{position, intent.Route{
 			Source: t.source(r.at), Ports: ports, Precedence: precedence, Authentication: do.guard, Tags: f.tags,
 			Verbatim: c == rule.Compatible, Conditions: x.Conditions, Transforms: x.Transforms, Actions: do.actions,
@@ -208,6 +212,16 @@ func (t *translation) units(out []*unit, r *routeRule, j int, p *place, h placed
 	}
 	t.effective = t.effective || !do.refused
 	return out
+}
+
+// wildcards is how many wildcards a rule of conditions has at most, with one value of each.
+func wildcards(conditions []stack.Condition) (n int) {
+	for _, c := range conditions {
+		if of := c.Wildcards(); len(of) > 0 {
+			n += slices.Max(of)
+		}
+	}
+	return n
 }
 
 // unsupported are the filters that an ALB does not have, each with what it has instead.
