@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// timeout is far more than any compilation below takes, on a busy machine too.
-const timeout = 30 * time.Second
+// timeout is far more than any compilation below takes, on a busy machine and under the race detector too: a quadratic one of these sizes takes longer.
+const timeout = 2 * time.Minute
 
 // within fails if the work takes longer than anybody should wait.
 func within(t *testing.T, what string, work func()) {

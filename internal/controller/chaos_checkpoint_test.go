@@ -129,9 +129,10 @@ func TestACrashAtAnyWriteOfACheckpointEndsWhereAnUninterruptedRunDoes(t *testing
 				if never.n < 3 {
 					t.Fatalf("%d writes", never.n)
 				}
+				var try turns
 				for at := 1; at <= never.n; at++ {
 					for n, how := range []mortalWrite{beforeWrite, afterWrite, lostWrite} {
-						if !everyFault && (at+8*n+12*turn+len(name))%24 != 0 {
+						if !everyFault && (at+8*n+12*turn+len(name))%24 != 0 || !try.mine() {
 							continue
 						}
 						l := crashLab(t, true, owning)

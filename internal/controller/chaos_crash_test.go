@@ -173,6 +173,15 @@ func (l *lab) troubles(from int) map[string][]string {
 // everyFault has the tests of crashes and troubles try every combination; minutes become a quarter of an hour.
 var everyFault = os.Getenv("LBC_EVERY_FAULT") != ""
 
+// turns counts the troubles that a test may try.
+type turns int
+
+// mine reports whether the next one is tried.
+func (n *turns) mine() bool {
+	*n++
+	return everyFault || int(*n-1)%sample == 0
+}
+
 // What an ended process leaves of its checkpoints.
 var crashLeavings = map[string]func(l *lab, r *rand.Rand){
 	"no checkpoints":              nil,
@@ -208,8 +217,9 @@ func TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 				if warned := len(whole.troubles(0)); warned > 0 {
 					t.Fatal(strings.Join(whole.events, "\n"))
 				}
+				var try turns
 				for n := range int(calls.Load()) {
-					if kinds := len(crashLeavings); everyFault || (n+turn)%kinds == 0 && (!owning || n/kinds%2 == 0) { // with one kind of checkpoints
+					if kinds := len(crashLeavings); (everyFault || (n+turn)%kinds == 0 && (!owning || n/kinds%2 == 0)) && try.mine() { // with one kind of checkpoints
 						crashAt(t, whole, change, leave, n)
 					}
 				}

@@ -151,8 +151,9 @@ func TestACrashAtAnyCallOfAGatewayEndsWhereAnUninterruptedRunDoes(t *testing.T) 
 				if warned := len(whole.troubles(0)); warned > 0 {
 					t.Fatal(strings.Join(whole.events, "\n"))
 				}
+				var try turns
 				for call := range int(calls.Load()) {
-					if kinds := len(crashLeavings); everyFault || (call+n+len(name))%kinds == 0 { // with one kind of checkpoints
+					if kinds := len(crashLeavings); (everyFault || (call+n+len(name))%kinds == 0) && try.mine() { // with one kind of checkpoints
 						crashGatewayAt(t, whole, change, leave, call)
 					}
 				}
