@@ -59,7 +59,7 @@ test-fast: test-tools ## unit, golden and property tests of the controller and t
 	@echo "each trouble in turn (crashes, denials, hangs, random edits), of which the race detector was given one of eight"
 	@$(GO) test -timeout 20m -run '$(TROUBLES)' $(TESTFLAGS) ./internal/controller
 
-TROUBLES = CrashAtAny|RandomEdits|EachOperation|WhileAnOperationHangs
+TROUBLES = CrashAtAny|RandomEdits|EachOperation|WhileAnOperationHangs|AThousandLoadBalancersAreLookedAt
 
 .PHONY: test-tools
 test-tools: ## tests of what makes releases: images
