@@ -36,13 +36,14 @@ func TestNamesAreThoseOfTheExistingChart(t *testing.T) {
 	} {
 		v := values(t, tc.values)
 		v["clusterName"], v["enableCertManager"] = "demo-cluster", true
-		v["serviceMonitor"], v["podDisruptionBudget"] = map[string]any{"enabled": true}, map[string]any{"maxUnavailable": 1}
+		v["serviceMonitor"], v["podDisruptionBudget"] = map[string]any{"enabled": true, "honorLabels": true}, map[string]any{"maxUnavailable": 1}
+		v["prometheusRule"], v["grafanaDashboard"] = map[string]any{"enabled": true}, map[string]any{"enabled": true}
 		r := render(t, c, v, Release{Name: tc.release, Namespace: "networking"})
 		want := []string{
 			"Certificate " + tc.prefix + "-root-cert", "Certificate " + tc.prefix + "-serving-cert", "ClusterRole " + tc.full + "-role",
 			"ClusterRoleBinding " + tc.full + "-rolebinding", "Deployment " + tc.full, "IngressClass alb", "IngressClassParams alb",
 			"Issuer " + tc.prefix + "-root-issuer", "Issuer " + tc.prefix + "-selfsigned-issuer", "MutatingWebhookConfiguration " + tc.prefix + "-webhook",
-			"PodDisruptionBudget " + tc.full, "Role " + tc.full + "-leader-election-role", "RoleBinding " + tc.full + "-leader-election-rolebinding",
+			"PodDisruptionBudget " + tc.full, "PrometheusRule " + tc.full, "ConfigMap " + tc.full + "-dashboard", "Role " + tc.full + "-leader-election-role", "RoleBinding " + tc.full + "-leader-election-rolebinding",
 			"Service " + tc.full, "Service " + tc.prefix + "-webhook-service", "ServiceAccount " + tc.full, "ServiceMonitor " + tc.full,
 			"ValidatingWebhookConfiguration " + tc.prefix + "-webhook",
 		}
@@ -107,6 +108,8 @@ cluster: null
 ingressClassParams: null
 ingressClassConfig: null
 serviceMonitor: null
+prometheusRule: null
+grafanaDashboard: null
 serviceMutatorWebhookConfig: null
 podMutatorWebhookConfig: null
 webhookConfig: null

@@ -45,6 +45,7 @@ func TestBadValuesAreRefusedWithASentence(t *testing.T) {
 		{`{clusterName: c, webhookTLS: {caCert: "-----BEGIN CERTIFICATE-----"}}`, "webhookTLS needs caCert, cert and key, all three"},
 		{`{clusterName: c, enableCertManager: true, webhookTLS: {caCert: "-----BEGIN CERTIFICATE-----", cert: "-----BEGIN CERTIFICATE-----", key: "-----BEGIN PRIVATE KEY-----"}}`, "webhookTLS and enableCertManager both provide the certificate of the webhooks"},
 		{`{clusterName: c, metricsBindAddr: "0", serviceMonitor: {enabled: true}}`, "serviceMonitor.enabled needs metrics, which metricsBindAddr 0 turns off"},
+		{`{clusterName: c, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}`, "prometheusRule.enabled needs serviceMonitor.honorLabels"},
 		{`{clusterName: c, extraArgs: [region]}`, `extraArgs: "region" is no flag: write --name=value in one item`},
 		{`{clusterName: c, extraArgs: [--aws-region=eu-west-1]}`, "extraArgs: --aws-region=eu-west-1 is set by the value region"},
 	} {

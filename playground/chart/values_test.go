@@ -33,6 +33,9 @@ func valueCases(t *testing.T) []valueCase {
 // container abbreviates the path of the container.
 var container = strings.NewReplacer("Deployment aws-load-balancer-controller spec.template.spec.containers.aws-load-balancer-controller.", "container ")
 
+// longestEffect bounds what testdata/values.txt shows of one effect: of the dashboard, the beginning.
+const longestEffect = 7000
+
 // base are the values of all cases.
 func base(more ...map[string]any) map[string]any {
 	v := map[string]any{"clusterName": "demo-cluster"}
@@ -64,6 +67,9 @@ func TestEachValueHasItsEffectAndNoOther(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "%s: %s\n", tc.Name, value(tc.Set))
 		for _, line := range effect {
+			if len(line) > longestEffect {
+				line = line[:longestEffect] + "…"
+			}
 			fmt.Fprintf(&b, "  %s\n", container.Replace(line))
 		}
 		parse(t, tc.Name, after)

@@ -36,7 +36,7 @@ type BackendGroup struct {
 	run       func(context.Context, plan.Plan) apply.Result
 	cluster   string
 	Log       logr.Logger
-	Failed    func()        // is called when AWS did not delete the group; nil = it is not
+	Failed    func()        // is called when AWS keeps refusing to delete the group; nil = it is not
 	Unserved  []stack.Owner // whose objects are not read
 	signal    chan struct{} // check was called
 
@@ -116,7 +116,7 @@ func (b *BackendGroup) Look(ctx context.Context) (again time.Duration) {
 		return 0
 	}
 	b.failures++
-	if b.Failed != nil {
+	if b.failures >= logAfter && b.Failed != nil { // before, network interfaces of load balancers are on their way
 		b.Failed()
 	}
 	return backendRetry.Pause(b.failures)
