@@ -173,12 +173,7 @@ func (w *wiring) setUpShared() {
 		}
 	}
 	w.lbStatus.BecameReady = w.metrics.ObserveReady
-	w.metrics.CollectLoadBalancers(w.lbStatus.LoadBalancers, func() (out []metrics.Quota) {
-		for _, q := range w.inventory.QuotaUse() {
-			out = append(out, metrics.Quota{Name: q.Quota, Used: q.Used, Limit: q.Standard})
-		}
-		return out
-	})
+	w.metrics.CollectLoadBalancers(w.lbStatus.LoadBalancers, w.inventory.QuotaUse)
 	w.starts(w.backend, w.lbStatus)
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -14,32 +13,28 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// describeLoadBalancers makes one call. If it names no load balancers, those of the VPC count.
-func (i *Inventory) describeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput) (out []elb.LoadBalancer, next *string, err error) {
+// describeLoadBalancers makes one call, which names load balancers.
+func (i *Inventory) describeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput) (out []elb.LoadBalancer, err error) {
 	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, in)
 	if err != nil {
-		return nil, nil, fmt.Errorf("describing load balancers: %w", err)
+		return nil, fmt.Errorf("describing load balancers: %w", err)
 	}
 	for _, lb := range page.LoadBalancers {
-		if len(in.LoadBalancerArns)+len(in.Names) > 0 || aws.ToString(lb.VpcId) == i.cfg.VPC {
-			out = append(out, cloud.FromLoadBalancer(lb))
-		}
+		out = append(out, cloud.FromLoadBalancer(lb))
 	}
-	return out, page.NextMarker, nil
+	return out, nil
 }
 
-// describeTargetGroups makes one call. If it names no target groups, those of the VPC count.
-func (i *Inventory) describeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput) (out []elb.TargetGroup, next *string, err error) {
+// describeTargetGroups makes one call, which names target groups.
+func (i *Inventory) describeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput) (out []elb.TargetGroup, err error) {
 	page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, in)
 	if err != nil {
-		return nil, nil, fmt.Errorf("describing target groups: %w", err)
+		return nil, fmt.Errorf("describing target groups: %w", err)
 	}
 	for _, tg := range page.TargetGroups {
-		if len(in.TargetGroupArns)+len(in.Names) > 0 || aws.ToString(tg.VpcId) == i.cfg.VPC {
-			out = append(out, cloud.FromTargetGroup(tg))
-		}
+		out = append(out, cloud.FromTargetGroup(tg))
 	}
-	return out, page.NextMarker, nil
+	return out, nil
 }
 
 // find reads a load balancer, target group or security group by ARN or group id, or by name. One that does not exist is no error.
@@ -52,9 +47,9 @@ func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) 
 	}
 	switch kind {
 	case stack.KindLoadBalancer:
-		found.LoadBalancers, _, err = i.describeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: ids, Names: names})
+		found.LoadBalancers, err = i.describeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: ids, Names: names})
 	case stack.KindTargetGroup:
-		found.TargetGroups, _, err = i.describeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: ids, Names: names})
+		found.TargetGroups, err = i.describeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: ids, Names: names})
 	case stack.KindSecurityGroup:
 		if id == "" {
 			found.SecurityGroups, err = i.groups.Named(ctx, name)

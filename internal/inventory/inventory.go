@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -48,6 +49,8 @@ type Inventory struct {
 	tags     map[string]readTags  // by ARN, of every load balancer and target group of the VPC
 	created  map[string]time.Time // target groups that this process created, and when
 	gone     map[string]time.Time // load balancers and target groups that this process deleted lately, and when
+	// inAccount counts what the account has in all VPCs, as of the newest listing, and what this process has made and deleted since.
+	inAccount map[quota.Limit]int
 	// backoffs counts how often a step was put off; it has a lock of its own.
 	backoffs *backoff.Failures[stepKey]
 	refusals map[stepKey]refusal // writes that AWS refuses because something else is in their way
@@ -86,8 +89,8 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 
 		confirmed: confirmations{of: map[string]confirmation{}, asked: map[string]bool{}},
 		tags:      map[string]readTags{}, retagged: map[string]int64{},
-		created:  map[string]time.Time{},
-		gone:     map[string]time.Time{},
+		created: map[string]time.Time{},
+		gone:    map[string]time.Time{}, inAccount: map[quota.Limit]int{},
 		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -75,11 +76,48 @@ type listing struct {
 	balancers   pages[elb.LoadBalancer]
 	targets     pages[elb.TargetGroup]
 	groups      pages[elb.SecurityGroup]
+	// How many the account has of each type in all VPCs.
+	applications, networks, targetGroups int
 }
 
 // arns are those of the load balancers and target groups that were listed.
 func (l *listing) arns() []string {
 	return arnsOf(&elb.Observed{LoadBalancers: l.balancers.items, TargetGroups: l.targets.items})
+}
+
+// listLoadBalancers reads a page of those of the account, and returns those of the VPC.
+func (i *Inventory) listLoadBalancers(ctx context.Context, l *listing, next *string) (out []elb.LoadBalancer, more *string, err error) {
+	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
+	if err != nil {
+		return nil, nil, fmt.Errorf("describing load balancers: %w", err)
+	}
+	for _, lb := range page.LoadBalancers {
+		switch stack.LoadBalancerType(lb.Type) {
+		case stack.Application:
+			l.applications++
+		case stack.Network:
+			l.networks++
+		}
+		if aws.ToString(lb.VpcId) == i.cfg.VPC {
+			out = append(out, cloud.FromLoadBalancer(lb))
+		}
+	}
+	return out, page.NextMarker, nil
+}
+
+// listTargetGroups reads a page of those of the account, and returns those of the VPC.
+func (i *Inventory) listTargetGroups(ctx context.Context, l *listing, next *string) (out []elb.TargetGroup, more *string, err error) {
+	page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
+	if err != nil {
+		return nil, nil, fmt.Errorf("describing target groups: %w", err)
+	}
+	l.targetGroups += len(page.TargetGroups)
+	for _, tg := range page.TargetGroups {
+		if aws.ToString(tg.VpcId) == i.cfg.VPC {
+			out = append(out, cloud.FromTargetGroup(tg))
+		}
+	}
+	return out, page.NextMarker, nil
 }
 
 // pages are the pages of one list that were read, and where to go on.
@@ -123,12 +161,12 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return l.balancers.read(progressed, func(next *string) ([]elb.LoadBalancer, *string, error) {
-			return i.describeLoadBalancers(gctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
+			return i.listLoadBalancers(gctx, l, next)
 		})
 	})
 	g.Go(func() error {
 		return l.targets.read(progressed, func(next *string) ([]elb.TargetGroup, *string, error) {
-			return i.describeTargetGroups(gctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
+			return i.listTargetGroups(gctx, l, next)
 		})
 	})
 	g.Go(func() error {
@@ -226,6 +264,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 		}
 	}
 	i.tags, i.listed = all, began
+	i.inAccount = map[quota.Limit]int{quota.ApplicationLoadBalancers: l.applications, quota.NetworkLoadBalancers: l.networks, quota.TargetGroups: l.targetGroups}
 	i.kept = nil
 	return news
 }

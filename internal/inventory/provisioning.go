@@ -34,7 +34,7 @@ func (i *Inventory) Provisioning() map[string]stack.Key {
 // is gone, the stacks of its twenty are read again by their next pass, and are returned, too. What was read before an error counts.
 func (i *Inventory) RefreshStates(ctx context.Context, stacks map[string]stack.Key) (changed []stack.Key, err error) {
 	for some := range slices.Chunk(slices.Sorted(maps.Keys(stacks)), balancersPerRead) {
-		balancers, _, err := i.describeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: some})
+		balancers, err := i.describeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: some})
 		if err != nil && vanished(err) {
 			for _, arn := range some {
 				i.Invalidate(stacks[arn])

@@ -1,65 +1,80 @@
 package inventory
 
 import (
-	"cmp"
+	"maps"
 	"slices"
+	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// QuotaUse is how much of a limit the load balancer, target group or security group uses that uses most.
-type QuotaUse struct {
-	Quota          string // as DescribeAccountLimits and Service Quotas name it
-	Used, Standard int    // Standard is AWS's default
-}
-
-// standardQuotas are AWS's defaults of what is counted here. An account may have higher ones, and none has lower ones.
-var standardQuotas = map[string]int{
-	"rules-per-application-load-balancer":         100,
-	"listeners-per-application-load-balancer":     50,
-	"listeners-per-network-load-balancer":         50,
-	"certificates-per-application-load-balancer":  25,
-	"certificates-per-network-load-balancer":      25,
-	"target-groups-per-application-load-balancer": 100,
-}
-
-// QuotaUse compares the stacks' load balancers with AWS's limits, by what is known of them.
-func (i *Inventory) QuotaUse() []QuotaUse {
-	most := map[string]int{}
+// QuotaUse is what is used of AWS's limits, as far as it is known: of those for the account by all of it, of those for a load balancer by the one
+// of the stacks that uses most. It takes a step for each listener: only where a stack has several load balancers its rules are gone through.
+func (i *Inventory) QuotaUse() (uses []quota.Use) {
+	all := []quota.LoadBalancer{{Type: stack.Application}, {Type: stack.Network}} // so that each limit is shown
 	i.mu.Lock()
+	most := maps.Clone(i.inAccount)
 	for _, e := range i.stacks {
-		for n := range e.obs.LoadBalancers {
-			lb := &e.obs.LoadBalancers[n]
-			kind := map[stack.LoadBalancerType]string{stack.Application: "application-load-balancer", stack.Network: "network-load-balancer"}[lb.Type]
-			if kind == "" {
-				continue
-			}
-			listeners, rules, certificates := 0, 0, 0
-			for k := range e.obs.Listeners {
-				l := &e.obs.Listeners[k]
-				if l.LoadBalancer.Literal != lb.ARN {
-					continue
-				}
-				listeners++
-				certificates += len(l.SNI)
-				for r := range e.obs.Rules {
-					if e.obs.Rules[r].Listener.Literal == l.ARN {
-						rules++
-					}
-				}
-			}
-			for what, used := range map[string]int{"listeners-per-": listeners, "rules-per-": rules, "certificates-per-": certificates, "target-groups-per-": len(e.obs.TargetGroups)} {
-				if _, counted := standardQuotas[what+kind]; counted {
-					most[what+kind] = max(most[what+kind], used)
+		all = appendCounts(all, &e.obs)
+	}
+	i.mu.Unlock()
+	for _, lb := range all {
+		for _, u := range lb.Uses() {
+			most[u.Limit] = max(most[u.Limit], u.Used)
+		}
+	}
+	for _, l := range slices.Sorted(maps.Keys(most)) {
+		uses = append(uses, quota.Use{Limit: l, Used: max(most[l], 0)})
+	}
+	return uses
+}
+
+// appendCounts appends how much each load balancer of a stack has.
+func appendCounts(all []quota.LoadBalancer, o *elb.Observed) []quota.LoadBalancer {
+	for n := range o.LoadBalancers {
+		lb := &o.LoadBalancers[n]
+		only := len(o.LoadBalancers) == 1 // else one takes the place of the other, or an NLB is in front of it
+		has := quota.LoadBalancer{Type: lb.Type}
+		listeners := map[string]bool{}
+		for k := range o.Listeners {
+			if l := &o.Listeners[k]; only || l.LoadBalancer.Literal == lb.ARN {
+				has.Listeners++
+				has.Certificates += len(l.SNI)
+				if !only {
+					listeners[l.ARN] = true
 				}
 			}
 		}
+		if has.Rules = len(o.Rules); !only {
+			has.Rules = counted(o.Rules, func(r *elb.Rule) bool { return listeners[r.Listener.Literal] })
+		}
+		if has.TargetGroups = len(o.TargetGroups); !only {
+			has.TargetGroups = counted(o.TargetGroups, func(g *elb.TargetGroup) bool { return (g.TargetType == stack.TargetALB) == (lb.Type == stack.Network) })
+		}
+		all = append(all, has)
 	}
-	i.mu.Unlock()
-	var out []QuotaUse
-	for quota, standard := range standardQuotas {
-		out = append(out, QuotaUse{quota, most[quota], standard})
+	return all
+}
+
+// counted is how many elements are counted.
+func counted[T any](all []T, counts func(*T) bool) (n int) {
+	for k := range all {
+		if counts(&all[k]) {
+			n++
+		}
 	}
-	slices.SortFunc(out, func(a, b QuotaUse) int { return cmp.Compare(a.Quota, b.Quota) })
-	return out
+	return n
+}
+
+// limitOf is the limit of the account that a load balancer or target group counts against.
+func limitOf(arn string) quota.Limit {
+	switch {
+	case kindOf(arn) == stack.KindTargetGroup:
+		return quota.TargetGroups
+	case strings.Contains(arn, ":loadbalancer/net/"):
+		return quota.NetworkLoadBalancers
+	}
+	return quota.ApplicationLoadBalancers
 }

@@ -84,6 +84,7 @@ func (i *Inventory) recordListed(after *elb.Observed, effect elb.Effect, arn str
 	now := i.cfg.Now()
 	switch effect.Verb {
 	case elb.Creates:
+		i.inAccount[limitOf(arn)]++
 		if tg := after.TargetGroup(arn); tg != nil {
 			i.created[arn] = now
 			i.retag(arn, tg.Tags)
@@ -96,6 +97,7 @@ func (i *Inventory) recordListed(after *elb.Observed, effect elb.Effect, arn str
 	case elb.Retags:
 		i.retag(arn, nil) // a later listing reads them
 	case elb.Deletes:
+		i.inAccount[limitOf(arn)]--
 		i.retag(arn, nil)
 		delete(i.created, arn)
 		maps.DeleteFunc(i.gone, func(_ string, at time.Time) bool { return now.Sub(at) > goneLifetime })

@@ -98,7 +98,7 @@ func (i *Inventory) listedAgain(ctx context.Context, known elb.Observed) (elb.Ob
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		for some := range slices.Chunk(balancers, tagBatch) {
-			out, _, err := i.describeLoadBalancers(gctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: some})
+			out, err := i.describeLoadBalancers(gctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: some})
 			if err != nil {
 				return err
 			}
@@ -108,7 +108,7 @@ func (i *Inventory) listedAgain(ctx context.Context, known elb.Observed) (elb.Ob
 	})
 	g.Go(func() error {
 		for some := range slices.Chunk(targetGroups, tagBatch) {
-			out, _, err := i.describeTargetGroups(gctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: some})
+			out, err := i.describeTargetGroups(gctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: some})
 			if err != nil {
 				return err
 			}

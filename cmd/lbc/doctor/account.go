@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -114,42 +115,38 @@ func orphans(f *Facts) (out []Finding) {
 
 // usage is how much of a limit is used, by what.
 type usage struct {
-	of, limit string
-	used      int
+	of string
+	quota.Use
 }
 
 func usedLimits(f *Facts) (out []Finding) {
 	var all []usage
 	for _, limit := range slices.Sorted(maps.Keys(f.Counts)) {
-		all = append(all, usage{"account", limit, f.Counts[limit]})
+		all = append(all, usage{"account", quota.Use{Limit: limit, Used: f.Counts[limit]}})
 	}
 	for _, lb := range f.LoadBalancers {
-		kind := "application-load-balancer"
-		if lb.Type == stack.Network {
-			kind = "network-load-balancer"
-		}
-		of := "load balancer " + lb.Name
-		targets, groups := 0, 0
+		has := quota.LoadBalancer{Type: lb.Type, Listeners: lb.Listeners, Rules: lb.Rules, Certificates: lb.Added}
+		targets := 0
 		for _, g := range f.TargetGroups {
 			if slices.Contains(g.LoadBalancers, lb.ARN) {
-				targets, groups = targets+len(g.Targets), groups+1
+				has.TargetGroups++
+				targets += len(g.Targets)
 			}
 		}
-		all = append(all, usage{of, "listeners-per-" + kind, lb.Listeners}, usage{of, "certificates-per-" + kind, len(lb.Certificates)}, usage{of, "targets-per-" + kind, targets})
-		if lb.Type == stack.Application {
-			all = append(all, usage{of, "rules-per-" + kind, lb.Rules}, usage{of, "target-groups-per-" + kind, groups})
+		for _, u := range append(has.Uses(), quota.Use{Limit: quota.TargetsOf(lb.Type), Used: targets}) {
+			all = append(all, usage{"load balancer " + lb.Name, u})
 		}
 	}
 	for _, g := range f.TargetGroups {
-		all = append(all, usage{"target group " + g.Name, "targets-per-target-group", len(g.Targets)})
+		all = append(all, usage{"target group " + g.Name, quota.Use{Limit: quota.TargetsOfGroup, Used: len(g.Targets)}})
 	}
 	for _, u := range all {
-		limit, known := f.Limits[u.limit]
-		if !known || u.used == 0 || u.used*5 < limit*4 {
+		limit, known := f.Limits[u.Limit]
+		if !known || u.Used == 0 || u.Used*5 < limit*4 {
 			continue
 		}
-		x := Finding{Object: u.of, Text: fmt.Sprintf("%d of %d of limit %s are used", u.used, limit, u.limit)}
-		if u.used >= limit {
+		x := Finding{Object: u.of, Text: fmt.Sprintf("%d of %d of limit %s are used", u.Used, limit, u.Limit)}
+		if u.Used >= limit {
 			x.Severity = Error
 		}
 		out = append(out, x)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -43,12 +44,12 @@ type Facts struct {
 	VPCExists     bool
 	AWS           facts.Facts // source Network: subnets with routes, security groups
 	Instances     []Instance
-	LoadBalancers []LoadBalancer // of the cluster, by their tags
-	TargetGroups  []TargetGroup  // of the cluster, by their tags, or named by TargetGroupBindings
-	Groups        []Tagged       // source Network: security groups of the cluster, by their tags
-	Counts        map[string]int // source LoadBalancers: how many the account has, by the name of the limit
-	Certificates  []Certificate  // that listeners of the cluster's load balancers have
-	Limits        map[string]int // by AWS's name
+	LoadBalancers []LoadBalancer      // of the cluster, by their tags
+	TargetGroups  []TargetGroup       // of the cluster, by their tags, or named by TargetGroupBindings
+	Groups        []Tagged            // source Network: security groups of the cluster, by their tags
+	Counts        map[quota.Limit]int // source LoadBalancers: how many the account has
+	Certificates  []Certificate       // that listeners of the cluster's load balancers have
+	Limits        map[quota.Limit]int
 }
 
 // Settings are those of the controller, as flags or its Deployment set them.
@@ -147,6 +148,7 @@ type LoadBalancer struct {
 	Listeners      int      // source Listeners, as what follows
 	Rules          int      // besides default ones
 	Certificates   []string // ARNs
+	Added          int      // of these, with those that several listeners have several times: besides the default ones
 }
 
 // TargetGroup is one of the cluster, or one that a binding names.

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/servingcert"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -174,8 +175,8 @@ func well(t *testing.T) *Facts {
 			ARN: tgID + "web", Name: "k8s-shop-web", VPC: vpc, Cluster: "demo", Key: keyOf("shop", "web"), Ours: true, LoadBalancers: []string{lbID + "web"},
 			Targets: []Target{{ID: "10.0.1.1", Port: 80, Zone: "us-west-2a", State: "healthy"}},
 		}},
-		Counts:       map[string]int{"application-load-balancers": 1, "target-groups": 1},
-		Limits:       map[string]int{"application-load-balancers": 50, "target-groups": 3000, "rules-per-application-load-balancer": 100, "targets-per-target-group": 1000},
+		Counts:       map[quota.Limit]int{"application-load-balancers": 1, "target-groups": 1},
+		Limits:       map[quota.Limit]int{"application-load-balancers": 50, "target-groups": 3000, "rules-per-application-load-balancer": 100, "targets-per-target-group": 1000},
 		Certificates: []Certificate{{ARN: cert, Domains: []string{"*.example.com"}, Status: "ISSUED", Expires: now.Add(300 * day)}},
 	}
 	for plural := range gatewayKinds {
@@ -239,7 +240,7 @@ func sick(t *testing.T) *Facts {
 		{ID: "10.0.1.2", Port: 80, Zone: "us-west-2a", State: "unused", Reason: "Target.NotInUse", Description: "Target is in an Availability Zone that is not enabled for the load balancer"},
 	}
 	f.Groups = []Tagged{{"sg-9", keyOf("shop", "gone")}}
-	f.Counts = map[string]int{"application-load-balancers": 41, "target-groups": 1}
+	f.Counts = map[quota.Limit]int{"application-load-balancers": 41, "target-groups": 1}
 	f.Certificates = []Certificate{{ARN: cert, Domains: []string{"*.example.com"}, Expires: now.Add(5 * day)}}
 	return f
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -217,7 +218,7 @@ func (r *reader) limits(ctx context.Context, s state) (put, error) {
 	if !ok {
 		return nil, fmt.Errorf("the client %T has no DescribeAccountLimits", s.clients.ELBV2)
 	}
-	all, in := map[string]int{}, &elbv2.DescribeAccountLimitsInput{}
+	all, in := map[quota.Limit]int{}, &elbv2.DescribeAccountLimitsInput{}
 	for {
 		out, err := client.DescribeAccountLimits(ctx, in)
 		if err != nil {
@@ -226,7 +227,7 @@ func (r *reader) limits(ctx context.Context, s state) (put, error) {
 		for _, l := range out.Limits {
 			n := 0
 			if _, err := fmt.Sscan(aws.ToString(l.Max), &n); err == nil {
-				all[aws.ToString(l.Name)] = n
+				all[quota.Limit(aws.ToString(l.Name))] = n
 			}
 		}
 		if in.Marker = out.NextMarker; aws.ToString(in.Marker) == "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -28,10 +29,10 @@ func (r *reader) loadBalancers(ctx context.Context, s state) (put, error) {
 		return nil, err
 	}
 	var arns []string
-	counts := map[string]int{"target-groups": len(groups)}
+	counts := map[quota.Limit]int{quota.TargetGroups: len(groups)}
 	for _, lb := range lbs {
 		arns = append(arns, aws.ToString(lb.LoadBalancerArn))
-		counts[string(lb.Type)+"-load-balancers"]++
+		counts[quota.OfType(stack.LoadBalancerType(lb.Type))]++
 	}
 	for _, g := range groups {
 		arns = append(arns, aws.ToString(g.TargetGroupArn))
@@ -208,6 +209,9 @@ func readCertificates(ctx context.Context, client cloud.ELBV2, listener *string,
 			return err
 		}
 		for _, c := range out.Certificates {
+			if !aws.ToBool(c.IsDefault) {
+				lb.Added++
+			}
 			if arn := aws.ToString(c.CertificateArn); !slices.Contains(lb.Certificates, arn) {
 				lb.Certificates = append(lb.Certificates, arn)
 			}

@@ -7,6 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/quota"
 )
 
 // mostLoadBalancers bounds the objects whose conditions are shown.
@@ -18,15 +20,9 @@ type LoadBalancer struct {
 	Conditions      []metav1.Condition
 }
 
-// Quota is how much the fullest load balancer uses of a limit.
-type Quota struct {
-	Name        string // AWS's
-	Used, Limit int
-}
-
 // CollectLoadBalancers registers the metrics of load balancers, which are computed when the metrics are read. The functions return lists that are
 // not changed afterwards.
-func (m *Metrics) CollectLoadBalancers(balancers func() []LoadBalancer, quotas func() []Quota) {
+func (m *Metrics) CollectLoadBalancers(balancers func() []LoadBalancer, quotas func() []quota.Use) {
 	m.registerer.MustRegister(collector{balancers, quotas, desc("lbc_load_balancers"), desc("lbc_load_balancer_condition"), desc("lbc_quota_used_ratio")})
 }
 
@@ -37,7 +33,7 @@ func desc(name string) *prometheus.Desc {
 
 type collector struct {
 	balancers                 func() []LoadBalancer
-	quotas                    func() []Quota
+	quotas                    func() []quota.Use
 	total, condition, quotaOf *prometheus.Desc
 }
 
@@ -68,7 +64,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.total, prometheus.GaugeValue, float64(n), string(status))
 	}
 	for _, q := range c.quotas() {
-		ch <- prometheus.MustNewConstMetric(c.quotaOf, prometheus.GaugeValue, float64(q.Used)/float64(q.Limit), q.Name)
+		ch <- prometheus.MustNewConstMetric(c.quotaOf, prometheus.GaugeValue, float64(q.Used)/float64(q.Limit.Default()), string(q.Limit))
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package metrics holds the controller's metrics: those that dashboards of the existing controller read, under its names, and those of this
 // one under lbc_. It decides nothing, and knows stacks and bindings by what is counted of them only.
-// It may import buildinfo, cloud, diag, kube, objects, owner, plan, stack, the API types and prometheus.
+// It may import buildinfo, cloud, diag, kube, objects, owner, plan, quota, stack, the API types and prometheus.
 package metrics
 
 import (

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/buildinfo"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -23,7 +24,7 @@ func TestTheTableHasTheMetricsThatAreRegisteredWithTheirLabels(t *testing.T) {
 	t.Parallel()
 	r := prometheus.NewPedanticRegistry()
 	m := New(r)
-	m.CollectLoadBalancers(func() []LoadBalancer { return nil }, func() []Quota { return nil })
+	m.CollectLoadBalancers(func() []LoadBalancer { return nil }, func() []quota.Use { return nil })
 	for _, name := range []string{"lbc_orphans", "lbc_deletions_held", "lbc_deregistrations_held", "lbc_certificate_imports_last_year"} {
 		m.Count(name, func() int { return 0 })
 	}
@@ -189,7 +190,7 @@ func TestConditionsAreShownOfThoseFirstThatAreNotReadyAndOfABoundedNumber(t *tes
 		all = append(all, lb("a"+string(rune('a'+i%26))+strings.Repeat("x", i/26), metav1.ConditionTrue))
 	}
 	all = append(all, lb("zz", metav1.ConditionFalse), LoadBalancer{Namespace: "shop", Name: "new"})
-	New(r).CollectLoadBalancers(func() []LoadBalancer { return all }, func() []Quota { return []Quota{{"rules-per-application-load-balancer", 80, 100}} })
+	New(r).CollectLoadBalancers(func() []LoadBalancer { return all }, func() []quota.Use { return []quota.Use{{Limit: quota.RulesOfApplicationLoadBalancer, Used: 80}} })
 	if d := cmp.Diff([]string{"ready=False 1", "ready=True 1001", "ready=Unknown 1"}, page(t, r, "lbc_load_balancers")); d != "" {
 		t.Error(d)
 	}

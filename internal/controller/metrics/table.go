@@ -70,7 +70,7 @@ var Table = []Row{
 	{"lbc_orphans", Gauge, nil, nil,
 		"load balancers, target groups and security groups in AWS, counted by what declared them, that carry the cluster's tags and that no object declares; from ten minutes after the leader's start, once a minute"},
 	{"lbc_quota_used_ratio", Gauge, []string{"quota"}, nil,
-		"how much of a limit for single load balancers the fullest one uses, relative to AWS's default; an account may have a higher limit. `lbc doctor` compares with the account's own"},
+		"how much of a limit is used, relative to AWS's default; an account may have a higher limit. Of a limit for single load balancers, by the fullest one; of one for the account, by all VPCs of the region, as of the last listing. `lbc doctor` compares with the account's own"},
 	{"lbc_deletions_held", Gauge, nil, nil, "load balancers whose deletion waits for consent, because more than usual were to be deleted at once (`--deletion-brake`)"},
 	{"lbc_deregistrations_held", Gauge, nil, nil, "target groups of which targets stay registered, because most targets of more groups than usual were given up at once (`--deregistration-brake`)"},
 	{"lbc_certificate_imports_last_year", Gauge, nil, nil,

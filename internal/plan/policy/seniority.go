@@ -6,13 +6,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// RulesPerBalancer is AWS's default quota of rules of a load balancer. An account may have a higher one, and none has a lower one.
-const RulesPerBalancer = 100
-
-// SeniorFirst orders the creation of more rules than RulesPerBalancer, so that AWS refuses those of the members that joined last. joined are the
+// SeniorFirst orders the creation of more rules than AWS's default quota, so that AWS refuses those of the members that joined last. joined are the
 // members in the order in which they joined, of the member that each rule is of. Of rules that share requests, the order of their creation stays.
 func SeniorFirst(o elb.Observed, joined []diag.Object, of func(stack.Ref) diag.Object) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
@@ -22,7 +20,7 @@ func SeniorFirst(o elb.Observed, joined []diag.Object, of func(stack.Ref) diag.O
 				creates = append(creates, i)
 			}
 		}
-		room := RulesPerBalancer - len(o.Rules)
+		room := quota.RulesOfApplicationLoadBalancer.Default() - len(o.Rules)
 		if len(creates) <= room {
 			return p
 		}
