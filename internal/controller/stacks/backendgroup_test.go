@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,4 +92,27 @@ func TestTheBackendGroupIsLookedAtForAsLongAsACacheMayBeLate(t *testing.T) {
 			t.Errorf("looks after %v", looks)
 		}
 	})
+}
+
+// TestRefusedDeletionsOfTheBackendGroupCountAsFailuresWhenTheyGoOn has attempts that fail. The first ones are as expected: network interfaces of
+// deleted load balancers still refer to the group.
+func TestRefusedDeletionsOfTheBackendGroupCountAsFailuresWhenTheyGoOn(t *testing.T) {
+	t.Parallel()
+	failing := interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+		return errors.New("no answer")
+	}})
+	inv := inventory.New(cloud.Clients{}, inventory.Config{Cluster: "demo"})
+	inv.Record(stack.Key{Owner: stack.Ingress}, elb.CreateSecurityGroup{Group: stack.SecurityGroup{Shared: true}},
+		elb.Output{ID: "sg-shared"}, func(stack.Ref) string { return "" })
+	b := NewBackendGroup(failing, inv, nil, "demo", logr.Discard())
+	failed := 0
+	b.Failed = func() { failed++ }
+	for n := range logAfter + 1 {
+		if b.Look(t.Context()) == 0 {
+			t.Fatal("no further attempt is due")
+		}
+		if want := max(0, n+2-logAfter); failed != want {
+			t.Errorf("%d failures after %d attempts, want %d", failed, n+1, want)
+		}
+	}
 }
