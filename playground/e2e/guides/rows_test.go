@@ -396,6 +396,21 @@ var rows = []row{
 		},
 	},
 	{
+		file: "51-external-dns.yaml", namespace: "external-dns",
+		balancers: []balancer{{
+			objects: []string{"my-app-ingress"}, name: "k8s-external-myapping-20458a4c76", managed: "k8s-external-myapping-76c484a9a9",
+			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
+				"if host-header is myapp.example.com and path-pattern is /*, forward to my-app-service:80",
+			}}},
+			groups: []targetGroup{{service: "my-app-service:80", port: 8080, targets: 2}},
+		}},
+		asks: []ask{
+			{url: "http://myapp.example.com/", status: 200, service: "my-app-service"},
+			{url: "http://other.example.com/", status: 404},
+		},
+		story: recordsFollowTheIngress,
+	},
+	{
 		file: "52-nginx-complete.yaml", namespace: "nginx-complete",
 		balancers: []balancer{{
 			objects: []string{"nginx-ingress"}, name: "k8s-nginxcom-nginxing-8b2f727c7f", managed: "k8s-nginxcom-nginxing-378b491c95",
