@@ -97,8 +97,12 @@ func (c *Cluster) startNodes(ctx context.Context, o Options, began time.Time) er
 	if err != nil {
 		return err
 	}
+	serving, err := c.Plane.KubeletServing()
+	if err != nil {
+		return err
+	}
 	c.fleet, err = node.Start(ctx, node.Options{
-		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Firewall: o.Firewall, Launcher: o.Launcher, Logf: o.Logf,
+		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Firewall: o.Firewall, Launcher: o.Launcher, Kubelet: serving, Logf: o.Logf,
 	})
 	if err != nil {
 		return fmt.Errorf("start the simulated nodes: %w", err)

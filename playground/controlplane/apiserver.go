@@ -37,6 +37,11 @@ func (cp *ControlPlane) startAPIServer(writes string) error {
 		"--client-ca-file=" + cp.creds.caFile,
 		"--token-auth-file=" + cp.creds.tokenFile,
 		"--authorization-mode=RBAC",
+		// Kubelets are a server on this machine: nodes have their name as InternalDNS.
+		"--kubelet-preferred-address-types=InternalDNS",
+		"--kubelet-certificate-authority=" + cp.creds.caFile,
+		"--kubelet-client-certificate=" + cp.creds.kubeletClientCert,
+		"--kubelet-client-key=" + cp.creds.kubeletClientKey,
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + cp.creds.serviceAccountKey,
 		"--service-account-signing-key-file=" + cp.creds.serviceAccountKey,

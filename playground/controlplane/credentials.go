@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
@@ -46,6 +47,10 @@ type credentials struct {
 	caFile            string
 	servingCert       string
 	servingKey        string
+	kubeletCert       string // of the server of the kubelets
+	kubeletKey        string
+	kubeletClientCert string // of the API server, to kubelets
+	kubeletClientKey  string
 	serviceAccountKey string
 	tokenFile         string
 	tokens            map[string]string // user name → token
@@ -58,6 +63,10 @@ func newCredentials(dir string) (*credentials, error) {
 		caFile:            filepath.Join(dir, "ca.pem"),
 		servingCert:       filepath.Join(dir, "apiserver.pem"),
 		servingKey:        filepath.Join(dir, "apiserver.key"),
+		kubeletCert:       filepath.Join(dir, "kubelet.pem"),
+		kubeletKey:        filepath.Join(dir, "kubelet.key"),
+		kubeletClientCert: filepath.Join(dir, "kubelet-client.pem"),
+		kubeletClientKey:  filepath.Join(dir, "kubelet-client.key"),
 		serviceAccountKey: filepath.Join(dir, "service-account.key"),
 		tokenFile:         filepath.Join(dir, "tokens.csv"),
 		tokens:            map[string]string{},
@@ -81,6 +90,23 @@ func newCredentials(dir string) (*credentials, error) {
 	if err != nil {
 		return nil, err
 	}
+	kubelet, kubeletKey, err := newCertificate(&x509.Certificate{
+		Subject:     pkix.Name{CommonName: "kubelet"},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:    []string{"localhost"},
+	}, ca, caKey)
+	if err != nil {
+		return nil, err
+	}
+	client, clientKey, err := newCertificate(&x509.Certificate{
+		Subject:     pkix.Name{CommonName: "kube-apiserver-kubelet-client"},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, ca, caKey)
+	if err != nil {
+		return nil, err
+	}
 	_, saKey, err := newCertificate(&x509.Certificate{Subject: pkix.Name{CommonName: "service-accounts"}}, nil, nil)
 	if err != nil {
 		return nil, err
@@ -94,15 +120,22 @@ func newCredentials(dir string) (*credentials, error) {
 		c.tokens[u.name] = hex.EncodeToString(b)
 		fmt.Fprintf(&tokens, "%s,%s,uid-%d,%q\n", c.tokens[u.name], u.name, i, strings.Join(u.groups, ","))
 	}
-	c.caPEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})
+	certPEM := func(c *x509.Certificate) []byte {
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+	}
+	c.caPEM = certPEM(ca)
 	keyPEM := func(k *ecdsa.PrivateKey) []byte {
 		der, _ := x509.MarshalECPrivateKey(k) // cannot fail for a P-256 key that was just made
 		return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
 	}
 	for path, content := range map[string][]byte{
 		c.caFile:            c.caPEM,
-		c.servingCert:       pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: serving.Raw}),
+		c.servingCert:       certPEM(serving),
 		c.servingKey:        keyPEM(servingKey),
+		c.kubeletCert:       certPEM(kubelet),
+		c.kubeletKey:        keyPEM(kubeletKey),
+		c.kubeletClientCert: certPEM(client),
+		c.kubeletClientKey:  keyPEM(clientKey),
 		c.serviceAccountKey: keyPEM(saKey),
 		c.tokenFile:         []byte(tokens.String()),
 	} {
@@ -135,6 +168,17 @@ func newCertificate(template, parent *x509.Certificate, parentKey *ecdsa.Private
 	}
 	cert, err := x509.ParseCertificate(der)
 	return cert, key, err
+}
+
+// KubeletServing is the TLS configuration of the server of the kubelets, which answers to the API server only. Its name is localhost.
+func (cp *ControlPlane) KubeletServing() (*tls.Config, error) {
+	certificate, err := tls.LoadX509KeyPair(cp.creds.kubeletCert, cp.creds.kubeletKey)
+	if err != nil {
+		return nil, fmt.Errorf("read the certificate of the kubelets: %w", err)
+	}
+	clients := x509.NewCertPool()
+	clients.AppendCertsFromPEM(cp.creds.caPEM)
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}, nil
 }
 
 func (cp *ControlPlane) kubeconfig(u user) (string, error) {

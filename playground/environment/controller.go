@@ -26,11 +26,12 @@ type controller struct {
 // replica is one process of the controller.
 type replica struct {
 	process *process.Process
-	log     string // component whose log it writes
-	ready   bool   // of a release: it has been ready
-	health  string // host:port of its health probes
-	metrics string // host:port of its metrics
-	webhook string // host:port of its webhooks; empty: those of the environment
+	log     string   // component whose log it writes
+	ready   bool     // of a release: it has been ready
+	health  string   // host:port of its health probes
+	metrics string   // host:port of its metrics
+	webhook string   // host:port of its webhooks; empty: those of the environment
+	env     []string // further variables of its environment
 }
 
 func (c *controller) current() []replica {
@@ -110,7 +111,7 @@ func (e *Environment) startReplica(r replica, usual, further []string) (replica,
 	args := slices.Concat(usual, []string{
 		"--kubeconfig=" + kubeconfig, "--leader-election-namespace=kube-system", "--health-probe-bind-addr=" + r.health, "--metrics-bind-addr=" + r.metrics,
 	}, e.options.ControllerArgs, further)
-	r.process, err = process.Start(process.Options{Path: e.options.Controller, Args: args, Env: e.controllerEnvironment(), Log: e.LogPath(r.log)})
+	r.process, err = process.Start(process.Options{Path: e.options.Controller, Args: args, Env: append(e.controllerEnvironment(), r.env...), Log: e.LogPath(r.log)})
 	if err == nil {
 		e.control.replicas = append(e.control.replicas, r)
 	}

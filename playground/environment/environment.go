@@ -1,6 +1,6 @@
 // Package environment is everything that a playground runs: the AWS simulator with its data plane, the simulated cluster on the
 // same virtual network, and the real controller binary as a child process. It has no command line and prints nothing. It
-// imports the other packages of this module and the simulator.
+// imports the other packages of this module, the simulator and Kubernetes' writer of volumes.
 package environment
 
 import (

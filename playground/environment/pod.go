@@ -3,6 +3,7 @@ package environment
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/kubernetes/pkg/volume/util"
 
 	"github.com/k8s-lbc/lbc/playground/manifest"
 	"github.com/k8s-lbc/lbc/playground/node"
@@ -176,13 +178,24 @@ func (l *launcher) start(pod *corev1.Pod, c corev1.Container, files map[string][
 	for i := 2; taken(r.log); i++ {
 		r.log = fmt.Sprintf("controller-%d", i)
 	}
+	r.env = podEnvironment(pod, c)
 	r, err = l.env.startReplica(r, c.Args, append(own, control.pods.args...))
 	if err != nil {
 		return nil, err
 	}
-	p := &podProcess{env: l.env, replica: r, done: make(chan struct{})}
+	p := &podProcess{launcher: l, pod: pod, replica: r, done: make(chan struct{})}
 	go l.await(p, time.Now())
 	return p, nil
+}
+
+// podEnvironment are the variables of a container but for those of AWS, which would lead elsewhere. The name of the host and the mounted namespace,
+// by which a program finds its pod, are the machine's here, so that variables take their place.
+func podEnvironment(pod *corev1.Pod, c corev1.Container) []string {
+	out := []string{"POD_NAMESPACE=" + pod.Namespace}
+	if !pod.Spec.HostNetwork {
+		out = append(out, "POD_NAME="+pod.Name)
+	}
+	return append(out, slices.DeleteFunc(node.Environment(pod, c), func(v string) bool { return strings.HasPrefix(v, "AWS_") })...)
 }
 
 // await forgets the replica when it has ended, and notes whether it could not start.
@@ -203,17 +216,27 @@ func (l *launcher) await(p *podProcess, began time.Time) {
 // defaultCertificates is the directory of the webhooks' certificate in the pods.
 const defaultCertificates = "/tmp/k8s-webhook-server/serving-certs"
 
-// write copies the files of a pod's volumes to this machine, and returns where each directory of theirs is.
+// write copies the files of a pod's volumes to this machine as a kubelet does, all of a directory at once, and returns where each directory is.
 func (l *launcher) write(pod *corev1.Pod, files map[string][]byte) (map[string]string, error) {
-	dirs := map[string]string{}
+	dirs, volumes := map[string]string{}, map[string]map[string]util.FileProjection{}
 	for name, content := range files {
 		dir := filepath.Join(l.env.Dir, "pods", pod.Name, strings.TrimPrefix(filepath.Dir(name), "/"))
 		dirs[filepath.Dir(name)] = dir
+		if volumes[dir] == nil {
+			volumes[dir] = map[string]util.FileProjection{}
+		}
+		volumes[dir][filepath.Base(name)] = util.FileProjection{Data: content, Mode: 0o600}
+	}
+	for dir, payload := range volumes {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("make the volumes of pod %s: %w", pod.Name, err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), content, 0o600); err != nil {
-			return nil, fmt.Errorf("write a file of pod %s: %w", pod.Name, err)
+		w, err := util.NewAtomicWriter(dir, "pod "+pod.Name)
+		if err == nil {
+			err = w.Write(payload, nil)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("write the volumes of pod %s: %w", pod.Name, err)
 		}
 	}
 	return dirs, nil
@@ -231,9 +254,10 @@ func webhooksOf(all []replica) (out []string) {
 
 // podProcess is the process of a pod.
 type podProcess struct {
-	env     *Environment
-	replica replica
-	done    chan struct{} // closed when the process has ended and is forgotten
+	launcher *launcher
+	pod      *corev1.Pod
+	replica  replica
+	done     chan struct{} // closed when the process has ended and is forgotten
 }
 
 // Shutdown implements node.Program.
@@ -245,19 +269,30 @@ func (p *podProcess) Shutdown(ctx context.Context) {
 // Done implements node.Program.
 func (p *podProcess) Done() <-chan struct{} { return p.done }
 
+// Log implements node.Program.
+func (p *podProcess) Log(ctx context.Context, follow bool, lines int) (io.ReadCloser, error) {
+	return p.replica.process.Log(ctx, follow, lines)
+}
+
+// Mount implements node.Program.
+func (p *podProcess) Mount(files map[string][]byte) error {
+	_, err := p.launcher.write(p.pod, files)
+	return err
+}
+
 // Ready implements node.Program.
 func (p *podProcess) Ready(ctx context.Context) error {
 	err := probe(ctx, "http://"+p.replica.health+"/readyz")
 	if err != nil {
 		return err
 	}
-	control := &p.env.control
+	control := &p.launcher.env.control
 	control.mu.Lock()
 	defer control.mu.Unlock()
 	for i, r := range control.replicas {
 		if r.process == p.replica.process && !r.ready {
 			control.replicas[i].ready = true
-			p.env.webhooks.service.use(webhooksOf(control.replicas))
+			p.launcher.env.webhooks.service.use(webhooksOf(control.replicas))
 		}
 	}
 	return nil

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/playground/chart"
+	"github.com/k8s-lbc/lbc/playground/manifest"
 )
 
 // Release has the controller installed as the Helm chart does it: its objects, its arguments and as many replicas.
@@ -19,7 +22,7 @@ type Release struct {
 	// Values go over those that name the simulated cluster: clusterName, region, vpcId and trustStore.bucket.
 	Values map[string]any
 
-	rendering *chart.Rendering
+	rendering atomic.Pointer[chart.Rendering]
 }
 
 // releaseName names the release, in the namespace where installations are.
@@ -34,9 +37,11 @@ func (r *Release) render(dir string, s seed.File) error {
 	values := map[string]any{
 		"clusterName": s.Cluster.Name, "region": s.Region, "vpcId": s.VPC.ID, "trustStore": map[string]any{"bucket": TrustStoreBucket},
 	}
-	if r.rendering, err = c.Render(chart.Merge(values, r.Values), chart.Release{Name: releaseName, Namespace: releaseNamespace}); err != nil {
+	rendering, err := c.Render(chart.Merge(values, r.Values), chart.Release{Name: releaseName, Namespace: releaseNamespace})
+	if err != nil {
 		return fmt.Errorf("render the chart: %w", err)
 	}
+	r.rendering.Store(rendering)
 	if r.replicas() < 1 {
 		return errors.New("values of the chart: replicaCount is 0, so that no controller would run; use --no-controller instead")
 	}
@@ -45,7 +50,7 @@ func (r *Release) render(dir string, s seed.File) error {
 
 // deployment is the chart's.
 func (r *Release) deployment() *unstructured.Unstructured {
-	for _, o := range r.rendering.Objects {
+	for _, o := range r.rendering.Load().Objects {
 		if o.GetKind() == "Deployment" {
 			return o
 		}
@@ -63,7 +68,7 @@ func (r *Release) replicas() int {
 // objects are those of the installation but for the Deployment, which is applied when the controller is to start, and the webhook configurations,
 // which API servers call at another address here.
 func (r *Release) objects() []*unstructured.Unstructured {
-	return slices.DeleteFunc(slices.Clone(r.rendering.Objects), func(o *unstructured.Unstructured) bool {
+	return slices.DeleteFunc(slices.Clone(r.rendering.Load().Objects), func(o *unstructured.Unstructured) bool {
 		return o.GetKind() == "Deployment" || isWebhookConfiguration(o)
 	})
 }
@@ -71,7 +76,7 @@ func (r *Release) objects() []*unstructured.Unstructured {
 // configurations are the webhook configurations.
 func (r *Release) configurations() []*unstructured.Unstructured {
 	var out []*unstructured.Unstructured
-	for _, o := range r.rendering.Objects {
+	for _, o := range r.rendering.Load().Objects {
 		if isWebhookConfiguration(o) {
 			out = append(out, o.DeepCopy())
 		}
@@ -81,6 +86,46 @@ func (r *Release) configurations() []*unstructured.Unstructured {
 
 func isWebhookConfiguration(o *unstructured.Unstructured) bool {
 	return o.GetKind() == "MutatingWebhookConfiguration" || o.GetKind() == "ValidatingWebhookConfiguration"
+}
+
+// Upgrade installs the chart again with other values in place of those of the release, as helm upgrade does, and returns when it is rolled out.
+func (e *Environment) Upgrade(ctx context.Context, values map[string]any) error {
+	if e.options.Release == nil {
+		return errors.New("upgrade the chart: the controller is not installed by it")
+	}
+	r := e.options.Release
+	before := r.objects()
+	r.Values = values
+	if err := r.render(e.options.Repo.Chart(), e.Simulator.Seed()); err != nil {
+		return err
+	}
+	client, err := manifest.NewClient(e.Cluster.Plane.AdminConfig())
+	if err != nil {
+		return err
+	}
+	after := r.objects()
+	if err := client.Apply(ctx, after...); err != nil {
+		return err
+	}
+	if err := e.InstallWebhooks(ctx); err != nil {
+		return err
+	}
+	if err := client.Apply(ctx, r.deployment()); err != nil {
+		return err
+	}
+	for _, o := range before {
+		if r.rendering.Load().Object(o.GetKind(), o.GetName()) != nil {
+			continue
+		}
+		resource, err := client.Resource(o)
+		if err != nil {
+			return err
+		}
+		if err := resource.Delete(ctx, o.GetName(), metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("delete %s %s: %w", o.GetKind(), o.GetName(), err)
+		}
+	}
+	return e.WaitController(ctx)
 }
 
 // published reports why API servers cannot call the webhooks yet: the leader has not written its authority into the configurations.

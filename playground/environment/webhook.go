@@ -110,6 +110,9 @@ func (w webhooks) direct(o *unstructured.Unstructured) error {
 		}
 		u := url.URL{Scheme: "https", Host: w.address, Path: path}
 		client := map[string]any{"url": u.String()}
+		if authority, ok, _ := unstructured.NestedString(hook, "clientConfig", "caBundle"); ok {
+			client["caBundle"] = authority
+		}
 		if len(w.ca) > 0 {
 			client["caBundle"] = base64.StdEncoding.EncodeToString(w.ca)
 		}

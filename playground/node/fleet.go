@@ -5,6 +5,7 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -46,6 +47,8 @@ type Options struct {
 	Cooldown time.Duration
 	// Launcher, if not nil, runs some containers as real programs.
 	Launcher Launcher
+	// Kubelet, if not nil, is the TLS configuration of the server that API servers read logs of containers from, by the name KubeletHost.
+	Kubelet *tls.Config
 	// Logf gets what a kubelet would log.
 	Logf func(format string, args ...any)
 }
@@ -56,6 +59,7 @@ type Fleet struct {
 	nodes   map[string]Spec
 	cancel  context.CancelFunc
 	factory informers.SharedInformerFactory
+	kubelet *kubelet
 	wait    sync.WaitGroup // heartbeats and pods
 
 	mu      sync.Mutex
@@ -74,14 +78,14 @@ func Start(ctx context.Context, options Options) (*Fleet, error) {
 		options.Cooldown = 30 * time.Second
 	}
 	f := &Fleet{options: options, nodes: map[string]Spec{}, workers: map[types.UID]*worker{}}
-	for _, n := range options.Nodes {
-		f.nodes[n.Name] = n
-		if err := f.join(n.Address); err != nil {
-			return nil, fmt.Errorf("node %s: %w", n.Name, err)
+	if options.Kubelet != nil {
+		if err := f.serveKubelet(options.Kubelet); err != nil {
+			return nil, err
 		}
-		if err := f.register(ctx, n); err != nil {
-			return nil, fmt.Errorf("register node %s: %w", n.Name, err)
-		}
+	}
+	if err := f.registerAll(ctx); err != nil {
+		f.kubelet.stop()
+		return nil, err
 	}
 	runCtx, cancel := context.WithCancel(context.Background())
 	f.cancel, f.stopping = cancel, runCtx.Done()
@@ -100,6 +104,7 @@ func Start(ctx context.Context, options Options) (*Fleet, error) {
 		DeleteFunc: f.forget,
 	}); err != nil {
 		cancel()
+		f.kubelet.stop()
 		return nil, fmt.Errorf("watch pods: %w", err)
 	}
 	f.factory.Start(runCtx.Done())
@@ -120,6 +125,7 @@ func (f *Fleet) Stop() {
 	f.cancel()
 	f.factory.Shutdown()
 	f.wait.Wait()
+	f.kubelet.stop()
 }
 
 // observe hands a pod to its worker and starts one for a pod that is new on one of the nodes.

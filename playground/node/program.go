@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,11 @@ type Program interface {
 	Done() <-chan struct{}
 	// Ready is the answer to a readiness probe.
 	Ready(ctx context.Context) error
+	// Log is what the program has written, from its last lines on; all of it with a negative number. With follow, reading waits for more until
+	// the program or ctx ends.
+	Log(ctx context.Context, follow bool, lines int) (io.ReadCloser, error)
+	// Mount replaces the files of its volumes.
+	Mount(files map[string][]byte) error
 }
 
 // Launcher runs programs in place of stand-ins.
@@ -31,13 +37,26 @@ type Launcher interface {
 	Launch(ctx context.Context, pod *corev1.Pod, container corev1.Container, files map[string][]byte) (Program, error)
 }
 
+// Environment are the variables of a container, as programs get them. Those of Secrets and ConfigMaps are left out.
+func Environment(pod *corev1.Pod, c corev1.Container) []string {
+	var out []string
+	for _, v := range c.Env {
+		if v.ValueFrom == nil || v.ValueFrom.FieldRef != nil {
+			out = append(out, v.Name+"="+env(pod, c, v.Name))
+		}
+	}
+	return out
+}
+
 // launched is the program of a container, which is started again whenever it ends.
 type launched struct {
 	launch func(context.Context) (Program, error)
 	cancel context.CancelFunc
 
 	mu       sync.Mutex
+	files    mounted
 	program  Program // nil: it waits to be started
+	previous Program // that ended before
 	stopped  bool
 	started  metav1.Time
 	restarts int32
@@ -59,8 +78,11 @@ func (w *worker) launchAll(ctx context.Context, files mounted, results chan<- re
 			continue
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		p := &launched{cancel: cancel, launch: func(ctx context.Context) (Program, error) { return launcher.Launch(ctx, pod, c, files) }}
+		p := &launched{cancel: cancel, files: files}
+		p.launch = func(ctx context.Context) (Program, error) { return launcher.Launch(ctx, pod, c, p.mounted()) }
+		w.mu.Lock()
 		w.programs[i] = p
+		w.mu.Unlock()
 		w.servers = append(w.servers, p)
 		running.Go(func() {
 			defer cancel()
@@ -114,9 +136,28 @@ func (p *launched) begin(program Program) bool {
 func (p *launched) end() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.program = nil
+	p.previous, p.program = p.program, nil
 	p.last = &corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 1, StartedAt: p.started, FinishedAt: metav1.Now()}
 	return p.stopped
+}
+
+// mounted are the files of its volumes.
+func (p *launched) mounted() mounted {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.files
+}
+
+// mount replaces the files of its volumes, for the program that runs and for later ones.
+func (p *launched) mount(files mounted) error {
+	p.mu.Lock()
+	program := p.program
+	p.files = files
+	p.mu.Unlock()
+	if program == nil {
+		return nil
+	}
+	return program.Mount(files)
 }
 
 // Shutdown implements standin.Server.

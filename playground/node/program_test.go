@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"io"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +21,14 @@ func (f *stoppable) Done() <-chan struct{} { return f.done }
 
 // Ready implements Program.
 func (f *stoppable) Ready(context.Context) error { return nil }
+
+// Log implements Program.
+func (f *stoppable) Log(_ context.Context, _ bool, _ int) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader("one\ntwo\n")), nil
+}
+
+// Mount implements Program.
+func (f *stoppable) Mount(map[string][]byte) error { return nil }
 
 func TestAProgramThatEndsIsNotReadyAndStartedAgainUntilItsPodEnds(t *testing.T) {
 	t.Parallel()

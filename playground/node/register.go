@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -74,9 +75,25 @@ func (s Spec) lease(now time.Time) *coordinationv1.Lease {
 	}
 }
 
+// registerAll makes the objects of the nodes.
+func (f *Fleet) registerAll(ctx context.Context) error {
+	for _, n := range f.options.Nodes {
+		f.nodes[n.Name] = n
+		if err := f.join(n.Address); err != nil {
+			return fmt.Errorf("node %s: %w", n.Name, err)
+		}
+		if err := f.register(ctx, n); err != nil {
+			return fmt.Errorf("register node %s: %w", n.Name, err)
+		}
+	}
+	return nil
+}
+
 func (f *Fleet) register(ctx context.Context, s Spec) error {
+	node := s.object(metav1.Now())
+	f.kubelet.describe(node)
 	for {
-		_, err := f.options.Client.CoreV1().Nodes().Create(ctx, s.object(metav1.Now()), metav1.CreateOptions{})
+		_, err := f.options.Client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{})
 		if err == nil || apierrors.IsAlreadyExists(err) {
 			return nil
 		}

@@ -1,10 +1,14 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,7 +19,7 @@ import (
 type mounted map[string][]byte
 
 // mount reads the files that programs and those of known images use. As with a kubelet, the pod does not start before the Secrets and ConfigMaps
-// of these volumes exist, and files do not change under a stand-in that runs. It returns when the pod is being deleted, too.
+// of these volumes exist; files do not change under a stand-in that runs. It returns when the pod is being deleted, too.
 func (w *worker) mount(ctx context.Context) (mounted, error) {
 	for reported := ""; ; {
 		pod := w.current()
@@ -104,6 +108,39 @@ func (w *worker) volume(ctx context.Context, namespace string, v corev1.Volume) 
 		chosen[item.Path] = content
 	}
 	return chosen, nil
+}
+
+// mounts reports whether a pod has volumes whose files may change.
+func mounts(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Secret != nil || v.ConfigMap != nil })
+}
+
+// refreshInterval is how often volumes of programs are read again. Kubelets take up to two minutes, for which a user would wait in vain here.
+const refreshInterval = time.Second
+
+// refresh writes what Secrets and ConfigMaps contain now to the volumes of the pod's programs, until ctx ends. Of those that are gone the files
+// stay, as with a kubelet.
+func (w *worker) refresh(ctx context.Context, files mounted) {
+	tick := time.NewTicker(refreshInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		pod := w.current()
+		now, err := w.read(ctx, pod)
+		if err != nil || maps.EqualFunc(now, files, bytes.Equal) {
+			continue
+		}
+		files = now
+		for _, p := range w.programs {
+			if err := p.mount(files); err != nil {
+				w.fleet.options.Logf("pod %s/%s: volumes: %v", pod.Namespace, pod.Name, err)
+			}
+		}
+	}
 }
 
 // optional is no error if what a volume names is missing and may be.

@@ -31,7 +31,7 @@ type worker struct {
 	addr    netip.Addr
 	servers []standin.Server
 	probers []*prober // one per container
-	// programs are those of containers that have one, by the container's place.
+	// programs are those of containers that have one, by the container's place. Others read them under the lock.
 	programs map[int]*launched
 	started  metav1.Time
 	written  []byte // the last status patch
@@ -89,6 +89,9 @@ func (w *worker) run(ctx context.Context) error {
 	defer probes.Wait()
 	defer stopProbes()
 	w.launchAll(probing, files, results, &running)
+	if len(w.programs) > 0 && mounts(w.current()) {
+		running.Go(func() { w.refresh(probing, files) })
+	}
 	for i, p := range w.probers {
 		if p.container.ReadinessProbe != nil {
 			probes.Add(1)

@@ -32,6 +32,7 @@ type Process struct {
 	command *exec.Cmd
 	log     string
 	begins  int64 // where its own lines begin in the log, which a former process may have written
+	ends    int64 // where they end; valid after done
 	done    chan struct{}
 
 	mu       sync.Mutex
@@ -65,6 +66,9 @@ func Start(o Options) (*Process, error) {
 		started <- err
 		if err == nil {
 			err = command.Wait()
+		}
+		if info, err := log.Stat(); err == nil {
+			p.ends = info.Size()
 		}
 		p.mu.Lock()
 		p.err = err

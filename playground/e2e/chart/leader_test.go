@@ -317,8 +317,8 @@ func idle(t *testing.T, c *harness.Cluster) {
 	})
 }
 
-// TestKubectlShowsTheDeploymentAsInACluster runs the commands that guides have users run after an installation.
-func TestKubectlShowsTheDeploymentAsInACluster(t *testing.T) {
+// TestRows13And14KubectlShowsTheDeploymentAsInACluster runs the commands that guides have users run after an installation.
+func TestRows13And14KubectlShowsTheDeploymentAsInACluster(t *testing.T) {
 	c := start(t)
 	rolledOut(t, c, "kube-system", installation)
 	if out := strings.Join(strings.Fields(c.Kubectl(t, "get", "deployment", "-n", "kube-system", installation)), " "); !strings.Contains(out, installation+" 2/2 2 2") {
@@ -328,8 +328,15 @@ func TestKubectlShowsTheDeploymentAsInACluster(t *testing.T) {
 	if lines := strings.Split(strings.TrimSpace(pods), "\n"); len(lines) != 2 || !strings.Contains(lines[0], "1/1") || !strings.Contains(lines[1], "Running") {
 		t.Errorf("kubectl get pods:\n%s", pods)
 	}
-	if out := c.Kubectl(t, "get", "deploy", installation, "-n=kube-system", "-o", "yaml"); !strings.Contains(out, "image: ") {
-		t.Errorf("no image in\n%s", out)
+	var images []string
+	for line := range strings.Lines(c.Kubectl(t, "get", "deploy", installation, "-n=kube-system", "-o", "yaml")) {
+		if strings.Contains(line, "image:") {
+			images = append(images, strings.TrimSpace(line))
+		}
+	}
+	version := c.Kubectl(t, "get", "deploy", installation, "-n=kube-system", "-o", `jsonpath={.metadata.labels.app\.kubernetes\.io/version}`)
+	if len(images) != 1 || !strings.HasSuffix(images[0], "/"+installation+":"+version) {
+		t.Errorf("the images are %q, of version %s", images, version)
 	}
 	c.Kubectl(t, "scale", "deployment", "-n", "kube-system", installation, "--replicas=3")
 	rolledOut(t, c, "kube-system", installation)
