@@ -35,8 +35,8 @@ const NamespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 // Pod is the controller's own pod.
 type Pod struct{ Namespace, Name string }
 
-// OwnPod is named by POD_NAMESPACE and POD_NAME, which the chart sets, else by the mounted namespace and the host's name; the zero value
-// outside of a cluster.
+// OwnPod is named by POD_NAMESPACE and POD_NAME, which the chart sets on the host's network, else by the mounted namespace and the host's name;
+// the zero value outside of a cluster.
 func OwnPod() Pod {
 	namespace := os.Getenv("POD_NAMESPACE")
 	if namespace == "" {

@@ -29,8 +29,11 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
+// values are those of all tests, but for those that upgrade to others.
+var values = map[string]any{"controllerConfig": map[string]any{"featureGates": map[string]any{"IngressPlanAnnotation": true}}}
+
 // release is one for all tests.
-var release = &environment.Release{Values: map[string]any{"controllerConfig": map[string]any{"featureGates": map[string]any{"IngressPlanAnnotation": true}}}}
+var release = &environment.Release{Values: values}
 
 func start(t *testing.T) *harness.Cluster {
 	t.Helper()
@@ -165,7 +168,7 @@ func TestTheAPIServerAcceptsEachObjectOfTheChart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range map[string]map[string]any{
+	for name, of := range map[string]map[string]any{
 		"defaults": {},
 		"everything": {
 			"replicaCount": 3, "podDisruptionBudget": map[string]any{"maxUnavailable": 1}, "networkPolicy": map[string]any{"enabled": true},
@@ -179,8 +182,8 @@ func TestTheAPIServerAcceptsEachObjectOfTheChart(t *testing.T) {
 		},
 		"watched": {"ingressClass": "", "metricsBindAddr": "0", "replicaCount": 1, "rbac": map[string]any{"create": true}, "serviceAccount": map[string]any{"create": false}},
 	} {
-		values["clusterName"], values["nameOverride"] = "demo-cluster", "another" // the names of the running release have other owners
-		r, err := loaded.Render(values, chart.Release{Name: "another", Namespace: "default"})
+		of["clusterName"], of["nameOverride"] = "demo-cluster", "another" // the names of the running release have other owners
+		r, err := loaded.Render(of, chart.Release{Name: "another", Namespace: "default"})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -211,8 +214,7 @@ func TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Kubectl(t, "delete", "secret", "-n", "default", "aws-load-balancer-tls") })
-	values := map[string]any{"clusterName": "demo-cluster", "keepTLSSecret": true}
-	r, err := loaded.Render(values, chart.Release{Namespace: "default", Upgrade: true, Cluster: c.Config})
+	r, err := loaded.Render(map[string]any{"clusterName": "demo-cluster", "keepTLSSecret": true}, chart.Release{Namespace: "default", Upgrade: true, Cluster: c.Config})
 	if err != nil {
 		t.Fatal(err)
 	}

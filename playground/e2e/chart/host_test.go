@@ -1,0 +1,62 @@
+package chart
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething: the name of the host is not that of the pod there.
+func TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething(t *testing.T) {
+	c := start(t)
+	waitLeader(t, c)
+	upgrade(t, c, map[string]any{"hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet"})
+	leader := waitLeader(t, c)
+
+	const role = "aws-load-balancer-controller-role"
+	roles := c.Client.RbacV1().ClusterRoles()
+	before, err := roles.Get(t.Context(), role, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := before.DeepCopy()
+	for i, rule := range without.Rules {
+		without.Rules[i].Resources = slices.DeleteFunc(rule.Resources, func(r string) bool { return r == "nodes" })
+	}
+	if _, err := roles.Update(t.Context(), without, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Env.KillReplica(leader); err != nil { // its pod starts another process, which may not list nodes
+		t.Fatal(err)
+	}
+	reported := func(reason, text string) {
+		t.Helper()
+		c.WaitFor(t, "event "+reason, func(ctx context.Context) error {
+			pods, err := c.Client.CoreV1().Pods("kube-system").List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + installation})
+			if err != nil {
+				return err
+			}
+			for _, pod := range pods.Items {
+				for _, e := range c.Events(t, "Pod", "kube-system", pod.Name) {
+					if pod.Spec.HostNetwork && e.Reason == reason && strings.Contains(e.Message, text) {
+						return nil
+					}
+				}
+			}
+			return fmt.Errorf("%d pods have none with %q", len(pods.Items), text)
+		})
+	}
+	reported("Degraded", "may not list, watch nodes")
+	restore := []byte(`[{"op":"replace","path":"/rules","value":` + jsonOf(t, before.Rules) + `}]`)
+	if _, err := roles.Patch(t.Context(), role, types.JSONPatchType, restore, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	reported("Recovered", "")
+	rolledOut(t, c, "kube-system", installation)
+	waitLeader(t, c)
+}
