@@ -2,18 +2,22 @@ package degraded
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +35,34 @@ type cloud struct {
 	mu     sync.Mutex
 	admits func(host, path string) bool // nil = everything
 	hosts  map[string]bool              // that were reached
+	life   time.Duration                // of sessions, as clients read it; 0: what STS gives
+}
+
+// shorten has clients read that sessions end after a time.
+func (c *cloud) shorten(life time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.life = life
+}
+
+var expiration = regexp.MustCompile(`<Expiration>[^<]*</Expiration>`)
+
+// answer changes the answers of STS.
+func (c *cloud) answer(r *http.Response) error {
+	c.mu.Lock()
+	life := c.life
+	c.mu.Unlock()
+	if life == 0 || !strings.HasPrefix(r.Request.Host, "sts.") {
+		return nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	body = expiration.ReplaceAll(body, []byte("<Expiration>"+time.Now().Add(life).UTC().Format(time.RFC3339)+"</Expiration>"))
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return nil
 }
 
 func (c *cloud) admit(f func(host, path string) bool) {
@@ -70,7 +102,7 @@ func newCloud(t *testing.T, of *harness.Cluster) *cloud {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	forward := &httputil.ReverseProxy{ModifyResponse: c.answer, Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(simulator)
 		r.Out.Host = r.In.Host // which is signed
 	}}
@@ -169,6 +201,15 @@ func bearer(audience string, life time.Duration) string {
 	return part([]byte(`{"alg":"RS256"}`)) + "." + part(fmt.Appendf(nil,
 		`{"iss":"https://oidc.example/id/1","aud":[%q],"sub":"system:serviceaccount:kube-system:lbc","exp":%d,"kubernetes.io":{"namespace":"kube-system","serviceaccount":{"name":"lbc"},"pod":{"name":"lbc-0","uid":"u-1"}}}`,
 		audience, time.Now().Add(life).Unix())) + "." + part([]byte("signature"))
+}
+
+// rotate replaces the content of a file as a kubelet does.
+func rotate(t *testing.T, path, content string) {
+	t.Helper()
+	next := filepath.Join(t.TempDir(), "next")
+	if err := errors.Join(os.WriteFile(next, []byte(content), 0o600), os.Rename(next, path)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // tokenFile is a file with a token, as a projected volume has it.

@@ -4,12 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -51,12 +59,12 @@ func TestEachSourceOfCredentialsIsUsed(t *testing.T) {
 		}, []string{region, vpc}, []string{"elasticloadbalancing.us-west-2.api.aws", "ec2.us-west-2.api.aws"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			aws, mark := newCloud(t, c), c.Mark()
-			p := c.StartProcess(t, aws.environment(tc.env()...), append(tc.args, alone)...)
+			cloud, mark := newCloud(t, c), c.Mark()
+			p := c.StartProcess(t, cloud.environment(tc.env()...), append(tc.args, alone)...)
 			eventually(t, c, p.Health+"/readyz", 200, "ok")
 			called(t, c, mark)
 			c.WaitFor(t, "calls", func(context.Context) error {
-				reached := aws.reached()
+				reached := cloud.reached()
 				for _, h := range tc.hosts {
 					if !slices.Contains(reached, h) {
 						return fmt.Errorf("%s was not reached, only %v", h, reached)
@@ -64,7 +72,7 @@ func TestEachSourceOfCredentialsIsUsed(t *testing.T) {
 				}
 				return nil
 			})
-			for _, h := range aws.reached() {
+			for _, h := range cloud.reached() {
 				if fips := strings.Contains(name, "FIPS"); fips && !strings.Contains(h, "fips") || strings.Contains(name, "IPv6") && strings.HasPrefix(h, "169.") {
 					t.Errorf("it reached %s", h)
 				}
@@ -76,17 +84,110 @@ func TestEachSourceOfCredentialsIsUsed(t *testing.T) {
 // TestARoleThatDoesNotAdmitTheControllerIsNamedAndATokenThatIsRotatedIsRead has IRSA refused until the file has another token.
 func TestARoleThatDoesNotAdmitTheControllerIsNamedAndATokenThatIsRotatedIsRead(t *testing.T) {
 	c := playground(t)
-	aws := newCloud(t, c)
+	cloud := newCloud(t, c)
 	token := tokenFile(t, bearer("sts.amazonaws.com", -time.Hour))
-	p := c.StartProcess(t, aws.environment("AWS_ROLE_ARN=arn:aws:iam::123456789012:role/irsa", "AWS_WEB_IDENTITY_TOKEN_FILE="+token, "AWS_EC2_METADATA_DISABLED=true"), region, vpc, alone)
+	p := c.StartProcess(t, cloud.environment("AWS_ROLE_ARN=arn:aws:iam::123456789012:role/irsa", "AWS_WEB_IDENTITY_TOKEN_FILE="+token, "AWS_EC2_METADATA_DISABLED=true"), region, vpc, alone)
 	eventually(t, c, p.Health+"/readyz", 500, "[-]aws failed: no credentials for AWS: WebIdentityErr: AssumeRoleWithWebIdentity: ExpiredTokenException")
-	rotated := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(rotated, []byte(bearer("sts.amazonaws.com", time.Hour)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(rotated, token); err != nil { // as the kubelet replaces it
-		t.Fatal(err)
-	}
+	rotate(t, token, bearer("sts.amazonaws.com", time.Hour))
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
 	serves(t, c, "rotated")
+}
+
+// TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds has the sessions of IRSA end soon.
+func TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds(t *testing.T) {
+	c := playground(t)
+	cloud := newCloud(t, c)
+	cloud.shorten(2 * time.Second)
+	token := tokenFile(t, bearer("sts.amazonaws.com", time.Hour))
+	p := c.StartProcess(t, cloud.environment("AWS_ROLE_ARN=arn:aws:iam::123456789012:role/irsa", "AWS_WEB_IDENTITY_TOKEN_FILE="+token, "AWS_EC2_METADATA_DISABLED=true"), region, vpc, alone)
+	eventually(t, c, p.Health+"/readyz", 200, "ok")
+	pid, next := p.PID(), bearer("sts.amazonaws.com", 2*time.Hour)
+	rotate(t, token, next)
+	mark := c.Mark()
+	serves(t, c, "rotatedsession")
+	c.WaitFor(t, "a session by the next token", func(context.Context) error {
+		for _, call := range c.Calls(mark) {
+			if in, ok := call.Input.(*sts.AssumeRoleWithWebIdentityInput); ok && aws.ToString(in.WebIdentityToken) == next && !call.Failed() {
+				return nil
+			}
+		}
+		c.Kubectl(t, "annotate", "ingress", "-n", "rotatedsession", "web", "--overwrite", "alb.ingress.kubernetes.io/tags=at="+time.Now().Format("150405.000"))
+		return errors.New("there is none")
+	})
+	if p.PID() != pid || p.Err() != nil {
+		t.Errorf("the process ended: %v", p.Err())
+	}
+}
+
+// boundToken is a token of the controller's service account that is valid as long as a Secret is there.
+func boundToken(t *testing.T, c *harness.Cluster, secret string) string {
+	t.Helper()
+	s, err := c.Client.CoreV1().Secrets("kube-system").Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: secret}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Client.CoreV1().Secrets("kube-system").Delete(context.Background(), secret, metav1.DeleteOptions{}) // it may be gone
+	})
+	r, err := c.Client.CoreV1().ServiceAccounts("kube-system").CreateToken(t.Context(), "aws-load-balancer-controller", &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{BoundObjectRef: &authenticationv1.BoundObjectReference{Kind: "Secret", APIVersion: "v1", Name: s.Name, UID: s.UID}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Status.Token
+}
+
+// TestATokenForTheAPIServerThatIsRotatedIsReadWhenTheFormerOneIsRefused has the former token end before its time.
+func TestATokenForTheAPIServerThatIsRotatedIsReadWhenTheFormerOneIsRefused(t *testing.T) {
+	c := playground(t)
+	path, err := c.Env.Cluster.Plane.ControllerKubeconfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := clientcmd.LoadFromFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := boundToken(t, c, "bound-first")
+	token := tokenFile(t, first)
+	for _, user := range config.AuthInfos {
+		user.Token, user.TokenFile = "", token
+	}
+	mounted := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, mounted); err != nil {
+		t.Fatal(err)
+	}
+	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone, "--kubeconfig="+mounted)
+	eventually(t, c, p.Health+"/readyz", 200, "ok")
+	pid := p.PID()
+
+	rotate(t, token, boundToken(t, c, "bound-next"))
+	if err := c.Client.CoreV1().Secrets("kube-system").Delete(t.Context(), "bound-first", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	former := rest.AnonymousClientConfig(c.Config)
+	former.BearerToken = first
+	client, err := rest.HTTPClientFor(former)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.WaitFor(t, "the end of the former token", func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Config.Host+"/api/v1/namespaces", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		if err := resp.Body.Close(); err != nil || resp.StatusCode == http.StatusUnauthorized {
+			return err
+		}
+		return errors.New("it is " + resp.Status)
+	})
+	serves(t, c, "rotatedtoken")
+	if p.PID() != pid || p.Err() != nil {
+		t.Errorf("the process ended: %v", p.Err())
+	}
 }
