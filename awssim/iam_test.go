@@ -304,6 +304,40 @@ func TestWebIdentitiesGetTheRoleThatTrustsThem(t *testing.T) {
 	wanted(elb.NewFromConfig(s.as(*out.AccessKeyId, *out.SecretAccessKey, *out.SessionToken)).DescribeLoadBalancers(t.Context(), nil))(t)
 }
 
+// TestRow22TheTrustPolicyOfTheGuideAdmitsTheControllersServiceAccount also demands the audience, which the guide does not.
+func TestRow22TheTrustPolicyOfTheGuideAdmitsTheControllersServiceAccount(t *testing.T) {
+	t.Parallel()
+	printed, err := os.ReadFile("../examples/guides/install/22-irsa-trust-policy.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const issuer = "https://oidc.eks.us-west-2.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
+	const subject = `"oidc.eks.us-west-2.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE:sub"`
+	f := seed.Default()
+	f.IAM.Providers = []seed.Provider{{Issuer: issuer, Audiences: []string{"sts.amazonaws.com", "vault"}}}
+	f.IAM.Roles = []seed.Role{
+		{Name: "printed", Trust: printed},
+		{Name: "audience", Trust: json.RawMessage(strings.Replace(string(printed), subject, strings.Replace(subject, ":sub", ":aud", 1)+`: "sts.amazonaws.com", `+subject, 1))},
+	}
+	s := serve(t, Options{Seed: &f, Clock: clock.NewStepped(morning), Enforce: true})
+	identity := sts.NewFromConfig(s.as("", "", ""), func(o *sts.Options) { o.Credentials = aws.AnonymousCredentials{} })
+	for _, tt := range []struct{ role, account, audience, code string }{
+		{"printed", "aws-load-balancer-controller", "sts.amazonaws.com", ""},
+		{"printed", "default", "sts.amazonaws.com", "AccessDenied"},
+		{"printed", "aws-load-balancer-controller", "vault", ""},
+		{"audience", "aws-load-balancer-controller", "sts.amazonaws.com", ""},
+		{"audience", "aws-load-balancer-controller", "vault", "AccessDenied"},
+	} {
+		_, err := identity.AssumeRoleWithWebIdentity(t.Context(), &sts.AssumeRoleWithWebIdentityInput{
+			RoleArn: aws.String("arn:aws:iam::123456789012:role/" + tt.role), RoleSessionName: aws.String("lbc"),
+			WebIdentityToken: aws.String(bearer(issuer, tt.audience, tt.account, morning.Add(time.Hour))),
+		})
+		if code(err) != tt.code {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+}
+
 func TestPodsAndNodesGetTheirCredentialsFromTheSDKsProviders(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Options{Seed: guarded(t), Enforce: true, Verify: true})

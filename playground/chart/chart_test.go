@@ -99,6 +99,11 @@ const (
 	privateKey  = "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"
 )
 
+// guide are the values of an example of the guides.
+func guide(file string) string {
+	return string(must(os.ReadFile(filepath.Join("../../examples/guides/install", file))))
+}
+
 // TestRenderings holds whole renderings to files of testdata. guide-23 and guide-39 are the values of published guides.
 func TestRenderings(t *testing.T) {
 	t.Parallel()
@@ -107,24 +112,9 @@ func TestRenderings(t *testing.T) {
 		values  string
 		release Release
 	}{
-		"defaults": {values: `{clusterName: demo-cluster}`},
-		"guide-23": {values: `{clusterName: demo-cluster, serviceAccount: {create: false, name: aws-load-balancer-controller}}`},
-		"guide-39": {values: `
-clusterName: demo-cluster
-region: us-west-2
-vpcId: vpc-00000000000000001
-serviceAccount:
-  create: true
-  name: aws-load-balancer-controller
-  annotations:
-    eks.amazonaws.com/role-arn: arn:aws:iam::123456789012:role/AmazonEKSLoadBalancerControllerRole
-autoscaling:
-  enabled: true
-  minReplicas: 2
-  maxReplicas: 5
-  targetCPUUtilizationPercentage: 80
-enableWafv2: true
-enableCertManager: true`},
+		"defaults":    {values: `{clusterName: demo-cluster}`},
+		"guide-23":    {values: guide("23-helm-values-basic.yaml")},
+		"guide-39":    {values: guide("39-helm-values-full.yaml")},
 		"issuer":      {values: `{clusterName: demo-cluster, enableCertManager: true, certManager: {issuerRef: {kind: ClusterIssuer, name: company}}}`, release: Release{Name: "lb", Namespace: "networking", Upgrade: true}},
 		"certificate": {values: string(must(yaml.Marshal(map[string]any{"clusterName": "demo-cluster", "webhookTLS": map[string]any{"caCert": certificate, "cert": certificate, "key": privateKey}})))},
 		"old-cluster": {values: `{clusterName: demo-cluster}`, release: Release{Kubernetes: "v1.25.3"}},

@@ -28,3 +28,40 @@ func TestTheManifestsOfAnInstallationAreAcceptedAsTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// TestRow20ThePatchOfTheGuideNamesTheCluster patches the Deployment of the published manifests, and shows what comes of the patch that is printed in
+// the guide, which does not name the container.
+func TestRow20ThePatchOfTheGuideNamesTheCluster(t *testing.T) {
+	c := cluster(t)
+	text, err := os.ReadFile(filepath.Join(c.Repo.Config(), "controller", "controller.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Apply(t, strings.ReplaceAll(string(text), "  replicas: 2\n", "  replicas: 0\n")) // the playground runs the controller without pods
+	file := c.Repo.Example(filepath.Join("guides", "install", "20-controller-args.patch.yaml"))
+	patch := func(file string) (string, error) {
+		return c.TryKubectl(t, "patch", "deployment", "-n", "kube-system", "aws-load-balancer-controller", "--patch-file", file)
+	}
+	arguments := func() string {
+		return c.Kubectl(t, "get", "deployment", "-n", "kube-system", "aws-load-balancer-controller", "-o", `jsonpath={.spec.template.spec.containers[?(@.name=="controller")].args}`)
+	}
+	published := arguments()
+	if out, err := patch(file); err != nil {
+		t.Fatal(out, err)
+	}
+	// All of them are repeated, since the list is replaced as a whole.
+	if got, want := arguments(), strings.Replace(published, "your-cluster-name", "demo-cluster", 1); got != want || got == published {
+		t.Errorf("the arguments are %s, want %s", got, want)
+	}
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed := filepath.Join(t.TempDir(), "printed.yaml")
+	if err := os.WriteFile(printed, []byte(strings.Replace(string(good), "- name: controller\n          args:", "- args:", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := patch(printed); err == nil || !strings.Contains(out+err.Error(), "does not contain declared merge key: name") {
+		t.Errorf("the patch as printed: %s %v", out, err)
+	}
+}

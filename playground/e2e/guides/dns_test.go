@@ -3,6 +3,7 @@ package guides
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+	"github.com/aws/smithy-go"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -50,6 +52,15 @@ func recordsFollowTheIngress(t *testing.T, s *scenario) {
 			t.Errorf("%s the record: %v", action, err)
 		}
 	}
+	// The zone that the guide prints is that of us-east-1.
+	alias := batch.Changes[0].ResourceRecordSet.AliasTarget
+	printed, right := aws.String("Z35SXDOTRQ7X7K"), alias.HostedZoneId
+	alias.HostedZoneId = printed
+	_, err = s.c.Simulator.Names.ChangeResourceRecordSets(t.Context(), &route53.ChangeResourceRecordSetsInput{HostedZoneId: zones.HostedZones[0].Id, ChangeBatch: &batch})
+	if code := smithy.APIError(nil); !errors.As(err, &code) || code.ErrorCode() != "InvalidChangeBatch" {
+		t.Errorf("the alias with the zone that the guide prints: %v", err)
+	}
+	alias.HostedZoneId = right
 	change(t.Context(), types.ChangeActionUpsert)
 	defer change(context.WithoutCancel(t.Context()), types.ChangeActionDelete) // it is the user's
 	want, err := s.c.Simulator.Resolve(addresses[0].Hostname)

@@ -38,6 +38,10 @@ var refusals = []refusal{
 		file: "refused/50-missing-ingress-class.yaml", namespace: "refused-class", kind: "Ingress", name: "my-app-ingress", atApply: true,
 		contains: []string{`invalid ingress class: ingressclasses.networking.k8s.io "no-such-class" not found`, "create the IngressClass"}, then: makeClass,
 	},
+	{
+		file: "refused/51-external-dns-as-printed.yaml", namespace: "refused-external-dns", kind: "Deployment", name: "external-dns", atApply: true,
+		contains: []string{"spec.selector: Required value", "`selector` does not match template `labels`"}, then: nothingWritten,
+	},
 }
 
 func TestWhatMustBeRefusedIsReportedOnItsObjectAndCostsNothing(t *testing.T) {
