@@ -11,29 +11,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/hack/pages"
+	"github.com/k8s-lbc/lbc/hack/pages/links"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 )
 
 const root = "../.."
 
-// pages are the pages for people, by their path from the root.
-func pages(t *testing.T) map[string]string {
+// allPages are the pages for people, by their path from the root.
+func allPages(t *testing.T) map[string]string {
 	t.Helper()
-	out := map[string]string{}
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "examples/*.md", "examples/*/*.md"} {
-		files, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no %s: %v", pattern, err)
-		}
-		for _, f := range files {
-			text, err := os.ReadFile(f) //nolint:gosec // ours
-			if err != nil {
-				t.Fatal(err)
-			}
-			out[strings.TrimPrefix(filepath.ToSlash(f), root+"/")] = string(text)
-		}
+	all, err := pages.Read(os.DirFS(root))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return out
+	return all
 }
 
 // sources is the text of all Go files of both modules that keep says.
@@ -58,41 +50,10 @@ func sources(t *testing.T, keep func(path string) bool) string {
 
 func isTest(path string) bool { return strings.HasSuffix(path, "_test.go") }
 
-var (
-	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
-	notSlug = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
-)
-
-// anchors are the headings of a page as links name them.
-func anchors(page string) []string {
-	var out []string
-	for _, m := range heading.FindAllStringSubmatch(page, -1) {
-		out = append(out, strings.ReplaceAll(notSlug.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
-	}
-	return out
-}
-
 func TestLinksLeadSomewhere(t *testing.T) {
 	t.Parallel()
-	all := pages(t)
-	for name, text := range all {
-		for _, m := range link.FindAllStringSubmatch(text, -1) {
-			if strings.HasPrefix(m[1], "https://") {
-				continue
-			}
-			file, anchor, _ := strings.Cut(m[1], "#")
-			to := name
-			if file != "" {
-				to = filepath.ToSlash(filepath.Join(filepath.Dir(name), file))
-			}
-			if _, err := os.Stat(filepath.Join(root, to)); err != nil {
-				t.Errorf("%s links to %s: %v", name, m[1], err)
-			}
-			if anchor != "" && !slices.Contains(anchors(all[to]), anchor) {
-				t.Errorf("%s links to %s, a heading that is not there", name, m[1])
-			}
-		}
+	if err := links.Check(os.DirFS(root)); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -101,7 +62,7 @@ var inRepository = regexp.MustCompile("(?:`|^|[ (])((?:api|awssim|bench|charts|c
 
 func TestFilesThatAreNamedExist(t *testing.T) {
 	t.Parallel()
-	for name, text := range pages(t) {
+	for name, text := range allPages(t) {
 		for _, m := range inRepository.FindAllStringSubmatch(text, -1) {
 			if found, err := filepath.Glob(filepath.Join(root, m[1])); err != nil || len(found) == 0 {
 				t.Errorf("%s names %s, which does not exist", name, m[1])
@@ -165,7 +126,7 @@ func TestFlagsThatAreNamedExist(t *testing.T) {
 		}
 		exist[f] = true
 	}
-	for name, text := range pages(t) {
+	for name, text := range allPages(t) {
 		for _, f := range flags(text) {
 			if !exist[f] {
 				t.Errorf("%s names --%s, which no program has", name, f)
@@ -181,7 +142,7 @@ func TestMakeTargetsThatAreNamedExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	command := regexp.MustCompile("(?m)(?:`|^    )(?:[A-Z_]+=\\S+ )*make ([a-z][a-z0-9-]*)")
-	for name, text := range pages(t) {
+	for name, text := range allPages(t) {
 		for _, m := range command.FindAllStringSubmatch(text, -1) {
 			if !strings.Contains(string(makefile), "\n"+m[1]+":") {
 				t.Errorf("%s names make %s, which does not exist", name, m[1])
@@ -194,7 +155,7 @@ func TestTestsThatAreNamedExist(t *testing.T) {
 	t.Parallel()
 	tests := sources(t, isTest)
 	test := regexp.MustCompile(`\bTest[A-Z][A-Za-z0-9]+`)
-	for name, text := range pages(t) {
+	for name, text := range allPages(t) {
 		for _, n := range test.FindAllString(text, -1) {
 			if !strings.Contains(tests, "\nfunc "+n+"(") {
 				t.Errorf("%s names %s, which does not exist", name, n)
@@ -210,13 +171,13 @@ func TestMetricsAreDocumented(t *testing.T) {
 	for _, r := range metrics.Table {
 		made[r.Name] = true
 	}
-	page := pages(t)["docs/metrics.md"]
+	page := allPages(t)["docs/metrics.md"]
 	for name := range made {
 		if !strings.Contains(page, "`"+name) {
 			t.Errorf("docs/metrics.md does not name %s", name)
 		}
 	}
-	for where, text := range pages(t) {
+	for where, text := range allPages(t) {
 		for _, m := range regexp.MustCompile("`((?:aws|awslbc|lbc)_[a-z_]+)[`{]").FindAllStringSubmatch(text, -1) {
 			if !made[m[1]] {
 				t.Errorf("%s names %s, which no one makes", where, m[1])

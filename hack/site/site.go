@@ -1,5 +1,5 @@
 // Package main builds the static site of the documentation: the pages of docs/ and of the repository's root, with navigation, search and
-// checked links. docs/README.md is the table of contents. It imports goldmark and the standard library only.
+// checked links. docs/README.md is the table of contents. It imports goldmark and the packages of hack/pages.
 package main
 
 import (
@@ -10,18 +10,17 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode"
 
-	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/parser"
-	"github.com/yuin/goldmark/text"
+
+	"github.com/k8s-lbc/lbc/hack/pages"
+	"github.com/k8s-lbc/lbc/hack/pages/links"
 )
 
 //go:embed theme
@@ -30,16 +29,13 @@ var theme embed.FS
 // contents is the page whose lists are the navigation.
 const contents = "docs/README.md"
 
-// patterns are the pages, by their path in the repository.
-var patterns = []string{"*.md", "docs/*.md", "docs/*/*.md", "examples/*.md", "examples/*/*.md"}
-
 // page is one page of the site.
 type page struct {
 	Source   string // its path in the repository
 	Title    string
 	Body     template.HTML
 	Sections []section // for the search
-	links    []string  // files of the repository that are no pages
+	files    []string  // of the repository, which it links to and which are no pages
 }
 
 // section is a heading with the text below it, up to the next one.
@@ -65,31 +61,26 @@ func root(of string) string { return strings.Repeat("../", strings.Count(of, "/"
 
 // build renders the site of a repository: the content of each file by its path in the site.
 func build(repository fs.FS, repositoryURL string) (map[string][]byte, error) {
-	var sources []string
-	for _, p := range patterns {
-		found, err := fs.Glob(repository, p)
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, found...)
+	if err := links.Check(repository); err != nil {
+		return nil, err
+	}
+	sources, err := pages.Read(repository)
+	if err != nil {
+		return nil, err
 	}
 	files := map[string][]byte{}
-	var pages []page
-	for _, s := range sources {
-		markdown, err := fs.ReadFile(repository, s)
-		if err != nil {
-			return nil, err
-		}
-		p, err := render(repository, repositoryURL, s, markdown)
+	var rendered []page
+	for _, s := range slices.Sorted(maps.Keys(sources)) {
+		p, err := render(repository, repositoryURL, s, []byte(sources[s]))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s, err)
 		}
-		for _, l := range p.links {
+		for _, l := range p.files {
 			if files[l], err = fs.ReadFile(repository, l); err != nil {
 				return nil, fmt.Errorf("%s links to %s: %w", s, l, err)
 			}
 		}
-		pages = append(pages, p)
+		rendered = append(rendered, p)
 	}
 	outline, err := navigation(repository)
 	if err != nil {
@@ -100,7 +91,7 @@ func build(repository fs.FS, repositoryURL string) (map[string][]byte, error) {
 		return nil, err
 	}
 	var index []entry
-	for _, p := range pages {
+	for _, p := range rendered {
 		at := target(p.Source)
 		var b bytes.Buffer
 		if err := layout.Execute(&b, map[string]any{"Page": p, "Path": at, "Root": root(at), "Navigation": outline, "Source": repositoryURL + "/blob/main/" + p.Source}); err != nil {
@@ -120,7 +111,7 @@ func build(repository fs.FS, repositoryURL string) (map[string][]byte, error) {
 			return nil, err
 		}
 	}
-	return files, check(files)
+	return files, nil
 }
 
 // entry is what the search knows of a page.
@@ -130,77 +121,21 @@ type entry struct {
 	Sections []section `json:"sections"`
 }
 
-// markdown is GitHub's dialect, as far as the pages use it.
-func markdown() goldmark.Markdown {
-	return goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
-}
-
-// slugs are the ids of headings as GitHub makes them, so that links work in both places.
-type slugs struct{ seen map[string]int }
-
-func (s *slugs) Generate(value []byte, _ ast.NodeKind) []byte {
-	id := slug(string(value))
-	n := s.seen[id]
-	s.seen[id]++
-	if n > 0 {
-		id = fmt.Sprintf("%s-%d", id, n)
-	}
-	return []byte(id)
-}
-
-func (s *slugs) Put([]byte) {}
-
-// slug is a heading as links name it: lower case, without punctuation, with hyphens for spaces.
-func slug(heading string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == ' ':
-			return '-'
-		case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r):
-			return r
-		}
-		return -1
-	}, strings.ToLower(heading))
-}
-
-func parse(source []byte) ast.Node {
-	return markdown().Parser().Parse(text.NewReader(source), parser.WithContext(parser.NewContext(parser.WithIDs(&slugs{seen: map[string]int{}}))))
-}
-
 var errHTML = errors.New("HTML among the Markdown: write &lt; or code")
 
 func render(repository fs.FS, repositoryURL, source string, content []byte) (page, error) {
 	p := page{Source: source, Title: source}
-	doc := parse(content)
-	err := ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if !entering {
-			return ast.WalkContinue, nil
-		}
-		var destination *[]byte
-		switch n := n.(type) {
-		case *ast.Link:
-			destination = &n.Destination
-		case *ast.Image:
-			destination = &n.Destination
-		case *ast.RawHTML:
-			return ast.WalkStop, errHTML
-		case *ast.HTMLBlock: // generated parts of pages are between comments
-			if n.HTMLBlockType != ast.HTMLBlockType2 {
-				return ast.WalkStop, errHTML
-			}
-			return ast.WalkContinue, nil
-		default:
-			return ast.WalkContinue, nil
-		}
+	doc := links.Parse(content)
+	if err := refuseHTML(doc); err != nil {
+		return p, err
+	}
+	err := links.Walk(doc, func(destination *[]byte) error {
 		to, file, err := relocate(repository, repositoryURL, source, string(*destination))
-		if err != nil {
-			return ast.WalkStop, err
-		}
 		*destination = []byte(to)
 		if file != "" {
-			p.links = append(p.links, file)
+			p.files = append(p.files, file)
 		}
-		return ast.WalkContinue, nil
+		return err
 	})
 	if err != nil {
 		return p, err
@@ -221,9 +156,22 @@ func render(repository fs.FS, repositoryURL, source string, content []byte) (pag
 		}
 	}
 	var b bytes.Buffer
-	err = markdown().Renderer().Render(&b, content, doc)
+	err = links.Markdown().Renderer().Render(&b, content, doc)
 	p.Body = template.HTML(b.String()) //nolint:gosec // our own pages
 	return p, err
+}
+
+// refuseHTML returns an error for HTML among the Markdown. Comments are admitted: generated parts of pages are between them.
+func refuseHTML(doc ast.Node) error {
+	return ast.Walk(doc, func(n ast.Node, _ bool) (ast.WalkStatus, error) {
+		if _, ok := n.(*ast.RawHTML); ok {
+			return ast.WalkStop, errHTML
+		}
+		if b, ok := n.(*ast.HTMLBlock); ok && b.HTMLBlockType != ast.HTMLBlockType2 {
+			return ast.WalkStop, errHTML
+		}
+		return ast.WalkContinue, nil
+	})
 }
 
 // plain is the text of a node without its marks.
@@ -257,14 +205,13 @@ func plain(n ast.Node, source []byte) string {
 
 // relocate is a link of a page as the site has it. file is the file of the repository, if the link is to one that is no page.
 func relocate(repository fs.FS, repositoryURL, source, link string) (to, file string, err error) {
-	name, anchor, _ := strings.Cut(link, "#")
+	name, anchor, local := links.Local(source, link)
+	if !local || strings.HasPrefix(link, "#") {
+		return link, "", nil
+	}
 	if anchor != "" {
 		anchor = "#" + anchor
 	}
-	if name == "" || strings.Contains(name, ":") {
-		return link, "", nil
-	}
-	name = path.Join(path.Dir(source), name)
 	info, err := fs.Stat(repository, name)
 	if err != nil {
 		return "", "", fmt.Errorf("the link %s leads nowhere: %w", link, err)
@@ -276,7 +223,7 @@ func relocate(repository fs.FS, repositoryURL, source, link string) (to, file st
 		}
 		name += "/README.md"
 	}
-	if slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, name); return ok }) {
+	if pages.Is(name) {
 		return back + target(name) + anchor, "", nil
 	}
 	return back + name + anchor, name, nil
@@ -296,7 +243,7 @@ func navigation(repository fs.FS) (out []chapter, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = ast.Walk(parse(source), func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+	err = ast.Walk(links.Parse(source), func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
 		}

@@ -55,7 +55,7 @@ func TestWhatIsWrongWithAPageIsNamed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ page, want string }{
 		"a file that is missing":    {"[x](missing.md)", "docs/quick.md: the link missing.md leads nowhere"},
-		"a heading that is missing": {"[x](../README.md#nothing)", "quick.html: index.html has no heading nothing"},
+		"a heading that is missing": {"[x](../README.md#nothing)", "docs/quick.md: README.md has no heading nothing"},
 		"HTML":                      {"a <b>b</b>", "docs/quick.md: HTML among the Markdown"},
 	} {
 		if _, err := build(repository(map[string]string{"docs/quick.md": c.page}), forge); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -73,15 +73,6 @@ func TestNavigationFollowsTheContents(t *testing.T) {
 	want := []chapter{{"Start", []link{{"Quick", "quick.html"}}}, {"More", []link{{"Home", "index.html"}}}}
 	if !slices.EqualFunc(got, want, func(a, b chapter) bool { return a.Title == b.Title && slices.Equal(a.Pages, b.Pages) }) {
 		t.Errorf("%v, want %v", got, want)
-	}
-}
-
-func TestHeadingsHaveTheNamesThatGitHubGivesThem(t *testing.T) {
-	t.Parallel()
-	for heading, want := range map[string]string{"Two words": "two-words", "What's `new`, in 3.5?": "whats-new-in-35", "a_b – c": "a_b--c"} {
-		if got := slug(heading); got != want {
-			t.Errorf("%s: %s, want %s", heading, got, want)
-		}
 	}
 }
 
