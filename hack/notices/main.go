@@ -1,5 +1,5 @@
 // Command notices writes THIRD_PARTY_NOTICES: the licences and notices of everything that is linked into the released programs, with the modules that
-// each of them is of. It fails for a licence that it does not know, or that is not permissive.
+// each of them is of, and those of the certificate authorities in the container image. It fails for a licence that it does not know, or that is not permissive.
 package main
 
 import (
@@ -168,8 +168,11 @@ func notices(programs []string) (string, error) {
 		return "", err
 	}
 	modules[library] = append(modules[library], goName)
+	if err := addAuthorities(modules, licensed); err != nil {
+		return "", err
+	}
 	var b strings.Builder
-	b.WriteString("Licences and notices of what the released programs are linked from. Written by make generate.\n\n")
+	b.WriteString("Licences and notices of what the released programs are linked from, and of the certificate authorities in the container image. Written by make generate.\n\n")
 	var unknown []error
 	for _, name := range slices.Sorted(maps.Keys(licensed)) {
 		of := slices.Sorted(maps.Keys(licensed[name]))
