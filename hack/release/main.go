@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -18,9 +16,10 @@ func main() {
 	version := flag.String("version", "", "version to release, as v1.2.3")
 	out := flag.String("out", "dist", "directory of what is published")
 	image := flag.String("image", "", "repository of the image, which the chart then names")
+	url := flag.String("repository", "https://github.com/k8s-lbc/lbc", "URL of the repository, for links of the notes to its files")
 	dry := flag.Bool("dry-run", false, "take the notes of what is unreleased if the version has none, and report instead of refusing what only matters to a release")
 	flag.Parse()
-	r := release{version: *version, out: *out, image: *image, dry: *dry, report: func(s string) { fmt.Fprintln(os.Stderr, "release:", s) }}
+	r := release{version: *version, out: *out, image: *image, url: *url, dry: *dry, report: func(s string) { fmt.Fprintln(os.Stderr, "release:", s) }}
 	var err error
 	switch flag.Arg(0) {
 	case "check":
@@ -44,6 +43,7 @@ type release struct {
 	version string
 	out     string
 	image   string // repository; empty: the chart's own
+	url     string // of the repository on its forge
 	dry     bool
 	report  func(string)
 }
@@ -92,30 +92,4 @@ func (r *release) git(args ...string) (string, error) {
 		return "", fmt.Errorf("git %s: %w", strings.Join(args, " "), err)
 	}
 	return strings.TrimSpace(string(out)), nil
-}
-
-const unreleased = "Unreleased"
-
-// notes are the section of a version in CHANGELOG.md.
-func (r *release) notes() (string, error) {
-	text, err := os.ReadFile(filepath.Join(r.dir, "CHANGELOG.md"))
-	if err != nil {
-		return "", err
-	}
-	sections := map[string]string{}
-	var names []string
-	for part := range strings.SplitSeq("\n"+string(text), "\n## ") {
-		heading, body, _ := strings.Cut(part, "\n")
-		name, _, _ := strings.Cut(strings.Trim(heading, "[] "), " ")
-		sections[strings.Trim(name, "[]")] = strings.TrimSpace(body)
-		names = append(names, name)
-	}
-	if s := sections[r.version]; s != "" {
-		return s, nil
-	}
-	if s := sections[unreleased]; s != "" && r.dry {
-		r.report("CHANGELOG.md has no section " + r.version + ": its notes are those of what is unreleased")
-		return s, nil
-	}
-	return "", fmt.Errorf("CHANGELOG.md has no text below \"## %s\", only sections %s", r.version, strings.Join(slices.DeleteFunc(names, func(n string) bool { return n == "" }), ", "))
 }

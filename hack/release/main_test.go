@@ -91,6 +91,28 @@ func TestNotesAreTheSectionOfTheVersion(t *testing.T) {
 	}
 }
 
+func TestLinksOfNotesLeadToTheFilesOfTheVersion(t *testing.T) {
+	t.Parallel()
+	dir := repository(t)
+	put(t, filepath.Join(dir, "docs", "a.md"), "# A")
+	for name, c := range map[string]struct{ notes, want, err string }{
+		"a file":         {"- [a](docs/a.md)", "- [a](https://forge.example.com/x/blob/v1.2.4/docs/a.md)", ""},
+		"a heading":      {"- [a](docs/a.md#b)", "- [a](https://forge.example.com/x/blob/v1.2.4/docs/a.md#b)", ""},
+		"a directory":    {"- [a](docs)", "- [a](https://forge.example.com/x/tree/v1.2.4/docs)", ""},
+		"the change log": {"- [a](#v122)", "- [a](https://forge.example.com/x/blob/v1.2.4/CHANGELOG.md#v122)", ""},
+		"another site":   {"- [a](https://example.org/b)", "- [a](https://example.org/b)", ""},
+		"code":           {"- `[a](docs/b.md)`", "- `[a](docs/b.md)`", ""},
+		"nothing":        {"- [a](docs/b.md)", "", "the link docs/b.md of the notes leads nowhere"},
+	} {
+		put(t, filepath.Join(dir, "CHANGELOG.md"), "# Changelog\n\n## v1.2.4\n\n"+c.notes+"\n")
+		r := release{dir: dir, version: "v1.2.4", url: "https://forge.example.com/x"}
+		got, err := r.notes()
+		if got != c.want && c.err == "" || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
 // packed is what pack makes, in a directory of its own.
 func packed(t *testing.T) map[string]string {
 	t.Helper()
