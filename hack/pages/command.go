@@ -23,7 +23,8 @@ func (c Command) String() string {
 	return fmt.Sprintf("%s:%d: %s %s", c.Page, c.Line, c.Program, strings.Join(c.Arguments, " "))
 }
 
-// Commands returns the commands of a program in all pages. Those of kubectl include those that the playground passes on.
+// Commands returns the commands of a program in all pages. Those of kubectl include those that the
+// playground passes on, and those of lbc include those of the plugin of kubectl.
 func Commands(repository fs.FS, program string) ([]Command, error) {
 	all, err := Read(repository)
 	if err != nil {
@@ -70,8 +71,8 @@ func commandsOf(b Block, program string) (out [][]string, err error) {
 	}
 	for _, words := range all {
 		name := path.Base(words[0])
-		if name == "playground" && len(words) > 1 && words[1] == "kubectl" && program == "kubectl" {
-			words, name = words[1:], "kubectl"
+		if through := name == "playground" && program == "kubectl" || name == "kubectl" && program == "lbc"; through && len(words) > 1 && words[1] == program {
+			words, name = words[1:], program
 		}
 		if name == program {
 			out = append(out, words[1:])
