@@ -20,7 +20,22 @@ func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 	}
 	page := read("docs/troubleshooting.md")
 	for _, tc := range []struct{ text, file string }{
-		{"kubernetes cluster name must be specified", "internal/config/config.go"},
+		{"kubernetes cluster name must be specified: set --cluster-name", "internal/config/config.go"},
+		{"unknown feature: …", "internal/config/gates.go"},
+		{"Global Accelerator is not built in this version", "internal/config/gates.go"},
+		{"the API server does not serve ", "internal/controller/start.go"},
+		{": what needs them waits, everything else works", "internal/controller/start.go"},
+		{"unable to resolve at least one subnet for the … load balancer. Evaluated … subnets: …", "internal/facts/discovery.go"},
+		{"allow the controller's role the action ", "internal/cloud/problem.go"},
+		{"nothing to do: the controller slows down and goes on", "internal/cloud/problem.go"},
+		{"WebIdentityErr", "internal/cloud/credentials.go"},
+		{"no certificate found for host: ", "internal/compile/certificates/find.go"},
+		{"nothing of the group is built or changed until … is corrected, ", "internal/controller/stacks/planannotation.go"},
+		{"backend not found: service ", "internal/controller/binding/endpoints.go"},
+		{"backend not found: unable to find port … on service ", "internal/controller/binding/endpoints.go"},
+		{"pods wait for their readiness gates: ", "internal/controller/targethealth/gatelook.go"},
+		{"deletion protection, declared by ", "internal/plan/policy/policy.go"},
+		{", keeps load balancer ", "internal/plan/policy/policy.go"},
 		{"failed to introspect region from EC2Metadata", "internal/cloud/discover.go"},
 		{"failed to get VPC ID", "internal/cloud/discover.go"},
 		{"no VPC exists with tags", "internal/cloud/discover.go"},
@@ -40,7 +55,7 @@ func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 		if !strings.Contains(page, tc.text) {
 			t.Errorf("docs/troubleshooting.md does not tell of %q", tc.text)
 		}
-		source := strings.ReplaceAll(read(tc.file), "%s of %s", "%s")
+		source := strings.NewReplacer("%s of %s", "%s", "%d", "%s").Replace(read(tc.file))
 		if !strings.Contains(source, strings.ReplaceAll(tc.text, "…", "%s")) {
 			t.Errorf("%s does not say %q", tc.file, tc.text)
 		}
