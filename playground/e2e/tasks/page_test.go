@@ -11,7 +11,7 @@ import (
 //	sh           commands, run in one shell after the other blocks; "sh eventually" is repeated until it succeeds and prints what follows
 //	text         what the commands before it print: these lines in this order, others between them; … stands for anything in a line
 //	yaml         a file that the commands use; its first line is a comment with the name
-//	console      commands for a real cluster or account, which are not run; charts and flags in them are checked
+//	console      commands for a real cluster or account, which are not run; their flags and values are checked by the tests of each program and of the chart
 type block struct {
 	line       int // of the first line inside, from 1
 	kind, info string

@@ -4,6 +4,7 @@ package tasks
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,13 +16,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 	"github.com/spf13/pflag"
-	"helm.sh/helm/v4/pkg/strvals"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/kubectl"
@@ -32,8 +33,6 @@ const (
 	toolVariable      = "LBC_TASKS_TOOL"
 	simulatorVariable = "LBC_TASKS_SIMULATOR"
 )
-
-const chartDirectory = "charts/aws-load-balancer-controller"
 
 func TestMain(m *testing.M) {
 	if tool := os.Getenv(toolVariable); tool != "" {
@@ -154,10 +153,6 @@ func (r *reader) follow(page string) {
 			if err := os.WriteFile(filepath.Join(r.directory, b.file()), []byte(b.text), 0o600); err != nil {
 				r.Fatal(err)
 			}
-		case "console":
-			if err := r.charts(b.text); err != nil {
-				r.Errorf("line %d: %v", b.line, err)
-			}
 		case "sh":
 			want := ""
 			if i+1 < len(all) && all[i+1].kind == "text" {
@@ -172,47 +167,50 @@ func (r *reader) follow(page string) {
 	}
 }
 
-// charts renders what commands of Helm install of this project's chart. Values of files are those that the page shows.
-func (r *reader) charts(commands string) error {
-	c, err := chart.Load(filepath.Join(string(r.c.Repo), filepath.FromSlash(chartDirectory)))
+// account is the usual account with what the commands of AWS on the pages make in it, which are not run.
+func account(t *testing.T) string {
+	t.Helper()
+	usual, err := os.ReadFile("../../../awssim/seed/default.yaml")
 	if err != nil {
-		return err
+		t.Fatal(err)
 	}
-	for _, line := range strings.Split(strings.ReplaceAll(commands, "\\\n", " "), "\n") {
-		words := strings.Fields(line)
-		if len(words) < 2 || words[0] != "helm" || words[1] != "install" && words[1] != "upgrade" || !slices.Contains(words, chartDirectory) {
-			continue
-		}
-		values := map[string]any{"clusterName": "demo-cluster"}
-		for i, w := range words[:len(words)-1] {
-			next := strings.Trim(words[i+1], `'"`)
-			switch w {
-			case "--set":
-				err = strvals.ParseInto(next, values)
-			case "--set-string":
-				err = strvals.ParseIntoString(next, values)
-			case "-f", "--values":
-				var content []byte
-				if content, err = os.ReadFile(filepath.Join(r.directory, next)); err == nil { //nolint:gosec // of the page
-					more := map[string]any{}
-					err = yaml.Unmarshal(content, &more)
-					values = chart.Merge(values, more)
-				}
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", line, err)
-			}
-		}
-		if _, err := c.Render(values, chart.Release{Name: "aws-load-balancer-controller", Namespace: "kube-system"}); err != nil {
-			return fmt.Errorf("%s: %w", line, err)
-		}
+	file := filepath.Join(t.TempDir(), "account.yaml")
+	if err := os.WriteFile(file, append(usual, `
+buckets:
+- {name: my-access-logs, prefix: web}
+targetGroups:
+- {arn: "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/both/0123456789abcdef", name: both, targetType: ip, protocol: HTTP, port: 8080}
+`...), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	return nil
+	return file
+}
+
+// makeWebACL makes the web ACL of waf.md of the rules that the page shows.
+func makeWebACL(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(string(c.Repo), "docs", "tasks", "waf.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rules, _ := strings.Cut(string(page), "<<'END'\n")
+	rules, _, _ = strings.Cut(rules, "END\n")
+	in := &wafv2.CreateWebACLInput{
+		Name: aws.String("web"), Scope: waftypes.ScopeRegional, DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}},
+		VisibilityConfig: &waftypes.VisibilityConfig{MetricName: aws.String("web")},
+	}
+	if err := json.Unmarshal([]byte(rules), &in.Rules); err != nil {
+		t.Fatalf("the rules of waf.md: %v", err)
+	}
+	if _, err := c.Simulator.Firewall.CreateWebACL(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestThePagesOfTasksWorkAsTheyAreWritten(t *testing.T) {
 	t.Parallel()
-	c := harness.Start(t, harness.Options{})
+	c := harness.Start(t, harness.Options{Account: account(t)})
+	makeWebACL(t, c)
 	files, err := filepath.Glob(filepath.Join(string(c.Repo), "docs", "tasks", "*.md"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no pages: %v", err)
