@@ -23,7 +23,8 @@ type life struct {
 // epoch is what an account holds after a stage.
 type epoch struct {
 	account string
-	called  []string // IAM actions of the calls
+	kept    map[string]bool // names of load balancers and target groups that were there before the stage
+	called  []string        // IAM actions of the calls
 }
 
 // lives need, together, every call of the controller.
@@ -43,13 +44,19 @@ func (x *life) calm(t *testing.T) []epoch {
 	var out []epoch
 	l := x.lab(t)
 	for _, stage := range x.stages {
-		mark := l.mark()
+		before, mark := l.identities(), l.mark()
 		stage.does(l)
 		x.wait(l, 15*time.Minute)
 		if told := l.troubles(0); len(told) > 0 {
 			t.Fatalf("%s, %s: %v", x.name, stage.name, told)
 		}
-		out = append(out, epoch{account: l.account(), called: l.called(mark)})
+		e := epoch{account: l.account(), kept: map[string]bool{}, called: l.called(mark)}
+		for name, arn := range l.identities() {
+			if before[name] == arn {
+				e.kept[name] = true
+			}
+		}
+		out = append(out, e)
 	}
 	x.epochs = out
 	return out

@@ -52,6 +52,12 @@ func (l *lab) learn(d iampolicy.Document) *role {
 	return r
 }
 
+// change replaces the policy.
+func (r *role) change(d iampolicy.Document) {
+	r.document = d
+	r.put(d)
+}
+
 func (r *role) put(d iampolicy.Document) {
 	text, err := json.Marshal(d)
 	r.lab.must(err)
