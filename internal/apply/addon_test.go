@@ -277,7 +277,7 @@ func TestAnOutageOfAddOnsKeepsNothingElseFromBeingDone(t *testing.T) {
 	if d := cmp.Diff(failing, states(r)); d != "" {
 		t.Error(d)
 	}
-	if p := r.Outcomes["CreateProtection LoadBalancer"].Problem; p.Code != diag.AccessDenied || p.Remedy != "allow the controller's role the action shield:CreateProtection" {
+	if p := r.Outcomes["CreateProtection LoadBalancer"].Problem; p.Code != diag.AccessDenied || p.Remedy != "allow the controller's role the action shield:CreateProtection (statement AddOns of lbc iam-policy)" {
 		t.Errorf("problem: %+v", p)
 	}
 

@@ -221,7 +221,7 @@ func TestAFailureBlocksOnlyWhatNeedsIt(t *testing.T) {
 		t.Error(diff)
 	}
 	d := r.Outcomes["CreateTargetGroup shop/web-b:80"].Problem
-	if d.Code != diag.AccessDenied || d.Class != diag.Denied || d.Remedy != "allow the controller's role the action elasticloadbalancing:CreateTargetGroup" {
+	if d.Code != diag.AccessDenied || d.Class != diag.Denied || d.Remedy != "allow the controller's role the action elasticloadbalancing:CreateTargetGroup (statement Create of lbc iam-policy)" {
 		t.Errorf("problem: %+v", d)
 	}
 }

@@ -2,7 +2,6 @@ package cloud
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/degraded"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/iampolicy"
 )
 
 // problemCodes are the diagnostics of error classes; codes in problemOf override them.
@@ -92,11 +92,16 @@ func withoutEncoded(text string) string {
 var denied = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
 
 func deniedRemedy(operation, message string) string {
+	action := Operations[operation].Permission
 	if m := denied.FindStringSubmatch(message); m != nil {
-		return "allow the controller's role the action " + m[1]
+		action = m[1]
 	}
-	if o, ok := Operations[operation]; ok {
-		return fmt.Sprintf("allow the controller's role the action %s", o.Permission)
+	if action == "" {
+		return "allow the controller's role the action that AWS names"
 	}
-	return "allow the controller's role the action that AWS names"
+	remedy := "allow the controller's role the action " + action
+	if of := iampolicy.Statements(action); len(of) > 0 {
+		remedy += " (statement " + strings.Join(of, ", ") + " of lbc iam-policy)"
+	}
+	return remedy
 }

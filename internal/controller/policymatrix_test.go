@@ -1,12 +1,21 @@
 package controller
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
 // without is a policy without actions.
@@ -43,6 +52,7 @@ type attached struct {
 	partition string // of the account
 	policy    iampolicy.Document
 	lacks     []string // actions of which calls are denied
+	tries     int      // at most, of an action in a quarter of an hour; 0 = 60
 	affects   []string // parts of the names of load balancers, target groups and certificates that need what is lacking
 }
 
@@ -68,9 +78,9 @@ func (x *life) run(t *testing.T, p attached) {
 			switch {
 			case !slices.Contains(p.lacks, action):
 				t.Errorf("%s: %s is denied:\n%s", stage.name, action, said)
-			case times > 60:
+			case times > cmp.Or(p.tries, 60):
 				t.Errorf("%s: %s is tried %d times in a quarter of an hour", stage.name, action, times)
-			case !strings.Contains(said, "allow the controller's role the action "+action) && !silent[name] && !silent[stage.name+" "+name]:
+			case !strings.Contains(said, remedyOf(action)) && !silent[name] && !silent[stage.name+" "+name]:
 				t.Errorf("%s: no event names %s:\n%s", stage.name, action, said)
 			}
 		}
@@ -90,6 +100,11 @@ func (x *life) run(t *testing.T, p attached) {
 		l.judgeKept(stage.name+", healed", calm.kept, before)
 		r.change(p.policy)
 	}
+}
+
+// remedyOf is what the report of a denied action says is to be done.
+func remedyOf(action string) string {
+	return "allow the controller's role the action " + action + " (statement " + strings.Join(iampolicy.Statements(action), ", ") + " of lbc iam-policy)"
 }
 
 // affected reports whether a line of an account is about what needs lacking actions: by its names, or as a target of such a target group.
@@ -136,9 +151,11 @@ var (
 	needingUnpublished = []string{"guarded", "sealed", "again", "-web-", "k8s-traffic-"} // the backend group stays with a Gateway that cannot go
 )
 
+// TestAClusterLivesUnderThePoliciesOfEachPartition lives both lives under both policies of each partition if every fault is tried; else in aws, and in
+// the others the life of the rest under the smallest policy, since their policies differ from those of aws by their ARNs, and in one of the isolated ones
+// both lives under the standard policy.
 func TestAClusterLivesUnderThePoliciesOfEachPartition(t *testing.T) {
 	t.Parallel()
-	var all []attached
 	for _, p := range iampolicy.Partitions {
 		smallest := attached{name: "the smallest of " + p.Name, partition: p.Name, policy: everyFeature(t, p.Name)}
 		standard := attached{name: "the standard one of " + p.Name, partition: p.Name, policy: besides(iampolicy.Standard(p.Name), iampolicy.Certificates(p.Name)),
@@ -147,39 +164,177 @@ func TestAClusterLivesUnderThePoliciesOfEachPartition(t *testing.T) {
 			smallest.lacks, smallest.affects = isolated, []string{"guarded", "-web-"}
 			standard.lacks = slices.Concat(standard.lacks, isolated)
 		}
-		all = append(all, smallest, standard)
-	}
-	for _, p := range all {
-		for _, x := range lives {
-			t.Run(p.name+", "+x.name, func(t *testing.T) {
-				t.Parallel()
-				x.run(t, p)
-			})
+		for n, x := range lives {
+			whole := everyFault || p.Name == "aws"
+			if whole || n == 1 {
+				liveUnder(t, x, smallest)
+			}
+			if whole || p.Name == "aws-iso-f" {
+				liveUnder(t, x, standard)
+			}
 		}
 	}
 }
 
-// Policies that were attached long ago lack what later features need.
+// liveUnder lives a life under a policy beside others.
+func liveUnder(t *testing.T, x *life, p attached) {
+	t.Helper()
+	t.Run(p.name+", "+x.name, func(t *testing.T) {
+		t.Parallel()
+		x.run(t, p)
+	})
+}
+
+// TestAClusterLivesUnderAnOlderPolicyAndLacksWhatNeedsNewerActionsOnly has policies that were attached long ago, without what later features need. Unless
+// every fault is tried, each is tried in the life that needs those actions.
 func TestAClusterLivesUnderAnOlderPolicyAndLacksWhatNeedsNewerActionsOnly(t *testing.T) {
 	t.Parallel()
 	current := besides(iampolicy.Standard("aws"), iampolicy.Certificates("aws"))
-	for name, p := range map[string]attached{
-		"without trust stores":                    {lacks: []string{"elasticloadbalancing:DescribeTrustStores"}},
-		"without attributes of listeners":         {lacks: []string{"elasticloadbalancing:DescribeListenerAttributes", "elasticloadbalancing:ModifyListenerAttributes"}},
-		"without writing attributes of listeners": {lacks: []string{"elasticloadbalancing:ModifyListenerAttributes"}, affects: []string{"shop-web-"}},
-		"without capacity":                        {lacks: []string{"elasticloadbalancing:DescribeCapacityReservation", "elasticloadbalancing:ModifyCapacityReservation"}},
-		"without pools of addresses":              {lacks: []string{"elasticloadbalancing:ModifyIpPools", "ec2:DescribeIpamPools", "ec2:DescribeCoipPools", "ec2:GetCoipPoolUsage"}, affects: []string{"outpost"}},
-		"without route tables":                    {lacks: []string{"ec2:DescribeRouteTables"}, affects: []string{"login", "borrowed", "edge", "web", "security group pods"}},
-		"without security groups of others":       {lacks: []string{"ec2:GetSecurityGroupsForVpc"}, affects: []string{"borrowed"}},
-		"without priorities of rules":             {lacks: []string{"elasticloadbalancing:SetRulePriorities"}, affects: []string{"shop-web-"}},
+	for _, p := range []struct {
+		attached
+		in int // of lives
+	}{
+		{attached{name: "without trust stores", lacks: []string{"elasticloadbalancing:DescribeTrustStores"}}, 0},
+		{attached{name: "without attributes of listeners", lacks: []string{"elasticloadbalancing:DescribeListenerAttributes", "elasticloadbalancing:ModifyListenerAttributes"}}, 0},
+		{attached{name: "without writing attributes of listeners", lacks: []string{"elasticloadbalancing:ModifyListenerAttributes"}, affects: []string{"shop-web-"}}, 0},
+		{attached{name: "without capacity", lacks: []string{"elasticloadbalancing:DescribeCapacityReservation", "elasticloadbalancing:ModifyCapacityReservation"}}, 0},
+		{attached{name: "without pools of addresses", affects: []string{"outpost"},
+			lacks: []string{"elasticloadbalancing:ModifyIpPools", "ec2:DescribeIpamPools", "ec2:DescribeCoipPools", "ec2:GetCoipPoolUsage"}}, 1},
+		{attached{name: "without route tables", lacks: []string{"ec2:DescribeRouteTables"}, affects: []string{"login", "borrowed", "edge", "web", "security group pods"}}, 1},
+		{attached{name: "without security groups of others", lacks: []string{"ec2:GetSecurityGroupsForVpc"}, affects: []string{"borrowed"}}, 1},
+		{attached{name: "without priorities of rules", lacks: []string{"elasticloadbalancing:SetRulePriorities"}, affects: []string{"shop-web-"}}, 0},
+		{attached{name: "without tags of listeners and rules", policy: withoutStatement(current, tagsListeners), lacks: tagging, tries: perResource, affects: everything}, 1},
+		{attached{name: "without tags at creation", policy: withoutStatement(current, tagsCreated), lacks: tagging, tries: perResource, affects: everything}, 1},
 	} {
-		p.partition, p.policy = "aws", without(current, p.lacks...)
-		p.lacks, p.affects = slices.Concat(p.lacks, unpublished), slices.Concat(p.affects, needingUnpublished)
-		for _, x := range lives {
-			t.Run(name+", "+x.name, func(t *testing.T) {
-				t.Parallel()
-				x.run(t, p)
-			})
+		if p.partition = "aws"; p.policy.Statement == nil {
+			p.policy = without(current, p.lacks...)
 		}
+		p.lacks, p.affects = slices.Concat(p.lacks, unpublished), slices.Concat(p.affects, needingUnpublished)
+		for n, x := range lives {
+			if everyFault || n == p.in {
+				liveUnder(t, x, p.attached)
+			}
+		}
+	}
+}
+
+// Statements of the standard policy that came later than others, by their index.
+const tagsListeners, tagsCreated = 11, 13
+
+// perResource are the attempts where each load balancer, target group, listener and rule lacks an action.
+const perResource = 250
+
+var (
+	// everything is part of each name.
+	everything = []string{""}
+	tagging    = []string{"elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"}
+)
+
+// withoutStatement is a policy without one of its statements.
+func withoutStatement(d iampolicy.Document, n int) iampolicy.Document {
+	return iampolicy.Document{Version: d.Version, Statement: slices.Delete(slices.Clone(d.Statement), n, n+1)}
+}
+
+// restDenials are the actions that only the life of the rest needs, with the parts of names of what waits for them.
+var restDenials = map[string]struct {
+	affects []string
+	often   bool // in every run; others are like one of these
+}{
+	"cognito-idp:DescribeUserPoolClient":    {[]string{"login"}, true},
+	"ec2:DescribeAddresses":                 {[]string{"edge"}, true},
+	"ec2:DescribeNetworkInterfaces":         {[]string{"security group pods"}, true},
+	"ec2:DescribeRouteTables":               {[]string{"login", "borrowed", "edge", "web", "security group pods"}, false}, // an older policy lacks it
+	"elasticloadbalancing:CreateTrustStore": {[]string{"-web-"}, true},
+	"elasticloadbalancing:DeleteTrustStore": {[]string{"-web-", "k8s-traffic-"}, true}, // the backend group stays with a Gateway that cannot go
+	"elasticloadbalancing:ModifyTrustStore": {[]string{"-web-"}, false},
+	"s3:DeleteObject":                       {[]string{"-web-", "k8s-traffic-"}, false},
+	"s3:GetObject":                          {[]string{"-web-"}, false},
+	"s3:PutObject":                          {[]string{"-web-"}, true},
+}
+
+// TestEachActionThatTheFirstLifeDoesNotNeedMayBeDenied denies what TestEachOperationInTurnMayBeDeniedFailOrBeThrottled cannot.
+func TestEachActionThatTheFirstLifeDoesNotNeedMayBeDenied(t *testing.T) {
+	t.Parallel()
+	for action := range uncalled {
+		if _, denied := restDenials[action]; !denied && action != "sts:GetCallerIdentity" {
+			t.Errorf("%s is denied in no life", action)
+		}
+	}
+	full := everyFeature(t, "aws")
+	for action, d := range restDenials {
+		if uncalled[action] == "" {
+			t.Errorf("%s is denied in the first life", action)
+		}
+		if everyFault || d.often {
+			liveUnder(t, lives[1], attached{name: action, partition: "aws", policy: without(full, action), lacks: []string{action}, affects: d.affects})
+		}
+	}
+}
+
+// TestBindingsOfUsersLiveUnderThePolicyForThem has TargetGroupBindings alone, without rules of security groups. What is left of load balancers is looked for in vain.
+func TestBindingsOfUsersLiveUnderThePolicyForThem(t *testing.T) {
+	t.Parallel()
+	var r *role
+	l := newLab(t, account.Profile{}, labService("s1"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	r = l.hold(iampolicy.Bindings("aws"))
+	l.create(chaosEndpoints("s1", "a", soakAddress(1, 0))...)
+	bound := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	bound.Spec.ServiceRef.Name, bound.Spec.Networking = "s1", nil
+	l.create(bound)
+	holds := func(stage string, want ...string) {
+		t.Helper()
+		r.during(func() { l.passWith(15 * time.Minute) })
+		if got := l.targetsOf("theirs"); !slices.Equal(got, want) {
+			t.Errorf("%s: targets %v, want %v", stage, got, want)
+		}
+	}
+	holds("created", soakAddress(1, 0)+":8080")
+	l.scale("s1", soakAddress(1, 1), soakAddress(1, 2))
+	l.restart()
+	holds("edited", soakAddress(1, 1)+":8080", soakAddress(1, 2)+":8080")
+	l.drop(&v1beta1.TargetGroupBinding{}, "bound")
+	holds("deleted")
+	delete(r.denied, "elasticloadbalancing:DescribeLoadBalancers")
+	if told := l.troubles(0); len(told) > 0 || len(r.denied) > 0 {
+		t.Errorf("denied are %v, warnings %v", r.denied, told)
+	}
+}
+
+// TestTargetGroupsOfVersion1AreDeletedUnderTheStandardPolicyWithItsAdditionOnly gives target groups the tags that version 1 of the existing controller wrote.
+func TestTargetGroupsOfVersion1AreDeletedUnderTheStandardPolicyWithItsAdditionOnly(t *testing.T) {
+	t.Parallel()
+	const action = "elasticloadbalancing:DeleteTargetGroup"
+	for name, addition := range map[string]iampolicy.Document{"with the addition": iampolicy.Migration("aws"), "without": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, account.Profile{}, labClass(), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"), labService("s0"), labService("s1"))
+			r := l.hold(besides(iampolicy.Standard("aws"), addition))
+			for n, service := range []string{"s0", "s1"} {
+				l.create(chaosEndpoints(service, "a", soakAddress(n, 0))...)
+			}
+			l.create(labIngress("base", map[string]string{"target-type": "ip"}, "s0", "s1"))
+			r.during(func() { l.crashWait(5 * time.Minute) })
+			groups := l.sim.Resources().TargetGroups
+			for _, tg := range groups {
+				_, err := l.sim.Balancing.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: []string{tg.ARN}, Tags: []elbtypes.Tag{{Key: aws.String(naming.LegacyClusterTag), Value: aws.String("demo-cluster")}}})
+				l.must(err)
+				_, err = l.sim.Balancing.RemoveTags(t.Context(), &elbv2.RemoveTagsInput{ResourceArns: []string{tg.ARN}, TagKeys: []string{naming.ClusterTag}})
+				l.must(err)
+			}
+			l.restart()
+			l.edit("base", func(i *networkingv1.Ingress) { i.Spec.Rules = labIngress("x", nil, "s0").Spec.Rules })
+			from := len(l.events)
+			r.during(func() { l.crashWait(15 * time.Minute) })
+			left, said := len(l.sim.Resources().TargetGroups), strings.Join(l.events[from:], "\n")
+			if len(addition.Statement) > 0 {
+				if left != 1 || len(groups) != 2 || len(r.denied) > 0 {
+					t.Errorf("%d of %d target groups are left, denied are %v:\n%s", left, len(groups), r.denied, said)
+				}
+				return
+			}
+			if left != 2 || r.denied[action] == 0 || !strings.Contains(said, remedyOf(action)) {
+				t.Errorf("%d target groups are left, denied are %v:\n%s", left, r.denied, said)
+			}
+		})
 	}
 }

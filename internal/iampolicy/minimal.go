@@ -146,6 +146,17 @@ func (d Document) Actions() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
+// Statements are the Sids of the statements of the smallest policy that have an action.
+func Statements(action string) (out []string) {
+	for _, r := range rules {
+		if slices.Contains(r.actions, action) {
+			out = append(out, r.sid)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // Calls are the actions that have rules and that a controller calls itself.
 func Calls() []string {
 	var out []string

@@ -92,7 +92,7 @@ func TestAnAddOnThatCannotBeReadIsReportedAndNotReadAtOnceAgain(t *testing.T) {
 	for range 3 {
 		o := f.observed(want)
 		g := o.LoadBalancers[0].Unread
-		if g[elb.AddOnWebACL].Code != diag.AccessDenied || g[elb.AddOnWebACL].Remedy != "allow the controller's role the action wafv2:GetWebACLForResource" {
+		if g[elb.AddOnWebACL].Code != diag.AccessDenied || g[elb.AddOnWebACL].Remedy != "allow the controller's role the action wafv2:GetWebACLForResource (statement AddOns of lbc iam-policy)" {
 			t.Fatalf("unread: %+v", g)
 		}
 	}

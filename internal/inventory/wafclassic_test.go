@@ -26,7 +26,7 @@ func TestWAFClassicIsAskedOnlyForAWebACLOfItsOwn(t *testing.T) {
 	}
 	for range 3 {
 		o := f.observed(want)
-		if g := o.LoadBalancers[0].Unread[elb.AddOnClassicWebACL]; g.Remedy != "allow the controller's role the action waf-regional:GetWebACLForResource" {
+		if g := o.LoadBalancers[0].Unread[elb.AddOnClassicWebACL]; g.Remedy != "allow the controller's role the action waf-regional:GetWebACLForResource (statement AddOns of lbc iam-policy)" {
 			t.Fatalf("unread: %+v", g)
 		}
 	}
