@@ -131,6 +131,12 @@ type start struct {
 }
 
 func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log logr.Logger) (*start, error) {
+	m := metrics.New(ctrlmetrics.Registry)
+	m.SetBuild(buildinfo.Read(c.Version))
+	reporter := startup.NewReporter(m.SetDegraded, time.Now, log.WithName("degraded"))
+	conditions := &degraded.Conditions{OnChange: reporter.Changed}
+	rights := startup.NewRights(conditions, c.WatchNamespace, log.WithName("rights"))
+	rc.Wrap(rights.Observe) // for all clients
 	hc, err := rest.HTTPClientFor(rc)
 	if err != nil {
 		return nil, fmt.Errorf("making the client of the API server: %w", err)
@@ -139,17 +145,12 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the API server: %w", err)
 	}
-	m := metrics.New(ctrlmetrics.Registry)
-	m.SetBuild(buildinfo.Read(c.Version))
-	reporter := startup.NewReporter(m.SetDegraded, time.Now, log.WithName("degraded"))
-	conditions := &degraded.Conditions{OnChange: reporter.Changed}
+	rights.Reviews = core.AuthorizationV1().SelfSubjectAccessReviews()
 	s := &start{
 		metrics: m, conditions: conditions, probes: probes.New(conditions), reporter: reporter, core: core, client: hc, own: startup.OwnPod(),
 		options: managerOptions(c, scheme, log), events: &lateRecorder{},
-		calls: &startup.Calls{Conditions: conditions, Now: time.Now},
-		server: &startup.Server{Conditions: conditions, Client: core.Discovery().RESTClient(), Host: rc.Host, Rights: &startup.Rights{
-			Conditions: conditions, Reviews: core.AuthorizationV1().SelfSubjectAccessReviews(), Namespace: c.WatchNamespace,
-		}},
+		calls:  &startup.Calls{Conditions: conditions, Now: time.Now},
+		server: &startup.Server{Conditions: conditions, Client: core.Discovery().RESTClient(), Host: rc.Host, Rights: rights},
 	}
 	s.lease, err = newFence(s.options, rc, s.events, func(err error) { s.server.Rights.Lease(cmp.Or(c.LeaderElectionNamespace, s.own.Namespace), err) })
 	if err != nil {
@@ -191,6 +192,7 @@ func (s *start) serve(ctx context.Context, c *config.Config, fail func(error)) (
 	}
 	all.Go(func() { s.reporter.Events(serving, s.conditions, s.core, s.own) })
 	all.Go(func() { s.calls.Run(serving) })
+	all.Go(func() { s.server.Rights.Run(serving) })
 	return func() { stop(); all.Wait() }, nil
 }
 

@@ -38,7 +38,7 @@ var Reasons = []Info{
 	{Permissions, "aws", "AWS denied the controller an action in the last twenty minutes, and has not permitted it since."},
 	{APIServer, "api-server", "The API server does not answer, or does not accept the controller's credentials."},
 	{Definitions, "definitions", "The API server does not serve TargetGroupBindings or IngressClassParams."},
-	{Rights, "rights", "The controller may not list or watch a kind that it reads, or may not hold its Lease."},
+	{Rights, "rights", "The controller may not read or write objects of a kind as it needs to, or may not hold its Lease."},
 	{WebhookCertificate, "webhook-certificate", "The webhooks have no serving certificate yet."},
 }
 

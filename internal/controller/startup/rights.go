@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,11 +22,16 @@ type Right struct {
 	Verbs, Group, Resource, Namespace string // several verbs are separated by ", "
 }
 
-func (r Right) text() string {
-	s := r.Verbs + " " + r.Resource
-	if r.Group != "" {
-		s += "." + r.Group
+// resource is the resource with its group.
+func (r Right) resource() string {
+	if r.Group == "" {
+		return r.Resource
 	}
+	return r.Resource + "." + r.Group
+}
+
+func (r Right) text() string {
+	s := r.Verbs + " " + r.resource()
 	if r.Namespace != "" {
 		s += " in namespace " + r.Namespace
 	}
@@ -37,9 +43,19 @@ type Rights struct {
 	Conditions *degraded.Conditions
 	Reviews    authorizationclient.SelfSubjectAccessReviewInterface
 	Namespace  string // --watch-namespace; "" = all
+	Log        logr.Logger
+
+	refusals chan request // to be reviewed
 
 	mu      sync.Mutex
 	missing []Right
+	looked  map[Right]time.Time // when a refused request was last reviewed
+	forgone []Right             // optional ones that were logged
+}
+
+// NewRights makes Rights of which the caller sets Reviews before Run.
+func NewRights(conditions *degraded.Conditions, namespace string, log logr.Logger) *Rights {
+	return &Rights{Conditions: conditions, Namespace: namespace, Log: log, refusals: make(chan request, 16), looked: map[Right]time.Time{}}
 }
 
 // Missing takes the refusal of a list or a watch.
@@ -50,18 +66,21 @@ func (r *Rights) Missing(ctx context.Context, refusal error) {
 	}
 	d := status.Status().Details
 	right := Right{Verbs: "list, watch", Group: d.Group, Resource: d.Kind, Namespace: r.Namespace}
+	if r.forgo(right) {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if slices.Contains(r.missing, right) {
 		return
 	}
 	r.note(append(r.missing, right))
-	go r.review(ctx, right)
+	go r.review(ctx, right, right.Namespace, "")
 }
 
-// review ends when the right is granted.
-func (r *Rights) review(ctx context.Context, right Right) {
-	for failures := 1; !r.granted(ctx, right); failures++ {
+// review ends when the right is granted, in a namespace and on an object if they are named.
+func (r *Rights) review(ctx context.Context, right Right, namespace, name string) {
+	for failures := 1; r.denied(ctx, right, namespace, name) != no; failures++ {
 		select {
 		case <-ctx.Done():
 			return
@@ -73,19 +92,33 @@ func (r *Rights) review(ctx context.Context, right Right) {
 	r.note(slices.DeleteFunc(slices.Clone(r.missing), func(x Right) bool { return x == right }))
 }
 
-func (r *Rights) granted(ctx context.Context, right Right) bool {
+// answer is that of a review.
+type answer int
+
+const (
+	unknown answer = iota // the API server did not answer
+	yes
+	no
+)
+
+// denied reports whether the API server denies one of the verbs of a right.
+func (r *Rights) denied(ctx context.Context, right Right, namespace, name string) answer {
+	resource, sub, _ := strings.Cut(right.Resource, "/")
 	for verb := range strings.SplitSeq(right.Verbs, ", ") {
 		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Group: right.Group, Resource: right.Resource, Namespace: right.Namespace},
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Group: right.Group, Resource: resource, Subresource: sub, Namespace: namespace, Name: name},
 		}}
 		bounded, cancel := context.WithTimeout(ctx, tryTimeout)
-		answer, err := r.Reviews.Create(bounded, review, metav1.CreateOptions{})
+		got, err := r.Reviews.Create(bounded, review, metav1.CreateOptions{})
 		cancel()
-		if err != nil || !answer.Status.Allowed {
-			return false
+		if err != nil {
+			return unknown
+		}
+		if !got.Status.Allowed {
+			return yes
 		}
 	}
-	return true
+	return no
 }
 
 // note replaces the rights that are missing. The lock is held.
