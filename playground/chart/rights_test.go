@@ -3,6 +3,8 @@ package chart
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/playground/manifest"
 )
 
 // rights are "verb group/resource", and "verb group/resource name" of named objects.
@@ -49,8 +52,8 @@ func needed(t *testing.T) rights {
 		}
 	}
 	need.add("", "pods", "get", "list", "watch") // controller.setUpInformers
-	need.add("", "nodes", "get", "list", "watch")
-	need.add("discovery.k8s.io", "endpointslices", "get", "list", "watch")
+	need.add("", "nodes", "list", "watch")
+	need.add("discovery.k8s.io", "endpointslices", "list", "watch")
 	need.add("elbv2.k8s.aws", "albtargetcontrolconfigs", "get") // controller.agentConfig
 
 	need.add("", "events", "create", "patch")
@@ -66,8 +69,8 @@ func needed(t *testing.T) rights {
 	}
 	for _, r := range []string{"listenerruleconfigurations", "loadbalancerconfigurations", "targetgroupconfigurations"} {
 		need.add("gateway.k8s.aws", r, "patch")
-		need.add("gateway.k8s.aws", r+"/status", "patch")
 	}
+	need.add("gateway.k8s.aws", "listenerruleconfigurations/status", "patch")
 	need.add("elbv2.k8s.aws", "targetgroupbindings", "create", "patch", "delete") // controller/stacks, controller/binding
 	need.add("elbv2.k8s.aws", "targetgroupbindings/status", "patch")
 	need.add("elbv2.k8s.aws", "loadbalancers", "create", "patch", "delete", "get", "list") // controller/lbstatus
@@ -124,7 +127,7 @@ func TestTheRolesGrantWhatTheControllerNeedsAndNoMore(t *testing.T) {
 	compare(t, "the ClusterRole", granted(t, r.Object("ClusterRole", "aws-load-balancer-controller-role")), cluster)
 	own := rights{}
 	own.add("coordination.k8s.io", "leases", "create")
-	own.add("coordination.k8s.io", "leases aws-load-balancer-controller-leader", "get", "update", "patch")
+	own.add("coordination.k8s.io", "leases aws-load-balancer-controller-leader", "get", "update")
 	own.add("", "secrets", "create") // webhook.Renewer
 	own.add("", "secrets aws-load-balancer-webhook-tls", "get", "update")
 	compare(t, "the Role", granted(t, r.Object("Role", "aws-load-balancer-controller-leader-election-role")), own)
@@ -143,4 +146,29 @@ func TestTheRolesGrantWhatTheControllerNeedsAndNoMore(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTheManifestsGrantWhatTheChartGrants compares config/rbac and config/webhook with the roles of the chart.
+func TestTheManifestsGrantWhatTheChartGrants(t *testing.T) {
+	t.Parallel()
+	rendered := render(t, load(t), base(), Release{})
+	manifests := map[string]rights{"ClusterRole": {}, "Role": {}}
+	for _, file := range []string{"rbac/rbac.yaml", "webhook/rbac.yaml"} {
+		content, err := os.ReadFile(filepath.Join("../../config", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := manifest.Parse(file, content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range objects {
+			if all := manifests[o.GetKind()]; all != nil {
+				maps.Copy(all, granted(t, o))
+			}
+		}
+	}
+	for kind, name := range map[string]string{"ClusterRole": "aws-load-balancer-controller-role", "Role": "aws-load-balancer-controller-leader-election-role"} {
+		compare(t, "the "+kind+"s of config", manifests[kind], granted(t, rendered.Object(kind, name)))
+	}
 }

@@ -21,11 +21,12 @@ type right struct {
 // rights are those of the chart's roles, without those for LoadBalancer objects, BackendTLSPolicies and target control agents, which the controller does without.
 var rights = []right{
 	{"", "configmaps", "create delete get update", false, ""},
-	{"", "namespaces nodes pods", "get list watch", false, ""},
+	{"", "namespaces pods", "get list watch", false, ""},
+	{"", "nodes", "list watch", false, ""},
 	{"", "events", "create patch", false, ""},
 	{"", "pods/status services/status", "patch", false, ""},
 	{"", "services", "get list patch watch", false, ""},
-	{"discovery.k8s.io", "endpointslices", "get list watch", false, ""},
+	{"discovery.k8s.io", "endpointslices", "list watch", false, ""},
 	{"elbv2.k8s.aws", "ingressclassparams", "get list watch", false, ""},
 	{"elbv2.k8s.aws", "targetgroupbindings", "create delete get list patch watch", false, ""},
 	{"elbv2.k8s.aws", "targetgroupbindings/status", "patch", false, ""},
@@ -33,7 +34,7 @@ var rights = []right{
 	{"networking.k8s.io", "ingresses/status", "patch", false, ""},
 	{"networking.k8s.io", "ingressclasses", "get list watch", false, ""},
 	{"gateway.k8s.aws", "listenerruleconfigurations loadbalancerconfigurations targetgroupconfigurations", "get list patch watch", false, ""},
-	{"gateway.k8s.aws", "listenerruleconfigurations/status loadbalancerconfigurations/status targetgroupconfigurations/status", "patch", false, ""},
+	{"gateway.k8s.aws", "listenerruleconfigurations/status", "patch", false, ""},
 	{"gateway.networking.k8s.io", "gatewayclasses gateways", "get list patch watch", false, ""},
 	{"gateway.networking.k8s.io", "grpcroutes httproutes listenersets tcproutes tlsroutes udproutes referencegrants", "get list watch", false, ""},
 	{"gateway.networking.k8s.io", "gatewayclasses/status gateways/status grpcroutes/status httproutes/status listenersets/status tcproutes/status tlsroutes/status udproutes/status", "patch", false, ""},
