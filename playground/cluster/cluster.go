@@ -47,6 +47,8 @@ type Options struct {
 	OnlyAPI bool
 	// Writes is a file that gets an audit event for each write of the load balancer controller; empty: none.
 	Writes string
+	// Requests is a file that gets one for each of its requests, in place of Writes; empty: none.
+	Requests string
 }
 
 // Cluster is a running cluster.
@@ -67,7 +69,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		}
 	}()
 	began := time.Now()
-	if c.Plane, err = controlplane.Start(ctx, controlplane.Options{Dir: o.Dir, Progress: o.Progress, OnlyAPI: o.OnlyAPI, Writes: o.Writes}); err != nil {
+	if c.Plane, err = controlplane.Start(ctx, controlplane.Options{Dir: o.Dir, Progress: o.Progress, OnlyAPI: o.OnlyAPI, Writes: o.Writes, Requests: o.Requests}); err != nil {
 		return nil, err
 	}
 	admin := c.Plane.AdminConfig()

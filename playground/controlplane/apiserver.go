@@ -19,7 +19,7 @@ import (
 // ServiceCIDR is where cluster addresses of Services come from; it overlaps no VPC of the example accounts.
 const ServiceCIDR = "172.20.0.0/16"
 
-func (cp *ControlPlane) startAPIServer(writes string) error {
+func (cp *ControlPlane) startAPIServer(o Options) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -51,8 +51,8 @@ func (cp *ControlPlane) startAPIServer(writes string) error {
 		"--allow-privileged=true",
 		"--profiling=false",
 	}
-	if writes != "" {
-		audit, err := cp.recordWrites(writes)
+	if file, policy := o.audit(); file != "" {
+		audit, err := cp.record(file, policy)
 		if err != nil {
 			return errors.Join(err, listener.Close())
 		}

@@ -26,6 +26,8 @@ type Options struct {
 	OnlyAPI bool
 	// Writes is a file that gets a line of JSON, an audit event, for each write of the load balancer controller; empty: none.
 	Writes string
+	// Requests is a file that gets an audit event for each request of the load balancer controller, in place of Writes; empty: none.
+	Requests string
 }
 
 // ControlPlane is a running control plane. Kubernetes components keep process-wide state (klog, feature gates), so a process
@@ -76,7 +78,7 @@ func Start(ctx context.Context, opts Options) (_ *ControlPlane, err error) {
 	}
 	progress("etcd", time.Since(began))
 
-	if err := cp.startAPIServer(opts.Writes); err != nil {
+	if err := cp.startAPIServer(opts); err != nil {
 		return nil, fmt.Errorf("start kube-apiserver (log %s): %w", cp.LogPath("apiserver"), err)
 	}
 	if err := cp.waitReady(ctx); err != nil {

@@ -39,6 +39,8 @@ type Options struct {
 	WithoutGatewayAPI bool
 	// Release has the controller installed as the Helm chart does it; nil: by the rights of package cluster and config/webhook.
 	Release *Release
+	// Requests is a file that gets an audit event for each request of the controller to the API server; empty: none.
+	Requests string
 	// Account is what the simulated account holds at first; nil: the built-in one.
 	Account *seed.File
 	Profile account.Profile // how long AWS takes; the zero value: nothing takes time
@@ -109,7 +111,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
 		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release, Firewall: e.Simulator.Admits,
-		CRDs: o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI, Manifests: o.Manifests, Installation: installation, Launcher: e.launcher(), Logf: nodeLog.Printf,
+		CRDs: o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI, Manifests: o.Manifests, Installation: installation, Requests: o.Requests, Launcher: e.launcher(), Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})
 	if err != nil {

@@ -45,6 +45,8 @@ type Options struct {
 	WithoutGatewayAPI bool
 	// Release has the controller installed as the Helm chart does it. It counts for all tests, as Account does.
 	Release *environment.Release
+	// Requests has the API server record each request of the controller: see Cluster.Requests. It counts for all tests, as Account does.
+	Requests bool
 	// Account is the YAML file of the simulated account; empty: the built-in one.
 	Account string
 	// Profile is how long AWS takes; the zero value means account.Instant.
@@ -86,7 +88,7 @@ func Start(t testing.TB, o Options) *Cluster {
 	defer shared.Unlock()
 	if c := shared.cluster; c != nil {
 		if o.Account != shared.options.Account || o.Profile != shared.options.Profile || o.NoController != shared.options.NoController || o.Release != shared.options.Release || o.WithoutGatewayAPI != shared.options.WithoutGatewayAPI ||
-			o.Policy != shared.options.Policy {
+			o.Policy != shared.options.Policy || o.Requests != shared.options.Requests {
 			t.Fatalf("the playground of this test binary was started with %+v, this test wants %+v: put it into a package of its own", shared.options, o)
 		}
 		if !o.NoController && (!slices.Equal(c.args, o.ExtraArgs) || c.Env.ControllerPID() == 0) {
@@ -190,6 +192,9 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		if err := o.Policy.restrict(options.Account); err != nil {
 			return nil, err
 		}
+	}
+	if o.Requests {
+		options.Requests = filepath.Join(dir, requestsFile)
 	}
 	options.FirstArgs = o.ExtraArgs // of the first start only, so that a later test can have others
 	bounded, cancel := context.WithTimeout(ctx, 2*Timeout)
