@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
 	"github.com/k8s-lbc/lbc/internal/annotation"
@@ -20,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/reference"
 	"github.com/k8s-lbc/lbc/internal/iampolicy"
@@ -30,13 +33,18 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
+	actions := permissions()
+	rights, err := clusterRights()
+	if err != nil {
+		fail(err)
+	}
 	for name, text := range map[string]string{
 		"annotations.md":       annotation.Reference(),
 		"gateway-reference.md": gateways,
 		"findings.md":          findings(),
 		"flags.md":             flags(),
 		"metrics.md":           metrics.Page(),
-		"permissions.md":       permissions(),
+		"permissions.md":       actions + rights,
 	} {
 		if err := os.WriteFile(filepath.Join("docs", name), []byte(text), 0o644); err != nil { //nolint:gosec // documentation
 			fail(err)
@@ -143,7 +151,8 @@ func flags() string {
 }
 
 const permissionsHead = `Every AWS call that the controller can make, and the IAM action that allows it. A call that is denied is reported on the object
-that needs it, with the name of the action; what does not need it goes on.
+that needs it, with the name of the action and the statement of the policy that ` + "`lbc iam-policy`" + ` prints; what does not need it goes on. Once it is allowed,
+what waited is done, without a restart.
 
 ## Policies
 
@@ -152,7 +161,7 @@ that needs it, with the name of the action; what does not need it goes on.
 | [iam_policy.json](install/iam_policy.json), and of other partitions [_cn](install/iam_policy_cn.json), [_us-gov](install/iam_policy_us-gov.json), [_eusc](install/iam_policy_eusc.json), [_iso](install/iam_policy_iso.json), [_isob](install/iam_policy_isob.json), [_isoe](install/iam_policy_isoe.json), [_isof](install/iam_policy_isof.json) | the standard policy, as installations of the AWS Load Balancer Controller have it. It suffices, except for web ACLs by name (` + "`wafv2:ListWebACLs`" + `), certificates from Secrets or on request, and trust stores of Gateways |
 | [iam_policy_certificates.json](install/iam_policy_certificates.json) | besides, certificates that the controller requests (gate ` + "`EnableCertificateManagement`" + `) |
 | [iam_policy_v1_to_v2_additional.json](install/iam_policy_v1_to_v2_additional.json) | besides, load balancers that version 1 of the existing controller left |
-| [iam_policy_targetgroupbindings.json](install/iam_policy_targetgroupbindings.json) | instead, TargetGroupBindings to target groups of yours only, without rules of security groups |
+| [iam_policy_targetgroupbindings.json](install/iam_policy_targetgroupbindings.json) | instead, TargetGroupBindings to target groups of yours only, without rules of security groups. The controller reports that it may not call ` + "`elasticloadbalancing:DescribeLoadBalancers`" + `, by which it looks for what is left of load balancers; nothing else is missing |
 | ` + "`lbc iam-policy --cluster-name NAME`" + ` | instead, the smallest policy: the actions below, and on what has the tag of the cluster only. ` + "`-o terraform`" + ` and ` + "`-o cloudformation`" + ` print it for these tools |
 
 ` + "`lbc iam-policy`" + ` takes the flags of the controller into account, and leaves features out by name: ` + "`--without outposts,ipam`" + `.
@@ -161,17 +170,71 @@ that needs it, with the name of the action; what does not need it goes on.
 |---|---|---|
 `
 
+const rightsHead = `
+## Rights in the cluster
+
+The ClusterRole of the chart, and of ` + "`config/rbac`" + `, has the rights below. If the controller issues the certificate of its webhooks, it has those on their two
+configurations (` + "`get`, `patch`" + `), too. A Role in the controller's namespace has those on the Lease (` + "`create`, `get`, `update`" + `) and on the Secret of that
+certificate (` + "`create`, `get`, `update`" + `). Tests compare the rights with all requests of a controller's life: each right is needed by one, or has a reason to be granted all the
+same, and each request is granted. The roles of the existing chart suffice, but for what is optional and that certificate.
+
+A request that the API server refuses for want of a right is reported with verb, resource and remedy: in the log, on ` + "`/readyz?verbose`" + `, as an event on the controller's pod
+and by ` + "`lbc_degraded{reason=\"rights\"}`" + ` ([operations.md](operations.md#what-the-controller-lacks)), until the right is granted; what does not need it goes on. Rights on
+Secrets are reported on the objects that name them ([operations.md](operations.md#secrets)).
+
+| API group | Resources | Verbs |
+|---|---|---|
+`
+
+const optionalHead = `
+Some rights are optional; that they are missing is logged once:
+
+| Without rights on | Lost is |
+|---|---|
+`
+
+// clusterRights are the rules of the chart's ClusterRole, and what is lost without the optional ones.
+func clusterRights() (string, error) {
+	content, err := os.ReadFile("charts/aws-load-balancer-controller/files/clusterrole.yaml")
+	if err != nil {
+		return "", err
+	}
+	var rules []rbacv1.PolicyRule
+	if err := yaml.Unmarshal(content, &rules); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString(rightsHead)
+	code := func(names []string) string { return "`" + strings.Join(names, "`, `") + "`" }
+	for _, r := range rules {
+		resources := code(r.Resources)
+		if len(r.ResourceNames) > 0 {
+			resources += " of the Gateway API and of `gateway.k8s.aws`"
+		}
+		group := "core"
+		if r.APIGroups[0] != "" {
+			group = code(r.APIGroups)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", group, resources, code(r.Verbs))
+	}
+	b.WriteString(optionalHead)
+	for _, resource := range slices.Sorted(maps.Keys(startup.Optional)) {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", resource, startup.Optional[resource])
+	}
+	return b.String(), nil
+}
+
 func permissions() string {
 	var b strings.Builder
 	b.WriteString("# Permissions\n\n" + generated + permissionsHead)
 	for _, f := range iampolicy.Features {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name, map[bool]string{true: "yes", false: "no"}[f.Default], f.Doc)
 	}
-	b.WriteString("\n## Actions\n\n| IAM action | What for |\n|---|---|\n")
+	b.WriteString("\n## Actions\n\n| IAM action | Statement | What for |\n|---|---|---|\n")
 	ops := slices.Collect(maps.Values(cloud.Operations))
 	slices.SortFunc(ops, func(a, b cloud.Operation) int { return cmp.Compare(a.Permission, b.Permission) })
 	for _, o := range ops {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", o.Permission, o.Purpose)
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", o.Permission, strings.Join(iampolicy.Statements(o.Permission), ", "), o.Purpose)
 	}
 	return b.String()
 }
