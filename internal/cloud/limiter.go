@@ -83,7 +83,7 @@ func (l *Limiter) turn(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { stop(); cancel(nil) }
 }
 
-// Call is one finished AWS call, for metrics.
+// Call is one finished AWS call, for metrics and traces.
 type Call struct {
 	Service   string // SDK service id
 	Operation string
@@ -92,6 +92,7 @@ type Call struct {
 	Duration  time.Duration // waiting for the limiter included
 	Waited    time.Duration // of that, waiting
 	Err       error         // nil or the last error
+	RequestID string        // AWS's, of the last request; for LimiterOptions.Trace only
 }
 
 // Throttle is one client-side limit, as --aws-api-throttle gives them.
@@ -111,6 +112,7 @@ type Limiter struct {
 	attempts int
 	observe  func(Call)
 	attempt  func(Call)
+	trace    func(context.Context, Call)
 	mayWrite func() error
 	random   func() float64
 
@@ -127,18 +129,20 @@ type fixedBucket struct {
 
 // LimiterOptions adjust a limiter; the zero value is usable.
 type LimiterOptions struct {
-	Clock    Clock          // nil = WallClock
-	Attempts int            // of a call including the first; 0 = 10
-	Throttle []Throttle     // always-on buckets
-	Observe  func(Call)     // called after each call; may be nil
-	Attempt  func(Call)     // called after each request of a call, with its own duration and error; may be nil
+	Clock    Clock      // nil = WallClock
+	Attempts int        // of a call including the first; 0 = 10
+	Throttle []Throttle // always-on buckets
+	Observe  func(Call) // called after each call; may be nil
+	Attempt  func(Call) // called after each request of a call, with its own duration and error; may be nil
+	// Trace is called after each call of an SDK client, with the context of the call; may be nil.
+	Trace    func(context.Context, Call)
 	MayWrite func() error   // asked before each request that is no read; its error ends the call, and nothing is sent; may be nil
 	Random   func() float64 // in [0,1), for jitter; nil = math/rand
 }
 
 // NewLimiter makes a limiter for one scope.
 func NewLimiter(o LimiterOptions) *Limiter {
-	l := &Limiter{clock: o.Clock, attempts: o.Attempts, observe: o.Observe, attempt: o.Attempt, mayWrite: o.MayWrite, random: o.Random, families: map[string]*bucket{}}
+	l := &Limiter{clock: o.Clock, attempts: o.Attempts, observe: o.Observe, attempt: o.Attempt, trace: o.Trace, mayWrite: o.MayWrite, random: o.Random, families: map[string]*bucket{}}
 	if l.clock == nil {
 		l.clock = WallClock{}
 	}
@@ -164,12 +168,16 @@ func (l *Limiter) middleware(s *middleware.Stack) error {
 	return s.Initialize.Add(middleware.InitializeMiddlewareFunc("Limiter", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
 		out middleware.InitializeOutput, meta middleware.Metadata, err error) {
 		service, operation := awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx)
-		err = l.Do(ctx, service, operation, func(ctx context.Context) (err error) {
+		call, err := l.do(ctx, service, operation, func(ctx context.Context) (err error) {
 			if out, meta, err = next.HandleInitialize(ctx, in); err != nil {
 				err = &smithy.OperationError{ServiceID: service, OperationName: operation, Err: err} // as callers of the client see it
 			}
 			return err
 		})
+		if l.trace != nil {
+			call.RequestID, _ = awsmiddleware.GetRequestIDMetadata(meta)
+			l.trace(ctx, call)
+		}
 		if sent, ok := err.(*smithy.OperationError); ok { //nolint:errorlint // the client wraps it again
 			err = sent.Err
 		}
@@ -192,6 +200,11 @@ func (l *Limiter) family(service, operation string) *bucket {
 
 // Do runs one call of an operation: send makes one attempt, and is called again as long as a repetition is safe and may help.
 func (l *Limiter) Do(ctx context.Context, service, operation string, send func(context.Context) error) error {
+	_, err := l.do(ctx, service, operation, send)
+	return err
+}
+
+func (l *Limiter) do(ctx context.Context, service, operation string, send func(context.Context) error) (Call, error) {
 	start := l.clock.Now()
 	rec := Call{Service: service, Operation: operation, Cause: CauseOf(ctx)}
 	fam, prio := l.family(service, operation), PriorityOf(ctx)
@@ -244,7 +257,7 @@ func (l *Limiter) Do(ctx context.Context, service, operation string, send func(c
 	if l.observe != nil {
 		l.observe(rec)
 	}
-	return err
+	return rec, err
 }
 
 // wait waits for the family's bucket and for every fixed bucket that covers the operation.

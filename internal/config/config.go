@@ -66,6 +66,7 @@ type Config struct {
 	MetricsAddr             string
 	HealthAddr              string
 	PprofAddr               string // empty = none
+	Traces                  Traces
 	LeaderElection          bool
 	LeaderElectionID        string
 	LeaderElectionNamespace string
@@ -142,7 +143,7 @@ func (c *Config) Validate() error {
 	case c.DriftInterval != 0 && c.DriftInterval < 10*time.Second:
 		return fmt.Errorf("invalid value %s for --drift-check-interval: must be 0 (off) or at least 10s", c.DriftInterval)
 	}
-	return c.Webhooks.validate()
+	return cmp.Or(c.Traces.validate(), c.Webhooks.validate())
 }
 
 // noTrackingKeys refuses tag keys by which the controller finds its own resources.

@@ -58,6 +58,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/tracing"
 )
 
 // lab is a simulated account, a fake API server, and consecutive processes of the controllers. There are no watches: settle makes the
@@ -85,6 +86,8 @@ type lab struct {
 	woken         []stack.Key
 	bindingsWoken []types.NamespacedName // bindings with changed results of their rules
 	events        []string
+	remote        *cloud.Clients  // of the next process; nil = the simulator's services in this process
+	tracer        *tracing.Tracer // of the next process; nil = no traces
 
 	mu sync.Mutex // of woken, bindingsWoken and events, where processes run in goroutines
 
@@ -153,6 +156,9 @@ func newObservedLab(t *testing.T, profile account.Profile, calls func(ctx contex
 }
 
 func (l *lab) clients() cloud.Clients {
+	if l.remote != nil {
+		return *l.remote
+	}
 	return cloud.Clients{ELBV2: l.sim.Balancing, EC2: l.sim.Compute, ACM: l.sim.Trust, STS: l.sim.Identity,
 		WAFRegional: l.sim.Classic, // decision 16: WAF Classic
 		WAFv2:       l.sim.Firewall, Shield: l.sim.Shield, Route53: l.sim.Names, S3: l.sim.Storage}
@@ -195,7 +201,7 @@ func (l *lab) restart() {
 		return &stacks.Reconciler{
 			Front: loader, Client: l.client, Inventory: l.inventory, Clients: clients, Bindings: b, Backend: backend,
 			Reporter: status.NewReporter(record, l.clock.Now), Metrics: m, Index: reads.NewIndex[stack.Key](), Compile: front.CompileFromFlags(l.config),
-			Now: l.clock.Now, Brake: brake.New(l.config.DeletionBrake, l.clock.Now), Retries: stacks.NewRetries(l.clock.Now),
+			Now: l.clock.Now, Brake: brake.New(l.config.DeletionBrake, l.clock.Now), Retries: stacks.NewRetries(l.clock.Now), Traces: tracing.NewPasses[stack.Key](l.tracer),
 		}
 	}
 	l.ingresses, l.services = begin(front.IngressFromFlags(l.config)), begin(front.ServiceFromFlags(l.config))
@@ -249,6 +255,7 @@ func (l *lab) restart() {
 		l.bindingsWoken = append(l.bindingsWoken, b)
 	}
 	l.bound = &binding.Reconciler{
+		Traces: tracing.NewPasses[reconcile.Request](l.tracer),
 		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
 		Client: l.client, ELBV2: clients.ELBV2, Inventory: l.inventory,
 		Registry: registry, Networking: groups, OtherNamespaces: l.elsewhere,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -34,6 +35,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/degraded"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/tracing"
 )
 
 // Connect connects to AWS under the controller's own role. An error with a degraded.Condition may be gone at the next attempt.
@@ -47,6 +49,11 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connect Connect
 	}
 	rc = rest.CopyConfig(rc)
 	rc.QPS, rc.Burst = -1, -1 // the API server limits by priority and fairness
+	tracer := newTracer(c, os.Getenv, log.WithName("traces"))
+	defer tracer.End()
+	if tracer != nil {
+		rc.Wrap(tracing.Writes)
+	}
 	if err := checkWebhookFlags(c); err != nil {
 		return err
 	}
@@ -54,6 +61,7 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connect Connect
 	if err != nil {
 		return err
 	}
+	s.tracer = tracer
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	end, err := s.serve(ctx, c, fail)
@@ -96,7 +104,11 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 		return fmt.Errorf("creating manager: %w", err)
 	}
 	s.events.of = mgr
-	scopes := cloud.NewScopes(connection, cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: func(call cloud.Call) { m.ObserveCall(call); s.calls.Observe(call) }, Attempt: m.ObserveRequest, MayWrite: lease.mayWrite})
+	limits := cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: func(call cloud.Call) { m.ObserveCall(call); s.calls.Observe(call) }, Attempt: m.ObserveRequest, MayWrite: lease.mayWrite}
+	if s.tracer != nil {
+		limits.Trace = tracing.RecordCall
+	}
+	scopes := cloud.NewScopes(connection, limits)
 	w := wiring{config: c, mgr: mgr, scopes: scopes, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted, start: s}
 	if w.clients, err = scopes.Clients(scopes.Own()); err != nil {
 		return err
@@ -124,7 +136,8 @@ type start struct {
 	own        startup.Pod
 	options    ctrl.Options
 	events     *lateRecorder
-	lease      *fence // nil = without leader election
+	lease      *fence          // nil = without leader election
+	tracer     *tracing.Tracer // nil = no traces
 
 	connection cloud.Connection // of await
 	mapper     meta.RESTMapper

@@ -40,6 +40,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/tracing"
 )
 
 // add adds the controller of a kind of owner to the manager. It watches the owner's objects, the bindings of its stacks, the kinds of objects
@@ -81,7 +82,7 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 		Reporter: status.NewReporter(w.recorder(owner.Of(f.Owner()).Controller), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
 		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval,
 		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
-		Retries:      stacks.NewRetries(w.now), Brake: w.brake,
+		Retries:      stacks.NewRetries(w.now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer),
 		Awaited: func(arn string) (awaited, registered bool) {
 			return w.registry.Awaited(targets.Group{Scope: w.scopes.Own(), ARN: arn})
 		},
@@ -244,7 +245,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 				w.wake(queue.Normal, key)
 			}
 		},
-		Writes: objectwriter.New(w.mgr.GetClient(), w.now, w.log.WithName("bindings")),
+		Writes: objectwriter.New(w.mgr.GetClient(), w.now, w.log.WithName("bindings")), Traces: tracing.NewPasses[reconcile.Request](w.start.tracer),
 	}
 	w.bindings, registry.Progress = b, b.CallEnded
 	wake := func(priority int) func(types.NamespacedName) {

@@ -53,6 +53,8 @@ func (b *Reconciler) wakeHeld(was, is *corev1.Pod, q queue.Of[reconcile.Request]
 		return
 	}
 	for _, id := range b.Registry.HeldFor(was.Namespace, was.Name) {
-		queue.Add(q, 0, queue.Urgent, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: id.Namespace, Name: id.Name}})
+		req := reconcile.Request{NamespacedName: client.ObjectKey{Namespace: id.Namespace, Name: id.Name}}
+		b.noteCause(req, "Pod", was)
+		queue.Add(q, 0, queue.Urgent, req)
 	}
 }

@@ -34,6 +34,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/tracing"
 )
 
 // Reconciler registers the endpoints of bindings. A pass never waits for work on load balancers. It waits for AWS only where a binding
@@ -61,6 +62,7 @@ type Reconciler struct {
 	RequeueAfter       time.Duration
 	RereadAtResync     bool // the periodic resync has target groups read again
 	RegisteredTargets  *ConfigMaps
+	Traces             *tracing.Passes[reconcile.Request]            // nil = none
 	Begin              func(context.Context) (end func(), err error) // a pass begins: what an earlier process left is read
 	missingNodes       nodeWaits
 	Unavailable        queue.UnavailableUnits[reconcile.Request]
@@ -72,9 +74,14 @@ type Reconciler struct {
 	OnTargetGroupLost func(key stack.Key, arn string)
 }
 
-// Reconcile makes one pass over a binding. What it reads of AWS goes before the calls of all others, as its writes do.
+// Reconcile makes one pass over a binding, which is one trace. What it reads of AWS goes before the calls of all others, as its writes do.
 func (b *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	ctx, trace := b.Traces.Start(ctx, req, metrics.BindingControllerLabel)
+	if trace.Recorded() {
+		trace.Set("lbc.target_group_binding", req.String())
+	}
 	r, err := b.reconcile(ctx, req)
+	trace.End(queue.Failure(err))
 	b.Unavailable.Note(req, err)
 	return r, err
 }
@@ -90,7 +97,9 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 	defer b.Metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingReconcile)()
 	o := &v1beta1.TargetGroupBinding{}
 	spent := b.Metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingLoad)
-	err = b.Client.Get(ctx, req.NamespacedName, o)
+	loading, trace := tracing.Start(ctx, "load")
+	err = b.Client.Get(loading, req.NamespacedName, o)
+	trace.End(client.IgnoreNotFound(err))
 	spent()
 	if err != nil {
 		if apierrors.IsNotFound(err) {
@@ -167,7 +176,10 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		return again, nil
 	}
 	since := b.Changes.take(client.ObjectKeyFromObject(o))
-	endpoints, found, known, err := b.Endpoints(ctx, o)
+	resolving, trace := tracing.Start(ctx, "endpoints")
+	endpoints, found, known, err := b.Endpoints(resolving, o)
+	trace.SetCount("lbc.endpoints", len(endpoints))
+	trace.End(err)
 	if err != nil { // what is registered stays
 		b.Changes.restore(client.ObjectKeyFromObject(o), since)
 		if ctx.Err() == nil {
@@ -191,7 +203,9 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	}
 	held := b.heldTargets(ctx, o, request, found)
 	b.Networking.Want(ctx, o, slices.Concat(endpoints, held))
-	change, err := b.Registry.Sync(ctx, request)
+	syncing, trace := tracing.Start(ctx, "targets") // its calls may end after it
+	change, err := b.Registry.Sync(syncing, request)
+	trace.End(err)
 	gatesErr := b.Gates.Observe(ctx, o, request.Group, answered(endpoints, change), change)
 	if gatesErr != nil && ctx.Err() == nil {
 		b.Metrics.CountFailure(metrics.BindingControllerLabel, metrics.GatesNotWritten)

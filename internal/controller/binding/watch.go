@@ -84,6 +84,11 @@ func requestFor(o client.Object) reconcile.Request {
 	return reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)}
 }
 
+// noteCause notes the object whose event is about to queue a binding.
+func (b *Reconciler) noteCause(req reconcile.Request, kind string, o client.Object) {
+	b.Traces.Note(req, kind, o.GetNamespace(), o.GetName())
+}
+
 // BindingEvent has a pass made over a binding that changed, and over those that have its target group if it begins or ends to share it.
 func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
@@ -102,6 +107,7 @@ func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, rec
 		if t, ok := after.(*v1beta1.TargetGroupBinding); ok && b.RereadAtResync && queue.IsResync(before, after) {
 			b.Registry.Invalidate(b.group(t))
 		}
+		b.noteCause(requestFor(after), "TargetGroupBinding", after)
 		if queue.IsResync(before, after) {
 			q.Add(requestFor(after)) // as urgent as resyncs are
 			return
@@ -118,24 +124,26 @@ func (b *Reconciler) ServiceEvent(name func(client.Object) string, changed func(
 		}
 		o := queue.Newest(before, after)
 		_, endpoints := o.(*discoveryv1.EndpointSlice)
-		b.wakeService(ctx, o.GetNamespace(), name(o), endpoints, q)
+		b.wakeService(ctx, o, name(o), endpoints, q)
 	})
 }
 
-// wakeService wakes the bindings of a Service, and notes for which of them the change is one of endpoints.
-func (b *Reconciler) wakeService(ctx context.Context, namespace, service string, endpoints bool, q queue.Of[reconcile.Request]) {
+// wakeService wakes the bindings of a Service for a change of it or, noted for each of them, of its endpoints.
+func (b *Reconciler) wakeService(ctx context.Context, changed client.Object, service string, endpoints bool, q queue.Of[reconcile.Request]) {
 	if service == "" {
 		return
 	}
 	var list v1beta1.TargetGroupBindingList
-	if b.Client.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{ByService: service}, client.UnsafeDisableDeepCopy) != nil {
+	if b.Client.List(ctx, &list, client.InNamespace(changed.GetNamespace()), client.MatchingFields{ByService: service}, client.UnsafeDisableDeepCopy) != nil {
 		return
 	}
 	for i := range list.Items {
-		req := requestFor(&list.Items[i])
+		req, kind := requestFor(&list.Items[i]), "Service"
 		if endpoints {
+			kind = "EndpointSlice"
 			b.Changes.note(req.NamespacedName)
 		}
+		b.noteCause(req, kind, changed)
 		q.AddAfter(req, queue.Coalesce)
 	}
 }
@@ -177,8 +185,10 @@ func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconc
 		for i := range list.Items {
 			req := requestFor(&list.Items[i])
 			if before == nil && b.missingNodes.missed(req.NamespacedName, after.GetName()) {
+				b.noteCause(req, "Node", after)
 				q.AddAfter(req, queue.Coalesce)
 			} else if t := list.Items[i].Spec.TargetType; turned || t != nil && *t == v1beta1.TargetTypeInstance {
+				b.noteCause(req, "Node", queue.Newest(before, after))
 				queue.Add(q, queue.Coalesce, queue.Bulk, req)
 			}
 		}
@@ -206,6 +216,7 @@ func (b *Reconciler) PodEvent() handler.TypedEventHandler[client.Object, reconci
 			if was == nil || after == nil || gateMatters(was, p, readiness.Gate(name)) {
 				key := types.NamespacedName{Namespace: p.Namespace, Name: name}
 				b.Changes.note(key)
+				b.noteCause(reconcile.Request{NamespacedName: key}, "Pod", p)
 				q.AddAfter(reconcile.Request{NamespacedName: key}, queue.Coalesce)
 			}
 		}

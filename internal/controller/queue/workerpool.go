@@ -90,10 +90,18 @@ func (p *WorkerPool[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, e
 		}
 	}()
 	res, err := p.inner.Reconcile(ctx, u)
-	if apierrors.IsConflict(err) || errors.Is(err, ErrRequeue) {
+	if err != nil && Failure(err) == nil {
 		return reconcile.Result{RequeueAfter: Coalesce}, nil
 	}
 	return res, err
+}
+
+// Failure is the error of a pass if it is a failure; nil of one that is only repeated.
+func Failure(err error) error {
+	if apierrors.IsConflict(err) || errors.Is(err, ErrRequeue) {
+		return nil
+	}
+	return err
 }
 
 // poolPass is one pass. The mutex of its pool protects it.

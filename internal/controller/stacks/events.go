@@ -53,6 +53,7 @@ func (m *OwnerEvents) enqueue(ctx context.Context, o metav1.Object, reread bool,
 		if reread && m.Reread != nil {
 			m.Reread(key)
 		}
+		m.Traces.Note(key, string(m.kind()), o.GetNamespace(), o.GetName())
 		q.AddAfter(key, queue.Coalesce)
 	}
 }
@@ -109,6 +110,7 @@ func (m *OwnerEvents) Read(kind objects.Kind) handler.TypedEventHandler[client.O
 // wakeReaders wakes the stacks that a change concerns by what they read.
 func (s *Reconciler) wakeReaders(c objects.Change, q queue.Of[stack.Key]) {
 	for _, key := range s.Index.Affected(c) {
+		s.Traces.Note(key, string(c.Kind), c.Namespace, c.Name)
 		q.AddAfter(key, queue.Coalesce)
 	}
 }
@@ -117,6 +119,7 @@ func (s *Reconciler) wakeReaders(c objects.Change, q queue.Of[stack.Key]) {
 func (s *Reconciler) wakeOthers(c objects.Change, q queue.Of[stack.Key]) {
 	for _, key := range s.Index.Affected(c) {
 		if key.ID != naming.StackID(c.Namespace, c.Name) {
+			s.Traces.Note(key, string(c.Kind), c.Namespace, c.Name)
 			q.AddAfter(key, queue.Coalesce)
 		}
 	}
@@ -132,7 +135,9 @@ func (s *Reconciler) WakeOwner(gone func(client.Object)) handler.TypedEventHandl
 		if after == nil {
 			gone(before)
 		}
-		if key, ok := kube.StackOfBinding(objects.New(s.reader(ctx, nil)), queue.Newest(before, after).GetLabels()); ok && key.Owner == s.Front.Owner() {
+		o := queue.Newest(before, after)
+		if key, ok := kube.StackOfBinding(objects.New(s.reader(ctx, nil)), o.GetLabels()); ok && key.Owner == s.Front.Owner() {
+			s.Traces.Note(key, string(objects.TargetGroupBinding), o.GetNamespace(), o.GetName())
 			q.AddAfter(key, queue.Coalesce)
 		}
 	})

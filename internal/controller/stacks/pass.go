@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/tracing"
 )
 
 // pass makes one pass over an input. mark puts the finalizer on its members before anything of theirs is made; unedited reports that the
@@ -29,7 +30,9 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	kind := owner.Of(key.Owner)
 	t := passReport{key: key, input: w, unedited: unedited, found: slices.Clone(w.Found)}
 	spent := s.Metrics.StartStage(kind.Controller, kind.Stages.Build)
-	c, err := s.compileStack(ctx, key, w, stale)
+	compiling, trace := tracing.Start(ctx, "compile")
+	c, err := s.compileStack(compiling, key, w, stale)
+	trace.End(err)
 	spent()
 	if err != nil {
 		return s.endFailed(ctx, t, readProblem(err, w), err)
@@ -64,16 +67,21 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	}
 	t.found, t.stale = append(t.found, s.showPlan(ctx, c.Stack, w)...), stale()
 	spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Deploy)
-	observed, err := s.expect(ctx, key, c.Stack, w)
+	planning, trace := tracing.Start(ctx, "plan")
+	observed, err := s.expect(planning, key, c.Stack, w)
 	if err != nil {
+		trace.End(err)
 		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
 	p := s.plan(key, w, c, observed)
 	if p.Assumed || observed.Assumed() && len(w.Leaving) > 0 { // an object that leaves is released only once nothing of it is there
+		trace.End(nil)
 		s.Inventory.Verify(key)
 		return s.pass(ctx, log, key, w, unedited, mark)
 	}
-	observed, p, disowned, err := s.confirm(ctx, key, c, w, observed)
+	observed, p, disowned, err := s.confirm(planning, key, c, w, observed)
+	trace.SetCount("lbc.steps", len(p.Steps))
+	trace.End(err)
 	t.found = append(t.found, disowned...)
 	if err != nil {
 		return s.endFailed(ctx, t, readProblem(err, w), err)
@@ -96,7 +104,10 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		s.Inventory.ResetBackoff(key)
 	} else {
 		log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(&p))
-		result = apply.Run(ctx, p, apply.Deps{Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now, Awaited: s.Awaited, Stabilize: s.Stabilize})
+		applying, trace := tracing.Start(ctx, "apply")
+		result = apply.Run(applying, p, apply.Deps{Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now, Awaited: s.Awaited, Stabilize: s.Stabilize})
+		trace.SetCount("lbc.failed_steps", result.Count(apply.Failed))
+		trace.End(nil) // the calls below it show what failed
 	}
 	spent()
 	s.noteUnfinished(key, &p, result)

@@ -30,6 +30,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/tracing"
 )
 
 // Reconciler brings the load balancers of one kind of owner to what their objects specify: load, compile, plan, apply, report.
@@ -66,6 +67,7 @@ type Reconciler struct {
 	AnnotatePlan bool // write the stack to an annotation of the first member
 	Now          func() time.Time
 	Retries      *Retries
+	Traces       *tracing.Passes[stack.Key] // nil = none
 
 	mu     sync.Mutex
 	states map[stack.Key]*stackState
@@ -73,10 +75,20 @@ type Reconciler struct {
 	released map[stack.Key][]types.UID
 }
 
-// Reconcile makes one pass over a stack. It returns an error only for what a retry may cure; findings that only an edit can
+// Reconcile makes one pass over a stack, which is one trace. It returns an error only for what a retry may cure; findings that only an edit can
 // cure are reported as events and wait for the edit.
 func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcile.Result, err error) {
 	defer func() { s.Retries.Unavailable.Note(key, err) }()
+	kind := owner.Of(key.Owner)
+	ctx, trace := s.Traces.Start(ctx, key, kind.Controller)
+	if trace.Recorded() {
+		trace.Set("lbc.stack", key.String())
+		defer func() { trace.End(queue.Failure(err)) }()
+	}
+	return s.reconcile(ctx, key, kind)
+}
+
+func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Kind) (res reconcile.Result, err error) {
 	log := logf.FromContext(ctx)
 	end, err := s.Checkpoints.Begin(ctx)
 	if err != nil {
@@ -86,10 +98,11 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 	begun := s.Index.Begin()
 	reader := secret.NewPassReader(ctx, s.reader(ctx, s.Live), s.Secrets, s.ConfigMaps)
 	view := objects.New(reader)
-	kind := owner.Of(key.Owner)
 	s.Metrics.CountPass(kind.Controller, key.ID.Namespace, key.ID.Name)
 	spent := s.Metrics.StartStage(kind.Controller, kind.Stages.Load)
+	_, trace := tracing.Start(ctx, "load")
 	w := s.Front.Load(view, key.ID)
+	trace.End(view.Err())
 	spent()
 	stale := s.Index.Update(key, begun, view.Reads())
 	if err := view.Err(); err != nil {
