@@ -40,6 +40,7 @@ func valueFlags(f *pflag.FlagSet, o *helmOptions) {
 	f.StringArrayVarP(&o.files, "values", "f", nil, "")
 	f.String("version", "", "")
 	f.BoolP("install", "i", false, "")
+	f.Bool("reuse-values", false, "")
 	f.Bool("create-namespace", false, "")
 }
 
