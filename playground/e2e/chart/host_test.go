@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -25,9 +26,7 @@ func TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething(t *testi
 		t.Fatal(err)
 	}
 	without := before.DeepCopy()
-	for i, rule := range without.Rules {
-		without.Rules[i].Resources = slices.DeleteFunc(rule.Resources, func(r string) bool { return r == "nodes" })
-	}
+	without.Rules = slices.DeleteFunc(without.Rules, func(rule rbacv1.PolicyRule) bool { return slices.Contains(rule.Resources, "nodes") })
 	if _, err := roles.Update(t.Context(), without, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
