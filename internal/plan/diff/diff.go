@@ -223,16 +223,24 @@ func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op elb.Operati
 	return s
 }
 
-// tags plans the tag changes of one resource of ELBv2; exempt keys are left as they are. Tags go before others come: a resource has at most 50.
-func (d *differ) tags(r stack.Ref, have, want map[string]string, exempt ...string) {
+// tags plans the tag changes of one resource; exempt keys are left as they are. Tags go before others come: a resource has at most 50. It returns the
+// step that adds tags; nil if none does.
+func (d *differ) tags(r stack.Ref, have, want map[string]string, exempt ...string) *plan.Step {
 	set, drop, why := d.tagChanges(have, want, exempt)
+	var add, remove elb.Operation = elb.AddTags{Resource: r, Tags: set}, elb.RemoveTags{Resource: r, Keys: drop}
+	if r.Kind == stack.KindSecurityGroup { // which is EC2's
+		add, remove = elb.CreateTags{Group: r, Tags: set}, elb.DeleteTags{Group: r, Keys: drop}
+	}
 	var dropped plan.StepID
 	if len(drop) > 0 {
-		dropped = d.step(plan.Update, r, plan.Cosmetic, elb.RemoveTags{Resource: r, Keys: drop}, droppedTags(drop)...).ID
+		dropped = d.step(plan.Update, r, plan.Cosmetic, remove, droppedTags(drop)...).ID
 	}
-	if len(set) > 0 {
-		d.step(plan.Update, r, plan.Cosmetic, elb.AddTags{Resource: r, Tags: set}, why...).Follow(dropped)
+	if len(set) == 0 {
+		return nil
 	}
+	s := d.step(plan.Update, r, plan.Cosmetic, add, why...)
+	s.Follow(dropped)
+	return s
 }
 
 // tagChanges compares tags. Nil on either side means not managed, or not known: no change. Where settings are kept, tags are.

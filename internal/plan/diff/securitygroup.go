@@ -44,14 +44,7 @@ func (d *differ) securityGroups() {
 		if have.GroupID == "" {
 			continue
 		}
-		set, drop, why := d.tagChanges(have.Tags, w.Tags, d.legacyTags())
-		var dropped plan.StepID
-		if len(drop) > 0 {
-			dropped = d.step(plan.Update, r, plan.Cosmetic, elb.DeleteTags{Group: r, Keys: drop}, droppedTags(drop)...).ID
-		}
-		if len(set) > 0 {
-			d.step(plan.Update, r, plan.Cosmetic, elb.CreateTags{Group: r, Tags: set}, why...).Follow(dropped)
-		}
+		d.tags(r, have.Tags, w.Tags, d.legacyTags()...)
 	}
 }
 

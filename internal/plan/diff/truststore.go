@@ -65,15 +65,9 @@ func (d *differ) renewTrustStore(have *elb.TrustStore, w stack.TrustStore) {
 		s.Need(put)
 		modified = append(modified, s.ID)
 	}
-	set, drop, why := d.tagChanges(have.Tags, w.Tags, nil)
-	var dropped plan.StepID
-	if len(drop) > 0 {
-		dropped = d.step(plan.Update, r, plan.Cosmetic, elb.RemoveTags{Resource: r, Keys: drop}, droppedTags(drop)...).ID
-	}
-	if len(set) > 0 {
-		s := d.step(plan.Update, r, plan.Normal, elb.AddTags{Resource: r, Tags: set}, why...)
+	if s := d.tags(r, have.Tags, w.Tags); s != nil {
+		s.Lane = plan.Normal
 		s.Need(modified...)
-		s.Follow(dropped)
 		modified = append(modified, s.ID)
 	}
 	if former != place(w) {
