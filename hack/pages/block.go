@@ -12,6 +12,7 @@ type Block struct {
 	Info     string // what follows the language
 	Text     string // without the indentation of the block
 	Indented bool   // has no fences
+	Open     bool   // has a fence that is not closed
 }
 
 var (
@@ -28,7 +29,7 @@ func (b Block) File() string {
 	return ""
 }
 
-// Blocks returns the blocks of code of a page. A fence that is not closed extends to the end of the page.
+// Blocks returns the blocks of code of a page. That of a fence which is not closed extends to the end of the page.
 func Blocks(page string) (out []Block) {
 	lines := strings.Split(page, "\n")
 	list := 0 // the column of the text of the list item around the line
@@ -39,6 +40,7 @@ func Blocks(page string) (out []Block) {
 			for i++; i < len(lines) && strings.TrimSpace(lines[i]) != "```"; i++ {
 				b.Text += strings.TrimPrefix(lines[i], m[1]) + "\n"
 			}
+			b.Open = i == len(lines)
 			out = append(out, b)
 			continue
 		}

@@ -35,6 +35,9 @@ func TestBlocksAreFencedOrIndentedAlsoWithinLists(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+	if open := Blocks("```sh\nls\n"); len(open) != 1 || !open[0].Open {
+		t.Errorf("%+v is not open", open)
+	}
 	if len(got) > 2 && got[2].File() != "a.yaml" {
 		t.Errorf("the file is %q", got[2].File())
 	}

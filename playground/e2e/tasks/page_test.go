@@ -4,58 +4,31 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/hack/pages"
 )
 
-// block is a fenced block of a page. Its language decides what it is for:
+// blocks are the fenced blocks of a page. The language of a block decides what it is for:
 //
 //	sh           commands, run in one shell after the other blocks; "sh eventually" is repeated until it succeeds and prints what follows
 //	text         what the commands before it print: these lines in this order, others between them; … stands for anything in a line
 //	yaml         a file that the commands use; its first line is a comment with the name
 //	console      commands for a real cluster or account, which are not run; their flags and values are checked by the tests of each program and of the chart
-type block struct {
-	line       int // of the first line inside, from 1
-	kind, info string
-	text       string
-}
-
-var fileName = regexp.MustCompile(`^# (\S+\.yaml)\n`)
-
-// file is the name of the file that the block shows; "" if it has none.
-func (b block) file() string {
-	if m := fileName.FindStringSubmatch(b.text); m != nil {
-		return m[1]
-	}
-	return ""
-}
-
-var fence = regexp.MustCompile("^```(\\S*) ?(.*)$")
-
-// blocks reads the fenced blocks of a page.
-func blocks(page string) (out []block, err error) {
-	var in *block
-	for n, line := range strings.Split(page, "\n") {
-		m := fence.FindStringSubmatch(line)
+func blocks(page string) (out []pages.Block, err error) {
+	for _, b := range pages.Blocks(page) {
 		switch {
-		case m == nil && in != nil:
-			in.text += line + "\n"
-		case m != nil && in == nil:
-			in = &block{line: n + 2, kind: m[1], info: m[2]}
-		case m != nil:
-			out, in = append(out, *in), nil
+		case b.Indented:
+			continue
+		case b.Open:
+			return nil, fmt.Errorf("line %d: the block does not end", b.Line)
+		case b.Language == "text" && (len(out) == 0 || out[len(out)-1].Language != "sh"):
+			return nil, fmt.Errorf("line %d: no commands print this", b.Line)
+		case b.Language == "yaml" && b.File() == "":
+			return nil, fmt.Errorf("line %d: the file has no name", b.Line)
+		case b.Language != "sh" && b.Language != "text" && b.Language != "yaml" && b.Language != "console":
+			return nil, fmt.Errorf("line %d: a block of kind %q", b.Line, b.Language)
 		}
-	}
-	if in != nil {
-		return nil, fmt.Errorf("line %d: the block does not end", in.line)
-	}
-	for i, b := range out {
-		switch {
-		case b.kind == "text" && (i == 0 || out[i-1].kind != "sh"):
-			return nil, fmt.Errorf("line %d: no commands print this", b.line)
-		case b.kind == "yaml" && b.file() == "":
-			return nil, fmt.Errorf("line %d: the file has no name", b.line)
-		case b.kind != "sh" && b.kind != "text" && b.kind != "yaml" && b.kind != "console":
-			return nil, fmt.Errorf("line %d: a block of kind %q", b.line, b.kind)
-		}
+		out = append(out, b)
 	}
 	return out, nil
 }

@@ -23,6 +23,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/hack/pages"
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/kubectl"
@@ -129,8 +130,8 @@ func (r *reader) run(commands string) (string, error) {
 }
 
 // try runs a block of commands and compares what they print.
-func (r *reader) try(b block, want string) error {
-	out, err := r.run(b.text)
+func (r *reader) try(b pages.Block, want string) error {
+	out, err := r.run(b.Text)
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
@@ -148,20 +149,20 @@ func (r *reader) follow(page string) {
 		r.Fatal(err)
 	}
 	for i, b := range all {
-		switch b.kind {
+		switch b.Language {
 		case "yaml":
-			if err := os.WriteFile(filepath.Join(r.directory, b.file()), []byte(b.text), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(r.directory, b.File()), []byte(b.Text), 0o600); err != nil {
 				r.Fatal(err)
 			}
 		case "sh":
 			want := ""
-			if i+1 < len(all) && all[i+1].kind == "text" {
-				want = all[i+1].text
+			if i+1 < len(all) && all[i+1].Language == "text" {
+				want = all[i+1].Text
 			}
-			if b.info == "eventually" {
-				r.c.WaitFor(r, fmt.Sprintf("the commands of line %d", b.line), func(context.Context) error { return r.try(b, want) })
+			if b.Info == "eventually" {
+				r.c.WaitFor(r, fmt.Sprintf("the commands of line %d", b.Line), func(context.Context) error { return r.try(b, want) })
 			} else if err := r.try(b, want); err != nil {
-				r.Fatalf("line %d: %v\n%s", b.line, err, r.c.Report(context.Background()))
+				r.Fatalf("line %d: %v\n%s", b.Line, err, r.c.Report(context.Background()))
 			}
 		}
 	}
@@ -245,13 +246,13 @@ func TestMissingLinesOfOutputAreFound(t *testing.T) {
 
 func TestBlocksWithoutUseAreRefused(t *testing.T) {
 	t.Parallel()
-	pages := map[string]string{
+	wrong := map[string]string{
 		"```text\nx\n```\n": "line 2: no commands print this", "```yaml\na: b\n```\n": "line 2: the file has no name",
 		"```go\n```\n": `line 2: a block of kind "go"`, "\n```sh\nls\n": "line 3: the block does not end",
 	}
-	for _, page := range slices.Sorted(maps.Keys(pages)) {
-		if _, err := blocks(page); err == nil || err.Error() != pages[page] {
-			t.Errorf("%q: %v, want %s", page, err, pages[page])
+	for _, page := range slices.Sorted(maps.Keys(wrong)) {
+		if _, err := blocks(page); err == nil || err.Error() != wrong[page] {
+			t.Errorf("%q: %v, want %s", page, err, wrong[page])
 		}
 	}
 }
