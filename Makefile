@@ -41,6 +41,12 @@ build-controller: bin/progress
 	@echo "building the controller and lbc (minutes the first time, seconds later)"
 	@$(BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/controller ./cmd/lbc
 
+# What is measured is compiled as releases are, with inlining in all packages, the API server and etcd among them.
+.PHONY: build-bench
+build-bench: bin/progress
+	@echo "building the controller and the playground as for a release, into bin/bench (minutes the first time)"
+	@GOFLAGS=-trimpath CGO_ENABLED=0 $(BUILD) -C playground -ldflags '$(LDFLAGS) $(KUBERNETES_LDFLAGS)' -o ../bin/bench/ ./cmd/playground $(LBC)/cmd/controller
+
 # One build of all three programs: what they share, our own packages too, is compiled once, and while one is linked others are compiled.
 .PHONY: build-playground
 build-playground: bin/progress ## build the controller, lbc and the playground (minutes the first time: it links a Kubernetes control plane)
@@ -70,6 +76,18 @@ test-tools: ## tests of what makes releases: images
 test-e2e: build-controller ## end-to-end tests against the playground's parts
 	@echo "end-to-end suites"
 	@CONTROLLER=$(CURDIR)/bin/controller bin/progress $(GO) test -C playground -count=1 -timeout 30m $(TESTFLAGS) ./...
+
+# All of the table of docs/benchmarks.md, or the cells that CELLS chooses, such as CELLS='node death/NLB.*/with$$'.
+RUNS_EACH ?= 20
+.PHONY: interruptions
+interruptions: build-controller ## the requests that are lost while pods, nodes, settings or the controller change, as a table; RUNS_EACH=1 for one run of each cell, CELLS chooses some
+	@LBC_INTERRUPTION_RUNS=$(RUNS_EACH) LBC_INTERRUPTION_CELLS='$(CELLS)' LBC_INTERRUPTION_RESULTS=$(CURDIR)/playground/e2e/interruption/testdata/results.json CONTROLLER=$(CURDIR)/bin/controller \
+		$(GO) test -C playground -count=1 -timeout 24h -v $(TESTFLAGS) -run '^TestNoRequestIsLost' ./e2e/interruption
+	@$(MAKE) --no-print-directory interruptions-page
+
+.PHONY: interruptions-page
+interruptions-page: ## write the table of docs/benchmarks.md from the results of "make interruptions", also of one that was interrupted
+	@$(GO) test -C playground -count=1 ./e2e/interruption -run TestThePageShowsTheResults -update >/dev/null
 
 # As root, or with net.ipv4.ip_unprivileged_port_start=0: the tests' clients use the ports of load balancers.
 .PHONY: conformance
@@ -118,16 +136,25 @@ recording: build-playground ## run the first steps of the README in a playground
 fuzz: ## run every fuzz test for FUZZTIME (default 30s) each
 	@hack/fuzz.sh $${FUZZTIME:-30s}
 
+.PHONY: random-edits
+random-edits: ## random edits, restarts and faults in one process, from LBC_EDITS_SEEDS (default 100) seeds from LBC_EDITS_FIRST (default 1) on, each compared with a fresh start
+	@LBC_EDITS_SEEDS=$${LBC_EDITS_SEEDS:-100} $(GO) test -count=1 -timeout 60m -run TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes ./internal/controller
+
 .PHONY: soak
-soak: ## random edits, restarts and faults from LBC_SOAK_SEEDS (default 100) seeds from LBC_SOAK_FIRST (default 1) on, each compared with a fresh start
-	@LBC_SOAK_SEEDS=$${LBC_SOAK_SEEDS:-100} $(GO) test -count=1 -timeout 60m -run TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes ./internal/controller
+soak: build-controller ## the binary under random edits, rollouts, node deaths, kills, upgrades and faults while clients send requests; SEED (default random) repeats one, TIME (default 3m) is how long
+	@seed=$${SEED:-$$RANDOM}; echo "seed $$seed: make soak SEED=$$seed TIME=$${TIME:-3m} repeats it"; LBC_SOAK_SEED=$$seed LBC_SOAK_TIME=$${TIME:-3m} CONTROLLER=$(CURDIR)/bin/controller \
+		$(GO) test -C playground -count=1 -timeout 24h -v $(TESTFLAGS) -run '^TestNoRequestFailsUnexplainedAndNothingIsLeftWhateverHappens$$' ./e2e/soak
 
 .PHONY: bench
-bench: build-playground ## the budget table and the simulator, measured; CONTROLLER=path measures another binary, ENDPOINT=url another AWS mock
-	@bin/playground bench --controller $${CONTROLLER:-bin/controller} $${ENDPOINT:+--endpoint $$ENDPOINT}
+bench: build-bench ## the budget table and the simulator, measured; CONTROLLER=path measures another binary, ENDPOINT=url another AWS mock
+	@bin/bench/playground bench --controller $${CONTROLLER:-bin/bench/controller} $${ENDPOINT:+--endpoint $$ENDPOINT}
 	@echo "the simulator (goals: 100,000 reads/s in the process, 50 ms for all of 1,000 load balancers over HTTP, 20 KB each, 10,000 requests/s)"
 	@$(GO) test -run '^$$' -bench 'ThousandLoadBalancers|MemoryOfALoadBalancer' ./awssim
 	@$(GO) test -run '^$$' -bench 'BenchmarkALB' ./awssim/dataplane
+
+.PHONY: size
+size: build-bench ## 5,000 Ingresses, 50,000 pods and 10,000 foreign load balancers: what an object costs, starts, rollout, deletion; half an hour, 6 GB of memory
+	@bin/bench/playground bench --rows size --timeout 30m --controller $${CONTROLLER:-bin/bench/controller}
 
 ##@ Release
 

@@ -47,8 +47,11 @@ GET    /_sim/trouble     what goes wrong besides fault rules; PUT to replace, DE
                          "provisioning":[{"name":"k8s-*","state":"failed"}],"clockSkew":"10m",
                          "flapping":[{"targetGroup":"web","target":"10.0.0.9","period":"10s"}],
                          "certificatesStuck":true,"acceleratorsStuck":true,"changesStuck":true,"firewallOut":true}
-GET    /_sim/settings    clock, latency, throttling; POST {"latency":"50ms","throttle":true,"advance":"5m"} to change
+GET    /_sim/settings    clock, latency, throttling; POST {"latency":"50ms","throttle":true,"advance":"5m","scale":10} to change
 `
+
+// maxScale keeps a clock from having health checks take all of the machine's time.
+const maxScale = 1000
 
 // maxAdministration is the longest request to the administration, in bytes.
 const maxAdministration = 1 << 20
@@ -236,8 +239,14 @@ func (s *Simulator) getCA(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Simulator) settings() simclient.Settings {
 	_, stepped := s.Account.Clock.(*clock.Stepped)
+	scale := 1.0
+	if scaled, ok := s.Account.Clock.(*clock.Scaled); ok {
+		scale = scaled.Scale()
+	} else if stepped {
+		scale = 0
+	}
 	return simclient.Settings{
-		Now: s.Account.Clock.Now(), Stepped: stepped, Profile: s.Account.Profile.Name, Latency: s.Gate.Latency().String(),
+		Now: s.Account.Clock.Now(), Stepped: stepped, Scale: scale, Profile: s.Account.Profile.Name, Latency: s.Gate.Latency().String(),
 		Throttle: s.Gate.Throttling(), DataPlane: s.Plane != nil, DNS: s.DNS(),
 	}
 }
@@ -263,9 +272,19 @@ func (s *Simulator) change(change simclient.SettingsChange) error {
 	if err != nil {
 		return err
 	}
-	stepped, ok := s.Account.Clock.(*clock.Stepped)
+	advancing, ok := s.Account.Clock.(interface{ Advance(time.Duration) })
 	if change.Advance != nil && !ok {
-		return errors.New("advance: the simulator's clock runs by itself")
+		return errors.New("advance: the simulator has the machine's clock")
+	}
+	scaled, ok := s.Account.Clock.(*clock.Scaled)
+	if change.Scale != nil {
+		switch {
+		case !ok:
+			return errors.New("scale: the simulator's clock is stepped, or the machine's")
+		case !(*change.Scale >= 0 && *change.Scale <= maxScale): // nor is NaN
+			return fmt.Errorf("scale: %v is not between 0 and %d", *change.Scale, maxScale)
+		}
+		scaled.SetScale(*change.Scale)
 	}
 	if change.Latency != nil {
 		s.Gate.SetLatency(latency)
@@ -274,7 +293,7 @@ func (s *Simulator) change(change simclient.SettingsChange) error {
 		s.Gate.SetThrottle(*change.Throttle)
 	}
 	if change.Advance != nil {
-		stepped.Advance(advance)
+		advancing.Advance(advance)
 	}
 	return nil
 }

@@ -112,6 +112,7 @@ type Simulator struct {
 	Compute   *ec2.Service               // EC2
 	Trust     *acm.Service               // ACM
 	Identity  *sts.Service               // STS
+	Policies  *iam.Simulation            // IAM's simulation of policies
 	Tagging   *tagging.Service           // the resource groups tagging API
 	Firewall  *wafv2.Service             // WAFv2
 	Classic   *wafregional.Service       // the firewall's older generation
@@ -170,6 +171,7 @@ func New(o Options) (*Simulator, error) {
 	s.Compute = ec2.New(s.Account, s.Gate)
 	s.Trust = acm.New(s.Account, s.Gate)
 	s.Identity = sts.New(s.Account, s.Gate)
+	s.Policies = iam.NewSimulation(s.Account, s.Gate)
 	s.Tagging = tagging.New(s.Account, s.Gate)
 	s.Firewall = wafv2.New(s.Account, s.Gate)
 	s.Classic = wafregional.New(s.Account, s.Gate)
@@ -194,7 +196,7 @@ func New(o Options) (*Simulator, error) {
 		Services: map[string]any{
 			"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
 			"wafv2": s.Firewall, "waf-regional": s.Classic, "shield": s.Shield, "globalaccelerator": s.Edge,
-			"route53": s.Names, "s3": s.Storage,
+			"route53": s.Names, "s3": s.Storage, "iam": s.Policies,
 		},
 	})
 	if err != nil {

@@ -269,8 +269,9 @@ func targetGroup(a *account.Account, tg *account.TargetGroup) topology.TargetGro
 		}
 		served.Targets = append(served.Targets, topology.Target{
 			ID: t.ID, Port: t.Port, Zone: t.Zone, Address: address, Nodes: targetNodes(a, tg, t), QUICServerID: t.QUICServerID,
-			Draining: a.Left(tg, t),
-			Unused:   a.TargetHealth(tg, t).State == account.Unused,
+			Draining:    a.Left(tg, t),
+			Registering: a.Registering(tg, t),
+			Unused:      a.TargetHealth(tg, t).State == account.Unused,
 		})
 	}
 	return served

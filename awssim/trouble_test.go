@@ -103,7 +103,7 @@ func TestAZoneGoesDownAndComesBack(t *testing.T) {
 		t.Errorf("zones that are down: %+v", out.AvailabilityZones)
 	}
 	client, url := s.client(t), "http://"+w.dnsName+"/"
-	client.Timeout = 100 * time.Millisecond // until checks have noticed, requests for zone a hang
+	client.Timeout = time.Second // until checks have noticed, requests for zone a hang
 	answer := func() string {
 		r, err := client.Get(url) //nolint:noctx // it has a timeout
 		if err != nil {

@@ -12,6 +12,8 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is True while only an edit can help; its message names it.
 	ConditionStalled = "Stalled"
+	// ConditionDrifted is True while fields that were changed in AWS are left so by drift policy report. It is absent where there never were any.
+	ConditionDrifted = "Drifted"
 )
 
 // Reasons of conditions that are no codes of findings.
@@ -26,6 +28,8 @@ const (
 	ReasonActive         = "Active"
 	ReasonFailed         = "Failed"
 	ReasonNoLoadBalancer = "NoLoadBalancer"
+	ReasonChangedInAWS   = "ChangedInAWS"
+	ReasonNotDrifted     = "NotDrifted"
 )
 
 // ObjectReference names a Kubernetes object.
@@ -155,6 +159,12 @@ type LoadBalancerStatus struct {
 	// Owner is the kind of the members: Ingress or Service.
 	// +optional
 	Owner string `json:"owner,omitempty"`
+	// Cluster is the name of the cluster in the tags of its resources in AWS: --cluster-name of the controller that wrote this.
+	// +optional
+	Cluster string `json:"cluster,omitempty"`
+	// Controller is by what the leader of the controller that wrote this was elected: its Lease.
+	// +optional
+	Controller string `json:"controller,omitempty"`
 	// Stack is the value of the stack tag in AWS: the group, or namespace/name.
 	// +optional
 	Stack string `json:"stack,omitempty"`

@@ -41,16 +41,19 @@ type ServiceReference struct {
 // IPBlock is a range of source addresses.
 type IPBlock struct {
 	// CIDR is an IPv4 or IPv6 range, such as 192.0.2.0/24 or 2001:db8::/64.
+	// +kubebuilder:validation:Pattern=`^\s*[0-9A-Fa-f.:]+/[0-9]{1,3}\s*$`
 	CIDR string `json:"cidr"`
 }
 
 // SecurityGroup is a source security group.
 type SecurityGroup struct {
 	// GroupID is the id of an EC2 security group.
+	// +kubebuilder:validation:Pattern=`^sg-[0-9A-Za-z]+$`
 	GroupID string `json:"groupID"`
 }
 
 // NetworkingPeer is one source of traffic: precisely one of its fields is set.
+// +kubebuilder:validation:XValidation:rule="has(self.ipBlock) != has(self.securityGroup)",message="a peer is either an ipBlock or a securityGroup; write two peers for both"
 type NetworkingPeer struct {
 	// IPBlock admits a range of addresses.
 	// +optional
@@ -141,11 +144,23 @@ type TargetGroupBindingSpec struct {
 	AssumeRoleExternalId string `json:"assumeRoleExternalId,omitempty"` //nolint:revive // the JSON name is fixed and Go users know this spelling
 }
 
+// BoundTargets counts the targets of a target group that many clusters may share. AWS is asked a while after targets changed, for readiness gates, and more
+// seldom in the background.
+type BoundTargets struct {
+	// Registered targets, without draining ones.
+	Registered int32 `json:"registered"`
+	// Healthy ones of these.
+	Healthy int32 `json:"healthy"`
+}
+
 // TargetGroupBindingStatus is what the controller last did.
 type TargetGroupBindingStatus struct {
 	// ObservedGeneration is the generation of the spec that was last carried out.
 	// +optional
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+	// Targets of the target group, as they were read last; absent until AWS was asked.
+	// +optional
+	Targets *BoundTargets `json:"targets,omitempty"`
 	// Conditions of the binding; the type Ready is maintained.
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
@@ -161,6 +176,8 @@ type TargetGroupBindingStatus struct {
 // +kubebuilder:printcolumn:name="TARGET-TYPE",type="string",JSONPath=".spec.targetType",description="The AWS TargetGroup's TargetType"
 // +kubebuilder:printcolumn:name="ARN",type="string",JSONPath=".spec.targetGroupARN",description="The AWS TargetGroup's Amazon Resource Name",priority=1
 // +kubebuilder:printcolumn:name="NAME",type="string",JSONPath=".spec.targetGroupName",description="The AWS TargetGroup's Name",priority=2
+// +kubebuilder:printcolumn:name="REGISTERED",type="integer",JSONPath=".status.targets.registered",description="Registered targets of the target group",priority=1
+// +kubebuilder:printcolumn:name="HEALTHY",type="integer",JSONPath=".status.targets.healthy",description="Healthy targets of the target group",priority=1
 // +kubebuilder:printcolumn:name="AGE",type="date",JSONPath=".metadata.creationTimestamp"
 type TargetGroupBinding struct {
 	metav1.TypeMeta   `json:",inline"`

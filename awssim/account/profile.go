@@ -53,7 +53,7 @@ type Profile struct {
 // DefaultLagChance is how often reads lag in a simulator that is started as a program.
 const DefaultLagChance = 0.05
 
-// DrainFor is how long a target drains whose group has that delay.
+// DrainFor is how long a target drains whose group has that delay, unless it is in the flow for longer: see Account.DrainFor.
 func (p Profile) DrainFor(delay time.Duration) time.Duration { return min(delay, p.Draining) }
 
 // Instant makes every transition happen at once.

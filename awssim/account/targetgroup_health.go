@@ -64,18 +64,29 @@ func (a *Account) TargetHealth(tg *TargetGroup, t *Target) Health {
 	case t.Reported != nil:
 		return *t.Reported
 	}
-	wait := a.Profile.TargetInitial
-	if lb.Type == "network" {
-		wait = a.Profile.NetworkTargetInitial
-	}
-	since := later(t.Registered, tg.UsedSince)
+	end := a.RegistrationEnd(tg, t)
 	switch {
-	case now.Before(since.Add(wait / 2)):
+	case a.HealthReported && now.Before(end), now.Before(end.Add(later(t.Registered, tg.UsedSince).Sub(end) / 2)):
 		return registering
-	case a.HealthReported || now.Before(since.Add(wait)):
+	case a.HealthReported || now.Before(end):
 		return initialChecks
 	}
 	return Health{State: Healthy}
+}
+
+// RegistrationEnd is when a target of a group in use is known to its load balancer. Where health is checked, the first check comes then; else
+// the target is healthy then.
+func (a *Account) RegistrationEnd(tg *TargetGroup, t *Target) time.Time {
+	wait := a.Profile.TargetInitial
+	if tg.LoadBalancer != nil && tg.LoadBalancer.Type == "network" {
+		wait = a.Profile.NetworkTargetInitial
+	}
+	return later(t.Registered, tg.UsedSince).Add(wait)
+}
+
+// Registering reports whether the load balancer of a target group does not know a target yet.
+func (a *Account) Registering(tg *TargetGroup, t *Target) bool {
+	return tg.LoadBalancer != nil && t.GoneAt.IsZero() && a.Clock.Now().Before(a.RegistrationEnd(tg, t))
 }
 
 // PurgeTargets forgets the targets that finished draining and, some time after, instances that were terminated. It needs the
@@ -91,17 +102,29 @@ func (a *Account) PurgeTargets(tg *TargetGroup) {
 	})
 }
 
-// Settling is when a target changes without a call because of what it left behind: none if it does not. It is out of
-// the flow of a network load balancer some time after it was deregistered, and gone some time after its instance is.
+// Settling is when a target changes without a call: none if it does not. Its load balancer knows it some time after it was registered. It is
+// out of the flow of a network load balancer some time after it was deregistered, and gone some time after its instance is.
 func (a *Account) Settling(tg *TargetGroup, t *Target) []time.Time {
 	var at []time.Time
-	if !t.GoneAt.IsZero() {
+	switch {
+	case !t.GoneAt.IsZero():
 		at = append(at, t.GoneAt, t.LeftAt.Add(a.Profile.NetworkDeregister))
+	case a.Registering(tg, t):
+		at = append(at, a.RegistrationEnd(tg, t))
 	}
 	if i, ok := a.Instance(t.ID); ok && tg.TargetType == "instance" && i.State == "terminated" {
 		at = append(at, i.Terminated.Add(a.Profile.TargetTerminated))
 	}
 	return at
+}
+
+// DrainFor is how long a target drains whose group has that deregistration delay: no shorter than it is in the flow of a network load balancer.
+func (a *Account) DrainFor(tg *TargetGroup, delay time.Duration) time.Duration {
+	delay = a.Profile.DrainFor(delay)
+	if tg.LoadBalancer != nil && tg.LoadBalancer.Type == "network" {
+		return max(delay, a.Profile.NetworkDeregister)
+	}
+	return delay
 }
 
 // Left reports whether a target that drains gets no new connections any more: those of network load balancers still do for a

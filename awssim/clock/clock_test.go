@@ -83,3 +83,43 @@ func TestAScaledClockRunsFaster(t *testing.T) {
 		t.Errorf("%v of simulated time passed, want 10s at least", passed)
 	}
 }
+
+func TestAScaledClockMovesForwardWithTheCallbacksThatWait(t *testing.T) {
+	t.Parallel()
+	c := NewScaled(1)
+	ran := make(chan string, 2)
+	c.AfterFunc(2*time.Hour, func() { ran <- "late" })
+	c.AfterFunc(time.Hour, func() { ran <- "early" })
+	before := c.Now()
+	c.Advance(90 * time.Minute)
+	if got := <-ran; got != "early" {
+		t.Errorf("%s ran", got)
+	}
+	if passed := c.Now().Sub(before); passed < 90*time.Minute || passed > 100*time.Minute {
+		t.Errorf("the clock moved by %v, want 90m", passed)
+	}
+	c.Advance(time.Hour)
+	if got := <-ran; got != "late" {
+		t.Errorf("%s ran", got)
+	}
+}
+
+func TestTheScaleOfARunningClockAppliesToCallbacksThatWait(t *testing.T) {
+	t.Parallel()
+	c := NewScaled(1)
+	c.SetScale(0)
+	stood := c.Now()
+	ran := make(chan time.Time, 1)
+	c.AfterFunc(time.Hour, func() { ran <- c.Now() })
+	stopped := c.AfterFunc(time.Minute, func() { t.Error("ran although stopped") })
+	if now := c.Now(); !now.Equal(stood) || c.Scale() != 0 {
+		t.Errorf("a clock of scale %v went on by %v", c.Scale(), now.Sub(stood))
+	}
+	if !stopped() || stopped() {
+		t.Error("a callback is stopped once")
+	}
+	c.SetScale(1e6)
+	if passed := (<-ran).Sub(stood); passed < time.Hour {
+		t.Errorf("%v of simulated time passed, want an hour", passed)
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -98,6 +100,102 @@ func TestUpdatesUnderTrafficFailNoRequest(t *testing.T) {
 	}
 	stop.Store(true)
 	<-gaveUp
+}
+
+// TestAListenerThatGetsAnotherTargetGroupResetsNoConnection swaps the target group of a listener. The targets of the one that it does not lead to are unused,
+// as those of an account are. Many further target groups make an update last.
+func TestAListenerThatGetsAnotherTargetGroupResetsNoConnection(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		of       stack.LoadBalancerType
+		protocol string
+	}{"network": {stack.Network, "TCP"}, "application": {stack.Application, "HTTP"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			names := []string{"a", "b"}
+			for i, name := range names {
+				ip := fmt.Sprintf("10.0.1.%d", 5+i)
+				w.pod(ip, 8080, echoHandler(name))
+				w.group(name, c.protocol, ip)
+			}
+			lb := w.balancer("web", c.of, listener(80, c.protocol, forward("a")))
+			for i := range 300 {
+				w.group(fmt.Sprint("further-", i), c.protocol, "10.0.1.99")
+			}
+			lead := func(n int) {
+				lb.Listeners[0].Default = forward(names[n])
+				for i := range names {
+					targets := slices.Clone(w.topo.TargetGroups[i].Targets)
+					targets[0].Unused = i != n
+					w.topo.TargetGroups[i].Targets = targets
+				}
+				w.update()
+			}
+			lead(0)
+			var stop atomic.Bool
+			var clients sync.WaitGroup
+			for range 4 {
+				clients.Go(func() {
+					for !stop.Load() && !t.Failed() {
+						client := w.client() // of a connection of its own
+						res, err := client.Get(base)
+						if err != nil {
+							t.Error(err)
+							continue
+						}
+						_ = res.Body.Close()
+						if res.StatusCode != http.StatusOK {
+							t.Error(res.Status)
+						}
+						client.CloseIdleConnections()
+					}
+				})
+			}
+			for n := range 100 {
+				lead(n % 2)
+				time.Sleep(time.Millisecond) // for connections in between
+			}
+			stop.Store(true)
+			clients.Wait()
+		})
+	}
+}
+
+// TestAZoneWhoseTargetsLeaveResetsNoConnection has all targets of one zone drain again and again, without cross-zone balancing: DNS leaves the zone out at once.
+func TestAZoneWhoseTargetsLeaveResetsNoConnection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, ip := range []string{"10.0.1.5", "10.0.1.6"} { // in two zones
+		w.pod(ip, 8080, echoHandler(ip))
+	}
+	w.group("a", "TCP", "10.0.1.5", "10.0.1.6")
+	w.balancer("web", stack.Network, listener(80, "TCP", forward("a")))
+	w.update()
+	all := w.topo.TargetGroups[0].Targets
+	var stop atomic.Bool
+	var clients sync.WaitGroup
+	for range 8 {
+		clients.Go(func() {
+			for !stop.Load() && !t.Failed() {
+				client := w.client() // of a connection of its own
+				res, err := client.Get(base)
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				_ = res.Body.Close()
+				client.CloseIdleConnections()
+			}
+		})
+	}
+	for n := range 1000 {
+		w.topo.TargetGroups[0].Targets = withDraining(all, 1+n%2)
+		w.update()
+		runtime.Gosched() // for connections in between
+	}
+	stop.Store(true)
+	clients.Wait()
 }
 
 // withDraining is targets with those from n on draining.

@@ -13,12 +13,13 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/loadbalancer"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/nlb"
-	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
-// listener is a listener with its sockets on loopback and on the virtual network.
+// listener is a listener, or the part of one for a transport, with its sockets on loopback and on the virtual network.
 type listener struct {
 	*loadbalancer.Listener
+	part string // of its listenerKey
+
 	alb *alb.Server   // HTTP and HTTPS; nil for other protocols
 	nlb *nlb.Listener // of other protocols; nil for HTTP and HTTPS
 
@@ -29,8 +30,8 @@ type listener struct {
 	virtual  map[netip.Addr][]io.Closer
 }
 
-func newListener(b *loadBalancer, s *loadbalancer.Snapshot) *listener {
-	l := &listener{Listener: b.NewListener(s), virtual: map[netip.Addr][]io.Closer{}}
+func newListener(b *loadBalancer, s *loadbalancer.Snapshot, part string) *listener {
+	l := &listener{Listener: b.NewListener(s), part: part, virtual: map[netip.Addr][]io.Closer{}}
 	if l.Protocol == "HTTP" || l.Protocol == "HTTPS" {
 		l.alb = alb.NewServer(l.Listener, b.plane.sessions)
 	} else {
@@ -39,8 +40,8 @@ func newListener(b *loadBalancer, s *loadbalancer.Snapshot) *listener {
 	return l
 }
 
-func (l *listener) tcp() bool { return topology.Carries(l.Protocol, "tcp") }
-func (l *listener) udp() bool { return topology.Carries(l.Protocol, "udp") }
+func (l *listener) tcp() bool { return !l.udp() }
+func (l *listener) udp() bool { return l.part == partUDP || l.part == partQUIC }
 
 // update makes the next connections and requests use s and opens what is not open yet.
 func (l *listener) update(s *loadbalancer.Snapshot, loop *flow.Loopback, addresses []netip.Addr) error {

@@ -26,11 +26,35 @@ type loadBalancer struct {
 	stopped   bool
 }
 
-// listenerKey: a listener that changes its protocol is another one to its clients.
+// listenerKey: a listener of an application load balancer that changes its protocol is another one to its clients. One of a network load balancer has
+// a part for each transport, which goes on where the new protocol has the transport as well: flows outlive the change.
 type listenerKey struct {
-	port     int32
-	protocol string
+	port int32
+	part string // the protocol, or the transport
 }
+
+// keysOf are the keys of the parts of a listener.
+func keysOf(l *topology.Listener) (keys []listenerKey) {
+	if l.Protocol == "HTTP" || l.Protocol == "HTTPS" {
+		return []listenerKey{{l.Port, l.Protocol}}
+	}
+	if topology.Carries(l.Protocol, partTCP) {
+		keys = append(keys, listenerKey{l.Port, partTCP})
+	}
+	switch l.Protocol {
+	case "UDP", "TCP_UDP":
+		keys = append(keys, listenerKey{l.Port, partUDP})
+	case "QUIC", "TCP_QUIC":
+		keys = append(keys, listenerKey{l.Port, partQUIC})
+	}
+	return keys
+}
+
+const (
+	partTCP  = "tcp"
+	partUDP  = "udp"
+	partQUIC = "quic"
+)
 
 func newLoadBalancer(p *Plane, arn string) *loadBalancer {
 	return &loadBalancer{LoadBalancer: loadbalancer.New(&p.options, arn), plane: p, listeners: map[listenerKey]*listener{}}
@@ -54,24 +78,27 @@ func (b *loadBalancer) update(lb *topology.LoadBalancer) error {
 	var bad []error
 	wanted := map[listenerKey]bool{}
 	for i := range lb.Listeners {
-		wanted[listenerKey{lb.Listeners[i].Port, lb.Listeners[i].Protocol}] = true
+		for _, key := range keysOf(&lb.Listeners[i]) {
+			wanted[key] = true
+		}
 	}
 	b.closeListeners(func(k listenerKey) bool { return !wanted[k] })
 	b.setAddresses(lb.VirtualAddresses())
 	for i := range lb.Listeners {
 		s := b.Snapshot(&lb.Listeners[i])
-		key := listenerKey{s.Listener.Port, s.Listener.Protocol}
-		l := b.listeners[key]
-		created := l == nil
-		if created {
-			l = newListener(b, s)
-			b.listeners[key] = l
-		}
-		if err := l.update(s, b.loopback, b.addresses); err != nil {
-			bad = append(bad, fmt.Errorf("load balancer %s, listener %d: %w", lb.Name, key.port, err))
-		}
-		if created && key.protocol == "TLS" {
-			b.Spawn(func() { l.nlb.TryTargets(s) })
+		for _, key := range keysOf(&lb.Listeners[i]) {
+			l := b.listeners[key]
+			secured := s.Listener.Protocol == "TLS" && (l == nil || l.Snapshot().Listener.Protocol != "TLS")
+			if l == nil {
+				l = newListener(b, s, key.part)
+				b.listeners[key] = l
+			}
+			if err := l.update(s, b.loopback, b.addresses); err != nil {
+				bad = append(bad, fmt.Errorf("load balancer %s, listener %d: %w", lb.Name, key.port, err))
+			}
+			if secured {
+				b.Spawn(func() { l.nlb.TryTargets(s) })
+			}
 		}
 	}
 	return errors.Join(bad...)

@@ -348,3 +348,36 @@ func TestAnALBBehindAnNLBSeesTheNLBsClient(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+func TestAFlowOutlivesAChangeOfItsListenersProtocolThatKeepsTheTransport(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.server("10.0.1.5", 8080, greet("a"))
+	w.group("a", "TCP_UDP", "10.0.1.5")
+	lb := w.balancer("web", stack.Network, listener(80, "TCP", forward("a")))
+	w.update()
+	w.await("10.0.1.5", "healthy")
+	c := w.dialRaw("web", 80)
+	in := bufio.NewReader(c)
+	if _, err := in.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	for _, protocol := range []string{"TCP_UDP", "TCP"} {
+		lb.Listeners[0].Protocol = protocol
+		w.update()
+		if _, err := io.WriteString(c, protocol+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := in.ReadString('\n'); err != nil || line != protocol+"\n" {
+			t.Errorf("with %s: %q, %v", protocol, line, err)
+		}
+		if line, err := bufio.NewReader(w.dialRaw("web", 80)).ReadString('\n'); err != nil || line[0] != 'a' {
+			t.Errorf("a new flow with %s: %q, %v", protocol, line, err)
+		}
+	}
+	lb.Listeners[0].Protocol = "UDP"
+	w.update()
+	if line, err := in.ReadString('\n'); err == nil {
+		t.Errorf("with UDP: %q", line)
+	}
+}

@@ -120,7 +120,8 @@ func (p *Plane) Update(t topology.Topology) error {
 		p.mu.Unlock()
 		return errors.New("data plane: update: the plane is closed")
 	}
-	p.updateGroups(t)
+	led := t.Led()
+	p.updateGroups(t, led)
 	gone := p.keepLoadBalancers(t)
 	p.keepMeasuring()
 	p.mu.Unlock()
@@ -135,6 +136,9 @@ func (p *Plane) Update(t topology.Topology) error {
 		p.mu.RUnlock()
 		bad = append(bad, b.update(&t.LoadBalancers[i]))
 	}
+	p.mu.Lock()
+	p.endGroups(t, led)
+	p.mu.Unlock()
 	p.useGroups(t)
 	bad = append(bad, p.accelerators.Update(t.Accelerators))
 	return errors.Join(bad...)
@@ -158,18 +162,34 @@ func (p *Plane) keepLoadBalancers(t topology.Topology) (gone []*loadBalancer) {
 	return gone
 }
 
-// updateGroups brings the target groups up to date; the lock is held.
-func (p *Plane) updateGroups(t topology.Topology) {
+// updateGroups brings the target groups up to date that listeners lead to; the lock is held.
+func (p *Plane) updateGroups(t topology.Topology, led map[string]bool) {
+	for i := range t.TargetGroups {
+		if tg := &t.TargetGroups[i]; led[tg.ARN] {
+			p.updateGroup(tg)
+		}
+	}
+}
+
+func (p *Plane) updateGroup(tg *topology.TargetGroup) {
+	g := p.targetGroups[tg.ARN]
+	if g == nil {
+		g = p.options.TargetGroups.NewGroup(tg.ARN)
+		p.targetGroups[tg.ARN] = g
+	}
+	g.Update(tg)
+}
+
+// endGroups brings the other target groups up to date, and ends those that are gone; the lock is held. Listeners led to some of them until just now:
+// without targets before the listeners have others, connections would be reset.
+func (p *Plane) endGroups(t topology.Topology, led map[string]bool) {
 	wanted := make(map[string]bool, len(t.TargetGroups))
 	for i := range t.TargetGroups {
 		tg := &t.TargetGroups[i]
 		wanted[tg.ARN] = true
-		g := p.targetGroups[tg.ARN]
-		if g == nil {
-			g = p.options.TargetGroups.NewGroup(tg.ARN)
-			p.targetGroups[tg.ARN] = g
+		if !led[tg.ARN] {
+			p.updateGroup(tg)
 		}
-		g.Update(tg)
 	}
 	for arn, g := range p.targetGroups {
 		if !wanted[arn] {

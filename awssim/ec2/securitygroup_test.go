@@ -70,8 +70,26 @@ func TestANewGroupHasNoIngressAllEgressAndItsTags(t *testing.T) {
 		}},
 		Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
 	}
-	if diff := cmp.Diff(want, describeGroup(t, s, *out.GroupId), cmpopts.IgnoreUnexported(types.SecurityGroup{}, types.IpPermission{}, types.IpRange{}, types.Ipv6Range{}, types.Tag{})); diff != "" {
+	if diff := cmp.Diff(want, describeGroup(t, s, *out.GroupId), cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(types.SecurityGroup{}, types.IpPermission{}, types.IpRange{}, types.Ipv6Range{}, types.Tag{})); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestListsOfAGroupAreSentEmptyToo: a client in Python reads them without asking whether they are there.
+func TestListsOfAGroupAreSentEmptyToo(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	g := newGroup(t, s, "g")
+	if got := describeGroup(t, s, g).IpPermissions; got == nil || len(got) > 0 {
+		t.Errorf("inbound rules of a new group: %#v", got)
+	}
+	if err := authorize(s, g, tcp(80, "10.0.0.0/8")); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range describeGroup(t, s, g).IpPermissions {
+		if p.Ipv6Ranges == nil || p.PrefixListIds == nil || p.UserIdGroupPairs == nil {
+			t.Errorf("a list is missing: %+v", p)
+		}
 	}
 }
 
@@ -101,7 +119,7 @@ func TestPermissionsAreGroupedByProtocolAndPorts(t *testing.T) {
 		{IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String("192.0.2.0/24")}}},
 		{IpProtocol: aws.String("icmp"), FromPort: aws.Int32(8), ToPort: aws.Int32(-1), IpRanges: []types.IpRange{{CidrIp: aws.String("192.0.2.0/24")}}},
 	}
-	if diff := cmp.Diff(want, describeGroup(t, s, g).IpPermissions, cmpopts.IgnoreUnexported(types.IpPermission{}, types.IpRange{}, types.Ipv6Range{}, types.UserIdGroupPair{})); diff != "" {
+	if diff := cmp.Diff(want, describeGroup(t, s, g).IpPermissions, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(types.IpPermission{}, types.IpRange{}, types.Ipv6Range{}, types.UserIdGroupPair{})); diff != "" {
 		t.Error(diff)
 	}
 }

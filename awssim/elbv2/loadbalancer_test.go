@@ -319,6 +319,44 @@ func TestSetIpAddressTypeNeedsSubnetsAndListenersThatFollow(t *testing.T) {
 	f.refused(set(nlb, "dualstack"), "InvalidConfigurationRequest", "UDP listener")
 }
 
+func TestANetworkLoadBalancerTakesIPv6AddressesWhileItBecomesDualstackAndLosesThemWithTheType(t *testing.T) {
+	t.Parallel()
+	f := instant(t)
+	lb := f.balancer("network", func(in *elb.CreateLoadBalancerInput) { in.Subnets = []string{subnetA} })
+	set := func(typ types.IpAddressType, address string) (string, error) {
+		m := types.SubnetMapping{SubnetId: aws.String(subnetA)}
+		if address != "" {
+			m.IPv6Address = aws.String(address)
+		}
+		out, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, IpAddressType: typ, SubnetMappings: []types.SubnetMapping{m}})
+		if err != nil || len(out.AvailabilityZones[0].LoadBalancerAddresses) == 0 {
+			return "", err
+		}
+		return aws.ToString(out.AvailabilityZones[0].LoadBalancerAddresses[0].IPv6Address), nil
+	}
+	const first, second = "2001:db8:0:1::77", "2001:db8:0:1::78"
+	_, err := set("", first)
+	f.refused(err, "InvalidConfigurationRequest", "dualstack")
+	for _, address := range []string{first, second} {
+		shown, err := set("dualstack", address)
+		f.ok(err)
+		n, _ := f.account.Interface(f.account.LoadBalancers[*lb.LoadBalancerArn].Zones[0].Interface)
+		if shown != address || len(n.IPv6Addresses) != 1 || n.IPv6Addresses[0].String() != address {
+			t.Errorf("%s: shown %s, the interface has %v", address, shown, n.IPv6Addresses)
+		}
+		_, err = set("", "2001:db8:0:1::99")
+		f.refused(err, "InvalidConfigurationRequest", "cannot change the addresses")
+		if address == first { // by either call
+			_, err = f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: lb.LoadBalancerArn, IpAddressType: "ipv4"})
+			f.ok(err)
+		}
+		if shown, err = set("ipv4", ""); err != nil || shown != "" || len(n.IPv6Addresses) != 0 {
+			t.Errorf("of type ipv4: shown %q, the interface has %v, %v", shown, n.IPv6Addresses, err)
+		}
+	}
+	f.whole()
+}
+
 func TestQuotasAreEnforcedAndSettable(t *testing.T) {
 	t.Parallel()
 	f := instant(t)

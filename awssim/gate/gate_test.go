@@ -472,6 +472,61 @@ func TestFirewallAssociationsAreThrottledToOneInTwoSeconds(t *testing.T) {
 	}
 }
 
+func TestTheRecordTakesMemoryForTheCallsThatThereAre(t *testing.T) {
+	t.Parallel()
+	g := New(Options{})
+	for n := range 12 {
+		if n == 6 {
+			g.Reset()
+		}
+		if _, err := Do(t.Context(), g, "ec2", "CreateTags", &input{}, func(context.Context, *input) (*output, error) { return &output{}, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := cap(g.calls.ring); got > 16 {
+		t.Errorf("there is room for %d calls after 6", got)
+	}
+	if calls := g.Calls(); len(calls) != 6 || calls[0].Number != 7 || calls[5].Number != 12 {
+		t.Errorf("after a reset, the record has %v", calls)
+	}
+}
+
+func TestTheRecordTurnsAlsoAfterAReset(t *testing.T) {
+	t.Parallel()
+	g := New(Options{Keep: 3})
+	call := func() {
+		if _, err := Do(WithSize(t.Context(), 7), g, "ec2", "CreateTags", &input{}, func(context.Context, *input) (*output, error) { return &output{}, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	call()
+	call()
+	g.Reset()
+	for n := uint64(3); n < 12; n++ {
+		call()
+		var got, want []uint64
+		for _, c := range g.Calls() {
+			got = append(got, c.Number)
+		}
+		for i := max(3, n-2); i <= n; i++ {
+			want = append(want, i)
+		}
+		if !slices.Equal(got, want) || g.calls.inputs != 7*len(want) {
+			t.Errorf("after call %d: %v with %d bytes, want %v", n, got, g.calls.inputs, want)
+		}
+	}
+}
+
+func BenchmarkAGateThatIsHardlyUsed(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		g := New(Options{})
+		for range 100 {
+			_, _ = Do(b.Context(), g, "ec2", "CreateTags", &input{}, func(context.Context, *input) (*output, error) { return nil, nil })
+		}
+	}
+}
+
 func TestTheRecordIsBoundedWhateverCallersSend(t *testing.T) {
 	t.Parallel()
 	g := New(Options{Keep: 100})

@@ -59,7 +59,7 @@ type wording struct{ query, compute, json refusal }
 func (w wording) of(service string) *apierr.Error {
 	r := w.json
 	switch service {
-	case "elasticloadbalancing", "sts", "route53":
+	case "elasticloadbalancing", "sts", "route53", "iam":
 		r = w.query
 	case "ec2":
 		r = w.compute

@@ -65,10 +65,12 @@ const (
 	maxCounts = 10_000   // counters; actions and callers beyond are counted together
 )
 
-// record is a ring of calls with counters that outlive the ring's turns.
+// record is a ring of calls with counters that outlive the ring's turns. The ring grows with the calls: most simulators of tests see a few hundred.
 type record struct {
 	mu     sync.Mutex
+	keep   int // length at which the ring grows no more
 	ring   []Call
+	base   uint64 // number of the call at the ring's beginning, less one, before the ring turned
 	next   uint64 // number of the next call, less one
 	oldest uint64 // number of the oldest kept call, less one
 	counts map[counted]*Count
@@ -79,8 +81,11 @@ type record struct {
 type counted struct{ service, action, caller string }
 
 func newRecord(keep int) *record {
-	return &record{ring: make([]Call, keep), counts: map[counted]*Count{}}
+	return &record{keep: keep, counts: map[counted]*Count{}}
 }
+
+// at is the place of the call of number i+1.
+func (r *record) at(i uint64) *Call { return &r.ring[(i-r.base)%uint64(r.keep)] }
 
 func (r *record) add(c Call) {
 	r.mu.Lock()
@@ -88,10 +93,14 @@ func (r *record) add(c Call) {
 	c.Number = r.next + 1
 	c.Action, c.Caller, c.Message = clipped(c.Action), clipped(c.Caller), clipped(c.Message)
 	r.bound(c.size)
-	r.ring[r.next%uint64(len(r.ring))] = c
+	if len(r.ring) < r.keep {
+		r.ring = append(r.ring, c)
+	} else {
+		*r.at(r.next) = c
+	}
 	r.next++
-	if r.next-r.oldest > uint64(len(r.ring)) {
-		r.oldest = r.next - uint64(len(r.ring))
+	if r.next-r.oldest > uint64(r.keep) {
+		r.oldest = r.next - uint64(r.keep)
 	}
 	key := counted{c.Service, c.Action, c.Caller}
 	n := r.counts[key]
@@ -118,12 +127,12 @@ func (r *record) add(c Call) {
 func (r *record) bound(size int) {
 	r.inputs += size
 	forget := func() {
-		c := &r.ring[r.bare%uint64(len(r.ring))]
+		c := r.at(r.bare)
 		r.inputs -= c.size
 		c.Input, c.size = nil, 0
 		r.bare++
 	}
-	if r.next-r.bare >= uint64(len(r.ring)) {
+	if r.next-r.bare >= uint64(r.keep) {
 		forget()
 	}
 	for r.inputs > maxInputs && r.bare < r.next {
@@ -149,7 +158,7 @@ func (g *Gate) Calls(filters ...Filter) []Call {
 	defer r.mu.Unlock()
 	var found []Call
 	for i := r.oldest; i < r.next; i++ {
-		c := &r.ring[i%uint64(len(r.ring))]
+		c := r.at(i)
 		if !slices.ContainsFunc(filters, func(f Filter) bool { return !f.matches(c) }) {
 			found = append(found, *c)
 		}
@@ -191,8 +200,8 @@ func (g *Gate) Reset() {
 	r := g.calls
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	clear(r.ring)
-	r.oldest, r.bare, r.inputs = r.next, r.next, 0
+	r.ring = nil
+	r.base, r.oldest, r.bare, r.inputs = r.next, r.next, r.next, 0
 	clear(r.counts)
 }
 

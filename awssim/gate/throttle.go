@@ -34,6 +34,7 @@ var budgets = map[string]budget{
 	"shield":            {shared: rate{5, 5}},       // estimate
 	"tagging":           {shared: rate{15, 15}},     // estimate
 	"sts":               {shared: rate{600, 600}},   // estimate
+	"iam":               {shared: rate{20, 20}},     // estimate
 }
 
 // sized is a category with its size.

@@ -1,6 +1,6 @@
 // Package iam decides which calls an account's users and roles may make: tables of the resources and condition keys of each
-// action, by its SDK input, the identity of callers, and denials as AWS words them. The policy language is awssim/iam/policy's, and
-// no API of IAM is served. It imports awssim/account, awssim/apierr, awssim/gate, and the SDK's input types.
+// action, by its SDK input, the identity of callers, and denials as AWS words them. The policy language is awssim/iam/policy's. Of
+// IAM's API it serves the simulation of policies. It imports awssim/account, awssim/apierr, awssim/gate, and the SDK's input types.
 package iam
 
 import (
@@ -66,6 +66,7 @@ var mappings = map[string]map[string]mapping{
 	"globalaccelerator":    acceleratorMappings,
 	"route53":              zoneMappings,
 	"s3":                   objectMappings,
+	"iam":                  simulationMappings,
 }
 
 func mappingOf(service, action string) mapping {

@@ -19,6 +19,7 @@ var refusals = map[string]struct {
 	"elasticloadbalancing": {"AccessDenied", http.StatusForbidden},
 	"route53":              {"AccessDenied", http.StatusForbidden},
 	"s3":                   {"AccessDenied", http.StatusForbidden},
+	"iam":                  {"AccessDenied", http.StatusForbidden},
 	"sts":                  {"AccessDenied", http.StatusForbidden},
 }
 

@@ -206,6 +206,7 @@ type Resolution struct {
 type Settings struct {
 	Now       time.Time `json:"now"`     // on the simulated clock
 	Stepped   bool      `json:"stepped"` // the clock stands until it is advanced
+	Scale     float64   `json:"scale"`   // how much faster than the machine's the clock runs
 	Profile   string    `json:"profile"`
 	Latency   string    `json:"latency"`
 	Throttle  bool      `json:"throttle"`
@@ -215,7 +216,8 @@ type Settings struct {
 
 // SettingsChange changes settings; what is nil stays. Durations are text such as "1.5s".
 type SettingsChange struct {
-	Latency  *string `json:"latency,omitempty"`
-	Throttle *bool   `json:"throttle,omitempty"`
-	Advance  *string `json:"advance,omitempty"`
+	Latency  *string  `json:"latency,omitempty"`
+	Throttle *bool    `json:"throttle,omitempty"`
+	Advance  *string  `json:"advance,omitempty"`
+	Scale    *float64 `json:"scale,omitempty"`
 }

@@ -174,7 +174,12 @@ func (c *Client) SetThrottle(ctx context.Context, on bool) error {
 	return c.do(ctx, http.MethodPost, "settings", SettingsChange{Throttle: &on}, nil)
 }
 
-// Advance moves a stepped clock; other clocks refuse.
+// SetScale changes how much faster than the machine's a scaled clock runs; with 0 it stands. Other clocks refuse.
+func (c *Client) SetScale(ctx context.Context, scale float64) error {
+	return c.do(ctx, http.MethodPost, "settings", SettingsChange{Scale: &scale}, nil)
+}
+
+// Advance moves a stepped or scaled clock forward; the machine's refuses.
 func (c *Client) Advance(ctx context.Context, d time.Duration) error {
 	text := d.String()
 	return c.do(ctx, http.MethodPost, "settings", SettingsChange{Advance: &text}, nil)

@@ -61,6 +61,13 @@ var services = []*service{
 		protocol: newRESTXML("https://route53.amazonaws.com/doc/2013-04-01/", "/2013-04-01", zoneRoutes, zoneNames, zoneItemNames),
 	},
 	{name: storage, protocol: restObjects{}},
+	{
+		// IAM has one endpoint in each partition.
+		name: "iam", version: "2010-05-08", abroad: []string{"us-east-1", "cn-north-1", "us-gov-west-1"},
+		protocol: &query{
+			namespace: "https://iam.amazonaws.com/doc/2010-05-08/", version: "2010-05-08", in: newNaming(nil, same), out: newNaming(nil, same),
+		},
+	},
 }
 
 // Calls to services that are not served are answered in these.

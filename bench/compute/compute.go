@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -141,6 +142,8 @@ func account() facts.Facts {
 	f := facts.Facts{
 		VPC: &facts.VPC{ID: vpc, CIDRs: []string{"10.0.0.0/16"}}, Subnets: map[string]facts.Subnet{}, Routes: true, ExistingKnown: true,
 		SecurityGroups: map[string]facts.SecurityGroup{}, Certificates: map[string]facts.Certificate{}, TargetGroups: map[string]*facts.TargetGroup{},
+		// An account whose load balancers may have the thousand rules that are measured.
+		Limits: map[string]int{string(quota.RulesOfApplicationLoadBalancer): 1000, string(quota.TargetGroupsOfApplicationLoadBalancer): 1000},
 	}
 	for i, zone := range []string{"us-west-2a", "us-west-2b", "us-west-2c"} {
 		for _, role := range []string{naming.RoleELBTag, naming.RoleInternalELBTag} {

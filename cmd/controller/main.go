@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/zapr"
@@ -25,11 +24,6 @@ import (
 
 // version is set by the linker; commit and date come from the build information.
 var version = "v0.0.0-dev"
-
-// collectAt is the growth of the heap in percent before garbage is collected; the runtime's default is 100. Most of the heap are the
-// informers' caches, so that less garbage makes the pod smaller for little processor time: with 100 load balancers 5 MiB less are resident
-// than at 45.
-const collectAt = 30
 
 func main() {
 	c, err := config.Parse(os.Args[1:])
@@ -66,11 +60,8 @@ func run(c *config.Config, l logr.Logger) error {
 	for _, n := range c.Notices {
 		l.Info("notice: " + n)
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
 	ctx := ctrl.SetupSignalHandler()
-	go giveBack(ctx)
+	manageMemory(ctx)
 	rc, err := restConfig(c.Kubeconfig)
 	if err != nil {
 		return fmt.Errorf("unable to build REST config: %w", err)

@@ -15,19 +15,21 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/cmd/lbc/recording"
 	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// cluster reads every object that front ends may read, and returns a function that reads a Secret.
-func cluster(ctx context.Context, kubeconfig string) (objects.Snapshot, func(namespace, name string) (*corev1.Secret, error), error) {
+// cluster reads every object that front ends may read, and returns a reader of others.
+func cluster(ctx context.Context, kubeconfig string) (objects.Snapshot, client.Reader, error) {
 	rc, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return nil, nil, fmt.Errorf("--kubeconfig: %w", err)
@@ -44,11 +46,21 @@ func cluster(ctx context.Context, kubeconfig string) (objects.Snapshot, func(nam
 	if err != nil {
 		return nil, nil, err
 	}
-	return objs, func(namespace, name string) (*corev1.Secret, error) {
-		secret := &corev1.Secret{}
-		err := k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
-		return secret, err
-	}, nil
+	return objs, k, nil
+}
+
+// shownBy is what a cluster holds of stacks, of which objs are the objects.
+func shownBy(k client.Reader, objs objects.Snapshot, c *config.Config) offline.Cluster {
+	last := &applied{kube: k, config: c}
+	return offline.Cluster{
+		Applied:  last.of,
+		Bindings: func(key stack.Key) []elb.Binding { return kube.BindingsOf(objs, key) },
+		Recorded: func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error) {
+			m := &corev1.ConfigMap{}
+			err = k.Get(ctx, client.ObjectKey{Namespace: binding.Namespace, Name: naming.ClaimsConfigMap(binding.Name)}, m)
+			return kube.RecordedTargets(m), err == nil, client.IgnoreNotFound(err)
+		},
+	}
 }
 
 // adopt sets on objects of files what the cluster has set on those that they replace: UIDs, finalizers, what the controller has recorded in
@@ -98,11 +110,6 @@ func adoptPorts(svc, old *corev1.Service) {
 			}
 		}
 	}
-}
-
-// bindingsOf are the TargetGroupBindings of a stack among the objects of a cluster.
-func bindingsOf(s objects.Snapshot) func(stack.Key) []elb.Binding {
-	return func(key stack.Key) []elb.Binding { return kube.BindingsOf(s, key) }
 }
 
 // connect makes the clients of the account, and completes the configuration from it.

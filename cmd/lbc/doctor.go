@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
 	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/iampolicy"
 )
 
 const doctorHelp = `Examine a cluster and its AWS account for what keeps the controller or its load balancers from working: before the installation, and at
@@ -22,7 +23,8 @@ any time after. Each finding has a severity, the object, evidence and a remedy; 
 
 The cluster is that of --kubeconfig, else of $KUBECONFIG or ~/.kube/config, or the one that lbc runs in. Cluster name, region and VPC are
 those of the controller's Deployment; without one, region and VPC are those of the nodes. Flags override them. AWS is reached by your own
-credentials, which are not those of the controller: what AWS denies to it shows in events.
+credentials, which are not those of the controller: IAM simulates what the policies of its role allow, if you may ask for that, and what
+AWS has denied to it shows in events.
 
 Nothing is written. A Service is created as a dry run, which stores nothing, so that the API server calls the webhooks.
 
@@ -42,6 +44,7 @@ type doctorOptions struct {
 	offline     bool
 	details     bool
 	timeout     time.Duration
+	role        string
 }
 
 func doctorCommand() *cobra.Command {
@@ -66,6 +69,7 @@ func doctorCommand() *cobra.Command {
 	f.StringVar(&o.context, "context", "", "context of the kubeconfig; default: the current one")
 	f.StringSliceVar(&o.check, "check", nil, "make these checks only")
 	f.StringSliceVar(&o.skip, "skip", nil, "leave these checks out")
+	f.StringVar(&o.role, "controller-role", "", "ARN of the controller's role in AWS; default: that of its service account")
 	f.BoolVar(&o.offline, "offline", false, "leave AWS out")
 	f.BoolVar(&o.details, "details", false, "list the checks without findings, too")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long each source of facts may take")
@@ -92,7 +96,8 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 		return err
 	}
 	facts := survey.Read(ctx, survey.Options{
-		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout, Wanted: doctor.NeededBy(checks), Offline: o.offline,
+		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout, Wanted: doctor.NeededBy(checks), Offline: o.offline, Role: o.role,
+		Policy: func(c config.Config) (iampolicy.Document, error) { return (&iamPolicyOptions{config: c}).document() },
 		Progress: func(pending []doctor.Source) {
 			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint
 		},

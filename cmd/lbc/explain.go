@@ -244,7 +244,7 @@ func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Obj
 		return offline.Result{}, fmt.Errorf("%s/%s is not managed by the controller: an Ingress needs class alb (or another class of the controller), a Service spec.loadBalancerClass: service.k8s.aws/nlb, a Gateway a GatewayClass of the controller",
 			object.GetNamespace(), object.GetName())
 	}
-	got, err := offline.Plans(ctx, v, offline.Only(key), src.inventory, &o.config, src.bindings(o.config.Kubeconfig))
+	got, err := offline.Plans(ctx, v, offline.Only(key), src.inventory, &o.config, src.cluster)
 	if err != nil {
 		return offline.Result{}, err
 	}

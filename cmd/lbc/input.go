@@ -13,8 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -24,7 +26,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -85,6 +86,7 @@ func controllerFlags(f *pflag.FlagSet, c *config.Config, shown map[string]string
 type source struct {
 	snapshot  objects.Snapshot
 	reader    objects.Reader // the snapshot, and Secrets of the cluster as they are needed
+	cluster   offline.Cluster
 	fromFiles []placed
 	unread    []unread // objects of the files whose kinds are not read
 	// assumedClasses are findings about GatewayClasses that are in none of the files.
@@ -131,11 +133,15 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 		objs = append(objs, p.object)
 	}
 	if i.config.Kubeconfig != "" {
-		snapshot, secret, err := cluster(ctx, i.config.Kubeconfig)
+		snapshot, k, err := cluster(ctx, i.config.Kubeconfig)
 		if err != nil {
 			return nil, err
 		}
-		s.snapshot, s.reader = snapshot, &secretReader{Snapshot: snapshot, read: secret}
+		s.snapshot, s.reader = snapshot, &secretReader{Snapshot: snapshot, read: func(namespace, name string) (*corev1.Secret, error) {
+			secret := &corev1.Secret{}
+			return secret, k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
+		}}
+		s.cluster = shownBy(k, snapshot, &i.config)
 		for i := range s.fromFiles {
 			s.fromFiles[i].former = s.former(s.fromFiles[i].object)
 		}
@@ -151,14 +157,6 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 		s.assumedClasses = assumeGatewayClasses(s, &i.config)
 	}
 	return s, nil
-}
-
-// bindings returns the existing bindings of a stack.
-func (s *source) bindings(kubeconfig string) func(stack.Key) []elb.Binding {
-	if kubeconfig == "" {
-		return func(stack.Key) []elb.Binding { return nil }
-	}
-	return bindingsOf(s.snapshot)
 }
 
 // chartClass is the IngressClass that the chart installs; one of that name in a file replaces it.
@@ -203,7 +201,7 @@ func (i *inputs) plans(ctx context.Context, s *source) (offline.Outcome, error) 
 	if len(s.fromFiles) > 0 && i.config.Kubeconfig != "" {
 		only = concerning(s.reader, &i.config, s.fromFiles)
 	}
-	return offline.Plans(ctx, v, only, s.inventory, &i.config, s.bindings(i.config.Kubeconfig))
+	return offline.Plans(ctx, v, only, s.inventory, &i.config, s.cluster)
 }
 
 func (i *inputs) read(errOut io.Writer, in io.Reader) (all []placed, skipped []unread, err error) {

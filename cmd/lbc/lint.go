@@ -68,7 +68,7 @@ var accountCodes = []diag.Code{
 }
 
 // elsewhereCodes are the codes about objects that may be in other files, or in the cluster.
-var elsewhereCodes = []diag.Code{diag.ServiceNotFound, diag.ServiceMissing, diag.SecretNotFound}
+var elsewhereCodes = []diag.Code{diag.ServiceNotFound, diag.BackendLeftOut, diag.ServiceMissing, diag.SecretNotFound}
 
 type lintOptions struct {
 	inputs
@@ -152,8 +152,9 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 	if err != nil {
 		return nil, err
 	}
-	found = append(found, refused...)
-	found = append(found, refusals(src, o.config.VPC)...)
+	denied := refusals(src, o.config.VPC)
+	found = append(found, unrepeated(refused, denied)...)
+	found = append(found, denied...)
 	got, err := o.plans(ctx, src)
 	if err != nil {
 		return nil, err

@@ -44,6 +44,25 @@ func TestTheExamplesAreWithoutFindings(t *testing.T) {
 	}
 }
 
+// TestMoreRulesThanALoadBalancerMayHaveAreOneFinding holds lint and plan to the same finding.
+func TestMoreRulesThanALoadBalancerMayHaveAreOneFinding(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: shop\n  annotations:\n")
+	b.WriteString("    alb.ingress.kubernetes.io/actions.hello: '{\"type\": \"fixed-response\", \"fixedResponseConfig\": {\"contentType\": \"text/plain\", \"statusCode\": \"200\"}}'\nspec:\n  ingressClassName: alb\n  rules:\n")
+	for i := range 120 {
+		fmt.Fprintf(&b, "  - host: h%d.example.com\n    http:\n      paths:\n      - {path: /p%d, pathType: Exact, backend: {service: {name: hello, port: {name: use-annotation}}}}\n", i, i)
+	}
+	class := "---\napiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: alb}\nspec: {controller: ingress.k8s.aws/alb}\n"
+	for _, command := range []string{"lint", "plan"} {
+		out, _, err := lbc(t, b.String()+class, command, "-")
+		const want = "would have 120 rules besides default ones, and AWS admits 100 (rules-per-application-load-balancer): 20 of the 120 rules of this object are left out"
+		if err == nil || strings.Count(out, want) != 1 {
+			t.Errorf("%s: %v\n%s", command, err, out)
+		}
+	}
+}
+
 const misspelt = `
 apiVersion: networking.k8s.io/v1
 kind: Ingress

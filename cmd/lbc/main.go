@@ -17,7 +17,7 @@ var version = "v0.0.0-dev"
 
 const rootHelp = `Show what the AWS Load Balancer Controller would do with your manifests, and why.
 
-lbc reads manifests, a cluster, or both, and the state of AWS. It never writes to the cluster or to AWS. Without a cluster and an
+lbc reads manifests, a cluster, or both, and the state of AWS. Only lbc cleanup writes to the cluster or to AWS. Without a cluster and an
 account it uses a simulated account and needs only the manifests.`
 
 func main() {
@@ -45,7 +45,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), recordCommand(), iamPolicyCommand(), versionCommand())
+	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), recordCommand(), iamPolicyCommand(), versionCommand())
 	return root
 }
 
@@ -56,7 +56,7 @@ type exitCode int
 const (
 	exitInvalid exitCode = 2 // an object is invalid
 	exitChanges exitCode = 3 // plan --exit-code: there are changes
-	// doctor: there are warnings and no errors
+	// doctor: there are warnings and no errors; orphans: there are some
 	exitWarnings exitCode = 4
 )
 

@@ -108,6 +108,8 @@ type plannedStack struct {
 	Plan        plan.Plan         `json:"plan"`
 	Findings    []explain.Finding `json:"findings,omitempty"`
 	Unbuildable bool              `json:"unbuildable,omitempty"`
+	// DriftAssumed reports that fields count as applied last as they are wanted, because no checkpoint of the controller was read.
+	DriftAssumed bool `json:"driftAssumed,omitempty"`
 }
 
 func documentOf(got offline.Outcome) planDocument {
@@ -116,7 +118,7 @@ func documentOf(got offline.Outcome) planDocument {
 		if r.Plan.Steps == nil {
 			r.Plan.Steps = []plan.Step{}
 		}
-		d.Stacks = append(d.Stacks, plannedStack{r.Key, r.Plan, append(explain.Findings(r.Diagnostics), unmetFindings(r.Unmet)...), r.Unbuildable})
+		d.Stacks = append(d.Stacks, plannedStack{r.Key, r.Plan, append(explain.Findings(r.Diagnostics), unmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed})
 	}
 	return d
 }
@@ -142,6 +144,9 @@ func (o *planOptions) print(out io.Writer, got offline.Outcome) error {
 			fmt.Fprintf(&b, "%s: cannot be built; nothing would be changed\n", r.Key)
 		} else {
 			b.WriteString(r.Plan.Text(plan.TextOptions{Color: o.colored(out)}))
+		}
+		if r.DriftAssumed {
+			b.WriteString("  note: without a checkpoint of the controller it is not known what it applied last: what differs counts as changed in AWS, also if an edit makes the difference\n")
 		}
 		diagnostics(&b, r.Diagnostics, "  ")
 		for _, u := range r.Unmet {

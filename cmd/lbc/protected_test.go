@@ -2,24 +2,24 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	"github.com/spf13/cobra"
-	networkingv1 "k8s.io/api/networking/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // TestThePlanShowsThatDeletionProtectionOfAWSRefusesTheDeletion plans the deletion of an Ingress that declares nothing about protection, in a
@@ -35,7 +35,7 @@ func TestThePlanShowsThatDeletionProtectionOfAWSRefusesTheDeletion(t *testing.T)
 		}); err != nil {
 			t.Fatal(err)
 		}
-		text := deletionPlan(t, clients)
+		text := deletionPlan(t, clients, "testdata/settings.yaml", offline.Cluster{})
 		refused := strings.Contains(text, "REFUSED: deletion protection is enabled on load balancer "+balancer.Name)
 		if !strings.Contains(text, "DeleteLoadBalancer") || refused != (protected == "true") {
 			t.Errorf("protected: %s\n%s", protected, text)
@@ -43,26 +43,70 @@ func TestThePlanShowsThatDeletionProtectionOfAWSRefusesTheDeletion(t *testing.T)
 	}
 }
 
-// deletionPlan is the plan of the Ingress of the settings once it is deleted.
-func deletionPlan(t *testing.T, clients cloud.Clients) string {
-	t.Helper()
-	var i inputs
-	i.flags(&cobra.Command{}) // for the defaults
-	i.files = []string{"testdata/settings.yaml"}
-	src, err := i.open(t.Context(), os.Stderr, strings.NewReader(""))
-	if err != nil {
+const sharedService = `
+apiVersion: v1
+kind: Service
+metadata:
+  name: net
+  namespace: shop
+  uid: uid-net
+  annotations:
+    service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip
+    service.beta.kubernetes.io/aws-load-balancer-multi-cluster-target-group: "true"
+spec: {type: LoadBalancer, loadBalancerClass: service.k8s.aws/nlb, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}
+`
+
+// TestThePlanKeepsATargetGroupInWhichOtherClustersHaveTargets plans the deletion of a Service whose target group clusters share, while a target is
+// registered that this cluster did, or did not, record as its own.
+func TestThePlanKeepsATargetGroupInWhichOtherClustersHaveTargets(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "service.yaml")
+	if err := os.WriteFile(file, []byte(sharedService), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer src.close()
-	for _, p := range src.fromFiles {
-		if ing, ok := p.object.(*networkingv1.Ingress); ok {
-			ing.DeletionTimestamp, ing.Finalizers = &metav1.Time{Time: time.Now()}, []string{"ingress.k8s.aws/resources"}
+	sim, clients := simulated(t)
+	deploy(t, clients, file)
+	group := sim.Resources().TargetGroups[0]
+	if _, err := sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{
+		TargetGroupArn: &group.ARN, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.140.9"), Port: aws.Int32(8080)}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	record := func(targets string) offline.Cluster {
+		m := &corev1.ConfigMap{Data: map[string]string{kube.TargetsKey: targets}}
+		m.Namespace, m.Name = "shop", naming.ClaimsConfigMap(group.Name)
+		return shownBy(fake.NewClientBuilder().WithObjects(m).Build(), objects.Snapshot{}, &config.Config{})
+	}
+	for name, c := range map[string]struct {
+		in    offline.Cluster
+		keeps bool
+	}{
+		"of another cluster":               {record("10.0.140.8:8080"), true},
+		"of this cluster":                  {record("10.0.140.8:8080,10.0.140.9:8080"), false},
+		"of nobody knows, without cluster": {offline.Cluster{}, false},
+	} {
+		text := deletionPlan(t, clients, file, c.in)
+		kept := strings.Contains(text, "has 1 targets of other clusters: it is kept, and no longer managed")
+		if kept != c.keeps || strings.Contains(text, "DeleteTargetGroup") == c.keeps || !strings.Contains(text, "DeleteLoadBalancer") {
+			t.Errorf("a target %s:\n%s", name, text)
 		}
 	}
-	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, AddOnTimeout: time.Minute})
-	got, err := offline.Plans(t.Context(), objects.New(src.reader), func(stack.Key) bool { return true }, inv, &i.config, func(stack.Key) []elb.Binding { return nil })
-	if err != nil || len(got.Stacks) != 1 {
-		t.Fatalf("%d plans, %v", len(got.Stacks), err)
+}
+
+// deletionPlan is the plan of the Ingress or Service of a file once it is deleted.
+func deletionPlan(t *testing.T, clients cloud.Clients, file string, in offline.Cluster) string {
+	t.Helper()
+	all, _ := planned(t, clients, file, in, func(i *inputs, src *source) {
+		for _, p := range src.fromFiles {
+			if key, _, ok := offline.KeyOf(objects.New(src.reader), &i.config, p.object); ok {
+				now := metav1.Now()
+				p.object.SetDeletionTimestamp(&now)
+				p.object.SetFinalizers([]string{naming.Finalizer(key)})
+			}
+		}
+	})
+	if len(all) != 1 {
+		t.Fatalf("%d plans", len(all))
 	}
-	return got.Stacks[0].Plan.Text(plan.TextOptions{})
+	return all[0].Plan.Text(plan.TextOptions{})
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -41,8 +40,9 @@ func simulated(t *testing.T) (*awssim.Simulator, cloud.Clients) {
 		WAFv2:       sim.Firewall, Shield: sim.Shield}
 }
 
-// deploy carries out the plans of a file in a simulated account.
-func deploy(t *testing.T, clients cloud.Clients, file string) {
+// planned are the plans of the stacks of a file against an account, in a cluster that holds what in does, and the inventory of the account. Edit, if it is
+// not nil, changes what was read.
+func planned(t *testing.T, clients cloud.Clients, file string, in offline.Cluster, edit func(*inputs, *source)) ([]offline.Result, *inventory.Inventory) {
 	t.Helper()
 	var i inputs
 	i.flags(&cobra.Command{}) // for the defaults
@@ -52,12 +52,22 @@ func deploy(t *testing.T, clients cloud.Clients, file string) {
 		t.Fatal(err)
 	}
 	defer src.close()
+	if edit != nil {
+		edit(&i, src)
+	}
 	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, AddOnTimeout: time.Minute})
-	got, err := offline.Plans(t.Context(), objects.New(src.reader), func(stack.Key) bool { return true }, inv, &i.config, func(stack.Key) []elb.Binding { return nil })
+	got, err := offline.Plans(t.Context(), objects.New(src.reader), func(stack.Key) bool { return true }, inv, &i.config, in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range got.Stacks {
+	return got.Stacks, inv
+}
+
+// deploy carries out the plans of a file in a simulated account.
+func deploy(t *testing.T, clients cloud.Clients, file string) {
+	t.Helper()
+	all, inv := planned(t, clients, file, offline.Cluster{}, nil)
+	for _, r := range all {
 		res := apply.Run(t.Context(), r.Plan, apply.Deps{Clients: clients, Inventory: inv, Bindings: noBindings{}, Now: time.Now})
 		for id, o := range res.Outcomes {
 			if o.State != apply.Done { // or what is recorded is not what was meant to be

@@ -2,39 +2,79 @@ package main
 
 import (
 	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
+	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// refusals are the refusals and warnings of the webhooks at the creation of class parameters and bindings, which plans do not cover.
-// Plans of Ingresses have the same findings, and more.
+// refusals are findings about class parameters and bindings, which plans do not cover: the refusals and warnings of the webhooks at the
+// creation, and what keeps bindings from being served whatever AWS holds. Plans of Ingresses have the same findings, and more.
 func refusals(src *source, vpc string) []finding {
 	v := objects.New(src.reader)
 	var out []finding
 	for _, p := range src.fromFiles {
-		var responses []admission.Response
-		code := diag.InvalidBinding
 		switch x := p.object.(type) {
 		case *v1beta1.TargetGroupBinding:
-			responses = []admission.Response{admission.CompleteBinding(nil, x), admission.Binding(v, vpc, nil, x)}
+			response := admission.Binding(v, vpc, nil, x)
+			out = append(out, refusalsOf(p, response, diag.InvalidBinding)...)
+			for _, d := range unservable(v, x) {
+				out = append(out, findingAt(p, d))
+			}
 		case *v1beta1.IngressClassParams:
-			code = diag.InvalidIngressClass
-			responses = []admission.Response{admission.ClassParams(nil, x)}
-		}
-		for _, response := range responses {
-			if response.Denied != "" {
-				out = append(out, refusal(p, severityError, code, response.Denied))
-				break // the second one would repeat it
-			}
-			for _, w := range response.Warnings {
-				out = append(out, refusal(p, severityWarning, code, w))
-			}
+			out = append(out, refusalsOf(p, admission.ClassParams(nil, x), diag.InvalidIngressClass)...)
 		}
 	}
 	return out
+}
+
+// refusalsOf are the findings of the response of a webhook.
+func refusalsOf(p placed, response admission.Response, code diag.Code) (out []finding) {
+	switch {
+	case response.Finding != nil:
+		out = append(out, findingAt(p, *response.Finding))
+	case response.Denied != "":
+		out = append(out, refusal(p, severityError, code, response.Denied))
+	}
+	for _, w := range response.Warnings {
+		out = append(out, refusal(p, severityWarning, code, w))
+	}
+	return out
+}
+
+// unservable are what keeps a binding from the endpoints of its Service, or its rules from having a meaning.
+func unservable(v *objects.View, b *v1beta1.TargetGroupBinding) (found diag.List) {
+	if svc, ok := objects.Lookup[*corev1.Service](v, objects.Service, b.Namespace, b.Spec.ServiceRef.Name); ok {
+		if _, d := targets.Backend(b, svc); d != nil {
+			found = append(found, *d)
+		}
+	}
+	if _, err := metav1.LabelSelectorAsSelector(b.Spec.NodeSelector); err != nil {
+		found = append(found, targets.InvalidSelector(b, err))
+	}
+	return append(found, secgroup.Mistakes(b)...)
+}
+
+// unrepeated are findings without those that one of the others is, too: the rules of definitions are the webhooks' without these.
+func unrepeated(found, others []finding) []finding {
+	return slices.DeleteFunc(found, func(f finding) bool {
+		return slices.ContainsFunc(others, func(o finding) bool {
+			at := o.Field != "" && (o.Field == f.Field || strings.HasPrefix(f.Field, o.Field+"."))
+			return o.File == f.File && o.Object == f.Object && (at || strings.Contains(f.Text, o.Text))
+		})
+	})
+}
+
+func findingAt(p placed, d diag.Diagnostic) finding {
+	return finding{File: p.file, Line: p.line(d.Path), Severity: severityError, Object: d.Object.String(), Field: d.Path, Code: string(d.Code), Text: d.Text, Remedy: d.Remedy}
 }
 
 // named is the first field that a refusal names.

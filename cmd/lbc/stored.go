@@ -18,10 +18,10 @@ import (
 )
 
 // unstorable are findings about objects that the API server would refuse: Ingresses by the most frequent of its rules about hosts, paths and
-// backends, configurations of Gateways by the schemas and rules of their definitions.
+// backends, custom resources of the controller by the schemas and rules of their definitions.
 func unstorable(src *source) ([]finding, error) {
 	var out []finding
-	definitions, err := gatewayDefinitions()
+	definitions, err := definitions()
 	if err != nil {
 		return nil, err
 	}
@@ -65,15 +65,15 @@ func unstorable(src *source) ([]finding, error) {
 	return out, nil
 }
 
-// gatewayDefinitions are the definitions of the configurations of Gateways, by kind.
-func gatewayDefinitions() (map[string]schema.Definition, error) {
-	files, err := crd.Gateways.ReadDir(".")
+// definitions are the definitions of all custom resources of the controller, by kind.
+func definitions() (map[string]schema.Definition, error) {
+	files, err := crd.All.ReadDir(".")
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]schema.Definition{}
 	for _, f := range files {
-		text, err := crd.Gateways.ReadFile(f.Name())
+		text, err := crd.All.ReadFile(f.Name())
 		if err != nil {
 			return nil, err
 		}

@@ -32,7 +32,7 @@ func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 		{"no certificate found for host: ", "internal/compile/certificates/find.go"},
 		{"nothing of the group is built or changed until … is corrected, ", "internal/controller/stacks/planannotation.go"},
 		{"backend not found: service ", "internal/controller/binding/endpoints.go"},
-		{"backend not found: unable to find port … on service ", "internal/controller/binding/endpoints.go"},
+		{"backend not found: unable to find port … on service ", "internal/targets/backend.go"},
 		{"pods wait for their readiness gates: ", "internal/controller/targethealth/gatelook.go"},
 		{"deletion protection, declared by ", "internal/plan/policy/policy.go"},
 		{", keeps load balancer ", "internal/plan/policy/policy.go"},

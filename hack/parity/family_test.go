@@ -29,7 +29,7 @@ func TestANetworkLoadBalancerFollowsTheIPFamilyOfItsService(t *testing.T) {
 			t.Errorf("%s: bindings %v of %s", family, l.bindings, groups[0].ARN)
 		}
 		if slices.ContainsFunc(done, func(s string) bool {
-			return strings.HasPrefix(s, "DeleteListener") || strings.HasPrefix(s, "DeleteLoadBalancer")
+			return strings.HasPrefix(s, "DeleteListener {Listener 80 ") || strings.HasPrefix(s, "DeleteLoadBalancer")
 		}) {
 			t.Errorf("%s: %v", family, done)
 		}

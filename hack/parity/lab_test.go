@@ -94,7 +94,7 @@ func (l *lab) clients() cloud.Clients {
 // plans is what a controller would do now.
 func (l *lab) plans(r *cluster) []offline.Result {
 	l.t.Helper()
-	out, err := offline.Plans(l.t.Context(), objects.FromObjects(r.typed(l.t, l.names())), func(stack.Key) bool { return true }, l.inv, l.config, l.of)
+	out, err := offline.Plans(l.t.Context(), objects.FromObjects(r.typed(l.t, l.names())), func(stack.Key) bool { return true }, l.inv, l.config, offline.Cluster{Bindings: l.of})
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func (l *lab) run(p plan.Plan) apply.Result {
 func (l *lab) keepRules() {
 	l.t.Helper()
 	table := secgroup.NewTable()
-	k := secgroup.NewReconciler("lab", table, l.inv.SecurityGroups(), func(_ context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
+	k := secgroup.NewReconciler("lab", table, l.inv.SecurityGroups(), 0, func(_ context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
 		l.t.Errorf("a rule is written: %s %+v", plan.NameOf(op), op)
 		return apply.Outcome{State: apply.Done}
 	}, logr.Discard())

@@ -1,6 +1,7 @@
 // Package admission validates and completes objects before the API server stores them: refusals, patches and warnings, in the words of
 // the events that would follow. It reads objects through an objects.View only, calls neither AWS nor the API server, and serves no
-// HTTP. It may import Kubernetes API types, api, front/ingress, annotation, readiness, naming, diag and objects.
+// HTTP. It may import Kubernetes API types, api, front/ingress, annotation, readiness, drain,
+// naming, diag and objects.
 package admission
 
 import (
@@ -15,6 +16,8 @@ import (
 type Response struct {
 	// Denied is why the request is refused; empty if it is not.
 	Denied string
+	// Finding is the refusal by its parts; nil if the request is not refused, or not for one field.
+	Finding *diag.Diagnostic
 	// Check is the name of the check that refused, as in the metrics of the existing controller.
 	Check string
 	// Warnings are shown to the user, also with a refusal.

@@ -1,17 +1,20 @@
 package admission
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 )
 
 // Checks of TargetGroupBindings.
@@ -80,30 +83,43 @@ func Binding(v *objects.View, vpc string, old, b *v1beta1.TargetGroupBinding) Re
 		return Response{}
 	}
 	s := &b.Spec
-	if s.TargetGroupARN == "" && s.TargetGroupName == "" {
-		return denied(checkRequired, "TargetGroupBinding must specify these fields: either TargetGroupARN or TargetGroupName")
-	}
-	if old != nil {
+	if old != nil && (s.TargetGroupARN != "" || s.TargetGroupName != "") {
 		if changed := immutable(&old.Spec, s, vpc); len(changed) > 0 {
 			return denied(checkImmutable, "TargetGroupBinding update may not change these immutable fields: "+strings.Join(changed, ","))
 		}
 	}
-	isType := func(t v1beta1.TargetType) bool { return s.TargetType != nil && *s.TargetType == t }
-	switch {
-	case isType(v1beta1.TargetTypeIP) && s.NodeSelector != nil:
-		return denied(checkNodeSelector, "TargetGroupBinding cannot set NodeSelector when TargetType is ip (spec.nodeSelector); remove nodeSelector, or bind a target group of type instance")
-	case isType(v1beta1.TargetTypeInstance) && s.IamRoleArnToAssume != "":
-		return denied(checkAssumeRole, "Unable to use instance target type while using assume role (spec.iamRoleArnToAssume)")
-	case s.VpcID != "" && !vpcID.MatchString(s.VpcID) && (old == nil || old.Spec.VpcID != s.VpcID):
-		return denied(checkVPC, fmt.Sprintf("ValidationError: vpcID %s failed to satisfy constraint: VPC Id must begin with 'vpc-' followed by 8, 17 or 32 lowercase letters (a-f) or numbers.", s.VpcID))
-	case isType(v1beta1.TargetTypeInstance) && s.TargetGroupProtocol != nil && (*s.TargetGroupProtocol == "QUIC" || *s.TargetGroupProtocol == "TCP_QUIC"):
-		return denied(checkProtocol, "QUIC protocol is not supported for Instance target types.")
+	if check, d := Contradiction(b); d != nil && (check != checkVPC || old == nil || old.Spec.VpcID != s.VpcID) {
+		return Response{Check: check, Denied: d.Message(), Finding: d}
 	}
 	// An update by which the controller adds the ARN to the name is not checked again: it reports the conflict on the younger binding.
 	if old == nil || !sameGroup(&old.Spec, s) || old.Spec.MultiClusterTargetGroup != s.MultiClusterTargetGroup {
 		return shared(v, b)
 	}
 	return Response{}
+}
+
+// Contradiction is what no target group could satisfy in the spec of a binding, and the check that finds it; nil if there is none.
+func Contradiction(b *v1beta1.TargetGroupBinding) (check string, d *diag.Diagnostic) {
+	s := &b.Spec
+	bad := func(check, field, text, remedy string) (string, *diag.Diagnostic) {
+		d := diag.New(owner.Object(b), "spec."+field, diag.InvalidBinding, text, remedy)
+		return check, &d
+	}
+	isType := func(t v1beta1.TargetType) bool { return s.TargetType != nil && *s.TargetType == t }
+	switch {
+	case s.TargetGroupARN == "" && s.TargetGroupName == "":
+		return bad(checkRequired, "targetGroupARN", "TargetGroupBinding must specify these fields: either TargetGroupARN or TargetGroupName", "set one of them")
+	case isType(v1beta1.TargetTypeIP) && s.NodeSelector != nil:
+		return bad(checkNodeSelector, "nodeSelector", "TargetGroupBinding cannot set NodeSelector when TargetType is ip", "remove nodeSelector, or bind a target group of type instance")
+	case isType(v1beta1.TargetTypeInstance) && s.IamRoleArnToAssume != "":
+		return bad(checkAssumeRole, "iamRoleArnToAssume", "Unable to use instance target type while using assume role", "remove iamRoleArnToAssume, or bind a target group of type ip")
+	case s.VpcID != "" && !vpcID.MatchString(s.VpcID):
+		return bad(checkVPC, "vpcID", fmt.Sprintf("ValidationError: vpcID %s failed to satisfy constraint: VPC Id must begin with 'vpc-' followed by 8, 17 or 32 lowercase letters (a-f) or numbers.", s.VpcID),
+			"leave it out, or set it to the VPC of the target group")
+	case isType(v1beta1.TargetTypeInstance) && s.TargetGroupProtocol != nil && (*s.TargetGroupProtocol == "QUIC" || *s.TargetGroupProtocol == "TCP_QUIC"):
+		return bad(checkProtocol, "targetGroupProtocol", "QUIC protocol is not supported for Instance target types.", "bind a target group of type ip")
+	}
+	return "", nil
 }
 
 // sameGroup reports whether two bindings refer to one target group. If either gives only its name, the names are compared: they are
@@ -114,6 +130,12 @@ func sameGroup(a, b *v1beta1.TargetGroupBindingSpec) bool {
 	}
 	name := groupName(a)
 	return name != "" && name == groupName(b) && a.IamRoleArnToAssume == b.IamRoleArnToAssume
+}
+
+// lost reports whether the controller found that AWS has no target group of a binding's ARN. Another one may have its name.
+func lost(b *v1beta1.TargetGroupBinding) bool {
+	ready := meta.FindStatusCondition(b.Status.Conditions, "Ready")
+	return ready != nil && ready.Status == metav1.ConditionFalse && ready.Reason == string(diag.TargetGroupNotFound)
 }
 
 // groupName is the name of a binding's target group, from its ARN if there is one.
@@ -131,6 +153,9 @@ func shared(v *objects.View, b *v1beta1.TargetGroupBinding) Response {
 		if !sameGroup(&o.Spec, &b.Spec) || o.Namespace == b.Namespace && o.Name == b.Name || b.UID != "" && o.UID == b.UID {
 			continue
 		}
+		if byName := b.Spec.TargetGroupARN == "" && o.Spec.TargetGroupARN != ""; byName && lost(o) {
+			continue
+		}
 		multi = multi && o.Spec.MultiClusterTargetGroup
 		others = append(others, o.Namespace+"/"+o.Name)
 	}
@@ -138,9 +163,14 @@ func shared(v *objects.View, b *v1beta1.TargetGroupBinding) Response {
 		return Response{}
 	}
 	slices.Sort(others)
-	group := cmp.Or(b.Spec.TargetGroupARN, b.Spec.TargetGroupName)
-	return Response{Check: checkExistingGroups, Recheck: true, Denied: fmt.Sprintf(
-		"TargetGroup %[1]s is already bound to following TargetGroupBindings %[2]v. Please enable MultiCluster mode on all TargetGroupBindings referencing %[1]s or choose a different Target Group ARN.", group, others)}
+	group, field := b.Spec.TargetGroupARN, "spec.targetGroupARN"
+	if group == "" {
+		group, field = b.Spec.TargetGroupName, "spec.targetGroupName"
+	}
+	text := fmt.Sprintf("TargetGroup %s is already bound to following TargetGroupBindings %v", group, others)
+	d := diag.New(owner.Object(b), field, diag.TargetGroupBound, text, "set spec.multiClusterTargetGroup: true on all of them, or choose another target group")
+	return Response{Check: checkExistingGroups, Recheck: true, Finding: &d, Denied: fmt.Sprintf(
+		"%s. Please enable MultiCluster mode on all TargetGroupBindings referencing %s or choose a different Target Group ARN.", text, group)}
 }
 
 // immutable lists the fields that an update changes and must not, once the binding is complete.

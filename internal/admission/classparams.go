@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
 // Checks of IngressClassParams.
@@ -108,7 +108,7 @@ func duplicates[T ~string](values []T, at *field.Path) field.ErrorList {
 func paramsWarnings(s v1beta1.IngressClassParamsSpec) []string {
 	var all []string
 	if s.Group != nil {
-		if problem := ingress.GroupNameProblem(s.Group.Name); problem != "" {
+		if problem := naming.GroupNameProblem(s.Group.Name); problem != "" {
 			all = append(all, fmt.Sprintf("spec.group.name: %s: %q; no Ingress can use the class", problem, s.Group.Name))
 		}
 		if _, err := metav1.LabelSelectorAsSelector(s.Group.NamespaceSelector); err != nil {

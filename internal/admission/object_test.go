@@ -84,6 +84,8 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 		{name: "the same name in another account", others: other(arn, "false"), new: "{targetGroupName: tg, iamRoleArnToAssume: r, " + ref + "}"},
 		{name: "another's target group, by name, before the controller came", others: other(arn, "false"), old: "{targetGroupName: x, " + ref + "}", new: "{targetGroupName: tg, " + ref + "}", check: checkExistingGroups, says: "already bound"},
 		{name: "completion by the controller of one of two that name a group", others: other(arn, "false"), old: "{targetGroupName: tg, " + ref + "}", new: "{targetGroupName: tg, " + strings.Replace(complete, "arn:tg", "'"+arn+"'", 1) + "}"},
+		{name: "a group whose ARN differs from another's in the suffix", others: other(arn, "false"), new: "{targetGroupARN: '" + strings.Replace(arn, "cdef", "cdee", 1) + "', " + ref + "}"},
+		{name: "the name of a group of another that does not exist any more", others: strings.Replace(other(arn, "false"), "spec:", "status: {conditions: [{type: Ready, status: 'False', reason: TargetGroupNotFound}]}, spec:", 1), new: "{targetGroupName: tg, " + ref + "}"},
 		{name: "another target group", others: other("arn:x", "false"), new: "{targetGroupARN: arn:tg, " + ref + "}"},
 		{name: "end of sharing", others: other("arn:tg", "true"), old: "{multiClusterTargetGroup: true, " + complete + "}", new: "{" + complete + "}", check: checkExistingGroups, says: "already bound"},
 		{name: "edit beside a pair that is wrong already", others: other("arn:tg", "false"), old: "{" + complete + "}", new: "{networking: {}, " + complete + "}"},
@@ -103,6 +105,9 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 			got := Binding(view(t, tc.others), "vpc-0123456789abcdef0", old, b)
 			if got.Check != tc.check || (got.Denied != "") != (tc.check != "") || !strings.Contains(got.Denied, tc.says) {
 				t.Errorf("got %+v, want %q: %q", got, tc.check, tc.says)
+			}
+			if of := got.Finding; tc.check != "" && tc.check != checkImmutable && (of == nil || !strings.HasPrefix(of.Path, "spec.") || of.Remedy == "" || !strings.HasPrefix(got.Denied, of.Text)) {
+				t.Errorf("the finding is %+v", of)
 			}
 			if old == nil {
 				return

@@ -18,8 +18,8 @@ const maxGateName = 63
 
 // ReadinessGates gives a new pod a readiness gate for each binding of its namespace that will register it: of type ip, with a
 // Service that selects the pod. With the first one, gates of version 1 of the existing controller, whose conditions no controller sets,
-// are removed. All other gates stay, in their order.
-func ReadinessGates(v *objects.View, pod *corev1.Pod) Response {
+// are removed. All other gates stay, in their order. awaited are the names of bindings of type ip that will register the pod and may not exist yet.
+func ReadinessGates(v *objects.View, pod *corev1.Pod, awaited ...string) Response {
 	var out Response
 	var gates []corev1.PodReadinessGate
 	for _, b := range v.TargetGroupBindings(pod.Namespace) {
@@ -35,6 +35,11 @@ func ReadinessGates(v *objects.View, pod *corev1.Pod) Response {
 			continue
 		}
 		gates = append(gates, corev1.PodReadinessGate{ConditionType: readiness.Gate(b.Name)})
+	}
+	for _, name := range awaited {
+		if g := (corev1.PodReadinessGate{ConditionType: readiness.Gate(name)}); len(name) <= maxGateName && !slices.Contains(gates, g) {
+			gates = append(gates, g)
+		}
 	}
 	out.Patch = addGates(pod.Spec.ReadinessGates, gates)
 	return out

@@ -83,6 +83,15 @@ func TestPodsGetAReadinessGateForEachBindingThatWillRegisterThem(t *testing.T) {
 	}
 }
 
+func TestPodsGetAGateForABindingThatIsToCome(t *testing.T) {
+	t.Parallel()
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}}
+	got := ReadinessGates(objects.FromObjects[metav1.Object](nil), pod, "web", "web", strings.Repeat("x", 64))
+	if want := `/spec/readinessGates [{"conditionType":"target-health.elbv2.k8s.aws/web"}]`; operations(t, got.Patch) != want {
+		t.Errorf("%+v", got)
+	}
+}
+
 func agentPod(t *testing.T, text string) *corev1.Pod {
 	t.Helper()
 	pod := &corev1.Pod{}

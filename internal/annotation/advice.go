@@ -110,6 +110,19 @@ func Misspelt(k Key) Key {
 	return Nearest(k)
 }
 
+// MisspeltFor is the first key of an object that most likely stands for a known one, which the object lacks.
+func MisspeltFor(meant Key, annotations map[string]string) (k Key, ok bool) {
+	if _, there := annotations[string(meant)]; there {
+		return "", false
+	}
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		if Misspelt(Key(k)) == meant {
+			return Key(k), true
+		}
+	}
+	return "", false
+}
+
 // Misspellings are the keys of an object, in order, that most likely stand for an annotation that the object lacks and whose absence
 // deletes, replaces or opens something.
 func Misspellings(o diag.Object, on Scope, annotations map[string]string) []intent.Misspelling {

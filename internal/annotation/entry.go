@@ -108,6 +108,8 @@ func gatewayEntries() []Entry {
 			Doc: "Whether the load balancer may be deleted, once the object no longer declares it, although --deletion-brake holds its deletion."},
 		{Key: GatewayDeleteDuplicates, Syntax: List, Scope: OnGateway, Costs: diag.AddOn, Example: "sg-0123456789abcdef0",
 			Doc: "ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load balancer, do not serve, and may be deleted."},
+		{Key: GatewayDriftPolicy, Syntax: String, Scope: OnGateway, Costs: diag.LoadBalancer, Default: "that of the class, else --drift-policy (correct)", Example: "report,tags=ignore",
+			Doc: "What becomes of changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of fields, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of its LoadBalancerConfigurations takes precedence, per group."},
 		{Key: GatewayDryRun, Syntax: Bool, Scope: OnGateway, Costs: diag.LoadBalancer, Default: "false", Example: "true",
 			Doc: "Whether the Gateway is only planned: nothing of it, its ListenerSets and its routes is deployed, its stack is written to dry-run-plan, and an event counts the planned changes. What is already deployed stays as it is. Only the value true counts."},
 		{Key: GatewayDryRunPlan, Syntax: JSON, Scope: Written, Costs: diag.LoadBalancer, Example: "{}",

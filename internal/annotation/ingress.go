@@ -115,6 +115,8 @@ func routingEntries() []Entry {
 			Doc: "Attributes of the target groups. The map of a Service replaces the one of the Ingress."},
 		{Key: TargetNodeLabels, Syntax: Map, Scope: OnBoth, Costs: diag.Route, Default: "all nodes", Example: "pool=web",
 			Doc: "Labels of the nodes that become instance targets."},
+		{Key: DriftPolicy, Syntax: String, Scope: OnIngress, Costs: diag.LoadBalancer, Default: "that of the class, else --drift-policy (correct)", Merge: perKey, Example: "report,tags=ignore",
+			Doc: "What becomes of changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of fields, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of the IngressClassParams takes precedence, per group."},
 		{Key: AllowDeletion, Syntax: Bool, Scope: OnIngress, Costs: diag.AddOn, Default: "false", Example: "true",
 			Doc: "Whether the load balancer may be deleted, once the object no longer declares it, although --deletion-brake holds its deletion."},
 		{Key: DeleteDuplicates, Syntax: List, Scope: OnIngress, Costs: diag.AddOn, Example: "sg-0123456789abcdef0",

@@ -1,6 +1,6 @@
 // Package annotation holds the table of all annotations, and the typed reader, the spelling advice and the reference page that are made
 // from it. Front ends translate the values.
-// It may import diag, intent, stackjson and the validation of Kubernetes' API machinery.
+// It may import diag, drift, intent, stackjson and the validation of Kubernetes' API machinery.
 package annotation
 
 // Key is the full key of an annotation. A key that ends in a dot is a family: see For.
@@ -25,6 +25,7 @@ const (
 	GroupOrder             Key = IngressPrefix + "group.order"
 	AllowDeletion          Key = IngressPrefix + "allow-deletion"
 	DeleteDuplicates       Key = IngressPrefix + "delete-duplicates"
+	DriftPolicy            Key = IngressPrefix + "drift-policy"
 	DryRun                 Key = IngressPrefix + "dry-run"
 	DryRunPlan             Key = IngressPrefix + "dry-run-plan"
 	DryRunPlanGzip         Key = IngressPrefix + "dry-run-plan-gzip"
@@ -108,6 +109,7 @@ const (
 const (
 	ServiceType                  Key = ServicePrefix + "aws-load-balancer-type"
 	ServiceTargetType            Key = ServicePrefix + "aws-load-balancer-nlb-target-type"
+	ServiceGroupName             Key = ServicePrefix + "aws-load-balancer-group-name"
 	ServiceName                  Key = ServicePrefix + "aws-load-balancer-name"
 	ServiceScheme                Key = ServicePrefix + "aws-load-balancer-scheme"
 	ServiceInternal              Key = ServicePrefix + "aws-load-balancer-internal"
@@ -118,6 +120,7 @@ const (
 	ServiceIPv6Addresses         Key = ServicePrefix + "aws-load-balancer-ipv6-addresses"
 	ServiceSourceNAT             Key = ServicePrefix + "aws-load-balancer-enable-prefix-for-ipv6-source-nat"
 	ServiceSourceNATPrefixes     Key = ServicePrefix + "aws-load-balancer-source-nat-ipv6-prefixes"
+	ServiceCapacity              Key = ServicePrefix + "aws-load-balancer-minimum-load-balancer-capacity"
 	ServicePrivateLinkRules      Key = ServicePrefix + "aws-load-balancer-inbound-sg-rules-on-private-link-traffic"
 	ServiceTags                  Key = ServicePrefix + "aws-load-balancer-additional-resource-tags"
 	ServiceAttributes            Key = ServicePrefix + "aws-load-balancer-attributes"
@@ -146,6 +149,7 @@ const (
 	ServiceProxyProtocolPorts    Key = ServicePrefix + "aws-load-balancer-proxy-protocol-per-target-group"
 	ServiceNodeLabels            Key = ServicePrefix + "aws-load-balancer-target-node-labels"
 	ServiceAllowDeletion         Key = ServicePrefix + "aws-load-balancer-allow-deletion"
+	ServiceDriftPolicy           Key = ServicePrefix + "aws-load-balancer-drift-policy"
 	ServiceDeleteDuplicates      Key = ServicePrefix + "aws-load-balancer-delete-duplicates"
 	ServiceMultiCluster          Key = ServicePrefix + "aws-load-balancer-multi-cluster-target-group"
 	ServiceHCProtocol            Key = ServicePrefix + "aws-load-balancer-healthcheck-protocol"
@@ -158,10 +162,14 @@ const (
 	ServiceHCUnhealthy           Key = ServicePrefix + "aws-load-balancer-healthcheck-unhealthy-threshold"
 )
 
+// ClassDriftPolicy is read on IngressClassParams and LoadBalancerConfigurations, whose schemas have no field for it.
+const ClassDriftPolicy Key = "elbv2.k8s.aws/drift-policy"
+
 // Keys that are read on Gateways.
 const (
 	GatewayAllowDeletion    Key = GatewayPrefix + "allow-deletion"
 	GatewayDeleteDuplicates Key = GatewayPrefix + "delete-duplicates"
+	GatewayDriftPolicy      Key = GatewayPrefix + "drift-policy"
 	GatewayDryRun           Key = GatewayPrefix + "dry-run"
 	GatewayDryRunPlan       Key = GatewayPrefix + "dry-run-plan"
 	GatewayDryRunPlanGzip   Key = GatewayPrefix + "dry-run-plan-gzip"

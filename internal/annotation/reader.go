@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
 
@@ -166,4 +167,36 @@ func decodeLabels(e Entry, k Key, raw string) (map[string]string, error) {
 		return nil, fmt.Errorf("annotation %s: %s", k, slices.Min(wrong))
 	}
 	return m, nil
+}
+
+// DriftPolicy reads policies for what is changed in AWS by hand, by group of fields.
+func (r Reader) DriftPolicy(k Key) map[string]intent.Field[string] {
+	return r.driftPolicy(k, diag.LoadBalancer, nil)
+}
+
+// ClassDriftPolicy reads the policies of a class. A mistake in them does not set aside the members that share the class: all groups of fields are then
+// corrected, as no member can choose instead.
+func (r Reader) ClassDriftPolicy() map[string]intent.Field[string] {
+	instead, _ := drift.Parse(string(drift.Correct))
+	return r.driftPolicy(ClassDriftPolicy, diag.AddOn, instead)
+}
+
+func (r Reader) driftPolicy(k Key, costs diag.Scope, instead drift.Policies) map[string]intent.Field[string] {
+	raw, source, ok := r.Raw(k)
+	if !ok {
+		return nil
+	}
+	policies, err := drift.Parse(raw)
+	if err != nil {
+		r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, err.Error(), drift.Remedy()).In(costs))
+		policies = instead
+	}
+	if len(policies) == 0 {
+		return nil
+	}
+	out := map[string]intent.Field[string]{}
+	for g, p := range policies {
+		out[string(g)] = intent.Of(string(p), source)
+	}
+	return out
 }

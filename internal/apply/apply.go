@@ -18,6 +18,9 @@ import (
 // ErrBindingExists is the error of Bindings.CreateBinding if an object of that name exists; it may be in deletion.
 var ErrBindingExists = errors.New("a TargetGroupBinding of that name exists")
 
+// ErrNamespaceEnds is the error of Bindings.CreateBinding if the namespace is being deleted: what the object is for is about to go.
+var ErrNamespaceEnds = errors.New("the namespace is being deleted")
+
 // errAssumed is the error of all steps of a plan that was made of state that is not verified.
 var errAssumed = errors.New("the plan rests on state of a checkpoint that is not verified yet")
 
@@ -31,7 +34,7 @@ func BindingsUndefined() diag.Diagnostic {
 
 // Bindings writes TargetGroupBinding objects. References in its arguments are literals.
 type Bindings interface {
-	// CreateBinding creates the object; see ErrBindingExists.
+	// CreateBinding creates the object; see ErrBindingExists and ErrNamespaceEnds.
 	CreateBinding(ctx context.Context, b stack.Binding) error
 	// UpdateBinding patches the spec, and the labels and annotations of the stack; other labels and annotations stay.
 	UpdateBinding(ctx context.Context, b stack.Binding) error

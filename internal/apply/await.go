@@ -16,6 +16,7 @@ import (
 // The largest numbers of reads of the health of targets that are to take over. The pauses are 1, 2, 4, 8, 16, 16, … s.
 const (
 	mostWarming      = 11 // two minutes, enough for the slowest common health checks of web services
+	mostRegistering  = 22 // five minutes, the longest that network load balancers take to register targets, as far as is known
 	mostEmpty        = 4  // 15 s, as no target is expected, or the health cannot be read
 	mostUnregistered = 41 // ten minutes, as AWS rejects the expected targets, and without them there are only errors
 )
@@ -49,7 +50,11 @@ func (r *run) awaitTargets(ctx context.Context, op elb.AwaitTargets, begun bool)
 		if own := op.TargetGroup.Literal == ""; own && r.d.Awaited != nil {
 			awaited, registered = r.d.Awaited(arn)
 		}
-		look.outcome = r.readHealth(ctx, count, arn, awaited, registered)
+		most := mostWarming
+		if op.Network {
+			most = mostRegistering
+		}
+		look.outcome = r.readHealth(ctx, count, arn, most, awaited, registered)
 	}
 	return look.outcome
 }
@@ -60,11 +65,11 @@ type healthRead struct {
 	outcome Outcome
 }
 
-// readHealth reads the health once. awaited and registered are those of Deps.Awaited.
-func (r *run) readHealth(ctx context.Context, count plan.StepID, arn string, awaited, registered bool) Outcome {
+// readHealth reads the health once, most times in all. awaited and registered are those of Deps.Awaited.
+func (r *run) readHealth(ctx context.Context, count plan.StepID, arn string, most int, awaited, registered bool) Outcome {
 	out, err := r.d.Clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
 	n := r.d.Inventory.Backoff(r.key, count)
-	ready, most := false, mostWarming
+	ready := false
 	unseen := err != nil // no target was seen
 	switch {
 	case err == nil:
@@ -88,6 +93,19 @@ func (r *run) readHealth(ctx context.Context, count plan.StepID, arn string, awa
 func (r *run) warming(n int, err error) Outcome {
 	return Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)), On: "the targets that take over to become healthy", Err: err}
 }
+
+// mostLeaving bounds the pauses, as above, before a delayed deletion of a target group: two minutes, which nodes of network load balancers may take to
+// learn that their listener forwards to another one. Another process begins again.
+const mostLeaving = 11
+
+// delayDeletion puts the deletion of a target group off that nodes of a load balancer may still use.
+func (r *run) delayDeletion(s plan.Step) (o Outcome, wait bool) {
+	n := r.d.Inventory.Backoff(r.key, delayOf(s))
+	o = Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)), On: "all nodes of the load balancer to turn to the targets that took over"}
+	return o, n <= mostLeaving
+}
+
+func delayOf(s plan.Step) plan.StepID { return "delay of " + s.ID }
 
 // readiness reports whether targets are ready to serve, and whether there are none that could become ready.
 func readiness(all []elbv2types.TargetHealthDescription) (ready, empty bool) {

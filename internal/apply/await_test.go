@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -185,5 +186,58 @@ func TestLooksAtTargetsThatHangOccupyNoSlot(t *testing.T) {
 	r := apply.Run(t.Context(), p, apply.Deps{Clients: cloud.Clients{ELBV2: b}, Inventory: w.inv, Now: w.clock.Now, Concurrency: 1})
 	if r.Count(apply.Done) != 4 || b.looks.Load() != 2 {
 		t.Errorf("%d looks, %+v", b.looks.Load(), r.Outcomes)
+	}
+}
+
+func TestATakeoverOfANetworkLoadBalancerTakesFiveMinutesAtMostAndTwoMoreForItsNodes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, account.Instant())
+	network := func(targetType, name string) *stack.Stack {
+		s := shop("web", "/a/*")
+		s.Rules, s.Listeners = nil, s.Listeners[:1]
+		s.LoadBalancers[0].Type = stack.Network
+		l, tg, b := &s.Listeners[0], &s.TargetGroups[0], &s.Bindings[0]
+		l.Protocol, l.SSLPolicy, l.Certificates, l.SNI = "TCP", "", nil, nil
+		l.DefaultActions = []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{
+			TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID}}},
+		}}}
+		tg.Protocol, tg.ProtocolVersion, tg.TargetType, tg.Name = "TCP", "", targetType, name
+		tg.HealthCheck = stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3}
+		b.Protocol, b.TargetType, b.Name = "TCP", targetType, name
+		return s
+	}
+	w.settle(network(stack.TargetIP, "k8s-web-ip"))
+	want := network(stack.TargetInstance, "k8s-web-instance")
+	clients := w.clients()
+	clients.ELBV2 = &clinic{ELBV2: w.sim.Balancing, states: func(int) ([]elbv2types.TargetHealthStateEnum, error) {
+		return []elbv2types.TargetHealthStateEnum{"initial"}, nil
+	}}
+	var switched, gone time.Duration
+	for begin := w.clock.Now(); ; {
+		obs, err := w.inv.Observed(t.Context(), want.Key, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		obs.Bindings = w.bindings.of(want.Key)
+		p := diff.Stack(want, stack.Keep{}, obs, diff.Options{})
+		if p.Empty() {
+			break
+		}
+		r := apply.Run(t.Context(), p, apply.Deps{Clients: clients, Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now})
+		for id, o := range r.Outcomes {
+			switch {
+			case o.State != apply.Done:
+			case strings.HasPrefix(string(id), "ModifyListener "):
+				switched = w.clock.Now().Sub(begin) // the last one is the switch
+			case strings.HasPrefix(string(id), "DeleteTargetGroup "):
+				gone = w.clock.Now().Sub(begin)
+			}
+		}
+		if until, waits := r.Wait(); waits {
+			w.clock.Advance(until.Sub(w.clock.Now()))
+		}
+	}
+	if want := 303 * time.Second; switched != want || gone-switched != 127*time.Second {
+		t.Errorf("switched after %s, and the old target group went %s later", switched, gone-switched)
 	}
 }

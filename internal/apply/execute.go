@@ -30,6 +30,12 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	if op, ok := s.Op.(elb.AwaitTargets); ok {
 		return r.awaitTargets(ctx, op, len(s.After) > 0)
 	}
+	deletion, _ := s.Op.(elb.DeleteTargetGroup)
+	if deletion.Delayed {
+		if o, wait := r.delayDeletion(s); wait {
+			return o
+		}
+	}
 	if o, rejected := r.rejectedBefore(s); rejected {
 		return o
 	}
@@ -44,6 +50,9 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 		return r.judge(ctx, s, err)
 	}
 	r.d.Inventory.Converged(r.key, s.ID)
+	if deletion.Delayed {
+		r.d.Inventory.Converged(r.key, delayOf(s))
+	}
 	if out.ID != "" {
 		r.produced(s.Resource, out.ID)
 	}

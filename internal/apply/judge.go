@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -25,11 +26,17 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 	if errors.Is(err, ErrBindingExists) {
 		return r.wait(s, "the former TargetGroupBinding of the same name to go", err)
 	}
+	if errors.Is(err, ErrNamespaceEnds) {
+		return r.wait(s, "the objects of a namespace that is being deleted to go", err)
+	}
 	e := cloud.Classify(err)
 	failed := Outcome{State: Failed, Err: err, Problem: cloud.Problem(plan.NameOf(s.Op), err)}
 	if errors.Is(err, ErrBindingsUndefined) {
 		failed.Problem = BindingsUndefined()
 		return failed
+	}
+	if change := elb.ProtocolsOf(s.Op); change.From != "" && e.Class == diag.Invalid && failed.Problem.Code == diag.AWSRejected {
+		failed.Problem = protocolRefused(failed.Problem, change)
 	}
 	if effect := elb.EffectOf(s.Op); effect.AddOn != "" {
 		return r.judgeAddOn(s, e, failed, r.resolve(effect.Resource), effect.AddOn)
@@ -153,6 +160,17 @@ func ours(op plan.Operation, missing stack.Kind) bool {
 		return true
 	}
 	return slices.ContainsFunc(op.Refs(), func(r stack.Ref) bool { return r.Kind == missing && r.ID != "" })
+}
+
+// protocolRefused is the finding that AWS refuses to change the protocol of a listener. A listener that is deleted and made again would close the port,
+// for good if AWS refuses the new protocol itself; so that is left to the user.
+func protocolRefused(d diag.Diagnostic, p elb.Protocols) diag.Diagnostic {
+	out := diag.New(d.Object, d.Path, diag.ProtocolRefused,
+		fmt.Sprintf("port %s goes on as %s, because AWS refuses to change its listener to %s: %s", p.Listener, p.From, p.To, d.Text),
+		fmt.Sprintf("correct what AWS names, or set the port back to %s; if AWS admits %s but not the change, remove the port, wait until its listener is gone, and add it again as %s, "+
+			"or declare %s on another port", p.From, p.To, p.To, p.To))
+	out.RequestID = d.RequestID
+	return out
 }
 
 // nameOf is the name inside a load balancer's ARN.

@@ -19,7 +19,7 @@ type Budget struct {
 // Budgets has a row for each loop that calls AWS or reads Kubernetes without an event.
 var Budgets = []Budget{
 	{"account listing", "load balancers, target groups, security groups and tags of the VPC", "cluster", 0, 30, "0.5 s doubling to 5 min, of each stack that waits for it"},
-	{"second look", "load balancers, target groups, security groups and tags of the VPC, once, ten minutes after a start", "leader", 5, 25, "10 s doubling to 5 min"},
+	{"second look", "load balancers, target groups, security groups and tags of the VPC, once, six seconds after a start", "leader", 5, 25, "10 s doubling to 5 min"},
 	{"stack pass", "facts, and the write that fails", "stack", 0, 60, "0.5 s doubling to 5 min; 1 to 5 min for a permission, a quota, or what is missing in AWS"},
 	{"drift sweep", "observed stacks and target groups", "cluster", 600, 600, "none: one read a second in all"},
 	{"foreign tags", "tags, of twenty resources in each call", "cluster", 60, 60, "none: ten seconds between two calls, while tags are old"},
@@ -34,7 +34,7 @@ var Budgets = []Budget{
 	{"load balancers in the making", "load balancers, twenty in each call", "cluster", 0, 50, "the time waited so far, 1 s to 15 s; after ten minutes a minute"},
 	{"health of new targets", "target health", "target group", 0, 5, "40 s doubling to 10 min"},
 	{"readiness gates", "target health", "target group with pods that wait", 0, 60, "a second to 15 s"},
-	{"draining targets", "target health", "target group that a deleted binding leaves", 0, 10, "5 s doubling to 5 min"},
+	{"draining targets", "target health", "target group that a deleted binding, or the last target behind a security group, leaves", 0, 10, "5 s doubling to 5 min"},
 	{"LoadBalancer objects", "LoadBalancer objects, of the API server", "cluster", 3, 15, "five minutes for the list, 15 s doubling to 5 min for a write that is refused"},
 	{"start of a leader", "all of the above, once", "cluster with one load balancer", 30, 60, "as above"},
 }

@@ -21,14 +21,19 @@ const (
 	Observed   Kind = "observed"   // the parts of a stack in AWS that listings do not show, by stack
 	Targets    Kind = "targets"    // the registered targets, by ARN of the target group
 	Duplicates Kind = "duplicates" // the resources of a stack that are ignored as duplicates, by stack
+	Orphans    Kind = "orphans"    // for how long stacks have been without an owner, by stack
+	Foreign    Kind = "foreign"    // which load balancers and target groups are others', in one entry
 )
+
+// ForeignName is the name of the entry of kind Foreign.
+const ForeignName = "account"
 
 // shardCounts are the numbers of ConfigMaps of each kind. 1,000 load balancers with ten rules each fill a tenth to a quarter of
 // each. The numbers are part of the format.
 var shardCounts = []struct {
 	kind  Kind
 	count int
-}{{Memory, 8}, {Observed, 16}, {Targets, 8}, {Duplicates, 1}}
+}{{Memory, 8}, {Observed, 16}, {Targets, 8}, {Duplicates, 1}, {Orphans, 1}, {Foreign, 1}}
 
 // shardID identifies one ConfigMap.
 type shardID struct {

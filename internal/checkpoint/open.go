@@ -50,14 +50,14 @@ type Restored struct {
 }
 
 // Open begins a term: it reads the entries of earlier terms and fences their writers off. After an error everything has to be read from
-// AWS. Open may be called again, unless Enabled is false then.
-func (s *Store) Open(ctx context.Context) (Restored, error) {
+// AWS. Open may be called again, unless Enabled is false then. It calls headed as soon as it has read whether the last leader wrote everything before it ended.
+func (s *Store) Open(ctx context.Context, headed func(complete bool)) (Restored, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if !s.Enabled() {
 		return Restored{}, nil
 	}
-	restored, err := s.open(ctx)
+	restored, err := s.open(ctx, headed)
 	if err != nil {
 		s.fatal(err)
 		return Restored{}, fmt.Errorf("reading checkpoints: %w", err)
@@ -65,11 +65,13 @@ func (s *Store) Open(ctx context.Context) (Restored, error) {
 	return restored, nil
 }
 
-func (s *Store) open(ctx context.Context) (restored Restored, err error) {
+func (s *Store) open(ctx context.Context, headed func(complete bool)) (restored Restored, err error) {
 	header, err := s.get(ctx, s.cfg.Name)
 	if err != nil {
 		return restored, err
 	}
+	complete := header != nil && s.readable(header) && header.Data[stateKey] == ended
+	headed(complete)
 	objects := make([]*corev1.ConfigMap, len(allShards()))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
@@ -79,7 +81,7 @@ func (s *Store) open(ctx context.Context) (restored Restored, err error) {
 	if err := g.Wait(); err != nil {
 		return restored, err
 	}
-	restored = Restored{Entries: map[ID]json.RawMessage{}, Complete: header != nil && s.readable(header) && header.Data[stateKey] == ended}
+	restored = Restored{Entries: map[ID]json.RawMessage{}, Complete: complete}
 	for _, m := range append(objects, header) {
 		if m != nil {
 			s.term = max(s.term, termOf(m))
@@ -92,14 +94,21 @@ func (s *Store) open(ctx context.Context) (restored Restored, err error) {
 	if err := s.writeHeader(ctx, header, running); err != nil {
 		return Restored{}, err
 	}
+	if !complete { // the process of the last term may still be writing
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(8)
+		for n, m := range objects {
+			if m != nil {
+				g.Go(func() (err error) { objects[n], err = s.takeOver(gctx, m); return err })
+			}
+		}
+		if err := g.Wait(); err != nil {
+			return Restored{}, err
+		}
+	}
 	loaded := map[ID]*entry{}
 	for n, id := range allShards() {
 		m := objects[n]
-		if m != nil && !restored.Complete { // the process of the last term may still be writing
-			if m, err = s.takeOver(ctx, m); err != nil {
-				return Restored{}, err
-			}
-		}
 		sh := s.shards[id]
 		if sh.version = versionOf(m); m == nil {
 			continue

@@ -31,6 +31,8 @@ type Config struct {
 	Holder string
 	Now    func() time.Time
 	Log    logr.Logger
+	// Fenced is called once another process has begun a newer term; nil = nothing is called.
+	Fenced func()
 }
 
 // Client has the calls to the API server that the store needs. The role of the existing controller's chart permits them.
@@ -179,6 +181,20 @@ func (s *Store) dropUntouched() {
 	}
 }
 
+// Rewrite has the next Flush write all entries, also those that have not changed: the API server went back to older ones.
+func (s *Store) Rewrite() {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.entries {
+		s.shards[shardOf(id)].dirty = true
+	}
+	for _, sh := range s.shards {
+		sh.dirty = sh.dirty || sh.version != "" // entries that were removed are there again
+	}
+}
+
 // Flush writes what changed. Each shard that changed costs one write.
 func (s *Store) Flush(ctx context.Context) error {
 	s.writing.Lock()
@@ -310,6 +326,9 @@ func (s *Store) fatal(err error) bool {
 	switch {
 	case errors.Is(err, ErrFenced):
 		s.cfg.Log.Info("another leader writes the checkpoints now; this process writes none any more", "term", s.term)
+		if s.cfg.Fenced != nil {
+			s.cfg.Fenced()
+		}
 	case apierrors.IsForbidden(err):
 		s.cfg.Log.Info("no checkpoints are written, so a restart reads each load balancer from AWS; to have them, grant get, create and update of ConfigMaps in the controller's namespace",
 			"namespace", s.cfg.Namespace, "cause", err.Error())

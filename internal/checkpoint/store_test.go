@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 // cluster is an API server that counts writes and can refuse them.
 type cluster struct {
 	client.Client
+	mu     sync.Mutex // of writes
 	writes int
 	refuse error
 }
@@ -44,7 +46,9 @@ func (c *cluster) write(do func() error) error {
 	if c.refuse != nil {
 		return c.refuse
 	}
+	c.mu.Lock()
 	c.writes++
+	c.mu.Unlock()
 	return do()
 }
 
@@ -71,7 +75,7 @@ func (c *cluster) process(scope string) *Store {
 func (c *cluster) open(t *testing.T, scope string) (*Store, Restored) {
 	t.Helper()
 	s := c.process(scope)
-	restored, err := s.Open(t.Context())
+	restored, err := s.Open(t.Context(), func(bool) {})
 	must(t, err)
 	return s, restored
 }
@@ -97,6 +101,35 @@ func TestWhatAProcessPutsTheNextOneReads(t *testing.T) {
 	}
 	if _, restored = c.open(t, "demo"); restored.Complete {
 		t.Error("after a process that did not end well, nothing may be missing")
+	}
+}
+
+func TestAProcessThatRewritesLeavesNothingThatTheAPIServerWentBackTo(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	a, _ := c.open(t, "demo")
+	a.Put(memory("shop/web"), "old")
+	a.Put(memory("shop/gone"), "old")
+	must(t, a.Flush(t.Context()))
+	snapshot := c.objects(t)
+	a.Put(memory("shop/web"), "new")
+	a.Delete(memory("shop/gone"))
+	for n := range 20 {
+		a.Put(ID{Observed, fmt.Sprint("shop/", n)}, "new")
+	}
+	must(t, a.Flush(t.Context()))
+	for _, m := range c.objects(t) { // etcd is restored
+		must(t, c.Delete(t.Context(), &m))
+	}
+	for _, m := range snapshot {
+		m.ResourceVersion = ""
+		must(t, c.Create(t.Context(), &m))
+	}
+	a.Rewrite()
+	must(t, a.Flush(t.Context()))
+	_, restored := c.open(t, "demo")
+	if got := string(restored.Entries[memory("shop/web")]); got != `"new"` || len(restored.Entries) != 21 {
+		t.Errorf("the next process found %q and %d entries", got, len(restored.Entries))
 	}
 }
 
@@ -199,7 +232,7 @@ func TestWithoutRightsNothingIsKeptAndNothingIsTriedAgain(t *testing.T) {
 	c := newCluster(t)
 	c.refuse = apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, "lbc-checkpoint", errors.New("no"))
 	s := c.process("demo")
-	if _, err := s.Open(t.Context()); err == nil || s.Enabled() {
+	if _, err := s.Open(t.Context(), func(bool) {}); err == nil || s.Enabled() {
 		t.Errorf("opening gives %v; goes on: %t", err, s.Enabled())
 	}
 	s.Put(memory("a"), 1)
@@ -235,7 +268,7 @@ func TestEntriesOfStacksThatAreGoneAreDroppedAfterAWhile(t *testing.T) {
 	must(t, s.Close(t.Context()))
 	now := start
 	s = New(c, Config{Namespace: "kube-system", Name: "lbc-checkpoint", Scope: "demo", Now: func() time.Time { return now }, Log: logr.Discard()})
-	_, err := s.Open(t.Context())
+	_, err := s.Open(t.Context(), func(bool) {})
 	must(t, err)
 	s.Put(memory("a"), 1)
 	must(t, s.Flush(t.Context()))

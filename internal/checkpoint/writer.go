@@ -15,7 +15,7 @@ const (
 	WriteInterval = 5 * time.Second
 	// openTimeout is how long the first passes wait for Restore.
 	openTimeout = 10 * time.Second
-	// soonTimeout is how long BeginSoon waits for Restore.
+	// soonTimeout is how long BeginTargets waits.
 	soonTimeout = time.Second
 	// lastPassesTimeout is how long End waits for passes under way, and lastWriteTimeout for the last write.
 	lastPassesTimeout = 10 * time.Second
@@ -32,31 +32,45 @@ type Writer struct {
 	onOpen func(Restored)
 	log    logr.Logger
 	ready  chan struct{} // closed by Restore
+	// targetsReady is closed when it is known what of the registered targets is restored: nothing unless the last leader ended in order.
+	targetsReady    chan struct{}
+	targetsAreReady func() // closes it
 	// Registered returns the values of kind Targets; nil = there are none. End calls it once: registrations change with each pod, and a
 	// process that ends without End may change them after its last write.
 	Registered func() map[string]any
-	passes     sync.RWMutex // locked for reading by each pass; End waits for the passes by locking it for writing
+	// Foreign returns the value of kind Foreign; nil, or what it returns is nil = there is none. End calls it once, too: others may tag what is
+	// foreign for this cluster at any time.
+	Foreign func() any
+	passes  sync.RWMutex // locked for reading by each pass; End waits for the passes by locking it for writing
 }
 
 // NewWriter returns a writer; onOpen gets the checkpoints of earlier processes.
 func NewWriter(store *Store, onOpen func(Restored), log logr.Logger) *Writer {
-	return &Writer{Store: store, onOpen: onOpen, log: log, ready: make(chan struct{})}
+	w := &Writer{Store: store, onOpen: onOpen, log: log, ready: make(chan struct{}), targetsReady: make(chan struct{})}
+	w.targetsAreReady = sync.OnceFunc(func() { close(w.targetsReady) })
+	return w
 }
 
 // Begin waits for Restore and begins a pass, which ends with a call of end. The last write waits for the passes.
-func (w *Writer) Begin(ctx context.Context) (end func(), err error) { return w.begin(ctx, nil) }
-
-// BeginSoon is Begin for passes that wait for soonTimeout at most, and then read from AWS.
-func (w *Writer) BeginSoon(ctx context.Context) (end func(), err error) {
-	return w.begin(ctx, time.After(soonTimeout))
-}
-
-func (w *Writer) begin(ctx context.Context, timeout <-chan time.Time) (end func(), err error) {
+func (w *Writer) Begin(ctx context.Context) (end func(), err error) {
 	if w == nil {
 		return func() {}, nil
 	}
+	return w.begin(ctx, w.ready, nil)
+}
+
+// BeginTargets is Begin for passes that need what was registered of checkpoints only. They wait for soonTimeout at most, and then read from AWS. After a
+// leader that did not end in order they wait for no more than the header.
+func (w *Writer) BeginTargets(ctx context.Context) (end func(), err error) {
+	if w == nil {
+		return func() {}, nil
+	}
+	return w.begin(ctx, w.targetsReady, time.After(soonTimeout))
+}
+
+func (w *Writer) begin(ctx context.Context, ready <-chan struct{}, timeout <-chan time.Time) (end func(), err error) {
 	select {
-	case <-w.ready:
+	case <-ready:
 	case <-timeout:
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -120,6 +134,7 @@ func (w *Writer) Start(ctx context.Context) error {
 
 // Restore reads the checkpoints of earlier processes, and lets passes begin. It is called once.
 func (w *Writer) Restore(ctx context.Context) (ok bool) {
+	defer w.targetsAreReady()
 	defer close(w.ready)
 	return w.open(ctx)
 }
@@ -129,7 +144,11 @@ func (w *Writer) open(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	begun := time.Now()
-	restored, err := w.Store.Open(ctx)
+	restored, err := w.Store.Open(ctx, func(complete bool) {
+		if !complete {
+			w.targetsAreReady()
+		}
+	})
 	if err != nil {
 		if ctx.Err() == nil && w.Store.Enabled() {
 			w.log.Info("checkpoints cannot be read; each load balancer is read from AWS", "cause", err.Error())
@@ -166,6 +185,9 @@ func (w *Writer) End(ctx context.Context) {
 	}
 	if w.Registered != nil {
 		w.Store.Replace(Targets, w.Registered())
+	}
+	if w.Foreign != nil {
+		w.Put(Foreign, ForeignName, w.Foreign())
 	}
 	if err := w.Store.Close(ctx); err != nil {
 		w.log.Info("the last write of checkpoints failed; the next start reads more from AWS", "cause", err.Error())

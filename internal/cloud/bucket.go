@@ -10,7 +10,7 @@ import (
 // bucket is a token bucket whose waiters are served by priority, then in order of arrival. What adds capacity goes before
 // other calls of the highest priority, which get one token in capacityTurns all the same: targets that come serve, those that go must not serve for long.
 // With a rate of +Inf, which is that of a family that AWS has not throttled, calls without a token are admitted as well, but few side by side at
-// first: if AWS's own bucket is empty, all of them are refused. Calls of the highest priority need no token then.
+// first: if AWS's own bucket is empty, all of them are refused.
 type bucket struct {
 	clock Clock
 
@@ -70,7 +70,7 @@ func (b *bucket) take(ctx context.Context, rank int) error {
 	}
 	b.mu.Lock()
 	b.refill()
-	if b.admits(rank) && (b.idle() || math.IsInf(b.rate, 1) && rank <= vital) {
+	if b.admits() && b.idle() {
 		b.admit()
 		b.mu.Unlock()
 		return nil
@@ -104,8 +104,8 @@ func (b *bucket) idle() bool {
 }
 
 // admits reports whether a call may begin. The lock is held.
-func (b *bucket) admits(rank int) bool {
-	return b.tokens >= 1 || math.IsInf(b.rate, 1) && (rank <= vital || b.calls < b.beyond)
+func (b *bucket) admits() bool {
+	return b.tokens >= 1 || math.IsInf(b.rate, 1) && b.calls < b.beyond
 }
 
 // admit has a call begin. The lock is held.
@@ -152,7 +152,7 @@ func (b *bucket) refill() {
 // serve hands tokens to waiters and arms the timer for the next one. The lock is held.
 func (b *bucket) serve() {
 	b.refill()
-	for b.admits(len(b.waiting)) {
+	for b.admits() {
 		w := b.next()
 		if w == nil {
 			break

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 )
@@ -163,7 +164,7 @@ func TestCallsBeyondThePublishedBurstAreFewAtOnceUntilTheySucceed(t *testing.T) 
 	}
 	expect("with the tokens of the burst", 4, 36)
 	call(Vital)
-	expect("a call of the highest priority", 5, 36)
+	expect("a call of the highest priority, which goes first", 4, 37)
 	end(4, true)
 	expect("those that had tokens make room for as many as there may be", 4, 33)
 	end(3, true)
@@ -203,5 +204,48 @@ func TestAFamilyThatRestedBeginsWithFewCallsBeyondItsBurstAgain(t *testing.T) {
 	}
 	if call(restOfBeyond); b.beyond > firstBeyond+1 {
 		t.Errorf("%d calls without a token at once after a rest", b.beyond)
+	}
+}
+
+// TestABurstOfRegistrationsIsNotRefusedAtOnce has the targets of two hundred groups change at once in an account that takes ten registrations a
+// second: 1.05 times the calls are sent, and AWS takes them at its published rate.
+func TestABurstOfRegistrationsIsNotRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	const calls, most = 200, 210
+	c := newClock()
+	aws := newBucket(c, 10, 10)
+	sent := 0
+	var mu sync.Mutex
+	send := func(context.Context) error {
+		mu.Lock()
+		sent++
+		aws.refill()
+		refused := aws.tokens < 1
+		if !refused {
+			aws.tokens--
+		}
+		mu.Unlock()
+		answer := make(chan struct{})
+		c.AfterFunc(50*time.Millisecond, func() { close(answer) })
+		<-answer
+		if refused {
+			return answered(400, "Throttling", "Rate exceeded")
+		}
+		return nil
+	}
+	l := NewLimiter(LimiterOptions{Clock: c})
+	var all sync.WaitGroup
+	for range calls {
+		all.Go(func() {
+			if err := l.Do(WithPriority(context.Background(), Vital), ServiceELBV2, "RegisterTargets", send); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); all.Wait() }()
+	took := drive(c, done)
+	if sent > most || sent <= calls || took > (calls/4+5)*time.Second {
+		t.Errorf("%d requests for %d calls, after %v", sent, calls, took)
 	}
 }

@@ -52,6 +52,8 @@ type Connection struct {
 
 	config    aws.Config
 	endpoints map[string]string
+	transport *awshttp.BuildableClient // of the client of config; nil in tests
+	wrap      func(aws.HTTPClient) aws.HTTPClient
 }
 
 // Connect finds region, credentials and VPC. What may be supplied later is an error with a degraded.Condition.
@@ -76,14 +78,18 @@ func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
 		return Connection{}, unreadableConfig(err)
 	}
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // after loading, which gives the retryer to what fetches credentials
-	cfg.HTTPClient = sdkhttp.Client(cfg.HTTPClient)              // after loading, which adds AWS_CA_BUNDLE to a client of the SDK only
-	if o.Transport != nil {
-		cfg.HTTPClient = o.Transport(cfg.HTTPClient)
+	transport, _ := cfg.HTTPClient.(*awshttp.BuildableClient)    // with AWS_CA_BUNDLE, which loading adds to a client of the SDK only
+	wrap := func(c aws.HTTPClient) aws.HTTPClient {
+		if c = sdkhttp.Client(c); o.Transport != nil {
+			c = o.Transport(c)
+		}
+		return c
 	}
+	cfg.HTTPClient = wrap(cfg.HTTPClient)
 	if o.Anonymous {
 		cfg.Credentials = aws.AnonymousCredentials{}
 	}
-	c := Connection{Scope: scope, config: cfg, endpoints: o.Endpoints}
+	c := Connection{Scope: scope, config: cfg, endpoints: o.Endpoints, transport: transport, wrap: wrap}
 	if o.CheckCredentials {
 		if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
 			return Connection{}, credentialsCondition(err)
@@ -102,6 +108,9 @@ func (c Connection) Clients(l *Limiter) Clients {
 	cfg := c.config.Copy()
 	if l != nil {
 		cfg.APIOptions = append(slices.Clip(cfg.APIOptions), l.middleware)
+		if l.mayWrite != nil && c.transport != nil {
+			cfg.HTTPClient = fenced{reads: cfg.HTTPClient, writes: c.wrap(fencedTransport(c.transport, l.mayWrite))}
+		}
 	}
 	return clients(cfg, c.endpoints)
 }

@@ -65,6 +65,10 @@ func classify(err error) Error {
 		}
 		return e
 	}
+	if errors.Is(err, ErrDeposed) {
+		e.Message = ErrDeposed.Error()
+		return e
+	}
 	var resp *awshttp.ResponseError
 	status := 0
 	if errors.As(err, &resp) {

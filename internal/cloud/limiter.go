@@ -54,6 +54,9 @@ func PriorityOf(ctx context.Context) Priority {
 	return p
 }
 
+// ErrDeposed is the error of a call that would write while another process may lead; nothing was sent.
+var ErrDeposed = errors.New("another process may lead; nothing was sent")
+
 // ErrBusy is the error of a call whose turn did not come in time; nothing was sent.
 var ErrBusy = errors.New("other calls of the same kind go first; this one has not been sent")
 

@@ -1,6 +1,8 @@
 package cloud
 
 import (
+	"cmp"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -58,6 +60,7 @@ func (s *sender) SetSubnets(op elb.SetSubnets) {
 		LoadBalancerArn:              s.id(op.LoadBalancer),
 		SubnetMappings:               subnetMappings(op.Subnets),
 		EnablePrefixForIpv6SourceNat: elbv2types.EnablePrefixForIpv6SourceNatEnum(op.NetworkSourceNAT),
+		IpAddressType:                elbv2types.IpAddressType(op.IPAddressType),
 	})
 }
 
@@ -105,8 +108,10 @@ func FromLoadBalancer(l elbv2types.LoadBalancer) elb.LoadBalancer {
 		if len(z.SourceNatIpv6Prefixes) > 0 {
 			m.SourceNATPrefix = z.SourceNatIpv6Prefixes[0]
 		}
-		if len(z.LoadBalancerAddresses) > 0 {
-			m.AllocationID = value(z.LoadBalancerAddresses[0].AllocationId)
+		for _, a := range z.LoadBalancerAddresses { // AWS may show the two families as one entry or as two
+			m.AllocationID = cmp.Or(m.AllocationID, value(a.AllocationId))
+			m.PrivateIPv4 = cmp.Or(m.PrivateIPv4, value(a.PrivateIPv4Address))
+			m.IPv6 = cmp.Or(m.IPv6, value(a.IPv6Address))
 		}
 		lb.Subnets = append(lb.Subnets, m)
 	}

@@ -28,6 +28,7 @@ var Operations = withAddOns(map[string]Operation{
 	"DeleteRule":                     elbv2Operation("DeleteRule", "delete a rule of ours"),
 	"DeleteTargetGroup":              elbv2Operation("DeleteTargetGroup", "delete a target group of ours"),
 	"DeregisterTargets":              elbv2Operation("DeregisterTargets", "take pods, nodes or the ALB behind a network load balancer out of service"),
+	"DescribeAccountLimits":          elbv2Operation("DescribeAccountLimits", "know the account's limits, only where a load balancer would exceed AWS's defaults; without it AWS's refusals show what exceeds them"),
 	"DescribeCapacityReservation":    elbv2Operation("DescribeCapacityReservation", "compare reserved capacity"),
 	"DescribeListenerAttributes":     elbv2Operation("DescribeListenerAttributes", "compare listener attributes"),
 	"DescribeListenerCertificates":   elbv2Operation("DescribeListenerCertificates", "compare certificates"),

@@ -53,12 +53,13 @@ func (a *addOns) sources() map[string]intent.Source {
 	return out
 }
 
-// chooseAddOns sets the optional features. Network load balancers have capacity only, and keep what AWS holds if no member sets it.
+// chooseAddOns sets the optional features. Network load balancers have capacity only. That of a Gateway which no member sets stays, since the
+// Gateway records what was reserved for it.
 func (b *build) chooseAddOns() {
 	s := &b.settings.addOns
 	if b.e.Type != stack.Application {
 		for _, o := range s.overlays {
-			if c, ok := o.(capacity); ok && c.Set {
+			if c, ok := o.(capacity); ok && (c.Set || !b.e.Key.Owner.OfGateway()) {
 				c.choose(b)
 			}
 		}

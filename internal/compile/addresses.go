@@ -24,8 +24,9 @@ func (b *build) mapAddresses() {
 		b.problem(s.Member, s.Source, problem)
 		return
 	}
-	for i, id := range ids {
-		b.lb.Subnets[i].AllocationID = id
+	if len(ids) > 0 {
+		b.allocate(ids)
+		b.keepAddresses(s.Member, s.Source)
 	}
 }
 
@@ -70,7 +71,7 @@ func (b *build) allocations(addresses []string, lb *stack.LoadBalancer, existing
 			return nil, unusable("%s is not an Elastic IP address of the account", text)
 		case slices.Contains(out, a.AllocationID):
 			return nil, unusable("%s is listed twice", text)
-		case a.InUse && (existing == nil || !slices.Contains(existing.Allocations, a.AllocationID)):
+		case a.InUse && (existing == nil || !existing.Has(a.AllocationID)):
 			return nil, unusable("%s is in use", text)
 		}
 		out = append(out, a.AllocationID)

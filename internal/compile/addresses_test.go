@@ -47,7 +47,7 @@ func TestElasticIPAddressesOfAnNLBAreFoundByTheirText(t *testing.T) {
 			t.Errorf("%s: %+v", text, r.Diagnostics)
 		}
 	}
-	f.Existing = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}, Allocations: []string{"eipalloc-1", "eipalloc-2"}}
+	f.Existing = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}, Fixed: map[string]stack.SubnetMapping{"subnet-0a1": {AllocationID: "eipalloc-1"}, "subnet-0b1": {AllocationID: "eipalloc-2"}}}
 	s = mustBuild(t, Compile(addressed(stack.InternetFacing, "192.0.2.1", "192.0.2.2"), f, config(), nil))
 	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a1 eipalloc-1   } {subnet-0b1 eipalloc-2   }]" {
 		t.Errorf("those that the load balancer has already: %s", got)
@@ -75,7 +75,7 @@ func TestElasticIPAddressesOfAnALBAreThoseOfTheLoadBalancerInFrontOfIt(t *testin
 	if got := fmt.Sprint(s.LoadBalancers[1].Subnets); got != "[{subnet-0a1 eipalloc-3   }]" {
 		t.Errorf("one address, one zone: %s", got)
 	}
-	f.ExistingFrontend = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0b1"}, Allocations: []string{"eipalloc-3"}}
+	f.ExistingFrontend = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0b1"}, Fixed: map[string]stack.SubnetMapping{"subnet-0b1": {AllocationID: "eipalloc-3"}}}
 	s = mustBuild(t, Compile(front("192.0.2.3"), f, config(), nil))
 	if got := fmt.Sprint(s.LoadBalancers[1].Subnets); got != "[{subnet-0b1 eipalloc-3   }]" {
 		t.Errorf("the zone of the frontend that exists: %s", got)

@@ -51,6 +51,11 @@ type build struct {
 	listen   []stack.Listener
 	rules    []stack.Rule
 	keep     stack.Keep
+	unmade   []diag.Object // members of which all rules are left out
+	// withheldRules are those, default ones among them, of listeners that are not made now, and whose target groups are.
+	withheldRules []portRules
+	// certificateOf is the first member that brought a certificate to a port.
+	certificateOf map[portCertificate]int
 	// certificatesOwned are the certificates that the stack has in ACM.
 	certificatesOwned []stack.Certificate
 	trustStores       []stack.TrustStore // those of the stack
@@ -160,10 +165,10 @@ func (b *build) run() {
 	b.chooseAddOns()
 	if b.e.Type == stack.Network {
 		b.lb.NetworkSourceNAT = b.settings.sourceNAT.Or("off")
-		b.lb.PrivateLinkRules = b.settings.privateLinkRules.Or("")
+		b.choosePrivateLinkRules()
 	}
 	b.mergeFrontend()
-	b.managedGroup()
+	b.managedGroups()
 	b.ownTargetGroups()
 	b.tgs, b.bindings = make([]stack.TargetGroup, 0, len(b.owners)), make([]stack.Binding, 0, len(b.owners))
 	b.rank = b.group.Ranks()

@@ -42,6 +42,11 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 			}
 			defaults = append(defaults, merge.Of(i, intent.Of(arns[0], s)))
 		}
+		for _, arn := range arns {
+			if at := (portCertificate{p.number, arn}); !slices.Contains(out, arn) {
+				b.certificateOf[at] = i
+			}
+		}
 		out = append(out, arns...)
 	}
 	// The listener's default is the one in effect. Other certificates are no conflict, because all are attached.

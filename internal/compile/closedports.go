@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -47,11 +48,12 @@ func (b *build) mergeSources(p *port, on string) {
 		p.prefixLists = merged(b, p, b.prefixListsOf(p, on), func(l intent.Listener) intent.Field[[]string] { return l.PrefixLists })
 		return
 	}
+	groups, _ := restrictions(b.e.Key.Owner)
 	for at, i := range p.members {
 		if !slices.Contains(lacking, i) && !nonEmpty(p.listeners[at].InboundCIDRs).Set {
 			b.note(i, diag.New(b.members[i].Object, p.listeners[at].Source.Path, diag.ConflictingSettings,
 				fmt.Sprintf("port %d allows no source, because %s closed it before, and the security groups that it names are not in effect", p.number, b.members[c.Member].Object),
-				"use another port, or have security-groups removed there"))
+				"use another port, or have "+groups+" removed there"))
 		}
 	}
 }
@@ -90,9 +92,21 @@ func (b *build) noteClosed() {
 			continue
 		}
 		m := &b.members[i]
+		groups, ranges := restrictions(b.e.Key.Owner)
 		b.note(i, diag.New(m.Object, m.Settings.SecurityGroups.Source.Place(), diag.ConflictingSettings,
-			fmt.Sprintf("no source is allowed on ports %v of %s, whatever its inbound-cidrs and prefix lists are: security groups %v, which are to restrict them, are not in effect",
-				ports, m.Object, m.Settings.SecurityGroups.Value),
-			"remove security-groups, so that inbound-cidrs decide, or move it to another group"))
+			fmt.Sprintf("no source is allowed on ports %v of %s, whatever its %s and prefix lists are: security groups %v, which are to restrict them, are not in effect",
+				ports, m.Object, ranges, m.Settings.SecurityGroups.Value),
+			fmt.Sprintf("remove %s, so that %s decide, or move it to another group", groups, ranges)))
 	}
+}
+
+// restrictions are where objects of an owner name the security groups of their load balancer, and where they declare source ranges.
+func restrictions(o stack.Owner) (groups, ranges string) {
+	switch {
+	case o == stack.Service:
+		return "annotation " + string(annotation.ServiceSecurityGroups), "spec.loadBalancerSourceRanges, annotation " + string(annotation.ServiceSourceRanges)
+	case o.OfGateway():
+		return "securityGroups of its LoadBalancerConfiguration", "sourceRanges of its LoadBalancerConfiguration"
+	}
+	return "security-groups", "inbound-cidrs"
 }

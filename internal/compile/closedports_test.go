@@ -95,3 +95,18 @@ func TestAPortWhoseMembersLostTheirSecurityGroupsAdmitsNoClient(t *testing.T) {
 		})
 	}
 }
+
+func TestAClosedPortNamesTheFieldsOfItsKind(t *testing.T) {
+	t.Parallel()
+	for owner, want := range map[stack.Owner][]string{
+		stack.Ingress: {"security-groups", "inbound-cidrs"},
+		stack.Service: {
+			"annotation service.beta.kubernetes.io/aws-load-balancer-security-groups",
+			"spec.loadBalancerSourceRanges, annotation service.beta.kubernetes.io/load-balancer-source-ranges",
+		},
+		stack.GatewayNLB: {"securityGroups of its LoadBalancerConfiguration", "sourceRanges of its LoadBalancerConfiguration"},
+	} {
+		groups, ranges := restrictions(owner)
+		same(t, string(owner), []string{groups, ranges}, want)
+	}
+}

@@ -34,6 +34,7 @@ type Config struct {
 	BackendSecurityGroup            string // id of a group of the user; empty = the cluster's shared one
 	ManageBackendSecurityGroupRules bool   // default of the annotation, for groups that users name
 	DisableRestrictedSecurityGroups bool   // open all ports of targets to the load balancer
+	RulesPerSecurityGroup           int    // AWS's quota; 0 = its default
 	StrictGroups                    bool   // any error of any member stops its whole group
 	// Without these the annotations of the feature have no effect, and AWS is not called for it.
 	EnableWAF    bool // decision 16: WAF Classic
@@ -71,8 +72,12 @@ type Result struct {
 	Memory *Memory
 	// Origins are the objects and settings that each resource comes from, to which errors of AWS are reported.
 	Origins map[stack.Ref]Origin
+	// Unmade are the members all of whose rules are left out, because the load balancer would have more than AWS admits.
+	Unmade []diag.Object
 	// Keep is what stays as AWS holds it, because an error hides what it should be, or because members cannot be seen.
 	Keep stack.Keep
+	// DriftPolicy has the policies that members and classes declare for what is changed in AWS by hand, by group of fields.
+	DriftPolicy map[string]string
 }
 
 // Origin is where a resource comes from.
@@ -80,7 +85,7 @@ type Origin struct {
 	Objects []diag.Object // members, in group order
 	// Fields has the source of single settings: "Name", "Scheme", "IPAddressType", "Subnets",
 	// "SecurityGroups", "Mappings", "Attributes", "Tags", "IPAMPool", "CustomerOwnedPool", "PrivateLinkRules", the fields of stack.AddOns,
-	// "Certificates", "SSLPolicy", "ALPN", "DefaultActions",
+	// "Protocol", "Certificates", "SSLPolicy", "ALPN", "DefaultActions",
 	// "InboundCIDRs", "Conditions", "Actions", "Backend". Single attributes and tags are under "Attributes[key]", "Tags[key]".
 	Fields map[string]intent.Source
 }
@@ -130,5 +135,5 @@ func (c *compiler) keepUnseen() (r Result, done bool) {
 // UnseenMembers is the finding that changes of an object wait because members of its group cannot be seen.
 func UnseenMembers(o diag.Object, u *intent.Unseen) diag.Diagnostic {
 	return diag.New(o, "", diag.UnseenMembers, fmt.Sprintf("what members of other namespaces may have of the load balancer stays, because %s: changes of its settings, ports and certificates wait, "+
-		"and rules go only if they forward to target groups of Ingresses of namespace %s", u.Why, u.Namespace), u.Remedy)
+		"and rules go only if they forward to target groups of %s of namespace %s", u.Why, diag.Plural(o.Kind), u.Namespace), u.Remedy)
 }

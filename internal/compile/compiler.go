@@ -222,7 +222,7 @@ func (c *compiler) newBuild() *build {
 		b.keep.SeenNamespace = c.e.Unseen.Namespace
 	}
 	b.group = merge.Group{
-		Members: make([]merge.Member, n), Strict: c.cfg.StrictGroups, Joinable: c.e.Key.ID.Namespace == "" && c.e.Type == stack.Application,
+		Members: make([]merge.Member, n), Strict: c.cfg.StrictGroups, Joinable: c.e.Key.ID.Namespace == "",
 		InEffect: c.before.Effect, Joined: c.before.Members, JoinedLater: min(max(0, c.before.Later), len(c.before.Members)), NewEffect: map[string]merge.Effect{},
 		Exists: func() bool { return b.knowsWhatExists() && b.f.Existing != nil }, Note: b.note,
 	}
@@ -262,7 +262,7 @@ func (c *compiler) carry() *Memory {
 }
 
 func (c *compiler) finish(b *build) Result {
-	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Memory: c.carry()}
+	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Unmade: b.unmade, Memory: c.carry(), DriftPolicy: b.settings.driftPolicy}
 	if c.keepsSettings { // what is in effect is not remembered, so that the next compilation does the same
 		c.noteKept(b)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/inbound"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -22,7 +23,7 @@ func (b *build) knowsWhatExists() bool {
 
 func never() bool { return false }
 
-// details are the listeners and attributes of the existing load balancer. They take further calls, so they are required only where
+// details are the listeners, rules and attributes of the existing load balancer. They take further calls, so they are required only where
 // nothing else decides. Nil = they are not known; they are looked up, and the build is repeated.
 func (b *build) details() *facts.LoadBalancerDetails {
 	if b.f.Details == nil {
@@ -155,13 +156,34 @@ func (b *build) rangesOf(p *port, on string) merge.Setting[[]string] {
 			wanted := slices.DeleteFunc(strings.Fields(rangesText(list)), func(r string) bool {
 				return strings.Contains(r, ":") && !facts.IPv6Capable(b.f.Existing.IPAddressType)
 			})
-			return open && sameSet(ranges, wanted)
+			return open && sameRanges(ranges, wanted)
 		},
 		ByDefault: func() bool {
 			ranges, _, open := b.f.Existing.Sources(p.number)
 			return open && (len(ranges) == 0 || slices.Contains(ranges, "0.0.0.0/0"))
 		},
 	}
+}
+
+// sameRanges reports whether the ranges of rules that stand are those of a setting, of which some may have been joined. A setting that has one range within
+// another is no other's that has the larger one alone, though both admit the same.
+func sameRanges(stand, wanted []string) bool {
+	if sameSet(stand, wanted) {
+		return true
+	}
+	rules := func(list []string) []stack.Permission {
+		out := make([]stack.Permission, len(list))
+		for i, r := range list {
+			out[i] = stack.Permission{Protocol: "tcp", CIDR: r}
+		}
+		return out
+	}
+	for i, r := range rules(wanted) {
+		if inbound.Of(slices.Delete(rules(wanted), i, i+1)).Admits(r) {
+			return false
+		}
+	}
+	return inbound.Of(rules(stand)).Equal(inbound.Of(rules(wanted)))
 }
 
 // prefixListsOf is the setting of the prefix lists of a port.

@@ -37,6 +37,7 @@ var update = flag.Bool("update", false, "rewrite the expected results of golden 
 type scenario struct {
 	About   string
 	Account string                         // testdata/<account>.account.yaml
+	Limits  map[string]int                 // of the account; AWS's defaults, where it has none
 	Config  json.RawMessage                // over compile.Defaults
 	Exists  map[string]*facts.LoadBalancer // by stack key
 	Fronts  map[string]*facts.LoadBalancer // likewise, the network load balancers in front of them
@@ -180,6 +181,7 @@ func (s scenario) config(t *testing.T) (compile.Config, facts.Facts) {
 func (s scenario) run(t *testing.T, objs []any) []outcome {
 	t.Helper()
 	cfg, all := s.config(t)
+	all.Limits = s.Limits
 	memory := map[stack.Key]*compile.Memory{}
 	if s.before != nil {
 		for _, e := range loadBalancersOf(s.before, cfg) {
@@ -203,7 +205,7 @@ func loadBalancersOf(objs []any, cfg compile.Config) []intent.LoadBalancer {
 	front := ingress.Config{TolerateMissingService: true, TolerateMissingAction: true, DefaultTargetType: cfg.DefaultTargetType}
 	front.WAFClassicOff = !cfg.EnableWAF // decision 16: WAF Classic
 	var loadBalancers []intent.LoadBalancer
-	seen := map[stack.ID]bool{}
+	seen, declared := map[stack.ID]bool{}, map[stack.ID]bool{} // by Ingresses, by Services
 	for _, o := range objs {
 		switch o := o.(type) {
 		case *networkingv1.Ingress:
@@ -218,8 +220,16 @@ func loadBalancersOf(objs []any, cfg compile.Config) []intent.LoadBalancer {
 				}
 			}
 		case *corev1.Service:
-			if sc := (service.Config{DefaultTargetType: cfg.DefaultTargetType}); service.Supported(sc, o) {
-				loadBalancers = append(loadBalancers, service.Translate(v, sc, o))
+			sc := service.Config{DefaultTargetType: cfg.DefaultTargetType}
+			ids := naming.StacksOfFinalizers(stack.Service, o)
+			if id, ok, _ := service.StackOf(sc, o); ok {
+				ids = append(ids, id)
+			}
+			for _, id := range ids {
+				if !declared[id] {
+					declared[id] = true
+					loadBalancers = append(loadBalancers, service.Translate(v, sc, service.Load(v, sc, id)))
+				}
 			}
 		}
 	}
@@ -276,6 +286,9 @@ func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing, frontend *f
 			f.ForeignGroups = map[string]*facts.SecurityGroup{}
 		}
 		f.ForeignGroups[n.Key] = all.ForeignGroups[n.Key]
+	case facts.NeedLimits:
+		f.Limits = map[string]int{}
+		maps.Copy(f.Limits, all.Limits)
 	case facts.NeedWebACLs:
 		f.WebACLs = map[string]string{}
 		maps.Copy(f.WebACLs, all.WebACLs)

@@ -113,7 +113,7 @@ func TestTheFindingNamesValueOwnerReasonAndRemedy(t *testing.T) {
 	for _, d := range r.Diagnostics {
 		got += d.Message() + "\n"
 	}
-	want := `conflicting scheme: "internet-facing" of Ingress zz/evil is ignored, because Ingress shop/web has "internal", and what is in effect stays until it is changed there (metadata.annotations[alb.ingress.kubernetes.io/scheme]); set the same value here, or have it changed there first [ConflictingSettings]
+	want := `conflicting scheme: "internet-facing" of Ingress zz/evil is ignored, because Ingress shop/web has "internal", and of values that disagree the stricter one comes first (metadata.annotations[alb.ingress.kubernetes.io/scheme]); set the same value on both, or leave it to one of them [ConflictingSettings]
 conflicting inbound CIDRs of port 80: [10.0.0.0/8] of Ingress zz/evil is ignored, because the group was built without one, and its default is changed only by Ingresses of namespace shop, whose Ingress shop/b is its oldest member (metadata.annotations[alb.ingress.kubernetes.io/inbound-cidrs]); have it set on an Ingress of namespace shop, or remove it here [ConflictingSettings]
 `
 	if got != want {

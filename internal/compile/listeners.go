@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
+	"github.com/k8s-lbc/lbc/internal/compile/rules"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -19,13 +20,29 @@ const defaultSSLPolicy = "ELBSecurityPolicy-2016-08"
 // buildListeners builds the listeners with their rules and, at the first reference, the target groups.
 func (b *build) buildListeners() {
 	b.targets = make(map[string]stack.Ref, len(b.owners))
+	b.certificateOf = map[portCertificate]int{}
 	redirect := b.redirectPort()
+	wanted := make([]portRules, 0, len(b.ports)) // of b.listen
 	for _, p := range b.ports {
-		b.buildListener(p, redirect)
+		if all, made := b.buildListener(p, redirect); made {
+			wanted = append(wanted, portRules{p, all})
+		}
+	}
+	b.fitCertificates()
+	b.fitRules(wanted)
+	for _, w := range wanted {
+		b.placeRules(w.port, w.rules)
 	}
 }
 
-func (b *build) buildListener(p *port, redirect int32) {
+// portRules are the rules that a port is to have.
+type portRules struct {
+	port  *port
+	rules []rules.Rule
+}
+
+// buildListener adds the listener of a port, and returns its rules; made is false if there can be none.
+func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made bool) {
 	id := naming.ListenerID(p.number)
 	ref := stack.Ref{Kind: stack.KindListener, ID: id}
 	l := stack.Listener{
@@ -33,24 +50,20 @@ func (b *build) buildListener(p *port, redirect int32) {
 		Port: p.number, Protocol: p.protocol, Attributes: p.attributes,
 		QUIC: slices.ContainsFunc(p.listeners, func(w intent.Listener) bool { return w.QUIC }),
 	}
-	fields := map[string]intent.Source{"InboundCIDRs": p.cidrs.Source, "PrefixLists": p.prefixLists.Source}
-	var rules []stack.Rule
-	var kept []stack.Ref
+	fields := map[string]intent.Source{"InboundCIDRs": p.cidrs.Source, "PrefixLists": p.prefixLists.Source, "Protocol": p.declared()}
+	var keepsActions bool
 	if redirect != 0 && p.protocol == "HTTP" {
 		l.DefaultActions = redirectTo(redirect)
 		fields["DefaultActions"] = b.settings.sslRedirect.Source
 	} else {
-		var keep bool
-		if l.DefaultActions, keep, fields["DefaultActions"] = b.defaultActions(p); keep {
-			kept = append(kept, ref)
-		}
+		l.DefaultActions, keepsActions, fields["DefaultActions"] = b.defaultActions(p)
 		if b.e.Type == stack.Network && len(l.DefaultActions) == 0 {
-			if keep {
+			if keepsActions {
 				b.keep.Resources = append(b.keep.Resources, ref)
 			}
-			return
+			return nil, false
 		}
-		rules, kept = b.portRules(p, ref, kept)
+		all = b.portRules(p, ref)
 	}
 	if p.secure() {
 		l.SSLPolicy = p.sslPolicy.Or(cmp.Or(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
@@ -70,10 +83,8 @@ func (b *build) buildListener(p *port, redirect int32) {
 		if (len(l.Certificates) == 0 || !safe) && !b.keep.Settings {
 			// Its target groups are made, so that a listener that exists goes on serving, and one that does not is soon made.
 			b.keep.Resources = append(b.keep.Resources, ref)
-			for _, r := range rules {
-				delete(b.origins, stack.Ref{Kind: stack.KindRule, ID: r.ID})
-			}
-			return
+			b.withheldRules = append(b.withheldRules, portRules{p, append(all, rules.Rule{Rule: stack.Rule{Actions: l.DefaultActions}})})
+			return nil, false
 		}
 	}
 	b.trace(stack.KindListener, id, p.members, fields)
@@ -84,9 +95,11 @@ func (b *build) buildListener(p *port, redirect int32) {
 		b.traceKeys(stack.KindListener, id, "Tags", sources)
 	}
 	b.listen = append(b.listen, l)
-	b.rules = append(b.rules, rules...)
-	b.keep.Actions = append(b.keep.Actions, kept...)
+	if keepsActions {
+		b.keep.Actions = append(b.keep.Actions, ref)
+	}
 	b.keepRules(p, id)
+	return all, true
 }
 
 // keepRules keeps the rules of a listener that may be those of frozen members.

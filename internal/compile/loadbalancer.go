@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -53,9 +54,15 @@ func (b *build) chooseScheme() {
 	if !b.e.KeepsScheme && !b.undecided() {
 		return
 	}
-	if lb, _ := b.existing(); lb != nil && lb.Scheme != "" {
-		b.lb.Scheme = lb.Scheme
+	lb, _ := b.existing()
+	if lb == nil || lb.Scheme == "" {
+		return
 	}
+	if lb.Scheme != b.lb.Scheme && b.e.KeepsScheme && !b.undecided() && len(b.members) > 0 {
+		b.note(0, diag.New(b.members[0].Object, "", diag.IgnoredSetting,
+			fmt.Sprintf("no scheme is declared: the load balancer stays %s, as it is, and a new one would be %s", lb.Scheme, b.lb.Scheme), "declare the scheme"))
+	}
+	b.lb.Scheme = lb.Scheme
 }
 
 // chooseIPAddressType sets the IP address type: the declared one, else ipv4.
@@ -108,9 +115,26 @@ func (b *build) chooseSubnets() {
 	}
 	if lb != nil && lb.Scheme == b.lb.Scheme && len(lb.Subnets) > 0 {
 		b.keepSubnets(lb)
+		b.checkKeptSubnets(lb)
 		return
 	}
 	b.takeSubnets(facts.ChooseSubnets(b.f, q), -1, intent.Source{})
+}
+
+// checkKeptSubnets reports subnets without IPv6 addresses of an NLB that is to become dualstack. Those of others were checked when they were chosen.
+func (b *build) checkKeptSubnets(lb *facts.LoadBalancer) {
+	if b.e.Type != stack.Network || !b.becomesDualstack(lb) || !b.subnetsInFull() {
+		return
+	}
+	known := slices.DeleteFunc(slices.Clone(b.subnets), func(s facts.Subnet) bool { return s.Zone == "" }) // of the VPC
+	if p := facts.RequireIPv6(known, b.lb.IPAddressType); p != nil {
+		b.problem(b.settings.ipAddressType.Member, b.settings.ipAddressType.Source, p)
+	}
+}
+
+// becomesDualstack reports whether a load balancer that exists is to get IPv6 addresses.
+func (b *build) becomesDualstack(lb *facts.LoadBalancer) bool {
+	return b.dualstack() && lb.IPAddressType == stack.IPv4
 }
 
 func (b *build) takeSubnets(c facts.SubnetChoice, member int, source intent.Source) {
@@ -140,6 +164,7 @@ func (b *build) nameLoadBalancer() {
 		b.lb.Name = s.Value
 		d, bad := badName(s.Value)
 		if !bad {
+			b.noteRenaming(s)
 			return
 		}
 		d.Object, d.Path = b.members[s.Member].Object, s.Source.Place()
@@ -161,6 +186,28 @@ func (b *build) nameLoadBalancer() {
 	b.lb.Name = b.e.Names.LoadBalancer(b.cfg.Cluster, b.e.Key.ID, b.lb.Scheme)
 }
 
+// noteRenaming notes a declared name that the load balancer, which exists, does not have.
+func (b *build) noteRenaming(s merge.Owned[string]) {
+	lb, _ := b.existing()
+	if lb == nil || lb.Scheme != b.lb.Scheme || lb.Name == "" || lb.Name == s.Value {
+		return
+	}
+	b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
+		fmt.Sprintf("load balancer name %s has no effect: the load balancer, which exists, keeps the name %s, since AWS renames none", s.Value, lb.Name),
+		"declare the name that it has, or none; to change it, delete the object and create it again"))
+}
+
+// choosePrivateLinkRules sets whether inbound rules apply to PrivateLink traffic. AWS takes that with security groups only.
+func (b *build) choosePrivateLinkRules() {
+	s := b.settings.privateLinkRules
+	if s.Set && b.noGroups {
+		b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
+			"the use of inbound rules for PrivateLink traffic has no effect: the load balancer has no security groups", "remove it, or recreate the load balancer with security groups"))
+		return
+	}
+	b.lb.PrivateLinkRules = s.Or("")
+}
+
 // badName checks a name by ELB's rules: at most 32 letters, digits and inner hyphens, not starting with "internal-".
 func badName(name string) (diag.Diagnostic, bool) {
 	legal := func(r rune) bool {
@@ -176,84 +223,4 @@ func badName(name string) (diag.Diagnostic, bool) {
 			`use letters, digits and inner hyphens, and no "internal-" in front`), true
 	}
 	return diag.Diagnostic{}, false
-}
-
-// mapSubnets assigns fixed addresses to the subnets of an NLB: allocations by position, private and IPv6 addresses by the subnet that
-// contains them.
-func (b *build) mapSubnets() {
-	b.mapAddresses()
-	s := b.settings.mappings
-	if !s.Set || len(s.Value) == 0 || len(b.lb.Subnets) == 0 {
-		return
-	}
-	bad := func(remedy, format string, args ...any) {
-		b.failShared(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
-	}
-	list := func(of func(stack.SubnetMapping) string) (out []string) {
-		for _, m := range s.Value {
-			if v := of(m); v != "" {
-				out = append(out, v)
-			}
-		}
-		return out
-	}
-	eips := list(func(m stack.SubnetMapping) string { return m.AllocationID })
-	v4 := list(func(m stack.SubnetMapping) string { return m.PrivateIPv4 })
-	v6 := list(func(m stack.SubnetMapping) string { return m.IPv6 })
-	nat := list(func(m stack.SubnetMapping) string { return m.SourceNATPrefix })
-	n := len(b.lb.Subnets)
-	for _, x := range []struct {
-		what   string
-		values []string
-		scheme string
-		dual   bool
-	}{{"EIP allocations", eips, stack.InternetFacing, false}, {"private IPv4 addresses", v4, stack.Internal, false}, {"IPv6 addresses", v6, "", true}, {"source NAT prefixes", nat, "", true}} {
-		switch {
-		case len(x.values) == 0:
-			continue
-		case x.scheme != "" && x.scheme != b.lb.Scheme:
-			bad("remove them or set scheme "+x.scheme, "%s can only be set for %s load balancers", x.what, strings.ReplaceAll(x.scheme, "-", " "))
-			return
-		case x.dual && !b.dualstack():
-			bad("remove them or set IP address type dualstack", "%s can only be set for dualstack load balancers", x.what)
-			return
-		case len(x.values) != n:
-			bad("give one per subnet", "count of %s (%d) and subnets (%d) must match", x.what, len(x.values), n)
-			return
-		}
-	}
-	if len(eips) > 0 {
-		for i := range b.lb.Subnets {
-			b.lb.Subnets[i].AllocationID = eips[i]
-		}
-	}
-	chosen := slices.DeleteFunc(nat, func(p string) bool { return p == stack.AutoAssigned })
-	for i := range b.lb.Subnets {
-		if len(nat) > 0 {
-			b.lb.Subnets[i].SourceNATPrefix = stack.AutoAssigned
-		}
-	}
-	if len(v4)+len(v6)+len(chosen) == 0 || !b.subnetsInFull() {
-		return
-	}
-	placed := 0
-	for i, subnet := range b.subnets {
-		to := &b.lb.Subnets[i]
-		var ok bool
-		if to.PrivateIPv4, ok = subnet.IPv4Of(v4); !ok && len(v4) > 0 {
-			bad("list one valid address inside each subnet's CIDR block", "expect one private IPv4 address configured for subnet: %s", subnet.ID)
-			return
-		}
-		if to.IPv6, ok = subnet.IPv6Of(v6); !ok && len(v6) > 0 {
-			bad("list one valid address inside each subnet's IPv6 CIDR block", "expect one IPv6 address configured for subnet: %s", subnet.ID)
-			return
-		}
-		if p, ok := subnet.PrefixOf(chosen); ok {
-			to.SourceNATPrefix = p
-			placed++
-		}
-	}
-	if placed != len(chosen) {
-		bad("list one prefix of 80 bits inside each subnet's IPv6 CIDR block, or "+stack.AutoAssigned, "expect at most one source NAT prefix configured for each subnet, inside of it: %s", strings.Join(chosen, ", "))
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -314,5 +315,45 @@ func TestTagPrecedence(t *testing.T) {
 	cfg.Gates.ListenerRulesTagging = false
 	if s := mustBuild(t, Compile(loadBalancer(m), account(), cfg, nil)); s.Listeners[0].Tags != nil || s.Rules[0].Tags != nil {
 		t.Error("listeners or rules are tagged without the gate")
+	}
+}
+
+// TestTagsThatAWSTakesOfNoResourceAreRefusedBeforeItIsAsked counts the tags of the controller, two default ones and three of its own, with those of the object.
+func TestTagsThatAWSTakesOfNoResourceAreRefusedBeforeItIsAsked(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.DefaultTags = map[string]string{"Env": "default", "Owner": "us"}
+	many := func(n int) map[string]string {
+		out := map[string]string{"Env": "user"}
+		for len(out) < n {
+			out[strconv.Itoa(len(out))] = "x"
+		}
+		return out
+	}
+	for name, test := range map[string]struct {
+		tags map[string]string
+		want string // "" = they are accepted
+	}{
+		"at every limit":    {map[string]string{strings.Repeat("ä", 128): strings.Repeat("ä", 256)}, ""},
+		"a reserved key":    {map[string]string{"AWS:owner": "x"}, "tag key AWS:owner is reserved by AWS"},
+		"a long key":        {map[string]string{strings.Repeat("k", 129): "x"}, "has more than 128 characters"},
+		"a long value":      {map[string]string{"k": strings.Repeat("v", 257)}, "the value of tag k has more than 256 characters"},
+		"as many as may be": {many(46), ""},
+		"one too many":      {many(47), "resources would have 51 tags with those of the controller, AWS admits 50"},
+	} {
+		m := ingress("n", "a", func(m *intent.Member) {
+			m.Settings.Tags = map[string]intent.Field[string]{}
+			for k, v := range test.tags {
+				m.Settings.Tags[k] = set(m, "tags", v)
+			}
+		})
+		r := Compile(loadBalancer(m), account(), cfg, nil)
+		switch {
+		case test.want == "" && r.Diagnostics.HasErrors():
+			t.Errorf("%s: %v", name, r.Diagnostics)
+		case test.want == "":
+		case len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, test.want) || r.Diagnostics[0].Path != "metadata.annotations[alb.ingress.kubernetes.io/tags]":
+			t.Errorf("%s: %v, want %q", name, r.Diagnostics, test.want)
+		}
 	}
 }

@@ -19,6 +19,8 @@ type Memory struct {
 	// member was left out, so that the next compilation does the same. Members that are no longer part of the load balancer are
 	// dropped.
 	Good map[diag.Object]intent.Member
+	// Applied are hashes of the fields that were applied last, by name, as package policy has them. The compiler does not use them. Nil = not known.
+	Applied map[string]string
 	// Members are those whose settings counted when the last compilation succeeded, in the order in which they joined.
 	Members []diag.Object
 	// Later is how many of the last Members joined those before them. The others are those of the first compilation, whose order is
@@ -61,12 +63,13 @@ type memoryText struct {
 	Later        int                     `json:"later,omitempty"`
 	Effect       map[string]merge.Effect `json:"effect"` // null = not known
 	TargetGroups map[string]diag.Object  `json:"targetGroups,omitempty"`
+	Applied      map[string]string       `json:"applied,omitzero"` // missing = not known
 }
 
 // MarshalJSON implements json.Marshaler. Secrets are left out: credentials of clients, and keys of certificates that are imported.
 // Equal memories give equal text.
 func (m *Memory) MarshalJSON() ([]byte, error) {
-	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect, TargetGroups: m.TargetGroups}
+	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect, TargetGroups: m.TargetGroups, Applied: m.Applied}
 	for _, g := range m.Good {
 		t.Good = append(t.Good, g)
 	}
@@ -86,7 +89,7 @@ func (m *Memory) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &t); err != nil {
 		return fmt.Errorf("reading the memory of a stack: %w", err)
 	}
-	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later, Effect: t.Effect, TargetGroups: t.TargetGroups}
+	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later, Effect: t.Effect, TargetGroups: t.TargetGroups, Applied: t.Applied}
 	for _, g := range t.Good {
 		m.Good[g.Object] = g
 	}

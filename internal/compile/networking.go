@@ -107,8 +107,8 @@ func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingR
 	if v, ok := tg.Attributes["preserve_client_ip.enabled"]; ok {
 		preserve = v == "true"
 	}
-	from, everyone := subnets, false
-	if preserve || udp(tg.Protocol) {
+	from, everyone, clients := subnets, false, preserve || udp(tg.Protocol)
+	if clients {
 		from = b.sourceRanges(tg)
 		if len(from) == 0 {
 			everyone = true
@@ -119,6 +119,12 @@ func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingR
 	}
 	everyone = everyone || slices.Contains(from, "0.0.0.0/0") || slices.Contains(from, "::/0")
 	traffic := stack.NetworkingRule{FromCIDRs: from}
+	// Unrestricted rules open all ports to the load balancer, whose addresses are those of its subnets, and never to its clients.
+	unrestricted := b.cfg.DisableRestrictedSecurityGroups
+	if unrestricted && !clients {
+		traffic.Ports = []stack.NetworkingPort{{Protocol: "TCP"}}
+		return []stack.NetworkingRule{traffic}
+	}
 	for _, protocol := range []string{"TCP", "UDP"} {
 		if protocol == "UDP" && udp(tg.Protocol) || protocol == "TCP" && tg.Protocol != "UDP" && tg.Protocol != "QUIC" {
 			traffic.Ports = append(traffic.Ports, stack.NetworkingPort{Protocol: protocol, Port: tg.TargetPort})
@@ -132,7 +138,10 @@ func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingR
 		return out
 	}
 	port := tg.HealthCheck.Port
-	if port == "" || port == stack.TrafficPort {
+	switch {
+	case unrestricted:
+		port = ""
+	case port == "" || port == stack.TrafficPort:
 		port = tg.TargetPort
 	}
 	return append(out, stack.NetworkingRule{FromCIDRs: subnets, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: port}}})

@@ -27,7 +27,7 @@ func service(protocol string, change ...func(*intent.Member, *intent.TargetGroup
 	}
 	return intent.LoadBalancer{
 		Key: stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "n", Name: "s"}}, Type: stack.Network,
-		Names: servicefront.Names{ServiceUID: "uid-s"}, KeepsScheme: true, RefusesIPv6Ranges: true, Members: []intent.Member{m},
+		Names: servicefront.Names{ServiceUID: "uid-s"}, KeepsScheme: true, RefusesIPv6Ranges: true, ICMPFromPrefixLists: true, Members: []intent.Member{m},
 	}
 }
 
@@ -146,6 +146,34 @@ func TestWhatTargetsAdmitFromAnNLBWithoutSecurityGroups(t *testing.T) {
 	}
 }
 
+// TestUnrestrictedRulesOfAnNLBWithoutSecurityGroupsOpenAllPortsToTheLoadBalancerAlone has --disable-restricted-sg-rules set.
+func TestUnrestrictedRulesOfAnNLBWithoutSecurityGroupsOpenAllPortsToTheLoadBalancerAlone(t *testing.T) {
+	t.Parallel()
+	const subnets = "10.0.32.0/20,10.0.48.0/20"
+	cfg := config()
+	cfg.DisableRestrictedSecurityGroups = true
+	preserve := func(_ *intent.Member, g *intent.TargetGroup) {
+		g.Attributes = map[string]string{"preserve_client_ip.enabled": "true"}
+	}
+	ranges := func(m *intent.Member, _ *intent.TargetGroup) {
+		m.Listeners[0].InboundCIDRs = set(m, "ranges", []string{"192.0.2.0/24"})
+	}
+	check := func(_ *intent.Member, g *intent.TargetGroup) { g.HealthCheck.Port = "9000" }
+	for name, c := range map[string]struct {
+		protocol string
+		change   []func(*intent.Member, *intent.TargetGroup)
+		want     []string
+	}{
+		"its own addresses":  {"TCP", []func(*intent.Member, *intent.TargetGroup){check}, []string{subnets + " → TCP"}},
+		"restricted clients": {"TCP", []func(*intent.Member, *intent.TargetGroup){preserve, ranges}, []string{"192.0.2.0/24 → TCP 8080", subnets + " → TCP"}},
+		"datagrams":          {"UDP", nil, []string{"10.0.0.0/16 → UDP 8080", subnets + " → TCP"}},
+	} {
+		e := service(c.protocol, c.change...)
+		e.Members[0].Settings.NoSecurityGroups = set(&e.Members[0], "disable-nlb-sg", true)
+		same(t, name, admitted(mustBuild(t, Compile(e, account(), cfg, nil)).Bindings[0].Networking), c.want)
+	}
+}
+
 func TestAnNLBKeepsTheSchemeAndTheLackOfGroupsThatItHas(t *testing.T) {
 	t.Parallel()
 	f := account()
@@ -225,10 +253,10 @@ func TestPrefixesForSourceNATAreThoseOfTheSubnetsThatContainThem(t *testing.T) {
 		}
 	}
 	for text, r := range map[string]Result{
-		"dualstack":                        compiled(stack.IPv4, a, b),
-		"must match":                       compiled(stack.Dualstack, a),
-		"at most one source NAT prefix":    compiled(stack.Dualstack, a, "2001:db8:0:a2:2::/80"),
-		"for each subnet, inside of it: 2": compiled(stack.Dualstack, a, "2001:db8:1::/80"),
+		"dualstack":                     compiled(stack.IPv4, a, b),
+		"must match":                    compiled(stack.Dualstack, a),
+		"at most one source NAT prefix": compiled(stack.Dualstack, a, "2001:db8:0:a2:2::/80"),
+		"value must be within subnet CIDR range: subnet-0a2 [2001:db8:0:a2::/64], subnet-0b2": compiled(stack.Dualstack, a, "2001:db8:1::/80"),
 	} {
 		if r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, text) {
 			t.Errorf("%s: %+v", text, r.Diagnostics)
@@ -247,16 +275,22 @@ func TestPathMTUMessagesComeInFromWhereverTrafficDoes(t *testing.T) {
 		on        string
 		dualstack bool
 		ranges    []string
+		lists     []string
 		want      []string
 	}{
-		"off":                 {"", false, []string{"10.0.0.0/8"}, []string{"tcp 80-80 10.0.0.0/8"}},
-		"per range":           {"on", false, []string{"10.0.0.0/8", "192.0.2.0/24"}, []string{"icmp 3-4 10.0.0.0/8", "icmp 3-4 192.0.2.0/24", "tcp 80-80 10.0.0.0/8", "tcp 80-80 192.0.2.0/24"}},
-		"both families":       {"on", true, []string{"10.0.0.0/8", "2001:db8::/32"}, []string{"icmp 3-4 10.0.0.0/8", "icmpv6 2-0 2001:db8::/32", "tcp 80-80 10.0.0.0/8", "tcp 80-80 2001:db8::/32"}},
-		"both, from everyone": {"on", true, nil, []string{"icmp 3-4 0.0.0.0/0", "icmpv6 2-0 ::/0", "tcp 80-80 0.0.0.0/0", "tcp 80-80 ::/0"}},
+		"off":                 {"", false, []string{"10.0.0.0/8"}, nil, []string{"tcp 80-80 10.0.0.0/8"}},
+		"a prefix list":       {"on", false, nil, []string{"pl-1"}, []string{"icmp 3-4 pl-1", "tcp 80-80 pl-1"}},
+		"both, prefix list":   {"on", true, nil, []string{"pl-1"}, []string{"icmp 3-4 pl-1", "icmpv6 2-0 pl-1", "tcp 80-80 pl-1"}},
+		"per range":           {"on", false, []string{"10.0.0.0/8", "192.0.2.0/24"}, nil, []string{"icmp 3-4 10.0.0.0/8", "icmp 3-4 192.0.2.0/24", "tcp 80-80 10.0.0.0/8", "tcp 80-80 192.0.2.0/24"}},
+		"both families":       {"on", true, []string{"10.0.0.0/8", "2001:db8::/32"}, nil, []string{"icmp 3-4 10.0.0.0/8", "icmpv6 2-0 2001:db8::/32", "tcp 80-80 10.0.0.0/8", "tcp 80-80 2001:db8::/32"}},
+		"both, from everyone": {"on", true, nil, nil, []string{"icmp 3-4 0.0.0.0/0", "icmpv6 2-0 ::/0", "tcp 80-80 0.0.0.0/0", "tcp 80-80 ::/0"}},
 	} {
 		s := mustBuild(t, Compile(service("TCP", func(m *intent.Member, _ *intent.TargetGroup) {
 			if c.ranges != nil {
 				m.Listeners[0].InboundCIDRs = set(m, "source-ranges", c.ranges)
+			}
+			if c.lists != nil {
+				m.Listeners[0].PrefixLists = set(m, "prefix-lists", c.lists)
 			}
 			if c.on != "" {
 				m.Listeners[0].ICMP = set(m, "icmp", c.on)
@@ -267,7 +301,7 @@ func TestPathMTUMessagesComeInFromWhereverTrafficDoes(t *testing.T) {
 		}), f, config(), nil))
 		var got []string
 		for _, p := range s.SecurityGroups[0].Ingress {
-			got = append(got, fmt.Sprintf("%s %d-%d %s%s", p.Protocol, p.FromPort, p.ToPort, p.CIDR, p.IPv6CIDR))
+			got = append(got, fmt.Sprintf("%s %d-%d %s%s%s", p.Protocol, p.FromPort, p.ToPort, p.CIDR, p.IPv6CIDR, p.PrefixList))
 		}
 		slices.Sort(got)
 		same(t, name, got, c.want)

@@ -61,6 +61,11 @@ func TestAnAnnotationOfAMegabyteIsAnsweredInTime(t *testing.T) {
 	}
 }
 
+// ruleLimit is a limit of an account.
+func ruleLimit(n int) map[string]int {
+	return map[string]int{"rules-per-application-load-balancer": n}
+}
+
 func TestTenThousandRulesAreCompiledInTime(t *testing.T) {
 	t.Parallel()
 	const members, paths = 100, 100
@@ -73,9 +78,11 @@ func TestTenThousandRulesAreCompiledInTime(t *testing.T) {
 		objects = append(objects, ing(fmt.Sprintf("m%03d", i), group("g"), p...))
 	}
 	within(t, "compiling", func() {
-		out := scenario{Account: "lab"}.run(t, objects)
-		if len(out) != 1 || out[0].Desired == nil || len(out[0].Desired.Rules) != members*paths {
-			t.Errorf("not all rules: %.2000s", tell(out))
+		for _, limit := range []int{members * paths, 100} { // all fit; they are joined, and most are left out
+			out := scenario{Account: "lab", Limits: ruleLimit(limit)}.run(t, objects)
+			if len(out) != 1 || out[0].Desired == nil || len(out[0].Desired.Rules) != limit {
+				t.Errorf("not %d rules: %.2000s", limit, tell(out))
+			}
 		}
 	})
 }
@@ -94,7 +101,7 @@ func TestTenThousandRedirectsAreComparedInTime(t *testing.T) {
 			and(group("g"), notes{"actions.go": `{"type":"redirect","redirectConfig":{"host":"else.example.com","statusCode":"HTTP_301"}}`}), p...))
 	}
 	within(t, "compiling", func() {
-		out := scenario{Account: "lab"}.run(t, objects)
+		out := scenario{Account: "lab", Limits: ruleLimit(members * paths)}.run(t, objects)
 		if len(out) != 1 || out[0].Desired == nil || len(out[0].Desired.Rules) != members*paths {
 			t.Errorf("not all rules: %.2000s", tell(out))
 		}

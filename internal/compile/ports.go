@@ -32,6 +32,14 @@ type port struct {
 // secure reports whether the listener ends TLS.
 func (p *port) secure() bool { return p.protocol == "HTTPS" || p.protocol == "TLS" }
 
+// declared is where the first member declares the port.
+func (p *port) declared() intent.Source {
+	if l := p.listeners[0]; l.Source.Path == "" {
+		return l.DefaultSource
+	}
+	return p.listeners[0].Source
+}
+
 func (p *port) listener(i int) intent.Listener {
 	if at := slices.Index(p.members, i); at >= 0 {
 		return p.listeners[at]
@@ -67,10 +75,16 @@ func (b *build) mergePorts() {
 		if b.e.FixedPorts && !slices.ContainsFunc(candidates[n], func(c merge.Owned[intent.Listener]) bool { return b.members[c.Member].Authority != intent.RoutesOnly }) {
 			continue
 		}
+		if b.e.OnePerPort {
+			candidates[n] = b.holderOf(n, candidates[n])
+		}
 		b.ports = append(b.ports, b.mergePort(n, candidates[n]))
 	}
+	b.limitPorts()
 	b.noteClosed()
-	b.addRejected()
+	if !b.e.OnePerPort { // there are no rules of others
+		b.addRejected()
+	}
 }
 
 func (b *build) mergePort(number int32, candidates []merge.Owned[intent.Listener]) *port {

@@ -33,16 +33,19 @@ func (b *build) rulesOf(p *port) *rules.Listener {
 	return l
 }
 
-// portRules are the rules of a listener in order, with where they come from. It appends to kept those whose actions are kept.
-func (b *build) portRules(p *port, listener stack.Ref, kept []stack.Ref) ([]stack.Rule, []stack.Ref) {
+// portRules are the rules of a port in order, before it is known which of them have room.
+func (b *build) portRules(p *port, listener stack.Ref) []rules.Rule {
 	l := b.rulesOf(p)
 	order := l.Order()
 	all := make([]rules.Rule, 0, len(order))
 	for _, at := range order {
 		all = b.addRules(all, p, at, listener)
 	}
-	all = rules.Join(l.Optimise(all))
-	out := make([]stack.Rule, len(all))
+	return rules.Join(l.Optimise(all))
+}
+
+// placeRules gives the rules of a port their order and identity, and records where they come from.
+func (b *build) placeRules(p *port, all []rules.Rule) {
 	user := map[int]map[string]string{}
 	for at, w := range all {
 		w.Order = int32(at + 1)
@@ -53,17 +56,16 @@ func (b *build) portRules(p *port, listener stack.Ref, kept []stack.Ref) ([]stac
 			}
 			w.Tags = b.tags(withRouteTags(user[w.Member], w.Route.Tags), w.ID)
 		}
-		out[at] = w.Rule
+		b.rules = append(b.rules, w.Rule)
 		ref := stack.Ref{Kind: stack.KindRule, ID: w.ID}
 		if w.Keep {
-			kept = append(kept, ref)
+			b.keep.Actions = append(b.keep.Actions, ref)
 		}
 		b.origins[ref] = Origin{
 			Objects: []diag.Object{b.members[w.Member].Object},
 			Fields:  map[string]intent.Source{"Conditions": w.Route.Source, "Actions": w.Route.Source},
 		}
 	}
-	return out, kept
 }
 
 // withRouteTags are the tags of a member's rules with those of the rule's own route.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -97,6 +98,7 @@ func (b *build) withoutGroups() bool {
 			b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
 				"the network load balancer was made without security groups and AWS cannot add any", "recreate it to have security groups"))
 		}
+		b.refuseRanges(-1)
 		return true
 	}
 	off := b.settings.noSecurityGroups
@@ -108,8 +110,37 @@ func (b *build) withoutGroups() bool {
 		b.failShared(i, diag.New(b.members[i].Object, off.Source.Place(), diag.InvalidAnnotation,
 			"conflicting security groups configuration: the load balancer has security groups and AWS cannot take the last one away",
 			"recreate the load balancer, or leave its security groups on"))
+	} else if off.Or(false) {
+		b.refuseRanges(off.Member)
 	}
 	return true
+}
+
+// refuseRanges refuses what would open the ports of a member of a group that declares source ranges, which a load balancer without security groups cannot
+// have: the setting of the member that is to have none, or, with -1 for a load balancer that has none, the member that declares ranges.
+func (b *build) refuseRanges(without int) {
+	if !b.e.OnePerPort {
+		return
+	}
+	for i := range b.members {
+		m := &b.members[i]
+		at := slices.IndexFunc(m.Listeners, func(l intent.Listener) bool { return nonEmpty(l.InboundCIDRs).Set || l.PrefixLists.Set })
+		if i == without || m.State == quarantine.Rejected || at < 0 || m.Settings.NoSecurityGroups.Or(false) {
+			continue
+		}
+		source := m.Listeners[at].InboundCIDRs.Source
+		if !nonEmpty(m.Listeners[at].InboundCIDRs).Set {
+			source = m.Listeners[at].PrefixLists.Source
+		}
+		if without < 0 {
+			b.failShared(i, diag.New(m.Object, source.Place(), diag.InvalidAnnotation,
+				"the load balancer of the group has no security groups, so that nothing restricts who reaches the ports of its members", "remove the source ranges, or use another group"))
+			continue
+		}
+		w := &b.members[without]
+		b.failShared(without, diag.New(w.Object, w.Settings.NoSecurityGroups.Source.Place(), diag.InvalidAnnotation,
+			fmt.Sprintf("without security groups the load balancer would admit everybody to the ports of %s, which declares source ranges", m.Object), "remove the annotation, or use another group"))
+	}
 }
 
 // noteIgnoredRanges notes source ranges that have no effect beside the groups that another member names. Beside a member's own groups
@@ -129,32 +160,6 @@ func (b *build) noteIgnoredRanges() {
 			}
 		}
 	}
-}
-
-// managedGroup adds the group whose rules the controller writes, if the load balancer has it.
-func (b *build) managedGroup() {
-	ref := stack.Ref{Kind: stack.KindSecurityGroup, ID: stack.ManagedSecurityGroup}
-	if !slices.Contains(b.lb.SecurityGroups, ref) {
-		return
-	}
-	g := stack.SecurityGroup{
-		ID: ref.ID, Name: b.e.Names.SecurityGroup(b.cfg.Cluster, b.e.Key.ID), Description: naming.ManagedSecurityGroupDescription, Tags: b.tags(b.settings.tags, ref.ID),
-	}
-	fields := map[string]intent.Source{}
-	for _, p := range b.ports {
-		for _, permission := range b.permissions(p) {
-			g.Ingress = appendOnce(g.Ingress, permission)
-		}
-		if p.cidrs.Set {
-			fields["InboundCIDRs"] = p.cidrs.Source
-		}
-	}
-	for _, permission := range b.frontendPermissions() {
-		g.Ingress = appendOnce(g.Ingress, permission)
-	}
-	b.groups = append(b.groups, g)
-	b.trace(stack.KindSecurityGroup, g.ID, b.group.All(), fields)
-	b.traceKeys(stack.KindSecurityGroup, g.ID, "Tags", b.settings.tagsSource)
 }
 
 // permissions are the rules of the managed group for one port. Without restrictions, a port allows all sources.
@@ -206,6 +211,12 @@ func (b *build) permissions(p *port) []stack.Permission {
 		}
 		for _, list := range p.prefixLists.Value {
 			out = append(out, stack.Permission{Protocol: protocol, FromPort: p.number, ToPort: p.number, PrefixList: list})
+			if p.icmp && b.e.ICMPFromPrefixLists {
+				out = append(out, stack.Permission{Protocol: "icmp", FromPort: 3, ToPort: 4, PrefixList: list})
+			}
+			if p.icmp && b.e.ICMPFromPrefixLists && b.dualstack() { // the family of a list is not known here
+				out = append(out, stack.Permission{Protocol: "icmpv6", FromPort: 2, ToPort: 0, PrefixList: list})
+			}
 		}
 	}
 	return out

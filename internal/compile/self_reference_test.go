@@ -10,6 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // TestReferencesToThemselvesEndAndAreReported has actions, target groups and redirects that lead to themselves, directly or around.
@@ -93,7 +95,8 @@ func TestAnAnnotationOfAMegabyteOnAServiceIsAnsweredInTime(t *testing.T) {
 			for _, value := range shapes {
 				within(t, key, func() {
 					svc := &corev1.Service{
-						ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "big", UID: "0f7c2d3e-0000-4000-8000-000000000001", Annotations: map[string]string{key: value}},
+						ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "big", UID: "0f7c2d3e-0000-4000-8000-000000000001", Annotations: map[string]string{key: value},
+							Finalizers: []string{naming.Finalizer(stack.Key{Owner: stack.Service, ID: naming.StackID("shop", "big")})}}, // else one in an invalid group has no stack
 						Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: &class,
 							Ports: []corev1.ServicePort{{Name: "http", Port: 80, NodePort: 30080, Protocol: corev1.ProtocolTCP}}},
 					}

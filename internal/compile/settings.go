@@ -130,6 +130,7 @@ type shared struct {
 	tags             map[string]string
 	tagsSource       map[string]intent.Source
 	addOns           addOns
+	driftPolicy      map[string]string
 }
 
 // mergeShared merges the settings of the load balancer as a whole.
@@ -147,7 +148,7 @@ func (b *build) mergeShared() shared {
 	s.securityGroups = exclusive(b, func(s *intent.Settings) intent.Field[[]string] { return nonEmpty(s.SecurityGroups) },
 		merge.Setting[[]string]{Name: "security-groups", What: "security groups", Text: setText, Exists: b.existsGroups, ByDefault: b.existsManagedGroup})
 	s.noSecurityGroups = exclusive(b, func(s *intent.Settings) intent.Field[bool] { return s.NoSecurityGroups },
-		merge.Setting[bool]{Name: "no-security-groups", What: "disabling of security groups"})
+		merge.Setting[bool]{Name: "no-security-groups", What: "disabling of security groups", Fallback: printed(false)})
 	s.manageBackend = exclusive(b, func(s *intent.Settings) intent.Field[bool] { return s.ManageBackend },
 		merge.Setting[bool]{Name: "manage-backend-security-group-rules", What: "management of backend security group rules", Fallback: printed(b.cfg.ManageBackendSecurityGroupRules)})
 	s.sslRedirect = exclusive(b, func(s *intent.Settings) intent.Field[int32] { return s.SSLRedirectPort },
@@ -165,6 +166,9 @@ func (b *build) mergeShared() shared {
 	})
 	s.tags, s.tagsSource = keyed(b, "tag", "tag", false, all, b.existsTag, b.userTags)
 	s.addOns = b.mergeAddOns()
+	s.driftPolicy, _ = keyed(b, "drift-policy", "drift policy of", false, all, nil, func(i int) map[string]intent.Field[string] {
+		return b.members[i].Settings.DriftPolicy
+	})
 	return s
 }
 

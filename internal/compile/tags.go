@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -60,8 +62,44 @@ func (b *build) externalTag(tags map[string]string) string {
 	return ""
 }
 
-// checkTags reports keys that are managed externally.
+// Limits of tags.
+const (
+	mostTags     = 50
+	longestKey   = 128
+	longestValue = 256
+)
+
+// tagProblem is why AWS takes a tag of no resource; empty if it does.
+func tagProblem(key, value string) string {
+	switch {
+	case strings.HasPrefix(strings.ToLower(key), "aws:"):
+		return fmt.Sprintf("tag key %s is reserved by AWS", key)
+	case utf8.RuneCountInString(key) > longestKey:
+		return fmt.Sprintf("tag key %s has more than %d characters", key, longestKey)
+	case utf8.RuneCountInString(value) > longestValue:
+		return fmt.Sprintf("the value of tag %s has more than %d characters", key, longestValue)
+	}
+	return ""
+}
+
+// checkTags reports keys that are managed externally, and tags that AWS takes of no resource, before it has refused some of several.
 func (b *build) checkTags() {
+	for i := range b.members {
+		tags := b.members[i].Settings.Tags
+		bad := func(f intent.Field[string], text, remedy string) {
+			b.fail(i, diag.New(b.members[i].Object, f.Source.Place(), diag.InvalidAnnotation, text, remedy).In(diag.Route))
+		}
+		var one intent.Field[string]
+		for _, key := range slices.Sorted(maps.Keys(tags)) {
+			one = tags[key]
+			if text := tagProblem(key, one.Value); text != "" {
+				bad(one, text, "remove or shorten it")
+			}
+		}
+		if n := len(b.tags(b.plainTags(i), "")); len(tags) > 0 && n > mostTags {
+			bad(one, fmt.Sprintf("resources would have %d tags with those of the controller, AWS admits %d", n, mostTags), "remove some")
+		}
+	}
 	for _, key := range b.cfg.ExternalManagedTags {
 		for i := range b.members {
 			if f, ok := b.members[i].Settings.Tags[key]; ok {

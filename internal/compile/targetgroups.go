@@ -23,11 +23,16 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		return ref, ref.ID != ""
 	}
 	tg := want
-	if byFamily := want.IPv6 && want.IPv4 && !b.dualstack(); byFamily || tg.TargetType == "" {
+	if overIPv6 := b.overIPv6(want); overIPv6 != want.IPv6 || tg.TargetType == "" {
 		resolved := *want
 		resolved.TargetType = cmp.Or(want.TargetType, b.cfg.DefaultTargetType, stack.TargetInstance)
-		resolved.IPv6 = want.IPv6 && !byFamily
+		resolved.IPv6 = overIPv6
 		tg = &resolved
+	}
+	if want.IPv4 && !b.dualstack() && b.e.Key.Owner == stack.Service {
+		b.note(i, diag.New(b.members[i].Object, source.Path, diag.IgnoredSetting,
+			fmt.Sprintf("targets of Service %s/%s are reached by IPv4 only, although it has IPv6, too: the load balancer is not dualstack", want.ServiceNamespace, want.ServiceName),
+			"nothing to do, or set ip-address-type dualstack").In(diag.Route))
 	}
 	if d, bad := b.badTargetGroup(tg); bad {
 		d.Object, d.Path = b.members[i].Object, source.Path
@@ -69,6 +74,26 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	b.bindings = append(b.bindings, binding)
 	b.trace(stack.KindBinding, tg.ID, []int{i}, fields)
 	return ref, true
+}
+
+// overIPv6 reports whether targets are reached by IPv6. Of the two families of a dual-stack Service, it is the one that the load balancer admits: of
+// a dualstack NLB, UDP takes IPv6 only. Where it admits both, it is the first one; but a target group of IPv6 that exists stays, as the controller
+// before this one made it of any Service with IPv6.
+func (b *build) overIPv6(g *intent.TargetGroup) bool {
+	switch {
+	case !g.IPv6 || !g.IPv4:
+		return g.IPv6
+	case !b.dualstack():
+		return false
+	case !g.IPv4First || b.e.Type == stack.Network && udp(g.Protocol):
+		return true
+	}
+	lb, _ := b.existing()
+	if lb == nil {
+		return false
+	}
+	exists := lb.Families[cmp.Or(g.Beside, g.ID)]
+	return len(exists) == 1 && exists[0] == stack.IPv6
 }
 
 // nameOf is the name of a target group, and whether it is a declared one that a target group which exists is to get: nothing shows when one of a

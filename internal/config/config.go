@@ -1,5 +1,5 @@
 // Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning, as one
-// table each. It parses and validates; it opens no connection. It imports pflag and the pure naming package only.
+// table each. It parses and validates; it opens no connection. It imports pflag and the pure package drift only.
 package config
 
 import (
@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/drift"
 )
 
 // Config is a parsed and validated command line.
@@ -28,6 +30,8 @@ type Config struct {
 	DisableRestrictedRules bool
 	EnableEndpointSlices   bool
 	TargetENISecurityTags  map[string]string
+	NodeSecurityGroup      string
+	RulesPerSecurityGroup  int
 	MaxTargetsPerGroup     int
 	BindingRequeue         time.Duration
 	BindingMaxBackoff      time.Duration
@@ -45,11 +49,16 @@ type Config struct {
 	EnableWAFv2            bool
 	EnableShield           bool
 	EnableReadinessGates   bool
+	OpenGatesAfter         time.Duration // 0 = never
+	NodeDrainCondition     bool
+	ExcludedNodes          bool // the label that excludes nodes from load balancers counts for ip targets, too
 	StrictGroups           bool
 	DeregistrationBrake    int           // 0 = none
 	DeletionBrake          int           // 0 = none
+	DeleteOrphansAfter     time.Duration // 0 = they stay
 	DriftInterval          time.Duration // 0 = no background sweep
-	Checkpoints            bool          // store last good versions and observations for the next leader
+	DriftPolicy            string
+	Checkpoints            bool // store last good versions and observations for the next leader
 	// Passes at once. Where a flag is not given, they are those of defaultWorkers instead of the flag's default, 3, which is that of
 	// the existing controller.
 	IngressWorkers, ServiceWorkers, BindingWorkers int
@@ -135,6 +144,8 @@ func (c *Config) Validate() error {
 	switch {
 	case c.BackendSecurityGroup != "" && !strings.HasPrefix(c.BackendSecurityGroup, "sg-"):
 		return fmt.Errorf("invalid value %s for backend security group id: --backend-security-group takes an id that starts with sg-", c.BackendSecurityGroup)
+	case c.NodeSecurityGroup != "" && !strings.HasPrefix(c.NodeSecurityGroup, "sg-"):
+		return fmt.Errorf("invalid value %s for --node-security-group: it takes an id that starts with sg-", c.NodeSecurityGroup)
 	case c.EnableManageBackendSG && !c.EnableBackendSG:
 		return errors.New("backend security group must be enabled when manage backend security group rule is enabled: " +
 			"set --enable-backend-security-group=true or --enable-manage-backend-security-group-rules=false")
@@ -142,6 +153,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("invalid value %q for --required-secrets-label: must be in key=value format", c.RequiredSecretsLabel)
 	case c.DriftInterval != 0 && c.DriftInterval < 10*time.Second:
 		return fmt.Errorf("invalid value %s for --drift-check-interval: must be 0 (off) or at least 10s", c.DriftInterval)
+	}
+	if _, err := drift.Parse(c.DriftPolicy); err != nil {
+		return fmt.Errorf("invalid value %q for --drift-policy: %w; %s", c.DriftPolicy, err, drift.Remedy())
 	}
 	return cmp.Or(c.Traces.validate(), c.Webhooks.validate())
 }

@@ -42,8 +42,12 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.BoolVar(&c.EnableManageBackendSG, "enable-manage-backend-security-group-rules", false, "manage the rules of nodes and pods also where security groups are given by annotation")
 	fs.StringVar(&c.BackendSecurityGroup, "backend-security-group", "", "id of an existing group to use as the shared one")
 	fs.BoolVar(&c.DisableRestrictedRules, "disable-restricted-sg-rules", false, "open all ports of nodes and pods to load balancers, instead of the ports in use")
-	fs.BoolVar(&c.EnableEndpointSlices, "enable-endpoint-slices", true, "read EndpointSlices for ip targets")
+	fs.BoolVar(&c.EnableEndpointSlices, "enable-endpoint-slices", true, "read EndpointSlices for ip targets; false has no effect: Kubernetes makes them of Endpoints, too, and a notice says so")
 	fs.StringToStringVar(&c.TargetENISecurityTags, "service-target-eni-security-group-tags", nil, "further tags that pick the one security group of a network interface with several")
+	fs.BoolVar(&c.ExcludedNodes, "exclude-ip-targets-by-node-label", false, "pods on nodes with the label node.kubernetes.io/exclude-from-external-load-balancers are no ip targets, unless they are more than half of a target group's")
+	fs.BoolVar(&c.NodeDrainCondition, "enable-node-drain-condition", false, "show on nodes that are cordoned or about to go whether their targets have drained, by the condition elbv2.k8s.aws/TargetsDrained; needs the right to patch nodes/status")
+	fs.StringVar(&c.NodeSecurityGroup, "node-security-group", "", "id of the security group that gets the rules for load balancers, on each network interface of nodes and pods that has it; empty: tags decide")
+	fs.IntVar(&c.RulesPerSecurityGroup, "max-rules-per-security-group", 0, "quota of inbound rules per security group that the account has; 0 = AWS's default of 60")
 	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0, "maximum number of targets registered per target group; 0 = no limit")
 	fs.DurationVar(&c.BindingRequeue, "targetgroupbinding-requeue-duration", defaultBindingRequeue, "requeue interval of a binding that waits for AWS")
 	fs.DurationVar(&c.StabilizationInterval, "lb-stabilization-monitor-interval", defaultStabilization, "poll period for a new load balancer to become active, before capacity is reserved")
@@ -73,6 +77,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.TrustStores.Bucket, "trust-store-bucket", "", "bucket of S3, in the load balancers' region, for the authorities that spec.tls.frontend of Gateways names: AWS makes trust stores of them; empty: such listeners are not accepted; needs further permissions")
 	fs.StringVar(&c.TrustStores.Prefix, "trust-store-prefix", "trust-stores", "prefix of the keys in --trust-store-bucket")
 	fs.IntVar(&c.DeletionBrake, "deletion-brake", 10, "load balancers that may be deleted within ten minutes although their objects exist, because these no longer declare them; further deletions, if more than a quarter of all load balancers, wait for consent; 0 = no limit")
+	fs.DurationVar(&c.DeleteOrphansAfter, "delete-orphans-after", 0, "delete what carries the cluster's tags in AWS and no object claims, once it was seen so for this long; 0 = it is reported and stays")
 	fs.IntVar(&c.DeregistrationBrake, "deregistration-brake", 10, "target groups that may lose most of their targets within ten minutes although the pods or nodes exist; further deregistrations, if of more than a quarter of all target groups, wait for consent; 0 = no limit")
 	fs.BoolVar(&c.StrictGroups, "strict-groups", false, "an invalid member stops its whole Ingress group, as in the existing controller")
 
@@ -82,6 +87,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.BoolVar(&c.EnableWAFv2, "enable-wafv2", true, "act on wafv2-acl-arn and wafv2-acl-name; off: no call of WAFv2")
 	fs.BoolVar(&c.EnableShield, "enable-shield", true, "act on shield-advanced-protection; off: no call of Shield")
 	fs.BoolVar(&c.EnableReadinessGates, "enable-pod-readiness-gate-inject", true, "inject readiness gates into pods at admission")
+	fs.DurationVar(&c.OpenGatesAfter, "open-readiness-gates-after", 0, "open the readiness gates of pods that have waited for so long while their target group does not exist, is used by no load balancer, or does not have them yet; gates of targets that are checked or unhealthy stay closed; 0 = never")
 	fs.StringVar(&s.quicVariable, "quic-environment-variable-name", "AWS_LBC_QUIC_SERVER_ID", "environment variable of QUIC server ids")
 
 	fs.StringVar(&c.Region, "aws-region", "", "AWS region; else AWS_DEFAULT_REGION, AWS_REGION, instance metadata")
@@ -106,6 +112,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.WatchNamespace, "watch-namespace", "", "reconcile objects of this namespace only; empty = all")
 	fs.BoolVar(&c.Checkpoints, "enable-checkpoints", true, "store last good versions and the observed state of AWS in ConfigMaps beside the Lease, so that a restart keeps them and reads little")
 	fs.DurationVar(&c.DriftInterval, "drift-check-interval", time.Hour, "interval at which each load balancer and target group is compared with AWS to find changes made by hand; at most one read a second; 0 = only with --sync-period")
+	fs.StringVar(&c.DriftPolicy, "drift-policy", "correct", "what becomes of changes made in AWS by hand, where objects and their classes declare nothing else: correct, report or ignore, or GROUP=POLICY for groups of fields, separated by commas")
 	fs.DurationVar(&c.SyncPeriod, "sync-period", 10*time.Hour, "interval at which every object is reconciled again")
 	fs.Var(&c.Gates, "feature-gates", gateHelp())
 }
@@ -131,6 +138,8 @@ var unusable = []struct {
 		func(c *Config) { c.LogLevel = "info" }, "the levels are info and debug; info is used"},
 	{"max-targets-per-target-group", func(c *Config) bool { return c.MaxTargetsPerGroup < 0 },
 		func(c *Config) { c.MaxTargetsPerGroup = 0 }, "a number below 0 is no limit"},
+	{"max-rules-per-security-group", func(c *Config) bool { return c.RulesPerSecurityGroup < 0 },
+		func(c *Config) { c.RulesPerSecurityGroup = 0 }, "it must not be below 0; AWS's default is used"},
 	{"targetgroupbinding-requeue-duration", func(c *Config) bool { return c.BindingRequeue <= 0 },
 		func(c *Config) { c.BindingRequeue = defaultBindingRequeue }, "it must be more than 0; 15s is used"},
 	{"targetgroupbinding-max-exponential-backoff-delay", func(c *Config) bool { return c.BindingMaxBackoff <= 0 },

@@ -8,10 +8,12 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
@@ -31,7 +33,7 @@ func TestTheSpecOfABindingMustBeWhatItsTargetGroupIs(t *testing.T) {
 		"a function":                {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "function" }, "unsupported TargetType: lambda (spec.targetType)"},
 		"a group that is not there": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "nobodys" }, "target group nobodys: "},
 		"a name of a shared group":  {func(s *v1beta1.TargetGroupBindingSpec) { s.MultiClusterTargetGroup = true }, "must be named by its ARN (spec.targetGroupARN)"},
-		"neither":                   {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "" }, "must provide either TargetGroupARN or TargetGroupName (spec.targetGroupARN)"},
+		"neither":                   {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "" }, "must specify these fields: either TargetGroupARN or TargetGroupName (spec.targetGroupARN)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,4 +57,99 @@ func TestTheSpecOfABindingMustBeWhatItsTargetGroupIs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestACompleteBindingIsComparedWithItsTargetGroup has every field of the spec set, so that nothing is left to the target group, and has pods
+// that would be registered.
+func TestACompleteBindingIsComparedWithItsTargetGroup(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*v1beta1.TargetGroupBindingSpec)
+		says   string
+	}{
+		"the protocol": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupProtocol = ptr.To(v1beta1.Protocol("TCP")) }, "protocol differs (got TCP, expected HTTP) (spec.targetGroupProtocol)"},
+		"the type":     {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetType = ptr.To(v1beta1.TargetTypeInstance) }, "is ip, not instance (spec.targetType)"},
+		"the family":   {func(s *v1beta1.TargetGroupBindingSpec) { s.IPAddressType = ptr.To(v1beta1.IPAddressTypeIPv6) }, "invalid IP address type ipv6 for TargetGroup"},
+		"the VPC":      {func(s *v1beta1.TargetGroupBindingSpec) { s.VpcID = "vpc-0a1de0000000000ff" }, "invalid VpcID vpc-0a1de0000000000ff doesnt match VpcID from TargetGroup"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, b := completeLab(t)
+			l.settle()
+			if l.get(b, "bound"); !meta.IsStatusConditionTrue(b.Status.Conditions, "Ready") || len(l.targets(b.Spec.TargetGroupARN)) != 1 {
+				t.Fatalf("a binding that is right: %+v, targets %v", b.Status.Conditions, l.targets(b.Spec.TargetGroupARN))
+			}
+			c.change(&b.Spec)
+			b.Generation++
+			l.must(l.client.Update(t.Context(), b))
+			l.create(append(labPods("b", "10.0.128.51"), labNode("b", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+			mark := l.mark()
+			for range 3 {
+				_, err := l.round()
+				l.must(err)
+			}
+			l.toldOnce(c.says)
+			if l.get(b, "bound"); !meta.IsStatusConditionFalse(b.Status.Conditions, "Ready") {
+				t.Errorf("%+v", b.Status.Conditions)
+			}
+			if got := l.targets(b.Spec.TargetGroupARN); len(got) != 1 {
+				t.Errorf("its targets did not stay as they are: %v", got)
+			}
+			if _, by := l.counts(mark); by["DescribeTargetGroups"] > 1 {
+				t.Errorf("read %v", by)
+			}
+		})
+	}
+}
+
+// TestTheTargetGroupOfACompleteBindingIsReadOnce counts the reads of passes, edits and a restart.
+func TestTheTargetGroupOfACompleteBindingIsReadOnce(t *testing.T) {
+	t.Parallel()
+	l, b := completeLab(t)
+	reads := func(mark uint64) (n int) {
+		for _, c := range l.sim.Gate.Calls(gate.Filter{After: mark}) {
+			if in, ok := c.Input.(*elbv2.DescribeTargetGroupsInput); ok && len(in.TargetGroupArns) > 0 { // no listing
+				n++
+			}
+		}
+		return n
+	}
+	// AWS does not tell: the targets are served, and it is asked again.
+	_, err := l.sim.Gate.AddFault(gate.Fault{ID: "down", Action: "DescribeTargetGroups", Code: "InternalFailure", Status: 500})
+	l.must(err)
+	mark := l.mark()
+	wait, err := l.round()
+	l.must(err)
+	if n := len(l.targets(b.Spec.TargetGroupARN)); n != 1 || wait == 0 || wait > l.config.BindingRequeue {
+		t.Errorf("while AWS does not tell of the group: %d targets, again after %s", n, wait)
+	}
+	l.sim.Gate.RemoveFault("down")
+	failed := reads(mark)
+	l.clock.Advance(wait)
+	for range 3 {
+		l.settle()
+	}
+	if n := reads(mark); n != failed+1 {
+		t.Errorf("%d reads, of which %d failed", n, failed)
+	}
+	mark = l.mark()
+	l.get(b, "bound")
+	b.Spec.ServiceRef.Port = intstr.FromString("http")
+	b.Generation++
+	l.must(l.client.Update(t.Context(), b))
+	l.settle()
+	l.restart()
+	l.settle()
+	if n := reads(mark); n > 0 {
+		t.Errorf("%d reads after the first", n)
+	}
+}
+
+// completeLab has a binding with all that it could leave to its target group, and a pod.
+func completeLab(t *testing.T) (*lab, *v1beta1.TargetGroupBinding) {
+	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	b.Generation, b.Finalizers = 1, []string{naming.BindingFinalizer}
+	l.create(append(labPods("a", "10.0.128.50"), b)...)
+	return l, b
 }

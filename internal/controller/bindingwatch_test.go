@@ -110,11 +110,13 @@ func TestANodeWakesTheBindingsThatCountItsPodsOrItself(t *testing.T) {
 		change func(*corev1.Node)
 		want   []string
 	}{
-		"a heartbeat":              {func(n *corev1.Node) { n.Status.Conditions[0].LastHeartbeatTime = metav1.Unix(1, 0) }, nil},
-		"a label":                  {func(n *corev1.Node) { n.Labels["pool"] = "a" }, []string{"nodes"}},
-		"its instance":             {func(n *corev1.Node) { n.Spec.ProviderID = "aws:///z/i-2" }, []string{"nodes"}},
-		"its kubelet is silent":    {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }, []string{"nodes", "pods"}},
-		"it is not ready, it says": {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse }, []string{"nodes", "pods"}},
+		"a heartbeat":               {func(n *corev1.Node) { n.Status.Conditions[0].LastHeartbeatTime = metav1.Unix(1, 0) }, nil},
+		"a label":                   {func(n *corev1.Node) { n.Labels["pool"] = "a" }, []string{"nodes"}},
+		"its instance":              {func(n *corev1.Node) { n.Spec.ProviderID = "aws:///z/i-2" }, []string{"nodes"}},
+		"its kubelet is silent":     {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }, []string{"nodes", "pods"}},
+		"it is about to be removed": {func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "ToBeDeletedByClusterAutoscaler"}} }, []string{"nodes", "pods"}},
+		"another taint":             {func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "example.com/x"}} }, []string{"nodes"}},
+		"it is not ready, it says":  {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse }, []string{"nodes", "pods"}},
 	} {
 		before := labNode("a", "aws:///z/i-1")
 		after := before.DeepCopy()
@@ -125,5 +127,29 @@ func TestANodeWakesTheBindingsThatCountItsPodsOrItself(t *testing.T) {
 		if slices.Sort(q.names); !slices.Equal(q.names, c.want) {
 			t.Errorf("%s: woken %v, want %v", name, q.names, c.want)
 		}
+	}
+}
+
+func TestTargetsLeaveBeforeTheNodeOfTheirPodsDoes(t *testing.T) {
+	t.Parallel()
+	stays, leaves := labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"), labNode("b", "aws:///us-west-2a/i-0a1de0000000000a2")
+	l := newLab(t, account.Profile{}, labService("web"), stays, leaves)
+	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	l.create(append(append(labPods("a", "10.0.128.50", "10.0.128.51"), labPods("b", "10.0.128.60")...), b)...)
+	l.settle()
+	if got := l.targets(b.Spec.TargetGroupARN); len(got) != 3 {
+		t.Fatalf("registered %v", got)
+	}
+	leaves.Spec.Taints = []corev1.Taint{{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule}}
+	l.must(l.client.Update(t.Context(), leaves))
+	l.settle()
+	if got := l.targets(b.Spec.TargetGroupARN); len(got) != 2 {
+		t.Errorf("registered %v", got)
+	}
+	stays.Spec.Taints = leaves.Spec.Taints
+	l.must(l.client.Update(t.Context(), stays))
+	l.settle()
+	if got := l.targets(b.Spec.TargetGroupARN); len(got) != 3 {
+		t.Errorf("all nodes leave, registered %v", got)
 	}
 }

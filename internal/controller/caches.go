@@ -3,10 +3,12 @@ package controller
 import (
 	"context"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -20,10 +22,13 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
+	"github.com/k8s-lbc/lbc/internal/controller/nodedrain"
 	"github.com/k8s-lbc/lbc/internal/controller/optional"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/drain"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) ctrl.Options {
@@ -42,7 +47,7 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 		GracefulShutdownTimeout:       ptr.To(20 * time.Second),
 		Cache: cache.Options{
 			SyncPeriod:       &c.SyncPeriod,
-			DefaultTransform: cache.TransformStripManagedFields(),
+			DefaultTransform: reduceMetadata,
 			ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Transform: reducePod}, &corev1.Node{}: {Transform: reduceNode}},
 		},
 		Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}}}},
@@ -64,15 +69,16 @@ func optionalKinds(c *config.Config, scheme *runtime.Scheme) (map[objects.Kind]s
 
 // cacheOfOptionalKinds makes caches that also hold kinds whose definitions a cluster may lack, get and lose while the controller runs, and what is
 // known of these definitions.
-// Objects of other namespaces than restricted's, if it is not nil, are read as that has it.
-func cacheOfOptionalKinds(core kubernetes.Interface, kinds map[objects.Kind]schema.GroupVersionKind, restricted *reads.Restricted, log logr.Logger) (cache.NewCacheFunc, *optional.Definitions) {
+// Objects of other namespaces than restricted's, if it is not nil, are read as that has it. pods is called with the cache of the pods when it is made.
+func cacheOfOptionalKinds(core kubernetes.Interface, kinds map[objects.Kind]schema.GroupVersionKind, restricted *reads.Restricted, pods func(rc *rest.Config, o cache.Options, others cache.Cache) cache.Cache, log logr.Logger) (cache.NewCacheFunc, *optional.Definitions) {
 	definitions := optional.NewDefinitions(optional.DiscoverFrom(core.Discovery().RESTClient()), kinds, time.Now, log)
 	definitions.Read = optional.ReadDefinitionFrom(core.Discovery().RESTClient())
 	return func(rc *rest.Config, o cache.Options) (cache.Cache, error) {
-		c, err := optional.NewCache(rc, o, definitions, log)
+		common, err := optional.NewCache(rc, o, definitions, log)
 		if err != nil {
 			return nil, err
 		}
+		c := pods(rc, o, common)
 		if restricted == nil {
 			return c, nil
 		}
@@ -98,6 +104,22 @@ func (c restrictedCache) List(ctx context.Context, list client.ObjectList, opts 
 	return c.Restricted.List(ctx, list, opts...)
 }
 
+// reduceMetadata takes away what nothing reads of the metadata of any object: who manages which field, and the whole object once more as kubectl applied it.
+// Nothing is written from a cached object but patches of what changes of it, so that the API server keeps both.
+func reduceMetadata(in any) (any, error) {
+	o, err := meta.Accessor(in)
+	if err != nil {
+		return in, nil //nolint:nilerr // a tombstone
+	}
+	if o.GetManagedFields() != nil {
+		o.SetManagedFields(nil)
+	}
+	if annotations := o.GetAnnotations(); annotations[corev1.LastAppliedConfigAnnotation] != "" { // a resync shows what others read: nothing is written to it
+		delete(annotations, corev1.LastAppliedConfigAnnotation)
+	}
+	return in, nil
+}
+
 // reducePod returns the parts of a pod that endpoint resolution reads. With tens of thousands of pods the others would be most of the
 // controller's memory.
 func reducePod(in any) (any, error) {
@@ -109,12 +131,18 @@ func reducePod(in any) (any, error) {
 		Namespace: p.Namespace, Name: p.Name, UID: p.UID, ResourceVersion: p.ResourceVersion,
 		CreationTimestamp: p.CreationTimestamp, DeletionTimestamp: p.DeletionTimestamp,
 	}}
-	if eni, ok := p.Annotations[networking.PodENIAnnotation]; ok {
-		out.Annotations = map[string]string{networking.PodENIAnnotation: eni}
+	for _, key := range []string{networking.PodENIAnnotation, drain.SecondsAnnotation} {
+		if value, ok := p.Annotations[key]; ok {
+			metav1.SetMetaDataAnnotation(&out.ObjectMeta, key, value)
+		}
 	}
-	out.Spec.NodeName, out.Spec.ReadinessGates = p.Spec.NodeName, p.Spec.ReadinessGates
+	out.Spec.NodeName, out.Spec.ReadinessGates, out.Spec.TerminationGracePeriodSeconds = p.Spec.NodeName, p.Spec.ReadinessGates, p.Spec.TerminationGracePeriodSeconds
 	for _, c := range p.Spec.Containers {
-		out.Spec.Containers = append(out.Spec.Containers, corev1.Container{Name: c.Name, Ports: c.Ports})
+		kept := corev1.Container{Name: c.Name, Ports: c.Ports}
+		if l := c.Lifecycle; l != nil && l.PreStop != nil && l.PreStop.Sleep != nil {
+			kept.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: l.PreStop.Sleep}}
+		}
+		out.Spec.Containers = append(out.Spec.Containers, kept)
 	}
 	for _, c := range p.Spec.InitContainers {
 		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
@@ -138,8 +166,15 @@ func reduceNode(in any) (any, error) {
 	out.Spec.ProviderID, out.Spec.Taints, out.Spec.Unschedulable = n.Spec.ProviderID, n.Spec.Taints, n.Spec.Unschedulable
 	out.Status.Addresses = n.Status.Addresses
 	for _, c := range n.Status.Conditions {
+		if c.Type == nodedrain.Condition { // which this controller writes
+			out.Status.Conditions = append(out.Status.Conditions, c)
+		}
 		if c.Type == corev1.NodeReady { // heartbeats change the others all the time
-			out.Status.Conditions = append(out.Status.Conditions, corev1.NodeCondition{Type: c.Type, Status: c.Status})
+			kept := corev1.NodeCondition{Type: c.Type, Status: c.Status}
+			if strings.Contains(c.Message, targets.ShuttingDown) {
+				kept.Message = targets.ShuttingDown
+			}
+			out.Status.Conditions = append(out.Status.Conditions, kept)
 		}
 	}
 	return out, nil

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"maps"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 type mortal struct {
 	at     int         // the write to end at, counted from 1; 0 = none
 	how    mortalWrite // what becomes of it
+	mu     sync.Mutex  // over the rest: ConfigMaps are written side by side
 	n      int
 	dead   bool
 	doomed bool // the process ends when the round of writes does
@@ -34,22 +36,22 @@ func (m *mortal) write(o client.Object, write func() error) error {
 	if _, is := o.(*corev1.ConfigMap); !is {
 		return write()
 	}
+	m.mu.Lock()
 	if m.dead {
+		m.mu.Unlock()
 		return context.Canceled
 	}
-	if m.n++; m.n != m.at {
+	m.n++
+	last := m.n == m.at
+	m.doomed = m.doomed || last && m.how == lostWrite
+	m.dead = last && m.how != lostWrite
+	m.mu.Unlock()
+	switch {
+	case !last, m.how == afterWrite:
 		return write()
-	}
-	switch m.how {
-	case lostWrite:
-		m.doomed = true
+	case m.how == lostWrite:
 		return errAway
-	case afterWrite:
-		m.dead = true
-		return write()
-	case beforeWrite:
 	}
-	m.dead = true
 	return context.Canceled
 }
 
@@ -71,7 +73,11 @@ func (m *mortal) before(t *testing.T, inner client.Client) client.Client {
 }
 
 // ended reports whether the process has come to its end, after a round of writes.
-func (m *mortal) ended() bool { return m.dead || m.doomed }
+func (m *mortal) ended() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.dead || m.doomed
+}
 
 // mortalLife carries a change out in a life that writes its checkpoints after each round of passes, and begins another one that ends
 // nowhere. It returns the calls that changed something in AWS, by action.

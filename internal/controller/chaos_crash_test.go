@@ -51,6 +51,17 @@ var crashScenarios = map[string]func(*lab){
 	"a network load balancer appears":        func(l *lab) { l.create(crashBalancer("edge")) },
 	"a network load balancer goes":           func(l *lab) { l.drop(&corev1.Service{}, "net") },
 	"a network load balancer changes places": func(l *lab) { l.balancer("net", "scheme", "internal") },
+	"the targets of a network load balancer become nodes": func(l *lab) {
+		s := &corev1.Service{}
+		l.get(s, "net")
+		s.Spec.Ports[0].NodePort = 30090
+		l.must(l.client.Update(l.Context(), s))
+		l.balancer("net", "nlb-target-type", "instance")
+	},
+	"a network load balancer gets TLS on both sides": func(l *lab) {
+		l.balancer("net", "ssl-cert", crashCertificate)
+		l.balancer("net", "backend-protocol", "ssl")
+	},
 	"a network load balancer gets attributes": func(l *lab) {
 		l.balancer("net", "target-group-attributes", "deregistration_delay.timeout_seconds=30")
 		l.balancer("net", "attributes", "load_balancing.cross_zone.enabled=true")

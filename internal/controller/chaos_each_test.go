@@ -260,17 +260,18 @@ func (l *lab) judgeTrouble(stage, permission, kind string, mark uint64, from int
 
 // uncalled are the IAM actions that the varied cluster's life does not need, and why.
 var uncalled = map[string]string{
-	"cognito-idp:DescribeUserPoolClient":    "Elastic Load Balancing asks for it on behalf of whoever creates a rule; its denial is one of CreateRule",
-	"ec2:DescribeAddresses":                 "no object here names an address by its text; internal/inventory/details_test.go",
-	"ec2:DescribeNetworkInterfaces":         "pods here have no interfaces of their own; internal/inventory/interfaces_test.go",
-	"ec2:DescribeRouteTables":               "subnets here say by tags what they are for; internal/inventory/facts_test.go",
-	"sts:GetCallerIdentity":                 "AWS denies it to nobody",
-	"elasticloadbalancing:CreateTrustStore": "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
-	"elasticloadbalancing:DeleteTrustStore": "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
-	"elasticloadbalancing:ModifyTrustStore": "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
-	"s3:DeleteObject":                       "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
-	"s3:GetObject":                          "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
-	"s3:PutObject":                          "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
+	"cognito-idp:DescribeUserPoolClient":         "Elastic Load Balancing asks for it on behalf of whoever creates a rule; its denial is one of CreateRule",
+	"ec2:DescribeAddresses":                      "no object here names an address by its text; internal/inventory/details_test.go",
+	"ec2:DescribeNetworkInterfaces":              "pods here have no interfaces of their own; internal/inventory/interfaces_test.go",
+	"ec2:DescribeRouteTables":                    "subnets here say by tags what they are for; internal/inventory/facts_test.go",
+	"sts:GetCallerIdentity":                      "AWS denies it to nobody",
+	"elasticloadbalancing:DescribeAccountLimits": "no load balancer here exceeds a default; lifeOfTheRest",
+	"elasticloadbalancing:CreateTrustStore":      "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
+	"elasticloadbalancing:DeleteTrustStore":      "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
+	"elasticloadbalancing:ModifyTrustStore":      "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
+	"s3:DeleteObject":                            "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
+	"s3:GetObject":                               "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
+	"s3:PutObject":                               "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
 }
 
 // judgeCoverage holds that each IAM action of the table of permissions has its trouble, or a reason why not.
@@ -288,6 +289,7 @@ var silent = map[string]bool{
 	"RevokeSecurityGroupIngress": true, // the bindings that needed the rules are gone
 	"deleted ListCertificates":   true, // what was listed before is deleted
 	"ListHostedZones":            true, // a validation record that is not needed any more stays
+	"DescribeAccountLimits":      true, // AWS is left to decide
 	"DescribeVpcs":               true, // targets are taken to be in the VPC until AWS says that they are not
 }
 

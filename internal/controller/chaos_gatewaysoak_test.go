@@ -90,7 +90,7 @@ const gatewaySoakSteps = 25
 func TestRandomEditsOfGatewaysEndWhereAFreshStartDoes(t *testing.T) {
 	t.Parallel()
 	seeds, first := max(1, 12/sample), 1
-	for name, to := range map[string]*int{"LBC_SOAK_SEEDS": &seeds, "LBC_SOAK_FIRST": &first} {
+	for name, to := range map[string]*int{"LBC_EDITS_SEEDS": &seeds, "LBC_EDITS_FIRST": &first} {
 		if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
 			*to = n
 		}

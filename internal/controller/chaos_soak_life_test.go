@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,7 +60,7 @@ func (s *soak) begin() {
 	}
 	for _, l := range []interface{ Start(context.Context) error }{
 		s.bound.Networking, s.bound.Writes, s.bound.Drains, s.bound.Health, s.ingresses.Backend,
-		&loader{inventory: s.inventory, checkpoints: s.checkpointer, stacks: []*stacks.Reconciler{s.ingresses, s.services}, log: logr.Discard()},
+		&loader{inventory: s.inventory, checkpoints: s.checkpointer, stacks: []*stacks.Reconciler{s.ingresses, s.services}, declared: func() bool { return true }, log: logr.Discard()},
 		&lbstatus.ProvisioningWatcher{Starting: s.inventory.Provisioning, Refresh: s.inventory.RefreshStates, Now: s.clock.Now, Log: logr.Discard(), Wake: s.wake},
 		&stacks.CertificateWatcher{Read: s.inventory.Certificates().Read, Owners: []*stacks.Reconciler{s.ingresses, s.services}, Always: true, Now: s.clock.Now, Log: logr.Discard()},
 	} {
@@ -104,13 +105,14 @@ func (l *soakLife) muted() interceptor.Funcs {
 func (s *soak) remember(life *soakLife, live client.Client) {
 	registry, inv, ingresses, services := s.bound.Registry, s.inventory, s.ingresses, s.services
 	kept := checkpoint.NewWriter(checkpoint.New(live, checkpointConfig(s.config, "kube-system", s.clock.Now, logr.Discard())), func(restored checkpoint.Restored) {
-		inv.Assume(snapshots(restored, s.clock.Now()), restored.At)
+		assume(inv, restored, s.clock.Now())
 		registry.Assume(cloud.Scope{}, registrations(restored, s.clock.Now()))
 		ingresses.Restore(restored)
 		services.Restore(restored)
 	}, logr.Discard())
 	kept.Registered = func() map[string]any { return asValues(registry.Registered(cloud.Scope{})) }
-	s.checkpointer, s.ingresses.Checkpoints, s.services.Checkpoints, s.bound.Begin = kept, kept, kept, kept.BeginSoon
+	kept.Foreign = foreignOf(inv)
+	s.checkpointer, s.ingresses.Checkpoints, s.services.Checkpoints, s.bound.Begin = kept, kept, kept, kept.BeginTargets
 	ctx, closing := context.WithCancel(s.Context())
 	life.closing = closing
 	life.running.Go(func() { _ = kept.Start(ctx) })
@@ -190,6 +192,7 @@ func tellOf[U comparable](ctx context.Context, h handler.TypedEventHandler[clien
 func work[U comparable](life *soakLife, inner reconcile.TypedReconciler[U], workers int, limiter workqueue.TypedRateLimiter[U]) queue.Of[U] {
 	l := queue.NewWorkerPool(inner, workers, queue.DetachAfter)
 	q := workqueue.NewTypedRateLimitingQueue(limiter) // that of controller-runtime leaves a goroutine behind when it ends
+	idle := &atNoTime[U]{}
 	for range l.MaxConcurrent() {
 		life.running.Go(func() {
 			for {
@@ -202,6 +205,7 @@ func work[U comparable](life *soakLife, inner reconcile.TypedReconciler[U], work
 					return
 				}
 				r, err := l.Reconcile(life.ctx, u)
+				idle.passed(u, r, err)
 				switch {
 				case err != nil:
 					q.AddRateLimited(u)
@@ -220,6 +224,24 @@ func work[U comparable](life *soakLife, inner reconcile.TypedReconciler[U], work
 		q.ShutDown()
 	})
 	return q
+}
+
+// atNoTime ends a test in which passes are made without end while no time passes.
+type atNoTime[U comparable] struct {
+	mu     sync.Mutex
+	at     time.Time
+	passes map[U]int
+}
+
+func (x *atNoTime[U]) passed(u U, r reconcile.Result, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if now := time.Now(); !now.Equal(x.at) {
+		x.at, x.passes = now, map[U]int{}
+	}
+	if x.passes[u]++; x.passes[u] > 10_000 {
+		panic(fmt.Sprintf("%v: %d passes at %s, the last one with %+v, %v", u, x.passes[u], x.at, r, err))
+	}
 }
 
 // end ends the process that leads. One that ends by itself closes its checkpoints.

@@ -21,7 +21,7 @@ import (
 
 const (
 	soakSteps = 180 // of ten seconds each: half an hour
-	soakSeeds = 3   // by default, one under the race detector; LBC_SOAK_SEEDS gives another number, LBC_SOAK_FIRST the first one
+	soakSeeds = 3   // by default, one under the race detector; LBC_EDITS_SEEDS gives another number, LBC_EDITS_FIRST the first one
 )
 
 // soak is one seeded story: what was done to a cluster, and what each client is owed. It runs in a bubble of testing/synctest, in which
@@ -55,8 +55,8 @@ func TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes(t *testing.T) {
 		}
 		return otherwise
 	}
-	first := number("LBC_SOAK_FIRST", 1)
-	for n := range number("LBC_SOAK_SEEDS", max(1, soakSeeds/sample)) {
+	first := number("LBC_EDITS_FIRST", 1)
+	for n := range number("LBC_EDITS_SEEDS", max(1, soakSeeds/sample)) {
 		seed := first + n
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()

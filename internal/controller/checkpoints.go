@@ -3,7 +3,6 @@ package controller
 import (
 	"encoding/json"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -27,7 +26,9 @@ func (w *wiring) newCheckpoints(restore func(checkpoint.Restored)) *checkpoint.W
 		log.Info("no checkpoints are written, so a restart reads each load balancer from AWS: the controller's namespace is not known; set --leader-election-namespace", "cause", err.Error())
 		return nil
 	}
-	return checkpoint.NewWriter(checkpoint.New(w.mgr.GetClient(), checkpointConfig(w.config, namespace, w.now, log)), restore, log)
+	config := checkpointConfig(w.config, namespace, w.now, log)
+	config.Fenced = w.fenced
+	return checkpoint.NewWriter(checkpoint.New(w.mgr.GetClient(), config), restore, log)
 }
 
 func checkpointConfig(c *config.Config, namespace string, now func() time.Time, log logr.Logger) checkpoint.Config {
@@ -36,7 +37,7 @@ func checkpointConfig(c *config.Config, namespace string, now func() time.Time, 
 		holder = "unknown"
 	}
 	return checkpoint.Config{
-		Namespace: namespace, Name: strings.TrimSuffix(c.LeaderElectionID, "-leader") + "-checkpoint",
+		Namespace: namespace, Name: checkpoint.NameOf(c.LeaderElectionID),
 		Scope: c.ClusterName + " " + c.VPC + " " + c.Region, Holder: holder, Now: now, Log: log,
 	}
 }
@@ -57,6 +58,27 @@ func snapshots(restored checkpoint.Restored, now time.Time) map[stack.Key]invent
 		}
 	}
 	return out
+}
+
+// assume has an inventory begin with what earlier processes knew. What was foreign counts only after a leader that ended in order: the stack of
+// what others have tagged for this cluster since would not be found for an hour.
+func assume(inv *inventory.Inventory, restored checkpoint.Restored, now time.Time) {
+	inv.Assume(snapshots(restored, now), restored.At)
+	var foreign inventory.Foreigners
+	text, ok := restored.Entries[checkpoint.ID{Kind: checkpoint.Foreign, Name: checkpoint.ForeignName}]
+	if ok && restored.Complete && now.Sub(restored.At) <= longestAge && json.Unmarshal(text, &foreign) == nil {
+		inv.AssumeForeign(foreign, restored.At)
+	}
+}
+
+// foreignOf returns what an inventory leaves to the next process of what is foreign; nil = nothing is.
+func foreignOf(inv *inventory.Inventory) func() any {
+	return func() any {
+		if foreign := inv.Foreign(); len(foreign) > 0 {
+			return foreign
+		}
+		return nil
+	}
 }
 
 // asValues returns registered targets as values of checkpoints.

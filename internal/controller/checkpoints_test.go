@@ -249,6 +249,42 @@ func TestARestartWithCheckpointsReadsListsOnly(t *testing.T) {
 	}
 }
 
+func TestARestartReadsNoTagsOfLoadBalancersOfOthersThatTheLastLeaderKnew(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		end   func(l *lab)
+		reads int // of tags
+	}{
+		"ended": {end: (*lab).end}, "killed": {end: func(l *lab) { l.must(l.checkpointer.Flush(t.Context())) }, reads: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newKeeper(t, pair(nil)...)
+			l.foreign("others")
+			l.settle(frontKey)
+			c.end(l)
+			l.restart()
+			mark := l.mark()
+			l.settle(frontKey)
+			of := func(reads []string) int {
+				return len(slices.DeleteFunc(reads, func(r string) bool { return r != "DescribeTags" }))
+			}
+			if n := of(l.reads(mark)); n != c.reads {
+				t.Errorf("tags are read %d times", n)
+			}
+			// What is new may be of this cluster.
+			l.end()
+			l.foreign("more")
+			l.restart()
+			mark = l.mark()
+			l.settle(frontKey)
+			if n := of(l.reads(mark)); n != 1 {
+				t.Errorf("tags with a new load balancer are read %d times", n)
+			}
+		})
+	}
+}
+
 func TestADeletionAfterARestartReadsNothingBelowLists(t *testing.T) {
 	t.Parallel()
 	l := newKeeper(t, labClass(), labService("web"), labIngress("web", nil, "web"))

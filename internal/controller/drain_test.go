@@ -67,22 +67,34 @@ func (l *lab) drain(d time.Duration) {
 	}
 }
 
-func TestTheRulesOfABindingThatEndsStayUntilItsTargetsHaveDrained(t *testing.T) {
-	t.Parallel()
-	l, _ := drainingLab(t)
+// keepsRulesWhileTargetsDrain expects the rule for the targets that left for four minutes, and none after ten.
+func (l *lab) keepsRulesWhileTargetsDrain() {
+	l.Helper()
 	l.drain(4 * time.Minute)
 	if got, want := l.admitted(labNodeGroup), []string{labPeer + " 8080-8080"}; !slices.Equal(got, want) {
-		t.Errorf("while they drain: rules %v, want %v", got, want)
+		l.Errorf("while they drain: rules %v, want %v", got, want)
 	}
 	l.drain(6 * time.Minute)
 	if got := l.admitted(labNodeGroup); len(got) != 0 {
-		t.Errorf("afterwards: rules %v", got)
+		l.Errorf("afterwards: rules %v", got)
 	}
+}
+
+// restsAfterDraining expects that nothing is looked at any more.
+func (l *lab) restsAfterDraining() {
+	l.Helper()
 	mark := l.mark()
 	l.drain(time.Hour)
 	if calls := l.sim.Gate.Calls(gate.Filter{After: mark}); len(calls) != 0 || l.bound.Drains.Len() != 0 {
-		t.Errorf("it is still looked at: %v", calls)
+		l.Errorf("it is still looked at: %v", calls)
 	}
+}
+
+func TestTheRulesOfABindingThatEndsStayUntilItsTargetsHaveDrained(t *testing.T) {
+	t.Parallel()
+	l, _ := drainingLab(t)
+	l.keepsRulesWhileTargetsDrain()
+	l.restsAfterDraining()
 }
 
 func TestLookingWhetherTargetsDrainIsRare(t *testing.T) {
@@ -181,5 +193,90 @@ func TestABindingThatComesBackWhileItsTargetsDrainKeepsItsRules(t *testing.T) {
 	}
 	if w := l.writes(mark); !slices.Equal(w, []string{"RegisterTargets"}) {
 		t.Errorf("AWS was told %v", w)
+	}
+}
+
+// leavingLab has a binding of one pod behind a load balancer; the pod has just gone, and its target drains for the 300 seconds that are the default.
+func leavingLab(t *testing.T, prepare ...func(*lab)) (*lab, *v1beta1.TargetGroupBinding) {
+	t.Helper()
+	l := newLab(t, account.Profile{Draining: time.Hour}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	for _, p := range prepare {
+		p(l)
+	}
+	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	l.forwardTo(b.Spec.TargetGroupARN)
+	pods := labPods("a", "10.0.128.50")
+	l.create(append(pods, b)...)
+	l.settle()
+	if got := l.admitted(labNodeGroup); len(got) != 1 {
+		t.Fatalf("rules %v", got)
+	}
+	for _, o := range pods {
+		l.must(l.client.Delete(t.Context(), o))
+	}
+	l.settle()
+	return l, b
+}
+
+func TestTheRulesOfAGroupStayUntilItsLastTargetHasDrained(t *testing.T) {
+	t.Parallel()
+	l, _ := leavingLab(t)
+	l.keepsRulesWhileTargetsDrain()
+	l.restsAfterDraining()
+}
+
+func TestTheRulesOfAGroupStayUntilItsLastTargetHasDrainedWhenTheProcessEndsMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, keeps := range map[string]bool{"no checkpoints": false, "checkpoints": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, _ := leavingLab(t, func(l *lab) {
+				if l.checkpointed = keeps; keeps {
+					l.restart()
+				}
+			})
+			if keeps {
+				l.crash()
+			}
+			l.restart()
+			l.settle()
+			l.keepsRulesWhileTargetsDrain()
+		})
+	}
+}
+
+func TestRulesForAnotherPortStayUntilTheTargetsOfTheFormerOneHaveDrained(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{Draining: time.Hour}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	l.forwardTo(b.Spec.TargetGroupARN)
+	l.create(append(labPods("a", "10.0.128.50"), b)...)
+	l.settle()
+	l.get(b, "bound")
+	b.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(9090))
+	l.must(l.client.Update(t.Context(), b))
+	l.settle()
+	if got, want := l.admitted(labNodeGroup), []string{labPeer + " 8080-8080", labPeer + " 9090-9090"}; !slices.Equal(got, want) {
+		t.Errorf("before a look: rules %v, want %v", got, want)
+	}
+	l.drain(10 * time.Second) // nothing drains
+	if got, want := l.admitted(labNodeGroup), []string{labPeer + " 9090-9090"}; !slices.Equal(got, want) {
+		t.Errorf("after it: rules %v, want %v", got, want)
+	}
+}
+
+func TestASourceThatIsNotNamedAnyMoreIsShutOutAtOnce(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{Draining: time.Hour}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	l.forwardTo(b.Spec.TargetGroupARN)
+	l.create(append(labPods("a", "10.0.128.50"), b)...)
+	l.settle()
+	l.get(b, "bound")
+	b.Spec.Networking.Ingress[0].From = []v1beta1.NetworkingPeer{{IPBlock: &v1beta1.IPBlock{CIDR: "10.9.0.0/16"}}}
+	l.must(l.client.Update(t.Context(), b))
+	l.settle()
+	if got := l.admitted(labNodeGroup); len(got) != 0 { // admitted tells only of groups
+		t.Errorf("rules %v", got)
 	}
 }

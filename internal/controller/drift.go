@@ -27,6 +27,9 @@ const (
 	readPause = time.Second
 	// verificationDelay is the time from the start to the first check of restored state: the reads of a start come first.
 	verificationDelay = time.Minute
+	// lateDelay is the time from the start of a leader to its checks of the target groups of a former one that did not end in order: calls that this one had sent before its lease
+	// ended have arrived by then.
+	lateDelay = 10 * time.Second
 	// editDelay is the time from an edit to the check of its load balancer.
 	editDelay = 30 * time.Second
 	// tagsPause is the pause between two calls for tags: of foreign resources, and of those whose tags come from a checkpoint.
@@ -54,11 +57,13 @@ type driftDetector struct {
 	wakeBinding func(binding types.NamespacedName)
 	found       func() // targets were changed by hand
 	record      func(arn string, health []targets.Health)
+	crashed     func() bool // the former leader did not end in order; nil = it did
 
 	begun    time.Time               // when the first tick was
 	checked  map[driftUnit]time.Time // when it was checked last; see firstChecked
 	next     time.Time               // not before
 	tagsRead time.Time               // when tags of foreign resources were read last
+	prompt   map[driftUnit]bool      // target groups of a former leader that crashed, once they were checked
 	slow     bool                    // a round takes longer than longestRound, which was logged
 
 	mu     sync.Mutex
@@ -163,6 +168,9 @@ func (s *driftDetector) choose(ctx context.Context, now time.Time) (driftUnit, b
 	if key, ok := s.dueEdit(now); ok && present[driftUnit{stack: key}] {
 		return driftUnit{stack: key}, true
 	}
+	if x, ok := s.inherited(now, present); ok {
+		return x, true
+	}
 	if now.Sub(s.begun) >= verificationDelay {
 		for _, key := range s.assumed() {
 			if x := (driftUnit{stack: key}); present[x] && now.Sub(s.checked[x]) > verificationDelay { // after a failed check the others come first
@@ -180,6 +188,25 @@ func (s *driftDetector) choose(ctx context.Context, now time.Time) (driftUnit, b
 		}
 	}
 	return oldest, len(present) > 0 && now.Sub(s.checked[oldest]) >= s.interval
+}
+
+// inherited is a target group of a former leader that did not end in order, unless all were checked: a call of it may have arrived after this leader had read the
+// targets of the group. Each is checked once, in place of the check that a target group has within relistDelay of any start.
+func (s *driftDetector) inherited(now time.Time, present map[driftUnit]bool) (x driftUnit, ok bool) {
+	since := now.Sub(s.begun)
+	if since < lateDelay || since >= relistDelay || s.crashed == nil || !s.crashed() {
+		return x, false
+	}
+	if s.prompt == nil {
+		s.prompt = map[driftUnit]bool{}
+	}
+	for x := range present {
+		if x.group != (targets.Group{}) && !s.prompt[x] {
+			s.prompt[x] = true
+			return x, true
+		}
+	}
+	return x, false
 }
 
 // firstChecked is the time that counts as the last check of a new unit, which was read when it was created or found. The times are
@@ -275,5 +302,6 @@ func (w *wiring) newDriftDetector(all []*stacks.Reconciler, b *binding.Reconcile
 		wakeBinding: func(n types.NamespacedName) { b.Waker.Wake(queue.Drift, reconcile.Request{NamespacedName: n}) },
 		found:       func() { w.metrics.CountDrift(metrics.BindingControllerLabel) },
 		record:      w.lbStatus.SetHealth,
+		crashed:     w.crashed.Load,
 	}
 }

@@ -127,6 +127,34 @@ func TestTargetsOfAnEarlierLeaderAreLookedAtOnceBetweenAMinuteAndTenAfterTheStar
 	}
 }
 
+func TestTargetsOfALeaderThatCrashedAreLookedAtOnceFromTenSecondsAfterTheStart(t *testing.T) {
+	t.Parallel()
+	for what, crashed := range map[string]bool{"a leader that crashed": true, "one that ended in order": false} {
+		s := newScene(12 * time.Hour)
+		s.crashed = func() bool { return crashed }
+		s.drifted, s.stackKeys = true, []stack.Key{keyNamed("a")}
+		n := 0
+		s.jitter = func() float64 { n++; return 0.5 + float64(n%50)/50 }
+		for n := range 50 {
+			s.bindings[types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("x", n)}] = targets.Group{ARN: fmt.Sprint("arn:x", n)}
+		}
+		s.run(t.Context(), lateDelay)
+		if len(s.looks) != 0 {
+			t.Errorf("%s: looked at %v before late calls have arrived", what, s.looks)
+		}
+		const reads = 50 // one a second
+		s.run(t.Context(), reads*readPause+checkPause)
+		if looks := len(s.looks); crashed && looks != reads || !crashed && looks > 10 {
+			t.Errorf("%s: %d looks in the first minute", what, looks)
+		}
+		s.run(t.Context(), 3*time.Hour)
+		slices.Sort(s.looks)
+		if looks := len(s.looks); looks != 50 || len(slices.Compact(s.looks)) != 50 || len(s.woken) != 50 {
+			t.Errorf("%s: %d looks at 50 groups in three hours, %d of them drifted", what, looks, len(s.woken))
+		}
+	}
+}
+
 func TestTheSweepKeepsItsPaceHoweverMuchThereIs(t *testing.T) {
 	t.Parallel()
 	s := newScene(time.Minute)

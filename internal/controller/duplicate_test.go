@@ -214,7 +214,7 @@ func TestNothingIsDeletedBeforeItIsKeptWhichResourcesAreDuplicates(t *testing.T)
 			return c.Create(ctx, o, opts...)
 		},
 	}), checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard()))
-	_, err := l.checkpointer.Store.Open(t.Context())
+	_, err := l.checkpointer.Store.Open(t.Context(), func(bool) {})
 	l.must(err)
 	ing := &networkingv1.Ingress{}
 	l.get(ing, "front")

@@ -65,7 +65,7 @@ func TestOfSixtyFourListenersThoseWithinTheQuotaServe(t *testing.T) {
 	if lbs := l.sim.Resources().LoadBalancers; len(lbs) != 1 || len(lbs[0].Listeners) != 50 || yes != 50 || no != 14 {
 		t.Errorf("%d listeners are shown as programmed and %d not\n%s", yes, no, strings.Join(l.events, "\n"))
 	}
-	if got := l.condition("Programmed"); !strings.HasPrefix(got, "False ") || !strings.Contains(got, "maximum number of ") {
+	if got := l.condition("Programmed"); !strings.HasPrefix(got, "False ") || !strings.Contains(got, "has 50 at most, and Gateway shop/web declares 64") {
 		t.Error(got)
 	}
 }

@@ -29,15 +29,19 @@ func gatewayObject(kind, namespace, name, field, value string) client.Object {
 
 func TestGatewaysThatAreNotServedAreReportedOnceWithABoundedNumberOfEvents(t *testing.T) {
 	t.Parallel()
-	many := []client.Object{
-		gatewayObject("GatewayClass", "", "alb", "controllerName", "gateway.k8s.aws/alb"),
-		gatewayObject("GatewayClass", "", "nlb", "controllerName", "gateway.k8s.aws/nlb"),
-		gatewayObject("GatewayClass", "", "mesh", "controllerName", "example.com/mesh"),
-		gatewayObject("Gateway", "shop", "other", "gatewayClassName", "mesh"),
-		gatewayObject("Gateway", "shop", "net", "gatewayClassName", "nlb"),
+	// The fake client writes resource versions into the objects that it is given: each case has its own.
+	few := func() []client.Object {
+		return []client.Object{gatewayObject("GatewayClass", "", "mesh", "controllerName", "example.com/mesh"), gatewayObject("Gateway", "shop", "other", "gatewayClassName", "mesh")}
 	}
-	for i := range 30 {
-		many = append(many, gatewayObject("Gateway", "shop", fmt.Sprintf("web%02d", i), "gatewayClassName", "alb"))
+	many := func() []client.Object {
+		all := append(few(),
+			gatewayObject("GatewayClass", "", "alb", "controllerName", "gateway.k8s.aws/alb"),
+			gatewayObject("GatewayClass", "", "nlb", "controllerName", "gateway.k8s.aws/nlb"),
+			gatewayObject("Gateway", "shop", "net", "gatewayClassName", "nlb"))
+		for i := range 30 {
+			all = append(all, gatewayObject("Gateway", "shop", fmt.Sprintf("web%02d", i), "gatewayClassName", "alb"))
+		}
+		return all
 	}
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "gatewayclasses"}, "", context.Canceled)
 	for name, c := range map[string]struct {
@@ -46,9 +50,9 @@ func TestGatewaysThatAreNotServedAreReportedOnceWithABoundedNumberOfEvents(t *te
 		log     string
 		events  int
 	}{
-		"Gateways of the existing controller": {many, nil, `"gateways"=31`, 20},
-		"another controller's Gateways":       {many[2:4], nil, "", 0},
-		"listing is forbidden":                {many, forbidden, "", 0},
+		"Gateways of the existing controller": {many(), nil, `"gateways"=31`, 20},
+		"another controller's Gateways":       {few(), nil, "", 0},
+		"listing is forbidden":                {many(), forbidden, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

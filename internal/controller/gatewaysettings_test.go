@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"slices"
 	"testing"
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -47,6 +48,41 @@ TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{nam
 	check("on", a, b7, c)
 	if writes := l.writes(mark); !cmp.Equal(writes, []string{"SetSecurityGroups", "SetSubnets"}) && !cmp.Equal(writes, []string{"SetSubnets", "SetSecurityGroups"}) {
 		t.Errorf("writes %v", writes)
+	}
+	mark = l.mark()
+	l.restart()
+	l.settleWeb()
+	if writes := l.writes(mark); len(writes) > 0 {
+		t.Errorf("a restart writes %v", writes)
+	}
+}
+
+func TestANetworkLoadBalancerOfAGatewayGetsItsIPv6AddressesByTheCallThatMakesItDualstack(t *testing.T) {
+	t.Parallel()
+	l := newGatewayLab(t, gatewayClasses+`
+Service shop/web {spec: {ports: [{port: 80, targetPort: 8080}]}}
+Gateway shop/web {spec: {gatewayClassName: nlb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}}, listeners: [{name: tcp, port: 80, protocol: TCP}]}}
+TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
+	configure := func(settings, addressA, addressB string) {
+		t.Helper()
+		l.apply("LoadBalancerConfiguration shop/web {spec: {scheme: internal, " + settings + "loadBalancerSubnets: [{identifier: subnet-0a1de0000000000a2" + addressA + "}, {identifier: subnet-0a1de0000000000b2" + addressB + "}]}}")
+		l.settleWeb()
+		l.settleWeb()
+	}
+	configure("", "", "")
+	mark := l.mark()
+	const a, b = "2600:1f14:abc:de10::15", "2600:1f14:abc:de11::15"
+	configure("ipAddressType: dualstack, ", ", ipv6Allocation: '"+a+"'", ", ipv6Allocation: '"+b+"'")
+	writes := l.writes(mark)
+	slices.Sort(writes)
+	if want := []string{"AuthorizeSecurityGroupIngress", "SetSubnets"}; !cmp.Equal(writes, want) {
+		t.Errorf("writes %v, want %v", writes, want)
+	}
+	out, err := l.sim.Balancing.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{})
+	l.must(err)
+	lb := cloud.FromLoadBalancer(out.LoadBalancers[0])
+	if lb.IPAddressType != "dualstack" || len(lb.Subnets) != 2 || lb.Subnets[0].IPv6 != a || lb.Subnets[1].IPv6 != b {
+		t.Errorf("%s %+v", lb.IPAddressType, lb.Subnets)
 	}
 	mark = l.mark()
 	l.restart()

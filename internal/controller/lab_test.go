@@ -241,6 +241,7 @@ func (l *lab) restart() {
 	registry.Assume(cloud.Scope{}, l.elsewhere.Own(l.assumed))
 	if l.checkpointer != nil {
 		l.checkpointer.Registered = func() map[string]any { return asValues(l.elsewhere.Labelled(registry.Registered(cloud.Scope{}))) }
+		l.checkpointer.Foreign = foreignOf(inv)
 	}
 	registry.Clock, registry.Lag = l.clock, m.ObserveTargetLag
 	registry.Brake = brake.New(l.config.DeregistrationBrake, l.clock.Now)
@@ -271,6 +272,10 @@ func (l *lab) restart() {
 			}
 		},
 	}
+	l.ingresses.Recorded, l.services.Recorded = l.bound.RegisteredTargets.Load, l.bound.RegisteredTargets.Load
+	for _, s := range l.gateways {
+		s.Recorded = l.bound.RegisteredTargets.Load
+	}
 	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return nil, nil }
 	l.bound.Writes = objectwriter.New(l.client, l.clock.Now, logr.Discard())
 	l.bound.Writes.Wake = groups.Wake
@@ -278,7 +283,7 @@ func (l *lab) restart() {
 }
 
 func (l *lab) restore(restored checkpoint.Restored) {
-	l.inventory.Assume(snapshots(restored, l.clock.Now()), restored.At)
+	assume(l.inventory, restored, l.clock.Now())
 	l.assumed = registrations(restored, l.clock.Now())
 	l.ingresses.Restore(restored)
 	for _, s := range l.gateways {

@@ -90,13 +90,28 @@ func (f *fence) mayWrite() error {
 	if f == nil {
 		return nil
 	}
+	if led, holds := f.leads(); !led || !holds {
+		return fmt.Errorf("the lease was not renewed for %s: %w", leaseDuration, cloud.ErrDeposed)
+	}
+	return nil
+}
+
+// lapsed reports whether the process led, and did not renew its lease in time. What it would report is the business of the next leader.
+func (f *fence) lapsed() bool {
+	if f == nil {
+		return false
+	}
+	led, holds := f.leads()
+	return led && !holds
+}
+
+// leads reports whether the process took the lease and has not given it back, and whether no other process can have it yet.
+func (f *fence) leads() (led, holds bool) {
 	now := f.now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if age := max(now.Sub(f.renewed), now.Round(0).Sub(f.renewed.Round(0))); f.renewed.IsZero() || age >= leaseDuration {
-		return fmt.Errorf("another process may lead: the lease was not renewed for %s: %w", leaseDuration, cloud.ErrBusy)
-	}
-	return nil
+	age := max(now.Sub(f.renewed), now.Round(0).Sub(f.renewed.Round(0)))
+	return !f.renewed.IsZero(), age < leaseDuration
 }
 
 // lateRecorder forwards events once its manager is set; earlier ones are lost.

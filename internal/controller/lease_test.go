@@ -33,8 +33,11 @@ func TestAWSIsWrittenToOnlyWhileNoOtherProcessCanHaveTakenTheLease(t *testing.T)
 	f := &fence{Interface: lock, now: func() time.Time { return now }, report: func(error) {}}
 	check := func(when string, may bool) {
 		t.Helper()
-		if err := f.mayWrite(); (err == nil) != may || err != nil && !errors.Is(err, cloud.ErrBusy) {
+		if err := f.mayWrite(); (err == nil) != may || err != nil && !errors.Is(err, cloud.ErrDeposed) {
 			t.Errorf("%s: %v", when, err)
+		}
+		if lapsed := f.lapsed(); lapsed != (!may && !f.renewed.IsZero()) {
+			t.Errorf("%s: lapsed: %v", when, lapsed)
 		}
 	}
 	check("before the lease is taken", false)
@@ -61,7 +64,7 @@ func TestAWSIsWrittenToOnlyWhileNoOtherProcessCanHaveTakenTheLease(t *testing.T)
 		t.Fatal(err)
 	}
 	check("after the lease was released", false)
-	if f = nil; f.mayWrite() != nil {
+	if f = nil; f.mayWrite() != nil || f.lapsed() {
 		t.Error("without leader election nothing is written")
 	}
 }

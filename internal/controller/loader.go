@@ -11,36 +11,47 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 )
 
-// relistDelay is the time from the start of a leader to its second listing of the account: the reads of a start, and of the edits that
-// waited for it, are over by then.
-const relistDelay = 10 * time.Minute
+const (
+	// verifyDelay is the time from the first listing of the account to the second: longer than AWS's lists lag behind what the former leader wrote.
+	verifyDelay = 5500 * time.Millisecond
+	// relistDelay is the time from the start of a leader to its visit of stacks that nothing else visits: the passes of a start are over by then.
+	relistDelay = 10 * time.Minute
+)
 
 // relistPauses are the pauses between attempts at the second listing.
 var relistPauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute}
 
-// loader reads the account in bulk as soon as this replica leads, before the first pass needs it, and lists it again later. The second
-// listing finds resources that the former leader created last, which AWS's lists may show late. After it, stacks are visited whose objects
-// were deleted between the two leaders, for which there is no event.
+// loader reads the account in bulk as soon as this replica leads, before the first pass needs it, and lists it again in the background. The second
+// listing finds resources that the former leader created last, which AWS's lists may show late, and is the proof by which objects that are deleted later lose their
+// finalizers without a listing of their own. Ten minutes later stacks are visited whose objects were deleted between the two leaders, for which there is no event.
 type loader struct {
 	inventory   *inventory.Inventory
 	checkpoints *checkpoint.Writer
 	stacks      []*stacks.Reconciler
+	declared    func() bool // objects ask for load balancers
 	log         logr.Logger
 
 	failures int // of the second listing, in a row
 }
 
-// Start ends after the second listing. It implements manager.Runnable and runs on the leader only.
+// Start ends after the visit. It implements manager.Runnable and runs on the leader only.
 func (l *loader) Start(ctx context.Context) error {
 	l.load(cloud.WithCause(ctx, cloud.Listing))
-	for pause := relistDelay; pause > 0; pause = l.relist(queue.Background(ctx, cloud.Listing)) {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
+	background := queue.Background(ctx, cloud.Listing)
+	for _, attempt := range []struct {
+		after time.Duration
+		make  func(context.Context) (again time.Duration)
+	}{{verifyDelay, l.verify}, {relistDelay - verifyDelay, l.relist}} {
+		for pause := attempt.after; pause > 0; pause = attempt.make(background) {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(pause):
+			}
 		}
 	}
 	return nil
@@ -54,7 +65,7 @@ func (l *loader) load(ctx context.Context) {
 	defer end()
 	begun := time.Now()
 	if err := l.inventory.Load(ctx); err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !denied(err) { // what a pass may not read is reported with its objects
 			l.log.Error(err, "reading the account at start failed; each pass tries again")
 		}
 		return
@@ -62,14 +73,30 @@ func (l *loader) load(ctx context.Context) {
 	l.log.Info("read the account", "took", time.Since(begun).String())
 }
 
-// relist makes the second listing. It returns the pause until the next attempt; 0 = it has succeeded.
-func (l *loader) relist(ctx context.Context) (again time.Duration) {
-	if err := l.inventory.ListAgain(ctx); err != nil {
+// denied reports whether an error says that the controller's role lacks a permission.
+func denied(err error) bool { return err != nil && cloud.Classify(err).Class == diag.Denied }
+
+// verify makes the second listing. It returns the pause until the next attempt; 0 = it has succeeded, or is denied and nothing asks for load balancers: a
+// role for TargetGroupBindings alone needs no lists.
+func (l *loader) verify(ctx context.Context) (again time.Duration) {
+	err := l.inventory.ListAgain(ctx)
+	if denied(err) && !l.declared() {
+		return 0
+	}
+	if err != nil {
 		l.failures++
 		if ctx.Err() == nil {
 			l.log.Info("listing the account again after the start failed; it is tried again", "cause", err.Error())
 		}
 		return relistPauses.Pause(l.failures)
+	}
+	return 0
+}
+
+// relist visits the stacks that no event and no pass of the start visits, once the second listing is there. It returns the pause until the next attempt; 0 = it is done.
+func (l *loader) relist(ctx context.Context) (again time.Duration) {
+	if again := l.verify(ctx); again > 0 {
+		return again
 	}
 	for _, s := range l.stacks {
 		s.Waker.Wake(queue.Drift, s.Unvisited()...)

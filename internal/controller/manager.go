@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -29,6 +30,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/optional"
+	"github.com/k8s-lbc/lbc/internal/controller/orphans"
+	"github.com/k8s-lbc/lbc/internal/controller/podcache"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
@@ -41,6 +44,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/twin"
 )
 
 // throttles are the limits that always apply. The built-in ones for ELBv2 are not among them: the limiter changes to AWS's
@@ -70,12 +74,18 @@ type wiring struct {
 
 	start       *start
 	definitions *optional.Definitions  // of kinds that a cluster may lack
+	pods        *podcache.Cache        // of namespaces that need them
 	restricted  *reads.Restricted      // nil = the caches show all namespaces, or Gateways are not served
 	changed     []func(objects.Change) // are called when an object changes of which there are no events
 
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
 	inventory   *inventory.Inventory
 	brake       *brake.Brake // of deletions, by all owners together
+	orphans     *orphans.Collector
+	shared      *twin.Shared              // what another cluster of the same name was found to look after
+	writers     *twin.Writers             // of LoadBalancer objects
+	fencedAt    atomic.Pointer[time.Time] // when another process began to write the checkpoints of this one; nil = none did
+	crashed     atomic.Bool               // the former leader did not end in order
 	writer      *stacks.BindingWriter
 	backend     *stacks.BackendGroup
 	elsewhere   *binding.OtherNamespaces // nil = the caches show all namespaces
@@ -102,6 +112,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 		{"the Service controller", w.setUpService},
 		{"the Gateway controllers", w.setUpGateways},
 		{"the TargetGroupBinding controller", w.setUpBindings},
+		{"the watches of pods", w.setUpPods}, // which have the indexes that the controllers add
 	} {
 		if err := part.setUp(ctx); err != nil {
 			return fmt.Errorf("setting up %s: %w", part.name, err)
@@ -110,7 +121,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	w.setUpDriftDetector()
 	w.setUpOrphans()
 	w.starts(
-		&loader{inventory: w.inventory, checkpoints: w.checkpoints, stacks: w.owners, log: w.log},
+		&loader{inventory: w.inventory, checkpoints: w.checkpoints, stacks: w.owners, declared: w.declares, log: w.log},
 		&stacks.CertificateWatcher{Read: w.inventory.Certificates().Read, Owners: w.owners, Always: w.config.DriftInterval > 0, Now: w.now, Log: w.log.WithName("certificates")},
 		&lbstatus.ProvisioningWatcher{
 			Starting: w.inventory.Provisioning, Refresh: w.inventory.RefreshStates, Now: w.now, Log: w.log.WithName("balancers"),
@@ -125,6 +136,23 @@ func (w *wiring) setUp(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// declared are the stacks over which passes are made.
+func (w *wiring) declared() (all []stack.Key) {
+	for _, s := range w.owners {
+		all = append(all, s.Index.Units()...)
+	}
+	return all
+}
+
+// declares reports whether there are any.
+func (w *wiring) declares() bool { return len(w.declared()) > 0 }
+
+// aside reports whether a call looks for load balancers that nothing asks for. AWS denies it to a role for TargetGroupBindings alone.
+func (w *wiring) aside(c cloud.Call) bool {
+	return c.Operation == "DescribeAccountLimits" || // AWS is left to decide
+		(c.Cause == cloud.Listing || c.Operation == "DescribeLoadBalancers") && !w.declares()
 }
 
 // starts lists what the manager starts.
@@ -150,13 +178,15 @@ func (w *wiring) setUpInventory() {
 // setUpShared makes what the controllers of stacks and bindings share.
 func (w *wiring) setUpShared() {
 	c := w.config
+	w.setUpTwins()
 	w.brake = brake.New(c.DeletionBrake, w.now)
 	w.metrics.Count("lbc_deletions_held", w.brake.Held)
 	w.writer = stacks.NewBindingWriter(w.mgr.GetClient(), w.now)
 	run := func(ctx context.Context, p plan.Plan) apply.Result { return apply.Run(ctx, p, w.deps()) }
 	w.backend = stacks.NewBackendGroup(w.mgr.GetClient(), w.inventory, run, c.ClusterName, w.log.WithName("backend-sg"))
-	w.backend.Unserved = w.unserved()
-	w.backend.Failed = func() { w.metrics.CountFailure(owner.Of(stack.Ingress).Controller, metrics.SharedGroupNotReleased) }
+	w.backend.Shared = w.shared.Known
+	w.backend.Unserved, w.backend.DefaultTags, w.backend.ExternalTags = w.unserved(), c.DefaultTags, c.ExternalManagedTags
+	w.backend.Failed = func(o stack.Owner) { w.metrics.CountFailure(owner.Of(o).Controller, metrics.SharedGroupNotReleased) }
 	if w.backend.Restricted = c.WatchNamespace != ""; w.backend.Restricted {
 		w.log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may need are not revoked, and the shared backend security group is not deleted",
 			"watch-namespace", c.WatchNamespace)
@@ -164,9 +194,11 @@ func (w *wiring) setUpShared() {
 		w.starts(w.elsewhere)
 	}
 	if w.checkpoints = w.newCheckpoints(w.restore); w.checkpoints != nil {
+		w.start.versions.OnBack(w.checkpoints.Store.Rewrite) // else the next process believes those of the snapshot
 		w.starts(w.checkpoints)
 	}
 	w.lbStatus = lbstatus.NewWriter(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
+	w.lbStatus.Cluster, w.lbStatus.Writers = c.ClusterName, w.writers
 	w.lbStatus.OnInstalled = func() {
 		for _, s := range w.owners {
 			s.Waker.Wake(queue.Drift, s.Index.Units()...)
@@ -187,11 +219,13 @@ func (w *wiring) unserved() []stack.Owner {
 
 // restore enters the content of checkpoints where a new leader begins with it.
 func (w *wiring) restore(restored checkpoint.Restored) {
-	w.inventory.Assume(snapshots(restored, w.now()), restored.At)
+	w.crashed.Store(!restored.Complete && !restored.At.IsZero())
+	assume(w.inventory, restored, w.now())
 	w.registry.Assume(w.scopes.Own(), w.elsewhere.Own(registrations(restored, w.now())))
 	for _, s := range w.owners {
 		s.Restore(restored)
 	}
+	w.orphans.Restore(restored)
 }
 
 // wake queues a stack.
@@ -257,6 +291,9 @@ func (w *wiring) recorder(component string) status.Record {
 	}
 	log := w.log.WithName(component)
 	return func(o diag.Object, e status.Event) {
+		if w.start.lease.lapsed() {
+			return // refused writes of a process that was suspended are no news for users
+		}
 		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind], UID: types.UID(o.UID)}
 		ns := &corev1.Namespace{}
 		if w.mgr.GetClient().Get(context.Background(), client.ObjectKey{Name: o.Namespace}, ns) == nil && ns.DeletionTimestamp != nil {

@@ -3,90 +3,84 @@ package controller
 import (
 	"context"
 	"slices"
-	"sync/atomic"
 	"time"
 
-	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/controller/orphans"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-const (
-	// orphansFrom is the time from the start of a leader to the first count: what a former leader left to do is done by then.
-	orphansFrom = relistDelay + 2*time.Minute
-	orphanPause = time.Minute
-)
+// syncWait is how long a look waits for caches that have not synced.
+const syncWait = time.Second
 
-// orphanCounter counts stacks of which AWS holds something and that no object declares. A controller that was away while finalizers were removed by
-// hand leaves such resources. They are logged and never deleted here, because a missing object is no proof that nothing needs them.
-type orphanCounter struct {
-	keys     func(context.Context) ([]stack.Key, error) // of which AWS holds something
-	declared func() []stack.Key                         // over which passes are made
-	serves   func(stack.Owner) bool
-	log      logr.Logger
-
-	count  atomic.Int64
-	before []stack.Key // at the last count
-	logged []stack.Key
-}
-
-// Start runs until ctx ends. It implements manager.Runnable and runs on the leader only.
-func (o *orphanCounter) Start(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-time.After(orphansFrom):
-	}
-	queue.Every(queue.Background(ctx, cloud.Listing), orphanPause, nil, o.look)
-	return nil
-}
-
-// look counts. A stack counts once two looks in a row have found it, as one that is being deleted loses its object first.
-func (o *orphanCounter) look(ctx context.Context) {
-	keys, err := o.keys(ctx)
-	if err != nil {
-		return
-	}
-	declared := map[stack.Key]bool{}
-	for _, key := range o.declared() {
-		declared[key] = true
-	}
-	keys = slices.DeleteFunc(slices.Clone(keys), func(key stack.Key) bool { return declared[key] || !o.serves(key.Owner) })
-	var stay []stack.Key
-	for _, key := range keys {
-		if slices.Contains(o.before, key) {
-			stay = append(stay, key)
-		}
-	}
-	o.before = keys
-	o.count.Store(int64(len(stay)))
-	for _, key := range stay {
-		if !slices.Contains(o.logged, key) {
-			o.log.Info("AWS holds resources with the tags of the cluster that no object declares; lbc doctor lists them", "stack", key.String())
-		}
-	}
-	o.logged = stay
-}
-
-// setUpOrphans sets up the count, unless objects of other namespaces are not seen.
+// setUpOrphans sets up the looks for what no object claims, unless objects of other namespaces are not seen: then it finds nothing.
 func (w *wiring) setUpOrphans() {
-	o := &orphanCounter{
-		keys: w.inventory.Keys, log: w.log.WithName("orphans"),
-		declared: func() (all []stack.Key) {
-			for _, s := range w.owners {
-				all = append(all, s.Index.Units()...)
-			}
-			return all
+	c := w.config
+	w.orphans = &orphans.Collector{
+		Account: w.inventory, Certificates: w.inventory.Certificates().KnownOwned,
+		Cached: func(ctx context.Context) objects.Reader { return w.reader(ctx, w.mgr.GetClient()) },
+		Live:   func(ctx context.Context) objects.Reader { return w.reader(ctx, w.mgr.GetAPIReader()) },
+		Synced: func(ctx context.Context) bool {
+			ctx, cancel := context.WithTimeout(ctx, syncWait)
+			defer cancel()
+			return w.mgr.GetCache().WaitForCacheSync(ctx)
 		},
-		serves: func(of stack.Owner) bool {
+		Declared: w.declared,
+		Serves: func(of stack.Owner) bool {
 			return slices.ContainsFunc(w.owners, func(s *stacks.Reconciler) bool { return s.Front.Owner() == of })
 		},
+		Bindings: w.writer.List,
+		Run:      func(ctx context.Context, p plan.Plan) apply.Result { return apply.Run(ctx, p, w.deps()) },
+		Cluster:  c.ClusterName, VPC: c.VPC, Options: front.OptionsFromFlags(c), After: c.DeleteOrphansAfter, Brake: w.brake,
+		Subject: w.subjectOf, Record: w.recorder("orphans"), Checkpoints: w.checkpoints, Now: w.now, Log: w.log.WithName("orphans"),
+		Shared: w.shared, Targets: w.targetsOf,
 	}
-	w.metrics.Count("lbc_orphans", func() int { return int(o.count.Load()) })
-	if w.config.WatchNamespace == "" {
-		w.starts(o)
+	w.metrics.Count("lbc_orphans", w.orphans.Count)
+	if c.WatchNamespace == "" {
+		w.starts(w.orphans)
 	}
+}
+
+// reader reads the objects of the kinds that are watched. A kind that is not read is not served for the reader, so that nothing is concluded about its stacks.
+func (w *wiring) reader(ctx context.Context, from client.Reader) *reads.CacheReader {
+	r := reads.NewCacheReader(ctx, from, nil)
+	r.Definitions = w.definitions
+	return r
+}
+
+// subjectOf is the object of events about a stack without objects: a class that this controller serves, or the namespace.
+func (w *wiring) subjectOf(ctx context.Context, key stack.Key) (diag.Object, bool) {
+	v := objects.New(w.reader(ctx, w.mgr.GetClient()))
+	switch objects.Kind(owner.Of(key.Owner).Kind) {
+	case objects.Ingress:
+		for _, class := range v.IngressClasses() {
+			if class.Spec.Controller == ingress.Controller {
+				return owner.Object(class), true
+			}
+		}
+	case objects.Gateway:
+		g := w.config.Gateways
+		for _, class := range objects.List[*gatewayv1.GatewayClass](v, objects.GatewayClass, "") {
+			if slices.Contains([]string{g.ALB, g.NLB, g.Auto}, string(class.Spec.ControllerName)) {
+				return owner.Object(class), true
+			}
+		}
+	default:
+	}
+	if key.ID.Namespace == "" || kube.Kinds[objects.Namespace].Object == nil {
+		return diag.Object{}, false
+	}
+	return diag.Object{Kind: string(objects.Namespace), Name: key.ID.Namespace}, true
 }

@@ -1,13 +1,20 @@
 package controller
 
 import (
+	"maps"
 	"reflect"
 	"testing"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/utils/ptr"
 
+	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/drain"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -27,8 +34,50 @@ func TestACachedNodeHasWhatTargetsReadAndNothingElse(t *testing.T) {
 	if len(n.Annotations)+len(n.Status.Images) > 0 || len(n.Status.Conditions) != 1 || n.Status.Conditions[0].Message != "" {
 		t.Errorf("kept: %+v", n)
 	}
+	whole.Status.Conditions[0] = corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Message: "[PLEG is not healthy, node is shutting down]"}
+	if got, _ := reduceNode(whole); !targets.PodsLeave(got.(*corev1.Node), false) {
+		t.Error("lost: that the node is shut down")
+	}
+	whole.Status.Conditions[0].Status = corev1.ConditionTrue
 	id, _ := targets.InstanceID(n)
 	if id == "" || targets.NodeReady(n) != corev1.ConditionTrue || !binding.SameForTargets(n, whole) || !reflect.DeepEqual(n.Status.Addresses, whole.Status.Addresses) {
 		t.Errorf("lost: %+v", n)
+	}
+}
+
+func TestACachedPodHasWhatItDeclaresOfItsEnd(t *testing.T) {
+	t.Parallel()
+	whole := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Annotations: map[string]string{drain.SecondsAnnotation: "5", "other": "long"}}}
+	whole.Spec.TerminationGracePeriodSeconds = ptr.To[int64](10)
+	whole.Spec.Containers = []corev1.Container{{Name: "app", Image: "image", Lifecycle: &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 3}}, PostStart: &corev1.LifecycleHandler{}}}}
+	got, err := reducePod(whole)
+	p, ok := got.(*corev1.Pod)
+	if err != nil || !ok {
+		t.Fatalf("%T, %v", got, err)
+	}
+	if len(p.Annotations) != 1 || p.Annotations[drain.SecondsAnnotation] != "5" || p.Spec.Containers[0].Image != "" || p.Spec.Containers[0].Lifecycle.PostStart != nil {
+		t.Errorf("kept: %+v", p)
+	}
+	want, _ := drain.Abrupt(whole, 60)
+	if how, abrupt := drain.Abrupt(p, 60); !abrupt || how != want {
+		t.Errorf("%q, of the whole pod %q", how, want)
+	}
+}
+
+func TestACachedObjectIsNotKeptOnceMoreAsItWasApplied(t *testing.T) {
+	t.Parallel()
+	o := managerOptions(&config.Config{}, nil, logr.Discard())
+	whole := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{
+		Name: "web", Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: "{}", "team": "web"}, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl"}},
+	}}
+	for range 2 { // resyncs show what is cached once more
+		got, err := o.Cache.DefaultTransform(whole)
+		if i, ok := got.(*networkingv1.Ingress); err != nil || !ok || len(i.ManagedFields) > 0 || !maps.Equal(i.Annotations, map[string]string{"team": "web"}) {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	gone := toolscache.DeletedFinalStateUnknown{Key: "shop/web"}
+	if got, err := o.Cache.DefaultTransform(gone); err != nil || got != gone {
+		t.Errorf("a tombstone becomes %v, %v", got, err)
 	}
 }

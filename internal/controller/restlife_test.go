@@ -30,13 +30,14 @@ TCPRoute shop/edge {spec: {parentRefs: [{name: edge}], rules: [{backendRefs: [{n
 )
 
 // lifeOfTheRest needs what lifeOfMany does not: subnets without roles in tags, pods with interfaces of their own, logins, certificates of IAM,
-// security groups of another account, addresses of customers, and Gateways with addresses and authorities.
+// security groups of another account, addresses of customers, more rules than AWS admits by default, and Gateways with addresses and authorities.
 var lifeOfTheRest = []stage{
 	{"created", func(l *lab) {
 		l.create(labIngress("login", map[string]string{"certificate-arn": crashCertificate + "," + serverCertificate, "listen-ports": `[{"HTTPS":443}]`, "auth-type": "cognito", "tags": "stage=test",
 			"auth-idp-cognito": `{"userPoolARN":"arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_demo","userPoolClientID":"client","userPoolDomain":"demo"}`}, "s0"))
 		l.create(labIngress("outpost", map[string]string{"customer-owned-ipv4-pool": "ipv4pool-coip-0a1de000000000001", "subnets": outpostSubnet}, "s1"))
 		l.create(labIngress("borrowed", map[string]string{"security-groups": l.groupNamed(sharedGroup), "manage-backend-security-group-rules": "true"}, "s1"))
+		l.create(labPaths("wide", 101, "s1")) // one rule more than AWS's default
 		l.apply(restGateways)
 	}},
 	{"edited", func(l *lab) {
@@ -50,14 +51,14 @@ var lifeOfTheRest = []stage{
 		l.annotate("outpost", "tags", "team=shop")
 	}},
 	{"deleted", func(l *lab) {
-		for _, name := range []string{"login", "outpost", "borrowed"} {
+		for _, name := range []string{"login", "outpost", "borrowed", "wide"} {
 			l.remove(name)
 		}
 		l.discard("Gateway shop/web {}\nHTTPRoute shop/web {}\nGateway shop/edge {}\nTCPRoute shop/edge {}")
 	}},
 }
 
-var restKeys = []stack.Key{implicit("login"), implicit("outpost"), implicit("borrowed"), gatewayKey(stack.GatewayALB, "web"), gatewayKey(stack.GatewayNLB, "edge")}
+var restKeys = []stack.Key{implicit("login"), implicit("outpost"), implicit("borrowed"), frontGroup, gatewayKey(stack.GatewayALB, "web"), gatewayKey(stack.GatewayNLB, "edge")}
 
 // groupNamed is the id of a security group.
 func (l *lab) groupNamed(name string) string {
@@ -104,6 +105,7 @@ func restLab(t *testing.T, prepare ...func(*lab)) *lab {
 	l.must(l.sim.Account.Buckets.Make("pki"))
 	g, _ := l.sim.Account.SecurityGroup(shared)
 	g.Owner = "210987654321"
+	l.must(l.sim.Account.SetQuota("rules-per-application-load-balancer", 200))
 	l.sim.Account.AddCertificate(&account.Certificate{ARN: serverCertificate, Domain: "old.example.com", AlternativeNames: []string{"old.example.com"}, Status: "ISSUED", KeyAlgorithm: "RSA_2048"})
 	outpost, _ := l.sim.Account.Subnet(outpostSubnet)
 	outpost.Outpost = l.sim.Account.ARN("outposts", "outpost/op-0a1de00000000001")

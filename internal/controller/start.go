@@ -15,11 +15,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -29,6 +31,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/podcache"
 	"github.com/k8s-lbc/lbc/internal/controller/probes"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
@@ -69,7 +72,7 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connect Connect
 		return err
 	}
 	defer end()
-	if err = s.await(ctx, rc, connect); err == nil {
+	if err = s.await(ctx, c, rc, connect); err == nil {
 		c.Region, c.VPC = s.connection.Scope.Region, s.connection.Scope.VPC
 		err = s.run(ctx, c, rc, log)
 	} else if ctx.Err() != nil { // the process was stopped before its controllers started
@@ -97,7 +100,11 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 	if err != nil {
 		return err
 	}
-	newCache, definitions := cacheOfOptionalKinds(s.core, kinds, restricted, log.WithName("definitions"))
+	var pods *podcache.Cache
+	newCache, definitions := cacheOfOptionalKinds(s.core, kinds, restricted, func(rc *rest.Config, o cache.Options, others cache.Cache) cache.Cache {
+		pods = podcache.New(others, rc, o, podcache.Options{Namespace: c.WatchNamespace, Now: time.Now, Log: log.WithName("pods")})
+		return pods
+	}, log.WithName("definitions"))
 	options.NewCache = newCache
 	mgr, err := ctrl.NewManager(rc, options)
 	if err != nil {
@@ -109,7 +116,8 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 		limits.Trace = tracing.RecordCall
 	}
 	scopes := cloud.NewScopes(connection, limits)
-	w := wiring{config: c, mgr: mgr, scopes: scopes, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted, start: s}
+	w := wiring{config: c, mgr: mgr, scopes: scopes, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted, pods: pods, start: s}
+	s.calls.Aside = w.aside
 	if w.clients, err = scopes.Clients(scopes.Own()); err != nil {
 		return err
 	}
@@ -131,6 +139,7 @@ type start struct {
 	reporter   *startup.Reporter
 	server     *startup.Server
 	calls      *startup.Calls
+	versions   *startup.Versions
 	core       *kubernetes.Clientset
 	client     *http.Client // of the API server
 	own        startup.Pod
@@ -148,7 +157,7 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 	m.SetBuild(buildinfo.Read(c.Version))
 	reporter := startup.NewReporter(m.SetDegraded, time.Now, log.WithName("degraded"))
 	conditions := &degraded.Conditions{OnChange: reporter.Changed}
-	rights := startup.NewRights(conditions, c.WatchNamespace, log.WithName("rights"))
+	rights := startup.NewRights(conditions, c.WatchNamespace, time.Now, log.WithName("rights"))
 	rc.Wrap(rights.Observe) // for all clients
 	hc, err := rest.HTTPClientFor(rc)
 	if err != nil {
@@ -164,6 +173,13 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 		options: managerOptions(c, scheme, log), events: &lateRecorder{},
 		calls:  &startup.Calls{Conditions: conditions, Now: time.Now},
 		server: &startup.Server{Conditions: conditions, Client: core.Discovery().RESTClient(), Host: rc.Host, Rights: rights},
+		versions: &startup.Versions{Host: rc.Host, Latest: func(ctx context.Context) (string, error) {
+			one, err := core.CoreV1().Services(c.WatchNamespace).List(ctx, metav1.ListOptions{Limit: 1})
+			if err != nil {
+				return "", err
+			}
+			return one.ResourceVersion, nil
+		}},
 	}
 	s.lease, err = newFence(s.options, rc, s.events, func(err error) { s.server.Rights.Lease(cmp.Or(c.LeaderElectionNamespace, s.own.Namespace), err) })
 	if err != nil {
@@ -173,7 +189,7 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 }
 
 // serve answers probes and requests for metrics from now on, and writes events. It returns a function that ends that. What cannot be served ends
-// the process by fail.
+// the process by fail, and so does an API server that goes back in time.
 func (s *start) serve(ctx context.Context, c *config.Config, fail func(error)) (end func(), err error) {
 	answer, err := s.probes.Serve(ctx, c.HealthAddr)
 	if err != nil {
@@ -206,11 +222,16 @@ func (s *start) serve(ctx context.Context, c *config.Config, fail func(error)) (
 	all.Go(func() { s.reporter.Events(serving, s.conditions, s.core, s.own) })
 	all.Go(func() { s.calls.Run(serving) })
 	all.Go(func() { s.server.Rights.Run(serving) })
+	all.Go(func() {
+		if err := s.versions.Run(serving); err != nil {
+			fail(err)
+		}
+	})
 	return func() { stop(); all.Wait() }, nil
 }
 
-// await waits, side by side, until AWS is connected and the API server returns its kinds.
-func (s *start) await(ctx context.Context, rc *rest.Config, connect Connect) error {
+// await waits, side by side, until AWS is connected, and until the API server returns its kinds and nothing shows that the cluster has another name.
+func (s *start) await(ctx context.Context, c *config.Config, rc *rest.Config, connect Connect) error {
 	kinds, err := watchedKinds(s.options.Scheme)
 	if err != nil {
 		return err
@@ -226,9 +247,11 @@ func (s *start) await(ctx context.Context, rc *rest.Config, connect Connect) err
 			})
 		},
 		func() error {
-			return startup.Await(ctx, s.conditions, []degraded.Reason{degraded.APIServer}, func(ctx context.Context) (err error) {
-				s.mapper, err = s.server.Mapper(ctx, rc, s.client, kinds)
-				return err
+			return startup.Await(ctx, s.conditions, []degraded.Reason{degraded.APIServer, degraded.ClusterName}, func(ctx context.Context) (err error) {
+				if s.mapper, err = s.server.Mapper(ctx, rc, s.client, kinds); err != nil {
+					return err
+				}
+				return s.server.ClusterName(ctx, c.ClusterName, c.WatchNamespace)
 			})
 		},
 	} {

@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/targets"
 	"github.com/k8s-lbc/lbc/internal/tracing"
 	"github.com/k8s-lbc/lbc/internal/tracing/collector"
 )
@@ -159,10 +160,17 @@ func TestATraceOfAPassOverABindingHasTheCallsThatEndAfterIt(t *testing.T) {
 	slice := &discoveryv1.EndpointSlice{}
 	l.get(slice, "web-a")
 	l.bound.ServiceEvent(func(client.Object) string { return "web" }, nil).Create(t.Context(), event.TypedCreateEvent[client.Object]{Object: slice}, q)
-	for len(l.sim.Resources().TargetGroups[0].Targets) == 0 {
+	registered := func() bool {
+		_, all := l.bound.Registry.Awaited(targets.Group{ARN: arn})
+		return all
+	}
+	for !registered() {
 		_, err := l.round()
 		l.must(err)
-		<-ended
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Millisecond): // a pass without calls
+		}
 	}
 	spans := end()
 	roots := collector.Roots(spans)

@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 	metadataclient "k8s.io/client-go/metadata"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/config"
@@ -23,7 +24,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/gateway"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
+	"github.com/k8s-lbc/lbc/internal/controller/nodedrain"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
@@ -55,7 +58,7 @@ func (w *wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, 
 		LogUnit: func(log logr.Logger, key stack.Key) logr.Logger { return log.WithValues("stack", key.ID.String()) },
 	})
 	watch := func(k objects.Kind, h handler.TypedEventHandler[client.Object, stack.Key]) {
-		more = append(more, source.TypedKind(w.mgr.GetCache(), kube.Kinds[k].Object, h))
+		more = append(more, queue.Kind(w.mgr.GetCache(), kube.Kinds[k].Object, h))
 	}
 	for _, k := range reading {
 		watch(k, m.Read(k))
@@ -80,12 +83,15 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.inventory, Clients: w.clients,
 		Bindings: w.writer, Backend: w.backend, Status: w.lbStatus, Checkpoints: w.checkpoints,
 		Reporter: status.NewReporter(w.recorder(owner.Of(f.Owner()).Controller), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
-		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval,
+		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), DriftPolicy: front.DriftPolicyFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval,
 		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		Retries:      stacks.NewRetries(w.now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer),
 		Awaited: func(arn string) (awaited, registered bool) {
 			return w.registry.Awaited(targets.Group{Scope: w.scopes.Own(), ARN: arn})
 		},
+	}
+	s.Recorded = func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error) {
+		return w.bindings.RegisteredTargets.Load(ctx, binding)
 	}
 	w.owners = append(w.owners, s)
 	return s
@@ -93,10 +99,7 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 
 // readSecrets makes the readers of the Secrets and ConfigMaps that stacks of an owner read.
 func (w *wiring) readSecrets(s *stacks.Reconciler) error {
-	core, err := kubernetes.NewForConfigAndClient(w.mgr.GetConfig(), w.mgr.GetHTTPClient())
-	if err != nil {
-		return fmt.Errorf("connecting for Secrets: %w", err)
-	}
+	core := w.start.core // a client of each group of the API for every owner would be memory for nothing
 	metadataOnly, err := metadataclient.NewForConfigAndClient(metadataclient.ConfigFor(w.mgr.GetConfig()), w.mgr.GetHTTPClient())
 	if err != nil {
 		return fmt.Errorf("connecting for the metadata of Secrets: %w", err)
@@ -113,11 +116,7 @@ func (w *wiring) readSecrets(s *stacks.Reconciler) error {
 func (w *wiring) setUpIngress(context.Context) error {
 	c, f := w.config, front.IngressFromFlags(w.config)
 	s := w.stacks(f)
-	if c.WatchNamespace != "" {
-		s.Hidden = stacks.NewHiddenMembers(w.mgr.GetAPIReader(), w.mgr.GetClient(), f, c.WatchNamespace, w.now, w.log.WithName("hidden"))
-		s.Hidden.OnChange = s.WakeGroups
-		w.starts(s.Hidden)
-	}
+	w.findHidden(s)
 	if err := w.readSecrets(s); err != nil {
 		return err
 	}
@@ -126,10 +125,19 @@ func (w *wiring) setUpIngress(context.Context) error {
 }
 
 func (w *wiring) setUpService(context.Context) error {
-	if !w.config.Gates.Enabled(config.EnableServiceController) {
-		return nil
+	s := w.stacks(front.ServiceFromFlags(w.config))
+	w.findHidden(s)
+	return w.add(s, w.config.ServiceWorkers, nil)
+}
+
+// findHidden has the members of groups found that the caches do not show.
+func (w *wiring) findHidden(s *stacks.Reconciler) {
+	if w.config.WatchNamespace == "" {
+		return
 	}
-	return w.add(w.stacks(front.ServiceFromFlags(w.config)), w.config.ServiceWorkers, nil)
+	s.Hidden = stacks.NewHiddenMembers(w.mgr.GetAPIReader(), w.mgr.GetClient(), s.Front, w.config.WatchNamespace, w.now, w.log.WithName("hidden"))
+	s.Hidden.OnChange = s.WakeGroups
+	w.starts(s.Hidden)
 }
 
 // gatewayReading are the kinds that passes over Gateways read besides Gateways, Secrets and ConfigMaps.
@@ -214,38 +222,61 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 	registry := targets.NewRegistry(w.account)
 	registry.Brake = brake.New(c.DeregistrationBrake, w.now)
 	w.metrics.Count("lbc_deregistrations_held", registry.Brake.Held)
-	registry.Lag = w.metrics.ObserveTargetLag
+	registry.Lag, registry.BecameHealthy = w.metrics.ObserveTargetLag, w.metrics.ObserveTargetHealthy
+	registry.TracksNodes = c.NodeDrainCondition
 	registry.Async = true // a pass that waited for a call would delay the next change of its binding
 	w.registry = registry
 	if w.checkpoints != nil {
 		w.checkpoints.Registered = func() map[string]any { return asValues(w.elsewhere.Labelled(registry.Registered(w.scopes.Own()))) }
+		w.checkpoints.Foreign = foreignOf(w.inventory)
 	}
-	health := targethealth.NewWatch(registry, report, w.lbStatus.SetHealth, w.now)
+	counts := binding.NewCounts(w.mgr.GetClient(), w.now, w.log.WithName("bindings"))
+	registry.Seen = func(arn string, health []targets.Health) { counts.Seen(ctx, arn, health) }
+	seen := func(arn string, health []targets.Health) {
+		w.lbStatus.SetHealth(arn, health)
+		counts.Seen(ctx, arn, health)
+	}
+	health := targethealth.NewWatch(registry, report, seen, w.now)
 	gates := targethealth.NewGates(w.mgr.GetClient(), binding.PodsByGate, w.now, w.log.WithName("readiness"))
-	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, w.lbStatus.SetHealth, w.metrics.ObserveGate, c.BindingRequeue
+	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, seen, w.metrics.ObserveGate, c.BindingRequeue
+	gates.OpenAfter = c.OpenGatesAfter
 	gates.Report = func(d diag.Diagnostic) { report(d.Object, status.EventOf(d)) }
 	groups := networking.New(networking.Options{
-		Client: w.mgr.GetClient(), Inventory: w.inventory, Interfaces: network.NewInterfaces(w.clients.EC2, w.now), VPC: c.VPC,
-		Chooser: secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
-		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Unseen: w.elsewhere.MayNeedRules, Now: w.now, Log: w.log.WithName("rules"),
+		Client: w.mgr.GetClient(), Inventory: w.inventory, Interfaces: network.NewInterfaces(w.clients.EC2, w.now), VPC: c.VPC, RulesPerGroup: c.RulesPerSecurityGroup,
+		Chooser: secgroup.Chooser{Cluster: c.ClusterName, Group: c.NodeSecurityGroup, ExtraTags: c.TargetENISecurityTags},
+		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Now: w.now, Log: w.log.WithName("rules"),
+		Unseen: func(ctx context.Context) bool { return w.elsewhere.MayNeedRules(ctx) || w.shared.Known() },
 	})
 	if w.elsewhere != nil {
 		w.elsewhere.OnChange = groups.Review
 	}
 	b := &binding.Reconciler{
 		Client: w.mgr.GetClient(), APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Scope: w.scopes.Own(), Inventory: w.inventory,
-		Registry: registry, Networking: groups, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(registry, groups, w.now),
-		Reporter: status.NewReporter(report, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen),
+		Registry: registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(registry, groups, w.now),
+		Reporter: status.NewReporter(report, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,
 		MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: binding.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c),
+		Pods:              &binding.Pods{Await: w.pods.Await, Watches: w.pods.Watches},
 		RegisteredTargets: &binding.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient()},
 		Failures:          backoff.NewFailures[types.NamespacedName](binding.TransientFailure, w.now, rand.Float64),
-		Begin:             w.checkpoints.BeginSoon, DeletedByStack: w.writer.Deleted, TargetGroupDeleted: w.inventory.Gone, OnGone: w.backend.Check,
+		Begin:             w.checkpoints.BeginTargets, DeletedByStack: w.writer.Deleted, TargetGroupDeleted: w.inventory.Gone, OnGone: w.backend.Check,
 		OnTargetGroupLost: func(key stack.Key, arn string) {
 			if w.inventory.NotFound(key, arn) {
 				w.wake(queue.Normal, key)
 			}
 		},
 		Writes: objectwriter.New(w.mgr.GetClient(), w.now, w.log.WithName("bindings")), Traces: tracing.NewPasses[reconcile.Request](w.start.tracer),
+	}
+	times := podtargets.NewTimes(podtargets.FromFlags(c))
+	b.DrainSeconds = func(ctx context.Context, o *v1beta1.TargetGroupBinding) int64 {
+		return times.Seconds(w.cached(ctx), o)
+	}
+	b.Dropped = func(ctx context.Context, o *v1beta1.TargetGroupBinding) bool { return times.Dropped(w.cached(ctx), o) }
+	for _, s := range w.owners {
+		s.Loading = times.Changed
+	}
+	b.Contested, registry.Compared = w.shared.Of, w.compared
+	for _, s := range w.owners {
+		s.Contested = w.shared.Of
 	}
 	w.bindings, registry.Progress = b, b.CallEnded
 	wake := func(priority int) func(types.NamespacedName) {
@@ -262,6 +293,12 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 		registry.Invalidate(of)
 		b.Writes.Wake(binding)
 	}
-	w.starts(health, gates, groups, b.Writes, b.Drains)
+	w.starts(health, gates, groups, b.Writes, counts, b.Drains)
+	if c.NodeDrainCondition {
+		b.DrainTime = func(ctx context.Context, o *v1beta1.TargetGroupBinding) time.Duration {
+			return times.DrainTime(w.cached(ctx), o)
+		}
+		w.starts(&nodedrain.Writer{Client: w.mgr.GetClient(), Targets: registry, Groups: b.TargetGroups, Now: w.now, Log: w.log.WithName("nodes")})
+	}
 	return b.SetUp(ctx, w.mgr, c.BindingWorkers, c.BindingMaxBackoff)
 }

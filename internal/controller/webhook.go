@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/degraded"
@@ -38,7 +39,7 @@ func (w *wiring) setUpWebhooks(context.Context) error {
 			return err
 		}
 		secret := types.NamespacedName{Namespace: namespace, Name: c.CertSecret}
-		source := &webhook.Source{Reader: w.mgr.GetAPIReader(), Secret: secret, Lifetime: c.CertLifetime, Log: log, Report: w.certificateReported}
+		source := &webhook.Source{Reader: w.mgr.GetAPIReader(), Secret: secret, Lifetime: c.CertLifetime, Now: w.now, Log: log, Report: w.certificateReported}
 		renewer := &webhook.Renewer{
 			Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient(), Secret: secret, Configurations: c.Configurations,
 			Lifetime: c.CertLifetime, Now: w.now, Log: log,
@@ -129,15 +130,15 @@ func (w *wiring) webhookOptions() webhook.Options {
 		Ingress: admission.IngressConfig{
 			Config: front.IngressFromFlags(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation, ForbidGroupName: c.Webhooks.DisableGroupAnnotation,
 		},
-		VPC: c.VPC,
-		Cached: func(ctx context.Context) *objects.View {
-			return objects.New(reads.NewCacheReader(ctx, w.mgr.GetClient(), nil))
-		},
+		VPC:    c.VPC,
+		Cached: w.cached,
 		Live: func(ctx context.Context) (*objects.View, func() error) {
 			r := reads.NewCacheReader(ctx, w.mgr.GetAPIReader(), nil)
 			return objects.New(r), r.Err
 		},
 		ReadinessGates: c.EnableReadinessGates,
+		Targets:        podtargets.FromFlags(c).Of,
+		Sleeps:         (&sleepAction{read: serverVersion(w.start.core.Discovery().RESTClient()), now: w.now, log: w.log.WithName("webhook")}).Served,
 		Refused:        w.metrics.CountRefusal,
 		Log:            w.log.WithName("webhook"),
 	}
@@ -148,6 +149,13 @@ func (w *wiring) webhookOptions() webhook.Options {
 		o.AgentConfig = agentConfig(w.mgr.GetAPIReader())
 	}
 	return o
+}
+
+// cached is a view of the caches.
+func (w *wiring) cached(ctx context.Context) *objects.View {
+	r := reads.NewCacheReader(ctx, w.mgr.GetClient(), nil)
+	r.Definitions = w.definitions
+	return objects.New(r)
 }
 
 // agentConfig reads the configuration of target control agents from the API server, because the role of existing installations permits

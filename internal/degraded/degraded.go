@@ -21,6 +21,9 @@ const (
 	Definitions        Reason = "definitions"
 	Rights             Reason = "rights"
 	WebhookCertificate Reason = "webhook-certificate"
+	ClusterName        Reason = "cluster-name"
+	SharedClusterName  Reason = "shared-cluster-name"
+	SecondController   Reason = "second-controller"
 )
 
 // Info is the row of a reason.
@@ -37,6 +40,9 @@ var Reasons = []Info{
 	{Credentials, "aws", "There are no credentials for AWS, or AWS does not accept them."},
 	{Permissions, "aws", "AWS denied the controller an action in the last twenty minutes, and has not permitted it since."},
 	{APIServer, "api-server", "The API server does not answer, or does not accept the controller's credentials."},
+	{ClusterName, "cluster-name", "The load balancers of this cluster were made under another name than --cluster-name. The controller does not start, as it would make all of them again."},
+	{SharedClusterName, "cluster-name", "The controller of another cluster has the same --cluster-name, by what it holds or does in the account. What no object of this cluster claims is not deleted."},
+	{SecondController, "leader", "A second controller writes LoadBalancer objects of this cluster, elected by another Lease or by none."},
 	{Definitions, "definitions", "The API server does not serve TargetGroupBindings or IngressClassParams."},
 	{Rights, "rights", "The controller may not read or write objects of a kind as it needs to, or may not hold its Lease."},
 	{WebhookCertificate, "webhook-certificate", "The webhooks have no serving certificate yet."},

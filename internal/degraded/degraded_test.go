@@ -39,13 +39,13 @@ func TestAConditionIsReportedOnceAgainWhenItsTextChangesAndOnceHealed(t *testing
 func TestEachReasonHasARow(t *testing.T) {
 	t.Parallel()
 	var s Conditions
-	for _, r := range []Reason{Region, VPC, Credentials, Permissions, APIServer, Definitions, Rights, WebhookCertificate} {
+	for _, r := range []Reason{Region, VPC, Credentials, Permissions, APIServer, Definitions, Rights, WebhookCertificate, ClusterName, SharedClusterName, SecondController} {
 		s.Set(Condition{Reason: r})
 	}
-	if len(s.All()) != 8 || len(Reasons) != 8 {
+	if len(s.All()) != 11 || len(Reasons) != 11 {
 		t.Errorf("%d of %d reasons are shown", len(s.All()), len(Reasons))
 	}
-	if d := cmp.Diff([]string{"api-server", "aws", "definitions", "rights", "webhook-certificate"}, Checks()); d != "" {
+	if d := cmp.Diff([]string{"api-server", "aws", "cluster-name", "definitions", "leader", "rights", "webhook-certificate"}, Checks()); d != "" {
 		t.Error(d)
 	}
 }

@@ -21,6 +21,13 @@ const (
 	AssociateRole = "associate a role with the controller's ServiceAccount (aws eks create-pod-identity-association), and see that the EKS Pod Identity agent runs on the node"
 	// CheckCredentials is the remedy of credentials that AWS does not accept.
 	CheckCredentials = "check the AWS credentials (aws sts get-caller-identity) and the node's clock"
+	// KeepClusterName is the remedy of a name that is not that of the cluster's load balancers.
+	KeepClusterName = "set --cluster-name (clusterName in the chart) to that name; to make everything again under the new one, delete the LoadBalancer objects (kubectl delete loadbalancers.elbv2.k8s.aws -A --all), which deletes nothing in AWS"
+	// NameClusters is the remedy of two clusters with one name.
+	NameClusters = "give one of the clusters another --cluster-name (clusterName in the chart), the one with fewer load balancers: delete its LoadBalancer objects (kubectl delete loadbalancers.elbv2.k8s.aws -A --all), start its " +
+		"controller with the new name, and delete what it had made under the old one by lbc cleanup --stack, of stacks that the other cluster does not have"
+	// KeepOneController is the remedy of two controllers in one cluster.
+	KeepOneController = "keep one release of the controller (lbc doctor lists Deployments and Leases), or give all their processes the same --leader-election-namespace and --leader-election-id with --enable-leader-election=true"
 	// GiveCertificate is the remedy of webhooks without a certificate.
 	GiveCertificate = "see that the leader runs and may write the Secret of --webhook-cert-secret, or that --webhook-cert-dir has the certificate"
 	// ReachServer is the remedy of an API server that does not answer.

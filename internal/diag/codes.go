@@ -27,6 +27,7 @@ const (
 	NoteReason          EventReason = "Note"
 	DryRunReason        EventReason = "DryRun"
 	SuccessfullyDone    EventReason = "SuccessfullyReconciled"
+	OrphanFound         EventReason = "Orphaned"
 )
 
 // Info is the row of a code.
@@ -51,6 +52,7 @@ const (
 	InvalidRule           Code = "InvalidRule"
 	OverlappingRule       Code = "OverlappingRule"
 	ServiceNotFound       Code = "ServiceNotFound"
+	BackendLeftOut        Code = "BackendLeftOut"
 	ServicePortNotFound   Code = "ServicePortNotFound"
 	WrongServiceType      Code = "WrongServiceType"
 	NoSubnets             Code = "NoSubnets"
@@ -64,6 +66,8 @@ const (
 	HostedZoneNotFound    Code = "HostedZoneNotFound"
 	TargetGroupNotFound   Code = "TargetGroupNotFound"
 	TargetGroupTaken      Code = "TargetGroupTaken"
+	PortTaken             Code = "PortTaken"
+	ProtocolRefused       Code = "ProtocolRefused"
 	WebACLNotFound        Code = "WebACLNotFound"
 	NotSubscribed         Code = "NotSubscribed"
 	TrustStoreNotFound    Code = "TrustStoreNotFound"
@@ -72,6 +76,9 @@ const (
 	DuplicateResource     Code = "DuplicateResource"
 	ResourceDisowned      Code = "ResourceDisowned"
 	DeletionsHeld         Code = "DeletionsHeld"
+	Orphaned              Code = "Orphaned"
+	DriftReported         Code = "DriftReported"
+	DriftCorrected        Code = "DriftCorrected"
 	DeregistrationsHeld   Code = "DeregistrationsHeld"
 	AccessDenied          Code = "AccessDenied"
 	QuotaExceeded         Code = "QuotaExceeded"
@@ -81,8 +88,12 @@ const (
 	AWSUnavailable        Code = "AWSUnavailable"
 	NoHealthyTargets      Code = "NoHealthyTargets"
 	ReadinessGateClosed   Code = "ReadinessGateClosed"
+	PodsEndEarly          Code = "PodsEndEarly"
+	PodsUngated           Code = "PodsUngated"
 	ServiceMissing        Code = "BackendServiceMissing"
 	EndpointNotResolved   Code = "EndpointNotResolved"
+	ZoneNotEnabled        Code = "ZoneNotEnabled"
+	SecurityGroupUnclear  Code = "SecurityGroupUnclear"
 	InvalidNetworking     Code = "InvalidNetworking"
 	RulesNotWritten       Code = "RulesNotWritten"
 	CleanupFailed         Code = "FailedCleanup" // the reason of condition Ready, which users know
@@ -107,6 +118,11 @@ const (
 	FinalizerNotRemoved   Code = "FinalizerNotRemoved"
 	StatusNotWritten      Code = "StatusNotWritten"
 	StatusNotCleared      Code = "StatusNotCleared"
+	AddressNotShown       Code = "AddressNotShown"
+	NotServed             Code = "NotServed"
+	HeldByFlags           Code = "HeldByFlags"
+	TargetGroupKept       Code = "TargetGroupKept"
+	NoClientAdmitted      Code = "NoClientAdmitted"
 	CheckpointNotWritten  Code = "CheckpointNotWritten"
 	DefinitionMissing     Code = "DefinitionMissing"
 	InvalidConfiguration  Code = "InvalidConfiguration"
@@ -125,10 +141,11 @@ var table = map[Code]Info{
 	EndedSupport:          {Note, NoteReason, "a setting works, but AWS has ended its support for the service behind it"}, // decision 16: WAF Classic
 	ConflictingSettings:   {Conflict, FailedBuildModel, "two members of a group declare different values for one setting of the shared load balancer"},
 	SettingsWait:          {Note, NoteReason, "the shared settings of a group stay as they are until a member is corrected whose former settings are not known; rules and targets of the others change"},
-	GroupWaits:            {Conflict, FailedBuildModel, "an Ingress waits for another member of its group: with --strict-groups until all are valid, else if it is not known what is deployed of that member and AWS holds no load balancer whose settings could be kept"},
+	GroupWaits:            {Conflict, FailedBuildModel, "a member of a group waits for another one: with --strict-groups until all are valid, else if it is not known what is deployed of that member and AWS holds no load balancer whose settings could be kept"},
 	InvalidRule:           {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},
 	OverlappingRule:       {Note, NoteReason, "a rule shares requests with one of another namespace's Ingress of the group, and one of the two answers them: the Ingress that joined earlier, or the one with the lower group.order"},
 	ServiceNotFound:       {NotFound, FailedBuildModel, "a Service that an action names does not exist"},
+	BackendLeftOut:        {Note, NoteReason, "a Service that an action of a listener names beside others does not exist: the other target groups get its share"},
 	ServicePortNotFound:   {NotFound, FailedBuildModel, "a backend Service has no such port"},
 	WrongServiceType:      {Invalid, FailedBuildModel, "instance targets need a Service of type NodePort or LoadBalancer"},
 	NoSubnets:             {NotFound, FailedBuildModel, "no subnet of the VPC qualifies for the load balancer"},
@@ -141,6 +158,8 @@ var table = map[Code]Info{
 	ImportsNearQuota:      {Note, NoteReason, "the account is close to the quota of imports into ACM within a year"},
 	HostedZoneNotFound:    {NotFound, FailedBuildModel, "no public hosted zone of Route 53 can hold the record that proves to ACM who owns a host"},
 	TargetGroupNotFound:   {NotFound, FailedBuildModel, "a target group that was named does not exist"},
+	PortTaken:             {Conflict, FailedBuildModel, "another Service of the group has the port on the load balancer that they share; the other ports of the Service are served"},
+	ProtocolRefused:       {Invalid, FailedDeployModel, "AWS refuses to change the protocol of a listener; it goes on with the one that it has"},
 	TargetGroupTaken:      {Conflict, FailedBuildModel, "two Ingresses of a group, each with its Service, have names that join to the identity of one target group; the one that uses it keeps it, and the other one is refused"},
 	WebACLNotFound:        {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; the load balancer keeps the one that it has"},
 	NotSubscribed:         {NotFound, FailedDeployModel, "the account does not subscribe to Shield Advanced, so it cannot protect anything"},
@@ -149,10 +168,13 @@ var table = map[Code]Info{
 	DeletionProtected:     {Conflict, FailedDeployModel, "deletion protection keeps the load balancer"},
 	DuplicateResource:     {Conflict, FailedDeployModel, "several resources in AWS carry the tags of one; the one that serves is kept, and a duplicate is deleted only if an annotation allows it"},
 	ResourceDisowned:      {Note, NoteReason, "a resource that was to be deleted no longer has the tags of its load balancer; it is kept and no longer managed"},
+	DriftReported:         {Note, NoteReason, "what was changed in AWS by hand stays, by a drift policy of report, until an edit asks for another value"},
+	DriftCorrected:        {Note, NoteReason, "what was changed in AWS by hand was found, and is put back"},
 	DeregistrationsHeld:   {Conflict, FailedDeployModel, "most targets of unusually many target groups are no longer declared although their pods or nodes exist; they stay registered until an annotation allows it"},
 	DeletionsHeld:         {Conflict, FailedDeployModel, "unusually many load balancers are to be deleted although their objects exist; they stay until an annotation allows it"},
+	Orphaned:              {NotFound, OrphanFound, "AWS holds a load balancer, target group, security group or certificate with the tags of the cluster that no object claims; the event is on a class of the kind of objects, or on the namespace"},
 	AccessDenied:          {Denied, FailedDeployModel, "the controller's role lacks a permission"},
-	QuotaExceeded:         {Quota, FailedDeployModel, "an AWS quota is reached"},
+	QuotaExceeded:         {Quota, FailedDeployModel, "an AWS quota is reached, or would be exceeded by what is declared"},
 	RateExceeded:          {Throttled, FailedDeployModel, "AWS throttles the account; the controller reduces its rate of calls"},
 	NameTaken:             {Conflict, FailedDeployModel, "a resource of that name exists and does not belong to the controller"},
 	AWSRejected:           {Invalid, FailedDeployModel, "AWS refuses a request as invalid"},
@@ -161,9 +183,13 @@ var table = map[Code]Info{
 	VerifyingListeners:    {Note, NoteReason, "more listeners of a Gateway verify clients than AWS admits of one load balancer by default"},
 	UnansweredHealthCheck: {Note, NoteReason, "health checks of targets behind a UDP listener come over TCP to a port where the Service has UDP only, so that all targets may be unhealthy"},
 	ReadinessGateClosed:   {Note, UnhealthyTargets, "pods have waited for minutes for their targets to become healthy"},
+	PodsEndEarly:          {Note, NoteReason, "in a namespace with label elbv2.k8s.aws/pod-drain-inject, pods declare a grace period or a sleep before their end that is shorter than the time for which load balancers may send requests to them"},
+	PodsUngated:           {Note, NoteReason, "in a namespace with label elbv2.k8s.aws/pod-readiness-gate-inject, pods have no readiness gate of a TargetGroupBinding that registers them"},
 	ServiceMissing:        {NotFound, BackendNotFound, "a backend Service, or the Service of a TargetGroupBinding, does not exist; requests for it are answered by 503"},
 	CleanupFailed:         {Transient, FailedCleanup, "the targets or rules of a TargetGroupBinding that is deleted could not be removed; it stays until they are"},
 	EndpointNotResolved:   {NotFound, FailedNetwork, "the network interface or security group of an endpoint cannot be determined"},
+	ZoneNotEnabled:        {Note, UnhealthyTargets, "targets are in availability zones in which their load balancer has no subnet, so that they get no requests"},
+	SecurityGroupUnclear:  {Note, FailedNetwork, "several security groups of a network interface may be the one for rules of load balancers, by their tags; one of them gets the rules"},
 	InvalidNetworking:     {Invalid, FailedNetwork, "spec.networking of a TargetGroupBinding has an invalid peer or port; the rest of it is granted, and no rule that it may declare is revoked"},
 	RulesNotWritten:       {Transient, FailedNetwork, "AWS did not accept the security group rules that spec.networking of a TargetGroupBinding declares"},
 	DryRun:                {Note, DryRunReason, "the Ingress or Gateway is planned and not deployed"},
@@ -185,6 +211,11 @@ var table = map[Code]Info{
 	FinalizerNotRemoved:   {Transient, FailedRemove, "the API server did not accept the removal of the finalizer; nothing is left in AWS"},
 	StatusNotWritten:      {Transient, FailedStatus, "the API server did not accept the status; the load balancer works"},
 	StatusNotCleared:      {Transient, FailedCleanupStatus, "the API server did not accept that the name of a load balancer that is gone is taken off the status of a Service; the finalizer stays until it does"},
+	AddressNotShown:       {Note, NoteReason, "the status of a Service that is not of type LoadBalancer cannot show the address of its load balancer; the note has it"},
+	NotServed:             {Note, NoteReason, "a Service asks for a load balancer, or seems to, and this controller does not serve it, by its class or for want of one"},
+	HeldByFlags:           {Conflict, FailedBuildModel, "a Service that has a load balancer is no longer this controller's by its flags, though it was not edited; the load balancer stays as it is"},
+	TargetGroupKept:       {Note, NoteReason, "a target group that clusters share is not needed here any more and has targets of other clusters; it is kept and no longer managed"},
+	NoClientAdmitted:      {Note, NoteReason, "the security group of a load balancer admits no client, as an annotation for its sources is empty"},
 	CheckpointNotWritten:  {Transient, FailedDeployModel, "the API server did not accept a checkpoint that records which resources in AWS are duplicates; nothing of the load balancer is deleted before it does"},
 	DefinitionMissing:     {Transient, FailedDeployModel, "the API server does not serve TargetGroupBindings, because their definition was removed or never applied; no target is registered before it is applied"},
 	InvalidConfiguration:  {Invalid, FailedBuildModel, "a configuration of a Gateway or GatewayClass does not exist, or has a value that cannot be used; the load balancer stays as it was"},

@@ -17,6 +17,14 @@ type Object struct {
 	UID       string // may be empty if it is not known (offline plans)
 }
 
+// Plural is the plural of a kind.
+func Plural(kind string) string {
+	if strings.HasSuffix(kind, "s") {
+		return kind + "es"
+	}
+	return kind + "s"
+}
+
 // String is "Kind namespace/name".
 func (o Object) String() string {
 	if o.Namespace == "" {

@@ -29,7 +29,8 @@ const (
 	NeedWebACLs         NeedKind = "web-acls"         // all regional WAFv2 web ACLs by name
 	NeedAddresses       NeedKind = "addresses"        // all Elastic IP addresses
 	NeedStack           NeedKind = "stack"            // key: stack.Key string; the load balancer that exists for it
-	NeedStackDetails    NeedKind = "stack-details"    // key: stack.Key string; listeners and attributes of that load balancer
+	NeedStackDetails    NeedKind = "stack-details"    // key: stack.Key string; listeners, rules and attributes of that load balancer
+	NeedLimits          NeedKind = "limits"           // the account's limits of Elastic Load Balancing
 )
 
 // Need is one unanswered query.
@@ -70,6 +71,8 @@ type Facts struct {
 	Details *LoadBalancerDetails
 	// ExistingFrontend is the network load balancer in front of Existing, nil = none. Valid if ExistingKnown.
 	ExistingFrontend *LoadBalancer
+	// Limits are those of the account, by their names in DescribeAccountLimits; nil = not loaded.
+	Limits map[string]int
 	// Errors has the error of each need whose look-up failed, such as a denied or throttled call.
 	Errors map[Need]error
 }
@@ -164,25 +167,40 @@ type TargetGroup struct{ ARN, Name, Protocol, TargetType string }
 
 // LoadBalancer is what exists for a stack.
 type LoadBalancer struct {
-	ARN            string
-	Type           stack.LoadBalancerType
-	Scheme         string
-	IPAddressType  string // empty = not known
-	Subnets        []string
-	Allocations    []string // of its Elastic IP addresses
+	ARN           string
+	Name          string
+	Type          stack.LoadBalancerType
+	Scheme        string
+	IPAddressType string // empty = not known
+	Subnets       []string
+	// Fixed has the subnets where the addresses of an NLB were chosen by a request, with these.
+	Fixed          map[string]stack.SubnetMapping
 	SecurityGroups []string
-	ManagedGroup   bool               // it has the security group whose rules the controller writes
-	Ingress        []stack.Permission // of that security group
+	ManagedGroup   bool               // it has a security group whose rules the controller writes
+	Ingress        []stack.Permission // of these security groups
+	RulesOfGroup   int                // the most that one of them has, as EC2 counts them
 	IPAMPool       string             // empty = Amazon's addresses
 	// CustomerOwnedPool is the pool that it was created with.
 	CustomerOwnedPool string
 	Tags              map[string]string
+	// Families has the IP address types of the stack's target groups by identity, without repetition.
+	Families map[string][]string
 }
 
-// Sources are the ranges and prefix lists that the managed group allows on a port; open is false if it allows nothing.
+// Has reports whether an allocation of an Elastic IP address is that of a subnet.
+func (lb *LoadBalancer) Has(allocation string) bool {
+	for _, m := range lb.Fixed {
+		if m.AllocationID == allocation {
+			return true
+		}
+	}
+	return false
+}
+
+// Sources are the ranges and prefix lists that the managed groups allow on a port, alone or among others; open is false if they allow nothing.
 func (lb *LoadBalancer) Sources(port int32) (ranges, lists []string, open bool) {
 	for _, p := range lb.Ingress {
-		if p.FromPort != port || p.ToPort != port {
+		if p.FromPort > port || p.ToPort < port || p.Protocol == "icmp" || p.Protocol == "icmpv6" {
 			continue
 		}
 		open = true
@@ -202,4 +220,5 @@ func (lb *LoadBalancer) Sources(port int32) (ranges, lists []string, open bool) 
 type LoadBalancerDetails struct {
 	Attributes map[string]string
 	Listeners  map[int32]stack.Listener // by port
+	Rules      map[int32][]stack.Rule   // by port, besides default ones
 }

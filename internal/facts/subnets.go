@@ -84,7 +84,12 @@ func validate(subnets []Subnet, q SubnetQuery) *Problem {
 	if p := enough(subnets, q, diag.InvalidSubnets, ""); p != nil {
 		return p
 	}
-	if !IPv6Capable(q.IPAddressType) {
+	return RequireIPv6(subnets, q.IPAddressType)
+}
+
+// RequireIPv6 is the problem of subnets without IPv6 addresses, if load balancers of an IP address type need them; nil = there is none.
+func RequireIPv6(subnets []Subnet, ipAddressType string) *Problem {
+	if !IPv6Capable(ipAddressType) {
 		return nil
 	}
 	var without []string
@@ -95,7 +100,7 @@ func validate(subnets []Subnet, q SubnetQuery) *Problem {
 	}
 	if len(without) > 0 {
 		return &Problem{Code: diag.InvalidSubnets, Class: diag.NotFound,
-			Text:   fmt.Sprintf("subnets %v do not have an associated IPv6 CIDR block, which is required for %s load balancers", without, q.IPAddressType),
+			Text:   fmt.Sprintf("subnets %v do not have an associated IPv6 CIDR block, which is required for %s load balancers", without, ipAddressType),
 			Remedy: "associate IPv6 CIDR blocks, or choose IP address type ipv4"}
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
@@ -130,16 +131,31 @@ func (w Input) Hostnames(of stack.Owner) []string {
 
 // OptionsFromFlags are the options of all plans.
 func OptionsFromFlags(c *config.Config) diff.Options {
-	return diff.Options{ExternalTags: c.ExternalManagedTags, Region: diff.Region{
+	return diff.Options{ExternalTags: c.ExternalManagedTags, RulesPerSecurityGroup: c.RulesPerSecurityGroup, Region: diff.Region{
 		Unweighted: !c.Gates.Enabled(config.WeightedTargetGroups), FixedHealthChecks: !c.Gates.Enabled(config.NLBHealthCheckAdvancedConfig),
 	}}
+}
+
+// DriftPolicyFromFlags are the drift policies where objects and classes declare none. The flags are valid.
+func DriftPolicyFromFlags(c *config.Config) drift.Policies {
+	p, _ := drift.Parse(c.DriftPolicy)
+	return p
+}
+
+// DriftPolicies are those that members and classes declare, and by for the other groups of fields.
+func DriftPolicies(c compile.Result, by drift.Policies) drift.Policies {
+	declared := drift.Policies{}
+	for g, p := range c.DriftPolicy {
+		declared[drift.Group(g)] = drift.Policy(p)
+	}
+	return declared.Over(by)
 }
 
 // Loader is the front end of one kind of owner of stacks.
 type Loader interface {
 	Owner() stack.Owner
 	// Declared is the stack that an object of the owner's Kubernetes kind declares now. ok is false if it declares none: the object is not
-	// managed by this front end or, then with a diagnostic, its class or group is invalid.
+	// managed by this front end or, then with a diagnostic, its class or group is invalid, or looks like a mistake.
 	Declared(v *objects.View, o metav1.Object) (id stack.ID, ok bool, d *diag.Diagnostic)
 	Load(v *objects.View, id stack.ID) Input
 }
@@ -194,6 +210,7 @@ func IngressFromFlags(c *config.Config) Ingress {
 		RequiredSecretsLabel: c.RequiredSecretsLabel,
 		RequestCertificates:  c.Gates.Enabled(config.EnableCertificateManagement), DefaultAuthority: c.DefaultPCA,
 		WAFClassicOff: !c.EnableWAF, // decision 16: WAF Classic
+		CapacityOff:   !c.Gates.Enabled(config.LBCapacityReservation),
 		ImportSecrets: c.ImportTLSSecrets, Now: time.Now,
 	}}
 }
@@ -251,9 +268,10 @@ type Service struct{ Config service.Config }
 // ServiceFromFlags is the front end of Services as flags configure it.
 func ServiceFromFlags(c *config.Config) Service {
 	return Service{service.Config{
-		LoadBalancerClass: c.LoadBalancerClass, DefaultTargetType: c.DefaultTargetType,
+		LoadBalancerClass: c.LoadBalancerClass, Off: !c.Gates.Enabled(config.EnableServiceController), DefaultTargetType: c.DefaultTargetType,
 		IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType), LoadBalancerTypeOnly: c.Gates.Enabled(config.ServiceTypeLoadBalancerOnly),
 		TCPUDPListener: c.Gates.Enabled(config.EnableTCPUDPListener), BasicHealthCheck: !c.Gates.Enabled(config.NLBHealthCheckAdvancedConfig),
+		CapacityOff: !c.Gates.Enabled(config.LBCapacityReservation),
 	}}
 }
 
@@ -261,32 +279,31 @@ func ServiceFromFlags(c *config.Config) Service {
 func (Service) Owner() stack.Owner { return stack.Service }
 
 // Declared implements Loader.
-func (f Service) Declared(_ *objects.View, o metav1.Object) (id stack.ID, ok bool, _ *diag.Diagnostic) {
+func (f Service) Declared(_ *objects.View, o metav1.Object) (id stack.ID, ok bool, d *diag.Diagnostic) {
 	svc, ok := o.(*corev1.Service)
-	if !ok || !service.Supported(f.Config, svc) {
+	if !ok {
 		return stack.ID{}, false, nil
 	}
-	return service.Key(svc).ID, true, nil
+	return service.StackOf(f.Config, svc)
 }
 
 // Load implements Loader.
 func (f Service) Load(v *objects.View, id stack.ID) Input {
-	svc, ok := naming.Declarer[*corev1.Service](v, objects.Service, id)
-	if !ok {
-		return Input{}
+	g := service.Load(v, f.Config, id)
+	w := Input{Wanted: len(g.Members) > 0}
+	for _, svc := range g.Members {
+		w.Members = append(w.Members, svc)
 	}
-	why, unclear := service.Unclear(f.Config, svc)
+	for _, svc := range g.Leaving {
+		w.Leaving = append(w.Leaving, svc)
+	}
 	switch {
-	case unclear:
-		return Input{Wanted: true, LoadBalancer: service.Unchanged(svc, why), Members: []metav1.Object{svc}}
-	case service.Supported(f.Config, svc):
-		return Input{Wanted: true, LoadBalancer: service.Translate(v, f.Config, svc), Members: []metav1.Object{svc}}
-	case service.PendingFinalization(svc):
-		w := Input{Leaving: []metav1.Object{svc}}
-		w.declareProtection(service.DeletionProtection(svc), intent.Field[bool]{})
-		return w
+	case w.Wanted:
+		w.LoadBalancer = service.Translate(v, f.Config, g)
+	case len(g.Leaving) > 0:
+		w.declareProtection(service.DeletionProtection(f.Config, g), intent.Field[bool]{})
 	}
-	return Input{}
+	return w
 }
 
 // declareProtection sets Protected and Unprotect by the declarations for a load balancer and for the network load balancer in front of it.
@@ -314,7 +331,8 @@ func CompileFromFlags(c *config.Config) compile.Config {
 		DefaultScheme: c.DefaultScheme, DefaultTargetType: c.DefaultTargetType, DefaultSSLPolicy: c.DefaultSSLPolicy,
 		EnableBackendSecurityGroup: c.EnableBackendSG, BackendSecurityGroup: c.BackendSecurityGroup,
 		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,
-		StrictGroups: c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
+		RulesPerSecurityGroup: c.RulesPerSecurityGroup,
+		StrictGroups:          c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
 		EnableWAF:   c.EnableWAF, // decision 16: WAF Classic
 		EnableWAFv2: c.EnableWAFv2, EnableShield: c.EnableShield,
 		TrustStores:     compile.TrustStores{Bucket: c.TrustStores.Bucket, Prefix: c.TrustStores.Prefix},

@@ -193,7 +193,7 @@ func TestOptionsThatDoNotFitAreRefused(t *testing.T) {
 		want    string
 	}{
 		{nil, Options{Partition: "aws-moon"}, `partition "aws-moon": must be aws, aws-cn,`},
-		{nil, Options{Features: []Feature{"waves"}}, `feature "waves": must be capacity,`},
+		{nil, Options{Features: []Feature{"waves"}}, `feature "waves": must be account-limits,`},
 		{nil, Options{Features: []Feature{TrustStoreUploads}}, "name its bucket"},
 		{nil, Options{Bucket: "b"}, "no bucket without it"},
 		{[]string{"ec2:RebootInstances"}, Options{}, "ec2:RebootInstances has no rule"},

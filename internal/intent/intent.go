@@ -70,6 +70,10 @@ type LoadBalancer struct {
 	KeepsScheme bool `json:"-"`
 	// RefusesIPv6Ranges reports that IPv6 source ranges of a load balancer without IPv6 addresses are an error, instead of being ignored.
 	RefusesIPv6Ranges bool `json:"-"`
+	// ICMPFromPrefixLists reports that ICMP for path MTU discovery is admitted from prefix lists, too.
+	ICMPFromPrefixLists bool `json:"-"`
+	// OnePerPort reports that a port is that of one member, and others that declare it do without, as on an NLB, whose listeners have no rules.
+	OnePerPort bool `json:"-"`
 	// FixedPorts reports that a port exists only if a member declares it that may have more than routes.
 	FixedPorts bool `json:"-"`
 	// RulePerPort reports that TargetGroupBindings have a rule for each port of targets, instead of one with all ports.
@@ -232,13 +236,16 @@ type TargetGroup struct {
 	ProtocolVersion  string
 	IPv6             bool
 	IPv4             bool `json:",omitempty"` // the Service has IPv4 addresses, too, which a load balancer without IPv6 uses
-	ControlPort      int32
-	HealthCheck      stack.HealthCheck
-	Attributes       map[string]string
-	Tags             map[string]string // member's tags under Service's tags (tracking and default tags are added by compile)
-	NodeLabels       map[string]string
-	NodeExpressions  []stack.NodeExpression `json:",omitempty"`
-	MultiCluster     bool
+	IPv4First        bool `json:",omitempty"` // of the two, IPv4 is used where the load balancer admits both
+	// Beside is the identity of the target group that is the first of the same forward, of which AWS demands one family; empty = there is none.
+	Beside          string `json:",omitempty"`
+	ControlPort     int32
+	HealthCheck     stack.HealthCheck
+	Attributes      map[string]string
+	Tags            map[string]string // member's tags under Service's tags (tracking and default tags are added by compile)
+	NodeLabels      map[string]string
+	NodeExpressions []stack.NodeExpression `json:",omitempty"`
+	MultiCluster    bool
 	// Balancer is the ARN of the application load balancer that is the only target, of target type alb; then there is no Service.
 	Balancer string `json:",omitempty"`
 	Source   Source

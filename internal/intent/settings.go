@@ -17,8 +17,10 @@ type Settings struct {
 	// Mappings are an NLB's addresses, without subnets: entry i holds the i-th value of each of the four lists that were
 	// given. AllocationID belongs to the i-th subnet; PrivateIPv4, IPv6 and SourceNATPrefix, unless it is auto_assigned, to the subnet
 	// whose range contains them.
-	Mappings  Field[[]stack.SubnetMapping]
-	SourceNAT Field[string] // NLB: enable-prefix-for-ipv6-source-nat, "on" or "off"
+	Mappings Field[[]stack.SubnetMapping]
+	// AddressSources are where the lists are declared of which Mappings is made, if each has a place of its own.
+	AddressSources AddressSources `json:",omitzero"`
+	SourceNAT      Field[string]  // NLB: enable-prefix-for-ipv6-source-nat, "on" or "off"
 	// PrivateLinkRules is whether the inbound rules of an NLB's groups apply to PrivateLink traffic, "on" or "off".
 	PrivateLinkRules Field[string]
 	// Addresses are Elastic IP addresses, one for each subnet: those of an NLB, or of the frontend of an ALB, in place of Mappings and
@@ -26,7 +28,12 @@ type Settings struct {
 	Addresses Field[[]string]
 	AddOns    AddOns
 	Frontend  Frontend
+	// DriftPolicy has the policies for what is changed in AWS by hand, by group of fields.
+	DriftPolicy map[string]Field[string] `json:",omitempty"`
 }
+
+// AddressSources are the sources of the addresses of an NLB by their kind; the zero Source = that of Mappings.
+type AddressSources struct{ Allocations, PrivateIPv4, IPv6, SourceNATPrefixes Source }
 
 // SubnetSelector is exactly one of its fields.
 type SubnetSelector struct {

@@ -71,6 +71,10 @@ const (
 
 	// absentLifetime is for what was looked up by name or id and does not exist: users correct that soon.
 	absentLifetime = 15 * time.Second
+	// limitLifetime is how long the account's limits are believed: AWS raises them on request, and who has asked waits for it. limitDenied is how long it is
+	// believed that they may not be read.
+	limitLifetime = 5 * time.Minute
+	limitDenied   = 10 * time.Minute
 	// loadTimeout bounds a shared read; of a listing, the time in which nothing of it comes back.
 	loadTimeout = time.Minute
 	// partialLifetime is how long what a failed listing had read may be gone on from.

@@ -19,12 +19,15 @@ func (i *Inventory) EnsureConsistent(ctx context.Context, key stack.Key, since t
 	e := i.entry(key)
 	i.mu.Lock()
 	rest, wait = i.consistent(e, since)
-	need := i.history.invalidations + 1
 	if rest.Proven() || wait > 0 {
 		i.mu.Unlock()
 		return rest, wait, nil
 	}
-	i.history.invalidations++
+	need := i.underWay.invalidations
+	if !i.sufficesSoon(e, since) {
+		i.history.invalidations++
+		need = i.history.invalidations
+	}
 	i.mu.Unlock()
 	if err := i.list(ctx, need); err != nil {
 		return rest, 0, err
@@ -41,10 +44,7 @@ func (i *Inventory) EnsureConsistent(ctx context.Context, key stack.Key, since t
 // consistent is the proof that the listing that a stack rests on cannot miss anything of it, or how long until a listing can be that; 0 =
 // one that begins now. i.mu is held.
 func (i *Inventory) consistent(e *entry, since time.Time) (proof.Absence, time.Duration) {
-	from := e.lagFrom
-	if since.Before(i.firstListing) && from.Before(i.firstListing) {
-		from = i.firstListing
-	}
+	from := i.lagFrom(e, since)
 	if from.IsZero() { // nothing was written that a listing may miss, whatever it is stale for
 		return proof.OfList(i.cfg.Now(), from, listLag), 0
 	}
@@ -54,6 +54,20 @@ func (i *Inventory) consistent(e *entry, since time.Time) (proof.Absence, time.D
 		}
 	}
 	return proof.Absence{}, max(0, from.Add(listLag).Sub(i.cfg.Now()))
+}
+
+// lagFrom is when something of a stack may have been written last that listings may miss; zero = never. i.mu is held.
+func (i *Inventory) lagFrom(e *entry, since time.Time) time.Time {
+	if since.Before(i.firstListing) && e.lagFrom.Before(i.firstListing) {
+		return i.firstListing
+	}
+	return e.lagFrom
+}
+
+// sufficesSoon reports whether a listing is under way that is proof for a stack when it ends: it began late enough, and a stack that waits for a listing takes it over. i.mu is held.
+func (i *Inventory) sufficesSoon(e *entry, since time.Time) bool {
+	takesOver := e.stale == 0 || e.stale <= i.underWay.invalidations && e.wrote <= i.underWay.writes
+	return i.lists > 0 && takesOver && proof.OfList(i.underWay.at, i.lagFrom(e, since), listLag).Proven()
 }
 
 // ListAgain makes a listing that cannot miss what a former process wrote before this one began to read, unless there was one since. Config.Freed is
@@ -73,13 +87,11 @@ func (i *Inventory) ListAgain(ctx context.Context) error {
 // confirm takes note that a listing which began then holds nothing of a stack that was not known; if it does, ok is
 // false, and the stack is to be read again. i.mu is held.
 func (i *Inventory) confirm(e *entry, found *elb.Observed, began version) (ok bool) {
-	switch {
-	case found != nil && hasMore(found, &e.obs, i.deleted):
+	if found != nil && hasMore(found, &e.obs, i.deleted) {
 		i.markStale(e)
 		return false
-	case e.wrote <= began.writes:
-		e.at = began.at
 	}
+	e.at = began.at // whatever this process wrote since: that is known
 	return true
 }
 

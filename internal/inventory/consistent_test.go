@@ -1,7 +1,9 @@
 package inventory_test
 
 import (
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -11,6 +13,8 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -101,4 +105,35 @@ func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *test
 			}
 		})
 	}
+}
+
+// TestStacksThatGoWhileAListingIsUnderWayShareItAsTheProof has two stacks of a former process let go of at about the same time.
+func TestStacksThatGoWhileAListingIsUnderWayShareItAsTheProof(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixtureWith(t, account.Profile{})
+		late := &lateGroups{EC2: f.sim.Compute}
+		f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: late, ACM: f.sim.Trust, STS: f.sim.Identity}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+		before := f.clock.Now().Add(-time.Hour)
+		if err := f.inv.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.clock.Advance(time.Minute)
+		f.reads()
+		certain := func(name string) {
+			if gone, wait, err := f.inv.EnsureConsistent(t.Context(), key(stack.Ingress, name), before); !gone.Proven() || err != nil {
+				t.Errorf("%s: %q, %v, %v", name, gone, wait, err)
+			}
+		}
+		var other sync.WaitGroup
+		late.meanwhile = func() {
+			other.Go(func() { certain("other") })
+			synctest.Wait()
+		}
+		certain("web")
+		other.Wait()
+		if n := f.reads()["DescribeLoadBalancers"]; n != 1 {
+			t.Errorf("%d listings, want one for both", n)
+		}
+	})
 }

@@ -229,6 +229,11 @@ func (i *Inventory) describeCertificates(ctx context.Context, listener string) (
 	return out, nil
 }
 
+// Registered lists what is registered in a target group now and does not drain.
+func (i *Inventory) Registered(ctx context.Context, targetGroup string) ([]elb.Target, error) {
+	return i.describeTargets(ctx, targetGroup)
+}
+
 // describeTargets lists what is registered and does not drain, never nil.
 func (i *Inventory) describeTargets(ctx context.Context, targetGroup string) ([]elb.Target, error) {
 	got, err := i.clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(targetGroup)})

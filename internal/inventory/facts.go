@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/inbound"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -106,6 +108,9 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 		return i.stackFacts(ctx, keys[0])
 	case facts.NeedStackDetails:
 		return i.stackDetailFacts(ctx, keys[0])
+	case facts.NeedLimits:
+		l, err := i.limits.Get(ctx)
+		return func(f *facts.Facts) { f.Limits = l }, err
 	case facts.NeedWebACLs:
 		w, err := i.addOns.WebACLs(ctx)
 		return func(f *facts.Facts) { f.WebACLs = w }, err
@@ -175,18 +180,30 @@ func (i *Inventory) stackFacts(ctx context.Context, name string) (put func(*fact
 			if place == nil || *place != nil {
 				continue
 			}
-			x := &facts.LoadBalancer{ARN: lb.ARN, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType, IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool, Tags: lb.Tags}
+			x := &facts.LoadBalancer{ARN: lb.ARN, Name: lb.Name, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType, IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool, Tags: lb.Tags}
 			for _, m := range lb.Subnets {
 				x.Subnets = append(x.Subnets, m.Subnet)
-				if m.AllocationID != "" {
-					x.Allocations = append(x.Allocations, m.AllocationID)
+				if m.Fixed() {
+					if x.Fixed == nil {
+						x.Fixed = map[string]stack.SubnetMapping{}
+					}
+					x.Fixed[m.Subnet] = m
+				}
+			}
+			for _, tg := range o.TargetGroups {
+				if x.Families == nil {
+					x.Families = map[string][]string{}
+				}
+				if kind := cmp.Or(tg.IPAddressType, stack.IPv4); !slices.Contains(x.Families[tg.ID], kind) {
+					x.Families[tg.ID] = append(x.Families[tg.ID], kind)
 				}
 			}
 			for _, g := range lb.SecurityGroups {
 				x.SecurityGroups = append(x.SecurityGroups, g.Literal)
 				for _, own := range o.SecurityGroups {
-					if own.ID == stack.ManagedSecurityGroup && own.GroupID == g.Literal {
-						x.ManagedGroup, x.Ingress = true, own.Ingress
+					if stack.IsManagedSecurityGroup(own.ID) && own.GroupID == g.Literal {
+						x.ManagedGroup, x.Ingress = true, append(x.Ingress[:len(x.Ingress):len(x.Ingress)], own.Ingress...)
+						x.RulesOfGroup = max(x.RulesOfGroup, inbound.Count(own.Ingress))
 					}
 				}
 			}
@@ -207,13 +224,18 @@ func (i *Inventory) stackDetailFacts(ctx context.Context, name string) (put func
 	if err != nil {
 		return nil, err
 	}
-	d := &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}}
+	d := &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}, Rules: map[int32][]stack.Rule{}}
 	if at := slices.IndexFunc(o.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ID == managed.ID }); at >= 0 {
 		lb := o.LoadBalancers[at]
 		d.Attributes = lb.Attributes
 		for _, l := range o.Listeners {
 			if l.LoadBalancer.Literal == lb.ARN {
 				d.Listeners[l.Port] = l.Listener
+				for k := range o.Rules {
+					if o.Rules[k].Listener.Literal == l.ARN {
+						d.Rules[l.Port] = append(d.Rules[l.Port], o.Rules[k].Rule)
+					}
+				}
 			}
 		}
 	}
@@ -241,7 +263,7 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.certificates.ForgetHostedZones()
 		case facts.NeedAddresses:
 			i.network.ForgetAddresses()
-		case facts.NeedOwnCertificates, facts.NeedOwnTrustStores: // pending ones are read again by themselves
+		case facts.NeedOwnCertificates, facts.NeedOwnTrustStores, facts.NeedLimits: // pending ones are read again by themselves
 		case facts.NeedForeignSubnet:
 			i.network.ForgetForeignSubnets(keysOf(n)...)
 		case facts.NeedForeignGroup:

@@ -3,9 +3,12 @@ package inventory
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -13,6 +16,53 @@ import (
 
 // foreignInAListing bounds how many foreign load balancers have their tags read again by one listing: ten calls. The oldest come first.
 const foreignInAListing = 10 * tagBatch
+
+// Foreigners are load balancers and target groups whose tags name no stack of this cluster, by the first eight bytes of the hash of their ARN, which
+// take a tenth of the room of the ARN in a checkpoint.
+type Foreigners []uint64
+
+func foreigner(arn string) uint64 {
+	sum := sha256.Sum256([]byte(arn))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// Foreign are the foreign load balancers and target groups of the VPC, in a form that outlives the process.
+func (i *Inventory) Foreign() Foreigners {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	out := Foreigners{}
+	for arn, t := range i.tags {
+		if _, _, ours := naming.StackOf(i.cfg.Cluster, t.tags); !ours && !t.assumed {
+			out = append(out, foreigner(arn))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// AssumeForeign takes over what an earlier process knew to be foreign at a time. The first listing does not read the tags of those; they are
+// read again in the background as those that this process has read at that time would be. Later it has no effect.
+func (i *Inventory) AssumeForeign(kept Foreigners, since time.Time) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.listed.invalidations == 0 {
+		i.keptForeign, i.foreignSince = kept, since
+	}
+}
+
+// assumedForeign are the tags of what an earlier process knew to be foreign, among some resources. i.mu is held.
+func (i *Inventory) assumedForeign(arns []string) map[string]readTags {
+	out := map[string]readTags{}
+	if len(i.keptForeign) == 0 {
+		return out
+	}
+	for _, arn := range arns {
+		if _, foreign := slices.BinarySearch(i.keptForeign, foreigner(arn)); foreign {
+			out[arn] = readTags{tags: map[string]string{}, version: version{at: i.foreignSince}}
+		}
+	}
+	return out
+}
 
 // aged are the resources whose tags are due to be read again, those read longest ago first: foreign ones, and those of which only an earlier
 // process has read them. Foreign are those whose tags name no stack of this cluster: others may tag them for it at any time. i.mu is held.

@@ -76,6 +76,35 @@ func TestALoadBalancerThatOthersTagForThisClusterIsFoundInTheBackground(t *testi
 	}
 }
 
+func TestWhatAnEarlierProcessKnewToBeForeignIsReadAgainInTheBackground(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	arns, _ := f.foreign(30)
+	kept := f.inv.Foreign()
+	var woken []stack.Key
+	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity},
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(keys []stack.Key) { woken = append(woken, keys...) }})
+	f.inv.AssumeForeign(kept, f.clock.Now())
+	f.reads()
+	if err := f.inv.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.reads(); got["DescribeTags"] > 0 {
+		t.Errorf("calls %v", got)
+	}
+	f.tag(arns[7], tracking("web"))
+	f.clock.Advance(2 * time.Hour)
+	for read := true; read; {
+		var err error
+		if read, err = f.inv.RereadTags(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if web := key(stack.Ingress, "web"); !slices.Equal(woken, []stack.Key{web}) || len(f.listed(web).LoadBalancers) != 1 {
+		t.Errorf("woken are %v", woken)
+	}
+}
+
 func TestBeforeALoadBalancerIsCreatedTheTagsOfOthersAreReadAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory/addon"
 	"github.com/k8s-lbc/lbc/internal/inventory/certificate"
@@ -40,6 +42,7 @@ type Inventory struct {
 	listed       version   // at which the newest complete listing began; zero = none yet
 	firstListing time.Time // when the first listing began
 	lists        int       // listings under way
+	underWay     version   // at which the newest of them began
 	// partial is what the last attempt at a listing had read when a passing error ended it; nil = nothing.
 	partial *listing
 	// retagged is version.writes when this process last wrote the tags of a resource, while tagReads reads of tags are under way.
@@ -49,6 +52,8 @@ type Inventory struct {
 	tags     map[string]readTags  // by ARN, of every load balancer and target group of the VPC
 	created  map[string]time.Time // target groups that this process created, and when
 	gone     map[string]time.Time // load balancers and target groups that this process deleted lately, and when
+	// came is what another writer made of stacks since a listing that could not miss anything.
+	came arrivals
 	// inAccount counts what the account has in all VPCs, as of the newest listing, and what this process has made and deleted since.
 	inAccount map[quota.Limit]int
 	// backoffs counts how often a step was put off; it has a lock of its own.
@@ -59,12 +64,16 @@ type Inventory struct {
 	groups       *securitygroup.Groups
 	targetGroups *cache.Cache[string, *facts.TargetGroup]
 	trustStores  *truststore.TrustStores
+	limits       *cache.Value[map[string]int]
 	addOns       *addon.AddOns
 	certificates *certificate.Certificates
 
 	// kept is what an earlier process knew, until the first listing, and keptSince when it wrote that down.
 	kept      map[stack.Key]Snapshot
 	keptSince time.Time
+	// keptForeign is what an earlier process knew to be foreign, until the first listing, and foreignSince when.
+	keptForeign  Foreigners
+	foreignSince time.Time
 
 	confirmed confirmations
 }
@@ -89,13 +98,14 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 
 		confirmed: confirmations{of: map[string]confirmation{}, asked: map[string]bool{}},
 		tags:      map[string]readTags{}, retagged: map[string]int64{},
-		created: map[string]time.Time{},
-		gone:    map[string]time.Time{}, inAccount: map[quota.Limit]int{},
+		created: map[string]time.Time{}, came: arrivals{seen: map[string]bool{}, of: map[stack.Key][]string{}, written: map[stack.Key]bool{}},
+		gone: map[string]time.Time{}, inAccount: map[quota.Limit]int{},
 		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
 	i.targetGroups = i.newTargetGroups()
 	i.trustStores = truststore.New(clients.ELBV2, truststore.Config{Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment, Tags: i.allTags})
+	i.limits = i.newLimits()
 	i.groups = securitygroup.New(clients.EC2, securitygroup.Config{
 		Cluster: cfg.Cluster, VPC: cfg.VPC, Now: cfg.Now, Wait: cfg.Moment, Loaded: func(ctx context.Context) error { return i.list(ctx, 1) },
 	})
@@ -195,6 +205,18 @@ func (i *Inventory) ensureListed(ctx context.Context, e *entry) error {
 	}
 }
 
+// RefusedFirstListing reports whether an error says that the role may not read the account, which this process has not listed before. Where nothing asks for load
+// balancers, that is an answer: the role is for TargetGroupBindings alone.
+func (i *Inventory) RefusedFirstListing(err error) bool {
+	known := diag.Diagnostic{}
+	if err == nil || !denied(err) && (!errors.As(err, &known) || known.Class != diag.Denied) {
+		return false
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.listed.invalidations == 0
+}
+
 // Keys lists the stacks of which AWS holds something, sorted.
 func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
 	if err := i.list(ctx, 1); err != nil {
@@ -210,6 +232,17 @@ func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
 	}
 	slices.SortFunc(out, stack.Key.Compare)
 	return out, nil
+}
+
+// Listed is what the last listing and the writes since show of a stack: load balancers, target groups and security groups. It reads nothing.
+func (i *Inventory) Listed(key stack.Key) elb.Observed {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	e := i.stacks[key]
+	if e == nil {
+		return elb.Observed{Key: key}
+	}
+	return e.obs.Clone()
 }
 
 // SecurityGroups is what is known of security groups.

@@ -149,6 +149,31 @@ func TestTheFirstListingOfALargeAccountIsMadeInOneGoWhileTheFastLaneWrites(t *te
 	})
 }
 
+func TestTheFirstListingReadsNoTagsOfWhatAnEarlierProcessKnewToBeForeign(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &largeAccount{balancers: 10_000, groups: 20_000, tags: ours("lb-9999")}
+		before := a.inventory(nil)
+		if _, err := before.Keys(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		foreign := before.Foreign()
+		if len(foreign) != 29_999 {
+			t.Fatalf("%d are foreign", len(foreign))
+		}
+		a.balancers++ // since then
+		inv := a.inventory(nil)
+		inv.AssumeForeign(foreign, time.Now())
+		keys, err := inv.Keys(t.Context())
+		if err != nil || len(keys) != 1 || a.reads["DescribeTags"] != 1 {
+			t.Fatalf("%v: %v, %v", keys, err, a.reads)
+		}
+		if read, err := inv.RereadTags(t.Context()); read || err != nil {
+			t.Errorf("they are read again at once: %v", err)
+		}
+	})
+}
+
 func TestAFirstListingThatFailsAgainAndAgainGoesOnWhereItWas(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

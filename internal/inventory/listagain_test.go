@@ -109,6 +109,10 @@ func TestWhatThisProcessDeletesWhileItIsListedWakesNoStack(t *testing.T) {
 	if o := f.listed(web); len(o.LoadBalancers)+len(o.TargetGroups)+len(o.SecurityGroups) != 0 {
 		t.Errorf("observed are %+v", o)
 	}
+	f.reads()
+	if gone, _, err := f.inv.EnsureConsistent(t.Context(), web, f.clock.Now().Add(-time.Hour)); !gone.Proven() || err != nil || len(f.reads()) > 0 {
+		t.Errorf("that listing is no proof: %q, %v", gone, err)
+	}
 }
 
 // observe asks for a stack.

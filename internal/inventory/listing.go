@@ -207,6 +207,7 @@ func (i *Inventory) beginList(need int64) *listing {
 	if i.firstListing.IsZero() {
 		i.firstListing = l.began.at
 	}
+	i.underWay = l.began
 	return l
 }
 
@@ -218,6 +219,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	began := l.began
 	found := i.byStack(elb.Observed{LoadBalancers: l.balancers.items, TargetGroups: l.targets.items, SecurityGroups: l.groups.items},
 		func(arn string) map[string]string { return tags[arn].tags })
+	i.noteArrivals(l, found)
 	i.groups.Replace(l.groups.items, l.groupsBegan)
 	for k, e := range i.stacks {
 		if e.stale == 0 {
@@ -265,7 +267,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	}
 	i.tags, i.listed = all, began
 	i.inAccount = map[quota.Limit]int{quota.ApplicationLoadBalancers: l.applications, quota.NetworkLoadBalancers: l.networks, quota.TargetGroups: l.targetGroups}
-	i.kept = nil
+	i.kept, i.keptForeign = nil, nil
 	return news
 }
 

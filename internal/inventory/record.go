@@ -58,6 +58,7 @@ func (i *Inventory) notify(keys []stack.Key) {
 // record writes an operation on the resource with an ARN or group id through to what is known of its stack. i.mu is held.
 func (i *Inventory) record(key stack.Key, op plan.Operation, out elb.Output, resolve func(stack.Ref) string, effect elb.Effect, id string) {
 	i.history.writes++
+	i.came.written[key] = true
 	e := i.stacks[key]
 	if e == nil {
 		e = newEntry(key) // for what is known beside the stacks

@@ -99,6 +99,7 @@ func (i *Inventory) keptTags() map[string]readTags {
 
 // listTags reads the tags that are not believed, of all that was listed, and returns those and the believed ones.
 func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func()) (map[string]readTags, error) {
+	all := l.arns()
 	i.mu.Lock()
 	tags := i.believedTags()
 	if i.listed.invalidations == 0 {
@@ -107,9 +108,13 @@ func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func())
 				tags[arn] = t
 			}
 		}
+		for arn, t := range i.assumedForeign(all) {
+			if _, read := tags[arn]; !read {
+				tags[arn] = t
+			}
+		}
 	}
 	i.mu.Unlock()
-	all := l.arns()
 	unknown := slices.DeleteFunc(slices.Clone(all), func(arn string) bool {
 		return tags[arn].tags != nil || i.Gone(arn) // this process deleted it while the list was read
 	})

@@ -23,6 +23,7 @@ type uncertain struct {
 func (i *Inventory) MarkUncertain(key stack.Key, op plan.Operation, resolve func(stack.Ref) string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.came.written[key] = true
 	e := i.stacks[key]
 	if e == nil {
 		return

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -144,6 +145,14 @@ func BindingsOf(objs objects.Snapshot, key stack.Key) []elb.Binding {
 		}
 	}
 	return out
+}
+
+// TargetsKey is the entry of the ConfigMap of a binding whose target group clusters share: the keys of this cluster's targets, joined by commas.
+const TargetsKey = "targets"
+
+// RecordedTargets are the keys of this cluster's targets in the ConfigMap of a binding.
+func RecordedTargets(m *corev1.ConfigMap) []string {
+	return strings.FieldsFunc(m.Data[TargetsKey], func(r rune) bool { return r == ',' })
 }
 
 // HasLabels reports whether have contains all of want, which may be tags, too.

@@ -6,6 +6,7 @@ package naming
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 	"strings"
 )
 
@@ -38,6 +39,14 @@ func hash10(parts ...string) string {
 // readable is k8s-<8 of namespace>-<8 of name>-<hash>, at most 32 characters.
 func readable(namespace, name, hash string) string {
 	return "k8s-" + short(namespace, 8) + "-" + short(name, 8) + "-" + hash
+}
+
+// NthSecurityGroup is the GroupName of the managed security group of a load balancer with a number from 1, of which the first has that name.
+func NthSecurityGroup(name string, n int) string {
+	if n == 1 {
+		return name
+	}
+	return name + "-" + strconv.Itoa(n)
 }
 
 // OfTargetGroup is the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a target group.

@@ -16,6 +16,8 @@ func ServiceSecurityGroup(cluster string, service stack.ID, uid string) string {
 // ServiceTargetGroup are the inputs of the name of an NLB's target group.
 type ServiceTargetGroup struct {
 	Cluster string
+	// Group is the group of the owning Service; the zero ID = none, then it is not part of the hash.
+	Group stack.ID
 	// BaseUID is the UID of the owning Service when the target group serves another Service of a weighted forward; else empty.
 	BaseUID             string
 	ServiceNamespace    string // of the Service that the target group points at
@@ -31,8 +33,12 @@ type ServiceTargetGroup struct {
 
 // Name is k8s-<8 of namespace>-<8 of name>-<hash>; the hash covers the fields in their order, without the namespace and name.
 func (t ServiceTargetGroup) Name() string {
+	group := ""
+	if t.Group != (stack.ID{}) {
+		group = serviceGroup(t.Group)
+	}
 	return readable(t.ServiceNamespace, t.ServiceName, hash10(
-		t.Cluster, t.BaseUID, t.ServiceUID, decimal(t.Port), decimal(t.ServicePort), t.TargetType, t.Protocol,
+		t.Cluster, group, t.BaseUID, t.ServiceUID, decimal(t.Port), decimal(t.ServicePort), t.TargetType, t.Protocol,
 		t.HealthCheckProtocol, decimal(t.HealthCheckInterval),
 	))
 }

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
@@ -20,28 +21,39 @@ import (
 type Kind struct {
 	Owner            stack.Owner // the prefix of tags and labels
 	Kind, APIVersion string      // of the Kubernetes objects
-	Names            []string    // of the Kubernetes kind on the command line, the singular first
+	Names            []string    // of the Kubernetes kind on the command line: the singular, the plural, and shorter ones
 	// Controller is the name of its controller: the component of its events, and a label of metrics.
 	Controller string
 	// Prefix and GroupPrefix begin the names of LoadBalancer objects, of one object and of a group.
 	Prefix, GroupPrefix string
 	// Finalizer is that of an object with a stack of its own. GroupFinalizer begins that of the members of a group; empty if there are no groups.
 	Finalizer, GroupFinalizer string
+	// GroupType is that of the load balancers of groups; empty if there are none.
+	GroupType stack.LoadBalancerType
 	// AllowDeletion and DeleteDuplicates are the annotations by which an object consents to deletions.
 	AllowDeletion, DeleteDuplicates annotation.Key
-	DryRun                          DryRun // annotations; Services have none
-	OwnsCertificates                bool   // its stacks may own certificates in ACM
-	OwnsTrustStores                 bool   // its stacks may own trust stores
-	Stages                          Stages // of its passes
+	// MultiCluster is the annotation by which clusters share target groups; empty if there is none.
+	MultiCluster     annotation.Key
+	DryRun           DryRun // annotations; Services have none
+	OwnsCertificates bool   // its stacks may own certificates in ACM
+	OwnsTrustStores  bool   // its stacks may own trust stores
+	Stages           Stages // of its passes
 	// MayDeclare reports whether an object of the Kubernetes kind may declare a load balancer, of whatever class.
 	MayDeclare func(o metav1.Object) bool
 	// Hostnames are the names of load balancers that an object shows.
 	Hostnames func(o metav1.Object) []string
+	// Unshown is why the status of an object cannot show a load balancer; empty = it can.
+	Unshown func(o metav1.Object) string
 	// Show brings the status of an object to a load balancer. Clear takes the names of load balancers off one that leaves the stack, and Release
 	// all of them off one whose load balancer is gone. Each reports whether it changed the object.
 	Show    func(o metav1.Object, lb LoadBalancer) bool
 	Clear   func(o metav1.Object, names []string) bool
 	Release func(o metav1.Object) bool
+}
+
+// Resource is the name of the objects' resource in rules of roles: "services", "ingresses.networking.k8s.io".
+func (k Kind) Resource() string {
+	return schema.FromAPIVersionAndKind(k.APIVersion, k.Kind).GroupVersion().WithResource(k.Names[1]).GroupResource().String()
 }
 
 // DryRun are the annotations of a dry run: the one that asks for it, and those that show the plan, plain or compressed.
@@ -52,33 +64,41 @@ type LoadBalancer struct {
 	Hostname string
 	Ports    []int32 // of its listeners
 	Frontend string  // the name of the load balancer in front of it; empty if there is none
+	// OthersPorts are those that the object has no part of.
+	OthersPorts []int32
 }
 
 // Stages are the names of the stages of a pass in metrics: those of the existing controller, which its dashboards read.
 type Stages struct{ Load, Finalizer, Build, Deploy, Status, Release string }
 
+// Finalizers of Services.
+const (
+	serviceFinalizer      = "service.k8s.aws/resources"
+	serviceGroupFinalizer = "group.service.k8s.aws/"
+)
+
 // Kinds are all kinds, each with an Owner of its own.
 var Kinds = []Kind{{
 	Owner: stack.Ingress, Kind: "Ingress", APIVersion: networkingv1.SchemeGroupVersion.String(), Controller: "ingress",
 	Names:  []string{"ingress", "ingresses", "ing"},
-	Prefix: "ingress-", GroupPrefix: "group-", Finalizer: "ingress.k8s.aws/resources", GroupFinalizer: "group.ingress.k8s.aws/",
-	AllowDeletion: annotation.AllowDeletion, DeleteDuplicates: annotation.DeleteDuplicates, OwnsCertificates: true,
+	Prefix: "ingress-", GroupPrefix: "group-", Finalizer: "ingress.k8s.aws/resources", GroupFinalizer: "group.ingress.k8s.aws/", GroupType: stack.Application,
+	AllowDeletion: annotation.AllowDeletion, DeleteDuplicates: annotation.DeleteDuplicates, MultiCluster: annotation.MultiCluster, OwnsCertificates: true,
 	DryRun: DryRun{annotation.DryRun, annotation.DryRunPlan, annotation.DryRunPlanGzip},
 	Stages: Stages{
 		Load: "fetch_ingress", Finalizer: "add_group_finalizer", Build: "build_model", Deploy: "deploy_model",
 		Status: "dns_resolve_and_update_status", Release: "remove_group_finalizer",
 	},
-	MayDeclare: func(metav1.Object) bool { return true }, Hostnames: ingressHostnames, Show: showOnIngress, Clear: clearIngress, Release: func(metav1.Object) bool { return false },
+	MayDeclare: func(metav1.Object) bool { return true }, Hostnames: ingressHostnames, Unshown: always(""), Show: showOnIngress, Clear: clearIngress, Release: func(metav1.Object) bool { return false },
 }, {
 	Owner: stack.Service, Kind: "Service", APIVersion: corev1.SchemeGroupVersion.String(), Controller: "service",
 	Names:  []string{"service", "services", "svc"},
-	Prefix: "service-", Finalizer: "service.k8s.aws/resources",
-	AllowDeletion: annotation.ServiceAllowDeletion, DeleteDuplicates: annotation.ServiceDeleteDuplicates,
+	Prefix: "service-", GroupPrefix: "servicegroup-", Finalizer: serviceFinalizer, GroupFinalizer: serviceGroupFinalizer, GroupType: stack.Network,
+	AllowDeletion: annotation.ServiceAllowDeletion, DeleteDuplicates: annotation.ServiceDeleteDuplicates, MultiCluster: annotation.ServiceMultiCluster,
 	Stages: Stages{
 		Load: "fetch_service", Finalizer: "add_finalizers", Build: "build_model", Deploy: "deploy_model",
 		Status: "update_status", Release: "cleanup_load_balancer",
 	},
-	MayDeclare: isLoadBalancer, Hostnames: serviceHostnames, Show: showOnService, Clear: func(metav1.Object, []string) bool { return false }, Release: releaseService,
+	MayDeclare: isLoadBalancer, Hostnames: serviceHostnames, Unshown: unshownOnService, Show: showOnService, Clear: func(metav1.Object, []string) bool { return false }, Release: releaseService,
 }, gateways(stack.GatewayALB, "gateway.k8s.aws/alb", "gateway-alb-"), gateways(stack.GatewayNLB, "gateway.k8s.aws/nlb", "gateway-nlb-")}
 
 // gateways is the kind of Gateways with the load balancers of one family. name is both their controller and their finalizer.
@@ -93,8 +113,12 @@ func gateways(o stack.Owner, name, prefix string) Kind {
 			Load: "fetch_gateway", Finalizer: "add_finalizers", Build: "build_model", Deploy: "deploy_model",
 			Status: "update_gateway_status", Release: "cleanup_load_balancer",
 		},
-		MayDeclare: func(metav1.Object) bool { return true }, Hostnames: gatewayHostnames, Show: showOnGateway, Clear: clearGateway, Release: func(metav1.Object) bool { return false },
+		MayDeclare: func(metav1.Object) bool { return true }, Hostnames: gatewayHostnames, Unshown: always(""), Show: showOnGateway, Clear: clearGateway, Release: func(metav1.Object) bool { return false },
 	}
+}
+
+func always(text string) func(metav1.Object) string {
+	return func(metav1.Object) string { return text }
 }
 
 func isLoadBalancer(o metav1.Object) bool {

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
@@ -26,7 +27,7 @@ func TestEachKindIsCompleteAndHasAnOwnerOfItsOwn(t *testing.T) {
 		owners[k.Owner] = true
 		v := reflect.ValueOf(k)
 		for i := range v.NumField() {
-			if f := v.Type().Field(i).Name; v.Field(i).IsZero() && !slices.Contains([]string{"GroupPrefix", "GroupFinalizer", "DryRun", "OwnsCertificates", "OwnsTrustStores"}, f) {
+			if f := v.Type().Field(i).Name; v.Field(i).IsZero() && !slices.Contains([]string{"GroupPrefix", "GroupFinalizer", "GroupType", "DryRun", "MultiCluster", "OwnsCertificates", "OwnsTrustStores"}, f) {
 				t.Errorf("%s has no %s", k.Kind, f)
 			}
 		}
@@ -94,7 +95,10 @@ func TestTheStatusOfAServiceKeepsTheOrderOfPorts(t *testing.T) {
 	t.Parallel()
 	o, lb := &corev1.Service{}, LoadBalancer{Hostname: "NLB.example"}
 	o.Spec.Ports = []corev1.ServicePort{{Port: 443, Protocol: corev1.ProtocolTCP}, {Port: 80, Protocol: corev1.ProtocolTCP}}
-	if !showOnService(o, lb) || o.Status.LoadBalancer.Ingress[0].Hostname != "nlb.example" || o.Status.LoadBalancer.Ingress[0].Ports[0].Port != 443 {
+	if showOnService(o, lb) || unshownOnService(o) == "" {
+		t.Error("the API server refuses a load balancer in the status of a ClusterIP")
+	}
+	if o.Spec.Type = corev1.ServiceTypeLoadBalancer; unshownOnService(o) != "" || !showOnService(o, lb) || o.Status.LoadBalancer.Ingress[0].Hostname != "nlb.example" || o.Status.LoadBalancer.Ingress[0].Ports[0].Port != 443 {
 		t.Errorf("status = %+v", o.Status.LoadBalancer)
 	}
 	if showOnService(o, lb) {
@@ -104,6 +108,14 @@ func TestTheStatusOfAServiceKeepsTheOrderOfPorts(t *testing.T) {
 	if !showOnService(o, lb) {
 		t.Error("a change of protocol is not noticed")
 	}
+	if showOnService(o, LoadBalancer{Hostname: "NLB.example", OthersPorts: []int32{80}}); o.Status.LoadBalancer.Ingress[0].Ports[0].Error != nil || ptr.Deref(o.Status.LoadBalancer.Ingress[0].Ports[1].Error, "") != "service.k8s.aws/PortTaken" {
+		t.Errorf("a port that another Service of the group has: %+v", o.Status.LoadBalancer)
+	}
+	o.Finalizers = []string{"service.k8s.aws/resources", "group.service.k8s.aws/shared"}
+	if releaseService(o) || len(serviceHostnames(o)) == 0 {
+		t.Error("a Service that is moving loses the name of the load balancer to which it moves")
+	}
+	o.Finalizers = o.Finalizers[1:]
 	if !releaseService(o) || len(serviceHostnames(o)) > 0 || releaseService(o) {
 		t.Errorf("a Service that is released shows %v", serviceHostnames(o))
 	}
@@ -119,6 +131,15 @@ func TestAGatewayThatIsBeingDeletedKeepsTheNameOfItsLoadBalancer(t *testing.T) {
 		}
 		if changed := clearGateway(o, []string{"alb.example"}); changed == deleted || len(o.Status.Addresses) != want {
 			t.Errorf("deleted %t: changed %t, addresses %v", deleted, changed, o.Status.Addresses)
+		}
+	}
+}
+
+func TestAResourceIsNamedAsInRulesOfRoles(t *testing.T) {
+	t.Parallel()
+	for o, want := range map[stack.Owner]string{stack.Ingress: "ingresses.networking.k8s.io", stack.Service: "services", stack.GatewayNLB: "gateways.gateway.networking.k8s.io"} {
+		if got := Of(o).Resource(); got != want {
+			t.Errorf("%s: %s, want %s", o, got, want)
 		}
 	}
 }

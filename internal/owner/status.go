@@ -1,12 +1,14 @@
 package owner
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 )
 
 // showOnIngress brings the status of a member of a group to an entry with the load balancer's name in lower case and all listener
@@ -64,19 +66,27 @@ func ingressHostnames(m metav1.Object) (out []string) {
 	return out
 }
 
-// showOnService brings the status of a Service to one entry with the load balancer's name in lower case and the Service's ports in order.
+// portTaken is the error of a port in the status of a Service that another Service of its group has.
+const portTaken = "service.k8s.aws/PortTaken"
+
+// showOnService brings the status of a Service to one entry with the load balancer's name in lower case and the Service's ports in order. The
+// API server refuses it on Services of other types than LoadBalancer.
 func showOnService(m metav1.Object, lb LoadBalancer) bool {
 	o, ok := m.(*corev1.Service)
-	if !ok {
+	if !ok || o.Spec.Type != corev1.ServiceTypeLoadBalancer {
 		return false
 	}
 	entry := corev1.LoadBalancerIngress{Hostname: strings.ToLower(lb.Hostname)}
 	for _, p := range o.Spec.Ports {
-		entry.Ports = append(entry.Ports, corev1.PortStatus{Port: p.Port, Protocol: p.Protocol})
+		shown := corev1.PortStatus{Port: p.Port, Protocol: p.Protocol}
+		if slices.Contains(lb.OthersPorts, p.Port) {
+			shown.Error = ptr.To(portTaken)
+		}
+		entry.Ports = append(entry.Ports, shown)
 	}
 	now := o.Status.LoadBalancer.Ingress
 	if len(now) == 1 && now[0].IP == "" && now[0].Hostname == entry.Hostname && slices.EqualFunc(now[0].Ports, entry.Ports, func(a, b corev1.PortStatus) bool {
-		return a.Port == b.Port && a.Protocol == b.Protocol
+		return a.Port == b.Port && a.Protocol == b.Protocol && ptr.Equal(a.Error, b.Error)
 	}) {
 		return false
 	}
@@ -84,10 +94,26 @@ func showOnService(m metav1.Object, lb LoadBalancer) bool {
 	return true
 }
 
-// releaseService empties the status of a Service.
+// unshownOnService is why the status of a Service cannot show a load balancer.
+func unshownOnService(m metav1.Object) string {
+	o, ok := m.(*corev1.Service)
+	if !ok || o.Spec.Type == corev1.ServiceTypeLoadBalancer {
+		return ""
+	}
+	return "the API server admits load balancers in the status of Services of type LoadBalancer only, and this one is of type " + string(cmp.Or(o.Spec.Type, corev1.ServiceTypeClusterIP))
+}
+
+// releaseService empties the status of a Service, unless it carries the finalizer of another stack, whose load balancer it shows or is about to: it joined
+// a group, or left one. Those that watch a Service which is deleted see the empty status last, as with the existing controller.
 func releaseService(m metav1.Object) bool {
 	o, ok := m.(*corev1.Service)
-	if !ok || len(o.Status.LoadBalancer.Ingress) == 0 {
+	carried := 0
+	for _, f := range m.GetFinalizers() {
+		if f == serviceFinalizer || strings.HasPrefix(f, serviceGroupFinalizer) {
+			carried++
+		}
+	}
+	if !ok || carried > 1 || len(o.Status.LoadBalancer.Ingress) == 0 {
 		return false
 	}
 	o.Status.LoadBalancer = corev1.LoadBalancerStatus{}

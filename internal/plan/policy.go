@@ -2,7 +2,8 @@ package plan
 
 import "slices"
 
-// Policy is a filter from plan to plan: it refuses steps by a guard, or leaves steps out. It adds none and changes no operation.
+// Policy is a filter from plan to plan: it refuses steps by a guard, or leaves steps out, or of a
+// step some of the attributes or tags that it sets. It adds none.
 type Policy func(Plan) Plan
 
 // Under returns the plan after policies, one after the other.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -25,13 +26,13 @@ var marks = map[Action]struct{ sign, color string }{
 // Text is the plan for people: a line per step with its reason, further reasons below it, and a count at the end.
 func (p *Plan) Text(o TextOptions) string {
 	var b strings.Builder
-	if p.Empty() {
+	if p.Empty() && len(p.Withheld) == 0 {
 		fmt.Fprintf(&b, "%s: nothing to do\n", p.Key)
 		return b.String()
 	}
 	fmt.Fprintf(&b, "%s:\n", p.Key)
 	wideName, wideOp := 0, 0
-	for _, s := range p.Steps {
+	for _, s := range p.all() {
 		wideName = max(wideName, len([]rune(resourceText(s.Resource))))
 		wideOp = max(wideOp, len(NameOf(s.Op)))
 	}
@@ -55,8 +56,31 @@ func (p *Plan) Text(o TextOptions) string {
 			fmt.Fprintf(&b, "    %s  %s  %s\n", pad("", wideName), pad("", wideOp), w)
 		}
 	}
-	fmt.Fprintf(&b, "%s\n", p.Summary())
+	for _, w := range p.Withheld {
+		first, rest := w.Reason(), w.Step.Why
+		if len(rest) > 0 {
+			first, rest = first+": "+rest[0], rest[1:]
+		}
+		fmt.Fprintf(&b, "  = %s  %s  %s\n", pad(resourceText(w.Step.Resource), wideName), pad(NameOf(w.Step.Op), wideOp), first)
+		for _, why := range rest {
+			fmt.Fprintf(&b, "    %s  %s  %s\n", pad("", wideName), pad("", wideOp), why)
+		}
+	}
+	fmt.Fprintf(&b, "%s", p.Summary())
+	if n := len(p.Withheld); n > 0 {
+		fmt.Fprintf(&b, "; %d withheld", n)
+	}
+	b.WriteString("\n")
 	return b.String()
+}
+
+// all are the steps and those that are withheld.
+func (p *Plan) all() []Step {
+	out := slices.Clone(p.Steps)
+	for _, w := range p.Withheld {
+		out = append(out, w.Step)
+	}
+	return out
 }
 
 // String is "2 to create, 1 to change, 0 to replace, 0 to delete".

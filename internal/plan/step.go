@@ -22,10 +22,22 @@ type Plan struct {
 	Known []Known `json:"known,omitempty"`
 	// HandOver are the steps that must be done before objects show a resource that takes the place of the one that they show.
 	HandOver []StepID `json:"handOver,omitempty"`
+	// Withheld are steps that the drift policy of the load balancer leaves out, or parts of steps. They are not carried out.
+	Withheld []Withheld `json:"withheld,omitempty"`
 	// Assumed reports that steps may rest on what was not read from AWS. Such a plan is not executed: the observation is to be verified, and the
 	// diff made again.
 	Assumed bool `json:"assumed,omitempty"`
 }
+
+// Withheld is a step that is left out because what it would undo was changed in AWS.
+type Withheld struct {
+	Step   Step   `json:"step"`
+	Group  string `json:"group"`  // of fields, as package drift names it
+	Policy string `json:"policy"` // report or ignore
+}
+
+// Reason is why the step is withheld.
+func (w Withheld) Reason() string { return "withheld by drift policy " + w.Group + "=" + w.Policy }
 
 // Known is a reference and the ARN or id behind it.
 type Known struct {

@@ -1,5 +1,5 @@
-// Package quota has AWS's limits of load balancers: their names, their defaults, and what of a load balancer counts against which. It holds
-// nothing that AWS was read for, and refuses nothing.
+// Package quota has AWS's limits of load balancers, of security groups and of what they are made with: their names, their defaults, and what of a load balancer counts
+// against which. It holds nothing that AWS was read for, and refuses nothing.
 // It may import stack.
 package quota
 
@@ -13,16 +13,31 @@ import (
 // Limit is a limit by its name in DescribeAccountLimits and Service Quotas.
 type Limit string
 
-// Limits of an account in a region, and of a target group. The others are those of the table, which LoadBalancer.Uses names.
+// Limits of an account in a region, of a target group, and of a zone of a Network Load Balancer. The others are those of the table, which LoadBalancer.Uses names.
 const (
 	ApplicationLoadBalancers Limit = "application-load-balancers"
 	NetworkLoadBalancers     Limit = "network-load-balancers"
 	TargetGroups             Limit = "target-groups"
 	TargetsOfGroup           Limit = "targets-per-target-group"
+	TargetsOfNetworkZone     Limit = "targets-per-availability-zone-per-network-load-balancer"
+)
+
+// Limits of EC2 and ACM, which DescribeAccountLimits does not have.
+const (
+	GroupsOfInterface    Limit = "security-groups-per-network-interface" // which those of a load balancer count against, too
+	RulesOfSecurityGroup Limit = "rules-per-security-group"              // of one direction and family
+	Certificates         Limit = "certificates"
+	CertificatesInAYear  Limit = "certificates-per-year" // imports of the last 365 days
 )
 
 // RulesOfApplicationLoadBalancer counts the rules of all listeners besides the default ones.
 const RulesOfApplicationLoadBalancer = rules + application
+
+// ListenersOfNetworkLoadBalancer is one of the limits that AWS does not raise.
+const ListenersOfNetworkLoadBalancer = listeners + network
+
+// TargetGroupsOfApplicationLoadBalancer counts those that rules and default actions forward to, each once.
+const TargetGroupsOfApplicationLoadBalancer = groups + application
 
 // Limits of a load balancer are named by what they limit and its type.
 const (
@@ -42,6 +57,12 @@ var defaults = map[Limit]int{
 	NetworkLoadBalancers:     50,
 	TargetGroups:             3000,
 	TargetsOfGroup:           1000,
+	TargetsOfNetworkZone:     500,
+
+	GroupsOfInterface:    5,
+	RulesOfSecurityGroup: 60,
+	Certificates:         2500,
+	CertificatesInAYear:  5000,
 
 	listeners + application:        50,
 	RulesOfApplicationLoadBalancer: 100,
@@ -49,10 +70,13 @@ var defaults = map[Limit]int{
 	groups + application:           100,
 	targets + application:          1000,
 
-	listeners + network:    50,
-	certificates + network: 25,
-	targets + network:      3000,
+	ListenersOfNetworkLoadBalancer: 50,
+	certificates + network:         25,
+	targets + network:              3000,
 }
+
+// Fixed reports whether AWS does not raise a limit.
+func (l Limit) Fixed() bool { return l == ListenersOfNetworkLoadBalancer }
 
 // Default is AWS's default of a limit; 0 if the table does not have it.
 func (l Limit) Default() int { return defaults[l] }
@@ -65,6 +89,12 @@ func OfType(t stack.LoadBalancerType) Limit { return Limit(t) + "-load-balancers
 
 // TargetsOf is the limit of targets of a load balancer of a type.
 func TargetsOf(t stack.LoadBalancerType) Limit { return targets + of(t) }
+
+// ListenersOf is the limit of listeners of a load balancer of a type.
+func ListenersOf(t stack.LoadBalancerType) Limit { return listeners + of(t) }
+
+// CertificatesOf is the limit of certificates of a load balancer of a type, besides those that its listeners were made with.
+func CertificatesOf(t stack.LoadBalancerType) Limit { return certificates + of(t) }
 
 // of is how names of limits of a load balancer of a type end.
 func of(t stack.LoadBalancerType) Limit { return Limit(t) + "-load-balancer" }
@@ -93,4 +123,17 @@ func (lb LoadBalancer) Uses() (uses []Use) {
 		}
 	}
 	return uses
+}
+
+// Limits of security groups. Service Quotas has them under VPC; EC2 has no operation that returns the first.
+const (
+	RulesPerSecurityGroup      = 60 // inbound ones; those of IPv4 and of IPv6 count by themselves
+	RulesPerSecurityGroupName  = "Inbound or outbound rules per security group"
+	SecurityGroupsPerInterface = 5
+	rulesPerInterface          = 1000 // of all groups of a network interface
+)
+
+// GroupsPerInterface is how many security groups a network interface may have if each may have so many rules.
+func GroupsPerInterface(rules int) int {
+	return max(1, min(SecurityGroupsPerInterface, rulesPerInterface/max(rules, 1)))
 }

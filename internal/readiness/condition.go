@@ -19,6 +19,12 @@ import (
 // LegacyPrefix is the prefix of the gates of version 1 of the existing controller, whose conditions no controller sets.
 const LegacyPrefix = "target-health.alb.ingress.k8s.aws"
 
+// NamespaceLabel is the label of namespaces whose new pods get gates, if its value is Enabled.
+const (
+	NamespaceLabel = "elbv2.k8s.aws/pod-readiness-gate-inject"
+	Enabled        = "enabled"
+)
+
 // Gate is the type of condition by which pods wait for the targets of a binding.
 func Gate(binding string) corev1.PodConditionType {
 	return v1beta1.PodConditionPrefix + corev1.PodConditionType(binding)
@@ -63,7 +69,7 @@ func Condition(gate corev1.PodConditionType, targets ...Health) corev1.PodCondit
 	return c
 }
 
-// Of finds the condition of a gate; the zero value if the pod has none.
+// Of finds the condition of a gate, or of another type; the zero value if the pod has none.
 func Of(pod *corev1.Pod, gate corev1.PodConditionType) corev1.PodCondition {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == gate {
@@ -71,6 +77,14 @@ func Of(pod *corev1.Pod, gate corev1.PodConditionType) corev1.PodCondition {
 		}
 	}
 	return corev1.PodCondition{}
+}
+
+// ReadySince is when a pod became ready for requests; nil if it is not.
+func ReadySince(pod *corev1.Pod) *metav1.Time {
+	if c := Of(pod, corev1.PodReady); c.Status == corev1.ConditionTrue {
+		return &c.LastTransitionTime
+	}
+	return nil
 }
 
 // Waits reports whether a pod has the gate and its condition is not True, so that health is to be looked at again.

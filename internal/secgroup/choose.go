@@ -1,40 +1,88 @@
 package secgroup
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // Chooser picks the one group of a network interface whose rules are ours to extend.
 type Chooser struct {
 	Cluster   string
+	Group     string            // --node-security-group; empty = none is named
 	ExtraTags map[string]string // --service-target-eni-security-group-tags
 }
 
-// Choose returns the only group of the interface, or the only one among several that carries the cluster's tag and the extra
-// tags. tags returns the tags of a group.
-func (c Chooser) Choose(i network.Interface, tags func(group string) map[string]string) (string, error) {
-	if len(i.Groups) == 1 {
-		return i.Groups[0], nil
+// Groups is what is known of the groups of network interfaces.
+type Groups struct {
+	Tags func(group string) map[string]string
+	// Serves reports whether a group has rules for load balancers.
+	Serves func(group string) bool
+}
+
+// Choice is a group. Doubt is why it may be the wrong one, empty where there is no doubt.
+type Choice struct{ Group, Doubt string }
+
+// Choose returns the group that is named, if the interface has it; the only group of the interface; or the only one with the cluster's tag and the
+// extra tags. Where several have these tags, or none has, it is one that already has rules for load balancers, of several of these the only one that the
+// cluster owns, or the first by id; and the choice is in doubt. A group without the cluster's tag and without such rules is not opened.
+func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
+	switch {
+	case c.Group != "" && slices.Contains(i.Groups, c.Group):
+		return Choice{Group: c.Group}, nil
+	case len(i.Groups) == 1:
+		return Choice{Group: i.Groups[0]}, nil
 	}
-	candidates := slices.DeleteFunc(slices.Clone(i.Groups), func(g string) bool { return !c.tagged(tags(g)) })
-	if len(candidates) == 1 {
-		return candidates[0], nil
+	tagged := filter(i.Groups, func(g string) bool { return c.tagged(of.Tags(g)) })
+	if len(tagged) == 1 {
+		return Choice{Group: tagged[0]}, nil
 	}
 	extra := ""
 	if len(c.ExtraTags) > 0 {
 		extra = fmt.Sprintf(" and %v", c.ExtraTags)
 	}
-	return "", fmt.Errorf("expected exactly one securityGroup tagged with kubernetes.io/cluster/%s%s for eni %s, got: [%s] (clusterName: %s); tag exactly one of its groups [%s]",
-		c.Cluster, extra, i.ID, strings.Join(candidates, " "), c.Cluster, strings.Join(i.Groups, " "))
+	text := fmt.Sprintf("expected exactly one securityGroup tagged with kubernetes.io/cluster/%s%s for eni %s, got: [%s] (clusterName: %s)",
+		c.Cluster, extra, i.ID, strings.Join(tagged, " "), c.Cluster)
+	candidates := tagged
+	if len(candidates) == 0 {
+		candidates = filter(i.Groups, of.Serves)
+	}
+	if len(candidates) == 0 {
+		return Choice{}, errors.New(text + "; " + DoubtRemedy(i.Groups))
+	}
+	for _, narrow := range []func(string) bool{of.Serves, func(g string) bool { return of.Tags(g)[c.tag()] == "owned" }} {
+		if some := filter(candidates, narrow); len(some) > 0 {
+			candidates = some
+		}
+	}
+	chosen := slices.Min(candidates)
+	return Choice{chosen, text + ": " + chosen + " gets the rules"}, nil
 }
 
+// Owns reports whether a group is the named one or has the cluster's tag, so that it may be opened for machines that anybody can write into an EndpointSlice.
+func (c Chooser) Owns(group string, of Groups) bool {
+	_, tagged := of.Tags(group)[c.tag()]
+	return tagged || c.Group != "" && c.Group == group
+}
+
+// DoubtRemedy says how it becomes clear which of an interface's groups is meant.
+func DoubtRemedy(groups []string) string {
+	return fmt.Sprintf("tag exactly one of its groups [%s], or name it by --node-security-group", strings.Join(groups, " "))
+}
+
+func filter(groups []string, which func(string) bool) []string {
+	return slices.DeleteFunc(slices.Clone(groups), func(g string) bool { return !which(g) })
+}
+
+func (c Chooser) tag() string { return "kubernetes.io/cluster/" + c.Cluster }
+
 func (c Chooser) tagged(tags map[string]string) bool {
-	if _, ok := tags["kubernetes.io/cluster/"+c.Cluster]; !ok {
+	if _, ok := tags[c.tag()]; !ok {
 		return false
 	}
 	for k, v := range c.ExtraTags {
@@ -43,6 +91,11 @@ func (c Chooser) tagged(tags map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// Serves reports whether rules include such for load balancers.
+func Serves(rules []stack.Permission) bool {
+	return slices.ContainsFunc(rules, func(p stack.Permission) bool { return HasLabel(p.Description) })
 }
 
 // ForNode is the interface that instance targets of a node are reached through: the primary one.

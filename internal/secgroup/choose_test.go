@@ -2,37 +2,53 @@ package secgroup
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
 )
 
-func TestTheGroupOfAnInterfaceIsItsOnlyOneOrTheOneWithTheClustersTag(t *testing.T) {
+func TestTheGroupOfAnInterfaceIsTheNamedOneItsOnlyOneOrOneByItsTagsAndRules(t *testing.T) {
 	t.Parallel()
 	const ours = "kubernetes.io/cluster/demo"
 	tags := map[string]map[string]string{
 		"sg-plain": {"Name": "x"}, "sg-ours": {ours: "owned"}, "sg-shared": {ours: "shared", "tier": "web"}, "sg-other": {"kubernetes.io/cluster/other": "owned"},
 	}
+	tags["sg-owned"] = map[string]string{ours: "owned"}
+	web := map[string]string{"tier": "web"}
 	for name, c := range map[string]struct {
 		groups []string
+		serves []string // groups that have rules for load balancers
+		named  string
 		extra  map[string]string
 		want   string
+		doubt  bool
 		err    string // a part of it
 	}{
-		"the only one needs no tag":     {[]string{"sg-plain"}, nil, "sg-plain", ""},
-		"the tagged one of several":     {[]string{"sg-plain", "sg-other", "sg-ours"}, nil, "sg-ours", ""},
-		"whatever the tag's value":      {[]string{"sg-plain", "sg-shared"}, nil, "sg-shared", ""},
-		"none is tagged":                {[]string{"sg-plain", "sg-other"}, nil, "", "expected exactly one securityGroup tagged with kubernetes.io/cluster/demo for eni eni-1, got: []"},
-		"two are tagged":                {[]string{"sg-ours", "sg-shared"}, nil, "", "got: [sg-ours sg-shared]"},
-		"further tags choose among two": {[]string{"sg-ours", "sg-shared"}, map[string]string{"tier": "web"}, "sg-shared", ""},
-		"further tags that nobody has":  {[]string{"sg-ours", "sg-shared"}, map[string]string{"tier": "db"}, "", "got: []"},
-		"a further tag without a value": {[]string{"sg-ours", "sg-shared"}, map[string]string{"tier": ""}, "", "got: []"},
-		"no groups at all":              {nil, nil, "", "got: []"},
+		"the only one needs no tag":                    {groups: []string{"sg-plain"}, want: "sg-plain"},
+		"the tagged one of several":                    {groups: []string{"sg-plain", "sg-other", "sg-ours"}, want: "sg-ours"},
+		"whatever the tag's value":                     {groups: []string{"sg-plain", "sg-shared"}, want: "sg-shared"},
+		"further tags choose among two":                {groups: []string{"sg-ours", "sg-shared"}, extra: web, want: "sg-shared"},
+		"the named one, whatever the tags":             {groups: []string{"sg-plain", "sg-ours"}, named: "sg-plain", want: "sg-plain"},
+		"tags, where the interface lacks the named":    {groups: []string{"sg-plain", "sg-ours"}, named: "sg-elsewhere", want: "sg-ours"},
+		"of two that are tagged the one that serves":   {groups: []string{"sg-ours", "sg-shared"}, serves: []string{"sg-shared"}, want: "sg-shared", doubt: true},
+		"of two that serve the one the cluster owns":   {groups: []string{"sg-shared", "sg-ours"}, serves: []string{"sg-shared", "sg-ours"}, want: "sg-ours", doubt: true},
+		"of two that are tagged the one that is owned": {groups: []string{"sg-shared", "sg-ours"}, want: "sg-ours", doubt: true},
+		"of two that are owned the first":              {groups: []string{"sg-owned", "sg-ours"}, want: "sg-ours", doubt: true},
+		"without tags the one that serves":             {groups: []string{"sg-plain", "sg-other"}, serves: []string{"sg-plain"}, want: "sg-plain", doubt: true},
+		"none is tagged":                               {groups: []string{"sg-plain", "sg-other"}, err: "expected exactly one securityGroup tagged with kubernetes.io/cluster/demo for eni eni-1, got: []"},
+		"further tags that nobody has":                 {groups: []string{"sg-ours", "sg-shared"}, extra: map[string]string{"tier": "db"}, err: "got: []"},
+		"a further tag without a value":                {groups: []string{"sg-ours", "sg-shared"}, extra: map[string]string{"tier": ""}, err: "name it by --node-security-group"},
+		"no groups at all":                             {err: "got: []"},
 	} {
-		got, err := Chooser{Cluster: "demo", ExtraTags: c.extra}.Choose(network.Interface{ID: "eni-1", Groups: c.groups}, func(g string) map[string]string { return tags[g] })
-		if got != c.want || (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
-			t.Errorf("%s: %q, %v; want %q, %q", name, got, err, c.want, c.err)
+		for range 2 { // whatever the order in which EC2 lists them
+			got, err := Chooser{Cluster: "demo", Group: c.named, ExtraTags: c.extra}.Choose(network.Interface{ID: "eni-1", Groups: c.groups},
+				Groups{Tags: func(g string) map[string]string { return tags[g] }, Serves: func(g string) bool { return slices.Contains(c.serves, g) }})
+			if got.Group != c.want || (got.Doubt != "") != c.doubt || (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: %+v, %v; want %q, %q", name, got, err, c.want, c.err)
+			}
+			slices.Reverse(c.groups)
 		}
 	}
 }

@@ -1,9 +1,12 @@
 package secgroup
 
 import (
+	"cmp"
+	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/inbound"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -20,14 +23,24 @@ type identity struct {
 
 func identityOf(p stack.Permission) identity {
 	p = normalise(p)
-	return identity{sourceOf(p), Ports{p.FromPort, p.ToPort}}
+	return identity{sourceOf(p), Ports{From: p.FromPort, To: p.ToPort}}
 }
 
 // mayMatch reports whether a rule admits the source of a permission to one of its ports; a permission without a source stands for any source.
 func mayMatch(rule, p stack.Permission) bool {
 	x, y := identityOf(rule), identityOf(p)
 	anySource := y.source == source{protocol: x.protocol}
-	return (anySource || x.source == y.source) && x.From <= y.To && y.From <= x.To
+	return (anySource || x.source == y.source || overlap(x.source, y.source)) && x.From <= y.To && y.From <= x.To
+}
+
+// overlap reports whether two ranges of addresses have some in common: rules for ranges are joined.
+func overlap(a, b source) bool {
+	if a.protocol != b.protocol || !a.ranged() || !b.ranged() {
+		return false
+	}
+	x, errX := netip.ParsePrefix(cmp.Or(a.cidr, a.cidr6))
+	y, errY := netip.ParsePrefix(cmp.Or(b.cidr, b.cidr6))
+	return errX == nil && errY == nil && x.Overlaps(y)
 }
 
 // Diff compares the rules of one group with the packed needs. A needed rule that exists without Label is neither granted again nor ever
@@ -68,7 +81,12 @@ const (
 // that rule may go. While the needs of some bindings are unknown (partial) nothing is revoked, and any rule that admits a permission is
 // enough: it may be precisely what all needs together make. waits reports that something is left to do once more is known.
 func Changes(current, wanted []stack.Permission, state func(stack.Permission) RuleState, partial bool) (grant, revoke []stack.Permission, waits bool) {
-	grant, surplus := Diff(current, Pack(wanted, current))
+	return changesTo(current, Pack(wanted, current), state, partial)
+}
+
+// changesTo is Changes to wanted rules that are packed.
+func changesTo(current, packed []stack.Permission, state func(stack.Permission) RuleState, partial bool) (grant, revoke []stack.Permission, waits bool) {
+	grant, surplus := Diff(current, packed)
 	if partial {
 		return without(grant, current), nil, true
 	}
@@ -87,9 +105,8 @@ func Changes(current, wanted []stack.Permission, state func(stack.Permission) Ru
 
 // without leaves out the permissions that rules admit anyway.
 func without(perms, rules []stack.Permission) []stack.Permission {
-	open := spansBySource(rules)
-	return slices.DeleteFunc(perms, func(p stack.Permission) bool {
-		id := identityOf(p)
-		return len(open[id.source]) > 0 && slices.ContainsFunc(union(open[id.source]), func(r Ports) bool { return r.From <= id.From && id.To <= r.To })
-	})
+	if len(perms) == 0 || len(rules) == 0 {
+		return perms
+	}
+	return slices.DeleteFunc(perms, inbound.Of(rules).Admits)
 }

@@ -59,7 +59,7 @@ func TestTwoClustersOnTheNodesOfOneGroupKeepTheirRules(t *testing.T) {
 		desks := map[string]*desk{}
 		for cluster := range sources {
 			table := NewTable()
-			desks[cluster] = &desk{table, a, NewReconciler(cluster, table, a, a.write, logr.Discard())}
+			desks[cluster] = &desk{table, a, NewReconciler(cluster, table, a, 0, a.write, logr.Discard())}
 		}
 		needed := map[string][]stack.Permission{}
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {

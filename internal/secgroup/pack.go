@@ -1,12 +1,14 @@
 // Package secgroup decides which inbound rules the security groups of pods and nodes need for the load balancers in front of
 // them, over all TargetGroupBindings together, and has the differences written. Packing and diffing are pure.
-// It imports stack, plan, inventory, cloud and apply; it knows nothing of Kubernetes.
+// It imports stack, inbound, plan, inventory, cloud and apply; it knows nothing of Kubernetes.
 package secgroup
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/inbound"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -37,6 +39,17 @@ func (s source) permission(r Ports) stack.Permission {
 	return p
 }
 
+func (s source) permissions(ports []Ports) []stack.Permission {
+	out := make([]stack.Permission, 0, len(ports))
+	for _, r := range ports {
+		out = append(out, s.permission(r))
+	}
+	return out
+}
+
+// ranged reports whether the source is a range of addresses.
+func (s source) ranged() bool { return s.cidr != "" || s.cidr6 != "" }
+
 func compareSources(a, b source) int {
 	return cmp.Or(
 		cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.group, b.group), cmp.Compare(a.cidr, b.cidr),
@@ -44,10 +57,10 @@ func compareSources(a, b source) int {
 }
 
 // Pack joins permissions to the fewest rules that admit precisely the same traffic: per protocol and source, overlapping and
-// adjacent port ranges become one. Two shapes in which the existing controller writes rules are kept where they stand, so that
-// taking over a cluster changes nothing: one range from the lowest to the highest wanted port, and several rules that together
-// admit precisely what is wanted. Only when a source would otherwise take more than maxRulesPerSource rules are the nearest ranges
-// joined across the ports between them.
+// adjacent port ranges become one, and so do ranges of addresses that make up a larger one, where there are more than inbound.JoinAbove.
+// Shapes in which rules stand are kept, so that taking over a cluster changes nothing: one range from the lowest to the highest wanted
+// port, several rules that together admit precisely what is wanted, and a larger range of addresses of which all is wanted. Only when a
+// source would otherwise take more than maxRulesPerSource rules are the nearest ranges joined across the ports between them.
 func Pack(wanted, current []stack.Permission) []stack.Permission {
 	spans := spansBySource(wanted)
 	have := spansBySource(managed(current))
@@ -58,24 +71,73 @@ func Pack(wanted, current []stack.Permission) []stack.Permission {
 	slices.SortFunc(sources, compareSources)
 
 	var out []stack.Permission
+	loose := map[source][]stack.Permission{} // from ranges of addresses, in no shape that stands
 	for _, s := range sources {
-		packed := union(spans[s])
-		hull := Ports{packed[0].From, packed[len(packed)-1].To}
+		packed := inbound.JoinPorts(spans[s])
+		hull := Ports{From: packed[0].From, To: packed[len(packed)-1].To}
 		switch h := have[s]; {
 		case slices.Contains(h, hull):
 			packed = []Ports{hull}
-		case len(h) > 0 && slices.Equal(union(h), packed):
+			have[s] = slices.DeleteFunc(h, func(p Ports) bool { return hull.From <= p.From && p.To <= hull.To })
+		case len(h) > 0 && slices.Equal(inbound.JoinPorts(h), packed):
 			packed = h
+			delete(have, s)
+		case s.ranged():
+			loose[s] = s.permissions(packed)
+			continue
 		default:
-			for len(packed) > maxRulesPerSource {
-				packed = joinNearest(packed)
-			}
+			packed = joinExcess(packed)
 		}
-		for _, r := range packed {
-			out = append(out, s.permission(r))
+		out = append(out, s.permissions(packed)...)
+	}
+	out = append(out, joined(wanted, out, loose, have)...)
+	standing := inbound.Of(out)
+	var missing []stack.Permission
+	for _, s := range sources {
+		missing = append(missing, slices.DeleteFunc(loose[s], standing.Admits)...)
+	}
+	if len(missing) > inbound.JoinAbove {
+		missing = inbound.Pack(missing)
+	}
+	fresh := spansBySource(missing)
+	for _, s := range slices.SortedFunc(maps.Keys(fresh), compareSources) {
+		out = append(out, s.permissions(joinExcess(inbound.JoinPorts(fresh[s])))...)
+	}
+	slices.SortStableFunc(out, func(a, b stack.Permission) int { return compareSources(sourceOf(a), sourceOf(b)) })
+	return out
+}
+
+// joined are the rules of have, which stand in a shape that no binding asks for, that are from ranges of addresses and admit only what is
+// wanted. Those of a loose source stay only where they, with out, admit all that is wanted of it: otherwise it gets other rules in their place.
+func joined(wanted, out []stack.Permission, loose map[source][]stack.Permission, have map[source][]Ports) []stack.Permission {
+	maps.DeleteFunc(have, func(s source, _ []Ports) bool { return !s.ranged() })
+	if len(have) == 0 {
+		return nil
+	}
+	traffic, kept := inbound.Of(wanted), map[source][]stack.Permission{}
+	for s, ports := range have {
+		if rules := slices.DeleteFunc(s.permissions(ports), func(p stack.Permission) bool { return !traffic.Admits(p) }); len(rules) > 0 {
+			kept[s] = rules
 		}
 	}
-	return out
+	for {
+		rules := slices.Concat(slices.Collect(maps.Values(kept))...)
+		standing, n := inbound.Of(slices.Concat(out, rules)), len(kept)
+		maps.DeleteFunc(kept, func(s source, _ []stack.Permission) bool {
+			return slices.ContainsFunc(loose[s], func(p stack.Permission) bool { return !standing.Admits(p) })
+		})
+		if len(kept) == n {
+			return rules
+		}
+	}
+}
+
+// joinExcess joins the nearest ranges of ports until a source takes no more rules than it may.
+func joinExcess(ports []Ports) []Ports {
+	for len(ports) > maxRulesPerSource {
+		ports = joinNearest(ports)
+	}
+	return ports
 }
 
 func spansBySource(perms []stack.Permission) map[source][]Ports {
@@ -83,23 +145,7 @@ func spansBySource(perms []stack.Permission) map[source][]Ports {
 	for _, p := range perms {
 		p = normalise(p)
 		s := sourceOf(p)
-		out[s] = append(out[s], Ports{p.FromPort, p.ToPort})
-	}
-	return out
-}
-
-// union sorts ranges and joins those that overlap or touch.
-func union(in []Ports) []Ports {
-	in = slices.Clone(in)
-	slices.SortFunc(in, func(a, b Ports) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
-	out := in[:1]
-	for _, r := range in[1:] {
-		last := &out[len(out)-1]
-		if r.From <= last.To+1 {
-			last.To = max(last.To, r.To)
-			continue
-		}
-		out = append(out, r)
+		out[s] = append(out[s], Ports{From: p.FromPort, To: p.ToPort})
 	}
 	return out
 }

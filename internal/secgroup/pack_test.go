@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/k8s-lbc/lbc/internal/inbound"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -100,7 +101,7 @@ func TestAPeerIsAGroupOrACIDRInTheFormThatEC2Stores(t *testing.T) {
 		"no CIDR":        {Peer{CIDR: "10.0.0.7"}, stack.Permission{}, true},
 		"nothing":        {Peer{}, stack.Permission{}, true},
 	} {
-		got, err := Permissions(c.peer, "udp", []Ports{{1, 2}, {5, 5}})
+		got, err := Permissions(c.peer, "udp", []Ports{{From: 1, To: 2}, {From: 5, To: 5}})
 		var want []stack.Permission
 		if !c.fail {
 			first, second := c.want, c.want
@@ -253,9 +254,9 @@ func anyPermission(t *rapid.T) stack.Permission {
 func asTheExistingController(wanted []stack.Permission) []stack.Permission {
 	var out []stack.Permission
 	for s, spans := range spansBySource(wanted) {
-		all := union(spans)
+		all := inbound.JoinPorts(spans)
 		if s.group != "" {
-			out = append(out, s.permission(Ports{all[0].From, all[len(all)-1].To}))
+			out = append(out, s.permission(Ports{From: all[0].From, To: all[len(all)-1].To}))
 			continue
 		}
 		seen := map[Ports]bool{}

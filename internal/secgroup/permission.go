@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/k8s-lbc/lbc/internal/inbound"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -12,7 +13,7 @@ import (
 type Peer struct{ Group, CIDR string }
 
 // Ports is an inclusive range of ports.
-type Ports struct{ From, To int32 }
+type Ports = inbound.Ports
 
 // Permissions are the labelled rules that let a peer reach ports with a protocol ("tcp" or "udp").
 func Permissions(peer Peer, protocol string, ports []Ports) ([]stack.Permission, error) {

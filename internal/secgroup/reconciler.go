@@ -5,12 +5,14 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
 
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/inbound"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -36,13 +38,14 @@ type Reconciler struct {
 	cluster string
 	table   *Table
 	rules   Rules
+	limit   int // of rules in a group
 	write   apply.Writer
 	log     logr.Logger
 }
 
-// NewReconciler makes a Reconciler of the groups in a cluster's table.
-func NewReconciler(cluster string, table *Table, rules Rules, write apply.Writer, log logr.Logger) *Reconciler {
-	return &Reconciler{cluster: cluster, table: table, rules: rules, write: write, log: log}
+// NewReconciler makes a Reconciler of the groups in a cluster's table, each of which may have so many rules; 0 = AWS's default.
+func NewReconciler(cluster string, table *Table, rules Rules, limit int, write apply.Writer, log logr.Logger) *Reconciler {
+	return &Reconciler{cluster: cluster, table: table, rules: rules, limit: limit, write: write, log: log}
 }
 
 // Key is the stack under which rule changes run; it owns no resources.
@@ -54,6 +57,8 @@ type Outcome struct {
 	Err error
 	// Missing are the sources that do not exist, with EC2's error: they fail only the bindings that name them.
 	Missing map[string]error
+	// Full are the bindings whose rules do not fit into the group. No call was made for them.
+	Full map[string]error
 	// Waits reports whether something is left to do once the needs of other bindings are known.
 	Waits bool
 	// Until is when AWS is worth another try, if the group waits for it; zero if it does not.
@@ -61,12 +66,12 @@ type Outcome struct {
 }
 
 // Of is why a group is not as it should be for a binding that needs permissions of it; nil if it is.
-func (o Outcome) Of(perms []stack.Permission) error {
+func (o Outcome) Of(binding string, perms []stack.Permission) error {
 	if len(perms) == 0 {
 		return nil
 	}
-	if o.Err != nil {
-		return o.Err
+	if err := cmp.Or(o.Err, o.Full[binding]); err != nil {
+		return err
 	}
 	for _, p := range perms {
 		if err := o.Missing[p.Group.Literal]; err != nil {
@@ -87,28 +92,36 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 	for again, read := false, false; ; {
 		current, fresh, err := r.current(ctx, group, read)
 		if err != nil {
-			if cloud.Classify(err).Code != cloud.CodeGroupNotFound || len(r.table.union(group, nil)) > 0 {
+			if cloud.Classify(err).Code != cloud.CodeGroupNotFound || len(r.table.needsOf(group, nil)) > 0 {
 				out.Err = err
 			} // a group that is gone needs no cleaning
 			return out
 		}
 		m, as := marks{r.cluster, r.rules.OfSeveralClusters(ctx, group)}, descriptions(current)
-		grant, revoke, waits := Changes(m.own(current), r.table.union(group, out.Missing), r.state(ctx, m, as), partial())
+		own, limit := m.own(current), limitOf(r.limit, current)
+		needs := r.table.needsOf(group, out.Missing)
+		fitted := Fit(own, needs, r.state(ctx, m, as), partial(), limit)
+		grant, revoke := fitted.Grant, fitted.Revoke
+		out.Full = full(group, own, fitted.Refused, limit)
 		m.sign(grant)
 		for n, p := range revoke {
 			revoke[n].Description = as[identityOf(p)]
 		}
 		if len(revoke) > 0 && !fresh {
-			if read = len(grant) == 0; read {
+			if read = len(grant) == 0 || inbound.Count(slices.Concat(current, grant)) > limit; read {
 				continue
 			}
 			revoke = nil // until the next Reconcile: a grant does not wait for the read that a revocation needs
 		}
-		out.Waits = waits
+		out.Waits = fitted.Waits
 		if len(grant)+len(revoke) == 0 {
 			return out
 		}
-		until, err := r.change(ctx, group, grant, revoke)
+		var first []stack.Permission // what goes before the grant
+		if inbound.Count(slices.Concat(current, grant)) > limit {
+			first, revoke = inbound.Room(current, grant, revoke, trafficOf(needs), limit)
+		}
+		until, err := r.change(ctx, group, first, grant, revoke)
 		if err == nil {
 			out.Until = until
 			return out
@@ -173,11 +186,12 @@ func (r *Reconciler) missing(ctx context.Context, perms []stack.Permission, refu
 	return out
 }
 
-// change grants before it revokes; at the group's rule quota it revokes first. It logs both before they are sent, as passes over stacks log their
+// change grants before it revokes, but for what makes room; if AWS says that the group is full it revokes first. It logs both before they are sent, as passes over stacks log their
 // plans, because these groups hold rules of others too. until is when a call that waits for AWS is worth another
 // try, with or without its error.
-func (r *Reconciler) change(ctx context.Context, group string, grant, revoke []stack.Permission) (until time.Time, err error) {
-	ref, granted, revoked := stack.Literal(stack.KindSecurityGroup, group), apply.Outcome{State: apply.Done}, apply.Outcome{State: apply.Done}
+func (r *Reconciler) change(ctx context.Context, group string, first, grant, revoke []stack.Permission) (until time.Time, err error) {
+	done := apply.Outcome{State: apply.Done}
+	ref, cleared, granted, revoked := stack.Literal(stack.KindSecurityGroup, group), done, done, done
 	try := func(what string, op plan.Operation, rules []stack.Permission, out *apply.Outcome) {
 		if len(rules) > 0 {
 			r.log.Info(what, "group", group, "rules", texts(rules))
@@ -187,15 +201,18 @@ func (r *Reconciler) change(ctx context.Context, group string, grant, revoke []s
 	authorize := func() {
 		try("opening ports", elb.AuthorizeSecurityGroupIngress{Group: ref, Permissions: grant}, grant, &granted)
 	}
-	authorize()
+	try("closing ports", elb.RevokeSecurityGroupIngress{Group: ref, Permissions: first}, first, &cleared)
+	if cleared.State == apply.Done {
+		authorize()
+	}
 	full := len(revoke) > 0 && granted.State == apply.Failed && cloud.Classify(granted.Err).Full()
-	if full || granted.State == apply.Done {
+	if cleared.State == apply.Done && (full || granted.State == apply.Done) {
 		try("closing ports", elb.RevokeSecurityGroupIngress{Group: ref, Permissions: revoke}, revoke, &revoked)
 	}
 	if full {
 		authorize()
 	}
-	for _, o := range []apply.Outcome{granted, revoked} {
+	for _, o := range []apply.Outcome{cleared, granted, revoked} {
 		switch o.State {
 		case apply.Failed:
 			return time.Time{}, o.Err
@@ -205,6 +222,15 @@ func (r *Reconciler) change(ctx context.Context, group string, grant, revoke []s
 		}
 	}
 	return time.Time{}, nil
+}
+
+// trafficOf is what all bindings need.
+func trafficOf(needs []Need) inbound.Traffic {
+	var all []stack.Permission
+	for _, n := range needs {
+		all = append(all, n.Permissions...)
+	}
+	return inbound.Of(all)
 }
 
 func texts(rules []stack.Permission) []string {

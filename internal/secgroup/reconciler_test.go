@@ -112,7 +112,7 @@ func newDesk(a *account) *desk {
 		a.rules = map[string][]stack.Permission{}
 	}
 	t := NewTable()
-	return &desk{t, a, NewReconciler("ours", t, a, a.write, logr.Discard())}
+	return &desk{t, a, NewReconciler("ours", t, a, 0, a.write, logr.Discard())}
 }
 
 func on(group string, perms ...stack.Permission) map[string][]stack.Permission {
@@ -126,7 +126,7 @@ func (d *desk) bring(t *testing.T, group, binding string, partial func() bool) e
 	if out.Err != nil && len(d.Of(binding, group)) == 0 {
 		return out.Err
 	}
-	return out.Of(d.Of(binding, group))
+	return out.Of(binding, d.Of(binding, group))
 }
 
 func (d *desk) expect(t *testing.T, step, group string, want ...stack.Permission) {

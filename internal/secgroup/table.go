@@ -3,6 +3,7 @@ package secgroup
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -77,6 +78,31 @@ func (t *Table) Transfer(binding, name string) Touched {
 	return Touched{Same: slices.Sorted(maps.Keys(from.groups))}
 }
 
+// Lend has what a binding needs no more, as groups are all that it needs from now on, be needed under a name, where still says that the binding's
+// networking asks for the like. It reports whether there is anything.
+func (t *Table) Lend(binding, name string, groups map[string][]stack.Permission, still func(stack.Permission) bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	to := t.needs[name]
+	all := maps.Clone(to.groups)
+	if all == nil {
+		all = map[string][]stack.Permission{}
+	}
+	lent := false
+	for g, perms := range t.needs[binding].groups {
+		for _, p := range perms {
+			if !slices.Contains(groups[g], p) && still(p) {
+				lent = true
+				all[g] = append(slices.Clone(all[g]), p)
+			}
+		}
+	}
+	if lent {
+		t.needs[name] = need{groups: all, unplaced: to.unplaced}
+	}
+	return lent
+}
+
 // Restrict drops what a name needs of other groups than those.
 func (t *Table) Restrict(name string, groups []string) Touched {
 	t.mu.Lock()
@@ -125,18 +151,18 @@ func (t *Table) Of(binding, group string) []stack.Permission {
 	return t.needs[binding].groups[group]
 }
 
-// union is what all bindings need of a group, but from sources that do not exist.
-func (t *Table) union(group string, missing map[string]error) []stack.Permission {
+// needsOf is what each binding needs of a group, sorted by binding, but from sources that do not exist.
+func (t *Table) needsOf(group string, missing map[string]error) []Need {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var out []stack.Permission
-	for _, n := range t.needs {
-		for _, p := range n.groups[group] {
-			if missing[p.Group.Literal] == nil {
-				out = append(out, p)
-			}
+	var out []Need
+	for binding, n := range t.needs {
+		perms := slices.DeleteFunc(slices.Clone(n.groups[group]), func(p stack.Permission) bool { return missing[p.Group.Literal] != nil })
+		if len(perms) > 0 {
+			out = append(out, Need{binding, perms})
 		}
 	}
+	slices.SortFunc(out, func(a, b Need) int { return strings.Compare(a.Binding, b.Binding) })
 	return out
 }
 

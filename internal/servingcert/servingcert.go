@@ -83,6 +83,35 @@ func Renew(b Bundle, p Policy, now time.Time) (Bundle, bool, error) {
 	return b, true, nil
 }
 
+// Trusted is what clients should trust: the authorities of the bundle, and those of former ones until the newest has settled. Where a bundle was lost,
+// servers show certificates of the former ones until they have read the new one.
+func (b Bundle) Trusted(former []byte, p Policy, now time.Time) []byte {
+	all := b.authorities(now)
+	if len(all) == 0 || now.Sub(issued(all[0])) >= p.Settle {
+		return b.CA
+	}
+	for _, a := range (Bundle{CA: former}).authorities(now) {
+		if !slices.ContainsFunc(all, a.Equal) {
+			all = append(all, a)
+		}
+	}
+	return encode(all...)
+}
+
+// Invalid is why the serving certificate cannot be served to clients that trust the bundle; nil = it can.
+func (b Bundle) Invalid(now time.Time) error {
+	leaf, err := b.leaf()
+	switch {
+	case err != nil:
+		return err
+	case !now.Before(leaf.NotAfter):
+		return fmt.Errorf("the serving certificate has expired on %s", leaf.NotAfter.UTC().Format(time.RFC3339))
+	case !verifies(leaf, b.authorities(now), now):
+		return errors.New("the serving certificate is not of the authorities beside it")
+	}
+	return nil
+}
+
 // Certificate is the serving certificate for a TLS server.
 func (b Bundle) Certificate() (*tls.Certificate, error) {
 	c, err := tls.X509KeyPair(b.Cert, b.Key)

@@ -3,6 +3,7 @@ package servingcert
 import (
 	"bytes"
 	"crypto/x509"
+	"strings"
 	"testing"
 	"time"
 )
@@ -112,6 +113,61 @@ func TestClientsTrustTheCertificateAtEveryMomentOfThreeAuthorities(t *testing.T)
 		}
 		if n := len(b.authorities(start)); n > 2 {
 			t.Errorf("%d authorities are kept", n)
+		}
+	}
+}
+
+func TestAuthoritiesThatWereLostAreTrustedUntilTheNewOneHasSettled(t *testing.T) {
+	t.Parallel()
+	p := policy("a.svc")
+	lost, _ := renew(t, Bundle{}, p, start)
+	at := start.Add(time.Hour)
+	made, _ := renew(t, Bundle{}, p, at)
+	for _, tt := range []struct {
+		name   string
+		after  time.Duration
+		former []byte
+		want   bool
+	}{
+		{"at once", 0, lost.CA, true}, {"before it has settled", time.Minute, lost.CA, true}, {"after that", p.Settle, lost.CA, false}, {"an authority that has expired", 0, nil, false},
+	} {
+		if tt.former == nil {
+			old, _ := renew(t, Bundle{}, p, start.Add(-10*authorityLives*p.Lifetime))
+			tt.former = old.CA
+		}
+		ca := made.Trusted(tt.former, p, at.Add(tt.after))
+		if !trusted(t, ca, made, "a.svc", at.Add(tt.after)) {
+			t.Errorf("%s: the new certificate is not trusted", tt.name)
+		}
+		if got := trusted(t, ca, lost, "a.svc", at.Add(tt.after)); got != tt.want {
+			t.Errorf("%s: the lost certificate is trusted: %t", tt.name, got)
+		}
+	}
+	if got := made.Trusted([]byte("text"), p, at); !bytes.Equal(got, made.CA) {
+		t.Error("what is no certificate is kept")
+	}
+	if got := made.Trusted(made.CA, p, at); !bytes.Equal(got, made.CA) {
+		t.Error("an authority is there twice")
+	}
+}
+
+func TestABundleReportsWhyItsCertificateCannotBeServed(t *testing.T) {
+	t.Parallel()
+	p := policy("a.svc")
+	b, _ := renew(t, Bundle{}, p, start)
+	other, _ := renew(t, Bundle{}, p, start)
+	mixed := b
+	mixed.CA = other.CA
+	for _, tt := range []struct {
+		b    Bundle
+		at   time.Time
+		want string
+	}{
+		{b, start, ""}, {b, start.Add(p.Lifetime), "the serving certificate has expired on 2026-07-30T12:00:00Z"}, {mixed, start, "not of the authorities beside it"}, {Bundle{}, start, "reading the serving certificate"},
+	} {
+		err := tt.b.Invalid(tt.at)
+		if err == nil && tt.want != "" || err != nil && (tt.want == "" || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%v, want %q", err, tt.want)
 		}
 	}
 }

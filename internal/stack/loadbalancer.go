@@ -60,6 +60,11 @@ type SubnetMapping struct {
 	SourceNATPrefix string `json:",omitempty"`
 }
 
+// Fixed reports whether an address in the subnet is chosen by a request, instead of by AWS.
+func (m SubnetMapping) Fixed() bool {
+	return m.AllocationID != "" || m.PrivateIPv4 != "" || m.IPv6 != ""
+}
+
 // AutoAssigned is the source NAT prefix that AWS chooses.
 const AutoAssigned = "auto_assigned"
 
@@ -70,9 +75,9 @@ func SourceNATPrefix(text string) (string, error) {
 	case text == AutoAssigned:
 		return text, nil
 	case err != nil || !prefix.Addr().Is6():
-		return text, errors.New("it is not an IPv6 prefix")
+		return text, errors.New("value must be a valid IPv6 CIDR")
 	case prefix.Bits() != 80:
-		return text, fmt.Errorf("the prefix has %d bits, and must have 80", prefix.Bits())
+		return text, fmt.Errorf("prefix length must be 80, but %d is specified", prefix.Bits())
 	}
 	return prefix.Masked().String(), nil
 }

@@ -2,18 +2,34 @@ package stack
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
 // Identities of security groups.
 const (
-	ManagedSecurityGroup = "ManagedLBSecurityGroup" // value of the resource tag
+	ManagedSecurityGroup = "ManagedLBSecurityGroup" // value of the resource tag; see NthManagedSecurityGroup
 	BackendSecurityGroup = "backend-sg"             // the cluster-wide shared one
 )
 
+// NthManagedSecurityGroup is the identity of the managed group with a number from 1: a load balancer has further ones where its rules do not
+// fit into one.
+func NthManagedSecurityGroup(n int) string {
+	if n == 1 {
+		return ManagedSecurityGroup
+	}
+	return ManagedSecurityGroup + "-" + strconv.Itoa(n)
+}
+
+// IsManagedSecurityGroup reports whether an identity is one of NthManagedSecurityGroup.
+func IsManagedSecurityGroup(id string) bool {
+	rest, ok := strings.CutPrefix(id, ManagedSecurityGroup)
+	return ok && (rest == "" || rest[0] == '-')
+}
+
 // SecurityGroup is a security group that the controller owns.
 type SecurityGroup struct {
-	ID          string // identity: ManagedSecurityGroup or BackendSecurityGroup
+	ID          string // identity: of a managed group, or BackendSecurityGroup
 	Name        string // GroupName, used at creation only
 	Description string // used at creation only
 	// Shared marks the cluster-wide backend group. The first stack that needs it creates it. No stack's plan deletes it or

@@ -127,6 +127,7 @@ const (
 	NotRemoved     Removal = ""
 	ObjectsDeleted Removal = "its objects are deleted"
 	NotDeclared    Removal = "its objects exist and do not declare it any more"
+	Orphaned       Removal = "no object claims it"
 )
 
 // Removed is the desired state of a stack that is to be deleted.

@@ -64,10 +64,22 @@ func conditions(s *v1alpha1.LoadBalancerStatus, p Pass) {
 	case serving.Status != metav1.ConditionTrue:
 		busy(serving.Reason, serving.Message)
 	}
-	for _, c := range []metav1.Condition{ready, serving, working, stuck} {
+	all := []metav1.Condition{ready, serving, working, stuck}
+	if c := driftedOf(p); c.Status == metav1.ConditionTrue || meta.FindStatusCondition(s.Conditions, c.Type) != nil {
+		all = append(all, c)
+	}
+	for _, c := range all {
 		c.LastTransitionTime = metav1.NewTime(p.Now.Truncate(time.Second)) // stays as it was if the status does
 		meta.SetStatusCondition(&s.Conditions, c)
 	}
+}
+
+// driftedOf is the condition of fields that differ in AWS and are left so. A load balancer that never had any does not have it.
+func driftedOf(p Pass) metav1.Condition {
+	if len(p.Drifted) == 0 {
+		return metav1.Condition{Type: v1alpha1.ConditionDrifted, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotDrifted}
+	}
+	return metav1.Condition{Type: v1alpha1.ConditionDrifted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonChangedInAWS, Message: short(strings.Join(p.Drifted, "; "), maxText)}
 }
 
 func waitText(p Pass) string {

@@ -51,6 +51,8 @@ type Pass struct {
 	Failed  bool
 	// Waiting are the operations of AWS that the rest of the plan waits for.
 	Waiting []string
+	// Drifted are the fields that were changed in AWS and stay so, each with its group and the change that is withheld.
+	Drifted []string
 	Now     time.Time
 }
 

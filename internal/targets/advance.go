@@ -28,9 +28,11 @@ func (r *Registry) advance(ctx context.Context, g *group) {
 	if t := g.toRegister(q); len(t) > 0 {
 		r.send(ctx, g, register, t)
 	}
-	if t := g.toDeregister(q); len(t) > 0 {
+	staying := g.moved(q, r.Clock.Now())
+	if t := g.toDeregister(q, staying); len(t) > 0 {
 		r.send(ctx, g, deregister, t)
 	}
+	r.awaitMoved(ctx, g, staying)
 	g.unnoted(q)
 }
 
@@ -66,6 +68,9 @@ func (r *Registry) readMembers(ctx context.Context, g *group) {
 	}
 	r.begin(ctx, g, func() func() {
 		health, err := r.Health(ctx, g.Group)
+		if err == nil && r.Seen != nil {
+			r.Seen(g.ARN, health)
+		}
 		return func() {
 			stop()
 			g.reading = false
@@ -103,10 +108,18 @@ func (r *Registry) send(ctx context.Context, g *group, a action, targets []Targe
 				}
 			}
 			for _, t := range sent.done {
+				if r.TracksNodes {
+					r.depart(g, a, t)
+				}
 				g.done(a, t)
+				g.prove(a, t.Key(), since)
 			}
 			for _, t := range sent.uncertain {
 				g.members[t.Key()] = member{t, true}
+			}
+			for _, t := range sent.elsewhere {
+				delete(c.failed, t.Key())
+				g.elsewhere[t.ID] = true
 			}
 			for _, t := range sent.absent {
 				delete(g.members, t.Key())
@@ -131,6 +144,7 @@ func (r *Registry) send(ctx context.Context, g *group, a action, targets []Targe
 func (g *group) done(a action, t Target) {
 	key := t.Key()
 	delete(g.calls[a].failed, key)
+	delete(g.moves.settled, key)
 	if a == deregister {
 		delete(g.members, key)
 		delete(g.own, key)

@@ -31,7 +31,7 @@ func (r *Registry) Registered(in cloud.Scope) map[string][]Target {
 func (g *group) certain() ([]Target, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.known || g.reread || g.busy() {
+	if !g.known || g.reread || g.busy() || g.keepsRules { // the next process must read which targets drain
 		return nil, false
 	}
 	out := make([]Target, 0, len(g.members))

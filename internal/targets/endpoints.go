@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/readiness"
 )
 
@@ -28,7 +28,7 @@ type Target struct {
 }
 
 // Key is the identity of a target in its group: "id:port".
-func (t Target) Key() string { return t.ID + ":" + strconv.Itoa(int(t.Port)) }
+func (t Target) Key() string { return elb.Target(t).Key() }
 
 // KeySet is a set of keys of targets.
 func KeySet(keys []string) map[string]bool {
@@ -42,7 +42,7 @@ func KeySet(keys []string) map[string]bool {
 // Endpoint is a target with the Kubernetes objects behind it.
 type Endpoint struct {
 	Target
-	Namespace, Pod string // of ip targets
+	Namespace, Pod string // of ip targets; no Pod: the address of something else
 	Node           string
 }
 
@@ -63,16 +63,12 @@ func PortOf(svc *corev1.Service, ref intstr.IntOrString) (corev1.ServicePort, bo
 }
 
 // PodEndpoints are the pod addresses behind a Service port, sorted by key. Ready endpoints count, and those that only wait for
-// a readiness gate (containers ready, node ready, not terminating). If there is none, failOpen admits endpoints on nodes whose
-// readiness is unknown.
+// a readiness gate (containers ready, node ready). If there is none, failOpen admits endpoints on nodes whose
+// readiness is unknown. A pod that terminates does not count, also where its Service publishes addresses that are not ready.
 func PodEndpoints(ctx context.Context, c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6, failOpen bool) []Endpoint {
-	family := discoveryv1.AddressTypeIPv4
-	if ipv6 {
-		family = discoveryv1.AddressTypeIPv6
-	}
 	found := map[corev1.ConditionStatus][]Endpoint{}
 	for _, s := range slicesOf {
-		if s.AddressType != family {
+		if s.AddressType != familyOf(ipv6) {
 			continue
 		}
 		for _, number := range slicePorts(s, port.Name) {
@@ -83,6 +79,37 @@ func PodEndpoints(ctx context.Context, c Cluster, port corev1.ServicePort, slice
 		}
 	}
 	return serving(found, failOpen)
+}
+
+// PodlessEndpoints are the addresses behind a Service port that are said to be ready and behind which no Pod stands, such as machines in EndpointSlices
+// that were written by hand or mirrored from Endpoints; sorted by key.
+func PodlessEndpoints(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) []Endpoint {
+	var found []Endpoint
+	for _, s := range slicesOf {
+		if s.AddressType != familyOf(ipv6) {
+			continue
+		}
+		for _, number := range slicePorts(s, port.Name) {
+			for _, e := range s.Endpoints {
+				if e.TargetRef != nil && e.TargetRef.Kind == "Pod" || len(e.Addresses) == 0 || e.Conditions.Ready != nil && !*e.Conditions.Ready {
+					continue
+				}
+				out := Endpoint{Target: Target{ID: e.Addresses[0], Port: number}, Namespace: s.Namespace}
+				if e.NodeName != nil {
+					out.Node = *e.NodeName
+				}
+				found = append(found, out)
+			}
+		}
+	}
+	return serving(map[corev1.ConditionStatus][]Endpoint{corev1.ConditionTrue: found}, false)
+}
+
+func familyOf(ipv6 bool) discoveryv1.AddressType {
+	if ipv6 {
+		return discoveryv1.AddressTypeIPv6
+	}
+	return discoveryv1.AddressTypeIPv4
 }
 
 // slicePorts are the port numbers of a slice that belong to a Service port; a Service port without name matches all.
@@ -110,15 +137,19 @@ func podEndpoint(ctx context.Context, c Cluster, namespace string, e *discoveryv
 	if e.NodeName != nil {
 		out.Node = *e.NodeName
 	}
+	if e.Conditions.Terminating != nil && *e.Conditions.Terminating {
+		return Endpoint{}, corev1.ConditionFalse
+	}
+	pod, ok := c.Pod(ctx, out.Namespace, out.Pod)
+	if ok && pod.DeletionTimestamp != nil && pod.UID == e.TargetRef.UID { // the slice is about to show it
+		return Endpoint{}, corev1.ConditionFalse
+	}
 	if e.Conditions.Ready == nil || *e.Conditions.Ready {
-		if out.Node == "" { // slices that no controller wrote may lack it
-			if pod, ok := c.Pod(ctx, out.Namespace, out.Pod); ok {
-				out.Node = pod.Spec.NodeName
-			}
+		if out.Node == "" && ok { // slices that no controller wrote may lack it
+			out.Node = pod.Spec.NodeName
 		}
 		return out, corev1.ConditionTrue
 	}
-	pod, ok := c.Pod(ctx, out.Namespace, out.Pod)
 	if !ok || readiness.Of(pod, corev1.ContainersReady).Status != corev1.ConditionTrue {
 		return Endpoint{}, corev1.ConditionFalse
 	}
@@ -127,11 +158,7 @@ func podEndpoint(ctx context.Context, c Cluster, namespace string, e *discoveryv
 	if !ok {
 		return Endpoint{}, corev1.ConditionFalse
 	}
-	status := NodeReady(node)
-	if status == corev1.ConditionTrue && e.Conditions.Terminating != nil && *e.Conditions.Terminating {
-		return Endpoint{}, corev1.ConditionFalse
-	}
-	return out, status
+	return out, NodeReady(node)
 }
 
 // NodeReady is the status of the Ready condition of a node.
@@ -176,7 +203,7 @@ func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePor
 	if selector != nil {
 		s, err := metav1.LabelSelectorAsSelector(selector)
 		if err != nil {
-			return nil, nil, fmt.Errorf("spec.nodeSelector: %w", err)
+			return nil, nil, err
 		}
 		chosen = s
 	}
@@ -205,10 +232,10 @@ func leaving(n *corev1.Node) bool {
 	})
 }
 
-// NodeStays reports whether a node serves according to its own object: it is not deleted, cordoned, about to be removed or excluded
+// NodeStays reports whether a node serves according to its own object: it is not deleted, cordoned, shut down, about to be removed or excluded
 // from load balancers. Its readiness does not count, as it fails for all nodes at once where the control plane loses touch with them.
 func NodeStays(n *corev1.Node) bool {
-	return n.DeletionTimestamp == nil && !n.Spec.Unschedulable && !leaving(n) && defaultNodes.Matches(labels.Set(n.Labels))
+	return !n.Spec.Unschedulable && !PodsLeave(n, true) && defaultNodes.Matches(labels.Set(n.Labels))
 }
 
 // InstanceID is the EC2 instance of a node, the last part of its provider id; why is what is wrong with it.

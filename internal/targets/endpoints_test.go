@@ -2,6 +2,7 @@ package targets
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -181,5 +182,30 @@ func TestServicePortsAreFoundByNumberOrName(t *testing.T) {
 		if p, ok := PortOf(svc, tc.ref); p.Port != tc.want || ok != (tc.want != 0) {
 			t.Errorf("PortOf(%s) = %d, %t; want %d", tc.ref.String(), p.Port, ok, tc.want)
 		}
+	}
+}
+
+func TestEndpointsWithoutPodAreThoseThatAreReadyByTheirSlice(t *testing.T) {
+	t.Parallel()
+	no, node := false, "n1"
+	slice := &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}, AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](80)}},
+		Endpoints: []discoveryv1.Endpoint{
+			{Addresses: []string{"10.0.0.2"}, NodeName: &node},
+			{Addresses: []string{"10.0.0.1"}, TargetRef: &corev1.ObjectReference{Kind: "VirtualMachine", Name: "vm"}},
+			{Addresses: []string{"10.0.0.3"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: "p"}},
+			{Addresses: []string{"10.0.0.4"}, Conditions: discoveryv1.EndpointConditions{Ready: &no}},
+			{},
+		},
+	}
+	var got []string
+	for _, e := range PodlessEndpoints(corev1.ServicePort{}, []*discoveryv1.EndpointSlice{slice}, false) {
+		got = append(got, e.Key()+" "+e.Node)
+	}
+	if want := []string{"10.0.0.1:80 ", "10.0.0.2:80 n1"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := PodlessEndpoints(corev1.ServicePort{}, []*discoveryv1.EndpointSlice{slice}, true); len(got) > 0 {
+		t.Errorf("of the other family: %v", got)
 	}
 }

@@ -33,10 +33,19 @@ type group struct {
 	members map[string]member
 	// own are the keys of members, and of targets that may be registered, that a request has wanted.
 	own map[string]bool
+	// elsewhere are the ids of instances in other VPCs, which AWS does not take. An instance stays in its VPC.
+	elsewhere map[string]bool
 	// homeZones: AWS demands the zone of each address.
 	homeZones bool
 	records   map[stack.ID]*record
 	since     map[string]time.Time // by key: when the change came that a call is still to be sent for
+	unproven  map[string]time.Time // by key of registered targets that no read has shown to be healthy yet: when the change came
+	hosts     map[string]string    // by key: the node behind a target that is wanted or registered, as requests have said
+	drainTime time.Duration        // as requests have said
+
+	moves      moves
+	draining   bool // the last read found targets that drain
+	keepsRules bool // rules stay because of targets that drain
 
 	reading   bool
 	overdue   bool            // the read did not end in time, or failed
@@ -83,7 +92,7 @@ type calls struct {
 const writesPerGroup = 4
 
 func newGroup(of Group) *group {
-	g := &group{Group: of, members: map[string]member{}, own: map[string]bool{}, records: map[stack.ID]*record{}, since: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
+	g := &group{Group: of, members: map[string]member{}, own: map[string]bool{}, elsewhere: map[string]bool{}, records: map[stack.ID]*record{}, since: map[string]time.Time{}, unproven: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
 	for _, a := range []action{register, deregister} {
 		g.calls[a] = &calls{keys: map[string]bool{}, failed: map[string]bool{}}
 	}
@@ -103,6 +112,8 @@ func (g *group) moving(key string) bool {
 func (g *group) setMembers(health []Health) {
 	before := g.members
 	g.members, g.known = map[string]member{}, true
+	g.draining = slices.ContainsFunc(health, Health.Draining)
+	g.moves.note(slices.DeleteFunc(slices.Clone(health), func(h Health) bool { return g.touched[h.Key()] || g.moving(h.Key()) }))
 	for _, h := range health {
 		if key := h.Key(); !h.Draining() && !g.touched[key] && !g.moving(key) {
 			g.members[key] = member{Target: h.Target}
@@ -120,13 +131,17 @@ func (g *group) setMembers(health []Health) {
 	})
 }
 
-// differs reports whether what a read found is something else than what is known.
+// differs reports whether what a read found is something else than what is known. Of a group that other clusters use too only the targets count
+// that are recorded as this cluster's.
 func (g *group) differs(health []Health) bool {
 	found := map[string]bool{}
 	for _, h := range health {
 		if !h.Draining() {
 			found[h.Key()] = true
 		}
+	}
+	if g.request != nil && g.request.Record != nil {
+		return g.claimsDiffer(found)
 	}
 	for key, m := range g.members {
 		if !m.uncertain && !found[key] {
@@ -135,6 +150,45 @@ func (g *group) differs(health []Health) bool {
 		delete(found, key)
 	}
 	return len(found) > 0
+}
+
+// foreign are the targets that this process had registered and that a read does not find, sorted, and those that it finds and that no request has wanted.
+func (g *group) foreign(health []Health) (deregistered []string, others []Health) {
+	found := map[string]bool{}
+	for _, h := range health {
+		if h.Draining() {
+			continue
+		}
+		found[h.Key()] = true
+		if !g.own[h.Key()] {
+			others = append(others, h)
+		}
+	}
+	for key, m := range g.members {
+		if g.own[key] && !m.uncertain && !found[key] {
+			deregistered = append(deregistered, key)
+		}
+	}
+	slices.Sort(deregistered)
+	return deregistered, others
+}
+
+// claimsDiffer reports whether recorded targets are registered that were not, or the reverse. Of bindings whose request is not the latest every recorded
+// target should be registered: what is known of the group is what the latest request left.
+func (g *group) claimsDiffer(found map[string]bool) bool {
+	for binding, r := range g.records {
+		latest := binding == g.request.Binding
+		for key := range r.keys {
+			m, member := g.members[key]
+			switch {
+			case !found[key] && latest && member && !m.uncertain, found[key] && latest && !member:
+				return true
+			case !found[key] && !latest && !slices.Contains(g.omitted, key):
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // toRegister are the wanted targets that a call is to be started for. It notes those that Max leaves out.
@@ -154,7 +208,7 @@ func (g *group) toRegister(q *Request) []Target {
 		switch {
 		case member && !m.uncertain || g.calls[register].keys[key]:
 			there = append(there, e)
-		case g.calls[deregister].keys[key] || g.calls[register].failed[key] || q.Record != nil && !mine[key]:
+		case g.elsewhere[e.ID] || g.calls[deregister].keys[key] || g.calls[register].failed[key] || q.Record != nil && !mine[key]:
 		default:
 			missing = append(missing, e)
 		}
@@ -226,27 +280,37 @@ func (g *group) notOurs() []string {
 	return out
 }
 
-// toDeregister are the targets that are not wanted and that a call is to be started for.
-func (g *group) toDeregister(q *Request) []Target {
+// toDeregister are the targets that are not wanted and that a call is to be started for, but for those that stay.
+func (g *group) toDeregister(q *Request, staying []Endpoint) []Target {
 	if g.calls[deregister].n >= writesPerGroup {
 		return nil
 	}
 	wanted := wantedKeys(*q)
+	for _, e := range staying {
+		wanted[e.Key()] = true
+	}
 	var out []Target
 	for key, m := range g.members {
 		if !wanted[key] && !g.moving(key) && !g.calls[deregister].failed[key] && g.mayLeave(q, key) {
 			out = append(out, m.Target)
 		}
 	}
-	slices.SortFunc(out, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
+	slices.SortFunc(out, cmpKeys)
 	return out
 }
+
+func cmpKeys(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) }
 
 // collect returns what happened since it was called last, and has what failed tried again.
 func (g *group) collect(now time.Time) (Change, error) {
 	c := Change{Added: g.added, Omitted: g.omitted, LeftOut: len(g.omitted), Pending: g.busy(), NotOurs: g.notOurs()}
 	if !g.retry.IsZero() {
 		c.Retry = max(g.retry.Sub(now), time.Millisecond)
+	}
+	for _, e := range g.request.Want {
+		if g.elsewhere[e.ID] {
+			c.Elsewhere = append(c.Elsewhere, e.ID)
+		}
 	}
 	if c.Pending {
 		for _, e := range g.request.Want {

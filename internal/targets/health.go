@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
 )
 
 // Describer reads the health of targets.
@@ -49,6 +51,7 @@ func (r *Registry) Health(ctx context.Context, of Group, only ...Target) ([]Heal
 			State:  string(d.TargetHealth.State), Reason: string(d.TargetHealth.Reason), Description: aws.ToString(d.TargetHealth.Description),
 		})
 	}
+	r.proven(of, all, cloud.CauseOf(ctx))
 	return all, nil
 }
 

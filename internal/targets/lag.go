@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
 	"github.com/k8s-lbc/lbc/internal/cloud"
 )
 
@@ -95,4 +97,35 @@ func (r *Registry) reportLag(ctx context.Context, a action, part []Target, since
 		}
 	})
 	return cloud.OnSending(ctx, report)
+}
+
+// prove begins to wait for the health of a target that was registered, if the time of its change is known, and ends that of one that was deregistered.
+func (g *group) prove(a action, key string, since map[string]time.Time) {
+	delete(g.unproven, key)
+	if at, ok := since[key]; ok && a == register {
+		g.unproven[key] = at
+	}
+}
+
+// proven calls BecameHealthy for targets that are healthy for the first time.
+func (r *Registry) proven(of Group, all []Health, cause cloud.Cause) {
+	if r.BecameHealthy == nil {
+		return
+	}
+	g := r.known(of)
+	if g == nil {
+		return
+	}
+	var since []time.Time
+	g.mu.Lock()
+	for _, h := range all {
+		if at, ok := g.unproven[h.Key()]; ok && h.State == string(types.TargetHealthStateEnumHealthy) {
+			since = append(since, at)
+			delete(g.unproven, h.Key())
+		}
+	}
+	g.mu.Unlock()
+	for _, at := range since {
+		r.BecameHealthy(cause, r.Clock.Now().Sub(at))
+	}
 }

@@ -3,10 +3,12 @@ package targets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/internal/apply"
@@ -83,6 +85,65 @@ func TestOfTargetsThatAreRegisteredAlreadyNoLagIsKept(t *testing.T) {
 	ended()
 	if g := r.group(tg); len(g.since) > 0 || len(told()) > 0 {
 		t.Errorf("kept %v", g.since)
+	}
+}
+
+// answers are the states of targets that a Describer tells.
+type answers map[string]string
+
+func (a answers) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+	out := &elbv2.DescribeTargetHealthOutput{}
+	for id, state := range a {
+		out.TargetHealthDescriptions = append(out.TargetHealthDescriptions, held(id, state))
+	}
+	return out, nil
+}
+
+func TestTheTimeUntilATargetIsHealthyIsReportedOnceAfterItsRegistration(t *testing.T) {
+	t.Parallel()
+	h := newHanging()
+	r, c, progress := asyncRegistry(h, true)
+	states := answers{}
+	r.account = func(cloud.Scope) (Account, error) {
+		return Account{states, h.write, func(string) bool { return true }}, nil
+	}
+	var told []string
+	r.BecameHealthy = func(cause cloud.Cause, after time.Duration) { told = append(told, fmt.Sprint(cause, " ", after)) }
+	look := func() {
+		t.Helper()
+		if _, err := r.Health(cloud.WithCause(t.Context(), cloud.TargetHealth), tg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(call string, q Request, err error) {
+		asking(t, r, q)
+		h.expect(t, call)
+		h.answer(call, err)
+		<-progress
+		_, _ = r.sync(t.Context(), q, false)
+	}
+	q := of("1", "2")
+	q.Since = c.Now()
+	write("RegisterTargets 1 2", q, nil)
+	states["1"], states["2"] = "initial", "initial"
+	c.Advance(5 * time.Second)
+	look()
+	states["1"] = "healthy"
+	c.Advance(5 * time.Second)
+	look()
+	c.Advance(time.Minute)
+	look() // nothing new
+	write("DeregisterTargets 2", of("1"), nil)
+	states["2"] = "healthy" // of an answer that is late
+	look()
+	write("RegisterTargets 3", of("1", "3"), nil) // nobody knows since when
+	states["3"] = "healthy"
+	look()
+	if diff := cmp.Diff([]string{string(cloud.TargetHealth) + " 10s"}, told); diff != "" {
+		t.Error(diff)
+	}
+	if n := len(r.group(tg).unproven); n > 0 {
+		t.Errorf("%d targets are remembered for nothing", n)
 	}
 }
 

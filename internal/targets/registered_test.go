@@ -112,3 +112,43 @@ func TestAFailedDeregistrationStaysRecorded(t *testing.T) {
 		t.Errorf("%v, recorded %v", err, mine.keys)
 	}
 }
+
+func TestOfASharedGroupOnlyRecordedTargetsAreLookedAtForDrift(t *testing.T) {
+	t.Parallel()
+	theirs := held("theirs", "healthy")
+	for name, c := range map[string]struct {
+		held    []types.TargetHealthDescription
+		drifted bool
+		steps   []string
+	}{
+		"as it was":                         {[]types.TargetHealthDescription{held("ours", "healthy"), theirs}, false, nil},
+		"another cluster registered":        {[]types.TargetHealthDescription{held("ours", "healthy"), theirs, held("new", "initial")}, false, nil},
+		"another cluster deregistered":      {[]types.TargetHealthDescription{held("ours", "healthy")}, false, nil},
+		"one of ours was deregistered":      {[]types.TargetHealthDescription{theirs}, true, []string{"register 1 from ours"}},
+		"one of ours drains, as if by hand": {[]types.TargetHealthDescription{held("ours", "draining"), theirs}, true, []string{"register 1 from ours"}},
+	} {
+		b := &balancing{held: []types.TargetHealthDescription{held("ours", "healthy"), theirs}}
+		r := newRegistry(b, b.write, func(string) bool { return false })
+		var seen int
+		r.Seen = func(arn string, health []Health) { seen += len(health) }
+		q := Request{Binding: stack.ID{Name: "b"}, Group: tg, Want: want("ours"), Record: &stored{b: b, keys: []string{"ours:80"}, known: true}}
+		if _, err := r.Sync(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		b.mu.Lock()
+		b.held, b.steps = c.held, nil
+		b.mu.Unlock()
+		if _, drifted, err := r.Recheck(t.Context(), tg); err != nil || drifted != c.drifted {
+			t.Errorf("%s: drifted %t, %v", name, drifted, err)
+		}
+		if want := 2 + len(c.held); seen != want {
+			t.Errorf("%s: the health of %d targets was passed on, want of %d", name, seen, want)
+		}
+		if _, err := r.Sync(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.steps, b.done()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}

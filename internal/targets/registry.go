@@ -32,6 +32,16 @@ type Registry struct {
 	Clock cloud.Clock
 	// Lag is called for each target whose change has a time (Request.Since) with the time from then until its call is sent; nil = no call.
 	Lag func(operation string, after time.Duration)
+	// BecameHealthy is called for each target whose change had a time when a read of health shows for the first time since its registration that it is
+	// healthy, with the time from the change until then, and with what the read was made for; nil = no call.
+	BecameHealthy func(cause cloud.Cause, after time.Duration)
+	// TracksNodes keeps the nodes behind targets, as OfNodes needs.
+	TracksNodes bool
+	// Seen is called with the health of each group that is read to learn, or to verify, what is registered; nil = no call.
+	Seen func(arn string, health []Health)
+	// Compared is called with each group that Recheck has read and that no other cluster is meant to use: with the targets that this process had registered and that are
+	// no longer, and with those that are registered and that no request has wanted; nil = no call.
+	Compared func(of Group, deregistered []string, others []Health)
 	// Brake holds up deregistrations of most targets of many groups; nil = none.
 	Brake *brake.Brake
 
@@ -39,6 +49,8 @@ type Registry struct {
 
 	mu     sync.Mutex
 	groups map[Group]*group
+
+	departures departures
 }
 
 // NewRegistry makes an empty registry that waits for its calls. account connects to the account of a scope; its error is that of each call there.
@@ -58,6 +70,8 @@ type Request struct {
 	// Unseen: bindings that the controller cannot see may have registered targets in the group. Of what is not wanted only its own targets are deregistered:
 	// those that a request has wanted, in this process or in the one that Assume continues.
 	Unseen bool
+	// DrainTime is for how long AWS lets a target that is deregistered finish what is under way; 0 = as earlier requests said, or AWS's default.
+	DrainTime time.Duration
 	// Max limits how many targets are registered; 0 = no limit.
 	Max int
 	// Zone is the zone to send with an address; nil = none.
@@ -77,6 +91,8 @@ type Change struct {
 	LeftOut                  int // because of Max
 	// Added are the keys of the registered targets, Omitted of those that were left out.
 	Added, Omitted []string
+	// Elsewhere are the wanted instances that are not registered, as they are not in the VPC of the group.
+	Elsewhere []string
 	// Pending reports that calls are under way, Unanswered the keys of the wanted targets that they register.
 	Pending    bool
 	Unanswered []string
@@ -106,6 +122,9 @@ func (r *Registry) sync(ctx context.Context, q Request, wait bool) (Change, erro
 	for _, e := range q.Want {
 		g.own[e.Key()] = true
 	}
+	if r.TracksNodes {
+		g.noteHosts(q)
+	}
 	r.advance(ctx, g)
 	for wait && g.busy() {
 		ended := g.ended
@@ -131,7 +150,16 @@ func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drif
 	if err != nil && !gone {
 		return nil, false, err
 	}
+	if !gone && r.Seen != nil {
+		r.Seen(of.ARN, health)
+	}
 	g := r.group(of)
+	deregistered, others, compared := []string(nil), []Health(nil), false
+	defer func() {
+		if compared && r.Compared != nil {
+			r.Compared(of, deregistered, others)
+		}
+	}()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if gone { // which the next Sync finds out and reports
@@ -142,6 +170,9 @@ func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drif
 		return health, false, nil
 	}
 	drifted = g.differs(health)
+	if compared = g.request != nil && g.request.Record == nil; compared {
+		deregistered, others = g.foreign(health)
+	}
 	g.reread = g.reread || drifted
 	return health, drifted, nil
 }
@@ -194,9 +225,23 @@ func (r *Registry) Awaited(of Group) (awaited, registered bool) {
 		return true, false
 	}
 	missing := slices.ContainsFunc(g.request.Want, func(e Endpoint) bool {
-		return !g.inPlace(e.Key())
+		return !g.elsewhere[e.ID] && !g.inPlace(e.Key())
 	})
 	return len(g.request.Want) > 0, !missing
+}
+
+// Taken are endpoints without the instances of other VPCs that AWS was found not to take in a group.
+func (r *Registry) Taken(of Group, all []Endpoint) []Endpoint {
+	g := r.known(of)
+	if g == nil {
+		return all
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.elsewhere) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(e Endpoint) bool { return g.elsewhere[e.ID] })
 }
 
 // Invalidate makes the next Sync of a group read it again.

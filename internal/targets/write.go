@@ -28,6 +28,7 @@ type sent struct {
 	done      []Target
 	uncertain []Target // it is not known whether AWS took them
 	absent    []Target // AWS does not know them, or says so of one among them
+	elsewhere []Target // instances that are not in the VPC of the group
 	errs      []error
 	retry     time.Time // when AWS may take what it refused because of its limits
 }
@@ -74,17 +75,32 @@ func (r *Registry) write(ctx context.Context, q Request, a action, targets []Tar
 
 func (s *sent) add(o sent) {
 	s.done, s.uncertain, s.absent, s.errs = append(s.done, o.done...), append(s.uncertain, o.uncertain...), append(s.absent, o.absent...), append(s.errs, o.errs...)
+	s.elsewhere = append(s.elsewhere, o.elsewhere...)
 	if s.retry.IsZero() || !o.retry.IsZero() && o.retry.Before(s.retry) {
 		s.retry = o.retry
 	}
 }
 
+// otherVPC is a part of AWS's refusal of instances of other VPCs than the target group's.
+const otherVPC = "not in the target group VPC"
+
 // registerOthers registers what it can of a part that AWS refused because of one target among it, such as an instance that is
 // being terminated: AWS takes all of a call or nothing. Those that the refusal names are left out of the next attempt; if it
 // names none, halves are tried.
 func (r *Registry) registerOthers(ctx context.Context, q Request, part []Target, refusal error) sent {
-	others := slices.DeleteFunc(slices.Clone(part), func(t Target) bool { return strings.Contains(refusal.Error(), "'"+t.ID+"'") })
+	var named, others []Target
+	for _, t := range part {
+		if strings.Contains(refusal.Error(), "'"+t.ID+"'") {
+			named = append(named, t)
+		} else {
+			others = append(others, t)
+		}
+	}
 	switch {
+	case len(named) > 0 && strings.Contains(refusal.Error(), otherVPC):
+		out := r.write(ctx, q, register, others, nil)
+		out.elsewhere = append(out.elsewhere, named...)
+		return out
 	case len(others) == 0 || len(part) == 1:
 		return sent{errs: []error{refusal}}
 	case len(others) == len(part):

@@ -26,7 +26,7 @@ import (
 // firstPause is the pause before a refused export is tried again; the next ones are twice as long each.
 const firstPause = 500 * time.Millisecond
 
-// exporter sends spans by OTLP over HTTP. OpenTelemetry's own exporter is not used: it links gRPC. The SDK calls it in one goroutine, drops spans
+// exporter sends spans by OTLP over HTTP. OpenTelemetry's own exporter is not used: it links gRPC (decision 23). The SDK calls it in one goroutine, drops spans
 // while the queue before it is full, and calls nothing else meanwhile.
 type exporter struct {
 	to      config.Traces

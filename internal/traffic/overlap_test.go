@@ -56,7 +56,7 @@ func TestPatternsThatUsersWriteDoNotHoldUpAPlan(t *testing.T) {
 	if wider("*a*a*a*a*a*a*b", strings.Repeat("a", 120)) {
 		t.Error("what lacks the end is matched")
 	}
-	if took := time.Since(begun); took > time.Second {
+	if took := time.Since(begun); took > 20*time.Second { // it is microseconds, or for ever
 		t.Errorf("comparing two patterns took %s", took)
 	}
 }

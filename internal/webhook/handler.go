@@ -1,6 +1,6 @@
 // Package webhook serves the admission webhooks over HTTPS, and renews and publishes their certificate. Package admission makes the
 // responses, package servingcert the certificate.
-// It may import admission, servingcert, backoff, objects, api, and controller-runtime's client and webhook server.
+// It may import admission, controller/podtargets, servingcert, backoff, objects, api, and controller-runtime's client and webhook server.
 package webhook
 
 import (
@@ -18,6 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
+	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
@@ -29,6 +30,7 @@ const (
 	CompleteBindingPath = "/mutate-elbv2-k8s-aws-v1beta1-targetgroupbinding"
 	ServicePath         = "/mutate-v1-service"
 	PodPath             = "/mutate-v1-pod"
+	DrainPath           = "/mutate-v1-pod-drain" // of namespaces without readiness gates
 	AgentNamespacePath  = "/mutate-alb-target-control-namespace-v1-pod"
 	AgentObjectPath     = "/mutate-alb-target-control-object-v1-pod"
 )
@@ -45,6 +47,10 @@ type Options struct {
 	Live func(ctx context.Context) (v *objects.View, failed func() error)
 	// ReadinessGates reports whether pods get readiness gates.
 	ReadinessGates bool
+	// Targets finds the target groups of a new pod.
+	Targets func(v *objects.View, pod *corev1.Pod) []podtargets.Found
+	// Sleeps reports whether the API server serves the sleep action of hooks. Pods get none elsewhere, as they would be invalid without it.
+	Sleeps func(ctx context.Context) bool
 	// AgentConfig reads the configuration of target control agents that is in force in a namespace, nil if there is none. If the
 	// function is nil, no pod gets an agent.
 	AgentConfig func(ctx context.Context, namespace string) (*v1beta1.ALBTargetControlConfig, error)
@@ -75,12 +81,8 @@ func Handlers(o Options) map[string]http.Handler {
 			}
 			return admission.Service(o.LoadBalancerClass, old, svc)
 		}),
-		PodPath: handler(o, PodPath, true, func(_ context.Context, v *objects.View, old, pod *corev1.Pod) admission.Response {
-			if !o.ReadinessGates || old != nil {
-				return admission.Response{}
-			}
-			return admission.ReadinessGates(v, pod)
-		}),
+		PodPath:   pods(o, PodPath, o.ReadinessGates),
+		DrainPath: pods(o, DrainPath, false),
 		"/": serve(func(_ context.Context, r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 			return &admissionv1.AdmissionResponse{Allowed: true}
 		}),
@@ -89,6 +91,36 @@ func Handlers(o Options) map[string]http.Handler {
 		handlers[AgentNamespacePath], handlers[AgentObjectPath] = agents(o), agents(o)
 	}
 	return handlers
+}
+
+// pods serves the webhooks of new pods: readiness gates, and what the pods of some namespaces lack to lose no request at their end.
+func pods(o Options, path string, gates bool) http.Handler {
+	return handler(o, path, true, func(ctx context.Context, v *objects.View, old, pod *corev1.Pod) admission.Response {
+		drains := old == nil && admission.WantsDrain(v, pod.Namespace) && o.Sleeps(ctx)
+		if old != nil || !gates && !drains {
+			return admission.Response{}
+		}
+		found := o.Targets(v, pod)
+		var out admission.Response
+		if gates {
+			out = admission.ReadinessGates(v, pod, awaited(found)...)
+		}
+		if drains {
+			out = admission.Join(out, admission.Drain(pod, podtargets.Targets(found)))
+		}
+		return out
+	})
+}
+
+// awaited are the bindings of ip targets that a load balancer which serves already is about to get. While it does not serve, nothing shows that it ever will, and a pod
+// with a gate would never be ready.
+func awaited(found []podtargets.Found) (names []string) {
+	for _, f := range found {
+		if f.Awaited && f.Serving && !f.Instance {
+			names = append(names, f.Binding)
+		}
+	}
+	return names
 }
 
 // agents serves both webhooks of target control agents, which differ in their selectors only. Refusals are counted at one path, as by

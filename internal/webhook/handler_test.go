@@ -22,8 +22,11 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
+	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
+	"github.com/k8s-lbc/lbc/internal/drain"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 func raw(t *testing.T, text string) runtime.RawExtension {
@@ -48,8 +51,9 @@ func options(cached, live []metav1.Object, liveErr error, refused *[]string) Opt
 			return objects.FromObjects(live), func() error { return liveErr }
 		},
 		ReadinessGates: true,
-		Refused:        func(path, check string, _ bool) { *refused = append(*refused, path+" "+check) },
-		Log:            logr.Discard(),
+		Targets:        func(*objects.View, *corev1.Pod) []podtargets.Found { return nil }, Sleeps: func(context.Context) bool { return true },
+		Refused: func(path, check string, _ bool) { *refused = append(*refused, path+" "+check) },
+		Log:     logr.Discard(),
 	}
 }
 
@@ -147,6 +151,64 @@ func TestPodsGetNoGateWhereInjectionIsOff(t *testing.T) {
 		r := post(t, Handlers(o)[PodPath], admissionv1.AdmissionRequest{Operation: admissionv1.Create, Namespace: "ns", Object: raw(t, "metadata: {labels: {app: web}}")})
 		if !r.Allowed || (r.Patch != nil) != on {
 			t.Errorf("injection %t: %+v", on, r)
+		}
+	}
+}
+
+// drained is a namespace whose pods get what they lack at their end.
+var drained = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ns", Labels: map[string]string{drain.NamespaceLabel: drain.Enabled}}}
+
+func TestPodsGetAPauseBeforeTheirEndWhereTheirNamespaceAsksForIt(t *testing.T) {
+	t.Parallel()
+	const gate = `{"op":"add","path":"/spec/readinessGates","value":[{"conditionType":"target-health.elbv2.k8s.aws/web"}]}`
+	const pause = `{"op":"add","path":"/spec/containers/0/lifecycle","value":{"preStop":{"sleep":{"seconds":45}}}},{"op":"add","path":"/spec/terminationGracePeriodSeconds","value":75}`
+	for name, tc := range map[string]struct {
+		path          string
+		gates, sleeps bool
+		cached        []metav1.Object
+		operation     admissionv1.Operation
+		want          string
+	}{
+		"with gates":                     {PodPath, true, true, append(bound(), drained), admissionv1.Create, "[" + gate + "," + pause + "]"},
+		"gates are off":                  {PodPath, false, true, append(bound(), drained), admissionv1.Create, "[" + pause + "]"},
+		"the namespace does not ask":     {PodPath, true, true, bound(), admissionv1.Create, "[" + gate + "]"},
+		"by itself":                      {DrainPath, true, true, append(bound(), drained), admissionv1.Create, "[" + pause + "]"},
+		"by itself, without the label":   {DrainPath, true, true, bound(), admissionv1.Create, ""},
+		"an API server without a sleep":  {PodPath, true, false, append(bound(), drained), admissionv1.Create, "[" + gate + "]"},
+		"a pod that is edited":           {DrainPath, true, true, append(bound(), drained), admissionv1.Update, ""},
+		"no label and no gates":          {PodPath, false, true, bound(), admissionv1.Create, ""},
+		"an old server and no gates":     {PodPath, false, false, append(bound(), drained), admissionv1.Create, ""},
+		"an old server, the path itself": {DrainPath, true, false, append(bound(), drained), admissionv1.Create, ""},
+	} {
+		o := options(tc.cached, nil, nil, nil)
+		o.ReadinessGates, o.Sleeps = tc.gates, func(context.Context) bool { return tc.sleeps }
+		o.Targets = func(*objects.View, *corev1.Pod) []podtargets.Found {
+			return []podtargets.Found{{Target: drain.Target{Binding: "web", Type: stack.Application}}}
+		}
+		object := raw(t, "{metadata: {labels: {app: web}}, spec: {containers: [{name: app}]}}")
+		r := post(t, Handlers(o)[tc.path], admissionv1.AdmissionRequest{Operation: tc.operation, Namespace: "ns", Object: object, OldObject: object})
+		if !r.Allowed || string(r.Patch) != tc.want {
+			t.Errorf("%s: %+v %s", name, r, r.Patch)
+		}
+	}
+}
+
+func TestPodsWaitForABindingThatIsToComeOnlyWhereTheLoadBalancerServes(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		found podtargets.Found
+		gate  bool
+	}{
+		"a target group of a load balancer that serves": {podtargets.Found{Awaited: true, Serving: true}, true},
+		"one of a load balancer that may never serve":   {podtargets.Found{Awaited: true}, false},
+		"one of node ports":                             {podtargets.Found{Awaited: true, Serving: true, Target: drain.Target{Instance: true}}, false},
+	} {
+		o := options(nil, nil, nil, nil)
+		tc.found.Binding = "later"
+		o.Targets = func(*objects.View, *corev1.Pod) []podtargets.Found { return []podtargets.Found{tc.found} }
+		r := post(t, Handlers(o)[PodPath], admissionv1.AdmissionRequest{Operation: admissionv1.Create, Namespace: "ns", Object: raw(t, "{metadata: {labels: {app: web}}}")})
+		if got := strings.Contains(string(r.Patch), "target-health.elbv2.k8s.aws/later"); !r.Allowed || got != tc.gate {
+			t.Errorf("%s: %s", name, r.Patch)
 		}
 	}
 }

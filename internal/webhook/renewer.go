@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -115,7 +116,7 @@ func (r *Renewer) Sync(ctx context.Context) error {
 	}
 	var errs []error
 	for _, c := range configurations {
-		errs = append(errs, r.publish(ctx, c, bundle.CA))
+		errs = append(errs, r.publish(ctx, c, bundle))
 	}
 	return errors.Join(errs...)
 }
@@ -186,6 +187,10 @@ func hostsOf(c admissionregistrationv1.WebhookClientConfig) []string {
 	return []string{u.Hostname()}
 }
 
+func (r *Renewer) policy() servingcert.Policy {
+	return servingcert.Policy{Lifetime: r.Lifetime, Settle: min(settle, r.Lifetime/10)}
+}
+
 func (r *Renewer) renew(ctx context.Context, hosts []string) (servingcert.Bundle, error) {
 	s := &corev1.Secret{}
 	err := r.Reader.Get(ctx, r.Secret, s)
@@ -193,10 +198,17 @@ func (r *Renewer) renew(ctx context.Context, hosts []string) (servingcert.Bundle
 	if err != nil && !missing {
 		return servingcert.Bundle{}, fmt.Errorf("reading Secret %s: %w", r.Secret, err)
 	}
-	p := servingcert.Policy{Lifetime: r.Lifetime, Settle: min(settle, r.Lifetime/10), Hosts: hosts}
+	p := r.policy()
+	p.Hosts = hosts
 	b, changed, err := servingcert.Renew(bundleOf(s), p, r.Now())
 	if err != nil || !changed {
 		return b, err
+	}
+	why := "two thirds of its lifetime are over, or the hosts are others"
+	if missing {
+		why = "the Secret does not exist"
+	} else if err := bundleOf(s).Invalid(r.Now()); err != nil {
+		why = err.Error()
 	}
 	if s.Data == nil {
 		s.Data = map[string][]byte{}
@@ -211,7 +223,7 @@ func (r *Renewer) renew(ctx context.Context, hosts []string) (servingcert.Bundle
 	if err != nil {
 		return b, fmt.Errorf("storing the webhooks' certificate in Secret %s: %w", r.Secret, err)
 	}
-	r.Log.Info("renewed the webhooks' certificate", "secret", r.Secret.String(), "hosts", hosts)
+	r.Log.Info("renewed the webhooks' certificate", "secret", r.Secret.String(), "hosts", hosts, "why", why)
 	return b, nil
 }
 
@@ -220,12 +232,15 @@ func bundleOf(s *corev1.Secret) servingcert.Bundle {
 }
 
 // publish writes the authorities into the webhooks that have others. The patch addresses webhooks by index and therefore tests their names.
-func (r *Renewer) publish(ctx context.Context, c configuration, ca []byte) error {
+func (r *Renewer) publish(ctx context.Context, c configuration, b servingcert.Bundle) error {
 	var ops []admission.Operation
+	var changed []string
 	for i, w := range c.webhooks {
-		if string(w.client.CABundle) == string(ca) {
+		ca := b.Trusted(w.client.CABundle, r.policy(), r.Now())
+		if bytes.Equal(w.client.CABundle, ca) {
 			continue
 		}
+		changed = append(changed, w.name)
 		at := fmt.Sprintf("/webhooks/%d", i)
 		ops = append(ops, admission.Operation{Op: "test", Path: at + "/name", Value: w.name}, admission.Operation{Op: "add", Path: at + "/clientConfig/caBundle", Value: ca})
 	}
@@ -239,5 +254,6 @@ func (r *Renewer) publish(ctx context.Context, c configuration, ca []byte) error
 	if err := r.Writer.Patch(ctx, c.object, client.RawPatch(types.JSONPatchType, patch)); err != nil {
 		return fmt.Errorf("writing the CA bundle of webhook configuration %s: %w", c.object.GetName(), err)
 	}
+	r.Log.Info("wrote the CA bundle of webhooks, which was another one", "configuration", c.object.GetName(), "webhooks", changed)
 	return nil
 }

@@ -17,6 +17,8 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/k8s-lbc/lbc/internal/servingcert"
 )
 
 var secret = types.NamespacedName{Namespace: "kube-system", Name: "hook-tls"}
@@ -74,7 +76,7 @@ func TestTheLeaderMakesACertificateThatEveryReplicaServesAndAPIServersTrust(t *t
 	m, v := configurations()
 	now := time.Now()
 	k, c := newRenewer(t, &now, m, v)
-	s := &Source{Reader: c, Secret: secret, Lifetime: k.Lifetime, Log: logr.Discard()}
+	s := &Source{Reader: c, Secret: secret, Lifetime: k.Lifetime, Now: k.Now, Log: logr.Discard()}
 	if _, err := s.Certificate(nil); err == nil {
 		t.Error("there is a certificate before there is one")
 	}
@@ -160,5 +162,98 @@ func TestConfigurationsOfOthersAreLeftAlone(t *testing.T) {
 	k, _ = newRenewer(t, &now)
 	if err := k.Sync(t.Context()); err == nil || !strings.Contains(err.Error(), "webhook configuration hooks does not exist") {
 		t.Errorf("without configurations: %v", err)
+	}
+}
+
+// verify reports why clients that trust a CA bundle do not trust what a source serves.
+func verify(t *testing.T, s *Source, ca string, at time.Time) error {
+	t.Helper()
+	served, err := s.Certificate(&tls.ClientHelloInfo{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM([]byte(ca))
+	_, err = served.Leaf.Verify(x509.VerifyOptions{Roots: pool, DNSName: "hook.kube-system.svc", CurrentTime: at})
+	return err
+}
+
+// TestASecretThatIsLostOrSpoiltLeavesEveryReplicaTrusted: one replica reads the Secret at once, the other one does not before the next look.
+func TestASecretThatIsLostOrSpoiltLeavesEveryReplicaTrusted(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(t *testing.T, c client.Client, s *corev1.Secret){
+		"deleted": func(t *testing.T, c client.Client, s *corev1.Secret) {
+			t.Helper()
+			if err := c.Delete(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"junk": func(t *testing.T, c client.Client, s *corev1.Secret) {
+			t.Helper()
+			for k := range s.Data {
+				s.Data[k] = []byte("junk")
+			}
+			if err := c.Update(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"expired": func(t *testing.T, c client.Client, s *corev1.Secret) {
+			t.Helper()
+			b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: time.Hour, Hosts: []string{"hook.kube-system.svc"}}, time.Now().Add(-100*24*time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Data = map[string][]byte{keyCA: b.CA, keyCAKey: b.CAKey, corev1.TLSCertKey: b.Cert, corev1.TLSPrivateKeyKey: b.Key}
+			if err := c.Update(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, v := configurations()
+			now := time.Now()
+			k, c := newRenewer(t, &now, m, v)
+			if err := k.Sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			quick, slow := &Source{Reader: c, Secret: secret, Now: k.Now, Log: logr.Discard()}, &Source{Reader: c, Secret: secret, Now: k.Now, Log: logr.Discard()}
+			for _, s := range []*Source{quick, slow} {
+				if err := s.read(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			former := bundles(t, c)[0]
+			now = now.Add(time.Hour)
+			stored := &corev1.Secret{}
+			if err := c.Get(t.Context(), secret, stored); err != nil {
+				t.Fatal(err)
+			}
+			spoil(t, c, stored)
+			if err := quick.read(t.Context()); err == nil {
+				t.Error("what is lost or spoilt is read without an error")
+			}
+			if err := verify(t, quick, former, now); err != nil {
+				t.Errorf("before the renewal: %v", err)
+			}
+			if err := k.Sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := quick.read(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for i, s := range []*Source{quick, slow} {
+				if err := verify(t, s, bundles(t, c)[0], now); err != nil {
+					t.Errorf("replica %d: %v", i, err)
+				}
+			}
+			now = now.Add(settle)
+			if err := k.Sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if all := bundles(t, c); len(all) != 1 || verify(t, slow, all[0], now) == nil {
+				t.Error("the lost authority is trusted for good")
+			}
+		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -20,8 +21,10 @@ type Source struct {
 	Reader   client.Reader // not cached
 	Secret   types.NamespacedName
 	Lifetime time.Duration // as the Renewer's
+	Now      func() time.Time
 	Log      logr.Logger
-	// Report, if it is set, takes why there is no certificate, once the leader had the time to issue the first one; nil = there is one.
+	// Report, if it is set, takes why there is no certificate: that the Secret may not be read at once, anything else once the leader had the time to issue
+	// the first certificate; nil = there is one.
 	Report func(error)
 
 	mu          sync.RWMutex
@@ -34,16 +37,21 @@ func (*Source) NeedLeaderElection() bool { return false }
 
 // Start implements manager.Runnable; it reads the Secret until ctx ends.
 func (s *Source) Start(ctx context.Context) error {
+	last := ""
 	for failures := 0; ; {
 		wait := pause(s.Lifetime)
 		err := s.read(ctx)
 		if err == nil {
-			failures = 0
+			failures, last = 0, ""
 		} else {
 			wait = retry
 			failures++
 		}
-		if s.Report != nil && ctx.Err() == nil && (failures == 0 || failures > issueAttempts && !s.ready()) {
+		if err != nil && ctx.Err() == nil && s.ready() && err.Error() != last {
+			last = err.Error()
+			s.Log.Error(err, "cannot read the certificate of the webhooks; they are served with the former one")
+		}
+		if s.Report != nil && ctx.Err() == nil && (failures == 0 || (failures > issueAttempts || apierrors.IsForbidden(err)) && !s.ready()) {
 			s.Report(err)
 		}
 		if !sleep(ctx, wait) {
@@ -61,7 +69,7 @@ func (s *Source) ready() bool {
 	return s.certificate != nil
 }
 
-// read replaces the certificate by that of the Secret. If that is invalid, the former certificate stays.
+// read replaces the certificate by that of the Secret. If that is invalid or has expired, the former certificate stays.
 func (s *Source) read(ctx context.Context) error {
 	o := &corev1.Secret{}
 	if err := s.Reader.Get(ctx, s.Secret, o); err != nil {
@@ -77,6 +85,9 @@ func (s *Source) read(ctx context.Context) error {
 	c, err := b.Certificate()
 	if err != nil {
 		return fmt.Errorf("secret %s: %w", s.Secret, err)
+	}
+	if end := c.Leaf.NotAfter; s.ready() && !s.Now().Before(end) {
+		return fmt.Errorf("secret %s: the certificate has expired on %s", s.Secret, end.UTC().Format(time.RFC3339))
 	}
 	s.mu.Lock()
 	s.pem, s.certificate = b.Cert, c

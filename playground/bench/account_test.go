@@ -15,7 +15,7 @@ func TestTheAccountHasAddressesForAllPods(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := addresses(all)
-	f := roomy(seed.Default(), n)
+	f := roomy(seed.Default(), n, 0)
 	sim, err := awssim.New(awssim.Options{Seed: &f})
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +33,7 @@ func TestTheAccountHasAddressesForAllPods(t *testing.T) {
 	if room < n {
 		t.Errorf("%d addresses for %d pods", room, n)
 	}
-	if few := roomy(seed.Default(), 100); len(few.Cluster.Nodes) != len(seed.Default().Cluster.Nodes) {
+	if few := roomy(seed.Default(), 100, 0); len(few.Cluster.Nodes) != len(seed.Default().Cluster.Nodes) {
 		t.Errorf("%d nodes for few pods", len(few.Cluster.Nodes))
 	}
 }

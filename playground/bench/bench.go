@@ -54,11 +54,13 @@ type session struct {
 	work     *workload
 	control  *controller
 	log      *os.File
-	writes   writeLog
+	requests requestLog
 
 	running bool                // the controller
 	exist   map[*population]int // how many there are
 	edits   int
+
+	attributes int // that were changed
 }
 
 // Run measures the rows and returns them in the table's order. A failed row ends the measurement: the results before it are
@@ -77,11 +79,11 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 	// The API server, etcd and the simulator run in this process, on the processors that the controller uses. They collect garbage less often than Go does by default, so that
 	// what the rows measure is less of them. The controller's process decides about its own.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	s := &session{o: o, exist: map[*population]int{}, writes: writeLog{filepath.Join(o.Dir, "logs", "writes.log")}}
+	s := &session{o: o, exist: map[*population]int{}, requests: requestLog{filepath.Join(o.Dir, "logs", "requests.log")}}
 	defer s.close()
 	for _, r := range chosen {
 		if r.needsCluster() && s.cluster == nil {
-			if err := s.open(ctx, addresses(chosen)); err != nil {
+			if err := s.open(ctx, addresses(chosen), nodes(chosen)); err != nil {
 				return results, err
 			}
 		}
@@ -101,8 +103,8 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 	return results, nil
 }
 
-// open starts cluster, AWS and nothing else, with addresses for so many pods.
-func (s *session) open(ctx context.Context, pods int) (err error) {
+// open starts cluster, AWS and nothing else, with addresses for so many pods and so many nodes at least.
+func (s *session) open(ctx context.Context, pods, nodes int) (err error) {
 	began := time.Now()
 	if err := os.MkdirAll(filepath.Join(s.o.Dir, "logs"), 0o700); err != nil {
 		return fmt.Errorf("create the directory of the logs: %w", err)
@@ -110,7 +112,7 @@ func (s *session) open(ctx context.Context, pods int) (err error) {
 	if s.log, err = os.OpenFile(filepath.Join(s.o.Dir, "logs", "simulator.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
-	described := roomy(seed.Default(), pods)
+	described := roomy(seed.Default(), pods, nodes)
 	if s.o.Account != nil {
 		described = *s.o.Account
 	}
@@ -119,7 +121,7 @@ func (s *session) open(ctx context.Context, pods int) (err error) {
 	}
 	started, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, OnlyAPI: true, CRDs: s.o.Repo.CRDs(), Rights: s.o.Repo.Rights(), GatewayAPI: true, Writes: s.writes.path})
+	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, OnlyAPI: true, CRDs: s.o.Repo.CRDs(), Rights: s.o.Repo.Rights(), GatewayAPI: true, Requests: s.requests.path})
 	if err != nil {
 		return err
 	}

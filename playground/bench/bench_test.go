@@ -2,6 +2,7 @@ package bench
 
 import (
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -151,7 +152,7 @@ func TestRowsAreChosenByNameKindAndPatternInTheTablesOrder(t *testing.T) {
 	if _, err := choose([]string{"nothing"}); err == nil || !strings.Contains(err.Error(), "create-99") {
 		t.Errorf("an unknown row: %v", err)
 	}
-	if all, err := choose(nil); err != nil || len(all) != len(rows) {
+	if all, err := choose(nil); err != nil || len(all) != len(rows)-len(sizeRows(largest, largestTenants)) {
 		t.Errorf("no names: %d rows, %v", len(all), err)
 	}
 }
@@ -169,7 +170,7 @@ func TestEveryRowHasABudgetThatIsChecked(t *testing.T) {
 	for _, r := range rows {
 		l := b[r.name]
 		complete := map[kind]bool{
-			countKind: l.Reads != nil && l.Writes != nil, timeKind: l.Seconds != nil, troubleKind: l.Seconds != nil, memoryKind: l.MiB != nil, throttleKind: l.Writes != nil, largeKind: l.Reads != nil && l.Writes != nil, computeKind: l.Seconds != nil,
+			countKind: l.Reads != nil && l.Writes != nil, timeKind: l.Seconds != nil, troubleKind: l.Seconds != nil, memoryKind: l.MiB != nil, throttleKind: l.Writes != nil, largeKind: l.Reads != nil && l.Writes != nil, sizeKind: l.Reads != nil && l.Writes != nil, smallKind: l.Reads != nil && l.Writes != nil, computeKind: l.Seconds != nil,
 		}[r.kind]
 		if !complete {
 			t.Errorf("%s has no budget for what it measures", r.name)
@@ -228,7 +229,7 @@ func TestTheTableShowsWhatIsOverBudget(t *testing.T) {
 	}
 }
 
-func TestTheRecorderRefusesWhatComesTooOftenAndNoRegistration(t *testing.T) {
+func TestTheRecorderRefusesWhatComesTooOftenByFamilyOfCalls(t *testing.T) {
 	t.Parallel()
 	r := NewRecorder(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
 	call := func(service, action string) int {
@@ -241,26 +242,80 @@ func TestTheRecorderRefusesWhatComesTooOftenAndNoRegistration(t *testing.T) {
 		}
 		return w.Code
 	}
-	r.SetRate(1)
+	r.SetLimits(limits{reads: 2, writes: 1, registrations: 1})
 	for n, c := range []struct {
 		service, action string
 		want            int
 	}{
-		{"elasticloadbalancing", "DescribeTags", http.StatusOK}, {"elasticloadbalancing", "DescribeTags", http.StatusBadRequest},
-		{"elasticloadbalancing", "RegisterTargets", http.StatusOK}, {"elasticloadbalancing", "DeregisterTargets", http.StatusOK}, {"ec2", "DescribeSubnets", http.StatusOK},
+		{"elasticloadbalancing", "DescribeTags", http.StatusOK}, {"elasticloadbalancing", "DescribeTags", http.StatusOK}, {"elasticloadbalancing", "DescribeTags", http.StatusBadRequest},
+		{"elasticloadbalancing", "CreateRule", http.StatusOK}, {"elasticloadbalancing", "CreateRule", http.StatusBadRequest},
+		{"elasticloadbalancing", "RegisterTargets", http.StatusOK}, {"elasticloadbalancing", "DeregisterTargets", http.StatusBadRequest}, {"ec2", "DescribeSubnets", http.StatusOK},
 	} {
 		if got := call(c.service, c.action); got != c.want {
 			t.Errorf("call %d, %s: %d, want %d", n, c.action, got, c.want)
 		}
 	}
 	r.mu.Lock()
-	r.full = time.Now().Add(-time.Millisecond) // a second later
+	for i := range r.spent { // a second later
+		r.spent[i] = r.spent[i].Add(-time.Second)
+	}
 	r.mu.Unlock()
 	if got := call("elasticloadbalancing", "DescribeTags"); got != http.StatusOK {
 		t.Errorf("a second later: %d", got)
 	}
-	r.SetRate(0)
-	if got := call("elasticloadbalancing", "DescribeTags"); got != http.StatusOK {
+	r.SetLimits(limits{})
+	if got := call("elasticloadbalancing", "CreateRule"); got != http.StatusOK {
 		t.Errorf("without a limit: %d", got)
+	}
+}
+
+func TestTheSlopeOfACurveIsTheGrowthOfTheCostOfAnObject(t *testing.T) {
+	t.Parallel()
+	curve := func(what string, cost func(n float64) float64) (out []Point) {
+		for _, n := range []int{100, 500, 1000, 5000} {
+			out = append(out, Point{What: what, Objects: n, Of: n / 2, Processor: cost(float64(n)) * float64(n) / 2})
+		}
+		return out
+	}
+	points := slices.Concat(curve("flat", func(float64) float64 { return 0.003 }), curve("steep", func(n float64) float64 { return n / 1e6 }),
+		curve("root", func(n float64) float64 { return math.Sqrt(n) / 1e6 }), curve("nothing", func(float64) float64 { return 0 }))
+	got := slopes(points)
+	for what, want := range map[string]float64{"flat processor": 0, "steep processor": 1, "root processor": 0.5, "nothing processor": 0, "flat calls": 0} {
+		if math.Abs(got[what]-want) > 1e-6 {
+			t.Errorf("%s: %f, want %f", what, got[what], want)
+		}
+	}
+	flat := 0.1
+	r := Result{Curve: points}
+	if over := r.Exceeds(Limit{Slopes: map[string]float64{"flat processor": flat, "steep processor": flat}}); len(over) != 1 || !strings.Contains(over[0], "steep processor") {
+		t.Errorf("over: %v", over)
+	}
+	peak, r := 1.5, Result{Bytes: 100, Peak: 151}
+	if over := r.Exceeds(Limit{Peak: &peak}); len(over) != 1 {
+		t.Errorf("a peak over the limit: %v", over)
+	}
+}
+
+func TestLoadBalancersAreRefusedAtTheirOwnRate(t *testing.T) {
+	t.Parallel()
+	r := NewRecorder(nil)
+	r.SetLimits(limits{writes: 1000, balancers: 0.2})
+	begun := time.Now()
+	taken := func(after time.Duration, action string) (n int) {
+		for range 50 {
+			if !r.refuses(Call{Service: "elasticloadbalancing", Action: action, Begin: begun.Add(after)}) {
+				n++
+			}
+		}
+		return n
+	}
+	if n := taken(0, "CreateLoadBalancer"); n != balancersAtOnce {
+		t.Errorf("%d are taken at once", n)
+	}
+	if n := taken(10*time.Second, "CreateLoadBalancer"); n != 2 {
+		t.Errorf("%d are taken ten seconds later", n)
+	}
+	if n := taken(0, "CreateRule"); n != 50 {
+		t.Errorf("%d other writes are taken", n)
 	}
 }

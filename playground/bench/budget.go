@@ -16,8 +16,14 @@ type Limit struct {
 	Writes  *int     `json:"writes,omitempty"`
 	Seconds *float64 `json:"seconds,omitempty"`
 	MiB     *float64 `json:"mib,omitempty"`
+	// Peak is the most memory that there may be at any time, as a multiple of what is resident at rest.
+	Peak *float64 `json:"peak,omitempty"`
+	// Slopes are the exponents of the growth of an object's cost with their number, by act and cost.
+	Slopes map[string]float64 `json:"slopes,omitempty"`
 	// Kubernetes limits writes to the API server by resource; the one called all is all of them.
 	Kubernetes map[string]int `json:"kubernetes,omitempty"`
+	// KubernetesReads limits reads from the API server in the same way, watches apart.
+	KubernetesReads map[string]int `json:"kubernetesReads,omitempty"`
 	// Until is a higher bound than the budget that a test holds for now, and Why says until when.
 	Until *Limit `json:"until,omitempty"`
 	Why   string `json:"why,omitempty"`

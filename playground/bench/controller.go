@@ -31,6 +31,7 @@ type controller struct {
 	seed                            seed.File
 
 	process         *process.Process
+	started         time.Time // of the process
 	health, metrics string
 	http            *http.Client
 }
@@ -72,8 +73,23 @@ func (c *controller) start() error {
 	c.health, c.metrics = ports[0], ports[1]
 	// Compression of the metrics, which are read several times a second, would be megabytes of the binary's memory.
 	c.http = &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableCompression: true}}
+	c.started = time.Now()
 	c.process, err = process.Start(process.Options{Path: c.path, Args: args, Env: env, Log: c.logPath()})
 	return err
+}
+
+// afterStart is how long a controller has run when its deletions are measured. A process that has just begun cannot tell what the one before it wrote
+// last, so it keeps finalizers until lists of AWS cannot lag behind that: 5 s with this controller, which lists the account once more then.
+const afterStart = 9 * time.Second
+
+// grown waits until the process has run for afterStart.
+func (c *controller) grown(ctx context.Context) error {
+	select {
+	case <-time.After(afterStart - time.Since(c.started)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // stop asks the binary to end and waits for it.
@@ -142,19 +158,22 @@ func (c *controller) work() (work, error) {
 	return w, nil
 }
 
-// resident is the binary's resident memory in bytes.
-func (c *controller) resident() (int64, error) {
+// resident is the binary's resident memory in bytes, and peak the most that it has been.
+func (c *controller) resident() (int64, error) { return c.memory("VmRSS:") }
+func (c *controller) peak() (int64, error)     { return c.memory("VmHWM:") }
+
+func (c *controller) memory(field string) (int64, error) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.process.PID()))
 	if err != nil {
 		return 0, fmt.Errorf("read the memory of the controller: %w", err)
 	}
 	for line := range strings.Lines(string(content)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, field); ok {
 			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
 			return kib << 10, err
 		}
 	}
-	return 0, errors.New("read the memory of the controller: no VmRSS in its status")
+	return 0, errors.New("read the memory of the controller: no " + field + " in its status")
 }
 
 // processor is the processor time that the binary has used since its start; 0 where the system does not tell.

@@ -33,7 +33,7 @@ type endpoint struct {
 
 // quotas that a hundred load balancers and a group of a hundred members exceed or come close to.
 var quotas = map[string]int{
-	"application-load-balancers": 2000, "target-groups": 5000, "rules-per-application-load-balancer": 2000,
+	"application-load-balancers": 2000, "network-load-balancers": 12_000, "network-load-balancer-enis-per-vpc": 40_000, "target-groups": 20_000, "rules-per-application-load-balancer": 2000,
 	"target-groups-per-application-load-balancer": 2000,
 }
 

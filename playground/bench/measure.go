@@ -43,10 +43,10 @@ func touching(p *population) measure {
 	return resting(func(ctx context.Context, s *session) error { return s.touch(ctx, p) })
 }
 
-// changeAttribute gives one load balancer another idle timeout.
+// changeAttribute gives an attribute of one load balancer another value.
 func (s *session) changeAttribute(ctx context.Context, p *population) error {
-	s.edits++
-	return s.work.edit(ctx, p.attribute(configured, 60+s.edits))
+	s.attributes++
+	return s.work.edit(ctx, p.attribute(configured, s.attributes))
 }
 
 func changingAttribute(p *population) measure {
@@ -55,6 +55,10 @@ func changingAttribute(p *population) measure {
 
 func addingPath(p *population) measure {
 	return resting(func(ctx context.Context, s *session) error { return s.work.edit(ctx, p.path(many/3)) })
+}
+
+func addingPort(p *population) measure {
+	return resting(func(ctx context.Context, s *session) error { return s.work.edit(ctx, p.port(many/3)) })
 }
 
 func measureScale(ctx context.Context, s *session, _ *Result) error {
@@ -90,7 +94,7 @@ func measureMemory(ctx context.Context, s *session, r *Result) (err error) {
 // its queues are empty. It does not wait for AWS to be left alone: the health of a thousand target groups takes a while to look at.
 func measureCrowd(ctx context.Context, s *session, r *Result) error {
 	mark := s.endpoint.Recorder.Mark()
-	if err := s.work.crowd(ctx, crowd, podsOfCrowd); err != nil {
+	if err := s.work.crowd(ctx, crowd, func(int) int { return podsOfCrowd }); err != nil {
 		return err
 	}
 	if err := s.create(ctx, ingresses, crowd); err != nil {

@@ -23,7 +23,7 @@ import (
 )
 
 // watched are the kinds of the objects of populations.
-var watched = []schema.GroupVersionResource{ingressResource, gatewayResource, routeResource, configurationResource}
+var watched = []schema.GroupVersionResource{ingressResource, gatewayResource, routeResource, configurationResource, serviceResource}
 
 // seen is an object of a population that exists.
 type seen struct {
@@ -54,7 +54,7 @@ func (w *workload) watch(ctx context.Context) error {
 
 func (w *workload) see(r schema.GroupVersionResource, o any) {
 	u, ok := o.(*unstructured.Unstructured)
-	if !ok {
+	if !ok || !counts(r, u.Object) {
 		return
 	}
 	w.mu.Lock()
@@ -81,6 +81,12 @@ func (w *workload) miss(r schema.GroupVersionResource, o any) {
 	delete(w.shown, at)
 }
 
+// counts reports whether an object is of a population: of the Services, those of apps are not.
+func counts(r schema.GroupVersionResource, o map[string]any) bool {
+	kind, _, _ := unstructured.NestedString(o, "spec", "type")
+	return r != serviceResource || kind == string(corev1.ServiceTypeLoadBalancer)
+}
+
 // shows reports whether the status of an object has all that it will have: the name of a load balancer, or that a route is served.
 func shows(r schema.GroupVersionResource, o map[string]any) bool {
 	first := func(of map[string]any, fields ...string) map[string]any {
@@ -92,7 +98,7 @@ func shows(r schema.GroupVersionResource, o map[string]any) bool {
 		return item
 	}
 	switch r {
-	case ingressResource:
+	case ingressResource, serviceResource:
 		name, _, _ := unstructured.NestedString(first(o, "status", "loadBalancer", "ingress"), "hostname")
 		return name != ""
 	case gatewayResource:
@@ -138,9 +144,18 @@ func (w *workload) lastShown(of ...schema.GroupVersionResource) time.Time {
 	return last
 }
 
+// shownAt is when the status of an object showed what it will; zero = it does not.
+func (w *workload) shownAt(r schema.GroupVersionResource, name string) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.shown[seen{r, name}]
+}
+
 // on is the API of an object's kind.
 func (w *workload) on(o metav1.Object) dynamic.ResourceInterface {
 	switch o.(type) {
+	case *corev1.Service:
+		return w.dynamic.Resource(serviceResource).Namespace(namespace)
 	case *networkingv1.Ingress:
 		return w.dynamic.Resource(ingressResource).Namespace(namespace)
 	case *gatewayv1.Gateway:
@@ -184,6 +199,11 @@ func (w *workload) createClass(ctx context.Context) error {
 // create creates the numbers from … to-1 of a population, all at once.
 func (w *workload) create(ctx context.Context, p *population, from, to int) error {
 	return each(ctx, to-from, func(ctx context.Context, i int) error {
+		if p.balanced != nil {
+			if err := w.balance(ctx, app(from+i), p.balanced(from+i)); err != nil {
+				return err
+			}
+		}
 		for _, o := range p.objects(from + i) {
 			if err := w.createObject(ctx, o); err != nil {
 				return err

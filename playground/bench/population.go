@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -18,10 +20,16 @@ import (
 type population struct {
 	name    func(i int) string
 	objects func(i int) []metav1.Object // declare number i
-	main    schema.GroupVersionResource // whose status shows the load balancer
-	// attribute changes the idle timeout of the load balancer of a number, path adds a path before the first one; nil = no row does.
-	attribute func(i, seconds int) edit
+	// apps is how many apps serve a number, with a binding each; 0: one. Those of number i begin with app i*apps.
+	apps int
+	main schema.GroupVersionResource // whose status shows the load balancer
+	// attribute changes an attribute of the load balancer of a number, n being one more than at the change before; path adds a path before the first one; nil = no row does.
+	attribute func(i, n int) edit
 	path      func(i int) edit
+	// port adds a port to the load balancer of a number; nil = no row does.
+	port func(i int) edit
+	// balanced is the Service of a number that has the endpoints of the app besides the app's own Service; nil: none.
+	balanced func(i int) string
 }
 
 // edit is a patch of an object.
@@ -36,19 +44,23 @@ var (
 	ingressResource       = networkingv1.SchemeGroupVersion.WithResource("ingresses")
 	gatewayResource       = schema.GroupVersion(gatewayv1.GroupVersion).WithResource("gateways")
 	routeResource         = schema.GroupVersion(gatewayv1.GroupVersion).WithResource("httproutes")
+	serviceResource       = corev1.SchemeGroupVersion.WithResource("services")
 	configurationResource = configv1.GroupVersion.WithResource("loadbalancerconfigurations")
 )
 
-func app(i int) string    { return fmt.Sprintf("app-%03d", i) }
-func member(i int) string { return fmt.Sprintf("member-%03d", i) }
+func (p *population) appsEach() int { return max(1, p.apps) }
+
+func app(i int) string      { return fmt.Sprintf("app-%03d", i) }
+func member(i int) string   { return fmt.Sprintf("member-%03d", i) }
+func balancer(i int) string { return fmt.Sprintf("balancer-%03d", i) }
 
 // The populations.
 var (
 	// ingresses have a load balancer each.
 	ingresses = &population{
 		name: app, main: ingressResource, objects: func(i int) []metav1.Object { return []metav1.Object{ingress(app(i), app(i), "")} },
-		attribute: func(i, seconds int) edit {
-			return annotation(ingressResource, app(i), "alb.ingress.kubernetes.io/load-balancer-attributes", fmt.Sprintf("idle_timeout.timeout_seconds=%d", seconds))
+		attribute: func(i, n int) edit {
+			return annotation(ingressResource, app(i), "alb.ingress.kubernetes.io/load-balancer-attributes", fmt.Sprintf("idle_timeout.timeout_seconds=%d", 60+n))
 		},
 		path: func(i int) edit {
 			return edit{ingressResource, app(i), types.JSONPatchType, []map[string]any{{"op": "add", "path": "/spec/rules/0/http/paths/0", "value": pathTo("/api", app(i))}}}
@@ -61,8 +73,8 @@ var (
 	// gateways have a load balancer and a route each.
 	gateways = &population{
 		name: app, main: gatewayResource, objects: gatewayWithRoute,
-		attribute: func(i, seconds int) edit {
-			return edit{configurationResource, app(i), types.MergePatchType, map[string]any{"spec": map[string]any{"loadBalancerAttributes": idleTimeout(seconds)}}}
+		attribute: func(i, n int) edit {
+			return edit{configurationResource, app(i), types.MergePatchType, map[string]any{"spec": map[string]any{"loadBalancerAttributes": idleTimeout(60 + n)}}}
 		},
 		path: func(i int) edit {
 			return edit{routeResource, app(i), types.JSONPatchType, []map[string]any{{"op": "add", "path": "/spec/rules/0", "value": ruleTo("/api", app(i))}}}
@@ -78,8 +90,22 @@ var (
 			return out
 		},
 	}
-	populations = []*population{ingresses, members, gateways, routes}
+	// services have an NLB each.
+	services = &population{
+		name: balancer, main: serviceResource, objects: func(i int) []metav1.Object { return []metav1.Object{service(balancer(i), app(i))} },
+		balanced: balancer,
+		attribute: func(i, n int) edit {
+			return annotation(serviceResource, balancer(i), "service.beta.kubernetes.io/aws-load-balancer-attributes", "dns_record.client_routing_policy="+policies[n%len(policies)])
+		},
+		port: func(i int) edit {
+			return edit{serviceResource, balancer(i), types.JSONPatchType, []map[string]any{{"op": "add", "path": "/spec/ports/-", "value": servicePort(morePort, 81)}}}
+		},
+	}
+	populations = []*population{ingresses, members, gateways, routes, services, largestTenants, smallTenants}
 )
+
+// policies are values of an attribute of NLBs that differ from the one that AWS gives.
+var policies = []string{"availability_zone_affinity", "partial_availability_zone_affinity"}
 
 // configured is the Gateway with a configuration of its own, whose edit is measured.
 const configured = many / 2
@@ -139,6 +165,31 @@ func pathTo(p, app string) networkingv1.HTTPIngressPath {
 		Path: p, PathType: ptr.To(networkingv1.PathTypePrefix),
 		Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: app, Port: networkingv1.ServiceBackendPort{Number: 80}}},
 	}
+}
+
+// The names of the ports of Services. The endpoints of an app have both.
+const (
+	firstPort = "http"
+	morePort  = "more"
+)
+
+// service is that of a load balancer: one TCP port, ip targets.
+func service(name, app string) *corev1.Service {
+	s := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{
+			"service.beta.kubernetes.io/aws-load-balancer-scheme":          "internet-facing",
+			"service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip",
+		}},
+		Spec: corev1.ServiceSpec{
+			Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: ptr.To("service.k8s.aws/nlb"),
+			Selector: map[string]string{"app": app}, Ports: []corev1.ServicePort{servicePort(firstPort, 80)},
+		},
+	}
+	return typed(s, &s.TypeMeta, corev1.SchemeGroupVersion.WithKind("Service"))
+}
+
+func servicePort(name string, number int32) corev1.ServicePort {
+	return corev1.ServicePort{Name: name, Port: number, TargetPort: intstr.FromInt32(port), Protocol: corev1.ProtocolTCP}
 }
 
 // gateway has one HTTP listener. Its class declares what annotations of an Ingress do.

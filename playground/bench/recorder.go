@@ -21,8 +21,24 @@ type Call struct {
 	Targets         []string // ids in RegisterTargets and DeregisterTargets
 	Group           string   // ARN of the target group in RegisterTargets and DescribeTargetHealth
 	// Look is a read of targets' health so long after they were registered that no step of a measurement brought it: the controller
-	// looks by itself whether any of them got healthy, at a group or so per second. On a slow machine that falls into later rows.
+	// looks by itself whether any of them got healthy, at a group or so per second. On a slow machine that falls into later rows. The other looks are those of the second
+	// listing of the account some seconds after a start, which no step brings either.
 	Look bool
+	// Listing is set for a read of all resources of a kind, and More for one of its further pages.
+	Listing, More bool
+}
+
+// The time after the first listing of the account in which the second one, by which the controller verifies it, is a look.
+const (
+	listedAgainFrom  = 4500 * time.Millisecond
+	listedAgainUntil = 15 * time.Second
+)
+
+// listings are those of an action since the controller was started.
+type listings struct {
+	first time.Time
+	again bool // the second one was made
+	look  bool // the newest is that
 }
 
 // lookAfter is a little less than what the controller waits, after targets changed, before it looks at their health.
@@ -45,25 +61,27 @@ type Recorder struct {
 
 	mu     sync.Mutex
 	delay  time.Duration
-	rate   int       // calls a second of ELBv2 beside registrations; 0 = as many as come
-	full   time.Time // when the next of them may come
+	limits limits       // of ELBv2
+	spent  [4]time.Time // by family of calls: when its bucket is full again
 	calls  []Call
 	active int
 	last   time.Time // when the newest call began or ended
 	// registered is when the newest targets of a group were registered by the running controller.
 	registered map[string]time.Time
+	listings   map[string]*listings // by action, of the running controller
 }
 
 // NewRecorder stands in front of next.
 func NewRecorder(next http.Handler) *Recorder {
-	return &Recorder{next: next, registered: map[string]time.Time{}}
+	return &Recorder{next: next, registered: map[string]time.Time{}, listings: map[string]*listings{}}
 }
 
-// Restarted says that another controller runs, which looks at no targets but those that it registers itself.
+// Restarted says that another controller runs, which looks at no targets but those that it registers itself, and lists the account twice.
 func (r *Recorder) Restarted() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.registered)
+	clear(r.listings)
 }
 
 // SetDelay changes what every call takes in addition.
@@ -73,24 +91,50 @@ func (r *Recorder) SetDelay(d time.Duration) {
 	r.delay = d
 }
 
-// SetRate limits how many calls ELBv2 takes in a second, registrations apart; what is more it refuses as AWS does. 0 = no limit.
-func (r *Recorder) SetRate(rate int) {
+// limits are how many calls of each family ELBv2 takes in a second, and at once; 0 = as many as come.
+type limits struct {
+	reads, writes, registrations float64
+	// balancers is of CreateLoadBalancer, of which AWS takes balancersAtOnce at once.
+	balancers float64
+}
+
+const balancersAtOnce = 10
+
+// SetLimits limits how many calls ELBv2 takes; what is more it refuses as AWS does. Registrations and deregistrations, which AWS meters by themselves, are no writes.
+func (r *Recorder) SetLimits(l limits) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.rate, r.full = rate, time.Time{}
+	r.limits, r.spent = l, [4]time.Time{}
 }
 
 // refuses reports whether a call comes too soon after those before.
 func (r *Recorder) refuses(c Call) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.rate == 0 || c.Service != "elasticloadbalancing" || c.Action == "RegisterTargets" || c.Action == "DeregisterTargets" {
+	family, rate, atOnce := 0, r.limits.writes, time.Second // the bucket holds the calls of a second
+	switch {
+	case c.Service != "elasticloadbalancing":
+		return false
+	case c.Read():
+		family, rate = 1, r.limits.reads
+	case c.Action == "RegisterTargets" || c.Action == "DeregisterTargets":
+		family, rate = 2, r.limits.registrations
+	case c.Action == "CreateLoadBalancer" && r.limits.balancers > 0:
+		family, rate = 3, r.limits.balancers
+		atOnce = time.Duration(balancersAtOnce / rate * float64(time.Second))
+	}
+	if rate == 0 {
 		return false
 	}
-	if c.Begin.Before(r.full) {
+	full := r.spent[family]
+	if full.Before(c.Begin) {
+		full = c.Begin
+	}
+	full = full.Add(time.Duration(float64(time.Second) / rate))
+	if full.Sub(c.Begin) > atOnce {
 		return true
 	}
-	r.full = c.Begin.Add(time.Second / time.Duration(r.rate))
+	r.spent[family] = full
 	return false
 }
 
@@ -167,12 +211,31 @@ func (r *Recorder) begin(c Call) (n int, delay time.Duration) {
 	case "DescribeTargetHealth":
 		c.Look = known && c.Begin.Sub(since) >= lookAfter
 	}
+	if c.Listing {
+		c.Look = r.verifies(c)
+	}
 	r.calls = append(r.calls, c)
 	if !c.Look {
 		r.active++
 		r.last = c.Begin
 	}
 	return len(r.calls) - 1, r.delay
+}
+
+// verifies reports whether a call is of the second listing of the account. The lock is held.
+func (r *Recorder) verifies(c Call) bool {
+	l := r.listings[c.Action]
+	switch {
+	case l == nil:
+		l = &listings{first: c.Begin}
+		r.listings[c.Action] = l
+	case c.More: // as the page before it
+	default:
+		since := c.Begin.Sub(l.first)
+		l.look = !l.again && since >= listedAgainFrom && since < listedAgainUntil
+		l.again = l.again || l.look
+	}
+	return l.look
 }
 
 func (r *Recorder) end(n, status int) {
@@ -217,6 +280,7 @@ func (c *Call) describe(q *http.Request, body []byte) {
 	form, err := url.ParseQuery(string(body))
 	if err == nil && form.Get("Action") != "" {
 		c.Action, c.Group = form.Get("Action"), form.Get("TargetGroupArn")
+		c.Listing, c.More = lists(form), form.Get("Marker") != "" || form.Get("NextToken") != ""
 		if c.Action == "RegisterTargets" || c.Action == "DeregisterTargets" {
 			for k, v := range form {
 				if strings.HasPrefix(k, "Targets.member.") && strings.HasSuffix(k, ".Id") {
@@ -232,6 +296,26 @@ func (c *Call) describe(q *http.Request, body []byte) {
 			c.Action = "Get " + q.URL.Path
 		}
 	}
+}
+
+// lists reports whether a request of a query protocol is for all load balancers, target groups or security groups, be it of a VPC.
+func lists(form url.Values) bool {
+	switch form.Get("Action") {
+	case "DescribeLoadBalancers", "DescribeTargetGroups", "DescribeSecurityGroups":
+	default:
+		return false
+	}
+	for key, value := range form {
+		switch name, _, _ := strings.Cut(key, "."); name {
+		case "Names", "LoadBalancerArns", "TargetGroupArns", "LoadBalancerArn", "GroupId", "GroupName":
+			return false
+		case "Filter":
+			if strings.HasSuffix(key, ".Name") && (len(value) != 1 || value[0] != "vpc-id") {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 type statusWriter struct {

@@ -20,6 +20,8 @@ type Result struct {
 	Actions map[string]int `json:"actions,omitempty"`
 	// Kubernetes are the writes to the API server, by resource.
 	Kubernetes map[string]int `json:"kubernetes,omitempty"`
+	// KubernetesReads are the reads that the API server answered, by resource, without watches.
+	KubernetesReads map[string]int `json:"kubernetesReads,omitempty"`
 	// Passes is how many reconciliations the controller made, by its own count, in the rows that do not restart it.
 	Passes  int     `json:"passes,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"`     // of timed and compute rows
@@ -28,8 +30,11 @@ type Result struct {
 	Spread map[string]float64 `json:"spread,omitempty"`
 	// Processor is the processor time that the controller used, in seconds.
 	Processor float64 `json:"processorSeconds,omitempty"`
-	Bytes     int64   `json:"bytes,omitempty"` // of memory rows
-	Budget    Limit   `json:"budget"`
+	Bytes     int64   `json:"bytes,omitempty"`     // of memory rows and those of sizes: resident at rest
+	Peak      int64   `json:"peakBytes,omitempty"` // most until then, of rows of sizes
+	// Curve is what each act cost with more and more objects.
+	Curve  []Point `json:"curve,omitempty"`
+	Budget Limit   `json:"budget"`
 	// OK is false if something is over budget.
 	OK bool `json:"ok"`
 }
@@ -75,19 +80,41 @@ func (r *Result) Exceeds(l Limit) []string {
 	if mib := float64(r.Bytes) / (1 << 20); l.MiB != nil && mib > *l.MiB {
 		over = append(over, fmt.Sprintf("%.0f MiB, at most %.0f", mib, *l.MiB))
 	}
-	for _, resource := range slices.Sorted(maps.Keys(l.Kubernetes)) {
-		if n, most := writesOfResource(r.Kubernetes, resource), l.Kubernetes[resource]; n > most {
-			over = append(over, fmt.Sprintf("%d Kubernetes writes of %s, at most %d: %s", n, resource, most, r.kubernetes()))
+	if ratio := r.peakRatio(); l.Peak != nil && ratio > *l.Peak {
+		over = append(over, fmt.Sprintf("%.0f MiB at most, %.2f times what is resident, at most %g times", float64(r.Peak)/(1<<20), ratio, *l.Peak))
+	}
+	for what, e := range slopes(r.Curve) {
+		if limit, ok := l.Slopes[what]; ok && e > limit {
+			over = append(over, fmt.Sprintf("%s: the cost of an object grows with the power %.2f of their number, at most %.2f", what, e, limit))
+		}
+	}
+	over = append(over, exceeding("writes", r.Kubernetes, l.Kubernetes)...)
+	return append(over, exceeding("reads", r.KubernetesReads, l.KubernetesReads)...)
+}
+
+// exceeding says of which resources the API server got more requests than a limit permits.
+func exceeding(what string, requests, limit map[string]int) (over []string) {
+	for _, resource := range slices.Sorted(maps.Keys(limit)) {
+		if n, most := requestsOfResource(requests, resource), limit[resource]; n > most {
+			over = append(over, fmt.Sprintf("%d Kubernetes %s of %s, at most %d: %s", n, what, resource, most, byResource(requests)))
 		}
 	}
 	return over
 }
 
-// kubernetes lists the Kubernetes writes by resource.
-func (r *Result) kubernetes() string {
+// peakRatio is the most memory as a multiple of what is resident at rest; 0 = not measured.
+func (r *Result) peakRatio() float64 {
+	if r.Bytes == 0 {
+		return 0
+	}
+	return float64(r.Peak) / float64(r.Bytes)
+}
+
+// byResource lists requests by resource.
+func byResource(requests map[string]int) string {
 	var parts []string
-	for _, resource := range slices.Sorted(maps.Keys(r.Kubernetes)) {
-		parts = append(parts, fmt.Sprintf("%d %s", r.Kubernetes[resource], resource))
+	for _, resource := range slices.Sorted(maps.Keys(requests)) {
+		parts = append(parts, fmt.Sprintf("%d %s", requests[resource], resource))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -109,7 +136,7 @@ func (r *Result) calls(reads bool) string {
 func (r *Result) line() string {
 	var parts []string
 	switch kind(r.Kind) {
-	case countKind, throttleKind, largeKind:
+	case countKind, throttleKind, largeKind, sizeKind, smallKind:
 		parts = append(parts, fmt.Sprintf("%d reads", r.Reads), fmt.Sprintf("%d writes", r.Writes))
 	case memoryKind:
 		parts = append(parts, fmt.Sprintf("%.0f MiB", float64(r.Bytes)/(1<<20)))
@@ -119,6 +146,22 @@ func (r *Result) line() string {
 			parts = append(parts, p+" "+seconds(r.Spread[p]))
 		}
 	}
+	if k := kind(r.Kind); k == sizeKind || k == smallKind || k == throttleKind && r.Seconds > 0 {
+		parts = append(parts, seconds(r.Seconds))
+		for _, p := range slices.Sorted(maps.Keys(r.Spread)) {
+			parts = append(parts, p+" "+seconds(r.Spread[p]))
+		}
+		if r.Bytes > 0 {
+			parts = append(parts, fmt.Sprintf("%.0f MiB, at most %.0f", float64(r.Bytes)/(1<<20), float64(r.Peak)/(1<<20)))
+		}
+		all := slopes(r.Curve)
+		for _, what := range slices.Sorted(maps.Keys(all)) {
+			parts = append(parts, fmt.Sprintf("slope of %s %.2f", what, all[what]))
+		}
+	}
+	if r.Looks > 0 {
+		parts = append(parts, fmt.Sprintf("%d looks", r.Looks))
+	}
 	if r.Processor > 0 {
 		parts = append(parts, "processor "+seconds(r.Processor))
 	}
@@ -126,7 +169,10 @@ func (r *Result) line() string {
 		parts = append(parts, fmt.Sprintf("%d failed", r.Failed))
 	}
 	if len(r.Kubernetes) > 0 {
-		parts = append(parts, "Kubernetes writes: "+r.kubernetes())
+		parts = append(parts, "Kubernetes writes: "+byResource(r.Kubernetes))
+	}
+	if len(r.KubernetesReads) > 0 {
+		parts = append(parts, "Kubernetes reads: "+byResource(r.KubernetesReads))
 	}
 	if !r.OK {
 		parts = append(parts, "OVER BUDGET: "+strings.Join(r.Exceeds(r.Budget), "; "))

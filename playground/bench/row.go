@@ -18,7 +18,9 @@ const (
 	memoryKind   kind = "memory"    // bytes
 	troubleKind  kind = "troubled"  // seconds, with latency added to each AWS call, while something is wrong
 	throttleKind kind = "throttled" // AWS calls, those that AWS refuses included, under AWS's own limits
-	largeKind    kind = "large"     // AWS calls, with the largest cluster
+	largeKind    kind = "large"     // AWS calls, with the largest cluster of those rows
+	sizeKind     kind = "size"      // everything, with as much as an account holds; only where rows are named
+	smallKind    kind = "small"     // the same with a small cluster
 	computeKind  kind = "compute"   // seconds of processor time, without any cluster
 )
 
@@ -38,8 +40,11 @@ func (r row) needsCluster() bool { return r.kind != computeKind }
 // many is the number of load balancers, or of members of the group, that the budget is about.
 const many = 100
 
-// rows is the table, in an order in which each row leaves what the next one needs; what needs no cluster goes before one runs.
-var rows = []row{
+// rows is the table, in an order in which each row leaves what the next one needs; what needs no cluster goes before one runs, and what
+// makes the account larger comes last.
+var rows = slices.Concat(usualRows, sizeRows(small, smallTenants), sizeRows(largest, largestTenants))
+
+var usualRows = []row{
 	{"compute-1", computeKind, "compile + diff of one Ingress", "of the code linked into this program, not of --controller; mean of processor time", nil, measuring(oneIngress)},
 	{"compute-1000", computeKind, "compile + diff of a group of 1,000 rules", "of the code linked into this program, not of --controller; mean of processor time", nil, measuring(thousandRules)},
 	{"gateway-compute-1", computeKind, "translate + compile + diff of one Gateway", "of the code linked into this program, not of --controller; mean of processor time", nil, measuring(oneGateway)},
@@ -73,6 +78,16 @@ var rows = []row{
 	{"gateway-group-more", countKind, "one route more", "creates another HTTPRoute, with a Service of its own", having(routes, many-1), creating(routes, many)},
 	{"gateway-group-less", countKind, "one route less", "deletes an HTTPRoute, with a Service of its own", having(routes, many), deletingLast(routes)},
 
+	{"service-create-1", countKind, "create 1 Service", "creates one Service with an NLB", afterRestart(having(nil, 0)), creating(services, 1)},
+	{"service-create-99", countKind, "create 99 more", "creates 99 more at once", having(services, 1), creating(services, many)},
+	{"service-touch", countKind, "touch all 100, nothing changed", "changes an unrelated annotation of each", having(services, many), touching(services)},
+	{"service-attribute", countKind, "change 1 load balancer attribute", "changes the routing policy of one NLB by annotation", having(services, many), changingAttribute(services)},
+	{"service-scale", countKind, "scale one app by 10 pods at once", "adds ten endpoints to a Service, in two updates of its EndpointSlice", having(services, many), measureScale},
+	{"service-port", countKind, "add 1 port", "adds a port to one Service", having(services, many), addingPort(services)},
+	{"service-memory", memoryKind, "resident, 100 Services, 200 pods", "reads the resident memory of the controller's process after twelve seconds of rest", having(services, many), measureMemory},
+	{"service-restart", countKind, "restart with 100 Services", "ends the controller and starts it again", having(services, many), measureRestart},
+	{"service-delete-100", countKind, "delete all 100 Services", "deletes all Services at once", having(services, many), deleting(services)},
+
 	{"timed-first", timeKind, "first load balancer in status", "creates one Ingress, until its hostname is in the status", having(nil, 0), timedCreation(ingresses, 1)},
 	{"timed-create-99", timeKind, "99 more in status", "creates 99 more at once, until the last hostname is in a status", having(ingresses, 1), timedCreation(ingresses, many)},
 	{"timed-touch", timeKind, "touch all 100", "changes an unrelated annotation of each; from the first to the last AWS call", having(ingresses, many), timedTouch(ingresses)},
@@ -90,16 +105,30 @@ var rows = []row{
 	{"gateway-timed-delete", timeKind, "delete 100 Gateways", "deletes all Gateways and routes, until they and all in AWS are gone", having(gateways, many), timedDelete(gateways)},
 	{"gateway-timed-group", timeKind, "Gateway of 99 routes, all targets registered", "creates a Gateway and 99 HTTPRoutes, until every status and target is there", having(nil, 0), timedGroup(routes, many-1)},
 
+	{"service-timed-first", timeKind, "first Service in status", "creates one Service, until its hostname is in the status", having(nil, 0), timedCreation(services, 1)},
+	{"service-timed-create-99", timeKind, "99 more in status", "creates 99 more at once, until the last hostname is in a status", having(services, 1), timedCreation(services, many)},
+	{"service-timed-touch", timeKind, "touch all 100 Services", "changes an unrelated annotation of each; from the first to the last AWS call", having(services, many), timedTouch(services)},
+	{"service-timed-attribute", timeKind, "one attribute", "changes an annotation, until ModifyLoadBalancerAttributes is answered", having(services, many), timedAttribute(services)},
+	{"service-timed-restart", timeKind, "restart with 100 Services", "from the start of the process to the last AWS call before it rests", having(services, many), timedRestart},
+	{"service-timed-delete", timeKind, "delete 100 Services", "deletes all Services, until they and all in AWS are gone", having(services, many), timedDelete(services)},
+
 	{"targets-calm", troubleKind, "targets come and go, p99 until sent", "replaces 200 endpoints of 50 apps, one by one, by pods being deleted and made; until RegisterTargets and DeregisterTargets arrive", having(ingresses, many/2), under(trouble{})},
 	{"targets-ec2-hangs", troubleKind, "… while EC2 hangs", "the same, no call to EC2 being answered", having(ingresses, many/2), under(ec2Hangs)},
 	{"targets-ec2-throttles", troubleKind, "… while EC2 throttles", "the same, EC2 refusing every call for its rate", having(ingresses, many/2), under(ec2Throttles)},
-	{"targets-elb-throttles", troubleKind, "… while ELBv2 throttles", "the same, ELBv2 taking one call a second beside registrations, and 50 load balancers being edited", having(ingresses, many/2), under(elbThrottles)},
+	{"targets-elb-throttles", troubleKind, "… while ELBv2 throttles", "the same, ELBv2 taking one read and one write a second beside registrations, and 50 load balancers being edited", having(ingresses, many/2), under(elbThrottles)},
+	{"targets-ten-writes", troubleKind, "… while ELBv2 takes 10 writes a second", "the same at a tenth of the pace, ELBv2 taking 10 writes and 20 reads a second beside registrations, 50 load balancers being edited and 100 more created", having(ingresses, many/2), under(tenWrites)},
 	{"targets-stack-fails", troubleKind, "… while a load balancer's edit fails", "the same, an edit failing in a loop with error 500", having(ingresses, many/2), under(stackFails)},
 	{"targets-creating", troubleKind, "… while 100 load balancers are created", "the same, 100 more load balancers being created", having(ingresses, many/2), under(creatingMany)},
 	{"targets-all", troubleKind, "… all of it together", "all of these at the same time", having(ingresses, many/2), under(together(ec2Hangs, elbThrottles, stackFails, creatingMany))},
 
 	{"throttled-group", throttleKind, "100 Ingresses in one group, AWS throttles", "creates the group with AWS's published token buckets on, refused calls counted; takes a minute", having(nil, 0), creatingThrottled(members, many)},
 	{"gateway-throttled-group", throttleKind, "one Gateway with 99 routes, AWS throttles", "creates them with AWS's published token buckets on, refused calls counted; takes a minute", having(nil, 0), creatingThrottled(routes, many-1)},
+
+	{"throttled-restart", throttleKind, "restart with 100, AWS throttles", "ends the controller and starts it again, ELBv2 taking 10 writes, 20 reads, 10 registrations and 0.2 load balancers a second", having(ingresses, many), underLimits(slowAccount, measureRestart)},
+	{"throttled-rollout", throttleKind, "a new pod for each of 100 apps, AWS throttles", "replaces an endpoint of each app at once, under the same limits", having(ingresses, many), underLimits(slowAccount, replacingOfEach)},
+	{"throttled-delete-100", throttleKind, "delete all 100, AWS throttles", "deletes all Ingresses at once, under the same limits", having(ingresses, many), underLimits(slowAccount, deleting(ingresses))},
+	{"throttled-small", throttleKind, "one Ingress beside a group of 100, AWS throttles", "creates one Ingress while a group of 100 is being created under the same limits, until its hostname is in the status", having(nil, 0), underLimits(slowAccount, smallBesideLarge)},
+	{"throttled-create-99", throttleKind, "create 99 more, AWS throttles", "creates 99 more at once, under the same limits: AWS takes 445 s for their load balancers; until half of the load balancers are created, all targets must be registered", having(ingresses, 1), underLimits(slowAccount, creatingInOrder)},
 
 	{"memory-1000", memoryKind, "resident, 1,000 load balancers, 20,000 pods", "creates all of them, and reads the resident memory of the controller's process; takes minutes", having(nil, 0), measureCrowd},
 	{"restart-1000", largeKind, "restart with 1,000 load balancers", "ends the controller and starts it again; takes minutes", havingCrowd, measureLargeRestart},
@@ -115,7 +144,7 @@ const (
 
 // addresses is how many pods the chosen rows need.
 func addresses(chosen []row) int {
-	n := many*podsPerApp + 2*10 + samples + 10
+	n := many*podsPerApp + 3*10 + samples + 10
 	for _, r := range chosen {
 		if r.kind == troubleKind {
 			n += samples + many/2*podsPerApp
@@ -126,6 +155,11 @@ func addresses(chosen []row) int {
 	}
 	if slices.ContainsFunc(chosen, func(r row) bool { return r.kind == largeKind || r.name == "targets-1000" }) {
 		n += crowd * (podsPerApp + 1)
+	}
+	for _, z := range []size{small, largest} {
+		if slices.ContainsFunc(chosen, func(r row) bool { return r.kind == z.kind }) {
+			n += z.addresses()
+		}
 	}
 	return n
 }
@@ -139,10 +173,20 @@ func RowHelp() string {
 	return b.String()
 }
 
-// choose finds rows by name, kind or pattern, in the table's order; no names mean all.
+// nodes is how many nodes the chosen rows need at least.
+func nodes(chosen []row) (n int) {
+	for _, z := range []size{small, largest} {
+		if slices.ContainsFunc(chosen, func(r row) bool { return r.kind == z.kind }) {
+			n = max(n, z.nodes)
+		}
+	}
+	return n
+}
+
+// choose finds rows by name, kind or pattern, in the table's order; no names mean all but those of the largest size.
 func choose(names []string) ([]row, error) {
 	if len(names) == 0 {
-		return rows, nil
+		return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.kind == sizeKind }), nil
 	}
 	wanted := make([]bool, len(rows))
 	for _, name := range names {
@@ -202,7 +246,7 @@ func (s *session) run(ctx context.Context, r row) (Result, error) {
 		s.endpoint.Recorder.SetDelay(s.o.Latency)
 		defer s.endpoint.Recorder.SetDelay(0)
 	}
-	mark, written, before, used := s.endpoint.Recorder.Mark(), s.writes.mark(), s.passes(), s.control.processor()
+	mark, requested, before, used := s.endpoint.Recorder.Mark(), s.requests.mark(), s.passes(), s.control.processor()
 	began := time.Now()
 	if err := r.measure(ctx, s, &result); err != nil {
 		return result, err
@@ -216,7 +260,7 @@ func (s *session) run(ctx context.Context, r row) (Result, error) {
 	}
 	result.tally(s.endpoint.Recorder.Since(mark))
 	var err error
-	result.Kubernetes, err = s.writes.since(written)
+	result.Kubernetes, result.KubernetesReads, err = s.requests.since(requested)
 	return result, err
 }
 

@@ -11,7 +11,7 @@ func Table(out io.Writer, results []Result) error {
 	var b strings.Builder
 	var called, other []Result
 	for _, r := range results {
-		if r.Kind == string(countKind) || r.Kind == string(throttleKind) || r.Kind == string(largeKind) {
+		if r.Kind == string(countKind) || r.Kind == string(throttleKind) || r.Kind == string(largeKind) || r.Kind == string(sizeKind) || r.Kind == string(smallKind) {
 			called = append(called, r)
 		} else {
 			other = append(other, r)

@@ -80,6 +80,9 @@ func timedRestart(ctx context.Context, s *session, r *Result) error {
 
 func timedDelete(p *population) measure {
 	return func(ctx context.Context, s *session, r *Result) error {
+		if err := s.control.grown(ctx); err != nil {
+			return err
+		}
 		mark, began := s.endpoint.Recorder.Mark(), time.Now()
 		if err := s.deleteAll(ctx, p); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,17 +18,21 @@ import (
 // trouble is something that goes wrong while endpoints come and go.
 type trouble struct {
 	faults []gate.Fault
-	// rate, if not 0, is how many calls a second ELBv2 takes, registrations apart, which AWS meters by themselves; edits is how many load balancers are edited
-	// meanwhile.
-	rate, edits int
+	limits limits // of ELBv2
+	// edits is how many load balancers are edited meanwhile.
+	edits int
 	// creates is how many load balancers are created meanwhile, beside those that there are.
 	creates int
+	// pace, if not 0, is the time between two endpoints.
+	pace time.Duration
 }
 
 var (
 	ec2Hangs     = trouble{faults: []gate.Fault{{ID: "ec2-hangs", Service: "ec2", Latency: time.Hour}}}
 	ec2Throttles = trouble{faults: []gate.Fault{{ID: "ec2-throttles", Service: "ec2", Kind: "throttled"}}}
-	elbThrottles = trouble{rate: 1, edits: many / 2}
+	elbThrottles = trouble{limits: limits{reads: 1, writes: 1}, edits: many / 2}
+	// Registrations are not limited: those of the load balancers that are created would take what the endpoints need.
+	tenWrites = trouble{limits: limits{reads: 20, writes: 10}, edits: many / 2, creates: many, pace: 250 * time.Millisecond}
 	// The edit of one Ingress fails, and is tried again on and on.
 	stackFails   = trouble{edits: 1, faults: []gate.Fault{{ID: "stack-fails", Action: "ModifyLoadBalancerAttributes", Code: "InternalFailure", Status: 500}}}
 	creatingMany = trouble{creates: many}
@@ -37,7 +42,10 @@ func together(all ...trouble) trouble {
 	var out trouble
 	for _, t := range all {
 		out.faults, out.creates = append(out.faults, t.faults...), max(out.creates, t.creates)
-		out.rate, out.edits = max(out.rate, t.rate), max(out.edits, t.edits)
+		out.edits, out.pace = max(out.edits, t.edits), max(out.pace, t.pace)
+		if t.limits != (limits{}) {
+			out.limits = t.limits
+		}
 	}
 	return out
 }
@@ -65,17 +73,17 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 				return err
 			}
 		}
-		s.endpoint.Recorder.SetRate(t.rate)
+		s.endpoint.Recorder.SetLimits(t.limits)
 		mend := func() {
-			s.endpoint.Recorder.SetRate(0)
+			s.endpoint.Recorder.SetLimits(limits{})
 			for _, f := range t.faults {
 				s.endpoint.simulator.Gate.RemoveFault(f.ID)
 			}
 		}
 		defer mend()
-		seconds := 61 + int(time.Now().Unix()%1000)
+		value := 1 + int(time.Now().Unix()%1000)
 		for n := range t.edits {
-			if err := s.work.edit(ctx, ingresses.attribute(n, seconds)); err != nil {
+			if err := s.work.edit(ctx, ingresses.attribute(n, value)); err != nil {
 				return err
 			}
 		}
@@ -87,7 +95,7 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 		}
 		mark := s.endpoint.Recorder.Mark()
 		come, gone := map[string]time.Time{}, map[string]time.Time{}
-		tick := time.NewTicker(interval)
+		tick := time.NewTicker(cmp.Or(t.pace, interval))
 		defer tick.Stop()
 		for n, e := range more {
 			select {

@@ -116,7 +116,7 @@ func (s *session) create(ctx context.Context, p *population, n int) error {
 	if n <= s.exist[p] {
 		return nil
 	}
-	if err := s.work.serve(ctx, n); err != nil {
+	if err := s.work.serve(ctx, n*p.appsEach()); err != nil {
 		return err
 	}
 	if err := s.work.create(ctx, p, s.exist[p], n); err != nil {
@@ -129,7 +129,7 @@ func (s *session) create(ctx context.Context, p *population, n int) error {
 // declared is how many objects declare what exists, and how many target groups that has.
 func (s *session) declared() (objects, groups int) {
 	for p, n := range s.exist {
-		groups += n
+		groups += n * p.appsEach()
 		for i := range n {
 			objects += len(p.objects(i))
 		}
@@ -151,7 +151,10 @@ func (s *session) deleteAll(ctx context.Context, p *population) error {
 	if err := s.work.delete(ctx, p, 0, n); err != nil {
 		return err
 	}
-	return s.untilGone(ctx)
+	if err := s.untilGone(ctx); err != nil || p.balanced == nil {
+		return err
+	}
+	return each(ctx, n, func(ctx context.Context, i int) error { return s.work.unbalance(ctx, app(i), p.balanced(i)) })
 }
 
 // untilGone waits until what was deleted is gone from Kubernetes: the objects of populations, and bindings.
@@ -166,6 +169,9 @@ func (s *session) untilGone(ctx context.Context) error {
 	}
 	return s.until(ctx, "the TargetGroupBindings to go", func(ctx context.Context) (bool, error) {
 		n, err := s.work.bound(ctx)
-		return n == groups, err
+		if err != nil || n == groups {
+			return n == groups, err
+		}
+		return false, sleep(ctx, time.Duration(n-groups)*100*time.Microsecond) // a list of thousands takes the machine's time
 	})
 }

@@ -12,7 +12,6 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
@@ -43,10 +42,11 @@ type workload struct {
 
 	endpoints map[string][]discoveryv1.Endpoint // by app
 
-	mu     sync.Mutex
-	shown  map[seen]time.Time // since when the status of an object has been complete
-	exists map[seen]bool      // objects of populations
-	stop   chan struct{}
+	mu       sync.Mutex
+	balanced map[string]string  // the further Service that has the endpoints of an app, by app
+	shown    map[seen]time.Time // since when the status of an object has been complete
+	exists   map[seen]bool      // objects of populations
+	stop     chan struct{}
 }
 
 // start creates the namespace, the nodes and the class of Gateways, and watches the objects of populations from then on.
@@ -65,7 +65,7 @@ func (w *workload) start(ctx context.Context) error {
 			return err
 		}
 	}
-	w.endpoints = map[string][]discoveryv1.Endpoint{}
+	w.endpoints, w.balanced = map[string][]discoveryv1.Endpoint{}, map[string]string{}
 	if err := w.createClass(ctx); err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (w *workload) serve(ctx context.Context, n int) error {
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 			Spec: corev1.ServiceSpec{
 				Selector: map[string]string{"app": name},
-				Ports:    []corev1.ServicePort{{Name: "http", Port: 80, TargetPort: intstr.FromInt32(port), Protocol: corev1.ProtocolTCP}},
+				Ports:    []corev1.ServicePort{servicePort(firstPort, 80)},
 			},
 		}
 		if _, err := w.client.CoreV1().Services(namespace).Create(ctx, service, metav1.CreateOptions{}); err != nil {
@@ -154,16 +154,19 @@ func (w *workload) serve(ctx context.Context, n int) error {
 	return nil
 }
 
-// crowd brings the first n apps to so many pods each, all of them ready.
-func (w *workload) crowd(ctx context.Context, n, pods int) error {
+// crowd brings the first n apps to so many pods each at least, all of them ready.
+func (w *workload) crowd(ctx context.Context, n int, podsOf func(app int) int) error {
 	if err := w.serve(ctx, n); err != nil {
 		return err
 	}
 	more := make([][]discoveryv1.Endpoint, n)
 	for i := range more {
-		more[i] = w.reserve(app(i), max(0, pods-len(w.endpoints[app(i)])))
+		more[i] = w.reserve(app(i), max(0, podsOf(i)-len(w.endpoints[app(i)])))
 	}
 	err := each(ctx, n, func(ctx context.Context, i int) error {
+		if len(more[i]) == 0 {
+			return nil
+		}
 		for _, e := range more[i] {
 			if err := w.createPod(ctx, app(i), e); err != nil {
 				return err
@@ -226,12 +229,35 @@ func (w *workload) deletePod(ctx context.Context, e discoveryv1.Endpoint) error 
 	return w.client.CoreV1().Pods(namespace).Delete(ctx, e.TargetRef.Name, metav1.DeleteOptions{})
 }
 
-func (w *workload) slice(app string, endpoints []discoveryv1.Endpoint) *discoveryv1.EndpointSlice {
+// balance gives a further Service the endpoints of an app.
+func (w *workload) balance(ctx context.Context, app, service string) error {
+	if _, err := w.client.DiscoveryV1().EndpointSlices(namespace).Create(ctx, w.slice(service, w.endpoints[app]), metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("endpoints of %s: %w", service, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.balanced[app] = service
+	return nil
+}
+
+// unbalance takes them away from it. In a cluster they go after their Service.
+func (w *workload) unbalance(ctx context.Context, app, service string) error {
+	w.mu.Lock()
+	delete(w.balanced, app)
+	w.mu.Unlock()
+	return w.client.DiscoveryV1().EndpointSlices(namespace).Delete(ctx, service, metav1.DeleteOptions{})
+}
+
+// slice holds the endpoints of a Service.
+func (w *workload) slice(service string, endpoints []discoveryv1.Endpoint) *discoveryv1.EndpointSlice {
 	return &discoveryv1.EndpointSlice{
-		ObjectMeta:  metav1.ObjectMeta{Name: app, Labels: map[string]string{discoveryv1.LabelServiceName: app}},
+		ObjectMeta:  metav1.ObjectMeta{Name: service, Labels: map[string]string{discoveryv1.LabelServiceName: service}},
 		AddressType: discoveryv1.AddressTypeIPv4,
-		Ports:       []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](port), Protocol: ptr.To(corev1.ProtocolTCP)}},
-		Endpoints:   endpoints,
+		Ports: []discoveryv1.EndpointPort{
+			{Name: ptr.To(firstPort), Port: ptr.To[int32](port), Protocol: ptr.To(corev1.ProtocolTCP)},
+			{Name: ptr.To(morePort), Port: ptr.To[int32](port), Protocol: ptr.To(corev1.ProtocolTCP)},
+		},
+		Endpoints: endpoints,
 	}
 }
 
@@ -241,9 +267,19 @@ func (w *workload) grow(ctx context.Context, app string, n int) ([]discoveryv1.E
 	return more, each(ctx, n, func(ctx context.Context, i int) error { return w.createPod(ctx, app, more[i]) })
 }
 
-// ready adds endpoints to an app's slice.
+// ready adds endpoints to an app's slice, and to that of the further Service that has them.
 func (w *workload) ready(ctx context.Context, app string, more ...discoveryv1.Endpoint) error {
 	w.endpoints[app] = append(w.endpoints[app], more...)
-	_, err := w.client.DiscoveryV1().EndpointSlices(namespace).Update(ctx, w.slice(app, w.endpoints[app]), metav1.UpdateOptions{})
-	return err
+	w.mu.Lock()
+	service := w.balanced[app]
+	w.mu.Unlock()
+	for _, name := range []string{app, service} {
+		if name == "" {
+			continue
+		}
+		if _, err := w.client.DiscoveryV1().EndpointSlices(namespace).Update(ctx, w.slice(name, w.endpoints[app]), metav1.UpdateOptions{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -23,8 +23,8 @@ type Options struct {
 	Dir      string // of the control plane: data, certificates, kubeconfigs, logs
 	Network  *vnet.Network
 	Nodes    []node.Spec
-	Assign   func(node string) (netip.Addr, error)
-	Release  func(node string, addr netip.Addr) error
+	Assign   func(node string) ([]netip.Addr, error)
+	Release  func(node string, addrs []netip.Addr) error
 	Firewall vnet.Firewall // firewall of pods and nodes; nil: none
 	// CRDs is a directory whose *.yaml files are applied before Start returns; empty: none.
 	CRDs string
@@ -45,9 +45,9 @@ type Options struct {
 	Launcher node.Launcher
 	// OnlyAPI leaves kube controllers, scheduler and nodes out; Network, Nodes, Assign, Release, Firewall and Logf are not used.
 	OnlyAPI bool
-	// Writes is a file that gets an audit event for each write of the load balancer controller; empty: none.
-	Writes string
-	// Requests is a file that gets one for each of its requests, in place of Writes; empty: none.
+	// DualStack gives Services addresses of both families if they ask for them; nodes and pods have those that Nodes and Assign give them.
+	DualStack bool
+	// Requests is a file that gets an audit event for each request of the load balancer controller; empty: none.
 	Requests string
 }
 
@@ -69,7 +69,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		}
 	}()
 	began := time.Now()
-	if c.Plane, err = controlplane.Start(ctx, controlplane.Options{Dir: o.Dir, Progress: o.Progress, OnlyAPI: o.OnlyAPI, Writes: o.Writes, Requests: o.Requests}); err != nil {
+	if c.Plane, err = controlplane.Start(ctx, controlplane.Options{Dir: o.Dir, Progress: o.Progress, OnlyAPI: o.OnlyAPI, DualStack: o.DualStack, Requests: o.Requests}); err != nil {
 		return nil, err
 	}
 	admin := c.Plane.AdminConfig()
@@ -109,9 +109,9 @@ func (c *Cluster) startNodes(ctx context.Context, o Options, began time.Time) er
 	if err != nil {
 		return fmt.Errorf("start the simulated nodes: %w", err)
 	}
-	addresses := map[string]netip.Addr{}
+	addresses := map[string][]netip.Addr{}
 	for _, n := range o.Nodes {
-		addresses[n.Name] = n.Address
+		addresses[n.Name] = n.Addresses()
 	}
 	if c.proxy, err = nodeport.Start(ctx, nodeport.Options{Client: nodes, Network: o.Network, Nodes: addresses}); err != nil {
 		return fmt.Errorf("start node port forwarding: %w", err)
@@ -120,6 +120,17 @@ func (c *Cluster) startNodes(ctx context.Context, o Options, began time.Time) er
 		o.Progress(fmt.Sprintf("%d simulated nodes", len(o.Nodes)), time.Since(began))
 	}
 	return nil
+}
+
+// KillNode ends a node as the loss of its machine does; ReviveNode starts another machine in its place.
+func (c *Cluster) KillNode(name string) error { return c.fleet.Kill(name) }
+
+// NodeDead reports whether a node was killed.
+func (c *Cluster) NodeDead(name string) bool { return c.fleet.Dead(name) }
+
+// ReviveNode starts a node again that was killed and whose Node object was deleted since.
+func (c *Cluster) ReviveNode(ctx context.Context, name string) error {
+	return c.fleet.Revive(ctx, name)
 }
 
 // Stop ends everything that Start started.

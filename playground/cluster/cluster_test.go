@@ -77,21 +77,23 @@ type addresses struct {
 	taken map[netip.Addr]bool
 }
 
-func (a *addresses) assign(string) (netip.Addr, error) {
+func (a *addresses) assign(string) ([]netip.Addr, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.next = a.next.Next()
 	a.taken[a.next] = true
-	return a.next, nil
+	return []netip.Addr{a.next}, nil
 }
 
-func (a *addresses) release(_ string, addr netip.Addr) error {
+func (a *addresses) release(_ string, addrs []netip.Addr) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.taken[addr] {
-		return fmt.Errorf("%s is not taken", addr)
+	for _, addr := range addrs {
+		if !a.taken[addr] {
+			return fmt.Errorf("%s is not taken", addr)
+		}
+		delete(a.taken, addr)
 	}
-	delete(a.taken, addr)
 	return nil
 }
 

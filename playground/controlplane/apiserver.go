@@ -19,12 +19,26 @@ import (
 // ServiceCIDR is where cluster addresses of Services come from; it overlaps no VPC of the example accounts.
 const ServiceCIDR = "172.20.0.0/16"
 
-func (cp *ControlPlane) startAPIServer(o Options) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
+// ServiceIPv6CIDR is where those of IPv6 come from; unique local addresses.
+const ServiceIPv6CIDR = "fd5b:7c20::/112"
+
+// serviceCIDRs are the ranges of the addresses of Services.
+func (o Options) serviceCIDRs() string {
+	if o.DualStack {
+		return ServiceCIDR + "," + ServiceIPv6CIDR
 	}
-	cp.address = listener.Addr().String()
+	return ServiceCIDR
+}
+
+func (cp *ControlPlane) startAPIServer(o Options) error {
+	if cp.door == nil {
+		socket, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		cp.door, cp.address = newDoor(socket), socket.Addr().String()
+	}
+	listener := cp.door.serve()
 
 	opts := options.NewServerRunOptions()
 	opts.SecureServing.Listener = listener
@@ -45,14 +59,14 @@ func (cp *ControlPlane) startAPIServer(o Options) error {
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + cp.creds.serviceAccountKey,
 		"--service-account-signing-key-file=" + cp.creds.serviceAccountKey,
-		"--service-cluster-ip-range=" + ServiceCIDR,
+		"--service-cluster-ip-range=" + o.serviceCIDRs(),
 		// The Service "kubernetes" would get a loopback endpoint, which EndpointSlices refuse.
 		"--endpoint-reconciler-type=none",
 		"--allow-privileged=true",
 		"--profiling=false",
 	}
-	if file, policy := o.audit(); file != "" {
-		audit, err := cp.record(file, policy)
+	if o.Requests != "" {
+		audit, err := cp.record(o.Requests)
 		if err != nil {
 			return errors.Join(err, listener.Close())
 		}
@@ -74,7 +88,7 @@ func (cp *ControlPlane) startAPIServer(o Options) error {
 	if errs := completed.Validate(); len(errs) > 0 {
 		return errors.Join(utilerrors.NewAggregate(errs), listener.Close())
 	}
-	cp.run(ctx, "kube-apiserver", func(ctx context.Context) error { return app.Run(ctx, completed) })
+	cp.run(ctx, apiServerName, func(ctx context.Context) error { return app.Run(ctx, completed) })
 	return nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -24,9 +26,9 @@ type Options struct {
 	// OnlyAPI leaves kube-controller-manager and kube-scheduler out: objects are as written, and nothing else
 	// takes processor time.
 	OnlyAPI bool
-	// Writes is a file that gets a line of JSON, an audit event, for each write of the load balancer controller; empty: none.
-	Writes string
-	// Requests is a file that gets an audit event for each request of the load balancer controller, in place of Writes; empty: none.
+	// DualStack gives Services addresses of IPv6 too, if they ask for them.
+	DualStack bool
+	// Requests is a file that gets a line of JSON, an audit event, for each request of the load balancer controller; empty: none.
 	Requests string
 }
 
@@ -35,17 +37,22 @@ type Options struct {
 type ControlPlane struct {
 	dir     string
 	creds   *credentials
+	options Options
 	etcd    *etcdServer
-	address string // host:port of the API server
+	door    *door  // of the API server
+	address string // its host:port
+
+	mu      sync.Mutex // guards running
 	running []*component
 }
 
 // component is one started part, stopped by cancelling its context.
 type component struct {
-	name   string
-	cancel context.CancelFunc
-	done   chan struct{}
-	err    error // valid after done is closed
+	name     string
+	cancel   context.CancelFunc
+	done     chan struct{}
+	err      error // valid after done is closed
+	stopping bool  // its end is no failure
 }
 
 // Start starts every part and returns when the API server is ready; controllers and scheduler may still be filling their
@@ -56,12 +63,15 @@ func Start(ctx context.Context, opts Options) (_ *ControlPlane, err error) {
 	if progress == nil {
 		progress = func(string, time.Duration) {}
 	}
+	if err := os.RemoveAll(filepath.Join(opts.Dir, "data")); err != nil {
+		return nil, fmt.Errorf("remove the data of an earlier run: %w", err)
+	}
 	for _, d := range []string{"data", "pki", "logs"} {
 		if err := os.MkdirAll(filepath.Join(opts.Dir, d), 0o700); err != nil {
 			return nil, fmt.Errorf("create the control plane's directory: %w", err)
 		}
 	}
-	cp := &ControlPlane{dir: opts.Dir}
+	cp := &ControlPlane{dir: opts.Dir, options: opts}
 	defer func() {
 		if err != nil {
 			cp.Stop()
@@ -73,7 +83,7 @@ func Start(ctx context.Context, opts Options) (_ *ControlPlane, err error) {
 	if cp.creds, err = newCredentials(filepath.Join(opts.Dir, "pki")); err != nil {
 		return nil, err
 	}
-	if cp.etcd, err = startEtcd(ctx, filepath.Join(opts.Dir, "data"), cp.LogPath("etcd")); err != nil {
+	if cp.etcd, err = startEtcd(ctx, cp.etcdDir(), cp.LogPath("etcd")); err != nil {
 		return nil, fmt.Errorf("start etcd (log %s): %w", cp.LogPath("etcd"), err)
 	}
 	progress("etcd", time.Since(began))
@@ -101,15 +111,23 @@ func Start(ctx context.Context, opts Options) (_ *ControlPlane, err error) {
 
 // Stop ends all parts in reverse order and waits for them, at most a few seconds each. It may be called more than once.
 func (cp *ControlPlane) Stop() {
-	for i := len(cp.running) - 1; i >= 0; i-- {
-		c := cp.running[i]
+	cp.mu.Lock()
+	running := cp.running
+	cp.running = nil
+	cp.mu.Unlock()
+	if cp.door != nil {
+		cp.door.letGo() // what ends may have something to say first
+	}
+	for _, c := range slices.Backward(running) {
 		c.cancel()
 		select {
 		case <-c.done:
 		case <-time.After(5 * time.Second): // the process is about to end; an open watch must not hold it
 		}
 	}
-	cp.running = nil
+	if cp.door != nil {
+		cp.door.close()
+	}
 	if cp.etcd != nil {
 		cp.etcd.stop()
 		cp.etcd = nil
@@ -119,7 +137,12 @@ func (cp *ControlPlane) Stop() {
 
 // Failed reports the first component that ended by itself, nil if all run.
 func (cp *ControlPlane) Failed() error {
+	cp.mu.Lock()
+	defer cp.mu.Unlock()
 	for _, c := range cp.running {
+		if c.stopping {
+			continue
+		}
 		select {
 		case <-c.done:
 			return fmt.Errorf("%s ended: %w", c.name, c.err)
@@ -172,5 +195,7 @@ func (cp *ControlPlane) run(ctx context.Context, name string, f func(context.Con
 			c.err = errors.New("without an error")
 		}
 	}()
-	cp.running = append(cp.running, c)
+	cp.mu.Lock()
+	defer cp.mu.Unlock()
+	cp.running = append(slices.DeleteFunc(cp.running, func(c *component) bool { return c.stopping }), c)
 }

@@ -2,6 +2,9 @@ package controlplane
 
 import (
 	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 )
@@ -67,4 +72,91 @@ func TestTheControlPlaneRunsTheControllersOfADeployment(t *testing.T) {
 		pods, err := client.CoreV1().Pods("default").List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=one"})
 		return err == nil && len(pods.Items) == 2, err
 	})
+
+	// The API server is paused and restarted, and everything goes on.
+	if err := cp.PauseAPIServer(); err != nil {
+		t.Fatal(err)
+	}
+	short, end := context.WithTimeout(ctx, 200*time.Millisecond)
+	_, err = client.CoreV1().Pods("default").List(short, metav1.ListOptions{})
+	if end(); err == nil {
+		t.Error("a paused API server answers")
+	}
+	if err := cp.ResumeAPIServer(); err != nil {
+		t.Fatal(err)
+	}
+	scale := func(replicas int32) {
+		t.Helper()
+		patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
+		if _, err := client.AppsV1().Deployments("default").Patch(ctx, "web", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		poll(fmt.Sprintf("%d pods", replicas), func(ctx context.Context) (bool, error) {
+			list, err := client.CoreV1().Pods("default").List(ctx, metav1.ListOptions{LabelSelector: "app=web"})
+			return err == nil && len(list.Items) == int(replicas), nil
+		})
+	}
+	if err := cp.RestartAPIServer(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("restarted after %v", time.Since(began))
+	scale(3)
+	if err := cp.RestartAPIServer(ctx); err != nil { // as often as one likes
+		t.Fatal(err)
+	}
+	scale(4) // fewer pods would wait for a kubelet to end them
+
+	// etcd goes back to a snapshot: what was made since is gone, what was deleted is there again, and resource versions are lower.
+	names := func() (all []string, version string) {
+		t.Helper()
+		list, err := client.CoreV1().ConfigMaps("default").List(ctx, metav1.ListOptions{LabelSelector: "of=test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range list.Items {
+			all = append(all, m.Name+"="+m.Data["is"])
+		}
+		return all, list.ResourceVersion
+	}
+	write := func(name string) {
+		t.Helper()
+		m := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"of": "test"}}, Data: map[string]string{"is": "old"}}
+		if _, err := client.CoreV1().ConfigMaps("default").Create(ctx, m, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("deleted")
+	write("edited")
+	before, _ := names()
+	snapshot := filepath.Join(t.TempDir(), "snapshot")
+	if err := cp.SnapshotEtcd(snapshot); err != nil {
+		t.Fatal(err)
+	}
+	write("made")
+	for n := range 20 {
+		if _, err := client.CoreV1().ConfigMaps("default").Patch(ctx, "edited", types.MergePatchType, fmt.Appendf(nil, `{"data":{"is":"new %d"}}`, n), metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := client.CoreV1().ConfigMaps("default").Delete(ctx, "deleted", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	since, last := names()
+	if slices.Equal(before, since) {
+		t.Fatalf("nothing has changed: %v", since)
+	}
+	if err := cp.RestoreEtcd(ctx, snapshot); err != nil {
+		t.Fatal(err)
+	}
+	restored, version := names()
+	if order, err := resourceversion.CompareResourceVersion(version, last); !slices.Equal(restored, before) || err != nil || order >= 0 {
+		t.Errorf("restored: %v at version %s (%v), want %v before %s", restored, version, err, before, last)
+	}
+	t.Logf("restored after %v", time.Since(began))
+	if err := cp.RestoreEtcd(ctx, filepath.Join(t.TempDir(), "none")); err == nil {
+		t.Error("etcd was restored from nothing")
+	}
+	if err := cp.Failed(); err != nil {
+		t.Error(err)
+	}
 }

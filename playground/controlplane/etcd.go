@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"os"
 
 	"go.etcd.io/etcd/server/v3/embed"
 )
@@ -14,12 +13,9 @@ type etcdServer struct {
 	url    string
 }
 
-// startEtcd starts a single-member etcd on free loopback ports. Nothing is synced to disk: a playground that loses power
+// startEtcd starts a single-member etcd on free loopback ports, with the content of a directory if there is any. Nothing is synced to disk: a playground that loses power
 // is simply started again.
 func startEtcd(ctx context.Context, dir, log string) (*etcdServer, error) {
-	if err := os.RemoveAll(dir); err != nil {
-		return nil, err
-	}
 	cfg := embed.NewConfig()
 	cfg.Dir = dir
 	cfg.UnsafeNoFsync = true

@@ -174,6 +174,9 @@ func TestTheRulesOfTheCRDsRefuseWhatTheWebhooksDo(t *testing.T) {
 		{"another type", binding, "{" + complete + "}", changed("targetType: ip", "targetType: instance"), "immutable fields: spec.targetType"},
 		{"another address family", binding, "{" + complete + "}", changed("ipv4", "ipv6"), "immutable fields: spec.ipAddressType"},
 		{"another VPC", binding, "{" + complete + "}", changed("vpc-0123456789abcdef0", "vpc-01234567"), "immutable fields: spec.vpcID"},
+		{"a peer of each kind", binding, "", "{networking: {ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}, {securityGroup: {groupID: sg-1}}], ports: []}]}, " + complete + "}", ""},
+		{"a peer of both kinds", binding, "", "{networking: {ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}, securityGroup: {groupID: sg-1}}], ports: []}]}, " + complete + "}", "a peer is either an ipBlock or a securityGroup"},
+		{"a peer of no kind", binding, "", "{networking: {ingress: [{from: [{}], ports: []}]}, " + complete + "}", "a peer is either an ipBlock or a securityGroup"},
 		{"what old bindings lack", binding, "{targetGroupARN: arn:tg, targetType: ip, targetGroupProtocol: HTTP}", "{" + complete + "}", ""},
 	}
 	rows = append(rows, gatewayRows("v1")...)

@@ -1,6 +1,8 @@
 package environment
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +12,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/playground/process"
 	"github.com/k8s-lbc/lbc/playground/repository"
@@ -123,6 +128,8 @@ func (e *Environment) UseController(path string) error {
 	if err := repository.CheckBinary(path); err != nil {
 		return err
 	}
+	e.control.mu.Lock()
+	defer e.control.mu.Unlock()
 	e.options.Controller = path
 	return nil
 }
@@ -223,7 +230,7 @@ func (e *Environment) StopController() {
 	var ending sync.WaitGroup
 	for _, r := range e.control.take() {
 		ending.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), process.Grace)
+			ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(e.options.Grace, process.Grace))
 			defer cancel()
 			r.process.Stop(ctx)
 		})
@@ -259,6 +266,66 @@ func (e *Environment) ReplicaPID(metrics string) int {
 	return 0
 }
 
+// KillLeader ends the controller as a crash would and returns its process id; of several replicas the one that leads. The others go on, and a
+// container is started again; a single controller stays away until the next start.
+func (e *Environment) KillLeader(ctx context.Context) (pid int, err error) {
+	all := e.control.current()
+	if e.options.Release == nil {
+		pid := e.ControllerPID()
+		e.KillController()
+		return pid, nil
+	}
+	for _, r := range all {
+		leads, err := r.leads(ctx)
+		if err != nil {
+			continue // it starts, or ends
+		}
+		if leads {
+			r.process.Kill()
+			return r.process.PID(), nil
+		}
+	}
+	return 0, fmt.Errorf("none of %d replicas leads at the moment: try again in a few seconds", len(all))
+}
+
+// leads reports whether a replica leads, by its metrics.
+func (r replica) leads(ctx context.Context) (bool, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, metricsURL(r), nil)
+	if err != nil {
+		return false, err
+	}
+	resp, err := (&http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		return false, err
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		if name, value, _ := strings.Cut(lines.Text(), "} "); strings.HasPrefix(name, "leader_election_master_status{") {
+			return value == "1", nil
+		}
+	}
+	return false, lines.Err()
+}
+
+// UpgradeController has another binary take over and returns when it is healthy: a single controller is stopped first, replicas are replaced one after
+// another, as by the rollout of a new image.
+func (e *Environment) UpgradeController(ctx context.Context, path string) error {
+	if err := e.UseController(path); err != nil {
+		return err
+	}
+	if e.options.Release == nil || len(e.control.current()) == 0 {
+		e.StopController()
+		return e.RunController(ctx)
+	}
+	patch := fmt.Appendf(nil, `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`, time.Now().Format(time.RFC3339Nano))
+	name := e.options.Release.deployment().GetName()
+	if _, err := e.Cluster.Client.AppsV1().Deployments(releaseNamespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		return fmt.Errorf("roll out the new binary: %w", err)
+	}
+	return e.WaitController(ctx)
+}
+
 // take returns the replicas, and forgets them; none is started before the next start of the controller.
 func (c *controller) take() []replica {
 	c.mu.Lock()
@@ -276,6 +343,9 @@ func (e *Environment) ControllerPID() int {
 	}
 	return 0
 }
+
+// ControllerReplicas is the number of processes of the controller.
+func (e *Environment) ControllerReplicas() int { return len(e.control.current()) }
 
 // ControllerMetrics is the URL of the controller's metrics, those of its first replica.
 func (e *Environment) ControllerMetrics() string { return metricsURL(e.control.first()) }

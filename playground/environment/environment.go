@@ -19,6 +19,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/cluster"
@@ -44,10 +45,17 @@ type Options struct {
 	// Account is what the simulated account holds at first; nil: the built-in one.
 	Account *seed.File
 	Profile account.Profile // how long AWS takes; the zero value: nothing takes time
+	// Speed is how much faster than the machine's the clock of the account runs, by which the times of Profile, deregistration delays and intervals
+	// of health checks pass; 0: it is the machine's.
+	Speed float64
+	// DualStack gives nodes and pods IPv6 addresses beside those of IPv4, and Services that ask for them.
+	DualStack bool
 	// Listen is the simulator's address; empty: a free port of 127.0.0.1.
 	Listen string
 	// HealthInterval and HealthTimeout replace those of all target groups when not 0.
 	HealthInterval, HealthTimeout time.Duration
+	// Grace is how long the controller gets to end by itself; 0: process.Grace.
+	Grace time.Duration
 	// Progress, if not nil, gets what became ready and how long after the start.
 	Progress func(what string, after time.Duration)
 }
@@ -111,7 +119,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
 		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release, Firewall: e.Simulator.Admits,
-		CRDs: o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI, Manifests: o.Manifests, Installation: installation, Requests: o.Requests, Launcher: e.launcher(), Logf: nodeLog.Printf,
+		CRDs: o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI, DualStack: o.DualStack, Manifests: o.Manifests, Installation: installation, Requests: o.Requests, Launcher: e.launcher(), Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})
 	if err != nil {
@@ -155,8 +163,12 @@ func (e *Environment) startSimulator() error {
 		return err
 	}
 	o := e.options
+	var scaled clock.Clock
+	if o.Speed > 0 {
+		scaled = clock.NewScaled(o.Speed)
+	}
 	e.Simulator, err = awssim.New(awssim.Options{
-		Seed: o.Account, Profile: o.Profile, DataPlane: true, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout,
+		Seed: o.Account, Clock: scaled, Profile: o.Profile, DataPlane: true, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout,
 		IdentityProvider: "127.0.0.1:0", Logf: logger.Printf, LogDirectory: e.buckets(),
 	})
 	if err != nil {
@@ -248,28 +260,49 @@ func (e *Environment) Stop() {
 	}
 }
 
-// assign gives a pod of the node a secondary address of the node's primary network interface, as the Amazon VPC CNI does.
-func (e *Environment) assign(name string) (netip.Addr, error) {
-	a := e.Simulator.Account
-	a.Lock()
-	eni, err := e.interfaceOf(name)
-	var addr netip.Addr
-	if err == nil {
-		addr, err = a.AssignAddress(eni.ID, netip.Addr{})
-	}
-	a.Unlock()
-	if err == nil {
-		a.Changed()
-	}
-	return addr, err
+// assign gives a pod of a node addresses of the node's network interface.
+func (e *Environment) assign(name string) (addrs []netip.Addr, err error) {
+	err = e.atInterface(name, func(a *account.Account, eni string) error {
+		first, err := a.AssignAddress(eni, netip.Addr{})
+		if err != nil {
+			return err
+		}
+		addrs = append(addrs, first)
+		if !e.options.DualStack {
+			return nil
+		}
+		second, err := a.AssignIPv6(eni)
+		if err != nil {
+			return errors.Join(err, a.UnassignAddress(eni, first))
+		}
+		addrs = append(addrs, second)
+		return nil
+	})
+	return addrs, err
 }
 
-func (e *Environment) release(name string, addr netip.Addr) error {
+func (e *Environment) release(name string, addrs []netip.Addr) error {
+	return e.atInterface(name, func(a *account.Account, eni string) error {
+		for _, addr := range addrs {
+			unassign := a.UnassignAddress
+			if addr.Is6() {
+				unassign = a.UnassignIPv6
+			}
+			if err := unassign(eni, addr); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// atInterface changes the network interface of a node, under the account's lock.
+func (e *Environment) atInterface(name string, change func(a *account.Account, eni string) error) error {
 	a := e.Simulator.Account
 	a.Lock()
 	eni, err := e.interfaceOf(name)
 	if err == nil {
-		err = a.UnassignAddress(eni.ID, addr)
+		err = change(a, eni.ID)
 	}
 	a.Unlock()
 	if err == nil {

@@ -12,7 +12,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +28,7 @@ import (
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/environment"
 	"github.com/k8s-lbc/lbc/playground/repository"
+	"github.com/k8s-lbc/lbc/playground/state"
 	"github.com/k8s-lbc/lbc/playground/trial"
 )
 
@@ -47,10 +50,15 @@ type Options struct {
 	Release *environment.Release
 	// Requests has the API server record each request of the controller: see Cluster.Requests. It counts for all tests, as Account does.
 	Requests bool
+	// DualStack gives nodes and pods IPv6 addresses too. It counts for all tests, as Account does.
+	DualStack bool
 	// Account is the YAML file of the simulated account; empty: the built-in one.
 	Account string
 	// Profile is how long AWS takes; the zero value means account.Instant.
 	Profile account.Profile
+	// Speed is how much faster than the machine's the clock of the account runs, so that Profile can have AWS's own times; health checks then come at
+	// the intervals of their target groups. It counts for all tests, as Account does.
+	Speed float64
 	// Policy is what the controller may do in AWS. Calls that it denies fail the tests. It counts for all tests, as Account does.
 	Policy Policy
 }
@@ -69,6 +77,10 @@ type Cluster struct {
 	trial     *trial.Trial
 	transport *http.Transport // of HTTP
 	dir       string
+	end       func() // ends the supervision of the controller
+
+	alone  bool        // the controller is one process that nothing but tests starts
+	mayEnd atomic.Bool // see LetControllerEnd
 
 	mu   sync.Mutex
 	args []string // of the running controller
@@ -88,10 +100,10 @@ func Start(t testing.TB, o Options) *Cluster {
 	defer shared.Unlock()
 	if c := shared.cluster; c != nil {
 		if o.Account != shared.options.Account || o.Profile != shared.options.Profile || o.NoController != shared.options.NoController || o.Release != shared.options.Release || o.WithoutGatewayAPI != shared.options.WithoutGatewayAPI ||
-			o.Policy != shared.options.Policy || o.Requests != shared.options.Requests {
+			o.Speed != shared.options.Speed || o.Policy != shared.options.Policy || o.Requests != shared.options.Requests || o.DualStack != shared.options.DualStack {
 			t.Fatalf("the playground of this test binary was started with %+v, this test wants %+v: put it into a package of its own", shared.options, o)
 		}
-		if !o.NoController && (!slices.Equal(c.args, o.ExtraArgs) || c.Env.ControllerPID() == 0) {
+		if !o.NoController && (!slices.Equal(c.args, o.ExtraArgs) || c.controllerEnded()) {
 			c.RestartController(t, o.ExtraArgs...)
 		}
 		return c
@@ -130,6 +142,7 @@ func Main(m *testing.M) {
 				code = 1
 			}
 		}
+		c.end()
 		c.Env.Stop()
 		if code == 0 {
 			_ = os.RemoveAll(c.dir)
@@ -157,7 +170,11 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		}
 	}()
 	options := environment.Options{
-		Dir: dir, Repo: root, Profile: o.Profile, Release: o.Release, WithoutGatewayAPI: o.WithoutGatewayAPI, HealthInterval: 100 * time.Millisecond, HealthTimeout: 5 * time.Second,
+		Dir: dir, Repo: root, Profile: o.Profile, Release: o.Release, WithoutGatewayAPI: o.WithoutGatewayAPI, DualStack: o.DualStack, HealthInterval: 100 * time.Millisecond, HealthTimeout: 5 * time.Second,
+		Grace: time.Minute,
+	}
+	if o.Speed > 0 {
+		options.Speed, options.HealthInterval, options.HealthTimeout = o.Speed, 0, 0
 	}
 	if options.Profile.Name == "" {
 		options.Profile = account.Instant()
@@ -203,7 +220,7 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{Config: env.Cluster.Plane.AdminConfig(), Client: env.Cluster.Client, Simulator: env.Simulator, Env: env, Repo: root, dir: dir, args: o.ExtraArgs}
+	c := &Cluster{Config: env.Cluster.Plane.AdminConfig(), Client: env.Cluster.Client, Simulator: env.Simulator, Env: env, Repo: root, dir: dir, alone: !o.NoController && o.Release == nil, args: o.ExtraArgs}
 	defer func() {
 		if err != nil {
 			env.Stop()
@@ -228,7 +245,17 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		Transport: transport, Timeout: 30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+	supervised, end := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); c.supervise(supervised) }()
+	c.end = func() { end(); <-ended }
 	return c, nil
+}
+
+// Environ is the environment of this process with the variables that "playground env" prints.
+func (c *Cluster) Environ() []string {
+	seeded := c.Simulator.Seed()
+	return state.Endpoints{Kubeconfig: c.Env.Kubeconfig, Simulator: c.Env.URL, Region: seeded.Region, VPC: seeded.VPC.ID, Cluster: seeded.Cluster.Name}.Environ(os.Environ())
 }
 
 // RestartController ends the controller, if it runs, and starts it with the arguments. It returns when the new one is
@@ -237,7 +264,11 @@ func (c *Cluster) RestartController(t testing.TB, args ...string) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.failed(); err != nil && c.alone {
+		t.Error(err) // that it is replaced must not hide its end
+	}
 	c.Env.StopController()
+	c.mayEnd.Store(false)
 	if err := c.Env.StartController(args...); err != nil {
 		t.Fatal(err)
 	}
@@ -246,6 +277,72 @@ func (c *Cluster) RestartController(t testing.TB, args ...string) {
 	defer cancel()
 	if err := c.Env.WaitController(ctx); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// controllerEnded reports whether the controller was stopped or has ended by itself.
+func (c *Cluster) controllerEnded() bool {
+	return c.Env.ControllerPID() == 0 || c.Env.ControllerFailed() != nil
+}
+
+// EnsureController starts the controller again, with the arguments of its latest start, if a test has left none or it has ended by itself: without one,
+// finalizers keep objects from going.
+func (c *Cluster) EnsureController(t testing.TB) {
+	t.Helper()
+	c.mu.Lock()
+	ended, args := c.controllerEnded(), c.args
+	c.mu.Unlock()
+	if ended && c.alone {
+		t.Log("the controller has ended, and is started again")
+		c.RestartController(t, args...)
+	}
+}
+
+// LetControllerEnd has it be no failure that the controller ends by itself, until the next one is started.
+func (c *Cluster) LetControllerEnd() { c.mayEnd.Store(true) }
+
+// failed reports a part of the playground that ended by itself and is not started again.
+func (c *Cluster) failed() error {
+	if err := c.Env.ClusterFailed(); err != nil {
+		return err
+	}
+	if c.mayEnd.Load() || c.endsToReturn() {
+		return nil
+	}
+	return c.Env.ControllerFailed()
+}
+
+// endings are how a controller ends that relies on its cluster to start it again.
+var endings = []string{
+	"leader election lost",            // it could not renew its lease in time
+	"went back from resource version", // etcd was restored from a snapshot
+}
+
+// endsToReturn reports whether the controller ended in one of these ways.
+func (c *Cluster) endsToReturn() bool {
+	err := c.Env.ControllerFailed()
+	return c.alone && err != nil && slices.ContainsFunc(endings, func(text string) bool { return strings.Contains(err.Error(), text) })
+}
+
+// supervise starts a controller that endsToReturn again, as a cluster does, until ctx ends: on a machine with much to do, the API server may take the ten seconds
+// for an answer after which a leader ends.
+func (c *Cluster) supervise(ctx context.Context) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		c.mu.Lock()
+		if !c.mayEnd.Load() && c.endsToReturn() {
+			c.Env.StopController() // which forgets it
+			if err := c.Env.StartController(c.args...); err != nil {
+				fmt.Fprintf(os.Stderr, "the controller has ended, and cannot be started again: %v\n", err)
+			}
+		}
+		c.mu.Unlock()
 	}
 }
 

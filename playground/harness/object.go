@@ -32,8 +32,16 @@ func (c *Cluster) ApplyFile(t testing.TB, path string) {
 	t.Helper()
 	c.Kubectl(t, "apply", "-f", path)
 	t.Cleanup(func() {
-		// The test's context has ended.
-		if out, err := c.trial.Kubectl(context.Background(), "delete", "-f", path, "--ignore-not-found", "--timeout="+Timeout.String()); err != nil {
+		remove := func() (string, error) {
+			c.EnsureController(t)
+			// The test's context has ended.
+			return c.trial.Kubectl(context.Background(), "delete", "-f", path, "--ignore-not-found", "--timeout="+Timeout.String())
+		}
+		out, err := remove()
+		if err != nil && c.alone && c.controllerEnded() { // meanwhile
+			out, err = remove()
+		}
+		if err != nil {
 			t.Errorf("clean up %s: %v\n%s\n%s", path, err, out, c.Report(context.Background()))
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func (c *Cluster) WaitFor(t testing.TB, what string, f func(ctx context.Context)
 		if last == nil || ctx.Err() == nil {
 			last = err
 		}
-		if failed := c.Env.Failed(); failed != nil {
+		if failed := c.failed(); failed != nil {
 			t.Fatalf("%s: %v; %v", what, last, failed)
 		}
 		select {
@@ -42,6 +43,24 @@ func (c *Cluster) WaitFor(t testing.TB, what string, f func(ctx context.Context)
 		case <-ctx.Done():
 			t.Fatalf("waited %v for %s: %v\n%s", time.Since(began).Round(time.Second), what, last, c.Report(context.WithoutCancel(ctx)))
 		}
+	}
+}
+
+// Journal returns what reads the controller's log from now on.
+func (c *Cluster) Journal(t testing.TB) func() string {
+	t.Helper()
+	path := c.Env.LogPath("controller")
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() string {
+		t.Helper()
+		content, err := os.ReadFile(path) //nolint:gosec // ours
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content[min(int(info.Size()), len(content)):])
 	}
 }
 

@@ -30,6 +30,15 @@ type Spec struct {
 	Zone         string
 	Architecture string // as Kubernetes names it: amd64 or arm64
 	Address      netip.Addr
+	IPv6         netip.Addr // a second address, if valid
+}
+
+// Addresses are those of the node, that of IPv4 first.
+func (s Spec) Addresses() []netip.Addr {
+	if s.IPv6.IsValid() {
+		return []netip.Addr{s.Address, s.IPv6}
+	}
+	return []netip.Addr{s.Address}
 }
 
 // Options configure Start. Firewall, Cooldown and Logf may be zero, the rest is required.
@@ -37,9 +46,9 @@ type Options struct {
 	Client  kubernetes.Interface
 	Network *vnet.Network
 	Nodes   []Spec
-	// Assign gives a pod of the node an address; Release takes it back.
-	Assign  func(node string) (netip.Addr, error)
-	Release func(node string, addr netip.Addr) error
+	// Assign gives a pod of the node an address, or one of each family; Release takes them back.
+	Assign  func(node string) ([]netip.Addr, error)
+	Release func(node string, addrs []netip.Addr) error
 	// Firewall, if not nil, is the firewall in front of every pod and node.
 	Firewall vnet.Firewall
 	// Cooldown is how long the address of a pod that ended refuses connections before it vanishes and is given back; 0 means
@@ -64,8 +73,11 @@ type Fleet struct {
 
 	mu      sync.Mutex
 	workers map[types.UID]*worker
+	dead    map[string]bool               // nodes that were killed
+	beats   map[string]context.CancelFunc // end the heartbeats, by node
 	stopped bool
 
+	running  context.Context //nolint:containedctx // of the fleet's goroutines, which Stop ends
 	stopping <-chan struct{}
 }
 
@@ -77,7 +89,7 @@ func Start(ctx context.Context, options Options) (*Fleet, error) {
 	if options.Cooldown == 0 {
 		options.Cooldown = 30 * time.Second
 	}
-	f := &Fleet{options: options, nodes: map[string]Spec{}, workers: map[types.UID]*worker{}}
+	f := &Fleet{options: options, nodes: map[string]Spec{}, workers: map[types.UID]*worker{}, dead: map[string]bool{}, beats: map[string]context.CancelFunc{}}
 	if options.Kubelet != nil {
 		if err := f.serveKubelet(options.Kubelet); err != nil {
 			return nil, err
@@ -88,10 +100,9 @@ func Start(ctx context.Context, options Options) (*Fleet, error) {
 		return nil, err
 	}
 	runCtx, cancel := context.WithCancel(context.Background())
-	f.cancel, f.stopping = cancel, runCtx.Done()
+	f.cancel, f.running, f.stopping = cancel, runCtx, runCtx.Done()
 	for _, n := range options.Nodes {
-		f.wait.Add(1)
-		go func() { defer f.wait.Done(); f.heartbeat(runCtx, n) }()
+		f.beat(n)
 	}
 	f.factory = informers.NewSharedInformerFactoryWithOptions(options.Client, 0,
 		informers.WithTweakListOptions(func(o *listOptions) {
@@ -142,7 +153,7 @@ func (f *Fleet) observe(ctx context.Context, object any) {
 	}
 	spec, ours := f.nodes[pod.Spec.NodeName]
 	finished := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-	if !ours || f.stopped || finished && pod.DeletionTimestamp == nil {
+	if !ours || f.stopped || f.dead[spec.Name] || finished && pod.DeletionTimestamp == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -33,6 +33,10 @@ func (s Spec) object(now metav1.Time) *corev1.Node {
 	condition := func(t corev1.NodeConditionType, status corev1.ConditionStatus, reason, message string) corev1.NodeCondition {
 		return corev1.NodeCondition{Type: t, Status: status, Reason: reason, Message: message, LastHeartbeatTime: now, LastTransitionTime: now}
 	}
+	var internal []corev1.NodeAddress
+	for _, a := range s.Addresses() {
+		internal = append(internal, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: a.String()})
+	}
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: s.Name,
@@ -49,10 +53,7 @@ func (s Spec) object(now metav1.Time) *corev1.Node {
 		Status: corev1.NodeStatus{
 			Capacity:    resources,
 			Allocatable: resources,
-			Addresses: []corev1.NodeAddress{
-				{Type: corev1.NodeInternalIP, Address: s.Address.String()},
-				{Type: corev1.NodeHostName, Address: s.Name},
-			},
+			Addresses:   append(internal, corev1.NodeAddress{Type: corev1.NodeHostName, Address: s.Name}),
 			NodeInfo: corev1.NodeSystemInfo{
 				KubeletVersion: kubeletVersion, OperatingSystem: "linux", Architecture: s.Architecture, OSImage: "playground",
 				ContainerRuntimeVersion: "stand-in://1",
@@ -79,8 +80,10 @@ func (s Spec) lease(now time.Time) *coordinationv1.Lease {
 func (f *Fleet) registerAll(ctx context.Context) error {
 	for _, n := range f.options.Nodes {
 		f.nodes[n.Name] = n
-		if err := f.join(n.Address); err != nil {
-			return fmt.Errorf("node %s: %w", n.Name, err)
+		for _, a := range n.Addresses() {
+			if err := f.join(a); err != nil {
+				return fmt.Errorf("node %s: %w", n.Name, err)
+			}
 		}
 		if err := f.register(ctx, n); err != nil {
 			return fmt.Errorf("register node %s: %w", n.Name, err)

@@ -10,8 +10,8 @@ import (
 // observation is the state of a running pod on its node.
 type observation struct {
 	now, started metav1.Time
-	addr, host   netip.Addr
-	ready        []bool // by container
+	addrs, hosts []netip.Addr // the one of PodIP and of HostIP first
+	ready        []bool       // by container
 	serves       bool
 	programs     map[int]*launched // by container
 }
@@ -22,11 +22,15 @@ func observed(pod *corev1.Pod, before corev1.PodStatus, o observation) corev1.Po
 	s := corev1.PodStatus{
 		ObservedGeneration: pod.Generation,
 		Phase:              corev1.PodRunning,
-		HostIP:             o.host.String(),
-		HostIPs:            []corev1.HostIP{{IP: o.host.String()}},
-		PodIP:              o.addr.String(),
-		PodIPs:             []corev1.PodIP{{IP: o.addr.String()}},
+		HostIP:             o.hosts[0].String(),
+		PodIP:              o.addrs[0].String(),
 		StartTime:          &o.started,
+	}
+	for _, a := range o.hosts {
+		s.HostIPs = append(s.HostIPs, corev1.HostIP{IP: a.String()})
+	}
+	for _, a := range o.addrs {
+		s.PodIPs = append(s.PodIPs, corev1.PodIP{IP: a.String()})
 	}
 	done := pod.Spec.RestartPolicy != corev1.RestartPolicyAlways && !o.serves
 	if done {

@@ -16,7 +16,7 @@ var (
 
 func observe(pod *corev1.Pod, before corev1.PodStatus, now metav1.Time, ready, serves bool) corev1.PodStatus {
 	return observed(pod, before, observation{
-		now: now, started: began, addr: netip.MustParseAddr("10.0.128.20"), host: netip.MustParseAddr("10.0.128.10"),
+		now: now, started: began, addrs: []netip.Addr{netip.MustParseAddr("10.0.128.20")}, hosts: []netip.Addr{netip.MustParseAddr("10.0.128.10")},
 		ready: []bool{ready}, serves: serves,
 	})
 }

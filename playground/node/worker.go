@@ -28,7 +28,7 @@ type worker struct {
 	pod *corev1.Pod
 
 	// The rest belongs to run.
-	addr    netip.Addr
+	addrs   []netip.Addr // that of PodIP first
 	servers []standin.Server
 	probers []*prober // one per container
 	// programs are those of containers that have one, by the container's place. Others read them under the lock.
@@ -119,16 +119,16 @@ func (w *worker) run(ctx context.Context) error {
 	}
 }
 
-// start gives the pod its address and its servers.
+// start gives the pod its addresses and its servers.
 func (w *worker) start(ctx context.Context, files mounted) error {
 	pod := w.current()
 	o := w.fleet.options
-	w.addr = w.spec.Address
+	w.addrs = w.spec.Addresses()
 	if !pod.Spec.HostNetwork {
 		for {
-			addr, err := o.Assign(w.spec.Name)
+			addrs, err := o.Assign(w.spec.Name)
 			if err == nil {
-				w.addr = addr
+				w.addrs = addrs
 				break
 			}
 			o.Logf("pod %s/%s: no address: %v", pod.Namespace, pod.Name, err)
@@ -137,33 +137,43 @@ func (w *worker) start(ctx context.Context, files mounted) error {
 			}
 		}
 	}
-	if err := w.fleet.join(w.addr); err != nil {
-		return err
+	for _, a := range w.addrs {
+		if err := w.fleet.join(a); err != nil {
+			return err
+		}
 	}
 	ports, err := servedPorts(w.withoutPrograms(pod), files)
 	if err != nil {
 		o.Logf("pod %s/%s: %v", pod.Namespace, pod.Name, err)
 	}
-	w.servers = serve(o.Network, w.addr, ports, o.Logf)
+	for _, a := range w.addrs {
+		w.servers = append(w.servers, serve(o.Network, a, ports, o.Logf)...)
+	}
 	w.started = metav1.Now()
-	o.Logf("pod %s/%s: runs at %s on %s", pod.Namespace, pod.Name, w.addr, w.spec.Name)
+	o.Logf("pod %s/%s: runs at %s on %s", pod.Namespace, pod.Name, w.addrs, w.spec.Name)
 	return nil
 }
 
-// release stops what still serves and gives the address back after the cooldown.
+// release stops what still serves and gives the addresses back after the cooldown.
 func (w *worker) release() {
+	pod, o := w.current(), w.fleet.options
+	if !pod.Spec.HostNetwork && w.fleet.Dead(w.spec.Name) {
+		if err := w.fleet.guard(w.addrs, unplugged); err != nil {
+			o.Logf("pod %s/%s: %v", pod.Namespace, pod.Name, err)
+		}
+	}
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	w.shutdown(ended)
-	pod := w.current()
 	if pod.Spec.HostNetwork {
 		return
 	}
-	o := w.fleet.options
 	w.fleet.later(o.Cooldown, func() {
-		o.Network.RemoveAddress(w.addr)
-		if err := o.Release(w.spec.Name, w.addr); err != nil {
-			o.Logf("pod %s/%s: release %s: %v", pod.Namespace, pod.Name, w.addr, err)
+		for _, a := range w.addrs {
+			o.Network.RemoveAddress(a)
+		}
+		if err := o.Release(w.spec.Name, w.addrs); err != nil {
+			o.Logf("pod %s/%s: release %s: %v", pod.Namespace, pod.Name, w.addrs, err)
 		}
 	})
 }
@@ -181,7 +191,7 @@ func (w *worker) shutdown(ctx context.Context) {
 func (w *worker) probe(ctx context.Context, container int, results chan<- result) {
 	p := w.probers[container]
 	ready := func(ctx context.Context) error {
-		return check(ctx, w.fleet.options.Network, w.spec.Address, w.addr, p.container)
+		return check(ctx, w.fleet.options.Network, w.spec.Address, w.addrs[0], p.container)
 	}
 	first := p.delay(false)
 	if program := w.programs[container]; program != nil {
@@ -240,7 +250,7 @@ func (w *worker) write(ctx context.Context, pod *corev1.Pod) error {
 		ready[i] = p.ready
 	}
 	status := observed(pod, w.status, observation{
-		now: metav1.Now(), started: w.started, addr: w.addr, host: w.spec.Address, ready: ready, serves: len(w.servers) > 0, programs: w.programs,
+		now: metav1.Now(), started: w.started, addrs: w.addrs, hosts: w.spec.Addresses(), ready: ready, serves: len(w.servers) > 0, programs: w.programs,
 	})
 	return w.patch(ctx, pod, status)
 }

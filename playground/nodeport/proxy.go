@@ -23,7 +23,7 @@ import (
 type Options struct {
 	Client  kubernetes.Interface
 	Network *vnet.Network
-	Nodes   map[string]netip.Addr // name → address, which exists on the network
+	Nodes   map[string][]netip.Addr // name → addresses, which exist on the network
 }
 
 // Proxy forwards the node ports of all nodes.
@@ -40,6 +40,7 @@ type Proxy struct {
 
 type healthKey struct {
 	node string
+	addr netip.Addr
 	port uint16
 }
 
@@ -96,10 +97,12 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		return nil, fmt.Errorf("list Services and EndpointSlices: %w", ctx.Err())
 	}
 	rebuild()
-	for name, addr := range options.Nodes {
-		if err := options.Network.Forward(addr, p.forwarder(name)); err != nil {
-			cancel()
-			return nil, fmt.Errorf("node %s: %w", name, err)
+	for name, addrs := range options.Nodes {
+		for _, addr := range addrs {
+			if err := options.Network.Forward(addr, p.forwarder(name)); err != nil {
+				cancel()
+				return nil, fmt.Errorf("node %s: %w", name, err)
+			}
 		}
 	}
 	go func() {
@@ -121,8 +124,10 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 
 // Stop ends forwarding; established connections stay.
 func (p *Proxy) Stop() {
-	for _, addr := range p.options.Nodes {
-		_ = p.options.Network.Forward(addr, nil) // a node that is gone forwards nothing either
+	for _, addrs := range p.options.Nodes {
+		for _, addr := range addrs {
+			_ = p.options.Network.Forward(addr, nil) // a node that is gone forwards nothing either
+		}
 	}
 	p.cancel()
 	<-p.done
@@ -135,11 +140,13 @@ func (p *Proxy) forwarder(node string) vnet.Forwarder {
 		if !ok {
 			return nil, fmt.Errorf("no Service has node port %d: %w", to.Port(), vnet.ErrRefused)
 		}
-		target, ok := e.pick(node, p.turn.Add(1))
+		target, ok := e.pick(node, to.Addr().Is6(), p.turn.Add(1))
 		if !ok {
 			return nil, fmt.Errorf("service %s has no ready endpoint for node port %d on %s: %w", e.service, to.Port(), node, vnet.ErrRefused)
 		}
-		if !e.local { // masquerade: pods see the node, not the client
+		if e.local { // the client's address stays, but what reaches a pod of the same node passes no firewall of the VPC any more
+			ctx = vnet.WithSender(ctx, to.Addr())
+		} else { // masquerade: pods see the node, not the client
 			from = netip.AddrPortFrom(to.Addr(), 0)
 		}
 		if network == "udp" {
@@ -158,20 +165,25 @@ func (p *Proxy) serveHealth(t table) {
 		}
 	}
 	for port := range t.health {
-		for node, addr := range p.options.Nodes {
-			key := healthKey{node, port}
-			if p.health[key] != nil {
-				continue
+		for node, addrs := range p.options.Nodes {
+			for _, addr := range addrs {
+				p.serveHealthAt(healthKey{node, addr, port})
 			}
-			listener, err := p.options.Network.ListenTCP(addr, port)
-			if err != nil { // the port is taken; the API server gives each to one Service only, so it frees itself
-				continue
-			}
-			server := &http.Server{Handler: p.healthHandler(key), ReadHeaderTimeout: time.Minute}
-			p.health[key] = server
-			go func() { _ = server.Serve(listener) }() // ends with Close
 		}
 	}
+}
+
+func (p *Proxy) serveHealthAt(key healthKey) {
+	if p.health[key] != nil {
+		return
+	}
+	listener, err := p.options.Network.ListenTCP(key.addr, key.port)
+	if err != nil { // the port is taken; the API server gives each to one Service only, so it frees itself
+		return
+	}
+	server := &http.Server{Handler: p.healthHandler(key), ReadHeaderTimeout: time.Minute}
+	p.health[key] = server
+	go func() { _ = server.Serve(listener) }() // ends with Close
 }
 
 // healthHandler answers as kube-proxy: 200 while the node has a ready endpoint, else 503.

@@ -19,6 +19,7 @@ type portKey struct {
 type endpoint struct {
 	address netip.AddrPort
 	node    string
+	ready   bool // else it terminates and still serves
 }
 
 // entry is where connections to one node port go.
@@ -69,10 +70,9 @@ func build(services []*corev1.Service, slices map[string][]*discoveryv1.Endpoint
 	return t
 }
 
-// endpointsOf lists the endpoints of a Service port: the ready ones, or if there is none, those that terminate but still
-// serve, as kube-proxy does.
+// endpointsOf lists the endpoints of a Service port that are ready, and those that terminate but still serve.
 func endpointsOf(slices []*discoveryv1.EndpointSlice, port string, protocol corev1.Protocol) []endpoint {
-	var ready, serving []endpoint
+	var out []endpoint
 	for _, s := range slices {
 		for _, p := range s.Ports {
 			if p.Port == nil || p.Name != nil && *p.Name != port || p.Name == nil && port != "" || p.Protocol != nil && *p.Protocol != protocol {
@@ -84,25 +84,19 @@ func endpointsOf(slices []*discoveryv1.EndpointSlice, port string, protocol core
 					if err != nil { // an FQDN slice
 						continue
 					}
-					to := endpoint{address: netip.AddrPortFrom(addr, uint16(*p.Port))}
+					to := endpoint{address: netip.AddrPortFrom(addr, uint16(*p.Port)), ready: isTrue(e.Conditions.Ready, true)}
 					if e.NodeName != nil {
 						to.node = *e.NodeName
 					}
-					switch {
-					case isTrue(e.Conditions.Ready, true):
-						ready = append(ready, to)
-					case isTrue(e.Conditions.Serving, false) && isTrue(e.Conditions.Terminating, false):
-						serving = append(serving, to)
+					if to.ready || isTrue(e.Conditions.Serving, false) && isTrue(e.Conditions.Terminating, false) {
+						out = append(out, to)
 					}
 				}
 			}
 		}
 	}
-	if len(ready) == 0 {
-		ready = serving
-	}
-	sort.Slice(ready, func(i, j int) bool { return ready[i].address.Compare(ready[j].address) < 0 })
-	return ready
+	sort.Slice(out, func(i, j int) bool { return out[i].address.Compare(out[j].address) < 0 })
+	return out
 }
 
 // nodesOf lists the node of every ready endpoint, one entry for each endpoint.
@@ -128,16 +122,21 @@ func isTrue(b *bool, unset bool) bool {
 	return *b
 }
 
-// pick chooses the n-th endpoint for a connection to the node, in turn.
-func (e entry) pick(node string, n uint64) (endpoint, bool) {
-	candidates := e.endpoints
-	if e.local {
-		candidates = nil
-		for _, c := range e.endpoints {
-			if c.node == node {
-				candidates = append(candidates, c)
-			}
+// pick chooses the n-th endpoint for a connection to an address of the node, in turn: one of the same family, and on the same node if the Service says so. As
+// kube-proxy does, it takes those that terminate if none of these is ready: a node whose last pod ends goes on to forward to it.
+func (e entry) pick(node string, six bool, n uint64) (endpoint, bool) {
+	var candidates, terminating []endpoint
+	for _, c := range e.endpoints {
+		switch {
+		case c.address.Addr().Is6() != six || e.local && c.node != node:
+		case c.ready:
+			candidates = append(candidates, c)
+		default:
+			terminating = append(terminating, c)
 		}
+	}
+	if len(candidates) == 0 {
+		candidates = terminating
 	}
 	if len(candidates) == 0 {
 		return endpoint{}, false

@@ -1,6 +1,7 @@
 package nodeport
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,11 +56,34 @@ func TestANodePortReachesReadyEndpointsElseThoseThatStillServe(t *testing.T) {
 	} {
 		got := build([]*corev1.Service{svc}, map[string][]*discoveryv1.EndpointSlice{"shop/web": c.slices})
 		var addresses []string
-		for _, e := range got.ports[portKey{"tcp", 30080}].endpoints {
-			addresses = append(addresses, e.address.String())
+		for n := range uint64(4) {
+			if e, ok := got.ports[portKey{"tcp", 30080}].pick("a", false, n); ok && !slices.Contains(addresses, e.address.String()) {
+				addresses = append(addresses, e.address.String())
+			}
 		}
 		if d := cmp.Diff(c.want, addresses); d != "" {
 			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+func TestANodePortReachesEndpointsOfTheFamilyOfTheNodesAddress(t *testing.T) {
+	t.Parallel()
+	svc := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+		Spec: corev1.ServiceSpec{
+			Type:  corev1.ServiceTypeNodePort,
+			Ports: []corev1.ServicePort{{Name: "http", Protocol: corev1.ProtocolTCP, Port: 80, NodePort: 30080}},
+		},
+	}
+	e := build([]*corev1.Service{svc}, map[string][]*discoveryv1.EndpointSlice{
+		"shop/web": {slice("http", 8080, at("10.0.128.7", "a", ready)), slice("http", 8080, at("2001:db8::7", "a", ready))},
+	}).ports[portKey{"tcp", 30080}]
+	for six, want := range map[bool]string{false: "10.0.128.7:8080", true: "[2001:db8::7]:8080"} {
+		for n := range uint64(3) {
+			if got, ok := e.pick("a", six, n); !ok || got.address.String() != want {
+				t.Errorf("IPv6 %t: %v, %t, want %s", six, got, ok, want)
+			}
 		}
 	}
 }
@@ -74,15 +98,18 @@ func TestLocalTrafficPolicyUsesEndpointsOfTheSameNodeOnly(t *testing.T) {
 		},
 	}
 	table := build([]*corev1.Service{svc}, map[string][]*discoveryv1.EndpointSlice{
-		"shop/web": {slice("http", 8080, at("10.0.128.7", "a", ready), at("10.0.144.7", "b", ready), at("10.0.144.8", "b", ready))},
+		"shop/web": {slice("http", 8080, at("10.0.128.7", "a", ready), at("10.0.144.7", "b", ready), at("10.0.144.8", "b", ready), at("10.0.160.7", "d", terminating))},
 	})
 	e := table.ports[portKey{"tcp", 30080}]
+	if got, ok := e.pick("d", false, 0); !ok || got.address.String() != "10.0.160.7:8080" {
+		t.Errorf("node d, whose last endpoint terminates while others are ready: %v, %t", got, ok)
+	}
 	for n := range uint64(4) {
-		if got, ok := e.pick("a", n); !ok || got.address.String() != "10.0.128.7:8080" {
+		if got, ok := e.pick("a", false, n); !ok || got.address.String() != "10.0.128.7:8080" {
 			t.Errorf("node a: %v, %t", got, ok)
 		}
 	}
-	if got, ok := e.pick("c", 0); ok {
+	if got, ok := e.pick("c", false, 0); ok {
 		t.Errorf("a node without endpoints forwards to %v", got)
 	}
 	if d := cmp.Diff(map[string]int{"a": 1, "b": 2}, table.health[32000].local); d != "" {

@@ -81,8 +81,8 @@ func Start(o Options) (*Process, error) {
 	return p, nil
 }
 
-// helpTime bounds how long a program may take to print its help.
-const helpTime = 10 * time.Second
+// helpTime bounds how long a program may take to print its help, on a machine that has much else to do, too: a flag that is not found is not given.
+const helpTime = time.Minute
 
 // HasFlag reports whether the help of a program lists a flag, given without hyphens. A program without help has none.
 func HasFlag(path, flag string) bool {

@@ -39,11 +39,13 @@ type Endpoints struct {
 	DNS        string    `json:"dns,omitempty"`
 	Controller int       `json:"controllerPID,omitempty"`
 	Metrics    string    `json:"controllerMetrics,omitempty"`
-	Control    string    `json:"control,omitempty"` // URL that takes commands to the controller
+	Control    string    `json:"control,omitempty"` // URL that takes commands to parts of the playground
 	Region     string    `json:"region"`
 	VPC        string    `json:"vpc"`
 	Cluster    string    `json:"cluster"`
-	Summary    string    `json:"summary,omitempty"` // what "up" printed at the end
+	Nodes      []string  `json:"nodes,omitempty"`
+	Replicas   int       `json:"controllerReplicas,omitempty"` // 0 or 1: there is one at most
+	Summary    string    `json:"summary,omitempty"`            // what "up" printed at the end
 
 	ControlToken string `json:"controlToken,omitempty"` // what such a command shows
 }

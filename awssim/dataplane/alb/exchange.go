@@ -264,6 +264,10 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 			x.groupCounts(g).Add(counter.NonStickyCount, 1)
 		}
 	}
+	if t == nil && x.outdated() {
+		x.route()
+		return
+	}
 	if t == nil {
 		x.unavailable(config.ProtocolVersion)
 		return
@@ -277,6 +281,14 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 		x.conn.Counts.Add(counter.GRPCRequestCount, 1)
 	}
 	x.proxy(g, t, targets, host, uri)
+}
+
+// outdated takes over the listener as it is now, and reports whether it changed since the request came: the targets that it led to may have left meanwhile.
+func (x *exchange) outdated() bool {
+	now := x.server.Snapshot()
+	changed := now != x.snapshot
+	x.snapshot = now
+	return changed
 }
 
 // chooseGroup finds the target group by the stickiness cookie or by weight.

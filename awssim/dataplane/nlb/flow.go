@@ -40,7 +40,15 @@ func NewListener(l *loadbalancer.Listener, open *OpenFlows) *Listener {
 func (l *Listener) Serve(conn *loadbalancer.Conn, s *loadbalancer.Snapshot) {
 	b := l.LoadBalancer
 	local := conn.LocalAddr().(*net.TCPAddr).AddrPort()
-	r, ok := l.routeTo(s, conn.Zone, flow.Tuple{Network: "tcp", Client: conn.Client, Local: local})
+	t := flow.Tuple{Network: "tcp", Client: conn.Client, Local: local}
+	r, ok := l.routeTo(s, conn.Zone, t)
+	for now := l.Snapshot(); !ok && now != s; now = l.Snapshot() { // the targets left while the connection was on its way, and the listener has others
+		s = now
+		r, ok = l.routeTo(s, conn.Zone, t)
+	}
+	if !ok {
+		r, ok = l.routeTo(s, b.Zone(local.Addr().Unmap(), s, conn.Client), t) // the targets of the zone left meanwhile, and DNS leaves it out now
+	}
 	if !ok {
 		b.Flows.Add(counter.RejectedFlows, 1)
 		b.Flows.Of(conn.Zone).Add(counter.RejectedFlows, 1)

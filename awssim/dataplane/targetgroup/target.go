@@ -66,7 +66,7 @@ func (t *Target) update(wish topology.Target) {
 	if old == nil {
 		return
 	}
-	if (old.Draining || old.Unused) && !wish.Draining && !wish.Unused {
+	if (old.Draining || old.Unused) && !wish.Draining && !wish.Unused || wish.Registering && !old.Registering {
 		t.forgetHealth()
 	}
 	if old.Address != wish.Address {
@@ -91,7 +91,7 @@ func (t *Target) IsHealthy() bool { return t.healthyNow.Load() }
 // Usable targets may get traffic, if their health allows; the group's lock is not needed.
 func (t *Target) Usable() bool {
 	s := t.Spec()
-	return !s.Draining && !s.Unused
+	return !s.Draining && !s.Registering && !s.Unused
 }
 
 // checkable targets are health-checked; the group's lock is held.

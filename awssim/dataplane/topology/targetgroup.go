@@ -33,6 +33,8 @@ type Target struct {
 	QUICServerID string
 	// Draining targets finish what they have and get nothing new.
 	Draining bool
+	// Registering targets are not known to the load balancer yet: they are neither checked nor used.
+	Registering bool
 	// Unused targets (instance stopped, zone not enabled, …) are neither checked nor used.
 	Unused bool
 }

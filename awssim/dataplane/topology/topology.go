@@ -19,6 +19,19 @@ type Topology struct {
 	Accelerators  []Accelerator
 }
 
+// Led are the ARNs of the target groups that listeners lead to.
+func (t *Topology) Led() map[string]bool {
+	led := map[string]bool{}
+	for i := range t.LoadBalancers {
+		for j := range t.LoadBalancers[i].Listeners {
+			for arn := range t.LoadBalancers[i].Listeners[j].TargetGroups() {
+				led[arn] = true
+			}
+		}
+	}
+	return led
+}
+
 // LoadBalancer is one ALB or NLB. It serves only while Active.
 type LoadBalancer struct {
 	ARN           string

@@ -238,7 +238,7 @@ func groupPermissions(list []vpc.Permission) []types.IpPermission {
 		protocol string
 		from, to int32
 	}
-	var out []types.IpPermission
+	out := []types.IpPermission{} // EC2 sends the lists of a group and of a permission empty, too: some clients rely on it
 	index := map[ports]int{}
 	for _, p := range list {
 		key := ports{p.Protocol, p.From, p.To}
@@ -246,7 +246,8 @@ func groupPermissions(list []vpc.Permission) []types.IpPermission {
 		if !ok {
 			i = len(out)
 			index[key] = i
-			out = append(out, types.IpPermission{IpProtocol: aws.String(p.Protocol)})
+			out = append(out, types.IpPermission{IpProtocol: aws.String(p.Protocol),
+				IpRanges: []types.IpRange{}, Ipv6Ranges: []types.Ipv6Range{}, PrefixListIds: []types.PrefixListId{}, UserIdGroupPairs: []types.UserIdGroupPair{}})
 			if hasPorts(p.PermissionKey) {
 				out[i].FromPort, out[i].ToPort = aws.Int32(p.From), aws.Int32(p.To)
 			}

@@ -48,7 +48,7 @@ func (s *LoadBalancers) setSubnets(in *elb.SetSubnetsInput) (*elb.SetSubnetsOutp
 	if where.vpc != lb.VPC {
 		return nil, check.InvalidConfiguration("The subnets are not in the VPC '%s' of the load balancer", lb.VPC)
 	}
-	if err := s.checkSwap(lb, where.zones); err != nil {
+	if err := s.checkSwap(lb, &want, where.zones); err != nil {
 		return nil, err
 	}
 	if err := s.checkRoom(&want, where); err != nil {
@@ -78,7 +78,7 @@ func (s *LoadBalancers) setSubnets(in *elb.SetSubnetsInput) (*elb.SetSubnetsOutp
 }
 
 // checkSwap holds the rules for replacing zones of load balancers whose addresses clients may use.
-func (s *LoadBalancers) checkSwap(lb *account.LoadBalancer, zones []account.Zone) error {
+func (s *LoadBalancers) checkSwap(lb, want *account.LoadBalancer, zones []account.Zone) error {
 	if lb.Type == request.Application {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (s *LoadBalancers) checkSwap(lb *account.LoadBalancer, zones []account.Zone
 		case lb.Zones[i].Subnet != z.Subnet:
 			return check.Invalid("You cannot specify an additional subnet from an Availability Zone that is already associated with the load balancer. "+
 				"The Availability Zone '%s' corresponding to the new subnet '%s' is already associated with the load balancer.", z.Name, z.Subnet)
-		case !sameMapping(lb.Zones[i], z):
+		case !sameMapping(lb.Zones[i], z) && !sameButIPv6(lb, want, lb.Zones[i], z):
 			return check.InvalidConfiguration("You cannot change the addresses of the Availability Zone '%s', which is already associated with the load balancer", z.Name)
 		}
 	}
@@ -105,6 +105,12 @@ func (s *LoadBalancers) checkSwap(lb *account.LoadBalancer, zones []account.Zone
 		}
 	}
 	return nil
+}
+
+// sameButIPv6 reports whether a zone differs by the IPv6 address that it gets, or loses, with another address type of its load balancer.
+func sameButIPv6(lb, want *account.LoadBalancer, have, z account.Zone) bool {
+	have.IPv6, z.IPv6 = "", ""
+	return lb.IPAddressType != want.IPAddressType && sameMapping(have, z)
 }
 
 // SetSecurityGroups replaces the security groups of a load balancer.
@@ -201,14 +207,22 @@ func (s *LoadBalancers) checkNewAddressType(lb, want *account.LoadBalancer) erro
 	return nil
 }
 
-// readdress gives the interfaces of a load balancer the addresses that the new type needs; those that it does not need
-// stay with the interfaces, which AWS does not guarantee otherwise.
+// readdress gives the interfaces of a load balancer the addresses that the new type needs. Of type ipv4 it has no IPv6 addresses;
+// others that it does not need stay with the interfaces, which AWS does not guarantee otherwise.
 func (s *LoadBalancers) readdress(lb *account.LoadBalancer, addressType string) error {
 	lb.IPAddressType = addressType
-	for _, z := range lb.Zones {
+	for i, z := range lb.Zones {
 		n, ok := s.account.Interface(z.Interface)
 		if !ok {
 			continue
+		}
+		if addressType == "ipv4" {
+			lb.Zones[i].IPv6 = ""
+			for _, addr := range slices.Clone(n.IPv6Addresses) {
+				if err := s.account.UnassignIPv6(n.ID, addr); err != nil {
+					return interfaceError(err)
+				}
+			}
 		}
 		if strings.HasPrefix(addressType, "dualstack") && len(n.IPv6Addresses) == 0 {
 			if err := s.assignIPv6(n, z); err != nil {

@@ -145,7 +145,7 @@ func (s *TargetGroups) DeregisterTargets(ctx context.Context, in *elb.Deregister
 			}
 		}
 		seconds, _ := strconv.Atoi(tg.Attributes[deregDelay]) // functions have none
-		drain := s.account.Profile.DrainFor(time.Duration(seconds) * time.Second)
+		drain := s.account.DrainFor(tg, time.Duration(seconds)*time.Second)
 		gone := s.account.Clock.Now().Add(drain)
 		for _, id := range ids {
 			if t := tg.Target(id.id, id.port); t != nil && t.GoneAt.IsZero() {

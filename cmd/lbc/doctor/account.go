@@ -7,12 +7,15 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/quota"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/orphan"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/twin"
 )
 
 var accountChecks = []Check{{
@@ -21,20 +24,15 @@ var accountChecks = []Check{{
 	Remedy: "set --cluster-name (value clusterName) to the name that the tags have",
 	Find:   foreignBindings,
 }, {
-	Name: "cluster-name-shared", Severity: Error, Needs: []Source{LoadBalancers}, Skip: withoutName,
-	About:  "Load balancers or target groups in another VPC have the tag of this cluster's name: another cluster of the account has the same name, and the controllers may delete each other's resources.",
+	Name: "cluster-name-shared", Severity: Error, Needs: []Source{LoadBalancers}, Uses: []Source{TargetHealth, Objects, Workloads, Nodes}, Skip: withoutName,
+	About:  "Load balancers or target groups have the tag of this cluster's name, and are in another VPC, or no object claims them and healthy targets of theirs are no pods or nodes of this cluster: another cluster of the account has the same name, and the controllers may delete each other's resources.",
 	Remedy: "give one of the clusters another name before it has load balancers; --cluster-name need not be the name in EKS",
-	Find:   sharedName,
+	Find:   func(f *Facts) []Finding { return append(sharedName(f), servedElsewhere(f)...) },
 }, {
 	Name: "orphaned", Severity: Warning, Needs: []Source{LoadBalancers, Network, Objects}, Skip: withoutName,
-	About:  "A load balancer, target group or security group has the cluster's tags, and no object declares it: it was left by a deletion that did not end, and it costs money.",
-	Remedy: "delete it in AWS, or create the object that its tags name and delete that while the controller runs; what an object has just left may still be on its way",
+	About:  "A load balancer, target group or security group has the cluster's tags, and no object claims it by its name, finalizer, group or status: its objects went while no controller ran, and it costs money. A TargetGroupBinding of such a stack counts as well.",
+	Remedy: "lbc orphans has the commands that delete or keep it; --delete-orphans-after has the controller delete it after a time; what an object has just left may still be on its way",
 	Find:   orphans,
-}, {
-	Name: "quota", Severity: Warning, Needs: []Source{LoadBalancers, Listeners, TargetHealth, Limits},
-	About:  "A limit of the account is used by four fifths or more; an error if it is reached.",
-	Remedy: "ask AWS for more (Service Quotas), share load balancers by groups, or split what one load balancer serves",
-	Find:   usedLimits,
 }, {
 	Name: "certificate-expiring", Severity: Warning, Needs: []Source{Certificates},
 	About:  "A certificate of a listener expires within thirty days, which ACM's own renewal would have prevented; an error within seven days, and if it has expired.",
@@ -89,67 +87,103 @@ func sharedName(f *Facts) (out []Finding) {
 	return out
 }
 
-func orphans(f *Facts) (out []Finding) {
-	left := map[stack.Key][]string{}
-	add := func(key stack.Key, vpc, what string) {
-		if !f.Declared[key] && (vpc == "" || vpc == f.Settings.VPC) {
-			left[key] = append(left[key], what)
+// servedElsewhere are the stacks of the VPC that no object claims and whose healthy targets are not of this cluster.
+func servedElsewhere(f *Facts) (out []Finding) {
+	for _, s := range []Source{TargetHealth, Objects, Workloads, Nodes} {
+		if _, unread := f.Unread[s]; unread {
+			return nil
 		}
 	}
-	for _, lb := range f.LoadBalancers {
-		add(lb.Key, lb.VPC, "load balancer "+lb.Name)
-	}
+	claims, of := f.Claims(), map[stack.Key][]string{}
 	for _, g := range f.TargetGroups {
-		if g.Ours {
-			add(g.Key, g.VPC, "target group "+g.Name)
+		if !g.Ours || g.VPC != f.Settings.VPC || f.Declared[g.Key] || claims.By(orphan.Holding{Key: g.Key, Resources: []orphan.Resource{{Kind: stack.KindTargetGroup, ID: g.ARN}}}) != "" {
+			continue
+		}
+		targets := make([]twin.Target, 0, len(g.Targets))
+		for _, t := range g.Targets {
+			targets = append(targets, twin.Target{ID: t.ID, Healthy: t.State == "healthy", Local: f.runs(t.ID)})
+		}
+		for _, id := range twin.Serving(targets) {
+			of[g.Key] = append(of[g.Key], "target "+id+" of "+g.Name+" is healthy")
 		}
 	}
-	for _, g := range f.Groups {
-		add(g.Key, "", "security group "+g.ID)
-	}
-	for _, key := range slices.SortedFunc(maps.Keys(left), stack.Key.Compare) {
-		out = append(out, Finding{Object: key.String(), Text: "no object declares this, and it has resources in AWS", Evidence: join("", left[key])})
+	for _, key := range slices.SortedFunc(maps.Keys(of), stack.Key.Compare) {
+		out = append(out, Finding{Object: key.String(), Text: "no object of this cluster claims it, and it has healthy targets that are neither pods nor nodes of this cluster", Evidence: of[key],
+			Remedy: "if they are of another cluster, give one of the two another --cluster-name; if they were pods until a moment ago, run this again"})
 	}
 	return out
 }
 
-// usage is how much of a limit is used, by what.
-type usage struct {
-	of string
-	quota.Use
-}
-
-func usedLimits(f *Facts) (out []Finding) {
-	var all []usage
-	for _, limit := range slices.Sorted(maps.Keys(f.Counts)) {
-		all = append(all, usage{"account", quota.Use{Limit: limit, Used: f.Counts[limit]}})
+// runs reports whether an address or instance is of a pod or node of the cluster.
+func (f *Facts) runs(id string) bool {
+	for i := range f.Nodes {
+		n := &f.Nodes[i]
+		if strings.HasSuffix(n.Spec.ProviderID, "/"+id) || slices.ContainsFunc(n.Status.Addresses, func(a corev1.NodeAddress) bool { return a.Address == id }) {
+			return true
+		}
 	}
-	for _, lb := range f.LoadBalancers {
-		has := quota.LoadBalancer{Type: lb.Type, Listeners: lb.Listeners, Rules: lb.Rules, Certificates: lb.Added}
-		targets := 0
-		for _, g := range f.TargetGroups {
-			if slices.Contains(g.LoadBalancers, lb.ARN) {
-				has.TargetGroups++
-				targets += len(g.Targets)
+	for i := range f.Slices {
+		for _, e := range f.Slices[i].Endpoints {
+			if slices.Contains(e.Addresses, id) {
+				return true
 			}
 		}
-		for _, u := range append(has.Uses(), quota.Use{Limit: quota.TargetsOf(lb.Type), Used: targets}) {
-			all = append(all, usage{"load balancer " + lb.Name, u})
+	}
+	return slices.ContainsFunc(f.Pods, func(p corev1.Pod) bool {
+		return slices.ContainsFunc(p.Status.PodIPs, func(a corev1.PodIP) bool { return a.IP == id }) || p.Status.PodIP == id
+	})
+}
+
+// Claims are what the objects of the cluster claim. A kind that was not read leaves its stacks unclear.
+func (f *Facts) Claims() *orphan.Claims {
+	return orphan.ClaimsOf(objects.New(partial{f.Objects, f.Unserved}))
+}
+
+// partial are the objects of a cluster that does not serve all kinds.
+type partial struct {
+	objects.Snapshot
+	unserved []objects.Kind
+}
+
+// Serves implements objects.ServedReader.
+func (p partial) Serves(kind objects.Kind) bool { return !slices.Contains(p.unserved, kind) }
+
+func orphans(f *Facts) (out []Finding) {
+	at, held := map[stack.Key]int{}, []orphan.Holding(nil)
+	add := func(key stack.Key, vpc string, r orphan.Resource) {
+		if f.Declared[key] || vpc != "" && vpc != f.Settings.VPC {
+			return
 		}
+		if _, known := at[key]; !known {
+			at[key] = len(held)
+			held = append(held, orphan.Holding{Key: key})
+		}
+		held[at[key]].Resources = append(held[at[key]].Resources, r)
+	}
+	for _, lb := range f.LoadBalancers {
+		add(lb.Key, lb.VPC, orphan.Resource{Kind: stack.KindLoadBalancer, ID: lb.ARN, Name: lb.Name, Hostname: lb.Hostname})
 	}
 	for _, g := range f.TargetGroups {
-		all = append(all, usage{"target group " + g.Name, quota.Use{Limit: quota.TargetsOfGroup, Used: len(g.Targets)}})
+		if g.Ours {
+			add(g.Key, g.VPC, orphan.Resource{Kind: stack.KindTargetGroup, ID: g.ARN, Name: g.Name})
+		}
 	}
-	for _, u := range all {
-		limit, known := f.Limits[u.Limit]
-		if !known || u.Used == 0 || u.Used*5 < limit*4 {
+	for _, g := range f.Groups {
+		add(g.Key, "", orphan.Resource{Kind: stack.KindSecurityGroup, ID: g.ID})
+	}
+	found, unclear := orphan.Find(held, f.Claims())
+	for _, o := range found {
+		if f.Declared[o.Key] {
 			continue
 		}
-		x := Finding{Object: u.of, Text: fmt.Sprintf("%d of %d of limit %s are used", u.Used, limit, u.Limit)}
-		if u.Used >= limit {
-			x.Severity = Error
+		x := Finding{Object: o.Key.String(), Text: o.Why + ", and it has resources"}
+		for _, r := range o.Resources {
+			x.Evidence = append(x.Evidence, r.String())
 		}
 		out = append(out, x)
+	}
+	for _, u := range unclear {
+		out = append(out, Finding{Object: u.Key.String(), Severity: Note, Text: "it has resources in AWS, and whether an object claims it is not known: " + u.Why})
 	}
 	return out
 }

@@ -7,13 +7,14 @@ var areas = []struct {
 	title  string
 	checks []Check
 }{
-	{"The cluster", clusterChecks},
-	{"The controller", controllerChecks},
+	{"The cluster", slices.Concat(clusterChecks, clockChecks)},
+	{"The controller", slices.Concat(controllerChecks, permissionChecks)},
 	{"Admission webhooks", webhookChecks},
 	{"Classes", classChecks},
 	{"Network", networkChecks},
 	{"Traffic", trafficChecks},
 	{"The account", accountChecks},
+	{"Limits", limitChecks},
 }
 
 // Checks are all checks.

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/k8s-lbc/lbc/internal/degraded"
 )
@@ -55,11 +54,6 @@ var clusterChecks = []Check{{
 	About:  "A node has no provider id of an EC2 instance: it cannot be a target of type instance, and the security groups of its pods are not found by it.",
 	Remedy: "run the AWS cloud provider, or start the kubelet with --provider-id=aws:///ZONE/INSTANCE",
 	Find:   nodesWithoutInstance,
-}, {
-	Name: "clock-skew", Severity: Warning, Needs: []Source{APIServer}, Uses: []Source{Account},
-	About:  "Clocks differ. AWS refuses requests that are signed five minutes off, and certificates are not valid yet or not any more. The clocks of AWS, the API server and this machine are compared.",
-	Remedy: "have the machine with the wrong clock synchronise it (chrony with 169.254.169.123 on EC2)",
-	Find:   differingClocks,
 }}
 
 // Versions of Kubernetes: from evaluating on, rules and match conditions are evaluated; minimum serves the APIs that are read.
@@ -207,31 +201,6 @@ func nodesWithoutInstance(f *Facts) (out []Finding) {
 			out = append(out, Finding{Object: "Node " + n.Name, Text: "spec.providerID is empty"})
 		} else if !strings.HasPrefix(id, "aws://") {
 			out = append(out, Finding{Object: "Node " + n.Name, Text: "spec.providerID " + id + " is none of AWS"})
-		}
-	}
-	return out
-}
-
-// refusedSkew is how far off a signature may be for AWS.
-const refusedSkew = 5 * time.Minute
-
-func differingClocks(f *Facts) (out []Finding) {
-	all := append([]Clock{{Of: "this machine"}}, f.Clocks...)
-	for i, a := range all {
-		for _, b := range all[:i] {
-			apart := (a.Ahead - b.Ahead).Abs()
-			if apart < time.Minute {
-				continue
-			}
-			severity := Warning
-			if apart >= refusedSkew {
-				severity = Error
-			}
-			first, last := a.Of, b.Of
-			if a.Ahead < b.Ahead {
-				first, last = last, first
-			}
-			out = append(out, Finding{Severity: severity, Object: "clock of " + a.Of, Text: fmt.Sprintf("the clock of %s is %s ahead of that of %s", first, age(apart), last)})
 		}
 	}
 	return out

@@ -92,9 +92,9 @@ func withoutDeployment(f *Facts) string {
 	return ""
 }
 
-// controllerElsewhere is set where webhooks are called at a URL, as in the playground.
+// controllerElsewhere is set where there is no Deployment and webhooks are called at a URL, as in the playground.
 func controllerElsewhere(f *Facts) string {
-	if slices.ContainsFunc(f.Hooks, func(h Hook) bool { return h.URL != "" }) {
+	if len(f.Controllers) == 0 && slices.ContainsFunc(f.Hooks, func(h Hook) bool { return h.URL != "" }) {
 		return "the webhooks are called at a URL: the controller runs outside of the cluster"
 	}
 	return ""

@@ -16,6 +16,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -39,7 +40,7 @@ func golden(t *testing.T, name, got string) {
 
 // exclusive are checks whose findings exclude others: those about Deployments, and about several default classes, and about
 // subnets.
-var exclusive = []string{"controller-absent", "ingress-unclassed", "vpc-missing"}
+var exclusive = []string{"controller-absent", "ingress-unclassed", "vpc-missing", "iam-role-missing"}
 
 func TestEachCheckFindsItsTroubleWithSeverityEvidenceAndRemedy(t *testing.T) {
 	t.Parallel()
@@ -104,6 +105,18 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 				}
 			}
 		}, Note, "no subnets"},
+		{"Services with ports of their own", "load-balancers-shareable", func(f *Facts) {
+			f.Objects = snapshot(balancerOf("a", 80), balancerOf("b", 81), balancerOf("c", 82, 83))
+		}, Note, "3 of them"},
+		{"Services with one port", "load-balancers-shareable", func(f *Facts) { f.Objects = snapshot(balancerOf("a", 80), balancerOf("b", 80), balancerOf("c", 81)) }, "", ""},
+		{"what another cluster of the name serves", "cluster-name-shared", func(f *Facts) { f.TargetGroups = append(f.TargetGroups, elsewhere("10.9.9.9", "healthy")) }, Error, "neither pods nor nodes of this cluster"},
+		{"what is left of this cluster", "cluster-name-shared", func(f *Facts) {
+			f.TargetGroups = append(f.TargetGroups, elsewhere("10.9.9.9", "unhealthy"), elsewhere("10.0.1.1", "healthy"), elsewhere("i-1", "healthy"))
+		}, "", ""},
+		{"targets that could not be read", "cluster-name-shared", func(f *Facts) {
+			f.TargetGroups = append(f.TargetGroups, elsewhere("10.9.9.9", "healthy"))
+			f.Unread = map[Source]Unread{Workloads: {Reason: "no"}}
+		}, "", ""},
 		{"some targets unhealthy", "targets-unhealthy", func(f *Facts) {
 			f.TargetGroups[0].Targets = append(f.TargetGroups[0].Targets, Target{ID: "10.0.1.2", State: "unhealthy"})
 		}, Warning, "1 of 2"},
@@ -112,13 +125,57 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 			f.Pods[0].Status.Conditions[0].LastTransitionTime.Time = now.Add(-time.Second)
 		}, "", ""},
 		{"a target that leaves", "endpoints-unregistered", func(f *Facts) { f.TargetGroups[0].Targets[0].State = "draining" }, Error, "1 of 1"},
-		{"a preStop hook", "termination-abrupt", func(f *Facts) {
-			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(5))
+		{"a short sleep", "termination-abrupt", func(f *Facts) {
+			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(60))
+			f.Pods[0].Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 5}}}
+		}, Note, "container app sleeps for 5 seconds, and load balancers may send requests for 30 seconds"},
+		{"a hook of its own", "termination-abrupt", func(f *Facts) {
+			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(60))
 			f.Pods[0].Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{}}
+		}, "", ""},
+		{"a declared time", "termination-abrupt", func(f *Facts) {
+			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(5))
+			f.Pods[0].Annotations = map[string]string{"elbv2.k8s.aws/pod-drain-seconds": "2"}
 		}, "", ""},
 		{"a limit that is reached", "quota", func(f *Facts) { f.Counts["target-groups"] = 3000 }, Error, "3000 of 3000"},
 		{"a certificate that has expired", "certificate-expiring", func(f *Facts) { f.Certificates[0].Expires = now.Add(-3 * day) }, Error, "has expired 3 days ago"},
 		{"a certificate for three weeks", "certificate-expiring", func(f *Facts) { f.Certificates[0].Expires = now.Add(21 * day) }, Warning, "expires in 21 days"},
+		{"a limit of interfaces that AWS has raised", "quota-security-groups", func(f *Facts) {
+			f.GroupLimit, f.LoadBalancers[0].SecurityGroups = 8, []string{"sg-1", "sg-2", "sg-3", "sg-4", "sg-5"}
+		}, "", ""},
+		{"a limit of interfaces that is not known", "quota-security-groups", func(f *Facts) {
+			f.GroupLimit, f.LoadBalancers[0].SecurityGroups = 0, []string{"sg-1", "sg-2", "sg-3", "sg-4", "sg-5"}
+		}, Warning, "5 of 5"},
+		{"many rules of the other family", "quota-security-groups", func(f *Facts) { f.Rules[0].IPv6 = 48 }, Warning, "48 of 60"},
+		{"more rules than by default", "quota-security-groups", func(f *Facts) { f.Rules[0].IPv4 = 61 }, "", ""},
+		{"many rules of a group of others", "quota-security-groups", func(f *Facts) { f.Rules[1].IPv4 = 60 }, "", ""},
+		{"many imports", "quota-certificates", func(f *Facts) { f.Imported = slices.Repeat([]time.Time{now.Add(-day)}, 4000) }, Warning, "4000 of 5000 of limit certificates-per-year"},
+		{"imports of last year", "quota-certificates", func(f *Facts) { f.Imported = slices.Repeat([]time.Time{now.Add(-366 * day)}, 4000) }, "", ""},
+		{"many targets in a zone", "quota", func(f *Facts) {
+			f.Limits["targets-per-availability-zone-per-network-load-balancer"], f.LoadBalancers[0].Type = 1, stack.Network
+		}, Error, "1 of 1 of limit targets-per-availability-zone"},
+		{"a node's clock two minutes ahead", "node-clock-skew", func(f *Facts) { f.Heartbeats[0].Renewed = now.Add(2 * time.Minute) }, Warning, "2 minutes ahead of"},
+		{"a node's clock six minutes behind", "node-clock-skew", func(f *Facts) { f.Heartbeats[0].Renewed = now.Add(-6 * time.Minute) }, Error, "5 minutes behind"},
+		{"a node that has stopped", "node-clock-skew", func(f *Facts) { f.Heartbeats[0] = Heartbeat{Node: "n1", Renewed: now.Add(-time.Hour)} }, "", ""},
+		{"a target group that bindings share", "target-group-bound-twice", func(f *Facts) {
+			a, b := binding("shop", "a", "web"), binding("shop", "b", "web")
+			a.Spec.MultiClusterTargetGroup, b.Spec.MultiClusterTargetGroup = true, true
+			f.Objects = snapshot(a, b)
+		}, "", ""},
+		{"a target group that one binding shares", "target-group-bound-twice", func(f *Facts) {
+			a, b := binding("shop", "a", "web"), binding("other", "b", "web")
+			a.Spec.MultiClusterTargetGroup = true
+			f.Objects = snapshot(a, b)
+		}, Error, "2 TargetGroupBindings"},
+		{"a role that does not exist", "iam-role-missing", func(f *Facts) { f.Permissions.Exists = false }, Error, "no such role"},
+		{"nothing of a role that does not exist", "iam-denied", func(f *Facts) { f.Permissions.Exists, f.Permissions.Lacking = false, []Lack{{}} }, "", ""},
+		{"a role that is not known", "iam-denied", func(f *Facts) { f.Permissions = Permissions{} }, "", ""},
+		{"what only a feature needs", "iam-denied", func(f *Facts) { f.Permissions.Lacking = []Lack{{Sid: "Read", Action: "acm:ListCertificates"}} }, Warning, "may not acm:ListCertificates, of statement Read"},
+		{"what the standard policy lacks", "iam-denied", func(f *Facts) { f.Permissions.Lacking = []Lack{{Sid: "AddOns", Action: "wafv2:ListWebACLs"}} }, Note, "statement AddOns"},
+		{"a Deny", "iam-denied", func(f *Facts) {
+			f.Permissions.Lacking = []Lack{{Sid: "Read", Action: "ec2:DescribeSubnets", Explicit: true}}
+		}, Error, "a policy denies it"},
+		{"actions that were not tried", "iam-denied", func(f *Facts) { f.Permissions.Untried = []string{"elasticloadbalancing:SetSubnets"} }, Note, "1 of its actions could not be tried"},
 		{"no name of a cluster", "orphaned", func(f *Facts) { f.Settings.Cluster, f.Declared = "", nil }, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

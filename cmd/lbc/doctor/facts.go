@@ -28,17 +28,21 @@ type Facts struct {
 	Leases      []Lease      // source Controller
 	Objects     objects.Snapshot
 	Declared    map[stack.Key]bool // source Objects: the stacks that objects declare, or leave
+	Unserved    []objects.Kind     // source Objects: kinds that the API server does not serve, or whose objects may not be listed
+	// Drains is for how many seconds the load balancer of a TargetGroupBinding may need a pod that ends, by its namespace and name. Source Objects.
+	Drains      map[[2]string]int64
 	Definitions map[string]Definition
 	User        string  // source Rights: the user that the rights are of
 	Denied      []Right // source Rights
 	Hooks       []Hook
 	Serving     []Serving // source Webhooks: certificates that the controller serves admission with
 	// Refused is why the creation of a Service was refused; empty = it was admitted. Source Admission.
-	Refused string
-	Nodes   []corev1.Node
-	Slices  []discoveryv1.EndpointSlice // source Workloads
-	Pods    []corev1.Pod                // source Workloads
-	Events  []corev1.Event              // Warnings and successes of the controller
+	Refused    string
+	Nodes      []corev1.Node
+	Heartbeats []Heartbeat                 // of nodes
+	Slices     []discoveryv1.EndpointSlice // source Workloads
+	Pods       []corev1.Pod                // source Workloads
+	Events     []corev1.Event              // Warnings and successes of the controller
 
 	// VPCExists is false if the account has no VPC of that id in the region. Source Network.
 	VPCExists     bool
@@ -49,7 +53,11 @@ type Facts struct {
 	Groups        []Tagged            // source Network: security groups of the cluster, by their tags
 	Counts        map[quota.Limit]int // source LoadBalancers: how many the account has
 	Certificates  []Certificate       // that listeners of the cluster's load balancers have
-	Limits        map[quota.Limit]int
+	Limits        map[quota.Limit]int // of Elastic Load Balancing
+	Permissions   Permissions         // source RolePolicies
+	GroupLimit    int                 // source SecurityGroups: security groups of an interface; 0 = not known
+	Rules         []GroupRules        // of security groups of the VPC
+	Imported      []time.Time         // source CertificateList: when certificates were imported; the zero time of others
 }
 
 // Settings are those of the controller, as flags or its Deployment set them.
@@ -130,7 +138,16 @@ type Instance struct {
 	ID, Node, VPC, Zone string
 	HopLimit            int32 // of answers of the instance metadata service; 0 = not known
 	// Groups is why no security group of its network interface is extended; empty = one is.
-	Groups string
+	Groups   string
+	Extended string // the security group that is
+}
+
+// GroupRules are how many inbound rules a security group has of each family. One whose source is a security group counts in both. A prefix list counts
+// as one here, and with all its entries for AWS.
+type GroupRules struct {
+	ID          string
+	IPv4, IPv6  int
+	PrefixLists int
 }
 
 // Tagged is a resource with the stack that its tags name.
@@ -142,6 +159,7 @@ type Tagged struct {
 // LoadBalancer is one of the cluster.
 type LoadBalancer struct {
 	ARN, Name, VPC string
+	Hostname       string
 	Type           stack.LoadBalancerType
 	Zones          []string
 	Key            stack.Key
@@ -149,6 +167,7 @@ type LoadBalancer struct {
 	Rules          int      // besides default ones
 	Certificates   []string // ARNs
 	Added          int      // of these, with those that several listeners have several times: besides the default ones
+	SecurityGroups []string
 }
 
 // TargetGroup is one of the cluster, or one that a binding names.

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -80,6 +81,15 @@ func ingressOf(m metav1.ObjectMeta, class string, hosts ...string) *networkingv1
 	return i
 }
 
+// balancerOf is a Service with a load balancer of its own.
+func balancerOf(name string, ports ...int32) *corev1.Service {
+	s := &corev1.Service{ObjectMeta: meta("shop", name, finalized("service.k8s.aws/resources"))}
+	for _, p := range ports {
+		s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Port: p})
+	}
+	return s
+}
+
 func classOf(m metav1.ObjectMeta, params string) *networkingv1.IngressClass {
 	c := &networkingv1.IngressClass{ObjectMeta: m, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}}
 	if params != "" {
@@ -144,6 +154,11 @@ func subnets(free int32, zones ...string) map[string]facts.Subnet {
 	return out
 }
 
+// elsewhere is a target group with the tags of a stack that no object claims, and a target.
+func elsewhere(id, state string) TargetGroup {
+	return TargetGroup{ARN: tgID + "elsewhere", Name: "k8s-elsewhere", VPC: vpc, Cluster: "demo", Key: keyOf("elsewhere", "web"), Ours: true, Targets: []Target{{ID: id, State: state}}}
+}
+
 // well is a cluster and an account without trouble.
 func well(t *testing.T) *Facts {
 	t.Helper()
@@ -163,7 +178,8 @@ func well(t *testing.T) *Facts {
 		Objects: snapshot(classOf(meta("", "alb"), ""), gatewayClassOf("alb", metav1.ConditionTrue), ingressOf(meta("shop", "web", finalized("ingress.k8s.aws/resources")), "alb", "shop.example.com"),
 			&corev1.Namespace{ObjectMeta: meta("", "shop")}, binding("shop", "k8s-web", "web")),
 		Declared: map[stack.Key]bool{keyOf("shop", "web"): true},
-		Nodes:    []corev1.Node{node("n1", "aws:///us-west-2a/i-1")}, Instances: []Instance{{ID: "i-1", Node: "n1", VPC: vpc, Zone: "us-west-2a", HopLimit: 2}},
+		Drains:   map[[2]string]int64{{"shop", "k8s-web"}: 30},
+		Nodes:    []corev1.Node{node("n1", "aws:///us-west-2a/i-1")}, Instances: []Instance{{ID: "i-1", Node: "n1", VPC: vpc, Zone: "us-west-2a", HopLimit: 2, Extended: "sg-1"}},
 		AWS:    facts.Facts{Subnets: subnets(200, "us-west-2a", "us-west-2b"), Routes: true, VPC: &facts.VPC{ID: vpc}, SecurityGroups: map[string]facts.SecurityGroup{}},
 		Slices: []discoveryv1.EndpointSlice{endpointsOf("shop", map[string]string{"10.0.1.1": "web-1"})}, Pods: []corev1.Pod{podOf("shop", "web-1", 60)},
 		Events: []corev1.Event{
@@ -178,6 +194,9 @@ func well(t *testing.T) *Facts {
 		Counts:       map[quota.Limit]int{"application-load-balancers": 1, "target-groups": 1},
 		Limits:       map[quota.Limit]int{"application-load-balancers": 50, "target-groups": 3000, "rules-per-application-load-balancer": 100, "targets-per-target-group": 1000},
 		Certificates: []Certificate{{ARN: cert, Domains: []string{"*.example.com"}, Status: "ISSUED", Expires: now.Add(300 * day)}},
+		GroupLimit:   5, Rules: []GroupRules{{ID: "sg-1", IPv4: 20, IPv6: 3}, {ID: "sg-foreign", IPv4: 60}}, Imported: []time.Time{{}, now.Add(-day)},
+		Permissions: Permissions{Role: "arn:aws:iam::123456789012:role/lbc", Exists: true},
+		Heartbeats:  []Heartbeat{{Node: "n1", Renewed: now.Add(-8 * time.Second), Written: now.Add(-7 * time.Second)}},
 	}
 	for plural := range gatewayKinds {
 		f.Definitions[plural+gatewayGroup] = Definition{Bundle: "v1.6.3", Versions: map[string][]string{"v1": nil}}
@@ -218,7 +237,7 @@ func sick(t *testing.T) *Facts {
 		classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), "none"), classOf(meta("", "nginx", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""),
 		ingressOf(meta("shop", "web", finalized("ingress.k8s.aws/resources"), deleted), "alb", "shop.example.com", "shop.example.org"),
 		ingressOf(meta("shop", "one", finalized("ingress.k8s.aws/resources")), "alb"), ingressOf(meta("shop", "two", finalized("ingress.k8s.aws/resources")), "alb"),
-		ingressOf(meta("shop", "lost"), "internal-alb"), binding("shop", "k8s-web", "web"),
+		ingressOf(meta("shop", "lost"), "internal-alb"), binding("shop", "k8s-web", "web"), binding("shop", "copy", "web"),
 		&corev1.Namespace{ObjectMeta: meta("", "shop", func(m *metav1.ObjectMeta) { m.Labels = map[string]string{gateLabel: "enabled"} })},
 		gatewayClassOf("refused", metav1.ConditionFalse), gatewayClassOf("unseen", ""), &gatewayv1.Gateway{ObjectMeta: meta("shop", "edge"), Spec: gatewayv1.GatewaySpec{GatewayClassName: "edge"}},
 	)
@@ -232,7 +251,7 @@ func sick(t *testing.T) *Facts {
 		event("Ingress", "shop", "two", "Warning", "FailedBuildModel", "long ago [InvalidAnnotation]", 2*time.Hour),
 	}
 	lb := &f.LoadBalancers[0]
-	lb.Rules, lb.Zones = 100, []string{"us-west-2b"}
+	lb.Rules, lb.Zones, lb.SecurityGroups = 100, []string{"us-west-2b"}, []string{"sg-1", "sg-2", "sg-3", "sg-4", "sg-5"}
 	f.LoadBalancers = append(f.LoadBalancers, LoadBalancer{ARN: lbID + "far", Name: "k8s-far", VPC: "vpc-2", Type: stack.Network, Key: keyOf("shop", "far")})
 	f.Declared = map[stack.Key]bool{}
 	f.TargetGroups[0].Targets = []Target{
@@ -240,6 +259,14 @@ func sick(t *testing.T) *Facts {
 		{ID: "10.0.1.2", Port: 80, Zone: "us-west-2a", State: "unused", Reason: "Target.NotInUse", Description: "Target is in an Availability Zone that is not enabled for the load balancer"},
 	}
 	f.Groups = []Tagged{{"sg-9", keyOf("shop", "gone")}}
+	f.Rules = []GroupRules{{ID: "sg-1", IPv4: 48, IPv6: 20, PrefixLists: 2}, {ID: "sg-2", IPv4: 70}}
+	f.Imported = slices.Repeat([]time.Time{now.Add(-400 * day)}, 2100)
+	f.Heartbeats = []Heartbeat{{"n1", now.Add(-10 * time.Minute), now.Add(-5 * time.Second)}, {"n2", now.Add(2 * time.Minute), time.Time{}}, {"stopped", now.Add(-day), time.Time{}}}
+	f.Permissions.Lacking = []Lack{
+		{Sid: "ChangeOwn", Action: "elasticloadbalancing:DeleteLoadBalancer", Resource: "arn:app"}, {Sid: "ChangeOwn", Action: "elasticloadbalancing:DeleteLoadBalancer", Resource: "arn:net"},
+		{Sid: "ChangeOwn", Action: "elasticloadbalancing:SetSubnets", Resource: "arn:app", Explicit: true},
+		{Sid: "Read", Action: "acm:ListCertificates", Resource: "*"}, {Sid: "AddOns", Action: "wafv2:ListWebACLs", Resource: "*"},
+	}
 	f.Counts = map[quota.Limit]int{"application-load-balancers": 41, "target-groups": 1}
 	f.Certificates = []Certificate{{ARN: cert, Domains: []string{"*.example.com"}, Expires: now.Add(5 * day)}}
 	return f

@@ -10,24 +10,28 @@ type Source string
 
 // The sources.
 const (
-	APIServer     Source = "api-server"
-	Controller    Source = "controller"
-	Objects       Source = "objects"
-	Definitions   Source = "definitions"
-	Rights        Source = "rights"
-	Webhooks      Source = "webhooks"
-	Admission     Source = "admission"
-	Nodes         Source = "nodes"
-	Workloads     Source = "workloads"
-	Events        Source = "events"
-	Account       Source = "account"
-	Network       Source = "network"
-	Instances     Source = "instances"
-	LoadBalancers Source = "load-balancers"
-	Listeners     Source = "listeners"
-	TargetHealth  Source = "target-health"
-	Certificates  Source = "certificates"
-	Limits        Source = "limits"
+	APIServer       Source = "api-server"
+	Controller      Source = "controller"
+	Objects         Source = "objects"
+	Definitions     Source = "definitions"
+	Rights          Source = "rights"
+	Webhooks        Source = "webhooks"
+	Admission       Source = "admission"
+	Nodes           Source = "nodes"
+	Heartbeats      Source = "heartbeats"
+	Workloads       Source = "workloads"
+	Events          Source = "events"
+	Account         Source = "account"
+	Network         Source = "network"
+	Instances       Source = "instances"
+	LoadBalancers   Source = "load-balancers"
+	Listeners       Source = "listeners"
+	TargetHealth    Source = "target-health"
+	Certificates    Source = "certificates"
+	Limits          Source = "limits"
+	RolePolicies    Source = "role-policies"
+	SecurityGroups  Source = "security-groups"
+	CertificateList Source = "certificate-list"
 )
 
 // SourceInfo describes a source.
@@ -55,6 +59,7 @@ var Sources = []SourceInfo{
 	{Webhooks, "webhook configurations with their Services, endpoints and certificates", Warning, grantReading, []Source{APIServer}, []Source{Controller}},
 	{Admission, "the answer of the webhooks to a Service that is created as a dry run", Warning, "use a kubeconfig that may create Services, or leave the check out with --skip; nothing is stored", []Source{APIServer}, nil},
 	{Nodes, "nodes", Warning, grantReading, []Source{APIServer}, nil},
+	{Heartbeats, "the Leases of nodes", Warning, grantReading, []Source{APIServer}, nil},
 	{Workloads, "EndpointSlices, and the pods in namespaces with TargetGroupBindings", Warning, grantReading, []Source{APIServer, Objects}, nil},
 	{Events, "events", Warning, grantReading, []Source{APIServer}, nil},
 	{Account, "the AWS account", Error, "check the AWS credentials (aws sts get-caller-identity), --aws-region and --aws-vpc-id; --offline leaves AWS out", nil, []Source{Controller, Nodes}},
@@ -65,6 +70,13 @@ var Sources = []SourceInfo{
 	{TargetHealth, "the health of targets", Warning, grantAction, []Source{LoadBalancers}, []Source{Objects, Network, Instances, Listeners}},
 	{Certificates, "certificates of ACM", Warning, grantAction, []Source{Listeners}, nil},
 	{Limits, "the account's limits", Warning, grantAction, []Source{Account}, nil},
+	{
+		RolePolicies, "what the policies of the controller's role allow", Note,
+		"allow your credentials iam:SimulatePrincipalPolicy on the role, or run lbc doctor with the controller's own; until then, events on objects tell what AWS denies to it",
+		[]Source{Account}, []Source{Controller, Network, Instances},
+	},
+	{SecurityGroups, "the rules of the VPC's security groups", Warning, grantAction, []Source{Account}, nil},
+	{CertificateList, "the list of ACM's certificates", Warning, grantAction, []Source{Account}, nil},
 }
 
 // Unread is why a source could not be read.

@@ -1,16 +1,20 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/drain"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -32,19 +36,24 @@ var trafficChecks = []Check{{
 	Remedy: "see that the controller runs and leads, and read the events of the TargetGroupBinding",
 	Find:   unregisteredEndpoints,
 }, {
+	Name: "target-group-bound-twice", Severity: Error, Needs: []Source{Objects},
+	About:  "Several TargetGroupBindings register their targets in one target group, and not all of them say that they share it: each removes the targets of the others.",
+	Remedy: "delete all but one, or set spec.multiClusterTargetGroup: true on all of them",
+	Find:   boundTwice,
+}, {
 	Name: "readiness-gate-missing", Severity: Warning, Needs: []Source{Workloads, Objects},
 	About:  "Pods of a namespace with readiness gates have none: they were created before the label, or while the webhook did not answer. Rollouts do not wait for their health in the load balancer.",
 	Remedy: "recreate the pods: kubectl rollout restart",
 	Find:   podsWithoutGate,
 }, {
 	Name: "termination-abrupt", Severity: Note, Needs: []Source{Workloads, Objects},
-	About:  "Pods behind a load balancer have a grace period of less than fifteen seconds and no preStop hook: they may end while the load balancer still sends requests to them, which it answers with 502 or 504.",
-	Remedy: "add lifecycle.preStop.sleep.seconds: 15 and a terminationGracePeriodSeconds that is longer",
+	About:  "Pods declare a grace period, or a sleep before their end, that is shorter than the time for which their load balancers may send requests to them: 15 seconds and the declared deregistration delay, or else 30 seconds, of an Application Load Balancer, and 180 seconds, or a declared delay that is longer, of a Network Load Balancer. Such requests are answered with 502 or 504, or fail.",
+	Remedy: "label the namespace elbv2.k8s.aws/pod-drain-inject=enabled and recreate the pods, or give them lifecycle.preStop.sleep.seconds and a longer terminationGracePeriodSeconds; declare a deregistration delay where requests end soon",
 	Find:   abruptPods,
 }, {
 	Name: "load-balancers-shareable", Severity: Note, Needs: []Source{Objects},
-	About:  "Three or more Ingresses of a namespace with the same class and scheme have a load balancer each. One for all of them costs less.",
-	Remedy: "give them the same annotation alb.ingress.kubernetes.io/group.name",
+	About:  "Three or more Ingresses of a namespace with the same class and scheme, or Services of a namespace with the same scheme and ports of their own, have a load balancer each. One for all of them costs less.",
+	Remedy: "give Ingresses the same annotation alb.ingress.kubernetes.io/group.name, Services the same service.beta.kubernetes.io/aws-load-balancer-group-name; their address changes",
 	Find:   shareable,
 }}
 
@@ -192,6 +201,24 @@ func readySince(p *corev1.Pod) time.Time {
 	return p.CreationTimestamp.Time
 }
 
+func boundTwice(f *Facts) (out []Finding) {
+	of, alone := map[string][]string{}, map[string]bool{}
+	for _, b := range bindings(f) {
+		group := b.Spec.TargetGroupARN
+		if group == "" { // it is known by its name until the controller has completed the binding
+			continue
+		}
+		of[group] = append(of[group], nameOf(b))
+		alone[group] = alone[group] || !b.Spec.MultiClusterTargetGroup
+	}
+	for _, group := range slices.Sorted(maps.Keys(of)) {
+		if n := len(of[group]); n > 1 && alone[group] {
+			out = append(out, Finding{Object: "target group " + group, Text: fmt.Sprintf("%d TargetGroupBindings register targets in it", n), Evidence: join("", of[group])})
+		}
+	}
+	return out
+}
+
 const (
 	gateLabel  = "elbv2.k8s.aws/pod-readiness-gate-inject"
 	gatePrefix = "target-health.elbv2.k8s.aws/"
@@ -217,49 +244,66 @@ func podsWithoutGate(f *Facts) (out []Finding) {
 	return out
 }
 
-// late is for how many seconds load balancers may still send requests to a target that is deregistered.
-const late = 15
-
 func abruptPods(f *Facts) (out []Finding) {
 	seen, pods := map[string]bool{}, podsOf(f)
 	for _, b := range bindings(f) {
-		object := full("Service", b.Namespace, b.Spec.ServiceRef.Name)
+		object, needed := full("Service", b.Namespace, b.Spec.ServiceRef.Name), f.Drains[[2]string{b.Namespace, b.Name}]
 		for _, e := range endpoints(f, b, pods) {
 			if e.pod == nil || seen[object] || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeIP {
 				continue
 			}
-			grace := e.pod.Spec.TerminationGracePeriodSeconds
-			pauses := slices.ContainsFunc(e.pod.Spec.Containers, func(c corev1.Container) bool { return c.Lifecycle != nil && c.Lifecycle.PreStop != nil })
-			if !pauses && grace != nil && *grace < late {
+			if _, declared := e.pod.Annotations[drain.SecondsAnnotation]; declared {
+				continue
+			}
+			if how, abrupt := drain.Abrupt(e.pod, needed); abrupt {
 				seen[object] = true
-				out = append(out, Finding{Object: object, Text: fmt.Sprintf("its pods have %d seconds to end and no preStop hook", *grace), Evidence: []string{"Pod " + e.pod.Name}})
+				out = append(out, Finding{Object: object, Evidence: []string{"Pod " + e.pod.Name},
+					Text: fmt.Sprintf("its pods end early: %s, and load balancers may send requests for %d seconds after a pod is asked to end", how, needed)})
 			}
 		}
 	}
 	return out
 }
 
+// enoughToShare is how many load balancers might be one before that is worth a note.
+const enoughToShare = 3
+
 func shareable(f *Facts) (out []Finding) {
-	of := map[string][]string{}
-	var order []string
+	of := groups{}
 	for _, i := range ingresses(f) {
 		if i.Spec.IngressClassName == nil || i.Annotations[string(annotation.GroupName)] != "" || !slices.Contains(i.Finalizers, owner.Of(stack.Ingress).Finalizer) {
 			continue
 		}
-		scheme := i.Annotations[string(annotation.Scheme)]
-		if scheme == "" {
-			scheme = "default"
-		}
-		group := fmt.Sprintf("Ingresses of class %s and %s scheme in namespace %s", *i.Spec.IngressClassName, scheme, i.Namespace)
-		if of[group] == nil {
-			order = append(order, group)
-		}
-		of[group] = append(of[group], i.Name)
+		of.add(fmt.Sprintf("Ingresses of class %s and %s scheme in namespace %s", *i.Spec.IngressClassName, schemeOf(i, annotation.Scheme), i.Namespace), i.Name)
 	}
-	for _, group := range order {
-		if n := len(of[group]); n >= 3 {
-			out = append(out, Finding{Object: group, Text: fmt.Sprintf("%d of them have a load balancer each", n), Evidence: join("", of[group])})
+	used := map[string]bool{}
+	for _, s := range list[*corev1.Service](f, objects.Service) {
+		if s.Annotations[string(annotation.ServiceGroupName)] != "" || !slices.Contains(s.Finalizers, owner.Of(stack.Service).Finalizer) {
+			continue
+		}
+		group := fmt.Sprintf("Services with ports of their own and %s scheme in namespace %s", schemeOf(s, annotation.ServiceScheme), s.Namespace)
+		at := func(p corev1.ServicePort) string { return fmt.Sprintf("%s %d", group, p.Port) }
+		if slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return used[at(p)] }) {
+			continue // AWS has one listener for a number
+		}
+		for _, p := range s.Spec.Ports {
+			used[at(p)] = true
+		}
+		of.add(group, s.Name)
+	}
+	for _, group := range slices.Sorted(maps.Keys(of)) {
+		if names := of[group]; len(names) >= enoughToShare {
+			out = append(out, Finding{Object: group, Text: fmt.Sprintf("%d of them have a load balancer each", len(names)), Evidence: join("", names)})
 		}
 	}
 	return out
+}
+
+// groups are names of objects by what they have in common.
+type groups map[string][]string
+
+func (g groups) add(group, name string) { g[group] = append(g[group], name) }
+
+func schemeOf(o metav1.Object, key annotation.Key) string {
+	return cmp.Or(o.GetAnnotations()[string(key)], "default")
 }

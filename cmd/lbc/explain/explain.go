@@ -286,13 +286,21 @@ func addWAFClassic(lb stack.LoadBalancer, add func(name, value, key string)) {
 func (x *explainer) group(id string) string {
 	for _, g := range x.in.Observed.SecurityGroups {
 		if g.ID == id {
-			return g.GroupID + " (" + groupNames[id] + ")"
+			return g.GroupID + " (" + groupName(id) + ")"
 		}
 	}
-	return groupNames[id]
+	return groupName(id)
 }
 
-var groupNames = map[string]string{stack.ManagedSecurityGroup: "managed", stack.BackendSecurityGroup: "shared backend group"}
+func groupName(id string) string {
+	switch {
+	case stack.IsManagedSecurityGroup(id):
+		return "managed"
+	case id == stack.BackendSecurityGroup:
+		return "shared backend group"
+	}
+	return ""
+}
 
 // tags are the declared tags, without tracking tags.
 func (x *explainer) tags(o compile.Origin, tags map[string]string) []Field {
@@ -368,7 +376,7 @@ func (x *explainer) balancer(arn string) string {
 func (x *explainer) openTo(port int32) string {
 	var out []string
 	for _, g := range x.in.Stack.SecurityGroups {
-		if g.ID != stack.ManagedSecurityGroup {
+		if !stack.IsManagedSecurityGroup(g.ID) {
 			continue
 		}
 		for _, p := range g.Ingress {

@@ -29,6 +29,18 @@ import (
 type Account interface {
 	front.FactSource
 	Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (elb.Observed, error)
+	Registered(ctx context.Context, targetGroup string) ([]elb.Target, error)
+}
+
+// Cluster is what a cluster holds of stacks that the objects of a view do not show.
+type Cluster struct {
+	// Bindings are the existing TargetGroupBindings of a stack; nil = there are none.
+	Bindings func(stack.Key) []elb.Binding
+	// Recorded are the keys of the targets that the cluster registered through a binding of a target group that clusters share. Where it is nil,
+	// which of them are other clusters' is not known, and none counts as theirs.
+	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
+	// Applied are the fields that the controller applied last to a stack; nil = they are not known of any.
+	Applied func(ctx context.Context, key stack.Key) (fields policy.Fields, known bool)
 }
 
 // Result is the plan of one stack.
@@ -40,6 +52,8 @@ type Result struct {
 	Unmet []gateway.Unmet
 	// Unbuildable reports that the desired stack cannot be built; nothing would be changed.
 	Unbuildable bool
+	// DriftAssumed reports that what the drift policy withholds rests on an assumption: that the controller applied everything as it is wanted now.
+	DriftAssumed bool
 	// Input, Compiled and Observed are what the plan is made from.
 	Input    front.Input
 	Compiled compile.Result
@@ -49,13 +63,13 @@ type Result struct {
 // Outcome are the plans of all stacks.
 type Outcome struct {
 	Stacks []Result
-	// Diagnostics are about objects that belong to no stack because their class or group is invalid.
+	// Diagnostics are about objects that belong to no stack, as where their class or group is invalid.
 	Diagnostics diag.List
 }
 
 // Invalid reports whether an object is invalid.
 func (o Outcome) Invalid() bool {
-	return len(o.Diagnostics) > 0 || slices.ContainsFunc(o.Stacks, func(r Result) bool { return r.Diagnostics.HasErrors() || len(r.Unmet) > 0 })
+	return o.Diagnostics.HasErrors() || slices.ContainsFunc(o.Stacks, func(r Result) bool { return r.Diagnostics.HasErrors() || len(r.Unmet) > 0 })
 }
 
 // unmet are the conditions of a Gateway and the objects around it that no diagnostic is about.
@@ -72,9 +86,8 @@ func unmet(w front.Input, found diag.List) []gateway.Unmet {
 	})
 }
 
-// Plans plans the stacks that the objects of the view declare and that only selects, sorted by key. bindings returns the existing
-// TargetGroupBindings of a stack.
-func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Account, c *config.Config, bindings func(stack.Key) []elb.Binding) (Outcome, error) {
+// Plans plans the stacks that the objects of the view declare and that only selects, sorted by key.
+func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Account, c *config.Config, in Cluster) (Outcome, error) {
 	loaders := front.Loaders(c, true)
 	keys, broken := keysOf(v, loaders)
 	compileConfig := front.CompileFromFlags(c)
@@ -83,7 +96,10 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 		if !only(key) {
 			continue
 		}
-		w := loaders[key.Owner].Load(v, key.ID)
+		w, err := load(ctx, v, loaders[key.Owner], a, key, &compileConfig)
+		if err != nil {
+			return Outcome{}, err
+		}
 		r, _, err := front.Compile(ctx, a, key, w, compileConfig, nil)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("%s: %w", key, err)
@@ -100,9 +116,27 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 			if err != nil {
 				return fmt.Errorf("%s: reading %s: %w", key, what, err)
 			}
-			o.Bindings, o.Hostnames = bindings(key), w.Hostnames(key.Owner)
+			o.Hostnames = w.Hostnames(key.Owner)
+			if in.Bindings != nil {
+				o.Bindings = in.Bindings(key)
+			}
 			res.Observed = o.Clone() // a diff sorts in place
-			res.Plan = diff.Stack(r.Stack, r.Keep, o, w.Options(key.Owner, front.OptionsFromFlags(c))).Under(policy.Protect(w.Protected, o))
+			opt := w.Options(key.Owner, front.OptionsFromFlags(c))
+			withheld, assumed := withhold(ctx, r, o, c, in)
+			plan := func() {
+				res.Plan = diff.Stack(r.Stack, r.Keep, o.Clone(), opt).Under(policy.Protect(w.Protected, o), withheld)
+				res.DriftAssumed = assumed && len(res.Plan.Withheld) > 0
+			}
+			plan()
+			if in.Recorded == nil {
+				return nil
+			}
+			targets := front.RegisteredTargets{InAWS: a.Registered, Recorded: in.Recorded}
+			if opt.Foreign, err = front.ForeignTargets(ctx, targets, key, w, &res.Plan, o); err != nil {
+				return fmt.Errorf("%s: %w", key, err)
+			} else if len(opt.Foreign) > 0 {
+				plan()
+			}
 			return nil
 		}
 		if err := diff(r.Stack, "the state of AWS"); err != nil {
@@ -116,6 +150,40 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 		out = append(out, res)
 	}
 	return Outcome{out, broken}, nil
+}
+
+// withhold is the drift policy of a stack. Where it is not known which fields the controller applied last, all that are wanted count as applied to a load
+// balancer that exists; assumed reports that.
+func withhold(ctx context.Context, r compile.Result, o elb.Observed, c *config.Config, in Cluster) (p plan.Policy, assumed bool) {
+	by := front.DriftPolicies(r, front.DriftPolicyFromFlags(c))
+	wanted := policy.Wanted(r.Stack)
+	if by.Corrects() || len(o.LoadBalancers) == 0 {
+		return policy.Withhold(by, wanted, policy.Fields{}, o), false
+	}
+	if in.Applied != nil {
+		if applied, known := in.Applied(ctx, r.Stack.Key); known {
+			return policy.Withhold(by, wanted, applied, o), false
+		}
+	}
+	return policy.Withhold(by, wanted, wanted, o), true
+}
+
+// load loads the input of a stack. The rules of a Gateway that records no construction are built like those that AWS holds, as in the controller.
+func load(ctx context.Context, v *objects.View, f front.Loader, a Account, key stack.Key, c *compile.Config) (front.Input, error) {
+	w := f.Load(v, key.ID)
+	g, is := f.(front.Gateway)
+	derived, open := front.DerivedConstruction(w)
+	if !is || !open {
+		return w, nil
+	}
+	o, err := a.Observed(ctx, key, front.WithRules(key))
+	if err != nil {
+		return w, fmt.Errorf("%s: reading the rules in AWS: %w", key, err)
+	}
+	if now := front.ObservedConstruction(key, o, c); now != derived {
+		w = g.BuildingAs(now).Load(v, key.ID)
+	}
+	return w, nil
 }
 
 // unreadDeletions reports whether a plan deletes load balancers whose attributes, deletion protection among them, were not read, and returns

@@ -3,7 +3,6 @@ package survey
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	corev1 "k8s.io/api/core/v1"
@@ -24,7 +22,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -72,7 +69,7 @@ func (r *reader) account(ctx context.Context, s state) (put, error) {
 		}
 	}
 	return func(s *state) {
-		s.clients, s.config = clients, c
+		s.connection, s.clients, s.config = connection, clients, c
 		s.facts.Settings = doctor.Settings{
 			Cluster: c.ClusterName, Region: c.Region, VPC: c.VPC, Account: aws.ToString(caller.Account), Caller: aws.ToString(caller.Arn),
 			Subnets: doctor.SubnetSettings{
@@ -192,7 +189,7 @@ func instance(s state, of *ec2types.Instance, node string) doctor.Instance {
 	if m := of.MetadataOptions; m != nil {
 		x.HopLimit = aws.ToInt32(m.HttpPutResponseHopLimit)
 	}
-	chooser := secgroup.Chooser{Cluster: s.config.ClusterName, ExtraTags: s.config.TargetENISecurityTags}
+	chooser := secgroup.Chooser{Cluster: s.config.ClusterName, Group: s.config.NodeSecurityGroup, ExtraTags: s.config.TargetENISecurityTags}
 	for _, n := range of.NetworkInterfaces {
 		if n.Attachment == nil || aws.ToInt32(n.Attachment.DeviceIndex) != 0 {
 			continue
@@ -201,37 +198,16 @@ func instance(s state, of *ec2types.Instance, node string) doctor.Instance {
 		for _, g := range n.Groups {
 			eni.Groups = append(eni.Groups, aws.ToString(g.GroupId))
 		}
-		if _, err := chooser.Choose(eni, func(g string) map[string]string { return s.facts.AWS.SecurityGroups[g].Tags }); err != nil && s.config.ClusterName != "" {
+		choice, err := chooser.Choose(eni, secgroup.Groups{
+			Tags:   func(g string) map[string]string { return s.facts.AWS.SecurityGroups[g].Tags },
+			Serves: func(string) bool { return false }, // which is not read
+		})
+		if x.Extended = choice.Group; s.config.ClusterName == "" {
+			continue
+		}
+		if x.Groups = choice.Doubt; err != nil {
 			x.Groups = err.Error()
 		}
 	}
 	return x
-}
-
-// accountLimits is a call that the controller does not make.
-type accountLimits interface {
-	DescribeAccountLimits(context.Context, *elbv2.DescribeAccountLimitsInput, ...func(*elbv2.Options)) (*elbv2.DescribeAccountLimitsOutput, error)
-}
-
-func (r *reader) limits(ctx context.Context, s state) (put, error) {
-	client, ok := s.clients.ELBV2.(accountLimits)
-	if !ok {
-		return nil, fmt.Errorf("the client %T has no DescribeAccountLimits", s.clients.ELBV2)
-	}
-	all, in := map[quota.Limit]int{}, &elbv2.DescribeAccountLimitsInput{}
-	for {
-		out, err := client.DescribeAccountLimits(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range out.Limits {
-			n := 0
-			if _, err := fmt.Sscan(aws.ToString(l.Max), &n); err == nil {
-				all[quota.Limit(aws.ToString(l.Name))] = n
-			}
-		}
-		if in.Marker = out.NextMarker; aws.ToString(in.Marker) == "" {
-			return func(s *state) { s.facts.Limits = all }, nil
-		}
-	}
 }

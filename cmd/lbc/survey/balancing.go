@@ -50,7 +50,7 @@ func (r *reader) loadBalancers(ctx context.Context, s state) (put, error) {
 	for _, lb := range lbs {
 		arn := aws.ToString(lb.LoadBalancerArn)
 		if key, _, ok := naming.StackOf(cluster, tags[arn]); ok {
-			x := doctor.LoadBalancer{ARN: arn, Name: aws.ToString(lb.LoadBalancerName), VPC: aws.ToString(lb.VpcId), Type: stack.LoadBalancerType(lb.Type), Key: key}
+			x := doctor.LoadBalancer{ARN: arn, Name: aws.ToString(lb.LoadBalancerName), VPC: aws.ToString(lb.VpcId), Hostname: aws.ToString(lb.DNSName), Type: stack.LoadBalancerType(lb.Type), Key: key, SecurityGroups: lb.SecurityGroups}
 			for _, z := range lb.AvailabilityZones {
 				x.Zones = append(x.Zones, aws.ToString(z.ZoneName))
 			}

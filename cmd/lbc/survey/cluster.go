@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -25,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
@@ -83,7 +85,7 @@ func (r *reader) apiServer(ctx context.Context, _ state) (put, error) {
 }
 
 func (r *reader) objects(ctx context.Context, s state) (put, error) {
-	snapshot, err := Objects(ctx, s.client)
+	snapshot, unserved, err := served(ctx, s.client)
 	if err != nil {
 		return nil, err
 	}
@@ -99,27 +101,42 @@ func (r *reader) objects(ctx context.Context, s state) (put, error) {
 			}
 		}
 	}
-	return func(s *state) { s.facts.Objects, s.facts.Declared = snapshot, declared }, nil
+	drains, times := map[[2]string]int64{}, podtargets.NewTimes(podtargets.FromFlags(&flags))
+	for _, b := range v.TargetGroupBindings("") {
+		if b.Spec.TargetType != nil {
+			drains[[2]string{b.Namespace, b.Name}] = times.Seconds(v, b)
+		}
+	}
+	return func(s *state) {
+		s.facts.Objects, s.facts.Unserved, s.facts.Declared, s.facts.Drains = snapshot, unserved, declared, drains
+	}, nil
 }
 
 // Objects reads every object that front ends may read. Kinds that the cluster does not serve have none.
 func Objects(ctx context.Context, k client.Reader) (objects.Snapshot, error) {
-	objs := objects.Snapshot{}
+	objs, _, err := served(ctx, k)
+	return objs, err
+}
+
+// served reads the objects of the kinds that the cluster serves, and returns the other kinds, too.
+func served(ctx context.Context, k client.Reader) (objs objects.Snapshot, unserved []objects.Kind, err error) {
+	objs = objects.Snapshot{}
 	for kind, of := range kube.Kinds {
 		if of.List == nil {
 			continue
 		}
 		l := kube.List(kind)
 		if err := k.List(ctx, l); of.Optional && absent(err) || of.Ineffective && apierrors.IsForbidden(err) {
+			unserved = append(unserved, kind)
 			continue
 		} else if err != nil {
-			return nil, fmt.Errorf("reading objects of kind %s: %w", kind, err)
+			return nil, nil, fmt.Errorf("reading objects of kind %s: %w", kind, err)
 		}
 		if err := meta.EachListItem(l, func(o runtime.Object) error { objs.Put(o); return nil }); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return objs, nil
+	return objs, unserved, nil
 }
 
 // absent reports whether the API server does not serve a kind.
@@ -150,6 +167,33 @@ func (r *reader) nodes(ctx context.Context, s state) (put, error) {
 		return nil, err
 	}
 	return func(s *state) { s.facts.Nodes = l.Items }, nil
+}
+
+// nodeLeases is the namespace of the Leases that kubelets renew.
+const nodeLeases = "kube-node-lease"
+
+func (r *reader) heartbeats(ctx context.Context, s state) (put, error) {
+	l := &coordinationv1.LeaseList{}
+	if err := s.client.List(ctx, l, client.InNamespace(nodeLeases)); err != nil {
+		return nil, err
+	}
+	var all []doctor.Heartbeat
+	for i := range l.Items {
+		if renewed := l.Items[i].Spec.RenewTime; renewed != nil {
+			all = append(all, doctor.Heartbeat{Node: l.Items[i].Name, Renewed: renewed.Time, Written: writtenAt(l.Items[i].ManagedFields)})
+		}
+	}
+	return func(s *state) { s.facts.Heartbeats = all }, nil
+}
+
+// writtenAt is when the API server took the last renewal of a Lease: it notes the time of a change beside the fields of who made it.
+func writtenAt(fields []metav1.ManagedFieldsEntry) (at time.Time) {
+	for _, m := range fields {
+		if m.Time != nil && m.FieldsV1 != nil && strings.Contains(m.FieldsV1.GetRawString(), `"f:renewTime"`) && m.Time.After(at) {
+			at = m.Time.Time
+		}
+	}
+	return at
 }
 
 func (r *reader) workloads(ctx context.Context, s state) (put, error) {

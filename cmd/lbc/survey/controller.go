@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
@@ -22,41 +22,70 @@ import (
 
 const (
 	nameLabel      = "app.kubernetes.io/name"
+	chartLabel     = "helm.sh/chart"
 	controllerName = "aws-load-balancer-controller"
 	leaseName      = "aws-load-balancer-controller-leader"
 	roleAnnotation = "eks.amazonaws.com/role-arn"
 )
 
-// controllerNames are the values of nameLabel on Deployments of this controller and its predecessors.
+// controllerNames are the names that this controller and its predecessors have as charts, images and containers, and the values of nameLabel on their
+// Deployments unless value nameOverride is set.
 var controllerNames = []string{controllerName, "aws-alb-ingress-controller", "alb-ingress-controller"}
 
 func (r *reader) controllers(ctx context.Context, s state) (put, error) {
-	found := &appsv1.DeploymentList{}
-	selector, err := labels.Parse(nameLabel + " in (" + strings.Join(controllerNames, ",") + ")")
-	if err != nil {
+	listed := &appsv1.DeploymentList{}
+	if err := s.client.List(ctx, listed); err != nil {
 		return nil, err
 	}
-	if err := s.client.List(ctx, found, client.MatchingLabelsSelector{Selector: selector}); err != nil {
-		return nil, err
-	}
+	found := slices.DeleteFunc(listed.Items, func(d appsv1.Deployment) bool { return !isController(&d) })
 	var all []doctor.Deployment
 	var configs []*config.Config
-	for i := range found.Items {
-		d, c, err := deployment(ctx, s.client, &found.Items[i])
+	names := []string{leaseName}
+	for i := range found {
+		d, c, err := deployment(ctx, s.client, &found[i])
 		if err != nil {
 			return nil, err
 		}
 		all, configs = append(all, d), append(configs, c)
+		if name := leaseOf(c); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
-	leases, err := leasesOf(ctx, s.client)
+	leases, err := leasesOf(ctx, s.client, names)
 	if err != nil {
 		return nil, err
 	}
 	return func(s *state) {
-		s.deployments, s.configs, s.facts.Controllers, s.facts.Leases = found.Items, configs, all, leases
+		s.deployments, s.configs, s.facts.Controllers, s.facts.Leases = found, configs, all, leases
 		c := r.settings(*s)
 		s.facts.Settings.Cluster, s.facts.Settings.Region, s.facts.Settings.VPC = c.ClusterName, c.Region, c.VPC
 	}, nil
+}
+
+// isController reports whether a Deployment runs the controller or one of its predecessors, whatever its name and namespace: by the label that names it,
+// the chart that it is of, or the name or image of a container.
+func isController(d *appsv1.Deployment) bool {
+	if slices.Contains(controllerNames, d.Labels[nameLabel]) || strings.HasPrefix(d.Labels[chartLabel], controllerName+"-") {
+		return true
+	}
+	return slices.ContainsFunc(d.Spec.Template.Spec.Containers, func(c corev1.Container) bool {
+		return slices.Contains(controllerNames, c.Name) || slices.Contains(controllerNames, repository(c.Image))
+	})
+}
+
+// repository is the last part of the name of an image, without tag and digest.
+func repository(image string) string {
+	name, _, _ := strings.Cut(path.Base(image), "@")
+	name, _, _ = strings.Cut(name, ":")
+	return name
+}
+
+// leaseOf is the name of the Lease of a configuration; nil = one that is not valid.
+func leaseOf(c *config.Config) string {
+	if c == nil {
+		return leaseName
+	}
+	return c.LeaderElectionID
 }
 
 // container is that of the controller in a pod.
@@ -140,13 +169,17 @@ func podProblem(p *corev1.Pod) string {
 	return strings.Join(why, "; ")
 }
 
-// leasesOf are the leases of leaders in all namespaces.
-func leasesOf(ctx context.Context, k client.Client) (out []doctor.Lease, err error) {
-	l := &coordinationv1.LeaseList{}
-	if err := k.List(ctx, l, client.MatchingFields{"metadata.name": leaseName}); err != nil {
-		return nil, err
+// leasesOf are the leases of leaders with these names in all namespaces.
+func leasesOf(ctx context.Context, k client.Client, names []string) (out []doctor.Lease, err error) {
+	var all []coordinationv1.Lease
+	for _, name := range names {
+		l := &coordinationv1.LeaseList{}
+		if err := k.List(ctx, l, client.MatchingFields{"metadata.name": name}); err != nil {
+			return nil, err
+		}
+		all = append(all, l.Items...)
 	}
-	for _, x := range l.Items {
+	for _, x := range all {
 		lease := doctor.Lease{Namespace: x.Namespace, Name: x.Name}
 		if x.Spec.HolderIdentity != nil {
 			lease.Holder = *x.Spec.HolderIdentity

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -39,19 +40,22 @@ var rights = []right{
 	{"gateway.networking.k8s.io", "grpcroutes httproutes listenersets tcproutes tlsroutes udproutes referencegrants", "get list watch", false, ""},
 	{"gateway.networking.k8s.io", "gatewayclasses/status gateways/status grpcroutes/status httproutes/status listenersets/status tcproutes/status tlsroutes/status udproutes/status", "patch", false, ""},
 	{"coordination.k8s.io", "leases", "create", true, ""},
-	{"coordination.k8s.io", "leases", "get update", true, leaseName},
 }
+
+// leaseRights are those to the Lease by which replicas elect their leader.
+var leaseRights = right{"coordination.k8s.io", "leases", "get update", true, ""}
 
 // account is the user of a service account.
 func account(namespace, name string) string { return "system:serviceaccount:" + namespace + ":" + name }
 
 func (r *reader) rights(ctx context.Context, s state) (put, error) {
-	namespace, name := "kube-system", controllerName
+	namespace, name, lease := "kube-system", controllerName, leaseName
 	if len(s.deployments) > 0 {
+		lease = leaseOf(s.configs[0])
 		namespace, name = s.deployments[0].Namespace, cmp.Or(s.deployments[0].Spec.Template.Spec.ServiceAccountName, "default")
 	}
 	user := account(namespace, name)
-	wanted := expand(namespace)
+	wanted := expand(namespace, lease)
 	denied := make([]bool, len(wanted))
 	err := parallel(ctx, len(wanted), func(ctx context.Context, i int) error {
 		w := wanted[i]
@@ -79,8 +83,10 @@ func (r *reader) rights(ctx context.Context, s state) (put, error) {
 }
 
 // expand makes one right of each resource and verb.
-func expand(namespace string) (out []doctor.Right) {
-	for _, r := range rights {
+func expand(namespace, lease string) (out []doctor.Right) {
+	own := leaseRights
+	own.name = lease
+	for _, r := range append(slices.Clone(rights), own) {
 		for resource := range strings.FieldsSeq(r.resources) {
 			for verb := range strings.FieldsSeq(r.verbs) {
 				x := doctor.Right{Group: r.group, Resource: resource, Verb: verb, Name: r.name}

@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/iampolicy"
 )
 
 // Options say what to read.
@@ -32,6 +33,10 @@ type Options struct {
 	Timeout time.Duration
 	Wanted  []doctor.Source
 	Offline bool // leaves AWS out
+	// Role is the ARN of the controller's role, or user; empty = that of the annotation of its service account.
+	Role string
+	// Policy is the smallest policy of a controller with a configuration.
+	Policy func(config.Config) (iampolicy.Document, error)
 	// Progress is called every second with the sources that are being read or wait for others; nil = nothing is called.
 	Progress func(pending []doctor.Source)
 }
@@ -43,6 +48,7 @@ type state struct {
 	deployments []appsv1.Deployment
 	configs     []*config.Config // of the Deployments; nil = not valid
 	config      config.Config    // that holds
+	connection  cloud.Connection
 	clients     cloud.Clients
 }
 
@@ -58,7 +64,8 @@ func (r *reader) loaders() map[doctor.Source]loader {
 		doctor.Rights: r.rights, doctor.Webhooks: r.webhooks, doctor.Admission: r.admission, doctor.Nodes: r.nodes, doctor.Workloads: r.workloads,
 		doctor.Events: r.events, doctor.Account: r.account, doctor.Network: r.network, doctor.Instances: r.instances,
 		doctor.LoadBalancers: r.loadBalancers, doctor.Listeners: r.listeners, doctor.TargetHealth: r.targetHealth,
-		doctor.Certificates: r.certificates, doctor.Limits: r.limits,
+		doctor.Certificates: r.certificates, doctor.Limits: r.limits, doctor.SecurityGroups: r.groupRules, doctor.CertificateList: r.certificateList,
+		doctor.Heartbeats: r.heartbeats, doctor.RolePolicies: r.permissions,
 	}
 }
 

@@ -12,13 +12,16 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/iampolicy"
 )
 
 func TestEachSourceHasALoader(t *testing.T) {
@@ -173,7 +176,7 @@ func TestTheRightsAreThoseOfTheChartAndOfThePlayground(t *testing.T) {
 		}
 		playground = append(playground, role.Rules...)
 	}
-	mine := expand("kube-system")
+	mine := expand("kube-system", leaseName)
 	for _, r := range mine {
 		if !grants(playground, r) || r.Namespace == "" && !grants(chart, r) {
 			t.Errorf("%+v is not granted", r)
@@ -211,6 +214,71 @@ func TestAPodThatIsNotReadyHasAReason(t *testing.T) {
 	} {
 		if got := podProblem(&corev1.Pod{Status: tt.status}); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestADeploymentOfTheControllerIsFoundWhateverItsName(t *testing.T) {
+	t.Parallel()
+	of := func(labels map[string]string, container, image string) *appsv1.Deployment {
+		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Labels: labels}}
+		d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "sidecar", Image: "example.com/proxy"}, {Name: container, Image: image}}
+		return d
+	}
+	for _, tt := range []struct {
+		name string
+		d    *appsv1.Deployment
+		want bool
+	}{
+		{"of the chart", of(map[string]string{nameLabel: controllerName}, "c", "i"), true},
+		{"with nameOverride", of(map[string]string{nameLabel: "lb", chartLabel: "aws-load-balancer-controller-1.13.0"}, "c", "i"), true},
+		{"without labels, by its container", of(nil, "aws-load-balancer-controller", "i"), true},
+		{"without labels, by its image", of(nil, "c", "registry.example.com:5000/mirror/aws-load-balancer-controller:v2.13.0@sha256:0123"), true},
+		{"another one", of(map[string]string{nameLabel: "nginx", chartLabel: "ingress-nginx-4"}, "controller", "example.com/ingress-nginx/controller:v1"), false},
+	} {
+		if got := isController(tt.d); got != tt.want {
+			t.Errorf("%s: %t", tt.name, got)
+		}
+	}
+}
+
+func TestALeaseWasWrittenWhenItsRenewalWas(t *testing.T) {
+	t.Parallel()
+	at := func(minute int, fields string) metav1.ManagedFieldsEntry {
+		return metav1.ManagedFieldsEntry{Time: &metav1.Time{Time: time.Date(2026, 6, 1, 12, minute, 0, 0, time.UTC)}, FieldsV1: metav1.NewFieldsV1(fields)}
+	}
+	got := writtenAt([]metav1.ManagedFieldsEntry{at(1, `{"f:spec":{"f:renewTime":{}}}`), at(3, `{"f:spec":{"f:renewTime":{}}}`), at(5, `{"f:metadata":{"f:labels":{}}}`), {}})
+	if got.Minute() != 3 {
+		t.Error(got)
+	}
+	if !writtenAt(nil).IsZero() {
+		t.Error("nothing is known")
+	}
+}
+
+func TestACallerIsASessionOfARole(t *testing.T) {
+	t.Parallel()
+	const role = "arn:aws:iam::123456789012:role/team/lbc"
+	for caller, want := range map[string]bool{
+		"arn:aws:sts::123456789012:assumed-role/lbc/session": true, role: true, "arn:aws:sts::123456789012:assumed-role/other/session": false,
+		"arn:aws:sts::210987654321:assumed-role/lbc/session": false, "arn:aws:iam::123456789012:user/lbc": false, "": false,
+	} {
+		if got := isRole(caller, role); got != want {
+			t.Errorf("%q: %t", caller, got)
+		}
+	}
+}
+
+// TestEachProbeIsOfAnActionOfTheSmallestPolicy: others would never be made.
+func TestEachProbeIsOfAnActionOfTheSmallestPolicy(t *testing.T) {
+	t.Parallel()
+	policy, err := iampolicy.Minimal(cloud.IAMActions(), iampolicy.Options{Features: iampolicy.Defaults()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for action := range probes {
+		if !slices.Contains(policy.Actions(), action) {
+			t.Errorf("%s is not in the policy", action)
 		}
 	}
 }

@@ -301,6 +301,10 @@ func filter(in []int, ok func(int) bool) []int {
 // restricts, that of the older member; then by group order, age and name. why is the rule that decided, as a reason after "and".
 func (g *Group) before(x, y candidate, restricts bool) (first bool, why string) {
 	m, n := &g.Members[x.member], &g.Members[y.member]
+	equal, equally := "of equal group.order ", "of equal group.order and age "
+	if m.Object.Kind != "Ingress" { // others have no order
+		equal, equally = "", "of equal age "
+	}
 	switch {
 	case m.LeftOut != n.LeftOut:
 		return n.LeftOut, "a valid member comes before one that is not"
@@ -311,7 +315,7 @@ func (g *Group) before(x, y candidate, restricts bool) (first bool, why string) 
 	case m.Order != n.Order:
 		return m.Order < n.Order, fmt.Sprintf("the lower group.order comes first (%d before %d)", min(m.Order, n.Order), max(m.Order, n.Order))
 	case m.Created != n.Created:
-		return m.Created < n.Created, "of equal group.order the older one comes first"
+		return m.Created < n.Created, equal + "the older one comes first"
 	}
-	return m.Object.String() < n.Object.String(), "of equal group.order and age the first by name comes first"
+	return m.Object.String() < n.Object.String(), equally + "the first by name comes first"
 }

@@ -122,6 +122,27 @@ func Resolve[T any](g *Group, values []Owned[T], s Setting[T]) (effective Owned[
 	return effective, r.winner >= 0
 }
 
+// Holder is the index of the member that has something which one of the members only can have: the one that has it in effect, else the first by
+// precedence. exists reports whether a member has it in AWS. why is the reason that another one, by its index, has it not.
+func Holder(g *Group, members []int, setting string, exists func(member int) bool) (holder int, why func(other int) string) {
+	values := make([]Owned[string], len(members))
+	for at, i := range members {
+		o := g.Members[i].Object
+		values[at] = Of(i, intent.Of(o.String()+" "+o.UID, intent.Source{Object: o}))
+	}
+	q := newConflict(setting, members, values, func(s string) string { return s })
+	q.exists, q.byDefault = func(at int) bool { return exists(members[at]) }, func() bool { return false }
+	r := g.resolve(q)
+	g.record(q, r)
+	return r.winner, func(other int) string {
+		if r.incumbent {
+			return "which had it before"
+		}
+		_, rule := g.before(q.candidates[r.winner], q.candidates[other], false)
+		return "because " + rule
+	}
+}
+
 func newConflict[T any](setting string, among []int, values []Owned[T], text func(T) string) conflict {
 	q := conflict{setting: setting, among: among}
 	for _, c := range values {
@@ -145,7 +166,8 @@ func First(g *Group, values []Owned[string], setting string, among []int) int {
 	return r.winner
 }
 
-// explain is the reason that a candidate is ignored, with the value in effect and its owner, and the remedy.
+// explain is the reason that a candidate is ignored, with the value in effect and its owner, and the remedy. That a value is in effect is the reason only
+// where no rule decides the same: else the text would change, and be another event, with the first compilation after the conflict.
 func (g *Group) explain(q conflict, r resolution, loser int, shown string) (why, remedy string) {
 	if r.reserved && !g.maySet(q.candidates[loser].member, q) {
 		return "class parameters of the group leave what its members share to other namespaces",
@@ -153,21 +175,26 @@ func (g *Group) explain(q conflict, r resolution, loser int, shown string) (why,
 	}
 	if r.winner < 0 {
 		o := g.Members[r.decider].Object
-		return fmt.Sprintf("the group was built without one, and its default is changed only by Ingresses of namespace %s, whose %s is its oldest member", o.Namespace, o),
-			fmt.Sprintf("have it set on an Ingress of namespace %s, or remove it here", o.Namespace)
+		one := "an Ingress"
+		if o.Kind != "Ingress" {
+			one = "a " + o.Kind
+		}
+		return fmt.Sprintf("the group was built without one, and its default is changed only by %s of namespace %s, whose %s is its oldest member", diag.Plural(o.Kind), o.Namespace, o),
+			fmt.Sprintf("have it set on %s of namespace %s, or remove it here", one, o.Namespace)
 	}
 	x, y := q.candidates[r.winner], q.candidates[loser]
 	why = fmt.Sprintf("%s has %s, and ", g.Members[x.member].Object, shown)
 	p := protectionOf(q.setting)
-	switch {
-	case r.incumbent:
-		return why + "what is in effect stays until it is changed there",
-			"set the same value here, or have it changed there first"
-	case !g.Strict && g.Joinable && p.tighter != nil && p.tighter(x.value, y.value):
-		why += "of values that disagree the stricter one comes first"
-	default:
-		_, rule := g.before(x, y, p.restricts && g.Joinable && !g.Strict)
-		why += rule
+	if g.Strict || !g.Joinable {
+		p = protection{}
 	}
-	return why, "set the same value on both, or leave it to one of them"
+	tighter := func(x, y candidate) bool { return p.tighter != nil && p.tighter(x.value, y.value) }
+	first, rule := g.before(x, y, p.restricts)
+	switch {
+	case tighter(x, y):
+		rule = "of values that disagree the stricter one comes first"
+	case r.incumbent && (!first || tighter(y, x)):
+		return why + "what is in effect stays until it is changed there", "set the same value here, or have it changed there first"
+	}
+	return why + rule, "set the same value on both, or leave it to one of them"
 }

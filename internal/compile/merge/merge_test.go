@@ -57,3 +57,37 @@ func TestANoteOnTheMemberThatLosesNamesTheValueThatHoldsItsMemberAndTheRule(t *t
 		}
 	}
 }
+
+// TestANoteIsTheSameOnceTheValueIsInEffectUnlessThatIsTheReason settles disagreements in a group, and again with the value in effect.
+func TestANoteIsTheSameOnceTheValueIsInEffectUnlessThatIsTheReason(t *testing.T) {
+	t.Parallel()
+	value := func(name, value string, order int32) (Member, intent.Field[string]) {
+		o := diag.Object{Kind: "Ingress", Namespace: "shop", Name: name}
+		return Member{Object: o, Order: order}, intent.Of(value, intent.Source{Object: o, Path: "metadata.annotations[it]"})
+	}
+	for _, test := range []struct {
+		setting, winning, losing string
+		overtakes                int32 // the order of the loser once the value is in effect
+		want                     string
+	}{
+		{"scheme", "internal", "internet-facing", 5, "the stricter one comes first"},
+		{"scheme", "internal", "internet-facing", -5, "the stricter one comes first"},
+		{"address-type", "ipv4", "dualstack", 5, "the lower group.order comes first (1 before 5)"},
+		{"address-type", "ipv4", "dualstack", -5, "what is in effect stays until it is changed there"},
+	} {
+		var texts []string
+		var before map[string]Effect
+		for _, order := range []int32{5, test.overtakes} {
+			m, of := value("m", test.winning, 1)
+			n, other := value("n", test.losing, order)
+			g := &Group{Joinable: true, InEffect: before, NewEffect: map[string]Effect{}, Members: []Member{m, n}, Note: func(_ int, d diag.Diagnostic) { texts = append(texts, d.Message()) }}
+			if holds, _ := Resolve(g, []Owned[string]{Of(0, of), Of(1, other)}, Setting[string]{Name: test.setting, What: test.setting}); holds.Value != test.winning {
+				t.Errorf("%s: %q holds", test.setting, holds.Value)
+			}
+			before = g.NewEffect
+		}
+		if len(texts) != 2 || !strings.Contains(texts[1], test.want) || test.overtakes == 5 && texts[0] != texts[1] {
+			t.Errorf("%s, want %q: %q", test.setting, test.want, texts)
+		}
+	}
+}

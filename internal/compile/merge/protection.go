@@ -29,6 +29,7 @@ var protections = []protection{
 	{"inbound-cidrs", true, true, fewerAddresses},
 	{"prefix-lists", true, true, fewerOf},
 	{"security-groups", true, true, isSet},
+	{"no-security-groups", true, true, ranked("true", "false")},
 	{"manage-backend-security-group-rules", true, true, nil},
 	{"ssl-policy", true, true, stricterPolicy},
 	{"mutual-authentication", true, true, func(a, b string) bool { return ranked("off", "passthrough", "verify")(word(a), word(b)) }},
@@ -61,6 +62,8 @@ var protections = []protection{
 	{"customer-owned-ipv4-pool", true, false, nil},
 	{"ipam-ipv4-pool-id", true, false, nil},
 	{"default-backend", true, false, nil},
+
+	{"drift-policy/*", true, true, ranked("ignore", "report", "correct")}, // the edits of all members take effect under correct
 
 	{"frontend/enabled", true, true, ranked("true", "false")},
 	{"frontend/scheme", true, true, ranked(stack.InternetFacing, stack.Internal)},

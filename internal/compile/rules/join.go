@@ -13,22 +13,33 @@ import (
 // paths or methods. The later rule moves to the place of the earlier one, if no rule between them with other actions may match the same
 // requests, and if the joined rule keeps ELB's limits. Together the rules answer all requests as before.
 func Join(in []Rule) []Rule {
+	return join(in, len(in), func(w *Rule) bool { return w.Route.Alternative != 0 }, alike)
+}
+
+// JoinToFit joins rules of one member that do the same, whichever routes they are of, until there are n fewer, on the same terms as Join.
+func JoinToFit(in []Rule, member, n int) []Rule {
+	return join(in, n, func(w *Rule) bool { return w.Member == member && !w.Keep && !w.Route.Verbatim }, equivalent)
+}
+
+// join joins up to n rules that may be joined with others that do the same.
+func join(in []Rule, n int, may func(*Rule) bool, same func(a, b *Rule) bool) []Rule {
 	out := make([]Rule, 0, len(in))
 	places := index{seed: maphash.MakeSeed(), places: map[place][]int{}}
 	for _, w := range in {
-		if w.Route.Alternative == 0 {
+		if n <= 0 || !may(&w) {
 			out = append(out, w)
 			continue
 		}
 		candidates := places.candidates(&w)
 		i := slices.IndexFunc(candidates, func(at int) bool {
-			return alike(&out[at], &w) && joined(out[at].Conditions, w.Conditions) != nil && mayMove(out[at+1:], &w)
+			return same(&out[at], &w) && joined(out[at].Conditions, w.Conditions) != nil && mayMove(out[at+1:], &w, same)
 		})
 		if i < 0 {
 			places.add(len(out), &w)
 			out = append(out, w)
 			continue
 		}
+		n--
 		to := &out[candidates[i]]
 		to.Conditions = joined(to.Conditions, w.Conditions)
 		places.add(candidates[i], to)
@@ -111,10 +122,16 @@ func alike(a, b *Rule) bool {
 		reflect.DeepEqual(x.Actions, y.Actions) && reflect.DeepEqual(x.Authentication, y.Authentication) && reflect.DeepEqual(x.Tags, y.Tags)
 }
 
+// equivalent reports whether two rules of a member do the same with a request, whichever routes they are of.
+func equivalent(a, b *Rule) bool {
+	return a.Member == b.Member && a.Keep == b.Keep && reflect.DeepEqual(a.Transforms, b.Transforms) && reflect.DeepEqual(a.Actions, b.Actions) &&
+		reflect.DeepEqual(a.Route.Tags, b.Route.Tags)
+}
+
 // mayMove reports whether a rule may come before others.
-func mayMove(over []Rule, w *Rule) bool {
+func mayMove(over []Rule, w *Rule, same func(a, b *Rule) bool) bool {
 	for i := range over {
-		if !alike(&over[i], w) && !traffic.Disjoint(over[i].Conditions, w.Conditions) {
+		if !same(&over[i], w) && !traffic.Disjoint(over[i].Conditions, w.Conditions) {
 			return false
 		}
 	}

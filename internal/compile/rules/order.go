@@ -110,7 +110,7 @@ func (l *Listener) noteBehind(m, other *Member, mine, theirs *intent.Route) {
 	}
 	l.Note(m.Index, diag.New(m.Object, mine.Source.Place(), diag.OverlappingRule,
 		fmt.Sprintf("requests%s that %s matches, too (%s), are answered by that one, because it joined the group earlier",
-			hostsAndPaths(mine.Conditions), other.Object, theirs.Source.Path), remedy))
+			Requests(mine.Conditions), other.Object, theirs.Source.Path), remedy))
 }
 
 // noteOvertaken notes on members that their rules come after the same ones of a member of another namespace, which joined later with a
@@ -130,7 +130,7 @@ func (l *Listener) noteOvertaken() {
 			if !onlyHostsAndPaths(route.Conditions) {
 				continue
 			}
-			requests := hostsAndPaths(route.Conditions)
+			requests := Requests(route.Conditions)
 			front, met := first[requests]
 			if !met {
 				first[requests] = owner{m, route}
@@ -158,8 +158,8 @@ func onlyHostsAndPaths(conditions []stack.Condition) bool {
 // lowestOrder is the lowest group.order.
 const lowestOrder = -1000
 
-// hostsAndPaths describe the requests that a rule matches.
-func hostsAndPaths(conditions []stack.Condition) (out string) {
+// Requests describes the requests that a rule matches.
+func Requests(conditions []stack.Condition) (out string) {
 	hosts, _ := valuesOf(conditions, stack.HostHeader)
 	paths, _ := valuesOf(conditions, stack.PathPattern)
 	if len(hosts) > 0 {

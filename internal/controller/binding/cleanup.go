@@ -40,6 +40,9 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 		b.Networking.Review(ctx) // of the groups of its rules, which wait where the API server was away when they were let go
 	}
 	if err == nil && !k.opened {
+		err = b.Pods.require(ctx, o, b.Client, b.APIReader) // else a pod that is not in the cache would wait for ever
+	}
+	if err == nil && !k.opened {
 		k.opened, err = b.Gates.Open(ctx, client.ObjectKeyFromObject(o))
 	}
 	if err != nil {
@@ -80,9 +83,10 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 			break
 		}
 		unseen, _ := b.mayServe(ctx, o)
+		unseen = unseen || b.Contested != nil && b.Contested(group.ARN)
 		var left targets.Change
 		left, err = b.Registry.Clear(ctx, targets.Request{Group: group, Binding: id, Record: b.registeredOf(o), Unseen: unseen})
-		if err == nil && len(left.NotOurs) > 0 {
+		if err == nil && len(left.NotOurs) > 0 && b.OtherNamespaces != nil {
 			b.reportPartial(ctx, o, diag.List{b.OtherNamespaces.registeredByOthers(o, left.NotOurs)})
 		}
 		if o.Spec.Networking != nil {

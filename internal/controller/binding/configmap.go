@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -23,9 +24,6 @@ type ConfigMaps struct {
 	known map[stack.ID]bool // those of which this process knows that they exist
 }
 
-// targetsKey is the entry of the ConfigMap: targets, joined by commas.
-const targetsKey = "targets"
-
 // Load implements targets.RegisteredTargets.
 func (c *ConfigMaps) Load(ctx context.Context, binding stack.ID) (keys []string, known bool, err error) {
 	m := &corev1.ConfigMap{}
@@ -37,12 +35,12 @@ func (c *ConfigMaps) Load(ctx context.Context, binding stack.ID) (keys []string,
 		return nil, false, err
 	}
 	c.mark(binding, true)
-	return strings.FieldsFunc(m.Data[targetsKey], func(r rune) bool { return r == ',' }), true, nil
+	return kube.RecordedTargets(m), true, nil
 }
 
 // Save implements targets.RegisteredTargets. The last writer wins, as there is one per binding.
 func (c *ConfigMaps) Save(ctx context.Context, binding stack.ID, keys []string) error {
-	m := &corev1.ConfigMap{Data: map[string]string{targetsKey: strings.Join(keys, ",")}}
+	m := &corev1.ConfigMap{Data: map[string]string{kube.TargetsKey: strings.Join(keys, ",")}}
 	m.Namespace, m.Name = binding.Namespace, naming.ClaimsConfigMap(binding.Name)
 	err := c.Writer.Update(ctx, m)
 	if apierrors.IsNotFound(err) {

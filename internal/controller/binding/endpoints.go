@@ -1,10 +1,12 @@
 package binding
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -13,7 +15,10 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -31,22 +36,22 @@ func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBindin
 	case err != nil:
 		return nil, nil, false, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, ref.Name, err)
 	}
-	port, ok := targets.PortOf(svc, ref.Port)
-	if !ok {
-		return nil, diag.List{diag.New(kube.BindingObject(o), "spec.serviceRef.port", diag.ServiceMissing,
-			fmt.Sprintf("backend not found: unable to find port %s on service %s/%s", ref.Port.String(), o.Namespace, ref.Name), "name a port of the Service")}, true, nil
+	port, d := targets.Backend(o, svc)
+	if d != nil {
+		return nil, diag.List{*d}, d.Code == diag.ServiceMissing, nil //nolint:nilerr // what is wrong with the binding is a finding
 	}
 	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
-		wanted, err = b.podEndpoints(ctx, o, port)
-		return wanted, nil, err == nil, err
+		wanted, found, err = b.addressEndpoints(ctx, o, port)
+		return wanted, found, err == nil, err
 	}
-	return b.nodeEndpoints(ctx, o, svc, port)
+	return b.nodeEndpoints(ctx, o, port)
 }
 
-func (b *Reconciler) podEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) ([]targets.Endpoint, error) {
+// addressEndpoints are the addresses of Pods, and those of other machines in the VPC of the target group.
+func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) ([]targets.Endpoint, diag.List, error) {
 	var list discoveryv1.EndpointSliceList
 	if err := b.Client.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingFields{SlicesByService: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("reading the EndpointSlices of Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
+		return nil, nil, fmt.Errorf("reading the EndpointSlices of Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
 	}
 	if len(list.Items) == 0 && b.APIReader != nil {
 		// Kubernetes keeps an EndpointSlice for every Service with a selector, also without pods: that there is none may be the
@@ -54,7 +59,7 @@ func (b *Reconciler) podEndpoints(ctx context.Context, o *v1beta1.TargetGroupBin
 		ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
 		defer cancel()
 		if err := b.APIReader.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}); err != nil {
-			return nil, fmt.Errorf("the cache has no EndpointSlice of Service %s/%s, and the API server was asked: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
+			return nil, nil, fmt.Errorf("the cache has no EndpointSlice of Service %s/%s, and the API server was asked: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
 		}
 	}
 	slicesOf := make([]*discoveryv1.EndpointSlice, 0, len(list.Items))
@@ -63,19 +68,60 @@ func (b *Reconciler) podEndpoints(ctx context.Context, o *v1beta1.TargetGroupBin
 	}
 	cache := &missingNodesReader{Cluster: kube.Cluster{Reader: b.Client}}
 	defer func() { b.missingNodes.note(client.ObjectKeyFromObject(o), cache.names) }()
-	return targets.PodEndpoints(ctx, cache, port, slicesOf, *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6, b.FailOpen), nil
+	ipv6 := *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
+	wanted := targets.Staying(ctx, cache.Cluster, targets.PodEndpoints(ctx, cache, port, slicesOf, ipv6, b.FailOpen), b.ExcludedNodes)
+	machines, found := b.machines(ctx, o, targets.PodlessEndpoints(port, slicesOf, ipv6))
+	if len(machines) == 0 {
+		return wanted, found, nil
+	}
+	wanted = append(wanted, machines...)
+	slices.SortFunc(wanted, func(x, y targets.Endpoint) int {
+		return cmp.Or(cmp.Compare(x.Key(), y.Key()), -cmp.Compare(x.Pod, y.Pod))
+	})
+	return slices.CompactFunc(wanted, func(x, y targets.Endpoint) bool { return x.Key() == y.Key() }), found, nil
 }
 
-func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
-	fail := func(path, text, remedy string) ([]targets.Endpoint, diag.List, bool, error) {
-		return nil, diag.List{diag.New(kube.BindingObject(o), path, diag.InvalidBinding, text, remedy)}, false, nil
+// machines are the endpoints without Pod that are registered: those within the VPC, and all while that is not known. The others are reported: whether
+// the load balancer has a way to them is not known here.
+func (b *Reconciler) machines(ctx context.Context, o *v1beta1.TargetGroupBinding, all []targets.Endpoint) (wanted []targets.Endpoint, found diag.List) {
+	if len(all) == 0 {
+		return nil, nil
 	}
-	if svc.Spec.Type != corev1.ServiceTypeNodePort && svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
-		return fail("spec.serviceRef", fmt.Sprintf("service type must be either 'NodePort' or 'LoadBalancer': %s/%s", svc.Namespace, svc.Name), "change the Service's type, or use ip targets")
+	vpc, known := b.Inventory.VPCAtHand(ctx, o.Spec.VpcID)
+	if !known {
+		return all, nil
 	}
-	if port.NodePort == 0 {
-		return fail("spec.serviceRef.port", fmt.Sprintf("service %s/%s has no node port for port %d", svc.Namespace, svc.Name, port.Port), "allow node ports on the Service, or use ip targets")
+	var outside []string
+	for _, e := range all {
+		if within(vpc, e) {
+			wanted = append(wanted, e)
+		} else {
+			outside = append(outside, e.Key())
+		}
 	}
+	if len(outside) == 0 {
+		return wanted, nil
+	}
+	d := diag.New(kube.BindingObject(o), "spec.serviceRef", diag.EndpointNotResolved,
+		fmt.Sprintf("endpoints without Pod are not registered, as their addresses are not in %s: %s", o.Spec.VpcID, strings.Join(outside, ", ")),
+		"register addresses outside the VPC in a target group of their own, with availability zone all")
+	d.Class = diag.Note
+	return wanted, diag.List{d}
+}
+
+// within reports whether an address is one of a VPC.
+func within(vpc *facts.VPC, e targets.Endpoint) bool {
+	addr, err := netip.ParseAddr(e.ID)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(slices.Concat(vpc.CIDRs, vpc.IPv6CIDRs), func(c string) bool {
+		p, err := netip.ParsePrefix(c)
+		return err == nil && p.Contains(addr)
+	})
+}
+
+func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
 	var list corev1.NodeList
 	if err := b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, nil, false, fmt.Errorf("reading the nodes: %w", err)
@@ -86,7 +132,7 @@ func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBi
 	}
 	endpoints, skipped, err := targets.NodeEndpoints(nodes, o.Spec.NodeSelector, port.NodePort, b.FailOpen)
 	if err != nil {
-		return fail("spec.nodeSelector", err.Error(), "correct the selector")
+		return nil, diag.List{targets.InvalidSelector(o, err)}, false, nil
 	}
 	for _, s := range skipped {
 		d := diag.New(kube.BindingObject(o), "", diag.EndpointNotResolved, s.Why, "the other nodes are registered; wait for the node, or label it node.kubernetes.io/exclude-from-external-load-balancers")
@@ -94,6 +140,27 @@ func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBi
 		found = append(found, d)
 	}
 	return endpoints, found, true, nil
+}
+
+// inOtherVPC is the finding, on the binding and on its Service, that instances are not registered, as AWS takes those of the target group's VPC only.
+func (b *Reconciler) inOtherVPC(ctx context.Context, o *v1beta1.TargetGroupBinding, ids []string, of int) (found diag.List) {
+	text := fmt.Sprintf("%d of %d nodes are not registered, as their instances are not in %s, the VPC of target group %s: %s",
+		len(ids), of, o.Spec.VpcID, naming.OfTargetGroup(o.Spec.TargetGroupARN), strings.Join(ids, ", "))
+	for _, about := range b.about(ctx, o) {
+		d := diag.New(about, "", diag.EndpointNotResolved, text, "leave them out by a node selector or the label node.kubernetes.io/exclude-from-external-load-balancers, or use ip targets")
+		d.Class = diag.Note
+		found = append(found, d)
+	}
+	return found
+}
+
+// about are a binding and its Service, if that can be read.
+func (b *Reconciler) about(ctx context.Context, o *v1beta1.TargetGroupBinding) []diag.Object {
+	svc := &corev1.Service{}
+	if b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name}, svc) != nil {
+		return []diag.Object{kube.BindingObject(o)}
+	}
+	return []diag.Object{kube.BindingObject(o), owner.Object(svc)}
 }
 
 // Zones gives the zone to send for addresses outside the target group's VPC ("all"); nil for instances, whose zone AWS knows. Of a
@@ -107,14 +174,8 @@ func (b *Reconciler) Zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 		return nil, false
 	}
 	return func(e targets.Endpoint) string {
-		addr, err := netip.ParseAddr(e.ID)
-		if err != nil {
+		if _, err := netip.ParseAddr(e.ID); err != nil || within(vpc, e) {
 			return ""
-		}
-		for _, c := range slices.Concat(vpc.CIDRs, vpc.IPv6CIDRs) {
-			if p, err := netip.ParsePrefix(c); err == nil && p.Contains(addr) {
-				return ""
-			}
 		}
 		return targets.AllZones
 	}, true

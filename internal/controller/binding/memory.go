@@ -25,8 +25,10 @@ type memory struct {
 type kept struct {
 	uid       types.UID
 	protected bool                  // it has had our finalizer
-	group     *elbtypes.TargetGroup // that its spec is completed from, as it was read
-	read      int64                 // the generation for which the group was read
+	group     *elbtypes.TargetGroup // that its spec is completed from, or compared with, as it was read
+	read      int64                 // the generation for which AWS last described the group
+	// unanswered: AWS did not describe the group when a pass asked last.
+	unanswered bool
 	ending
 }
 

@@ -55,13 +55,16 @@ type Reconciler struct {
 	DeletedByStack     func(binding client.ObjectKey) bool // by its stack, which needs it no more
 	Gates              *targethealth.Gates
 	Writes             *objectwriter.Writer // of statuses, finalizers and completed specs
+	Counts             *Counts              // nil = none are shown
 	memory             memory
 	Waker              queue.Waker[reconcile.Request]
 	FailOpen           bool
+	ExcludedNodes      bool // pods on nodes with the label that excludes these from load balancers are no targets
 	MaxTargets         int
 	RequeueAfter       time.Duration
 	RereadAtResync     bool // the periodic resync has target groups read again
 	RegisteredTargets  *ConfigMaps
+	Pods               *Pods                                         // nil = the cache has all pods
 	Traces             *tracing.Passes[reconcile.Request]            // nil = none
 	Begin              func(context.Context) (end func(), err error) // a pass begins: what an earlier process left is read
 	missingNodes       nodeWaits
@@ -70,6 +73,14 @@ type Reconciler struct {
 	Failures           *backoff.Failures[types.NamespacedName] // attempts at targets
 	TargetGroupDeleted func(arn string) bool                   // the target group was deleted by this process
 	OnGone             func()                                  // a binding is gone, and its rules with it
+	// Contested reports whether the controller of another cluster of the same name registers targets in a target group; nil = none does.
+	Contested func(arn string) bool
+	// DrainSeconds is for how many seconds the load balancer of a binding may need a pod that ends; nil = it is not known.
+	DrainSeconds func(ctx context.Context, o *v1beta1.TargetGroupBinding) int64
+	// DrainTime is the deregistration delay that is declared for the target group of a binding, 0 if none is; nil = it is not asked for.
+	DrainTime func(ctx context.Context, o *v1beta1.TargetGroupBinding) time.Duration
+	// Dropped reports whether the stack of a binding declares it no more, so that what its Service lacks is no news; nil = it is not asked.
+	Dropped func(ctx context.Context, o *v1beta1.TargetGroupBinding) bool
 	// OnTargetGroupLost is called when the target group of a stack does not exist any more.
 	OnTargetGroupLost func(key stack.Key, arn string)
 }
@@ -106,7 +117,8 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 			b.Forget(req.NamespacedName)
 			b.Networking.Review(ctx) // others may have waited for it
 			b.OnGone()
-			return reconcile.Result{}, b.Gates.Absent(ctx, req.NamespacedName)
+			again, err := b.Gates.Absent(ctx, req.NamespacedName)
+			return reconcile.Result{RequeueAfter: again}, err
 		}
 		return reconcile.Result{}, err
 	}
@@ -132,7 +144,16 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 	case !complete:
 		return reconcile.Result{}, nil // our own edit brings us back
 	}
-	return b.serve(ctx, o, unwritten)
+	d, again := b.verify(ctx, o)
+	if d != nil {
+		b.suspend(ctx, o, diag.List{*d})
+		return b.retryLater(*d)
+	}
+	res, err := b.serve(ctx, o, unwritten)
+	if again && err == nil && res.RequeueAfter == 0 {
+		res.RequeueAfter = b.RequeueAfter
+	}
+	return res, err
 }
 
 func unitOf(o *v1beta1.TargetGroupBinding) string {
@@ -177,7 +198,12 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	}
 	since := b.Changes.take(client.ObjectKeyFromObject(o))
 	resolving, trace := tracing.Start(ctx, "endpoints")
-	endpoints, found, known, err := b.Endpoints(resolving, o)
+	var endpoints []targets.Endpoint
+	var found diag.List
+	known := false
+	if err = b.Pods.require(resolving, o, b.Client, b.APIReader); err == nil {
+		endpoints, found, known, err = b.Endpoints(resolving, o)
+	}
 	trace.SetCount("lbc.endpoints", len(endpoints))
 	trace.End(err)
 	if err != nil { // what is registered stays
@@ -189,6 +215,11 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		b.Networking.Retain(ctx, o)
 		return reconcile.Result{}, err
 	}
+	unserved := slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
+	if unserved && b.Dropped != nil && b.Dropped(ctx, o) { // an edit of the Service is seen here before its stack deletes the binding
+		b.Networking.Retain(ctx, o)
+		return reconcile.Result{RequeueAfter: b.RequeueAfter}, nil
+	}
 	if !known {
 		b.suspend(ctx, o, found)
 		return reconcile.Result{}, nil
@@ -196,16 +227,25 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
 	zone, zonesKnown := b.Zones(ctx, o)
 	unseen, ownerKnown := b.mayServe(ctx, o)
+	if b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
+		unseen, ownerKnown = true, false // what others registered stays, without a note on the binding
+	}
 	request := targets.Request{
 		Group: b.group(o), Binding: id, Want: endpoints, Since: since, Max: b.MaxTargets, Unseen: unseen,
 		Record: b.registeredOf(o),
 		Zone:   zone, HomeZone: b.homeZone(ctx),
 	}
+	if b.DrainTime != nil {
+		request.DrainTime = b.DrainTime(ctx, o)
+	}
 	held := b.heldTargets(ctx, o, request, found)
-	b.Networking.Want(ctx, o, slices.Concat(endpoints, held))
+	b.Networking.Want(ctx, o, request.Group, slices.Concat(b.Registry.Taken(request.Group, endpoints), held, b.Registry.Moved(request)))
 	syncing, trace := tracing.Start(ctx, "targets") // its calls may end after it
 	change, err := b.Registry.Sync(syncing, request)
 	trace.End(err)
+	if draining, known := b.Registry.FoundDraining(request.Group); known || err != nil {
+		b.Networking.Read(ctx, o, draining)
+	}
 	gatesErr := b.Gates.Observe(ctx, o, request.Group, answered(endpoints, change), change)
 	if gatesErr != nil && ctx.Err() == nil {
 		b.Metrics.CountFailure(metrics.BindingControllerLabel, metrics.GatesNotWritten)
@@ -233,12 +273,15 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		b.countFailure(o, workOf(err))
 		found = append(found, b.problem(o, "spec.targetGroupARN", err))
 	}
-	found = append(append(found, unadmitted...), unwritten...)
+	found = append(append(append(found, unadmitted...), unwritten...), b.podNotes(ctx, o, endpoints)...)
 	if len(held) > 0 {
 		found = append(found, targetsHeld(o, held))
 	}
 	if len(change.NotOurs) > 0 && ownerKnown {
 		found = append(found, b.OtherNamespaces.registeredByOthers(o, change.NotOurs))
+	}
+	if len(change.Elsewhere) > 0 {
+		found = append(found, b.inOtherVPC(ctx, o, change.Elsewhere, len(endpoints))...)
 	}
 	if change.LeftOut > 0 {
 		found = append(found, diag.New(kube.BindingObject(o), "spec.targetGroupARN", diag.QuotaExceeded,
@@ -246,7 +289,8 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	}
 	if change.Registered+change.Deregistered > 0 {
 		logf.FromContext(ctx).Info("targets changed", "registered", change.Registered, "deregistered", change.Deregistered)
-		b.Health.Expect(request.Group, kube.BindingObject(o))
+		about := b.about(ctx, o)
+		b.Health.Expect(request.Group, about[0], about[1:]...)
 	}
 	b.Metrics.SetTargetGroup(o)
 	about := status.Report{Objects: []diag.Object{kube.BindingObject(o)}, Changed: change.Registered+change.Deregistered > 0}
@@ -335,6 +379,8 @@ func (b *Reconciler) Forget(key client.ObjectKey) {
 	b.Failures.Forget(key)
 	b.Changes.take(key)
 	b.Writes.Forget(key)
+	b.Counts.Forget(key)
 	b.memory.forget(key)
+	b.Pods.forget(key)
 	b.Reporter.End("binding:" + key.Namespace + "/" + key.Name)
 }

@@ -4,14 +4,18 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -32,6 +36,9 @@ func (b *Reconciler) complete(ctx context.Context, o *v1beta1.TargetGroupBinding
 	k, before := b.memory.get(o), o.DeepCopy()
 	if k.group == nil || k.read != o.Generation {
 		tg, d := b.describe(ctx, o)
+		if d == nil {
+			d = mismatch(o, tg)
+		}
 		if d != nil {
 			return false, d
 		}
@@ -57,6 +64,42 @@ func (b *Reconciler) complete(ctx context.Context, o *v1beta1.TargetGroupBinding
 	return before.Spec.TargetGroupARN != "", d
 }
 
+// verifyWait is how long a pass waits for the description of the target group of a complete binding. Its targets must not wait longer for a check.
+const verifyWait = time.Second
+
+// verify compares a complete binding with its target group. That is read once, as nothing that is compared can change in AWS; if AWS does not
+// answer in time, the binding is served, and again reports that another pass must ask again. The target group of a binding of a stack is not read, as the
+// stack made both, nor is that of a binding which a former process found right.
+func (b *Reconciler) verify(ctx context.Context, o *v1beta1.TargetGroupBinding) (d *diag.Diagnostic, again bool) {
+	k := b.memory.get(o)
+	if k.group == nil || aws.ToString(k.group.TargetGroupArn) != o.Spec.TargetGroupARN {
+		if kube.OfStack(o.Labels) || k.read == o.Generation || !k.unanswered && carriedOut(o) {
+			return nil, false
+		}
+		bounded, end := context.WithTimeout(ctx, verifyWait)
+		defer end()
+		tg, d := b.describe(bounded, o)
+		k.unanswered = d != nil && d.Class != diag.NotFound && d.Class != diag.Invalid
+		if !k.unanswered {
+			k.read = o.Generation
+		}
+		if d == nil {
+			k.group = &tg
+		}
+		b.memory.put(o, k)
+		if d != nil { // if it does not exist, the registration of targets reports it
+			return nil, k.unanswered
+		}
+	}
+	return mismatch(o, *k.group), false
+}
+
+// carriedOut reports whether a pass has found a binding right as it is now.
+func carriedOut(o *v1beta1.TargetGroupBinding) bool {
+	ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
+	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == o.Generation
+}
+
 // fill writes into a spec what it leaves to its target group.
 func fill(s *v1beta1.TargetGroupBindingSpec, tg elbtypes.TargetGroup) {
 	s.TargetGroupARN = cmp.Or(s.TargetGroupARN, aws.ToString(tg.TargetGroupArn))
@@ -66,22 +109,17 @@ func fill(s *v1beta1.TargetGroupBindingSpec, tg elbtypes.TargetGroup) {
 	s.VpcID = cmp.Or(s.VpcID, aws.ToString(tg.VpcId))
 }
 
-// contradiction finds what no target group could satisfy.
+// contradiction finds what no target group could satisfy, or this version does not serve.
 func contradiction(o *v1beta1.TargetGroupBinding) *diag.Diagnostic {
+	if _, d := admission.Contradiction(o); d != nil {
+		return d
+	}
 	s := &o.Spec
 	bad := func(path, text, remedy string) *diag.Diagnostic {
 		d := diag.New(kube.BindingObject(o), path, diag.InvalidBinding, text, remedy)
 		return &d
 	}
-	isIP := s.TargetType != nil && *s.TargetType == v1beta1.TargetTypeIP
-	isInstance := s.TargetType != nil && *s.TargetType == v1beta1.TargetTypeInstance
 	switch {
-	case s.TargetGroupARN == "" && s.TargetGroupName == "":
-		return bad("spec.targetGroupARN", "must provide either TargetGroupARN or TargetGroupName", "set one of them")
-	case isIP && s.NodeSelector != nil:
-		return bad("spec.nodeSelector", "TargetGroupBinding cannot set NodeSelector when TargetType is ip", "remove nodeSelector, or bind a target group of type instance")
-	case isInstance && s.TargetGroupProtocol != nil && (*s.TargetGroupProtocol == "QUIC" || *s.TargetGroupProtocol == "TCP_QUIC"):
-		return bad("spec.targetGroupProtocol", "QUIC protocol is not supported for Instance target types.", "use ip targets")
 	case s.IamRoleArnToAssume != "":
 		return bad("spec.iamRoleArnToAssume", "registering targets through an assumed role is not built in this version: its targets stay as they are, though pods come and go", "remove iamRoleArnToAssume, or register in a target group of this account")
 	case s.MultiClusterTargetGroup && s.TargetGroupARN == "":
@@ -90,7 +128,7 @@ func contradiction(o *v1beta1.TargetGroupBinding) *diag.Diagnostic {
 	return nil
 }
 
-// describe reads the target group of a binding and compares what the binding says with it.
+// describe reads the target group of a binding.
 func (b *Reconciler) describe(ctx context.Context, o *v1beta1.TargetGroupBinding) (elbtypes.TargetGroup, *diag.Diagnostic) {
 	s := &o.Spec
 	in, path := &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{s.TargetGroupARN}}, "spec.targetGroupARN"
@@ -104,16 +142,22 @@ func (b *Reconciler) describe(ctx context.Context, o *v1beta1.TargetGroupBinding
 		d.Text = fmt.Sprintf("target group %s: %s", cmp.Or(s.TargetGroupARN, s.TargetGroupName), d.Text)
 		return elbtypes.TargetGroup{}, &d
 	}
-	fail := func(path, text, remedy string) (elbtypes.TargetGroup, *diag.Diagnostic) {
-		d := diag.New(kube.BindingObject(o), path, diag.InvalidBinding, text, remedy)
+	if n := len(out.TargetGroups); n != 1 {
+		d := diag.New(kube.BindingObject(o), path, diag.InvalidBinding,
+			fmt.Sprintf("expecting a single targetGroup with query [%s%s] but got %d", s.TargetGroupARN, s.TargetGroupName, n), "name an existing target group")
 		return elbtypes.TargetGroup{}, &d
 	}
-	if n := len(out.TargetGroups); n != 1 {
-		return fail(path, fmt.Sprintf("expecting a single targetGroup with query [%s%s] but got %d", s.TargetGroupARN, s.TargetGroupName, n), "name an existing target group")
+	return out.TargetGroups[0], nil
+}
+
+// mismatch is the finding that a binding says something else of its target group than AWS; nil = it does not.
+func mismatch(o *v1beta1.TargetGroupBinding, tg elbtypes.TargetGroup) *diag.Diagnostic {
+	s := &o.Spec
+	fail := func(path, text, remedy string) *diag.Diagnostic {
+		d := diag.New(kube.BindingObject(o), path, diag.InvalidBinding, text, remedy)
+		return &d
 	}
-	tg := out.TargetGroups[0]
-	arn := aws.ToString(tg.TargetGroupArn)
-	family := string(tg.IpAddressType)
+	arn, family := aws.ToString(tg.TargetGroupArn), cmp.Or(string(tg.IpAddressType), stack.IPv4)
 	switch {
 	case tg.TargetType != elbtypes.TargetTypeEnumIp && tg.TargetType != elbtypes.TargetTypeEnumInstance:
 		return fail("spec.targetType", "unsupported TargetType: "+string(tg.TargetType), "bind a target group of type ip or instance")
@@ -121,12 +165,12 @@ func (b *Reconciler) describe(ctx context.Context, o *v1beta1.TargetGroupBinding
 		return fail("spec.targetType", fmt.Sprintf("targetType of TargetGroup %s is %s, not %s", arn, tg.TargetType, *s.TargetType), "leave spec.targetType out, or set it so")
 	case s.TargetGroupProtocol != nil && string(*s.TargetGroupProtocol) != string(tg.Protocol):
 		return fail("spec.targetGroupProtocol", fmt.Sprintf("TargetGroup %s protocol differs (got %s, expected %s)", arn, *s.TargetGroupProtocol, tg.Protocol), "leave it out, or set it so")
-	case s.IPAddressType != nil && family != "" && string(*s.IPAddressType) != family:
+	case s.IPAddressType != nil && string(*s.IPAddressType) != family:
 		return fail("spec.ipAddressType", fmt.Sprintf("invalid IP address type %s for TargetGroup %s", *s.IPAddressType, arn), "leave it out, or set it to "+family)
 	case s.VpcID != "" && s.VpcID != aws.ToString(tg.VpcId):
 		return fail("spec.vpcID", fmt.Sprintf("invalid VpcID %s doesnt match VpcID from TargetGroup %s", s.VpcID, arn), "leave it out, or set it to "+aws.ToString(tg.VpcId))
 	case tg.TargetType == elbtypes.TargetTypeEnumIp && s.NodeSelector != nil:
 		return fail("spec.nodeSelector", "TargetGroupBinding cannot set NodeSelector when TargetType is ip", "remove nodeSelector")
 	}
-	return tg, nil
+	return nil
 }

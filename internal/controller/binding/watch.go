@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
@@ -74,7 +73,7 @@ func (b *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, workers int
 		&corev1.Node{}:                b.NodeEvent(),
 		&corev1.Pod{}:                 b.PodEvent(),
 	} {
-		c.Watch(source.TypedKind(mgr.GetCache(), o, h))
+		c.Watch(queue.Kind(mgr.GetCache(), o, h))
 	}
 	c.Watch(b.Waker.Source())
 	return mgr.Add(c)
@@ -168,7 +167,7 @@ func EndpointsChanged(before, after client.Object) bool {
 }
 
 // NodeEvent wakes the bindings whose choice of endpoints may change: all of type instance; if the node became ready or stopped
-// being so, those of type ip, too, whose pods that wait for a gate count by their node; and if it is new to the cache, those that
+// being so, or its pods leave with it or stay after all, those of type ip, too; and if it is new to the cache, those that
 // missed it.
 func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
@@ -177,7 +176,7 @@ func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconc
 		if okO && okN && SameForTargets(o, n) {
 			return
 		}
-		turned := okO && okN && targets.NodeReady(o) != targets.NodeReady(n)
+		turned := okO && okN && (targets.NodeReady(o) != targets.NodeReady(n) || targets.PodsLeave(o, b.ExcludedNodes) != targets.PodsLeave(n, b.ExcludedNodes))
 		var list v1beta1.TargetGroupBindingList
 		if b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy) != nil {
 			return
@@ -197,12 +196,12 @@ func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconc
 
 // SameForTargets reports whether an update of a node leaves as it is what makes the node, and its pods, targets.
 func SameForTargets(o, n *corev1.Node) bool {
-	return o.Spec.ProviderID == n.Spec.ProviderID && targets.NodeReady(o) == targets.NodeReady(n) &&
+	return o.Spec.ProviderID == n.Spec.ProviderID && targets.NodeReady(o) == targets.NodeReady(n) && targets.PodsLeave(o, true) == targets.PodsLeave(n, true) &&
 		equality.Semantic.DeepEqual(o.Labels, n.Labels) && equality.Semantic.DeepEqual(o.Spec.Taints, n.Spec.Taints)
 }
 
-// PodEvent wakes the bindings that a pod's readiness gates name, when its containers become ready or stop being so: an
-// endpoint that only waits for a gate is registered already. Conditions that this process writes cause no pass, unless another writer takes them back.
+// PodEvent wakes the bindings that a pod's readiness gates name, when its containers become ready or stop being so, as an
+// endpoint that only waits for a gate is registered already, and when it is asked to end, which its EndpointSlice shows later. Conditions that this process writes cause no pass, unless another writer takes them back.
 func (b *Reconciler) PodEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		was, _ := before.(*corev1.Pod)
@@ -223,9 +222,10 @@ func (b *Reconciler) PodEvent() handler.TypedEventHandler[client.Object, reconci
 	})
 }
 
-// gateMatters reports whether an update of a pod can change what its gate waits for.
+// gateMatters reports whether an update of a pod can change whether it is an endpoint, or what its gate waits for.
 func gateMatters(was, is *corev1.Pod, gate corev1.PodConditionType) bool {
 	return readiness.Of(was, corev1.ContainersReady).Status != readiness.Of(is, corev1.ContainersReady).Status ||
+		(was.DeletionTimestamp == nil) != (is.DeletionTimestamp == nil) ||
 		readiness.Of(was, gate).Status == corev1.ConditionTrue && readiness.Waits(is, gate)
 }
 
@@ -237,7 +237,7 @@ func (b *Reconciler) TargetGroups(ctx context.Context) map[types.NamespacedName]
 	}
 	out := make(map[types.NamespacedName]targets.Group, len(list.Items))
 	for i := range list.Items {
-		if o := &list.Items[i]; o.DeletionTimestamp == nil && o.Spec.TargetGroupARN != "" && !o.Spec.MultiClusterTargetGroup {
+		if o := &list.Items[i]; o.DeletionTimestamp == nil && o.Spec.TargetGroupARN != "" {
 			out[client.ObjectKeyFromObject(o)] = b.group(o)
 		}
 	}

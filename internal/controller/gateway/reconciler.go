@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
@@ -38,6 +37,7 @@ type Reconciler struct {
 	// Definitions has the kinds that the cluster serves; nil = all.
 	Definitions reads.Definitions
 	Index       *reads.Index[types.NamespacedName]
+	departed    reads.Departed                 // Gateways that are gone
 	Waker       queue.Waker[reconcile.Request] // for changes that no watch of SetUp shows
 
 	rules
@@ -71,7 +71,7 @@ func New(kind objects.Kind, cfg gateway.Config, c client.Client, live client.Rea
 func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
 	begun := r.Index.Begin()
 	reader := secret.NewPassReader(ctx, reads.NewCacheReader(ctx, r.Client, r.Live), r.Secrets)
-	reader.Definitions = r.Definitions
+	reader.Definitions, reader.Departed = r.Definitions, &r.departed
 	v := objects.New(reader)
 	found, ok := objects.Lookup[metav1.Object](v, r.Kind, q.Namespace, q.Name)
 	o, isObject := found.(client.Object)
@@ -147,6 +147,9 @@ func (r *Reconciler) events(kind objects.Kind) handler.TypedEventHandler[client.
 		if queue.IsResync(before, after) || !queue.Relevant(before, after) {
 			return
 		}
+		if after == nil && kind == objects.Gateway {
+			r.departed.Note(kind, before)
+		}
 		if kind == r.Kind {
 			q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(queue.Newest(before, after))}, queue.Coalesce)
 		}
@@ -161,7 +164,7 @@ func (r *Reconciler) SetUp(mgr manager.Manager, workers int) error {
 	c := queue.NewController(queue.Options[reconcile.Request]{Name: r.controller, Reconciler: r, Workers: workers, Log: mgr.GetLogger(), LogUnit: queue.LogObject})
 	c.Watch(r.Waker.Source())
 	for _, kind := range append([]objects.Kind{r.Kind}, r.reading...) {
-		c.Watch(source.TypedKind(mgr.GetCache(), kube.Kinds[kind].Object, r.events(kind)))
+		c.Watch(queue.Kind(mgr.GetCache(), kube.Kinds[kind].Object, r.events(kind)))
 	}
 	return mgr.Add(c)
 }

@@ -71,6 +71,16 @@ func (w *Writer) List(ctx context.Context) {
 
 func (w *Writer) compare(items []v1alpha1.LoadBalancer) {
 	seen := map[stack.Key]bool{}
+	if w.Writers != nil {
+		names := make([]string, 0, len(items))
+		for i := range items {
+			names = append(names, nameOf(&items[i]))
+		}
+		w.Writers.Listed(names)
+		for i := range items {
+			w.Writers.Saw(nameOf(&items[i]), items[i].Status.Controller, w.now())
+		}
+	}
 	for i := range items {
 		o := &items[i]
 		key, ok := status.KeyOf(o)
@@ -173,17 +183,43 @@ func (w *Writer) write(ctx context.Context, key stack.Key, e entry) (*v1alpha1.L
 		}
 		have = o
 	}
-	if !equality.Semantic.DeepEqual(have.Status, *e.want) {
+	return w.writeStatus(ctx, have, *e.want)
+}
+
+// writeStatus writes a status that differs. With a second controller in mind it writes over no version of the object that it has not seen.
+func (w *Writer) writeStatus(ctx context.Context, have *v1alpha1.LoadBalancer, want v1alpha1.LoadBalancerStatus) (*v1alpha1.LoadBalancer, error) {
+	for attempt := 0; ; attempt++ {
+		if want.Controller = have.Status.Controller; w.Writers != nil {
+			want.Controller = w.Writers.Wanted(nameOf(have), have.Status.Controller)
+		}
+		if equality.Semantic.DeepEqual(have.Status, want) {
+			return have, nil
+		}
 		o := have.DeepCopy()
-		o.Status = *e.want.DeepCopy()
-		if err := w.client.Status().Patch(ctx, o, client.MergeFrom(have)); err != nil {
+		o.Status = *want.DeepCopy()
+		err := w.client.Status().Patch(ctx, o, client.MergeFromWithOptions(have, client.MergeFromWithOptimisticLock{}))
+		if apierrors.IsConflict(err) && attempt == 0 {
+			found := &v1alpha1.LoadBalancer{}
+			if getErr := w.reader.Get(ctx, client.ObjectKeyFromObject(have), found); getErr != nil {
+				return notFoundOr(have, getErr)
+			}
+			if have = found; w.Writers != nil {
+				w.Writers.Saw(nameOf(have), have.Status.Controller, w.now())
+			}
+			continue
+		}
+		if err != nil {
 			return notFoundOr(have, err)
 		}
-		o.Status = *e.want // as it is compared, without the rounding of times by the API server
-		have = o
+		if w.Writers != nil {
+			w.Writers.Wrote(nameOf(o), want.Controller)
+		}
+		o.Status = want // as it is compared, without the rounding of times by the API server
+		return o, nil
 	}
-	return have, nil
 }
+
+func nameOf(o *v1alpha1.LoadBalancer) string { return o.Namespace + "/" + o.Name }
 
 // notFoundOr forgets an object that was deleted meanwhile, so that the next attempt creates it.
 func notFoundOr(have *v1alpha1.LoadBalancer, err error) (*v1alpha1.LoadBalancer, error) {

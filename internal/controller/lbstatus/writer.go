@@ -1,6 +1,6 @@
 // Package lbstatus keeps the status of load balancers in Kubernetes current beside the passes: it writes LoadBalancer objects, and watches load
 // balancers that AWS is still provisioning. What the objects say is computed by status.
-// It may import status, stack, targets, cloud, metrics, backoff, queue, objectwriter, the API types and controller-runtime.
+// It may import status, stack, targets, twin, cloud, metrics, backoff, queue, objectwriter, the API types and controller-runtime.
 package lbstatus
 
 import (
@@ -24,11 +24,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/twin"
 )
 
 const (
 	// gather is how long changes are gathered before they are written, so that a pass and those that follow from it are one write.
 	gather = 300 * time.Millisecond
+	// slots is how many objects are written at once. Nothing waits for them, and the API server has the statuses of users' objects to write meanwhile.
+	slots = 4
 	// RelistInterval is how often the objects are compared with what was written: they may have been deleted or edited by hand,
 	// and their definition may have come or gone.
 	RelistInterval = 5 * time.Minute
@@ -56,6 +59,10 @@ type Writer struct {
 	entries map[stack.Key]*entry
 	pending map[stack.Key]status.Pass // passes before the first list, which are merged with what it finds
 	counts  map[string]v1alpha1.TargetCounts
+	// Cluster is the name of the cluster, which is in the tags of all resources.
+	Cluster string
+	// Writers finds a second controller that writes the same objects; nil = the objects name no writer.
+	Writers *twin.Writers
 	// BecameReady is called when a new load balancer is ready for the first time; nil = it is not.
 	BecameReady func(of stack.Owner, after time.Duration)
 	// OnInstalled is called when the kind is installed while the controller runs.
@@ -89,7 +96,7 @@ func NewWriter(c client.Client, r client.Reader, namespace string, now func() ti
 		writes: objectwriter.New(c, now, log),
 	}
 	w.Queue = w.writes.Queue
-	w.Queue.Gather, w.Queue.Pauses = gather, rewritePauses
+	w.Queue.Gather, w.Queue.Pauses, w.Queue.Slots = gather, rewritePauses, slots
 	return w
 }
 
@@ -127,6 +134,7 @@ func (w *Writer) merge(p status.Pass) {
 		return // it is being removed, and has no object
 	}
 	s := status.LoadBalancer(p, before)
+	s.Cluster = w.Cluster
 	for _, g := range before.TargetGroups {
 		if !slices.ContainsFunc(s.TargetGroups, func(x v1alpha1.TargetGroupStatus) bool { return x.ARN == g.ARN }) {
 			delete(w.counts, g.ARN)

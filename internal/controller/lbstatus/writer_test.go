@@ -25,6 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/twin"
 )
 
 // testWriter is a Writer over a fake API server that counts writes, and may refuse some.
@@ -115,12 +116,13 @@ func (w *testWriter) get(namespace string) *v1alpha1.LoadBalancer {
 func TestAStackIsShownAndOnlyChangesAreWritten(t *testing.T) {
 	t.Parallel()
 	w := newTestWriter(t)
+	w.Cluster = "blue"
 	w.Enqueue(groupPass("shop", "blog")) // before the first look
 	w.expect("nothing is known yet")
 	w.List(t.Context())
 	w.expect("first", "create shop/group-front", "status shop/group-front")
 	o := w.get("shop")
-	if o.Status.ARN != "arn:lb" || len(o.OwnerReferences) != 1 || o.OwnerReferences[0].UID != "uid-shop" {
+	if o.Status.ARN != "arn:lb" || o.Status.Cluster != "blue" || len(o.OwnerReferences) != 1 || o.OwnerReferences[0].UID != "uid-shop" {
 		t.Errorf("object = %+v", o)
 	}
 	w.Enqueue(groupPass("shop", "blog"))
@@ -405,5 +407,47 @@ func TestLoadBalancerObjectsThatCannotBeWrittenAreCalm(t *testing.T) {
 				t.Errorf("%d passes are held", n)
 			}
 		})
+	}
+}
+
+// TestASecondWriterIsSeenInTheStatusAndNotWrittenOverUnread has two writers of one API server.
+func TestASecondWriterIsSeenInTheStatusAndNotWrittenOverUnread(t *testing.T) {
+	t.Parallel()
+	w := newTestWriter(t)
+	said := map[string][]string{}
+	writers := func(own string) *twin.Writers {
+		return &twin.Writers{Own: own, OnChange: func(text string) { said[own] = append(said[own], text) }}
+	}
+	w.Writers = writers("Lease kube-system/a")
+	w.List(t.Context())
+	w.Enqueue(groupPass("shop"))
+	w.expect("alone", "create shop/group-front", "status shop/group-front")
+	w.Enqueue(groupPass("shop"))
+	w.expect("the same again")
+	other := NewWriter(w.client, w.client, "", func() time.Time { return w.now }, logr.Discard())
+	other.Queue.Gather, other.Writers = 0, writers("Lease other/b")
+	pass := func(of *Writer, name string) {
+		p := groupPass("shop")
+		p.Observed.LoadBalancers[0].DNSName = name
+		of.Enqueue(p)
+		flush(t.Context(), of)
+	}
+	other.List(t.Context())
+	for n := range 4 {
+		pass(other, fmt.Sprintf("b%d.example", n))
+		w.now = w.now.Add(40 * time.Second)
+		pass(w.Writer, fmt.Sprintf("a%d.example", n))
+		w.now = w.now.Add(40 * time.Second)
+	}
+	if o := w.get("shop"); o.Status.DNSName != "a3.example" || o.Status.Controller != "Lease kube-system/a" {
+		t.Errorf("status = %+v", o.Status)
+	}
+	for own, texts := range said {
+		if len(texts) != 1 || !strings.Contains(texts[0], "a second controller works in this cluster") {
+			t.Errorf("%s: said %q", own, texts)
+		}
+	}
+	if len(said) != 2 {
+		t.Errorf("said %q", said)
 	}
 }

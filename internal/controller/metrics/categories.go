@@ -50,7 +50,7 @@ var categories = map[string][]category{
 		{"deploy_model_error", deploying, nil, nil, "anything that keeps a plan from being carried out"},
 		{"dns_resolve_and_update_status_error", []diag.EventReason{diag.FailedStatus}, nil, nil, "the API server did not accept the status"},
 		{"remove_group_finalizer_error", []diag.EventReason{diag.FailedRemove}, nil, nil, "the API server did not accept the removal of the finalizer"},
-		{SharedGroupNotReleased, nil, nil, nil, "AWS did not delete the shared security group of backends"},
+		{SharedGroupNotReleased, nil, nil, nil, "AWS did not delete the shared security group of backends after the last load balancer of the cluster, which was of an Ingress; after a restart, whatever that was of"},
 	},
 	controllerOf(stack.Service): {
 		{"build_model_error", building, nil, nil, "anything that keeps the Service from being compiled"},
@@ -65,7 +65,7 @@ var categories = map[string][]category{
 		{"deploy_model_error", deploying, nil, nil, "anything that keeps a plan from being carried out"},
 		{"update_status_error", []diag.EventReason{diag.FailedStatus, diag.FailedCleanupStatus}, nil, nil, "the API server did not accept the status"},
 		{"cleanup_load_balancer_error", []diag.EventReason{diag.FailedRemove, diag.FailedCleanupStatus}, nil, nil, "the API server did not accept the removal of the finalizer or of the status"},
-		{SharedGroupNotReleased, nil, nil, nil, "as of Ingresses, under which it is counted"},
+		{SharedGroupNotReleased, nil, nil, nil, "AWS did not delete the shared security group of backends after the last load balancer of the cluster, which was of a Service"},
 	},
 	BindingControllerLabel: {
 		{"add_finalizers_error", []diag.EventReason{diag.FailedAdd}, nil, nil, "the API server did not accept the finalizer"},
@@ -92,6 +92,7 @@ var gatewayCategories = []category{
 	{"deploy_model_error", deploying, nil, nil, "anything that keeps a plan from being carried out"},
 	{"update_status_error", []diag.EventReason{diag.FailedStatus}, nil, nil, "the API server did not accept the status"},
 	{"cleanup_load_balancer_error", []diag.EventReason{diag.FailedRemove}, nil, nil, "the API server did not accept the removal of the finalizer"},
+	{SharedGroupNotReleased, nil, nil, nil, "AWS did not delete the shared security group of backends after the last load balancer of the cluster, which was of a Gateway"},
 }
 
 // Uncounted are the error categories and stages of the existing controller that name steps which do not exist here.

@@ -25,13 +25,13 @@ import (
 
 // Metrics are the metrics of one process.
 type Metrics struct {
-	registerer                                         prometheus.Registerer
-	calls, causes, denied, limited, throttled, invalid *prometheus.CounterVec
-	requests                                           *prometheus.CounterVec
-	duration, retries, requestDuration                 *prometheus.HistogramVec
-	targetGroups, cached, topTalkers, build, degraded  *prometheus.GaugeVec
-	steps, findings, errors, drift, validated, mutated *prometheus.CounterVec
-	stages, gates, ready, TargetLag                    *prometheus.HistogramVec
+	registerer                                                  prometheus.Registerer
+	calls, causes, denied, limited, throttled, invalid          *prometheus.CounterVec
+	requests                                                    *prometheus.CounterVec
+	duration, retries, requestDuration                          *prometheus.HistogramVec
+	targetGroups, cached, topTalkers, build, degraded           *prometheus.GaugeVec
+	steps, findings, errors, drift, drifted, validated, mutated *prometheus.CounterVec
+	stages, gates, ready, TargetLag, targetHealthy              *prometheus.HistogramVec
 
 	mu     sync.Mutex
 	passes map[talker]int // passes since the last window ended
@@ -60,12 +60,14 @@ func New(r prometheus.Registerer) *Metrics {
 		findings:        counter(r, "lbc_findings_total"),
 		errors:          counter(r, "awslbc_controller_reconcile_errors_total"),
 		drift:           counter(r, "lbc_drift_found_total"),
+		drifted:         counter(r, "lbc_drift_groups_found_total"),
 		validated:       counter(r, "awslbc_webhook_validation_failure_total"),
 		mutated:         counter(r, "awslbc_webhook_mutation_failure_total"),
 		stages:          histogram(r, "awslbc_controller_reconcile_stage_duration"),
 		gates:           histogram(r, "awslbc_readiness_gate_ready_seconds"),
 		ready:           histogram(r, "lbc_load_balancer_ready_seconds"),
 		TargetLag:       histogram(r, "lbc_target_lag_seconds"),
+		targetHealthy:   histogram(r, "lbc_target_healthy_seconds"),
 		passes:          map[talker]int{},
 	}
 	m.begin()
@@ -180,6 +182,11 @@ func (m *Metrics) CountFailure(controller, category string) {
 // CountDrift counts a check that found something to put back.
 func (m *Metrics) CountDrift(controller string) { m.drift.WithLabelValues(controller).Inc() }
 
+// CountDriftOf counts a check that found something changed in a group of fields, which has a drift policy.
+func (m *Metrics) CountDriftOf(controller, group, policy string) {
+	m.drifted.WithLabelValues(controller, group, policy).Inc()
+}
+
 // CountRefusal counts a denied request of a webhook.
 func (m *Metrics) CountRefusal(path, check string, mutating bool) {
 	if mutating {
@@ -208,6 +215,11 @@ func (m *Metrics) DeleteTargetGroup(o *v1beta1.TargetGroupBinding) {
 // ObserveTargetLag counts a target whose call is sent.
 func (m *Metrics) ObserveTargetLag(operation string, after time.Duration) {
 	m.TargetLag.WithLabelValues(operation).Observe(after.Seconds())
+}
+
+// ObserveTargetHealthy counts a target that was found healthy by a read for a cause.
+func (m *Metrics) ObserveTargetHealthy(cause cloud.Cause, after time.Duration) {
+	m.targetHealthy.WithLabelValues(string(cause)).Observe(after.Seconds())
 }
 
 // ObserveGate counts a readiness gate that was opened.

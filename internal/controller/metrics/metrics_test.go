@@ -153,6 +153,7 @@ func TestFindingsFailuresDriftRefusalsAndCausesAreCounted(t *testing.T) {
 	m.CountBindingFailure(true, RecordTargets)
 	m.CountBindingFailure(true, "DescribeSubnets")
 	m.CountDrift("ingress")
+	m.CountDriftOf("ingress", "tags", "report")
 	m.CountRefusal("/validate", "checkIngressClass", false)
 	m.CountRefusal("/mutate", "defaultingVpcID", true)
 	m.ObserveCall(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Cause: cloud.DriftSweep})
@@ -166,6 +167,7 @@ func TestFindingsFailuresDriftRefusalsAndCausesAreCounted(t *testing.T) {
 			"controller=targetGroupBinding error_category=update_tracked_instance_targets_error 1",
 		},
 		"lbc_drift_found_total":                   {"controller=ingress 1"},
+		"lbc_drift_groups_found_total":            {"controller=ingress group=tags policy=report 1"},
 		"awslbc_webhook_validation_failure_total": {"error_category=checkIngressClass webhook_name=/validate 1"},
 		"awslbc_webhook_mutation_failure_total":   {"error_category=defaultingVpcID webhook_name=/mutate 1"},
 		"aws_api_calls_by_cause_total":            {"cause=drift sweep operation=DescribeVpcs service=EC2 1"},

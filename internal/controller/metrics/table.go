@@ -63,12 +63,16 @@ var Table = []Row{
 	{"lbc_target_lag_seconds", Histogram, []string{"operation"}, []float64{0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60},
 		"per target, seconds from a change of its EndpointSlice or pod, as the controller receives it, to the sending of the call that registers or deregisters it (`operation`: `register`, `deregister`); " +
 			"the 20 ms of gathering changes and the wait for AWS's limits are part of it. Registrations that no such change causes, as after a restart, are not counted"},
+	{"lbc_target_healthy_seconds", Histogram, []string{"cause"}, []float64{1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600},
+		"per target, with or without readiness gate, seconds from the change of its EndpointSlice or pod to the first read of health that finds it healthy after its registration, by what the read is made for " +
+			"(`cause`, as of `aws_api_calls_by_cause_total`): those for `readiness gates` follow within seconds, those for `health of new targets` come 40 seconds after the last change of a group, so that they are bounds"},
 	{"lbc_plan_steps_total", Counter, []string{"owner", "operation", "action"}, nil, "steps of executed plans"},
 	{"lbc_findings_total", Counter, []string{"owner", "code", "class"}, nil,
 		"[findings](findings.md) of passes, each time that a pass comes to them; `owner` is the tag prefix of load balancers' owners, or `elbv2.k8s.aws` of TargetGroupBindings"},
 	{"lbc_drift_found_total", Counter, []string{"controller"}, nil, "checks for [drift](operations.md#drift) that found something to put back: load balancers, by controller, and target groups (`targetGroupBinding`)"},
+	{"lbc_drift_groups_found_total", Counter, []string{"controller", "group", "policy"}, nil, "checks for [drift](operations.md#drift) that found something changed in a group of fields of a load balancer, by the [drift policy](tasks/by-hand.md) of the group: with `correct` it was put back"},
 	{"lbc_orphans", Gauge, nil, nil,
-		"load balancers, target groups and security groups in AWS, counted by what declared them, that carry the cluster's tags and that no object declares; from ten minutes after the leader's start, once a minute"},
+		"load balancers, target groups and security groups in AWS, counted by what declared them, that carry the cluster's tags and that no object claims ([orphans](tasks/orphans.md)); a look every 15 s, two in a row count"},
 	{"lbc_quota_used_ratio", Gauge, []string{"quota"}, nil,
 		"how much of a limit is used, relative to AWS's default; an account may have a higher limit. Of a limit for single load balancers, by the fullest one; of one for the account, by all VPCs of the region, as of the last listing. `lbc doctor` compares with the account's own"},
 	{"lbc_deletions_held", Gauge, nil, nil, "load balancers whose deletion waits for consent, because more than usual were to be deleted at once (`--deletion-brake`)"},

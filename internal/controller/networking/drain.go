@@ -2,7 +2,6 @@ package networking
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -12,8 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// Drains keeps the rules of bindings that are gone for as long as what they registered drains: load balancers finish requests that
-// are under way. It spends at most one read per tick. What it keeps ends with the process; the next one sweeps the rules away.
+// Drains keeps the rules of bindings that are gone, and of endpoints that left a security group, for as long as what was registered drains: load
+// balancers finish requests that are under way. It spends at most one read per tick. The rules of bindings that are gone end with the process; the
+// next one sweeps them away. Those of endpoints that left stay in the next one, too, if it finds targets that drain.
 type Drains struct {
 	registry   *targets.Registry
 	reconciler *Reconciler
@@ -53,7 +53,17 @@ var drainPauses = backoff.Policy{First: firstDrainLook, Longest: longestDrainLoo
 
 // NewDrains makes Drains of the rules of a Reconciler.
 func NewDrains(registry *targets.Registry, r *Reconciler, now func() time.Time) *Drains {
-	return &Drains{registry: registry, reconciler: r, now: now, due: map[drain]*drainLook{}}
+	d := &Drains{registry: registry, reconciler: r, now: now, due: map[drain]*drainLook{}}
+	r.drains = d
+	return d
+}
+
+// follow looks after rules that a binding lent to a drain. What is lent later counts from then on.
+func (d *Drains) follow(x drain) {
+	d.registry.KeepRules(x.of, true)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.due[x] = &drainLook{at: d.now().Add(firstDrainLook), until: d.now().Add(longestDrain)}
 }
 
 // Begin lets go of the rules of a binding whose targets were deregistered: when they have drained, or at once if none does.
@@ -94,7 +104,7 @@ func (d *Drains) needed(ctx context.Context, x drain) bool {
 // draining reports whether a target of a group drains; false for a group that cannot be read, or is gone.
 func (d *Drains) draining(ctx context.Context, of targets.Group) bool {
 	health, err := d.registry.Health(ctx, of)
-	return err == nil && slices.ContainsFunc(health, targets.Health.Draining)
+	return err == nil && targets.Drains(health)
 }
 
 // Len is how many bindings that ended keep their rules.
@@ -117,11 +127,15 @@ func (d *Drains) Look(ctx context.Context) {
 	case x == (drain{}), kept && d.needed(ctx, x):
 		return
 	case !kept && !late:
-		health, err := d.registry.Health(ctx, x.of)
-		if err != nil && cloud.Classify(err).Code != cloud.CodeTargetGroupNotFound || slices.ContainsFunc(health, targets.Health.Draining) {
+		if d.registry.Leaving(x.of) {
 			return // until the next look
 		}
+		health, err := d.registry.Health(ctx, x.of)
+		if err != nil && cloud.Classify(err).Code != cloud.CodeTargetGroupNotFound || targets.Drains(health) {
+			return // likewise
+		}
 	}
+	d.registry.KeepRules(x.of, false)
 	d.reconciler.Release(ctx, x.String())
 	d.mu.Lock()
 	defer d.mu.Unlock()

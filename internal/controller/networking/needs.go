@@ -20,29 +20,33 @@ import (
 // needs are the permissions that a binding needs of each security group of its endpoints. If the groups of some endpoints, or what its
 // networking means, are not known, placed is false, unclear are all rules that it may need anywhere, and found says why.
 func (r *Reconciler) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
-	byGroup, lost, err := r.groupsOf(ctx, o, endpoints)
+	where, err := r.groupsOf(ctx, o, endpoints)
 	need = map[string][]stack.Permission{}
 	var mistakes []mistake
-	if err != nil || len(byGroup) == 0 { // wherever the others are, these may be their rules
-		unplaced, more, wrong := r.permissions(ctx, o, lost)
+	if err != nil || len(where.byGroup) == 0 { // wherever the others are, these may be their rules
+		unplaced, more, wrong := r.permissions(ctx, o, where.lost)
 		unclear, mistakes = append(unplaced, more...), append(mistakes, wrong...)
 	}
-	for group, members := range byGroup {
+	for group, members := range where.byGroup {
 		perms, more, wrong := r.permissions(ctx, o, members)
 		need[group], unclear, mistakes = perms, append(unclear, more...), append(mistakes, wrong...)
 	}
 	found = networkProblem(o, diag.EndpointNotResolved, err)
+	found = append(found, where.doubtful()...)
 	for _, m := range mistakes {
 		d := diag.New(kube.BindingObject(o), m.path, diag.InvalidNetworking, m.text, m.remedy)
 		if !slices.Contains(found, d) {
 			found = append(found, d)
 		}
 	}
-	return need, unclear, found, err == nil && len(mistakes) == 0
+	return need, unclear, found, err == nil && !slices.ContainsFunc(mistakes, func(m mistake) bool { return !m.read })
 }
 
-// mistake is something of a binding's networking that means nothing.
-type mistake struct{ path, text, remedy string }
+// mistake is something of a binding's networking that means nothing, or less than it says.
+type mistake struct {
+	path, text, remedy string
+	read               bool // what it means is known all the same
+}
 
 // joinOnce joins errors, those of one text once.
 func joinOnce(errs []error) error {
@@ -60,6 +64,9 @@ func joinOnce(errs []error) error {
 func (r *Reconciler) permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []targets.Endpoint) (perms, unclear []stack.Permission, mistakes []mistake) {
 	for i, rule := range o.Spec.Networking.Ingress {
 		at := fmt.Sprintf("spec.networking.ingress[%d]", i)
+		if len(rule.From) == 0 {
+			mistakes = append(mistakes, mistake{at + ".from", secgroup.Peerless, secgroup.PeerlessRemedy, true})
+		}
 		ports := rule.Ports
 		if len(ports) == 0 {
 			ports = []v1beta1.NetworkingPort{{}} // all TCP ports
@@ -75,11 +82,15 @@ func (r *Reconciler) permissions(ctx context.Context, o *v1beta1.TargetGroupBind
 				may = []secgroup.Ports{{From: 0, To: 65535}}
 			}
 			for k, from := range rule.From {
-				peer, protocol := peerOf(from), protocolOf(port)
+				if from.SecurityGroup != nil && from.IPBlock != nil { // admission refuses it; it may be older
+					mistakes = append(mistakes, mistake{fmt.Sprintf("%s.from[%d]", at, k), fmt.Sprintf("the peer has both a securityGroup and an ipBlock: only %s is admitted, and %s is not", from.SecurityGroup.GroupID, from.IPBlock.CIDR),
+						"write two peers, one of each kind", true})
+				}
+				peer, protocol := secgroup.PeerOf(from), protocolOf(port)
 				all, err := secgroup.Permissions(peer, protocol, may)
 				switch {
 				case err != nil:
-					mistakes = append(mistakes, mistake{fmt.Sprintf("%s.from[%d]", at, k), err.Error(), "correct the peer: an ipBlock with a cidr, or a securityGroup with its groupID"})
+					mistakes = append(mistakes, mistake{fmt.Sprintf("%s.from[%d]", at, k), err.Error(), secgroup.PeerRemedy, false})
 					unclear = append(unclear, fromAnywhere(protocol, may)...)
 					continue
 				case unknown:
@@ -102,16 +113,6 @@ func fromAnywhere(protocol string, ports []secgroup.Ports) []stack.Permission {
 	return out
 }
 
-func peerOf(p v1beta1.NetworkingPeer) secgroup.Peer {
-	var out secgroup.Peer
-	if p.SecurityGroup != nil {
-		out.Group = p.SecurityGroup.GroupID
-	} else if p.IPBlock != nil {
-		out.CIDR = p.IPBlock.CIDR
-	}
-	return out
-}
-
 func protocolOf(p v1beta1.NetworkingPort) string {
 	if p.Protocol != nil && *p.Protocol == v1beta1.NetworkingProtocolUDP {
 		return "udp"
@@ -126,11 +127,18 @@ func (r *Reconciler) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBind
 		return []secgroup.Ports{{From: 0, To: 65535}}, mistake{}
 	case p.Port.StrVal == "":
 		return []secgroup.Ports{{From: p.Port.IntVal, To: p.Port.IntVal}}, mistake{}
-	case o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeInstance:
-		return nil, mistake{text: fmt.Sprintf("named ports can only be used with pod endpoints: %q", p.Port.StrVal), remedy: "write the number of the node port"}
+	}
+	if text, remedy := secgroup.NameWithoutPods(o, p); text != "" {
+		return nil, mistake{text: text, remedy: remedy}
 	}
 	var without []string
 	for _, e := range members {
+		if s := (secgroup.Ports{From: e.Port, To: e.Port}); e.Pod == "" { // its EndpointSlice has resolved the name
+			if !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+			continue
+		}
 		pod, ok := kube.Cluster{Reader: r.Client}.Pod(ctx, e.Namespace, e.Pod)
 		if !ok {
 			continue

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -28,20 +29,41 @@ const computeType, hybrid = "eks.amazonaws.com/compute-type", "hybrid"
 type placement struct {
 	r       *Reconciler
 	binding *v1beta1.TargetGroupBinding
-	tags    func(group string) map[string]string
+	groups  secgroup.Groups
 
 	nodes   map[string]*corev1.Node // of the endpoints; nil = unknown
 	byGroup map[string][]targets.Endpoint
 	lost    []targets.Endpoint
 	errs    []error
+	doubts  map[string]doubt // by interface
+}
+
+// doubt is why the group of an interface may be the wrong one of its groups.
+type doubt struct {
+	text   string
+	groups []string
+}
+
+// doubtful is the finding that the groups of interfaces may be the wrong ones; it names the first one.
+func (p *placement) doubtful() diag.List {
+	if len(p.doubts) == 0 {
+		return nil
+	}
+	first := p.doubts[slices.Min(slices.Collect(maps.Keys(p.doubts)))]
+	text := first.text
+	if n := len(p.doubts) - 1; n > 0 {
+		text += fmt.Sprintf("; so it is with %d other interfaces of the binding", n)
+	}
+	return diag.List{diag.New(kube.BindingObject(p.binding), "spec.networking", diag.SecurityGroupUnclear, text, secgroup.DoubtRemedy(first.groups))}
 }
 
 // groupsOf finds the security group of each endpoint. Those whose group is not found are lost, and the error says why; the
 // others count.
-func (r *Reconciler) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (byGroup map[string][]targets.Endpoint, lost []targets.Endpoint, err error) {
-	p := &placement{r: r, binding: o, nodes: map[string]*corev1.Node{}, byGroup: map[string][]targets.Endpoint{}}
-	if p.tags, err = r.groupTags(ctx); err != nil {
-		return nil, endpoints, err
+func (r *Reconciler) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (p *placement, err error) {
+	p = &placement{r: r, binding: o, nodes: map[string]*corev1.Node{}, byGroup: map[string][]targets.Endpoint{}, doubts: map[string]doubt{}}
+	if p.groups, err = r.knownGroups(ctx); err != nil {
+		p.lost = endpoints
+		return p, err
 	}
 	for _, e := range endpoints {
 		if _, asked := p.nodes[e.Node]; asked {
@@ -57,15 +79,21 @@ func (r *Reconciler) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding
 	} else {
 		p.placePods(ctx, endpoints)
 	}
-	return p.byGroup, p.lost, joinOnce(p.errs)
+	return p, joinOnce(p.errs)
 }
 
-func (r *Reconciler) groupTags(ctx context.Context) (func(string) map[string]string, error) {
+func (r *Reconciler) knownGroups(ctx context.Context) (secgroup.Groups, error) {
 	f, err := r.Inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
 	if err != nil {
-		return nil, err
+		return secgroup.Groups{}, err
 	}
-	return func(group string) map[string]string { return f.SecurityGroups[group].Tags }, nil
+	return secgroup.Groups{
+		Tags: func(group string) map[string]string { return f.SecurityGroups[group].Tags },
+		Serves: func(group string) bool {
+			rules, _, err := r.Inventory.SecurityGroups().RulesAtHand(ctx, group)
+			return err == nil && secgroup.Serves(rules)
+		},
+	}, nil
 }
 
 func (p *placement) fail(err error, of ...targets.Endpoint) {
@@ -73,12 +101,18 @@ func (p *placement) fail(err error, of ...targets.Endpoint) {
 }
 
 func (p *placement) place(e targets.Endpoint, i network.Interface) {
-	group, err := p.r.Chooser.Choose(i, p.tags)
+	choice, err := p.r.Chooser.Choose(i, p.groups)
+	if err == nil && e.Pod == "" && *p.binding.Spec.TargetType == v1beta1.TargetTypeIP && !p.r.Chooser.Owns(choice.Group, p.groups) {
+		err = fmt.Errorf("endpoint %s has no Pod, and security group %s of its interface %s is not the cluster's: it is not opened", e.ID, choice.Group, i.ID)
+	}
 	if err != nil {
 		p.fail(err, e)
 		return
 	}
-	p.byGroup[group] = append(p.byGroup[group], e)
+	if choice.Doubt != "" {
+		p.doubts[i.ID] = doubt{choice.Doubt, i.Groups}
+	}
+	p.byGroup[choice.Group] = append(p.byGroup[choice.Group], e)
 }
 
 func (p *placement) placeNodes(ctx context.Context, endpoints []targets.Endpoint) {
@@ -225,6 +259,10 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []targets.Endp
 		} else if i, ok := found[a[1]]; ok && i.Carries(a[0].IP) { // the node's interface, which the pod's address is delegated to
 			p.place(e, i)
 		} else {
+			if e.Pod == "" {
+				p.fail(fmt.Errorf("endpoint %s has no Pod, and no network interface of the VPC has its address: its security group is not opened", e.ID), e)
+				continue
+			}
 			p.fail(fmt.Errorf("cannot resolve pod ENI for pods: %s/%s (%s) on node %s", e.Namespace, e.Pod, e.ID, e.Node), e)
 		}
 	}

@@ -35,8 +35,10 @@ type Options struct {
 	Interfaces *network.Interfaces
 	Chooser    secgroup.Chooser
 	VPC        string // of the cluster
-	Write      apply.Writer
-	Pause      time.Duration // after the first failure of a binding or group
+	// RulesPerGroup is AWS's quota of inbound rules; 0 = its default.
+	RulesPerGroup int
+	Write         apply.Writer
+	Pause         time.Duration // after the first failure of a binding or group
 	// Gather is how long a group waits for more changes, and Delay how long one waits that nothing new concerns.
 	Gather, Delay time.Duration
 	// Unseen reports whether bindings that the caches do not show may need rules; nil = all are shown.
@@ -59,12 +61,15 @@ type Reconciler struct {
 	bindings *queue.Keyed // by binding
 	groups   *queue.Keyed // by security group; sweepKey stands for those that no binding names
 
+	drains *Drains // nil = rules of endpoints that leave go at once
+
 	mu       sync.Mutex
-	requests map[string]*request // by binding
-	ending   map[string]bool     // names under which rules stay while targets drain, of which nothing was looked up yet
-	waiting  map[string]bool     // groups that hold rules which cannot be judged before more is known
-	swept    bool                // groups of former bindings were looked for
-	reviews  int                 // how often review was asked, so that bring notices those that came while it looked
+	requests map[string]*request  // by binding
+	ending   map[string]bool      // names under which rules stay while targets drain, of which nothing was looked up yet
+	waiting  map[string]bool      // groups that hold rules which cannot be judged before more is known
+	swept    bool                 // groups of former bindings were looked for
+	unknown  types.NamespacedName // the binding that was in the way of a review last
+	reviews  int                  // how often review was asked, so that bring notices those that came while it looked
 }
 
 // behindAnswers is when a run is made again that rests on answers which were past their lifetime and which AWS is being asked for.
@@ -87,7 +92,7 @@ func New(o Options) *Reconciler {
 	}
 	table := secgroup.NewTable()
 	r := &Reconciler{
-		Options: o, Table: table, rules: secgroup.NewReconciler(o.Chooser.Cluster, table, o.Inventory.SecurityGroups(), o.Write, o.Log),
+		Options: o, Table: table, rules: secgroup.NewReconciler(o.Chooser.Cluster, table, o.Inventory.SecurityGroups(), o.RulesPerGroup, o.Write, o.Log),
 		requests: map[string]*request{}, ending: map[string]bool{}, waiting: map[string]bool{},
 	}
 	r.bindings, r.groups = queue.NewKeyed(o.Pause, o.Now, r.place), queue.NewKeyed(o.Pause, o.Now, r.reconcileGroup)
@@ -120,9 +125,9 @@ func ruleID(o *v1beta1.TargetGroupBinding) string {
 	return stack.ID{Namespace: o.Namespace, Name: o.Name}.String()
 }
 
-// Want sets the endpoints that a binding's sources are to reach. Before their groups are known, every rule that may be
+// Want sets the endpoints, targets of a group, that a binding's sources are to reach. Before their groups are known, every rule that may be
 // theirs stays.
-func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) {
+func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of targets.Group, endpoints []targets.Endpoint) {
 	id := ruleID(o)
 	if o.Spec.Networking == nil {
 		if r.Table.Knows(id) {
@@ -138,7 +143,7 @@ func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, en
 		r.requests[id] = w
 	}
 	same := w.binding != nil && w.binding.UID == o.UID && w.binding.Generation == o.Generation && slices.Equal(w.endpoints, endpoints)
-	w.binding, w.endpoints = o.DeepCopy(), endpoints
+	w.binding, w.of, w.endpoints = o.DeepCopy(), of, endpoints
 	w.serial++
 	r.mu.Unlock()
 	if same {
@@ -146,6 +151,41 @@ func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, en
 	} else {
 		r.bindings.AddNow(id)
 	}
+}
+
+// Read records that it is known what is registered for a binding, and whether other targets drain, for which an earlier process may have written rules:
+// they stay as long. Only then may rules be revoked that such a process left.
+func (r *Reconciler) Read(ctx context.Context, o *v1beta1.TargetGroupBinding, draining bool) {
+	r.mu.Lock()
+	w := r.requests[ruleID(o)]
+	first := w != nil && !w.read
+	if first {
+		w.read = true
+	}
+	r.mu.Unlock()
+	if !first {
+		return
+	}
+	if draining && r.drains != nil {
+		unplaced, unclear, _ := r.permissions(ctx, o, nil)
+		x := drain{ruleID(o), w.of}
+		r.Table.Extend(x.String(), nil, append(unplaced, unclear...))
+		r.drains.follow(x)
+	}
+	r.Review(ctx)
+}
+
+// unread are the bindings of which it is not known yet what is registered for them.
+func (r *Reconciler) unread() map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := map[string]bool{}
+	for id, w := range r.requests {
+		if w.binding != nil && !w.read {
+			out[id] = true
+		}
+	}
+	return out
 }
 
 // Findings is what is in the way of what a binding wants; settled is false until all of it was tried once.
@@ -233,11 +273,12 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 		}
 		return queue.Retry{}
 	}
-	o, endpoints, serial := w.binding, w.endpoints, w.serial
+	o, endpoints, serial, x := w.binding, w.endpoints, w.serial, drain{id, w.of}
 	r.mu.Unlock()
 
 	ctx, stale := cache.NoteStale(ctx)
 	need, unclear, found, placed := r.needs(ctx, o, endpoints)
+	asked, vague, _ := r.permissions(ctx, o, nil)
 	if ctx.Err() != nil {
 		return queue.Retry{}
 	}
@@ -248,6 +289,11 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	}
 	var t secgroup.Touched
 	if placed {
+		if r.drains != nil && r.Table.Lend(id, x.String(), need, fromSourcesOf(asked, vague)) {
+			r.ending[x.String()] = true // as in Transfer
+			r.bindings.AddNow(x.String())
+			r.drains.follow(x)
+		}
 		t = r.Table.Set(id, need)
 	} else {
 		t = r.Table.Extend(id, need, unclear)
@@ -265,7 +311,18 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 		r.Wake(client.ObjectKeyFromObject(o))
 	}
 	r.enqueue(ctx, t)
-	return r.rerun(queue.Retry{Failed: len(found) > 0}, stale)
+	return r.rerun(queue.Retry{Failed: found.HasErrors()}, stale)
+}
+
+// fromSourcesOf reports whether a permission has the source and protocol of any of others.
+func fromSourcesOf(others ...[]stack.Permission) func(stack.Permission) bool {
+	source := func(p stack.Permission) stack.Permission {
+		p.FromPort, p.ToPort, p.Description = 0, 0, ""
+		return p
+	}
+	return func(p stack.Permission) bool {
+		return slices.ContainsFunc(slices.Concat(others...), func(q stack.Permission) bool { return source(q) == source(p) })
+	}
 }
 
 // rerun has a run that rests on what AWS is being asked again made once more.
@@ -318,7 +375,7 @@ func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Ret
 		}
 		before := w.findings()
 		perms := r.Table.Of(id, group)
-		err := out.Of(perms)
+		err := out.Of(id, perms)
 		if err != nil {
 			w.refused[group], reported = fmt.Errorf("security group %s: %w", group, err), true
 		} else {
@@ -345,5 +402,5 @@ func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Ret
 	if out.Err != nil && !reported {
 		r.Log.Info("rules that no binding needs cannot be revoked yet", "group", group, "error", out.Err.Error())
 	}
-	return r.rerun(queue.Retry{Failed: out.Err != nil || len(out.Missing) > 0, At: out.Until}, stale)
+	return r.rerun(queue.Retry{Failed: out.Err != nil || len(out.Missing)+len(out.Full) > 0, At: out.Until}, stale)
 }

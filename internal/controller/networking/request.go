@@ -1,6 +1,7 @@
 package networking
 
 import (
+	"errors"
 	"maps"
 	"slices"
 
@@ -8,14 +9,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 // request is what a binding wants, and what is known of it.
 type request struct {
 	binding   *v1beta1.TargetGroupBinding // as its last pass saw it
+	of        targets.Group
 	endpoints []targets.Endpoint
-	serial    int // grows with each pass
+	read      bool // it is known what is registered for the binding
+	serial    int  // grows with each pass
 
 	notPlaced diag.List        // what is wrong with its endpoints or its networking
 	refused   map[string]error // by group
@@ -50,6 +54,9 @@ func (w *request) changed(before diag.List) bool {
 func networkProblem(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.List {
 	if err == nil || o == nil {
 		return nil
+	}
+	if full := (*secgroup.FullError)(nil); errors.As(err, &full) {
+		return diag.List{diag.New(kube.BindingObject(o), "spec.networking", diag.QuotaExceeded, err.Error(), full.Remedy())}
 	}
 	d := cloud.Problem("", err)
 	d.Object, d.Path, d.Code = kube.BindingObject(o), "spec.networking", code

@@ -33,19 +33,40 @@ func (r *Reconciler) Review(ctx context.Context) {
 	}
 }
 
-// allKnown reports whether the needs of every binding with networking are recorded: only then may rules be revoked.
+// allKnown reports whether the needs of every binding with networking are recorded, and what is registered for it: only then may rules be revoked.
 func (r *Reconciler) allKnown(ctx context.Context) bool {
+	r.mu.Lock()
+	last := r.unknown
+	r.mu.Unlock()
+	if o := new(v1beta1.TargetGroupBinding); last.Name != "" && r.Client.Get(ctx, last, o) == nil && r.isUnknown(o, r.unread()) {
+		return false // without a look at all of them, as each binding of many new ones asks in turn
+	}
 	var list v1beta1.TargetGroupBindingList
 	if err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return false
 	}
+	unread := r.unread()
 	for i := range list.Items {
-		o := &list.Items[i]
-		if o.Spec.Networking != nil && o.DeletionTimestamp == nil && !r.Table.Knows(ruleID(o)) {
+		if o := &list.Items[i]; r.isUnknown(o, unread) {
+			r.mu.Lock()
+			r.unknown = client.ObjectKeyFromObject(o)
+			r.mu.Unlock()
 			return false
 		}
 	}
 	return true
+}
+
+// isUnknown reports whether the needs of a binding are not recorded, or not what is registered for it, by unread.
+func (r *Reconciler) isUnknown(o *v1beta1.TargetGroupBinding, unread map[string]bool) bool {
+	return o.Spec.Networking != nil && o.DeletionTimestamp == nil && (!r.Table.Knows(ruleID(o)) || unread[ruleID(o)])
+}
+
+// anyRules reports whether a binding asks for rules.
+func (r *Reconciler) anyRules(ctx context.Context) bool {
+	var list v1beta1.TargetGroupBindingList
+	err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy)
+	return err != nil || slices.ContainsFunc(list.Items, func(o v1beta1.TargetGroupBinding) bool { return o.Spec.Networking != nil })
 }
 
 // sweep has the groups looked at, once, that may hold rules of bindings that went while no process ran.
@@ -54,6 +75,9 @@ func (r *Reconciler) sweep(ctx context.Context) queue.Retry {
 		return queue.Retry{Failed: true, Soon: true}
 	}
 	groups, err := r.Inventory.SecurityGroups().OfCluster(ctx)
+	if r.Inventory.RefusedFirstListing(err) && !r.anyRules(ctx) { // the next review looks again
+		return queue.Retry{}
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			r.Log.Info("the cluster's security groups cannot be listed, to look for rules that no binding needs", "error", err.Error())

@@ -27,6 +27,7 @@ type Part string
 // Parts of objects.
 const (
 	Status    Part = "status"
+	Counts    Part = "counts" // of the status, which change by themselves
 	Spec      Part = "spec"
 	Metadata  Part = "metadata"
 	Finalizer Part = "finalizer" // with a lock: it fails with a conflict where the object is another version than the one that was read
@@ -62,7 +63,7 @@ func (x Write) patch(ctx context.Context, c client.Client, from, to client.Objec
 	if x.Locked || x.Part == Finalizer {
 		patch = client.MergeFromWithOptions(from, client.MergeFromWithOptimisticLock{})
 	}
-	if x.Part == Status {
+	if x.Part == Status || x.Part == Counts {
 		return c.Status().Patch(ctx, to, patch)
 	}
 	return c.Patch(ctx, to, patch)

@@ -283,3 +283,21 @@ func TestAConflictIsRepeatedOnTheNewestVersionAndAnObjectThatIsGoneIsForgotten(t
 		t.Errorf("kept: %d writes, %d in the queue", w.Len(), w.Queue.Len())
 	}
 }
+
+// TestAnObjectThatIsGoneIsLeftToItsEvent has the API server know of an end that the cache does not show yet: passes one after the other would each write again.
+func TestAnObjectThatIsGoneIsLeftToItsEvent(t *testing.T) {
+	t.Parallel()
+	c, objects := api(1, func(context.Context, client.Object) error { return nil })
+	w, woken := New(c, time.Now, logr.Discard()), 0
+	w.Wake = func(client.ObjectKey) { woken++ }
+	if err := c.Delete(t.Context(), objects[0]); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = w.Enqueue(Write{Object: objects[0], Part: Finalizer, Change: func(o client.Object) bool {
+		o.SetFinalizers([]string{"a/x"})
+		return true
+	}}, 1)
+	if steps(t.Context(), w); woken > 0 || w.Len() > 0 {
+		t.Errorf("woken %d times, %d writes are kept", woken, w.Len())
+	}
+}

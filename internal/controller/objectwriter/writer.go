@@ -173,7 +173,7 @@ func (w *Writer) attempt(ctx context.Context, id string, e *entry, v version, x 
 		}
 	}
 	w.mu.Unlock()
-	if (err != nil) != failed || err == nil && x.Part != Status {
+	if gone := err == nil && last == nil; (err != nil) != failed || err == nil && !gone && x.Part != Status { // the event of its end makes a pass, and none before would find it gone
 		w.Wake(key)
 	}
 	return queue.Retry{Failed: err != nil, Soon: x.Part == Status || queue.APIUnavailable(err) || apierrors.IsConflict(err)}
@@ -214,7 +214,7 @@ func (w *Writer) noteFailure(ctx context.Context, id string, e *entry, err error
 func (w *Writer) Forget(object client.ObjectKey) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, p := range []Part{Status, Spec, Metadata, Finalizer} {
+	for _, p := range []Part{Status, Counts, Spec, Metadata, Finalizer} {
 		delete(w.entries, idOf(p, object))
 	}
 }

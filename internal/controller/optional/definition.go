@@ -17,6 +17,8 @@ import (
 const (
 	// gather is how long a deletion waits for others, so that one read of the definition confirms all.
 	gather = 20 * time.Millisecond
+	// gatherMore is the pause between reads that confirm deletions which come one after the other. The API server decodes all of a definition for each read.
+	gatherMore = 50 * time.Millisecond
 	// unreadPause is how long a definition that could not be read is not read again.
 	unreadPause = 5 * time.Minute
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -96,7 +97,7 @@ func TestADefinitionThatWasReplacedHasItsObjectsListed(t *testing.T) {
 			t.Errorf("the next watch: %v, %v", w, err)
 		}
 		begun := time.Now()
-		if _, err := g.ListWithContext(t.Context(), metav1.ListOptions{}); err != nil || time.Since(begun) != Doubt {
+		if _, err := g.ListWithContext(t.Context(), metav1.ListOptions{}); err != nil || time.Since(begun) != reappear {
 			t.Errorf("the list leaves %v to create the objects again: %v", time.Since(begun), err)
 		}
 	})
@@ -181,4 +182,23 @@ func TestDefinitionsAreReadByTheirMetadata(t *testing.T) {
 			t.Errorf("%s: %q, %t, %v", c.answer, uid, ending, err)
 		}
 	}
+}
+
+func TestDeletionsOneAfterTheOtherShareReadsOfTheDefinition(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const deletions, apart = 100, 10 * time.Millisecond
+		s := &stored{uid: "one"}
+		g := listed(t, s)
+		for i := range deletions {
+			g.watches.Delete(route(strconv.Itoa(i), "2"))
+			time.Sleep(apart)
+		}
+		time.Sleep(gatherMore)
+		synctest.Wait()
+		if most := int(deletions*apart/gatherMore) + 2; len(s.reads) > most || len(g.seen) != deletions {
+			t.Errorf("%d reads of the definition, at most %d; the informer sees %d deletions of %d", len(s.reads), most, len(g.seen), deletions)
+		}
+		g.watches.Stop()
+	})
 }

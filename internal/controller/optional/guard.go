@@ -22,6 +22,9 @@ import (
 // and discovery shows the mark within this time, also at another API server than the one that delivered the deletion.
 const Doubt = time.Second
 
+// reappear is for how long objects are waited for that were deleted with a definition which is installed again: who installs it creates them again.
+const reappear = 5 * time.Second
+
 // guard is the ListerWatcher of an optional kind. An informer behind it sees a deletion only after a read of the definition, or else discovery, has
 // shown that the definition stands. Until then, and while the kind is not served, it holds the objects as they were last. The mark of a deletion, which an object with
 // finalizers gets first, is held in the same way where it alone ends what the object declares. The end of a Gateway whose mark was shown is
@@ -96,13 +99,16 @@ func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runt
 		if known && !stands {
 			return nil, g.expired()
 		}
-		if !known || replaced {
+		if pause := Doubt; !known || replaced {
+			if replaced {
+				pause = reappear
+			}
 			select {
 			case <-ctx.Done():
 				return nil, ctx.Err()
-			case <-time.After(Doubt):
+			case <-time.After(pause):
 			}
-			read = read.Add(Doubt)
+			read = read.Add(pause)
 		}
 	}
 	if err := g.definitions.confirm(ctx, g.kind, read); err != nil {
@@ -228,9 +234,11 @@ func (s *session) run(ctx context.Context) {
 	var due <-chan time.Time
 	confirming := false
 	pause := time.Duration(0)
+	var next time.Time // not to be confirmed before
 	for {
 		if oldest, ok := s.oldest(); ok && due == nil && !confirming {
-			due = time.After(max(oldest.Add(s.doubt()).Sub(s.definitions.now()), pause))
+			now := s.definitions.now()
+			due = time.After(max(oldest.Add(s.doubt()).Sub(now), next.Sub(now), pause))
 		}
 		select {
 		case <-s.ended:
@@ -240,7 +248,7 @@ func (s *session) run(ctx context.Context) {
 				return
 			}
 		case <-due:
-			due, confirming = nil, true
+			due, confirming, next = nil, true, s.definitions.now().Add(gatherMore)
 			go func() { confirmed <- s.confirmed(ctx) }()
 		case until := <-confirmed:
 			confirming, pause = false, 0

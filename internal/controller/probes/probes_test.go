@@ -33,7 +33,7 @@ func TestReadinessFailsForWhatBlocksTheStartAndShowsWhatIsDegraded(t *testing.T)
 	c.Set(degraded.Condition{Reason: degraded.VPC, Text: "no VPC", Remedy: "name it", Blocks: true})
 	c.Set(degraded.Condition{Reason: degraded.Definitions, Text: "no kind", Remedy: "apply it"})
 	status, body := get(t, p, "/readyz")
-	want := "[+]api-server ok\n[-]aws failed: no VPC; name it\n[!]definitions degraded: no kind; apply it\n[+]rights ok\n[-]started failed: the controllers have not started yet\n[+]webhook-certificate ok\nreadyz check failed\n"
+	want := "[+]api-server ok\n[-]aws failed: no VPC; name it\n[+]cluster-name ok\n[!]definitions degraded: no kind; apply it\n[+]leader ok\n[+]rights ok\n[-]started failed: the controllers have not started yet\n[+]webhook-certificate ok\nreadyz check failed\n"
 	if d := cmp.Diff(want, body); d != "" || status != 500 {
 		t.Errorf("%d %s", status, d)
 	}

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ type Keyed struct {
 	Pauses backoff.Policy // after consecutive failures of a key
 	// Gather is how long a key of AddNow waits for further additions, and Delay how long a key of Add waits.
 	Gather, Delay time.Duration
+	Slots         int // runs that start at once; 0 = keyedSlots
 
 	mu      sync.Mutex
 	entries map[string]*keyedEntry
@@ -106,7 +108,7 @@ func (k *Keyed) Has(key string) bool {
 
 // Start runs until ctx ends. It implements manager.Runnable.
 func (k *Keyed) Start(ctx context.Context) error {
-	slots := make(chan struct{}, keyedSlots)
+	slots := make(chan struct{}, cmp.Or(k.Slots, keyedSlots))
 	var running sync.WaitGroup
 	defer running.Wait()
 	for {

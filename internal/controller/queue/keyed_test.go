@@ -3,7 +3,11 @@ package queue
 import (
 	"context"
 	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -151,4 +155,35 @@ func TestKeysRunBesideEachOtherAndOneOfThemOneAtATime(t *testing.T) {
 	}
 	cancel()
 	<-ended
+}
+
+func TestNoMoreRunsStartAtOnceThanThereAreSlots(t *testing.T) {
+	t.Parallel()
+	for slots, want := range map[int]int{0: keyedSlots, 2: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			var running, most atomic.Int32
+			k := NewKeyed(time.Second, time.Now, func(context.Context, string) Retry {
+				n := running.Add(1)
+				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+				}
+				time.Sleep(SlotTime / 2)
+				running.Add(-1)
+				return Retry{}
+			})
+			k.Slots = slots
+			var ended sync.WaitGroup
+			ended.Go(func() { _ = k.Start(ctx) })
+			for n := range 3 * keyedSlots {
+				k.Add(strconv.Itoa(n))
+			}
+			synctest.Wait()
+			time.Sleep(time.Minute)
+			if got := int(most.Load()); got != want || k.Len() != 0 {
+				t.Errorf("%d slots: %d runs at once, %d left", slots, got, k.Len())
+			}
+			cancel()
+			ended.Wait()
+		})
+	}
 }

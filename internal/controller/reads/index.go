@@ -16,16 +16,19 @@ import (
 type Index[U comparable] struct {
 	mu      sync.Mutex
 	reads   map[U][]objects.Read
-	readers map[objects.Read]map[U]bool // units by what they read
+	readers map[objects.Read]units[U] // by what they read
 
-	// recent is a ring of the latest events. By it an event that comes after a unit has read, and before Update, is not lost.
-	recent [256]objects.Change
+	// recent is a ring of the latest events, of mostRecent at last. By it an event that comes after a unit has read, and before Update, is not lost.
+	recent []objects.Change
 	seq    uint64
 }
 
+// mostRecent is how many events are remembered.
+const mostRecent = 256
+
 // NewIndex makes an empty index.
 func NewIndex[U comparable]() *Index[U] {
-	return &Index[U]{reads: map[U][]objects.Read{}, readers: map[objects.Read]map[U]bool{}}
+	return &Index[U]{reads: map[U][]objects.Read{}, readers: map[objects.Read]units[U]{}}
 }
 
 // Begin marks the moment before a unit starts to read.
@@ -39,19 +42,18 @@ func (x *Index[U]) Begin() uint64 {
 func (x *Index[U]) Update(u U, begun uint64, reads []objects.Read) (stale bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.drop(u)
-	x.reads[u] = reads
-	for _, r := range reads {
-		if x.readers[r] == nil {
-			x.readers[r] = map[U]bool{}
+	if before, ok := x.reads[u]; !ok || !slices.Equal(before, reads) { // most passes read what the one before has read
+		x.drop(u)
+		x.reads[u] = reads
+		for _, r := range reads {
+			x.readers[r] = x.readers[r].with(u)
 		}
-		x.readers[r][u] = true
 	}
-	if x.seq-begun > uint64(len(x.recent)) {
+	if x.seq-begun > mostRecent {
 		return true
 	}
 	for s := begun; s < x.seq; s++ {
-		e := x.recent[s%uint64(len(x.recent))]
+		e := x.recent[s%mostRecent]
 		for _, r := range reads {
 			if r.Matches(e) {
 				return true
@@ -65,7 +67,8 @@ func (x *Index[U]) Update(u U, begun uint64, reads []objects.Read) (stale bool) 
 func (x *Index[U]) IsRead(r objects.Read) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return len(x.readers[r]) > 0
+	_, ok := x.readers[r]
+	return ok
 }
 
 // Forget drops a unit.
@@ -77,8 +80,9 @@ func (x *Index[U]) Forget(u U) {
 
 func (x *Index[U]) drop(u U) {
 	for _, r := range x.reads[u] {
-		delete(x.readers[r], u)
-		if len(x.readers[r]) == 0 {
+		if left := x.readers[r].without(u); left.len() > 0 {
+			x.readers[r] = left
+		} else {
 			delete(x.readers, r)
 		}
 	}
@@ -90,11 +94,15 @@ func (x *Index[U]) drop(u U) {
 func (x *Index[U]) Affected(c objects.Change) []U {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.recent[x.seq%uint64(len(x.recent))] = c
+	if len(x.recent) < mostRecent {
+		x.recent = append(x.recent, c)
+	} else {
+		x.recent[x.seq%mostRecent] = c
+	}
 	x.seq++
 	found := map[U]bool{}
 	add := func(r objects.Read) {
-		for u := range x.readers[r] {
+		for u := range x.readers[r].all() {
 			found[u] = true
 		}
 	}

@@ -1,6 +1,8 @@
 package reads
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -59,10 +61,58 @@ func TestAnEventBetweenReadingAndRemarkingIsNotLost(t *testing.T) {
 		t.Error("the event about what was read is lost")
 	}
 	begun = x.Begin()
-	for range len(x.recent) + 1 {
+	for range mostRecent + 1 {
 		x.Affected(objects.Change{Kind: objects.Namespace, Namespace: "", Name: "busy"})
 	}
 	if !x.Update("a", begun, []objects.Read{read(objects.Service, "ns", "web")}) {
 		t.Error("more events than are remembered must count as possibly relevant")
+	}
+}
+
+func TestReadersOfOneObjectMayBeFewAndMany(t *testing.T) {
+	t.Parallel()
+	x, shared := NewIndex[string](), objects.Change{Kind: objects.IngressClass, Name: "alb"}
+	want := map[string]bool{}
+	look := func() {
+		t.Helper()
+		got := map[string]bool{}
+		for _, u := range x.Affected(shared) {
+			got[u] = true
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("the readers are %v, want %v", got, want)
+		}
+	}
+	for n := range 3 * mostFew {
+		u := fmt.Sprint(n)
+		for range 2 { // a unit that reads again is one reader
+			x.Update(u, x.Begin(), []objects.Read{read(objects.IngressClass, "", "alb"), read(objects.Service, "ns", u)})
+		}
+		want[u] = true
+		look()
+	}
+	for n := range 3 * mostFew {
+		x.Forget(fmt.Sprint(n))
+		delete(want, fmt.Sprint(n))
+		look()
+	}
+	if x.IsRead(read(objects.IngressClass, "", "alb")) || len(x.readers) > 0 {
+		t.Errorf("something of dropped reads is left: %v", x.readers)
+	}
+}
+
+func TestAnObjectThatOneUnitReadsCostsNoMap(t *testing.T) {
+	const each = 1000
+	reads := make([]objects.Read, each)
+	for n := range reads {
+		reads[n] = read(objects.Service, "ns", fmt.Sprint(n))
+	}
+	if got := testing.AllocsPerRun(5, func() { NewIndex[string]().Update("a", 0, reads) }) / each; got > 1.5 {
+		t.Errorf("%.1f allocations for each read", got)
+	}
+	x := NewIndex[string]()
+	x.Update("a", 0, reads)
+	if got := testing.AllocsPerRun(5, func() { x.Update("a", 0, reads) }); got > 0 {
+		t.Errorf("%.0f allocations for a pass that reads what the one before has read", got)
 	}
 }

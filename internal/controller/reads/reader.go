@@ -57,6 +57,9 @@ type Definitions interface{ Serves(kind objects.Kind) bool }
 // for concurrent use.
 type CacheReader struct {
 	Definitions Definitions // nil = all optional kinds are served
+	// Departed are objects whose absence the cache proves; nil = none. Those that others need to serve traffic, as Services, must not be among them: where one is
+	// deleted and created again at once, the API server shows the new one first.
+	Departed *Departed
 
 	get  func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error)
 	list func(list client.ObjectList, which client.ListOption) error
@@ -71,7 +74,7 @@ func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReade
 	r := &CacheReader{unwatched: map[objects.Read]error{}}
 	r.get = func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error) {
 		sure := ConfirmingReader{Cache: reader}
-		if confirmed[kind] && r.Serves(kind) {
+		if confirmed[kind] && r.Serves(kind) && !r.Departed.Has(kind, key) {
 			sure.Live = live
 		}
 		return sure.Get(ctx, key, o)

@@ -3,6 +3,7 @@ package stacks
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -28,24 +29,32 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// BackendGroup deletes the cluster's shared security group when the last load balancer is gone. It looks at start, too, so that
-// a group that was left behind by a restart in the middle of deletions goes as well.
+// BackendGroup deletes the cluster's shared security group when the last load balancer is gone, and brings the tags of one that is needed to those
+// that it is to have. It looks at start, too, so that a group that was left behind by a restart in the middle of deletions goes as well, and that
+// one which was made under other --default-tags gets those of now.
 type BackendGroup struct {
 	client    client.Reader
 	inventory *inventory.Inventory
 	run       func(context.Context, plan.Plan) apply.Result
 	cluster   string
 	Log       logr.Logger
-	Failed    func()        // is called when AWS keeps refusing to delete the group; nil = it is not
-	Unserved  []stack.Owner // whose objects are not read
-	signal    chan struct{} // check was called
+	Failed    func(stack.Owner) // is called when AWS keeps refusing to delete the group, with the owner of the stack that was released last; nil = it is not
+	Unserved  []stack.Owner     // whose objects are not read
+	signal    chan struct{}     // check was called
 
+	DefaultTags  map[string]string
+	ExternalTags []string // keys that others manage
+	untagged     string   // why the tags could not be set, as it was logged
+
+	// Shared reports whether another cluster has the same name, whose load balancers may use the group; nil = none has.
+	Shared func() bool
 	// restricted: the caches show one namespace only, so load balancers of the others may use the group.
 	Restricted bool
 	asked      atomic.Bool // check was called since the last look
-	looks      int         // how many looks are left until the group is believed to be needed
-	failures   int         // attempts to delete it in a row that AWS refused
-	logged     string      // what was logged of them
+	released   atomic.Pointer[stack.Owner]
+	looks      int    // how many looks are left until the group is believed to be needed
+	failures   int    // attempts to delete it in a row that AWS refused
+	logged     string // what was logged of them
 }
 
 const (
@@ -64,7 +73,15 @@ var backendRetry = backoff.Policy{First: 2 * time.Second, Longest: 10 * time.Min
 
 // NewBackendGroup makes the runnable for a cluster; run applies a plan.
 func NewBackendGroup(c client.Reader, inv *inventory.Inventory, run func(context.Context, plan.Plan) apply.Result, cluster string, log logr.Logger) *BackendGroup {
-	return &BackendGroup{client: c, inventory: inv, run: run, cluster: cluster, Log: log, signal: make(chan struct{}, 1)}
+	b := &BackendGroup{client: c, inventory: inv, run: run, cluster: cluster, Log: log, signal: make(chan struct{}, 1)}
+	b.released.Store(new(stack.Ingress)) // as which a group that is left behind by a restart counts
+	return b
+}
+
+// Released asks for a look after a stack of an owner is gone; it never blocks.
+func (b *BackendGroup) Released(o stack.Owner) {
+	b.released.Store(&o)
+	b.Check()
 }
 
 // Check asks for a look; it never blocks.
@@ -107,6 +124,9 @@ func (b *BackendGroup) Look(ctx context.Context) (again time.Duration) {
 	}
 	needed, err := b.Needed(ctx)
 	b.looks--
+	if err == nil && needed {
+		b.tag(ctx)
+	}
 	switch {
 	case err == nil && needed && b.looks > 0:
 		b.failures = 0
@@ -117,7 +137,7 @@ func (b *BackendGroup) Look(ctx context.Context) (again time.Duration) {
 	}
 	b.failures++
 	if b.failures >= logAfter && b.Failed != nil { // before, network interfaces of load balancers are on their way
-		b.Failed()
+		b.Failed(*b.released.Load())
 	}
 	return backendRetry.Pause(b.failures)
 }
@@ -127,7 +147,11 @@ var backendKey = stack.Key{Owner: "elbv2.k8s.aws", ID: stack.ID{Name: stack.Back
 
 // remove deletes the group, which nothing needs; false = another attempt is due.
 func (b *BackendGroup) remove(ctx context.Context) (settled bool) {
-	f, err := b.inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
+	need := facts.Need{Kind: facts.NeedSecurityGroups}
+	f, err := b.inventory.Answer(ctx, []facts.Need{need})
+	if b.inventory.RefusedFirstListing(f.Errors[need]) {
+		return true
+	}
 	if err != nil || len(f.Errors) > 0 {
 		return false
 	}
@@ -149,6 +173,30 @@ func (b *BackendGroup) remove(ctx context.Context) (settled bool) {
 	return settled
 }
 
+// tag sets the tags that the group lacks, as far as the group is known. It reads nothing.
+func (b *BackendGroup) tag(ctx context.Context) {
+	want := maps.Clone(b.DefaultTags)
+	if len(want) == 0 {
+		return
+	}
+	maps.Copy(want, naming.BackendTracking(b.cluster))
+	for _, g := range b.inventory.SecurityGroups().Backend() {
+		p := diff.TagShared(backendKey, g, want, b.ExternalTags)
+		if p.Empty() {
+			continue
+		}
+		switch o := b.run(ctx, p).Outcomes[p.Steps[0].ID]; {
+		case o.State == apply.Done:
+			b.untagged = ""
+			b.Log.Info("set tags of the shared backend security group", "group", g.GroupID, "tags", p.Steps[0].Why)
+		case o.Err != nil && o.Err.Error() != b.untagged:
+			b.untagged = o.Err.Error()
+			b.Log.Info("the shared backend security group keeps its former tags: AWS refuses those of --default-tags; it is tried again when load balancers come or go",
+				"group", g.GroupID, "cause", cloud.SteadyText(b.untagged))
+		}
+	}
+}
+
 // logRefusal logs, once, what keeps AWS from deleting the group.
 func (b *BackendGroup) logRefusal(ctx context.Context, group string, o apply.Outcome) {
 	b.Log.V(1).Info("the shared backend security group is still in use", "group", group, "outcome", o.State, "on", o.On)
@@ -166,7 +214,7 @@ func (b *BackendGroup) logRefusal(ctx context.Context, group string, o apply.Out
 // Needed reports whether any object still carries a finalizer of ours, or a binding still lets the group in: AWS keeps a group
 // that a rule refers to, and the rules go after the load balancers.
 func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
-	if b.Restricted {
+	if b.Restricted || b.Shared != nil && b.Shared() {
 		return true, nil
 	}
 	for _, k := range owner.Kinds {

@@ -3,6 +3,7 @@ package stacks
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,9 +17,12 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -105,14 +109,55 @@ func TestRefusedDeletionsOfTheBackendGroupCountAsFailuresWhenTheyGoOn(t *testing
 	inv.Record(stack.Key{Owner: stack.Ingress}, elb.CreateSecurityGroup{Group: stack.SecurityGroup{Shared: true}},
 		elb.Output{ID: "sg-shared"}, func(stack.Ref) string { return "" })
 	b := NewBackendGroup(failing, inv, nil, "demo", logr.Discard())
-	failed := 0
-	b.Failed = func() { failed++ }
+	failed := map[stack.Owner]int{}
+	b.Failed = func(o stack.Owner) { failed[o]++ }
+	b.Released(stack.GatewayALB)
+	b.Released(stack.Service)
 	for n := range logAfter + 1 {
 		if b.Look(t.Context()) == 0 {
 			t.Fatal("no further attempt is due")
 		}
-		if want := max(0, n+2-logAfter); failed != want {
-			t.Errorf("%d failures after %d attempts, want %d", failed, n+1, want)
+		if want := max(0, n+2-logAfter); failed[stack.Service] != want || len(failed) > 1 {
+			t.Errorf("failures %v after %d attempts, want %d of Services, whose load balancer was the last to go", failed, n+1, want)
 		}
+	}
+}
+
+func TestTheBackendGroupGetsTheDefaultTagsOfNowAndKeepsThoseOfOthers(t *testing.T) {
+	t.Parallel()
+	scheme, err := kube.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{"ingress.k8s.aws/resources"}}}
+	inv := inventory.New(cloud.Clients{}, inventory.Config{Cluster: "demo", VPC: "vpc-1"})
+	tags := naming.BackendTracking("demo")
+	tags["team"], tags["theirs"], tags["cost"] = "old", "x", "by-others"
+	record := func(op plan.Operation, id string) {
+		inv.Record(backendKey, op, elb.Output{ID: id}, func(r stack.Ref) string { return r.Literal })
+	}
+	record(elb.CreateSecurityGroup{VPC: "vpc-1", Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Shared: true, Tags: tags}}, "sg-shared")
+	var sent []map[string]string
+	run := func(_ context.Context, p plan.Plan) (r apply.Result) {
+		r.Outcomes = map[plan.StepID]apply.Outcome{}
+		for _, s := range p.Steps {
+			op, ok := s.Op.(elb.CreateTags)
+			if !ok {
+				t.Errorf("%s is sent", s.ID)
+			}
+			sent = append(sent, op.Tags)
+			record(op, "")
+			r.Outcomes[s.ID] = apply.Outcome{State: apply.Done}
+		}
+		return r
+	}
+	b := NewBackendGroup(fake.NewClientBuilder().WithScheme(scheme).WithObjects(holder).Build(), inv, run, "demo", logr.Discard())
+	b.DefaultTags, b.ExternalTags = map[string]string{"team": "new", "cost": "1", "env": "prod"}, []string{"cost"}
+	b.Check()
+	for range 3 {
+		b.Look(t.Context())
+	}
+	if want := []map[string]string{{"team": "new", "env": "prod"}}; !reflect.DeepEqual(sent, want) {
+		t.Errorf("tags %v are set, want %v", sent, want)
 	}
 }

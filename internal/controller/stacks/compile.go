@@ -33,6 +33,9 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st = s.state(key)
+	if st.memory != nil {
+		c.Memory.Applied = st.memory.Applied
+	}
 	st.memory = c.Memory
 	s.Checkpoints.Put(checkpoint.Memory, key.String(), c.Memory)
 	st.discovery = discoveryOf(w.LoadBalancer, c.Memory.Good, c.Diagnostics)

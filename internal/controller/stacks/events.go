@@ -65,6 +65,9 @@ func (m *OwnerEvents) kind() objects.Kind { return objects.Kind(owner.Of(m.Front
 func (m *OwnerEvents) Owner() handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		o := queue.Newest(before, after)
+		if after == nil {
+			m.Departed.Note(m.kind(), o)
+		}
 		again := queue.IsResync(before, after)
 		if !again && !queue.Relevant(before, after) {
 			if queue.Shows(before, after) {

@@ -9,29 +9,33 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 const (
-	// hiddenInterval is how often the Ingresses of other namespaces are listed, once there is an explicit group.
+	// hiddenInterval is how often the objects of other namespaces are listed, once there is an explicit group.
 	hiddenInterval = 3 * time.Minute
-	// hiddenPage bounds an answer: an Ingress is large, and little of it is kept.
+	// hiddenPage bounds an answer: an object is large, and little of it is kept.
 	hiddenPage = 500
 )
 
-// hiddenMember is an Ingress of another namespace, in the explicit groups of whose load balancers it may have something.
+// hiddenMember is an object of another namespace, in the explicit groups of whose load balancers it may have something.
 type hiddenMember struct {
 	name   string // with its namespace
 	groups []stack.ID
@@ -40,21 +44,21 @@ type hiddenMember struct {
 // HiddenMembers knows the members that explicit groups have in other namespaces, where --watch-namespace restricts the caches to one.
 type HiddenMembers struct {
 	reads.OtherNamespaces[hiddenMember]
-	front         front.Ingress
+	front         front.Loader
 	cache         client.Reader // has what decides about classes and groups
 	explicitGroup func()        // there is an explicit group
 	begun         chan struct{} // closed by grouped
 }
 
-// NewHiddenMembers makes the reader of Ingresses outside of namespace; live is the API server.
-func NewHiddenMembers(live, cache client.Reader, front front.Ingress, namespace string, now func() time.Time, log logr.Logger) *HiddenMembers {
+// NewHiddenMembers makes the reader of the objects of a front end outside of namespace; live is the API server.
+func NewHiddenMembers(live, cache client.Reader, front front.Loader, namespace string, now func() time.Time, log logr.Logger) *HiddenMembers {
 	h := &HiddenMembers{front: front, cache: cache, begun: make(chan struct{})}
 	h.explicitGroup = sync.OnceFunc(func() { close(h.begun) })
 	h.OtherNamespaces = reads.OtherNamespaces[hiddenMember]{
 		Live: live, Namespace: namespace, Now: now, Log: log, Interval: hiddenInterval, List: h.members, OnChange: func(context.Context) {},
 		Same: func(x, y hiddenMember) bool { return x.name == y.name && slices.Equal(x.groups, y.groups) },
-		FailureMessage: "the API server does not tell of the Ingresses of other namespaces: what members there may have of the load balancers of groups stays; " +
-			"the controller needs the right to list Ingresses in the whole cluster",
+		FailureMessage: fmt.Sprintf("the API server does not tell of the %s of other namespaces: what members there may have of the load balancers of groups stays; "+
+			"the controller needs the right to list %[1]s in the whole cluster", diag.Plural(owner.Of(front.Owner()).Kind)),
 	}
 	return h
 }
@@ -79,24 +83,28 @@ func (h *HiddenMembers) Start(ctx context.Context) error {
 	}
 }
 
-// members lists the Ingresses of other namespaces that may have something of an explicit group's load balancer. One that carries no
+// members lists the objects of other namespaces that may have something of an explicit group's load balancer. One that carries no
 // finalizer and shows no address never had anything.
 func (h *HiddenMembers) members(ctx context.Context, live client.Reader, namespace string) (out []hiddenMember, err error) {
-	v := objects.New(reads.NewCacheReader(ctx, h.cache, nil))
+	v, kind := objects.New(reads.NewCacheReader(ctx, h.cache, nil)), owner.Of(h.front.Owner())
 	for next := ""; ; {
-		var list networkingv1.IngressList
-		if err := live.List(ctx, &list, client.Limit(hiddenPage), client.Continue(next)); err != nil {
+		list, _ := kube.Kinds[objects.Kind(kind.Kind)].List.DeepCopyObject().(client.ObjectList)
+		if err := live.List(ctx, list, client.Limit(hiddenPage), client.Continue(next)); err != nil {
 			return nil, err
 		}
-		for i := range list.Items {
-			o := &list.Items[i]
-			if o.Namespace == namespace {
+		items, err := meta.ExtractList(list)
+		if err != nil {
+			return nil, fmt.Errorf("listing %s: %w", diag.Plural(kind.Kind), err)
+		}
+		for _, item := range items {
+			o, ok := item.(metav1.Object)
+			if !ok || o.GetNamespace() == namespace {
 				continue
 			}
-			m := hiddenMember{name: o.Namespace + "/" + o.Name}
+			m := hiddenMember{name: o.GetNamespace() + "/" + o.GetName()}
 			groups, _ := front.StacksOf(h.front, v, o)
 			for _, key := range groups {
-				if key.ID.Namespace == "" && (len(o.Status.LoadBalancer.Ingress) > 0 || slices.Contains(o.Finalizers, naming.Finalizer(key))) {
+				if key.ID.Namespace == "" && (len(kind.Hostnames(o)) > 0 || slices.Contains(o.GetFinalizers(), naming.Finalizer(key))) {
 					m.groups = append(m.groups, key.ID)
 				}
 			}
@@ -104,7 +112,7 @@ func (h *HiddenMembers) members(ctx context.Context, live client.Reader, namespa
 				out = append(out, m)
 			}
 		}
-		if next = list.Continue; next == "" {
+		if next = list.GetContinue(); next == "" {
 			return out, v.Err()
 		}
 	}
@@ -113,6 +121,7 @@ func (h *HiddenMembers) members(ctx context.Context, live client.Reader, namespa
 // Unseen is why members of an explicit group may be missing; nil = they are not.
 func (h *HiddenMembers) Unseen(ctx context.Context, id stack.ID) *intent.Unseen {
 	h.explicitGroup()
+	kind := owner.Of(h.front.Owner())
 	found, complete := h.Known(ctx)
 	var names []string
 	for _, m := range found {
@@ -128,14 +137,14 @@ func (h *HiddenMembers) Unseen(ctx context.Context, id stack.ID) *intent.Unseen 
 		if len(names) > most {
 			list += fmt.Sprintf(" and %d more", len(names)-most)
 		}
-		u.Why = fmt.Sprintf("with --watch-namespace=%s this controller does not see Ingress %s of the group", h.Namespace, list)
-		u.Remedy = "run the controller for all namespaces, or give the Ingresses of this namespace a group of their own"
+		u.Why = fmt.Sprintf("with --watch-namespace=%s this controller does not see %s %s of the group", h.Namespace, kind.Kind, list)
+		u.Remedy = fmt.Sprintf("run the controller for all namespaces, or give the %s of this namespace a group of their own", diag.Plural(kind.Kind))
 	case !complete:
 		cause := h.Cause()
 		u.Why = fmt.Sprintf("with --watch-namespace=%s the API server does not tell of members in other namespaces: %s", h.Namespace, cloud.SteadyText(cause.Error()))
 		u.Remedy = "it is tried again once the API server answers"
 		if apierrors.IsForbidden(cause) {
-			u.Remedy = "let the controller's ServiceAccount list ingresses.networking.k8s.io in all namespaces (a ClusterRole with a ClusterRoleBinding)"
+			u.Remedy = fmt.Sprintf("let the controller's ServiceAccount list %s in all namespaces (a ClusterRole with a ClusterRoleBinding)", kind.Resource())
 		}
 	default:
 		return nil
@@ -157,7 +166,7 @@ func (s *Reconciler) withUnseen(ctx context.Context, key stack.Key, w front.Inpu
 		if err != nil || len(o.LoadBalancers) == 0 { // nothing exists that needs the hidden members
 			return w, err
 		}
-		w.Wanted, w.LoadBalancer = true, intent.LoadBalancer{Key: key, Type: stack.Application}
+		w.Wanted, w.LoadBalancer = true, intent.LoadBalancer{Key: key, Type: owner.Of(key.Owner).GroupType}
 		for _, o := range objectsOf(w.Leaving) {
 			w.Found = append(w.Found, compile.UnseenMembers(o, u))
 		}

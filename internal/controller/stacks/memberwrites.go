@@ -73,7 +73,7 @@ func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, w front.Inp
 func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.Input, unwritten refusedWrites) refusedWrites {
 	kind, name := owner.Of(key.Owner), naming.Finalizer(key)
 	leaving := slices.DeleteFunc(slices.Clone(w.Leaving), func(m metav1.Object) bool { return unwritten.of(owner.Object(m)) })
-	_, refused := s.writeMembers(ctx, "status of", leaving, func(client.Object) objectwriter.Write {
+	leaving, refused := s.writeMembers(ctx, "status of", leaving, func(client.Object) objectwriter.Write {
 		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return kind.Release(o) }}
 	})
 	for i := range refused {
@@ -91,7 +91,7 @@ func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.
 	refused = append(refused, unreleased...)
 	if !w.Wanted && len(refused)+len(unwritten) == 0 {
 		s.forget(key)
-		s.Backend.Check()
+		s.Backend.Released(key.Owner)
 	}
 	return refused
 }

@@ -64,6 +64,7 @@ func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.R
 // settingOfCode names the setting that a refusal of this code is about, whatever the operation.
 var settingOfCode = map[diag.Code]string{
 	diag.NameTaken: "Name", diag.InvalidSubnets: "Subnets", diag.SecurityGroupNotFound: "SecurityGroups", diag.CertificateNotFound: "Certificates",
+	diag.ProtocolRefused: "Protocol",
 }
 
 // mentions are the words of AWS for the part of a new load balancer that it refuses.
@@ -75,12 +76,12 @@ var mentions = []struct{ word, setting string }{
 // is known. What a class or a configuration sets is reported there and on the members, or on the routes whose target group it is: their authors may
 // not see those.
 func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, step plan.Step, w front.Input) diag.List {
-	origin := origins[step.Resource]
+	origin := origins[subject(step)]
 	objects := origin.Objects
 	if len(objects) == 0 {
 		objects = objectsOf(slices.Concat(w.Members, w.Leaving))
 	}
-	d.Phase, d.Port = diag.Deploying, portOf(step)
+	d.Phase, d.Port = diag.Deploying, portOf(subject(step))
 	var out diag.List
 	on := func(o diag.Object, path string) {
 		d.Object, d.Path = o, path
@@ -109,12 +110,20 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 	return out
 }
 
-// portOf is the port of the listener that a step makes or changes; 0 = it does not.
-func portOf(step plan.Step) int32 {
-	if step.Resource.Kind != stack.KindListener {
+// subject is the resource for whose sake a step is carried out: of a listener aside, the listener that is to change its protocol.
+func subject(step plan.Step) stack.Ref {
+	if p := elb.ProtocolsOf(step.Op); p.From != "" {
+		return stack.Ref{Kind: stack.KindListener, ID: p.Listener}
+	}
+	return step.Resource
+}
+
+// portOf is the port of a listener; 0 = the resource is none.
+func portOf(r stack.Ref) int32 {
+	if r.Kind != stack.KindListener {
 		return 0
 	}
-	port, err := strconv.ParseInt(step.Resource.ID, 10, 32)
+	port, err := strconv.ParseInt(r.ID, 10, 32)
 	if err != nil {
 		return 0
 	}

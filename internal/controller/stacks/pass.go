@@ -73,7 +73,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		trace.End(err)
 		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
-	p := s.plan(key, w, c, observed)
+	p := s.plan(key, w, c, observed, nil)
 	if p.Assumed || observed.Assumed() && len(w.Leaving) > 0 { // an object that leaves is released only once nothing of it is there
 		trace.End(nil)
 		s.Inventory.Verify(key)
@@ -97,8 +97,11 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	if err := s.noteDuplicates(ctx, key, &p, c.Stack.Removal); err != nil {
 		return s.endFailed(ctx, t, checkpointProblem(err, w), err)
 	}
+	if err := s.noteApplied(ctx, key, c, observed, &p); err != nil {
+		return s.endFailed(ctx, t, checkpointProblem(err, w), err)
+	}
 	s.Metrics.CountSteps(s.Front.Owner(), &p)
-	s.countDrift(key, &p, unedited)
+	t.found = append(t.found, s.driftFound(key, &p, c, w, unedited)...)
 	var result apply.Result
 	if p.Empty() {
 		s.Inventory.ResetBackoff(key)
@@ -111,6 +114,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	}
 	spent()
 	s.noteUnfinished(key, &p, result)
+	s.settle(key, c, observed, &p, result)
 	end := s.summarize(&p, result, c.Origins, w)
 	t.found, t.plan, t.result, t.waiting = append(t.found, end.found...), &p, result, end.waiting
 	t.changed = result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero()
@@ -118,12 +122,15 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	unwritten = append(unwritten, s.recordRemovedAddOns(ctx, w, c.Stack, observed, &p, result)...)
 	spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Status)
 	ready := handedOver(&p, result)
-	after, switched, unshown, err := s.writeStatus(ctx, key, c.Stack, c.Keep, w, ready)
+	after, switched, unshown, err := s.writeStatus(ctx, key, c, w, ready)
 	spent()
 	if err != nil {
 		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
 	t.observed, t.ready = &after, ready
+	if w.Wanted {
+		t.found = append(t.found, addressNotes(kind, &after, c.Stack, ready, w.Members)...)
+	}
 	s.keepObserved(key)
 	if s.ScheduleReview != nil && !t.unedited && !p.Empty() && !creates(&p) { // not for what is put back: two writers that disagree would go on for ever
 		s.ScheduleReview(key)

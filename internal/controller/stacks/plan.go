@@ -20,15 +20,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/status"
 )
 
-// plan is the plan from what is observed of a stack to what is compiled, under the policies of the stack.
-func (s *Reconciler) plan(key stack.Key, w front.Input, c compile.Result, o elb.Observed) plan.Plan {
+// plan is the plan from what is observed of a stack to what is compiled, under the policies of the stack. foreign is as of foreignTargets.
+func (s *Reconciler) plan(key stack.Key, w front.Input, c compile.Result, o elb.Observed, foreign map[string]int) plan.Plan {
 	opt := w.Options(key.Owner, s.Options)
+	opt.Foreign = foreign
 	s.mu.Lock()
 	if st := s.states[key]; st != nil {
 		opt.Duplicates = maps.Clone(st.duplicates)
 	}
 	s.mu.Unlock()
-	return diff.Stack(c.Stack, c.Keep, o, opt).Under(policy.Protect(w.Protected, o), s.holdImports(key, c.Stack), seniorFirst(c, o))
+	return diff.Stack(c.Stack, c.Keep, o, opt).Under(policy.Protect(w.Protected, o), s.holdImports(key, c.Stack), s.withhold(key, c, o), seniorFirst(c, o))
 }
 
 // seniorFirst has the rules of the members that joined first created first, where there may be more than AWS admits.
@@ -58,6 +59,12 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 		return ok && step.Guard == nil
 	})
 	switch consented, annotation := w.DeletionAllowed(key.Owner); {
+	case !consented && s.contested(&p):
+		return p.Under(policy.HoldDeletions(plan.Guard{
+			Code:   diag.DeletionsHeld,
+			Text:   fmt.Sprintf("load balancer %s is used by another cluster of the account, which has the same --cluster-name and registers targets in it; it stays", key),
+			Remedy: fmt.Sprintf("if it is to go for both clusters, set annotation %s: \"true\" on the object; else give one of the clusters another name", annotation),
+		})), true
 	case desired.Removal != stack.NotDeclared || consented:
 		s.Brake.Forget(key.String())
 	case deletes && !s.Brake.Allow(key.String(), s.Inventory.LoadBalancers()):
@@ -71,13 +78,36 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 	return p, false
 }
 
-// confirm reads again what a plan rests on before it is carried out: the tags of what it deletes; if it creates a load balancer,
+// contested reports whether a plan deletes a load balancer, and a target group in which another cluster of the same name registers targets.
+func (s *Reconciler) contested(p *plan.Plan) bool {
+	if s.Contested == nil {
+		return false
+	}
+	balancer, group := false, false
+	for _, step := range p.Steps {
+		switch op := step.Op.(type) {
+		case elb.DeleteLoadBalancer:
+			balancer = balancer || step.Guard == nil
+		case elb.DeleteTargetGroup:
+			group = group || s.Contested(op.TargetGroup.Literal)
+		}
+	}
+	return balancer && group
+}
+
+// confirm reads again what a plan rests on before it is carried out: the tags of what it deletes, and who uses it where clusters share it; if it creates a load balancer,
 // that AWS holds none of the stack; and if it creates bindings again because their target groups are gone, that these are. If any of it
 // differs, the stack is planned again. found are the resources that are not the stack's any more.
 func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o elb.Observed) (elb.Observed, plan.Plan, diag.List, error) {
 	var found diag.List
+	foreign := map[string]int{}
 	for {
-		p := s.plan(key, w, c, o)
+		p := s.plan(key, w, c, o, foreign)
+		if news, err := s.foreignTargets(ctx, key, w, &p, o, foreign); err != nil {
+			return o, p, found, err
+		} else if news {
+			p = s.plan(key, w, c, o, foreign)
+		}
 		deleted, creates := deletedBy(&p)
 		disowned, err := s.Inventory.Disowned(ctx, key, deleted)
 		if err != nil {
@@ -97,7 +127,7 @@ func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Resul
 			news = news || existing
 		}
 		if len(disowned) == 0 && !news {
-			return o, p, found, nil
+			return o, p, append(found, keptGroups(&p, foreign, w)...), nil
 		}
 		for _, id := range disowned {
 			for _, object := range objectsOf(slices.Concat(w.Members, w.Leaving)) {

@@ -22,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
+	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/inventory"
@@ -45,24 +46,32 @@ type Reconciler struct {
 	Reporter    *status.Reporter
 	Metrics     *metrics.Metrics
 	Index       *reads.Index[stack.Key]
+	Departed    reads.Departed // the owner's objects that are gone
 	Waker       queue.Waker[stack.Key]
 	Secrets     *secret.Reader // nil = none are read
 	ConfigMaps  *secret.Reader // likewise
 	Hidden      *HiddenMembers // nil = the caches show all namespaces
 	Backend     *BackendGroup
 	Brake       *brake.Brake // nil = none
+	// Contested reports whether the controller of another cluster of the same name registers targets in a target group; nil = none does.
+	Contested   func(arn string) bool
 	Status      *lbstatus.Writer
 	Checkpoints *checkpoint.Writer // nil = a restart forgets
 	// Awaited reports whether targets may be on their way to an empty target group, and whether they are registered; nil = that is not known.
 	Awaited func(targetGroup string) (awaited, registered bool)
+	// Recorded are the keys of the targets that this cluster registered through a binding of a target group that clusters share.
+	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
 	// ScheduleReview is called with load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = it is not.
 	ScheduleReview func(key stack.Key)
 	// Decided is called at the end of each pass, also one that failed, with the statuses of the objects that it decided about; nil = none are written.
 	// Forgotten is called with stacks of which nothing is left.
-	Decided      func(key stack.Key, changes []gateway.Change)
-	Forgotten    func(key stack.Key)
+	Decided   func(key stack.Key, changes []gateway.Change)
+	Forgotten func(key stack.Key)
+	// Loading is called at the beginning of each pass: something of the stack may have changed; nil = no call.
+	Loading      func(key stack.Key)
 	Compile      compile.Config
-	Options      diff.Options // of all plans
+	Options      diff.Options   // of all plans
+	DriftPolicy  drift.Policies // where objects and their classes declare none
 	Stabilize    time.Duration
 	AnnotatePlan bool // write the stack to an annotation of the first member
 	Now          func() time.Time
@@ -96,11 +105,16 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 	}
 	defer end()
 	begun := s.Index.Begin()
-	reader := secret.NewPassReader(ctx, s.reader(ctx, s.Live), s.Secrets, s.ConfigMaps)
+	cached := s.reader(ctx, s.Live)
+	cached.Departed = s.Departed.Only(objects.Kind(kind.Kind), client.ObjectKey{Namespace: key.ID.Namespace, Name: key.ID.Name}) // others that it reads may have been created again
+	reader := secret.NewPassReader(ctx, cached, s.Secrets, s.ConfigMaps)
 	view := objects.New(reader)
 	s.Metrics.CountPass(kind.Controller, key.ID.Namespace, key.ID.Name)
 	spent := s.Metrics.StartStage(kind.Controller, kind.Stages.Load)
 	_, trace := tracing.Start(ctx, "load")
+	if s.Loading != nil {
+		s.Loading(key)
+	}
 	w := s.Front.Load(view, key.ID)
 	trace.End(view.Err())
 	spent()

@@ -85,8 +85,12 @@ func (s *Reconciler) decide(t passReport) {
 
 // unmade are the objects of which every rule was to be made and none was.
 func unmade(t passReport) (out []diag.Object) {
-	if t.plan == nil || t.compiled.Stack == nil {
+	if t.compiled.Stack == nil {
 		return nil
+	}
+	out = slices.Clone(t.compiled.Unmade)
+	if t.plan == nil {
+		return out
 	}
 	missing := map[stack.Ref]bool{}
 	for _, step := range t.plan.Steps {
@@ -130,7 +134,11 @@ func statusPass(t passReport, now func() time.Time) status.Pass {
 	for ref, o := range t.compiled.Origins {
 		p.Origins[ref] = o.Objects
 	}
-	if t.plan == nil || t.plan.Empty() {
+	if t.plan == nil {
+		return p
+	}
+	p.Drifted = reported(t.plan)
+	if t.plan.Empty() {
 		return p
 	}
 	p.Summary, p.Steps = t.plan.Summary().String(), describe(t.plan)

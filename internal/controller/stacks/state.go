@@ -14,7 +14,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -29,6 +28,7 @@ type stackState struct {
 	begun      time.Time    // the first pass over a new Gateway
 	checked    bool         // what AWS holds was read again in search of drift, and no plan was made since
 	unfinished bool         // steps of the last plan were not carried out
+	applied    bool         // a pass of this process came to its end
 }
 
 // state is that of a stack; s.mu is held.
@@ -132,7 +132,7 @@ func (s *Reconciler) Restore(restored checkpoint.Restored) {
 			if st := s.states[key]; (st == nil || st.duplicates == nil) && json.Unmarshal(text, &d) == nil {
 				s.state(key).duplicates = d
 			}
-		case checkpoint.Observed, checkpoint.Targets:
+		case checkpoint.Observed, checkpoint.Targets, checkpoint.Orphans, checkpoint.Foreign:
 		}
 	}
 }
@@ -198,17 +198,6 @@ func (s *Reconciler) NoteCheck(key stack.Key) {
 	if st := s.states[key]; st != nil {
 		st.checked = true
 	}
-}
-
-// countDrift counts the first plan after a check if it puts back what was changed in AWS: no object was edited, and nothing was left to do.
-func (s *Reconciler) countDrift(key stack.Key, p *plan.Plan, unedited bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st := s.state(key)
-	if st.checked && unedited && !st.unfinished && !p.Empty() {
-		s.Metrics.CountDrift(owner.Of(key.Owner).Controller)
-	}
-	st.checked = false
 }
 
 // noteUnfinished notes whether steps of a plan were not carried out.

@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -21,8 +23,9 @@ import (
 // writeStatus writes the name of the load balancer into the status of the members as soon as it is known, whatever else
 // may have failed. ready reports that one that takes the place of another can be shown. switched are the members as they are now, if they showed
 // a load balancer until now that is there besides the one that they show; nil = none did.
-func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, desired *stack.Stack, keep stack.Keep, w front.Input, ready bool) (
+func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, c compile.Result, w front.Input, ready bool) (
 	o elb.Observed, switched []metav1.Object, refused refusedWrites, err error) {
+	desired := c.Stack
 	o, err = s.Inventory.Observed(ctx, key, withoutAddOns(desired))
 	o.Hostnames = w.Hostnames(key.Owner)
 	if err != nil || !w.Wanted || len(desired.LoadBalancers) == 0 {
@@ -32,9 +35,11 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, desired *st
 	if lb == nil {
 		return o, nil, nil, nil
 	}
-	kind, show := owner.Of(key.Owner), owner.LoadBalancer{Hostname: lb.DNSName, Ports: ports, Frontend: frontendName(o, desired, keep)}
+	kind, show := owner.Of(key.Owner), owner.LoadBalancer{Hostname: lb.DNSName, Ports: ports, Frontend: frontendName(o, desired, c.Keep)}
 	before := w.Hostnames(key.Owner)
-	w.Members, refused = s.writeMembers(ctx, "status of", w.Members, func(client.Object) objectwriter.Write {
+	w.Members, refused = s.writeMembers(ctx, "status of", w.Members, func(m client.Object) objectwriter.Write {
+		show := show
+		show.OthersPorts = portsOfOthers(c, owner.Object(m))
 		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return kind.Show(o, show) }}
 	})
 	o.Hostnames = w.Hostnames(key.Owner)
@@ -44,6 +49,32 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, desired *st
 		}
 	}
 	return o, nil, refused, nil
+}
+
+// portsOfOthers are the ports of listeners that were made of other members only.
+func portsOfOthers(c compile.Result, member diag.Object) (out []int32) {
+	for i := range c.Stack.Listeners {
+		l := &c.Stack.Listeners[i]
+		if of := c.Origins[stack.Ref{Kind: stack.KindListener, ID: l.ID}].Objects; len(of) > 0 && !slices.Contains(of, member) {
+			out = append(out, l.Port)
+		}
+	}
+	return out
+}
+
+// addressNotes are notes on the members of which the status cannot show a load balancer, with its name.
+func addressNotes(kind owner.Kind, o *elb.Observed, desired *stack.Stack, ready bool, members []metav1.Object) (found diag.List) {
+	lb, _ := shown(o, desired, ready)
+	if lb == nil {
+		return nil
+	}
+	for _, m := range members {
+		if why := kind.Unshown(m); why != "" {
+			found = append(found, diag.New(owner.Object(m), "status.loadBalancer", diag.AddressNotShown, fmt.Sprintf("load balancer %s has the address %s; %s", lb.Name, strings.ToLower(lb.DNSName), why),
+				"use the address, which kubectl get lb shows, too, or set spec.type: LoadBalancer"))
+		}
+	}
+	return found
 }
 
 // shown is the load balancer of a stack whose name to show, with its ports; nil = there is none yet.

@@ -22,6 +22,9 @@ const sweepInterval = time.Minute
 type Calls struct {
 	Conditions *degraded.Conditions
 	Now        func() time.Time
+	// Aside reports whether nothing in the cluster needs what a denied call was to read, so that the denial is an answer and no lack; nil = there are no
+	// such calls. It is set before the first call.
+	Aside func(cloud.Call) bool
 
 	mu     sync.Mutex
 	denied map[string]denial // by operation
@@ -52,6 +55,7 @@ func (c *Calls) Observe(call cloud.Call) {
 	case !ok:
 	case lack.Reason == degraded.Credentials:
 		c.Conditions.Set(lack)
+	case c.Aside != nil && c.Aside(call):
 	default:
 		if c.denied == nil {
 			c.denied = map[string]denial{}

@@ -16,7 +16,8 @@ const reviewPause = time.Minute
 
 // Optional are the resources, with their groups, without whose rights the controller only lacks what is said here, which is logged.
 var Optional = map[string]string{
-	"customresourcedefinitions.apiextensions.k8s.io":      "deletions of Gateways, routes and their configurations take effect a second later",
+	"customresourcedefinitions.apiextensions.k8s.io": "deletions of Gateways, routes and their configurations take effect a second later",
+	"nodes/status":                                        "nodes do not show whether their targets have drained",
 	"loadbalancers.elbv2.k8s.aws":                         "LoadBalancer objects are not kept current",
 	"loadbalancers/status.elbv2.k8s.aws":                  "LoadBalancer objects show no status",
 	"backendtlspolicies.gateway.networking.k8s.io":        "BackendTLSPolicies do not show that they have no effect",
@@ -131,11 +132,11 @@ func (r *Rights) Run(ctx context.Context) {
 
 // refused reviews a refused request. The reason may be another one than rights, such as a policy of admission.
 func (r *Rights) refused(ctx context.Context, x request) {
-	right := x.right(r.Namespace)
+	right, now := x.right(r.Namespace), r.Now()
 	r.mu.Lock()
 	at, looked := r.looked[right]
-	skip := slices.Contains(r.missing, right) || looked && time.Since(at) < reviewPause
-	r.looked[right] = time.Now()
+	skip := slices.Contains(r.missing, right) || looked && now.Sub(at) < reviewPause
+	r.looked[right] = now
 	r.mu.Unlock()
 	if skip || r.denied(ctx, right, x.namespace, x.name) != yes {
 		return

@@ -81,7 +81,7 @@ func TestARequestThatIsRefusedForWantOfARightIsReportedUntilTheRightIsGranted(t 
 			review.Status.Allowed = !denied[what]
 			return true, review, nil
 		})
-		r := NewRights(&s, "", funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{}))
+		r := NewRights(&s, "", time.Now, funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{}))
 		r.Reviews = core.AuthorizationV1().SelfSubjectAccessReviews()
 		go r.Run(t.Context())
 		send := func(status int, method, target string) {
@@ -138,7 +138,7 @@ func TestARequestThatIsRefusedForWantOfARightIsReportedUntilTheRightIsGranted(t 
 // TestRightsOutsideOfTheOnlyWatchedNamespaceAreNotMissed refuses reads to a controller with --watch-namespace.
 func TestRightsOutsideOfTheOnlyWatchedNamespaceAreNotMissed(t *testing.T) {
 	t.Parallel()
-	r := NewRights(&degraded.Conditions{}, "shop", funcr.New(func(string, string) {}, funcr.Options{}))
+	r := NewRights(&degraded.Conditions{}, "shop", time.Now, funcr.New(func(string, string) {}, funcr.Options{}))
 	for x, want := range map[request]bool{
 		{"get", "", "services", "other", "web"}:                                       false,
 		{"get", "networking.k8s.io", "ingressclasses", "", "alb"}:                     false,

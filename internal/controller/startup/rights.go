@@ -43,6 +43,7 @@ type Rights struct {
 	Conditions *degraded.Conditions
 	Reviews    authorizationclient.SelfSubjectAccessReviewInterface
 	Namespace  string // --watch-namespace; "" = all
+	Now        func() time.Time
 	Log        logr.Logger
 
 	refusals chan request // to be reviewed
@@ -54,8 +55,8 @@ type Rights struct {
 }
 
 // NewRights makes Rights of which the caller sets Reviews before Run.
-func NewRights(conditions *degraded.Conditions, namespace string, log logr.Logger) *Rights {
-	return &Rights{Conditions: conditions, Namespace: namespace, Log: log, refusals: make(chan request, 16), looked: map[Right]time.Time{}}
+func NewRights(conditions *degraded.Conditions, namespace string, now func() time.Time, log logr.Logger) *Rights {
+	return &Rights{Conditions: conditions, Namespace: namespace, Now: now, Log: log, refusals: make(chan request, 16), looked: map[Right]time.Time{}}
 }
 
 // Missing takes the refusal of a list or a watch.

@@ -212,6 +212,29 @@ func TestWhatAWSDeniesIsReportedUntilItIsPermittedOrOld(t *testing.T) {
 	}
 }
 
+// TestADeniedLookForWhatNothingNeedsIsNoCondition has a role for TargetGroupBindings alone look for load balancers.
+func TestADeniedLookForWhatNothingNeedsIsNoCondition(t *testing.T) {
+	t.Parallel()
+	var s degraded.Conditions
+	needed := false
+	c := &Calls{Conditions: &s, Now: time.Now, Aside: func(c cloud.Call) bool { return c.Cause == cloud.Listing && !needed }}
+	deny := func(of cloud.Cause) {
+		err := &smithy.OperationError{ServiceID: cloud.ServiceELBV2, OperationName: "DescribeLoadBalancers", Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}}
+		c.Observe(cloud.Call{Service: cloud.ServiceELBV2, Operation: "DescribeLoadBalancers", Cause: of, Err: err})
+	}
+	if deny(cloud.Listing); len(s.All()) > 0 {
+		t.Errorf("nothing needs it: %v", s.All())
+	}
+	if deny("ingress"); len(s.All()) != 1 {
+		t.Error("a pass needs it, and it is not reported")
+	}
+	c.Observe(cloud.Call{Service: cloud.ServiceELBV2, Operation: "DescribeLoadBalancers"})
+	needed = true
+	if deny(cloud.Listing); len(s.All()) != 1 {
+		t.Error("something needs it, and it is not reported")
+	}
+}
+
 // TestAnAPIServerThatDoesNotAnswerIsACondition ends an API server, and starts one that does not accept the controller.
 func TestAnAPIServerThatDoesNotAnswerIsACondition(t *testing.T) {
 	t.Parallel()

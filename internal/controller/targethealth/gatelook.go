@@ -120,7 +120,8 @@ func (g *Gates) judge(key types.NamespacedName, of targets.Group, health []targe
 		return false, nil
 	}
 	now := g.now()
-	settled := x.schedule.Waited(now) > lostAfter
+	waited := x.schedule.Waited(now)
+	settled := waited > lostAfter
 	x.schedule.Looked(now, g.LongestPause)
 	for _, p := range x.waiting {
 		if len(p.targets) == 0 {
@@ -131,6 +132,7 @@ func (g *Gates) judge(key types.NamespacedName, of targets.Group, health []targe
 			if want, ok := unreadable(gate, err); ok {
 				p.want = want
 			}
+			p.want = g.policy(gate, p.want, err, nil, waited)
 			continue
 		}
 		states := make([]readiness.Health, 0, len(p.targets))
@@ -139,7 +141,7 @@ func (g *Gates) judge(key types.NamespacedName, of targets.Group, health []targe
 			lost = lost || h.State == "" || h.State == "unused" && h.Reason == "Target.NotRegistered"
 			states = append(states, h)
 		}
-		p.want = readiness.Condition(gate, states...)
+		p.want = g.policy(gate, readiness.Condition(gate, states...), nil, states, waited)
 	}
 	if d, ok := x.overdue(now); ok {
 		overdue = &d

@@ -45,8 +45,10 @@ type Gates struct {
 	// Opened is called with how long a gate was closed.
 	Opened       func(binding types.NamespacedName, after time.Duration)
 	LongestPause time.Duration // between looks at targets that may become healthy any moment
-	now          func() time.Time
-	log          logr.Logger
+	// OpenAfter is how long pods wait at most where no look shows a target that may become healthy; 0 = without end. See policy.
+	OpenAfter time.Duration
+	now       func() time.Time
+	log       logr.Logger
 
 	signal chan struct{} // capacity 1: there are conditions to write
 
@@ -172,7 +174,7 @@ func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of t
 			continue
 		}
 		group.known[p.UID] = true
-		group.take(p, o.Name, mine, did, before)
+		group.take(p, o, mine, did, before)
 	}
 	switch {
 	case group.fresh:
@@ -197,9 +199,9 @@ var leftOut = corev1.PodCondition{Status: corev1.ConditionFalse, Reason: "TooMan
 // registered is what a pass did, by keys of targets.
 type registered struct{ added, omitted map[string]bool }
 
-// take looks at a pod that is an endpoint.
-func (x *group) take(p *corev1.Pod, binding string, mine []targets.Target, did registered, before *group) {
-	gate := readiness.Gate(binding)
+// take looks at a pod that is an endpoint of a binding.
+func (x *group) take(p *corev1.Pod, o *v1beta1.TargetGroupBinding, mine []targets.Target, did registered, before *group) {
+	binding, gate := o.Name, readiness.Gate(o.Name)
 	among := func(keys map[string]bool) bool {
 		return len(keys) > 0 && slices.ContainsFunc(mine, func(t targets.Target) bool { return keys[t.Key()] })
 	}
@@ -207,6 +209,9 @@ func (x *group) take(p *corev1.Pod, binding string, mine []targets.Target, did r
 	switch {
 	case among(did.omitted):
 		x.wait(p, binding, before, leftOut)
+	case among(did.added) && is.Status == corev1.ConditionTrue && before.waiting[p.UID] == nil && readiness.ReadySince(p).Before(&o.CreationTimestamp):
+		// The binding was deleted and created again, and the pod serves otherwise: by the instance targets of before, or inside the cluster. Were all pods
+		// of a Service to wait at once, nothing would serve.
 	case among(did.added) && (is.Status != corev1.ConditionTrue || !before.known[p.UID]):
 		x.wait(p, binding, before, readiness.Condition(gate, readiness.Registering)).targets = mine
 		x.fresh = true
@@ -262,15 +267,15 @@ func (g *Gates) Open(ctx context.Context, key types.NamespacedName) (done bool, 
 	}
 	g.ended[key] = g.now()
 	g.mu.Unlock()
-	return g.settle(ctx, key, endedGate, true)
+	return g.settle(ctx, key, func(*corev1.Pod) corev1.PodCondition { return endedGate }, true)
 }
 
 // endedGate is what pods wait for whose binding is deleted: nothing.
 var endedGate = corev1.PodCondition{Status: corev1.ConditionTrue, Message: "Target Group Binding is deleted"}
 
 // Absent writes the condition of pods that wait for a binding that does not exist: it may yet come, unless it has ended since the
-// pod was admitted.
-func (g *Gates) Absent(ctx context.Context, key types.NamespacedName) error {
+// pod was admitted. again is when to call it again, where pods do not wait for ever; 0 = not.
+func (g *Gates) Absent(ctx context.Context, key types.NamespacedName) (again time.Duration, err error) {
 	g.mu.Lock()
 	at, ended := g.ended[key]
 	ended = ended && g.now().Sub(at) <= endedFor
@@ -283,18 +288,30 @@ func (g *Gates) Absent(ctx context.Context, key types.NamespacedName) error {
 	if ended {
 		want = endedGate
 	}
-	_, err := g.settle(ctx, key, want, false)
-	return err
+	_, err = g.settle(ctx, key, func(p *corev1.Pod) corev1.PodCondition {
+		if ended || g.OpenAfter == 0 {
+			return want
+		}
+		left := g.OpenAfter - g.now().Sub(p.CreationTimestamp.Time)
+		if left <= 0 {
+			return opened(want.Reason, want.Message, g.OpenAfter)
+		}
+		if again == 0 || left < again {
+			again = left
+		}
+		return want
+	}, false)
+	return again, err
 }
 
-// settle has one condition written to all pods that wait for a binding, and reports whether there is none such. What will never be admitted is no error: nothing may
+// settle has a condition written to all pods that wait for a binding, and reports whether there is none such. What will never be admitted is no error: nothing may
 // wait for it, the end of the binding least of all.
-func (g *Gates) settle(ctx context.Context, key types.NamespacedName, want corev1.PodCondition, ends bool) (done bool, err error) {
+func (g *Gates) settle(ctx context.Context, key types.NamespacedName, wanted func(*corev1.Pod) corev1.PodCondition, ends bool) (done bool, err error) {
 	pods, err := g.Pods(ctx, key)
 	if err != nil {
 		return false, err
 	}
-	want.Type = readiness.Gate(key.Name)
+	gate := readiness.Gate(key.Name)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	before := g.groups[key]
@@ -304,9 +321,11 @@ func (g *Gates) settle(ctx context.Context, key types.NamespacedName, want corev
 	group := &group{waiting: map[types.UID]*waitingPod{}, final: true, ends: ends}
 	for i := range pods {
 		p := &pods[i]
-		if !readiness.Waits(p, want.Type) {
+		if !readiness.Waits(p, gate) {
 			continue
 		}
+		want := wanted(p)
+		want.Type = gate
 		w := group.wait(p, key.Name, before, want)
 		if !before.final {
 			w.retry, w.failed = time.Time{}, 0 // it is another condition

@@ -33,6 +33,7 @@ type gated struct {
 	*Gates
 	mu      sync.Mutex
 	at      time.Time
+	created metav1.Time // the binding
 	cached  []corev1.Pod
 	refuse  map[string]error // patches by pod
 	patches []string         // "pod status reason"
@@ -112,7 +113,7 @@ func targetOf(i int) targets.Target {
 // pass is a pass over the binding that found the pods from..to and registered those of added.
 func (g *gated) pass(t *testing.T, from, to int, added ...int) {
 	t.Helper()
-	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", CreationTimestamp: g.created}}
 	ip := v1beta1.TargetTypeIP
 	o.Spec.TargetGroupARN, o.Spec.TargetType = gateARN, &ip
 	var endpoints []targets.Endpoint
@@ -222,6 +223,25 @@ func TestAPodThatReturnsWaitsAgainButNotForOthersMistakes(t *testing.T) {
 	expectPatches(t, g, "registered again after a failure", "web-0 False Elb.RegistrationInProgress")
 }
 
+func TestPodsThatWereReadyBeforeTheirBindingWasCreatedAgainStayReady(t *testing.T) {
+	t.Parallel()
+	g := newGated(4)
+	g.created = metav1.NewTime(g.at)
+	open := corev1.PodCondition{Type: readiness.Gate("web"), Status: "True", Message: "Target Group Binding is deleted"}
+	ready := func(after time.Duration) corev1.PodCondition {
+		return corev1.PodCondition{Type: corev1.PodReady, Status: "True", LastTransitionTime: metav1.NewTime(g.at.Add(after))}
+	}
+	g.cached[0].Status.Conditions = []corev1.PodCondition{open, ready(-time.Minute)}
+	g.cached[1].Status.Conditions = []corev1.PodCondition{open, ready(time.Second)} // its containers failed meanwhile
+	g.cached[2].Status.Conditions = []corev1.PodCondition{open}
+	g.cached[3].Status.Conditions = []corev1.PodCondition{ready(-time.Minute)}
+	g.pass(t, 0, 4, 0, 1, 2, 3)
+	expectPatches(t, g, "registered", "web-1 False Elb.RegistrationInProgress", "web-2 False Elb.RegistrationInProgress", "web-3 False Elb.RegistrationInProgress")
+	g.states["web-0"], g.states["web-1"], g.states["web-2"], g.states["web-3"] = checking, healthy, healthy, healthy
+	g.look(t, time.Second)
+	expectPatches(t, g, "healthy", "web-1 True ", "web-2 True ", "web-3 True ")
+}
+
 func TestOnePodThatCannotBePatchedHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	g := newGated(4)
@@ -280,7 +300,7 @@ func TestTheEndOfABindingOpensItsGates(t *testing.T) {
 	t.Parallel()
 	g := newGated(2)
 	g.cached[1].Status.Conditions = []corev1.PodCondition{{Type: readiness.Gate("web"), Status: "True"}}
-	if err := g.Absent(t.Context(), gateKey); err != nil {
+	if _, err := g.Absent(t.Context(), gateKey); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
@@ -304,14 +324,14 @@ func TestTheEndOfABindingOpensItsGates(t *testing.T) {
 		t.Error(m)
 	}
 	g.cached[0].UID, g.cached[0].Status.Conditions = "u-late", nil // admitted just before the end
-	if err := g.Absent(t.Context(), gateKey); err != nil {
+	if _, err := g.Absent(t.Context(), gateKey); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
 	expectPatches(t, g, "a late pod", "web-0 True ")
 	g.at = g.at.Add(2 * endedFor)
 	g.cached[0].UID, g.cached[0].Status.Conditions = "u-later", nil
-	if err := g.Absent(t.Context(), gateKey); err != nil {
+	if _, err := g.Absent(t.Context(), gateKey); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())

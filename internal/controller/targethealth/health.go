@@ -2,6 +2,7 @@ package targethealth
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -17,8 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// Watch looks, a while after targets were registered, whether any of them is healthy, and reports if none is. It spends at
-// most one read per tick and looks ever less often at a group that stays the same.
+// Watch looks, a while after targets were registered, whether any of them is healthy, and reports if none is, or if some are in zones where the load balancer
+// is not. It spends at most one read per tick and looks ever less often at a group that stays the same.
 type Watch struct {
 	registry *targets.Registry
 	record   status.Record
@@ -31,9 +32,11 @@ type Watch struct {
 
 type look struct {
 	at       time.Time
-	taken    int         // looks since the targets changed
-	binding  diag.Object // with its UID, by which "kubectl describe" finds events
+	taken    int           // looks since the targets changed
+	binding  diag.Object   // with its UID, by which "kubectl describe" finds events
+	others   []diag.Object // that targets in other zones are reported on, too
 	reported bool
+	stranded bool // targets in other zones were reported
 }
 
 const (
@@ -50,8 +53,8 @@ func NewWatch(r *targets.Registry, record status.Record, seen func(string, []tar
 	return &Watch{registry: r, record: record, seen: seen, now: now, due: map[targets.Group]*look{}}
 }
 
-// Expect asks for a look at a target group whose targets changed.
-func (h *Watch) Expect(of targets.Group, binding diag.Object) {
+// Expect asks for a look at a target group whose targets changed. Others are objects that targets in other zones concern besides the binding.
+func (h *Watch) Expect(of targets.Group, binding diag.Object, others ...diag.Object) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.due[of]
@@ -59,7 +62,7 @@ func (h *Watch) Expect(of targets.Group, binding diag.Object) {
 		l = &look{}
 		h.due[of] = l
 	}
-	l.at, l.taken, l.binding = h.now().Add(firstLook), 0, binding
+	l.at, l.taken, l.binding, l.others = h.now().Add(firstLook), 0, binding, others
 }
 
 // Forget ends the looks at the target group of a binding.
@@ -102,6 +105,13 @@ func (h *Watch) Look(ctx context.Context) {
 	l := h.due[of]
 	if l == nil {
 		return
+	}
+	if text := inOtherZones(health); text != "" && !l.stranded {
+		for _, o := range slices.Insert(slices.Clone(l.others), 0, l.binding) {
+			h.record(o, status.EventOf(diag.New(o, "", diag.ZoneNotEnabled, text,
+				"give the load balancer a subnet in these zones, or leave the nodes out by a node selector")))
+		}
+		l.stranded = true
 	}
 	sick := unhealthy(health)
 	switch {
@@ -153,6 +163,24 @@ func settling(all []targets.Health) bool {
 		}
 	}
 	return len(all) > 0 && !on
+}
+
+// zoneNotEnabled is how AWS describes such targets; their reason is that of groups without load balancer, too.
+const zoneNotEnabled = "Target is in an Availability Zone that is not enabled for the load balancer"
+
+// inOtherZones says which targets get no requests because the load balancer is not in their zone; empty if there is none.
+func inOtherZones(all []targets.Health) string {
+	var ids []string
+	for _, t := range all {
+		if t.State == "unused" && t.Description == zoneNotEnabled {
+			ids = append(ids, t.Key())
+		}
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	slices.Sort(ids)
+	return fmt.Sprintf("%d of %d targets, as %s, get no requests: the load balancer is not enabled in their availability zone", len(ids), len(all), ids[0])
 }
 
 // unhealthy says why no target is healthy; empty if one is, or if that is not known yet.

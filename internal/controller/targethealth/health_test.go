@@ -20,7 +20,8 @@ import (
 
 // health answers with one target in the given state, or with none.
 type health struct {
-	state elbtypes.TargetHealthStateEnum
+	state       elbtypes.TargetHealthStateEnum
+	description string
 }
 
 func unseen(string, []targets.Health) {}
@@ -31,7 +32,7 @@ func (h *health) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHeal
 	}
 	return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: []elbtypes.TargetHealthDescription{{
 		Target:       &elbtypes.TargetDescription{Id: aws.String("10.0.0.1"), Port: aws.Int32(80)},
-		TargetHealth: &elbtypes.TargetHealth{State: h.state, Reason: elbtypes.TargetHealthReasonEnumTimeout},
+		TargetHealth: &elbtypes.TargetHealth{State: h.state, Reason: elbtypes.TargetHealthReasonEnumTimeout, Description: aws.String(h.description)},
 	}}}, nil
 }
 
@@ -67,6 +68,29 @@ func TestUnhealthyTargetsAreReportedOnTheBindingWhereDescribeShowsThem(t *testin
 	h.Forget(client.ObjectKey{Namespace: "shop", Name: "web"})
 	if arn, _ := h.next(); arn != (targets.Group{}) || len(h.due) != 0 {
 		t.Errorf("a deleted binding's group is still looked at: %v", h.due)
+	}
+}
+
+func TestTargetsInZonesWhereTheLoadBalancerIsNotAreReported(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	aws := &health{state: elbtypes.TargetHealthStateEnumUnused, description: zoneNotEnabled}
+	var told []string
+	h := NewWatch(targets.NewRegistry(func(cloud.Scope) (targets.Account, error) { return targets.Account{ELBV2: aws}, nil }),
+		func(_ diag.Object, e status.Event) { told = append(told, e.Type+" "+e.Message) }, unseen, func() time.Time { return now })
+	h.Expect(targets.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	for range 2 {
+		now = now.Add(longestLook)
+		h.Look(t.Context())
+	}
+	if len(told) != 1 || !strings.Contains(told[0], "Warning 1 of 1 targets, as 10.0.0.1:80, get no requests: the load balancer is not enabled in their availability zone") || !strings.HasSuffix(told[0], "["+string(diag.ZoneNotEnabled)+"]") {
+		t.Errorf("told %v", told)
+	}
+	aws.description = "Target group is not configured to receive traffic from the load balancer"
+	h.Expect(targets.Group{ARN: "arn"}, diag.Object{})
+	now = now.Add(longestLook)
+	if h.Look(t.Context()); len(told) != 1 {
+		t.Errorf("of a group without load balancer it tells %v", told[1:])
 	}
 }
 
@@ -107,5 +131,24 @@ func TestNewTargetsAreLookedAtUntilTheyHaveAnsweredTheirChecks(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"initial", "healthy"}, seen); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestTargetsInZonesWithoutSubnetAreReportedOnTheBindingAndItsServiceOnce(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	aws := &health{state: elbtypes.TargetHealthStateEnumUnused, description: zoneNotEnabled}
+	var events []string
+	h := NewWatch(targets.NewRegistry(func(cloud.Scope) (targets.Account, error) { return targets.Account{ELBV2: aws}, nil }),
+		func(o diag.Object, e status.Event) { events = append(events, o.Kind+" "+e.Message) }, unseen, func() time.Time { return now })
+	for range 2 {
+		h.Expect(targets.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Name: "web"}, diag.Object{Kind: "Service", Name: "web"})
+		now = now.Add(firstLook)
+		h.Look(t.Context())
+	}
+	for i, kind := range []string{"TargetGroupBinding", "Service"} {
+		if i >= len(events) || !strings.HasPrefix(events[i], kind+" 1 of 1 targets, as 10.0.0.1:80, get no requests") {
+			t.Errorf("event %d is not of the %s: %q", i, kind, events)
+		}
 	}
 }

@@ -45,8 +45,10 @@ type Loaded struct {
 	waiting *attachment.Problem
 
 	configuration configuration.Layers[configv1.LoadBalancerConfigurationSpec]
-	defaults      configuration.Defaults
-	listeners     *attachment.Listeners
+	// configurations are those of the Gateway and of its class, either of which may be nil; annotations of the class's have precedence.
+	configurations []*configv1.LoadBalancerConfiguration
+	defaults       configuration.Defaults
+	listeners      *attachment.Listeners
 }
 
 // Load loads the Gateway of a stack. Neither a class nor a configuration that cannot be read is a cause to delete.
@@ -172,6 +174,7 @@ func (l *Loaded) configure(v *objects.View) {
 		}
 	}
 	l.configuration = configuration.LoadBalancer(class, own)
+	l.configurations = []*configv1.LoadBalancerConfiguration{own, class}
 	l.defaults.PreferGateway = class != nil && class.Spec.MergingMode != nil && *class.Spec.MergingMode == configv1.PreferGateway
 	for _, of := range []struct {
 		lbc *configv1.LoadBalancerConfiguration

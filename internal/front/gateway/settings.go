@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
@@ -48,6 +49,7 @@ func (t *translation) settings(d *Decisions) intent.Settings {
 		Attributes:       l.attributes(),
 		Tags:             configuration.Map(l.configuration, "tags", func(s *spec) map[string]string { return s.Tags }),
 		AddOns:           t.addOns(d),
+		DriftPolicy:      t.driftPolicy(),
 	}
 	if s.NoSecurityGroups.Set && l.Family == attachment.Application {
 		t.ignored(s.NoSecurityGroups.Source, "an Application Load Balancer has security groups", "name some in securityGroups, or remove the field")
@@ -57,6 +59,24 @@ func (t *translation) settings(d *Decisions) intent.Settings {
 	t.subnets(&s)
 	t.addresses(&s)
 	return s
+}
+
+// driftPolicy are the policies of the annotation, under those that the annotations of configurations declare.
+func (t *translation) driftPolicy() map[string]intent.Field[string] {
+	f := &annotation.Findings{}
+	out := map[string]intent.Field[string]{}
+	maps.Copy(out, annotation.NewReader(f, Object(t.Gateway), t.Gateway.Annotations).DriftPolicy(annotation.GatewayDriftPolicy))
+	for _, c := range t.configurations {
+		if c != nil {
+			o := diag.Object{Kind: "LoadBalancerConfiguration", Namespace: c.Namespace, Name: c.Name}
+			maps.Copy(out, annotation.NewReader(f, o, c.Annotations).ClassDriftPolicy())
+		}
+	}
+	for _, d := range f.List() {
+		d.Object, d.Path = Object(t.Gateway), intent.Source{Object: d.Object, Path: d.Path}.Place()
+		t.add(d)
+	}
+	return out
 }
 
 // privateLinkRules reads whether inbound rules apply to PrivateLink traffic, which only a load balancer with security groups can have.

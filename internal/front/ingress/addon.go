@@ -2,9 +2,6 @@ package ingress
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
 
 	"k8s.io/utils/ptr"
 
@@ -13,9 +10,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag" // decision 16: WAF Classic
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
-
-// capacityUnits is the one key of annotation.Capacity.
-const capacityUnits = "CapacityUnits"
 
 // addOns reads the settings of optional features. A class parameter that is set overrides its annotation.
 func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns {
@@ -32,7 +26,7 @@ func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns 
 	if c := spec.MinimumLoadBalancerCapacity; c != nil {
 		out.Capacity = intent.Of(c.CapacityUnits, t.params("spec.minimumLoadBalancerCapacity.capacityUnits"))
 	} else {
-		out.Capacity = t.capacity()
+		out.Capacity = t.read.Capacity(annotation.Capacity, !t.config.CapacityOff)
 	}
 	pool := ""
 	if c := spec.IPAMConfiguration; c != nil {
@@ -41,25 +35,6 @@ func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns 
 	out.IPAMPool = filled(t.text(pool, "spec.ipamConfiguration.ipv4IPAMPoolId", annotation.IPAMPool))
 	out.WebACLName = filled(t.text(spec.WAFv2ACLName, "spec.wafv2AclName", annotation.WebACLName))
 	out.WebACL = filled(t.text(spec.WAFv2ACLArn, "spec.wafv2AclArn", annotation.WebACLARN))
-	return out
-}
-
-// capacity reads annotation minimum-load-balancer-capacity: a map with one key.
-func (t *translation) capacity() intent.Field[int32] {
-	m := t.read.Map(annotation.Capacity)
-	var out intent.Field[int32]
-	for _, k := range slices.Sorted(maps.Keys(m.Value)) {
-		if k != capacityUnits {
-			t.read.Invalid(annotation.Capacity, fmt.Sprintf("invalid key to set the capacity: %s, Expected key: %s", k, capacityUnits), "write "+capacityUnits+"=<number>")
-			return intent.Field[int32]{}
-		}
-		n, err := strconv.ParseInt(m.Value[k], 10, 32)
-		if err != nil || n < 0 {
-			t.read.Invalid(annotation.Capacity, fmt.Sprintf("invalid value to set the capacity: %q is not a number of units", m.Value[k]), "write "+capacityUnits+"=<number>; 0 resets")
-			return intent.Field[int32]{}
-		}
-		out = intent.Of(int32(n), m.Source)
-	}
 	return out
 }
 

@@ -3,8 +3,6 @@ package ingress
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 
@@ -28,9 +26,6 @@ type member struct {
 	// authority over the settings that members share, by the group's class parameters.
 	authority intent.Authority
 }
-
-// groupName is the pattern of the name part of a finalizer and of a label value.
-var groupName = regexp.MustCompile(`^([a-z0-9][-a-z0-9.]*)?[a-z0-9]$`)
 
 // GroupOf is the group that an Ingress belongs to now; ok is false if it belongs to none, because it is not managed or, then with
 // a diagnostic, because its class or group name is invalid. An explicit group comes from the class parameters, else from
@@ -56,7 +51,7 @@ func groupOf(class Class, ing *networkingv1.Ingress) (stack.ID, *diag.Diagnostic
 	if !ok {
 		return naming.StackID(ing.Namespace, ing.Name), misspeltGroup(ing)
 	}
-	if text := GroupNameProblem(name); text != "" {
+	if text := naming.GroupNameProblem(name); text != "" {
 		d := diag.New(o, path, diag.InvalidGroup, fmt.Sprintf("invalid ingress group: %s: %q", text, name), "correct the group name")
 		return stack.ID{}, &d
 	}
@@ -68,26 +63,13 @@ func misspeltGroup(ing *networkingv1.Ingress) *diag.Diagnostic {
 	if !slices.ContainsFunc(naming.StacksOfFinalizers(stack.Ingress, ing), func(id stack.ID) bool { return id.Namespace == "" }) {
 		return nil
 	}
-	for _, k := range slices.Sorted(maps.Keys(ing.Annotations)) {
-		if annotation.Misspelt(annotation.Key(k)) == annotation.GroupName {
-			d := diag.New(Object(ing), annotation.Key(k).Path(), diag.InvalidGroup,
-				fmt.Sprintf("annotation %s is unknown, and %s is missing; the Ingress stays in its group with its former rules and settings", k, annotation.GroupName),
-				"correct the key, or remove it to leave the group")
-			return &d
-		}
+	if k, ok := annotation.MisspeltFor(annotation.GroupName, ing.Annotations); ok {
+		d := diag.New(Object(ing), k.Path(), diag.InvalidGroup,
+			fmt.Sprintf("annotation %s is unknown, and %s is missing; the Ingress stays in its group with its former rules and settings", k, annotation.GroupName),
+			"correct the key, or remove it to leave the group")
+		return &d
 	}
 	return nil
-}
-
-// GroupNameProblem is what is wrong with the name of a group; empty if nothing is.
-func GroupNameProblem(name string) string {
-	switch {
-	case !groupName.MatchString(name):
-		return "groupName must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
-	case len(name) > 63:
-		return "groupName must be no more than 63 characters"
-	}
-	return ""
 }
 
 // Load finds the members of a group. The View records the reads of members and of the objects that decide their membership. It does not

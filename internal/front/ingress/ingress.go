@@ -38,6 +38,8 @@ type Config struct {
 	DefaultAuthority string
 	// ImportSecrets is --enable-tls-secret-import.
 	ImportSecrets bool
+	// CapacityOff is the negation of gate LBCapacityReservation.
+	CapacityOff   bool
 	WAFClassicOff bool // negation of --enable-waf; decision 16: WAF Classic
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
 	Now func() time.Time `json:"-"`

@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 
 	"k8s.io/utils/ptr"
@@ -28,6 +29,7 @@ func (t *translation) settings() intent.Settings {
 		SSLRedirectPort: t.sslRedirect(spec.SSLRedirectPort),
 		AddOns:          t.addOns(spec),
 		Frontend:        t.frontend(),
+		DriftPolicy:     t.driftPolicy(),
 	}
 	s.Name = t.text(spec.LoadBalancerName, "spec.loadBalancerName", annotation.LoadBalancerName)
 	s.Scheme = t.text(string(ptr.Deref(spec.Scheme, "")), "spec.scheme", annotation.Scheme)
@@ -43,6 +45,26 @@ func (t *translation) settings() intent.Settings {
 			annotation.ManageBackend, annotation.SecurityGroups), "remove it, or name security groups")
 	}
 	return s
+}
+
+// driftPolicy are the policies that the class parameters declare, and of the annotation those for other groups of fields. What is wrong with the class
+// parameters is reported on the Ingress, as for other settings.
+func (t *translation) driftPolicy() map[string]intent.Field[string] {
+	out := t.read.DriftPolicy(annotation.DriftPolicy)
+	if t.class.Params == nil {
+		return out
+	}
+	f := &annotation.Findings{}
+	of := annotation.NewReader(f, t.params("").Object, t.class.Params.Annotations).ClassDriftPolicy()
+	for _, d := range f.List() {
+		d.Object, d.Path = Object(t.ingress), t.params(d.Path).Place()
+		t.findings.Add(d)
+	}
+	if len(out) == 0 {
+		return of
+	}
+	maps.Copy(out, of)
+	return out
 }
 
 // text is the class parameter at path if it is not empty, else the annotation.

@@ -1,9 +1,12 @@
 package service
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -33,16 +36,70 @@ func (t *translation) forward(l listener, k annotation.Key) []intent.Action {
 		if f.Stickiness != nil && f.Stickiness.Enabled != nil {
 			a.Stickiness = &stack.Stickiness{Enabled: *f.Stickiness.Enabled}
 		}
-		for _, g := range f.TargetGroups {
-			b, ok := t.weighted(l, k, g)
-			a.Backends = append(a.Backends, b)
-			complete = complete && ok
-		}
+		complete = t.others(l, k, f.TargetGroups, &a) && complete
 	}
 	if !complete {
 		return nil
 	}
 	return []intent.Action{a}
+}
+
+// others adds the further targets of a listener to its forward. Those whose Service does not exist are left out, unless nothing would be left
+// that has a weight. complete is false if one is invalid, which is reported.
+func (t *translation) others(l listener, k annotation.Key, groups []annotation.TargetGroup, a *intent.Action) (complete bool) {
+	complete = true
+	type missing struct {
+		annotation.TargetGroup
+		why error
+	}
+	var left []missing
+	for _, g := range groups {
+		var svc *corev1.Service // none of a target group of the user
+		if g.ServiceName != nil {
+			found, err := objects.Get[*corev1.Service](t.view, objects.From{Kind: objects.Service, Namespace: t.service.Namespace}, objects.Ref{Kind: objects.Service, Name: *g.ServiceName})
+			if err != nil {
+				left = append(left, missing{g, err})
+				continue
+			}
+			svc = found
+		}
+		b, ok := t.weighted(l, k, g, svc)
+		if ok && slices.ContainsFunc(a.Backends, func(x intent.Backend) bool {
+			return x.TargetGroupARN == b.TargetGroupARN && x.TargetGroup == b.TargetGroup
+		}) {
+			t.read.Invalid(k, fmt.Sprintf("%s is among the target groups of the listener twice, and AWS admits each once", describe(b)),
+				"name it once; the weight of the Service's own target group is baseServiceWeight")
+			ok = false
+		}
+		if own := a.Backends[0].TargetGroup; ok && own != nil && b.TargetGroup != nil && b.TargetGroup.ID != own.ID {
+			b.TargetGroup.Beside = own.ID
+		}
+		a.Backends = append(a.Backends, b)
+		complete = complete && ok
+	}
+	serves := slices.ContainsFunc(a.Backends, func(b intent.Backend) bool { return b.Weight == nil || *b.Weight > 0 })
+	for _, g := range left {
+		text, remedy := fmt.Sprintf("Service %s/%s does not exist", t.service.Namespace, *g.ServiceName), "create the Service, or correct its name"
+		absent := errors.Is(g.why, objects.ErrAbsent)
+		if !absent {
+			text = fmt.Sprintf("Service %s/%s cannot be read: %v", t.service.Namespace, *g.ServiceName, g.why)
+		}
+		if !serves || !absent {
+			t.report(diag.Route, k.Path(), diag.ServiceNotFound, text, remedy)
+			complete = false
+			continue
+		}
+		t.report(diag.Route, k.Path(), diag.BackendLeftOut, text+fmt.Sprintf("; it is left out with its weight of %d, and the other target groups of the listener get all connections", ptr.Deref(g.Weight, 1)), remedy)
+	}
+	return complete
+}
+
+// describe is a backend as messages name it.
+func describe(b intent.Backend) string {
+	if b.TargetGroup == nil {
+		return "target group " + b.TargetGroupARN
+	}
+	return "port " + b.TargetGroup.ServicePort + " of Service " + b.TargetGroup.ServiceNamespace + "/" + b.TargetGroup.ServiceName
 }
 
 // actionProblem is what is wrong with an action; empty if nothing is.
@@ -76,17 +133,12 @@ func actionProblem(j annotation.Action) string {
 	return ""
 }
 
-// weighted is one further target of a listener.
-func (t *translation) weighted(l listener, k annotation.Key, g annotation.TargetGroup) (intent.Backend, bool) {
+// weighted is one further target of a listener, with its Service if it has one.
+func (t *translation) weighted(l listener, k annotation.Key, g annotation.TargetGroup, svc *corev1.Service) (intent.Backend, bool) {
 	b := intent.Backend{Weight: g.Weight, Source: t.here(k.Path())}
 	if g.ARN != nil {
 		b.TargetGroupARN = *g.ARN
 		return b, true
-	}
-	svc, err := objects.Get[*corev1.Service](t.view, objects.From{Kind: objects.Service, Namespace: t.service.Namespace}, objects.Ref{Kind: objects.Service, Name: *g.ServiceName})
-	if err != nil {
-		t.report(diag.Route, k.Path(), diag.ServiceNotFound, fmt.Sprintf("Service %s/%s does not exist", t.service.Namespace, *g.ServiceName), "create the Service, or correct its name")
-		return b, false
 	}
 	written := g.ServicePort.String()
 	port, ok := serviceport.Find(svc, written)
@@ -94,11 +146,23 @@ func (t *translation) weighted(l listener, k annotation.Key, g annotation.Target
 		t.report(diag.Route, k.Path(), diag.ServicePortNotFound, fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, serviceport.Describe(svc)), "name one of its ports")
 		return b, false
 	}
-	// The targets of a TLS listener are reached by the protocol of the listener, unless the annotation sets decrypt.
-	protocol := l.protocol
-	if protocol == tls && g.Decrypt != nil && *g.Decrypt {
-		protocol = tcp
+	b.TargetGroup = t.targetGroup(svc, port, l.protocolOf(g), k.Path())
+	if b.TargetGroup != nil && b.TargetGroup.Protocol != l.target {
+		t.read.Invalid(k, fmt.Sprintf("target group %s would be of protocol %s, that of the Service itself is of %s: AWS admits one protocol in a forward", b.TargetGroup.ID, b.TargetGroup.Protocol, l.target),
+			fmt.Sprintf("leave out decrypt, or set it as annotation %s does", annotation.ServiceBackendProtocol))
+		return b, false
 	}
-	b.TargetGroup = t.targetGroup(svc, port, protocol, k.Path())
 	return b, b.TargetGroup != nil
+}
+
+// protocolOf is the protocol of a further target group of a listener: that of the Service's own, unless the listener is TLS and the annotation
+// says by decrypt whether the targets are reached by TCP.
+func (l listener) protocolOf(g annotation.TargetGroup) string {
+	switch {
+	case l.protocol != tls || g.Decrypt == nil:
+		return l.target
+	case *g.Decrypt:
+		return tcp
+	}
+	return tls
 }

@@ -19,7 +19,7 @@ func (t *translation) healthCheck(svc *corev1.Service, targetType string) stack.
 	timeout, threshold := int32(10), int32(3)
 	if targetType == stack.TargetInstance && svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal && svc.Spec.Type == corev1.ServiceTypeLoadBalancer {
 		protocol, path, timeout, threshold = "HTTP", "/healthz", 6, 2
-		if n := t.service.Spec.HealthCheckNodePort; n != 0 {
+		if n := svc.Spec.HealthCheckNodePort; n != 0 {
 			port = strconv.Itoa(int(n))
 		}
 	}

@@ -36,6 +36,15 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 	certificates := t.read.NonEmptyList(annotation.ServiceCertificates)
 	cidrs := t.sourceRanges(s)
 	prefixLists := t.read.List(annotation.ServicePrefixLists)
+	if empty := prefixLists.Set && len(prefixLists.Value) == 0; empty && !cidrs.Set && !s.SecurityGroups.Set && !s.NoSecurityGroups.Value {
+		t.report(diag.Listener, annotation.ServicePrefixLists.Path(), diag.NoClientAdmitted, fmt.Sprintf("annotation %s is empty, so that the security group of the load balancer admits no client", annotation.ServicePrefixLists),
+			"name prefix lists, or remove the annotation to admit every address")
+	}
+	for _, id := range prefixLists.Value {
+		if !strings.HasPrefix(id, "pl-") {
+			t.read.Invalid(annotation.ServicePrefixLists, fmt.Sprintf("%q is not the id of a prefix list", id), "write ids such as pl-0123456789abcdef0")
+		}
+	}
 	policy, alpn := t.read.String(annotation.ServiceSSLPolicy), t.read.String(annotation.ServiceALPN)
 	quic := t.read.List(annotation.ServiceQUICPorts).Value
 	icmp := t.read.String(annotation.ServiceICMP)
@@ -50,7 +59,7 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 			DefaultSource: t.here(l.at()),
 			QUIC:          (l.protocol == udp || l.protocol == tcpUDP) && l.named(quic),
 		}
-		suffix := fmt.Sprintf("%s-%d", l.protocol, l.Port)
+		suffix := t.suffix(l, one.QUIC)
 		actions := annotation.ServiceActions.For(suffix)
 		used[actions] = true
 		if l.protocol == tls {
@@ -65,6 +74,19 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 	}
 	t.noteUnused(out, used, len(certificates.Value) > 0)
 	return out
+}
+
+// suffix ends the keys of annotations for a listener: its protocol and port. A QUIC listener of another controller stays, with what its keys say.
+func (t *translation) suffix(l listener, quic bool) string {
+	if final := (map[string]string{udp: "QUIC", tcpUDP: "TCP_QUIC"})[l.protocol]; quic {
+		suffix := fmt.Sprintf("%s-%d", final, l.Port)
+		for _, k := range []annotation.Key{annotation.ServiceActions.For(suffix), annotation.ServiceListenerAttributes.For(suffix)} {
+			if _, _, ok := t.read.Raw(k); ok {
+				return suffix
+			}
+		}
+	}
+	return fmt.Sprintf("%s-%d", l.protocol, l.Port)
 }
 
 // named reports whether a list of port numbers and names has the listener's port.
@@ -168,8 +190,9 @@ func (t *translation) merged() []listener {
 			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("can only merge two ports, not more (port %d)", p.Port), "use another number")
 		case p.Protocol == first.Protocol:
 			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("protocols can't match for merging: %s (port %d)", p.Protocol, p.Port), "use another number")
-		case p.Protocol != corev1.ProtocolTCP && p.Protocol != corev1.ProtocolUDP:
+		case !mergeable(string(p.Protocol)):
 			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("unsupported protocol for merging: %s", p.Protocol), "use TCP or UDP")
+		case !mergeable(first.protocol): // which is reported for itself
 		default:
 			first.protocol = tcpUDP
 			if p.TargetPort != first.TargetPort || p.NodePort != first.NodePort {
@@ -183,6 +206,8 @@ func (t *translation) merged() []listener {
 	}
 	return out
 }
+
+func mergeable(protocol string) bool { return protocol == tcp || protocol == udp }
 
 // mergesTCPAndUDP is the value of the annotation if it is valid, else the feature gate.
 func (t *translation) mergesTCPAndUDP() bool {
@@ -201,6 +226,9 @@ func (t *translation) mergesTCPAndUDP() bool {
 // noteUnused notes annotations that no listener uses.
 func (t *translation) noteUnused(listeners []intent.Listener, used map[annotation.Key]bool, certificates bool) {
 	secure := slices.ContainsFunc(listeners, func(l intent.Listener) bool { return l.Protocol == tls })
+	if p := t.read.String(annotation.ServiceBackendProtocol); secure && p.Set && p.Value != "ssl" && p.Value != "tcp" {
+		t.read.Ignored(annotation.ServiceBackendProtocol, fmt.Sprintf("value %q counts as tcp: targets of TLS listeners are reached without TLS", p.Value), "write ssl to have connections to targets encrypted, else tcp")
+	}
 	if !secure {
 		for _, k := range []annotation.Key{annotation.ServiceBackendProtocol, annotation.ServiceSSLPorts, annotation.ServiceSSLPolicy, annotation.ServiceALPN} {
 			remedy := "name a certificate in " + string(annotation.ServiceCertificates) + ", or remove it"

@@ -41,7 +41,8 @@ func TestAnyServiceGivesAMemberWithPlacedDiagnostics(t *testing.T) {
 			}
 			svc.Annotations[k] = rapid.SampledFrom(values).Draw(t, "value")
 		}
-		m := Translate(objects.FromObjects([]*corev1.Service{svc}), Config{}, svc).Members[0]
+		delete(svc.Annotations, string(annotation.ServiceGroupName))
+		m := alone(objects.FromObjects([]*corev1.Service{svc}), Config{}, svc).Members[0]
 		for _, d := range m.Diagnostics {
 			if _, ok := diag.Lookup(d.Code); !ok || d.Path == "" || d.Text == "" || d.Remedy == "" || d.Object.Name != "web" || d.Class == "" {
 				t.Fatalf("incomplete diagnostic %+v", d)

@@ -20,6 +20,8 @@ import (
 type Config struct {
 	// LoadBalancerClass is --load-balancer-class; empty means "service.k8s.aws/nlb".
 	LoadBalancerClass string
+	// Off: no Service is served, except that the load balancers of those that are being deleted go with them.
+	Off bool
 	// DefaultTargetType is --default-target-type: "instance" or "ip"; empty means "instance".
 	DefaultTargetType string
 	// IPTargetTypeDisabled is the negation of gate EnableIPTargetType.
@@ -30,13 +32,8 @@ type Config struct {
 	TCPUDPListener bool
 	// BasicHealthCheck is the negation of gate NLBHealthCheckAdvancedConfig: no matcher, default timeouts.
 	BasicHealthCheck bool
-}
-
-// loadBalancer is the load balancer of a Service, without its member.
-func loadBalancer(svc *corev1.Service) intent.LoadBalancer {
-	return intent.LoadBalancer{
-		Key: Key(svc), Type: stack.Network, Names: Names{ServiceUID: string(svc.UID)}, KeepsScheme: true, RefusesIPv6Ranges: true,
-	}
+	// CapacityOff is the negation of gate LBCapacityReservation.
+	CapacityOff bool
 }
 
 // Names are the names of the AWS resources of a Service.
@@ -54,16 +51,21 @@ func (n Names) SecurityGroup(cluster string, id stack.ID) string {
 
 // TargetGroup is the name of the target group of a port, of this Service or of another one in a weighted forward.
 func (n Names) TargetGroup(cluster string, _ stack.ID, g *intent.TargetGroup) string {
+	return targetGroupName(cluster, stack.ID{}, n.ServiceUID, g)
+}
+
+// targetGroupName is the name of a target group of a member of a group, or of a Service alone, by the UID of the Service that declares it.
+func targetGroupName(cluster string, group stack.ID, uid string, g *intent.TargetGroup) string {
 	base := ""
-	if g.ServiceUID != n.ServiceUID {
-		base = n.ServiceUID
+	if g.ServiceUID != uid {
+		base = uid
 	}
 	port, err := strconv.ParseInt(g.ServicePort, 10, 32)
 	if err != nil { // a name
 		port = 0
 	}
 	return naming.ServiceTargetGroup{
-		Cluster: cluster, BaseUID: base, ServiceNamespace: g.ServiceNamespace, ServiceName: g.ServiceName,
+		Cluster: cluster, Group: group, BaseUID: base, ServiceNamespace: g.ServiceNamespace, ServiceName: g.ServiceName,
 		ServiceUID: g.ServiceUID, Port: g.Port, ServicePort: int32(port), TargetType: g.TargetType,
 		Protocol: g.Protocol, HealthCheckProtocol: g.HealthCheck.Protocol, HealthCheckInterval: g.HealthCheck.IntervalSeconds,
 	}.Name()
@@ -72,8 +74,42 @@ func (n Names) TargetGroup(cluster string, _ stack.ID, g *intent.TargetGroup) st
 // TargetGroups is the prefix of the identities of the target groups of a Service.
 func (Names) TargetGroups(o diag.Object) []string { return []string{o.Namespace + "/" + o.Name + ":"} }
 
-// DeletionProtection is the deletion protection that a Service declares for its load balancer; not set if it declares none.
-func DeletionProtection(svc *corev1.Service) intent.Field[bool] {
+// GroupNames are the names of the AWS resources of a group of Services.
+type GroupNames struct{}
+
+// LoadBalancer is the name of the load balancer.
+func (GroupNames) LoadBalancer(cluster string, id stack.ID, scheme string) string {
+	return naming.ServiceGroupLoadBalancer(cluster, id, scheme)
+}
+
+// SecurityGroup is the name of the managed security group.
+func (GroupNames) SecurityGroup(cluster string, id stack.ID) string {
+	return naming.ServiceGroupSecurityGroup(cluster, id)
+}
+
+// TargetGroup is the name of the target group of a port of a member, or of one to which a member forwards by weight.
+func (GroupNames) TargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) string {
+	return targetGroupName(cluster, id, g.Object.UID, g)
+}
+
+// TargetGroups is the prefix of the identities of the target groups of a member.
+func (GroupNames) TargetGroups(o diag.Object) []string { return Names{}.TargetGroups(o) }
+
+// DeletionProtection is the deletion protection that the Services which leave a stack declare for its load balancer, true over false; not set if none
+// declares it. Those that moved to another stack do not count.
+func DeletionProtection(cfg Config, g Group) (out intent.Field[bool]) {
+	for _, svc := range g.Leaving {
+		if Supported(cfg, svc) {
+			continue
+		}
+		if f := deletionProtection(svc); f.Set && (!out.Set || f.Value) {
+			out = f
+		}
+	}
+	return out
+}
+
+func deletionProtection(svc *corev1.Service) intent.Field[bool] {
 	read := annotation.NewReader(&annotation.Findings{}, owner.Object(svc), svc.Annotations)
 	attributes := read.Map(annotation.ServiceAttributes)
 	on, err := strconv.ParseBool(attributes.Value["deletion_protection.enabled"])

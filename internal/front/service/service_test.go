@@ -2,6 +2,7 @@ package service
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,21 +13,44 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/golden"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// run translates every Service of a case that is ours.
+// run translates every stack of a case: those that Services declare or whose finalizers they carry.
 func run(t *testing.T, name string) []intent.LoadBalancer {
 	t.Helper()
 	var input struct{ Config Config }
 	v := objects.FromObjects(golden.Input(t, name, &input))
-	var out []intent.LoadBalancer
+	var ids []stack.ID
 	for _, svc := range v.Services("") {
-		if Supported(input.Config, svc) {
-			out = append(out, Translate(v, input.Config, svc))
+		ids = append(ids, naming.StacksOfFinalizers(stack.Service, svc)...)
+		id, ok, _ := StackOf(input.Config, svc)
+		if ok {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b stack.ID) int { return strings.Compare(a.String(), b.String()) })
+	var out []intent.LoadBalancer
+	for _, id := range slices.Compact(ids) {
+		out = append(out, Translate(v, input.Config, Load(v, input.Config, id)))
+	}
+	return out
+}
+
+func diagnostics(of []intent.LoadBalancer) (out diag.List) {
+	for _, lb := range of {
+		for i := range lb.Members {
+			out = append(out, lb.Members[i].Diagnostics...)
 		}
 	}
 	return out
+}
+
+// alone translates a Service with a load balancer of its own.
+func alone(v *objects.View, cfg Config, svc *corev1.Service) intent.LoadBalancer {
+	return Translate(v, cfg, Load(v, cfg, naming.StackID(svc.Namespace, svc.Name)))
 }
 
 func TestGoldenCases(t *testing.T) {
@@ -51,15 +75,13 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 				}
 			}
 		}
-		for _, e := range run(t, name) {
-			for _, d := range e.Members[0].Diagnostics {
-				if d.Class != diag.Note && d.Scope == "" {
-					t.Errorf("%s: what it costs is not said: %s", name, d.Message())
-				}
-				k := strings.TrimSuffix(strings.TrimPrefix(d.Path, "metadata.annotations["), "]")
-				if e, ok := annotation.Lookup(annotation.Key(k)); ok && d.Class != diag.Note {
-					refused[e.Key] = true
-				}
+		for _, d := range diagnostics(run(t, name)) {
+			if d.Class != diag.Note && d.Scope == "" {
+				t.Errorf("%s: what it costs is not said: %s", name, d.Message())
+			}
+			k := strings.TrimSuffix(strings.TrimPrefix(d.Path, "metadata.annotations["), "]")
+			if e, ok := annotation.Lookup(annotation.Key(k)); ok && d.Class != diag.Note {
+				refused[e.Key] = true
 			}
 		}
 	}
@@ -129,7 +151,7 @@ func TestAServiceIsOursByClassOrElseByAnnotations(t *testing.T) {
 func TestAServiceOfAnotherControllerDeclaresNothing(t *testing.T) {
 	t.Parallel()
 	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "b", Finalizers: []string{"service.k8s.aws/resources"}}}
-	if e := Translate(objects.New(objects.Snapshot{}), Config{}, svc); len(e.Members) != 0 || e.Key.String() != "service.k8s.aws:a/b" {
+	if e := alone(objects.FromObjects([]any{svc}), Config{}, svc); len(e.Members) != 0 || e.Key.String() != "service.k8s.aws:a/b" {
 		t.Errorf("%+v", e)
 	}
 	if !PendingFinalization(svc) {
@@ -146,7 +168,7 @@ func TestPreservedAddressesAreSpelledAsAWSDoes(t *testing.T) {
 		}}}
 		svc.Spec.Ports = []corev1.ServicePort{{Port: 80, Protocol: corev1.ProtocolTCP}}
 		svc.Spec.Ports[0].TargetPort.IntVal = 8080
-		m := Translate(objects.FromObjects([]*corev1.Service{svc}), Config{}, svc).Members[0]
+		m := alone(objects.FromObjects([]*corev1.Service{svc}), Config{}, svc).Members[0]
 		got := m.Listeners[0].Default[0].Backends[0].TargetGroup.Attributes["preserve_client_ip.enabled"]
 		if got != "true" || len(m.Diagnostics) > 0 {
 			t.Errorf("%s: %q, %v", spelled, got, m.Diagnostics)

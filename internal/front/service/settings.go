@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -23,6 +24,8 @@ func (t *translation) settings() intent.Settings {
 		Tags:             intent.Entries(t.read.Map(annotation.ServiceTags)),
 		SourceNAT:        t.read.String(annotation.ServiceSourceNAT),
 		PrivateLinkRules: t.read.String(annotation.ServicePrivateLinkRules),
+		DriftPolicy:      t.read.DriftPolicy(annotation.ServiceDriftPolicy),
+		AddOns:           intent.AddOns{Capacity: t.read.Capacity(annotation.ServiceCapacity, !t.config.CapacityOff)},
 	}
 	t.read.Bool(annotation.ServiceAllowDeletion) // applied when the load balancer is deleted; an invalid value is reported here
 	if s.Name.Set && s.Name.Value == "" {
@@ -42,7 +45,7 @@ func (t *translation) settings() intent.Settings {
 		t.read.Ignored(annotation.ServicePrivateLinkRules, "it has no effect: the load balancer has no security groups", "remove it, or "+string(annotation.ServiceDisableSecurityGroups))
 		s.PrivateLinkRules = intent.Field[string]{}
 	}
-	s.Mappings = t.mappings(s)
+	t.mappings(&s)
 	return s
 }
 
@@ -108,8 +111,8 @@ func (t *translation) attributes() map[string]intent.Field[string] {
 	return out
 }
 
-// mappings are the addresses of the load balancer by index; compile assigns them to subnets.
-func (t *translation) mappings(s intent.Settings) intent.Field[[]stack.SubnetMapping] {
+// mappings sets the addresses of the load balancer by index; compile assigns them to subnets.
+func (t *translation) mappings(s *intent.Settings) {
 	eips := t.read.NonEmptyList(annotation.ServiceEIPAllocations)
 	v4 := t.read.NonEmptyList(annotation.ServicePrivateIPv4)
 	v6 := t.read.NonEmptyList(annotation.ServiceIPv6Addresses)
@@ -126,6 +129,16 @@ func (t *translation) mappings(s intent.Settings) intent.Field[[]stack.SubnetMap
 			"set "+string(annotation.ServiceIPAddressType)+": dualstack, or remove the annotation")
 	}
 	nat := t.sourceNATPrefixes(s)
+	t.checkAllocations(eips.Value)
+	for _, of := range []struct {
+		key  annotation.Key
+		what string
+		n    int
+	}{{annotation.ServiceEIPAllocations, "EIP allocations", len(eips.Value)}, {annotation.ServicePrivateIPv4, "private IPv4 addresses", len(v4.Value)}, {annotation.ServiceIPv6Addresses, "IPv6 addresses", len(v6.Value)}} {
+		if subnets := len(s.Subnets.Value.IDsOrNames); of.n > 0 && subnets > 0 && of.n != subnets {
+			t.read.Invalid(of.key, fmt.Sprintf("count of %s (%d) and subnets (%d) must match", of.what, of.n, subnets), "give one for each subnet of "+string(annotation.ServiceSubnets))
+		}
+	}
 	out := make([]stack.SubnetMapping, max(len(eips.Value), len(v4.Value), len(v6.Value), len(nat.Value)))
 	for i, id := range eips.Value {
 		out[i].AllocationID = id
@@ -139,16 +152,29 @@ func (t *translation) mappings(s intent.Settings) intent.Field[[]stack.SubnetMap
 	for i, p := range nat.Value {
 		out[i].SourceNATPrefix = p
 	}
+	s.AddressSources = intent.AddressSources{Allocations: eips.Source, PrivateIPv4: v4.Source, IPv6: v6.Source, SourceNATPrefixes: nat.Source}
 	for _, f := range []intent.Field[[]string]{eips, v4, v6, nat} {
 		if f.Set {
-			return intent.Of(out, f.Source)
+			s.Mappings = intent.Of(out, f.Source)
+			return
 		}
 	}
-	return intent.Field[[]stack.SubnetMapping]{}
+}
+
+// checkAllocations reports what cannot be the allocations of Elastic IP addresses.
+func (t *translation) checkAllocations(ids []string) {
+	for i, id := range ids {
+		switch {
+		case !strings.HasPrefix(id, "eipalloc-"):
+			t.read.Invalid(annotation.ServiceEIPAllocations, fmt.Sprintf("%q is not the id of an allocation of an Elastic IP address", id), "write ids such as eipalloc-0123456789abcdef0")
+		case slices.Contains(ids[:i], id):
+			t.read.Invalid(annotation.ServiceEIPAllocations, fmt.Sprintf("allocation %s is listed twice, and an address is of one subnet", id), "give each subnet an allocation of its own")
+		}
+	}
 }
 
 // sourceNATPrefixes are the prefixes for source NAT in canonical text, which need a dualstack load balancer with source NAT.
-func (t *translation) sourceNATPrefixes(s intent.Settings) intent.Field[[]string] {
+func (t *translation) sourceNATPrefixes(s *intent.Settings) intent.Field[[]string] {
 	const key = annotation.ServiceSourceNATPrefixes
 	prefixes := t.read.NonEmptyList(key)
 	switch {

@@ -3,14 +3,13 @@ package service
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -27,7 +26,7 @@ const (
 // Supported reports whether this controller manages a Service: it is not being deleted and has the controller's class or, without any
 // class, the type annotation nlb-ip, or external with a target type. Values are compared to the letter.
 func Supported(cfg Config, svc *corev1.Service) bool {
-	if svc.DeletionTimestamp != nil || cfg.LoadBalancerTypeOnly && svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
+	if cfg.Off || svc.DeletionTimestamp != nil || cfg.LoadBalancerTypeOnly && svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
 		return false
 	}
 	if class := svc.Spec.LoadBalancerClass; class != nil {
@@ -43,30 +42,85 @@ func Supported(cfg Config, svc *corev1.Service) bool {
 	return false
 }
 
+// Unserved is the note on a Service of which a load balancer is asked, or seems to be, and that this controller leaves to others; nil = there is none.
+// Where another controller has given it an address, or holds it by its finalizer, nothing is noted, nor of a manifest without class, as admission gives one.
+func Unserved(cfg Config, svc *corev1.Service) *diag.Diagnostic {
+	if cfg.Off || Supported(cfg, svc) || PendingFinalization(svc) || svc.DeletionTimestamp != nil || len(svc.Status.LoadBalancer.Ingress) > 0 ||
+		slices.Contains(svc.Finalizers, cloudProviderFinalizer) {
+		return nil
+	}
+	note := func(path, text, remedy string) *diag.Diagnostic {
+		d := diag.New(owner.Object(svc), path, diag.NotServed, text, remedy)
+		return &d
+	}
+	balancer := svc.Spec.Type == corev1.ServiceTypeLoadBalancer
+	kind, typed := svc.Annotations[typeAnnotation]
+	ours := cmp.Or(cfg.LoadBalancerClass, DefaultLoadBalancerClass)
+	switch class := svc.Spec.LoadBalancerClass; {
+	case class == nil && kind == "external" && (balancer || !cfg.LoadBalancerTypeOnly):
+		return note(annotation.ServiceTargetType.Path(), fmt.Sprintf("no controller serves a Service without load balancer class of load balancer type external and target type %q", svc.Annotations[targetTypeAnnotation]),
+			"write ip or instance")
+	case !balancer:
+		return nil
+	case class != nil && (strings.HasPrefix(*class, classPrefix) || annotated(svc)):
+		return note("spec.loadBalancerClass", fmt.Sprintf("this controller serves Services of class %s and leaves this one, of class %s, to another controller", ours, *class),
+			"if it is meant for this controller, delete the Service and create it with that class")
+	case class == nil && !typed && !svc.CreationTimestamp.IsZero():
+		return note("spec.loadBalancerClass", "a Service without load balancer class is left to the cloud provider's controller, if there is one: classes are given at the creation of Services of type LoadBalancer",
+			"if it is meant for this controller, set spec.type: ClusterIP, and then spec.type: LoadBalancer with spec.loadBalancerClass: "+ours)
+	}
+	return nil
+}
+
+const (
+	cloudProviderFinalizer = "service.kubernetes.io/load-balancer-cleanup"
+	classPrefix            = "service.k8s.aws/"
+)
+
+// annotated reports whether a Service has annotations for its load balancer that this controller reads.
+func annotated(svc *corev1.Service) bool {
+	for k := range svc.Annotations {
+		if strings.HasPrefix(k, string(annotation.ServicePrefix)+"aws-load-balancer-") {
+			return true
+		}
+	}
+	return false
+}
+
 // known are the valid values of the type annotation, of this controller and of the cloud provider's own.
 var known = []string{"nlb-ip", "external", "nlb", "clb"}
 
 // Unclear reports, with a diagnostic, whether a Service that carries the controller's finalizer is no longer Supported because of an
-// invalid or misspelt annotation. Its load balancer then stays. Only a valid change releases it: its deletion, another class or type, a
+// invalid or misspelt annotation, or of the controller's flags. Its load balancer then stays. Only a valid change releases it: its deletion, another type, a
 // type annotation of the cloud provider's controller, or the removal of the annotation. With type external and an invalid target type, no
-// controller would manage the Service.
+// controller would manage the Service. Its class, which the API server lets no edit change, is another one than the flag's because that was changed.
 func Unclear(cfg Config, svc *corev1.Service) (d diag.Diagnostic, unclear bool) {
-	if Supported(cfg, svc) || !PendingFinalization(svc) || svc.DeletionTimestamp != nil || svc.Spec.LoadBalancerClass != nil ||
-		cfg.LoadBalancerTypeOnly && svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
+	if Supported(cfg, svc) || !PendingFinalization(svc) || svc.DeletionTimestamp != nil {
 		return diag.Diagnostic{}, false
 	}
 	const stays = "; the load balancer stays as it is"
+	held := func(path, text, remedy string) (diag.Diagnostic, bool) {
+		return diag.New(owner.Object(svc), path, diag.HeldByFlags, text+stays, remedy).In(diag.LoadBalancer), true
+	}
+	class := svc.Spec.LoadBalancerClass
+	switch {
+	case cfg.Off:
+		return held("", "the feature gate EnableServiceController is off", "switch it on to have changes carried out, or delete the Service, and the load balancer goes with it")
+	case cfg.LoadBalancerTypeOnly && svc.Spec.Type != corev1.ServiceTypeLoadBalancer, class != nil && svc.Annotations[string(annotation.ServiceAllowDeletion)] == "true":
+		return diag.Diagnostic{}, false
+	case class != nil:
+		return held("spec.loadBalancerClass", fmt.Sprintf("the Service has a load balancer of this controller and class %s, and --load-balancer-class is %s", *class, cmp.Or(cfg.LoadBalancerClass, DefaultLoadBalancerClass)),
+			fmt.Sprintf("set the flag to that class; or set annotation %s: \"true\" on the Service to have the load balancer deleted", annotation.ServiceAllowDeletion))
+	}
 	kind, typed := svc.Annotations[typeAnnotation]
 	report := func(k annotation.Key, text, remedy string) (diag.Diagnostic, bool) {
 		return diag.New(owner.Object(svc), k.Path(), diag.InvalidAnnotation, text+stays, remedy).In(diag.LoadBalancer), true
 	}
 	switch {
 	case !typed:
-		for _, k := range slices.Sorted(maps.Keys(svc.Annotations)) {
-			if annotation.Misspelt(annotation.Key(k)) == annotation.ServiceType {
-				return report(annotation.Key(k), fmt.Sprintf("annotation %s is unknown, and %s is missing", k, annotation.ServiceType),
-					"correct the key, or remove it to release the load balancer")
-			}
+		if k, ok := annotation.MisspeltFor(annotation.ServiceType, svc.Annotations); ok {
+			return report(k, fmt.Sprintf("annotation %s is unknown, and %s is missing", k, annotation.ServiceType),
+				"correct the key, or remove it to release the load balancer")
 		}
 		return diag.Diagnostic{}, false
 	case !slices.Contains(known, kind):
@@ -78,13 +132,6 @@ func Unclear(cfg Config, svc *corev1.Service) (d diag.Diagnostic, unclear bool) 
 			"write ip or instance, or remove "+string(annotation.ServiceType)+" to release the load balancer")
 	}
 	return diag.Diagnostic{}, false
-}
-
-// Unchanged is the desired load balancer of a Service that is Unclear: the one that it has.
-func Unchanged(svc *corev1.Service, why diag.Diagnostic) intent.LoadBalancer {
-	lb := loadBalancer(svc)
-	lb.Members = []intent.Member{{Object: owner.Object(svc), Created: svc.CreationTimestamp.Unix(), Former: true, Diagnostics: diag.List{why}}}
-	return lb
 }
 
 // PendingFinalization reports whether a Service carries the controller's finalizer, and so has or had a load balancer.

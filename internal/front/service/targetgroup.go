@@ -22,6 +22,9 @@ import (
 // are always those of the Service itself. It is nil if it is invalid, which is reported.
 func (t *translation) targetGroup(svc *corev1.Service, port corev1.ServicePort, protocol, at string) *intent.TargetGroup {
 	id := naming.ServiceTargetGroupID(svc.Namespace, svc.Name, port.Port)
+	if t.grouped && svc.Name != t.service.Name {
+		id = naming.ServiceForwardTargetGroupID(svc.Namespace, t.service.Name, svc.Name, port.Port)
+	}
 	if g, ok := t.targetGroups[id]; ok {
 		return g
 	}
@@ -38,12 +41,12 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 	g := &intent.TargetGroup{
 		ID: id, Object: owner.Object(t.service), ServiceNamespace: svc.Namespace, ServiceName: svc.Name, ServiceUID: string(svc.UID),
 		ServicePort: strconv.Itoa(int(port.Port)), TargetType: targetType, Protocol: protocol,
-		IPv6:         slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol),
 		Attributes:   t.targetGroupAttributes(port.Port),
 		Tags:         nonEmptyMap(t.read.Map(annotation.ServiceTags).Value),
 		MultiCluster: t.read.Bool(annotation.ServiceMultiCluster).Value,
 		Source:       t.here(at),
 	}
+	t.families(g, svc)
 	g.Port, g.TargetPort = serviceport.Target(port, targetType)
 	if targetType == stack.TargetInstance {
 		g.NodeLabels = nonEmptyMap(t.read.Labels(annotation.ServiceNodeLabels).Value)
@@ -55,6 +58,15 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 		t.report("", at, diag.UnansweredHealthCheck, text, "set annotation "+string(annotation.ServiceHCPort)+" to a port with a TCP listener, or add a TCP port with the same targetPort to the Service")
 	}
 	return g
+}
+
+// families sets the IP families of svc. Which of two is the first is decided by the Service itself, also for one that it forwards to by weight: AWS
+// admits one family in a forward.
+func (t *translation) families(g *intent.TargetGroup, svc *corev1.Service) {
+	own := t.service.Spec.IPFamilies
+	g.IPv6 = slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol)
+	g.IPv4 = g.IPv6 && slices.Contains(svc.Spec.IPFamilies, corev1.IPv4Protocol)
+	g.IPv4First = g.IPv4 && (len(own) == 0 || own[0] == corev1.IPv4Protocol)
 }
 
 // targetType is ip or instance; ok is false if the Service cannot have such targets, which is reported.

@@ -43,7 +43,7 @@ func TestChecksOfAUDPPortThatNothingAnswersAreNotedAndStayAsTheyAre(t *testing.T
 			if key, value, ok := strings.Cut(test.annotations, ": "); ok {
 				svc.Annotations["service.beta.kubernetes.io/aws-load-balancer-"+key] = strings.Trim(value, "'")
 			}
-			m := Translate(objects.FromObjects([]any{svc}), Config{DefaultTargetType: "ip"}, svc).Members[0]
+			m := alone(objects.FromObjects([]any{svc}), Config{DefaultTargetType: "ip"}, svc).Members[0]
 			got := m.Listeners[0].Default[0].Backends[0].TargetGroup.HealthCheck.Port
 			for _, d := range m.Diagnostics {
 				if d.Code != diag.UnansweredHealthCheck || d.Class != diag.Note || d.Path != "spec.ports[0]" || !strings.Contains(d.Text, "Service shop/dns has UDP only (port 53)") {

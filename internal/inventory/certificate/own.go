@@ -103,6 +103,36 @@ func (c *Certificates) ownARNs(key stack.Key) (own, pending []string) {
 	return own, pending
 }
 
+// Owned are the ARNs of the certificates that stacks own, by stack, as they were within an age. It is nil where stacks may own none.
+func (c *Certificates) Owned(ctx context.Context, age time.Duration) (map[stack.Key][]string, error) {
+	if !c.cfg.owned() {
+		return nil, nil
+	}
+	if _, err := c.list.Within(ctx, age); err != nil {
+		return nil, err
+	}
+	if err := c.updateTags(ctx); err != nil {
+		return nil, err
+	}
+	return c.KnownOwned(), nil
+}
+
+// KnownOwned are the ARNs of the certificates that stacks own, by stack, as far as they were listed for what stacks want. It reads nothing.
+func (c *Certificates) KnownOwned() map[stack.Key][]string {
+	if _, listed := c.list.Peek(); !c.cfg.owned() || !listed {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := map[stack.Key][]string{}
+	for arn, r := range c.records {
+		if key, _, ok := naming.StackOf(c.cfg.Cluster, r.Tags); ok && c.cfg.mayOwn(r.Type) && !slices.Contains(c.cfg.Without, key.Owner) {
+			out[key] = append(out[key], arn)
+		}
+	}
+	return out
+}
+
 // unwanted reports whether a stack owns what it does not want.
 func (c *Certificates) unwanted(own []string, desired *stack.Stack) bool {
 	c.mu.Lock()

@@ -12,8 +12,25 @@ type form struct {
 	holds func(self any, arg []string) bool
 }
 
-// forms are the forms of rules in the definitions of this project. CEL itself would be a dependency for fourteen rules.
+// forms are the forms of rules in the definitions of this project. CEL itself would be a dependency for twenty-four rules.
 var forms = []form{
+	{regexp.MustCompile(`\boldSelf\b`), func(any, []string) bool { return true }}, // what is checked here is new
+	{regexp.MustCompile(`^has\(self\.(\w+)\) != has\(self\.(\w+)\)$`), func(self any, arg []string) bool {
+		return has(self, arg[0]) != has(self, arg[1])
+	}},
+	{regexp.MustCompile(`^has\(self\.(\w+)\) \|\| has\(self\.(\w+)\)$`), func(self any, arg []string) bool {
+		return has(self, arg[0]) || has(self, arg[1])
+	}},
+	{regexp.MustCompile(`^!\(has\(self\.(\w+)\) && has\(self\.(\w+)\)\)$`), func(self any, arg []string) bool {
+		return !has(self, arg[0]) || !has(self, arg[1])
+	}},
+	{regexp.MustCompile(`^!\(has\(self\.(\w+)\) && self\.\w+ == '([^']*)' && has\(self\.(\w+)\)\)$`), func(self any, arg []string) bool {
+		return field(self, arg[0]) != arg[1] || !has(self, arg[2])
+	}},
+	{regexp.MustCompile(`^!has\(self\.(\w+)\) \|\| size\(self\.\w+\) > 0$`), func(self any, arg []string) bool {
+		entries, _ := field(self, arg[0]).(map[string]any)
+		return !has(self, arg[0]) || len(entries) > 0
+	}},
 	{regexp.MustCompile(`^has\(self\.(\w+)\) == \(self\.(\w+) == '([^']*)'\)$`), func(self any, arg []string) bool {
 		return has(self, arg[0]) == (field(self, arg[1]) == arg[2])
 	}},

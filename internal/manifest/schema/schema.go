@@ -40,7 +40,7 @@ type Rule struct {
 // Definition is what is read of a CustomResourceDefinition.
 type Definition struct {
 	Kind   string
-	Schema Schema // of version v1
+	Schema Schema // of the version that is stored
 }
 
 // Parse reads a CustomResourceDefinition.
@@ -51,8 +51,8 @@ func Parse(text []byte) (Definition, error) {
 				Kind string `json:"kind"`
 			} `json:"names"`
 			Versions []struct {
-				Name   string `json:"name"`
-				Schema struct {
+				Storage bool `json:"storage"`
+				Schema  struct {
 					OpenAPIV3Schema Schema `json:"openAPIV3Schema"`
 				} `json:"schema"`
 			} `json:"versions"`
@@ -62,9 +62,9 @@ func Parse(text []byte) (Definition, error) {
 		return Definition{}, fmt.Errorf("the definition is not valid: %w", err)
 	}
 	for _, v := range d.Spec.Versions {
-		if v.Name == "v1" {
+		if v.Storage {
 			return Definition{d.Spec.Names.Kind, v.Schema.OpenAPIV3Schema}, nil
 		}
 	}
-	return Definition{}, errors.New("the definition has no version v1")
+	return Definition{}, errors.New("the definition has no version that is stored")
 }

@@ -14,13 +14,13 @@ import (
 
 func definitions(t *testing.T) map[string]Definition {
 	t.Helper()
-	files, err := crd.Gateways.ReadDir(".")
+	files, err := crd.All.ReadDir(".")
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]Definition{}
 	for _, f := range files {
-		text, err := crd.Gateways.ReadFile(f.Name())
+		text, err := crd.All.ReadFile(f.Name())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestEveryRuleOfTheDefinitionsHasAFormThatIsKnown(t *testing.T) {
 	for _, d := range definitions(t) {
 		walk(d.Schema)
 	}
-	if rules != 14 {
+	if rules != 24 {
 		t.Errorf("%d rules", rules)
 	}
 }
@@ -133,6 +133,18 @@ func TestProblemsNameTheirPlace(t *testing.T) {
 		"kind: LoadBalancerConfiguration\nspec: {securityGroups: [null]}":                                                                      "spec.securityGroups[0]: it is of type null, not string",
 		"kind: LoadBalancerConfiguration\nspec: {tags: {a: null}, scheme: null}":                                                               "",
 		"kind: LoadBalancerConfiguration": "",
+		"kind: TargetGroupBinding\nspec: {serviceRef: {name: web, port: http}, targetType: ip, ipAddressType: ipv6}":                                                                       "",
+		"kind: TargetGroupBinding\nspec: {targetType: ip}":                                                                                                                                 "spec: serviceRef is missing",
+		"kind: TargetGroupBinding\nspec: {serviceRef: {name: web, port: 80}, targetType: lambda}":                                                                                          `spec.targetType: "lambda" is not one of instance, ip`,
+		"kind: TargetGroupBinding\nspec: {serviceRef: {name: web, port: 80}, targetType: ip, nodeSelector: {}}":                                                                            "spec: TargetGroupBinding cannot set NodeSelector when TargetType is ip",
+		"kind: TargetGroupBinding\nspec: {serviceRef: {name: web, port: 80}, targetType: instance, nodeSelector: {}}":                                                                      "",
+		"kind: TargetGroupBinding\nspec: {serviceRef: {name: web, port: 80}, networking: {ingress: [{from: [{}], ports: []}]}}":                                                            "spec.networking.ingress[0].from[0]: a peer is either an ipBlock or a securityGroup",
+		"kind: TargetGroupBinding\nspec: {serviceRef: {name: web, port: 80}, networking: {ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}, securityGroup: {groupID: sg-1}}], ports: []}]}}": "spec.networking.ingress[0].from[0]: a peer is either an ipBlock or a securityGroup",
+		"kind: TargetGroupBinding\nspec: {serviceRef: {name: web, port: 80}, networking: {ingress: [{from: [{ipBlock: {cidr: 10.0.0.0}}, {securityGroup: {groupID: web}}], ports: []}]}}":  `spec.networking.ingress[0].from[0].ipBlock.cidr: "10.0.0.0" does not match`,
+		"kind: IngressClassParams\nspec: {subnets: {}}":                                                                                                                                    "spec.subnets: must have either",
+		"kind: IngressClassParams\nspec: {subnets: {tags: {}}}":                                                                                                                            "spec.subnets: must have at least one tag key",
+		"kind: IngressClassParams\nspec: {subnets: {ids: [subnet-1], tags: {a: [b]}}}":                                                                                                     "spec.subnets: may not have both",
+		"kind: IngressClassParams\nspec: {subnets: {tags: {a: [b]}}}":                                                                                                                      "",
 	} {
 		var o map[string]any
 		if err := yaml.Unmarshal([]byte(spec), &o); err != nil {

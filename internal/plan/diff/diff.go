@@ -1,6 +1,6 @@
 // Package diff compares the stack that is wanted with what AWS holds and returns the plan that leads from one to the other, with
 // dependencies and guards such that no request goes unanswered on the way. It calls nothing and never fails. It imports only the
-// standard library, diag, naming, stack, traffic and the packages of plan.
+// standard library, diag, inbound, naming, quota, stack, traffic and the packages of plan.
 //
 // Stack is the one way in; the example of it shows what is observed, what is desired and the steps between. Files are named after
 // resources. What becomes of the rules of a listener, and in which order, is computed in package transition; rule.go makes steps of it.
@@ -35,9 +35,14 @@ type Options struct {
 	// that is left alone keeps its bindings, and nothing waits for its deletion.
 	DeleteDuplicates     []string
 	DuplicatesAnnotation string
+	// RulesPerSecurityGroup is AWS's quota of the account; 0 = its default.
+	RulesPerSecurityGroup int
 	// Duplicates are the guards that earlier plans put on the deletion of duplicates, by ARN or group id. Once what
 	// serves is deleted, nothing else distinguishes its duplicates from what is still to be deleted.
 	Duplicates map[string]*plan.Guard
+	// Foreign is how many targets of other clusters are registered in target groups that clusters share, by ARN. Such a group is not deleted:
+	// it loses the tags of the stack, and its binding goes.
+	Foreign map[string]int
 }
 
 // Region is what the region of the load balancer lacks.
@@ -95,6 +100,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		renewed:          map[string]plan.StepID{},
 		relieved:         map[string]*elb.LoadBalancer{},
 		outgoing:         map[string]bool{},
+		asides:           map[int32]bool{},
 	}
 	d.plan.Key = desired.Key
 	if d.plan.Key == (stack.Key{}) {
@@ -107,10 +113,11 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		d.identities[g.GroupID] = g.ID
 	}
 	d.forwards = &transition.Targets{
-		Resolve: d.resolve, Labels: d.identities, Observed: &obs, Wanted: d.want.TargetGroups, Uses: transition.Uses(&obs), Unweighted: opt.Region.Unweighted,
+		Resolve: d.resolve, Labels: d.identities, Observed: &obs, Wanted: d.want.TargetGroups, Unweighted: opt.Region.Unweighted,
 	}
 	d.keepResources(keep.Resources)
 	d.matchLoadBalancers()
+	d.forwards.Uses = transition.Uses(&obs, d.leavesNetwork())
 	d.relieve()
 	d.matchSecurityGroups()
 	d.matchTargetGroups()
@@ -119,6 +126,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 	d.targetGroups()
 	d.bindings()
 	d.loadBalancers()
+	d.closePorts()
 	d.listeners()
 	d.wantedCertificates()
 	d.wantedTrustStores()
@@ -176,6 +184,7 @@ type differ struct {
 	outgoing     map[string]bool              // target groups of these, by ARN
 
 	forwards *transition.Targets
+	asides   map[int32]bool // ports of the listeners aside that are planned
 
 	tgUse, sgUse map[string]int  // of observed target groups by ARN, of security groups by id
 	spared       map[string]bool // duplicates that are left alone, by ARN or group id
@@ -188,6 +197,9 @@ type differ struct {
 	registered       map[stack.Ref]plan.StepID // by target group: its load balancer becomes its target
 	deregistered     map[string]plan.StepID    // by target group, load balancer and port: it ceases to be
 	deletedFrontends []plan.StepID
+	opened           []plan.StepID          // grants of rules in managed security groups
+	toClose          []revocation           // what follows them
+	attached         plan.StepID            // the load balancer gets its security groups
 	ownCertificates  map[string]bool        // ARNs of those that are what is wanted
 	ownTrustStores   map[string]bool        // likewise
 	renewed          map[string]plan.StepID // imports of new content, by ARN

@@ -121,8 +121,12 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 	}
 	in := transition.Input{Listener: r, Application: d.application(w.LoadBalancer), Default: have.DefaultActions, Early: have.Protocol != w.Protocol, Why: why}
 	if len(why) > 0 {
+		in.Aside = d.aside(have, w)
 		in.Modify = &elb.ModifyListener{Ref: r, Listener: w}
 		in.Modify.Listener.Attributes, in.Modify.Listener.SNI, in.Modify.Listener.Tags = nil, nil, nil
+		if have.Protocol != w.Protocol {
+			in.Modify.Changes = elb.Protocols{Listener: w.ID, From: have.Protocol, To: w.Protocol}
+		}
 	}
 	phases, ids := d.transition(in, have, rules), map[transition.ID]plan.StepID{}
 	modified := d.phases(phases[:1], ids, attached)
@@ -241,6 +245,7 @@ func (d *differ) deleteListeners(have map[int32]*elb.Listener, wanted map[int32]
 		r := stack.Ref{Kind: stack.KindListener, ID: l.ID, Literal: l.ARN}
 		s := d.step(plan.Delete, r, plan.Normal, elb.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, why)
 		s.Need(released...)
+		s.Need(d.takeover(l)...)
 		s.Follow(fresh...)
 		for at, as := range d.obs.Actions() {
 			if at.ARN == l.ARN {

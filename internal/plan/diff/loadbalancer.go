@@ -2,7 +2,6 @@ package diff
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"sort"
 
@@ -100,17 +99,30 @@ func (d *differ) updateLoadBalancer(have *elb.LoadBalancer, w stack.LoadBalancer
 			}
 		}
 	}
-	var moved plan.StepID
-	if why := subnetChanges(have.LoadBalancer, w); len(why) > 0 {
-		moved = d.step(plan.Update, r, plan.Normal, elb.SetSubnets{LoadBalancer: r, Subnets: w.Subnets, NetworkSourceNAT: w.NetworkSourceNAT}, why...).ID
-	}
-	if w.IPAddressType != "" && cmp.Or(have.IPAddressType, stack.IPv4) != w.IPAddressType {
-		d.step(plan.Update, r, plan.Normal, elb.SetIpAddressType{LoadBalancer: r, IPAddressType: w.IPAddressType},
-			"IP address type "+cmp.Or(have.IPAddressType, stack.IPv4)+" → "+w.IPAddressType).Follow(moved)
-	}
+	d.readdress(r, have.LoadBalancer, w)
 	d.loadBalancerAttributes(plan.Update, r, w, have.Attributes)
 	d.addOns(r, have, w)
 	d.tags(r, have.Tags, w.Tags, d.legacyTags()...)
+}
+
+// readdress plans the changes of subnets and of the address type. Those of a network load balancer are one call, as its source NAT depends on
+// the address type and its UDP listeners on both: in whatever order, two calls could pass through a state that AWS refuses.
+func (d *differ) readdress(r stack.Ref, have, w stack.LoadBalancer) {
+	var family reasons
+	family.managed("IP address type", cmp.Or(have.IPAddressType, stack.IPv4), w.IPAddressType)
+	why := append(subnetChanges(have, w), newIPv6Addresses(have, w)...)
+	var moved plan.StepID
+	if len(why) > 0 {
+		op := elb.SetSubnets{LoadBalancer: r, Subnets: withAddresses(have, w), NetworkSourceNAT: w.NetworkSourceNAT}
+		if w.Type == stack.Network && len(family) > 0 {
+			op.IPAddressType = w.IPAddressType
+			why, family = append(why, family...), nil
+		}
+		moved = d.step(plan.Update, r, plan.Normal, op, why...).ID
+	}
+	if len(family) > 0 {
+		d.step(plan.Update, r, plan.Normal, elb.SetIpAddressType{LoadBalancer: r, IPAddressType: w.IPAddressType}, family...).Follow(moved)
+	}
 }
 
 // privateLinkRules sets what a new load balancer does with PrivateLink traffic, which AWS takes with its groups after the creation only.
@@ -150,42 +162,16 @@ func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.
 	if len(why) == 0 {
 		return "", false
 	}
-	return d.step(plan.Update, r, plan.Normal, op, why...).ID, true
+	s := d.step(plan.Update, r, plan.Normal, op, why...)
+	if d.moving() {
+		s.Follow(d.opened...)
+		d.attached = s.ID
+	}
+	return s.ID, true
 }
 
 func containsGroup(groups []stack.Ref, id string, resolve canonical.Resolver) bool {
 	return slices.ContainsFunc(groups, func(g stack.Ref) bool { return resolve(g) == id })
-}
-
-// subnetChanges compares subnets as sets of ids; addresses of a subnet that stays cannot be changed.
-func subnetChanges(have, want stack.LoadBalancer) []string {
-	if len(want.Subnets) == 0 {
-		return nil
-	}
-	set := func(ms []stack.SubnetMapping) map[string]stack.SubnetMapping {
-		out := map[string]stack.SubnetMapping{}
-		for _, m := range ms {
-			out[m.Subnet] = m
-		}
-		return out
-	}
-	h, w := set(have.Subnets), set(want.Subnets)
-	var why reasons
-	for _, s := range slices.Sorted(maps.Keys(w)) {
-		old, ok := h[s]
-		if !ok {
-			why = append(why, "add subnet "+s)
-		} else if p := w[s].SourceNATPrefix; p != stack.AutoAssigned {
-			why.managed("source NAT prefix of "+s, old.SourceNATPrefix, p)
-		}
-	}
-	for _, s := range slices.Sorted(maps.Keys(h)) {
-		if _, ok := w[s]; !ok {
-			why = append(why, "remove subnet "+s)
-		}
-	}
-	why.managed("source NAT prefixes", cmp.Or(have.NetworkSourceNAT, "off"), want.NetworkSourceNAT)
-	return why
 }
 
 // deleteLoadBalancers deletes the old load balancers of a stack that is removed, and those whose successor serves.

@@ -69,9 +69,11 @@ func (d *differ) phases(phases []transition.Phase, ids map[transition.ID]plan.St
 			}
 			d.needFreed(s, c.Sets)
 			d.release(c.Releases, s.ID)
-			switch c.Op.(type) {
+			switch op := c.Op.(type) {
 			case elb.CreateRule:
 				d.made[c.Resource] = s.ID
+			case elb.CreateListener:
+				d.made[c.Resource], d.asides[op.Listener.Port] = s.ID, true
 			case elb.ModifyListener:
 				d.needRegistered(s, c.Sets)
 				s.Follow(attached...)

@@ -3,11 +3,14 @@ package diff
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"sort"
 
+	"github.com/k8s-lbc/lbc/internal/inbound"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -28,6 +31,7 @@ func (d *differ) matchSecurityGroups() {
 }
 
 func (d *differ) securityGroups() {
+	rules := d.arrangedRules()
 	for _, w := range d.want.SecurityGroups {
 		r := groupRef(w.ID)
 		have := d.groups[w.ID]
@@ -40,7 +44,7 @@ func (d *differ) securityGroups() {
 		if w.Shared || d.kept[have.GroupID] {
 			continue
 		}
-		d.permissions(r, have.Ingress, w.Ingress)
+		d.permissions(r, have.Ingress, rules[w.ID])
 		if have.GroupID == "" {
 			continue
 		}
@@ -48,21 +52,119 @@ func (d *differ) securityGroups() {
 	}
 }
 
-// permissions plans at most one authorisation and one revocation; all inbound rules of a managed group are ours.
+// arrangedRules are the rules that each managed group is to have. All are to admit together what is wanted of all of them. What stands
+// stays, be it one rule for each port and range or joined ones; few rules that are new are not joined.
+func (d *differ) arrangedRules() map[string][]stack.Permission {
+	out := map[string][]stack.Permission{}
+	var ids []string
+	var have [][]stack.Permission
+	var wanted []stack.Permission
+	changed := false
+	for _, w := range d.want.SecurityGroups {
+		out[w.ID] = w.Ingress
+		if w.Shared || d.groups[w.ID] != nil && d.kept[d.groups[w.ID].GroupID] {
+			continue
+		}
+		var present []stack.Permission
+		if g := d.groups[w.ID]; g != nil {
+			present = g.Ingress
+		}
+		changed = changed || len(missing(w.Ingress, d.resolve, present, canonical.Literal))+len(missing(present, canonical.Literal, w.Ingress, d.resolve)) > 0
+		ids, have, wanted = append(ids, w.ID), append(have, d.byIdentity(present)), append(wanted, w.Ingress...)
+	}
+	few := len(ids) == 1 && len(wanted) <= min(inbound.JoinAbove, d.rulesPerGroup()) && !inbound.Of(have[0]).Equal(inbound.Of(wanted))
+	if !changed || few {
+		return out
+	}
+	if rules, ok := inbound.Arrange(wanted, have, d.rulesPerGroup()); ok {
+		for i, id := range ids {
+			out[id] = rules[i]
+		}
+	}
+	return out
+}
+
+func (d *differ) rulesPerGroup() int {
+	return cmp.Or(d.opt.RulesPerSecurityGroup, quota.RulesPerSecurityGroup)
+}
+
+// byIdentity are observed rules in which groups that are wanted stand by identity, as in wanted rules.
+func (d *differ) byIdentity(rules []stack.Permission) []stack.Permission {
+	out := slices.Clone(rules)
+	for i := range out {
+		for _, w := range d.want.SecurityGroups {
+			if r := groupRef(w.ID); out[i].Group.Literal != "" && d.resolve(r) == out[i].Group.Literal {
+				out[i].Group = r
+			}
+		}
+	}
+	return out
+}
+
+// revocation is what of a managed group is to be closed once what takes its place is open.
+type revocation struct {
+	group stack.Ref
+	rules []stack.Permission
+	after plan.StepID // the grant in the same group
+}
+
+// permissions plans at most one authorisation, and revocations before it, as far as the group has no room, and after it; all inbound rules of a
+// managed group are ours. Where the load balancer has several managed groups, or is to have another number, what is closed may be open in another
+// group by then: it waits for all grants, and for the load balancer to have the groups.
 func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 	add := missing(want, d.resolve, have, canonical.Literal)
 	drop := missing(have, canonical.Literal, want, d.resolve)
-	var granted plan.StepID
+	limit := max(d.rulesPerGroup(), inbound.Count(have))
+	first, rest := inbound.Room(have, add, drop, inbound.Of(d.byIdentity(want)), limit)
+	var made, granted plan.StepID
+	if len(first) > 0 {
+		made = d.step(plan.Update, r, plan.Normal, elb.RevokeSecurityGroupIngress{Group: r, Permissions: first}, d.permissionsText("close ", first)...).ID
+	}
 	if len(add) > 0 {
 		a := plan.Update
 		if d.made[r] != "" {
 			a = plan.Create
 		}
-		granted = d.step(a, r, plan.Normal, elb.AuthorizeSecurityGroupIngress{Group: r, Permissions: add}, d.permissionsText("open ", add)...).ID
+		s := d.step(a, r, plan.Normal, elb.AuthorizeSecurityGroupIngress{Group: r, Permissions: add}, d.permissionsText("open ", add)...)
+		s.Follow(made)
+		granted = s.ID
+		d.opened = append(d.opened, granted)
 	}
-	if len(drop) > 0 {
-		d.step(plan.Update, r, plan.Normal, elb.RevokeSecurityGroupIngress{Group: r, Permissions: drop}, d.permissionsText("close ", drop)...).Follow(granted)
+	if len(rest) == 0 {
+		return
 	}
+	later := revocation{r, rest, granted}
+	if d.moving() {
+		d.toClose = append(d.toClose, later)
+		return
+	}
+	d.revoke(later)
+}
+
+func (d *differ) revoke(x revocation, after ...plan.StepID) {
+	s := d.step(plan.Update, x.group, plan.Normal, elb.RevokeSecurityGroupIngress{Group: x.group, Permissions: x.rules}, d.permissionsText("close ", x.rules)...)
+	s.Follow(x.after)
+	s.Follow(after...)
+}
+
+// closePorts plans the revocations that wait for other groups.
+func (d *differ) closePorts() {
+	for _, x := range d.toClose {
+		d.revoke(x, append(slices.Clone(d.opened), d.attached)...)
+	}
+}
+
+// moving reports whether rules may move between managed groups.
+func (d *differ) moving() bool {
+	n := 0
+	for _, w := range d.want.SecurityGroups {
+		if stack.IsManagedSecurityGroup(w.ID) {
+			n++
+		}
+	}
+	return n > 1 || slices.ContainsFunc(d.obs.SecurityGroups, func(g elb.SecurityGroup) bool {
+		return stack.IsManagedSecurityGroup(g.ID) && g.ID != stack.ManagedSecurityGroup
+	})
 }
 
 // missing lists the permissions of a that b lacks, each once, in the order in which they are sent.
@@ -139,5 +241,18 @@ func DeleteShared(key stack.Key, g elb.SecurityGroup) plan.Plan {
 	op := elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID)}
 	return plan.Plan{Key: key, Steps: []plan.Step{{
 		ID: plan.StepID(plan.NameOf(op) + " " + g.ID), Action: plan.Delete, Resource: r, Op: op, Lane: plan.Normal, Why: []string{"no load balancer uses it any more"},
+	}}}
+}
+
+// TagShared plans the tags that the cluster-wide group lacks, or has with other values. Those that others put on it stay, and so do the external ones.
+func TagShared(key stack.Key, g elb.SecurityGroup, want map[string]string, external []string) plan.Plan {
+	r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
+	set, _, why := (&differ{opt: Options{ExternalTags: external}}).tagChanges(g.Tags, want, nil)
+	if len(set) == 0 {
+		return plan.Plan{Key: key}
+	}
+	op := elb.CreateTags{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID), Tags: set}
+	return plan.Plan{Key: key, Steps: []plan.Step{{
+		ID: plan.StepID(plan.NameOf(op) + " " + g.ID), Action: plan.Update, Resource: r, Op: op, Lane: plan.Cosmetic, Why: why,
 	}}}
 }

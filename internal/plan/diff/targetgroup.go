@@ -205,7 +205,20 @@ func (d *differ) deleteTargetGroups() {
 			continue
 		}
 		r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}
-		s := d.step(plan.Delete, r, plan.Normal, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN)}, "is not wanted any more")
+		if n := d.opt.Foreign[tg.ARN]; n > 0 {
+			keys := slices.Sorted(maps.Keys(naming.Tracking(d.plan.Key.Owner, "", "", "")))
+			s := d.step(plan.Update, r, plan.Normal, elb.RemoveTags{Resource: stack.Literal(stack.KindTargetGroup, tg.ARN), Keys: keys},
+				fmt.Sprintf("is not wanted any more, and has %d targets of other clusters: it is kept, and no longer managed", n))
+			s.Need(d.releases[tg.ARN]...)
+			d.deletedTargets[tg.ARN] = s.ID
+			continue
+		}
+		op := elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN), Delayed: d.stillUsed(tg)}
+		why := "is not wanted any more"
+		if op.Delayed {
+			why += "; nodes of the load balancer may use it for two more minutes"
+		}
+		s := d.step(plan.Delete, r, plan.Normal, op, why)
 		first := d.serving(tg.TargetGroup)
 		if other := first != nil && first.ARN != tg.ARN; other && !d.replaced(tg, first) && !d.consented(tg.ARN) {
 			d.spare(s, tg.ARN, tg.Name, first.ARN, first.Name)

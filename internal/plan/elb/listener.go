@@ -8,8 +8,28 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
+// Protocols is a change of the protocol of a listener.
+type Protocols struct {
+	Listener string // its identity
+	From, To string
+}
+
+// ProtocolsOf is the change of protocol that an operation makes or prepares; the zero value if there is none.
+func ProtocolsOf(op plan.Operation) Protocols {
+	switch op := op.(type) {
+	case CreateListener:
+		return op.Prepares
+	case ModifyListener:
+		return op.Changes
+	}
+	return Protocols{}
+}
+
 // CreateListener creates a listener; attributes and further certificates are steps of their own.
-type CreateListener struct{ Listener stack.Listener }
+type CreateListener struct {
+	Listener stack.Listener
+	Prepares Protocols `json:",omitzero"` // of a listener aside: the change for whose sake it is made
+}
 
 func (o CreateListener) Refs() []stack.Ref {
 	return append(TargetGroupsOf(o.Listener.DefaultActions), o.Listener.LoadBalancer)
@@ -42,6 +62,7 @@ func (o CreateListener) advance(a advancer) {
 type ModifyListener struct {
 	Ref      stack.Ref
 	Listener stack.Listener
+	Changes  Protocols `json:",omitzero"`
 }
 
 func (o ModifyListener) Refs() []stack.Ref {

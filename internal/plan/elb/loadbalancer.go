@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -57,6 +58,9 @@ type SetSubnets struct {
 	LoadBalancer     stack.Ref
 	Subnets          []stack.SubnetMapping
 	NetworkSourceNAT string // EnablePrefixForIpv6SourceNat; empty = not sent
+	// IPAddressType is set with the subnets where each needs the other: AWS admits source NAT of dualstack load balancers only, and no UDP
+	// listener of a dualstack load balancer without; and subnets get IPv6 addresses with the type. Empty = not sent.
+	IPAddressType string `json:",omitempty"`
 }
 
 func (o SetSubnets) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
@@ -67,6 +71,7 @@ func (o SetSubnets) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.Subnets = o.Subnets
 		lb.NetworkSourceNAT = cmp.Or(o.NetworkSourceNAT, lb.NetworkSourceNAT)
+		lb.IPAddressType = cmp.Or(o.IPAddressType, lb.IPAddressType)
 	})
 }
 
@@ -81,7 +86,15 @@ func (SetIpAddressType) Traits() plan.Traits { return plan.Traits{Setting: "IPAd
 func (o SetIpAddressType) Send(s Sender)     { s.SetIpAddressType(o) }
 func (o SetIpAddressType) effect() Effect    { return changes(o.LoadBalancer) }
 func (o SetIpAddressType) advance(a advancer) {
-	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.IPAddressType = o.IPAddressType })
+	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
+		lb.IPAddressType = o.IPAddressType
+		if o.IPAddressType == stack.IPv4 {
+			lb.Subnets = slices.Clone(lb.Subnets)
+			for i := range lb.Subnets {
+				lb.Subnets[i].IPv6 = ""
+			}
+		}
+	})
 }
 
 // ModifyLoadBalancerAttributes sets at most 20 attributes.
@@ -162,7 +175,8 @@ func (o AddTags) advance(a advancer) {
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return merged(t, o.Tags) })
 }
 
-// RemoveTags removes tags of a load balancer, target group, listener, rule or trust store by key.
+// RemoveTags removes tags of a load balancer, target group, listener, rule or trust store by key. A target group without the tag of its identity
+// is the stack's no more.
 type RemoveTags struct {
 	Resource stack.Ref
 	Keys     []string
@@ -173,6 +187,9 @@ func (RemoveTags) Traits() plan.Traits { return plan.Traits{} }
 func (o RemoveTags) Send(s Sender)     { s.RemoveTags(o) }
 func (o RemoveTags) effect() Effect    { return retags(o.Resource) }
 func (o RemoveTags) advance(a advancer) {
+	if o.Resource.Kind == stack.KindTargetGroup && slices.Contains(o.Keys, naming.ResourceTag(a.o.Key.Owner)) {
+		a.o.TargetGroups = dropped(a.o.TargetGroups, a.resolve(o.Resource), (*TargetGroup).id)
+	}
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return without(t, o.Keys) })
 }
 

@@ -2,6 +2,7 @@ package elb
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -68,7 +69,11 @@ func (o ModifyTargetGroupAttributes) advance(a advancer) {
 }
 
 // DeleteTargetGroup deletes a target group with whatever is registered in it.
-type DeleteTargetGroup struct{ TargetGroup stack.Ref }
+type DeleteTargetGroup struct {
+	TargetGroup stack.Ref
+	// Delayed: a network load balancer has turned away from the target group, and its nodes may not know it yet. It is deleted some time after.
+	Delayed bool `json:",omitempty"`
+}
 
 func (o DeleteTargetGroup) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
 func (DeleteTargetGroup) Traits() plan.Traits {
@@ -85,6 +90,8 @@ type AwaitTargets struct {
 	TargetGroup stack.Ref
 	// Balancer is the load balancer that must be active first, because its targets are not checked before. Nil = none.
 	Balancer *stack.Ref `json:",omitempty"`
+	// Network: the targets are those of a network load balancer, which takes minutes to register them.
+	Network bool `json:",omitempty"`
 }
 
 func (o AwaitTargets) Refs() []stack.Ref { return refsTo(o.TargetGroup, o.Balancer) }
@@ -168,6 +175,9 @@ type Target struct {
 	Port int32
 	Zone string // of addresses outside of the VPC: a zone name or "all"; else empty
 }
+
+// Key is the identity of a target in its target group: "id:port".
+func (t Target) Key() string { return t.ID + ":" + strconv.Itoa(int(t.Port)) }
 
 func (tg *TargetGroup) id() string { return tg.ARN }
 

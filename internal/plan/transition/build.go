@@ -82,14 +82,22 @@ func (b *builder) modifyListener(now bool) {
 		return
 	}
 	c := Change{Action: plan.Update, Resource: b.Listener, Op: *b.Modify, Why: b.Why, Sets: b.Modify.Listener.DefaultActions, Releases: b.Default}
-	if b.reroutes && b.Application {
-		w := waiting{}
-		var first []stack.Action
-		if first, w.cold = b.Targets.prewarm(b.Default, c.Sets); first != nil {
+	var aside ID
+	if b.reroutes {
+		first, cold, admitted := b.Targets.stage(b.Default, c.Sets)
+		w := waiting{cold: cold}
+		switch {
+		case first != nil:
 			op := *b.Modify
 			op.Listener.DefaultActions = first
 			why := "default action " + b.Targets.Labels.Actions(b.Default) + " → " + b.Targets.Labels.Actions(first)
 			w.staged = b.add(Change{Action: plan.Update, Resource: b.Listener, Op: op, Why: []string{why}, Sets: first})
+		case !admitted && b.Aside != nil:
+			why := fmt.Sprintf("%s %d, behind which targets are checked until listener %s turns to them", b.Aside.Protocol, b.Aside.Port, b.Listener.ID)
+			aside = b.add(Change{Action: plan.Create, Resource: b.aside(), Op: elb.CreateListener{Listener: *b.Aside, Prepares: b.Modify.Changes}, Why: []string{why}, Sets: c.Sets})
+			w.staged = aside
+		case !admitted:
+			w.cold = nil
 		}
 		c.Needs = b.await(w).of(w.cold)
 	}
@@ -98,10 +106,19 @@ func (b *builder) modifyListener(now bool) {
 			c.Needs = append(c.Needs, f.id)
 		}
 	}
-	if id := b.add(c); b.reroutes {
+	id := b.add(c)
+	if b.reroutes {
 		b.rerouted = id
 	}
+	if aside != 0 {
+		b.add(Change{
+			Action: plan.Delete, Resource: b.aside(), Op: elb.DeleteListener{Listener: b.aside()}, Needs: []ID{aside, id},
+			Why: []string{"listener " + b.Listener.ID + " has turned to the targets that were checked here"},
+		})
+	}
 }
+
+func (b *builder) aside() stack.Ref { return stack.Ref{Kind: stack.KindListener, ID: b.Aside.ID} }
 
 // room moves observed rules only if all priorities behind them are taken.
 func (b *builder) room() {
@@ -298,7 +315,7 @@ func (b *builder) await(all ...waiting) awaited {
 	out := awaited{}
 	for _, r := range order {
 		out[r] = b.add(Change{
-			Action: plan.Await, Resource: r, Op: elb.AwaitTargets{TargetGroup: r}, After: after[r],
+			Action: plan.Await, Resource: r, Op: elb.AwaitTargets{TargetGroup: r, Network: !b.Application}, After: after[r],
 			Why: []string{"targets of " + b.Targets.Labels.Of(r) + " to become healthy, before they get requests"},
 		})
 	}

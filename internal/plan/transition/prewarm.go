@@ -12,7 +12,8 @@ import (
 
 // AWS checks the health of targets only once a listener or rule forwards to their target group; until the first check has
 // passed, requests get 503. So a rule that is to forward elsewhere first lists the new target group with weight 0 beside the
-// old one, and switches when the targets are healthy, or when there is no point in waiting any longer.
+// old one, and switches when the targets are healthy, or when there is no point in waiting any longer. A forward of a network load balancer
+// admits target groups of one protocol: targets that cannot be beside the old ones are checked behind a listener aside, see Input.Aside.
 
 const mostAttached = 100 // target groups of one application load balancer
 
@@ -35,17 +36,17 @@ const (
 	serving
 )
 
-// Uses says how target groups are used, by ARN.
-func Uses(o *elb.Observed) map[string]Use {
+// Uses says how target groups are used, by ARN. The listeners for which leaves is true, which may be nil, serve no longer.
+func Uses(o *elb.Observed, leaves func(*elb.Listener) bool) map[string]Use {
 	out := map[string]Use{}
-	for _, as := range o.Actions() {
+	for l, as := range o.Actions() {
 		f, _ := forwardOf(as)
 		if f == nil {
 			continue
 		}
 		for _, t := range f.TargetGroups {
 			u := serving
-			if t.Weight != nil && *t.Weight == 0 {
+			if t.Weight != nil && *t.Weight == 0 || leaves != nil && leaves(l) {
 				u = attached
 			}
 			out[t.TargetGroup.Literal] = max(out[t.TargetGroup.Literal], u)
@@ -57,10 +58,19 @@ func Uses(o *elb.Observed) map[string]Use {
 // prewarm says how to get from observed to wanted actions without a gap: the actions to set first, nil if none, and the
 // target groups whose health to await before the switch.
 func (t *Targets) prewarm(have, want []stack.Action) (first []stack.Action, cold []stack.Ref) {
+	first, cold, admitted := t.stage(have, want)
+	if !admitted {
+		return nil, nil
+	}
+	return first, cold
+}
+
+// stage is prewarm, but for target groups that AWS does not admit beside the old ones: admitted is false then, and these are cold.
+func (t *Targets) stage(have, want []stack.Action) (first []stack.Action, cold []stack.Ref, admitted bool) {
 	from, others := forwardOf(have)
 	to, rest := forwardOf(want)
 	if from == nil || to == nil || canonical.Actions(rest, t.Resolve, true) != canonical.Actions(others, canonical.Literal, true) {
-		return nil, nil
+		return nil, nil, true
 	}
 	staged := stack.Forward{Stickiness: from.Stickiness}
 	alive := false
@@ -88,12 +98,12 @@ func (t *Targets) prewarm(have, want []stack.Action) (first []stack.Action, cold
 		cold = append(cold, g.TargetGroup)
 	}
 	switch {
-	case !alive:
-		return nil, nil
+	case !alive, fresh > 0 && (t.Unweighted || t.balanced(want)):
+		return nil, nil, true
 	case fresh == 0:
-		return nil, cold
-	case t.Unweighted, len(staged.TargetGroups) > stack.MaxForwardTargets, len(t.Uses)+fresh > mostAttached, t.mixed(staged.TargetGroups):
-		return nil, nil
+		return nil, cold, true
+	case len(staged.TargetGroups) > stack.MaxForwardTargets, len(t.Uses)+fresh > mostAttached, t.mixed(staged.TargetGroups):
+		return nil, cold, false
 	}
 	if (staged.Stickiness == nil || !staged.Stickiness.Enabled) && t.sticky(staged.TargetGroups) {
 		staged.Stickiness = &stack.Stickiness{Enabled: true, DurationSeconds: 1}
@@ -104,18 +114,31 @@ func (t *Targets) prewarm(have, want []stack.Action) (first []stack.Action, cold
 		}
 		first = append(first, a)
 	}
-	return first, cold
+	return first, cold, true
 }
 
-// mixed reports that target groups are of several address families, as far as is known, which AWS admits in no forward.
+// mixed reports that target groups are of several address families, or of several protocols of network load balancers, as far as is known: AWS
+// admits neither in a forward.
 func (t *Targets) mixed(all []stack.WeightedTargetGroup) bool {
-	families := map[string]bool{}
+	kinds := map[[2]string]bool{}
 	for _, g := range all {
 		if tg := t.group(g.TargetGroup); tg != nil {
-			families[cmp.Or(tg.IPAddressType, stack.IPv4)] = true
+			kind := [2]string{cmp.Or(tg.IPAddressType, stack.IPv4), tg.Protocol}
+			if strings.HasPrefix(tg.Protocol, "HTTP") {
+				kind[1] = ""
+			}
+			kinds[kind] = true
 		}
 	}
-	return len(families) > 1
+	return len(kinds) > 1
+}
+
+// balanced reports that a forward of actions leads to a load balancer.
+func (t *Targets) balanced(as []stack.Action) bool {
+	return slices.ContainsFunc(elb.TargetGroupsOf(as), func(r stack.Ref) bool {
+		tg := t.group(r)
+		return tg != nil && tg.TargetType == stack.TargetALB
+	})
 }
 
 // sticky reports that one of the target groups of an application load balancer keeps clients at its targets, as far as is known:

@@ -24,7 +24,7 @@ import (
 // Input is a listener as it is observed and as it is wanted.
 type Input struct {
 	Listener    stack.Ref
-	Application bool // else there are neither rules nor weights
+	Application bool // else there are no rules
 
 	Want     []stack.Rule    // in the order in which they are evaluated
 	Observed []*elb.Rule     // those that may become wanted ones, by priority
@@ -35,6 +35,9 @@ type Input struct {
 	Modify  *elb.ModifyListener // gives the listener the wanted default actions, and whatever else differs; nil = nothing does
 	Early   bool                // Modify must not wait for rules, as it changes the protocol
 	Why     []string            // of Modify
+	// Aside is the listener, of a network load balancer, on a port that no client knows, behind which targets are checked that AWS admits in no
+	// forward beside the old ones; nil = there is none.
+	Aside *stack.Listener
 
 	Targets *Targets
 }

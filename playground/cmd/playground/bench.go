@@ -48,7 +48,7 @@ Rows, to be chosen by name, pattern or kind with --rows:
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&b.controller, "controller", "", "the controller's binary (default bin/controller of the checkout)")
+	f.StringVar(&b.controller, "controller", "", "the controller's binary (default the one beside this program, or else bin/controller of the checkout)")
 	f.StringArrayVar(&b.controllerArgs, "controller-arg", nil, "additional argument for the controller; may be repeated")
 	f.StringVar(&b.endpoint, "endpoint", "", "base URL of another AWS mock (default: a simulator of its own)")
 	f.StringVar(&b.account, "account", "", "YAML file with the content of the account (default: the built-in one)")
@@ -114,6 +114,11 @@ func (b *benchmark) run(ctx context.Context, s *settings, out, progress io.Write
 
 func (b *benchmark) binary(root repository.Root) (string, error) {
 	if b.controller == "" {
+		if exe, err := os.Executable(); err == nil { // bin/bench/playground measures what is compiled as it is
+			if beside := filepath.Join(filepath.Dir(exe), "controller"); repository.CheckBinary(beside) == nil {
+				return beside, nil
+			}
+		}
 		return root.Controller()
 	}
 	abs, err := filepath.Abs(b.controller)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/k8s-lbc/lbc/playground/repository"
+	"github.com/k8s-lbc/lbc/playground/state"
 )
 
 // startPatience is how long a controller may take until it is healthy.
@@ -18,16 +19,18 @@ const startPatience = time.Minute
 func newController(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "controller",
-		Short: "Stop, start or restart the controller of the running playground",
-		Long: `controller stops, starts or restarts the load balancer controller of the running playground. Cluster, simulated
-account and load balancers keep running, so that the effect of a restart, a new binary or other flags can be observed.`,
+		Short: "Stop, start, restart, kill or upgrade the controller of the running playground",
+		Long: `controller stops, starts, restarts, kills or upgrades the load balancer controller of the running playground. Cluster,
+simulated account and load balancers keep running, so that the effect of a crash, a new binary or other flags can be observed.`,
 		Example: `  playground controller restart                                          after a crash or with a new image
   playground controller restart --controller bin/other                   use another binary from now on
   playground controller start --controller-arg=--sync-period=10m         use other flags for this start
+  playground controller kill                                             as a crash does; of several replicas, the leader
+  playground controller upgrade bin/other                                replace the binary, replicas one after another
   playground controller stop && playground apply -f examples/shop.yaml   leave work for the next start`,
 		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // so that a misspelt command is an error
 	}
-	c.AddCommand(newControllerStop(s), newControllerStart(s, "start", "Start the controller after a stop, or after it ended by itself"),
+	c.AddCommand(newControllerStop(s), newControllerKill(s), newControllerUpgrade(s), newControllerStart(s, "start", "Start the controller after a stop, or after it ended by itself"),
 		newControllerStart(s, "restart", "Stop the controller, if it runs, and start it"))
 	return c
 }
@@ -42,7 +45,7 @@ func newControllerStop(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := send(c.Context(), e, order{Action: "stop"}); err != nil {
+			if _, err := send(c.Context(), e, order{Part: "controller", Action: "stop"}); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), "The controller has stopped; the cluster and the account keep running.")
@@ -52,7 +55,7 @@ func newControllerStop(s *settings) *cobra.Command {
 }
 
 func newControllerStart(s *settings, action, short string) *cobra.Command {
-	o := order{Action: action}
+	o := order{Part: "controller", Action: action}
 	timeout := startPatience
 	c := &cobra.Command{
 		Use:   action,
@@ -64,28 +67,93 @@ func newControllerStart(s *settings, action, short string) *cobra.Command {
 				return err
 			}
 			if o.Controller != "" {
-				if o.Controller, err = filepath.Abs(o.Controller); err != nil {
-					return err
-				}
-				if err := repository.CheckBinary(o.Controller); err != nil {
+				if o.Controller, err = binary(o.Controller); err != nil {
 					return err
 				}
 			}
-			ctx, cancel := context.WithTimeout(c.Context(), timeout)
-			defer cancel()
-			result, err := send(ctx, e, o)
-			if errors.Is(err, context.DeadlineExceeded) && c.Context().Err() == nil {
-				return fmt.Errorf("the controller is not healthy after %v (--timeout); \"playground logs controller\" shows its log: %w", timeout, err)
-			}
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "The controller is running: process %d, metrics at %s\n", result.PID, result.Metrics)
-			return err
+			return begin(c, e, o, timeout)
 		},
 	}
 	c.Flags().StringVar(&o.Controller, "controller", "", "binary to run, for this and later starts")
 	c.Flags().StringArrayVar(&o.Args, "controller-arg", nil, "additional argument for this start, such as --log-level=debug; may be repeated")
+	c.Flags().DurationVar(&timeout, "timeout", timeout, "maximum time until the controller is healthy")
+	return c
+}
+
+// binary is the absolute path of an executable file.
+func binary(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return abs, repository.CheckBinary(abs)
+}
+
+// begin has a controller started, and prints what runs then.
+func begin(c *cobra.Command, e state.Endpoints, o order, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(c.Context(), timeout)
+	defer cancel()
+	result, err := send(ctx, e, o)
+	if errors.Is(err, context.DeadlineExceeded) && c.Context().Err() == nil {
+		return fmt.Errorf("the controller is not healthy after %v (--timeout); \"playground logs controller\" shows its log: %w", timeout, err)
+	}
+	if err != nil {
+		return err
+	}
+	what := "The controller is running"
+	if result.Replicas > 1 {
+		what = fmt.Sprintf("%d replicas of the controller are running; the first", result.Replicas)
+	}
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: process %d, metrics at %s\n", what, result.PID, result.Metrics)
+	return err
+}
+
+func newControllerKill(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use:   "kill",
+		Short: "Kill the controller as a crash does; of several replicas, the leader",
+		Long: `kill ends the process of the controller in the middle of what it does (SIGKILL); everything else keeps running. A single
+controller stays away until "playground controller start". Of several replicas (up --replicas) the one that leads is killed: another
+one takes over when its lease has run out, and its container is started again.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, e, err := s.running()
+			if err != nil {
+				return err
+			}
+			result, err := send(c.Context(), e, order{Part: "controller", Action: "kill"})
+			if err != nil {
+				return err
+			}
+			text := fmt.Sprintf("Process %d of the controller was killed. The cluster and the account keep running; start it again with \"playground controller start\".", result.Killed)
+			if result.Replicas > 0 {
+				text = fmt.Sprintf("Process %d, which led, was killed. Another replica takes over when the lease has run out, after 15 s; its own container is started again.", result.Killed)
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), text)
+			return err
+		},
+	}
+}
+
+func newControllerUpgrade(s *settings) *cobra.Command {
+	timeout := startPatience
+	c := &cobra.Command{
+		Use:     "upgrade PATH",
+		Short:   "Replace the controller's binary, replicas one after another",
+		Example: "  playground controller upgrade bin/controller",
+		Args:    named("the path of a binary", true),
+		RunE: func(c *cobra.Command, args []string) error {
+			_, e, err := s.running()
+			if err != nil {
+				return err
+			}
+			path, err := binary(args[0])
+			if err != nil {
+				return err
+			}
+			return begin(c, e, order{Part: "controller", Action: "upgrade", Controller: path}, timeout)
+		},
+	}
 	c.Flags().DurationVar(&timeout, "timeout", timeout, "maximum time until the controller is healthy")
 	return c
 }

@@ -21,6 +21,73 @@ type controlled struct {
 	starts int
 	args   []string
 	failed error
+
+	replicas int // 0: one, if it runs
+	paused   bool
+	snapshot bool
+	dead     string // a node
+}
+
+func (c *controlled) ControllerReplicas() int {
+	if c.pid == 0 {
+		return 0
+	}
+	return max(c.replicas, 1)
+}
+
+func (c *controlled) KillLeader(context.Context) (int, error) {
+	pid := c.pid
+	if c.pid = 0; c.replicas > 1 {
+		c.pid = pid + 1000
+	}
+	return pid, nil
+}
+
+func (c *controlled) UpgradeController(ctx context.Context, path string) error {
+	c.binary = path
+	return c.RunController(ctx)
+}
+
+func (*controlled) RestartAPIServer(context.Context) error { return nil }
+
+func (c *controlled) PauseAPIServer() error {
+	if c.paused {
+		return errors.New("the API server is paused already")
+	}
+	c.paused = true
+	return nil
+}
+
+func (c *controlled) ResumeAPIServer() error {
+	c.paused = false
+	return nil
+}
+
+func (*controlled) CutAPIServer() {}
+
+func (c *controlled) SnapshotEtcd() error {
+	c.snapshot = true
+	return nil
+}
+
+func (c *controlled) RestoreEtcd(context.Context) error {
+	if !c.snapshot {
+		return errors.New("there is no snapshot")
+	}
+	return nil
+}
+
+func (c *controlled) KillNode(name string) error {
+	if name != "a" && name != "b" {
+		return fmt.Errorf("no node %q; there are: a, b", name)
+	}
+	c.dead = name
+	return nil
+}
+
+func (c *controlled) ReviveNode(context.Context, string) error {
+	c.dead = ""
+	return nil
 }
 
 func (c *controlled) UseController(path string) error { c.binary = path; return nil }
@@ -61,7 +128,7 @@ func open(t *testing.T, env *controlled) (dir state.Dir, run func(args ...string
 	return dir, func(args ...string) string {
 		var out bytes.Buffer
 		root := newRoot()
-		root.SetArgs(append([]string{"--state-dir", string(dir), "controller"}, args...))
+		root.SetArgs(append([]string{"--state-dir", string(dir)}, args...))
 		root.SetOut(&out)
 		if err := root.ExecuteContext(t.Context()); err != nil {
 			return "error: " + err.Error()
@@ -90,14 +157,20 @@ func TestTheControllerIsStoppedAndStartedAlone(t *testing.T) {
 		{"restart", "The controller is running: process 102", 102, "usual", ""},
 		{"restart --controller " + other, "The controller is running: process 103", 103, other, ""},
 		{"restart --controller " + other + ".gone", "error: the controller's binary " + other + ".gone does not exist", 103, other, ""},
-		{"restart --timeout 10ms --controller-arg=--sick", "error: the controller is not healthy after 10ms (--timeout); \"playground logs controller\"", 104, other, "--sick"},
+		{"restart --timeout 3s --controller-arg=--sick", "error: the controller is not healthy after 3s (--timeout); \"playground logs controller\"", 104, other, "--sick"},
 		{"restart", "The controller is running: process 105", 105, other, ""},
+		{"kill", "Process 105 of the controller was killed. The cluster and the account keep running", 0, other, ""},
+		{"kill", "error: the controller is not running", 0, other, ""},
+		{"start", "The controller is running: process 106", 106, other, ""},
+		{"upgrade", "error: playground controller upgrade needs the path of a binary", 106, other, ""},
+		{"upgrade " + other + ".gone", "error: the controller's binary " + other + ".gone does not exist", 106, other, ""},
+		{"upgrade " + other, "The controller is running: process 107", 107, other, ""},
 	} {
-		got := run(strings.Fields(tt.command)...)
+		got := run(append([]string{"controller"}, strings.Fields(tt.command)...)...)
 		if !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.command, got, tt.want)
 		}
-		if strings.Contains(tt.command, "--timeout") { // the order ends a moment after the command, and the next one waits for it
+		if strings.Contains(tt.command, "--timeout") { // which is long enough for the order to arrive; the order ends a moment after the command, and the next one waits for it
 			continue
 		}
 		if env.pid != tt.pid || env.binary != tt.binary || strings.Join(env.args, " ") != tt.args && tt.pid != 0 && tt.args != "" {
@@ -113,11 +186,11 @@ func TestAControllerThatEndedByItselfIsStartedAgain(t *testing.T) {
 	t.Parallel()
 	env := &controlled{binary: "usual", pid: 100, failed: errors.New("signal: killed")}
 	_, run := open(t, env)
-	if got := run("start"); !strings.Contains(got, "process 101") || env.failed != nil {
+	if got := run("controller", "start"); !strings.Contains(got, "process 101") || env.failed != nil {
 		t.Errorf("%s, %v", got, env.failed)
 	}
 	env.failed = errors.New("signal: killed")
-	if got := run("stop"); !strings.HasPrefix(got, "error: the controller is not running") {
+	if got := run("controller", "stop"); !strings.HasPrefix(got, "error: the controller is not running") {
 		t.Error(got)
 	}
 }
@@ -125,7 +198,7 @@ func TestAControllerThatEndedByItselfIsStartedAgain(t *testing.T) {
 func TestAPlaygroundWithoutAControllerNamesTheCommandThatBuildsIt(t *testing.T) {
 	t.Parallel()
 	_, run := open(t, &controlled{})
-	if got := run("start"); got != "error: no binary" {
+	if got := run("controller", "start"); got != "error: no binary" {
 		t.Error(got)
 	}
 }
@@ -150,6 +223,50 @@ func TestAPlaygroundThatStillStartsReportsThat(t *testing.T) {
 	}
 }
 
+func TestTheLeaderOfReplicasIsKilledAndAnotherOneRuns(t *testing.T) {
+	t.Parallel()
+	env := &controlled{binary: "usual", pid: 100, replicas: 2}
+	dir, run := open(t, env)
+	if got := run("controller", "kill"); !strings.HasPrefix(got, "Process 100, which led, was killed. Another replica takes over") {
+		t.Error(got)
+	}
+	if e, err := dir.Running(); err != nil || e.Controller != 1100 || e.Replicas != 2 {
+		t.Errorf("written are process %d and %d replicas, %v", e.Controller, e.Replicas, err)
+	}
+}
+
+func TestTheAPIServerAndNodesAreBrokenFromAnotherTerminal(t *testing.T) {
+	t.Parallel()
+	env := &controlled{binary: "usual", pid: 100}
+	dir, run := open(t, env)
+	for _, tt := range []struct{ command, want string }{
+		{"apiserver restart", "The API server has restarted."},
+		{"apiserver pause", "The API server stands still"},
+		{"apiserver pause", "error: the API server is paused already"},
+		{"apiserver resume", "The API server goes on."},
+		{"apiserver cut", "All connections were ended."},
+		{"apiserver restore", "error: there is no snapshot"},
+		{"apiserver snapshot", "There is a snapshot"},
+		{"apiserver restore", "etcd has the content of its snapshot."},
+		{"apiserver retsart", `error: unknown command "retsart" for "playground apiserver", did you mean restart?`},
+		{"node kill", "error: playground node kill needs the name of a node"},
+		{"node kill c", `error: no node "c"; there are: a, b`},
+		{"node kill a", "Node a is dead"},
+		{"node revive a", "Node a is back."},
+	} {
+		if got := run(strings.Fields(tt.command)...); !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.command, got, tt.want)
+		}
+	}
+	e, err := dir.Running()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := send(t.Context(), e, order{Part: "node", Action: "paint"}); err == nil || !strings.Contains(err.Error(), "cannot paint the node") {
+		t.Error(err)
+	}
+}
+
 func TestOrdersOfStrangersAreRefused(t *testing.T) {
 	t.Parallel()
 	env := &controlled{binary: "usual", pid: 100}
@@ -159,7 +276,7 @@ func TestOrdersOfStrangersAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.ControlToken = "guessed"
-	if _, err := send(t.Context(), e, order{Action: "stop"}); err == nil || !strings.Contains(err.Error(), http.StatusText(http.StatusForbidden)) || env.pid != 100 {
+	if _, err := send(t.Context(), e, order{Part: "controller", Action: "stop"}); err == nil || !strings.Contains(err.Error(), http.StatusText(http.StatusForbidden)) || env.pid != 100 {
 		t.Errorf("%v, process %d", err, env.pid)
 	}
 }

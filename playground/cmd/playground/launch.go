@@ -34,9 +34,11 @@ type launch struct {
 	listen         string
 	noController   bool
 	noGatewayAPI   bool
+	families       string
 	manifests      []string
 	from           string
 	values         []string
+	replicas       int
 	startTimeout   time.Duration
 }
 
@@ -52,17 +54,27 @@ func (l *launch) addFlags(c *cobra.Command) {
 	f.StringArrayVar(&l.manifests, "install", nil, "manifest, or directory of manifests, to apply before the controller starts, such as additional CRDs and RBAC; may be repeated")
 	f.StringVar(&l.from, "from", "", "chart: install the controller as the Helm chart does it, with its rights, arguments and replicas (default: one controller with the rights of existing installations)")
 	f.StringArrayVar(&l.values, "values", nil, "file with values of the chart, for --from chart; may be repeated, later ones win")
+	f.IntVar(&l.replicas, "replicas", 1, "number of controllers; more than one are installed by the chart, and elect a leader")
 	f.BoolVar(&l.noController, "no-controller", false, "start everything but the controller")
 	f.BoolVar(&l.noGatewayAPI, "without-gateway-api", false, "start a cluster without the Gateway API: no definitions of its kinds and of the controller's for it, no GatewayClasses")
+	f.StringVar(&l.families, "ip-families", "ipv4", "IP families of nodes, pods and Services: ipv4, or ipv4,ipv6")
 	f.StringVar(&l.listen, "aws-listen", "", "address of the simulated AWS API (default: a free port of 127.0.0.1)")
 	f.DurationVar(&l.startTimeout, "start-timeout", 2*time.Minute, "maximum time for the start")
 }
 
 // options turns the flags into what an environment needs.
 func (l *launch) options(dir state.Dir, root repository.Root) (environment.Options, error) {
-	o := environment.Options{Dir: string(dir), Repo: root, ControllerArgs: l.controllerArgs, Manifests: l.manifests, WithoutGatewayAPI: l.noGatewayAPI, Listen: l.listen}
+	o := environment.Options{Dir: string(dir), Repo: root, ControllerArgs: l.controllerArgs, Manifests: l.manifests, WithoutGatewayAPI: l.noGatewayAPI, Listen: l.listen,
+		Speed: 1} // a clock that "playground clock" can move
 	if _, err := cluster.ReadManifests(l.manifests...); err != nil {
 		return o, fmt.Errorf("--install: %w", err)
+	}
+	switch l.families {
+	case "", "ipv4":
+	case "ipv4,ipv6":
+		o.DualStack = true
+	default:
+		return o, fmt.Errorf("--ip-families %q is not ipv4 or ipv4,ipv6", l.families)
 	}
 	var err error
 	if o.Release, err = l.release(); err != nil {
@@ -114,6 +126,12 @@ func (l *launch) options(dir state.Dir, root repository.Root) (environment.Optio
 // release is what --from and --values describe; nil without them.
 func (l *launch) release() (*environment.Release, error) {
 	switch {
+	case l.replicas < 1:
+		return nil, fmt.Errorf("--replicas %d is not a positive number; --no-controller starts none", l.replicas)
+	case l.replicas > 1 && l.noController:
+		return nil, errors.New("--replicas and --no-controller contradict each other")
+	case l.replicas > 1 && l.from == "" && len(l.values) == 0:
+		return &environment.Release{Values: map[string]any{"replicaCount": l.replicas}}, nil
 	case l.from == "" && len(l.values) > 0:
 		return nil, errors.New("--values are those of the chart: add --from chart")
 	case l.from == "":
@@ -132,6 +150,9 @@ func (l *launch) release() (*environment.Release, error) {
 			return nil, fmt.Errorf("--values %s: %w", file, err)
 		}
 		values = chart.Merge(values, more)
+	}
+	if l.replicas > 1 {
+		values = chart.Merge(values, map[string]any{"replicaCount": l.replicas})
 	}
 	return &environment.Release{Values: values}, nil
 }
@@ -158,6 +179,7 @@ func (l *launch) start(ctx context.Context, dir state.Dir, o environment.Options
 	seeded := env.Simulator.Seed()
 	e.APIServer = "https://" + env.Cluster.Plane.Address()
 	e.Kubeconfig, e.Simulator, e.Controller = env.Kubeconfig, env.URL, env.ControllerPID()
+	e.Nodes, e.Replicas = env.NodeNames(), env.ControllerReplicas()
 	e.Region, e.VPC, e.Cluster = seeded.Region, seeded.VPC.ID, seeded.Cluster.Name
 	if s, err := env.AWS.Settings(ctx); err == nil {
 		e.DNS = s.DNS

@@ -87,6 +87,12 @@ func newStatus(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if e.Control != "" {
+				// A replica may have been started again since.
+				if now, err := send(c.Context(), e, order{Part: "controller", Action: "look"}); err == nil {
+					e.Controller, e.Metrics, e.Replicas = now.PID, now.Metrics, now.Replicas
+				}
+			}
 			if output == "json" {
 				return writeJSON(c.OutOrStdout(), e)
 			}
@@ -123,6 +129,9 @@ func printStatus(ctx context.Context, out io.Writer, dir state.Dir, e state.Endp
 		health := "running"
 		if !process.Alive(e.Controller) {
 			health = "exited; see its log"
+		}
+		if e.Replicas > 1 {
+			health = fmt.Sprintf("%d replicas, the first %s", e.Replicas, health)
 		}
 		row("controller", fmt.Sprintf("%s, process %d, metrics at %s", health, e.Controller, e.Metrics))
 	} else if e.Control != "" {

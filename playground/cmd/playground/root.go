@@ -34,6 +34,7 @@ Without a command it runs "up".`,
   playground curl http://NAME/             a load balancer by its DNS name,
   playground aws resources                 the account
   playground controller restart            the controller alone
+  playground fault add CreateRule --kind throttled   AWS refuses
   playground run --once examples/nlb.yaml  start, apply, verify, delete, verify, stop`,
 		Args:          onlyCommands,
 		Version:       version,
@@ -44,7 +45,7 @@ Without a command it runs "up".`,
 	root.PersistentFlags().StringVar(&s.stateDir, "state-dir", "", "directory of the running playground's state (default $XDG_STATE_HOME/lbc-playground, or below ~/.local/state)")
 	root.PersistentFlags().StringVar(&s.repo, "repo", "", "checkout of the repository with config/crd and examples (default: the one around the working directory or the binary)")
 	root.Flags().AddFlagSet(up.Flags())
-	root.AddCommand(up, newDown(s), newStatus(s), newEnv(s), newApply(s), newKubectl(s), newCurl(s), newAWS(s), newLogs(s), newController(s), newRun(s), newBench(s))
+	root.AddCommand(up, newDown(s), newStatus(s), newEnv(s), newApply(s), newKubectl(s), newCurl(s), newAWS(s), newLogs(s), newController(s), newAPIServer(s), newNode(s), newFault(s), newClock(s), newRun(s), newBench(s))
 	return root
 }
 

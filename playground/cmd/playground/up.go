@@ -87,7 +87,7 @@ func runUp(ctx context.Context, s *settings, l *launch, files []string, noExampl
 		env.Stop()
 	}()
 	d := &description{dir: dir, endpoints: endpoints}
-	endOrders, err := serveOrders(env, d)
+	endOrders, err := serveOrders(lab{env, env.Cluster.Plane}, d)
 	if err != nil {
 		return err
 	}

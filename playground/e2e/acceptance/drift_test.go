@@ -6,11 +6,69 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
 )
+
+// byHand changes what AWS holds as somebody with the console of AWS does.
+type byHand struct {
+	t *testing.T
+	c *harness.Cluster
+}
+
+func (h byHand) check(_ any, err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h byHand) setIdleTimeout(loadBalancer, seconds string) {
+	h.t.Helper()
+	h.check(h.c.Simulator.Balancing.ModifyLoadBalancerAttributes(h.t.Context(), &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &loadBalancer,
+		Attributes: []types.LoadBalancerAttribute{{Key: aws.String("idle_timeout.timeout_seconds"), Value: &seconds}}}))
+}
+
+func (h byHand) deleteRule(rule string) {
+	h.t.Helper()
+	h.check(h.c.Simulator.Balancing.DeleteRule(h.t.Context(), &elb.DeleteRuleInput{RuleArn: &rule}))
+}
+
+func (h byHand) deleteListener(listener string) {
+	h.t.Helper()
+	h.check(h.c.Simulator.Balancing.DeleteListener(h.t.Context(), &elb.DeleteListenerInput{ListenerArn: &listener}))
+}
+
+func (h byHand) setHealthCheck(group, path string) {
+	h.t.Helper()
+	h.check(h.c.Simulator.Balancing.ModifyTargetGroup(h.t.Context(), &elb.ModifyTargetGroupInput{TargetGroupArn: &group, HealthCheckPath: &path}))
+}
+
+func (h byHand) deregister(group, target string, port int32) {
+	h.t.Helper()
+	h.check(h.c.Simulator.Balancing.DeregisterTargets(h.t.Context(), &elb.DeregisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: &target, Port: &port}}}))
+}
+
+func (h byHand) removeTag(resource, key string) {
+	h.t.Helper()
+	h.check(h.c.Simulator.Balancing.RemoveTags(h.t.Context(), &elb.RemoveTagsInput{ResourceArns: []string{resource}, TagKeys: []string{key}}))
+}
+
+func (h byHand) setTag(resource, key, value string) {
+	h.t.Helper()
+	h.check(h.c.Simulator.Balancing.AddTags(h.t.Context(), &elb.AddTagsInput{ResourceArns: []string{resource}, Tags: []types.Tag{{Key: &key, Value: &value}}}))
+}
+
+func (h byHand) openPort(securityGroup string, port int32, cidr string) {
+	h.t.Helper()
+	h.check(h.c.Simulator.Compute.AuthorizeSecurityGroupIngress(h.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &securityGroup,
+		IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port, IpRanges: []ec2types.IpRange{{CidrIp: &cidr}}}}}))
+}
 
 // TestWhatIsChangedByHandIsPutBack is not parallel: load balancers are looked at one after the other, and with few of them its turn
 // comes soon.
@@ -22,34 +80,12 @@ func TestWhatIsChangedByHandIsPutBack(t *testing.T) {
 	lb := check(t, c, ns, "web", want)
 	rule, group := lb.Listeners[0].Rules[0], c.TargetGroups(lb)[0]
 	target := group.Targets[0]
-	service := c.Simulator.Balancing
-	for what, change := range map[string]func() error{
-		"the load balancer's attribute": func() error {
-			_, err := service.ModifyLoadBalancerAttributes(t.Context(), &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &lb.ARN,
-				Attributes: []types.LoadBalancerAttribute{{Key: aws.String("idle_timeout.timeout_seconds"), Value: aws.String("30")}}})
-			return err
-		},
-		"the rule": func() error {
-			_, err := service.DeleteRule(t.Context(), &elb.DeleteRuleInput{RuleArn: &rule.ARN})
-			return err
-		},
-		"the health check": func() error {
-			_, err := service.ModifyTargetGroup(t.Context(), &elb.ModifyTargetGroupInput{TargetGroupArn: &group.ARN, HealthCheckPath: aws.String("/healthz")})
-			return err
-		},
-		"a target": func() error {
-			_, err := service.DeregisterTargets(t.Context(), &elb.DeregisterTargetsInput{TargetGroupArn: &group.ARN, Targets: []types.TargetDescription{{Id: &target.ID, Port: &target.Port}}})
-			return err
-		},
-		"a tag": func() error {
-			_, err := service.RemoveTags(t.Context(), &elb.RemoveTagsInput{ResourceArns: []string{group.ARN}, TagKeys: []string{"team"}})
-			return err
-		},
-	} {
-		if err := change(); err != nil {
-			t.Fatalf("%s: %v", what, err)
-		}
-	}
+	hand := byHand{t, c}
+	hand.setIdleTimeout(lb.ARN, "30")
+	hand.deleteRule(rule.ARN)
+	hand.setHealthCheck(group.ARN, "/healthz")
+	hand.deregister(group.ARN, target.ID, target.Port)
+	hand.removeTag(group.ARN, "team")
 	// Nothing happens in the cluster: what is changed in AWS is found by looking.
 	wait(t, c, "what was there before", func() string {
 		now := c.LoadBalancer(t, lb.Name)
@@ -82,14 +118,10 @@ func TestWhatIsChangedByHandBehindAGatewayIsPutBack(t *testing.T) {
 	s.route(t, "web", "parentRefs: [{name: web, sectionName: http}]", toWeb)
 	lb := s.balancer(t, 1, "HTTP 80", "HTTP 8080")
 	for _, l := range lb.Listeners {
-		var err error
-		if l.Port == 80 {
-			_, err = s.Simulator.Balancing.DeleteRule(t.Context(), &elb.DeleteRuleInput{RuleArn: &l.Rules[0].ARN})
+		if hand := (byHand{t, s.Cluster}); l.Port == 80 {
+			hand.deleteRule(l.Rules[0].ARN)
 		} else {
-			_, err = s.Simulator.Balancing.DeleteListener(t.Context(), &elb.DeleteListenerInput{ListenerArn: &l.ARN})
-		}
-		if err != nil {
-			t.Fatal(err)
+			hand.deleteListener(l.ARN)
 		}
 	}
 	s.rules(t, lb, 80, "if path-pattern is /*, forward to TG")

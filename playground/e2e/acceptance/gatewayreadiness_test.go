@@ -75,15 +75,15 @@ func TestOldPodsBehindAGatewayServeUntilTheTargetsOfNewOnesAreHealthy(t *testing
 	lb := c.LoadBalancer(t, scene.GatewayAddress(t, c, ns, "web"))
 	c.WaitGet(t, url(lb, "/"), "", 200, "web")
 	traffic := scene.Send(t, c, url(lb, "/"), "", scene.OK)
-	traffic.More(t, c, 50)
+	scene.More(t, c, traffic, 50)
 	c.Apply(t, workload(ns, "web", 2, "none")) // their containers are ready; the load balancer does not reach them
 	awaitWaiting(t, c, ns, "web")
-	traffic.More(t, c, 100)
+	scene.More(t, c, traffic, 100)
 	c.Apply(t, strings.Replace(workload(ns, "web", 2, "http"), "example.com/app", "example.com/app:3", 1))
 	rolledOut(t, c, ns, "web")
 	expectOpen(t, c, ns, "web", 2)
-	traffic.More(t, c, 50)
-	if tally := traffic.Stop(); len(tally.Wrong) > 0 || tally.Requests == 0 {
+	scene.More(t, c, traffic, 50)
+	if tally := traffic.Stop(); tally.Failed > 0 || tally.Requests == 0 {
 		t.Errorf("traffic: %s", tally)
 	}
 }

@@ -216,7 +216,7 @@ func TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
 	}
 	lb := c.LoadBalancer(t, c.IngressAddress(t, ns, "web"))
 	traffic := scene.Send(t, c, url(lb, "/"), "", scene.OK)
-	traffic.More(t, c, 50)
+	scene.More(t, c, traffic, 50)
 
 	// Containers of the next version are ready; the load balancer does not reach them.
 	c.Apply(t, workload(ns, "web", 3, "none"))
@@ -236,7 +236,7 @@ func TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
 		}
 		return "there is none"
 	})
-	traffic.More(t, c, 200)
+	scene.More(t, c, traffic, 200)
 	for _, p := range pods(t, c, ns, "web") {
 		delete(old, p.Name)
 	}
@@ -247,8 +247,8 @@ func TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
 	c.Apply(t, strings.Replace(workload(ns, "web", 3, "http"), "example.com/app", "example.com/app:3", 1))
 	rolledOut(t, c, ns, "web")
 	expectOpen(t, c, ns, "web", 3)
-	traffic.More(t, c, 100)
-	if tally := traffic.Stop(); len(tally.Wrong) > 0 || tally.Requests == 0 {
+	scene.More(t, c, traffic, 100)
+	if tally := traffic.Stop(); tally.Failed > 0 || tally.Requests == 0 {
 		t.Errorf("traffic: %s", tally)
 	}
 }

@@ -53,7 +53,7 @@ func start(t *testing.T) *harness.Cluster {
 	mark := c.Mark()
 	traffic := scene.Send(t, c, url, "", scene.OK)
 	t.Cleanup(func() {
-		if tally := traffic.Stop(); len(tally.Wrong) > 0 || tally.Requests == 0 {
+		if tally := traffic.Stop(); tally.Failed > 0 || tally.Requests == 0 {
 			t.Errorf("the neighbour's traffic: %s", tally)
 		}
 		if w := scene.Writes(c, mark, scene.Marks(neighbour)...); len(w) > 0 {

@@ -82,12 +82,7 @@ func TestShieldAndCapacityFollowTheirAnnotations(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "addons"
-	c.Simulator.Account.Lock()
-	err := c.Simulator.Account.SetQuota("reserved-load-balancer-capacity-units", 1000)
-	c.Simulator.Account.Unlock()
-	if err != nil {
-		t.Fatal(err)
-	}
+	allowCapacity(t, c)
 	var there smithy.APIError // since an earlier run of the test: a subscription cannot be ended
 	if _, err := c.Simulator.Shield.CreateSubscription(t.Context(), &shield.CreateSubscriptionInput{}); err != nil && (!errors.As(err, &there) || there.ErrorCode() != "ResourceAlreadyExistsException") {
 		t.Fatal(err)

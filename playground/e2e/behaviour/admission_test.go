@@ -161,7 +161,7 @@ func TestTheControllersOwnCertificateIsRenewedWithoutAFailure(t *testing.T) {
 	})
 	const ns = "renewed"
 	c.Apply(t, scene.Namespace(ns, 0))
-	c.RestartController(t, "--webhook-cert-dir=", "--webhook-cert-secret=aws-load-balancer-webhook-tls", "--webhook-cert-lifetime=30s")
+	c.RestartController(t, "--webhook-cert-dir=", "--webhook-cert-secret=aws-load-balancer-webhook-tls", "--webhook-cert-lifetime=1m")
 	bad := filepath.Join(t.TempDir(), "bad.yaml")
 	write(t, bad, scene.Params(ns, "{inboundCIDRs: [everywhere]}"))
 	refused := func(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/playground/load"
 )
 
 func TestMain(m *testing.M) {
@@ -64,9 +65,9 @@ func wait(t *testing.T, c *harness.Cluster, what string, look func() string) {
 	})
 }
 
-func noneWrong(t *testing.T, what string, tally scene.Tally) {
+func noneWrong(t *testing.T, what string, tally load.Result) {
 	t.Helper()
-	if len(tally.Wrong) > 0 || tally.Requests == 0 {
+	if tally.Failed > 0 || tally.Requests == 0 {
 		t.Errorf("%s: %s", what, tally)
 	}
 }

@@ -2,7 +2,10 @@ package behaviour
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -121,4 +124,54 @@ func relabel(c *harness.Cluster, node, label, value string) error {
 	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, label, text)
 	_, err := c.Client.CoreV1().Nodes().Patch(context.Background(), node, apitypes.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	return err
+}
+
+func TestAPeerOfABindingIsOfOneKindAndABindingFromBeforeThatRuleStaysAndMayBeEdited(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns, crd = "peers", "targetgroupbindings.elbv2.k8s.aws"
+	const rules = "/spec/versions/1/schema/openAPIV3Schema/properties/spec/properties/networking/properties/ingress/items/properties/from/items/x-kubernetes-validations"
+	arn := targetGroup(t, c, ns, types.TargetTypeEnumIp)
+	peers := func(name, from string) string {
+		return bind(ns, name, fmt.Sprintf("targetGroupARN: %s, networking: {ingress: [{from: [%s], ports: []}]}", arn, from))
+	}
+	const both = "{ipBlock: {cidr: 10.9.0.0/16}, securityGroup: {groupID: sg-0123456789abcdef0}}"
+	c.Apply(t, scene.Namespace(ns, 1))
+	for from, says := range map[string]string{
+		both:                                  "a peer is either an ipBlock or a securityGroup",
+		"{}":                                  "a peer is either an ipBlock or a securityGroup",
+		"{ipBlock: {cidr: 10.9.0.0}}":         "cidr in body should match",
+		"{securityGroup: {groupID: backend}}": "groupID in body should match",
+	} {
+		if out := c.ApplyRefused(t, peers("refused", from)); !strings.Contains(out, says) {
+			t.Errorf("%s is refused with %s", from, out)
+		}
+	}
+
+	version := c.Kubectl(t, "get", "crd", crd, "-o", "jsonpath={.spec.versions[1].name}")
+	if version != "v1beta1" {
+		t.Fatalf("the second version is %s", version)
+	}
+	rule := c.Kubectl(t, "get", "crd", crd, "-o", "jsonpath={.spec.versions[1].schema.openAPIV3Schema.properties.spec.properties.networking.properties.ingress.items.properties.from.items.x-kubernetes-validations}")
+	c.Kubectl(t, "patch", "crd", crd, "--type=json", "-p", fmt.Sprintf(`[{"op":"remove","path":%q}]`, rules))
+	path := filepath.Join(t.TempDir(), "old.yaml")
+	write(t, path, peers("old", both))
+	c.WaitFor(t, "a binding as it could be stored before", func(context.Context) error {
+		_, err := c.TryKubectl(t, "apply", "-f", path)
+		return err
+	})
+	c.Kubectl(t, "patch", "crd", crd, "--type=json", "-p", fmt.Sprintf(`[{"op":"add","path":%q,"value":%s}]`, rules, rule))
+	write(t, path, peers("refused", both))
+	c.WaitFor(t, "the rule again", func(context.Context) error {
+		if _, err := c.TryKubectl(t, "apply", "--dry-run=server", "-f", path); err == nil {
+			return errors.New("it is admitted")
+		}
+		return nil
+	})
+	wait(t, c, "the condition", func() string {
+		return differs("reason", scene.Query(t, c, "get", "targetgroupbinding", "-n", ns, "old", "-o", "jsonpath={.status.conditions[0].reason}"), "InvalidNetworking")
+	})
+	c.Kubectl(t, "patch", "targetgroupbinding", "-n", ns, "old", "--type=merge", "-p", `{"metadata":{"labels":{"edited":"yes"}},"spec":{"serviceRef":{"port":80}}}`)
+	scene.WaitTargets(t, c, arn, 1)
+	c.Kubectl(t, "delete", "targetgroupbinding", "-n", ns, "old", "--timeout="+harness.Timeout.String())
 }

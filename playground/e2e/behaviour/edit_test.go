@@ -28,7 +28,7 @@ func TestAPathInFrontCostsTwoWritesAndNoWrongAnswer(t *testing.T) {
 	fresh := scene.Send(t, c, url(lb, "/an/even/longer/path"), "", scene.OK)
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(nil), append([]scene.Path{{Path: "/an/even/longer/path", Service: "other"}}, paths...)...))
 	c.WaitGet(t, url(lb, "/an/even/longer/path"), "", 200, "other")
-	fresh.More(t, c, 50)
+	scene.More(t, c, fresh, 50)
 	noneWrong(t, "the new path", fresh.Stop())
 	scene.WaitSuccess(t, c, ns, "web", reported)
 
@@ -37,7 +37,7 @@ func TestAPathInFrontCostsTwoWritesAndNoWrongAnswer(t *testing.T) {
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(nil),
 		append([]scene.Path{{Path: "/the/longest/path/of/all", Service: "other"}, {Path: "/an/even/longer/path", Service: "other"}}, paths...)...))
 	c.WaitGet(t, url(lb, "/the/longest/path/of/all"), "", 200, "other")
-	special.More(t, c, 50)
+	scene.More(t, c, special, 50)
 	if w := scene.Writes(c, mark, scene.Marks(ns)...); len(w) > 2 {
 		t.Errorf("%d writes:\n%s", len(w), strings.Join(w, "\n"))
 	}
@@ -162,7 +162,7 @@ func TestEditsChangeOnlyTheirSettingsAndInterruptNoRequest(t *testing.T) {
 		wait(t, c, e.name, func() string { return e.look(c, c.LoadBalancer(t, first.Name)) })
 		reported = scene.WaitSuccess(t, c, ns, "web", reported)
 		c.WaitHealthy(t, c.LoadBalancer(t, first.Name))
-		traffic.More(t, c, 20)
+		scene.More(t, c, traffic, 20)
 		writes := scene.Writes(c, mark, append(scene.Marks(ns), first.SecurityGroups[0])...)
 		if e.writes > 0 && len(writes) > e.writes {
 			t.Errorf("%s: %d writes, at most %d expected:\n%s", e.name, len(writes), e.writes, strings.Join(writes, "\n"))
@@ -196,7 +196,7 @@ func TestWeightsChangeInOneWrite(t *testing.T) {
 	mark := c.Mark()
 	scene.Change(t, c, split(0, 1))
 	c.WaitGet(t, url(lb, "/"), "", 200, "other")
-	traffic.More(t, c, 50)
+	scene.More(t, c, traffic, 50)
 	if w := scene.Writes(c, mark, scene.Marks(ns)...); len(w) != 1 || !strings.HasPrefix(w[0], "ModifyRule ") {
 		t.Errorf("writes:\n%s", strings.Join(w, "\n"))
 	}

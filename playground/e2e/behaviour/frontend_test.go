@@ -63,7 +63,7 @@ func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
 	wait(t, c, "another health check", func() string {
 		return differs("checks", checks(c, nlb), map[int32]string{80: "/healthz", 8080: "/healthz"})
 	})
-	behind.More(t, c, 50)
+	scene.More(t, c, behind, 50)
 	noneWrong(t, "through the frontend", behind.Stop())
 
 	// Without the annotation it goes, and its target groups with it; the ALB goes on.
@@ -75,7 +75,7 @@ func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
 		}
 		return differs("status", scene.Query(t, c, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.status.loadBalancer.ingress[*].hostname}"), alb.DNSName)
 	})
-	direct.More(t, c, 50)
+	scene.More(t, c, direct, 50)
 	noneWrong(t, "directly", direct.Stop())
 
 	// And back again, then all of it goes: the ALB is no target when it is deleted.

@@ -23,8 +23,7 @@ func lbc(t *testing.T, c *harness.Cluster, args ...string) (out string, status i
 	seeded := c.Simulator.Seed()
 	args = append(args, "--kubeconfig", c.Env.Kubeconfig, "--cluster-name", seeded.Cluster.Name, "--aws-vpc-id", seeded.VPC.ID, "--aws-region", seeded.Region)
 	cmd := exec.CommandContext(t.Context(), binary, args...)
-	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+c.Env.URL, "AWS_REGION="+seeded.Region, "AWS_ACCESS_KEY_ID=AKIAPLAYGROUNDUSER01", "AWS_SECRET_ACCESS_KEY=playground",
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_PROFILE=", "AWS_SESSION_TOKEN=")
+	cmd.Env = c.Environ()
 	var o, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &o, &errOut
 	err := cmd.Run()

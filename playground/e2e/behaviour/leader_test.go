@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/process"
@@ -103,4 +106,28 @@ func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
 	standby.process.Stop(ctx)
 	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String())
 	scene.WaitGone(t, c, scene.Marks(ns)...)
+}
+
+// TestALeaderThatLosesItsLeaseIsStartedAgain is about the tests themselves: on a machine with much to do, the API server may take so long for an answer that a
+// leader ends, which a kubelet would start again.
+func TestALeaderThatLosesItsLeaseIsStartedAgain(t *testing.T) {
+	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--enable-leader-election=true"}})
+	settled(t, c)
+	former, leases := c.Env.ControllerPID(), c.Client.CoordinationV1().Leases("kube-system")
+	c.WaitFor(t, "another holder of the lease", func(ctx context.Context) error {
+		l, err := leases.Get(ctx, "aws-load-balancer-controller-leader", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		l.Spec.HolderIdentity, l.Spec.RenewTime = ptr.To("another"), ptr.To(metav1.NowMicro())
+		_, err = leases.Update(ctx, l, metav1.UpdateOptions{})
+		return err // of a conflict with a renewal
+	})
+	c.WaitFor(t, "another process", func(context.Context) error {
+		if now := c.Env.ControllerPID(); now == former || now == 0 {
+			return fmt.Errorf("process %d", now)
+		}
+		return nil
+	})
+	settled(t, c)
 }

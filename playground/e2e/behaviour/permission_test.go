@@ -1,8 +1,16 @@
 package behaviour
 
 import (
+	"context"
 	"os"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
@@ -10,13 +18,14 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-func TestThePublishedPolicySufficesForAWholeLife(t *testing.T) {
-	c := cluster(t)
-	standard, err := os.ReadFile("../../../docs/install/iam_policy.json")
+// attach has the controller run with a published policy until the test ends.
+func attach(t *testing.T, c *harness.Cluster, file string) {
+	t.Helper()
+	policy, err := os.ReadFile("../../../docs/install/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Simulator.PutPolicy("controller", standard); err != nil {
+	if err := c.Simulator.PutPolicy("controller", policy); err != nil {
 		t.Fatal(err)
 	}
 	attached := []simclient.Attachment{{Policy: "controller", AccessKey: harness.ControllerKey}}
@@ -28,6 +37,11 @@ func TestThePublishedPolicySufficesForAWholeLife(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestThePublishedPolicySufficesForAWholeLife(t *testing.T) {
+	c := cluster(t)
+	attach(t, c, "iam_policy.json")
 	mark := c.Mark()
 	const ns = "permitted"
 	ingress := func(more scene.Annotations) string { return scene.Ingress(ns, "web", scene.Class, public(more)) }
@@ -50,4 +64,92 @@ func TestThePublishedPolicySufficesForAWholeLife(t *testing.T) {
 	for _, call := range c.Denied(mark) {
 		t.Errorf("%s %s: %s", call.Service, call.Action, call.Message)
 	}
+}
+
+// freeGroup makes a target group of a user, which goes with the test.
+func freeGroup(t *testing.T, c *harness.Cluster, name string) (arn string) {
+	t.Helper()
+	out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
+		Name: aws.String(name), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(c.Simulator.Seed().VPC.ID),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn = aws.ToString(out.TargetGroups[0].TargetGroupArn)
+	t.Cleanup(func() {
+		if _, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{TargetGroupArn: &arn}); err != nil {
+			t.Error(err)
+		}
+	})
+	return arn
+}
+
+// withoutLoadBalancers waits until nothing of an earlier test is in the account: neither a load balancer nor the backend security group, which goes after
+// the last of them. What is left then would be deleted in the middle of the test, or under its policy not at all.
+func withoutLoadBalancers(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	wait(t, c, "what earlier tests made to go", func() string {
+		r := c.Simulator.Resources()
+		for _, lb := range r.LoadBalancers {
+			return lb.Name
+		}
+		for _, g := range r.SecurityGroups {
+			if g.Tags["elbv2.k8s.aws/cluster"] != "" {
+				return g.Name
+			}
+		}
+		return ""
+	})
+}
+
+// TestUnderThePolicyForBindingsAControllerReportsNothingAsMissing starts one that serves TargetGroupBindings to target groups of users alone. It is not
+// parallel: the controller is its own. Its looks for load balancers at the start are refused, which is an answer.
+func TestUnderThePolicyForBindingsAControllerReportsNothingAsMissing(t *testing.T) {
+	c := cluster(t)
+	withoutLoadBalancers(t, c)
+	c.Env.StopController() // what the former one is denied does not count
+	attach(t, c, "iam_policy_targetgroupbindings.json")
+	mark, log, began := c.Mark(), c.Journal(t), time.Now()
+	c.RestartController(t)
+	const ns = "bindingsonly"
+	group := freeGroup(t, c, ns)
+	c.Apply(t, scene.Namespace(ns, 1)+`apiVersion: elbv2.k8s.aws/v1beta1
+kind: TargetGroupBinding
+metadata: {name: web, namespace: `+ns+`}
+spec: {targetGroupARN: "`+group+`", serviceRef: {name: web, port: 80}}
+`)
+	scene.WaitTargets(t, c, group, 1)
+	c.Kubectl(t, "scale", "deployment", "-n", ns, "web", "--replicas=2")
+	scene.WaitTargets(t, c, group, 2)
+	c.Kubectl(t, "wait", "--for=condition=Ready", "targetgroupbinding", "web", "-n", ns, "--timeout="+harness.Timeout.String())
+	settled(t, c)
+	denied := map[string]int{}
+	for _, call := range c.Denied(mark) {
+		denied[call.Action]++
+	}
+	if denied["DescribeLoadBalancers"] == 0 {
+		t.Error("the policy does not hold")
+	}
+	most := 4 + int(time.Since(began)/time.Minute) // they are tried again, ever less often
+	for action, n := range denied {
+		if n > most || !slices.Contains([]string{"DescribeLoadBalancers", "DescribeAvailabilityZones", "DescribeSubnets"}, action) {
+			t.Errorf("%s is denied %d times", action, n)
+		}
+	}
+	expectNoWarnings(t, c, ns)
+	m, err := scrape(t.Context(), c.Env.ControllerMetrics())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !m.has("lbc_degraded") || m.sum("lbc_degraded") != 0 {
+		t.Errorf("%v conditions are reported", m.sum("lbc_degraded"))
+	}
+	for line := range strings.Lines(log()) {
+		if strings.Contains(line, "not authorized") {
+			t.Errorf("logged: %s", line)
+		}
+	}
+	c.Kubectl(t, "delete", "targetgroupbinding", "web", "-n", ns, "--timeout="+harness.Timeout.String())
+	scene.WaitTargets(t, c, group, 0)
+	c.Kubectl(t, "delete", "namespace", ns, "--wait=false")
 }

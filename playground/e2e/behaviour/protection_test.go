@@ -62,7 +62,7 @@ func TestDeletionProtectionKeepsALoadBalancerUntilItIsLifted(t *testing.T) {
 			if e := c.WaitEvent(t, "Ingress", ns, "first", "FailedDeployModel"); !strings.Contains(e.Message, "deletion protection") || !strings.Contains(e.Message, p.declared) {
 				t.Errorf("event: %s", e.Message)
 			}
-			traffic.More(t, c, 20)
+			scene.More(t, c, traffic, 20)
 			noneWrong(t, "traffic of a protected load balancer", traffic.Stop())
 			for _, w := range scene.Writes(c, mark, scene.Marks(ns)...) {
 				if strings.HasPrefix(w, "Delete") {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 func TestAControllerKilledAgainAndAgainMakesEverythingOnceAndLeavesNothing(t *testing.T) {
 	c := cluster(t)
 	const ns, n = "killed", 10
+	withoutLoadBalancers(t, c)
 	before := c.Simulator.Resources()
 	var all strings.Builder
 	for i := range n {
@@ -198,4 +200,25 @@ func TestStrictGroupsWaitForTheirWorstMember(t *testing.T) {
 	// Without the flag the good member does not wait.
 	c.RestartController(t)
 	c.WaitGet(t, url(lb, "/better"), "", 200, "web")
+}
+
+// TestWhatATestAppliedGoesThoughItsControllerHasEnded is about the tests themselves: a controller that one of them has lost must not be missed by the next.
+func TestWhatATestAppliedGoesThoughItsControllerHasEnded(t *testing.T) {
+	c := cluster(t)
+	const ns = "bereft"
+	t.Run("a test whose controller ends", func(t *testing.T) {
+		c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(nil)))
+		serve(t, c, ns, "web", "/")
+		c.LetControllerEnd()
+		if err := syscall.Kill(c.Env.ControllerPID(), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		c.WaitFor(t, "the end of the controller", func(context.Context) error {
+			if c.Env.ControllerFailed() == nil {
+				return errors.New("it runs")
+			}
+			return nil
+		})
+	})
+	scene.WaitGone(t, c, scene.Marks(ns)...)
 }

@@ -20,7 +20,7 @@ func TestScalingUnderTrafficAnswersEveryRequest(t *testing.T) {
 			})))
 			lb := serve(t, c, ns, "web", "/")
 			traffic := scene.Send(t, c, url(lb, "/"), "", scene.OK)
-			traffic.More(t, c, 50)
+			scene.More(t, c, traffic, 50)
 			for _, replicas := range []string{"5", "3", "6", "2"} {
 				c.Kubectl(t, "scale", "deployment", "-n", ns, "web", "--replicas="+replicas)
 				c.Kubectl(t, "rollout", "status", "deployment", "-n", ns, "web", "--timeout="+harness.Timeout.String())
@@ -29,7 +29,7 @@ func TestScalingUnderTrafficAnswersEveryRequest(t *testing.T) {
 					scene.WaitTargets(t, c, c.TargetGroups(lb)[0].ARN, want)
 				}
 				c.WaitHealthy(t, lb)
-				traffic.More(t, c, 50)
+				scene.More(t, c, traffic, 50)
 			}
 			noneWrong(t, "traffic", traffic.Stop())
 			expectNoWarnings(t, c, ns)
@@ -56,7 +56,7 @@ func TestARollingUpdateAnswersEveryRequest(t *testing.T) {
 		}
 		return ""
 	})
-	traffic.More(t, c, 100)
+	scene.More(t, c, traffic, 100)
 	noneWrong(t, "traffic", traffic.Stop())
 	scene.WaitTargets(t, c, c.TargetGroups(lb)[0].ARN, 3)
 }

@@ -5,12 +5,36 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/k8s-lbc/lbc/playground/harness"
 )
+
+// withRules gives the controller's ClusterRole other rules, and returns what gives it its own back, as the end of the test does.
+func withRules(t *testing.T, c *harness.Cluster, edit func([]rbacv1.PolicyRule) []rbacv1.PolicyRule) (restore func()) {
+	t.Helper()
+	const role = "aws-load-balancer-controller-role"
+	roles := c.Client.RbacV1().ClusterRoles()
+	was, err := roles.Get(t.Context(), role, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(rules []rbacv1.PolicyRule) {
+		patch := []byte(`[{"op":"replace","path":"/rules","value":` + jsonOf(t, rules) + `}]`)
+		if _, err := roles.Patch(context.Background(), role, types.JSONPatchType, patch, metav1.PatchOptions{}); err != nil {
+			t.Error(err)
+		}
+	}
+	restore = sync.OnceFunc(func() { put(was.Rules) })
+	t.Cleanup(restore)
+	put(edit(was.DeepCopy().Rules))
+	return restore
+}
 
 // TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething: the name of the host is not that of the pod there.
 func TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething(t *testing.T) {
@@ -19,17 +43,9 @@ func TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething(t *testi
 	upgrade(t, c, map[string]any{"hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet"})
 	leader := waitLeader(t, c)
 
-	const role = "aws-load-balancer-controller-role"
-	roles := c.Client.RbacV1().ClusterRoles()
-	before, err := roles.Get(t.Context(), role, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	without := before.DeepCopy()
-	without.Rules = slices.DeleteFunc(without.Rules, func(rule rbacv1.PolicyRule) bool { return slices.Contains(rule.Resources, "nodes") })
-	if _, err := roles.Update(t.Context(), without, metav1.UpdateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	restore := withRules(t, c, func(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
+		return slices.DeleteFunc(rules, func(rule rbacv1.PolicyRule) bool { return slices.Contains(rule.Resources, "nodes") })
+	})
 	if err := c.Env.KillReplica(leader); err != nil { // its pod starts another process, which may not list nodes
 		t.Fatal(err)
 	}
@@ -51,10 +67,7 @@ func TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething(t *testi
 		})
 	}
 	reported("Degraded", "may not list, watch nodes")
-	restore := []byte(`[{"op":"replace","path":"/rules","value":` + jsonOf(t, before.Rules) + `}]`)
-	if _, err := roles.Patch(t.Context(), role, types.JSONPatchType, restore, metav1.PatchOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	restore()
 	reported("Recovered", "")
 	rolledOut(t, c, "kube-system", installation)
 	waitLeader(t, c)

@@ -73,6 +73,28 @@ func gated(t *testing.T, c *harness.Cluster, ns string) (url string) {
 	return url
 }
 
+// replicas waits until there are so many pods of the controller, of which none ends, and returns their names.
+func replicas(t *testing.T, c *harness.Cluster, n int) (names []string) {
+	t.Helper()
+	c.WaitFor(t, fmt.Sprintf("%d pods of the controller", n), func(ctx context.Context) error {
+		list, err := c.Client.CoreV1().Pods("kube-system").List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + installation})
+		if err != nil {
+			return err
+		}
+		names = nil
+		for _, p := range list.Items {
+			if names = append(names, p.Name); p.DeletionTimestamp != nil {
+				return fmt.Errorf("%s ends", p.Name)
+			}
+		}
+		if len(names) != n {
+			return fmt.Errorf("there are %v", names)
+		}
+		return nil
+	})
+	return names
+}
+
 func rolledOut(t *testing.T, c *harness.Cluster, ns, deployment string) {
 	t.Helper()
 	c.Kubectl(t, "rollout", "status", "deployment", "-n", ns, deployment, "--timeout="+harness.Timeout.String())
@@ -136,9 +158,14 @@ func inputOf(t *testing.T, call gate.Call) string {
 // that runs much else is allowed; readsBeforeTargets bounds the calls that it makes before, on which that time depends in AWS.
 const (
 	registrationGoal   = 100 * time.Millisecond
-	registrationBound  = 30 * registrationGoal
+	registrationBound  = 100 * registrationGoal
 	readsBeforeTargets = 25
 )
+
+// takeoverBound is how long after the death of the leader another process leads at the latest. To the lease's duration, two pauses between attempts are
+// added, which client-go makes up to 4.4 s long: one may pass before the last renewal is seen, and one before the next attempt. A machine with much to do
+// gets the rest.
+const takeoverBound = 2 * leaseDuration
 
 func TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwice(t *testing.T) {
 	c := start(t)
@@ -147,7 +174,7 @@ func TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwic
 	leader := waitLeader(t, c)
 	before, _ := holder(t, c)
 	traffic := scene.Send(t, c, url, "", scene.OK)
-	traffic.More(t, c, 50)
+	scene.More(t, c, traffic, 50)
 	mark := c.Mark()
 	if err := c.Env.KillReplica(leader); err != nil {
 		t.Fatal(err)
@@ -155,12 +182,12 @@ func TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwic
 	killed := time.Now()
 	c.Kubectl(t, "rollout", "restart", "deployment", "-n", ns, "web")
 	_, leads := awaitHolder(t, c, before)
-	if took := leads.Sub(killed); took > leaseDuration+2*2*time.Second { // twice the pause between attempts, as above
+	if took := leads.Sub(killed); took > takeoverBound {
 		t.Errorf("another process leads after %v", took)
 	}
 	rolledOut(t, c, ns, "web")
-	traffic.More(t, c, 100)
-	if wrong := traffic.Stop(); wrong.Failures > 0 {
+	scene.More(t, c, traffic, 100)
+	if wrong := traffic.Stop(); wrong.Failed > 0 {
 		t.Errorf("%s", wrong)
 	}
 	onceOnly(t, c, mark, "RegisterTargets", "DeregisterTargets")
@@ -189,7 +216,7 @@ func TestARollingUpgradeOfTheControllerDuringARolloutAnswersEveryRequest(t *test
 	waitLeader(t, c)
 	former := c.Kubectl(t, "get", "pods", "-n", "kube-system", "-l", "app.kubernetes.io/name="+installation, "-o", "name")
 	traffic := scene.Send(t, c, url, "", scene.OK)
-	traffic.More(t, c, 50)
+	scene.More(t, c, traffic, 50)
 	mark := c.Mark()
 	watched, stop := context.WithCancel(t.Context())
 	gaps := make(chan time.Duration)
@@ -209,41 +236,42 @@ func TestARollingUpgradeOfTheControllerDuringARolloutAnswersEveryRequest(t *test
 	})
 	waitLeader(t, c)
 	stop()
-	if gap := <-gaps; gap == 0 || gap > leaseDuration/2 {
+	if gap := <-gaps; gap == 0 || gap > leaseDuration {
 		t.Errorf("the longest time without a leader is %v: the lease was not released", gap)
 	} else {
 		t.Logf("the longest time without a leader is %v", gap)
 	}
-	traffic.More(t, c, 100)
-	if wrong := traffic.Stop(); wrong.Failures > 0 {
+	scene.More(t, c, traffic, 100)
+	if wrong := traffic.Stop(); wrong.Failed > 0 {
 		t.Errorf("%s", wrong)
 	}
 	onceOnly(t, c, mark, "RegisterTargets", "DeregisterTargets")
 	deleted(t, c, ns)
 }
 
-// longestGap is the longest time that the lease had no holder, until ctx ends.
+// longestGap is the longest time that the lease had no holder, by the times that its holders wrote, until ctx ends.
 func longestGap(ctx context.Context, c *harness.Cluster) (longest time.Duration) {
-	tick := time.NewTicker(25 * time.Millisecond)
-	defer tick.Stop()
-	var since time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return longest
-		case <-tick.C:
-		}
-		l, err := lease(ctx, c)
+	var released time.Time
+	for ctx.Err() == nil {
+		w, err := c.Client.CoordinationV1().Leases("kube-system").Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + installation + "-leader"})
 		if err != nil {
+			time.Sleep(100 * time.Millisecond) // the API server may be busy
 			continue
 		}
-		switch held := l.Spec.HolderIdentity != nil && *l.Spec.HolderIdentity != ""; {
-		case !held && since.IsZero():
-			since = time.Now()
-		case held && !since.IsZero():
-			longest, since = max(longest, time.Since(since)), time.Time{}
+		for e := range w.ResultChan() {
+			l, ok := e.Object.(*coordinationv1.Lease)
+			if !ok || l.Spec.RenewTime == nil || l.Spec.AcquireTime == nil {
+				continue
+			}
+			switch held := l.Spec.HolderIdentity != nil && *l.Spec.HolderIdentity != ""; {
+			case !held && released.IsZero():
+				released = l.Spec.RenewTime.Time
+			case held && !released.IsZero():
+				longest, released = max(longest, l.Spec.AcquireTime.Sub(released)), time.Time{}
+			}
 		}
 	}
+	return longest
 }
 
 // TestALeaderThatWakesUpDeposedInTheMiddleOfItsWorkWritesNothing suspends the leader between two writes, as on a machine that is migrated.
@@ -275,7 +303,7 @@ func TestALeaderThatWakesUpDeposedInTheMiddleOfItsWorkWritesNothing(t *testing.T
 	for i := range n {
 		c.WaitGet(t, "http://"+c.IngressAddress(t, ns, fmt.Sprintf("web%d", i))+"/", "", 200, "web")
 	}
-	idle(t, c)
+	idle(t, c, leader)
 	mark2 := c.Mark()
 	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
@@ -302,24 +330,49 @@ func TestALeaderThatWakesUpDeposedInTheMiddleOfItsWorkWritesNothing(t *testing.T
 	deleted(t, c, ns)
 }
 
-// idle waits until nothing was written for some time.
-func idle(t *testing.T, c *harness.Cluster) {
+// idle waits until the replicas but for one that is suspended have nothing to do, and nothing was written for some time.
+func idle(t *testing.T, c *harness.Cluster, suspended string) {
 	t.Helper()
 	last, since := c.Mark(), time.Now()
-	c.WaitFor(t, "an idle controller", func(context.Context) error {
-		if now := c.Mark(); len(c.Writes(last)) > 0 {
+	c.WaitFor(t, "an idle controller", func(ctx context.Context) error {
+		open, err := work(ctx, c, suspended)
+		if err != nil {
+			return err
+		}
+		if now := c.Mark(); open > 0 || len(c.Writes(last)) > 0 {
 			last, since = now, time.Now()
+			return fmt.Errorf("%d queues hold something, or it wrote a moment ago", open)
 		}
 		if time.Since(since) < 3*time.Second {
-			return errors.New("it wrote a moment ago")
+			return errors.New("it had work a moment ago")
 		}
 		return nil
 	})
 }
 
+// work is how many queues of the replicas but for one hold something, or are at work.
+func work(ctx context.Context, c *harness.Cluster, suspended string) (open int, err error) {
+	for _, url := range c.Env.ReplicaMetrics() {
+		if url == suspended {
+			continue // it answers nothing
+		}
+		_, page, err := harness.Page(ctx, url)
+		if err != nil {
+			return 0, err
+		}
+		for line := range strings.Lines(page) {
+			if name, _, _ := strings.Cut(line, "{"); (name == "workqueue_depth" || name == "controller_runtime_active_workers") && !strings.HasSuffix(strings.TrimSpace(line), " 0") {
+				open++
+			}
+		}
+	}
+	return open, nil
+}
+
 // TestRows13And14KubectlShowsTheDeploymentAsInACluster runs the commands that guides have users run after an installation.
 func TestRows13And14KubectlShowsTheDeploymentAsInACluster(t *testing.T) {
 	c := start(t)
+	replicas(t, c, 2)
 	rolledOut(t, c, "kube-system", installation)
 	if out := strings.Join(strings.Fields(c.Kubectl(t, "get", "deployment", "-n", "kube-system", installation)), " "); !strings.Contains(out, installation+" 2/2 2 2") {
 		t.Errorf("kubectl get deployment: %s", out)

@@ -26,7 +26,7 @@ func TestRow12KubectlPrintsTheLogsOfTheController(t *testing.T) {
 			t.Errorf("%s is not in the first line: %s", key, first)
 		}
 	}
-	pods := strings.Fields(c.Kubectl(t, "get", "pods", "-n", "kube-system", "-l", byLabel, "-o", "jsonpath={.items[*].metadata.name}"))
+	pods := replicas(t, c, 2)
 	of := map[string]string{}
 	for _, pod := range pods {
 		of[pod] = c.Kubectl(t, "logs", "-n", "kube-system", pod)
@@ -41,11 +41,12 @@ func TestRow12KubectlPrintsTheLogsOfTheController(t *testing.T) {
 		t.Errorf("logs by a label:\n%s", both)
 	}
 
-	// Each failed reconcile is a line with its object and cause. Those that follow a log read it when it is written, and until the process ends.
+	// Each failed reconcile is a line with its object and cause. Those that follow a log read it when it is written, and until the process ends. They read
+	// from the beginning, as nothing shows when they have begun.
 	followed := make(chan string, len(pods))
 	for _, pod := range pods {
 		go func() {
-			out, err := c.TryKubectl(t, "logs", "-n", "kube-system", pod, "-f", "--tail=0")
+			out, err := c.TryKubectl(t, "logs", "-n", "kube-system", pod, "-f")
 			if err != nil {
 				out += err.Error()
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/playground/cluster/gatewayapi"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/playground/load"
 	"github.com/k8s-lbc/lbc/playground/manifest"
 )
 
@@ -161,13 +162,13 @@ func TestDefinitionsThatComeLaterAreServedAndTheirRemovalIsNoDeletion(t *testing
 	})
 	c.Kubectl(t, "label", "gateway", "-n", ns, "web", "example.com/touched=yes")
 	c.Kubectl(t, "patch", "gateway", "-n", ns, "web", "--type=json", "-p", `[{"op": "add", "path": "/spec/listeners/-", "value": {"name": "more", "protocol": "HTTP", "port": 8080}}]`)
-	traffic.More(t, c, 50)
+	scene.More(t, c, traffic, 50)
 	install(t, c, definitionsResource, upstream(t, "httproutes.gateway.networking.k8s.io"))
 	apply(t, c, scene.Route("HTTPRoute", ns, "web", route))
 	scene.GatewayAddress(t, c, ns, "web")
 	c.WaitGet(t, "http://"+host+":8080/", "", 200, "web")
-	traffic.More(t, c, 50)
-	if tally := traffic.Stop(); len(tally.Wrong) > 0 {
+	scene.More(t, c, traffic, 50)
+	if tally := traffic.Stop(); tally.Failed > 0 {
 		t.Errorf("the removal of a definition interrupted: %s", tally)
 	}
 	for _, w := range c.Writes(mark) {
@@ -201,10 +202,10 @@ func TestTheRemovalOfTheDefinitionOfGatewaysDeletesNothingAndGatewaysMadeAgainTa
 	c.WaitGet(t, "http://"+raw+":81/", "", 200, "web")
 	before := map[string]string{web: c.LoadBalancer(t, web).ARN, raw: c.LoadBalancer(t, raw).ARN}
 
-	traffic := []*scene.Traffic{scene.Send(t, c, "http://"+web+"/", "", scene.OK), scene.Send(t, c, "http://"+raw+":81/", "", scene.OK)}
+	traffic := []*load.Clients{scene.Send(t, c, "http://"+web+"/", "", scene.OK), scene.Send(t, c, "http://"+raw+":81/", "", scene.OK)}
 	more := func() {
 		for _, f := range traffic {
-			f.More(t, c, 50)
+			scene.More(t, c, f, 50)
 		}
 	}
 	mark := c.Mark()
@@ -221,7 +222,7 @@ func TestTheRemovalOfTheDefinitionOfGatewaysDeletesNothingAndGatewaysMadeAgainTa
 	c.WaitGet(t, "http://"+web+":8080/", "", 200, "web")
 	more()
 	for _, f := range traffic {
-		if tally := f.Stop(); len(tally.Wrong) > 0 {
+		if tally := f.Stop(); tally.Failed > 0 {
 			t.Errorf("the removal of the definition interrupted: %s", tally)
 		}
 	}

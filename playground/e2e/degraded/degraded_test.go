@@ -5,21 +5,18 @@ package degraded
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
-	"github.com/k8s-lbc/lbc/playground/process"
 )
 
 func TestMain(m *testing.M) { harness.Main(m) }
@@ -130,17 +127,14 @@ func TestAnAPIServerThatComesLaterStartsTheController(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	free, err := process.FreeAddresses(1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	at, answer := later(t)
 	server := ""
 	for _, k := range kubeconfig.Clusters {
 		u, err := url.Parse(k.Server)
 		if err != nil {
 			t.Fatal(err)
 		}
-		server, u.Host = u.Host, free[0]
+		server, u.Host = u.Host, at
 		k.Server = u.String()
 	}
 	own := filepath.Join(t.TempDir(), "kubeconfig")
@@ -148,9 +142,9 @@ func TestAnAPIServerThatComesLaterStartsTheController(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := c.StartProcess(t, keys(aws), region, vpc, alone, "--kubeconfig="+own)
-	eventually(t, c, p.Health+"/readyz", 500, "[-]api-server failed: the API server at https://"+free[0]+" does not answer", "[+]aws ok")
+	eventually(t, c, p.Health+"/readyz", 500, "[-]api-server failed: the API server at https://"+at+" does not answer", "[+]aws ok")
 	eventually(t, c, p.Metrics+"/metrics", 200, `lbc_degraded{reason="api-server"} 1`)
-	relay(t, free[0], server)
+	answer(server)
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
 	if n := logged(t, p, `"degraded","reason":"api-server"`); n != 1 {
 		t.Errorf("%d lines about the API server", n)
@@ -158,21 +152,27 @@ func TestAnAPIServerThatComesLaterStartsTheController(t *testing.T) {
 	serves(t, c, "reached")
 }
 
-// relay forwards connections from an address.
-func relay(t *testing.T, from, to string) {
+// later is an address that ends each connection until answer has it forward them. It is held from the beginning, so that nothing else can take it.
+func later(t *testing.T) (at string, answer func(to string)) {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", from)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
+	var forward atomic.Pointer[string]
 	go func() {
 		for {
 			in, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			out, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", to)
+			to := forward.Load()
+			if to == nil {
+				_ = in.Close()
+				continue
+			}
+			out, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", *to)
 			if err != nil {
 				_ = in.Close()
 				continue
@@ -185,6 +185,7 @@ func relay(t *testing.T, from, to string) {
 			}
 		}
 	}()
+	return listener.Addr().String(), func(to string) { forward.Store(&to) }
 }
 
 // TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem removes two definitions, has a controller start, and applies them again.
@@ -222,29 +223,7 @@ func TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem(t *testing.T) {
 // TestARightThatIsGrantedLaterStartsWhatNeedsIt takes the right to list Ingresses away.
 func TestARightThatIsGrantedLaterStartsWhatNeedsIt(t *testing.T) {
 	c := playground(t)
-	roles := c.Client.RbacV1().ClusterRoles()
-	list, err := roles.List(t.Context(), metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	grant := func() {}
-	for _, r := range list.Items {
-		for i, rule := range r.Rules {
-			if strings.HasPrefix(r.Name, "system:") || len(rule.Resources) == 0 || !strings.Contains(strings.Join(rule.Resources, " "), "ingresses") || !strings.Contains(strings.Join(rule.Verbs, " "), "list") || r.Name == "admin" || r.Name == "edit" || r.Name == "view" || r.Name == "cluster-admin" {
-				continue
-			}
-			patch := func(verbs string) {
-				body := fmt.Appendf(nil, `[{"op":"replace","path":"/rules/%d/verbs","value":[%s]}]`, i, verbs)
-				if _, err := roles.Patch(context.Background(), r.Name, types.JSONPatchType, body, metav1.PatchOptions{}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			before := grant
-			grant = func() { before(); patch(`"` + strings.Join(rule.Verbs, `","`) + `"`) }
-			patch(`"get"`)
-		}
-	}
-	t.Cleanup(func() { grant() })
+	grant := withdraw(t, c, "ingresses", "list")
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
 	eventually(t, c, p.Health+"/readyz", 500, "[!]rights degraded: the controller's ServiceAccount may not ", "list, watch ingresses.networking.k8s.io", "[-]caches failed")
 	grant()

@@ -3,12 +3,14 @@ package doctor
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/servingcert"
+	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -85,6 +87,47 @@ func TestTroublesOfAnInstallationAreFound(t *testing.T) {
 	found(t, c, trouble{check: "controller-flags", severity: "error", object: "Deployment " + installed + "/second", evidence: "--bogus"})
 	c.Apply(t, lease("default", time.Now())+lease("kube-public", time.Now()))
 	found(t, c, trouble{check: "controller-duplicate", severity: "error", object: "Lease", evidence: "pod-of-kube-public"})
+}
+
+// TestAnInstallationIsFoundUnderAnyNameAndNamespace renders the chart with names of its user's, for pods that no node takes.
+func TestAnInstallationIsFoundUnderAnyNameAndNamespace(t *testing.T) {
+	c := cluster(t)
+	loaded, err := chart.Load(c.Repo.Chart())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ns = "balancing"
+	c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+"}\n")
+	for _, tt := range []struct{ name, release, set string }{
+		{"lb", "prod", `{"nameOverride": "lb", "fullnameOverride": "lb"}`},
+		{"prod-lb", "prod", `{"nameOverride": "lb", "creator": "kustomize"}`},
+		{"edge", "edge", `{"fullnameOverride": "edge", "serviceAccount": {"name": "balancer"}}`},
+	} {
+		values := map[string]any{}
+		if err := json.Unmarshal([]byte(tt.set), &values); err != nil {
+			t.Fatal(err)
+		}
+		values["clusterName"], values["nodeSelector"] = "elsewhere", map[string]any{"none": "such"}
+		r, err := loaded.Render(values, chart.Release{Name: tt.release, Namespace: ns})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := r.Object("Deployment", tt.name)
+		if d == nil {
+			t.Fatalf("there is no Deployment %s", tt.name)
+		}
+		manifest, err := json.Marshal(d.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(tt.name, func(t *testing.T) {
+			c.Apply(t, string(manifest))
+			found(t, c, trouble{check: "controller-unready", severity: "error", object: "Deployment " + ns + "/" + tt.name, evidence: "of 2 replicas"})
+			if report, _ := examine(t, c, nil, unnamed); report.Cluster != "elsewhere" {
+				t.Errorf("the cluster is %q", report.Cluster)
+			}
+		})
+	}
 }
 
 // certificate is a serving certificate of an age; it is valid for 90 days, and its authority for 900.

@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/playground/state"
 )
 
 var listAll = metav1.ListOptions{}
@@ -53,7 +54,7 @@ func deregister(t *testing.T, c *harness.Cluster, group string, target simclient
 
 func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
 	c := cluster(t)
-	deny(t, c, userKey, "elasticloadbalancing:DescribeRules")
+	deny(t, c, state.UserKey, "elasticloadbalancing:DescribeRules")
 	f := found(t, c, trouble{check: "unreadable", severity: "warning", object: "listeners", evidence: "AWS denies elasticloadbalancing:DescribeRules"})
 	if !strings.Contains(strings.Join(f.Evidence, " "), "certificate-expiring") {
 		t.Errorf("%v", f)
@@ -108,10 +109,11 @@ func TestAWrongVPCAndNameAreFound(t *testing.T) {
 func group(t *testing.T, c *harness.Cluster, in, name, stack string) {
 	t.Helper()
 	tag := func(k, v string) types.Tag { return types.Tag{Key: &k, Value: &v} }
-	out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
-		Name: &name, VpcId: &in, Port: aws.Int32(80), Protocol: types.ProtocolEnumHttp, TargetType: types.TargetTypeEnumIp,
-		Tags: []types.Tag{tag("elbv2.k8s.aws/cluster", c.Simulator.Seed().Cluster.Name), tag("ingress.k8s.aws/stack", stack), tag("ingress.k8s.aws/resource", stack+":80")},
-	})
+	made := &elb.CreateTargetGroupInput{Name: &name, VpcId: &in, Port: aws.Int32(80), Protocol: types.ProtocolEnumHttp, TargetType: types.TargetTypeEnumIp}
+	if stack != "" {
+		made.Tags = []types.Tag{tag("elbv2.k8s.aws/cluster", c.Simulator.Seed().Cluster.Name), tag("ingress.k8s.aws/stack", stack), tag("ingress.k8s.aws/resource", stack+":80")}
+	}
+	out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), made)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,21 +126,7 @@ func TestWhatADeletionHasLeftIsFound(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	group(t, c, c.Simulator.Seed().VPC.ID, "left", "left/web")
-	found(t, c, trouble{check: "orphaned", severity: "warning", object: "ingress.k8s.aws:left/web", evidence: "target group left"})
-}
-
-func TestALimitThatIsReachedIsFound(t *testing.T) {
-	c := cluster(t)
-	const limit = "application-load-balancers"
-	was := c.Simulator.Account.Quota(limit)
-	set := func(n int) {
-		if err := c.Simulator.SetQuotas(map[string]int{limit: n}); err != nil {
-			t.Error(err)
-		}
-	}
-	set(1)
-	t.Cleanup(func() { set(was) })
-	found(t, c, trouble{check: "quota", severity: "error", object: "account", evidence: "of 1 of limit application-load-balancers"})
+	found(t, c, trouble{check: "orphaned", severity: "warning", object: "ingress.k8s.aws:left/web", evidence: "TargetGroup left"})
 }
 
 func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
@@ -226,7 +214,7 @@ func TestTroublesOfTrafficAreFound(t *testing.T) {
 		t.Parallel()
 		abrupt := strings.Replace(scene.Backend("abrupt", "web", 1), "        lifecycle: {preStop: {sleep: {seconds: 2}}}\n", "", 1)
 		c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: abrupt}\n---\n"+abrupt+scene.Ingress("abrupt", "web", scene.Class, ip(scene.Annotations{})))
-		found(t, c, trouble{check: "termination-abrupt", severity: "note", object: "Service abrupt/web", evidence: "5 seconds"})
+		found(t, c, trouble{check: "termination-abrupt", severity: "note", object: "Service abrupt/web", evidence: "terminationGracePeriodSeconds is 5"})
 	})
 	t.Run("zone", func(t *testing.T) {
 		t.Parallel()

@@ -91,7 +91,7 @@ func replaceHandsOn(t *testing.T, s *scenario) {
 // editRule changes the answer of a rule: one write, and no request fails.
 func editRule(t *testing.T, s *scenario) {
 	traffic := scene.Send(t, s.c, "https://"+s.host(t, 0)+"/", "www.example.com", scene.OK)
-	traffic.More(t, s.c, 20)
+	scene.More(t, s.c, traffic, 20)
 	edit := func(body string) {
 		s.wrote(t, "the answer "+body, func() {
 			s.kubectl(t, "patch", "listenerruleconfiguration", "block-metrics", "-n", s.namespace, "--type=merge", "-p",
@@ -106,8 +106,8 @@ func editRule(t *testing.T, s *scenario) {
 	}
 	edit("Hidden")
 	edit("Forbidden")
-	traffic.More(t, s.c, 20)
-	if tally := traffic.Stop(); len(tally.Wrong) > 0 {
+	scene.More(t, s.c, traffic, 20)
+	if tally := traffic.Stop(); tally.Failed > 0 {
 		t.Errorf("an edit of another rule interrupted: %s", tally)
 	}
 }
@@ -122,7 +122,7 @@ func showClass(t *testing.T, s *scenario) {
 func leaveGateway(t *testing.T, s *scenario) {
 	arn := s.c.LoadBalancer(t, s.host(t, 0)).ARN
 	traffic := scene.Send(t, s.c, "https://"+s.host(t, 0)+"/", "www.example.com", scene.OK)
-	traffic.More(t, s.c, 20)
+	scene.More(t, s.c, traffic, 20)
 	s.kubectl(t, "delete", "httproute", "grafana-route", "-n", s.namespace)
 	left := s.balancers[0]
 	g := *left.gateway
@@ -139,8 +139,8 @@ func leaveGateway(t *testing.T, s *scenario) {
 		ps.same("number of bindings", len(p.bindings), 2)
 		return ps.err()
 	})
-	traffic.More(t, s.c, 20)
-	if tally := traffic.Stop(); len(tally.Wrong) > 0 {
+	scene.More(t, s.c, traffic, 20)
+	if tally := traffic.Stop(); tally.Failed > 0 {
 		t.Errorf("www was interrupted: %s", tally)
 	}
 	if lb := s.c.LoadBalancer(t, s.host(t, 0)); lb.ARN != arn {

@@ -79,11 +79,12 @@ func newScenario(c *harness.Cluster, r *row) *scenario {
 
 func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 	c := cluster(t)
+	before := c.Simulator.Resources()
 	for _, r := range slices.Concat(rows, gatewayRows) {
 		s := newScenario(c, &r)
 		t.Run(s.file, func(t *testing.T) {
-			before := c.Simulator.Resources()
 			s.gone(t)
+			c.WaitAccount(t, before) // what an example that failed made takes a while to go
 			mark := c.Mark()
 			s.apply(t)
 			s.settled(t)

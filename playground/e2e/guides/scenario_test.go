@@ -46,6 +46,7 @@ func (s *scenario) apply(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() {
 		if t.Failed() {
+			s.c.EnsureController(t)
 			if s.lift != nil {
 				s.kubectl(t, "patch", "ingressclassparams", "dev-class-params", "--type=merge", "-p", unprotected)
 			}

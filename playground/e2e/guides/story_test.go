@@ -280,7 +280,7 @@ func liftProtection(t *testing.T, s *scenario) {
 func leaveGroup(t *testing.T, s *scenario) {
 	arn := s.c.LoadBalancer(t, s.balancers[0].name).ARN
 	traffic := scene.Send(t, s.c, s.url(t, 0), "app2.example.com", scene.OK)
-	traffic.More(t, s.c, 20)
+	scene.More(t, s.c, traffic, 20)
 	s.kubectl(t, "delete", "ingress", "app1-ingress", "-n", s.namespace, "--wait=false")
 	left := s.balancers[0]
 	left.edited = true
@@ -297,8 +297,8 @@ func leaveGroup(t *testing.T, s *scenario) {
 		ps.same("number of Ingresses", len(p.ingresses), 1)
 		return ps.err()
 	})
-	traffic.More(t, s.c, 20)
-	if tally := traffic.Stop(); len(tally.Wrong) > 0 {
+	scene.More(t, s.c, traffic, 20)
+	if tally := traffic.Stop(); tally.Failed > 0 {
 		t.Errorf("app2 was interrupted: %s", tally)
 	}
 	if lb := s.c.LoadBalancer(t, s.balancers[0].name); lb.ARN != arn {
@@ -368,20 +368,20 @@ func scaleUnderLoad(t *testing.T, s *scenario) {
 	}
 	traffic := scene.Send(t, s.c, url, "ip.example.com", scene.OK)
 	resized(5)
-	traffic.More(t, s.c, 50)
-	if tally := traffic.Stop(); len(tally.Wrong) > 0 {
+	scene.More(t, s.c, traffic, 50)
+	if tally := traffic.Stop(); tally.Failed > 0 {
 		t.Errorf("from 3 to 5 pods: %s", tally)
 	}
 	// These pods do not wait before they end: some requests meet one that is no more.
 	traffic = scene.Send(t, s.c, url, "ip.example.com", func(r harness.Response) bool { return r.Status == 200 || r.Status == 502 })
 	resized(1)
 	failed := traffic.Stop()
-	if len(failed.Wrong) > 0 {
+	if failed.Failed > 0 {
 		t.Errorf("from 5 pods to 1: %s", failed)
 	}
 	traffic = scene.Send(t, s.c, url, "ip.example.com", scene.OK)
-	traffic.More(t, s.c, 50)
-	if tally := traffic.Stop(); len(tally.Wrong) > 0 {
+	scene.More(t, s.c, traffic, 50)
+	if tally := traffic.Stop(); tally.Failed > 0 {
 		t.Errorf("with 1 pod left: %s", tally)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -82,24 +81,6 @@ func take(t *testing.T, c *harness.Cluster, lost ...string) (restore func()) {
 	return restore
 }
 
-// journal is the controller's log from now on.
-func journal(t *testing.T, c *harness.Cluster) func() string {
-	t.Helper()
-	path := c.Env.LogPath("controller")
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() string {
-		t.Helper()
-		content, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(content[min(int(info.Size()), len(content)):])
-	}
-}
-
 // says waits for a line of the log with all texts.
 func says(t *testing.T, c *harness.Cluster, log func() string, texts ...string) {
 	t.Helper()
@@ -157,7 +138,12 @@ func gatewayServed(t *testing.T, c *harness.Cluster, n string) {
 	scene.GatewayAddress(t, c, n, "web")
 }
 
+// denials begin with the one that takes longest to heal, which the others do not wait for.
 var denials = []denial{
+	{lost: "patch loadbalancers/status.elbv2.k8s.aws", needs: ingress, heals: func(t *testing.T, c *harness.Cluster, n string) {
+		t.Helper()
+		balancersReady(t, c, n, 1)
+	}},
 	{lost: "patch ingresses.networking.k8s.io", needs: ingress, heals: ingressServed},
 	{lost: "patch ingresses/status.networking.k8s.io", needs: ingress, heals: ingressServed},
 	{lost: "create targetgroupbindings.elbv2.k8s.aws", needs: ingress, heals: ingressServed},
@@ -185,22 +171,18 @@ var denials = []denial{
 		t.Helper()
 		c.Kubectl(t, "rollout", "status", "deployment", "-n", n, "web", "--timeout="+harness.Timeout.String())
 	}},
-	{lost: "patch loadbalancers/status.elbv2.k8s.aws", needs: ingress, heals: func(t *testing.T, c *harness.Cluster, n string) {
-		t.Helper()
-		balancersReady(t, c, n, 1)
-	}},
 }
 
 // TestEachRightThatIsTakenAwayIsReportedWithItsRemedyAndNothingElseStops takes some rights of each sort away from a controller that runs, one at a time.
 func TestEachRightThatIsTakenAwayIsReportedWithItsRemedyAndNothingElseStops(t *testing.T) {
 	c := start(t)
-	c.Apply(t, scene.Namespace(witness, 1)+scene.Ingress(witness, "web", scene.Class, scene.Annotations{"target-type": "ip", "scheme": "internet-facing"}))
+	scene.Change(t, c, scene.Namespace(witness, 1)+scene.Ingress(witness, "web", scene.Class, scene.Annotations{"target-type": "ip", "scheme": "internet-facing"}))
 	url := "http://" + c.IngressAddress(t, witness, "web") + "/"
 	c.WaitGet(t, url, "", http.StatusOK, "web")
 	for i, d := range denials {
 		t.Run(d.lost, func(t *testing.T) {
 			n := fmt.Sprintf("denied-%d", i)
-			log := journal(t, c)
+			log := c.Journal(t)
 			restore := take(t, c, d.lost)
 			d.needs(t, c, n)
 			says(t, c, log, "the controller's ServiceAccount may not "+d.lost, remedy)
@@ -214,7 +196,7 @@ func TestEachRightThatIsTakenAwayIsReportedWithItsRemedyAndNothingElseStops(t *t
 		d.heals(t, c, n)
 		made = append(made, n)
 	}
-	end(t, c, made...)
+	end(t, c, append(made, witness)...)
 	c.WaitFor(t, "the end of the reports", func(ctx context.Context) error {
 		_, page, err := harness.Page(ctx, c.Env.ControllerMetrics())
 		if err == nil && !strings.Contains(page, `lbc_degraded{reason="rights"} 0`) {
@@ -224,9 +206,13 @@ func TestEachRightThatIsTakenAwayIsReportedWithItsRemedyAndNothingElseStops(t *t
 	})
 }
 
-// end has namespaces deleted with all that is in them, which no later test needs to wait for.
+// end has namespaces deleted with all that is in them, which no later test needs to wait for, but for Gateways: without the right to list them the controller
+// could not release them.
 func end(t *testing.T, c *harness.Cluster, namespaces ...string) {
 	t.Helper()
+	for _, kinds := range []string{"gateways", "loadbalancerconfigurations,targetgroupconfigurations"} {
+		c.Kubectl(t, "delete", kinds, "--all", "--all-namespaces", "--timeout="+harness.Timeout.String())
+	}
 	c.Kubectl(t, slices.Concat([]string{"delete", "namespace", "--wait=false"}, namespaces)...)
 }
 
@@ -251,7 +237,7 @@ func serves(t *testing.T, c *harness.Cluster, url string, i int) {
 // TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay starts without rights that are needed at the start.
 func TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay(t *testing.T) {
 	c := start(t)
-	log := journal(t, c)
+	log := c.Journal(t)
 	restore := take(t, c, "list gateways.gateway.networking.k8s.io", "watch gateways.gateway.networking.k8s.io", "get customresourcedefinitions.apiextensions.k8s.io",
 		"list backendtlspolicies.gateway.networking.k8s.io", "list loadbalancers.elbv2.k8s.aws")
 	c.RestartController(t)
@@ -271,7 +257,7 @@ func TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay(t *test
 // TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay starts without the right to the Lease.
 func TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay(t *testing.T) {
 	c := start(t)
-	log := journal(t, c)
+	log := c.Journal(t)
 	c.Env.StopController() // it releases the Lease
 	restore := take(t, c, "get leases.coordination.k8s.io", "update leases.coordination.k8s.io")
 	if err := c.Env.StartController(); err != nil {
@@ -299,7 +285,7 @@ func running(t *testing.T, c *harness.Cluster) {
 // TestAControllerThatMayNotReadTheSecretOfItsWebhooksReportsThatAndServesThemOnceItMay starts without the right to it.
 func TestAControllerThatMayNotReadTheSecretOfItsWebhooksReportsThatAndServesThemOnceItMay(t *testing.T) {
 	c := start(t)
-	log := journal(t, c)
+	log := c.Journal(t)
 	restore := take(t, c, "get secrets")
 	c.Env.StopController()
 	if err := c.Env.StartController(); err != nil {

@@ -92,8 +92,9 @@ func live(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	internal := scene.Annotations{"target-type": "ip"}
 	all := agents + gated(gatedNs) + scene.Ingress(gatedNs, "web", scene.Class, internal) + scene.Namespace(ns, 2) + scene.IngressClass("whole", "{scheme: internet-facing}") + scene.Ingress(ns, "web", "whole", internal) +
-		network(ns, "net") + binding(t, c, ns, "shared") + gateways(ns)
-	c.Apply(t, all)
+		network(ns, "net") + binding(t, c, ns, "shared") + gateways(ns) +
+		scene.Route("HTTPRoute", ns, "astray", "parentRefs: [{name: missing}], rules: [{backendRefs: [{name: web, port: 80}]}]") // the absence of its Gateway is confirmed by a read
+	scene.Change(t, c, all)
 	c.IngressAddress(t, ns, "web")
 	c.ServiceAddress(t, ns, "net")
 	for _, g := range []string{"web", "net"} {
@@ -103,6 +104,8 @@ func live(t *testing.T, c *harness.Cluster) {
 	c.IngressAddress(t, gatedNs, "web")
 	for _, n := range []string{ns, gatedNs} { // other targets, which in one namespace have readiness gates
 		c.Kubectl(t, "rollout", "restart", "deployment", "-n", n, "web")
+	}
+	for _, n := range []string{ns, gatedNs} {
 		c.Kubectl(t, "rollout", "status", "deployment", "-n", n, "web", "--timeout="+harness.Timeout.String())
 	}
 	c.RestartController(t)
@@ -114,9 +117,11 @@ func live(t *testing.T, c *harness.Cluster) {
 	c.Kubectl(t, "delete", "gateway,httproute,grpcroute,tcproute,udproute,tlsroute,listenerset,backendtlspolicy,referencegrant", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
 	c.Kubectl(t, "delete", "loadbalancerconfiguration,targetgroupconfiguration,listenerruleconfiguration", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
 	c.Kubectl(t, "delete", "ingress,targetgroupbinding", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
+	c.Kubectl(t, "delete", "service", "-n", gatedNs, "web") // that an Ingress names: its absence is confirmed by a read
+	c.WaitEvent(t, "Ingress", gatedNs, "web", "BackendNotFound")
 	c.Kubectl(t, "delete", "ingress", "-n", gatedNs, "--all", "--timeout="+harness.Timeout.String())
 	c.Kubectl(t, "delete", "service", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
-	c.Kubectl(t, "delete", "namespace", ns, "--timeout="+harness.Timeout.String())
+	end(t, c, ns, gatedNs)
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 	c.WaitFor(t, "the end of the LoadBalancer objects", func(context.Context) error {
 		if left := scene.Query(t, c, "get", "lb", "-A", "-o", "name"); left != "" {

@@ -231,6 +231,7 @@ var spare = map[string]string{
 	"get tcproutes.gateway.networking.k8s.io":          confirmed,
 	"get tlsroutes.gateway.networking.k8s.io":          confirmed,
 	"get udproutes.gateway.networking.k8s.io":          confirmed,
+	"list endpointslices.discovery.k8s.io":             "slices of a Service of which the cache has none are read before targets are deregistered",
 	"list ingressclasses.networking.k8s.io":            listed,
 	"list ingressclassparams.elbv2.k8s.aws":            listed,
 	"list ingresses.networking.k8s.io":                 listed,

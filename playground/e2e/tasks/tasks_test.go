@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -109,13 +110,8 @@ func newReader(t *testing.T, c *harness.Cluster) *reader {
 			t.Fatal(err)
 		}
 	}
-	seeded := c.Simulator.Seed()
-	return &reader{T: t, c: c, directory: dir, variables: append(os.Environ(),
-		"PATH="+bin+":"+filepath.Join(string(c.Repo), "bin")+":"+os.Getenv("PATH"), "HOME="+dir, "TMPDIR="+bin,
-		"KUBECONFIG="+c.Env.Kubeconfig, simulatorVariable+"="+c.Env.URL,
-		"CLUSTER_NAME="+seeded.Cluster.Name, "VPC_ID="+seeded.VPC.ID,
-		"AWS_ENDPOINT_URL="+c.Env.URL, "AWS_REGION="+seeded.Region, "AWS_DEFAULT_REGION="+seeded.Region,
-		"AWS_ACCESS_KEY_ID=AKIAPLAYGROUNDUSER01", "AWS_SECRET_ACCESS_KEY=playground", "AWS_EC2_METADATA_DISABLED=true",
+	return &reader{T: t, c: c, directory: dir, variables: append(c.Environ(),
+		"PATH="+bin+":"+filepath.Join(string(c.Repo), "bin")+":"+os.Getenv("PATH"), "HOME="+dir, "TMPDIR="+bin, simulatorVariable+"="+c.Env.URL,
 	)}
 }
 
@@ -168,26 +164,27 @@ func (r *reader) follow(page string) {
 	}
 }
 
-// account is the usual account with what the commands of AWS on the pages make in it, which are not run.
-func account(t *testing.T) string {
-	t.Helper()
+// account is the usual account with what the commands of AWS on the pages make in it, which are not run; the same file for each run of the test, which
+// share a playground.
+var account = sync.OnceValues(func() (string, error) {
 	usual, err := os.ReadFile("../../../awssim/seed/default.yaml")
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	file := filepath.Join(t.TempDir(), "account.yaml")
-	if err := os.WriteFile(file, append(usual, `
+	dir, err := os.MkdirTemp("", "tasks-account-")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "account.yaml")
+	return file, os.WriteFile(file, append(usual, `
 buckets:
 - {name: my-access-logs, prefix: web}
 targetGroups:
 - {arn: "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/both/0123456789abcdef", name: both, targetType: ip, protocol: HTTP, port: 8080}
-`...), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
+`...), 0o600)
+})
 
-// makeWebACL makes the web ACL of waf.md of the rules that the page shows.
+// makeWebACL makes the web ACL of waf.md of the rules that the page shows, unless an earlier run of the test has.
 func makeWebACL(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(string(c.Repo), "docs", "tasks", "waf.md"))
@@ -203,14 +200,19 @@ func makeWebACL(t *testing.T, c *harness.Cluster) {
 	if err := json.Unmarshal([]byte(rules), &in.Rules); err != nil {
 		t.Fatalf("the rules of waf.md: %v", err)
 	}
-	if _, err := c.Simulator.Firewall.CreateWebACL(t.Context(), in); err != nil {
+	var there *waftypes.WAFDuplicateItemException
+	if _, err := c.Simulator.Firewall.CreateWebACL(t.Context(), in); err != nil && !errors.As(err, &there) {
 		t.Fatal(err)
 	}
 }
 
 func TestThePagesOfTasksWorkAsTheyAreWritten(t *testing.T) {
 	t.Parallel()
-	c := harness.Start(t, harness.Options{Account: account(t)})
+	file, err := account()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := harness.Start(t, harness.Options{Account: file})
 	makeWebACL(t, c)
 	files, err := filepath.Glob(filepath.Join(string(c.Repo), "docs", "tasks", "*.md"))
 	if err != nil || len(files) == 0 {

@@ -14,7 +14,7 @@ var loadBalancer = []entry{
 	{path: "loadBalancerSubnets[].eipAllocation", of: nlb, absent: "an address of AWS", effect: "AllocationId of the subnet mapping; internet-facing only."},
 	{path: "loadBalancerSubnets[].privateIPv4Allocation", of: nlb, absent: "chosen by AWS", effect: "PrivateIPv4Address of the subnet mapping; internal only."},
 	{path: "loadBalancerSubnets[].ipv6Allocation", of: nlb, absent: "chosen by AWS", effect: "IPv6Address of the subnet mapping; dualstack only."},
-	{path: "loadBalancerSubnets[].sourceNatIPv6Prefix", of: nlb, absent: "off", effect: "EnablePrefixForIpv6SourceNat, for UDP listeners of dualstack load balancers. AWS assigns the prefix, also where one is given, which an event notes."},
+	{path: "loadBalancerSubnets[].sourceNatIPv6Prefix", of: nlb, absent: "off", effect: "EnablePrefixForIpv6SourceNat, for UDP listeners of dualstack load balancers, and SourceNatIpv6Prefix of the subnet that contains it; auto_assigned: AWS chooses the prefix."},
 	{path: "loadBalancerSubnetsSelector", of: both, merge: one, absent: "none", effect: "Subnets by tags: of each key one of the values. No effect beside identifiers in `loadBalancerSubnets`."},
 	{path: "listenerConfigurations", of: both, merge: perEntry, absent: "none", effect: "Settings of the load balancer's listeners. Of one protocolPort twice, the later one counts."},
 	{path: "listenerConfigurations[].protocolPort", of: both, effect: "The listener, as `HTTPS:443`. TLS that is passed through is `TCP:<port>`, TCP and UDP on one port are `TCP_UDP:<port>`. An entry that no listener has is reported."},

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/k8s-lbc/lbc/cmd/lbc/cleanup"
+	"github.com/k8s-lbc/lbc/internal/orphan"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const cleanupHelp = `Delete what carries the tags of a cluster in AWS, where the controller that would do so is gone. The plan is shown first, and lbc asks, unless --yes is
+given. What others made, without the cluster's tags, stays. It may be interrupted, and goes on with what is left when it is run again.
+
+--orphans selects what no object claims, as lbc orphans lists it; --stack selects stacks by their keys; --all selects everything, with
+the shared backend security group. TargetGroupBindings of the stacks are deleted from the cluster, too, and the rules that let the deleted security
+groups into others.
+
+lbc refuses while a controller is alive, because both would write; --ignore-controller overrides that. It refuses stacks that objects still claim,
+because their controller would make them again; --ignore-objects overrides that, and the finalizers of these objects stay.
+
+` + leftHelp
+
+type cleanupOptions struct {
+	leftOptions
+	stacks                          []string
+	all, orphans, yes               bool
+	ignoreController, ignoreObjects bool
+}
+
+func cleanupCommand() *cobra.Command {
+	var o cleanupOptions
+	cmd := &cobra.Command{
+		Use:     "cleanup",
+		Short:   "Delete what a cluster without its controller has left in AWS",
+		Long:    cleanupHelp,
+		Example: "  lbc cleanup --orphans\n  lbc cleanup --stack ingress.k8s.aws:shop/web\n  lbc cleanup --all --yes --no-cluster --cluster-name demo --aws-region eu-west-1 --aws-vpc-id vpc-0123456789abcdef0",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.run(cmd.Context(), cmd.Flags().Changed, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringSliceVar(&o.stacks, "stack", nil, "stacks to delete, such as ingress.k8s.aws:shop/web")
+	f.BoolVar(&o.orphans, "orphans", false, "delete all that no object claims")
+	f.BoolVar(&o.all, "all", false, "delete all that carries the tags of the cluster")
+	f.BoolVar(&o.yes, "yes", false, "do not ask")
+	f.BoolVar(&o.ignoreController, "ignore-controller", false, "delete although a controller is alive")
+	f.BoolVar(&o.ignoreObjects, "ignore-objects", false, "delete although objects claim the stacks, or it is not known whether they do")
+	cmd.MarkFlagsOneRequired("stack", "orphans", "all")
+	cmd.MarkFlagsMutuallyExclusive("stack", "orphans", "all")
+	o.flags(cmd, "text", "json")
+	return cmd
+}
+
+func (o *cleanupOptions) run(ctx context.Context, given func(string) bool, in io.Reader, out, errOut io.Writer) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	l, err := o.read(ctx, given, errOut)
+	if err != nil {
+		return err
+	}
+	if l.alive != "" && !o.ignoreController {
+		return fmt.Errorf("a controller is alive: %s; delete the objects, and it deletes their load balancers; --ignore-controller deletes beside it", l.alive)
+	}
+	selected, err := o.selected(l)
+	if err != nil {
+		return err
+	}
+	if l.kube != nil {
+		b := cleanup.Bindings{Client: l.kube, Release: l.alive == ""}
+		l.account.Bindings, l.account.Writer = b.List, b
+	}
+	return o.carryOut(ctx, l, selected, in, out, errOut)
+}
+
+// selected are the stacks to delete: those of load balancers first, then the shared backend security group.
+func (o *cleanupOptions) selected(l *left) (keys []stack.Key, err error) {
+	found, unclear := orphan.Find(l.held, l.claims)
+	var named []orphan.Holding
+	switch {
+	case o.orphans:
+		for _, x := range found {
+			keys = append(keys, x.Key)
+		}
+	case o.all:
+		named = l.held
+		for _, x := range found { // those of which only TargetGroupBindings are left
+			keys = append(keys, x.Key)
+		}
+	default:
+		for _, text := range o.stacks {
+			key, err := stack.ParseKey(text)
+			if err != nil {
+				return nil, fmt.Errorf("--stack: %w", err)
+			}
+			n := slices.IndexFunc(l.held, func(h orphan.Holding) bool { return h.Key == key })
+			switch {
+			case n >= 0:
+				named = append(named, l.held[n])
+			case slices.ContainsFunc(found, func(x orphan.Orphan) bool { return x.Key == key }):
+				keys = append(keys, key)
+			}
+		}
+	}
+	if claimed := l.claimed(named); len(claimed) > 0 && !o.ignoreObjects {
+		return nil, fmt.Errorf("objects claim what is to be deleted:\n%s\ndelete them first, or select with --orphans; --ignore-objects overrides this", indented(claimed))
+	}
+	for _, h := range named {
+		for _, u := range unclear {
+			if u.Key == h.Key && !o.ignoreObjects {
+				return nil, fmt.Errorf("%s: it is not known whether an object claims it: %s; --ignore-objects overrides this", u.Key, u.Why)
+			}
+		}
+		keys = append(keys, h.Key)
+	}
+	slices.SortFunc(keys, func(a, b stack.Key) int {
+		if (a == orphan.Backend) != (b == orphan.Backend) {
+			return map[bool]int{true: 1, false: -1}[a == orphan.Backend]
+		}
+		return a.Compare(b)
+	})
+	return slices.Compact(keys), nil
+}
+
+// carryOut shows the plans, asks, and carries them out.
+func (o *cleanupOptions) carryOut(ctx context.Context, l *left, keys []stack.Key, in io.Reader, out, errOut io.Writer) error {
+	plans := make([]plan.Plan, 0, len(keys))
+	var b strings.Builder
+	for _, key := range keys {
+		p, err := l.account.Plan(ctx, key)
+		if err != nil {
+			return err
+		}
+		plans = append(plans, p)
+		b.WriteString(p.Text(plan.TextOptions{Color: o.colored(out)}) + "\n")
+	}
+	for _, u := range l.unread {
+		fmt.Fprintf(&b, "not read, and not deleted: %s\n", u)
+	}
+	if o.format == "json" {
+		if err := o.encode(out, plans); err != nil {
+			return err
+		}
+		out = errOut
+	} else if _, err := io.WriteString(out, b.String()); err != nil {
+		return err
+	}
+	if len(keys) == 0 {
+		_, err := fmt.Fprintf(out, "nothing to delete of cluster %s in %s\n", l.account.Cluster, l.account.VPC)
+		return err
+	}
+	if !o.yes {
+		fmt.Fprintf(out, "Delete this of cluster %s in %s? Only yes deletes it: ", l.account.Cluster, l.account.VPC) //nolint:errcheck // a question
+		answer, err := bufio.NewReader(in).ReadString('\n')
+		if strings.TrimSpace(answer) != "yes" {
+			if err != nil && !errors.Is(err, io.EOF) {
+				return err
+			}
+			return errors.New("nothing was deleted")
+		}
+	}
+	var failed []error
+	for _, key := range keys {
+		if err := l.account.Delete(ctx, key, out); err != nil {
+			failed = append(failed, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(failed...)
+}

@@ -1,0 +1,78 @@
+package doctor
+
+import (
+	"fmt"
+	"time"
+)
+
+var clockChecks = []Check{{
+	Name: "clock-skew", Severity: Warning, Needs: []Source{APIServer}, Uses: []Source{Account},
+	About:  "Clocks differ. AWS refuses requests that are signed five minutes off, and certificates are not valid yet or not any more. The clocks of AWS, the API server and this machine are compared.",
+	Remedy: synchronise,
+	Find:   differingClocks,
+}, {
+	Name: "node-clock-skew", Severity: Warning, Needs: []Source{Heartbeats},
+	About:  "The clock of a node differs from that of the API server by a minute or more, by what its kubelet writes into its Lease and when the API server took that; an error from five minutes on. From there, AWS refuses what a controller on this node asks for, and its lease as the leader seems to have ended, or never ends.",
+	Remedy: synchronise,
+	Find:   nodeClocks,
+}}
+
+const synchronise = "have the machine with the wrong clock synchronise it (chrony with 169.254.169.123 on EC2)"
+
+// Heartbeat is the last renewal of a node's Lease.
+type Heartbeat struct {
+	Node    string
+	Renewed time.Time // by the clock of the node
+	Written time.Time // by the clock of the API server; zero = not known
+}
+
+// notableSkew is how far apart clocks are that are worth a warning. Delays of a request are shorter.
+const notableSkew = time.Minute
+
+// refusedSkew is how far off a signature may be for AWS.
+const refusedSkew = 5 * time.Minute
+
+func differingClocks(f *Facts) (out []Finding) {
+	all := append([]Clock{{Of: "this machine"}}, f.Clocks...)
+	for i, a := range all {
+		for _, b := range all[:i] {
+			apart := (a.Ahead - b.Ahead).Abs()
+			if apart < notableSkew {
+				continue
+			}
+			first, last := a.Of, b.Of
+			if a.Ahead < b.Ahead {
+				first, last = last, first
+			}
+			out = append(out, Finding{Severity: skewed(apart), Object: "clock of " + a.Of, Text: fmt.Sprintf("the clock of %s is %s ahead of that of %s", first, age(apart), last)})
+		}
+	}
+	return out
+}
+
+func skewed(apart time.Duration) Severity {
+	if apart >= refusedSkew {
+		return Error
+	}
+	return Warning
+}
+
+func nodeClocks(f *Facts) (out []Finding) {
+	for _, h := range f.Heartbeats {
+		var ahead time.Duration
+		switch {
+		case !h.Written.IsZero():
+			ahead = h.Renewed.Sub(h.Written)
+		case h.Renewed.After(f.Now): // one in the past may be that of a node that has stopped
+			ahead = h.Renewed.Sub(f.Now)
+		}
+		if apart := ahead.Abs(); apart >= notableSkew {
+			direction := "ahead of"
+			if ahead < 0 {
+				direction = "behind"
+			}
+			out = append(out, Finding{Severity: skewed(apart), Object: "Node " + h.Node, Text: fmt.Sprintf("its clock is %s %s that of the API server", age(apart), direction)})
+		}
+	}
+	return out
+}

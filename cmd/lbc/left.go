@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/cmd/lbc/cleanup"
+	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
+	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/orphan"
+)
+
+// leftHelp is the part of the help of the commands about what a cluster has left in AWS.
+const leftHelp = `The cluster is that of --kubeconfig, else of $KUBECONFIG or ~/.kube/config; --no-cluster says that it does not exist any more: then nothing claims
+anything. Cluster name, region and VPC are those of the controller's Deployment; without one, region and VPC are those of the nodes. Flags
+override them. AWS is reached by your own credentials.`
+
+// leftOptions are the flags for what a cluster may have left in AWS.
+type leftOptions struct {
+	outputs
+	config    config.Config
+	context   string
+	noCluster bool
+	timeout   time.Duration
+}
+
+func (o *leftOptions) flags(cmd *cobra.Command, formats ...string) {
+	f := cmd.Flags()
+	controllerFlags(f, &o.config, map[string]string{
+		"kubeconfig":   "cluster whose objects may claim what AWS holds; default: $KUBECONFIG, ~/.kube/config",
+		"cluster-name": "name of the cluster; default: that of the controller's Deployment",
+		"aws-region":   "region of the account; default: that of the Deployment, your environment or the nodes",
+		"aws-vpc-id":   "VPC of the cluster; default: that of the Deployment or the nodes",
+	})
+	f.StringVar(&o.context, "context", "", "context of the kubeconfig; default: the current one")
+	f.BoolVar(&o.noCluster, "no-cluster", false, "the cluster does not exist any more; needs --cluster-name and --aws-vpc-id")
+	f.DurationVar(&o.timeout, "timeout", time.Minute, "how long each source of facts may take")
+	o.outputs.flags(cmd, formats...)
+}
+
+// left is what AWS holds of a cluster, and what its objects claim.
+type left struct {
+	account cleanup.Account
+	claims  *orphan.Claims
+	held    []orphan.Holding
+	unread  []string
+	// alive is why a controller is believed to run; empty = none does.
+	alive  string
+	kube   client.Client // nil = there is no cluster
+	leases []doctor.Lease
+}
+
+// read reads cluster and account.
+func (o *leftOptions) read(ctx context.Context, given func(string) bool, errOut io.Writer) (*left, error) {
+	if o.timeout <= 0 {
+		return nil, fmt.Errorf("--timeout %s: must be more than 0", o.timeout)
+	}
+	l, settings := &left{}, doctor.Settings{Cluster: o.config.ClusterName, Region: o.config.Region, VPC: o.config.VPC}
+	if o.noCluster {
+		l.claims = orphan.ClaimsOf(objects.New(objects.Snapshot{}))
+	} else {
+		facts, err := o.survey(ctx, given, errOut)
+		if err != nil {
+			return nil, err
+		}
+		l.claims, l.alive, l.leases, settings = facts.Claims(), alive(facts), facts.Leases, facts.Settings
+	}
+	if settings.Cluster == "" {
+		return nil, errors.New("the name of the cluster is not known, by which its resources are tagged: set --cluster-name")
+	}
+	if settings.VPC == "" {
+		return nil, errors.New("the VPC of the cluster is not known: set --aws-vpc-id")
+	}
+	c := o.config
+	c.ClusterName, c.Region, c.VPC = settings.Cluster, settings.Region, settings.VPC
+	clients, err := liveClients(ctx, &c, nil)
+	if err != nil {
+		return nil, err
+	}
+	scope := inventory.FromFlags(&c)
+	scope.RequestCertificates, scope.ImportCertificates, scope.WithoutCertificates, scope.TrustStores = true, true, nil, true
+	l.account = cleanup.Account{Cluster: c.ClusterName, VPC: c.VPC, Clients: clients, Inventory: inventory.New(clients, scope)}
+	if !o.noCluster {
+		if l.kube, err = o.client(); err != nil {
+			return nil, err
+		}
+	}
+	l.held, l.unread, err = l.account.Held(ctx)
+	return l, err
+}
+
+// survey reads the objects, the Leases and the settings. What is missing of them would make orphans of what is in use.
+func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOut io.Writer) (*doctor.Facts, error) {
+	cluster, err := clusterConfig(o.config.Kubeconfig, o.context)
+	if err != nil {
+		return nil, fmt.Errorf("%w; or say --no-cluster if it does not exist any more", err)
+	}
+	sources := []doctor.Source{doctor.Controller, doctor.Objects, doctor.Account}
+	facts := survey.Read(ctx, survey.Options{
+		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout, Wanted: doctor.NeededBy([]doctor.Check{{Needs: sources}}),
+		Policy: func(c config.Config) (iampolicy.Document, error) { return (&iamPolicyOptions{config: c}).document() },
+		Progress: func(pending []doctor.Source) {
+			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint
+		},
+	})
+	for _, s := range append([]doctor.Source{doctor.APIServer}, sources...) {
+		if u, ok := facts.Unread[s]; ok {
+			return nil, fmt.Errorf("%s could not be read, so that nothing is concluded about owners: %s", s, u.Reason)
+		}
+	}
+	return &facts, nil
+}
+
+func (o *leftOptions) client() (client.Client, error) {
+	rc, err := clusterConfig(o.config.Kubeconfig, o.context)
+	if err != nil {
+		return nil, err
+	}
+	scheme, err := kube.Scheme()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(rc, client.Options{Scheme: scheme})
+}
+
+// alive is why a controller is believed to run: it renews its Lease, or a pod of its Deployment is ready.
+func alive(f *doctor.Facts) string {
+	for _, l := range f.Leases {
+		if l.Holder != "" && f.Now.Sub(l.Renewed) < 2*l.Duration {
+			return fmt.Sprintf("%s renewed %s %s ago", l.Holder, l, f.Now.Sub(l.Renewed).Round(time.Second))
+		}
+	}
+	for _, d := range f.Controllers {
+		if d.Ready > 0 {
+			return fmt.Sprintf("%s has a pod that is ready", d)
+		}
+	}
+	return ""
+}
+
+// claimed are the objects that claim holdings, one line for each.
+func (l *left) claimed(held []orphan.Holding) (lines []string) {
+	for _, h := range held {
+		if by := l.claims.By(h); by != "" {
+			lines = append(lines, fmt.Sprintf("%s: %s", h.Key, by))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func indented(lines []string) string { return "  " + strings.Join(lines, "\n  ") }

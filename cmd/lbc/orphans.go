@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/orphan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const orphansHelp = `List what carries the tags of a cluster in AWS and no object of the cluster claims: load balancers, target groups, security groups, certificates, and the
+TargetGroupBindings of such stacks. An object claims a stack by its name, its finalizer, its group or the load balancer in its status, whatever its
+class; a TargetGroupBinding without labels of a stack claims its target group. Each orphan has the commands that delete it or keep it.
+
+` + leftHelp + `
+
+Nothing is written.
+
+Exit status: 0 no orphans; 1 lbc failed, and nothing is known; 4 there are orphans.`
+
+// orphansDocument is the output of -o json and -o yaml. Its lists are never null.
+type orphansDocument struct {
+	Cluster string         `json:"cluster"`
+	VPC     string         `json:"vpc"`
+	Orphans []listedOrphan `json:"orphans"`
+	// Unclear are stacks of which it is not known whether an object claims them.
+	Unclear []unclearStack `json:"unclear"`
+	Unread  []string       `json:"unread,omitempty"`
+}
+
+type listedOrphan struct {
+	Stack     stack.Key         `json:"stack"`
+	Tag       string            `json:"tag"`
+	Since     *time.Time        `json:"since,omitempty"` // the first look of the controller that found it; absent = the controller has not reported it
+	Resources []orphan.Resource `json:"resources"`
+	Why       string            `json:"why"`
+	Delete    string            `json:"delete"`
+	Keep      []string          `json:"keep"`
+}
+
+type unclearStack struct {
+	Stack stack.Key `json:"stack"`
+	Why   string    `json:"why"`
+}
+
+func orphansCommand() *cobra.Command {
+	var o leftOptions
+	cmd := &cobra.Command{
+		Use:     "orphans",
+		Short:   "List what AWS holds of a cluster that no object claims",
+		Long:    orphansHelp,
+		Example: "  lbc orphans\n  lbc orphans -o json\n  lbc orphans --no-cluster --cluster-name demo --aws-region eu-west-1 --aws-vpc-id vpc-0123456789abcdef0",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return listOrphans(cmd.Context(), &o, cmd.Flags().Changed, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	o.flags(cmd, "text", "json", "yaml")
+	return cmd
+}
+
+func listOrphans(ctx context.Context, o *leftOptions, given func(string) bool, out, errOut io.Writer) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	l, err := o.read(ctx, given, errOut)
+	if err != nil {
+		return err
+	}
+	found, unclear := orphan.Find(l.held, l.claims)
+	d := orphansDocument{Cluster: l.account.Cluster, VPC: l.account.VPC, Orphans: []listedOrphan{}, Unclear: []unclearStack{}, Unread: l.unread}
+	seen := l.seen(ctx)
+	for _, x := range found {
+		line := listedOrphan{Stack: x.Key, Tag: orphan.Tag(x.Key), Resources: x.Resources, Why: x.Why, Delete: x.Delete(l.alive != ""), Keep: x.Keep()}
+		if s, ok := seen[x.Key]; ok {
+			line.Since = &s.Since
+		}
+		if o.noCluster {
+			line.Delete += " --no-cluster --cluster-name " + l.account.Cluster + " --aws-vpc-id " + l.account.VPC
+		}
+		d.Orphans = append(d.Orphans, line)
+	}
+	for _, x := range unclear {
+		d.Unclear = append(d.Unclear, unclearStack{x.Key, x.Why})
+	}
+	if o.format == "text" {
+		_, err = io.WriteString(out, d.text())
+	} else {
+		err = o.encode(out, d)
+	}
+	if err == nil && len(d.Orphans) > 0 {
+		return exitWarnings
+	}
+	return err
+}
+
+// seen is since when the controller has seen stacks without an owner, by its checkpoint. Without one it is not known.
+func (l *left) seen(ctx context.Context) map[stack.Key]orphan.Seen {
+	if l.kube == nil {
+		return nil
+	}
+	out := map[stack.Key]orphan.Seen{}
+	for _, x := range l.leases {
+		entries, err := checkpoint.Peek(ctx, l.kube, client.ObjectKey{Namespace: x.Namespace, Name: checkpoint.NameOf(x.Name)}, checkpoint.Orphans)
+		if err != nil {
+			continue
+		}
+		for name, text := range entries {
+			if key, s, ok := orphan.ParseSeen(name, text); ok {
+				out[key] = s
+			}
+		}
+	}
+	return out
+}
+
+func (d *orphansDocument) text() string {
+	var b strings.Builder
+	for _, x := range d.Orphans {
+		fmt.Fprintf(&b, "%s\n", x.Stack)
+		fmt.Fprintf(&b, "  tag     %s\n", x.Tag)
+		if x.Since != nil {
+			fmt.Fprintf(&b, "  since   %s, as the controller has seen it\n", x.Since.UTC().Format(time.RFC3339))
+		}
+		fmt.Fprintf(&b, "  why     %s\n", x.Why)
+		for _, r := range x.Resources {
+			fmt.Fprintf(&b, "  holds   %s\n", r)
+		}
+		fmt.Fprintf(&b, "  delete  %s\n", x.Delete)
+		for _, k := range x.Keep {
+			fmt.Fprintf(&b, "  keep    %s\n", k)
+		}
+		b.WriteString("\n")
+	}
+	for _, x := range d.Unclear {
+		fmt.Fprintf(&b, "%s\n  not known whether an object claims it: %s\n\n", x.Stack, x.Why)
+	}
+	for _, u := range d.Unread {
+		fmt.Fprintf(&b, "not read: %s\n", u)
+	}
+	if len(d.Orphans) == 0 {
+		fmt.Fprintf(&b, "objects claim all that carries the tags of cluster %s in %s\n", d.Cluster, d.VPC)
+	} else {
+		fmt.Fprintf(&b, "%d stacks of cluster %s in %s have no owner\n", len(d.Orphans), d.Cluster, d.VPC)
+	}
+	return b.String()
+}

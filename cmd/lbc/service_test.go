@@ -1,0 +1,75 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const unserved = `
+apiVersion: v1
+kind: Service
+metadata:
+  name: dns
+  annotations: {service.beta.kubernetes.io/aws-load-balancer-type: external}
+spec: {type: LoadBalancer, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: class}
+spec: {type: LoadBalancer, loadBalancerClass: service.k8s.aws/nbl, ports: [{port: 80, targetPort: 8080, nodePort: 30081}]}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: lists
+  annotations:
+    service.beta.kubernetes.io/aws-load-balancer-security-group-prefix-lists: ""
+spec: {type: LoadBalancer, loadBalancerClass: service.k8s.aws/nlb, ports: [{port: 80, targetPort: 8080, nodePort: 30082}]}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: udp
+  annotations: {service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip}
+spec: {type: LoadBalancer, loadBalancerClass: service.k8s.aws/nlb, ports: [{port: 53, protocol: UDP, targetPort: 5353, nodePort: 30083}]}
+`
+
+func TestLintNotesServicesThatNoClientOrHealthCheckReachesOrNoControllerServes(t *testing.T) {
+	t.Parallel()
+	out, _, err := lbc(t, unserved, "lint", "-")
+	for _, want := range []string{
+		`Service default/dns: no controller serves a Service without load balancer class of load balancer type external and target type ""`,
+		"Service default/class: this controller serves Services of class service.k8s.aws/nlb and leaves this one, of class service.k8s.aws/nbl, to another controller",
+		"Service default/lists: annotation service.beta.kubernetes.io/aws-load-balancer-security-group-prefix-lists is empty, so that the security group of the load balancer admits no client",
+		"[UnansweredHealthCheck]", "[NoClientAdmitted]", "[NotServed]", "0 errors, 0 warnings, 4 notes",
+	} {
+		if err != nil || !strings.Contains(out, want) {
+			t.Errorf("%v, no %q in:\n%s", err, want, out)
+		}
+	}
+}
+
+// TestThePlanHoldsTheLoadBalancerOfAServiceWhenTheFlagsOfTheControllerChange plans a Service that has a load balancer.
+func TestThePlanHoldsTheLoadBalancerOfAServiceWhenTheFlagsOfTheControllerChange(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "service.yaml")
+	if err := os.WriteFile(file, []byte(`
+apiVersion: v1
+kind: Service
+metadata: {name: net, namespace: shop, uid: uid-net, finalizers: [service.k8s.aws/resources]}
+spec: {type: LoadBalancer, loadBalancerClass: service.k8s.aws/nlb, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for flag, want := range map[string]string{
+		"--load-balancer-class=example.com/nlb":         "and --load-balancer-class is example.com/nlb; the load balancer stays as it is",
+		"--feature-gates=EnableServiceController=false": "the feature gate EnableServiceController is off; the load balancer stays as it is",
+	} {
+		out, _, _ := lbc(t, "", "plan", "-f", file, flag)
+		if !strings.Contains(out, want) || strings.Contains(out, "DeleteLoadBalancer") {
+			t.Errorf("%s:\n%s", flag, out)
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package checkpoint
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// NameOf is the name of the checkpoints of the controllers that elect their leader by a Lease of that name.
+func NameOf(lease string) string { return strings.TrimSuffix(lease, "-leader") + "-checkpoint" }
+
+// Peek reads the entries of a kind beside the process that writes them, which goes on undisturbed. Entries that cannot be read are left out.
+func Peek(ctx context.Context, c client.Reader, key client.ObjectKey, kind Kind) (map[string]json.RawMessage, error) {
+	out := map[string]json.RawMessage{}
+	for _, id := range allShards() {
+		if id.kind != kind {
+			continue
+		}
+		m := &corev1.ConfigMap{}
+		err := c.Get(ctx, client.ObjectKey{Namespace: key.Namespace, Name: id.name(key.Name)}, m)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("reading the checkpoint %s: %w", id.name(key.Name), err)
+		}
+		for at, packed := range m.BinaryData {
+			if of, value, _, err := unpack(id, at, packed); err == nil {
+				out[of.Name] = value
+			}
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,213 @@
+package compile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/compile/rules"
+	"github.com/k8s-lbc/lbc/internal/quota"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// fitRules joins rules, then leaves rules out, where the load balancer would have more of them, or of target groups, than AWS admits.
+func (b *build) fitRules(ports []portRules) {
+	if b.e.Type != stack.Application {
+		return
+	}
+	tooMany := b.exceeds(quota.RulesOfApplicationLoadBalancer, count(ports))
+	if tooMany != nil {
+		b.joinToFit(ports, tooMany.admits)
+		if tooMany.wanted = count(ports); tooMany.wanted <= tooMany.admits {
+			tooMany = nil
+		}
+	}
+	room := b.room()
+	room.Rules, room.TargetGroups = count(ports), len(b.groupsOf(ports, room.Taken))
+	groups := b.exceeds(quota.TargetGroupsOfApplicationLoadBalancer, room.TargetGroups)
+	if tooMany == nil && groups == nil {
+		return
+	}
+	if tooMany != nil {
+		room.Rules = tooMany.admits
+	}
+	if groups != nil {
+		room.TargetGroups = groups.admits
+	}
+	claims := b.claims(ports)
+	fitting := rules.Fit(claims, room)
+	b.noteRules(claims, fitting, tooMany, groups)
+	at := 0
+	for n := range ports {
+		all := ports[n].rules
+		ports[n].rules = nil
+		for i := range all {
+			if !fitting.LeftOut[at] {
+				ports[n].rules = append(ports[n].rules, all[i])
+			}
+			at++
+		}
+		if l := &b.listen[n]; fitting.Closed[ports[n].port.number] {
+			l.DefaultActions = stack.UnavailableOf(b.e.Key.Owner)
+		}
+	}
+	b.dropTargetGroups(ports)
+}
+
+func count(ports []portRules) (n int) {
+	for _, p := range ports {
+		n += len(p.rules)
+	}
+	return n
+}
+
+// joinToFit joins rules until no more are left than AWS admits, first those of the members that joined last.
+func (b *build) joinToFit(ports []portRules, admits int) {
+	rank := b.seniority()
+	members := b.group.All()
+	slices.SortFunc(members, func(i, j int) int { return cmp.Or(rank[j]-rank[i], j-i) })
+	for _, i := range members {
+		if b.members[i].State.LeftOut() {
+			continue
+		}
+		for n := range ports {
+			if more := count(ports) - admits; more > 0 {
+				ports[n].rules = rules.JoinToFit(ports[n].rules, i, more)
+			}
+		}
+	}
+}
+
+// seniority are the places of members in the order in which they joined; those that do not count come last.
+func (b *build) seniority() []int {
+	joined := b.group.Seniority()
+	out := make([]int, len(b.members))
+	for i := range b.members {
+		if out[i] = slices.Index(joined, b.members[i].Object); out[i] < 0 {
+			out[i] = len(joined)
+		}
+	}
+	return out
+}
+
+// claims are the rules of all ports, in order, with what decides which of them have room.
+func (b *build) claims(ports []portRules) (out []rules.Claim) {
+	rank := b.seniority()
+	d, _ := b.detailsOfExisting()
+	for _, p := range ports {
+		for i := range p.rules {
+			r := &p.rules[i]
+			stands := slices.ContainsFunc(d.Rules[p.port.number], func(have stack.Rule) bool {
+				return rules.Within(r.Conditions, have.Conditions) || rules.Within(have.Conditions, r.Conditions)
+			})
+			out = append(out, rules.Claim{Rule: r, Port: p.port.number, Stands: stands, Seniority: rank[r.Member]})
+		}
+	}
+	return out
+}
+
+// room has what the default actions take, and do.
+func (b *build) room() rules.Room {
+	room := rules.Room{Taken: map[stack.Ref]bool{}, Open: map[int32]bool{}}
+	for i := range b.listen {
+		l := &b.listen[i]
+		for _, ref := range forwardsTo(l.DefaultActions) {
+			room.Taken[ref] = true
+		}
+		room.Open[l.Port] = !slices.ContainsFunc(l.DefaultActions, func(a stack.Action) bool { return a.Type != stack.ActionForward })
+	}
+	return room
+}
+
+// groupsOf are the target groups that rules and default actions forward to.
+func (b *build) groupsOf(ports []portRules, byDefault map[stack.Ref]bool) map[stack.Ref]bool {
+	out := make(map[stack.Ref]bool, len(byDefault))
+	for ref := range byDefault {
+		out[ref] = true
+	}
+	for _, p := range ports {
+		for i := range p.rules {
+			for _, ref := range forwardsTo(p.rules[i].Actions) {
+				out[ref] = true
+			}
+		}
+	}
+	return out
+}
+
+func forwardsTo(actions []stack.Action) (out []stack.Ref) {
+	for _, a := range actions {
+		if a.Forward != nil {
+			for _, g := range a.Forward.TargetGroups {
+				out = append(out, g.TargetGroup)
+			}
+		}
+	}
+	return out
+}
+
+// dropTargetGroups takes back the target groups and bindings that only rules that are left out forward to.
+func (b *build) dropTargetGroups(ports []portRules) {
+	used := b.groupsOf(slices.Concat(ports, b.withheldRules), b.room().Taken)
+	unused := func(id string) bool { return !used[stack.Ref{Kind: stack.KindTargetGroup, ID: id}] }
+	b.tgs = slices.DeleteFunc(b.tgs, func(g stack.TargetGroup) bool {
+		if unused(g.ID) {
+			delete(b.origins, stack.Ref{Kind: stack.KindTargetGroup, ID: g.ID})
+		}
+		return unused(g.ID)
+	})
+	b.bindings = slices.DeleteFunc(b.bindings, func(x stack.Binding) bool {
+		if unused(x.ID) {
+			delete(b.origins, stack.Ref{Kind: stack.KindBinding, ID: x.ID})
+		}
+		return unused(x.ID)
+	})
+}
+
+// shownRules is how many of the rules that are left out a finding names.
+const shownRules = 3
+
+// noteRules has one finding for each member of which rules are left out.
+func (b *build) noteRules(claims []rules.Claim, f rules.Fitting, tooMany, groups *limit) {
+	cause, of := tooMany, "rules besides default ones"
+	if cause == nil {
+		cause, of = groups, "target groups"
+	}
+	for i := range b.members {
+		total, first := 0, (*rules.Claim)(nil)
+		var out []string
+		closed := ""
+		for n := range claims {
+			c := &claims[n]
+			if c.Member != i {
+				continue
+			}
+			if total++; !f.LeftOut[n] {
+				continue
+			}
+			if first == nil {
+				first = c
+			}
+			out = append(out, fmt.Sprintf("%d%s", c.Port, rules.Requests(c.Conditions)))
+			if f.Closed[c.Port] {
+				closed = fmt.Sprintf("; what no rule of port %d matches is answered with 503, because a rule that guards is left out", c.Port)
+			}
+		}
+		if len(out) == 0 {
+			continue
+		}
+		rest := ", the others serve"
+		if len(out) == total {
+			b.unmade = append(b.unmade, b.members[i].Object)
+			rest = ""
+		}
+		named := strings.Join(out[:min(len(out), shownRules)], "; ")
+		if more := len(out) - shownRules; more > 0 {
+			named += fmt.Sprintf("; and %d more", more)
+		}
+		b.note(i, excess(b.members[i].Object, first.Route.Source.Place(),
+			fmt.Sprintf("%s: %d of the %d rules of this object are left out%s; on port %s%s", cause.text(of), len(out), total, rest, named, closed),
+			cause.remedy("have fewer hosts, paths and backends here, or another load balancer for some of them")))
+	}
+}

@@ -1,0 +1,103 @@
+package compile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/inbound"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/quota"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// managedGroups adds the groups whose rules the controller writes, if the load balancer has any: one, or as many as its rules need. The rules of one
+// are those that are asked for; which of them are joined depends on what stands, and is the diff's to say.
+func (b *build) managedGroups() {
+	first := stack.Ref{Kind: stack.KindSecurityGroup, ID: stack.ManagedSecurityGroup}
+	at := slices.Index(b.lb.SecurityGroups, first)
+	if at < 0 {
+		return
+	}
+	var all []stack.Permission
+	fields := map[string]intent.Source{}
+	byPort := make([][]stack.Permission, len(b.ports))
+	for i, p := range b.ports {
+		byPort[i] = b.permissions(p)
+		for _, permission := range byPort[i] {
+			all = appendOnce(all, permission)
+		}
+		if p.cidrs.Set {
+			fields["InboundCIDRs"] = p.cidrs.Source
+		}
+	}
+	for _, permission := range b.frontendPermissions() {
+		all = appendOnce(all, permission)
+	}
+	rules := [][]stack.Permission{all}
+	limit, known := b.rulesPerGroup(all)
+	if packed := inbound.Pack(all); known && inbound.Count(packed) > limit {
+		room := quota.GroupsPerInterface(limit) - (len(b.lb.SecurityGroups) - 1)
+		n := (inbound.Count(packed) + limit - 1) / limit
+		if n > room {
+			b.refuseRules(byPort, packed, limit, room)
+			return
+		}
+		rules, _ = inbound.Arrange(packed, make([][]stack.Permission, n), limit)
+	}
+	refs := make([]stack.Ref, 0, len(rules))
+	for i := range rules {
+		ref := stack.Ref{Kind: first.Kind, ID: stack.NthManagedSecurityGroup(i + 1)}
+		name := b.e.Names.SecurityGroup(b.cfg.Cluster, b.e.Key.ID)
+		refs = append(refs, ref)
+		b.groups = append(b.groups, stack.SecurityGroup{
+			ID: ref.ID, Name: naming.NthSecurityGroup(name, i+1), Description: naming.ManagedSecurityGroupDescription, Ingress: rules[i], Tags: b.tags(b.settings.tags, ref.ID),
+		})
+		b.trace(stack.KindSecurityGroup, ref.ID, b.group.All(), fields)
+		b.traceKeys(stack.KindSecurityGroup, ref.ID, "Tags", b.settings.tagsSource)
+	}
+	b.lb.SecurityGroups = slices.Replace(b.lb.SecurityGroups, at, at+1, refs...)
+}
+
+// rulesPerGroup is how many rules a managed group may have: the quota, or as many as one of those that exist has, which shows that AWS admits this
+// account more. Where the quota is enough it is not asked what exists.
+func (b *build) rulesPerGroup(rules []stack.Permission) (limit int, known bool) {
+	limit = cmp.Or(b.cfg.RulesPerSecurityGroup, quota.RulesPerSecurityGroup)
+	if len(rules) <= limit || inbound.Count(inbound.Pack(rules)) <= limit {
+		return limit, true
+	}
+	lb, known := b.existing()
+	if lb != nil {
+		limit = max(limit, lb.RulesOfGroup)
+	}
+	return limit, known
+}
+
+// refuseRules has the member corrected whose rules do not fit. That is one whose rules do not stand, where there is such a one, and of these the one with the
+// most rules; so that a new member does not take the place of those that were there before.
+func (b *build) refuseRules(byPort [][]stack.Permission, packed []stack.Permission, limit, room int) {
+	var standing inbound.Traffic
+	if lb, _ := b.existing(); lb != nil {
+		standing = inbound.Of(lb.Ingress)
+	}
+	worst, most, stands := 0, -1, false
+	for i, rules := range byPort {
+		n, there := inbound.Count(inbound.Pack(rules)), !slices.ContainsFunc(rules, func(p stack.Permission) bool { return !standing.Admits(p) })
+		if most < 0 || stands && !there || stands == there && n >= most {
+			worst, most, stands = i, n, there
+		}
+	}
+	p := b.ports[worst]
+	i, source := p.cidrs.Member, p.cidrs.Source
+	if !p.cidrs.Set {
+		i, source = p.members[len(p.members)-1], intent.Source{}
+	}
+	n := inbound.Count(packed)
+	b.failShared(i, diag.New(b.members[i].Object, source.Place(), diag.QuotaExceeded,
+		fmt.Sprintf("the security groups of the load balancer would need %d inbound rules, %d of them for port %d: they may have %d, as AWS admits %d rules in each of %d groups; nothing of it is sent to AWS",
+			n, most, p.number, limit*room, limit, room),
+		fmt.Sprintf("restrict the port to fewer or wider ranges, name security groups of your own, or have the quota %q raised in Service Quotas and set --max-rules-per-security-group to it",
+			quota.RulesPerSecurityGroupName)))
+}

@@ -1,0 +1,139 @@
+package compile
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/inbound"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// apart are ranges of which no two can be joined.
+func apart(n int) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprintf("10.%d.%d.0/24", i/100, 2*(i%100)))
+	}
+	return out
+}
+
+// onPorts is a member with listeners that admit ranges.
+func onPorts(list []string, ports ...int32) func(*intent.Member) {
+	return func(m *intent.Member) {
+		m.Listeners = nil
+		for _, p := range ports {
+			m.Listeners = append(m.Listeners, intent.Listener{Port: p, Protocol: "HTTP"})
+		}
+		if list != nil {
+			ranges(list...)(m)
+		}
+	}
+}
+
+func TestRulesThatDoNotFitIntoOneGroupGetFurtherOnes(t *testing.T) {
+	t.Parallel()
+	var ports []int32
+	for p := range int32(51) {
+		ports = append(ports, 8000+p)
+	}
+	for name, c := range map[string]struct {
+		member func(*intent.Member)
+		groups string
+	}{
+		"40 ranges to one port":                {onPorts(apart(40), 80), "[ManagedLBSecurityGroup backend-sg]"},
+		"40 ranges to two ports":               {onPorts(apart(40), 80, 443), "[ManagedLBSecurityGroup ManagedLBSecurityGroup-2 backend-sg]"},
+		"40 ranges to two ports that touch":    {onPorts(apart(40), 80, 81), "[ManagedLBSecurityGroup backend-sg]"},
+		"as many as a network interface takes": {onPorts(apart(120), 80, 443), "[ManagedLBSecurityGroup ManagedLBSecurityGroup-2 ManagedLBSecurityGroup-3 ManagedLBSecurityGroup-4 backend-sg]"},
+		"51 ports":                             {onPorts(nil, ports...), "[ManagedLBSecurityGroup backend-sg]"},
+	} {
+		f := account()
+		f.Limits = map[string]int{"listeners-per-application-load-balancer": 60}
+		s := mustBuild(t, Compile(loadBalancer(ingress("shop", "web", c.member)), f, config(), nil))
+		var groups, names []string
+		var rules []stack.Permission
+		for _, g := range s.LoadBalancers[0].SecurityGroups {
+			groups = append(groups, g.ID)
+		}
+		for _, g := range s.SecurityGroups {
+			if len(groups) > 2 && inbound.Count(g.Ingress) > 60 {
+				t.Errorf("%s: group %s has %d rules", name, g.ID, len(g.Ingress))
+			}
+			rules, names = append(rules, g.Ingress...), append(names, g.Name)
+		}
+		if fmt.Sprint(groups) != c.groups {
+			t.Errorf("%s: the load balancer has groups %v, want %s", name, groups, c.groups)
+		}
+		if len(groups) > 2 && names[1] != names[0]+"-2" {
+			t.Errorf("%s: the groups are named %v", name, names)
+		}
+		m := ingress("shop", "web", c.member)
+		var want []stack.Permission
+		for _, l := range m.Listeners {
+			list := l.InboundCIDRs.Value
+			if len(list) == 0 {
+				list = []string{"0.0.0.0/0"}
+			}
+			for _, r := range list {
+				want = append(want, stack.Permission{Protocol: "tcp", FromPort: l.Port, ToPort: l.Port, CIDR: r})
+			}
+		}
+		if !inbound.Of(rules).Equal(inbound.Of(want)) {
+			t.Errorf("%s: the groups admit something else than what is asked for", name)
+		}
+	}
+}
+
+func TestRulesThatNoGroupsHaveRoomForAreRefusedWithTheNumbersOnTheirObject(t *testing.T) {
+	t.Parallel()
+	r := Compile(loadBalancer(ingress("shop", "web", onPorts(apart(400), 80, 443))), account(), config(), nil)
+	if r.Stack != nil {
+		t.Errorf("a stack is made: %v", r.Stack.SecurityGroups)
+	}
+	for _, want := range []string{"need 800 inbound rules", "400 of them for port 443", "they may have 240", "60 rules in each of 4 groups", `"Inbound or outbound rules per security group"`, "--max-rules-per-security-group"} {
+		if len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != diag.QuotaExceeded || !strings.Contains(r.Diagnostics[0].Message(), want) {
+			t.Errorf("%v does not say %q", r.Diagnostics, want)
+		}
+	}
+	cfg := config()
+	cfg.RulesPerSecurityGroup = 200
+	if r := Compile(loadBalancer(ingress("shop", "web", onPorts(apart(400), 80, 443))), account(), cfg, nil); r.Stack == nil {
+		t.Errorf("with the quota raised to 200: %v", r.Diagnostics)
+	}
+}
+
+func TestANewcomerWhoseRulesDoNotFitLeavesTheOthersOfItsGroupAlone(t *testing.T) {
+	t.Parallel()
+	old := ingress("shop", "old", onPorts(apart(150), 80), born(1))
+	first := Compile(loadBalancer(old, ingress("shop", "other", born(2))), account(), config(), nil)
+	want := mustBuild(t, first)
+	f := asFacts(account(), want)
+	f.Existing.Ingress = nil
+	for _, g := range want.SecurityGroups {
+		f.Existing.Ingress = append(f.Existing.Ingress, g.Ingress...)
+	}
+	newcomer := ingress("shop", "new", onPorts(apart(100), 443), born(3))
+	r := Compile(loadBalancer(old, ingress("shop", "other", born(2)), newcomer), f, config(), first.Memory)
+	got := mustBuild(t, r)
+	if len(got.Listeners) != 1 || len(r.Diagnostics) == 0 {
+		t.Errorf("listeners %v, findings %v", got.Listeners, r.Diagnostics)
+	}
+	for _, d := range r.Diagnostics {
+		if d.Object != newcomer.Object || d.Code != diag.QuotaExceeded {
+			t.Errorf("%v", d)
+		}
+	}
+}
+
+func TestAGroupWithMoreRulesThanTheQuotaShowsThatTheAccountHasAHigherOne(t *testing.T) {
+	t.Parallel()
+	m := ingress("shop", "web", onPorts(apart(90), 80))
+	lone := Compile(loadBalancer(m), account(), config(), nil)
+	f := asFacts(account(), mustBuild(t, lone))
+	f.Existing.RulesOfGroup = 90
+	s := mustBuild(t, Compile(loadBalancer(m), f, config(), lone.Memory))
+	if n := len(s.LoadBalancers[0].SecurityGroups); n != 2 {
+		t.Errorf("%d groups, want the managed one and the backend's", n)
+	}
+}

@@ -1,0 +1,138 @@
+package compile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/quota"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// limitPorts leaves out the ports of a load balancer for which AWS has no listener. Those that have a listener keep it; of the others those of the first member
+// by precedence come first, in the order of its declarations. Left to AWS, the order in which calls arrive would decide.
+func (b *build) limitPorts() {
+	needed := slices.DeleteFunc(slices.Clone(b.ports), func(p *port) bool { return b.e.Type == stack.Network && !p.forwards() })
+	l := b.exceeds(quota.ListenersOf(b.e.Type), len(needed))
+	if l == nil {
+		return
+	}
+	d, _ := b.detailsOfExisting()
+	stands := func(p *port) bool {
+		_, ok := d.Listeners[p.number]
+		return ok
+	}
+	slices.SortStableFunc(needed, func(x, y *port) int {
+		switch {
+		case stands(x) && !stands(y):
+			return -1
+		case stands(y) && !stands(x):
+			return 1
+		}
+		return cmp.Or(cmp.Compare(b.declarer(x), b.declarer(y)), cmp.Compare(b.declaredAt(x), b.declaredAt(y)))
+	})
+	out := map[*port]bool{}
+	for _, p := range needed[l.admits:] {
+		if !stands(p) { // AWS has raised the limit
+			out[p] = true
+		}
+	}
+	if len(out) == 0 {
+		return
+	}
+	b.notePorts(needed, out, l)
+	b.ports = slices.DeleteFunc(b.ports, func(p *port) bool { return out[p] })
+}
+
+// forwards reports whether a port of a network load balancer needs a listener: AWS has none without an action.
+func (p *port) forwards() bool {
+	return slices.ContainsFunc(p.listeners, func(l intent.Listener) bool { return len(l.Default) > 0 || l.DefaultSource.Path != "" })
+}
+
+// declarer is the member that declares a port: the first one that may have more than routes.
+func (b *build) declarer(p *port) int {
+	at := slices.IndexFunc(p.members, func(i int) bool { return b.members[i].Authority != intent.RoutesOnly })
+	return p.members[max(at, 0)]
+}
+
+// declaredAt is the place of a port among those of the member that declares it.
+func (b *build) declaredAt(p *port) int {
+	return slices.IndexFunc(b.members[b.declarer(p)].Listeners, func(l intent.Listener) bool { return l.Port == p.number })
+}
+
+// notePorts notes on each member which of its ports have no listener, with the arithmetic. A listener of a Gateway has conditions of its own, and so a
+// finding.
+func (b *build) notePorts(all []*port, out map[*port]bool, exceeded *limit) {
+	for i := range b.members {
+		var own int
+		var left []*port
+		for _, p := range all {
+			if b.declarer(p) != i {
+				continue
+			}
+			if own++; out[p] {
+				left = append(left, p)
+			}
+		}
+		sum := fmt.Sprintf("%s declares %d", b.members[i].Object, own)
+		if own < len(all) {
+			sum = fmt.Sprintf("the members of its group declare %d, of which %s declares %d", len(all), b.members[i].Object, own)
+		}
+		switch {
+		case b.e.Key.Owner.OfGateway():
+			for _, p := range left {
+				b.noteWithoutListener(i, []*port{p}, sum, exceeded, fmt.Sprintf("remove %d listeners, or declare them in another Gateway", len(out)))
+			}
+		case len(left) > 0:
+			b.noteWithoutListener(i, left, sum, exceeded, fmt.Sprintf("remove %d ports, or declare them in %s with a load balancer of its own", len(out), a(b.members[i].Object.Kind)))
+		}
+	}
+}
+
+func (b *build) noteWithoutListener(i int, left []*port, sum string, exceeded *limit, remedy string) {
+	which := "port " + portRanges(left) + " has"
+	if len(left) > 1 {
+		which = "ports " + portRanges(left) + " have"
+	}
+	l := b.members[i].Listeners[b.declaredAt(left[0])]
+	d := excess(b.members[i].Object, cmp.Or(l.DefaultSource.Path, l.Source.Path),
+		fmt.Sprintf("%s no listener: %s load balancer has %d at most, and %s; ports that have one keep it, then the first in order get one",
+			which, a(string(b.e.Type)), exceeded.admits, sum), exceeded.remedy(remedy))
+	if len(left) == 1 {
+		d.Port = left[0].number
+	}
+	b.note(i, d)
+}
+
+// portRanges are the numbers of ports in ascending order, with ranges of adjacent ones.
+func portRanges(ports []*port) string {
+	numbers := make([]int32, len(ports))
+	for n, p := range ports {
+		numbers[n] = p.number
+	}
+	slices.Sort(numbers)
+	var parts []string
+	for n := 0; n < len(numbers); {
+		last := n
+		for last+1 < len(numbers) && numbers[last+1] == numbers[last]+1 {
+			last++
+		}
+		if part := fmt.Sprint(numbers[n]); last == n {
+			parts = append(parts, part)
+		} else {
+			parts = append(parts, fmt.Sprintf("%s-%d", part, numbers[last]))
+		}
+		n = last + 1
+	}
+	return strings.Join(parts, ", ")
+}
+
+// a is a noun with the indefinite article.
+func a(noun string) string {
+	if strings.ContainsAny(noun[:1], "aeiouAEIOU") {
+		return "an " + noun
+	}
+	return "a " + noun
+}

@@ -1,0 +1,191 @@
+package rules
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/traffic"
+)
+
+// Claim is a rule of a port that claims room in a load balancer, with what decides who has it.
+type Claim struct {
+	*Rule
+	Port      int32
+	Stands    bool // AWS has a rule of the port for the same requests
+	Seniority int  // of the member: the lower joined earlier
+}
+
+// Room is how much a load balancer may have, and what its default actions have of it.
+type Room struct {
+	Rules        int
+	TargetGroups int
+	Taken        map[stack.Ref]bool // target groups that default actions forward to
+	Open         map[int32]bool     // ports whose default actions forward whatever no rule matches, without a login
+}
+
+// Fitting is who has room.
+type Fitting struct {
+	LeftOut []bool         // by claim
+	Closed  map[int32]bool // ports whose default actions must not forward, because a rule that guards is left out
+}
+
+// Fit leaves out the rules that exceed the room: first those that do not stand, then those of the members that joined last, of one member
+// those that come last. The order of claims of a port is that of its rules.
+//
+// What guards stays closed: where a rule with a login, a redirect or a fixed response would be left out and a rule behind it, or the default
+// action, would forward its requests, it goes before all rules that only forward; and if there is no room even so, what would forward them
+// is left out, too.
+func Fit(claims []Claim, room Room) Fitting {
+	f := fitter{claims: claims, room: room, rank: ranked(claims), must: map[int]bool{}, banned: map[int]bool{}, closed: map[int32]bool{}}
+	for {
+		left := f.fill()
+		if !f.close(left) {
+			return Fitting{left, f.closed}
+		}
+	}
+}
+
+type fitter struct {
+	claims []Claim
+	room   Room
+	rank   []int        // indexes of claims, from the one that has room first
+	must   map[int]bool // claims that guard and go first
+	banned map[int]bool // claims that would forward what a rule guards that has no room
+	closed map[int32]bool
+}
+
+// ranked are the indexes of claims in the order in which they have room.
+func ranked(claims []Claim) []int {
+	type place struct {
+		port   int32
+		member int
+	}
+	out, depth, met := make([]int, len(claims)), make([]int, len(claims)), map[place]int{}
+	for i := range claims {
+		at := place{claims[i].Port, claims[i].Member}
+		out[i], depth[i] = i, met[at]
+		met[at]++
+	}
+	stands := func(i int) int {
+		if claims[i].Stands {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(out, func(i, j int) int {
+		return cmp.Or(stands(i)-stands(j), claims[i].Seniority-claims[j].Seniority, claims[i].Member-claims[j].Member, depth[i]-depth[j])
+	})
+	return out
+}
+
+// fill gives room to one claim after the other.
+func (f *fitter) fill() (left []bool) {
+	left = make([]bool, len(f.claims))
+	n, groups := 0, maps.Clone(f.room.Taken)
+	if groups == nil {
+		groups = map[stack.Ref]bool{}
+	}
+	for _, guards := range []bool{true, false} {
+		for _, i := range f.rank {
+			if f.must[i] != guards {
+				continue
+			}
+			more := targetGroups(f.claims[i].Actions, groups)
+			if left[i] = f.banned[i] || n >= f.room.Rules || len(more) > 0 && len(groups)+len(more) > f.room.TargetGroups; left[i] {
+				continue
+			}
+			n++
+			for _, g := range more {
+				groups[g] = true
+			}
+		}
+	}
+	return left
+}
+
+// close has the rules that are left out and guard what others would forward go first, or closes what would. It reports whether it changed anything.
+func (f *fitter) close(left []bool) (changed bool) {
+	for i := range f.claims {
+		if !left[i] || !f.claims[i].guards() {
+			continue
+		}
+		behind, open := f.forwards(i, left)
+		switch {
+		case len(behind) == 0 && !open:
+		case !f.must[i]:
+			f.must[i], changed = true, true
+		default:
+			for _, j := range behind {
+				f.banned[j] = true
+			}
+			if open {
+				f.closed[f.claims[i].Port] = true
+			}
+			changed = true
+		}
+	}
+	return changed
+}
+
+// forwards are the claims with room that would forward requests of claim i, and whether the default action would.
+func (f *fitter) forwards(i int, left []bool) (behind []int, open bool) {
+	c := &f.claims[i]
+	for j := i + 1; j < len(f.claims); j++ {
+		if d := &f.claims[j]; d.Port == c.Port && !left[j] && d.forwards() && !traffic.Disjoint(c.Conditions, d.Conditions) {
+			behind = append(behind, j)
+		}
+	}
+	return behind, f.room.Open[c.Port] && !f.closed[c.Port]
+}
+
+// declared reports whether a rule is declared to do more, or other, than forward requests.
+func (c *Claim) declared() bool {
+	return len(c.Route.Authentication) > 0 || slices.ContainsFunc(c.Route.Actions, func(a intent.Action) bool { return a.Type != stack.ActionForward })
+}
+
+// guards reports whether a rule is declared to keep requests from being merely forwarded, and does. One that answers with an error only because its
+// member is invalid guards nothing.
+func (c *Claim) guards() bool { return c.declared() && !c.forwards() }
+
+// forwards reports whether a rule forwards every request that it matches. What a rule that is kept does in AWS is taken from its route.
+func (c *Claim) forwards() bool {
+	if c.Keep {
+		return !c.declared()
+	}
+	return !slices.ContainsFunc(c.Actions, func(a stack.Action) bool { return a.Type != stack.ActionForward })
+}
+
+// targetGroups are those of actions that are not among the known ones.
+func targetGroups(actions []stack.Action, known map[stack.Ref]bool) (out []stack.Ref) {
+	for _, a := range actions {
+		if a.Forward == nil {
+			continue
+		}
+		for _, g := range a.Forward.TargetGroups {
+			if !known[g.TargetGroup] && !slices.Contains(out, g.TargetGroup) {
+				out = append(out, g.TargetGroup)
+			}
+		}
+	}
+	return out
+}
+
+// Within reports whether one rule's conditions name nothing that the other's do not: the same parts of a request, with values that are all among
+// the other's.
+func Within(a, b []stack.Condition) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	among := func(x, y []string) bool {
+		return !slices.ContainsFunc(x, func(v string) bool { return !slices.Contains(y, v) })
+	}
+	return !slices.ContainsFunc(a, func(x stack.Condition) bool {
+		return !slices.ContainsFunc(b, func(y stack.Condition) bool {
+			return x.Field == y.Field && x.HeaderName == y.HeaderName && among(x.Values, y.Values) && among(x.Regex, y.Regex) &&
+				!slices.ContainsFunc(x.Query, func(q stack.QueryValue) bool { return !slices.Contains(y.Query, q) })
+		})
+	})
+}

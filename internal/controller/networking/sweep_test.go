@@ -1,0 +1,61 @@
+package networking
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
+)
+
+// TestTheBindingThatIsNotKnownIsAskedForBeforeAllAre counts the lists of a hundred new bindings that become known one after the other, and look each time
+// whether all are.
+func TestTheBindingThatIsNotKnownIsAskedForBeforeAllAre(t *testing.T) {
+	t.Parallel()
+	scheme := runtime.NewScheme()
+	if err := v1beta1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	b := fake.NewClientBuilder().WithScheme(scheme)
+	const many = 100
+	of := func(n int) *v1beta1.TargetGroupBinding {
+		return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("app-%03d", n)},
+			Spec: v1beta1.TargetGroupBindingSpec{Networking: &v1beta1.TargetGroupBindingNetworking{}}}
+	}
+	for n := range many {
+		b.WithObjects(of(n))
+	}
+	lists := 0
+	r := &Reconciler{Table: secgroup.NewTable(), Options: Options{Client: interceptor.NewClient(b.Build(), interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
+			lists++
+			return c.List(ctx, l, opts...)
+		},
+	})}, requests: map[string]*request{}}
+	for n := many - 1; n >= 0; n-- { // the fake lists them by name
+		if r.allKnown(t.Context()) {
+			t.Fatalf("all are known, with %d to come", n+1)
+		}
+		r.Table.Extend(ruleID(of(n)), nil, nil)
+	}
+	if lists > 2 {
+		t.Errorf("%d lists", lists)
+	}
+	if !r.allKnown(t.Context()) {
+		t.Error("not all are known in the end")
+	}
+	r.requests[ruleID(of(7))] = &request{binding: of(7)}
+	if r.allKnown(t.Context()) {
+		t.Error("one is known of which it is not known what is registered")
+	}
+	if err := r.Client.Delete(t.Context(), of(7)); err != nil || !r.allKnown(t.Context()) {
+		t.Error("one that is gone is in the way", err)
+	}
+}

@@ -1,0 +1,103 @@
+package podcache
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/controller/optional"
+)
+
+// informer stands for the informers of all namespaces, those of the future among them. The mutex of its cache guards it.
+type informer struct {
+	cache    *Cache
+	indexes  map[string]client.IndexerFunc
+	handlers []func(cache.Informer) error // each adds an event handler
+}
+
+// errFixed is the error of calls that would change what is cached of pods.
+var errFixed = errors.New("informers of pods get their indexes before the first pod is needed, and keep their event handlers")
+
+// synced is what handlers get: what needs the pods of a namespace awaits these.
+var synced = optional.Synced{Of: "pods"}
+
+// attach gives the informer of a watch the indexes and handlers of all. The caller holds mu.
+func (i *informer) attach(ctx context.Context, w *watch) error {
+	for field, f := range i.indexes {
+		if err := w.cache.IndexField(ctx, &corev1.Pod{}, field, f); err != nil {
+			return err
+		}
+	}
+	for _, add := range i.handlers {
+		if err := add(w.pods); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// index adds an index.
+func (i *informer) index(field string, f client.IndexerFunc) error {
+	i.cache.mu.Lock()
+	defer i.cache.mu.Unlock()
+	if i.cache.all != nil || len(i.cache.namespaces) > 0 {
+		return errFixed
+	}
+	if i.indexes == nil {
+		i.indexes = map[string]client.IndexerFunc{}
+	}
+	i.indexes[field] = f
+	return nil
+}
+
+// AddEventHandler implements cache.Informer.
+func (i *informer) AddEventHandler(h toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration, error) {
+	return i.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{})
+}
+
+// AddEventHandlerWithResyncPeriod implements cache.Informer.
+func (i *informer) AddEventHandlerWithResyncPeriod(h toolscache.ResourceEventHandler, resync time.Duration) (toolscache.ResourceEventHandlerRegistration, error) {
+	return i.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{ResyncPeriod: &resync})
+}
+
+// AddEventHandlerWithOptions implements cache.Informer. The handler gets events of several namespaces at once.
+func (i *informer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (toolscache.ResourceEventHandlerRegistration, error) {
+	add := func(of cache.Informer) error {
+		_, err := of.AddEventHandlerWithOptions(h, o)
+		return err
+	}
+	i.cache.mu.Lock()
+	defer i.cache.mu.Unlock()
+	i.handlers = append(i.handlers, add)
+	if i.cache.all != nil {
+		return synced, add(i.cache.all.pods)
+	}
+	for _, w := range i.cache.namespaces {
+		if err := add(w.pods); err != nil {
+			return nil, err
+		}
+	}
+	return synced, nil
+}
+
+// RemoveEventHandler implements cache.Informer.
+func (i *informer) RemoveEventHandler(toolscache.ResourceEventHandlerRegistration) error {
+	return errFixed
+}
+
+// AddIndexers implements cache.Informer.
+func (i *informer) AddIndexers(toolscache.Indexers) error { return errFixed }
+
+// HasSynced implements cache.Informer.
+func (i *informer) HasSynced() bool { return true }
+
+// HasSyncedChecker implements cache.Informer.
+func (i *informer) HasSyncedChecker() toolscache.DoneChecker { return synced }
+
+// IsStopped implements cache.Informer.
+func (i *informer) IsStopped() bool { return false }

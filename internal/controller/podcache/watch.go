@@ -1,0 +1,119 @@
+package podcache
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// watch is the watch of the pods of one namespace, or of all.
+type watch struct {
+	namespace string // empty = all
+	cache     cache.Cache
+	pods      cache.Informer
+	stop      context.CancelFunc // nil = it does not run yet
+	complete  chan struct{}      // closed when all pods are there
+	begun     time.Time
+	used      time.Time // when it was needed last
+}
+
+// podMapper is the mapper of the caches of pods, which ask it with each read. One of all kinds searches them each time, and makes more garbage than the read.
+type podMapper struct{ meta.RESTMapper }
+
+// RESTMapping implements meta.RESTMapper.
+func (podMapper) RESTMapping(of schema.GroupKind, _ ...string) (*meta.RESTMapping, error) {
+	if of.Group != corev1.GroupName || of.Kind != "Pod" && of.Kind != "PodList" {
+		return nil, &meta.NoKindMatchError{GroupKind: of}
+	}
+	return &meta.RESTMapping{
+		Resource: corev1.SchemeGroupVersion.WithResource("pods"), GroupVersionKind: corev1.SchemeGroupVersion.WithKind("Pod"), Scope: meta.RESTScopeNamespace,
+	}, nil
+}
+
+// newWatch makes a watch that does not run yet. The caller holds mu.
+func (c *Cache) newWatch(namespace string) (*watch, error) {
+	ctx := context.Background() // nothing of what follows waits
+	o := c.of
+	o.Mapper, o.DefaultNamespaces, o.ByObject = podMapper{}, nil, map[client.Object]cache.ByObject{}
+	for object, by := range c.of.ByObject {
+		if _, ok := object.(*corev1.Pod); ok {
+			o.ByObject[object] = by
+		}
+	}
+	if namespace != "" {
+		o.DefaultNamespaces = map[string]cache.Config{namespace: {}}
+	}
+	own, err := cache.New(c.config, o)
+	if err != nil {
+		return nil, fmt.Errorf("making the cache of the pods: %w", err)
+	}
+	w := &watch{namespace: namespace, cache: own, complete: make(chan struct{}), begun: time.Now(), used: c.Now()}
+	if w.pods, err = own.GetInformer(ctx, &corev1.Pod{}, cache.BlockUntilSynced(false)); err != nil {
+		return nil, fmt.Errorf("making the informer of the pods: %w", err)
+	}
+	return w, c.informer.attach(ctx, w)
+}
+
+func (w *watch) synced() bool {
+	select {
+	case <-w.complete:
+		return true
+	default:
+		return false
+	}
+}
+
+// await waits until all pods are there. Once a watch has taken too long for that, reads do not wait for it any more: a pass reads a pod for each endpoint.
+func (w *watch) await(ctx context.Context) error {
+	if w.synced() {
+		return nil
+	}
+	ctx, cancel := context.WithDeadline(ctx, w.begun.Add(syncTimeout))
+	defer cancel()
+	select {
+	case <-w.complete:
+		return nil
+	case <-ctx.Done():
+		of := "namespace " + w.namespace
+		if w.namespace == "" {
+			of = "all namespaces"
+		}
+		return fmt.Errorf("the pods of %s have not been listed yet: %w", of, ctx.Err())
+	}
+}
+
+// release stops the watches of namespaces that have not needed their pods for a while.
+func (c *Cache) release(ctx context.Context) {
+	if c.Kept == nil {
+		return
+	}
+	c.mu.Lock()
+	var all []*watch
+	for _, w := range c.namespaces {
+		if w.synced() {
+			all = append(all, w)
+		}
+	}
+	c.mu.Unlock()
+	for _, w := range all {
+		var list corev1.PodList
+		err := w.cache.List(ctx, &list, client.InNamespace(w.namespace), client.UnsafeDisableDeepCopy)
+		kept := err != nil || c.Kept(ctx, w.namespace, list.Items)
+		c.mu.Lock()
+		switch {
+		case kept:
+			w.used = c.Now()
+		case c.namespaces[w.namespace] == w && c.Now().Sub(w.used) > releaseAfter:
+			w.stop()
+			delete(c.namespaces, w.namespace)
+			c.Log.V(1).Info("pods are not watched any more", "namespace", w.namespace)
+		}
+		c.mu.Unlock()
+	}
+}

@@ -1,0 +1,71 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/readiness"
+)
+
+// setUpPods has the pods watched of each namespace that needs them, on every replica, so that those of one that takes over are there. What needs pods
+// and is seen by none of these events awaits them where it reads them: see docs/decisions/0024-pods-where-needed.md.
+func (w *wiring) setUpPods(ctx context.Context) error {
+	n := podNeeds{w.mgr.GetCache(), w.config.WatchNamespace}
+	w.pods.Kept = n.keep
+	if w.config.OpenGatesAfter > 0 { // gates that name no binding are opened as well then
+		w.pods.NeedAll()
+		return nil
+	}
+	need := func(o any) {
+		if x, ok := o.(client.Object); ok && n.by(x) {
+			w.pods.Need(cmp.Or(x.GetNamespace(), x.GetName()))
+		}
+	}
+	for _, o := range []client.Object{&v1beta1.TargetGroupBinding{}, &corev1.Namespace{}} {
+		i, err := w.mgr.GetCache().GetInformer(ctx, o, cache.BlockUntilSynced(false))
+		if err != nil {
+			return err
+		}
+		if _, err := i.AddEventHandler(toolscache.ResourceEventHandlerFuncs{AddFunc: need, UpdateFunc: func(_, o any) { need(o) }}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// podNeeds knows which namespaces need their pods in the cache.
+type podNeeds struct {
+	reader client.Reader
+	only   string // the namespace that is watched; empty = all are
+}
+
+// by reports whether a namespace or binding needs the pods of its namespace: a namespace whose pods get readiness gates, and a binding whose targets
+// are pods.
+func (n podNeeds) by(o client.Object) bool {
+	if x, ok := o.(*v1beta1.TargetGroupBinding); ok {
+		return binding.TargetsPods(x)
+	}
+	return (n.only == "" || n.only == o.GetName()) && o.GetLabels()[readiness.NamespaceLabel] == readiness.Enabled
+}
+
+// keep reports whether the pods of a namespace are needed longer: by itself, by a binding, or as one of them has a gate.
+func (n podNeeds) keep(ctx context.Context, namespace string, pods []corev1.Pod) bool {
+	ns := &corev1.Namespace{}
+	if err := n.reader.Get(ctx, client.ObjectKey{Name: namespace}, ns); client.IgnoreNotFound(err) != nil || err == nil && n.by(ns) {
+		return true
+	}
+	var list v1beta1.TargetGroupBindingList
+	if err := n.reader.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return true
+	}
+	return slices.ContainsFunc(list.Items, func(o v1beta1.TargetGroupBinding) bool { return n.by(&o) }) ||
+		slices.ContainsFunc(pods, func(p corev1.Pod) bool { return len(readiness.Bindings(&p)) > 0 })
+}

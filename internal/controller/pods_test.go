@@ -1,0 +1,171 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/controller/podcache"
+	"github.com/k8s-lbc/lbc/internal/controller/podcache/podserver"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/readiness"
+)
+
+func TestPodsAreWatchedWhereAGateOrTheTargetsOfABindingNeedThem(t *testing.T) {
+	t.Parallel()
+	namespace := func(label string) *corev1.Namespace {
+		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{readiness.NamespaceLabel: label}}}
+	}
+	bound := func(kind *v1beta1.TargetType) *v1beta1.TargetGroupBinding {
+		return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: v1beta1.TargetGroupBindingSpec{TargetType: kind}}
+	}
+	pod := func(gate corev1.PodConditionType) []corev1.Pod {
+		return []corev1.Pod{{}, {Spec: corev1.PodSpec{ReadinessGates: []corev1.PodReadinessGate{{ConditionType: gate}}}}}
+	}
+	for name, tc := range map[string]struct {
+		object              client.Object
+		only                string // --watch-namespace
+		pods                []corev1.Pod
+		wantNeeds, wantKept bool
+	}{
+		"a labelled namespace":           {object: namespace(readiness.Enabled), wantNeeds: true, wantKept: true},
+		"one that flags exclude":         {object: namespace(readiness.Enabled), only: "other"},
+		"another value":                  {object: namespace("disabled")},
+		"ip targets":                     {object: bound(ptr.To(v1beta1.TargetTypeIP)), wantNeeds: true, wantKept: true},
+		"a type that is not known yet":   {object: bound(nil), wantNeeds: true, wantKept: true},
+		"instance targets":               {object: bound(ptr.To(v1beta1.TargetTypeInstance))},
+		"a pod with a gate":              {object: namespace(""), pods: pod(readiness.Gate("web")), wantKept: true},
+		"a pod with a gate of something": {object: namespace(""), pods: pod("example.com/other")},
+	} {
+		scheme, err := kube.Scheme()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := podNeeds{fake.NewClientBuilder().WithScheme(scheme).WithObjects(tc.object).Build(), tc.only}
+		if got := n.by(tc.object); got != tc.wantNeeds {
+			t.Errorf("%s: needed: %v", name, got)
+		}
+		if got := n.keep(t.Context(), "shop", tc.pods); got != tc.wantKept {
+			t.Errorf("%s: kept: %v", name, got)
+		}
+	}
+}
+
+func TestTheEndOfABindingWaitsForThePodsWhoseGatesItOpens(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l.create(append(labPods("a", "10.0.128.50"), labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
+	l.settle()
+	key := client.ObjectKey{Namespace: "shop", Name: "bound"}
+	l.restart() // which has seen no pod yet
+	var unlisted error
+	l.bound.Pods = &binding.Pods{Watches: func(string) bool { return false }, Await: func(context.Context, string) error { return unlisted }}
+	asked := false
+	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) {
+		asked = true
+		return nil, nil
+	}
+	o := &v1beta1.TargetGroupBinding{}
+	l.must(l.client.Get(t.Context(), key, o))
+	l.must(l.client.Delete(t.Context(), o))
+	unlisted = errors.New("the pods have not been listed yet")
+	if _, err := l.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: key}); err == nil || asked {
+		t.Errorf("%v; gates are opened before the pods are there: %v", err, asked)
+	}
+	unlisted = nil
+	l.settle()
+	if err := l.client.Get(t.Context(), key, o); !asked || !apierrors.IsNotFound(err) {
+		t.Errorf("asked for its pods: %v; the binding: %v", asked, err)
+	}
+}
+
+// TestTwentyThousandPodsAreInMemoryOnlyWhereTheyAreNeeded measures the heap. docs/benchmarks.md has the figures, which -v prints.
+func TestTwentyThousandPodsAreInMemoryOnlyWhereTheyAreNeeded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("lists tens of thousands of pods")
+	}
+	const namespaces, each = 20, 1000
+	s := podserver.New()
+	for n := range namespaces {
+		for i := range each {
+			s.Add(largePod(fmt.Sprint("ns-", n), fmt.Sprint("web-6d4b75cb6d-", i), n*each+i))
+		}
+	}
+	config, options := s.Start(t)
+	c := podcache.New(noCache{}, config, withTransforms(options), podcache.Options{Now: time.Now, Log: logr.Discard()})
+	go func() { _ = c.Start(t.Context()) }()
+	before := heapInUse()
+	grown := func() float64 { return float64(heapInUse()-before) / (1 << 20) }
+	await := func(n int) {
+		t.Helper()
+		for i := range n {
+			for c.Await(t.Context(), fmt.Sprint("ns-", i)) != nil {
+				time.Sleep(10 * time.Millisecond) // the machine is busy
+			}
+		}
+	}
+	none := grown()
+	await(1)
+	one := grown()
+	await(namespaces)
+	all := grown()
+	t.Logf("heap: %.1f MiB if no namespace needs its pods, %.1f MiB if one of %d does, %.1f MiB if all do", none, one, namespaces, all)
+	if none > 3 || one > all/3 || all < 10 { // of other tests something may be left
+		t.Error("the pods of namespaces that do not need them are in memory")
+	}
+	runtime.KeepAlive(s)
+}
+
+type noCache struct{ cache.Cache }
+
+func (noCache) Start(ctx context.Context) error { <-ctx.Done(); return nil }
+
+// withTransforms are options with which the controller caches pods.
+func withTransforms(o cache.Options) cache.Options {
+	of := managerOptions(&config.Config{SyncPeriod: 10 * time.Hour}, o.Scheme, logr.Discard()).Cache
+	o.ByObject, o.DefaultTransform, o.SyncPeriod = of.ByObject, of.DefaultTransform, of.SyncPeriod
+	return o
+}
+
+// heapInUse is what is in use after everything else was collected.
+func heapInUse() int64 {
+	var m runtime.MemStats
+	for range 3 {
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// largePod is a pod as a Deployment has them.
+func largePod(namespace, name string, n int) corev1.Pod {
+	p := podserver.Pod(namespace, name)
+	p.UID, p.Labels = "", map[string]string{"app": "web", "pod-template-hash": "6d4b75cb6d"}
+	p.Annotations = map[string]string{"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
+	p.Spec.Containers = []corev1.Container{{Name: "web", Image: "registry.example.com/web:1", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}},
+		Env: []corev1.EnvVar{{Name: "A", Value: "a value of some length, as pods have many"}}}}
+	p.Status.PodIP = fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&255, n&255)
+	for _, c := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady} {
+		p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: c, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Unix(1e9, 0)})
+	}
+	return p
+}

@@ -1,0 +1,58 @@
+package queue
+
+import (
+	"context"
+
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+)
+
+// Kind is controller-runtime's source of the objects of a kind. That one looks every tenth of a second whether its handler has had the objects that the cache
+// holds, so that the first pass of a new leader would wait that long. This one goes on when the handler has had them.
+func Kind[U comparable](c cache.Cache, o client.Object, h handler.TypedEventHandler[client.Object, U]) source.TypedSyncingSource[U] {
+	return source.TypedKind(cache.Cache(promptCache{c}), o, h)
+}
+
+// promptCache is a cache whose informers return prompt registrations.
+type promptCache struct{ cache.Cache }
+
+// GetInformer implements cache.Informers.
+func (c promptCache) GetInformer(ctx context.Context, o client.Object, opts ...cache.InformerGetOption) (cache.Informer, error) {
+	i, err := c.Cache.GetInformer(ctx, o, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return promptInformer{i, ctx}, nil
+}
+
+type promptInformer struct {
+	cache.Informer
+	ctx context.Context //nolint:containedctx // of the source that adds its handler
+}
+
+// AddEventHandlerWithOptions implements cache.Informer.
+func (i promptInformer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (toolscache.ResourceEventHandlerRegistration, error) {
+	r, err := i.Informer.AddEventHandlerWithOptions(h, o)
+	if err != nil {
+		return nil, err
+	}
+	return promptRegistration{r, i.ctx}, nil
+}
+
+// promptRegistration is a registration whose first look waits until the handler has had what there is.
+type promptRegistration struct {
+	toolscache.ResourceEventHandlerRegistration
+	ctx context.Context //nolint:containedctx // ends the wait
+}
+
+// HasSynced implements toolscache.ResourceEventHandlerRegistration.
+func (r promptRegistration) HasSynced() bool {
+	select {
+	case <-r.HasSyncedChecker().Done():
+	case <-r.ctx.Done():
+	}
+	return r.ResourceEventHandlerRegistration.HasSynced()
+}

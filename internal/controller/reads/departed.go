@@ -1,0 +1,51 @@
+package reads
+
+import (
+	"sync"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+// mostDeparted is how many objects a Departed keeps at least.
+const mostDeparted = 1024
+
+// Departed are the objects of which an informer has shown the deletion. A cache that lacks one of them proves its absence: what is created again
+// under its name makes a pass by its own event. It is safe for concurrent use. A nil Departed has none.
+type Departed struct {
+	mu            sync.Mutex
+	newest, older map[objects.Ref]bool
+}
+
+// Note takes the deletion of an object.
+func (d *Departed) Note(kind objects.Kind, o client.Object) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.newest) >= mostDeparted {
+		d.older, d.newest = d.newest, nil
+	}
+	if d.newest == nil {
+		d.newest = map[objects.Ref]bool{}
+	}
+	d.newest[objects.Ref{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName()}] = true
+}
+
+// Only is a Departed that has no other object than one; nil = its deletion was not shown.
+func (d *Departed) Only(kind objects.Kind, key client.ObjectKey) *Departed {
+	if !d.Has(kind, key) {
+		return nil
+	}
+	return &Departed{newest: map[objects.Ref]bool{{Kind: kind, Namespace: key.Namespace, Name: key.Name}: true}}
+}
+
+// Has reports whether the deletion of an object was shown, of those that are kept.
+func (d *Departed) Has(kind objects.Kind, key client.ObjectKey) bool {
+	if d == nil {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	id := objects.Ref{Kind: kind, Namespace: key.Namespace, Name: key.Name}
+	return d.newest[id] || d.older[id]
+}

@@ -1,0 +1,192 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+)
+
+// apart are ranges of which no two can be joined, as an annotation has them.
+func apart(n int) string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprintf("10.%d.%d.0/24", i/100, 2*(i%100)))
+	}
+	return strings.Join(out, ",")
+}
+
+// managedRules are the numbers of inbound rules of the managed security groups of web's load balancer, in the order of their names.
+func (l *lab) managedRules() (out []int) {
+	l.Helper()
+	var names []string
+	byName := map[string]int{}
+	for _, g := range l.sim.Resources().SecurityGroups {
+		if strings.HasPrefix(g.Tags["ingress.k8s.aws/resource"], "ManagedLBSecurityGroup") {
+			names, byName[g.Name] = append(names, g.Name), len(g.Ingress)
+		}
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		out = append(out, byName[n])
+	}
+	return out
+}
+
+func TestRangesBeyondTheQuotaOfAGroupAreAdmittedByFurtherOnesAndTooManyAreRefusedWithoutACall(t *testing.T) {
+	t.Parallel()
+	listen := map[string]string{"listen-ports": `[{"HTTP":80},{"HTTP":8080}]`, "inbound-cidrs": apart(40)}
+	l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", listen, "web"))
+	l.settle(implicit("web"))
+	if got := l.managedRules(); !slices.Equal(got, []int{60, 20}) {
+		t.Errorf("groups with %v rules, want 60 and 20; told %v", got, l.events)
+	}
+	if lb := l.sim.Resources().LoadBalancers[0]; len(lb.SecurityGroups) != 3 {
+		t.Errorf("the load balancer has security groups %v", lb.SecurityGroups)
+	}
+	mark := l.mark()
+	l.restart()
+	l.settle(implicit("web"))
+	if writes := l.writes(mark); len(writes) > 0 {
+		t.Errorf("after a restart %v", writes)
+	}
+	ranges := func(list string) {
+		l.edit("web", func(i *networkingv1.Ingress) { i.Annotations["alb.ingress.kubernetes.io/inbound-cidrs"] = list })
+	}
+	l.events, mark = nil, l.mark()
+	ranges(apart(400))
+	for range 3 {
+		_, _ = l.round(implicit("web"))
+	}
+	if writes := l.writes(mark); len(writes) > 0 {
+		t.Errorf("of 400 ranges %v is sent", writes)
+	}
+	l.toldOnce("need 800 inbound rules, 400 of them for port 8080: they may have 240, as AWS admits 60 rules in each of 4 groups")
+	ranges(apart(10))
+	l.settle(implicit("web"))
+	if got := l.managedRules(); !slices.Equal(got, []int{20}) {
+		t.Errorf("with 10 ranges again groups with %v rules, want one with 20", got)
+	}
+	l.must(l.client.Delete(t.Context(), labIngress("web", nil, "web")))
+	l.settle(implicit("web"))
+	if got := l.managedRules(); len(got) > 0 {
+		t.Errorf("groups are left: %v", got)
+	}
+}
+
+func TestRulesThatTheGroupOfNodesHasNoRoomForAreInTheConditionOfTheirBinding(t *testing.T) {
+	t.Parallel()
+	l, b := boundLab(t)
+	l.get(b, "bound")
+	b.Spec.Networking.Ingress[0].From = nil
+	for _, r := range strings.Split(apart(70), ",") {
+		b.Spec.Networking.Ingress[0].From = append(b.Spec.Networking.Ingress[0].From, v1beta1.NetworkingPeer{IPBlock: &v1beta1.IPBlock{CIDR: r}})
+	}
+	l.must(l.client.Update(t.Context(), b))
+	mark := l.mark()
+	for range 3 {
+		_, _ = l.round()
+	}
+	if writes := l.writes(mark); slices.Contains(writes, "AuthorizeSecurityGroupIngress") {
+		t.Errorf("%v is sent", writes)
+	}
+	l.get(b, "bound")
+	c := meta.FindStatusCondition(b.Status.Conditions, "Ready")
+	if c == nil || c.Reason != "QuotaExceeded" || !strings.Contains(c.Message, "inbound rules, and AWS admits 60 in a security group") || !strings.Contains(c.Message, "--max-rules-per-security-group") {
+		t.Errorf("condition %+v", c)
+	}
+}
+
+func TestAPeerOfTwoKindsIsReportedAndAdmittedAsBefore(t *testing.T) {
+	t.Parallel()
+	l, b := boundLab(t)
+	l.get(b, "bound")
+	b.Spec.Networking.Ingress[0].From[0].IPBlock = &v1beta1.IPBlock{CIDR: "10.9.0.0/16"}
+	l.must(l.client.Update(t.Context(), b))
+	l.settle()
+	l.get(b, "bound")
+	c := meta.FindStatusCondition(b.Status.Conditions, "Ready")
+	if c == nil || c.Status != "False" || c.Reason != "InvalidNetworking" || !strings.Contains(c.Message, "only "+labPeer+" is admitted, and 10.9.0.0/16 is not") {
+		t.Errorf("condition %+v", c)
+	}
+	if got := l.admitted(labNodeGroup); !slices.Equal(got, []string{labPeer + " 8080-8080"}) {
+		t.Errorf("rules %v", got)
+	}
+}
+
+func TestARuleWithoutPeersIsReportedBesideThoseThatAreWritten(t *testing.T) {
+	t.Parallel()
+	l, b := boundLab(t)
+	l.get(b, "bound")
+	before := b.DeepCopy()
+	b.Spec.Networking.Ingress = append(b.Spec.Networking.Ingress, v1beta1.NetworkingIngressRule{From: []v1beta1.NetworkingPeer{}, Ports: before.Spec.Networking.Ingress[0].Ports})
+	l.must(l.client.Update(t.Context(), b))
+	l.settle()
+	l.get(b, "bound")
+	c := meta.FindStatusCondition(b.Status.Conditions, "Ready")
+	if c == nil || c.Status != "False" || c.Reason != "InvalidNetworking" || !strings.Contains(c.Message, "the rule admits nobody (spec.networking.ingress[1].from); name peers") {
+		t.Errorf("condition %+v", c)
+	}
+	if got := l.admitted(labNodeGroup); !slices.Equal(got, []string{labPeer + " 8080-8080"}) {
+		t.Errorf("rules %v", got)
+	}
+}
+
+func TestOfTwoGroupsThatTagsAllowTheOneWithRulesIsKeptAndTheDoubtReported(t *testing.T) {
+	t.Parallel()
+	l, b := boundLab(t)
+	second := l.securityGroup("second")
+	_, err := l.sim.Compute.CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: []string{second}, Tags: []ec2types.Tag{{Key: aws.String("kubernetes.io/cluster/" + l.config.ClusterName), Value: aws.String("owned")}}})
+	l.must(err)
+	out, err := l.sim.Compute.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{InstanceIds: []string{"i-0a1de0000000000a1"}})
+	l.must(err)
+	_, err = l.sim.Compute.ModifyNetworkInterfaceAttribute(t.Context(), &ec2.ModifyNetworkInterfaceAttributeInput{
+		NetworkInterfaceId: out.Reservations[0].Instances[0].NetworkInterfaces[0].NetworkInterfaceId, Groups: []string{second, labNodeGroup}})
+	l.must(err)
+	l.events = nil
+	mark := l.mark()
+	l.restart()
+	l.settle()
+	if writes := l.writes(mark); len(writes) > 0 {
+		t.Errorf("%v is sent", writes)
+	}
+	l.get(b, "bound")
+	if c := meta.FindStatusCondition(b.Status.Conditions, "Ready"); c == nil || c.Status != "True" {
+		t.Errorf("condition %+v", c)
+	}
+	l.toldOnce(labNodeGroup+" gets the rules", "[SecurityGroupUnclear]")
+}
+
+func TestEndpointsWithoutPodAreRegisteredWithinTheVPCAndReportedOutside(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"))
+	arn := l.targetGroup(elbtypes.TargetTypeEnumIp)
+	slice := labPods("a")[0].(*discoveryv1.EndpointSlice) //nolint:forcetypeassert // the first object is the slice
+	slice.Endpoints = []discoveryv1.Endpoint{{Addresses: []string{"10.0.128.77"}}, {Addresses: []string{"203.0.113.7"}, TargetRef: &corev1.ObjectReference{Kind: "VirtualMachine", Name: "vm"}}}
+	b := labBinding(arn, v1beta1.TargetTypeIP)
+	b.Spec.Networking = nil
+	l.create(slice, b)
+	l.settle()
+	var registered []string
+	for _, g := range l.sim.Resources().TargetGroups {
+		for _, target := range g.Targets {
+			registered = append(registered, target.ID)
+		}
+	}
+	if !slices.Equal(registered, []string{"10.0.128.77"}) {
+		t.Errorf("registered %v", registered)
+	}
+	l.toldOnce("endpoints without Pod are not registered, as their addresses are not in " + labVPC + ": 203.0.113.7:8080")
+}

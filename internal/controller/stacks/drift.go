@@ -1,0 +1,175 @@
+package stacks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/drift"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/policy"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// withhold leaves out the steps that the drift policies of a stack withhold.
+func (s *Reconciler) withhold(key stack.Key, c compile.Result, o elb.Observed) plan.Policy {
+	by := front.DriftPolicies(c, s.DriftPolicy)
+	if by.Corrects() || c.Stack.Removal != stack.NotRemoved {
+		return func(p plan.Plan) plan.Plan { return p }
+	}
+	wanted := policy.Wanted(c.Stack)
+	return policy.Withhold(by, wanted, s.appliedTo(key, wanted, o), o)
+}
+
+// appliedTo are the fields of a stack that were applied last. Without a record, because the policy is new, none count as applied in the process that has seen
+// the stack before, and for a load balancer that does not exist: everything becomes as it is wanted once. In a new process the record is lost, and what
+// exists counts as applied, so that a start undoes nothing.
+func (s *Reconciler) appliedTo(key stack.Key, wanted policy.Fields, o elb.Observed) policy.Fields {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.state(key)
+	switch {
+	case st.memory != nil && st.memory.Applied != nil:
+		return st.memory.Applied
+	case st.applied || len(o.LoadBalancers) == 0:
+		return policy.Fields{}
+	}
+	return wanted
+}
+
+// record keeps the fields that were applied last, for this process and the next; nil = no drift policy needs them.
+func (s *Reconciler) record(key stack.Key, applied policy.Fields) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.state(key)
+	if st.memory == nil || st.memory.Applied == nil && applied == nil {
+		return
+	}
+	m := *st.memory // what was put into the checkpoint stays as it is
+	m.Applied = applied
+	st.memory = &m
+	s.Checkpoints.Put(checkpoint.Memory, key.String(), &m)
+}
+
+// noteApplied keeps, before a load balancer is made, that nothing of it was applied yet. Without that a process which begins in the middle would take
+// for applied what is still to be made.
+func (s *Reconciler) noteApplied(ctx context.Context, key stack.Key, c compile.Result, o elb.Observed, p *plan.Plan) error {
+	if front.DriftPolicies(c, s.DriftPolicy).Corrects() || c.Stack.Removal != stack.NotRemoved || !creates(p) {
+		return nil
+	}
+	s.record(key, s.appliedTo(key, policy.Wanted(c.Stack), o))
+	if err := s.Checkpoints.Flush(ctx); err != nil {
+		return fmt.Errorf("keeping that nothing of the load balancer was applied, before it is made: %w", err)
+	}
+	return nil
+}
+
+// settle keeps what counts as applied after a plan was carried out.
+func (s *Reconciler) settle(key stack.Key, c compile.Result, o elb.Observed, p *plan.Plan, r apply.Result) {
+	if c.Stack.Removal != stack.NotRemoved || c.Keep.Settings {
+		return
+	}
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.state(key).applied = true
+	}()
+	if front.DriftPolicies(c, s.DriftPolicy).Corrects() {
+		s.record(key, nil)
+		return
+	}
+	wanted := policy.Wanted(c.Stack)
+	done := func(id plan.StepID) bool { return r.Outcomes[id].State == apply.Done }
+	s.record(key, policy.Settle(wanted, s.appliedTo(key, wanted, o), p, o, done))
+}
+
+// driftFound counts what a check found changed in AWS, and returns what there is to say of it: of what is put back, if the plan is the first one after the
+// check, no object was edited and nothing was left to do; of what is reported, in each pass.
+func (s *Reconciler) driftFound(key stack.Key, p *plan.Plan, c compile.Result, w front.Input, unedited bool) diag.List {
+	s.mu.Lock()
+	st := s.state(key)
+	checked, corrects := st.checked, st.checked && unedited && !st.unfinished && !p.Empty()
+	st.checked = false
+	s.mu.Unlock()
+	controller := owner.Of(key.Owner).Controller
+	var corrected, left []plan.Step
+	counted := map[[2]string]bool{}
+	count := func(group, by string) {
+		if at := [2]string{group, by}; group != "" && checked && !counted[at] {
+			counted[at] = true
+			s.Metrics.CountDriftOf(controller, group, by)
+		}
+	}
+	if corrects {
+		s.Metrics.CountDrift(controller)
+		corrected = p.Steps
+		for _, step := range p.Steps {
+			count(string(policy.GroupOf(step)), string(drift.Correct))
+		}
+	}
+	for _, x := range p.Withheld {
+		count(x.Group, x.Policy)
+		if x.Policy == string(drift.Report) {
+			left = append(left, x.Step)
+		}
+	}
+	out := driftNotes(corrected, c, w, diag.DriftCorrected, "what was changed in AWS is put back: ", "declare in Kubernetes what is to stay, or set a drift policy of report or ignore")
+	return append(out, driftNotes(left, c, w, diag.DriftReported, "what was changed in AWS stays, by drift policy report; the controller would do: ",
+		"declare the change in Kubernetes, undo it in AWS, or set drift policy correct, which undoes it")...)
+}
+
+// mostChanges is how many changes a note names.
+const mostChanges = 5
+
+// driftNotes are notes about steps, one on each of the objects that their resources come from.
+func driftNotes(steps []plan.Step, c compile.Result, w front.Input, code diag.Code, text, remedy string) (out diag.List) {
+	changes := map[diag.Object][]string{}
+	var order []diag.Object
+	for _, step := range steps {
+		objects := c.Origins[step.Resource].Objects
+		if len(objects) == 0 {
+			objects = objectsOf(w.Members)
+		}
+		for _, o := range objects {
+			if changes[o] == nil {
+				order = append(order, o)
+			}
+			changes[o] = append(changes[o], changeOf(step))
+		}
+	}
+	for _, o := range order {
+		all := changes[o]
+		if more := len(all) - mostChanges; more > 0 {
+			all = append(slices.Clone(all[:mostChanges]), fmt.Sprintf("%d more", more))
+		}
+		out = append(out, diag.New(o, "", code, text+strings.Join(all, "; "), remedy))
+	}
+	return out
+}
+
+// changeOf is a step as a short text.
+func changeOf(step plan.Step) string {
+	text := string(step.ID)
+	if len(step.Why) > 0 {
+		text += " (" + strings.Join(step.Why, ", ") + ")"
+	}
+	return text
+}
+
+// reported are the changes that a drift policy of report withholds.
+func reported(p *plan.Plan) (out []string) {
+	for _, x := range p.Withheld {
+		if x.Policy == string(drift.Report) {
+			out = append(out, x.Group+": "+changeOf(x.Step))
+		}
+	}
+	return out
+}

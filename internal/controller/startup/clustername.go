@@ -1,0 +1,71 @@
+package startup
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strconv"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/rest"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/degraded"
+)
+
+// named is how many LoadBalancer objects are asked which cluster they are of.
+const named = 100
+
+// ClusterName is a condition if the LoadBalancer objects of a namespace (empty: of all) were written under other cluster names only. A controller with
+// another name knows nothing of what exists: it would make each load balancer again, and leave the former ones without an owner. Objects that
+// name no cluster, and a kind that is not served or may not be read, decide nothing.
+func (s *Server) ClusterName(ctx context.Context, name, namespace string) error {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	list, err := loadBalancers(ctx, s.Client, namespace)
+	if err != nil {
+		return s.condition(err)
+	}
+	var other *v1alpha1.LoadBalancer
+	others := 0
+	for i, o := range list {
+		switch o.Status.Cluster {
+		case "":
+		case name:
+			return nil
+		default:
+			if others++; other == nil {
+				other = &list[i]
+			}
+		}
+	}
+	if other == nil {
+		return nil
+	}
+	text := fmt.Sprintf("--cluster-name is %s, and the load balancers of this cluster were made under the name %s, as LoadBalancer %s/%s shows", name, other.Status.Cluster, other.Namespace, other.Name)
+	if others > 1 {
+		text += fmt.Sprintf(" (%d in all)", others)
+	}
+	return degraded.Condition{Reason: degraded.ClusterName, Text: text, Remedy: degraded.KeepClusterName}
+}
+
+// loadBalancers are some of the LoadBalancer objects of a namespace; none where the kind is not served or may not be read.
+func loadBalancers(ctx context.Context, c rest.Interface, namespace string) ([]v1alpha1.LoadBalancer, error) {
+	in := "/apis/" + v1alpha1.GroupVersion.String()
+	if namespace != "" {
+		in = path.Join(in, "namespaces", namespace)
+	}
+	raw, err := c.Get().AbsPath(in, "loadbalancers").Param("limit", strconv.Itoa(named)).Do(ctx).Raw()
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var list v1alpha1.LoadBalancerList
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, fmt.Errorf("reading LoadBalancer objects: %w", err)
+	}
+	return list.Items, nil
+}

@@ -1,0 +1,61 @@
+package startup
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+
+	"github.com/k8s-lbc/lbc/internal/degraded"
+)
+
+// TestLoadBalancersOfAnotherClusterNameAreACondition has an API server answer with LoadBalancer objects.
+func TestLoadBalancersOfAnotherClusterNameAreACondition(t *testing.T) {
+	t.Parallel()
+	const ours, other, none = `{"metadata":{"namespace":"a","name":"x"},"status":{"cluster":"blue"}}`, `{"metadata":{"namespace":"b","name":"y"},"status":{"cluster":"green"}}`,
+		`{"metadata":{"namespace":"c","name":"z"},"status":{"stack":"c/z"}}`
+	for name, tt := range map[string]struct {
+		namespace, path string
+		status          int
+		items           string
+		want            string // empty: no error
+	}{
+		"none exists":                       {status: 200},
+		"the kind is not served":            {status: 404, items: other},
+		"the kind may not be read":          {status: 403, items: other},
+		"all are ours":                      {status: 200, items: ours},
+		"they are of an earlier version":    {status: 200, items: none},
+		"one was restored from elsewhere":   {status: 200, items: other + "," + ours},
+		"all are another's":                 {status: 200, items: none + "," + other, want: "--cluster-name is blue, and the load balancers of this cluster were made under the name green, as LoadBalancer b/y shows; " + degraded.KeepClusterName},
+		"several are another's":             {status: 200, items: other + "," + other, want: "(2 in all)"},
+		"those of the watched namespace":    {namespace: "b", path: "/apis/elbv2.k8s.aws/v1alpha1/namespaces/b/loadbalancers", status: 200, items: other, want: "green"},
+		"the API server does not answer it": {status: 500, items: other, want: "the API server at"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if want := tt.path; want != "" && r.URL.Path != want || r.URL.Query().Get("limit") == "" {
+					t.Errorf("asked for %s", r.URL)
+				}
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(tt.status)
+				_, _ = io.WriteString(w, `{"items":[`+tt.items+`]}`)
+			}))
+			defer srv.Close()
+			s := &Server{Client: discovery.NewDiscoveryClientForConfigOrDie(&rest.Config{Host: srv.URL}).RESTClient(), Host: srv.URL}
+			err := s.ClusterName(t.Context(), "blue", tt.namespace)
+			var c degraded.Condition
+			if tt.want == "" && err != nil || tt.want != "" && (!errors.As(err, &c) || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+			if wrong := strings.Contains(tt.want, "cluster-name") || strings.Contains(tt.want, "green"); wrong && c.Reason != degraded.ClusterName {
+				t.Errorf("the reason is %s", c.Reason)
+			}
+		})
+	}
+}

@@ -1,0 +1,73 @@
+package startup
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+)
+
+// versionInterval is the pause between looks at the API server's resource version. It bounds how long a process works by objects that a restoration
+// has taken back; with the fifteen seconds of a lease it stays below half a minute.
+const versionInterval = 5 * time.Second
+
+// Versions looks whether the API server's resource version goes back, as it does when etcd is restored from a snapshot. Watches do not show it: one
+// that begins at a version of the future is accepted, and leaves out all events up to that version, for as long as the snapshot is old. The caches
+// keep what the snapshot does not contain, and so does what remembers versions of objects. A process that starts reads everything again.
+type Versions struct {
+	// Latest is the resource version of a list that the API server does not take from an old cache. Of an error there is no version: others show it.
+	Latest func(context.Context) (string, error)
+	Host   string
+
+	last string
+
+	mu   sync.Mutex
+	back func()
+}
+
+// OnBack sets what is called before Run returns that the version has gone back.
+func (v *Versions) OnBack(f func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.back = f
+}
+
+// Run returns an error when the version has gone back, and nil when ctx ends.
+func (v *Versions) Run(ctx context.Context) error {
+	tick := time.NewTicker(versionInterval)
+	defer tick.Stop()
+	for {
+		if err := v.look(ctx); err != nil {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			if v.back != nil {
+				v.back()
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// look compares the present version with the former one.
+func (v *Versions) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	now, err := v.Latest(ctx)
+	if err != nil {
+		return nil // the API server is away or refuses the request: that shows nothing about its content
+	}
+	last := v.last
+	v.last = now
+	if order, err := resourceversion.CompareResourceVersion(now, last); err != nil || order >= 0 { // of the first look there is no former version
+		return nil // versions of another form have no order
+	}
+	return fmt.Errorf("the API server at %s went back from resource version %s to %s, as it does when etcd is restored from a snapshot; "+
+		"what this process knows of the cluster is not in it: the process ends, so that the next one reads everything again", v.Host, last, now)
+}

@@ -1,0 +1,153 @@
+// Package drift holds the policies for what is changed in AWS by hand: the groups of fields, what becomes of a change, and the text in which
+// flags and annotations declare policies. What a policy does to a plan is in package plan/policy.
+// It imports the standard library only.
+package drift
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Group is a group of fields that people change together in AWS.
+type Group string
+
+// The groups.
+const (
+	Rules              Group = "rules"
+	Listeners          Group = "listeners"
+	LoadBalancer       Group = "load-balancer"
+	Tags               Group = "tags"
+	SecurityGroupRules Group = "security-group-rules"
+	TargetGroups       Group = "target-groups"
+)
+
+// Info is the row of a group.
+type Info struct {
+	Group Group
+	Doc   string // what belongs to it, for documentation
+}
+
+// Groups is the table of groups.
+var Groups = []Info{
+	{Rules, "the rules of a listener, with their order, conditions, actions and weights"},
+	{Listeners, "a listener: protocol, default action, security policy, certificates, client certificates and attributes; also one that was added or deleted"},
+	{LoadBalancer, "attributes, subnets, security groups and address type of the load balancer"},
+	{Tags, "tags of all resources, but for those by which the controller finds them"},
+	{SecurityGroupRules, "inbound rules of the security groups that the controller manages for the load balancer"},
+	{TargetGroups, "health checks and attributes of target groups"},
+}
+
+// Policy is what becomes of a change in AWS.
+type Policy string
+
+// The policies. Where the members of a group disagree the first one of these comes first: it lets the edits of all members take effect.
+const (
+	Correct Policy = "correct" // it is undone
+	Report  Policy = "report"  // it is reported, and stays until an edit in Kubernetes asks for another value than was applied last
+	Ignore  Policy = "ignore"  // fields are not changed after their creation
+)
+
+// Known are the policies.
+var Known = []Policy{Correct, Report, Ignore}
+
+// Policies are the policies by group. A group that is missing has Correct.
+type Policies map[Group]Policy
+
+// Of is the policy of a group.
+func (p Policies) Of(g Group) Policy {
+	if policy, ok := p[g]; ok {
+		return policy
+	}
+	return Correct
+}
+
+// Corrects reports whether every group has Correct.
+func (p Policies) Corrects() bool {
+	for _, policy := range p {
+		if policy != Correct {
+			return false
+		}
+	}
+	return true
+}
+
+// Over are the policies with those of others where there are none.
+func (p Policies) Over(others Policies) Policies {
+	out := Policies{}
+	for _, g := range Groups {
+		if policy, ok := p[g.Group]; ok {
+			out[g.Group] = policy
+		} else if policy, ok := others[g.Group]; ok {
+			out[g.Group] = policy
+		}
+	}
+	return out
+}
+
+// Parse reads policies: a list, separated by commas, of GROUP=POLICY, and of at most one POLICY for the groups that the list does not name. The
+// error is of the first item that is wrong.
+func Parse(text string) (Policies, error) {
+	out := Policies{}
+	var rest Policy
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		group, policy, grouped := strings.Cut(item, "=")
+		g, p := Group(strings.TrimSpace(group)), Policy(strings.TrimSpace(policy))
+		if !grouped {
+			g, p = "", Policy(item)
+		}
+		item = short(item)
+		switch {
+		case !slices.Contains(Known, p):
+			return nil, fmt.Errorf("%q: unknown drift policy %q: none of %s", item, short(string(p)), words(Known))
+		case !grouped && rest != "":
+			return nil, fmt.Errorf("%q: a second policy without a group, beside %q", item, rest)
+		case !grouped:
+			rest = p
+		case !slices.ContainsFunc(Groups, func(i Info) bool { return i.Group == g }):
+			return nil, fmt.Errorf("%q: unknown group of fields %q: none of %s", item, short(string(g)), words(names()))
+		case out[g] != "":
+			return nil, fmt.Errorf("%q: group %s has a policy already, %s", item, g, out[g])
+		default:
+			out[g] = p
+		}
+	}
+	for _, g := range names() {
+		if rest != "" && out[g] == "" {
+			out[g] = rest
+		}
+	}
+	return out, nil
+}
+
+// short is a text as messages quote it.
+func short(s string) string {
+	const most = 60
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+func names() (out []Group) {
+	for _, g := range Groups {
+		out = append(out, g.Group)
+	}
+	return out
+}
+
+func words[S ~string](all []S) string {
+	var out []string
+	for _, s := range all {
+		out = append(out, string(s))
+	}
+	return strings.Join(out, ", ")
+}
+
+// Remedy is how policies are written, for messages.
+func Remedy() string {
+	return "write one of " + words(Known) + " for all groups of fields, or GROUP=POLICY for one of " + words(names()) + ", separated by commas"
+}

@@ -1,0 +1,64 @@
+package drift
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPoliciesAreReadFromTheirText(t *testing.T) {
+	t.Parallel()
+	all := func(p Policy) Policies {
+		out := Policies{}
+		for _, g := range Groups {
+			out[g.Group] = p
+		}
+		return out
+	}
+	mixed := all(Report)
+	mixed[Tags], mixed[Rules] = Ignore, Correct
+	for text, want := range map[string]Policies{
+		"":                                  {},
+		"correct":                           all(Correct),
+		"report":                            all(Report),
+		" ignore ":                          all(Ignore),
+		"tags=ignore":                       {Tags: Ignore},
+		"rules=correct, report,tags=ignore": mixed,
+		"rules = report,":                   {Rules: Report},
+	} {
+		got, err := Parse(text)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+func TestAPolicyThatIsNotUnderstoodIsNamed(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"Report":                   `unknown drift policy "Report": none of correct, report, ignore`,
+		"tags=":                    `unknown drift policy ""`,
+		"tag=report":               `unknown group of fields "tag": none of rules, listeners, load-balancer, tags,`,
+		"report,ignore":            `"ignore": a second policy without a group, beside "report"`,
+		"tags=ignore,tags=correct": `"tags=correct": group tags has a policy already, ignore`,
+	} {
+		if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestPoliciesOfAnObjectComeBeforeTheDefault(t *testing.T) {
+	t.Parallel()
+	got := Policies{Tags: Ignore}.Over(Policies{Tags: Report, Rules: Report})
+	if diff := cmp.Diff(Policies{Tags: Ignore, Rules: Report}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got.Of(Listeners) != Correct || got.Corrects() || !(Policies{Tags: Correct}).Corrects() {
+		t.Error("a group without a policy is not corrected, or another one is")
+	}
+}

@@ -1,0 +1,71 @@
+package service
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// noteDoubts notes what is valid, and hardly means what it was written for.
+func (t *translation) noteDoubts(scheme string) {
+	t.noteSpec()
+	if v, _, ok := t.read.Raw(annotation.ServiceICMP); ok && v != "on" && v != "off" {
+		t.read.Ignored(annotation.ServiceICMP, fmt.Sprintf("value %q has no effect: only on admits ICMP", v), `write "on", or remove the annotation`)
+	}
+	if internal, _, ok := t.read.Raw(annotation.ServiceInternal); ok {
+		if on, err := strconv.ParseBool(internal); err == nil && scheme != "" && on != (scheme == stack.Internal) {
+			t.read.Ignored(annotation.ServiceInternal, fmt.Sprintf("annotation %s has no effect beside %s: %s", annotation.ServiceInternal, annotation.ServiceScheme, scheme), "remove one of them")
+		}
+	}
+	served := t.servedPorts()
+	const remedy = "name a port of the Service by its number"
+	family := string(annotation.ServicePortTGAttributes)
+	for _, k := range slices.Sorted(maps.Keys(t.service.Annotations)) {
+		if port, ok := strings.CutPrefix(k, family); ok && !served[port] {
+			t.read.Ignored(annotation.Key(k), fmt.Sprintf("annotation %s has no effect: no target group is for port %s", k, port), remedy)
+		}
+	}
+	for _, port := range t.read.List(annotation.ServiceProxyProtocolPorts).Value {
+		if _, err := strconv.Atoi(port); err == nil && !served[port] { // another text is an error
+			t.read.Ignored(annotation.ServiceProxyProtocolPorts, fmt.Sprintf("port %s has no effect: no target group is for it; those of ports that are not listed get no proxy protocol", port), remedy)
+		}
+	}
+}
+
+// noteSpec notes fields of the Service that leave its load balancer without listeners or targets, or that it does not follow.
+func (t *translation) noteSpec() {
+	note := func(path, text, remedy string) { t.report("", path, diag.IgnoredSetting, text, remedy) }
+	spec := &t.service.Spec
+	if spec.Type == corev1.ServiceTypeExternalName {
+		note("spec.type", "a Service of type ExternalName has no endpoints, so that its load balancer has no targets", "give it a selector and another type, or remove the annotations for a load balancer")
+	}
+	if len(spec.Ports) == 0 {
+		note("spec.ports", "the Service has no ports, so that its load balancer has no listeners", "add ports")
+	}
+	if spec.LoadBalancerIP != "" {
+		note("spec.loadBalancerIP", "a network load balancer does not follow spec.loadBalancerIP",
+			fmt.Sprintf("name Elastic IP addresses in %s, or private ones in %s", annotation.ServiceEIPAllocations, annotation.ServicePrivateIPv4))
+	}
+}
+
+// servedPorts are the ports that annotations for target groups may name: those of the Service and of those that it forwards to by weight.
+func (t *translation) servedPorts() map[string]bool {
+	out := map[string]bool{}
+	for _, p := range t.service.Spec.Ports {
+		out[strconv.Itoa(int(p.Port))] = true
+	}
+	for _, g := range t.targetGroups {
+		if g != nil {
+			out[g.ServicePort] = true
+		}
+	}
+	return out
+}

@@ -1,0 +1,73 @@
+package front
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// RegisteredTargets is what is known of the targets of target groups that clusters share.
+type RegisteredTargets struct {
+	// InAWS are the targets of a target group that do not drain.
+	InAWS func(ctx context.Context, targetGroup string) ([]elb.Target, error)
+	// Recorded are the keys of the targets that this cluster registered through a binding; known is false if nothing was recorded.
+	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
+}
+
+// ForeignTargets counts the targets of other clusters in the target groups that a plan deletes and that clusters share, by ARN.
+func ForeignTargets(ctx context.Context, r RegisteredTargets, key stack.Key, w Input, p *plan.Plan, o elb.Observed) (map[string]int, error) {
+	foreign, declared := map[string]int{}, declaresSharing(key.Owner, w)
+	for _, step := range p.Steps {
+		op, deletes := step.Op.(elb.DeleteTargetGroup)
+		if !deletes || step.Guard != nil {
+			continue
+		}
+		arn := op.TargetGroup.Literal
+		// A record may outlive its binding, which had the name of the target group.
+		shared, bindings := declared, []stack.ID{{Namespace: naming.NamespaceOfTargetGroup(step.Resource.ID), Name: naming.OfTargetGroup(arn)}}
+		for _, b := range o.Bindings {
+			if id := (stack.ID{Namespace: b.Namespace, Name: b.Name}); b.TargetGroup.Literal == arn {
+				shared = shared || b.MultiCluster
+				if !slices.Contains(bindings, id) {
+					bindings = append(bindings, id)
+				}
+			}
+		}
+		if !shared {
+			continue
+		}
+		registered, err := r.InAWS(ctx, arn)
+		if err != nil {
+			return foreign, err
+		}
+		for _, id := range bindings {
+			own, _, err := r.Recorded(ctx, id)
+			if err != nil {
+				return foreign, fmt.Errorf("reading which targets of %s are this cluster's: %w", arn, err)
+			}
+			registered = slices.DeleteFunc(registered, func(t elb.Target) bool { return slices.Contains(own, t.Key()) })
+		}
+		if len(registered) > 0 {
+			foreign[arn] = len(registered)
+		}
+	}
+	return foreign, nil
+}
+
+// declaresSharing reports whether an object of a stack declares that clusters share its target groups: its binding may be gone already.
+func declaresSharing(of stack.Owner, w Input) bool {
+	key := string(owner.Of(of).MultiCluster)
+	return key != "" && slices.ContainsFunc(slices.Concat(w.Members, w.Leaving), func(o metav1.Object) bool {
+		shared, err := strconv.ParseBool(o.GetAnnotations()[key])
+		return err == nil && shared
+	})
+}

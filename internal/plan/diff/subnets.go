@@ -1,0 +1,74 @@
+package diff
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// subnetChanges compares subnets as sets of ids; addresses of a subnet that stays cannot be changed.
+func subnetChanges(have, want stack.LoadBalancer) []string {
+	if len(want.Subnets) == 0 {
+		return nil
+	}
+	set := func(ms []stack.SubnetMapping) map[string]stack.SubnetMapping {
+		out := map[string]stack.SubnetMapping{}
+		for _, m := range ms {
+			out[m.Subnet] = m
+		}
+		return out
+	}
+	h, w := set(have.Subnets), set(want.Subnets)
+	var why reasons
+	for _, s := range slices.Sorted(maps.Keys(w)) {
+		old, ok := h[s]
+		if !ok {
+			why = append(why, "add subnet "+s)
+		} else if p := w[s].SourceNATPrefix; p != stack.AutoAssigned {
+			why.managed("source NAT prefix of "+s, old.SourceNATPrefix, p)
+		}
+	}
+	for _, s := range slices.Sorted(maps.Keys(h)) {
+		if _, ok := w[s]; !ok {
+			why = append(why, "remove subnet "+s)
+		}
+	}
+	why.managed("source NAT prefixes", cmp.Or(have.NetworkSourceNAT, "off"), want.NetworkSourceNAT)
+	return why
+}
+
+// newIPv6Addresses are the changes of a load balancer that gets IPv6 addresses of its choice in subnets that it has, as it becomes dualstack.
+func newIPv6Addresses(have, want stack.LoadBalancer) (why reasons) {
+	if want.Type != stack.Network || want.IPAddressType != stack.Dualstack || cmp.Or(have.IPAddressType, stack.IPv4) != stack.IPv4 {
+		return nil
+	}
+	for _, m := range want.Subnets {
+		if m.IPv6 != "" && slices.ContainsFunc(have.Subnets, func(h stack.SubnetMapping) bool { return h.Subnet == m.Subnet }) {
+			why = append(why, "IPv6 address of "+m.Subnet+" none → "+m.IPv6)
+		}
+	}
+	return why
+}
+
+// withAddresses are the wanted subnets, those that the load balancer has with the addresses that they have: AWS demands that these are repeated.
+// A prefix for source NAT that AWS chose is repeated, too: it refuses another one while there are UDP listeners.
+func withAddresses(have, want stack.LoadBalancer) []stack.SubnetMapping {
+	out := slices.Clone(want.Subnets)
+	for i := range out {
+		at := slices.IndexFunc(have.Subnets, func(h stack.SubnetMapping) bool { return h.Subnet == out[i].Subnet })
+		if at < 0 {
+			continue
+		}
+		m, h := &out[i], have.Subnets[at]
+		m.AllocationID, m.PrivateIPv4 = h.AllocationID, h.PrivateIPv4
+		if want.IPAddressType != stack.IPv4 {
+			m.IPv6 = cmp.Or(h.IPv6, m.IPv6)
+		}
+		if chosen := m.SourceNATPrefix == "" || m.SourceNATPrefix == stack.AutoAssigned; chosen && want.NetworkSourceNAT == "on" {
+			m.SourceNATPrefix = cmp.Or(h.SourceNATPrefix, m.SourceNATPrefix)
+		}
+	}
+	return out
+}

@@ -1,0 +1,210 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/drift"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Withhold leaves out the steps that would undo what was changed in AWS, where the policies of their groups say so. wanted and applied are the
+// fields that are wanted now, and those that were applied last. A step is withheld
+//
+//   - under drift.Report, if its fields are wanted as they were applied last: then the difference was made in AWS;
+//   - under drift.Ignore, if its fields were applied before, whatever is wanted now.
+//
+// Of attributes and tags that is decided for each key, of the rules of a listener for all together. A step is carried out nevertheless if what it
+// writes, or refers to, is made anew by the plan, or if a step that is carried out needs it. A plan that creates or deletes a load balancer is carried
+// out whole: the fields of another load balancer cannot be distinguished from those of its predecessor.
+func Withhold(by drift.Policies, wanted, applied Fields, o elb.Observed) plan.Policy {
+	return func(p plan.Plan) plan.Plan {
+		if by.Corrects() || replacesLoadBalancers(p) {
+			return p
+		}
+		f := &filter{by: by, wanted: wanted, applied: applied, ids: identitiesOf(o)}
+		for _, s := range p.Steps {
+			f.split(s)
+		}
+		for changed := true; changed; {
+			changed = f.release()
+		}
+		p.Steps, p.Withheld = f.result()
+		p.HandOver = slices.DeleteFunc(slices.Clone(p.HandOver), func(id plan.StepID) bool {
+			return !slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.ID == id })
+		})
+		return p
+	}
+}
+
+func replacesLoadBalancers(p plan.Plan) bool {
+	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+		switch s.Op.(type) {
+		case elb.CreateLoadBalancer, elb.DeleteLoadBalancer:
+			return s.Guard == nil
+		}
+		return false
+	})
+}
+
+// filter is the state of a Withhold.
+type filter struct {
+	by              drift.Policies
+	wanted, applied Fields
+	ids             map[string]string
+	steps           []choice
+}
+
+// choice is a step, or the part of one with some of its keys.
+type choice struct {
+	plan.Step
+	written written
+	held    bool
+}
+
+// split appends a step; where some of the keys that it sets are withheld and others are not, two.
+func (f *filter) split(s plan.Step) {
+	w := writtenBy(s, f.ids)
+	if !w.keyed {
+		f.steps = append(f.steps, choice{s, w, w.group != "" && f.withholds(w.group, w.fields...)})
+		return
+	}
+	for _, held := range []bool{false, true} {
+		if part, ok := withKeys(s, func(key string) bool { return held == (!tracks(f.ids, key) && f.withholds(w.group, w.fields[0]+key)) }); ok {
+			f.steps = append(f.steps, choice{part, w, held})
+		}
+	}
+}
+
+func (f *filter) withholds(g drift.Group, fields ...string) bool {
+	differs := func(field string) bool { return f.wanted[field] != f.applied[field] }
+	fresh := func(field string) bool { return f.applied[field] == "" && f.wanted[field] != "" }
+	switch f.by.Of(g) {
+	case drift.Report:
+		return !slices.ContainsFunc(fields, differs)
+	case drift.Ignore:
+		return !slices.ContainsFunc(fields, fresh)
+	case drift.Correct:
+	}
+	return false
+}
+
+// release decides again about steps that depend on others; changed reports that one of them was released, or is now withheld.
+func (f *filter) release() (changed bool) {
+	for i := range f.steps {
+		x := &f.steps[i]
+		for j := range f.steps {
+			y := &f.steps[j]
+			needed := slices.Contains(x.Needs, y.ID) && i != j
+			switch {
+			case x.held && !y.held && needed && f.makes(x, y), // what it writes or refers to is made anew
+				x.held && !y.held && !x.written.keyed && overlap(x.written.fields, y.written.fields): // a field is written whole or not at all
+				x.held, changed = false, true
+			case !x.held && y.held && needed && x.written.group == "" && x.Action == plan.Delete: // what is in use is not deleted
+				x.held, x.written.group, changed = true, y.written.group, true
+			case !x.held && y.held && (needed || aside(y) && slices.Contains(x.After, y.ID)):
+				y.held, changed = false, true
+			}
+		}
+	}
+	return changed
+}
+
+// makes reports whether y makes something anew by which the withheld x has to be carried out. A field that is ignored follows a target group only if that
+// takes the place of another one.
+func (f *filter) makes(x, y *choice) bool {
+	_, group := y.Op.(elb.CreateTargetGroup)
+	return y.Action == plan.Replace || y.Action == plan.Create && (f.by.Of(x.written.group) == drift.Report || !group || x.Resource == y.Resource)
+}
+
+// aside reports whether a step makes a listener that others follow: one that stands in for another for as long as that changes.
+func aside(y *choice) bool {
+	_, listener := y.Op.(elb.CreateListener)
+	return listener
+}
+
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+}
+
+// result are the steps that are carried out, without those that only prepare for others, and the withheld ones.
+func (f *filter) result() (out []plan.Step, held []plan.Withheld) {
+	gone := map[plan.StepID]bool{}
+	for _, x := range f.steps {
+		if x.held {
+			gone[x.ID] = true
+		}
+	}
+	for _, x := range f.steps {
+		if !x.held {
+			delete(gone, x.ID) // a part of it is carried out
+		}
+	}
+	uses := func(s plan.Step, id plan.StepID) bool {
+		return slices.Contains(s.Needs, id) || slices.Contains(s.After, id)
+	}
+	prepares := func(s plan.Step) bool {
+		return s.Action == plan.Await && slices.ContainsFunc(f.steps, func(x choice) bool { return x.held && uses(x.Step, s.ID) }) &&
+			!slices.ContainsFunc(f.steps, func(x choice) bool { return !x.held && uses(x.Step, s.ID) })
+	}
+	for _, x := range f.steps {
+		if prepares(x.Step) {
+			gone[x.ID] = true
+		}
+	}
+	left := func(ids []plan.StepID) []plan.StepID {
+		if !slices.ContainsFunc(ids, func(id plan.StepID) bool { return gone[id] }) {
+			return ids
+		}
+		return slices.DeleteFunc(slices.Clone(ids), func(id plan.StepID) bool { return gone[id] })
+	}
+	for _, x := range f.steps {
+		s := x.Step
+		switch {
+		case x.held:
+			s.Needs, s.After = nil, nil
+			held = append(held, plan.Withheld{Step: s, Group: string(x.written.group), Policy: string(f.by.Of(x.written.group))})
+		case !gone[s.ID]:
+			s.Needs, s.After = left(s.Needs), left(s.After)
+			out = append(out, s)
+		}
+	}
+	return out, held
+}
+
+// identitiesOf are the identities of observed resources by ARN or group id; of a rule, that of its listener.
+func identitiesOf(o elb.Observed) map[string]string {
+	out := map[string]string{"": string(o.Key.Owner)}
+	for _, r := range o.LoadBalancers {
+		out[r.ARN] = r.ID
+	}
+	for _, r := range o.TargetGroups {
+		out[r.ARN] = r.ID
+	}
+	for _, r := range o.SecurityGroups {
+		out[r.GroupID] = r.ID
+	}
+	for _, r := range o.Listeners {
+		out[r.ARN] = r.ID
+		if out[r.LoadBalancer.Literal] == stack.FrontendIdentity {
+			out[r.ARN] = naming.FrontendListenerID(r.Port)
+		}
+	}
+	for _, r := range o.Rules {
+		out[r.ARN] = out[r.Listener.Literal]
+	}
+	return out
+}
+
+// idOf is the identity of what a reference means.
+func idOf(r stack.Ref, ids map[string]string) string {
+	if r.ID != "" || r.Literal == "" {
+		return r.ID
+	}
+	return ids[r.Literal]
+}
+
+// GroupOf is the group of fields that a step writes; empty if no drift policy applies to it.
+func GroupOf(s plan.Step) drift.Group { return writtenBy(s, nil).group }
