@@ -422,6 +422,7 @@ func TestWhateverTheAPIServerDoesNothingWrongIsWrittenToAWSAndEditsFollowSoon(t 
 		if !slices.Contains(s.there, name) {
 			s.add(t, name)
 		}
+		s.IngressAddress(t, ns, name) // one that goes before the controller has its finalizer on it leaves its load balancer behind
 	}
 	s.settle(t)
 	s.Kubectl(t, "delete", "ingress", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
