@@ -25,7 +25,8 @@ the shared backend security group. TargetGroupBindings of the stacks are deleted
 groups into others.
 
 lbc refuses while a controller is alive, because both would write; --ignore-controller overrides that. It refuses stacks that objects still claim,
-because their controller would make them again; --ignore-objects overrides that, and the finalizers of these objects stay.
+because their controller would make them again; --ignore-objects overrides that, and the finalizers of these objects stay. It refuses stacks with healthy
+targets that are neither pods nor nodes of the cluster, because another cluster of the same name may use them; --ignore-targets overrides that.
 
 ` + leftHelp
 
@@ -34,6 +35,7 @@ type cleanupOptions struct {
 	stacks                          []string
 	all, orphans, yes               bool
 	ignoreController, ignoreObjects bool
+	ignoreTargets                   bool
 }
 
 func cleanupCommand() *cobra.Command {
@@ -55,6 +57,7 @@ func cleanupCommand() *cobra.Command {
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	f.BoolVar(&o.ignoreController, "ignore-controller", false, "delete although a controller is alive")
 	f.BoolVar(&o.ignoreObjects, "ignore-objects", false, "delete although objects claim the stacks, or it is not known whether they do")
+	f.BoolVar(&o.ignoreTargets, "ignore-targets", false, "delete although healthy targets are neither pods nor nodes of the cluster")
 	cmd.MarkFlagsOneRequired("stack", "orphans", "all")
 	cmd.MarkFlagsMutuallyExclusive("stack", "orphans", "all")
 	o.flags(cmd, "text", "json")
@@ -74,6 +77,9 @@ func (o *cleanupOptions) run(ctx context.Context, given func(string) bool, in io
 	}
 	selected, err := o.selected(l)
 	if err != nil {
+		return err
+	}
+	if err := o.refuseServing(ctx, l, selected); err != nil {
 		return err
 	}
 	if l.kube != nil {
@@ -130,6 +136,31 @@ func (o *cleanupOptions) selected(l *left) (keys []stack.Key, err error) {
 		return a.Compare(b)
 	})
 	return slices.Compact(keys), nil
+}
+
+// refuseServing refuses to delete what has healthy targets elsewhere.
+func (o *cleanupOptions) refuseServing(ctx context.Context, l *left, keys []stack.Key) error {
+	if o.ignoreTargets {
+		return nil
+	}
+	var lines []string
+	for _, h := range l.held {
+		if !slices.Contains(keys, h.Key) {
+			continue
+		}
+		ids, err := l.serving(ctx, h.Resources)
+		if err != nil {
+			return fmt.Errorf("it is not known whether %s serves another cluster: %w; --ignore-targets deletes it nevertheless", h.Key, err)
+		}
+		if len(ids) > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %s", h.Key, strings.Join(ids, ", ")))
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	slices.Sort(lines)
+	return fmt.Errorf("targets of what is to be deleted are %s:\n%s\nlook into the other clusters of the account first; --ignore-targets overrides this", l.servesElsewhere(), indented(lines))
 }
 
 // carryOut shows the plans, asks, and carries them out.

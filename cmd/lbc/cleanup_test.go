@@ -139,6 +139,40 @@ func groupLetting(t *testing.T, clients cloud.Clients, vpc string) string {
 	return aws.ToString(made.GroupId)
 }
 
+// TestWhatServesOutsideOfTheClusterIsListedAsSuchAndNotDeleted gives a target group that a cluster left a healthy target: another cluster has registered it.
+func TestWhatServesOutsideOfTheClusterIsListedAsSuchAndNotDeleted(t *testing.T) {
+	clients, account := leftBehind(t)
+	groups, err := clients.ELBV2.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{})
+	if err != nil || len(groups.TargetGroups) == 0 {
+		t.Fatalf("%d target groups, %v", len(groups.TargetGroups), err)
+	}
+	if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{
+		TargetGroupArn: groups.TargetGroups[0].TargetGroupArn, Targets: []elbv2types.TargetDescription{{Id: aws.String("10.0.140.9"), Port: aws.Int32(8080)}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	out, errOut, err := lbc(t, "", append([]string{"orphans"}, account...)...)
+	var code exitCode
+	if !errors.As(err, &code) || code != exitWarnings || !strings.Contains(out, "  serves  10.0.140.9: healthy, although their cluster is said to be gone: another cluster may have the same name\n") {
+		t.Errorf("%v: %s%s", err, out, errOut)
+	}
+	if out, _, _ = lbc(t, "", append([]string{"orphans", "-o", "json"}, account...)...); !strings.Contains(out, `"serving": [`) || !strings.Contains(out, `"10.0.140.9"`) {
+		t.Errorf("it is not in the document:\n%s", out)
+	}
+	for _, selection := range []string{"--all", "--orphans"} {
+		out, _, err = lbc(t, "", append([]string{"cleanup", selection, "--yes"}, account...)...)
+		if err == nil || !strings.Contains(err.Error(), "10.0.140.9") || !strings.Contains(err.Error(), "--ignore-targets overrides this") || out != "" {
+			t.Errorf("%s: %v\n%s", selection, err, out)
+		}
+	}
+	if out, errOut, err = lbc(t, "", append([]string{"cleanup", "--all", "--yes", "--ignore-targets"}, account...)...); err != nil {
+		t.Errorf("%v:\n%s%s", err, out, errOut)
+	}
+	if left, err := clients.ELBV2.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{}); err != nil || len(left.LoadBalancers) > 0 {
+		t.Errorf("%d load balancers are left, %v", len(left.LoadBalancers), err)
+	}
+}
+
 func TestACleanupNeedsASelectionAndANameOfTheCluster(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

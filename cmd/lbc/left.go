@@ -15,12 +15,16 @@ import (
 	"github.com/k8s-lbc/lbc/cmd/lbc/cleanup"
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
 	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/origin"
 	"github.com/k8s-lbc/lbc/internal/orphan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/twin"
 )
 
 // leftHelp is the part of the help of the commands about what a cluster has left in AWS.
@@ -61,6 +65,7 @@ type left struct {
 	alive  string
 	kube   client.Client // nil = there is no cluster
 	leases []doctor.Lease
+	own    *origin.Own // nil = not read yet
 }
 
 // read reads cluster and account.
@@ -160,6 +165,47 @@ func (l *left) claimed(held []orphan.Holding) (lines []string) {
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+// serving are the healthy targets of the first target group of a stack that has any which are neither pods nor nodes of the cluster. No controller of this cluster has registered
+// them: another cluster may have the same name.
+func (l *left) serving(ctx context.Context, resources []orphan.Resource) ([]string, error) {
+	if l.own == nil {
+		var cluster origin.Cluster
+		if l.kube != nil {
+			cluster = origin.Cluster{Objects: l.kube, Pods: l.kube}
+		}
+		own, err := cluster.Own(ctx)
+		if err != nil {
+			return nil, err
+		}
+		l.own = own
+	}
+	for _, r := range resources {
+		if r.Kind != stack.KindTargetGroup {
+			continue
+		}
+		targets, err := l.own.Targets(ctx, l.account.Clients.ELBV2, r.ID)
+		switch {
+		case err == nil:
+		case cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound: // it went meanwhile
+			continue
+		default:
+			return nil, err
+		}
+		if ids := twin.Serving(targets); len(ids) > 0 {
+			return ids, nil
+		}
+	}
+	return nil, nil
+}
+
+// servesElsewhere says of whom such targets are.
+func (l *left) servesElsewhere() string {
+	if l.kube == nil {
+		return "healthy, although their cluster is said to be gone: another cluster may have the same name"
+	}
+	return "healthy, and neither pods nor nodes of this cluster: another cluster may have the same name"
 }
 
 func indented(lines []string) string { return "  " + strings.Join(lines, "\n  ") }

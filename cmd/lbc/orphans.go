@@ -17,7 +17,8 @@ import (
 
 const orphansHelp = `List what carries the tags of a cluster in AWS and no object of the cluster claims: load balancers, target groups, security groups, certificates, and the
 TargetGroupBindings of such stacks. An object claims a stack by its name, its finalizer, its group or the load balancer in its status, whatever its
-class; a TargetGroupBinding without labels of a stack claims its target group. Each orphan has the commands that delete it or keep it.
+class; a TargetGroupBinding without labels of a stack claims its target group. Each orphan has the commands that delete it or keep it, and
+the healthy targets that it has outside of the cluster: they are a sign that another cluster has the same name, and uses it.
 
 ` + leftHelp + `
 
@@ -33,6 +34,8 @@ type orphansDocument struct {
 	// Unclear are stacks of which it is not known whether an object claims them.
 	Unclear []unclearStack `json:"unclear"`
 	Unread  []string       `json:"unread,omitempty"`
+
+	elsewhere string // what serving targets are, for people
 }
 
 type listedOrphan struct {
@@ -41,8 +44,10 @@ type listedOrphan struct {
 	Since     *time.Time        `json:"since,omitempty"` // the first look of the controller that found it; absent = the controller has not reported it
 	Resources []orphan.Resource `json:"resources"`
 	Why       string            `json:"why"`
-	Delete    string            `json:"delete"`
-	Keep      []string          `json:"keep"`
+	// Serving are healthy targets that are neither pods nor nodes of the cluster, up to the first target group with any.
+	Serving []string `json:"serving,omitempty"`
+	Delete  string   `json:"delete"`
+	Keep    []string `json:"keep"`
 }
 
 type unclearStack struct {
@@ -75,12 +80,15 @@ func listOrphans(ctx context.Context, o *leftOptions, given func(string) bool, o
 		return err
 	}
 	found, unclear := orphan.Find(l.held, l.claims)
-	d := orphansDocument{Cluster: l.account.Cluster, VPC: l.account.VPC, Orphans: []listedOrphan{}, Unclear: []unclearStack{}, Unread: l.unread}
+	d := orphansDocument{Cluster: l.account.Cluster, VPC: l.account.VPC, Orphans: []listedOrphan{}, Unclear: []unclearStack{}, Unread: l.unread, elsewhere: l.servesElsewhere()}
 	seen := l.seen(ctx)
 	for _, x := range found {
 		line := listedOrphan{Stack: x.Key, Tag: orphan.Tag(x.Key), Resources: x.Resources, Why: x.Why, Delete: x.Delete(l.alive != ""), Keep: x.Keep()}
 		if s, ok := seen[x.Key]; ok {
 			line.Since = &s.Since
+		}
+		if line.Serving, err = l.serving(ctx, x.Resources); err != nil {
+			d.Unread = append(d.Unread, fmt.Sprintf("targets of %s: %v", x.Key, err))
 		}
 		if o.noCluster {
 			line.Delete += " --no-cluster --cluster-name " + l.account.Cluster + " --aws-vpc-id " + l.account.VPC
@@ -132,6 +140,9 @@ func (d *orphansDocument) text() string {
 		fmt.Fprintf(&b, "  why     %s\n", x.Why)
 		for _, r := range x.Resources {
 			fmt.Fprintf(&b, "  holds   %s\n", r)
+		}
+		if len(x.Serving) > 0 {
+			fmt.Fprintf(&b, "  serves  %s: %s\n", strings.Join(x.Serving, ", "), d.elsewhere)
 		}
 		fmt.Fprintf(&b, "  delete  %s\n", x.Delete)
 		for _, k := range x.Keep {

@@ -2,22 +2,12 @@ package controller
 
 import (
 	"context"
-	"fmt"
-	"net/netip"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/origin"
 	"github.com/k8s-lbc/lbc/internal/targets"
 	"github.com/k8s-lbc/lbc/internal/twin"
 )
@@ -82,11 +72,15 @@ func (w *wiring) compared(of targets.Group, deregistered []string, others []targ
 	case len(deregistered) > 0 && of.Scope == w.scopes.Own():
 		ctx, cancel := context.WithTimeout(context.Background(), syncWait)
 		defer cancel()
+		own, err := w.ownTargets(ctx)
+		if err != nil {
+			return // the next check decides
+		}
 		added := make([]twin.Target, 0, len(others))
 		for _, h := range others {
-			x, err := w.target(ctx, h.ID, h.State)
+			x, err := own.Target(ctx, h.ID, h.State)
 			if err != nil {
-				return // the next check decides
+				return
 			}
 			added = append(added, x)
 		}
@@ -96,71 +90,16 @@ func (w *wiring) compared(of targets.Group, deregistered []string, others []targ
 	}
 }
 
+// ownTargets tells pods and nodes of this cluster from others. Pods are read from the API server, of which the caches have those of some namespaces only.
+func (w *wiring) ownTargets(ctx context.Context) (*origin.Own, error) {
+	return origin.Cluster{Objects: w.mgr.GetClient(), Pods: w.mgr.GetAPIReader()}.Own(ctx)
+}
+
 // targetsOf are the targets of a target group.
-func (w *wiring) targetsOf(ctx context.Context, arn string) (out []twin.Target, err error) {
-	read, err := w.clients.ELBV2.DescribeTargetHealth(cloud.WithCause(ctx, cloud.Listing), &elbv2.DescribeTargetHealthInput{TargetGroupArn: &arn})
+func (w *wiring) targetsOf(ctx context.Context, arn string) ([]twin.Target, error) {
+	own, err := w.ownTargets(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("describing targets of %s: %w", arn, err)
+		return nil, err
 	}
-	for _, d := range read.TargetHealthDescriptions {
-		if d.Target == nil || d.TargetHealth == nil {
-			continue
-		}
-		x, err := w.target(ctx, aws.ToString(d.Target.Id), string(d.TargetHealth.State))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, x)
-	}
-	return out, nil
-}
-
-// target is a target as package twin judges it. Where the target is from is asked only of one that is healthy.
-func (w *wiring) target(ctx context.Context, id, state string) (t twin.Target, err error) {
-	t = twin.Target{ID: id, Healthy: state == string(types.TargetHealthStateEnumHealthy)}
-	if t.Healthy {
-		t.Local, err = w.local(ctx, id)
-	}
-	return t, err
-}
-
-// local reports whether an address or instance is of a pod or node of this cluster. Pods that no Service selects are read from the API server, of which the caches have those of
-// some namespaces only.
-func (w *wiring) local(ctx context.Context, id string) (bool, error) {
-	var nodes corev1.NodeList
-	if err := w.mgr.GetClient().List(ctx, &nodes, client.UnsafeDisableDeepCopy); err != nil {
-		return false, fmt.Errorf("listing nodes: %w", err)
-	}
-	for i := range nodes.Items {
-		n := &nodes.Items[i]
-		if strings.HasSuffix(n.Spec.ProviderID, "/"+id) {
-			return true, nil
-		}
-		for _, a := range n.Status.Addresses {
-			if a.Address == id {
-				return true, nil
-			}
-		}
-	}
-	if _, err := netip.ParseAddr(id); err != nil {
-		return false, nil //nolint:nilerr // it is the id of an instance, of another cluster
-	}
-	var slices discoveryv1.EndpointSliceList
-	if err := w.mgr.GetClient().List(ctx, &slices, client.UnsafeDisableDeepCopy); err != nil {
-		return false, fmt.Errorf("listing EndpointSlices: %w", err)
-	}
-	for i := range slices.Items {
-		for _, e := range slices.Items[i].Endpoints {
-			for _, a := range e.Addresses {
-				if a == id {
-					return true, nil
-				}
-			}
-		}
-	}
-	var pods corev1.PodList
-	if err := w.mgr.GetAPIReader().List(ctx, &pods, client.MatchingFields{"status.podIP": id}); err != nil {
-		return false, fmt.Errorf("listing the pods with address %s: %w", id, err)
-	}
-	return len(pods.Items) > 0, nil
+	return own.Targets(ctx, w.clients.ELBV2, arn)
 }
