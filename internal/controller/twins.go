@@ -90,7 +90,7 @@ func (w *wiring) compared(of targets.Group, deregistered []string, others []targ
 	}
 }
 
-// ownTargets tells pods and nodes of this cluster from others. Pods are read from the API server, of which the caches have those of some namespaces only.
+// ownTargets distinguishes pods and nodes of this cluster from other targets. Pods are read from the API server, of which the caches have those of some namespaces only.
 func (w *wiring) ownTargets(ctx context.Context) (*origin.Own, error) {
 	return origin.Cluster{Objects: w.mgr.GetClient(), Pods: w.mgr.GetAPIReader()}.Own(ctx)
 }

@@ -1,4 +1,4 @@
-// Package origin reads the targets of target groups and tells of those that are healthy whether they are pods or nodes of this cluster. Package twin concludes
+// Package origin reads the targets of target groups, and decides of those that are healthy whether they are pods or nodes of this cluster. Package twin concludes
 // from that whether another cluster's controller is at work; nothing is concluded here, and nothing is written.
 // It may import cloud, twin, the clients of AWS and Kubernetes, and Kubernetes' types.
 package origin
@@ -20,7 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/twin"
 )
 
-// Cluster is the cluster whose pods and nodes are told from others. The zero value is one that does not exist any more.
+// Cluster is the cluster whose pods and nodes are distinguished from other targets. The zero value is one that does not exist any more.
 type Cluster struct {
 	// Objects has the nodes and EndpointSlices, perhaps of a cache; nil = there are none.
 	Objects client.Reader
