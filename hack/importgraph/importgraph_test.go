@@ -43,7 +43,7 @@ var layers = [][]string{
 	{"internal/front/ingress", "internal/front/service", "internal/front/gateway/route", "internal/compile", "internal/plan/diff", "internal/plan/policy", "internal/twin"},
 	{"internal/admission", "internal/servingcert", "internal/front/gateway"},
 	{"internal/front", "internal/cloud", "internal/kube"},
-	{"internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup", "internal/inventory/truststore", "internal/tracing", "internal/controller/podtargets"},
+	{"internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup", "internal/inventory/truststore", "internal/origin", "internal/tracing", "internal/controller/podtargets"},
 	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/optional", "internal/controller/metrics", "internal/controller/probes", "internal/controller/startup"},
 	{"internal/apply", "internal/controller/objectwriter", "internal/controller/podcache"},
 	{"internal/secgroup"},
