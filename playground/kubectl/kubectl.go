@@ -41,6 +41,8 @@ func Run(ctx context.Context, kubeconfig, cacheDir string, streams genericioopti
 		}
 	}()
 	flags := genericclioptions.NewConfigFlags(true).WithDiscoveryBurst(1000).WithDiscoveryQPS(1000).WithWarningPrinter(streams)
+	// cobra keeps the completions of flags of every command that was ever made, and these keep the configuration: its caches of discovery take megabytes.
+	defer func() { *flags = genericclioptions.ConfigFlags{} }()
 	flags.KubeConfig = &kubeconfig
 	// kubectl prints warnings through a handler of the whole process; runs side by side would get each other's.
 	warnings := rest.NewWarningWriter(streams.ErrOut, rest.WarningWriterOptions{Deduplicate: true})
