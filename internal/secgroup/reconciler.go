@@ -92,15 +92,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 	for again, read := false, false; ; {
 		current, fresh, err := r.current(ctx, group, read)
 		if err != nil {
-			if cloud.Classify(err).Code != cloud.CodeGroupNotFound || len(r.table.needsOf(group, nil)) > 0 {
+			if needs, _ := r.table.needsOf(group, nil); cloud.Classify(err).Code != cloud.CodeGroupNotFound || len(needs) > 0 {
 				out.Err = err
 			} // a group that is gone needs no cleaning
 			return out
 		}
 		m, as := marks{r.cluster, r.rules.OfSeveralClusters(ctx, group)}, descriptions(current)
 		own, limit := m.own(current), limitOf(r.limit, current)
-		needs := r.table.needsOf(group, out.Missing)
-		fitted := Fit(own, needs, r.state(ctx, m, as), partial(), limit)
+		someUnknown := partial() // before the needs: those of a binding that becomes known in between are in both, or in neither
+		needs, unplaced := r.table.needsOf(group, out.Missing)
+		fitted := Fit(own, needs, r.state(ctx, m, as, unplaced), someUnknown, limit)
 		grant, revoke := fitted.Grant, fitted.Revoke
 		out.Full = full(group, own, fitted.Refused, limit)
 		m.sign(grant)
@@ -153,15 +154,15 @@ func (r *Reconciler) current(ctx context.Context, group string, read bool) (rule
 	return rules, true, err
 }
 
-// state is what is known of rules that no known binding needs.
-func (r *Reconciler) state(ctx context.Context, m marks, as map[identity]string) func(stack.Permission) RuleState {
+// state is what is known of rules that no known binding needs. Unplaced are the permissions of endpoints whose groups are unknown.
+func (r *Reconciler) state(ctx context.Context, m marks, as map[identity]string, unplaced []stack.Permission) func(stack.Permission) RuleState {
 	return func(rule stack.Permission) RuleState {
 		switch {
 		case m.undecided(rule, as):
 			return Foreign
 		case rule.Group.Literal != "" && r.rules.OfAnotherCluster(ctx, rule.Group.Literal): // clusters that share nodes' groups share the label, too
 			return Foreign
-		case r.table.mayBeNeeded(rule):
+		case slices.ContainsFunc(unplaced, func(p stack.Permission) bool { return mayMatch(rule, p) }):
 			return PossiblyNeeded
 		}
 		return Unneeded

@@ -33,6 +33,8 @@ type account struct {
 	gone      []string // groups that do not exist
 	// unreadable are groups whose rules nobody may read.
 	unreadable []string
+	// judged, if not nil, is called while a rule that no binding needs is judged.
+	judged func()
 }
 
 func (a *account) Rules(_ context.Context, id string) ([]stack.Permission, error) {
@@ -92,6 +94,9 @@ func (a *account) write(_ context.Context, _ stack.Key, id plan.StepID, op plan.
 }
 
 func (a *account) OfAnotherCluster(_ context.Context, id string) bool {
+	if a.judged != nil {
+		a.judged()
+	}
 	return id == "sg-of-another-cluster"
 }
 
@@ -170,6 +175,29 @@ func TestRulesFollowTheUnionOfWhatBindingsNeed(t *testing.T) {
 	set("b", never)
 	expect("the last one goes", "RevokeSecurityGroupIngress sg-node")
 	d.expect(t, "in the end", "sg-node")
+}
+
+// TestTheRulesOfABindingThatBecomesKnownMeanwhileStay has the endpoints of a binding found while a group is reconciled, as after a start: the rules were written by an earlier process.
+func TestTheRulesOfABindingThatBecomesKnownMeanwhileStay(t *testing.T) {
+	t.Parallel()
+	rule := tcp(32628, 32628, "sg-b")
+	for name, meanwhile := range map[string]func(d *desk, found func()) func() bool{
+		"while it is asked whether all are known": func(_ *desk, found func()) func() bool { return func() bool { found(); return false } },
+		"while the rule is judged": func(d *desk, found func()) func() bool {
+			d.judged = found
+			return never
+		},
+	} {
+		d := newDesk(&account{rules: on("sg-node", rule)})
+		d.Extend("a", nil, []stack.Permission{rule})
+		if err := d.bring(t, "sg-node", "a", meanwhile(d, func() { d.Set("a", on("sg-node", rule)) })); err != nil {
+			t.Fatal(err)
+		}
+		if len(d.writes) > 0 {
+			t.Errorf("%s: %v", name, d.writes)
+		}
+		d.expect(t, name, "sg-node", rule)
+	}
 }
 
 func TestAccessIsGrantedBeforeOtherAccessIsRevoked(t *testing.T) {

@@ -151,29 +151,18 @@ func (t *Table) Of(binding, group string) []stack.Permission {
 	return t.needs[binding].groups[group]
 }
 
-// needsOf is what each binding needs of a group, sorted by binding, but from sources that do not exist.
-func (t *Table) needsOf(group string, missing map[string]error) []Need {
+// needsOf is what each binding needs of a group, sorted by binding, but from sources that do not exist, and the permissions of endpoints whose groups are
+// unknown. Both are of one moment: a binding whose endpoints are found passes from the one to the other.
+func (t *Table) needsOf(group string, missing map[string]error) (needs []Need, unplaced []stack.Permission) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var out []Need
 	for binding, n := range t.needs {
 		perms := slices.DeleteFunc(slices.Clone(n.groups[group]), func(p stack.Permission) bool { return missing[p.Group.Literal] != nil })
 		if len(perms) > 0 {
-			out = append(out, Need{binding, perms})
+			needs = append(needs, Need{binding, perms})
 		}
+		unplaced = append(unplaced, n.unplaced...)
 	}
-	slices.SortFunc(out, func(a, b Need) int { return strings.Compare(a.Binding, b.Binding) })
-	return out
-}
-
-// mayBeNeeded reports whether an endpoint whose group is unknown can need a rule.
-func (t *Table) mayBeNeeded(rule stack.Permission) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, n := range t.needs {
-		if slices.ContainsFunc(n.unplaced, func(p stack.Permission) bool { return mayMatch(rule, p) }) {
-			return true
-		}
-	}
-	return false
+	slices.SortFunc(needs, func(a, b Need) int { return strings.Compare(a.Binding, b.Binding) })
+	return needs, unplaced
 }
