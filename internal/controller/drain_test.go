@@ -42,16 +42,21 @@ func (l *lab) forwardTo(arn string) (listener string) {
 }
 
 // drainingLab has a binding of one pod behind a load balancer that is gone but for what drains, for the 300 seconds that are the
-// default.
-func drainingLab(t *testing.T) (*lab, *v1beta1.TargetGroupBinding) {
+// default. The faults last while it goes.
+func drainingLab(t *testing.T, faults ...gate.Fault) (*lab, *v1beta1.TargetGroupBinding) {
 	t.Helper()
 	l := newLab(t, account.Profile{Draining: time.Hour}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
 	l.forwardTo(b.Spec.TargetGroupARN)
 	l.create(append(labPods("a", "10.0.128.50"), b)...)
 	l.settle()
+	for _, f := range faults {
+		_, err := l.sim.Gate.AddFault(f)
+		l.must(err)
+	}
 	l.must(l.client.Delete(t.Context(), b))
 	l.settle()
+	l.sim.Gate.ClearFaults()
 	if l.get(b, "bound") {
 		t.Fatal("the binding waits for its targets")
 	}
@@ -93,6 +98,14 @@ func (l *lab) restsAfterDraining() {
 func TestTheRulesOfABindingThatEndsStayUntilItsTargetsHaveDrained(t *testing.T) {
 	t.Parallel()
 	l, _ := drainingLab(t)
+	l.keepsRulesWhileTargetsDrain()
+	l.restsAfterDraining()
+}
+
+// TestTheRulesOfABindingThatEndsStayWhileAWSDoesNotSayWhetherItsTargetsDrain refuses the read right after the deregistration.
+func TestTheRulesOfABindingThatEndsStayWhileAWSDoesNotSayWhetherItsTargetsDrain(t *testing.T) {
+	t.Parallel()
+	l, _ := drainingLab(t, gate.Fault{Action: "DescribeTargetHealth", Code: "AccessDenied", Status: 403, Message: "no"})
 	l.keepsRulesWhileTargetsDrain()
 	l.restsAfterDraining()
 }

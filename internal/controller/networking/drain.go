@@ -101,10 +101,13 @@ func (d *Drains) needed(ctx context.Context, x drain) bool {
 	return !gone
 }
 
-// draining reports whether a target of a group drains; false for a group that cannot be read, or is gone.
+// draining reports whether a target of a group drains, or may, as AWS did not say; false for a group that is gone.
 func (d *Drains) draining(ctx context.Context, of targets.Group) bool {
 	health, err := d.registry.Health(ctx, of)
-	return err == nil && targets.Drains(health)
+	if err != nil {
+		return cloud.Classify(err).Code != cloud.CodeTargetGroupNotFound
+	}
+	return targets.Drains(health)
 }
 
 // Len is how many bindings that ended keep their rules.
