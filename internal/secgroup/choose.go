@@ -21,8 +21,22 @@ type Chooser struct {
 // Groups is what is known of the groups of network interfaces.
 type Groups struct {
 	Tags func(group string) map[string]string
-	// Serves reports whether a group has rules for load balancers.
-	Serves func(group string) bool
+	// Serves reports whether a group has rules for load balancers. It is asked only where a choice depends on it.
+	Serves func(group string) (bool, error)
+}
+
+// serving are the groups that have rules for load balancers.
+func (of Groups) serving(groups []string) (out []string, err error) {
+	for _, g := range groups {
+		serves, err := of.Serves(g)
+		if err != nil {
+			return nil, fmt.Errorf("whether security group %s has rules for load balancers: %w", g, err)
+		}
+		if serves {
+			out = append(out, g)
+		}
+	}
+	return out, nil
 }
 
 // Choice is a group. Doubt is why it may be the wrong one, empty where there is no doubt.
@@ -30,7 +44,8 @@ type Choice struct{ Group, Doubt string }
 
 // Choose returns the group that is named, if the interface has it; the only group of the interface; or the only one with the cluster's tag and the
 // extra tags. Where several have these tags, or none has, it is one that already has rules for load balancers, of several of these the only one that the
-// cluster owns, or the first by id; and the choice is in doubt. A group without the cluster's tag and without such rules is not opened.
+// cluster owns, or the first by id; and the choice is in doubt. A group without the cluster's tag and without such rules is not opened. Where the rules cannot be read there is no choice: another
+// group would be opened, and the one that serves closed.
 func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
 	switch {
 	case c.Group != "" && slices.Contains(i.Groups, c.Group):
@@ -50,15 +65,19 @@ func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
 		c.Cluster, extra, i.ID, strings.Join(tagged, " "), c.Cluster)
 	candidates := tagged
 	if len(candidates) == 0 {
-		candidates = filter(i.Groups, of.Serves)
+		candidates = i.Groups
 	}
-	if len(candidates) == 0 {
+	serving, err := of.serving(candidates)
+	switch {
+	case err != nil:
+		return Choice{}, err
+	case len(serving) > 0:
+		candidates = serving
+	case len(tagged) == 0:
 		return Choice{}, errors.New(text + "; " + DoubtRemedy(i.Groups))
 	}
-	for _, narrow := range []func(string) bool{of.Serves, func(g string) bool { return of.Tags(g)[c.tag()] == "owned" }} {
-		if some := filter(candidates, narrow); len(some) > 0 {
-			candidates = some
-		}
+	if owned := filter(candidates, func(g string) bool { return of.Tags(g)[c.tag()] == "owned" }); len(owned) > 0 {
+		candidates = owned
 	}
 	chosen := slices.Min(candidates)
 	return Choice{chosen, text + ": " + chosen + " gets the rules"}, nil

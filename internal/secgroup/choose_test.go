@@ -1,6 +1,7 @@
 package secgroup
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ func TestTheGroupOfAnInterfaceIsTheNamedOneItsOnlyOneOrOneByItsTagsAndRules(t *t
 	for name, c := range map[string]struct {
 		groups []string
 		serves []string // groups that have rules for load balancers
+		unread bool     // whether they have cannot be read
 		named  string
 		extra  map[string]string
 		want   string
@@ -41,10 +43,18 @@ func TestTheGroupOfAnInterfaceIsTheNamedOneItsOnlyOneOrOneByItsTagsAndRules(t *t
 		"further tags that nobody has":                 {groups: []string{"sg-ours", "sg-shared"}, extra: map[string]string{"tier": "db"}, err: "got: []"},
 		"a further tag without a value":                {groups: []string{"sg-ours", "sg-shared"}, extra: map[string]string{"tier": ""}, err: "name it by --node-security-group"},
 		"no groups at all":                             {err: "got: []"},
+		"several that are tagged, and cannot be read":  {groups: []string{"sg-ours", "sg-shared"}, unread: true, err: "has rules for load balancers: throttled"},
+		"none is tagged, and they cannot be read":      {groups: []string{"sg-plain", "sg-other"}, unread: true, err: "has rules for load balancers: throttled"},
+		"one that needs no reading":                    {groups: []string{"sg-plain", "sg-ours"}, unread: true, want: "sg-ours"},
 	} {
 		for range 2 { // whatever the order in which EC2 lists them
 			got, err := Chooser{Cluster: "demo", Group: c.named, ExtraTags: c.extra}.Choose(network.Interface{ID: "eni-1", Groups: c.groups},
-				Groups{Tags: func(g string) map[string]string { return tags[g] }, Serves: func(g string) bool { return slices.Contains(c.serves, g) }})
+				Groups{Tags: func(g string) map[string]string { return tags[g] }, Serves: func(g string) (bool, error) {
+					if c.unread {
+						return false, errors.New("throttled")
+					}
+					return slices.Contains(c.serves, g), nil
+				}})
 			if got.Group != c.want || (got.Doubt != "") != c.doubt || (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
 				t.Errorf("%s: %+v, %v; want %q, %q", name, got, err, c.want, c.err)
 			}

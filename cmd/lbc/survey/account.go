@@ -200,7 +200,7 @@ func instance(s state, of *ec2types.Instance, node string) doctor.Instance {
 		}
 		choice, err := chooser.Choose(eni, secgroup.Groups{
 			Tags:   func(g string) map[string]string { return s.facts.AWS.SecurityGroups[g].Tags },
-			Serves: func(string) bool { return false }, // which is not read
+			Serves: func(string) (bool, error) { return false, nil }, // which is not read
 		})
 		if x.Extended = choice.Group; s.config.ClusterName == "" {
 			continue

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
@@ -89,9 +90,12 @@ func (r *Reconciler) knownGroups(ctx context.Context) (secgroup.Groups, error) {
 	}
 	return secgroup.Groups{
 		Tags: func(group string) map[string]string { return f.SecurityGroups[group].Tags },
-		Serves: func(group string) bool {
+		Serves: func(group string) (bool, error) {
 			rules, _, err := r.Inventory.SecurityGroups().RulesAtHand(ctx, group)
-			return err == nil && secgroup.Serves(rules)
+			if err != nil && cloud.Classify(err).Code == cloud.CodeGroupNotFound { // the interface has left it meanwhile
+				return false, nil
+			}
+			return secgroup.Serves(rules), err
 		},
 	}, nil
 }
