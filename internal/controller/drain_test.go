@@ -102,8 +102,8 @@ func TestTheRulesOfABindingThatEndsStayUntilItsTargetsHaveDrained(t *testing.T) 
 	l.restsAfterDraining()
 }
 
-// TestTheRulesOfABindingThatEndsStayWhileAWSDoesNotSayWhetherItsTargetsDrain refuses the read right after the deregistration.
-func TestTheRulesOfABindingThatEndsStayWhileAWSDoesNotSayWhetherItsTargetsDrain(t *testing.T) {
+// TestTheRulesOfABindingThatEndsStayWhileAWSDoesNotShowWhetherItsTargetsDrain refuses the read right after the deregistration.
+func TestTheRulesOfABindingThatEndsStayWhileAWSDoesNotShowWhetherItsTargetsDrain(t *testing.T) {
 	t.Parallel()
 	l, _ := drainingLab(t, gate.Fault{Action: "DescribeTargetHealth", Code: "AccessDenied", Status: 403, Message: "no"})
 	l.keepsRulesWhileTargetsDrain()
