@@ -104,17 +104,25 @@ func (i *inputs) open(ctx context.Context, errOut io.Writer, in io.Reader) (*sou
 	if err != nil {
 		return nil, err
 	}
-	if err := i.connect(ctx, s); err != nil {
+	if err := i.connected(ctx, s); err != nil {
 		return nil, err
+	}
+	return s, nil
+}
+
+// connected completes a source by the account.
+func (i *inputs) connected(ctx context.Context, s *source) error {
+	if err := i.connect(ctx, s); err != nil {
+		return err
 	}
 	if err := i.config.Validate(); err != nil {
 		s.close()
-		return nil, err
+		return err
 	}
 	scope := inventory.FromFlags(&i.config)
 	scope.Now, scope.AddOnTimeout = time.Now, time.Minute
 	s.inventory = inventory.New(s.clients, scope)
-	return s, nil
+	return nil
 }
 
 // objects reads files and cluster.

@@ -1,10 +1,10 @@
-// Command lbc shows what the controller would do, and why. Under the name kubectl-lbc it is a kubectl plugin.
+// Command lbc shows what the controller would do, and why. Under the name kubectl-lbc it is a kubectl plugin, and under the name lbc-migrate it
+// has the flags of the tool of that name.
 package main
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,13 +23,14 @@ account it uses a simulated account and needs only the manifests.`
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := rootCommand().ExecuteContext(ctx); err != nil {
+	cmd := command(os.Args[0])
+	if err := cmd.ExecuteContext(ctx); err != nil {
 		var code exitCode
 		if errors.As(err, &code) {
 			stop()
 			os.Exit(int(code)) //nolint:gocritic // stop was called
 		}
-		fmt.Fprintln(os.Stderr, "lbc:", err)
+		complain(os.Stderr, cmd, err)
 		stop()
 		os.Exit(1) //nolint:gocritic // stop was called
 	}
@@ -45,7 +46,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), recordCommand(), iamPolicyCommand(), versionCommand())
+	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), recordCommand(), migrateCommand(), iamPolicyCommand(), versionCommand())
 	return root
 }
 

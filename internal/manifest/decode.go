@@ -146,7 +146,7 @@ func (d document) decode(defaultNamespace string) (found []metav1.Object, skippe
 func decodeObject(raw []byte, defaultNamespace string) (found []metav1.Object, skipped []string, err error) {
 	var content map[string]any
 	if json.Unmarshal(raw, &content) != nil {
-		return nil, nil, at("", errors.New("this is not a Kubernetes object: it has neither apiVersion nor kind"))
+		return nil, nil, at("", fmt.Errorf("%w: it has neither apiVersion nor kind", ErrForeign))
 	}
 	var head struct {
 		metav1.TypeMeta `json:",inline"`
@@ -160,7 +160,7 @@ func decodeObject(raw []byte, defaultNamespace string) (found []metav1.Object, s
 		return nil, nil, cmp.Or(mistyped(raw, &head), at("", plain(err)))
 	}
 	if (head.APIVersion == "" || head.Kind == "") && !strings.HasSuffix(head.Kind, "List") {
-		return nil, nil, at("", errors.New("this is not a Kubernetes object: it needs apiVersion and kind"))
+		return nil, nil, at("", fmt.Errorf("%w: it needs apiVersion and kind", ErrForeign))
 	}
 	what := strings.TrimSpace(head.APIVersion + " " + head.Kind + " " + strings.TrimPrefix(head.Metadata.Namespace+"/"+head.Metadata.Name, "/"))
 	create, known := kinds[head.APIVersion+" "+head.Kind]

@@ -1,0 +1,481 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/manifest"
+	"github.com/k8s-lbc/lbc/internal/migrate"
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+const migrateHelp = `Translate Ingresses into Gateways, HTTPRoutes and their configurations that answer requests alike, and show what differs.
+
+Ingresses, IngressClasses, IngressClassParams and Services are read from files (-f, also directories and - for standard input), from a cluster
+(--kubeconfig), or from both. Nothing is written to the cluster or to AWS. Ingresses of other controllers and invalid ones are left out, and
+the report says why. Each Gateway has annotation gateway.k8s.aws/dry-run, so that the controller only plans it: compare, take the annotation
+away, and point DNS to the new load balancer. The Ingress keeps its own until it is deleted.
+
+The manifests go to standard output, or with --output-dir into files. The report goes to standard error, or with --report into a file. It
+names what has no equal in a Gateway, and compares the load balancers of both sides: their settings, and the answers to requests that are
+generated from the rules. Both are made in a simulated account that has what the manifests name.
+
+All flags of the controller, such as --default-target-type=ip, are accepted; set those that your controller runs with.
+
+Exit status: 0 success, also if no Ingress is found; 1 error; 2 an Ingress is invalid, or something has no equal in a Gateway; with
+--diff-exit, 3 requests or settings differ.`
+
+const migrateExample = `  # Manifests to standard output, the report to standard error
+  lbc migrate -f shop.yaml
+
+  # All Ingresses of two namespaces of a cluster, into a file for each namespace
+  lbc migrate --kubeconfig ~/.kube/config --namespaces shop,blog --split namespace --output-dir gateways
+
+  # For a pipeline: the report as JSON, and a failure if anything would be answered in another way
+  lbc migrate -f ingresses/ --output-dir gateways --overwrite --report report.json -o json --diff-exit`
+
+// noIngress is said where there is nothing to translate.
+const noIngress = "No Ingress resources found in input."
+
+type migrateOptions struct {
+	inputs
+	outputs
+	namespaces []string
+	name       string // of one Ingress
+	dir        string
+	extension  string // yaml or json
+	split      string
+	report     string
+	dryRun     bool
+	overwrite  bool
+	diffExit   bool
+	read       []int // how many Ingresses, Services, IngressClasses and IngressClassParams are read
+	// lenient: exit status 0 although something has no equal, as the tool lbc-migrate has it.
+	lenient bool
+}
+
+func migrateCommand() *cobra.Command {
+	var o migrateOptions
+	cmd := &cobra.Command{
+		Use:     "migrate [FILE]... [--kubeconfig FILE] [--output-dir DIR]",
+		Short:   "Translate Ingresses into Gateways, and prove that they answer alike",
+		Long:    migrateHelp,
+		Example: migrateExample,
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files = append(o.files, args...)
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
+		},
+	}
+	o.inputs.flags(cmd)
+	o.outputs.flags(cmd, "text", "json", "yaml")
+	f := cmd.Flags()
+	f.Lookup("account").Usage = "account file or recording in which both sides are compared; default: the simulator's built-in account"
+	f.Lookup("kubeconfig").Usage = "cluster to read Ingresses and what they name from"
+	f.Lookup("output").Usage = "form of the report: text, json or yaml"
+	f.StringSliceVar(&o.namespaces, "namespaces", nil, "namespaces whose Ingresses are translated; default: all that are read")
+	f.StringVar(&o.name, "ingress-name", "", "the only Ingress to translate; needs one --namespaces")
+	f.StringVar(&o.dir, "output-dir", "", "directory for the manifests; default: standard output")
+	f.StringVar(&o.extension, "output-format", "yaml", "form of the manifests: yaml or json")
+	f.StringVar(&o.split, "split", "", "namespace: a file for each namespace, in a directory of its own")
+	f.StringVar(&o.report, "report", "", "file for the report; default: standard error")
+	f.BoolVar(&o.dryRun, "dry-run", true, "annotate Gateways with gateway.k8s.aws/dry-run, so that they are planned only")
+	f.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist")
+	f.BoolVar(&o.diffExit, "diff-exit", false, "exit with status 3 if requests or settings differ")
+	_ = cmd.RegisterFlagCompletionFunc("output-format", cobra.FixedCompletions([]string{"yaml", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("split", cobra.FixedCompletions([]string{"namespace"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.MarkFlagDirname("output-dir")
+	return cmd
+}
+
+func (o *migrateOptions) check() error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	switch {
+	case o.extension != "yaml" && o.extension != "json":
+		return fmt.Errorf("--output-format %q: must be yaml or json", o.extension)
+	case o.split != "" && o.split != "namespace":
+		return fmt.Errorf("--split %q: must be namespace, or not be set", o.split)
+	case o.split != "" && o.dir == "":
+		return errors.New("--split makes several files: name their directory with --output-dir")
+	case strings.Contains(o.name, ","):
+		return errors.New("--ingress-name accepts a single Ingress name")
+	case o.name != "" && len(o.namespaces) != 1:
+		return errors.New("--ingress-name requires exactly one --namespaces value")
+	}
+	return nil
+}
+
+func (o *migrateOptions) selects(ing *networkingv1.Ingress) bool {
+	return (len(o.namespaces) == 0 || slices.Contains(o.namespaces, ing.Namespace)) && (o.name == "" || ing.Name == o.name)
+}
+
+func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.Reader) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	src, err := o.sources(ctx, errOut, in)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	if len(src.unread) > 0 {
+		fmt.Fprintf(errOut, "lbc: %d object(s) of other kinds are not read, such as %s of %s\n", len(src.unread), src.unread[0].what, src.unread[0].file) //nolint:errcheck // a hint
+	}
+	found := 0
+	for _, x := range src.snapshot.List(objects.Ingress, "") {
+		if ing, ok := x.(*networkingv1.Ingress); ok && o.selects(ing) {
+			found++
+		}
+	}
+	if found == 0 {
+		fmt.Fprintln(errOut, noIngress) //nolint:errcheck // a hint
+		return nil
+	}
+	got := migrate.Translate(objects.New(src.snapshot), migrate.Options{Ingress: front.IngressFromFlags(&o.config).Config, DryRun: o.dryRun, Select: o.selects})
+	proofs, err := prove(ctx, src.snapshot, got, src.inventory, &o.config)
+	if err != nil {
+		return err
+	}
+	if o.format == "text" && o.report == "" {
+		fmt.Fprintf(errOut, "Found %d Ingress(es), %d Service(s), %d IngressClass(es), %d IngressClassParams\n", o.read[0], o.read[1], o.read[2], o.read[3]) //nolint:errcheck // a hint
+	}
+	written, err := o.write(out, got)
+	if err != nil {
+		return err
+	}
+	d := migrationDocument{Files: written, Skipped: got.Skipped, Findings: got.Findings, Comparisons: proofs, Known: knownDifferences}
+	if err := o.print(errOut, d); err != nil {
+		return err
+	}
+	switch {
+	case o.lenient:
+	case got.Failed():
+		return exitInvalid
+	case o.diffExit && slices.ContainsFunc(proofs, func(p proof) bool { return p.Unproven != "" || len(p.Differences) > 0 }):
+		return exitChanges
+	}
+	return nil
+}
+
+// sources reads the objects, and makes stand-ins of those that are in none of the files. The account is never that of the cluster.
+func (o *migrateOptions) sources(ctx context.Context, errOut io.Writer, in io.Reader) (*source, error) {
+	if err := o.expand(errOut); err != nil {
+		return nil, err
+	}
+	objs, err := o.objects(ctx, errOut, in)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range []objects.Kind{objects.Ingress, objects.Service, objects.IngressClass, objects.IngressClassParams} {
+		n := len(objs.snapshot.List(kind, ""))
+		if o.config.Kubeconfig == "" { // without the class of the chart
+			n = 0
+			for _, p := range objs.fromFiles {
+				if k, _ := objects.KindOf(p.object); k == kind {
+					n++
+				}
+			}
+		}
+		o.read = append(o.read, n)
+	}
+	kubeconfig := o.config.Kubeconfig
+	o.config.Kubeconfig = "" // for connect, which would look for credentials of AWS
+	if o.account == "" {     // the built-in account has a cluster and a VPC of its own
+		o.config.ClusterName, o.config.VPC, o.config.Region = "", "", ""
+	}
+	err = o.connected(ctx, objs)
+	o.config.Kubeconfig = kubeconfig
+	if err != nil {
+		return nil, err
+	}
+	if kubeconfig == "" {
+		assumeClasses(objs)
+		services := standIns(objs)
+		manifest.FillIn(services)
+		for _, s := range services {
+			s.SetAnnotations(map[string]string{assumed: "true"})
+			objs.snapshot.Put(s)
+		}
+	}
+	for _, s := range loginSecrets(objs.snapshot, o.config.RequiredSecretsLabel) {
+		objs.snapshot.Put(s)
+	}
+	return objs, nil
+}
+
+// expand replaces directories by their files, without those that hold no objects of Kubernetes, as values of charts.
+func (o *migrateOptions) expand(errOut io.Writer) error {
+	var all []string
+	for _, name := range o.files {
+		if info, err := os.Stat(name); err != nil || !info.IsDir() {
+			all = append(all, name) // reading it returns the error
+			continue
+		}
+		inside, err := (&inputs{files: []string{name}}).paths()
+		if err != nil {
+			return err
+		}
+		if inside, err = o.ofKubernetes(inside, errOut); err != nil {
+			return err
+		}
+		all = append(all, inside...)
+	}
+	if len(all) == 0 && len(o.files) > 0 {
+		return fmt.Errorf("%s has no manifests of Kubernetes", strings.Join(o.files, ", "))
+	}
+	o.files = all
+	return nil
+}
+
+// ofKubernetes are files without those that hold something else, which are named.
+func (o *migrateOptions) ofKubernetes(files []string, errOut io.Writer) (out []string, err error) {
+	for _, name := range files {
+		content, err := os.ReadFile(name) //nolint:gosec // the user names the directory
+		if err != nil {
+			return nil, err
+		}
+		if _, _, err := manifest.Decode(content, o.namespace); errors.Is(err, manifest.ErrForeign) {
+			fmt.Fprintf(errOut, "Skipping unrecognized resource in input: %s: %v\n", name, err) //nolint:errcheck // a hint
+			continue
+		}
+		out = append(out, name)
+	}
+	return out, nil
+}
+
+// loginSecrets are Secrets in place of those that Ingresses and Services name for logins: only their names matter, and the contents
+// are not read. label is what Secrets need to be used.
+func loginSecrets(s objects.Snapshot, label string) (out []metav1.Object) {
+	var labels map[string]string
+	if k, v, ok := strings.Cut(label, "="); ok {
+		labels = map[string]string{k: v}
+	}
+	for _, kind := range []objects.Kind{objects.Ingress, objects.Service} {
+		for _, o := range s.List(kind, "") {
+			var idp struct{ SecretName string }
+			if json.Unmarshal([]byte(o.GetAnnotations()[string(annotation.AuthIDPOIDC)]), &idp) != nil || idp.SecretName == "" {
+				continue
+			}
+			out = append(out, &corev1.Secret{
+				ObjectMeta: metav1.ObjectMeta{Namespace: o.GetNamespace(), Name: idp.SecretName, Labels: labels},
+				Data:       map[string][]byte{"clientID": []byte("stand-in"), "clientSecret": []byte("stand-in")},
+			})
+		}
+	}
+	return out
+}
+
+// manifestFile is a file of the output.
+type manifestFile struct {
+	name    string
+	content []byte
+	count   int
+}
+
+// write writes the manifests, and returns the names of the files. No file is written if one of them exists.
+func (o *migrateOptions) write(out io.Writer, got migrate.Result) ([]writtenFile, error) {
+	written := []writtenFile{}
+	if o.dir == "" {
+		text, err := o.encodeManifests(got.Objects)
+		if err != nil || len(got.Objects) == 0 {
+			return written, err
+		}
+		_, err = out.Write(text)
+		return written, err
+	}
+	files, err := o.manifestFiles(got.Objects)
+	if err != nil {
+		return nil, err
+	}
+	if !o.overwrite {
+		for _, f := range files {
+			if _, err := os.Stat(f.name); err == nil {
+				return nil, fmt.Errorf("%s exists: name another --output-dir, or replace it with --overwrite; nothing was written", f.name)
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+		}
+	}
+	for _, f := range files {
+		if err := os.MkdirAll(filepath.Dir(f.name), 0o755); err != nil { //nolint:gosec // manifests are for others to read
+			return nil, err
+		}
+		if err := os.WriteFile(f.name, f.content, 0o644); err != nil { //nolint:gosec // manifests are for others to read
+			return nil, err
+		}
+		written = append(written, writtenFile{f.name, f.count})
+	}
+	return written, nil
+}
+
+// manifestFiles are the files of the objects.
+func (o *migrateOptions) manifestFiles(all []metav1.Object) (out []manifestFile, err error) {
+	by := map[string][]metav1.Object{}
+	var names []string
+	for _, x := range all {
+		name := "gateway-resources"
+		if o.split == "namespace" {
+			if name = filepath.Join(x.GetNamespace(), name); x.GetNamespace() == "" {
+				name = "gatewayclass"
+			}
+		}
+		name = filepath.Join(o.dir, name+"."+o.extension)
+		if by[name] == nil {
+			names = append(names, name)
+		}
+		by[name] = append(by[name], x)
+	}
+	for _, n := range names {
+		text, err := o.encodeManifests(by[n])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, manifestFile{n, text, len(by[n])})
+	}
+	return out, nil
+}
+
+// encodeManifests encodes objects without what the API server fills in.
+func (o *migrateOptions) encodeManifests(all []metav1.Object) ([]byte, error) {
+	var b bytes.Buffer
+	var items []any
+	for i, x := range all {
+		text, err := json.Marshal(x)
+		if err != nil {
+			return nil, err
+		}
+		var fields map[string]any
+		if err := json.Unmarshal(text, &fields); err != nil {
+			return nil, err
+		}
+		delete(fields, "status")
+		if m, ok := fields["metadata"].(map[string]any); ok {
+			delete(m, "creationTimestamp")
+		}
+		if o.extension == "json" {
+			items = append(items, fields)
+			continue
+		}
+		text, err = yaml.Marshal(fields)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			b.WriteString("---\n")
+		}
+		b.Write(text)
+	}
+	if o.extension == "json" {
+		e := json.NewEncoder(&b)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		if err := e.Encode(map[string]any{"apiVersion": "v1", "kind": "List", "items": items}); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
+}
+
+// migrationDocument is the report. Its lists are never null.
+type migrationDocument struct {
+	Files       []writtenFile     `json:"files"`
+	Skipped     []migrate.Skipped `json:"skipped"`
+	Findings    []migrate.Finding `json:"findings"`
+	Comparisons []proof           `json:"comparisons"`
+	Known       []string          `json:"knownDifferences"`
+}
+
+type writtenFile struct {
+	Name    string `json:"name"`
+	Objects int    `json:"objects"`
+}
+
+func (o *migrateOptions) print(errOut io.Writer, d migrationDocument) error {
+	d.Skipped, d.Findings = append([]migrate.Skipped{}, d.Skipped...), append([]migrate.Finding{}, d.Findings...)
+	var b bytes.Buffer
+	if o.format == "text" {
+		d.text(&b)
+	} else if err := o.encode(&b, d); err != nil {
+		return err
+	}
+	if o.report == "" {
+		_, err := errOut.Write(b.Bytes())
+		return err
+	}
+	flag := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if o.overwrite {
+		flag = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(o.report, flag, 0o644) //nolint:gosec // the user names the file
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("--report: %s exists: name another file, or replace it with --overwrite", o.report)
+	}
+	if err != nil {
+		return fmt.Errorf("--report: %w", err)
+	}
+	_, err = f.Write(b.Bytes())
+	return errors.Join(err, f.Close())
+}
+
+// text is the report for people.
+func (d migrationDocument) text(b *bytes.Buffer) {
+	for _, f := range d.Files {
+		fmt.Fprintf(b, "Generated %d resource(s) in %s\n", f.Objects, f.Name)
+	}
+	for _, s := range d.Skipped {
+		fmt.Fprintf(b, "skipped: %s: %s\n", s.Object, s.Why)
+	}
+	for _, f := range d.Findings {
+		at := ""
+		if f.Field != "" {
+			at = " (" + f.Field + ")"
+		}
+		fmt.Fprintf(b, "%s: %s: %s%s\n", f.Severity, f.Object, f.Text, at)
+		if f.Remedy != "" {
+			fmt.Fprintf(b, "  → %s\n", f.Remedy)
+		}
+	}
+	for _, p := range d.Comparisons {
+		fmt.Fprintf(b, "\n%s → %s\n", p.From, p.To)
+		switch {
+		case p.Unproven != "":
+			fmt.Fprintf(b, "  not compared: %s\n", p.Unproven)
+		case len(p.Differences) == 0:
+			fmt.Fprintf(b, "  equal: %d generated requests are answered alike, and the settings are the same\n", p.Requests)
+		default:
+			fmt.Fprintf(b, "  %d generated requests, %d difference(s):\n", p.Requests, len(p.Differences))
+			for _, x := range p.Differences {
+				more := ""
+				if x.Requests > 1 {
+					more = fmt.Sprintf(" (and %d more)", x.Requests-1)
+				}
+				fmt.Fprintf(b, "    %s%s\n      Ingress: %s\n      Gateway: %s\n", x.What, more, x.Before, x.After)
+			}
+		}
+	}
+	if len(d.Comparisons) > 0 {
+		b.WriteString("\nIn every migration:\n")
+		for _, k := range d.Known {
+			fmt.Fprintf(b, "  %s\n", k)
+		}
+	}
+}
