@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/smithy-go"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -29,11 +33,7 @@ import (
 )
 
 // cluster reads every object that front ends may read, and returns a reader of others.
-func cluster(ctx context.Context, kubeconfig string) (objects.Snapshot, client.Reader, error) {
-	rc, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
-	if err != nil {
-		return nil, nil, fmt.Errorf("--kubeconfig: %w", err)
-	}
+func cluster(ctx context.Context, rc *rest.Config) (objects.Snapshot, client.Reader, error) {
 	scheme, err := kube.Scheme()
 	if err != nil {
 		return nil, nil, err
@@ -116,8 +116,11 @@ func adoptPorts(svc, old *corev1.Service) {
 func (i *inputs) connect(ctx context.Context, s *source) error {
 	s.close = func() {}
 	c := &i.config
-	if i.account == "" && c.Kubeconfig != "" {
+	if i.account == "" && i.fromCluster() && !i.simulated {
 		s.live = true
+		if err := nodesAccount(ctx, c, s.kube); err != nil {
+			return err
+		}
 		clients, err := liveClients(ctx, c, nil)
 		s.clients = clients
 		return err
@@ -129,11 +132,16 @@ func (i *inputs) connect(ctx context.Context, s *source) error {
 			return fmt.Errorf("--account: %w", err)
 		}
 		if recording.Is(content) {
-			return replay(ctx, c, i.account, content, s)
+			return i.replay(ctx, content, s)
 		}
 		if file, err = seed.Load(bytes.NewReader(content)); err != nil {
 			return fmt.Errorf("--account: %s: %w", i.account, err)
 		}
+	}
+	if i.simulated {
+		c.VPC = ""
+	} else if err := i.sameRegion(file.Region); err != nil {
+		return err
 	}
 	sim, err := awssim.New(awssim.Options{Seed: &file})
 	if err != nil {
@@ -145,6 +153,31 @@ func (i *inputs) connect(ctx context.Context, s *source) error {
 		WAFRegional: sim.Classic, // decision 16: WAF Classic
 		WAFv2:       sim.Firewall, Shield: sim.Shield, Route53: sim.Names}
 	s.close = func() { _ = sim.Close() }
+	return nil
+}
+
+// nodesAccount completes region and VPC by those of the cluster's nodes: the instance metadata service of the machine that lbc runs on is about another one.
+func nodesAccount(ctx context.Context, c *config.Config, k client.Reader) error {
+	needsRegion := c.Region == "" && os.Getenv("AWS_REGION")+os.Getenv("AWS_DEFAULT_REGION") == ""
+	needsVPC := c.VPC == "" && len(c.VPCTags) == 0
+	if !needsRegion && !needsVPC {
+		return nil
+	}
+	nodes, err := survey.ReadNodes(ctx, k)
+	if err == nil && needsRegion {
+		c.Region = nodes.Region()
+	}
+	if err == nil && needsVPC {
+		anywhere := *c
+		anywhere.VPC = "unknown"
+		var clients cloud.Clients
+		if clients, err = liveClients(ctx, &anywhere, nil); err == nil {
+			c.VPC, err = nodes.VPC(ctx, clients.EC2)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("looking up the account of the nodes: %w; --aws-region and --aws-vpc-id name it", err)
+	}
 	return nil
 }
 
@@ -160,16 +193,48 @@ func liveClients(ctx context.Context, c *config.Config, wrap recording.Wrap) (cl
 	return connection.Clients(cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries})), nil
 }
 
+// sameRegion is an error if the command line names another region than that of the account file.
+func (i *inputs) sameRegion(region string) error {
+	if !i.given("aws-region") || i.config.Region == region {
+		return nil
+	}
+	of := "the simulator's built-in account"
+	if i.account != "" {
+		of = i.account
+	}
+	return fmt.Errorf("--aws-region is %s, and %s is in %s: omit the flag, or name the account of another region with --account", i.config.Region, of, region)
+}
+
+// vpcExists is an error if the command line names a VPC that the account does not have. What cannot be looked up is left to the plan.
+func (i *inputs) vpcExists(ctx context.Context, s *source) error {
+	if !i.given("aws-vpc-id") || i.config.VPC == "" || s.recorded {
+		return nil
+	}
+	_, err := s.clients.EC2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{i.config.VPC}})
+	var api smithy.APIError
+	if errors.As(err, &api) && strings.HasPrefix(strings.ToLower(api.ErrorCode()), "invalidvpcid") {
+		return fmt.Errorf("--aws-vpc-id: there is no VPC %s in %s: aws ec2 describe-vpcs lists those that there are; --aws-region and your credentials decide where", i.config.VPC, i.config.Region)
+	}
+	return nil
+}
+
 // replay makes clients that are answered from a recording.
-func replay(ctx context.Context, c *config.Config, path string, content []byte, s *source) error {
+func (i *inputs) replay(ctx context.Context, content []byte, s *source) error {
+	c := &i.config
 	r, err := recording.Load(bytes.NewReader(content))
 	if err != nil {
-		return fmt.Errorf("--account: %s: %w", path, err)
+		return fmt.Errorf("--account: %s: %w", i.account, err)
+	}
+	if err := i.sameRegion(r.Region); err != nil {
+		return err
+	}
+	if i.given("aws-vpc-id") && c.VPC != r.VPC {
+		return fmt.Errorf("--aws-vpc-id is %s, and the recording %s is of %s: omit the flag, or record the other VPC with lbc record", c.VPC, i.account, r.VPC)
 	}
 	c.ClusterName, c.VPC, c.Region = cmp.Or(c.ClusterName, r.Cluster), cmp.Or(c.VPC, r.VPC), r.Region
 	connection, err := cloud.Connect(ctx, cloud.ConnectOptions{
 		Region: c.Region, VPC: c.VPC, MaxAttempts: 1, Version: version, Transport: r.Replay, Anonymous: true,
 	})
-	s.clients = connection.Clients(nil)
+	s.clients, s.recorded = connection.Clients(nil), true
 	return err
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
 	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
@@ -39,7 +38,7 @@ const doctorExample = `  lbc doctor
 type doctorOptions struct {
 	outputs
 	config      config.Config
-	context     string
+	reach       reach
 	check, skip []string
 	offline     bool
 	details     bool
@@ -66,7 +65,7 @@ func doctorCommand() *cobra.Command {
 		"aws-region":   "region of the account; default: that of the Deployment, your environment or the nodes",
 		"aws-vpc-id":   "VPC of the cluster; default: that of the Deployment or the nodes",
 	})
-	f.StringVar(&o.context, "context", "", "context of the kubeconfig; default: the current one")
+	o.reach.flags(f)
 	f.StringSliceVar(&o.check, "check", nil, "make these checks only")
 	f.StringSliceVar(&o.skip, "skip", nil, "leave these checks out")
 	f.StringVar(&o.role, "controller-role", "", "ARN of the controller's role in AWS; default: that of its service account")
@@ -91,7 +90,7 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 	if o.timeout <= 0 {
 		return fmt.Errorf("--timeout %s: must be more than 0", o.timeout)
 	}
-	cluster, err := clusterConfig(o.config.Kubeconfig, o.context)
+	cluster, err := clusterConfig(o.config.Kubeconfig, &o.reach)
 	if err != nil {
 		return err
 	}
@@ -143,12 +142,10 @@ func (o *doctorOptions) checks() (selected []doctor.Check, err error) {
 }
 
 // clusterConfig is how a cluster is reached, as kubectl finds it.
-func clusterConfig(kubeconfig, of string) (*rest.Config, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = kubeconfig
-	c, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: of}).ClientConfig()
+func clusterConfig(kubeconfig string, r *reach) (*rest.Config, error) {
+	c, _, err := r.config(kubeconfig)
 	if err != nil {
-		return nil, fmt.Errorf("no cluster to examine: %w; name one with --kubeconfig and --context", err)
+		return nil, fmt.Errorf("no cluster to examine: %w", err)
 	}
 	return c, nil
 }

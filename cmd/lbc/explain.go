@@ -48,10 +48,10 @@ balancer, and detects loops.
 
 ` + inputHelp + `
 
-Exit status: 0 success; 1 error; 2 the object is invalid, and its diagnostics are in the output.`
+Exit status: 0 success; 1 error; 2 the object is invalid (not only another of its group), and its diagnostics are in the output.`
 
 const explainExample = `  lbc explain ingress shop -f shop.yaml
-  lbc explain ingress shop -n web --kubeconfig ~/.kube/config --cluster-name prod
+  lbc explain ingress shop -n web
 
   # Why does this request not reach my Service?
   lbc explain ingress shop -f shop.yaml --request 'GET https://shop.example.com/cart?x=1' -H 'X-Env: dev'
@@ -80,7 +80,6 @@ func explainCommand() *cobra.Command {
 		Example: explainExample,
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.namespaceGiven = cmd.Flags().Changed("namespace")
 			return o.run(cmd.Context(), args, cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
 		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -88,6 +87,7 @@ func explainCommand() *cobra.Command {
 		},
 	}
 	o.inputs.flags(cmd)
+	o.allFlag(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml")
 	f := cmd.Flags()
 	f.StringVar(&o.request, "request", "", "request to match against the rules, such as 'GET https://shop.example.com/cart'")
@@ -114,6 +114,7 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 	}
 	defer src.close()
 	hint(errOut, src.assumedClasses)
+	src.sayBroken(errOut)
 	kind, object, err := o.subject(src, args)
 	if err != nil {
 		return err
@@ -132,7 +133,7 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 				return err
 			}
 		}
-		invalid = invalid || e.Invalid() || (!isPart(kind) || input.Stack == nil) && input.Diagnostics.HasErrors()
+		invalid = invalid || e.Invalid() || (!isPart(kind) || input.Stack == nil) && concerned(input)
 		doc.Gateways = append(doc.Gateways, e)
 	}
 	if err := o.show(out, kind, doc); err != nil {
@@ -143,6 +144,16 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 		return exitInvalid
 	}
 	return nil
+}
+
+// concerned reports whether an error is about the explained object, or about what it is made of: not about another member of its group, of which the
+// load balancer does without.
+func concerned(in explain.Input) bool {
+	same := func(a, b diag.Object) bool { return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name }
+	return slices.ContainsFunc(in.Diagnostics, func(d diag.Diagnostic) bool {
+		other := in.Stack != nil && !same(d.Object, in.Object) && slices.ContainsFunc(in.Members, func(m diag.Object) bool { return same(m, d.Object) })
+		return !other && diag.List{d}.HasErrors()
+	})
 }
 
 // show prints the explanation of an object: of a part of Gateways one for each of them.
@@ -254,21 +265,17 @@ func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Obj
 	return got.Stacks[0], nil
 }
 
-func (o *explainOptions) input(ctx context.Context, src *source, kind objects.Kind, object metav1.Object, r offline.Result, errOut io.Writer) explain.Input {
+// explained is what is explained of a plan, from the point of view of an object.
+func (i *inputs) explained(src *source, object diag.Object, r offline.Result) explain.Input {
 	input := explain.Input{
-		Object: diag.Object{Kind: string(kind), Namespace: object.GetNamespace(), Name: object.GetName(), UID: string(object.GetUID())},
-		Stack:  r.Compiled.Stack, Keep: r.Compiled.Keep, Origins: r.Compiled.Origins, Observed: r.Observed, Diagnostics: r.Diagnostics,
+		Object: object, DefaultTags: i.config.DefaultTags, ClassTargetType: classTargetType(src, front.IngressFromFlags(&i.config).Config),
+		Stack: r.Compiled.Stack, Keep: r.Compiled.Keep, Origins: r.Compiled.Origins, Observed: r.Observed, Diagnostics: r.Diagnostics,
 		Annotations: func(x diag.Object) map[string]string {
 			if a, ok := src.snapshot.Get(objects.Kind(x.Kind), x.Namespace, x.Name); ok {
 				return a.GetAnnotations()
 			}
 			return nil
 		},
-	}
-	input.DefaultTags = o.config.DefaultTags
-	input.ClassTargetType = classTargetType(src, front.IngressFromFlags(&o.config).Config)
-	for _, m := range r.Input.LoadBalancer.Members {
-		input.Members = append(input.Members, m.Object)
 	}
 	if d := r.Input.Decisions; d != nil {
 		v := objects.New(src.reader)
@@ -278,6 +285,14 @@ func (o *explainOptions) input(ctx context.Context, src *source, kind objects.Ki
 				return d.Properties(v, objects.Ref{Kind: objects.Service, Namespace: service.Namespace, Name: service.Name}, route)
 			},
 		}
+	}
+	return input
+}
+
+func (o *explainOptions) input(ctx context.Context, src *source, kind objects.Kind, object metav1.Object, r offline.Result, errOut io.Writer) explain.Input {
+	input := o.explained(src, diag.Object{Kind: string(kind), Namespace: object.GetNamespace(), Name: object.GetName(), UID: string(object.GetUID())}, r)
+	for _, m := range r.Input.LoadBalancer.Members {
+		input.Members = append(input.Members, m.Object)
 	}
 	var err error
 	if input.Targets, err = healthOf(ctx, src, r.Observed); err != nil {

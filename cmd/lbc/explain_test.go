@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -320,5 +321,25 @@ func TestEveryFieldNamesWhatSetIt(t *testing.T) {
 	}
 	if !strings.HasSuffix(where["certificates"], "found in ACM for the hosts") {
 		t.Errorf("certificates: %q", where["certificates"])
+	}
+}
+
+func TestTheExitStatusOfExplainIsAboutTheObjectThatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	const group = `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: %s, namespace: shop, annotations: {alb.ingress.kubernetes.io/group.name: shared, alb.ingress.kubernetes.io/target-type: %s}}
+spec:
+  ingressClassName: alb
+  rules: [{host: %[1]s.example.com, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]
+---
+`
+	manifests := fmt.Sprintf(group, "front", "ip") + fmt.Sprintf(group, "broken", "pods") + "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {ports: [{port: 80}]}\n"
+	for name, want := range map[string]error{"front": nil, "broken": exitInvalid} {
+		out, errOut, err := lbc(t, manifests, "explain", "ingress", "shop/"+name, "-f", "-")
+		if !errors.Is(err, want) || !strings.Contains(out, "target-type") {
+			t.Errorf("%s: %v\n%s%s", name, err, out, errOut)
+		}
 	}
 }

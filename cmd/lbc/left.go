@@ -36,7 +36,7 @@ override them. AWS is reached by your own credentials.`
 type leftOptions struct {
 	outputs
 	config    config.Config
-	context   string
+	reach     reach
 	noCluster bool
 	timeout   time.Duration
 }
@@ -49,7 +49,7 @@ func (o *leftOptions) flags(cmd *cobra.Command, formats ...string) {
 		"aws-region":   "region of the account; default: that of the Deployment, your environment or the nodes",
 		"aws-vpc-id":   "VPC of the cluster; default: that of the Deployment or the nodes",
 	})
-	f.StringVar(&o.context, "context", "", "context of the kubeconfig; default: the current one")
+	o.reach.flags(f)
 	f.BoolVar(&o.noCluster, "no-cluster", false, "the cluster does not exist any more; needs --cluster-name and --aws-vpc-id")
 	f.DurationVar(&o.timeout, "timeout", time.Minute, "how long each source of facts may take")
 	o.outputs.flags(cmd, formats...)
@@ -109,7 +109,7 @@ func (o *leftOptions) read(ctx context.Context, given func(string) bool, errOut 
 
 // survey reads the objects, the Leases and the settings. What is missing of them would make orphans of what is in use.
 func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOut io.Writer) (*doctor.Facts, error) {
-	cluster, err := clusterConfig(o.config.Kubeconfig, o.context)
+	cluster, err := clusterConfig(o.config.Kubeconfig, &o.reach)
 	if err != nil {
 		return nil, fmt.Errorf("%w; or say --no-cluster if it does not exist any more", err)
 	}
@@ -130,7 +130,7 @@ func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOu
 }
 
 func (o *leftOptions) client() (client.Client, error) {
-	rc, err := clusterConfig(o.config.Kubeconfig, o.context)
+	rc, err := clusterConfig(o.config.Kubeconfig, &o.reach)
 	if err != nil {
 		return nil, err
 	}

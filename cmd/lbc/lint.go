@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -19,7 +18,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
@@ -134,17 +132,18 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 		}
 		o.stdin = content
 	}
-	found, err := o.readable()
-	if err != nil || len(found) > 0 {
-		return found, err // without a complete set of objects, further findings would mislead
-	}
 	src, err := o.open(ctx, errOut, bytes.NewReader(o.stdin))
+	var all allBroken
+	if errors.As(err, &all) {
+		return brokenFiles(all), nil
+	}
 	if err != nil {
 		return nil, err
 	}
+	found := brokenFiles(src.broken)
 	defer src.close()
 	offAccount := src.builtIn
-	if o.config.Kubeconfig == "" {
+	if !o.fromCluster() {
 		found = append(found, assumeClasses(src)...)
 		found = append(found, src.assumedClasses...)
 	}
@@ -162,19 +161,19 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 	found = append(found, o.unmet(src, got.Stacks)...)
 	found = append(found, unconnected(src, &o.config)...)
 	found = append(found, ignoredKinds(src.unread)...)
-	all := everything(got)
-	if o.config.Kubeconfig == "" {
+	diagnostics := everything(got)
+	if !o.fromCluster() {
 		more, err := o.besideServices(ctx, src)
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range more {
-			if !slices.ContainsFunc(all, func(x diag.Diagnostic) bool { return x.Object == d.Object && x.Path == d.Path && x.Code == d.Code }) {
-				all = append(all, d)
+			if !slices.ContainsFunc(diagnostics, func(x diag.Diagnostic) bool { return x.Object == d.Object && x.Path == d.Path && x.Code == d.Code }) {
+				diagnostics = append(diagnostics, d)
 			}
 		}
 	}
-	for _, d := range all {
+	for _, d := range diagnostics {
 		if offAccount && slices.Contains(accountCodes, d.Code) {
 			continue
 		}
@@ -206,7 +205,7 @@ func everything(got offline.Outcome) diag.List {
 // severity of a diagnostic. Without a cluster, a missing object may be in another file.
 func (o *lintOptions) severity(d diag.Diagnostic) string {
 	switch {
-	case d.Code == diag.UnknownAnnotation, d.Code == diag.ServiceMissing, o.config.Kubeconfig == "" && slices.Contains(elsewhereCodes, d.Code):
+	case d.Code == diag.UnknownAnnotation, d.Code == diag.ServiceMissing, !o.fromCluster() && slices.Contains(elsewhereCodes, d.Code):
 		return severityWarning
 	case d.Class == diag.Note:
 		return severityNote
@@ -257,29 +256,16 @@ func classNote(p placed, name string) finding {
 	}
 }
 
-// readable decodes each file by itself; one that cannot be decoded is a finding. A missing file is an error.
-func (o *lintOptions) readable() ([]finding, error) {
-	paths, err := o.paths()
-	if err != nil {
-		return nil, err
-	}
-	var out []finding
-	for _, f := range paths {
-		_, _, err := o.readOne(f, io.Discard, bytes.NewReader(o.stdin))
-		var path *fs.PathError
-		switch {
-		case errors.As(err, &path):
-			return nil, err
-		case err != nil:
-			line, text := 0, strings.TrimPrefix(err.Error(), f+": ")
-			var malformed *manifest.MalformedError
-			if errors.As(err, &malformed) {
-				line, text = malformed.Line, malformed.Error()
-			}
-			out = append(out, finding{File: f, Line: line, Severity: severityError, Code: "InvalidManifest", Text: text, Remedy: "correct the manifest"})
+// brokenFiles are findings about files that are left out. Those that are no manifests are noted only where a directory was named.
+func brokenFiles(all []broken) (out []finding) {
+	for _, b := range all {
+		f := finding{File: b.file, Line: b.line, Severity: severityError, Code: "InvalidManifest", Text: b.err.Error(), Remedy: "correct the manifest"}
+		if b.foreign {
+			f.Severity, f.Remedy = severityNote, "none is needed if it is for another program; the file is left out"
 		}
+		out = append(out, f)
 	}
-	return out, nil
+	return out
 }
 
 func (o *lintOptions) show(out io.Writer, found []finding) error {

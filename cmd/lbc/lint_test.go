@@ -207,9 +207,29 @@ func TestEveryUnreadableFileOfADirectoryIsNamed(t *testing.T) {
 	}
 	out, _, err := lbc(t, "", "lint", dir)
 	var code exitCode
-	if !errors.As(err, &code) || strings.Count(out, "[InvalidManifest]") != 2 ||
-		!strings.Contains(out, filepath.Join(dir, "a.yaml")+":1: error: ") || !strings.Contains(out, filepath.Join(dir, "b.json")+":1: error: document 1: this is not a Kubernetes object") {
+	if !errors.As(err, &code) || strings.Count(out, "[InvalidManifest]") != 2 || !strings.Contains(out, filepath.Join(dir, "c.yaml")+":") ||
+		!strings.Contains(out, filepath.Join(dir, "a.yaml")+":1: error: ") || !strings.Contains(out, filepath.Join(dir, "b.json")+":1: note: document 1: this is not a Kubernetes object") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestPlanLeavesAFileOutThatItCannotReadAndNamesIt(t *testing.T) {
+	t.Parallel()
+	shop, err := os.ReadFile("../../examples/nlb.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, status := range map[string]error{"replicas: 3\n": nil, "kind: [": exitInvalid, "kind: Service\n": exitInvalid, "a: b\n---\nkind: Service\napiVersion: v1\n": exitInvalid} {
+		dir := t.TempDir()
+		for file, text := range map[string]string{"a.yaml": name, "b.yaml": string(shop)} {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, errOut, err := lbc(t, "", "plan", dir)
+		if !errors.Is(err, status) || !strings.Contains(out, "CreateLoadBalancer") || !strings.Contains(errOut, filepath.Join(dir, "a.yaml")+":1: document 1: ") || !strings.Contains(errOut, "the file is left out\n") {
+			t.Errorf("%q: %v\n%s%s", name, err, out, errOut)
+		}
 	}
 }
 

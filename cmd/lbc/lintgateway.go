@@ -55,7 +55,7 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 			field = in
 		}
 		severity := severityError
-		if words, elsewhere := elsewhereReasons[u.Reason]; elsewhere && o.config.Kubeconfig == "" && strings.Contains(u.Message, words) {
+		if words, elsewhere := elsewhereReasons[u.Reason]; elsewhere && !o.fromCluster() && strings.Contains(u.Message, words) {
 			severity = severityWarning
 		}
 		u.Object.UID = ""
@@ -67,7 +67,7 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 // unconnected are findings about objects of the Gateway API that name nothing of what is checked, or that nothing names. With a cluster there
 // are none: what names an object may come later.
 func unconnected(src *source, c *config.Config) (out []finding) {
-	if c.Kubeconfig != "" {
+	if src.kube != nil {
 		return nil
 	}
 	v := objects.New(src.reader)

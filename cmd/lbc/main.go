@@ -23,7 +23,7 @@ account it uses a simulated account and needs only the manifests.`
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	cmd := command(os.Args[0])
+	cmd := program(os.Args)
 	if err := cmd.ExecuteContext(ctx); err != nil {
 		var code exitCode
 		if errors.As(err, &code) {

@@ -140,6 +140,7 @@ func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 	if len(src.unread) > 0 {
 		fmt.Fprintf(errOut, "lbc: %d object(s) of other kinds are not read, such as %s of %s\n", len(src.unread), src.unread[0].what, src.unread[0].file) //nolint:errcheck // a hint
 	}
+	leftOut := src.sayBroken(errOut)
 	found := 0
 	for _, x := range src.snapshot.List(objects.Ingress, "") {
 		if ing, ok := x.(*networkingv1.Ingress); ok && o.selects(ing) {
@@ -168,7 +169,7 @@ func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 	}
 	switch {
 	case o.lenient:
-	case got.Failed():
+	case got.Failed() || leftOut:
 		return exitInvalid
 	case o.diffExit && slices.ContainsFunc(proofs, func(p proof) bool { return p.Unproven != "" || len(p.Differences) > 0 }):
 		return exitChanges
@@ -178,16 +179,14 @@ func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 
 // sources reads the objects, and makes stand-ins of those that are in none of the files. The account is never that of the cluster.
 func (o *migrateOptions) sources(ctx context.Context, errOut io.Writer, in io.Reader) (*source, error) {
-	if err := o.expand(errOut); err != nil {
-		return nil, err
-	}
+	o.simulated = true
 	objs, err := o.objects(ctx, errOut, in)
 	if err != nil {
 		return nil, err
 	}
 	for _, kind := range []objects.Kind{objects.Ingress, objects.Service, objects.IngressClass, objects.IngressClassParams} {
 		n := len(objs.snapshot.List(kind, ""))
-		if o.config.Kubeconfig == "" { // without the class of the chart
+		if !o.fromCluster() { // without the class of the chart
 			n = 0
 			for _, p := range objs.fromFiles {
 				if k, _ := objects.KindOf(p.object); k == kind {
@@ -220,46 +219,6 @@ func (o *migrateOptions) sources(ctx context.Context, errOut io.Writer, in io.Re
 		objs.snapshot.Put(s)
 	}
 	return objs, nil
-}
-
-// expand replaces directories by their files, without those that hold no objects of Kubernetes, as values of charts.
-func (o *migrateOptions) expand(errOut io.Writer) error {
-	var all []string
-	for _, name := range o.files {
-		if info, err := os.Stat(name); err != nil || !info.IsDir() {
-			all = append(all, name) // reading it returns the error
-			continue
-		}
-		inside, err := (&inputs{files: []string{name}}).paths()
-		if err != nil {
-			return err
-		}
-		if inside, err = o.ofKubernetes(inside, errOut); err != nil {
-			return err
-		}
-		all = append(all, inside...)
-	}
-	if len(all) == 0 && len(o.files) > 0 {
-		return fmt.Errorf("%s has no manifests of Kubernetes", strings.Join(o.files, ", "))
-	}
-	o.files = all
-	return nil
-}
-
-// ofKubernetes are files without those that hold something else, which are named.
-func (o *migrateOptions) ofKubernetes(files []string, errOut io.Writer) (out []string, err error) {
-	for _, name := range files {
-		content, err := os.ReadFile(name) //nolint:gosec // the user names the directory
-		if err != nil {
-			return nil, err
-		}
-		if _, _, err := manifest.Decode(content, o.namespace); errors.Is(err, manifest.ErrForeign) {
-			fmt.Fprintf(errOut, "Skipping unrecognized resource in input: %s: %v\n", name, err) //nolint:errcheck // a hint
-			continue
-		}
-		out = append(out, name)
-	}
-	return out, nil
 }
 
 // loginSecrets are Secrets in place of those that Ingresses and Services name for logins: only their names matter, and the contents

@@ -191,7 +191,7 @@ func TestWhatMigrateIsAskedForIsCheckedFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, args := range map[string][]string{
-		values + " has no manifests of Kubernetes":   {"-f", values},
+		"values.yaml:1: document 1: this is not a K": {"-f", values},
 		"no objects: name manifests":                 {},
 		`--output-format "xml": must be yaml`:        {"-f", "x", "--output-format", "xml"},
 		`--split "kind": must be namespace`:          {"-f", "x", "--split", "kind"},
@@ -251,11 +251,10 @@ func TestTranslatedManifestsAreWithoutErrorsInLint(t *testing.T) {
 // tool runs the program under the name lbc-migrate.
 func tool(t *testing.T, args ...string) (errOut string, err error) {
 	t.Helper()
-	cmd := command(filepath.Join("bin", migrateTool))
+	cmd := program(append([]string{filepath.Join("bin", migrateTool)}, args...))
 	var o, e bytes.Buffer
 	cmd.SetOut(&o)
 	cmd.SetErr(&e)
-	cmd.SetArgs(append([]string{}, args...))
 	err = cmd.ExecuteContext(t.Context())
 	return e.String(), err
 }

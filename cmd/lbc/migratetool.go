@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/manifest"
 )
 
 // migrateTool is the name under which the program has the flags of the tool of that name.
@@ -146,12 +147,20 @@ func manifestsIn(dir string) (out []string, err error) {
 	return out, nil
 }
 
-// command is the command of the program under a name.
-func command(name string) *cobra.Command {
-	if strings.TrimSuffix(filepath.Base(name), ".exe") == migrateTool {
-		return migrateToolCommand()
+// ofKubernetes are files without those that hold something else, which are named.
+func (o *toolOptions) ofKubernetes(files []string, errOut io.Writer) (out []string, err error) {
+	for _, name := range files {
+		content, err := os.ReadFile(name) //nolint:gosec // the user names the directory
+		if err != nil {
+			return nil, err
+		}
+		if _, _, err := manifest.Decode(content, o.namespace); errors.Is(err, manifest.ErrForeign) {
+			fmt.Fprintf(errOut, "Skipping unrecognized resource in input: %s: %v\n", name, err) //nolint:errcheck // a hint
+			continue
+		}
+		out = append(out, name)
 	}
-	return rootCommand()
+	return out, nil
 }
 
 // complain prints an error under the name of the program.

@@ -16,27 +16,34 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
 
-const planHelp = `Show what the controller would create (+), change (~), replace (±) and delete (-) in AWS, and why.
+const planHelp = `Show what the controller would create (+), change (~), replace (±) and delete (-) in AWS, and why. Of one load balancer, or with --details of
+all, also the settings of what is created: scheme, subnets, certificates, health checks and so on, each with the place that declares it
+(← …), or the flag, default or discovery that it comes from.
 
 ` + inputHelp + `
 
-With files and a cluster, only the load balancers that the files concern are planned. Annotation dry-run is ignored.
+With files and a cluster, only the load balancers that the files concern are planned; with a cluster alone, those of one namespace,
+or with -A of all. Annotation dry-run is ignored.
+
+-o markdown prints a comment for a pull request: each load balancer folded, and no more than GitHub takes.
 
 -o stack prints the desired stack of each load balancer, in the form of annotation dry-run-plan, one JSON text per line.
 
-Exit status: 0 success; 1 error; 2 an object is invalid, and its diagnostics are in the output; with --exit-code, 3 there are
+Exit status: 0 success; 1 error; 2 an object is invalid, and its diagnostics are in the output, or
+a manifest cannot be read and is left out; with --exit-code, 3 there are
 changes.`
 
 const planExample = `  # What would these manifests create?
   lbc plan -f shop.yaml
 
   # What would they change in this cluster? What would the controller change without them?
-  lbc plan -f shop.yaml --kubeconfig ~/.kube/config --cluster-name prod
-  lbc plan --kubeconfig ~/.kube/config --cluster-name prod
+  lbc plan -f shop.yaml --context prod
+  lbc plan -A
 
   # In a pipeline without credentials, with a recording
   lbc plan -f shop.yaml --account recorded.json --exit-code -o json`
@@ -45,12 +52,13 @@ type planOptions struct {
 	inputs
 	outputs
 	exitCode bool
+	details  bool
 }
 
 func planCommand() *cobra.Command {
 	var o planOptions
 	cmd := &cobra.Command{
-		Use:     "plan [FILE]... [--kubeconfig FILE] [--account FILE]",
+		Use:     "plan [FILE]... [--context CONTEXT] [--account FILE]",
 		Short:   "Show what would be created, changed and deleted in AWS, and why",
 		Long:    planHelp,
 		Example: planExample,
@@ -61,7 +69,9 @@ func planCommand() *cobra.Command {
 		},
 	}
 	o.inputs.flags(cmd)
-	o.outputs.flags(cmd, "text", "json", "yaml", "stack")
+	o.outputs.flags(cmd, "text", "json", "yaml", "stack", "markdown")
+	o.allFlag(cmd)
+	cmd.Flags().BoolVar(&o.details, "details", false, "show the settings of what is created also where several load balancers are planned")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with status 3 if there are changes")
 	return cmd
 }
@@ -76,19 +86,25 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	}
 	defer src.close()
 	if src.builtIn && o.format == "text" {
-		fmt.Fprintf(errOut, "lbc: planned in the simulator's built-in account (%s, cluster %s); --account or --kubeconfig select another one\n\n", o.config.Region, o.config.ClusterName) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: planned in the simulator's built-in account (%s, cluster %s); --account, --kubeconfig or --context select another one\n\n", o.config.Region, o.config.ClusterName) //nolint:errcheck // a hint
 	}
 	hint(errOut, src.assumedClasses)
+	leftOut := src.sayBroken(errOut)
 	got, err := o.plans(ctx, src)
 	if err != nil {
 		return err
 	}
-	if err := o.print(out, got); err != nil {
+	if o.limited() {
+		got.Diagnostics = slices.DeleteFunc(got.Diagnostics, func(d diag.Diagnostic) bool { return d.Object.Namespace != o.namespace })
+	}
+	if err := o.print(out, src, got); err != nil {
 		return err
 	}
 	switch {
 	case got.Invalid():
 		o.noteQuarantine(errOut)
+		return exitInvalid
+	case leftOut:
 		return exitInvalid
 	case o.exitCode && slices.ContainsFunc(got.Stacks, func(r offline.Result) bool { return !r.Plan.Empty() }):
 		return exitChanges
@@ -131,7 +147,7 @@ func unmetFindings(all []gateway.Unmet) (out []explain.Finding) {
 	return out
 }
 
-func (o *planOptions) print(out io.Writer, got offline.Outcome) error {
+func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome) error {
 	switch o.format {
 	case "json", "yaml":
 		return o.encode(out, documentOf(got))
@@ -139,28 +155,105 @@ func (o *planOptions) print(out io.Writer, got offline.Outcome) error {
 		return stacks(out, got.Stacks)
 	}
 	var b strings.Builder
+	var total plan.Summary
+	var sections []section
+	unchanged, folded := 0, []string{}
 	for _, r := range got.Stacks {
-		if r.Unbuildable {
-			fmt.Fprintf(&b, "%s: cannot be built; nothing would be changed\n", r.Key)
-		} else {
-			b.WriteString(r.Plan.Text(plan.TextOptions{Color: o.colored(out)}))
+		if settled(r) {
+			unchanged++
+			folded = append(folded, r.Key.String())
 		}
-		if r.DriftAssumed {
-			b.WriteString("  note: without a checkpoint of the controller it is not known what it applied last: what differs counts as changed in AWS, also if an edit makes the difference\n")
+	}
+	for _, r := range got.Stacks {
+		total = total.Plus(r.Plan.Summary())
+		if settled(r) && unchanged > 1 {
+			continue
 		}
-		diagnostics(&b, r.Diagnostics, "  ")
-		for _, u := range r.Unmet {
-			fmt.Fprintf(&b, "  error: %s: %s (%s) [%s]\n", u.Object, u.Message, u.Path, u.Reason)
-		}
+		text := o.stackText(out, src, r, len(got.Stacks) == 1)
+		sections = append(sections, section{r.Key.String() + ": " + headline(r), text})
+		b.WriteString(text)
 		b.WriteString("\n")
 	}
 	diagnostics(&b, got.Diagnostics, "")
+	if unchanged > 1 {
+		fmt.Fprintf(&b, "%d load balancers: nothing to do: %s\n", unchanged, some(folded))
+	}
+	if len(got.Stacks) > 1 {
+		fmt.Fprintf(&b, "total of %d load balancers: %s\n", len(got.Stacks), total)
+	}
 	if len(got.Stacks)+len(got.Diagnostics) == 0 {
+		if o.limited() {
+			fmt.Fprintf(&b, "namespace %s has no load balancer; -n chooses another one, -A all; ", o.namespace)
+		}
 		b.WriteString("no object declares a load balancer: Ingresses need class alb (or annotation kubernetes.io/ingress.class: alb), " +
 			"Services spec.loadBalancerClass: service.k8s.aws/nlb, Gateways a GatewayClass of controller gateway.k8s.aws/alb, /nlb or /auto\n")
 	}
-	_, err := io.WriteString(out, b.String())
+	text := b.String()
+	if o.format == "markdown" {
+		var others strings.Builder
+		if unchanged > 1 {
+			fmt.Fprintf(&others, "; %d unchanged", unchanged)
+		}
+		var loose strings.Builder
+		if diagnostics(&loose, got.Diagnostics, ""); loose.Len() > 0 {
+			sections = append([]section{{"findings about objects without a load balancer", loose.String()}}, sections...)
+		}
+		text = markdown(fmt.Sprintf("Plan of %s: %s%s", number(len(got.Stacks), "load balancer"), total, others.String()), sections)
+	}
+	_, err := io.WriteString(out, text)
 	return err
+}
+
+// headline is what the plan of a stack comes to.
+func headline(r offline.Result) string {
+	if r.Unbuildable {
+		return "cannot be built"
+	}
+	return r.Plan.Summary().String()
+}
+
+// stackText is the plan of a stack with what there is to say about it.
+func (o *planOptions) stackText(out io.Writer, src *source, r offline.Result, alone bool) string {
+	var b strings.Builder
+	if r.Unbuildable {
+		fmt.Fprintf(&b, "%s: cannot be built; nothing would be changed\n", r.Key)
+	} else {
+		b.WriteString(r.Plan.Text(plan.TextOptions{Color: o.format == "text" && o.colored(out), Details: o.detailsOf(src, r, alone)}))
+	}
+	if r.DriftAssumed {
+		b.WriteString("  note: without a checkpoint of the controller it is not known what it applied last: what differs counts as changed in AWS, also if an edit makes the difference\n")
+	}
+	diagnostics(&b, r.Diagnostics, "  ")
+	for _, u := range r.Unmet {
+		fmt.Fprintf(&b, "  error: %s: %s (%s) [%s]\n", u.Object, u.Message, u.Path, u.Reason)
+	}
+	return b.String()
+}
+
+// settled reports whether a plan changes nothing, and there is nothing to say about it.
+func settled(r offline.Result) bool {
+	return !r.Unbuildable && r.Plan.Empty() && len(r.Plan.Withheld)+len(r.Diagnostics)+len(r.Unmet) == 0
+}
+
+// detailsOf are the settings of what the steps of a plan create; nil = they are not asked for.
+func (o *planOptions) detailsOf(src *source, r offline.Result, alone bool) func(plan.Step) []string {
+	if !o.details && !alone {
+		return nil
+	}
+	var of diag.Object
+	if members := r.Input.LoadBalancer.Members; len(members) > 0 {
+		of = members[0].Object
+	}
+	settings := explain.Settings(o.explained(src, of, r))
+	return func(s plan.Step) (lines []string) {
+		switch s.Op.(type) {
+		case elb.CreateLoadBalancer, elb.CreateListener, elb.CreateTargetGroup:
+			for _, f := range settings[s.Resource] {
+				lines = append(lines, f.Text())
+			}
+		}
+		return lines
+	}
 }
 
 func diagnostics(b *strings.Builder, l diag.List, indent string) {

@@ -14,10 +14,13 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -176,7 +179,7 @@ func TestWrongUseIsExplained(t *testing.T) {
 	}{
 		{"", "", "name manifests with -f, or a cluster with --kubeconfig"},
 		{"-f /nonexistent.yaml", "", "no such file"},
-		{"-f - -o toml", badIngress, "must be text, json, yaml or stack"},
+		{"-f - -o toml", badIngress, "must be text, json, yaml, stack or markdown"},
 		{"-f - --color red", badIngress, "must be auto, always or never"},
 		{"-f -", "kind: [", "document 1"},
 		{"-f -", "just text", "-:1: document 1: this is not a Kubernetes object"},
@@ -185,6 +188,9 @@ func TestWrongUseIsExplained(t *testing.T) {
 		{"-f -", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspek: {}\n", `document 1: v1 Service x: unknown field "spek"`},
 		{"-f - --account /nonexistent.yaml", badIngress, "--account: open /nonexistent.yaml: no such file"},
 		{"-f - --default-target-type=pod", badIngress, "invalid value pod"},
+		{"-f - --aws-region mars-1", badIngress, "--aws-region is mars-1, and the simulator's built-in account is in us-west-2: omit the flag"},
+		{"-f - --aws-vpc-id vpc-0123456789abcdef0", badIngress, "--aws-vpc-id: there is no VPC vpc-0123456789abcdef0 in us-west-2: aws ec2 describe-vpcs lists"},
+		{"-f - --cluster-name=", badIngress, "--cluster-name is empty: name the cluster"},
 		{"-f - --kubeconfig /nonexistent", badIngress, "--kubeconfig: "},
 	} {
 		_, _, err := lbcPlan(t, tc.stdin, strings.Fields(tc.args)...)
@@ -199,6 +205,65 @@ func TestOfAFileWithoutLoadBalancersWhatIsNeededIsPrinted(t *testing.T) {
 	out, _, err := lbcPlan(t, "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80}]}\n", "-f", "-")
 	if err != nil || !strings.Contains(out, "no object declares a load balancer") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestAPlanInMarkdownIsFoldedAndNoLongerThanACommentMayBe(t *testing.T) {
+	t.Parallel()
+	out, _, err := lbc(t, "", "plan", "-f", "testdata/settings.yaml", "-o", "markdown", "--color", "always")
+	const head = "**Plan of 1 load balancer: 12 to create, 0 to change, 0 to replace, 0 to delete**\n\n" +
+		"<details><summary>ingress.k8s.aws:web/settings: 12 to create, 0 to change, 0 to replace, 0 to delete</summary>\n\n```text\ningress.k8s.aws:web/settings:\n"
+	if err != nil || !strings.HasPrefix(out, head) || !strings.HasSuffix(out, "\n```\n\n</details>\n") || strings.Contains(out, "\x1b") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	long := markdown("all", []section{{"a", "```\n"}, {"b", strings.Repeat("line\n", 20000)}, {"c", "c\n"}})
+	if len(long) > 65536 || len(long) < 65000 || !strings.Contains(long, "\n````text\n```\n````\n") || !strings.Contains(long, "line\n```\n\n</details>\n") ||
+		!strings.HasSuffix(long, "\nThe rest, from b on, is left out, with 1 further sections: a comment has 65536 characters at most. `lbc plan` prints all.\n") {
+		t.Errorf("%d: %s … %s", len(long), long[:200], long[len(long)-300:])
+	}
+}
+
+func TestStacksWithoutChangesAreOneLineAndThereIsATotal(t *testing.T) {
+	t.Parallel()
+	key := func(name string) stack.Key {
+		return stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: name}}
+	}
+	one := plan.Plan{Key: key("new"), Steps: []plan.Step{{Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindLoadBalancer, ID: "LoadBalancer"}, Op: elb.DeleteLoadBalancer{}}}}
+	got := offline.Outcome{Stacks: []offline.Result{
+		{Key: key("a"), Plan: plan.Plan{Key: key("a")}}, {Key: key("b"), Plan: plan.Plan{Key: key("b")}}, {Key: key("bad"), Unbuildable: true}, {Key: key("new"), Plan: one},
+	}}
+	var b strings.Builder
+	o := planOptions{}
+	if err := o.print(&b, &source{}, got); err != nil {
+		t.Fatal(err)
+	}
+	want := `ingress.k8s.aws:shop/bad: cannot be built; nothing would be changed
+
+ingress.k8s.aws:shop/new:
+  - LoadBalancer LoadBalancer  DeleteLoadBalancer
+0 to create, 0 to change, 0 to replace, 1 to delete
+
+2 load balancers: nothing to do: ingress.k8s.aws:shop/a, ingress.k8s.aws:shop/b
+total of 4 load balancers: 0 to create, 0 to change, 0 to replace, 1 to delete
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestSettingsOfWhatIsCreatedAreShownOfOneLoadBalancerAndOfAllOnDemand(t *testing.T) {
+	t.Parallel()
+	one, _, err := lbc(t, "", "plan", "-f", "testdata/settings.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, "plan-settings.txt", one)
+	const line = "\n      scheme: internet-facing"
+	two := []string{"plan", "-f", "../../examples/nlb.yaml", "-f", "testdata/settings.yaml"}
+	without, _, _ := lbc(t, "", two...)
+	with, _, _ := lbc(t, "", append(two, "--details")...)
+	if strings.Contains(without, line) || !strings.Contains(with, line) || !strings.Contains(with, "total of 2 load balancers: ") {
+		t.Errorf("without:\n%s\nwith:\n%s", without, with)
 	}
 }
 

@@ -35,7 +35,7 @@ const recordExample = `  lbc record recorded.json --cluster-name prod --aws-regi
   lbc plan -f shop.yaml --account recorded.json`
 
 func recordCommand() *cobra.Command {
-	var i inputs
+	i := inputs{filesOnly: true}
 	cmd := &cobra.Command{
 		Use:     "record FILE",
 		Short:   "Record the state of AWS for a cluster, for plans without AWS",
@@ -74,7 +74,7 @@ func (i *inputs) record(ctx context.Context, path string, out, errOut io.Writer,
 	if err := readAll(ctx, inv, clients, front.CompileFromFlags(&i.config).OwnCertificates); err != nil {
 		return err
 	}
-	if len(i.files) > 0 || i.config.Kubeconfig != "" {
+	if len(i.files) > 0 || i.fromCluster() {
 		if err := i.recordPlans(ctx, clients, inv, errOut, in); err != nil {
 			return err
 		}
@@ -104,6 +104,7 @@ func (i *inputs) recordPlans(ctx context.Context, clients cloud.Clients, inv *in
 	if err != nil {
 		return err
 	}
+	src.sayBroken(errOut)
 	src.clients, src.inventory = clients, inv
 	_, err = objects.plans(ctx, src)
 	return err

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -136,7 +137,14 @@ func TestARecordingAnswersLikeTheAccount(t *testing.T) {
 	if out, _, err = lbc(t, ownCertificate, "plan", "-", "--account", file, "--feature-gates", "EnableCertificateManagement=true"); err != nil || !strings.Contains(out, "amazon_issued/shop.example.com-5be479ca  RequestCertificate") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	out, _, err = lbc(t, "", "plan", "-f", "testdata/settings.yaml", "--account", file, "--cluster-name", "other", "--aws-vpc-id", "vpc-other")
+	if _, _, err = lbc(t, "", "plan", "-f", "testdata/settings.yaml", "--account", file, "--aws-vpc-id", "vpc-other"); err == nil || !strings.Contains(err.Error(), "--aws-vpc-id is vpc-other, and the recording ") {
+		t.Errorf("another VPC: %v", err)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere.json")
+	if err := os.WriteFile(elsewhere, regexp.MustCompile(`"vpc": *"[^"]*"`).ReplaceAll(content, []byte(`"vpc": "vpc-other"`)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err = lbc(t, "", "plan", "-f", "testdata/settings.yaml", "--account", elsewhere, "--cluster-name", "other")
 	if err == nil || !strings.Contains(out, "has no response to this ") {
 		t.Errorf("a question that was not recorded: %v\n%s", err, out)
 	}

@@ -68,6 +68,7 @@ func (o *explainOptions) complete(cmd *cobra.Command, args []string) []string {
 	if !ok || len(args) > 1 {
 		return nil
 	}
+	o.namesOnly = true
 	src, err := o.objects(cmd.Context(), io.Discard, strings.NewReader(""))
 	if err != nil {
 		return nil
@@ -89,7 +90,7 @@ func (o *explainOptions) subject(src *source, args []string) (objects.Kind, meta
 		}
 	}
 	if len(args) == 0 {
-		return only(src, "")
+		return o.only(src, "")
 	}
 	kind, ok := explained(args[0])
 	switch {
@@ -98,7 +99,7 @@ func (o *explainOptions) subject(src *source, args []string) (objects.Kind, meta
 	case !ok:
 		return "", nil, fmt.Errorf("%q cannot be explained: write %s", args[0], list(kindNames()))
 	case len(args) == 1:
-		return only(src, kind)
+		return o.only(src, kind)
 	}
 	namespace, name, whole := strings.Cut(args[1], "/")
 	if !whole {
@@ -107,7 +108,7 @@ func (o *explainOptions) subject(src *source, args []string) (objects.Kind, meta
 	if x, ok := src.snapshot.Get(kind, namespace, name); ok {
 		return kind, x, nil
 	}
-	if !whole && !o.namespaceGiven {
+	if !whole && !o.given("namespace") {
 		var found []metav1.Object
 		for _, p := range src.fromFiles {
 			if k, _ := objects.KindOf(p.object); k == kind && p.object.GetName() == name {
@@ -122,15 +123,19 @@ func (o *explainOptions) subject(src *source, args []string) (objects.Kind, meta
 }
 
 // only is the only object of a kind, or of any kind if that is empty, that may declare a load balancer, or is a part of one if the kind says so; in
-// the files if there are any.
-func only(src *source, kind objects.Kind) (objects.Kind, metav1.Object, error) {
+// the files if there are any, else in the namespace unless all are meant.
+func (o *explainOptions) only(src *source, kind objects.Kind) (objects.Kind, metav1.Object, error) {
 	var candidates []metav1.Object
 	for _, p := range src.fromFiles {
 		candidates = append(candidates, p.object)
 	}
 	if len(src.fromFiles) == 0 {
+		namespace := o.namespace
+		if o.allNamespaces {
+			namespace = ""
+		}
 		for kind := range kube.Kinds {
-			candidates = append(candidates, src.snapshot.List(kind, "")...)
+			candidates = append(candidates, src.snapshot.List(kind, namespace)...)
 		}
 	}
 	candidates = slices.DeleteFunc(candidates, func(x metav1.Object) bool {
@@ -146,7 +151,11 @@ func only(src *source, kind objects.Kind) (objects.Kind, metav1.Object, error) {
 	}
 	switch len(candidates) {
 	case 0:
-		return "", nil, errors.New("there is nothing to explain: no Ingress, no Gateway, and no Service of type LoadBalancer")
+		where := ""
+		if o.limited() {
+			where = " in namespace " + o.namespace + "; -n chooses another one, -A all"
+		}
+		return "", nil, errors.New("there is nothing to explain: no Ingress, no Gateway, and no Service of type LoadBalancer" + where)
 	case 1:
 		k, _ := objects.KindOf(candidates[0])
 		return k, candidates[0], nil

@@ -3,6 +3,8 @@ package main
 import (
 	"archive/tar"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"maps"
@@ -12,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sigs.k8s.io/yaml"
 )
 
 const changelog = "# Changelog\n\n## Unreleased\n\n- soon\n\n## v1.2.3 (2026-01-02)\n\n- this\n- that\n\n## v1.2.2\n\n- before\n"
@@ -127,7 +131,7 @@ func packed(t *testing.T) map[string]string {
 		".helmignore": "# not for Helm\ncrds/kustomization.yaml\nold/\n*.orig\n", "crds/kustomization.yaml": "no definition", "old/x": "", "templates/all.yaml.orig": ""} {
 		put(t, filepath.Join(dir, "charts", chartName, name), text)
 	}
-	r := release{dir: dir, version: "v1.2.3", out: out, image: "registry.example.com/lbc", report: func(string) {}}
+	r := release{dir: dir, version: "v1.2.3", out: out, image: "registry.example.com/lbc", url: "https://forge.example.com/x", report: func(string) {}}
 	if err := r.pack(); err != nil {
 		t.Fatal(err)
 	}
@@ -153,13 +157,41 @@ func packed(t *testing.T) map[string]string {
 	return all
 }
 
+func TestTheManifestForKrewHasTheArchivesAndTheirSums(t *testing.T) {
+	t.Parallel()
+	all := packed(t)
+	var m struct {
+		Metadata struct{ Name string }
+		Spec     struct {
+			Version   string
+			Platforms []struct {
+				Selector         struct{ MatchLabels map[string]string }
+				URI, SHA256, Bin string
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(all["krew.yaml"]), &m); err != nil {
+		t.Fatalf("%v\n%s", err, all["krew.yaml"])
+	}
+	if m.Metadata.Name != "lbc" || m.Spec.Version != "v1.2.3" || len(m.Spec.Platforms) != 2 {
+		t.Fatalf("%s", all["krew.yaml"])
+	}
+	for _, p := range m.Spec.Platforms {
+		name := "lbc_v1.2.3_" + p.Selector.MatchLabels["os"] + "_" + p.Selector.MatchLabels["arch"] + ".tar.gz"
+		sum := sha256.Sum256([]byte(all[name]))
+		if p.URI != "https://forge.example.com/x/releases/download/v1.2.3/"+name || p.SHA256 != hex.EncodeToString(sum[:]) || p.Bin != "lbc" || all[name] == "" {
+			t.Errorf("%+v, want %s", p, name)
+		}
+	}
+}
+
 func TestWhatIsPublishedIsCompleteAndTheSameEachTime(t *testing.T) {
 	t.Parallel()
 	first, second := packed(t), packed(t)
 	if !maps.Equal(first, second) {
 		t.Error("the same input makes other bytes")
 	}
-	want := []string{"aws-load-balancer-controller-1.2.3.tgz", "checksums.txt", "image.tar", "lbc_v1.2.3_darwin_arm64.tar.gz", "lbc_v1.2.3_linux_amd64.tar.gz", "release-notes.md", "v1_2_3_full.yaml"}
+	want := []string{"aws-load-balancer-controller-1.2.3.tgz", "checksums.txt", "image.tar", "krew.yaml", "lbc_v1.2.3_darwin_arm64.tar.gz", "lbc_v1.2.3_linux_amd64.tar.gz", "release-notes.md", "v1_2_3_full.yaml"}
 	if got := slices.Sorted(maps.Keys(first)); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -20,7 +20,7 @@ import (
 // pack makes files of directories below out, and the notes and checksums:
 //
 //	image/               → image.tar
-//	bin/SYSTEM-MACHINE/lbc → lbc_VERSION_SYSTEM_MACHINE.tar.gz, with licences
+//	bin/SYSTEM-MACHINE/lbc → lbc_VERSION_SYSTEM_MACHINE.tar.gz, with licences, and krew.yaml, by which krew installs them
 //
 // and, of the repository's chart if there is one, NAME-VERSION.tgz.
 //
@@ -50,6 +50,9 @@ func (r *release) pack() error {
 		if err := archive(filepath.Join(r.out, name), entries, true); err != nil {
 			return err
 		}
+	}
+	if err := r.krew(); err != nil {
+		return err
 	}
 	layout, err := below(filepath.Join(r.out, "image"))
 	if err != nil {

@@ -164,7 +164,7 @@ func Nearest(k Key) Key {
 		if lengths := len(candidate) - len(k); prefix(candidate) != prefix(k) || max(lengths, -lengths) >= bestDistance {
 			continue
 		}
-		if d := distance(strings.ToLower(suffix(k)), strings.ToLower(suffix(candidate))); d < bestDistance {
+		if d := Distance(strings.ToLower(suffix(k)), strings.ToLower(suffix(candidate))); d < bestDistance {
 			best, bestDistance = candidate, d
 		}
 	}
@@ -187,8 +187,8 @@ func cutDots(s string, n int) string {
 	return s
 }
 
-// distance is the Levenshtein distance of two strings, with a swap of neighbours counted as one edit.
-func distance(a, b string) int {
+// Distance is the Levenshtein distance of two strings, with a swap of neighbours counted as one edit.
+func Distance(a, b string) int {
 	previous2, previous, current := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range previous {
 		previous[j] = j

@@ -13,6 +13,8 @@ import (
 // TextOptions adjust the text form.
 type TextOptions struct {
 	Color bool // ANSI colours
+	// Details are lines to show below a step, such as the settings of what it creates; nil = none.
+	Details func(Step) []string
 }
 
 var marks = map[Action]struct{ sign, color string }{
@@ -55,6 +57,11 @@ func (p *Plan) Text(o TextOptions) string {
 		for _, w := range lines[min(1, len(lines)):] {
 			fmt.Fprintf(&b, "    %s  %s  %s\n", pad("", wideName), pad("", wideOp), w)
 		}
+		if o.Details != nil {
+			for _, d := range o.Details(s) {
+				fmt.Fprintf(&b, "      %s\n", d)
+			}
+		}
 	}
 	for _, w := range p.Withheld {
 		first, rest := w.Reason(), w.Step.Why
@@ -81,6 +88,11 @@ func (p *Plan) all() []Step {
 		out = append(out, w.Step)
 	}
 	return out
+}
+
+// Plus is the sum of both.
+func (s Summary) Plus(o Summary) Summary {
+	return Summary{s.Create + o.Create, s.Update + o.Update, s.Replace + o.Replace, s.Delete + o.Delete, s.Refused + o.Refused}
 }
 
 // String is "2 to create, 1 to change, 0 to replace, 0 to delete".

@@ -14,7 +14,7 @@ func newEnv(s *settings) *cobra.Command {
 playground's cluster; the AWS CLI and SDKs use the simulated account. The AWS CLI before 2.13 also needs
 --endpoint-url $AWS_ENDPOINT_URL.`,
 		Example: `  eval "$(playground env)"
-  lbc plan --kubeconfig $KUBECONFIG --cluster-name $CLUSTER_NAME --aws-vpc-id $VPC_ID`,
+  lbc plan -A --cluster-name $CLUSTER_NAME --aws-vpc-id $VPC_ID`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, e, err := s.running()

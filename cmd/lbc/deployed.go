@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
+	"github.com/k8s-lbc/lbc/internal/config"
+)
+
+// settings completes the controller's flags by those of its Deployment in the cluster, and says so; flags of the command line win.
+func (i *inputs) settings(ctx context.Context, k client.Reader, errOut io.Writer) error {
+	found, err := survey.DeployedControllers(ctx, k)
+	enough := i.config.ClusterName != "" || i.account != "" || i.simulated
+	switch {
+	case err != nil && !enough:
+		return fmt.Errorf("%w; set --cluster-name, --aws-vpc-id and the flags that your controller runs with", err)
+	case err != nil:
+		fmt.Fprintf(errOut, "lbc: the controller's flags are not known: %v\n", err) //nolint:errcheck // a hint
+		return nil
+	case len(found) == 0 && enough:
+		return nil
+	case len(found) == 0:
+		return errors.New("the cluster has no Deployment of the controller (label app.kubernetes.io/name=aws-load-balancer-controller) to read its flags from: " +
+			"set --cluster-name, --aws-region and --aws-vpc-id, and the flags that your controller runs with")
+	}
+	d := found[0]
+	taken, err := i.take(d)
+	if err != nil {
+		return fmt.Errorf("the arguments of %s: %w; set --cluster-name, --aws-vpc-id and the flags that your controller runs with", d, err)
+	}
+	line := fmt.Sprintf("lbc: %s are those of %s", strings.Join(taken, " "), d)
+	if len(taken) == 0 {
+		line = fmt.Sprintf("lbc: the command line overrides all flags of %s", d)
+	}
+	if n := len(found) - 1; n > 0 {
+		line += fmt.Sprintf(", the first of %d Deployments of controllers", n+1)
+	}
+	fmt.Fprintln(errOut, line) //nolint:errcheck // a hint
+	return nil
+}
+
+// given reports whether the command line has a flag.
+func (i *inputs) given(flag string) bool { return i.commandLine != nil && i.commandLine.Changed(flag) }
+
+// notTaken are the flags that say how the controller reaches its cluster, or which are about its process and its calls only.
+var notTaken = map[string]bool{"kubeconfig": true, "version": true, "aws-api-throttle": true}
+
+// take takes the flags of a Deployment that the command line does not have, and returns them.
+func (i *inputs) take(d survey.Deployed) (taken []string, err error) {
+	theirs := config.FlagSet(&config.Config{})
+	theirs.Usage = func() {}
+	if err := theirs.Parse(d.Args); err != nil {
+		return nil, err
+	}
+	kept := config.FlagSet(&config.Config{})
+	ofController := func(flag string) bool { return kept.Lookup(flag) != nil }
+	if err := copyFlags(kept, i.commandLine, ofController, nil); err != nil {
+		return nil, err
+	}
+	ours := config.FlagSet(&i.config) // which sets the defaults again
+	if err := errors.Join(copyFlags(ours, kept, ofController, nil), copyFlags(ours, theirs, func(flag string) bool { return !notTaken[flag] && !i.given(flag) }, &taken)); err != nil {
+		return nil, err
+	}
+	if i.config.Region == "" && d.Region != "" {
+		i.config.Region, taken = d.Region, append(taken, "AWS_REGION="+d.Region)
+	}
+	return taken, nil
+}
+
+// copyFlags sets the wanted flags that are changed in one set to the same values in another, and lists them.
+func copyFlags(to, from *pflag.FlagSet, wanted func(string) bool, list *[]string) (err error) {
+	from.Visit(func(f *pflag.Flag) {
+		if !wanted(f.Name) {
+			return
+		}
+		value := f.Value.String()
+		if strings.HasPrefix(f.Value.Type(), "stringTo") || strings.HasSuffix(f.Value.Type(), "Slice") {
+			value = strings.TrimSuffix(strings.TrimPrefix(value, "["), "]")
+		}
+		err = errors.Join(err, to.Set(f.Name, value))
+		if list != nil {
+			*list = append(*list, "--"+f.Name+"="+value)
+		}
+	})
+	return err
+}
+
+// otherName is a sentence if the cluster's LoadBalancer objects were all made under other names of the cluster; empty = they were not.
+func otherName(ctx context.Context, k client.Reader, name string) string {
+	list := &v1alpha1.LoadBalancerList{}
+	if k.List(ctx, list) != nil {
+		return "" // the kind is not served, or may not be read
+	}
+	var other *v1alpha1.LoadBalancer
+	for i := range list.Items {
+		switch o := &list.Items[i]; o.Status.Cluster {
+		case "":
+		case name:
+			return ""
+		default:
+			if other == nil {
+				other = o
+			}
+		}
+	}
+	if other == nil {
+		return ""
+	}
+	return fmt.Sprintf("--cluster-name is %s, but the load balancers of this cluster were made under the name %s, as LoadBalancer %s/%s shows: "+
+		"under another name all of them would be made again", name, other.Status.Cluster, other.Namespace, other.Name)
+}
