@@ -159,7 +159,7 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 		return nil, err
 	}
 	found = append(found, o.unmet(src, got.Stacks)...)
-	found = append(found, unconnected(src, &o.config)...)
+	found = append(found, unconnected(src)...)
 	found = append(found, ignoredKinds(src.unread)...)
 	diagnostics := everything(got)
 	if !o.fromCluster() {

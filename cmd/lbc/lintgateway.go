@@ -10,7 +10,6 @@ import (
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
@@ -66,7 +65,7 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 
 // unconnected are findings about objects of the Gateway API that name nothing of what is checked, or that nothing names. With a cluster there
 // are none: what names an object may come later.
-func unconnected(src *source, c *config.Config) (out []finding) {
+func unconnected(src *source) (out []finding) {
 	if src.kube != nil {
 		return nil
 	}

@@ -180,6 +180,7 @@ func (a assuming) Answer(ctx context.Context, needs []facts.Need) (facts.Facts, 
 			f.Subnets = a.withSubnets(f.Subnets)
 		case facts.NeedSecurityGroups:
 			f.SecurityGroups = a.withGroups(f.SecurityGroups)
+		default: // the account answers, or there is none
 		}
 	}
 	return f, nil

@@ -47,7 +47,7 @@ func TestKubectlCompletesTheArgumentsOfThePlugin(t *testing.T) {
 func TestAFlagOrCommandThatWasProbablyMeantIsNamed(t *testing.T) {
 	t.Parallel()
 	for want, line := range map[string][]string{
-		"unknown flag: --detials; did you mean --details?":                         {"doctor", "--detials"},
+		"unknown flag: --detail; did you mean --details?":                          {"doctor", "--detail"},
 		"unknown flag: --default-traget-type; did you mean --default-target-type?": {"plan", "--default-traget-type=ip"},
 		"unknown flag: --zzzzzzzzzz; lbc plan --help lists those that there are":   {"plan", "--zzzzzzzzzz"},
 		"Did you mean this?\n\tplan":                                               {"plam"},

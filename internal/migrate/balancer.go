@@ -331,7 +331,7 @@ func (b *balancer) addGateway(configuration string) {
 	}
 	foreign := slices.ContainsFunc(b.members, func(m member) bool { return m.ingress.Namespace != b.namespace })
 	for _, p := range b.ports {
-		l := gatewayv1.Listener{Name: gatewayv1.SectionName(p.section()), Port: gatewayv1.PortNumber(p.number), Protocol: gatewayv1.ProtocolType(p.protocol)}
+		l := gatewayv1.Listener{Name: gatewayv1.SectionName(p.section()), Port: p.number, Protocol: gatewayv1.ProtocolType(p.protocol)}
 		if foreign {
 			l.AllowedRoutes = &gatewayv1.AllowedRoutes{Namespaces: &gatewayv1.RouteNamespaces{From: ptr.To(gatewayv1.NamespacesFromAll)}}
 		}

@@ -134,10 +134,10 @@ func expression(pattern string) string {
 	var out strings.Builder
 	out.WriteByte('^')
 	for i := 0; i < len(pattern); i++ {
-		switch c := pattern[i]; {
-		case c == '*':
+		switch pattern[i] {
+		case '*':
 			out.WriteString(".*")
-		case c == '?':
+		case '?':
 			out.WriteByte('.')
 		default:
 			out.WriteString(regexp.QuoteMeta(pattern[i : i+1]))

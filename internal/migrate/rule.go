@@ -125,7 +125,7 @@ func (b *balancer) backends(u *unit, route string, a intent.Action) (out []gatew
 				}
 				b.find(severity, u.member.Object, x.Source.Path, text, "give the file of the Service, too, or read from the cluster")
 			}
-			ref.Name, ref.Port = gatewayv1.ObjectName(g.ServiceName), ptr.To(gatewayv1.PortNumber(p.Port))
+			ref.Name, ref.Port = gatewayv1.ObjectName(g.ServiceName), ptr.To(p.Port)
 			b.noteTargetGroup(u, route, g)
 		default:
 			ref.Kind, ref.Name = ptr.To(gatewayv1.Kind("TargetGroupName")), gatewayv1.ObjectName(x.TargetGroupName)
@@ -176,7 +176,7 @@ func (b *balancer) redirectOf(r stack.Redirect, ports []int) (f *gatewayv1.HTTPR
 		if len(ports) != 1 {
 			return nil, "", "a redirect to protocol " + r.Protocol + " and the port of the request needs a rule for each port"
 		}
-		f.Port = ptr.To(gatewayv1.PortNumber(b.ports[ports[0]].number))
+		f.Port = ptr.To(b.ports[ports[0]].number)
 	}
 	if r.Path != "" {
 		f.Path = &gatewayv1.HTTPPathModifier{Type: gatewayv1.FullPathHTTPPathModifier, ReplaceFullPath: &r.Path}
