@@ -446,6 +446,6 @@ func (b *balancer) addRedirect() {
 	h := b.newRoute(b.namespace, name(b.namespace, base, "redirect"), ports, nil)
 	h.Spec.Rules = []gatewayv1.HTTPRouteRule{{Filters: []gatewayv1.HTTPRouteFilter{{
 		Type:            gatewayv1.HTTPRouteFilterRequestRedirect,
-		RequestRedirect: &gatewayv1.HTTPRequestRedirectFilter{Scheme: ptr.To("https"), Port: ptr.To(gatewayv1.PortNumber(b.redirect)), StatusCode: ptr.To(301)},
+		RequestRedirect: &gatewayv1.HTTPRequestRedirectFilter{Scheme: ptr.To("https"), Port: ptr.To(b.redirect), StatusCode: ptr.To(301)},
 	}}}}
 }
