@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"math"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,5 +58,36 @@ func TestCapacityIsThatOfTheLastMinute(t *testing.T) {
 	c.Advance(counter.MeterWindow)
 	if n := c.Pending(); n != 0 {
 		t.Errorf("%d timers without load balancers", n)
+	}
+}
+
+// TestALookUpDuringAnUpdateOfItsLoadBalancerHoldsNoOtherUp keeps a load balancer locked as an update does, which looks target groups up meanwhile.
+func TestALookUpDuringAnUpdateOfItsLoadBalancerHoldsNoOtherUp(t *testing.T) {
+	t.Parallel()
+	p := New(Options{Clock: clock.NewStepped(time.Unix(1_700_000_000, 0))})
+	defer p.Close()
+	if err := p.Update(topology.Topology{LoadBalancers: []topology.LoadBalancer{{ARN: "alb", Type: stack.Application, Active: true, DNSName: "alb.example"}}}); err != nil {
+		t.Fatal(err)
+	}
+	for name, look := range map[string]func(){
+		"a question of DNS":       func() { p.Resolve("alb.example") },
+		"a list of the balancers": func() { p.Addresses() },
+	} {
+		b := p.loadBalancers["alb"]
+		b.mu.Lock()
+		var looking sync.WaitGroup
+		looking.Go(look)
+		free := false
+		for range 200 { // it is held up by now, or holds the plane
+			if free = p.mu.TryLock(); free {
+				p.mu.Unlock()
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if !free {
+			t.Errorf("%s keeps the plane locked while it waits", name)
+		}
+		b.mu.Unlock()
+		looking.Wait()
 	}
 }

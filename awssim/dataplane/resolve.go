@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -16,12 +17,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Addresses lists the active load balancers by DNS name.
-func (p *Plane) Addresses() []flow.Address {
+// balancers are the load balancers of this moment. What asks them for more must not hold p.mu: an update of a load balancer holds the lock of that one, and
+// looks target groups up under p.mu.
+func (p *Plane) balancers() []*loadBalancer {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
+	return slices.Collect(maps.Values(p.loadBalancers))
+}
+
+// Addresses lists the active load balancers by DNS name.
+func (p *Plane) Addresses() []flow.Address {
 	var out []flow.Address
-	for _, b := range p.loadBalancers {
+	for _, b := range p.balancers() {
 		if a, ok := b.address(); ok {
 			out = append(out, a)
 		}
@@ -58,9 +65,7 @@ func (b *loadBalancer) address() (flow.Address, bool) {
 func (p *Plane) find(name string) (*loadBalancer, flow.Address, bool) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	label, rest, _ := strings.Cut(name, ".")
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	for _, b := range p.loadBalancers {
+	for _, b := range p.balancers() {
 		c := b.Active()
 		if c == nil {
 			continue
