@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,18 +49,21 @@ func (c *Cluster) TargetGroups(lb simclient.LoadBalancer) []simclient.TargetGrou
 	return groups
 }
 
-// WaitHealthy waits until each target group of the load balancer has targets and all of them are healthy.
+// WaitHealthy waits until each target group of the load balancer has healthy targets, and no others in the zones of the load balancer. Targets elsewhere get no
+// requests: where pods are is up to the scheduler.
 func (c *Cluster) WaitHealthy(t testing.TB, lb simclient.LoadBalancer) {
 	t.Helper()
 	c.WaitFor(t, "healthy targets of "+lb.Name, func(context.Context) error {
 		for _, tg := range c.TargetGroups(lb) {
-			if len(tg.Targets) == 0 {
-				return fmt.Errorf("%s has no targets", tg.Name)
-			}
+			healthy := false
 			for _, target := range tg.Targets {
-				if target.State != "healthy" {
+				outside := target.State == "unused" && !slices.ContainsFunc(lb.Zones, func(z simclient.Zone) bool { return z.Name == target.Zone })
+				if healthy = healthy || target.State == "healthy"; target.State != "healthy" && !outside {
 					return fmt.Errorf("%s: %s:%d is %s %s", tg.Name, target.ID, target.Port, target.State, target.Reason)
 				}
+			}
+			if !healthy {
+				return fmt.Errorf("%s has no healthy targets", tg.Name)
 			}
 		}
 		return nil
