@@ -20,6 +20,10 @@ const (
 	returnPause = 10 * time.Second
 )
 
+// unmapAfter is how many seconds the process rests before the pages of its binary are given back, once in each time of rest. A start reads nearly all of them, for
+// the tables of all packages, and rest needs less than half.
+const unmapAfter = 10
+
 // How far the heap grows before garbage is collected, in percent of what is live; the runtime's default is 100. Most of what is live are the informers' caches,
 // which each collection reads. At rest collections are rare, and less garbage makes the pod smaller. In a burst of work a small growth would make
 // collections a third of the processor time.
@@ -45,17 +49,21 @@ func growth(live, allocated uint64, since time.Duration) int {
 	return max(burstGrowth, int(burstBytes*100/max(live, 1<<20))) //nolint:gosec // at most 2,400
 }
 
-// giver decides when free memory is given back to the operating system. After a burst of work the runtime itself keeps what the burst needed for
+// giver decides when free memory, and the pages of the binary, are given back to the operating system. After a burst of work the runtime itself keeps what the burst needed for
 // minutes.
 type giver struct {
 	before memory
 	last   time.Time // when memory was given back
+	rested int       // how often in a row the process was seen at rest
 }
 
 // gives reports whether the process rests, a second after the last call, and whether memory is to be given back then.
 func (g *giver) gives(m memory, now time.Time) (rests, gives bool) {
 	rests = m.allocated-g.before.allocated <= restAllocates
 	g.before = m
+	if g.rested++; !rests {
+		g.rested = 0
+	}
 	free := m.free + m.objects - min(m.live, m.objects)
 	if !rests || free < max(freeAtLeast, m.objects/freeOfHeap) || now.Sub(g.last) < returnPause {
 		return rests, false
@@ -63,6 +71,9 @@ func (g *giver) gives(m memory, now time.Time) (rests, gives bool) {
 	g.last = now
 	return true, true
 }
+
+// unmaps reports whether the pages of the binary are to be given back, after gives was called.
+func (g *giver) unmaps() bool { return g.rested == unmapAfter }
 
 // collector sets how far the heap grows. It is safe for concurrent use.
 type collector struct {
@@ -134,6 +145,9 @@ func giveBack(ctx context.Context, rests func()) {
 			}
 			if gives {
 				debug.FreeOSMemory()
+			}
+			if g.unmaps() {
+				unmapBinary()
 			}
 		}
 	}

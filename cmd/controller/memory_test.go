@@ -41,6 +41,37 @@ func TestMemoryIsGivenBackAtRestWhereMuchIsFreeAndNotSoonAgain(t *testing.T) {
 	}
 }
 
+func TestTheBinaryIsUnmappedOnceInEachTimeOfRest(t *testing.T) {
+	t.Parallel()
+	g, allocated := &giver{}, uint64(0)
+	unmaps := func(seconds int, perSecond uint64) (n int) {
+		for range seconds {
+			allocated += perSecond
+			if g.gives(memory{allocated: allocated}, time.Unix(1000, 0)); g.unmaps() {
+				n++
+			}
+		}
+		return n
+	}
+	for _, step := range []struct {
+		name      string
+		seconds   int
+		perSecond uint64
+		want      int
+	}{
+		{"the start", 3, 30 * mib, 0},
+		{"a short rest", 9, mib, 0},
+		{"a burst of work", 1, 30 * mib, 0},
+		{"rest", 60, mib, 1},
+		{"another burst", 5, 30 * mib, 0},
+		{"rest again", 11, mib, 1},
+	} {
+		if got := unmaps(step.seconds, step.perSecond); got != step.want {
+			t.Errorf("%s: unmapped %d times, want %d", step.name, got, step.want)
+		}
+	}
+}
+
 func TestGarbageIsCollectedRarelyInABurstOfWorkAndSoonAtRest(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -230,7 +230,7 @@ func (w *workload) replace(ctx context.Context, app string, by discoveryv1.Endpo
 
 // swap makes the slice of an app in which its oldest endpoint terminates and another one has come. Those that terminated before are gone from it.
 func (w *workload) swap(app string, by discoveryv1.Endpoint) (leaves discoveryv1.Endpoint, slice *discoveryv1.EndpointSlice) {
-	all := slices.DeleteFunc(slices.Clone(w.endpoints[app]), func(e discoveryv1.Endpoint) bool { return *e.Conditions.Terminating })
+	all := remaining(w.endpoints[app])
 	all[0].Conditions = discoveryv1.EndpointConditions{Ready: ptr.To(false), Serving: ptr.To(true), Terminating: ptr.To(true)}
 	w.endpoints[app] = append(all, by)
 	return all[0], w.slice(app, w.endpoints[app])

@@ -161,6 +161,7 @@ func (w *workload) crowd(ctx context.Context, n int, podsOf func(app int) int) e
 	}
 	more := make([][]discoveryv1.Endpoint, n)
 	for i := range more {
+		w.endpoints[app(i)] = remaining(w.endpoints[app(i)])
 		more[i] = w.reserve(app(i), max(0, podsOf(i)-len(w.endpoints[app(i)])))
 	}
 	err := each(ctx, n, func(ctx context.Context, i int) error {
@@ -180,6 +181,11 @@ func (w *workload) crowd(ctx context.Context, n int, podsOf func(app int) int) e
 		w.endpoints[app(i)] = append(w.endpoints[app(i)], more[i]...)
 	}
 	return err
+}
+
+// remaining are the endpoints that do not terminate.
+func remaining(all []discoveryv1.Endpoint) []discoveryv1.Endpoint {
+	return slices.DeleteFunc(slices.Clone(all), func(e discoveryv1.Endpoint) bool { return *e.Conditions.Terminating })
 }
 
 // reserve takes addresses for pods of an app, from the nodes in turn.
