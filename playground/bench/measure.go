@@ -142,6 +142,16 @@ const (
 	sweepTime   = time.Minute
 )
 
+// havingRestarted prepares a controller that was just started: it looks for drift, one read a second, only a minute later.
+func havingRestarted(p *population, n int) func(context.Context, *session) error {
+	return func(ctx context.Context, s *session) error {
+		if err := having(p, n)(ctx, s); err != nil {
+			return err
+		}
+		return measureRestart(ctx, s, nil)
+	}
+}
+
 // havingRestartedCrowd prepares a controller that was started beforeSweep ago, with the largest cluster.
 func havingRestartedCrowd(ctx context.Context, s *session) error {
 	if err := havingCrowd(ctx, s); err != nil {

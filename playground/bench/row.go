@@ -126,7 +126,7 @@ var usualRows = []row{
 
 	{"throttled-restart", throttleKind, "restart with 100, AWS throttles", "ends the controller and starts it again, ELBv2 taking 10 writes, 20 reads, 10 registrations and 0.2 load balancers a second", having(ingresses, many), underLimits(slowAccount, measureRestart)},
 	{"throttled-rollout", throttleKind, "a new pod for each of 100 apps, AWS throttles", "replaces an endpoint of each app at once, under the same limits", having(ingresses, many), underLimits(slowAccount, replacingOfEach)},
-	{"throttled-delete-100", throttleKind, "delete all 100, AWS throttles", "deletes all Ingresses at once, under the same limits", having(ingresses, many), underLimits(slowAccount, deleting(ingresses))},
+	{"throttled-delete-100", throttleKind, "delete all 100, AWS throttles", "deletes all Ingresses at once, under the same limits", havingRestarted(ingresses, many), underLimits(slowAccount, deleting(ingresses))},
 	{"throttled-small", throttleKind, "one Ingress beside a group of 100, AWS throttles", "creates one Ingress while a group of 100 is being created under the same limits, until its hostname is in the status", having(nil, 0), underLimits(slowAccount, smallBesideLarge)},
 	{"throttled-create-99", throttleKind, "create 99 more, AWS throttles", "creates 99 more at once, under the same limits: AWS takes 445 s for their load balancers; until half of the load balancers are created, all targets must be registered", having(ingresses, 1), underLimits(slowAccount, creatingInOrder)},
 
