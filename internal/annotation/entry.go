@@ -110,6 +110,8 @@ func gatewayEntries() []Entry {
 			Doc: "ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load balancer, do not serve, and may be deleted."},
 		{Key: GatewayDriftPolicy, Syntax: String, Scope: OnGateway, Costs: diag.LoadBalancer, Default: "that of the class, else --drift-policy (correct)", Example: "report,tags=ignore",
 			Doc: "What becomes of changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of fields, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of its LoadBalancerConfigurations takes precedence, per group."},
+		{Key: GatewayReplacementPolicy, Syntax: String, Scope: OnGateway, Costs: diag.LoadBalancer, Default: "that of the class, else --replacement-policy (allow)", Example: "refuse,except=k8s-shop-web-0123456789",
+			Doc: "What becomes of an edit that would replace the load balancer by another one, with another DNS name, as one of the scheme: `allow` or `refuse`; `,except=NAME` admits the replacement of one load balancer, and `,keep=1h` keeps the former one so long ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of its LoadBalancerConfigurations takes precedence."},
 		{Key: GatewayDryRun, Syntax: Bool, Scope: OnGateway, Costs: diag.LoadBalancer, Default: "false", Example: "true",
 			Doc: "Whether the Gateway is only planned: nothing of it, its ListenerSets and its routes is deployed, its stack is written to dry-run-plan, and an event counts the planned changes. What is already deployed stays as it is. Only the value true counts."},
 		{Key: GatewayDryRunPlan, Syntax: JSON, Scope: Written, Costs: diag.LoadBalancer, Example: "{}",

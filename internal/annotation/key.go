@@ -26,6 +26,7 @@ const (
 	AllowDeletion          Key = IngressPrefix + "allow-deletion"
 	DeleteDuplicates       Key = IngressPrefix + "delete-duplicates"
 	DriftPolicy            Key = IngressPrefix + "drift-policy"
+	ReplacementPolicy      Key = IngressPrefix + "replacement-policy"
 	DryRun                 Key = IngressPrefix + "dry-run"
 	DryRunPlan             Key = IngressPrefix + "dry-run-plan"
 	DryRunPlanGzip         Key = IngressPrefix + "dry-run-plan-gzip"
@@ -150,6 +151,7 @@ const (
 	ServiceNodeLabels            Key = ServicePrefix + "aws-load-balancer-target-node-labels"
 	ServiceAllowDeletion         Key = ServicePrefix + "aws-load-balancer-allow-deletion"
 	ServiceDriftPolicy           Key = ServicePrefix + "aws-load-balancer-drift-policy"
+	ServiceReplacementPolicy     Key = ServicePrefix + "aws-load-balancer-replacement-policy"
 	ServiceDeleteDuplicates      Key = ServicePrefix + "aws-load-balancer-delete-duplicates"
 	ServiceMultiCluster          Key = ServicePrefix + "aws-load-balancer-multi-cluster-target-group"
 	ServiceHCProtocol            Key = ServicePrefix + "aws-load-balancer-healthcheck-protocol"
@@ -162,16 +164,20 @@ const (
 	ServiceHCUnhealthy           Key = ServicePrefix + "aws-load-balancer-healthcheck-unhealthy-threshold"
 )
 
-// ClassDriftPolicy is read on IngressClassParams and LoadBalancerConfigurations, whose schemas have no field for it.
-const ClassDriftPolicy Key = "elbv2.k8s.aws/drift-policy"
+// Keys that are read on IngressClassParams and LoadBalancerConfigurations, whose schemas have no fields for them.
+const (
+	ClassDriftPolicy       Key = "elbv2.k8s.aws/drift-policy"
+	ClassReplacementPolicy Key = "elbv2.k8s.aws/replacement-policy"
+)
 
 // Keys that are read on Gateways.
 const (
-	GatewayAllowDeletion    Key = GatewayPrefix + "allow-deletion"
-	GatewayDeleteDuplicates Key = GatewayPrefix + "delete-duplicates"
-	GatewayDriftPolicy      Key = GatewayPrefix + "drift-policy"
-	GatewayDryRun           Key = GatewayPrefix + "dry-run"
-	GatewayDryRunPlan       Key = GatewayPrefix + "dry-run-plan"
-	GatewayDryRunPlanGzip   Key = GatewayPrefix + "dry-run-plan-gzip"
-	GatewayRuleConstruction Key = GatewayPrefix + "rule-construction"
+	GatewayAllowDeletion     Key = GatewayPrefix + "allow-deletion"
+	GatewayDeleteDuplicates  Key = GatewayPrefix + "delete-duplicates"
+	GatewayDriftPolicy       Key = GatewayPrefix + "drift-policy"
+	GatewayReplacementPolicy Key = GatewayPrefix + "replacement-policy"
+	GatewayDryRun            Key = GatewayPrefix + "dry-run"
+	GatewayDryRunPlan        Key = GatewayPrefix + "dry-run-plan"
+	GatewayDryRunPlanGzip    Key = GatewayPrefix + "dry-run-plan-gzip"
+	GatewayRuleConstruction  Key = GatewayPrefix + "rule-construction"
 )

@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/replacement"
 )
 
 // Findings collects diagnostics, each once.
@@ -179,6 +180,29 @@ func (r Reader) DriftPolicy(k Key) map[string]intent.Field[string] {
 func (r Reader) ClassDriftPolicy() map[string]intent.Field[string] {
 	instead, _ := drift.Parse(string(drift.Correct))
 	return r.driftPolicy(ClassDriftPolicy, diag.AddOn, instead)
+}
+
+// ReplacementPolicy reads whether an edit may replace the load balancer, as package replacement prints it.
+func (r Reader) ReplacementPolicy(k Key) intent.Field[string] {
+	return r.replacementPolicy(k, diag.LoadBalancer)
+}
+
+// ClassReplacementPolicy reads the policy of a class. A mistake in it sets no member aside: no load balancer is replaced then.
+func (r Reader) ClassReplacementPolicy() intent.Field[string] {
+	return r.replacementPolicy(ClassReplacementPolicy, diag.AddOn)
+}
+
+func (r Reader) replacementPolicy(k Key, costs diag.Scope) intent.Field[string] {
+	raw, source, ok := r.Raw(k)
+	if !ok {
+		return intent.Field[string]{}
+	}
+	p, err := replacement.Parse(raw)
+	if err != nil {
+		r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, err.Error(), replacement.Remedy()).In(costs))
+		p = replacement.Policy{Refuse: true}
+	}
+	return intent.Of(p.String(), source)
 }
 
 func (r Reader) driftPolicy(k Key, costs diag.Scope, instead drift.Policies) map[string]intent.Field[string] {

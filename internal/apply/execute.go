@@ -21,6 +21,9 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 			return impossible(fmt.Errorf("%s refers to %s %s, which neither exists nor is created by the plan", plan.NameOf(s.Op), ref.Kind, ref.ID))
 		}
 	}
+	if s.NotBefore.After(r.d.Now()) {
+		return Outcome{State: Waiting, Until: s.NotBefore, On: "the end of the time for which it is kept"}
+	}
 	ctx = cloud.WithPriority(ctx, priorities[s.Lane])
 	if active := s.Op.Traits().Active; active != (plan.Active{}) {
 		if o, wait := r.awaitActive(ctx, s, active); wait {

@@ -78,6 +78,8 @@ type Result struct {
 	Keep stack.Keep
 	// DriftPolicy has the policies that members and classes declare for what is changed in AWS by hand, by group of fields.
 	DriftPolicy map[string]string
+	// ReplacementPolicy is what members or their class declare for an edit that would replace the load balancer, as package replacement prints it.
+	ReplacementPolicy intent.Field[string]
 }
 
 // Origin is where a resource comes from.

@@ -131,6 +131,7 @@ type shared struct {
 	tagsSource       map[string]intent.Source
 	addOns           addOns
 	driftPolicy      map[string]string
+	replacement      merge.Owned[string]
 }
 
 // mergeShared merges the settings of the load balancer as a whole.
@@ -169,6 +170,8 @@ func (b *build) mergeShared() shared {
 	s.driftPolicy, _ = keyed(b, "drift-policy", "drift policy of", false, all, nil, func(i int) map[string]intent.Field[string] {
 		return b.members[i].Settings.DriftPolicy
 	})
+	s.replacement = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.ReplacementPolicy },
+		merge.Setting[string]{Name: "replacement-policy", What: "replacement policy"})
 	return s
 }
 

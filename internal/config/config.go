@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/drift"
+	"github.com/k8s-lbc/lbc/internal/replacement"
 )
 
 // Config is a parsed and validated command line.
@@ -58,6 +59,7 @@ type Config struct {
 	DeleteOrphansAfter     time.Duration // 0 = they stay
 	DriftInterval          time.Duration // 0 = no background sweep
 	DriftPolicy            string
+	ReplacementPolicy      string
 	Checkpoints            bool // store last good versions and observations for the next leader
 	// Passes at once. Where a flag is not given, they are those of defaultWorkers instead of the flag's default, 3, which is that of
 	// the existing controller.
@@ -156,6 +158,9 @@ func (c *Config) Validate() error {
 	}
 	if _, err := drift.Parse(c.DriftPolicy); err != nil {
 		return fmt.Errorf("invalid value %q for --drift-policy: %w; %s", c.DriftPolicy, err, drift.Remedy())
+	}
+	if _, err := replacement.Parse(c.ReplacementPolicy); err != nil {
+		return fmt.Errorf("invalid value %q for --replacement-policy: %w; %s", c.ReplacementPolicy, err, replacement.Remedy())
 	}
 	return cmp.Or(c.Traces.validate(), c.Webhooks.validate())
 }

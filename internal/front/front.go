@@ -28,6 +28,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/replacement"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -149,6 +150,21 @@ func DriftPolicies(c compile.Result, by drift.Policies) drift.Policies {
 		declared[drift.Group(g)] = drift.Policy(p)
 	}
 	return declared.Over(by)
+}
+
+// ReplacementPolicyFromFlags is the replacement policy where objects and classes declare none. The flags are valid.
+func ReplacementPolicyFromFlags(c *config.Config) replacement.Policy {
+	p, _ := replacement.Parse(c.ReplacementPolicy)
+	return p
+}
+
+// Replacement is the policy that members or their class declare, else by, for a plan that is made now.
+func Replacement(c compile.Result, by replacement.Policy, now time.Time) diff.Replacement {
+	if f := c.ReplacementPolicy; f.Set {
+		p, _ := replacement.Parse(f.Value) // which the front end has printed
+		return diff.Replacement{Policy: p, By: f.Source.Object.String() + ", " + f.Source.Path, Now: now}
+	}
+	return diff.Replacement{Policy: by, By: "flag --replacement-policy", Now: now}
 }
 
 // Loader is the front end of one kind of owner of stacks.

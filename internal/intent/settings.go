@@ -30,6 +30,8 @@ type Settings struct {
 	Frontend  Frontend
 	// DriftPolicy has the policies for what is changed in AWS by hand, by group of fields.
 	DriftPolicy map[string]Field[string] `json:",omitempty"`
+	// ReplacementPolicy is what becomes of an edit that would replace the load balancer, as package replacement prints it.
+	ReplacementPolicy Field[string] `json:",omitzero"`
 }
 
 // AddressSources are the sources of the addresses of an NLB by their kind; the zero Source = that of Mappings.

@@ -139,6 +139,7 @@ func frontendRows() (out []Row) {
 func ownRows() []Row {
 	return []Row{
 		to(annotation.DriftPolicy, "Gateway annotation "+string(annotation.GatewayDriftPolicy)),
+		to(annotation.ReplacementPolicy, "Gateway annotation "+string(annotation.GatewayReplacementPolicy)),
 		to(annotation.AllowDeletion, "Gateway annotation "+string(annotation.GatewayAllowDeletion)),
 		{Key: annotation.DeleteDuplicates, Fate: Kept, Why: "it names resources of the Ingress"},
 		{Key: annotation.DryRun, Fate: Kept, Why: "the Gateway has a dry run of its own"},

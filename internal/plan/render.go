@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -123,5 +124,6 @@ func (s Step) MarshalJSON() ([]byte, error) {
 		Lane      Lane      `json:"lane"`
 		Why       []string  `json:"why,omitempty"`
 		Guard     *Guard    `json:"guard,omitempty"`
-	}{s.ID, s.Action, s.Resource, NameOf(s.Op), s.Op, s.Needs, s.After, s.Lane, s.Why, s.Guard})
+		NotBefore time.Time `json:"notBefore,omitzero"`
+	}{s.ID, s.Action, s.Resource, NameOf(s.Op), s.Op, s.Needs, s.After, s.Lane, s.Why, s.Guard, s.NotBefore})
 }

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -82,6 +83,8 @@ type Step struct {
 	Lane  Lane
 	Why   []string // e.g. "idle_timeout.timeout_seconds 60 → 75"
 	Guard *Guard   // refuses the step; nil = none
+	// NotBefore is the time at which the step may be carried out; zero = at once.
+	NotBefore time.Time
 }
 
 // Need adds steps that must have succeeded. Empty ids are left out.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -122,6 +123,7 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 			}
 			res.Observed = o.Clone() // a diff sorts in place
 			opt := w.Options(key.Owner, front.OptionsFromFlags(c))
+			opt.Replacement = front.Replacement(r, front.ReplacementPolicyFromFlags(c), time.Now())
 			withheld, assumed := withhold(ctx, r, o, c, in)
 			plan := func() {
 				res.Plan = diff.Stack(r.Stack, r.Keep, o.Clone(), opt).Under(policy.Protect(w.Protected, o), withheld)

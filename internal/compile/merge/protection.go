@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/replacement"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -64,6 +65,8 @@ var protections = []protection{
 	{"default-backend", true, false, nil},
 
 	{"drift-policy/*", true, true, ranked("ignore", "report", "correct")}, // the edits of all members take effect under correct
+
+	{"replacement-policy", true, true, replacement.Tighter},
 
 	{"frontend/enabled", true, true, ranked("true", "false")},
 	{"frontend/scheme", true, true, ranked(stack.InternetFacing, stack.Internal)},

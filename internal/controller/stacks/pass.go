@@ -290,7 +290,7 @@ func missingInAWS(d diag.Diagnostic) bool {
 func creates(p *plan.Plan) bool {
 	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
 		_, ok := step.Op.(elb.CreateLoadBalancer)
-		return ok
+		return ok && step.Guard == nil
 	})
 }
 

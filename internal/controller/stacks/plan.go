@@ -23,7 +23,7 @@ import (
 // plan is the plan from what is observed of a stack to what is compiled, under the policies of the stack. foreign is as of foreignTargets.
 func (s *Reconciler) plan(key stack.Key, w front.Input, c compile.Result, o elb.Observed, foreign map[string]int) plan.Plan {
 	opt := w.Options(key.Owner, s.Options)
-	opt.Foreign = foreign
+	opt.Foreign, opt.Replacement = foreign, front.Replacement(c, s.ReplacementPolicy, s.Now())
 	s.mu.Lock()
 	if st := s.states[key]; st != nil {
 		opt.Duplicates = maps.Clone(st.duplicates)

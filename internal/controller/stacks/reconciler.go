@@ -29,6 +29,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/replacement"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/tracing"
@@ -68,15 +69,16 @@ type Reconciler struct {
 	Decided   func(key stack.Key, changes []gateway.Change)
 	Forgotten func(key stack.Key)
 	// Loading is called at the beginning of each pass: something of the stack may have changed; nil = no call.
-	Loading      func(key stack.Key)
-	Compile      compile.Config
-	Options      diff.Options   // of all plans
-	DriftPolicy  drift.Policies // where objects and their classes declare none
-	Stabilize    time.Duration
-	AnnotatePlan bool // write the stack to an annotation of the first member
-	Now          func() time.Time
-	Retries      *Retries
-	Traces       *tracing.Passes[stack.Key] // nil = none
+	Loading           func(key stack.Key)
+	Compile           compile.Config
+	Options           diff.Options       // of all plans
+	DriftPolicy       drift.Policies     // where objects and their classes declare none
+	ReplacementPolicy replacement.Policy // likewise
+	Stabilize         time.Duration
+	AnnotatePlan      bool // write the stack to an annotation of the first member
+	Now               func() time.Time
+	Retries           *Retries
+	Traces            *tracing.Passes[stack.Key] // nil = none
 
 	mu     sync.Mutex
 	states map[stack.Key]*stackState

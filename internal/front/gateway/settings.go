@@ -40,16 +40,17 @@ func (l *Loaded) attributes() map[string]intent.Field[string] {
 func (t *translation) settings(d *Decisions) intent.Settings {
 	l := t.Loaded
 	s := intent.Settings{
-		Name:             text(l, "loadBalancerName", func(s *spec) *string { return s.LoadBalancerName }),
-		Scheme:           text(l, "scheme", func(s *spec) *configv1.Scheme { return s.Scheme }),
-		IPAddressType:    text(l, "ipAddressType", func(s *spec) *configv1.IPAddressType { return s.IPAddressType }),
-		SecurityGroups:   configuration.List(l.configuration, "securityGroups", func(s *spec) []string { return s.SecurityGroups }),
-		NoSecurityGroups: configuration.Value(l.configuration, "disableSecurityGroup", func(s *spec) *bool { return s.DisableSecurityGroup }),
-		ManageBackend:    configuration.Value(l.configuration, "manageBackendSecurityGroupRules", func(s *spec) *bool { return s.ManageBackendSecurityGroupRules }),
-		Attributes:       l.attributes(),
-		Tags:             configuration.Map(l.configuration, "tags", func(s *spec) map[string]string { return s.Tags }),
-		AddOns:           t.addOns(d),
-		DriftPolicy:      t.driftPolicy(),
+		Name:              text(l, "loadBalancerName", func(s *spec) *string { return s.LoadBalancerName }),
+		Scheme:            text(l, "scheme", func(s *spec) *configv1.Scheme { return s.Scheme }),
+		IPAddressType:     text(l, "ipAddressType", func(s *spec) *configv1.IPAddressType { return s.IPAddressType }),
+		SecurityGroups:    configuration.List(l.configuration, "securityGroups", func(s *spec) []string { return s.SecurityGroups }),
+		NoSecurityGroups:  configuration.Value(l.configuration, "disableSecurityGroup", func(s *spec) *bool { return s.DisableSecurityGroup }),
+		ManageBackend:     configuration.Value(l.configuration, "manageBackendSecurityGroupRules", func(s *spec) *bool { return s.ManageBackendSecurityGroupRules }),
+		Attributes:        l.attributes(),
+		Tags:              configuration.Map(l.configuration, "tags", func(s *spec) map[string]string { return s.Tags }),
+		AddOns:            t.addOns(d),
+		DriftPolicy:       t.driftPolicy(),
+		ReplacementPolicy: t.replacementPolicy(),
 	}
 	if s.NoSecurityGroups.Set && l.Family == attachment.Application {
 		t.ignored(s.NoSecurityGroups.Source, "an Application Load Balancer has security groups", "name some in securityGroups, or remove the field")
@@ -63,20 +64,37 @@ func (t *translation) settings(d *Decisions) intent.Settings {
 
 // driftPolicy are the policies of the annotation, under those that the annotations of configurations declare.
 func (t *translation) driftPolicy() map[string]intent.Field[string] {
-	f := &annotation.Findings{}
 	out := map[string]intent.Field[string]{}
-	maps.Copy(out, annotation.NewReader(f, Object(t.Gateway), t.Gateway.Annotations).DriftPolicy(annotation.GatewayDriftPolicy))
+	t.annotated(func(r annotation.Reader) { maps.Copy(out, r.DriftPolicy(annotation.GatewayDriftPolicy)) },
+		func(r annotation.Reader) { maps.Copy(out, r.ClassDriftPolicy()) })
+	return out
+}
+
+// replacementPolicy is the policy that the annotation of a configuration declares, else that of the Gateway's.
+func (t *translation) replacementPolicy() (out intent.Field[string]) {
+	t.annotated(func(r annotation.Reader) { out = r.ReplacementPolicy(annotation.GatewayReplacementPolicy) },
+		func(r annotation.Reader) {
+			if f := r.ClassReplacementPolicy(); f.Set {
+				out = f
+			}
+		})
+	return out
+}
+
+// annotated reads annotations of the Gateway, and then those of its configurations, the one that takes precedence last. What is wrong with any is reported on the Gateway.
+func (t *translation) annotated(own, class func(annotation.Reader)) {
+	f := &annotation.Findings{}
+	own(annotation.NewReader(f, Object(t.Gateway), t.Gateway.Annotations))
 	for _, c := range t.configurations {
 		if c != nil {
 			o := diag.Object{Kind: "LoadBalancerConfiguration", Namespace: c.Namespace, Name: c.Name}
-			maps.Copy(out, annotation.NewReader(f, o, c.Annotations).ClassDriftPolicy())
+			class(annotation.NewReader(f, o, c.Annotations))
 		}
 	}
 	for _, d := range f.List() {
 		d.Object, d.Path = Object(t.Gateway), intent.Source{Object: d.Object, Path: d.Path}.Place()
 		t.add(d)
 	}
-	return out
 }
 
 // privateLinkRules reads whether inbound rules apply to PrivateLink traffic, which only a load balancer with security groups can have.

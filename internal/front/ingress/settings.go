@@ -25,11 +25,12 @@ func (t *translation) settings() intent.Settings {
 		Subnets:        t.subnets(spec.Subnets),
 		Attributes: overlay(t.read.Attributes(annotation.LoadBalancerAttributes),
 			t.attributes(spec.LoadBalancerAttributes), func() intent.Source { return t.params("spec.loadBalancerAttributes") }),
-		Tags:            t.tags(t.read),
-		SSLRedirectPort: t.sslRedirect(spec.SSLRedirectPort),
-		AddOns:          t.addOns(spec),
-		Frontend:        t.frontend(),
-		DriftPolicy:     t.driftPolicy(),
+		Tags:              t.tags(t.read),
+		SSLRedirectPort:   t.sslRedirect(spec.SSLRedirectPort),
+		AddOns:            t.addOns(spec),
+		Frontend:          t.frontend(),
+		DriftPolicy:       t.driftPolicy(),
+		ReplacementPolicy: t.replacementPolicy(),
 	}
 	s.Name = t.text(spec.LoadBalancerName, "spec.loadBalancerName", annotation.LoadBalancerName)
 	s.Scheme = t.text(string(ptr.Deref(spec.Scheme, "")), "spec.scheme", annotation.Scheme)
@@ -54,16 +55,34 @@ func (t *translation) driftPolicy() map[string]intent.Field[string] {
 	if t.class.Params == nil {
 		return out
 	}
-	f := &annotation.Findings{}
-	of := annotation.NewReader(f, t.params("").Object, t.class.Params.Annotations).ClassDriftPolicy()
-	for _, d := range f.List() {
-		d.Object, d.Path = Object(t.ingress), t.params(d.Path).Place()
-		t.findings.Add(d)
-	}
+	of := ofClass(t, annotation.Reader.ClassDriftPolicy)
 	if len(out) == 0 {
 		return of
 	}
 	maps.Copy(out, of)
+	return out
+}
+
+// replacementPolicy is the policy that the class parameters declare, else that of the annotation.
+func (t *translation) replacementPolicy() intent.Field[string] {
+	own := t.read.ReplacementPolicy(annotation.ReplacementPolicy)
+	if t.class.Params == nil {
+		return own
+	}
+	if f := ofClass(t, annotation.Reader.ClassReplacementPolicy); f.Set {
+		return f
+	}
+	return own
+}
+
+// ofClass reads an annotation of the class parameters. What is wrong with it is reported on the Ingress.
+func ofClass[T any](t *translation, read func(annotation.Reader) T) T {
+	f := &annotation.Findings{}
+	out := read(annotation.NewReader(f, t.params("").Object, t.class.Params.Annotations))
+	for _, d := range f.List() {
+		d.Object, d.Path = Object(t.ingress), t.params(d.Path).Place()
+		t.findings.Add(d)
+	}
 	return out
 }
 

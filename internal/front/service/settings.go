@@ -14,18 +14,19 @@ import (
 
 func (t *translation) settings() intent.Settings {
 	s := intent.Settings{
-		Name:             t.read.String(annotation.ServiceName),
-		Scheme:           t.scheme(),
-		IPAddressType:    t.read.String(annotation.ServiceIPAddressType),
-		SecurityGroups:   t.read.NonEmptyList(annotation.ServiceSecurityGroups),
-		NoSecurityGroups: t.read.Bool(annotation.ServiceDisableSecurityGroups),
-		ManageBackend:    t.read.Bool(annotation.ServiceManageBackend),
-		Attributes:       t.attributes(),
-		Tags:             intent.Entries(t.read.Map(annotation.ServiceTags)),
-		SourceNAT:        t.read.String(annotation.ServiceSourceNAT),
-		PrivateLinkRules: t.read.String(annotation.ServicePrivateLinkRules),
-		DriftPolicy:      t.read.DriftPolicy(annotation.ServiceDriftPolicy),
-		AddOns:           intent.AddOns{Capacity: t.read.Capacity(annotation.ServiceCapacity, !t.config.CapacityOff)},
+		Name:              t.read.String(annotation.ServiceName),
+		Scheme:            t.scheme(),
+		IPAddressType:     t.read.String(annotation.ServiceIPAddressType),
+		SecurityGroups:    t.read.NonEmptyList(annotation.ServiceSecurityGroups),
+		NoSecurityGroups:  t.read.Bool(annotation.ServiceDisableSecurityGroups),
+		ManageBackend:     t.read.Bool(annotation.ServiceManageBackend),
+		Attributes:        t.attributes(),
+		Tags:              intent.Entries(t.read.Map(annotation.ServiceTags)),
+		SourceNAT:         t.read.String(annotation.ServiceSourceNAT),
+		PrivateLinkRules:  t.read.String(annotation.ServicePrivateLinkRules),
+		DriftPolicy:       t.read.DriftPolicy(annotation.ServiceDriftPolicy),
+		ReplacementPolicy: t.read.ReplacementPolicy(annotation.ServiceReplacementPolicy),
+		AddOns:            intent.AddOns{Capacity: t.read.Capacity(annotation.ServiceCapacity, !t.config.CapacityOff)},
 	}
 	t.read.Bool(annotation.ServiceAllowDeletion) // applied when the load balancer is deleted; an invalid value is reported here
 	if s.Name.Set && s.Name.Value == "" {

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -42,7 +43,8 @@ type Options struct {
 	Duplicates map[string]*plan.Guard
 	// Foreign is how many targets of other clusters are registered in target groups that clusters share, by ARN. Such a group is not deleted:
 	// it loses the tags of the stack, and its binding goes.
-	Foreign map[string]int
+	Foreign     map[string]int
+	Replacement Replacement
 }
 
 // Region is what the region of the load balancer lacks.
@@ -69,6 +71,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 			return plan.Plan{Key: obs.Key}
 		}
 	}
+	desired, refused := keepPlaces(desired, &obs, opt.Replacement)
 	groups := len(desired.TargetGroups)
 	d := &differ{
 		want:     keepQUIC(desired, &obs),
@@ -99,6 +102,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		ownTrustStores:   map[string]bool{},
 		renewed:          map[string]plan.StepID{},
 		relieved:         map[string]*elb.LoadBalancer{},
+		later:            map[string]time.Time{},
 		outgoing:         map[string]bool{},
 		asides:           map[int32]bool{},
 	}
@@ -126,6 +130,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 	d.targetGroups()
 	d.bindings()
 	d.loadBalancers()
+	d.refuseReplacements(refused)
 	d.closePorts()
 	d.listeners()
 	d.wantedCertificates()
@@ -181,6 +186,7 @@ type differ struct {
 	balancers    map[string]*elb.LoadBalancer
 	oldBalancers []*elb.LoadBalancer
 	relieved     map[string]*elb.LoadBalancer // old ones that members still show, by the identity that they share with their successors
+	later        map[string]time.Time         // those of them that no member shows any more, by ARN: until when they stay
 	outgoing     map[string]bool              // target groups of these, by ARN
 
 	forwards *transition.Targets

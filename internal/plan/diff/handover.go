@@ -20,7 +20,11 @@ func (d *differ) relieve() {
 	}
 	for _, old := range d.oldBalancers {
 		w := d.successor(old)
-		if w == nil || old.ID == stack.FrontendIdentity || old.Type == w.Type && old.Scheme == w.Scheme || !d.obs.Shown(old) || d.protected(old) {
+		if w == nil || old.ID == stack.FrontendIdentity || old.Type == w.Type && old.Scheme == w.Scheme || d.protected(old) {
+			continue
+		}
+		until := d.keptUntil(old)
+		if !d.obs.Shown(old) && until.IsZero() {
 			continue
 		}
 		if d.balancers[w.ID] == nil && old.Name == w.Name { // AWS knows a name once: the old one must go first
@@ -31,6 +35,9 @@ func (d *differ) relieve() {
 			continue
 		}
 		d.relieved[w.ID] = old
+		if !d.obs.Shown(old) {
+			d.later[old.ARN] = until
+		}
 		for arn := range used {
 			d.outgoing[arn] = true
 		}

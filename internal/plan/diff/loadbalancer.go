@@ -41,6 +41,10 @@ func (d *differ) loadBalancers() {
 		for _, old := range d.oldBalancers {
 			if _, planned := d.deletedBalancers[old.ARN]; old.ID == w.ID && !planned {
 				r := loadBalancerRef(w.ID)
+				if until, later := d.later[old.ARN]; later {
+					d.deleteLater(old, &r, until)
+					continue
+				}
 				d.deleteLoadBalancer(old, &r)
 			}
 		}

@@ -1,0 +1,117 @@
+package diff
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/replacement"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Replacement is the policy for load balancers that the plan would replace.
+type Replacement struct {
+	Policy replacement.Policy
+	By     string    // where the policy is declared: "Ingress shop/web, metadata.annotations[…]"
+	Now    time.Time // by which replacement.Policy.Keep is measured
+}
+
+// refusal is a wanted load balancer that does not take the place of the one that exists.
+type refusal struct {
+	wanted stack.LoadBalancer
+	stays  *elb.LoadBalancer
+}
+
+// keepPlaces has load balancers whose replacement is refused wanted with the scheme and the place that they have, so that everything else is planned for
+// them. A load balancer of another type cannot become what is wanted: its replacement is planned with a guard.
+func keepPlaces(desired *stack.Stack, obs *elb.Observed, r Replacement) (*stack.Stack, []refusal) {
+	var refused []refusal
+	kept := *desired
+	for i, w := range desired.LoadBalancers {
+		if obs.LoadBalancer(w) != nil {
+			continue
+		}
+		stays := predecessor(obs, w)
+		if stays == nil || r.Policy.Admits(stays.Name) {
+			continue
+		}
+		refused = append(refused, refusal{w, stays})
+		if stays.Type != w.Type {
+			continue
+		}
+		if len(refused) == 1 {
+			kept.LoadBalancers = slices.Clone(desired.LoadBalancers)
+		}
+		in := &kept.LoadBalancers[i]
+		in.Name, in.Scheme, in.Subnets, in.IPAddressType = stays.Name, stays.Scheme, stays.Subnets, stays.IPAddressType
+		in.NetworkSourceNAT, in.CustomerOwnedPool, in.IPAMPool = stays.NetworkSourceNAT, stays.CustomerOwnedPool, stays.IPAMPool
+	}
+	return &kept, refused
+}
+
+// predecessor is the load balancer of another type or scheme whose place a wanted one would take; of several, the one that objects show.
+func predecessor(obs *elb.Observed, w stack.LoadBalancer) (out *elb.LoadBalancer) {
+	for i := range obs.LoadBalancers {
+		if lb := &obs.LoadBalancers[i]; lb.ID == w.ID && (out == nil || obs.Shown(lb) && !obs.Shown(out)) {
+			out = lb
+		}
+	}
+	return out
+}
+
+// refuseReplacements plans the load balancers that are not made, each with a guard.
+func (d *differ) refuseReplacements(refused []refusal) {
+	for _, r := range refused {
+		var why reasons
+		why.value("type", string(r.stays.Type), string(r.wanted.Type))
+		why.value("scheme", r.stays.Scheme, r.wanted.Scheme)
+		guard := replacementRefused(r.stays.Name, why, d.opt.Replacement.By)
+		if r.stays.Type != r.wanted.Type {
+			for _, s := range d.steps {
+				if op, creates := s.Op.(elb.CreateLoadBalancer); creates && op.LoadBalancer.ID == r.wanted.ID {
+					s.Guard = guard
+				}
+			}
+			continue
+		}
+		op := elb.CreateLoadBalancer{LoadBalancer: r.wanted}
+		op.LoadBalancer.Attributes, op.LoadBalancer.AddOns = nil, stack.AddOns{}
+		s := d.step(plan.Replace, loadBalancerRef(r.wanted.ID), plan.Cosmetic, op, why...)
+		s.Needs, s.Guard = nil, guard
+	}
+}
+
+func replacementRefused(name string, why reasons, by string) *plan.Guard {
+	return &plan.Guard{
+		Code:   diag.ReplacementRefused,
+		Text:   "load balancer " + name + " stays as it is: the edit (" + strings.Join(why, ", ") + ") would replace it by another one, with another DNS name, which the replacement policy of " + by + " refuses",
+		Remedy: "undo the edit, or consent to the replacement: write refuse,except=" + name + " there",
+	}
+}
+
+// keptUntil is the time until which an old load balancer that no object shows any more stays with all that hangs on it; zero = it does not.
+func (d *differ) keptUntil(old *elb.LoadBalancer) time.Time {
+	keep := d.opt.Replacement.Policy.Keep
+	by := d.balancers[old.ID]
+	if keep == 0 || by == nil {
+		return time.Time{}
+	}
+	created := by.Created
+	if created.IsZero() { // this process has just made it
+		created = d.opt.Replacement.Now
+	}
+	if until := created.Add(keep); until.After(d.opt.Replacement.Now) {
+		return until
+	}
+	return time.Time{}
+}
+
+// deleteLater plans the deletion of a load balancer that is kept for a time. Its target groups and security groups follow in the plan that is made then.
+func (d *differ) deleteLater(old *elb.LoadBalancer, successor *stack.Ref, until time.Time) {
+	r := stack.Ref{Kind: stack.KindLoadBalancer, ID: old.ID, Literal: old.ARN}
+	op := elb.DeleteLoadBalancer{LoadBalancer: stack.Literal(stack.KindLoadBalancer, old.ARN), Successor: successor}
+	d.step(plan.Delete, r, plan.Cosmetic, op, "is replaced, and stays until "+until.UTC().Format(time.RFC3339)).NotBefore = until
+}
