@@ -28,13 +28,22 @@ func newKubectl(s *settings) *cobra.Command {
 		Use:   "kubectl [arguments of kubectl]",
 		Short: "Run kubectl against the playground's cluster",
 		Example: `  playground kubectl get ingress -A
-  playground kubectl -n game-2048 scale deployment game --replicas 2`,
+  playground kubectl -n game-2048 scale deployment game --replicas 2
+  playground kubectl lbc plan -A`,
 		DisableFlagParsing: true, // all flags are kubectl's
 		ValidArgsFunction: func(c *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
-			return completeKubectl(c.Context(), s, append(s.takeOwn(args), toComplete))
+			args = append(s.takeOwn(args), toComplete)
+			if len(args) > 1 && args[0] == pluginCommand {
+				return completePlugin(c.Context(), s, args[1:])
+			}
+			return completeKubectl(c.Context(), s, args)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			return runKubectl(c.Context(), s, s.takeOwn(args)...)
+			args = s.takeOwn(args)
+			if len(args) > 0 && args[0] == pluginCommand {
+				return runPlugin(c.Context(), s, streams{c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr()}, args[1:]...)
+			}
+			return runKubectl(c.Context(), s, args...)
 		},
 	}
 }
@@ -50,7 +59,12 @@ func completeKubectl(ctx context.Context, s *settings, args []string) ([]string,
 	if err := kubectl.Run(ctx, kubeconfig, cache, streams, append([]string{cobra.ShellCompRequestCmd}, args...)...); err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	words := strings.Split(strings.TrimSpace(out.String()), "\n")
+	return completions(out.String())
+}
+
+// completions are the words and the directive that a program made with cobra prints.
+func completions(printed string) ([]string, cobra.ShellCompDirective) {
+	words := strings.Split(strings.TrimSpace(printed), "\n")
 	last := len(words) - 1 // ":" and the directive
 	directive, err := strconv.Atoi(strings.TrimPrefix(words[last], ":"))
 	if err != nil {
