@@ -93,14 +93,14 @@ func TestWhatCannotBeReadIsAFinding(t *testing.T) {
 	var got struct {
 		Errors   int
 		Findings []struct {
-			File, Code string
-			Line       int
+			File, Reason string
+			Line         int
 		}
 	}
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Errors != 1 || got.Findings[0].Code != "InvalidManifest" || got.Findings[0].Line != 1 || got.Findings[0].File != "-" {
+	if got.Errors != 1 || got.Findings[0].Reason != "InvalidManifest" || got.Findings[0].Line != 1 || got.Findings[0].File != "-" {
 		t.Errorf("%+v", got)
 	}
 	if _, _, err := lbc(t, "", "lint", "/nonexistent.yaml"); err == nil || errors.As(err, &code) {
