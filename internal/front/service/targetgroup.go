@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/serviceport"
+	"github.com/k8s-lbc/lbc/internal/drain"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/owner"
@@ -57,7 +58,25 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 	if text := serviceport.UnansweredCheck(svc, port, targetType, protocol, g.HealthCheck); text != "" {
 		t.report("", at, diag.UnansweredHealthCheck, text, "set annotation "+string(annotation.ServiceHCPort)+" to a port with a TCP listener, or add a TCP port with the same targetPort to the Service")
 	}
+	t.noteResets(g, svc, at)
 	return g
+}
+
+// terminatesUnhealthy is whether AWS resets the connections of a target that becomes unhealthy: it does for TCP and TLS, unless the attribute is false.
+const terminatesUnhealthy = "target_health_state.unhealthy.connection_termination.enabled"
+
+// noteResets reports, in a namespace whose pods are to end without a lost request, that connections to a node are reset when its last ready pod ends: under external traffic policy
+// Local the health check of the node fails then, although its pods that end still serve.
+func (t *translation) noteResets(g *intent.TargetGroup, svc *corev1.Service, at string) {
+	if g.TargetType != stack.TargetInstance || svc.Spec.ExternalTrafficPolicy != corev1.ServiceExternalTrafficPolicyLocal || g.Protocol != tcp && g.Protocol != tls ||
+		g.Attributes[terminatesUnhealthy] == "false" {
+		return
+	}
+	if ns, ok := t.view.Namespace(svc.Namespace); !ok || ns.Labels[drain.NamespaceLabel] != drain.Enabled {
+		return
+	}
+	t.report("", at, diag.ConnectionsReset, "with externalTrafficPolicy: Local, a node whose last ready pod ends becomes unhealthy, and AWS resets the connections to it, also those that its pods still serve",
+		fmt.Sprintf("set annotation %s: %s=false", annotation.ServiceTGAttributes, terminatesUnhealthy))
 }
 
 // families sets the IP families of svc. Which of two is the first is decided by the Service itself, also for one that it forwards to by weight: AWS

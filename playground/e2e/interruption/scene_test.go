@@ -229,6 +229,9 @@ func (s *scene) front(edits ...string) string {
 		if s.protocol == secure {
 			all = append(all, "ssl-cert="+certificate)
 		}
+		if s.local { // AWS resets connections to a node whose last ready pod ends
+			all = append(all, "target-group-attributes=target_health_state.unhealthy.connection_termination.enabled=false")
+		}
 		if s.protocol == datagrams {
 			all = append(all, tcpUDP)
 		}
