@@ -114,6 +114,7 @@ generate: bin/controller-gen ## write generated code, CRDs, names on the wire, I
 	@$(GO) generate ./awssim/wire
 	@$(GO) test -C playground -count=1 ./cluster/gatewayapi -run Definitions -update >/dev/null
 	@$(GO) run ./hack/gendocs
+	@$(GO) test -count=1 ./cmd/lbc -run '^TestTheSchemasOfTheDocumentationAreThoseOfTheCommand$$' -update >/dev/null
 	@$(GO) run ./hack/manifests -kustomization
 	@$(GO) run ./hack/notices ./cmd/controller ./cmd/lbc
 

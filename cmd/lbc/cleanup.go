@@ -163,6 +163,14 @@ func (o *cleanupOptions) refuseServing(ctx context.Context, l *left, keys []stac
 	return fmt.Errorf("targets of what is to be deleted are %s:\n%s\nlook into the other clusters of the account first; --ignore-targets overrides this", l.servesElsewhere(), indented(lines))
 }
 
+// cleanupDocument is the output of -o json: what would be deleted. Its plans are never null.
+type cleanupDocument struct {
+	Cluster string      `json:"cluster"`
+	VPC     string      `json:"vpc"`
+	Plans   []plan.Plan `json:"plans"`
+	Unread  []string    `json:"unread,omitempty"`
+}
+
 // carryOut shows the plans, asks, and carries them out.
 func (o *cleanupOptions) carryOut(ctx context.Context, l *left, keys []stack.Key, in io.Reader, out, errOut io.Writer) error {
 	plans := make([]plan.Plan, 0, len(keys))
@@ -179,7 +187,7 @@ func (o *cleanupOptions) carryOut(ctx context.Context, l *left, keys []stack.Key
 		fmt.Fprintf(&b, "not read, and not deleted: %s\n", u)
 	}
 	if o.format == "json" {
-		if err := o.encode(out, plans); err != nil {
+		if err := o.encode(out, cleanupKind, cleanupDocument{l.account.Cluster, l.account.VPC, plans, l.unread}); err != nil {
 			return err
 		}
 		out = errOut

@@ -152,7 +152,7 @@ func clusterConfig(kubeconfig string, r *reach) (*rest.Config, error) {
 
 func (o *doctorOptions) show(out io.Writer, r doctor.Report) error {
 	if o.format != "text" {
-		return o.encode(out, r)
+		return o.encode(out, diagnosisKind, r)
 	}
 	if !o.colored(out) {
 		return r.Text(out, o.details, nil)

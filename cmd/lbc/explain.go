@@ -160,9 +160,9 @@ func concerned(in explain.Input) bool {
 func (o *explainOptions) show(out io.Writer, kind objects.Kind, doc explain.Part) error {
 	switch {
 	case o.format != "text" && isPart(kind):
-		return o.encode(out, doc)
+		return o.encode(out, routeExplanationKind, doc)
 	case o.format != "text":
-		return o.encode(out, doc.Gateways[0])
+		return o.encode(out, explanationKind, doc.Gateways[0])
 	}
 	for i := range doc.Gateways {
 		e := &doc.Gateways[i]

@@ -37,9 +37,9 @@ func assumeGatewayClasses(src *source, c *config.Config) []finding {
 		const field = "spec.gatewayClassName"
 		out = append(out, finding{
 			File: p.file, Line: p.line(field), Severity: severityNote, Object: diag.Object{Kind: "Gateway", Namespace: g.Namespace, Name: g.Name}.String(),
-			Field: field, Code: codeUnknownClass,
-			Text:   fmt.Sprintf("GatewayClass %s is in none of the files; it is assumed to be a class of controller %s, without parameters", name, controller),
-			Remedy: "check the file of the GatewayClass along with this one",
+			Field: field, Reason: codeUnknownClass,
+			Message: fmt.Sprintf("GatewayClass %s is in none of the files; it is assumed to be a class of controller %s, without parameters", name, controller),
+			Remedy:  "check the file of the GatewayClass along with this one",
 		})
 	}
 	return out
@@ -51,6 +51,6 @@ const codeUnknownClass = "GatewayClassNotFound"
 // hint prints findings for commands whose output is not about files.
 func hint(errOut io.Writer, found []finding) {
 	for _, f := range found {
-		fmt.Fprintf(errOut, "lbc: %s: %s\n", f.Object, f.Text) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: %s: %s\n", f.Object, f.Message) //nolint:errcheck // a hint
 	}
 }

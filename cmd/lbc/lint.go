@@ -46,9 +46,17 @@ type finding struct {
 	Severity string `json:"severity"`
 	Object   string `json:"object,omitempty"`
 	Field    string `json:"field,omitempty"`
-	Code     string `json:"code"`
-	Text     string `json:"text"`
+	Reason   string `json:"reason"`
+	Message  string `json:"message"`
 	Remedy   string `json:"remedy,omitempty"`
+}
+
+// lintDocument is the output of -o json and -o yaml. Its list is never null.
+type lintDocument struct {
+	Findings []finding `json:"findings"`
+	Errors   int       `json:"errors"`
+	Warnings int       `json:"warnings"`
+	Notes    int       `json:"notes"`
 }
 
 // Severities, from the highest.
@@ -177,7 +185,7 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 		if offAccount && slices.Contains(accountCodes, d.Code) {
 			continue
 		}
-		f := finding{Severity: o.severity(d), Object: d.Object.String(), Field: d.Path, Code: string(d.Code), Text: d.Text, Remedy: d.Remedy}
+		f := finding{Severity: o.severity(d), Object: d.Object.String(), Field: d.Path, Reason: string(d.Code), Message: d.Text, Remedy: d.Remedy}
 		path, _, _ := strings.Cut(d.Path, " of ")
 		if p, ok := declaring(src.fromFiles, d); ok {
 			f.File, f.Line = p.file, p.line(path)
@@ -189,7 +197,7 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b finding) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Code, b.Code))
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Reason, b.Reason))
 	})
 	return found, nil
 }
@@ -250,16 +258,16 @@ func classNote(p placed, name string) finding {
 	kind, _ := objects.KindOf(p.object)
 	o := diag.Object{Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName()}
 	return finding{
-		File: p.file, Line: p.line("spec.ingressClassName"), Severity: severityNote, Object: o.String(), Field: "spec.ingressClassName", Code: string(diag.InvalidIngressClass),
-		Text:   fmt.Sprintf("IngressClass %s is in none of the files; it is assumed to be a class of this controller, without parameters", name),
-		Remedy: "check the file of the IngressClass along with this one",
+		File: p.file, Line: p.line("spec.ingressClassName"), Severity: severityNote, Object: o.String(), Field: "spec.ingressClassName", Reason: string(diag.InvalidIngressClass),
+		Message: fmt.Sprintf("IngressClass %s is in none of the files; it is assumed to be a class of this controller, without parameters", name),
+		Remedy:  "check the file of the IngressClass along with this one",
 	}
 }
 
 // brokenFiles are findings about files that are left out. Those that are no manifests are noted only where a directory was named.
 func brokenFiles(all []broken) (out []finding) {
 	for _, b := range all {
-		f := finding{File: b.file, Line: b.line, Severity: severityError, Code: "InvalidManifest", Text: b.err.Error(), Remedy: "correct the manifest"}
+		f := finding{File: b.file, Line: b.line, Severity: severityError, Reason: "InvalidManifest", Message: b.err.Error(), Remedy: "correct the manifest"}
 		if b.foreign {
 			f.Severity, f.Remedy = severityNote, "none is needed if it is for another program; the file is left out"
 		}
@@ -271,11 +279,7 @@ func brokenFiles(all []broken) (out []finding) {
 func (o *lintOptions) show(out io.Writer, found []finding) error {
 	switch o.format {
 	case "json", "yaml":
-		return o.encode(out, struct {
-			Findings []finding `json:"findings"`
-			Errors   int       `json:"errors"`
-			Warnings int       `json:"warnings"`
-		}{append([]finding{}, found...), count(found, severityError), count(found, severityWarning)})
+		return o.encode(out, lintKind, lintDocument{append([]finding{}, found...), count(found, severityError), count(found, severityWarning), count(found, severityNote)})
 	}
 	var b strings.Builder
 	for _, f := range found {
@@ -316,11 +320,11 @@ func (f finding) text(color bool) string {
 	if f.Object != "" {
 		line += f.Object + ": "
 	}
-	line += f.Text
+	line += f.Message
 	if f.Field != "" {
 		line += " (" + f.Field + ")"
 	}
-	line += " [" + f.Code + "]\n"
+	line += " [" + f.Reason + "]\n"
 	if f.Remedy != "" {
 		line += "  → " + f.Remedy + "\n"
 	}
@@ -343,8 +347,8 @@ func (f finding) github() string {
 			properties = append(properties, fmt.Sprintf("line=%d", f.Line))
 		}
 	}
-	properties = append(properties, "title="+escapeProperty.Replace(f.Code))
-	message := f.Text
+	properties = append(properties, "title="+escapeProperty.Replace(f.Reason))
+	message := f.Message
 	if f.Object != "" {
 		message = f.Object + ": " + message
 	}

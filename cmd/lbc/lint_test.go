@@ -93,14 +93,14 @@ func TestWhatCannotBeReadIsAFinding(t *testing.T) {
 	var got struct {
 		Errors   int
 		Findings []struct {
-			File, Code string
-			Line       int
+			File, Reason string
+			Line         int
 		}
 	}
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Errors != 1 || got.Findings[0].Code != "InvalidManifest" || got.Findings[0].Line != 1 || got.Findings[0].File != "-" {
+	if got.Errors != 1 || got.Findings[0].Reason != "InvalidManifest" || got.Findings[0].Line != 1 || got.Findings[0].File != "-" {
 		t.Errorf("%+v", got)
 	}
 	if _, _, err := lbc(t, "", "lint", "/nonexistent.yaml"); err == nil || errors.As(err, &code) {
@@ -332,5 +332,41 @@ func TestHealthChecksThatNothingAnswersAreNoted(t *testing.T) {
 		if !strings.Contains(out, "[UnansweredHealthCheck]") || !strings.Contains(out, "note: "+name) || err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
+	}
+}
+
+// TestRulesBeyondTheQuotaOfALoadBalancerAreFoundBeforeAWSRefusesThem has 120 rules that no merging brings below the 100 that AWS admits, and as many
+// paths of one backend, which fit when merged.
+func TestRulesBeyondTheQuotaOfALoadBalancerAreFoundBeforeAWSRefusesThem(t *testing.T) {
+	t.Parallel()
+	const head = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {ports: [{port: 80}]}\n---\n" +
+		"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: many, namespace: shop, annotations: {alb.ingress.kubernetes.io/target-type: ip}}\nspec:\n  ingressClassName: alb\n  rules:\n"
+	for rule, found := range map[string]bool{
+		"  - {host: h%d.example.com, http: {paths: [{path: /p%[1]d, pathType: Exact, backend: {service: {name: web, port: {number: 80}}}}]}}\n": true,
+		"  - {http: {paths: [{path: /p%d, pathType: Exact, backend: {service: {name: web, port: {number: 80}}}}]}}\n":                           false,
+	} {
+		var manifest strings.Builder
+		manifest.WriteString(head)
+		for i := range 120 {
+			fmt.Fprintf(&manifest, rule, i)
+		}
+		for _, command := range [][]string{{"lint", "-"}, {"plan", "-f", "-"}} {
+			out, _, err := lbc(t, manifest.String(), command...)
+			var code exitCode
+			if invalid := errors.As(err, &code) && code == exitInvalid; invalid != found || strings.Contains(out, "[QuotaExceeded]") != found {
+				t.Errorf("%v of %q: %v\n%.500s", command, rule, err, out)
+			}
+		}
+	}
+}
+
+func TestLintNamesFieldAndRemedyOfABindingOnce(t *testing.T) {
+	t.Parallel()
+	const manifest = "apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: web, namespace: shop}\nspec:\n" +
+		"  targetGroupARN: arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/web/1234567890abcdef\n" +
+		"  targetType: ip\n  nodeSelector: {}\n  serviceRef: {name: web, port: 80}\n"
+	out, _, _ := lbc(t, manifest, "lint", "-")
+	if strings.Count(out, "spec.nodeSelector") != 1 || strings.Count(out, "remove nodeSelector") != 1 || !strings.Contains(out, "\n  → remove nodeSelector") {
+		t.Errorf("%s", out)
 	}
 }

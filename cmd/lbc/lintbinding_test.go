@@ -67,7 +67,7 @@ func TestLintFindsWhatIsWrongWithABindingWithoutAnAccount(t *testing.T) {
 			t.Errorf("%s: %+v", c.spec, got.Findings)
 			continue
 		}
-		if f := got.Findings[0]; f.Object != "TargetGroupBinding default/web" || f.Severity != severityError || f.Field != c.field || !strings.Contains(f.Text, c.says) || f.Remedy == "" || f.Line == 0 {
+		if f := got.Findings[0]; f.Object != "TargetGroupBinding default/web" || f.Severity != severityError || f.Field != c.field || !strings.Contains(f.Message, c.says) || f.Remedy == "" || f.Line == 0 {
 			t.Errorf("%s: %+v", c.spec, f)
 		}
 	}

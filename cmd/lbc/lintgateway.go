@@ -58,7 +58,7 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 			severity = severityWarning
 		}
 		u.Object.UID = ""
-		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severity, Object: u.Object.String(), Field: field, Code: u.Reason, Text: u.Message})
+		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severity, Object: u.Object.String(), Field: field, Reason: u.Reason, Message: u.Message})
 	}
 	return out
 }
@@ -80,7 +80,7 @@ func unconnected(src *source) (out []finding) {
 		}
 	}
 	note := func(p placed, field, text, remedy string) {
-		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityNote, Object: nameOf(p.object), Field: field, Code: codeNothingNamed, Text: text, Remedy: remedy})
+		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityNote, Object: nameOf(p.object), Field: field, Reason: codeNothingNamed, Message: text, Remedy: remedy})
 	}
 	for _, p := range src.fromFiles {
 		kind, _ := objects.KindOf(p.object)
@@ -147,10 +147,10 @@ func ignoredKinds(all []unread) (out []finding) {
 		if !strings.HasPrefix(apiVersion, "gateway.networking.k8s.io/") && !strings.HasPrefix(apiVersion, "gateway.networking.x-k8s.io/") {
 			continue
 		}
-		f := finding{File: u.file, Line: u.line, Severity: severityWarning, Object: kind + " " + name, Code: codeIgnoredKind,
-			Text: "it has no effect: load balancers have nothing for objects of kind " + kind, Remedy: "remove it"}
+		f := finding{File: u.file, Line: u.line, Severity: severityWarning, Object: kind + " " + name, Reason: codeIgnoredKind,
+			Message: "it has no effect: load balancers have nothing for objects of kind " + kind, Remedy: "remove it"}
 		if kind == "BackendTLSPolicy" {
-			f.Text = "it has no effect: " + gateway.UnverifiedTargets
+			f.Message = "it has no effect: " + gateway.UnverifiedTargets
 			f.Remedy = gateway.UnverifiedTargetsRemedy
 		}
 		out = append(out, f)

@@ -24,7 +24,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	cmd := program(os.Args)
-	if err := cmd.ExecuteContext(ctx); err != nil {
+	if err := execute(func() (*cobra.Command, error) { return cmd.ExecuteContextC(ctx) }, cmd); err != nil {
 		var code exitCode
 		if errors.As(err, &code) {
 			stop()
@@ -46,7 +46,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), recordCommand(), migrateCommand(), iamPolicyCommand(), versionCommand())
+	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), recordCommand(), migrateCommand(), iamPolicyCommand(), schemaCommand(), versionCommand())
 	return root
 }
 

@@ -373,7 +373,7 @@ func (o *migrateOptions) print(errOut io.Writer, d migrationDocument) error {
 	var b bytes.Buffer
 	if o.format == "text" {
 		d.text(&b)
-	} else if err := o.encode(&b, d); err != nil {
+	} else if err := o.encode(&b, migrationKind, d); err != nil {
 		return err
 	}
 	if o.report == "" {

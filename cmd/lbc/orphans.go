@@ -101,7 +101,7 @@ func listOrphans(ctx context.Context, o *leftOptions, given func(string) bool, o
 	if o.format == "text" {
 		_, err = io.WriteString(out, d.text())
 	} else {
-		err = o.encode(out, d)
+		err = o.encode(out, orphansKind, d)
 	}
 	if err == nil && len(d.Orphans) > 0 {
 		return exitWarnings

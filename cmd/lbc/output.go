@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -49,19 +50,27 @@ func (o *outputs) colored(w io.Writer) bool {
 	return o.color == "always" || o.color == "auto" && isTerminal(w) && os.Getenv("NO_COLOR") == ""
 }
 
-// encode writes a value as JSON or YAML, the fields of both under the same names.
-func (o *outputs) encode(w io.Writer, v any) error {
+// encode writes a document of a kind as JSON or YAML, the fields of both under the same names.
+func (o *outputs) encode(w io.Writer, kind documentKind, fields any) error {
+	text, err := withHead(kind, fields)
+	if err != nil {
+		return err
+	}
 	if o.format == "yaml" {
-		text, err := yaml.Marshal(v)
+		text, err = yaml.JSONToYAML(text)
 		if err != nil {
 			return err
 		}
 		_, err = w.Write(text)
 		return err
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+	var b bytes.Buffer
+	if err := json.Indent(&b, text, "", "  "); err != nil {
+		return err
+	}
+	b.WriteByte('\n')
+	_, err = w.Write(b.Bytes())
+	return err
 }
 
 func mark(d diag.Diagnostic) string {

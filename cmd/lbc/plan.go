@@ -142,7 +142,7 @@ func documentOf(got offline.Outcome) planDocument {
 // unmetFindings is the JSON form of conditions that are not met: their reasons are the codes.
 func unmetFindings(all []gateway.Unmet) (out []explain.Finding) {
 	for _, u := range all {
-		out = append(out, explain.Finding{Object: u.Object.String(), Field: u.Path, Code: u.Reason, Class: string(diag.Invalid), Text: u.Message})
+		out = append(out, explain.Finding{Object: u.Object.String(), Field: u.Path, Severity: severityError, Reason: u.Reason, Message: u.Message})
 	}
 	return out
 }
@@ -150,7 +150,7 @@ func unmetFindings(all []gateway.Unmet) (out []explain.Finding) {
 func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome) error {
 	switch o.format {
 	case "json", "yaml":
-		return o.encode(out, documentOf(got))
+		return o.encode(out, planKind, documentOf(got))
 	case "stack":
 		return stacks(out, got.Stacks)
 	}

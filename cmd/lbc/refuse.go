@@ -68,13 +68,13 @@ func unrepeated(found, others []finding) []finding {
 	return slices.DeleteFunc(found, func(f finding) bool {
 		return slices.ContainsFunc(others, func(o finding) bool {
 			at := o.Field != "" && (o.Field == f.Field || strings.HasPrefix(f.Field, o.Field+"."))
-			return o.File == f.File && o.Object == f.Object && (at || strings.Contains(f.Text, o.Text))
+			return o.File == f.File && o.Object == f.Object && (at || strings.Contains(f.Message, o.Message))
 		})
 	})
 }
 
 func findingAt(p placed, d diag.Diagnostic) finding {
-	return finding{File: p.file, Line: p.line(d.Path), Severity: severityError, Object: d.Object.String(), Field: d.Path, Code: string(d.Code), Text: d.Text, Remedy: d.Remedy}
+	return finding{File: p.file, Line: p.line(d.Path), Severity: severityError, Object: d.Object.String(), Field: d.Path, Reason: string(d.Code), Message: d.Text, Remedy: d.Remedy}
 }
 
 // named is the first field that a refusal names.
@@ -84,5 +84,5 @@ func refusal(p placed, severity string, code diag.Code, text string) finding {
 	kind, _ := objects.KindOf(p.object)
 	o := diag.Object{Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName()}
 	field := named.FindString(text)
-	return finding{File: p.file, Line: p.line(field), Severity: severity, Object: o.String(), Field: field, Code: string(code), Text: text}
+	return finding{File: p.file, Line: p.line(field), Severity: severity, Object: o.String(), Field: field, Reason: string(code), Message: text}
 }

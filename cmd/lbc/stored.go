@@ -41,8 +41,8 @@ func unstorable(src *source) ([]finding, error) {
 		}
 		o := diag.Object{Kind: "Ingress", Namespace: ing.Namespace, Name: ing.Name}
 		refuse := func(field, text, remedy string) {
-			out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityError, Object: o.String(), Field: field, Code: "InvalidManifest",
-				Text: "the API server refuses the object: " + text, Remedy: remedy})
+			out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityError, Object: o.String(), Field: field, Reason: "InvalidManifest",
+				Message: "the API server refuses the object: " + text, Remedy: remedy})
 		}
 		if b := ing.Spec.DefaultBackend; b != nil {
 			checkBackend("spec.defaultBackend", *b, refuse)
@@ -101,7 +101,7 @@ func refusedBy(d schema.Definition, p placed) ([]finding, error) {
 		out = append(out, finding{
 			File: p.file, Line: p.line(problem.Path), Severity: severityError,
 			Object: diag.Object{Kind: d.Kind, Namespace: p.object.GetNamespace(), Name: p.object.GetName()}.String(), Field: problem.Path,
-			Code: "InvalidManifest", Text: "the API server refuses the object: " + problem.Text, Remedy: problem.Remedy,
+			Reason: "InvalidManifest", Message: "the API server refuses the object: " + problem.Text, Remedy: problem.Remedy,
 		})
 	}
 	return out, nil

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -25,7 +24,7 @@ func versionCommand() *cobra.Command {
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), "lbc", b)
 				return err
 			}
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
+			return o.encode(cmd.OutOrStdout(), versionKind, b)
 		},
 	}
 	o.flags(cmd, "text", "json")

@@ -52,12 +52,16 @@ const (
 	Note    Severity = "note"
 )
 
+// reasons are the words for programs.
+var reasons = map[Severity]string{Failed: "NoEqual", Warning: "ToBeChecked", Note: "Translated"}
+
 // Finding is what is to be known of one object.
 type Finding struct {
 	Severity Severity `json:"severity"`
 	Object   string   `json:"object"`
 	Field    string   `json:"field,omitempty"`
-	Text     string   `json:"text"`
+	Reason   string   `json:"reason"` // one word for each severity
+	Text     string   `json:"message"`
 	Remedy   string   `json:"remedy,omitempty"`
 }
 
@@ -125,7 +129,7 @@ type translator struct {
 func (t *translator) add(o metav1.Object) { t.result.Objects = append(t.result.Objects, o) }
 
 func (t *translator) find(s Severity, object diag.Object, field, text, remedy string) {
-	t.result.Findings = append(t.result.Findings, Finding{s, object.String(), field, text, remedy})
+	t.result.Findings = append(t.result.Findings, Finding{s, object.String(), field, reasons[s], text, remedy})
 }
 
 // groups are the groups of the selected Ingresses: explicit ones by name, then the others.

@@ -22,10 +22,10 @@ var ranks = []Severity{Error, Warning, Note}
 
 // Finding is one problem, found by a check.
 type Finding struct {
-	Check    string   `json:"check"`
+	Check    string   `json:"reason"`
 	Severity Severity `json:"severity"`
 	Object   string   `json:"object,omitempty"` // "Kind namespace/name", an id, or a name of AWS
-	Text     string   `json:"text"`             // what is wrong, lower case, no final stop
+	Text     string   `json:"message"`          // what is wrong, lower case, no final stop
 	Evidence []string `json:"evidence,omitempty"`
 	Remedy   string   `json:"remedy"`
 }

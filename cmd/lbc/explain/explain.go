@@ -137,12 +137,12 @@ type TargetGroup struct {
 
 // Finding is a diagnostic.
 type Finding struct {
-	Object string `json:"object"`
-	Field  string `json:"field,omitempty"`
-	Code   string `json:"code"`
-	Class  string `json:"class"`
-	Text   string `json:"text"`
-	Remedy string `json:"remedy,omitempty"`
+	Severity string `json:"severity"` // error or note
+	Object   string `json:"object"`
+	Field    string `json:"field,omitempty"`
+	Reason   string `json:"reason"`
+	Message  string `json:"message"`
+	Remedy   string `json:"remedy,omitempty"`
 }
 
 // Explain explains an object.
@@ -201,7 +201,11 @@ func order(l Listener) int {
 func Findings(l diag.List) []Finding {
 	var out []Finding
 	for _, d := range l {
-		out = append(out, Finding{d.Object.String(), d.Path, string(d.Code), string(d.Class), d.Text, d.Remedy})
+		severity := "error"
+		if d.Class == diag.Note {
+			severity = "note"
+		}
+		out = append(out, Finding{severity, d.Object.String(), d.Path, string(d.Code), d.Text, d.Remedy})
 	}
 	return out
 }

@@ -36,7 +36,7 @@ func (e *Explanation) Text(color bool) string {
 		t.line("%s", t.bold("Findings"))
 	}
 	for _, f := range e.Findings {
-		t.line("  %s %s: %s", cmp.Or(map[string]string{"note": "note:"}[f.Class], "error:"), f.Object, f.message())
+		t.line("  %s %s: %s", cmp.Or(map[string]string{"note": "note:"}[f.Severity], "error:"), f.Object, f.message())
 	}
 	if e.Request != nil {
 		t.line("")
@@ -47,14 +47,14 @@ func (e *Explanation) Text(color bool) string {
 
 // message is a finding on one line, as in events.
 func (f Finding) message() string {
-	out := f.Text
+	out := f.Message
 	if f.Field != "" {
 		out += " (" + f.Field + ")"
 	}
 	if f.Remedy != "" {
 		out += "; " + f.Remedy
 	}
-	return out + " [" + f.Code + "]"
+	return out + " [" + f.Reason + "]"
 }
 
 func (e *Explanation) overview(t *page) {

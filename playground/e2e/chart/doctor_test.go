@@ -33,7 +33,7 @@ func TestDoctorIsGreenWithinSecondsOnWhatTheChartInstalls(t *testing.T) {
 	var report struct {
 		Cluster, Region, VPC string
 		Healthy              bool
-		Findings             []struct{ Check, Severity, Object, Text string }
+		Findings             []struct{ Reason, Severity, Object, Message string }
 		Checks               []struct{ Check, Status, Reason string }
 	}
 	if unread := json.Unmarshal(out, &report); unread != nil {

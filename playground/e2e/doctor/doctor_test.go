@@ -64,12 +64,12 @@ type report struct {
 }
 
 type finding struct {
-	Check, Severity, Object, Text, Remedy string
-	Evidence                              []string
+	Reason, Severity, Object, Message, Remedy string
+	Evidence                                  []string
 }
 
 func (f finding) String() string {
-	return fmt.Sprintf("%s %s: %s: %s %q → %s", f.Severity, f.Check, f.Object, f.Text, f.Evidence, f.Remedy)
+	return fmt.Sprintf("%s %s: %s: %s %q → %s", f.Severity, f.Reason, f.Object, f.Message, f.Evidence, f.Remedy)
 }
 
 // unnamed as an argument leaves the name of the cluster to be found.
@@ -128,7 +128,7 @@ func found(t *testing.T, c *harness.Cluster, x trouble) (got finding) {
 		r, status := examine(t, c, x.env, args...)
 		want := map[string]int{"error": 2, "warning": 4, "note": 0}[x.severity]
 		for _, f := range r.Findings {
-			if f.Check != x.check || !strings.Contains(f.Object, x.object) || !strings.Contains(f.Text+strings.Join(f.Evidence, "\n"), x.evidence) {
+			if f.Reason != x.check || !strings.Contains(f.Object, x.object) || !strings.Contains(f.Message+strings.Join(f.Evidence, "\n"), x.evidence) {
 				continue
 			}
 			othersToo := status == 2 && r.Errors > 0 || status == 4 && r.Warnings > 0

@@ -81,7 +81,7 @@ func TestWhatTheControllersRoleLacksIsFound(t *testing.T) {
 	t.Run("who may not simulate", func(t *testing.T) {
 		deny(t, c, state.UserKey, "iam:SimulatePrincipalPolicy")
 		r, status := examine(t, c, nil, args...)
-		if status != 0 || len(r.Findings) != 1 || r.Findings[0].Check != "unreadable" || r.Findings[0].Severity != "note" || !strings.Contains(r.Findings[0].Text, "not authorized to perform: iam:SimulatePrincipalPolicy") {
+		if status != 0 || len(r.Findings) != 1 || r.Findings[0].Reason != "unreadable" || r.Findings[0].Severity != "note" || !strings.Contains(r.Findings[0].Message, "not authorized to perform: iam:SimulatePrincipalPolicy") {
 			t.Errorf("status %d: %v", status, r.Findings)
 		}
 	})
