@@ -86,6 +86,7 @@ func explainCommand() *cobra.Command {
 			return o.complete(cmd, args), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
+	o.besideCluster = true
 	o.inputs.flags(cmd)
 	o.allFlag(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml")

@@ -34,7 +34,8 @@ import (
 // inputHelp is the part of the help of every command that reads objects.
 const inputHelp = `Objects are read from files (-f, also directories and - for standard input), from a cluster, or from both; objects in files then override
 those of the cluster. Without -f, the cluster is that of $KUBECONFIG or ~/.kube/config and of its current context, as for kubectl; with -f
-alone no cluster is contacted, unless --kubeconfig, --context or --as names one.
+alone no cluster is contacted, unless --kubeconfig, --context or --as names one. As kubectl lbc, plan and explain read that cluster
+beside the files, too, as kubectl diff does, unless --account is given.
 
 Cluster name, region, VPC and all flags of the controller are read from the controller's Deployment in the cluster; flags of the command
 line win.
@@ -60,10 +61,13 @@ type inputs struct {
 	allNamespaces bool
 	// filesOnly: a cluster is read only if a flag names it.
 	filesOnly bool
+	// besideCluster: as a plugin of kubectl, files are read beside the cluster.
+	besideCluster bool
 	// simulated: the account is never that of the cluster.
 	simulated bool
 	// namesOnly: objects are read for their names, so that the controller's flags do not matter.
 	namesOnly   bool
+	command     *cobra.Command
 	commandLine *pflag.FlagSet
 	config      config.Config
 }
@@ -75,7 +79,7 @@ func (i *inputs) flags(cmd *cobra.Command) {
 	f.StringVar(&i.account, "account", "", "account file or recording; default: the cluster's account, or the simulator's built-in one")
 	f.StringVarP(&i.namespace, "namespace", "n", "", "namespace of what is read, and of objects in files that name none; default: that of the context, without a cluster default")
 	i.reach.flags(f)
-	i.commandLine = f
+	i.command, i.commandLine = cmd, f
 	controllerFlags(f, &i.config, map[string]string{
 		"kubeconfig":   "cluster to read objects from; default: $KUBECONFIG, ~/.kube/config; with -f none",
 		"cluster-name": "name of the cluster; default: that of the controller's Deployment, or of the account file",
@@ -211,7 +215,12 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 
 // fromCluster reports whether a cluster is read: the one that a flag names, or, where there are no files, the one that kubectl would use.
 func (i *inputs) fromCluster() bool {
-	return i.config.Kubeconfig != "" || i.reach.given() || len(i.files) == 0 && !i.filesOnly
+	return i.config.Kubeconfig != "" || i.reach.given() || len(i.files) == 0 && !i.filesOnly || i.asKubectl()
+}
+
+// asKubectl reports whether files are read beside the cluster because lbc runs as a plugin of kubectl.
+func (i *inputs) asKubectl() bool {
+	return i.besideCluster && i.account == "" && isPlugin(i.command.Root())
 }
 
 // cluster is how the cluster is reached; nil = none is read. It completes the namespace.
@@ -226,6 +235,9 @@ func (i *inputs) cluster() (*rest.Config, error) {
 	rc, namespace, err := i.reach.config(i.config.Kubeconfig)
 	if errors.Is(err, errNoCluster) && len(i.files) == 0 {
 		return nil, fmt.Errorf("no objects: name manifests with -f, or a cluster with --kubeconfig: %w", err)
+	}
+	if errors.Is(err, errNoCluster) {
+		return nil, fmt.Errorf("%w; lbc %s -f, without kubectl, needs no cluster", err, i.command.Name())
 	}
 	i.namespace = cmp.Or(i.namespace, namespace)
 	return rc, err

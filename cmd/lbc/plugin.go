@@ -20,7 +20,13 @@ import (
 const (
 	pluginName     = "kubectl-lbc"
 	completionName = "kubectl_complete-lbc"
+	displayName    = "kubectl lbc" // as it is typed
 )
+
+// isPlugin reports whether kubectl runs the program.
+func isPlugin(root *cobra.Command) bool {
+	return root.Annotations[cobra.CommandDisplayNameAnnotation] == displayName
+}
 
 // program is the command for a command line, of which the first word is the program's name.
 func program(line []string) *cobra.Command {
@@ -33,7 +39,7 @@ func program(line []string) *cobra.Command {
 		args = append([]string{cobra.ShellCompRequestCmd}, args...)
 		fallthrough
 	case pluginName:
-		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl lbc"}
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: displayName}
 	}
 	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
 		for _, c := range root.Commands() { // help hides the controller's flags, of which there are many; completion has them

@@ -210,6 +210,50 @@ func TestFilesAloneContactNoCluster(t *testing.T) {
 	}
 }
 
+// TestThePluginPlansFilesBesideTheCluster adds a path to an Ingress of the cluster by a file, which names neither its Service nor its class.
+func TestThePluginPlansFilesBesideTheCluster(t *testing.T) {
+	sim, _ := simulated(t)
+	aws := httptest.NewServer(sim.Handler())
+	t.Cleanup(aws.Close)
+	s := newAPIServer(t, append(ingressIn(t, "shop", "front"),
+		controllerWith("--cluster-name=demo-cluster", "--aws-region=us-west-2", "--aws-vpc-id", "vpc-0a1de000000000001", "--default-tags=team=shop"))...)
+	for k, v := range map[string]string{
+		"KUBECONFIG": s.kubeconfig(t), "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_ENDPOINT_URL": aws.URL,
+		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+	} {
+		t.Setenv(k, v)
+	}
+	file := filepath.Join(t.TempDir(), "front.yaml")
+	if err := os.WriteFile(file, []byte(`apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: front, namespace: shop, annotations: {alb.ingress.kubernetes.io/target-type: ip}}
+spec:
+  ingressClassName: alb
+  rules: [{http: {paths: [{path: /added, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{{"plan", "-f", file, "--details"}, {"explain", "ingress", "front", "-f", file}} {
+		out, err := run(t, append([]string{"kubectl-lbc"}, command...)...)
+		if err != nil || !strings.Contains(out, "/added") || !strings.Contains(out, "team=shop") {
+			t.Errorf("%v: %v\n%s", command, err, out)
+		}
+	}
+	asked := len(s.users)
+	for _, line := range [][]string{
+		{"kubectl-lbc", "plan", "-f", "../../examples/nlb.yaml", "--account", "../../examples/guides/account.yaml"}, {"kubectl-lbc", "lint", "../../examples/nlb.yaml"},
+	} {
+		if out, err := run(t, line...); err != nil || len(s.users) > asked {
+			t.Errorf("%v: %v, %d requests\n%s", line, err, len(s.users)-asked, out)
+		}
+	}
+	t.Setenv("KUBECONFIG", "/nonexistent")
+	t.Setenv("HOME", t.TempDir())
+	if _, err := run(t, "kubectl-lbc", "plan", "-f", file); err == nil || !strings.Contains(err.Error(), "lbc plan -f, without kubectl, needs no cluster") {
+		t.Errorf("without a cluster: %v", err)
+	}
+}
+
 func TestContextAndUserOfTheClusterAreThoseOfTheFlags(t *testing.T) {
 	s := newAPIServer(t, ingressIn(t, "shop", "front")...)
 	t.Setenv("KUBECONFIG", s.kubeconfig(t))
