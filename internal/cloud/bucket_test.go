@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -211,41 +212,39 @@ func TestAFamilyThatRestedBeginsWithFewCallsBeyondItsBurstAgain(t *testing.T) {
 // second: 1.05 times the calls are sent, and AWS takes them at its published rate.
 func TestABurstOfRegistrationsIsNotRefusedAtOnce(t *testing.T) {
 	t.Parallel()
-	const calls, most = 200, 210
-	c := newClock()
-	aws := newBucket(c, 10, 10)
-	sent := 0
-	var mu sync.Mutex
-	send := func(context.Context) error {
-		mu.Lock()
-		sent++
-		aws.refill()
-		refused := aws.tokens < 1
-		if !refused {
-			aws.tokens--
-		}
-		mu.Unlock()
-		answer := make(chan struct{})
-		c.AfterFunc(50*time.Millisecond, func() { close(answer) })
-		<-answer
-		if refused {
-			return answered(400, "Throttling", "Rate exceeded")
-		}
-		return nil
-	}
-	l := NewLimiter(LimiterOptions{Clock: c})
-	var all sync.WaitGroup
-	for range calls {
-		all.Go(func() {
-			if err := l.Do(WithPriority(context.Background(), Vital), ServiceELBV2, "RegisterTargets", send); err != nil {
-				t.Error(err)
+	synctest.Test(t, func(t *testing.T) { // its clock goes on only once all calls wait
+		const calls, most = 200, 210
+		aws := newBucket(WallClock{}, 10, 10)
+		sent := 0
+		var mu sync.Mutex
+		send := func(context.Context) error {
+			mu.Lock()
+			sent++
+			aws.refill()
+			refused := aws.tokens < 1
+			if !refused {
+				aws.tokens--
 			}
-		})
-	}
-	done := make(chan struct{})
-	go func() { defer close(done); all.Wait() }()
-	took := drive(c, done)
-	if sent > most || sent <= calls || took > (calls/4+5)*time.Second {
-		t.Errorf("%d requests for %d calls, after %v", sent, calls, took)
-	}
+			mu.Unlock()
+			time.Sleep(50 * time.Millisecond)
+			if refused {
+				return answered(400, "Throttling", "Rate exceeded")
+			}
+			return nil
+		}
+		l := NewLimiter(LimiterOptions{Clock: WallClock{}})
+		began := time.Now()
+		var all sync.WaitGroup
+		for range calls {
+			all.Go(func() {
+				if err := l.Do(WithPriority(context.Background(), Vital), ServiceELBV2, "RegisterTargets", send); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if took := time.Since(began); sent > most || sent <= calls || took > (calls/4+5)*time.Second {
+			t.Errorf("%d requests for %d calls, after %v", sent, calls, took)
+		}
+	})
 }
