@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -181,6 +182,7 @@ func (cp *ControlPlane) KubeletServing() (*tls.Config, error) {
 	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}, nil
 }
 
+// kubeconfig writes the file of a user. It replaces it as a whole: processes started before may be reading it.
 func (cp *ControlPlane) kubeconfig(u user) (string, error) {
 	config := clientcmdapi.NewConfig()
 	config.Clusters["playground"] = &clientcmdapi.Cluster{Server: "https://" + cp.address, CertificateAuthorityData: cp.creds.caPEM}
@@ -188,8 +190,28 @@ func (cp *ControlPlane) kubeconfig(u user) (string, error) {
 	config.Contexts["playground"] = &clientcmdapi.Context{Cluster: "playground", AuthInfo: u.short}
 	config.CurrentContext = "playground"
 	path := filepath.Join(cp.dir, u.short+".kubeconfig")
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
+	content, err := clientcmd.Write(*config)
+	if err != nil {
+		return "", fmt.Errorf("write kubeconfig: %w", err)
+	}
+	if err := replaceFile(path, content); err != nil {
 		return "", fmt.Errorf("write kubeconfig: %w", err)
 	}
 	return path, nil
+}
+
+// replaceFile writes a file that only its owner may read; readers see what it held before or all of the content.
+func replaceFile(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // of mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
 }
