@@ -41,7 +41,7 @@ async function read(path, parameters = {}) {
   const query = new URLSearchParams();
   for (const [k, v] of Object.entries(parameters)) for (const x of [v].flat()) query.append(k, x);
   const response = await fetch("/api/" + path + (String(query) ? "?" + query : ""), { headers: { Accept: "application/json" } });
-  const body = await response.json();
+  const body = JSON.parse(await response.text(), (_, v) => (v === null ? [] : v)); // Go writes an empty list as null
   if (!response.ok) throw new Error(body.error || response.statusText);
   return body;
 }
@@ -419,6 +419,7 @@ async function view() {
   document.title = title ? title + " · lbc console" : "lbc console";
   if (focusTab) byId("tab-" + focusTab)?.focus();
   focusTab = null;
+  performance.mark("ready");
   document.documentElement.dataset.state = "ready";
 }
 

@@ -1,4 +1,6 @@
-package awssim
+// Package browser drives a headless Chromium in tests of web pages: it navigates, runs scripts, and has seen errors and requests. It is test support, and
+// imports only the standard library.
+package browser
 
 import (
 	"bufio"
@@ -16,8 +18,8 @@ import (
 	"time"
 )
 
-// browser is a headless Chromium that is driven by the DevTools protocol over a pair of pipes: it opens no port.
-type browser struct {
+// Browser is a headless Chromium that is driven by the DevTools protocol over a pair of pipes: it opens no port.
+type Browser struct {
 	testing.TB
 	out     *os.File
 	session string
@@ -42,8 +44,8 @@ type event struct {
 // patience is how long the browser may take for one thing.
 const patience = 60 * time.Second
 
-// browse starts a Chromium with one empty page; without one on this machine it skips the test.
-func browse(t *testing.T) *browser {
+// Start starts a Chromium with one empty page; without one on this machine it skips the test.
+func Start(t *testing.T) *Browser {
 	t.Helper()
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -55,14 +57,14 @@ func browse(t *testing.T) *browser {
 	if path == "" {
 		t.Skip("no chromium on this machine: hack/install-chromium.sh installs it")
 	}
-	profile, err := os.MkdirTemp("", "awssim-chromium-")
+	profile, err := os.MkdirTemp("", "lbc-chromium-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
 		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--remote-debugging-pipe", "--user-data-dir="+profile, "about:blank")
-	theirIn, ourOut := wanted2(os.Pipe())(t)
-	ourIn, theirOut := wanted2(os.Pipe())(t)
+	theirIn, ourOut := pipe(os.Pipe())(t)
+	ourIn, theirOut := pipe(os.Pipe())(t)
 	cmd.ExtraFiles = []*os.File{theirIn, theirOut} // descriptors 3 and 4
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var noise bytes.Buffer
@@ -72,7 +74,7 @@ func browse(t *testing.T) *browser {
 		t.Fatal(err)
 	}
 	_, _ = theirIn.Close(), theirOut.Close()
-	b := &browser{TB: t, out: ourOut, answers: map[int]chan reply{}}
+	b := &Browser{TB: t, out: ourOut, answers: map[int]chan reply{}}
 	var reading sync.WaitGroup
 	reading.Go(func() { b.read(ourIn) })
 	t.Cleanup(func() {
@@ -91,17 +93,17 @@ func browse(t *testing.T) *browser {
 		}
 	})
 	var target struct{ TargetID string }
-	b.do("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
+	b.Do("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
 	var attached struct{ SessionID string }
-	b.do("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
+	b.Do("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
 	b.session = attached.SessionID
 	for _, domain := range []string{"Page", "Runtime", "Log", "Network"} {
-		b.do(domain+".enable", nil, nil)
+		b.Do(domain+".enable", nil, nil)
 	}
 	return b
 }
 
-func wanted2(r, w *os.File, err error) func(*testing.T) (*os.File, *os.File) {
+func pipe(r, w *os.File, err error) func(*testing.T) (*os.File, *os.File) {
 	return func(t *testing.T) (*os.File, *os.File) {
 		t.Helper()
 		if err != nil {
@@ -112,7 +114,7 @@ func wanted2(r, w *os.File, err error) func(*testing.T) (*os.File, *os.File) {
 }
 
 // read takes the browser's messages, each ended by a zero byte, until it is gone.
-func (b *browser) read(in io.Reader) {
+func (b *Browser) read(in io.Reader) {
 	r := bufio.NewReader(in)
 	for {
 		text, err := r.ReadBytes(0)
@@ -145,15 +147,15 @@ func (b *browser) read(in io.Reader) {
 	}
 }
 
-// do calls a method of the protocol.
-func (b *browser) do(method string, params map[string]any, into any) {
+// Do calls a method of the protocol.
+func (b *Browser) Do(method string, params map[string]any, into any) {
 	b.Helper()
 	if err := b.call(method, params, into); err != nil {
 		b.Fatalf("%s: %v", method, err)
 	}
 }
 
-func (b *browser) call(method string, params map[string]any, into any) error {
+func (b *Browser) call(method string, params map[string]any, into any) error {
 	b.mu.Lock()
 	if b.ended != nil {
 		b.mu.Unlock()
@@ -195,15 +197,15 @@ func (b *browser) call(method string, params map[string]any, into any) error {
 	}
 }
 
-// eval runs a script in the page and reads its value.
-func (b *browser) eval(script string, into any) {
+// Eval runs a script in the page and reads its value.
+func (b *Browser) Eval(script string, into any) {
 	b.Helper()
 	if err := b.tryEval(script, into); err != nil {
 		b.Fatalf("%s: %v", script, err)
 	}
 }
 
-func (b *browser) tryEval(script string, into any) error {
+func (b *Browser) tryEval(script string, into any) error {
 	var out struct {
 		Result           struct{ Value json.RawMessage }
 		ExceptionDetails *struct{ Exception struct{ Description string } }
@@ -220,8 +222,8 @@ func (b *browser) tryEval(script string, into any) error {
 	return nil
 }
 
-// until waits for a script to be true; while a page is loading it may fail.
-func (b *browser) until(script string) {
+// Until waits for a script to be true; while a page is loading it may fail.
+func (b *Browser) Until(script string) {
 	b.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		ok := false
@@ -231,14 +233,14 @@ func (b *browser) until(script string) {
 		}
 		if time.Now().After(end) {
 			var text string
-			b.eval("document.body.innerText", &text)
+			b.Eval("document.body.innerText", &text)
 			b.Fatalf("never true: %s (%v); the page shows:\n%s", script, err, text)
 		}
 	}
 }
 
-// seen is the events of a kind so far.
-func (b *browser) seen(method string) []string {
+// Seen is the events of a kind so far.
+func (b *Browser) Seen(method string) []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var found []string
@@ -248,4 +250,47 @@ func (b *browser) seen(method string) []string {
 		}
 	}
 	return found
+}
+
+// Screenshot is the page as PNG, at a width and height in pixels.
+func (b *Browser) Screenshot(width, height int) []byte {
+	b.Helper()
+	b.Do("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil)
+	var shot struct{ Data []byte }
+	b.Do("Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
+	return shot.Data
+}
+
+// Scheme has the page shown in a colour scheme, light or dark.
+func (b *Browser) Scheme(name string) {
+	b.Helper()
+	b.Do("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": name}}}, nil)
+}
+
+// Press presses and releases a key, such as "ArrowDown".
+func (b *Browser) Press(key string) {
+	b.Helper()
+	for _, kind := range []string{"keyDown", "keyUp"} {
+		b.Do("Input.dispatchKeyEvent", map[string]any{"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": codes[key]}, nil)
+	}
+}
+
+// codes are the numbers of keys, by which Chromium moves the focus.
+var codes = map[string]int{"Tab": 9, "Enter": 13, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+
+// Contrast returns the texts that are shown with a contrast of less than 4.5 to what is behind them, and whether the page is dark.
+func (b *Browser) Contrast() (poor []string, dark bool) {
+	b.Helper()
+	var seen struct {
+		Dark bool
+		Poor []string
+	}
+	b.Eval(`(() => {
+		const luminance = (c) => c.match(/[\d.]+/g).slice(0, 3).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
+		const behind = (e) => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; if (!/, 0\)$/.test(c)) return c; } return "rgb(255, 255, 255)"; };
+		const contrast = (e) => { const [a, b] = [luminance(getComputedStyle(e).color), luminance(behind(e))].sort((x, y) => y - x); return (a + 0.05) / (b + 0.05); };
+		const texts = [...document.querySelectorAll("body *")].filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && e.checkVisibility());
+		return { Dark: luminance(behind(document.body)) < 0.2, Poor: texts.filter((e) => contrast(e) < 4.5).map((e) => e.tagName + " " + e.className + ": " + contrast(e).toFixed(2)) };
+	})()`, &seen)
+	return seen.Poor, seen.Dark
 }
