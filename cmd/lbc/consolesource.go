@@ -49,6 +49,9 @@ func (s *consoleSource) close() {
 // read reads cluster and account, and plans all load balancers. If it fails, what was read before stays.
 func (s *consoleSource) read(ctx context.Context, errOut io.Writer) error {
 	o := s.options
+	if o.allNamespaces {
+		o.namespace = "" // which open completes
+	}
 	src, err := o.open(ctx, errOut, s.stdinOf())
 	if err != nil {
 		return err

@@ -90,7 +90,7 @@ func detailOf(r offline.Result, e explain.Explanation) console.Detail {
 		d.Fields = fieldsOf(e.LoadBalancer.Fields)
 	}
 	if r.Compiled.Stack != nil {
-		d.Ports = portsOf(diff.Effective(r.Compiled.Stack, r.Compiled.Keep, r.Observed), e)
+		d.Ports = portsOf(diff.Effective(r.Compiled.Stack, r.Compiled.Keep, r.Observed), e, created(r.Plan))
 	}
 	for _, tg := range e.TargetGroups {
 		x := console.TargetGroup{ID: tg.ID, Name: tg.Name, Exists: tg.ARN != "", Fields: fieldsOf(tg.Fields), Targets: []console.Target{}}
@@ -119,11 +119,24 @@ func fieldsOf(all []explain.Field) []console.Field {
 	return out
 }
 
+// created are the rules that a plan creates.
+func created(p plan.Plan) map[string]bool {
+	out := map[string]bool{}
+	for _, s := range p.Steps {
+		if s.Action == plan.Create && s.Resource.Kind == stack.KindRule {
+			out[s.Resource.ID] = true
+		}
+	}
+	return out
+}
+
 // portsOf are the listeners with their rules, the default actions as the last one. Those of a load balancer in front are left out.
-func portsOf(s *stack.Stack, e explain.Explanation) []console.Listener {
+func portsOf(s *stack.Stack, e explain.Explanation, created map[string]bool) []console.Listener {
 	out := []console.Listener{}
 	for _, x := range e.Listeners {
-		at := slices.IndexFunc(s.Listeners, func(l stack.Listener) bool { return l.Port == x.Port && l.Protocol == x.Protocol && l.LoadBalancer.ID == stack.LoadBalancerIdentity })
+		at := slices.IndexFunc(s.Listeners, func(l stack.Listener) bool {
+			return l.Port == x.Port && l.Protocol == x.Protocol && l.LoadBalancer.ID == stack.LoadBalancerIdentity
+		})
 		if x.Frontend || at < 0 {
 			continue
 		}
@@ -136,12 +149,16 @@ func portsOf(s *stack.Stack, e explain.Explanation) []console.Listener {
 			}
 		}
 		for _, r := range x.Rules {
-			priority := "new"
-			if r.Priority > 0 {
+			id := fmt.Sprintf("%d:%d", x.Port, r.Order)
+			priority := fmt.Sprintf("#%d", r.Order) // it serves under the identity of another rule
+			switch {
+			case r.Priority > 0:
 				priority = fmt.Sprint(r.Priority)
+			case created[id] || !x.Exists:
+				priority = "new"
 			}
 			l.Rules = append(l.Rules, console.Rule{
-				ID: fmt.Sprintf("%d:%d", x.Port, r.Order), Priority: priority, Conditions: strings.TrimPrefix(r.Conditions, "if "), Action: r.Action, Owner: r.Owner, Source: r.Source,
+				ID: id, Priority: priority, Conditions: strings.TrimPrefix(r.Conditions, "if "), Action: r.Action, Owner: r.Owner, Source: r.Source,
 				Shares: sharesOf(actions[r.Order]),
 			})
 		}
@@ -180,10 +197,19 @@ func sharesOf(actions []stack.Action) []console.Share {
 	return out
 }
 
+// resourceText is a resource by kind and identity, where these differ.
+func resourceText(r stack.Ref) string {
+	id := stack.Labels{}.Of(r)
+	if id == string(r.Kind) {
+		return id
+	}
+	return string(r.Kind) + " " + id
+}
+
 func stepsOf(p plan.Plan) []console.Step {
 	out := []console.Step{}
 	for _, s := range p.Steps {
-		x := console.Step{Action: string(s.Action), Resource: string(s.Resource.Kind) + " " + stack.Labels{}.Of(s.Resource), Operation: plan.NameOf(s.Op), Why: append([]string{}, s.Why...)}
+		x := console.Step{Action: string(s.Action), Resource: resourceText(s.Resource), Operation: plan.NameOf(s.Op), Why: append([]string{}, s.Why...)}
 		if s.Guard != nil {
 			x.Refused = strings.Trim(s.Guard.Text+"; "+s.Guard.Remedy, "; ")
 		}
@@ -191,7 +217,7 @@ func stepsOf(p plan.Plan) []console.Step {
 	}
 	for _, w := range p.Withheld {
 		out = append(out, console.Step{
-			Action: "withheld", Resource: string(w.Step.Resource.Kind) + " " + stack.Labels{}.Of(w.Step.Resource), Operation: plan.NameOf(w.Step.Op), Why: append([]string{}, w.Step.Why...), Refused: w.Reason(),
+			Action: "withheld", Resource: resourceText(w.Step.Resource), Operation: plan.NameOf(w.Step.Op), Why: append([]string{}, w.Step.Why...), Refused: w.Reason(),
 		})
 	}
 	return out

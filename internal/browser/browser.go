@@ -5,12 +5,18 @@ package browser
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,8 +47,8 @@ type event struct {
 	Params json.RawMessage
 }
 
-// patience is how long the browser may take for one thing.
-const patience = 60 * time.Second
+// limit is how long the browser may take for one thing.
+const limit = 60 * time.Second
 
 // Start starts a Chromium with one empty page; without one on this machine it skips the test.
 func Start(t *testing.T) *Browser {
@@ -82,7 +88,7 @@ func Start(t *testing.T) *Browser {
 		_ = cmd.Wait()
 		_, _ = ourOut.Close(), ourIn.Close()
 		reading.Wait()
-		for end := time.Now().Add(patience); os.RemoveAll(profile) != nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(limit); os.RemoveAll(profile) != nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		}
 		if t.Failed() {
 			for line := range strings.Lines(noise.String()) {
@@ -179,7 +185,7 @@ func (b *Browser) call(method string, params map[string]any, into any) error {
 	if _, err := b.out.Write(append(text, 0)); err != nil {
 		return err
 	}
-	late := time.NewTimer(patience)
+	late := time.NewTimer(limit)
 	defer late.Stop()
 	select {
 	case r, ok := <-answer:
@@ -225,7 +231,7 @@ func (b *Browser) tryEval(script string, into any) error {
 // Until waits for a script to be true; while a page is loading it may fail.
 func (b *Browser) Until(script string) {
 	b.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
 		ok := false
 		err := b.tryEval("Boolean("+script+")", &ok)
 		if err == nil && ok {
@@ -258,7 +264,51 @@ func (b *Browser) Screenshot(width, height int) []byte {
 	b.Do("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil)
 	var shot struct{ Data []byte }
 	b.Do("Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
-	return shot.Data
+	picture, err := png.Decode(bytes.NewReader(shot.Data))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var small bytes.Buffer // Chromium compresses for speed
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, paletted(picture)); err != nil {
+		b.Fatal(err)
+	}
+	return small.Bytes()
+}
+
+// paletted is a picture in at most 256 colours: the most frequent ones that differ visibly, in place of the others the nearest of them.
+func paletted(picture image.Image) *image.Paletted {
+	area, count := picture.Bounds(), map[color.Color]int{}
+	for y := area.Min.Y; y < area.Max.Y; y++ {
+		for x := area.Min.X; x < area.Max.X; x++ {
+			count[picture.At(x, y)]++
+		}
+	}
+	all := slices.SortedFunc(maps.Keys(count), func(a, b color.Color) int {
+		return cmp.Or(count[b]-count[a], cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)))
+	})
+	near := func(a, b color.Color) bool {
+		r, g, u, _ := a.RGBA()
+		x, y, z, _ := b.RGBA()
+		far := func(v, w uint32) bool { return max(v, w)-min(v, w) > 8<<8 }
+		return !far(r, x) && !far(g, y) && !far(u, z)
+	}
+	var palette color.Palette
+	for _, c := range all {
+		if len(palette) < 256 && !slices.ContainsFunc(palette, func(p color.Color) bool { return near(p, c) }) {
+			palette = append(palette, c)
+		}
+	}
+	index := map[color.Color]uint8{}
+	for _, c := range all {
+		index[c] = uint8(palette.Index(c)) //nolint:gosec // there are 256
+	}
+	out := image.NewPaletted(area, palette)
+	for y := area.Min.Y; y < area.Max.Y; y++ {
+		for x := area.Min.X; x < area.Max.X; x++ {
+			out.SetColorIndex(x, y, index[picture.At(x, y)])
+		}
+	}
+	return out
 }
 
 // Scheme has the page shown in a colour scheme, light or dark.

@@ -67,8 +67,8 @@ function row(lb) {
   const more = [lb.errors ? plural(lb.errors, "error") : "", lb.changes ? plural(lb.changes, "change") : ""].filter(Boolean).join(", ");
   const a = el("a", { href: "#/lb/" + encodeURIComponent(lb.key), tabindex: -1, "data-key": lb.key },
     el("span", { class: "state " + sign, "aria-hidden": "true" }), el("span", { class: "title", title: lb.title }, lb.title),
-    el("span", { class: "more " + (lb.errors ? "bad" : "wait") }, more),
-    el("span", { class: "about" }, [lb.kind, lb.type === "network" ? "NLB" : lb.type ? "ALB" : "", lb.listeners.join(", "), lb.state === "active" ? "" : lb.state].filter(Boolean).join(" · ")));
+    el("span"), el("span", { class: "about" }, [lb.kind, lb.state === "active" ? "" : lb.state, lb.listeners.join(", ")].filter(Boolean).join(" · ")),
+    el("span", { class: "more " + (lb.errors ? "bad" : "wait") }, more));
   return el("li", {}, a);
 }
 
@@ -194,7 +194,7 @@ function map(d) {
   const shown = d.objects.slice(0, 6);
   const root = item(1, "object", "object" + (d.errors ? " bad-edge" : d.state === "active" ? " good-edge" : " wait-edge"), `${d.objects.join(", ")}: load balancer ${d.name || ""}, ${d.state}`,
     () => [el("h3", {}, "Load balancer " + (d.name || "")), fields("Settings of the load balancer", d.fields)],
-    [shown.map((o) => [el("small", {}, o.split(" ")[0]), el("strong", {}, o.split(" ").slice(1).join(" "))]), d.objects.length > shown.length ? el("small", {}, `and ${d.objects.length - shown.length} more`) : "", el("small", { class: "state " + tone(d.state) }, d.state)], listeners);
+    [shown.map((o, i) => [i && shown[i - 1].split(" ")[0] === o.split(" ")[0] ? "" : el("small", {}, o.split(" ")[0]), el("strong", {}, o.split(" ").slice(1).join(" "))]), d.objects.length > shown.length ? el("small", {}, `and ${d.objects.length - shown.length} more`) : "", el("small", { class: "state " + tone(d.state) }, d.state)], listeners);
   const tree = el("ul", { class: "tree", role: "tree", "aria-label": "From the objects to the targets; arrow keys move" }, root);
   const about = el("section", { class: "about-node", "aria-label": "About the chosen part", "aria-live": "polite" });
   root.tabIndex = 0;
@@ -239,7 +239,7 @@ const STEP = { create: "good", update: "wait", replace: "bad", delete: "bad" };
 function changes(d) {
   if (d.steps.length === 0) return [el("p", {}, state("healthy", " — AWS is as the objects want it: nothing to do"))];
   return [el("p", { class: "none" }, d.state === "not created" ? "What the controller would do to create it:" : "What the controller would do now; while it works, this list gets shorter:"),
-    table("The plan, in order", ["Action", "Resource", "Call", "Why"], d.steps.map((s) => [el("span", { class: "nowrap " + (STEP[s.action] || "none") }, `${SIGNS[s.action] || ""} ${s.action}`), s.resource, el("code", {}, s.operation),
+    table("The plan, in order", ["Action", "Resource", "Call", "Why"], d.steps.map((s) => [el("span", { class: "nowrap " + (STEP[s.action] || "none") }, `${SIGNS[s.action] || ""} ${s.action}`), s.resource, el("code", { class: "nowrap" }, s.operation),
       el("td", {}, s.refused ? el("strong", { class: "bad" }, "refused: " + s.refused) : "", s.why.length ? el("ul", {}, s.why.map((w) => el("li", {}, w))) : "")]))];
 }
 

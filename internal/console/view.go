@@ -67,7 +67,7 @@ type Listener struct {
 // Rule is one rule.
 type Rule struct {
 	ID         string  `json:"id"`
-	Priority   string  `json:"priority"` // in AWS; "new", or "default"
+	Priority   string  `json:"priority"` // in AWS; "new", "#order" where it is not known, or "default"
 	Conditions string  `json:"conditions"`
 	Action     string  `json:"action"`
 	Owner      string  `json:"owner,omitempty"`
@@ -103,7 +103,7 @@ type Target struct {
 // Finding is something that is wrong or worth to know.
 type Finding struct {
 	Key      string `json:"key,omitempty"` // of the load balancer
-	Severity string `json:"severity"` // error or note
+	Severity string `json:"severity"`      // error or note
 	Object   string `json:"object"`
 	Field    string `json:"field,omitempty"`
 	Reason   string `json:"reason"`
