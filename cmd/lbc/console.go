@@ -77,7 +77,7 @@ func (o *consoleOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
-	fmt.Fprintf(out, "http://%s\n", l.Addr())                                    //nolint:errcheck // whoever reads it is gone
+	fmt.Fprintf(out, "http://%s\n", l.Addr())                                    //nolint:errcheck // without a reader nothing can be done
 	fmt.Fprintln(errOut, "lbc: the console is at the URL above; Ctrl-C ends it") //nolint:errcheck // a hint
 	return serve(ctx, l, console.Handler(source))
 }

@@ -75,7 +75,7 @@ func TestTheConsoleShowsTheLoadBalancersOfFiles(t *testing.T) {
 	}
 }
 
-func TestTheConsoleSaysWhyARequestGetsItsAnswer(t *testing.T) {
+func TestTheConsoleShowsWhyARequestGetsItsAnswer(t *testing.T) {
 	t.Parallel()
 	s := consoleOf(t, "-f", "../../examples/shop.yaml", "-f", "../../examples/nlb.yaml")
 	ask := console.Question{Key: "ingress.k8s.aws:shop", Request: "GET http://shop.example.com/preview", From: "198.51.100.7", Follow: true}

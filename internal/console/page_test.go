@@ -236,7 +236,7 @@ func TestEachViewIsReadableInBothColourSchemesAndNamesItsControls(t *testing.T) 
 	quiet(t, b, url)
 }
 
-func TestAFailedReadKeepsWhatIsShownAndSaysSo(t *testing.T) {
+func TestAFailedReadKeepsWhatIsShownAndIsReported(t *testing.T) {
 	t.Parallel()
 	b, _ := open(t, account{5}, "")
 	b.Eval(`document.querySelector("#fresh").click()`, nil)
