@@ -11,7 +11,7 @@ import (
 // unmapBinary gives the pages of the binary back that are mapped into the process: code and read-only data. What is used again is mapped again by the next access,
 // from the page cache as a rule. Where a range cannot be given back, as one that is locked in memory, it stays.
 func unmapBinary() {
-	maps, err := os.ReadFile("/proc/self/maps")
+	mappings, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
 		return
 	}
@@ -19,7 +19,7 @@ func unmapBinary() {
 	if err != nil {
 		return
 	}
-	for _, r := range readOnlyRanges(string(maps), binary) {
+	for _, r := range unwritten(string(mappings), binary) {
 		_, _, _ = unix.Syscall(unix.SYS_MADVISE, r.from, r.to-r.from, unix.MADV_DONTNEED)
 	}
 }
@@ -27,24 +27,35 @@ func unmapBinary() {
 // addresses are those of a mapping: from the first one to the one after the last.
 type addresses struct{ from, to uintptr }
 
-// readOnlyRanges are the mappings of a file that the process cannot write to, of all mappings in the form of proc_pid_maps(5). What a process has written to a private mapping
-// of a file would be lost with its pages.
-func readOnlyRanges(maps, file string) (out []addresses) {
-	for line := range strings.Lines(maps) {
-		f := strings.Fields(line) // addresses, permissions, offset, device, inode, path
-		if len(f) != 6 || f[5] != file || strings.Contains(f[1], "w") {
+// unwritten are the mappings of a file of which all pages are as they are in the file, of all mappings in the form of /proc/PID/smaps (proc_pid_smaps(5)): the process cannot write to
+// them, and none of their pages is its own. Pages that were written to would be lost: in a binary with relocations, the loader writes to some before it makes them read-only.
+func unwritten(smaps, file string) (out []addresses) {
+	var at addresses
+	candidate := false
+	for line := range strings.Lines(smaps) {
+		f := strings.Fields(line)
+		if len(f) == 0 {
 			continue
 		}
-		first, last, _ := strings.Cut(f[0], "-")
-		from, err := strconv.ParseUint(first, 16, strconv.IntSize)
-		if err != nil {
+		if !strings.HasSuffix(f[0], ":") { // addresses, permissions, offset, device, inode, path
+			var ok bool
+			at, ok = addressesOf(f[0])
+			candidate = ok && len(f) == 6 && f[5] == file && !strings.Contains(f[1], "w")
 			continue
 		}
-		to, err := strconv.ParseUint(last, 16, strconv.IntSize)
-		if err != nil {
-			continue
+		if candidate && f[0] == "Anonymous:" && len(f) > 1 && f[1] == "0" {
+			out = append(out, at)
 		}
-		out = append(out, addresses{uintptr(from), uintptr(to)})
 	}
 	return out
+}
+
+func addressesOf(text string) (a addresses, ok bool) {
+	first, last, _ := strings.Cut(text, "-")
+	from, err := strconv.ParseUint(first, 16, strconv.IntSize)
+	if err != nil {
+		return addresses{}, false
+	}
+	to, err := strconv.ParseUint(last, 16, strconv.IntSize)
+	return addresses{uintptr(from), uintptr(to)}, err == nil && to > from
 }

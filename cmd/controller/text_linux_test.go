@@ -8,19 +8,22 @@ import (
 	"testing"
 )
 
-func TestOnlyMappingsOfTheBinaryThatCannotBeWrittenToAreGivenBack(t *testing.T) {
+func TestOnlyMappingsOfTheBinaryWithoutPagesOfTheProcessAreGivenBack(t *testing.T) {
 	t.Parallel()
-	const maps = `00400000-01dfc000 r-xp 00000000 fe:00 262147                             /controller
-01dfc000-0373a000 r--p 019fc000 fe:00 262147                             /controller
-0373a000-037e3000 rw-p 0333a000 fe:00 262147                             /controller
-037e3000-05800000 rw-p 00000000 00:00 0 
-7fd75b14e000-7fd75b700000 r--p 00000000 fe:00 99                         /etc/ld.so.cache
-7ffd1d9f1000-7ffd1d9f3000 r-xp 00000000 00:00 0                          [vdso]
-`
-	if got, want := readOnlyRanges(maps, "/controller"), []addresses{{0x400000, 0x1dfc000}, {0x1dfc000, 0x373a000}}; !slices.Equal(got, want) {
+	mapping := func(header string, anonymous int) string {
+		return header + "\nSize: 8 kB\nRss: 8 kB\nAnonymous: " + strconv.Itoa(anonymous) + " kB\nVmFlags: rd mr mw me sd\n"
+	}
+	smaps := mapping("00400000-01dfc000 r-xp 00000000 fe:00 262147                             /controller", 0) +
+		mapping("01dfc000-0373a000 r--p 019fc000 fe:00 262147                             /controller", 0) +
+		mapping("0373a000-0373c000 r--p 0333a000 fe:00 262147                             /controller", 8) + // the loader wrote relocations
+		mapping("0373c000-037e3000 rw-p 0333c000 fe:00 262147                             /controller", 0) +
+		mapping("037e3000-05800000 rw-p 00000000 00:00 0 ", 4) +
+		mapping("7fd75b14e000-7fd75b700000 r--p 00000000 fe:00 99                         /etc/ld.so.cache", 0) +
+		mapping("7ffd1d9f1000-7ffd1d9f3000 r-xp 00000000 00:00 0                          [vdso]", 0)
+	if got, want := unwritten(smaps, "/controller"), []addresses{{0x400000, 0x1dfc000}, {0x1dfc000, 0x373a000}}; !slices.Equal(got, want) {
 		t.Errorf("%x, want %x", got, want)
 	}
-	if got := readOnlyRanges(maps, "/other"); got != nil {
+	if got := unwritten(smaps, "/other"); got != nil {
 		t.Errorf("of another file: %x", got)
 	}
 }
@@ -32,7 +35,7 @@ func TestTheBinaryIsSmallerInMemoryOnceItIsUnmapped(t *testing.T) {
 		t.Fatal(err)
 	}
 	ranges := func() []addresses {
-		maps, err := os.ReadFile("/proc/self/maps")
+		mappings, err := os.ReadFile("/proc/self/smaps")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,7 +43,7 @@ func TestTheBinaryIsSmallerInMemoryOnceItIsUnmapped(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return readOnlyRanges(string(maps), name)
+		return unwritten(string(mappings), name)
 	}()
 	var size uintptr
 	for _, r := range ranges {

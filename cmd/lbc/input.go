@@ -168,10 +168,11 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 	if err != nil {
 		return nil, err
 	}
-	fromFiles, skipped, unreadable, err := i.read(errOut, in)
+	fromFiles, skipped, unreadable, err := i.read(in)
 	if err != nil {
 		return nil, err
 	}
+	sayUnread(errOut, skipped)
 	s := &source{snapshot: objects.Snapshot{}, fromFiles: fromFiles, unread: skipped, broken: unreadable}
 	s.reader = s.snapshot
 	objs := make([]metav1.Object, 0, len(fromFiles))
@@ -336,14 +337,15 @@ func (s *source) sayBroken(errOut io.Writer) (manifests bool) {
 	return manifests
 }
 
-func (i *inputs) read(errOut io.Writer, in io.Reader) (all []placed, skipped []unread, unreadable []broken, err error) {
+// read reads the files. unreadable are those that are left out beside others.
+func (i *inputs) read(in io.Reader) (all []placed, skipped []unread, unreadable []broken, err error) {
 	paths, err := i.paths()
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	readable := 0
 	for _, p := range paths {
-		objs, others, err := i.readOne(p, errOut, in)
+		objs, others, err := i.readOne(p, in)
 		var b broken
 		switch {
 		case errors.As(err, &b):
@@ -388,7 +390,7 @@ func (i *inputs) paths() ([]string, error) {
 	return all, nil
 }
 
-func (i *inputs) readOne(path string, errOut io.Writer, in io.Reader) ([]placed, []unread, error) {
+func (i *inputs) readOne(path string, in io.Reader) ([]placed, []unread, error) {
 	var content []byte
 	var err error
 	if path == "-" {
@@ -407,9 +409,6 @@ func (i *inputs) readOne(path string, errOut io.Writer, in io.Reader) ([]placed,
 			b.line = malformed.Line
 		}
 		return nil, nil, b
-	}
-	if len(objs) == 0 && len(skipped) > 0 {
-		fmt.Fprintf(errOut, "lbc: %s has no objects that a load balancer depends on (%s)\n", path, strings.Join(skipped, ", ")) //nolint:errcheck // a hint
 	}
 	return place(path, content, i.namespace, objs), skippedOf(path, content, i.namespace, skipped), nil
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -139,12 +141,46 @@ type unread struct {
 	line int
 }
 
-// ignoredKinds are findings about objects of the Gateway API that have no effect, as the controller does not read their kind.
+// kindAndName are the API group of an object, its kind, and its name with its namespace.
+func (u unread) kindAndName() (group, kind, name string) {
+	apiVersion, rest, _ := strings.Cut(u.what, " ")
+	kind, name, _ = strings.Cut(rest, " ")
+	if group, _, ok := strings.Cut(apiVersion, "/"); ok {
+		return group, kind, name
+	}
+	return "", kind, name
+}
+
+// sayUnread counts the objects of kinds that are not read, in one line.
+func sayUnread(errOut io.Writer, all []unread) {
+	if len(all) == 0 {
+		return
+	}
+	counted := map[string]int{}
+	for _, u := range all {
+		group, kind, _ := u.kindAndName()
+		if strings.Contains(group, ".") {
+			kind += "." + group
+		}
+		counted[kind]++
+	}
+	var kinds []string
+	for _, kind := range slices.Sorted(maps.Keys(counted)) {
+		kinds = append(kinds, fmt.Sprintf("%d %s", counted[kind], kind))
+	}
+	fmt.Fprintf(errOut, "lbc: objects on which no load balancer depends are not read: %s\n", strings.Join(kinds, ", ")) //nolint:errcheck // a hint
+}
+
+// ignoredKinds are findings about objects that are meant for this controller and have no effect, as it does not read their kind.
 func ignoredKinds(all []unread) (out []finding) {
 	for _, u := range all {
-		apiVersion, rest, _ := strings.Cut(u.what, " ")
-		kind, name, _ := strings.Cut(rest, " ")
-		if !strings.HasPrefix(apiVersion, "gateway.networking.k8s.io/") && !strings.HasPrefix(apiVersion, "gateway.networking.x-k8s.io/") {
+		group, kind, name := u.kindAndName()
+		if group == "aga.k8s.aws" {
+			out = append(out, finding{File: u.file, Line: u.line, Severity: severityWarning, Object: kind + " " + name, Reason: codeIgnoredKind,
+				Message: "it has no effect: this controller makes no accelerators of Global Accelerator yet", Remedy: "leave it to the existing controller, or make the accelerator by other means"})
+			continue
+		}
+		if group != "gateway.networking.k8s.io" && group != "gateway.networking.x-k8s.io" {
 			continue
 		}
 		f := finding{File: u.file, Line: u.line, Severity: severityWarning, Object: kind + " " + name, Reason: codeIgnoredKind,

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -41,6 +43,30 @@ func TestEachMistakeOfAGatewayOrRouteIsFoundWithItsReason(t *testing.T) {
 		out, _, err := lbc(t, text, "lint", "-")
 		if !strings.Contains(out, c.want) {
 			t.Errorf("%s: %v\n%s\nwant %s", c.name, err, out, c.want)
+		}
+	}
+}
+
+func TestKindsThatAreNotReadAreCountedInOneLineAndThoseMeantForTheControllerFound(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n",
+		"b.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: b}\n---\napiVersion: example.com/v1\nkind: Widget\nmetadata: {name: c}\n",
+		"c.yaml": "apiVersion: aga.k8s.aws/v1beta1\nkind: GlobalAccelerator\nmetadata: {name: g, namespace: shop}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const counted = "lbc: objects on which no load balancer depends are not read: 2 Deployment, 1 GlobalAccelerator.aga.k8s.aws, 1 Widget.example.com\n"
+	for _, command := range []string{"lint", "plan"} {
+		out, errOut, err := lbc(t, "", command, dir)
+		if err != nil || strings.Count(errOut, counted) != 1 {
+			t.Errorf("%s: %v\n%s", command, err, errOut)
+		}
+		if found := strings.Contains(out, "c.yaml:1: warning: GlobalAccelerator shop/g: it has no effect"); found != (command == "lint") {
+			t.Errorf("%s:\n%s", command, out)
 		}
 	}
 }

@@ -137,9 +137,6 @@ func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 		return err
 	}
 	defer src.close()
-	if len(src.unread) > 0 {
-		fmt.Fprintf(errOut, "lbc: %d object(s) of other kinds are not read, such as %s of %s\n", len(src.unread), src.unread[0].what, src.unread[0].file) //nolint:errcheck // a hint
-	}
 	leftOut := src.sayBroken(errOut)
 	found := 0
 	for _, x := range src.snapshot.List(objects.Ingress, "") {

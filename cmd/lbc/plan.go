@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/explain"
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -115,13 +116,27 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 
 // planDocument is the output of -o json and -o yaml. Its lists are never null.
 type planDocument struct {
-	Stacks []plannedStack `json:"stacks"`
+	Cluster string         `json:"cluster"`
+	Region  string         `json:"region"`
+	VPC     string         `json:"vpc"`
+	Counts  counts         `json:"counts"` // of the steps of all stacks
+	Stacks  []plannedStack `json:"stacks"`
 	// Findings are about objects that belong to no stack.
 	Findings []explain.Finding `json:"findings,omitempty"`
 }
 
+// counts are the steps of a plan by what they do. Those that are refused are among the others.
+type counts struct {
+	Create  int `json:"create"`
+	Update  int `json:"update"`
+	Replace int `json:"replace"`
+	Delete  int `json:"delete"`
+	Refused int `json:"refused"`
+}
+
 type plannedStack struct {
 	Key         stack.Key         `json:"key"`
+	Counts      counts            `json:"counts"`
 	Plan        plan.Plan         `json:"plan"`
 	Findings    []explain.Finding `json:"findings,omitempty"`
 	Unbuildable bool              `json:"unbuildable,omitempty"`
@@ -129,14 +144,17 @@ type plannedStack struct {
 	DriftAssumed bool `json:"driftAssumed,omitempty"`
 }
 
-func documentOf(got offline.Outcome) planDocument {
-	d := planDocument{Stacks: []plannedStack{}, Findings: explain.Findings(got.Diagnostics)}
+func documentOf(got offline.Outcome, c *config.Config) planDocument {
+	d := planDocument{Cluster: c.ClusterName, Region: c.Region, VPC: c.VPC, Stacks: []plannedStack{}, Findings: explain.Findings(got.Diagnostics)}
+	var total plan.Summary
 	for _, r := range got.Stacks {
+		total = total.Plus(r.Plan.Summary())
 		if r.Plan.Steps == nil {
 			r.Plan.Steps = []plan.Step{}
 		}
-		d.Stacks = append(d.Stacks, plannedStack{r.Key, r.Plan, append(explain.Findings(r.Diagnostics), unmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed})
+		d.Stacks = append(d.Stacks, plannedStack{r.Key, counts(r.Plan.Summary()), r.Plan, append(explain.Findings(r.Diagnostics), unmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed})
 	}
+	d.Counts = counts(total)
 	return d
 }
 
@@ -151,7 +169,7 @@ func unmetFindings(all []gateway.Unmet) (out []explain.Finding) {
 func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome) error {
 	switch o.format {
 	case "json", "yaml":
-		return o.encode(out, planKind, documentOf(got))
+		return o.encode(out, planKind, documentOf(got, &o.config))
 	case "stack":
 		return stacks(out, got.Stacks)
 	}

@@ -143,6 +143,38 @@ func TestThePlanAsJSONNamesTheOperations(t *testing.T) {
 	}
 }
 
+func TestThePlanAsJSONCountsTheStepsOfAllAndOfEachLoadBalancer(t *testing.T) {
+	t.Parallel()
+	out, _, err := lbcPlan(t, "", "-f", "../../examples/nlb.yaml", "-f", "../../examples/shop.yaml", "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Cluster, Region, VPC string
+		Counts               counts
+		Stacks               []struct {
+			Counts counts
+			Plan   struct{ Steps []json.RawMessage }
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Cluster != "demo-cluster" || got.Region != "us-west-2" || got.VPC == "" || len(got.Stacks) != 2 {
+		t.Errorf("%+v", got)
+	}
+	all := 0
+	for _, s := range got.Stacks {
+		if n := len(s.Plan.Steps); s.Counts.Create != n {
+			t.Errorf("%d steps, counted %+v", n, s.Counts)
+		}
+		all += s.Counts.Create
+	}
+	if got.Counts.Create != all || all == 0 {
+		t.Errorf("%d steps in all, counted %+v", all, got.Counts)
+	}
+}
+
 const badIngress = `
 apiVersion: networking.k8s.io/v1
 kind: Ingress

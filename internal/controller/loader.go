@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -26,7 +25,7 @@ const (
 // relistPauses are the pauses between attempts at the second listing.
 var relistPauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute}
 
-// loader reads the account in bulk as soon as this replica leads, before the first pass needs it, and lists all but its certificates again in the background. The second
+// loader reads the account in bulk as soon as this replica leads, before the first pass needs it, and lists it again in the background. The second
 // listing finds resources that the former leader created last, which AWS's lists may show late, and is the proof by which objects that are deleted later lose their
 // finalizers without a listing of their own. Ten minutes later stacks are visited whose objects were deleted between the two leaders, for which there is no event.
 type loader struct {
@@ -41,9 +40,6 @@ type loader struct {
 
 // Start ends after the visit. It implements manager.Runnable and runs on the leader only.
 func (l *loader) Start(ctx context.Context) error {
-	var certificates sync.WaitGroup // in a service of its own, whose pauses keep nothing else waiting
-	defer certificates.Wait()
-	certificates.Go(func() { l.inventory.Certificates().Load(cloud.WithCause(ctx, cloud.Listing)) })
 	l.load(cloud.WithCause(ctx, cloud.Listing))
 	background := queue.Background(ctx, cloud.Listing)
 	for _, attempt := range []struct {

@@ -87,26 +87,6 @@ func TestWithoutTheFeatureOwnersOfCertificatesAreNotRead(t *testing.T) {
 	}
 }
 
-func TestTheFirstStackNeedsNoListOfCertificatesAfterTheStartHasReadOne(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.inv.Certificates().Load(f.Context())
-	if r := f.reads(); r["ListCertificates"] != 0 {
-		t.Errorf("where stacks own no certificates: %v", r)
-	}
-	f.managing(f.sim.Trust)
-	f.inv.Certificates().Load(f.Context())
-	if r := f.reads(); r["ListCertificates"] != 1 {
-		t.Errorf("start: %v", r)
-	}
-	if _, err := f.inv.Observed(f.Context(), key(stack.Ingress, "web"), nil); err != nil {
-		t.Fatal(err)
-	}
-	if r := f.reads(); r["ListCertificates"] != 0 {
-		t.Errorf("first stack: %v", r)
-	}
-}
-
 func TestAMissingPermissionToReadTagsEndsNeitherDiscoveryNorAnythingElse(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -73,14 +73,6 @@ func (c *Certificates) Of(ctx context.Context, key stack.Key, desired *stack.Sta
 	return out, nil
 }
 
-// Load reads the list of certificates where stacks may own some, so that no first pass waits for it. A pass that comes meanwhile waits for the same list; where it cannot be read,
-// each pass tries again, and reports why.
-func (c *Certificates) Load(ctx context.Context) {
-	if c.cfg.owned() {
-		_, _ = c.list.Within(ctx, ownListLifetime)
-	}
-}
-
 // listOrOld makes sure that a list is known that is no older than age. Where listing is not allowed any more, the former list serves on,
 // and old is true: what is deleted meanwhile would otherwise leave its certificates for good.
 func (c *Certificates) listOrOld(ctx context.Context, age time.Duration) (old bool, err error) {
