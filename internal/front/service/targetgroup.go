@@ -11,8 +11,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/drain"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/owner"
