@@ -20,7 +20,7 @@ import (
 func consoleOf(t *testing.T, args ...string) *consoleSource {
 	t.Helper()
 	var o consoleOptions
-	o.inputs.flags(&cobra.Command{})
+	o.flags(&cobra.Command{})
 	if err := o.commandLine.Parse(args); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestTheConsoleServesUntilItIsInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	var o consoleOptions
-	o.inputs.flags(&cobra.Command{})
+	o.flags(&cobra.Command{})
 	o.listen, o.files = "127.0.0.1:0", []string{"../../examples/shop.yaml"}
 	r, w := io.Pipe()
 	ended := make(chan error, 1)

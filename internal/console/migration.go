@@ -58,7 +58,7 @@ func migrationRoutes(mux *http.ServeMux, s Source) {
 				return differenceOf(all, p)
 			}
 		}
-		return nil, fmt.Errorf("Gateway %s/%s with a plan: %w", namespace, name, ErrNotFound)
+		return nil, fmt.Errorf("a plan of Gateway %s/%s: %w", namespace, name, ErrNotFound)
 	}))
 }
 
