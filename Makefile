@@ -133,6 +133,10 @@ site: ## build the documentation as a static site with search into dist/site; li
 recording: build-playground ## run the first steps of the README in a playground and draw the session: docs/images/playground.svg
 	@hack/recording.sh
 
+.PHONY: screenshots
+screenshots: ## take the screenshots of docs/console.md in Chromium: docs/images/console-*.png
+	@LBC_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test -count=1 -run '^TestScreenshots$$' ./internal/console
+
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (default 30s) each
 	@hack/fuzz.sh $${FUZZTIME:-30s}

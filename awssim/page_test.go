@@ -14,6 +14,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
+	"github.com/k8s-lbc/lbc/internal/browser"
 )
 
 // shop is a load balancer with a rule of its own, a healthy target and one that never answers.
@@ -112,21 +113,21 @@ func TestTheAdministrationReportsOpenFlows(t *testing.T) {
 
 func TestThePageShowsTheAccountInABrowserAndKeepsUpWithIt(t *testing.T) {
 	t.Parallel()
-	b := browse(t)
+	b := browser.Start(t)
 	w, client := shop(t)
 	get(t, client, "http://"+w.dnsName+"/teapot", "")
 	_, err := w.balancing.DeleteTargetGroup(t.Context(), &elb.DeleteTargetGroupInput{TargetGroupArn: aws.String(w.tg)})
 	if code(err) != "ResourceInUse" {
 		t.Fatal(err)
 	}
-	b.do("Page.navigate", map[string]any{"url": w.url + "/"}, nil) // a browser at the root finds the page
-	b.until(`document.documentElement.dataset.state === "ready"`)
+	b.Do("Page.navigate", map[string]any{"url": w.url + "/"}, nil) // a browser at the root finds the page
+	b.Until(`document.documentElement.dataset.state === "ready"`)
 	var path string
-	if b.eval("location.pathname", &path); path != "/_sim/ui/" {
+	if b.Eval("location.pathname", &path); path != "/_sim/ui/" {
 		t.Errorf("the browser is at %s", path)
 	}
 	var shown struct{ Rules, Targets, Groups, Calls, Facts string }
-	b.eval(`({
+	b.Eval(`({
 		Rules: [...document.querySelectorAll("#s-load-balancers tr[data-rule]")].map((r) => [...r.cells].map((c) => c.innerText).join("|")).join("\n"),
 		Targets: [...document.querySelectorAll("#s-target-groups tr[data-target]")].map((r) => [...r.cells].slice(0, 4).map((c) => c.innerText).join("|")).join("\n"),
 		Groups: document.querySelector("#s-security-groups").textContent,
@@ -151,13 +152,13 @@ func TestThePageShowsTheAccountInABrowserAndKeepsUpWithIt(t *testing.T) {
 
 	// It keeps up.
 	get(t, client, "http://"+w.dnsName+"/teapot", "")
-	b.until(`document.querySelector("#s-load-balancers tr[data-rule]").cells[2].innerText === "2"`)
+	b.Until(`document.querySelector("#s-load-balancers tr[data-rule]").cells[2].innerText === "2"`)
 
 	// Filter and pause.
-	b.eval(`(() => { const f = document.querySelector("#filter"); f.value = "no such thing"; f.dispatchEvent(new Event("input")); })()`, nil)
-	b.until(`document.querySelector("#s-load-balancers").innerText === "Nothing fits the filter."`)
-	b.eval(`(() => { const f = document.querySelector("#filter"); f.value = ""; f.dispatchEvent(new Event("input")); document.querySelector("#pause").click(); })()`, nil)
-	b.until(`document.querySelectorAll("#s-load-balancers tr[data-rule]").length === 2 && document.querySelector("#pause").getAttribute("aria-pressed") === "true"`)
+	b.Eval(`(() => { const f = document.querySelector("#filter"); f.value = "no such thing"; f.dispatchEvent(new Event("input")); })()`, nil)
+	b.Until(`document.querySelector("#s-load-balancers").innerText === "Nothing fits the filter."`)
+	b.Eval(`(() => { const f = document.querySelector("#filter"); f.value = ""; f.dispatchEvent(new Event("input")); document.querySelector("#pause").click(); })()`, nil)
+	b.Until(`document.querySelectorAll("#s-load-balancers tr[data-rule]").length === 2 && document.querySelector("#pause").getAttribute("aria-pressed") === "true"`)
 
 	accessible(t, b)
 	quiet(t, b, w.url)
@@ -165,10 +166,10 @@ func TestThePageShowsTheAccountInABrowserAndKeepsUpWithIt(t *testing.T) {
 
 // accessible checks what assistive technology needs: names for controls and tables, and enough contrast in both
 // colour schemes.
-func accessible(t *testing.T, b *browser) {
+func accessible(t *testing.T, b *browser.Browser) {
 	t.Helper()
 	var faults []string
-	b.eval(`[
+	b.Eval(`[
 		...[...document.querySelectorAll("table")].filter((t) => !t.caption || !t.querySelector("th[scope]")).map(() => "a table without caption or column headings"),
 		...[...document.querySelectorAll("input")].filter((i) => i.labels.length === 0).map((i) => "an input without label: " + i.id),
 		...[...document.querySelectorAll("section")].filter((s) => !document.getElementById(s.getAttribute("aria-labelledby"))).map(() => "a section without heading"),
@@ -179,33 +180,22 @@ func accessible(t *testing.T, b *browser) {
 		t.Error(f)
 	}
 	for scheme, dark := range map[string]bool{"light": false, "dark": true} {
-		b.do("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
-		var seen struct {
-			Dark bool
-			Poor []string
-		}
-		b.eval(`(() => {
-			const luminance = (c) => c.match(/[\d.]+/g).slice(0, 3).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
-			const behind = (e) => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; if (!/, 0\)$/.test(c)) return c; } return "rgb(255, 255, 255)"; };
-			const contrast = (e) => { const [a, b] = [luminance(getComputedStyle(e).color), luminance(behind(e))].sort((x, y) => y - x); return (a + 0.05) / (b + 0.05); };
-			const texts = [...document.querySelectorAll("body *")].filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && e.checkVisibility());
-			return { Dark: luminance(behind(document.body)) < 0.2, Poor: texts.filter((e) => contrast(e) < 4.5).map((e) => e.tagName + " " + e.className + ": " + contrast(e).toFixed(2)) };
-		})()`, &seen)
-		if seen.Dark != dark || len(seen.Poor) > 0 {
-			t.Errorf("%s: dark %v, poor contrast of %v", scheme, seen.Dark, seen.Poor)
+		b.Scheme(scheme)
+		if poor, is := b.Contrast(); is != dark || len(poor) > 0 {
+			t.Errorf("%s: dark %v, poor contrast of %v", scheme, is, poor)
 		}
 	}
 }
 
 // quiet checks that the page raised no errors and sent requests to the simulator only.
-func quiet(t *testing.T, b *browser, url string) {
+func quiet(t *testing.T, b *browser.Browser, url string) {
 	t.Helper()
 	for _, method := range []string{"Runtime.exceptionThrown", "Log.entryAdded"} {
-		for _, e := range b.seen(method) {
+		for _, e := range b.Seen(method) {
 			t.Errorf("%s: %s", method, e)
 		}
 	}
-	asked := b.seen("Network.requestWillBeSent")
+	asked := b.Seen("Network.requestWillBeSent")
 	if len(asked) < 5 {
 		t.Errorf("only %d requests seen", len(asked))
 	}
@@ -219,20 +209,20 @@ func quiet(t *testing.T, b *browser, url string) {
 
 func TestThePageTakesNoTextForMarkup(t *testing.T) {
 	t.Parallel()
-	b := browse(t)
+	b := browser.Start(t)
 	s := serve(t, Options{})
 	const evil = `<img src=x onerror="document.title='taken'">`
 	wanted(s.balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
 		Name: aws.String("tagged"), Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(s.description.VPC.ID), TargetType: "ip", HealthCheckPath: aws.String("/" + evil),
 	}))(t)
-	b.do("Page.navigate", map[string]any{"url": s.url + "/_sim/ui"}, nil)
-	b.until(`document.documentElement.dataset.state === "ready"`)
+	b.Do("Page.navigate", map[string]any{"url": s.url + "/_sim/ui"}, nil)
+	b.Until(`document.documentElement.dataset.state === "ready"`)
 	var shown struct {
 		Images int
 		Title  string
 		Text   bool
 	}
-	b.eval(`({Images: document.images.length, Title: document.title, Text: document.querySelector("#s-target-groups").textContent.includes("onerror")})`, &shown)
+	b.Eval(`({Images: document.images.length, Title: document.title, Text: document.querySelector("#s-target-groups").textContent.includes("onerror")})`, &shown)
 	if shown.Images != 0 || shown.Title != "awssim" || !shown.Text {
 		t.Errorf("%+v", shown)
 	}

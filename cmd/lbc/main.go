@@ -46,7 +46,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), recordCommand(), migrateCommand(), iamPolicyCommand(), schemaCommand(), versionCommand())
+	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), recordCommand(), migrateCommand(), consoleCommand(), iamPolicyCommand(), schemaCommand(), versionCommand())
 	return root
 }
 

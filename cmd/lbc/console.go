@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/k8s-lbc/lbc/internal/console"
+)
+
+const consoleHelp = `Serve a web page on this machine that shows the load balancers that objects declare: the way from the object over listeners, rules and target
+groups to the pods with their health; what is wrong; what the controller would change, and why; which answer a request gets, and why; and how the
+plan of a Gateway differs from that of the Ingress that it was translated from.
+
+The page only reads, with your own credentials, and never shows Secrets. It has no login, so that it listens on loopback addresses only.
+Cluster and account are read once, and again when the page asks for it; the health of targets is read while the page shows them.
+
+` + inputHelp
+
+const consoleExample = `  # All load balancers of the cluster of the current context
+  lbc console
+
+  # What these manifests would make
+  lbc console -f shop.yaml --listen 127.0.0.1:8080`
+
+type consoleOptions struct {
+	inputs
+	listen string
+}
+
+func consoleCommand() *cobra.Command {
+	var o consoleOptions
+	cmd := &cobra.Command{
+		Use:     "console [FILE]... [--listen 127.0.0.1:PORT]",
+		Short:   "Show load balancers, findings, plans and answers in a web page",
+		Long:    consoleHelp,
+		Example: consoleExample,
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files = append(o.files, args...)
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
+		},
+	}
+	o.besideCluster = true
+	o.flags(cmd)
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0", "loopback address and port of the page; port 0 is one that is free")
+	cmd.Flags().Lookup("namespace").Usage = "the only namespace whose load balancers are shown; default: all"
+	return cmd
+}
+
+func (o *consoleOptions) run(ctx context.Context, out, errOut io.Writer, in io.Reader) error {
+	if !console.IsLoopback(o.listen) {
+		return fmt.Errorf("--listen %s: the console has no login, so that it listens on loopback addresses only, such as 127.0.0.1:8080", o.listen)
+	}
+	source := &consoleSource{options: o, now: time.Now}
+	if slices.Contains(o.files, "-") {
+		text, err := io.ReadAll(in)
+		if err != nil {
+			return err
+		}
+		source.stdin = text
+	}
+	o.allNamespaces = !o.given("namespace")
+	if err := source.read(ctx, errOut); err != nil {
+		return err
+	}
+	defer source.close()
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	fmt.Fprintf(out, "http://%s\n", l.Addr())                                    //nolint:errcheck // without a reader nothing can be done
+	fmt.Fprintln(errOut, "lbc: the console is at the URL above; Ctrl-C ends it") //nolint:errcheck // a hint
+	return serve(ctx, l, console.Handler(source))
+}
+
+// serve answers requests until the context ends.
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := server.Shutdown(stop); err != nil {
+		_ = server.Close()
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// stdinOf is the standard input as it was read first.
+func (s *consoleSource) stdinOf() io.Reader { return bytes.NewReader(s.stdin) }

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/cmd/lbc/explain"
+	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/console"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
+)
+
+// consoleSource is the data of the console: what lbc plan and lbc explain show.
+type consoleSource struct {
+	options *consoleOptions
+	now     func() time.Time
+	stdin   []byte
+
+	mu      sync.Mutex // over all below; health is read without it
+	src     *source
+	at      time.Time
+	problem string
+	results map[string]offline.Result // by key
+	keys    []string
+	others  []console.Finding
+}
+
+func (s *consoleSource) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.src.close()
+}
+
+// read reads cluster and account, and plans all load balancers. If it fails, what was read before stays.
+func (s *consoleSource) read(ctx context.Context, errOut io.Writer) error {
+	o := s.options
+	if o.allNamespaces {
+		o.namespace = "" // which open completes
+	}
+	src, err := o.open(ctx, errOut, s.stdinOf())
+	if err != nil {
+		return err
+	}
+	hint(errOut, src.assumedClasses)
+	src.sayBroken(errOut)
+	got, err := s.plans(ctx, src)
+	if err != nil {
+		src.close()
+		return err
+	}
+	if s.src != nil {
+		s.src.close()
+	}
+	s.src, s.at, s.problem = src, s.now(), ""
+	s.results, s.keys = map[string]offline.Result{}, nil
+	for _, r := range got.Stacks {
+		s.results[r.Key.String()] = r
+		s.keys = append(s.keys, r.Key.String())
+	}
+	s.others = consoleFindings("", explain.Findings(got.Diagnostics))
+	return nil
+}
+
+// plans are those of all load balancers that are to be shown.
+func (s *consoleSource) plans(ctx context.Context, src *source) (offline.Outcome, error) {
+	o := s.options
+	if len(o.files) > 0 || o.allNamespaces {
+		return o.plans(ctx, src)
+	}
+	got, err := o.plans(ctx, src)
+	got.Diagnostics = slices.DeleteFunc(got.Diagnostics, func(d diag.Diagnostic) bool { return d.Object.Namespace != o.namespace })
+	return got, err
+}
+
+// Overview implements console.Source.
+func (s *consoleSource) Overview(ctx context.Context, fresh bool) (console.Overview, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fresh {
+		if err := s.read(ctx, io.Discard); err != nil {
+			s.problem = err.Error()
+		}
+	}
+	c := &s.options.config
+	out := console.Overview{Cluster: c.ClusterName, Region: c.Region, Account: "your credentials", Read: s.at, Problem: s.problem, LoadBalancers: []console.Summary{}, Findings: slices.Clone(s.others)}
+	switch {
+	case s.src.builtIn:
+		out.Account = "built into lbc, simulated"
+	case s.src.recorded:
+		out.Account = "recorded in " + s.options.account
+	case !s.src.live:
+		out.Account = "simulated from " + s.options.account
+	}
+	for _, k := range s.keys {
+		out.LoadBalancers = append(out.LoadBalancers, summaryOf(s.results[k]))
+		out.Findings = append(out.Findings, findingsOf(s.results[k])...)
+	}
+	errorsFirst(out.Findings)
+	return out, nil
+}
+
+// result is the plan of a load balancer.
+func (s *consoleSource) result(key string) (offline.Result, *source, error) {
+	r, ok := s.results[key]
+	if !ok {
+		return r, nil, fmt.Errorf("load balancer %q: %w", key, console.ErrNotFound)
+	}
+	return r, s.src, nil
+}
+
+// input is what is explained of a plan, from the point of view of its first object.
+func (s *consoleSource) input(src *source, r offline.Result) explain.Input {
+	var of diag.Object
+	members := r.Input.LoadBalancer.Members
+	if len(members) > 0 {
+		of = members[0].Object
+	}
+	in := s.options.explained(src, of, r)
+	for _, m := range members {
+		in.Members = append(in.Members, m.Object)
+	}
+	return in
+}
+
+// LoadBalancer implements console.Source.
+func (s *consoleSource) LoadBalancer(ctx context.Context, key string) (console.Detail, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, src, err := s.result(key)
+	if err != nil {
+		return console.Detail{}, err
+	}
+	in := s.input(src, r)
+	var unread error
+	in.Targets, unread = healthOf(ctx, src, r.Observed)
+	d := detailOf(r, explain.Explain(in))
+	d.Read = s.now()
+	if unread != nil {
+		d.HealthProblem = unread.Error()
+	}
+	s.nameTargets(ctx, src, r, &d)
+	d.Events = s.events(ctx, src, r)
+	return d, nil
+}
+
+// nameTargets adds the pods and nodes that targets are. What may not be read stays without a name.
+func (s *consoleSource) nameTargets(ctx context.Context, src *source, r offline.Result, d *console.Detail) {
+	if src.kube == nil || r.Compiled.Stack == nil {
+		return
+	}
+	names := map[string]string{}
+	var namespaces []string
+	instances := false
+	for _, b := range r.Compiled.Stack.Bindings {
+		instances = instances || b.TargetType == "instance"
+		if b.TargetType == "ip" && !slices.Contains(namespaces, b.Namespace) {
+			namespaces = append(namespaces, b.Namespace)
+		}
+	}
+	for _, ns := range namespaces {
+		pods := &corev1.PodList{}
+		if src.kube.List(ctx, pods, client.InNamespace(ns)) != nil {
+			continue
+		}
+		for _, p := range pods.Items {
+			for _, ip := range p.Status.PodIPs {
+				if !p.Spec.HostNetwork {
+					names[ip.IP] = "Pod " + ns + "/" + p.Name
+				}
+			}
+		}
+	}
+	if nodes := (&corev1.NodeList{}); instances && src.kube.List(ctx, nodes) == nil {
+		for _, n := range nodes.Items {
+			names[n.Spec.ProviderID[strings.LastIndex(n.Spec.ProviderID, "/")+1:]] = "Node " + n.Name
+		}
+	}
+	for _, tg := range d.TargetGroups {
+		for i := range tg.Targets {
+			tg.Targets[i].Object = names[tg.Targets[i].ID]
+		}
+	}
+}
+
+// eventsShown is how many events are shown of a load balancer.
+const eventsShown = 30
+
+// events are the latest events of the objects of a load balancer. What may not be read is left out.
+func (s *consoleSource) events(ctx context.Context, src *source, r offline.Result) []console.Event {
+	out := []console.Event{}
+	if src.kube == nil {
+		return out
+	}
+	for _, m := range r.Input.LoadBalancer.Members {
+		list := &corev1.EventList{}
+		if src.kube.List(ctx, list, client.InNamespace(m.Object.Namespace), client.MatchingFields{"involvedObject.name": m.Object.Name, "involvedObject.kind": m.Object.Kind}) != nil {
+			continue
+		}
+		for _, e := range list.Items {
+			at := e.LastTimestamp.Time
+			if at.IsZero() {
+				at = e.EventTime.Time
+			}
+			out = append(out, console.Event{Time: at, Type: e.Type, Reason: e.Reason, Object: m.Object.String(), Message: e.Message, Count: max(1, e.Count)})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b console.Event) int { return b.Time.Compare(a.Time) })
+	return out[:min(len(out), eventsShown)]
+}
+
+// Ask implements console.Source.
+func (s *consoleSource) Ask(ctx context.Context, q console.Question) (console.Walk, error) {
+	from, err := netip.ParseAddr(q.From)
+	if err != nil {
+		return console.Walk{}, fmt.Errorf("%w: the client: %w", console.ErrInvalid, err)
+	}
+	request, err := explain.ParseRequest(q.Request, q.Headers, from)
+	if err != nil {
+		return console.Walk{}, fmt.Errorf("%w: %w", console.ErrInvalid, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, src, err := s.result(q.Key)
+	if err != nil {
+		return console.Walk{}, err
+	}
+	in := s.input(src, r)
+	if in.Stack == nil {
+		return console.Walk{}, fmt.Errorf("%w: the load balancer cannot be built: %s", console.ErrInvalid, first(r.Diagnostics))
+	}
+	if !routesRequests(r) {
+		return console.Walk{}, fmt.Errorf("%w: a network load balancer has no rules", console.ErrInvalid)
+	}
+	if in.Targets, err = healthOf(ctx, src, r.Observed); err != nil {
+		in.Targets = nil // the way does not depend on it
+	}
+	walk := explain.Ask
+	if q.Follow {
+		walk = explain.Follow
+	}
+	return walkOf(walk(in, request)), nil
+}
+
+// Plans implements console.Source.
+func (s *consoleSource) Plans(context.Context) ([]console.Planned, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []console.Planned
+	for _, k := range owner.Kinds {
+		if k.DryRun.Plan == "" || k.Owner == "gateway.k8s.aws.nlb" { // both kinds of Gateways are one kind of objects
+			continue
+		}
+		for _, o := range s.src.snapshot.List(objects.Kind(k.Kind), "") {
+			a := o.GetAnnotations()
+			plain, packed := a[string(k.DryRun.Plan)], a[string(k.DryRun.Packed)]
+			if plain == "" && packed == "" {
+				continue
+			}
+			p := console.Planned{Gateway: k.Kind == string(objects.Gateway), Namespace: o.GetNamespace(), Name: o.GetName(), Group: a[string(annotation.GroupName)], Annotations: a, Plan: []byte(plain)}
+			if plain == "" {
+				text, err := unpack(packed)
+				if p.Plan = text; err != nil {
+					p.Problem = fmt.Sprintf("annotation %s: %v", k.DryRun.Packed, err)
+				}
+			}
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// largestPlan is the size of a plan beyond which an annotation is not unpacked.
+const largestPlan = 64 << 20
+
+func unpack(packed string) ([]byte, error) {
+	text, err := base64.StdEncoding.DecodeString(packed)
+	if err != nil {
+		return nil, err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(z, largestPlan))
+}
