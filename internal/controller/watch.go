@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/gateway"
@@ -50,6 +51,9 @@ import (
 // that its front end reads besides, and more sources.
 func (w *wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, more ...source.TypedSource[stack.Key]) error {
 	m, kind := &stacks.OwnerEvents{Reconciler: s, Classes: reads.NewIndex[types.NamespacedName]()}, owner.Of(s.Front.Owner())
+	m.Prefetch = func(ctx context.Context) {
+		w.inventory.Certificates().Prefetch(cloud.WithCause(ctx, cloud.CertificateSet), kind.Owner)
+	}
 	if rereadAtResync(w.config) {
 		m.Reread = w.inventory.Invalidate
 	}

@@ -87,6 +87,42 @@ func TestWithoutTheFeatureOwnersOfCertificatesAreNotRead(t *testing.T) {
 	}
 }
 
+// listHeld is an ACM that answers no list until it is released.
+type listHeld struct {
+	cloud.ACM
+	begun   chan struct{} // one for each list that begins
+	release chan struct{}
+}
+
+func (a listHeld) ListCertificates(ctx context.Context, in *acm.ListCertificatesInput, o ...func(*acm.Options)) (*acm.ListCertificatesOutput, error) {
+	a.begun <- struct{}{}
+	<-a.release
+	return a.ACM.ListCertificates(ctx, in, o...)
+}
+
+func TestTheListOfCertificatesThatWasBegunBeforeAPassIsTheOneThatItUses(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	held := listHeld{f.sim.Trust, make(chan struct{}, 10), make(chan struct{})}
+	f.managing(held)
+	f.inv.Certificates().Prefetch(f.Context(), stack.Service) // Services own no certificates
+	if len(held.begun) > 0 {
+		t.Error("a list for an owner that has no certificates")
+	}
+	f.inv.Certificates().Prefetch(f.Context(), stack.Ingress)
+	f.inv.Certificates().Prefetch(f.Context(), stack.Ingress)
+	<-held.begun // the list begins without a pass
+	close(held.release)
+	for _, name := range []string{"web", "api"} {
+		if _, err := f.inv.Observed(f.Context(), key(stack.Ingress, name), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(held.begun); n > 0 {
+		t.Errorf("%d more lists", n)
+	}
+}
+
 func TestAMissingPermissionToReadTagsEndsNeitherDiscoveryNorAnythingElse(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

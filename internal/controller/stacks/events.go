@@ -26,6 +26,8 @@ type OwnerEvents struct {
 	Classes *reads.Index[types.NamespacedName] // what decided about each object
 	// Reread is called with stacks at resyncs; nil = what AWS holds is not read again.
 	Reread func(stack.Key)
+	// Prefetch is called as stacks are queued, and does not wait for what it begins to read for their passes; nil = nothing is.
+	Prefetch func(context.Context)
 }
 
 // stacksOf are those that have to look at an object now. A broken class is reported on the object.
@@ -48,8 +50,13 @@ func (m *OwnerEvents) stacksOf(ctx context.Context, o metav1.Object) []stack.Key
 	return keys
 }
 
+// enqueue queues the stacks that an object concerns.
 func (m *OwnerEvents) enqueue(ctx context.Context, o metav1.Object, reread bool, q queue.Of[stack.Key]) {
-	for _, key := range m.stacksOf(ctx, o) {
+	keys := m.stacksOf(ctx, o)
+	if len(keys) > 0 && m.Prefetch != nil {
+		m.Prefetch(ctx)
+	}
+	for _, key := range keys {
 		if reread && m.Reread != nil {
 			m.Reread(key)
 		}

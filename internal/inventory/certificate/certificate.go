@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
@@ -96,6 +97,8 @@ type Certificates struct {
 	details   *cache.Cache[string, *elb.Certificate]
 	tags      *cache.Cache[string, map[string]string]
 	zones     *cache.Value[[]facts.HostedZone]
+
+	prefetched atomic.Bool // Prefetch was called for an owner that may have certificates
 
 	mu      sync.Mutex
 	records map[string]*record // by ARN

@@ -21,7 +21,7 @@ import (
 // except of those that are not issued yet. desired is what the stack wants; nil = it is not compared. On an error nothing may be concluded
 // about what the stack owns; one that says that a permission is missing lasts until the role's policy is changed.
 func (c *Certificates) Of(ctx context.Context, key stack.Key, desired *stack.Stack) ([]elb.Certificate, error) {
-	if !c.cfg.owned() || !owner.Of(key.Owner).OwnsCertificates || slices.Contains(c.cfg.Without, key.Owner) {
+	if !c.mayHave(key.Owner) {
 		return nil, nil
 	}
 	old, err := c.listOrOld(ctx, ownListLifetime)
@@ -71,6 +71,20 @@ func (c *Certificates) Of(ctx context.Context, key stack.Key, desired *stack.Sta
 	}
 	slices.SortFunc(out, func(a, b elb.Certificate) int { return strings.Compare(a.ID+"\x00"+a.ARN, b.ID+"\x00"+b.ARN) })
 	return out, nil
+}
+
+// mayHave reports whether stacks of an owner may own certificates.
+func (c *Certificates) mayHave(o stack.Owner) bool {
+	return c.cfg.owned() && owner.Of(o).OwnsCertificates && !slices.Contains(c.cfg.Without, o)
+}
+
+// Prefetch begins to read the list in the background if stacks of an owner may own certificates and no list was begun for this reason before. Of, which needs it
+// for the first stack, waits for the rest of the read only. What comes of it is the answer of that call.
+func (c *Certificates) Prefetch(ctx context.Context, o stack.Owner) {
+	if !c.mayHave(o) || c.prefetched.Swap(true) {
+		return
+	}
+	go c.list.Within(ctx, ownListLifetime) //nolint:errcheck // Of returns the error of the same read, or of its own
 }
 
 // listOrOld makes sure that a list is known that is no older than age. Where listing is not allowed any more, the former list serves on,
