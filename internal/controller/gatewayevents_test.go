@@ -24,6 +24,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/controller/optional"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
@@ -167,6 +168,13 @@ HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: 
 		if answer = a; pass().RequeueAfter == 0 || len(l.writes(mark)) > 0 {
 			t.Errorf("%s: no pass follows, or AWS is changed: %v", name, l.writes(mark))
 		}
+		s.Loading = func(stack.Key) {
+			s.Index.Affected(objects.Change{Kind: objects.Gateway, Namespace: "shop", Name: "web"})
+		}
+		if _, err := s.Reconcile(t.Context(), key); !errors.Is(err, queue.ErrRequeue) || len(l.writes(mark)) > 0 {
+			t.Errorf("%s, and what was read changes meanwhile: %v, AWS is changed: %v", name, err, l.writes(mark))
+		}
+		s.Loading = nil
 	}
 	answer = func(*gatewayv1.Gateway) error { return errors.New("unavailable") }
 	if _, err := s.Reconcile(t.Context(), key); err == nil || len(l.writes(mark)) > 0 {

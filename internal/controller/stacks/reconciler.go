@@ -154,8 +154,13 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 	if wait := s.routesAwaited(key, w); wait > 0 && !stale {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
-	if ends, err := s.endsUnseen(ctx, key, w); err != nil || ends && !stale {
-		return reconcile.Result{RequeueAfter: markAwaited}, err
+	switch ends, err := s.endsUnseen(ctx, key, w); {
+	case err != nil:
+		return reconcile.Result{}, err
+	case ends && stale: // among many deletions, each pass finds that more has changed
+		return again(stale)
+	case ends:
+		return reconcile.Result{RequeueAfter: markAwaited}, nil
 	}
 	w, loaded, err := s.constructed(ctx, view, key, w)
 	switch {
