@@ -20,6 +20,8 @@ type change struct {
 	// begin is what is done once for all load balancers before requests are counted; nil = nothing.
 	begin func(*testing.T, *harness.Cluster, []*scene) moment
 	make  func(*testing.T, *scene, moment)
+	// within is set where what happens has to end before the pods do that were asked to end.
+	within bool
 }
 
 // moment is what load balancers that change side by side share.
@@ -27,12 +29,20 @@ type moment struct {
 	node    string           // that goes
 	happens func(*testing.T) // is done once, by the first that asks for it; the others wait for its end
 	over    func(*testing.T) // once, after all
+	took    *time.Duration   // how long it took, once it has happened
 }
 
 // once is a moment of which something happens.
 func once(what func(*testing.T)) moment {
 	var done sync.Once
-	return moment{happens: func(t *testing.T) { done.Do(func() { what(t) }) }}
+	took := new(time.Duration)
+	return moment{took: took, happens: func(t *testing.T) {
+		done.Do(func() {
+			began := time.Now()
+			what(t)
+			*took = time.Since(began)
+		})
+	}}
 }
 
 func onNetwork(s *scene) bool { return s.network }

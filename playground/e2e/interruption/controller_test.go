@@ -15,13 +15,13 @@ import (
 var controllerChanges = []change{
 	{name: "rolling update, controller restarted", begin: func(_ *testing.T, c *harness.Cluster, _ []*scene) moment {
 		return once(func(t *testing.T) { c.RestartController(t) })
-	}, make: rollOutMeanwhile},
+	}, make: rollOutMeanwhile, within: true},
 	{name: "rolling update, controller killed", begin: func(_ *testing.T, c *harness.Cluster, _ []*scene) moment {
 		return once(func(t *testing.T) {
 			c.KillController()
 			c.RestartController(t)
 		})
-	}, make: rollOutMeanwhile},
+	}, make: rollOutMeanwhile, within: true},
 	{name: "rolling update, leader gives up its lease", begin: func(t *testing.T, c *harness.Cluster, _ []*scene) moment {
 		return succession(t, c, func(t *testing.T, leader *harness.Process) {
 			ctx, cancel := context.WithTimeout(t.Context(), process.Grace)

@@ -6,6 +6,7 @@
 package interruption
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -34,6 +35,13 @@ var times = account.Profile{
 // drainFor is for how many seconds of the machine's a pod that is asked to end goes on: what the controller would compute, and more than the time of a restart
 // of the controller, which is no faster here. restart is what one took at the pace of this machine.
 func drainFor(restart time.Duration) int { return 180/speed + max(4, int(4*restart.Seconds())) }
+
+// goOn is how long the pods go on that are asked to end.
+func (s *scene) goOn() time.Duration { return time.Duration(cmp.Or(s.sleeps, s.drain)) * time.Second }
+
+// endsBefore reports whether pods end before what happens has, and load balancers send them nothing more: with a clock that is so much faster than the machine, a
+// restart of the controller that takes ten seconds lasts five minutes, which no drain is made for.
+func (s *scene) endsBefore(m moment) bool { return *m.took+lateOut/speed >= s.goOn() }
 
 const pods = 10
 
