@@ -118,6 +118,8 @@ func lock(f *os.File) error {
 // Release removes everything but the logs and gives the directory free.
 func (l *Lock) Release() {
 	_ = l.dir.sweep() // the next playground tries again
+	// A child that another goroutine forks has the file until it executes its program; closing this one alone would leave the lock to it.
+	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
 	_ = l.file.Close()
 }
 
