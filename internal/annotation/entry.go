@@ -104,6 +104,8 @@ func Lookup(k Key) (Entry, bool) {
 // gatewayEntries are the annotations with prefix gateway.k8s.aws/.
 func gatewayEntries() []Entry {
 	return []Entry{
+		{Key: GatewayApprovedPlan, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "every plan is carried out", Example: "none",
+			Doc: "Nothing of the load balancer is changed in AWS but towards the state whose digest this is: `none`, or what `lbc plan` and event `PlanNotApproved` print. Targets are registered all the same ([approve.md](tasks/approve.md))."},
 		{Key: GatewayAllowDeletion, Syntax: Bool, Scope: OnGateway, Costs: diag.AddOn, Default: "false", Example: "true",
 			Doc: "Whether the load balancer may be deleted, once the object no longer declares it, although --deletion-brake holds its deletion."},
 		{Key: GatewayDeleteDuplicates, Syntax: List, Scope: OnGateway, Costs: diag.AddOn, Example: "sg-0123456789abcdef0",

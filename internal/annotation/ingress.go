@@ -119,6 +119,8 @@ func routingEntries() []Entry {
 			Doc: "What becomes of changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of fields, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of the IngressClassParams takes precedence, per group."},
 		{Key: ReplacementPolicy, Syntax: String, Scope: OnIngress, Costs: diag.LoadBalancer, Setting: "replacement-policy", Default: "that of the class, else --replacement-policy (allow)", Merge: agree, Example: "refuse,except=k8s-shop-web-0123456789",
 			Doc: "What becomes of an edit that would replace the load balancer by another one, with another DNS name, as one of the scheme: `allow` or `refuse`; `,except=NAME` admits the replacement of one load balancer, and `,keep=1h` keeps the former one so long ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of the IngressClassParams takes precedence."},
+		{Key: ApprovedPlan, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "every plan is carried out", Example: "none",
+			Doc: "Nothing of the load balancer is changed in AWS but towards the state whose digest this is: `none`, or what `lbc plan` and event `PlanNotApproved` print. Targets are registered all the same ([approve.md](tasks/approve.md))."},
 		{Key: AllowDeletion, Syntax: Bool, Scope: OnIngress, Costs: diag.AddOn, Default: "false", Example: "true",
 			Doc: "Whether the load balancer may be deleted, once the object no longer declares it, although --deletion-brake holds its deletion."},
 		{Key: DeleteDuplicates, Syntax: List, Scope: OnIngress, Costs: diag.AddOn, Example: "sg-0123456789abcdef0",

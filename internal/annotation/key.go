@@ -24,6 +24,7 @@ const (
 	GroupName              Key = IngressPrefix + "group.name"
 	GroupOrder             Key = IngressPrefix + "group.order"
 	AllowDeletion          Key = IngressPrefix + "allow-deletion"
+	ApprovedPlan           Key = IngressPrefix + "approved-plan"
 	DeleteDuplicates       Key = IngressPrefix + "delete-duplicates"
 	DriftPolicy            Key = IngressPrefix + "drift-policy"
 	ReplacementPolicy      Key = IngressPrefix + "replacement-policy"
@@ -149,6 +150,7 @@ const (
 	ServiceProxyProtocol         Key = ServicePrefix + "aws-load-balancer-proxy-protocol"
 	ServiceProxyProtocolPorts    Key = ServicePrefix + "aws-load-balancer-proxy-protocol-per-target-group"
 	ServiceNodeLabels            Key = ServicePrefix + "aws-load-balancer-target-node-labels"
+	ServiceApprovedPlan          Key = ServicePrefix + "aws-load-balancer-approved-plan"
 	ServiceAllowDeletion         Key = ServicePrefix + "aws-load-balancer-allow-deletion"
 	ServiceDriftPolicy           Key = ServicePrefix + "aws-load-balancer-drift-policy"
 	ServiceReplacementPolicy     Key = ServicePrefix + "aws-load-balancer-replacement-policy"
@@ -173,6 +175,7 @@ const (
 // Keys that are read on Gateways.
 const (
 	GatewayAllowDeletion     Key = GatewayPrefix + "allow-deletion"
+	GatewayApprovedPlan      Key = GatewayPrefix + "approved-plan"
 	GatewayDeleteDuplicates  Key = GatewayPrefix + "delete-duplicates"
 	GatewayDriftPolicy       Key = GatewayPrefix + "drift-policy"
 	GatewayReplacementPolicy Key = GatewayPrefix + "replacement-policy"

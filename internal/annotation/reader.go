@@ -3,6 +3,7 @@ package annotation
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -203,6 +204,19 @@ func (r Reader) replacementPolicy(k Key, costs diag.Scope) intent.Field[string] 
 		p = replacement.Policy{Refuse: true}
 	}
 	return intent.Of(p.String(), source)
+}
+
+// NoPlan is the value of the annotations for an approval that approves of nothing.
+const NoPlan = "none"
+
+// digest is what package stackjson makes of a stack.
+var digest = regexp.MustCompile("^[0-9a-f]{16}$")
+
+// CheckApproval finds an approval that is none. It approves of nothing.
+func (r Reader) CheckApproval(k Key) {
+	if raw, _, ok := r.Raw(k); ok && raw != NoPlan && !digest.MatchString(raw) {
+		r.Invalid(k, fmt.Sprintf("%q is neither %q nor the digest of a plan, which is sixteen hexadecimal digits; no plan is approved", raw, NoPlan), "write the digest that lbc plan prints, or "+NoPlan)
+	}
 }
 
 func (r Reader) driftPolicy(k Key, costs diag.Scope, instead drift.Policies) map[string]intent.Field[string] {

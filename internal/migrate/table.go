@@ -141,6 +141,7 @@ func ownRows() []Row {
 		to(annotation.DriftPolicy, "Gateway annotation "+string(annotation.GatewayDriftPolicy)),
 		to(annotation.ReplacementPolicy, "Gateway annotation "+string(annotation.GatewayReplacementPolicy)),
 		to(annotation.AllowDeletion, "Gateway annotation "+string(annotation.GatewayAllowDeletion)),
+		{Key: annotation.ApprovedPlan, Fate: Kept, Why: "it approves of a plan for the Ingress"},
 		{Key: annotation.DeleteDuplicates, Fate: Kept, Why: "it names resources of the Ingress"},
 		{Key: annotation.DryRun, Fate: Kept, Why: "the Gateway has a dry run of its own"},
 		{Key: annotation.DryRunPlan, Fate: Kept, Why: "the controller writes it"},

@@ -38,8 +38,8 @@ func TestEachKindIsCompleteAndHasAnOwnerOfItsOwn(t *testing.T) {
 		for _, e := range annotation.Entries() {
 			known[e.Key] = true
 		}
-		if !known[k.AllowDeletion] || !known[k.DeleteDuplicates] {
-			t.Errorf("the annotations of %s are not in the table of annotations: %s, %s", k.Owner, k.AllowDeletion, k.DeleteDuplicates)
+		if !known[k.ApprovedPlan] || !known[k.AllowDeletion] || !known[k.DeleteDuplicates] {
+			t.Errorf("the annotations of %s are not in the table of annotations: %s, %s, %s", k.Owner, k.ApprovedPlan, k.AllowDeletion, k.DeleteDuplicates)
 		}
 	}
 	s := &corev1.Service{}

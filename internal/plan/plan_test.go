@@ -73,3 +73,26 @@ func TestPlansNeedOnlyReferencesAndKeysOfStacks(t *testing.T) {
 		})
 	}
 }
+
+func TestThatAPlanIsNotApprovedIsShownOnce(t *testing.T) {
+	t.Parallel()
+	at := stack.Ref{Kind: "Accelerator", ID: "web"}
+	guard := &plan.Guard{Code: diag.PlanNotApproved, Text: "it waits", Remedy: "approve of it"}
+	p := plan.Plan{Key: stack.Key{Owner: "aga.k8s.aws", ID: stack.ID{Namespace: "shop", Name: "web"}}, Steps: []plan.Step{
+		{ID: "a", Action: plan.Update, Resource: at, Op: addEndpoint{at, "arn:lb"}, Why: []string{"arn:lb is active"}, Guard: guard},
+		{ID: "b", Action: plan.Update, Resource: at, Op: addEndpoint{at, "arn:lb2"}, Guard: guard},
+	}}
+	want := "aga.k8s.aws:shop/web:\n" +
+		"  NOT APPROVED: it waits\n" +
+		"  approve of it\n" +
+		"  ~ Accelerator web  AddEndpoints  arn:lb is active\n" +
+		"  ~ Accelerator web  AddEndpoints\n" +
+		"0 to create, 2 to change, 0 to replace, 0 to delete; 2 of them refused\n"
+	if diff := cmp.Diff(want, p.Text(plan.TextOptions{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	p.Steps[1].Guard = nil
+	if p.Unapproved() != nil {
+		t.Error("a step without a guard is taken for one that is not approved")
+	}
+}

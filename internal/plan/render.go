@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -34,6 +35,10 @@ func (p *Plan) Text(o TextOptions) string {
 		return b.String()
 	}
 	fmt.Fprintf(&b, "%s:\n", p.Key)
+	unapproved := p.Unapproved()
+	if unapproved != nil {
+		fmt.Fprintf(&b, "  NOT APPROVED: %s\n  %s\n", unapproved.Text, unapproved.Remedy)
+	}
 	wideName, wideOp := 0, 0
 	for _, s := range p.all() {
 		wideName = max(wideName, len([]rune(resourceText(s.Resource))))
@@ -46,7 +51,7 @@ func (p *Plan) Text(o TextOptions) string {
 			on, off = m.color, "\x1b[0m"
 		}
 		lines := s.Why
-		if s.Guard != nil {
+		if s.Guard != nil && unapproved == nil {
 			lines = append([]string{"REFUSED: " + s.Guard.Text}, lines...)
 		}
 		first := ""
@@ -80,6 +85,19 @@ func (p *Plan) Text(o TextOptions) string {
 	}
 	b.WriteString("\n")
 	return b.String()
+}
+
+// Unapproved is the guard that all steps have because the plan is not approved; nil = some step has none or another one.
+func (p *Plan) Unapproved() *Guard {
+	for _, s := range p.Steps {
+		if s.Guard == nil || s.Guard.Code != diag.PlanNotApproved {
+			return nil
+		}
+	}
+	if len(p.Steps) == 0 {
+		return nil
+	}
+	return p.Steps[0].Guard
 }
 
 // all are the steps and those that are withheld.

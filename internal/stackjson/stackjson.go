@@ -4,6 +4,8 @@
 package stackjson
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -83,6 +85,16 @@ func Marshal(s *stack.Stack) ([]byte, error) {
 		return nil, fmt.Errorf("writing stack %s as JSON: %w", s.Key, err)
 	}
 	return text, nil
+}
+
+// Digest is a short name of a stack: of what Marshal writes, and so without secrets.
+func Digest(s *stack.Stack) (string, error) {
+	text, err := Marshal(s)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8]), nil
 }
 
 // reference is a $ref to a resource of the plan, or the id of an existing one.

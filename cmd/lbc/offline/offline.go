@@ -124,9 +124,13 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 			res.Observed = o.Clone() // a diff sorts in place
 			opt := w.Options(key.Owner, front.OptionsFromFlags(c))
 			opt.Replacement = front.Replacement(r, front.ReplacementPolicyFromFlags(c), time.Now())
+			approved, err := front.Approval(w, needs)
+			if err != nil {
+				return err
+			}
 			withheld, assumed := withhold(ctx, r, o, c, in)
 			plan := func() {
-				res.Plan = diff.Stack(r.Stack, r.Keep, o.Clone(), opt).Under(policy.Protect(w.Protected, o), withheld)
+				res.Plan = diff.Stack(r.Stack, r.Keep, o.Clone(), opt).Under(policy.Protect(w.Protected, o), withheld, approved)
 				res.DriftAssumed = assumed && len(res.Plan.Withheld) > 0
 			}
 			plan()

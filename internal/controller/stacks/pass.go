@@ -87,7 +87,11 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
 	var unwritten refusedWrites
-	p, braked := s.holdDeletion(key, w, c.Stack, p)
+	approved, err := front.Approval(w, c.Stack)
+	if err != nil {
+		return s.endFailed(ctx, t, readProblem(err, w), err)
+	}
+	p, braked := s.holdDeletion(key, w, c.Stack, p.Under(approved))
 	if !braked {
 		unwritten = s.clearStatus(ctx, observed, w.Leaving)
 	}

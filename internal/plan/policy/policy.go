@@ -50,6 +50,22 @@ func HoldImports(held map[string]plan.Guard) plan.Policy {
 	}
 }
 
+// None changes nothing.
+func None(p plan.Plan) plan.Plan { return p }
+
+// HoldAll refuses every step that is not refused already.
+func HoldAll(g plan.Guard) plan.Policy {
+	return func(p plan.Plan) plan.Plan {
+		p.Steps = slices.Clone(p.Steps)
+		for i := range p.Steps {
+			if p.Steps[i].Guard == nil {
+				p.Steps[i].Guard = &g
+			}
+		}
+		return p
+	}
+}
+
 // HoldDeletions refuses to delete load balancers, and leaves out all other steps.
 func HoldDeletions(g plan.Guard) plan.Policy {
 	return func(p plan.Plan) plan.Plan {

@@ -75,6 +75,8 @@ func TestAPolicyRefusesStepsAndLeavesOutWhatOnlyPreparesForThem(t *testing.T) {
 		"a duplicate stays one":              {[]plan.Policy{protect}, []plan.Step{guarded(deletion(lb), diag.DuplicateResource)}, []string{"delete LoadBalancer DuplicateResource "}},
 		"imports":                            {[]plan.Policy{held}, []plan.Step{importing("a"), importing("b")}, []string{"import a ImportsHeld ", "import b"}},
 		"deletions":                          {[]plan.Policy{hold}, []plan.Step{step("x"), deletion(lb, "x")}, []string{"delete LoadBalancer DeletionsHeld "}},
+		"everything":                         {[]plan.Policy{protect, HoldAll(plan.Guard{Code: diag.PlanNotApproved})}, []plan.Step{step("x"), deletion(lb, "x"), step("y")}, []string{"delete LoadBalancer" + kept, "y PlanNotApproved "}},
+		"nothing":                            {[]plan.Policy{None}, []plan.Step{step("x")}, []string{"x"}},
 		"what is protected is not held":      {[]plan.Policy{protect, hold}, []plan.Step{deletion(lb), deletion(frontend)}, []string{"delete FrontendNlb DeletionsHeld "}},
 	} {
 		before := plan.Plan{Steps: c.steps, HandOver: []plan.StepID{"lift", "x"}}

@@ -1,0 +1,64 @@
+package front
+
+import (
+	"strings"
+	"testing"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/stackjson"
+)
+
+func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
+	t.Parallel()
+	desired := &stack.Stack{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "shop"}}, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Name: "shop"}}}
+	digest, err := stackjson.Digest(desired)
+	if err != nil || len(digest) != 16 {
+		t.Fatal(digest, err)
+	}
+	removed := *desired
+	removed.Removal = stack.NotDeclared
+	const none, other = "none", "0123456789abcdef"
+	for name, c := range map[string]struct {
+		members, leaving []string // values of the annotation; "-" = it is not there
+		desired          *stack.Stack
+		want             string // in the text; empty = the plan is carried out
+	}{
+		"without a member that asks":  {members: []string{"-", "-"}},
+		"one asks":                    {members: []string{"-", none}, want: "the plan waits for its approval"},
+		"an empty value approves not": {members: []string{""}, want: "approves of another plan"},
+		"another state is approved":   {members: []string{other}, want: "approves of another plan"},
+		"it is approved":              {members: []string{digest}},
+		"one of several approves":     {members: []string{none, digest, other}},
+		"one that leaves has no say":  {members: []string{none}, leaving: []string{digest}, want: "the plan waits"},
+		"what no object declares":     {members: []string{none}, desired: &removed},
+	} {
+		of := func(values []string) (out []metav1.Object) {
+			for _, v := range values {
+				i := &networkingv1.Ingress{}
+				if v != "-" {
+					i.Annotations = map[string]string{"alb.ingress.kubernetes.io/approved-plan": v}
+				}
+				out = append(out, i)
+			}
+			return out
+		}
+		if c.desired == nil {
+			c.desired = desired
+		}
+		hold, err := Approval(Input{Members: of(c.members), Leaving: of(c.leaving)}, c.desired)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := plan.Plan{Steps: []plan.Step{{ID: "x"}}}.Under(hold).Steps[0].Guard
+		switch {
+		case (g != nil) != (c.want != ""):
+			t.Errorf("%s: guard %v", name, g)
+		case g != nil && (!strings.Contains(g.Text, c.want) || !strings.Contains(g.Remedy, "alb.ingress.kubernetes.io/approved-plan: "+digest)):
+			t.Errorf("%s: %s; %s", name, g.Text, g.Remedy)
+		}
+	}
+}
