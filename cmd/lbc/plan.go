@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -54,6 +55,7 @@ type planOptions struct {
 	outputs
 	exitCode bool
 	details  bool
+	out      string // file
 }
 
 func planCommand() *cobra.Command {
@@ -74,6 +76,7 @@ func planCommand() *cobra.Command {
 	o.outputs.flags(cmd, "text", "json", "yaml", "stack", "markdown")
 	o.allFlag(cmd)
 	cmd.Flags().BoolVar(&o.details, "details", false, "show the settings of what is created also where several load balancers are planned")
+	cmd.Flags().StringVar(&o.out, "out", "", "file to which the plan is written as JSON, too")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with status 3 if there are changes")
 	return cmd
 }
@@ -101,6 +104,11 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	}
 	if err := o.print(out, src, got); err != nil {
 		return err
+	}
+	if o.out != "" {
+		if err := o.write(got); err != nil {
+			return err
+		}
 	}
 	switch {
 	case got.Invalid():
@@ -142,9 +150,11 @@ type plannedStack struct {
 	Unbuildable bool              `json:"unbuildable,omitempty"`
 	// DriftAssumed reports that fields count as applied last as they are wanted, because no checkpoint of the controller was read.
 	DriftAssumed bool `json:"driftAssumed,omitempty"`
+	// Digest is of the state that is wanted, as annotation approved-plan takes it; empty if there is none.
+	Digest string `json:"digest,omitempty"`
 }
 
-func documentOf(got offline.Outcome, c *config.Config) planDocument {
+func documentOf(got offline.Outcome, c *config.Config) (planDocument, error) {
 	d := planDocument{Cluster: c.ClusterName, Region: c.Region, VPC: c.VPC, Stacks: []plannedStack{}, Findings: explain.Findings(got.Diagnostics)}
 	var total plan.Summary
 	for _, r := range got.Stacks {
@@ -152,10 +162,33 @@ func documentOf(got offline.Outcome, c *config.Config) planDocument {
 		if r.Plan.Steps == nil {
 			r.Plan.Steps = []plan.Step{}
 		}
-		d.Stacks = append(d.Stacks, plannedStack{r.Key, counts(r.Plan.Summary()), r.Plan, append(explain.Findings(r.Diagnostics), unmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed})
+		digest := ""
+		if s := r.Compiled.Stack; s != nil {
+			var err error
+			if digest, err = stackjson.Digest(s); err != nil {
+				return d, err
+			}
+		}
+		d.Stacks = append(d.Stacks, plannedStack{r.Key, counts(r.Plan.Summary()), r.Plan, append(explain.Findings(r.Diagnostics), unmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed, digest})
 	}
 	d.Counts = counts(total)
-	return d
+	return d, nil
+}
+
+// write writes the document of a plan to a file, replacing what it held.
+func (o *planOptions) write(got offline.Outcome) error {
+	d, err := documentOf(got, &o.config)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := (&outputs{format: "json"}).encode(&b, planKind, d); err != nil {
+		return err
+	}
+	if err := os.WriteFile(o.out, b.Bytes(), 0o600); err != nil { // what is planned may name what is not public
+		return fmt.Errorf("--out: %w", err)
+	}
+	return nil
 }
 
 // unmetFindings is the JSON form of conditions that are not met: their reasons are the codes.
@@ -169,7 +202,11 @@ func unmetFindings(all []gateway.Unmet) (out []explain.Finding) {
 func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome) error {
 	switch o.format {
 	case "json", "yaml":
-		return o.encode(out, planKind, documentOf(got, &o.config))
+		d, err := documentOf(got, &o.config)
+		if err != nil {
+			return err
+		}
+		return o.encode(out, planKind, d)
 	case "stack":
 		return stacks(out, got.Stacks)
 	}

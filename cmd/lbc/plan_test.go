@@ -6,6 +6,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -172,6 +174,49 @@ func TestThePlanAsJSONCountsTheStepsOfAllAndOfEachLoadBalancer(t *testing.T) {
 	}
 	if got.Counts.Create != all || all == 0 {
 		t.Errorf("%d steps in all, counted %+v", all, got.Counts)
+	}
+}
+
+func TestAPlanIsWrittenToAFileWithTheDigestsByWhichItIsApproved(t *testing.T) {
+	t.Parallel()
+	file, held := filepath.Join(t.TempDir(), "plan.json"), filepath.Join(t.TempDir(), "held.yaml")
+	text, err := os.ReadFile("../../examples/nlb.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asking := func(value string) string {
+		return strings.Replace(string(text), "  annotations:\n", "  annotations:\n    service.beta.kubernetes.io/aws-load-balancer-approved-plan: \""+value+"\"\n", 1)
+	}
+	write := func(text string) {
+		if err := os.WriteFile(held, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(asking("none"))
+	out, _, err := lbcPlan(t, "", "-f", held, "--out", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Kind   string
+		Stacks []struct{ Digest string }
+	}
+	if err := json.Unmarshal(content, &got); err != nil || got.Kind != "Plan" || len(got.Stacks) != 1 {
+		t.Fatalf("%v: %s", err, content)
+	}
+	if want := "aws-load-balancer-approved-plan: " + got.Stacks[0].Digest + " on one"; !strings.Contains(out, "NOT APPROVED") || !strings.Contains(out, want) {
+		t.Errorf("the text has no %q:\n%s", want, out)
+	}
+	write(asking(got.Stacks[0].Digest))
+	if out, _, err = lbcPlan(t, "", "-f", held); err != nil || strings.Contains(out, "APPROVED") || strings.Contains(out, "refused") {
+		t.Errorf("approved: %v\n%s", err, out)
+	}
+	if _, _, err := lbcPlan(t, "", "-f", held, "--out", filepath.Join(t.TempDir(), "no", "plan.json")); err == nil || !strings.HasPrefix(err.Error(), "--out: ") {
+		t.Errorf("a file that cannot be written: %v", err)
 	}
 }
 
