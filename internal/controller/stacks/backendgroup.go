@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,9 +53,13 @@ type BackendGroup struct {
 	Restricted bool
 	asked      atomic.Bool // check was called since the last look
 	released   atomic.Pointer[stack.Owner]
-	looks      int    // how many looks are left until the group is believed to be needed
-	failures   int    // attempts to delete it in a row that AWS refused
-	logged     string // what was logged of them
+
+	mu    sync.Mutex // held while the group is deleted
+	users map[stack.Key]bool
+
+	looks    int    // how many looks are left until the group is believed to be needed
+	failures int    // attempts to delete it in a row that AWS refused
+	logged   string // what was logged of them
 }
 
 const (
@@ -65,6 +70,8 @@ const (
 	// still show the object whose release was the reason to look, for as long as a minute if the machine has much else to do.
 	BackendLooks = 13
 	backendPause = 25 * time.Millisecond
+	// longestDeletion bounds an attempt to delete the group: passes wait for its end.
+	longestDeletion = 10 * time.Second
 )
 
 // backendRetry are the pauses between attempts while network interfaces or rules still refer to the group. A user's rule, as one of a
@@ -82,6 +89,24 @@ func NewBackendGroup(c client.Reader, inv *inventory.Inventory, run func(context
 func (b *BackendGroup) Released(o stack.Owner) {
 	b.released.Store(&o)
 	b.Check()
+}
+
+// Use keeps the group for a stack that is about to be made, until Forget: the cache does not show the finalizers of its objects yet. If the group is being deleted, Use
+// returns when that has ended.
+func (b *BackendGroup) Use(key stack.Key) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.users == nil {
+		b.users = map[stack.Key]bool{}
+	}
+	b.users[key] = true
+}
+
+// Forget ends Use. The caches show what else needs the group.
+func (b *BackendGroup) Forget(key stack.Key) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.users, key)
 }
 
 // Check asks for a look; it never blocks.
@@ -131,7 +156,7 @@ func (b *BackendGroup) Look(ctx context.Context) (again time.Duration) {
 	case err == nil && needed && b.looks > 0:
 		b.failures = 0
 		return backendPause << (BackendLooks - 1 - b.looks)
-	case err == nil && needed, err == nil && b.remove(ctx):
+	case err == nil && needed, err == nil && b.removeUnused(ctx):
 		b.failures, b.logged = 0, ""
 		return 0
 	}
@@ -144,6 +169,15 @@ func (b *BackendGroup) Look(ctx context.Context) (again time.Duration) {
 
 // backendKey is the stack under which the group's deletion runs; it owns nothing else.
 var backendKey = stack.Key{Owner: "elbv2.k8s.aws", ID: stack.ID{Name: stack.BackendSecurityGroup}}
+
+// removeUnused deletes the group unless a stack has come that uses it; false = another attempt is due.
+func (b *BackendGroup) removeUnused(ctx context.Context) (settled bool) {
+	ctx, cancel := context.WithTimeout(ctx, longestDeletion)
+	defer cancel()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.users) > 0 || b.remove(ctx)
+}
 
 // remove deletes the group, which nothing needs; false = another attempt is due.
 func (b *BackendGroup) remove(ctx context.Context) (settled bool) {

@@ -161,3 +161,15 @@ func TestTheBackendGroupGetsTheDefaultTagsOfNowAndKeepsThoseOfOthers(t *testing.
 		t.Errorf("tags %v are set, want %v", sent, want)
 	}
 }
+
+func TestTheBackendGroupIsNotDeletedWhileAStackUsesIt(t *testing.T) {
+	t.Parallel()
+	b := &BackendGroup{inventory: inventory.New(cloud.Clients{}, inventory.Config{Cluster: "demo"})} // which would panic on a call
+	web, api := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "web"}}, stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "api"}}
+	b.Use(web)
+	b.Use(api)
+	b.Forget(web)
+	if !b.removeUnused(t.Context()) {
+		t.Error("another attempt is due, although a stack uses the group")
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -36,7 +35,6 @@ func counted(t *testing.T, r *prometheus.Registry, name string) (sum float64) {
 func TestAChangeMadeByHandIsCountedOnceACheckFindsIt(t *testing.T) {
 	t.Parallel()
 	s, _ := newTestReconciler(t, served()...)
-	s.Backend = NewBackendGroup(s.Client, s.Inventory, nil, "demo-cluster", logr.Discard())
 	r := prometheus.NewRegistry()
 	s.Metrics = metrics.New(r)
 	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,7 +36,6 @@ type idle struct {
 func newIdle(t *testing.T, by string) *idle {
 	t.Helper()
 	s, events := newTestReconciler(t, served()...)
-	s.Backend = NewBackendGroup(s.Client, s.Inventory, nil, "demo-cluster", logr.Discard())
 	i := &idle{s, t, stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, events, prometheus.NewRegistry()}
 	s.Metrics = metrics.New(i.counts)
 	i.annotate(annotation.DriftPolicy, by)

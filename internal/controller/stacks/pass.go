@@ -29,6 +29,9 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	ctx, stale := cache.NoteStale(ctx)
 	kind := owner.Of(key.Owner)
 	t := passReport{key: key, input: w, unedited: unedited, found: slices.Clone(w.Found)}
+	if w.Wanted {
+		s.Backend.Use(key)
+	}
 	spent := s.Metrics.StartStage(kind.Controller, kind.Stages.Build)
 	compiling, trace := tracing.Start(ctx, "compile")
 	c, err := s.compileStack(compiling, key, w, stale)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -78,7 +79,7 @@ func newTestReconciler(t *testing.T, objects ...client.Object) (*Reconciler, *[]
 	}
 	return &Reconciler{
 		Front: front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true}}, Client: c, Clients: clients, Inventory: inv,
-		Bindings: NewBindingWriter(c, time.Now), Metrics: metrics.New(prometheus.NewRegistry()), Index: reads.NewIndex[stack.Key](),
+		Bindings: NewBindingWriter(c, time.Now), Backend: NewBackendGroup(c, inv, nil, "demo-cluster", logr.Discard()), Metrics: metrics.New(prometheus.NewRegistry()), Index: reads.NewIndex[stack.Key](),
 		Compile: front.CompileFromFlags(flags), Now: time.Now, Retries: NewRetries(time.Now),
 		Reporter: status.NewReporter(func(o diag.Object, e status.Event) {
 			events = append(events, fmt.Sprintf("%s %s %s: %s", e.Type, e.Reason, o.Name, e.Message))

@@ -94,7 +94,6 @@ func TestARefusalOfTheAPIServerIsReportedOnceOnTheObjectAndSoIsItsRecovery(t *te
 				"taking our finalizer off": "[FinalizerNotRemoved]",
 			}[tc.name]
 			s, events := newTestReconciler(t, served()...)
-			s.Backend = NewBackendGroup(s.Client, s.Inventory, nil, "demo-cluster", logr.Discard()) // nobody looks
 			direct := s.Client
 			s.Client = tc.refuse.wrap(direct)
 			key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
@@ -173,7 +172,6 @@ func TestFinalizersComeOffThoughClassOrServiceIsGone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, events := newTestReconciler(t, served()...)
-			s.Backend = NewBackendGroup(s.Client, s.Inventory, nil, "demo-cluster", logr.Discard()) // nobody looks
 			key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
 			if _, err := s.Reconcile(t.Context(), key); err != nil {
 				t.Fatal(err)

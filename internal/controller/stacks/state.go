@@ -175,6 +175,7 @@ func (s *Reconciler) Counts() map[string]int {
 
 func (s *Reconciler) forget(key stack.Key) {
 	s.Index.Forget(key)
+	s.Backend.Forget(key)
 	s.Brake.Forget(key.String())
 	s.Reporter.End(key.String())
 	s.Inventory.Forget(key)
