@@ -209,13 +209,14 @@ func (r Reader) replacementPolicy(k Key, costs diag.Scope) intent.Field[string] 
 // NoPlan is the value of the annotations for an approval that approves of nothing.
 const NoPlan = "none"
 
-// digest is what package stackjson makes of a stack.
-var digest = regexp.MustCompile("^[0-9a-f]{16}$")
+// approvals are digests as package stackjson makes them of stacks.
+var approvals = regexp.MustCompile("^[0-9a-f]{16}(,[0-9a-f]{16})*$")
 
 // CheckApproval finds an approval that is none. It approves of nothing.
 func (r Reader) CheckApproval(k Key) {
-	if raw, _, ok := r.Raw(k); ok && raw != NoPlan && !digest.MatchString(raw) {
-		r.Invalid(k, fmt.Sprintf("%q is neither %q nor the digest of a plan, which is sixteen hexadecimal digits; no plan is approved", raw, NoPlan), "write the digest that lbc plan prints, or "+NoPlan)
+	if raw, _, ok := r.Raw(k); ok && raw != NoPlan && !approvals.MatchString(raw) {
+		r.Invalid(k, fmt.Sprintf("%q is neither %q nor the digest of a plan, which is sixteen hexadecimal digits, nor several with commas between them; no plan is approved", raw, NoPlan),
+			"write the digest that lbc plan prints, or "+NoPlan)
 	}
 }
 

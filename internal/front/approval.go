@@ -2,6 +2,8 @@ package front
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -20,7 +22,7 @@ func Approval(w Input, desired *stack.Stack) (plan.Policy, error) {
 	var approved []string
 	for _, o := range w.Members {
 		if v, ok := o.GetAnnotations()[string(by)]; ok {
-			asked, approved = true, append(approved, v)
+			asked, approved = true, append(approved, strings.Split(v, ",")...)
 		}
 	}
 	if !asked || desired.Removal != stack.NotRemoved {
@@ -30,10 +32,8 @@ func Approval(w Input, desired *stack.Stack) (plan.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range approved {
-		if v == digest {
-			return policy.None, nil
-		}
+	if slices.Contains(approved, digest) {
+		return policy.None, nil
 	}
 	text := "the plan waits for its approval; nothing of the load balancer is changed"
 	if approved[0] != annotation.NoPlan {

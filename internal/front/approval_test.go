@@ -32,6 +32,7 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 		"an empty value approves not": {members: []string{""}, want: "approves of another plan"},
 		"another state is approved":   {members: []string{other}, want: "approves of another plan"},
 		"it is approved":              {members: []string{digest}},
+		"one of several states":       {members: []string{other + "," + digest}},
 		"one of several approves":     {members: []string{none, digest, other}},
 		"one that leaves has no say":  {members: []string{none}, leaving: []string{digest}, want: "the plan waits"},
 		"what no object declares":     {members: []string{none}, desired: &removed},
