@@ -42,7 +42,7 @@ func TestAPlanOfAnotherServiceReadsLikeOneOfLoadBalancers(t *testing.T) {
 	if diff := cmp.Diff(want, p.Text(plan.TextOptions{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if text, err := json.Marshal(p); err != nil || !strings.Contains(string(text), `"operation":"AddEndpoints","arguments":{"Accelerator":{"kind":"Accelerator","id":"web"},"LoadBalancer":"arn:lb"}`) {
+	if text, err := json.Marshal(p); err != nil || !strings.Contains(string(text), `"operation":"AddEndpoints","arguments":{"accelerator":{"kind":"Accelerator","id":"web"},"loadBalancer":"arn:lb"}`) {
 		t.Errorf("%v: %s", err, text)
 	}
 }

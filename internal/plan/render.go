@@ -136,12 +136,12 @@ func (s Step) MarshalJSON() ([]byte, error) {
 		Action    Action    `json:"action"`
 		Resource  stack.Ref `json:"resource"`
 		Operation string    `json:"operation"`
-		Arguments Operation `json:"arguments"`
+		Arguments arguments `json:"arguments"`
 		Needs     []StepID  `json:"needs,omitempty"`
 		After     []StepID  `json:"after,omitempty"`
 		Lane      Lane      `json:"lane"`
 		Why       []string  `json:"why,omitempty"`
 		Guard     *Guard    `json:"guard,omitempty"`
 		NotBefore time.Time `json:"notBefore,omitzero"`
-	}{s.ID, s.Action, s.Resource, NameOf(s.Op), s.Op, s.Needs, s.After, s.Lane, s.Why, s.Guard, s.NotBefore})
+	}{s.ID, s.Action, s.Resource, NameOf(s.Op), arguments{s.Op}, s.Needs, s.After, s.Lane, s.Why, s.Guard, s.NotBefore})
 }
