@@ -55,7 +55,7 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 	out.Listeners, out.Certificates = t.listeners()
 	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations)
 	out.Misspelt = annotation.Misspellings(Object(ing), annotation.OnIngress, ing.Annotations)
-	t.read.Bool(annotation.DryRun)        // applied by Load; an invalid value is reported here
+	t.read.Bool(annotation.DryRun) // applied by Load; an invalid value is reported here
 	t.read.CheckApproval(annotation.ApprovedPlan)
 	t.read.Bool(annotation.AllowDeletion) // applied when the load balancer is deleted; likewise
 	out.Routes = t.routes()
