@@ -18,7 +18,7 @@ func migrateFile(name string) string { return filepath.Join("testdata", "migrate
 
 func TestIngressesAreTranslatedWithAReportOfWhatDiffers(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]exitCode{"rules": 0, "group": 0, "leftover": exitInvalid} {
+	for name, want := range map[string]exitCode{"rules": 0, "group": 0, "former": 0, "leftover": exitInvalid} {
 		out, errOut, err := lbc(t, "", "migrate", "-f", migrateFile(name))
 		if code := exitCode(0); !errors.As(err, &code) && err != nil || code != want {
 			t.Errorf("%s: %v", name, err)
@@ -30,7 +30,7 @@ func TestIngressesAreTranslatedWithAReportOfWhatDiffers(t *testing.T) {
 
 func TestTheOutputDoesNotDependOnTheOrderOfTheInput(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"rules", "group", "leftover"} {
+	for _, name := range []string{"rules", "group", "former", "leftover"} {
 		text, err := os.ReadFile(migrateFile(name))
 		if err != nil {
 			t.Fatal(err)
