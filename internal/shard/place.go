@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/intent"
 )
 
 // Placed is a unit with its load balancer.
@@ -13,6 +15,8 @@ type Placed struct {
 	Shard int      `json:"shard"`
 	// From is the load balancer that a unit is moving away from, and on which its rules stay meanwhile; nil = it is not moving.
 	From *int `json:"from,omitempty"`
+	// Ready reports that the new load balancer of a unit that is moving serves it.
+	Ready bool `json:"ready,omitempty"`
 	// Shown is when the statuses had the new load balancer of a unit that is moving; zero = they do not have it yet.
 	Shown time.Time `json:"shown,omitzero"`
 }
@@ -43,7 +47,7 @@ func (p Placement) Last() (last int) {
 func (p Placement) Equal(q Placement) bool {
 	return slices.EqualFunc(p, q, func(a, b Placed) bool {
 		same := a.From == nil && b.From == nil || a.From != nil && b.From != nil && *a.From == *b.From
-		return same && a.Shard == b.Shard && slices.Equal(a.Hosts, b.Hosts) && a.Shown.Equal(b.Shown)
+		return same && a.Shard == b.Shard && a.Ready == b.Ready && slices.Equal(a.Hosts, b.Hosts) && a.Shown.Equal(b.Shown)
 	})
 }
 
@@ -144,10 +148,10 @@ func (p *placer) match(units []Unit, before Placement) {
 		c := candidate{Placed: Placed{Hosts: u.Hosts}, unit: u, fresh: most < 0}
 		if most >= 0 {
 			b := before[most]
-			c.Shard, c.home, c.From, c.Shown = b.Shard, b.Shard, b.From, b.Shown
+			c.Shard, c.home, c.From, c.Ready, c.Shown = b.Shard, b.Shard, b.From, b.Ready, b.Shown
 			for _, i := range slices.Sorted(maps.Keys(parts)) {
 				if other := before[i].Shard; c.From == nil && other != c.Shard {
-					c.From, c.Shown = &other, time.Time{}
+					c.From, c.Ready, c.Shown = &other, false, time.Time{}
 				}
 			}
 		}
@@ -236,4 +240,77 @@ func (p *placer) fit(n int, more []int) (bool, error) {
 		units = append(units, p.all[i].unit)
 	}
 	return p.fits(n, units)
+}
+
+// handover is how long the rules of a unit stay on its former load balancer after the statuses show the new one: the time to live of the DNS record that
+// clients may still use, 60 s for an alias.
+const handover = time.Minute
+
+// Settle ends the moves whose time is over. next is when that is so of the next one; zero = of none.
+func (p Placement) Settle(now time.Time) (out Placement, next time.Time) {
+	out = slices.Clone(p)
+	for i := range out {
+		x := &out[i]
+		if x.From == nil || x.Shown.IsZero() {
+			continue
+		}
+		switch end := x.Shown.Add(handover); {
+		case !end.After(now):
+			x.From, x.Ready, x.Shown = nil, false, time.Time{}
+		case next.IsZero() || end.Before(next):
+			next = end
+		}
+	}
+	return out, next
+}
+
+// Arriving reports whether units are on their way to a load balancer that is not known to serve them.
+func (p Placement) Arriving(n int) bool {
+	return slices.ContainsFunc(p, func(x Placed) bool { return x.From != nil && x.Shard == n && !x.Ready })
+}
+
+// Arrived notes that a load balancer serves the units that are on their way to it.
+func (p Placement) Arrived(n int) Placement {
+	out := slices.Clone(p)
+	for i := range out {
+		out[i].Ready = out[i].Ready || out[i].From != nil && out[i].Shard == n
+	}
+	return out
+}
+
+// Show notes that the statuses show the load balancers of the units that have arrived.
+func (p Placement) Show(now time.Time) Placement {
+	out := slices.Clone(p)
+	for i := range out {
+		if x := &out[i]; x.From != nil && x.Ready && x.Shown.IsZero() {
+			x.Shown = now
+		}
+	}
+	return out
+}
+
+// ShownOn are the numbers of the load balancers that an object with these routes is to show, that of its first route first. A unit that is moving is shown
+// where it was until it has arrived. Routes without a host are on each load balancer, and are shown on the first one if the object has no others.
+func (p Placement) ShownOn(routes []intent.Route) (out []int) {
+	for i := range routes {
+		hosts, all := hostsOf(routes[i].Conditions)
+		if all {
+			continue
+		}
+		at := slices.IndexFunc(p, func(x Placed) bool { return slices.Contains(x.Hosts, hosts[0]) })
+		if at < 0 {
+			continue
+		}
+		n := p[at].Shard
+		if p[at].From != nil && !p[at].Ready {
+			n = *p[at].From
+		}
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	if len(out) == 0 {
+		return []int{0}
+	}
+	return out
 }

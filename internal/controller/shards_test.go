@@ -1,0 +1,177 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// shardedClass has class alb with the group front, which may have so many load balancers.
+func shardedClass(shards int32) []client.Object {
+	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
+		Controller: "ingress.k8s.aws/alb",
+		Parameters: &networkingv1.IngressClassParametersReference{APIGroup: ptr.To("elbv2.k8s.aws"), Kind: "IngressClassParams", Name: "front"},
+	}}
+	params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "front"}}
+	params.Spec.Group = &v1beta1.IngressGroup{Name: "front"}
+	if shards > 0 {
+		params.Spec.Group.Shards = ptr.To(shards)
+	}
+	return []client.Object{class, params}
+}
+
+// shardKeys are the stacks of group front.
+func shardKeys(n int) (out []stack.Key) {
+	for i := range n {
+		out = append(out, front.ShardKey(frontGroup, i))
+	}
+	return out
+}
+
+// rulesOfShards are the numbers of rules on each load balancer, by its stack.
+func (l *lab) rulesOfShards() map[string]int {
+	out := map[string]int{}
+	for _, lb := range l.sim.Resources().LoadBalancers {
+		n := 0
+		for _, x := range lb.Listeners {
+			n += len(x.Rules) - 1 // without the default one
+		}
+		out[lb.Tags["ingress.k8s.aws/stack"]] = n
+	}
+	return out
+}
+
+// showsShards are the names in the status of an Ingress, by the stack of the load balancer.
+func (l *lab) showsShards(name string) (out []string) {
+	l.Helper()
+	var i networkingv1.Ingress
+	l.must(l.client.Get(l.Context(), client.ObjectKey{Namespace: "shop", Name: name}, &i))
+	for _, e := range i.Status.LoadBalancer.Ingress {
+		of := "nothing"
+		for _, lb := range l.sim.Resources().LoadBalancers {
+			if strings.EqualFold(lb.DNSName, e.Hostname) {
+				of = lb.Tags["ingress.k8s.aws/stack"]
+			}
+		}
+		out = append(out, of)
+	}
+	return out
+}
+
+func TestAGroupThatDoesNotFitOnALoadBalancerHasAnother(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, append(shardedClass(2), labService("web"), labPaths("old", 80, "web"))...)
+	keys := shardKeys(2)
+	l.checkpointed = true
+	l.restart()
+	l.settle(keys...)
+	if got := fmt.Sprint(l.rulesOfShards()); got != "map[front:80]" {
+		t.Fatalf("a group that fits: %s", got)
+	}
+	l.create(labPaths("young", 30, "web"))
+	l.settle(keys...)
+	if got := fmt.Sprint(l.rulesOfShards()); got != "map[front:100 front_1:10]" {
+		t.Fatalf("a group that does not fit: %s", got)
+	}
+	if got := l.showsShards("old"); !slices.Equal(got, []string{"front"}) {
+		t.Errorf("old shows %v", got)
+	}
+	if got := l.showsShards("young"); len(got) != 2 {
+		t.Errorf("young shows %v", got)
+	}
+	if told := l.warnings(0); len(told) > 0 {
+		t.Errorf("events %v", told)
+	}
+	for _, checkpoints := range []bool{true, false} {
+		l.end()
+		l.checkpointed = checkpoints
+		l.restart()
+		mark := l.mark()
+		l.settle(keys...)
+		if writes := l.writes(mark); len(writes) > 0 {
+			t.Errorf("a start with checkpoints %v writes %v", checkpoints, writes)
+		}
+	}
+	for _, name := range []string{"old", "young"} {
+		l.must(l.client.Delete(l.Context(), &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}))
+	}
+	l.settle(keys...)
+	if left := slices.DeleteFunc(l.left(), func(x string) bool { return strings.HasPrefix(x, "security group k8s-traffic-") }); len(left) > 0 { // that of the cluster goes later
+		t.Errorf("left in AWS: %v", left)
+	}
+	var all networkingv1.IngressList
+	l.must(l.client.List(l.Context(), &all))
+	if len(all.Items) > 0 {
+		t.Errorf("%s is there, with the finalizers %v", all.Items[0].Name, all.Items[0].Finalizers)
+	}
+}
+
+func TestAHostMovesToItsNewLoadBalancerBeforeItLeavesTheFormerOne(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, append(shardedClass(2), labService("web"), labPaths("a", 60, "web"), labPaths("b", 40, "web"))...)
+	keys := shardKeys(2)
+	l.settle(keys...)
+	var i networkingv1.Ingress
+	l.must(l.client.Get(l.Context(), client.ObjectKey{Namespace: "shop", Name: "a"}, &i))
+	more := *i.Spec.Rules[0].HTTP.Paths[0].DeepCopy()
+	for n := range 5 {
+		more.Path = fmt.Sprintf("/more-%d", n)
+		more.Backend.Service = more.Backend.Service.DeepCopy()
+		i.Spec.Rules[0].HTTP.Paths = append(i.Spec.Rules[0].HTTP.Paths, more)
+		if n%2 == 1 { // rules of one host that do the same would be joined
+			i.Spec.Rules[0].HTTP.Paths[len(i.Spec.Rules[0].HTTP.Paths)-1].Path += "/x"
+		}
+	}
+	l.must(l.client.Update(l.Context(), &i))
+	had := false
+	for range 100 {
+		wait, _ := l.round(keys...) // AWS refuses what has no room until the host has moved
+		rules := l.rulesOfShards()
+		if rules["front_1"] > 0 && rules["front"] == 100 {
+			had = true
+		}
+		if wait > 5*time.Minute || wait == 0 {
+			break
+		}
+		l.clock.Advance(wait)
+	}
+	if !had {
+		t.Errorf("no host was on both load balancers: %v", l.rulesOfShards())
+	}
+	l.settle(keys...)
+	if got := fmt.Sprint(l.rulesOfShards(), l.showsShards("a"), l.showsShards("b")); got != "map[front:100 front_1:2] [front] [front front_1]" {
+		t.Errorf("in the end: %s", got)
+	}
+}
+
+func TestWithoutShardsNothingOfAGroupChanges(t *testing.T) {
+	t.Parallel()
+	calls := map[int32]string{}
+	for _, shards := range []int32{0, 1, 2} {
+		l := newLab(t, account.Profile{}, append(shardedClass(shards), labService("web"), labPaths("a", 20, "web"))...)
+		l.settle(frontGroup)
+		total, by := l.counts(0)
+		calls[shards] = fmt.Sprint(total, by)
+		var i networkingv1.Ingress
+		l.must(l.client.Get(l.Context(), client.ObjectKey{Namespace: "shop", Name: "a"}, &i))
+		if !slices.Equal(i.Finalizers, []string{naming.Finalizer(frontGroup)}) {
+			t.Errorf("%d: finalizers %v", shards, i.Finalizers)
+		}
+	}
+	if calls[0] != calls[1] || calls[0] != calls[2] {
+		t.Errorf("calls %v", calls)
+	}
+}
