@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -135,6 +136,32 @@ func (s Shards) observed(ctx context.Context, key stack.Key, last int) (shard.Pl
 	return shard.Observed(hosts), nil
 }
 
+// ShardOf is the number of the load balancer of a group that has a host, else of the one that has the first host of a member.
+func (w Input) ShardOf(member metav1.Object, host string) int {
+	if n, ok := w.Placement.Of(host); ok {
+		return n
+	}
+	for _, m := range w.Group {
+		if m.Object.Namespace == member.GetNamespace() && m.Object.Name == member.GetName() {
+			return w.Placement.ShownOn(m.Routes)[0]
+		}
+	}
+	return 0
+}
+
+// Several are notes on the Ingresses whose hosts are on several load balancers of their group. What publishes the names in a status for all hosts of an Ingress,
+// as external-dns does, sends some of its requests to a load balancer without their rules.
+func (w Input) Several() (found diag.List) {
+	for _, m := range w.Group {
+		if on := w.Placement.ShownOn(m.Routes); len(on) > 1 {
+			found = append(found, diag.New(m.Object, "spec.rules", diag.SeveralLoadBalancers,
+				fmt.Sprintf("its hosts are on %d load balancers of the group, and each name in its status answers for some of them: %s", len(on), w.Placement.Describe(m.Routes)),
+				"where DNS records are made for the Ingress, as by external-dns, divide it into Ingresses with one host each"))
+		}
+	}
+	return found
+}
+
 // Part is what one load balancer of a group has of it. A further one on which no host is ends: its members carry its finalizer until it is gone.
 func (w Input) Part(key stack.Key, p shard.Placement) Input {
 	_, n := naming.ShardOf(key.ID)
@@ -146,5 +173,8 @@ func (w Input) Part(key stack.Key, p shard.Placement) Input {
 	here, elsewhere := p.HostsOn(n)
 	w.Placement, w.Group = p, w.LoadBalancer.Members
 	w.LoadBalancer = shard.Take(w.LoadBalancer, key, here, elsewhere)
+	if n == 0 {
+		w.Found = append(slices.Clone(w.Found), w.Several()...)
+	}
 	return w
 }

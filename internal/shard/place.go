@@ -2,11 +2,14 @@ package shard
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
 // Placed is a unit with its load balancer.
@@ -313,4 +316,42 @@ func (p Placement) ShownOn(routes []intent.Route) (out []int) {
 		return []int{0}
 	}
 	return out
+}
+
+// Of is the number of the load balancer that requests for a host find by its name; ok is false if the host is of no unit, and each load balancer answers the same.
+func (p Placement) Of(host string) (n int, ok bool) {
+	for i := range p {
+		for _, h := range p[i].Hosts {
+			if !traffic.Disjoint(ofHost(h), ofHost(strings.ToLower(host))) {
+				return p[i].Shard, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// shownHosts bounds the hosts that a text names.
+const shownHosts = 3
+
+// Describe says which of the hosts of routes are on which load balancer.
+func (p Placement) Describe(routes []intent.Route) string {
+	var parts []string
+	for _, n := range p.ShownOn(routes) {
+		var hosts []string
+		for i := range routes {
+			on := p.ShownOn(routes[i : i+1])
+			of, all := hostsOf(routes[i].Conditions)
+			if !all && on[0] == n {
+				hosts = append(hosts, of...)
+			}
+		}
+		slices.Sort(hosts)
+		hosts = slices.Compact(hosts)
+		text := strings.Join(hosts[:min(len(hosts), shownHosts)], ", ")
+		if more := len(hosts) - shownHosts; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		parts = append(parts, fmt.Sprintf("load balancer %d has %s", n+1, text))
+	}
+	return strings.Join(parts, "; ")
 }
