@@ -92,7 +92,9 @@ func TestAGroupThatDoesNotFitOnALoadBalancerHasAnother(t *testing.T) {
 	if got := l.showsShards("young"); len(got) != 2 {
 		t.Errorf("young shows %v", got)
 	}
-	if told := l.warnings(0); len(told) > 0 {
+	told := l.warnings(0)
+	if note := told["Ingress shop/young"]; len(told) != 1 || len(note) != 1 || !strings.Contains(note[0], "its hosts are on 2 load balancers of the group") ||
+		!strings.Contains(note[0], "load balancer 2 has young-27.example.com, young-28.example.com, young-29.example.com and 7 more") {
 		t.Errorf("events %v", told)
 	}
 	for _, checkpoints := range []bool{true, false} {
@@ -105,9 +107,17 @@ func TestAGroupThatDoesNotFitOnALoadBalancerHasAnother(t *testing.T) {
 			t.Errorf("a start with checkpoints %v writes %v", checkpoints, writes)
 		}
 	}
-	for _, name := range []string{"old", "young"} {
-		l.must(l.client.Delete(l.Context(), &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}))
+	l.must(l.client.Delete(l.Context(), &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "young"}}))
+	l.settle(keys...)
+	if got := fmt.Sprint(l.rulesOfShards(), l.showsShards("old")); got != "map[front:80] [front]" {
+		t.Errorf("without hosts on the second one: %s", got)
 	}
+	var old networkingv1.Ingress
+	l.must(l.client.Get(l.Context(), client.ObjectKey{Namespace: "shop", Name: "old"}, &old))
+	if !slices.Equal(old.Finalizers, []string{naming.Finalizer(frontGroup)}) {
+		t.Errorf("finalizers %v", old.Finalizers)
+	}
+	l.must(l.client.Delete(l.Context(), &old))
 	l.settle(keys...)
 	if left := slices.DeleteFunc(l.left(), func(x string) bool { return strings.HasPrefix(x, "security group k8s-traffic-") }); len(left) > 0 { // that of the cluster goes later
 		t.Errorf("left in AWS: %v", left)
@@ -154,6 +164,35 @@ func TestAHostMovesToItsNewLoadBalancerBeforeItLeavesTheFormerOne(t *testing.T) 
 	l.settle(keys...)
 	if got := fmt.Sprint(l.rulesOfShards(), l.showsShards("a"), l.showsShards("b")); got != "map[front:100 front_1:2] [front] [front front_1]" {
 		t.Errorf("in the end: %s", got)
+	}
+}
+
+// TestShardsThatAreSwitchedOffStayAsLongAsTheyAreNeeded has a group with two load balancers that is to have one.
+func TestShardsThatAreSwitchedOffStayAsLongAsTheyAreNeeded(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, append(shardedClass(2), labService("web"), labPaths("a", 90, "web"), labPaths("b", 20, "web"))...)
+	keys := shardKeys(2)
+	l.settle(keys...)
+	var params v1beta1.IngressClassParams
+	l.must(l.client.Get(l.Context(), client.ObjectKey{Name: "front"}, &params))
+	params.Spec.Group.Shards = nil
+	l.must(l.client.Update(l.Context(), &params))
+	l.restart() // the rules in AWS tell where hosts are
+	mark := l.mark()
+	l.settle(keys...)
+	if writes := l.writes(mark); len(writes) > 0 {
+		t.Errorf("hosts that do not fit on one move: %v", writes)
+	}
+	var i networkingv1.Ingress
+	l.must(l.client.Get(l.Context(), client.ObjectKey{Namespace: "shop", Name: "a"}, &i))
+	i.Spec.Rules = i.Spec.Rules[:40]
+	l.must(l.client.Update(l.Context(), &i))
+	for range 5 { // a move takes a minute
+		l.settle(keys...)
+		l.clock.Advance(time.Minute)
+	}
+	if got := fmt.Sprint(l.rulesOfShards(), l.showsShards("b")); got != "map[front:60] [front]" {
+		t.Errorf("now that all fit: %s", got)
 	}
 }
 
