@@ -75,7 +75,7 @@ func (s Shards) Place(ctx context.Context, key stack.Key, w Input, before shard.
 		}
 		to, cfg := ShardKey(key, n), s.Compile
 		cfg.DefaultLimits = true
-		c, _, err := Compile(ctx, s.Facts, to, Input{Wanted: true, LoadBalancer: shard.Take(w.LoadBalancer, to, here, all)}, cfg, s.Memory(to))
+		c, _, err := Compile(ctx, s.Facts, to, Input{Wanted: true, LoadBalancer: shard.Take(w.LoadBalancer, to, n, here, all)}, cfg, s.Memory(to))
 		return !c.Full, err
 	})
 	if err != nil || w.LoadBalancer.Unseen == nil {
@@ -172,7 +172,7 @@ func (w Input) Part(key stack.Key, p shard.Placement) Input {
 	}
 	here, elsewhere := p.HostsOn(n)
 	w.Placement, w.Group = p, w.LoadBalancer.Members
-	w.LoadBalancer = shard.Take(w.LoadBalancer, key, here, elsewhere)
+	w.LoadBalancer = shard.Take(w.LoadBalancer, key, n, here, elsewhere)
 	if n == 0 {
 		w.Found = append(slices.Clone(w.Found), w.Several()...)
 	}

@@ -68,7 +68,7 @@ func Observed(hosts map[string]int) (out Placement) {
 type Fits func(shard int, units []Unit) (bool, error)
 
 // Place places units on load balancers 0 to shards-1. Each keeps the one that it has as long as it fits there; of those that do not fit together the youngest
-// move. A unit that fits on none stays where it is, or goes to the last one. Units that are moving do not move again until they have arrived.
+// move. A unit that fits on none stays where it is, or goes to the last one. Units that are moving do not move again until they have arrived, and those that are fixed do not move.
 func Place(units []Unit, before Placement, shards int, fits Fits) (Placement, error) {
 	p := &placer{shards: shards, fits: fits, on: map[int][]int{}}
 	p.match(units, before)
@@ -174,7 +174,7 @@ func (p *placer) match(units []Unit, before Placement) {
 func (p *placer) evict(n int) (out []int, err error) {
 	var stay, may []int
 	for _, i := range p.on[n] {
-		if p.all[i].From != nil {
+		if p.all[i].From != nil || p.all[i].unit.Fixed {
 			stay = append(stay, i)
 		} else {
 			may = append(may, i)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -24,6 +25,11 @@ func route(hosts ...string) intent.Route {
 
 func TestHostsThatOneRequestOrOneRuleMayConcernAreOneUnit(t *testing.T) {
 	t.Parallel()
+	mine := func(host, arn string) intent.Route {
+		r := route(host)
+		r.Actions = []intent.Action{{Type: stack.ActionForward, Backends: []intent.Backend{{TargetGroupARN: arn}}}}
+		return r
+	}
 	expression := route()
 	expression.Conditions = append(expression.Conditions, stack.Condition{Field: stack.HostHeader, Regex: []string{`^a[0-9]\.example$`}})
 	for _, c := range []struct {
@@ -31,11 +37,12 @@ func TestHostsThatOneRequestOrOneRuleMayConcernAreOneUnit(t *testing.T) {
 		routes []intent.Route
 		want   string
 	}{
-		{"a unit for each host, whatever its case", []intent.Route{route("B.example"), route("a.example"), route("b.example")}, "[{[a.example] 1} {[b.example] 2}]"},
-		{"a wildcard has the hosts that it covers", []intent.Route{route("*.example"), route("a.example"), route("a.test")}, "[{[*.example a.example] 2} {[a.test] 1}]"},
-		{"wildcards that overlap", []intent.Route{route("*.a.example"), route("x.*.example"), route("y.b.example")}, "[{[*.a.example x.*.example] 2} {[y.b.example] 1}]"},
-		{"hosts of one rule", []intent.Route{route("a.example", "b.example"), route("b.example", "c.example"), route("d.example")}, "[{[a.example b.example c.example] 2} {[d.example] 1}]"},
-		{"no host, any host and an expression are of no unit", []intent.Route{route(), route("*"), expression, route("a.example")}, "[{[a.example] 1}]"},
+		{"a unit for each host, whatever its case", []intent.Route{route("B.example"), route("a.example"), route("b.example")}, "[{[a.example] 1 false} {[b.example] 2 false}]"},
+		{"a wildcard has the hosts that it covers", []intent.Route{route("*.example"), route("a.example"), route("a.test")}, "[{[*.example a.example] 2 false} {[a.test] 1 false}]"},
+		{"wildcards that overlap", []intent.Route{route("*.a.example"), route("x.*.example"), route("y.b.example")}, "[{[*.a.example x.*.example] 2 false} {[y.b.example] 1 false}]"},
+		{"hosts of one rule", []intent.Route{route("a.example", "b.example"), route("b.example", "c.example"), route("d.example")}, "[{[a.example b.example c.example] 2 false} {[d.example] 1 false}]"},
+		{"no host, any host and an expression are of no unit", []intent.Route{route(), route("*"), expression, route("a.example")}, "[{[a.example] 1 false}]"},
+		{"a target group of the user", []intent.Route{mine("a.example", "x"), mine("c.example", "y"), mine("b.example", "x")}, "[{[a.example b.example] 2 true} {[c.example] 1 true}]"},
 	} {
 		if got := fmt.Sprint(UnitsOf(c.routes)); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
@@ -93,6 +100,7 @@ func TestUnitsArePlaced(t *testing.T) {
 		{"as many of the youngest move as are necessary", []Unit{unit(9, "a"), unit(2, "b"), unit(2, "c")}, Placement{{Hosts: []string{"a"}}, {Hosts: []string{"b"}}, {Hosts: []string{"c"}}}, 2, "[a:0 b:1(from 0) c:1(from 0)]"},
 		{"what can go nowhere stays", []Unit{unit(8, "a"), unit(3, "b")}, Placement{{Hosts: []string{"a"}}, {Hosts: []string{"b"}}}, 1, "[a:0 b:0]"},
 		{"what moves already does not move again", []Unit{unit(8, "a"), unit(3, "b")}, Placement{{Hosts: []string{"a"}}, {Hosts: []string{"b"}, From: &one}}, 2, "[a:1(from 0) b:0(from 1)]"},
+		{"what is fixed does not move", []Unit{unit(8, "a"), {Hosts: []string{"b"}, Routes: 3, Fixed: true}}, Placement{{Hosts: []string{"a"}}, {Hosts: []string{"b"}}}, 2, "[a:1(from 0) b:0]"},
 		{"of two that become one the smaller moves", []Unit{unit(3, "*", "a", "b", "c")}, Placement{{Hosts: []string{"a"}, Shard: 1}, {Hosts: []string{"b", "c"}}}, 2, "[*:0(from 1)]"},
 		{"parts of one stay together", []Unit{unit(1, "a"), unit(1, "b")}, Placement{{Hosts: []string{"*", "a", "b"}, Shard: 1}}, 2, "[a:1 b:1]"},
 		{"a load balancer that is not wanted any more is emptied as far as there is room", []Unit{unit(9, "a"), unit(4, "b"), unit(1, "c")},
@@ -199,4 +207,53 @@ func TestPlacementsAreSoundWhateverIsDeclared(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAUnitThatMovesIsServedByBothUntilTheStatusHasShownTheNewOneForAMinute(t *testing.T) {
+	t.Parallel()
+	zero, now := 0, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	p := Placement{{Hosts: []string{"a"}, Shard: 1, From: &zero}, {Hosts: []string{"b"}}}
+	routes := []intent.Route{route("A"), route("b"), route()}
+	shows := func(p Placement, want string) {
+		t.Helper()
+		if got := fmt.Sprint(p.ShownOn(routes)); got != want {
+			t.Errorf("shown on %s, want %s", got, want)
+		}
+	}
+	if !p.Arriving(1) || p.Arriving(0) || !p.Holds(0) || !p.Holds(1) {
+		t.Errorf("on its way: %+v", p)
+	}
+	shows(p, "[0]")
+	if q := p.Arrived(0); !q.Equal(p) {
+		t.Errorf("another load balancer is ready: %+v", q)
+	}
+	if q := p.Show(now); !q.Equal(p) {
+		t.Errorf("shown before it has arrived: %+v", q)
+	}
+	p = p.Arrived(1)
+	shows(p, "[1 0]")
+	if p.Arriving(1) {
+		t.Error("it arrives again")
+	}
+	if got := p.Describe(routes); got != "load balancer 2 has a; load balancer 1 has b" {
+		t.Error(got)
+	}
+	p = p.Show(now)
+	if q, next := p.Settle(now.Add(59 * time.Second)); !q.Equal(p) || !next.Equal(now.Add(time.Minute)) {
+		t.Errorf("%+v, next %v", q, next)
+	}
+	p, next := p.Settle(now.Add(time.Minute))
+	if !next.IsZero() || !p.Equal(Placement{{Hosts: []string{"a"}, Shard: 1}, {Hosts: []string{"b"}}}) {
+		t.Errorf("%+v, next %v", p, next)
+	}
+	shows(p, "[1 0]")
+	if n, ok := p.Of("A"); n != 1 || !ok {
+		t.Errorf("a is on %d, %v", n, ok)
+	}
+	if _, ok := p.Of("c"); ok {
+		t.Error("c has a place")
+	}
+	if got := fmt.Sprint(p.ShownOn([]intent.Route{route()})); got != "[0]" {
+		t.Errorf("without a host: %s", got)
+	}
 }

@@ -35,7 +35,7 @@ func TestNothingOfAGroupIsLostOrDivided(t *testing.T) {
 		times, of := map[string]int{}, map[string]int{}
 		for n := range shards {
 			here, elsewhere := p.HostsOn(n)
-			part := Take(all, stack.Key{}, here, elsewhere)
+			part := Take(all, stack.Key{}, n, here, elsewhere)
 			if len(part.Members) != len(all.Members) {
 				t.Fatalf("load balancer %d has %d members of %d", n, len(part.Members), len(all.Members))
 			}
@@ -68,7 +68,7 @@ func TestAListenerFindsTheCertificatesOfItsHostsOnly(t *testing.T) {
 		{Listeners: []intent.Listener{{Port: 443, DiscoverHosts: []string{"A.example", "b.example", "tls.example"}}}},
 		{Listeners: []intent.Listener{{Port: 443, DiscoverHosts: []string{"a.example", "c.example"}}, {Port: 80}}},
 	}}
-	part := Take(all, stack.Key{ID: stack.ID{Name: "g_1"}}, map[string]bool{"b.example": true}, map[string]bool{"a.example": true, "c.example": true})
+	part := Take(all, stack.Key{ID: stack.ID{Name: "g_1"}}, 1, map[string]bool{"b.example": true}, map[string]bool{"a.example": true, "c.example": true})
 	if got := part.Members[0].Listeners[0].DiscoverHosts; !slices.Equal(got, []string{"b.example", "tls.example"}) {
 		t.Errorf("with hosts here: %v", got)
 	}
@@ -77,5 +77,17 @@ func TestAListenerFindsTheCertificatesOfItsHostsOnly(t *testing.T) {
 	}
 	if part.Members[1].Listeners[1].DiscoverHosts != nil || part.Key.ID.Name != "g_1" || len(all.Members[0].Listeners[0].DiscoverHosts) != 3 {
 		t.Errorf("%+v, %+v", part, all)
+	}
+}
+
+func TestADeclaredNameIsThatOfTheFirstLoadBalancer(t *testing.T) {
+	t.Parallel()
+	all := intent.LoadBalancer{Members: make([]intent.Member, 2)}
+	all.Members[1].Settings.Name.Value, all.Members[1].Settings.Name.Set = "a-name-of-thirty-two-characters-", true
+	for n, want := range map[int]string{0: "a-name-of-thirty-two-characters-", 1: "a-name-of-thirty-two-character-1", 12: "a-name-of-thirty-two-characte-12"} {
+		part := Take(all, stack.Key{}, n, nil, nil)
+		if got := part.Members[1].Settings.Name.Value; got != want || part.Members[0].Settings.Name.Value != "" || len(got) > 32 {
+			t.Errorf("%d: %q, %q", n, got, part.Members[0].Settings.Name.Value)
+		}
 	}
 }

@@ -4,6 +4,7 @@
 package shard
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -13,11 +14,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
-// Unit are hosts that are on one load balancer, because one request may match rules of several of them or because one rule has them all: in lower case and
-// sorted. No host is in two units.
+// Unit are hosts that are on one load balancer, because one request may match rules of several of them, because one rule has them all, or because their rules
+// forward to one target group of the user: in lower case and sorted. No host is in two units.
 type Unit struct {
 	Hosts  []string
 	Routes int // how many routes have them
+	// Fixed reports that a route forwards to a target group of the user. AWS admits it on one load balancer only, so that the unit cannot be on two while it moves.
+	Fixed bool
 }
 
 // hostsOf are the hosts of a route, in lower case. all reports that the route is on every load balancer: it has no host, or an expression or a wildcard that
@@ -38,7 +41,7 @@ func hostsOf(conditions []stack.Condition) (hosts []string, all bool) {
 // UnitsOf are the units of routes, sorted by their first hosts.
 func UnitsOf(routes []intent.Route) []Unit {
 	j := joined{}
-	count := map[string]int{}
+	count, fixed, users := map[string]int{}, map[string]bool{}, map[string]string{}
 	for i := range routes {
 		hosts, all := hostsOf(routes[i].Conditions)
 		if all {
@@ -48,6 +51,14 @@ func UnitsOf(routes []intent.Route) []Unit {
 			j.join(hosts[0], h)
 		}
 		count[hosts[0]]++
+		for _, tg := range usersGroups(&routes[i]) {
+			fixed[hosts[0]] = true
+			if first, known := users[tg]; known {
+				j.join(first, hosts[0])
+			} else {
+				users[tg] = hosts[0]
+			}
+		}
 	}
 	known := slices.Sorted(maps.Keys(j))
 	for _, wild := range known {
@@ -68,12 +79,25 @@ func UnitsOf(routes []intent.Route) []Unit {
 		}
 		by[root].Hosts = append(by[root].Hosts, h)
 		by[root].Routes += count[h]
+		by[root].Fixed = by[root].Fixed || fixed[h]
 	}
 	out := make([]Unit, 0, len(by))
 	for _, u := range by {
 		out = append(out, *u)
 	}
 	slices.SortFunc(out, func(a, b Unit) int { return strings.Compare(a.Hosts[0], b.Hosts[0]) })
+	return out
+}
+
+// usersGroups are the target groups of the user to which a route forwards, by ARN or name.
+func usersGroups(r *intent.Route) (out []string) {
+	for _, a := range r.Actions {
+		for _, b := range a.Backends {
+			if name := cmp.Or(b.TargetGroupARN, b.TargetGroupName); name != "" {
+				out = append(out, name)
+			}
+		}
+	}
 	return out
 }
 

@@ -98,7 +98,9 @@ func (s *Reconciler) noteServed(key stack.Key, w front.Input, ready, written boo
 		if ready {
 			after = after.Arrived(n)
 		}
-		s.place(key, w.Placement, true, after)
+		if !after.Equal(w.Placement) && s.place(key, w.Placement, true, after) {
+			s.Waker.Wake(queue.Normal, key)
+		}
 	}
 }
 
@@ -128,13 +130,11 @@ func (s *Reconciler) shardsShown(ctx context.Context, key stack.Key, w front.Inp
 // showOf is what the status of a member shows of the load balancers of its group: that of its first host first. One that is not known yet is left out; ok is false
 // if none is known, and the status stays.
 func showOf(w front.Input, all []owner.LoadBalancer, m metav1.Object) (show owner.LoadBalancer, ok bool) {
-	at := slices.IndexFunc(w.Group, func(x intent.Member) bool {
-		return x.Object.Namespace == m.GetNamespace() && x.Object.Name == m.GetName()
-	})
-	if at < 0 {
+	declared, known := memberOf(w, m)
+	if !known {
 		return all[0], true
 	}
-	for _, n := range w.Placement.ShownOn(w.Group[at].Routes) {
+	for _, n := range w.Placement.ShownOn(declared.Routes) {
 		if n >= len(all) {
 			continue
 		}
@@ -150,16 +150,29 @@ func showOf(w front.Input, all []owner.LoadBalancer, m metav1.Object) (show owne
 	return show, show.Hostname != ""
 }
 
+// memberOf is what an object declares of a group with several load balancers, on all of them.
+func memberOf(w front.Input, o metav1.Object) (m intent.Member, known bool) {
+	at := slices.IndexFunc(w.Group, func(x intent.Member) bool {
+		return x.Object.Namespace == o.GetNamespace() && x.Object.Name == o.GetName()
+	})
+	if at < 0 {
+		return m, false
+	}
+	return w.Group[at], true
+}
+
 // left are the objects of those that leave that are in the group no more.
 func left(w front.Input) []metav1.Object {
 	return slices.DeleteFunc(slices.Clone(w.Leaving), func(o metav1.Object) bool { return slices.Contains(w.Emptied, o) })
 }
 
-// wakeWriter makes a pass over the first load balancer of a group, which writes the statuses, if one does not show another load balancer yet.
+// wakeWriter makes a pass over the first load balancer of a group, which writes the statuses, if a member with hosts on another one does not show its name yet.
 func (s *Reconciler) wakeWriter(key stack.Key, w front.Input, name string) {
 	_, n := naming.ShardOf(key.ID)
-	for i, m := range w.Group {
-		if i < len(w.Members) && slices.Contains(w.Placement.ShownOn(m.Routes), n) && !slices.Contains(w.Hostnames(key.Owner), strings.ToLower(name)) {
+	kind := owner.Of(key.Owner)
+	for _, o := range w.Members {
+		m, known := memberOf(w, o)
+		if known && slices.Contains(w.Placement.ShownOn(m.Routes), n) && !slices.Contains(kind.Hostnames(o), strings.ToLower(name)) {
 			s.Waker.Wake(queue.Normal, front.ShardKey(key, 0))
 			return
 		}
