@@ -72,6 +72,16 @@ func TestAGroupThatDoesNotFitOnALoadBalancerIsServedByTwo(t *testing.T) {
 		t.Errorf("after a restart: %s", strings.Join(w, ", "))
 	}
 
+	// A host that grows has the youngest one on its load balancer move, which both serve meanwhile. All goes in the middle of that.
+	first := paths(0, 60)
+	for i := range 8 {
+		first = append(first, scene.Path{Host: "h000.example.com", Path: fmt.Sprintf("/more/%d", i)})
+	}
+	traffic := scene.Send(t, c, "http://"+all[ns].DNSName+"/99", "h099.example.com", scene.OK)
+	c.Apply(t, scene.Ingress(ns, "first", ns, nil, first...))
+	c.WaitGet(t, "http://"+all[ns+"_1"].DNSName+"/99", "h099.example.com", 200, "web")
+	noneWrong(t, "the former load balancer of a host that moves", traffic.Stop())
+
 	c.Kubectl(t, "delete", "ingress", "-n", ns, "--all", "--timeout=5m")
 	scene.WaitGone(t, c, append(scene.Marks(ns), "k8s-"+ns+"-", "ingress.k8s.aws/stack="+ns)...)
 }
