@@ -167,6 +167,60 @@ func TestAHostMovesToItsNewLoadBalancerBeforeItLeavesTheFormerOne(t *testing.T) 
 	}
 }
 
+// TestACrashWhileAHostMovesLosesNoHost ends a process at calls of a move, without checkpoints.
+func TestACrashWhileAHostMovesLosesNoHost(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 2, 5, 9, 14, 20} {
+		t.Run(fmt.Sprintf("at call %d", n), func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, account.Profile{}, append(shardedClass(2), labService("web"), labPaths("a", 60, "web"), labPaths("b", 40, "web"))...)
+			keys := shardKeys(2)
+			l.settle(keys...)
+			var i networkingv1.Ingress
+			l.must(l.client.Get(l.Context(), client.ObjectKey{Namespace: "shop", Name: "a"}, &i))
+			paths := &i.Spec.Rules[0].HTTP.Paths
+			for k := range 8 {
+				more := *(*paths)[0].DeepCopy()
+				more.Path = fmt.Sprintf("/more-%d", k)
+				*paths = append(*paths, more)
+			}
+			l.must(l.client.Update(l.Context(), &i))
+			l.endAtCall(n, 20, 10*time.Second, keys...)
+			l.restart()
+			for range 8 {
+				for range 20 {
+					_, _ = l.round(keys...) // AWS refuses what has no room until hosts have moved
+					l.clock.Advance(5 * time.Second)
+				}
+			}
+			l.settle(keys...)
+			hosts := map[string][]string{}
+			for _, lb := range l.sim.Resources().LoadBalancers {
+				for _, r := range lb.Listeners[0].Rules {
+					for _, c := range r.Conditions {
+						for _, h := range c.Values {
+							if c.Field == stack.HostHeader && !slices.Contains(hosts[h], lb.Name) {
+								hosts[h] = append(hosts[h], lb.Name)
+							}
+						}
+					}
+				}
+			}
+			for h, on := range hosts {
+				if len(on) != 1 {
+					t.Errorf("%s is on %v", h, on)
+				}
+			}
+			if len(hosts) != 100 {
+				t.Errorf("%d hosts have rules", len(hosts))
+			}
+			if rules := l.rulesOfShards(); rules["front"] > 100 || rules["front_1"] == 0 {
+				t.Errorf("rules %v", rules)
+			}
+		})
+	}
+}
+
 // TestShardsThatAreSwitchedOffStayAsLongAsTheyAreNeeded has a group with two load balancers that is to have one.
 func TestShardsThatAreSwitchedOffStayAsLongAsTheyAreNeeded(t *testing.T) {
 	t.Parallel()
