@@ -3,9 +3,16 @@ package v1beta1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // IngressGroup names the Ingress group of all Ingresses of the class, and decides which Ingresses may be in it.
+// +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards == 1 || size(self.name) <= 60",message="the name of a group with shards has 60 characters at most"
 type IngressGroup struct {
 	// Name of the group.
 	Name string `json:"name"`
+	// Shards is how many load balancers the group may have. A further one is made when the hosts of the group do not fit on those that
+	// it has; all rules of a host are on one. The name of a group with several has 60 characters at most.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=16
+	// +optional
+	Shards *int32 `json:"shards,omitempty"`
 	// NamespaceSelector restricts the namespaces whose Ingresses may join the group, whatever their class. All if absent or empty.
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`

@@ -256,14 +256,28 @@ func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Obj
 		return offline.Result{}, fmt.Errorf("%s/%s is not managed by the controller: an Ingress needs class alb (or another class of the controller), a Service spec.loadBalancerClass: service.k8s.aws/nlb, a Gateway a GatewayClass of the controller",
 			object.GetNamespace(), object.GetName())
 	}
-	got, err := offline.Plans(ctx, v, offline.Only(key), src.inventory, &o.config, src.cluster)
+	got, err := offline.Plans(ctx, v, func(k stack.Key) bool { return front.ShardKey(k, 0) == key }, src.inventory, &o.config, src.cluster)
 	if err != nil {
 		return offline.Result{}, err
 	}
-	if len(got.Stacks) != 1 {
+	if len(got.Stacks) == 0 {
 		return offline.Result{}, fmt.Errorf("%s declares no load balancer", key)
 	}
+	on := front.ShardKey(key, got.Stacks[0].Input.ShardOf(object, o.requestHost()))
+	for _, r := range got.Stacks {
+		if r.Key == on {
+			return r, nil
+		}
+	}
 	return got.Stacks[0], nil
+}
+
+// requestHost is the host of the request; empty = there is no request, or it is malformed, which is reported later.
+func (o *explainOptions) requestHost() string {
+	_, target, _ := strings.Cut(o.request, "://")
+	host, _, _ := strings.Cut(target, "/")
+	host, _, _ = strings.Cut(host, ":")
+	return host
 }
 
 // explained is what is explained of a plan, from the point of view of an object.

@@ -370,3 +370,46 @@ func TestLintNamesFieldAndRemedyOfABindingOnce(t *testing.T) {
 		t.Errorf("%s", out)
 	}
 }
+
+// TestAGroupOverSeveralLoadBalancersIsPlannedAsTheyAre has 120 rules of as many hosts, and a class whose group may have two load balancers.
+func TestAGroupOverSeveralLoadBalancersIsPlannedAsTheyAre(t *testing.T) {
+	t.Parallel()
+	var manifest strings.Builder
+	manifest.WriteString(`apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: alb}
+spec: {controller: ingress.k8s.aws/alb, parameters: {apiGroup: elbv2.k8s.aws, kind: IngressClassParams, name: front}}
+---
+apiVersion: elbv2.k8s.aws/v1beta1
+kind: IngressClassParams
+metadata: {name: front}
+spec: {group: {name: front, shards: 2}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: many, namespace: shop, annotations: {alb.ingress.kubernetes.io/target-type: ip}}
+spec:
+  ingressClassName: alb
+  rules:
+`)
+	for i := range 120 {
+		fmt.Fprintf(&manifest, "  - {host: h%03d.example.com, http: {paths: [{path: /p%[1]d, pathType: Exact, backend: {service: {name: web, port: {number: 80}}}}]}}\n", i)
+	}
+	out, _, err := lbc(t, manifest.String(), "plan", "-f", "-")
+	if err != nil || !strings.Contains(out, "ingress.k8s.aws:front_1") || strings.Contains(out, "[QuotaExceeded]") {
+		t.Errorf("plan: %v\n%s", err, out)
+	}
+	if out, _, err := lbc(t, manifest.String(), "lint", "-"); err != nil || !strings.Contains(out, "[SeveralLoadBalancers]") || strings.Contains(out, "[QuotaExceeded]") {
+		t.Errorf("lint: %v\n%s", err, out)
+	}
+	for path, status := range map[string]string{"h000.example.com/p0": "forward", "h119.example.com/p119": "forward"} {
+		if out, _, err := lbc(t, manifest.String(), "explain", "ingress", "shop/many", "-f", "-", "--request", "GET http://"+path); err != nil || !strings.Contains(out, status) {
+			t.Errorf("explain %s: %v\n%s", path, err, out)
+		}
+	}
+}

@@ -52,6 +52,7 @@ type build struct {
 	rules    []stack.Rule
 	keep     stack.Keep
 	unmade   []diag.Object // members of which all rules are left out
+	full     bool          // Result.Full
 	// withheldRules are those, default ones among them, of listeners that are not made now, and whose target groups are.
 	withheldRules []portRules
 	// certificateOf is the first member that brought a certificate to a port.

@@ -36,6 +36,8 @@ type Config struct {
 	DisableRestrictedSecurityGroups bool   // open all ports of targets to the load balancer
 	RulesPerSecurityGroup           int    // AWS's quota; 0 = its default
 	StrictGroups                    bool   // any error of any member stops its whole group
+	// DefaultLimits reports that AWS's default limits count where those of the account cannot be read. Otherwise AWS is left to decide.
+	DefaultLimits bool
 	// Without these the annotations of the feature have no effect, and AWS is not called for it.
 	EnableWAF    bool // decision 16: WAF Classic
 	EnableWAFv2  bool
@@ -74,6 +76,8 @@ type Result struct {
 	Origins map[stack.Ref]Origin
 	// Unmade are the members all of whose rules are left out, because the load balancer would have more than AWS admits.
 	Unmade []diag.Object
+	// Full reports that rules, target groups or certificates are left out, because the load balancer would have more than AWS admits.
+	Full bool
 	// Keep is what stays as AWS holds it, because an error hides what it should be, or because members cannot be seen.
 	Keep stack.Keep
 	// DriftPolicy has the policies that members and classes declare for what is changed in AWS by hand, by group of fields.

@@ -116,7 +116,7 @@ func (c *compiler) strict() Result {
 	switch {
 	case wrong:
 		found := c.diagnose(b, "; nothing of its group is built or changed until this is fixed")
-		return Result{Memory: c.carry(), Diagnostics: append(found, c.waitFor(found)...)}
+		return Result{Memory: c.carry(), Diagnostics: append(found, c.waitFor(found)...), Full: b.full}
 	case len(b.needs) > 0:
 		return c.waiting(b.needs...)
 	}
@@ -262,7 +262,7 @@ func (c *compiler) carry() *Memory {
 }
 
 func (c *compiler) finish(b *build) Result {
-	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Unmade: b.unmade, Memory: c.carry(), DriftPolicy: b.settings.driftPolicy, ReplacementPolicy: b.settings.replacement.Field}
+	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Unmade: b.unmade, Full: b.full, Memory: c.carry(), DriftPolicy: b.settings.driftPolicy, ReplacementPolicy: b.settings.replacement.Field}
 	if c.keepsSettings { // what is in effect is not remembered, so that the next compilation does the same
 		c.noteKept(b)
 	}

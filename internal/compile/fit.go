@@ -29,6 +29,7 @@ func (b *build) fitRules(ports []portRules) {
 	if tooMany == nil && groups == nil {
 		return
 	}
+	b.full = true
 	if tooMany != nil {
 		room.Rules = tooMany.admits
 	}

@@ -215,3 +215,30 @@ func TestARuleThatGuardsTakesTheRoomOfOneThatForwardsWithAFinding(t *testing.T) 
 	}
 	same(t, "findings", codes(r.Diagnostics), []string{"other QuotaExceeded"})
 }
+
+func TestALoadBalancerIsFullIfSomethingIsLeftOut(t *testing.T) {
+	t.Parallel()
+	denied := account()
+	denied.Errors = map[facts.Need]error{{Kind: facts.NeedLimits}: errors.New("denied")}
+	for _, c := range []struct {
+		name     string
+		rules    int
+		f        facts.Facts
+		defaults bool // count where the limits cannot be read
+		strict   bool
+		full     bool
+	}{
+		{"as many as AWS admits", 100, limited(100), false, false, false},
+		{"one more", 101, limited(100), false, false, true},
+		{"one more, of a strict group", 101, limited(100), false, true, true},
+		{"an account that admits more", 101, limited(150), true, false, false},
+		{"AWS decides", 101, denied, false, false, false},
+		{"AWS's default decides", 101, denied, true, false, true},
+	} {
+		cfg := config()
+		cfg.DefaultLimits, cfg.StrictGroups = c.defaults, c.strict
+		if r := Compile(loadBalancer(ingress("n", "a", paths(c.rules))), c.f, cfg, nil); r.Full != c.full || len(r.Needs) > 0 {
+			t.Errorf("%s: full %v, needs %v, %v", c.name, r.Full, r.Needs, r.Diagnostics)
+		}
+	}
+}

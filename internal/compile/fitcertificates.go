@@ -32,6 +32,7 @@ func (b *build) fitCertificates() {
 	if l == nil {
 		return
 	}
+	b.full = true
 	d, _ := b.detailsOfExisting()
 	for i := range all {
 		a := &all[i]

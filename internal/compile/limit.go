@@ -38,8 +38,9 @@ func (b *build) exceeds(name quota.Limit, wanted int) *limit {
 	if !name.Fixed() {
 		need := facts.Need{Kind: facts.NeedLimits}
 		switch {
-		case b.f.Failed(need) != nil:
+		case b.f.Failed(need) != nil && !b.cfg.DefaultLimits:
 			return nil
+		case b.f.Failed(need) != nil:
 		case b.f.Limits == nil:
 			b.require(need)
 			return nil

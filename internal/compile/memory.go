@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/shard"
 )
 
 // Memory is the state that one compilation of a load balancer passes to the next. Nil = nothing was compiled before.
@@ -21,6 +22,8 @@ type Memory struct {
 	Good map[diag.Object]intent.Member
 	// Applied are hashes of the fields that were applied last, by name, as package policy has them. The compiler does not use them. Nil = not known.
 	Applied map[string]string
+	// Placement has the units of a group that has several load balancers, in the memory of the first one. The compiler does not use it. Nil = not known.
+	Placement shard.Placement
 	// Members are those whose settings counted when the last compilation succeeded, in the order in which they joined.
 	Members []diag.Object
 	// Later is how many of the last Members joined those before them. The others are those of the first compilation, whose order is
@@ -64,12 +67,13 @@ type memoryText struct {
 	Effect       map[string]merge.Effect `json:"effect"` // null = not known
 	TargetGroups map[string]diag.Object  `json:"targetGroups,omitempty"`
 	Applied      map[string]string       `json:"applied,omitzero"` // missing = not known
+	Placement    shard.Placement         `json:"placement,omitzero"`
 }
 
 // MarshalJSON implements json.Marshaler. Secrets are left out: credentials of clients, and keys of certificates that are imported.
 // Equal memories give equal text.
 func (m *Memory) MarshalJSON() ([]byte, error) {
-	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect, TargetGroups: m.TargetGroups, Applied: m.Applied}
+	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect, TargetGroups: m.TargetGroups, Applied: m.Applied, Placement: m.Placement}
 	for _, g := range m.Good {
 		t.Good = append(t.Good, g)
 	}
@@ -89,7 +93,7 @@ func (m *Memory) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &t); err != nil {
 		return fmt.Errorf("reading the memory of a stack: %w", err)
 	}
-	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later, Effect: t.Effect, TargetGroups: t.TargetGroups, Applied: t.Applied}
+	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later, Effect: t.Effect, TargetGroups: t.TargetGroups, Applied: t.Applied, Placement: t.Placement}
 	for _, g := range t.Good {
 		m.Good[g.Object] = g
 	}

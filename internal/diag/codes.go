@@ -122,6 +122,7 @@ const (
 	StatusNotWritten      Code = "StatusNotWritten"
 	StatusNotCleared      Code = "StatusNotCleared"
 	AddressNotShown       Code = "AddressNotShown"
+	SeveralLoadBalancers  Code = "SeveralLoadBalancers"
 	NotServed             Code = "NotServed"
 	HeldByFlags           Code = "HeldByFlags"
 	TargetGroupKept       Code = "TargetGroupKept"
@@ -217,6 +218,7 @@ var table = map[Code]Info{
 	FinalizerNotRemoved:   {Transient, FailedRemove, "the API server did not accept the removal of the finalizer; nothing is left in AWS"},
 	StatusNotWritten:      {Transient, FailedStatus, "the API server did not accept the status; the load balancer works"},
 	StatusNotCleared:      {Transient, FailedCleanupStatus, "the API server did not accept that the name of a load balancer that is gone is taken off the status of a Service; the finalizer stays until it does"},
+	SeveralLoadBalancers:  {Note, NoteReason, "the hosts of an Ingress are on several load balancers of its group, so that its status shows several names"},
 	AddressNotShown:       {Note, NoteReason, "the status of a Service that is not of type LoadBalancer cannot show the address of its load balancer; the note has it"},
 	NotServed:             {Note, NoteReason, "a Service asks for a load balancer, or seems to, and this controller does not serve it, by its class or for want of one"},
 	HeldByFlags:           {Conflict, FailedBuildModel, "a Service that has a load balancer is no longer this controller's by its flags, though it was not edited; the load balancer stays as it is"},

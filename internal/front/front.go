@@ -29,6 +29,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/replacement"
+	"github.com/k8s-lbc/lbc/internal/shard"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -40,6 +41,13 @@ type Input struct {
 	// Members declare the load balancer: they get the finalizer and, in their status, its name. Leaving carry the finalizer, which is
 	// removed once the stack has no resources of theirs.
 	Members, Leaving []metav1.Object
+	// Emptied are those of Leaving that are members of their group as before: the load balancer is a further one on which no host is any more.
+	Emptied []metav1.Object
+	// Shards is how many load balancers the group may have; 0 = one. Where it has several, the others are set: the places of all its hosts, and its members
+	// with the routes on all load balancers, of which LoadBalancer has a part.
+	Shards    int
+	Placement shard.Placement
+	Group     []intent.Member
 	// Found are diagnostics that no member of the load balancer repeats.
 	Found diag.List
 	// Protected are the places where objects that leave declare deletion protection, by identity of the load balancer. Unprotect are the
@@ -91,6 +99,9 @@ func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 // Options are the options of the plan of a stack of an owner, based on the options of all plans.
 func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 	all.Unprotect = w.Unprotect
+	if _, n := naming.ShardOf(w.LoadBalancer.Key.ID); w.Wanted {
+		all.Arriving = w.Placement.Arriving(n)
+	}
 	objs, key := slices.Concat(w.Members, w.Leaving), string(owner.Of(of).DeleteDuplicates)
 	all.Namespaces, all.DeleteDuplicates, all.DuplicatesAnnotation = nil, nil, key
 	for _, o := range objs {
@@ -208,6 +219,11 @@ func StacksOf(f Loader, v *objects.View, o metav1.Object) (keys []stack.Key, d *
 	if ok {
 		ids = append(ids, id)
 	}
+	if ok && kind.Owner == stack.Ingress {
+		for n := 1; n < ingress.Shards(v, id); n++ {
+			ids = append(ids, naming.ShardID(id, n))
+		}
+	}
 	for _, id := range ids {
 		keys = append(keys, stack.Key{Owner: kind.Owner, ID: id})
 	}
@@ -247,6 +263,9 @@ func (f Ingress) Declared(v *objects.View, o metav1.Object) (stack.ID, bool, *di
 func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	g := ingress.Load(v, f.Config, id)
 	w := Input{Wanted: len(g.Active)+len(g.Former) > 0}
+	if group, n := naming.ShardOf(id); len(g.Active) > 0 || n > 0 {
+		w.Shards = ingress.Shards(v, group)
+	}
 	if len(g.DryRun) > 0 {
 		w.DryRun = f.dryRun(v, id, g.DryRun)
 	}

@@ -125,6 +125,11 @@ func (c *Claims) claim(h Holding) (by claim, claimed bool) {
 	if by, claimed = c.stacks[h.Key]; claimed {
 		return by, true
 	}
+	if group, n := naming.ShardOf(h.Key.ID); n > 0 { // who is of the group may be on each of its load balancers
+		if by, claimed = c.stacks[stack.Key{Owner: h.Key.Owner, ID: group}]; claimed {
+			return by, true
+		}
+	}
 	if h.Key == Backend && c.finalized != nil {
 		return *c.finalized, true
 	}

@@ -66,6 +66,8 @@ type LoadBalancer struct {
 	Hostname string
 	Ports    []int32 // of its listeners
 	Frontend string  // the name of the load balancer in front of it; empty if there is none
+	// Beside are the further load balancers of a group on which hosts of the object are.
+	Beside []LoadBalancer
 	// OthersPorts are those that the object has no part of.
 	OthersPorts []int32
 }

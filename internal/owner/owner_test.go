@@ -143,3 +143,15 @@ func TestAResourceIsNamedAsInRulesOfRoles(t *testing.T) {
 		}
 	}
 }
+
+func TestTheStatusOfAnIngressHasEachLoadBalancerOfItsGroupOnWhichItsHostsAre(t *testing.T) {
+	t.Parallel()
+	o := &networkingv1.Ingress{}
+	lb := LoadBalancer{Hostname: "One.example", Ports: []int32{80}, Frontend: "Front.example", Beside: []LoadBalancer{{Hostname: "Two.example", Ports: []int32{80}}}}
+	if !showOnIngress(o, lb) || showOnIngress(o, lb) {
+		t.Error("it is not shown once")
+	}
+	if got := ingressHostnames(o); !slices.Equal(got, []string{"one.example", "front.example", "two.example"}) || len(o.Status.LoadBalancer.Ingress[2].Ports) != 1 {
+		t.Errorf("%+v", o.Status.LoadBalancer.Ingress)
+	}
+}

@@ -12,19 +12,22 @@ import (
 )
 
 // showOnIngress brings the status of a member of a group to an entry with the load balancer's name in lower case and all listener
-// ports of the group, ascending; and one with the name of the network load balancer in front of it, if there is one.
+// ports of the group, ascending; and one with the name of the network load balancer in front of it, if there is one. Entries for further load balancers follow.
 func showOnIngress(m metav1.Object, lb LoadBalancer) bool {
 	o, ok := m.(*networkingv1.Ingress)
 	if !ok {
 		return false
 	}
-	entry := networkingv1.IngressLoadBalancerIngress{Hostname: strings.ToLower(lb.Hostname)}
-	for _, p := range slices.Compact(slices.Sorted(slices.Values(lb.Ports))) {
-		entry.Ports = append(entry.Ports, networkingv1.IngressPortStatus{Port: p})
-	}
-	want := []networkingv1.IngressLoadBalancerIngress{entry}
-	if lb.Frontend != "" {
-		want = append(want, networkingv1.IngressLoadBalancerIngress{Hostname: strings.ToLower(lb.Frontend)})
+	var want []networkingv1.IngressLoadBalancerIngress
+	for _, lb := range append([]LoadBalancer{lb}, lb.Beside...) {
+		entry := networkingv1.IngressLoadBalancerIngress{Hostname: strings.ToLower(lb.Hostname)}
+		for _, p := range slices.Compact(slices.Sorted(slices.Values(lb.Ports))) {
+			entry.Ports = append(entry.Ports, networkingv1.IngressPortStatus{Port: p})
+		}
+		want = append(want, entry)
+		if lb.Frontend != "" {
+			want = append(want, networkingv1.IngressLoadBalancerIngress{Hostname: strings.ToLower(lb.Frontend)})
+		}
 	}
 	if slices.EqualFunc(o.Status.LoadBalancer.Ingress, want, func(a, b networkingv1.IngressLoadBalancerIngress) bool {
 		return a.IP == b.IP && a.Hostname == b.Hostname && slices.Equal(portsOf(a), portsOf(b))

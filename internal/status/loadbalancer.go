@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -26,6 +27,9 @@ const (
 	maxText         = 1024
 	maxName         = 253
 )
+
+// shardPrefix begins the names of objects of the further load balancers of groups.
+const shardPrefix = "shard-"
 
 // Member is an object of a stack in the version of a pass.
 type Member struct {
@@ -57,12 +61,15 @@ type Pass struct {
 }
 
 // ObjectName is the name of the LoadBalancer object of a stack: ingress-NAME, service-NAME, or group-NAME of an explicit Ingress
-// group. One that is too long ends in a hash.
+// group, shard-NAME-N of a further load balancer of a group. One that is too long ends in a hash.
 func ObjectName(key stack.Key) string {
 	kind := owner.Of(key.Owner)
 	prefix := kind.Prefix
 	if key.ID.Namespace == "" {
 		prefix = kind.GroupPrefix
+	}
+	if _, n := naming.ShardOf(key.ID); n > 0 && key.Owner == stack.Ingress { // a group may be called NAME-N
+		prefix = shardPrefix
 	}
 	name := prefix + strings.ReplaceAll(key.ID.Name, "_", "-") // of a shortened name
 	if len(name) > maxName {

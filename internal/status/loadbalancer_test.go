@@ -199,7 +199,7 @@ func TestNamesOfObjectsAreShortEnoughAndDistinct(t *testing.T) {
 	names := map[string]bool{}
 	for _, key := range []stack.Key{
 		{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, {Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}},
-		{Owner: stack.Ingress, ID: stack.ID{Name: "web"}}, {Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: long + "b"}}, {Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: long + "c"}},
+		{Owner: stack.Ingress, ID: stack.ID{Name: "web"}}, {Owner: stack.Ingress, ID: stack.ID{Name: "web-1"}}, {Owner: stack.Ingress, ID: stack.ID{Name: "web_1"}}, {Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: long + "b"}}, {Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: long + "c"}},
 	} {
 		name := ObjectName(key)
 		if names[name] || len(name) > 253 {
@@ -207,7 +207,7 @@ func TestNamesOfObjectsAreShortEnoughAndDistinct(t *testing.T) {
 		}
 		names[name] = true
 	}
-	if !names["ingress-web"] || !names["service-web"] || !names["group-web"] {
+	if !names["ingress-web"] || !names["service-web"] || !names["group-web"] || !names["group-web-1"] || !names["shard-web-1"] {
 		t.Errorf("%v", names)
 	}
 }

@@ -17,12 +17,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
+	"github.com/k8s-lbc/lbc/internal/shard"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -92,6 +94,7 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 	loaders := front.Loaders(c, true)
 	keys, broken := keysOf(v, loaders)
 	compileConfig := front.CompileFromFlags(c)
+	placements := map[stack.Key]shard.Placement{}
 	var out []Result
 	for _, key := range keys {
 		if !only(key) {
@@ -100,6 +103,12 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 		w, err := load(ctx, v, loaders[key.Owner], a, key, &compileConfig)
 		if err != nil {
 			return Outcome{}, err
+		}
+		if w, err = place(ctx, a, key, w, compileConfig, placements); err != nil {
+			return Outcome{}, fmt.Errorf("%s: %w", key, err)
+		}
+		if _, n := naming.ShardOf(key.ID); n > 0 && w.Nothing() {
+			continue
 		}
 		r, _, err := front.Compile(ctx, a, key, w, compileConfig, nil)
 		if err != nil {
@@ -172,6 +181,25 @@ func withhold(ctx context.Context, r compile.Result, o elb.Observed, c *config.C
 		}
 	}
 	return policy.Withhold(by, wanted, wanted, o), true
+}
+
+// place is the part that the load balancer of a stack has of its group, if the group has several. Each group is placed once, by the rules that stand in AWS.
+func place(ctx context.Context, a Account, key stack.Key, w front.Input, c compile.Config, known map[stack.Key]shard.Placement) (front.Input, error) {
+	if _, n := naming.ShardOf(key.ID); n > 0 {
+		w.DryRun, w.Found = nil, nil
+	}
+	if !w.Wanted || !w.Sharded(key) {
+		return w, nil
+	}
+	group := front.ShardKey(key, 0)
+	if _, placed := known[group]; !placed {
+		p, err := front.Shards{Facts: a, Compile: c, Memory: func(stack.Key) *compile.Memory { return nil }}.Place(ctx, key, w, nil, false)
+		if err != nil {
+			return w, err
+		}
+		known[group] = p
+	}
+	return w.Part(key, known[group]), nil
 }
 
 // load loads the input of a stack. The rules of a Gateway that records no construction are built like those that AWS holds, as in the controller.

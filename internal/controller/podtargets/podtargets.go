@@ -211,8 +211,8 @@ func (f Finder) declared(w front.Input, namespace string, services map[string]bo
 			d.target.Binding, exists = kept[i].Name, true
 			kept = slices.Delete(kept, i, i+1)
 		}
-		if !exists && (m.Former || m.Diagnostics.HasErrors()) {
-			return // whether it is to come is not known
+		if !exists && (m.Former || m.Diagnostics.HasErrors() || w.Sharded(w.LoadBalancer.Key)) {
+			return // whether it is to come, and on which load balancer of its group, is not known
 		}
 		found[d.target.Binding] = Found{Target: d.target, Awaited: !exists || was.Awaited, Serving: serving}
 	})

@@ -34,7 +34,7 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 	defer s.mu.Unlock()
 	st = s.state(key)
 	if st.memory != nil {
-		c.Memory.Applied = st.memory.Applied
+		c.Memory.Applied, c.Memory.Placement = st.memory.Applied, st.memory.Placement
 	}
 	st.memory = c.Memory
 	s.Checkpoints.Put(checkpoint.Memory, key.String(), c.Memory)

@@ -96,7 +96,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	}
 	p, braked := s.holdDeletion(key, w, c.Stack, p.Under(approved))
 	if !braked {
-		unwritten = s.clearStatus(ctx, observed, w.Leaving)
+		unwritten = s.clearStatus(ctx, observed, left(w))
 	}
 	if unwritten.conflicted() {
 		return s.endRefused(ctx, t, diag.StatusNotWritten, unwritten)
@@ -134,6 +134,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	if err != nil {
 		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
+	s.noteServed(key, w, ready, len(unshown) == 0)
 	t.observed, t.ready = &after, ready
 	if w.Wanted {
 		t.found = append(t.found, addressNotes(kind, &after, c.Stack, ready, w.Members)...)

@@ -22,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -177,6 +178,9 @@ func waitForDryRun(w front.Input) diag.List {
 // Members under dry run show the dry run instead.
 func (s *Reconciler) showPlan(ctx context.Context, desired *stack.Stack, w front.Input) diag.List {
 	var found diag.List
+	if _, n := naming.ShardOf(desired.Key.ID); n > 0 { // the annotation has the group's first load balancer
+		return nil
+	}
 	first := true
 	for _, m := range w.Members {
 		if w.DryRun != nil && slices.ContainsFunc(w.DryRun.Objects, func(o metav1.Object) bool { return owner.Object(o) == owner.Object(m) }) {

@@ -26,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
@@ -125,6 +126,9 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 		s.reportUnread(ctx, key, w, err)
 		return reconcile.Result{}, err // what is not known must not look as if it were absent
 	}
+	if _, n := naming.ShardOf(key.ID); n > 0 { // as the group's first load balancer has them
+		w.DryRun, w.Found = nil, nil
+	}
 	leaving := len(w.Leaving)
 	if w.Leaving = s.unreleased(key, w.Leaving); w.Nothing() && leaving > 0 {
 		return again(stale)
@@ -150,6 +154,16 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 	if w, err = s.withUnseen(ctx, key, w); err != nil {
 		s.report(ctx, passReport{key: key, input: w, found: readProblem(err, w), partial: true})
 		return reconcile.Result{}, err
+	}
+	w, moved, err := s.placed(ctx, key, w)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return reconcile.Result{}, nil
+	case err != nil:
+		return s.endFailed(ctx, passReport{key: key, input: w}, readProblem(err, w), err)
+	case w.Nothing():
+		s.forget(key)
+		return again(stale)
 	}
 	if wait := s.routesAwaited(key, w); wait > 0 && !stale {
 		return reconcile.Result{RequeueAfter: wait}, nil
@@ -182,6 +196,9 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 	}
 	if err == nil && res.RequeueAfter == 0 {
 		s.Retries.done(key, failing)
+	}
+	if wait := moved.Sub(s.Now()); err == nil && !moved.IsZero() && (res.RequeueAfter == 0 || wait < res.RequeueAfter) {
+		res.RequeueAfter = max(wait, queue.Coalesce)
 	}
 	if err == nil && stale {
 		err = queue.ErrRequeue

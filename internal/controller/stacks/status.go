@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -35,10 +36,21 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, c compile.R
 	if lb == nil {
 		return o, nil, nil, nil
 	}
+	if _, n := naming.ShardOf(key.ID); n > 0 {
+		s.wakeWriter(key, w, lb.DNSName)
+		return o, nil, nil, nil
+	}
 	kind, show := owner.Of(key.Owner), owner.LoadBalancer{Hostname: lb.DNSName, Ports: ports, Frontend: frontendName(o, desired, c.Keep)}
+	all, err := s.shardsShown(ctx, key, w, show)
+	if err != nil {
+		return o, nil, nil, err
+	}
 	before := w.Hostnames(key.Owner)
 	w.Members, refused = s.writeMembers(ctx, "status of", w.Members, func(m client.Object) objectwriter.Write {
-		show := show
+		show, known := showOf(w, all, m)
+		if !known {
+			return objectwriter.Write{}
+		}
 		show.OthersPorts = portsOfOthers(c, owner.Object(m))
 		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return kind.Show(o, show) }}
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -65,4 +66,16 @@ func authorityOf(v *objects.View, ing *networkingv1.Ingress, id stack.ID) intent
 		}
 	}
 	return authority
+}
+
+// Shards is how many load balancers an explicit group may have: the highest number that class parameters of the group declare. One whose name leaves no room for
+// their numbers, which the API server refuses, has one.
+func Shards(v *objects.View, group stack.ID) int {
+	most := 1
+	for _, p := range governing(v, group) {
+		if n := p.Spec.Group.Shards; n != nil && naming.Shardable(group) {
+			most = max(most, min(int(*n), naming.MaxShards))
+		}
+	}
+	return most
 }

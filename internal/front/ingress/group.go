@@ -72,11 +72,12 @@ func misspeltGroup(ing *networkingv1.Ingress) *diag.Diagnostic {
 	return nil
 }
 
-// Load finds the members of a group. The View records the reads of members and of the objects that decide their membership. It does not
+// Load finds the members of a group, for whichever of its load balancers. The View records the reads of members and of the objects that decide their membership. It does not
 // record those of other Ingresses, because every group would then depend on every Ingress. An Ingress that becomes a member, by a change
 // of its own or of its class, is covered by the reads of GroupOf for that Ingress.
 func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	g := Group{ID: id}
+	group, _ := naming.ShardOf(id)
 	for _, ing := range candidates(v, id) {
 		fork := v.Fork()
 		fork.Ingress(ing.Namespace, ing.Name)
@@ -84,13 +85,13 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 		class, d := Classify(fork, cfg, ing)
 		current := stack.ID{}
 		if d == nil && class.Managed {
-			if current, d = groupOf(class, ing); d == nil && current == id {
-				d = NotAdmitted(fork, ing, id)
+			if current, d = groupOf(class, ing); d == nil && current == group {
+				d = NotAdmitted(fork, ing, group)
 			}
 		}
 		m := member{ingress: ing, class: class}
 		if underDryRun(cfg, ing) && (d != nil || class.Managed) {
-			ours := d == nil && current == id
+			ours := d == nil && current == group
 			if ours {
 				v.Adopt(fork)
 				g.DryRun = append(g.DryRun, ing)
@@ -109,7 +110,7 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 			if d != nil {
 				m.found = append(m.found, *d)
 			}
-		case d == nil && class.Managed && current == id:
+		case d == nil && class.Managed && current == group:
 		case d != nil && carries && ing.DeletionTimestamp == nil:
 			m.former = true
 			m.found = append(m.found, *d)
@@ -120,7 +121,7 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 		default:
 			continue
 		}
-		m.authority = authorityOf(fork, ing, id)
+		m.authority = authorityOf(fork, ing, group)
 		v.Adopt(fork)
 		m.order, d = orderOf(ing)
 		if d != nil {

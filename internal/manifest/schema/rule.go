@@ -3,7 +3,9 @@ package schema
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // form is a form of rules. The groups of the expression are the arguments of holds.
@@ -12,7 +14,7 @@ type form struct {
 	holds func(self any, arg []string) bool
 }
 
-// forms are the forms of rules in the definitions of this project. CEL itself would be a dependency for twenty-four rules.
+// forms are the forms of rules in the definitions of this project. CEL itself would be a dependency for twenty-five rules.
 var forms = []form{
 	{regexp.MustCompile(`\boldSelf\b`), func(any, []string) bool { return true }}, // what is checked here is new
 	{regexp.MustCompile(`^has\(self\.(\w+)\) != has\(self\.(\w+)\)$`), func(self any, arg []string) bool {
@@ -49,6 +51,12 @@ var forms = []form{
 			}
 		}
 		return n <= 1
+	}},
+	{regexp.MustCompile(`^!has\(self\.(\w+)\) \|\| self\.\w+ == (\d+) \|\| size\(self\.(\w+)\) <= (\d+)$`), func(self any, arg []string) bool {
+		n, _ := field(self, arg[0]).(float64)
+		text, _ := field(self, arg[2]).(string)
+		most, err := strconv.Atoi(arg[3])
+		return !has(self, arg[0]) || strconv.FormatFloat(n, 'f', -1, 64) == arg[1] || err != nil || utf8.RuneCountInString(text) <= most
 	}},
 	{regexp.MustCompile(`^\(self >= 200 && self <= 299\) \|\| \(self >= 400 && self <= 599\)$`), func(self any, _ []string) bool {
 		n, _ := self.(float64)

@@ -115,7 +115,7 @@ func TestEveryRuleOfTheDefinitionsHasAFormThatIsKnown(t *testing.T) {
 	for _, d := range definitions(t) {
 		walk(d.Schema)
 	}
-	if rules != 24 {
+	if rules != 25 {
 		t.Errorf("%d rules", rules)
 	}
 }
@@ -144,6 +144,11 @@ func TestProblemsNameTheirPlace(t *testing.T) {
 		"kind: IngressClassParams\nspec: {subnets: {}}":                                                                                                                                    "spec.subnets: must have either",
 		"kind: IngressClassParams\nspec: {subnets: {tags: {}}}":                                                                                                                            "spec.subnets: must have at least one tag key",
 		"kind: IngressClassParams\nspec: {subnets: {ids: [subnet-1], tags: {a: [b]}}}":                                                                                                     "spec.subnets: may not have both",
+		"kind: IngressClassParams\nspec: {group: {name: front, shards: 17}}":                                                                                                               "spec.group.shards: ",
+		"kind: IngressClassParams\nspec: {group: {name: front, shards: 16}}":                                                                                                               "",
+		"kind: IngressClassParams\nspec: {group: {name: " + strings.Repeat("a", 61) + ", shards: 2}}":                                                                                      "spec.group: the name of a group with shards has 60 characters at most",
+		"kind: IngressClassParams\nspec: {group: {name: " + strings.Repeat("a", 61) + ", shards: 1}}":                                                                                      "",
+		"kind: IngressClassParams\nspec: {group: {shards: 2}}":                                                                                                                             "spec.group: name is missing",
 		"kind: IngressClassParams\nspec: {subnets: {tags: {a: [b]}}}":                                                                                                                      "",
 	} {
 		var o map[string]any

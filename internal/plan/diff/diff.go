@@ -45,6 +45,8 @@ type Options struct {
 	// it loses the tags of the stack, and its binding goes.
 	Foreign     map[string]int
 	Replacement Replacement
+	// Arriving reports that hosts of the load balancer are served by another one until this one can serve them.
+	Arriving bool
 }
 
 // Region is what the region of the load balancer lacks.

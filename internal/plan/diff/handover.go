@@ -87,7 +87,8 @@ func (d *differ) forwardsOf(w stack.LoadBalancer) []stack.Ref {
 // handOver plans what must be done before members may show a load balancer that relieves another: its listeners and rules, which are
 // the steps from the given one on, and that it is active and its targets are fit to serve. A member that shows it has decided that already.
 func (d *differ) handOver(w stack.LoadBalancer, from int) {
-	if d.relieved[w.ID] == nil {
+	arriving := d.opt.Arriving && w.ID == stack.LoadBalancerIdentity
+	if d.relieved[w.ID] == nil && !arriving {
 		return
 	}
 	for _, s := range d.steps[from:] {
@@ -95,13 +96,17 @@ func (d *differ) handOver(w stack.LoadBalancer, from int) {
 			d.plan.HandOver = append(d.plan.HandOver, s.ID)
 		}
 	}
-	if have := d.balancers[w.ID]; have != nil && d.obs.Shown(have) {
+	if have := d.balancers[w.ID]; have != nil && d.obs.Shown(have) && !arriving {
 		return
+	}
+	before := "hosts move to this load balancer"
+	if old := d.relieved[w.ID]; old != nil {
+		before = old.Name + " is relieved"
 	}
 	made, r := slices.Clone(d.plan.HandOver), loadBalancerRef(w.ID)
 	for _, tg := range d.forwardsOf(w) {
 		s := d.step(plan.Await, tg, plan.Vital, elb.AwaitTargets{TargetGroup: tg, Balancer: &r},
-			"targets of "+d.identities.Of(tg)+" to become healthy, before "+d.relieved[w.ID].Name+" is relieved")
+			"targets of "+d.identities.Of(tg)+" to become healthy, before "+before)
 		s.Need(made...)
 		d.plan.HandOver = append(d.plan.HandOver, s.ID)
 	}

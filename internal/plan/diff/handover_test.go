@@ -138,3 +138,22 @@ func TestATargetGroupThatAnotherHasReplacedNeedsNoConsentToGo(t *testing.T) {
 		}
 	}
 }
+
+func TestHostsThatMoveToALoadBalancerWaitForItsTargets(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	want := testStack("/a")
+	f.converge(t, want, Options{})
+	if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() || len(p.HandOver) > 0 {
+		t.Errorf("without: %s", p.Text(plan.TextOptions{}))
+	}
+	p := Stack(want, stack.Keep{}, f.obs, Options{Arriving: true})
+	if len(p.HandOver) == 0 || len(p.HandOver) != len(p.Steps) {
+		t.Errorf("hand-over %v of\n%s", p.HandOver, p.Text(plan.TextOptions{}))
+	}
+	for _, s := range p.Steps {
+		if _, ok := s.Op.(elb.AwaitTargets); !ok || !strings.Contains(s.Why[0], "before hosts move to this load balancer") {
+			t.Errorf("%s: %v", s.ID, s.Why)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package stacks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/shard"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// placed is the part that the load balancer of a stack has of its group, if the group has several. The memory of the first load balancer has the placement,
+// by which the passes over all of them go. next is when a move ends; zero = none does.
+func (s *Reconciler) placed(ctx context.Context, key stack.Key, w front.Input) (part front.Input, next time.Time, err error) {
+	if !w.Wanted || !w.Sharded(key) {
+		return w, next, nil
+	}
+	shards := front.Shards{Facts: s.Inventory, Compile: s.Compile, Memory: s.MemoryOf}
+	for {
+		before, known := s.placement(key)
+		settled, _ := before.Settle(s.Now())
+		after, err := shards.Place(ctx, key, w, settled, known)
+		if err != nil {
+			return w, next, fmt.Errorf("placing the hosts of group %s on load balancers: %w", key.ID, err)
+		}
+		if after, next = after.Settle(s.Now()); s.place(key, before, known, after) {
+			return w.Part(key, after), next, nil
+		}
+	}
+}
+
+// placement is that of the group of a stack; known is false if no pass has made one.
+func (s *Reconciler) placement(key stack.Key) (p shard.Placement, known bool) {
+	m := s.MemoryOf(front.ShardKey(key, 0))
+	if m == nil || m.Placement == nil {
+		return nil, false
+	}
+	return m.Placement, true
+}
+
+// place keeps a placement in the place of another one, and wakes the passes over the load balancers of which it differs. ok is false if a pass over another
+// load balancer of the group has made a placement meanwhile.
+func (s *Reconciler) place(key stack.Key, before shard.Placement, known bool, after shard.Placement) (ok bool) {
+	if after == nil {
+		after = shard.Placement{}
+	}
+	first := front.ShardKey(key, 0)
+	s.mu.Lock()
+	st := s.state(first)
+	m := compile.Memory{}
+	if st.memory != nil {
+		m = *st.memory // what was put into the checkpoint stays as it is
+	}
+	if known != (m.Placement != nil) || !before.Equal(m.Placement) {
+		s.mu.Unlock()
+		return false
+	}
+	if known && before.Equal(after) {
+		s.mu.Unlock()
+		return true
+	}
+	m.Placement = after
+	st.memory = &m
+	s.Checkpoints.Put(checkpoint.Memory, first.String(), &m)
+	s.mu.Unlock()
+	s.wakeShards(key, max(before.Last(), after.Last()))
+	return true
+}
+
+// wakeShards makes passes over the other load balancers of the group of a stack.
+func (s *Reconciler) wakeShards(key stack.Key, last int) {
+	for n := range last + 1 {
+		if other := front.ShardKey(key, n); other != key {
+			s.Waker.Wake(queue.Normal, other)
+		}
+	}
+}
+
+// noteServed notes after a pass whether its load balancer serves the hosts that were on their way to it, and that the statuses show those that have arrived,
+// which the pass over the first load balancer writes. By a placement that has changed since the pass began nothing is concluded: another pass is due.
+func (s *Reconciler) noteServed(key stack.Key, w front.Input, ready, written bool) {
+	if _, n := naming.ShardOf(key.ID); w.Placement != nil && w.Wanted {
+		after := w.Placement
+		if n == 0 && written {
+			after = after.Show(s.Now())
+		}
+		if ready {
+			after = after.Arrived(n)
+		}
+		if !after.Equal(w.Placement) && s.place(key, w.Placement, true, after) {
+			s.Waker.Wake(queue.Normal, key)
+		}
+	}
+}
+
+// shardsShown are the load balancers of a group, of which first is the group's first one, as statuses show them. All have the same ports. The list is short if
+// the group has one, and one that is not known yet has no name.
+func (s *Reconciler) shardsShown(ctx context.Context, key stack.Key, w front.Input, first owner.LoadBalancer) (all []owner.LoadBalancer, err error) {
+	all = append(all, first)
+	for n := 1; n <= w.Placement.Last(); n++ {
+		o, err := s.Inventory.Observed(ctx, front.ShardKey(key, n), nil)
+		if err != nil {
+			return nil, err
+		}
+		show := owner.LoadBalancer{Ports: first.Ports}
+		for _, lb := range o.LoadBalancers {
+			switch lb.ID {
+			case stack.LoadBalancerIdentity:
+				show.Hostname = lb.DNSName
+			case stack.FrontendIdentity:
+				show.Frontend = lb.DNSName
+			}
+		}
+		all = append(all, show)
+	}
+	return all, nil
+}
+
+// showOf is what the status of a member shows of the load balancers of its group: that of its first host first. One that is not known yet is left out; ok is false
+// if none is known, and the status stays.
+func showOf(w front.Input, all []owner.LoadBalancer, m metav1.Object) (show owner.LoadBalancer, ok bool) {
+	declared, known := memberOf(w, m)
+	if !known {
+		return all[0], true
+	}
+	for _, n := range w.Placement.ShownOn(declared.Routes) {
+		if n >= len(all) {
+			continue
+		}
+		lb := all[n]
+		switch {
+		case lb.Hostname == "":
+		case show.Hostname == "":
+			show = lb
+		default:
+			show.Beside = append(show.Beside, lb)
+		}
+	}
+	return show, show.Hostname != ""
+}
+
+// memberOf is what an object declares of a group with several load balancers, on all of them.
+func memberOf(w front.Input, o metav1.Object) (m intent.Member, known bool) {
+	at := slices.IndexFunc(w.Group, func(x intent.Member) bool {
+		return x.Object.Namespace == o.GetNamespace() && x.Object.Name == o.GetName()
+	})
+	if at < 0 {
+		return m, false
+	}
+	return w.Group[at], true
+}
+
+// left are the objects of those that leave that are in the group no more.
+func left(w front.Input) []metav1.Object {
+	return slices.DeleteFunc(slices.Clone(w.Leaving), func(o metav1.Object) bool { return slices.Contains(w.Emptied, o) })
+}
+
+// wakeWriter makes a pass over the first load balancer of a group, which writes the statuses, if a member with hosts on another one does not show its name yet.
+func (s *Reconciler) wakeWriter(key stack.Key, w front.Input, name string) {
+	_, n := naming.ShardOf(key.ID)
+	kind := owner.Of(key.Owner)
+	for _, o := range w.Members {
+		m, known := memberOf(w, o)
+		if known && slices.Contains(w.Placement.ShownOn(m.Routes), n) && !slices.Contains(kind.Hostnames(o), strings.ToLower(name)) {
+			s.Waker.Wake(queue.Normal, front.ShardKey(key, 0))
+			return
+		}
+	}
+}
