@@ -162,6 +162,18 @@ func (w Input) Several() (found diag.List) {
 	return found
 }
 
+// Lasting are the findings about a load balancer of a group without those that members exceed its limits whose hosts are moving away from it: what does not fit
+// is on the other one, and the limits are kept once they have left.
+func (w Input) Lasting(key stack.Key, found diag.List) diag.List {
+	_, n := naming.ShardOf(key.ID)
+	if !w.Placement.Moves() {
+		return found
+	}
+	return slices.DeleteFunc(slices.Clone(found), func(d diag.Diagnostic) bool {
+		return d.Code == diag.QuotaExceeded && slices.ContainsFunc(w.Group, func(m intent.Member) bool { return m.Object == d.Object && w.Placement.Leaving(n, m.Routes) })
+	})
+}
+
 // Part is what one load balancer of a group has of it. A further one on which no host is ends: its members carry its finalizer until it is gone.
 func (w Input) Part(key stack.Key, p shard.Placement) Input {
 	_, n := naming.ShardOf(key.ID)

@@ -163,3 +163,25 @@ func TestAnEventOfAMemberConcernsEachLoadBalancerOfItsGroup(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatMovesToAnotherLoadBalancerIsNotReportedAsLeftOutOfItsFormerOne(t *testing.T) {
+	t.Parallel()
+	member := func(name string) intent.Member {
+		return intent.Member{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: name}, Routes: []intent.Route{{Conditions: []stack.Condition{{Field: stack.HostHeader, Values: []string{name + ".example"}}}}}}
+	}
+	first := 0
+	w := Input{Group: []intent.Member{member("stays"), member("moves")}, Placement: shard.Placement{{Hosts: []string{"stays.example"}}, {Hosts: []string{"moves.example"}, Shard: 1, From: &first}}}
+	found := diag.List{
+		{Object: member("stays").Object, Code: diag.QuotaExceeded}, {Object: member("moves").Object, Code: diag.QuotaExceeded}, {Object: member("moves").Object, Code: diag.CertificateNotFound},
+	}
+	for n, want := range []int{2, 3} { // on the one that it leaves, and on its new one
+		key := stack.Key{Owner: stack.Ingress, ID: naming.ShardID(group.ID, n)}
+		if got := w.Lasting(key, found); len(got) != want {
+			t.Errorf("load balancer %d: %v", n, got)
+		}
+	}
+	w.Placement[1].From = nil
+	if got := w.Lasting(group, found); len(got) != 3 {
+		t.Errorf("once it has moved: %v", got)
+	}
+}

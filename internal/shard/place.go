@@ -272,6 +272,21 @@ func (p Placement) Arriving(n int) bool {
 	return slices.ContainsFunc(p, func(x Placed) bool { return x.From != nil && x.Shard == n && !x.Ready })
 }
 
+// Moves reports whether any host is moving.
+func (p Placement) Moves() bool {
+	return slices.ContainsFunc(p, func(x Placed) bool { return x.From != nil })
+}
+
+// Leaving reports whether a host of routes is moving away from a load balancer.
+func (p Placement) Leaving(n int, routes []intent.Route) bool {
+	return slices.ContainsFunc(routes, func(r intent.Route) bool {
+		hosts, _ := hostsOf(r.Conditions)
+		return slices.ContainsFunc(p, func(x Placed) bool {
+			return x.From != nil && *x.From == n && slices.ContainsFunc(hosts, func(h string) bool { return slices.Contains(x.Hosts, h) })
+		})
+	})
+}
+
 // Arrived notes that a load balancer serves the units that are on their way to it.
 func (p Placement) Arrived(n int) Placement {
 	out := slices.Clone(p)

@@ -41,7 +41,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
 	t.compiled = c
-	t.found = append(t.found, c.Diagnostics...)
+	t.found = append(t.found, w.Lasting(key, c.Diagnostics)...)
 	if c.Stack == nil {
 		t.found = append(t.found, waitForOthers(w, t.found)...)
 		s.report(ctx, t)
