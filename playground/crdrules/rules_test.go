@@ -161,6 +161,10 @@ func TestTheRulesOfTheCRDsRefuseWhatTheWebhooksDo(t *testing.T) {
 		{"no tag", params, "", "{subnets: {tags: {}}}", "must have at least one tag key"},
 		{"prefix lists", params, "", "{prefixListsIDs: [pl-1]}", ""},
 		{"prefix lists in both spellings", params, "", "{prefixListsIDs: [pl-1], PrefixListsIDs: [pl-1]}", "cannot specify both 'prefixListsIDs' and 'PrefixListsIDs' fields"},
+		{"a group of several load balancers", params, "", "{group: {name: " + strings.Repeat("a", 60) + ", shards: 2}}", ""},
+		{"a group with a long name", params, "", "{group: {name: " + strings.Repeat("a", 61) + "}}", ""},
+		{"a group with a long name of one load balancer", params, "", "{group: {name: " + strings.Repeat("a", 61) + ", shards: 1}}", ""},
+		{"a group with a long name of several load balancers", params, "", "{group: {name: " + strings.Repeat("a", 61) + ", shards: 2}}", "the name of a group with shards has 60 characters at most"},
 
 		{"a binding", binding, "", "{" + complete + "}", ""},
 		{"node selector with ip targets", binding, "", "{nodeSelector: {}, " + complete + "}", "TargetGroupBinding cannot set NodeSelector when TargetType is ip"},
