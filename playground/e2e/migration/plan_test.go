@@ -33,7 +33,7 @@ func TestG6Case1AComplexIngressOfTheClusterHasTheSamePlanAsAGateway(t *testing.T
 	mark := c.Mark()
 	apply(t, c, filepath.Join(out, "gateway-resources.yaml"))
 	name := equivalent(t, c, ns, ns+"/shop", "ingress/"+ns+"/shop")
-	if w := scene.Writes(c, mark, scene.Marks(ns)...); len(w) > 0 {
+	if w := scene.Writes(c, mark, ns+"/"+name); len(w) > 0 { // what is made of a Gateway has it in its tags; the load balancer of the Ingress may still be in the making
 		t.Errorf("a dry run of %s wrote to AWS: %q", name, w)
 	}
 }
