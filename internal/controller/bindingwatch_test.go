@@ -104,7 +104,7 @@ func TestANodeWakesTheBindingsThatCountItsPodsOrItself(t *testing.T) {
 	bound := func(name string, kind v1beta1.TargetType) *v1beta1.TargetGroupBinding {
 		return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: v1beta1.TargetGroupBindingSpec{TargetType: &kind}}
 	}
-	b := &binding.Reconciler{Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
+	b := &binding.Reconciler{Now: time.Now, Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
 		bound("nodes", v1beta1.TargetTypeInstance), bound("pods", v1beta1.TargetTypeIP)).Build()}
 	for name, c := range map[string]struct {
 		change func(*corev1.Node)

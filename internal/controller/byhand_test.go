@@ -119,7 +119,7 @@ func TestARuleMadeByHandStaysWithItsNumberAndGoesWithTheLoadBalancer(t *testing.
 		}
 		b.end()
 		b.settle(b.keys...)
-		if left := b.leftOfGateways(); len(left) > 0 {
+		if left := b.leftOfStacks(); len(left) > 0 {
 			t.Errorf("left: %v", left)
 		}
 	})

@@ -149,7 +149,7 @@ ListenerRuleConfiguration shop/web {spec: {tags: {team: shop}}}`
 				l.discard(all[(first+i)%len(all)])
 				l.settleWeb()
 			}
-			if left := l.leftOfGateways(); len(left) > 0 || l.get(&gatewayv1.Gateway{}, "web") {
+			if left := l.leftOfStacks(); len(left) > 0 || l.get(&gatewayv1.Gateway{}, "web") {
 				t.Errorf("left: %v\n%s", left, strings.Join(l.events, "\n"))
 			}
 		})

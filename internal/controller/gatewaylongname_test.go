@@ -95,7 +95,7 @@ func TestAGatewayWithALongNameServesIsFoundAgainAndLeavesNothing(t *testing.T) {
 			l.restart()
 			l.discard("Gateway shop/" + name + " {}")
 			l.settle(key)
-			if left := l.leftOfGateways(); len(left) > 0 || l.get(g, name) || len(l.allBindings()) > 0 {
+			if left := l.leftOfStacks(); len(left) > 0 || l.get(g, name) || len(l.allBindings()) > 0 {
 				t.Errorf("left: %v, bindings %v", left, l.allBindings())
 			}
 		})
@@ -221,7 +221,7 @@ func TestAnIngressWithALongNameServesAndLeavesNothing(t *testing.T) {
 		}
 		l.must(l.client.Delete(t.Context(), labIngress(name, nil, "web")))
 		l.settle(key)
-		if left := l.leftOfGateways(); len(left) > 0 || l.get(&networkingv1.Ingress{}, name) {
+		if left := l.leftOfStacks(); len(left) > 0 || l.get(&networkingv1.Ingress{}, name) {
 			t.Errorf("left: %v", left)
 		}
 	}

@@ -206,7 +206,7 @@ func TestWhatHappensToAGatewayWhileAPlanRunsIsCarriedOutInTheEnd(t *testing.T) {
 				if got := strings.Join(types, " "); got != test.want || calls.Load() < at {
 					t.Errorf("load balancers %q, want %q; %d calls\n%s", got, test.want, calls.Load(), strings.Join(l.events, "\n"))
 				}
-				if left := l.leftOfGateways(); test.want == "" && len(left) > 0 {
+				if left := l.leftOfStacks(); test.want == "" && len(left) > 0 {
 					t.Errorf("left: %v", left)
 				}
 				if groups := len(l.sim.Resources().TargetGroups); groups > 0 && cmp.Or(test.want, "none") != "network" {
@@ -231,7 +231,7 @@ func TestAnObjectThatIsDeletedBeforeItHasTheFinalizerLeavesNothing(t *testing.T)
 		})
 		l.rounds(3, implicit("web"))
 		l.settle(implicit("web"))
-		if left := l.leftOfGateways(); len(left) > 0 || calls.Load() <= at || len(l.events) > 0 {
+		if left := l.leftOfStacks(); len(left) > 0 || calls.Load() <= at || len(l.events) > 0 {
 			t.Errorf("at call %d of %d: left %v, events %v", at+1, calls.Load(), left, l.events)
 		}
 	}

@@ -56,7 +56,7 @@ func TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt(t *te
 	}
 	shown = nil
 	l.settleWeb()
-	if left := l.leftOfGateways(); len(left) > 0 {
+	if left := l.leftOfStacks(); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 }

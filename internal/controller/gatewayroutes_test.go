@@ -194,12 +194,6 @@ func (l *lab) parents(o client.Object) string {
 	return strings.Join(out, "; ")
 }
 
-// leftOfGateways is what is left in the account but the security group that all load balancers share, which is deleted later.
-func (l *lab) leftOfGateways() []string {
-	l.Helper()
-	return slices.DeleteFunc(l.left(), func(r string) bool { return strings.Contains(r, "k8s-traffic-") })
-}
-
 func httpRoute(name string) *gatewayv1.HTTPRoute {
 	return &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
 }
@@ -278,7 +272,7 @@ TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{nam
 	}
 	l.discard(`Gateway shop/web {}`)
 	l.settleWeb()
-	if left := l.leftOfGateways(); len(left) > 0 || l.get(&gatewayv1.Gateway{}, "web") {
+	if left := l.leftOfStacks(); len(left) > 0 || l.get(&gatewayv1.Gateway{}, "web") {
 		t.Errorf("left: %v", left)
 	}
 }

@@ -43,7 +43,7 @@ func TestAListenerOfAGatewayServesTheCertificateOfItsSecretWithoutAFlag(t *testi
 	}
 	l.discard(`Gateway shop/web {}`)
 	l.settleWeb()
-	if left := l.leftOfGateways(); len(left) > 0 {
+	if left := l.leftOfStacks(); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 }

@@ -256,6 +256,7 @@ func (l *lab) restart() {
 		l.bindingsWoken = append(l.bindingsWoken, b)
 	}
 	l.bound = &binding.Reconciler{
+		Now:    l.clock.Now,
 		Traces: tracing.NewPasses[reconcile.Request](l.tracer),
 		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
 		Client: l.client, ELBV2: clients.ELBV2, Inventory: l.inventory,

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -65,7 +66,7 @@ func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
 		live  client.Reader
 		found int
 	}{"the API server has it": {live, 0}, "nobody has it": {cache, 1}} {
-		b := &binding.Reconciler{Client: cache, APIReader: c.live}
+		b := &binding.Reconciler{Now: time.Now, Client: cache, APIReader: c.live}
 		if _, found, known, err := b.Endpoints(t.Context(), ipBinding("web")); len(found) != c.found || !known || err != nil {
 			t.Errorf("%s: %v %t %v", what, found, known, err)
 		}
@@ -124,7 +125,7 @@ func TestOnlyANotFoundOfTheAPIServerMakesAnObjectMissing(t *testing.T) {
 			}
 		}
 		for where, cache := range map[string]client.WithWatch{"the Service": empty, "its EndpointSlices": service} {
-			b := &binding.Reconciler{Client: cache, APIReader: answering(cache, answer)}
+			b := &binding.Reconciler{Now: time.Now, Client: cache, APIReader: answering(cache, answer)}
 			if wanted, found, known, err := b.Endpoints(t.Context(), ipBinding("web")); err == nil || known || len(wanted)+len(found) > 0 {
 				t.Errorf("%s for %s: %v %v %t", what, where, wanted, found, known)
 			}

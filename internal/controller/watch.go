@@ -255,6 +255,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 		w.elsewhere.OnChange = groups.Review
 	}
 	b := &binding.Reconciler{
+		Now:    w.now,
 		Client: w.mgr.GetClient(), APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Scope: w.scopes.Own(), Inventory: w.inventory,
 		Registry: registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(registry, groups, w.now),
 		Reporter: status.NewReporter(report, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -63,6 +64,27 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 		b.reportPartial(ctx, o, notWritten(o, diag.FinalizerNotRemoved, err))
 	}
 	return nil
+}
+
+// endVanished cleans up after a binding that is gone although it got our finalizer. ended reports that nothing is left to be done for one of that name.
+func (b *Reconciler) endVanished(ctx context.Context, name client.ObjectKey) (ended bool, err error) {
+	o := b.memory.vanished(name, b.Now())
+	if o == nil {
+		return true, nil
+	}
+	if b.APIReader != nil { // a cache that lags, or is read again, may lack what exists
+		live := &v1beta1.TargetGroupBinding{}
+		switch err := b.APIReader.Get(ctx, name, live); {
+		case err != nil && !apierrors.IsNotFound(err):
+			return false, fmt.Errorf("reading TargetGroupBinding %s, which is gone from the cache: %w", name, err)
+		case err == nil && live.UID == o.UID:
+			return false, nil
+		}
+	}
+	if err := b.cleanUp(ctx, o); err != nil {
+		return false, err
+	}
+	return b.memory.get(o).opened, nil
 }
 
 // clear deregisters what the binding registered, unless its target group is gone as well, its stack makes it again, or another binding has it or waits for

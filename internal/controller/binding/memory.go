@@ -10,9 +10,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
 // memory is what passes keep of bindings for the next. The zero value is ready to use.
@@ -24,9 +26,12 @@ type memory struct {
 // kept is what is kept of a binding.
 type kept struct {
 	uid       types.UID
-	protected bool                  // it has had our finalizer
-	group     *elbtypes.TargetGroup // that its spec is completed from, or compared with, as it was read
-	read      int64                 // the generation for which AWS last described the group
+	protected bool // it has had our finalizer
+	// marked is the binding as the cache showed it last, and when it got our finalizer, for a time after that; see vanished.
+	marked   *v1beta1.TargetGroupBinding
+	markedAt time.Time
+	group    *elbtypes.TargetGroup // that its spec is completed from, or compared with, as it was read
+	read     int64                 // the generation for which AWS last described the group
 	// unanswered: AWS did not describe the group when a pass asked last.
 	unanswered bool
 	ending
@@ -56,6 +61,24 @@ func (m *memory) put(o *v1beta1.TargetGroupBinding, k kept) {
 		m.of = map[types.NamespacedName]kept{}
 	}
 	m.of[client.ObjectKeyFromObject(o)] = k
+}
+
+// markedFor is for how long after the write of its finalizer a binding may turn out to be gone in that moment. What is gone
+// later proves nothing: it was released by hand, or an older state of the cluster was restored.
+const markedFor = 15 * time.Second
+
+// vanished is a binding that is gone although it got our finalizer, with it; nil = there is none of that name. The API server looks for
+// finalizers first and deletes then, whatever was written between the two.
+func (m *memory) vanished(name types.NamespacedName, now time.Time) *v1beta1.TargetGroupBinding {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := m.of[name]
+	if k.marked == nil || !k.protected || !k.cleared && now.Sub(k.markedAt) > markedFor {
+		return nil
+	}
+	o := k.marked.DeepCopy()
+	controllerutil.AddFinalizer(o, naming.BindingFinalizer)
+	return o
 }
 
 func (m *memory) forget(binding types.NamespacedName) {

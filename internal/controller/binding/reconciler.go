@@ -61,6 +61,7 @@ type Reconciler struct {
 	FailOpen           bool
 	ExcludedNodes      bool // pods on nodes with the label that excludes these from load balancers are no targets
 	MaxTargets         int
+	Now                func() time.Time
 	RequeueAfter       time.Duration
 	RereadAtResync     bool // the periodic resync has target groups read again
 	RegisteredTargets  *ConfigMaps
@@ -114,6 +115,9 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 	spent()
 	if err != nil {
 		if apierrors.IsNotFound(err) {
+			if ended, err := b.endVanished(ctx, req.NamespacedName); !ended {
+				return reconcile.Result{}, err
+			}
 			b.Forget(req.NamespacedName)
 			b.Networking.Review(ctx) // others may have waited for it
 			b.OnGone()

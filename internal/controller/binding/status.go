@@ -53,15 +53,24 @@ func (b *Reconciler) withStatus(o *v1beta1.TargetGroupBinding, found diag.List) 
 // protect has our finalizer put on a binding, and reports whether targets may be registered for it: without one the binding could go while they stay. A binding
 // that had it once in this life is served while it is put on again.
 func (b *Reconciler) protect(o *v1beta1.TargetGroupBinding) (ok bool, err error) {
-	k := b.memory.get(o)
-	done := controllerutil.ContainsFinalizer(o, naming.BindingFinalizer)
-	if !done {
+	k, now := b.memory.get(o), b.Now()
+	shown := controllerutil.ContainsFinalizer(o, naming.BindingFinalizer)
+	done := shown
+	if !shown {
 		done, err = b.Writes.Enqueue(objectwriter.Write{Object: o, Part: objectwriter.Finalizer, Change: func(x client.Object) bool {
 			return x.GetDeletionTimestamp() == nil && controllerutil.AddFinalizer(x, naming.BindingFinalizer)
 		}}, "added")
 	}
-	if done && !k.protected {
-		k.protected = true
+	before := k
+	switch {
+	case !shown && k.marked == nil:
+		k.marked, k.markedAt = o, now
+	case k.marked != nil && now.Sub(k.markedAt) <= markedFor:
+		k.marked = o
+	default:
+		k.marked = nil
+	}
+	if k.protected = k.protected || done; k.protected != before.protected || k.marked != before.marked {
 		b.memory.put(o, k)
 	}
 	return k.protected, err

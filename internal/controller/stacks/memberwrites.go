@@ -52,7 +52,8 @@ func (s *Reconciler) writeMembers(ctx context.Context, what string, members []me
 
 // addFinalizers puts our finalizer, and the annotations that later passes rely on, on all members that lack them, and returns those that the API server refused.
 func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, w front.Input) refusedWrites {
-	name, annotations := naming.Finalizer(stack.Key{Owner: s.Front.Owner(), ID: id}), map[string]string(nil)
+	key := stack.Key{Owner: s.Front.Owner(), ID: id}
+	name, annotations := naming.Finalizer(key), map[string]string(nil)
 	if w.Decisions != nil {
 		annotations = w.Decisions.Annotations
 	}
@@ -65,6 +66,7 @@ func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, w front.Inp
 			return controllerutil.AddFinalizer(o, name) || changed
 		}}
 	})
+	s.noteMarked(key, w.Members, refused)
 	return refused
 }
 

@@ -133,6 +133,15 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 	if w.Leaving = s.unreleased(key, w.Leaving); w.Nothing() && leaving > 0 {
 		return again(stale)
 	}
+	s.noteShown(key, w)
+	if w.Nothing() {
+		if w.Leaving, err = s.vanished(ctx, key); err != nil {
+			return reconcile.Result{}, err
+		}
+		if len(w.Leaving) > 0 {
+			log.Info("objects were deleted in the moment in which they got the finalizer: what was made for them is deleted", "objects", objectsOf(w.Leaving))
+		}
+	}
 	if w.DryRun == nil {
 		s.Reporter.End(dryRunOf(key))
 	} else {
@@ -190,7 +199,9 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 		s.Retries.forget(key)
 		s.Inventory.Retry(key)
 	}
+	passing := s.Now()
 	res, err = s.pass(ctx, log, key, w, !edited, s.addFinalizers)
+	s.endMarking(key, passing)
 	if ctx.Err() != nil { // the process ends, or leads no more: what failed by that is no failure
 		return reconcile.Result{}, nil
 	}

@@ -29,6 +29,7 @@ type stackState struct {
 	checked    bool         // what AWS holds was read again in search of drift, and no plan was made since
 	unfinished bool         // steps of the last plan were not carried out
 	applied    bool         // a pass of this process came to its end
+	marked     []mark       // members that got our finalizer lately
 }
 
 // state is that of a stack; s.mu is held.
@@ -69,6 +70,9 @@ func (s *Reconciler) noteReleased(key stack.Key, all []metav1.Object) {
 	defer s.mu.Unlock()
 	for _, o := range all {
 		if o.GetDeletionTimestamp() == nil || o.GetUID() == "" {
+			continue
+		}
+		if st := s.states[key]; st != nil && slices.ContainsFunc(st.marked, func(m mark) bool { return m.gone && m.is(o) }) { // the cache does not show it any more
 			continue
 		}
 		if s.released == nil {

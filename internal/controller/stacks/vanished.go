@@ -1,0 +1,117 @@
+package stacks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// A finalizer that comes while an object is being deleted does not hold it: the API server looks for finalizers first and deletes then, whatever
+// was written between the two (Store.Delete of k8s.io/apiserver/pkg/registry/generic/registry). The write of the finalizer succeeds, and the object is gone.
+
+// markedFor is for how long after a pass that wrote its finalizer an object may turn out to be gone in that moment. What is gone later proves nothing: it was
+// released by hand, which is how users keep a load balancer, or an older state of the cluster was restored.
+const markedFor = 15 * time.Second
+
+// mark is a member that got our finalizer.
+type mark struct {
+	object metav1.Object // as the cache showed it last
+	at     time.Time     // the end of the pass that wrote it
+	gone   bool          // in the moment of the mark
+}
+
+func (m *mark) is(o metav1.Object) bool { return m.object.GetUID() == o.GetUID() }
+
+// noteMarked records members that got our finalizer.
+func (s *Reconciler) noteMarked(key stack.Key, members []metav1.Object, refused refusedWrites) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range members {
+		if !refused.of(owner.Object(o)) && o.GetUID() != "" && o.GetDeletionTimestamp() == nil && !slices.Contains(o.GetFinalizers(), naming.Finalizer(key)) {
+			st := s.state(key)
+			st.marked = append(slices.DeleteFunc(st.marked, func(m mark) bool { return m.is(o) }), mark{object: o, at: s.Now()})
+		}
+	}
+}
+
+// endMarking notes the end of a pass that began at a time.
+func (s *Reconciler) endMarking(key stack.Key, begun time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.states[key]; st != nil {
+		for i := range st.marked {
+			if m := &st.marked[i]; !m.at.Before(begun) {
+				m.at = s.Now()
+			}
+		}
+	}
+}
+
+// noteShown drops the marks that have become old, and those of members that the cache shows as being deleted: the finalizer holds them.
+func (s *Reconciler) noteShown(key stack.Key, w front.Input) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.states[key]
+	if st == nil || len(st.marked) == 0 {
+		return
+	}
+	shown := slices.Concat(w.Members, w.Leaving)
+	st.marked = slices.DeleteFunc(st.marked, func(m mark) bool {
+		i := slices.IndexFunc(shown, m.is)
+		return !m.gone && s.Now().Sub(m.at) > markedFor || i >= 0 && shown[i].GetDeletionTimestamp() != nil
+	})
+	for n := range st.marked {
+		if i := slices.IndexFunc(shown, st.marked[n].is); i >= 0 {
+			st.marked[n].object = shown[i]
+		}
+	}
+}
+
+// vanished are the members of a stack without objects that got our finalizer and are gone nevertheless, as objects that are being deleted: what was made
+// for them is to be deleted.
+func (s *Reconciler) vanished(ctx context.Context, key stack.Key) (gone []metav1.Object, err error) {
+	s.mu.Lock()
+	var marked []mark
+	if st := s.states[key]; st != nil {
+		marked = slices.Clone(st.marked)
+	}
+	s.mu.Unlock()
+	for _, m := range marked {
+		o, ok := m.object.(client.Object)
+		if !ok {
+			continue
+		}
+		if o, ok = o.DeepCopyObject().(client.Object); !ok {
+			continue
+		}
+		if s.Live != nil && !m.gone { // a cache that lags, or is read again, may lack what exists
+			live, _ := o.DeepCopyObject().(client.Object)
+			switch err := s.Live.Get(ctx, client.ObjectKeyFromObject(o), live); {
+			case err != nil && !apierrors.IsNotFound(err):
+				return nil, fmt.Errorf("reading %s, which is gone from the cache: %w", owner.Object(o), err)
+			case err == nil && live.GetUID() == o.GetUID():
+				continue
+			}
+		}
+		o.SetDeletionTimestamp(&metav1.Time{Time: s.Now()})
+		gone = append(gone, o)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.states[key]; st != nil {
+		for i := range st.marked {
+			st.marked[i].gone = st.marked[i].gone || slices.ContainsFunc(gone, st.marked[i].is)
+		}
+	}
+	return gone, nil
+}
