@@ -64,6 +64,27 @@ type ListenerStatus struct {
 	// Rules is how many rules it has, without its default action.
 	// +optional
 	Rules int32 `json:"rules,omitempty"`
+	// Forward is where its default action forwards to; absent if that answers itself.
+	// +optional
+	// +listType=atomic
+	Forward []ForwardStatus `json:"forward,omitempty"`
+}
+
+// ForwardStatus is one of the target groups between which a rule, or the default action of a listener, divides its requests, as AWS holds it.
+type ForwardStatus struct {
+	// TargetGroup is the name of the target group.
+	TargetGroup string `json:"targetGroup"`
+	// Service whose endpoints are its targets; absent for target groups that the stack does not make.
+	// +optional
+	Service *ObjectReference `json:"service,omitempty"`
+	// ServicePort is the port of the Service, by name or number.
+	// +optional
+	ServicePort string `json:"servicePort,omitempty"`
+	// Weight is its share, of the sum of the weights.
+	Weight int32 `json:"weight"`
+	// Targets is "healthy/total", without targets that are draining; absent until AWS was asked.
+	// +optional
+	Targets string `json:"targets,omitempty"`
 }
 
 // RuleStatus is a rule as AWS holds it.
@@ -80,6 +101,13 @@ type RuleStatus struct {
 	// Owner is the object that asks for the rule; absent if no present member does.
 	// +optional
 	Owner *ObjectReference `json:"owner,omitempty"`
+	// ObservedGeneration is the generation of the owner that is in effect, as far as this rule goes.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Forward is where it forwards to; absent if it answers itself.
+	// +optional
+	// +listType=atomic
+	Forward []ForwardStatus `json:"forward,omitempty"`
 }
 
 // TargetCounts counts the targets of a group by their health. AWS is asked a while after targets changed and, more seldom, in

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -69,8 +70,8 @@ func TestAStatusHoldsWhatIsInAWSAndItsOwners(t *testing.T) {
 	}
 	owner := func(o diag.Object) *v1alpha1.ObjectReference { r := reference(o); return &r }
 	want := []v1alpha1.RuleStatus{
-		{Port: 80, Priority: 10, ARN: "arn:r1", Match: "host example.com, path /shop", Owner: owner(shop)},
-		{Port: 80, Priority: 20, ARN: "arn:r2", Match: "host example.com, path /blog", Owner: owner(blog)},
+		{Port: 80, Priority: 10, ARN: "arn:r1", Match: "host example.com, path /shop", Owner: owner(shop), ObservedGeneration: 3},
+		{Port: 80, Priority: 20, ARN: "arn:r2", Match: "host example.com, path /blog", Owner: owner(blog), ObservedGeneration: 1},
 	}
 	if d := cmp.Diff(want, s.Rules); d != "" {
 		t.Errorf("rules: %s", d)
@@ -88,6 +89,56 @@ func TestAStatusHoldsWhatIsInAWSAndItsOwners(t *testing.T) {
 	o.Name = ObjectName(served().Key)
 	if key, ok := KeyOf(o); !ok || key != served().Key {
 		t.Errorf("key = %v", key)
+	}
+}
+
+func TestARuleShowsItsWeightsAndTheHealthBehindEach(t *testing.T) {
+	t.Parallel()
+	canary := func(p *Pass, stable, canary *int32) {
+		p.Observed.TargetGroups = append(p.Observed.TargetGroups, elb.TargetGroup{ARN: "arn:tg2", TargetGroup: stack.TargetGroup{ID: "shop/web:81", Name: "k8s-canary"}})
+		p.Desired.Bindings = []stack.Binding{
+			{ID: "shop/web:80", Namespace: "shop", ServiceName: "web", ServicePort: "http"}, {ID: "shop/web:81", Namespace: "shop", ServiceName: "canary", ServicePort: "80"},
+		}
+		p.Observed.Rules[1].Actions = []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+			{TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg"), Weight: stable}, {TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg2"), Weight: canary}, {TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:theirs"), Weight: aws.Int32(0)},
+		}}}}
+		p.Observed.Listeners[0].DefaultActions = []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg2")}}}}}
+	}
+	p := served()
+	canary(&p, aws.Int32(90), aws.Int32(10))
+	s := LoadBalancer(p, v1alpha1.LoadBalancerStatus{})
+	s, _ = WithTargets(s, "arn:tg", Count([]string{"healthy", "healthy", "draining"}, p.Now))
+	s, changed := WithTargets(s, "arn:tg2", Count([]string{"initial"}, p.Now))
+	service := func(name string) *v1alpha1.ObjectReference {
+		return &v1alpha1.ObjectReference{Kind: "Service", Namespace: "shop", Name: name}
+	}
+	want := []v1alpha1.ForwardStatus{
+		{TargetGroup: "arn:theirs"},
+		{TargetGroup: "k8s-canary", Service: service("canary"), ServicePort: "80", Weight: 10, Targets: "0/1"},
+		{TargetGroup: "k8s-web", Service: service("web"), ServicePort: "http", Weight: 90, Targets: "2/2"},
+	}
+	if d := cmp.Diff(want, s.Rules[0].Forward); d != "" || !changed {
+		t.Error("forward of the rule (-want +got):\n", d)
+	}
+	if f := s.Listeners[0].Forward; len(f) != 1 || f[0].TargetGroup != "k8s-canary" || f[0].Weight != 1 || f[0].Targets != "0/1" {
+		t.Errorf("forward of the default action: %+v", f)
+	}
+	if f := s.Rules[1].Forward; f != nil {
+		t.Errorf("forward of a rule that answers itself: %+v", f)
+	}
+
+	// The next weights are refused: the rule shows those that AWS has, and the generation that asked for them.
+	p = served()
+	canary(&p, aws.Int32(90), aws.Int32(10))
+	p.Members[0].Generation++
+	p.Found = diag.List{diag.New(shop, "", diag.AccessDenied, "refused", "grant it")}
+	p.Failed = true
+	if r := LoadBalancer(p, s).Rules[0]; r.ObservedGeneration != 3 || r.Forward[1].Weight != 10 || r.Forward[1].Targets != "0/1" {
+		t.Errorf("after a failure: %+v", r)
+	}
+	p.Found, p.Failed = nil, false
+	if r := LoadBalancer(p, s).Rules[0]; r.ObservedGeneration != 4 {
+		t.Errorf("after the next pass: %+v", r)
 	}
 }
 

@@ -33,13 +33,16 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 	}
 	rulesPerListener := map[string]int32{}
 	ports := map[string]int32{}
+	forward := newForwards(p.Observed, p.Desired)
 	s.Listeners, s.Rules, s.TargetGroups = nil, nil, nil
 	for _, r := range p.Observed.Rules {
 		rulesPerListener[r.Listener.Literal]++
 	}
 	for _, l := range p.Observed.Listeners {
 		ports[l.ARN] = l.Port
-		s.Listeners = append(s.Listeners, v1alpha1.ListenerStatus{Port: l.Port, Protocol: l.Protocol, ARN: l.ARN, Rules: rulesPerListener[l.ARN]})
+		s.Listeners = append(s.Listeners, v1alpha1.ListenerStatus{
+			Port: l.Port, Protocol: l.Protocol, ARN: l.ARN, Rules: rulesPerListener[l.ARN], Forward: forward.of(l.DefaultActions),
+		})
 	}
 	slices.SortFunc(s.Listeners, func(a, b v1alpha1.ListenerStatus) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.ARN, b.ARN))
@@ -56,8 +59,10 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 		if !wanted {
 			id = r.ID
 		}
+		owner := ownerOf(p, stack.KindRule, id)
 		s.Rules = append(s.Rules, v1alpha1.RuleStatus{
-			Port: port, Priority: r.Priority, ARN: r.ARN, Match: short(stack.ConditionsText(r.Conditions), 256), Owner: ownerOf(p, stack.KindRule, id),
+			Port: port, Priority: r.Priority, ARN: r.ARN, Match: short(stack.ConditionsText(r.Conditions), 256), Owner: owner,
+			ObservedGeneration: generationOf(p, owner, before.Rules, r.ARN), Forward: forward.of(r.Actions),
 		})
 	}
 	slices.SortFunc(s.Rules, func(a, b v1alpha1.RuleStatus) int {
@@ -77,7 +82,66 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ARN, b.ARN))
 	})
 	s.TargetGroups = s.TargetGroups[:min(len(s.TargetGroups), maxTargetGroups)]
-	s.Targets = sum(s.TargetGroups)
+	countTargets(s)
+}
+
+// generationOf is the generation of its owner that a rule carries out: that of the pass if all of it is in effect, or else that of the pass before.
+func generationOf(p Pass, owner *v1alpha1.ObjectReference, before []v1alpha1.RuleStatus, arn string) int64 {
+	if owner != nil && !p.Failed && len(p.Waiting) == 0 {
+		for _, m := range p.Members {
+			if reference(m.Object) == *owner && !fails(m.Object, p.Found) {
+				return m.Generation
+			}
+		}
+	}
+	for _, r := range before {
+		if r.ARN == arn && owner != nil && r.Owner != nil && *r.Owner == *owner {
+			return r.ObservedGeneration
+		}
+	}
+	return 0
+}
+
+// forwards tells of target groups, by ARN, what places that forward to them show.
+type forwards map[string]v1alpha1.ForwardStatus
+
+func newForwards(o *elb.Observed, desired *stack.Stack) forwards {
+	bindings := map[string]stack.Binding{} // by identity of the target group
+	if desired != nil {
+		for _, b := range desired.Bindings {
+			bindings[b.ID] = b
+		}
+	}
+	out := make(forwards, len(o.TargetGroups))
+	for _, g := range o.TargetGroups {
+		f := v1alpha1.ForwardStatus{TargetGroup: g.Name}
+		if b, ok := bindings[g.ID]; ok {
+			f.Service, f.ServicePort = &v1alpha1.ObjectReference{Kind: "Service", Namespace: b.Namespace, Name: b.ServiceName}, b.ServicePort
+		}
+		out[g.ARN] = f
+	}
+	return out
+}
+
+// of is where actions forward to, by name of the target group. One that is not of the stack has its ARN for a name.
+func (all forwards) of(actions []stack.Action) (out []v1alpha1.ForwardStatus) {
+	for _, a := range actions {
+		if a.Forward == nil {
+			continue
+		}
+		for _, t := range a.Forward.TargetGroups {
+			f, ok := all[t.TargetGroup.Literal]
+			if !ok {
+				f.TargetGroup = t.TargetGroup.Literal
+			}
+			if f.Weight = 1; t.Weight != nil {
+				f.Weight = *t.Weight
+			}
+			out = append(out, f)
+		}
+	}
+	slices.SortFunc(out, func(a, b v1alpha1.ForwardStatus) int { return cmp.Compare(a.TargetGroup, b.TargetGroup) })
+	return out
 }
 
 // rank orders the load balancers of a stack: its own one before a frontend, and active ones first. The first one is in the status.

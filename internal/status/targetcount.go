@@ -45,10 +45,31 @@ func WithTargets(s v1alpha1.LoadBalancerStatus, arn string, c v1alpha1.TargetCou
 		}
 		out = *s.DeepCopy()
 		out.TargetGroups[i].Targets = &c
-		out.Targets = sum(out.TargetGroups)
+		countTargets(&out)
 		return out, true
 	}
 	return s, false
+}
+
+// countTargets sums up the counts of target groups for the load balancer, and for each place that forwards to one of them.
+func countTargets(s *v1alpha1.LoadBalancerStatus) {
+	byName := make(map[string]string, len(s.TargetGroups))
+	for _, g := range s.TargetGroups {
+		byName[g.Name] = sum([]v1alpha1.TargetGroupStatus{g})
+	}
+	s.Targets = sum(s.TargetGroups)
+	for i := range s.Listeners {
+		countForward(s.Listeners[i].Forward, byName)
+	}
+	for i := range s.Rules {
+		countForward(s.Rules[i].Forward, byName)
+	}
+}
+
+func countForward(forward []v1alpha1.ForwardStatus, byName map[string]string) {
+	for i := range forward {
+		forward[i].Targets = byName[forward[i].TargetGroup]
+	}
 }
 
 // sum is "healthy/total" over all target groups with counts, without draining targets.
