@@ -60,6 +60,7 @@ type Config struct {
 	DriftInterval          time.Duration // 0 = no background sweep
 	DriftPolicy            string
 	ReplacementPolicy      string
+	PublishAddress         PublishAddress
 	Checkpoints            bool // store last good versions and observations for the next leader
 	// Passes at once. Where a flag is not given, they are those of defaultWorkers instead of the flag's default, 3, which is that of
 	// the existing controller.
@@ -92,6 +93,15 @@ type Config struct {
 	// Notices are sentences to log at start, about settings that are accepted and have no effect in this version.
 	Notices []string
 }
+
+// PublishAddress is when objects show the address of a new load balancer.
+type PublishAddress string
+
+// Values of PublishAddress.
+const (
+	WhenCreated PublishAddress = "created"
+	WhenActive  PublishAddress = "active"
+)
 
 // Gateways are the settings of the Gateway API.
 type Gateways struct {
@@ -161,6 +171,9 @@ func (c *Config) Validate() error {
 	}
 	if _, err := replacement.Parse(c.ReplacementPolicy); err != nil {
 		return fmt.Errorf("invalid value %q for --replacement-policy: %w; %s", c.ReplacementPolicy, err, replacement.Remedy())
+	}
+	if c.PublishAddress != WhenCreated && c.PublishAddress != WhenActive {
+		return fmt.Errorf("invalid value %q for --publish-address: it takes %s or %s", c.PublishAddress, WhenCreated, WhenActive)
 	}
 	return cmp.Or(c.Traces.validate(), c.Webhooks.validate())
 }

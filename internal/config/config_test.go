@@ -40,6 +40,7 @@ func TestSettingsThatAreRefusedAreReportedWithTheReason(t *testing.T) {
 		{"backend group id", "--cluster-name=c --backend-security-group=backend", "invalid value backend for backend security group id"},
 		{"node group id", "--cluster-name=c --node-security-group=nodes", "invalid value nodes for --node-security-group"},
 		{"backend rules without backend group", "--cluster-name=c --enable-manage-backend-security-group-rules --enable-backend-security-group=false", "backend security group must be enabled"},
+		{"time of addresses", "--cluster-name=c --publish-address=healthy", `invalid value "healthy" for --publish-address: it takes created or active`},
 		{"secrets label", "--cluster-name=c --required-secrets-label=x", `invalid value "x" for --required-secrets-label`},
 		{"webhook port", "--cluster-name=c --webhook-bind-port=70000", "invalid value 70000 for --webhook-bind-port"},
 		{"two certificates of webhooks", "--cluster-name=c --webhook-cert-secret=s --webhook-cert-dir=/d", "cannot both be given"},

@@ -114,6 +114,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.DurationVar(&c.DriftInterval, "drift-check-interval", time.Hour, "interval at which each load balancer and target group is compared with AWS to find changes made by hand; at most one read a second; 0 = only with --sync-period")
 	fs.StringVar(&c.DriftPolicy, "drift-policy", "correct", "what becomes of changes made in AWS by hand, where objects and their classes declare nothing else: correct, report or ignore, or GROUP=POLICY for groups of fields, separated by commas")
 	fs.StringVar(&c.ReplacementPolicy, "replacement-policy", "allow", "what becomes of an edit that would replace a load balancer by another one, with another DNS name, where objects and their classes declare nothing else: allow or refuse; with ,keep=DURATION the former one stays so long")
+	fs.StringVar((*string)(&c.PublishAddress), "publish-address", string(WhenCreated), "when objects show the address of a new load balancer: once it is created, or once it is active, two to three minutes later, when it serves")
 	fs.DurationVar(&c.SyncPeriod, "sync-period", 10*time.Hour, "interval at which every object is reconciled again")
 	fs.Var(&c.Gates, "feature-gates", gateHelp())
 }

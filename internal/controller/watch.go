@@ -87,7 +87,7 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.inventory, Clients: w.clients,
 		Bindings: w.writer, Backend: w.backend, Status: w.lbStatus, Checkpoints: w.checkpoints,
 		Reporter: status.NewReporter(w.recorder(owner.Of(f.Owner()).Controller), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
-		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), DriftPolicy: front.DriftPolicyFromFlags(w.config), ReplacementPolicy: front.ReplacementPolicyFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval,
+		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), DriftPolicy: front.DriftPolicyFromFlags(w.config), ReplacementPolicy: front.ReplacementPolicyFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval, AddressWhenActive: w.config.PublishAddress == config.WhenActive,
 		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		Retries:      stacks.NewRetries(w.now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer),
 		Awaited: func(arn string) (awaited, registered bool) {

@@ -102,7 +102,7 @@ func generationOf(p Pass, owner *v1alpha1.ObjectReference, before []v1alpha1.Rul
 	return 0
 }
 
-// forwards tells of target groups, by ARN, what places that forward to them show.
+// forwards are target groups, by ARN, as places that forward to them show them.
 type forwards map[string]v1alpha1.ForwardStatus
 
 func newForwards(o *elb.Observed, desired *stack.Stack) forwards {

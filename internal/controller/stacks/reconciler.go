@@ -76,6 +76,7 @@ type Reconciler struct {
 	DriftPolicy       drift.Policies     // where objects and their classes declare none
 	ReplacementPolicy replacement.Policy // likewise
 	Stabilize         time.Duration
+	AddressWhenActive bool // objects show a load balancer once it is active, and not from its creation on
 	AnnotatePlan      bool // write the stack to an annotation of the first member
 	Now               func() time.Time
 	Retries           *Retries

@@ -74,8 +74,11 @@ func (s *Reconciler) decide(t passReport) {
 	if t.observed != nil && t.compiled.Stack != nil {
 		known = gateway.Outcome{}
 		if lb, ports := shown(t.observed, t.compiled.Stack, t.ready); lb != nil {
-			known.ARN, known.Active = lb.ARN, lb.State == "active" || lb.State == "active_impaired"
-			known.Hostname = cmp.Or(frontendName(*t.observed, t.compiled.Stack, t.compiled.Keep), lb.DNSName)
+			known.ARN, known.Active = lb.ARN, lb.Active()
+			front := cmp.Or(frontendOf(t.observed, t.compiled.Stack, t.compiled.Keep), lb)
+			if s.published(front, t.input.Hostnames(t.key.Owner)) {
+				known.Hostname = front.DNSName
+			}
 			known.Ports = slices.Clip(append([]int32{}, ports...))
 		}
 	}

@@ -40,12 +40,18 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, c compile.R
 		s.wakeWriter(key, w, lb.DNSName)
 		return o, nil, nil, nil
 	}
-	kind, show := owner.Of(key.Owner), owner.LoadBalancer{Hostname: lb.DNSName, Ports: ports, Frontend: frontendName(o, desired, c.Keep)}
+	before := w.Hostnames(key.Owner)
+	if !s.published(lb, before) {
+		return o, nil, nil, nil
+	}
+	kind, show := owner.Of(key.Owner), owner.LoadBalancer{Hostname: lb.DNSName, Ports: ports}
+	if frontend := frontendOf(&o, desired, c.Keep); frontend != nil && s.published(frontend, before) {
+		show.Frontend = frontend.DNSName
+	}
 	all, err := s.shardsShown(ctx, key, w, show)
 	if err != nil {
 		return o, nil, nil, err
 	}
-	before := w.Hostnames(key.Owner)
 	w.Members, refused = s.writeMembers(ctx, "status of", w.Members, func(m client.Object) objectwriter.Write {
 		show, known := showOf(w, all, m)
 		if !known {
@@ -136,16 +142,22 @@ func withoutAddOns(desired *stack.Stack) *stack.Stack {
 	return &out
 }
 
-// frontendName is the name of the network load balancer in front of the ALB, if there is one that is wanted or kept.
-func frontendName(o elb.Observed, desired *stack.Stack, keep stack.Keep) string {
-	for _, lb := range o.LoadBalancers {
+// published reports whether objects show a load balancer: with AddressWhenActive once AWS says that it is active, and from then on.
+func (s *Reconciler) published(lb *elb.LoadBalancer, before []string) bool {
+	return !s.AddressWhenActive || lb.Active() || slices.Contains(before, strings.ToLower(lb.DNSName))
+}
+
+// frontendOf is the network load balancer in front of the ALB, if there is one that is wanted or kept; nil = there is none.
+func frontendOf(o *elb.Observed, desired *stack.Stack, keep stack.Keep) *elb.LoadBalancer {
+	for i := range o.LoadBalancers {
+		lb := &o.LoadBalancers[i]
 		wanted := func(w stack.LoadBalancer) bool { return w.ID == lb.ID && w.Scheme == lb.Scheme }
 		ref := stack.Ref{Kind: stack.KindLoadBalancer, ID: lb.ID}
 		if lb.ID == stack.FrontendIdentity && (slices.ContainsFunc(desired.LoadBalancers, wanted) || slices.Contains(keep.Resources, ref)) {
-			return lb.DNSName
+			return lb
 		}
 	}
-	return ""
+	return nil
 }
 
 // clearStatus takes the names of a stack's load balancers off the objects that leave it for another group or another controller,

@@ -155,6 +155,9 @@ const noTarget = "AWS to notice that the load balancer is no longer a target"
 
 func (lb *LoadBalancer) id() string { return lb.ARN }
 
+// Active reports whether AWS has provisioned the load balancer, so that it serves.
+func (lb *LoadBalancer) Active() bool { return lb.State == "active" || lb.State == "active_impaired" }
+
 func (a advancer) loadBalancer(r stack.Ref, change func(*LoadBalancer)) {
 	if lb := found(a.o.LoadBalancers, a.resolve(r), (*LoadBalancer).id); lb != nil {
 		change(lb)
