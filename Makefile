@@ -120,6 +120,11 @@ generate: bin/controller-gen ## write generated code, CRDs, names on the wire, I
 
 GENERATED := api awssim/wire $(CHART)/crds config docs playground/cluster/gatewayapi THIRD_PARTY_NOTICES
 
+.PHONY: record-release
+record-release: ## record what VERSION makes in AWS of the cases of hack/parity, for the test that later versions change nothing at an upgrade
+	@test "$(origin VERSION)" = "command line" || { echo "which release? make record-release VERSION=v1.2.3"; exit 1; }
+	@$(GO) test -count=1 ./hack/parity -run '^TestRecordARelease$$' -record $(VERSION)
+
 .PHONY: check-generated
 check-generated: generate ## fail if generated files are not current
 	@git diff --exit-code -- $(GENERATED) || { echo "generated files are not current: run make generate and commit"; exit 1; }

@@ -381,10 +381,11 @@ func tidy(v any) any {
 			delete(v, "TargetGroupStickinessConfig") // AWS answers one that is off
 		}
 		for k, e := range v {
-			if e = tidy(e); empty(e) {
+			if k != "tags" { // whose values may be empty
+				e = tidy(e)
+			}
+			if v[k] = e; empty(e) {
 				delete(v, k)
-			} else {
-				v[k] = e
 			}
 		}
 		if v["Type"] != nil && v["Order"] == nil && (v["ForwardConfig"] != nil || v["FixedResponseConfig"] != nil || v["RedirectConfig"] != nil) {
