@@ -99,7 +99,7 @@ func (o *cleanupOptions) selected(l *left) (keys []stack.Key, err error) {
 			keys = append(keys, x.Key)
 		}
 	case o.all:
-		named = l.held
+		named = slices.DeleteFunc(slices.Clone(l.held), func(h orphan.Holding) bool { return stays(h.Key, unclear) })
 		for _, x := range found { // those of which only TargetGroupBindings are left
 			keys = append(keys, x.Key)
 		}
@@ -123,7 +123,7 @@ func (o *cleanupOptions) selected(l *left) (keys []stack.Key, err error) {
 	}
 	for _, h := range named {
 		for _, u := range unclear {
-			if u.Key == h.Key && !o.ignoreObjects {
+			if u.Key == h.Key && !u.Retained && !o.ignoreObjects {
 				return nil, fmt.Errorf("%s: it is not known whether an object claims it: %s; --ignore-objects overrides this", u.Key, u.Why)
 			}
 		}
@@ -136,6 +136,11 @@ func (o *cleanupOptions) selected(l *left) (keys []stack.Key, err error) {
 		return a.Compare(b)
 	})
 	return slices.Compact(keys), nil
+}
+
+// stays reports whether a stack is not deleted with all others, because its objects asked for it to stay, or because it is the security group that such a one uses.
+func stays(key stack.Key, unclear []orphan.Unclear) bool {
+	return slices.ContainsFunc(unclear, func(u orphan.Unclear) bool { return u.Retained && (u.Key == key || key == orphan.Backend) })
 }
 
 // refuseServing refuses to delete what has healthy targets elsewhere.

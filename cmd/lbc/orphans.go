@@ -31,7 +31,7 @@ type orphansDocument struct {
 	Cluster string         `json:"cluster"`
 	VPC     string         `json:"vpc"`
 	Orphans []listedOrphan `json:"orphans"`
-	// Unclear are stacks of which it is not known whether an object claims them.
+	// Unclear are stacks of which it is not known whether an object claims them, and those that stay without one by a deletion policy.
 	Unclear []unclearStack `json:"unclear"`
 	Unread  []string       `json:"unread,omitempty"`
 
@@ -53,6 +53,8 @@ type listedOrphan struct {
 type unclearStack struct {
 	Stack stack.Key `json:"stack"`
 	Why   string    `json:"why"`
+
+	retained bool
 }
 
 func orphansCommand() *cobra.Command {
@@ -96,7 +98,7 @@ func listOrphans(ctx context.Context, o *leftOptions, given func(string) bool, o
 		d.Orphans = append(d.Orphans, line)
 	}
 	for _, x := range unclear {
-		d.Unclear = append(d.Unclear, unclearStack{x.Key, x.Why})
+		d.Unclear = append(d.Unclear, unclearStack{x.Key, x.Why, x.Retained})
 	}
 	if o.format == "text" {
 		_, err = io.WriteString(out, d.text())
@@ -151,7 +153,11 @@ func (d *orphansDocument) text() string {
 		b.WriteString("\n")
 	}
 	for _, x := range d.Unclear {
-		fmt.Fprintf(&b, "%s\n  not known whether an object claims it: %s\n\n", x.Stack, x.Why)
+		doubt := "not known whether an object claims it: "
+		if x.retained {
+			doubt = "retained: "
+		}
+		fmt.Fprintf(&b, "%s\n  %s%s\n\n", x.Stack, doubt, x.Why)
 	}
 	for _, u := range d.Unread {
 		fmt.Fprintf(&b, "not read: %s\n", u)

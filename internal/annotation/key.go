@@ -25,6 +25,7 @@ const (
 	GroupOrder             Key = IngressPrefix + "group.order"
 	AllowDeletion          Key = IngressPrefix + "allow-deletion"
 	ApprovedPlan           Key = IngressPrefix + "approved-plan"
+	DeletionPolicy         Key = IngressPrefix + "deletion-policy"
 	DeleteDuplicates       Key = IngressPrefix + "delete-duplicates"
 	DriftPolicy            Key = IngressPrefix + "drift-policy"
 	ReplacementPolicy      Key = IngressPrefix + "replacement-policy"
@@ -151,6 +152,7 @@ const (
 	ServiceProxyProtocolPorts    Key = ServicePrefix + "aws-load-balancer-proxy-protocol-per-target-group"
 	ServiceNodeLabels            Key = ServicePrefix + "aws-load-balancer-target-node-labels"
 	ServiceApprovedPlan          Key = ServicePrefix + "aws-load-balancer-approved-plan"
+	ServiceDeletionPolicy        Key = ServicePrefix + "aws-load-balancer-deletion-policy"
 	ServiceAllowDeletion         Key = ServicePrefix + "aws-load-balancer-allow-deletion"
 	ServiceDriftPolicy           Key = ServicePrefix + "aws-load-balancer-drift-policy"
 	ServiceReplacementPolicy     Key = ServicePrefix + "aws-load-balancer-replacement-policy"
@@ -176,6 +178,7 @@ const (
 const (
 	GatewayAllowDeletion     Key = GatewayPrefix + "allow-deletion"
 	GatewayApprovedPlan      Key = GatewayPrefix + "approved-plan"
+	GatewayDeletionPolicy    Key = GatewayPrefix + "deletion-policy"
 	GatewayDeleteDuplicates  Key = GatewayPrefix + "delete-duplicates"
 	GatewayDriftPolicy       Key = GatewayPrefix + "drift-policy"
 	GatewayReplacementPolicy Key = GatewayPrefix + "replacement-policy"

@@ -212,6 +212,19 @@ const NoPlan = "none"
 // approvals are digests as package stackjson makes them of stacks.
 var approvals = regexp.MustCompile("^[0-9a-f]{16}(,[0-9a-f]{16})*$")
 
+// Values of the annotations for a deletion policy.
+const (
+	DeleteIt = "Delete"
+	RetainIt = "Retain"
+)
+
+// CheckDeletionPolicy finds a deletion policy that is none. Its load balancer stays when the object is deleted, as a deletion cannot be undone.
+func (r Reader) CheckDeletionPolicy(k Key) {
+	if raw, _, ok := r.Raw(k); ok && raw != DeleteIt && raw != RetainIt {
+		r.Invalid(k, fmt.Sprintf("%q is neither %s nor %s; the load balancer stays when the object is deleted", raw, DeleteIt, RetainIt), "write "+DeleteIt+" or "+RetainIt)
+	}
+}
+
 // CheckApproval finds an approval that is none. It approves of nothing.
 func (r Reader) CheckApproval(k Key) {
 	if raw, _, ok := r.Raw(k); ok && raw != NoPlan && !approvals.MatchString(raw) {

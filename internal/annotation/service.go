@@ -101,6 +101,8 @@ func serviceTargetEntries() []Entry {
 			Doc: "What becomes of changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of fields, separated by commas ([by-hand.md](tasks/by-hand.md))."},
 		{Key: ServiceReplacementPolicy, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Default: "--replacement-policy (allow)", Merge: agree, Example: "refuse,except=k8s-shop-web-0123456789",
 			Doc: "What becomes of an edit that would replace the load balancer by another one, with another DNS name, as one of the scheme: `allow` or `refuse`; `,except=NAME` admits the replacement of one load balancer, and `,keep=1h` keeps the former one so long ([replacement.md](tasks/replacement.md))."},
+		{Key: ServiceDeletionPolicy, Syntax: String, Scope: OnService, Costs: diag.AddOn, Default: "`Delete`", Example: "Retain",
+			Doc: "What becomes of the load balancer when the object is deleted, or the last one of its group: `Delete` deletes it, `Retain` leaves it in AWS with its target groups, whose targets are kept up to date as long as their Services exist. The object, created again, takes it over ([deletion-policy.md](tasks/deletion-policy.md))."},
 		{Key: ServiceApprovedPlan, Syntax: String, Scope: OnService, Costs: diag.AddOn, Default: "every plan is carried out", Example: "none",
 			Doc: "Nothing of the load balancer is changed in AWS but towards the state whose digest this is: `none`, or what `lbc plan` and event `PlanNotApproved` print. Targets are registered all the same ([approve.md](tasks/approve.md))."},
 		{Key: ServiceAllowDeletion, Syntax: Bool, Scope: OnService, Costs: diag.AddOn, Default: "false", Example: "true",

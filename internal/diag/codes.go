@@ -81,6 +81,7 @@ const (
 	ConnectionsReset      Code = "ConnectionsReset"
 	ReplacementRefused    Code = "ReplacementRefused"
 	PlanNotApproved       Code = "PlanNotApproved"
+	LoadBalancerRetained  Code = "LoadBalancerRetained"
 	DriftCorrected        Code = "DriftCorrected"
 	DeregistrationsHeld   Code = "DeregistrationsHeld"
 	AccessDenied          Code = "AccessDenied"
@@ -174,6 +175,7 @@ var table = map[Code]Info{
 	ResourceDisowned:      {Note, NoteReason, "a resource that was to be deleted no longer has the tags of its load balancer; it is kept and no longer managed"},
 	ReplacementRefused:    {Conflict, FailedDeployModel, "an edit would replace the load balancer by another one, with another DNS name, and a replacement policy refuses that; the rest of the edit is carried out"},
 	PlanNotApproved:       {Conflict, FailedDeployModel, "an annotation approves of another plan or of none; nothing of the load balancer is changed until it approves of the one that is wanted"},
+	LoadBalancerRetained:  {Note, NoteReason, "the object is deleted and its load balancer stays in AWS, by a deletion policy of Retain"},
 	ConnectionsReset:      {Note, NoteReason, "AWS resets connections to a node whose last ready pod ends, in a namespace whose pods are to end without a lost request"},
 	DriftReported:         {Note, NoteReason, "what was changed in AWS by hand stays, by a drift policy of report, until an edit asks for another value"},
 	DriftCorrected:        {Note, NoteReason, "what was changed in AWS by hand was found, and is put back"},

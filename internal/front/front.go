@@ -93,12 +93,21 @@ func (w Input) removal() stack.Removal {
 	return stack.ObjectsDeleted
 }
 
+// Retains reports whether the load balancer stays when its objects are deleted: one of them does not say that it is to be deleted.
+func (w Input) Retains(of stack.Owner) bool {
+	key := string(owner.Of(of).DeletionPolicy)
+	return w.removal() == stack.ObjectsDeleted && slices.ContainsFunc(w.Leaving, func(o metav1.Object) bool {
+		policy, ok := o.GetAnnotations()[key]
+		return ok && policy != annotation.DeleteIt
+	})
+}
+
 // Nothing reports whether neither a load balancer nor a cleanup is desired.
 func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 
 // Options are the options of the plan of a stack of an owner, based on the options of all plans.
 func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
-	all.Unprotect = w.Unprotect
+	all.Unprotect, all.Retain = w.Unprotect, w.Retains(of)
 	if _, n := naming.ShardOf(w.LoadBalancer.Key.ID); w.Wanted {
 		all.Arriving = w.Placement.Arriving(n)
 	}

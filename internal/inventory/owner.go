@@ -3,8 +3,10 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -64,6 +66,18 @@ func (i *Inventory) ownerByTags(tags map[string]string) Owner {
 		return Owner{}
 	}
 	return Owner{key, id}
+}
+
+// HoldsRetained reports whether a load balancer stays in AWS without an object.
+func (i *Inventory) HoldsRetained() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, e := range i.stacks {
+		if slices.ContainsFunc(e.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.Retained() }) {
+			return true
+		}
+	}
+	return false
 }
 
 // LoadBalancers is how many load balancers of the cluster's stacks are known.

@@ -77,6 +77,9 @@ func LegacyTags(cluster string) []string {
 // LegacyClusterTag is the cluster tag that the first ALB ingress controller wrote (value: cluster name).
 const LegacyClusterTag = "ingress.k8s.aws/cluster"
 
+// RetainedTag is the tag of a load balancer that stays though its objects are deleted, as they ask for.
+const RetainedTag = "elbv2.k8s.aws/retained"
+
 // Labels are the labels of the TargetGroupBindings of a stack, and the selector that finds them.
 // An explicit Ingress group: <owner>/stack=<group>; anything else: <owner>/stack-namespace and <owner>/stack-name, shortened if it is too long.
 func Labels(k stack.Key) map[string]string {

@@ -9,7 +9,7 @@ import (
 func HoldingOf(key stack.Key, o *elb.Observed) Holding {
 	h := Holding{Key: key}
 	for _, lb := range o.LoadBalancers {
-		h.Resources = append(h.Resources, Resource{Kind: stack.KindLoadBalancer, ID: lb.ARN, Name: lb.Name, Hostname: lb.DNSName})
+		h.Resources = append(h.Resources, Resource{Kind: stack.KindLoadBalancer, ID: lb.ARN, Name: lb.Name, Hostname: lb.DNSName, Retained: lb.Retained()})
 	}
 	for _, tg := range o.TargetGroups {
 		h.Resources = append(h.Resources, Resource{Kind: stack.KindTargetGroup, ID: tg.ARN, Name: tg.Name})

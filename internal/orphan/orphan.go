@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -21,6 +22,8 @@ type Resource struct {
 	Name string     `json:"name,omitempty"`
 	// Hostname is the name of a load balancer in DNS.
 	Hostname string `json:"hostname,omitempty"`
+	// Retained is set for a load balancer that stays by a deletion policy.
+	Retained bool `json:"-"`
 }
 
 func (r Resource) String() string {
@@ -46,10 +49,11 @@ type Orphan struct {
 	Why       string     // why nothing owns it
 }
 
-// Unclear is a stack of which it cannot be known whether an object claims it.
+// Unclear is a stack of which it cannot be known whether an object claims it, or one that is to stay without an object.
 type Unclear struct {
-	Key stack.Key
-	Why string
+	Key      stack.Key
+	Why      string
+	Retained bool // it is known that none does, and that it is to stay
 }
 
 // Find returns the stacks that no object claims, and those about which nothing can be concluded, each sorted by key. A stack of a kind that is in
@@ -60,7 +64,12 @@ func Find(held []Holding, c *Claims) (orphans []Orphan, unclear []Unclear) {
 			continue
 		}
 		if why := c.doubt(h.Key); why != "" {
-			unclear = append(unclear, Unclear{h.Key, why})
+			unclear = append(unclear, Unclear{Key: h.Key, Why: why})
+			continue
+		}
+		if i := slices.IndexFunc(h.Resources, func(r Resource) bool { return r.Retained }); i >= 0 {
+			unclear = append(unclear, Unclear{Key: h.Key, Retained: true, Why: "load balancer " + h.Resources[i].Name + " stays without an object, by a deletion policy of " + annotation.RetainIt +
+				"; to delete it: " + Orphan{Key: h.Key}.Delete(true)})
 			continue
 		}
 		slices.SortFunc(h.Resources, func(a, b Resource) int {

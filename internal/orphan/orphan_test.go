@@ -6,8 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/k8s-lbc/lbc/internal/front/golden"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -146,5 +150,25 @@ func TestARestartNeverShortensAQuarantine(t *testing.T) {
 	second.Restore(web, Seen{Watched: 100 * time.Hour})
 	if s, _ := second.Seen(web); s.Watched != 2*time.Minute {
 		t.Error("what an earlier process has seen replaces what this one has")
+	}
+}
+
+// TestALoadBalancerThatIsToStayIsNoOrphan, however long no object claims it.
+func TestALoadBalancerThatIsToStayIsNoOrphan(t *testing.T) {
+	t.Parallel()
+	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
+	o := elb.Observed{
+		LoadBalancers: []elb.LoadBalancer{{ARN: "arn:lb", LoadBalancer: stack.LoadBalancer{Name: "k8s-web", Tags: map[string]string{naming.RetainedTag: "true"}}}},
+		TargetGroups:  []elb.TargetGroup{{ARN: "arn:tg"}},
+	}
+	claims := ClaimsOf(objects.New(objects.Snapshot{}))
+	found, unclear := Find([]Holding{HoldingOf(key, &o)}, claims)
+	want := []Unclear{{Key: key, Retained: true, Why: "load balancer k8s-web stays without an object, by a deletion policy of Retain; to delete it: lbc cleanup --stack ingress.k8s.aws:shop/web --ignore-controller"}}
+	if diff := cmp.Diff(want, unclear); diff != "" || len(found) > 0 {
+		t.Errorf("orphans %v; unclear (-want +got):\n%s", found, diff)
+	}
+	o.LoadBalancers = nil // it was deleted by hand, and the rest has no reason to stay
+	if found, unclear = Find([]Holding{HoldingOf(key, &o)}, claims); len(found) != 1 || len(unclear) > 0 {
+		t.Errorf("orphans %v, unclear %v", found, unclear)
 	}
 }

@@ -161,7 +161,7 @@ func orphans(f *Facts) (out []Finding) {
 		held[at[key]].Resources = append(held[at[key]].Resources, r)
 	}
 	for _, lb := range f.LoadBalancers {
-		add(lb.Key, lb.VPC, orphan.Resource{Kind: stack.KindLoadBalancer, ID: lb.ARN, Name: lb.Name, Hostname: lb.Hostname})
+		add(lb.Key, lb.VPC, orphan.Resource{Kind: stack.KindLoadBalancer, ID: lb.ARN, Name: lb.Name, Hostname: lb.Hostname, Retained: lb.Retained})
 	}
 	for _, g := range f.TargetGroups {
 		if g.Ours {
@@ -183,7 +183,11 @@ func orphans(f *Facts) (out []Finding) {
 		out = append(out, x)
 	}
 	for _, u := range unclear {
-		out = append(out, Finding{Object: u.Key.String(), Severity: Note, Text: "it has resources in AWS, and whether an object claims it is not known: " + u.Why})
+		x := Finding{Object: u.Key.String(), Severity: Note, Text: "it has resources in AWS, and whether an object claims it is not known: " + u.Why}
+		if u.Retained {
+			x.Text = u.Why
+		}
+		out = append(out, x)
 	}
 	return out
 }

@@ -163,6 +163,7 @@ type LoadBalancer struct {
 	Type           stack.LoadBalancerType
 	Zones          []string
 	Key            stack.Key
+	Retained       bool     // it stays without an object, by a deletion policy
 	Listeners      int      // source Listeners, as what follows
 	Rules          int      // besides default ones
 	Certificates   []string // ARNs

@@ -51,6 +51,7 @@ func (r *reader) loadBalancers(ctx context.Context, s state) (put, error) {
 		arn := aws.ToString(lb.LoadBalancerArn)
 		if key, _, ok := naming.StackOf(cluster, tags[arn]); ok {
 			x := doctor.LoadBalancer{ARN: arn, Name: aws.ToString(lb.LoadBalancerName), VPC: aws.ToString(lb.VpcId), Hostname: aws.ToString(lb.DNSName), Type: stack.LoadBalancerType(lb.Type), Key: key, SecurityGroups: lb.SecurityGroups}
+			_, x.Retained = tags[arn][naming.RetainedTag]
 			for _, z := range lb.AvailabilityZones {
 				x.Zones = append(x.Zones, aws.ToString(z.ZoneName))
 			}

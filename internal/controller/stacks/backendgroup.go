@@ -270,8 +270,8 @@ func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 		}
 	}
 	group, known := b.inventory.SharedGroup()
-	if !known {
-		return false, nil
+	if !known || b.inventory.HoldsRetained() {
+		return known, nil
 	}
 	var bindings v1beta1.TargetGroupBindingList
 	if err := b.client.List(ctx, &bindings, client.UnsafeDisableDeepCopy); err != nil {

@@ -150,6 +150,8 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	if len(unwritten) > 0 {
 		t.found, t.changed, t.partial = append(t.found, unwritten.found(diag.StatusNotWritten)...), false, true
 	}
+	retained := retainedBy(w, key, c, observed)
+	t.found = append(t.found, retained...)
 	var unread bool
 	if g := cmp.Or(observed.CertificatesUnread, observed.TrustStoresUnread); g != nil && !w.Wanted { // an owner of certificates or trust stores stays until they are known to be gone
 		t.found, unread = append(t.found, certificatesUnread(*g, w)...), true
@@ -160,7 +162,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		w.Members = switched
 		return s.pass(ctx, log, key, w, unedited, mark)
 	}
-	if !end.vital && !unread && !w.Wanted {
+	if !end.vital && !unread && !w.Wanted && len(retained) == 0 {
 		gone, wait, err := s.Inventory.EnsureConsistent(ctx, key, oldest(w.Leaving))
 		if err != nil || !gone.Proven() {
 			return s.soonest(key, wait, errors.Join(err, unwritten.err()))

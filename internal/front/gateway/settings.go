@@ -56,7 +56,10 @@ func (t *translation) settings(d *Decisions) intent.Settings {
 		t.ignored(s.NoSecurityGroups.Source, "an Application Load Balancer has security groups", "name some in securityGroups, or remove the field")
 		s.NoSecurityGroups = intent.Field[bool]{}
 	}
-	t.annotated(func(r annotation.Reader) { r.CheckApproval(annotation.GatewayApprovedPlan) }, func(annotation.Reader) {})
+	t.annotated(func(r annotation.Reader) {
+		r.CheckApproval(annotation.GatewayApprovedPlan)
+		r.CheckDeletionPolicy(annotation.GatewayDeletionPolicy)
+	}, func(annotation.Reader) {})
 	t.privateLinkRules(&s)
 	t.subnets(&s)
 	t.addresses(&s)

@@ -57,6 +57,7 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 	out.Misspelt = annotation.Misspellings(Object(ing), annotation.OnIngress, ing.Annotations)
 	t.read.Bool(annotation.DryRun) // applied by Load; an invalid value is reported here
 	t.read.CheckApproval(annotation.ApprovedPlan)
+	t.read.CheckDeletionPolicy(annotation.DeletionPolicy)
 	t.read.Bool(annotation.AllowDeletion) // applied when the load balancer is deleted; likewise
 	out.Routes = t.routes()
 	t.noteUnused()

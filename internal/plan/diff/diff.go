@@ -45,6 +45,8 @@ type Options struct {
 	// it loses the tags of the stack, and its binding goes.
 	Foreign     map[string]int
 	Replacement Replacement
+	// Retain has a load balancer stay whose objects are deleted, with all that belongs to it, marked by a tag.
+	Retain bool
 	// Arriving reports that hosts of the load balancer are served by another one until this one can serve them.
 	Arriving bool
 }
@@ -121,6 +123,10 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 	d.forwards = &transition.Targets{
 		Resolve: d.resolve, Labels: d.identities, Observed: &obs, Wanted: d.want.TargetGroups, Unweighted: opt.Region.Unweighted,
 	}
+	if opt.retains(desired, &obs) {
+		d.retain()
+		return d.finish()
+	}
 	d.keepResources(keep.Resources)
 	d.matchLoadBalancers()
 	d.forwards.Uses = transition.Uses(&obs, d.leavesNetwork())
@@ -145,6 +151,11 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 	d.deleteCertificates()
 	d.deleteTrustStores()
 
+	return d.finish()
+}
+
+// finish is the plan of the steps.
+func (d *differ) finish() plan.Plan {
 	refs := slices.SortedFunc(maps.Keys(d.known), compareRefs)
 	for _, r := range refs {
 		d.plan.Known = append(d.plan.Known, plan.Known{Ref: r, Value: d.known[r]})
@@ -152,7 +163,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 	for _, s := range d.steps {
 		d.plan.Steps = append(d.plan.Steps, *s)
 	}
-	d.plan.Assumed = obs.Assumed() && len(d.steps) > 0
+	d.plan.Assumed = d.obs.Assumed() && len(d.steps) > 0
 	return d.plan
 }
 

@@ -155,6 +155,12 @@ const noTarget = "AWS to notice that the load balancer is no longer a target"
 
 func (lb *LoadBalancer) id() string { return lb.ARN }
 
+// Retained reports whether the load balancer stays without an object, as its objects asked for before they were deleted.
+func (lb *LoadBalancer) Retained() bool {
+	_, ok := lb.Tags[naming.RetainedTag]
+	return ok
+}
+
 // Active reports whether AWS has provisioned the load balancer, so that it serves.
 func (lb *LoadBalancer) Active() bool { return lb.State == "active" || lb.State == "active_impaired" }
 

@@ -1,0 +1,25 @@
+package stacks
+
+import (
+	"fmt"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// retainedBy are the notes on objects that are deleted while their load balancer stays, as they ask for; none if nothing stays. c and o are what the plan rests on.
+func retainedBy(w front.Input, key stack.Key, c compile.Result, o elb.Observed) (found diag.List) {
+	if c.Stack.Removal != stack.ObjectsDeleted || !w.Retains(key.Owner) || len(o.LoadBalancers) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("load balancer %s stays in AWS with its target groups", o.LoadBalancers[0].Name)
+	remedy := fmt.Sprintf("create the object again to have it managed as before; to delete it: lbc cleanup --stack %s --ignore-controller", key)
+	for _, m := range w.Leaving {
+		found = append(found, diag.New(owner.Object(m), owner.Of(key.Owner).DeletionPolicy.Path(), diag.LoadBalancerRetained, text, remedy))
+	}
+	return found
+}
