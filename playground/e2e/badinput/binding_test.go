@@ -30,7 +30,7 @@ var bindings = []struct {
 		"FailedReconcile", []string{absent, "spec.targetGroupARN", "name a target group that exists"},
 	},
 	{
-		"bindname", "targetGroupName: absent, serviceRef: {name: web, port: 80}", "targetGroupName: bindname, serviceRef: {name: web, port: 80}",
+		"bindname", "targetGroupName: no-such-group, serviceRef: {name: web, port: 80}", "targetGroupName: bindname, serviceRef: {name: web, port: 80}",
 		"FailedReconcile", []string{"spec.targetGroupName", "name a target group that exists"},
 	},
 	{
