@@ -138,9 +138,9 @@ func (o *cleanupOptions) selected(l *left) (keys []stack.Key, err error) {
 	return slices.Compact(keys), nil
 }
 
-// stays reports whether a stack is not deleted with all others, because its objects asked for it to stay, or because it is the security group that such a one uses.
+// stays reports whether a stack is not deleted with all others, because its objects asked for it to stay.
 func stays(key stack.Key, unclear []orphan.Unclear) bool {
-	return slices.ContainsFunc(unclear, func(u orphan.Unclear) bool { return u.Retained && (u.Key == key || key == orphan.Backend) })
+	return slices.ContainsFunc(unclear, func(u orphan.Unclear) bool { return u.Retained && u.Key == key })
 }
 
 // refuseServing refuses to delete what has healthy targets elsewhere.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,6 +108,44 @@ func TestWhatAClusterThatIsGoneHasLeftIsListedAndDeleted(t *testing.T) {
 	}
 	if out, errOut, err = lbc(t, "", append([]string{"orphans"}, account...)...); err != nil {
 		t.Errorf("%v:\n%s%s", err, out, errOut)
+	}
+}
+
+// TestALoadBalancerThatIsToStayIsDeletedByItsNameOnly marks one of a cluster that is gone, as a deletion policy does.
+func TestALoadBalancerThatIsToStayIsDeletedByItsNameOnly(t *testing.T) {
+	clients, account := leftBehind(t)
+	names := func() (out []string) {
+		t.Helper()
+		all, err := clients.ELBV2.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, lb := range all.LoadBalancers {
+			out = append(out, aws.ToString(lb.LoadBalancerArn))
+		}
+		return out
+	}
+	before := names()
+	if len(before) != 1 {
+		t.Fatalf("%d load balancers", len(before))
+	}
+	if _, err := clients.ELBV2.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: before[:1], Tags: []elbv2types.Tag{{Key: aws.String(naming.RetainedTag), Value: aws.String("true")}}}); err != nil {
+		t.Fatal(err)
+	}
+	out, errOut, err := lbc(t, "", append([]string{"cleanup", "--all", "--yes"}, account...)...)
+	if left := names(); err != nil || !slices.Equal(left, before[:1]) {
+		t.Fatalf("left: %v, want %s: %v\n%s%s", left, before[0], err, out, errOut)
+	}
+	out, errOut, err = lbc(t, "", append([]string{"orphans"}, account...)...)
+	_, command, listed := strings.Cut(out, "retained: load balancer ")
+	_, command, _ = strings.Cut(command, "lbc cleanup --stack ")
+	command, _, _ = strings.Cut(command, " ")
+	if !listed || command == "" {
+		t.Fatalf("%v\n%s%s", err, out, errOut)
+	}
+	out, errOut, err = lbc(t, "", append([]string{"cleanup", "--stack", command, "--yes"}, account...)...)
+	if left := names(); err != nil || len(left) > 0 {
+		t.Errorf("left: %v: %v\n%s%s", left, err, out, errOut)
 	}
 }
 

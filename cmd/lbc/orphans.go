@@ -162,10 +162,13 @@ func (d *orphansDocument) text() string {
 	for _, u := range d.Unread {
 		fmt.Fprintf(&b, "not read: %s\n", u)
 	}
-	if len(d.Orphans) == 0 {
-		fmt.Fprintf(&b, "objects claim all that carries the tags of cluster %s in %s\n", d.Cluster, d.VPC)
-	} else {
+	switch {
+	case len(d.Orphans) > 0:
 		fmt.Fprintf(&b, "%d stacks of cluster %s in %s have no owner\n", len(d.Orphans), d.Cluster, d.VPC)
+	case len(d.Unclear) > 0:
+		fmt.Fprintf(&b, "there are no orphans of cluster %s in %s\n", d.Cluster, d.VPC)
+	default:
+		fmt.Fprintf(&b, "objects claim all that carries the tags of cluster %s in %s\n", d.Cluster, d.VPC)
 	}
 	return b.String()
 }

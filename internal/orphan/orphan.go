@@ -67,9 +67,8 @@ func Find(held []Holding, c *Claims) (orphans []Orphan, unclear []Unclear) {
 			unclear = append(unclear, Unclear{Key: h.Key, Why: why})
 			continue
 		}
-		if i := slices.IndexFunc(h.Resources, func(r Resource) bool { return r.Retained }); i >= 0 {
-			unclear = append(unclear, Unclear{Key: h.Key, Retained: true, Why: "load balancer " + h.Resources[i].Name + " stays without an object, by a deletion policy of " + annotation.RetainIt +
-				"; to delete it: " + Orphan{Key: h.Key}.Delete(true)})
+		if why := h.retention(held); why != "" {
+			unclear = append(unclear, Unclear{Key: h.Key, Retained: true, Why: why})
 			continue
 		}
 		slices.SortFunc(h.Resources, func(a, b Resource) int {
@@ -80,6 +79,18 @@ func Find(held []Holding, c *Claims) (orphans []Orphan, unclear []Unclear) {
 	slices.SortFunc(orphans, func(a, b Orphan) int { return a.Key.Compare(b.Key) })
 	slices.SortFunc(unclear, func(a, b Unclear) int { return a.Key.Compare(b.Key) })
 	return orphans, unclear
+}
+
+// retention is why something stays without an object, by a deletion policy; empty = it does not. The shared backend security group stays with any load balancer.
+func (h Holding) retention(held []Holding) string {
+	kept := func(r Resource) bool { return r.Retained }
+	if i := slices.IndexFunc(h.Resources, kept); i >= 0 {
+		return "load balancer " + h.Resources[i].Name + " stays without an object, by a deletion policy of " + annotation.RetainIt + "; to delete it: " + Orphan{Key: h.Key}.Delete(true)
+	}
+	if h.Key == Backend && slices.ContainsFunc(held, func(x Holding) bool { return slices.ContainsFunc(x.Resources, kept) }) {
+		return "load balancers that stay without an object use it"
+	}
+	return ""
 }
 
 // order is that in which kinds of resources are listed.

@@ -167,6 +167,13 @@ func TestALoadBalancerThatIsToStayIsNoOrphan(t *testing.T) {
 	if diff := cmp.Diff(want, unclear); diff != "" || len(found) > 0 {
 		t.Errorf("orphans %v; unclear (-want +got):\n%s", found, diff)
 	}
+	backend := Holding{Key: Backend, Resources: []Resource{{Kind: stack.KindSecurityGroup, ID: "sg-1"}}}
+	if found, unclear = Find([]Holding{HoldingOf(key, &o), backend}, claims); len(found) > 0 || len(unclear) != 2 {
+		t.Errorf("with the shared group: orphans %v, unclear %v", found, unclear)
+	}
+	if found, unclear = Find([]Holding{backend}, claims); len(found) != 1 || len(unclear) > 0 {
+		t.Errorf("the shared group alone: orphans %v, unclear %v", found, unclear)
+	}
 	o.LoadBalancers = nil // it was deleted by hand, and the rest has no reason to stay
 	if found, unclear = Find([]Holding{HoldingOf(key, &o)}, claims); len(found) != 1 || len(unclear) > 0 {
 		t.Errorf("orphans %v, unclear %v", found, unclear)

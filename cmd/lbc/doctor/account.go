@@ -185,7 +185,7 @@ func orphans(f *Facts) (out []Finding) {
 	for _, u := range unclear {
 		x := Finding{Object: u.Key.String(), Severity: Note, Text: "it has resources in AWS, and whether an object claims it is not known: " + u.Why}
 		if u.Retained {
-			x.Text = u.Why
+			x.Text, x.Remedy = u.Why, "nothing has to be done; its object, created again, takes it over"
 		}
 		out = append(out, x)
 	}
