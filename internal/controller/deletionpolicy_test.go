@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -171,9 +170,7 @@ func TestTargetsOfARetainedLoadBalancerFollowTheirPods(t *testing.T) {
 	}
 	l.create(labPods("b", "10.0.128.51")...)
 	l.settle(implicit("web"))
-	var b v1beta1.TargetGroupBinding
-	b = l.allBindings()[0]
-	if got := l.targets(b.Spec.TargetGroupARN); len(got) != 2 {
+	if got := l.targets(l.allBindings()[0].Spec.TargetGroupARN); len(got) != 2 {
 		t.Errorf("targets: %v", got)
 	}
 }
