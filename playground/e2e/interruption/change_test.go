@@ -2,6 +2,7 @@ package interruption
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -101,16 +102,19 @@ func restart(t *testing.T, s *scene) {
 	s.Kubectl(t, "rollout", "restart", "deployment", "-n", s.namespace, "web")
 }
 
-// firstEnds waits until the first pod is asked to end.
+// firstEnds waits until a rollout has asked the first pod to end. A pod without a grace period is gone before it can be seen to end, so that those are counted that the rollout
+// has not replaced.
 func (s *scene) firstEnds(t *testing.T) {
 	t.Helper()
-	s.WaitFor(t, "the first pod of "+s.namespace+" to end", func(context.Context) error {
-		for _, p := range s.all(t) {
-			if p.DeletionTimestamp != nil {
-				return nil
-			}
+	s.WaitFor(t, "the first pod of "+s.namespace+" to end", func(ctx context.Context) error {
+		d, err := s.Client.AppsV1().Deployments(s.namespace).Get(ctx, "web", metav1.GetOptions{})
+		if err != nil {
+			return err
 		}
-		return fmt.Errorf("none ends")
+		if former := d.Status.Replicas - d.Status.UpdatedReplicas; d.Status.ObservedGeneration == d.Generation && former < *d.Spec.Replicas {
+			return nil
+		}
+		return errors.New("none ends")
 	})
 }
 
