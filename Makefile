@@ -164,7 +164,7 @@ bench: build-bench ## the budget table and the simulator, measured; CONTROLLER=p
 
 .PHONY: size
 size: build-bench ## 5,000 Ingresses, 50,000 pods and 10,000 foreign load balancers: what an object costs, starts, rollout, deletion; half an hour, 6 GB of memory
-	@bin/bench/playground bench --rows size --timeout 30m --controller $${CONTROLLER:-bin/bench/controller}
+	@bin/bench/playground bench --rows size --timeout 30m --controller-arg=--enable-leader-election=false --controller $${CONTROLLER:-bin/bench/controller}
 
 ##@ Release
 

@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/servicepods"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/manifest"
@@ -192,10 +193,10 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 		if warning := otherName(ctx, k, i.config.ClusterName); warning != "" {
 			fmt.Fprintln(errOut, "lbc: warning:", warning) //nolint:errcheck // a hint
 		}
-		s.snapshot, s.reader = snapshot, &secretReader{Snapshot: snapshot, read: func(namespace, name string) (*corev1.Secret, error) {
+		s.snapshot, s.reader = snapshot, &liveReader{Snapshot: snapshot, read: func(namespace, name string) (*corev1.Secret, error) {
 			secret := &corev1.Secret{}
 			return secret, k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
-		}}
+		}, pod: func(svc *corev1.Service) (*corev1.Pod, error) { return servicepods.Read(ctx, k, svc) }}
 		s.kube, s.cluster = k, shownBy(k, snapshot, &i.config)
 		for i := range s.fromFiles {
 			s.fromFiles[i].former = s.former(s.fromFiles[i].object)

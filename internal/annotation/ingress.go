@@ -136,6 +136,8 @@ func routingEntries() []Entry {
 
 func healthEntries() []Entry {
 	return []Entry{
+		{Key: HealthCheck, Syntax: String, Scope: OnBoth, Costs: diag.Route, Default: "of the other annotations", Values: []string{FromReadinessProbe}, Complaint: "healthcheck must be " + FromReadinessProbe + " if it is set", Example: FromReadinessProbe,
+			Doc: "`from-readiness-probe`: the health check is that of the readiness probe of the pods; what the other annotations set takes precedence ([health-checks.md](tasks/health-checks.md))."},
 		{Key: HealthCheckPort, Syntax: String, Scope: OnBoth, Costs: diag.Route, Default: "traffic-port", Example: "8081",
 			Doc: "Port of the health check: a number, traffic-port, or the name of a Service port."},
 		{Key: HealthCheckProtocol, Syntax: String, Scope: OnBoth, Costs: diag.Route, Default: "as backend-protocol",

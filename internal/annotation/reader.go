@@ -218,6 +218,9 @@ const (
 	RetainIt = "Retain"
 )
 
+// FromReadinessProbe is the value of the annotations that have health checks made from readiness probes.
+const FromReadinessProbe = "from-readiness-probe"
+
 // CheckDeletionPolicy finds a deletion policy that is none. Its load balancer stays when the object is deleted, as a deletion cannot be undone.
 func (r Reader) CheckDeletionPolicy(k Key) {
 	if raw, _, ok := r.Raw(k); ok && raw != DeleteIt && raw != RetainIt {

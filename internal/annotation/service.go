@@ -116,6 +116,8 @@ func serviceTargetEntries() []Entry {
 
 func serviceHealthEntries() []Entry {
 	return []Entry{
+		{Key: ServiceHealthCheck, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "of the other annotations", Values: []string{FromReadinessProbe}, Complaint: "healthcheck must be " + FromReadinessProbe + " if it is set", Example: FromReadinessProbe,
+			Doc: "`from-readiness-probe`: the health check is that of the readiness probe of the pods; what the other annotations set takes precedence ([health-checks.md](tasks/health-checks.md))."},
 		{Key: ServiceHCProtocol, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "TCP", Example: "http", Doc: "Protocol of the health check: tcp, http or https, in any case."},
 		{Key: ServiceHCPort, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "traffic-port", Example: "8081", Doc: "Port of the health check: a number, traffic-port, or the name of a Service port."},
 		{Key: ServiceHCPath, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "/", Example: "/healthz", Doc: "Path of an HTTP health check, 1 to 1024 characters, starting with a slash."},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
 	metadataclient "k8s.io/client-go/metadata"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +32,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
+	"github.com/k8s-lbc/lbc/internal/controller/servicepods"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -69,6 +71,7 @@ func (w *wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, 
 	}
 	watch(objects.Kind(kind.Kind), m.Owner())
 	watch(objects.TargetGroupBinding, s.WakeOwner(w.writer.NoteDeleted))
+	more = append(more, queue.Kind(w.mgr.GetCache(), client.Object(&discoveryv1.EndpointSlice{}), m.Endpoints()))
 	for _, x := range append(more, s.Waker.Source()) {
 		c.Watch(x)
 	}
@@ -94,6 +97,7 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 			return w.registry.Awaited(targets.Group{Scope: w.scopes.Own(), ARN: arn})
 		},
 	}
+	s.Pods = servicepods.New(w.mgr.GetClient(), w.mgr.GetAPIReader(), w.now)
 	s.Recorded = func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error) {
 		return w.bindings.RegisteredTargets.Load(ctx, binding)
 	}

@@ -39,198 +39,200 @@ type Info struct {
 
 // The codes. Producers use these constants only; a test checks that each appears in some golden case.
 const (
-	InvalidIngressClass   Code = "InvalidIngressClass"
-	InvalidGroup          Code = "InvalidGroup"
-	InvalidAnnotation     Code = "InvalidAnnotation"
-	UnknownAnnotation     Code = "UnknownAnnotation"
-	UnsupportedFeature    Code = "UnsupportedFeature"
-	IgnoredSetting        Code = "IgnoredSetting"
-	EndedSupport          Code = "EndedSupport" // decision 16: WAF Classic
-	ConflictingSettings   Code = "ConflictingSettings"
-	GroupWaits            Code = "GroupWaits"
-	SettingsWait          Code = "SettingsWait"
-	InvalidRule           Code = "InvalidRule"
-	OverlappingRule       Code = "OverlappingRule"
-	ServiceNotFound       Code = "ServiceNotFound"
-	BackendLeftOut        Code = "BackendLeftOut"
-	ServicePortNotFound   Code = "ServicePortNotFound"
-	WrongServiceType      Code = "WrongServiceType"
-	NoSubnets             Code = "NoSubnets"
-	InvalidSubnets        Code = "InvalidSubnets"
-	SecurityGroupNotFound Code = "SecurityGroupNotFound"
-	CertificateNotFound   Code = "CertificateNotFound"
-	CertificatePending    Code = "CertificatePending"
-	CertificateFailed     Code = "CertificateFailed"
-	ImportsHeld           Code = "ImportsHeld"
-	ImportsNearQuota      Code = "ImportsNearQuota"
-	HostedZoneNotFound    Code = "HostedZoneNotFound"
-	TargetGroupNotFound   Code = "TargetGroupNotFound"
-	TargetGroupTaken      Code = "TargetGroupTaken"
-	PortTaken             Code = "PortTaken"
-	ProtocolRefused       Code = "ProtocolRefused"
-	WebACLNotFound        Code = "WebACLNotFound"
-	NotSubscribed         Code = "NotSubscribed"
-	TrustStoreNotFound    Code = "TrustStoreNotFound"
-	NameTooLong           Code = "NameTooLong"
-	DeletionProtected     Code = "DeletionProtected"
-	DuplicateResource     Code = "DuplicateResource"
-	ResourceDisowned      Code = "ResourceDisowned"
-	DeletionsHeld         Code = "DeletionsHeld"
-	Orphaned              Code = "Orphaned"
-	DriftReported         Code = "DriftReported"
-	ConnectionsReset      Code = "ConnectionsReset"
-	ReplacementRefused    Code = "ReplacementRefused"
-	PlanNotApproved       Code = "PlanNotApproved"
-	LoadBalancerRetained  Code = "LoadBalancerRetained"
-	DriftCorrected        Code = "DriftCorrected"
-	DeregistrationsHeld   Code = "DeregistrationsHeld"
-	AccessDenied          Code = "AccessDenied"
-	QuotaExceeded         Code = "QuotaExceeded"
-	RateExceeded          Code = "RateExceeded"
-	NameTaken             Code = "NameTaken"
-	AWSRejected           Code = "AWSRejected"
-	AWSUnavailable        Code = "AWSUnavailable"
-	NoHealthyTargets      Code = "NoHealthyTargets"
-	ReadinessGateClosed   Code = "ReadinessGateClosed"
-	PodsEndEarly          Code = "PodsEndEarly"
-	PodsUngated           Code = "PodsUngated"
-	ServiceMissing        Code = "BackendServiceMissing"
-	EndpointNotResolved   Code = "EndpointNotResolved"
-	ZoneNotEnabled        Code = "ZoneNotEnabled"
-	SecurityGroupUnclear  Code = "SecurityGroupUnclear"
-	InvalidNetworking     Code = "InvalidNetworking"
-	RulesNotWritten       Code = "RulesNotWritten"
-	CleanupFailed         Code = "FailedCleanup" // the reason of condition Ready, which users know
-	InvalidBinding        Code = "InvalidBinding"
-	TargetGroupBound      Code = "TargetGroupBound"
-	UnseenBindings        Code = "UnseenBindings"
-	UnseenMembers         Code = "UnseenMembers"
-	UnwatchedNamespaces   Code = "UnwatchedNamespaces"
-	VerifyingListeners    Code = "VerifyingListeners"
-	UnansweredHealthCheck Code = "UnansweredHealthCheck"
-	BindingNotCompleted   Code = "BindingNotCompleted"
-	SecretNotFound        Code = "SecretNotFound"
-	SecretRefused         Code = "SecretRefused"
-	InvalidSecret         Code = "InvalidSecret"
-	InvalidCACertificate  Code = "InvalidCACertificate"
-	CACertificateUnread   Code = "CACertificateUnread"
-	SecretUnread          Code = "SecretUnread"
-	DryRun                Code = "DryRun"
-	PlanTooLarge          Code = "PlanTooLarge"
-	ObjectsUnread         Code = "ObjectsUnread"
-	FinalizerNotAdded     Code = "FinalizerNotAdded"
-	FinalizerNotRemoved   Code = "FinalizerNotRemoved"
-	StatusNotWritten      Code = "StatusNotWritten"
-	StatusNotCleared      Code = "StatusNotCleared"
-	AddressNotShown       Code = "AddressNotShown"
-	SeveralLoadBalancers  Code = "SeveralLoadBalancers"
-	NotServed             Code = "NotServed"
-	HeldByFlags           Code = "HeldByFlags"
-	TargetGroupKept       Code = "TargetGroupKept"
-	NoClientAdmitted      Code = "NoClientAdmitted"
-	CheckpointNotWritten  Code = "CheckpointNotWritten"
-	DefinitionMissing     Code = "DefinitionMissing"
-	InvalidConfiguration  Code = "InvalidConfiguration"
-	UnsupportedAddress    Code = "UnsupportedAddress"
-	AddressNotUsable      Code = "AddressNotUsable"
+	InvalidIngressClass    Code = "InvalidIngressClass"
+	InvalidGroup           Code = "InvalidGroup"
+	InvalidAnnotation      Code = "InvalidAnnotation"
+	UnknownAnnotation      Code = "UnknownAnnotation"
+	UnsupportedFeature     Code = "UnsupportedFeature"
+	IgnoredSetting         Code = "IgnoredSetting"
+	EndedSupport           Code = "EndedSupport" // decision 16: WAF Classic
+	ConflictingSettings    Code = "ConflictingSettings"
+	GroupWaits             Code = "GroupWaits"
+	SettingsWait           Code = "SettingsWait"
+	InvalidRule            Code = "InvalidRule"
+	OverlappingRule        Code = "OverlappingRule"
+	ServiceNotFound        Code = "ServiceNotFound"
+	BackendLeftOut         Code = "BackendLeftOut"
+	ServicePortNotFound    Code = "ServicePortNotFound"
+	WrongServiceType       Code = "WrongServiceType"
+	NoSubnets              Code = "NoSubnets"
+	InvalidSubnets         Code = "InvalidSubnets"
+	SecurityGroupNotFound  Code = "SecurityGroupNotFound"
+	CertificateNotFound    Code = "CertificateNotFound"
+	CertificatePending     Code = "CertificatePending"
+	CertificateFailed      Code = "CertificateFailed"
+	ImportsHeld            Code = "ImportsHeld"
+	ImportsNearQuota       Code = "ImportsNearQuota"
+	HostedZoneNotFound     Code = "HostedZoneNotFound"
+	TargetGroupNotFound    Code = "TargetGroupNotFound"
+	TargetGroupTaken       Code = "TargetGroupTaken"
+	PortTaken              Code = "PortTaken"
+	ProtocolRefused        Code = "ProtocolRefused"
+	WebACLNotFound         Code = "WebACLNotFound"
+	NotSubscribed          Code = "NotSubscribed"
+	TrustStoreNotFound     Code = "TrustStoreNotFound"
+	NameTooLong            Code = "NameTooLong"
+	DeletionProtected      Code = "DeletionProtected"
+	DuplicateResource      Code = "DuplicateResource"
+	ResourceDisowned       Code = "ResourceDisowned"
+	DeletionsHeld          Code = "DeletionsHeld"
+	Orphaned               Code = "Orphaned"
+	DriftReported          Code = "DriftReported"
+	ConnectionsReset       Code = "ConnectionsReset"
+	ReplacementRefused     Code = "ReplacementRefused"
+	PlanNotApproved        Code = "PlanNotApproved"
+	LoadBalancerRetained   Code = "LoadBalancerRetained"
+	DriftCorrected         Code = "DriftCorrected"
+	DeregistrationsHeld    Code = "DeregistrationsHeld"
+	AccessDenied           Code = "AccessDenied"
+	QuotaExceeded          Code = "QuotaExceeded"
+	RateExceeded           Code = "RateExceeded"
+	NameTaken              Code = "NameTaken"
+	AWSRejected            Code = "AWSRejected"
+	AWSUnavailable         Code = "AWSUnavailable"
+	NoHealthyTargets       Code = "NoHealthyTargets"
+	ReadinessGateClosed    Code = "ReadinessGateClosed"
+	PodsEndEarly           Code = "PodsEndEarly"
+	PodsUngated            Code = "PodsUngated"
+	ServiceMissing         Code = "BackendServiceMissing"
+	EndpointNotResolved    Code = "EndpointNotResolved"
+	ZoneNotEnabled         Code = "ZoneNotEnabled"
+	SecurityGroupUnclear   Code = "SecurityGroupUnclear"
+	InvalidNetworking      Code = "InvalidNetworking"
+	RulesNotWritten        Code = "RulesNotWritten"
+	CleanupFailed          Code = "FailedCleanup" // the reason of condition Ready, which users know
+	InvalidBinding         Code = "InvalidBinding"
+	TargetGroupBound       Code = "TargetGroupBound"
+	UnseenBindings         Code = "UnseenBindings"
+	UnseenMembers          Code = "UnseenMembers"
+	UnwatchedNamespaces    Code = "UnwatchedNamespaces"
+	VerifyingListeners     Code = "VerifyingListeners"
+	UnansweredHealthCheck  Code = "UnansweredHealthCheck"
+	UnusableReadinessProbe Code = "UnusableReadinessProbe"
+	BindingNotCompleted    Code = "BindingNotCompleted"
+	SecretNotFound         Code = "SecretNotFound"
+	SecretRefused          Code = "SecretRefused"
+	InvalidSecret          Code = "InvalidSecret"
+	InvalidCACertificate   Code = "InvalidCACertificate"
+	CACertificateUnread    Code = "CACertificateUnread"
+	SecretUnread           Code = "SecretUnread"
+	DryRun                 Code = "DryRun"
+	PlanTooLarge           Code = "PlanTooLarge"
+	ObjectsUnread          Code = "ObjectsUnread"
+	FinalizerNotAdded      Code = "FinalizerNotAdded"
+	FinalizerNotRemoved    Code = "FinalizerNotRemoved"
+	StatusNotWritten       Code = "StatusNotWritten"
+	StatusNotCleared       Code = "StatusNotCleared"
+	AddressNotShown        Code = "AddressNotShown"
+	SeveralLoadBalancers   Code = "SeveralLoadBalancers"
+	NotServed              Code = "NotServed"
+	HeldByFlags            Code = "HeldByFlags"
+	TargetGroupKept        Code = "TargetGroupKept"
+	NoClientAdmitted       Code = "NoClientAdmitted"
+	CheckpointNotWritten   Code = "CheckpointNotWritten"
+	DefinitionMissing      Code = "DefinitionMissing"
+	InvalidConfiguration   Code = "InvalidConfiguration"
+	UnsupportedAddress     Code = "UnsupportedAddress"
+	AddressNotUsable       Code = "AddressNotUsable"
 )
 
 // table has a row for every code.
 var table = map[Code]Info{
-	InvalidIngressClass:   {Invalid, FailedLoadGroupID, "the IngressClass, or the IngressClassParams it names, does not exist or does not admit this Ingress"},
-	InvalidGroup:          {Invalid, FailedLoadGroupID, "the group name or order is not acceptable"},
-	InvalidAnnotation:     {Invalid, FailedBuildModel, "an annotation's value is malformed or out of range"},
-	UnknownAnnotation:     {Note, UnknownKey, "an annotation has the controller's prefix and is unknown, probably by a spelling mistake"},
-	UnsupportedFeature:    {Note, NoteReason, "a setting is valid and this version does not act on it"},
-	IgnoredSetting:        {Note, NoteReason, "a setting has no effect beside another one"},
-	EndedSupport:          {Note, NoteReason, "a setting works, but AWS has ended its support for the service behind it"}, // decision 16: WAF Classic
-	ConflictingSettings:   {Conflict, FailedBuildModel, "two members of a group declare different values for one setting of the shared load balancer"},
-	SettingsWait:          {Note, NoteReason, "the shared settings of a group stay as they are until a member is corrected whose former settings are not known; rules and targets of the others change"},
-	GroupWaits:            {Conflict, FailedBuildModel, "a member of a group waits for another one: with --strict-groups until all are valid, else if it is not known what is deployed of that member and AWS holds no load balancer whose settings could be kept"},
-	InvalidRule:           {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},
-	OverlappingRule:       {Note, NoteReason, "a rule shares requests with one of another namespace's Ingress of the group, and one of the two answers them: the Ingress that joined earlier, or the one with the lower group.order"},
-	ServiceNotFound:       {NotFound, FailedBuildModel, "a Service that an action names does not exist"},
-	BackendLeftOut:        {Note, NoteReason, "a Service that an action of a listener names beside others does not exist: the other target groups get its share"},
-	ServicePortNotFound:   {NotFound, FailedBuildModel, "a backend Service has no such port"},
-	WrongServiceType:      {Invalid, FailedBuildModel, "instance targets need a Service of type NodePort or LoadBalancer"},
-	NoSubnets:             {NotFound, FailedBuildModel, "no subnet of the VPC qualifies for the load balancer"},
-	InvalidSubnets:        {Invalid, FailedBuildModel, "the subnets that were named cannot carry the load balancer"},
-	SecurityGroupNotFound: {NotFound, FailedBuildModel, "a security group that was named does not exist in the VPC"},
-	CertificateNotFound:   {NotFound, FailedBuildModel, "a certificate does not exist, is not issued, or none covers a host"},
-	CertificatePending:    {Note, NoteReason, "a certificate is requested and not issued yet; its listener is created or changed once the certificate is issued"},
-	CertificateFailed:     {NotFound, FailedDeployModel, "ACM did not issue a certificate that was requested"},
-	ImportsHeld:           {Quota, FailedDeployModel, "a Secret of spec.tls changes so often that its next import into ACM waits; the certificate that was imported last keeps serving"},
-	ImportsNearQuota:      {Note, NoteReason, "the account is close to the quota of imports into ACM within a year"},
-	HostedZoneNotFound:    {NotFound, FailedBuildModel, "no public hosted zone of Route 53 can hold the record that proves to ACM who owns a host"},
-	TargetGroupNotFound:   {NotFound, FailedBuildModel, "a target group that was named does not exist"},
-	PortTaken:             {Conflict, FailedBuildModel, "another Service of the group has the port on the load balancer that they share; the other ports of the Service are served"},
-	ProtocolRefused:       {Invalid, FailedDeployModel, "AWS refuses to change the protocol of a listener; it goes on with the one that it has"},
-	TargetGroupTaken:      {Conflict, FailedBuildModel, "two Ingresses of a group, each with its Service, have names that join to the identity of one target group; the one that uses it keeps it, and the other one is refused"},
-	WebACLNotFound:        {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; the load balancer keeps the one that it has"},
-	NotSubscribed:         {NotFound, FailedDeployModel, "the account does not subscribe to Shield Advanced, so it cannot protect anything"},
-	TrustStoreNotFound:    {NotFound, FailedBuildModel, "a trust store that was named does not exist"},
-	NameTooLong:           {Invalid, FailedBuildModel, "a name exceeds what AWS admits"},
-	DeletionProtected:     {Conflict, FailedDeployModel, "deletion protection keeps the load balancer"},
-	DuplicateResource:     {Conflict, FailedDeployModel, "several resources in AWS carry the tags of one; the one that serves is kept, and a duplicate is deleted only if an annotation allows it"},
-	ResourceDisowned:      {Note, NoteReason, "a resource that was to be deleted no longer has the tags of its load balancer; it is kept and no longer managed"},
-	ReplacementRefused:    {Conflict, FailedDeployModel, "an edit would replace the load balancer by another one, with another DNS name, and a replacement policy refuses that; the rest of the edit is carried out"},
-	PlanNotApproved:       {Conflict, FailedDeployModel, "an annotation approves of another plan or of none; nothing of the load balancer is changed until it approves of the one that is wanted"},
-	LoadBalancerRetained:  {Note, NoteReason, "the object is deleted and its load balancer stays in AWS, by a deletion policy of Retain"},
-	ConnectionsReset:      {Note, NoteReason, "AWS resets connections to a node whose last ready pod ends, in a namespace whose pods are to end without a lost request"},
-	DriftReported:         {Note, NoteReason, "what was changed in AWS by hand stays, by a drift policy of report, until an edit asks for another value"},
-	DriftCorrected:        {Note, NoteReason, "what was changed in AWS by hand was found, and is put back"},
-	DeregistrationsHeld:   {Conflict, FailedDeployModel, "most targets of unusually many target groups are no longer declared although their pods or nodes exist; they stay registered until an annotation allows it"},
-	DeletionsHeld:         {Conflict, FailedDeployModel, "unusually many load balancers are to be deleted although their objects exist; they stay until an annotation allows it"},
-	Orphaned:              {NotFound, OrphanFound, "AWS holds a load balancer, target group, security group or certificate with the tags of the cluster that no object claims; the event is on a class of the kind of objects, or on the namespace"},
-	AccessDenied:          {Denied, FailedDeployModel, "the controller's role lacks a permission"},
-	QuotaExceeded:         {Quota, FailedDeployModel, "an AWS quota is reached, or would be exceeded by what is declared"},
-	RateExceeded:          {Throttled, FailedDeployModel, "AWS throttles the account; the controller reduces its rate of calls"},
-	NameTaken:             {Conflict, FailedDeployModel, "a resource of that name exists and does not belong to the controller"},
-	AWSRejected:           {Invalid, FailedDeployModel, "AWS refuses a request as invalid"},
-	AWSUnavailable:        {Transient, FailedDeployModel, "AWS did not answer, or answered with a server error"},
-	NoHealthyTargets:      {Note, UnhealthyTargets, "no target of a target group passes its health check"},
-	VerifyingListeners:    {Note, NoteReason, "more listeners of a Gateway verify clients than AWS admits of one load balancer by default"},
-	UnansweredHealthCheck: {Note, NoteReason, "health checks of targets behind a UDP listener come over TCP to a port where the Service has UDP only, so that all targets may be unhealthy"},
-	ReadinessGateClosed:   {Note, UnhealthyTargets, "pods have waited for minutes for their targets to become healthy"},
-	PodsEndEarly:          {Note, NoteReason, "in a namespace with label elbv2.k8s.aws/pod-drain-inject, pods declare a grace period or a sleep before their end that is shorter than the time for which load balancers may send requests to them"},
-	PodsUngated:           {Note, NoteReason, "in a namespace with label elbv2.k8s.aws/pod-readiness-gate-inject, pods have no readiness gate of a TargetGroupBinding that registers them"},
-	ServiceMissing:        {NotFound, BackendNotFound, "a backend Service, or the Service of a TargetGroupBinding, does not exist; requests for it are answered by 503"},
-	CleanupFailed:         {Transient, FailedCleanup, "the targets or rules of a TargetGroupBinding that is deleted could not be removed; it stays until they are"},
-	EndpointNotResolved:   {NotFound, FailedNetwork, "the network interface or security group of an endpoint cannot be determined"},
-	ZoneNotEnabled:        {Note, UnhealthyTargets, "targets are in availability zones in which their load balancer has no subnet, so that they get no requests"},
-	SecurityGroupUnclear:  {Note, FailedNetwork, "several security groups of a network interface may be the one for rules of load balancers, by their tags; one of them gets the rules"},
-	InvalidNetworking:     {Invalid, FailedNetwork, "spec.networking of a TargetGroupBinding has an invalid peer or port; the rest of it is granted, and no rule that it may declare is revoked"},
-	RulesNotWritten:       {Transient, FailedNetwork, "AWS did not accept the security group rules that spec.networking of a TargetGroupBinding declares"},
-	DryRun:                {Note, DryRunReason, "the Ingress or Gateway is planned and not deployed"},
-	PlanTooLarge:          {Note, NoteReason, "the plan does not fit into an annotation as it is"},
-	InvalidBinding:        {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
-	TargetGroupBound:      {Conflict, FailedReconcile, "another TargetGroupBinding serves the target group; this one, often a copy in another namespace, registers nothing"},
-	UnseenMembers:         {Note, NoteReason, "with --watch-namespace a group has, or may have, members in other namespaces: the parts of its load balancer that may be theirs stay"},
-	UnwatchedNamespaces:   {Note, NoteReason, "a Gateway admits routes or ListenerSets of namespaces that --watch-namespace excludes: they are not served"},
-	UnseenBindings:        {Conflict, FailedReconcile, "with --watch-namespace the controller may not list the TargetGroupBindings of other namespaces, so that targets which it did not register stay registered"},
-	BindingNotCompleted:   {Transient, FailedReconcile, "the API server did not accept the fields of a TargetGroupBinding that are completed from its target group; nothing is registered before it does"},
-	SecretNotFound:        {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that existing rules keep their login and new ones answer 503, or of spec.tls, so that the certificate imported before stays in use"},
-	SecretRefused:         {Denied, FailedBuildModel, "the controller may not read a Secret, by Kubernetes' permissions or by --required-secrets-label; what it was used for before stays, new rules with login answer 503"},
-	InvalidCACertificate:  {Invalid, FailedBuildModel, "a reference of spec.tls.frontend of a Gateway leads to no certificates of authorities; if none of a port does, its HTTPS listeners are not accepted"},
-	CACertificateUnread:   {Transient, FailedBuildModel, "the API server did not return a ConfigMap with certificates of authorities, or the controller may not read it; an existing trust store stays as it is, and a listener that needs a new one waits"},
-	InvalidSecret:         {Invalid, FailedBuildModel, "a Secret lacks a key, has unusable content such as an expired certificate, or has an invalid name; what it was used for before stays, new rules with login answer 503"},
-	SecretUnread:          {Transient, FailedBuildModel, "the API server did not return a Secret; what it was used for before stays, new rules with login answer 503, and everything else goes on"},
-	ObjectsUnread:         {Transient, FailedLoadGroupID, "the API server did not return an object that determines the load balancer; nothing is changed until it does"},
-	FinalizerNotAdded:     {Transient, FailedAdd, "the API server did not accept the finalizer; nothing is created in AWS before it does"},
-	FinalizerNotRemoved:   {Transient, FailedRemove, "the API server did not accept the removal of the finalizer; nothing is left in AWS"},
-	StatusNotWritten:      {Transient, FailedStatus, "the API server did not accept the status; the load balancer works"},
-	StatusNotCleared:      {Transient, FailedCleanupStatus, "the API server did not accept that the name of a load balancer that is gone is taken off the status of a Service; the finalizer stays until it does"},
-	SeveralLoadBalancers:  {Note, NoteReason, "the hosts of an Ingress are on several load balancers of its group, so that its status shows several names"},
-	AddressNotShown:       {Note, NoteReason, "the status of a Service that is not of type LoadBalancer cannot show the address of its load balancer; the note has it"},
-	NotServed:             {Note, NoteReason, "a Service asks for a load balancer, or seems to, and this controller does not serve it, by its class or for want of one"},
-	HeldByFlags:           {Conflict, FailedBuildModel, "a Service that has a load balancer is no longer this controller's by its flags, though it was not edited; the load balancer stays as it is"},
-	TargetGroupKept:       {Note, NoteReason, "a target group that clusters share is not needed here any more and has targets of other clusters; it is kept and no longer managed"},
-	NoClientAdmitted:      {Note, NoteReason, "the security group of a load balancer admits no client, as an annotation for its sources is empty"},
-	CheckpointNotWritten:  {Transient, FailedDeployModel, "the API server did not accept a checkpoint that records which resources in AWS are duplicates; nothing of the load balancer is deleted before it does"},
-	DefinitionMissing:     {Transient, FailedDeployModel, "the API server does not serve TargetGroupBindings, because their definition was removed or never applied; no target is registered before it is applied"},
-	InvalidConfiguration:  {Invalid, FailedBuildModel, "a configuration of a Gateway or GatewayClass does not exist, or has a value that cannot be used; the load balancer stays as it was"},
-	UnsupportedAddress:    {Invalid, FailedBuildModel, "a Gateway asks for an address of a type that load balancers do not have"},
-	AddressNotUsable:      {NotFound, FailedBuildModel, "a Gateway asks for an address that is not an Elastic IP address of the account, or is in use"},
+	InvalidIngressClass:    {Invalid, FailedLoadGroupID, "the IngressClass, or the IngressClassParams it names, does not exist or does not admit this Ingress"},
+	InvalidGroup:           {Invalid, FailedLoadGroupID, "the group name or order is not acceptable"},
+	InvalidAnnotation:      {Invalid, FailedBuildModel, "an annotation's value is malformed or out of range"},
+	UnknownAnnotation:      {Note, UnknownKey, "an annotation has the controller's prefix and is unknown, probably by a spelling mistake"},
+	UnsupportedFeature:     {Note, NoteReason, "a setting is valid and this version does not act on it"},
+	IgnoredSetting:         {Note, NoteReason, "a setting has no effect beside another one"},
+	EndedSupport:           {Note, NoteReason, "a setting works, but AWS has ended its support for the service behind it"}, // decision 16: WAF Classic
+	ConflictingSettings:    {Conflict, FailedBuildModel, "two members of a group declare different values for one setting of the shared load balancer"},
+	SettingsWait:           {Note, NoteReason, "the shared settings of a group stay as they are until a member is corrected whose former settings are not known; rules and targets of the others change"},
+	GroupWaits:             {Conflict, FailedBuildModel, "a member of a group waits for another one: with --strict-groups until all are valid, else if it is not known what is deployed of that member and AWS holds no load balancer whose settings could be kept"},
+	InvalidRule:            {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},
+	OverlappingRule:        {Note, NoteReason, "a rule shares requests with one of another namespace's Ingress of the group, and one of the two answers them: the Ingress that joined earlier, or the one with the lower group.order"},
+	ServiceNotFound:        {NotFound, FailedBuildModel, "a Service that an action names does not exist"},
+	BackendLeftOut:         {Note, NoteReason, "a Service that an action of a listener names beside others does not exist: the other target groups get its share"},
+	ServicePortNotFound:    {NotFound, FailedBuildModel, "a backend Service has no such port"},
+	WrongServiceType:       {Invalid, FailedBuildModel, "instance targets need a Service of type NodePort or LoadBalancer"},
+	NoSubnets:              {NotFound, FailedBuildModel, "no subnet of the VPC qualifies for the load balancer"},
+	InvalidSubnets:         {Invalid, FailedBuildModel, "the subnets that were named cannot carry the load balancer"},
+	SecurityGroupNotFound:  {NotFound, FailedBuildModel, "a security group that was named does not exist in the VPC"},
+	CertificateNotFound:    {NotFound, FailedBuildModel, "a certificate does not exist, is not issued, or none covers a host"},
+	CertificatePending:     {Note, NoteReason, "a certificate is requested and not issued yet; its listener is created or changed once the certificate is issued"},
+	CertificateFailed:      {NotFound, FailedDeployModel, "ACM did not issue a certificate that was requested"},
+	ImportsHeld:            {Quota, FailedDeployModel, "a Secret of spec.tls changes so often that its next import into ACM waits; the certificate that was imported last keeps serving"},
+	ImportsNearQuota:       {Note, NoteReason, "the account is close to the quota of imports into ACM within a year"},
+	HostedZoneNotFound:     {NotFound, FailedBuildModel, "no public hosted zone of Route 53 can hold the record that proves to ACM who owns a host"},
+	TargetGroupNotFound:    {NotFound, FailedBuildModel, "a target group that was named does not exist"},
+	PortTaken:              {Conflict, FailedBuildModel, "another Service of the group has the port on the load balancer that they share; the other ports of the Service are served"},
+	ProtocolRefused:        {Invalid, FailedDeployModel, "AWS refuses to change the protocol of a listener; it goes on with the one that it has"},
+	TargetGroupTaken:       {Conflict, FailedBuildModel, "two Ingresses of a group, each with its Service, have names that join to the identity of one target group; the one that uses it keeps it, and the other one is refused"},
+	WebACLNotFound:         {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; the load balancer keeps the one that it has"},
+	NotSubscribed:          {NotFound, FailedDeployModel, "the account does not subscribe to Shield Advanced, so it cannot protect anything"},
+	TrustStoreNotFound:     {NotFound, FailedBuildModel, "a trust store that was named does not exist"},
+	NameTooLong:            {Invalid, FailedBuildModel, "a name exceeds what AWS admits"},
+	DeletionProtected:      {Conflict, FailedDeployModel, "deletion protection keeps the load balancer"},
+	DuplicateResource:      {Conflict, FailedDeployModel, "several resources in AWS carry the tags of one; the one that serves is kept, and a duplicate is deleted only if an annotation allows it"},
+	ResourceDisowned:       {Note, NoteReason, "a resource that was to be deleted no longer has the tags of its load balancer; it is kept and no longer managed"},
+	ReplacementRefused:     {Conflict, FailedDeployModel, "an edit would replace the load balancer by another one, with another DNS name, and a replacement policy refuses that; the rest of the edit is carried out"},
+	PlanNotApproved:        {Conflict, FailedDeployModel, "an annotation approves of another plan or of none; nothing of the load balancer is changed until it approves of the one that is wanted"},
+	LoadBalancerRetained:   {Note, NoteReason, "the object is deleted and its load balancer stays in AWS, by a deletion policy of Retain"},
+	ConnectionsReset:       {Note, NoteReason, "AWS resets connections to a node whose last ready pod ends, in a namespace whose pods are to end without a lost request"},
+	DriftReported:          {Note, NoteReason, "what was changed in AWS by hand stays, by a drift policy of report, until an edit asks for another value"},
+	DriftCorrected:         {Note, NoteReason, "what was changed in AWS by hand was found, and is put back"},
+	DeregistrationsHeld:    {Conflict, FailedDeployModel, "most targets of unusually many target groups are no longer declared although their pods or nodes exist; they stay registered until an annotation allows it"},
+	DeletionsHeld:          {Conflict, FailedDeployModel, "unusually many load balancers are to be deleted although their objects exist; they stay until an annotation allows it"},
+	Orphaned:               {NotFound, OrphanFound, "AWS holds a load balancer, target group, security group or certificate with the tags of the cluster that no object claims; the event is on a class of the kind of objects, or on the namespace"},
+	AccessDenied:           {Denied, FailedDeployModel, "the controller's role lacks a permission"},
+	QuotaExceeded:          {Quota, FailedDeployModel, "an AWS quota is reached, or would be exceeded by what is declared"},
+	RateExceeded:           {Throttled, FailedDeployModel, "AWS throttles the account; the controller reduces its rate of calls"},
+	NameTaken:              {Conflict, FailedDeployModel, "a resource of that name exists and does not belong to the controller"},
+	AWSRejected:            {Invalid, FailedDeployModel, "AWS refuses a request as invalid"},
+	AWSUnavailable:         {Transient, FailedDeployModel, "AWS did not answer, or answered with a server error"},
+	NoHealthyTargets:       {Note, UnhealthyTargets, "no target of a target group passes its health check"},
+	VerifyingListeners:     {Note, NoteReason, "more listeners of a Gateway verify clients than AWS admits of one load balancer by default"},
+	UnusableReadinessProbe: {Note, NoteReason, "the health check is to be that of the readiness probe of the pods, and no check of AWS does the same; the usual one takes its place"},
+	UnansweredHealthCheck:  {Note, NoteReason, "health checks of targets behind a UDP listener come over TCP to a port where the Service has UDP only, so that all targets may be unhealthy"},
+	ReadinessGateClosed:    {Note, UnhealthyTargets, "pods have waited for minutes for their targets to become healthy"},
+	PodsEndEarly:           {Note, NoteReason, "in a namespace with label elbv2.k8s.aws/pod-drain-inject, pods declare a grace period or a sleep before their end that is shorter than the time for which load balancers may send requests to them"},
+	PodsUngated:            {Note, NoteReason, "in a namespace with label elbv2.k8s.aws/pod-readiness-gate-inject, pods have no readiness gate of a TargetGroupBinding that registers them"},
+	ServiceMissing:         {NotFound, BackendNotFound, "a backend Service, or the Service of a TargetGroupBinding, does not exist; requests for it are answered by 503"},
+	CleanupFailed:          {Transient, FailedCleanup, "the targets or rules of a TargetGroupBinding that is deleted could not be removed; it stays until they are"},
+	EndpointNotResolved:    {NotFound, FailedNetwork, "the network interface or security group of an endpoint cannot be determined"},
+	ZoneNotEnabled:         {Note, UnhealthyTargets, "targets are in availability zones in which their load balancer has no subnet, so that they get no requests"},
+	SecurityGroupUnclear:   {Note, FailedNetwork, "several security groups of a network interface may be the one for rules of load balancers, by their tags; one of them gets the rules"},
+	InvalidNetworking:      {Invalid, FailedNetwork, "spec.networking of a TargetGroupBinding has an invalid peer or port; the rest of it is granted, and no rule that it may declare is revoked"},
+	RulesNotWritten:        {Transient, FailedNetwork, "AWS did not accept the security group rules that spec.networking of a TargetGroupBinding declares"},
+	DryRun:                 {Note, DryRunReason, "the Ingress or Gateway is planned and not deployed"},
+	PlanTooLarge:           {Note, NoteReason, "the plan does not fit into an annotation as it is"},
+	InvalidBinding:         {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
+	TargetGroupBound:       {Conflict, FailedReconcile, "another TargetGroupBinding serves the target group; this one, often a copy in another namespace, registers nothing"},
+	UnseenMembers:          {Note, NoteReason, "with --watch-namespace a group has, or may have, members in other namespaces: the parts of its load balancer that may be theirs stay"},
+	UnwatchedNamespaces:    {Note, NoteReason, "a Gateway admits routes or ListenerSets of namespaces that --watch-namespace excludes: they are not served"},
+	UnseenBindings:         {Conflict, FailedReconcile, "with --watch-namespace the controller may not list the TargetGroupBindings of other namespaces, so that targets which it did not register stay registered"},
+	BindingNotCompleted:    {Transient, FailedReconcile, "the API server did not accept the fields of a TargetGroupBinding that are completed from its target group; nothing is registered before it does"},
+	SecretNotFound:         {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that existing rules keep their login and new ones answer 503, or of spec.tls, so that the certificate imported before stays in use"},
+	SecretRefused:          {Denied, FailedBuildModel, "the controller may not read a Secret, by Kubernetes' permissions or by --required-secrets-label; what it was used for before stays, new rules with login answer 503"},
+	InvalidCACertificate:   {Invalid, FailedBuildModel, "a reference of spec.tls.frontend of a Gateway leads to no certificates of authorities; if none of a port does, its HTTPS listeners are not accepted"},
+	CACertificateUnread:    {Transient, FailedBuildModel, "the API server did not return a ConfigMap with certificates of authorities, or the controller may not read it; an existing trust store stays as it is, and a listener that needs a new one waits"},
+	InvalidSecret:          {Invalid, FailedBuildModel, "a Secret lacks a key, has unusable content such as an expired certificate, or has an invalid name; what it was used for before stays, new rules with login answer 503"},
+	SecretUnread:           {Transient, FailedBuildModel, "the API server did not return a Secret; what it was used for before stays, new rules with login answer 503, and everything else goes on"},
+	ObjectsUnread:          {Transient, FailedLoadGroupID, "the API server did not return an object that determines the load balancer; nothing is changed until it does"},
+	FinalizerNotAdded:      {Transient, FailedAdd, "the API server did not accept the finalizer; nothing is created in AWS before it does"},
+	FinalizerNotRemoved:    {Transient, FailedRemove, "the API server did not accept the removal of the finalizer; nothing is left in AWS"},
+	StatusNotWritten:       {Transient, FailedStatus, "the API server did not accept the status; the load balancer works"},
+	StatusNotCleared:       {Transient, FailedCleanupStatus, "the API server did not accept that the name of a load balancer that is gone is taken off the status of a Service; the finalizer stays until it does"},
+	SeveralLoadBalancers:   {Note, NoteReason, "the hosts of an Ingress are on several load balancers of its group, so that its status shows several names"},
+	AddressNotShown:        {Note, NoteReason, "the status of a Service that is not of type LoadBalancer cannot show the address of its load balancer; the note has it"},
+	NotServed:              {Note, NoteReason, "a Service asks for a load balancer, or seems to, and this controller does not serve it, by its class or for want of one"},
+	HeldByFlags:            {Conflict, FailedBuildModel, "a Service that has a load balancer is no longer this controller's by its flags, though it was not edited; the load balancer stays as it is"},
+	TargetGroupKept:        {Note, NoteReason, "a target group that clusters share is not needed here any more and has targets of other clusters; it is kept and no longer managed"},
+	NoClientAdmitted:       {Note, NoteReason, "the security group of a load balancer admits no client, as an annotation for its sources is empty"},
+	CheckpointNotWritten:   {Transient, FailedDeployModel, "the API server did not accept a checkpoint that records which resources in AWS are duplicates; nothing of the load balancer is deleted before it does"},
+	DefinitionMissing:      {Transient, FailedDeployModel, "the API server does not serve TargetGroupBindings, because their definition was removed or never applied; no target is registered before it is applied"},
+	InvalidConfiguration:   {Invalid, FailedBuildModel, "a configuration of a Gateway or GatewayClass does not exist, or has a value that cannot be used; the load balancer stays as it was"},
+	UnsupportedAddress:     {Invalid, FailedBuildModel, "a Gateway asks for an address of a type that load balancers do not have"},
+	AddressNotUsable:       {NotFound, FailedBuildModel, "a Gateway asks for an address that is not an Elastic IP address of the account, or is in use"},
 }
 
 // Lookup returns the table entry of a code; ok is false for a code that is not declared.

@@ -113,6 +113,7 @@ func targetGroupRows() []Row {
 		to(annotation.TargetControlPort, tg+"targetControlPort"),
 		to(annotation.HealthCheckPort, check+"healthCheckPort"),
 		to(annotation.HealthCheckProtocol, check+"healthCheckProtocol"),
+		to(annotation.HealthCheck, check+"healthCheckFrom"),
 		to(annotation.HealthCheckPath, check+"healthCheckPath"),
 		to(annotation.HealthCheckInterval, check+"healthCheckInterval"),
 		to(annotation.HealthCheckTimeout, check+"healthCheckTimeout"),

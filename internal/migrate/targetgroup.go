@@ -60,6 +60,9 @@ func (b *balancer) properties(u *unit, g *intent.TargetGroup) configv1.TargetGro
 	if g.ProtocolVersion == "GRPC" {
 		p.HealthCheckConfig.Matcher = &configv1.HealthCheckMatcher{GRPCCode: &h.Matcher}
 	}
+	if _, ok := b.declared(u, g, annotation.HealthCheck); ok {
+		b.fromProbe(u, g, p.HealthCheckConfig)
+	}
 	if port, ok := b.declared(u, g, annotation.HealthCheckPort); ok { // as it is written: the intent has the node port of a name
 		p.HealthCheckConfig.HealthCheckPort = &port
 	}
@@ -76,6 +79,29 @@ func (b *balancer) properties(u *unit, g *intent.TargetGroup) configv1.TargetGro
 		p.TargetControlPort = &g.ControlPort
 	}
 	return p
+}
+
+// fromProbe has a health check made from readiness probes, as that of the Ingress is, but for what annotations set.
+func (b *balancer) fromProbe(u *unit, g *intent.TargetGroup, c *configv1.HealthCheckConfiguration) {
+	c.HealthCheckFrom = ptr.To(configv1.FromReadinessProbe)
+	unset := func(k annotation.Key) bool { _, ok := b.declared(u, g, k); return !ok }
+	if unset(annotation.HealthCheckProtocol) {
+		c.HealthCheckProtocol = nil
+	}
+	if unset(annotation.HealthCheckPath) {
+		c.HealthCheckPath = nil
+	}
+	if unset(annotation.SuccessCodes) {
+		c.Matcher = nil
+	}
+	for k, n := range map[annotation.Key]**int32{
+		annotation.HealthCheckInterval: &c.HealthCheckInterval, annotation.HealthCheckTimeout: &c.HealthCheckTimeout,
+		annotation.HealthyThreshold: &c.HealthyThresholdCount, annotation.UnhealthyThreshold: &c.UnhealthyThresholdCount,
+	} {
+		if unset(k) {
+			*n = nil
+		}
+	}
 }
 
 // declared is the value of an annotation for a target group: the Service's, else the Ingress's.

@@ -23,6 +23,9 @@ const (
 	Secret             Kind = "Secret"
 	ConfigMap          Kind = "ConfigMap"
 	TargetGroupBinding Kind = "TargetGroupBinding"
+	Pod                Kind = "Pod"
+	// PodOfService is the kind of the pod that stands for those behind a Service, under the name of the Service: see Representative.
+	PodOfService Kind = "PodOfService"
 
 	GatewayClass   Kind = "GatewayClass"
 	Gateway        Kind = "Gateway"
@@ -70,6 +73,8 @@ func KindOf(object any) (Kind, bool) {
 		return ConfigMap, true
 	case *v1beta1.TargetGroupBinding:
 		return TargetGroupBinding, true
+	case *corev1.Pod:
+		return Pod, true
 	case *gatewayv1.GatewayClass:
 		return GatewayClass, true
 	case *gatewayv1.Gateway:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -46,8 +47,26 @@ func (s Snapshot) Delete(kind Kind, namespace, name string) {
 
 // Get implements Reader.
 func (s Snapshot) Get(kind Kind, namespace, name string) (metav1.Object, bool) {
+	if kind == PodOfService {
+		return s.podOfService(namespace, name)
+	}
 	o, ok := s[kind][identity{namespace, name}]
 	return o, ok
+}
+
+func (s Snapshot) podOfService(namespace, name string) (metav1.Object, bool) {
+	svc, ok := s[Service][identity{namespace, name}].(*corev1.Service)
+	if !ok {
+		return nil, false
+	}
+	var pods []*corev1.Pod
+	for _, o := range s.List(Pod, namespace) {
+		if p, ok := o.(*corev1.Pod); ok {
+			pods = append(pods, p)
+		}
+	}
+	pod := Representative(svc, pods)
+	return pod, pod != nil
 }
 
 // List implements Reader.

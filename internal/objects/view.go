@@ -164,6 +164,11 @@ func (v *View) Services(namespace string) []*corev1.Service {
 	return List[*corev1.Service](v, Service, namespace)
 }
 
+// PodOfService gets the pod that stands for those behind a Service, which must not be modified.
+func (v *View) PodOfService(namespace, service string) (*corev1.Pod, bool) {
+	return Lookup[*corev1.Pod](v, PodOfService, namespace, service)
+}
+
 // Namespace gets a Namespace.
 func (v *View) Namespace(name string) (*corev1.Namespace, bool) {
 	return Lookup[*corev1.Namespace](v, Namespace, "", name)

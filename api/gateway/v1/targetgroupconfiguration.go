@@ -46,8 +46,19 @@ type HealthCheckMatcher struct {
 	GRPCCode *string `json:"grpcCode,omitempty"`
 }
 
+// HealthCheckSource is what health checks are made from.
+// +kubebuilder:validation:Enum=ReadinessProbe
+type HealthCheckSource string
+
+// FromReadinessProbe has health checks do what readiness probes of the pods do.
+const FromReadinessProbe HealthCheckSource = "ReadinessProbe"
+
+
 // HealthCheckConfiguration is how a target group checks its targets. Elastic Load Balancing has the bounds of the numbers.
 type HealthCheckConfiguration struct {
+	// HealthCheckFrom has the check made from something else; other fields take precedence. ReadinessProbe is the readiness probe of the pods.
+	// +optional
+	HealthCheckFrom *HealthCheckSource `json:"healthCheckFrom,omitempty"`
 	// HealthyThresholdCount is the number of successes that make a target healthy.
 	// +optional
 	HealthyThresholdCount *int32 `json:"healthyThresholdCount,omitempty"`

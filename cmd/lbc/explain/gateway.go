@@ -298,6 +298,9 @@ func check(has func(*configv1.HealthCheckConfiguration) bool) func(*configv1.Tar
 	return func(p *configv1.TargetGroupProps) bool { return p.HealthCheckConfig != nil && has(p.HealthCheckConfig) }
 }
 
+// probed reports whether health checks are made from readiness probes.
+var probed = check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthCheckFrom != nil })
+
 // configured sets the sources of the fields of a target group of a Gateway's route.
 func (x *explainer) configured(id string, route diag.Object, fields []Field) {
 	b, ok := x.binding(id)
@@ -316,7 +319,7 @@ func (x *explainer) configured(id string, route diag.Object, fields []Field) {
 			if strings.HasPrefix(p.field, "healthCheckConfig.") { // it is taken from one configuration as a whole
 				at := slices.IndexFunc(layers, func(l configuration.Layer[configv1.TargetGroupProps]) bool { return l.Spec.HealthCheckConfig != nil })
 				if at >= 0 {
-					from = declared(layers[at:at+1], p.field, p.has)
+					from = cmp.Or(declared(layers[at:at+1], p.field, p.has), declared(layers[at:at+1], "healthCheckConfig.healthCheckFrom", probed))
 				}
 			} else {
 				from = declared(layers, p.field, p.has)

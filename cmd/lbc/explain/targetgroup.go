@@ -27,6 +27,12 @@ func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 			out.Fields = append(out.Fields, field(name, value, x.annotated(tg.ID, o, keys)))
 		}
 	}
+	checked := func(name, value string, keys ...annotation.Key) {
+		if value != "" && value != "0" {
+			from := cmp.Or(x.annotated(tg.ID, o, keys), x.annotated(tg.ID, o, []annotation.Key{annotation.HealthCheck, annotation.ServiceHealthCheck}))
+			out.Fields = append(out.Fields, field(name, value, from))
+		}
+	}
 	out.Fields = append(out.Fields, Field{Name: "backend", Value: x.service(tg.ID), Source: source(o, "Backend")})
 	h := tg.HealthCheck
 	targets := x.annotated(tg.ID, o, []annotation.Key{annotation.TargetType, annotation.ServiceTargetType})
@@ -43,14 +49,14 @@ func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 	out.Fields = append(out.Fields, port)
 	add("protocol", tg.Protocol, annotation.BackendProtocol, annotation.ServiceBackendProtocol)
 	add("protocol version", tg.ProtocolVersion, annotation.BackendProtocolVersion)
-	add("health check protocol", h.Protocol, annotation.HealthCheckProtocol, annotation.ServiceHCProtocol)
-	add("health check port", h.Port, annotation.HealthCheckPort, annotation.ServiceHCPort)
-	add("health check path", h.Path, annotation.HealthCheckPath, annotation.ServiceHCPath)
-	add("success codes", h.Matcher, annotation.SuccessCodes, annotation.ServiceHCSuccessCodes)
-	add("health check interval", seconds(h.IntervalSeconds), annotation.HealthCheckInterval, annotation.ServiceHCInterval)
-	add("health check timeout", seconds(h.TimeoutSeconds), annotation.HealthCheckTimeout, annotation.ServiceHCTimeout)
-	add("healthy after", times(h.HealthyThreshold), annotation.HealthyThreshold, annotation.ServiceHCHealthy)
-	add("unhealthy after", times(h.UnhealthyThreshold), annotation.UnhealthyThreshold, annotation.ServiceHCUnhealthy)
+	checked("health check protocol", h.Protocol, annotation.HealthCheckProtocol, annotation.ServiceHCProtocol)
+	checked("health check port", h.Port, annotation.HealthCheckPort, annotation.ServiceHCPort)
+	checked("health check path", h.Path, annotation.HealthCheckPath, annotation.ServiceHCPath)
+	checked("success codes", h.Matcher, annotation.SuccessCodes, annotation.ServiceHCSuccessCodes)
+	checked("health check interval", seconds(h.IntervalSeconds), annotation.HealthCheckInterval, annotation.ServiceHCInterval)
+	checked("health check timeout", seconds(h.TimeoutSeconds), annotation.HealthCheckTimeout, annotation.ServiceHCTimeout)
+	checked("healthy after", times(h.HealthyThreshold), annotation.HealthyThreshold, annotation.ServiceHCHealthy)
+	checked("unhealthy after", times(h.UnhealthyThreshold), annotation.UnhealthyThreshold, annotation.ServiceHCUnhealthy)
 	for _, k := range slices.Sorted(maps.Keys(tg.Attributes)) {
 		add("attribute "+k, tg.Attributes[k], annotation.TargetGroupAttributes, annotation.ServiceTGAttributes)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -60,6 +61,8 @@ type CacheReader struct {
 	// Departed are objects whose absence the cache proves; nil = none. Those that others need to serve traffic, as Services, must not be among them: where one is
 	// deleted and created again at once, the API server shows the new one first.
 	Departed *Departed
+	// PodOfService reads the pod that stands for those behind a Service; nil without an error means that there is none. Nil = none is read.
+	PodOfService func(namespace, service string) (*corev1.Pod, error)
 
 	get  func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error)
 	list func(list client.ObjectList, which client.ListOption) error
@@ -94,6 +97,9 @@ var confirmed = map[objects.Kind]bool{
 
 // Get implements objects.Reader.
 func (r *CacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
+	if kind == objects.PodOfService {
+		return r.podOfService(namespace, name)
+	}
 	o := kube.Kinds[kind].Object
 	if o == nil {
 		return nil, r.Fail(fmt.Errorf("kind %q is not read: %w", kind, proof.ErrUnknown))
@@ -113,6 +119,22 @@ func (r *CacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Obj
 		return nil, r.Fail(fmt.Errorf("reading %s %s: %w", kind, key, err))
 	}
 	return o, ok
+}
+
+func (r *CacheReader) podOfService(namespace, service string) (metav1.Object, bool) {
+	if r.PodOfService == nil {
+		return nil, false
+	}
+	pod, err := r.PodOfService(namespace, service)
+	var unwatched *UnwatchedError
+	switch {
+	case errors.As(err, &unwatched) || apierrors.IsForbidden(err):
+		r.unwatched[objects.Read{Kind: objects.PodOfService, Namespace: namespace, Name: service}] = err
+		return nil, false
+	case err != nil:
+		return nil, r.Fail(fmt.Errorf("reading the pods of Service %s/%s: %w", namespace, service, err))
+	}
+	return pod, pod != nil
 }
 
 // Why implements objects.ReasonReader: the object, or with an empty name the objects of the namespace, are not watched.

@@ -3,6 +3,7 @@ package stacks
 import (
 	"context"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/servicepods"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -113,6 +115,18 @@ func (m *OwnerEvents) Read(kind objects.Kind) handler.TypedEventHandler[client.O
 			if x, ok := m.reader(ctx, nil).Get(m.kind(), name.Namespace, name.Name); ok {
 				m.enqueue(ctx, x, false, q)
 			}
+		}
+	})
+}
+
+// Endpoints is the handler of EndpointSlices: it wakes the stacks whose health checks are made from readiness probes of pods of which some came or went.
+func (m *OwnerEvents) Endpoints() handler.TypedEventHandler[client.Object, stack.Key] {
+	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[stack.Key]) {
+		o, _ := before.(*discoveryv1.EndpointSlice)
+		n, _ := after.(*discoveryv1.EndpointSlice)
+		service := queue.Newest(before, after).GetLabels()[discoveryv1.LabelServiceName]
+		if servicepods.PodsChanged(o, n) {
+			m.wakeReaders(m.Pods.Changed(types.NamespacedName{Namespace: queue.Newest(before, after).GetNamespace(), Name: service}), q)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -22,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
+	"github.com/k8s-lbc/lbc/internal/controller/servicepods"
 	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
@@ -50,9 +52,10 @@ type Reconciler struct {
 	Index       *reads.Index[stack.Key]
 	Departed    reads.Departed // the owner's objects that are gone
 	Waker       queue.Waker[stack.Key]
-	Secrets     *secret.Reader // nil = none are read
-	ConfigMaps  *secret.Reader // likewise
-	Hidden      *HiddenMembers // nil = the caches show all namespaces
+	Secrets     *secret.Reader      // nil = none are read
+	ConfigMaps  *secret.Reader      // likewise
+	Pods        *servicepods.Reader // nil = none are read
+	Hidden      *HiddenMembers      // nil = the caches show all namespaces
 	Backend     *BackendGroup
 	Brake       *brake.Brake // nil = none
 	// Contested reports whether the controller of another cluster of the same name registers targets in a target group; nil = none does.
@@ -225,6 +228,9 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 func (s *Reconciler) reader(ctx context.Context, live client.Reader) *reads.CacheReader {
 	r := reads.NewCacheReader(ctx, s.Client, live)
 	r.Definitions = s.Definitions
+	if s.Pods != nil {
+		r.PodOfService = func(namespace, service string) (*corev1.Pod, error) { return s.Pods.Pod(ctx, namespace, service) }
+	}
 	return r
 }
 

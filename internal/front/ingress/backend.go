@@ -118,7 +118,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 			g.ControlPort = 0
 		}
 	}
-	g.HealthCheck = t.healthCheck(read, svc, g)
+	g.HealthCheck = t.healthCheck(read, svc, port, g)
 	return g
 }
 

@@ -1,11 +1,14 @@
 package ingress
 
 import (
+	"cmp"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/probe"
 	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -13,32 +16,41 @@ import (
 
 const grpc = "GRPC"
 
-// healthCheck is the health check of a target group, from annotations of the Service, of the Ingress, and defaults, in this order.
-func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, g *intent.TargetGroup) stack.HealthCheck {
-	path, matcher := "/", "200"
+// healthCheck is the health check of a target group, from annotations of the Service, of the Ingress, the readiness probe of its pods if one of both asks for it, and
+// defaults, in this order.
+func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, port corev1.ServicePort, g *intent.TargetGroup) stack.HealthCheck {
+	d := stack.HealthCheck{
+		Protocol: g.Protocol, Port: stack.TrafficPort, Path: "/", Matcher: "200", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2,
+	}
 	low, high := 200, 499
 	if g.ProtocolVersion == grpc {
-		path, matcher = "/AWS.ALB/healthcheck", "12"
+		d.Path, d.Matcher = "/AWS.ALB/healthcheck", "12"
 		low, high = 0, 99
 	}
-	h := stack.HealthCheck{
-		Protocol:           read.String(annotation.HealthCheckProtocol).Or(g.Protocol),
-		Port:               healthCheckPort(read, svc, g.TargetType),
-		Path:               read.String(annotation.HealthCheckPath).Or(path),
-		Matcher:            read.String(annotation.SuccessCodes).Or(matcher),
-		IntervalSeconds:    read.Int32(annotation.HealthCheckInterval).Or(15),
-		TimeoutSeconds:     read.Int32(annotation.HealthCheckTimeout).Or(5),
-		HealthyThreshold:   read.Int32(annotation.HealthyThreshold).Or(2),
-		UnhealthyThreshold: read.Int32(annotation.UnhealthyThreshold).Or(2),
+	if read.String(annotation.HealthCheck).Set {
+		of, problem := probe.Group{Service: svc, Port: port, TargetType: g.TargetType, ProtocolVersion: g.ProtocolVersion}, ""
+		if d, problem = of.HealthCheck(t.view, d); problem != "" {
+			read.Note(annotation.HealthCheck, diag.UnusableReadinessProbe, problem+"; the health check is the usual one", probe.Remedy)
+		}
 	}
-	if !annotation.ValidHealthCheckPath(h.Path) {
+	h := stack.HealthCheck{
+		Protocol:           read.String(annotation.HealthCheckProtocol).Or(d.Protocol),
+		Port:               healthCheckPort(read, svc, g.TargetType, d.Port),
+		Path:               read.String(annotation.HealthCheckPath).Or(d.Path),
+		Matcher:            read.String(annotation.SuccessCodes).Or(d.Matcher),
+		IntervalSeconds:    read.Int32(annotation.HealthCheckInterval).Or(d.IntervalSeconds),
+		TimeoutSeconds:     read.Int32(annotation.HealthCheckTimeout).Or(d.TimeoutSeconds),
+		HealthyThreshold:   read.Int32(annotation.HealthyThreshold).Or(d.HealthyThreshold),
+		UnhealthyThreshold: read.Int32(annotation.UnhealthyThreshold).Or(d.UnhealthyThreshold),
+	}
+	if h.Path != "" && !annotation.ValidHealthCheckPath(h.Path) {
 		read.Invalid(annotation.HealthCheckPath, fmt.Sprintf("health check path must start with a slash and have at most 1024 characters: %q", h.Path), "")
 	}
-	if !annotation.ValidCodes(h.Matcher, low, high) {
+	if h.Matcher != "" && !annotation.ValidCodes(h.Matcher, low, high) {
 		read.Invalid(annotation.SuccessCodes, fmt.Sprintf("success codes must be values, lists or ranges from %d to %d: %q", low, high, h.Matcher),
-			fmt.Sprintf("write codes such as %s or %d-%d", matcher, low, high))
+			fmt.Sprintf("write codes such as %s or %d-%d", cmp.Or(d.Matcher, "200"), low, high))
 	}
-	if h.TimeoutSeconds >= h.IntervalSeconds {
+	if h.TimeoutSeconds >= h.IntervalSeconds && h.IntervalSeconds > 0 {
 		k := annotation.HealthCheckInterval
 		if _, _, ok := read.Raw(annotation.HealthCheckTimeout); ok {
 			k = annotation.HealthCheckTimeout
@@ -49,16 +61,16 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, g
 	return h
 }
 
-// healthCheckPort is the port of the annotation if it is valid, else the traffic port.
-func healthCheckPort(read annotation.Reader, svc *corev1.Service, targetType string) string {
+// healthCheckPort is the port of the annotation if it is valid, else def.
+func healthCheckPort(read annotation.Reader, svc *corev1.Service, targetType, def string) string {
 	f := read.String(annotation.HealthCheckPort)
 	if !f.Set {
-		return stack.TrafficPort
+		return def
 	}
 	port, problem, remedy := serviceport.HealthCheck(svc, f.Value, targetType)
 	if problem != "" {
 		read.Invalid(annotation.HealthCheckPort, problem, remedy)
-		return stack.TrafficPort
+		return def
 	}
 	return port
 }

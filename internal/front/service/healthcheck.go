@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -8,49 +9,61 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/probe"
 	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // healthCheck is the health check of a target group of svc. With instance targets and external traffic policy Local, only nodes with a
 // ready pod may get traffic; kube-proxy reports them on the Service's health check node port.
-func (t *translation) healthCheck(svc *corev1.Service, targetType string) stack.HealthCheck {
-	protocol, port, path := tcp, stack.TrafficPort, "/"
-	timeout, threshold := int32(10), int32(3)
+func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, targetType string) stack.HealthCheck {
+	d := stack.HealthCheck{
+		Protocol: tcp, Port: stack.TrafficPort, Path: "/", Matcher: "200-399", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3,
+	}
 	if targetType == stack.TargetInstance && svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal && svc.Spec.Type == corev1.ServiceTypeLoadBalancer {
-		protocol, path, timeout, threshold = "HTTP", "/healthz", 6, 2
+		d.Protocol, d.Path, d.TimeoutSeconds, d.HealthyThreshold, d.UnhealthyThreshold = "HTTP", "/healthz", 6, 2, 2
 		if n := svc.Spec.HealthCheckNodePort; n != 0 {
-			port = strconv.Itoa(int(n))
+			d.Port = strconv.Itoa(int(n))
+		}
+	}
+	usual := d
+	if t.read.String(annotation.ServiceHealthCheck).Set {
+		of, problem := probe.Group{Service: svc, Port: port, TargetType: targetType, Network: true}, ""
+		if d, problem = of.HealthCheck(t.view, d); problem != "" {
+			t.read.Note(annotation.ServiceHealthCheck, diag.UnusableReadinessProbe, problem+"; the health check is the usual one", probe.Remedy)
 		}
 	}
 	h := stack.HealthCheck{
-		Protocol:           t.healthCheckProtocol(protocol),
-		Port:               t.healthCheckPort(svc, targetType, port),
-		IntervalSeconds:    t.read.Int32(annotation.ServiceHCInterval).Or(10),
-		TimeoutSeconds:     timeout,
-		HealthyThreshold:   t.read.Int32(annotation.ServiceHCHealthy).Or(threshold),
-		UnhealthyThreshold: t.read.Int32(annotation.ServiceHCUnhealthy).Or(threshold),
+		Protocol:           t.healthCheckProtocol(d.Protocol),
+		Port:               t.healthCheckPort(svc, targetType, d.Port),
+		IntervalSeconds:    t.read.Int32(annotation.ServiceHCInterval).Or(d.IntervalSeconds),
+		TimeoutSeconds:     usual.TimeoutSeconds,
+		HealthyThreshold:   t.read.Int32(annotation.ServiceHCHealthy).Or(d.HealthyThreshold),
+		UnhealthyThreshold: t.read.Int32(annotation.ServiceHCUnhealthy).Or(d.UnhealthyThreshold),
 	}
 	if !t.config.BasicHealthCheck {
-		h.TimeoutSeconds = t.read.Int32(annotation.ServiceHCTimeout).Or(timeout)
+		h.TimeoutSeconds = t.read.Int32(annotation.ServiceHCTimeout).Or(d.TimeoutSeconds)
 	}
-	if h.Protocol == tcp {
+	switch h.Protocol {
+	case "": // of the target group as it is
+	case tcp:
 		for _, k := range []annotation.Key{annotation.ServiceHCPath, annotation.ServiceHCSuccessCodes} {
 			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect on TCP health checks", k), "set "+string(annotation.ServiceHCProtocol)+": http, or remove it")
 		}
-	} else {
-		h.Path = t.read.String(annotation.ServiceHCPath).Or(path)
+	default:
+		h.Path = t.read.String(annotation.ServiceHCPath).Or(cmp.Or(d.Path, usual.Path))
 		if !annotation.ValidHealthCheckPath(h.Path) {
 			t.read.Invalid(annotation.ServiceHCPath, fmt.Sprintf("health check path must start with a slash and have at most 1024 characters: %q", h.Path), "")
 		}
 		if !t.config.BasicHealthCheck {
-			h.Matcher = t.read.String(annotation.ServiceHCSuccessCodes).Or("200-399")
+			h.Matcher = t.read.String(annotation.ServiceHCSuccessCodes).Or(usual.Matcher)
 			if !annotation.ValidCodes(h.Matcher, 200, 599) {
 				t.read.Invalid(annotation.ServiceHCSuccessCodes, fmt.Sprintf("success codes must be values, lists or ranges from 200 to 599: %q", h.Matcher), "write codes such as 200-399")
 			}
 		}
 	}
-	if h.TimeoutSeconds > h.IntervalSeconds {
+	if h.TimeoutSeconds > h.IntervalSeconds && h.IntervalSeconds > 0 {
 		k := annotation.ServiceHCInterval
 		if _, _, ok := t.read.Raw(annotation.ServiceHCTimeout); ok {
 			k = annotation.ServiceHCTimeout

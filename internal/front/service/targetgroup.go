@@ -54,7 +54,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 	} else {
 		t.read.Ignored(annotation.ServiceNodeLabels, fmt.Sprintf("annotation %s has no effect on ip targets", annotation.ServiceNodeLabels), "remove it, or use instance targets")
 	}
-	g.HealthCheck = t.healthCheck(svc, targetType)
+	g.HealthCheck = t.healthCheck(svc, port, targetType)
 	if text := serviceport.UnansweredCheck(svc, port, targetType, protocol, g.HealthCheck); text != "" {
 		t.report("", at, diag.UnansweredHealthCheck, text, "set annotation "+string(annotation.ServiceHCPort)+" to a port with a TCP listener, or add a TCP port with the same targetPort to the Service")
 	}

@@ -15,6 +15,7 @@ var properties = []entry{
 	{path: "targetGroupAttributes[].value", of: both, effect: "Value."},
 	{path: "tags", of: both, absent: "`--default-tags`", effect: "Tags of the target group."},
 	{path: "healthCheckConfig", of: both, absent: "of the fields", effect: "The health check. It is taken from one configuration as a whole. On an NLB, instance targets of a Service with externalTrafficPolicy Local are checked by HTTP on the Service's healthCheckNodePort: `/healthz`, every 10 s, 6 s, 2 and 2 times."},
+	{path: "healthCheckConfig.healthCheckFrom", of: both, absent: "of the other fields", effect: "`ReadinessProbe`: the health check is that of the readiness probe of the pods, where other fields set nothing ([health-checks.md](tasks/health-checks.md))."},
 	{path: "healthCheckConfig.healthCheckProtocol", of: both, absent: "ALB: that of the target group; NLB: `TCP`", effect: "HealthCheckProtocol; TCP is for NLBs."},
 	{path: "healthCheckConfig.healthCheckPort", of: both, absent: "`traffic-port`", effect: "HealthCheckPort: traffic-port, a number, or the name of a port of the Service. All checks come over TCP, to targets of UDP listeners too: where the Service has no TCP port at the same target, its only TCP port is the default with `standard` rule construction; without one, an event of the route (`UnansweredHealthCheck`) says so."},
 	{path: "healthCheckConfig.healthCheckPath", of: both, absent: "`/`, GRPC: `/AWS.ALB/healthcheck`", effect: "HealthCheckPath; not of TCP checks."},

@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/front/probe"
 	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -304,6 +305,9 @@ func (g *group) healthCheck(port corev1.ServicePort) (ok bool) {
 	f := value(g.layers, "healthCheckConfig", func(p *props) *lbcgatewayv1.HealthCheckConfiguration { return p.HealthCheckConfig })
 	c := &f.Value
 	h := g.defaultCheck(port)
+	if c.HealthCheckFrom != nil && g.svc != nil {
+		h = g.probed(port, f.Source, h)
+	}
 	if c.HealthCheckProtocol != nil {
 		h.Protocol = string(*c.HealthCheckProtocol)
 		if h.Matcher == "" {
@@ -335,7 +339,7 @@ func (g *group) healthCheck(port corev1.ServicePort) (ok bool) {
 		}
 		h.Port = port
 	}
-	if !slices.Contains([]string{protocolHTTP, protocolHTTPS, protocolTCP}, h.Protocol) || g.t.in.Family != attachment.Network && h.Protocol == protocolTCP {
+	if !slices.Contains([]string{"", protocolHTTP, protocolHTTPS, protocolTCP}, h.Protocol) || g.t.in.Family != attachment.Network && h.Protocol == protocolTCP {
 		g.fail(f.Source, diag.InvalidRule, fmt.Sprintf("health check protocol %s: the load balancer has %s", h.Protocol, strings.Join(g.checks(), ", ")), "write one of these")
 		return false
 	}
@@ -344,6 +348,16 @@ func (g *group) healthCheck(port corev1.ServicePort) (ok bool) {
 	}
 	g.HealthCheck = h
 	return true
+}
+
+// probed is the health check from the readiness probe of the pods.
+func (g *group) probed(port corev1.ServicePort, at intent.Source, otherwise stack.HealthCheck) stack.HealthCheck {
+	of := probe.Group{Service: g.svc, Port: port, TargetType: g.TargetType, ProtocolVersion: g.ProtocolVersion, Network: g.t.in.Family == attachment.Network}
+	h, problem := of.HealthCheck(g.t.in.View, otherwise)
+	if problem != "" {
+		g.t.found = append(g.t.found, diag.New(at.Object, at.Path+".healthCheckFrom", diag.UnusableReadinessProbe, problem+"; the health check is the usual one", probe.Remedy))
+	}
+	return h
 }
 
 // checks are the protocols of health checks.
