@@ -53,7 +53,6 @@ type HealthCheckSource string
 // FromReadinessProbe has health checks do what readiness probes of the pods do.
 const FromReadinessProbe HealthCheckSource = "ReadinessProbe"
 
-
 // HealthCheckConfiguration is how a target group checks its targets. Elastic Load Balancing has the bounds of the numbers.
 type HealthCheckConfiguration struct {
 	// HealthCheckFrom has the check made from something else; other fields take precedence. ReadinessProbe is the readiness probe of the pods.

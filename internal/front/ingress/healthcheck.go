@@ -28,7 +28,8 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, p
 		low, high = 0, 99
 	}
 	if read.String(annotation.HealthCheck).Set {
-		of, problem := probe.Group{Service: svc, Port: port, TargetType: g.TargetType, ProtocolVersion: g.ProtocolVersion}, ""
+		of := probe.Group{Service: svc, Port: port, TargetType: g.TargetType, ProtocolVersion: g.ProtocolVersion}
+		var problem string
 		if d, problem = of.HealthCheck(t.view, d); problem != "" {
 			read.Note(annotation.HealthCheck, diag.UnusableReadinessProbe, problem+"; the health check is the usual one", probe.Remedy)
 		}

@@ -110,6 +110,13 @@ func newReader(t *testing.T, c *harness.Cluster) *reader {
 			t.Fatal(err)
 		}
 	}
+	// This cluster has no Deployment of the controller, from which lbc explain reads its flags.
+	seeded := c.Simulator.Seed()
+	script := fmt.Sprintf("#!/bin/sh\nif [ \"$1\" = explain ]; then set -- \"$@\" --cluster-name %s --aws-region %s --aws-vpc-id %s; fi\nexec %q \"$@\"\n",
+		seeded.Cluster.Name, seeded.Region, seeded.VPC.ID, filepath.Join(string(c.Repo), "bin", "lbc"))
+	if err := os.WriteFile(filepath.Join(bin, "lbc"), []byte(script), 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
 	return &reader{T: t, c: c, directory: dir, variables: append(c.Environ(),
 		"PATH="+bin+":"+filepath.Join(string(c.Repo), "bin")+":"+os.Getenv("PATH"), "HOME="+dir, "TMPDIR="+bin, simulatorVariable+"="+c.Env.URL,
 	)}
