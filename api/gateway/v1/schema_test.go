@@ -108,7 +108,15 @@ func (s *openAPI) list(path string, into *[]string) {
 	}
 }
 
-func TestTheSchemasAreThoseOfTheExistingController(t *testing.T) {
+// additions are the fields that the existing controller does not have, by kind, as the lists have them.
+var additions = map[string][]string{
+	"TargetGroupConfiguration": {
+		"defaultConfiguration.healthCheckConfig.healthCheckFrom string enum=ReadinessProbe",
+		"routeConfigurations[].targetGroupProps.healthCheckConfig.healthCheckFrom string enum=ReadinessProbe",
+	},
+}
+
+func TestTheSchemasAreThoseOfTheExistingControllerWithTheAdditionsAlone(t *testing.T) {
 	t.Parallel()
 	for kind, plural := range map[string]string{
 		"LoadBalancerConfiguration": "loadbalancerconfigurations", "TargetGroupConfiguration": "targetgroupconfigurations", "ListenerRuleConfiguration": "listenerruleconfigurations",
@@ -119,6 +127,14 @@ func TestTheSchemasAreThoseOfTheExistingController(t *testing.T) {
 		}
 		var got []string
 		d.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].list("", &got)
+		for _, field := range additions[kind] {
+			n := slices.Index(got, field)
+			if n < 0 {
+				t.Errorf("%s lacks the addition %q", kind, field)
+				continue
+			}
+			got = slices.Delete(got, n, n+1)
+		}
 		golden := "testdata/" + plural + ".txt"
 		want, err := os.ReadFile(golden) //nolint:gosec // ours
 		if err != nil {
