@@ -68,6 +68,7 @@ var Operations = withAddOns(map[string]Operation{
 	"DescribeAddresses":             ec2Operation("DescribeAddresses", "find the Elastic IP addresses that Gateways ask for"),
 	"DescribeAvailabilityZones":     ec2Operation("DescribeAvailabilityZones", "distinguish local and wavelength zones from others"),
 	"DescribeInstances":             ec2Operation("DescribeInstances", "find the network interfaces of nodes"),
+	"DescribeManagedPrefixLists":    ec2Operation("DescribeManagedPrefixLists", "know how many rules a prefix list counts for, only where an object names one; without it each counts as one, and AWS's refusals show what does not fit"),
 	"DescribeNetworkInterfaces":     ec2Operation("DescribeNetworkInterfaces", "find the security groups of pods"),
 	"DescribeRouteTables":           ec2Operation("DescribeRouteTables", "distinguish public subnets from private ones"),
 	"DescribeSecurityGroups":        ec2Operation("DescribeSecurityGroups", "find security groups and their rules"),

@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/inbound"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -41,6 +42,7 @@ type build struct {
 	source   *stack.Ref // the group whose traffic targets allow; nil = the rules of targets are not managed
 	noGroups bool       // a network load balancer without security groups
 	groups   []stack.SecurityGroup
+	lists    inbound.Lists // those that rules of groups name, as far as they are known
 	ports    []*port
 	front    frontend
 	owners   map[string]int       // the member that owns a target group, by identity
@@ -183,7 +185,7 @@ func (b *build) run() {
 // stack assembles what was built.
 func (b *build) stack() *stack.Stack {
 	s := &stack.Stack{Key: b.e.Key, Cluster: b.cfg.Cluster, VPC: b.cfg.VPC}
-	s.SecurityGroups = b.groups
+	s.SecurityGroups, s.PrefixLists = b.groups, b.lists
 	s.TargetGroups = b.tgs
 	s.LoadBalancers = append([]stack.LoadBalancer{b.lb}, b.front.balancers...)
 	s.Listeners = slices.Concat(b.listen, b.front.listeners)

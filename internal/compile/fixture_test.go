@@ -112,6 +112,7 @@ func account() facts.Facts {
 		},
 		ForeignGroups:  map[string]*facts.SecurityGroup{"sg-0f": nil},
 		ForeignSubnets: map[string]*facts.Subnet{"subnet-0f": nil},
+		PrefixLists:    map[string]*stack.PrefixList{"pl-1": {MaxEntries: 1}, "pl-2": nil},
 		Certificates: map[string]facts.Certificate{
 			certificate1: {ARN: certificate1, Status: "ISSUED", Domains: []string{"*.example.com"}},
 		},

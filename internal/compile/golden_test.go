@@ -286,6 +286,11 @@ func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing, frontend *f
 			f.ForeignGroups = map[string]*facts.SecurityGroup{}
 		}
 		f.ForeignGroups[n.Key] = all.ForeignGroups[n.Key]
+	case facts.NeedPrefixList:
+		if f.PrefixLists == nil {
+			f.PrefixLists = map[string]*stack.PrefixList{}
+		}
+		f.PrefixLists[n.Key] = all.PrefixLists[n.Key]
 	case facts.NeedLimits:
 		f.Limits = map[string]int{}
 		maps.Copy(f.Limits, all.Limits)

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inbound"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -37,16 +39,20 @@ func (b *build) managedGroups() {
 		all = appendOnce(all, permission)
 	}
 	rules := [][]stack.Permission{all}
-	limit, known := b.rulesPerGroup(all)
-	if packed := inbound.Pack(all); known && inbound.Count(packed) > limit {
+	lists, least, listsKnown := b.prefixLists(all)
+	limit, known := b.rulesPerGroup(all, lists)
+	if packed := inbound.Pack(all); known && listsKnown && (lists.Count(packed) > limit || least > 1) {
 		room := quota.GroupsPerInterface(limit) - (len(b.lb.SecurityGroups) - 1)
-		n := (inbound.Count(packed) + limit - 1) / limit
-		if n > room {
-			b.refuseRules(byPort, packed, limit, room)
+		n, fits := max(least, (lists.Count(packed)+limit-1)/limit), false
+		for ; n <= room && !fits; n++ { // a prefix list is in one group as a whole, so that the others may have to take more
+			rules, fits = lists.Arrange(packed, make([][]stack.Permission, n), limit)
+		}
+		if !fits {
+			b.refuseRules(byPort, packed, lists, limit, room)
 			return
 		}
-		rules, _ = inbound.Arrange(packed, make([][]stack.Permission, n), limit)
 	}
+	b.lists = lists
 	refs := make([]stack.Ref, 0, len(rules))
 	for i := range rules {
 		ref := stack.Ref{Kind: first.Kind, ID: stack.NthManagedSecurityGroup(i + 1)}
@@ -61,43 +67,81 @@ func (b *build) managedGroups() {
 	b.lb.SecurityGroups = slices.Replace(b.lb.SecurityGroups, at, at+1, refs...)
 }
 
+// prefixLists are those that rules name, as far as they can be read: AWS is left to decide of the others, and the load balancer keeps at least as many
+// managed groups as it has. known is false until they are looked up.
+func (b *build) prefixLists(rules []stack.Permission) (lists inbound.Lists, least int, known bool) {
+	least, known = 1, true
+	for _, p := range rules {
+		need := facts.Need{Kind: facts.NeedPrefixList, Key: p.PrefixList}
+		if p.PrefixList == "" {
+			continue
+		}
+		switch l, asked := b.f.PrefixLists[p.PrefixList]; {
+		case b.f.Failed(need) != nil:
+			lb, looked := b.existing()
+			known = known && looked
+			if lb != nil {
+				least = max(least, len(lb.ManagedRules))
+			}
+		case !asked:
+			b.require(need)
+			known = false
+		case l != nil:
+			if lists == nil {
+				lists = inbound.Lists{}
+			}
+			lists[p.PrefixList] = *l
+		}
+	}
+	return lists, least, known
+}
+
 // rulesPerGroup is how many rules a managed group may have: the quota, or as many as one of those that exist has, which shows that AWS admits this
 // account more. Where the quota is enough it is not asked what exists.
-func (b *build) rulesPerGroup(rules []stack.Permission) (limit int, known bool) {
+func (b *build) rulesPerGroup(rules []stack.Permission, lists inbound.Lists) (limit int, known bool) {
 	limit = cmp.Or(b.cfg.RulesPerSecurityGroup, quota.RulesPerSecurityGroup)
-	if len(rules) <= limit || inbound.Count(inbound.Pack(rules)) <= limit {
+	if lists.Count(rules) <= limit || lists.Count(inbound.Pack(rules)) <= limit {
 		return limit, true
 	}
 	lb, known := b.existing()
 	if lb != nil {
-		limit = max(limit, lb.RulesOfGroup)
+		for _, g := range lb.ManagedRules {
+			limit = max(limit, lists.Count(g))
+		}
 	}
 	return limit, known
 }
 
 // refuseRules has the member corrected whose rules do not fit. That is one whose rules do not stand, where there is such a one, and of these the one with the
 // most rules; so that a new member does not take the place of those that were there before.
-func (b *build) refuseRules(byPort [][]stack.Permission, packed []stack.Permission, limit, room int) {
+func (b *build) refuseRules(byPort [][]stack.Permission, packed []stack.Permission, lists inbound.Lists, limit, room int) {
 	var standing inbound.Traffic
 	if lb, _ := b.existing(); lb != nil {
 		standing = inbound.Of(lb.Ingress)
 	}
 	worst, most, stands := 0, -1, false
 	for i, rules := range byPort {
-		n, there := inbound.Count(inbound.Pack(rules)), !slices.ContainsFunc(rules, func(p stack.Permission) bool { return !standing.Admits(p) })
+		n, there := lists.Count(inbound.Pack(rules)), !slices.ContainsFunc(rules, func(p stack.Permission) bool { return !standing.Admits(p) })
 		if most < 0 || stands && !there || stands == there && n >= most {
 			worst, most, stands = i, n, there
 		}
 	}
 	p := b.ports[worst]
 	i, source := p.cidrs.Member, p.cidrs.Source
-	if !p.cidrs.Set {
+	switch {
+	case p.cidrs.Set:
+	case p.prefixLists.Set:
+		i, source = p.prefixLists.Member, p.prefixLists.Source
+	default:
 		i, source = p.members[len(p.members)-1], intent.Source{}
 	}
-	n := inbound.Count(packed)
+	n, listed, instead := lists.Count(packed), "", "ranges"
+	if named := lists.Named(packed); len(named) > 0 {
+		listed, instead = "; each rule counts as many as its prefix list may have entries ("+strings.Join(named, ", ")+"), and these are in one group", "ranges, or to prefix lists of fewer entries"
+	}
 	b.failShared(i, diag.New(b.members[i].Object, source.Place(), diag.QuotaExceeded,
-		fmt.Sprintf("the security groups of the load balancer would need %d inbound rules, %d of them for port %d: they may have %d, as AWS admits %d rules in each of %d groups; nothing of it is sent to AWS",
-			n, most, p.number, limit*room, limit, room),
-		fmt.Sprintf("restrict the port to fewer or wider ranges, name security groups of your own, or have the quota %q raised in Service Quotas and set --max-rules-per-security-group to it",
-			quota.RulesPerSecurityGroupName)))
+		fmt.Sprintf("the security groups of the load balancer would need %d inbound rules, %d of them for port %d: they may have %d, as AWS admits %d rules in each of %d groups%s; nothing of it is sent to AWS",
+			n, most, p.number, limit*room, limit, room, listed),
+		fmt.Sprintf("restrict the port to fewer or wider %s, name security groups of your own, or have the quota %q raised in Service Quotas and set --max-rules-per-security-group to it",
+			instead, quota.RulesPerSecurityGroupName)))
 }

@@ -1,11 +1,14 @@
 package compile
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inbound"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -130,10 +133,105 @@ func TestAGroupWithMoreRulesThanTheQuotaShowsThatTheAccountHasAHigherOne(t *test
 	t.Parallel()
 	m := ingress("shop", "web", onPorts(apart(90), 80))
 	lone := Compile(loadBalancer(m), account(), config(), nil)
-	f := asFacts(account(), mustBuild(t, lone))
-	f.Existing.RulesOfGroup = 90
+	want := mustBuild(t, lone)
+	f := asFacts(account(), want)
+	f.Existing.ManagedRules = [][]stack.Permission{slices.Concat(want.SecurityGroups[0].Ingress, want.SecurityGroups[1].Ingress)}
 	s := mustBuild(t, Compile(loadBalancer(m), f, config(), lone.Memory))
 	if n := len(s.LoadBalancers[0].SecurityGroups); n != 2 {
 		t.Errorf("%d groups, want the managed one and the backend's", n)
+	}
+}
+
+// fromLists is a member whose listeners admit ranges and prefix lists.
+func fromLists(ranges []string, lists []string, ports ...int32) func(*intent.Member) {
+	return func(m *intent.Member) {
+		onPorts(ranges, ports...)(m)
+		for i := range m.Listeners {
+			m.Listeners[i].PrefixLists = set(m, "prefix-lists", lists)
+		}
+	}
+}
+
+func TestAPrefixListCountsAsManyRulesAsItMayHaveEntries(t *testing.T) {
+	t.Parallel()
+	lists := map[string]*stack.PrefixList{
+		"pl-30": {MaxEntries: 30}, "pl-35": {MaxEntries: 35}, "pl-36": {MaxEntries: 36}, "pl-37": {MaxEntries: 37}, "pl-55": {MaxEntries: 55}, "pl-80": {MaxEntries: 80}, "pl-six": {MaxEntries: 60, IPv6: true}, "pl-none": nil,
+	}
+	for name, c := range map[string]struct {
+		member func(*intent.Member)
+		groups []int  // the rules of each managed group, as EC2 counts them
+		text   string // of the refusal
+	}{
+		"a list and few ranges":                          {member: fromLists(apart(5), []string{"pl-55"}, 80), groups: []int{60}},
+		"a list and a range too many":                    {member: fromLists(apart(6), []string{"pl-55"}, 80), groups: []int{60, 1}},
+		"a list on two ports":                            {member: fromLists(nil, []string{"pl-55"}, 80, 443), groups: []int{55, 55}},
+		"a list on ports that touch":                     {member: fromLists(nil, []string{"pl-55"}, 80, 81), groups: []int{55}},
+		"lists of which no two fit into a group":         {member: fromLists(nil, []string{"pl-35", "pl-36", "pl-37"}, 80), groups: []int{37, 36, 35}},
+		"a list of IPv6 beside one of IPv4":              {member: fromLists(nil, []string{"pl-six", "pl-55"}, 80), groups: []int{60}},
+		"a list that does not exist":                     {member: fromLists(nil, []string{"pl-none"}, 80, 443), groups: []int{2}},
+		"a list that is larger than a group":             {member: fromLists(nil, []string{"pl-80"}, 80), text: "would need 80 inbound rules, 80 of them for port 80: they may have 240, as AWS admits 60 rules in each of 4 groups; each rule counts as many as its prefix list may have entries (pl-80 has 80), and these are in one group"},
+		"a list on more ports than groups have room for": {member: fromLists(nil, []string{"pl-55"}, 80, 82, 84, 86, 88), text: "would need 275 inbound rules, 55 of them for port 88: they may have 240"},
+		"lists that fit by their number only":            {member: fromLists(nil, []string{"pl-35"}, 80, 82, 84, 86, 88), text: "would need 175 inbound rules, 35 of them for port 88"},
+	} {
+		f := account()
+		f.PrefixLists = lists
+		r := Compile(loadBalancer(ingress("shop", "web", c.member)), f, config(), nil)
+		if c.text != "" {
+			if r.Stack != nil || len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != diag.QuotaExceeded || r.Diagnostics[0].Path != "metadata.annotations[alb.ingress.kubernetes.io/prefix-lists]" || !strings.Contains(r.Diagnostics[0].Message(), c.text) {
+				t.Errorf("%s: %v, want %q", name, r.Diagnostics, c.text)
+			}
+			continue
+		}
+		s := mustBuild(t, r)
+		var groups []int
+		for _, g := range s.SecurityGroups {
+			if stack.IsManagedSecurityGroup(g.ID) {
+				groups = append(groups, inbound.Lists(s.PrefixLists).Count(inbound.Pack(g.Ingress)))
+			}
+		}
+		if !slices.Equal(groups, c.groups) {
+			t.Errorf("%s: groups of %v rules, want %v", name, groups, c.groups)
+		}
+	}
+}
+
+func TestPrefixListsAreLookedUpOnlyWhereRulesNameThemAndWithoutAnAnswerCountAsOneInTheGroupsThatStand(t *testing.T) {
+	t.Parallel()
+	f := account()
+	f.PrefixLists = nil
+	if r := Compile(loadBalancer(ingress("shop", "web", onPorts(apart(40), 80, 443))), f, config(), nil); len(r.Needs) > 0 {
+		t.Errorf("of ranges %v is asked", r.Needs)
+	}
+	named := loadBalancer(ingress("shop", "web", fromLists(nil, []string{"pl-9"}, 80, 443)))
+	need := facts.Need{Kind: facts.NeedPrefixList, Key: "pl-9"}
+	if r := Compile(named, f, config(), nil); len(r.Needs) != 1 || r.Needs[0] != need {
+		t.Errorf("of a list %v is asked", r.Needs)
+	}
+	managed := func(f facts.Facts) (n int) {
+		for _, g := range mustBuild(t, Compile(named, f, config(), nil)).SecurityGroups {
+			if stack.IsManagedSecurityGroup(g.ID) {
+				n++
+			}
+		}
+		return n
+	}
+	known, denied := f, f
+	known.PrefixLists = map[string]*stack.PrefixList{"pl-9": {MaxEntries: 50}}
+	denied.Errors = map[facts.Need]error{need: errors.New("denied")}
+	if n := managed(known); n != 2 {
+		t.Errorf("with its size known %d groups", n)
+	}
+	if n := managed(denied); n != 1 {
+		t.Errorf("with its size unknown %d groups", n)
+	}
+	want := mustBuild(t, Compile(named, known, config(), nil))
+	standing := asFacts(denied, want)
+	for _, g := range want.SecurityGroups {
+		if stack.IsManagedSecurityGroup(g.ID) {
+			standing.Existing.ManagedRules = append(standing.Existing.ManagedRules, g.Ingress)
+		}
+	}
+	if n := managed(standing); n != 2 {
+		t.Errorf("of two groups that stand %d are left while the size is unknown", n)
 	}
 }

@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/smithy-go"
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -18,6 +21,8 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
@@ -172,5 +177,55 @@ func TestWhatCannotBeReadTakesNoTargetAway(t *testing.T) {
 		if got := l.admitted(labNodeGroup); !slices.Equal(got, admitted) {
 			t.Errorf("%s: rules %v, want %v", name, got, admitted)
 		}
+	}
+}
+
+// denyingTargets is Elastic Load Balancing that registers nothing; its error is as the SDK's client returns it.
+type denyingTargets struct{ cloud.ELBV2 }
+
+func (denyingTargets) RegisterTargets(context.Context, *elbv2.RegisterTargetsInput, ...func(*elbv2.Options)) (*elbv2.RegisterTargetsOutput, error) {
+	return nil, &smithy.OperationError{ServiceID: cloud.ServiceELBV2, OperationName: "RegisterTargets", Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized"}}
+}
+
+// TestPassesOverABindingCountWhatTheyFindAndWhatFails has AWS refuse targets, and then a Service that is gone.
+func TestPassesOverABindingCountWhatTheyFindAndWhatFails(t *testing.T) {
+	t.Parallel()
+	l, _ := boundLab(t)
+	clients := l.clients()
+	clients.ELBV2 = denyingTargets{clients.ELBV2}
+	l.remote = &clients
+	l.restart()
+	pages := prometheus.NewRegistry()
+	l.bound.Metrics = metrics.New(pages)
+	counted := func() map[string]float64 {
+		t.Helper()
+		families, err := pages.Gather()
+		l.must(err)
+		out := map[string]float64{}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				labels := map[string]string{}
+				for _, p := range m.GetLabel() {
+					labels[p.GetName()] = p.GetValue()
+				}
+				if f.GetName() == "awslbc_controller_reconcile_errors_total" && labels["controller"] == "targetGroupBinding" {
+					out[labels["error_category"]] += m.GetCounter().GetValue()
+				}
+				if f.GetName() == "lbc_findings_total" && labels["owner"] == "elbv2.k8s.aws" {
+					out[labels["code"]] += m.GetCounter().GetValue()
+				}
+			}
+		}
+		return out
+	}
+	l.scale("web", "10.0.128.50", "10.0.128.51")
+	_, _ = l.round()
+	if got := counted(); got["register_pod_endpoint_error"] == 0 {
+		t.Errorf("a registration that AWS refused is counted as %v", got)
+	}
+	l.drop(&corev1.Service{}, "web")
+	_, _ = l.round()
+	if got := counted(); got["BackendServiceMissing"] == 0 || got["reconcile_targetgroupbinding_error"] == 0 {
+		t.Errorf("a Service that is gone is counted as %v", got)
 	}
 }

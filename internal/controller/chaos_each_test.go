@@ -262,6 +262,7 @@ func (l *lab) judgeTrouble(stage, permission, kind string, mark uint64, from int
 var uncalled = map[string]string{
 	"cognito-idp:DescribeUserPoolClient":         "Elastic Load Balancing asks for it on behalf of whoever creates a rule; its denial is one of CreateRule",
 	"ec2:DescribeAddresses":                      "no object here names an address by its text; internal/inventory/details_test.go",
+	"ec2:DescribeManagedPrefixLists":             "no object here names a prefix list; lifeOfTheRest",
 	"ec2:DescribeNetworkInterfaces":              "pods here have no interfaces of their own; internal/inventory/interfaces_test.go",
 	"ec2:DescribeRouteTables":                    "subnets here say by tags what they are for; internal/inventory/facts_test.go",
 	"sts:GetCallerIdentity":                      "AWS denies it to nobody",
@@ -290,6 +291,7 @@ var silent = map[string]bool{
 	"deleted ListCertificates":   true, // what was listed before is deleted
 	"ListHostedZones":            true, // a validation record that is not needed any more stays
 	"DescribeAccountLimits":      true, // AWS is left to decide
+	"DescribeManagedPrefixLists": true, // AWS is left to decide
 	"DescribeVpcs":               true, // targets are taken to be in the VPC until AWS says that they are not
 }
 

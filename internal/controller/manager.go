@@ -151,7 +151,7 @@ func (w *wiring) declares() bool { return len(w.declared()) > 0 }
 
 // aside reports whether a call looks for load balancers that nothing asks for. AWS denies it to a role for TargetGroupBindings alone.
 func (w *wiring) aside(c cloud.Call) bool {
-	return c.Operation == "DescribeAccountLimits" || // AWS is left to decide
+	return c.Operation == "DescribeAccountLimits" || c.Operation == "DescribeManagedPrefixLists" || // AWS is left to decide what fits
 		(c.Cause == cloud.Listing || c.Operation == "DescribeLoadBalancers") && !w.declares()
 }
 

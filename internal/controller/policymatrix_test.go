@@ -148,7 +148,7 @@ var (
 	isolated = []string{"elasticloadbalancing:DescribeTrustStores", "elasticloadbalancing:DescribeListenerAttributes", "elasticloadbalancing:ModifyListenerAttributes",
 		"elasticloadbalancing:DescribeCapacityReservation", "elasticloadbalancing:ModifyCapacityReservation"}
 	// unpublished are the actions of features of this controller, which no published policy has, and what needs them.
-	unpublished        = slices.Concat([]string{"wafv2:ListWebACLs", "acm:ImportCertificate", "elasticloadbalancing:DescribeAccountLimits"}, uploads)
+	unpublished        = slices.Concat([]string{"wafv2:ListWebACLs", "acm:ImportCertificate", "elasticloadbalancing:DescribeAccountLimits", "ec2:DescribeManagedPrefixLists"}, uploads)
 	needingUnpublished = []string{"guarded", "sealed", "again", "-web-", "k8s-traffic-"} // the backend group stays with a Gateway that cannot go
 )
 
@@ -243,6 +243,7 @@ var restDenials = map[string]struct {
 }{
 	"cognito-idp:DescribeUserPoolClient":         {[]string{"login"}, true},
 	"ec2:DescribeAddresses":                      {[]string{"edge"}, true},
+	"ec2:DescribeManagedPrefixLists":             {nil, true},
 	"ec2:DescribeNetworkInterfaces":              {[]string{"security group pods"}, true},
 	"ec2:DescribeRouteTables":                    {[]string{"login", "borrowed", "front", "6703f25e68", "edge", "web", "security group pods"}, false}, // an older policy lacks it
 	"elasticloadbalancing:DescribeAccountLimits": {nil, true},

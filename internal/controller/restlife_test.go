@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -33,7 +34,7 @@ TCPRoute shop/edge {spec: {parentRefs: [{name: edge}], rules: [{backendRefs: [{n
 // security groups of another account, addresses of customers, more rules than AWS admits by default, and Gateways with addresses and authorities.
 var lifeOfTheRest = []stage{
 	{"created", func(l *lab) {
-		l.create(labIngress("login", map[string]string{"certificate-arn": crashCertificate + "," + serverCertificate, "listen-ports": `[{"HTTPS":443}]`, "auth-type": "cognito", "tags": "stage=test",
+		l.create(labIngress("login", map[string]string{"certificate-arn": crashCertificate + "," + serverCertificate, "listen-ports": `[{"HTTPS":443}]`, "auth-type": "cognito", "tags": "stage=test", "security-group-prefix-lists": "pl-0a1de0000000000a1",
 			"auth-idp-cognito": `{"userPoolARN":"arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_demo","userPoolClientID":"client","userPoolDomain":"demo"}`}, "s0"))
 		l.create(labIngress("outpost", map[string]string{"customer-owned-ipv4-pool": "ipv4pool-coip-0a1de000000000001", "subnets": outpostSubnet}, "s1"))
 		l.create(labIngress("borrowed", map[string]string{"security-groups": l.groupNamed(sharedGroup), "manage-backend-security-group-rules": "true"}, "s1"))
@@ -103,6 +104,7 @@ func restLab(t *testing.T, prepare ...func(*lab)) *lab {
 	shared := l.securityGroup(sharedGroup)
 	l.sim.Account.Lock()
 	l.must(l.sim.Account.Buckets.Make("pki"))
+	l.sim.Account.AddPrefixList(&vpc.PrefixList{ID: "pl-0a1de0000000000a1", Name: "clients", Owner: l.sim.Account.ID, MaxEntries: 20})
 	g, _ := l.sim.Account.SecurityGroup(shared)
 	g.Owner = "210987654321"
 	l.must(l.sim.Account.SetQuota("rules-per-application-load-balancer", 200))

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,13 +29,13 @@ func apart(n int) string {
 	return strings.Join(out, ",")
 }
 
-// managedRules are the numbers of inbound rules of the managed security groups of web's load balancer, in the order of their names.
+// managedRules are the numbers of inbound rules of the managed security groups of the load balancer of an Ingress or Service, in the order of their names.
 func (l *lab) managedRules() (out []int) {
 	l.Helper()
 	var names []string
 	byName := map[string]int{}
 	for _, g := range l.sim.Resources().SecurityGroups {
-		if strings.HasPrefix(g.Tags["ingress.k8s.aws/resource"], "ManagedLBSecurityGroup") {
+		if strings.HasPrefix(cmp.Or(g.Tags["ingress.k8s.aws/resource"], g.Tags["service.k8s.aws/resource"]), "ManagedLBSecurityGroup") {
 			names, byName[g.Name] = append(names, g.Name), len(g.Ingress)
 		}
 	}

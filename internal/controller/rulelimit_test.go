@@ -73,7 +73,9 @@ func TestRulesBeyondTheQuotaAreReportedOnceAndNotSentToAWS(t *testing.T) {
 
 func TestADeniedReadOfTheLimitsIsNoLackOfThePermission(t *testing.T) {
 	t.Parallel()
-	if !(&wiring{}).aside(cloud.Call{Service: cloud.ServiceELBV2, Operation: "DescribeAccountLimits"}) {
-		t.Error("it is one")
+	for service, operation := range map[string]string{cloud.ServiceELBV2: "DescribeAccountLimits", cloud.ServiceEC2: "DescribeManagedPrefixLists"} {
+		if !(&wiring{}).aside(cloud.Call{Service: service, Operation: operation}) {
+			t.Errorf("%s is one", operation)
+		}
 	}
 }

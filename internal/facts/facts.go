@@ -20,6 +20,7 @@ const (
 	NeedForeignSubnet   NeedKind = "subnet"           // key: a subnet id that is not of the VPC
 	NeedSecurityGroups  NeedKind = "security-groups"  // all groups of the VPC
 	NeedForeignGroup    NeedKind = "security-group"   // key: a group id that is not of the VPC
+	NeedPrefixList      NeedKind = "prefix-list"      // key: id of a prefix list
 	NeedCertificates    NeedKind = "certificates"     // all issued certificates with domains
 	NeedTargetGroupName NeedKind = "target-group"     // key: name of a target group of the user
 	NeedOwnCertificates NeedKind = "own-certificates" // key: stack.Key string; the certificates in ACM that it owns
@@ -46,10 +47,11 @@ type Facts struct {
 	Routes         bool
 	ForeignSubnets map[string]*Subnet // by id; nil value = does not exist
 	SecurityGroups map[string]SecurityGroup
-	ForeignGroups  map[string]*SecurityGroup // nil value = does not exist
-	Certificates   map[string]Certificate    // by ARN; nil = not loaded
-	TargetGroups   map[string]*TargetGroup   // by name; nil value = does not exist
-	TrustStores    map[string]string         // ARN by name; empty = does not exist
+	ForeignGroups  map[string]*SecurityGroup    // nil value = does not exist
+	PrefixLists    map[string]*stack.PrefixList // by id; nil value = does not exist
+	Certificates   map[string]Certificate       // by ARN; nil = not loaded
+	TargetGroups   map[string]*TargetGroup      // by name; nil value = does not exist
+	TrustStores    map[string]string            // ARN by name; empty = does not exist
 	// OwnTrustStores are those that the stack being compiled owns. Valid if OwnTrustStoresKnown.
 	OwnTrustStores      []OwnTrustStore
 	OwnTrustStoresKnown bool
@@ -176,10 +178,10 @@ type LoadBalancer struct {
 	// Fixed has the subnets where the addresses of an NLB were chosen by a request, with these.
 	Fixed          map[string]stack.SubnetMapping
 	SecurityGroups []string
-	ManagedGroup   bool               // it has a security group whose rules the controller writes
-	Ingress        []stack.Permission // of these security groups
-	RulesOfGroup   int                // the most that one of them has, as EC2 counts them
-	IPAMPool       string             // empty = Amazon's addresses
+	ManagedGroup   bool                 // it has a security group whose rules the controller writes
+	Ingress        []stack.Permission   // of these security groups
+	ManagedRules   [][]stack.Permission // the same by group
+	IPAMPool       string               // empty = Amazon's addresses
 	// CustomerOwnedPool is the pool that it was created with.
 	CustomerOwnedPool string
 	Tags              map[string]string

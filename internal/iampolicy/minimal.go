@@ -37,7 +37,7 @@ type Info struct {
 
 // Features are all features.
 var Features = []Info{
-	{AccountLimits, true, "what exceeds the account's limits is left out before a call; without it, AWS's refusals show what does"},
+	{AccountLimits, true, "what exceeds the account's limits is left out before a call, and prefix lists count as many rules as they may have entries; without it, AWS's refusals show what does"},
 	{Capacity, true, "reserved capacity: `minimum-load-balancer-capacity`"},
 	{Discovery, true, "certificates of ACM that are found by host name"},
 	{CertificateRequests, false, "certificates that the controller requests: gate `EnableCertificateManagement`"},

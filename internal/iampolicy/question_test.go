@@ -98,7 +98,7 @@ func TestTheStandardPolicyLacksWhatOnlyFeaturesOfThisControllerNeed(t *testing.T
 	got := refused(t, Questions(d, subject), Standard("aws"))
 	slices.Sort(got)
 	want := []string{
-		"AddOns wafv2:ListWebACLs", "ChangeOwn acm:DeleteCertificate", "ChangeOwn acm:ImportCertificate", "Create acm:ImportCertificate", "Read acm:ListTagsForCertificate", "Read elasticloadbalancing:DescribeAccountLimits", "TagCertificates acm:AddTagsToCertificate",
+		"AddOns wafv2:ListWebACLs", "ChangeOwn acm:DeleteCertificate", "ChangeOwn acm:ImportCertificate", "Create acm:ImportCertificate", "Read acm:ListTagsForCertificate", "Read ec2:DescribeManagedPrefixLists", "Read elasticloadbalancing:DescribeAccountLimits", "TagCertificates acm:AddTagsToCertificate",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -56,6 +56,7 @@ var balancingRules = []rule{
 var computeRules = []rule{
 	{sid: "Read", actions: ec2("DescribeAddresses", "DescribeAvailabilityZones", "DescribeInstances", "DescribeNetworkInterfaces", "DescribeRouteTables", "DescribeSecurityGroups",
 		"DescribeSubnets", "DescribeVpcs")},
+	{sid: "Read", feature: AccountLimits, actions: ec2("DescribeManagedPrefixLists")},
 	{sid: "Read", actions: ec2("DescribeAccountAttributes", "DescribeInternetGateways", "DescribeTags", "DescribeVpcPeeringConnections", "GetSecurityGroupsForVpc"),
 		within: "elasticloadbalancing:CreateLoadBalancer"},
 	{sid: "Read", feature: Outposts, actions: ec2("DescribeCoipPools", "GetCoipPoolUsage"), within: "elasticloadbalancing:CreateLoadBalancer"},

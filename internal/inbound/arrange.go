@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -10,10 +11,10 @@ import (
 // has now. What stands and is wanted stays where it stands, and the traffic that is missing gets rules that are joined as far as that loses
 // nothing: rules of its own, or larger ones that take the place of what stands, whichever changes less. If these do not fit, all rules are
 // joined and distributed again. ok is false if that does not fit either.
-func Arrange(wanted []stack.Permission, have [][]stack.Permission, limit int) (rules [][]stack.Permission, ok bool) {
-	a := arrangement{wanted: wanted, traffic: Of(wanted), have: have}
+func (l Lists) Arrange(wanted []stack.Permission, have [][]stack.Permission, limit int) (rules [][]stack.Permission, ok bool) {
+	a := arrangement{lists: l, wanted: wanted, traffic: Of(wanted), have: have}
 	for _, h := range have {
-		a.limits = append(a.limits, max(limit, Count(h)))
+		a.limits = append(a.limits, max(limit, l.Count(h)))
 	}
 	kept := a.keep()
 	standing := Of(slices.Concat(kept...))
@@ -39,6 +40,7 @@ func Arrange(wanted []stack.Permission, have [][]stack.Permission, limit int) (r
 }
 
 type arrangement struct {
+	lists   Lists
 	wanted  []stack.Permission
 	traffic Traffic
 	have    [][]stack.Permission
@@ -92,22 +94,22 @@ func (a *arrangement) fillJoined(rules []stack.Permission) ([][]stack.Permission
 	return a.fill(standing, others)
 }
 
-// fill adds rules to groups, each to the first that has room. Rules that count in both families go first, as they need room in both. In the end no rule
-// is left that was not wanted as it is and that the others make idle.
+// fill adds rules to groups, each to the first that has room. Rules that count in both families go first, as they need room in both, and of the others those
+// that count most. In the end no rule is left that was not wanted as it is and that the others make idle.
 func (a *arrangement) fill(groups [][]stack.Permission, rules []stack.Permission) (all [][]stack.Permission, ok bool) {
 	for i := range groups {
 		all = append(all, slices.Clone(groups[i]))
-		if Count(all[i]) > a.limits[i] {
+		if a.lists.Count(all[i]) > a.limits[i] {
 			return nil, false
 		}
 	}
 	rules = slices.Clone(rules)
 	slices.SortStableFunc(rules, func(x, y stack.Permission) int {
-		return boolean(x.Group == stack.Ref{}) - boolean(y.Group == stack.Ref{})
+		return cmp.Or(boolean(x.Group == stack.Ref{})-boolean(y.Group == stack.Ref{}), a.lists.weight(y)-a.lists.weight(x))
 	})
 	for _, p := range rules {
 		i := 0
-		for i < len(all) && Count(append(slices.Clone(all[i]), p)) > a.limits[i] {
+		for i < len(all) && a.lists.Count(append(slices.Clone(all[i]), p)) > a.limits[i] {
 			i++
 		}
 		if i == len(all) {

@@ -136,7 +136,7 @@ func TestArrangedRulesAdmitWhatIsWantedWithinTheLimitAndAreThenLeftAlone(t *test
 		for i := range have {
 			have[i] = anyRules(t, "have", limit)
 		}
-		rules, ok := Arrange(wanted, have, limit)
+		rules, ok := Lists(nil).Arrange(wanted, have, limit)
 		if !ok {
 			t.Fatalf("%d rules do not fit into %d groups of %d", len(Pack(wanted)), groups, limit)
 		}
@@ -148,7 +148,7 @@ func TestArrangedRulesAdmitWhatIsWantedWithinTheLimitAndAreThenLeftAlone(t *test
 		if d := cmp.Diff(admitted(wanted), admitted(slices.Concat(rules...))); d != "" {
 			t.Fatal(d)
 		}
-		again, ok := Arrange(wanted, rules, limit)
+		again, ok := Lists(nil).Arrange(wanted, rules, limit)
 		if d := cmp.Diff(rules, again, cmpopts.EquateEmpty()); d != "" || !ok {
 			t.Fatalf("a second time: %t %s", ok, d)
 		}
@@ -187,15 +187,15 @@ func TestWhatStandsStaysAndOnlyTheRestGetsRules(t *testing.T) {
 			slices.Concat(sixty, ranges(1, 443)), [][]stack.Permission{sixty, nil}, [][]stack.Permission{sixty, ranges(1, 443)}},
 		"a group that holds more than the limit, as AWS admits this account": {ranges(80, 80), [][]stack.Permission{ranges(80, 80)}, [][]stack.Permission{ranges(80, 80)}},
 	} {
-		got, ok := Arrange(c.wanted, c.have, 60)
+		got, ok := Lists(nil).Arrange(c.wanted, c.have, 60)
 		if d := cmp.Diff(c.want, got, cmpopts.EquateEmpty()); d != "" || !ok {
 			t.Errorf("%s: %t %s", name, ok, d)
 		}
 	}
-	if _, ok := Arrange(ranges(61, 80), make([][]stack.Permission, 1), 60); ok {
+	if _, ok := Lists(nil).Arrange(ranges(61, 80), make([][]stack.Permission, 1), 60); ok {
 		t.Error("61 ranges apart fit into one group of 60")
 	}
-	if _, ok := Arrange(slices.Concat(ranges(40, 80), ranges(40, 443)), make([][]stack.Permission, 2), 60); !ok {
+	if _, ok := Lists(nil).Arrange(slices.Concat(ranges(40, 80), ranges(40, 443)), make([][]stack.Permission, 2), 60); !ok {
 		t.Error("40 ranges to two ports do not fit into two groups of 60")
 	}
 }
@@ -220,5 +220,36 @@ func TestEC2CountsTheFamiliesByThemselvesAndSecurityGroupsInBoth(t *testing.T) {
 		if got := Count(rules); got != want {
 			t.Errorf("%v counts as %d, want %d", rules, got, want)
 		}
+	}
+}
+
+func fromList(id string, port int32) stack.Permission {
+	return stack.Permission{Protocol: "tcp", FromPort: port, ToPort: port, PrefixList: id}
+}
+
+func TestEC2CountsAPrefixListAsManyTimesAsItMayHaveEntriesInItsFamily(t *testing.T) {
+	t.Parallel()
+	lists := Lists{"pl-40": {MaxEntries: 40}, "pl-50": {MaxEntries: 50}, "pl-six": {MaxEntries: 45, IPv6: true}}
+	for want, rules := range map[int][]stack.Permission{
+		1:  {fromList("pl-unknown", 80)},
+		41: {fromList("pl-40", 80), tcp(1, 1, "0.0.0.0/0")},
+		80: {fromList("pl-40", 80), fromList("pl-40", 443)},
+		50: {fromList("pl-50", 80), fromList("pl-six", 80)},
+		46: {fromList("pl-six", 80), {Protocol: "tcp", IPv6CIDR: "::/0"}, fromList("pl-40", 80)},
+	} {
+		if got := lists.Count(rules); got != want {
+			t.Errorf("%v counts as %d, want %d", rules, got, want)
+		}
+	}
+	wanted := append(ranges(20, 80), fromList("pl-40", 80), fromList("pl-50", 80))
+	groups, ok := lists.Arrange(wanted, make([][]stack.Permission, 2), 60)
+	if !ok || lists.Count(groups[0]) != 60 || lists.Count(groups[1]) != 50 {
+		t.Errorf("arranged %v, %v", groups, ok)
+	}
+	if again, ok := lists.Arrange(wanted, groups, 60); !ok || len(again[0]) != len(groups[0]) || len(again[1]) != len(groups[1]) {
+		t.Errorf("arranged again %v, %v", again, ok)
+	}
+	if first, rest := lists.Room([]stack.Permission{fromList("pl-40", 80)}, []stack.Permission{fromList("pl-50", 80)}, []stack.Permission{fromList("pl-40", 80)}, Of(nil), 60); len(first) != 1 || len(rest) != 0 {
+		t.Errorf("a list that has no room beside another one: first %v, then %v is revoked", first, rest)
 	}
 }

@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -83,33 +84,53 @@ func JoinPorts(in []Ports) []Ports {
 	return out
 }
 
+// Lists are the prefix lists that are known, by id.
+type Lists map[string]stack.PrefixList
+
 // Count is how many of the rules that a security group may have EC2 counts: those of IPv4 and those of IPv6 by themselves, of which the
-// larger number is returned. A security group as the source counts in both. A prefix list counts as many rules as it may have entries,
-// which is not known here; it is taken for one.
-func Count(rules []stack.Permission) int {
+// larger number is returned. A security group as the source counts in both. A prefix list counts in its family, as many rules as it may have
+// entries (EC2 user guide, "Prefix lists"); one that is not known is taken for one rule of IPv4.
+func (l Lists) Count(rules []stack.Permission) int {
 	var v4, v6 int
 	for _, p := range rules {
-		switch {
-		case p.IPv6CIDR != "":
-			v6++
+		switch n := l.weight(p); {
+		case p.IPv6CIDR != "" || p.PrefixList != "" && l[p.PrefixList].IPv6:
+			v6 += n
 		case p.Group != stack.Ref{}:
-			v4, v6 = v4+1, v6+1
+			v4, v6 = v4+n, v6+n
 		default:
-			v4++
+			v4 += n
 		}
 	}
 	return max(v4, v6)
 }
 
+// weight is how many rules EC2 counts a rule for.
+func (l Lists) weight(p stack.Permission) int { return max(1, l[p.PrefixList].MaxEntries) }
+
+// Named are the prefix lists that rules name and that are known, each once with its number of entries, as "pl-1 has 20".
+func (l Lists) Named(rules []stack.Permission) (texts []string) {
+	for _, p := range rules {
+		if list, known := l[p.PrefixList]; known {
+			texts = append(texts, fmt.Sprintf("%s has %d", p.PrefixList, list.MaxEntries))
+		}
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
+// Count is Lists.Count where no prefix list is known.
+func Count(rules []stack.Permission) int { return Lists(nil).Count(rules) }
+
 // Room splits what is to be revoked from a group so that what is granted fits: first goes before the grant, rest after it. Rules that admit
 // what is not wanted are the first to go.
-func Room(have, grant, revoke []stack.Permission, wanted Traffic, limit int) (first, rest []stack.Permission) {
+func (l Lists) Room(have, grant, revoke []stack.Permission, wanted Traffic, limit int) (first, rest []stack.Permission) {
 	rest = slices.Clone(revoke)
 	slices.SortStableFunc(rest, func(a, b stack.Permission) int {
 		return boolean(wanted.Admits(a)) - boolean(wanted.Admits(b))
 	})
 	present := slices.Concat(have, grant)
-	for len(rest) > 0 && Count(present) > limit {
+	for len(rest) > 0 && l.Count(present) > limit {
 		i := slices.Index(present, rest[0])
 		if i >= 0 {
 			present = slices.Delete(present, i, i+1)
@@ -117,6 +138,11 @@ func Room(have, grant, revoke []stack.Permission, wanted Traffic, limit int) (fi
 		first, rest = append(first, rest[0]), rest[1:]
 	}
 	return first, rest
+}
+
+// Room is Lists.Room where no prefix list is known.
+func Room(have, grant, revoke []stack.Permission, wanted Traffic, limit int) (first, rest []stack.Permission) {
+	return Lists(nil).Room(have, grant, revoke, wanted, limit)
 }
 
 func boolean(b bool) int {

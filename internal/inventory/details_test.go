@@ -251,7 +251,8 @@ func TestEveryAnswerCanBeForgotten(t *testing.T) {
 		{Kind: facts.NeedVPC}: "DescribeVpcs", {Kind: facts.NeedAddresses}: "DescribeAddresses", {Kind: facts.NeedSubnets}: "DescribeSubnets", {Kind: facts.NeedRoutes}: "DescribeRouteTables",
 		{Kind: facts.NeedSecurityGroups}: "DescribeSecurityGroups", {Kind: facts.NeedCertificates}: "ListCertificates", {Kind: facts.NeedHostedZones}: "ListHostedZones",
 		{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000a1"}: "DescribeSubnets", {Kind: facts.NeedForeignGroup, Key: webGroup}: "DescribeSecurityGroups",
-		{Kind: facts.NeedTargetGroupName, Key: "pods"}: "DescribeTargetGroups", {Kind: facts.NeedTrustStore, Key: "x"}: "DescribeTrustStores",
+		{Kind: facts.NeedPrefixList, Key: "pl-82a045eb"}: "DescribeManagedPrefixLists",
+		{Kind: facts.NeedTargetGroupName, Key: "pods"}:   "DescribeTargetGroups", {Kind: facts.NeedTrustStore, Key: "x"}: "DescribeTrustStores",
 		{Kind: facts.NeedStack, Key: key(stack.Ingress, "web").String()}:        "DescribeLoadBalancers",
 		{Kind: facts.NeedStackDetails, Key: key(stack.Ingress, "web").String()}: "DescribeListeners",
 	} {

@@ -11,7 +11,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/inbound"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -81,6 +80,9 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 	case facts.NeedForeignGroup:
 		g, err := i.groups.Foreign(ctx, keys)
 		return func(f *facts.Facts) { f.ForeignGroups = orNil(g, keys) }, err
+	case facts.NeedPrefixList:
+		l, err := i.network.PrefixLists(ctx, keys)
+		return func(f *facts.Facts) { f.PrefixLists = orNil(l, keys) }, err
 	case facts.NeedCertificates:
 		all, index, err := i.certificates.All(ctx)
 		return func(f *facts.Facts) { f.Certificates, f.Index = all, index }, err
@@ -203,7 +205,7 @@ func (i *Inventory) stackFacts(ctx context.Context, name string) (put func(*fact
 				for _, own := range o.SecurityGroups {
 					if stack.IsManagedSecurityGroup(own.ID) && own.GroupID == g.Literal {
 						x.ManagedGroup, x.Ingress = true, append(x.Ingress[:len(x.Ingress):len(x.Ingress)], own.Ingress...)
-						x.RulesOfGroup = max(x.RulesOfGroup, inbound.Count(own.Ingress))
+						x.ManagedRules = append(x.ManagedRules, own.Ingress)
 					}
 				}
 			}
@@ -268,6 +270,8 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.network.ForgetForeignSubnets(keysOf(n)...)
 		case facts.NeedForeignGroup:
 			i.groups.ForgetForeign(keysOf(n)...)
+		case facts.NeedPrefixList:
+			i.network.ForgetPrefixLists(keysOf(n)...)
 		case facts.NeedTargetGroupName:
 			i.targetGroups.Forget(keysOf(n)...)
 		case facts.NeedTrustStore:
@@ -299,7 +303,8 @@ var refuted = map[string][]facts.Need{
 	"SubnetNotFound": subnetFacts, "InvalidSubnetID.NotFound": subnetFacts, "InvalidSubnet": subnetFacts,
 	"CertificateNotFound": {{Kind: facts.NeedCertificates}},
 	"TrustStoreNotFound":  {{Kind: facts.NeedTrustStore}}, "DuplicateTrustStoreName": {{Kind: facts.NeedTrustStore}},
-	"TargetGroupNotFound": {{Kind: facts.NeedTargetGroupName}},
+	"RulesPerSecurityGroupLimitExceeded": {{Kind: facts.NeedPrefixList}}, // one may have got more entries
+	"TargetGroupNotFound":                {{Kind: facts.NeedTargetGroupName}},
 }
 
 // Refuted forgets the answers that the error of a write shows to be wrong, so that the next pass does not plan with them again.

@@ -52,6 +52,12 @@ type Permission struct {
 	Description string
 }
 
+// PrefixList is what a list of ranges that permissions name counts against the quota of rules.
+type PrefixList struct {
+	MaxEntries int // how many ranges it may have
+	IPv6       bool
+}
+
 // CanonicalRange writes a range as EC2 stores it: host bits cleared, IPv6 compressed and in lower case. ok is false for what is no range.
 func CanonicalRange(cidr string) (canonical string, ok bool) {
 	p, err := netip.ParsePrefix(strings.TrimSpace(cidr))

@@ -109,14 +109,16 @@ type Stack struct {
 	Cluster        string
 	VPC            string
 	SecurityGroups []SecurityGroup `json:"securityGroups,omitempty"`
-	TargetGroups   []TargetGroup   `json:"targetGroups,omitempty"`
-	LoadBalancers  []LoadBalancer  `json:"loadBalancers,omitempty"`
-	Listeners      []Listener      `json:"listeners,omitempty"`
-	Rules          []Rule          `json:"rules,omitempty"`
-	Bindings       []Binding       `json:"bindings,omitempty"`
-	Certificates   []Certificate   `json:"certificates,omitempty"` // those that the stack owns
-	TrustStores    []TrustStore    `json:"trustStores,omitempty"`  // those that the stack owns
-	Removal        Removal         `json:"removal,omitempty"`      // set where nothing is to stay
+	// PrefixLists are those that rules name, by id, as far as they are known.
+	PrefixLists   map[string]PrefixList `json:"prefixLists,omitempty"`
+	TargetGroups  []TargetGroup         `json:"targetGroups,omitempty"`
+	LoadBalancers []LoadBalancer        `json:"loadBalancers,omitempty"`
+	Listeners     []Listener            `json:"listeners,omitempty"`
+	Rules         []Rule                `json:"rules,omitempty"`
+	Bindings      []Binding             `json:"bindings,omitempty"`
+	Certificates  []Certificate         `json:"certificates,omitempty"` // those that the stack owns
+	TrustStores   []TrustStore          `json:"trustStores,omitempty"`  // those that the stack owns
+	Removal       Removal               `json:"removal,omitempty"`      // set where nothing is to stay
 }
 
 // Removal is the reason that a stack is to be deleted. Without a reason nothing is deleted, also if the stack has no resources.

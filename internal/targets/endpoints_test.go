@@ -120,6 +120,7 @@ func TestNodeEndpointsLeaveOutWhatCannotServe(t *testing.T) {
 		node("a", "aws:///us-west-2a/i-0a", corev1.ConditionTrue, nil),
 		node("excluded", "aws:///z/i-0c", corev1.ConditionTrue, map[string]string{"node.kubernetes.io/exclude-from-external-load-balancers": ""}),
 		node("fargate", "aws:///z/i-0d", corev1.ConditionTrue, map[string]string{"eks.amazonaws.com/compute-type": "fargate"}),
+		node("hybrid", "eks-hybrid:///us-west-2/demo/mi-0a", corev1.ConditionTrue, map[string]string{"eks.amazonaws.com/compute-type": "hybrid"}),
 		node("leaving", "aws:///z/i-0e", corev1.ConditionTrue, nil, corev1.Taint{Key: "ToBeDeletedByClusterAutoscaler"}),
 		node("disrupted", "aws:///z/i-0f", corev1.ConditionTrue, nil, corev1.Taint{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule}),
 		node("down", "aws:///z/i-10", corev1.ConditionFalse, nil),

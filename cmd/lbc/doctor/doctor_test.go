@@ -84,6 +84,8 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		{"two leases", "controller-duplicate", func(f *Facts) { f.Leases = append(f.Leases, f.Leases[0]) }, Error, "2 leases"},
 		{"a lease that was given back", "controller-leaderless", func(f *Facts) { f.Leases[0].Holder = "" }, Error, "no holder"},
 		{"no lease", "controller-leaderless", func(f *Facts) { f.Leases = nil }, "", ""},
+		{"an interface of which no group is chosen", "security-group-ambiguous", func(f *Facts) { f.Instances[0].Groups, f.Instances[0].Extended = "expected exactly one; tag one", "" }, Error, "expected exactly one"},
+		{"an interface of which one group is chosen", "security-group-ambiguous", func(f *Facts) { f.Instances[0].Groups = "expected exactly one: sg-1 gets the rules" }, Warning, "sg-1 gets the rules"},
 		{"a hop limit where all is given", "imds-unreachable", func(f *Facts) { f.Instances[0].HopLimit = 1 }, "", ""},
 		{"a hop limit before the installation", "imds-unreachable", func(f *Facts) { f.Instances[0].HopLimit, f.Controllers = 1, nil }, Note, "must be given"},
 		{"clocks three minutes apart", "clock-skew", func(f *Facts) { f.Clocks[1].Ahead = 3 * time.Minute }, Warning, "AWS is 3 minutes ahead of that of this machine"},

@@ -137,9 +137,9 @@ type Serving struct {
 type Instance struct {
 	ID, Node, VPC, Zone string
 	HopLimit            int32 // of answers of the instance metadata service; 0 = not known
-	// Groups is why no security group of its network interface is extended; empty = one is.
+	// Groups is why the security group of its network interface that is extended may be the wrong one, or none is; empty = there is no doubt.
 	Groups   string
-	Extended string // the security group that is
+	Extended string // the security group that is extended; empty = none is
 }
 
 // GroupRules are how many inbound rules a security group has of each family. One whose source is a security group counts in both. A prefix list counts
@@ -148,6 +148,7 @@ type GroupRules struct {
 	ID          string
 	IPv4, IPv6  int
 	PrefixLists int
+	Serves      bool // it has rules for load balancers
 }
 
 // Tagged is a resource with the stack that its tags name.

@@ -37,9 +37,10 @@ var networkChecks = []Check{{
 	Remedy: "free addresses, or tag a larger subnet of the zone instead",
 	Find:   fullSubnets,
 }, {
-	Name: "security-group-ambiguous", Severity: Error, Needs: []Source{Instances, Network},
-	About:  "The network interface of a node has several security groups, and not exactly one of them has the cluster's tag: rules for targets are added to none.",
-	Remedy: "keep the tag " + naming.SubnetClusterTagPrefix + "CLUSTER on one of the groups, or set --service-target-eni-security-group-tags",
+	Name: "security-group-ambiguous", Severity: Warning, Needs: []Source{Instances, Network}, Uses: []Source{SecurityGroups},
+	About: "The network interface of a node has several security groups, and not exactly one of them has the cluster's tag. The finding says which one the controller takes for the rules for targets: " +
+		"one that has such rules, or the first of those with the tag; TargetGroupBindings have an event `SecurityGroupUnclear`. An error if it takes none, so that traffic does not reach the node.",
+	Remedy: "keep the tag " + naming.SubnetClusterTagPrefix + "CLUSTER on exactly one of the groups, or name it by --node-security-group; with --service-target-eni-security-group-tags, of several with the tag the one with these tags is meant",
 	Find:   ambiguousGroups,
 }}
 
@@ -106,7 +107,11 @@ func ambiguousGroups(f *Facts) (out []Finding) {
 	for _, i := range f.Instances {
 		if i.Groups != "" {
 			text, _, _ := strings.Cut(i.Groups, "; ")
-			out = append(out, Finding{Object: "Node " + i.Node, Text: text})
+			x := Finding{Object: "Node " + i.Node, Text: text}
+			if i.Extended == "" {
+				x.Severity = Error
+			}
+			out = append(out, x)
 		}
 	}
 	return out

@@ -64,7 +64,8 @@ var Sources = []SourceInfo{
 	{Events, "events", Warning, grantReading, []Source{APIServer}, nil},
 	{Account, "the AWS account", Error, "check the AWS credentials (aws sts get-caller-identity), --aws-region and --aws-vpc-id; --offline leaves AWS out", nil, []Source{Controller, Nodes}},
 	{Network, "the VPC, its subnets, routes and security groups", Warning, grantAction, []Source{Account}, nil},
-	{Instances, "the instances of the nodes", Warning, grantAction, []Source{Account, Nodes}, []Source{Network}},
+	{SecurityGroups, "the rules of the VPC's security groups", Warning, grantAction, []Source{Account}, nil},
+	{Instances, "the instances of the nodes", Warning, grantAction, []Source{Account, Nodes}, []Source{Network, SecurityGroups}},
 	{LoadBalancers, "load balancers and target groups with their tags", Warning, grantAction, []Source{Account}, []Source{Objects}},
 	{Listeners, "listeners, rules and certificates of the cluster's load balancers", Warning, grantAction, []Source{LoadBalancers}, nil},
 	{TargetHealth, "the health of targets", Warning, grantAction, []Source{LoadBalancers}, []Source{Objects, Network, Instances, Listeners}},
@@ -75,7 +76,6 @@ var Sources = []SourceInfo{
 		"allow your credentials iam:SimulatePrincipalPolicy on the role, or run lbc doctor with the controller's own; until then, events on objects tell what AWS denies to it",
 		[]Source{Account}, []Source{Controller, Network, Instances},
 	},
-	{SecurityGroups, "the rules of the VPC's security groups", Warning, grantAction, []Source{Account}, nil},
 	{CertificateList, "the list of ACM's certificates", Warning, grantAction, []Source{Account}, nil},
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -199,8 +200,13 @@ func instance(s state, of *ec2types.Instance, node string) doctor.Instance {
 			eni.Groups = append(eni.Groups, aws.ToString(g.GroupId))
 		}
 		choice, err := chooser.Choose(eni, secgroup.Groups{
-			Tags:   func(g string) map[string]string { return s.facts.AWS.SecurityGroups[g].Tags },
-			Serves: func(string) (bool, error) { return false, nil }, // which is not read
+			Tags: func(g string) map[string]string { return s.facts.AWS.SecurityGroups[g].Tags },
+			Serves: func(g string) (bool, error) {
+				if at := slices.IndexFunc(s.facts.Rules, func(x doctor.GroupRules) bool { return x.ID == g }); at >= 0 {
+					return s.facts.Rules[at].Serves, nil
+				}
+				return false, errors.New("its rules could not be read")
+			},
 		})
 		if x.Extended = choice.Group; s.config.ClusterName == "" {
 			continue

@@ -13,7 +13,9 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/quota"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
 )
 
 func (r *reader) limits(ctx context.Context, s state) (put, error) {
@@ -68,7 +70,7 @@ func (r *reader) groupRules(ctx context.Context, s state) (put, error) {
 }
 
 func rulesOf(g *ec2types.SecurityGroup) doctor.GroupRules {
-	x := doctor.GroupRules{ID: aws.ToString(g.GroupId)}
+	x := doctor.GroupRules{ID: aws.ToString(g.GroupId), Serves: secgroup.Serves(cloud.FromPermissions(g.IpPermissions))}
 	for i := range g.IpPermissions {
 		p := &g.IpPermissions[i]
 		x.IPv4 += len(p.IpRanges) + len(p.UserIdGroupPairs) + len(p.PrefixListIds)

@@ -43,6 +43,9 @@ var probes = map[string]probe{
 	"ec2:DescribeInstances": func(ctx context.Context, _ state, c cloud.Clients) error {
 		return failed(c.EC2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{DryRun: aws.Bool(true)}))
 	},
+	"ec2:DescribeManagedPrefixLists": func(ctx context.Context, _ state, c cloud.Clients) error {
+		return failed(c.EC2.DescribeManagedPrefixLists(ctx, &ec2.DescribeManagedPrefixListsInput{DryRun: aws.Bool(true)}))
+	},
 	"ec2:DescribeNetworkInterfaces": func(ctx context.Context, _ state, c cloud.Clients) error {
 		return failed(c.EC2.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{DryRun: aws.Bool(true)}))
 	},

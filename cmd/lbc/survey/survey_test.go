@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -21,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/iampolicy"
 )
 
@@ -322,5 +325,52 @@ func TestComponentsOfEventsAreThoseOfAllControllers(t *testing.T) {
 	t.Parallel()
 	if got := strings.Join(components(), " "); got != "targetGroupBinding ingress service gateway.k8s.aws/alb gateway.k8s.aws/nlb" {
 		t.Error(got)
+	}
+}
+
+// TestTheGroupOfANodeIsTheOneThatTheControllerTakes has a node whose interface has two groups.
+func TestTheGroupOfANodeIsTheOneThatTheControllerTakes(t *testing.T) {
+	t.Parallel()
+	tags := func(of ...string) map[string]facts.SecurityGroup {
+		out := map[string]facts.SecurityGroup{}
+		for _, id := range of {
+			out[id] = facts.SecurityGroup{ID: id, Tags: map[string]string{"kubernetes.io/cluster/demo": "owned"}}
+		}
+		return out
+	}
+	serving := []doctor.GroupRules{{ID: "sg-1"}, {ID: "sg-2", Serves: true}}
+	for name, c := range map[string]struct {
+		tagged     map[string]facts.SecurityGroup
+		rules      []doctor.GroupRules
+		named      string
+		group, why string // why is a part of the doubt
+	}{
+		"one is tagged":   {tagged: tags("sg-1"), group: "sg-1"},
+		"both are tagged": {tagged: tags("sg-1", "sg-2"), rules: []doctor.GroupRules{{ID: "sg-1"}, {ID: "sg-2"}}, group: "sg-1", why: "sg-1 gets the rules"},
+		"both are tagged, one has rules for load balancers": {tagged: tags("sg-1", "sg-2"), rules: serving, group: "sg-2", why: "sg-2 gets the rules"},
+		"none is tagged, one has rules for load balancers":  {rules: serving, group: "sg-2", why: "sg-2 gets the rules"},
+		"none is tagged and none has rules":                 {rules: []doctor.GroupRules{{ID: "sg-1"}, {ID: "sg-2"}}, why: "expected exactly one"},
+		"both are tagged, and the rules could not be read":  {tagged: tags("sg-1", "sg-2"), why: "could not be read"},
+		"both are tagged, one is named by the flag":         {tagged: tags("sg-1", "sg-2"), named: "sg-1", rules: serving, group: "sg-1"},
+	} {
+		s := state{config: config.Config{ClusterName: "demo", NodeSecurityGroup: c.named}}
+		s.facts.AWS.SecurityGroups, s.facts.Rules = c.tagged, c.rules
+		got := instance(s, &ec2types.Instance{NetworkInterfaces: []ec2types.InstanceNetworkInterface{{
+			NetworkInterfaceId: aws.String("eni-1"), Attachment: &ec2types.InstanceNetworkInterfaceAttachment{DeviceIndex: aws.Int32(0)},
+			Groups: []ec2types.GroupIdentifier{{GroupId: aws.String("sg-1")}, {GroupId: aws.String("sg-2")}},
+		}}}, "n1")
+		if got.Extended != c.group || (got.Groups == "") != (c.why == "") || !strings.Contains(got.Groups, c.why) {
+			t.Errorf("%s: group %q, doubt %q; want %q, %q", name, got.Extended, got.Groups, c.group, c.why)
+		}
+	}
+}
+
+func TestAGroupServesIfARuleOfItIsOneForLoadBalancers(t *testing.T) {
+	t.Parallel()
+	for description, want := range map[string]bool{"elbv2.k8s.aws/targetGroupBinding=shared": true, "ssh": false} {
+		g := &ec2types.SecurityGroup{IpPermissions: []ec2types.IpPermission{{IpRanges: []ec2types.IpRange{{CidrIp: aws.String("10.0.0.0/8"), Description: aws.String(description)}}}}}
+		if got := rulesOf(g); got.Serves != want || got.IPv4 != 1 {
+			t.Errorf("%s: %+v", description, got)
+		}
 	}
 }

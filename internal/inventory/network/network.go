@@ -1,6 +1,6 @@
 // Package network holds what is known of the network of the account: VPCs, subnets with their zones and routes, network interfaces and addresses.
 // Each kind is a cache of its own; what is read holds for the lifetime that stands here, and nothing here is written to AWS.
-// It may import cache, cloud, facts and the AWS SDK.
+// It may import cache, cloud, facts, stack and the AWS SDK.
 package network
 
 import (
@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 const (
@@ -51,6 +52,7 @@ type Network struct {
 	routes    *cache.Value[routing]
 	foreign   *cache.Cache[string, facts.Subnet]
 	addresses *cache.Value[map[string]facts.Address]
+	lists     *cache.Cache[string, stack.PrefixList]
 }
 
 // New makes an empty Network around a VPC. wait is how long, in real time, a caller waits for a new answer where an old one serves.
@@ -79,6 +81,7 @@ func New(client cloud.EC2, vpc string, now func() time.Time, wait time.Duration)
 			return n.describeSubnets(ctx, "subnet-id", ids...) // a filter, unlike ids, does not fail for what does not exist
 		},
 	})
+	n.lists = newPrefixLists(client, now, wait)
 	return n
 }
 

@@ -3,6 +3,7 @@ package diff
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -19,7 +20,7 @@ func withRules(t failer, rules []stack.Permission, limit int) *stack.Stack {
 	s := testStack("/a")
 	own, groups := s.SecurityGroups[0], [][]stack.Permission{rules}
 	if n := inbound.Count(inbound.Pack(rules)); n > limit {
-		groups, _ = inbound.Arrange(inbound.Pack(rules), make([][]stack.Permission, (n+limit-1)/limit), limit)
+		groups, _ = inbound.Lists(nil).Arrange(inbound.Pack(rules), make([][]stack.Permission, (n+limit-1)/limit), limit)
 	}
 	s.SecurityGroups, s.LoadBalancers[0].SecurityGroups = s.SecurityGroups[1:], s.LoadBalancers[0].SecurityGroups[1:]
 	for i, rules := range groups {
@@ -117,5 +118,29 @@ func TestRulesAsTheExistingControllerWritesThemAreLeftAlone(t *testing.T) {
 	more := withRules(t, append(slices.Clone(ports), tcpFrom(9000, "0.0.0.0/0")), 60)
 	if writes := f.converge(t, more, Options{}); writes["AuthorizeSecurityGroupIngress"] != 1 || writes["RevokeSecurityGroupIngress"] != 0 {
 		t.Errorf("one port more: %v", writes)
+	}
+}
+
+func TestRulesAreJoinedWhereAPrefixListLeavesNoRoomForSingleOnes(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	list := stack.Permission{Protocol: "tcp", FromPort: 80, ToPort: 80, PrefixList: "pl-1"}
+	rules := []stack.Permission{list}
+	for n := range 16 { // which make up one range
+		rules = append(rules, tcpFrom(80, fmt.Sprintf("10.0.%d.0/24", n)))
+	}
+	want := withRules(t, rules, 60)
+	want.PrefixLists = map[string]stack.PrefixList{"pl-1": {MaxEntries: 55}}
+	first := Stack(want, stack.Keep{}, f.obs, Options{})
+	if text := first.Text(plan.TextOptions{}); !strings.Contains(text, "open tcp 80 from pl-1, which counts as 55 rules") {
+		t.Errorf("the plan does not say what the list counts:\n%s", text)
+	}
+	f.converge(t, want, Options{})
+	got, _ := attached(f.obs)
+	if n := inbound.Lists(want.PrefixLists).Count(got); n != 56 || !inbound.Of(got).Equal(inbound.Of(rules)) {
+		t.Errorf("%d rules are opened as %v", n, got)
+	}
+	if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
+		t.Errorf("then:\n%s", p.Text(plan.TextOptions{}))
 	}
 }

@@ -72,17 +72,20 @@ func (d *differ) arrangedRules() map[string][]stack.Permission {
 		changed = changed || len(missing(w.Ingress, d.resolve, present, canonical.Literal))+len(missing(present, canonical.Literal, w.Ingress, d.resolve)) > 0
 		ids, have, wanted = append(ids, w.ID), append(have, d.byIdentity(present)), append(wanted, w.Ingress...)
 	}
-	few := len(ids) == 1 && len(wanted) <= min(inbound.JoinAbove, d.rulesPerGroup()) && !inbound.Of(have[0]).Equal(inbound.Of(wanted))
+	few := len(ids) == 1 && len(wanted) <= inbound.JoinAbove && d.lists().Count(wanted) <= d.rulesPerGroup() && !inbound.Of(have[0]).Equal(inbound.Of(wanted))
 	if !changed || few {
 		return out
 	}
-	if rules, ok := inbound.Arrange(wanted, have, d.rulesPerGroup()); ok {
+	if rules, ok := d.lists().Arrange(wanted, have, d.rulesPerGroup()); ok {
 		for i, id := range ids {
 			out[id] = rules[i]
 		}
 	}
 	return out
 }
+
+// lists are the prefix lists that are known.
+func (d *differ) lists() inbound.Lists { return d.want.PrefixLists }
 
 func (d *differ) rulesPerGroup() int {
 	return cmp.Or(d.opt.RulesPerSecurityGroup, quota.RulesPerSecurityGroup)
@@ -114,8 +117,8 @@ type revocation struct {
 func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 	add := missing(want, d.resolve, have, canonical.Literal)
 	drop := missing(have, canonical.Literal, want, d.resolve)
-	limit := max(d.rulesPerGroup(), inbound.Count(have))
-	first, rest := inbound.Room(have, add, drop, inbound.Of(d.byIdentity(want)), limit)
+	limit := max(d.rulesPerGroup(), d.lists().Count(have))
+	first, rest := d.lists().Room(have, add, drop, inbound.Of(d.byIdentity(want)), limit)
 	var made, granted plan.StepID
 	if len(first) > 0 {
 		made = d.step(plan.Update, r, plan.Normal, elb.RevokeSecurityGroupIngress{Group: r, Permissions: first}, d.permissionsText("close ", first)...).ID
@@ -208,6 +211,9 @@ func (d *differ) permissionsText(verb string, ps []stack.Permission) []string {
 			proto = "all traffic"
 		}
 		out[i] = verb + proto + ports + " from " + cmp.Or(cmp.Or(cmp.Or(p.CIDR, p.IPv6CIDR), p.PrefixList), d.identities.Of(p.Group))
+		if l, known := d.want.PrefixLists[p.PrefixList]; known {
+			out[i] += fmt.Sprintf(", which counts as %d rules", l.MaxEntries)
+		}
 	}
 	return out
 }

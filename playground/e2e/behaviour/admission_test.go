@@ -129,6 +129,13 @@ func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Service(ns, "inner", "type: ClusterIP")+scene.Ingress(ns, "web", scene.Class, public(nil))+
 		scene.Ingress(ns, "lost", "no-such-class", public(nil)))
 	c.Kubectl(t, "annotate", "ingress", "-n", ns, "web", "alb.ingress.kubernetes.io/tags=a=b")
+	// Pods that would get a readiness gate and a pause before their end come without.
+	c.Kubectl(t, "label", "namespace", ns, "elbv2.k8s.aws/pod-readiness-gate-inject=enabled", "elbv2.k8s.aws/pod-drain-inject=enabled")
+	c.Kubectl(t, "scale", "deployment", "-n", ns, "web", "--replicas=3")
+	c.Kubectl(t, "rollout", "status", "deployment", "-n", ns, "web", "--timeout="+harness.Timeout.String())
+	if gates := scene.Query(t, c, "get", "pods", "-n", ns, "-o", "jsonpath={.items[*].spec.readinessGates}"); gates != "" {
+		t.Errorf("pods that no controller saw have gates %s", gates)
+	}
 	// What could not be put right later waits; the rules of the CRDs hold.
 	if out := c.ApplyRefused(t, plainBalancer(ns, "outer")); !strings.Contains(out, "mservice.elbv2.k8s.aws") {
 		t.Errorf("a load balancer without class: %s", out)

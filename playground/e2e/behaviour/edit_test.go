@@ -2,9 +2,12 @@ package behaviour
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
@@ -209,7 +212,27 @@ func TestAChangeOfSchemeReplacesTheLoadBalancerAndServesOn(t *testing.T) {
 	const ns = "scheme"
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(nil)))
 	before := serve(t, c, ns, "web", "/")
-	traffic := scene.Send(t, c, url(before, "/"), "", scene.OK)
+	// While the Ingress shows the address of the former load balancer, that one answers.
+	answers := make(chan string, 1)
+	go func() {
+		made := 0
+		for t.Context().Err() == nil {
+			r, err := c.Get(t.Context(), url(before, "/"), "")
+			i, seen := c.Client.NetworkingV1().Ingresses(ns).Get(t.Context(), "web", metav1.GetOptions{})
+			switch {
+			case seen != nil:
+				answers <- seen.Error()
+				return
+			case len(i.Status.LoadBalancer.Ingress) == 0 || !strings.EqualFold(i.Status.LoadBalancer.Ingress[0].Hostname, before.DNSName):
+				answers <- map[bool]string{true: "no request was made"}[made == 0]
+				return
+			case err != nil || r.Status != http.StatusOK:
+				answers <- fmt.Sprintf("after %d requests status %d, %v", made, r.Status, err)
+				return
+			}
+			made++
+		}
+	}()
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"scheme": "internal"})))
 	wait(t, c, "the address of another load balancer", func() string {
 		if host := c.IngressAddress(t, ns, "web"); strings.EqualFold(host, before.DNSName) {
@@ -217,6 +240,9 @@ func TestAChangeOfSchemeReplacesTheLoadBalancerAndServesOn(t *testing.T) {
 		}
 		return ""
 	})
+	if trouble := <-answers; trouble != "" {
+		t.Errorf("the load balancer that the Ingress shows: %s", trouble)
+	}
 	after := c.IngressAddress(t, ns, "web")
 	c.WaitGet(t, "http://"+after+"/", "", 200, "web")
 	wait(t, c, "the end of the former load balancer", func() string {
@@ -230,5 +256,4 @@ func TestAChangeOfSchemeReplacesTheLoadBalancerAndServesOn(t *testing.T) {
 	if lb := c.LoadBalancer(t, after); lb.Scheme != "internal" {
 		t.Errorf("scheme %s", lb.Scheme)
 	}
-	t.Logf("the former load balancer until its end: %s", traffic.Stop())
 }

@@ -155,7 +155,7 @@ func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Apply(t, "apiVersion: v1\nkind: Node\nmetadata: {name: double}\nspec: {providerID: \"aws:///us-west-2a/"+id+"\", unschedulable: true}\n")
-	found(t, c, trouble{check: "security-group-ambiguous", severity: "error", object: "Node double", evidence: "sg-0a1de0000000000d1"})
+	found(t, c, trouble{check: "security-group-ambiguous", severity: "warning", object: "Node double", evidence: "sg-0a1de000000000001 gets the rules"})
 }
 
 func TestTroublesOfTrafficAreFound(t *testing.T) {
