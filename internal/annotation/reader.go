@@ -214,8 +214,15 @@ var approvals = regexp.MustCompile("^[0-9a-f]{16}(,[0-9a-f]{16})*$")
 
 // Values of the annotations for a deletion policy.
 const (
-	DeleteIt = "Delete"
-	RetainIt = "Retain"
+	DeleteIt          = "Delete"
+	RetainIt          = "Retain"
+	RetainWithoutTags = "RetainWithoutTags"
+)
+
+// Values of the annotations for the ownership of a load balancer.
+const (
+	ManagedIt  = "managed"
+	ObservedIt = "observed"
 )
 
 // FromReadinessProbe is the value of the annotations that have health checks made from readiness probes.
@@ -223,8 +230,16 @@ const FromReadinessProbe = "from-readiness-probe"
 
 // CheckDeletionPolicy finds a deletion policy that is none. Its load balancer stays when the object is deleted, as a deletion cannot be undone.
 func (r Reader) CheckDeletionPolicy(k Key) {
-	if raw, _, ok := r.Raw(k); ok && raw != DeleteIt && raw != RetainIt {
-		r.Invalid(k, fmt.Sprintf("%q is neither %s nor %s; the load balancer stays when the object is deleted", raw, DeleteIt, RetainIt), "write "+DeleteIt+" or "+RetainIt)
+	if raw, _, ok := r.Raw(k); ok && raw != DeleteIt && raw != RetainIt && raw != RetainWithoutTags {
+		r.Invalid(k, fmt.Sprintf("%q is none of %s, %s and %s; the load balancer stays when the object is deleted", raw, DeleteIt, RetainIt, RetainWithoutTags),
+			"write "+DeleteIt+", "+RetainIt+" or "+RetainWithoutTags)
+	}
+}
+
+// CheckOwnership finds an ownership that is none. Nothing is written for its load balancer, as what is meant may be less than all.
+func (r Reader) CheckOwnership(k Key) {
+	if raw, _, ok := r.Raw(k); ok && raw != ManagedIt && raw != ObservedIt {
+		r.Invalid(k, fmt.Sprintf("%q is neither %s nor %s; the load balancer is only observed", raw, ManagedIt, ObservedIt), "write "+ManagedIt+" or "+ObservedIt)
 	}
 }
 

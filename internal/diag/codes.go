@@ -81,6 +81,7 @@ const (
 	ConnectionsReset       Code = "ConnectionsReset"
 	ReplacementRefused     Code = "ReplacementRefused"
 	PlanNotApproved        Code = "PlanNotApproved"
+	OnlyObserved           Code = "OnlyObserved"
 	LoadBalancerRetained   Code = "LoadBalancerRetained"
 	DriftCorrected         Code = "DriftCorrected"
 	DeregistrationsHeld    Code = "DeregistrationsHeld"
@@ -175,6 +176,7 @@ var table = map[Code]Info{
 	DuplicateResource:      {Conflict, FailedDeployModel, "several resources in AWS carry the tags of one; the one that serves is kept, and a duplicate is deleted only if an annotation allows it"},
 	ResourceDisowned:       {Note, NoteReason, "a resource that was to be deleted no longer has the tags of its load balancer; it is kept and no longer managed"},
 	ReplacementRefused:     {Conflict, FailedDeployModel, "an edit would replace the load balancer by another one, with another DNS name, and a replacement policy refuses that; the rest of the edit is carried out"},
+	OnlyObserved:           {Note, NoteReason, "the load balancer is only observed: the plan for it is not carried out"},
 	PlanNotApproved:        {Conflict, FailedDeployModel, "an annotation approves of another plan or of none; nothing of the load balancer is changed until it approves of the one that is wanted"},
 	LoadBalancerRetained:   {Note, NoteReason, "the object is deleted and its load balancer stays in AWS, by a deletion policy of Retain"},
 	ConnectionsReset:       {Note, NoteReason, "AWS resets connections to a node whose last ready pod ends, in a namespace whose pods are to end without a lost request"},

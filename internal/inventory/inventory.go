@@ -156,7 +156,7 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	}
 	i.mu.Lock()
 	out := e.obs.Clone()
-	if desired != nil && desired.Empty() {
+	if desired != nil && desired.Empty() && desired.Retention != stack.RetainWithoutTags {
 		out = withoutAssumed(out)
 	}
 	out.SecurityGroups = append(out.SecurityGroups, i.groups.Backend()...)

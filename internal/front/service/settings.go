@@ -30,6 +30,7 @@ func (t *translation) settings() intent.Settings {
 	}
 	t.read.CheckApproval(annotation.ServiceApprovedPlan)
 	t.read.CheckDeletionPolicy(annotation.ServiceDeletionPolicy)
+	t.read.CheckOwnership(annotation.ServiceOwnership)
 	t.read.Bool(annotation.ServiceAllowDeletion) // applied when the load balancer is deleted; an invalid value is reported here
 	if s.Name.Set && s.Name.Value == "" {
 		t.read.Invalid(annotation.ServiceName, "load balancer name cannot be empty", "write a name of at most 32 characters, or remove the annotation")

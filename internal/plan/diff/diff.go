@@ -45,8 +45,6 @@ type Options struct {
 	// it loses the tags of the stack, and its binding goes.
 	Foreign     map[string]int
 	Replacement Replacement
-	// Retain has a load balancer stay whose objects are deleted, with all that belongs to it, marked by a tag.
-	Retain bool
 	// Arriving reports that hosts of the load balancer are served by another one until this one can serve them.
 	Arriving bool
 }
@@ -123,7 +121,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 	d.forwards = &transition.Targets{
 		Resolve: d.resolve, Labels: d.identities, Observed: &obs, Wanted: d.want.TargetGroups, Unweighted: opt.Region.Unweighted,
 	}
-	if opt.retains(desired, &obs) {
+	if retains(desired, &obs) {
 		d.retain()
 		return d.finish()
 	}
