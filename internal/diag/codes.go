@@ -67,6 +67,9 @@ const (
 	TargetGroupNotFound    Code = "TargetGroupNotFound"
 	TargetGroupTaken       Code = "TargetGroupTaken"
 	PortTaken              Code = "PortTaken"
+	ListenerTaken          Code = "ListenerTaken"
+	LoadBalancerNotFound   Code = "LoadBalancerNotFound"
+	LoadBalancerUnfit      Code = "LoadBalancerUnfit"
 	ProtocolRefused        Code = "ProtocolRefused"
 	WebACLNotFound         Code = "WebACLNotFound"
 	NotSubscribed          Code = "NotSubscribed"
@@ -165,6 +168,9 @@ var table = map[Code]Info{
 	ImportsNearQuota:       {Note, NoteReason, "the account is close to the quota of imports into ACM within a year"},
 	HostedZoneNotFound:     {NotFound, FailedBuildModel, "no public hosted zone of Route 53 can hold the record that proves to ACM who owns a host"},
 	TargetGroupNotFound:    {NotFound, FailedBuildModel, "a target group that was named does not exist"},
+	ListenerTaken:          {Conflict, FailedBuildModel, "a port of the load balancer of others has a listener of theirs; the other ports of the object are served"},
+	LoadBalancerNotFound:   {NotFound, FailedBuildModel, "a load balancer that is to be shared does not exist"},
+	LoadBalancerUnfit:      {Conflict, FailedBuildModel, "a load balancer that is to be shared is of another type, scheme, VPC or owner"},
 	PortTaken:              {Conflict, FailedBuildModel, "another Service of the group has the port on the load balancer that they share; the other ports of the Service are served"},
 	ProtocolRefused:        {Invalid, FailedDeployModel, "AWS refuses to change the protocol of a listener; it goes on with the one that it has"},
 	TargetGroupTaken:       {Conflict, FailedBuildModel, "two Ingresses of a group, each with its Service, have names that join to the identity of one target group; the one that uses it keeps it, and the other one is refused"},

@@ -413,7 +413,7 @@ type FactSource interface {
 func Compile(ctx context.Context, a FactSource, key stack.Key, w Input, cfg compile.Config, before *compile.Memory) (c compile.Result, needs []facts.Need, err error) {
 	if !w.Wanted {
 		removed := stack.Removed(key, cfg.Cluster, cfg.VPC, w.removal())
-		removed.Retention = w.retention(key.Owner)
+		removed.Retention, removed.Beside = w.retention(key.Owner), w.beside(key.Owner, before)
 		return compile.Result{Stack: removed}, nil, nil
 	}
 	for {

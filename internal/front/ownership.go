@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -16,11 +17,26 @@ import (
 
 // Observes reports whether nothing is to be written to AWS for the load balancer: one of its objects says so, or says what is no ownership.
 func (w Input) Observes(of stack.Owner) bool {
-	key := string(owner.Of(of).Ownership)
+	kind := owner.Of(of)
 	return slices.ContainsFunc(slices.Concat(w.Members, w.Leaving), func(o metav1.Object) bool {
-		v, ok := o.GetAnnotations()[key]
-		return ok && v != annotation.ManagedIt
+		v, ok := o.GetAnnotations()[string(kind.Ownership)]
+		shares := v == annotation.SharedIt && o.GetAnnotations()[string(kind.Existing)] != ""
+		return ok && v != annotation.ManagedIt && !shares
 	})
+}
+
+// beside are load balancers of others, by ARN or name, on which objects that leave may have listeners and rules, as far as they tell and as earlier
+// compilations knew.
+func (w Input) beside(of stack.Owner, before *compile.Memory) (out []string) {
+	if before != nil {
+		out = slices.Clone(before.Beside)
+	}
+	for _, o := range w.Leaving {
+		if name := o.GetAnnotations()[string(owner.Of(of).Existing)]; name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // Observation refuses a whole plan, with what it would do, while the load balancer is only to be observed.

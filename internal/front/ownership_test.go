@@ -23,6 +23,7 @@ func TestAPlanIsNotCarriedOutWhileOneOfTheObjectsIsOnlyObserved(t *testing.T) {
 		"one of the members asks": {members: []string{"-", "observed"}, held: true},
 		"one that leaves asks":    {members: []string{"-"}, leaving: []string{"observed"}, held: true},
 		"what is no ownership":    {members: []string{"Managed"}, held: true},
+		"shared without a name":   {members: []string{"shared"}, held: true},
 	} {
 		of := func(values []string) (out []metav1.Object) {
 			for _, v := range values {

@@ -117,7 +117,9 @@ type Stack struct {
 	Certificates   []Certificate   `json:"certificates,omitempty"` // those that the stack owns
 	TrustStores    []TrustStore    `json:"trustStores,omitempty"`  // those that the stack owns
 	Removal        Removal         `json:"removal,omitempty"`      // set where nothing is to stay
-	Retention      Retention       `json:"retention,omitempty"`    // of one that is removed because its objects are deleted
+	// Beside are load balancers of others, by ARN or name, on which there may be listeners and rules of the stack.
+	Beside    []string  `json:"beside,omitempty"`
+	Retention Retention `json:"retention,omitempty"` // of one that is removed because its objects are deleted
 }
 
 // Removal is the reason that a stack is to be deleted. Without a reason nothing is deleted, also if the stack has no resources.

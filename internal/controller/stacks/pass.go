@@ -299,7 +299,7 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 func missingInAWS(d diag.Diagnostic) bool {
 	return slices.Contains([]diag.Code{
 		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.TrustStoreNotFound, diag.WebACLNotFound,
-		diag.HostedZoneNotFound,
+		diag.HostedZoneNotFound, diag.LoadBalancerNotFound, diag.LoadBalancerUnfit, diag.ListenerTaken,
 	}, d.Code)
 }
 

@@ -58,7 +58,6 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 	t.read.Bool(annotation.DryRun) // applied by Load; an invalid value is reported here
 	t.read.CheckApproval(annotation.ApprovedPlan)
 	t.read.CheckDeletionPolicy(annotation.DeletionPolicy)
-	t.read.CheckOwnership(annotation.Ownership)
 	t.read.Bool(annotation.AllowDeletion) // applied when the load balancer is deleted; likewise
 	out.Routes = t.routes()
 	t.noteUnused()

@@ -24,13 +24,13 @@ func (t *translation) settings() intent.Settings {
 		Tags:              intent.Entries(t.read.Map(annotation.ServiceTags)),
 		SourceNAT:         t.read.String(annotation.ServiceSourceNAT),
 		PrivateLinkRules:  t.read.String(annotation.ServicePrivateLinkRules),
+		Existing:          t.read.SharedLoadBalancer(annotation.ServiceOwnership, annotation.ServiceExistingLoadBalancer),
 		DriftPolicy:       t.read.DriftPolicy(annotation.ServiceDriftPolicy),
 		ReplacementPolicy: t.read.ReplacementPolicy(annotation.ServiceReplacementPolicy),
 		AddOns:            intent.AddOns{Capacity: t.read.Capacity(annotation.ServiceCapacity, !t.config.CapacityOff)},
 	}
 	t.read.CheckApproval(annotation.ServiceApprovedPlan)
 	t.read.CheckDeletionPolicy(annotation.ServiceDeletionPolicy)
-	t.read.CheckOwnership(annotation.ServiceOwnership)
 	t.read.Bool(annotation.ServiceAllowDeletion) // applied when the load balancer is deleted; an invalid value is reported here
 	if s.Name.Set && s.Name.Value == "" {
 		t.read.Invalid(annotation.ServiceName, "load balancer name cannot be empty", "write a name of at most 32 characters, or remove the annotation")

@@ -12,7 +12,7 @@ import (
 
 // retains reports whether the plan for a stack leaves its load balancer to itself. What is left of one that does not exist is deleted as ever.
 func retains(desired *stack.Stack, obs *elb.Observed) bool {
-	return desired.Retention != stack.RetainNothing && len(obs.LoadBalancers) > 0
+	return desired.Retention != stack.RetainNothing && obs.Owned()
 }
 
 // retain lets the stack go and its load balancers stay.
@@ -22,7 +22,7 @@ func (d *differ) retain() {
 		return
 	}
 	for i := range d.obs.LoadBalancers {
-		if lb := &d.obs.LoadBalancers[i]; !lb.Retained() {
+		if lb := &d.obs.LoadBalancers[i]; !lb.Retained() && !lb.Foreign {
 			d.step(plan.Update, stack.Literal(stack.KindLoadBalancer, lb.ARN), plan.Vital,
 				elb.AddTags{Resource: stack.Literal(stack.KindLoadBalancer, lb.ARN), Tags: map[string]string{naming.RetainedTag: "true"}},
 				"it stays with its target groups, by the deletion policy of its objects")
