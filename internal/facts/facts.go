@@ -168,7 +168,7 @@ type HostedZone struct {
 // TargetGroup of a user, found by name.
 type TargetGroup struct{ ARN, Name, Protocol, TargetType string }
 
-// NamedLoadBalancer is a load balancer that somebody names, whose ever it is.
+// NamedLoadBalancer is a load balancer that an object names, whose ever it is.
 type NamedLoadBalancer struct {
 	LoadBalancer
 	VPC       string

@@ -20,7 +20,7 @@ import (
 // namedLifetime is how old what is known of a load balancer of others may be: its owner's listeners decide which ports are free.
 const namedLifetime = 5 * time.Minute
 
-// newNamed caches load balancers that somebody names, by ARN or name.
+// newNamed caches load balancers that objects name, by ARN or name.
 func (i *Inventory) newNamed() *cache.Cache[string, *facts.NamedLoadBalancer] {
 	return cache.New(cache.Config[string, *facts.NamedLoadBalancer]{
 		Now: i.cfg.Now, Lifetime: namedLifetime, Absence: absentPauses, Stale: cache.Stale, Wait: i.cfg.Moment, Passing: cloud.Passing,

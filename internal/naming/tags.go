@@ -39,7 +39,7 @@ func Tracking(owner stack.Owner, cluster, stackID, resourceID string) map[string
 	}
 }
 
-// OwnTags are the keys of all tags that say to whom a resource belongs, in a fixed order: without them it is nobody's.
+// OwnTags are the keys of all tags that say to whom a resource belongs, in a fixed order: without them it belongs to none.
 func OwnTags(owner stack.Owner) []string {
 	return []string{ClusterTag, LegacyClusterTag, StackTag(owner), ResourceTag(owner), ReplacesTag, RetainedTag}
 }

@@ -36,7 +36,7 @@ func (d *differ) matchLoadBalancers() {
 func (d *differ) loadBalancers() {
 	d.deleteFrontends()
 	for _, w := range d.want.LoadBalancers {
-		if w.ARN != "" { // somebody else's
+		if w.ARN != "" { // that of others
 			continue
 		}
 		if have := d.balancers[w.ID]; have != nil {

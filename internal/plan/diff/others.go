@@ -17,7 +17,7 @@ func (d *differ) own(tags map[string]string) bool {
 	return tags[naming.ClusterTag] == d.want.Cluster && tags[naming.StackTag(d.plan.Key.Owner)] == d.plan.Key.ID.String()
 }
 
-// others reports whether an observed listener is somebody else's, on a load balancer of others.
+// others reports whether an observed listener is that of others, on a load balancer of others.
 func (d *differ) others(l *elb.Listener) bool {
 	return d.beside[l.LoadBalancer.Literal] && !d.own(l.Tags)
 }
