@@ -5,17 +5,15 @@ type Listener struct {
 	ID             string // decimal port, or that of a frontend
 	LoadBalancer   Ref
 	Port           int32
-	Protocol       string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
+	Protocol       string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC
 	DefaultActions []Action
 
 	SSLPolicy    string   // HTTPS and TLS; empty otherwise
 	Certificates []string // ARNs; [0] is the default certificate
 	ALPN         string   // TLS only; empty = not managed
-	// QUIC marks a listener for which QUIC is declared. A QUIC listener that exists stays; none is created.
-	QUIC       bool `json:",omitempty"`
-	Attributes map[string]string
-	Mutual     *MutualAuthentication `json:",omitempty"` // HTTPS only; nil = not managed
-	Tags       map[string]string
+	Attributes   map[string]string
+	Mutual       *MutualAuthentication `json:",omitempty"` // HTTPS only; nil = not managed
+	Tags         map[string]string
 	// SNI lists the certificates to attach through AddListenerCertificates. The default one is not among them; in an
 	// observation it may be, because the existing controller attaches it once more.
 	SNI []string
