@@ -133,6 +133,8 @@ func answer(f facts.Facts, needs []facts.Need) facts.Facts {
 			f.Addresses = elastic()
 		case facts.NeedHostedZones:
 			f.HostedZones = []facts.HostedZone{}
+		case facts.NeedLoadBalancer:
+			f.LoadBalancers = with(f.LoadBalancers, n.Key, nil)
 		case facts.NeedPrefixList:
 			f.PrefixLists = with(f.PrefixLists, n.Key, nil)
 		case facts.NeedLimits:

@@ -306,7 +306,8 @@ func TestNothingWithoutOurTagsIsTouched(t *testing.T) {
 			for step := range 14 {
 				name := names[r.IntN(len(names))]
 				var o networkingv1.Ingress
-				mark, did := l.mark(), ""
+				mark := l.mark()
+				var did string
 				switch there := l.get(&o, name); {
 				case !there:
 					did = "create " + name

@@ -1,6 +1,7 @@
 package serverid
 
 import (
+	"encoding/binary"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func TestIDsDifferWhateverTheClockDoes(t *testing.T) {
 			t.Fatalf("id %d, %s, was there before", i, id)
 		}
 		seen[id] = true
-		if worker := uint32(id[4]&0x00)<<16 | uint32(id[5])<<9 | uint32(id[6])<<1 | uint32(id[7])>>7; worker != Workers-1 {
+		if worker := binary.BigEndian.Uint64(id[:]) >> numberBits % Workers; worker != Workers-1 {
 			t.Fatalf("id %s is one of worker %d", id, worker)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 const albClass = "alb"
 
 // Ingresses translates the Ingresses of the ALB ingress controller v1 in a view: those of its class, and those without a class, which it serves unless
-// it is told otherwise. Each stays the same object, and keeps its load balancer.
+// its flag says otherwise. Each stays the same object, and keeps its load balancer.
 func Ingresses(v *objects.View, o Options) migrate.Result {
 	var out migrate.Result
 	rows := map[annotation.Key]IngressRow{}

@@ -23,6 +23,7 @@ func IngressRows() (out []IngressRow) {
 	}
 	for _, k := range []annotation.Key{
 		annotation.GroupName, annotation.GroupOrder, annotation.AllowDeletion, annotation.ApprovedPlan, annotation.DeletionPolicy, annotation.DeleteDuplicates, annotation.DriftPolicy,
+		annotation.Ownership, annotation.ExistingLoadBalancer,
 		annotation.ReplacementPolicy, annotation.DryRun, annotation.DryRunPlan, annotation.DryRunPlanGzip, annotation.LoadBalancerName, annotation.ManageBackend, annotation.PrefixLists,
 		annotation.CustomerOwnedPool, annotation.IPAMPool, annotation.Capacity, annotation.WebACLName, annotation.SSLRedirect, annotation.CreateCertificate, annotation.ImportTLSSecrets,
 		annotation.CertificateAuthority, annotation.MutualAuthentication, annotation.ListenerAttributes, annotation.HealthCheck, annotation.WrittenSecrets, annotation.Transforms,

@@ -86,7 +86,7 @@ func (t *translation) set(k annotation.Key, value string) { t.to.Annotations[str
 func (t *translation) start(name string) {
 	s := t.from.Spec.DeepCopy()
 	s.Type, s.LoadBalancerClass = corev1.ServiceTypeLoadBalancer, ptr.To(t.class())
-	s.ClusterIP, s.ClusterIPs, s.HealthCheckNodePort, s.LoadBalancerIP, s.ExternalName = "", nil, 0, "", "" //nolint:staticcheck // loadBalancerIP is deprecated, and no controller of AWS reads it
+	s.ClusterIP, s.ClusterIPs, s.HealthCheckNodePort, s.LoadBalancerIP, s.ExternalName = "", nil, 0, "", "" // no controller of AWS reads loadBalancerIP
 	for i := range s.Ports {
 		s.Ports[i].NodePort = 0
 	}
@@ -201,7 +201,7 @@ func (t *translation) annotation(k, value string) {
 
 // translate translates an annotation whose value or meaning differs.
 func (t *translation) translate(k annotation.Key, value string) {
-	switch k {
+	switch k { //nolint:exhaustive // the table says which are translated here
 	case annotation.ServiceSSLPorts:
 		if strings.TrimSpace(value) != "*" {
 			t.set(k, value)
@@ -280,7 +280,7 @@ func (t *translation) secure(p corev1.ServicePort) bool {
 	})
 }
 
-// of reports what no annotation tells: what differs between the two load balancers.
+// of reports what no annotation decides: what differs between the two load balancers.
 func (t *translation) of() {
 	kind := "network load balancer"
 	if t.classic {

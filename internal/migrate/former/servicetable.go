@@ -63,6 +63,7 @@ func ServiceRows() []ServiceRow {
 		annotation.ServiceManageBackend, annotation.ServiceDisableSecurityGroups, annotation.ServicePrefixLists, annotation.ServiceICMP, annotation.ServiceALPN,
 		annotation.ServiceListenerAttributes, annotation.ServiceTCPUDPListener, annotation.ServiceQUICPorts, annotation.ServiceActions, annotation.ServicePortTGAttributes,
 		annotation.ServiceProxyProtocolPorts, annotation.ServiceApprovedPlan, annotation.ServiceDeletionPolicy, annotation.ServiceAllowDeletion, annotation.ServiceDriftPolicy,
+		annotation.ServiceOwnership, annotation.ServiceExistingLoadBalancer,
 		annotation.ServiceReplacementPolicy, annotation.ServiceDeleteDuplicates, annotation.ServiceMultiCluster, annotation.ServiceHealthCheck, annotation.ServiceHCSuccessCodes,
 	} {
 		out = append(out, both(k, unread))
