@@ -323,7 +323,7 @@ func TestG4Case8ListenersAreQUICWhereTheConfigurationDeclaresIt(t *testing.T) {
 			scene.Gateway(n.ns, "net", "nlb", facing+asked, onTCP, "name: both, protocol: UDP, port: 80", "name: udp, protocol: UDP, port: 8080"))
 		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
 		n.route(t, "UDPRoute", "udp", "udp", webOfBoth, "")
-		lb := n.balancer(t, "TCP_QUIC 80: ip TCP_QUIC", "QUIC 8080: ip QUIC")
+		lb := n.balancer(t, "QUIC 8080: ip QUIC", "TCP_QUIC 80: ip TCP_QUIC")
 		answersTCP(t, n.Cluster, lb, 80, "web")
 		staysWithItsPod(t, n.Cluster, lb, 8080)
 	}, "ip")

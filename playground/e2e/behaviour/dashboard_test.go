@@ -96,7 +96,7 @@ var refusals = map[string]string{
 	"slow": "Throttling", "slower": "ThrottlingException", "slowest": "RequestLimitExceeded",
 }
 
-// observe makes things happen that the metrics show: targets come through a readiness gate and go, objects are wrong, and AWS refuses calls.
+// observe makes things happen that the metrics show: targets come through a readiness gate and go, objects are wrong, pods lack server ids, and AWS refuses calls.
 func observe(t *testing.T, c *harness.Cluster, ns string) {
 	t.Helper()
 	for name, code := range refusals {
@@ -113,6 +113,22 @@ func observe(t *testing.T, c *harness.Cluster, ns string) {
 		c.Apply(t, scene.Ingress(ns, name, scene.Class, public(nil)))
 	}
 	c.ApplyRefused(t, scene.Ingress(ns, "refused", scene.Class, scene.Annotations{"conditions.web": `[{"field":"http-header"}]`}))
+	c.Apply(t, `
+apiVersion: v1
+kind: Service
+metadata:
+  name: quic
+  namespace: `+ns+`
+  annotations:
+    service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip
+    service.beta.kubernetes.io/aws-load-balancer-disable-nlb-sg: "true"
+    service.beta.kubernetes.io/aws-load-balancer-quic-enabled-ports: "443"
+spec:
+  type: LoadBalancer
+  loadBalancerClass: service.k8s.aws/nlb
+  selector: {app: web}
+  ports: [{port: 443, protocol: UDP, targetPort: 8080}]
+`) // of pods without server ids
 	c.Kubectl(t, "label", "namespace", ns, "elbv2.k8s.aws/pod-readiness-gate-inject=enabled")
 	for _, replicas := range []string{"2", "1"} {
 		c.Kubectl(t, "scale", "deployment", "-n", ns, "web", "--replicas="+replicas)
