@@ -113,6 +113,11 @@ func observe(t *testing.T, c *harness.Cluster, ns string) {
 		c.Apply(t, scene.Ingress(ns, name, scene.Class, public(nil)))
 	}
 	c.ApplyRefused(t, scene.Ingress(ns, "refused", scene.Class, scene.Annotations{"conditions.web": `[{"field":"http-header"}]`}))
+	c.Kubectl(t, "label", "namespace", ns, "elbv2.k8s.aws/pod-readiness-gate-inject=enabled")
+	for _, replicas := range []string{"2", "1"} {
+		c.Kubectl(t, "scale", "deployment", "-n", ns, "web", "--replicas="+replicas)
+		c.Kubectl(t, "rollout", "status", "deployment", "-n", ns, "web", "--timeout="+harness.Timeout.String())
+	}
 	c.Apply(t, `
 apiVersion: v1
 kind: Service
@@ -128,12 +133,7 @@ spec:
   loadBalancerClass: service.k8s.aws/nlb
   selector: {app: web}
   ports: [{port: 443, protocol: UDP, targetPort: 8080}]
-`) // of pods without server ids
-	c.Kubectl(t, "label", "namespace", ns, "elbv2.k8s.aws/pod-readiness-gate-inject=enabled")
-	for _, replicas := range []string{"2", "1"} {
-		c.Kubectl(t, "scale", "deployment", "-n", ns, "web", "--replicas="+replicas)
-		c.Kubectl(t, "rollout", "status", "deployment", "-n", ns, "web", "--timeout="+harness.Timeout.String())
-	}
+`) // its pods have no server ids; they would wait for their gate of it for ever if they came later
 }
 
 // TestEveryMetricIsInTheTableAndEveryExpressionOfDashboardAndAlertsHasASeries has a controller that was elected, for the metric of the leader. It is
