@@ -84,19 +84,19 @@ func (b *builder) modifyListener(now bool) {
 	c := Change{Action: plan.Update, Resource: b.Listener, Op: *b.Modify, Why: b.Why, Sets: b.Modify.Listener.DefaultActions, Releases: b.Default}
 	var aside ID
 	if b.reroutes {
-		first, cold, admitted := b.Targets.stage(b.Default, c.Sets)
-		w := waiting{cold: cold}
+		s := b.Targets.stage(b.Default, c.Sets)
+		w := waiting{cold: s.awaited()}
 		switch {
-		case first != nil:
+		case s.first != nil:
 			op := *b.Modify
-			op.Listener.DefaultActions = first
-			why := "default action " + b.Targets.Labels.Actions(b.Default) + " → " + b.Targets.Labels.Actions(first)
-			w.staged = b.add(Change{Action: plan.Update, Resource: b.Listener, Op: op, Why: []string{why}, Sets: first})
-		case !admitted && b.Aside != nil:
+			op.Listener.DefaultActions = s.first
+			why := "default action " + b.Targets.Labels.Actions(b.Default) + " → " + b.Targets.Labels.Actions(s.first)
+			w.staged = b.add(Change{Action: plan.Update, Resource: b.Listener, Op: op, Why: []string{why}, Sets: s.first})
+		case s.refused && b.Aside != nil:
 			why := fmt.Sprintf("%s %d, behind which targets are checked until listener %s turns to them", b.Aside.Protocol, b.Aside.Port, b.Listener.ID)
 			aside = b.add(Change{Action: plan.Create, Resource: b.aside(), Op: elb.CreateListener{Listener: *b.Aside, Prepares: b.Modify.Changes}, Why: []string{why}, Sets: c.Sets})
 			w.staged = aside
-		case !admitted:
+		case s.refused:
 			w.cold = nil
 		}
 		c.Needs = b.await(w).of(w.cold)
@@ -135,11 +135,11 @@ func (b *builder) prewarm() {
 		if !p.modify || p.renames() {
 			continue
 		}
-		var first []stack.Action
 		var staged ID
-		if first, p.cold = b.Targets.prewarm(p.Have.Actions, p.Want.Actions); first != nil {
-			why := b.Targets.Labels.Actions(p.Have.Actions) + " → " + b.Targets.Labels.Actions(first)
-			staged = b.modifyRule(p, stack.Rule{Actions: first, Transforms: p.Have.Transforms}, Change{Why: []string{why}})
+		s := b.Targets.prewarm(p.Have.Actions, p.Want.Actions)
+		if p.cold = s.awaited(); s.first != nil {
+			why := b.Targets.Labels.Actions(p.Have.Actions) + " → " + b.Targets.Labels.Actions(s.first)
+			staged = b.modifyRule(p, stack.Rule{Actions: s.first, Transforms: p.Have.Transforms}, Change{Why: []string{why}})
 		}
 		all = append(all, waiting{p.cold, staged})
 	}
@@ -166,15 +166,17 @@ func (b *builder) createAndModify() {
 }
 
 // create makes a rule that changes nothing for its requests while its targets become healthy, if one observed rule, or the default
-// actions, forwards all of them: it does the same, with the new targets beside.
+// actions, forwards all of them: it does the same, with the new targets beside, or those that a switch puts beside already.
 func (b *builder) create(p *Pair, observed []*elb.Rule, order *overlapping) {
 	rule, today := *p.Want, &stack.Rule{Actions: b.Default}
 	if i := slices.IndexFunc(observed, func(r *elb.Rule) bool { return !traffic.Disjoint(r.Conditions, rule.Conditions) }); i >= 0 {
 		today = &observed[i].Rule
 	}
-	first, cold := b.Targets.prewarm(today.Actions, rule.Actions)
-	if first != nil && traffic.Covers(today.Conditions, rule.Conditions) {
-		rule.Actions, rule.Transforms, p.cold, p.today = first, today.Transforms, cold, today.Actions
+	if s := b.Targets.prewarm(today.Actions, rule.Actions); len(s.cold) > 0 && traffic.Covers(today.Conditions, rule.Conditions) {
+		rule.Actions, rule.Transforms, p.cold, p.today = s.first, today.Transforms, s.awaited(), today.Actions
+		if s.first == nil {
+			rule.Actions = today.Actions
+		}
 	}
 	d := done{b.add(Change{
 		Action: plan.Create, Resource: p.ref(), Op: elb.CreateRule{Rule: rule, Priority: p.at}, Sets: rule.Actions,
