@@ -3,6 +3,7 @@ package ingress
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -78,9 +79,11 @@ func misspeltGroup(ing *networkingv1.Ingress) *diag.Diagnostic {
 func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	g := Group{ID: id}
 	group, _ := naming.ShardOf(id)
-	for _, ing := range candidates(v, id) {
+	for _, ing := range candidates(v, id, group) {
 		fork := v.Fork()
-		fork.Ingress(ing.Namespace, ing.Name)
+		if one, ok := fork.Ingress(ing.Namespace, ing.Name); ok {
+			ing = one // of a list, any object keeps all others in memory
+		}
 		carries := slices.Contains(naming.StacksOfFinalizers(stack.Ingress, ing), id)
 		class, d := Classify(fork, cfg, ing)
 		current := stack.ID{}
@@ -148,15 +151,37 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	return g
 }
 
-// candidates are the Ingresses that may be in a group: one at most for an implicit group.
-func candidates(v *objects.View, id stack.ID) []*networkingv1.Ingress {
-	if id.Namespace == "" {
-		return v.Fork().Ingresses()
+// candidates are the Ingresses that may be in a group, by what they and the class parameters say by themselves: one at most for an implicit group. To read each
+// Ingress of the cluster with its class would cost each of a thousand groups a second.
+func candidates(v *objects.View, id, group stack.ID) []*networkingv1.Ingress {
+	if id.Namespace != "" {
+		if ing, ok := naming.Declarer[*networkingv1.Ingress](v, objects.Ingress, id); ok {
+			return []*networkingv1.Ingress{ing}
+		}
+		return nil
 	}
-	if ing, ok := naming.Declarer[*networkingv1.Ingress](v, objects.Ingress, id); ok {
-		return []*networkingv1.Ingress{ing}
+	fork := v.Fork()
+	classes := classesOf(fork, group)
+	return slices.DeleteFunc(fork.Ingresses(), func(ing *networkingv1.Ingress) bool {
+		switch class := ing.Spec.IngressClassName; {
+		case ing.Annotations[string(annotation.GroupName)] == group.Name, len(classes) > 0 && (class == nil || classes[*class]):
+			return false
+		}
+		return !slices.Contains(naming.StacksOfFinalizers(stack.Ingress, ing), id)
+	})
+}
+
+// classesOf are the classes whose parameters put all their Ingresses into a group.
+func classesOf(v *objects.View, group stack.ID) map[string]bool {
+	out := map[string]bool{}
+	for _, c := range v.IngressClasses() {
+		if ref := c.Spec.Parameters; ref != nil && namesParams(ref) {
+			params, ok := v.IngressClassParams(ref.Name)
+			out[c.Name] = ok && params.Spec.Group != nil && params.Spec.Group.Name == group.Name
+		}
 	}
-	return nil
+	maps.DeleteFunc(out, func(_ string, in bool) bool { return !in })
+	return out
 }
 
 // orderOf is annotation group.order, -1000 to 1000, 0 by default and if it is invalid.

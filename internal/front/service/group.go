@@ -73,18 +73,21 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 			declared, why = groupOf(svc)
 			declares = why == nil && declared == id
 		}
+		if !declares && !carries {
+			continue
+		}
+		if one, ok := v.Service(svc.Namespace, svc.Name); ok {
+			svc = one // of a list, any object keeps all others in memory
+		}
 		switch {
 		case declares:
 			g.Members = append(g.Members, svc)
-		case carries && why != nil:
+		case why != nil:
 			g.Members = append(g.Members, svc)
 			g.former[svc] = *why
-		case carries:
-			g.Leaving = append(g.Leaving, svc)
 		default:
-			continue
+			g.Leaving = append(g.Leaving, svc)
 		}
-		v.Service(svc.Namespace, svc.Name)
 	}
 	slices.SortFunc(g.Members, byPrecedence)
 	slices.SortFunc(g.Leaving, byPrecedence)
