@@ -64,6 +64,7 @@ test-fast: test-tools ## unit, golden and property tests of the controller and t
 	@$(GO) test -race -timeout 20m $(TESTFLAGS) ./...
 	@echo "each trouble in turn (crashes, denials, hangs, random edits), of which the race detector was given one of eight"
 	@$(GO) test -timeout 20m -run '$(TROUBLES)' $(TESTFLAGS) ./internal/controller
+	@$(GO) test -run WithinASecond $(TESTFLAGS) ./internal/console
 
 TROUBLES = CrashAtAny|RandomEdits|EachOperation|WhileAnOperationHangs|AThousandLoadBalancersAreLookedAt
 
