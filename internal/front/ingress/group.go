@@ -3,7 +3,6 @@ package ingress
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -84,7 +83,7 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 		if one, ok := fork.Ingress(ing.Namespace, ing.Name); ok {
 			ing = one // of a list, any object keeps all others in memory
 		}
-		carries := slices.Contains(naming.StacksOfFinalizers(stack.Ingress, ing), id)
+		carries := hasFinalizer(ing, id)
 		class, d := Classify(fork, cfg, ing)
 		current := stack.ID{}
 		if d == nil && class.Managed {
@@ -151,8 +150,13 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	return g
 }
 
-// candidates are the Ingresses that may be in a group, by what they and the class parameters say by themselves: one at most for an implicit group. To read each
-// Ingress of the cluster with its class would cost each of a thousand groups a second.
+// hasFinalizer reports whether an Ingress has the finalizer of a group.
+func hasFinalizer(ing *networkingv1.Ingress, id stack.ID) bool {
+	return slices.Contains(naming.StacksOfFinalizers(stack.Ingress, ing), id)
+}
+
+// candidates are the Ingresses that may be in a group: one at most for an implicit group. Of an explicit one they are found without reading each Ingress of the
+// cluster with its class, which takes most of a pass where there are thousands.
 func candidates(v *objects.View, id, group stack.ID) []*networkingv1.Ingress {
 	if id.Namespace != "" {
 		if ing, ok := naming.Declarer[*networkingv1.Ingress](v, objects.Ingress, id); ok {
@@ -163,11 +167,9 @@ func candidates(v *objects.View, id, group stack.ID) []*networkingv1.Ingress {
 	fork := v.Fork()
 	classes := classesOf(fork, group)
 	return slices.DeleteFunc(fork.Ingresses(), func(ing *networkingv1.Ingress) bool {
-		switch class := ing.Spec.IngressClassName; {
-		case ing.Annotations[string(annotation.GroupName)] == group.Name, len(classes) > 0 && (class == nil || classes[*class]):
-			return false
-		}
-		return !slices.Contains(naming.StacksOfFinalizers(stack.Ingress, ing), id)
+		class := ing.Spec.IngressClassName
+		byClass := len(classes) > 0 && (class == nil || classes[*class]) // without a class, that of the cluster's default
+		return !byClass && ing.Annotations[string(annotation.GroupName)] != group.Name && !hasFinalizer(ing, id)
 	})
 }
 
@@ -175,12 +177,10 @@ func candidates(v *objects.View, id, group stack.ID) []*networkingv1.Ingress {
 func classesOf(v *objects.View, group stack.ID) map[string]bool {
 	out := map[string]bool{}
 	for _, c := range v.IngressClasses() {
-		if ref := c.Spec.Parameters; ref != nil && namesParams(ref) {
-			params, ok := v.IngressClassParams(ref.Name)
-			out[c.Name] = ok && params.Spec.Group != nil && params.Spec.Group.Name == group.Name
+		if params, _ := paramsOf(v, c); params != nil && params.Spec.Group != nil && params.Spec.Group.Name == group.Name {
+			out[c.Name] = true
 		}
 	}
-	maps.DeleteFunc(out, func(_ string, in bool) bool { return !in })
 	return out
 }
 
