@@ -85,7 +85,7 @@ func (b *builder) modifyListener(now bool) {
 	var aside ID
 	if b.reroutes {
 		s := b.Targets.stage(b.Default, c.Sets)
-		w := waiting{cold: s.awaited()}
+		w := waiting{targets: s.awaited()}
 		switch {
 		case s.first != nil:
 			op := *b.Modify
@@ -97,9 +97,9 @@ func (b *builder) modifyListener(now bool) {
 			aside = b.add(Change{Action: plan.Create, Resource: b.aside(), Op: elb.CreateListener{Listener: *b.Aside, Prepares: b.Modify.Changes}, Why: []string{why}, Sets: c.Sets})
 			w.staged = aside
 		case s.refused:
-			w.cold = nil
+			w.targets = nil
 		}
-		c.Needs = b.await(w).of(w.cold)
+		c.Needs = b.await(w).of(w.targets)
 	}
 	for _, f := range b.fresh {
 		if sameAnswer(f.Want.Actions, b.Default, b.Targets.Resolve) {
@@ -137,11 +137,11 @@ func (b *builder) prewarm() {
 		}
 		var staged ID
 		s := b.Targets.prewarm(p.Have.Actions, p.Want.Actions)
-		if p.cold = s.awaited(); s.first != nil {
+		if p.awaits = s.awaited(); s.first != nil {
 			why := b.Targets.Labels.Actions(p.Have.Actions) + " → " + b.Targets.Labels.Actions(s.first)
 			staged = b.modifyRule(p, stack.Rule{Actions: s.first, Transforms: p.Have.Transforms}, Change{Why: []string{why}})
 		}
-		all = append(all, waiting{p.cold, staged})
+		all = append(all, waiting{p.awaits, staged})
 	}
 	b.awaited = b.await(all...)
 }
@@ -173,7 +173,7 @@ func (b *builder) create(p *Pair, observed []*elb.Rule, order *overlapping) {
 		today = &observed[i].Rule
 	}
 	if s := b.Targets.prewarm(today.Actions, rule.Actions); len(s.cold) > 0 && traffic.Covers(today.Conditions, rule.Conditions) {
-		rule.Actions, rule.Transforms, p.cold, p.today = s.first, today.Transforms, s.awaited(), today.Actions
+		rule.Actions, rule.Transforms, p.awaits, p.today = s.first, today.Transforms, s.awaited(), today.Actions
 		if s.first == nil {
 			rule.Actions = today.Actions
 		}
@@ -191,7 +191,7 @@ func (b *builder) create(p *Pair, observed []*elb.Rule, order *overlapping) {
 
 // modify makes an observed rule what is wanted.
 func (b *builder) modify(p *Pair, after []ID) ID {
-	needs := append([]ID{b.moved}, b.awaited.of(p.cold)...)
+	needs := append([]ID{b.moved}, b.awaited.of(p.awaits)...)
 	return b.modifyRule(p, *p.Want, Change{Why: b.Targets.changes(p), Needs: needs, After: after, Releases: p.Have.Actions})
 }
 
@@ -243,12 +243,12 @@ func (b *builder) modifyMoved() {
 func (b *builder) switchOver() {
 	var all []waiting
 	for _, s := range b.staged {
-		all = append(all, waiting{s.cold, s.id})
+		all = append(all, waiting{s.awaits, s.id})
 	}
 	awaited := b.await(all...)
 	for _, s := range b.staged {
 		b.modifyRule(s.Pair, *s.Want, Change{
-			Why: []string{b.Targets.Labels.Rule(*s.Want)}, Needs: append([]ID{s.id}, awaited.of(s.cold)...), After: []ID{b.moved}, Releases: s.today,
+			Why: []string{b.Targets.Labels.Rule(*s.Want)}, Needs: append([]ID{s.id}, awaited.of(s.awaits)...), After: []ID{b.moved}, Releases: s.today,
 		})
 	}
 }
@@ -288,15 +288,15 @@ func (b *builder) delete() {
 
 // waiting are target groups whose health is awaited after the change that puts them in place, if there is one.
 type waiting struct {
-	cold   []stack.Ref
-	staged ID
+	targets []stack.Ref
+	staged  ID
 }
 
 // awaited are the changes that end when the targets of a target group are fit to serve.
 type awaited map[stack.Ref]ID
 
-func (a awaited) of(cold []stack.Ref) (ids []ID) {
-	for _, r := range cold {
+func (a awaited) of(targets []stack.Ref) (ids []ID) {
+	for _, r := range targets {
 		ids = append(ids, a[r])
 	}
 	return ids
@@ -307,7 +307,7 @@ func (b *builder) await(all ...waiting) awaited {
 	var order []stack.Ref
 	after := map[stack.Ref][]ID{}
 	for _, w := range all {
-		for _, r := range w.cold {
+		for _, r := range w.targets {
 			if _, ok := after[r]; !ok {
 				order = append(order, r)
 			}
