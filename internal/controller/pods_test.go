@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache/podserver"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/readiness"
 )
@@ -95,6 +97,26 @@ func TestTheEndOfABindingWaitsForThePodsWhoseGatesItOpens(t *testing.T) {
 	l.settle()
 	if err := l.client.Get(t.Context(), key, o); !asked || !apierrors.IsNotFound(err) {
 		t.Errorf("asked for its pods: %v; the binding: %v", asked, err)
+	}
+}
+
+// TestAPassBeforeTheFirstListOfPodsSaysNothing has a list that takes a while, as that of tens of thousands of pods does, and one that does not come.
+func TestAPassBeforeTheFirstListOfPodsSaysNothing(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l.create(append(labPods("a", "10.0.128.50"), labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
+	l.settle()
+	from := len(l.events)
+	unlisted := fmt.Errorf("the pods of namespace shop have not been listed yet: %w", reads.ErrListing)
+	l.bound.Pods = &binding.Pods{Watches: func(string) bool { return false }, Await: func(context.Context, string) error { return unlisted }}
+	r, err := l.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Namespace: "shop", Name: "bound"}})
+	if err != nil || r.RequeueAfter == 0 || r.RequeueAfter > 5*time.Second || len(l.events) > from {
+		t.Errorf("%v, %v, events %q", r, err, l.events[from:])
+	}
+	unlisted = errors.New("the pods of namespace shop have not been listed yet: context deadline exceeded")
+	_, err = l.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Namespace: "shop", Name: "bound"}})
+	if err == nil || !strings.Contains(strings.Join(l.events, "\n"), "have not been listed yet") {
+		t.Errorf("%v, events %q", err, l.events)
 	}
 }
 

@@ -12,10 +12,12 @@ type Budget map[string]Limit
 
 // Limit is the budget of one row; what is nil is not limited.
 type Limit struct {
-	Reads   *int     `json:"reads,omitempty"`
-	Writes  *int     `json:"writes,omitempty"`
-	Seconds *float64 `json:"seconds,omitempty"`
-	MiB     *float64 `json:"mib,omitempty"`
+	Reads *int `json:"reads,omitempty"`
+	// ReadsASecond are reads that are allowed beside Reads for each second until the controller rested: looks for drift go on during long rows.
+	ReadsASecond float64  `json:"readsASecond,omitempty"`
+	Writes       *int     `json:"writes,omitempty"`
+	Seconds      *float64 `json:"seconds,omitempty"`
+	MiB          *float64 `json:"mib,omitempty"`
 	// Peak is the most memory that there may be at any time, as a multiple of what is resident at rest.
 	Peak *float64 `json:"peak,omitempty"`
 	// Slopes are the exponents of the growth of an object's cost with their number, by act and cost.

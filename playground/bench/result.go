@@ -68,8 +68,10 @@ func (r *Result) judge(b Budget) {
 // Exceeds says, one text each, in what the result is over a limit.
 func (r *Result) Exceeds(l Limit) []string {
 	var over []string
-	if l.Reads != nil && r.Reads > *l.Reads {
-		over = append(over, fmt.Sprintf("%d reads, at most %d: %s", r.Reads, *l.Reads, r.calls(true)))
+	if l.Reads != nil {
+		if most := *l.Reads + int(l.ReadsASecond*r.Took); r.Reads > most {
+			over = append(over, fmt.Sprintf("%d reads, at most %d: %s", r.Reads, most, r.calls(true)))
+		}
 	}
 	if l.Writes != nil && r.Writes > *l.Writes {
 		over = append(over, fmt.Sprintf("%d writes, at most %d: %s", r.Writes, *l.Writes, r.calls(false)))

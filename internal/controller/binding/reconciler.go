@@ -213,6 +213,10 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	trace.End(err)
 	if err != nil { // what is registered stays
 		b.Changes.restore(client.ObjectKeyFromObject(o), since)
+		if errors.Is(err, reads.ErrListing) {
+			b.Networking.Retain(ctx, o)
+			return reconcile.Result{RequeueAfter: listingPause}, nil
+		}
 		if ctx.Err() == nil {
 			b.countFailure(o, metrics.ResolveEndpoints)
 			b.reportPartial(ctx, o, diag.List{status.APIRefusal(kube.BindingObject(o), diag.ObjectsUnread, err)})

@@ -18,6 +18,9 @@ var (
 	lastingFailure   = backoff.Policy{First: 15 * time.Second, Longest: 5 * time.Minute}
 )
 
+// listingPause is the pause before the next pass over a binding for whose namespace the first list of pods is under way.
+const listingPause = 2 * time.Second
+
 // retryAfter counts a failure to register or deregister, and is the pause before the next attempt: AWS's own time if it refused
 // for its limits. An address whose zone is not known yet may be refused for that.
 func (b *Reconciler) retryAfter(binding types.NamespacedName, err error, limited time.Duration, zonesKnown bool) time.Duration {

@@ -23,6 +23,8 @@ import (
 const (
 	// syncTimeout is how long reads wait for the first list of a namespace, from the beginning of its watch on.
 	syncTimeout = 5 * time.Second
+	// mostListing is how long a first list may be under way, which takes a while for tens of thousands of pods; after that something hinders it.
+	mostListing = time.Minute
 	// mostNamespaces is how many namespaces are watched each by itself. Where more need pods, one watch of all is less for the API server.
 	mostNamespaces = 100
 	// releaseAfter is how long pods of a namespace stay after the last need of them: a rollout that recreates the last binding does not list them again.

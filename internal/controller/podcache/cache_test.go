@@ -208,6 +208,22 @@ func TestReadsDoNotWaitWithoutEndForPodsThatCannotBeListed(t *testing.T) {
 	eventually(t, "the list", func() bool { return c.Await(t.Context(), "shop") == nil })
 }
 
+func TestALongFirstListOfPodsIsToldFromOneThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	s := podserver.New()
+	s.Refuse(true)
+	c, _ := start(t, s, Options{}, mostNamespaces)
+	c.Need("shop")
+	for age, want := range map[time.Duration]bool{syncTimeout: true, mostListing: false} {
+		c.mu.Lock()
+		c.namespaces["shop"].begun = time.Now().Add(-age)
+		c.mu.Unlock()
+		if err := c.Await(t.Context(), "shop"); err == nil || errors.Is(err, reads.ErrListing) != want {
+			t.Errorf("after %s: %v", age, err)
+		}
+	}
+}
+
 func TestPodsOfNamespacesThatAreNotWatchedByFlagAreNotRead(t *testing.T) {
 	t.Parallel()
 	s := podserver.New(podserver.Pod("shop", "a"), podserver.Pod("other", "b"))

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 )
 
 // watch is the watch of the pods of one namespace, or of all.
@@ -70,6 +72,7 @@ func (w *watch) synced() bool {
 }
 
 // await waits until all pods are there. Once a watch has taken too long for that, reads do not wait for it any more: a pass reads a pod for each endpoint.
+// The error is reads.ErrListing while the list may still come.
 func (w *watch) await(ctx context.Context) error {
 	if w.synced() {
 		return nil
@@ -84,7 +87,11 @@ func (w *watch) await(ctx context.Context) error {
 		if w.namespace == "" {
 			of = "all namespaces"
 		}
-		return fmt.Errorf("the pods of %s have not been listed yet: %w", of, ctx.Err())
+		cause := ctx.Err()
+		if time.Since(w.begun) < mostListing {
+			cause = reads.ErrListing
+		}
+		return fmt.Errorf("the pods of %s have not been listed yet: %w", of, cause)
 	}
 }
 

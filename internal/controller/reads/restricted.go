@@ -2,6 +2,7 @@ package reads
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"sync"
@@ -13,6 +14,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
+
+// ErrListing is the cause of errors of reads that came before the first list of the objects, which is under way.
+var ErrListing = errors.New("their first list is under way")
 
 // UnwatchedError is the error of a read of an object in a namespace that --watch-namespace excludes.
 type UnwatchedError struct {
