@@ -75,7 +75,7 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connect Connect
 	defer end()
 	if err = s.await(ctx, c, rc, connect); err == nil {
 		c.Region, c.VPC = s.connection.Scope.Region, s.connection.Scope.VPC
-		if n := c.AcceleratorNotice(); n != "" && !named { // of a flag, it was told at once
+		if n := c.AcceleratorNotice(); n != "" && !named { // that of a flag is in Notices
 			log.Info("notice: " + n)
 		}
 		err = s.run(ctx, c, rc, log)

@@ -177,7 +177,7 @@ type IPSet struct {
 
 // GlobalAcceleratorStatus is what the controller found of the accelerator.
 type GlobalAcceleratorStatus struct {
-	// ObservedGeneration is the generation of the object that this status tells of.
+	// ObservedGeneration is the generation of the object that this status is about.
 	// +optional
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// AcceleratorARN is the ARN of the accelerator.

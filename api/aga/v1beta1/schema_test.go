@@ -147,7 +147,7 @@ func TestTheDefinitionIsThatOfTheExistingController(t *testing.T) {
 	}
 }
 
-func TestTheSchemeKnowsTheKind(t *testing.T) {
+func TestTheSchemeHasTheKind(t *testing.T) {
 	t.Parallel()
 	s := runtime.NewScheme()
 	if err := AddToScheme(s); err != nil {

@@ -65,7 +65,7 @@ var forms = []form{
 	{regexp.MustCompile(`^self\.(\w+) <= self\.(\w+)$`), func(self any, arg []string) bool {
 		a, isA := field(self, arg[0]).(float64)
 		b, isB := field(self, arg[1]).(float64)
-		return !isA || !isB || a <= b // what is missing is told of already
+		return !isA || !isB || a <= b // what is missing is a problem of its own
 	}},
 	{regexp.MustCompile(`^self\.(\w+) (!=|==) '([^']*)' \|\| \(has\(self\.(\w+)\) && !has\(self\.(\w+)\)\)$`), func(self any, arg []string) bool {
 		return !has(self, arg[0]) || (field(self, arg[0]) == arg[2]) == (arg[1] == "==") || has(self, arg[3]) && !has(self, arg[4])
