@@ -29,11 +29,11 @@ func (c *checking) endpoints(i, j int) {
 		key := Key(e, c.namespace)
 		switch id := value(e.EndpointID); {
 		case e.Type == agav1beta1.EndpointID && id == "":
-			c.add(Endpoints, path+".endpointID", "EndpointID is required for EndpointID type", "write the ARN of a load balancer, the allocation id of an Elastic IP address or the id of an instance")
+			c.add(Endpoints, fieldOf(path, "endpointID", e.EndpointID), "EndpointID is required for EndpointID type", "write the ARN of a load balancer, the allocation id of an Elastic IP address or the id of an instance")
 		case e.Type == agav1beta1.EndpointID && isLoadBalancer(id) && group != "" && regionOf(id) != group:
 			c.add(Endpoints, path+".endpointID", fmt.Sprintf("the load balancer %s is in region %s, and the endpoint group in %s", id, regionOf(id), group), "move the endpoint to an endpoint group with region: "+regionOf(id))
 		case e.Type != agav1beta1.EndpointID && value(e.Name) == "":
-			c.add(Endpoints, path+".name", fmt.Sprintf("the endpoint has no name of the %s", e.Type), "write name")
+			c.add(Endpoints, fieldOf(path, "name", e.Name), fmt.Sprintf("the endpoint has no name of the %s", e.Type), "write name")
 		case e.Type != agav1beta1.EndpointID && value(g.Region) != "" && c.region != "" && group != c.region:
 			c.warn(Endpoints, path, fmt.Sprintf("the endpoint group is in region %s, and load balancers of the cluster are in %s", group, c.region), "name a load balancer of "+group+" by its ARN, with type EndpointID, or correct the region of the group")
 		}
@@ -42,6 +42,14 @@ func (c *checking) endpoints(i, j int) {
 		}
 		seen[key] = true
 	}
+}
+
+// fieldOf is the path of a field, or, if it is absent, of what lacks it, which the rules of the definition name as well.
+func fieldOf(path, name string, field *string) string {
+	if field == nil {
+		return path
+	}
+	return path + "." + name
 }
 
 // isLoadBalancer reports whether the id of an endpoint is the ARN of a load balancer: arn:PARTITION:elasticloadbalancing:REGION:ACCOUNT:loadbalancer/...
