@@ -16,7 +16,7 @@ const module = "github.com/k8s-lbc/lbc/"
 
 // pure packages decide; they are functions from values to values.
 var pure = []string{
-	"internal/admission", "internal/drain",
+	"internal/admission", "internal/drain", "internal/accelerator/check",
 	"config/crd", "cmd/lbc/doctor", "cmd/lbc/explain", "internal/manifest", "internal/manifest/schema",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
 	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/degraded", "internal/diag", "internal/drift", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
@@ -32,7 +32,7 @@ var forbidden = []string{
 
 // layers lists packages from the bottom to the top; a package imports only packages of lower layers.
 var layers = [][]string{
-	{"internal/drift", "internal/replacement", "internal/console"},
+	{"internal/drift", "internal/replacement", "internal/console", "internal/accelerator/check"},
 	{"internal/diag", "internal/stack", "internal/config", "internal/manifest/schema", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake", "internal/buildinfo", "internal/degraded", "internal/iampolicy"},
 	{"internal/quota", "internal/inbound", "internal/intent", "internal/facts", "internal/objects", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical"},
 	{"internal/annotation", "internal/shard"},

@@ -134,6 +134,7 @@ const (
 	InvalidConfiguration   Code = "InvalidConfiguration"
 	UnsupportedAddress     Code = "UnsupportedAddress"
 	AddressNotUsable       Code = "AddressNotUsable"
+	InvalidAccelerator     Code = "InvalidAccelerator"
 )
 
 // table has a row for every code.
@@ -233,6 +234,7 @@ var table = map[Code]Info{
 	InvalidConfiguration:   {Invalid, FailedBuildModel, "a configuration of a Gateway or GatewayClass does not exist, or has a value that cannot be used; the load balancer stays as it was"},
 	UnsupportedAddress:     {Invalid, FailedBuildModel, "a Gateway asks for an address of a type that load balancers do not have"},
 	AddressNotUsable:       {NotFound, FailedBuildModel, "a Gateway asks for an address that is not an Elastic IP address of the account, or is in use"},
+	InvalidAccelerator:     {Invalid, FailedBuildModel, "a GlobalAccelerator declares what AWS does not admit; its accelerator stays as it is"},
 }
 
 // Lookup returns the table entry of a code; ok is false for a code that is not declared.
