@@ -62,6 +62,8 @@ type inputs struct {
 	allNamespaces bool
 	// filesOnly: a cluster is read only if a flag names it.
 	filesOnly bool
+	// former: manifests may be of versions of Ingresses that no cluster serves any more.
+	former bool
 	// besideCluster: as a plugin of kubectl, files are read beside the cluster.
 	besideCluster bool
 	// simulated: the account is never that of the cluster.
@@ -402,7 +404,11 @@ func (i *inputs) readOne(path string, in io.Reader) ([]placed, []unread, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	objs, skipped, err := manifest.Decode(content, i.namespace)
+	decode := manifest.Decode
+	if i.former {
+		decode = manifest.DecodeFormer
+	}
+	objs, skipped, err := decode(content, i.namespace)
 	var malformed *manifest.MalformedError
 	if err != nil {
 		b := broken{file: path, err: err, foreign: errors.Is(err, manifest.ErrForeign) && !hasKinds(content)}

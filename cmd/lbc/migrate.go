@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,12 +16,10 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/migrate"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -37,6 +36,11 @@ The manifests go to standard output, or with --output-dir into files. The report
 names what has no equal in a Gateway, and compares the load balancers of both sides: their settings, and the answers to requests that are
 generated from the rules. Both are made in a simulated account that has what the manifests name.
 
+--from service and --from v1-ingress are for what was written for other controllers. Services of type LoadBalancer of the cloud provider's
+controller become Services for this one, beside them: their load balancers cannot be taken over. Services that this controller serves by
+annotation aws-load-balancer-type get its class. Ingresses of the ALB ingress controller v1, also of API versions that no cluster serves any
+more, become Ingresses that are answered alike, and keep their load balancers.
+
 All flags of the controller, such as --default-target-type=ip, are accepted; set those that your controller runs with.
 
 Exit status: 0 success, also if no Ingress is found; 1 error; 2 an Ingress is invalid, or something has no equal in a Gateway; with
@@ -48,16 +52,17 @@ const migrateExample = `  # Manifests to standard output, the report to standard
   # All Ingresses of two namespaces of a cluster, into a file for each namespace
   lbc migrate --kubeconfig ~/.kube/config --namespaces shop,blog --split namespace --output-dir gateways
 
+  # Services of the cloud provider's controller
+  lbc migrate --from service -f services.yaml
+
   # For a pipeline: the report as JSON, and a failure if anything would be answered in another way
   lbc migrate -f ingresses/ --output-dir gateways --overwrite --report report.json -o json --diff-exit`
-
-// noIngress is said where there is nothing to translate.
-const noIngress = "No Ingress resources found in input."
 
 type migrateOptions struct {
 	inputs
 	outputs
 	namespaces []string
+	from       string
 	name       string // of one Ingress
 	dir        string
 	extension  string // yaml or json
@@ -75,7 +80,7 @@ func migrateCommand() *cobra.Command {
 	var o migrateOptions
 	cmd := &cobra.Command{
 		Use:     "migrate [FILE]... [--kubeconfig FILE] [--output-dir DIR]",
-		Short:   "Translate Ingresses into Gateways, and prove that they answer alike",
+		Short:   "Translate Ingresses into Gateways, and what was written for other controllers; prove that they answer alike",
 		Long:    migrateHelp,
 		Example: migrateExample,
 		Args:    cobra.ArbitraryArgs,
@@ -88,9 +93,10 @@ func migrateCommand() *cobra.Command {
 	o.outputs.flags(cmd, "text", "json", "yaml")
 	f := cmd.Flags()
 	f.Lookup("account").Usage = "account file or recording in which both sides are compared; default: the simulator's built-in account"
-	f.Lookup("kubeconfig").Usage = "cluster to read Ingresses and what they name from"
+	f.Lookup("kubeconfig").Usage = "cluster to read Ingresses or Services and what they name from"
 	f.Lookup("output").Usage = "form of the report: text, json or yaml"
-	f.StringSliceVar(&o.namespaces, "namespaces", nil, "namespaces whose Ingresses are translated; default: all that are read")
+	f.StringVar(&o.from, "from", fromIngress, "what is translated: ingress, service or v1-ingress")
+	f.StringSliceVar(&o.namespaces, "namespaces", nil, "namespaces whose objects are translated; default: all that are read")
 	f.StringVar(&o.name, "ingress-name", "", "the only Ingress to translate; needs one --namespaces")
 	f.StringVar(&o.dir, "output-dir", "", "directory for the manifests; default: standard output")
 	f.StringVar(&o.extension, "output-format", "yaml", "form of the manifests: yaml or json")
@@ -99,6 +105,7 @@ func migrateCommand() *cobra.Command {
 	f.BoolVar(&o.dryRun, "dry-run", true, "annotate Gateways with gateway.k8s.aws/dry-run, so that they are planned only")
 	f.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist")
 	f.BoolVar(&o.diffExit, "diff-exit", false, "exit with status 3 if requests or settings differ")
+	_ = cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions(slices.Sorted(maps.Keys(translations)), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("output-format", cobra.FixedCompletions([]string{"yaml", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("split", cobra.FixedCompletions([]string{"namespace"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.MarkFlagDirname("output-dir")
@@ -109,7 +116,11 @@ func (o *migrateOptions) check() error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	switch {
+	switch _, ok := translations[o.from]; {
+	case !ok:
+		return fmt.Errorf("--from %q: must be ingress, service or v1-ingress", o.from)
+	case o.name != "" && o.from == fromService:
+		return errors.New("--ingress-name names no Service; choose with --namespaces")
 	case o.extension != "yaml" && o.extension != "json":
 		return fmt.Errorf("--output-format %q: must be yaml or json", o.extension)
 	case o.split != "" && o.split != "namespace":
@@ -124,8 +135,8 @@ func (o *migrateOptions) check() error {
 	return nil
 }
 
-func (o *migrateOptions) selects(ing *networkingv1.Ingress) bool {
-	return (len(o.namespaces) == 0 || slices.Contains(o.namespaces, ing.Namespace)) && (o.name == "" || ing.Name == o.name)
+func (o *migrateOptions) selects(x metav1.Object) bool {
+	return (len(o.namespaces) == 0 || slices.Contains(o.namespaces, x.GetNamespace())) && (o.name == "" || x.GetName() == o.name)
 }
 
 func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.Reader) error {
@@ -139,16 +150,17 @@ func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 	defer src.close()
 	leftOut := src.sayBroken(errOut)
 	found := 0
-	for _, x := range src.snapshot.List(objects.Ingress, "") {
-		if ing, ok := x.(*networkingv1.Ingress); ok && o.selects(ing) {
+	how := translations[o.from]
+	for _, x := range src.snapshot.List(how.kind, "") {
+		if how.candidate(x) && o.selects(x) {
 			found++
 		}
 	}
 	if found == 0 {
-		fmt.Fprintln(errOut, noIngress) //nolint:errcheck // a hint
+		fmt.Fprintln(errOut, how.none) //nolint:errcheck // a hint
 		return nil
 	}
-	got := migrate.Translate(objects.New(src.snapshot), migrate.Options{Ingress: front.IngressFromFlags(&o.config).Config, DryRun: o.dryRun, Select: o.selects})
+	got := how.translate(o, objects.New(src.snapshot))
 	proofs, err := prove(ctx, src.snapshot, got, src.inventory, &o.config)
 	if err != nil {
 		return err
@@ -160,8 +172,8 @@ func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 	if err != nil {
 		return err
 	}
-	d := migrationDocument{Files: written, Skipped: got.Skipped, Findings: got.Findings, Comparisons: proofs, Known: knownDifferences}
-	if err := o.print(errOut, d); err != nil {
+	d := migrationDocument{Files: written, Skipped: got.Skipped, Findings: got.Findings, Comparisons: proofs, Known: how.known}
+	if err := o.print(errOut, d, how.sides); err != nil {
 		return err
 	}
 	switch {
@@ -176,7 +188,7 @@ func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 
 // sources reads the objects, and makes stand-ins of those that are in none of the files. The account is never that of the cluster.
 func (o *migrateOptions) sources(ctx context.Context, errOut io.Writer, in io.Reader) (*source, error) {
-	o.simulated = true
+	o.simulated, o.former = true, o.from == fromV1
 	objs, err := o.objects(ctx, errOut, in)
 	if err != nil {
 		return nil, err
@@ -288,7 +300,7 @@ func (o *migrateOptions) manifestFiles(all []metav1.Object) (out []manifestFile,
 	by := map[string][]metav1.Object{}
 	var names []string
 	for _, x := range all {
-		name := "gateway-resources"
+		name := translations[o.from].file
 		if o.split == "namespace" {
 			if name = filepath.Join(x.GetNamespace(), name); x.GetNamespace() == "" {
 				name = "gatewayclass"
@@ -365,11 +377,11 @@ type writtenFile struct {
 	Objects int    `json:"objects"`
 }
 
-func (o *migrateOptions) print(errOut io.Writer, d migrationDocument) error {
+func (o *migrateOptions) print(errOut io.Writer, d migrationDocument, sides [2]string) error {
 	d.Skipped, d.Findings = append([]migrate.Skipped{}, d.Skipped...), append([]migrate.Finding{}, d.Findings...)
 	var b bytes.Buffer
 	if o.format == "text" {
-		d.text(&b)
+		d.text(&b, sides)
 	} else if err := o.encode(&b, migrationKind, d); err != nil {
 		return err
 	}
@@ -392,8 +404,8 @@ func (o *migrateOptions) print(errOut io.Writer, d migrationDocument) error {
 	return errors.Join(err, f.Close())
 }
 
-// text is the report for people.
-func (d migrationDocument) text(b *bytes.Buffer) {
+// text is the report for people. sides are what the two that are compared are called.
+func (d migrationDocument) text(b *bytes.Buffer, sides [2]string) {
 	for _, f := range d.Files {
 		fmt.Fprintf(b, "Generated %d resource(s) in %s\n", f.Objects, f.Name)
 	}
@@ -424,7 +436,7 @@ func (d migrationDocument) text(b *bytes.Buffer) {
 				if x.Requests > 1 {
 					more = fmt.Sprintf(" (and %d more)", x.Requests-1)
 				}
-				fmt.Fprintf(b, "    %s%s\n      Ingress: %s\n      Gateway: %s\n", x.What, more, x.Before, x.After)
+				fmt.Fprintf(b, "    %s%s\n      %s: %s\n      %s: %s\n", x.What, more, sides[0], x.Before, sides[1], x.After)
 			}
 		}
 	}

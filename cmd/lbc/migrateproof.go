@@ -27,16 +27,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/migrate"
 	"github.com/k8s-lbc/lbc/internal/migrate/equality"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
-
-// knownDifferences are in every migration, and are not compared.
-var knownDifferences = []string{
-	"the load balancer, its DNS name, its target groups and security groups are new ones, with names of their own; DNS is to be pointed to the new load balancer",
-	"resources have tag " + migrate.OriginTag + ", and the tags of Gateways in place of those of Ingresses",
-	"rules that the Gateway makes match a host with any port behind it, and those of the Ingress without a port or with that of the listener",
-	"rules have other priorities, and a rule of the Ingress may become several",
-}
 
 // proof is the comparison of a Gateway with the Ingresses that it takes the place of.
 type proof struct {
@@ -77,20 +70,26 @@ func prove(ctx context.Context, snapshot objects.Snapshot, got migrate.Result, a
 	}
 	out := []proof{}
 	for _, p := range got.Pairs {
-		x, found, err := compiled(ctx, snapshot, p.Ingresses, in, c)
-		if err != nil {
-			return nil, err
+		var x *stack.Stack
+		var found diag.List
+		if p.Alone == "" {
+			var err error
+			if x, found, err = compiled(ctx, snapshot, p.Before, in, c); err != nil {
+				return nil, err
+			}
 		}
-		y, others, err := compiled(ctx, after, p.Gateway, in, c)
+		y, others, err := compiled(ctx, after, p.After, in, c)
 		if err != nil {
 			return nil, err
 		}
 		one := proof{Pair: p, Result: equality.Result{Differences: []equality.Difference{}}}
 		switch {
-		case x == nil:
-			one.Unproven = "the load balancer of the Ingresses cannot be built: " + problems(found)
 		case y == nil:
-			one.Unproven = "the load balancer of the Gateway cannot be built: " + problems(others)
+			one.Unproven = "the load balancer of " + p.To + " cannot be built: " + problems(others)
+		case p.Alone != "":
+			one.Unproven = p.Alone + "; the new one can be built, and lbc plan shows it"
+		case x == nil:
+			one.Unproven = "the load balancer of " + p.From + " cannot be built: " + problems(found)
 		default:
 			one.Result = equality.Compare(x, y, portOf)
 		}
@@ -119,7 +118,7 @@ func compiled(ctx context.Context, snapshot objects.Snapshot, key stack.Key, in 
 // declared is what manifests name in AWS, each sorted.
 type declared struct{ hosts, subnets, groups []string }
 
-// declaredIn is what the Ingresses and class parameters of a snapshot name.
+// declaredIn is what the Ingresses, Services and class parameters of a snapshot name.
 func declaredIn(s objects.Snapshot) (d declared) {
 	for _, o := range s.List(objects.Ingress, "") {
 		ing, ok := o.(*networkingv1.Ingress)
@@ -135,6 +134,13 @@ func declaredIn(s objects.Snapshot) (d declared) {
 		read := annotation.NewReader(&annotation.Findings{}, ingress.Object(ing), ing.Annotations)
 		d.subnets = append(d.subnets, read.List(annotation.Subnets).Value...)
 		d.groups = append(d.groups, read.List(annotation.SecurityGroups).Value...)
+	}
+	for _, o := range s.List(objects.Service, "") {
+		if svc, ok := o.(*corev1.Service); ok {
+			read := annotation.NewReader(&annotation.Findings{}, owner.Object(svc), svc.Annotations)
+			d.subnets = append(d.subnets, read.List(annotation.ServiceSubnets).Value...)
+			d.groups = append(d.groups, read.List(annotation.ServiceSecurityGroups).Value...)
+		}
 	}
 	for _, o := range s.List(objects.IngressClassParams, "") {
 		if p, ok := o.(*v1beta1.IngressClassParams); ok && p.Spec.Subnets != nil {

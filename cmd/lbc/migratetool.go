@@ -78,7 +78,7 @@ func migrateToolCommand() *cobra.Command {
 
 // translate checks the flags in the order of the existing tool, and sets those of lbc migrate.
 func (o *toolOptions) translate(given func(flag string) bool, errOut io.Writer) error {
-	o.format, o.color, o.formats, o.namespace, o.lenient = "text", "never", []string{"text"}, "default", true
+	o.format, o.color, o.formats, o.namespace, o.lenient, o.from = "text", "never", []string{"text"}, "default", true, fromIngress
 	fromFiles := len(o.named) > 0 || o.inputDir != ""
 	switch {
 	case !fromFiles && !o.fromCluster:

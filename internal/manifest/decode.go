@@ -14,6 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	networkingv1beta1 "k8s.io/api/networking/v1beta1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/version"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -89,8 +90,23 @@ var unread = []string{"elbv2.k8s.aws/v1beta1 ALBTargetControlConfig", "elbv2.k8s
 // its object; fields that do not exist, versions of our kinds that no cluster serves any more and unknown kinds of our group are
 // errors too.
 func Decode(manifests []byte, defaultNamespace string) (found []metav1.Object, skipped []string, err error) {
+	return decoder{defaultNamespace: defaultNamespace}.decode(manifests)
+}
+
+// DecodeFormer is Decode for manifests of former clusters: Ingresses of versions that no cluster serves any more are converted.
+func DecodeFormer(manifests []byte, defaultNamespace string) (found []metav1.Object, skipped []string, err error) {
+	return decoder{defaultNamespace: defaultNamespace, former: true}.decode(manifests)
+}
+
+// decoder says how manifests are read.
+type decoder struct {
+	defaultNamespace string
+	former           bool // see DecodeFormer
+}
+
+func (c decoder) decode(manifests []byte) (found []metav1.Object, skipped []string, err error) {
 	for i, d := range documents(manifests) {
-		more, others, err := d.decode(defaultNamespace)
+		more, others, err := c.document(d)
 		if err != nil {
 			return nil, nil, malformed(d, i+1, err)
 		}
@@ -129,7 +145,7 @@ func documents(manifests []byte) (out []document) {
 	return out
 }
 
-func (d document) decode(defaultNamespace string) (found []metav1.Object, skipped []string, err error) {
+func (c decoder) document(d document) (found []metav1.Object, skipped []string, err error) {
 	if d.rest != "" {
 		return nil, nil, fmt.Errorf("%q follows --- on its line; begin a new line", d.rest)
 	}
@@ -140,10 +156,10 @@ func (d document) decode(defaultNamespace string) (found []metav1.Object, skippe
 	if string(raw) == "null" {
 		return nil, nil, nil // only comments
 	}
-	return decodeObject(raw, defaultNamespace)
+	return c.object(raw)
 }
 
-func decodeObject(raw []byte, defaultNamespace string) (found []metav1.Object, skipped []string, err error) {
+func (c decoder) object(raw []byte) (found []metav1.Object, skipped []string, err error) {
 	var content map[string]any
 	if json.Unmarshal(raw, &content) != nil {
 		return nil, nil, at("", fmt.Errorf("%w: it has neither apiVersion nor kind", ErrForeign))
@@ -171,12 +187,19 @@ func decodeObject(raw []byte, defaultNamespace string) (found []metav1.Object, s
 			return nil, nil, within("", fmt.Errorf("%s: %w", what, err))
 		}
 		if kind, _ := objects.KindOf(o); namespaced(kind) && o.GetNamespace() == "" {
-			o.SetNamespace(defaultNamespace)
+			o.SetNamespace(c.defaultNamespace)
 		}
 		return []metav1.Object{o}, nil, nil
+	case c.former && formerIngresses[head.APIVersion] && head.Kind == "Ingress":
+		o := new(networkingv1beta1.Ingress)
+		if err := unmarshal(raw, o, new(networkingv1beta1.Ingress)); err != nil {
+			return nil, nil, within("", fmt.Errorf("%s: %w", what, err))
+		}
+		o.Namespace = cmp.Or(o.Namespace, c.defaultNamespace)
+		return []metav1.Object{presentIngress(o)}, nil, nil
 	case strings.HasSuffix(head.Kind, "List"):
 		for i, item := range head.Items {
-			more, others, err := decodeObject(item, defaultNamespace)
+			more, others, err := c.object(item)
 			if err != nil {
 				return nil, nil, within(fmt.Sprintf("items[%d]", i), fmt.Errorf("%s: item %d: %w", what, i, err))
 			}

@@ -69,7 +69,7 @@ func (b *balancer) translate() {
 		b.redirect = f.Value
 	}
 	p := Pair{
-		Ingresses: stack.Key{Owner: stack.Ingress, ID: b.id}, Gateway: stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: b.namespace, Name: b.gateway}},
+		Before: stack.Key{Owner: stack.Ingress, ID: b.id}, After: stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: b.namespace, Name: b.gateway}},
 		From: "Ingress " + b.id.String(), To: "Gateway " + b.namespace + "/" + b.gateway,
 	}
 	if b.explicit() {

@@ -73,13 +73,15 @@ type Skipped struct {
 	Invalid bool `json:"invalid"`
 }
 
-// Pair is a translated group of Ingresses, and the Gateway that takes its place.
+// Pair is a translated group of Ingresses, and the Gateway that takes its place; or another translated object, and what it is translated to.
 type Pair struct {
-	Ingresses stack.Key `json:"-"`
-	Gateway   stack.Key `json:"-"`
-	From      string    `json:"from"` // the group, or the Ingress
-	To        string    `json:"to"`   // the Gateway
-	Members   []string  `json:"members"`
+	Before  stack.Key `json:"-"`
+	After   stack.Key `json:"-"`
+	From    string    `json:"from"` // the group, or the Ingress
+	To      string    `json:"to"`   // the Gateway
+	Members []string  `json:"members"`
+	// Alone is why this controller makes no load balancer of what is translated, so that there is nothing to compare with; empty = it does.
+	Alone string `json:"-"`
 }
 
 // Result is a translation.
@@ -112,8 +114,7 @@ func Translate(v *objects.View, o Options) Result {
 		})
 	}
 	sortObjects(t.result.Objects)
-	sortFindings(t.result.Findings)
-	t.result.Findings = slices.Compact(t.result.Findings)
+	t.result.Findings = SortFindings(t.result.Findings)
 	return t.result
 }
 
@@ -129,7 +130,12 @@ type translator struct {
 func (t *translator) add(o metav1.Object) { t.result.Objects = append(t.result.Objects, o) }
 
 func (t *translator) find(s Severity, object diag.Object, field, text, remedy string) {
-	t.result.Findings = append(t.result.Findings, Finding{s, object.String(), field, reasons[s], text, remedy})
+	t.result.Findings = append(t.result.Findings, NewFinding(s, object, field, text, remedy))
+}
+
+// NewFinding is a finding about a field of an object.
+func NewFinding(s Severity, object diag.Object, field, text, remedy string) Finding {
+	return Finding{s, object.String(), field, reasons[s], text, remedy}
 }
 
 // groups are the groups of the selected Ingresses: explicit ones by name, then the others.
@@ -302,10 +308,12 @@ func sortObjects(all []metav1.Object) {
 	})
 }
 
-func sortFindings(all []Finding) {
+// SortFindings sorts findings by their severity and objects, and leaves each out but once.
+func SortFindings(all []Finding) []Finding {
 	rank := map[Severity]int{Failed: 0, Warning: 1, Note: 2}
 	slices.SortFunc(all, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(rank[a.Severity], rank[b.Severity]), strings.Compare(a.Object, b.Object), strings.Compare(a.Field, b.Field),
 			strings.Compare(a.Text, b.Text), strings.Compare(a.Remedy, b.Remedy))
 	})
+	return slices.Compact(all)
 }

@@ -1,0 +1,86 @@
+package main
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/migrate"
+	"github.com/k8s-lbc/lbc/internal/migrate/former"
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+// The values of --from.
+const (
+	fromIngress = "ingress"
+	fromService = "service"
+	fromV1      = "v1-ingress"
+)
+
+// noIngress is said where there is nothing to translate.
+const noIngress = "No Ingress resources found in input."
+
+// translation is how the objects of a value of --from are translated.
+type translation struct {
+	kind      objects.Kind
+	candidate func(metav1.Object) bool // whether an object is of those that may be translated
+	none      string                   // said if there is none
+	translate func(*migrateOptions, *objects.View) migrate.Result
+	file      string    // of the output, without its extension
+	sides     [2]string // what is compared
+	known     []string  // what is in every migration, and is not compared
+}
+
+func anyOf(metav1.Object) bool { return true }
+
+var translations = map[string]translation{
+	fromIngress: {
+		kind: objects.Ingress, candidate: anyOf, none: noIngress, file: "gateway-resources", sides: [2]string{"Ingress", "Gateway"}, known: knownDifferences,
+		translate: func(o *migrateOptions, v *objects.View) migrate.Result {
+			return migrate.Translate(v, migrate.Options{Ingress: front.IngressFromFlags(&o.config).Config, DryRun: o.dryRun, Select: func(x *networkingv1.Ingress) bool { return o.selects(x) }})
+		},
+	},
+	fromService: {
+		kind: objects.Service, none: "No Service of type LoadBalancer found in input.", file: "services", sides: [2]string{"as it is", "translated"}, known: knownOfServices,
+		candidate: func(x metav1.Object) bool {
+			svc, ok := x.(*corev1.Service)
+			return ok && (svc.Spec.Type == corev1.ServiceTypeLoadBalancer || svc.Spec.LoadBalancerClass != nil)
+		},
+		translate: func(o *migrateOptions, v *objects.View) migrate.Result { return former.Services(v, o.formerOptions()) },
+	},
+	fromV1: {
+		kind: objects.Ingress, candidate: anyOf, none: noIngress, file: "ingresses", sides: [2]string{"as it is", "translated"}, known: knownOfV1,
+		translate: func(o *migrateOptions, v *objects.View) migrate.Result { return former.Ingresses(v, o.formerOptions()) },
+	},
+}
+
+// formerOptions are the options of translations from other controllers.
+func (o *migrateOptions) formerOptions() former.Options {
+	return former.Options{
+		Service: front.ServiceFromFlags(&o.config).Config, Ingress: front.IngressFromFlags(&o.config).Config,
+		SelectService: func(x *corev1.Service) bool { return o.selects(x) }, SelectIngress: func(x *networkingv1.Ingress) bool { return o.selects(x) },
+	}
+}
+
+// knownDifferences are in every migration, and are not compared.
+var knownDifferences = []string{
+	"the load balancer, its DNS name, its target groups and security groups are new ones, with names of their own; DNS is to be pointed to the new load balancer",
+	"resources have tag " + migrate.OriginTag + ", and the tags of Gateways in place of those of Ingresses",
+	"rules that the Gateway makes match a host with any port behind it, and those of the Ingress without a port or with that of the listener",
+	"rules have other priorities, and a rule of the Ingress may become several",
+}
+
+var knownOfServices = []string{
+	"a load balancer of the cloud provider's controller stays until its Service is deleted, and serves until then; DNS is to be pointed to the new one before",
+	"pods that are older than the new Service have no readiness gates for it: wait until its targets are healthy before DNS points to it",
+}
+
+var knownOfV1 = []string{
+	"compared is what this controller makes of the Ingress as it is and of the translated one, which is answered as by the ALB ingress controller v1",
+	"uninstall the ALB ingress controller v1, which is to be 1.1.3 or newer, before this controller runs: Ingresses and load balancers stay",
+	"load balancers and their security groups are taken over by their tags; target groups are new ones, with names of their own",
+	"the controller's role needs docs/install/iam_policy_v1_to_v2_additional.json, too, for what v1 has left",
+	"the rule of the nodes' security group that admits ports 0-65535 of the managed group stays, unless it gets the description elbv2.k8s.aws/targetGroupBinding=shared",
+	"readiness gates target-health.alb.ingress.k8s.aws/... of pod templates are to be removed: label elbv2.k8s.aws/pod-readiness-gate-inject of the namespace has gates added",
+}
