@@ -24,9 +24,10 @@ import (
 // noBindings pretends to write TargetGroupBindings.
 type noBindings struct{}
 
-func (noBindings) CreateBinding(context.Context, stack.Binding) error  { return nil }
-func (noBindings) UpdateBinding(context.Context, stack.Binding) error  { return nil }
-func (noBindings) DeleteBinding(context.Context, string, string) error { return nil }
+func (noBindings) CreateBinding(context.Context, stack.Binding) error             { return nil }
+func (noBindings) UpdateBinding(context.Context, stack.Binding) error             { return nil }
+func (noBindings) DeleteBinding(context.Context, string, string) error            { return nil }
+func (noBindings) ReleaseBinding(context.Context, string, string, []string) error { return nil }
 
 // simulated is an account of the simulator, and its clients.
 func simulated(t *testing.T) (*awssim.Simulator, cloud.Clients) {

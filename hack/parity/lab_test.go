@@ -159,6 +159,16 @@ func (l *lab) UpdateBinding(_ context.Context, b stack.Binding) error {
 	return nil
 }
 
+// ReleaseBinding implements apply.Bindings.
+func (l *lab) ReleaseBinding(_ context.Context, namespace, name string, labels []string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, k := range labels {
+		delete(l.bindings[namespace+"/"+name].Labels, k)
+	}
+	return nil
+}
+
 // DeleteBinding implements apply.Bindings.
 func (l *lab) DeleteBinding(_ context.Context, namespace, name string) error {
 	l.mu.Lock()

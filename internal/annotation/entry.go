@@ -104,8 +104,12 @@ func Lookup(k Key) (Entry, bool) {
 // gatewayEntries are the annotations with prefix gateway.k8s.aws/.
 func gatewayEntries() []Entry {
 	return []Entry{
+		{Key: GatewayExisting, Syntax: String, Scope: OnGateway, Costs: diag.LoadBalancer, Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef",
+			Doc: "ARN or name of the load balancer of others that `shared` ownership is about ([sharing-existing.md](tasks/sharing-existing.md))."},
+		{Key: GatewayOwnership, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "`managed`", Example: "observed",
+			Doc: "What the controller may do with the load balancer: `managed`, everything that the object declares; `shared`, only listeners and rules, with their target groups, on the load balancer of others that `existing-load-balancer` names; `observed`, nothing: it shows the address and what would be done, and writes nothing of it to AWS ([ownership.md](tasks/ownership.md))."},
 		{Key: GatewayDeletionPolicy, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "`Delete`", Example: "Retain",
-			Doc: "What becomes of the load balancer when the object is deleted, or the last one of its group: `Delete` deletes it, `Retain` leaves it in AWS with its target groups, whose targets are kept up to date as long as their Services exist. The object, created again, takes it over ([deletion-policy.md](tasks/deletion-policy.md))."},
+			Doc: "What becomes of the load balancer when the object is deleted, or the last one of its group: `Delete` deletes it, `Retain` leaves it in AWS with its target groups, whose targets are kept up to date as long as their Services exist; the object, created again, takes it over. `RetainWithoutTags` leaves it and takes our tags off, so that somebody else may own it ([deletion-policy.md](tasks/deletion-policy.md))."},
 		{Key: GatewayApprovedPlan, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "every plan is carried out", Example: "none",
 			Doc: "Nothing of the load balancer is changed in AWS but towards the state whose digest this is: `none`, or what `lbc plan` and event `PlanNotApproved` print. Targets are registered all the same ([approve.md](tasks/approve.md))."},
 		{Key: GatewayAllowDeletion, Syntax: Bool, Scope: OnGateway, Costs: diag.AddOn, Default: "false", Example: "true",

@@ -209,13 +209,24 @@ func (r Reader) replacementPolicy(k Key, costs diag.Scope) intent.Field[string] 
 // NoPlan is the value of the annotations for an approval that approves of nothing.
 const NoPlan = "none"
 
+// balancers are ARNs and names of load balancers, as ELBv2 has them.
+var balancers = regexp.MustCompile("^(arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:loadbalancer/(app|net)/[A-Za-z0-9-]{1,32}/[0-9a-f]+|[A-Za-z0-9-]{1,32})$")
+
 // approvals are digests as package stackjson makes them of stacks.
 var approvals = regexp.MustCompile("^[0-9a-f]{16}(,[0-9a-f]{16})*$")
 
 // Values of the annotations for a deletion policy.
 const (
-	DeleteIt = "Delete"
-	RetainIt = "Retain"
+	DeleteIt          = "Delete"
+	RetainIt          = "Retain"
+	RetainWithoutTags = "RetainWithoutTags"
+)
+
+// Values of the annotations for the ownership of a load balancer.
+const (
+	ManagedIt  = "managed"
+	SharedIt   = "shared"
+	ObservedIt = "observed"
 )
 
 // FromReadinessProbe is the value of the annotations that have health checks made from readiness probes.
@@ -223,9 +234,32 @@ const FromReadinessProbe = "from-readiness-probe"
 
 // CheckDeletionPolicy finds a deletion policy that is none. Its load balancer stays when the object is deleted, as a deletion cannot be undone.
 func (r Reader) CheckDeletionPolicy(k Key) {
-	if raw, _, ok := r.Raw(k); ok && raw != DeleteIt && raw != RetainIt {
-		r.Invalid(k, fmt.Sprintf("%q is neither %s nor %s; the load balancer stays when the object is deleted", raw, DeleteIt, RetainIt), "write "+DeleteIt+" or "+RetainIt)
+	if raw, _, ok := r.Raw(k); ok && raw != DeleteIt && raw != RetainIt && raw != RetainWithoutTags {
+		r.Invalid(k, fmt.Sprintf("%q is none of %s, %s and %s; the load balancer stays when the object is deleted", raw, DeleteIt, RetainIt, RetainWithoutTags),
+			"write "+DeleteIt+", "+RetainIt+" or "+RetainWithoutTags)
 	}
+}
+
+// SharedLoadBalancer is the load balancer of others, by ARN or name, on which listeners and rules are to be made; not set = there is none. It finds an
+// ownership that is none, for whose load balancer nothing is written, as what is meant may be less than all.
+func (r Reader) SharedLoadBalancer(ownership, existing Key) intent.Field[string] {
+	raw, _, ok := r.Raw(ownership)
+	name := r.String(existing)
+	if name.Value != "" && !balancers.MatchString(name.Value) {
+		r.Invalid(existing, fmt.Sprintf("%q is neither the ARN nor the name of an application or network load balancer", name.Value), "write the ARN that AWS shows, or the name")
+		name = intent.Field[string]{}
+	}
+	switch {
+	case ok && raw == SharedIt && name.Value == "":
+		r.Invalid(ownership, "no load balancer is named that could be shared; nothing is written to AWS", "name it, by ARN or name, in annotation "+string(existing))
+	case ok && raw == SharedIt:
+		return name
+	case ok && raw != ManagedIt && raw != ObservedIt:
+		r.Invalid(ownership, fmt.Sprintf("%q is none of %s, %s and %s; the load balancer is only observed", raw, ManagedIt, SharedIt, ObservedIt), "write "+ManagedIt+", "+SharedIt+" or "+ObservedIt)
+	case name.Set:
+		r.Ignored(existing, "a load balancer of others is named, and the ownership is not "+SharedIt, "set annotation "+string(ownership)+": "+SharedIt+", or remove it")
+	}
+	return intent.Field[string]{}
 }
 
 // CheckApproval finds an approval that is none. It approves of nothing.

@@ -38,6 +38,8 @@ type Bindings interface {
 	CreateBinding(ctx context.Context, b stack.Binding) error
 	// UpdateBinding patches the spec, and the labels and annotations of the stack; other labels and annotations stay.
 	UpdateBinding(ctx context.Context, b stack.Binding) error
+	// ReleaseBinding takes labels off the object. That it does not exist is no error.
+	ReleaseBinding(ctx context.Context, namespace, name string, labels []string) error
 	// DeleteBinding requests the deletion and does not wait for it. That the object does not exist is no error.
 	DeleteBinding(ctx context.Context, namespace, name string) error
 }

@@ -80,6 +80,8 @@ func (r *run) write(ctx context.Context, s plan.Step) (elb.Output, error) {
 		return elb.Output{}, r.d.Bindings.CreateBinding(ctx, elb.Literal(op.Binding, r.resolve))
 	case elb.UpdateBinding:
 		return elb.Output{}, r.d.Bindings.UpdateBinding(ctx, elb.Literal(op.Binding, r.resolve))
+	case elb.ReleaseBinding:
+		return elb.Output{}, r.d.Bindings.ReleaseBinding(ctx, op.Namespace, op.ObjectName, op.Labels)
 	case elb.DeleteBinding:
 		return elb.Output{}, r.d.Bindings.DeleteBinding(ctx, op.Namespace, op.ObjectName)
 	case elb.CreateSecurityGroup:

@@ -22,9 +22,10 @@ import (
 // paced are bindings whose writes are what a test says, by name.
 type paced map[string]func() error
 
-func (p paced) CreateBinding(_ context.Context, b stack.Binding) error { return p[b.Name]() }
-func (p paced) UpdateBinding(context.Context, stack.Binding) error     { return nil }
-func (p paced) DeleteBinding(context.Context, string, string) error    { return nil }
+func (p paced) CreateBinding(_ context.Context, b stack.Binding) error         { return p[b.Name]() }
+func (p paced) UpdateBinding(context.Context, stack.Binding) error             { return nil }
+func (p paced) ReleaseBinding(context.Context, string, string, []string) error { return nil }
+func (p paced) DeleteBinding(context.Context, string, string) error            { return nil }
 
 func pacedStep(name string) plan.Step {
 	group := stack.Literal(stack.KindTargetGroup, "arn:of:a:group")

@@ -260,6 +260,22 @@ func (b *bindings) UpdateBinding(_ context.Context, o stack.Binding) error {
 	return nil
 }
 
+func (b *bindings) ReleaseBinding(_ context.Context, namespace, name string, labels []string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.w.spend(); err != nil {
+		return err
+	}
+	if o, ok := b.objects[namespace+"/"+name]; ok {
+		o.Labels = maps.Clone(o.Labels)
+		for _, k := range labels {
+			delete(o.Labels, k)
+		}
+		b.objects[namespace+"/"+name] = o
+	}
+	return nil
+}
+
 func (b *bindings) DeleteBinding(_ context.Context, namespace, name string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -65,10 +65,11 @@ func (s *sender) refuse(op plan.Operation) {
 	}
 }
 
-func (s *sender) CreateBinding(op elb.CreateBinding) { s.refuse(op) }
-func (s *sender) UpdateBinding(op elb.UpdateBinding) { s.refuse(op) }
-func (s *sender) DeleteBinding(op elb.DeleteBinding) { s.refuse(op) }
-func (s *sender) AwaitTargets(op elb.AwaitTargets)   { s.refuse(op) }
+func (s *sender) CreateBinding(op elb.CreateBinding)   { s.refuse(op) }
+func (s *sender) UpdateBinding(op elb.UpdateBinding)   { s.refuse(op) }
+func (s *sender) ReleaseBinding(op elb.ReleaseBinding) { s.refuse(op) }
+func (s *sender) DeleteBinding(op elb.DeleteBinding)   { s.refuse(op) }
+func (s *sender) AwaitTargets(op elb.AwaitTargets)     { s.refuse(op) }
 
 // id is the ARN or group id behind a reference.
 func (s *sender) id(r stack.Ref) *string { return aws.String(s.resolve(r)) }

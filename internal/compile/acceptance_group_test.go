@@ -26,6 +26,7 @@ var meetings = map[annotation.Key]struct {
 	annotation.LoadBalancerAttributes: {first: "a=1,same=x", second: "a=2,b=3,same=x", want: []string{"finding Ingress shop/b conflict: conflicting load balancer attribute a", "map[a:1 b:3 same:x]"}},
 	annotation.DriftPolicy:            {first: "rules=report,tags=ignore", second: "rules=ignore,tags=ignore", want: []string{"finding Ingress shop/b conflict: conflicting drift policy of rules"}},
 	annotation.ReplacementPolicy:      {first: "refuse", second: "allow", want: []string{"finding Ingress shop/b conflict: conflicting replacement policy"}},
+	annotation.ExistingLoadBalancer:   {first: "platform", second: "other", beside: notes{"ownership": "shared"}, want: []string{"finding Ingress shop/a notFound: load balancer platform does not exist", "finding Ingress shop/b notFound: load balancer other does not exist"}}, // in turn
 	annotation.Capacity:               {first: "CapacityUnits=100", second: "CapacityUnits=200", want: []string{"finding Ingress shop/b conflict: conflicting"}},
 	annotation.Tags:                   {first: "k=1,same=x", second: "k=2,l=3,same=x", want: []string{"finding Ingress shop/b conflict: conflicting tag k", "k:1 l:3 same:x"}},
 	annotation.WebACLARN: {first: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/a/00000000-0000-4000-8000-000000000001",

@@ -53,8 +53,9 @@ type build struct {
 	listen   []stack.Listener
 	rules    []stack.Rule
 	keep     stack.Keep
-	unmade   []diag.Object // members of which all rules are left out
-	full     bool          // Result.Full
+	unmade   []diag.Object         // members of which all rules are left out
+	full     bool                  // Result.Full
+	others   []facts.NamedListener // of the load balancer of others, that are not the stack's
 	// withheldRules are those, default ones among them, of listeners that are not made now, and whose target groups are.
 	withheldRules []portRules
 	// certificateOf is the first member that brought a certificate to a port.
@@ -149,17 +150,37 @@ func (b *build) run() {
 	b.checkTags()
 	b.settings = b.mergeShared()
 	b.lb = stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: b.e.Type}
-	if b.keep.Settings {
+	shares := b.settings.existing.Set && !b.keep.Settings
+	switch {
+	case shares:
+		b.shareLoadBalancer()
+		b.mergePorts()
+	case b.keep.Settings:
 		lb, _ := b.existing()
 		b.lb.Scheme, b.lb.IPAddressType = lb.Scheme, cmp.Or(lb.IPAddressType, stack.IPv4)
 		b.keepSubnets(lb)
 		b.mergePorts()
-	} else {
+	default:
 		b.chooseScheme()
 		b.chooseIPAddressType()
 		b.mergePorts()
 		b.chooseSubnets()
 	}
+	if !shares {
+		b.ownLoadBalancer()
+	}
+	b.ownTargetGroups()
+	b.tgs, b.bindings = make([]stack.TargetGroup, 0, len(b.owners)), make([]stack.Binding, 0, len(b.owners))
+	b.rank = b.group.Ranks()
+	b.arrival = b.group.Arrival(b.rank)
+	b.buildListeners()
+	b.buildFrontend()
+	b.keepOfLeftOut()
+	b.traceLoadBalancer()
+}
+
+// ownLoadBalancer decides the rest of what is the stack's own load balancer.
+func (b *build) ownLoadBalancer() {
 	b.chooseSecurityGroups()
 	b.nameLoadBalancer()
 	b.mapSubnets()
@@ -172,14 +193,6 @@ func (b *build) run() {
 	}
 	b.mergeFrontend()
 	b.managedGroups()
-	b.ownTargetGroups()
-	b.tgs, b.bindings = make([]stack.TargetGroup, 0, len(b.owners)), make([]stack.Binding, 0, len(b.owners))
-	b.rank = b.group.Ranks()
-	b.arrival = b.group.Arrival(b.rank)
-	b.buildListeners()
-	b.buildFrontend()
-	b.keepOfLeftOut()
-	b.traceLoadBalancer()
 }
 
 // stack assembles what was built.

@@ -258,7 +258,7 @@ func (c *compiler) carry() *Memory {
 			out[o] = last
 		}
 	}
-	return &Memory{Good: out, Members: c.before.Members, Later: c.before.Later, Effect: c.before.Effect, TargetGroups: c.before.TargetGroups}
+	return &Memory{Good: out, Members: c.before.Members, Later: c.before.Later, Effect: c.before.Effect, TargetGroups: c.before.TargetGroups, Beside: c.before.Beside}
 }
 
 func (c *compiler) finish(b *build) Result {
@@ -281,6 +281,10 @@ func (c *compiler) finish(b *build) Result {
 		r.Memory.Later = b.group.CountLater(r.Memory.Members)
 	}
 	r.Memory.TargetGroups = b.formerOwners()
+	if b.lb.ARN != "" && !slices.Contains(r.Memory.Beside, b.lb.ARN) {
+		r.Memory.Beside = append(slices.Clip(r.Memory.Beside), b.lb.ARN)
+	}
+	r.Stack.Beside = r.Memory.Beside
 	r.Diagnostics = c.diagnose(b, "")
 	return r
 }

@@ -299,6 +299,11 @@ func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing, frontend *f
 		maps.Copy(f.WebACLs, all.WebACLs)
 	case facts.NeedOwnTrustStores:
 		f.OwnTrustStores, f.OwnTrustStoresKnown = all.OwnTrustStores, true
+	case facts.NeedLoadBalancer:
+		if f.LoadBalancers == nil {
+			f.LoadBalancers = map[string]*facts.NamedLoadBalancer{}
+		}
+		f.LoadBalancers[n.Key] = all.LoadBalancers[n.Key]
 	case facts.NeedTrustStore:
 		if f.TrustStores == nil {
 			f.TrustStores = map[string]string{}

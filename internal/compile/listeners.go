@@ -43,19 +43,30 @@ type portRules struct {
 
 // buildListener adds the listener of a port, and returns its rules; made is false if there can be none.
 func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made bool) {
+	other := b.listenerOfOthers(p)
+	if other != nil && !b.joins(p, other) {
+		return nil, false
+	}
 	id := naming.ListenerID(p.number)
 	ref := stack.Ref{Kind: stack.KindListener, ID: id}
 	l := stack.Listener{
 		ID: id, LoadBalancer: stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity},
 		Port: p.number, Protocol: p.protocol, Attributes: p.attributes,
-		QUIC: slices.ContainsFunc(p.listeners, func(w intent.Listener) bool { return w.QUIC }),
+		QUIC:   slices.ContainsFunc(p.listeners, func(w intent.Listener) bool { return w.QUIC }),
+		Joined: other != nil,
 	}
 	fields := map[string]intent.Source{"InboundCIDRs": p.cidrs.Source, "PrefixLists": p.prefixLists.Source, "Protocol": p.declared()}
 	var keepsActions bool
-	if redirect != 0 && p.protocol == "HTTP" {
+	switch {
+	case redirect != 0 && p.protocol == "HTTP" && l.Joined: // as its default action would, if it were the stack's
+		l.DefaultActions = notFound()
+	case l.Joined:
+		l.DefaultActions = notFound()
+		all = b.portRules(p, ref)
+	case redirect != 0 && p.protocol == "HTTP":
 		l.DefaultActions = redirectTo(redirect)
 		fields["DefaultActions"] = b.settings.sslRedirect.Source
-	} else {
+	default:
 		l.DefaultActions, keepsActions, fields["DefaultActions"] = b.defaultActions(p)
 		if b.e.Type == stack.Network && len(l.DefaultActions) == 0 {
 			if keepsActions {
@@ -65,7 +76,7 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 		}
 		all = b.portRules(p, ref)
 	}
-	if p.secure() {
+	if p.secure() && !l.Joined {
 		l.SSLPolicy = p.sslPolicy.Or(cmp.Or(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
 		fields["SSLPolicy"] = p.sslPolicy.Source
 		l.Certificates, fields["Certificates"] = b.certificates(p)
@@ -89,7 +100,7 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 	}
 	b.trace(stack.KindListener, id, p.members, fields)
 	b.traceKeys(stack.KindListener, id, "Attributes", p.attrSource)
-	if b.cfg.Gates.ListenerRulesTagging {
+	if b.cfg.Gates.ListenerRulesTagging || b.lb.ARN != "" { // among those of others, tags alone say which are the stack's
 		user, sources := keyed(b, fmt.Sprintf("listener-tag@%d", p.number), "tag", false, p.members, b.existsTag, b.userTags)
 		l.Tags = b.tags(user, id)
 		b.traceKeys(stack.KindListener, id, "Tags", sources)

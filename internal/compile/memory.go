@@ -35,6 +35,8 @@ type Memory struct {
 	// TargetGroups are the owners of target groups that no good version declares any more, by identity: the names in an identity do not
 	// determine its owner. They are remembered while a member is frozen.
 	TargetGroups map[string]diag.Object
+	// Beside are the ARNs of the load balancers of others on which listeners and rules were wanted so far.
+	Beside []string
 }
 
 // sameEffect reports whether two compilations put the same values of the same owners into effect.
@@ -68,12 +70,13 @@ type memoryText struct {
 	TargetGroups map[string]diag.Object  `json:"targetGroups,omitempty"`
 	Applied      map[string]string       `json:"applied,omitzero"` // missing = not known
 	Placement    shard.Placement         `json:"placement,omitzero"`
+	Beside       []string                `json:"beside,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler. Secrets are left out: credentials of clients, and keys of certificates that are imported.
 // Equal memories give equal text.
 func (m *Memory) MarshalJSON() ([]byte, error) {
-	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect, TargetGroups: m.TargetGroups, Applied: m.Applied, Placement: m.Placement}
+	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect, TargetGroups: m.TargetGroups, Applied: m.Applied, Placement: m.Placement, Beside: m.Beside}
 	for _, g := range m.Good {
 		t.Good = append(t.Good, g)
 	}
@@ -93,7 +96,7 @@ func (m *Memory) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &t); err != nil {
 		return fmt.Errorf("reading the memory of a stack: %w", err)
 	}
-	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later, Effect: t.Effect, TargetGroups: t.TargetGroups, Applied: t.Applied, Placement: t.Placement}
+	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later, Effect: t.Effect, TargetGroups: t.TargetGroups, Applied: t.Applied, Placement: t.Placement, Beside: t.Beside}
 	for _, g := range t.Good {
 		m.Good[g.Object] = g
 	}

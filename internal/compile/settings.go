@@ -113,6 +113,7 @@ func showSelector(s intent.SubnetSelector) string {
 
 // shared are the merged settings of the load balancer, each with the member whose value is in effect (-1 = not set).
 type shared struct {
+	existing         merge.Owned[string]
 	name             merge.Owned[string]
 	scheme           merge.Owned[string]
 	ipAddressType    merge.Owned[string]
@@ -138,6 +139,8 @@ type shared struct {
 func (b *build) mergeShared() shared {
 	all := b.group.All()
 	var s shared
+	s.existing = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Existing },
+		merge.Setting[string]{Name: "existing-load-balancer", What: "load balancer of others"})
 	s.name = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Name },
 		merge.Setting[string]{Name: "load-balancer-name", What: "load balancer name"})
 	s.scheme = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Scheme },

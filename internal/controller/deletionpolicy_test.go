@@ -2,6 +2,7 @@ package controller
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,40 @@ import (
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
+
+// tagsOfStacks are the tags of the resources that have any by which a stack finds them.
+func (l *lab) tagsOfStacks() map[string]map[string]string {
+	l.Helper()
+	out, r := map[string]map[string]string{}, l.sim.Resources()
+	note := func(id string, tags map[string]string) {
+		if tags[naming.BackendResourceTag] != "" {
+			return
+		}
+		for _, o := range []stack.Owner{stack.Ingress, stack.Service, stack.GatewayALB, stack.GatewayNLB} {
+			for _, k := range naming.OwnTags(o) {
+				if _, has := tags[k]; has {
+					out[id] = tags
+				}
+			}
+		}
+	}
+	for _, lb := range r.LoadBalancers {
+		note(lb.ARN, lb.Tags)
+		for _, listener := range lb.Listeners {
+			note(listener.ARN, listener.Tags)
+			for _, rule := range listener.Rules {
+				note(rule.ARN, rule.Tags)
+			}
+		}
+	}
+	for _, tg := range r.TargetGroups {
+		note(tg.ARN, tg.Tags)
+	}
+	for _, g := range r.SecurityGroups {
+		note(g.ID, g.Tags)
+	}
+	return out
+}
 
 // retained are the load balancers with the mark.
 func (l *lab) retained() (n int) {
@@ -102,6 +137,98 @@ func TestALoadBalancerThatIsRetainedStaysAsItIsUntilItsObjectIsThereAgain(t *tes
 			}
 			if diff := cmp.Diff(want, l.left()); diff != "" {
 				t.Errorf("the object is there again: left (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestALoadBalancerThatIsRetainedWithoutTagsIsNobodysAndServesOn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		object client.Object
+		policy string
+		key    stack.Key
+		lab    func(t *testing.T) *lab
+	}{
+		"an Ingress": {labIngress("web", nil, "web"), "alb.ingress.kubernetes.io/deletion-policy", implicit("web"), func(t *testing.T) *lab {
+			return newLab(t, account.Profile{}, labClass(), labService("web"))
+		}},
+		"an Ingress with a network load balancer in front": {labIngress("web", map[string]string{"enable-frontend-nlb": "true"}, "web"), "alb.ingress.kubernetes.io/deletion-policy", implicit("web"),
+			func(t *testing.T) *lab { return newLab(t, account.Profile{}, labClass(), labService("web")) }},
+		"a Service": {crashBalancer("net"), "service.beta.kubernetes.io/aws-load-balancer-deletion-policy", serviceKey("net"), func(t *testing.T) *lab {
+			return newLab(t, account.Profile{})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := c.lab(t)
+			o, _ := c.object.DeepCopyObject().(client.Object)
+			annotations := o.GetAnnotations()
+			if annotations == nil {
+				annotations = map[string]string{}
+			}
+			annotations[c.policy] = "RetainWithoutTags"
+			o.SetAnnotations(annotations)
+			l.create(o)
+			l.settle(c.key)
+			before, bindings := l.left(), len(l.allBindings())
+
+			l.restart() // listeners and rules are known from the checkpoint at best
+			mark := l.mark()
+			l.must(l.client.Delete(t.Context(), o))
+			l.settle(c.key)
+			if l.get(o, o.GetName()) {
+				t.Error("the object does not go")
+			}
+			for _, w := range l.writes(mark) {
+				if w != "RemoveTags" && w != "DeleteTags" {
+					t.Errorf("written: %v", l.writes(mark))
+				}
+			}
+			if diff := cmp.Diff(before, l.left()); diff != "" {
+				t.Errorf("left (-want +got):\n%s", diff)
+			}
+			for id, tags := range l.tagsOfStacks() {
+				t.Errorf("%s has %v", id, tags)
+			}
+			if !strings.Contains(strings.Join(l.events, "\n"), "[LoadBalancerRetained]") {
+				t.Error("no event tells of it:", l.events)
+			}
+			left := l.allBindings()
+			for _, b := range left {
+				for label := range b.Labels {
+					if strings.Contains(label, "/stack") {
+						t.Errorf("TargetGroupBinding %s has label %s", b.Name, label)
+					}
+				}
+			}
+			l.restart()
+			l.clock.Advance(24 * time.Hour)
+			mark = l.mark()
+			l.settle(c.key)
+			if len(left) != bindings || len(l.allBindings()) != bindings || len(l.writes(mark)) > 0 {
+				t.Errorf("%d and %d bindings of %d; written: %v", len(left), len(l.allBindings()), bindings, l.writes(mark))
+			}
+		})
+	}
+}
+
+// TestEachCrashWhileTagsAreTakenOffLeavesTheLoadBalancer has the process end after each of the writes of the deletion.
+func TestEachCrashWhileTagsAreTakenOffLeavesTheLoadBalancer(t *testing.T) {
+	t.Parallel()
+	for n := range 16 {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			t.Parallel()
+			o := labIngress("web", map[string]string{"deletion-policy": "RetainWithoutTags", "enable-frontend-nlb": "true"}, "web")
+			l := newLab(t, account.Profile{}, labClass(), labService("web"), o)
+			l.settle(implicit("web"))
+			want := l.balancers()
+			l.must(l.client.Delete(t.Context(), o))
+			l.endAtCall(n, 3, 0, implicit("web"))
+			l.restart()
+			l.settle(implicit("web"))
+			if l.balancers() != want || len(l.tagsOfStacks()) > 0 || l.get(o, "web") {
+				t.Errorf("%d load balancers of %d; tagged: %v", l.balancers(), want, l.tagsOfStacks())
 			}
 		})
 	}

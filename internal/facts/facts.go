@@ -31,6 +31,7 @@ const (
 	NeedAddresses       NeedKind = "addresses"        // all Elastic IP addresses
 	NeedStack           NeedKind = "stack"            // key: stack.Key string; the load balancer that exists for it
 	NeedStackDetails    NeedKind = "stack-details"    // key: stack.Key string; listeners, rules and attributes of that load balancer
+	NeedLoadBalancer    NeedKind = "load-balancer"    // key: ARN or name of a load balancer of others
 	NeedLimits          NeedKind = "limits"           // the account's limits of Elastic Load Balancing
 )
 
@@ -52,6 +53,8 @@ type Facts struct {
 	Certificates   map[string]Certificate       // by ARN; nil = not loaded
 	TargetGroups   map[string]*TargetGroup      // by name; nil value = does not exist
 	TrustStores    map[string]string            // ARN by name; empty = does not exist
+	// LoadBalancers are those of others, by the ARN or name that was asked for; nil value = does not exist.
+	LoadBalancers map[string]*NamedLoadBalancer
 	// OwnTrustStores are those that the stack being compiled owns. Valid if OwnTrustStoresKnown.
 	OwnTrustStores      []OwnTrustStore
 	OwnTrustStoresKnown bool
@@ -166,6 +169,20 @@ type HostedZone struct {
 
 // TargetGroup of a user, found by name.
 type TargetGroup struct{ ARN, Name, Protocol, TargetType string }
+
+// NamedLoadBalancer is a load balancer that an object names, whose ever it is.
+type NamedLoadBalancer struct {
+	LoadBalancer
+	VPC       string
+	Listeners []NamedListener
+}
+
+// NamedListener is a listener of such a load balancer.
+type NamedListener struct {
+	Port     int32
+	Protocol string
+	Tags     map[string]string
+}
 
 // LoadBalancer is what exists for a stack.
 type LoadBalancer struct {

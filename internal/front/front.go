@@ -93,13 +93,25 @@ func (w Input) removal() stack.Removal {
 	return stack.ObjectsDeleted
 }
 
-// Retains reports whether the load balancer stays when its objects are deleted: one of them does not say that it is to be deleted.
-func (w Input) Retains(of stack.Owner) bool {
-	key := string(owner.Of(of).DeletionPolicy)
-	return w.removal() == stack.ObjectsDeleted && slices.ContainsFunc(w.Leaving, func(o metav1.Object) bool {
-		policy, ok := o.GetAnnotations()[key]
-		return ok && policy != annotation.DeleteIt
-	})
+// retention is what stays of the load balancer when its objects are deleted: all of it if one of them does not say that it is to be deleted. It keeps its
+// tags unless all that say so let go of them, since tags that are gone cannot be had back.
+func (w Input) retention(of stack.Owner) stack.Retention {
+	kept := stack.RetainNothing
+	if w.removal() != stack.ObjectsDeleted {
+		return kept
+	}
+	for _, o := range w.Leaving {
+		switch policy, ok := o.GetAnnotations()[string(owner.Of(of).DeletionPolicy)]; {
+		case !ok, policy == annotation.DeleteIt:
+		case policy == annotation.RetainWithoutTags:
+			if kept == stack.RetainNothing {
+				kept = stack.RetainWithoutTags
+			}
+		default:
+			kept = stack.RetainTagged
+		}
+	}
+	return kept
 }
 
 // Nothing reports whether neither a load balancer nor a cleanup is desired.
@@ -107,7 +119,7 @@ func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 
 // Options are the options of the plan of a stack of an owner, based on the options of all plans.
 func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
-	all.Unprotect, all.Retain = w.Unprotect, w.Retains(of)
+	all.Unprotect = w.Unprotect
 	if _, n := naming.ShardOf(w.LoadBalancer.Key.ID); w.Wanted {
 		all.Arriving = w.Placement.Arriving(n)
 	}
@@ -400,7 +412,9 @@ type FactSource interface {
 // exists. needs are all the needs that were answered, for callers that refresh them.
 func Compile(ctx context.Context, a FactSource, key stack.Key, w Input, cfg compile.Config, before *compile.Memory) (c compile.Result, needs []facts.Need, err error) {
 	if !w.Wanted {
-		return compile.Result{Stack: stack.Removed(key, cfg.Cluster, cfg.VPC, w.removal())}, nil, nil
+		removed := stack.Removed(key, cfg.Cluster, cfg.VPC, w.removal())
+		removed.Retention, removed.Beside = w.retention(key.Owner), w.beside(key.Owner, before)
+		return compile.Result{Stack: removed}, nil, nil
 	}
 	for {
 		f, err := a.Answer(ctx, needs)

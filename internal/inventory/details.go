@@ -34,7 +34,7 @@ func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.St
 			d.targetsOf = append(d.targetsOf, tg.ARN)
 		}
 	}
-	if !desired.Empty() { // deletion needs no more
+	if !desired.Empty() || desired.Retention == stack.RetainWithoutTags || len(desired.Beside) > 0 { // deletion needs no more
 		d.plan()
 	}
 	i.mu.Unlock()

@@ -43,6 +43,7 @@ type entry struct {
 	createdAt time.Time // when this process last created something of it that listings find; zero = never
 	// uncertain resources are read before the stack is planned again.
 	uncertain []uncertain
+	absent    []string // ARNs or names of load balancers of others that do not exist
 }
 
 func (i *Inventory) entry(key stack.Key) *entry {
@@ -100,6 +101,9 @@ func (i *Inventory) resetBackoff(key stack.Key) {
 
 // empty reports that AWS holds nothing of a stack, as far as is known.
 func (e *entry) empty() bool {
+	if len(e.obs.LoadBalancers) > 0 && !e.obs.Owned() { // what is left on those of others was planned to go
+		return len(e.obs.TargetGroups)+len(e.obs.SecurityGroups) == 0
+	}
 	return len(e.obs.LoadBalancers)+len(e.obs.Listeners)+len(e.obs.Rules)+len(e.obs.TargetGroups)+len(e.obs.SecurityGroups) == 0
 }
 

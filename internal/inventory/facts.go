@@ -96,6 +96,8 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 		return func(f *facts.Facts) { f.HostedZones = z }, err
 	case facts.NeedTargetGroupName:
 		return i.targetGroupFacts(ctx, keys)
+	case facts.NeedLoadBalancer:
+		return i.namedFacts(ctx, keys)
 	case facts.NeedTrustStore:
 		found, err := i.trustStores.ByName(ctx, keys)
 		return func(f *facts.Facts) {
@@ -274,6 +276,8 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.network.ForgetPrefixLists(keysOf(n)...)
 		case facts.NeedTargetGroupName:
 			i.targetGroups.Forget(keysOf(n)...)
+		case facts.NeedLoadBalancer:
+			i.named.Forget(keysOf(n)...)
 		case facts.NeedTrustStore:
 			i.trustStores.Forget()
 		case facts.NeedStack, facts.NeedStackDetails:
@@ -305,6 +309,7 @@ var refuted = map[string][]facts.Need{
 	"TrustStoreNotFound":  {{Kind: facts.NeedTrustStore}}, "DuplicateTrustStoreName": {{Kind: facts.NeedTrustStore}},
 	"RulesPerSecurityGroupLimitExceeded": {{Kind: facts.NeedPrefixList}}, // one may have got more entries
 	"TargetGroupNotFound":                {{Kind: facts.NeedTargetGroupName}},
+	"DuplicateListener":                  {{Kind: facts.NeedLoadBalancer}}, "ListenerNotFound": {{Kind: facts.NeedLoadBalancer}}, "LoadBalancerNotFound": {{Kind: facts.NeedLoadBalancer}},
 }
 
 // Refuted forgets the answers that the error of a write shows to be wrong, so that the next pass does not plan with them again.

@@ -63,6 +63,7 @@ type Inventory struct {
 	network      *network.Network
 	groups       *securitygroup.Groups
 	targetGroups *cache.Cache[string, *facts.TargetGroup]
+	named        *cache.Cache[string, *facts.NamedLoadBalancer]
 	trustStores  *truststore.TrustStores
 	limits       *cache.Value[map[string]int]
 	addOns       *addon.AddOns
@@ -104,6 +105,7 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
 	i.targetGroups = i.newTargetGroups()
+	i.named = i.newNamed()
 	i.trustStores = truststore.New(clients.ELBV2, truststore.Config{Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment, Tags: i.allTags})
 	i.limits = i.newLimits()
 	i.groups = securitygroup.New(clients.EC2, securitygroup.Config{
@@ -141,7 +143,10 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 		if err := i.ensureListed(ctx, e); err != nil {
 			return elb.Observed{}, fmt.Errorf("listing the resources of the cluster: %w", err)
 		}
-		err := i.readDetails(ctx, e, desired)
+		err := i.readBeside(ctx, e, desired)
+		if err == nil {
+			err = i.readDetails(ctx, e, desired)
+		}
 		if err == nil {
 			break
 		}
@@ -156,7 +161,7 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	}
 	i.mu.Lock()
 	out := e.obs.Clone()
-	if desired != nil && desired.Empty() {
+	if desired != nil && desired.Empty() && desired.Retention != stack.RetainWithoutTags {
 		out = withoutAssumed(out)
 	}
 	out.SecurityGroups = append(out.SecurityGroups, i.groups.Backend()...)
@@ -226,7 +231,7 @@ func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
 	defer i.mu.Unlock()
 	var out []stack.Key
 	for k, e := range i.stacks {
-		if len(e.obs.LoadBalancers)+len(e.obs.TargetGroups)+len(e.obs.SecurityGroups) > 0 {
+		if e.obs.Owned() || len(e.obs.TargetGroups)+len(e.obs.SecurityGroups) > 0 {
 			out = append(out, k)
 		}
 	}

@@ -239,7 +239,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 			e.obs = *found[k]
 		}
 		i.assume(e, tags)
-		e.stale, e.at = 0, began.at
+		e.stale, e.at, e.absent = 0, began.at, nil
 		if began.at.Before(e.createdAt.Add(listLag)) && e.lagFrom.Before(e.createdAt) {
 			e.lagFrom = e.createdAt // what was written through is forgotten, and may not be listed yet
 		}

@@ -86,7 +86,11 @@ func (i *Inventory) LoadBalancers() int {
 	defer i.mu.Unlock()
 	n := 0
 	for _, e := range i.stacks {
-		n += len(e.obs.LoadBalancers)
+		for _, lb := range e.obs.LoadBalancers {
+			if !lb.Foreign {
+				n++
+			}
+		}
 	}
 	return n
 }

@@ -22,7 +22,7 @@ func (i *Inventory) Provisioning() map[string]stack.Key {
 	out := map[string]stack.Key{}
 	for key, e := range i.stacks {
 		for _, lb := range e.obs.LoadBalancers {
-			if lb.State == "provisioning" {
+			if lb.State == "provisioning" && !lb.Foreign {
 				out[lb.ARN] = key
 			}
 		}

@@ -35,6 +35,9 @@ func (i *Inventory) QuotaUse() (uses []quota.Use) {
 func appendCounts(all []quota.LoadBalancer, o *elb.Observed) []quota.LoadBalancer {
 	for n := range o.LoadBalancers {
 		lb := &o.LoadBalancers[n]
+		if lb.Foreign { // whose owner counts
+			continue
+		}
 		only := len(o.LoadBalancers) == 1 // else one takes the place of the other, or an NLB is in front of it
 		has := quota.LoadBalancer{Type: lb.Type}
 		listeners := map[string]bool{}

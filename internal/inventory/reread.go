@@ -126,7 +126,17 @@ func (i *Inventory) listedAgain(ctx context.Context, known elb.Observed) (elb.Ob
 	}
 	of := i.byStack(found, func(arn string) map[string]string { return tags[arn] })
 	own := of[known.Key]
-	if own == nil || hasMore(&known, own, nil) {
+	if own == nil {
+		own = &elb.Observed{Key: known.Key}
+	}
+	for _, lb := range found.LoadBalancers {
+		if slices.ContainsFunc(known.LoadBalancers, func(k elb.LoadBalancer) bool { return k.ARN == lb.ARN && k.Foreign }) {
+			lb.Foreign, lb.Tags = true, tags[lb.ARN]
+			lb.Set(elb.Read, elb.PartTags)
+			own.LoadBalancers = append(own.LoadBalancers, lb)
+		}
+	}
+	if hasMore(&known, own, nil) {
 		return found, fmt.Errorf("%s: %w", known.Key, errForeign)
 	}
 	return *own, nil

@@ -51,6 +51,9 @@ func (i *Inventory) Snapshot(key stack.Key) Snapshot {
 		}
 	}
 	for _, lb := range o.LoadBalancers {
+		if lb.Foreign { // no listing shows it to the next process
+			continue
+		}
 		attributes(lb.ARN, &lb.Parts, lb.Attributes)
 		if lb.Known(elb.PartListeners) {
 			d.Listeners[lb.ARN] = []elb.Listener{}

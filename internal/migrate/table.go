@@ -143,6 +143,8 @@ func ownRows() []Row {
 		to(annotation.ReplacementPolicy, "Gateway annotation "+string(annotation.GatewayReplacementPolicy)),
 		to(annotation.AllowDeletion, "Gateway annotation "+string(annotation.GatewayAllowDeletion)),
 		{Key: annotation.ApprovedPlan, Fate: Kept, Why: "it approves of a plan for the Ingress"},
+		to(annotation.ExistingLoadBalancer, "Gateway annotation "+string(annotation.GatewayExisting)),
+		to(annotation.Ownership, "Gateway annotation "+string(annotation.GatewayOwnership)),
 		{Key: annotation.DeletionPolicy, Fate: Kept, Why: "it is about the deletion of the Ingress"},
 		{Key: annotation.DeleteDuplicates, Fate: Kept, Why: "it names resources of the Ingress"},
 		{Key: annotation.DryRun, Fate: Kept, Why: "the Gateway has a dry run of its own"},

@@ -39,6 +39,11 @@ func Tracking(owner stack.Owner, cluster, stackID, resourceID string) map[string
 	}
 }
 
+// OwnTags are the keys of all tags that say to whom a resource belongs, in a fixed order: without them it belongs to none.
+func OwnTags(owner stack.Owner) []string {
+	return []string{ClusterTag, LegacyClusterTag, StackTag(owner), ResourceTag(owner), ReplacesTag, RetainedTag}
+}
+
 // StackOf is the stack of a cluster that a resource belongs to by its tags, and the resource's identity in it. ok is false for a resource
 // that belongs to no stack of the cluster.
 func StackOf(cluster string, tags map[string]string) (key stack.Key, id string, ok bool) {

@@ -9,6 +9,9 @@ import (
 func HoldingOf(key stack.Key, o *elb.Observed) Holding {
 	h := Holding{Key: key}
 	for _, lb := range o.LoadBalancers {
+		if lb.Foreign {
+			continue
+		}
 		h.Resources = append(h.Resources, Resource{Kind: stack.KindLoadBalancer, ID: lb.ARN, Name: lb.Name, Hostname: lb.DNSName, Retained: lb.Retained()})
 	}
 	for _, tg := range o.TargetGroups {

@@ -34,6 +34,10 @@ type Kind struct {
 	AllowDeletion, DeleteDuplicates annotation.Key
 	// DeletionPolicy is the annotation that decides what becomes of the load balancer when the object is deleted.
 	DeletionPolicy annotation.Key
+	// Ownership is the annotation that says what the controller may do with the load balancer.
+	Ownership annotation.Key
+	// Existing is the annotation that names a load balancer of others.
+	Existing annotation.Key
 	// ApprovedPlan is the annotation that names the only state that may be made in AWS.
 	ApprovedPlan annotation.Key
 	// MultiCluster is the annotation by which clusters share target groups; empty if there is none.
@@ -88,7 +92,7 @@ var Kinds = []Kind{{
 	Owner: stack.Ingress, Kind: "Ingress", APIVersion: networkingv1.SchemeGroupVersion.String(), Controller: "ingress",
 	Names:  []string{"ingress", "ingresses", "ing"},
 	Prefix: "ingress-", GroupPrefix: "group-", Finalizer: "ingress.k8s.aws/resources", GroupFinalizer: "group.ingress.k8s.aws/", GroupType: stack.Application,
-	DeletionPolicy: annotation.DeletionPolicy, ApprovedPlan: annotation.ApprovedPlan, AllowDeletion: annotation.AllowDeletion, DeleteDuplicates: annotation.DeleteDuplicates, MultiCluster: annotation.MultiCluster, OwnsCertificates: true,
+	DeletionPolicy: annotation.DeletionPolicy, Ownership: annotation.Ownership, Existing: annotation.ExistingLoadBalancer, ApprovedPlan: annotation.ApprovedPlan, AllowDeletion: annotation.AllowDeletion, DeleteDuplicates: annotation.DeleteDuplicates, MultiCluster: annotation.MultiCluster, OwnsCertificates: true,
 	DryRun: DryRun{annotation.DryRun, annotation.DryRunPlan, annotation.DryRunPlanGzip},
 	Stages: Stages{
 		Load: "fetch_ingress", Finalizer: "add_group_finalizer", Build: "build_model", Deploy: "deploy_model",
@@ -99,7 +103,7 @@ var Kinds = []Kind{{
 	Owner: stack.Service, Kind: "Service", APIVersion: corev1.SchemeGroupVersion.String(), Controller: "service",
 	Names:  []string{"service", "services", "svc"},
 	Prefix: "service-", GroupPrefix: "servicegroup-", Finalizer: serviceFinalizer, GroupFinalizer: serviceGroupFinalizer, GroupType: stack.Network,
-	DeletionPolicy: annotation.ServiceDeletionPolicy, ApprovedPlan: annotation.ServiceApprovedPlan, AllowDeletion: annotation.ServiceAllowDeletion, DeleteDuplicates: annotation.ServiceDeleteDuplicates, MultiCluster: annotation.ServiceMultiCluster,
+	DeletionPolicy: annotation.ServiceDeletionPolicy, Ownership: annotation.ServiceOwnership, Existing: annotation.ServiceExistingLoadBalancer, ApprovedPlan: annotation.ServiceApprovedPlan, AllowDeletion: annotation.ServiceAllowDeletion, DeleteDuplicates: annotation.ServiceDeleteDuplicates, MultiCluster: annotation.ServiceMultiCluster,
 	Stages: Stages{
 		Load: "fetch_service", Finalizer: "add_finalizers", Build: "build_model", Deploy: "deploy_model",
 		Status: "update_status", Release: "cleanup_load_balancer",
@@ -113,7 +117,7 @@ func gateways(o stack.Owner, name, prefix string) Kind {
 		Owner: o, Kind: "Gateway", APIVersion: gatewayv1.GroupVersion.String(), Controller: name,
 		Names:  []string{"gateway", "gateways", "gtw"},
 		Prefix: prefix, Finalizer: name,
-		DeletionPolicy: annotation.GatewayDeletionPolicy, ApprovedPlan: annotation.GatewayApprovedPlan, AllowDeletion: annotation.GatewayAllowDeletion, DeleteDuplicates: annotation.GatewayDeleteDuplicates, OwnsCertificates: true, OwnsTrustStores: o == stack.GatewayALB,
+		DeletionPolicy: annotation.GatewayDeletionPolicy, Ownership: annotation.GatewayOwnership, Existing: annotation.GatewayExisting, ApprovedPlan: annotation.GatewayApprovedPlan, AllowDeletion: annotation.GatewayAllowDeletion, DeleteDuplicates: annotation.GatewayDeleteDuplicates, OwnsCertificates: true, OwnsTrustStores: o == stack.GatewayALB,
 		DryRun: DryRun{annotation.GatewayDryRun, annotation.GatewayDryRunPlan, annotation.GatewayDryRunPlanGzip},
 		Stages: Stages{
 			Load: "fetch_gateway", Finalizer: "add_finalizers", Build: "build_model", Deploy: "deploy_model",

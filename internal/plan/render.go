@@ -35,9 +35,9 @@ func (p *Plan) Text(o TextOptions) string {
 		return b.String()
 	}
 	fmt.Fprintf(&b, "%s:\n", p.Key)
-	unapproved := p.Unapproved()
-	if unapproved != nil {
-		fmt.Fprintf(&b, "  NOT APPROVED: %s\n  %s\n", unapproved.Text, unapproved.Remedy)
+	held := p.Held()
+	if held != nil {
+		fmt.Fprintf(&b, "  %s: %s\n  %s\n", headings[held.Code], held.Text, held.Remedy)
 	}
 	wideName, wideOp := 0, 0
 	for _, s := range p.all() {
@@ -51,7 +51,7 @@ func (p *Plan) Text(o TextOptions) string {
 			on, off = m.color, "\x1b[0m"
 		}
 		lines := s.Why
-		if s.Guard != nil && unapproved == nil {
+		if s.Guard != nil && held == nil {
 			lines = append([]string{"REFUSED: " + s.Guard.Text}, lines...)
 		}
 		first := ""
@@ -87,17 +87,21 @@ func (p *Plan) Text(o TextOptions) string {
 	return b.String()
 }
 
-// Unapproved is the guard that all steps have because the plan is not approved; nil = some step has none or another one.
-func (p *Plan) Unapproved() *Guard {
+// headings are what the text of a plan begins with that is held as a whole, by the code of the guard.
+var headings = map[diag.Code]string{diag.PlanNotApproved: "NOT APPROVED", diag.OnlyObserved: "OBSERVED"}
+
+// Held is the guard that all steps have because the plan is held as a whole; nil = some step has none or another one.
+func (p *Plan) Held() *Guard {
+	if len(p.Steps) == 0 || p.Steps[0].Guard == nil || headings[p.Steps[0].Guard.Code] == "" {
+		return nil
+	}
+	first := p.Steps[0].Guard
 	for _, s := range p.Steps {
-		if s.Guard == nil || s.Guard.Code != diag.PlanNotApproved {
+		if s.Guard == nil || s.Guard.Code != first.Code {
 			return nil
 		}
 	}
-	if len(p.Steps) == 0 {
-		return nil
-	}
-	return p.Steps[0].Guard
+	return first
 }
 
 // all are the steps and those that are withheld.

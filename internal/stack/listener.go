@@ -12,7 +12,9 @@ type Listener struct {
 	Certificates []string // ARNs; [0] is the default certificate
 	ALPN         string   // TLS only; empty = not managed
 	// QUIC marks a listener for which QUIC is declared. A QUIC listener that exists stays; none is created.
-	QUIC       bool `json:",omitempty"`
+	QUIC bool `json:",omitempty"`
+	// Joined marks a listener of others, on a load balancer of others: only rules on it are the stack's.
+	Joined     bool `json:",omitempty"`
 	Attributes map[string]string
 	Mutual     *MutualAuthentication `json:",omitempty"` // HTTPS only; nil = not managed
 	Tags       map[string]string

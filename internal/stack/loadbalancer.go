@@ -47,6 +47,8 @@ type LoadBalancer struct {
 	CustomerOwnedPool string `json:",omitempty"`
 	// IPAMPool is the pool of the public IPv4 addresses; empty = Amazon's. ALB only.
 	IPAMPool string `json:",omitempty"`
+	// ARN is that of a load balancer of others, of which the stack has listeners and rules, and nothing else. Empty = the stack's own.
+	ARN string `json:",omitempty"`
 	AddOns
 }
 

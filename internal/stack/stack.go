@@ -119,6 +119,9 @@ type Stack struct {
 	Certificates  []Certificate         `json:"certificates,omitempty"` // those that the stack owns
 	TrustStores   []TrustStore          `json:"trustStores,omitempty"`  // those that the stack owns
 	Removal       Removal               `json:"removal,omitempty"`      // set where nothing is to stay
+	// Beside are load balancers of others, by ARN or name, on which there may be listeners and rules of the stack.
+	Beside    []string  `json:"beside,omitempty"`
+	Retention Retention `json:"retention,omitempty"` // of one that is removed because its objects are deleted
 }
 
 // Removal is the reason that a stack is to be deleted. Without a reason nothing is deleted, also if the stack has no resources.
@@ -130,6 +133,16 @@ const (
 	ObjectsDeleted Removal = "its objects are deleted"
 	NotDeclared    Removal = "its objects exist and do not declare it any more"
 	Orphaned       Removal = "no object claims it"
+)
+
+// Retention is what stays in AWS of a stack whose objects are deleted.
+type Retention string
+
+// Retentions.
+const (
+	RetainNothing     Retention = ""
+	RetainTagged      Retention = "retained"              // all of it, with the tags of the stack and a mark
+	RetainWithoutTags Retention = "retained without tags" // all of it, and nothing is the stack's any more
 )
 
 // Removed is the desired state of a stack that is to be deleted.

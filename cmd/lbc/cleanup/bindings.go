@@ -29,6 +29,9 @@ func (Bindings) CreateBinding(context.Context, stack.Binding) error { return err
 // UpdateBinding implements apply.Bindings. A deletion marks bindings for the case that it is not carried to its end; the next plan marks them again.
 func (Bindings) UpdateBinding(context.Context, stack.Binding) error { return nil }
 
+// ReleaseBinding implements apply.Bindings.
+func (Bindings) ReleaseBinding(context.Context, string, string, []string) error { return errNotWritten }
+
 // DeleteBinding implements apply.Bindings.
 func (b Bindings) DeleteBinding(ctx context.Context, namespace, name string) error {
 	o := &v1beta1.TargetGroupBinding{}

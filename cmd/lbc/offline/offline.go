@@ -139,7 +139,7 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 			}
 			withheld, assumed := withhold(ctx, r, o, c, in)
 			plan := func() {
-				res.Plan = diff.Stack(r.Stack, r.Keep, o.Clone(), opt).Under(policy.Protect(w.Protected, o), withheld, approved)
+				res.Plan = diff.Stack(r.Stack, r.Keep, o.Clone(), opt).Under(policy.Protect(w.Protected, o), withheld, front.Observation(w, key.Owner), approved)
 				res.DriftAssumed = assumed && len(res.Plan.Withheld) > 0
 			}
 			plan()

@@ -114,6 +114,24 @@ func (b *BindingWriter) UpdateBinding(ctx context.Context, want stack.Binding) e
 	return nil
 }
 
+// ReleaseBinding implements apply.Bindings.
+func (b *BindingWriter) ReleaseBinding(ctx context.Context, namespace, name string, labels []string) error {
+	key := client.ObjectKey{Namespace: namespace, Name: name}
+	o := &v1beta1.TargetGroupBinding{}
+	if err := b.Client.Get(ctx, key, o); err != nil {
+		return undefinedKind(client.IgnoreNotFound(err))
+	}
+	before := o.DeepCopy()
+	for _, k := range labels {
+		delete(o.Labels, k)
+	}
+	if err := b.Client.Patch(ctx, o, client.MergeFrom(before)); err != nil {
+		return undefinedKind(err)
+	}
+	b.wrote(key, o)
+	return nil
+}
+
 // DeleteBinding implements apply.Bindings.
 func (b *BindingWriter) DeleteBinding(ctx context.Context, namespace, name string) error {
 	o := &v1beta1.TargetGroupBinding{}
@@ -191,6 +209,8 @@ func (b *BindingWriter) overlay(found map[client.ObjectKey]*v1beta1.TargetGroupB
 			gone := cached.DeepCopy()
 			gone.DeletionTimestamp = cmp.Or(gone.DeletionTimestamp, &metav1.Time{Time: w.at})
 			found[key] = gone
+		case w.object != nil && cached != nil && cached.UID == w.object.UID && !kube.HasLabels(w.object.Labels, labels): // which were taken off
+			delete(found, key)
 		case w.object != nil && kube.HasLabels(w.object.Labels, labels) && (cached == nil || cached.UID != w.object.UID || cached.Generation < w.object.Generation):
 			found[key] = w.object // of two of one name, ours took the place of the other
 		}

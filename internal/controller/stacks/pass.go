@@ -52,6 +52,10 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		return s.retryLater(key, t.found, stale())
 	}
 	spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Finalizer)
+	observes := w.Observes(key.Owner)
+	if observes { // nothing is made that would have to go with an object
+		mark = func(context.Context, stack.ID, front.Input) refusedWrites { return nil }
+	}
 	refused := mark(ctx, key.ID, w)
 	spent()
 	switch {
@@ -94,7 +98,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	if err != nil {
 		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
-	p, braked := s.holdDeletion(key, w, c.Stack, p.Under(approved))
+	p, braked := s.holdDeletion(key, w, c.Stack, p.Under(front.Observation(w, key.Owner), approved))
 	if !braked {
 		unwritten = s.clearStatus(ctx, observed, left(w))
 	}
@@ -123,6 +127,9 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	s.noteUnfinished(key, &p, result)
 	s.settle(key, c, observed, &p, result)
 	end := s.summarize(&p, result, c.Origins, w)
+	if observes { // objects that leave do not wait for what is not to be done
+		end.vital = false
+	}
 	t.found, t.plan, t.result, t.waiting = append(t.found, end.found...), &p, result, end.waiting
 	t.changed = result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero()
 	unwritten = append(unwritten, s.recordSecrets(ctx, c, &p, result, w.Members)...)
@@ -162,7 +169,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		w.Members = switched
 		return s.pass(ctx, log, key, w, unedited, mark)
 	}
-	if !end.vital && !unread && !w.Wanted && len(retained) == 0 {
+	if !end.vital && !unread && !w.Wanted && len(retained) == 0 && !observes {
 		gone, wait, err := s.Inventory.EnsureConsistent(ctx, key, oldest(w.Leaving))
 		if err != nil || !gone.Proven() {
 			return s.soonest(key, wait, errors.Join(err, unwritten.err()))
@@ -292,7 +299,7 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 func missingInAWS(d diag.Diagnostic) bool {
 	return slices.Contains([]diag.Code{
 		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.TrustStoreNotFound, diag.WebACLNotFound,
-		diag.HostedZoneNotFound,
+		diag.HostedZoneNotFound, diag.LoadBalancerNotFound, diag.LoadBalancerUnfit, diag.ListenerTaken,
 	}, d.Code)
 }
 

@@ -13,11 +13,15 @@ import (
 
 // retainedBy are the notes on objects that are deleted while their load balancer stays, as they ask for; none if nothing stays. c and o are what the plan rests on.
 func retainedBy(w front.Input, key stack.Key, c compile.Result, o elb.Observed) (found diag.List) {
-	if c.Stack.Removal != stack.ObjectsDeleted || !w.Retains(key.Owner) || len(o.LoadBalancers) == 0 {
+	if c.Stack.Retention == stack.RetainNothing || len(o.LoadBalancers) == 0 {
 		return nil
 	}
 	text := fmt.Sprintf("load balancer %s stays in AWS with its target groups", o.LoadBalancers[0].Name)
 	remedy := fmt.Sprintf("create the object again to have it managed as before; to delete it: lbc cleanup --stack %s --ignore-controller", key)
+	if c.Stack.Retention == stack.RetainWithoutTags {
+		text += " and without our tags: it is nobody's, and is not looked after any more"
+		remedy = "delete it in AWS if nothing else needs it; its TargetGroupBindings, which keep its targets up to date, are objects of their own now"
+	}
 	for _, m := range w.Leaving {
 		found = append(found, diag.New(owner.Object(m), owner.Of(key.Owner).DeletionPolicy.Path(), diag.LoadBalancerRetained, text, remedy))
 	}

@@ -104,7 +104,20 @@ func shown(o *elb.Observed, desired *stack.Stack, ready bool) (*elb.LoadBalancer
 	if lb == nil || lb.DNSName == "" {
 		return nil, nil
 	}
+	if lb.Foreign {
+		return lb, portsOn(o, lb, desired)
+	}
 	return shownLoadBalancer(o, lb, ready)
+}
+
+// portsOn are the ports of a load balancer of others on which the stack has a listener, or rules.
+func portsOn(o *elb.Observed, lb *elb.LoadBalancer, desired *stack.Stack) (ports []int32) {
+	for _, l := range o.Listeners {
+		if l.LoadBalancer.Literal == lb.ARN && slices.ContainsFunc(desired.Listeners, func(w stack.Listener) bool { return w.Port == l.Port }) {
+			ports = append(ports, l.Port)
+		}
+	}
+	return ports
 }
 
 // shownLoadBalancer is the load balancer whose name to show, with its ports: a new one from the beginning, but one that replaces another

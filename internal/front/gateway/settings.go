@@ -59,6 +59,7 @@ func (t *translation) settings(d *Decisions) intent.Settings {
 	t.annotated(func(r annotation.Reader) {
 		r.CheckApproval(annotation.GatewayApprovedPlan)
 		r.CheckDeletionPolicy(annotation.GatewayDeletionPolicy)
+		s.Existing = r.SharedLoadBalancer(annotation.GatewayOwnership, annotation.GatewayExisting)
 	}, func(annotation.Reader) {})
 	t.privateLinkRules(&s)
 	t.subnets(&s)

@@ -29,6 +29,7 @@ func (t *translation) settings() intent.Settings {
 		SSLRedirectPort:   t.sslRedirect(spec.SSLRedirectPort),
 		AddOns:            t.addOns(spec),
 		Frontend:          t.frontend(),
+		Existing:          t.read.SharedLoadBalancer(annotation.Ownership, annotation.ExistingLoadBalancer),
 		DriftPolicy:       t.driftPolicy(),
 		ReplacementPolicy: t.replacementPolicy(),
 	}

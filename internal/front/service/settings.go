@@ -24,6 +24,7 @@ func (t *translation) settings() intent.Settings {
 		Tags:              intent.Entries(t.read.Map(annotation.ServiceTags)),
 		SourceNAT:         t.read.String(annotation.ServiceSourceNAT),
 		PrivateLinkRules:  t.read.String(annotation.ServicePrivateLinkRules),
+		Existing:          t.read.SharedLoadBalancer(annotation.ServiceOwnership, annotation.ServiceExistingLoadBalancer),
 		DriftPolicy:       t.read.DriftPolicy(annotation.ServiceDriftPolicy),
 		ReplacementPolicy: t.read.ReplacementPolicy(annotation.ServiceReplacementPolicy),
 		AddOns:            intent.AddOns{Capacity: t.read.Capacity(annotation.ServiceCapacity, !t.config.CapacityOff)},

@@ -45,8 +45,6 @@ type Options struct {
 	// it loses the tags of the stack, and its binding goes.
 	Foreign     map[string]int
 	Replacement Replacement
-	// Retain has a load balancer stay whose objects are deleted, with all that belongs to it, marked by a tag.
-	Retain bool
 	// Arriving reports that hosts of the load balancer are served by another one until this one can serve them.
 	Arriving bool
 }
@@ -108,11 +106,17 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		relieved:         map[string]*elb.LoadBalancer{},
 		later:            map[string]time.Time{},
 		outgoing:         map[string]bool{},
+		beside:           map[string]bool{},
 		asides:           map[int32]bool{},
 	}
 	d.plan.Key = desired.Key
 	if d.plan.Key == (stack.Key{}) {
 		d.plan.Key = obs.Key
+	}
+	for _, lb := range obs.LoadBalancers {
+		if lb.Foreign {
+			d.beside[lb.ARN] = true
+		}
 	}
 	for _, tg := range obs.TargetGroups {
 		d.identities[tg.ARN] = tg.ID
@@ -123,7 +127,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 	d.forwards = &transition.Targets{
 		Resolve: d.resolve, Labels: d.identities, Observed: &obs, Wanted: d.want.TargetGroups, Unweighted: opt.Region.Unweighted,
 	}
-	if opt.retains(desired, &obs) {
+	if retains(desired, &obs) {
 		d.retain()
 		return d.finish()
 	}
@@ -140,6 +144,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 	d.loadBalancers()
 	d.refuseReplacements(refused)
 	d.closePorts()
+	d.leaveOthers()
 	d.listeners()
 	d.wantedCertificates()
 	d.wantedTrustStores()
@@ -201,6 +206,7 @@ type differ struct {
 	relieved     map[string]*elb.LoadBalancer // old ones that members still show, by the identity that they share with their successors
 	later        map[string]time.Time         // those of them that no member shows any more, by ARN: until when they stay
 	outgoing     map[string]bool              // target groups of these, by ARN
+	beside       map[string]bool              // load balancers of others, by ARN
 
 	forwards *transition.Targets
 	asides   map[int32]bool // ports of the listeners aside that are planned

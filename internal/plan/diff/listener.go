@@ -41,6 +41,10 @@ func (d *differ) listeners() {
 			}
 			wanted[w.ID][l.Port] = true
 			old := have[arn][l.Port]
+			if old != nil && d.others(old) {
+				d.joinListener(old, l, rules[listenerRef(l.ID)])
+				continue
+			}
 			if arn == "" || old == nil {
 				fresh[w.ID] = append(fresh[w.ID], d.createListener(l, rules[listenerRef(l.ID)]))
 				continue
@@ -237,7 +241,7 @@ func (d *differ) listenerAttributes(a plan.Action, r stack.Ref, w stack.Listener
 func (d *differ) deleteListeners(have map[int32]*elb.Listener, wanted map[int32]bool, fresh []plan.StepID) {
 	for _, p := range slices.Sorted(maps.Keys(have)) {
 		l := have[p]
-		if wanted[p] || !d.mayDelete(l.ARN) || d.tagged() && !d.ours(l.Tags) {
+		if wanted[p] || !d.mayDelete(l.ARN) || d.others(l) || d.tagged() && !d.ours(l.Tags) {
 			continue
 		}
 		why := "port " + strconv.Itoa(int(p)) + " is not wanted any more"

@@ -18,13 +18,16 @@ func loadBalancerRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindLoa
 func (d *differ) matchLoadBalancers() {
 	sort.SliceStable(d.obs.LoadBalancers, func(i, j int) bool { return d.obs.LoadBalancers[i].ARN < d.obs.LoadBalancers[j].ARN })
 	for _, w := range d.want.LoadBalancers {
+		if w.ARN != "" {
+			d.known[loadBalancerRef(w.ID)] = w.ARN
+		}
 		if lb := d.obs.LoadBalancer(w); lb != nil && d.balancers[w.ID] == nil {
 			d.balancers[w.ID] = lb
 			d.known[loadBalancerRef(w.ID)] = lb.ARN
 		}
 	}
 	for i := range d.obs.LoadBalancers {
-		if lb := &d.obs.LoadBalancers[i]; d.balancers[lb.ID] != lb {
+		if lb := &d.obs.LoadBalancers[i]; d.balancers[lb.ID] != lb && !lb.Foreign {
 			d.oldBalancers = append(d.oldBalancers, lb)
 		}
 	}
@@ -33,6 +36,9 @@ func (d *differ) matchLoadBalancers() {
 func (d *differ) loadBalancers() {
 	d.deleteFrontends()
 	for _, w := range d.want.LoadBalancers {
+		if w.ARN != "" { // that of others
+			continue
+		}
 		if have := d.balancers[w.ID]; have != nil {
 			d.updateLoadBalancer(have, w)
 		} else {

@@ -1,6 +1,9 @@
 package diff
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -8,17 +11,69 @@ import (
 )
 
 // retains reports whether the plan for a stack leaves its load balancer to itself. What is left of one that does not exist is deleted as ever.
-func (o Options) retains(desired *stack.Stack, obs *elb.Observed) bool {
-	return o.Retain && desired.Removal == stack.ObjectsDeleted && len(obs.LoadBalancers) > 0
+func retains(desired *stack.Stack, obs *elb.Observed) bool {
+	return desired.Retention != stack.RetainNothing && obs.Owned()
 }
 
-// retain marks the load balancers of a stack. Objects that ask for the stack again take it over, and the mark goes as a tag that is not wanted.
+// retain lets the stack go and its load balancers stay.
 func (d *differ) retain() {
+	if d.want.Retention == stack.RetainWithoutTags {
+		d.disown()
+		return
+	}
 	for i := range d.obs.LoadBalancers {
-		if lb := &d.obs.LoadBalancers[i]; !lb.Retained() {
+		if lb := &d.obs.LoadBalancers[i]; !lb.Retained() && !lb.Foreign {
 			d.step(plan.Update, stack.Literal(stack.KindLoadBalancer, lb.ARN), plan.Vital,
 				elb.AddTags{Resource: stack.Literal(stack.KindLoadBalancer, lb.ARN), Tags: map[string]string{naming.RetainedTag: "true"}},
 				"it stays with its target groups, by the deletion policy of its objects")
 		}
+	}
+}
+
+// disown takes the tags and labels off by which the controller finds what a stack holds. Load balancers come last and one after the other: as long as one
+// of them is the stack's, a plan that is made anew goes on here, where without one what is left of the stack would be deleted.
+func (d *differ) disown() {
+	const why = "it stays and is no longer managed, by the deletion policy of its objects"
+	var before []plan.StepID
+	release := func(r stack.Ref, tags map[string]string) {
+		keys := slices.DeleteFunc(naming.OwnTags(d.plan.Key.Owner), func(k string) bool { _, has := tags[k]; return !has })
+		if len(keys) == 0 {
+			return
+		}
+		var op elb.Operation = elb.RemoveTags{Resource: r, Keys: keys}
+		if r.Kind == stack.KindSecurityGroup {
+			op = elb.DeleteTags{Group: r, Keys: keys}
+		}
+		s := d.step(plan.Update, r, plan.Vital, op, why)
+		if r.Kind == stack.KindLoadBalancer {
+			s.Need(before...)
+		}
+		before = append(before, s.ID)
+	}
+	for i := range d.obs.Bindings {
+		if b := &d.obs.Bindings[i]; !b.Deleting && d.ownsBinding(b) {
+			s := d.step(plan.Update, bindingRef(cmp.Or(b.ID, b.Name)), plan.Vital, elb.ReleaseBinding{Namespace: b.Namespace, ObjectName: b.Name, Labels: sortedKeys(naming.Labels(d.plan.Key))}, why)
+			before = append(before, s.ID)
+		}
+	}
+	for _, r := range d.obs.Rules {
+		release(stack.Literal(stack.KindRule, r.ARN), r.Tags)
+	}
+	for _, l := range d.obs.Listeners {
+		release(stack.Literal(stack.KindListener, l.ARN), l.Tags)
+	}
+	for _, tg := range d.obs.TargetGroups {
+		release(stack.Literal(stack.KindTargetGroup, tg.ARN), tg.Tags)
+	}
+	for _, g := range d.obs.SecurityGroups {
+		if !g.Shared { // which belongs to the cluster
+			release(stack.Literal(stack.KindSecurityGroup, g.GroupID), g.Tags)
+		}
+	}
+	for _, t := range d.obs.TrustStores {
+		release(stack.Literal(stack.KindTrustStore, t.ARN), t.Tags)
+	}
+	for _, lb := range d.obs.LoadBalancers {
+		release(stack.Literal(stack.KindLoadBalancer, lb.ARN), lb.Tags)
 	}
 }

@@ -33,6 +33,20 @@ func (o UpdateBinding) advance(a advancer) {
 	}
 }
 
+// ReleaseBinding takes labels off an object, which is the stack's no more.
+type ReleaseBinding struct {
+	Namespace, ObjectName string
+	Labels                []string
+}
+
+func (ReleaseBinding) Refs() []stack.Ref   { return nil }
+func (ReleaseBinding) Traits() plan.Traits { return plan.Traits{} }
+func (o ReleaseBinding) Send(s Sender)     { s.ReleaseBinding(o) }
+func (ReleaseBinding) effect() Effect      { return Effect{Kind: stack.KindBinding, Verb: Deletes} } // of the stack
+func (o ReleaseBinding) advance(a advancer) {
+	a.o.Bindings = dropped(a.o.Bindings, o.Namespace+"/"+o.ObjectName, (*Binding).id)
+}
+
 // DeleteBinding requests the deletion of the object; finalizers may keep it for a while.
 type DeleteBinding struct {
 	Namespace, ObjectName string

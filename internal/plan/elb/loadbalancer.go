@@ -138,10 +138,12 @@ func (o DeleteLoadBalancer) Refs() []stack.Ref { return refsTo(o.LoadBalancer, o
 func (o DeleteLoadBalancer) Traits() plan.Traits {
 	return plan.Traits{Removes: true, UsedBy: noTarget, Active: successor(o.Successor)}
 }
-func (o DeleteLoadBalancer) Send(s Sender)  { s.DeleteLoadBalancer(o) }
-func (o DeleteLoadBalancer) effect() Effect { return deletes(o.LoadBalancer) }
-func (o DeleteLoadBalancer) advance(a advancer) {
-	arn := a.resolve(o.LoadBalancer)
+func (o DeleteLoadBalancer) Send(s Sender)      { s.DeleteLoadBalancer(o) }
+func (o DeleteLoadBalancer) effect() Effect     { return deletes(o.LoadBalancer) }
+func (o DeleteLoadBalancer) advance(a advancer) { a.dropLoadBalancer(a.resolve(o.LoadBalancer)) }
+
+// dropLoadBalancer drops a load balancer with what hangs on it.
+func (a advancer) dropLoadBalancer(arn string) {
 	a.o.LoadBalancers = dropped(a.o.LoadBalancers, arn, (*LoadBalancer).id)
 	for _, l := range slices.Clone(a.o.Listeners) {
 		if l.LoadBalancer.Literal == arn {
@@ -184,8 +186,8 @@ func (o AddTags) advance(a advancer) {
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return merged(t, o.Tags) })
 }
 
-// RemoveTags removes tags of a load balancer, target group, listener, rule or trust store by key. A target group without the tag of its identity
-// is the stack's no more.
+// RemoveTags removes tags of a load balancer, target group, listener, rule or trust store by key. A load balancer, with what hangs on it, and a target group
+// without the tag of its identity are the stack's no more.
 type RemoveTags struct {
 	Resource stack.Ref
 	Keys     []string
@@ -196,8 +198,14 @@ func (RemoveTags) Traits() plan.Traits { return plan.Traits{} }
 func (o RemoveTags) Send(s Sender)     { s.RemoveTags(o) }
 func (o RemoveTags) effect() Effect    { return retags(o.Resource) }
 func (o RemoveTags) advance(a advancer) {
-	if o.Resource.Kind == stack.KindTargetGroup && slices.Contains(o.Keys, naming.ResourceTag(a.o.Key.Owner)) {
-		a.o.TargetGroups = dropped(a.o.TargetGroups, a.resolve(o.Resource), (*TargetGroup).id)
+	if slices.Contains(o.Keys, naming.ResourceTag(a.o.Key.Owner)) {
+		switch o.Resource.Kind {
+		case stack.KindTargetGroup:
+			a.o.TargetGroups = dropped(a.o.TargetGroups, a.resolve(o.Resource), (*TargetGroup).id)
+		case stack.KindLoadBalancer:
+			a.dropLoadBalancer(a.resolve(o.Resource))
+		case stack.KindSecurityGroup, stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore:
+		}
 	}
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return without(t, o.Keys) })
 }

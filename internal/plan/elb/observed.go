@@ -55,6 +55,8 @@ type LoadBalancer struct {
 	Protection *ShieldProtection `json:",omitempty"`
 	// Unread has the add-ons that are wanted and could not be read, each with the reason.
 	Unread map[AddOn]plan.Guard `json:",omitempty"`
+	// Foreign marks a load balancer of others, which has no identity: of its listeners and rules, those with the tags of the stack are the stack's.
+	Foreign bool `json:",omitempty"`
 	stack.LoadBalancer
 }
 
@@ -95,11 +97,22 @@ func (o *Observed) LoadBalancer(want stack.LoadBalancer) *LoadBalancer {
 	var out *LoadBalancer
 	for i := range o.LoadBalancers {
 		lb := &o.LoadBalancers[i]
+		if want.ARN != "" {
+			if lb.ARN == want.ARN {
+				return lb
+			}
+			continue
+		}
 		if lb.ID == want.ID && lb.Type == want.Type && lb.Scheme == want.Scheme && (out == nil || o.compareBalancers(lb, out) < 0) {
 			out = lb
 		}
 	}
 	return out
+}
+
+// Owned reports whether a load balancer of the stack's own is observed.
+func (o *Observed) Owned() bool {
+	return slices.ContainsFunc(o.LoadBalancers, func(lb LoadBalancer) bool { return !lb.Foreign })
 }
 
 // Actions are the default actions of each listener and the actions of each rule, with its listener, which is empty if it is not observed.

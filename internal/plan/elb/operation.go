@@ -91,6 +91,7 @@ type Sender interface {
 
 	CreateBinding(CreateBinding)
 	UpdateBinding(UpdateBinding)
+	ReleaseBinding(ReleaseBinding)
 	DeleteBinding(DeleteBinding)
 }
 

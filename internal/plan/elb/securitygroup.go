@@ -3,6 +3,7 @@ package elb
 import (
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -103,7 +104,7 @@ func (o CreateTags) advance(a advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Tags = merged(g.Tags, o.Tags) })
 }
 
-// DeleteTags removes tags by key.
+// DeleteTags removes tags by key. A group without the tag of its identity is the stack's no more.
 type DeleteTags struct {
 	Group stack.Ref
 	Keys  []string
@@ -114,6 +115,9 @@ func (DeleteTags) Traits() plan.Traits { return plan.Traits{} }
 func (o DeleteTags) Send(s Sender)     { s.DeleteTags(o) }
 func (o DeleteTags) effect() Effect    { return retags(o.Group) }
 func (o DeleteTags) advance(a advancer) {
+	if slices.Contains(o.Keys, naming.ResourceTag(a.o.Key.Owner)) {
+		a.o.SecurityGroups = dropped(a.o.SecurityGroups, a.resolve(o.Group), (*SecurityGroup).id)
+	}
 	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Tags = without(g.Tags, o.Keys) })
 }
 

@@ -14,6 +14,7 @@ type decision struct {
 	surplus []*elb.Rule // to be deleted, by priority
 	taken   map[int32]bool
 	moves   []elb.RulePriority // of observed rules
+	floor   int32              // they belong behind this priority
 }
 
 // decide settles which rules are modified and which recreated, and the priorities. Without rename no rule gets other conditions than it has.
@@ -65,10 +66,10 @@ func (d decision) renamed(t *Targets) decision {
 
 // inPlace pairs rules that are not wanted with new ones between the same neighbours.
 func (d decision) inPlace() decision {
-	out := decision{pairs: slices.Clone(d.pairs), taken: d.taken}
-	stay(out.pairs)
+	out := decision{pairs: slices.Clone(d.pairs), taken: d.taken, floor: d.floor}
+	stay(out.pairs, d.floor)
 	left := d.surplus
-	for _, s := range stretches(out.pairs, maxPriority+1) {
+	for _, s := range stretches(out.pairs, d.floor, maxPriority+1) {
 		for ; len(left) > 0 && left[0].Priority < s.hi; left = left[1:] {
 			i := slices.IndexFunc(s.pairs, func(p Pair) bool { return p.Have == nil })
 			if i < 0 {

@@ -22,8 +22,8 @@ type stretch struct {
 	lo, hi int32 // priorities of the fixed ones
 }
 
-func stretches(pairs []Pair, end int32) (out []stretch) {
-	lo, from := int32(0), 0
+func stretches(pairs []Pair, behind, end int32) (out []stretch) {
+	lo, from := behind, 0
 	for i := range pairs {
 		if pairs[i].fixed {
 			hi := pairs[i].Have.Priority
@@ -71,18 +71,35 @@ func (s stretch) spreadTight(taken map[int32]bool) bool {
 	return true
 }
 
-// arrange gives the pairs ascending priorities less than end, none of taken. It reports false if there are too few between fixed ones.
-func arrange(pairs []Pair, taken map[int32]bool, end int32) bool {
-	return !slices.ContainsFunc(stretches(pairs, end), func(s stretch) bool { return !s.spread(s.hi == end, taken) })
+// arrange gives the pairs ascending priorities more than behind and less than end, none of taken. It reports false if there are too few between fixed ones.
+func arrange(pairs []Pair, taken map[int32]bool, behind, end int32) bool {
+	return !slices.ContainsFunc(stretches(pairs, behind, end), func(s stretch) bool { return !s.spread(s.hi == end, taken) })
 }
 
-// stay fixes the priorities on a longest ascending run of those that pairs have: all others must move.
-func stay(pairs []Pair) {
+// takeUpTo keeps rules behind a priority, or behind the last one that leaves room for all of them twice, as they may have to move.
+func (d *decision) takeUpTo(behind int32) {
+	if behind == 0 {
+		return
+	}
+	at, free := int32(maxPriority), 0
+	for ; at > 0 && (at > behind || free < 2*(len(d.pairs)+len(d.surplus))); at-- {
+		if !d.taken[at] {
+			free++
+		}
+	}
+	d.floor = at
+	for p := int32(1); p <= at; p++ {
+		d.taken[p] = true
+	}
+}
+
+// stay fixes the priorities on a longest ascending run of those that pairs have behind a priority: all others must move.
+func stay(pairs []Pair, behind int32) {
 	var tails []int // tails[k] = index of the smallest last element of an ascending run of length k+1
 	prev := make([]int, len(pairs))
 	for i := range pairs {
 		p := &pairs[i]
-		if p.fixed = false; p.Have == nil {
+		if p.fixed = false; p.Have == nil || p.Have.Priority <= behind {
 			continue
 		}
 		k := sort.Search(len(tails), func(k int) bool { return pairs[tails[k]].Have.Priority >= p.Have.Priority })
@@ -105,12 +122,12 @@ func stay(pairs []Pair) {
 
 // position gives the pairs their priorities, and chooses the moves that bring observed rules there. It reports whether none moves.
 func (d *decision) position() bool {
-	stay(d.pairs)
+	stay(d.pairs, d.floor)
 	taken := maps.Clone(d.taken)
 	for _, r := range d.surplus {
 		taken[r.Priority] = true
 	}
-	if arrange(d.pairs, taken, maxPriority+1) {
+	if arrange(d.pairs, taken, d.floor, maxPriority+1) {
 		if !slices.ContainsFunc(d.pairs, func(p Pair) bool { return p.Have != nil && !p.fixed }) {
 			d.moves = nil
 			return true
@@ -123,7 +140,7 @@ func (d *decision) position() bool {
 	for i := range d.pairs {
 		d.pairs[i].fixed = false
 	}
-	arrange(d.pairs, d.taken, maxPriority+1-int32(len(d.surplus)))
+	arrange(d.pairs, d.taken, d.floor, maxPriority+1-int32(len(d.surplus)))
 	d.listMoves(false)
 	return len(d.moves) == 0
 }

@@ -30,6 +30,7 @@ type Input struct {
 	Observed []*elb.Rule     // those that may become wanted ones, by priority
 	Stays    map[string]bool // ARNs of those that are not deleted if they become none
 	Taken    []int32         // priorities of further rules
+	Behind   int32           // the rules belong behind this priority, as far as there is room; 0 = anywhere
 
 	Default []stack.Action      // observed default actions; nil for a new listener
 	Modify  *elb.ModifyListener // gives the listener the wanted default actions, and whatever else differs; nil = nothing does
@@ -105,6 +106,7 @@ func Compute(in Input) Transition {
 			d.surplus = append(d.surplus, r)
 		}
 	}
+	d.takeUpTo(in.Behind)
 	b.reroutes = in.Modify != nil && !canonical.SameActions(in.Modify.Listener.DefaultActions, in.Default, in.Targets.Resolve)
 	b.decision = decide(d, in.Targets, !b.reroutes)
 	b.build()

@@ -1,0 +1,152 @@
+package compile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// shareLoadBalancer takes the load balancer of others that the members name for that of the stack, of which only listeners, rules and target groups are wanted.
+func (b *build) shareLoadBalancer() {
+	s := b.settings.existing
+	need := facts.Need{Kind: facts.NeedLoadBalancer, Key: s.Value}
+	lb, asked := b.f.LoadBalancers[s.Value]
+	own, known := b.existing()
+	if !asked {
+		b.lookUp(need)
+	}
+	if !asked || !known {
+		return
+	}
+	if d, bad := b.unshareable(lb, own); bad {
+		d.Object, d.Path = b.members[s.Member].Object, s.Source.Place()
+		b.failShared(s.Member, d)
+		return
+	}
+	b.lb.ARN, b.lb.Name, b.lb.Scheme, b.lb.IPAddressType = lb.ARN, lb.Name, lb.Scheme, lb.IPAddressType
+	b.keepSubnets(&lb.LoadBalancer)
+	for _, id := range lb.SecurityGroups {
+		b.lb.SecurityGroups = append(b.lb.SecurityGroups, stack.Literal(stack.KindSecurityGroup, id))
+	}
+	switch {
+	case len(lb.SecurityGroups) == 0:
+		b.noGroups = true
+	case b.settings.manageBackend.Or(true): // all its traffic has all its groups: one that is admitted suffices
+		b.source = &b.lb.SecurityGroups[0]
+	}
+	for _, l := range lb.Listeners {
+		if l.Tags[naming.ClusterTag] != b.cfg.Cluster || l.Tags[naming.StackTag(b.e.Key.Owner)] != b.e.Key.ID.String() {
+			b.others = append(b.others, l)
+		}
+	}
+	b.noteNotOurs()
+}
+
+// unshareable is why listeners and rules of the stack cannot be on a load balancer of others. own is the one that the stack has already, nil = none.
+func (b *build) unshareable(lb *facts.NamedLoadBalancer, own *facts.LoadBalancer) (diag.Diagnostic, bool) {
+	name, scheme := b.settings.existing.Value, b.settings.scheme
+	found := func(code diag.Code, remedy, format string, args ...any) (diag.Diagnostic, bool) {
+		return diag.New(diag.Object{}, "", code, fmt.Sprintf(format, args...), remedy), true
+	}
+	switch {
+	case lb == nil:
+		return found(diag.LoadBalancerNotFound, "name one that exists, by ARN or name; it is looked for again", "load balancer %s does not exist", name)
+	case lb.Type != b.e.Type:
+		return found(diag.LoadBalancerUnfit, "name another one", "load balancer %s is of type %s, and the object is for one of type %s", name, lb.Type, b.e.Type)
+	case lb.VPC != b.cfg.VPC:
+		return found(diag.LoadBalancerUnfit, "name one in the VPC of the cluster", "load balancer %s is in %s, and the cluster in %s", name, lb.VPC, b.cfg.VPC)
+	case scheme.Set && scheme.Value != lb.Scheme:
+		return found(diag.LoadBalancerUnfit, "name another one, or declare no scheme", "load balancer %s is %s, and the object declares scheme %s", name, lb.Scheme, scheme.Value)
+	case own != nil:
+		return found(diag.LoadBalancerUnfit, "create the object under another name, or delete it and create it again", "the object has load balancer %s, which would have to go before it shares %s", own.Name, name)
+	}
+	if key, _, ours := naming.StackOf(b.cfg.Cluster, lb.Tags); ours {
+		return found(diag.LoadBalancerUnfit, "join its group, or name another load balancer", "load balancer %s is that of %s", name, key)
+	}
+	if cluster := lb.Tags[naming.ClusterTag]; cluster != "" {
+		return found(diag.LoadBalancerUnfit, "name one that no controller manages", "load balancer %s belongs to cluster %s, whose controller may delete listeners and rules that are not its own", name, cluster)
+	}
+	return diag.Diagnostic{}, false
+}
+
+// noteNotOurs notes the settings that have no effect, as they are about the load balancer itself.
+func (b *build) noteNotOurs() {
+	for i := range b.members {
+		m := &b.members[i]
+		ignored := map[intent.Source]bool{}
+		if b.members[i].State.LeftOut() {
+			continue
+		}
+		note := func(set bool, source intent.Source) {
+			if set {
+				ignored[source] = true
+			}
+		}
+		note(m.Settings.Name.Set, m.Settings.Name.Source)
+		note(m.Settings.Subnets.Set, m.Settings.Subnets.Source)
+		note(m.Settings.IPAddressType.Set, m.Settings.IPAddressType.Source)
+		note(nonEmpty(m.Settings.SecurityGroups).Set, m.Settings.SecurityGroups.Source)
+		note(m.Settings.Frontend.Enabled.Value, m.Settings.Frontend.Enabled.Source)
+		for _, f := range m.Settings.Attributes {
+			note(f.Set, f.Source)
+		}
+		for _, l := range m.Listeners {
+			note(nonEmpty(l.InboundCIDRs).Set, l.InboundCIDRs.Source)
+			note(nonEmpty(l.PrefixLists).Set, l.PrefixLists.Source)
+		}
+		for _, source := range slices.SortedFunc(maps.Keys(ignored), func(x, y intent.Source) int { return strings.Compare(x.Place(), y.Place()) }) {
+			b.note(i, diag.New(m.Object, source.Place(), diag.IgnoredSetting,
+				fmt.Sprintf("it is a setting of load balancer %s, which is somebody else's and stays as it is", b.lb.Name), "have its owner set it, and remove it here"))
+		}
+	}
+}
+
+// listenerOfOthers is the listener that others have on a port; nil = there is none.
+func (b *build) listenerOfOthers(p *port) *facts.NamedListener {
+	for i := range b.others {
+		if b.others[i].Port == p.number {
+			return &b.others[i]
+		}
+	}
+	return nil
+}
+
+// joins reports whether rules can be put on a listener of others. What cannot be, is noted on the members of the port, which lack it.
+func (b *build) joins(p *port, other *facts.NamedListener) bool {
+	if b.e.Type == stack.Application && other.Protocol == p.protocol {
+		if s := b.settings.sslRedirect; s.Set && p.protocol == "HTTP" {
+			b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
+				fmt.Sprintf("port %d of load balancer %s is a listener of others, which does not redirect for the object", p.number, b.lb.Name), "declare HTTPS ports only, or have its owner redirect"))
+		}
+		for at, i := range p.members {
+			l := &p.listeners[at]
+			if l.DefaultSource.Path != "" && len(l.Default) > 0 {
+				b.note(i, diag.New(b.members[i].Object, l.DefaultSource.Place(), diag.IgnoredSetting,
+					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose default action stays as it is", p.number, b.lb.Name), "write a rule with path / instead"))
+			}
+			if p.secure() && l.Certificates.Set {
+				b.note(i, diag.New(b.members[i].Object, l.Certificates.Source.Place(), diag.IgnoredSetting,
+					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose certificates stay as they are", p.number, b.lb.Name), "have its owner attach the certificate"))
+			}
+		}
+		return true
+	}
+	for at, i := range p.members {
+		source := p.listeners[at].Source
+		why := "a network load balancer has one owner for each port"
+		if b.e.Type == stack.Application {
+			why = fmt.Sprintf("it is %s, and the object declares %s", other.Protocol, p.protocol)
+		}
+		b.note(i, diag.New(b.members[i].Object, source.Place(), diag.ListenerTaken,
+			fmt.Sprintf("port %d of load balancer %s has a listener of others, which stays: %s; nothing is served there for the object", p.number, b.lb.Name, why),
+			"use another port, or have its owner remove the listener"))
+	}
+	return false
+}

@@ -1,0 +1,78 @@
+package front
+
+import (
+	"strings"
+	"testing"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func TestAPlanIsNotCarriedOutWhileOneOfTheObjectsIsOnlyObserved(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		members, leaving []string // values of the annotation; "-" = it is not there
+		held             bool
+	}{
+		"nobody asks":             {members: []string{"-", "-"}},
+		"managed":                 {members: []string{"managed"}},
+		"one of the members asks": {members: []string{"-", "observed"}, held: true},
+		"one that leaves asks":    {members: []string{"-"}, leaving: []string{"observed"}, held: true},
+		"what is no ownership":    {members: []string{"Managed"}, held: true},
+		"shared without a name":   {members: []string{"shared"}, held: true},
+	} {
+		of := func(values []string) (out []metav1.Object) {
+			for _, v := range values {
+				i := &networkingv1.Ingress{}
+				if v != "-" {
+					i.Annotations = map[string]string{"alb.ingress.kubernetes.io/ownership": v}
+				}
+				out = append(out, i)
+			}
+			return out
+		}
+		w := Input{Members: of(c.members), Leaving: of(c.leaving)}
+		p := plan.Plan{Steps: []plan.Step{{ID: "x", Action: plan.Create}, {ID: "y", Action: plan.Update}}}.Under(Observation(w, stack.Ingress))
+		for _, s := range p.Steps {
+			if (s.Guard != nil) != c.held || w.Observes(stack.Ingress) != c.held {
+				t.Errorf("%s: guard %v", name, s.Guard)
+			}
+			if c.held && (s.Guard.Code != diag.OnlyObserved || !strings.Contains(s.Guard.Text, "1 to create, 1 to change")) {
+				t.Errorf("%s: %+v", name, s.Guard)
+			}
+		}
+	}
+}
+
+func TestWhatStaysOfDeletedObjectsKeepsItsTagsUnlessAllLetGoOfThem(t *testing.T) {
+	t.Parallel()
+	now := metav1.Now()
+	for name, c := range map[string]struct {
+		policies []string // "-" = none
+		want     stack.Retention
+	}{
+		"no policy":              {[]string{"-"}, stack.RetainNothing},
+		"Delete":                 {[]string{"Delete", "-"}, stack.RetainNothing},
+		"Retain":                 {[]string{"-", "Retain"}, stack.RetainTagged},
+		"without tags":           {[]string{"RetainWithoutTags", "Delete"}, stack.RetainWithoutTags},
+		"two that do not agree":  {[]string{"RetainWithoutTags", "Retain"}, stack.RetainTagged},
+		"in the other order":     {[]string{"Retain", "RetainWithoutTags"}, stack.RetainTagged},
+		"what is no such policy": {[]string{"retainwithouttags"}, stack.RetainTagged},
+	} {
+		var w Input
+		for _, p := range c.policies {
+			i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &now}}
+			if p != "-" {
+				i.Annotations = map[string]string{"alb.ingress.kubernetes.io/deletion-policy": p}
+			}
+			w.Leaving = append(w.Leaving, i)
+		}
+		if got := w.retention(stack.Ingress); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}

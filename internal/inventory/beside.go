@@ -1,0 +1,132 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/k8s-lbc/lbc/internal/cache"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// namedLifetime is how old what is known of a load balancer of others may be: its owner's listeners decide which ports are free.
+const namedLifetime = 5 * time.Minute
+
+// newNamed caches load balancers that objects name, by ARN or name.
+func (i *Inventory) newNamed() *cache.Cache[string, *facts.NamedLoadBalancer] {
+	return cache.New(cache.Config[string, *facts.NamedLoadBalancer]{
+		Now: i.cfg.Now, Lifetime: namedLifetime, Absence: absentPauses, Stale: cache.Stale, Wait: i.cfg.Moment, Passing: cloud.Passing,
+		Batch: 1, Read: cache.One(i.readNamed),
+	})
+}
+
+func (i *Inventory) namedFacts(ctx context.Context, names []string) (put func(*facts.Facts), err error) {
+	got, err := i.named.Get(ctx, names...)
+	return func(f *facts.Facts) {
+		f.LoadBalancers = map[string]*facts.NamedLoadBalancer{}
+		for _, n := range names {
+			f.LoadBalancers[n] = got[n]
+		}
+	}, err
+}
+
+func (i *Inventory) readNamed(ctx context.Context, name string) (out *facts.NamedLoadBalancer, found bool, err error) {
+	lb, err := i.findNamed(ctx, name)
+	if err != nil || lb == nil {
+		return nil, false, err
+	}
+	listeners, err := i.describeListeners(ctx, lb.ARN)
+	if err != nil {
+		return nil, false, err
+	}
+	arns := []string{lb.ARN}
+	for _, l := range listeners {
+		arns = append(arns, l.ARN)
+	}
+	tags, err := i.allTags(ctx, arns)
+	if err != nil {
+		return nil, false, err
+	}
+	out = &facts.NamedLoadBalancer{VPC: lb.vpc, LoadBalancer: facts.LoadBalancer{
+		ARN: lb.ARN, Name: lb.Name, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType, Tags: tags[lb.ARN],
+	}}
+	for _, m := range lb.Subnets {
+		out.Subnets = append(out.Subnets, m.Subnet)
+	}
+	for _, g := range lb.SecurityGroups {
+		out.SecurityGroups = append(out.SecurityGroups, g.Literal)
+	}
+	for _, l := range listeners {
+		out.Listeners = append(out.Listeners, facts.NamedListener{Port: l.Port, Protocol: l.Protocol, Tags: tags[l.ARN]})
+	}
+	return out, true, nil
+}
+
+// foundBalancer is a load balancer with its VPC.
+type foundBalancer struct {
+	elb.LoadBalancer
+	vpc string
+}
+
+// findNamed reads a load balancer by ARN or name; nil = it does not exist.
+func (i *Inventory) findNamed(ctx context.Context, name string) (*foundBalancer, error) {
+	in := &elbv2.DescribeLoadBalancersInput{Names: []string{name}}
+	if strings.HasPrefix(name, "arn:") {
+		in = &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{name}}
+	}
+	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, in)
+	if err != nil {
+		if vanished(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("reading load balancer %s: %w", name, err)
+	}
+	for _, lb := range page.LoadBalancers {
+		return &foundBalancer{cloud.FromLoadBalancer(lb), aws.ToString(lb.VpcId)}, nil
+	}
+	return nil, nil
+}
+
+// readBeside makes the load balancers of others on which a stack has, or may have, listeners and rules part of what is known of it. They carry no tags of
+// the stack, so that no listing shows them.
+func (i *Inventory) readBeside(ctx context.Context, e *entry, desired *stack.Stack) error {
+	if desired == nil || len(desired.Beside) == 0 {
+		return nil
+	}
+	i.mu.Lock()
+	missing := slices.DeleteFunc(slices.Clone(desired.Beside), func(name string) bool {
+		return slices.Contains(e.absent, name) || slices.ContainsFunc(e.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ARN == name || lb.Name == name })
+	})
+	i.mu.Unlock()
+	for _, name := range missing {
+		lb, err := i.findNamed(ctx, name)
+		if err != nil {
+			return err
+		}
+		var tags map[string]map[string]string
+		if lb != nil {
+			if tags, err = i.allTags(ctx, []string{lb.ARN}); err != nil {
+				return err
+			}
+		}
+		i.mu.Lock()
+		switch {
+		case lb == nil:
+			e.absent = append(e.absent, name)
+		case e.loadBalancer(lb.ARN) == nil:
+			lb.Foreign, lb.Tags = true, tags[lb.ARN]
+			lb.Set(elb.Read, elb.PartTags)
+			e.obs.LoadBalancers = append(slices.Clone(e.obs.LoadBalancers), lb.LoadBalancer)
+		}
+		i.mu.Unlock()
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package diff
+
+import (
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/transition"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// A load balancer of others has listeners and rules of several owners. There, what has no tags is not the stack's, whatever the cluster tags elsewhere.
+
+// own reports whether tags are those of the stack.
+func (d *differ) own(tags map[string]string) bool {
+	return tags[naming.ClusterTag] == d.want.Cluster && tags[naming.StackTag(d.plan.Key.Owner)] == d.plan.Key.ID.String()
+}
+
+// others reports whether an observed listener is that of others, on a load balancer of others.
+func (d *differ) others(l *elb.Listener) bool {
+	return d.beside[l.LoadBalancer.Literal] && !d.own(l.Tags)
+}
+
+// joins reports whether rules of the stack are wanted on a listener of others.
+func (d *differ) joins(l *elb.Listener) bool {
+	for _, w := range d.want.Listeners {
+		if w.Joined && w.Port == l.Port && w.Protocol == l.Protocol && d.resolve(w.LoadBalancer) == l.LoadBalancer.Literal {
+			return true
+		}
+	}
+	return false
+}
+
+// joinListener plans the rules of the stack on a listener of others, and nothing else of it. One that came into the way of a listener of the stack since that
+// was compiled gets none.
+func (d *differ) joinListener(have *elb.Listener, w stack.Listener, rules []stack.Rule) {
+	if !d.joins(have) || !d.application(w.LoadBalancer) {
+		return
+	}
+	r := listenerRef(w.ID)
+	d.known[r] = have.ARN
+	in := transition.Input{Listener: r, Application: true, Default: have.DefaultActions}
+	d.phases(d.transition(in, have, rules), map[transition.ID]plan.StepID{}, nil)
+}
+
+// leaveOthers plans that what the stack has no longer goes from load balancers of others: its listeners on those that it does not want, and its rules on listeners
+// that it does not join. What is there in their place waits for their target groups.
+func (d *differ) leaveOthers() {
+	wanted := map[string]bool{}
+	for _, w := range d.want.LoadBalancers {
+		if w.ARN != "" {
+			wanted[w.ARN] = true
+		}
+	}
+	for i := range d.obs.Listeners {
+		l := &d.obs.Listeners[i]
+		if !d.beside[l.LoadBalancer.Literal] {
+			continue
+		}
+		if !d.others(l) {
+			if wanted[l.LoadBalancer.Literal] || !d.mayDelete(l.ARN) { // see listeners
+				continue
+			}
+			r := stack.Ref{Kind: stack.KindListener, ID: l.ID, Literal: l.ARN}
+			s := d.step(plan.Delete, r, plan.Normal, elb.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, "port "+strconv.Itoa(int(l.Port))+" is not wanted any more")
+			for at, as := range d.obs.Actions() {
+				if at.ARN == l.ARN {
+					d.free(as, s.ID)
+				}
+			}
+			continue
+		}
+		if d.joins(l) {
+			continue
+		}
+		for k := range d.obs.Rules {
+			if rule := &d.obs.Rules[k]; rule.Listener.Literal == l.ARN && d.own(rule.Tags) && d.mayDelete(rule.ARN) {
+				r := stack.Ref{Kind: stack.KindRule, ID: rule.ID, Literal: rule.ARN}
+				s := d.step(plan.Delete, r, plan.Normal, elb.DeleteRule{Rule: stack.Literal(stack.KindRule, rule.ARN)}, d.identities.Rule(rule.Rule)+" is not wanted any more")
+				d.free(rule.Actions, s.ID)
+			}
+		}
+	}
+}
