@@ -99,6 +99,20 @@ func TestMoreKindsOfTargetsRowByRow(t *testing.T) {
 			}
 			return nil
 		}, "", ""},
+		{"a target that drains comes back with the server id that is given", func(f *fixture) error {
+			arn := f.group("QUIC")
+			at := func(id string) types.TargetDescription {
+				return types.TargetDescription{Id: aws.String("10.0.1.9"), QuicServerId: &id}
+			}
+			f.ok(f.add(arn, at("0x0000000000000001")))
+			_, err := f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: &arn, Targets: []types.TargetDescription{at("0x0000000000000001")}})
+			f.ok(err)
+			f.ok(f.add(arn, at("0x0000000000000002")))
+			if id := aws.ToString(target(f, arn).QuicServerId); id != "0x0000000000000002" {
+				return fmt.Errorf("server id %s", id)
+			}
+			return nil
+		}, "", ""},
 		{"a target at several ports", func(f *fixture) error {
 			arn := f.group("HTTP")
 			for _, port := range []int32{80, 81, 65535} {

@@ -43,10 +43,6 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 		case !applies(e.Scope, on):
 			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting,
 				fmt.Sprintf("annotation %s has no effect on this object; it is read on: %s", k, e.Scope), elsewhere(on)))
-		case e.NotBuilt && !harmless(e, annotations[k]):
-			f.Add(diag.New(o, key.Path(), diag.UnsupportedFeature,
-				fmt.Sprintf("annotation %s is parsed and kept, but this version does not act on it yet", k),
-				"nothing needs to be done; what it configures stays as it is"))
 		}
 	}
 }
@@ -83,11 +79,6 @@ func claims(on Scope, k string) bool {
 
 func applies(scope, on Scope) bool {
 	return scope == on || scope == Written || scope == OnBoth && on == OnIngress
-}
-
-// harmless reports whether a value turns off what the annotation would turn on.
-func harmless(e Entry, value string) bool {
-	return e.Syntax == Bool && slices.Contains([]string{"false", "0", "f", "F", "FALSE", "False"}, value)
 }
 
 func unknown(o diag.Object, k Key) diag.Diagnostic {

@@ -59,8 +59,6 @@ type Entry struct {
 	Min, Max int64
 	Doc      string
 	Example  string
-	// NotBuilt marks an annotation that this version parses and does not act on.
-	NotBuilt bool
 }
 
 // Merge rules.

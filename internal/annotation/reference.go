@@ -30,8 +30,7 @@ similar known key.
 "Class field" is the field of IngressClassParams that takes precedence: if it is set, the annotation is not read (attributes and
 tags: per key). "In a group" is how the values of several Ingresses of a group combine. "A mistake costs" is what is not created or
 changed while the value is invalid: the member's own routes, a listener, the load balancer that the group shares, the network load
-balancer in front of it, a certificate, or an add-on that traffic does not depend on. "Not yet" marks annotations that this version
-parses and does not act on; using one causes a note.
+balancer in front of it, a certificate, or an add-on that traffic does not depend on.
 `)
 	section := func(title string, entries []Entry) {
 		fmt.Fprintf(&b, "\n## %s\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | A mistake costs | |\n|---|---|---|---|---|---|---|---|\n", title)
@@ -68,11 +67,7 @@ func syntax(e Entry) string {
 }
 
 func description(e Entry) string {
-	d := cell(e.Doc) + " Example: " + code(e.Example)
-	if e.NotBuilt {
-		return "**Not yet.** " + d
-	}
-	return d
+	return cell(e.Doc) + " Example: " + code(e.Example)
 }
 
 // cell keeps text from ending a table cell or opening a tag.

@@ -81,7 +81,7 @@ func serviceListenerEntries() []Entry {
 			Doc: "Attributes of the listener with that protocol and port, e.g. aws-load-balancer-listener-attributes.TCP-80; not for TLS. One that is removed keeps its last value."},
 		{Key: ServiceTCPUDPListener, Syntax: Bool, Scope: OnService, Costs: diag.Listener, Default: "gate EnableTCPUDPListener (false)", Example: "true",
 			Doc: "Whether a TCP and a UDP port of one number become one TCP_UDP listener."},
-		{Key: ServiceQUICPorts, NotBuilt: true, Syntax: List, Scope: OnService, Costs: diag.Listener, Example: "443", Doc: "UDP ports, by number or name, that become QUIC."},
+		{Key: ServiceQUICPorts, Syntax: List, Scope: OnService, Costs: diag.Listener, Example: "443", Doc: "UDP ports, by number or name, whose listeners are QUIC, or TCP_QUIC where TCP shares the number; with `ip` targets. See [QUIC](tasks/nlb.md#quic)."},
 		{Key: ServiceActions, Family: "<protocol>-<port>", Syntax: JSON, Scope: OnService, Costs: diag.Route, Setting: "actions",
 			Example: `{"type":"forward","forwardConfig":{"baseServiceWeight":10,"targetGroups":[{"serviceName":"canary","servicePort":80,"weight":1}]}}`,
 			Doc:     "Weighted forward of the listener with that protocol and port, e.g. actions.TCP-80."},
@@ -114,7 +114,7 @@ func serviceTargetEntries() []Entry {
 		{Key: ServiceDeleteDuplicates, Syntax: List, Scope: OnService, Costs: diag.AddOn, Example: "sg-0123456789abcdef0",
 			Doc: "ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load balancer, do not serve, and may be deleted."},
 		{Key: ServiceMultiCluster, Syntax: Bool, Scope: OnService, Costs: diag.Route, Default: "false", Example: "true", Doc: "Whether other clusters register targets in the same target groups."},
-		{Key: service("quic-enabled-containers"), NotBuilt: true, Syntax: List, Scope: OnPod, Costs: diag.Route, Example: "server", Doc: "Containers that get a QUIC server id."},
+		{Key: service("quic-enabled-containers"), Syntax: List, Scope: OnPod, Costs: diag.Route, Example: "server", Doc: "Containers that get a QUIC server id in an environment variable (`--quic-environment-variable-name`), in namespaces with label `elbv2.k8s.aws/quic-server-id-inject=enabled`."},
 	}
 }
 

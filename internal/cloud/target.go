@@ -11,7 +11,7 @@ import (
 func targetDescriptions(ts []elb.Target) []elbv2types.TargetDescription {
 	out := make([]elbv2types.TargetDescription, len(ts))
 	for i, t := range ts {
-		out[i] = elbv2types.TargetDescription{Id: aws.String(t.ID), Port: optional(t.Port), AvailabilityZone: optional(t.Zone)}
+		out[i] = elbv2types.TargetDescription{Id: aws.String(t.ID), Port: optional(t.Port), AvailabilityZone: optional(t.Zone), QuicServerId: optional(t.ServerID)}
 	}
 	return out
 }

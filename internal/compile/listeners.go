@@ -52,7 +52,6 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 	l := stack.Listener{
 		ID: id, LoadBalancer: stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity},
 		Port: p.number, Protocol: p.protocol, Attributes: p.attributes,
-		QUIC:   slices.ContainsFunc(p.listeners, func(w intent.Listener) bool { return w.QUIC }),
 		Joined: other != nil,
 	}
 	fields := map[string]intent.Source{"InboundCIDRs": p.cidrs.Source, "PrefixLists": p.prefixLists.Source, "Protocol": p.declared()}

@@ -29,6 +29,7 @@ func TestTargetsOfAServiceOfTwoFamiliesHaveTheFirstOneUnlessTheLoadBalancerOrThe
 		"IPv6 first":                      {"TCP", stack.Dualstack, false, nil, "", stack.IPv6, false},
 		"no dualstack":                    {"TCP", stack.IPv4, false, nil, "", stack.IPv4, true},
 		"UDP":                             {"UDP", stack.Dualstack, true, nil, "", stack.IPv6, false},
+		"QUIC":                            {"QUIC", stack.Dualstack, false, nil, "", stack.IPv4, false},
 		"UDP that is of IPv4":             {"UDP", stack.Dualstack, true, []string{stack.IPv4}, "", stack.IPv6, false},
 		"a group that exists":             {"TCP", stack.Dualstack, true, []string{stack.IPv6}, "", stack.IPv6, false},
 		"two that exist":                  {"TCP", stack.Dualstack, true, []string{stack.IPv6, stack.IPv4}, "", stack.IPv4, false},

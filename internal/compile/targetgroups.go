@@ -43,7 +43,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	out := stack.TargetGroup{
 		ID: tg.ID, TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,
 		ProtocolVersion: tg.ProtocolVersion, IPAddressType: stack.IPv4, ControlPort: tg.ControlPort,
-		HealthCheck: tg.HealthCheck, Attributes: tg.Attributes, Tags: b.tags(tg.Tags, tg.ID),
+		HealthCheck: tg.HealthCheck, Attributes: b.attributesOf(i, tg, source), Tags: b.tags(tg.Tags, tg.ID),
 	}
 	out.Name, out.Declared = b.nameOf(i, tg, source)
 	if tg.IPv6 {
@@ -77,13 +77,13 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 }
 
 // overIPv6 reports whether targets are reached by IPv6. Of the two families of a dual-stack Service, it is the one that the load balancer admits: of
-// a dualstack NLB, UDP takes IPv6 only. Where it admits both, it is the first one; but a target group of IPv6 that exists stays, as the controller
+// a dualstack NLB, UDP takes IPv6 only and QUIC IPv4 only. Where it admits both, it is the first one; but a target group of IPv6 that exists stays, as the controller
 // before this one made it of any Service with IPv6.
 func (b *build) overIPv6(g *intent.TargetGroup) bool {
 	switch {
 	case !g.IPv6 || !g.IPv4:
 		return g.IPv6
-	case !b.dualstack():
+	case !b.dualstack() || quic(g.Protocol):
 		return false
 	case !g.IPv4First || b.e.Type == stack.Network && udp(g.Protocol):
 		return true
@@ -133,6 +133,11 @@ func (b *build) badTargetGroup(tg *intent.TargetGroup) (diag.Diagnostic, bool) {
 	case tg.ControlPort != 0 && tg.TargetType == stack.TargetInstance:
 		return bad(diag.InvalidAnnotation, "use target type ip, or remove the target control port",
 			"target control port is not supported for instance target target group")
+	case quic(tg.Protocol) && tg.TargetType == stack.TargetInstance:
+		return bad(diag.InvalidAnnotation, "use target type ip, or have the port without QUIC", "QUIC protocol is not supported for Instance target types.")
+	case quic(tg.Protocol) && tg.IPv6:
+		return bad(diag.InvalidAnnotation, "give Service "+service+" IPv4 addresses, or have the port without QUIC",
+			"unsupported IPv6 configuration: targets of QUIC are reached by IPv4 only, and Service %s has IPv6 addresses only", service)
 	case tg.IPv6 && !b.dualstack():
 		return bad(diag.InvalidAnnotation, "set ip-address-type dualstack, or give Service "+service+" IPv4 addresses",
 			"unsupported IPv6 configuration, lb not dual-stack: Service %s has IPv6 addresses", service)

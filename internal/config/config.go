@@ -1,5 +1,5 @@
 // Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning, as one
-// table each. It parses and validates; it opens no connection. It imports pflag and the pure package drift only.
+// table each. It parses and validates; it opens no connection. It imports pflag and the pure packages drift and serverid only.
 package config
 
 import (
@@ -34,6 +34,7 @@ type Config struct {
 	NodeSecurityGroup      string
 	RulesPerSecurityGroup  int
 	MaxTargetsPerGroup     int
+	QUICVariable           string // environment variable with the QUIC server id of a container
 	BindingRequeue         time.Duration
 	BindingMaxBackoff      time.Duration
 	StabilizationInterval  time.Duration

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/k8s-lbc/lbc/internal/serverid"
 )
 
 // ErrHelp is what Parse returns after it has printed help.
@@ -19,9 +22,8 @@ var ErrVersion = errors.New("version")
 
 // spare holds the values of flags that a Config does not have: of features that this version does not have, and of what ends the program.
 type spare struct {
-	version      bool
-	quicVariable string
-	vpcTagKey    string
+	version   bool
+	vpcTagKey string
 }
 
 // bind declares every flag. Names, types and defaults are those of the existing controller, which lacks some of them, such as
@@ -86,7 +88,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.BoolVar(&c.EnableShield, "enable-shield", true, "act on shield-advanced-protection; off: no call of Shield")
 	fs.BoolVar(&c.EnableReadinessGates, "enable-pod-readiness-gate-inject", true, "inject readiness gates into pods at admission")
 	fs.DurationVar(&c.OpenGatesAfter, "open-readiness-gates-after", 0, "open the readiness gates of pods that have waited for so long while their target group does not exist, is used by no load balancer, or does not have them yet; gates of targets that are checked or unhealthy stay closed; 0 = never")
-	fs.StringVar(&s.quicVariable, "quic-environment-variable-name", "AWS_LBC_QUIC_SERVER_ID", "environment variable of QUIC server ids")
+	fs.StringVar(&c.QUICVariable, "quic-environment-variable-name", serverid.DefaultVariable, "environment variable in which containers of pods get their QUIC server id, and from which it is read")
 
 	fs.StringVar(&c.Region, "aws-region", "", "AWS region; else AWS_DEFAULT_REGION, AWS_REGION, instance metadata")
 	fs.StringVar(&c.VPC, "aws-vpc-id", "", "VPC of the cluster; else --aws-vpc-tags, instance metadata")
@@ -119,10 +121,12 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 
 // inert lists flags without effect in this version; a changed value is logged at start.
 var inert = []struct{ flag, why string }{
-	{"quic-environment-variable-name", "QUIC is not built in this version"},
 	{"enable-endpoint-slices", "endpoints are always read from EndpointSlices, which Kubernetes also makes of Endpoints that users write"},
 	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags"},
 }
+
+// variableName are the names of environment variables that Kubernetes admits in pods.
+var variableName = regexp.MustCompile(`^[-._a-zA-Z][-._a-zA-Z0-9]*$`)
 
 // unusable lists values that have no meaning and with which the existing controller starts all the same. A Deployment that has them
 // must start after the image is swapped, so each is replaced and logged.
@@ -146,6 +150,8 @@ var unusable = []struct {
 		func(c *Config) { c.Accelerators.MaxBackoff = defaultMaxBackoff }, "it must be more than 0; 16m40s is used"},
 	{"lb-stabilization-monitor-interval", func(c *Config) bool { return c.StabilizationInterval <= 0 },
 		func(c *Config) { c.StabilizationInterval = defaultStabilization }, "it must be more than 0; 2m0s is used"},
+	{"quic-environment-variable-name", func(c *Config) bool { return !variableName.MatchString(c.QUICVariable) },
+		func(c *Config) { c.QUICVariable = serverid.DefaultVariable }, "API servers refuse pods with such an environment variable; " + serverid.DefaultVariable + " is used"},
 	{"sync-period", func(c *Config) bool { return c.SyncPeriod < 0 },
 		func(c *Config) { c.SyncPeriod = 0 }, "a period below 0 turns the resync off"},
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/drain"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/serverid"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -48,7 +49,7 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 		Cache: cache.Options{
 			SyncPeriod:       &c.SyncPeriod,
 			DefaultTransform: reduceMetadata,
-			ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Transform: reducePod}, &corev1.Node{}: {Transform: reduceNode}},
+			ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Transform: reducePods(c.QUICVariable)}, &corev1.Node{}: {Transform: reduceNode}},
 		},
 		Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}}}},
 	}
@@ -120,25 +121,42 @@ func reduceMetadata(in any) (any, error) {
 	return in, nil
 }
 
-// reducePod returns the parts of a pod that endpoint resolution reads. With tens of thousands of pods the others would be most of the
-// controller's memory.
-func reducePod(in any) (any, error) {
-	p, ok := in.(*corev1.Pod)
-	if !ok {
-		return in, nil
+// reducePods returns a function that returns the parts of a pod that endpoint resolution reads. With tens of thousands of pods the others would be most of the
+// controller's memory. variable is the environment variable with the server id of containers that serve QUIC.
+func reducePods(variable string) func(any) (any, error) {
+	return func(in any) (any, error) {
+		p, ok := in.(*corev1.Pod)
+		if !ok {
+			return in, nil
+		}
+		return reducePod(p, variable), nil
 	}
+}
+
+func reducePod(p *corev1.Pod, variable string) *corev1.Pod {
 	out := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Namespace: p.Namespace, Name: p.Name, UID: p.UID, ResourceVersion: p.ResourceVersion,
 		CreationTimestamp: p.CreationTimestamp, DeletionTimestamp: p.DeletionTimestamp,
 	}}
-	for _, key := range []string{networking.PodENIAnnotation, drain.SecondsAnnotation} {
+	for _, key := range []string{networking.PodENIAnnotation, drain.SecondsAnnotation, serverid.Annotation} {
 		if value, ok := p.Annotations[key]; ok {
 			metav1.SetMetaDataAnnotation(&out.ObjectMeta, key, value)
 		}
 	}
 	out.Spec.NodeName, out.Spec.ReadinessGates, out.Spec.TerminationGracePeriodSeconds = p.Spec.NodeName, p.Spec.ReadinessGates, p.Spec.TerminationGracePeriodSeconds
+	env := func(c *corev1.Container) []corev1.EnvVar {
+		if _, ok := p.Annotations[serverid.Annotation]; !ok {
+			return nil
+		}
+		for _, e := range c.Env {
+			if e.Name == variable {
+				return []corev1.EnvVar{e}
+			}
+		}
+		return nil
+	}
 	for _, c := range p.Spec.Containers {
-		kept := corev1.Container{Name: c.Name, Ports: c.Ports}
+		kept := corev1.Container{Name: c.Name, Ports: c.Ports, Env: env(&c)}
 		if l := c.Lifecycle; l != nil && l.PreStop != nil && l.PreStop.Sleep != nil {
 			kept.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: l.PreStop.Sleep}}
 		}
@@ -146,11 +164,11 @@ func reducePod(in any) (any, error) {
 	}
 	for _, c := range p.Spec.InitContainers {
 		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			out.Spec.InitContainers = append(out.Spec.InitContainers, corev1.Container{Name: c.Name, Ports: c.Ports, RestartPolicy: c.RestartPolicy})
+			out.Spec.InitContainers = append(out.Spec.InitContainers, corev1.Container{Name: c.Name, Ports: c.Ports, Env: env(&c), RestartPolicy: c.RestartPolicy})
 		}
 	}
 	out.Status.PodIP, out.Status.Conditions = p.Status.PodIP, p.Status.Conditions
-	return out, nil
+	return out
 }
 
 // reduceNode returns the parts of a node that endpoint resolution reads. The list of its images and its annotations are most of a node.

@@ -56,6 +56,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
+	"github.com/k8s-lbc/lbc/internal/serverid"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -263,7 +264,7 @@ func (l *lab) restart() {
 		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
 		Client: l.client, ELBV2: clients.ELBV2, Inventory: l.inventory,
 		Registry: registry, Networking: groups, OtherNamespaces: l.elsewhere,
-		Reporter: status.NewReporter(record, l.clock.Now), Metrics: m, Changes: binding.NewChangeTimes(l.clock.Now), RequeueAfter: l.config.BindingRequeue,
+		Reporter: status.NewReporter(record, l.clock.Now), Metrics: m, Changes: binding.NewChangeTimes(l.clock.Now), RequeueAfter: l.config.BindingRequeue, QUICVariable: serverid.DefaultVariable,
 		Health:            targethealth.NewWatch(registry, record, func(string, []targets.Health) {}, l.clock.Now),
 		Gates:             targethealth.NewGates(l.client, binding.PodsByGate, l.clock.Now, logr.Discard()),
 		RegisteredTargets: &binding.ConfigMaps{Reader: l.client, Writer: l.client}, Failures: backoff.NewFailures[types.NamespacedName](binding.TransientFailure, l.clock.Now, nil), DeletedByStack: b.Deleted, TargetGroupDeleted: l.inventory.Gone, OnGone: backend.Check,

@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/drain"
+	"github.com/k8s-lbc/lbc/internal/serverid"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -50,7 +51,7 @@ func TestACachedPodHasWhatItDeclaresOfItsEnd(t *testing.T) {
 	whole := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Annotations: map[string]string{drain.SecondsAnnotation: "5", "other": "long"}}}
 	whole.Spec.TerminationGracePeriodSeconds = ptr.To[int64](10)
 	whole.Spec.Containers = []corev1.Container{{Name: "app", Image: "image", Lifecycle: &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 3}}, PostStart: &corev1.LifecycleHandler{}}}}
-	got, err := reducePod(whole)
+	got, err := reducePods("ID")(whole)
 	p, ok := got.(*corev1.Pod)
 	if err != nil || !ok {
 		t.Fatalf("%T, %v", got, err)
@@ -61,6 +62,22 @@ func TestACachedPodHasWhatItDeclaresOfItsEnd(t *testing.T) {
 	want, _ := drain.Abrupt(whole, 60)
 	if how, abrupt := drain.Abrupt(p, 60); !abrupt || how != want {
 		t.Errorf("%q, of the whole pod %q", how, want)
+	}
+}
+
+func TestACachedPodHasItsServerIDAndNoOtherVariable(t *testing.T) {
+	t.Parallel()
+	env := []corev1.EnvVar{{Name: "PASSWORD", Value: "secret"}, {Name: "ID", Value: "LBhzwAAAAok="}}
+	whole := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Annotations: map[string]string{serverid.Annotation: "app"}}}
+	whole.Spec.Containers = []corev1.Container{{Name: "app", Env: env, Ports: []corev1.ContainerPort{{ContainerPort: 443}}}}
+	whole.Spec.InitContainers = []corev1.Container{{Name: "side", Env: env, RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}}
+	p := reducePod(whole, "ID")
+	if id := serverid.OfPort(p, "ID", 443); id != "0x2c1873c000000289" || len(p.Spec.Containers[0].Env) != 1 || len(p.Spec.InitContainers[0].Env) != 1 {
+		t.Errorf("%q, kept: %+v", id, p.Spec)
+	}
+	whole.Annotations = nil
+	if p = reducePod(whole, "ID"); len(p.Spec.Containers[0].Env) > 0 {
+		t.Errorf("kept of a pod that serves no QUIC: %+v", p.Spec)
 	}
 }
 

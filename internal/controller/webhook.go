@@ -139,8 +139,9 @@ func (w *wiring) webhookOptions() webhook.Options {
 		ReadinessGates: c.EnableReadinessGates,
 		Targets:        podtargets.FromFlags(c).Of,
 		Sleeps:         (&sleepAction{read: serverVersion(w.start.core.Discovery().RESTClient()), now: w.now, log: w.log.WithName("webhook")}).Served,
-		Refused:        w.metrics.CountRefusal,
-		Log:            w.log.WithName("webhook"),
+		ServerID:       newServerIDs(w, workersNamespace(c)).Next, ServerIDVariable: c.QUICVariable,
+		Refused: w.metrics.CountRefusal,
+		Log:     w.log.WithName("webhook"),
 	}
 	if c.Gates.Enabled(config.EnableServiceController) {
 		o.LoadBalancerClass = c.LoadBalancerClass

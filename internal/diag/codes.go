@@ -98,6 +98,7 @@ const (
 	ReadinessGateClosed    Code = "ReadinessGateClosed"
 	PodsEndEarly           Code = "PodsEndEarly"
 	PodsUngated            Code = "PodsUngated"
+	PodsUnidentified       Code = "PodsUnidentified"
 	ServiceMissing         Code = "BackendServiceMissing"
 	EndpointNotResolved    Code = "EndpointNotResolved"
 	ZoneNotEnabled         Code = "ZoneNotEnabled"
@@ -205,6 +206,7 @@ var table = map[Code]Info{
 	ReadinessGateClosed:    {Note, UnhealthyTargets, "pods have waited for minutes for their targets to become healthy"},
 	PodsEndEarly:           {Note, NoteReason, "in a namespace with label elbv2.k8s.aws/pod-drain-inject, pods declare a grace period or a sleep before their end that is shorter than the time for which load balancers may send requests to them"},
 	PodsUngated:            {Note, NoteReason, "in a namespace with label elbv2.k8s.aws/pod-readiness-gate-inject, pods have no readiness gate of a TargetGroupBinding that registers them"},
+	PodsUnidentified:       {NotFound, FailedNetwork, "pods behind a QUIC or TCP_QUIC target group have no server id, or the one of another pod, so that they cannot be registered"},
 	ServiceMissing:         {NotFound, BackendNotFound, "a backend Service, or the Service of a TargetGroupBinding, does not exist; requests for it are answered by 503"},
 	CleanupFailed:          {Transient, FailedCleanup, "the targets or rules of a TargetGroupBinding that is deleted could not be removed; it stays until they are"},
 	EndpointNotResolved:    {NotFound, FailedNetwork, "the network interface or security group of an endpoint cannot be determined"},

@@ -151,7 +151,7 @@ type Misspelling struct {
 type Listener struct {
 	Source       Source // where port and protocol are declared; its path is empty for a listener by default
 	Port         int32
-	Protocol     string          // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
+	Protocol     string          // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC
 	Certificates Field[[]string] // explicit ARNs, first = default
 	// Owned are identities of the member's own certificates, where no ARN is given; the first is the default one.
 	Owned []string
@@ -162,7 +162,6 @@ type Listener struct {
 	SSLPolicy     Field[string]
 	Mutual        Field[stack.MutualAuthentication] // HTTPS; the trust store by ARN, name, or identity of one of the member's own
 	ALPN          Field[string]
-	QUIC          bool // UDP and TCP_UDP: QUIC is declared; an existing one is kept, none is made
 	InboundCIDRs  Field[[]string]
 	NoRanges      bool // InboundCIDRs is set to no range: only PrefixLists are admitted
 	PrefixLists   Field[[]string]

@@ -243,7 +243,7 @@ func (i *Inventory) describeTargets(ctx context.Context, targetGroup string) ([]
 	out := []elb.Target{}
 	for _, t := range got.TargetHealthDescriptions {
 		if t.Target != nil && (t.TargetHealth == nil || t.TargetHealth.State != elbv2types.TargetHealthStateEnumDraining) {
-			out = append(out, elb.Target{ID: aws.ToString(t.Target.Id), Port: aws.ToInt32(t.Target.Port)})
+			out = append(out, elb.Target{ID: aws.ToString(t.Target.Id), Port: aws.ToInt32(t.Target.Port), ServerID: aws.ToString(t.Target.QuicServerId)})
 		}
 	}
 	return out, nil

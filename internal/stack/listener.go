@@ -5,14 +5,12 @@ type Listener struct {
 	ID             string // decimal port, or that of a frontend
 	LoadBalancer   Ref
 	Port           int32
-	Protocol       string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
+	Protocol       string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC
 	DefaultActions []Action
 
 	SSLPolicy    string   // HTTPS and TLS; empty otherwise
 	Certificates []string // ARNs; [0] is the default certificate
 	ALPN         string   // TLS only; empty = not managed
-	// QUIC marks a listener for which QUIC is declared. A QUIC listener that exists stays; none is created.
-	QUIC bool `json:",omitempty"`
 	// Joined marks a listener of others, on a load balancer of others: only rules on it are the stack's.
 	Joined     bool `json:",omitempty"`
 	Attributes map[string]string

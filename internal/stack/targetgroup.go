@@ -15,7 +15,7 @@ type TargetGroup struct {
 	Declared        bool   `json:",omitempty"` // the name is, and by no other of the stack, so that a group with another one is replaced; never of target type alb
 	TargetType      string
 	Port            int32
-	Protocol        string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
+	Protocol        string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC
 	ProtocolVersion string // HTTP1, HTTP2, GRPC; empty for network protocols
 	IPAddressType   string // ipv4 (the default; then omitted at creation) or ipv6
 	ControlPort     int32  // target control port; 0 = none

@@ -25,9 +25,14 @@ type Target struct {
 	ID   string // pod address or instance id
 	Port int32
 	Zone string // availability zone to send; empty = AWS derives it
+	// ServerID is the id of QUIC connections, in QUIC and TCP_QUIC target groups.
+	ServerID string `json:",omitempty"`
 }
 
-// Key is the identity of a target in its group: "id:port".
+// Address is the identity of a target in its group for AWS: "id:port".
+func (t Target) Address() string { return elb.Target(t).Address() }
+
+// Key is the identity of a target in its group: "id:port", or "id:port:serverid".
 func (t Target) Key() string { return elb.Target(t).Key() }
 
 // KeySet is a set of keys of targets.

@@ -202,13 +202,14 @@ func (g *group) toRegister(q *Request) []Target {
 		mine = g.recordOf(q.Binding).keys
 	}
 	var missing, there []Endpoint
+	taken := g.addresses(q)
 	for _, e := range q.Want {
 		key := e.Key()
 		m, member := g.members[key]
 		switch {
 		case member && !m.uncertain || g.calls[register].keys[key]:
 			there = append(there, e)
-		case g.elsewhere[e.ID] || g.calls[deregister].keys[key] || g.calls[register].failed[key] || q.Record != nil && !mine[key]:
+		case g.elsewhere[e.ID] || g.calls[deregister].keys[key] || g.calls[register].failed[key] || q.Record != nil && !mine[key] || taken[e.Address()]:
 		default:
 			missing = append(missing, e)
 		}

@@ -3,6 +3,7 @@ package targets
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -46,8 +47,12 @@ func (r *Registry) Health(ctx context.Context, of Group, only ...Target) ([]Heal
 		if d.Target == nil || d.TargetHealth == nil {
 			continue
 		}
+		t := Target{ID: aws.ToString(d.Target.Id), Port: aws.ToInt32(d.Target.Port), Zone: aws.ToString(d.Target.AvailabilityZone), ServerID: aws.ToString(d.Target.QuicServerId)}
+		if at := slices.IndexFunc(only, func(o Target) bool { return o.Address() == t.Address() }); at >= 0 && t.ServerID == "" {
+			t.ServerID = only[at].ServerID // the request has none, and AWS has none of a target that is not registered
+		}
 		all = append(all, Health{
-			Target: Target{ID: aws.ToString(d.Target.Id), Port: aws.ToInt32(d.Target.Port), Zone: aws.ToString(d.Target.AvailabilityZone)},
+			Target: t,
 			State:  string(d.TargetHealth.State), Reason: string(d.TargetHealth.Reason), Description: aws.ToString(d.TargetHealth.Description),
 		})
 	}

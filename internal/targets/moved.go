@@ -67,7 +67,7 @@ func (g *group) moved(q *Request, now time.Time) []Endpoint {
 	var out []Endpoint
 	for _, t := range unwanted {
 		e, ok := to[t.ID]
-		if !ok {
+		if !ok || e.Port == t.Port { // of the same port with another server id, which cannot be registered beside it
 			continue
 		}
 		key := t.Key()

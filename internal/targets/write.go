@@ -117,7 +117,7 @@ func (r *Registry) registerOthers(ctx context.Context, q Request, part []Target,
 func operation(a action, arn string, part []Target) plan.Operation {
 	in, ref := make([]elb.Target, 0, len(part)), stack.Literal(stack.KindTargetGroup, arn)
 	for _, t := range part {
-		in = append(in, elb.Target{ID: t.ID, Port: t.Port, Zone: t.Zone})
+		in = append(in, elb.Target(t))
 	}
 	if a == register {
 		return elb.RegisterTargets{TargetGroup: ref, Targets: in}

@@ -1,6 +1,6 @@
 // Package webhook serves the admission webhooks over HTTPS, and renews and publishes their certificate. Package admission makes the
 // responses, package servingcert the certificate.
-// It may import admission, controller/podtargets, servingcert, backoff, objects, api, and controller-runtime's client and webhook server.
+// It may import admission, serverid, controller/podtargets, servingcert, backoff, objects, api, and controller-runtime's client and webhook server.
 package webhook
 
 import (
@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/serverid"
 )
 
 // Paths of the webhook configurations of existing installations.
@@ -32,6 +33,7 @@ const (
 	ServicePath         = "/mutate-v1-service"
 	PodPath             = "/mutate-v1-pod"
 	DrainPath           = "/mutate-v1-pod-drain" // of namespaces without readiness gates
+	ServerIDPath        = "/mutate-v1-pod-server-id"
 	AgentNamespacePath  = "/mutate-alb-target-control-namespace-v1-pod"
 	AgentObjectPath     = "/mutate-alb-target-control-object-v1-pod"
 	AcceleratorPath     = "/validate-aga-k8s-aws-v1beta1-globalaccelerator"
@@ -56,6 +58,9 @@ type Options struct {
 	Targets func(v *objects.View, pod *corev1.Pod) []podtargets.Found
 	// Sleeps reports whether the API server serves the sleep action of hooks. Pods get none elsewhere, as they would be invalid without it.
 	Sleeps func(ctx context.Context) bool
+	// ServerID makes a server id for a container that serves QUIC, which is in an environment variable of the name ServerIDVariable.
+	ServerID         func(ctx context.Context) serverid.ID
+	ServerIDVariable string
 	// AgentConfig reads the configuration of target control agents that is in force in a namespace, nil if there is none. If the
 	// function is nil, no pod gets an agent.
 	AgentConfig func(ctx context.Context, namespace string) (*v1beta1.ALBTargetControlConfig, error)
@@ -88,6 +93,12 @@ func Handlers(o Options) map[string]http.Handler {
 		}),
 		PodPath:   pods(o, PodPath, o.ReadinessGates),
 		DrainPath: pods(o, DrainPath, false),
+		ServerIDPath: handler(o, ServerIDPath, true, func(ctx context.Context, _ *objects.View, old, pod *corev1.Pod) admission.Response {
+			if old != nil {
+				return admission.Response{}
+			}
+			return admission.ServerIDs(pod, o.ServerIDVariable, func() serverid.ID { return o.ServerID(ctx) })
+		}),
 		"/": serve(func(_ context.Context, r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 			return &admissionv1.AdmissionResponse{Allowed: true}
 		}),

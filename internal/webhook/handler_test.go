@@ -26,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/drain"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/serverid"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -52,6 +53,7 @@ func options(cached, live []metav1.Object, liveErr error, refused *[]string) Opt
 		},
 		ReadinessGates: true,
 		Targets:        func(*objects.View, *corev1.Pod) []podtargets.Found { return nil }, Sleeps: func(context.Context) bool { return true },
+		ServerID: func(context.Context) serverid.ID { return serverid.ID{7: 7} }, ServerIDVariable: "ID",
 		Refused: func(path, check string, _ bool) { *refused = append(*refused, path+" "+check) },
 		Log:     logr.Discard(),
 	}
@@ -110,6 +112,10 @@ func TestRequestsAreAnsweredAsTheAPIServerAsks(t *testing.T) {
 		{name: "a pod of nobody", path: PodPath, operation: "CREATE", object: "metadata: {labels: {app: x}}", allowed: true},
 		{name: "a pod that is edited", path: PodPath, operation: "UPDATE", old: "metadata: {}", object: "metadata: {labels: {app: web}}", allowed: true},
 		{name: "an accelerator", path: AcceleratorPath, operation: "UPDATE", old: "spec: {}", object: "spec: {listeners: [{protocol: TCP}]}", code: 403, says: "listener port ranges must be specified", refused: AcceleratorPath + " checkListeners"},
+		{name: "a pod that serves QUIC", path: ServerIDPath, operation: "CREATE", object: "{metadata: {annotations: {" + serverid.Annotation + ": app}}, spec: {containers: [{name: app}]}}", allowed: true,
+			patch: `[{"op":"add","path":"/spec/containers/0/env","value":[{"name":"ID","value":"AAAAAAAAAAc="}]}]`},
+		{name: "a pod that serves no QUIC", path: ServerIDPath, operation: "CREATE", object: "spec: {containers: [{name: app}]}", allowed: true},
+		{name: "a pod that serves QUIC and is edited", path: ServerIDPath, operation: "UPDATE", old: "metadata: {}", object: "{metadata: {annotations: {" + serverid.Annotation + ": app}}, spec: {containers: [{name: app}]}}", allowed: true},
 		{name: "a feature that is not there", path: "/", operation: "CREATE", object: "spec: {}", allowed: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

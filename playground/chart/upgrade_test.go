@@ -26,7 +26,8 @@ var changes = []change{
 	{`^~ ValidatingWebhookConfiguration .*\.failurePolicy: "Fail" -> "Ignore"$`, "an outage stops no deployment"},
 	{`^~ MutatingWebhookConfiguration .*\.mtargetgroupbinding\S*\.failurePolicy: "Fail" -> "Ignore"$`, "an outage stops no deployment"},
 	{`^~ MutatingWebhookConfiguration .*\.mservice\S*\.matchConditions: none -> `, "only Services without a class wait for the controller"},
-	{`^~ MutatingWebhookConfiguration .*\.(quicid|alb-target-control\S*)\.elbv2\.k8s\.aws: .* -> none$`, "there is no webhook of what is not served"},
+	{`^~ MutatingWebhookConfiguration .*\.alb-target-control\S*\.elbv2\.k8s\.aws: .* -> none$`, "there is no webhook of what is not served"},
+	{`^~ MutatingWebhookConfiguration .*\.quicid\S*\.matchConditions: none -> `, "only pods that serve QUIC wait for the controller"},
 	{`^~ MutatingWebhookConfiguration .*\.drain\.mpod\.elbv2\.k8s\.aws: none -> `, "pods of namespaces that ask for it get a pause before their end"},
 	{`^~ (ClusterRole|Role) \S+ rules: `, "rights are those of this controller"},
 }

@@ -190,7 +190,7 @@ var without = map[string]string{
 	"kube-ca-pem-filepath":           "needs a volume; extraArgs and extraVolumes",
 	"kubeconfig":                     "the service account is used",
 	"pprof-bind-addr":                "for an examination; extraArgs",
-	"quic-environment-variable-name": "no effect in this version",
+	"quic-environment-variable-name": "pods read one name in a cluster; extraArgs",
 	"version":                        "the process prints and ends",
 	"webhook-bind-host":              "extraArgs",
 	"webhook-cert-dir":               "where the Secret is mounted",

@@ -30,7 +30,7 @@ func invalidTarget(format string, args ...any) error {
 	return apierr.New("InvalidTarget", format, args...)
 }
 
-// RegisterTargets registers targets, all or none; those that are registered stay as they are, those that drain come back.
+// RegisterTargets registers targets, all or none; those that are registered stay as they are, those that drain come back, with the zone and server id that are given now.
 func (s *TargetGroups) RegisterTargets(ctx context.Context, in *elb.RegisterTargetsInput, _ ...func(*elb.Options)) (*elb.RegisterTargetsOutput, error) {
 	return call.Write(ctx, s.entry, "RegisterTargets", in, s.registerTargets)
 }
@@ -67,6 +67,7 @@ func (s *TargetGroups) registerTargets(in *elb.RegisterTargetsInput) (*elb.Regis
 			tg.AddTarget(t)
 		case !have.GoneAt.IsZero():
 			have.GoneAt, have.Reported, have.Registered = time.Time{}, nil, now
+			have.Zone, have.QUICServerID = t.Zone, t.QUICServerID // it was deregistered, which they need to change
 		}
 	}
 	return &elb.RegisterTargetsOutput{}, nil

@@ -71,14 +71,15 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	ipv6 := *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
 	wanted := targets.Staying(ctx, cache.Cluster, targets.PodEndpoints(ctx, cache, port, slicesOf, ipv6, b.FailOpen), b.ExcludedNodes)
 	machines, found := b.machines(ctx, o, targets.PodlessEndpoints(port, slicesOf, ipv6))
-	if len(machines) == 0 {
-		return wanted, found, nil
+	if len(machines) > 0 {
+		wanted = append(wanted, machines...)
+		slices.SortFunc(wanted, func(x, y targets.Endpoint) int {
+			return cmp.Or(cmp.Compare(x.Key(), y.Key()), -cmp.Compare(x.Pod, y.Pod))
+		})
+		wanted = slices.CompactFunc(wanted, func(x, y targets.Endpoint) bool { return x.Key() == y.Key() })
 	}
-	wanted = append(wanted, machines...)
-	slices.SortFunc(wanted, func(x, y targets.Endpoint) int {
-		return cmp.Or(cmp.Compare(x.Key(), y.Key()), -cmp.Compare(x.Pod, y.Pod))
-	})
-	return slices.CompactFunc(wanted, func(x, y targets.Endpoint) bool { return x.Key() == y.Key() }), found, nil
+	wanted, unidentified := b.identified(ctx, o, wanted)
+	return wanted, append(found, unidentified...), nil
 }
 
 // machines are the endpoints without Pod that are registered: those within the VPC, and all while that is not known. The others are reported: whether

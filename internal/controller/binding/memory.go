@@ -34,6 +34,8 @@ type kept struct {
 	read     int64                 // the generation for which AWS last described the group
 	// unanswered: AWS did not describe the group when a pass asked last.
 	unanswered bool
+	// unidentified are the keys of endpoints without QUIC server id that are counted.
+	unidentified map[string]bool
 	ending
 }
 

@@ -59,7 +59,8 @@ type Reconciler struct {
 	memory             memory
 	Waker              queue.Waker[reconcile.Request]
 	FailOpen           bool
-	ExcludedNodes      bool // pods on nodes with the label that excludes these from load balancers are no targets
+	ExcludedNodes      bool   // pods on nodes with the label that excludes these from load balancers are no targets
+	QUICVariable       string // the environment variable with the server ids of pods
 	MaxTargets         int
 	Now                func() time.Time
 	RequeueAfter       time.Duration

@@ -31,6 +31,7 @@ type Metrics struct {
 	duration, retries, requestDuration                          *prometheus.HistogramVec
 	targetGroups, cached, topTalkers, build, degraded           *prometheus.GaugeVec
 	steps, findings, errors, drift, drifted, validated, mutated *prometheus.CounterVec
+	unidentified                                                *prometheus.CounterVec
 	stages, gates, ready, TargetLag, targetHealthy              *prometheus.HistogramVec
 
 	mu     sync.Mutex
@@ -63,6 +64,7 @@ func New(r prometheus.Registerer) *Metrics {
 		drifted:         counter(r, "lbc_drift_groups_found_total"),
 		validated:       counter(r, "awslbc_webhook_validation_failure_total"),
 		mutated:         counter(r, "awslbc_webhook_mutation_failure_total"),
+		unidentified:    counter(r, "awslbc_quic_target_missing_server_id"),
 		stages:          histogram(r, "awslbc_controller_reconcile_stage_duration"),
 		gates:           histogram(r, "awslbc_readiness_gate_ready_seconds"),
 		ready:           histogram(r, "lbc_load_balancer_ready_seconds"),
@@ -210,6 +212,12 @@ func (m *Metrics) SetTargetGroup(o *v1beta1.TargetGroupBinding) {
 func (m *Metrics) DeleteTargetGroup(o *v1beta1.TargetGroupBinding) {
 	m.targetGroups.DeleteLabelValues(o.Namespace, o.Spec.ServiceRef.Name, dimension(o))
 	m.gates.DeleteLabelValues(o.Namespace, o.Name)
+	m.unidentified.DeleteLabelValues(o.Namespace, o.Name)
+}
+
+// CountUnidentified counts endpoints of a binding that are no targets as they have no QUIC server id.
+func (m *Metrics) CountUnidentified(o *v1beta1.TargetGroupBinding, n int) {
+	m.unidentified.WithLabelValues(o.Namespace, o.Name).Add(float64(n))
 }
 
 // ObserveTargetLag counts a target whose call is sent.

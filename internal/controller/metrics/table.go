@@ -49,6 +49,8 @@ var Table = []Row{
 	{"awslbc_controller_reconcile_stage_duration", Histogram, []string{"controller", "reconcile_stage"}, prometheus.DefBuckets, "seconds that the [stages](#stages) of a pass take"},
 	{"awslbc_webhook_validation_failure_total", Counter, []string{"webhook_name", "error_category"}, nil, "refusals of validating webhooks, by path and check"},
 	{"awslbc_webhook_mutation_failure_total", Counter, []string{"webhook_name", "error_category"}, nil, "refusals of mutating webhooks, by path and check"},
+	{"awslbc_quic_target_missing_server_id", Counter, []string{"namespace", "name"}, nil,
+		"endpoints that are not registered as they have no QUIC server id, or one that another endpoint has, each once, by TargetGroupBinding"},
 	{"awslbc_controller_cache_object_total", Gauge, []string{"resource"}, nil, "objects in the informer caches, counted every 30 seconds"},
 	{"awslbc_controller_top_talkers", Gauge, []string{"controller", "namespace", "name"}, nil,
 		"passes over the three objects of each kind that had most of them in the last window of three minutes; of an Ingress group, `name` is the group"},

@@ -72,7 +72,7 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	out.Members = append(make([]intent.Member, 0, 1+len(t.routes)), own) // they are large
 	in := route.Input{
 		View: v, Config: cfg.Route, Gateway: l.Gateway, Family: l.Family, Construction: t.rules, Defaults: l.defaults, Listeners: t.servedListeners(),
-		Stickiness: t.stickiness,
+		Stickiness: t.stickiness, QUIC: t.quic,
 	}
 	d.routes = make([]decidedRoute, 0, len(t.routes))
 	at := make([]int, 0, len(t.routes))

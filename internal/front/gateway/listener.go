@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -75,7 +76,7 @@ func (p *port) protocolPort() configv1.ProtocolPort {
 // ports are the listeners of the load balancer: one for each port of the valid listeners that can be served.
 func (t *translation) ports() []intent.Listener {
 	configured := t.listenerConfigurations()
-	t.stickiness = map[int32]*stack.Stickiness{}
+	t.stickiness, t.quic = map[int32]*stack.Stickiness{}, map[int32]bool{}
 	all := t.byPort(false)
 	t.checkCertificates(all, configured)
 	t.noteUnmatched(configured, all)
@@ -139,8 +140,8 @@ func (t *translation) configureListener(l *intent.Listener, c configuration.Laye
 		t.ignored(within(c, "defaultCertificate"), "only HTTPS and TLS listeners have certificates", "remove it and certificates")
 	}
 	if c.Spec.QUICEnabled != nil && *c.Spec.QUICEnabled {
-		if l.QUIC = l.Protocol == udp || l.Protocol == tcpUDP; l.QUIC {
-			t.report(within(c, "quicEnabled"), diag.UnsupportedFeature, "QUIC is not built in this version: a listener that is made is "+l.Protocol+", one that is QUIC already stays as it is", "nothing needs to be done")
+		if final, ok := route.QUICOf(l.Protocol); ok {
+			l.Protocol, t.quic[l.Port] = final, true
 		} else {
 			t.report(within(c, "quicEnabled"), diag.InvalidConfiguration, "QUIC protocol upgrade not supported for protocol "+l.Protocol, "remove it, or use UDP")
 		}

@@ -110,7 +110,7 @@ func TestAListenerConfigurationIsThatOfItsProtocolAndPort(t *testing.T) {
 	}
 	m, _ = translated(t, nlbKey(), configured("nlb", "{name: a, port: 443, protocol: TLS}, {name: b, port: 53, protocol: UDP}",
 		"listenerConfigurations: [{protocolPort: 'TLS:443', alpnPolicy: HTTP2Only, listenerAttributes: [{key: k, value: v}]}, {protocolPort: 'UDP:53', quicEnabled: true}]"))
-	if m.Listeners[1].ALPN.Value != "HTTP2Only" || m.Listeners[1].Attributes != nil || !m.Listeners[0].QUIC {
+	if m.Listeners[1].ALPN.Value != "HTTP2Only" || m.Listeners[1].Attributes != nil || m.Listeners[0].Protocol != "QUIC" {
 		t.Errorf("%+v", m.Listeners)
 	}
 	if got := findings(m.Diagnostics); !strings.Contains(got, "TLS listeners have no attributes") {
@@ -118,18 +118,17 @@ func TestAListenerConfigurationIsThatOfItsProtocolAndPort(t *testing.T) {
 	}
 }
 
-func TestQUICIsReportedAsNotBuilt(t *testing.T) {
+func TestListenersAreQUICWhereTheConfigurationDeclaresIt(t *testing.T) {
 	t.Parallel()
-	for listeners, protocol := range map[string]string{
-		"{name: a, port: 53, protocol: UDP}":                                     "UDP",
-		"{name: a, port: 53, protocol: UDP}, {name: b, port: 53, protocol: TCP}": "TCP_UDP",
+	for protocol, listeners := range map[string]string{
+		"UDP":     "{name: a, port: 53, protocol: UDP}",
+		"TCP_UDP": "{name: a, port: 53, protocol: UDP}, {name: b, port: 53, protocol: TCP}",
 	} {
-		m, _ := translated(t, nlbKey(), configured("nlb", listeners, "listenerConfigurations: [{protocolPort: '"+protocol+":53', quicEnabled: true}]"))
-		if m.Diagnostics.HasErrors() || !m.Listeners[0].QUIC || m.Listeners[0].Protocol != protocol {
-			t.Errorf("%s: %+v", protocol, m)
-		}
-		if got := findings(m.Diagnostics); strings.Count(got, "QUIC is not built in this version: a listener that is made is "+protocol) != 1 {
-			t.Errorf("%s: %s", protocol, got)
+		for value, want := range map[string]string{"true": map[string]string{"UDP": "QUIC", "TCP_UDP": "TCP_QUIC"}[protocol], "false": protocol} {
+			m, _ := translated(t, nlbKey(), configured("nlb", listeners, "listenerConfigurations: [{protocolPort: '"+protocol+":53', quicEnabled: "+value+"}]"))
+			if len(m.Diagnostics) > 0 || m.Listeners[0].Protocol != want {
+				t.Errorf("%s, %s: %+v", protocol, value, m)
+			}
 		}
 	}
 }

@@ -33,6 +33,7 @@ type translation struct {
 	named        map[int]bool // listeners whose configuration names certificates
 	certificates []intent.Certificate
 	stickiness   map[int32]*stack.Stickiness // of forwards of NLBs, by port
+	quic         map[int32]bool              // ports for which QUIC is declared
 	clients      map[int32]clientValidation  // of HTTPS ports that spec.tls.frontend is about
 	trustStores  []intent.TrustStore
 }

@@ -23,6 +23,9 @@ const (
 	tcpUDP = "TCP_UDP"
 )
 
+// quicOf are the protocols that ports become for which QUIC is declared.
+var quicOf = map[string]string{udp: "QUIC", tcpUDP: "TCP_QUIC"}
+
 // listener is a desired listener, made of the Service ports of one number. The first of them takes precedence.
 type listener struct {
 	corev1.ServicePort
@@ -46,7 +49,6 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 		}
 	}
 	policy, alpn := t.read.String(annotation.ServiceSSLPolicy), t.read.String(annotation.ServiceALPN)
-	quic := t.read.List(annotation.ServiceQUICPorts).Value
 	icmp := t.read.String(annotation.ServiceICMP)
 	if icmp.Value != "on" {
 		icmp = intent.Field[string]{}
@@ -57,9 +59,8 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 		one := intent.Listener{
 			Port: l.Port, Protocol: l.protocol, InboundCIDRs: cidrs, PrefixLists: prefixLists, ICMP: icmp, TransportProtocols: l.transports,
 			DefaultSource: t.here(l.at()),
-			QUIC:          (l.protocol == udp || l.protocol == tcpUDP) && l.named(quic),
 		}
-		suffix := t.suffix(l, one.QUIC)
+		suffix := fmt.Sprintf("%s-%d", l.protocol, l.Port) // of the keys of annotations for a listener
 		actions := annotation.ServiceActions.For(suffix)
 		used[actions] = true
 		if l.protocol == tls {
@@ -74,19 +75,6 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 	}
 	t.noteUnused(out, used, len(certificates.Value) > 0)
 	return out
-}
-
-// suffix ends the keys of annotations for a listener: its protocol and port. A QUIC listener of another controller stays, with what its keys say.
-func (t *translation) suffix(l listener, quic bool) string {
-	if final := (map[string]string{udp: "QUIC", tcpUDP: "TCP_QUIC"})[l.protocol]; quic {
-		suffix := fmt.Sprintf("%s-%d", final, l.Port)
-		for _, k := range []annotation.Key{annotation.ServiceActions.For(suffix), annotation.ServiceListenerAttributes.For(suffix)} {
-			if _, _, ok := t.read.Raw(k); ok {
-				return suffix
-			}
-		}
-	}
-	return fmt.Sprintf("%s-%d", l.protocol, l.Port)
 }
 
 // named reports whether a list of port numbers and names has the listener's port.
@@ -132,6 +120,8 @@ func (t *translation) sourceRanges(s intent.Settings) intent.Field[[]string] {
 func (t *translation) protocols(certificates bool) []listener {
 	sslPorts := t.read.List(annotation.ServiceSSLPorts).Value
 	t.checkSSLPorts(sslPorts)
+	quicPorts := t.read.List(annotation.ServiceQUICPorts).Value
+	t.noteUnusedQUIC(quicPorts)
 	toTargets := ""
 	if p := t.read.String(annotation.ServiceBackendProtocol); p.Value == "ssl" {
 		toTargets = tls
@@ -150,17 +140,37 @@ func (t *translation) protocols(certificates bool) []listener {
 				l.target = toTargets
 			}
 		}
+		if l.named(quicPorts) {
+			final, ok := quicOf[l.protocol]
+			if !ok {
+				t.read.Invalid(annotation.ServiceQUICPorts, fmt.Sprintf("Unsupported QUIC upgrade for protocol %s (port %d)", l.protocol, l.Port),
+					"name UDP ports; where TCP has the same number, set "+string(annotation.ServiceTCPUDPListener)+": \"true\"")
+				continue
+			}
+			l.protocol, l.target = final, final
+		}
 		out = append(out, l)
 	}
 	return out
 }
 
-// checkSSLPorts reports entries that match no port of the Service.
-func (t *translation) checkSSLPorts(entries []string) {
-	unused := slices.DeleteFunc(slices.Clone(entries), func(e string) bool {
+// noteUnusedQUIC notes entries that match no port of the Service, and therefore have no effect.
+func (t *translation) noteUnusedQUIC(entries []string) {
+	if unused := t.unmatched(entries); len(unused) > 0 {
+		t.read.Ignored(annotation.ServiceQUICPorts, fmt.Sprintf("no port of the Service is %s", strings.Join(unused, " or ")), "name ports of the Service, by number or name")
+	}
+}
+
+// unmatched are the entries of a list of ports that match no port of the Service.
+func (t *translation) unmatched(entries []string) []string {
+	return slices.DeleteFunc(slices.Clone(entries), func(e string) bool {
 		return slices.ContainsFunc(t.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == e || strconv.Itoa(int(p.Port)) == e })
 	})
-	if len(unused) > 0 {
+}
+
+// checkSSLPorts reports entries that match no port of the Service.
+func (t *translation) checkSSLPorts(entries []string) {
+	if unused := t.unmatched(entries); len(unused) > 0 {
 		t.read.Invalid(annotation.ServiceSSLPorts, fmt.Sprintf("Unused port in ssl-ports annotation %v", unused), "name ports of the Service, by number or name")
 	}
 }

@@ -93,7 +93,7 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 		annotation.ServiceTCPUDPListener: true, annotation.ServiceDeleteDuplicates: true,
 	}
 	for _, e := range annotation.Entries() {
-		if e.NotBuilt || e.Scope != annotation.OnService {
+		if e.Scope != annotation.OnService {
 			continue
 		}
 		if !used[e.Key] {

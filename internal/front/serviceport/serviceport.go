@@ -97,7 +97,7 @@ func AnswersTCP(svc *corev1.Service, port corev1.ServicePort, targetType string)
 
 // OverUDP reports whether traffic reaches the targets of a group of a protocol over UDP only, where the Service port has them listen.
 func OverUDP(port corev1.ServicePort, protocol string) bool {
-	return port.Protocol == corev1.ProtocolUDP && (protocol == "UDP" || protocol == "TCP_UDP")
+	return port.Protocol == corev1.ProtocolUDP && slices.Contains([]string{"UDP", "TCP_UDP", "QUIC", "TCP_QUIC"}, protocol)
 }
 
 // UnansweredCheck is why no target of a group of a protocol can pass its health checks, unless it listens for TCP without the Service saying so: a

@@ -44,7 +44,7 @@ func (d *differ) aside(have *elb.Listener, w stack.Listener) *stack.Listener {
 		w.Port--
 	}
 	w.ID = strconv.Itoa(int(w.Port))
-	w.Attributes, w.SNI, w.Mutual, w.QUIC = nil, nil, nil, false
+	w.Attributes, w.SNI, w.Mutual = nil, nil, nil
 	if w.Tags != nil {
 		w.Tags = maps.Clone(w.Tags)
 		w.Tags[naming.ResourceTag(d.plan.Key.Owner)] = w.ID

@@ -76,7 +76,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 	desired, refused := keepPlaces(desired, &obs, opt.Replacement)
 	groups := len(desired.TargetGroups)
 	d := &differ{
-		want:     keepQUIC(desired, &obs),
+		want:     desired,
 		keep:     keep,
 		obs:      &obs,
 		opt:      opt,

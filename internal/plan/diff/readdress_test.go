@@ -11,7 +11,7 @@ import (
 func TestTheAddressTypeOfANetworkLoadBalancerChangesWithItsSourceNATByOneCall(t *testing.T) {
 	t.Parallel()
 	of := func(kind stack.LoadBalancerType, family, nat string) *stack.Stack {
-		s := datagrams("UDP", false)
+		s := datagrams("UDP")
 		s.LoadBalancers[0].Type, s.LoadBalancers[0].IPAddressType, s.LoadBalancers[0].NetworkSourceNAT = kind, family, nat
 		return s
 	}

@@ -12,7 +12,7 @@ import (
 
 // network is a stack with a network load balancer of an address type in subnets.
 func network(family, nat string, subnets ...stack.SubnetMapping) *stack.Stack {
-	s := datagrams("UDP", false)
+	s := datagrams("UDP")
 	lb := &s.LoadBalancers[0]
 	lb.Type, lb.IPAddressType, lb.NetworkSourceNAT, lb.Subnets = stack.Network, family, nat, subnets
 	return s

@@ -174,10 +174,20 @@ type Target struct {
 	ID   string // instance id or address
 	Port int32
 	Zone string // of addresses outside of the VPC: a zone name or "all"; else empty
+	// ServerID is the id of QUIC connections of a QUIC or TCP_QUIC target group, as 0x2c1873c000000289; else empty.
+	ServerID string `json:",omitempty"`
 }
 
-// Key is the identity of a target in its target group: "id:port".
-func (t Target) Key() string { return t.ID + ":" + strconv.Itoa(int(t.Port)) }
+// Address is the identity of a target in its target group for AWS: "id:port".
+func (t Target) Address() string { return t.ID + ":" + strconv.Itoa(int(t.Port)) }
+
+// Key is Address, and of a target with a server id "id:port:serverid": AWS keeps the server id of a registered target, so that with another one it is another target.
+func (t Target) Key() string {
+	if t.ServerID == "" {
+		return t.Address()
+	}
+	return t.Address() + ":" + t.ServerID
+}
 
 func (tg *TargetGroup) id() string { return tg.ARN }
 

@@ -47,7 +47,7 @@ func Wanted(s *stack.Stack) Fields {
 	}
 	for _, l := range s.Listeners {
 		r := stack.Ref{Kind: stack.KindListener, ID: l.ID}
-		f.set(listenerField+l.ID, l.LoadBalancer, l.Protocol, l.DefaultActions, secrets(l.DefaultActions), l.SSLPolicy, l.Certificates, l.ALPN, l.QUIC, l.Mutual)
+		f.set(listenerField+l.ID, l.LoadBalancer, l.Protocol, l.DefaultActions, secrets(l.DefaultActions), l.SSLPolicy, l.Certificates, l.ALPN, l.Mutual)
 		f.set(certificateField+l.ID, l.Certificates, l.SNI)
 		f.entries(attributeField(r, l.ID), l.Attributes)
 		f.entries(tagField(r, l.ID), l.Tags)

@@ -313,27 +313,19 @@ func TestG4Case7TheDefaultTargetGroupConfiguration(t *testing.T) {
 	})
 }
 
-// TestG4Case8QUICIsReportedAndServedAsUDP holds case 8 as far as this version has it: no listener becomes QUIC, and an event reports it.
-func TestG4Case8QUICIsReportedAndServedAsUDP(t *testing.T) {
+// TestG4Case8ListenersAreQUICWhereTheConfigurationDeclaresIt is case 8, with traffic.
+func TestG4Case8ListenersAreQUICWhereTheConfigurationDeclaresIt(t *testing.T) {
 	t.Parallel()
-	asked := `, listenerConfigurations: [{protocolPort: "UDP:8080", quicEnabled: true}, {protocolPort: "TCP_UDP:80", quicEnabled: true}]`
-	onEachNetwork(t, "g4-8", asked, []string{onTCP, "name: both, protocol: UDP, port: 80", "name: udp, protocol: UDP, port: 8080"}, func(t *testing.T, n *network) {
+	eachTargetType(t, func(t *testing.T, targets string) {
+		n := &network{Cluster: cluster(t), ns: "g4-8-" + targets, targets: targets}
+		asked := `, listenerConfigurations: [{protocolPort: "UDP:8080", quicEnabled: true}, {protocolPort: "TCP_UDP:80", quicEnabled: true}]`
+		n.Apply(t, servesQUIC(scene.Namespace(n.ns, 2))+n.groups("")+
+			scene.Gateway(n.ns, "net", "nlb", facing+asked, onTCP, "name: both, protocol: UDP, port: 80", "name: udp, protocol: UDP, port: 8080"))
 		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
 		n.route(t, "UDPRoute", "udp", "udp", webOfBoth, "")
-		lb := n.balancer(t, "TCP_UDP 80: "+n.targets+" TCP_UDP", "UDP 8080: "+n.targets+" UDP")
-		wait(t, n.Cluster, "events about QUIC", func() string {
-			var about []string
-			for _, e := range n.Events(t, "Gateway", n.ns, "net") {
-				if _, after, found := strings.Cut(e.Message, "QUIC is not built in this version: a listener that is made is "); found {
-					protocol, _, _ := strings.Cut(after, ",")
-					about = append(about, e.Reason+" "+protocol)
-				}
-			}
-			slices.Sort(about)
-			return differs("events", about, []string{"Note TCP_UDP", "Note UDP"})
-		})
+		lb := n.balancer(t, "TCP_QUIC 80: ip TCP_QUIC", "QUIC 8080: ip QUIC")
 		answersTCP(t, n.Cluster, lb, 80, "web")
-		answersUDP(t, n.Cluster, lb, 8080, "web")
+		staysWithItsPod(t, n.Cluster, lb, 8080)
 	}, "ip")
 }
 

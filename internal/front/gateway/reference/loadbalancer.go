@@ -31,7 +31,7 @@ var loadBalancer = []entry{
 	{path: "listenerConfigurations[].listenerAttributes", of: both, absent: "AWS's", effect: "Attributes of the listener (ModifyListenerAttributes). One that is removed keeps its last value in AWS. TLS listeners have none."},
 	{path: "listenerConfigurations[].listenerAttributes[].key", of: both, effect: "Key, as `routing.http.response.server.enabled`."},
 	{path: "listenerConfigurations[].listenerAttributes[].value", of: both, effect: "Value."},
-	{path: "listenerConfigurations[].quicEnabled", of: nlb, absent: "`false`", effect: "**Not yet.** Listeners that are QUIC or TCP_QUIC already stay so, others are made UDP or TCP_UDP; an event reports it. On another protocol it is refused."},
+	{path: "listenerConfigurations[].quicEnabled", of: nlb, absent: "`false`", effect: "The listener is QUIC where it would be UDP, and TCP_QUIC where TCP and UDP share the port, with `ip` targets [that have server ids](tasks/nlb.md#quic). On another protocol it is refused."},
 	{path: "disableSecurityGroup", of: nlb, merge: one, absent: "`false`", effect: "The load balancer has no security groups. AWS adds none later to one that was made without."},
 	{path: "securityGroups", of: both, merge: one, absent: "one that the controller makes", effect: "SecurityGroups, by id or Name tag. Their rules are yours."},
 	{path: "securityGroupPrefixes", of: both, merge: one, absent: "none", effect: "Prefix lists that the controller's security group admits."},

@@ -133,7 +133,7 @@ func loadBalancer(in Input, decided []Decided) intent.LoadBalancer {
 		e.Key.Owner, e.Type = "gateway.k8s.aws.nlb", stack.Network
 	}
 	own := intent.Member{Object: ObjectOf(in.Gateway, "Gateway"), Authority: intent.Deciding, Routes: Isolation(in)}
-	for _, s := range sitesOf(in.Listeners) {
+	for _, s := range sitesOf(in.Listeners, in.QUIC) {
 		l := intent.Listener{Port: s.port, Protocol: s.protocol}
 		if s.protocol == "HTTPS" || s.protocol == "TLS" {
 			l.Certificates = intent.Of([]string{certificate}, intent.Source{})

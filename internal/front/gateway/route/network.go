@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
@@ -66,6 +67,9 @@ func (t *translation) network(sites []site, instead func(port int32) *Attached) 
 			continue
 		}
 		t.effective = true
+		if s.quic {
+			backends = t.unweighted(backends)
+		}
 		l := t.listen(s.port, s.protocol)
 		l.Default = []intent.Action{{Type: stack.ActionForward, Backends: backends, Stickiness: t.in.Stickiness[s.port]}}
 		l.DefaultSource = t.source("spec.rules")
@@ -73,6 +77,22 @@ func (t *translation) network(sites []site, instead func(port int32) *Attached) 
 	if t.refused == nil && len(t.dropped) == 0 {
 		t.effective = true
 	}
+}
+
+// unweighted are backends without their weights: AWS has none for QUIC. One of weight 0 is left out.
+func (t *translation) unweighted(backends []intent.Backend) (out []intent.Backend) {
+	weights := map[int32]bool{}
+	for _, b := range backends {
+		if weight := ptr.Deref(b.Weight, 1); weight != 0 {
+			weights[weight] = true
+			b.Weight = nil
+			out = append(out, b)
+		}
+	}
+	if len(weights) > 1 {
+		t.ignored("spec.rules", "weights have no effect on a port that serves QUIC: AWS has none for it", "leave out the weights, or have a backend with weight 0 left out")
+	}
+	return out
 }
 
 // nowhere is the backend of a TLSRoute without one that can be used: a target group without targets, so that connections are accepted and reset.

@@ -40,6 +40,8 @@ type Input struct {
 	Routes       []Attached
 	// Stickiness is that of forwards of network load balancers, by port.
 	Stickiness map[int32]*stack.Stickiness
+	// QUIC are the ports of network load balancers for which QUIC is declared.
+	QUIC map[int32]bool
 }
 
 // Attached is a route of the Gateway with what is decided about its parentRefs.
@@ -83,7 +85,7 @@ func Compare(a, b Attached) int {
 // Translate decides about routes, in the order of Input.Routes.
 func Translate(in Input) []Decided {
 	decided := make([]Decided, 0, len(in.Routes))
-	sites := sitesOf(in.Listeners)
+	sites := sitesOf(in.Listeners, in.QUIC)
 	serving := map[int32]int{} // by port of a network load balancer, the route that serves it
 	if in.Family == attachment.Network {
 		serving = in.oldest(sites)
@@ -111,7 +113,7 @@ func Isolation(in Input) []intent.Route {
 	if in.Family == attachment.Network || in.Construction != rule.Standard {
 		return nil
 	}
-	return isolation(sitesOf(in.Listeners), ObjectOf(in.Gateway, "Gateway"))
+	return isolation(sitesOf(in.Listeners, in.QUIC), ObjectOf(in.Gateway, "Gateway"))
 }
 
 // ObjectOf names an object of a kind in diagnostics.

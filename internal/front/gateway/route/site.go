@@ -23,16 +23,26 @@ const (
 	protocolTLS   = "TLS"
 )
 
+// quicOf are the protocols that listeners become for which QUIC is declared.
+var quicOf = map[string]string{protocolUDP: "QUIC", protocolBoth: "TCP_QUIC"}
+
+// QUICOf is the protocol that a listener of a protocol becomes where QUIC is declared; ok is false if there is none.
+func QUICOf(protocol string) (quic string, ok bool) {
+	quic, ok = quicOf[protocol]
+	return quic, ok
+}
+
 // site is a port of the load balancer with the valid listeners of the Gateway that are on it.
 type site struct {
 	port      int32
 	protocol  string
+	quic      bool  // QUIC is declared
 	listeners []int // in Listeners.All
 	all       []attachment.Listener
 }
 
-// sitesOf are the ports, in ascending order.
-func sitesOf(ls *attachment.Listeners) []site {
+// sitesOf are the ports, in ascending order; quic are those for which QUIC is declared.
+func sitesOf(ls *attachment.Listeners, quic map[int32]bool) []site {
 	var out []site
 	for i := range ls.All {
 		l := &ls.All[i]
@@ -47,7 +57,11 @@ func sitesOf(ls *attachment.Listeners) []site {
 		out[at].listeners = append(out[at].listeners, i)
 	}
 	for i := range out {
-		out[i].protocol = Protocol(ls, out[i].port)
+		s := &out[i]
+		s.protocol = Protocol(ls, s.port)
+		if final, ok := QUICOf(s.protocol); ok && quic[s.port] {
+			s.protocol, s.quic = final, true
+		}
 	}
 	slices.SortFunc(out, func(a, b site) int { return cmp.Compare(a.port, b.port) })
 	return out

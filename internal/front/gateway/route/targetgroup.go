@@ -206,8 +206,8 @@ func (g *group) protocols(port corev1.ServicePort) (ok bool) {
 		return true
 	}
 	switch {
-	case g.site.protocol == protocolBoth:
-		g.Protocol = protocolBoth
+	case g.site.protocol == protocolBoth, g.site.quic:
+		g.Protocol = g.site.protocol
 	case written != "":
 		g.Protocol = written
 	case g.t.route.Route.Kind == "UDPRoute":
@@ -217,7 +217,7 @@ func (g *group) protocols(port corev1.ServicePort) (ok bool) {
 	default:
 		g.Protocol = protocolTCP
 	}
-	if !slices.Contains([]string{protocolTCP, protocolTLS, protocolUDP, protocolBoth}, g.Protocol) {
+	if !g.site.quic && !slices.Contains([]string{protocolTCP, protocolTLS, protocolUDP, protocolBoth}, g.Protocol) {
 		g.fail(p.Source, diag.InvalidRule, fmt.Sprintf("protocol %s: a target group of a network load balancer has protocol TCP, TLS, UDP or TCP_UDP", written), "write one of these")
 		return false
 	}

@@ -1,0 +1,68 @@
+package controller
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/serverid"
+)
+
+// TestTargetsOfQUICAreRegisteredWithTheServerIDsOfTheirPods also holds that pods without an id, or with that of another one, are reported and do not keep the others out.
+func TestTargetsOfQUICAreRegisteredWithTheServerIDsOfTheirPods(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	out, err := l.sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
+		Name: aws.String("quic"), Protocol: elbtypes.ProtocolEnumQuic, Port: aws.Int32(443), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(labVPC)})
+	l.must(err)
+	arn := aws.ToString(out.TargetGroups[0].TargetGroupArn)
+	objs := labPods("a", "10.0.128.50", "10.0.128.51", "10.0.128.52", "10.0.128.53")
+	for i, id := range []string{"LBhzwAAAAok=", "KBW59AAAFQU=", "", "LBhzwAAAAok="} {
+		p, ok := objs[i+1].(*corev1.Pod)
+		if !ok {
+			t.Fatalf("%T", objs[i+1])
+		}
+		p.Annotations = map[string]string{serverid.Annotation: "app"}
+		p.Spec.Containers = []corev1.Container{{Name: "app", Env: []corev1.EnvVar{{Name: serverid.DefaultVariable, Value: id}}}}
+	}
+	o := labBinding(arn, v1beta1.TargetTypeIP)
+	o.Spec.TargetGroupProtocol = ptr.To(v1beta1.Protocol("QUIC"))
+	l.create(append(objs, o)...)
+	l.settle()
+	registered := func() (targets []string) {
+		health, err := l.sim.Balancing.DescribeTargetHealth(t.Context(), &elbv2.DescribeTargetHealthInput{TargetGroupArn: &arn})
+		l.must(err)
+		for _, d := range health.TargetHealthDescriptions {
+			if d.TargetHealth.State != elbtypes.TargetHealthStateEnumDraining {
+				targets = append(targets, aws.ToString(d.Target.Id)+" "+aws.ToString(d.Target.QuicServerId))
+			}
+		}
+		slices.Sort(targets)
+		return targets
+	}
+	if got := registered(); !slices.Equal(got, []string{"10.0.128.50 0x2c1873c000000289", "10.0.128.51 0x2815b9f400001505"}) {
+		t.Errorf("registered %q", got)
+	}
+	events := strings.Join(l.events, "\n")
+	if got := strings.Count(events, "[PodsUnidentified]"); got != 4 {
+		t.Errorf("%d events", got)
+	}
+	for _, text := range []string{"endpoints have no QUIC server id and are not registered", "endpoints have the QUIC server id of another pod and are not registered"} {
+		if strings.Count(events, text) != 2 { // on the binding and on its Service
+			t.Errorf("%q is not reported once on each:\n%s", text, events)
+		}
+	}
+	l.must(l.client.Delete(t.Context(), o))
+	l.settle()
+	if got := registered(); len(got) > 0 {
+		t.Errorf("the binding left %q", got)
+	}
+}
