@@ -6,6 +6,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 )
@@ -42,6 +43,8 @@ const (
 	LoadBalancerConfiguration Kind = "LoadBalancerConfiguration"
 	TargetGroupConfiguration  Kind = "TargetGroupConfiguration"
 	ListenerRuleConfiguration Kind = "ListenerRuleConfiguration"
+
+	GlobalAccelerator Kind = "GlobalAccelerator"
 )
 
 // RouteKinds are the kinds of routes.
@@ -101,6 +104,8 @@ func KindOf(object any) (Kind, bool) {
 		return TargetGroupConfiguration, true
 	case *lbcgatewayv1.ListenerRuleConfiguration:
 		return ListenerRuleConfiguration, true
+	case *agav1beta1.GlobalAccelerator:
+		return GlobalAccelerator, true
 	}
 	return "", false
 }
