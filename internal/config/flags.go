@@ -238,7 +238,7 @@ const sdkAttempts = 3
 var endpointServices = []string{
 	"EC2", "Elastic Load Balancing v2", "ACM", "WAFV2",
 	"WAF Regional", // decision 16: WAF Classic
-	"Shield", "STS", "Route 53", "S3", "ec2imds",
+	"Shield", "STS", "Route 53", "S3", "Global Accelerator", "ec2imds",
 }
 
 // endpointNotices are about endpoints of services that are not called. With a mistyped id, calls would go to AWS unnoticed.
