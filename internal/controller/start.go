@@ -60,6 +60,7 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connect Connect
 	if err := checkWebhookFlags(c); err != nil {
 		return err
 	}
+	named := c.Region != ""
 	s, err := newStart(c, rc, scheme, log)
 	if err != nil {
 		return err
@@ -74,6 +75,9 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connect Connect
 	defer end()
 	if err = s.await(ctx, c, rc, connect); err == nil {
 		c.Region, c.VPC = s.connection.Scope.Region, s.connection.Scope.VPC
+		if n := c.AcceleratorNotice(); n != "" && !named { // of a flag, it was told at once
+			log.Info("notice: " + n)
+		}
 		err = s.run(ctx, c, rc, log)
 	} else if ctx.Err() != nil { // the process was stopped before its controllers started
 		err = nil
