@@ -52,7 +52,7 @@ var layers = [][]string{
 	{"internal/targets"},
 	{"internal/status", "internal/webhook"},
 	{"internal/controller/lbstatus", "internal/controller/nodedrain", "internal/controller/orphans", "internal/controller/secret", "internal/controller/targethealth", "internal/controller/networking"},
-	{"internal/controller/binding", "internal/controller/stacks", "internal/controller/gateway"},
+	{"internal/controller/accelerator", "internal/controller/binding", "internal/controller/stacks", "internal/controller/gateway"},
 	{"internal/controller"},
 }
 

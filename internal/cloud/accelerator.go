@@ -277,4 +277,3 @@ func FromEndpointGroup(g agatypes.EndpointGroup) accelerator.Group {
 	}
 	return out
 }
-

@@ -29,6 +29,8 @@ const (
 	SuccessfullyDone    EventReason = "SuccessfullyReconciled"
 	OrphanFound         EventReason = "Orphaned"
 	WarningEndpoints    EventReason = "WarningEndpoints"
+	FailedDeploy        EventReason = "FailedDeploy"       // of GlobalAccelerators, instead of FailedDeployModel
+	FailedEndpointLoad  EventReason = "FailedEndpointLoad" // of GlobalAccelerators, instead of FailedLoadGroupID
 )
 
 // Info is the row of a code.
@@ -139,6 +141,7 @@ const (
 	EndpointNotLoaded      Code = "EndpointNotLoaded"
 	AcceleratorNotOwned    Code = "AcceleratorNotOwned"
 	AcceleratorDeleting    Code = "AcceleratorDeleting"
+	AcceleratorNotDeleted  Code = "AcceleratorNotDeleted"
 )
 
 // table has a row for every code.
@@ -242,6 +245,7 @@ var table = map[Code]Info{
 	EndpointNotLoaded:      {NotFound, WarningEndpoints, "the load balancer of an endpoint of a GlobalAccelerator is not known: the object does not exist, has none, or may not be named; one that served before stays if that may pass"},
 	AcceleratorNotOwned:    {Conflict, FailedDeployModel, "the accelerator that a GlobalAccelerator's status names does not have the tags of the object, so that it is neither changed nor deleted"},
 	AcceleratorDeleting:    {Note, NoteReason, "AWS disables an accelerator everywhere before it can be deleted; the object stays until then"},
+	AcceleratorNotDeleted:  {Transient, FailedCleanup, "the accelerator of a GlobalAccelerator that is deleted could not be deleted; the object stays until it is"},
 }
 
 // Lookup returns the table entry of a code; ok is false for a code that is not declared.

@@ -12,6 +12,10 @@ const ClusterRegionTag = "elbv2.k8s.aws/cluster-region"
 // AcceleratorFinalizer is the finalizer of GlobalAccelerators.
 const AcceleratorFinalizer = "aga.k8s.aws/resources"
 
+// AcceleratorDeletionProtection is the annotation of GlobalAccelerators that keeps an accelerator, with its static addresses, when its object is deleted: the object stays
+// in deletion until the annotation is removed. Any value but "false" and "disabled" protects.
+const AcceleratorDeletionProtection = "aga.k8s.aws/deletion-protection"
+
 // Accelerator is the name of an accelerator whose object gives none: "k8s_" + 16 characters of the namespace + "_" + 16 of the name + "_" + 25 digits of a
 // hash, which depends on the IP address type too, so that another type is another name.
 func Accelerator(cluster, region, namespace, name, ipAddressType string) string {

@@ -95,6 +95,17 @@ func foreignRegion(host, region string) string {
 	return ""
 }
 
+// Resolved are the load balancers of endpoints by the names of these.
+func Resolved(endpoints []Endpoint, answers Answers) map[string]string {
+	out := map[string]string{}
+	for _, e := range endpoints {
+		if a := answers[e.Host]; e.State == Hosted && a.ARN != "" && a.Problem == "" {
+			out[e.Name] = a.ARN
+		}
+	}
+	return out
+}
+
 // place is where an endpoint is declared.
 type place struct{ listener, group, index int }
 
@@ -165,6 +176,9 @@ func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
 	}
 	if !out.ready {
 		d := diag.New(Object(b.ga), e.path(), diag.EndpointNotLoaded, problem, remedy)
+		if e.State == Hosted && !out.known { // no event tells when AWS has it
+			d.Class = diag.Transient
+		}
 		b.found = append(b.found, d)
 	}
 	return out
