@@ -61,7 +61,7 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 // optionalKinds are the optional kinds that the controllers read: those of Gateways and accelerators only if these are served.
 func optionalKinds(c *config.Config, scheme *runtime.Scheme) (map[objects.Kind]schema.GroupVersionKind, error) {
 	kinds, err := optional.Kinds(scheme)
-	accelerators := c.Gates.Enabled(config.GlobalAcceleratorController)
+	accelerators := c.ServesAccelerators()
 	maps.DeleteFunc(kinds, func(k objects.Kind, _ schema.GroupVersionKind) bool {
 		switch k {
 		case objects.GlobalAccelerator:
