@@ -97,7 +97,7 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 		options.LeaderElectionResourceLockInterface = lease
 	}
 	var restricted *reads.Restricted
-	if c.ServesGateways() && c.WatchNamespace != "" {
+	if (c.ServesGateways() || c.ServesAccelerators()) && c.WatchNamespace != "" {
 		restricted = &reads.Restricted{Namespace: c.WatchNamespace, Now: time.Now}
 	}
 	kinds, err := optionalKinds(c, options.Scheme)

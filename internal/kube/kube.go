@@ -68,6 +68,8 @@ var Kinds = map[objects.Kind]ReadableKind{
 	objects.LoadBalancerConfiguration: {Object: &lbcgatewayv1.LoadBalancerConfiguration{}, List: &lbcgatewayv1.LoadBalancerConfigurationList{}, Optional: true},
 	objects.TargetGroupConfiguration:  {Object: &lbcgatewayv1.TargetGroupConfiguration{}, List: &lbcgatewayv1.TargetGroupConfigurationList{}, Optional: true},
 	objects.ListenerRuleConfiguration: {Object: &lbcgatewayv1.ListenerRuleConfiguration{}, List: &lbcgatewayv1.ListenerRuleConfigurationList{}, Optional: true},
+
+	objects.GlobalAccelerator: {Object: &agav1beta1.GlobalAccelerator{}, List: &agav1beta1.GlobalAcceleratorList{}, Optional: true},
 }
 
 // References is the index of the informer caches of optional kinds by what their objects name.

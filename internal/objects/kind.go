@@ -52,6 +52,7 @@ var RouteKinds = []Kind{HTTPRoute, GRPCRoute, TCPRoute, UDPRoute, TLSRoute}
 
 // groups are the API groups of the kinds that ReferenceGrants may name.
 var groups = map[Kind]string{
+	GlobalAccelerator: agav1beta1.GroupVersion.Group, Ingress: networkingv1.GroupName,
 	Service: corev1.GroupName, Secret: corev1.GroupName, ConfigMap: corev1.GroupName,
 	Gateway: gatewayv1.GroupName, ListenerSet: gatewayv1.GroupName,
 	HTTPRoute: gatewayv1.GroupName, GRPCRoute: gatewayv1.GroupName, TCPRoute: gatewayv1.GroupName, UDPRoute: gatewayv1.GroupName, TLSRoute: gatewayv1.GroupName,
