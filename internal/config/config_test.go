@@ -82,12 +82,12 @@ func TestCommandLinesThatCannotBeParsedAreUsageErrors(t *testing.T) {
 
 func TestAFlagWithoutEffectIsReportedNotIgnored(t *testing.T) {
 	t.Parallel()
-	c, err := Parse([]string{"--cluster-name=c", "--aws-vpc-tag-key=vpc", "--lb-stabilization-monitor-interval=1m", "--quic-environment-variable-name=ID", "--enable-wafv2=false"})
+	c, err := Parse([]string{"--cluster-name=c", "--aws-vpc-tag-key=vpc", "--lb-stabilization-monitor-interval=1m", "--enable-endpoint-slices=false", "--enable-wafv2=false"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(c.Notices) != 2 {
-		t.Errorf("notices = %q, want one for --aws-vpc-tag-key and one for --quic-environment-variable-name", c.Notices)
+		t.Errorf("notices = %q, want one for --aws-vpc-tag-key and one for --enable-endpoint-slices", c.Notices)
 	}
 }
 
