@@ -35,6 +35,12 @@ const (
 	BindingControllerLabel = "targetGroupBinding"
 )
 
+// The stages of a pass over a GlobalAccelerator, by AcceleratorControllerLabel.
+const (
+	StageAcceleratorReconcile  = "reconcile_globalaccelerator"
+	AcceleratorControllerLabel = "globalAccelerator"
+)
+
 // StartStage starts to measure a stage of a pass, by the labels of the controller and the stage; end ends it.
 func (m *Metrics) StartStage(controller, stage string) (end func()) {
 	begun := time.Now()
