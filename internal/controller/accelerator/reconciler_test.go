@@ -224,6 +224,18 @@ func TestDeletionWaitsForAWSToDisableTheAcceleratorWithoutAWarning(t *testing.T)
 	}
 }
 
+func TestEachStageOfAPassAndEachStepIsCounted(t *testing.T) {
+	t.Parallel()
+	w := example(t)
+	if _, err := w.pass(); err != nil {
+		t.Fatal(err)
+	}
+	w.want("stages", strings.Join(w.counted("awslbc_controller_reconcile_stage_duration", "reconcile_stage"), ", "),
+		"add_finalizers 1, build_model 1, deploy_stack 1, fetch_globalAccelerator 1, reconcile_globalaccelerator 1")
+	w.want("steps", strings.Join(w.counted("lbc_plan_steps_total", "operation"), ", "), "AddEndpoints 1, CreateAccelerator 1, CreateEndpointGroup 1, CreateListener 1")
+	w.want("error categories", strings.Join(w.counted("awslbc_controller_reconcile_errors_total", "error_category"), ", "), "")
+}
+
 func TestADeletionThatAWSRefusesIsAnEventAndTheObjectStaysUntilItIsAdmitted(t *testing.T) {
 	t.Parallel()
 	w := example(t)
@@ -246,6 +258,8 @@ func TestADeletionThatAWSRefusesIsAnEventAndTheObjectStaysUntilItIsAdmitted(t *t
 	if c := meta.FindStatusCondition(w.get().Status.Conditions, "Ready"); c.Reason != "DeploymentFailed" || !strings.Contains(c.Message, "globalaccelerator:UpdateAccelerator") {
 		t.Errorf("condition: %+v", c)
 	}
+	w.want("error categories", strings.Join(w.counted("awslbc_controller_reconcile_errors_total", "error_category"), ", "), "reconcile_globalaccelerator_error 1")
+	w.want("findings", strings.Join(w.counted("lbc_findings_total", "code"), ", "), "AcceleratorNotDeleted 1")
 	w.want("account", w.accelerators(), exampleTree)
 	w.refuse = nil
 	w.clock.Advance(time.Hour)
@@ -292,11 +306,15 @@ func TestAnAcceleratorWithoutTheTagsOfTheObjectIsNeitherChangedNorDeleted(t *tes
 	if told := w.told(); !strings.Contains(told, "Warning FailedDeploy: ") || !strings.Contains(told, "[AcceleratorNotOwned]") {
 		t.Errorf("events: %s", told)
 	}
+	w.restart()
 	w.must(w.client.Delete(t.Context(), w.get()))
 	w.settle()
 	w.want("account", w.accelerators(), exampleTree)
 	if err := w.client.Get(t.Context(), name, &agav1beta1.GlobalAccelerator{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the object stays: %v", err)
+	}
+	if told := w.told(); !strings.Contains(told, "[AcceleratorNotOwned]") {
+		t.Errorf("nothing tells what stays in AWS: %s", told)
 	}
 }
 
