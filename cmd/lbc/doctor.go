@@ -14,7 +14,6 @@ import (
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
 	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/iampolicy"
 )
 
 const doctorHelp = `Examine a cluster and its AWS account for what keeps the controller or its load balancers from working: before the installation, and at
@@ -96,7 +95,7 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 	}
 	facts := survey.Read(ctx, survey.Options{
 		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout, Wanted: doctor.NeededBy(checks), Offline: o.offline, Role: o.role,
-		Policy: func(c config.Config) (iampolicy.Document, error) { return (&iamPolicyOptions{config: c}).document() },
+		Policy: allNeeded,
 		Progress: func(pending []doctor.Source) {
 			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint
 		},

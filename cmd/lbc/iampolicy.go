@@ -18,7 +18,8 @@ const iamPolicyHelp = `Print the IAM policy of the controller's role.
 The policy allows the calls that this version of the controller makes, and those that AWS makes on their way, and nothing else. What the
 controller creates it may change and delete only with the tag of the cluster. Flags of the controller decide which features are part of the
 policy: set those that your controller runs with, such as --cluster-name, --enable-shield=false or
---feature-gates=EnableCertificateManagement=true. --without leaves out what your objects do not use.
+--feature-gates=EnableCertificateManagement=true. --without leaves out what your objects do not use,
+--only prints what a feature needs as a policy of its own, such as global-accelerator: all of them are too long for one.
 
 With EKS Pod Identity, one policy serves many clusters: --cluster-name '${aws:PrincipalTag/eks-cluster-name}'.
 
@@ -29,6 +30,7 @@ const iamPolicyExample = `  lbc iam-policy --cluster-name prod --aws-vpc-id vpc-
   aws iam create-policy --policy-name AWSLoadBalancerControllerIAMPolicy --policy-document file://policy.json
 
   lbc iam-policy --cluster-name prod --without outposts,ipam,cognito -o terraform
+  lbc iam-policy --cluster-name prod --only global-accelerator >accelerators.json
   lbc iam-policy --standard --partition aws-cn`
 
 type iamPolicyOptions struct {
@@ -36,6 +38,7 @@ type iamPolicyOptions struct {
 	config    config.Config
 	partition string
 	without   []string
+	only      []string
 	standard  bool
 }
 
@@ -47,7 +50,7 @@ func iamPolicyCommand() *cobra.Command {
 		Long:    iamPolicyHelp,
 		Example: iamPolicyExample,
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.OutOrStdout()) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.OutOrStdout(), cmd.ErrOrStderr()) },
 	}
 	controllerFlags(cmd.Flags(), &o.config, map[string]string{
 		"cluster-name":       "restrict the policy to what has the tag of the cluster; default: the tag of any cluster",
@@ -65,17 +68,19 @@ func iamPolicyCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.partition, "partition", "", list(partitions)+"; default: that of --aws-region, else aws")
 	f.StringSliceVar(&o.without, "without", nil, "features to leave out: "+list(features))
+	f.StringSliceVar(&o.only, "only", nil, "print what only these features need, for a policy beside another one, as IAM takes less in one than all need: "+list(features))
 	f.BoolVar(&o.standard, "standard", false, "print the policy of existing installations instead")
 	o.flags(cmd, "json", "terraform", "cloudformation")
 	o.format = "json"
 	f.Lookup("output").DefValue = "json"
 	_ = f.MarkHidden("color")
 	_ = cmd.RegisterFlagCompletionFunc("partition", cobra.FixedCompletions(partitions, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(features, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("without", cobra.FixedCompletions(features, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-func (o *iamPolicyOptions) run(out io.Writer) error {
+func (o *iamPolicyOptions) run(out, errOut io.Writer) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -95,8 +100,21 @@ func (o *iamPolicyOptions) run(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(out, text)
+	if _, err = io.WriteString(out, text); err == nil && o.config.ServesAccelerators() && len(o.only) == 0 {
+		_, err = fmt.Fprintf(errOut, "lbc: what accelerators need is another policy: lbc iam-policy --only %s\n", iampolicy.GlobalAccelerator)
+	}
 	return err
+}
+
+// allNeeded is the policy that the controller's role needs, in however many policies: what accelerators need stands in one of its own.
+func allNeeded(c config.Config) (iampolicy.Document, error) {
+	d, err := (&iamPolicyOptions{config: c}).document()
+	if err != nil || !c.ServesAccelerators() {
+		return d, err
+	}
+	accelerators, err := (&iamPolicyOptions{config: c, only: []string{string(iampolicy.GlobalAccelerator)}}).document()
+	d.Statement = append(d.Statement, accelerators.Statement...)
+	return d, err
 }
 
 func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
@@ -105,23 +123,33 @@ func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
 		o.partition = cloud.PartitionOf(c.Region)
 	}
 	used := features(c)
-	for _, name := range o.without {
-		f := iampolicy.Feature(name)
-		if !slices.ContainsFunc(iampolicy.Features, func(i iampolicy.Info) bool { return i.Name == f }) {
-			return iampolicy.Document{}, fmt.Errorf("--without %q: there is no such feature; lbc iam-policy --help lists them", name)
+	for flag, names := range map[string][]string{"without": o.without, "only": o.only} {
+		for _, name := range names {
+			if !slices.ContainsFunc(iampolicy.Features, func(i iampolicy.Info) bool { return string(i.Name) == name }) {
+				return iampolicy.Document{}, fmt.Errorf("--%s %q: there is no such feature; lbc iam-policy --help lists them", flag, name)
+			}
 		}
-		used = slices.DeleteFunc(used, func(u iampolicy.Feature) bool { return u == f })
+	}
+	used = slices.DeleteFunc(used, func(f iampolicy.Feature) bool { return slices.Contains(o.without, string(f)) })
+	if len(o.only) > 0 {
+		if len(o.without) > 0 {
+			return iampolicy.Document{}, errors.New("--only takes no --without: leave one of them out")
+		}
+		used = nil
+		for _, name := range o.only {
+			used = append(used, iampolicy.Feature(name))
+		}
 	}
 	if o.standard {
-		if len(o.without) > 0 {
-			return iampolicy.Document{}, errors.New("--standard takes no --without: leave one of them out")
+		if len(o.without)+len(o.only) > 0 {
+			return iampolicy.Document{}, errors.New("--standard takes neither --without nor --only: leave one of them out")
 		}
 		if !slices.ContainsFunc(iampolicy.Partitions, func(p iampolicy.Partition) bool { return p.Name == o.partition }) {
 			return iampolicy.Document{}, fmt.Errorf("--partition %q: there is no such partition; lbc iam-policy --help lists them", o.partition)
 		}
 		return iampolicy.Standard(o.partition), nil
 	}
-	options := iampolicy.Options{Partition: o.partition, Cluster: c.ClusterName, VPC: c.VPC, Features: used}
+	options := iampolicy.Options{Partition: o.partition, Cluster: c.ClusterName, VPC: c.VPC, Features: used, Apart: len(o.only) > 0}
 	if slices.Contains(used, iampolicy.TrustStoreUploads) {
 		options.Bucket, options.Prefix = c.TrustStores.Bucket, c.TrustStores.Prefix
 	}
@@ -133,6 +161,7 @@ func features(c *config.Config) (out []iampolicy.Feature) {
 	off := map[iampolicy.Feature]bool{
 		iampolicy.Capacity:            !c.Gates.Enabled(config.LBCapacityReservation),
 		iampolicy.CertificateRequests: !c.Gates.Enabled(config.EnableCertificateManagement),
+		iampolicy.GlobalAccelerator:   true, // in a policy of its own: IAM takes less in one
 		iampolicy.SecretImport:        !c.ImportsCertificates(),
 		iampolicy.Shield:              !c.EnableShield,
 		iampolicy.TrustStoreUploads:   c.TrustStores.Bucket == "",

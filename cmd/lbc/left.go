@@ -17,7 +17,6 @@ import (
 	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -116,7 +115,7 @@ func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOu
 	sources := []doctor.Source{doctor.Controller, doctor.Objects, doctor.Account}
 	facts := survey.Read(ctx, survey.Options{
 		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout, Wanted: doctor.NeededBy([]doctor.Check{{Needs: sources}}),
-		Policy: func(c config.Config) (iampolicy.Document, error) { return (&iamPolicyOptions{config: c}).document() },
+		Policy: allNeeded,
 		Progress: func(pending []doctor.Source) {
 			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint
 		},

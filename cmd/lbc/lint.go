@@ -159,7 +159,7 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 	if err != nil {
 		return nil, err
 	}
-	denied := refusals(src, o.config.VPC)
+	denied := o.refusals(src)
 	found = append(found, unrepeated(refused, denied)...)
 	found = append(found, denied...)
 	got, err := o.plans(ctx, src)
@@ -169,6 +169,7 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 	found = append(found, o.unmet(src, got.Stacks)...)
 	found = append(found, unconnected(src)...)
 	found = append(found, ignoredKinds(src.unread)...)
+	found = append(found, o.unservedAccelerators(src)...)
 	diagnostics := everything(got)
 	if !o.fromCluster() {
 		more, err := o.besideServices(ctx, src)

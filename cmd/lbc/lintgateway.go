@@ -175,11 +175,6 @@ func sayUnread(errOut io.Writer, all []unread) {
 func ignoredKinds(all []unread) (out []finding) {
 	for _, u := range all {
 		group, kind, name := u.kindAndName()
-		if group == "aga.k8s.aws" {
-			out = append(out, finding{File: u.file, Line: u.line, Severity: severityWarning, Object: kind + " " + name, Reason: codeIgnoredKind,
-				Message: "it has no effect: this controller makes no accelerators of Global Accelerator yet", Remedy: "leave it to the existing controller, or make the accelerator by other means"})
-			continue
-		}
 		if group != "gateway.networking.k8s.io" && group != "gateway.networking.x-k8s.io" {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -16,21 +17,23 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// refusals are findings about class parameters and bindings, which plans do not cover: the refusals and warnings of the webhooks at the
+// refusals are findings about class parameters, bindings and accelerators, which plans do not cover: the refusals and warnings of the webhooks at the
 // creation, and what keeps bindings from being served whatever AWS holds. Plans of Ingresses have the same findings, and more.
-func refusals(src *source, vpc string) []finding {
+func (o *lintOptions) refusals(src *source) []finding {
 	v := objects.New(src.reader)
 	var out []finding
 	for _, p := range src.fromFiles {
 		switch x := p.object.(type) {
 		case *v1beta1.TargetGroupBinding:
-			response := admission.Binding(v, vpc, nil, x)
+			response := admission.Binding(v, o.config.VPC, nil, x)
 			out = append(out, refusalsOf(p, response, diag.InvalidBinding)...)
 			for _, d := range unservable(v, x) {
 				out = append(out, findingAt(p, d))
 			}
 		case *v1beta1.IngressClassParams:
 			out = append(out, refusalsOf(p, admission.ClassParams(nil, x), diag.InvalidIngressClass)...)
+		case *agav1beta1.GlobalAccelerator:
+			out = append(out, o.acceleratorFindings(src, p, x)...)
 		}
 	}
 	return out

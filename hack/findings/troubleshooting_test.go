@@ -22,7 +22,7 @@ func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 	for _, tc := range []struct{ text, file string }{
 		{"kubernetes cluster name must be specified: set --cluster-name", "internal/config/config.go"},
 		{"unknown feature: …", "internal/config/gates.go"},
-		{"Global Accelerator is not built in this version", "internal/config/gates.go"},
+		{"AWS Global Accelerator does not exist in the partition of region ", "internal/config/config.go"},
 		{"the API server does not serve ", "internal/controller/start.go"},
 		{": what needs them waits, everything else works", "internal/controller/start.go"},
 		{"unable to resolve at least one subnet for the … load balancer. Evaluated … subnets: …", "internal/facts/discovery.go"},

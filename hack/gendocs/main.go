@@ -1,4 +1,4 @@
-// Command gendocs writes the reference pages that come from tables of the program: annotations, configurations of Gateways, findings, flags,
+// Command gendocs writes the reference pages that come from tables of the program: annotations, configurations of Gateways, GlobalAccelerators, findings, flags,
 // metrics, permissions; the IAM policies of docs/install; and the budgets of calls and the checks of lbc doctor into pages that people write.
 // It writes into docs/ below the working directory.
 package main
@@ -33,18 +33,23 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
+	globalAccelerators, err := accelerators()
+	if err != nil {
+		fail(err)
+	}
 	actions := permissions()
 	rights, err := clusterRights()
 	if err != nil {
 		fail(err)
 	}
 	for name, text := range map[string]string{
-		"annotations.md":       annotation.Reference(),
-		"gateway-reference.md": gateways,
-		"findings.md":          findings(),
-		"flags.md":             flags(),
-		"metrics.md":           metrics.Page(),
-		"permissions.md":       actions + rights,
+		"annotations.md":                  annotation.Reference(),
+		"gateway-reference.md":            gateways,
+		"findings.md":                     findings(),
+		"global-accelerator-reference.md": globalAccelerators,
+		"flags.md":                        flags(),
+		"metrics.md":                      metrics.Page(),
+		"permissions.md":                  actions + rights,
 	} {
 		if err := os.WriteFile(filepath.Join("docs", name), []byte(text), 0o644); err != nil { //nolint:gosec // documentation
 			fail(err)
@@ -160,11 +165,13 @@ what waited is done, without a restart.
 |---|---|
 | [iam_policy.json](install/iam_policy.json), and of other partitions [_cn](install/iam_policy_cn.json), [_us-gov](install/iam_policy_us-gov.json), [_eusc](install/iam_policy_eusc.json), [_iso](install/iam_policy_iso.json), [_isob](install/iam_policy_isob.json), [_isoe](install/iam_policy_isoe.json), [_isof](install/iam_policy_isof.json) | the standard policy, as installations of the AWS Load Balancer Controller have it. It suffices, except for web ACLs by name (` + "`wafv2:ListWebACLs`" + `), certificates from Secrets or on request, trust stores of Gateways, and limits of the account above AWS's defaults |
 | [iam_policy_certificates.json](install/iam_policy_certificates.json) | besides, certificates that the controller requests (gate ` + "`EnableCertificateManagement`" + `) |
+| [iam_policy_globalaccelerator.json](install/iam_policy_globalaccelerator.json) | besides, [GlobalAccelerators](tasks/global-accelerator.md) (gate ` + "`GlobalAcceleratorController`" + `) |
 | [iam_policy_v1_to_v2_additional.json](install/iam_policy_v1_to_v2_additional.json) | besides, load balancers that version 1 of the existing controller left |
 | [iam_policy_targetgroupbindings.json](install/iam_policy_targetgroupbindings.json) | instead, TargetGroupBindings to target groups of yours only, without rules of security groups. Nothing is reported as missing: once after each start the controller asks for what is left of load balancers, and takes the refusal as an answer |
 | ` + "`lbc iam-policy --cluster-name NAME`" + ` | instead, the smallest policy: the actions below, and on what has the tag of the cluster only. ` + "`-o terraform`" + ` and ` + "`-o cloudformation`" + ` print it for these tools |
 
 ` + "`lbc iam-policy`" + ` takes the flags of the controller into account, and leaves features out by name: ` + "`--without outposts,ipam`" + `.
+` + "`--only global-accelerator`" + ` prints what only a feature needs, for a policy beside another one.
 
 | Feature | Default | What for |
 |---|---|---|
@@ -209,7 +216,7 @@ func clusterRights() (string, error) {
 	for _, r := range rules {
 		resources := code(r.Resources)
 		if len(r.ResourceNames) > 0 {
-			resources += " of the Gateway API and of `gateway.k8s.aws`"
+			resources += " of the Gateway API, of `gateway.k8s.aws` and of `aga.k8s.aws`"
 		}
 		group := "core"
 		if r.APIGroups[0] != "" {

@@ -16,7 +16,8 @@ const module = "github.com/k8s-lbc/lbc/"
 
 // pure packages decide; they are functions from values to values.
 var pure = []string{
-	"internal/admission", "internal/drain",
+	"internal/accelerator", "internal/accelerator/declare", "internal/accelerator/diff", "internal/accelerator/operation",
+	"internal/admission", "internal/drain", "internal/accelerator/check",
 	"config/crd", "cmd/lbc/doctor", "cmd/lbc/explain", "internal/manifest", "internal/manifest/schema",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
 	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/degraded", "internal/diag", "internal/drift", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
@@ -34,23 +35,24 @@ var forbidden = []string{
 var layers = [][]string{
 	{"internal/drift", "internal/replacement", "internal/console", "internal/serverid"},
 	{"internal/diag", "internal/stack", "internal/config", "internal/manifest/schema", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake", "internal/buildinfo", "internal/degraded", "internal/iampolicy"},
-	{"internal/quota", "internal/inbound", "internal/intent", "internal/facts", "internal/objects", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical"},
+	{"internal/quota", "internal/inbound", "internal/intent", "internal/facts", "internal/objects", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical", "internal/accelerator"},
+	{"internal/accelerator/check", "internal/accelerator/operation"},
 	{"internal/annotation", "internal/shard"},
 	{"internal/owner"},
 	{"internal/naming"},
-	{"internal/cache", "internal/manifest", "internal/front/serviceport", "internal/front/secretdata", "internal/readiness", "internal/drain", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules", "internal/front/gateway/attachment", "internal/front/gateway/configuration", "internal/front/gateway/reference"},
+	{"internal/accelerator/declare", "internal/accelerator/diff", "internal/cache", "internal/manifest", "internal/front/serviceport", "internal/front/secretdata", "internal/readiness", "internal/drain", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules", "internal/front/gateway/attachment", "internal/front/gateway/configuration", "internal/front/gateway/reference"},
 	{"internal/orphan", "internal/front/probe", "internal/migrate/equality", "internal/plan/transition", "internal/front/gateway/rule", "internal/front/gateway/conditions"},
 	{"internal/front/ingress", "internal/front/service", "internal/front/gateway/route", "internal/compile", "internal/plan/diff", "internal/plan/policy", "internal/twin"},
 	{"internal/admission", "internal/servingcert", "internal/front/gateway", "internal/migrate"},
 	{"internal/front", "internal/cloud", "internal/kube", "internal/migrate/former"},
-	{"internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup", "internal/inventory/truststore", "internal/origin", "internal/tracing", "internal/controller/podtargets"},
+	{"internal/accelerator/account", "internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup", "internal/inventory/truststore", "internal/origin", "internal/tracing", "internal/controller/podtargets"},
 	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/optional", "internal/controller/metrics", "internal/controller/probes", "internal/controller/startup"},
 	{"internal/apply", "internal/controller/objectwriter", "internal/controller/podcache", "internal/controller/servicepods"},
 	{"internal/secgroup"},
 	{"internal/targets"},
 	{"internal/status", "internal/webhook"},
 	{"internal/controller/lbstatus", "internal/controller/nodedrain", "internal/controller/orphans", "internal/controller/secret", "internal/controller/targethealth", "internal/controller/networking"},
-	{"internal/controller/binding", "internal/controller/stacks", "internal/controller/gateway"},
+	{"internal/controller/accelerator", "internal/controller/binding", "internal/controller/stacks", "internal/controller/gateway"},
 	{"internal/controller"},
 }
 

@@ -85,6 +85,7 @@ func TestManifestsHaveTheNamesAndTheObjectsOfExistingInstallations(t *testing.T)
 		"v1_2_3_ingclass.yaml": {"IngressClassParams alb", "IngressClass alb"},
 		"crds.yaml":            {"CustomResourceDefinition ingressclassparams.elbv2.k8s.aws"},
 		"gateway-crds.yaml":    {"CustomResourceDefinition targetgroupconfigurations.gateway.k8s.aws"},
+		"aga-crds.yaml":        {"CustomResourceDefinition globalaccelerators.aga.k8s.aws"},
 	} {
 		got := names(objects(t, texts[file]))
 		for _, w := range want {
@@ -146,7 +147,7 @@ func TestUsersOfTheBuiltInRolesSeeBindingsAndOnlyThoseWhoAreBoundEditThem(t *tes
 			roles[r.Metadata.Name] = r
 		}
 	}
-	for name, resource := range map[string]string{"ingressclassparams": "ingressclassparams", "targetgroupbinding": "targetgroupbindings", "loadbalancer": "loadbalancers"} {
+	for name, resource := range map[string]string{"ingressclassparams": "ingressclassparams", "targetgroupbinding": "targetgroupbindings", "loadbalancer": "loadbalancers", "globalaccelerator": "globalaccelerators"} {
 		for kind, verbs := range map[string][]string{"viewer": {"get", "list", "watch"}, "editor": {"create", "delete", "get", "list", "patch", "update", "watch"}} {
 			if name == "loadbalancer" && kind == "editor" {
 				continue // the controller writes them

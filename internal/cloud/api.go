@@ -1,6 +1,6 @@
 // Package cloud is the edge towards AWS: narrow interfaces over the SDK clients, their construction, the limiter that every
 // call passes, conversions between SDK shapes and ours, the classification of errors, and the list of operations with their
-// permissions. It keeps no state about resources. It may import the AWS SDK, diag, naming, stack and plan.
+// permissions. It keeps no state about resources. It may import the AWS SDK, diag, naming, stack, plan and accelerator.
 package cloud
 
 import (
@@ -110,6 +110,8 @@ type Clients struct {
 	WAFv2       WAFv2
 	WAFRegional WAFRegional // nil where the region has none; decision 16: WAF Classic
 	Shield      Shield
+
+	Accelerators Accelerators // only with gate GlobalAcceleratorController
 
 	S3 S3 // only with --trust-store-bucket
 

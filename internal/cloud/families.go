@@ -13,6 +13,8 @@ const (
 	ServiceShield  = "Shield"
 	ServiceRoute53 = "Route 53"
 	ServiceS3      = "S3"
+
+	ServiceGlobalAccelerator = "Global Accelerator"
 )
 
 // apiFamily is a set of operations that AWS meters with one token bucket.

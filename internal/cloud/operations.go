@@ -121,6 +121,7 @@ var addOnServices = []addOnService{
 	wafv2Service,
 	wafClassicService, // decision 16: WAF Classic
 	shieldService,
+	acceleratorService,
 }
 
 // withAddOns completes a table by the rows of the services of add-ons.

@@ -67,6 +67,7 @@ type Config struct {
 	// the existing controller.
 	IngressWorkers, ServiceWorkers, BindingWorkers int
 	Gateways                                       Gateways
+	Accelerators                                   Accelerators
 
 	Region       string
 	VPC          string
@@ -119,6 +120,33 @@ func (c *Config) ServesGateways() bool {
 // ServesAutoGateways reports whether Gateways of the third controller name are served, of which each may be of either family.
 func (c *Config) ServesAutoGateways() bool {
 	return c.Gates.Enabled(AutoGatewayAPI) && c.Gates.Enabled(ALBGatewayAPI) && c.Gates.Enabled(NLBGatewayAPI)
+}
+
+// Accelerators are the settings of Global Accelerator.
+type Accelerators struct {
+	Workers    int           // passes at once, at least 1
+	MaxBackoff time.Duration // longest pause between attempts, more than 0
+}
+
+// withoutAccelerators are the beginnings of the regions whose partitions have no AWS Global Accelerator: all but those of partition aws.
+var withoutAccelerators = []string{"cn-", "us-gov-", "us-iso", "eu-isoe-", "eu-isof-", "eusc-"}
+
+// ServesAccelerators reports whether GlobalAccelerators are served: by the gate, in a Region whose partition has AWS Global Accelerator. While the
+// Region is not known yet, the gate alone decides.
+func (c *Config) ServesAccelerators() bool {
+	return c.Gates.Enabled(GlobalAcceleratorController) && !c.lacksAccelerators()
+}
+
+func (c *Config) lacksAccelerators() bool {
+	return slices.ContainsFunc(withoutAccelerators, func(p string) bool { return strings.HasPrefix(strings.ToLower(c.Region), p) })
+}
+
+// AcceleratorNotice says that the gate has no effect in the Region; empty: it is off, or works there.
+func (c *Config) AcceleratorNotice() string {
+	if !c.Gates.Enabled(GlobalAcceleratorController) || !c.lacksAccelerators() {
+		return ""
+	}
+	return fmt.Sprintf("--feature-gates=%s=true has no effect: AWS Global Accelerator does not exist in the partition of region %s", GlobalAcceleratorController, c.Region)
 }
 
 // ImportsCertificates reports whether Secrets may be imported into ACM: those of Ingresses if the flag permits it, those that listeners of Gateways name always.

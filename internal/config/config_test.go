@@ -82,12 +82,12 @@ func TestCommandLinesThatCannotBeParsedAreUsageErrors(t *testing.T) {
 
 func TestAFlagWithoutEffectIsReportedNotIgnored(t *testing.T) {
 	t.Parallel()
-	c, err := Parse([]string{"--cluster-name=c", "--aws-vpc-tag-key=vpc", "--lb-stabilization-monitor-interval=1m", "--globalaccelerator-max-concurrent-reconciles=5", "--enable-wafv2=false"})
+	c, err := Parse([]string{"--cluster-name=c", "--aws-vpc-tag-key=vpc", "--lb-stabilization-monitor-interval=1m", "--enable-endpoint-slices=false", "--enable-wafv2=false"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(c.Notices) != 2 {
-		t.Errorf("notices = %q, want one for --aws-vpc-tag-key and one for --globalaccelerator-max-concurrent-reconciles", c.Notices)
+		t.Errorf("notices = %q, want one for --aws-vpc-tag-key and one for --enable-endpoint-slices", c.Notices)
 	}
 }
 
@@ -101,12 +101,12 @@ func TestWhateverStartsTheExistingControllerStartsThisOneWithANotice(t *testing.
 		{"--log-level=", "--log-level= has no effect", func(c *Config) bool { return c.LogLevel == "info" }},
 		{"--enable-endpoint-slices=false", "endpoints are always read from EndpointSlices", nil},
 		{"--quic-environment-variable-name=1 ID", "AWS_LBC_QUIC_SERVER_ID is used", func(c *Config) bool { return c.QUICVariable == "AWS_LBC_QUIC_SERVER_ID" }},
-		{"--feature-gates=GlobalAcceleratorController=true", "Global Accelerator is not built", nil},
 		{"--feature-gates=EnableRGTAPI=true", "the bulk describe calls need no such permission", nil},
 		{"--max-rules-per-security-group=-1", "AWS's default is used", func(c *Config) bool { return c.RulesPerSecurityGroup == 0 }},
 		{"--max-targets-per-target-group=-1", "a number below 0 is no limit", func(c *Config) bool { return c.MaxTargetsPerGroup == 0 }},
 		{"--targetgroupbinding-requeue-duration=0s", "15s is used", func(c *Config) bool { return c.BindingRequeue == 15*time.Second }},
 		{"--targetgroupbinding-max-exponential-backoff-delay=0", "16m40s is used", func(c *Config) bool { return c.BindingMaxBackoff == 1000*time.Second }},
+		{"--globalaccelerator-max-exponential-backoff-delay=0s", "16m40s is used", func(c *Config) bool { return c.Accelerators.MaxBackoff == 1000*time.Second }},
 		{"--lb-stabilization-monitor-interval=-1s", "2m0s is used", func(c *Config) bool { return c.StabilizationInterval == 2*time.Minute }},
 		{"--sync-period=-1h", "below 0 turns the resync off", func(c *Config) bool { return c.SyncPeriod == 0 }},
 	} {
@@ -215,13 +215,48 @@ func TestDocumentedGateSpellingsAreAccepted(t *testing.T) {
 	}
 }
 
+func TestGlobalAcceleratorsAreServedByTheGateWhereAWSHasTheService(t *testing.T) {
+	t.Parallel()
+	const gate = "--feature-gates=GlobalAcceleratorController=true"
+	for region, want := range map[string]bool{
+		"us-west-2": true, "us-east-1": true, "eu-central-1": true, "eu-isle-1": true, "": true,
+		"cn-north-1": false, "CN-NORTH-1": false, "us-gov-west-1": false, "us-iso-east-1": false, "us-isob-east-1": false, "us-isof-south-1": false,
+		"eu-isoe-west-1": false, "eusc-de-east-1": false,
+	} {
+		c, err := Parse([]string{"--cluster-name=c", "--aws-region=" + region, gate})
+		if err != nil {
+			t.Fatal(err)
+		}
+		notice := c.AcceleratorNotice()
+		if c.ServesAccelerators() != want || (notice == "") != want || (len(c.Notices) == 0) != want || !want && !strings.Contains(notice, "of region "+region) {
+			t.Errorf("%s: served %v, notices %q", region, c.ServesAccelerators(), c.Notices)
+		}
+	}
+	c, err := Parse([]string{"--cluster-name=c", "--aws-region=cn-north-1"})
+	if err != nil || c.ServesAccelerators() || len(c.Notices) > 0 {
+		t.Errorf("without the gate: %v, notices %q, %v", c.ServesAccelerators(), c.Notices, err)
+	}
+}
+
+func TestTheSettingsOfAcceleratorsAreThoseOfTheExistingController(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]Accelerators{
+		"": {1, 1000 * time.Second}, "--globalaccelerator-max-concurrent-reconciles=5": {5, 1000 * time.Second},
+		"--globalaccelerator-max-concurrent-reconciles=0": {1, 1000 * time.Second}, "--globalaccelerator-max-exponential-backoff-delay=5m": {1, 5 * time.Minute},
+	} {
+		if c, err := Parse(strings.Fields("--cluster-name=c " + args)); err != nil || c.Accelerators != want {
+			t.Errorf("%s: %+v, %v", args, c.Accelerators, err)
+		}
+	}
+}
+
 func TestAnEndpointThatNothingCallsIsReported(t *testing.T) {
 	t.Parallel()
-	c, err := Parse([]string{"--cluster-name=c", "--aws-api-endpoints=EC2=http://a,elbv2=http://b,Elastic Load Balancing v2=http://c,Global Accelerator=http://d"})
+	c, err := Parse([]string{"--cluster-name=c", "--aws-api-endpoints=EC2=http://a,elbv2=http://b,Elastic Load Balancing v2=http://c,Global Accelerator=http://d,SQS=http://e"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Notices) != 2 || !strings.Contains(c.Notices[0], "Global Accelerator=http://d has no effect") || !strings.Contains(c.Notices[1], "elbv2=http://b has no effect") {
+	if len(c.Notices) != 2 || !strings.Contains(c.Notices[0], "SQS=http://e has no effect") || !strings.Contains(c.Notices[1], "elbv2=http://b has no effect") {
 		t.Errorf("notices %q", c.Notices)
 	}
 }

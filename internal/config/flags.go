@@ -22,10 +22,8 @@ var ErrVersion = errors.New("version")
 
 // spare holds the values of flags that a Config does not have: of features that this version does not have, and of what ends the program.
 type spare struct {
-	version            bool
-	acceleratorWorkers int
-	acceleratorBackoff time.Duration
-	vpcTagKey          string
+	version   bool
+	vpcTagKey string
 }
 
 // bind declares every flag. Names, types and defaults are those of the existing controller, which lacks some of them, such as
@@ -64,9 +62,9 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.Gateways.ALB, "alb-gateway-controller-name", "gateway.k8s.aws/alb", "spec.controllerName of the GatewayClasses whose Gateways become ALBs")
 	fs.StringVar(&c.Gateways.NLB, "nlb-gateway-controller-name", "gateway.k8s.aws/nlb", "spec.controllerName of the GatewayClasses whose Gateways become NLBs")
 	fs.StringVar(&c.Gateways.Auto, "auto-gateway-controller-name", "gateway.k8s.aws/auto", "spec.controllerName of the GatewayClasses whose Gateways become ALBs or NLBs, as the protocols of their listeners ask for")
-	fs.IntVar(&s.acceleratorWorkers, "globalaccelerator-max-concurrent-reconciles", 1, "GlobalAccelerators reconciled at once")
+	fs.IntVar(&c.Accelerators.Workers, "globalaccelerator-max-concurrent-reconciles", 1, "GlobalAccelerators reconciled at once")
 	fs.DurationVar(&c.BindingMaxBackoff, "targetgroupbinding-max-exponential-backoff-delay", defaultMaxBackoff, "longest pause between retries of a binding")
-	fs.DurationVar(&s.acceleratorBackoff, "globalaccelerator-max-exponential-backoff-delay", 1000*time.Second, "longest pause between retries of an accelerator")
+	fs.DurationVar(&c.Accelerators.MaxBackoff, "globalaccelerator-max-exponential-backoff-delay", defaultMaxBackoff, "longest pause between retries of an accelerator")
 
 	fs.StringVar(&c.IngressClass, "ingress-class", "alb", "value of the annotation kubernetes.io/ingress.class that this controller reconciles; empty: alb, and Ingresses without any class")
 	fs.BoolVar(&c.Webhooks.DisableClassAnnotation, "disable-ingress-class-annotation", false, "refuse new use of the annotation kubernetes.io/ingress.class at admission")
@@ -124,8 +122,6 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 // inert lists flags without effect in this version; a changed value is logged at start.
 var inert = []struct{ flag, why string }{
 	{"enable-endpoint-slices", "endpoints are always read from EndpointSlices, which Kubernetes also makes of Endpoints that users write"},
-	{"globalaccelerator-max-concurrent-reconciles", "Global Accelerator is not built in this version"},
-	{"globalaccelerator-max-exponential-backoff-delay", "Global Accelerator is not built in this version"},
 	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags"},
 }
 
@@ -150,6 +146,8 @@ var unusable = []struct {
 		func(c *Config) { c.BindingRequeue = defaultBindingRequeue }, "it must be more than 0; 15s is used"},
 	{"targetgroupbinding-max-exponential-backoff-delay", func(c *Config) bool { return c.BindingMaxBackoff <= 0 },
 		func(c *Config) { c.BindingMaxBackoff = defaultMaxBackoff }, "it must be more than 0; 16m40s is used"},
+	{"globalaccelerator-max-exponential-backoff-delay", func(c *Config) bool { return c.Accelerators.MaxBackoff <= 0 },
+		func(c *Config) { c.Accelerators.MaxBackoff = defaultMaxBackoff }, "it must be more than 0; 16m40s is used"},
 	{"lb-stabilization-monitor-interval", func(c *Config) bool { return c.StabilizationInterval <= 0 },
 		func(c *Config) { c.StabilizationInterval = defaultStabilization }, "it must be more than 0; 2m0s is used"},
 	{"quic-environment-variable-name", func(c *Config) bool { return !variableName.MatchString(c.QUICVariable) },
@@ -178,6 +176,7 @@ var defaultWorkers = []struct {
 	{"alb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.ALBWorkers }, 48},
 	{"nlb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.NLBWorkers }, 48},
 	{"gateway-class-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.ClassWorkers }, 3},
+	{"globalaccelerator-max-concurrent-reconciles", func(c *Config) *int { return &c.Accelerators.Workers }, 1},
 }
 
 // FlagSet is the controller's flags bound to c, for help texts and documentation.
@@ -225,6 +224,9 @@ func Parse(args []string) (*Config, error) {
 		}
 	}
 	c.Notices = append(c.Notices, c.Gates.notices()...)
+	if n := c.AcceleratorNotice(); n != "" {
+		c.Notices = append(c.Notices, n)
+	}
 	for _, i := range inert {
 		if f := fs.Lookup(i.flag); changed(f) {
 			c.Notices = append(c.Notices, fmt.Sprintf("--%s=%s has no effect: %s", i.flag, f.Value, i.why))
@@ -244,7 +246,7 @@ const sdkAttempts = 3
 var endpointServices = []string{
 	"EC2", "Elastic Load Balancing v2", "ACM", "WAFV2",
 	"WAF Regional", // decision 16: WAF Classic
-	"Shield", "STS", "Route 53", "S3", "ec2imds",
+	"Shield", "STS", "Route 53", "S3", "Global Accelerator", "ec2imds",
 }
 
 // endpointNotices are about endpoints of services that are not called. With a mistyped id, calls would go to AWS unnoticed.

@@ -66,7 +66,7 @@ var gateTable = []GateInfo{
 	{ALBGatewayAPI, true, "", "serve Gateways with ALBs"},
 	{AutoGatewayAPI, true, "", "serve Gateways of a third controller name with ALBs or NLBs, as the protocols of their listeners ask for; needs ALBGatewayAPI and NLBGatewayAPI"},
 	{GatewayListenerSet, true, "", "ListenerSets of Gateways"},
-	{GlobalAcceleratorController, false, "Global Accelerator is not built in this version", "serve GlobalAccelerators"},
+	{GlobalAcceleratorController, false, "", "serve GlobalAccelerators, but in China, GovCloud, the European Sovereign Cloud and isolated regions, which have no AWS Global Accelerator; needs its definition and further permissions"},
 	{EnhancedDefaultBehavior, false, "", "removing the annotations of mutual authentication, reserved capacity or the ALPN policy resets what they set"},
 	{EnableDefaultTagsLowPriority, false, "", "tags of objects win over --default-tags"},
 	{ALBTargetControlAgent, false, "", "inject target control agents into pods at admission"},

@@ -59,12 +59,20 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 	return o
 }
 
-// optionalKinds are the optional kinds that the controllers read: those of Gateways only if these are served.
+// optionalKinds are the optional kinds that the controllers read: those of Gateways and accelerators only if these are served.
 func optionalKinds(c *config.Config, scheme *runtime.Scheme) (map[objects.Kind]schema.GroupVersionKind, error) {
 	kinds, err := optional.Kinds(scheme)
-	if !c.ServesGateways() {
-		maps.DeleteFunc(kinds, func(k objects.Kind, _ schema.GroupVersionKind) bool { return !kube.Kinds[k].Required })
-	}
+	accelerators := c.ServesAccelerators()
+	maps.DeleteFunc(kinds, func(k objects.Kind, _ schema.GroupVersionKind) bool {
+		switch k {
+		case objects.GlobalAccelerator:
+			return !accelerators
+		case objects.Gateway, objects.ReferenceGrant: // which endpoints of accelerators name
+			return !accelerators && !c.ServesGateways()
+		default:
+			return !c.ServesGateways() && !kube.Kinds[k].Required
+		}
+	})
 	return kinds, err
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
@@ -79,22 +80,23 @@ type wiring struct {
 	changed     []func(objects.Change) // are called when an object changes of which there are no events
 
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
-	inventory   *inventory.Inventory
-	brake       *brake.Brake // of deletions, by all owners together
-	orphans     *orphans.Collector
-	shared      *twin.Shared              // what another cluster of the same name was found to look after
-	writers     *twin.Writers             // of LoadBalancer objects
-	fencedAt    atomic.Pointer[time.Time] // when another process began to write the checkpoints of this one; nil = none did
-	crashed     atomic.Bool               // the former leader did not end in order
-	writer      *stacks.BindingWriter
-	backend     *stacks.BackendGroup
-	elsewhere   *binding.OtherNamespaces // nil = the caches show all namespaces
-	checkpoints *checkpoint.Writer
-	lbStatus    *lbstatus.Writer
-	owners      []*stacks.Reconciler
-	registry    *targets.Registry
-	bindings    *binding.Reconciler
-	runnables   []manager.Runnable // that the manager starts
+	inventory    *inventory.Inventory
+	brake        *brake.Brake // of deletions, by all owners together
+	orphans      *orphans.Collector
+	shared       *twin.Shared              // what another cluster of the same name was found to look after
+	writers      *twin.Writers             // of LoadBalancer objects
+	fencedAt     atomic.Pointer[time.Time] // when another process began to write the checkpoints of this one; nil = none did
+	crashed      atomic.Bool               // the former leader did not end in order
+	writer       *stacks.BindingWriter
+	backend      *stacks.BackendGroup
+	elsewhere    *binding.OtherNamespaces // nil = the caches show all namespaces
+	checkpoints  *checkpoint.Writer
+	lbStatus     *lbstatus.Writer
+	owners       []*stacks.Reconciler
+	accelerators *accelerator.Reconciler // nil = GlobalAccelerators are not served
+	registry     *targets.Registry
+	bindings     *binding.Reconciler
+	runnables    []manager.Runnable // that the manager starts
 }
 
 // setUp makes all parts and adds them to the manager.
@@ -111,6 +113,8 @@ func (w *wiring) setUp(ctx context.Context) error {
 		{"the Ingress controller", w.setUpIngress},
 		{"the Service controller", w.setUpService},
 		{"the Gateway controllers", w.setUpGateways},
+		{"the GlobalAccelerator controller", w.setUpAccelerators},
+		{"the reads of other namespaces", w.watchRestricted},
 		{"the TargetGroupBinding controller", w.setUpBindings},
 		{"the watches of pods", w.setUpPods}, // which have the indexes that the controllers add
 	} {

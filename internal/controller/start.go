@@ -60,6 +60,7 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connect Connect
 	if err := checkWebhookFlags(c); err != nil {
 		return err
 	}
+	named := c.Region != ""
 	s, err := newStart(c, rc, scheme, log)
 	if err != nil {
 		return err
@@ -74,6 +75,9 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connect Connect
 	defer end()
 	if err = s.await(ctx, c, rc, connect); err == nil {
 		c.Region, c.VPC = s.connection.Scope.Region, s.connection.Scope.VPC
+		if n := c.AcceleratorNotice(); n != "" && !named { // that of a flag is in Notices
+			log.Info("notice: " + n)
+		}
 		err = s.run(ctx, c, rc, log)
 	} else if ctx.Err() != nil { // the process was stopped before its controllers started
 		err = nil
@@ -93,7 +97,7 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 		options.LeaderElectionResourceLockInterface = lease
 	}
 	var restricted *reads.Restricted
-	if c.ServesGateways() && c.WatchNamespace != "" {
+	if (c.ServesGateways() || c.ServesAccelerators()) && c.WatchNamespace != "" {
 		restricted = &reads.Restricted{Namespace: c.WatchNamespace, Now: time.Now}
 	}
 	kinds, err := optionalKinds(c, options.Scheme)

@@ -157,6 +157,9 @@ var gatewayReading = append([]objects.Kind{
 
 // definitionChanged queues the stacks whose passes read a kind, or write it, when its definition appears or goes.
 func (w *wiring) definitionChanged(kind objects.Kind) {
+	if w.accelerators != nil && acceleratorsRead(kind) {
+		w.accelerators.WakeAll()
+	}
 	for _, s := range w.owners {
 		of := objects.Kind(owner.Of(s.Front.Owner()).Kind)
 		if of == objects.Gateway || kind == objects.TargetGroupBinding || kind == objects.IngressClassParams && of == objects.Ingress {
@@ -197,17 +200,6 @@ func (w *wiring) setUpGateways(context.Context) error {
 		}
 		secrets = cmp.Or(secrets, s.Secrets)
 		w.changed = append(w.changed, func(c objects.Change) { s.Waker.Wake(queue.Normal, s.Index.Affected(c)...) })
-	}
-	if w.restricted != nil {
-		w.restricted.OnChange = func(c objects.Change) {
-			for _, changed := range w.changed {
-				changed(c)
-			}
-		}
-		w.starts(manager.RunnableFunc(func(ctx context.Context) error {
-			queue.Every(ctx, reads.RereadInterval, nil, w.restricted.Reread)
-			return nil
-		}))
 	}
 	notes := status.NewReporter(w.recorder("gateway"), w.now)
 	for _, kind := range gateway.Kinds {

@@ -28,6 +28,9 @@ const (
 	DryRunReason        EventReason = "DryRun"
 	SuccessfullyDone    EventReason = "SuccessfullyReconciled"
 	OrphanFound         EventReason = "Orphaned"
+	WarningEndpoints    EventReason = "WarningEndpoints"
+	FailedDeploy        EventReason = "FailedDeploy"       // of GlobalAccelerators, instead of FailedDeployModel
+	FailedEndpointLoad  EventReason = "FailedEndpointLoad" // of GlobalAccelerators, instead of FailedLoadGroupID
 )
 
 // Info is the row of a code.
@@ -139,6 +142,11 @@ const (
 	InvalidConfiguration   Code = "InvalidConfiguration"
 	UnsupportedAddress     Code = "UnsupportedAddress"
 	AddressNotUsable       Code = "AddressNotUsable"
+	InvalidAccelerator     Code = "InvalidAccelerator"
+	EndpointNotLoaded      Code = "EndpointNotLoaded"
+	AcceleratorNotOwned    Code = "AcceleratorNotOwned"
+	AcceleratorDeleting    Code = "AcceleratorDeleting"
+	AcceleratorNotDeleted  Code = "AcceleratorNotDeleted"
 )
 
 // table has a row for every code.
@@ -243,6 +251,11 @@ var table = map[Code]Info{
 	InvalidConfiguration:   {Invalid, FailedBuildModel, "a configuration of a Gateway or GatewayClass does not exist, or has a value that cannot be used; the load balancer stays as it was"},
 	UnsupportedAddress:     {Invalid, FailedBuildModel, "a Gateway asks for an address of a type that load balancers do not have"},
 	AddressNotUsable:       {NotFound, FailedBuildModel, "a Gateway asks for an address that is not an Elastic IP address of the account, or is in use"},
+	InvalidAccelerator:     {Invalid, FailedBuildModel, "a GlobalAccelerator declares what AWS does not admit; its accelerator stays as it is"},
+	EndpointNotLoaded:      {NotFound, WarningEndpoints, "the load balancer of an endpoint of a GlobalAccelerator is not known: the object does not exist, has none, or may not be named; one that served before stays if that may pass"},
+	AcceleratorNotOwned:    {Conflict, FailedDeployModel, "the accelerator that a GlobalAccelerator's status names does not have the tags of the object, so that it is neither changed nor deleted"},
+	AcceleratorDeleting:    {Note, NoteReason, "AWS disables an accelerator everywhere before it can be deleted; the object stays until then"},
+	AcceleratorNotDeleted:  {Transient, FailedCleanup, "the accelerator of a GlobalAccelerator that is deleted could not be deleted; the object stays until it is"},
 }
 
 // Lookup returns the table entry of a code; ok is false for a code that is not declared.

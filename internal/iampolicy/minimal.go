@@ -42,6 +42,7 @@ var Features = []Info{
 	{Discovery, true, "certificates of ACM that are found by host name"},
 	{CertificateRequests, false, "certificates that the controller requests: gate `EnableCertificateManagement`"},
 	{Cognito, true, "logins by Amazon Cognito"},
+	{GlobalAccelerator, false, "accelerators of AWS Global Accelerator: gate `GlobalAcceleratorController`; in a policy of their own, which `--only global-accelerator` prints"},
 	{IAMCertificates, true, "listeners with server certificates of IAM"},
 	{IPAM, true, "public addresses of IPAM pools: `ipam-ipv4-pool-id`"},
 	{Outposts, true, "addresses of customers on Outposts: `customer-owned-ipv4-pool`"},
@@ -71,6 +72,9 @@ type Options struct {
 	Bucket    string // of TrustStoreUploads
 	Prefix    string // of keys in Bucket
 	Features  []Feature
+	// Apart leaves out what every controller needs: the policy is for what only the features need, and stands beside another one. IAM takes less in
+	// one policy than all features need.
+	Apart bool
 }
 
 // Minimal is the smallest policy with which a controller can make calls of actions. Actions of features that are not among the options are left out.
@@ -108,13 +112,13 @@ func Minimal(actions []string, o Options) (Document, error) {
 			}
 			return lacks(o.Partition, a) || !slices.Contains(actions, call)
 		})
-		if len(allowed) > 0 && (r.feature == "" || slices.Contains(o.Features, r.feature)) {
+		if len(allowed) > 0 && (r.feature == "" && !o.Apart || slices.Contains(o.Features, r.feature)) {
 			d.allow(r, allowed, o)
 		}
 	}
 	out := document(d.Statement...)
 	if n := out.Length(); n > Longest {
-		return out, fmt.Errorf("the policy has %d characters, more than the %d that IAM takes: leave features out", n, Longest)
+		return out, fmt.Errorf("the policy has %d characters, more than the %d that IAM takes: leave features out, into a policy of their own", n, Longest)
 	}
 	return out, nil
 }

@@ -12,10 +12,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// all are the names of all features.
+// all are the names of all features that fit into one policy. Accelerators, for which existing installations have another one, would be too much.
 func all() (out []Feature) {
 	for _, f := range Features {
-		out = append(out, f.Name)
+		if f.Name != GlobalAccelerator {
+			out = append(out, f.Name)
+		}
 	}
 	return out
 }
@@ -61,7 +63,7 @@ func unordered(v any) any {
 func TestPublishedPoliciesAreThoseOfExistingInstallations(t *testing.T) {
 	t.Parallel()
 	witness := map[string]string{
-		"iam_policy_v1_to_v2_additional.json": "migration", "iam_policy_certificates.json": "certificates", "iam_policy_targetgroupbindings.json": "bindings",
+		"iam_policy_v1_to_v2_additional.json": "migration", "iam_policy_certificates.json": "certificates", "iam_policy_globalaccelerator.json": "accelerators", "iam_policy_targetgroupbindings.json": "bindings",
 	}
 	for _, p := range Partitions {
 		witness["iam_policy"+p.File+".json"] = "controller." + p.Name
@@ -175,6 +177,30 @@ func TestTheLongestNameOfAClusterFits(t *testing.T) {
 	minimal(t, o)
 }
 
+func TestWhatAcceleratorsNeedFitsIntoAPolicyOfItsOwn(t *testing.T) {
+	t.Parallel()
+	without := minimal(t, Options{Features: Defaults()})
+	apart := minimal(t, Options{Cluster: strings.Repeat("c", 100), Features: []Feature{GlobalAccelerator}, Apart: true})
+	for _, r := range acceleratorRules {
+		for _, a := range r.actions {
+			if !slices.Contains(apart.Actions(), a) {
+				t.Errorf("%s is not allowed", a)
+			}
+			if a != "iam:CreateServiceLinkedRole" && slices.Contains(without.Actions(), a) {
+				t.Errorf("%s is allowed without the feature", a)
+			}
+		}
+	}
+	for _, a := range apart.Actions() {
+		if !strings.HasPrefix(a, "globalaccelerator:") && a != "iam:CreateServiceLinkedRole" {
+			t.Errorf("%s is not of accelerators", a)
+		}
+		if published := Accelerators("aws").Actions(); !slices.Contains(published, a) {
+			t.Errorf("%s is not in the policy of existing installations", a)
+		}
+	}
+}
+
 func TestIsolatedPartitionsGetNoActionsThatTheyLack(t *testing.T) {
 	t.Parallel()
 	d := minimal(t, Options{Partition: "aws-iso-b", Features: Defaults()})
@@ -197,7 +223,7 @@ func TestOptionsThatDoNotFitAreRefused(t *testing.T) {
 		{nil, Options{Features: []Feature{TrustStoreUploads}}, "name its bucket"},
 		{nil, Options{Bucket: "b"}, "no bucket without it"},
 		{[]string{"ec2:RebootInstances"}, Options{}, "ec2:RebootInstances has no rule"},
-		{Calls(), Options{Cluster: strings.Repeat("c", 900), Features: all(), Bucket: "b"}, "leave features out"},
+		{Calls(), Options{Cluster: strings.Repeat("c", 900), Features: all(), Bucket: "b"}, "leave features out, into a policy of their own"},
 	} {
 		if _, err := Minimal(tt.actions, tt.o); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: got %v, want %q", tt.o, err, tt.want)

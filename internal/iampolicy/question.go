@@ -34,7 +34,12 @@ var examples = map[string]string{
 	"web-acl":       "wafv2:R:A:regional/webacl/example/01234567-89ab-4def-8123-456789abcdef",
 	"protection":    "shield::A:protection/01234567-89ab-4def-8123-456789abcdef",
 	"zone":          "route53:::hostedzone/Z0123456789ABCDEFGHIJ",
+	"accelerator":   "globalaccelerator::A:accelerator/01234567-89ab-4def-8123-456789abcdef",
 	"linked-role":   "iam::A:role/aws-service-role/elasticloadbalancing.amazonaws.com/AWSServiceRoleForElasticLoadBalancing",
+
+	"accelerator-role":     "iam::A:role/aws-service-role/globalaccelerator.amazonaws.com/AWSServiceRoleForGlobalAccelerator",
+	"accelerator-listener": "globalaccelerator::A:accelerator/01234567-89ab-4def-8123-456789abcdef/listener/0123abcd",
+	"endpoint-group":       "globalaccelerator::A:accelerator/01234567-89ab-4def-8123-456789abcdef/listener/0123abcd/endpoint-group/0123456789ab",
 }
 
 // kinds are those of the resources of actions. Actions that are not among them are about none, or about one that policies do not restrict them to.
@@ -56,6 +61,9 @@ var kinds = func() map[string][]string {
 		{elb("AddTags", "RemoveTags"), []string{"application", "network", "target-group"}},
 		{ec2("CreateSecurityGroup", "DeleteSecurityGroup", "CreateTags", "DeleteTags", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"), []string{"group"}},
 		{ec2("GetSecurityGroupsForVpc"), []string{"vpc"}},
+		{aga("CreateListener", "DeleteAccelerator", "DescribeAccelerator", "TagResource", "UntagResource", "UpdateAccelerator"), []string{"accelerator"}},
+		{aga("CreateEndpointGroup", "DeleteListener", "UpdateListener"), []string{"accelerator-listener"}},
+		{aga("AddEndpoints", "DeleteEndpointGroup", "RemoveEndpoints", "UpdateEndpointGroup"), []string{"endpoint-group"}},
 	} {
 		for _, a := range x.actions {
 			all[a] = x.kinds
@@ -69,6 +77,8 @@ func kindsOf(sid, action string) []string {
 	switch {
 	case sid == "CreateInVPC":
 		return []string{"vpc"}
+	case sid == "AcceleratorServiceLinkedRole":
+		return []string{"accelerator-role"}
 	case tagsListeners(sid, action):
 		return []string{"listener", "listener-rule"}
 	}
@@ -183,6 +193,9 @@ func (of Subject) complete(keys map[string][]string, sid, action, resource strin
 		}
 	}
 	set("aws:RequestedRegion", of.Region)
+	if strings.HasPrefix(action, "globalaccelerator:") {
+		set("aws:RequestedRegion", "us-west-2") // the only one with its API
+	}
 	set("aws:SecureTransport", "true")
 	set("aws:PrincipalAccount", of.Account)
 	set("aws:PrincipalArn", of.Role)

@@ -49,6 +49,7 @@ func TestThePolicyOfAControllerAllowsEachThingThatIsAskedFor(t *testing.T) {
 	for _, o := range []Options{
 		{Cluster: "demo", VPC: "vpc-1", Features: Defaults()}, {Features: Defaults()},
 		{Cluster: "demo", VPC: "vpc-1", Bucket: "bucket", Prefix: "lbc", Features: most()},
+		{Cluster: "demo", Features: []Feature{GlobalAccelerator}, Apart: true}, {Features: []Feature{GlobalAccelerator}, Apart: true},
 	} {
 		d := minimal(t, o)
 		questions := Questions(d, subject)

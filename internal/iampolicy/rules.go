@@ -23,6 +23,7 @@ var rules = slices.Concat(balancingRules, computeRules, certificateRules, trustS
 	{sid: "AddOns", feature: Cognito, actions: []string{"cognito-idp:DescribeUserPoolClient"}},
 },
 	classicRules, // decision 16: WAF Classic
+	acceleratorRules,
 )
 
 var balancingRules = []rule{

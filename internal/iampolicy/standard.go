@@ -139,6 +139,7 @@ func Published() map[string]Document {
 	out := map[string]Document{
 		"iam_policy_v1_to_v2_additional.json": Migration("aws"),
 		"iam_policy_certificates.json":        Certificates("aws"),
+		"iam_policy_globalaccelerator.json":   Accelerators("aws"),
 		"iam_policy_targetgroupbindings.json": Bindings("aws"),
 	}
 	for _, p := range Partitions {

@@ -15,6 +15,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -25,7 +26,7 @@ import (
 func Scheme() (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
 	return s, errors.Join(clientgoscheme.AddToScheme(s), v1beta1.AddToScheme(s), v1alpha1.AddToScheme(s),
-		gatewayv1.Install(s), gatewayv1beta1.Install(s), lbcgatewayv1.AddToScheme(s))
+		gatewayv1.Install(s), gatewayv1beta1.Install(s), lbcgatewayv1.AddToScheme(s), agav1beta1.AddToScheme(s))
 }
 
 // A ReadableKind is how a kind is read.
@@ -67,6 +68,8 @@ var Kinds = map[objects.Kind]ReadableKind{
 	objects.LoadBalancerConfiguration: {Object: &lbcgatewayv1.LoadBalancerConfiguration{}, List: &lbcgatewayv1.LoadBalancerConfigurationList{}, Optional: true},
 	objects.TargetGroupConfiguration:  {Object: &lbcgatewayv1.TargetGroupConfiguration{}, List: &lbcgatewayv1.TargetGroupConfigurationList{}, Optional: true},
 	objects.ListenerRuleConfiguration: {Object: &lbcgatewayv1.ListenerRuleConfiguration{}, List: &lbcgatewayv1.ListenerRuleConfigurationList{}, Optional: true},
+
+	objects.GlobalAccelerator: {Object: &agav1beta1.GlobalAccelerator{}, List: &agav1beta1.GlobalAcceleratorList{}, Optional: true},
 }
 
 // References is the index of the informer caches of optional kinds by what their objects name.

@@ -22,6 +22,7 @@ import (
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -64,6 +65,8 @@ var kinds = map[string]func() metav1.Object{
 	"gateway.k8s.aws/v1beta1 TargetGroupConfiguration":  targetGroupConfiguration,
 	"gateway.k8s.aws/v1 ListenerRuleConfiguration":      listenerRuleConfiguration,
 	"gateway.k8s.aws/v1beta1 ListenerRuleConfiguration": listenerRuleConfiguration,
+
+	"aga.k8s.aws/v1beta1 GlobalAccelerator": func() metav1.Object { return new(agav1beta1.GlobalAccelerator) },
 }
 
 // Kinds of the Gateway API, and those that configure it, have one schema in all versions that are served.
@@ -79,7 +82,7 @@ func targetGroupConfiguration() metav1.Object  { return new(configv1.TargetGroup
 func listenerRuleConfiguration() metav1.Object { return new(configv1.ListenerRuleConfiguration) }
 
 // groups are ours.
-var groups = []string{v1beta1.GroupVersion.Group, configv1.GroupVersion.Group}
+var groups = []string{v1beta1.GroupVersion.Group, configv1.GroupVersion.Group, agav1beta1.GroupVersion.Group}
 
 // unread are the kinds of our groups that no View shows.
 var unread = []string{"elbv2.k8s.aws/v1beta1 ALBTargetControlConfig", "elbv2.k8s.aws/v1alpha1 LoadBalancer"}

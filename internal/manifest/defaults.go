@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 )
 
 // firstNodePort begins the range from which the API server gives node ports by default.
@@ -18,7 +20,7 @@ const firstNodePort = 30000
 
 // FillIn gives objects that were read from files what the API server would have given them, as far as front ends look at it:
 // UIDs, the Service type, protocol and target port, node ports in the
-// order of the objects wherever the type of the Service calls for them, the rules and matches of HTTPRoutes, and the name label of
+// order of the objects wherever the type of the Service calls for them, the rules and matches of HTTPRoutes, the defaults of GlobalAccelerators, and the name label of
 // namespaces. Objects that hold such values keep them.
 func FillIn(objects []metav1.Object) {
 	taken := map[int32]bool{}
@@ -55,6 +57,8 @@ func FillIn(objects []metav1.Object) {
 			o.StringData = nil
 		case *gatewayv1.HTTPRoute:
 			fillInRoute(o)
+		case *agav1beta1.GlobalAccelerator:
+			fillInAccelerator(o)
 		case *corev1.Namespace:
 			metav1.SetMetaDataLabel(&o.ObjectMeta, corev1.LabelMetadataName, o.Name)
 		}

@@ -254,3 +254,23 @@ func TestHTTPRoutesFromFilesHaveTheMatchesThatTheAPIServerFillsIn(t *testing.T) 
 		}
 	}
 }
+
+func TestGlobalAcceleratorsFromFilesHaveTheDefaultsOfTheirDefinition(t *testing.T) {
+	t.Parallel()
+	read := func(spec string) []metav1.Object {
+		found, skipped, err := Decode([]byte("apiVersion: aga.k8s.aws/v1beta1\nkind: GlobalAccelerator\nmetadata: {name: web}\nspec: "+spec), "default")
+		if err != nil || len(found) != 1 || len(skipped) > 0 {
+			t.Fatalf("%d found, skipped %v: %v", len(found), skipped, err)
+		}
+		FillIn(found)
+		return found
+	}
+	got := read("{listeners: [{endpointGroups: [{endpoints: [{type: Service, name: web}, {type: Service, name: shop, weight: 0, clientIPPreservationEnabled: false}]}]}]}")
+	want := read("{ipAddressType: IPV4, listeners: [{clientAffinity: NONE, endpointGroups: [{trafficDialPercentage: 100, endpoints: [{type: Service, name: web, weight: 128, clientIPPreservationEnabled: true}, {type: Service, name: shop, weight: 0, clientIPPreservationEnabled: false}]}]}]}")
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if got[0].GetNamespace() != "default" {
+		t.Errorf("namespace %q", got[0].GetNamespace())
+	}
+}

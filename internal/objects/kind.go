@@ -6,6 +6,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 )
@@ -42,6 +43,8 @@ const (
 	LoadBalancerConfiguration Kind = "LoadBalancerConfiguration"
 	TargetGroupConfiguration  Kind = "TargetGroupConfiguration"
 	ListenerRuleConfiguration Kind = "ListenerRuleConfiguration"
+
+	GlobalAccelerator Kind = "GlobalAccelerator"
 )
 
 // RouteKinds are the kinds of routes.
@@ -49,6 +52,7 @@ var RouteKinds = []Kind{HTTPRoute, GRPCRoute, TCPRoute, UDPRoute, TLSRoute}
 
 // groups are the API groups of the kinds that ReferenceGrants may name.
 var groups = map[Kind]string{
+	GlobalAccelerator: agav1beta1.GroupVersion.Group, Ingress: networkingv1.GroupName,
 	Service: corev1.GroupName, Secret: corev1.GroupName, ConfigMap: corev1.GroupName,
 	Gateway: gatewayv1.GroupName, ListenerSet: gatewayv1.GroupName,
 	HTTPRoute: gatewayv1.GroupName, GRPCRoute: gatewayv1.GroupName, TCPRoute: gatewayv1.GroupName, UDPRoute: gatewayv1.GroupName, TLSRoute: gatewayv1.GroupName,
@@ -101,6 +105,8 @@ func KindOf(object any) (Kind, bool) {
 		return TargetGroupConfiguration, true
 	case *lbcgatewayv1.ListenerRuleConfiguration:
 		return ListenerRuleConfiguration, true
+	case *agav1beta1.GlobalAccelerator:
+		return GlobalAccelerator, true
 	}
 	return "", false
 }

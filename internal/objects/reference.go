@@ -41,7 +41,7 @@ func (e *ForeignError) Error() string {
 }
 
 // Get follows a reference of an object. It alone decides, for all front ends, which references across namespaces are permitted: those of
-// kinds of the Gateway API where a ReferenceGrant in the namespace of the named object says so, and those of cluster-scoped objects. Objects of
+// kinds of the Gateway API and of GlobalAccelerators where a ReferenceGrant in the namespace of the named object says so, and those of cluster-scoped objects. Objects of
 // kinds without a form of permission, such as Ingresses and Services, may refer to objects of their own namespace only.
 // The error is ErrAbsent, a *ForeignError, which does not depend on whether the object exists, or that of View.Why, of the object or of the
 // ReferenceGrants.
@@ -68,7 +68,7 @@ func Get[T metav1.Object](v *View, from From, to Ref) (T, error) {
 func granted(v *View, from From, to Ref) bool {
 	fromGroup := groups[from.Kind]
 	toGroup, ok := groups[to.Kind]
-	if fromGroup != gatewayv1.GroupName || !ok {
+	if fromGroup != gatewayv1.GroupName && from.Kind != GlobalAccelerator || !ok {
 		return false
 	}
 	return slices.ContainsFunc(List[*gatewayv1beta1.ReferenceGrant](v, ReferenceGrant, to.Namespace), func(g *gatewayv1beta1.ReferenceGrant) bool {

@@ -4,6 +4,7 @@
 package status
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -46,12 +47,18 @@ func EventOf(d diag.Diagnostic) Event {
 	if d.Object.Kind == "TargetGroupBinding" && (reason == diag.FailedBuildModel || reason == diag.FailedDeployModel || reason == diag.FailedLoadGroupID) {
 		reason = diag.FailedReconcile // bindings have this reason only
 	}
+	if d.Object.Kind == "GlobalAccelerator" {
+		reason = cmp.Or(acceleratorReasons[reason], reason)
+	}
 	e := Event{Type: corev1.EventTypeWarning, Reason: string(reason), Message: prefixes[reason] + d.Message()}
 	if d.Class == diag.Note && (reason == diag.NoteReason || reason == diag.DryRunReason) {
 		e.Type = corev1.EventTypeNormal
 	}
 	return e
 }
+
+// acceleratorReasons are the reasons of events of GlobalAccelerators that others of the existing controller do not have.
+var acceleratorReasons = map[diag.EventReason]diag.EventReason{diag.FailedDeployModel: diag.FailedDeploy, diag.FailedLoadGroupID: diag.FailedEndpointLoad}
 
 // Record records an event about an object, which is given by name.
 type Record func(object diag.Object, e Event)

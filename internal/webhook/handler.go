@@ -16,6 +16,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
@@ -35,6 +36,7 @@ const (
 	ServerIDPath        = "/mutate-v1-pod-server-id"
 	AgentNamespacePath  = "/mutate-alb-target-control-namespace-v1-pod"
 	AgentObjectPath     = "/mutate-alb-target-control-object-v1-pod"
+	AcceleratorPath     = "/validate-aga-k8s-aws-v1beta1-globalaccelerator"
 )
 
 // Options of the handlers.
@@ -43,6 +45,9 @@ type Options struct {
 	// LoadBalancerClass is set on Services without one; empty: it is not.
 	LoadBalancerClass string
 	VPC               string // of the cluster
+	Region            string // of the cluster
+	// Accelerators reports whether GlobalAccelerators are served, and so validated.
+	Accelerators bool
 	// Cached makes a view of the caches.
 	Cached func(ctx context.Context) *objects.View
 	// Live makes a view of the objects that the API server returns. failed returns the error of a read that was not answered by NotFound.
@@ -100,6 +105,11 @@ func Handlers(o Options) map[string]http.Handler {
 	}
 	if o.AgentConfig != nil {
 		handlers[AgentNamespacePath], handlers[AgentObjectPath] = agents(o), agents(o)
+	}
+	if o.Accelerators {
+		handlers[AcceleratorPath] = handler(o, AcceleratorPath, false, func(_ context.Context, _ *objects.View, old, ga *agav1beta1.GlobalAccelerator) admission.Response {
+			return admission.GlobalAccelerator(o.Region, old, ga)
+		})
 	}
 	return handlers
 }

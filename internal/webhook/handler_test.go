@@ -46,7 +46,7 @@ func raw(t *testing.T, text string) runtime.RawExtension {
 func options(cached, live []metav1.Object, liveErr error, refused *[]string) Options {
 	return Options{
 		Ingress:           admission.IngressConfig{Config: ingress.Config{IngressClass: "alb"}},
-		LoadBalancerClass: "service.k8s.aws/nlb", VPC: "vpc-01234567",
+		LoadBalancerClass: "service.k8s.aws/nlb", VPC: "vpc-01234567", Region: "us-west-2", Accelerators: true,
 		Cached: func(context.Context) *objects.View { return objects.FromObjects(cached) },
 		Live: func(context.Context) (*objects.View, func() error) {
 			return objects.FromObjects(live), func() error { return liveErr }
@@ -111,6 +111,7 @@ func TestRequestsAreAnsweredAsTheAPIServerAsks(t *testing.T) {
 		{name: "a pod that is to wait for its target", path: PodPath, operation: "CREATE", object: "metadata: {labels: {app: web}}", allowed: true, patch: `[{"op":"add","path":"/spec/readinessGates","value":[{"conditionType":"target-health.elbv2.k8s.aws/web"}]}]`},
 		{name: "a pod of nobody", path: PodPath, operation: "CREATE", object: "metadata: {labels: {app: x}}", allowed: true},
 		{name: "a pod that is edited", path: PodPath, operation: "UPDATE", old: "metadata: {}", object: "metadata: {labels: {app: web}}", allowed: true},
+		{name: "an accelerator", path: AcceleratorPath, operation: "UPDATE", old: "spec: {}", object: "spec: {listeners: [{protocol: TCP}]}", code: 403, says: "listener port ranges must be specified", refused: AcceleratorPath + " checkListeners"},
 		{name: "a pod that serves QUIC", path: ServerIDPath, operation: "CREATE", object: "{metadata: {annotations: {" + serverid.Annotation + ": app}}, spec: {containers: [{name: app}]}}", allowed: true,
 			patch: `[{"op":"add","path":"/spec/containers/0/env","value":[{"name":"ID","value":"AAAAAAAAAAc="}]}]`},
 		{name: "a pod that serves no QUIC", path: ServerIDPath, operation: "CREATE", object: "spec: {containers: [{name: app}]}", allowed: true},
@@ -130,6 +131,16 @@ func TestRequestsAreAnsweredAsTheAPIServerAsks(t *testing.T) {
 				t.Errorf("%+v, want %d %q", r.Result, tc.code, tc.says)
 			}
 		})
+	}
+}
+
+func TestGlobalAcceleratorsAreValidatedWhereTheyAreServed(t *testing.T) {
+	t.Parallel()
+	var refused []string
+	o := options(nil, nil, nil, &refused)
+	o.Accelerators = false
+	if _, ok := Handlers(o)[AcceleratorPath]; ok {
+		t.Error("there is a handler without the gate")
 	}
 }
 

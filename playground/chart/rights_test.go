@@ -75,7 +75,10 @@ func needed(t *testing.T) rights {
 	need.add("elbv2.k8s.aws", "targetgroupbindings/status", "patch")
 	need.add("elbv2.k8s.aws", "loadbalancers", "create", "patch", "delete", "get", "list") // controller/lbstatus
 	need.add("elbv2.k8s.aws", "loadbalancers/status", "patch")
-	need.add("", "pods/status", "patch") // controller/targethealth
+	need.add("", "pods/status", "patch")                                           // controller/targethealth
+	need.add("aga.k8s.aws", "globalaccelerators", "get", "list", "watch", "patch") // with gate GlobalAcceleratorController
+	need.add("aga.k8s.aws", "globalaccelerators/status", "patch")
+	need.add("apiextensions.k8s.io", "customresourcedefinitions globalaccelerators.aga.k8s.aws", "get")
 	return need
 }
 

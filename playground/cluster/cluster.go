@@ -30,6 +30,8 @@ type Options struct {
 	CRDs string
 	// Rights is a file or directory with the controller's ServiceAccount and what it may do; empty: none.
 	Rights string
+	// GlobalAccelerator keeps the definition of GlobalAccelerators in CRDs, which no chart brings.
+	GlobalAccelerator bool
 	// GatewayAPI installs the definitions of the Gateway API and the GatewayClasses alb, nlb and auto. Without it, CRDs leaves the
 	// controller's own kinds for Gateways out too.
 	GatewayAPI bool

@@ -123,6 +123,9 @@ func definitions(o Options) (crds, classes []*unstructured.Unstructured, err err
 	if crds, err = definitionsIn(o.CRDs); err != nil {
 		return nil, nil, err
 	}
+	if !o.GlobalAccelerator {
+		crds = slices.DeleteFunc(crds, isAccelerator)
+	}
 	if !o.GatewayAPI {
 		return slices.DeleteFunc(crds, gatewayapi.IsOwn), nil, nil
 	}
@@ -148,6 +151,12 @@ func definitionsIn(dir string) ([]*unstructured.Unstructured, error) {
 	}
 	all, err := ReadManifests(files...)
 	return slices.DeleteFunc(all, func(o *unstructured.Unstructured) bool { return !isDefinition(o) }), err
+}
+
+// isAccelerator reports whether a CustomResourceDefinition defines GlobalAccelerators.
+func isAccelerator(crd *unstructured.Unstructured) bool {
+	group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
+	return group == "aga.k8s.aws"
 }
 
 func isDefinition(o *unstructured.Unstructured) bool {

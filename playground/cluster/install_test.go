@@ -95,6 +95,25 @@ func TestManifestsThatCannotBeReadAreNamed(t *testing.T) {
 	}
 }
 
+func TestGlobalAcceleratorsAreDefinedWhereTheyAreAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, with := range []bool{true, false} {
+		crds, _, err := definitions(Options{CRDs: "../../config/crd", GlobalAccelerator: with})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, crd := range crds {
+			if crd.GetName() == "globalaccelerators.aga.k8s.aws" {
+				n++
+			}
+		}
+		if (n == 1) != with || len(crds) < 4 {
+			t.Errorf("with %t: %d, of %d definitions", with, n, len(crds))
+		}
+	}
+}
+
 func TestWithoutTheGatewayAPINoneOfItsDefinitionsAndOursIsInstalled(t *testing.T) {
 	t.Parallel()
 	for _, with := range []bool{true, false} {

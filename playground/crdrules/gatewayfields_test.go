@@ -22,7 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
-// configuration is the definition of a kind that configures Gateways.
+// configuration is the definition of a kind.
 type configuration struct {
 	structural *schema.Structural
 	validator  validation.SchemaValidator
@@ -45,30 +45,38 @@ func (c *configuration) check(t *testing.T, o map[string]any) string {
 func configurations(t *testing.T, root repository.Root) map[string]*configuration {
 	t.Helper()
 	out := map[string]*configuration{}
-	for _, plural := range []string{"loadbalancerconfigurations", "targetgroupconfigurations", "listenerruleconfigurations"} {
-		text, err := os.ReadFile(filepath.Join(root.CRDs(), "gateway.k8s.aws_"+plural+".yaml"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var crd apiextensionsv1.CustomResourceDefinition
-		if err := yaml.Unmarshal(text, &crd); err != nil {
-			t.Fatal(err)
-		}
-		var props apiextensions.JSONSchemaProps
-		if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(crd.Spec.Versions[0].Schema.OpenAPIV3Schema, &props, nil); err != nil {
-			t.Fatal(err)
-		}
-		s, err := schema.NewStructural(&props)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, _, err := validation.NewSchemaValidator(&props)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[crd.Spec.Names.Kind] = &configuration{s, v, cel.NewValidator(s, true, celconfig.PerCallLimit)}
+	for kind, plural := range map[string]string{
+		"LoadBalancerConfiguration": "loadbalancerconfigurations", "TargetGroupConfiguration": "targetgroupconfigurations", "ListenerRuleConfiguration": "listenerruleconfigurations",
+	} {
+		out[kind] = definition(t, root, "gateway.k8s.aws_"+plural)
 	}
 	return out
+}
+
+// definition is the first version of a definition in a file of config/crd.
+func definition(t *testing.T, root repository.Root, file string) *configuration {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root.CRDs(), file+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var crd apiextensionsv1.CustomResourceDefinition
+	if err := yaml.Unmarshal(text, &crd); err != nil {
+		t.Fatal(err)
+	}
+	var props apiextensions.JSONSchemaProps
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(crd.Spec.Versions[0].Schema.OpenAPIV3Schema, &props, nil); err != nil {
+		t.Fatal(err)
+	}
+	s, err := schema.NewStructural(&props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, _, err := validation.NewSchemaValidator(&props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &configuration{s, v, cel.NewValidator(s, true, celconfig.PerCallLimit)}
 }
 
 // fields are the paths of a schema, with whether each has fields of its own. A selector of labels is Kubernetes'.
@@ -158,16 +166,7 @@ func TestEveryFieldOfConfigurationsOfGatewaysHasAValidAndAnInvalidCase(t *testin
 			set(o["spec"], "spec", known[kind], valid[kind])
 		}
 	}
-	for _, r := range refusals(t) {
-		if _, ok := known[r.Kind][r.Field]; !ok {
-			t.Errorf("%s has no field %s", r.Kind, r.Field)
-			continue
-		}
-		if says := all[r.Kind].check(t, map[string]any{"spec": r.Spec}); !strings.Contains(says, r.Says) || r.Says == "" {
-			t.Errorf("%s %s: refused with %q, want %q", r.Kind, r.Field, says, r.Says)
-		}
-		invalid[r.Kind][r.Field] = true
-	}
+	testRefusals(t, "gateway-refused.yaml", all, known, func(kind, path string) { invalid[kind][path] = true })
 	for kind, of := range known {
 		for _, path := range slices.Sorted(maps.Keys(of)) {
 			// Properties of routes are those of the default configuration, field by field.
@@ -190,9 +189,24 @@ type refusal struct {
 	Says  string         `json:"says"`
 }
 
-func refusals(t *testing.T) (out []refusal) {
+// testRefusals has the schemas refuse the specs of a file, and tells of the fields of each.
+func testRefusals(t *testing.T, file string, all map[string]*configuration, known map[string]map[string]bool, refused func(kind, path string)) {
 	t.Helper()
-	text, err := os.ReadFile("testdata/gateway-refused.yaml")
+	for _, r := range refusals(t, file) {
+		if _, ok := known[r.Kind][r.Field]; !ok {
+			t.Errorf("%s has no field %s", r.Kind, r.Field)
+			continue
+		}
+		if says := all[r.Kind].check(t, map[string]any{"spec": r.Spec}); !strings.Contains(says, r.Says) || r.Says == "" {
+			t.Errorf("%s %s: refused with %q, want %q", r.Kind, r.Field, says, r.Says)
+		}
+		refused(r.Kind, r.Field)
+	}
+}
+
+func refusals(t *testing.T, file string) (out []refusal) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", file))
 	if err != nil {
 		t.Fatal(err)
 	}

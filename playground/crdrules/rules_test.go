@@ -185,6 +185,7 @@ func TestTheRulesOfTheCRDsRefuseWhatTheWebhooksDo(t *testing.T) {
 	}
 	rows = append(rows, gatewayRows("v1")...)
 	rows = append(rows, gatewayRows("v1beta1")...)
+	rows = append(rows, acceleratorRows()...)
 	for _, tc := range rows {
 		r := all[tc.kind]
 		if r == nil {

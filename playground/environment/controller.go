@@ -113,6 +113,9 @@ func (e *Environment) startReplica(r replica, usual, further []string) (replica,
 	if err != nil {
 		return replica{}, err
 	}
+	if e.options.GlobalAccelerator {
+		usual = append(slices.Clone(usual), "--feature-gates=GlobalAcceleratorController=true") // those of the options are added to it
+	}
 	args := slices.Concat(usual, []string{
 		"--kubeconfig=" + kubeconfig, "--leader-election-namespace=kube-system", "--health-probe-bind-addr=" + r.health, "--metrics-bind-addr=" + r.metrics,
 	}, e.options.ControllerArgs, further)

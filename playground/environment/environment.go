@@ -38,6 +38,8 @@ type Options struct {
 	Manifests []string
 	// WithoutGatewayAPI leaves the definitions of the Gateway API, the controller's own for it, and the GatewayClasses out.
 	WithoutGatewayAPI bool
+	// GlobalAccelerator installs the definition of GlobalAccelerators and has the controller serve them.
+	GlobalAccelerator bool
 	// Release has the controller installed as the Helm chart does it; nil: by the rights of package cluster and config/webhook.
 	Release *Release
 	// Requests is a file that gets an audit event for each request of the controller to the API server; empty: none.
@@ -119,7 +121,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
 		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release, Firewall: e.Simulator.Admits,
-		CRDs: o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI, DualStack: o.DualStack, Manifests: o.Manifests, Installation: installation, Requests: o.Requests, Launcher: e.launcher(), Logf: nodeLog.Printf,
+		CRDs: o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI, GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, Manifests: o.Manifests, Installation: installation, Requests: o.Requests, Launcher: e.launcher(), Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})
 	if err != nil {

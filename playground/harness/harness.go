@@ -46,6 +46,8 @@ type Options struct {
 	NoController bool
 	// WithoutGatewayAPI leaves the definitions of the Gateway API and of the controller for it out. It counts for all tests, as Account does.
 	WithoutGatewayAPI bool
+	// GlobalAccelerator installs the definition of GlobalAccelerators and has the controller serve them. It counts for all tests, as Account does.
+	GlobalAccelerator bool
 	// Release has the controller installed as the Helm chart does it. It counts for all tests, as Account does.
 	Release *environment.Release
 	// Requests has the API server record each request of the controller: see Cluster.Requests. It counts for all tests, as Account does.
@@ -100,7 +102,7 @@ func Start(t testing.TB, o Options) *Cluster {
 	defer shared.Unlock()
 	if c := shared.cluster; c != nil {
 		if o.Account != shared.options.Account || o.Profile != shared.options.Profile || o.NoController != shared.options.NoController || o.Release != shared.options.Release || o.WithoutGatewayAPI != shared.options.WithoutGatewayAPI ||
-			o.Speed != shared.options.Speed || o.Policy != shared.options.Policy || o.Requests != shared.options.Requests || o.DualStack != shared.options.DualStack {
+			o.GlobalAccelerator != shared.options.GlobalAccelerator || o.Speed != shared.options.Speed || o.Policy != shared.options.Policy || o.Requests != shared.options.Requests || o.DualStack != shared.options.DualStack {
 			t.Fatalf("the playground of this test binary was started with %+v, this test wants %+v: put it into a package of its own", shared.options, o)
 		}
 		if !o.NoController && (!slices.Equal(c.args, o.ExtraArgs) || c.controllerEnded()) {
@@ -170,7 +172,7 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		}
 	}()
 	options := environment.Options{
-		Dir: dir, Repo: root, Profile: o.Profile, Release: o.Release, WithoutGatewayAPI: o.WithoutGatewayAPI, DualStack: o.DualStack, HealthInterval: 100 * time.Millisecond, HealthTimeout: 5 * time.Second,
+		Dir: dir, Repo: root, Profile: o.Profile, Release: o.Release, WithoutGatewayAPI: o.WithoutGatewayAPI, GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, HealthInterval: 100 * time.Millisecond, HealthTimeout: 5 * time.Second,
 		Grace: time.Minute,
 	}
 	if o.Speed > 0 {

@@ -87,6 +87,8 @@ func missingDefinitions(f *Facts) (out []Finding) {
 		switch {
 		case strings.HasSuffix(name, ".gateway.k8s.aws") && withoutGatewayAPI(f) != "":
 			continue // as the chart leaves them out
+		case strings.HasSuffix(name, ".aga.k8s.aws") && !f.Settings.Accelerators:
+			continue // the chart does not bring it
 		case strings.HasPrefix(name, "loadbalancers."):
 			severity = Warning
 		case strings.HasPrefix(name, "albtargetcontrolconfigs."):

@@ -65,6 +65,7 @@ type Settings struct {
 	Cluster, Region, VPC string
 	Account, Caller      string // the id of the account and the ARN of the credentials; known with source Account
 	Subnets              SubnetSettings
+	Accelerators         bool // GlobalAccelerators are served
 }
 
 // SubnetSettings are the feature gates of the discovery of subnets.

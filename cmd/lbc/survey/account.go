@@ -76,6 +76,7 @@ func (r *reader) account(ctx context.Context, s state) (put, error) {
 			Subnets: doctor.SubnetSettings{
 				CheckClusterTag: c.Gates.Enabled(config.SubnetsClusterTagCheck), ByReachability: c.Gates.Enabled(config.SubnetDiscoveryByReachable), SingleSubnet: c.Gates.Enabled(config.ALBSingleSubnet),
 			},
+			Accelerators: c.ServesAccelerators(),
 		}
 	}, nil
 }

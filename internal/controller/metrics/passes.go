@@ -35,6 +35,16 @@ const (
 	BindingControllerLabel = "targetGroupBinding"
 )
 
+// The stages of a pass over a GlobalAccelerator, by AcceleratorControllerLabel.
+const (
+	StageAcceleratorLoad       = "fetch_globalAccelerator"
+	StageAcceleratorFinalizer  = "add_finalizers"
+	StageAcceleratorBuild      = "build_model"
+	StageAcceleratorDeploy     = "deploy_stack"
+	StageAcceleratorReconcile  = "reconcile_globalaccelerator" // the whole pass
+	AcceleratorControllerLabel = "globalAccelerator"
+)
+
 // StartStage starts to measure a stage of a pass, by the labels of the controller and the stage; end ends it.
 func (m *Metrics) StartStage(controller, stage string) (end func()) {
 	begun := time.Now()

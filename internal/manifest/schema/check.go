@@ -102,8 +102,7 @@ func (s *Schema) checkString(v string, add func(remedy, format string, args ...a
 	}
 	if n := int64(utf8.RuneCountInString(v)); s.MinLength != nil && n < *s.MinLength || s.MaxLength != nil && n > *s.MaxLength {
 		add("write a value of another length", "it has %d characters, not %s", n, bounds(s.MinLength, s.MaxLength))
-	}
-	if s.Pattern != "" {
+	} else if s.Pattern != "" {
 		if p, err := regexp.Compile(s.Pattern); err == nil && !p.MatchString(v) {
 			add("write a value that matches", "%q does not match %s", v, s.Pattern)
 		}

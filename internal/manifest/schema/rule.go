@@ -14,7 +14,7 @@ type form struct {
 	holds func(self any, arg []string) bool
 }
 
-// forms are the forms of rules in the definitions of this project. CEL itself would be a dependency for twenty-five rules.
+// forms are the forms of rules in the definitions of this project. CEL itself would be a dependency for twenty-eight rules.
 var forms = []form{
 	{regexp.MustCompile(`\boldSelf\b`), func(any, []string) bool { return true }}, // what is checked here is new
 	{regexp.MustCompile(`^has\(self\.(\w+)\) != has\(self\.(\w+)\)$`), func(self any, arg []string) bool {
@@ -61,6 +61,14 @@ var forms = []form{
 	{regexp.MustCompile(`^\(self >= 200 && self <= 299\) \|\| \(self >= 400 && self <= 599\)$`), func(self any, _ []string) bool {
 		n, _ := self.(float64)
 		return n >= 200 && n <= 299 || n >= 400 && n <= 599
+	}},
+	{regexp.MustCompile(`^self\.(\w+) <= self\.(\w+)$`), func(self any, arg []string) bool {
+		a, isA := field(self, arg[0]).(float64)
+		b, isB := field(self, arg[1]).(float64)
+		return !isA || !isB || a <= b // what is missing is a problem of its own
+	}},
+	{regexp.MustCompile(`^self\.(\w+) (!=|==) '([^']*)' \|\| \(has\(self\.(\w+)\) && !has\(self\.(\w+)\)\)$`), func(self any, arg []string) bool {
+		return !has(self, arg[0]) || (field(self, arg[0]) == arg[2]) == (arg[1] == "==") || has(self, arg[3]) && !has(self, arg[4])
 	}},
 }
 

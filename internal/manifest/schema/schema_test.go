@@ -34,25 +34,27 @@ func definitions(t *testing.T) map[string]Definition {
 }
 
 // testdata of playground/crdrules has for each field a value that the API server's own validation refuses.
-func TestWhatTheAPIServerRefusesOfConfigurationsOfGatewaysIsAProblem(t *testing.T) {
+func TestWhatTheAPIServerRefusesByTheSchemaIsAProblem(t *testing.T) {
 	t.Parallel()
 	all := definitions(t)
-	text, err := os.ReadFile("../../../playground/crdrules/testdata/gateway-refused.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var cases []struct {
-		Kind, Field, Says string
-		Spec              map[string]any
-	}
-	if err := yaml.Unmarshal(text, &cases); err != nil || len(cases) < 50 {
-		t.Fatal(len(cases), err)
-	}
-	for _, c := range cases {
-		d := all[c.Kind]
-		problems := d.Schema.Check(map[string]any{"spec": c.Spec})
-		if len(problems) != 1 || problems[0].Text == "" || problems[0].Remedy == "" {
-			t.Errorf("%s %s: %d problems, want one: %v", c.Kind, c.Field, len(problems), problems)
+	for file, least := range map[string]int{"gateway-refused.yaml": 50, "accelerator-refused.yaml": 30} {
+		text, err := os.ReadFile("../../../playground/crdrules/testdata/" + file) //nolint:gosec // ours
+		if err != nil {
+			t.Fatal(err)
+		}
+		var cases []struct {
+			Kind, Field, Says string
+			Spec              map[string]any
+		}
+		if err := yaml.Unmarshal(text, &cases); err != nil || len(cases) < least {
+			t.Fatal(len(cases), err)
+		}
+		for _, c := range cases {
+			d := all[c.Kind]
+			problems := d.Schema.Check(map[string]any{"spec": c.Spec})
+			if len(problems) != 1 || problems[0].Text == "" || problems[0].Remedy == "" {
+				t.Errorf("%s %s: %d problems, want one: %v", c.Kind, c.Field, len(problems), problems)
+			}
 		}
 	}
 }
@@ -115,7 +117,7 @@ func TestEveryRuleOfTheDefinitionsHasAFormThatIsKnown(t *testing.T) {
 	for _, d := range definitions(t) {
 		walk(d.Schema)
 	}
-	if rules != 25 {
+	if rules != 28 {
 		t.Errorf("%d rules", rules)
 	}
 }
@@ -149,6 +151,11 @@ func TestProblemsNameTheirPlace(t *testing.T) {
 		"kind: IngressClassParams\nspec: {group: {name: " + strings.Repeat("a", 61) + ", shards: 2}}":                                                                                      "spec.group: the name of a group with shards has 60 characters at most",
 		"kind: IngressClassParams\nspec: {group: {name: " + strings.Repeat("a", 61) + ", shards: 1}}":                                                                                      "",
 		"kind: IngressClassParams\nspec: {group: {shards: 2}}":                                                                                                                             "spec.group: name is missing",
+		"kind: GlobalAccelerator\nspec: {listeners: [{portRanges: [{fromPort: 90, toPort: 80}]}]}":                                                                                         "spec.listeners[0].portRanges[0]: FromPort must be less than or equal to ToPort",
+		"kind: GlobalAccelerator\nspec: {listeners: [{endpointGroups: [{endpoints: [{type: EndpointID, name: web}]}]}]}":                                                                   "spec.listeners[0].endpointGroups[0].endpoints[0]: endpointID is required",
+		"kind: GlobalAccelerator\nspec: {listeners: [{endpointGroups: [{endpoints: [{type: Service, endpointID: eipalloc-1}]}]}]}":                                                         "spec.listeners[0].endpointGroups[0].endpoints[0]: name is required",
+		"kind: GlobalAccelerator\nspec: {listeners: [{endpointGroups: [{endpoints: [{type: Service, name: web, namespace: shop}]}]}]}":                                                     "",
+		"kind: GlobalAccelerator\nspec: {listeners: [{endpointGroups: [{endpoints: [{type: EndpointID, endpointID: eipalloc-1}]}]}]}":                                                      "",
 		"kind: IngressClassParams\nspec: {subnets: {tags: {a: [b]}}}":                                                                                                                      "",
 	} {
 		var o map[string]any

@@ -34,6 +34,7 @@ type launch struct {
 	listen         string
 	noController   bool
 	noGatewayAPI   bool
+	accelerators   bool
 	families       string
 	manifests      []string
 	from           string
@@ -57,6 +58,7 @@ func (l *launch) addFlags(c *cobra.Command) {
 	f.IntVar(&l.replicas, "replicas", 1, "number of controllers; more than one are installed by the chart, and elect a leader")
 	f.BoolVar(&l.noController, "no-controller", false, "start everything but the controller")
 	f.BoolVar(&l.noGatewayAPI, "without-gateway-api", false, "start a cluster without the Gateway API: no definitions of its kinds and of the controller's for it, no GatewayClasses")
+	f.BoolVar(&l.accelerators, "global-accelerator", false, "install the definition of GlobalAccelerators, and have the controller serve them")
 	f.StringVar(&l.families, "ip-families", "ipv4", "IP families of nodes, pods and Services: ipv4, or ipv4,ipv6")
 	f.StringVar(&l.listen, "aws-listen", "", "address of the simulated AWS API (default: a free port of 127.0.0.1)")
 	f.DurationVar(&l.startTimeout, "start-timeout", 2*time.Minute, "maximum time for the start")
@@ -64,7 +66,7 @@ func (l *launch) addFlags(c *cobra.Command) {
 
 // options turns the flags into what an environment needs.
 func (l *launch) options(dir state.Dir, root repository.Root) (environment.Options, error) {
-	o := environment.Options{Dir: string(dir), Repo: root, ControllerArgs: l.controllerArgs, Manifests: l.manifests, WithoutGatewayAPI: l.noGatewayAPI, Listen: l.listen,
+	o := environment.Options{Dir: string(dir), Repo: root, ControllerArgs: l.controllerArgs, Manifests: l.manifests, WithoutGatewayAPI: l.noGatewayAPI, GlobalAccelerator: l.accelerators, Listen: l.listen,
 		Speed: 1} // a clock that "playground clock" can move
 	if _, err := cluster.ReadManifests(l.manifests...); err != nil {
 		return o, fmt.Errorf("--install: %w", err)

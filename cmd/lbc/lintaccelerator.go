@@ -1,0 +1,44 @@
+package main
+
+import (
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/accelerator/check"
+	"github.com/k8s-lbc/lbc/internal/config"
+)
+
+// acceleratorFindings are the findings about a GlobalAccelerator: what its webhook refuses and warns of at the creation. The
+// region of the built-in account does not count.
+func (o *lintOptions) acceleratorFindings(src *source, p placed, ga *agav1beta1.GlobalAccelerator) (out []finding) {
+	region := o.config.Region
+	if src.builtIn {
+		region = ""
+	}
+	for _, f := range check.Spec(&ga.Spec, ga.Namespace, region) {
+		x := findingAt(p, f.Diagnostic(ga))
+		if f.Uncertain {
+			x.Severity = severityWarning
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// unservedAccelerators are findings about GlobalAccelerators that have no effect with the flags of the controller.
+func (o *lintOptions) unservedAccelerators(src *source) (out []finding) {
+	if o.config.ServesAccelerators() {
+		return nil
+	}
+	for _, p := range src.fromFiles {
+		if _, ok := p.object.(*agav1beta1.GlobalAccelerator); !ok {
+			continue
+		}
+		f := finding{File: p.file, Line: p.line(""), Severity: severityWarning, Object: nameOf(p.object), Reason: codeIgnoredKind}
+		f.Message = "it has no effect: feature gate " + string(config.GlobalAcceleratorController) + " is off"
+		f.Remedy = "start the controller with --feature-gates=" + string(config.GlobalAcceleratorController) + "=true, and name the flag here, too"
+		if notice := o.config.AcceleratorNotice(); notice != "" {
+			f.Message, f.Remedy = "it has no effect: "+notice, "remove it, or make the accelerator from a cluster in another region"
+		}
+		out = append(out, f)
+	}
+	return out
+}

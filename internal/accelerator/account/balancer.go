@@ -1,0 +1,159 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/internal/accelerator"
+	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+)
+
+// Lifetimes of answers about load balancers.
+const (
+	// balancerFor is how long an answer counts. The name of a load balancer is never another one's, so that only settings can have changed.
+	balancerFor = time.Hour
+	// problemFor is how long a name without a load balancer is not asked for again.
+	problemFor = 10 * time.Second
+	// maxBalancers bounds the answers; beyond it, all are forgotten.
+	maxBalancers = 2000
+)
+
+// balancers are answers about load balancers, by the key of the need.
+type balancers struct {
+	mu    sync.Mutex
+	hosts map[string]answer
+}
+
+type answer struct {
+	declare.Balancer
+	until time.Time
+}
+
+// Balancers answers needs. An answer that AWS does not give has a Problem; one that it gave before serves on.
+func (a *Account) Balancers(ctx context.Context, needs []declare.Need) declare.Answers {
+	out := declare.Answers{}
+	for _, n := range needs {
+		out[n.Key()] = a.balancer(ctx, n)
+	}
+	return out
+}
+
+func (a *Account) balancer(ctx context.Context, n declare.Need) declare.Balancer {
+	b, now, key := &a.balancers, a.now(), n.Key()
+	if n.Listeners {
+		key += " with listeners"
+	}
+	b.mu.Lock()
+	before, known := b.hosts[key]
+	b.mu.Unlock()
+	if known && now.Before(before.until) {
+		return before.Balancer
+	}
+	found, err := a.look(ctx, n)
+	until := now.Add(balancerFor)
+	if err != nil {
+		found, until = declare.Balancer{Problem: err.Error()}, now.Add(problemFor)
+		if known && before.Problem == "" {
+			found = before.Balancer
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.hosts) >= maxBalancers {
+		clear(b.hosts)
+	}
+	b.hosts[key] = answer{found, until}
+	return found
+}
+
+// NameOf is the name of the load balancer in its DNS name: internal-NAME-HASH.REGION.elb.amazonaws.com, NAME-HASH.elb.REGION.amazonaws.com, perhaps after "dualstack.".
+// "" = it is not one.
+func NameOf(host string) string {
+	host = strings.TrimPrefix(strings.ToLower(host), "dualstack.")
+	label, rest, _ := strings.Cut(host, ".")
+	at := strings.LastIndexByte(label, '-')
+	if at < 1 || !strings.Contains(rest, "elb.") {
+		return ""
+	}
+	return strings.TrimPrefix(label[:at], "internal-")
+}
+
+// look asks AWS for one load balancer.
+func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, error) {
+	in := &elbv2.DescribeLoadBalancersInput{}
+	name := NameOf(n.Host)
+	switch {
+	case n.ARN != "":
+		in.LoadBalancerArns = []string{n.ARN}
+	case name != "":
+		in.Names = []string{name} // names with capitals are found, too: AWS compares them without regard to case
+	}
+	var found *elbv2types.LoadBalancer
+	for found == nil {
+		page, err := a.clients.ELBV2.DescribeLoadBalancers(ctx, in)
+		if err != nil {
+			return declare.Balancer{}, problem("DescribeLoadBalancers", err)
+		}
+		for i := range page.LoadBalancers {
+			if lb := &page.LoadBalancers[i]; n.ARN != "" || strings.EqualFold(strings.TrimPrefix(n.Host, "dualstack."), aws.ToString(lb.DNSName)) {
+				found = lb
+			}
+		}
+		if in.Marker = page.NextMarker; found == nil && in.Marker == nil {
+			return declare.Balancer{}, fmt.Errorf("AWS has no load balancer with the name %s", n.Host)
+		}
+	}
+	if s := found.State; n.Host != "" && s != nil && s.Code == elbv2types.LoadBalancerStateEnumProvisioning {
+		return declare.Balancer{}, fmt.Errorf("AWS is still making the load balancer %s, and takes it as an endpoint once it is active", aws.ToString(found.LoadBalancerName))
+	}
+	out := declare.Balancer{
+		ARN: aws.ToString(found.LoadBalancerArn), Network: found.Type == elbv2types.LoadBalancerTypeEnumNetwork, SecurityGroups: len(found.SecurityGroups) > 0,
+		DualStack: strings.HasPrefix(string(found.IpAddressType), "dualstack"),
+	}
+	if n.Listeners {
+		return out, a.lookListeners(ctx, &out)
+	}
+	return out, nil
+}
+
+func (a *Account) lookListeners(ctx context.Context, b *declare.Balancer) error {
+	in := &elbv2.DescribeListenersInput{LoadBalancerArn: aws.String(b.ARN)}
+	for {
+		page, err := a.clients.ELBV2.DescribeListeners(ctx, in)
+		if err != nil {
+			return problem("DescribeListeners", err)
+		}
+		for _, l := range page.Listeners {
+			p := declare.Port{Protocol: accelerator.TCP, Port: aws.ToInt32(l.Port)}
+			switch l.Protocol {
+			case elbv2types.ProtocolEnumHttp, elbv2types.ProtocolEnumHttps, elbv2types.ProtocolEnumTcp, elbv2types.ProtocolEnumTls:
+			case elbv2types.ProtocolEnumUdp:
+				p.Protocol = accelerator.UDP
+			default:
+				b.PortProblem = fmt.Sprintf("its listener of port %d has protocol %s, which is not supported by Global Accelerator", p.Port, l.Protocol)
+			}
+			b.Ports = append(b.Ports, p)
+		}
+		if in.Marker = page.NextMarker; in.Marker == nil {
+			break
+		}
+	}
+	if len(b.Ports) == 0 {
+		b.PortProblem = "it has no listeners"
+	}
+	return nil
+}
+
+// problem is the error of a call in the words of findings.
+func problem(operation string, err error) error {
+	d := cloud.Problem(operation, err)
+	return fmt.Errorf("%s", d.Text)
+}

@@ -1,0 +1,418 @@
+// Package accelerator is the controller of GlobalAccelerators: a pass reads the object and what its endpoints name, plans, carries the plan out, and writes the
+// status. Decisions are in internal/accelerator and below it. It may import accelerator, the packages of controllers below it, status and controller-runtime.
+package accelerator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/accelerator"
+	"github.com/k8s-lbc/lbc/internal/accelerator/account"
+	"github.com/k8s-lbc/lbc/internal/accelerator/check"
+	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
+	"github.com/k8s-lbc/lbc/internal/accelerator/diff"
+	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+)
+
+// Name is that of the controller in metrics, of its queue, and of the component of its events.
+const Name = metrics.AcceleratorControllerLabel
+
+// Retries of failed passes.
+const (
+	FirstRetry = 5 * time.Second
+	// recheck is the pause between looks at what no event shows: whether AWS has deployed a change, and endpoints without a load balancer.
+	recheck = time.Minute
+	// listLag is how long lists of AWS may lack an accelerator that was just created.
+	listLag = 10 * time.Second
+)
+
+// polls are the pauses between looks at a change that AWS deploys.
+var polls = backoff.Policy{First: 5 * time.Second, Longest: recheck}
+
+// Reconciler makes the accelerators of GlobalAccelerators.
+type Reconciler struct {
+	Client      client.Client
+	Live        client.Reader // the API server; nil = caches are believed
+	Definitions reads.Definitions
+	Account     *account.Account
+	Config      declare.Config
+	Reporter    *status.Reporter
+	Metrics     *metrics.Metrics
+	Now         func() time.Time
+
+	Index *reads.Index[types.NamespacedName]
+	Waker queue.Waker[reconcile.Request]
+
+	mu    sync.Mutex
+	known map[types.NamespacedName]*memory
+}
+
+// memory is what passes over an object leave to the next ones.
+type memory struct {
+	balancers map[string]string // the load balancer that each endpoint had at last, by name
+	polls     int               // looks at the deployment of a change, in a row
+	polled    time.Time
+	deleting  bool // a pass has seen that the object is being deleted
+}
+
+// New makes a reconciler without Client.
+func New(a *account.Account, c declare.Config, now func() time.Time) *Reconciler {
+	return &Reconciler{Account: a, Config: c, Now: now, Index: reads.NewIndex[types.NamespacedName](), known: map[types.NamespacedName]*memory{}}
+}
+
+// memory is that of an object. Passes over one object are never at once.
+func (r *Reconciler) memory(name types.NamespacedName) *memory {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.known[name]
+	if m == nil {
+		m = &memory{balancers: map[string]string{}}
+		r.known[name] = m
+	}
+	return m
+}
+
+// errRetry is the error of a pass that is made again after a pause which grows. What it is about was reported.
+var errRetry = errors.New("some changes of the accelerator failed")
+
+// pass is one pass over an object.
+type pass struct {
+	*Reconciler
+	ga     *agav1beta1.GlobalAccelerator
+	object diag.Object
+	key    stack.Key
+	memory *memory
+	found  diag.List
+	absent bool // AWS is known to have no accelerator of the object
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
+	r.Metrics.CountPass(Name, q.Namespace, q.Name)
+	defer r.Metrics.StartStage(Name, metrics.StageAcceleratorReconcile)()
+	loaded := r.Metrics.StartStage(Name, metrics.StageAcceleratorLoad)
+	ctx = cloud.WithCause(ctx, cloud.Cause(Name))
+	begun := r.Index.Begin()
+	reader := reads.NewCacheReader(ctx, r.Client, r.Live)
+	reader.Definitions = r.Definitions
+	v := objects.New(reader)
+	ga, ok := objects.Lookup[*agav1beta1.GlobalAccelerator](v, objects.GlobalAccelerator, q.Namespace, q.Name)
+	if !ok {
+		if err := v.Err(); err != nil { // its definition was removed, or the API server does not answer
+			return reconcile.Result{}, err
+		}
+		r.forget(q.NamespacedName)
+		return reconcile.Result{}, nil
+	}
+	p := &pass{Reconciler: r, ga: ga, object: check.Object(ga), key: declare.KeyOf(ga.Namespace, ga.Name), memory: r.memory(q.NamespacedName)}
+	if ga.DeletionTimestamp != nil {
+		loaded()
+		return p.remove(ctx)
+	}
+	p.memory.deleting = false
+	endpoints := declare.Endpoints(v, ga)
+	loaded()
+	if stale := r.Index.Update(q.NamespacedName, begun, v.Reads()); stale {
+		return reconcile.Result{}, queue.ErrRequeue
+	}
+	if err := p.finalizer(ctx); err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := v.Err(); err != nil { // AWS is left alone: what cannot be read may be what endpoints are made of
+		d := diag.New(p.object, "", diag.ObjectsUnread, "Error contacting Kubernetes API server: "+err.Error(), "")
+		p.found = append(p.found, d)
+		return p.end(ctx, accelerator.Observed{}, reasonEndpointLoad, err)
+	}
+	return p.reach(ctx, endpoints)
+}
+
+// forget drops what is known of an object that is gone.
+func (r *Reconciler) forget(name types.NamespacedName) {
+	r.Index.Forget(name)
+	r.Account.Forget(declare.KeyOf(name.Namespace, name.Name))
+	r.Reporter.End(unit(name))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.known, name)
+}
+
+// unit names an object to the Reporter.
+func unit(name types.NamespacedName) string {
+	return string(objects.GlobalAccelerator) + "/" + name.String()
+}
+
+func (p *pass) name() types.NamespacedName { return client.ObjectKeyFromObject(p.ga) }
+
+// finalizer adds the finalizer: nothing is made in AWS before the object has it.
+func (p *pass) finalizer(ctx context.Context) error {
+	defer p.Metrics.StartStage(Name, metrics.StageAcceleratorFinalizer)()
+	after, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Finalizer, Marks: true, Change: func(o client.Object) bool {
+		return o.GetDeletionTimestamp() == nil && controllerutil.AddFinalizer(o, naming.AcceleratorFinalizer)
+	}})
+	if err != nil {
+		p.report(status.Report{Waiting: []diag.Object{p.object}, Found: diag.List{status.APIRefusal(p.object, diag.FinalizerNotAdded, err)}, Partial: true})
+		return fmt.Errorf("finalizer of GlobalAccelerator %s: %w", p.name(), err)
+	}
+	if ga, ok := after.(*agav1beta1.GlobalAccelerator); ok {
+		p.ga = ga
+	}
+	if !controllerutil.ContainsFinalizer(p.ga, naming.AcceleratorFinalizer) {
+		return queue.ErrRequeue // it is being deleted
+	}
+	return nil
+}
+
+// report counts findings and makes events of them.
+func (p *pass) report(r status.Report) {
+	p.Metrics.CountAcceleratorFindings(r.Found)
+	p.Reporter.Report(unit(p.name()), r)
+}
+
+// reach brings the accelerator to what is declared.
+func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint) (reconcile.Result, error) {
+	built := p.Metrics.StartStage(Name, metrics.StageAcceleratorBuild)
+	answers := p.Account.Balancers(ctx, declare.Needs(p.Config, p.ga, endpoints))
+	d, found := declare.Accelerator(p.Config, p.ga, endpoints, answers, p.memory.balancers)
+	p.found = append(p.found, found...)
+	built()
+	if invalid(found) { // the accelerator stays as it is, and its status with it
+		return p.end(ctx, accelerator.Observed{}, reasonModel, nil)
+	}
+	deployed := p.Metrics.StartStage(Name, metrics.StageAcceleratorDeploy)
+	o, result, err := p.deploy(ctx, d)
+	deployed()
+	p.absent = err == nil && !o.Exists()
+	for _, problem := range result.Problems {
+		problem.Object, problem.Phase = p.object, diag.Deploying
+		p.found = append(p.found, problem)
+	}
+	if err != nil {
+		p.found = append(p.found, p.unread(err))
+	}
+	if err != nil || len(result.Problems) > 0 {
+		return p.end(ctx, o, reasonDeployment, errRetry)
+	}
+	resolved := declare.Resolved(endpoints, answers)
+	if result.Complete() && !waits(p.found) { // what is not declared any more was removed
+		p.memory.balancers = resolved
+	} else {
+		maps.Copy(p.memory.balancers, resolved)
+	}
+	p.byoip(o)
+	if result.Busy {
+		return p.end(ctx, o, "", errRetry)
+	}
+	return p.end(ctx, o, "", nil)
+}
+
+// deploy plans how the accelerator gets to what is declared, carries the plan out, and returns what AWS holds then.
+func (p *pass) deploy(ctx context.Context, d accelerator.Declared) (accelerator.Observed, account.Result, error) {
+	o, err := p.Account.Observe(ctx, p.key, value(p.ga.Status.AcceleratorARN))
+	if err != nil {
+		return accelerator.Observed{}, account.Result{}, err
+	}
+	plan := diff.Plan(d, o)
+	if plan.Empty() {
+		o, err = p.poll(ctx, o)
+		return o, account.Result{}, err
+	}
+	p.memory.polls, p.memory.polled = 0, p.Now()
+	p.Metrics.CountSteps(accelerator.Owner, &plan)
+	result := p.Account.Run(ctx, plan, func(made accelerator.Observed) { p.shown(ctx, made) })
+	o, err = p.Account.Observe(ctx, p.key, "")
+	return o, result, err
+}
+
+// invalid reports whether the object declares what AWS does not admit.
+func invalid(found diag.List) bool {
+	for _, d := range found {
+		if d.Code == diag.InvalidAccelerator && d.Class != diag.Note {
+			return true
+		}
+	}
+	return false
+}
+
+// waits reports whether an endpoint has no load balancer.
+func waits(found diag.List) bool {
+	for _, d := range found {
+		if d.Code == diag.EndpointNotLoaded {
+			return true
+		}
+	}
+	return false
+}
+
+// unread is the finding of an accelerator that cannot be read.
+func (p *pass) unread(err error) diag.Diagnostic {
+	var foreign *account.NotOwnedError
+	d := cloud.Problem("", err)
+	if errors.As(err, &foreign) {
+		d = diag.New(p.object, "status.acceleratorARN", diag.AcceleratorNotOwned, foreign.Error(),
+			"if it is to be that of this object, give it the tags of it (docs/decisions/0036-accelerators.md); else remove status.acceleratorARN")
+	}
+	d.Object, d.Phase = p.object, diag.Deploying
+	return d
+}
+
+// poll looks whether AWS has deployed the last change, at growing pauses.
+func (p *pass) poll(ctx context.Context, o accelerator.Observed) (accelerator.Observed, error) {
+	if o.Status == accelerator.Deployed || p.Now().Before(p.memory.polled.Add(polls.Pause(p.memory.polls))) {
+		return o, nil
+	}
+	p.memory.polls++
+	p.memory.polled = p.Now()
+	return p.Account.Refresh(ctx, p.key)
+}
+
+// byoip notes addresses that the object asks for in vain: they count when an accelerator is made.
+func (p *pass) byoip(o accelerator.Observed) {
+	has := map[string]bool{}
+	for _, s := range o.IPSets {
+		for _, ip := range s.Addresses {
+			has[ip] = true
+		}
+	}
+	for i, ip := range p.ga.Spec.IPAddresses {
+		if !has[ip] && o.Exists() {
+			p.found = append(p.found, diag.New(p.object, fmt.Sprintf("spec.ipAddresses[%d]", i), diag.IgnoredSetting,
+				fmt.Sprintf("the accelerator does not have the address %s: addresses are given when an accelerator is created, and stay", ip), "delete the object and create it again, or remove the address"))
+		}
+	}
+}
+
+// end writes the status, reports the findings, and says when to look again.
+func (p *pass) end(ctx context.Context, o accelerator.Observed, failure reason, err error) (reconcile.Result, error) {
+	deployed := o.Exists() && o.Status == accelerator.Deployed
+	if p.writeStatus(ctx, statusOf(p.ga, o, p.absent, failure, p.found)) {
+		err = errors.Join(err, errRetry)
+	}
+	report := status.Report{Found: p.found}
+	if deployed && failure == "" && err == nil && !waits(p.found) {
+		report.Objects = []diag.Object{p.object}
+	} else {
+		report.Waiting = []diag.Object{p.object}
+	}
+	p.report(report)
+	switch {
+	case err != nil:
+		return reconcile.Result{}, err
+	case o.Exists() && !deployed:
+		return reconcile.Result{RequeueAfter: max(time.Second, p.memory.polled.Add(polls.Pause(p.memory.polls)).Sub(p.Now()))}, nil
+	case waits(p.found):
+		return reconcile.Result{RequeueAfter: p.waitFor()}, nil
+	}
+	if at := p.Account.Expiry(p.key); !at.IsZero() {
+		return reconcile.Result{RequeueAfter: max(time.Second, at.Sub(p.Now()))}, nil
+	}
+	return reconcile.Result{}, nil
+}
+
+// waitFor is the pause before endpoints are looked at again: shorter while AWS makes a load balancer, of which no event comes.
+func (p *pass) waitFor() time.Duration {
+	for _, d := range p.found {
+		if d.Code == diag.EndpointNotLoaded && d.Class == diag.Transient {
+			return 15 * time.Second
+		}
+	}
+	return recheck
+}
+
+// writeStatus writes the status if it differs, and reports whether that failed.
+func (p *pass) writeStatus(ctx context.Context, change func(*agav1beta1.GlobalAccelerator) bool) (failed bool) {
+	after, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Status, Change: func(o client.Object) bool {
+		ga, ok := o.(*agav1beta1.GlobalAccelerator)
+		return ok && change(ga)
+	}})
+	if err != nil {
+		p.found = append(p.found, status.APIRefusal(p.object, diag.StatusNotWritten, err))
+		return true
+	}
+	if ga, ok := after.(*agav1beta1.GlobalAccelerator); ok {
+		p.ga = ga
+	}
+	return false
+}
+
+// shown writes the ARN of an accelerator that was just created, before anything is made below it. Where that fails, the accelerator is found again by its tags.
+func (p *pass) shown(ctx context.Context, o accelerator.Observed) {
+	p.writeStatus(ctx, statusOf(p.ga, o, false, "", nil))
+}
+
+// reading are the kinds that passes read.
+var reading = []objects.Kind{objects.GlobalAccelerator, objects.Service, objects.Ingress, objects.Gateway, objects.ReferenceGrant}
+
+// SetUp has the manager run the reconciler with workers at a time; longest is the longest pause between passes that fail.
+func (r *Reconciler) SetUp(mgr manager.Manager, workers int, longest time.Duration) error {
+	retries := backoff.NewFailures[reconcile.Request](backoff.Policy{First: FirstRetry, Longest: longest}, r.Now, nil)
+	c := queue.NewController(queue.Options[reconcile.Request]{Name: Name, Reconciler: r, Workers: workers, Retries: retries, Log: mgr.GetLogger(), LogUnit: queue.LogObject})
+	c.Watch(r.Waker.Source())
+	for _, kind := range reading {
+		c.Watch(queue.Kind(mgr.GetCache(), kube.Kinds[kind].Object, r.events(kind)))
+	}
+	return mgr.Add(c)
+}
+
+// events queues the objects that read the object of an event, by the index of their reads: there is no watch of its own for any endpoint.
+func (r *Reconciler) events(kind objects.Kind) handler.TypedEventHandler[client.Object, reconcile.Request] {
+	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+		if queue.IsResync(before, after) {
+			return
+		}
+		o := queue.Newest(before, after)
+		if kind == objects.GlobalAccelerator {
+			if queue.Relevant(before, after) { // not each write of the status
+				q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)}, queue.Coalesce)
+			}
+			return
+		}
+		for _, name := range r.Index.Affected(objects.ChangeOf(kind, before, after)) {
+			q.AddAfter(reconcile.Request{NamespacedName: name}, queue.Coalesce)
+		}
+	})
+}
+
+// Changed queues the objects whose reads a change concerns that no watch shows.
+func (r *Reconciler) Changed(c objects.Change) {
+	for _, name := range r.Index.Affected(c) {
+		r.Waker.WakeAfter(queue.Coalesce, queue.Normal, reconcile.Request{NamespacedName: name})
+	}
+}
+
+// WakeAll queues all objects, as after a change of definitions.
+func (r *Reconciler) WakeAll() {
+	for _, name := range r.Index.Units() {
+		r.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: name})
+	}
+}
+
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

@@ -1,0 +1,135 @@
+package accelerator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/accelerator"
+	"github.com/k8s-lbc/lbc/internal/accelerator/account"
+	"github.com/k8s-lbc/lbc/internal/accelerator/diff"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/status"
+)
+
+// remove deletes the accelerator of an object that is being deleted, and then lets the object go. The accelerator is found by its tags where the status does not show
+// it; what does not have the tags of the object is left alone.
+func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
+	if !controllerutil.ContainsFinalizer(p.ga, naming.AcceleratorFinalizer) {
+		return reconcile.Result{}, nil
+	}
+	if protected(p.ga.Annotations) {
+		text := "the accelerator, with its addresses, stays: annotation " + naming.AcceleratorDeletionProtection + " protects it"
+		p.found = append(p.found, diag.New(p.object, "metadata.annotations["+naming.AcceleratorDeletionProtection+"]", diag.DeletionProtected, text, "remove the annotation to have it deleted"))
+		return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: "DeletionProtected", Message: p.found[len(p.found)-1].Message()}, false, nil)
+	}
+	if !p.memory.deleting { // whose it is, is read once more
+		p.Account.Doubt(p.key)
+		p.memory.deleting, p.memory.polls = true, 0
+	}
+	o, err := p.Account.Observe(ctx, p.key, value(p.ga.Status.AcceleratorARN))
+	if foreign := (*account.NotOwnedError)(nil); errors.As(err, &foreign) {
+		p.found = append(p.found, p.unread(err))
+		o, err = p.Account.Observe(ctx, p.key, "")
+	}
+	if err != nil {
+		return p.failedRemoval(ctx, p.unread(err))
+	}
+	if age := p.Now().Sub(p.ga.CreationTimestamp.Time); !o.Exists() && p.ga.Status.AcceleratorARN == nil && age < listLag {
+		p.Account.Doubt(p.key)
+		return reconcile.Result{RequeueAfter: listLag - max(0, age)}, nil
+	}
+	if o, err = p.pollRemoval(ctx, o); err != nil {
+		return p.failedRemoval(ctx, p.unread(err))
+	}
+	d := accelerator.Declared{Key: p.key}
+	for range 2 { // what is disabled already goes in one pass
+		plan, wait := diff.Removal(d, o)
+		if !plan.Empty() {
+			p.memory.polls, p.memory.polled = 0, p.Now()
+		}
+		p.Metrics.CountSteps(accelerator.Owner, &plan)
+		result := p.Account.Run(ctx, plan, nil)
+		for _, problem := range result.Problems {
+			problem.Object, problem.Phase = p.object, diag.Deploying
+			p.found = append(p.found, problem)
+		}
+		if len(result.Problems) > 0 {
+			return p.failedRemoval(ctx)
+		}
+		if o, err = p.Account.Observe(ctx, p.key, ""); err != nil {
+			return p.failedRemoval(ctx, p.unread(err))
+		}
+		if !wait && !result.Complete() || wait && plan.Empty() || o.Status == accelerator.InProgress {
+			break
+		}
+	}
+	if o.Exists() {
+		p.found = append(p.found, diag.New(p.object, "", diag.AcceleratorDeleting, "AWS disables the accelerator before it can be deleted", ""))
+		return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: "AcceleratorDeleting", Message: "GlobalAccelerator is being deleted"}, true, nil)
+	}
+	return p.release(ctx)
+}
+
+// protected reports whether annotations protect the accelerator from being deleted with its object.
+func protected(annotations map[string]string) bool {
+	v, ok := annotations[naming.AcceleratorDeletionProtection]
+	return ok && !strings.EqualFold(v, "false") && !strings.EqualFold(v, "disabled")
+}
+
+// pollRemoval looks whether AWS has disabled the accelerator.
+func (p *pass) pollRemoval(ctx context.Context, o accelerator.Observed) (accelerator.Observed, error) {
+	if !o.Exists() {
+		return o, nil
+	}
+	return p.poll(ctx, o)
+}
+
+// failedRemoval ends a pass that could not delete. The finding of the call has the reason, as an event of cleaning up.
+func (p *pass) failedRemoval(ctx context.Context, found ...diag.Diagnostic) (reconcile.Result, error) {
+	for _, d := range append(p.found, found...) {
+		if d.Class != diag.Note {
+			found = append(found[:0:0], diag.New(p.object, "", diag.AcceleratorNotDeleted, d.Text, d.Remedy))
+			found[0].RequestID = d.RequestID
+		}
+	}
+	p.found = found
+	return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: string(reasonDeployment), Message: messages(p.found, func(diag.Diagnostic) bool { return true })}, false, errRetry)
+}
+
+func (p *pass) endRemoval(ctx context.Context, c metav1.Condition, isDisabling bool, err error) (reconcile.Result, error) {
+	c.ObservedGeneration = p.ga.Generation
+	if p.writeStatus(ctx, removing(p.ga.Generation, c, isDisabling)) {
+		err = errors.Join(err, errRetry)
+	}
+	p.report(status.Report{Waiting: []diag.Object{p.object}, Found: p.found})
+	if err != nil || !isDisabling {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: max(time.Second, p.memory.polled.Add(polls.Pause(p.memory.polls)).Sub(p.Now()))}, nil
+}
+
+// release takes the finalizer off: nothing of the object is left in AWS. An event reports what is left because it is another one's.
+func (p *pass) release(ctx context.Context) (reconcile.Result, error) {
+	if len(p.found) > 0 {
+		p.report(status.Report{Waiting: []diag.Object{p.object}, Found: p.found, Partial: true})
+	}
+	_, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Finalizer, Change: func(o client.Object) bool {
+		return controllerutil.RemoveFinalizer(o, naming.AcceleratorFinalizer)
+	}})
+	if err != nil {
+		p.report(status.Report{Waiting: []diag.Object{p.object}, Found: diag.List{status.APIRefusal(p.object, diag.FinalizerNotRemoved, err)}, Partial: true})
+		return reconcile.Result{}, fmt.Errorf("finalizer of GlobalAccelerator %s: %w", p.name(), err)
+	}
+	p.Account.Forget(p.key)
+	return reconcile.Result{}, nil
+}

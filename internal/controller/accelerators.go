@@ -1,0 +1,55 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/k8s-lbc/lbc/internal/accelerator/account"
+	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/status"
+)
+
+// setUpAccelerators sets up the controller of GlobalAccelerators, if they are served. The API server need not serve the kind yet.
+func (w *wiring) setUpAccelerators(context.Context) error {
+	c := w.config
+	if !c.ServesAccelerators() {
+		return nil
+	}
+	declared := declare.Config{
+		Cluster: c.ClusterName, Region: c.Region, DefaultTags: c.DefaultTags, ObjectTagsWin: c.Gates.Enabled(config.EnableDefaultTagsLowPriority), ExternalTags: c.ExternalManagedTags,
+	}
+	r := accelerator.New(account.New(w.clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.now), declared, w.now)
+	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.metrics
+	r.Reporter = status.NewReporter(w.recorder(accelerator.Name), w.now)
+	w.changed, w.accelerators = append(w.changed, r.Changed), r
+	return r.SetUp(w.mgr, c.Accelerators.Workers, c.Accelerators.MaxBackoff)
+}
+
+// acceleratorsRead reports whether passes over GlobalAccelerators depend on the definition of a kind.
+func acceleratorsRead(kind objects.Kind) bool {
+	return kind == objects.Gateway || kind == objects.ReferenceGrant || kind == objects.GlobalAccelerator
+}
+
+// watchRestricted has objects of namespaces that the caches do not show read again at intervals.
+func (w *wiring) watchRestricted(context.Context) error {
+	if w.restricted == nil {
+		return nil
+	}
+	w.restricted.OnChange = func(c objects.Change) {
+		for _, changed := range w.changed {
+			changed(c)
+		}
+	}
+	w.starts(manager.RunnableFunc(func(ctx context.Context) error {
+		queue.Every(ctx, reads.RereadInterval, nil, w.restricted.Reread)
+		return nil
+	}))
+	return nil
+}
