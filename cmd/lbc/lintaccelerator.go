@@ -3,7 +3,6 @@ package main
 import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/accelerator/check"
-	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/config"
 )
 
@@ -15,7 +14,7 @@ func (o *lintOptions) acceleratorFindings(src *source, p placed, ga *agav1beta1.
 		region = ""
 	}
 	for _, f := range check.Spec(&ga.Spec, ga.Namespace, region) {
-		x := findingAt(p, admission.AcceleratorFinding(ga, f))
+		x := findingAt(p, f.Diagnostic(ga))
 		if f.Uncertain {
 			x.Severity = severityWarning
 		}
@@ -26,19 +25,18 @@ func (o *lintOptions) acceleratorFindings(src *source, p placed, ga *agav1beta1.
 
 // unservedAccelerators are findings about GlobalAccelerators that have no effect with the flags of the controller.
 func (o *lintOptions) unservedAccelerators(src *source) (out []finding) {
+	if o.config.ServesAccelerators() {
+		return nil
+	}
 	for _, p := range src.fromFiles {
 		if _, ok := p.object.(*agav1beta1.GlobalAccelerator); !ok {
 			continue
 		}
 		f := finding{File: p.file, Line: p.line(""), Severity: severityWarning, Object: nameOf(p.object), Reason: codeIgnoredKind}
-		switch notice := o.config.AcceleratorNotice(); {
-		case notice != "":
+		f.Message = "it has no effect: feature gate " + string(config.GlobalAcceleratorController) + " is off"
+		f.Remedy = "start the controller with --feature-gates=" + string(config.GlobalAcceleratorController) + "=true, and name the flag here, too"
+		if notice := o.config.AcceleratorNotice(); notice != "" {
 			f.Message, f.Remedy = "it has no effect: "+notice, "remove it, or make the accelerator from a cluster in another region"
-		case !o.config.ServesAccelerators():
-			f.Message = "it has no effect: feature gate " + string(config.GlobalAcceleratorController) + " is off"
-			f.Remedy = "start the controller with --feature-gates=" + string(config.GlobalAcceleratorController) + "=true, and name the flag here, too"
-		default: // until a controller serves them; this case and its test go then
-			f.Message, f.Remedy = "it has no effect: this controller makes no accelerators of Global Accelerator yet", "leave it to the existing controller, or make the accelerator by other means"
 		}
 		out = append(out, f)
 	}

@@ -59,16 +59,16 @@ func TestLintRefusesUnknownFieldsAndVersionsOfGlobalAccelerators(t *testing.T) {
 func TestLintWarnsOfGlobalAcceleratorsThatHaveNoEffect(t *testing.T) {
 	t.Parallel()
 	const valid = "apiVersion: aga.k8s.aws/v1beta1\nkind: GlobalAccelerator\nmetadata: {name: web, namespace: shop}\n"
-	for _, tc := range []struct{ flag, want string }{
-		{"", "it has no effect: feature gate GlobalAcceleratorController is off"},
-		{"--feature-gates=GlobalAcceleratorController=true", "it has no effect: this controller makes no accelerators of Global Accelerator yet"},
+	const gate = "--feature-gates=GlobalAcceleratorController=true"
+	for flags, want := range map[string]string{
+		"":                                  "-:1: warning: GlobalAccelerator shop/web: it has no effect: feature gate GlobalAcceleratorController is off",
+		gate + " --aws-region=cn-north-1":   "-:1: warning: GlobalAccelerator shop/web: it has no effect: " + gate + " has no effect: AWS Global Accelerator does not exist in the partition of region cn-north-1",
+		gate:                                "",
+		gate + " --aws-region=eu-central-1": "",
 	} {
-		args := []string{"lint", "-"}
-		if tc.flag != "" {
-			args = append(args, tc.flag)
-		}
-		if out, _, err := lbc(t, valid, args...); err != nil || !strings.Contains(out, "-:1: warning: GlobalAccelerator shop/web: "+tc.want) || strings.Count(out, "warning:") != 1 {
-			t.Errorf("%s: %v\n%s", tc.flag, err, out)
+		out, _, err := lbc(t, valid, append([]string{"lint", "-"}, strings.Fields(flags)...)...)
+		if warnings := strings.Count(out, "warning:"); err != nil || !strings.Contains(out, want) || (warnings == 1) != (want != "") || warnings > 1 {
+			t.Errorf("%s: %v\n%s", flags, err, out)
 		}
 	}
 }

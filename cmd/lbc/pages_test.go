@@ -42,7 +42,11 @@ func TestManifestsOfThePagesAreStoredByTheAPIServerAndWithoutWarnings(t *testing
 		if manifests == "" {
 			continue
 		}
-		if out, errOut, err := lbc(t, manifests, "lint", "--strict", "-"); err != nil {
+		args := []string{"lint", "--strict", "-"}
+		if strings.Contains(manifests, "\nkind: GlobalAccelerator\n") { // which are served with their gate only
+			args = append(args, "--feature-gates=GlobalAcceleratorController=true")
+		}
+		if out, errOut, err := lbc(t, manifests, args...); err != nil {
 			t.Errorf("%s, from line %d: %v\n%s%s", name, first, err, out, errOut)
 		}
 	}

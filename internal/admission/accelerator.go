@@ -26,7 +26,7 @@ func GlobalAccelerator(region string, old, ga *agav1beta1.GlobalAccelerator) Res
 	var refused []string
 	var uncertain diag.List
 	for _, f := range found {
-		d := AcceleratorFinding(ga, f)
+		d := f.Diagnostic(ga)
 		if f.Uncertain {
 			uncertain = append(uncertain, d)
 			continue
@@ -48,13 +48,3 @@ func GlobalAccelerator(region string, old, ga *agav1beta1.GlobalAccelerator) Res
 
 // maxRefusals bounds the findings of one refusal.
 const maxRefusals = 8
-
-// AcceleratorFinding is a finding about a GlobalAccelerator as a diagnostic.
-func AcceleratorFinding(ga *agav1beta1.GlobalAccelerator, f check.Finding) diag.Diagnostic {
-	o := diag.Object{Kind: "GlobalAccelerator", Namespace: ga.Namespace, Name: ga.Name, UID: string(ga.UID)}
-	d := diag.New(o, f.Path, diag.InvalidAccelerator, f.Text, f.Remedy)
-	if f.Uncertain {
-		d.Class = diag.Note
-	}
-	return d
-}

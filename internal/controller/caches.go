@@ -69,8 +69,9 @@ func optionalKinds(c *config.Config, scheme *runtime.Scheme) (map[objects.Kind]s
 			return !accelerators
 		case objects.Gateway, objects.ReferenceGrant: // which endpoints of accelerators name
 			return !accelerators && !c.ServesGateways()
+		default:
+			return !c.ServesGateways() && !kube.Kinds[k].Required
 		}
-		return !c.ServesGateways() && !kube.Kinds[k].Required
 	})
 	return kinds, err
 }

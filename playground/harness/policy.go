@@ -18,7 +18,7 @@ const (
 	Unrestricted Policy = ""
 	// Standard is the published policy.
 	Standard Policy = "standard"
-	// Minimal is what lbc iam-policy prints for the account's cluster and VPC, with all features.
+	// Minimal is what lbc iam-policy prints for the account's cluster and VPC, with all features: those of accelerators in a policy of its own.
 	Minimal Policy = "minimal"
 )
 
@@ -27,35 +27,46 @@ const ControllerKey = "AKIAPLAYGROUND000001"
 
 // restrict adds a user with the policy and the controller's key to an account.
 func (p Policy) restrict(f *seed.File) error {
-	var d iampolicy.Document
+	var d, accelerators iampolicy.Document
 	var err error
 	switch p {
 	case Unrestricted:
 		return nil
 	case Standard:
-		d = iampolicy.Standard("aws")
+		d, accelerators = iampolicy.Standard("aws"), iampolicy.Accelerators("aws")
 	case Minimal:
-		features := make([]iampolicy.Feature, len(iampolicy.Features))
-		for i, f := range iampolicy.Features {
-			features[i] = f.Name
+		var features []iampolicy.Feature
+		for _, i := range iampolicy.Features {
+			if i.Name != iampolicy.GlobalAccelerator {
+				features = append(features, i.Name)
+			}
 		}
 		d, err = iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{
 			Cluster: f.Cluster.Name, VPC: f.VPC.ID, Bucket: environment.TrustStoreBucket, Prefix: "trust-stores", Features: features,
 		})
+		if err != nil {
+			return err
+		}
+		accelerators, err = iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{Cluster: f.Cluster.Name, Features: []iampolicy.Feature{iampolicy.GlobalAccelerator}, Apart: true})
 	default:
 		err = fmt.Errorf("no policy %q", p)
 	}
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(d)
-	if err != nil {
-		return err
+	user := seed.IAMUser{Name: "controller", Keys: []seed.AccessKey{{ID: ControllerKey, Secret: "playground"}}}
+	for _, policy := range []struct {
+		name     string
+		document iampolicy.Document
+	}{{"controller", d}, {"controller-accelerators", accelerators}} {
+		text, err := json.Marshal(policy.document)
+		if err != nil {
+			return err
+		}
+		f.IAM.Policies = append(f.IAM.Policies, seed.Policy{Name: policy.name, Document: text})
+		user.Grants.Policies = append(user.Grants.Policies, policy.name)
 	}
-	f.IAM.Policies = append(f.IAM.Policies, seed.Policy{Name: "controller", Document: text})
-	f.IAM.Users = append(f.IAM.Users, seed.IAMUser{
-		Name: "controller", Grants: seed.Grants{Policies: []string{"controller"}}, Keys: []seed.AccessKey{{ID: ControllerKey, Secret: "playground"}},
-	})
+	f.IAM.Users = append(f.IAM.Users, user)
 	return nil
 }
 

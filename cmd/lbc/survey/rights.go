@@ -39,8 +39,13 @@ var rights = []right{
 	{"gateway.networking.k8s.io", "gatewayclasses gateways", "get list patch watch", false, ""},
 	{"gateway.networking.k8s.io", "grpcroutes httproutes listenersets tcproutes tlsroutes udproutes referencegrants", "get list watch", false, ""},
 	{"gateway.networking.k8s.io", "gatewayclasses/status gateways/status grpcroutes/status httproutes/status listenersets/status tcproutes/status tlsroutes/status udproutes/status", "patch", false, ""},
+	{accelerators, "globalaccelerators", "get list patch watch", false, ""},
+	{accelerators, "globalaccelerators/status", "patch", false, ""},
 	{"coordination.k8s.io", "leases", "create", true, ""},
 }
+
+// accelerators is the group of GlobalAccelerators, to which the controller needs rights where it serves them.
+const accelerators = "aga.k8s.aws"
 
 // leaseRights are those to the Lease by which replicas elect their leader.
 var leaseRights = right{"coordination.k8s.io", "leases", "get update", true, ""}
@@ -56,6 +61,9 @@ func (r *reader) rights(ctx context.Context, s state) (put, error) {
 	}
 	user := account(namespace, name)
 	wanted := expand(namespace, lease)
+	if !s.config.ServesAccelerators() {
+		wanted = slices.DeleteFunc(wanted, func(w doctor.Right) bool { return w.Group == accelerators })
+	}
 	denied := make([]bool, len(wanted))
 	err := parallel(ctx, len(wanted), func(ctx context.Context, i int) error {
 		w := wanted[i]

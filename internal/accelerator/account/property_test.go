@@ -19,13 +19,13 @@ var planOptions = plan.TextOptions{}
 func random(r *rand.Rand, previous accelerator.Declared) accelerator.Declared {
 	d := declared(web)
 	used := map[string]map[int32]bool{accelerator.TCP: {}, accelerator.UDP: {}}
-	any := map[int32]bool{}
+	wanted := map[int32]bool{}
 	for range r.IntN(5) {
 		l := accelerator.Listener{Protocol: []string{accelerator.TCP, accelerator.UDP}[r.IntN(2)], Affinity: []string{"NONE", "SOURCE_IP"}[r.IntN(2)]}
 		var ports []int32
 		for range 1 + r.IntN(6) {
 			if p := int32(80 + r.IntN(24)); !used[l.Protocol][p] {
-				used[l.Protocol][p], any[p] = true, true
+				used[l.Protocol][p], wanted[p] = true, true
 				ports = append(ports, p)
 			}
 		}
@@ -44,7 +44,7 @@ func random(r *rand.Rand, previous accelerator.Declared) accelerator.Declared {
 			}
 			g := accelerator.Group{Region: in, Dial: float32(r.IntN(3) * 50)}
 			for _, p := range l.Ports {
-				if to := int32(80 + r.IntN(24)); r.IntN(2) == 0 && !any[to] && !overridden[to] {
+				if to := int32(80 + r.IntN(24)); r.IntN(2) == 0 && !wanted[to] && !overridden[to] {
 					g.Overrides = append(g.Overrides, accelerator.Override{ListenerPort: p.From, EndpointPort: to})
 					overridden[to] = true
 				}

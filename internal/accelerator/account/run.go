@@ -82,8 +82,8 @@ func (a *Account) Run(ctx context.Context, p plan.Plan, created func(accelerator
 
 // write sends an operation, and enters its effect. Of several endpoints of which AWS refuses some, each is sent by itself, so that one does not keep out the others.
 func (a *Account) write(ctx context.Context, key stack.Key, op operation.Operation, resolve operation.Resolve) (operation.Output, error) {
-	print := fingerprint(op, resolve)
-	if err := a.refused.before(key, print, a.now()); err != nil {
+	sum := fingerprint(op, resolve)
+	if err := a.refused.before(key, sum, a.now()); err != nil {
 		return operation.Output{}, err
 	}
 	out, err := cloud.WriteAccelerator(ctx, a.clients.Accelerators, op, resolve)
@@ -105,11 +105,11 @@ func (a *Account) write(ctx context.Context, key stack.Key, op operation.Operati
 	}
 	if err != nil {
 		if lasting(err) {
-			a.refused.add(key, print, err, a.now())
+			a.refused.add(key, sum, err, a.now())
 		}
 		return out, err
 	}
-	a.refused.forgetOne(key, print)
+	a.refused.forgetOne(key, sum)
 	a.mu.Lock()
 	e := a.entries[key]
 	if e == nil {
@@ -127,11 +127,8 @@ func (a *Account) write(ctx context.Context, key stack.Key, op operation.Operati
 
 // lasting reports whether AWS refuses a call for a reason that a repetition does not cure.
 func lasting(err error) bool {
-	switch cloud.Classify(err).Class {
-	case diag.Invalid, diag.Quota, diag.Denied:
-		return true
-	}
-	return false
+	c := cloud.Classify(err).Class
+	return c == diag.Invalid || c == diag.Quota || c == diag.Denied
 }
 
 // judge enters a failed step into the result.
@@ -172,31 +169,31 @@ type refusal struct {
 	count int
 }
 
-func (r *refusals) before(key stack.Key, print string, now time.Time) error {
+func (r *refusals) before(key stack.Key, sum string, now time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if x, ok := r.of[key][print]; ok && now.Before(x.until) {
+	if x, ok := r.of[key][sum]; ok && now.Before(x.until) {
 		return x.err
 	}
 	return nil
 }
 
-func (r *refusals) add(key stack.Key, print string, err error, now time.Time) {
+func (r *refusals) add(key stack.Key, sum string, err error, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.of[key] == nil {
 		r.of[key] = map[string]refusal{}
 	}
-	x := r.of[key][print]
+	x := r.of[key][sum]
 	x.count++
 	x.err, x.until = err, now.Add(refusalPauses.Pause(x.count))
-	r.of[key][print] = x
+	r.of[key][sum] = x
 }
 
-func (r *refusals) forgetOne(key stack.Key, print string) {
+func (r *refusals) forgetOne(key stack.Key, sum string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.of[key], print)
+	delete(r.of[key], sum)
 }
 
 func (r *refusals) forget(key stack.Key) {

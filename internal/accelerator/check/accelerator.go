@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/k8s-lbc/lbc/internal/accelerator"
 )
 
 // addresses reports addresses that are none, or that no account can bring to AWS.
@@ -29,8 +31,8 @@ func (c *checking) addresses() {
 	}
 }
 
-// trackingTags is the number of tags by which the controller finds an accelerator.
-const trackingTags = 4
+// TrackingTags is the number of tags by which the controller finds an accelerator.
+const TrackingTags = 4
 
 // Lengths of tags (API reference of Global Accelerator, Tag).
 const (
@@ -51,7 +53,7 @@ func (c *checking) tags() {
 			c.add(Tags, path, fmt.Sprintf("the value of tag %s has %d characters, and AWS admits %d", key, utf8.RuneCountInString(v), maxTagValue), "write a shorter value")
 		}
 	}
-	if n := len(c.spec.Tags); n > MaxTags-trackingTags {
-		c.add(Limits, "spec.tags", fmt.Sprintf("%d tags are declared, and AWS admits %d of an accelerator, of which the controller uses %d", n, MaxTags, trackingTags), "remove tags")
+	if n := len(c.spec.Tags); n > accelerator.MaxTags-TrackingTags {
+		c.add(Limits, "spec.tags", fmt.Sprintf("%d tags are declared, and AWS admits %d of an accelerator, of which the controller uses %d", n, accelerator.MaxTags, TrackingTags), "remove tags")
 	}
 }

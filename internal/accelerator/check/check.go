@@ -1,6 +1,6 @@
 // Package check finds what AWS is certain to refuse of a GlobalAccelerator, and what it may refuse, by the declaration alone. Admission, the
 // command line and the controller have it in common. It neither reads other objects nor knows what AWS holds: what depends on the load balancers
-// of endpoints is decided where they are known. It imports api/aga/v1beta1 and the standard library only.
+// of endpoints is decided where they are known. It may import accelerator, api/aga/v1beta1, diag and the standard library.
 package check
 
 import (
@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/accelerator"
+	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
 // Finding is something that is wrong with a declaration.
@@ -38,32 +40,52 @@ const (
 	Tags                  Check = "checkTags"
 )
 
-// Limits of the API: the lengths of lists in CreateListener, CreateEndpointGroup and TagResource.
-const (
-	MaxPortRanges    = 10 // of a listener
-	MaxPortOverrides = 10 // of an endpoint group
-	MaxEndpoints     = 10 // of an endpoint group
-	MaxTags          = 50 // of an accelerator
-)
+// Object is an object as diagnostics name it.
+func Object(ga *agav1beta1.GlobalAccelerator) diag.Object {
+	return diag.Object{Kind: "GlobalAccelerator", Namespace: ga.Namespace, Name: ga.Name, UID: string(ga.UID)}
+}
 
-// Quotas that AWS raises on request.
-const (
-	DefaultListeners      = 10 // of an accelerator
-	DefaultEndpointGroups = 42 // of an accelerator
-)
+// Diagnostic is the finding as one about an object.
+func (f Finding) Diagnostic(ga *agav1beta1.GlobalAccelerator) diag.Diagnostic {
+	code := diag.InvalidAccelerator
+	switch {
+	case f.Uncertain && f.Check == Limits:
+		code = diag.QuotaExceeded
+	case f.Uncertain:
+		code = diag.IgnoredSetting
+	}
+	d := diag.New(Object(ga), f.Path, code, f.Text, f.Remedy)
+	if f.Uncertain {
+		d.Class = diag.Note
+	}
+	return d
+}
 
 // checking collects what is wrong with a declaration.
 type checking struct {
 	spec      *agav1beta1.GlobalAcceleratorSpec
 	namespace string
 	region    string // of the cluster; empty = not known
-	found     []Finding
+	// discovered: the listeners stand for the first one of the object, which leaves protocol or ports to a load balancer.
+	discovered bool
+	found      []Finding
 }
 
 // Spec returns the findings about a declaration, in the order of the spec's fields. The namespace is that of the object, and the region that of the cluster, or
 // empty if it is not known.
 func Spec(spec *agav1beta1.GlobalAcceleratorSpec, namespace, region string) []Finding {
 	c := &checking{spec: spec, namespace: namespace, region: region}
+	return c.all()
+}
+
+// Discovered is Spec for a declaration with the listeners that the ports of a load balancer make of its only one, by which findings name them.
+func Discovered(spec *agav1beta1.GlobalAcceleratorSpec, namespace, region string) []Finding {
+	c := &checking{spec: spec, namespace: namespace, region: region, discovered: true}
+	return c.all()
+}
+
+func (c *checking) all() []Finding {
+	spec := c.spec
 	c.addresses()
 	c.tags()
 	c.listeners()
@@ -89,16 +111,33 @@ func Update(old, spec *agav1beta1.GlobalAcceleratorSpec) (found []Finding) {
 	return found
 }
 
+// at is the index in the object of a listener.
+func (c *checking) at(listener int) int {
+	if c.discovered {
+		return 0
+	}
+	return listener
+}
+
 func (c *checking) add(check Check, path, text, remedy string) {
-	c.found = append(c.found, Finding{check, path, text, remedy, false})
+	c.enter(Finding{check, path, text, remedy, false})
 }
 
 func (c *checking) warn(check Check, path, text, remedy string) {
-	c.found = append(c.found, Finding{check, path, text, remedy, true})
+	c.enter(Finding{check, path, text, remedy, true})
 }
 
-func listenerPath(i int) string { return fmt.Sprintf("spec.listeners[%d]", i) }
-func groupPath(i, j int) string { return fmt.Sprintf("%s.endpointGroups[%d]", listenerPath(i), j) }
+// enter enters a finding once: two discovered listeners have the same endpoint groups.
+func (c *checking) enter(f Finding) {
+	if !slices.Contains(c.found, f) {
+		c.found = append(c.found, f)
+	}
+}
+
+func (c *checking) listenerPath(i int) string { return fmt.Sprintf("spec.listeners[%d]", c.at(i)) }
+func (c *checking) groupPath(i, j int) string {
+	return fmt.Sprintf("%s.endpointGroups[%d]", c.listenerPath(i), j)
+}
 
 // Discovers reports whether the listener may leave protocol and port ranges to the load balancer of its endpoint: there is one listener, with one endpoint
 // group, with one endpoint.
@@ -115,10 +154,14 @@ func (c *checking) listeners() {
 	discovers := Discovers(c.spec)
 	groups := 0
 	for i := range c.spec.Listeners {
-		l, path := &c.spec.Listeners[i], listenerPath(i)
+		l, path := &c.spec.Listeners[i], c.listenerPath(i)
 		groups += len(l.EndpointGroups)
-		if n := len(l.PortRanges); n > MaxPortRanges {
-			c.add(Limits, path+".portRanges", fmt.Sprintf("the listener has %d port ranges, and AWS admits %d", n, MaxPortRanges), "join ranges, or move some to another listener")
+		if n := len(l.PortRanges); n > accelerator.MaxPortRanges {
+			remedy := "join ranges, or move some to another listener"
+			if c.discovered {
+				remedy = "write portRanges, fewer ones, which may have ports that the load balancer does not have"
+			}
+			c.add(Limits, path+".portRanges", fmt.Sprintf("the listener has %d port ranges, and AWS admits %d: %s", n, accelerator.MaxPortRanges, rangesText(l.PortRanges)), remedy)
 		}
 		if l.Protocol == nil && !discovers {
 			c.add(Listeners, path+".protocol", "listener protocol must be specified"+strings.Replace(only, "they are those", "it is that", 1), "write protocol: TCP or protocol: UDP")
@@ -127,16 +170,16 @@ func (c *checking) listeners() {
 			c.add(Listeners, path+".portRanges", "listener port ranges must be specified"+only, "write the port ranges of the listener")
 		}
 		if discovers {
-			if e := l.EndpointGroups[0].Endpoints[0]; e.Type == agav1beta1.EndpointID && value(e.EndpointID) != "" && !isLoadBalancer(value(e.EndpointID)) {
+			if e := l.EndpointGroups[0].Endpoints[0]; e.Type == agav1beta1.EndpointID && value(e.EndpointID) != "" && !IsLoadBalancer(value(e.EndpointID)) {
 				c.add(Listeners, path, fmt.Sprintf("protocol and port ranges must be specified: %s is no load balancer, so that it has no listeners to take them from", value(e.EndpointID)), "write protocol and portRanges")
 			}
 		}
 	}
-	if n := len(c.spec.Listeners); n > DefaultListeners {
-		c.warn(Limits, "spec.listeners", fmt.Sprintf("%d listeners are declared, and AWS admits %d of an accelerator unless the account's quota was raised", n, DefaultListeners), "ask AWS for a higher quota, or use further accelerators")
+	if n := len(c.spec.Listeners); n > accelerator.MaxListeners {
+		c.warn(Limits, "spec.listeners", fmt.Sprintf("%d listeners are declared, and AWS admits %d of an accelerator unless the account's quota was raised", n, accelerator.MaxListeners), "ask AWS for a higher quota, or use further accelerators")
 	}
-	if groups > DefaultEndpointGroups {
-		c.warn(Limits, "spec.listeners", fmt.Sprintf("%d endpoint groups are declared, and AWS admits %d of an accelerator unless the account's quota was raised", groups, DefaultEndpointGroups), "ask AWS for a higher quota, or use further accelerators")
+	if groups > accelerator.MaxEndpointGroups {
+		c.warn(Limits, "spec.listeners", fmt.Sprintf("%d endpoint groups are declared, and AWS admits %d of an accelerator unless the account's quota was raised", groups, accelerator.MaxEndpointGroups), "ask AWS for a higher quota, or use further accelerators")
 	}
 }
 
@@ -154,7 +197,7 @@ func (c *checking) regions(i int) {
 		if name == "" {
 			name = "the region of the cluster"
 		}
-		c.add(DuplicateRegions, groupPath(i, j)+".region", fmt.Sprintf("duplicate region detected in listener[%d]: endpointGroups[%d] and endpointGroups[%d] are both in %s, and AWS admits one endpoint group of a listener in each region", i, k, j, name),
+		c.add(DuplicateRegions, c.groupPath(i, j)+".region", fmt.Sprintf("duplicate region detected in listener[%d]: endpointGroups[%d] and endpointGroups[%d] are both in %s, and AWS admits one endpoint group of a listener in each region", c.at(i), k, j, name),
 			"join the two groups, or correct the region")
 	}
 }

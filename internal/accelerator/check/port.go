@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/accelerator"
 )
 
 // portRanges reports ranges of one protocol that have a port in common. Of listeners without a protocol, those of the same listener are compared.
@@ -27,8 +28,8 @@ func (c *checking) portRanges() {
 				if m.Protocol != nil {
 					text = fmt.Sprintf("overlapping port ranges detected for protocol %s, which is not allowed", *m.Protocol)
 				}
-				c.add(OverlappingPortRanges, fmt.Sprintf("%s.portRanges[%d]", listenerPath(b.listener), b.index),
-					fmt.Sprintf("%s: %s of listener[%d] and %s of listener[%d]", text, rangeText(r), a.listener, rangeText(s), b.listener), "give each port of a protocol to one range")
+				c.add(OverlappingPortRanges, fmt.Sprintf("%s.portRanges[%d]", c.listenerPath(b.listener), b.index),
+					fmt.Sprintf("%s: %s of listener[%d] and %s of listener[%d]", text, rangeText(r), c.at(a.listener), rangeText(s), c.at(b.listener)), "give each port of a protocol to one range")
 			}
 		}
 	}
@@ -52,27 +53,31 @@ func rangeText(r agav1beta1.PortRange) string {
 	return fmt.Sprintf("%d-%d", r.FromPort, r.ToPort)
 }
 
+func rangesText(list []agav1beta1.PortRange) string {
+	var texts []string
+	for _, r := range list {
+		texts = append(texts, rangeText(r))
+	}
+	return strings.Join(texts, ", ")
+}
+
 // portOverrides reports overrides of a group that contradict each other, their listener, or the ports and overrides of other listeners. Ports that are
 // taken from a load balancer are not known here.
 func (c *checking) portOverrides(i, j int) {
 	l := &c.spec.Listeners[i]
 	overrides := l.EndpointGroups[j].PortOverrides
-	if n := len(overrides); n > MaxPortOverrides {
-		c.add(Limits, groupPath(i, j)+".portOverrides", fmt.Sprintf("the endpoint group has %d port overrides, and AWS admits %d", n, MaxPortOverrides), "remove port overrides")
+	if n := len(overrides); n > accelerator.MaxPortOverrides {
+		c.add(Limits, c.groupPath(i, j)+".portOverrides", fmt.Sprintf("the endpoint group has %d port overrides, and AWS admits %d", n, accelerator.MaxPortOverrides), "remove port overrides")
 	}
 	for k, o := range overrides {
-		path := fmt.Sprintf("%s.portOverrides[%d]", groupPath(i, j), k)
+		path := fmt.Sprintf("%s.portOverrides[%d]", c.groupPath(i, j), k)
 		add := func(field, text, remedy string) { c.add(PortOverrides, path+"."+field, text, remedy) }
 		if len(l.PortRanges) > 0 && !contains(l.PortRanges, o.ListenerPort) {
-			var texts []string
-			for _, r := range l.PortRanges {
-				texts = append(texts, rangeText(r))
-			}
-			add("listenerPort", fmt.Sprintf("port override listener port %d is not within any listener port ranges: %s", o.ListenerPort, strings.Join(texts, ", ")), "override a port of the listener")
+			add("listenerPort", fmt.Sprintf("port override listener port %d is not within any listener port ranges: %s", o.ListenerPort, rangesText(l.PortRanges)), "override a port of the listener")
 		}
 		for n := range c.spec.Listeners {
 			if contains(c.spec.Listeners[n].PortRanges, o.EndpointPort) {
-				add("endpointPort", fmt.Sprintf("port override endpoint port %d is within the port ranges of listener[%d], and AWS admits no port of a listener of the accelerator", o.EndpointPort, n), "override to another port")
+				add("endpointPort", fmt.Sprintf("port override endpoint port %d is within the port ranges of listener[%d] (%s), and AWS admits no port of a listener of the accelerator", o.EndpointPort, c.at(n), rangesText(c.spec.Listeners[n].PortRanges)), "override to another port")
 				break
 			}
 		}
@@ -89,7 +94,7 @@ func (c *checking) portOverrides(i, j int) {
 			}
 		}
 		if n, ok := c.overriddenBefore(i, o.EndpointPort); ok {
-			add("endpointPort", fmt.Sprintf("port override endpoint port %d is used by listener[%d], too", o.EndpointPort, n), "override to another port")
+			add("endpointPort", fmt.Sprintf("port override endpoint port %d is used by listener[%d], too", o.EndpointPort, c.at(n)), "override to another port")
 		}
 	}
 }

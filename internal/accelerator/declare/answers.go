@@ -8,6 +8,7 @@ import (
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/accelerator"
+	"github.com/k8s-lbc/lbc/internal/accelerator/check"
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
@@ -59,8 +60,8 @@ func Needs(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint) []N
 		switch {
 		case e.State == Hosted && foreignRegion(e.Host, c.Region) == "":
 			n.Host = e.Host
-		case e.State == Given && isBalancer(e.ID) && regionOfARN(e.ID) == c.Region:
-			n = Need{ARN: e.ID, Listeners: discovers(ga)}
+		case e.State == Given && check.IsLoadBalancer(e.ID) && check.RegionOf(e.ID) == c.Region:
+			n = Need{ARN: e.ID, Listeners: check.Discovers(&ga.Spec)}
 			if !n.Listeners && !isNetwork(e.ID) {
 				continue // nothing depends on the answer
 			}
@@ -74,20 +75,7 @@ func Needs(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint) []N
 	return out
 }
 
-func isBalancer(id string) bool {
-	return strings.Contains(id, ":elasticloadbalancing:") && strings.Contains(id, ":loadbalancer/")
-}
-
 func isNetwork(id string) bool { return strings.Contains(id, ":loadbalancer/net/") }
-
-// regionOfARN is the Region of an ARN; "" = none.
-func regionOfARN(arn string) string {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) < 6 {
-		return ""
-	}
-	return parts[3]
-}
 
 // foreignRegion is the Region in the name of a load balancer, if it is not region: name.REGION.elb.amazonaws.com of an ALB, name.elb.REGION.amazonaws.com of an NLB.
 // Names of another form have none.
@@ -126,6 +114,7 @@ type place struct{ listener, group, index int }
 type loadedEndpoint struct {
 	accelerator.Endpoint
 	ready   bool
+	given   bool   // by an id
 	waiting bool   // its load balancer is not known at this moment, and never was
 	held    string // its load balancer is not known at this moment, and was this one
 	known   bool   // that it has none
@@ -163,7 +152,7 @@ func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
 	problem, remedy := e.Problem, e.Remedy
 	switch e.State {
 	case Given:
-		out.ID, out.ready = e.ID, true
+		out.ID, out.ready, out.given = e.ID, true, true
 		if a, ok := answers[e.ID]; ok {
 			out.ports, out.problem = a.Ports, cmp.Or(a.PortProblem, a.Problem)
 			b.preserve(e, &out, a)
@@ -187,9 +176,9 @@ func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
 	case Gone:
 		out.known = true
 	}
-	if !out.ready {
-		d := diag.New(Object(b.ga), e.path(), diag.EndpointNotLoaded, problem, remedy)
-		if e.State == Hosted && !out.known { // no event tells when AWS has it
+	if !out.ready && problem != "" {
+		d := diag.New(check.Object(b.ga), e.path(), diag.EndpointNotLoaded, problem, remedy)
+		if e.State == Hosted && !out.known { // no event comes when AWS has it
 			d.Class = diag.Transient
 		}
 		b.found = append(b.found, d)

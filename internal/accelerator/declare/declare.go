@@ -1,6 +1,6 @@
 // Package declare makes the accelerator that a GlobalAccelerator declares, of the object, the objects that its endpoints name, and what AWS answers about
 // their load balancers. Endpoints reads objects; Needs has the questions for AWS; Accelerator takes the answers.
-// It is pure, and may import accelerator, api, diag, naming, objects and stack.
+// It is pure, and may import accelerator, check, api, diag, naming, objects and stack.
 package declare
 
 import (
@@ -11,9 +11,9 @@ import (
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/accelerator"
+	"github.com/k8s-lbc/lbc/internal/accelerator/check"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -29,11 +29,6 @@ type Config struct {
 // KeyOf is the key of the accelerator of an object.
 func KeyOf(namespace, name string) stack.Key {
 	return stack.Key{Owner: accelerator.Owner, ID: stack.ID{Namespace: namespace, Name: name}}
-}
-
-// Object is an object as diagnostics name it.
-func Object(ga *agav1beta1.GlobalAccelerator) diag.Object {
-	return diag.Object{Kind: string(objects.GlobalAccelerator), Namespace: ga.Namespace, Name: ga.Name, UID: string(ga.UID)}
 }
 
 // Tracking are the tags that identify the accelerator of a key.
@@ -65,11 +60,11 @@ type building struct {
 }
 
 func (b *building) wrong(path, text, remedy string) {
-	b.found = append(b.found, diag.New(Object(b.ga), path, diag.InvalidAccelerator, text, remedy))
+	b.found = append(b.found, diag.New(check.Object(b.ga), path, diag.InvalidAccelerator, text, remedy))
 }
 
 func (b *building) note(path, text, remedy string) {
-	b.found = append(b.found, diag.New(Object(b.ga), path, diag.IgnoredSetting, text, remedy))
+	b.found = append(b.found, diag.New(check.Object(b.ga), path, diag.IgnoredSetting, text, remedy))
 }
 
 // Accelerator is what the object declares. Where a finding is of class Invalid, the accelerator is to stay as it is. endpoints are those of Endpoints, and
@@ -87,14 +82,13 @@ func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoin
 	}
 	loaded := b.load(endpoints, answers, remembered)
 	listeners, deferred := b.discover(loaded)
-	out.Deferred, out.Emptied = deferred, b.emptied
-	if deferred {
+	b.check(listeners, loaded)
+	if out.Deferred, out.Emptied = deferred, b.emptied; deferred {
 		return out, b.found
 	}
-	for i, l := range listeners {
-		out.Listeners = append(out.Listeners, b.listener(i, l, loaded))
+	for _, l := range listeners {
+		out.Listeners = append(out.Listeners, b.listener(l, loaded))
 	}
-	b.check(listeners, out.Listeners)
 	return out, b.found
 }
 
@@ -113,14 +107,12 @@ func (b *building) tags(key stack.Key) map[string]string {
 	maps.Copy(out, first)
 	maps.Copy(out, last)
 	maps.Copy(out, b.config.Tracking(key))
-	if len(out) > accelerator.MaxTags {
-		b.wrong("spec.tags", fmt.Sprintf("the accelerator would have %d tags with those that identify it and --default-tags, and AWS admits %d", len(out), accelerator.MaxTags), "remove tags")
-	}
+	b.noRoomForTags(len(out))
 	return out
 }
 
 // listener lowers one listener; path is where it is declared.
-func (b *building) listener(i int, l declared, loaded map[place]loadedEndpoint) accelerator.Listener {
+func (b *building) listener(l declared, loaded map[place]loadedEndpoint) accelerator.Listener {
 	out := accelerator.Listener{Protocol: l.protocol, Ports: l.ports, Affinity: cmp.Or(string(l.spec.ClientAffinity), accelerator.NoAffinity)}
 	for j := range l.spec.EndpointGroups {
 		g := &l.spec.EndpointGroups[j]
@@ -160,9 +152,4 @@ func value[T any](p *T) T {
 		return zero
 	}
 	return *p
-}
-
-// overridePath is the path of a port override.
-func overridePath(listener string, group, override int, field string) string {
-	return fmt.Sprintf("%s.endpointGroups[%d].portOverrides[%d].%s", listener, group, override, field)
 }

@@ -162,8 +162,8 @@ func TestWhatObjectsDeclare(t *testing.T) {
 		"a load balancer of another Region": {object(listener("TCP", []int32{80}, groupOf(named("Service", "web")))), []any{service("web", "web-1.elb.eu-west-1.amazonaws.com")},
 			"TCP:80-80 [us-west-2 100]\nEndpointNotLoaded spec.listeners[0].endpointGroups[0].endpoints[0]: the load balancer web-1.elb.eu-west-1.amazonaws.com of Service/default/web is in Region eu-west-1, and the controller works in us-west-2 only"},
 		"no discovery for two endpoints": {object(listener("", nil, groupOf(named("Service", "web"), given("i-1")))), []any{service("web", nlb, "tcp 80")},
-			": [us-west-2 100 nlb=128,true i-1=128,true]\nInvalidAccelerator spec.listeners[0].protocol: listener protocol must be specified: it is taken from the load balancer only where one listener has one endpoint group with one endpoint\n" +
-				"InvalidAccelerator spec.listeners[0].portRanges: listener port ranges must be specified: they are taken from the load balancer only where one listener has one endpoint group with one endpoint"},
+			": [us-west-2 100 nlb=128,true i-1=128,true]\nInvalidAccelerator spec.listeners[0].protocol: listener protocol must be specified: it is that of the load balancer only where one listener has one endpoint group with one endpoint\n" +
+				"InvalidAccelerator spec.listeners[0].portRanges: listener port ranges must be specified: they are those of the load balancer only where one listener has one endpoint group with one endpoint"},
 		"client IP preservation is not asked for where AWS refuses it": {
 			object(listener("TCP", []int32{80}, groupOf(named("Service", "plain"), named("Service", "dual"), given("eipalloc-1")))),
 			[]any{service("plain", "plain-1.elb.us-west-2.amazonaws.com"), service("dual", "dual-1.elb.us-west-2.amazonaws.com")},
@@ -172,26 +172,36 @@ func TestWhatObjectsDeclare(t *testing.T) {
 				"IgnoredSetting spec.listeners[0].endpointGroups[0].endpoints[1].clientIPPreservationEnabled: Service/default/dual is used without client IP preservation: dual-stack Network Load Balancers do not preserve addresses of clients of accelerators"},
 		"each of two discovered listeners gets the port overrides of its ports": {overridden(auto(named("Service", "web")), overriding, 80, 8080, 53, 5353), []any{service("web", nlb, "udp 53", "tcp 80")},
 			"TCP:80-80 [us-west-2 100 80:8080 nlb=128,true]\nUDP:53-53 [us-west-2 100 53:5353 nlb=128,true]"},
+		"an override to a port of the other discovered listener": {overridden(auto(named("Service", "web")), overriding, 80, 53), []any{service("web", nlb, "udp 53", "tcp 80")},
+			"TCP:80-80 [us-west-2 100 80:53 nlb=128,true]\nUDP:53-53 [us-west-2 100 nlb=128,true]\n" +
+				"InvalidAccelerator spec.listeners[0].endpointGroups[0].portOverrides[0].endpointPort: port override endpoint port 53 is within the port ranges of listener[0] (53), and AWS admits no port of a listener of the accelerator"},
+		"more discovered ranges than AWS admits": {auto(named("Service", "web")), []any{service("web", nlb, "tcp 1", "tcp 3", "tcp 5", "tcp 7", "tcp 9", "tcp 11", "tcp 13", "tcp 15", "tcp 17", "tcp 19", "tcp 21")},
+			"TCP:1-1,3-3,5-5,7-7,9-9,11-11,13-13,15-15,17-17,19-19,21-21 [us-west-2 100 nlb=128,true]\n" +
+				"InvalidAccelerator spec.listeners[0].portRanges: the listener has 11 port ranges, and AWS admits 10: 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21"},
+		"no discovery of an instance": {auto(given("i-1")), nil,
+			"deferred, emptied false\nInvalidAccelerator spec.listeners[0]: protocol and port ranges must be specified: i-1 is no load balancer, so that it has no listeners to take them from"},
+		"an endpoint that names nothing": {object(listener("TCP", []int32{80}, groupOf(named("Service", "")))), nil,
+			"TCP:80-80 [us-west-2 100]\nInvalidAccelerator spec.listeners[0].endpointGroups[0].endpoints[0].name: the endpoint has no name of the Service"},
 		"more ranges than AWS admits": {object(listener("TCP", many, groupOf())), nil,
 			"TCP:100-100,102-102,104-104,106-106,108-108,110-110,112-112,114-114,116-116,118-118,120-120 [us-west-2 100]\n" +
-				"InvalidAccelerator spec.listeners[0].portRanges: the listener has 11 port ranges (100, 102, 104, 106, 108, 110, 112, 114, 116, 118, 120), and AWS admits 10"},
+				"InvalidAccelerator spec.listeners[0].portRanges: the listener has 11 port ranges, and AWS admits 10: 100, 102, 104, 106, 108, 110, 112, 114, 116, 118, 120"},
 		"overlapping ranges of a protocol": {object(listener("TCP", []int32{80}), listener("TCP", []int32{80}), listener("UDP", []int32{80})), nil,
-			"TCP:80-80\nTCP:80-80\nUDP:80-80\nInvalidAccelerator spec.listeners[1].portRanges[0]: overlapping port ranges detected for protocol TCP, which is not allowed: 80 and 80"},
+			"TCP:80-80\nTCP:80-80\nUDP:80-80\nInvalidAccelerator spec.listeners[1].portRanges[0]: overlapping port ranges detected for protocol TCP, which is not allowed: 80 of listener[0] and 80 of listener[1]"},
 		"a Region twice": {object(listener("TCP", []int32{80}, groupOf(), region("us-west-2", groupOf()))), nil,
-			"TCP:80-80 [us-west-2 100] [us-west-2 100]\nInvalidAccelerator spec.listeners[0].endpointGroups[1].region: endpointGroups[0] has Region us-west-2 too, and AWS admits one endpoint group of a listener in each"},
+			"TCP:80-80 [us-west-2 100] [us-west-2 100]\nInvalidAccelerator spec.listeners[0].endpointGroups[1].region: duplicate region detected in listener[0]: endpointGroups[0] and endpointGroups[1] are both in us-west-2, and AWS admits one endpoint group of a listener in each region"},
 		"a load balancer twice in a group": {object(listener("TCP", []int32{80}, groupOf(named("Service", "web"), given(prefix+"net/web/nlb")))), []any{service("web", nlb, "tcp 80")},
-			"TCP:80-80 [us-west-2 100 nlb=128,true nlb=128,true]\nInvalidAccelerator spec.listeners[0].endpointGroups[0].endpoints: two endpoints of the group have the load balancer " + prefix + "net/web/nlb"},
+			"TCP:80-80 [us-west-2 100 nlb=128,true nlb=128,true]\nInvalidAccelerator spec.listeners[0].endpointGroups[0].endpoints[1]: endpoints[0] of the group has the load balancer " + prefix + "net/web/nlb, too"},
 		"an override of a port that the listener has not": {object(overriding(listener("TCP", []int32{80}, groupOf()), 81, 8080)), nil,
-			"TCP:80-80 [us-west-2 100 81:8080]\nInvalidAccelerator spec.listeners[0].endpointGroups[0].portOverrides[0].listenerPort: port override listener port 81 is not within any listener port ranges (80)"},
+			"TCP:80-80 [us-west-2 100 81:8080]\nInvalidAccelerator spec.listeners[0].endpointGroups[0].portOverrides[0].listenerPort: port override listener port 81 is not within any listener port ranges: 80"},
 		"an override to a port of a listener": {object(overriding(listener("TCP", []int32{80}, groupOf()), 80, 53), listener("UDP", []int32{53})), nil,
-			"TCP:80-80 [us-west-2 100 80:53]\nUDP:53-53\nInvalidAccelerator spec.listeners[0].endpointGroups[0].portOverrides[0].endpointPort: port override endpoint port 53 is within the port ranges of a listener (UDP 53), which AWS does not admit"},
+			"TCP:80-80 [us-west-2 100 80:53]\nUDP:53-53\nInvalidAccelerator spec.listeners[0].endpointGroups[0].portOverrides[0].endpointPort: port override endpoint port 53 is within the port ranges of listener[1] (53), and AWS admits no port of a listener of the accelerator"},
 		"overrides of two listeners to one port": {object(overriding(listener("TCP", []int32{80}, groupOf()), 80, 8080), overriding(listener("TCP", []int32{81}, region("eu-west-1", groupOf())), 81, 8080)), nil,
-			"TCP:80-80 [us-west-2 100 80:8080]\nTCP:81-81 [eu-west-1 100 81:8080]\nInvalidAccelerator spec.listeners[1].endpointGroups[0].portOverrides[0].endpointPort: endpoint port 8080 is used by port overrides of two listeners"},
+			"TCP:80-80 [us-west-2 100 80:8080]\nTCP:81-81 [eu-west-1 100 81:8080]\nInvalidAccelerator spec.listeners[1].endpointGroups[0].portOverrides[0].endpointPort: port override endpoint port 8080 is used by listener[0], too"},
 		"overrides of two Regions of a listener to one port": {object(overriding(listener("TCP", []int32{80}, groupOf(), agav1beta1.EndpointGroup{Region: to("eu-west-1"), PortOverrides: []agav1beta1.PortOverride{{ListenerPort: 80, EndpointPort: 8080}}}), 80, 8080)), nil,
 			"TCP:80-80 [us-west-2 100 80:8080] [eu-west-1 100 80:8080]"},
 		"two overrides of a port, and to a port": {object(overriding(listener("TCP", []int32{80, 81}, groupOf()), 80, 8080, 80, 8081, 81, 8080)), nil,
-			"TCP:80-80,81-81 [us-west-2 100 80:8080 80:8081 81:8080]\nInvalidAccelerator spec.listeners[0].endpointGroups[0].portOverrides[1].listenerPort: listener port 80 is overridden twice in the group\n" +
-				"InvalidAccelerator spec.listeners[0].endpointGroups[0].portOverrides[2].endpointPort: two port overrides of the group are to endpoint port 8080"},
+			"TCP:80-80,81-81 [us-west-2 100 80:8080 80:8081 81:8080]\nInvalidAccelerator spec.listeners[0].endpointGroups[0].portOverrides[1].listenerPort: duplicate port override listener port 80 in the endpoint group\n" +
+				"InvalidAccelerator spec.listeners[0].endpointGroups[0].portOverrides[2].endpointPort: duplicate port override endpoint port 8080 in the endpoint group"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

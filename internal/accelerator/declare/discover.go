@@ -6,6 +6,7 @@ import (
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/accelerator"
+	"github.com/k8s-lbc/lbc/internal/accelerator/check"
 )
 
 // declared is a listener with protocol and ports.
@@ -17,29 +18,14 @@ type declared struct {
 	ports    []accelerator.PortRange
 }
 
-// discovers reports whether protocol and ports of the listener may be those of its only endpoint.
-func discovers(ga *agav1beta1.GlobalAccelerator) bool {
-	if len(ga.Spec.Listeners) != 1 {
-		return false
-	}
-	l := &ga.Spec.Listeners[0]
-	return len(l.EndpointGroups) == 1 && len(l.EndpointGroups[0].Endpoints) == 1 && (l.Protocol == nil || l.PortRanges == nil)
-}
-
 // discover are the listeners of the object, with protocols and ports of the load balancer where the object leaves them out. deferred: that is not known yet.
 func (b *building) discover(loaded map[place]loadedEndpoint) (out []declared, deferred bool) {
-	if discovers(b.ga) {
+	if check.Discovers(&b.ga.Spec) {
 		return b.discovered(loaded[place{}])
 	}
 	for i := range b.ga.Spec.Listeners {
 		l := &b.ga.Spec.Listeners[i]
 		path := fmt.Sprintf("spec.listeners[%d]", i)
-		if l.Protocol == nil {
-			b.wrong(path+".protocol", "listener protocol must be specified: it is taken from the load balancer only where one listener has one endpoint group with one endpoint", "set protocol")
-		}
-		if l.PortRanges == nil {
-			b.wrong(path+".portRanges", "listener port ranges must be specified: they are taken from the load balancer only where one listener has one endpoint group with one endpoint", "set portRanges")
-		}
 		out = append(out, declared{index: i, path: path, spec: *l, protocol: string(value(l.Protocol)), ports: ranges(l.PortRanges)})
 	}
 	return out, false
@@ -62,6 +48,9 @@ func (b *building) discovered(e loadedEndpoint) (out []declared, deferred bool) 
 	}
 	if e.problem != "" {
 		b.wrong(path, "protocol and ports cannot be taken from the load balancer: "+e.problem, "set protocol and portRanges")
+		return nil, true
+	}
+	if e.given && !check.IsLoadBalancer(e.ID) { // which is reported
 		return nil, true
 	}
 	byProtocol := map[string][]int32{}
@@ -88,6 +77,7 @@ func (b *building) discovered(e loadedEndpoint) (out []declared, deferred bool) 
 		}
 		if len(d.ports) == 0 {
 			b.wrong(path+".portRanges", "listener port ranges must be specified: the load balancer has no port of protocol "+p, "set portRanges")
+			return nil, true
 		}
 		out = append(out, d)
 	}

@@ -43,7 +43,7 @@ type Endpoint struct {
 	Ports []Port // hosted: those of the load balancer, as its object shows them
 	// Name is "Service/namespace/name", or "EndpointID/id".
 	Name string
-	// Problem is what is wrong with one that is pending or gone, and Remedy what to do. PortProblem is why Ports are not known.
+	// Problem is what is wrong with one that is pending or gone, and Remedy what to do; empty of one that names nothing, which package check reports. PortProblem is why Ports are not known.
 	Problem, Remedy string
 	PortProblem     string
 
@@ -75,7 +75,7 @@ func (e *Endpoint) read(v *objects.View, namespace string) {
 	if e.spec.Type == agav1beta1.EndpointID {
 		e.ID, e.State = value(e.spec.EndpointID), Given
 		if e.Name = "EndpointID/" + e.ID; e.ID == "" {
-			e.gone("endpointID is required for type EndpointID", "set endpointID")
+			e.gone("", "")
 		}
 		return
 	}
@@ -84,6 +84,10 @@ func (e *Endpoint) read(v *objects.View, namespace string) {
 		ref.Namespace = ns
 	}
 	e.Name = string(ref.Kind) + "/" + ref.Namespace + "/" + ref.Name
+	if ref.Name == "" {
+		e.gone("", "")
+		return
+	}
 	from := objects.From{Kind: objects.GlobalAccelerator, Namespace: namespace}
 	var err error
 	switch e.spec.Type {

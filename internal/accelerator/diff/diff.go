@@ -129,15 +129,14 @@ func nameOf(r stack.Ref) string {
 
 // Short is the part of an ARN that names a listener or an endpoint group below its accelerator, or the whole text.
 func Short(arn string) string {
-	for _, part := range []string{":accelerator/"} {
-		if _, rest, ok := strings.Cut(arn, part); ok {
-			if _, below, ok := strings.Cut(rest, "/"); ok {
-				return below
-			}
-			return "accelerator/" + rest
-		}
+	_, rest, ok := strings.Cut(arn, ":accelerator/")
+	if !ok {
+		return arn
 	}
-	return arn
+	if _, below, ok := strings.Cut(rest, "/"); ok {
+		return below
+	}
+	return "accelerator/" + rest
 }
 
 // accelerator plans the accelerator itself: it is created, or its settings and tags are changed in place.

@@ -20,6 +20,7 @@ import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/accelerator"
 	"github.com/k8s-lbc/lbc/internal/accelerator/account"
+	"github.com/k8s-lbc/lbc/internal/accelerator/check"
 	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
 	"github.com/k8s-lbc/lbc/internal/accelerator/diff"
 	"github.com/k8s-lbc/lbc/internal/backoff"
@@ -105,6 +106,7 @@ type pass struct {
 	key    stack.Key
 	memory *memory
 	found  diag.List
+	absent bool // AWS is known to have no accelerator of the object
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -126,7 +128,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		r.forget(q.NamespacedName)
 		return reconcile.Result{}, nil
 	}
-	p := &pass{Reconciler: r, ga: ga, object: declare.Object(ga), key: declare.KeyOf(ga.Namespace, ga.Name), memory: r.memory(q.NamespacedName)}
+	p := &pass{Reconciler: r, ga: ga, object: check.Object(ga), key: declare.KeyOf(ga.Namespace, ga.Name), memory: r.memory(q.NamespacedName)}
 	if ga.DeletionTimestamp != nil {
 		return p.remove(ctx)
 	}
@@ -212,6 +214,7 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint) (reconci
 		result = p.Account.Run(ctx, plan, func(made accelerator.Observed) { p.shown(ctx, made) })
 		o, err = p.Account.Observe(ctx, p.key, "")
 	}
+	p.absent = err == nil && !o.Exists()
 	for _, problem := range result.Problems {
 		problem.Object, problem.Phase = p.object, diag.Deploying
 		p.found = append(p.found, problem)
@@ -239,7 +242,7 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint) (reconci
 // invalid reports whether the object declares what AWS does not admit.
 func invalid(found diag.List) bool {
 	for _, d := range found {
-		if d.Code == diag.InvalidAccelerator {
+		if d.Code == diag.InvalidAccelerator && d.Class != diag.Note {
 			return true
 		}
 	}
@@ -297,7 +300,7 @@ func (p *pass) byoip(o accelerator.Observed) {
 // end writes the status, reports the findings, and says when to look again.
 func (p *pass) end(ctx context.Context, o accelerator.Observed, failure reason, err error) (reconcile.Result, error) {
 	deployed := o.Exists() && o.Status == accelerator.Deployed
-	if p.writeStatus(ctx, statusOf(p.ga, o, failure, p.found)) {
+	if p.writeStatus(ctx, statusOf(p.ga, o, p.absent, failure, p.found)) {
 		err = errors.Join(err, errRetry)
 	}
 	report := status.Report{Found: p.found}
@@ -321,7 +324,7 @@ func (p *pass) end(ctx context.Context, o accelerator.Observed, failure reason, 
 	return reconcile.Result{}, nil
 }
 
-// waitFor is the pause before endpoints are looked at again: shorter while AWS makes a load balancer, of which no event tells.
+// waitFor is the pause before endpoints are looked at again: shorter while AWS makes a load balancer, of which no event comes.
 func (p *pass) waitFor() time.Duration {
 	for _, d := range p.found {
 		if d.Code == diag.EndpointNotLoaded && d.Class == diag.Transient {
@@ -349,7 +352,7 @@ func (p *pass) writeStatus(ctx context.Context, change func(*agav1beta1.GlobalAc
 
 // shown writes the ARN of an accelerator that was just created, before anything is made below it. Where that fails, the accelerator is found again by its tags.
 func (p *pass) shown(ctx context.Context, o accelerator.Observed) {
-	p.writeStatus(ctx, statusOf(p.ga, o, "", nil))
+	p.writeStatus(ctx, statusOf(p.ga, o, false, "", nil))
 }
 
 // reading are the kinds that passes read.

@@ -1,17 +1,23 @@
 package accelerator
 
 import (
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/smithy-go"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	simaccount "github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // example is the object of chapter 60, 15, with its Service.
@@ -79,7 +85,7 @@ func TestTheWorkedExampleCallByCall(t *testing.T) {
 	w.steady()
 	w.want("events of passes that change nothing", w.told(), "")
 
-	// The Service gets a port: the listener is changed in place, and the status tells that AWS deploys it.
+	// The Service gets a port: the listener is changed in place, and the status shows that AWS deploys it.
 	s := service("default", "web", "k8s-default-web-1a2b", 80, 81, 443)
 	w.must(w.client.Status().Update(t.Context(), s))
 	if _, err := w.pass(); err != nil {
@@ -218,6 +224,35 @@ func TestDeletionWaitsForAWSToDisableTheAcceleratorWithoutAWarning(t *testing.T)
 	}
 }
 
+func TestADeletionThatAWSRefusesIsAnEventAndTheObjectStaysUntilItIsAdmitted(t *testing.T) {
+	t.Parallel()
+	w := example(t)
+	w.settle()
+	w.told()
+	w.refuse = func(action string) error {
+		if action == "UpdateAccelerator" {
+			return &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized to perform: globalaccelerator:UpdateAccelerator"}
+		}
+		return nil
+	}
+	w.must(w.client.Delete(t.Context(), w.get()))
+	if _, err := w.pass(); err == nil {
+		t.Error("it is not tried again")
+	}
+	told := w.told()
+	if !strings.Contains(told, "Warning FailedCleanup: Failed cleanup due to ") || !strings.Contains(told, "[AcceleratorNotDeleted]") || !strings.Contains(told, "globalaccelerator:UpdateAccelerator") {
+		t.Errorf("events: %s", told)
+	}
+	if c := meta.FindStatusCondition(w.get().Status.Conditions, "Ready"); c.Reason != "DeploymentFailed" || !strings.Contains(c.Message, "globalaccelerator:UpdateAccelerator") {
+		t.Errorf("condition: %+v", c)
+	}
+	w.want("account", w.accelerators(), exampleTree)
+	w.refuse = nil
+	w.clock.Advance(time.Hour)
+	w.settle()
+	w.want("account", w.accelerators(), "")
+}
+
 func TestAProtectedAcceleratorOutlivesTheDeletionOfItsObject(t *testing.T) {
 	t.Parallel()
 	w := example(t)
@@ -254,6 +289,9 @@ func TestAnAcceleratorWithoutTheTagsOfTheObjectIsNeitherChangedNorDeleted(t *tes
 	if ready.Status != "False" || ready.Reason != "DeploymentFailed" || !strings.Contains(ready.Message, "has the tags of GlobalAccelerator default/web of cluster other") {
 		t.Errorf("condition: %+v", ready)
 	}
+	if told := w.told(); !strings.Contains(told, "Warning FailedDeploy: ") || !strings.Contains(told, "[AcceleratorNotOwned]") {
+		t.Errorf("events: %s", told)
+	}
 	w.must(w.client.Delete(t.Context(), w.get()))
 	w.settle()
 	w.want("account", w.accelerators(), exampleTree)
@@ -264,7 +302,7 @@ func TestAnAcceleratorWithoutTheTagsOfTheObjectIsNeitherChangedNorDeleted(t *tes
 
 func TestALiveEndpointOutlastsALookUpThatFails(t *testing.T) {
 	t.Parallel()
-	for trouble, make := range map[string]func(*world){
+	for trouble, cause := range map[string]func(*world){
 		"DescribeLoadBalancers is throttled": func(w *world) {
 			w.refuse = func(action string) error {
 				if action == "DescribeLoadBalancers" {
@@ -281,7 +319,7 @@ func TestALiveEndpointOutlastsALookUpThatFails(t *testing.T) {
 		for _, restarted := range []bool{false, true} {
 			w := example(t)
 			w.settle()
-			make(w)
+			cause(w)
 			if restarted {
 				w.restart()
 			} else {
@@ -307,7 +345,7 @@ func TestAnEndpointWhoseObjectIsGoneIsRemoved(t *testing.T) {
 	w.must(w.client.Delete(t.Context(), service("default", "web", "")))
 	w.settle1()
 	w.want("account", w.accelerators(), strings.ReplaceAll(exampleTree, "   loadbalancer/net/k8s-default-web-1a2b/50dc 128 true\n", ""))
-	if told := w.told(); !strings.Contains(told, "Warning WarningEndpoints: Service default/web does not exist") {
+	if told := w.told(); !strings.Contains(told, "Warning WarningEndpoints: Service default/web does not exist") || !strings.Contains(told, "[EndpointNotLoaded]") {
 		t.Errorf("events: %s", told)
 	}
 }
@@ -382,8 +420,12 @@ func TestReferencesAcrossNamespacesNeedAReferenceGrant(t *testing.T) {
 	} {
 		w.must(step.change())
 		w.settle1()
-		if got := count(); got != step.want {
-			t.Errorf("%d endpoints, want %d:\n%s", got, step.want, w.told())
+		told := w.told()
+		if got := count(); got != step.want || strings.Contains(told, "<nil>") {
+			t.Errorf("%d endpoints, want %d:\n%s", got, step.want, told)
+		}
+		if step.want == 0 && !strings.Contains(w.get().Status.Conditions[1].Message, "no ReferenceGrant of namespace a admits references from GlobalAccelerators of namespace default to Service web") {
+			t.Errorf("conditions: %+v", w.get().Status.Conditions)
 		}
 	}
 }
@@ -400,7 +442,7 @@ func TestAnEmptyNamespaceIsThatOfTheObject(t *testing.T) {
 	}
 }
 
-func TestInvalidObjectsLeaveTheAcceleratorAsItIsAndSayWhy(t *testing.T) {
+func TestInvalidObjectsLeaveTheAcceleratorAsItIsAndTheirStatusHasTheReason(t *testing.T) {
 	t.Parallel()
 	w := example(t)
 	w.settle()
@@ -415,7 +457,7 @@ func TestInvalidObjectsLeaveTheAcceleratorAsItIsAndSayWhy(t *testing.T) {
 	w.want("calls", w.called(), "")
 	w.want("account", w.accelerators(), exampleTree)
 	c := meta.FindStatusCondition(w.get().Status.Conditions, "Ready")
-	if c.Status != "False" || c.Reason != "ModelBuildFailed" || !strings.Contains(c.Message, "port override endpoint port 81 is within the port ranges of a listener") {
+	if c.Status != "False" || c.Reason != "ModelBuildFailed" || !strings.Contains(c.Message, "port override endpoint port 81 is within the port ranges of listener[0] (80-81)") {
 		t.Errorf("condition: %+v", c)
 	}
 	if told := w.told(); strings.Count(told, "Warning FailedBuildModel") != 1 {
@@ -496,4 +538,76 @@ func TestAnAcceleratorThatWasDeletedByHandIsMadeAgain(t *testing.T) {
 	w.clock.Advance(time.Hour)
 	w.settle()
 	w.want("account", w.accelerators(), exampleTree)
+}
+
+func TestAnAcceleratorThatTakesNoSecondChangeYetIsWaitedForWithoutAWarning(t *testing.T) {
+	t.Parallel()
+	w := example(t)
+	refused := 0
+	w.refuse = func(action string) error {
+		if action == "CreateEndpointGroup" && refused < 2 {
+			refused++
+			return &smithy.GenericAPIError{Code: "TransactionInProgressException", Message: "another change is under way"}
+		}
+		return nil
+	}
+	for n := range 2 {
+		if _, err := w.pass(); err == nil || refused != n+1 {
+			t.Errorf("it is not tried again: %v, refused %d times", err, refused)
+		}
+		if c := meta.FindStatusCondition(w.get().Status.Conditions, "Ready"); c.Status != "Unknown" || c.Reason != "AcceleratorProvisioning" {
+			t.Errorf("condition: %+v", c)
+		}
+	}
+	w.want("events", w.told(), "")
+	w.settle()
+	w.want("account", w.accelerators(), exampleTree)
+}
+
+func TestAddressesCountAtTheCreationAndLaterOnesAreANote(t *testing.T) {
+	t.Parallel()
+	w := example(t)
+	w.sim.Account.Lock()
+	w.sim.Account.OwnAddresses = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
+	w.sim.Account.Unlock()
+	w.edit(func(ga *agav1beta1.GlobalAccelerator) { ga.Spec.IPAddresses = []string{"198.51.100.10"} })
+	w.settle()
+	addresses := w.get().Status.IPSets[0].IPAddresses
+	if !slices.Contains(addresses, "198.51.100.10") || len(addresses) != 2 {
+		t.Errorf("addresses: %v", addresses)
+	}
+	if told := w.told(); strings.Contains(told, "IgnoredSetting") { // AWS adds the second address
+		t.Errorf("events: %s", told)
+	}
+	w.steady()
+	w.edit(func(ga *agav1beta1.GlobalAccelerator) {
+		ga.Spec.IPAddresses = []string{"198.51.100.11", "198.51.100.10"}
+	})
+	w.settle()
+	if told := w.told(); strings.Count(told, "IgnoredSetting") != 1 || !strings.Contains(told, "Normal Note: the accelerator does not have the address 198.51.100.11") {
+		t.Errorf("events: %s", told)
+	}
+	w.steady()
+}
+
+func TestOnlyObjectsThatEndpointsNameQueueAnAccelerator(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web"), endpoint(agav1beta1.EndpointIngress, "shop", "web")), service("default", "web", "k8s-web", 80))
+	w.balancer("k8s-web")
+	w.settle1()
+	for _, c := range []struct {
+		kind objects.Kind
+		of   client.Object
+		want int
+	}{
+		{objects.Service, service("default", "web", "k8s-other"), 1},
+		{objects.Service, service("shop", "web", "k8s-other"), 0},
+		{objects.Ingress, &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}, 0},
+		{objects.ReferenceGrant, grant("shop", "networking.k8s.io", "Ingress"), 1},
+		{objects.ReferenceGrant, grant("elsewhere", "networking.k8s.io", "Ingress"), 0},
+	} {
+		if got := w.r.Index.Affected(objects.ChangeOf(c.kind, nil, c.of)); len(got) != c.want {
+			t.Errorf("%s %s/%s queues %v, want %d", c.kind, c.of.GetNamespace(), c.of.GetName(), got, c.want)
+		}
+	}
 }

@@ -87,7 +87,7 @@ func (p *pass) pollRemoval(ctx context.Context, o accelerator.Observed) (acceler
 	return p.poll(ctx, o)
 }
 
-// failedRemoval ends a pass that could not delete. The finding of the call tells why, as an event of cleaning up.
+// failedRemoval ends a pass that could not delete. The finding of the call has the reason, as an event of cleaning up.
 func (p *pass) failedRemoval(ctx context.Context, found ...diag.Diagnostic) (reconcile.Result, error) {
 	p.count("reconcile_globalaccelerator_error")
 	for _, d := range append(p.found, found...) {

@@ -36,12 +36,16 @@ const deleting = "DELETING"
 // maxMessage bounds messages of conditions; the API server admits 32768 characters.
 const maxMessage = 4096
 
-// statusOf changes the status of an object to that after a pass. What a failed pass does not know stays as it is.
-func statusOf(ga *agav1beta1.GlobalAccelerator, o accelerator.Observed, failure reason, found diag.List) func(*agav1beta1.GlobalAccelerator) bool {
+// statusOf changes the status of an object to that after a pass. What a failed pass does not know stays as it is; absent: AWS is known to have no
+// accelerator of the object.
+func statusOf(ga *agav1beta1.GlobalAccelerator, o accelerator.Observed, absent bool, failure reason, found diag.List) func(*agav1beta1.GlobalAccelerator) bool {
 	generation := ga.Generation
 	return func(ga *agav1beta1.GlobalAccelerator) bool {
 		before := ga.Status.DeepCopy()
 		ga.Status.ObservedGeneration = ptr.To(generation)
+		if absent {
+			ga.Status = agav1beta1.GlobalAcceleratorStatus{ObservedGeneration: ga.Status.ObservedGeneration, Conditions: ga.Status.Conditions}
+		}
 		show(&ga.Status, o)
 		c := metav1.Condition{Type: ready, ObservedGeneration: generation}
 		switch {

@@ -44,6 +44,7 @@ type world struct {
 	mu     sync.Mutex
 	calls  []string
 	refuse func(action string) error
+	judge  func(ctx context.Context, service, action string, in any) error // instead of refuse
 	events []string
 }
 
@@ -52,10 +53,13 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	w := &world{t: t, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), config: declare.Config{Cluster: "my-cluster", Region: "us-west-2"}}
 	profile := simaccount.Profile{AcceleratorDeploy: time.Minute, AcceleratorChange: 20 * time.Second}
 	var err error
-	w.sim, err = awssim.New(awssim.Options{Clock: w.clock, Profile: profile, Authorize: func(_ context.Context, service, action, _ string, _ any) error {
+	w.sim, err = awssim.New(awssim.Options{Clock: w.clock, Profile: profile, Authorize: func(ctx context.Context, service, action, _ string, in any) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.calls = append(w.calls, action)
+		if w.judge != nil {
+			return w.judge(ctx, service, action, in)
+		}
 		if w.refuse != nil {
 			return w.refuse(action)
 		}

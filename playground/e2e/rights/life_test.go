@@ -46,6 +46,16 @@ spec: {targetGroupARN: "%[3]s", targetType: ip, multiClusterTargetGroup: true, s
 `, namespace, name, *out.TargetGroups[0].TargetGroupArn)
 }
 
+// accelerator is a GlobalAccelerator in front of a Service.
+func accelerator(namespace, name, service string) string {
+	return fmt.Sprintf(`apiVersion: aga.k8s.aws/v1beta1
+kind: GlobalAccelerator
+metadata: {name: %[2]s, namespace: %[1]s}
+spec: {listeners: [{protocol: TCP, portRanges: [{fromPort: 80, toPort: 80}], endpointGroups: [{endpoints: [{type: Service, name: %[3]s}]}]}]}
+---
+`, namespace, name, service)
+}
+
 const agents = `apiVersion: elbv2.k8s.aws/v1beta1
 kind: ALBTargetControlConfig
 metadata: {name: aws-load-balancer-controller-alb-target-control-agent-config, namespace: kube-system}
@@ -92,7 +102,7 @@ func live(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	internal := scene.Annotations{"target-type": "ip"}
 	all := agents + gated(gatedNs) + scene.Ingress(gatedNs, "web", scene.Class, internal) + scene.Namespace(ns, 2) + scene.IngressClass("whole", "{scheme: internet-facing}") + scene.Ingress(ns, "web", "whole", internal) +
-		network(ns, "net") + binding(t, c, ns, "shared") + gateways(ns) +
+		network(ns, "net") + accelerator(ns, "web", "net") + binding(t, c, ns, "shared") + gateways(ns) +
 		scene.Route("HTTPRoute", ns, "astray", "parentRefs: [{name: missing}], rules: [{backendRefs: [{name: web, port: 80}]}]") // the absence of its Gateway is confirmed by a read
 	scene.Change(t, c, all)
 	c.IngressAddress(t, ns, "web")
@@ -101,6 +111,7 @@ func live(t *testing.T, c *harness.Cluster) {
 		scene.GatewayAddress(t, c, ns, g)
 	}
 	balancersReady(t, c, ns, 4)
+	c.Kubectl(t, "wait", "--for=condition=Ready", "globalaccelerator", "web", "-n", ns, "--timeout="+harness.Timeout.String())
 	c.IngressAddress(t, gatedNs, "web")
 	for _, n := range []string{ns, gatedNs} { // other targets, which in one namespace have readiness gates
 		c.Kubectl(t, "rollout", "restart", "deployment", "-n", n, "web")
@@ -114,6 +125,7 @@ func live(t *testing.T, c *harness.Cluster) {
 		scene.GatewayAddress(t, c, ns, g)
 	}
 	c.Kubectl(t, "delete", "ingressclassparams", "whole")
+	c.Kubectl(t, "delete", "globalaccelerator", "web", "-n", ns, "--timeout="+harness.Timeout.String())
 	c.Kubectl(t, "delete", "gateway,httproute,grpcroute,tcproute,udproute,tlsroute,listenerset,backendtlspolicy,referencegrant", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
 	c.Kubectl(t, "delete", "loadbalancerconfiguration,targetgroupconfiguration,listenerruleconfiguration", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
 	c.Kubectl(t, "delete", "ingress,targetgroupbinding", "-n", ns, "--all", "--timeout="+harness.Timeout.String())

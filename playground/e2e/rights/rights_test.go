@@ -25,13 +25,13 @@ import (
 func TestMain(m *testing.M) { harness.Main(m) }
 
 // values are those of the release: one replica, so that its log is that of the leader, and all that needs rights of its own.
-var values = map[string]any{"replicaCount": 1, "controllerConfig": map[string]any{"featureGates": map[string]any{"ALBTargetControlAgent": true}}}
+var values = map[string]any{"replicaCount": 1, "controllerConfig": map[string]any{"featureGates": map[string]any{"ALBTargetControlAgent": true, "GlobalAcceleratorController": true}}}
 
 var release = &environment.Release{Values: values}
 
 func start(t *testing.T) *harness.Cluster {
 	t.Helper()
-	return harness.Start(t, harness.Options{Release: release, Requests: true})
+	return harness.Start(t, harness.Options{Release: release, Requests: true, GlobalAccelerator: true})
 }
 
 const (
