@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/cmd/lbc/explain"
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
@@ -39,6 +40,9 @@ Of a Gateway, also the listeners that it and its ListenerSets declare with the r
 route (httproute, grpcroute, tcproute, udproute, tlsroute) or listenerset is explained for each Gateway that it names: where it attaches or
 why not, its rules in their places among all, and their target groups.
 
+Of a GlobalAccelerator, its accelerator with the listeners, the endpoint groups, and in these the endpoints, each with the load balancer of the
+object that it names and the health that AWS has of it.
+
 The name may be left out if there is only one object. Without a namespace, the object is looked up in that of -n, then in all files.
 
 With --request, show which rule of the load balancer of an Ingress or Gateway a request matches: each rule that is evaluated with the first of its
@@ -58,6 +62,8 @@ const explainExample = `  lbc explain ingress shop -f shop.yaml
 
   lbc explain gateway web -f gateway.yaml
   lbc explain httproute front -f gateway.yaml --request https://shop.example.com/cart
+
+  lbc explain globalaccelerator shop -n edge
 
   # Where does it end up?
   lbc explain ingress shop -f shop.yaml --request http://shop.example.com/ -L`
@@ -119,6 +125,9 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 	kind, object, err := o.subject(src, args)
 	if err != nil {
 		return err
+	}
+	if ga, ok := object.(*agav1beta1.GlobalAccelerator); ok {
+		return o.showAccelerator(ctx, src, ga, out)
 	}
 	results, err := o.results(ctx, src, kind, object)
 	if err != nil {

@@ -24,16 +24,17 @@ type documentKind string
 
 // The kinds of documents.
 const (
-	planKind             documentKind = "Plan"
-	lintKind             documentKind = "Lint"
-	explanationKind      documentKind = "Explanation"
-	routeExplanationKind documentKind = "RouteExplanation"
-	diagnosisKind        documentKind = "Diagnosis"
-	orphansKind          documentKind = "Orphans"
-	cleanupKind          documentKind = "Cleanup"
-	migrationKind        documentKind = "Migration"
-	versionKind          documentKind = "Version"
-	errorKind            documentKind = "Error"
+	planKind                   documentKind = "Plan"
+	lintKind                   documentKind = "Lint"
+	explanationKind            documentKind = "Explanation"
+	routeExplanationKind       documentKind = "RouteExplanation"
+	acceleratorExplanationKind documentKind = "AcceleratorExplanation"
+	diagnosisKind              documentKind = "Diagnosis"
+	orphansKind                documentKind = "Orphans"
+	cleanupKind                documentKind = "Cleanup"
+	migrationKind              documentKind = "Migration"
+	versionKind                documentKind = "Version"
+	errorKind                  documentKind = "Error"
 )
 
 // member is a kind with the command that prints it, what it is, and its Go type, from which its schema is made.
@@ -50,6 +51,7 @@ var family = []member{
 	{lintKind, "lint", "what is wrong with manifests", reflect.TypeFor[lintDocument]()},
 	{explanationKind, "explain", "where the settings of an object come from", reflect.TypeFor[explain.Explanation]()},
 	{routeExplanationKind, "explain", "where the settings of a route or ListenerSet come from, for each of its Gateways", reflect.TypeFor[explain.Part]()},
+	{acceleratorExplanationKind, "explain", "where the settings of a GlobalAccelerator come from, and the chain to its load balancers", reflect.TypeFor[explain.AcceleratorExplanation]()},
 	{diagnosisKind, "doctor", "what keeps the controller or its load balancers from working", reflect.TypeFor[doctor.Report]()},
 	{orphansKind, "orphans", "what no object of the cluster claims", reflect.TypeFor[orphansDocument]()},
 	{cleanupKind, "cleanup", "what would be deleted", reflect.TypeFor[cleanupDocument]()},

@@ -101,6 +101,8 @@ func TestDocumentsOfCommandsMatchTheirSchemas(t *testing.T) {
 		{"explain httproute shop/front -f testdata/gateway.yaml", routeExplanationKind},
 		{"explain gateway shop/web -f testdata/gateway.yaml", explanationKind},
 		{"explain gateway shop/web -f testdata/gateway.yaml --request https://shop.example.com/cart", explanationKind},
+		{"plan" + acceleratorFile + acceleratorGate, planKind},
+		{"explain globalaccelerator shop/front" + acceleratorFile + acceleratorGate, acceleratorExplanationKind},
 		{"version", versionKind},
 		{"plan -f /nonexistent", errorKind},
 		{"lint /nonexistent", errorKind},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/explain"
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/accelerator"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
@@ -23,7 +24,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
 
-const planHelp = `Show what the controller would create (+), change (~), replace (±) and delete (-) in AWS, and why. Of one load balancer, or with --details of
+const planHelp = `Show what the controller would create (+), change (~), replace (±) and delete (-) in AWS, and why: load balancers, and, with feature gate
+GlobalAcceleratorController, accelerators of AWS Global Accelerator. Of one load balancer, or with --details of
 all, also the settings of what is created: scheme, subnets, certificates, health checks and so on, each with the place that declares it
 (← …), or the flag, default or discovery that it comes from.
 
@@ -99,6 +101,14 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	if err != nil {
 		return err
 	}
+	accelerators, ignored, err := o.accelerators(ctx, src, o.concernedAccelerators(src), got.Stacks)
+	if err != nil {
+		return err
+	}
+	for i := range accelerators {
+		got.Stacks = append(got.Stacks, accelerators[i].Result())
+	}
+	got.Diagnostics = append(got.Diagnostics, ignored...)
 	if o.limited() {
 		got.Diagnostics = slices.DeleteFunc(got.Diagnostics, func(d diag.Diagnostic) bool { return d.Object.Namespace != o.namespace })
 	}
@@ -232,10 +242,10 @@ func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome) err
 	}
 	diagnostics(&b, got.Diagnostics, "")
 	if unchanged > 1 {
-		fmt.Fprintf(&b, "%d load balancers: nothing to do: %s\n", unchanged, some(folded))
+		fmt.Fprintf(&b, "%s: nothing to do: %s\n", things(unchanged, got.Stacks), some(folded))
 	}
 	if len(got.Stacks) > 1 {
-		fmt.Fprintf(&b, "total of %d load balancers: %s\n", len(got.Stacks), total)
+		fmt.Fprintf(&b, "total of %s: %s\n", things(len(got.Stacks), got.Stacks), total)
 	}
 	if len(got.Stacks)+len(got.Diagnostics) == 0 {
 		if o.limited() {
@@ -254,10 +264,27 @@ func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome) err
 		if diagnostics(&loose, got.Diagnostics, ""); loose.Len() > 0 {
 			sections = append([]section{{"findings about objects without a load balancer", loose.String()}}, sections...)
 		}
-		text = markdown(fmt.Sprintf("Plan of %s: %s%s", number(len(got.Stacks), "load balancer"), total, others.String()), sections)
+		text = markdown(fmt.Sprintf("Plan of %s: %s%s", things(len(got.Stacks), got.Stacks), total, others.String()), sections)
 	}
 	_, err := io.WriteString(out, text)
 	return err
+}
+
+// things is a number of plans in words: of load balancers, unless accelerators are among them all.
+func things(n int, all []offline.Result) string {
+	accelerators := 0
+	for _, r := range all {
+		if r.Key.Owner == accelerator.Owner {
+			accelerators++
+		}
+	}
+	switch accelerators {
+	case 0:
+		return number(n, "load balancer")
+	case len(all):
+		return number(n, "accelerator")
+	}
+	return number(n, "load balancer") + " and accelerators"
 }
 
 // headline is what the plan of a stack comes to.
@@ -293,7 +320,7 @@ func settled(r offline.Result) bool {
 
 // detailsOf are the settings of what the steps of a plan create; nil = they are not asked for.
 func (o *planOptions) detailsOf(src *source, r offline.Result, alone bool) func(plan.Step) []string {
-	if !o.details && !alone {
+	if !o.details && !alone || r.Compiled.Stack == nil {
 		return nil
 	}
 	var of diag.Object

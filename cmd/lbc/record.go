@@ -106,7 +106,10 @@ func (i *inputs) recordPlans(ctx context.Context, clients cloud.Clients, inv *in
 	}
 	src.sayBroken(errOut)
 	src.clients, src.inventory = clients, inv
-	_, err = objects.plans(ctx, src)
+	got, err := objects.plans(ctx, src)
+	if err == nil {
+		_, _, err = objects.accelerators(ctx, src, objects.concernedAccelerators(src), got.Stacks)
+	}
 	return err
 }
 

@@ -34,6 +34,9 @@ func explained(name string) (objects.Kind, bool) {
 			return p.kind, true
 		}
 	}
+	if slices.Contains(acceleratorNames, strings.ToLower(name)) {
+		return objects.GlobalAccelerator, true
+	}
 	for _, k := range owner.Kinds {
 		if slices.Contains(k.Names, strings.ToLower(name)) {
 			return objects.Kind(k.Kind), true
@@ -52,7 +55,7 @@ func kindNames() (out []string) {
 	for _, p := range parts {
 		out = append(out, p.names[0])
 	}
-	return out
+	return append(out, acceleratorNames[0])
 }
 
 func isPart(kind objects.Kind) bool {
@@ -139,7 +142,7 @@ func (o *explainOptions) only(src *source, kind objects.Kind) (objects.Kind, met
 		}
 	}
 	candidates = slices.DeleteFunc(candidates, func(x metav1.Object) bool {
-		if k, _ := objects.KindOf(x); k == kind && isPart(kind) {
+		if k, _ := objects.KindOf(x); k == kind && (isPart(kind) || kind == objects.GlobalAccelerator) {
 			return false
 		}
 		return !slices.ContainsFunc(owner.Kinds, func(k owner.Kind) bool { return (kind == "" || k.Kind == string(kind)) && k.Is(x) && k.MayDeclare(x) })

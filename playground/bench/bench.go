@@ -121,7 +121,7 @@ func (s *session) open(ctx context.Context, pods, nodes int) (err error) {
 	}
 	started, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, OnlyAPI: true, CRDs: s.o.Repo.CRDs(), Rights: s.o.Repo.Rights(), GatewayAPI: true, Requests: s.requests.path})
+	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, OnlyAPI: true, CRDs: s.o.Repo.CRDs(), Rights: s.o.Repo.Rights(), GatewayAPI: true, GlobalAccelerator: true, Requests: s.requests.path})
 	if err != nil {
 		return err
 	}

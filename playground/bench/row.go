@@ -88,6 +88,11 @@ var usualRows = []row{
 	{"service-restart", countKind, "restart with 100 Services", "ends the controller and starts it again", having(services, many), measureRestart},
 	{"service-delete-100", countKind, "delete all 100 Services", "deletes all Services at once", having(services, many), deleting(services)},
 
+	{"accelerator-create", countKind, "create 1 GlobalAccelerator", "creates one for a Service with an NLB, until AWS has deployed it", accelerated(false), acting(createAccelerator)},
+	{"accelerator-touch", countKind, "touch it, nothing changed", "changes an unrelated annotation of the GlobalAccelerator", accelerated(true), acting(touchAccelerator)},
+	{"accelerator-restart", countKind, "restart with 1 GlobalAccelerator", "ends the controller and starts it again", accelerated(true), measureRestart},
+	{"accelerator-delete", countKind, "delete it", "deletes the GlobalAccelerator, whose load balancer stays", accelerated(true), acting(deleteAccelerator)},
+
 	{"timed-first", timeKind, "first load balancer in status", "creates one Ingress, until its hostname is in the status", having(nil, 0), timedCreation(ingresses, 1)},
 	{"timed-create-99", timeKind, "99 more in status", "creates 99 more at once, until the last hostname is in a status", having(ingresses, 1), timedCreation(ingresses, many)},
 	{"timed-touch", timeKind, "touch all 100", "changes an unrelated annotation of each; from the first to the last AWS call", having(ingresses, many), timedTouch(ingresses)},

@@ -86,6 +86,14 @@ func (s *session) queuesRest(ctx context.Context, quiet time.Duration) error {
 
 // have brings the cluster to so many of a population and none of the others, with everything registered; a nil one means none at all.
 func (s *session) have(ctx context.Context, of *population, n int) error {
+	if err := s.withoutAccelerators(ctx); err != nil {
+		return err
+	}
+	return s.bring(ctx, of, n)
+}
+
+// bring is have, whatever the controller serves.
+func (s *session) bring(ctx context.Context, of *population, n int) error {
 	if err := s.up(ctx); err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func (e Endpoints) Locate(ctx context.Context, address string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("address %s: %w", address, err)
 	}
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	host = single(strings.TrimSuffix(strings.ToLower(host), "."))
 	if net.ParseIP(host) != nil || host == "localhost" {
 		return address, nil
 	}
@@ -59,6 +59,14 @@ func (e Endpoints) Locate(ctx context.Context, address string) (string, error) {
 		return net.JoinHostPort(lb.Address.String(), port), nil
 	}
 	return "", &NoSuchHostError{Host: host}
+}
+
+// single is the name of an accelerator for IPv4, given the one for both families: its addresses of this machine are the same.
+func single(host string) string {
+	if label, ok := strings.CutSuffix(host, ".dualstack.awsglobalaccelerator.com"); ok {
+		return label + ".awsglobalaccelerator.com"
+	}
+	return host
 }
 
 // Dial connects to host:port as Locate finds it.
@@ -86,7 +94,7 @@ func (e Endpoints) explain(ctx context.Context, address string, refusal error) e
 		return refusal
 	}
 	for _, lb := range all {
-		if !strings.EqualFold(lb.DNSName, strings.TrimSuffix(host, ".")) {
+		if !strings.EqualFold(lb.DNSName, single(strings.TrimSuffix(strings.ToLower(host), "."))) {
 			continue
 		}
 		listens := []string{}

@@ -11,7 +11,6 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/accelerator"
 	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 )
@@ -119,7 +118,8 @@ func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, e
 		DualStack: strings.HasPrefix(string(found.IpAddressType), "dualstack"),
 	}
 	if n.Listeners {
-		return out, a.lookListeners(ctx, &out)
+		err := a.lookListeners(ctx, &out)
+		return out, err
 	}
 	return out, nil
 }
@@ -132,15 +132,7 @@ func (a *Account) lookListeners(ctx context.Context, b *declare.Balancer) error 
 			return problem("DescribeListeners", err)
 		}
 		for _, l := range page.Listeners {
-			p := declare.Port{Protocol: accelerator.TCP, Port: aws.ToInt32(l.Port)}
-			switch l.Protocol {
-			case elbv2types.ProtocolEnumHttp, elbv2types.ProtocolEnumHttps, elbv2types.ProtocolEnumTcp, elbv2types.ProtocolEnumTls:
-			case elbv2types.ProtocolEnumUdp:
-				p.Protocol = accelerator.UDP
-			default:
-				b.PortProblem = fmt.Sprintf("its listener of port %d has protocol %s, which is not supported by Global Accelerator", p.Port, l.Protocol)
-			}
-			b.Ports = append(b.Ports, p)
+			b.AddPort(string(l.Protocol), aws.ToInt32(l.Port))
 		}
 		if in.Marker = page.NextMarker; in.Marker == nil {
 			break

@@ -36,6 +36,19 @@ type Balancer struct {
 	Problem string
 }
 
+// AddPort adds the port of a listener of a load balancer, by the protocol that it has there.
+func (b *Balancer) AddPort(protocol string, port int32) {
+	p := Port{Protocol: accelerator.TCP, Port: port}
+	switch protocol {
+	case "HTTP", "HTTPS", "TCP", "TLS":
+	case "UDP":
+		p.Protocol = accelerator.UDP
+	default:
+		b.PortProblem = fmt.Sprintf("its listener of port %d has protocol %s, which is not supported by Global Accelerator", port, protocol)
+	}
+	b.Ports = append(b.Ports, p)
+}
+
 // Answers are by the keys of needs.
 type Answers map[string]Balancer
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/accelerator"
 	"github.com/k8s-lbc/lbc/internal/accelerator/account"
+	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
 	"github.com/k8s-lbc/lbc/internal/accelerator/diff"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -27,7 +27,7 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 	if !controllerutil.ContainsFinalizer(p.ga, naming.AcceleratorFinalizer) {
 		return reconcile.Result{}, nil
 	}
-	if protected(p.ga.Annotations) {
+	if declare.Protected(p.ga) {
 		text := "the accelerator, with its addresses, stays: annotation " + naming.AcceleratorDeletionProtection + " protects it"
 		p.found = append(p.found, diag.New(p.object, "metadata.annotations["+naming.AcceleratorDeletionProtection+"]", diag.DeletionProtected, text, "remove the annotation to have it deleted"))
 		return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: "DeletionProtected", Message: p.found[len(p.found)-1].Message()}, false, nil)
@@ -78,12 +78,6 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 		return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: "AcceleratorDeleting", Message: "GlobalAccelerator is being deleted"}, true, nil)
 	}
 	return p.release(ctx)
-}
-
-// protected reports whether annotations protect the accelerator from being deleted with its object.
-func protected(annotations map[string]string) bool {
-	v, ok := annotations[naming.AcceleratorDeletionProtection]
-	return ok && !strings.EqualFold(v, "false") && !strings.EqualFold(v, "disabled")
 }
 
 // pollRemoval looks whether AWS has disabled the accelerator.

@@ -55,10 +55,10 @@ func TestMain(m *testing.M) {
 	harness.Main(m)
 }
 
-// cluster has a controller that requests certificates, that injects target control agents, and that looks for drift as often as its flags allow.
+// cluster has a controller that serves GlobalAccelerators, that requests certificates, that injects target control agents, and that looks for drift as often as its flags allow.
 func cluster(t *testing.T) *harness.Cluster {
 	t.Helper()
-	return harness.Start(t, harness.Options{Account: account, Policy: harness.Minimal, ExtraArgs: []string{
+	return harness.Start(t, harness.Options{Account: account, Policy: harness.Minimal, GlobalAccelerator: true, ExtraArgs: []string{
 		"--feature-gates=EnableCertificateManagement=true,ALBTargetControlAgent=true", "--drift-check-interval=10s",
 	}})
 }

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	aga "github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
+
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/cmd/lbc/explain"
+	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/accelerator"
+	"github.com/k8s-lbc/lbc/internal/accelerator/account"
+	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// acceleratorNames are the names of GlobalAccelerators on the command line.
+var acceleratorNames = []string{"globalaccelerator", "globalaccelerators"}
+
+// accelerators makes the plans of the accelerators that concerned selects; planned are those of the load balancers. Where the controller serves none, there is a note for
+// each object instead.
+func (i *inputs) accelerators(ctx context.Context, s *source, concerned func(*agav1beta1.GlobalAccelerator) bool, planned []offline.Result) (out []offline.Accelerator, ignored diag.List, err error) {
+	v := objects.New(s.reader)
+	if !i.config.ServesAccelerators() {
+		for _, ga := range objects.List[*agav1beta1.GlobalAccelerator](v, objects.GlobalAccelerator, "") {
+			if !concerned(ga) {
+				continue
+			}
+			text, remedy := "it has no effect: feature gate "+string(config.GlobalAcceleratorController)+" is off", "add --feature-gates="+string(config.GlobalAcceleratorController)+"=true if the controller has it"
+			if notice := i.config.AcceleratorNotice(); notice != "" {
+				text, remedy = "it has no effect: "+notice, "make the accelerator from a cluster in another region"
+			}
+			ignored = append(ignored, diag.New(owner.Object(ga), "", diag.IgnoredSetting, text, remedy))
+		}
+		return nil, ignored, nil
+	}
+	a := account.New(s.clients, offline.AcceleratorConfig(&i.config), 0, time.Now)
+	out, err = offline.Accelerators(ctx, v, concerned, a, &i.config, planned)
+	return out, nil, err
+}
+
+// concernedAccelerators selects objects: with a cluster, those that the files have or whose endpoints they change, or those of the namespace.
+func (i *inputs) concernedAccelerators(s *source) func(*agav1beta1.GlobalAccelerator) bool {
+	return func(ga *agav1beta1.GlobalAccelerator) bool {
+		switch {
+		case len(s.fromFiles) > 0 && i.fromCluster():
+			v := objects.New(s.reader)
+			declare.Endpoints(v, ga)
+			reads := v.Reads()
+			return slices.ContainsFunc(s.fromFiles, func(p placed) bool {
+				kind, _ := objects.KindOf(p.object)
+				same := kind == objects.GlobalAccelerator && p.object.GetNamespace() == ga.Namespace && p.object.GetName() == ga.Name
+				return same || slices.ContainsFunc(reads, func(r objects.Read) bool { return r.Matches(objects.ChangeOf(kind, p.former, p.object)) })
+			})
+		case i.limited():
+			return ga.Namespace == i.namespace
+		}
+		return true
+	}
+}
+
+// accelerator explains a GlobalAccelerator, and reports whether it is invalid.
+func (o *explainOptions) accelerator(ctx context.Context, src *source, ga *agav1beta1.GlobalAccelerator) (out explain.AcceleratorExplanation, invalid bool, err error) {
+	v := objects.New(src.reader)
+	keys := map[stack.Key]bool{} // of the load balancers that do not exist yet
+	for _, e := range declare.Endpoints(v, ga) {
+		named := strings.Split(e.Name, "/")
+		if e.State != declare.Pending || len(named) != 3 {
+			continue
+		}
+		if x, ok := src.snapshot.Get(objects.Kind(named[0]), named[1], named[2]); ok {
+			for _, k := range offline.KeysOf(v, &o.config, x) {
+				keys[k] = true
+			}
+		}
+	}
+	got, err := offline.Plans(ctx, v, func(k stack.Key) bool { return keys[k] }, src.inventory, &o.config, src.cluster)
+	if err != nil {
+		return out, false, err
+	}
+	this := func(x *agav1beta1.GlobalAccelerator) bool { return x.Namespace == ga.Namespace && x.Name == ga.Name }
+	all, ignored, err := o.accelerators(ctx, src, this, got.Stacks)
+	if err != nil {
+		return out, false, err
+	}
+	if len(all) == 0 {
+		return out, false, fmt.Errorf("%s: %s", owner.Object(ga), ignored[0].Message())
+	}
+	x := &all[0]
+	health, err := acceleratorHealth(ctx, src, x.Observed)
+	if err != nil {
+		return out, false, fmt.Errorf("reading the health of endpoints of %s: %w", x.Observed.Name, err)
+	}
+	return explain.Accelerated(explain.AcceleratorInput{
+		Object: x.Object, Declared: x.Declared, Observed: x.Observed, Endpoints: x.Endpoints, Answers: x.Answers, Health: health, Diagnostics: x.Diagnostics,
+	}), x.Diagnostics.HasErrors(), nil
+}
+
+// showAccelerator prints the explanation of a GlobalAccelerator.
+func (o *explainOptions) showAccelerator(ctx context.Context, src *source, ga *agav1beta1.GlobalAccelerator, out io.Writer) error {
+	if o.request != "" {
+		return errors.New("--request: an accelerator has no rules; leave the flag out, or explain the object of an endpoint")
+	}
+	e, invalid, err := o.accelerator(ctx, src, ga)
+	if err != nil {
+		return err
+	}
+	if o.format != "text" {
+		err = o.encode(out, acceleratorExplanationKind, e)
+	} else {
+		_, err = io.WriteString(out, e.Text(o.colored(out)))
+	}
+	if err == nil && invalid {
+		return exitInvalid
+	}
+	return err
+}
+
+// acceleratorHealth reads the health of the endpoints that AWS has.
+func acceleratorHealth(ctx context.Context, src *source, o accelerator.Observed) (map[explain.EndpointAt]explain.EndpointHealth, error) {
+	out := map[explain.EndpointAt]explain.EndpointHealth{}
+	for _, l := range o.Listeners {
+		in := &aga.ListEndpointGroupsInput{ListenerArn: aws.String(l.ARN), MaxResults: aws.Int32(100)}
+		for {
+			page, err := src.clients.Accelerators.ListEndpointGroups(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			for _, g := range page.EndpointGroups {
+				for _, d := range g.EndpointDescriptions {
+					out[explain.EndpointAt{Group: aws.ToString(g.EndpointGroupArn), Endpoint: aws.ToString(d.EndpointId)}] = explain.EndpointHealth{
+						State: string(d.HealthState), Reason: aws.ToString(d.HealthReason),
+					}
+				}
+			}
+			if in.NextToken = page.NextToken; in.NextToken == nil {
+				break
+			}
+		}
+	}
+	return out, nil
+}
