@@ -159,7 +159,7 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 	if err != nil {
 		return nil, err
 	}
-	denied := refusals(src, o.config.VPC)
+	denied := refusals(src, o.config.VPC, o.config.Roles())
 	found = append(found, unrepeated(refused, denied)...)
 	found = append(found, denied...)
 	got, err := o.plans(ctx, src)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
+	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
@@ -18,13 +19,13 @@ import (
 
 // refusals are findings about class parameters and bindings, which plans do not cover: the refusals and warnings of the webhooks at the
 // creation, and what keeps bindings from being served whatever AWS holds. Plans of Ingresses have the same findings, and more.
-func refusals(src *source, vpc string) []finding {
+func refusals(src *source, vpc string, roles assumable.Roles) []finding {
 	v := objects.New(src.reader)
 	var out []finding
 	for _, p := range src.fromFiles {
 		switch x := p.object.(type) {
 		case *v1beta1.TargetGroupBinding:
-			response := admission.Binding(v, vpc, nil, x)
+			response := admission.Binding(v, vpc, roles, nil, x)
 			out = append(out, refusalsOf(p, response, diag.InvalidBinding)...)
 			for _, d := range unservable(v, x) {
 				out = append(out, findingAt(p, d))

@@ -9,6 +9,8 @@ const (
 	ServiceACM   = "ACM"
 	ServiceSTS   = "STS"
 
+	ServiceTagging = "Resource Groups Tagging API"
+
 	ServiceWAFv2   = "WAFV2"
 	ServiceShield  = "Shield"
 	ServiceRoute53 = "Route 53"

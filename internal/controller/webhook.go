@@ -131,6 +131,7 @@ func (w *wiring) webhookOptions() webhook.Options {
 			Config: front.IngressFromFlags(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation, ForbidGroupName: c.Webhooks.DisableGroupAnnotation,
 		},
 		VPC:    c.VPC,
+		Roles:  c.Roles(),
 		Cached: w.cached,
 		Live: func(ctx context.Context) (*objects.View, func() error) {
 			r := reads.NewCacheReader(ctx, w.mgr.GetAPIReader(), nil)

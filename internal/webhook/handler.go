@@ -18,6 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
+	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/serverid"
@@ -42,7 +43,8 @@ type Options struct {
 	Ingress admission.IngressConfig
 	// LoadBalancerClass is set on Services without one; empty: it is not.
 	LoadBalancerClass string
-	VPC               string // of the cluster
+	VPC               string          // of the cluster
+	Roles             assumable.Roles // that bindings may name
 	// Cached makes a view of the caches.
 	Cached func(ctx context.Context) *objects.View
 	// Live makes a view of the objects that the API server returns. failed returns the error of a read that was not answered by NotFound.
@@ -75,7 +77,7 @@ func Handlers(o Options) map[string]http.Handler {
 			return admission.ClassParams(old, p)
 		}),
 		BindingPath: handler(o, BindingPath, false, func(_ context.Context, v *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Response {
-			return admission.Binding(v, o.VPC, old, b)
+			return admission.Binding(v, o.VPC, o.Roles, old, b)
 		}),
 		CompleteBindingPath: handler(o, CompleteBindingPath, true, func(_ context.Context, _ *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Response {
 			return admission.CompleteBinding(old, b)

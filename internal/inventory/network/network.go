@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -106,6 +107,13 @@ func (n *Network) VPCAtHand(ctx context.Context, id string) (vpc *facts.VPC, kno
 	case <-ctx.Done():
 	}
 	return n.vpcs.Peek(id)
+}
+
+// VPCHidden reports whether the last read of a VPC was answered by that there is none: it does not exist, or is another account's and not shared
+// with this one.
+func (n *Network) VPCHidden(id string) bool {
+	err := n.vpcs.Failure(id)
+	return err != nil && cloud.Classify(err).Class == diag.NotFound
 }
 
 // Subnets are the subnets of the VPC by id. The map must not be changed.
