@@ -61,9 +61,10 @@ test: test-fast test-e2e ## everything: fast suites first, then end to end
 .PHONY: test-fast
 test-fast: test-tools ## unit, golden and property tests of the controller and the simulator, with the race detector
 	@echo "fast suites (race detector on)"
-	@$(GO) test -race -timeout 20m $(TESTFLAGS) ./...
+	@$(GO) test -race -timeout 40m $(TESTFLAGS) ./...
 	@echo "each trouble in turn (crashes, denials, hangs, random edits), of which the race detector was given one of eight"
 	@$(GO) test -timeout 20m -run '$(TROUBLES)' $(TESTFLAGS) ./internal/controller
+	@$(GO) test -run WithinASecond $(TESTFLAGS) ./internal/console
 
 TROUBLES = CrashAtAny|RandomEdits|EachOperation|WhileAnOperationHangs|AThousandLoadBalancersAreLookedAt
 

@@ -79,17 +79,24 @@ func smallBesideLarge(ctx context.Context, s *session, r *Result) error {
 const slowest = 445 * time.Second
 
 // creatingInOrder creates load balancers faster than AWS takes them. It is an error if targets are registered after half of those were made.
-func creatingInOrder(ctx context.Context, s *session, r *Result) error {
-	mark, before := s.endpoint.Recorder.Mark(), s.exist[ingresses]
-	s.o.Timeout += slowest
-	err := s.create(ctx, ingresses, many)
-	s.o.Timeout -= slowest
-	if err != nil {
-		return err
+func creatingInOrder(p *population) measure {
+	return func(ctx context.Context, s *session, _ *Result) error {
+		mark, before := s.endpoint.Recorder.Mark(), s.exist[p]
+		s.o.Timeout += slowest
+		err := s.create(ctx, p, many)
+		s.o.Timeout -= slowest
+		if err != nil {
+			return err
+		}
+		if err := s.idle(ctx, 2*settled); err != nil {
+			return err
+		}
+		return s.inOrder(mark, many-before)
 	}
-	if err := s.idle(ctx, 2*settled); err != nil {
-		return err
-	}
+}
+
+// inOrder holds that so many load balancers were created since, and that the targets of all were registered when half of these were.
+func (s *session) inOrder(mark, want int) error {
 	made, registered := 0, 0
 	for _, c := range s.endpoint.Recorder.Since(mark) {
 		if c.Status != 200 {
@@ -97,14 +104,14 @@ func creatingInOrder(ctx context.Context, s *session, r *Result) error {
 		}
 		switch c.Action {
 		case "CreateLoadBalancer":
-			if made++; made == (many-before)/2 && registered < many-before {
-				return fmt.Errorf("targets of %d of %d load balancers are registered when half of those are created", registered, many-before)
+			if made++; made == want/2 && registered < want {
+				return fmt.Errorf("targets of %d of %d load balancers are registered when half of those are created", registered, want)
 			}
 		case "RegisterTargets":
 			registered++
 		}
 	}
-	if made != many-before {
+	if made != want {
 		return errors.New("not every load balancer was created")
 	}
 	return nil

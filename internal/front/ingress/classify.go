@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -119,12 +120,18 @@ func classNamed(v *objects.View, ing *networkingv1.Ingress, name string) (Class,
 
 // ParamsMissing reports whether a class of this controller names class parameters that do not exist.
 func ParamsMissing(v *objects.View, c *networkingv1.IngressClass) bool {
+	params, named := paramsOf(v, c)
+	return named && params == nil
+}
+
+// paramsOf are the parameters that a class of this controller names, nil if they do not exist; named is false if it names none of ours.
+func paramsOf(v *objects.View, c *networkingv1.IngressClass) (params *v1beta1.IngressClassParams, named bool) {
 	ref := c.Spec.Parameters
 	if c.Spec.Controller != Controller || ref == nil || !namesParams(ref) {
-		return false
+		return nil, false
 	}
-	_, ok := v.IngressClassParams(ref.Name)
-	return !ok
+	params, _ = v.IngressClassParams(ref.Name)
+	return params, true
 }
 
 func namesParams(ref *networkingv1.IngressClassParametersReference) bool {

@@ -78,10 +78,12 @@ func misspeltGroup(ing *networkingv1.Ingress) *diag.Diagnostic {
 func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	g := Group{ID: id}
 	group, _ := naming.ShardOf(id)
-	for _, ing := range candidates(v, id) {
+	for _, ing := range candidates(v, id, group) {
 		fork := v.Fork()
-		fork.Ingress(ing.Namespace, ing.Name)
-		carries := slices.Contains(naming.StacksOfFinalizers(stack.Ingress, ing), id)
+		if one, ok := fork.Ingress(ing.Namespace, ing.Name); ok {
+			ing = one // of a list, any object keeps all others in memory
+		}
+		carries := hasFinalizer(ing, id)
 		class, d := Classify(fork, cfg, ing)
 		current := stack.ID{}
 		if d == nil && class.Managed {
@@ -148,15 +150,38 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	return g
 }
 
-// candidates are the Ingresses that may be in a group: one at most for an implicit group.
-func candidates(v *objects.View, id stack.ID) []*networkingv1.Ingress {
-	if id.Namespace == "" {
-		return v.Fork().Ingresses()
+// hasFinalizer reports whether an Ingress has the finalizer of a group.
+func hasFinalizer(ing *networkingv1.Ingress, id stack.ID) bool {
+	return slices.Contains(naming.StacksOfFinalizers(stack.Ingress, ing), id)
+}
+
+// candidates are the Ingresses that may be in a group: one at most for an implicit group. Of an explicit one they are found without reading each Ingress of the
+// cluster with its class, which takes most of a pass where there are thousands.
+func candidates(v *objects.View, id, group stack.ID) []*networkingv1.Ingress {
+	if id.Namespace != "" {
+		if ing, ok := naming.Declarer[*networkingv1.Ingress](v, objects.Ingress, id); ok {
+			return []*networkingv1.Ingress{ing}
+		}
+		return nil
 	}
-	if ing, ok := naming.Declarer[*networkingv1.Ingress](v, objects.Ingress, id); ok {
-		return []*networkingv1.Ingress{ing}
+	fork := v.Fork()
+	classes := classesOf(fork, group)
+	return slices.DeleteFunc(fork.Ingresses(), func(ing *networkingv1.Ingress) bool {
+		class := ing.Spec.IngressClassName
+		byClass := len(classes) > 0 && (class == nil || classes[*class]) // without a class, that of the cluster's default
+		return !byClass && ing.Annotations[string(annotation.GroupName)] != group.Name && !hasFinalizer(ing, id)
+	})
+}
+
+// classesOf are the classes whose parameters put all their Ingresses into a group.
+func classesOf(v *objects.View, group stack.ID) map[string]bool {
+	out := map[string]bool{}
+	for _, c := range v.IngressClasses() {
+		if params, _ := paramsOf(v, c); params != nil && params.Spec.Group != nil && params.Spec.Group.Name == group.Name {
+			out[c.Name] = true
+		}
 	}
-	return nil
+	return out
 }
 
 // orderOf is annotation group.order, -1000 to 1000, 0 by default and if it is invalid.

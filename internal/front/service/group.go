@@ -64,7 +64,11 @@ func groupOf(svc *corev1.Service) (stack.ID, *diag.Diagnostic) {
 func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	g := Group{ID: id, former: map[*corev1.Service]diag.Diagnostic{}}
 	for _, svc := range candidates(v, id) {
-		carries := slices.Contains(naming.StacksOfFinalizers(stack.Service, svc), id)
+		fork := v.Fork()
+		if one, ok := fork.Service(svc.Namespace, svc.Name); ok {
+			svc = one // of a list, any object keeps all others in memory
+		}
+		carries := hasFinalizer(svc, id)
 		declares, why := false, (*diag.Diagnostic)(nil)
 		if d, unclear := Unclear(cfg, svc); unclear {
 			why = &d
@@ -84,17 +88,24 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 		default:
 			continue
 		}
-		v.Service(svc.Namespace, svc.Name)
+		v.Adopt(fork)
 	}
 	slices.SortFunc(g.Members, byPrecedence)
 	slices.SortFunc(g.Leaving, byPrecedence)
 	return g
 }
 
+// hasFinalizer reports whether a Service has the finalizer of a stack.
+func hasFinalizer(svc *corev1.Service, id stack.ID) bool {
+	return slices.Contains(naming.StacksOfFinalizers(stack.Service, svc), id)
+}
+
 // candidates are the Services that may be in a group, or the one that may have a stack of its own.
 func candidates(v *objects.View, id stack.ID) []*corev1.Service {
 	if id.Namespace == "" {
-		return v.Fork().Services("")
+		return slices.DeleteFunc(v.Fork().Services(""), func(svc *corev1.Service) bool {
+			return svc.Annotations[string(annotation.ServiceGroupName)] != id.Name && !hasFinalizer(svc, id)
+		})
 	}
 	if svc, ok := naming.Declarer[*corev1.Service](v, objects.Service, id); ok {
 		return []*corev1.Service{svc}

@@ -62,7 +62,7 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 			w := int32(50)
 			s.Rules[0].Actions[0].Forward.TargetGroups = []stack.WeightedTargetGroup{
 				{TargetGroup: targetGroupRef("/a"), Weight: &w}, {TargetGroup: targetGroupRef("/b"), Weight: &w}}
-		}, writes: map[string]int{"ModifyRule": 1}},
+		}, writes: map[string]int{"ModifyRule": 1, "DescribeTargetHealth": 1}},
 		{name: "a health check", from: []string{"/a"}, edit: func(s *stack.Stack) { s.TargetGroups[0].HealthCheck.Matcher = "200-399" },
 			writes: map[string]int{"ModifyTargetGroup": 1}},
 		{name: "port, path and thresholds of a health check", from: []string{"/a"}, edit: func(s *stack.Stack) {

@@ -33,7 +33,9 @@ func TestTargetsThatTakeOverAreHealthyBeforeTheyServe(t *testing.T) {
 	}{
 		{name: "another backend", from: only("/a"), to: only("/new"),
 			want: []string{"forward to /a×1 + /new×0", "await /new", "forward to /new"}},
-		{name: "a backend that serves elsewhere", from: only("/a"), to: only("/b"), want: []string{"forward to /b"}},
+		{name: "a backend that serves elsewhere, maybe by a rule that is as new", from: only("/a"), to: only("/b"), want: []string{"await /b", "forward to /b"}},
+		{name: "a backend that serves elsewhere and a further one", from: only("/a"), to: weighted("/b", 50, "/new", 50),
+			want: []string{"forward to /a×1 + /new×0", "await /new", "await /b", "forward to /b×50 + /new×50"}},
 		{name: "a further backend", from: only("/a"), to: weighted("/a", 50, "/new", 50),
 			want: []string{"forward to /a×1 + /new×0", "await /new", "forward to /a×50 + /new×50"}},
 		{name: "a further backend without weight", from: only("/a"), to: weighted("/a", 1, "/new", 0), want: []string{"forward to /a×1 + /new×0"}},
@@ -171,5 +173,44 @@ func TestANewPathIsAnsweredAsBeforeUntilItsTargetsAreHealthy(t *testing.T) {
 			}
 			f.converge(t, want, Options{})
 		})
+	}
+}
+
+// TestANewPathToTargetsThatAreInTheirFirstCheckIsAnsweredAsBefore is a path that is added while the rule that answers it waits for other targets, the same
+// as the path's: made for these at once, it would answer 503, and make them look as if they served.
+func TestANewPathToTargetsThatAreInTheirFirstCheckIsAnsweredAsBefore(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, testStack("/*"), Options{})
+	want := testStack("/*")
+	want.TargetGroups[0].TargetType, want.TargetGroups[0].Name = stack.TargetInstance, "tg/*2"
+	want.Bindings[0].TargetType, want.Bindings[0].Name = stack.TargetInstance, "tg/*2"
+	waits := func(p plan.Plan) plan.Plan { // no target becomes healthy in this pass
+		for i := range p.Steps {
+			if p.Steps[i].Action == plan.Await {
+				p.Steps[i].Guard = &plan.Guard{}
+			}
+		}
+		return p
+	}
+	old := f.obs.TargetGroups[0].ARN
+	f.run(t, waits(Stack(want, stack.Keep{}, f.obs, Options{})))
+	want.Rules = append([]stack.Rule{testRule(80, 1, "/extra", "/*")}, testRule(80, 2, "/*", "/*"))
+	for pass := range 3 {
+		p := Stack(want, stack.Keep{}, f.obs, Options{})
+		f.run(t, waits(p))
+		if len(f.obs.Rules) != 2 {
+			t.Fatalf("pass %d: %d rules, want 2", pass, len(f.obs.Rules))
+		}
+		for _, r := range f.obs.Rules {
+			for _, g := range r.Actions[0].Forward.TargetGroups {
+				if (g.TargetGroup.Literal == old) != (g.Weight == nil || *g.Weight > 0) {
+					t.Errorf("pass %d: %v is answered by targets that are in their first check:\n%s", pass, r.Conditions, p.Text(plan.TextOptions{}))
+				}
+			}
+		}
+	}
+	if writes := f.converge(t, want, Options{}); writes["ModifyRule"] != 2 || writes["CreateRule"] != 0 {
+		t.Errorf("once the targets are healthy: %v, want two rules modified", writes)
 	}
 }

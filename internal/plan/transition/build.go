@@ -84,22 +84,22 @@ func (b *builder) modifyListener(now bool) {
 	c := Change{Action: plan.Update, Resource: b.Listener, Op: *b.Modify, Why: b.Why, Sets: b.Modify.Listener.DefaultActions, Releases: b.Default}
 	var aside ID
 	if b.reroutes {
-		first, cold, admitted := b.Targets.stage(b.Default, c.Sets)
-		w := waiting{cold: cold}
+		s := b.Targets.stage(b.Default, c.Sets)
+		w := waiting{targets: s.awaited()}
 		switch {
-		case first != nil:
+		case s.first != nil:
 			op := *b.Modify
-			op.Listener.DefaultActions = first
-			why := "default action " + b.Targets.Labels.Actions(b.Default) + " → " + b.Targets.Labels.Actions(first)
-			w.staged = b.add(Change{Action: plan.Update, Resource: b.Listener, Op: op, Why: []string{why}, Sets: first})
-		case !admitted && b.Aside != nil:
+			op.Listener.DefaultActions = s.first
+			why := "default action " + b.Targets.Labels.Actions(b.Default) + " → " + b.Targets.Labels.Actions(s.first)
+			w.staged = b.add(Change{Action: plan.Update, Resource: b.Listener, Op: op, Why: []string{why}, Sets: s.first})
+		case s.refused && b.Aside != nil:
 			why := fmt.Sprintf("%s %d, behind which targets are checked until listener %s turns to them", b.Aside.Protocol, b.Aside.Port, b.Listener.ID)
 			aside = b.add(Change{Action: plan.Create, Resource: b.aside(), Op: elb.CreateListener{Listener: *b.Aside, Prepares: b.Modify.Changes}, Why: []string{why}, Sets: c.Sets})
 			w.staged = aside
-		case !admitted:
-			w.cold = nil
+		case s.refused:
+			w.targets = nil
 		}
-		c.Needs = b.await(w).of(w.cold)
+		c.Needs = b.await(w).of(w.targets)
 	}
 	for _, f := range b.fresh {
 		if sameAnswer(f.Want.Actions, b.Default, b.Targets.Resolve) {
@@ -135,13 +135,13 @@ func (b *builder) prewarm() {
 		if !p.modify || p.renames() {
 			continue
 		}
-		var first []stack.Action
 		var staged ID
-		if first, p.cold = b.Targets.prewarm(p.Have.Actions, p.Want.Actions); first != nil {
-			why := b.Targets.Labels.Actions(p.Have.Actions) + " → " + b.Targets.Labels.Actions(first)
-			staged = b.modifyRule(p, stack.Rule{Actions: first, Transforms: p.Have.Transforms}, Change{Why: []string{why}})
+		s := b.Targets.prewarm(p.Have.Actions, p.Want.Actions)
+		if p.awaits = s.awaited(); s.first != nil {
+			why := b.Targets.Labels.Actions(p.Have.Actions) + " → " + b.Targets.Labels.Actions(s.first)
+			staged = b.modifyRule(p, stack.Rule{Actions: s.first, Transforms: p.Have.Transforms}, Change{Why: []string{why}})
 		}
-		all = append(all, waiting{p.cold, staged})
+		all = append(all, waiting{p.awaits, staged})
 	}
 	b.awaited = b.await(all...)
 }
@@ -166,15 +166,17 @@ func (b *builder) createAndModify() {
 }
 
 // create makes a rule that changes nothing for its requests while its targets become healthy, if one observed rule, or the default
-// actions, forwards all of them: it does the same, with the new targets beside.
+// actions, forwards all of them: it does the same, with the new targets beside, or those that a switch puts beside already.
 func (b *builder) create(p *Pair, observed []*elb.Rule, order *overlapping) {
 	rule, today := *p.Want, &stack.Rule{Actions: b.Default}
 	if i := slices.IndexFunc(observed, func(r *elb.Rule) bool { return !traffic.Disjoint(r.Conditions, rule.Conditions) }); i >= 0 {
 		today = &observed[i].Rule
 	}
-	first, cold := b.Targets.prewarm(today.Actions, rule.Actions)
-	if first != nil && traffic.Covers(today.Conditions, rule.Conditions) {
-		rule.Actions, rule.Transforms, p.cold, p.today = first, today.Transforms, cold, today.Actions
+	if s := b.Targets.prewarm(today.Actions, rule.Actions); len(s.cold) > 0 && traffic.Covers(today.Conditions, rule.Conditions) {
+		rule.Actions, rule.Transforms, p.awaits, p.today = s.first, today.Transforms, s.awaited(), today.Actions
+		if s.first == nil {
+			rule.Actions = today.Actions
+		}
 	}
 	d := done{b.add(Change{
 		Action: plan.Create, Resource: p.ref(), Op: elb.CreateRule{Rule: rule, Priority: p.at}, Sets: rule.Actions,
@@ -189,7 +191,7 @@ func (b *builder) create(p *Pair, observed []*elb.Rule, order *overlapping) {
 
 // modify makes an observed rule what is wanted.
 func (b *builder) modify(p *Pair, after []ID) ID {
-	needs := append([]ID{b.moved}, b.awaited.of(p.cold)...)
+	needs := append([]ID{b.moved}, b.awaited.of(p.awaits)...)
 	return b.modifyRule(p, *p.Want, Change{Why: b.Targets.changes(p), Needs: needs, After: after, Releases: p.Have.Actions})
 }
 
@@ -241,12 +243,12 @@ func (b *builder) modifyMoved() {
 func (b *builder) switchOver() {
 	var all []waiting
 	for _, s := range b.staged {
-		all = append(all, waiting{s.cold, s.id})
+		all = append(all, waiting{s.awaits, s.id})
 	}
 	awaited := b.await(all...)
 	for _, s := range b.staged {
 		b.modifyRule(s.Pair, *s.Want, Change{
-			Why: []string{b.Targets.Labels.Rule(*s.Want)}, Needs: append([]ID{s.id}, awaited.of(s.cold)...), After: []ID{b.moved}, Releases: s.today,
+			Why: []string{b.Targets.Labels.Rule(*s.Want)}, Needs: append([]ID{s.id}, awaited.of(s.awaits)...), After: []ID{b.moved}, Releases: s.today,
 		})
 	}
 }
@@ -286,15 +288,15 @@ func (b *builder) delete() {
 
 // waiting are target groups whose health is awaited after the change that puts them in place, if there is one.
 type waiting struct {
-	cold   []stack.Ref
-	staged ID
+	targets []stack.Ref
+	staged  ID
 }
 
 // awaited are the changes that end when the targets of a target group are fit to serve.
 type awaited map[stack.Ref]ID
 
-func (a awaited) of(cold []stack.Ref) (ids []ID) {
-	for _, r := range cold {
+func (a awaited) of(targets []stack.Ref) (ids []ID) {
+	for _, r := range targets {
 		ids = append(ids, a[r])
 	}
 	return ids
@@ -305,7 +307,7 @@ func (b *builder) await(all ...waiting) awaited {
 	var order []stack.Ref
 	after := map[stack.Ref][]ID{}
 	for _, w := range all {
-		for _, r := range w.cold {
+		for _, r := range w.targets {
 			if _, ok := after[r]; !ok {
 				order = append(order, r)
 			}

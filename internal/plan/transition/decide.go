@@ -52,7 +52,7 @@ func (d decision) renamed(t *Targets) decision {
 			changes := o.Have == nil || o.modify
 			apart = apart && (j == i || !changes || traffic.Disjoint(o.Want.Conditions, old))
 		}
-		if _, cold := t.prewarm(p.Have.Actions, p.Want.Actions); len(cold) > 0 && !traffic.Disjoint(p.Want.Conditions, old) {
+		if s := t.prewarm(p.Have.Actions, p.Want.Actions); len(s.cold) > 0 && !traffic.Disjoint(p.Want.Conditions, old) {
 			apart = false // what it answered before it answers on, until its new targets are healthy
 		}
 		if !apart {

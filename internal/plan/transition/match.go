@@ -18,7 +18,7 @@ type Pair struct {
 	fixed  bool           // Have keeps its priority
 	give   int32          // the priority in the end
 	at     int32          // the priority at which a new rule is created
-	cold   []stack.Ref    // target groups whose health is awaited before the rule is as wanted
+	awaits []stack.Ref    // target groups whose health is awaited before the rule is as wanted
 	today  []stack.Action // observed ones that answer the requests of a new rule until it is switched over; nil = none do
 }
 

@@ -55,31 +55,43 @@ func Uses(o *elb.Observed, leaves func(*elb.Listener) bool) map[string]Use {
 	return out
 }
 
-// prewarm says how to get from observed to wanted actions without a gap: the actions to set first, nil if none, and the
-// target groups whose health to await before the switch.
-func (t *Targets) prewarm(have, want []stack.Action) (first []stack.Action, cold []stack.Ref) {
-	first, cold, admitted := t.stage(have, want)
-	if !admitted {
-		return nil, nil
-	}
-	return first, cold
+// staging is how to get from observed to wanted actions without a gap.
+type staging struct {
+	first     []stack.Action // the actions to set first, nil if none
+	cold      []stack.Ref    // target groups whose targets get their first check, which is to be awaited before the switch
+	elsewhere []stack.Ref    // target groups that only others forward to: their targets may be in their first check still, if those are new
+	refused   bool           // AWS does not admit the target groups beside the old ones; they are cold
 }
 
-// stage is prewarm, but for target groups that AWS does not admit beside the old ones: admitted is false then, and these are cold.
-func (t *Targets) stage(have, want []stack.Action) (first []stack.Action, cold []stack.Ref, admitted bool) {
+// awaited are the target groups whose health to await before a rule, or a listener, that is there switches. Reading it costs a call, and no pause if it is good.
+func (s staging) awaited() []stack.Ref { return slices.Concat(s.cold, s.elsewhere) }
+
+// prewarm is stage, but empty where AWS does not admit the new target groups beside the old ones.
+func (t *Targets) prewarm(have, want []stack.Action) staging {
+	s := t.stage(have, want)
+	if s.refused {
+		return staging{}
+	}
+	return s
+}
+
+// stage says how to get from observed to wanted actions.
+func (t *Targets) stage(have, want []stack.Action) (s staging) {
 	from, others := forwardOf(have)
 	to, rest := forwardOf(want)
 	if from == nil || to == nil || canonical.Actions(rest, t.Resolve, true) != canonical.Actions(others, canonical.Literal, true) {
-		return nil, nil, true
+		return staging{}
 	}
 	staged := stack.Forward{Stickiness: from.Stickiness}
-	alive := false
+	alive := map[string]bool{}
 	for _, g := range from.TargetGroups {
 		if g.Weight == nil || len(from.TargetGroups) == 1 && *g.Weight == 0 {
 			g.Weight = new(int32)
 			*g.Weight = 1
 		}
-		alive = alive || *g.Weight > 0
+		if *g.Weight > 0 {
+			alive[g.TargetGroup.Literal] = true
+		}
 		staged.TargetGroups = append(staged.TargetGroups, g)
 	}
 	fresh := 0
@@ -87,23 +99,28 @@ func (t *Targets) stage(have, want []stack.Action) (first []stack.Action, cold [
 		if g.Weight != nil && *g.Weight == 0 && len(to.TargetGroups) > 1 {
 			continue
 		}
-		switch t.Uses[t.Resolve(g.TargetGroup)] {
+		arn := t.Resolve(g.TargetGroup)
+		switch t.Uses[arn] {
 		case serving:
+			if !alive[arn] {
+				s.elsewhere = append(s.elsewhere, g.TargetGroup)
+			}
 			continue
 		case unused:
 			staged.TargetGroups = append(staged.TargetGroups, stack.WeightedTargetGroup{TargetGroup: g.TargetGroup, Weight: new(int32)})
 			fresh++
 		case attached:
 		}
-		cold = append(cold, g.TargetGroup)
+		s.cold = append(s.cold, g.TargetGroup)
 	}
 	switch {
-	case !alive, fresh > 0 && (t.Unweighted || t.balanced(want)):
-		return nil, nil, true
+	case len(alive) == 0, fresh > 0 && (t.Unweighted || t.balanced(want)):
+		return staging{}
 	case fresh == 0:
-		return nil, cold, true
+		return s
 	case len(staged.TargetGroups) > stack.MaxForwardTargets, len(t.Uses)+fresh > mostAttached, t.mixed(staged.TargetGroups):
-		return nil, cold, false
+		s.refused = true
+		return s
 	}
 	if (staged.Stickiness == nil || !staged.Stickiness.Enabled) && t.sticky(staged.TargetGroups) {
 		staged.Stickiness = &stack.Stickiness{Enabled: true, DurationSeconds: 1}
@@ -112,9 +129,9 @@ func (t *Targets) stage(have, want []stack.Action) (first []stack.Action, cold [
 		if a.Forward != nil {
 			a.Forward = &staged
 		}
-		first = append(first, a)
+		s.first = append(s.first, a)
 	}
-	return first, cold, true
+	return s
 }
 
 // mixed reports that target groups are of several address families, or of several protocols of network load balancers, as far as is known: AWS
