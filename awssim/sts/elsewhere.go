@@ -24,7 +24,7 @@ func (s *Service) accountOf(role string) *account.Account {
 // its account (IAM User Guide, "Cross account resource access in IAM"). Tags of a session that opens another one do not go to the other account here.
 func (s *Service) assumeThere(ctx context.Context, in *sts.AssumeRoleInput, there *account.Account) (*sts.AssumeRoleOutput, error) {
 	first, second := s.account, there
-	if first.ID > second.ID { // in one order, whoever assumes whose role
+	if first.ID > second.ID { // in one order, whichever account has the role
 		first, second = second, first
 	}
 	first.Lock()

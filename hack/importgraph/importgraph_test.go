@@ -19,7 +19,7 @@ var pure = []string{
 	"internal/admission", "internal/drain",
 	"config/crd", "cmd/lbc/doctor", "cmd/lbc/explain", "internal/manifest", "internal/manifest/schema",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
-	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/degraded", "internal/diag", "internal/drift", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
+	"awssim/iam/policy", "internal/annotation", "internal/assumable", "internal/backoff", "internal/brake", "internal/degraded", "internal/diag", "internal/drift", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
 	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions", "internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route", "internal/front/gateway/rule",
 	"internal/iampolicy", "internal/inbound", "internal/intent", "internal/migrate", "internal/migrate/equality", "internal/migrate/former", "internal/naming", "internal/orphan", "internal/owner", "internal/plan", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/plan/policy", "internal/plan/transition", "internal/proof", "internal/quota", "internal/readiness", "internal/replacement", "internal/serverid", "internal/shard", "internal/stack", "internal/stackjson", "internal/traffic", "internal/twin", "internal/objects",
 }

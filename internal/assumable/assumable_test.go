@@ -45,7 +45,7 @@ func TestAnAllowListAdmitsRolesByPatternAndNamespace(t *testing.T) {
 	}
 }
 
-func TestAnAllowListThatSaysNothingIsRefused(t *testing.T) {
+func TestAnAllowListWithoutMeaningIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, item := range []string{"targets", "arn:aws:iam::222222222222:user/ann", "shop=", "Shop=*", "shop=targets", "role/*"} {
 		if _, err := Parse([]string{item}); err == nil || !strings.Contains(err.Error(), item) {

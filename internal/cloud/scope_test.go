@@ -165,7 +165,7 @@ func TestCredentialsOfARoleAreRenewedBeforeTheyEndWhileTheFormerOnesServe(t *tes
 	}
 }
 
-func TestARoleThatCannotBeAssumedIsAskedForOnceInTenSecondsAndItsReturnIsTold(t *testing.T) {
+func TestARoleThatCannotBeAssumedIsAskedForOnceInTenSecondsAndItsReturnIsReported(t *testing.T) {
 	t.Parallel()
 	now := clock.NewStepped(time.Unix(0, 0))
 	c, f := roleOf(now, "")
@@ -198,7 +198,7 @@ func TestARoleThatCannotBeAssumedIsAskedForOnceInTenSecondsAndItsReturnIsTold(t 
 	}
 }
 
-func TestWhatSTSAnswersDecidesWhatIsSaidOfARole(t *testing.T) {
+func TestTheAnswerOfSTSDecidesWhatIsReportedOfARole(t *testing.T) {
 	t.Parallel()
 	for code, c := range map[string]struct {
 		class diag.Class

@@ -129,7 +129,9 @@ func (l *lab) trusts(document string) {
 	a.Lock()
 	defer a.Unlock()
 	a.Roles["targets"].Trust = trust
-	clear(a.Sessions)
+	for _, s := range a.Sessions {
+		s.Expires = a.Clock.Now()
+	}
 }
 
 func (l *lab) wantOther(arn string, want ...string) {
@@ -139,7 +141,7 @@ func (l *lab) wantOther(arn string, want ...string) {
 	}
 }
 
-func (l *lab) calls(of *gate.Gate, action string) int {
+func (l *lab) callsOf(of *gate.Gate, action string) int {
 	return len(of.Calls(gate.Filter{Action: action}))
 }
 
@@ -157,11 +159,11 @@ func TestABindingOfAnotherAccountIsServedByItsRole(t *testing.T) {
 	if got := l.admitted(labNodeGroup); !slices.Equal(got, []string{labPeer + " 8080-8080"}) {
 		t.Errorf("the pods' security group admits %v", got)
 	}
-	if n := l.calls(l.sim.Gate, "AssumeRole"); n != 1 {
+	if n := l.callsOf(l.sim.Gate, "AssumeRole"); n != 1 {
 		t.Errorf("%d calls of AssumeRole", n)
 	}
 	for _, action := range []string{"RegisterTargets", "DescribeTargetHealth", "DescribeTags"} {
-		if n := l.calls(l.sim.Gate, action); action != "DescribeTags" && n != 0 || l.calls(l.other().Gate, "DescribeTags") != 0 {
+		if n := l.callsOf(l.sim.Gate, action); action != "DescribeTags" && n != 0 || l.callsOf(l.other().Gate, "DescribeTags") != 0 {
 			t.Errorf("%d calls of %s in the cluster's account", n, action)
 		}
 	}
@@ -226,7 +228,7 @@ func TestARoleThatIsDeniedStopsOnlyItsBindings(t *testing.T) {
 		l.must(l.client.Delete(t.Context(), p))
 	}
 	l.create(labPods("a", "10.0.128.51")...)
-	before := l.calls(l.sim.Gate, "AssumeRole")
+	before := l.callsOf(l.sim.Gate, "AssumeRole")
 	l.settle()
 	l.wantOther(b.Spec.TargetGroupARN, "10.0.128.50 all")
 	if got := l.targetsOf("theirs"); !slices.Equal(got, []string{"10.0.128.51:8080"}) {
@@ -238,7 +240,7 @@ func TestARoleThatIsDeniedStopsOnlyItsBindings(t *testing.T) {
 		!strings.Contains(ready.Message, "sts:AssumeRole") || !strings.Contains(ready.Message, "(spec.iamRoleArnToAssume)") {
 		t.Errorf("%+v", ready)
 	}
-	if n := l.calls(l.sim.Gate, "AssumeRole") - before; n > 10 {
+	if n := l.callsOf(l.sim.Gate, "AssumeRole") - before; n > 10 {
 		t.Errorf("%d calls of AssumeRole", n)
 	}
 	l.trusts(labTrust)
@@ -273,7 +275,7 @@ func TestWithoutItsPermissionTheControllerAssumesNoRole(t *testing.T) {
 	}
 }
 
-func TestWhatARoleMayNotDoIsSaidOfTheRole(t *testing.T) {
+func TestWhatARoleMayNotDoIsReportedOfTheRole(t *testing.T) {
 	l := accountsLab(t, "*")
 	b := l.otherBinding("bound")
 	a := l.other().Account
@@ -308,19 +310,21 @@ func TestARoleThatTheNamespaceMayNotNameIsNeverAssumed(t *testing.T) {
 		if l.get(b, "bound") {
 			t.Errorf("%q: it does not go", allowed)
 		}
-		if n := l.calls(l.sim.Gate, "AssumeRole"); n != 0 {
+		if n := l.callsOf(l.sim.Gate, "AssumeRole"); n != 0 {
 			t.Errorf("%q: %d calls of AssumeRole", allowed, n)
 		}
 	}
 }
 
-func TestABindingWhoseRoleIsGoneForGoodCanBeDeletedAndSaysWhatStays(t *testing.T) {
+func TestABindingWhoseRoleIsGoneForGoodCanBeDeletedAndReportsWhatStays(t *testing.T) {
 	l := accountsLab(t, "*")
 	b := l.otherBinding("bound")
 	l.create(b)
 	l.settle()
 	l.trusts(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}`)
 	l.must(l.client.Delete(t.Context(), b))
+	l.get(b, "bound")
+	l.clock.Advance(b.DeletionTimestamp.Sub(l.clock.Now()))
 	_, _ = l.round() // it may be a mistake that someone corrects
 	if !l.get(b, "bound") {
 		t.Fatal("it goes at once, and leaves its targets")

@@ -276,7 +276,7 @@ func (w *wiring) computeIn(in cloud.Scope) (cloud.EC2, error) {
 	return clients.EC2, err
 }
 
-// ofRole are the clients in the scope of a role. The first use of one while no list limits them is in the log: whoever runs the controller may not know
+// ofRole are the clients in the scope of a role. The first use of one while no list limits them is in the log: the administrator of the controller may not be aware
 // that bindings use roles.
 func (w *wiring) ofRole(in cloud.Scope) (cloud.Clients, error) {
 	w.rolesNoted.Do(func() {

@@ -333,9 +333,6 @@ func (i *Inventory) CreateShared(ctx context.Context, create func() (elb.Output,
 // ForgetAddOns makes the next Observed read again what lies over a load balancer.
 func (i *Inventory) ForgetAddOns(arn string) { i.addOns.Forget(arn) }
 
-// VPCHidden reports whether AWS shows the controller's role no VPC of an id, see network.Network.VPCHidden.
-func (i *Inventory) VPCHidden(id string) bool { return i.network.VPCHidden(id) }
-
 // VPCAtHand is the cluster's VPC or another one as it was read last, see network.Network.VPCAtHand.
 func (i *Inventory) VPCAtHand(ctx context.Context, id string) (vpc *facts.VPC, known bool) {
 	return i.network.VPCAtHand(ctx, id)

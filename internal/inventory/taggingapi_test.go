@@ -50,8 +50,8 @@ func (f *fixture) inventories() (plain, indexed *inventory.Inventory) {
 	return plain, inventory.New(clients, cfg)
 }
 
-// listed is what an inventory knows of each stack.
-func (f *fixture) listed(i *inventory.Inventory) map[stack.Key]elb.Observed {
+// everyStack is what an inventory knows of each stack.
+func (f *fixture) everyStack(i *inventory.Inventory) map[stack.Key]elb.Observed {
 	f.Helper()
 	keys, err := i.Keys(f.Context())
 	if err != nil {
@@ -88,9 +88,9 @@ func TestTagsByTheTaggingAPIAreThoseOfDescribeTags(t *testing.T) {
 		c.before()
 		plain, indexed := f.inventories()
 		f.reads()
-		want := f.listed(plain)
+		want := f.everyStack(plain)
 		usual := f.reads()
-		got := f.listed(indexed)
+		got := f.everyStack(indexed)
 		calls := f.reads()
 		if len(want) < 10 || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %d stacks by the tagging API, %d by DescribeTags, and they are not equal", c.name, len(got), len(want))
@@ -109,7 +109,7 @@ func TestADeniedTaggingAPIIsReplacedByDescribeTags(t *testing.T) {
 		t.Fatal(err)
 	}
 	plain, indexed := f.inventories()
-	if got, want := f.listed(indexed), f.listed(plain); !reflect.DeepEqual(got, want) {
+	if got, want := f.everyStack(indexed), f.everyStack(plain); !reflect.DeepEqual(got, want) {
 		t.Errorf("%d stacks, want %d", len(got), len(want))
 	}
 	if calls := f.reads(); calls["GetResources"] != 1 || calls["DescribeTags"] != 2*9 {
@@ -117,14 +117,14 @@ func TestADeniedTaggingAPIIsReplacedByDescribeTags(t *testing.T) {
 	}
 }
 
-// TestAStaleIndexDoesNotUndoWhatThisProcessKnows has a stack read again whose tags were changed before the index noticed.
-func TestAStaleIndexDoesNotUndoWhatThisProcessKnows(t *testing.T) {
+// TestAStaleIndexDoesNotUndoWhatThisProcessHasRead has a stack read again whose tags were changed before the index noticed.
+func TestAStaleIndexDoesNotUndoWhatThisProcessHasRead(t *testing.T) {
 	t.Parallel()
 	f := newFixtureWith(t, account.Profile{TagIndex: time.Hour})
 	arns := f.populate("old")
 	f.clock.Advance(2 * time.Hour)
 	_, indexed := f.inventories()
-	before := f.listed(indexed)
+	before := f.everyStack(indexed)
 	if _, err := f.sim.Balancing.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: arns[:1], Tags: []elbv2types.Tag{{Key: aws.String("team"), Value: aws.String("blue")}}}); err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func (b *Reconciler) machines(ctx context.Context, o *v1beta1.TargetGroupBinding
 		return nil, nil
 	}
 	vpc, known := b.vpcOf(ctx, o)
-	if !known || o.Spec.IamRoleArnToAssume != "" { // whoever names a role has said where the load balancer is
+	if !known || o.Spec.IamRoleArnToAssume != "" { // with a role, the load balancer is meant to be elsewhere
 		return all, nil
 	}
 	var outside []string

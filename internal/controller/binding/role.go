@@ -52,11 +52,11 @@ func (b *Reconciler) moveScope(o *v1beta1.TargetGroupBinding) {
 	b.memory.put(o, k)
 }
 
-// vpcOf is the VPC of the target group of a binding, as it was read last. A peered VPC of another account is not visible to the controller's own role: it has no
-// ranges then, so that all addresses count as outside of it. known is false while nothing is known.
+// vpcOf is the VPC of the target group of a binding, as it was read last. One of another account is read only if that shares it; otherwise, and until it is read,
+// it has no ranges, so that the addresses of pods, which are of the cluster's VPC, count as outside of it. known is false while nothing is known.
 func (b *Reconciler) vpcOf(ctx context.Context, o *v1beta1.TargetGroupBinding) (vpc *facts.VPC, known bool) {
 	vpc, known = b.Inventory.VPCAtHand(ctx, o.Spec.VpcID)
-	if !known && o.Spec.IamRoleArnToAssume != "" && b.Inventory.VPCHidden(o.Spec.VpcID) {
+	if !known && o.Spec.IamRoleArnToAssume != "" && o.Spec.VpcID != b.Scope.VPC {
 		return &facts.VPC{ID: o.Spec.VpcID}, true
 	}
 	return vpc, known
@@ -99,7 +99,7 @@ func (b *Reconciler) stranded(o *v1beta1.TargetGroupBinding, err error) *diag.Di
 	return &d
 }
 
-// problem is the finding of a call of AWS that failed. What a role lacks is told of the field that names it.
+// problem is the finding of a call of AWS that failed. What a role lacks is reported at the field that names it.
 func (b *Reconciler) problem(o *v1beta1.TargetGroupBinding, path string, err error) diag.Diagnostic {
 	d := cloud.Problem("", err)
 	d.Object, d.Path = kube.BindingObject(o), path

@@ -60,7 +60,7 @@ type Network struct {
 func New(client cloud.EC2, vpc string, now func() time.Time, wait time.Duration) *Network {
 	n := &Network{ec2: client, vpc: vpc}
 	n.vpcs = cache.New(cache.Config[string, *facts.VPC]{
-		Now: now, Lifetime: vpcLifetime, Stale: vpcStale, Passing: cloud.Passing, Batch: 1, Read: cache.One(n.describeVPC),
+		Now: now, Lifetime: vpcLifetime, Absence: absencePauses, Stale: vpcStale, Passing: cloud.Passing, Batch: 1, Read: cache.One(n.describeVPC),
 	})
 	n.zones = cache.NewValue(cache.Config[struct{}, map[string]facts.Locale]{
 		Now: now, Lifetime: zoneLifetime, Stale: cache.Stale, Passing: cloud.Passing,
@@ -109,13 +109,6 @@ func (n *Network) VPCAtHand(ctx context.Context, id string) (vpc *facts.VPC, kno
 	return n.vpcs.Peek(id)
 }
 
-// VPCHidden reports whether the last read of a VPC was answered by that there is none: it does not exist, or is another account's and not shared
-// with this one.
-func (n *Network) VPCHidden(id string) bool {
-	err := n.vpcs.Failure(id)
-	return err != nil && cloud.Classify(err).Class == diag.NotFound
-}
-
 // Subnets are the subnets of the VPC by id. The map must not be changed.
 func (n *Network) Subnets(ctx context.Context) (map[string]facts.Subnet, error) {
 	return n.subnets.Get(ctx)
@@ -159,9 +152,13 @@ func (n *Network) ForgetRoutes() { n.routes.Forget() }
 // ForgetForeignSubnets has subnets of other VPCs read again; no id stands for all.
 func (n *Network) ForgetForeignSubnets(ids ...string) { n.foreign.Forget(ids...) }
 
+// describeVPC reads a VPC. Another one than that of the network may be of another account, and is not shown then.
 func (n *Network) describeVPC(ctx context.Context, id string) (*facts.VPC, bool, error) {
 	out, err := n.ec2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{id}})
 	if err != nil {
+		if id != n.vpc && cloud.Classify(err).Class == diag.NotFound {
+			return nil, false, nil
+		}
 		return nil, false, fmt.Errorf("describing VPC %s: %w", id, err)
 	}
 	if len(out.Vpcs) == 0 {

@@ -87,7 +87,9 @@ func trust(t *testing.T, other *awssim.Other, document string) {
 	a.Lock()
 	defer a.Unlock()
 	a.Roles["targets"].Trust = parsed
-	clear(a.Sessions)
+	for _, s := range a.Sessions {
+		s.Expires = a.Clock.Now()
+	}
 }
 
 // TestALoadBalancerOfAnotherAccountSendsItsRequestsToThePods takes the role away in the middle, gives it back, and restarts the controller.
