@@ -47,6 +47,7 @@ GET    /_sim/trouble     what goes wrong besides fault rules; PUT to replace, DE
                          "provisioning":[{"name":"k8s-*","state":"failed"}],"clockSkew":"10m",
                          "flapping":[{"targetGroup":"web","target":"10.0.0.9","period":"10s"}],
                          "certificatesStuck":true,"acceleratorsStuck":true,"changesStuck":true,"firewallOut":true}
+       /_sim/accounts/ID/…  these paths for another account of the account file
 GET    /_sim/settings    clock, latency, throttling; POST {"latency":"50ms","throttle":true,"advance":"5m","scale":10} to change
 `
 

@@ -33,15 +33,17 @@ func (s *Simulator) Endpoints() []simclient.Endpoint {
 
 // protocols are the protocols of all listeners by load balancer and port.
 func (s *Simulator) protocols() map[string]map[int32]string {
-	s.Account.Lock()
-	defer s.Account.Unlock()
 	all := map[string]map[int32]string{}
-	for arn, lb := range s.Account.LoadBalancers {
-		ports := map[int32]string{}
-		for _, l := range lb.Listeners {
-			ports[l.Port] = l.Protocol
+	for _, x := range s.accounts() {
+		x.Account.Lock()
+		for arn, lb := range x.Account.LoadBalancers {
+			ports := map[int32]string{}
+			for _, l := range lb.Listeners {
+				ports[l.Port] = l.Protocol
+			}
+			all[arn] = ports
 		}
-		all[arn] = ports
+		x.Account.Unlock()
 	}
 	return all
 }
@@ -77,8 +79,12 @@ func (s *Simulator) ResolveFrom(name string, from netip.Addr) ([]netip.Addr, err
 	if s.dns == nil {
 		return nil, errNoPlane
 	}
-	addresses, _ := s.resolver.Addresses(name, from)
-	return addresses, nil
+	for _, x := range s.accounts() {
+		if addresses, found := x.resolver.Addresses(name, from); found && len(addresses) > 0 {
+			return addresses, nil
+		}
+	}
+	return nil, nil
 }
 
 // DialContext connects to a listener of a load balancer by "DNS name:port", and to the identity provider by its names, for HTTP

@@ -20,7 +20,10 @@ func (s *Simulator) startDNS(o Options) error {
 	s.resolver = resolver.New(resolver.Options{
 		Account: s.Account, Nodes: s.nodes, Accelerators: s.accelerator, Others: s.lookupProvider, Random: rand.IntN,
 	})
-	options := dns.Options{Address: o.DNS, Answer: s.resolver.Answer, MaxTTL: shortTTL}
+	for _, x := range s.Others {
+		x.resolver = resolver.New(resolver.Options{Account: x.Account, Nodes: s.nodes, Random: rand.IntN})
+	}
+	options := dns.Options{Address: o.DNS, Answer: s.answerName, MaxTTL: shortTTL}
 	if o.Profile.Name == account.Real().Name {
 		options.MaxTTL = 0
 	}
@@ -36,10 +39,11 @@ func (s *Simulator) nodes(arn string) []resolver.Node {
 	if len(outside) == 0 {
 		return nil
 	}
-	s.Account.Lock()
-	lb := s.Account.LoadBalancers[arn]
+	a := s.ofLoadBalancer(arn)
+	a.Lock()
+	lb := a.LoadBalancers[arn]
 	public, v4 := lb != nil && lb.Scheme == stack.InternetFacing, lb != nil && lb.IPAddressType != stack.DualstackWithoutIPv4
-	s.Account.Unlock()
+	a.Unlock()
 	var nodes []resolver.Node
 	for _, z := range s.Plane.Zones(arn) {
 		n := resolver.Node{Zone: z.Name, InService: z.InService, Outside: outside}

@@ -100,6 +100,8 @@ type Options struct {
 
 	// Logf gets what goes wrong inside the simulator; nil drops it.
 	Logf func(format string, args ...any)
+
+	firstID uint64 // below the ids of the account
 }
 
 // Simulator is one simulated account. Its fields may be used directly, the account under its lock. The services have the methods
@@ -120,6 +122,8 @@ type Simulator struct {
 	Names     *route53.Service           // Route 53
 	Edge      *globalaccelerator.Service // Global Accelerator
 	Storage   *s3.Service                // S3
+
+	Others map[string]*Other // other accounts of the seed, by id
 
 	Network  *vnet.Network    // where targets are reached; nil without a data plane
 	Plane    *dataplane.Plane // nil without a data plane
@@ -156,6 +160,7 @@ func New(o Options) (*Simulator, error) {
 	s := &Simulator{seed: *o.Seed, logf: o.Logf}
 	s.Account = account.New(o.Seed.Account, o.Seed.Region, o.Clock, o.Profile)
 	s.Account.Seed(o.Random)
+	s.Account.StartAt(o.firstID)
 	s.Account.Buckets.Directory = o.Buckets
 	if o.Authorize == nil {
 		o.Authorize = iam.Authorizer(s.Account)
@@ -203,9 +208,13 @@ func New(o Options) (*Simulator, error) {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
 	s.face = face
+	if err := s.addOthers(o.Seed.Accounts, o); err != nil {
+		return nil, fmt.Errorf("simulator: %w", err)
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/", page.Front("/_sim/ui/", face))
+	mux.Handle("/", page.Front("/_sim/ui/", s.front(face)))
 	mux.Handle("/_sim/", s.administration())
+	s.administerOthers(mux)
 	s.serveMetadata(mux, o.Instance)
 	s.handler = mux
 	if o.IdentityProvider != "" {
@@ -298,9 +307,11 @@ func (s *Simulator) startPlane(o Options) error {
 	if s.Network == nil {
 		s.Network = vnet.New()
 	}
-	s.Account.Lock()
-	s.Account.HealthReported = true
-	s.Account.Unlock()
+	for _, x := range s.accounts() {
+		x.Account.Lock()
+		x.Account.HealthReported = true
+		x.Account.Unlock()
+	}
 	if o.LogDirectory != "" {
 		s.logs = accesslog.New(accesslog.Options{
 			Directory: o.LogDirectory, Account: s.Account.ID, Region: s.Account.Region, Clock: o.Clock,
@@ -317,17 +328,21 @@ func (s *Simulator) startPlane(o Options) error {
 		Logs:     s.logs,
 		Clock:    o.Clock, Network: s.Network, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout, Logf: o.Logf,
 		HealthSink: func(r targetgroup.HealthReport) {
-			s.Account.SetTargetHealth(r.TargetGroup, r.Target, r.Port, r.Zone, r.State, r.Reason, r.Description)
+			s.report(r.TargetGroup, r.Target, r.Port, r.Zone, r.State, r.Reason, r.Description)
 		},
 	})
-	s.Account.Lock()
-	s.Account.Anomaly = s.Plane.Anomaly
-	s.Account.Unlock()
+	for _, x := range s.accounts() {
+		x.Account.Lock()
+		x.Account.Anomaly = s.Plane.Anomaly
+		x.Account.Unlock()
+	}
 	if err := s.startDNS(o); err != nil {
 		s.Plane.Close()
 		return err
 	}
-	s.Account.OnChange(s.refresh)
+	for _, x := range s.accounts() {
+		x.Account.OnChange(s.refresh)
+	}
 	s.refresh()
 	return nil
 }
@@ -364,6 +379,11 @@ func (s *Simulator) refresh() {
 	t, next := topologyOf(s.Account)
 	now := s.Account.Clock.Now()
 	s.Account.Unlock()
+	t = s.withOthers(t, func(at time.Time) {
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	})
 	if err := s.Plane.Update(t); err != nil {
 		s.logf("simulator: %v", err)
 	}

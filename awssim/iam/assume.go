@@ -89,3 +89,29 @@ func trusted(a *account.Account, p policy.Principal, role *account.Role, actions
 	}
 	return nil
 }
+
+// MayAssumeAcross decides whether the holder of an access key of an account may open a session of a role of another account: its own policies must allow it, and the
+// role's trust policy must trust it or its account. A role without a trust policy trusts its own account only. The caller holds the locks of both accounts.
+func MayAssumeAcross(a *account.Account, key string, there *account.Account, role *account.Role, asked AssumeRequest) error {
+	who := callerOf(a, key)
+	for _, action := range asked.Actions {
+		d, r := who.decide(a, check{action: action, resource: asked.Role, keys: asked.context()}, there.Region)
+		if !who.limited() {
+			d = policy.Decision{Allowed: true}
+		}
+		trust := policy.Untrusted
+		if role != nil && role.Trust != nil {
+			trust = role.Trust.Trusts(who.principal(), action, r.Context)
+		}
+		switch {
+		case trust == policy.Refused:
+			d = policy.Decision{Explicit: true, By: "resource-based policy"}
+		case trust == policy.Untrusted && d.Allowed:
+			d = policy.Decision{By: "resource-based policy"}
+		}
+		if !d.Allowed {
+			return denial(a, "sts", "", who, d, r)
+		}
+	}
+	return nil
+}

@@ -67,6 +67,9 @@ func (f File) applyVPC(a *account.Account) error {
 	if f.VPC.IPv6CIDR != "" {
 		v.IPv6CIDRs = []vpc.CIDR{{Prefix: netip.MustParsePrefix(f.VPC.IPv6CIDR)}}
 	}
+	for _, peer := range f.VPC.Peers {
+		a.AddPeering(&vpc.Peering{Requester: v.ID, Accepter: peer.VPC, PeerOwner: peer.Account, PeerRegion: f.Region, Status: "active"})
+	}
 	if err := a.AddVPC(v); err != nil {
 		return fmt.Errorf("vpc: %w", err)
 	}

@@ -47,6 +47,9 @@ type File struct {
 	Quotas             map[string]int  `json:"quotas,omitempty"`             // by name, in place of AWS's defaults
 	ShieldSubscription string          `json:"shieldSubscription,omitempty"` // ACTIVE or INACTIVE
 
+	// Accounts are other accounts of the same region, for roles that are assumed across accounts.
+	Accounts []File `json:"accounts,omitempty"`
+
 	UserPools        []UserPool       `json:"userPools,omitempty"`
 	IdentityProvider IdentityProvider `json:"identityProvider,omitzero"`
 }
@@ -91,7 +94,7 @@ type Zone struct {
 	OptIn  string `json:"optIn,omitempty"`  // opted-in (default) or not-opted-in
 }
 
-// VPC is the one network.
+// VPC is the one network of an account.
 type VPC struct {
 	ID              string            `json:"id"`
 	CIDR            string            `json:"cidr"`
@@ -100,6 +103,13 @@ type VPC struct {
 	InternetGateway string            `json:"internetGateway,omitempty"`
 	Tags            map[string]string `json:"tags,omitempty"`
 	Subnets         []Subnet          `json:"subnets,omitempty"`
+	Peers           []Peer            `json:"peers,omitempty"`
+}
+
+// Peer is a VPC of another account that a VPC is peered with.
+type Peer struct {
+	VPC     string `json:"vpc"`
+	Account string `json:"account"`
 }
 
 // Subnet of the VPC; public ones have a default route to the internet gateway.

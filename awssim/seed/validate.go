@@ -111,10 +111,41 @@ func (f File) Validate() error {
 	f.validateFirewall(c)
 	f.validateIdentity(c)
 	f.validateIAM(c)
+	f.validateAccounts(c)
 	if f.ShieldSubscription != "" {
 		c.oneOf("shieldSubscription", f.ShieldSubscription, "ACTIVE", "INACTIVE")
 	}
 	return errors.Join(c.errs...)
+}
+
+// validateAccounts checks the other accounts, and that peered VPCs are those of accounts of the file.
+func (f File) validateAccounts(c *checker) {
+	ids, vpcs := map[string]bool{f.Account: true}, map[Peer]bool{{f.VPC.ID, f.Account}: true}
+	for i, other := range f.Accounts {
+		field := fmt.Sprintf("accounts[%d]", i)
+		switch {
+		case ids[other.Account]:
+			c.complain(field+".account", other.Account, "is used already")
+		case other.Region != f.Region:
+			c.complain(field+".region", other.Region, "is not the region of the file, %s", f.Region)
+		case len(other.Accounts) > 0:
+			c.complain(field+".accounts", other.Account, "has accounts of its own: they belong to the file's list")
+		}
+		ids[other.Account], vpcs[Peer{other.VPC.ID, other.Account}] = true, true
+		if err := other.Validate(); err != nil {
+			c.errs = append(c.errs, fmt.Errorf("%s: %w", field, err))
+		}
+	}
+	if len(f.Accounts) == 0 {
+		return // the peers of another account are in the file that has it
+	}
+	for _, x := range append([]File{f}, f.Accounts...) {
+		for _, peer := range x.VPC.Peers {
+			if !vpcs[peer] {
+				c.complain("vpc.peers", peer.VPC, "is not the VPC of account %q of the file", peer.Account)
+			}
+		}
+	}
 }
 
 func (f File) validateZones(c *checker) map[string]bool {

@@ -42,7 +42,7 @@ var (
 	externalForm = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)
 )
 
-// AssumeRole opens a session of a role of the account.
+// AssumeRole opens a session of a role of the account, or of another one that the simulator has.
 func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
 	if in == nil {
 		in = &sts.AssumeRoleInput{}
@@ -51,40 +51,17 @@ func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...
 }
 
 func (s *Service) assumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
+	there := s.accountOf(aws.ToString(in.RoleArn))
+	if there != nil {
+		return s.assumeThere(ctx, in, there)
+	}
 	s.account.Lock()
 	defer s.account.Unlock()
-	if id := aws.ToString(in.ExternalId); in.ExternalId != nil && (len(id) > longestExternalID || !externalForm.MatchString(id)) {
-		return nil, constraint(*in.ExternalId, "externalId", "Member must satisfy regular expression pattern: [\\w+=,.@:\\/-]*")
-	}
-	parent, chained := s.account.Sessions[gate.Caller(ctx)]
-	if chained && aws.ToInt32(in.DurationSeconds) > longestChained {
-		return nil, apierr.New("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
-	}
-	o, err := s.opening(in.RoleArn, in.RoleSessionName, in.DurationSeconds)
+	o, asked, err := s.asked(ctx, in, s.account)
 	if err != nil {
 		return nil, err
 	}
-	if o.policies, err = s.policies(in.Policy, in.PolicyArns); err != nil {
-		return nil, err
-	}
-	asked := iam.AssumeRequest{Role: *in.RoleArn, Actions: []string{"sts:AssumeRole"}, Keys: policy.Context{}}
-	asked.Keys.Set("sts:RoleSessionName", *in.RoleSessionName)
-	if in.ExternalId != nil {
-		asked.Keys.Set("sts:ExternalId", *in.ExternalId)
-	}
-	if asked.Tags, err = sessionTags(in.Tags, in.TransitiveTagKeys); err != nil {
-		return nil, err
-	}
-	if len(asked.Tags) > 0 {
-		asked.Actions = append(asked.Actions, "sts:TagSession")
-	}
-	if len(in.TransitiveTagKeys) > 0 {
-		asked.Keys.Set("sts:TransitiveTagKeys", in.TransitiveTagKeys...)
-	}
-	if in.SourceIdentity != nil {
-		asked.Keys.Set("sts:SourceIdentity", *in.SourceIdentity)
-		asked.Actions = append(asked.Actions, "sts:SetSourceIdentity")
-	}
+	parent, chained := s.account.Sessions[gate.Caller(ctx)]
 	if err := iam.MayAssume(s.account, gate.Caller(ctx), o.role, asked); err != nil {
 		return nil, err
 	}
@@ -99,6 +76,42 @@ func (s *Service) assumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts
 	return &sts.AssumeRoleOutput{Credentials: credentials(session), AssumedRoleUser: user(session), SourceIdentity: in.SourceIdentity}, nil
 }
 
+// asked checks a request for a role of an account, which may be another one than the caller's. The caller holds the locks of both.
+func (s *Service) asked(ctx context.Context, in *sts.AssumeRoleInput, of *account.Account) (*opening, iam.AssumeRequest, error) {
+	asked := iam.AssumeRequest{Role: aws.ToString(in.RoleArn), Actions: []string{"sts:AssumeRole"}, Keys: policy.Context{}}
+	if id := aws.ToString(in.ExternalId); in.ExternalId != nil && (len(id) > longestExternalID || !externalForm.MatchString(id)) {
+		return nil, asked, constraint(*in.ExternalId, "externalId", "Member must satisfy regular expression pattern: [\\w+=,.@:\\/-]*")
+	}
+	if _, chained := s.account.Sessions[gate.Caller(ctx)]; chained && aws.ToInt32(in.DurationSeconds) > longestChained {
+		return nil, asked, apierr.New("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+	}
+	o, err := s.opening(of, in.RoleArn, in.RoleSessionName, in.DurationSeconds)
+	if err != nil {
+		return nil, asked, err
+	}
+	if o.policies, err = s.policies(in.Policy, in.PolicyArns); err != nil {
+		return nil, asked, err
+	}
+	asked.Keys.Set("sts:RoleSessionName", *in.RoleSessionName)
+	if in.ExternalId != nil {
+		asked.Keys.Set("sts:ExternalId", *in.ExternalId)
+	}
+	if asked.Tags, err = sessionTags(in.Tags, in.TransitiveTagKeys); err != nil {
+		return nil, asked, err
+	}
+	if len(asked.Tags) > 0 {
+		asked.Actions = append(asked.Actions, "sts:TagSession")
+	}
+	if len(in.TransitiveTagKeys) > 0 {
+		asked.Keys.Set("sts:TransitiveTagKeys", in.TransitiveTagKeys...)
+	}
+	if in.SourceIdentity != nil {
+		asked.Keys.Set("sts:SourceIdentity", *in.SourceIdentity)
+		asked.Actions = append(asked.Actions, "sts:SetSourceIdentity")
+	}
+	return o, asked, nil
+}
+
 // opening is a session about to be opened.
 type opening struct {
 	roleName string
@@ -110,7 +123,7 @@ type opening struct {
 
 // opening checks what both ways to assume a role have in common. Roles of other accounts are refused as if their trust
 // policy did not let the caller in.
-func (s *Service) opening(role, name *string, seconds *int32) (*opening, error) {
+func (s *Service) opening(of *account.Account, role, name *string, seconds *int32) (*opening, error) {
 	parts := roleForm.FindStringSubmatch(aws.ToString(role))
 	if parts == nil {
 		return nil, apierr.New("ValidationError", "%s is invalid", aws.ToString(role))
@@ -125,11 +138,11 @@ func (s *Service) opening(role, name *string, seconds *int32) (*opening, error) 
 	if life < shortestSession || life > longestSession {
 		return nil, constraint(fmt.Sprint(life), "durationSeconds", fmt.Sprintf("Member must have value between %d and %d", shortestSession, longestSession))
 	}
-	if parts[1] != s.account.Partition || parts[2] != s.account.ID {
+	if parts[1] != of.Partition || parts[2] != of.ID {
 		return nil, apierr.WithStatus(http.StatusForbidden, "AccessDenied", "User is not authorized to perform: sts:AssumeRole on resource: %s", *role)
 	}
 	o := &opening{roleName: parts[3], session: *name, life: time.Duration(life) * time.Second}
-	if r := s.account.Roles[parts[3]]; r != nil && s.account.RoleARN(r) == *role {
+	if r := of.Roles[parts[3]]; r != nil && of.RoleARN(r) == *role {
 		o.role = r
 		longest := r.MaxSession
 		if longest == 0 {

@@ -21,6 +21,9 @@ const service = "sts"
 
 // Service answers the actions of STS.
 type Service struct {
+	// Elsewhere finds another account by its id, nil if there is none; it is set before the first call. Nil: there is one account.
+	Elsewhere func(id string) *account.Account
+
 	account *account.Account
 	gate    *gate.Gate
 }

@@ -42,7 +42,7 @@ func (s *Service) assumeRoleWithWebIdentity(_ context.Context, in *sts.AssumeRol
 	if claims.Expires != 0 && s.account.Clock.Now().After(time.Unix(claims.Expires, 0)) {
 		return nil, apierr.New("ExpiredTokenException", "Token expired: current date/time must be before the expiration date/time")
 	}
-	o, err := s.opening(in.RoleArn, in.RoleSessionName, in.DurationSeconds)
+	o, err := s.opening(s.account, in.RoleArn, in.RoleSessionName, in.DurationSeconds)
 	if err != nil {
 		return nil, err
 	}

@@ -57,6 +57,7 @@ func iamPolicyCommand() *cobra.Command {
 		"aws-region":         "region, for its partition",
 		"aws-vpc-id":         "restrict rules of security groups to those of the VPC",
 		"trust-store-bucket": "bucket for the authorities that Gateways name",
+		"assumable-roles":    "ARNs of roles that TargetGroupBindings name; default: the policy allows none",
 	})
 	partitions, features := make([]string, len(iampolicy.Partitions)), make([]string, len(iampolicy.Features))
 	for i, p := range iampolicy.Partitions {
@@ -153,17 +154,22 @@ func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
 	if slices.Contains(used, iampolicy.TrustStoreUploads) {
 		options.Bucket, options.Prefix = c.TrustStores.Bucket, c.TrustStores.Prefix
 	}
+	if slices.Contains(used, iampolicy.AssumedRoles) {
+		options.Roles = c.Roles().Patterns()
+	}
 	return iampolicy.Minimal(cloud.IAMActions(), options)
 }
 
 // features are those that a controller with a configuration may use.
 func features(c *config.Config) (out []iampolicy.Feature) {
 	off := map[iampolicy.Feature]bool{
+		iampolicy.AssumedRoles:        len(c.Roles().Patterns()) == 0,
 		iampolicy.Capacity:            !c.Gates.Enabled(config.LBCapacityReservation),
 		iampolicy.CertificateRequests: !c.Gates.Enabled(config.EnableCertificateManagement),
 		iampolicy.GlobalAccelerator:   true, // in a policy of its own: IAM takes less in one
 		iampolicy.SecretImport:        !c.ImportsCertificates(),
 		iampolicy.Shield:              !c.EnableShield,
+		iampolicy.TaggingAPI:          !c.Gates.Enabled(config.EnableRGTAPI),
 		iampolicy.TrustStoreUploads:   c.TrustStores.Bucket == "",
 		iampolicy.WAFClassic:          !c.EnableWAF, // decision 16: WAF Classic
 		iampolicy.WAFv2:               !c.EnableWAFv2,

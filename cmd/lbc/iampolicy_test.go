@@ -29,7 +29,7 @@ func allowed(t *testing.T, args ...string) []string {
 }
 
 // withAll are the flags with which a controller uses every feature but accelerators, which have a policy of their own.
-var withAll = []string{"--cluster-name", "prod", "--trust-store-bucket", "authorities", "--feature-gates=EnableCertificateManagement=true"}
+var withAll = []string{"--cluster-name", "prod", "--trust-store-bucket", "authorities", "--feature-gates=EnableCertificateManagement=true,EnableRGTAPI=true", "--assumable-roles=arn:aws:iam::222222222222:role/targets"}
 
 // caller are the actions that AWS checks on the way of a call, on behalf of the caller.
 var caller = []string{
@@ -83,6 +83,11 @@ func TestFlagsOfTheControllerDecideAboutThePolicy(t *testing.T) {
 		{[]string{"--trust-store-bucket=b", "--without=trust-store-uploads"}, "s3:PutObject", false},
 		{[]string{"--only", "shield"}, "shield:CreateProtection", true},
 		{[]string{"--only", "shield"}, "elasticloadbalancing:CreateLoadBalancer", false},
+		{nil, "sts:AssumeRole", false},
+		{[]string{"--assumable-roles=*"}, "sts:AssumeRole", false}, // which one is not said
+		{[]string{"--assumable-roles=shop=arn:aws:iam::222222222222:role/targets"}, "sts:AssumeRole", true},
+		{nil, "tag:GetResources", false},
+		{[]string{"--feature-gates=EnableRGTAPI=true"}, "tag:GetResources", true},
 		{[]string{"--standard"}, "wafv2:ListWebACLs", false},
 	} {
 		if got := slices.Contains(allowed(t, tt.args...), tt.action); got != tt.want {

@@ -25,7 +25,7 @@ func (o *lintOptions) refusals(src *source) []finding {
 	for _, p := range src.fromFiles {
 		switch x := p.object.(type) {
 		case *v1beta1.TargetGroupBinding:
-			response := admission.Binding(v, o.config.VPC, nil, x)
+			response := admission.Binding(v, o.config.VPC, o.config.Roles(), nil, x)
 			out = append(out, refusalsOf(p, response, diag.InvalidBinding)...)
 			for _, d := range unservable(v, x) {
 				out = append(out, findingAt(p, d))

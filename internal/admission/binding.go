@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -75,10 +76,10 @@ func incomplete(s *v1beta1.TargetGroupBindingSpec) bool {
 // vpcID is the form of the id of a VPC.
 var vpcID = regexp.MustCompile(`^(?:vpc-[0-9a-f]{8}|vpc-[0-9a-f]{17}|vpc-[0-9a-f]{32})$`)
 
-// Binding validates the creation of a binding, or, if old is not nil, its update. vpc is that of the cluster. Contradictions with the
+// Binding validates the creation of a binding, or, if old is not nil, its update. vpc is that of the cluster, roles are those that bindings may name. Contradictions with the
 // target group in AWS are left to the controller, which reports them on the binding: no request waits for AWS. An update is refused
 // only for what it changes, so that finalizers can always be removed.
-func Binding(v *objects.View, vpc string, old, b *v1beta1.TargetGroupBinding) Response {
+func Binding(v *objects.View, vpc string, roles assumable.Roles, old, b *v1beta1.TargetGroupBinding) Response {
 	if b.DeletionTimestamp != nil || old != nil && equality.Semantic.DeepEqual(old.Spec, b.Spec) {
 		return Response{}
 	}
@@ -90,6 +91,11 @@ func Binding(v *objects.View, vpc string, old, b *v1beta1.TargetGroupBinding) Re
 	}
 	if check, d := Contradiction(b); d != nil && (check != checkVPC || old == nil || old.Spec.VpcID != s.VpcID) {
 		return Response{Check: check, Denied: d.Message(), Finding: d}
+	}
+	if old == nil || old.Spec.IamRoleArnToAssume != s.IamRoleArnToAssume || old.Spec.AssumeRoleExternalId != s.AssumeRoleExternalId {
+		if d := Role(roles, b); d != nil {
+			return Response{Check: checkAssumeRole, Denied: d.Message(), Finding: d}
+		}
 	}
 	// An update by which the controller adds the ARN to the name is not checked again: it reports the conflict on the younger binding.
 	if old == nil || !sameGroup(&old.Spec, s) || old.Spec.MultiClusterTargetGroup != s.MultiClusterTargetGroup {
@@ -120,6 +126,30 @@ func Contradiction(b *v1beta1.TargetGroupBinding) (check string, d *diag.Diagnos
 		return bad(checkProtocol, "targetGroupProtocol", "QUIC protocol is not supported for Instance target types.", "bind a target group of type ip")
 	}
 	return "", nil
+}
+
+// Role is what is wrong with the role that a binding names, by its form and by which roles the bindings of its namespace may name; nil if nothing is. Whether AWS
+// lets the controller assume it is not known here.
+func Role(roles assumable.Roles, b *v1beta1.TargetGroupBinding) *diag.Diagnostic {
+	s := &b.Spec
+	bad := func(field string, code diag.Code, text, remedy string) *diag.Diagnostic {
+		d := diag.New(owner.Object(b), "spec."+field, code, text, remedy)
+		return &d
+	}
+	if s.IamRoleArnToAssume == "" {
+		return nil
+	}
+	_, isRole := assumable.Account(s.IamRoleArnToAssume)
+	switch {
+	case !isRole:
+		return bad("iamRoleArnToAssume", diag.InvalidBinding, fmt.Sprintf("%q is not the ARN of a role", s.IamRoleArnToAssume), "set it to an ARN such as arn:aws:iam::123456789012:role/targets")
+	case s.AssumeRoleExternalId != "" && !assumable.ExternalID(s.AssumeRoleExternalId):
+		return bad("assumeRoleExternalId", diag.InvalidBinding, "AWS takes 2 to 1224 letters, digits and characters of _+=,.@:/- as an external id", "set it to that of the role's trust policy, or leave it out")
+	case !roles.Allow(b.Namespace, s.IamRoleArnToAssume):
+		return bad("iamRoleArnToAssume", diag.RoleNotAllowed, fmt.Sprintf("bindings of namespace %s may not name role %s", b.Namespace, s.IamRoleArnToAssume),
+			fmt.Sprintf("who runs the controller can allow it by --assumable-roles=%s=%s", b.Namespace, s.IamRoleArnToAssume))
+	}
+	return nil
 }
 
 // sameGroup reports whether two bindings refer to one target group. If either gives only its name, the names are compared: they are
@@ -190,7 +220,7 @@ func immutable(old, s *v1beta1.TargetGroupBindingSpec, vpc string) []string {
 	case old.IPAddressType == nil || s.IPAddressType == nil || *s.IPAddressType != *old.IPAddressType:
 		changed = append(changed, "spec.ipAddressType")
 	}
-	if old.VpcID != s.VpcID && (old.VpcID != "" || s.VpcID != vpc) {
+	if old.VpcID != s.VpcID && (old.VpcID != "" || s.VpcID != vpc && s.IamRoleArnToAssume == "") { // with a role, the controller fills in the VPC of another account
 		changed = append(changed, "spec.vpcID")
 	}
 	return changed

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/assumable"
 )
 
 func spec[T any](t *testing.T, text string) *T {
@@ -66,6 +67,11 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 	other := func(arn, multi string) string {
 		return "{apiVersion: elbv2.k8s.aws/v1beta1, kind: TargetGroupBinding, metadata: {name: other, namespace: elsewhere}, spec: {targetGroupARN: '" + arn + "', multiClusterTargetGroup: " + multi + "}}"
 	}
+	const role = "arn:aws:iam::222222222222:role/targets"
+	roles, err := assumable.Parse([]string{"ns=" + role})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct{ name, others, old, new, check, says string }{
 		{name: "only an ARN", new: "{targetGroupARN: arn:tg, " + ref + "}"},
 		{name: "only a name", new: "{targetGroupName: tg, " + ref + "}"},
@@ -81,7 +87,14 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 		{name: "another's target group, by name", others: other(arn, "false"), new: "{targetGroupName: tg, " + ref + "}", check: checkExistingGroups, says: "TargetGroup tg is already bound to following TargetGroupBindings [elsewhere/other]"},
 		{name: "a target group that another names", others: strings.Replace(other("", "false"), "targetGroupARN", "targetGroupName: tg, targetGroupARN", 1), new: "{targetGroupARN: '" + arn + "', " + ref + "}", check: checkExistingGroups, says: "TargetGroup " + arn + " is already bound"},
 		{name: "a name that another names", others: strings.Replace(other("", "false"), "targetGroupARN", "targetGroupName: tg, targetGroupARN", 1), new: "{targetGroupName: tg, " + ref + "}", check: checkExistingGroups, says: "TargetGroup tg is already bound"},
-		{name: "the same name in another account", others: other(arn, "false"), new: "{targetGroupName: tg, iamRoleArnToAssume: r, " + ref + "}"},
+		{name: "the same name in another account", others: other(arn, "false"), new: "{targetGroupName: tg, iamRoleArnToAssume: '" + role + "', " + ref + "}"},
+		{name: "no role's ARN", new: "{targetGroupARN: arn:tg, iamRoleArnToAssume: r, " + ref + "}", check: checkAssumeRole, says: "\"r\" is not the ARN of a role"},
+		{name: "no external id", new: "{targetGroupARN: arn:tg, iamRoleArnToAssume: '" + role + "', assumeRoleExternalId: x, " + ref + "}", check: checkAssumeRole, says: "as an external id"},
+		{name: "an external id without a role", new: "{targetGroupARN: arn:tg, assumeRoleExternalId: x, " + ref + "}"},
+		{name: "a role that is not allowed", new: "{targetGroupARN: arn:tg, iamRoleArnToAssume: '" + role + "s', " + ref + "}", check: checkAssumeRole, says: "bindings of namespace ns may not name role " + role + "s"},
+		{name: "another role that is not allowed", old: "{iamRoleArnToAssume: '" + role + "', " + complete + "}", new: "{iamRoleArnToAssume: '" + role + "s', " + complete + "}", check: checkAssumeRole, says: "may not name"},
+		{name: "an edit beside a role that is not allowed any more", old: "{iamRoleArnToAssume: '" + role + "s', " + complete + "}", new: "{networking: {}, iamRoleArnToAssume: '" + role + "s', " + complete + "}"},
+		{name: "the VPC of another account", old: "{targetGroupARN: arn:tg, targetType: ip, targetGroupProtocol: HTTP, iamRoleArnToAssume: '" + role + "', " + ref + "}", new: "{iamRoleArnToAssume: '" + role + "', " + strings.Replace(complete, "vpc-0123456789abcdef0", "vpc-01234567", 1) + "}"},
 		{name: "another's target group, by name, before the controller came", others: other(arn, "false"), old: "{targetGroupName: x, " + ref + "}", new: "{targetGroupName: tg, " + ref + "}", check: checkExistingGroups, says: "already bound"},
 		{name: "completion by the controller of one of two that name a group", others: other(arn, "false"), old: "{targetGroupName: tg, " + ref + "}", new: "{targetGroupName: tg, " + strings.Replace(complete, "arn:tg", "'"+arn+"'", 1) + "}"},
 		{name: "a group whose ARN differs from another's in the suffix", others: other(arn, "false"), new: "{targetGroupARN: '" + strings.Replace(arn, "cdef", "cdee", 1) + "', " + ref + "}"},
@@ -102,7 +115,7 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			old, b := spec[v1beta1.TargetGroupBinding](t, tc.old), spec[v1beta1.TargetGroupBinding](t, tc.new)
-			got := Binding(view(t, tc.others), "vpc-0123456789abcdef0", old, b)
+			got := Binding(view(t, tc.others), "vpc-0123456789abcdef0", roles, old, b)
 			if got.Check != tc.check || (got.Denied != "") != (tc.check != "") || !strings.Contains(got.Denied, tc.says) {
 				t.Errorf("got %+v, want %q: %q", got, tc.check, tc.says)
 			}
@@ -113,7 +126,7 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 				return
 			}
 			b.DeletionTimestamp = &metav1.Time{}
-			if got := Binding(view(t, tc.others), "vpc-x", old, b); got.Denied != "" {
+			if got := Binding(view(t, tc.others), "vpc-x", nil, old, b); got.Denied != "" {
 				t.Errorf("while it is deleted: %+v", got)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
@@ -97,7 +98,13 @@ type Route53 interface {
 
 // STS is what the controller calls of the Security Token Service.
 type STS interface {
+	AssumeRole(context.Context, *sts.AssumeRoleInput, ...func(*sts.Options)) (*sts.AssumeRoleOutput, error)
 	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
+}
+
+// Tagging is what the controller calls of the Resource Groups Tagging API.
+type Tagging interface {
+	GetResources(context.Context, *resourcegroupstaggingapi.GetResourcesInput, ...func(*resourcegroupstaggingapi.Options)) (*resourcegroupstaggingapi.GetResourcesOutput, error)
 }
 
 // Clients are the clients of one scope.
@@ -116,4 +123,6 @@ type Clients struct {
 	S3 S3 // only with --trust-store-bucket
 
 	Route53 Route53 // only with gate EnableCertificateManagement
+
+	Tagging Tagging // only with gate EnableRGTAPI
 }

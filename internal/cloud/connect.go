@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
@@ -133,7 +134,10 @@ func clients(cfg aws.Config, endpoints map[string]string) Clients {
 		EC2:   ec2.NewFromConfig(cfg, func(o *ec2.Options) { override(&o.BaseEndpoint, base(ServiceEC2)) }),
 		ACM:   acm.NewFromConfig(cfg, func(o *acm.Options) { override(&o.BaseEndpoint, base(ServiceACM)) }),
 		STS:   sts.NewFromConfig(cfg, func(o *sts.Options) { override(&o.BaseEndpoint, base(ServiceSTS)) }),
-		S3:    newLazyS3(cfg, base(ServiceS3)),
+		Tagging: resourcegroupstaggingapi.NewFromConfig(cfg, func(o *resourcegroupstaggingapi.Options) {
+			override(&o.BaseEndpoint, base(ServiceTagging))
+		}),
+		S3: newLazyS3(cfg, base(ServiceS3)),
 		Route53: route53.NewFromConfig(cfg, func(o *route53.Options) {
 			override(&o.BaseEndpoint, base(ServiceRoute53))
 			if PartitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given

@@ -33,6 +33,9 @@ func Passing(err error) bool {
 
 // Classify reads an error of an SDK call (or of the in-process simulator).
 func Classify(err error) Error {
+	if role := (*RoleError)(nil); errors.As(err, &role) {
+		return classifyRole(role)
+	}
 	e := classify(err)
 	var sent *smithy.OperationError
 	if !errors.As(err, &sent) || !strings.Contains(err.Error(), "get identity: ") {

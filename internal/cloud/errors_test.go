@@ -95,7 +95,7 @@ func TestProblemsCarryTheCodeThatUsersLookUp(t *testing.T) {
 
 func TestEveryCallHasItsPermission(t *testing.T) {
 	t.Parallel()
-	for _, c := range []reflect.Type{reflect.TypeFor[ELBV2](), reflect.TypeFor[EC2](), reflect.TypeFor[ACM](), reflect.TypeFor[STS](), reflect.TypeFor[Route53](), reflect.TypeFor[WAFv2](), reflect.TypeFor[Shield]()} {
+	for _, c := range []reflect.Type{reflect.TypeFor[ELBV2](), reflect.TypeFor[EC2](), reflect.TypeFor[ACM](), reflect.TypeFor[STS](), reflect.TypeFor[Route53](), reflect.TypeFor[Tagging](), reflect.TypeFor[WAFv2](), reflect.TypeFor[Shield]()} {
 		for i := range c.NumMethod() {
 			name := c.Method(i).Name
 			if o, ok := Operations[name]; !ok || o.Permission == "" || o.Purpose == "" {

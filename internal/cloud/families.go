@@ -9,6 +9,8 @@ const (
 	ServiceACM   = "ACM"
 	ServiceSTS   = "STS"
 
+	ServiceTagging = "Resource Groups Tagging API"
+
 	ServiceWAFv2   = "WAFV2"
 	ServiceShield  = "Shield"
 	ServiceRoute53 = "Route 53"
@@ -37,9 +39,9 @@ var elbv2Families = map[string]apiFamily{
 	"DescribeTrustStores": {"elbv2/trust-store-reads", 10, 40},
 }
 
-// IsRead reports whether an operation changes nothing, by AWS's naming.
+// IsRead reports whether an operation changes nothing, by AWS's naming. AssumeRole gives credentials out, and changes nothing else.
 func IsRead(operation string) bool {
-	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Get")
+	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Get") || operation == "AssumeRole"
 }
 
 func familyOf(service, operation string) apiFamily {

@@ -96,6 +96,7 @@ type Call struct {
 	Waited    time.Duration // of that, waiting
 	Err       error         // nil or the last error
 	RequestID string        // AWS's, of the last request; for LimiterOptions.Trace only
+	Account   string        // of the role that was assumed for the call; empty = the controller's own role
 }
 
 // Throttle is one client-side limit, as --aws-api-throttle gives them.
@@ -113,6 +114,7 @@ type Throttle struct {
 type Limiter struct {
 	clock    Clock
 	attempts int
+	account  string
 	observe  func(Call)
 	attempt  func(Call)
 	trace    func(context.Context, Call)
@@ -135,6 +137,7 @@ type LimiterOptions struct {
 	Clock    Clock      // nil = WallClock
 	Attempts int        // of a call including the first; 0 = 10
 	Throttle []Throttle // always-on buckets
+	Account  string     // of the calls; empty = that of the controller's own role
 	Observe  func(Call) // called after each call; may be nil
 	Attempt  func(Call) // called after each request of a call, with its own duration and error; may be nil
 	// Trace is called after each call of an SDK client, with the context of the call; may be nil.
@@ -145,7 +148,7 @@ type LimiterOptions struct {
 
 // NewLimiter makes a limiter for one scope.
 func NewLimiter(o LimiterOptions) *Limiter {
-	l := &Limiter{clock: o.Clock, attempts: o.Attempts, observe: o.Observe, attempt: o.Attempt, trace: o.Trace, mayWrite: o.MayWrite, random: o.Random, families: map[string]*bucket{}}
+	l := &Limiter{clock: o.Clock, attempts: o.Attempts, account: o.Account, observe: o.Observe, attempt: o.Attempt, trace: o.Trace, mayWrite: o.MayWrite, random: o.Random, families: map[string]*bucket{}}
 	if l.clock == nil {
 		l.clock = WallClock{}
 	}
@@ -209,7 +212,7 @@ func (l *Limiter) Do(ctx context.Context, service, operation string, send func(c
 
 func (l *Limiter) do(ctx context.Context, service, operation string, send func(context.Context) error) (Call, error) {
 	start := l.clock.Now()
-	rec := Call{Service: service, Operation: operation, Cause: CauseOf(ctx)}
+	rec := Call{Service: service, Operation: operation, Cause: CauseOf(ctx), Account: l.account}
 	fam, prio := l.family(service, operation), PriorityOf(ctx)
 	var err error
 	for {
@@ -231,7 +234,7 @@ func (l *Limiter) do(ctx context.Context, service, operation string, send func(c
 		sent := l.clock.Now()
 		err = send(ctx)
 		if l.attempt != nil {
-			l.attempt(Call{Service: service, Operation: operation, Cause: rec.Cause, Attempts: 1, Duration: l.clock.Now().Sub(sent), Err: err})
+			l.attempt(Call{Service: service, Operation: operation, Cause: rec.Cause, Account: l.account, Attempts: 1, Duration: l.clock.Now().Sub(sent), Err: err})
 		}
 		if err == nil {
 			fam.succeeded()

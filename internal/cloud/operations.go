@@ -94,6 +94,10 @@ var Operations = withAddOns(map[string]Operation{
 
 	"DescribeUserPoolClient": {"Cognito Identity Provider", "cognito-idp:DescribeUserPoolClient", "sign users in with Cognito: AWS asks for it when it is given such a rule or listener"},
 
+	"AssumeRole": {ServiceSTS, "sts:AssumeRole", "reach target groups of other accounts, only where a TargetGroupBinding names a role"},
+
+	"GetResources": {ServiceTagging, "tag:GetResources", "find the controller's resources by few calls, only with gate EnableRGTAPI"},
+
 	"GetCallerIdentity": {ServiceSTS, "sts:GetCallerIdentity", "read the account's id (always allowed)"},
 }, func(s addOnService) map[string]Operation { return s.operations })
 

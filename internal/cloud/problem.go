@@ -53,6 +53,9 @@ var remedies = map[diag.Code]string{
 // Problem turns an error of an AWS call into a diagnostic. Operation names the call (for denials: its permission); it may be
 // empty if the caller does not know it, since errors of the SDK tell. Object and Path are the caller's to fill in.
 func Problem(operation string, err error) diag.Diagnostic {
+	if role := (*RoleError)(nil); errors.As(err, &role) {
+		return roleProblem(role)
+	}
 	if op := (*smithy.OperationError)(nil); operation == "" && errors.As(err, &op) {
 		operation = op.Operation()
 	}

@@ -9,6 +9,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	taggingtypes "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
 
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
@@ -47,6 +48,15 @@ func computeTags(tags map[string]string) []ec2types.Tag {
 
 // ComputeTags turns the tags of an EC2 resource into a map, never nil.
 func ComputeTags(tags []ec2types.Tag) map[string]string {
+	out := make(map[string]string, len(tags))
+	for _, t := range tags {
+		out[value(t.Key)] = value(t.Value)
+	}
+	return out
+}
+
+// ResourceTags turns the tags that the Resource Groups Tagging API returns into a map, never nil.
+func ResourceTags(tags []taggingtypes.Tag) map[string]string {
 	out := make(map[string]string, len(tags))
 	for _, t := range tags {
 		out[value(t.Key)] = value(t.Value)

@@ -1,5 +1,5 @@
 // Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning, as one
-// table each. It parses and validates; it opens no connection. It imports pflag and the pure packages drift and serverid only.
+// table each. It parses and validates; it opens no connection. It imports pflag and the pure packages assumable, drift, replacement and serverid only.
 package config
 
 import (
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/replacement"
 )
@@ -34,7 +35,8 @@ type Config struct {
 	NodeSecurityGroup      string
 	RulesPerSecurityGroup  int
 	MaxTargetsPerGroup     int
-	QUICVariable           string // environment variable with the QUIC server id of a container
+	QUICVariable           string   // environment variable with the QUIC server id of a container
+	AssumableRoles         []string // as assumable.Parse reads them
 	BindingRequeue         time.Duration
 	BindingMaxBackoff      time.Duration
 	StabilizationInterval  time.Duration
@@ -110,6 +112,15 @@ type Gateways struct {
 	// ALB, NLB and Auto are names of controllers that GatewayClasses name.
 	ALB, NLB, Auto                       string
 	ALBWorkers, NLBWorkers, ClassWorkers int // passes at once, as the others
+}
+
+// Roles are those that TargetGroupBindings may name.
+func (c *Config) Roles() assumable.Roles {
+	roles, err := assumable.Parse(c.AssumableRoles)
+	if err != nil {
+		return nil // Validate refuses it
+	}
+	return roles
 }
 
 // ServesGateways reports whether Gateways of any class are served.
@@ -194,6 +205,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("invalid value %q for --required-secrets-label: must be in key=value format", c.RequiredSecretsLabel)
 	case c.DriftInterval != 0 && c.DriftInterval < 10*time.Second:
 		return fmt.Errorf("invalid value %s for --drift-check-interval: must be 0 (off) or at least 10s", c.DriftInterval)
+	}
+	if _, err := assumable.Parse(c.AssumableRoles); err != nil {
+		return fmt.Errorf("invalid value for --assumable-roles: %w", err)
 	}
 	if _, err := drift.Parse(c.DriftPolicy); err != nil {
 		return fmt.Errorf("invalid value %q for --drift-policy: %w; %s", c.DriftPolicy, err, drift.Remedy())

@@ -101,7 +101,6 @@ func TestWhateverStartsTheExistingControllerStartsThisOneWithANotice(t *testing.
 		{"--log-level=", "--log-level= has no effect", func(c *Config) bool { return c.LogLevel == "info" }},
 		{"--enable-endpoint-slices=false", "endpoints are always read from EndpointSlices", nil},
 		{"--quic-environment-variable-name=1 ID", "AWS_LBC_QUIC_SERVER_ID is used", func(c *Config) bool { return c.QUICVariable == "AWS_LBC_QUIC_SERVER_ID" }},
-		{"--feature-gates=EnableRGTAPI=true", "the bulk describe calls need no such permission", nil},
 		{"--max-rules-per-security-group=-1", "AWS's default is used", func(c *Config) bool { return c.RulesPerSecurityGroup == 0 }},
 		{"--max-targets-per-target-group=-1", "a number below 0 is no limit", func(c *Config) bool { return c.MaxTargetsPerGroup == 0 }},
 		{"--targetgroupbinding-requeue-duration=0s", "15s is used", func(c *Config) bool { return c.BindingRequeue == 15*time.Second }},

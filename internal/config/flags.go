@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/serverid"
 )
 
@@ -49,6 +50,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.NodeSecurityGroup, "node-security-group", "", "id of the security group that gets the rules for load balancers, on each network interface of nodes and pods that has it; empty: tags decide")
 	fs.IntVar(&c.RulesPerSecurityGroup, "max-rules-per-security-group", 0, "quota of inbound rules per security group that the account has; 0 = AWS's default of 60")
 	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0, "maximum number of targets registered per target group; 0 = no limit")
+	fs.StringSliceVar(&c.AssumableRoles, "assumable-roles", []string{assumable.Any}, "ARNs of the roles that TargetGroupBindings may name to reach target groups of other accounts, in which * stands for any characters; NAMESPACE=ARN allows one to the bindings of a namespace only; none: no role")
 	fs.DurationVar(&c.BindingRequeue, "targetgroupbinding-requeue-duration", defaultBindingRequeue, "requeue interval of a binding that waits for AWS")
 	fs.DurationVar(&c.StabilizationInterval, "lb-stabilization-monitor-interval", defaultStabilization, "poll period for a new load balancer to become active, before capacity is reserved")
 	fs.StringVar(&c.RequiredSecretsLabel, "required-secrets-label", "", "key=value that a Secret must carry to be read")
@@ -246,7 +248,7 @@ const sdkAttempts = 3
 var endpointServices = []string{
 	"EC2", "Elastic Load Balancing v2", "ACM", "WAFV2",
 	"WAF Regional", // decision 16: WAF Classic
-	"Shield", "STS", "Route 53", "S3", "Global Accelerator", "ec2imds",
+	"Shield", "STS", "Resource Groups Tagging API", "Route 53", "S3", "Global Accelerator", "ec2imds",
 }
 
 // endpointNotices are about endpoints of services that are not called. With a mistyped id, calls would go to AWS unnoticed.

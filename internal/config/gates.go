@@ -55,7 +55,7 @@ var gateTable = []GateInfo{
 	{EnableServiceController, true, "", "reconcile Services; off: load balancers of Services stay as they are, until their Services are deleted"},
 	{EnableIPTargetType, true, "", "admit target type ip"},
 	{EnableTCPUDPListener, false, "", "merge TCP and UDP on one port into a TCP_UDP listener"},
-	{EnableRGTAPI, false, "listing through the Resource Groups Tagging API is not built in this version; the bulk describe calls need no such permission", "find tagged resources by tag:GetResources"},
+	{EnableRGTAPI, false, "", "read the tags of load balancers and target groups by tag:GetResources, a hundred at a time, where more than twenty are to be read; needs that permission"},
 	{SubnetsClusterTagCheck, true, "", "drop subnets that are tagged for other clusters only"},
 	{NLBHealthCheckAdvancedConfig, true, "", "NLB health checks with timeout and codes, which change in place; off: a change of protocol, codes or times replaces the target group"},
 	{NLBSecurityGroup, true, "", "give NLBs security groups"},

@@ -101,7 +101,7 @@ func TestWhatTheAPIServerRefusesOfABindingIsReported(t *testing.T) {
 	}
 }
 
-func TestABindingOfAnotherAccountIsReportedUnservedKeepsItsRulesAndGoes(t *testing.T) {
+func TestABindingThatMayNotNameItsRoleIsReportedUnservedKeepsItsRulesAndGoes(t *testing.T) {
 	t.Parallel()
 	l, b := boundLab(t)
 	l.get(b, "bound")
@@ -109,7 +109,7 @@ func TestABindingOfAnotherAccountIsReportedUnservedKeepsItsRulesAndGoes(t *testi
 	l.must(l.client.Update(t.Context(), b))
 	l.restart()
 	l.settle()
-	l.toldOnce("registering targets through an assumed role is not built in this version: its targets stay as they are, though pods come and go")
+	l.toldOnce("bindings of namespace shop may not name role arn:aws:iam::210987654321:role/targets")
 	if l.get(b, "bound"); !meta.IsStatusConditionFalse(b.Status.Conditions, "Ready") {
 		t.Errorf("%+v", b.Status.Conditions)
 	}

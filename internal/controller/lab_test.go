@@ -90,6 +90,8 @@ type lab struct {
 	events        []string
 	remote        *cloud.Clients  // of the next process; nil = the simulator's services in this process
 	tracer        *tracing.Tracer // of the next process; nil = no traces
+	scopes        *cloud.Scopes   // of the next process; nil = there is one account
+	log           logr.Logger     // of what the next process calls in other accounts
 
 	mu sync.Mutex // of woken, bindingsWoken and events, where processes run in goroutines
 
@@ -236,6 +238,10 @@ func (l *lab) restart() {
 	}
 	write := apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now}.Write
 	registry := newRegistry(clients.ELBV2, write, l.inventory.Fresh)
+	accounts := &wiring{config: l.config, log: l.log, scopes: l.scopes, clients: clients, inventory: inv, writer: b, now: l.clock.Now}
+	if l.scopes != nil {
+		registry = targets.NewRegistry(accounts.account)
+	}
 	expected := func(arn string) apply.Expected { return registry.Expected(targets.Group{ARN: arn}) }
 	l.ingresses.Expected, l.services.Expected = expected, expected
 	for _, s := range l.gateways {
@@ -275,6 +281,10 @@ func (l *lab) restart() {
 				l.woken = append(l.woken, key)
 			}
 		},
+	}
+	if l.scopes != nil {
+		l.bound.Scope, l.bound.Assumed, l.bound.Roles = l.scopes.Own(), accounts.assumed, l.config.Roles()
+		l.bound.ZoneThere = network.NewZoneNames(clients.EC2, accounts.computeIn, l.clock.Now).There
 	}
 	l.ingresses.Recorded, l.services.Recorded = l.bound.RegisteredTargets.Load, l.bound.RegisteredTargets.Load
 	for _, s := range l.gateways {

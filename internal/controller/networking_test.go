@@ -42,7 +42,7 @@ func TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn(t *test
 		"a port by name of nobody knows whom": {func(b *v1beta1.TargetGroupBinding) {
 			byName(b)
 			b.Spec.IamRoleArnToAssume = "arn:aws:iam::210987654321:role/targets"
-		}, "through an assumed role", "InvalidBinding", []string{labPeer + " 7070-7070", labPeer + " 8080-8080"}},
+		}, "may not name role", "RoleNotAllowed", []string{labPeer + " 7070-7070", labPeer + " 8080-8080"}},
 		"a finalizer that a policy forbids": {func(b *v1beta1.TargetGroupBinding) { b.Finalizers = nil }, "a policy forbids it", "FinalizerNotAdded", []string{labPeer + " 8080-8080"}},
 	} {
 		l, b := boundLab(t)

@@ -62,7 +62,7 @@ func (x *life) calm(t *testing.T) []epoch {
 	return out
 }
 
-// uncheckedActions are those of the smallest policy that AWS checks on the way of a call, and the simulator does not.
+// uncheckedActions are those of the smallest policy that AWS checks on the way of a call, and the simulator does not, and those that other tests need.
 var uncheckedActions = map[string]string{
 	"ec2:DescribeTags":                         "checked where a load balancer is created",
 	"ec2:DescribeVpcPeeringConnections":        "checked where a load balancer is created",
@@ -71,6 +71,8 @@ var uncheckedActions = map[string]string{
 	"acm-pca:GetCertificate":                   "checked where a certificate of a private authority is requested",
 	"acm-pca:IssueCertificate":                 "checked where a certificate of a private authority is requested",
 	"acm-pca:ListPermissions":                  "checked where a certificate of a private authority is requested",
+	"sts:AssumeRole":                           "no binding here names a role: TestWithoutItsPermissionTheControllerAssumesNoRole",
+	"tag:GetResources":                         "the gate is off: TestADeniedTaggingAPIIsReplacedByDescribeTags, in internal/inventory",
 }
 
 func TestTheSmallestPolicyHasNoActionThatNoCallNeeds(t *testing.T) {
@@ -104,6 +106,8 @@ func TestTheLivesUnderPoliciesNeedEveryCallOfTheController(t *testing.T) {
 	called := map[string]bool{
 		"sts:GetCallerIdentity":              true, // needs no policy
 		"cognito-idp:DescribeUserPoolClient": true, // of calls for rules and listeners, which TestTheSmallestPolicyHasNoActionThatNoCallNeeds shows
+		"sts:AssumeRole":                     true, // TestABindingOfAnotherAccountIsServedByItsRole
+		"tag:GetResources":                   true, // TestTagsByTheTaggingAPIAreThoseOfDescribeTags, in internal/inventory
 		"s3:GetObject":                       true, // of calls for trust stores, the same
 	}
 	for _, x := range lives {

@@ -259,7 +259,7 @@ var restDenials = map[string]struct {
 func TestEachActionThatTheFirstLifeDoesNotNeedMayBeDenied(t *testing.T) {
 	t.Parallel()
 	for action := range uncalled {
-		if _, denied := restDenials[action]; !denied && action != "sts:GetCallerIdentity" {
+		if _, denied := restDenials[action]; !denied && action != "sts:GetCallerIdentity" && action != "sts:AssumeRole" && action != "tag:GetResources" { // uncalled says where these are
 			t.Errorf("%s is denied in no life", action)
 		}
 	}

@@ -129,9 +129,9 @@ func (r *role) needed() (out []string) {
 
 // everyFeature is the smallest policy of the controller of a lab, with all features but accelerators, which have a policy and lives of their own
 // (internal/controller/accelerator).
-func everyFeature(t *testing.T, partition string) iampolicy.Document {
+func everyFeature(t *testing.T, partition string, roles ...string) iampolicy.Document {
 	t.Helper()
-	o := iampolicy.Options{Partition: partition, Cluster: "demo-cluster", VPC: labVPC, Bucket: "pki", Prefix: "trust-stores"}
+	o := iampolicy.Options{Partition: partition, Roles: roles, Cluster: "demo-cluster", VPC: labVPC, Bucket: "pki", Prefix: "trust-stores"}
 	for _, f := range iampolicy.Features {
 		if f.Name != iampolicy.GlobalAccelerator {
 			o.Features = append(o.Features, f.Name)

@@ -115,14 +115,14 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 		return fmt.Errorf("creating manager: %w", err)
 	}
 	s.events.of = mgr
-	limits := cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: func(call cloud.Call) { m.ObserveCall(call); s.calls.Observe(call) }, Attempt: m.ObserveRequest, MayWrite: lease.mayWrite}
+	limits := cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: s.observe, Attempt: m.ObserveRequest, MayWrite: lease.mayWrite}
 	if s.tracer != nil {
 		limits.Trace = tracing.RecordCall
 	}
-	scopes := cloud.NewScopes(connection, limits)
-	w := wiring{config: c, mgr: mgr, scopes: scopes, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted, pods: pods, start: s}
+	w := wiring{config: c, mgr: mgr, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted, pods: pods, start: s}
+	w.scopes = cloud.NewScopes(connection, cloud.ScopesOptions{Limiter: limits, Cluster: c.ClusterName, Came: w.roleCame})
 	s.calls.Aside = w.aside
-	if w.clients, err = scopes.Clients(scopes.Own()); err != nil {
+	if w.clients, err = w.scopes.Clients(w.scopes.Own()); err != nil {
 		return err
 	}
 	if err := w.setUp(ctx); err != nil {
@@ -133,6 +133,14 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 		return fmt.Errorf("running manager: %w", err)
 	}
 	return nil
+}
+
+// observe takes a call that has ended. What a role of another account lacks is no condition of the controller: its bindings show it.
+func (s *start) observe(call cloud.Call) {
+	s.metrics.ObserveCall(call)
+	if call.Account == "" {
+		s.calls.Observe(call)
+	}
 }
 
 // start is what the process has before its controllers: probes and metrics, what it lacks, and the API server as far as it answers.

@@ -130,7 +130,7 @@ func (w *wiring) webhookOptions() webhook.Options {
 		Ingress: admission.IngressConfig{
 			Config: front.IngressFromFlags(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation, ForbidGroupName: c.Webhooks.DisableGroupAnnotation,
 		},
-		VPC: c.VPC, Region: c.Region, Accelerators: c.ServesAccelerators(),
+		VPC: c.VPC, Region: c.Region, Accelerators: c.ServesAccelerators(), Roles: c.Roles(),
 		Cached: w.cached,
 		Live: func(ctx context.Context) (*objects.View, func() error) {
 			r := reads.NewCacheReader(ctx, w.mgr.GetAPIReader(), nil)

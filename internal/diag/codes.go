@@ -118,6 +118,9 @@ const (
 	UnansweredHealthCheck  Code = "UnansweredHealthCheck"
 	UnusableReadinessProbe Code = "UnusableReadinessProbe"
 	BindingNotCompleted    Code = "BindingNotCompleted"
+	RoleNotAssumed         Code = "RoleNotAssumed"
+	RoleNotAllowed         Code = "RoleNotAllowed"
+	TargetsStranded        Code = "TargetsStranded"
 	SecretNotFound         Code = "SecretNotFound"
 	SecretRefused          Code = "SecretRefused"
 	InvalidSecret          Code = "InvalidSecret"
@@ -228,6 +231,9 @@ var table = map[Code]Info{
 	UnseenMembers:          {Note, NoteReason, "with --watch-namespace a group has, or may have, members in other namespaces: the parts of its load balancer that may be theirs stay"},
 	UnwatchedNamespaces:    {Note, NoteReason, "a Gateway admits routes or ListenerSets of namespaces that --watch-namespace excludes: they are not served"},
 	UnseenBindings:         {Conflict, FailedReconcile, "with --watch-namespace the controller may not list the TargetGroupBindings of other namespaces, so that targets which it did not register stay registered"},
+	RoleNotAssumed:         {Denied, FailedReconcile, "AWS does not let the controller assume the role that a TargetGroupBinding names; what it registered stays registered, and no other binding waits for it"},
+	RoleNotAllowed:         {Invalid, FailedReconcile, "--assumable-roles does not let the TargetGroupBindings of the namespace name this role"},
+	TargetsStranded:        {Note, NoteReason, "a TargetGroupBinding goes whose role cannot be assumed any more: what it registered in the other account stays registered"},
 	BindingNotCompleted:    {Transient, FailedReconcile, "the API server did not accept the fields of a TargetGroupBinding that are completed from its target group; nothing is registered before it does"},
 	SecretNotFound:         {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that existing rules keep their login and new ones answer 503, or of spec.tls, so that the certificate imported before stays in use"},
 	SecretRefused:          {Denied, FailedBuildModel, "the controller may not read a Secret, by Kubernetes' permissions or by --required-secrets-label; what it was used for before stays, new rules with login answer 503"},

@@ -14,6 +14,7 @@ type Feature string
 // The features, by what uses them.
 const (
 	AccountLimits       Feature = "account-limits"
+	AssumedRoles        Feature = "assumed-roles"
 	Capacity            Feature = "capacity"
 	CertificateRequests Feature = "certificate-requests"
 	Cognito             Feature = "cognito"
@@ -23,6 +24,7 @@ const (
 	Outposts            Feature = "outposts"
 	SecretImport        Feature = "secret-import"
 	Shield              Feature = "shield"
+	TaggingAPI          Feature = "tagging-api"
 	TrustStores         Feature = "trust-stores"
 	TrustStoreUploads   Feature = "trust-store-uploads"
 	WAFv2               Feature = "wafv2"
@@ -38,6 +40,7 @@ type Info struct {
 // Features are all features.
 var Features = []Info{
 	{AccountLimits, true, "what exceeds the account's limits is left out before a call, and prefix lists count as many rules as they may have entries; without it, AWS's refusals show what does"},
+	{AssumedRoles, false, "target groups of other accounts: flag `--assumable-roles` with the ARNs of their roles"},
 	{Capacity, true, "reserved capacity: `minimum-load-balancer-capacity`"},
 	{Discovery, true, "certificates of ACM that are found by host name"},
 	{CertificateRequests, false, "certificates that the controller requests: gate `EnableCertificateManagement`"},
@@ -48,6 +51,7 @@ var Features = []Info{
 	{Outposts, true, "addresses of customers on Outposts: `customer-owned-ipv4-pool`"},
 	{SecretImport, true, "certificates of TLS Secrets: those that listeners of Gateways name, and those of Ingresses with flag `--enable-tls-secret-import`"},
 	{Shield, true, "Shield Advanced: `shield-advanced-protection`"},
+	{TaggingAPI, false, "tags by the Resource Groups Tagging API: gate `EnableRGTAPI`"},
 	{TrustStores, true, "mutual TLS with trust stores that are named"},
 	{TrustStoreUploads, false, "trust stores of the authorities that Gateways name: flag `--trust-store-bucket`"},
 	{WAFClassic, true, "web ACLs of WAF Classic: `waf-acl-id`"}, // decision 16: WAF Classic
@@ -66,11 +70,12 @@ func Defaults() (out []Feature) {
 
 // Options describe the controller that a policy is for.
 type Options struct {
-	Partition string // as in ARNs; empty = aws
-	Cluster   string // value of the tag of the cluster on all that the controller makes; empty = any
-	VPC       string // to whose security groups rules are restricted; empty = any
-	Bucket    string // of TrustStoreUploads
-	Prefix    string // of keys in Bucket
+	Partition string   // as in ARNs; empty = aws
+	Cluster   string   // value of the tag of the cluster on all that the controller makes; empty = any
+	VPC       string   // to whose security groups rules are restricted; empty = any
+	Bucket    string   // of TrustStoreUploads
+	Prefix    string   // of keys in Bucket
+	Roles     []string // ARNs of AssumedRoles, in which * stands for any characters; none = all
 	Features  []Feature
 	// Apart leaves out what every controller needs: the policy is for what only the features need, and stands beside another one. IAM takes less in
 	// one policy than all features need.

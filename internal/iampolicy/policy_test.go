@@ -147,7 +147,8 @@ func TestAFeatureThatIsLeftOutTakesItsActionsAway(t *testing.T) {
 
 func TestAPolicyIsScopedToItsClusterVPCAndBucket(t *testing.T) {
 	t.Parallel()
-	d := minimal(t, Options{Partition: "aws-us-gov", Cluster: "prod", VPC: "vpc-1", Bucket: "authorities", Prefix: "trust-stores", Features: all()})
+	d := minimal(t, Options{Partition: "aws-us-gov", Cluster: "prod", VPC: "vpc-1", Bucket: "authorities", Prefix: "trust-stores", Features: all(),
+		Roles: []string{"arn:aws-us-gov:iam::222222222222:role/targets-*"}})
 	text, err := d.JSON()
 	if err != nil {
 		t.Fatal(err)
@@ -159,6 +160,9 @@ func TestAPolicyIsScopedToItsClusterVPCAndBucket(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in\n%s", want, text)
 		}
+	}
+	if !strings.Contains(text, `"arn:aws-us-gov:iam::222222222222:role/targets-*"`) {
+		t.Errorf("the role is not there:\n%s", text)
 	}
 	if strings.Contains(text, "arn:aws:") {
 		t.Errorf("an ARN of another partition:\n%s", text)

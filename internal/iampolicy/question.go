@@ -125,6 +125,13 @@ func (of Subject) resources(s Statement, action string) []string {
 	if pattern := s.Resource[0]; strings.HasPrefix(action, "s3:") {
 		return []string{strings.TrimSuffix(pattern, "*") + "example"}
 	}
+	if action == "sts:AssumeRole" {
+		var roles []string
+		for _, pattern := range s.Resource {
+			roles = append(roles, strings.ReplaceAll(strings.Replace(pattern, "::*:", "::"+of.Account+":", 1), "*", "example"))
+		}
+		return roles
+	}
 	return []string{"*"}
 }
 

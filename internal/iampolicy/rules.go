@@ -3,6 +3,7 @@ package iampolicy
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // rule is where and when actions are needed. Rules of one Sid have the same resources and the same condition.
@@ -21,6 +22,8 @@ var rules = slices.Concat(balancingRules, computeRules, certificateRules, trustS
 	{sid: "AddOns", feature: WAFv2, actions: []string{"elasticloadbalancing:SetWebAcl", "wafv2:GetWebACL"}, within: "wafv2:AssociateWebACL"},
 	{sid: "AddOns", feature: Shield, actions: []string{"shield:GetSubscriptionState", "shield:DescribeProtection", "shield:CreateProtection", "shield:DeleteProtection"}},
 	{sid: "AddOns", feature: Cognito, actions: []string{"cognito-idp:DescribeUserPoolClient"}},
+	{sid: "Read", feature: TaggingAPI, actions: []string{"tag:GetResources"}},
+	{sid: "AssumeRoles", feature: AssumedRoles, actions: []string{"sts:AssumeRole"}, on: roles},
 },
 	classicRules, // decision 16: WAF Classic
 	acceleratorRules,
@@ -124,6 +127,20 @@ func objects(o Options) []string {
 		path += o.Cluster + "/"
 	}
 	return []string{"s3:::" + path + "*"}
+}
+
+// roles are those of other accounts that may be assumed.
+func roles(o Options) []string {
+	out := make([]string, 0, len(o.Roles))
+	for _, arn := range o.Roles {
+		if parts := strings.SplitN(arn, ":", 3); len(parts) == 3 {
+			out = append(out, parts[2])
+		}
+	}
+	if len(out) == 0 {
+		return []string{"iam::*:role/*"}
+	}
+	return out
 }
 
 // tagged is the condition that the cluster's tag is given to, or is on, what a call is about.

@@ -34,6 +34,8 @@ type Config struct {
 	// Progress is called about every ten seconds while a listing is under way, with how many load balancers and target groups of the VPC have
 	// been looked through, of how many. It must not block; nil = nothing is called.
 	Progress func(read, of int)
+	// TaggingAPI says that tags may be read by the Resource Groups Tagging API.
+	TaggingAPI bool
 	// Authorities says that the authorities of private certificates are of interest.
 	Authorities bool
 }
@@ -44,6 +46,7 @@ func FromFlags(c *config.Config) Config {
 		Cluster: c.ClusterName, VPC: c.VPC,
 		RequestCertificates: c.Gates.Enabled(config.EnableCertificateManagement), ImportCertificates: c.ImportsCertificates(),
 		Authorities: len(c.AllowedCAs) > 0, TrustStores: c.TrustStores.Bucket != "",
+		TaggingAPI: c.Gates.Enabled(config.EnableRGTAPI),
 	}
 	if !out.RequestCertificates && !c.ImportTLSSecrets {
 		out.WithoutCertificates = []stack.Owner{stack.Ingress}

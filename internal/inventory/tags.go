@@ -119,6 +119,7 @@ func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func())
 		return tags[arn].tags != nil || i.Gone(arn) // this process deleted it while the list was read
 	})
 	var mu sync.Mutex
+	unknown = i.listIndexed(ctx, unknown, progressed, func(arn string, t readTags) { tags[arn] = t })
 	reported, known := i.cfg.Now(), len(all)-len(unknown)
 	err := i.describeTags(ctx, unknown, func(begun tagRead, read map[string]map[string]string) {
 		progressed()

@@ -19,6 +19,7 @@ import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
+	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/serverid"
@@ -44,8 +45,9 @@ type Options struct {
 	Ingress admission.IngressConfig
 	// LoadBalancerClass is set on Services without one; empty: it is not.
 	LoadBalancerClass string
-	VPC               string // of the cluster
-	Region            string // of the cluster
+	VPC               string          // of the cluster
+	Region            string          // of the cluster
+	Roles             assumable.Roles // that bindings may name
 	// Accelerators reports whether GlobalAccelerators are served, and so validated.
 	Accelerators bool
 	// Cached makes a view of the caches.
@@ -80,7 +82,7 @@ func Handlers(o Options) map[string]http.Handler {
 			return admission.ClassParams(old, p)
 		}),
 		BindingPath: handler(o, BindingPath, false, func(_ context.Context, v *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Response {
-			return admission.Binding(v, o.VPC, old, b)
+			return admission.Binding(v, o.VPC, o.Roles, old, b)
 		}),
 		CompleteBindingPath: handler(o, CompleteBindingPath, true, func(_ context.Context, _ *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Response {
 			return admission.CompleteBinding(old, b)

@@ -35,6 +35,9 @@ func InUse(id, by string) error { return &DependencyError{ID: id, By: by} }
 // The zero value is ready.
 type IDs struct{ made uint64 }
 
+// StartAt has the next ids made as if so many had been made before.
+func (s *IDs) StartAt(made uint64) { s.made = made }
+
 // NextNumber is the number of the next id, for ids whose form the caller makes.
 func (s *IDs) NextNumber() uint64 {
 	s.made++

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -23,7 +24,7 @@ type probe func(ctx context.Context, s state, c cloud.Clients) error
 
 func failed[T any](_ T, err error) error { return err }
 
-// probes are those by action.
+// probes are those by action. sts:AssumeRole has none: a role answers a call without the external id that its bindings have as one without the permission.
 var probes = map[string]probe{
 	"acm:ListCertificates": func(ctx context.Context, _ state, c cloud.Clients) error {
 		return failed(c.ACM.ListCertificates(ctx, &acm.ListCertificatesInput{MaxItems: aws.Int32(1)}))
@@ -60,6 +61,9 @@ var probes = map[string]probe{
 	},
 	"ec2:DescribeVpcs": func(ctx context.Context, _ state, c cloud.Clients) error {
 		return failed(c.EC2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{DryRun: aws.Bool(true)}))
+	},
+	"tag:GetResources": func(ctx context.Context, _ state, c cloud.Clients) error {
+		return failed(c.Tagging.GetResources(ctx, &resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(1)}))
 	},
 	"ec2:CreateSecurityGroup": func(ctx context.Context, s state, c cloud.Clients) error {
 		tag := []ec2types.Tag{{Key: aws.String(naming.ClusterTag), Value: aws.String(s.config.ClusterName)}}

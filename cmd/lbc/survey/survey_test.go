@@ -275,7 +275,7 @@ func TestACallerIsASessionOfARole(t *testing.T) {
 // TestEachProbeIsOfAnActionOfTheSmallestPolicy: others would never be made.
 func TestEachProbeIsOfAnActionOfTheSmallestPolicy(t *testing.T) {
 	t.Parallel()
-	policy, err := iampolicy.Minimal(cloud.IAMActions(), iampolicy.Options{Features: iampolicy.Defaults()})
+	policy, err := iampolicy.Minimal(cloud.IAMActions(), iampolicy.Options{Features: append(iampolicy.Defaults(), iampolicy.TaggingAPI)})
 	if err != nil {
 		t.Fatal(err)
 	}

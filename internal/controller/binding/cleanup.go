@@ -94,9 +94,11 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	b.Networking.RetainUnknown(ctx, o)
 	release, needed := func() { b.Networking.Release(ctx, id.String()) }, false
 	successors, own, err := b.successors(ctx, o)
+	refused := b.stranded(o, nil)
 	switch {
-	case o.Spec.IamRoleArnToAssume != "": // what is registered there is none of ours
-		b.reportPartial(ctx, o, diag.List{strandedTargets(o)})
+	case refused != nil: // nothing is called under a role that the binding may not name
+		b.Registry.Forget(group)
+		b.reportPartial(ctx, o, diag.List{*refused})
 	case b.TargetGroupDeleted(group.ARN):
 		b.Registry.Forget(group)
 	case err == nil && group.ARN != "" && len(successors) == 0 && own:
@@ -108,6 +110,12 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 		unseen = unseen || b.Contested != nil && b.Contested(group.ARN)
 		var left targets.Change
 		left, err = b.Registry.Clear(ctx, targets.Request{Group: group, Binding: id, Record: b.registeredOf(o), Unseen: unseen})
+		if d := b.stranded(o, err); d != nil {
+			err = nil
+			b.Registry.Forget(group)
+			b.reportPartial(ctx, o, diag.List{*d})
+			break
+		}
 		if err == nil && len(left.NotOurs) > 0 && b.OtherNamespaces != nil {
 			b.reportPartial(ctx, o, diag.List{b.OtherNamespaces.registeredByOthers(o, left.NotOurs)})
 		}

@@ -50,7 +50,7 @@ func (b *Reconciler) binders(ctx context.Context, o *v1beta1.TargetGroupBinding)
 
 // ownerOf is the owner of the target group of a binding. It is read from AWS only if other bindings have the group and no listing has shown it yet.
 func (b *Reconciler) ownerOf(ctx context.Context, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
-	if len(others) > 0 {
+	if len(others) > 0 && o.Spec.IamRoleArnToAssume == "" { // the controller's own role cannot read the tags of another account's
 		return b.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN)
 	}
 	owner, _ := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
@@ -160,7 +160,7 @@ func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBindi
 		return nil, false, fmt.Errorf("looking for bindings that wait for target group %s: %w", name, err)
 	}
 	for i := range list.Items {
-		if x := &list.Items[i]; x.DeletionTimestamp == nil && contradiction(x) == nil && agree(&x.Spec, &o.Spec) && !misplaced(owner, x, others) {
+		if x := &list.Items[i]; x.DeletionTimestamp == nil && b.contradiction(x) == nil && b.scope(x) == b.scope(o) && agree(&x.Spec, &o.Spec) && !misplaced(owner, x, others) {
 			successors = append(successors, *x)
 		}
 	}

@@ -88,8 +88,8 @@ func (b *Reconciler) machines(ctx context.Context, o *v1beta1.TargetGroupBinding
 	if len(all) == 0 {
 		return nil, nil
 	}
-	vpc, known := b.Inventory.VPCAtHand(ctx, o.Spec.VpcID)
-	if !known {
+	vpc, known := b.vpcOf(ctx, o)
+	if !known || o.Spec.IamRoleArnToAssume != "" { // with a role, the load balancer is meant to be elsewhere
 		return all, nil
 	}
 	var outside []string
@@ -170,7 +170,7 @@ func (b *Reconciler) Zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	if *o.Spec.TargetType != v1beta1.TargetTypeIP {
 		return nil, true
 	}
-	vpc, known := b.Inventory.VPCAtHand(ctx, o.Spec.VpcID)
+	vpc, known := b.vpcOf(ctx, o)
 	if !known {
 		return nil, false
 	}
@@ -182,13 +182,17 @@ func (b *Reconciler) Zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	}, true
 }
 
-// homeZone gives the zone of the node that a pod runs on; empty if it is not known.
-func (b *Reconciler) homeZone(ctx context.Context) func(targets.Endpoint) string {
+// homeZone gives the zone of the node that a pod runs on, by its name in the account of the binding's target group; empty if it is not known.
+func (b *Reconciler) homeZone(ctx context.Context, o *v1beta1.TargetGroupBinding) func(targets.Endpoint) string {
+	there := func(zone string) string { return zone }
+	if o.Spec.IamRoleArnToAssume != "" {
+		there = b.zonesThere(ctx, o)
+	}
 	return func(e targets.Endpoint) string {
 		node, ok := kube.Cluster{Reader: b.Client}.Node(ctx, e.Node)
 		if !ok {
 			return ""
 		}
-		return node.Labels[corev1.LabelTopologyZone]
+		return there(node.Labels[corev1.LabelTopologyZone])
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 // memory is what passes keep of bindings for the next. The zero value is ready to use.
@@ -36,6 +37,7 @@ type kept struct {
 	unanswered bool
 	// unidentified are the keys of endpoints without QUIC server id that are counted.
 	unidentified map[string]bool
+	served       targets.Group // the target group, and the scope in which it is reached, of the last pass that served it
 	ending
 }
 

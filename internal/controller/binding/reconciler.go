@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
@@ -40,10 +41,15 @@ import (
 // Reconciler registers the endpoints of bindings. A pass never waits for work on load balancers. It waits for AWS only where a binding
 // ends, names its target group by name, or shares it with another binding.
 type Reconciler struct {
-	Client             client.Client
-	APIReader          client.Reader // the API server; nil = caches are believed
-	ELBV2              cloud.ELBV2
-	Scope              cloud.Scope // of ELBV2
+	Client    client.Client
+	APIReader client.Reader // the API server; nil = caches are believed
+	ELBV2     cloud.ELBV2
+	Scope     cloud.Scope // of ELBV2
+	// Assumed is Elastic Load Balancing in the scope of a role that a binding names, among Roles; nil = there are no such bindings.
+	Assumed func(cloud.Scope) (cloud.ELBV2, error)
+	Roles   assumable.Roles
+	// ZoneThere is the name that a zone of the own account has in that of a scope, empty while that is not known. It does not wait for AWS; nil = it is never known.
+	ZoneThere          func(ctx context.Context, in cloud.Scope, zone string) string
 	Inventory          *inventory.Inventory
 	Registry           *targets.Registry
 	Networking         *networking.Reconciler
@@ -234,6 +240,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		return reconcile.Result{}, nil
 	}
 	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
+	b.moveScope(o)
 	zone, zonesKnown := b.Zones(ctx, o)
 	unseen, ownerKnown := b.mayServe(ctx, o)
 	if b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
@@ -243,7 +250,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		Group: b.group(o), Binding: id, Want: endpoints, Since: since, Max: b.MaxTargets, Unseen: unseen,
 		Withheld: len(b.memory.get(o).unidentified) > 0,
 		Record:   b.registeredOf(o),
-		Zone:     zone, HomeZone: b.homeZone(ctx),
+		Zone:     zone, HomeZone: b.homeZone(ctx, o),
 	}
 	if b.DrainTime != nil {
 		request.DrainTime = b.DrainTime(ctx, o)
@@ -352,11 +359,6 @@ func (b *Reconciler) suspend(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	b.Networking.Retain(ctx, o)
 }
 
-// group is the target group of a binding. All are reached in one scope, as contradiction refuses other roles.
-func (b *Reconciler) group(o *v1beta1.TargetGroupBinding) targets.Group {
-	return targets.Group{Scope: b.Scope, ARN: o.Spec.TargetGroupARN}
-}
-
 // registeredOf stores the targets of a binding whose target group is shared among clusters; nil if it is not.
 func (b *Reconciler) registeredOf(o *v1beta1.TargetGroupBinding) targets.RegisteredTargets {
 	if !o.Spec.MultiClusterTargetGroup {
@@ -365,21 +367,9 @@ func (b *Reconciler) registeredOf(o *v1beta1.TargetGroupBinding) targets.Registe
 	return b.RegisteredTargets
 }
 
-func (b *Reconciler) problem(o *v1beta1.TargetGroupBinding, path string, err error) diag.Diagnostic {
-	d := cloud.Problem("", err)
-	d.Object, d.Path = kube.BindingObject(o), path
-	return d
-}
-
 // reportPartial reports what a pass found that ended early.
 func (b *Reconciler) reportPartial(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
 	b.report(ctx, o, status.Report{Found: found, Partial: true})
-}
-
-// strandedTargets is the finding that the targets of a binding that goes stay, as this version assumes no roles.
-func strandedTargets(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
-	return diag.New(kube.BindingObject(o), "spec.iamRoleArnToAssume", diag.UnsupportedFeature,
-		"what was registered through an assumed role stays registered in "+o.Spec.TargetGroupARN, "deregister it there, with that role")
 }
 
 // Forget drops what is kept of a binding that is gone.

@@ -30,6 +30,8 @@ func (b *Reconciler) retryAfter(binding types.NamespacedName, err error, limited
 		return limited
 	case cloud.Passing(err), !zonesKnown:
 		return pause
+	case cloud.OfRole(err): // one question to STS for all bindings of the role
+		return lastingFailure.First
 	}
 	return lastingFailure.Pause(n)
 }

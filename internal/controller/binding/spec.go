@@ -26,7 +26,7 @@ import (
 // complete fills in what the user left to the target group, once: its ARN, type, protocol, address type and VPC. It reports whether the binding may be served: not
 // before its ARN is written, by which other bindings of the target group, and a later process that ends this one, find it.
 func (b *Reconciler) complete(ctx context.Context, o *v1beta1.TargetGroupBinding) (complete bool, d *diag.Diagnostic) {
-	if d := contradiction(o); d != nil {
+	if d := b.contradiction(o); d != nil {
 		return false, d
 	}
 	s := &o.Spec
@@ -109,23 +109,16 @@ func fill(s *v1beta1.TargetGroupBindingSpec, tg elbtypes.TargetGroup) {
 	s.VpcID = cmp.Or(s.VpcID, aws.ToString(tg.VpcId))
 }
 
-// contradiction finds what no target group could satisfy, or this version does not serve.
-func contradiction(o *v1beta1.TargetGroupBinding) *diag.Diagnostic {
+// contradiction finds what no target group could satisfy, and a role that the binding may not name.
+func (b *Reconciler) contradiction(o *v1beta1.TargetGroupBinding) *diag.Diagnostic {
 	if _, d := admission.Contradiction(o); d != nil {
 		return d
 	}
-	s := &o.Spec
-	bad := func(path, text, remedy string) *diag.Diagnostic {
-		d := diag.New(kube.BindingObject(o), path, diag.InvalidBinding, text, remedy)
+	if o.Spec.MultiClusterTargetGroup && o.Spec.TargetGroupARN == "" {
+		d := diag.New(kube.BindingObject(o), "spec.targetGroupARN", diag.InvalidBinding, "a target group shared by clusters must be named by its ARN", "set spec.targetGroupARN")
 		return &d
 	}
-	switch {
-	case s.IamRoleArnToAssume != "":
-		return bad("spec.iamRoleArnToAssume", "registering targets through an assumed role is not built in this version: its targets stay as they are, though pods come and go", "remove iamRoleArnToAssume, or register in a target group of this account")
-	case s.MultiClusterTargetGroup && s.TargetGroupARN == "":
-		return bad("spec.targetGroupARN", "a target group shared by clusters must be named by its ARN", "set spec.targetGroupARN")
-	}
-	return nil
+	return admission.Role(b.Roles, o)
 }
 
 // describe reads the target group of a binding.
@@ -135,11 +128,16 @@ func (b *Reconciler) describe(ctx context.Context, o *v1beta1.TargetGroupBinding
 	if s.TargetGroupARN == "" {
 		in, path = &elbv2.DescribeTargetGroupsInput{Names: []string{s.TargetGroupName}}, "spec.targetGroupName"
 	}
-	out, err := b.ELBV2.DescribeTargetGroups(ctx, in)
+	balancing, err := b.balancing(o)
+	var out *elbv2.DescribeTargetGroupsOutput
+	if err == nil {
+		out, err = balancing.DescribeTargetGroups(ctx, in)
+	}
 	if err != nil {
-		d := cloud.Problem("DescribeTargetGroups", err)
-		d.Object, d.Path = kube.BindingObject(o), path
-		d.Text = fmt.Sprintf("target group %s: %s", cmp.Or(s.TargetGroupARN, s.TargetGroupName), d.Text)
+		d := b.problem(o, path, err)
+		if d.Path == path {
+			d.Text = fmt.Sprintf("target group %s: %s", cmp.Or(s.TargetGroupARN, s.TargetGroupName), d.Text)
+		}
 		return elbtypes.TargetGroup{}, &d
 	}
 	if n := len(out.TargetGroups); n != 1 {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/readiness"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -237,7 +238,7 @@ func (b *Reconciler) TargetGroups(ctx context.Context) map[types.NamespacedName]
 	}
 	out := make(map[types.NamespacedName]targets.Group, len(list.Items))
 	for i := range list.Items {
-		if o := &list.Items[i]; o.DeletionTimestamp == nil && o.Spec.TargetGroupARN != "" {
+		if o := &list.Items[i]; o.DeletionTimestamp == nil && o.Spec.TargetGroupARN != "" && admission.Role(b.Roles, o) == nil {
 			out[client.ObjectKeyFromObject(o)] = b.group(o)
 		}
 	}

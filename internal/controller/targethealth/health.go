@@ -76,6 +76,13 @@ func (h *Watch) Forget(binding client.ObjectKey) {
 	}
 }
 
+// ForgetGroup ends the looks at a target group.
+func (h *Watch) ForgetGroup(of targets.Group) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.due, of)
+}
+
 // Groups is how many target groups are still to be looked at.
 func (h *Watch) Groups() int {
 	h.mu.Lock()

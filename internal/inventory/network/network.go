@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -59,7 +60,7 @@ type Network struct {
 func New(client cloud.EC2, vpc string, now func() time.Time, wait time.Duration) *Network {
 	n := &Network{ec2: client, vpc: vpc}
 	n.vpcs = cache.New(cache.Config[string, *facts.VPC]{
-		Now: now, Lifetime: vpcLifetime, Stale: vpcStale, Passing: cloud.Passing, Batch: 1, Read: cache.One(n.describeVPC),
+		Now: now, Lifetime: vpcLifetime, Absence: absencePauses, Stale: vpcStale, Passing: cloud.Passing, Batch: 1, Read: cache.One(n.describeVPC),
 	})
 	n.zones = cache.NewValue(cache.Config[struct{}, map[string]facts.Locale]{
 		Now: now, Lifetime: zoneLifetime, Stale: cache.Stale, Passing: cloud.Passing,
@@ -151,9 +152,13 @@ func (n *Network) ForgetRoutes() { n.routes.Forget() }
 // ForgetForeignSubnets has subnets of other VPCs read again; no id stands for all.
 func (n *Network) ForgetForeignSubnets(ids ...string) { n.foreign.Forget(ids...) }
 
+// describeVPC reads a VPC. Another one than that of the network may be of another account, and is not shown then.
 func (n *Network) describeVPC(ctx context.Context, id string) (*facts.VPC, bool, error) {
 	out, err := n.ec2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{id}})
 	if err != nil {
+		if id != n.vpc && cloud.Classify(err).Class == diag.NotFound {
+			return nil, false, nil
+		}
 		return nil, false, fmt.Errorf("describing VPC %s: %w", id, err)
 	}
 	if len(out.Vpcs) == 0 {
