@@ -117,7 +117,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	ctx = cloud.WithCause(ctx, cloud.Cause(Name))
 	begun := r.Index.Begin()
 	reader := reads.NewCacheReader(ctx, r.Client, r.Live)
-	reader.Definitions = r.Definitions
+	reader.Definitions, reader.Confirm = r.Definitions, []objects.Kind{objects.Ingress}
 	v := objects.New(reader)
 	ga, ok := objects.Lookup[*agav1beta1.GlobalAccelerator](v, objects.GlobalAccelerator, q.Namespace, q.Name)
 	if !ok {

@@ -1,6 +1,7 @@
 package accelerator
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"strings"
@@ -8,11 +9,14 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	simaccount "github.com/k8s-lbc/lbc/awssim/account"
@@ -366,6 +370,42 @@ func TestAnEndpointWhoseObjectIsGoneIsRemoved(t *testing.T) {
 	if told := w.told(); !strings.Contains(told, "Warning WarningEndpoints: Service default/web does not exist") || !strings.Contains(told, "[EndpointNotLoaded]") {
 		t.Errorf("events: %s", told)
 	}
+}
+
+// behind is a cache that lacks objects which the API server has.
+type behind struct{ client.Client }
+
+func (b behind) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	switch o.(type) {
+	case *corev1.Service, *networkingv1.Ingress, *gatewayv1.Gateway:
+		return apierrors.NewNotFound(schema.GroupResource{Resource: "objects"}, key.Name)
+	}
+	return b.Client.Get(ctx, key, o, opts...)
+}
+
+func TestAnEndpointWhoseObjectOnlyTheCacheLacksStays(t *testing.T) {
+	t.Parallel()
+	ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}
+	const alb = "k8s-ingress-50dc.us-west-2.elb.amazonaws.com"
+	ingress.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: alb}}
+	gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}
+	gateway.Status.Addresses = []gatewayv1.GatewayStatusAddress{{Type: to(gatewayv1.HostnameAddressType), Value: host("k8s-gateway")}}
+	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web"), endpoint(agav1beta1.EndpointIngress, "", "web"), endpoint(agav1beta1.EndpointGateway, "", "web")),
+		service("default", "web", "k8s-service", 80), ingress, gateway)
+	w.balancer("k8s-service")
+	w.balancer("k8s-gateway")
+	w.balancer("k8s-ingress", func(lb *simaccount.LoadBalancer) {
+		lb.ARN, lb.DNSName, lb.Type = prefix+"app/k8s-ingress/50dc", alb, "application"
+	})
+	w.settle()
+	before := w.accelerators()
+	if strings.Count(before, "loadbalancer/") != 3 {
+		t.Fatalf("account:\n%s\n%s", before, w.told())
+	}
+	w.restart()
+	w.r.Client = behind{w.client}
+	w.settle()
+	w.want("account", w.accelerators(), before)
 }
 
 // settle1 makes passes for five minutes.
