@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -60,11 +62,18 @@ func TestLintWarnsOfGlobalAcceleratorsThatHaveNoEffect(t *testing.T) {
 	t.Parallel()
 	const valid = "apiVersion: aga.k8s.aws/v1beta1\nkind: GlobalAccelerator\nmetadata: {name: web, namespace: shop}\n"
 	const gate = "--feature-gates=GlobalAcceleratorController=true"
+	account := func(region string) string {
+		path := filepath.Join(t.TempDir(), "account.yaml")
+		if err := os.WriteFile(path, []byte("{account: '123456789012', region: "+region+", cluster: {name: demo}, vpc: {id: vpc-00000001, cidr: 10.1.0.0/16}}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return " --account=" + path
+	}
 	for flags, want := range map[string]string{
-		"":                                  "-:1: warning: GlobalAccelerator shop/web: it has no effect: feature gate GlobalAcceleratorController is off",
-		gate + " --aws-region=cn-north-1":   "-:1: warning: GlobalAccelerator shop/web: it has no effect: " + gate + " has no effect: AWS Global Accelerator does not exist in the partition of region cn-north-1",
-		gate:                                "",
-		gate + " --aws-region=eu-central-1": "",
+		"":                             "-:1: warning: GlobalAccelerator shop/web: it has no effect: feature gate GlobalAcceleratorController is off",
+		gate + account("cn-north-1"):   "-:1: warning: GlobalAccelerator shop/web: it has no effect: " + gate + " has no effect: AWS Global Accelerator does not exist in the partition of region cn-north-1",
+		gate:                           "",
+		gate + account("eu-central-1"): "",
 	} {
 		out, _, err := lbc(t, valid, append([]string{"lint", "-"}, strings.Fields(flags)...)...)
 		if warnings := strings.Count(out, "warning:"); err != nil || !strings.Contains(out, want) || (warnings == 1) != (want != "") || warnings > 1 {

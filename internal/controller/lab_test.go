@@ -236,10 +236,10 @@ func (l *lab) restart() {
 	}
 	write := apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now}.Write
 	registry := newRegistry(clients.ELBV2, write, l.inventory.Fresh)
-	awaited := func(arn string) (bool, bool) { return registry.Awaited(targets.Group{ARN: arn}) }
-	l.ingresses.Awaited, l.services.Awaited = awaited, awaited
+	expected := func(arn string) apply.Expected { return registry.Expected(targets.Group{ARN: arn}) }
+	l.ingresses.Expected, l.services.Expected = expected, expected
 	for _, s := range l.gateways {
-		s.Awaited = awaited
+		s.Expected = expected
 	}
 	registry.Assume(cloud.Scope{}, l.elsewhere.Own(l.assumed))
 	if l.checkpointer != nil {

@@ -98,34 +98,11 @@ func (w *world) called() []string {
 	return out
 }
 
-func isRead(action string) bool { return cloud.IsRead(action) }
-
-func writes(calls []string) (out []string) {
-	for _, c := range calls {
-		if !isRead(c) {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
 // declared is a valid accelerator with listeners.
 func declared(key stack.Key, listeners ...accelerator.Listener) accelerator.Declared {
 	return accelerator.Declared{
 		Key: key, UID: "uid-" + key.ID.String(), Name: strings.ReplaceAll(key.ID.String(), "/", "-"), IPAddressType: accelerator.IPV4, Tags: config.Tracking(key), Listeners: listeners,
 	}
-}
-
-func tcp(groups []accelerator.Group, ports ...int32) accelerator.Listener {
-	return accelerator.Listener{Protocol: accelerator.TCP, Ports: accelerator.Join(ports), Affinity: accelerator.NoAffinity, Groups: groups}
-}
-
-func group(names ...string) []accelerator.Group {
-	g := accelerator.Group{Region: region, Dial: 100}
-	for _, n := range names {
-		g.Endpoints = append(g.Endpoints, endpoint(n))
-	}
-	return []accelerator.Group{g}
 }
 
 func endpoint(name string) accelerator.Endpoint {

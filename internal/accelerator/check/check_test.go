@@ -107,12 +107,13 @@ func TestWhatAWSIsCertainToRefuseIsFound(t *testing.T) {
 	}
 }
 
-func TestWhatAWSMayRefuseIsUncertain(t *testing.T) {
+func TestWhatAWSMayRefuseOrDoesNotSeeIsUncertain(t *testing.T) {
 	t.Parallel()
 	for want, spec := range map[string]string{
 		"spec.listeners: 11 listeners are declared, and AWS admits 10":                                                       "listeners: [" + repeated(11, "{protocol: TCP, portRanges: [{fromPort: #00, toPort: #00}]}") + "]",
 		"spec.listeners: 43 endpoint groups are declared, and AWS admits 42":                                                 "listeners: [{" + tcp80 + ", endpointGroups: [" + repeated(43, "{region: region-#}") + "]}]",
 		"spec.listeners[0].endpointGroups[0].endpoints[0]: the endpoint group is in region eu-west-1, and load balancers of": "listeners: [{" + tcp80 + ", endpointGroups: [{region: eu-west-1, endpoints: [" + web + "]}]}]",
+		"spec.listeners[0].endpointGroups[0].endpoints[0].namespace: namespace shop has no effect":                           "listeners: [{" + tcp80 + ", endpointGroups: [{endpoints: [{type: EndpointID, endpointID: '" + nlb + "', namespace: shop}]}]}]",
 	} {
 		found := Spec(parse(t, spec), "default", "us-west-2")
 		if len(found) != 1 || !strings.HasPrefix(found[0].Path+": "+found[0].Text, want) || !found[0].Uncertain || found[0].Remedy == "" {

@@ -38,6 +38,9 @@ func (c *checking) endpoints(i, j int) {
 		case e.Type != agav1beta1.EndpointID && value(g.Region) != "" && c.region != "" && group != c.region:
 			c.warn(Endpoints, path, fmt.Sprintf("the endpoint group is in region %s, and load balancers of the cluster are in %s", group, c.region), "name a load balancer of "+group+" by its ARN, with type EndpointID, or correct the region of the group")
 		}
+		if e.Type == agav1beta1.EndpointID && value(e.Namespace) != "" {
+			c.warn(Endpoints, path+".namespace", fmt.Sprintf("namespace %s has no effect: an endpoint of type EndpointID is the one with its id, wherever that was made", *e.Namespace), "remove namespace, or name a Service, Ingress or Gateway")
+		}
 		if seen[key] {
 			c.add(DuplicateEndpoints, path, fmt.Sprintf("duplicate endpoint detected in listener[%d].endpointGroups[%d]: %s", c.at(i), j, key), "remove one of them")
 		}

@@ -111,14 +111,13 @@ type pass struct {
 
 // Reconcile implements reconcile.Reconciler.
 func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
-	if r.Metrics != nil {
-		r.Metrics.CountPass(Name, q.Namespace, q.Name)
-		defer r.Metrics.StartStage(Name, metrics.StageAcceleratorReconcile)()
-	}
+	r.Metrics.CountPass(Name, q.Namespace, q.Name)
+	defer r.Metrics.StartStage(Name, metrics.StageAcceleratorReconcile)()
+	loaded := r.Metrics.StartStage(Name, metrics.StageAcceleratorLoad)
 	ctx = cloud.WithCause(ctx, cloud.Cause(Name))
 	begun := r.Index.Begin()
 	reader := reads.NewCacheReader(ctx, r.Client, r.Live)
-	reader.Definitions = r.Definitions
+	reader.Definitions, reader.Confirm = r.Definitions, []objects.Kind{objects.Ingress}
 	v := objects.New(reader)
 	ga, ok := objects.Lookup[*agav1beta1.GlobalAccelerator](v, objects.GlobalAccelerator, q.Namespace, q.Name)
 	if !ok {
@@ -130,10 +129,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	}
 	p := &pass{Reconciler: r, ga: ga, object: check.Object(ga), key: declare.KeyOf(ga.Namespace, ga.Name), memory: r.memory(q.NamespacedName)}
 	if ga.DeletionTimestamp != nil {
+		loaded()
 		return p.remove(ctx)
 	}
 	p.memory.deleting = false
 	endpoints := declare.Endpoints(v, ga)
+	loaded()
 	if stale := r.Index.Update(q.NamespacedName, begun, v.Reads()); stale {
 		return reconcile.Result{}, queue.ErrRequeue
 	}
@@ -167,12 +168,12 @@ func (p *pass) name() types.NamespacedName { return client.ObjectKeyFromObject(p
 
 // finalizer adds the finalizer: nothing is made in AWS before the object has it.
 func (p *pass) finalizer(ctx context.Context) error {
+	defer p.Metrics.StartStage(Name, metrics.StageAcceleratorFinalizer)()
 	after, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Finalizer, Marks: true, Change: func(o client.Object) bool {
 		return o.GetDeletionTimestamp() == nil && controllerutil.AddFinalizer(o, naming.AcceleratorFinalizer)
 	}})
 	if err != nil {
-		p.count("add_finalizers_error")
-		p.Reporter.Report(unit(p.name()), status.Report{Waiting: []diag.Object{p.object}, Found: diag.List{status.APIRefusal(p.object, diag.FinalizerNotAdded, err)}, Partial: true})
+		p.report(status.Report{Waiting: []diag.Object{p.object}, Found: diag.List{status.APIRefusal(p.object, diag.FinalizerNotAdded, err)}, Partial: true})
 		return fmt.Errorf("finalizer of GlobalAccelerator %s: %w", p.name(), err)
 	}
 	if ga, ok := after.(*agav1beta1.GlobalAccelerator); ok {
@@ -184,36 +185,25 @@ func (p *pass) finalizer(ctx context.Context) error {
 	return nil
 }
 
-func (p *pass) count(category string) {
-	if p.Metrics != nil {
-		p.Metrics.CountFailure(Name, category)
-	}
+// report counts findings and makes events of them.
+func (p *pass) report(r status.Report) {
+	p.Metrics.CountAcceleratorFindings(r.Found)
+	p.Reporter.Report(unit(p.name()), r)
 }
 
 // reach brings the accelerator to what is declared.
 func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint) (reconcile.Result, error) {
+	built := p.Metrics.StartStage(Name, metrics.StageAcceleratorBuild)
 	answers := p.Account.Balancers(ctx, declare.Needs(p.Config, p.ga, endpoints))
 	d, found := declare.Accelerator(p.Config, p.ga, endpoints, answers, p.memory.balancers)
 	p.found = append(p.found, found...)
+	built()
 	if invalid(found) { // the accelerator stays as it is, and its status with it
-		p.count("build_model_error")
 		return p.end(ctx, accelerator.Observed{}, reasonModel, nil)
 	}
-	o, err := p.Account.Observe(ctx, p.key, value(p.ga.Status.AcceleratorARN))
-	if err != nil {
-		p.count("deploy_stack_error")
-		p.found = append(p.found, p.unread(err))
-		return p.end(ctx, accelerator.Observed{}, reasonDeployment, errRetry)
-	}
-	plan := diff.Plan(d, o)
-	var result account.Result
-	if plan.Empty() {
-		o, err = p.poll(ctx, o)
-	} else {
-		p.memory.polls, p.memory.polled = 0, p.Now()
-		result = p.Account.Run(ctx, plan, func(made accelerator.Observed) { p.shown(ctx, made) })
-		o, err = p.Account.Observe(ctx, p.key, "")
-	}
+	deployed := p.Metrics.StartStage(Name, metrics.StageAcceleratorDeploy)
+	o, result, err := p.deploy(ctx, d)
+	deployed()
 	p.absent = err == nil && !o.Exists()
 	for _, problem := range result.Problems {
 		problem.Object, problem.Phase = p.object, diag.Deploying
@@ -223,7 +213,6 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint) (reconci
 		p.found = append(p.found, p.unread(err))
 	}
 	if err != nil || len(result.Problems) > 0 {
-		p.count("deploy_stack_error")
 		return p.end(ctx, o, reasonDeployment, errRetry)
 	}
 	resolved := declare.Resolved(endpoints, answers)
@@ -237,6 +226,24 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint) (reconci
 		return p.end(ctx, o, "", errRetry)
 	}
 	return p.end(ctx, o, "", nil)
+}
+
+// deploy plans how the accelerator gets to what is declared, carries the plan out, and returns what AWS holds then.
+func (p *pass) deploy(ctx context.Context, d accelerator.Declared) (accelerator.Observed, account.Result, error) {
+	o, err := p.Account.Observe(ctx, p.key, value(p.ga.Status.AcceleratorARN))
+	if err != nil {
+		return accelerator.Observed{}, account.Result{}, err
+	}
+	plan := diff.Plan(d, o)
+	if plan.Empty() {
+		o, err = p.poll(ctx, o)
+		return o, account.Result{}, err
+	}
+	p.memory.polls, p.memory.polled = 0, p.Now()
+	p.Metrics.CountSteps(accelerator.Owner, &plan)
+	result := p.Account.Run(ctx, plan, func(made accelerator.Observed) { p.shown(ctx, made) })
+	o, err = p.Account.Observe(ctx, p.key, "")
+	return o, result, err
 }
 
 // invalid reports whether the object declares what AWS does not admit.
@@ -309,7 +316,7 @@ func (p *pass) end(ctx context.Context, o accelerator.Observed, failure reason, 
 	} else {
 		report.Waiting = []diag.Object{p.object}
 	}
-	p.Reporter.Report(unit(p.name()), report)
+	p.report(report)
 	switch {
 	case err != nil:
 		return reconcile.Result{}, err

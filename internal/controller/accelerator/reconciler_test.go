@@ -1,6 +1,7 @@
 package accelerator
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"strings"
@@ -8,11 +9,14 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	simaccount "github.com/k8s-lbc/lbc/awssim/account"
@@ -224,6 +228,18 @@ func TestDeletionWaitsForAWSToDisableTheAcceleratorWithoutAWarning(t *testing.T)
 	}
 }
 
+func TestEachStageOfAPassAndEachStepIsCounted(t *testing.T) {
+	t.Parallel()
+	w := example(t)
+	if _, err := w.pass(); err != nil {
+		t.Fatal(err)
+	}
+	w.want("stages", strings.Join(w.counted("awslbc_controller_reconcile_stage_duration", "reconcile_stage"), ", "),
+		"add_finalizers 1, build_model 1, deploy_stack 1, fetch_globalAccelerator 1, reconcile_globalaccelerator 1")
+	w.want("steps", strings.Join(w.counted("lbc_plan_steps_total", "operation"), ", "), "AddEndpoints 1, CreateAccelerator 1, CreateEndpointGroup 1, CreateListener 1")
+	w.want("error categories", strings.Join(w.counted("awslbc_controller_reconcile_errors_total", "error_category"), ", "), "")
+}
+
 func TestADeletionThatAWSRefusesIsAnEventAndTheObjectStaysUntilItIsAdmitted(t *testing.T) {
 	t.Parallel()
 	w := example(t)
@@ -246,6 +262,8 @@ func TestADeletionThatAWSRefusesIsAnEventAndTheObjectStaysUntilItIsAdmitted(t *t
 	if c := meta.FindStatusCondition(w.get().Status.Conditions, "Ready"); c.Reason != "DeploymentFailed" || !strings.Contains(c.Message, "globalaccelerator:UpdateAccelerator") {
 		t.Errorf("condition: %+v", c)
 	}
+	w.want("error categories", strings.Join(w.counted("awslbc_controller_reconcile_errors_total", "error_category"), ", "), "reconcile_globalaccelerator_error 1")
+	w.want("findings", strings.Join(w.counted("lbc_findings_total", "code"), ", "), "AcceleratorNotDeleted 1")
 	w.want("account", w.accelerators(), exampleTree)
 	w.refuse = nil
 	w.clock.Advance(time.Hour)
@@ -292,11 +310,15 @@ func TestAnAcceleratorWithoutTheTagsOfTheObjectIsNeitherChangedNorDeleted(t *tes
 	if told := w.told(); !strings.Contains(told, "Warning FailedDeploy: ") || !strings.Contains(told, "[AcceleratorNotOwned]") {
 		t.Errorf("events: %s", told)
 	}
+	w.restart()
 	w.must(w.client.Delete(t.Context(), w.get()))
 	w.settle()
 	w.want("account", w.accelerators(), exampleTree)
 	if err := w.client.Get(t.Context(), name, &agav1beta1.GlobalAccelerator{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the object stays: %v", err)
+	}
+	if told := w.told(); !strings.Contains(told, "[AcceleratorNotOwned]") {
+		t.Errorf("nothing tells what stays in AWS: %s", told)
 	}
 }
 
@@ -348,6 +370,42 @@ func TestAnEndpointWhoseObjectIsGoneIsRemoved(t *testing.T) {
 	if told := w.told(); !strings.Contains(told, "Warning WarningEndpoints: Service default/web does not exist") || !strings.Contains(told, "[EndpointNotLoaded]") {
 		t.Errorf("events: %s", told)
 	}
+}
+
+// behind is a cache that lacks objects which the API server has.
+type behind struct{ client.Client }
+
+func (b behind) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	switch o.(type) {
+	case *corev1.Service, *networkingv1.Ingress, *gatewayv1.Gateway:
+		return apierrors.NewNotFound(schema.GroupResource{Resource: "objects"}, key.Name)
+	}
+	return b.Client.Get(ctx, key, o, opts...)
+}
+
+func TestAnEndpointWhoseObjectOnlyTheCacheLacksStays(t *testing.T) {
+	t.Parallel()
+	ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}
+	const alb = "k8s-ingress-50dc.us-west-2.elb.amazonaws.com"
+	ingress.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: alb}}
+	gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}
+	gateway.Status.Addresses = []gatewayv1.GatewayStatusAddress{{Type: to(gatewayv1.HostnameAddressType), Value: host("k8s-gateway")}}
+	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web"), endpoint(agav1beta1.EndpointIngress, "", "web"), endpoint(agav1beta1.EndpointGateway, "", "web")),
+		service("default", "web", "k8s-service", 80), ingress, gateway)
+	w.balancer("k8s-service")
+	w.balancer("k8s-gateway")
+	w.balancer("k8s-ingress", func(lb *simaccount.LoadBalancer) {
+		lb.ARN, lb.DNSName, lb.Type = prefix+"app/k8s-ingress/50dc", alb, "application"
+	})
+	w.settle()
+	before := w.accelerators()
+	if strings.Count(before, "loadbalancer/") != 3 {
+		t.Fatalf("account:\n%s\n%s", before, w.told())
+	}
+	w.restart()
+	w.r.Client = behind{w.client}
+	w.settle()
+	w.want("account", w.accelerators(), before)
 }
 
 // settle1 makes passes for five minutes.

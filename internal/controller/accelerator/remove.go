@@ -57,6 +57,7 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 		if !plan.Empty() {
 			p.memory.polls, p.memory.polled = 0, p.Now()
 		}
+		p.Metrics.CountSteps(accelerator.Owner, &plan)
 		result := p.Account.Run(ctx, plan, nil)
 		for _, problem := range result.Problems {
 			problem.Object, problem.Phase = p.object, diag.Deploying
@@ -89,7 +90,6 @@ func (p *pass) pollRemoval(ctx context.Context, o accelerator.Observed) (acceler
 
 // failedRemoval ends a pass that could not delete. The finding of the call has the reason, as an event of cleaning up.
 func (p *pass) failedRemoval(ctx context.Context, found ...diag.Diagnostic) (reconcile.Result, error) {
-	p.count("reconcile_globalaccelerator_error")
 	for _, d := range append(p.found, found...) {
 		if d.Class != diag.Note {
 			found = append(found[:0:0], diag.New(p.object, "", diag.AcceleratorNotDeleted, d.Text, d.Remedy))
@@ -105,21 +105,23 @@ func (p *pass) endRemoval(ctx context.Context, c metav1.Condition, isDisabling b
 	if p.writeStatus(ctx, removing(p.ga.Generation, c, isDisabling)) {
 		err = errors.Join(err, errRetry)
 	}
-	p.Reporter.Report(unit(p.name()), status.Report{Waiting: []diag.Object{p.object}, Found: p.found})
+	p.report(status.Report{Waiting: []diag.Object{p.object}, Found: p.found})
 	if err != nil || !isDisabling {
 		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: max(time.Second, p.memory.polled.Add(polls.Pause(p.memory.polls)).Sub(p.Now()))}, nil
 }
 
-// release takes the finalizer off: nothing of the object is left in AWS.
+// release takes the finalizer off: nothing of the object is left in AWS. An event reports what is left because it is another one's.
 func (p *pass) release(ctx context.Context) (reconcile.Result, error) {
+	if len(p.found) > 0 {
+		p.report(status.Report{Waiting: []diag.Object{p.object}, Found: p.found, Partial: true})
+	}
 	_, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Finalizer, Change: func(o client.Object) bool {
 		return controllerutil.RemoveFinalizer(o, naming.AcceleratorFinalizer)
 	}})
 	if err != nil {
-		p.count("remove_finalizers_error")
-		p.Reporter.Report(unit(p.name()), status.Report{Waiting: []diag.Object{p.object}, Found: diag.List{status.APIRefusal(p.object, diag.FinalizerNotRemoved, err)}, Partial: true})
+		p.report(status.Report{Waiting: []diag.Object{p.object}, Found: diag.List{status.APIRefusal(p.object, diag.FinalizerNotRemoved, err)}, Partial: true})
 		return reconcile.Result{}, fmt.Errorf("finalizer of GlobalAccelerator %s: %w", p.name(), err)
 	}
 	p.Account.Forget(p.key)

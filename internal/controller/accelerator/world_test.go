@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -24,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/accelerator/account"
 	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -40,6 +43,7 @@ type world struct {
 	client client.Client
 	config declare.Config
 	r      *Reconciler
+	counts *prometheus.Registry // of this life
 
 	mu     sync.Mutex
 	calls  []string
@@ -87,7 +91,8 @@ func (w *world) restart() {
 	w.clock.Advance(time.Minute)
 	acc := account.New(cloud.Clients{ELBV2: w.sim.Balancing, Accelerators: w.sim.Edge}, w.config, time.Hour, w.clock.Now)
 	w.r = New(acc, w.config, w.clock.Now)
-	w.r.Client, w.r.Live = w.client, w.client
+	w.counts = prometheus.NewRegistry()
+	w.r.Client, w.r.Live, w.r.Metrics = w.client, w.client, metrics.New(w.counts)
 	w.r.Reporter = status.NewReporter(func(o diag.Object, e status.Event) {
 		w.events = append(w.events, e.Type+" "+e.Reason+": "+e.Message)
 	}, w.clock.Now)
@@ -200,6 +205,29 @@ func (w *world) must(err error) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// counted is a metric of this life with one label, as "label value", sorted; those of other controllers, and what was not counted, are left out.
+func (w *world) counted(metric, label string) (out []string) {
+	w.t.Helper()
+	families, err := w.counts.Gather()
+	w.must(err)
+	for _, f := range families {
+		if f.GetName() != metric {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			labels := map[string]string{}
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			if n := m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount()); n > 0 && (labels["controller"] == Name || labels["owner"] == "aga.k8s.aws") {
+				out = append(out, fmt.Sprintf("%s %g", labels[label], n))
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // called are the calls of AWS since the last time.

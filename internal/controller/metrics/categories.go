@@ -12,6 +12,9 @@ import (
 // bindingOwner is the label owner of findings of TargetGroupBindings.
 const bindingOwner = "elbv2.k8s.aws"
 
+// acceleratorOwner is the label owner of findings of GlobalAccelerators.
+const acceleratorOwner = "aga.k8s.aws"
+
 // Categories of failures that are no findings.
 const (
 	SharedGroupNotReleased = "release_auto_generated_backend_sg_error"
@@ -81,6 +84,15 @@ var categories = map[string][]category{
 		{"update_tracked_ip_targets_error", nil, nil, nil, "the record of pods in a target group that clusters share was not written"},
 		{"update_tracked_instance_targets_error", nil, nil, nil, "the record of nodes in a target group that clusters share was not written"},
 		{GatesNotWritten, nil, nil, nil, "the API server did not accept the condition of a readiness gate"},
+	},
+	AcceleratorControllerLabel: {
+		{"add_finalizers_error", []diag.EventReason{diag.FailedAdd}, nil, nil, "the API server did not accept the finalizer"},
+		{"build_model_error", building, nil, nil, "the GlobalAccelerator declares what AWS does not admit"},
+		{"deploy_stack_error", deploying, nil, nil, "anything that keeps a plan from being carried out"},
+		{"remove_finalizers_error", []diag.EventReason{diag.FailedRemove}, nil, nil, "the API server did not accept the removal of the finalizer"},
+		{"reconcile_globalaccelerator_error",
+			slices.Concat(building, deploying, []diag.EventReason{diag.FailedLoadGroupID, diag.FailedStatus, diag.FailedCleanup}), nil, nil,
+			"any of these but finalizers; objects that could not be read, a status that the API server did not accept, and an accelerator that could not be deleted"},
 	},
 	controllerOf(stack.GatewayALB): gatewayCategories,
 	controllerOf(stack.GatewayNLB): gatewayCategories,

@@ -167,6 +167,11 @@ func (m *Metrics) CountBindingFindings(found diag.List) {
 	m.count(bindingOwner, BindingControllerLabel, found)
 }
 
+// CountAcceleratorFindings counts the diagnostics of a pass over a GlobalAccelerator.
+func (m *Metrics) CountAcceleratorFindings(found diag.List) {
+	m.count(acceleratorOwner, AcceleratorControllerLabel, found)
+}
+
 func (m *Metrics) count(owner, controller string, found diag.List) {
 	for _, d := range found {
 		m.findings.WithLabelValues(owner, string(d.Code), string(d.Class)).Inc()

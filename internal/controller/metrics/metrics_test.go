@@ -61,6 +61,7 @@ var named = map[string]string{
 	"targetGroupBinding": "add_finalizers_error reconcile_targetgroupbinding_error update_status_error calculate_tgb_reconcile_checkpoint_error update_tgb_checkpoint_error deregister_targets_error list_targets_error register_pod_endpoint_error " +
 		"reconcile_nodeport_endpoints_error resolve_nodeport_endpoints_error resolve_pod_endpoints_error update_node_port_endpoints_error update_target_health_pod_condition_error update_tracked_instance_targets_error update_tracked_ip_targets_error " +
 		"get_traffic_proxy_node_selector_error",
+	"globalAccelerator": "add_finalizers_error remove_finalizers_error build_model_error deploy_stack_error reconcile_globalaccelerator_error",
 }
 
 func TestEachErrorCategoryOfTheExistingControllerIsCountedOrExcepted(t *testing.T) {
@@ -91,6 +92,7 @@ func TestEachStageOfTheExistingControllerIsMeasuredOrExcepted(t *testing.T) {
 		"ingress":            "fetch_ingress add_group_finalizer build_model deploy_model dns_resolve_and_update_status remove_group_finalizer",
 		"service":            "fetch_service build_model add_finalizers deploy_model DNS_resolve update_status cleanup_load_balancer",
 		"targetGroupBinding": "fetch_targetGroupBinding add_finalizers reconcile_targetgroupbinding update_status",
+		"globalAccelerator":  "fetch_globalAccelerator add_finalizers build_model deploy_stack reconcile_globalaccelerator",
 	} {
 		for _, name := range strings.Fields(list) {
 			if slices.Contains(stages[controller], name) == slices.Contains(Uncounted, name) {
@@ -134,6 +136,14 @@ func TestAFindingCountsForThePartOfThePassAndForWhatItConcerns(t *testing.T) {
 		{"targetGroupBinding", "", diag.FinalizerNotAdded, "", "add_finalizers_error"},
 		{"targetGroupBinding", "", diag.StatusNotWritten, "", "update_status_error"},
 		{"gateway.k8s.aws/alb", "", diag.InvalidConfiguration, "", "build_model_error"},
+		{"globalAccelerator", "", diag.FinalizerNotAdded, "", "add_finalizers_error"},
+		{"globalAccelerator", "spec.listeners[0]", diag.InvalidAccelerator, "", "build_model_error reconcile_globalaccelerator_error"},
+		{"globalAccelerator", "", diag.AccessDenied, "", "deploy_stack_error reconcile_globalaccelerator_error"},
+		{"globalAccelerator", "", diag.ObjectsUnread, "", "reconcile_globalaccelerator_error"},
+		{"globalAccelerator", "", diag.AcceleratorNotDeleted, "", "reconcile_globalaccelerator_error"},
+		{"globalAccelerator", "", diag.FinalizerNotRemoved, "", "remove_finalizers_error"},
+		{"globalAccelerator", "", diag.EndpointNotLoaded, "", ""},
+		{"globalAccelerator", "", diag.AcceleratorDeleting, "", ""},
 	} {
 		d := diag.New(diag.Object{}, c.path, c.code, "", "")
 		d.Phase = c.phase
@@ -149,6 +159,7 @@ func TestFindingsFailuresDriftRefusalsAndCausesAreCounted(t *testing.T) {
 	m := New(r)
 	m.CountBindingFindings(diag.List{diag.New(diag.Object{}, "", diag.ServiceMissing, "", "")})
 	m.CountFindings(stack.Ingress, diag.List{diag.New(diag.Object{}, "", diag.NoSubnets, "", "")})
+	m.CountAcceleratorFindings(diag.List{diag.New(diag.Object{}, "", diag.AcceleratorNotDeleted, "", "")})
 	m.CountBindingFailure(false, RegisterTargets)
 	m.CountBindingFailure(true, RecordTargets)
 	m.CountBindingFailure(true, "DescribeSubnets")
@@ -160,8 +171,11 @@ func TestFindingsFailuresDriftRefusalsAndCausesAreCounted(t *testing.T) {
 	m.ObserveReady(stack.Service, time.Minute)
 	m.SetBuild(buildinfo.Info{Version: "v1", Commit: "abc", Go: "go1", Platform: "linux/arm64"})
 	for name, want := range map[string][]string{
-		"lbc_findings_total": {"class=notFound code=BackendServiceMissing owner=elbv2.k8s.aws 1", "class=notFound code=NoSubnets owner=ingress.k8s.aws 1"},
+		"lbc_findings_total": {
+			"class=notFound code=BackendServiceMissing owner=elbv2.k8s.aws 1", "class=notFound code=NoSubnets owner=ingress.k8s.aws 1", "class=transient code=AcceleratorNotDeleted owner=aga.k8s.aws 1",
+		},
 		"awslbc_controller_reconcile_errors_total": {
+			"controller=globalAccelerator error_category=reconcile_globalaccelerator_error 1",
 			"controller=ingress error_category=build_load_balancer_error 1", "controller=ingress error_category=build_model_error 1",
 			"controller=targetGroupBinding error_category=reconcile_targetgroupbinding_error 1", "controller=targetGroupBinding error_category=register_pod_endpoint_error 1",
 			"controller=targetGroupBinding error_category=update_tracked_instance_targets_error 1",

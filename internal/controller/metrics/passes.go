@@ -37,7 +37,11 @@ const (
 
 // The stages of a pass over a GlobalAccelerator, by AcceleratorControllerLabel.
 const (
-	StageAcceleratorReconcile  = "reconcile_globalaccelerator"
+	StageAcceleratorLoad       = "fetch_globalAccelerator"
+	StageAcceleratorFinalizer  = "add_finalizers"
+	StageAcceleratorBuild      = "build_model"
+	StageAcceleratorDeploy     = "deploy_stack"
+	StageAcceleratorReconcile  = "reconcile_globalaccelerator" // the whole pass
 	AcceleratorControllerLabel = "globalAccelerator"
 )
 

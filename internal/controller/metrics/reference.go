@@ -29,6 +29,8 @@ func Stages() (controllers []string, stages map[string][]string) {
 	}
 	controllers = append(controllers, BindingControllerLabel)
 	stages[BindingControllerLabel] = []string{StageBindingLoad, StageBindingFinalizer, StageBindingReconcile, StageBindingStatus}
+	controllers = append(controllers, AcceleratorControllerLabel)
+	stages[AcceleratorControllerLabel] = []string{StageAcceleratorLoad, StageAcceleratorFinalizer, StageAcceleratorBuild, StageAcceleratorDeploy, StageAcceleratorReconcile}
 	return controllers, stages
 }
 

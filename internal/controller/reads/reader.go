@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -61,6 +62,8 @@ type CacheReader struct {
 	// Departed are objects whose absence the cache proves; nil = none. Those that others need to serve traffic, as Services, must not be among them: where one is
 	// deleted and created again at once, the API server shows the new one first.
 	Departed *Departed
+	// Confirm are kinds to which others than stacks refer: their absence is confirmed by the API server as well.
+	Confirm []objects.Kind
 	// PodOfService reads the pod that stands for those behind a Service; nil without an error means that there is none. Nil = none is read.
 	PodOfService func(namespace, service string) (*corev1.Pod, error)
 
@@ -77,7 +80,7 @@ func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReade
 	r := &CacheReader{unwatched: map[objects.Read]error{}}
 	r.get = func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error) {
 		sure := ConfirmingReader{Cache: reader}
-		if confirmed[kind] && r.Serves(kind) && !r.Departed.Has(kind, key) {
+		if (confirmed[kind] || slices.Contains(r.Confirm, kind)) && r.Serves(kind) && !r.Departed.Has(kind, key) {
 			sure.Live = live
 		}
 		return sure.Get(ctx, key, o)

@@ -1,5 +1,5 @@
-// Package definitions shows end to end what a running controller does when the definitions of the Gateway API come and go: its cluster starts
-// without them.
+// Package definitions shows end to end what a running controller does when the definitions of the Gateway API come and go, and that of
+// GlobalAccelerators comes: its cluster starts without them.
 package definitions
 
 import (
@@ -49,21 +49,27 @@ func own(t *testing.T, c *harness.Cluster) (all []*unstructured.Unstructured) {
 		t.Fatal(err)
 	}
 	for _, f := range files {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		objects, err := manifest.Parse(f, text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, o := range objects {
+		for _, o := range parse(t, f) {
 			if gatewayapi.IsOwn(o) {
 				all = append(all, o)
 			}
 		}
 	}
 	return all
+}
+
+// parse reads the objects of a file.
+func parse(t *testing.T, path string) []*unstructured.Unstructured {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := manifest.Parse(path, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
 }
 
 func upstream(t *testing.T, name string) (all []*unstructured.Unstructured) {

@@ -221,6 +221,7 @@ const (
 var spare = map[string]string{
 	"get backendtlspolicies.gateway.networking.k8s.io": confirmed,
 	"get gatewayclasses.gateway.networking.k8s.io":     confirmed,
+	"get globalaccelerators.aga.k8s.aws":               confirmed,
 	"get grpcroutes.gateway.networking.k8s.io":         confirmed,
 	"get httproutes.gateway.networking.k8s.io":         confirmed,
 	"get ingressclasses.networking.k8s.io":             confirmed,
