@@ -90,8 +90,8 @@ var usualRows = []row{
 
 	{"accelerator-create", countKind, "create 1 GlobalAccelerator", "creates one for a Service with an NLB, until AWS has deployed it", accelerated(false), acting(createAccelerator)},
 	{"accelerator-touch", countKind, "touch it, nothing changed", "changes an unrelated annotation of the GlobalAccelerator", accelerated(true), acting(touchAccelerator)},
-	{"accelerator-restart", countKind, "restart with 1 GlobalAccelerator", "ends the controller and starts it again", accelerated(true), measureRestart},
 	{"accelerator-delete", countKind, "delete it", "deletes the GlobalAccelerator, whose load balancer stays", accelerated(true), acting(deleteAccelerator)},
+	{"accelerator-restart", countKind, "restart with 1 GlobalAccelerator", "ends the controller and starts it again", accelerated(true), measureRestart},
 
 	{"timed-first", timeKind, "first load balancer in status", "creates one Ingress, until its hostname is in the status", having(nil, 0), timedCreation(ingresses, 1)},
 	{"timed-create-99", timeKind, "99 more in status", "creates 99 more at once, until the last hostname is in a status", having(ingresses, 1), timedCreation(ingresses, many)},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer is the cases of which several can have the same load balancers.
@@ -193,66 +194,53 @@ func TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer(t *testing.T) 
 	e.answers(t, x, 80, "web")
 }
 
-// TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients has an accelerator whose endpoints are told apart by the services that answer.
+// split is a Service and an Ingress as the endpoints of accelerators, told apart by the services that answer.
+type split struct {
+	*harness.Cluster
+	ns       string
+	net, alb simclient.LoadBalancer
+}
+
+func (s *split) edge(name string) edge { return edge{s.Cluster, s.ns, name} }
+
+// over is the manifest of an accelerator over both, with further fields of its listener, of its endpoint group and of the endpoints.
+func (s *split) over(e edge, listener, group, service, ingress string) string {
+	return e.listening(onPort(80)+listener, group, "type: Service, name: net, "+service, "type: Ingress, name: shop, "+ingress)
+}
+
+// line is the one endpoint group as tree has it.
+func (s *split) line(group, service, ingress string) string {
+	return "TCP 80-80 " + group + ": " + strings.Join(inOrder([]string{s.net.Name + service, s.alb.Name + ingress}), ", ")
+}
+
+// TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients holds by traffic what the settings of endpoint groups do.
 func TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients(t *testing.T) {
 	t.Parallel()
-	s := &servedBy{Cluster: cluster(t), ns: "g7-weights", targets: "ip"}
-	s.Apply(t, scene.Namespace(s.ns, 1)+scene.Backend(s.ns, "shop", 1)+scene.Ingress(s.ns, "shop", scene.Class, public(nil), scene.Path{Path: "/", Service: "shop"}))
-	net := s.serve(t, nil, onePort, "", "TCP 80: ip TCP")
-	alb := s.LoadBalancer(t, s.IngressAddress(t, s.ns, "shop"))
-	s.WaitHealthy(t, alb)
-	e := edge{s.Cluster, s.ns, "web"}
-	spec := func(listener, group, service, ingress string) string {
-		return e.listening(onPort(80)+listener, group, "type: Service, name: net, "+service, "type: Ingress, name: shop, "+ingress)
-	}
-	line := func(listener, service, ingress string) string {
-		return "TCP 80-80 " + listener + ": " + strings.Join(inOrder([]string{net.Name + service, alb.Name + ingress}), ", ")
-	}
-
-	e.Apply(t, spec("", "", "weight: 192", "weight: 64"))
-	x := e.deployed(t, line("NONE us-west-2 100%", "×192 preserving", "×64 preserving"))
-	if got := e.shares(t, x, 120); got["web"] < 66 || got["web"] > 114 { // five standard deviations around three quarters
-		t.Errorf("of 120 requests the Service of weight 192 gets %d, and the Ingress of weight 64 %d", got["web"], got["shop"])
-	}
-
-	scene.Change(t, s.Cluster, spec(", clientAffinity: SOURCE_IP", "", "weight: 0", "weight: 64, clientIPPreservationEnabled: true"))
-	e.deployed(t, line("SOURCE_IP us-west-2 100%", "×0 preserving", "×64 preserving"))
-	if got := e.shares(t, x, 20); got["shop"] != 20 {
-		t.Errorf("with weight 0 the Service gets %d of 20 requests", got["web"])
-	}
-	if from := e.answers(t, x, 80, "shop").Pod.Headers.Get("X-Forwarded-For"); from != "203.0.113.1" {
-		t.Errorf("the ALB sees the client as %s", from)
-	}
-
-	scene.Change(t, s.Cluster, spec(", clientAffinity: SOURCE_IP", "", "weight: 128", "weight: 128, clientIPPreservationEnabled: false"))
-	e.deployed(t, line("SOURCE_IP us-west-2 100%", "×128 preserving", "×128"))
-	if got := e.shares(t, x, 20); len(got) != 1 {
-		t.Errorf("the requests of one client reach %v", got)
-	}
-
-	scene.Change(t, s.Cluster, spec("", "", "weight: 128", "weight: 128, clientIPPreservationEnabled: false"))
-	e.deployed(t, line("NONE us-west-2 100%", "×128 preserving", "×128"))
-	if got := e.shares(t, x, 40); len(got) != 2 {
-		t.Errorf("without affinity 40 requests reach %v", got)
-	}
-	if from := e.answers(t, x, 80, "shop").Pod.Headers.Get("X-Forwarded-For"); from != "99.82.175.1" {
-		t.Errorf("without preservation the ALB sees the client as %s", from)
-	}
-
-	scene.Change(t, s.Cluster, spec("", "trafficDialPercentage: 0", "weight: 128", "weight: 128, clientIPPreservationEnabled: false"))
-	e.deployed(t, line("NONE us-west-2 0%", "×128 preserving", "×128"))
-	e.WaitFor(t, "no answer of an endpoint group that is dialled down", func(ctx context.Context) error {
-		if _, err := e.Get(ctx, "http://"+x.DNSName+"/", "", "Connection: close"); err == nil {
-			return errors.New("it answers")
+	of := &servedBy{Cluster: cluster(t), ns: "g7-weights", targets: "ip"}
+	of.Apply(t, scene.Namespace(of.ns, 1)+scene.Backend(of.ns, "shop", 1)+scene.Ingress(of.ns, "shop", scene.Class, public(nil), scene.Path{Path: "/", Service: "shop"}))
+	s := &split{Cluster: of.Cluster, ns: of.ns, net: of.serve(t, nil, onePort, "", "TCP 80: ip TCP"), alb: of.LoadBalancer(t, of.IngressAddress(t, of.ns, "shop"))}
+	s.WaitHealthy(t, s.alb)
+	weights, affinity, e := s.edge("weights"), s.edge("affinity"), s.edge("dial")
+	s.Apply(t, s.over(weights, "", "", "weight: 192", "weight: 64")+
+		s.over(affinity, ", clientAffinity: SOURCE_IP", "", "weight: 128", "weight: 128")+
+		s.over(e, "", "trafficDialPercentage: 0", "weight: 128", "weight: 128"))
+	t.Run("healthy", func(t *testing.T) { // the end of one part takes the health of endpoints away
+		for name, part := range map[string]func(*testing.T){
+			"weights and addresses of clients": func(t *testing.T) { splitByWeight(t, s, weights) },
+			"affinity":                         func(t *testing.T) { splitByClient(t, s, affinity) },
+			"dial":                             func(t *testing.T) { splitByDial(t, s, e) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				part(t)
+			})
 		}
-		return nil
 	})
-	scene.Change(t, s.Cluster, spec("", "trafficDialPercentage: 100", "weight: 128", "weight: 128, clientIPPreservationEnabled: false"))
-
+	x := e.deployed(t, s.line("NONE us-west-2 100%", "×128 preserving", "×128 preserving"))
 	s.Kubectl(t, "scale", "deployment", "-n", s.ns, "web", "--replicas=0")
 	wait(t, s.Cluster, "the endpoint without pods", func() string {
 		now, _ := e.inAWS(x.ARN)
-		return differs("accelerator", tree(now), []string{line("NONE us-west-2 100%", "×128 preserving UNHEALTHY", "×128")})
+		return differs("accelerator", tree(now), []string{s.line("NONE us-west-2 100%", "×128 preserving UNHEALTHY", "×128 preserving")})
 	})
 	e.WaitFor(t, "requests to the other endpoint only", func(context.Context) error {
 		if got := e.shares(t, x, 20); got["shop"] != 20 {
@@ -260,5 +248,52 @@ func TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients(t *testing.T) {
 		}
 		return nil
 	})
-	e.ends(t, x, alb)
+	e.ends(t, x, s.alb)
+}
+
+func splitByWeight(t *testing.T, s *split, e edge) {
+	t.Helper()
+	x := e.deployed(t, s.line("NONE us-west-2 100%", "×192 preserving", "×64 preserving"))
+	if got := e.shares(t, x, 120); got["web"] < 66 || got["web"] > 114 { // five standard deviations around three quarters
+		t.Errorf("of 120 requests the Service of weight 192 gets %d, and the Ingress of weight 64 %d", got["web"], got["shop"])
+	}
+	if from := e.answers(t, x, 80, "shop").Pod.Headers.Get("X-Forwarded-For"); from != "203.0.113.1" {
+		t.Errorf("the ALB sees the client as %s", from)
+	}
+
+	scene.Change(t, s.Cluster, s.over(e, "", "", "weight: 0", "weight: 64, clientIPPreservationEnabled: false"))
+	e.deployed(t, s.line("NONE us-west-2 100%", "×0 preserving", "×64"))
+	if got := e.shares(t, x, 20); got["shop"] != 20 {
+		t.Errorf("with weight 0 the Service gets %d of 20 requests", got["web"])
+	}
+	if from := e.answers(t, x, 80, "shop").Pod.Headers.Get("X-Forwarded-For"); from != "99.82.175.1" {
+		t.Errorf("without preservation the ALB sees the client as %s", from)
+	}
+}
+
+func splitByClient(t *testing.T, s *split, e edge) {
+	t.Helper()
+	x := e.deployed(t, s.line("SOURCE_IP us-west-2 100%", "×128 preserving", "×128 preserving"))
+	if got := e.shares(t, x, 20); len(got) != 1 {
+		t.Errorf("the requests of one client reach %v", got)
+	}
+	scene.Change(t, s.Cluster, s.over(e, "", "", "weight: 128", "weight: 128"))
+	e.deployed(t, s.line("NONE us-west-2 100%", "×128 preserving", "×128 preserving"))
+	if got := e.shares(t, x, 40); len(got) != 2 {
+		t.Errorf("without affinity 40 requests reach %v", got)
+	}
+}
+
+func splitByDial(t *testing.T, s *split, e edge) {
+	t.Helper()
+	x := e.deployed(t, s.line("NONE us-west-2 0%", "×128 preserving", "×128 preserving"))
+	e.WaitFor(t, "no answer of an endpoint group that is dialled down", func(ctx context.Context) error {
+		if _, err := e.Get(ctx, "http://"+x.DNSName+"/", "", "Connection: close"); err == nil {
+			return errors.New("it answers")
+		}
+		return nil
+	})
+	scene.Change(t, s.Cluster, s.over(e, "", "trafficDialPercentage: 100", "weight: 128", "weight: 128"))
+	e.deployed(t, s.line("NONE us-west-2 100%", "×128 preserving", "×128 preserving"))
+	e.answers(t, x, 80, "shop")
 }
