@@ -136,13 +136,16 @@ func findings() string {
 
 func flags() string {
 	var b strings.Builder
-	b.WriteString("# Flags\n\n" + generated + "Flags of the controller, with the names and defaults of the AWS Load Balancer Controller; `--strict-groups`, `--deletion-brake`, `--delete-orphans-after`, `--node-security-group`, `--max-rules-per-security-group`, `--deregistration-brake`, `--open-readiness-gates-after`, `--exclude-ip-targets-by-node-label`, `--enable-node-drain-condition`, `--drift-check-interval`, `--drift-policy`, `--replacement-policy`, `--publish-address`, `--enable-checkpoints`, `--enable-tls-secret-import`, `--webhook-bind-host`,\n`--pprof-bind-addr`, `--otlp-traces-endpoint`, `--otlp-traces-sampling-ratio`, `--version`, `--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations` are ours.\n\n" +
+	b.WriteString("# Flags\n\n" + generated + "Flags of the controller, with the names and defaults of the AWS Load Balancer Controller; `--strict-groups`, `--deletion-brake`, `--delete-orphans-after`, `--assumable-roles`, `--node-security-group`, `--max-rules-per-security-group`, `--deregistration-brake`, `--open-readiness-gates-after`, `--exclude-ip-targets-by-node-label`, `--enable-node-drain-condition`, `--drift-check-interval`, `--drift-policy`, `--replacement-policy`, `--publish-address`, `--enable-checkpoints`, `--enable-tls-secret-import`, `--webhook-bind-host`,\n`--pprof-bind-addr`, `--otlp-traces-endpoint`, `--otlp-traces-sampling-ratio`, `--version`, `--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations` are ours.\n\n" +
 		"| Flag | Default | Meaning |\n|---|---|---|\n")
 	config.FlagSet(&config.Config{}).VisitAll(func(f *pflag.Flag) {
 		if f.Name == "feature-gates" {
 			return
 		}
 		def := f.DefValue
+		if f.Value.Type() == "stringSlice" {
+			def = strings.Trim(def, "[]")
+		}
 		if def != "" && def != "[]" {
 			def = "`" + strings.ReplaceAll(def, "|", "\\|") + "`"
 		}
