@@ -100,8 +100,8 @@ func TestTheEndOfABindingWaitsForThePodsWhoseGatesItOpens(t *testing.T) {
 	}
 }
 
-// TestAPassBeforeTheFirstListOfPodsSaysNothing has a list that takes a while, as that of tens of thousands of pods does, and one that does not come.
-func TestAPassBeforeTheFirstListOfPodsSaysNothing(t *testing.T) {
+// TestAPassBeforeTheFirstListOfPodsWritesNoEvent has a list that takes a while, as that of tens of thousands of pods does, and one that does not come.
+func TestAPassBeforeTheFirstListOfPodsWritesNoEvent(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.create(append(labPods("a", "10.0.128.50"), labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)

@@ -208,7 +208,7 @@ func TestReadsDoNotWaitWithoutEndForPodsThatCannotBeListed(t *testing.T) {
 	eventually(t, "the list", func() bool { return c.Await(t.Context(), "shop") == nil })
 }
 
-func TestALongFirstListOfPodsIsToldFromOneThatDoesNotCome(t *testing.T) {
+func TestALongFirstListOfPodsIsAnotherErrorThanOneThatDoesNotCome(t *testing.T) {
 	t.Parallel()
 	s := podserver.New()
 	s.Refuse(true)
