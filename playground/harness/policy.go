@@ -64,7 +64,7 @@ func (p Policy) restrict(f *seed.File) error {
 			return err
 		}
 		f.IAM.Policies = append(f.IAM.Policies, seed.Policy{Name: policy.name, Document: text})
-		user.Grants.Policies = append(user.Grants.Policies, policy.name)
+		user.Policies = append(user.Policies, policy.name)
 	}
 	f.IAM.Users = append(f.IAM.Users, user)
 	return nil
