@@ -32,7 +32,7 @@ func TestPlansAndExplanationsOfAcceleratorsAreAsRecorded(t *testing.T) {
 	}
 }
 
-func TestWithoutTheGatePlansNoteThatAnAcceleratorHasNoEffect(t *testing.T) {
+func TestWithoutTheGatePlansReportThatAnAcceleratorHasNoEffect(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, "", strings.Fields("plan"+acceleratorFile)...)
 	const want = "note: GlobalAccelerator shop/front: it has no effect: feature gate GlobalAcceleratorController is off; add --feature-gates=GlobalAcceleratorController=true if the controller has it [IgnoredSetting]"
