@@ -44,6 +44,13 @@ type Bindings interface {
 	DeleteBinding(ctx context.Context, namespace, name string) error
 }
 
+// Expected is what is known of the targets that a target group is to have. The zero value is that nothing is known.
+type Expected struct {
+	Any        bool // targets are expected, though none may be registered yet
+	Registered bool // all expected ones are registered
+	Withheld   bool // further endpoints cannot be registered until their pods change, as those without QUIC server id
+}
+
 // Deps are the dependencies of a run.
 type Deps struct {
 	Clients   cloud.Clients
@@ -51,9 +58,8 @@ type Deps struct {
 	Bindings  Bindings // may be nil for plans without bindings
 	// Now is the clock of the times in outcomes; nil = time.Now.
 	Now func() time.Time
-	// Awaited reports whether targets of a group are expected, though none may be registered yet, and whether all expected ones are
-	// registered; nil = that is not known.
-	Awaited func(targetGroup string) (awaited, registered bool)
+	// Expected is what is known of the targets of a group; nil = nothing.
+	Expected func(targetGroup string) Expected
 	// Stabilize is the pause between reads of the state of a new load balancer that must become active; 0 = 2 min.
 	Stabilize time.Duration
 	// Concurrency bounds the steps under way at once; 0 = 8.

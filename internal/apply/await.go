@@ -21,6 +21,9 @@ const (
 	mostUnregistered = 41 // ten minutes, as AWS rejects the expected targets, and without them there are only errors
 )
 
+// withheldPause is the pause before the next look whether any endpoint can be registered. Until one can, what serves goes on serving, however long that takes.
+const withheldPause = 30 * time.Second
+
 // awaitTargets is done when the targets of a group are ready to serve: at least one is healthy, and none is in its first health check.
 // After a number of reads it is done in any case, so that a group that never becomes healthy gets its requests. If AWS denies the
 // read, that number is small once the targets are registered. The health is not read in the run in which the group is first used,
@@ -46,15 +49,19 @@ func (r *run) awaitTargets(ctx context.Context, op elb.AwaitTargets, begun bool)
 	if begun {
 		look.outcome = r.warming(r.d.Inventory.Backoff(r.key, count), nil)
 	} else {
-		var awaited, registered bool
-		if own := op.TargetGroup.Literal == ""; own && r.d.Awaited != nil {
-			awaited, registered = r.d.Awaited(arn)
+		var expected Expected
+		if own := op.TargetGroup.Literal == ""; own && r.d.Expected != nil {
+			expected = r.d.Expected(arn)
+		}
+		if expected.Withheld && !expected.Any {
+			look.outcome = Outcome{State: Waiting, Until: r.d.Now().Add(withheldPause), On: "endpoints that can be registered in the target group that takes over"}
+			return look.outcome
 		}
 		most := mostWarming
 		if op.Network {
 			most = mostRegistering
 		}
-		look.outcome = r.readHealth(ctx, count, arn, most, awaited, registered)
+		look.outcome = r.readHealth(ctx, count, arn, most, expected)
 	}
 	return look.outcome
 }
@@ -65,8 +72,8 @@ type healthRead struct {
 	outcome Outcome
 }
 
-// readHealth reads the health once, most times in all. awaited and registered are those of Deps.Awaited.
-func (r *run) readHealth(ctx context.Context, count plan.StepID, arn string, most int, awaited, registered bool) Outcome {
+// readHealth reads the health once, most times in all.
+func (r *run) readHealth(ctx context.Context, count plan.StepID, arn string, most int, expected Expected) Outcome {
 	out, err := r.d.Clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
 	n := r.d.Inventory.Backoff(r.key, count)
 	ready := false
@@ -74,15 +81,16 @@ func (r *run) readHealth(ctx context.Context, count plan.StepID, arn string, mos
 	switch {
 	case err == nil:
 		ready, unseen = readiness(out.TargetHealthDescriptions)
-		if unseen && !awaited {
+		if unseen && !expected.Any {
 			most = mostEmpty
 		}
-	case !cloud.Passing(err) && (!awaited || registered): // else the targets may not be registered yet
+	case !cloud.Passing(err) && (!expected.Any || expected.Registered): // else the targets may not be registered yet
 		most = mostEmpty
 	}
-	if unseen && awaited && !registered {
+	if unseen && expected.Any && !expected.Registered || expected.Withheld {
 		most = mostUnregistered
 	}
+	ready = ready && !expected.Withheld // the few that are registered would get all requests
 	if ready || n > most {
 		r.d.Inventory.Converged(r.key, count)
 		return Outcome{State: Done}

@@ -39,6 +39,14 @@ func (c *clinic) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHeal
 	return out, err
 }
 
+// withheldFor is what is known of a target group none of whose endpoints can be registered when it is asked for the first times.
+func withheldFor(times int) func(string) apply.Expected {
+	return func(string) apply.Expected {
+		times--
+		return apply.Expected{Any: times < 0, Registered: true, Withheld: times >= 0}
+	}
+}
+
 // TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps looks at targets in several conditions.
 func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 	t.Parallel()
@@ -46,16 +54,17 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 	always := func(s ...elbv2types.TargetHealthStateEnum) func(int) (states, error) {
 		return func(int) (states, error) { return s, nil }
 	}
-	missing := func(string) (awaited, registered bool) { return true, false }
+	known := func(e apply.Expected) func(string) apply.Expected { return func(string) apply.Expected { return e } }
+	missing := known(apply.Expected{Any: true})
 	fails := func(code string) func(int) (states, error) {
 		return func(int) (states, error) { return nil, &smithy.GenericAPIError{Code: code} }
 	}
 	for _, tc := range []struct {
-		name    string
-		states  func(int) (states, error)
-		awaited func(string) (awaited, registered bool)
-		looks   int
-		after   time.Duration
+		name     string
+		states   func(int) (states, error)
+		expected func(string) apply.Expected
+		looks    int
+		after    time.Duration
 	}{
 		{"healthy at once", always("healthy", "healthy"), nil, 1, time.Second},
 		{"one is enough", always("healthy", "unhealthy"), nil, 1, time.Second},
@@ -64,7 +73,7 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 		}, nil, 3, 7 * time.Second},
 		{"never healthy", always("unhealthy"), nil, 11, 127 * time.Second},
 		{"nothing is registered", always(), nil, 4, 15 * time.Second},
-		{"nobody wants a target", always(), func(string) (bool, bool) { return false, true }, 4, 15 * time.Second},
+		{"nobody wants a target", always(), known(apply.Expected{Registered: true}), 4, 15 * time.Second},
 		{"what is wanted cannot be registered", always(), missing, 41, 607 * time.Second},
 		{"it is registered at last", func(n int) (states, error) {
 			if n < 6 {
@@ -72,9 +81,11 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 			}
 			return states{"healthy"}, nil
 		}, missing, 6, 47 * time.Second},
+		{"all are healthy that can be registered, and others cannot", always("healthy"), known(apply.Expected{Any: true, Registered: true, Withheld: true}), 41, 607 * time.Second},
+		{"none can be registered for an hour", always("healthy"), withheldFor(120), 1, time.Hour + time.Second},
 		{"not checked at all", always("unavailable"), nil, 1, time.Second},
 		{"the read is forbidden", fails("AccessDenied"), nil, 4, 15 * time.Second},
-		{"the read is forbidden, and what is wanted is registered", fails("AccessDenied"), func(string) (bool, bool) { return true, true }, 4, 15 * time.Second},
+		{"the read is forbidden, and what is wanted is registered", fails("AccessDenied"), known(apply.Expected{Any: true, Registered: true}), 4, 15 * time.Second},
 		{"the read is forbidden, and what is wanted cannot be registered", fails("AccessDenied"), missing, 41, 607 * time.Second},
 		{"never healthy, and some of what is wanted cannot be registered", always("unhealthy"), missing, 11, 127 * time.Second},
 		{"the read is forbidden for a while", func(n int) (states, error) {
@@ -111,7 +122,7 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 				if p.Empty() {
 					break
 				}
-				r := apply.Run(t.Context(), p, apply.Deps{Clients: clients, Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now, Awaited: tc.awaited})
+				r := apply.Run(t.Context(), p, apply.Deps{Clients: clients, Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now, Expected: tc.expected})
 				until, waits := r.Wait()
 				if waits {
 					serves := func(s plan.Step) bool {

@@ -242,10 +242,10 @@ func (l *lab) restart() {
 	if l.scopes != nil {
 		registry = targets.NewRegistry(accounts.account)
 	}
-	awaited := func(arn string) (bool, bool) { return registry.Awaited(targets.Group{ARN: arn}) }
-	l.ingresses.Awaited, l.services.Awaited = awaited, awaited
+	expected := func(arn string) apply.Expected { return registry.Expected(targets.Group{ARN: arn}) }
+	l.ingresses.Expected, l.services.Expected = expected, expected
 	for _, s := range l.gateways {
-		s.Awaited = awaited
+		s.Expected = expected
 	}
 	registry.Assume(cloud.Scope{}, l.elsewhere.Own(l.assumed))
 	if l.checkpointer != nil {

@@ -4,11 +4,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -65,4 +67,60 @@ func TestTargetsOfQUICAreRegisteredWithTheServerIDsOfTheirPods(t *testing.T) {
 	if got := registered(); len(got) > 0 {
 		t.Errorf("the binding left %q", got)
 	}
+}
+
+// TestAListenerThatServesTurnsToQUICWhenItsPodsHaveServerIDs is an edit of the Service before its pods are made again, which happens long after and one by one.
+func TestAListenerThatServesTurnsToQUICWhenItsPodsHaveServerIDs(t *testing.T) {
+	t.Parallel()
+	svc := crashBalancer("web")
+	svc.Spec.Ports[0].Protocol = corev1.ProtocolUDP
+	svc.Annotations["service.beta.kubernetes.io/aws-load-balancer-healthcheck-port"] = "8081"
+	l := newLab(t, account.Profile{}, svc, labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	pods := labPods("a", "10.0.128.50", "10.0.128.51")
+	for _, o := range pods {
+		switch o := o.(type) {
+		case *discoveryv1.EndpointSlice:
+			o.Ports[0].Protocol = ptr.To(corev1.ProtocolUDP)
+		case *corev1.Pod:
+			o.Annotations = map[string]string{serverid.Annotation: "app"}
+			o.Spec.Containers = []corev1.Container{{Name: "app"}}
+		}
+	}
+	l.create(pods...)
+	key := serviceKey("web")
+	l.settle(key)
+	serves := func(when, protocol string) {
+		t.Helper()
+		r := l.sim.Resources()
+		for _, li := range r.LoadBalancers[0].Listeners {
+			if li.Port == 80 && li.Protocol != protocol {
+				t.Errorf("%s the listener is %s, want %s", when, li.Protocol, protocol)
+			}
+		}
+	}
+	serves("at first", "UDP")
+
+	l.balancer("web", "quic-enabled-ports", "80")
+	mark := l.mark()
+	l.passWith(time.Hour, key)
+	serves("an hour after the edit, while no pod has an id,", "UDP")
+	if n := strings.Count(strings.Join(l.events, "\n"), "[PodsUnidentified]"); n != 2 { // on the Service and on the binding
+		t.Errorf("%d events about pods without ids", n)
+	}
+	if reads := slices.DeleteFunc(l.reads(mark), func(s string) bool { return !strings.HasPrefix(s, "DescribeTargetHealth") }); len(reads) > 20 {
+		t.Errorf("%d reads of health in an hour in which nothing can be registered", len(reads))
+	}
+
+	for i, id := range []string{"LBhzwAAAAok=", "KBW59AAAFQU="} {
+		p := &corev1.Pod{}
+		l.get(p, pods[i+1].GetName())
+		p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: serverid.DefaultVariable, Value: id}}
+		l.must(l.client.Update(t.Context(), p))
+		l.passWith(2*time.Minute, key)
+		if i == 0 {
+			serves("while one pod of two has an id", "UDP")
+		}
+	}
+	l.passWith(5*time.Minute, key)
+	serves("when all have ids", "QUIC")
 }

@@ -161,7 +161,7 @@ func TestATraceOfAPassOverABindingHasTheCallsThatEndAfterIt(t *testing.T) {
 	l.get(slice, "web-a")
 	l.bound.ServiceEvent(func(client.Object) string { return "web" }, nil).Create(t.Context(), event.TypedCreateEvent[client.Object]{Object: slice}, q)
 	registered := func() bool {
-		_, all := l.bound.Registry.Awaited(targets.Group{ARN: arn})
+		all := l.bound.Registry.Expected(targets.Group{ARN: arn}).Registered
 		return all
 	}
 	for !registered() {

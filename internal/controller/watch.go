@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -93,8 +94,8 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), DriftPolicy: front.DriftPolicyFromFlags(w.config), ReplacementPolicy: front.ReplacementPolicyFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval, AddressWhenActive: w.config.PublishAddress == config.WhenActive,
 		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		Retries:      stacks.NewRetries(w.now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer),
-		Awaited: func(arn string) (awaited, registered bool) {
-			return w.registry.Awaited(targets.Group{Scope: w.scopes.Own(), ARN: arn})
+		Expected: func(arn string) apply.Expected {
+			return w.registry.Expected(targets.Group{Scope: w.scopes.Own(), ARN: arn})
 		},
 	}
 	s.Pods = servicepods.New(w.mgr.GetClient(), w.mgr.GetAPIReader(), w.now)

@@ -124,7 +124,7 @@ func TestInstancesOfOtherVPCsAreLeftOutAndNotTriedAgain(t *testing.T) {
 			t.Errorf("pass %d: %d registered in %d attempts, %v %s", i+1, got.Registered, attempts, err, diff)
 		}
 	}
-	if _, registered := b.r.Awaited(tg); !registered {
+	if !b.r.Expected(tg).Registered {
 		t.Error("what AWS does not take is waited for")
 	}
 	if n := len(b.r.Taken(tg, q.Want)); n != 2 {

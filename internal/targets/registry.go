@@ -63,6 +63,8 @@ type Request struct {
 	Group
 	Binding stack.ID // namespace and name of the binding
 	Want    []Endpoint
+	// Withheld: there are endpoints that Want leaves out until their pods change.
+	Withheld bool
 	// Since is when the change came that the request follows from; zero = it is not known.
 	Since time.Time
 	// Record is there if other clusters register targets in the same group: only targets in the record are deregistered.
@@ -210,24 +212,24 @@ func wantsZones(err error) bool {
 	return err != nil && cloud.Classify(err).Code == cloud.CodeValidation && strings.Contains(strings.ToLower(err.Error()), "you must specify an availability zone")
 }
 
-// Awaited reports whether targets of a group are expected: some are wanted, or no pass over its binding has set what is wanted. registered
-// reports whether all of them are registered, as far as this process knows.
-func (r *Registry) Awaited(of Group) (awaited, registered bool) {
+// Expected is what the last request for a group expects, and whether that is registered, as far as this process knows. Until a pass over its binding has made one, targets are
+// expected.
+func (r *Registry) Expected(of Group) apply.Expected {
 	r.mu.Lock()
 	g := r.groups[of]
 	r.mu.Unlock()
 	if g == nil {
-		return true, false
+		return apply.Expected{Any: true}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.request == nil {
-		return true, false
+		return apply.Expected{Any: true}
 	}
 	missing := slices.ContainsFunc(g.request.Want, func(e Endpoint) bool {
 		return !g.elsewhere[e.ID] && !g.inPlace(e.Key())
 	})
-	return len(g.request.Want) > 0, !missing
+	return apply.Expected{Any: len(g.request.Want) > 0, Registered: !missing, Withheld: g.request.Withheld}
 }
 
 // Taken are endpoints without the instances of other VPCs that AWS was found not to take in a group.

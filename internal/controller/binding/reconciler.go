@@ -244,8 +244,9 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	}
 	request := targets.Request{
 		Group: b.group(o), Binding: id, Want: endpoints, Since: since, Max: b.MaxTargets, Unseen: unseen,
-		Record: b.registeredOf(o),
-		Zone:   zone, HomeZone: b.homeZone(ctx, o),
+		Withheld: len(b.memory.get(o).unidentified) > 0,
+		Record:   b.registeredOf(o),
+		Zone:     zone, HomeZone: b.homeZone(ctx, o),
 	}
 	if b.DrainTime != nil {
 		request.DrainTime = b.DrainTime(ctx, o)

@@ -119,7 +119,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	} else {
 		log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(&p))
 		applying, trace := tracing.Start(ctx, "apply")
-		result = apply.Run(applying, p, apply.Deps{Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now, Awaited: s.Awaited, Stabilize: s.Stabilize})
+		result = apply.Run(applying, p, apply.Deps{Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now, Expected: s.Expected, Stabilize: s.Stabilize})
 		trace.SetCount("lbc.failed_steps", result.Count(apply.Failed))
 		trace.End(nil) // the calls below it show what failed
 	}

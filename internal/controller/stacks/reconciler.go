@@ -14,6 +14,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -62,8 +63,8 @@ type Reconciler struct {
 	Contested   func(arn string) bool
 	Status      *lbstatus.Writer
 	Checkpoints *checkpoint.Writer // nil = a restart forgets
-	// Awaited reports whether targets may be on their way to an empty target group, and whether they are registered; nil = that is not known.
-	Awaited func(targetGroup string) (awaited, registered bool)
+	// Expected is what is known of the targets that a target group is to have; nil = nothing.
+	Expected func(targetGroup string) apply.Expected
 	// Recorded are the keys of the targets that this cluster registered through a binding of a target group that clusters share.
 	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
 	// ScheduleReview is called with load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = it is not.
