@@ -118,6 +118,7 @@ spec:
 	}
 	targets(t, c, other, arn, 2)
 	c.WaitGet(t, "http://"+address, "", 200, "web")
+	c.Kubectl(t, "rollout", "restart", "deployment", "-n", namespace, "web") // of pods that the webhook gives a gate, as it knows their Service now
 	c.WaitFor(t, "the pods, whose readiness gates wait for the other account", func(context.Context) error {
 		if got := scene.Query(t, c, "get", "pods", "-n", namespace, "-o", `jsonpath={.items[*].spec.readinessGates[*].conditionType} {.items[*].status.conditions[?(@.type=="Ready")].status}`); got !=
 			"target-health.elbv2.k8s.aws/edge target-health.elbv2.k8s.aws/edge True True" {
