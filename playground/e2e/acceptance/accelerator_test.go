@@ -81,7 +81,7 @@ func (e edge) deployed(t *testing.T, want ...string) simclient.Accelerator {
 		if ready == nil || ready.Status != metav1.ConditionTrue || ptr.Deref(s.ObservedGeneration, 0) != ga.Generation || ptr.Deref(s.Status, "") != "DEPLOYED" {
 			return fmt.Errorf("status %s, conditions %+v", ptr.Deref(s.Status, "none"), s.Conditions)
 		}
-		ok := false
+		var ok bool
 		if a, ok = e.inAWS(ptr.Deref(s.AcceleratorARN, "")); !ok {
 			return fmt.Errorf("AWS has no accelerator %s", ptr.Deref(s.AcceleratorARN, ""))
 		}
