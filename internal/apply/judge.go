@@ -2,8 +2,6 @@ package apply
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -92,7 +90,7 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 // again at once. If it belongs to another owner, or AWS rejects the same write again, the step fails, and is not sent again before a
 // pause that grows to minutes.
 func (r *run) disagreed(ctx context.Context, s plan.Step, e cloud.Error, failed Outcome) Outcome {
-	n, until := r.d.Inventory.Refused(r.key, s.ID, s.Op, r.fingerprint(s.Op), r.boundElsewhere(s.Op, e), failed.Err)
+	n, until := r.d.Inventory.Refused(r.key, s.ID, s.Op, plan.Fingerprint(s.Op, r.resolve), r.boundElsewhere(s.Op, e), failed.Err)
 	failed.Until = until
 	if n > 2 {
 		return failed
@@ -124,23 +122,9 @@ func (r *run) boundElsewhere(op plan.Operation, e cloud.Error) string {
 	return ""
 }
 
-// fingerprint identifies an operation with the values of its references.
-func (r *run) fingerprint(op plan.Operation) string {
-	text, err := json.Marshal(op)
-	if err != nil {
-		text = []byte(err.Error())
-	}
-	h := sha256.New()
-	h.Write(append([]byte(plan.NameOf(op)), text...))
-	for _, ref := range op.Refs() {
-		h.Write([]byte("\x00" + r.resolve(ref)))
-	}
-	return string(h.Sum(nil))
-}
-
 // rejectedBefore is the outcome of a step whose operation AWS has rejected, before the pause after that is over.
 func (r *run) rejectedBefore(s plan.Step) (Outcome, bool) {
-	until, err := r.d.Inventory.RefusedBefore(r.key, s.ID, func() string { return r.fingerprint(s.Op) })
+	until, err := r.d.Inventory.RefusedBefore(r.key, s.ID, func() string { return plan.Fingerprint(s.Op, r.resolve) })
 	if err == nil {
 		return Outcome{}, false
 	}

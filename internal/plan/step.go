@@ -6,6 +6,8 @@ package plan
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/json"
 	"reflect"
 	"slices"
 	"time"
@@ -165,6 +167,20 @@ type Operation interface {
 
 // NameOf is the name of the AWS action of an operation, or "CreateBinding" and the like for Kubernetes.
 func NameOf(op Operation) string { return cmp.Or(op.Traits().Action, reflect.TypeOf(op).Name()) }
+
+// Fingerprint identifies an operation with the values that resolve gives its references, so that a refusal of AWS is told from one of another request.
+func Fingerprint(op Operation, resolve func(stack.Ref) string) string {
+	text, err := json.Marshal(op)
+	if err != nil {
+		text = []byte(err.Error())
+	}
+	h := sha256.New()
+	h.Write(append([]byte(NameOf(op)), text...))
+	for _, ref := range op.Refs() {
+		h.Write([]byte("\x00" + resolve(ref)))
+	}
+	return string(h.Sum(nil))
+}
 
 // Traits are properties of an operation. The zero value is that of one that creates or changes something, in any order with others.
 type Traits struct {

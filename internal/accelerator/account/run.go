@@ -2,8 +2,6 @@ package account
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -82,7 +80,7 @@ func (a *Account) Run(ctx context.Context, p plan.Plan, created func(accelerator
 
 // write sends an operation, and enters its effect. Of several endpoints of which AWS refuses some, each is sent by itself, so that one does not keep out the others.
 func (a *Account) write(ctx context.Context, key stack.Key, op operation.Operation, resolve operation.Resolve) (operation.Output, error) {
-	sum := fingerprint(op, resolve)
+	sum := plan.Fingerprint(op, resolve)
 	if err := a.refused.before(key, sum, a.now()); err != nil {
 		return operation.Output{}, err
 	}
@@ -200,18 +198,4 @@ func (r *refusals) forget(key stack.Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.of, key)
-}
-
-// fingerprint identifies an operation with the values of its references.
-func fingerprint(op operation.Operation, resolve operation.Resolve) string {
-	text, err := json.Marshal(op)
-	if err != nil {
-		text = []byte(err.Error())
-	}
-	h := sha256.New()
-	h.Write(append([]byte(plan.NameOf(op)), text...))
-	for _, ref := range op.Refs() {
-		h.Write([]byte("\x00" + resolve(ref)))
-	}
-	return string(h.Sum(nil))
 }
