@@ -1,6 +1,6 @@
 // Package check finds what AWS is certain to refuse of a GlobalAccelerator, and what it may refuse, by the declaration alone. Admission, the
 // command line and the controller have it in common. It neither reads other objects nor knows what AWS holds: what depends on the load balancers
-// of endpoints is decided where they are known. It may import accelerator, api/aga/v1beta1, diag and the standard library.
+// of endpoints is decided where they are known. It may import accelerator, api/aga/v1beta1, diag, the standard library and ptr.
 package check
 
 import (
@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"k8s.io/utils/ptr"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/accelerator"
@@ -170,8 +172,9 @@ func (c *checking) listeners() {
 			c.add(Listeners, path+".portRanges", "listener port ranges must be specified"+only, "write the port ranges of the listener")
 		}
 		if discovers {
-			if e := l.EndpointGroups[0].Endpoints[0]; e.Type == agav1beta1.EndpointID && value(e.EndpointID) != "" && !IsLoadBalancer(value(e.EndpointID)) {
-				c.add(Listeners, path, fmt.Sprintf("protocol and port ranges must be specified: %s is no load balancer, so that it has no listeners to take them from", value(e.EndpointID)), "write protocol and portRanges")
+			e := l.EndpointGroups[0].Endpoints[0]
+			if id := ptr.Deref(e.EndpointID, ""); e.Type == agav1beta1.EndpointID && id != "" && !IsLoadBalancer(id) {
+				c.add(Listeners, path, fmt.Sprintf("protocol and port ranges must be specified: %s is no load balancer, so that it has no listeners to take them from", id), "write protocol and portRanges")
 			}
 		}
 	}
@@ -187,7 +190,7 @@ func (c *checking) listeners() {
 func (c *checking) regions(i int) {
 	first := map[string]int{}
 	for j, g := range c.spec.Listeners[i].EndpointGroups {
-		region := cmp.Or(value(g.Region), c.region)
+		region := cmp.Or(ptr.Deref(g.Region, ""), c.region)
 		k, ok := first[region]
 		if !ok {
 			first[region] = j
@@ -200,11 +203,4 @@ func (c *checking) regions(i int) {
 		c.add(DuplicateRegions, c.groupPath(i, j)+".region", fmt.Sprintf("duplicate region detected in listener[%d]: endpointGroups[%d] and endpointGroups[%d] are both in %s, and AWS admits one endpoint group of a listener in each region", c.at(i), k, j, name),
 			"join the two groups, or correct the region")
 	}
-}
-
-func value[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/utils/ptr"
+
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/accelerator"
 	"github.com/k8s-lbc/lbc/internal/accelerator/check"
@@ -188,7 +190,7 @@ func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
 
 // preserve corrects the client IP preservation of an endpoint that cannot have it: the field is true by default, also where AWS refuses that.
 func (b *building) preserve(e *Endpoint, out *loadedEndpoint, a Balancer) {
-	if !a.Network || !value(out.PreserveClientIP) {
+	if !a.Network || !ptr.Deref(out.PreserveClientIP, false) {
 		return
 	}
 	var why string

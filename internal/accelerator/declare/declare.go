@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/utils/ptr"
+
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/accelerator"
 	"github.com/k8s-lbc/lbc/internal/accelerator/check"
@@ -117,7 +119,7 @@ func (b *building) listener(l declared, loaded map[place]loadedEndpoint) acceler
 	for j := range l.spec.EndpointGroups {
 		g := &l.spec.EndpointGroups[j]
 		path := fmt.Sprintf("%s.endpointGroups[%d]", l.path, j)
-		group := accelerator.Group{Region: cmp.Or(value(g.Region), b.config.Region), Dial: 100}
+		group := accelerator.Group{Region: cmp.Or(ptr.Deref(g.Region, ""), b.config.Region), Dial: 100}
 		if g.TrafficDialPercentage != nil {
 			group.Dial = float32(*g.TrafficDialPercentage)
 		}
@@ -144,12 +146,4 @@ func (b *building) listener(l declared, loaded map[place]loadedEndpoint) acceler
 		out.Groups = append(out.Groups, group)
 	}
 	return out
-}
-
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/utils/ptr"
+
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/accelerator"
 	"github.com/k8s-lbc/lbc/internal/accelerator/check"
@@ -26,7 +28,7 @@ func (b *building) discover(loaded map[place]loadedEndpoint) (out []declared, de
 	for i := range b.ga.Spec.Listeners {
 		l := &b.ga.Spec.Listeners[i]
 		path := fmt.Sprintf("spec.listeners[%d]", i)
-		out = append(out, declared{index: i, path: path, spec: *l, protocol: string(value(l.Protocol)), ports: ranges(l.PortRanges)})
+		out = append(out, declared{index: i, path: path, spec: *l, protocol: string(ptr.Deref(l.Protocol, "")), ports: ranges(l.PortRanges)})
 	}
 	return out, false
 }

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
@@ -73,14 +74,14 @@ func Endpoints(v *objects.View, ga *agav1beta1.GlobalAccelerator) []Endpoint {
 
 func (e *Endpoint) read(v *objects.View, namespace string) {
 	if e.spec.Type == agav1beta1.EndpointID {
-		e.ID, e.State = value(e.spec.EndpointID), Given
+		e.ID, e.State = ptr.Deref(e.spec.EndpointID, ""), Given
 		if e.Name = "EndpointID/" + e.ID; e.ID == "" {
 			e.gone("", "")
 		}
 		return
 	}
-	ref := objects.Ref{Kind: objects.Kind(e.spec.Type), Namespace: namespace, Name: value(e.spec.Name)}
-	if ns := value(e.spec.Namespace); ns != "" { // an empty one is that of the object, and not all of them
+	ref := objects.Ref{Kind: objects.Kind(e.spec.Type), Namespace: namespace, Name: ptr.Deref(e.spec.Name, "")}
+	if ns := ptr.Deref(e.spec.Namespace, ""); ns != "" { // an empty one is that of the object, and not all of them
 		ref.Namespace = ns
 	}
 	e.Name = string(ref.Kind) + "/" + ref.Namespace + "/" + ref.Name

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -230,7 +231,7 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint) (reconci
 
 // deploy plans how the accelerator gets to what is declared, carries the plan out, and returns what AWS holds then.
 func (p *pass) deploy(ctx context.Context, d accelerator.Declared) (accelerator.Observed, account.Result, error) {
-	o, err := p.Account.Observe(ctx, p.key, value(p.ga.Status.AcceleratorARN))
+	o, err := p.Account.Observe(ctx, p.key, ptr.Deref(p.ga.Status.AcceleratorARN, ""))
 	if err != nil {
 		return accelerator.Observed{}, account.Result{}, err
 	}
@@ -407,12 +408,4 @@ func (r *Reconciler) WakeAll() {
 	for _, name := range r.Index.Units() {
 		r.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: name})
 	}
-}
-
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
 }

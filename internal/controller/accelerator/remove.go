@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -36,7 +37,7 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 		p.Account.Doubt(p.key)
 		p.memory.deleting, p.memory.polls = true, 0
 	}
-	o, err := p.Account.Observe(ctx, p.key, value(p.ga.Status.AcceleratorARN))
+	o, err := p.Account.Observe(ctx, p.key, ptr.Deref(p.ga.Status.AcceleratorARN, ""))
 	if foreign := (*account.NotOwnedError)(nil); errors.As(err, &foreign) {
 		p.found = append(p.found, p.unread(err))
 		o, err = p.Account.Observe(ctx, p.key, "")
