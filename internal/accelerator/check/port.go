@@ -23,40 +23,36 @@ func (c *checking) portRanges() {
 			if a.listener != b.listener && (l.Protocol == nil || m.Protocol == nil || *l.Protocol != *m.Protocol) {
 				continue
 			}
-			if r, s := l.PortRanges[a.index], m.PortRanges[b.index]; overlap(r, s) {
+			if r, s := Ranges(l.PortRanges)[a.index], Ranges(m.PortRanges)[b.index]; r.Overlaps(s) {
 				text := "overlapping port ranges detected in the listener, which is not allowed"
 				if m.Protocol != nil {
 					text = fmt.Sprintf("overlapping port ranges detected for protocol %s, which is not allowed", *m.Protocol)
 				}
 				c.add(OverlappingPortRanges, fmt.Sprintf("%s.portRanges[%d]", c.listenerPath(b.listener), b.index),
-					fmt.Sprintf("%s: %s of listener[%d] and %s of listener[%d]", text, rangeText(r), c.at(a.listener), rangeText(s), c.at(b.listener)), "give each port of a protocol to one range")
+					fmt.Sprintf("%s: %s of listener[%d] and %s of listener[%d]", text, r, c.at(a.listener), s, c.at(b.listener)), "give each port of a protocol to one range")
 			}
 		}
 	}
 }
 
-func overlap(a, b agav1beta1.PortRange) bool { return a.FromPort <= b.ToPort && b.FromPort <= a.ToPort }
-
-func contains(r []agav1beta1.PortRange, port int32) bool {
-	for _, x := range r {
-		if overlap(x, agav1beta1.PortRange{FromPort: port, ToPort: port}) {
-			return true
-		}
+// Ranges are port ranges of an object as those of an accelerator, in their order.
+func Ranges(list []agav1beta1.PortRange) []accelerator.PortRange {
+	var out []accelerator.PortRange
+	for _, r := range list {
+		out = append(out, accelerator.PortRange{From: r.FromPort, To: r.ToPort})
 	}
-	return false
+	return out
 }
 
-func rangeText(r agav1beta1.PortRange) string {
-	if r.FromPort == r.ToPort {
-		return fmt.Sprint(r.FromPort)
-	}
-	return fmt.Sprintf("%d-%d", r.FromPort, r.ToPort)
+func contains(list []agav1beta1.PortRange, port int32) bool {
+	return accelerator.Listener{Ports: Ranges(list)}.Contains(port)
 }
 
+// rangesText is "443, 80-81", in the order of the object.
 func rangesText(list []agav1beta1.PortRange) string {
 	var texts []string
-	for _, r := range list {
-		texts = append(texts, rangeText(r))
+	for _, r := range Ranges(list) {
+		texts = append(texts, r.String())
 	}
 	return strings.Join(texts, ", ")
 }

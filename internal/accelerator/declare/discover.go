@@ -28,17 +28,9 @@ func (b *building) discover(loaded map[place]loadedEndpoint) (out []declared, de
 	for i := range b.ga.Spec.Listeners {
 		l := &b.ga.Spec.Listeners[i]
 		path := fmt.Sprintf("spec.listeners[%d]", i)
-		out = append(out, declared{index: i, path: path, spec: *l, protocol: string(ptr.Deref(l.Protocol, "")), ports: ranges(l.PortRanges)})
+		out = append(out, declared{index: i, path: path, spec: *l, protocol: string(ptr.Deref(l.Protocol, "")), ports: check.Ranges(l.PortRanges)})
 	}
 	return out, false
-}
-
-func ranges(list []agav1beta1.PortRange) []accelerator.PortRange {
-	var out []accelerator.PortRange
-	for _, r := range list {
-		out = append(out, accelerator.PortRange{From: r.FromPort, To: r.ToPort})
-	}
-	return out
 }
 
 // discovered are the listeners of the protocols of a load balancer.
@@ -73,7 +65,7 @@ func (b *building) discovered(e loadedEndpoint) (out []declared, deferred bool) 
 		return nil, true
 	}
 	for _, p := range protocols {
-		d := declared{path: path, spec: l, protocol: p, ports: ranges(l.PortRanges)}
+		d := declared{path: path, spec: l, protocol: p, ports: check.Ranges(l.PortRanges)}
 		if d.ports == nil {
 			d.ports = accelerator.Join(byProtocol[p])
 		}

@@ -14,6 +14,7 @@ import (
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/accelerator"
+	"github.com/k8s-lbc/lbc/internal/accelerator/check"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
@@ -73,9 +74,9 @@ func Endpoints(v *objects.View, ga *agav1beta1.GlobalAccelerator) []Endpoint {
 }
 
 func (e *Endpoint) read(v *objects.View, namespace string) {
+	e.Name = check.Key(e.spec, namespace)
 	if e.spec.Type == agav1beta1.EndpointID {
-		e.ID, e.State = ptr.Deref(e.spec.EndpointID, ""), Given
-		if e.Name = "EndpointID/" + e.ID; e.ID == "" {
+		if e.ID, e.State = ptr.Deref(e.spec.EndpointID, ""), Given; e.ID == "" {
 			e.gone("", "")
 		}
 		return
@@ -84,7 +85,6 @@ func (e *Endpoint) read(v *objects.View, namespace string) {
 	if ns := ptr.Deref(e.spec.Namespace, ""); ns != "" { // an empty one is that of the object, and not all of them
 		ref.Namespace = ns
 	}
-	e.Name = string(ref.Kind) + "/" + ref.Namespace + "/" + ref.Name
 	if ref.Name == "" {
 		e.gone("", "")
 		return
