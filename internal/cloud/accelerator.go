@@ -207,11 +207,7 @@ func acceleratorTags(tags map[string]string) []agatypes.Tag {
 
 // FromAcceleratorTags turns the tags of an accelerator into a map, never nil.
 func FromAcceleratorTags(tags []agatypes.Tag) map[string]string {
-	out := make(map[string]string, len(tags))
-	for _, t := range tags {
-		out[value(t.Key)] = value(t.Value)
-	}
-	return out
+	return unpaired(tags, func(t agatypes.Tag) (k, v *string) { return t.Key, t.Value })
 }
 
 func portRanges(list []accelerator.PortRange) []agatypes.PortRange {

@@ -23,6 +23,16 @@ func pairs[T any](m map[string]string, pair func(key, value *string) T) []T {
 	return out
 }
 
+// unpaired makes a map of a list, never nil.
+func unpaired[T any](list []T, pair func(T) (key, value *string)) map[string]string {
+	out := make(map[string]string, len(list))
+	for _, x := range list {
+		k, v := pair(x)
+		out[value(k)] = value(v)
+	}
+	return out
+}
+
 // balancingPair is a tag or an attribute of an ELBv2 resource.
 type balancingPair interface {
 	elbv2types.Tag | elbv2types.LoadBalancerAttribute | elbv2types.TargetGroupAttribute | elbv2types.ListenerAttribute
@@ -34,12 +44,7 @@ func balancingPairs[P balancingPair](m map[string]string) []P {
 
 // BalancingPairs turns the tags or attributes of an ELBv2 resource into a map, never nil.
 func BalancingPairs[P balancingPair](list []P) map[string]string {
-	out := make(map[string]string, len(list))
-	for _, p := range list {
-		t := elbv2types.Tag(p)
-		out[value(t.Key)] = value(t.Value)
-	}
-	return out
+	return unpaired(list, func(p P) (k, v *string) { t := elbv2types.Tag(p); return t.Key, t.Value })
 }
 
 func computeTags(tags map[string]string) []ec2types.Tag {
@@ -48,20 +53,12 @@ func computeTags(tags map[string]string) []ec2types.Tag {
 
 // ComputeTags turns the tags of an EC2 resource into a map, never nil.
 func ComputeTags(tags []ec2types.Tag) map[string]string {
-	out := make(map[string]string, len(tags))
-	for _, t := range tags {
-		out[value(t.Key)] = value(t.Value)
-	}
-	return out
+	return unpaired(tags, func(t ec2types.Tag) (k, v *string) { return t.Key, t.Value })
 }
 
 // ResourceTags turns the tags that the Resource Groups Tagging API returns into a map, never nil.
 func ResourceTags(tags []taggingtypes.Tag) map[string]string {
-	out := make(map[string]string, len(tags))
-	for _, t := range tags {
-		out[value(t.Key)] = value(t.Value)
-	}
-	return out
+	return unpaired(tags, func(t taggingtypes.Tag) (k, v *string) { return t.Key, t.Value })
 }
 
 func (s *sender) AddTags(op elb.AddTags) {
