@@ -4,14 +4,10 @@ import (
 	"cmp"
 	"context"
 
-	"sigs.k8s.io/controller-runtime/pkg/manager"
-
 	"github.com/k8s-lbc/lbc/internal/accelerator/account"
 	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
-	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/status"
 )
@@ -35,21 +31,4 @@ func (w *wiring) setUpAccelerators(context.Context) error {
 // acceleratorsRead reports whether passes over GlobalAccelerators depend on the definition of a kind.
 func acceleratorsRead(kind objects.Kind) bool {
 	return kind == objects.Gateway || kind == objects.ReferenceGrant || kind == objects.GlobalAccelerator
-}
-
-// watchRestricted has objects of namespaces that the caches do not show read again at intervals.
-func (w *wiring) watchRestricted(context.Context) error {
-	if w.restricted == nil {
-		return nil
-	}
-	w.restricted.OnChange = func(c objects.Change) {
-		for _, changed := range w.changed {
-			changed(c)
-		}
-	}
-	w.starts(manager.RunnableFunc(func(ctx context.Context) error {
-		queue.Every(ctx, reads.RereadInterval, nil, w.restricted.Reread)
-		return nil
-	}))
-	return nil
 }

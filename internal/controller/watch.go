@@ -217,6 +217,23 @@ func (w *wiring) setUpGateways(context.Context) error {
 	return nil
 }
 
+// watchRestricted has objects of namespaces that the caches do not show read again at intervals.
+func (w *wiring) watchRestricted(context.Context) error {
+	if w.restricted == nil {
+		return nil
+	}
+	w.restricted.OnChange = func(c objects.Change) {
+		for _, changed := range w.changed {
+			changed(c)
+		}
+	}
+	w.starts(manager.RunnableFunc(func(ctx context.Context) error {
+		queue.Every(ctx, reads.RereadInterval, nil, w.restricted.Reread)
+		return nil
+	}))
+	return nil
+}
+
 // setUpBindings sets up the controller of bindings.
 func (w *wiring) setUpBindings(ctx context.Context) error {
 	c, report := w.config, w.recorder("targetGroupBinding")
