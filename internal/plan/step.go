@@ -168,7 +168,7 @@ type Operation interface {
 // NameOf is the name of the AWS action of an operation, or "CreateBinding" and the like for Kubernetes.
 func NameOf(op Operation) string { return cmp.Or(op.Traits().Action, reflect.TypeOf(op).Name()) }
 
-// Fingerprint identifies an operation with the values that resolve gives its references, so that a refusal of AWS is told from one of another request.
+// Fingerprint identifies an operation with the values that resolve gives its references: what AWS refuses once is not sent again as it is.
 func Fingerprint(op Operation, resolve func(stack.Ref) string) string {
 	text, err := json.Marshal(op)
 	if err != nil {
