@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
-	"github.com/k8s-lbc/lbc/cmd/lbc/explain"
 	"github.com/k8s-lbc/lbc/internal/buildinfo"
+	"github.com/k8s-lbc/lbc/internal/explain"
 )
 
 // apiVersion is the version of all documents that lbc prints for programs. Another one is for what breaks their readers.

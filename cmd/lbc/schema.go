@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
-	"github.com/k8s-lbc/lbc/cmd/lbc/explain"
+	"github.com/k8s-lbc/lbc/internal/explain"
 	"github.com/k8s-lbc/lbc/internal/migrate"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )

@@ -18,7 +18,7 @@ const module = "github.com/k8s-lbc/lbc/"
 var pure = []string{
 	"internal/accelerator", "internal/accelerator/declare", "internal/accelerator/diff", "internal/accelerator/operation",
 	"internal/admission", "internal/drain", "internal/accelerator/check",
-	"config/crd", "cmd/lbc/doctor", "cmd/lbc/explain", "internal/manifest", "internal/manifest/schema",
+	"config/crd", "cmd/lbc/doctor", "internal/explain", "internal/manifest", "internal/manifest/schema",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
 	"awssim/iam/policy", "internal/annotation", "internal/assumable", "internal/backoff", "internal/brake", "internal/degraded", "internal/diag", "internal/drift", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
 	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions", "internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route", "internal/front/gateway/rule",
@@ -44,7 +44,7 @@ var layers = [][]string{
 	{"internal/orphan", "internal/front/probe", "internal/migrate/equality", "internal/plan/transition", "internal/front/gateway/rule", "internal/front/gateway/conditions"},
 	{"internal/front/ingress", "internal/front/service", "internal/front/gateway/route", "internal/compile", "internal/plan/diff", "internal/plan/policy", "internal/twin"},
 	{"internal/admission", "internal/servingcert", "internal/front/gateway", "internal/migrate"},
-	{"internal/front", "internal/cloud", "internal/kube", "internal/migrate/former"},
+	{"internal/explain", "internal/front", "internal/cloud", "internal/kube", "internal/migrate/former"},
 	{"internal/accelerator/account", "internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup", "internal/inventory/truststore", "internal/origin", "internal/tracing", "internal/controller/podtargets"},
 	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/optional", "internal/controller/metrics", "internal/controller/probes", "internal/controller/startup"},
 	{"internal/apply", "internal/controller/objectwriter", "internal/controller/podcache", "internal/controller/servicepods"},
