@@ -35,9 +35,10 @@ var forbidden = []string{
 var layers = [][]string{
 	{"internal/assumable", "internal/drift", "internal/replacement", "internal/console", "internal/serverid"},
 	{"internal/diag", "internal/stack", "internal/config", "internal/manifest/schema", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake", "internal/buildinfo", "internal/degraded", "internal/iampolicy"},
-	{"internal/quota", "internal/inbound", "internal/intent", "internal/facts", "internal/objects", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical", "internal/accelerator"},
+	{"internal/quota", "internal/inbound", "internal/intent", "internal/facts", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical", "internal/accelerator"},
 	{"internal/accelerator/check", "internal/accelerator/operation"},
 	{"internal/annotation", "internal/shard"},
+	{"internal/objects"},
 	{"internal/owner"},
 	{"internal/naming"},
 	{"internal/accelerator/declare", "internal/accelerator/diff", "internal/cache", "internal/manifest", "internal/front/serviceport", "internal/front/secretdata", "internal/readiness", "internal/drain", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules", "internal/front/gateway/attachment", "internal/front/gateway/configuration", "internal/front/gateway/reference"},

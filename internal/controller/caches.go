@@ -28,6 +28,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/drain"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/readiness"
 	"github.com/k8s-lbc/lbc/internal/serverid"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -152,31 +153,49 @@ func reducePod(p *corev1.Pod, variable string) *corev1.Pod {
 		}
 	}
 	out.Spec.NodeName, out.Spec.ReadinessGates, out.Spec.TerminationGracePeriodSeconds = p.Spec.NodeName, p.Spec.ReadinessGates, p.Spec.TerminationGracePeriodSeconds
-	env := func(c *corev1.Container) []corev1.EnvVar {
-		if _, ok := p.Annotations[serverid.Annotation]; !ok {
-			return nil
-		}
-		for _, e := range c.Env {
-			if e.Name == variable {
-				return []corev1.EnvVar{e}
-			}
-		}
-		return nil
-	}
-	for _, c := range p.Spec.Containers {
-		kept := corev1.Container{Name: c.Name, Ports: c.Ports, Env: env(&c)}
-		if l := c.Lifecycle; l != nil && l.PreStop != nil && l.PreStop.Sleep != nil {
-			kept.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: l.PreStop.Sleep}}
-		}
-		out.Spec.Containers = append(out.Spec.Containers, kept)
-	}
-	for _, c := range p.Spec.InitContainers {
-		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			out.Spec.InitContainers = append(out.Spec.InitContainers, corev1.Container{Name: c.Name, Ports: c.Ports, Env: env(&c), RestartPolicy: c.RestartPolicy})
+	for i := range p.Spec.Containers {
+		if c, ok := reduceContainer(p, &p.Spec.Containers[i], variable); ok {
+			out.Spec.Containers = append(out.Spec.Containers, c)
 		}
 	}
-	out.Status.PodIP, out.Status.Conditions = p.Status.PodIP, p.Status.Conditions
+	for i := range p.Spec.InitContainers {
+		if r := p.Spec.InitContainers[i].RestartPolicy; r == nil || *r != corev1.ContainerRestartPolicyAlways {
+			continue
+		}
+		if c, ok := reduceContainer(p, &p.Spec.InitContainers[i], variable); ok {
+			c.Lifecycle = nil // sidecars end after the containers
+			out.Spec.InitContainers = append(out.Spec.InitContainers, c)
+		}
+	}
+	out.Status.PodIP = p.Status.PodIP
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.ContainersReady || c.Type == corev1.PodReady || readiness.Has(p, c.Type) {
+			out.Status.Conditions = append(out.Status.Conditions, c)
+		}
+	}
 	return out
+}
+
+// reduceContainer returns what is read of a container: ports that may be named, the sleep before its end and, of a pod with server ids, all ports and the
+// variable with the id. ok is false if nothing is: a container takes half a kilobyte.
+func reduceContainer(p *corev1.Pod, c *corev1.Container, variable string) (kept corev1.Container, ok bool) {
+	kept = corev1.Container{Name: c.Name, RestartPolicy: c.RestartPolicy}
+	_, identified := p.Annotations[serverid.Annotation]
+	for _, port := range c.Ports {
+		if port.Name != "" || identified {
+			kept.Ports = append(kept.Ports, port)
+		}
+	}
+	for _, e := range c.Env {
+		if e.Name == variable && identified {
+			kept.Env = []corev1.EnvVar{e}
+			break
+		}
+	}
+	if l := c.Lifecycle; l != nil && l.PreStop != nil && l.PreStop.Sleep != nil {
+		kept.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: l.PreStop.Sleep}}
+	}
+	return kept, identified || kept.Ports != nil || kept.Lifecycle != nil
 }
 
 // reduceNode returns the parts of a node that endpoint resolution reads. The list of its images and its annotations are most of a node.

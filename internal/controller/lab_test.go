@@ -146,7 +146,7 @@ func newObservedLab(t *testing.T, profile account.Profile, calls func(ctx contex
 		WithIndex(&discoveryv1.EndpointSlice{}, binding.SlicesByService, binding.ServiceOfSlice).
 		WithStatusSubresource(&networkingv1.Ingress{}, &corev1.Service{}, &v1beta1.TargetGroupBinding{})
 	for _, k := range kube.Kinds {
-		if k.Optional {
+		if k.Indexed() {
 			b.WithStatusSubresource(k.Object).WithIndex(k.Object, kube.References, kube.ReferenceValues)
 		}
 	}

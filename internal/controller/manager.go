@@ -311,6 +311,14 @@ func (w *wiring) setUpInformers(ctx context.Context) error {
 			return fmt.Errorf("%T: %w", o, err)
 		}
 	}
+	for _, k := range kube.Kinds {
+		if !k.Grouped {
+			continue
+		}
+		if err := w.mgr.GetFieldIndexer().IndexField(ctx, k.Object, kube.References, kube.ReferenceValues); err != nil {
+			return fmt.Errorf("%T: %w", k.Object, err)
+		}
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package controller
 import (
 	"maps"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -76,8 +77,35 @@ func TestACachedPodHasItsServerIDAndNoOtherVariable(t *testing.T) {
 		t.Errorf("%q, kept: %+v", id, p.Spec)
 	}
 	whole.Annotations = nil
-	if p = reducePod(whole, "ID"); len(p.Spec.Containers[0].Env) > 0 {
+	if p = reducePod(whole, "ID"); len(p.Spec.Containers)+len(p.Spec.InitContainers) > 0 {
 		t.Errorf("kept of a pod that serves no QUIC: %+v", p.Spec)
+	}
+}
+
+// A namespace may have tens of thousands of pods.
+func TestACachedPodHasOnlyNamedPortsAndTheConditionsThatAreRead(t *testing.T) {
+	t.Parallel()
+	whole := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p"}}
+	whole.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: "target-health.elbv2.k8s.aws/web"}}
+	whole.Spec.Containers = []corev1.Container{
+		{Name: "app", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}, {ContainerPort: 9090}}},
+		{Name: "numbers", Ports: []corev1.ContainerPort{{ContainerPort: 7070}}},
+	}
+	whole.Spec.InitContainers = []corev1.Container{{Name: "before", Ports: []corev1.ContainerPort{{Name: "x", ContainerPort: 1}}}}
+	for _, kind := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady, "target-health.elbv2.k8s.aws/web", "other.example.com/gate"} {
+		whole.Status.Conditions = append(whole.Status.Conditions, corev1.PodCondition{Type: kind, Status: corev1.ConditionTrue})
+	}
+	p := reducePod(whole, "ID")
+	want := []corev1.Container{{Name: "app", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}}}}
+	if !reflect.DeepEqual(p.Spec.Containers, want) || len(p.Spec.InitContainers) > 0 {
+		t.Errorf("containers %+v, %+v", p.Spec.Containers, p.Spec.InitContainers)
+	}
+	var kinds []string
+	for _, c := range p.Status.Conditions {
+		kinds = append(kinds, string(c.Type))
+	}
+	if got := strings.Join(kinds, " "); got != "ContainersReady Ready target-health.elbv2.k8s.aws/web" {
+		t.Errorf("conditions %s", got)
 	}
 }
 

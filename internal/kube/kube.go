@@ -40,6 +40,8 @@ type ReadableKind struct {
 	// missing.
 	Ineffective bool
 
+	// Grouped is set for kinds whose objects may be members of groups, by which they are found.
+	Grouped bool
 	// Required is set for optional kinds whose definitions each installation has, if not from its first moment on. The deletion of their objects
 	// with a definition is shown as any other: finalizers hold it up.
 	Required bool
@@ -47,10 +49,10 @@ type ReadableKind struct {
 
 // Kinds are the kinds that front ends may read, with their Go types. Secrets and ConfigMaps are never cached.
 var Kinds = map[objects.Kind]ReadableKind{
-	objects.Ingress:            {Object: &networkingv1.Ingress{}, List: &networkingv1.IngressList{}},
+	objects.Ingress:            {Object: &networkingv1.Ingress{}, List: &networkingv1.IngressList{}, Grouped: true},
 	objects.IngressClass:       {Object: &networkingv1.IngressClass{}, List: &networkingv1.IngressClassList{}},
 	objects.IngressClassParams: {Object: &v1beta1.IngressClassParams{}, List: &v1beta1.IngressClassParamsList{}, Optional: true, Required: true},
-	objects.Service:            {Object: &corev1.Service{}, List: &corev1.ServiceList{}},
+	objects.Service:            {Object: &corev1.Service{}, List: &corev1.ServiceList{}, Grouped: true},
 	objects.Namespace:          {Object: &corev1.Namespace{}, List: &corev1.NamespaceList{}},
 	objects.TargetGroupBinding: {Object: &v1beta1.TargetGroupBinding{}, List: &v1beta1.TargetGroupBindingList{}, Optional: true, Required: true},
 	objects.ConfigMap:          {Object: &corev1.ConfigMap{}},
@@ -72,8 +74,11 @@ var Kinds = map[objects.Kind]ReadableKind{
 	objects.GlobalAccelerator: {Object: &agav1beta1.GlobalAccelerator{}, List: &agav1beta1.GlobalAcceleratorList{}, Optional: true},
 }
 
-// References is the index of the informer caches of optional kinds by what their objects name.
+// References is the index of informer caches by what objects name.
 const References = "references"
+
+// Indexed reports whether the objects of a kind are found by what they name.
+func (k ReadableKind) Indexed() bool { return k.Optional || k.Grouped }
 
 // ReferenceValue is a value of the index.
 func ReferenceValue(to objects.Ref) string {

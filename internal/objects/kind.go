@@ -28,6 +28,10 @@ const (
 	// PodOfService is the kind of the pod that stands for those behind a Service, under the name of the Service: see Representative.
 	PodOfService Kind = "PodOfService"
 
+	// Group and Finalizer are no objects. Ingresses and Services name the group that they declare, and have finalizers of groups that they are or were in.
+	Group     Kind = "Group"
+	Finalizer Kind = "Finalizer"
+
 	GatewayClass   Kind = "GatewayClass"
 	Gateway        Kind = "Gateway"
 	ListenerSet    Kind = "ListenerSet"

@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/annotation"
 )
 
 // References are the objects that an object names, by which Naming finds it; each once, with its namespace. Kinds that Naming is not called
@@ -17,6 +20,10 @@ import (
 func References(o metav1.Object) []Ref {
 	n := names{namespace: o.GetNamespace()}
 	switch o := o.(type) {
+	case *networkingv1.Ingress:
+		n.group(o, annotation.GroupName)
+	case *corev1.Service:
+		n.group(o, annotation.ServiceGroupName)
 	case *gatewayv1.GatewayClass:
 		if r := o.Spec.ParametersRef; r != nil && r.Namespace != nil {
 			n.add(string(r.Group), string(r.Kind), string(*r.Namespace), r.Name)
@@ -108,6 +115,16 @@ func (n *names) ref(r Ref) {
 	}
 	if r.Name != "" && !slices.Contains(n.found, r) {
 		n.found = append(n.found, r)
+	}
+}
+
+// group adds the group of an object, and its finalizers, which show groups that it was in.
+func (n *names) group(o metav1.Object, key annotation.Key) {
+	if name := o.GetAnnotations()[string(key)]; name != "" {
+		n.found = append(n.found, Ref{Kind: Group, Name: name})
+	}
+	for _, f := range o.GetFinalizers() {
+		n.found = append(n.found, Ref{Kind: Finalizer, Name: f})
 	}
 }
 

@@ -6,12 +6,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/annotation"
 )
 
 func meta(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: "shop", Name: name} }
@@ -40,6 +42,16 @@ func TestReferencesAreWhatAnObjectNamesWithItsNamespace(t *testing.T) {
 		object metav1.Object
 		want   []Ref
 	}{
+		"an Ingress: its group, and finalizers": {
+			&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{
+				Namespace: "shop", Name: "web", Annotations: map[string]string{string(annotation.GroupName): "edge"}, Finalizers: []string{"group.ingress.k8s.aws/former"},
+			}},
+			[]Ref{{Group, "", "edge"}, {Finalizer, "", "group.ingress.k8s.aws/former"}},
+		},
+		"a Service: its group": {
+			&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{string(annotation.ServiceGroupName): "edge", string(annotation.GroupName): "no"}}},
+			[]Ref{{Group, "", "edge"}},
+		},
 		"an HTTPRoute: parents, those of its status, backends and configurations": {
 			&gatewayv1.HTTPRoute{ObjectMeta: meta("r"),
 				Spec: gatewayv1.HTTPRouteSpec{

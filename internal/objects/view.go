@@ -1,6 +1,6 @@
 // Package objects is the access of front ends to Kubernetes objects: a View that records every read, of absent objects, too, so that
 // the caller knows the objects that a result depends on. It also holds the rule for references across namespaces. It never writes.
-// It may import Kubernetes API types and api; informers and clients implement its Reader.
+// It may import Kubernetes API types, api and annotation; informers and clients implement its Reader.
 package objects
 
 import (
@@ -230,6 +230,16 @@ func List[T metav1.Object](v *View, kind Kind, namespace string) []T {
 func Naming[T metav1.Object](v *View, kind Kind, to Ref) []T {
 	v.reads[Read{Kind: kind, Names: to}] = true
 	return sorted[T](v.reader.ListNaming(kind, to))
+}
+
+// NamingAny lists the objects of a kind that name at least one of several, each once, sorted by namespace and name.
+func NamingAny[T metav1.Object](v *View, kind Kind, to ...Ref) []T {
+	var all []metav1.Object
+	for _, r := range to {
+		v.reads[Read{Kind: kind, Names: r}] = true
+		all = append(all, v.reader.ListNaming(kind, r)...)
+	}
+	return slices.CompactFunc(sorted[T](all), func(a, b T) bool { return a.GetNamespace() == b.GetNamespace() && a.GetName() == b.GetName() })
 }
 
 func sorted[T metav1.Object](all []metav1.Object) []T {

@@ -65,7 +65,7 @@ func newTestReconciler(t *testing.T, objects ...client.Object) (*Reconciler, *[]
 	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, class)...).WithStatusSubresource(&networkingv1.Ingress{})
 	for _, k := range kube.Kinds {
-		if k.Optional {
+		if k.Indexed() {
 			b = b.WithIndex(k.Object, kube.References, kube.ReferenceValues)
 		}
 	}

@@ -86,7 +86,7 @@ func TestAGroupHasAllThatBelongToItHoweverTheyDeclareIt(t *testing.T) {
 	}
 }
 
-// gets counts the reads of single objects.
+// gets counts the objects that are read one by one or with all of their kind.
 type gets struct {
 	objects.Reader
 	n map[objects.Kind]int
@@ -95,6 +95,12 @@ type gets struct {
 func (g gets) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
 	g.n[kind]++
 	return g.Reader.Get(kind, namespace, name)
+}
+
+func (g gets) List(kind objects.Kind, namespace string) []metav1.Object {
+	all := g.Reader.List(kind, namespace)
+	g.n[kind] += len(all)
+	return all
 }
 
 // TestTheMembersOfAGroupAreFoundWithoutALookAtEachIngressOfTheCluster has a cluster where, in a thousand groups, such looks took most of the controller's time.

@@ -155,8 +155,8 @@ func hasFinalizer(ing *networkingv1.Ingress, id stack.ID) bool {
 	return slices.Contains(naming.StacksOfFinalizers(stack.Ingress, ing), id)
 }
 
-// candidates are the Ingresses that may be in a group: one at most for an implicit group. Of an explicit one they are found without reading each Ingress of the
-// cluster with its class, which takes most of a pass where there are thousands.
+// candidates are the Ingresses that may be in a group: one at most for an implicit group. Those of an explicit one are found by what they name, as there may be
+// thousands of others; only a group that classes put all their Ingresses into is looked for among them all.
 func candidates(v *objects.View, id, group stack.ID) []*networkingv1.Ingress {
 	if id.Namespace != "" {
 		if ing, ok := naming.Declarer[*networkingv1.Ingress](v, objects.Ingress, id); ok {
@@ -166,9 +166,13 @@ func candidates(v *objects.View, id, group stack.ID) []*networkingv1.Ingress {
 	}
 	fork := v.Fork()
 	classes := classesOf(fork, group)
+	if len(classes) == 0 {
+		return objects.NamingAny[*networkingv1.Ingress](fork, objects.Ingress, objects.Ref{Kind: objects.Group, Name: group.Name},
+			objects.Ref{Kind: objects.Finalizer, Name: naming.Finalizer(stack.Key{Owner: stack.Ingress, ID: id})})
+	}
 	return slices.DeleteFunc(fork.Ingresses(), func(ing *networkingv1.Ingress) bool {
 		class := ing.Spec.IngressClassName
-		byClass := len(classes) > 0 && (class == nil || classes[*class]) // without a class, that of the cluster's default
+		byClass := class == nil || classes[*class] // without a class, that of the cluster's default
 		return !byClass && ing.Annotations[string(annotation.GroupName)] != group.Name && !hasFinalizer(ing, id)
 	})
 }
