@@ -26,9 +26,9 @@ https://hg.mozilla.org/mozilla-central/raw-file/tip/security/nss/lib/ckfw/builti
 
 // addAuthorities enters the notices of the image's certificate authorities: the licence of the module, and that of the list.
 func addAuthorities(modules map[string][]string, licensed map[string]map[string]bool) error {
-	out, err := exec.Command("go", "list", "-C", filepath.Join("hack", "tools", "image"), "-m", "-json", authorities).Output()
+	out, err := exec.Command("go", "mod", "download", "-C", filepath.Join("hack", "tools", "image"), "-json", authorities).Output()
 	if err != nil {
-		return fmt.Errorf("go list -m %s: %w", authorities, err)
+		return fmt.Errorf("go mod download %s: %w", authorities, err)
 	}
 	var m struct{ Path, Version, Dir string }
 	if err := json.Unmarshal(out, &m); err != nil {
