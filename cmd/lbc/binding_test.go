@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/accelerator"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/manifest"
@@ -76,6 +77,31 @@ func TestMistakesInAQuestionAboutABindingAreNamed(t *testing.T) {
 	}
 }
 
+func TestPlansAreCountedByWhatTheyAreOf(t *testing.T) {
+	t.Parallel()
+	of := func(owners ...stack.Owner) (out []offline.Result) {
+		for _, o := range owners {
+			out = append(out, offline.Result{Key: stack.Key{Owner: o}})
+		}
+		return out
+	}
+	const bound stack.Owner = "elbv2.k8s.aws"
+	for want, all := range map[string][]offline.Result{
+		"0 load balancers":                                       nil,
+		"1 load balancer":                                        of(stack.Ingress),
+		"1 TargetGroupBinding":                                   of(bound),
+		"2 TargetGroupBindings":                                  of(bound, bound),
+		"2 load balancers and accelerators":                      of(stack.Service, accelerator.Owner),
+		"2 accelerators":                                         of(accelerator.Owner, accelerator.Owner),
+		"3 load balancers and TargetGroupBindings":               of(stack.Ingress, stack.Service, bound),
+		"3 load balancers, accelerators and TargetGroupBindings": of(stack.Ingress, accelerator.Owner, bound),
+	} {
+		if got := things(len(all), all); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestTheBuiltInAccountHasNoTargetGroupsOfUsers(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, `
@@ -91,10 +117,10 @@ spec: {targetGroupName: web, serviceRef: {name: web, port: 80}}
 	}
 }
 
-// boundCluster is an account of a file, and a cluster with objects. The environment selects both.
-func boundCluster(t *testing.T, account string, objects ...client.Object) cloud.Clients {
+// boundCluster is the account of testdata, and a cluster with objects. The environment selects both.
+func boundCluster(t *testing.T, objects ...client.Object) (cloud.Clients, *apiServer) {
 	t.Helper()
-	f, err := os.Open(account) //nolint:gosec // ours
+	f, err := os.Open("testdata/binding-account.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,12 +134,11 @@ func boundCluster(t *testing.T, account string, objects ...client.Object) cloud.
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sim.Close() })
-	selectBoth(t, sim, objects...)
-	return cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute}
+	return cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute}, selectBoth(t, sim, objects...)
 }
 
 // selectBoth has the environment select a simulated account, and a cluster with objects.
-func selectBoth(t *testing.T, sim *awssim.Simulator, objects ...client.Object) {
+func selectBoth(t *testing.T, sim *awssim.Simulator, objects ...client.Object) *apiServer {
 	t.Helper()
 	server := httptest.NewServer(sim.Handler())
 	t.Cleanup(server.Close)
@@ -124,6 +149,7 @@ func selectBoth(t *testing.T, sim *awssim.Simulator, objects ...client.Object) {
 	} {
 		t.Setenv(k, v)
 	}
+	return s
 }
 
 // objectsOf are the objects of a file but those that names lists, with what the API server fills in.
@@ -150,7 +176,7 @@ const boundWeb = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgrou
 
 // TestInAClusterTargetsAndRulesThatDifferFromAWSArePlanned has one target that is none any more, one that nothing explains, and a rule that no binding needs.
 func TestInAClusterTargetsAndRulesThatDifferFromAWSArePlanned(t *testing.T) {
-	clients := boundCluster(t, "testdata/binding-account.yaml", objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind")...)
+	clients, _ := boundCluster(t, objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind")...)
 	register := func(targets ...string) {
 		t.Helper()
 		in := &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(boundWeb)}
@@ -206,7 +232,7 @@ spec: {targetGroupName: web, multiClusterTargetGroup: true, targetGroupARN: "`+b
 }
 
 func TestABindingWhoseTargetsAreRegisteredHasNothingToDo(t *testing.T) {
-	clients := boundCluster(t, "testdata/binding-account.yaml", objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind", "web")...)
+	clients, _ := boundCluster(t, objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind", "web")...)
 	const nodes = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/nodes/2234567890abcdef"
 	if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(nodes), Targets: []elbv2types.TargetDescription{{Id: aws.String("i-0a1de0000000000a1"), Port: aws.Int32(30080)}}}); err != nil {
 		t.Fatal(err)
@@ -223,6 +249,20 @@ func TestABindingWhoseTargetsAreRegisteredHasNothingToDo(t *testing.T) {
 	out, errOut, err = lbc(t, "", "plan", "-f", service, "--context", "c", "--exit-code")
 	if err != nil || out != "elbv2.k8s.aws:shop/nodes: nothing to do\n\n" {
 		t.Errorf("%v\n%q%s", err, out, errOut)
+	}
+}
+
+func TestWithoutTheRightToListPodsANoteTakesThePlaceOfAPlan(t *testing.T) {
+	_, s := boundCluster(t, objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind", "nodes")...)
+	for refused, want := range map[string]string{
+		"pods":  "its targets are not planned: its endpoints cannot be read: reading endpoints and pods of namespace shop: pods is forbidden",
+		"nodes": "its targets are not planned: its endpoints cannot be read: reading the nodes: nodes is forbidden",
+	} {
+		s.refused = refused
+		out, errOut, err := lbc(t, "", "plan", "--exit-code")
+		if err != nil || !strings.HasPrefix(out, "elbv2.k8s.aws:shop/web: not planned\n  note: ") || !strings.Contains(out, want) {
+			t.Errorf("%s: %v\n%s%s", refused, err, out, errOut)
+		}
 	}
 }
 
@@ -302,7 +342,7 @@ status: {conditions: [{type: Ready, status: "True"}]}
 
 // TestARecordingHasWhatPlansOfBindingsRead compares plans and explanations of a recording with those of the account.
 func TestARecordingHasWhatPlansOfBindingsRead(t *testing.T) {
-	boundCluster(t, "testdata/binding-account.yaml")
+	boundCluster(t)
 	file := filepath.Join(t.TempDir(), "recorded.json")
 	if _, errOut, err := lbc(t, "", "record", file, "-f", "testdata/binding.yaml", "--cluster-name", "demo-cluster", "--aws-region", "us-west-2", "--aws-vpc-id", "vpc-0a1de000000000001"); err != nil {
 		t.Fatalf("%v\n%s", err, errOut)

@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/explain"
 	"github.com/k8s-lbc/lbc/internal/inbound"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // bindingNames are the names of TargetGroupBindings on the command line.
@@ -57,7 +58,10 @@ func boundInput(written *v1beta1.TargetGroupBinding, b *offline.Binding) explain
 	}
 	in.Port = written.Spec.ServiceRef.Port.String()
 	if b.OfStack() {
-		in.Stack = b.Stack.String()
+		in.Stack = "whose object does not exist"
+		if b.Stack != (stack.Key{}) {
+			in.Stack = b.Stack.String()
+		}
 	}
 	if p := b.Port; p.Port != 0 {
 		in.Port = fmt.Sprintf("%d → %s", p.Port, p.TargetPort.String())

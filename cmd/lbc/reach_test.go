@@ -41,6 +41,7 @@ type apiServer struct {
 	url     string
 	scheme  *runtime.Scheme
 	objects []client.Object
+	refused string // resources that may not be listed
 
 	mu    sync.Mutex
 	users []string
@@ -128,6 +129,9 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if resources, ok := served[path]; ok {
 		answer = &metav1.APIResourceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"}, GroupVersion: strings.TrimPrefix(strings.TrimPrefix(path, "apis/"), "api/"), APIResources: resources}
 		status = http.StatusOK
+	}
+	if s.refused != "" && strings.HasSuffix(path, "/"+s.refused) {
+		status, answer = http.StatusForbidden, &metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure", Reason: metav1.StatusReasonForbidden, Code: http.StatusForbidden, Message: s.refused + " is forbidden"}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

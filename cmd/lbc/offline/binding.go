@@ -72,7 +72,7 @@ const (
 // Binding is the plan of a TargetGroupBinding, and what it is made from.
 type Binding struct {
 	Object *v1beta1.TargetGroupBinding // completed from its target group
-	// Stack owns the binding; the zero value is that of a binding of a user.
+	// Stack owns the binding; the zero value is that of a binding of a user, or of one of a stack whose object is gone.
 	Stack stack.Key
 	State BindingState
 	// TargetGroup is that of a user's binding as AWS describes it, the zero value if AWS has none.
@@ -104,8 +104,8 @@ type GroupRules struct {
 	Rules []stack.Permission
 }
 
-// OfStack reports whether a stack owns the binding.
-func (b *Binding) OfStack() bool { return b.Stack != stack.Key{} }
+// OfStack reports whether a stack owns the binding, be it one whose object is gone.
+func (b *Binding) OfStack() bool { return b.Stack != stack.Key{} || kube.OfStack(b.Object.Labels) }
 
 // ID is the namespace and name of the binding.
 func (b *Binding) ID() stack.ID { return stack.ID{Namespace: b.Object.Namespace, Name: b.Object.Name} }
@@ -291,7 +291,7 @@ func (p *bindingPlanner) complete(ctx context.Context, b *plannedBinding) {
 	o := b.Object
 	switch {
 	case o.DeletionTimestamp != nil:
-		b.refuse(Unserved, note(diag.New(kube.BindingObject(o), "metadata.deletionTimestamp", diag.IgnoredSetting, "it is being deleted: the controller deregisters its targets", "")))
+		b.refuse(Unknown, note(diag.New(kube.BindingObject(o), "metadata.deletionTimestamp", diag.IgnoredSetting, "its targets are not planned: it is being deleted, and the controller deregisters them", "kubectl describe shows what it waits for")))
 		return
 	case o.Spec.IamRoleArnToAssume != "":
 		if d := bindings.Contradiction(p.Config.Roles(), o); d != nil {
