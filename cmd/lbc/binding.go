@@ -141,7 +141,7 @@ func bindingResults(all offline.Bindings) (out []offline.Result) {
 		b := &all.All[i]
 		r := b.Result()
 		if b.OfStack() {
-			if b.Plan.Empty() && !b.Unread && !(b.State == offline.Served && b.Diagnostics.HasErrors()) {
+			if b.Plan.Empty() && !b.Unread && (b.State != offline.Served || !b.Diagnostics.HasErrors()) {
 				continue
 			}
 			r.Diagnostics = slices.Clone(r.Diagnostics)

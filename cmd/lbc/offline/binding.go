@@ -380,7 +380,7 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
 		p.addresses(ctx, b, about)
 	} else {
-		p.instances(b, about)
+		p.instances(ctx, b, about)
 	}
 	return nil
 }
@@ -416,7 +416,7 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 }
 
 // instances are the targets of type instance.
-func (p *bindingPlanner) instances(b *plannedBinding, about []diag.Object) {
+func (p *bindingPlanner) instances(ctx context.Context, b *plannedBinding, about []diag.Object) {
 	o := b.Object
 	if len(p.workloads.nodes) == 0 && !p.Live {
 		b.unplanned("the files have no nodes", "add the nodes, or read a cluster with --context")
@@ -441,7 +441,7 @@ func (p *bindingPlanner) instances(b *plannedBinding, about []diag.Object) {
 		wanted = nil
 	}
 	b.wanted = wanted
-	b.Endpoints = bindings.Endpoints{Binding: o, Cluster: p.workloads, VPC: func() (*facts.VPC, bool) { return nil, false }}.Judge(context.Background(), all, wanted)
+	b.Endpoints = bindings.Endpoints{Binding: o, Cluster: p.workloads, VPC: func() (*facts.VPC, bool) { return nil, false }}.Judge(ctx, all, wanted)
 }
 
 // readsAtOnce is how many target groups are read side by side.
@@ -458,15 +458,15 @@ func (p *bindingPlanner) syncAll(ctx context.Context) error {
 		}
 		reads.Go(func() error {
 			err := p.sync(ctx, b)
-			switch {
-			case err == nil:
-				return nil
-			case !b.OfStack():
-				return fmt.Errorf("%s: reading what is registered: %w", kube.BindingObject(b.Object), err)
+			if err != nil && b.OfStack() { // the plan of its stack counts all the same
+				b.Unread = true
+				b.Diagnostics = append(b.Diagnostics, note(bindings.Problem(b.Object, "spec.targetGroupARN", fmt.Errorf("its targets are not planned: %w", err))))
+				err = nil
 			}
-			b.Unread = true
-			b.Diagnostics = append(b.Diagnostics, note(bindings.Problem(b.Object, "spec.targetGroupARN", fmt.Errorf("its targets are not planned: %w", err))))
-			return nil
+			if err != nil {
+				err = fmt.Errorf("%s: reading what is registered: %w", kube.BindingObject(b.Object), err)
+			}
+			return err
 		})
 	}
 	return reads.Wait()
@@ -508,13 +508,13 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 	}
 	request.HomeZone = func(e targets.Endpoint) string { return p.zones[e.Node] }
 	change, err := registry.Sync(ctx, request)
-	switch {
-	case err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound && b.OfStack():
-		return nil // its stack makes another one
-	case err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound:
-		b.refuse(Unserved, bindings.Problem(o, "spec.targetGroupARN", err))
-		return nil
-	case err != nil:
+	if err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound {
+		if !b.OfStack() { // a stack makes another one
+			b.refuse(Unserved, bindings.Problem(o, "spec.targetGroupARN", err))
+		}
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
 	if change.LeftOut > 0 {
