@@ -77,6 +77,14 @@ func TestMistakesInAQuestionAboutABindingAreNamed(t *testing.T) {
 	}
 }
 
+func TestABindingOfANamespaceThatTheControllerDoesNotWatchIsNotPlanned(t *testing.T) {
+	t.Parallel()
+	out, _, err := lbc(t, "", strings.Fields("plan --watch-namespace=web"+bindingFile)...)
+	if err != nil || strings.Contains(out, "RegisterTargets") || strings.Count(out, "its targets are not planned: the controller serves namespace web only (metadata.namespace)") != 8 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func TestPlansAreCountedByWhatTheyAreOf(t *testing.T) {
 	t.Parallel()
 	of := func(owners ...stack.Owner) (out []offline.Result) {

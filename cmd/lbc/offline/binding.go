@@ -293,6 +293,10 @@ func (p *bindingPlanner) complete(ctx context.Context, b *plannedBinding) {
 	case o.DeletionTimestamp != nil:
 		b.refuse(Unknown, note(diag.New(kube.BindingObject(o), "metadata.deletionTimestamp", diag.IgnoredSetting, "its targets are not planned: it is being deleted, and the controller deregisters them", "kubectl describe shows what it waits for")))
 		return
+	case p.Config.WatchNamespace != "" && o.Namespace != p.Config.WatchNamespace:
+		b.refuse(Unknown, note(diag.New(kube.BindingObject(o), "metadata.namespace", diag.IgnoredSetting,
+			"its targets are not planned: the controller serves namespace "+p.Config.WatchNamespace+" only", "another controller may serve it; --watch-namespace is the flag")))
+		return
 	case o.Spec.IamRoleArnToAssume != "":
 		if d := bindings.Contradiction(p.Config.Roles(), o); d != nil {
 			b.refuse(Unserved, *d)

@@ -34,7 +34,7 @@ func (p *bindingPlanner) rules(ctx context.Context) Result {
 			groups[g] = true
 		}
 	}
-	partial := p.unresolved || !p.AllKnown
+	partial := p.unresolved || !p.AllKnown || p.Config.WatchNamespace != "" // with that, rules may be those of bindings that the controller does not see
 	if !partial {
 		all, err := p.Inventory.SecurityGroups().OfCluster(ctx)
 		for _, g := range all {
