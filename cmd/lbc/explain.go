@@ -20,6 +20,7 @@ import (
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/explain"
@@ -43,6 +44,9 @@ why not, its rules in their places among all, and their target groups.
 Of a GlobalAccelerator, its accelerator with the listeners, the endpoint groups, and in these the endpoints, each with the load balancer of the
 object that it names and the health that AWS has of it.
 
+Of a TargetGroupBinding, the chain from its Service to the targets in AWS: which endpoints are targets and why others are not, their health, what is
+registered beside them, the rules of security groups that its networking asks for, and who owns it.
+
 The name may be left out if there is only one object. Without a namespace, the object is looked up in that of -n, then in all files.
 
 With --request, show which rule of the load balancer of an Ingress or Gateway a request matches: each rule that is evaluated with the first of its
@@ -64,6 +68,9 @@ const explainExample = `  lbc explain ingress shop -f shop.yaml
   lbc explain httproute front -f gateway.yaml --request https://shop.example.com/cart
 
   lbc explain globalaccelerator shop -n edge
+
+  # Why is this pod no target?
+  lbc explain targetgroupbinding shop -n web
 
   # Where does it end up?
   lbc explain ingress shop -f shop.yaml --request http://shop.example.com/ -L`
@@ -128,6 +135,9 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 	}
 	if ga, ok := object.(*agav1beta1.GlobalAccelerator); ok {
 		return o.showAccelerator(ctx, src, ga, out)
+	}
+	if b, ok := object.(*v1beta1.TargetGroupBinding); ok {
+		return o.showBinding(ctx, src, b, out)
 	}
 	results, err := o.results(ctx, src, kind, object)
 	if err != nil {

@@ -178,7 +178,7 @@ func TestWrongUseOfExplainIsExplained(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"explain ingress shop -f ../../examples/shop.yaml", "Ingress default/shop is not found: there is shop/front, shop/preview; -n chooses the namespace"},
 		{"explain ingress shop", "name manifests with -f, or a cluster with --kubeconfig"},
-		{"explain pod shop -f ../../examples/shop.yaml", `"pod" cannot be explained: write ingress, service, gateway, httproute, grpcroute, tcproute, udproute, tlsroute, listenerset or globalaccelerator`},
+		{"explain pod shop -f ../../examples/shop.yaml", `"pod" cannot be explained: write ingress, service, gateway, httproute, grpcroute, tcproute, udproute, tlsroute, listenerset, globalaccelerator or targetgroupbinding`},
 		{"explain shop -f ../../examples/shop.yaml", "name the kind and the object"},
 		{"explain svc shop/blue -f ../../examples/shop.yaml", "shop/blue is not managed by the controller"},
 		{"explain svc nlb/echo -f ../../examples/nlb.yaml --request http://x/", "a network load balancer has no rules"},

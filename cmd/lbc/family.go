@@ -29,6 +29,7 @@ const (
 	explanationKind            documentKind = "Explanation"
 	routeExplanationKind       documentKind = "RouteExplanation"
 	acceleratorExplanationKind documentKind = "AcceleratorExplanation"
+	bindingExplanationKind     documentKind = "BindingExplanation"
 	diagnosisKind              documentKind = "Diagnosis"
 	orphansKind                documentKind = "Orphans"
 	cleanupKind                documentKind = "Cleanup"
@@ -52,6 +53,7 @@ var family = []member{
 	{explanationKind, "explain", "where the settings of an object come from", reflect.TypeFor[explain.Explanation]()},
 	{routeExplanationKind, "explain", "where the settings of a route or ListenerSet come from, for each of its Gateways", reflect.TypeFor[explain.Part]()},
 	{acceleratorExplanationKind, "explain", "where the settings of a GlobalAccelerator come from, and the chain to its load balancers", reflect.TypeFor[explain.AcceleratorExplanation]()},
+	{bindingExplanationKind, "explain", "the chain from the Service of a TargetGroupBinding to the targets in AWS", reflect.TypeFor[explain.BindingExplanation]()},
 	{diagnosisKind, "doctor", "what keeps the controller or its load balancers from working", reflect.TypeFor[doctor.Report]()},
 	{orphansKind, "orphans", "what no object of the cluster claims", reflect.TypeFor[orphansDocument]()},
 	{cleanupKind, "cleanup", "what would be deleted", reflect.TypeFor[cleanupDocument]()},

@@ -102,6 +102,8 @@ func TestDocumentsOfCommandsMatchTheirSchemas(t *testing.T) {
 		{"explain gateway shop/web -f testdata/gateway.yaml", explanationKind},
 		{"explain gateway shop/web -f testdata/gateway.yaml --request https://shop.example.com/cart", explanationKind},
 		{"plan" + acceleratorFile + acceleratorGate, planKind},
+		{"plan" + bindingFile, planKind},
+		{"explain targetgroupbinding shop/web" + bindingFile, bindingExplanationKind},
 		{"explain globalaccelerator shop/front" + acceleratorFile + acceleratorGate, acceleratorExplanationKind},
 		{"version", versionKind},
 		{"plan -f /nonexistent", errorKind},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,12 +21,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
 
-const planHelp = `Show what the controller would create (+), change (~), replace (±) and delete (-) in AWS, and why: load balancers, and, with feature gate
-GlobalAcceleratorController, accelerators of AWS Global Accelerator. Of one load balancer, or with --details of
+const planHelp = `Show what the controller would create (+), change (~), replace (±) and delete (-) in AWS, and why: load balancers; the targets and the rules of
+security groups of TargetGroupBindings; and, with feature gate GlobalAcceleratorController, accelerators of AWS Global Accelerator. Of one load balancer, or with --details of
 all, also the settings of what is created: scheme, subnets, certificates, health checks and so on, each with the place that declares it
 (← …), or the flag, default or discovery that it comes from.
 
@@ -33,6 +35,10 @@ all, also the settings of what is created: scheme, subnets, certificates, health
 
 With files and a cluster, only the load balancers that the files concern are planned; with a cluster alone, those of one namespace,
 or with -A of all. Annotation dry-run is ignored.
+
+Targets are the endpoints in the cluster, or those of EndpointSlices, Pods and Nodes in the files; without them, a note takes the place of the plan of a
+binding. Those of a load balancer's own bindings are shown if its target group exists and they differ from what is registered; they come and go with pods, and
+are no changes for --exit-code. Which rules are closed because no binding needs them is known with a cluster only.
 
 -o markdown prints a comment for a pull request: each load balancer folded, and no more than GitHub takes.
 
@@ -109,24 +115,28 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 		got.Stacks = append(got.Stacks, accelerators[i].Result())
 	}
 	got.Diagnostics = append(got.Diagnostics, ignored...)
+	bound, err := o.bindings(ctx, src, o.concernedBindings(src), got.Stacks, false)
+	if err != nil {
+		return err
+	}
 	if o.limited() {
 		got.Diagnostics = slices.DeleteFunc(got.Diagnostics, func(d diag.Diagnostic) bool { return d.Object.Namespace != o.namespace })
 	}
-	if err := o.print(out, src, got); err != nil {
+	if err := o.print(out, src, got, bound); err != nil {
 		return err
 	}
 	if o.out != "" {
-		if err := o.write(got); err != nil {
+		if err := o.write(got, bound); err != nil {
 			return err
 		}
 	}
 	switch {
-	case got.Invalid():
+	case got.Invalid() || bindingsInvalid(bound):
 		o.noteQuarantine(errOut)
 		return exitInvalid
 	case leftOut:
 		return exitInvalid
-	case o.exitCode && slices.ContainsFunc(got.Stacks, func(r offline.Result) bool { return !r.Plan.Empty() }):
+	case o.exitCode && (bindingsChange(bound) || slices.ContainsFunc(got.Stacks, func(r offline.Result) bool { return !r.Plan.Empty() })):
 		return exitChanges
 	}
 	return nil
@@ -139,6 +149,10 @@ type planDocument struct {
 	VPC     string         `json:"vpc"`
 	Counts  counts         `json:"counts"` // of the steps of all stacks
 	Stacks  []plannedStack `json:"stacks"`
+	// Bindings are the TargetGroupBindings of users, and those of the stacks whose target groups exist.
+	Bindings []plannedBinding `json:"bindings"`
+	// Close are the steps that close rules of security groups that no binding needs.
+	Close []plan.Step `json:"close,omitempty"`
 	// Findings are about objects that belong to no stack.
 	Findings []explain.Finding `json:"findings,omitempty"`
 }
@@ -164,8 +178,8 @@ type plannedStack struct {
 	Digest string `json:"digest,omitempty"`
 }
 
-func documentOf(got offline.Outcome, c *config.Config) (planDocument, error) {
-	d := planDocument{Cluster: c.ClusterName, Region: c.Region, VPC: c.VPC, Stacks: []plannedStack{}, Findings: explain.Findings(got.Diagnostics)}
+func documentOf(got offline.Outcome, bound offline.Bindings, c *config.Config) (planDocument, error) {
+	d := planDocument{Cluster: c.ClusterName, Region: c.Region, VPC: c.VPC, Stacks: []plannedStack{}, Bindings: plannedBindings(bound), Close: bound.Rules.Plan.Steps, Findings: explain.Findings(got.Diagnostics)}
 	var total plan.Summary
 	for _, r := range got.Stacks {
 		total = total.Plus(r.Plan.Summary())
@@ -186,8 +200,8 @@ func documentOf(got offline.Outcome, c *config.Config) (planDocument, error) {
 }
 
 // write writes the document of a plan to a file, replacing what it held.
-func (o *planOptions) write(got offline.Outcome) error {
-	d, err := documentOf(got, &o.config)
+func (o *planOptions) write(got offline.Outcome, bound offline.Bindings) error {
+	d, err := documentOf(got, bound, &o.config)
 	if err != nil {
 		return err
 	}
@@ -209,10 +223,10 @@ func unmetFindings(all []gateway.Unmet) (out []explain.Finding) {
 	return out
 }
 
-func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome) error {
+func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome, bound offline.Bindings) error {
 	switch o.format {
 	case "json", "yaml":
-		d, err := documentOf(got, &o.config)
+		d, err := documentOf(got, bound, &o.config)
 		if err != nil {
 			return err
 		}
@@ -223,14 +237,15 @@ func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome) err
 	var b strings.Builder
 	var total plan.Summary
 	var sections []section
+	rows := slices.Concat(got.Stacks, bindingResults(bound))
 	unchanged, folded := 0, []string{}
-	for _, r := range got.Stacks {
+	for _, r := range rows {
 		if settled(r) {
 			unchanged++
 			folded = append(folded, r.Key.String())
 		}
 	}
-	for _, r := range got.Stacks {
+	for _, r := range rows {
 		total = total.Plus(r.Plan.Summary())
 		if settled(r) && unchanged > 1 {
 			continue
@@ -242,12 +257,16 @@ func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome) err
 	}
 	diagnostics(&b, got.Diagnostics, "")
 	if unchanged > 1 {
-		fmt.Fprintf(&b, "%s: nothing to do: %s\n", things(unchanged, got.Stacks), some(folded))
+		fmt.Fprintf(&b, "%s: nothing to do: %s\n", things(unchanged, rows), some(folded))
 	}
-	if len(got.Stacks) > 1 {
-		fmt.Fprintf(&b, "total of %s: %s\n", things(len(got.Stacks), got.Stacks), total)
+	count := len(rows)
+	if !bound.Rules.Plan.Empty() { // which is of no binding
+		count--
 	}
-	if len(got.Stacks)+len(got.Diagnostics) == 0 {
+	if len(rows) > 1 {
+		fmt.Fprintf(&b, "total of %s: %s\n", things(count, rows), total)
+	}
+	if len(rows)+len(got.Diagnostics) == 0 {
 		if o.limited() {
 			fmt.Fprintf(&b, "namespace %s has no load balancer; -n chooses another one, -A all; ", o.namespace)
 		}
@@ -264,33 +283,49 @@ func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome) err
 		if diagnostics(&loose, got.Diagnostics, ""); loose.Len() > 0 {
 			sections = append([]section{{"findings about objects without a load balancer", loose.String()}}, sections...)
 		}
-		text = markdown(fmt.Sprintf("Plan of %s: %s%s", things(len(got.Stacks), got.Stacks), total, others.String()), sections)
+		text = markdown(fmt.Sprintf("Plan of %s: %s%s", things(count, rows), total, others.String()), sections)
 	}
 	_, err := io.WriteString(out, text)
 	return err
 }
 
-// things is a number of plans in words: of load balancers, unless accelerators are among them all.
+// things is a number of plans in words, by what they are of among all.
 func things(n int, all []offline.Result) string {
-	accelerators := 0
-	for _, r := range all {
-		if r.Key.Owner == accelerator.Owner {
-			accelerators++
+	kinds := []string{"load balancer", "accelerator", "TargetGroupBinding"}
+	var there []string
+	for _, k := range kinds {
+		if slices.ContainsFunc(all, func(r offline.Result) bool { return thing(r) == k }) {
+			there = append(there, k)
 		}
 	}
-	switch accelerators {
+	switch len(there) {
 	case 0:
-		return number(n, "load balancer")
-	case len(all):
-		return number(n, "accelerator")
+		return number(n, kinds[0])
+	case 1:
+		return number(n, there[0])
 	}
-	return number(n, "load balancer") + " and accelerators"
+	for i := range there {
+		there[i] += "s"
+	}
+	last := len(there) - 1
+	return fmt.Sprintf("%d %s and %s", n, strings.Join(there[:last], ", "), there[last])
+}
+
+// thing is what a plan is of.
+func thing(r offline.Result) string {
+	switch r.Key.Owner {
+	case accelerator.Owner:
+		return "accelerator"
+	case secgroup.Key.Owner:
+		return "TargetGroupBinding"
+	}
+	return "load balancer"
 }
 
 // headline is what the plan of a stack comes to.
 func headline(r offline.Result) string {
 	if r.Unbuildable {
-		return "cannot be built"
+		return cmp.Or(r.Instead, "cannot be built")
 	}
 	return r.Plan.Summary().String()
 }
@@ -299,7 +334,7 @@ func headline(r offline.Result) string {
 func (o *planOptions) stackText(out io.Writer, src *source, r offline.Result, alone bool) string {
 	var b strings.Builder
 	if r.Unbuildable {
-		fmt.Fprintf(&b, "%s: cannot be built; nothing would be changed\n", r.Key)
+		fmt.Fprintf(&b, "%s: %s\n", r.Key, cmp.Or(r.Instead, "cannot be built; nothing would be changed"))
 	} else {
 		b.WriteString(r.Plan.Text(plan.TextOptions{Color: o.format == "text" && o.colored(out), Details: o.detailsOf(src, r, alone)}))
 	}

@@ -311,7 +311,7 @@ func TestStacksWithoutChangesAreOneLineAndThereIsATotal(t *testing.T) {
 	}}
 	var b strings.Builder
 	o := planOptions{}
-	if err := o.print(&b, &source{}, got); err != nil {
+	if err := o.print(&b, &source{}, got, offline.Bindings{}); err != nil {
 		t.Fatal(err)
 	}
 	want := `ingress.k8s.aws:shop/bad: cannot be built; nothing would be changed

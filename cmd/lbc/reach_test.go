@@ -41,6 +41,7 @@ type apiServer struct {
 	url     string
 	scheme  *runtime.Scheme
 	objects []client.Object
+	refused string // resources that may not be listed
 
 	mu    sync.Mutex
 	users []string
@@ -82,7 +83,11 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	var answer any = &metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure", Reason: metav1.StatusReasonNotFound, Code: http.StatusNotFound}
 	status := http.StatusNotFound
-	path := strings.Trim(r.URL.Path, "/")
+	path, namespace := strings.Trim(r.URL.Path, "/"), ""
+	if before, after, ok := strings.Cut(path, "/namespaces/"); ok && strings.Contains(after, "/") {
+		ns, resource, _ := strings.Cut(after, "/")
+		path, namespace = before+"/"+resource, ns
+	}
 	served := map[string][]metav1.APIResource{}
 	for gvk := range s.scheme.AllKnownTypes() {
 		if strings.HasSuffix(gvk.Kind, "List") || gvk.Version == runtime.APIVersionInternal {
@@ -95,7 +100,7 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		served[at] = append(served[at], metav1.APIResource{Name: plural.Resource, Kind: gvk.Kind, Namespaced: true})
 		if path == at+"/"+plural.Resource {
-			answer, status = s.list(gvk.Kind), http.StatusOK
+			answer, status = s.list(gvk.Kind, namespace), http.StatusOK
 		}
 	}
 	groups := map[string]*metav1.APIGroup{}
@@ -125,17 +130,20 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = &metav1.APIResourceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"}, GroupVersion: strings.TrimPrefix(strings.TrimPrefix(path, "apis/"), "api/"), APIResources: resources}
 		status = http.StatusOK
 	}
+	if s.refused != "" && strings.HasSuffix(path, "/"+s.refused) {
+		status, answer = http.StatusForbidden, &metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure", Reason: metav1.StatusReasonForbidden, Code: http.StatusForbidden, Message: s.refused + " is forbidden"}
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-func (s *apiServer) list(kind string) any {
+func (s *apiServer) list(kind, namespace string) any {
 	items := []client.Object{}
 	version := ""
 	for _, o := range s.objects {
 		gvk, err := apiutil.GVKForObject(o, s.scheme)
-		if err == nil && gvk.Kind == kind {
+		if err == nil && gvk.Kind == kind && (namespace == "" || o.GetNamespace() == namespace) {
 			items, version = append(items, o), gvk.GroupVersion().String()
 		}
 	}

@@ -110,6 +110,9 @@ func (i *inputs) recordPlans(ctx context.Context, clients cloud.Clients, inv *in
 	if err == nil {
 		_, _, err = objects.accelerators(ctx, src, objects.concernedAccelerators(src), got.Stacks)
 	}
+	if err == nil {
+		_, err = objects.bindings(ctx, src, objects.concernedBindings(src), got.Stacks, true)
+	}
 	return err
 }
 

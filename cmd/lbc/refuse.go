@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// refusals are findings about class parameters, bindings and accelerators, which plans do not cover: the refusals and warnings of the webhooks at the
-// creation, and what keeps bindings from being served whatever AWS holds. Plans of Ingresses have the same findings, and more.
+// refusals are findings about class parameters, bindings and accelerators: the refusals and warnings of the webhooks at the
+// creation, and what keeps bindings from being served whatever AWS holds. Plans of Ingresses and bindings have the same findings, and more.
 func (o *lintOptions) refusals(src *source) []finding {
 	v := objects.New(src.reader)
 	var out []finding

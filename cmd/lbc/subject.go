@@ -37,6 +37,9 @@ func explained(name string) (objects.Kind, bool) {
 	if slices.Contains(acceleratorNames, strings.ToLower(name)) {
 		return objects.GlobalAccelerator, true
 	}
+	if slices.Contains(bindingNames, strings.ToLower(name)) {
+		return objects.TargetGroupBinding, true
+	}
 	for _, k := range owner.Kinds {
 		if slices.Contains(k.Names, strings.ToLower(name)) {
 			return objects.Kind(k.Kind), true
@@ -55,7 +58,7 @@ func kindNames() (out []string) {
 	for _, p := range parts {
 		out = append(out, p.names[0])
 	}
-	return append(out, acceleratorNames[0])
+	return append(out, acceleratorNames[0], bindingNames[0])
 }
 
 func isPart(kind objects.Kind) bool {
@@ -142,7 +145,7 @@ func (o *explainOptions) only(src *source, kind objects.Kind) (objects.Kind, met
 		}
 	}
 	candidates = slices.DeleteFunc(candidates, func(x metav1.Object) bool {
-		if k, _ := objects.KindOf(x); k == kind && (isPart(kind) || kind == objects.GlobalAccelerator) {
+		if k, _ := objects.KindOf(x); k == kind && (isPart(kind) || kind == objects.GlobalAccelerator || kind == objects.TargetGroupBinding) {
 			return false
 		}
 		return !slices.ContainsFunc(owner.Kinds, func(k owner.Kind) bool { return (kind == "" || k.Kind == string(kind)) && k.Is(x) && k.MayDeclare(x) })

@@ -51,7 +51,7 @@ var layers = [][]string{
 	{"internal/apply", "internal/controller/objectwriter", "internal/controller/podcache", "internal/controller/servicepods"},
 	{"internal/secgroup"},
 	{"internal/targets"},
-	{"internal/status", "internal/webhook"},
+	{"internal/bindings", "internal/status", "internal/webhook"},
 	{"internal/controller/lbstatus", "internal/controller/nodedrain", "internal/controller/orphans", "internal/controller/secret", "internal/controller/targethealth", "internal/controller/networking"},
 	{"internal/controller/accelerator", "internal/controller/binding", "internal/controller/stacks", "internal/controller/gateway"},
 	{"internal/controller"},

@@ -20,8 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/controller/networking"
 	"github.com/k8s-lbc/lbc/internal/controller/nodedrain"
 	"github.com/k8s-lbc/lbc/internal/controller/optional"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
@@ -147,7 +147,7 @@ func reducePod(p *corev1.Pod, variable string) *corev1.Pod {
 		Namespace: p.Namespace, Name: p.Name, UID: p.UID, ResourceVersion: p.ResourceVersion,
 		CreationTimestamp: p.CreationTimestamp, DeletionTimestamp: p.DeletionTimestamp,
 	}}
-	for _, key := range []string{networking.PodENIAnnotation, drain.SecondsAnnotation, serverid.Annotation} {
+	for _, key := range []string{bindings.PodENIAnnotation, drain.SecondsAnnotation, serverid.Annotation} {
 		if value, ok := p.Annotations[key]; ok {
 			metav1.SetMetaDataAnnotation(&out.ObjectMeta, key, value)
 		}

@@ -15,14 +15,14 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/controller/networking"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 )
 
 func TestABranchInterfaceThatDoesNotExistIsTheProblemOfItsPodAlone(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	pods := labPods("a", "10.0.128.40", "10.0.128.50")
-	pods[1].SetAnnotations(map[string]string{networking.PodENIAnnotation: `[{"eniId": "eni-0a1de0000000000ff", "privateIp": "10.0.128.40"}]`})
+	pods[1].SetAnnotations(map[string]string{bindings.PodENIAnnotation: `[{"eniId": "eni-0a1de0000000000ff", "privateIp": "10.0.128.40"}]`})
 	l.create(append(pods, labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
 	_, err := l.round()
 	l.must(err)

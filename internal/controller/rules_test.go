@@ -21,7 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/controller/networking"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
@@ -129,7 +129,7 @@ func TestASecurityGroupThatHangsDelaysNeitherTargetsNorOtherGroups(t *testing.T)
 		branch := l.networkInterface(group, 0)
 		pod := &corev1.Pod{}
 		l.must(l.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "new-0"}, pod))
-		pod.Annotations = map[string]string{networking.PodENIAnnotation: fmt.Sprintf(`[{"eniId": %q, "privateIp": %q}]`, aws.ToString(branch.NetworkInterfaceId), aws.ToString(branch.PrivateIpAddress))}
+		pod.Annotations = map[string]string{bindings.PodENIAnnotation: fmt.Sprintf(`[{"eniId": %q, "privateIp": %q}]`, aws.ToString(branch.NetworkInterfaceId), aws.ToString(branch.PrivateIpAddress))}
 		l.must(l.client.Update(t.Context(), pod))
 		slice.Endpoints = slice.Endpoints[:1]
 		slice.Endpoints[0].Addresses = []string{aws.ToString(branch.PrivateIpAddress)}

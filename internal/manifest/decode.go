@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	networkingv1beta1 "k8s.io/api/networking/v1beta1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -69,6 +70,13 @@ var kinds = map[string]func() metav1.Object{
 	"aga.k8s.aws/v1beta1 GlobalAccelerator": func() metav1.Object { return new(agav1beta1.GlobalAccelerator) },
 }
 
+// workloads makes empty objects of the kinds that only targets depend on. What the cluster makes of them may have fields of another version.
+var workloads = map[string]func() metav1.Object{
+	"v1 Pod":                            func() metav1.Object { return new(corev1.Pod) },
+	"v1 Node":                           func() metav1.Object { return new(corev1.Node) },
+	"discovery.k8s.io/v1 EndpointSlice": func() metav1.Object { return new(discoveryv1.EndpointSlice) },
+}
+
 // Kinds of the Gateway API, and those that configure it, have one schema in all versions that are served.
 func gatewayClass() metav1.Object              { return new(gatewayv1.GatewayClass) }
 func gateway() metav1.Object                   { return new(gatewayv1.Gateway) }
@@ -89,7 +97,7 @@ var unread = []string{"elbv2.k8s.aws/v1beta1 ALBTargetControlConfig", "elbv2.k8s
 
 // Decode reads manifests: YAML or JSON documents, lists included, as the API server would: fields by their exact names, values of
 // their types. Objects of other kinds are skipped and named, as "apiVersion kind namespace/name". Namespaced objects without a
-// namespace go to defaultNamespace. A document that cannot be read is a MalformedError that names its number and, as far as known,
+// namespace go to defaultNamespace. Of Pods, Nodes and EndpointSlices, fields that are not known are left out. A document that cannot be read is a MalformedError that names its number and, as far as known,
 // its object; fields that do not exist, versions of our kinds that no cluster serves any more and unknown kinds of our group are
 // errors too.
 func Decode(manifests []byte, defaultNamespace string) (found []metav1.Object, skipped []string, err error) {
@@ -209,6 +217,16 @@ func (c decoder) object(raw []byte) (found []metav1.Object, skipped []string, er
 			found, skipped = append(found, more...), append(skipped, others...)
 		}
 		return found, skipped, nil
+	}
+	if create := workloads[head.APIVersion+" "+head.Kind]; create != nil {
+		o := create()
+		if json.Unmarshal(raw, o) != nil {
+			return nil, []string{what}, nil
+		}
+		if head.Kind != string(objects.Node) {
+			o.SetNamespace(cmp.Or(o.GetNamespace(), c.defaultNamespace))
+		}
+		return []metav1.Object{o}, nil, nil
 	}
 	if served := servedVersion(head.APIVersion, head.Kind); served != "" {
 		return nil, nil, at("apiVersion", fmt.Errorf("%s: no cluster serves this version; write apiVersion: %s", what, served))

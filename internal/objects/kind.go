@@ -2,6 +2,7 @@ package objects
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
@@ -25,6 +26,8 @@ const (
 	ConfigMap          Kind = "ConfigMap"
 	TargetGroupBinding Kind = "TargetGroupBinding"
 	Pod                Kind = "Pod"
+	Node               Kind = "Node"
+	EndpointSlice      Kind = "EndpointSlice"
 	// PodOfService is the kind of the pod that stands for those behind a Service, under the name of the Service: see Representative.
 	PodOfService Kind = "PodOfService"
 
@@ -83,6 +86,10 @@ func KindOf(object any) (Kind, bool) {
 		return TargetGroupBinding, true
 	case *corev1.Pod:
 		return Pod, true
+	case *corev1.Node:
+		return Node, true
+	case *discoveryv1.EndpointSlice:
+		return EndpointSlice, true
 	case *gatewayv1.GatewayClass:
 		return GatewayClass, true
 	case *gatewayv1.Gateway:

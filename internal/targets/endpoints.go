@@ -67,48 +67,75 @@ func PortOf(svc *corev1.Service, ref intstr.IntOrString) (corev1.ServicePort, bo
 	return corev1.ServicePort{}, false
 }
 
+// Candidate is an endpoint of a Service, and whether it may be a target.
+type Candidate struct {
+	Endpoint
+	// Ready: Unknown is that of an endpoint on a node that does not report.
+	Ready corev1.ConditionStatus
+	// Why is what keeps the endpoint from being a target, empty if nothing does.
+	Why string
+	// Lacks: Why is what the node lacks, which is reported.
+	Lacks bool
+}
+
 // PodEndpoints are the pod addresses behind a Service port, sorted by key. Ready endpoints count, and those that only wait for
 // a readiness gate (containers ready, node ready). If there is none, failOpen admits endpoints on nodes whose
 // readiness is unknown. A pod that terminates does not count, also where its Service publishes addresses that are not ready.
 func PodEndpoints(ctx context.Context, c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6, failOpen bool) []Endpoint {
-	found := map[corev1.ConditionStatus][]Endpoint{}
+	return serving(PodCandidates(ctx, c, port, slicesOf, ipv6), failOpen)
+}
+
+// PodCandidates are all endpoints of pods behind a Service port of a family of addresses.
+func PodCandidates(ctx context.Context, c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) (out []Candidate) {
+	eachEndpoint(port, slicesOf, ipv6, func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32) {
+		if ofPod(e) {
+			out = append(out, podCandidate(ctx, c, s.Namespace, e, number))
+		}
+	})
+	return out
+}
+
+// PodlessEndpoints are the addresses behind a Service port that are said to be ready and behind which no Pod stands, such as machines in EndpointSlices
+// that were written by hand or mirrored from Endpoints; sorted by key.
+func PodlessEndpoints(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) []Endpoint {
+	return serving(PodlessCandidates(port, slicesOf, ipv6), false)
+}
+
+// PodlessCandidates are all addresses behind a Service port of a family, behind which no Pod stands.
+func PodlessCandidates(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) (out []Candidate) {
+	eachEndpoint(port, slicesOf, ipv6, func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32) {
+		if ofPod(e) {
+			return
+		}
+		x := Candidate{Endpoint: Endpoint{Target: Target{ID: e.Addresses[0], Port: number}, Namespace: s.Namespace}, Ready: corev1.ConditionTrue}
+		if e.NodeName != nil {
+			x.Node = *e.NodeName
+		}
+		if e.Conditions.Ready != nil && !*e.Conditions.Ready {
+			x.Ready, x.Why = corev1.ConditionFalse, "its EndpointSlice says that it is not ready"
+		}
+		out = append(out, x)
+	})
+	return out
+}
+
+// eachEndpoint calls f with each endpoint of a family that has an address, and with each port number of its slice that belongs to the Service port.
+func eachEndpoint(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool, f func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32)) {
 	for _, s := range slicesOf {
 		if s.AddressType != familyOf(ipv6) {
 			continue
 		}
 		for _, number := range slicePorts(s, port.Name) {
 			for i := range s.Endpoints {
-				e, status := podEndpoint(ctx, c, s.Namespace, &s.Endpoints[i], number)
-				found[status] = append(found[status], e)
+				if len(s.Endpoints[i].Addresses) > 0 {
+					f(s, &s.Endpoints[i], number)
+				}
 			}
 		}
 	}
-	return serving(found, failOpen)
 }
 
-// PodlessEndpoints are the addresses behind a Service port that are said to be ready and behind which no Pod stands, such as machines in EndpointSlices
-// that were written by hand or mirrored from Endpoints; sorted by key.
-func PodlessEndpoints(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) []Endpoint {
-	var found []Endpoint
-	for _, s := range slicesOf {
-		if s.AddressType != familyOf(ipv6) {
-			continue
-		}
-		for _, number := range slicePorts(s, port.Name) {
-			for _, e := range s.Endpoints {
-				if e.TargetRef != nil && e.TargetRef.Kind == "Pod" || len(e.Addresses) == 0 || e.Conditions.Ready != nil && !*e.Conditions.Ready {
-					continue
-				}
-				out := Endpoint{Target: Target{ID: e.Addresses[0], Port: number}, Namespace: s.Namespace}
-				if e.NodeName != nil {
-					out.Node = *e.NodeName
-				}
-				found = append(found, out)
-			}
-		}
-	}
-	return serving(map[corev1.ConditionStatus][]Endpoint{corev1.ConditionTrue: found}, false)
-}
+func ofPod(e *discoveryv1.Endpoint) bool { return e.TargetRef != nil && e.TargetRef.Kind == "Pod" }
 
 func familyOf(ipv6 bool) discoveryv1.AddressType {
 	if ipv6 {
@@ -129,41 +156,58 @@ func slicePorts(s *discoveryv1.EndpointSlice, name string) []int32 {
 	return out
 }
 
-// podEndpoint is a pod's endpoint and whether it is ready; Unknown: its node does not report.
-func podEndpoint(ctx context.Context, c Cluster, namespace string, e *discoveryv1.Endpoint, port int32) (Endpoint, corev1.ConditionStatus) {
-	if e.TargetRef == nil || e.TargetRef.Kind != "Pod" || len(e.Addresses) == 0 {
-		return Endpoint{}, corev1.ConditionFalse
-	}
-	out := Endpoint{
+// podCandidate is a pod's endpoint.
+func podCandidate(ctx context.Context, c Cluster, namespace string, e *discoveryv1.Endpoint, port int32) Candidate {
+	out := Candidate{Ready: corev1.ConditionFalse, Endpoint: Endpoint{
 		Target:    Target{ID: e.Addresses[0], Port: port},
 		Namespace: cmp.Or(e.TargetRef.Namespace, namespace),
 		Pod:       e.TargetRef.Name,
-	}
+	}}
 	if e.NodeName != nil {
 		out.Node = *e.NodeName
 	}
 	if e.Conditions.Terminating != nil && *e.Conditions.Terminating {
-		return Endpoint{}, corev1.ConditionFalse
+		out.Why = "its pod terminates"
+		return out
 	}
 	pod, ok := c.Pod(ctx, out.Namespace, out.Pod)
 	if ok && pod.DeletionTimestamp != nil && pod.UID == e.TargetRef.UID { // the slice is about to show it
-		return Endpoint{}, corev1.ConditionFalse
+		out.Why = "its pod terminates"
+		return out
 	}
 	if e.Conditions.Ready == nil || *e.Conditions.Ready {
 		if out.Node == "" && ok { // slices that no controller wrote may lack it
 			out.Node = pod.Spec.NodeName
 		}
-		return out, corev1.ConditionTrue
+		out.Ready = corev1.ConditionTrue
+		return out
 	}
-	if !ok || readiness.Of(pod, corev1.ContainersReady).Status != corev1.ConditionTrue {
-		return Endpoint{}, corev1.ConditionFalse
+	switch {
+	case !ok:
+		out.Why = "its pod does not exist"
+		return out
+	case readiness.Of(pod, corev1.ContainersReady).Status != corev1.ConditionTrue:
+		out.Why = "the containers of its pod are not ready"
+		return out
 	}
 	out.Node = pod.Spec.NodeName
 	node, ok := c.Node(ctx, out.Node)
 	if !ok {
-		return Endpoint{}, corev1.ConditionFalse
+		out.Why = "its node does not exist"
+		return out
 	}
-	return out, NodeReady(node)
+	if out.Ready = NodeReady(node); out.Ready != corev1.ConditionTrue {
+		out.Why = unready(out.Ready)
+	}
+	return out
+}
+
+// unready is why an endpoint is no target whose node is not ready.
+func unready(node corev1.ConditionStatus) string {
+	if node == corev1.ConditionUnknown {
+		return "its node does not report"
+	}
+	return "its node is not ready"
 }
 
 // NodeReady is the status of the Ready condition of a node.
@@ -177,7 +221,11 @@ func NodeReady(n *corev1.Node) corev1.ConditionStatus {
 }
 
 // serving are the endpoints that are ready (failOpen: of unknown readiness, if none is ready), each once, sorted by key.
-func serving(by map[corev1.ConditionStatus][]Endpoint, failOpen bool) []Endpoint {
+func serving(all []Candidate, failOpen bool) []Endpoint {
+	by := map[corev1.ConditionStatus][]Endpoint{}
+	for _, c := range all {
+		by[c.Ready] = append(by[c.Ready], c.Endpoint)
+	}
 	in := by[corev1.ConditionTrue]
 	if len(in) == 0 && failOpen {
 		in = by[corev1.ConditionUnknown]
@@ -204,30 +252,49 @@ type Skipped struct{ Node, Why string }
 // NodeEndpoints are the instances that serve a node port, sorted by key: nodes that the default and the given selector admit,
 // that no autoscaler is about to remove, and that are ready (failOpen: of unknown readiness, if none is ready).
 func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePort int32, failOpen bool) ([]Endpoint, []Skipped, error) {
+	all, err := NodeCandidates(nodes, selector, nodePort)
+	var skipped []Skipped
+	for _, c := range all {
+		if c.Lacks {
+			skipped = append(skipped, Skipped{c.Node, c.Why})
+		}
+	}
+	return serving(all, failOpen), skipped, err
+}
+
+// NodeCandidates are all nodes, as endpoints of a node port.
+func NodeCandidates(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePort int32) ([]Candidate, error) {
 	chosen := labels.Everything()
 	if selector != nil {
 		s, err := metav1.LabelSelectorAsSelector(selector)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		chosen = s
 	}
-	found := map[corev1.ConditionStatus][]Endpoint{}
-	var skipped []Skipped
+	var out []Candidate
 	for _, n := range nodes {
 		l := labels.Set(n.Labels)
-		if !defaultNodes.Matches(l) || !chosen.Matches(l) || leaving(n) {
-			continue
+		c := Candidate{Endpoint: Endpoint{Target: Target{Port: nodePort}, Node: n.Name}, Ready: corev1.ConditionFalse}
+		id, lacks := InstanceID(n)
+		c.ID = id
+		switch ready := NodeReady(n); {
+		case !defaultNodes.Matches(l):
+			c.Why = "its labels exclude it from load balancers"
+		case !chosen.Matches(l):
+			c.Why = "spec.nodeSelector does not select it"
+		case leaving(n):
+			c.Why = "an autoscaler is about to remove it"
+		case lacks != "":
+			c.Why, c.Lacks = lacks, true
+		case ready != corev1.ConditionTrue:
+			c.Ready, c.Why = ready, unready(ready)
+		default:
+			c.Ready = ready
 		}
-		id, why := InstanceID(n)
-		if why != "" {
-			skipped = append(skipped, Skipped{n.Name, why})
-			continue
-		}
-		status := NodeReady(n)
-		found[status] = append(found[status], Endpoint{Target: Target{ID: id, Port: nodePort}, Node: n.Name})
+		out = append(out, c)
 	}
-	return serving(found, failOpen), skipped, nil
+	return out, nil
 }
 
 // leaving reports whether a node is one that the cluster autoscaler or Karpenter is about to remove.

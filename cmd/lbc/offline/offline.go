@@ -1,6 +1,6 @@
 // Package offline makes plans without a running controller, from objects of a view and the state of AWS in an inventory, by the same
 // packages as the controller. It writes nothing.
-// It may import front, compile and plan, and no Kubernetes client.
+// It may import front, compile and plan, and what of the controller's registry of targets and rules of security groups decides, and no Kubernetes client.
 package offline
 
 import (
@@ -55,6 +55,8 @@ type Result struct {
 	Unmet []gateway.Unmet
 	// Unbuildable reports that the desired stack cannot be built; nothing would be changed.
 	Unbuildable bool
+	// Instead is what is shown in the place of a plan that is unbuildable; empty = that it cannot be built.
+	Instead string
 	// DriftAssumed reports that what the drift policy withholds rests on an assumption: that the controller applied everything as it is wanted now.
 	DriftAssumed bool
 	// Input, Compiled and Observed are what the plan is made from.

@@ -12,6 +12,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -47,7 +48,7 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 		k.opened, err = b.Gates.Open(ctx, client.ObjectKeyFromObject(o))
 	}
 	if err != nil {
-		d := b.problem(o, "", err)
+		d := bindings.Problem(o, "", err)
 		d.Code = diag.CleanupFailed
 		b.countFailure(o, workOf(err))
 		found := diag.List{d}

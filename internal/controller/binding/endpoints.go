@@ -1,23 +1,20 @@
 package binding
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"net/netip"
-	"slices"
-	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -31,8 +28,7 @@ func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBindin
 	absence, err := (reads.ConfirmingReader{Cache: b.Client, Live: b.APIReader}).Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc)
 	switch {
 	case absence.Proven():
-		return nil, diag.List{diag.New(kube.BindingObject(o), "spec.serviceRef.name", diag.ServiceMissing,
-			fmt.Sprintf("backend not found: service %s/%s", o.Namespace, ref.Name), "create the Service, or name another one")}, true, nil
+		return nil, diag.List{bindings.ServiceMissing(o)}, true, nil
 	case err != nil:
 		return nil, nil, false, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, ref.Name, err)
 	}
@@ -69,57 +65,14 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	cache := &missingNodesReader{Cluster: kube.Cluster{Reader: b.Client}}
 	defer func() { b.missingNodes.note(client.ObjectKeyFromObject(o), cache.names) }()
 	ipv6 := *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
-	wanted := targets.Staying(ctx, cache.Cluster, targets.PodEndpoints(ctx, cache, port, slicesOf, ipv6, b.FailOpen), b.ExcludedNodes)
-	machines, found := b.machines(ctx, o, targets.PodlessEndpoints(port, slicesOf, ipv6))
-	if len(machines) > 0 {
-		wanted = append(wanted, machines...)
-		slices.SortFunc(wanted, func(x, y targets.Endpoint) int {
-			return cmp.Or(cmp.Compare(x.Key(), y.Key()), -cmp.Compare(x.Pod, y.Pod))
-		})
-		wanted = slices.CompactFunc(wanted, func(x, y targets.Endpoint) bool { return x.Key() == y.Key() })
+	x := bindings.Endpoints{
+		Binding: o, Cluster: cache.Cluster, ExcludedNodes: b.ExcludedNodes, QUICVariable: b.QUICVariable,
+		Pods: targets.PodEndpoints(ctx, cache, port, slicesOf, ipv6, b.FailOpen), Podless: targets.PodlessEndpoints(port, slicesOf, ipv6),
+		VPC: sync.OnceValues(func() (*facts.VPC, bool) { return b.vpcOf(ctx, o) }), About: func() []diag.Object { return b.about(ctx, o) },
 	}
-	wanted, unidentified := b.identified(ctx, o, wanted)
-	return wanted, append(found, unidentified...), nil
-}
-
-// machines are the endpoints without Pod that are registered: those within the VPC, and all while that is not known. The others are reported: whether
-// the load balancer has a way to them is not known here.
-func (b *Reconciler) machines(ctx context.Context, o *v1beta1.TargetGroupBinding, all []targets.Endpoint) (wanted []targets.Endpoint, found diag.List) {
-	if len(all) == 0 {
-		return nil, nil
-	}
-	vpc, known := b.vpcOf(ctx, o)
-	if !known || o.Spec.IamRoleArnToAssume != "" { // with a role, the load balancer is meant to be elsewhere
-		return all, nil
-	}
-	var outside []string
-	for _, e := range all {
-		if within(vpc, e) {
-			wanted = append(wanted, e)
-		} else {
-			outside = append(outside, e.Key())
-		}
-	}
-	if len(outside) == 0 {
-		return wanted, nil
-	}
-	d := diag.New(kube.BindingObject(o), "spec.serviceRef", diag.EndpointNotResolved,
-		fmt.Sprintf("endpoints without Pod are not registered, as their addresses are not in %s: %s", o.Spec.VpcID, strings.Join(outside, ", ")),
-		"register addresses outside the VPC in a target group of their own, with availability zone all")
-	d.Class = diag.Note
-	return wanted, diag.List{d}
-}
-
-// within reports whether an address is one of a VPC.
-func within(vpc *facts.VPC, e targets.Endpoint) bool {
-	addr, err := netip.ParseAddr(e.ID)
-	if err != nil {
-		return false
-	}
-	return slices.ContainsFunc(slices.Concat(vpc.CIDRs, vpc.IPv6CIDRs), func(c string) bool {
-		p, err := netip.ParsePrefix(c)
-		return err == nil && p.Contains(addr)
-	})
+	wanted, found, unidentified := x.Addresses(ctx)
+	b.countUnidentified(o, unidentified)
+	return wanted, found, nil
 }
 
 func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
@@ -131,28 +84,8 @@ func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBi
 	for i := range list.Items {
 		nodes = append(nodes, &list.Items[i])
 	}
-	endpoints, skipped, err := targets.NodeEndpoints(nodes, o.Spec.NodeSelector, port.NodePort, b.FailOpen)
-	if err != nil {
-		return nil, diag.List{targets.InvalidSelector(o, err)}, false, nil
-	}
-	for _, s := range skipped {
-		d := diag.New(kube.BindingObject(o), "", diag.EndpointNotResolved, s.Why, "the other nodes are registered; wait for the node, or label it node.kubernetes.io/exclude-from-external-load-balancers")
-		d.Class = diag.Note
-		found = append(found, d)
-	}
-	return endpoints, found, true, nil
-}
-
-// inOtherVPC is the finding, on the binding and on its Service, that instances are not registered, as AWS takes those of the target group's VPC only.
-func (b *Reconciler) inOtherVPC(ctx context.Context, o *v1beta1.TargetGroupBinding, ids []string, of int) (found diag.List) {
-	text := fmt.Sprintf("%d of %d nodes are not registered, as their instances are not in %s, the VPC of target group %s: %s",
-		len(ids), of, o.Spec.VpcID, naming.OfTargetGroup(o.Spec.TargetGroupARN), strings.Join(ids, ", "))
-	for _, about := range b.about(ctx, o) {
-		d := diag.New(about, "", diag.EndpointNotResolved, text, "leave them out by a node selector or the label node.kubernetes.io/exclude-from-external-load-balancers, or use ip targets")
-		d.Class = diag.Note
-		found = append(found, d)
-	}
-	return found
+	wanted, found, known = bindings.Instances(o, nodes, port, b.FailOpen)
+	return wanted, found, known, nil
 }
 
 // about are a binding and its Service, if that can be read.
@@ -174,12 +107,7 @@ func (b *Reconciler) Zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	if !known {
 		return nil, false
 	}
-	return func(e targets.Endpoint) string {
-		if _, err := netip.ParseAddr(e.ID); err != nil || within(vpc, e) {
-			return ""
-		}
-		return targets.AllZones
-	}, true
+	return bindings.ZoneOf(vpc), true
 }
 
 // homeZone gives the zone of the node that a pod runs on, by its name in the account of the binding's target group; empty if it is not known.

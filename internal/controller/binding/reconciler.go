@@ -6,7 +6,6 @@ package binding
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
@@ -195,11 +195,11 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	}
 	owner, err := b.ownerOf(ctx, o, others)
 	if err != nil {
-		b.reportPartial(ctx, o, diag.List{b.problem(o, "spec.targetGroupARN", err)})
+		b.reportPartial(ctx, o, diag.List{bindings.Problem(o, "spec.targetGroupARN", err)})
 		b.Networking.Retain(ctx, o)
 		return reconcile.Result{}, err
 	}
-	if d := superseded(owner, o, others); d != nil {
+	if d := bindings.Superseded(owner, o, others); d != nil {
 		var again reconcile.Result
 		if b.OtherNamespaces != nil { // no watch reports that a binding of another namespace goes
 			again.RequeueAfter = PollInterval
@@ -288,7 +288,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	}
 	if err != nil && !atWork {
 		b.countFailure(o, workOf(err))
-		found = append(found, b.problem(o, "spec.targetGroupARN", err))
+		found = append(found, bindings.Problem(o, "spec.targetGroupARN", err))
 	}
 	found = append(append(append(found, unadmitted...), unwritten...), b.podNotes(ctx, o, endpoints)...)
 	if len(held) > 0 {
@@ -298,11 +298,10 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		found = append(found, b.OtherNamespaces.registeredByOthers(o, change.NotOurs))
 	}
 	if len(change.Elsewhere) > 0 {
-		found = append(found, b.inOtherVPC(ctx, o, change.Elsewhere, len(endpoints))...)
+		found = append(found, bindings.InOtherVPC(o, b.about(ctx, o), change.Elsewhere, len(endpoints))...)
 	}
 	if change.LeftOut > 0 {
-		found = append(found, diag.New(kube.BindingObject(o), "spec.targetGroupARN", diag.QuotaExceeded,
-			fmt.Sprintf("%d endpoints are not registered: --max-targets-per-target-group=%d", change.LeftOut, b.MaxTargets), "raise the flag, or run fewer pods"))
+		found = append(found, bindings.LeftOut(o, change.LeftOut, b.MaxTargets))
 	}
 	if change.Registered+change.Deregistered > 0 {
 		logf.FromContext(ctx).Info("targets changed", "registered", change.Registered, "deregistered", change.Deregistered)

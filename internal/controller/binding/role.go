@@ -2,14 +2,12 @@ package binding
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/aws/smithy-go"
-
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -89,7 +87,7 @@ func (b *Reconciler) stranded(o *v1beta1.TargetGroupBinding, err error) *diag.Di
 	switch {
 	case refused != nil:
 	case err != nil && (class == diag.Denied || cloud.OfRole(err) && class == diag.Invalid) && waited:
-		d := b.problem(o, "", err)
+		d := bindings.Problem(o, "", err)
 		refused = &d
 	default:
 		return nil
@@ -97,23 +95,4 @@ func (b *Reconciler) stranded(o *v1beta1.TargetGroupBinding, err error) *diag.Di
 	d := diag.New(kube.BindingObject(o), "spec.iamRoleArnToAssume", diag.TargetsStranded,
 		fmt.Sprintf("what it registered stays registered in %s: %s", o.Spec.TargetGroupARN, refused.Text), "deregister it there, with a role of that account")
 	return &d
-}
-
-// problem is the finding of a call of AWS that failed. What a role lacks is reported at the field that names it.
-func (b *Reconciler) problem(o *v1beta1.TargetGroupBinding, path string, err error) diag.Diagnostic {
-	d := cloud.Problem("", err)
-	d.Object, d.Path = kube.BindingObject(o), path
-	switch role := o.Spec.IamRoleArnToAssume; {
-	case role == "":
-	case d.Code == diag.RoleNotAssumed:
-		d.Path = "spec.iamRoleArnToAssume"
-	case d.Code == diag.AccessDenied:
-		operation := ""
-		if call := (*smithy.OperationError)(nil); errors.As(err, &call) {
-			operation = call.Operation()
-		}
-		lack, _ := cloud.Lack(operation, err)
-		d.Path, d.Remedy = "spec.iamRoleArnToAssume", fmt.Sprintf("allow role %s the action %s", role, lack.Text)
-	}
-	return d
 }

@@ -1,13 +1,10 @@
 package binding
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -15,18 +12,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/admission"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // complete fills in what the user left to the target group, once: its ARN, type, protocol, address type and VPC. It reports whether the binding may be served: not
 // before its ARN is written, by which other bindings of the target group, and a later process that ends this one, find it.
 func (b *Reconciler) complete(ctx context.Context, o *v1beta1.TargetGroupBinding) (complete bool, d *diag.Diagnostic) {
-	if d := b.contradiction(o); d != nil {
+	if d := bindings.Contradiction(b.Roles, o); d != nil {
 		return false, d
 	}
 	s := &o.Spec
@@ -37,7 +33,7 @@ func (b *Reconciler) complete(ctx context.Context, o *v1beta1.TargetGroupBinding
 	if k.group == nil || k.read != o.Generation {
 		tg, d := b.describe(ctx, o)
 		if d == nil {
-			d = mismatch(o, tg)
+			d = bindings.Mismatch(o, tg)
 		}
 		if d != nil {
 			return false, d
@@ -45,7 +41,7 @@ func (b *Reconciler) complete(ctx context.Context, o *v1beta1.TargetGroupBinding
 		k.group, k.read = &tg, o.Generation
 		b.memory.put(o, k)
 	}
-	fill(s, *k.group)
+	bindings.Fill(s, *k.group)
 	want := *s.DeepCopy()
 	_, err := b.Writes.Enqueue(objectwriter.Write{Object: before, Part: objectwriter.Spec, Change: func(x client.Object) bool {
 		t, ok := x.(*v1beta1.TargetGroupBinding)
@@ -91,7 +87,7 @@ func (b *Reconciler) verify(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 			return nil, k.unanswered
 		}
 	}
-	return mismatch(o, *k.group), false
+	return bindings.Mismatch(o, *k.group), false
 }
 
 // carriedOut reports whether a pass has found a binding right as it is now.
@@ -100,75 +96,11 @@ func carriedOut(o *v1beta1.TargetGroupBinding) bool {
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == o.Generation
 }
 
-// fill writes into a spec what it leaves to its target group.
-func fill(s *v1beta1.TargetGroupBindingSpec, tg elbtypes.TargetGroup) {
-	s.TargetGroupARN = cmp.Or(s.TargetGroupARN, aws.ToString(tg.TargetGroupArn))
-	s.TargetType = cmp.Or(s.TargetType, kube.Pointer[v1beta1.TargetType](string(tg.TargetType)))
-	s.TargetGroupProtocol = cmp.Or(s.TargetGroupProtocol, kube.Pointer[v1beta1.Protocol](string(tg.Protocol)))
-	s.IPAddressType = cmp.Or(s.IPAddressType, kube.Pointer[v1beta1.IPAddressType](cmp.Or(string(tg.IpAddressType), stack.IPv4)))
-	s.VpcID = cmp.Or(s.VpcID, aws.ToString(tg.VpcId))
-}
-
-// contradiction finds what no target group could satisfy, and a role that the binding may not name.
-func (b *Reconciler) contradiction(o *v1beta1.TargetGroupBinding) *diag.Diagnostic {
-	if _, d := admission.Contradiction(o); d != nil {
-		return d
-	}
-	if o.Spec.MultiClusterTargetGroup && o.Spec.TargetGroupARN == "" {
-		d := diag.New(kube.BindingObject(o), "spec.targetGroupARN", diag.InvalidBinding, "a target group shared by clusters must be named by its ARN", "set spec.targetGroupARN")
-		return &d
-	}
-	return admission.Role(b.Roles, o)
-}
-
 // describe reads the target group of a binding.
 func (b *Reconciler) describe(ctx context.Context, o *v1beta1.TargetGroupBinding) (elbtypes.TargetGroup, *diag.Diagnostic) {
-	s := &o.Spec
-	in, path := &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{s.TargetGroupARN}}, "spec.targetGroupARN"
-	if s.TargetGroupARN == "" {
-		in, path = &elbv2.DescribeTargetGroupsInput{Names: []string{s.TargetGroupName}}, "spec.targetGroupName"
-	}
 	balancing, err := b.balancing(o)
-	var out *elbv2.DescribeTargetGroupsOutput
-	if err == nil {
-		out, err = balancing.DescribeTargetGroups(ctx, in)
-	}
 	if err != nil {
-		d := b.problem(o, path, err)
-		if d.Path == path {
-			d.Text = fmt.Sprintf("target group %s: %s", cmp.Or(s.TargetGroupARN, s.TargetGroupName), d.Text)
-		}
-		return elbtypes.TargetGroup{}, &d
+		return elbtypes.TargetGroup{}, bindings.Unread(o, err)
 	}
-	if n := len(out.TargetGroups); n != 1 {
-		d := diag.New(kube.BindingObject(o), path, diag.InvalidBinding,
-			fmt.Sprintf("expecting a single targetGroup with query [%s%s] but got %d", s.TargetGroupARN, s.TargetGroupName, n), "name an existing target group")
-		return elbtypes.TargetGroup{}, &d
-	}
-	return out.TargetGroups[0], nil
-}
-
-// mismatch is the finding that a binding says something else of its target group than AWS; nil = it does not.
-func mismatch(o *v1beta1.TargetGroupBinding, tg elbtypes.TargetGroup) *diag.Diagnostic {
-	s := &o.Spec
-	fail := func(path, text, remedy string) *diag.Diagnostic {
-		d := diag.New(kube.BindingObject(o), path, diag.InvalidBinding, text, remedy)
-		return &d
-	}
-	arn, family := aws.ToString(tg.TargetGroupArn), cmp.Or(string(tg.IpAddressType), stack.IPv4)
-	switch {
-	case tg.TargetType != elbtypes.TargetTypeEnumIp && tg.TargetType != elbtypes.TargetTypeEnumInstance:
-		return fail("spec.targetType", "unsupported TargetType: "+string(tg.TargetType), "bind a target group of type ip or instance")
-	case s.TargetType != nil && string(*s.TargetType) != string(tg.TargetType):
-		return fail("spec.targetType", fmt.Sprintf("targetType of TargetGroup %s is %s, not %s", arn, tg.TargetType, *s.TargetType), "leave spec.targetType out, or set it so")
-	case s.TargetGroupProtocol != nil && string(*s.TargetGroupProtocol) != string(tg.Protocol):
-		return fail("spec.targetGroupProtocol", fmt.Sprintf("TargetGroup %s protocol differs (got %s, expected %s)", arn, *s.TargetGroupProtocol, tg.Protocol), "leave it out, or set it so")
-	case s.IPAddressType != nil && string(*s.IPAddressType) != family:
-		return fail("spec.ipAddressType", fmt.Sprintf("invalid IP address type %s for TargetGroup %s", *s.IPAddressType, arn), "leave it out, or set it to "+family)
-	case s.VpcID != "" && s.VpcID != aws.ToString(tg.VpcId):
-		return fail("spec.vpcID", fmt.Sprintf("invalid VpcID %s doesnt match VpcID from TargetGroup %s", s.VpcID, arn), "leave it out, or set it to "+aws.ToString(tg.VpcId))
-	case tg.TargetType == elbtypes.TargetTypeEnumIp && s.NodeSelector != nil:
-		return fail("spec.nodeSelector", "TargetGroupBinding cannot set NodeSelector when TargetType is ip", "remove nodeSelector")
-	}
-	return nil
+	return bindings.Describe(ctx, balancing, o)
 }

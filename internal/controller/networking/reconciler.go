@@ -1,6 +1,6 @@
 // Package networking has the security groups of pods and nodes admit the sources that spec.networking of TargetGroupBindings names:
 // it finds the groups of endpoints, records what each binding needs of them, and brings one group after the other to it. It registers
-// no targets. It imports secgroup, targets, inventory and controller/queue.
+// no targets. It imports bindings, secgroup, targets, inventory and controller/queue.
 package networking
 
 import (
@@ -17,12 +17,14 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -121,6 +123,11 @@ func (r *Reconciler) Start(ctx context.Context) error {
 	return nil
 }
 
+// networks finds the groups of endpoints in the caches.
+func (r *Reconciler) networks() *bindings.Networks {
+	return &bindings.Networks{Cluster: kube.Cluster{Reader: r.Client}, Inventory: r.Inventory, Interfaces: r.Interfaces, Chooser: r.Chooser, VPC: r.VPC}
+}
+
 func ruleID(o *v1beta1.TargetGroupBinding) string {
 	return stack.ID{Namespace: o.Namespace, Name: o.Name}.String()
 }
@@ -167,7 +174,7 @@ func (r *Reconciler) Read(ctx context.Context, o *v1beta1.TargetGroupBinding, dr
 		return
 	}
 	if draining && r.drains != nil {
-		unplaced, unclear, _ := r.permissions(ctx, o, nil)
+		unplaced, unclear, _ := r.networks().Permissions(ctx, o, nil)
 		x := drain{ruleID(o), w.of}
 		r.Table.Extend(x.String(), nil, append(unplaced, unclear...))
 		r.drains.follow(x)
@@ -208,7 +215,7 @@ func (r *Reconciler) Retain(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 	if o.Spec.Networking == nil {
 		return
 	}
-	unplaced, unclear, _ := r.permissions(ctx, o, nil)
+	unplaced, unclear, _ := r.networks().Permissions(ctx, o, nil)
 	id := ruleID(o)
 	r.mu.Lock()
 	if w := r.requests[id]; w != nil {
@@ -277,8 +284,8 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	r.mu.Unlock()
 
 	ctx, stale := cache.NoteStale(ctx)
-	need, unclear, found, placed := r.needs(ctx, o, endpoints)
-	asked, vague, _ := r.permissions(ctx, o, nil)
+	need, unclear, found, placed := r.networks().Needs(ctx, o, endpoints)
+	asked, vague, _ := r.networks().Permissions(ctx, o, nil)
 	if ctx.Err() != nil {
 		return queue.Retry{}
 	}

@@ -1,15 +1,12 @@
 package networking
 
 import (
-	"errors"
 	"maps"
 	"slices"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -35,7 +32,7 @@ func (w *request) findings() diag.List {
 	for _, g := range slices.Sorted(maps.Keys(w.refused)) {
 		errs = append(errs, w.refused[g])
 	}
-	return append(out, networkProblem(w.binding, diag.RulesNotWritten, joinOnce(errs))...)
+	return append(out, bindings.NetworkProblem(w.binding, diag.RulesNotWritten, bindings.JoinOnce(errs))...)
 }
 
 // changed reports whether a binding's pass has something else to report than before. The lock is held.
@@ -48,17 +45,4 @@ func (w *request) changed(before diag.List) bool {
 	maps.DeleteFunc(open, func(g string, _ bool) bool { return w.refused[g] != nil })
 	w.settled = w.settled || w.looked && len(open) == 0
 	return w.settled && (!settled || !slices.Equal(before, w.findings()))
-}
-
-// networkProblem says why the security groups do not admit the sources of a binding, or not any more, as they should.
-func networkProblem(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.List {
-	if err == nil || o == nil {
-		return nil
-	}
-	if full := (*secgroup.FullError)(nil); errors.As(err, &full) {
-		return diag.List{diag.New(kube.BindingObject(o), "spec.networking", diag.QuotaExceeded, err.Error(), full.Remedy())}
-	}
-	d := cloud.Problem("", err)
-	d.Object, d.Path, d.Code = kube.BindingObject(o), "spec.networking", code
-	return diag.List{d}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -73,6 +74,48 @@ func TestATargetGroupOfTheUserFollowsTheService(t *testing.T) {
 	if scene.Left(c, "bound-arn") == nil {
 		t.Error("the user's target group is gone")
 	}
+}
+
+// TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes plans a binding before it is applied, and again when it has been carried out.
+func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns = "boundplan"
+	arn := targetGroup(t, c, "bound-plan", types.TargetTypeEnumIp)
+	c.Apply(t, scene.Namespace(ns, 2))
+	manifest := bind(ns, "web", "targetGroupName: bound-plan, networking: {ingress: [{from: [{ipBlock: {cidr: 10.77.0.0/16}}], ports: [{protocol: TCP, port: http}]}]}")
+	file := filepath.Join(t.TempDir(), "binding.yaml")
+	if err := os.WriteFile(file, []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var planned string
+	wait(t, c, "a plan with both pods", func() string {
+		out, status := lbc(t, c, "plan", "-f", file, "--exit-code")
+		if planned = out; status != 3 || strings.Count(out, " pod web-") != 2 || !strings.Contains(out, "from 10.77.0.0/16") || strings.Contains(out, "DeregisterTargets") {
+			return out
+		}
+		return ""
+	})
+	c.Apply(t, manifest)
+	scene.WaitTargets(t, c, arn, 2)
+	for _, x := range scene.Targets(c, arn) {
+		if !strings.Contains(planned, x.ID) {
+			t.Errorf("target %s was not planned:\n%s", x.ID, planned)
+		}
+	}
+	wait(t, c, "nothing to do", func() string {
+		if out, status := lbc(t, c, "plan", "-n", ns, "--exit-code"); status != 0 || !strings.Contains(out, "elbv2.k8s.aws:"+ns+"/web: nothing to do\n") {
+			return out
+		}
+		return ""
+	})
+	wait(t, c, "an explanation", func() string {
+		out, status := lbc(t, c, "explain", "targetgroupbinding", ns+"/web")
+		if status != 0 || strings.Count(out, "  pod web-") != 2 || !strings.Contains(out, "from 10.77.0.0/16  open\n") || !strings.Contains(out, "Ready True Reconciled") || strings.Contains(out, "to be ") {
+			return out
+		}
+		return ""
+	})
 }
 
 func TestNodesComeAndGoWithTheLabelThatABindingSelects(t *testing.T) {

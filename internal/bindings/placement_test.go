@@ -1,4 +1,4 @@
-package networking
+package bindings
 
 import (
 	"testing"
@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -16,7 +17,7 @@ func TestABranchInterfaceIsThatOfThePodsAddressOfEitherFamily(t *testing.T) {
 		PodENIAnnotation: `[{"eniId": "eni-4", "privateIp": "10.0.0.4"}, {"eniId": "eni-6", "privateIp": "10.0.0.6", "ipv6Addr": "2001:db8::6"}]`,
 	}}}
 	plain := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "plain"}}
-	p := &placement{r: &Reconciler{Options: Options{Client: fake.NewClientBuilder().WithObjects(pod, plain).Build()}}}
+	p := &placement{of: &Networks{Cluster: kube.Cluster{Reader: fake.NewClientBuilder().WithObjects(pod, plain).Build()}}}
 	for _, c := range []struct{ pod, address, want string }{
 		{"web", "10.0.0.4", "eni-4"}, {"web", "10.0.0.6", "eni-6"}, {"web", "2001:db8::6", "eni-6"}, {"web", "10.0.0.5", ""}, {"web", "", ""}, {"plain", "10.0.0.4", ""}, {"nobody", "10.0.0.4", ""},
 	} {

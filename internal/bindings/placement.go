@@ -1,4 +1,4 @@
-package networking
+package bindings
 
 import (
 	"context"
@@ -28,7 +28,7 @@ const computeType, hybrid = "eks.amazonaws.com/compute-type", "hybrid"
 
 // placement is the search for the security group of each endpoint of a binding.
 type placement struct {
-	r       *Reconciler
+	of      *Networks
 	binding *v1beta1.TargetGroupBinding
 	groups  secgroup.Groups
 
@@ -60,9 +60,9 @@ func (p *placement) doubtful() diag.List {
 
 // groupsOf finds the security group of each endpoint. Those whose group is not found are lost, and the error says why; the
 // others count.
-func (r *Reconciler) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (p *placement, err error) {
-	p = &placement{r: r, binding: o, nodes: map[string]*corev1.Node{}, byGroup: map[string][]targets.Endpoint{}, doubts: map[string]doubt{}}
-	if p.groups, err = r.knownGroups(ctx); err != nil {
+func (n *Networks) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (p *placement, err error) {
+	p = &placement{of: n, binding: o, nodes: map[string]*corev1.Node{}, byGroup: map[string][]targets.Endpoint{}, doubts: map[string]doubt{}}
+	if p.groups, err = n.knownGroups(ctx); err != nil {
 		p.lost = endpoints
 		return p, err
 	}
@@ -71,8 +71,8 @@ func (r *Reconciler) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding
 			continue
 		}
 		p.nodes[e.Node] = nil
-		if n, ok := (kube.Cluster{Reader: r.Client}).Node(ctx, e.Node); ok {
-			p.nodes[e.Node] = n
+		if node, ok := n.Cluster.Node(ctx, e.Node); ok {
+			p.nodes[e.Node] = node
 		}
 	}
 	if *o.Spec.TargetType == v1beta1.TargetTypeInstance {
@@ -80,18 +80,18 @@ func (r *Reconciler) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding
 	} else {
 		p.placePods(ctx, endpoints)
 	}
-	return p, joinOnce(p.errs)
+	return p, JoinOnce(p.errs)
 }
 
-func (r *Reconciler) knownGroups(ctx context.Context) (secgroup.Groups, error) {
-	f, err := r.Inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
+func (n *Networks) knownGroups(ctx context.Context) (secgroup.Groups, error) {
+	f, err := n.Inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
 	if err != nil {
 		return secgroup.Groups{}, err
 	}
 	return secgroup.Groups{
 		Tags: func(group string) map[string]string { return f.SecurityGroups[group].Tags },
 		Serves: func(group string) (bool, error) {
-			rules, _, err := r.Inventory.SecurityGroups().RulesAtHand(ctx, group)
+			rules, _, err := n.Inventory.SecurityGroups().RulesAtHand(ctx, group)
 			if err != nil && cloud.Classify(err).Code == cloud.CodeGroupNotFound { // the interface has left it meanwhile
 				return false, nil
 			}
@@ -105,8 +105,8 @@ func (p *placement) fail(err error, of ...targets.Endpoint) {
 }
 
 func (p *placement) place(e targets.Endpoint, i network.Interface) {
-	choice, err := p.r.Chooser.Choose(i, p.groups)
-	if err == nil && e.Pod == "" && *p.binding.Spec.TargetType == v1beta1.TargetTypeIP && !p.r.Chooser.Owns(choice.Group, p.groups) {
+	choice, err := p.of.Chooser.Choose(i, p.groups)
+	if err == nil && e.Pod == "" && *p.binding.Spec.TargetType == v1beta1.TargetTypeIP && !p.of.Chooser.Owns(choice.Group, p.groups) {
 		err = fmt.Errorf("endpoint %s has no Pod, and security group %s of its interface %s is not the cluster's: it is not opened", e.ID, choice.Group, i.ID)
 	}
 	if err != nil {
@@ -124,7 +124,7 @@ func (p *placement) placeNodes(ctx context.Context, endpoints []targets.Endpoint
 	for _, e := range endpoints {
 		ids = append(ids, e.ID)
 	}
-	of, err := p.r.Interfaces.OfInstances(ctx, ids)
+	of, err := p.of.Interfaces.OfInstances(ctx, ids)
 	if err != nil {
 		p.fail(err, endpoints...)
 		return
@@ -156,7 +156,7 @@ func (p *placement) placeBranches(ctx context.Context, endpoints []targets.Endpo
 			rest = append(rest, e)
 			continue
 		}
-		byID, err := p.r.Interfaces.ByID(ctx, []string{eni})
+		byID, err := p.of.Interfaces.ByID(ctx, []string{eni})
 		if err != nil {
 			p.fail(err, e)
 			continue
@@ -168,7 +168,7 @@ func (p *placement) placeBranches(ctx context.Context, endpoints []targets.Endpo
 
 // branchInterface is the interface that a pod with security groups of its own has; empty for other pods.
 func (p *placement) branchInterface(ctx context.Context, e targets.Endpoint) string {
-	pod, ok := kube.Cluster{Reader: p.r.Client}.Pod(ctx, e.Namespace, e.Pod)
+	pod, ok := p.of.Cluster.Pod(ctx, e.Namespace, e.Pod)
 	if !ok {
 		return ""
 	}
@@ -204,9 +204,9 @@ func (p *placement) placeOnInstances(ctx context.Context, endpoints []targets.En
 	}
 	for _, read := range []func() (map[string][]network.Interface, error){
 		func() (map[string][]network.Interface, error) {
-			return p.r.Interfaces.OfInstances(ctx, slices.Collect(maps.Keys(sought)))
+			return p.of.Interfaces.OfInstances(ctx, slices.Collect(maps.Keys(sought)))
 		},
-		func() (map[string][]network.Interface, error) { return p.r.Interfaces.Reread(ctx, sought) },
+		func() (map[string][]network.Interface, error) { return p.of.Interfaces.Reread(ctx, sought) },
 	} {
 		if len(on) == 0 {
 			break
@@ -251,7 +251,7 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []targets.Endp
 			}
 		}
 	}
-	found, err := p.r.Interfaces.ByAddress(ctx, p.r.VPC, of)
+	found, err := p.of.Interfaces.ByAddress(ctx, p.of.VPC, of)
 	if err != nil {
 		p.fail(err, endpoints...)
 		return
@@ -275,7 +275,7 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []targets.Endp
 // addresses are the pod's and its node's; an invalid one is none.
 func (p *placement) addresses(ctx context.Context, e targets.Endpoint) [2]network.Address {
 	var out [2]network.Address
-	if pod, ok := (kube.Cluster{Reader: p.r.Client}).Pod(ctx, e.Namespace, e.Pod); ok {
+	if pod, ok := p.of.Cluster.Pod(ctx, e.Namespace, e.Pod); ok {
 		out[0].Holder = string(pod.UID)
 	}
 	out[0].IP, _ = netip.ParseAddr(e.ID)

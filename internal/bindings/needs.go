@@ -1,4 +1,4 @@
-package networking
+package bindings
 
 import (
 	"context"
@@ -10,46 +10,71 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// needs are the permissions that a binding needs of each security group of its endpoints. If the groups of some endpoints, or what its
+// Networks finds the security groups of endpoints, and what the networking of bindings asks of them.
+type Networks struct {
+	Cluster    targets.Cluster
+	Inventory  *inventory.Inventory
+	Interfaces *network.Interfaces
+	Chooser    secgroup.Chooser
+	VPC        string // of the cluster
+}
+
+// Needs are the permissions that a binding needs of each security group of its endpoints. If the groups of some endpoints, or what its
 // networking means, are not known, placed is false, unclear are all rules that it may need anywhere, and found says why.
-func (r *Reconciler) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
-	where, err := r.groupsOf(ctx, o, endpoints)
+func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
+	where, err := n.groupsOf(ctx, o, endpoints)
 	need = map[string][]stack.Permission{}
-	var mistakes []mistake
+	var mistakes []Mistake
 	if err != nil || len(where.byGroup) == 0 { // wherever the others are, these may be their rules
-		unplaced, more, wrong := r.permissions(ctx, o, where.lost)
+		unplaced, more, wrong := n.Permissions(ctx, o, where.lost)
 		unclear, mistakes = append(unplaced, more...), append(mistakes, wrong...)
 	}
 	for group, members := range where.byGroup {
-		perms, more, wrong := r.permissions(ctx, o, members)
+		perms, more, wrong := n.Permissions(ctx, o, members)
 		need[group], unclear, mistakes = perms, append(unclear, more...), append(mistakes, wrong...)
 	}
-	found = networkProblem(o, diag.EndpointNotResolved, err)
+	found = NetworkProblem(o, diag.EndpointNotResolved, err)
 	found = append(found, where.doubtful()...)
 	for _, m := range mistakes {
-		d := diag.New(kube.BindingObject(o), m.path, diag.InvalidNetworking, m.text, m.remedy)
+		d := diag.New(kube.BindingObject(o), m.Path, diag.InvalidNetworking, m.Text, m.Remedy)
 		if !slices.Contains(found, d) {
 			found = append(found, d)
 		}
 	}
-	return need, unclear, found, err == nil && !slices.ContainsFunc(mistakes, func(m mistake) bool { return !m.read })
+	return need, unclear, found, err == nil && !slices.ContainsFunc(mistakes, func(m Mistake) bool { return !m.Read })
 }
 
-// mistake is something of a binding's networking that means nothing, or less than it says.
-type mistake struct {
-	path, text, remedy string
-	read               bool // what it means is known all the same
+// NetworkProblem is why the security groups do not admit the sources of a binding, or not any more, as they should.
+func NetworkProblem(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.List {
+	if err == nil || o == nil {
+		return nil
+	}
+	if full := (*secgroup.FullError)(nil); errors.As(err, &full) {
+		return diag.List{diag.New(kube.BindingObject(o), "spec.networking", diag.QuotaExceeded, err.Error(), full.Remedy())}
+	}
+	d := cloud.Problem("", err)
+	d.Object, d.Path, d.Code = kube.BindingObject(o), "spec.networking", code
+	return diag.List{d}
 }
 
-// joinOnce joins errors, those of one text once.
-func joinOnce(errs []error) error {
+// Mistake is something of a binding's networking that means nothing, or less than it says.
+type Mistake struct {
+	Path, Text, Remedy string
+	Read               bool // what it means is known all the same
+}
+
+// JoinOnce joins errors, those of one text once.
+func JoinOnce(errs []error) error {
 	var out []error
 	for _, err := range errs {
 		if err != nil && !slices.ContainsFunc(out, func(x error) bool { return x.Error() == err.Error() }) {
@@ -59,38 +84,38 @@ func joinOnce(errs []error) error {
 	return errors.Join(out...)
 }
 
-// permissions are the rules that the binding's networking asks of one group, for the endpoints behind it. Of what is not known,
+// Permissions are the rules that the binding's networking asks of one group, for the endpoints behind it. Of what is not known,
 // because of a mistake or as the port is one by name and no endpoint is known, unclear are all rules that it may stand for.
-func (r *Reconciler) permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []targets.Endpoint) (perms, unclear []stack.Permission, mistakes []mistake) {
+func (n *Networks) Permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []targets.Endpoint) (perms, unclear []stack.Permission, mistakes []Mistake) {
 	for i, rule := range o.Spec.Networking.Ingress {
 		at := fmt.Sprintf("spec.networking.ingress[%d]", i)
 		if len(rule.From) == 0 {
-			mistakes = append(mistakes, mistake{at + ".from", secgroup.Peerless, secgroup.PeerlessRemedy, true})
+			mistakes = append(mistakes, Mistake{at + ".from", secgroup.Peerless, secgroup.PeerlessRemedy, true})
 		}
 		ports := rule.Ports
 		if len(ports) == 0 {
 			ports = []v1beta1.NetworkingPort{{}} // all TCP ports
 		}
 		for j, port := range ports {
-			spans, wrong := r.portNumbers(ctx, o, port, members)
-			if wrong.text != "" {
-				wrong.path = fmt.Sprintf("%s.ports[%d].port", at, j)
+			spans, wrong := n.portNumbers(ctx, o, port, members)
+			if wrong.Text != "" {
+				wrong.Path = fmt.Sprintf("%s.ports[%d].port", at, j)
 				mistakes = append(mistakes, wrong)
 			}
-			unknown, may := wrong.text != "" || len(spans) == 0, spans
+			unknown, may := wrong.Text != "" || len(spans) == 0, spans
 			if unknown {
 				may = []secgroup.Ports{{From: 0, To: 65535}}
 			}
 			for k, from := range rule.From {
 				if from.SecurityGroup != nil && from.IPBlock != nil { // admission refuses it; it may be older
-					mistakes = append(mistakes, mistake{fmt.Sprintf("%s.from[%d]", at, k), fmt.Sprintf("the peer has both a securityGroup and an ipBlock: only %s is admitted, and %s is not", from.SecurityGroup.GroupID, from.IPBlock.CIDR),
+					mistakes = append(mistakes, Mistake{fmt.Sprintf("%s.from[%d]", at, k), fmt.Sprintf("the peer has both a securityGroup and an ipBlock: only %s is admitted, and %s is not", from.SecurityGroup.GroupID, from.IPBlock.CIDR),
 						"write two peers, one of each kind", true})
 				}
 				peer, protocol := secgroup.PeerOf(from), protocolOf(port)
 				all, err := secgroup.Permissions(peer, protocol, may)
 				switch {
 				case err != nil:
-					mistakes = append(mistakes, mistake{fmt.Sprintf("%s.from[%d]", at, k), err.Error(), secgroup.PeerRemedy, false})
+					mistakes = append(mistakes, Mistake{fmt.Sprintf("%s.from[%d]", at, k), err.Error(), secgroup.PeerRemedy, false})
 					unclear = append(unclear, fromAnywhere(protocol, may)...)
 					continue
 				case unknown:
@@ -121,15 +146,15 @@ func protocolOf(p v1beta1.NetworkingPort) string {
 }
 
 // portNumbers are the ports that a networking port stands for: itself, all, or what the pods call by that name, as far as they do.
-func (r *Reconciler) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort, members []targets.Endpoint) (out []secgroup.Ports, wrong mistake) {
+func (n *Networks) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort, members []targets.Endpoint) (out []secgroup.Ports, wrong Mistake) {
 	switch {
 	case p.Port == nil:
-		return []secgroup.Ports{{From: 0, To: 65535}}, mistake{}
+		return []secgroup.Ports{{From: 0, To: 65535}}, Mistake{}
 	case p.Port.StrVal == "":
-		return []secgroup.Ports{{From: p.Port.IntVal, To: p.Port.IntVal}}, mistake{}
+		return []secgroup.Ports{{From: p.Port.IntVal, To: p.Port.IntVal}}, Mistake{}
 	}
 	if text, remedy := secgroup.NameWithoutPods(o, p); text != "" {
-		return nil, mistake{text: text, remedy: remedy}
+		return nil, Mistake{Text: text, Remedy: remedy}
 	}
 	var without []string
 	for _, e := range members {
@@ -139,23 +164,23 @@ func (r *Reconciler) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBind
 			}
 			continue
 		}
-		pod, ok := kube.Cluster{Reader: r.Client}.Pod(ctx, e.Namespace, e.Pod)
+		pod, ok := n.Cluster.Pod(ctx, e.Namespace, e.Pod)
 		if !ok {
 			continue
 		}
-		n, ok := containerPort(pod, p.Port.StrVal)
+		number, ok := containerPort(pod, p.Port.StrVal)
 		if !ok {
 			without = append(without, e.Namespace+"/"+e.Pod)
 			continue
 		}
-		if s := (secgroup.Ports{From: n, To: n}); !slices.Contains(out, s) {
+		if s := (secgroup.Ports{From: number, To: number}); !slices.Contains(out, s) {
 			out = append(out, s)
 		}
 	}
 	if len(without) == 0 {
-		return out, mistake{}
+		return out, Mistake{}
 	}
-	return out, mistake{text: fmt.Sprintf("unable to find port %s on pod %s", p.Port.StrVal, strings.Join(without, ", ")), remedy: "name a port of the pods' containers, or write its number"}
+	return out, Mistake{Text: fmt.Sprintf("unable to find port %s on pod %s", p.Port.StrVal, strings.Join(without, ", ")), Remedy: "name a port of the pods' containers, or write its number"}
 }
 
 // containerPort finds a named port among the containers and the sidecars of a pod.

@@ -1,4 +1,4 @@
-package networking
+package bindings
 
 import (
 	"slices"
@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -26,7 +27,7 @@ func podOf(name string, port int32) client.Object {
 
 func TestAPortByNameIsWhatEachPodCallsSo(t *testing.T) {
 	t.Parallel()
-	b := &Reconciler{Options: Options{Client: fake.NewClientBuilder().WithObjects(podOf("a", 8080), podOf("b", 9090), podOf("c", 8080)).Build()}}
+	b := &Networks{Cluster: kube.Cluster{Reader: fake.NewClientBuilder().WithObjects(podOf("a", 8080), podOf("b", 9090), podOf("c", 8080)).Build()}}
 	members := func(pods ...string) (out []targets.Endpoint) {
 		for _, p := range pods {
 			out = append(out, targets.Endpoint{Namespace: "shop", Pod: p})
@@ -52,7 +53,7 @@ func TestAPortByNameIsWhatEachPodCallsSo(t *testing.T) {
 	} {
 		o := &v1beta1.TargetGroupBinding{Spec: v1beta1.TargetGroupBindingSpec{TargetType: &c.kind}}
 		got, wrong := b.portNumbers(t.Context(), o, v1beta1.NetworkingPort{Port: c.port}, c.members)
-		if !slices.Equal(got, c.want) || (wrong.text != "") != (c.wrong != "") || !strings.Contains(wrong.text, c.wrong) {
+		if !slices.Equal(got, c.want) || (wrong.Text != "") != (c.wrong != "") || !strings.Contains(wrong.Text, c.wrong) {
 			t.Errorf("%s: %v, %+v; want %v, %q", name, got, wrong, c.want, c.wrong)
 		}
 	}

@@ -1,0 +1,639 @@
+package offline
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/bindings"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// BindingInput is what plans of TargetGroupBindings are made from.
+type BindingInput struct {
+	View      *objects.View
+	Config    *config.Config
+	Balancing cloud.ELBV2
+	Compute   cloud.EC2
+	Inventory *inventory.Inventory
+	// Only selects the bindings that are planned beside those of Stacks.
+	Only func(*v1beta1.TargetGroupBinding) bool
+	// Stacks are the plans of stacks.
+	Stacks []Result
+	// Live reports that the view is of a cluster: a Service without EndpointSlices has no endpoints.
+	Live bool
+	// AllKnown reports that the view has all bindings of a cluster and their endpoints. It is then known which rules of security groups no binding needs.
+	AllKnown bool
+	// BuiltIn reports that the account is the simulator's built-in one, which has no target groups of users.
+	BuiltIn bool
+	// Explained has target groups and health read also where plans do without.
+	Explained bool
+	// Recorded is as in Cluster.
+	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
+	// Unread is why the endpoints of a namespace, or the nodes, could not be read; nil = they were.
+	Unread func(namespace string) error
+}
+
+// BindingState is what the controller makes of a binding.
+type BindingState string
+
+// States of bindings.
+const (
+	Served   BindingState = "served"
+	Unserved BindingState = "unserved" // because of what is wrong with it; nothing is changed
+	Unknown  BindingState = "unknown"  // what would be registered is not known here
+)
+
+// Binding is the plan of a TargetGroupBinding, and what it is made from.
+type Binding struct {
+	Object *v1beta1.TargetGroupBinding // completed from its target group
+	// Stack owns the binding; the zero value is that of a binding of a user, or of one of a stack whose object is gone.
+	Stack stack.Key
+	State BindingState
+	// TargetGroup is that of a user's binding as AWS describes it, the zero value if AWS has none.
+	TargetGroup elbtypes.TargetGroup
+	Port        corev1.ServicePort // of the Service
+	// Endpoints are all endpoints of the Service, and why some are no targets.
+	Endpoints            []bindings.Judgement
+	Register, Deregister []targets.Target
+	// Health is that of what is registered; Recorded are the keys of the targets that this cluster registered, of a target group that clusters share.
+	Health   []targets.Health
+	Recorded []string
+	// Groups are the rules that the binding needs, by security group.
+	Groups map[string][]stack.Permission
+	Open   []GroupRules
+	// Missing are those that are opened for all bindings, by security group.
+	Missing     map[string][]stack.Permission
+	Plan        plan.Plan
+	Diagnostics diag.List
+
+	// Unread reports that what is registered could not be read.
+	Unread bool
+
+	wanted []targets.Endpoint
+}
+
+// GroupRules are rules of a security group.
+type GroupRules struct {
+	Group string
+	Rules []stack.Permission
+}
+
+// OfStack reports whether a stack owns the binding, be it one whose object is gone.
+func (b *Binding) OfStack() bool { return b.Stack != stack.Key{} || kube.OfStack(b.Object.Labels) }
+
+// ID is the namespace and name of the binding.
+func (b *Binding) ID() stack.ID { return stack.ID{Namespace: b.Object.Namespace, Name: b.Object.Name} }
+
+// Result is the plan as one among those of stacks.
+func (b *Binding) Result() Result {
+	r := Result{Key: targets.Key(b.ID()), Plan: b.Plan, Diagnostics: b.Diagnostics, Unbuildable: b.State != Served}
+	switch b.State {
+	case Unserved:
+		r.Instead = "not served; nothing would be changed"
+	case Unknown:
+		r.Instead = "not planned"
+	case Served:
+	}
+	return r
+}
+
+// Bindings are the plans of TargetGroupBindings.
+type Bindings struct {
+	All []Binding // sorted by namespace and name
+	// Rules is the plan of rules of security groups that no binding needs any more. It is empty where it is not known which these are.
+	Rules Result
+}
+
+// PlanBindings plans the bindings of users that Only selects, and those of the planned stacks whose target groups exist.
+func PlanBindings(ctx context.Context, in BindingInput) (Bindings, error) {
+	p := &bindingPlanner{BindingInput: in, workloads: workloadsOf(in.View), scope: cloud.Scope{Region: in.Config.Region, VPC: in.Config.VPC}}
+	p.networks = bindings.Networks{
+		Cluster: p.workloads, Inventory: in.Inventory, Interfaces: network.NewInterfaces(in.Compute, time.Now), VPC: in.Config.VPC,
+		Chooser: secgroup.Chooser{Cluster: in.Config.ClusterName, Group: in.Config.NodeSecurityGroup, ExtraTags: in.Config.TargetENISecurityTags},
+	}
+	p.collect()
+	if len(p.all) == 0 {
+		return Bindings{}, nil
+	}
+	if err := in.Inventory.Load(ctx); err != nil {
+		return Bindings{}, err
+	}
+	for _, b := range p.all {
+		p.complete(ctx, b)
+	}
+	for _, b := range p.all {
+		if !b.shown && !p.AllKnown {
+			continue
+		}
+		if err := p.resolve(ctx, b); err != nil {
+			return Bindings{}, fmt.Errorf("%s: %w", kube.BindingObject(b.Object), err)
+		}
+	}
+	if err := p.syncAll(ctx); err != nil {
+		return Bindings{}, err
+	}
+	out := Bindings{Rules: p.rules(ctx)}
+	for _, b := range p.all {
+		if b.shown {
+			p.steps(b)
+			out.All = append(out.All, b.Binding)
+		}
+	}
+	slices.SortFunc(out.All, func(x, y Binding) int { return strings.Compare(x.ID().String(), y.ID().String()) })
+	return out, nil
+}
+
+// bindingPlanner makes the plans of bindings.
+type bindingPlanner struct {
+	BindingInput
+	workloads *workloads
+	networks  bindings.Networks
+	scope     cloud.Scope
+	all       []*plannedBinding
+	// unresolved: rules of bindings that stacks are about to make are not known.
+	unresolved bool
+	zones      map[string]string // of nodes
+}
+
+// plannedBinding is a binding that is shown, or that has to be known for others.
+type plannedBinding struct {
+	Binding
+	shown    bool
+	draining bool // targets drain
+}
+
+// collect takes the bindings: those of planned stacks as they will be, the others as they are.
+func (p *bindingPlanner) collect() {
+	ofPlanned := map[stack.ID]bool{}
+	now := time.Now()
+	for i := range p.Stacks {
+		r := &p.Stacks[i]
+		for _, b := range r.Observed.Bindings { // those that are not declared any more go
+			ofPlanned[stack.ID{Namespace: b.Namespace, Name: b.Name}] = true
+		}
+		if r.Compiled.Stack == nil {
+			continue
+		}
+		for _, b := range r.Compiled.Stack.Bindings {
+			ofPlanned[stack.ID{Namespace: b.Namespace, Name: b.Name}] = true
+			o, whole := p.stackBinding(r, b)
+			p.unresolved = p.unresolved || !whole
+			if o != nil {
+				p.all = append(p.all, &plannedBinding{Binding: Binding{Object: o, Stack: r.Key, State: Served}, shown: true})
+			}
+		}
+	}
+	anyone := len(p.all) > 0
+	var others []*plannedBinding
+	for _, o := range objects.List[*v1beta1.TargetGroupBinding](p.View, objects.TargetGroupBinding, "") {
+		if ofPlanned[stack.ID{Namespace: o.Namespace, Name: o.Name}] {
+			continue
+		}
+		key, _ := kube.StackOfBinding(p.View, o.Labels)
+		b := &plannedBinding{Binding: Binding{Object: o.DeepCopy(), Stack: key, State: Served}, shown: p.Only(o)}
+		if b.Object.CreationTimestamp.IsZero() && p.Live { // from a file: it is younger than those of the cluster
+			b.Object.CreationTimestamp = metav1.NewTime(now)
+		}
+		anyone = anyone || b.shown
+		others = append(others, b)
+	}
+	if anyone {
+		p.all = append(p.all, others...)
+	}
+}
+
+// stackBinding is the binding that a stack will have, nil if its target group does not exist yet. whole is false if it names what does not exist yet.
+func (p *bindingPlanner) stackBinding(r *Result, b stack.Binding) (o *v1beta1.TargetGroupBinding, whole bool) {
+	written := slices.ContainsFunc(r.Plan.Steps, func(s plan.Step) bool {
+		switch op := s.Op.(type) {
+		case elb.CreateBinding:
+			return op.Binding.Namespace == b.Namespace && op.Binding.Name == b.Name
+		case elb.UpdateBinding:
+			return op.Binding.Namespace == b.Namespace && op.Binding.Name == b.Name
+		}
+		return false
+	})
+	if now, ok := objects.Lookup[*v1beta1.TargetGroupBinding](p.View, objects.TargetGroupBinding, b.Namespace, b.Name); ok && !written {
+		return now.DeepCopy(), true
+	}
+	whole = true
+	b = elb.Literal(b, func(ref stack.Ref) string {
+		if ref.Literal != "" {
+			return ref.Literal
+		}
+		for _, k := range r.Plan.Known {
+			if k.Ref == ref {
+				return k.Value
+			}
+		}
+		for _, tg := range r.Observed.TargetGroups {
+			if ref.Kind == stack.KindTargetGroup && tg.ID == ref.ID {
+				return tg.ARN
+			}
+		}
+		for _, g := range r.Observed.SecurityGroups {
+			if ref.Kind == stack.KindSecurityGroup && g.ID == ref.ID {
+				return g.GroupID
+			}
+		}
+		whole = false
+		return ""
+	})
+	if b.TargetGroup.Literal == "" {
+		return nil, len(b.Networking) == 0
+	}
+	if !whole { // without a source a rule is none
+		b.Networking = nil
+	}
+	return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name, Labels: b.Labels}, Spec: kube.BindingSpec(b)}, whole
+}
+
+// refuse has a binding not served.
+func (b *plannedBinding) refuse(state BindingState, d diag.Diagnostic) {
+	b.State = state
+	b.Diagnostics = append(b.Diagnostics, d)
+}
+
+// note adds a finding that is no mistake.
+func note(d diag.Diagnostic) diag.Diagnostic {
+	d.Class = diag.Note
+	return d
+}
+
+// complete fills in what a binding leaves to its target group, as a pass of the controller does.
+func (p *bindingPlanner) complete(ctx context.Context, b *plannedBinding) {
+	o := b.Object
+	switch {
+	case o.DeletionTimestamp != nil:
+		b.refuse(Unknown, note(diag.New(kube.BindingObject(o), "metadata.deletionTimestamp", diag.IgnoredSetting, "its targets are not planned: it is being deleted, and the controller deregisters them", "kubectl describe shows what it waits for")))
+		return
+	case p.Config.WatchNamespace != "" && o.Namespace != p.Config.WatchNamespace:
+		b.refuse(Unknown, note(diag.New(kube.BindingObject(o), "metadata.namespace", diag.IgnoredSetting,
+			"its targets are not planned: the controller serves namespace "+p.Config.WatchNamespace+" only", "another controller may serve it; --watch-namespace is the flag")))
+		return
+	case o.Spec.IamRoleArnToAssume != "":
+		if d := bindings.Contradiction(p.Config.Roles(), o); d != nil {
+			b.refuse(Unserved, *d)
+			return
+		}
+		b.refuse(Unknown, note(diag.New(kube.BindingObject(o), "spec.iamRoleArnToAssume", diag.RoleNotAssumed,
+			"its targets are not planned: its target group is reached by role "+o.Spec.IamRoleArnToAssume+", which lbc does not assume", "read the conditions of the binding, or ask AWS with the role")))
+		return
+	}
+	if d := bindings.Contradiction(p.Config.Roles(), o); d != nil {
+		b.refuse(Unserved, *d)
+		return
+	}
+	s := &o.Spec
+	whole := s.TargetGroupARN != "" && s.TargetType != nil && s.TargetGroupProtocol != nil && s.IPAddressType != nil && s.VpcID != ""
+	if whole && !b.shown || b.OfStack() && whole && !p.Explained {
+		return
+	}
+	tg, d := bindings.Describe(ctx, p.Balancing, o)
+	if d == nil {
+		b.TargetGroup = tg
+		d = bindings.Mismatch(o, tg)
+	}
+	switch {
+	case d != nil && d.Code == diag.TargetGroupNotFound && p.BuiltIn:
+		b.refuse(Unknown, note(diag.New(d.Object, d.Path, d.Code, "its targets are not planned: the simulator's built-in account has no such target group", "name the account with --account, or a cluster with --context")))
+		return
+	case d != nil:
+		b.refuse(Unserved, *d)
+		return
+	}
+	bindings.Fill(s, tg)
+}
+
+// others are the other bindings of a binding's target group.
+func (p *bindingPlanner) others(b *plannedBinding) (out []v1beta1.TargetGroupBinding) {
+	for _, x := range p.all {
+		if x != b && x.State != Unserved && x.Object.Spec.TargetGroupARN == b.Object.Spec.TargetGroupARN && x.Object.DeletionTimestamp == nil {
+			out = append(out, *x.Object)
+		}
+	}
+	return out
+}
+
+// resolve finds what a binding wants registered.
+func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
+	if b.State != Served {
+		return nil
+	}
+	o := b.Object
+	others := p.others(b)
+	of, known := p.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
+	if len(others) > 0 && !known {
+		var err error
+		if of, err = p.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN); err != nil {
+			return err
+		}
+	}
+	if d := bindings.Superseded(of, o, others); d != nil {
+		b.refuse(Unserved, *d)
+		return nil
+	}
+	if err := p.Unread(o.Namespace); err != nil {
+		b.unplanned("its endpoints cannot be read: "+err.Error(), "let your user list endpointslices, pods and nodes")
+		return nil
+	}
+	svc, ok := objects.Lookup[*corev1.Service](p.View, objects.Service, o.Namespace, o.Spec.ServiceRef.Name)
+	if !ok {
+		b.Diagnostics = append(b.Diagnostics, bindings.ServiceMissing(o))
+		if !p.Live { // the cluster may have it
+			b.State = Unknown
+		}
+		return nil
+	}
+	port, d := targets.Backend(o, svc)
+	if d != nil {
+		b.Diagnostics = append(b.Diagnostics, *d)
+		if d.Code != diag.ServiceMissing {
+			b.State = Unserved
+		}
+		return nil
+	}
+	b.Port = port
+	about := []diag.Object{kube.BindingObject(o), owner.Object(svc)}
+	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
+		p.addresses(ctx, b, about)
+	} else {
+		p.instances(ctx, b, about)
+	}
+	return nil
+}
+
+// unplanned: what a binding wants registered is not known.
+func (b *plannedBinding) unplanned(why, remedy string) {
+	b.refuse(Unknown, note(diag.New(kube.BindingObject(b.Object), "spec.serviceRef", diag.EndpointNotResolved, "its targets are not planned: "+why, remedy)))
+}
+
+// addresses are the targets of type ip.
+func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about []diag.Object) {
+	o := b.Object
+	slicesOf := p.workloads.slices[stack.ID{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name}]
+	if len(slicesOf) == 0 && !p.Live {
+		b.unplanned("the files have no EndpointSlice of Service "+o.Namespace+"/"+o.Spec.ServiceRef.Name, "add the EndpointSlices, and the pods and nodes behind them, or read a cluster with --context")
+		return
+	}
+	ipv6 := *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
+	pods, machines := targets.PodCandidates(ctx, p.workloads, b.Port, slicesOf, ipv6), targets.PodlessCandidates(b.Port, slicesOf, ipv6)
+	x := bindings.Endpoints{
+		Binding: o, Cluster: p.workloads, ExcludedNodes: p.Config.ExcludedNodes, QUICVariable: p.Config.QUICVariable,
+		Pods:    targets.PodEndpoints(ctx, p.workloads, b.Port, slicesOf, ipv6, p.Config.Gates.Enabled(config.EndpointsFailOpen)),
+		Podless: targets.PodlessEndpoints(b.Port, slicesOf, ipv6),
+		VPC:     sync.OnceValues(func() (*facts.VPC, bool) { return p.Inventory.VPCAtHand(ctx, o.Spec.VpcID) }),
+		About:   func() []diag.Object { return about },
+	}
+	wanted, found, _ := x.Addresses(ctx)
+	b.wanted, b.Diagnostics = wanted, append(b.Diagnostics, found...)
+	b.Endpoints = x.Judge(ctx, append(pods, machines...), wanted)
+	for _, c := range append(targets.PodCandidates(ctx, p.workloads, b.Port, slicesOf, !ipv6), targets.PodlessCandidates(b.Port, slicesOf, !ipv6)...) {
+		b.Endpoints = append(b.Endpoints, bindings.Judgement{Endpoint: c.Endpoint, Why: fmt.Sprintf("its address is not of family %s, which the target group takes", *o.Spec.IPAddressType)})
+	}
+}
+
+// instances are the targets of type instance.
+func (p *bindingPlanner) instances(ctx context.Context, b *plannedBinding, about []diag.Object) {
+	o := b.Object
+	if len(p.workloads.nodes) == 0 && !p.Live {
+		b.unplanned("the files have no nodes", "add the nodes, or read a cluster with --context")
+		return
+	}
+	wanted, found, known := bindings.Instances(o, p.workloads.nodes, b.Port, p.Config.Gates.Enabled(config.EndpointsFailOpen))
+	b.Diagnostics = append(b.Diagnostics, found...)
+	if !known {
+		b.State = Unserved
+		return
+	}
+	all, _ := targets.NodeCandidates(p.workloads.nodes, o.Spec.NodeSelector, b.Port.NodePort) // the selector can be parsed
+	if o.Spec.VpcID != p.Config.VPC && len(wanted) > 0 {                                      // AWS refuses the instances of the cluster's VPC
+		ids := make([]string, 0, len(wanted))
+		for _, e := range wanted {
+			ids = append(ids, e.ID)
+		}
+		b.Diagnostics = append(b.Diagnostics, bindings.InOtherVPC(o, about, ids, len(wanted))...)
+		for i := range all {
+			all[i].Why = cmp.Or(all[i].Why, "its instance is not in "+o.Spec.VpcID)
+		}
+		wanted = nil
+	}
+	b.wanted = wanted
+	b.Endpoints = bindings.Endpoints{Binding: o, Cluster: p.workloads, VPC: func() (*facts.VPC, bool) { return nil, false }}.Judge(ctx, all, wanted)
+}
+
+// readsAtOnce is how many target groups are read side by side.
+const readsAtOnce = 8
+
+// syncAll finds what would be registered and deregistered for all bindings that are shown.
+func (p *bindingPlanner) syncAll(ctx context.Context) error {
+	p.zones = p.workloads.zones()
+	var reads errgroup.Group
+	reads.SetLimit(readsAtOnce)
+	for _, b := range p.all {
+		if !b.shown {
+			continue
+		}
+		reads.Go(func() error {
+			err := p.sync(ctx, b)
+			if err != nil && b.OfStack() { // the plan of its stack counts all the same
+				b.Unread = true
+				b.Diagnostics = append(b.Diagnostics, note(bindings.Problem(b.Object, "spec.targetGroupARN", fmt.Errorf("its targets are not planned: %w", err))))
+				err = nil
+			}
+			if err != nil {
+				err = fmt.Errorf("%s: reading what is registered: %w", kube.BindingObject(b.Object), err)
+			}
+			return err
+		})
+	}
+	return reads.Wait()
+}
+
+// sync finds what would be registered and deregistered: the controller's registry does, with writes that are not carried out.
+func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
+	if b.State == Unserved || b.Object.Spec.TargetGroupARN == "" || b.Object.Spec.IamRoleArnToAssume != "" {
+		return nil
+	}
+	o, did := b.Object, &collector{}
+	registry := targets.NewRegistry(func(cloud.Scope) (targets.Account, error) {
+		return targets.Account{ELBV2: p.Balancing, Write: did.write, Fresh: func(string) bool { return false }}, nil
+	})
+	registry.Clock = stopped{time.Now()}
+	registry.Seen = func(_ string, health []targets.Health) { b.Health = health }
+	request := targets.Request{Group: targets.Group{Scope: p.scope, ARN: o.Spec.TargetGroupARN}, Binding: b.ID(), Want: b.wanted, Max: p.Config.MaxTargetsPerGroup}
+	if b.State == Unknown {
+		if !p.Explained {
+			return nil
+		}
+		var err error
+		b.Health, err = registry.Health(ctx, request.Group)
+		return err
+	}
+	if o.Spec.MultiClusterTargetGroup {
+		recorded := record(p.Recorded)
+		request.Record = recorded
+		keys, _, err := recorded.Load(ctx, b.ID())
+		if err != nil {
+			return fmt.Errorf("which targets are this cluster's: %w", err)
+		}
+		b.Recorded = keys
+	}
+	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
+		if vpc, known := p.Inventory.VPCAtHand(ctx, o.Spec.VpcID); known {
+			request.Zone = bindings.ZoneOf(vpc)
+		}
+	}
+	request.HomeZone = func(e targets.Endpoint) string { return p.zones[e.Node] }
+	change, err := registry.Sync(ctx, request)
+	if err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound {
+		if !b.OfStack() { // a stack makes another one
+			b.refuse(Unserved, bindings.Problem(o, "spec.targetGroupARN", err))
+		}
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	if change.LeftOut > 0 {
+		b.Diagnostics = append(b.Diagnostics, bindings.LeftOut(o, change.LeftOut, p.Config.MaxTargetsPerGroup))
+	}
+	b.draining, _ = registry.FoundDraining(request.Group)
+	for _, op := range did.ops {
+		switch op := op.(type) {
+		case elb.RegisterTargets:
+			for _, t := range op.Targets {
+				b.Register = append(b.Register, targets.Target(t))
+			}
+		case elb.DeregisterTargets:
+			for _, t := range op.Targets {
+				b.Deregister = append(b.Deregister, targets.Target(t))
+			}
+		}
+	}
+	for _, l := range [][]targets.Target{b.Register, b.Deregister} {
+		slices.SortFunc(l, func(x, y targets.Target) int { return strings.Compare(x.Key(), y.Key()) })
+	}
+	return nil
+}
+
+// targetsPerStep is how many targets one call names.
+const targetsPerStep = 200
+
+// steps makes the plan of a binding.
+func (p *bindingPlanner) steps(b *plannedBinding) {
+	b.Plan = plan.Plan{Key: targets.Key(b.ID())}
+	if b.State != Served {
+		return
+	}
+	add := func(s plan.Step) {
+		s.ID = plan.StepID(plan.NameOf(s.Op) + " " + cmp.Or(s.Resource.ID, s.Resource.Literal))
+		for n, id := 2, s.ID; ; n++ {
+			if _, taken := b.Plan.Step(s.ID); !taken {
+				break
+			}
+			s.ID = plan.StepID(fmt.Sprintf("%s #%d", id, n))
+		}
+		s.Action, s.Lane = plan.Update, plan.Vital
+		b.Plan.Steps = append(b.Plan.Steps, s)
+	}
+	for _, g := range b.Open {
+		add(authorization(g))
+	}
+	arn := b.Object.Spec.TargetGroupARN
+	at := stack.Ref{Kind: stack.KindTargetGroup, ID: cmp.Or(naming.OfTargetGroup(arn), arn)}
+	for part := range slices.Chunk(b.Register, targetsPerStep) {
+		add(plan.Step{Resource: at, Op: elb.RegisterTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn), Targets: elbTargets(part)}, Why: b.lines(part)})
+	}
+	for part := range slices.Chunk(b.Deregister, targetsPerStep) {
+		add(plan.Step{Resource: at, Op: elb.DeregisterTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn), Targets: elbTargets(part)}, Why: b.lines(part)})
+	}
+}
+
+func authorization(g GroupRules) plan.Step {
+	at := stack.Literal(stack.KindSecurityGroup, g.Group)
+	return plan.Step{Resource: at, Op: elb.AuthorizeSecurityGroupIngress{Group: at, Permissions: g.Rules}, Why: ruleLines("open ", g.Rules)}
+}
+
+func elbTargets(in []targets.Target) []elb.Target {
+	out := make([]elb.Target, 0, len(in))
+	for _, t := range in {
+		out = append(out, elb.Target(t))
+	}
+	return out
+}
+
+// linesPerStep is how many targets are written out.
+const linesPerStep = 10
+
+// lines are targets in words, with what is behind them, and why they are none any more.
+func (b *plannedBinding) lines(ts []targets.Target) (out []string) {
+	for i, t := range ts {
+		if i == linesPerStep {
+			return append(out, fmt.Sprintf("and %d more", len(ts)-i))
+		}
+		line := t.Key()
+		if at := slices.IndexFunc(b.Endpoints, func(j bindings.Judgement) bool { return j.Address() == t.Address() }); at >= 0 {
+			j := b.Endpoints[at]
+			switch {
+			case j.Pod != "":
+				line += " pod " + j.Pod
+			case j.Node != "":
+				line += " node " + j.Node
+			}
+			if j.Why != "" {
+				line += ": " + j.Why
+			}
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// ruleLines are rules in words.
+func ruleLines(verb string, rules []stack.Permission) (out []string) {
+	for _, p := range rules {
+		out = append(out, verb+RuleText(p))
+	}
+	return out
+}
+
+// RuleText is a rule in words: "tcp 8080 from sg-1".
+func RuleText(p stack.Permission) string {
+	ports := fmt.Sprintf("%d-%d", p.FromPort, p.ToPort)
+	if p.FromPort == p.ToPort {
+		ports = fmt.Sprint(p.FromPort)
+	}
+	return fmt.Sprintf("%s %s from %s", p.Protocol, ports, cmp.Or(p.CIDR, p.IPv6CIDR, p.PrefixList, p.Group.Literal))
+}
+
+// TargetGroupName is the name of the target group, empty if it is not known.
+func (b *Binding) TargetGroupName() string {
+	return cmp.Or(aws.ToString(b.TargetGroup.TargetGroupName), naming.OfTargetGroup(b.Object.Spec.TargetGroupARN), b.Object.Spec.TargetGroupName)
+}
