@@ -36,6 +36,9 @@ The manifests go to standard output, or with --output-dir into files. The report
 names what has no equal in a Gateway, and compares the load balancers of both sides: their settings, and the answers to requests that are
 generated from the rules. Both are made in a simulated account that has what the manifests name.
 
+--from nlb-service translates Services of this controller, which have a network load balancer, into a Gateway of class aws-nlb with a TCPRoute or
+UDPRoute for each port. The Services stay, as the backends of the routes; the report has the command that ends their own load balancers.
+
 --from service and --from v1-ingress are for what was written for other controllers. Services of type LoadBalancer of the cloud provider's
 controller become Services for this one, beside them: their load balancers cannot be taken over. Services that this controller serves by
 annotation aws-load-balancer-type get its class. Ingresses of the ALB ingress controller v1, also of API versions that no cluster serves any
@@ -43,7 +46,7 @@ more, become Ingresses that are answered alike, and keep their load balancers.
 
 All flags of the controller, such as --default-target-type=ip, are accepted; set those that your controller runs with.
 
-Exit status: 0 success, also if no Ingress is found; 1 error; 2 an Ingress is invalid, or something has no equal in a Gateway; with
+Exit status: 0 success, also if no Ingress is found; 1 error; 2 an Ingress or Service is invalid, or something has no equal in a Gateway; with
 --diff-exit, 3 requests or settings differ.`
 
 const migrateExample = `  # Manifests to standard output, the report to standard error
@@ -51,6 +54,9 @@ const migrateExample = `  # Manifests to standard output, the report to standard
 
   # All Ingresses of two namespaces of a cluster, into a file for each namespace
   lbc migrate --kubeconfig ~/.kube/config --namespaces shop,blog --split namespace --output-dir gateways
+
+  # Services with network load balancers of this controller, as Gateways
+  lbc migrate --from nlb-service -f services.yaml --output-dir gateways
 
   # Services of the cloud provider's controller
   lbc migrate --from service -f services.yaml
@@ -80,7 +86,7 @@ func migrateCommand() *cobra.Command {
 	var o migrateOptions
 	cmd := &cobra.Command{
 		Use:     "migrate [FILE]... [--kubeconfig FILE] [--output-dir DIR]",
-		Short:   "Translate Ingresses into Gateways, and what was written for other controllers; prove that they answer alike",
+		Short:   "Translate Ingresses and Services into Gateways, and what was written for other controllers; prove that they answer alike",
 		Long:    migrateHelp,
 		Example: migrateExample,
 		Args:    cobra.ArbitraryArgs,
@@ -95,7 +101,7 @@ func migrateCommand() *cobra.Command {
 	f.Lookup("account").Usage = "account file or recording in which both sides are compared; default: the simulator's built-in account"
 	f.Lookup("kubeconfig").Usage = "cluster to read Ingresses or Services and what they name from"
 	f.Lookup("output").Usage = "form of the report: text, json or yaml"
-	f.StringVar(&o.from, "from", fromIngress, "what is translated: ingress, service or v1-ingress")
+	f.StringVar(&o.from, "from", fromIngress, "what is translated: ingress, nlb-service, service or v1-ingress")
 	f.StringSliceVar(&o.namespaces, "namespaces", nil, "namespaces whose objects are translated; default: all that are read")
 	f.StringVar(&o.name, "ingress-name", "", "the only Ingress to translate; needs one --namespaces")
 	f.StringVar(&o.dir, "output-dir", "", "directory for the manifests; default: standard output")
@@ -118,8 +124,8 @@ func (o *migrateOptions) check() error {
 	}
 	switch _, ok := translations[o.from]; {
 	case !ok:
-		return fmt.Errorf("--from %q: must be ingress, service or v1-ingress", o.from)
-	case o.name != "" && o.from == fromService:
+		return fmt.Errorf("--from %q: must be ingress, nlb-service, service or v1-ingress", o.from)
+	case o.name != "" && (o.from == fromService || o.from == fromNLB):
 		return errors.New("--ingress-name names no Service; choose with --namespaces")
 	case o.extension != "yaml" && o.extension != "json":
 		return fmt.Errorf("--output-format %q: must be yaml or json", o.extension)

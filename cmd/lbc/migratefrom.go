@@ -5,9 +5,11 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/migrate"
 	"github.com/k8s-lbc/lbc/internal/migrate/former"
+	"github.com/k8s-lbc/lbc/internal/migrate/network"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
@@ -15,11 +17,15 @@ import (
 const (
 	fromIngress = "ingress"
 	fromService = "service"
+	fromNLB     = "nlb-service"
 	fromV1      = "v1-ingress"
 )
 
 // noIngress is said where there is nothing to translate.
 const noIngress = "No Ingress resources found in input."
+
+// noService is said where there is no Service to translate.
+const noService = "No Service of type LoadBalancer found in input."
 
 // translation is how the objects of a value of --from are translated.
 type translation struct {
@@ -42,12 +48,22 @@ var translations = map[string]translation{
 		},
 	},
 	fromService: {
-		kind: objects.Service, none: "No Service of type LoadBalancer found in input.", file: "services", sides: [2]string{"as it is", "translated"}, known: knownOfServices,
+		kind: objects.Service, none: noService, file: "services", sides: [2]string{"as it is", "translated"}, known: knownOfServices,
 		candidate: func(x metav1.Object) bool {
 			svc, ok := x.(*corev1.Service)
 			return ok && (svc.Spec.Type == corev1.ServiceTypeLoadBalancer || svc.Spec.LoadBalancerClass != nil)
 		},
 		translate: func(o *migrateOptions, v *objects.View) migrate.Result { return former.Services(v, o.formerOptions()) },
+	},
+	fromNLB: {
+		kind: objects.Service, none: noService, file: "gateway-resources", sides: [2]string{"Service", "Gateway"}, known: knownOfNLB,
+		candidate: func(x metav1.Object) bool {
+			svc, ok := x.(*corev1.Service)
+			return ok && (svc.Spec.Type == corev1.ServiceTypeLoadBalancer || svc.Spec.LoadBalancerClass != nil || svc.Annotations[string(annotation.ServiceType)] != "")
+		},
+		translate: func(o *migrateOptions, v *objects.View) migrate.Result {
+			return network.Translate(v, network.Options{Service: front.ServiceFromFlags(&o.config).Config, DryRun: o.dryRun, Select: func(x *corev1.Service) bool { return o.selects(x) }})
+		},
 	},
 	fromV1: {
 		kind: objects.Ingress, candidate: anyOf, none: noIngress, file: "ingresses", sides: [2]string{"as it is", "translated"}, known: knownOfV1,
@@ -74,6 +90,13 @@ var knownDifferences = []string{
 var knownOfServices = []string{
 	"a load balancer of the cloud provider's controller stays until its Service is deleted, and serves until then; DNS is to be pointed to the new one before",
 	"pods that are older than the new Service have no readiness gates for it: wait until its targets are healthy before DNS points to it",
+}
+
+var knownOfNLB = []string{
+	"the load balancer, its DNS name, its addresses, its target groups and security groups are new ones, with names of their own; DNS is to be pointed to the new load balancer",
+	"resources have tag " + migrate.OriginTag + ", and the tags of Gateways in place of those of Services",
+	"a load balancer that AWS made without security groups stays without; the new one has some, unless spec.disableSecurityGroup of its LoadBalancerConfiguration is true",
+	"pods that are older than the Gateway have no readiness gates for it: wait until its targets are healthy before DNS points to it",
 }
 
 var knownOfV1 = []string{

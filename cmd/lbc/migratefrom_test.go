@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -61,6 +62,67 @@ func TestServicesOfOlderAnnotationsKeepTheirLoadBalancerUnderAClass(t *testing.T
 	}
 }
 
+func TestServicesWithNetworkLoadBalancersBecomeGatewaysThatServeAlike(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]exitCode{"networks": 0, "networksleft": exitInvalid} {
+		out, errOut, err := lbc(t, "", "migrate", "--from", fromNLB, "-f", migrateFile(name))
+		if code := exitCode(0); !errors.As(err, &code) && err != nil || code != want {
+			t.Errorf("%s: %v", name, err)
+		}
+		compare(t, filepath.Join("migrate", name+".gateway.yaml"), out)
+		compare(t, filepath.Join("migrate", name+".report.txt"), errOut)
+		text, err := os.ReadFile(migrateFile(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents := strings.Split(string(text), "\n---\n")
+		slices.Reverse(documents)
+		if other, _, _ := lbc(t, strings.Join(documents, "\n---\n"), "migrate", "--from", fromNLB, "-f", "-"); other != out {
+			t.Errorf("%s: the output depends on the order of the input:\n%s", name, other)
+		}
+	}
+}
+
+func TestTheServicesOfTheGuidesAreServedAlikeByTheirGateways(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(repository, "examples", "guides", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for _, f := range files {
+		text, err := os.ReadFile(f) //nolint:gosec // ours
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "type: LoadBalancer") {
+			continue
+		}
+		report := filepath.Join(t.TempDir(), "report.json")
+		if _, errOut, err := lbc(t, "", "migrate", "--from", fromNLB, "-f", f, "-o", "json", "--report", report); err != nil {
+			t.Errorf("%s: %v\n%s", f, err, errOut)
+			continue
+		}
+		content, err := os.ReadFile(report) //nolint:gosec // ours
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d struct{ Comparisons []proof }
+		if err := json.Unmarshal(content, &d); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range d.Comparisons {
+			compared++
+			if p.Unproven != "" || len(p.Differences) > 0 || p.Requests == 0 {
+				t.Errorf("%s: %s: %+v", f, p.From, p)
+			}
+		}
+	}
+	if compared < 3 {
+		t.Errorf("only %d load balancers were compared", compared)
+	}
+}
+
 func TestFormerVersionsOfIngressesAreReadOnlyToBeTranslated(t *testing.T) {
 	t.Parallel()
 	if _, _, err := lbc(t, "", "plan", "-f", migrateFile("v1")); err == nil || !strings.Contains(err.Error(), "no cluster serves this version") {
@@ -69,7 +131,7 @@ func TestFormerVersionsOfIngressesAreReadOnlyToBeTranslated(t *testing.T) {
 	if out, errOut, err := lbc(t, "", "migrate", "--from", fromService, "-f", migrateFile("rules")); out != "" || err != nil || !strings.Contains(errOut, "No Service of type LoadBalancer") {
 		t.Errorf("no Services: %v\n%s\n%s", err, out, errOut)
 	}
-	for _, args := range [][]string{{"--from", "classic"}, {"--from", fromService, "--ingress-name", "x", "--namespaces", "y"}} {
+	for _, args := range [][]string{{"--from", "classic"}, {"--from", fromService, "--ingress-name", "x", "--namespaces", "y"}, {"--from", fromNLB, "--ingress-name", "x", "--namespaces", "y"}} {
 		if _, _, err := lbc(t, "", append([]string{"migrate", "-f", migrateFile("v1")}, args...)...); err == nil {
 			t.Errorf("%v is taken", args)
 		}

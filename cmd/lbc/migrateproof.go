@@ -31,7 +31,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// proof is the comparison of a Gateway with the Ingresses that it takes the place of.
+// proof is the comparison of a Gateway with the Ingresses or Services that it takes the place of.
 type proof struct {
 	migrate.Pair
 	equality.Result
@@ -213,7 +213,7 @@ func (a assuming) withSubnets(have map[string]facts.Subnet) map[string]facts.Sub
 		if known(have, func(s facts.Subnet) map[string]string { return s.Tags }, n) {
 			continue
 		}
-		s := facts.Subnet{ID: n, VPC: a.vpc, Zone: fmt.Sprintf("us-west-2-%d", i), Locale: facts.AvailabilityZone, CIDR: fmt.Sprintf("10.254.%d.0/24", i%256), AvailableIPs: 200, Public: true}
+		s := facts.Subnet{ID: n, VPC: a.vpc, Zone: fmt.Sprintf("us-west-2-%d", i), Locale: facts.AvailabilityZone, CIDR: fmt.Sprintf("10.254.%d.0/24", i%256), IPv6CIDRs: []string{fmt.Sprintf("2001:db8:0:%x::/64", i)}, AvailableIPs: 200, Public: true}
 		if !strings.HasPrefix(n, "subnet-") {
 			s.ID, s.Tags = fmt.Sprintf("subnet-%017d", i), map[string]string{"Name": n}
 		}

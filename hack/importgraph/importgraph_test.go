@@ -22,7 +22,7 @@ var pure = []string{
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
 	"awssim/iam/policy", "internal/annotation", "internal/assumable", "internal/backoff", "internal/brake", "internal/degraded", "internal/diag", "internal/drift", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
 	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions", "internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route", "internal/front/gateway/rule",
-	"internal/iampolicy", "internal/inbound", "internal/intent", "internal/migrate", "internal/migrate/equality", "internal/migrate/former", "internal/naming", "internal/orphan", "internal/owner", "internal/plan", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/plan/policy", "internal/plan/transition", "internal/proof", "internal/quota", "internal/readiness", "internal/replacement", "internal/serverid", "internal/shard", "internal/stack", "internal/stackjson", "internal/traffic", "internal/twin", "internal/objects",
+	"internal/iampolicy", "internal/inbound", "internal/intent", "internal/migrate", "internal/migrate/equality", "internal/migrate/former", "internal/migrate/network", "internal/naming", "internal/orphan", "internal/owner", "internal/plan", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/plan/policy", "internal/plan/transition", "internal/proof", "internal/quota", "internal/readiness", "internal/replacement", "internal/serverid", "internal/shard", "internal/stack", "internal/stackjson", "internal/traffic", "internal/twin", "internal/objects",
 }
 
 // forbidden is what no pure package may reach.
@@ -45,7 +45,7 @@ var layers = [][]string{
 	{"internal/orphan", "internal/front/probe", "internal/migrate/equality", "internal/plan/transition", "internal/front/gateway/rule", "internal/front/gateway/conditions"},
 	{"internal/front/ingress", "internal/front/service", "internal/front/gateway/route", "internal/compile", "internal/plan/diff", "internal/plan/policy", "internal/twin"},
 	{"internal/admission", "internal/servingcert", "internal/front/gateway", "internal/migrate"},
-	{"internal/explain", "internal/front", "internal/cloud", "internal/kube", "internal/migrate/former"},
+	{"internal/explain", "internal/front", "internal/cloud", "internal/kube", "internal/migrate/former", "internal/migrate/network"},
 	{"internal/accelerator/account", "internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup", "internal/inventory/truststore", "internal/origin", "internal/tracing", "internal/controller/podtargets"},
 	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/optional", "internal/controller/metrics", "internal/controller/probes", "internal/controller/startup"},
 	{"internal/apply", "internal/controller/objectwriter", "internal/controller/podcache", "internal/controller/servicepods"},

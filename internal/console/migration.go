@@ -207,6 +207,8 @@ func holderOf(all []Planned, from string) (Planned, error) {
 		}
 	}
 	switch {
+	case strings.HasPrefix(from, "service"):
+		return Planned{}, fmt.Errorf("it is translated from %s, and Services have no plan in an annotation: the report of lbc migrate compares both: %w", from, ErrNotFound)
 	case !isGroup && !isOne:
 		return Planned{}, fmt.Errorf("could not determine ingress plan holder: the load balancer of the Gateway has no tag %s: %w", migratedFrom, ErrNotFound)
 	case len(found) == 0:

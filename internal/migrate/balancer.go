@@ -58,10 +58,10 @@ func (b *balancer) origin() string {
 
 func (b *balancer) translate() {
 	first := b.members[0].ingress
-	b.namespace, b.gateway = first.Namespace, name(first.Namespace, first.Name, "gateway")
-	configuration := name(first.Namespace, first.Name, "lb-config")
+	b.namespace, b.gateway = first.Namespace, Name(first.Namespace, first.Name, "gateway")
+	configuration := Name(first.Namespace, first.Name, "lb-config")
 	if b.explicit() {
-		b.gateway, configuration = name("", b.id.Name, "grp-gw"), name("", b.id.Name, "grp-lb")
+		b.gateway, configuration = Name("", b.id.Name, "grp-gw"), Name("", b.id.Name, "grp-lb")
 	}
 	b.rules = map[string]*configv1.ListenerRuleConfiguration{}
 	b.mergePorts()
@@ -142,7 +142,8 @@ func mergedKeys(b *balancer, what string, get func(*intent.Settings) map[string]
 	return out
 }
 
-func attributesOf(m map[string]string) (out []configv1.Attribute) {
+// AttributesOf are attributes as configurations have them, sorted by key.
+func AttributesOf(m map[string]string) (out []configv1.Attribute) {
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		out = append(out, configv1.Attribute{Key: k, Value: m[k]})
 	}
@@ -183,7 +184,7 @@ func (b *balancer) loadBalancerConfiguration(name string) *configv1.LoadBalancer
 	} else {
 		b.ranges(s)
 	}
-	s.LoadBalancerAttributes = attributesOf(mergedKeys(b, "attribute", func(s *intent.Settings) map[string]intent.Field[string] { return s.Attributes }))
+	s.LoadBalancerAttributes = AttributesOf(mergedKeys(b, "attribute", func(s *intent.Settings) map[string]intent.Field[string] { return s.Attributes }))
 	s.Tags = mergedKeys(b, "tag", func(s *intent.Settings) map[string]intent.Field[string] { return s.Tags })
 	s.Tags[OriginTag] = b.origin()
 	if f := merged(b, "capacity", func(s *intent.Settings) intent.Field[int32] { return s.AddOns.Capacity }); f.Set {
@@ -275,7 +276,7 @@ func (b *balancer) listenerConfiguration(p port) (l configv1.ListenerConfigurati
 			}
 		}
 	}
-	if l.ListenerAttributes = attributesOf(attributes); len(certificates) > 0 {
+	if l.ListenerAttributes = AttributesOf(attributes); len(certificates) > 0 {
 		l.DefaultCertificate, l.Certificates = &certificates[0], certificates[1:]
 		if discovers {
 			b.find(Warning, b.members[0].Object, annotation.CertificateARN.Path(), fmt.Sprintf("some Ingresses of the group name certificates for port %d, and others have them found by host; a Gateway with named ones finds none", p.number),

@@ -100,12 +100,12 @@ func (r *Result) Failed() bool {
 
 // Translate translates the Ingresses of a view.
 func Translate(v *objects.View, o Options) Result {
-	t := &translator{view: v, options: o, configurations: map[service]*targetGroups{}, fates: fates()}
+	t := &translator{view: v, options: o, configurations: Configurations{}, fates: fates()}
 	ids := t.groups()
 	for _, id := range ids {
 		t.group(id)
 	}
-	t.targetGroupConfigurations()
+	t.result.Objects = append(t.result.Objects, t.configurations.Objects()...)
 	if len(t.result.Pairs) > 0 {
 		t.add(&gatewayv1.GatewayClass{
 			TypeMeta:   metav1.TypeMeta{APIVersion: gatewayv1.GroupVersion.String(), Kind: "GatewayClass"},
@@ -113,7 +113,7 @@ func Translate(v *objects.View, o Options) Result {
 			Spec:       gatewayv1.GatewayClassSpec{ControllerName: Controller},
 		})
 	}
-	sortObjects(t.result.Objects)
+	SortObjects(t.result.Objects, order)
 	t.result.Findings = SortFindings(t.result.Findings)
 	return t.result
 }
@@ -122,7 +122,7 @@ func Translate(v *objects.View, o Options) Result {
 type translator struct {
 	view           *objects.View
 	options        Options
-	configurations map[service]*targetGroups
+	configurations Configurations
 	fates          map[annotation.Key]Row
 	result         Result
 }
@@ -288,9 +288,7 @@ func (t *translator) servicesOf(m intent.Member) (out []*corev1.Service) {
 }
 
 // order of the kinds in the output.
-var order = map[string]int{
-	"GatewayClass": 0, "LoadBalancerConfiguration": 1, "Gateway": 2, "HTTPRoute": 3, "TargetGroupConfiguration": 4, "ListenerRuleConfiguration": 5,
-}
+var order = []string{"GatewayClass", "LoadBalancerConfiguration", "Gateway", "HTTPRoute", "TargetGroupConfiguration", "ListenerRuleConfiguration"}
 
 // KindOf is the kind of an object of the output.
 func KindOf(o metav1.Object) string {
@@ -300,11 +298,13 @@ func KindOf(o metav1.Object) string {
 	return ""
 }
 
-func sortObjects(all []metav1.Object) {
+// SortObjects sorts objects as they are written: cluster-wide ones, then by namespace, by kind in the order of kinds, and by name.
+func SortObjects(all []metav1.Object, kinds []string) {
+	rank := func(o metav1.Object) int { return slices.Index(kinds, KindOf(o)) }
 	class := func(o metav1.Object) int { return min(len(o.GetNamespace()), 1) }
 	slices.SortStableFunc(all, func(a, b metav1.Object) int {
 		return cmp.Or(cmp.Compare(class(a), class(b)), strings.Compare(a.GetNamespace(), b.GetNamespace()),
-			cmp.Compare(order[KindOf(a)], order[KindOf(b)]), strings.Compare(a.GetName(), b.GetName()))
+			cmp.Compare(rank(a), rank(b)), strings.Compare(a.GetName(), b.GetName()))
 	})
 }
 

@@ -36,22 +36,22 @@ func TestTheFateOfEveryAnnotationIsKnown(t *testing.T) {
 func TestNamesAreThoseOfTheExistingTool(t *testing.T) {
 	t.Parallel()
 	for want, got := range map[string]string{
-		"my-app-gateway-a29fc444d6":    name("default", "my-app", "gateway"),
-		"my-app-lb-confi-1252cf61dc":   name("default", "my-app", "lb-config"),
-		"my-app-route-704a5d75cb":      name("default", "my-app", "route"),
-		"my-app-default-7657982663":    name("default", "my-app", "default-route"),
-		"my-app-redirect-8e7f3de311":   name("default", "my-app", "redirect"),
-		"api-serv-tg-confi-c489c7bf77": name("default", "api-service", "tg-config"),
-		"my-app-a-lr-confi-4237a8a0c9": name("default", "my-app-api-service", "lr-config"),
-		"shared-grp-gw-b32ff54d93":     name("", "shared", "grp-gw"),
-		"shared-grp-lb-ac0d0c07c9":     name("", "shared", "grp-lb"),
+		"my-app-gateway-a29fc444d6":    Name("default", "my-app", "gateway"),
+		"my-app-lb-confi-1252cf61dc":   Name("default", "my-app", "lb-config"),
+		"my-app-route-704a5d75cb":      Name("default", "my-app", "route"),
+		"my-app-default-7657982663":    Name("default", "my-app", "default-route"),
+		"my-app-redirect-8e7f3de311":   Name("default", "my-app", "redirect"),
+		"api-serv-tg-confi-c489c7bf77": Name("default", "api-service", "tg-config"),
+		"my-app-a-lr-confi-4237a8a0c9": Name("default", "my-app-api-service", "lr-config"),
+		"shared-grp-gw-b32ff54d93":     Name("", "shared", "grp-gw"),
+		"shared-grp-lb-ac0d0c07c9":     Name("", "shared", "grp-lb"),
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
 	for _, base := range []string{"My.App", "-", "a", "1.2", "a-very-long-name"} {
-		n := name("ns", base, "route-*.example.com")
+		n := Name("ns", base, "route-*.example.com")
 		if strings.ToLower(n) != n || strings.ContainsAny(n, ".*") || strings.HasPrefix(n, "-") || !strings.Contains(n, "-route-") {
 			t.Errorf("%s: %s", base, n)
 		}

@@ -390,9 +390,9 @@ func (b *balancer) addRoute(r *route, suffix string) {
 			for _, matches := range b.matches(u) {
 				if h == nil || len(h.Spec.Rules) == maxRules {
 					if n++; n > 1 {
-						h = b.newRoute(r.member.ingress.Namespace, name(r.member.ingress.Namespace, r.member.ingress.Name, suffix+"-"+strconv.Itoa(n)), r.ports, some)
+						h = b.newRoute(r.member.ingress.Namespace, Name(r.member.ingress.Namespace, r.member.ingress.Name, suffix+"-"+strconv.Itoa(n)), r.ports, some)
 					} else {
-						h = b.newRoute(r.member.ingress.Namespace, name(r.member.ingress.Namespace, r.member.ingress.Name, suffix), r.ports, some)
+						h = b.newRoute(r.member.ingress.Namespace, Name(r.member.ingress.Namespace, r.member.ingress.Name, suffix), r.ports, some)
 					}
 				}
 				h.Spec.Rules = append(h.Spec.Rules, b.rule(u, h.Name, matches))
@@ -443,7 +443,7 @@ func (b *balancer) addRedirect() {
 	if b.explicit() {
 		base = b.id.Name
 	}
-	h := b.newRoute(b.namespace, name(b.namespace, base, "redirect"), ports, nil)
+	h := b.newRoute(b.namespace, Name(b.namespace, base, "redirect"), ports, nil)
 	h.Spec.Rules = []gatewayv1.HTTPRouteRule{{Filters: []gatewayv1.HTTPRouteFilter{{
 		Type:            gatewayv1.HTTPRouteFilterRequestRedirect,
 		RequestRedirect: &gatewayv1.HTTPRequestRedirectFilter{Scheme: ptr.To("https"), Port: ptr.To(b.redirect), StatusCode: ptr.To(301)},

@@ -78,7 +78,7 @@ func (b *balancer) ruleConfiguration(u *unit, spec configv1.ListenerRuleConfigur
 		if n > 1 {
 			suffix += "-" + strconv.Itoa(n)
 		}
-		key := name(ns, base, suffix)
+		key := Name(ns, base, suffix)
 		have, ok := b.rules[ns+"/"+key]
 		if !ok {
 			c := &configv1.ListenerRuleConfiguration{

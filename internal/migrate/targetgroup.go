@@ -1,11 +1,6 @@
 package migrate
 
 import (
-	"cmp"
-	"maps"
-	"slices"
-
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -14,33 +9,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
 
-// service is a Service by its name.
-type service struct{ namespace, name string }
-
-// targetGroups are the properties of the target groups of a Service.
-type targetGroups struct {
-	routes []string // by namespace and name of the HTTPRoute, in the order of the rules
-	of     map[string]configv1.TargetGroupProps
-	names  map[string]configv1.RouteIdentifier
-}
-
 // noteTargetGroup records the properties that the target group of a backend has.
 func (b *balancer) noteTargetGroup(u *unit, route string, g *intent.TargetGroup) {
-	k := service{g.ServiceNamespace, g.ServiceName}
-	s := b.configurations[k]
-	if s == nil {
-		s = &targetGroups{of: map[string]configv1.TargetGroupProps{}, names: map[string]configv1.RouteIdentifier{}}
-		b.configurations[k] = s
-	}
-	props := b.properties(u, g)
-	at := u.member.ingress.Namespace + "/" + route
-	have, ok := s.of[at]
-	switch {
-	case !ok:
-		s.routes = append(s.routes, at)
-		s.of[at] = props
-		s.names[at] = configv1.RouteIdentifier{Kind: "HTTPRoute", Namespace: u.member.ingress.Namespace, Name: route}
-	case !equality.Semantic.DeepEqual(have, props):
+	of := configv1.RouteIdentifier{Kind: "HTTPRoute", Namespace: u.member.ingress.Namespace, Name: route}
+	if !b.configurations.Note(g.ServiceNamespace, g.ServiceName, of, b.properties(u, g)) {
 		b.fail(u, "the ports of Service "+g.ServiceName+" have different settings, and a route has one for all ports of a Service", "put the paths of one port into an Ingress of their own, or make a Service for each port")
 	}
 }
@@ -50,7 +22,7 @@ func (b *balancer) properties(u *unit, g *intent.TargetGroup) configv1.TargetGro
 	h := g.HealthCheck
 	p := configv1.TargetGroupProps{
 		Protocol: ptr.To(configv1.Protocol(g.Protocol)), ProtocolVersion: ptr.To(configv1.ProtocolVersion(g.ProtocolVersion)),
-		TargetGroupAttributes: attributesOf(g.Attributes), Tags: withOrigin(g.Tags, u.member.origin),
+		TargetGroupAttributes: AttributesOf(g.Attributes), Tags: withOrigin(g.Tags, u.member.origin),
 		HealthCheckConfig: &configv1.HealthCheckConfiguration{
 			HealthCheckProtocol: ptr.To(configv1.HealthCheckProtocol(h.Protocol)), HealthCheckPath: &h.Path, HealthCheckInterval: &h.IntervalSeconds,
 			HealthCheckTimeout: &h.TimeoutSeconds, HealthyThresholdCount: &h.HealthyThreshold, UnhealthyThresholdCount: &h.UnhealthyThreshold,
@@ -130,29 +102,4 @@ func (b *balancer) declaresTargetType(u *unit, g *intent.TargetGroup) bool {
 	}
 	params, ok := b.view.IngressClassParams(c.Spec.Parameters.Name)
 	return ok && params.Spec.TargetType != ""
-}
-
-// targetGroupConfigurations adds one TargetGroupConfiguration for each Service.
-func (t *translator) targetGroupConfigurations() {
-	keys := slices.SortedFunc(maps.Keys(t.configurations), func(a, b service) int {
-		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
-	})
-	for _, k := range keys {
-		s := t.configurations[k]
-		c := &configv1.TargetGroupConfiguration{
-			TypeMeta:   metav1.TypeMeta{APIVersion: configv1.GroupVersion.String(), Kind: "TargetGroupConfiguration"},
-			ObjectMeta: metav1.ObjectMeta{Namespace: k.namespace, Name: name(k.namespace, k.name, "tg-config")},
-			Spec:       configv1.TargetGroupConfigurationSpec{TargetReference: &configv1.TargetReference{Name: k.name}},
-		}
-		slices.Sort(s.routes)
-		first := s.of[s.routes[0]]
-		if !slices.ContainsFunc(s.routes, func(r string) bool { return !equality.Semantic.DeepEqual(s.of[r], first) }) {
-			c.Spec.DefaultConfiguration = first
-		} else {
-			for _, r := range s.routes {
-				c.Spec.RouteConfigurations = append(c.Spec.RouteConfigurations, configv1.RouteConfiguration{RouteIdentifier: s.names[r], TargetGroupProps: s.of[r]})
-			}
-		}
-		t.add(c)
-	}
 }

@@ -55,13 +55,22 @@ func TestEveryDifferenceThatRequestsOrOperatorsNoticeIsFound(t *testing.T) {
 		"an add-on that is turned off": {func(s *stack.Stack) { s.LoadBalancers[0].Shield = new(bool) }, ""},
 		"an own tag":                   {func(s *stack.Stack) { s.LoadBalancers[0].Tags = nil }, "tag team: web → (not set)"},
 		"the scheme":                   {func(s *stack.Stack) { s.LoadBalancers[0].Scheme = "internet-facing" }, "scheme: internal → internet-facing"},
-		"a health check":               {func(s *stack.Stack) { s.TargetGroups[0].HealthCheck.Matcher = "200-399" }, "codes 200-399"},
-		"a lost listener":              {func(s *stack.Stack) { s.Listeners = nil }, "listener 80: present → absent"},
-		"another order":                {func(s *stack.Stack) { s.Rules[0].Order = 3 }, "GET http://nobody.invalid:80/a: ns/a:80 → ns/b:80"},
-		"a narrower path":              {func(s *stack.Stack) { s.Rules[0].Conditions[0].Values = []string{"/a"} }, "/a/: ns/a:80 → ns/b:80"},
-		"a wider path":                 {func(s *stack.Stack) { s.Rules[0].Conditions[0].Values = []string{"/a*"} }, "/aany: ns/b:80 → ns/a:80"},
-		"another weight":               {func(s *stack.Stack) { s.Rules[1].Actions = to("a", "b", "b") }, "ns/b:80 → ns/a:80 (1 of 3), ns/b:80 (2 of 3)"},
-		"another response":             {func(s *stack.Stack) { s.Rules[1].Actions = fixed("410") }, "ns/b:80 → 410"},
+		"the rules of a security group, beside the group of all load balancers": {func(s *stack.Stack) {
+			s.SecurityGroups = []stack.SecurityGroup{{ID: "own", Ingress: []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "198.51.100.0/24"}}}, {ID: "backend", Shared: true}}
+		}, "198.51.100.0/24"},
+		"source NAT":            {func(s *stack.Stack) { s.LoadBalancers[0].NetworkSourceNAT = "on" }, "source NAT: (not set) → on"},
+		"rules for PrivateLink": {func(s *stack.Stack) { s.LoadBalancers[0].PrivateLinkRules = "off" }, "inbound rules for PrivateLink: (not set) → off"},
+		"the ALPN policy":       {func(s *stack.Stack) { s.Listeners[0].ALPN = "HTTP2Only" }, "listener 80 ALPN policy: (not set) → HTTP2Only"},
+		"an address": {func(s *stack.Stack) {
+			s.LoadBalancers[0].Subnets = []stack.SubnetMapping{{Subnet: "subnet-a", AllocationID: "eipalloc-a"}}
+		}, "addresses: (not set) → eipalloc-a in subnet-a"},
+		"a health check":   {func(s *stack.Stack) { s.TargetGroups[0].HealthCheck.Matcher = "200-399" }, "codes 200-399"},
+		"a lost listener":  {func(s *stack.Stack) { s.Listeners = nil }, "listener 80: present → absent"},
+		"another order":    {func(s *stack.Stack) { s.Rules[0].Order = 3 }, "GET http://nobody.invalid:80/a: ns/a:80 → ns/b:80"},
+		"a narrower path":  {func(s *stack.Stack) { s.Rules[0].Conditions[0].Values = []string{"/a"} }, "/a/: ns/a:80 → ns/b:80"},
+		"a wider path":     {func(s *stack.Stack) { s.Rules[0].Conditions[0].Values = []string{"/a*"} }, "/aany: ns/b:80 → ns/a:80"},
+		"another weight":   {func(s *stack.Stack) { s.Rules[1].Actions = to("a", "b", "b") }, "ns/b:80 → ns/a:80 (1 of 3), ns/b:80 (2 of 3)"},
+		"another response": {func(s *stack.Stack) { s.Rules[1].Actions = fixed("410") }, "ns/b:80 → 410"},
 		"a condition": {func(s *stack.Stack) {
 			s.Rules[0].Conditions = append(s.Rules[0].Conditions, stack.Condition{Field: stack.HTTPHeader, HeaderName: "X-A", Values: []string{"v*"}})
 		}, "/a: ns/a:80 → ns/b:80"},

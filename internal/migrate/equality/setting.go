@@ -54,12 +54,17 @@ func (s side) settings() map[string]string {
 			continue
 		}
 		out["scheme"], out["IP address type"] = lb.Scheme, lb.IPAddressType
-		var subnets []string
+		var subnets, addresses []string
 		for _, m := range lb.Subnets {
 			subnets = append(subnets, m.Subnet)
+			if m.Fixed() {
+				addresses = append(addresses, strings.Join(strings.Fields(m.AllocationID+" "+m.PrivateIPv4+" "+m.IPv6), " ")+" in "+m.Subnet)
+			}
 		}
 		slices.Sort(subnets)
-		out["subnets"] = strings.Join(subnets, " ")
+		slices.Sort(addresses)
+		out["subnets"], out["addresses"] = strings.Join(subnets, " "), strings.Join(addresses, ", ")
+		out["source NAT"], out["inbound rules for PrivateLink"] = lb.NetworkSourceNAT, lb.PrivateLinkRules
 		out["customer-owned pool"], out["IPAM pool"] = lb.CustomerOwnedPool, lb.IPAMPool
 		out["web ACL"], out["capacity"], out["shield protection"] = addOn(lb.WebACL), addOn(lb.Capacity), addOn(lb.Shield)
 		add(out, "attribute", lb.Attributes)
@@ -73,20 +78,23 @@ func (s side) settings() map[string]string {
 		slices.Sort(groups)
 		out["security groups"] = strings.Join(groups, " ")
 	}
+	var rules []string
 	for _, g := range s.SecurityGroups {
-		var rules []string
+		if g.Shared { // by all load balancers, without rules of their own
+			continue
+		}
 		for _, r := range g.Ingress {
 			rules = append(rules, fmt.Sprint(r))
 		}
-		slices.Sort(rules)
-		out["inbound rules"] = strings.Join(rules, " ")
 	}
+	slices.Sort(rules)
+	out["inbound rules"] = strings.Join(rules, " ")
 	for _, l := range s.Listeners {
 		if l.LoadBalancer.ID != stack.LoadBalancerIdentity {
 			continue
 		}
 		at := fmt.Sprintf("listener %d ", l.Port)
-		out[at+"protocol"], out[at+"TLS policy"] = l.Protocol, l.SSLPolicy
+		out[at+"protocol"], out[at+"TLS policy"], out[at+"ALPN policy"] = l.Protocol, l.SSLPolicy, l.ALPN
 		if len(l.Certificates) > 0 {
 			out[at+"default certificate"] = l.Certificates[0]
 		}
@@ -118,7 +126,7 @@ func add(out map[string]string, what string, m map[string]string) {
 }
 
 // controllers are the beginnings of the tags by which controllers find what is theirs.
-var controllers = []string{"elbv2.k8s.aws/", "ingress.k8s.aws/", "gateway.k8s.aws"}
+var controllers = []string{"elbv2.k8s.aws/", "ingress.k8s.aws/", "service.k8s.aws/", "gateway.k8s.aws"}
 
 // userTags are tags without those of controllers.
 func userTags(tags map[string]string) map[string]string {

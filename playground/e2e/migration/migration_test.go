@@ -1,4 +1,4 @@
-// Package migration shows end to end how load balancers move from Ingresses to Gateways: lbc-migrate translates, the plans of both sides are compared as
+// Package migration shows end to end how load balancers move from Ingresses and Services to Gateways: lbc-migrate translates, the plans of both sides are compared as
 // the console compares them, and traffic moves from one load balancer to the other. It has tests only.
 package migration
 
@@ -68,7 +68,13 @@ func binary(t *testing.T, c *harness.Cluster, name string) string {
 // migrated runs lbc-migrate and returns its report. Each comparison in it must have found both sides equal.
 func migrated(t *testing.T, c *harness.Cluster, output string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary(t, c, "lbc-migrate"), append(args, "--output-dir", output)...) //nolint:gosec // ours
+	return translated(t, c, "lbc-migrate", append(args, "--output-dir", output)...)
+}
+
+// translated runs the command line under one of its names as migrated does.
+func translated(t *testing.T, c *harness.Cluster, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary(t, c, name), args...) //nolint:gosec // ours
 	cmd.Env = c.Environ()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -86,24 +92,25 @@ func migrated(t *testing.T, c *harness.Cluster, output string, args ...string) s
 	return report
 }
 
-// class is the GatewayClass of all translations.
-const class = "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: aws-alb}\nspec: {controllerName: gateway.k8s.aws/alb}\n"
-
-// apply applies a file that lbc-migrate has written. The end of the test leaves the GatewayClass, which the tests share.
+// apply applies a file that the command line has written. The end of the test leaves the GatewayClass, which the tests share.
 func apply(t *testing.T, c *harness.Cluster, path string) {
 	t.Helper()
 	text, err := os.ReadFile(path) //nolint:gosec // of the test
 	if err != nil {
 		t.Fatal(err)
 	}
-	var own []string
+	var own, classes []string
 	for _, object := range strings.Split(string(text), "\n---\n") {
-		if !strings.Contains(object, "\nkind: GatewayClass\n") {
+		if strings.Contains(object, "\nkind: GatewayClass\n") {
+			classes = append(classes, object)
+		} else {
 			own = append(own, object)
 		}
 	}
 	// Tests do this at the same time: an apply by the client that finds no object creates one, and is refused if another test was faster.
-	c.Kubectl(t, "apply", "--server-side", "-f", write(t, "class.yaml", class))
+	if len(classes) > 0 {
+		c.Kubectl(t, "apply", "--server-side", "-f", write(t, "class.yaml", strings.Join(classes, "\n---\n")))
+	}
 	if len(own) > 0 {
 		c.Apply(t, strings.Join(own, "\n---\n"))
 	}
