@@ -350,10 +350,10 @@ func (b *balancer) annotationsOfGateway() map[string]string {
 	if b.options.DryRun {
 		out[string(annotation.GatewayDryRun)] = "true"
 	}
-	for _, p := range []struct{ from, to annotation.Key }{{annotation.DriftPolicy, annotation.GatewayDriftPolicy}, {annotation.ReplacementPolicy, annotation.GatewayReplacementPolicy}, {annotation.AllowDeletion, annotation.GatewayAllowDeletion}} {
+	for _, c := range carried {
 		for _, m := range b.members {
-			if v, ok := m.ingress.Annotations[string(p.from)]; ok {
-				out[string(p.to)] = cmp.Or(out[string(p.to)], v)
+			if v, ok := m.ingress.Annotations[string(c.from)]; ok {
+				out[string(c.to)] = cmp.Or(out[string(c.to)], v)
 			}
 		}
 	}

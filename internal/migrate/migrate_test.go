@@ -1,8 +1,12 @@
 package migrate
 
 import (
+	"maps"
 	"strings"
 	"testing"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -93,4 +97,19 @@ func TestOnlyWhatAsksForSomethingIsReported(t *testing.T) {
 
 func actionsOf(r stack.Redirect) []intent.Action {
 	return []intent.Action{{Type: stack.ActionRedirect, Redirect: &r}}
+}
+
+func TestAGatewayHasTheAnnotationsThatItsRowsPromise(t *testing.T) {
+	t.Parallel()
+	ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{}}}
+	want := map[string]string{}
+	for _, r := range Rows() {
+		if to, ok := strings.CutPrefix(r.To, "Gateway annotation "); ok {
+			ing.Annotations[string(r.Key)], want[to] = "value of "+to, "value of "+to
+		}
+	}
+	b := &balancer{translator: &translator{}, members: []member{{ingress: ing}}}
+	if got := b.annotationsOfGateway(); !maps.Equal(got, want) || len(want) < 5 {
+		t.Errorf("%v, want %v", got, want)
+	}
 }

@@ -138,20 +138,28 @@ func frontendRows() (out []Row) {
 
 // ownRows are the annotations about how the controller treats the load balancer of the Ingress, and those that it writes.
 func ownRows() []Row {
-	return []Row{
-		to(annotation.DriftPolicy, "Gateway annotation "+string(annotation.GatewayDriftPolicy)),
-		to(annotation.ReplacementPolicy, "Gateway annotation "+string(annotation.GatewayReplacementPolicy)),
-		to(annotation.AllowDeletion, "Gateway annotation "+string(annotation.GatewayAllowDeletion)),
+	var out []Row
+	for _, c := range carried {
+		out = append(out, to(c.from, "Gateway annotation "+string(c.to)))
+	}
+	return append(out, []Row{
 		{Key: annotation.ApprovedPlan, Fate: Kept, Why: "it approves of a plan for the Ingress"},
-		to(annotation.ExistingLoadBalancer, "Gateway annotation "+string(annotation.GatewayExisting)),
-		to(annotation.Ownership, "Gateway annotation "+string(annotation.GatewayOwnership)),
 		{Key: annotation.DeletionPolicy, Fate: Kept, Why: "it is about the deletion of the Ingress"},
 		{Key: annotation.DeleteDuplicates, Fate: Kept, Why: "it names resources of the Ingress"},
 		{Key: annotation.DryRun, Fate: Kept, Why: "the Gateway has a dry run of its own"},
 		{Key: annotation.DryRunPlan, Fate: Kept, Why: "the controller writes it"},
 		{Key: annotation.DryRunPlanGzip, Fate: Kept, Why: "the controller writes it"},
 		{Key: annotation.WrittenSecrets, Fate: Kept, Why: "the controller writes it"},
-	}
+	}...)
+}
+
+// carried are the annotations of Ingresses that Gateways have under a key of their own.
+var carried = []struct{ from, to annotation.Key }{
+	{annotation.DriftPolicy, annotation.GatewayDriftPolicy},
+	{annotation.ReplacementPolicy, annotation.GatewayReplacementPolicy},
+	{annotation.AllowDeletion, annotation.GatewayAllowDeletion},
+	{annotation.ExistingLoadBalancer, annotation.GatewayExisting},
+	{annotation.Ownership, annotation.GatewayOwnership},
 }
 
 // fates are the rows by key.
