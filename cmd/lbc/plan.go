@@ -17,7 +17,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/explain"
-	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -179,7 +178,7 @@ func documentOf(got offline.Outcome, c *config.Config) (planDocument, error) {
 				return d, err
 			}
 		}
-		d.Stacks = append(d.Stacks, plannedStack{r.Key, counts(r.Plan.Summary()), r.Plan, append(explain.Findings(r.Diagnostics), unmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed, digest})
+		d.Stacks = append(d.Stacks, plannedStack{r.Key, counts(r.Plan.Summary()), r.Plan, append(explain.Findings(r.Diagnostics), explain.UnmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed, digest})
 	}
 	d.Counts = counts(total)
 	return d, nil
@@ -199,14 +198,6 @@ func (o *planOptions) write(got offline.Outcome) error {
 		return fmt.Errorf("--out: %w", err)
 	}
 	return nil
-}
-
-// unmetFindings is the JSON form of conditions that are not met: their reasons are the codes.
-func unmetFindings(all []gateway.Unmet) (out []explain.Finding) {
-	for _, u := range all {
-		out = append(out, explain.Finding{Object: u.Object.String(), Field: u.Path, Severity: severityError, Reason: u.Reason, Message: u.Message})
-	}
-	return out
 }
 
 func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome) error {
