@@ -51,7 +51,7 @@ func TestTheConsoleShowsWhatPassesHoldAndChangeWithoutCallsButForHealth(t *testi
 		t.Errorf("%+v", o.Findings)
 	}
 	d := detail()
-	if len(d.Ports) != 1 || len(d.Ports[0].Rules) != 2 || d.Ports[0].Rules[0].Priority != "1" || len(d.TargetGroups) != 1 || !d.TargetGroups[0].Exists || d.HealthProblem != "" || len(d.Steps) != 0 {
+	if len(d.Ports) != 1 || len(d.Ports[0].Rules) != 2 || d.Ports[0].Rules[0].Priority != "100" || len(d.TargetGroups) != 1 || !d.TargetGroups[0].Exists || d.HealthProblem != "" || len(d.Steps) != 0 {
 		t.Errorf("%+v", d)
 	}
 	declared := false
@@ -98,7 +98,14 @@ func TestTheConsoleShowsWhatPassesHoldAndChangeWithoutCallsButForHealth(t *testi
 		t.Errorf("no rule is created, with a reason, in %+v", d.Passes)
 	}
 
-	l.edit("web", func(i *networkingv1.Ingress) { *i.Spec.IngressClassName = "other" })
+	l.edit("web", func(i *networkingv1.Ingress) { *i.Spec.IngressClassName = "missing" })
+	l.settle(key)
+	if o, err = s.Overview(t.Context(), false); err != nil || len(o.LoadBalancers) != 1 || len(o.Findings) != 2 { // each mistake once
+		t.Errorf("%v: %+v", err, o)
+	}
+	i := &networkingv1.Ingress{}
+	l.get(i, "web")
+	l.must(l.client.Delete(t.Context(), i))
 	l.settle(key)
 	if o, err = s.Overview(t.Context(), false); err != nil || len(o.LoadBalancers) != 0 {
 		t.Errorf("%v: %+v", err, o)

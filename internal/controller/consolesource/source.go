@@ -63,8 +63,7 @@ func (s *Source) Overview(ctx context.Context, _ bool) (console.Overview, error)
 	if s.Standby != nil {
 		out.Note = s.Standby(ctx)
 	}
-	_, broken := front.Keys(s.Objects(ctx), front.Loaders(s.Config, false)) // these have no pass
-	out.Findings = append(out.Findings, view.Findings("", explain.Findings(broken))...)
+	_, broken := front.Keys(s.Objects(ctx), front.Loaders(s.Config, false))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, key := range sortedKeys(s.balancers) {
@@ -74,6 +73,15 @@ func (s *Source) Overview(ctx context.Context, _ bool) (console.Overview, error)
 	}
 	for _, key := range sortedKeys(s.others) {
 		out.Findings = append(out.Findings, s.others[key]...)
+	}
+	reported := map[[2]string]bool{}
+	for _, f := range out.Findings {
+		reported[[2]string{f.Object, f.Reason}] = true
+	}
+	for _, f := range view.Findings("", explain.Findings(broken)) { // of objects over which there is no pass
+		if !reported[[2]string{f.Object, f.Reason}] {
+			out.Findings = append(out.Findings, f)
+		}
 	}
 	view.ErrorsFirst(out.Findings)
 	return out, nil
