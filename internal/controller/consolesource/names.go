@@ -25,12 +25,12 @@ func NamesFrom(r client.Reader) func(ctx context.Context, s *stack.Stack) map[st
 				continue
 			}
 			seen[of] = true
-			var slices discoveryv1.EndpointSliceList
-			if r.List(ctx, &slices, client.InNamespace(of.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: of.Name}, client.UnsafeDisableDeepCopy) != nil {
+			var list discoveryv1.EndpointSliceList
+			if r.List(ctx, &list, client.InNamespace(of.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: of.Name}, client.UnsafeDisableDeepCopy) != nil {
 				continue
 			}
-			for i := range slices.Items {
-				for _, e := range slices.Items[i].Endpoints {
+			for i := range list.Items {
+				for _, e := range list.Items[i].Endpoints {
 					for _, address := range e.Addresses {
 						if e.TargetRef != nil {
 							names[address] = e.TargetRef.Kind + " " + of.Namespace + "/" + e.TargetRef.Name
