@@ -102,7 +102,9 @@ func (s *Source) of(key string) (balancer, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if b := s.balancers[k]; b != nil {
-			return *b, nil
+			out := *b
+			out.shown.Observed = b.shown.Observed.Clone() // for one answer
+			return out, nil
 		}
 	}
 	return balancer{}, fmt.Errorf("load balancer %q: %w", key, console.ErrNotFound)
