@@ -3,11 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"slices"
 	"time"
 
@@ -79,28 +77,7 @@ func (o *consoleOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 	}
 	fmt.Fprintf(out, "http://%s\n", l.Addr())                                    //nolint:errcheck // without a reader nothing can be done
 	fmt.Fprintln(errOut, "lbc: the console is at the URL above; Ctrl-C ends it") //nolint:errcheck // a hint
-	return serve(ctx, l, console.Handler(source))
-}
-
-// serve answers requests until the context ends.
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	if err := server.Shutdown(stop); err != nil {
-		_ = server.Close()
-	}
-	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return console.Serve(ctx, l, console.Handler(source))
 }
 
 // stdinOf is the standard input as it was read first.

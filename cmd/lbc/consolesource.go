@@ -1,28 +1,25 @@
 package main
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"io"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/console"
+	"github.com/k8s-lbc/lbc/internal/console/view"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/explain"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
 )
 
 // consoleSource is the data of the console: what lbc plan and lbc explain show.
@@ -72,7 +69,7 @@ func (s *consoleSource) read(ctx context.Context, errOut io.Writer) error {
 		s.results[r.Key.String()] = r
 		s.keys = append(s.keys, r.Key.String())
 	}
-	s.others = consoleFindings("", explain.Findings(got.Diagnostics))
+	s.others = view.Findings("", explain.Findings(got.Diagnostics))
 	return nil
 }
 
@@ -107,10 +104,11 @@ func (s *consoleSource) Overview(ctx context.Context, fresh bool) (console.Overv
 		out.Account = "simulated from " + s.options.account
 	}
 	for _, k := range s.keys {
-		out.LoadBalancers = append(out.LoadBalancers, summaryOf(s.results[k]))
-		out.Findings = append(out.Findings, findingsOf(s.results[k])...)
+		b := shown(s.results[k])
+		out.LoadBalancers = append(out.LoadBalancers, b.Summary())
+		out.Findings = append(out.Findings, view.Findings(k, b.Findings)...)
 	}
-	errorsFirst(out.Findings)
+	view.ErrorsFirst(out.Findings)
 	return out, nil
 }
 
@@ -123,18 +121,23 @@ func (s *consoleSource) result(key string) (offline.Result, *source, error) {
 	return r, s.src, nil
 }
 
+// shown is a plan as the console shows it.
+func shown(r offline.Result) view.LoadBalancer {
+	b := view.LoadBalancer{
+		Key: r.Key, Stack: r.Compiled.Stack, Keep: r.Compiled.Keep, Origins: r.Compiled.Origins, Observed: r.Observed, Plan: r.Plan, Unbuildable: r.Unbuildable,
+		Findings: append(explain.Findings(r.Diagnostics), explain.UnmetFindings(r.Unmet)...),
+	}
+	for _, m := range r.Input.LoadBalancer.Members {
+		b.Objects = append(b.Objects, m.Object)
+	}
+	return b
+}
+
 // input is what is explained of a plan, from the point of view of its first object.
 func (s *consoleSource) input(src *source, r offline.Result) explain.Input {
-	var of diag.Object
-	members := r.Input.LoadBalancer.Members
-	if len(members) > 0 {
-		of = members[0].Object
-	}
-	in := s.options.explained(src, of, r)
-	for _, m := range members {
-		in.Members = append(in.Members, m.Object)
-	}
-	return in
+	b := shown(r)
+	c := &s.options.config
+	return b.Explained(r.Diagnostics, c.DefaultTags).WithObjects(objects.New(src.reader), front.IngressFromFlags(c).Config, r.Input.Decisions)
 }
 
 // LoadBalancer implements console.Source.
@@ -148,7 +151,8 @@ func (s *consoleSource) LoadBalancer(ctx context.Context, key string) (console.D
 	in := s.input(src, r)
 	var unread error
 	in.Targets, unread = healthOf(ctx, src, r.Observed)
-	d := detailOf(r, explain.Explain(in))
+	b := shown(r)
+	d := b.Detail(explain.Explain(in))
 	d.Read = s.now()
 	if unread != nil {
 		d.HealthProblem = unread.Error()
@@ -225,13 +229,9 @@ func (s *consoleSource) events(ctx context.Context, src *source, r offline.Resul
 
 // Ask implements console.Source.
 func (s *consoleSource) Ask(ctx context.Context, q console.Question) (console.Walk, error) {
-	from, err := netip.ParseAddr(q.From)
+	request, err := view.Request(q)
 	if err != nil {
-		return console.Walk{}, fmt.Errorf("%w: the client: %w", console.ErrInvalid, err)
-	}
-	request, err := explain.ParseRequest(q.Request, q.Headers, from)
-	if err != nil {
-		return console.Walk{}, fmt.Errorf("%w: %w", console.ErrInvalid, err)
+		return console.Walk{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -240,61 +240,18 @@ func (s *consoleSource) Ask(ctx context.Context, q console.Question) (console.Wa
 		return console.Walk{}, err
 	}
 	in := s.input(src, r)
-	if in.Stack == nil {
-		return console.Walk{}, fmt.Errorf("%w: the load balancer cannot be built: %s", console.ErrInvalid, first(r.Diagnostics))
-	}
-	if !routesRequests(r) {
-		return console.Walk{}, fmt.Errorf("%w: a network load balancer has no rules", console.ErrInvalid)
+	if err := view.Answerable(in); err != nil {
+		return console.Walk{}, err
 	}
 	if in.Targets, err = healthOf(ctx, src, r.Observed); err != nil {
 		in.Targets = nil // the way does not depend on it
 	}
-	walk := explain.Ask
-	if q.Follow {
-		walk = explain.Follow
-	}
-	return walkOf(walk(in, request)), nil
+	return view.Ask(in, request, q.Follow), nil
 }
 
 // Plans implements console.Source.
 func (s *consoleSource) Plans(context.Context) ([]console.Planned, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []console.Planned
-	for _, k := range owner.Kinds {
-		if k.DryRun.Plan == "" || k.Owner == "gateway.k8s.aws.nlb" { // both kinds of Gateways are one kind of objects
-			continue
-		}
-		for _, o := range s.src.snapshot.List(objects.Kind(k.Kind), "") {
-			a := o.GetAnnotations()
-			plain, packed := a[string(k.DryRun.Plan)], a[string(k.DryRun.Packed)]
-			if plain == "" && packed == "" {
-				continue
-			}
-			p := console.Planned{Gateway: k.Kind == string(objects.Gateway), Namespace: o.GetNamespace(), Name: o.GetName(), Group: a[string(annotation.GroupName)], Annotations: a, Plan: []byte(plain)}
-			if plain == "" {
-				text, err := unpack(packed)
-				if p.Plan = text; err != nil {
-					p.Problem = fmt.Sprintf("annotation %s: %v", k.DryRun.Packed, err)
-				}
-			}
-			out = append(out, p)
-		}
-	}
-	return out, nil
-}
-
-// largestPlan is the size of a plan beyond which an annotation is not unpacked.
-const largestPlan = 64 << 20
-
-func unpack(packed string) ([]byte, error) {
-	text, err := base64.StdEncoding.DecodeString(packed)
-	if err != nil {
-		return nil, err
-	}
-	z, err := gzip.NewReader(bytes.NewReader(text))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(io.LimitReader(z, largestPlan))
+	return view.Planned(func(kind objects.Kind) []metav1.Object { return s.src.snapshot.List(kind, "") }), nil
 }

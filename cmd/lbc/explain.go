@@ -6,27 +6,20 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/spf13/cobra"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
-	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/explain"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
-	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -241,7 +234,7 @@ func (o *explainOptions) ask(e *explain.Explanation, input explain.Input, from n
 		return fmt.Errorf("--request: %w", err)
 	}
 	if input.Stack == nil {
-		return fmt.Errorf("the load balancer of %s cannot be built, so no request reaches it: %s", input.Object, first(input.Diagnostics))
+		return fmt.Errorf("the load balancer of %s cannot be built, so no request reaches it: %s", input.Object, explain.Reason(input.Diagnostics))
 	}
 	if !slices.ContainsFunc(input.Stack.LoadBalancers, func(lb stack.LoadBalancer) bool { return lb.Type == stack.Application }) {
 		return errors.New("--request: a network load balancer has no rules; leave the flag out")
@@ -253,15 +246,6 @@ func (o *explainOptions) ask(e *explain.Explanation, input explain.Input, from n
 	w := walk(input, request)
 	e.Request = &w
 	return nil
-}
-
-func first(l diag.List) string {
-	for _, d := range l {
-		if d.Class != diag.Note {
-			return d.Message()
-		}
-	}
-	return "see its diagnostics"
 }
 
 // one plans the stack that an object belongs to.
@@ -302,25 +286,10 @@ func (o *explainOptions) requestHost() string {
 // explained is what is explained of a plan, from the point of view of an object.
 func (i *inputs) explained(src *source, object diag.Object, r offline.Result) explain.Input {
 	input := explain.Input{
-		Object: object, DefaultTags: i.config.DefaultTags, ClassTargetType: classTargetType(src, front.IngressFromFlags(&i.config).Config),
+		Object: object, DefaultTags: i.config.DefaultTags,
 		Stack: r.Compiled.Stack, Keep: r.Compiled.Keep, Origins: r.Compiled.Origins, Observed: r.Observed, Diagnostics: r.Diagnostics,
-		Annotations: func(x diag.Object) map[string]string {
-			if a, ok := src.snapshot.Get(objects.Kind(x.Kind), x.Namespace, x.Name); ok {
-				return a.GetAnnotations()
-			}
-			return nil
-		},
 	}
-	if d := r.Input.Decisions; d != nil {
-		v := objects.New(src.reader)
-		input.Gateway = &explain.GatewayInput{
-			Overview: d.Overview(r.Diagnostics), Extension: extensionOf(src),
-			Properties: func(route diag.Object, service stack.ID) configuration.Layers[configv1.TargetGroupProps] {
-				return d.Properties(v, objects.Ref{Kind: objects.Service, Namespace: service.Namespace, Name: service.Name}, route)
-			},
-		}
-	}
-	return input
+	return input.WithObjects(objects.New(src.reader), front.IngressFromFlags(&i.config).Config, r.Input.Decisions)
 }
 
 func (o *explainOptions) input(ctx context.Context, src *source, kind objects.Kind, object metav1.Object, r offline.Result, errOut io.Writer) explain.Input {
@@ -333,59 +302,6 @@ func (o *explainOptions) input(ctx context.Context, src *source, kind objects.Ki
 		fmt.Fprintf(errOut, "lbc: cannot read the health of targets: %v\n", err) //nolint:errcheck // a hint
 	}
 	return input
-}
-
-// classTargetType returns where the class of an Ingress sets the target type.
-func classTargetType(src *source, c ingress.Config) func(diag.Object) string {
-	v := objects.New(src.reader)
-	return func(o diag.Object) string {
-		x, ok := src.snapshot.Get(objects.Kind(o.Kind), o.Namespace, o.Name)
-		i, isIngress := x.(*networkingv1.Ingress)
-		if !ok || !isIngress {
-			return ""
-		}
-		class, d := ingress.Classify(v, c, i)
-		if d != nil || class.Params == nil || class.Params.Spec.TargetType == "" {
-			return ""
-		}
-		return "spec.targetType of IngressClassParams " + class.Params.Name
-	}
-}
-
-// ruleOf is the rule of a route that a field belongs to.
-var ruleOf = regexp.MustCompile(`^spec\.rules\[(\d+)\]`)
-
-// extensionOf returns the ListenerRuleConfiguration of a rule of an HTTPRoute or GRPCRoute.
-func extensionOf(src *source) func(diag.Object, string) string {
-	return func(o diag.Object, path string) string {
-		m := ruleOf.FindStringSubmatch(path)
-		x, ok := src.snapshot.Get(objects.Kind(o.Kind), o.Namespace, o.Name)
-		if m == nil || !ok {
-			return ""
-		}
-		n, _ := strconv.Atoi(m[1]) // digits
-		var refs []*gatewayv1.LocalObjectReference
-		switch r := x.(type) {
-		case *gatewayv1.HTTPRoute:
-			if n < len(r.Spec.Rules) {
-				for _, f := range r.Spec.Rules[n].Filters {
-					refs = append(refs, f.ExtensionRef)
-				}
-			}
-		case *gatewayv1.GRPCRoute:
-			if n < len(r.Spec.Rules) {
-				for _, f := range r.Spec.Rules[n].Filters {
-					refs = append(refs, f.ExtensionRef)
-				}
-			}
-		}
-		for _, ref := range refs {
-			if ref != nil && string(ref.Kind) == string(objects.ListenerRuleConfiguration) {
-				return fmt.Sprintf("%s %s/%s", ref.Kind, o.Namespace, ref.Name)
-			}
-		}
-		return ""
-	}
 }
 
 // healthOf reads the targets of the target groups that exist.

@@ -18,7 +18,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/explain"
-	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
@@ -193,7 +192,7 @@ func documentOf(got offline.Outcome, bound offline.Bindings, c *config.Config) (
 				return d, err
 			}
 		}
-		d.Stacks = append(d.Stacks, plannedStack{r.Key, counts(r.Plan.Summary()), r.Plan, append(explain.Findings(r.Diagnostics), unmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed, digest})
+		d.Stacks = append(d.Stacks, plannedStack{r.Key, counts(r.Plan.Summary()), r.Plan, append(explain.Findings(r.Diagnostics), explain.UnmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed, digest})
 	}
 	d.Counts = counts(total)
 	return d, nil
@@ -213,14 +212,6 @@ func (o *planOptions) write(got offline.Outcome, bound offline.Bindings) error {
 		return fmt.Errorf("--out: %w", err)
 	}
 	return nil
-}
-
-// unmetFindings is the JSON form of conditions that are not met: their reasons are the codes.
-func unmetFindings(all []gateway.Unmet) (out []explain.Finding) {
-	for _, u := range all {
-		out = append(out, explain.Finding{Object: u.Object.String(), Field: u.Path, Severity: severityError, Reason: u.Reason, Message: u.Message})
-	}
-	return out
 }
 
 func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome, bound offline.Bindings) error {

@@ -46,7 +46,7 @@ var layers = [][]string{
 	{"internal/front/ingress", "internal/front/service", "internal/front/gateway/route", "internal/compile", "internal/plan/diff", "internal/plan/policy", "internal/twin"},
 	{"internal/admission", "internal/servingcert", "internal/front/gateway", "internal/migrate"},
 	{"internal/explain", "internal/front", "internal/cloud", "internal/kube", "internal/migrate/former", "internal/migrate/network"},
-	{"internal/accelerator/account", "internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup", "internal/inventory/truststore", "internal/origin", "internal/tracing", "internal/controller/podtargets"},
+	{"internal/accelerator/account", "internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup", "internal/inventory/truststore", "internal/origin", "internal/tracing", "internal/controller/podtargets", "internal/console/view"},
 	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/optional", "internal/controller/metrics", "internal/controller/probes", "internal/controller/startup"},
 	{"internal/apply", "internal/controller/objectwriter", "internal/controller/podcache", "internal/controller/servicepods"},
 	{"internal/secgroup"},
@@ -54,6 +54,7 @@ var layers = [][]string{
 	{"internal/bindings", "internal/status", "internal/webhook"},
 	{"internal/controller/lbstatus", "internal/controller/nodedrain", "internal/controller/orphans", "internal/controller/secret", "internal/controller/targethealth", "internal/controller/networking"},
 	{"internal/controller/accelerator", "internal/controller/binding", "internal/controller/stacks", "internal/controller/gateway"},
+	{"internal/controller/consolesource"},
 	{"internal/controller"},
 }
 

@@ -1,5 +1,5 @@
 // Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning, as one
-// table each. It parses and validates; it opens no connection. It imports pflag and the pure packages assumable, drift, replacement and serverid only.
+// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, drift, replacement and serverid, and console only.
 package config
 
 import (
@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/assumable"
+	"github.com/k8s-lbc/lbc/internal/console"
 	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/replacement"
 )
@@ -82,6 +84,7 @@ type Config struct {
 	MetricsAddr             string
 	HealthAddr              string
 	PprofAddr               string // empty = none
+	ConsoleAddr             string // a loopback address with a port; empty = none
 	Traces                  Traces
 	LeaderElection          bool
 	LeaderElectionID        string
@@ -218,7 +221,21 @@ func (c *Config) Validate() error {
 	if c.PublishAddress != WhenCreated && c.PublishAddress != WhenActive {
 		return fmt.Errorf("invalid value %q for --publish-address: it takes %s or %s", c.PublishAddress, WhenCreated, WhenActive)
 	}
-	return cmp.Or(c.Traces.validate(), c.Webhooks.validate())
+	return cmp.Or(c.validateConsole(), c.Traces.validate(), c.Webhooks.validate())
+}
+
+// validateConsole refuses addresses of the console that others than the processes of the pod reach.
+func (c *Config) validateConsole() error {
+	if c.ConsoleAddr == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(c.ConsoleAddr); err != nil {
+		return fmt.Errorf("invalid value %q for --console-bind-addr: it takes a loopback address with a port, such as 127.0.0.1:9090", c.ConsoleAddr)
+	}
+	if !console.IsLoopback(c.ConsoleAddr) {
+		return fmt.Errorf("invalid value %q for --console-bind-addr: the console has no login, so that it listens on loopback addresses only; use such as 127.0.0.1:9090, which kubectl port-forward reaches", c.ConsoleAddr)
+	}
+	return nil
 }
 
 // noTrackingKeys refuses tag keys by which the controller finds its own resources.

@@ -105,6 +105,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.MetricsAddr, "metrics-bind-addr", ":8080", "address of /metrics; 0 = none")
 	fs.StringVar(&c.HealthAddr, "health-probe-bind-addr", ":61779", "address of /healthz and /readyz; 0 = none")
 	fs.StringVar(&c.PprofAddr, "pprof-bind-addr", "", "address of /debug/pprof, the profiles of the process, such as 127.0.0.1:6060; without authentication; empty = none")
+	fs.StringVar(&c.ConsoleAddr, "console-bind-addr", "", "loopback address of the web console, which shows what the controller holds, such as 127.0.0.1:9090, for kubectl port-forward; without authentication; empty = none")
 	fs.StringVar(&c.Traces.Endpoint, "otlp-traces-endpoint", "", "URL of a collector of OpenTelemetry that takes OTLP over HTTP, such as http://otel-collector.monitoring:4318; traces of passes go to its path /v1/traces, or to the one that is given; empty: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, else no traces")
 	fs.Float64Var(&c.Traces.Ratio, "otlp-traces-sampling-ratio", 1, "ratio of passes that are traced, from 0 to 1; 1: as OTEL_TRACES_SAMPLER and its argument say, else all")
 	bindWebhooks(fs, c)

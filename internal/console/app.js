@@ -236,15 +236,30 @@ function findings(list, caption, link) {
 const SIGNS = { create: "+", update: "~", replace: "±", delete: "−", await: "…", withheld: "=" };
 const STEP = { create: "good", update: "wait", replace: "bad", delete: "bad" };
 
+const OUTCOMES = { done: "good", waiting: "wait", blocked: "wait", failed: "bad", refused: "bad" };
+
+const steps = (caption, list) => table(caption, ["Action", "Resource", "Call", "Why"], list.map((s) => [el("span", { class: "nowrap " + (STEP[s.action] || "none") }, `${SIGNS[s.action] || ""} ${s.action}`), s.resource, el("code", { class: "nowrap" }, s.operation),
+  el("td", {}, s.refused ? el("strong", { class: "bad" }, "refused: " + s.refused) : "", s.outcome ? el("strong", { class: OUTCOMES[s.outcome.split(":")[0]] || "wait" }, s.outcome) : "", s.why.length ? el("ul", {}, s.why.map((w) => el("li", {}, w))) : "")]));
+
 function changes(d) {
+  return [plan(d), passes(d)];
+}
+
+// passes are the plans that a controller has carried out.
+function passes(d) {
+  if (!d.passes || d.passes.length === 0) return "";
+  return [el("h3", {}, "What the last passes changed"), d.passes.map((p) => [
+    steps(`${moment(p.time)}${p.times > 1 ? ", the last of " + p.times + " times" : ""}`, p.steps), p.more ? el("p", { class: "none" }, `and ${plural(p.more, "further step")}`) : ""])];
+}
+
+function plan(d) {
   if (d.steps.length === 0) return [el("p", {}, state("healthy", " — AWS is as the objects want it: nothing to do"))];
   return [el("p", { class: "none" }, d.state === "not created" ? "What the controller would do to create it:" : "What the controller would do now; while it works, this list gets shorter:"),
-    table("The plan, in order", ["Action", "Resource", "Call", "Why"], d.steps.map((s) => [el("span", { class: "nowrap " + (STEP[s.action] || "none") }, `${SIGNS[s.action] || ""} ${s.action}`), s.resource, el("code", { class: "nowrap" }, s.operation),
-      el("td", {}, s.refused ? el("strong", { class: "bad" }, "refused: " + s.refused) : "", s.why.length ? el("ul", {}, s.why.map((w) => el("li", {}, w))) : "")]))];
+    steps("The plan, in order", d.steps)];
 }
 
 function events(d) {
-  if (d.events.length === 0) return el("p", { class: "none" }, "The cluster has no events of these objects; it keeps them for an hour.");
+  if (d.events.length === 0) return el("p", { class: "none" }, "There are no recent events of these objects.");
   return table("Events of the objects, newest first", ["When", "Object", "Reason", "Message"], d.events.map((e) => [el("span", { class: "nowrap" }, moment(e.time)), e.object,
     el("span", { class: e.type === "Warning" ? "state bad" : "state good" }, e.reason + (e.count > 1 ? " ×" + e.count : "")), e.message]));
 }
@@ -399,7 +414,7 @@ async function view() {
     } else if (r.view === "migration") {
       content = await migration(r);
     } else if (!r.key) {
-      content = [el("h2", { tabindex: -1 }, "No load balancers"), el("p", { class: "none" }, "No object declares one: Ingresses need class alb, Services spec.loadBalancerClass: service.k8s.aws/nlb, Gateways a GatewayClass of the controller.")];
+      content = [el("h2", { tabindex: -1 }, "No load balancers"), el("p", { class: "none" }, overview.note ? "This replica has none to show." : "No object declares one: Ingresses need class alb, Services spec.loadBalancerClass: service.k8s.aws/nlb, Gateways a GatewayClass of the controller.")];
     } else {
       current();
       if (detail?.key !== r.key) {
@@ -409,7 +424,7 @@ async function view() {
       if (mine !== turn) return;
       content = loadBalancer(detail, r.tab);
     }
-    problem(overview.problem ? "Reading again has failed; what is shown is older: " + overview.problem : "");
+    problem(overview.problem ? "Reading again has failed; what is shown is older: " + overview.problem : overview.note);
   } catch (e) {
     content = [el("h2", { tabindex: -1 }, "Nothing to show"), el("p", { class: "bad" }, e.message)];
   }

@@ -33,7 +33,7 @@ var ErrInvalid = errors.New("invalid")
 
 // Source is where the data comes from. Its methods may be called at the same time.
 type Source interface {
-	// Overview is all load balancers. With fresh set, cluster and account are read again.
+	// Overview is all load balancers. With fresh set, cluster and account are read again, if the source reads them itself.
 	Overview(ctx context.Context, fresh bool) (Overview, error)
 	// LoadBalancer is one of them with the health of its targets as it is now.
 	LoadBalancer(ctx context.Context, key string) (Detail, error)

@@ -31,6 +31,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/controller/consolesource"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/optional"
@@ -84,7 +85,8 @@ type wiring struct {
 
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
 	inventory    *inventory.Inventory
-	brake        *brake.Brake // of deletions, by all owners together
+	console      *consolesource.Source // nil = there is no console
+	brake        *brake.Brake          // of deletions, by all owners together
 	orphans      *orphans.Collector
 	shared       *twin.Shared              // what another cluster of the same name was found to look after
 	writers      *twin.Writers             // of LoadBalancer objects
@@ -113,6 +115,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	}{
 		{"the informers", w.setUpInformers},
 		{"the health checks", w.setUpChecks},
+		{"the console", w.setUpConsole},
 		{"the admission webhooks", w.setUpWebhooks},
 		{"the Ingress controller", w.setUpIngress},
 		{"the Service controller", w.setUpService},
@@ -357,6 +360,9 @@ func (w *wiring) recorder(component string) status.Record {
 			return // the API server rejects events in a namespace that is being deleted
 		}
 		r.Event(ref, e.Type, e.Reason, e.Message)
+		if w.console != nil {
+			w.console.Recorded(o, e)
+		}
 		if e.Type == corev1.EventTypeWarning { // events expire after an hour
 			log.Info("warned", "object", o.String(), "reason", e.Reason, "message", e.Message)
 		}

@@ -102,6 +102,9 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 	s.Recorded = func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error) {
 		return w.bindings.RegisteredTargets.Load(ctx, binding)
 	}
+	if w.console != nil {
+		s.OnPassed = w.console.Passed
+	}
 	w.owners = append(w.owners, s)
 	return s
 }

@@ -30,7 +30,17 @@ func (r *Registry) Health(ctx context.Context, of Group, only ...Target) ([]Heal
 	if err != nil {
 		return nil, err
 	}
-	in := &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(of.ARN)}
+	all, err := Describe(ctx, account.ELBV2, of.ARN, only...)
+	if err != nil {
+		return nil, err
+	}
+	r.proven(of, all, cloud.CauseOf(ctx))
+	return all, nil
+}
+
+// Describe reads the state of every target of a target group, or only of the given ones, as Registry.Health does, and concludes nothing from it.
+func Describe(ctx context.Context, d Describer, arn string, only ...Target) ([]Health, error) {
+	in := &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)}
 	for _, t := range only {
 		d := types.TargetDescription{Id: aws.String(t.ID), Port: aws.Int32(t.Port)}
 		if t.Zone != "" {
@@ -38,9 +48,9 @@ func (r *Registry) Health(ctx context.Context, of Group, only ...Target) ([]Heal
 		}
 		in.Targets = append(in.Targets, d)
 	}
-	out, err := account.ELBV2.DescribeTargetHealth(ctx, in)
+	out, err := d.DescribeTargetHealth(ctx, in)
 	if err != nil {
-		return nil, fmt.Errorf("describing targets of %s: %w", of.ARN, err)
+		return nil, fmt.Errorf("describing targets of %s: %w", arn, err)
 	}
 	var all []Health
 	for _, d := range out.TargetHealthDescriptions {
@@ -56,7 +66,6 @@ func (r *Registry) Health(ctx context.Context, of Group, only ...Target) ([]Heal
 			State:  string(d.TargetHealth.State), Reason: string(d.TargetHealth.Reason), Description: aws.ToString(d.TargetHealth.Description),
 		})
 	}
-	r.proven(of, all, cloud.CauseOf(ctx))
 	return all, nil
 }
 

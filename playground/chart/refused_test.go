@@ -36,6 +36,8 @@ func TestBadValuesAreRefusedWithASentence(t *testing.T) {
 		{`{clusterName: c, defaultTargetType: pod}`, "at '/defaultTargetType': value must be one of 'instance', 'ip'"},
 		{`{clusterName: c, backendSecurityGroup: default}`, "at '/backendSecurityGroup': 'default' does not match pattern '^$|^sg-'"},
 		{`{clusterName: c, metricsBindAddr: 8080}`, "at '/metricsBindAddr'"},
+		{`{clusterName: c, consoleBindAddr: ":9090"}`, "at '/consoleBindAddr': ':9090' does not match pattern"},
+		{`{clusterName: c, consoleBindAddr: "0.0.0.0:9090"}`, "at '/consoleBindAddr'"},
 		{`{clusterName: c, defaultTags: team}`, "at '/defaultTags'"},
 		{`{clusterName: c, webhookTLS: {caCert: a, cert: b, key: c}}`, "at '/webhookTLS/caCert': 'a' does not match pattern"},
 		{`{clusterName: c, serviceMutatorWebhookConfig: {operations: [DELETE]}}`, "at '/serviceMutatorWebhookConfig/operations/0': value must be one of 'CREATE', 'UPDATE'"},

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -77,24 +76,10 @@ func (o Outcome) Invalid() bool {
 	return o.Diagnostics.HasErrors() || slices.ContainsFunc(o.Stacks, func(r Result) bool { return r.Diagnostics.HasErrors() || len(r.Unmet) > 0 })
 }
 
-// unmet are the conditions of a Gateway and the objects around it that no diagnostic is about.
-func unmet(w front.Input, found diag.List) []gateway.Unmet {
-	if w.Decisions == nil {
-		return nil
-	}
-	o := w.Decisions.Overview(nil)
-	return slices.DeleteFunc(o.Unmet(), func(u gateway.Unmet) bool {
-		return slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
-			same := d.Object.Kind == u.Object.Kind && d.Object.Namespace == u.Object.Namespace && d.Object.Name == u.Object.Name
-			return d.Class != diag.Note && strings.Contains(u.Message, d.Text) && (same || u.Object.Kind == string(objects.Gateway))
-		})
-	})
-}
-
 // Plans plans the stacks that the objects of the view declare and that only selects, sorted by key.
 func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Account, c *config.Config, in Cluster) (Outcome, error) {
 	loaders := front.Loaders(c, true)
-	keys, broken := keysOf(v, loaders)
+	keys, broken := front.Keys(v, loaders)
 	compileConfig := front.CompileFromFlags(c)
 	placements := map[stack.Key]shard.Placement{}
 	var out []Result
@@ -117,7 +102,7 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 			return Outcome{}, fmt.Errorf("%s: %w", key, err)
 		}
 		res := Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(r.Diagnostics), w.Found...), Input: w, Compiled: r}
-		res.Unmet = unmet(w, res.Diagnostics)
+		res.Unmet = w.Unmet(res.Diagnostics)
 		if r.Stack == nil {
 			res.Unbuildable = true
 			out = append(out, res)
@@ -281,23 +266,6 @@ func Reads(reader objects.Reader, c *config.Config, key stack.Key) []objects.Rea
 		f.Load(v, key.ID)
 	}
 	return v.Reads()
-}
-
-func keysOf(v *objects.View, loaders map[stack.Owner]front.Loader) (keys []stack.Key, broken diag.List) {
-	for _, k := range owner.Kinds {
-		if loaders[k.Owner] == nil {
-			continue
-		}
-		for _, o := range v.List(objects.Kind(k.Kind)) {
-			of, d := front.StacksOf(loaders[k.Owner], v, o)
-			if d != nil {
-				broken = append(broken, *d)
-			}
-			keys = append(keys, of...)
-		}
-	}
-	slices.SortFunc(keys, stack.Key.Compare)
-	return slices.Compact(keys), broken
 }
 
 // Only selects one stack.

@@ -73,6 +73,8 @@ type Reconciler struct {
 	// Forgotten is called with stacks of which nothing is left.
 	Decided   func(key stack.Key, changes []gateway.Change)
 	Forgotten func(key stack.Key)
+	// OnPassed is called with what each pass that reports came to; nil = no call.
+	OnPassed func(Passed)
 	// Loading is called at the beginning of each pass: something of the stack may have changed; nil = no call.
 	Loading           func(key stack.Key)
 	Compile           compile.Config
@@ -154,10 +156,12 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 			return reconcile.Result{}, err
 		}
 		if w.Nothing() {
+			s.noteNothing(key, w)
 			return again(stale)
 		}
 	}
 	if w.Nothing() && w.Decisions != nil {
+		s.noteNothing(key, w)
 		s.decide(passReport{key: key, input: w})
 		return again(stale)
 	}

@@ -57,6 +57,7 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	}
 	s.Metrics.CountFindings(s.Front.Owner(), t.found)
 	s.Reporter.Report(t.key.String(), account)
+	s.notePassed(t)
 	if t.releasing && t.compiled.Stack.Removal == stack.ObjectsDeleted { // nothing shows the stack in a moment
 		return
 	}

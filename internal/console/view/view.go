@@ -1,4 +1,7 @@
-package main
+// Package view makes the views of the web console of the results of compile and plan, for the command line and for the controller. It reads nothing
+// and decides nothing.
+// It may import console, explain and pure packages.
+package view
 
 import (
 	"cmp"
@@ -6,91 +9,109 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/console"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/explain"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
-// summaryOf is a load balancer in a list.
-func summaryOf(r offline.Result) console.Summary {
+// LoadBalancer is what is known of a load balancer.
+type LoadBalancer struct {
+	Key     stack.Key
+	Objects []diag.Object // that declare it
+	// Stack is what is wanted; nil = it cannot be built, or that is not known.
+	Stack    *stack.Stack
+	Keep     stack.Keep
+	Origins  map[stack.Ref]compile.Origin
+	Observed elb.Observed
+	Plan     plan.Plan // what is to be done
+	Findings []explain.Finding
+	// Unbuildable reports that what is wanted cannot be built.
+	Unbuildable bool
+}
+
+// Summary is the load balancer in a list.
+func (b *LoadBalancer) Summary() console.Summary {
 	s := console.Summary{
-		Key: r.Key.String(), Kind: owner.Of(r.Key.Owner).Kind, Title: r.Key.ID.String(), State: "not created", Objects: []string{}, Listeners: []string{},
-		Changes: len(r.Plan.Steps), Unbuildable: r.Unbuildable,
+		Key: b.Key.String(), Kind: owner.Of(b.Key.Owner).Kind, Title: b.Key.ID.String(), State: "not created", Objects: []string{}, Listeners: []string{},
+		Changes: len(b.Plan.Steps), Unbuildable: b.Unbuildable,
 	}
-	if r.Key.ID.Namespace == "" {
+	if b.Key.ID.Namespace == "" {
 		s.Title += " (group)"
 	}
-	for _, m := range r.Input.LoadBalancer.Members {
-		s.Objects = append(s.Objects, m.Object.String())
+	for _, o := range b.Objects {
+		s.Objects = append(s.Objects, o.String())
 	}
-	for _, f := range findingsOf(r) {
-		if f.Severity == severityError {
+	for _, f := range b.Findings {
+		if f.Severity == "error" {
 			s.Errors++
 		} else {
 			s.Notes++
 		}
 	}
-	for _, lb := range r.Observed.LoadBalancers {
+	for _, lb := range b.Observed.LoadBalancers {
 		if lb.ID == stack.LoadBalancerIdentity {
 			s.Name, s.DNSName, s.State = lb.Name, lb.DNSName, cmp.Or(lb.State, "unknown")
 		}
 	}
-	if r.Compiled.Stack == nil {
+	if b.Stack == nil {
 		return s
 	}
-	for _, lb := range r.Compiled.Stack.LoadBalancers {
+	for _, lb := range b.Stack.LoadBalancers {
 		if lb.ID == stack.LoadBalancerIdentity {
 			s.Type, s.Scheme, s.Name = string(lb.Type), lb.Scheme, cmp.Or(s.Name, lb.Name)
 		}
 	}
-	for _, l := range r.Compiled.Stack.Listeners {
+	for _, l := range b.Stack.Listeners {
 		if l.LoadBalancer.ID == stack.LoadBalancerIdentity {
 			s.Listeners = append(s.Listeners, fmt.Sprintf("%s %d", l.Protocol, l.Port))
 		}
 	}
-	s.Rules = len(r.Compiled.Stack.Rules)
+	s.Rules = len(b.Stack.Rules)
 	return s
 }
 
-// findingsOf are the findings about a load balancer.
-func findingsOf(r offline.Result) []console.Finding {
-	return consoleFindings(r.Key.String(), append(explain.Findings(r.Diagnostics), unmetFindings(r.Unmet)...))
-}
-
-// consoleFindings are findings about a load balancer, or with an empty key about none.
-func consoleFindings(key string, all []explain.Finding) []console.Finding {
+// Findings are findings about a load balancer, or with an empty key about none, errors first.
+func Findings(key string, all []explain.Finding) []console.Finding {
 	out := make([]console.Finding, 0, len(all))
 	for _, f := range all {
 		out = append(out, console.Finding{Key: key, Severity: f.Severity, Object: f.Object, Field: f.Field, Reason: f.Reason, Message: f.Message, Remedy: f.Remedy})
 	}
-	errorsFirst(out)
+	ErrorsFirst(out)
 	return out
 }
 
-func errorsFirst(all []console.Finding) {
+// ErrorsFirst sorts findings.
+func ErrorsFirst(all []console.Finding) {
 	slices.SortStableFunc(all, func(a, b console.Finding) int { return cmp.Compare(a.Severity, b.Severity) }) // "error", "note"
 }
 
-// routesRequests reports whether a load balancer has rules for requests.
-func routesRequests(r offline.Result) bool {
-	return r.Compiled.Stack != nil && slices.ContainsFunc(r.Compiled.Stack.LoadBalancers, func(lb stack.LoadBalancer) bool { return lb.Type == stack.Application })
+// Explained is the load balancer as what explain needs, without targets and what objects hold.
+func (b *LoadBalancer) Explained(found diag.List, defaultTags map[string]string) explain.Input {
+	in := explain.Input{Members: b.Objects, Stack: b.Stack, Keep: b.Keep, Origins: b.Origins, Observed: b.Observed, Diagnostics: found, DefaultTags: defaultTags}
+	if len(b.Objects) > 0 {
+		in.Object = b.Objects[0]
+	}
+	return in
 }
 
-// detailOf is a load balancer with all that belongs to it, of its plan and its explanation.
-func detailOf(r offline.Result, e explain.Explanation) console.Detail {
+// Detail is the load balancer with all that belongs to it, by its explanation.
+func (b *LoadBalancer) Detail(e explain.Explanation) console.Detail {
 	d := console.Detail{
-		Summary: summaryOf(r), Fields: []console.Field{}, Ports: []console.Listener{}, TargetGroups: []console.TargetGroup{}, Findings: findingsOf(r), Steps: stepsOf(r.Plan), Events: []console.Event{},
+		Summary: b.Summary(), Fields: []console.Field{}, Ports: []console.Listener{}, TargetGroups: []console.TargetGroup{}, Findings: Findings(b.Key.String(), b.Findings),
+		Steps: Steps(b.Plan), Passes: []console.Pass{}, Events: []console.Event{},
 	}
 	if e.LoadBalancer != nil {
 		d.Fields = fieldsOf(e.LoadBalancer.Fields)
 	}
-	if r.Compiled.Stack != nil {
-		d.Ports = portsOf(diff.Effective(r.Compiled.Stack, r.Compiled.Keep, r.Observed), e, created(r.Plan))
+	if b.Stack != nil {
+		d.Ports = portsOf(diff.Effective(b.Stack, b.Keep, b.Observed), e, created(b.Plan))
 	}
 	for _, tg := range e.TargetGroups {
 		x := console.TargetGroup{ID: tg.ID, Name: tg.Name, Exists: tg.ARN != "", Fields: fieldsOf(tg.Fields), Targets: []console.Target{}}
@@ -206,7 +227,8 @@ func resourceText(r stack.Ref) string {
 	return string(r.Kind) + " " + id
 }
 
-func stepsOf(p plan.Plan) []console.Step {
+// Steps are the steps of a plan, and behind them those that a drift policy withholds.
+func Steps(p plan.Plan) []console.Step {
 	out := []console.Step{}
 	for _, s := range p.Steps {
 		x := console.Step{Action: string(s.Action), Resource: resourceText(s.Resource), Operation: plan.NameOf(s.Op), Why: append([]string{}, s.Why...)}
@@ -223,7 +245,8 @@ func stepsOf(p plan.Plan) []console.Step {
 	return out
 }
 
-func walkOf(w explain.Walk) console.Walk {
+// Walk is the way of a request.
+func Walk(w explain.Walk) console.Walk {
 	out := console.Walk{Request: w.Request, Listener: w.Listener, Problem: w.Problem, Tried: []console.Tried{}, Result: w.Result, Groups: []console.Outcome{}, Stopped: w.Stopped}
 	for _, t := range w.Tried {
 		out.Tried = append(out.Tried, console.Tried(t))
@@ -232,7 +255,7 @@ func walkOf(w explain.Walk) console.Walk {
 		out.Groups = append(out.Groups, console.Outcome{TargetGroup: g.ID, Chance: g.Chance, Health: g.Health})
 	}
 	if w.Next != nil {
-		next := walkOf(*w.Next)
+		next := Walk(*w.Next)
 		out.Next = &next
 	}
 	return out

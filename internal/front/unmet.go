@@ -1,0 +1,24 @@
+package front
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+// Unmet are the conditions of a Gateway and the objects around it that are not met and that no diagnostic is about.
+func (w Input) Unmet(found diag.List) []gateway.Unmet {
+	if w.Decisions == nil {
+		return nil
+	}
+	o := w.Decisions.Overview(nil)
+	return slices.DeleteFunc(o.Unmet(), func(u gateway.Unmet) bool {
+		return slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
+			same := d.Object.Kind == u.Object.Kind && d.Object.Namespace == u.Object.Namespace && d.Object.Name == u.Object.Name
+			return d.Class != diag.Note && strings.Contains(u.Message, d.Text) && (same || u.Object.Kind == string(objects.Gateway))
+		})
+	})
+}
