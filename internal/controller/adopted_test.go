@@ -13,9 +13,11 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/google/go-cmp/cmp"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -275,5 +277,32 @@ func TestLoadBalancersOfServicesAndGatewaysAreTakenOver(t *testing.T) {
 				t.Errorf("after a restart it writes %v", w)
 			}
 		})
+	}
+}
+
+func TestTheOwnershipOfAClassTakesPrecedenceOverThatOfItsObjects(t *testing.T) {
+	t.Parallel()
+	params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p", Annotations: map[string]string{"elbv2.k8s.aws/ownership": "observed"}}}
+	class, _ := labClass().(*networkingv1.IngressClass)
+	class.Spec.Parameters = &networkingv1.IngressClassParametersReference{APIGroup: &v1beta1.GroupVersion.Group, Kind: "IngressClassParams", Name: "p"}
+	l := newLab(t, account.Profile{}, params, class, labService("web"), labIngress("web", map[string]string{"ownership": "managed"}, "web"))
+	mark := l.mark()
+	l.settle(implicit("web"))
+	if w := l.writes(mark); len(w) > 0 || !l.told("web", "annotation elbv2.k8s.aws/ownership", "to create") {
+		t.Errorf("it writes %v\n%s", w, strings.Join(l.events, "\n"))
+	}
+	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(params), params))
+	params.Annotations["elbv2.k8s.aws/ownership"] = "managed"
+	l.must(l.client.Update(t.Context(), params))
+	l.settle(implicit("web"))
+	made := l.balancers()
+	params.Annotations["elbv2.k8s.aws/ownership"] = "observed"
+	l.must(l.client.Update(t.Context(), params))
+	l.settle(implicit("web"))
+	mark = l.mark()
+	l.must(l.client.Delete(t.Context(), labIngress("web", nil)))
+	l.settle(implicit("web"))
+	if w := l.writes(mark); made != 1 || len(w) > 0 || l.get(&networkingv1.Ingress{}, "web") {
+		t.Errorf("of %d load balancers, deleted while its class is observed, it writes %v; it is there: %v", made, w, l.get(&networkingv1.Ingress{}, "web"))
 	}
 }

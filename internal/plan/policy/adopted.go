@@ -11,8 +11,8 @@ import (
 )
 
 // HoldDestructive refuses the steps that take something away from what AWS holds, by the guard that is made of them. The others are carried out: those that create, those
-// that only add, and those that change what a step of the plan creates. Of tags and attributes, those that have a value of somebody's are held, and those that have none are set.
-// A step that only prepares for steps that are held, as it waits for targets, is held with them. Docs/tasks/ownership.md has the table.
+// that only add, and those that change what a step of the plan creates. Of tags and attributes, those with a value of their own are held, and those without one are set.
+// A step that only prepares for steps that are held, as it waits for targets, is held with them. The table is in docs/tasks/ownership.md.
 func HoldDestructive(o elb.Observed, guard func(held []plan.Step) plan.Guard) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		h := holder{o: o, made: map[stack.Ref]bool{}}
@@ -111,7 +111,7 @@ func (h *holder) destructive(s plan.Step) bool {
 	return !h.made[s.Resource]
 }
 
-// takes returns which keys of a step that sets or removes tags or attributes have a value of somebody's; ok is false for other steps.
+// takes returns which keys of a step that sets or removes tags or attributes have a value of their own; ok is false for other steps.
 func (h *holder) takes(s plan.Step) (taken func(key string) bool, ok bool) {
 	if s.Action != plan.Update || h.made[s.Resource] {
 		return nil, false
@@ -155,7 +155,7 @@ func differs(have map[string]string, def func(string) (string, bool)) func(strin
 	}
 }
 
-// hasTag reports of keys whether a resource has such a tag; those by which resources are found as the stack's are not somebody's.
+// hasTag reports of keys whether a resource has such a tag; those by which resources are found as the stack's do not count.
 func (h *holder) hasTag(r stack.Ref) func(string) bool {
 	var have map[string]string
 	note := func(k stack.Kind, id, arn string, tags map[string]string) {
