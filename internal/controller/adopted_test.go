@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -304,5 +306,42 @@ func TestTheOwnershipOfAClassTakesPrecedenceOverThatOfItsObjects(t *testing.T) {
 	l.settle(implicit("web"))
 	if w := l.writes(mark); made != 1 || len(w) > 0 || l.get(&networkingv1.Ingress{}, "web") {
 		t.Errorf("of %d load balancers, deleted while its class is observed, it writes %v; it is there: %v", made, w, l.get(&networkingv1.Ingress{}, "web"))
+	}
+}
+
+func TestNothingIsDoneWithALoadBalancerOfOthersThatCannotBeTagged(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labClass(), labService("web"))
+	l.platform()
+	theirs := l.others()
+	_, err := l.sim.Gate.AddFault(gate.Fault{ID: "denied", Action: "AddTags", Code: "AccessDenied", Status: 403, Message: "not authorized to perform elasticloadbalancing:AddTags"})
+	l.must(err)
+	o := labIngress("web", adopting(nil), "web")
+	l.create(o)
+	for range 5 {
+		_, _ = l.round(implicit("web"))
+		l.clock.Advance(time.Minute)
+	}
+	untouched := func(when string) {
+		t.Helper()
+		var ours []string
+		for id := range l.tagsOfStacks() {
+			if strings.Contains(id, "listener") || strings.Contains(id, ":loadbalancer/") {
+				ours = append(ours, id)
+			}
+		}
+		if diff := cmp.Diff(theirs, l.others()); diff != "" || len(ours) > 0 {
+			t.Errorf("%s, %v has tags; what is others' is changed (-want +got):\n%s", when, ours, diff)
+		}
+	}
+	untouched("without the right to tag")
+	if !l.told("web", "AddTags", "AccessDenied") {
+		t.Errorf("events:\n%s", strings.Join(l.events, "\n"))
+	}
+	l.must(l.client.Delete(t.Context(), &networkingv1.Ingress{ObjectMeta: o.ObjectMeta}))
+	l.settle(implicit("web"))
+	untouched("once the object is deleted")
+	if l.get(&networkingv1.Ingress{}, "web") {
+		t.Error("the object is there")
 	}
 }

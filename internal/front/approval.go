@@ -50,7 +50,7 @@ func Approval(w Input, desired *stack.Stack, o elb.Observed) (plan.Policy, error
 }
 
 // shownSteps is how many of the steps that wait a message names.
-const shownSteps = 5
+const shownSteps = 10
 
 // takeover refuses the destructive steps of the plan for a load balancer that is taken over, and names them.
 func takeover(of stack.Owner, digest string, o elb.Observed) plan.Policy {
