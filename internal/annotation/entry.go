@@ -103,9 +103,9 @@ func Lookup(k Key) (Entry, bool) {
 func gatewayEntries() []Entry {
 	return []Entry{
 		{Key: GatewayExisting, Syntax: String, Scope: OnGateway, Costs: diag.LoadBalancer, Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef",
-			Doc: "ARN or name of the load balancer of others that `shared` ownership is about ([sharing-existing.md](tasks/sharing-existing.md))."},
+			Doc: "ARN or name of the load balancer of others that ownership `shared` ([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md)) is about."},
 		{Key: GatewayOwnership, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "`managed`", Example: "observed",
-			Doc: "What the controller may do with the load balancer: `managed`, everything that the object declares; `shared`, only listeners and rules, with their target groups, on the load balancer of others that `existing-load-balancer` names; `observed`, nothing: it shows the address and what would be done, and writes nothing of it to AWS ([ownership.md](tasks/ownership.md))."},
+			Doc: "What the controller may do with the load balancer: `managed`, everything that the object declares; `shared`, only listeners and rules, with their target groups, on the load balancer of others that `existing-load-balancer` names; `adopted`, everything, once what deletes or changes on that load balancer is approved of by `approved-plan`; `observed`, nothing: it shows the address and what would be done, and writes nothing of it to AWS ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of its LoadBalancerConfigurations takes precedence."},
 		{Key: GatewayDeletionPolicy, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "`Delete`", Example: "Retain",
 			Doc: "What becomes of the load balancer when the object is deleted, or the last one of its group: `Delete` deletes it, `Retain` leaves it in AWS with its target groups, whose targets are kept up to date as long as their Services exist; the object, created again, takes it over. `RetainWithoutTags` leaves it and takes our tags off, so that somebody else may own it ([deletion-policy.md](tasks/deletion-policy.md))."},
 		{Key: GatewayApprovedPlan, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "every plan is carried out", Example: "none",

@@ -178,6 +178,7 @@ const (
 const (
 	ClassDriftPolicy       Key = "elbv2.k8s.aws/drift-policy"
 	ClassReplacementPolicy Key = "elbv2.k8s.aws/replacement-policy"
+	ClassOwnership         Key = "elbv2.k8s.aws/ownership"
 )
 
 // Keys that are read on Gateways.

@@ -226,8 +226,15 @@ const (
 const (
 	ManagedIt  = "managed"
 	SharedIt   = "shared"
+	AdoptedIt  = "adopted"
 	ObservedIt = "observed"
 )
+
+const ownerships = ManagedIt + ", " + SharedIt + ", " + AdoptedIt + " and " + ObservedIt
+
+func isOwnership(v string) bool {
+	return v == ManagedIt || v == SharedIt || v == AdoptedIt || v == ObservedIt
+}
 
 // FromReadinessProbe is the value of the annotations that have health checks made from readiness probes.
 const FromReadinessProbe = "from-readiness-probe"
@@ -240,26 +247,51 @@ func (r Reader) CheckDeletionPolicy(k Key) {
 	}
 }
 
-// SharedLoadBalancer is the load balancer of others, by ARN or name, on which listeners and rules are to be made; not set = there is none. It finds an
-// ownership that is none, for whose load balancer nothing is written, as what is meant may be less than all.
-func (r Reader) SharedLoadBalancer(ownership, existing Key) intent.Field[string] {
+// OfOthers are the load balancer of others, by ARN or name, on which listeners and rules are to be made, and the one that is to be taken over; not set = there is
+// none. The ownership of a class, if it is set, counts in place of the annotation's. It finds an ownership that is none, for whose load balancer nothing is written,
+// as what is meant may be less than all.
+func (r Reader) OfOthers(class intent.Field[string], ownership, existing Key) (shared, adopted intent.Field[string]) {
 	raw, _, ok := r.Raw(ownership)
+	wrong := ok && !isOwnership(raw)
+	if wrong {
+		r.Invalid(ownership, fmt.Sprintf("%q is none of %s; the load balancer is only observed", raw, ownerships), "write "+strings.ReplaceAll(ownerships, " and ", " or "))
+	}
 	name := r.String(existing)
 	if name.Value != "" && !balancers.MatchString(name.Value) {
 		r.Invalid(existing, fmt.Sprintf("%q is neither the ARN nor the name of an application or network load balancer", name.Value), "write the ARN that AWS shows, or the name")
 		name = intent.Field[string]{}
 	}
-	switch {
-	case ok && raw == SharedIt && name.Value == "":
-		r.Invalid(ownership, "no load balancer is named that could be shared; nothing is written to AWS", "name it, by ARN or name, in annotation "+string(existing))
-	case ok && raw == SharedIt:
-		return name
-	case ok && raw != ManagedIt && raw != ObservedIt:
-		r.Invalid(ownership, fmt.Sprintf("%q is none of %s, %s and %s; the load balancer is only observed", raw, ManagedIt, SharedIt, ObservedIt), "write "+ManagedIt+", "+SharedIt+" or "+ObservedIt)
-	case name.Set:
-		r.Ignored(existing, "a load balancer of others is named, and the ownership is not "+SharedIt, "set annotation "+string(ownership)+": "+SharedIt+", or remove it")
+	if class.Set {
+		raw, wrong = class.Value, false
 	}
-	return intent.Field[string]{}
+	switch {
+	case wrong:
+	case raw != SharedIt && raw != AdoptedIt:
+		if name.Set {
+			r.Ignored(existing, "a load balancer of others is named, and the ownership is neither "+SharedIt+" nor "+AdoptedIt, "set annotation "+string(ownership)+" to one of them, or remove it")
+		}
+	case name.Value == "":
+		r.Invalid(ownership, "no load balancer is named that could be "+raw+"; nothing is written to AWS", "name it, by ARN or name, in annotation "+string(existing))
+	case raw == SharedIt:
+		shared = name
+	default:
+		adopted = name
+	}
+	return shared, adopted
+}
+
+// ClassOwnership is the ownership that class parameters declare for the load balancers of their class. One that is none has them observed, and sets no member aside.
+func (r Reader) ClassOwnership() intent.Field[string] {
+	raw, source, ok := r.Raw(ClassOwnership)
+	if !ok {
+		return intent.Field[string]{}
+	}
+	if !isOwnership(raw) {
+		r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, fmt.Sprintf("%q is none of %s; the load balancers of the class are only observed", raw, ownerships),
+			"write "+strings.ReplaceAll(ownerships, " and ", " or ")).In(diag.AddOn))
+		raw = ObservedIt
+	}
+	return intent.Of(raw, source)
 }
 
 // CheckApproval finds an approval that is none. It approves of nothing.

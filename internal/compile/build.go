@@ -56,6 +56,8 @@ type build struct {
 	unmade   []diag.Object         // members of which all rules are left out
 	full     bool                  // Result.Full
 	others   []facts.NamedListener // of the load balancer of others, that are not the stack's
+	adopts   string                // ARN of the load balancer of others that is taken over; empty = none
+	standsIn bool                  // it is not the stack's yet
 	// withheldRules are those, default ones among them, of listeners that are not made now, and whose target groups are.
 	withheldRules []portRules
 	// certificateOf is the first member that brought a certificate to a port.
@@ -150,7 +152,7 @@ func (b *build) run() {
 	b.checkTags()
 	b.settings = b.mergeShared()
 	b.lb = stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: b.e.Type}
-	shares := b.settings.existing.Set && !b.keep.Settings
+	shares := b.settings.existing.Set && !b.settings.adopted.Set && !b.keep.Settings
 	switch {
 	case shares:
 		b.shareLoadBalancer()
@@ -162,6 +164,7 @@ func (b *build) run() {
 		b.mergePorts()
 	default:
 		b.chooseScheme()
+		b.checkAdoptedScheme()
 		b.chooseIPAddressType()
 		b.mergePorts()
 		b.chooseSubnets()
@@ -197,7 +200,7 @@ func (b *build) ownLoadBalancer() {
 
 // stack assembles what was built.
 func (b *build) stack() *stack.Stack {
-	s := &stack.Stack{Key: b.e.Key, Cluster: b.cfg.Cluster, VPC: b.cfg.VPC}
+	s := &stack.Stack{Key: b.e.Key, Cluster: b.cfg.Cluster, VPC: b.cfg.VPC, Adopts: b.adopts}
 	s.SecurityGroups, s.PrefixLists = b.groups, b.lists
 	s.TargetGroups = b.tgs
 	s.LoadBalancers = append([]stack.LoadBalancer{b.lb}, b.front.balancers...)

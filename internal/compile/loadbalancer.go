@@ -183,6 +183,10 @@ func (b *build) nameLoadBalancer() {
 		b.failShared(s.Member, d)
 		return
 	}
+	if b.adopts != "" && b.f.Existing.Scheme == b.lb.Scheme {
+		b.lb.Name = b.f.Existing.Name
+		return
+	}
 	b.lb.Name = b.e.Names.LoadBalancer(b.cfg.Cluster, b.e.Key.ID, b.lb.Scheme)
 }
 

@@ -50,7 +50,7 @@ func (b *build) placeRules(p *port, all []rules.Rule) {
 	for at, w := range all {
 		w.Order = int32(at + 1)
 		w.ID = naming.RuleID(p.number, w.Order)
-		if b.cfg.Gates.ListenerRulesTagging || b.lb.ARN != "" {
+		if b.cfg.Gates.ListenerRulesTagging || b.lb.ARN != "" || b.adopts != "" {
 			if _, ok := user[w.Member]; !ok {
 				user[w.Member] = b.plainTags(w.Member)
 			}

@@ -114,6 +114,7 @@ func showSelector(s intent.SubnetSelector) string {
 // shared are the merged settings of the load balancer, each with the member whose value is in effect (-1 = not set).
 type shared struct {
 	existing         merge.Owned[string]
+	adopted          merge.Owned[string]
 	name             merge.Owned[string]
 	scheme           merge.Owned[string]
 	ipAddressType    merge.Owned[string]
@@ -139,6 +140,9 @@ type shared struct {
 func (b *build) mergeShared() shared {
 	all := b.group.All()
 	var s shared
+	s.adopted = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Adopted },
+		merge.Setting[string]{Name: "adopted-load-balancer", What: "load balancer to take over"})
+	b.adopt(s.adopted) // first, as what exists decides between members
 	s.existing = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Existing },
 		merge.Setting[string]{Name: "existing-load-balancer", What: "load balancer of others"})
 	s.name = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Name },

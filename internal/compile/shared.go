@@ -25,7 +25,11 @@ func (b *build) shareLoadBalancer() {
 	if !asked || !known {
 		return
 	}
-	if d, bad := b.unshareable(lb, own); bad {
+	d, bad := b.unfit(s.Value, lb, own, "shares")
+	if scheme := b.settings.scheme; !bad && scheme.Set && scheme.Value != lb.Scheme {
+		d, bad = b.otherScheme(lb, scheme.Value), true
+	}
+	if bad {
 		d.Object, d.Path = b.members[s.Member].Object, s.Source.Place()
 		b.failShared(s.Member, d)
 		return
@@ -49,9 +53,9 @@ func (b *build) shareLoadBalancer() {
 	b.noteNotOurs()
 }
 
-// unshareable is why listeners and rules of the stack cannot be on a load balancer of others. own is the one that the stack has already, nil = none.
-func (b *build) unshareable(lb *facts.NamedLoadBalancer, own *facts.LoadBalancer) (diag.Diagnostic, bool) {
-	name, scheme := b.settings.existing.Value, b.settings.scheme
+// unfit is why a load balancer of others, by its name in an annotation, can be neither shared nor taken over. own is the one that the stack has already, nil = none,
+// and does what the stack does with the other one.
+func (b *build) unfit(name string, lb *facts.NamedLoadBalancer, own *facts.LoadBalancer, does string) (diag.Diagnostic, bool) {
 	found := func(code diag.Code, remedy, format string, args ...any) (diag.Diagnostic, bool) {
 		return diag.New(diag.Object{}, "", code, fmt.Sprintf(format, args...), remedy), true
 	}
@@ -62,18 +66,26 @@ func (b *build) unshareable(lb *facts.NamedLoadBalancer, own *facts.LoadBalancer
 		return found(diag.LoadBalancerUnfit, "name another one", "load balancer %s is of type %s, and the object is for one of type %s", name, lb.Type, b.e.Type)
 	case lb.VPC != b.cfg.VPC:
 		return found(diag.LoadBalancerUnfit, "name one in the VPC of the cluster", "load balancer %s is in %s, and the cluster in %s", name, lb.VPC, b.cfg.VPC)
-	case scheme.Set && scheme.Value != lb.Scheme:
-		return found(diag.LoadBalancerUnfit, "name another one, or declare no scheme", "load balancer %s is %s, and the object declares scheme %s", name, lb.Scheme, scheme.Value)
 	case own != nil:
-		return found(diag.LoadBalancerUnfit, "create the object under another name, or delete it and create it again", "the object has load balancer %s, which would have to go before it shares %s", own.Name, name)
+		return found(diag.LoadBalancerUnfit, "create the object under another name, or delete it and create it again", "the object has load balancer %s, which would have to go before it %s %s", own.Name, does, name)
 	}
-	if key, _, ours := naming.StackOf(b.cfg.Cluster, lb.Tags); ours {
+	key, _, ours := naming.StackOf(b.cfg.Cluster, lb.Tags)
+	if ours && key == b.e.Key { // it is about to be listed
+		return diag.Diagnostic{}, false
+	}
+	if ours {
 		return found(diag.LoadBalancerUnfit, "join its group, or name another load balancer", "load balancer %s is that of %s", name, key)
 	}
 	if cluster := lb.Tags[naming.ClusterTag]; cluster != "" {
 		return found(diag.LoadBalancerUnfit, "name one that no controller manages", "load balancer %s belongs to cluster %s, whose controller may delete listeners and rules that are not its own", name, cluster)
 	}
 	return diag.Diagnostic{}, false
+}
+
+// otherScheme is the finding that a load balancer of others has another scheme than the object declares.
+func (b *build) otherScheme(lb *facts.NamedLoadBalancer, scheme string) diag.Diagnostic {
+	return diag.New(diag.Object{}, "", diag.LoadBalancerUnfit,
+		fmt.Sprintf("load balancer %s is %s, and the object declares scheme %s", lb.Name, lb.Scheme, scheme), "name another one, or declare no scheme")
 }
 
 // noteNotOurs notes the settings that have no effect, as they are about the load balancer itself.

@@ -15,8 +15,10 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
@@ -116,12 +118,14 @@ func TestOneObservedMemberHoldsTheWholeGroupAndTheAddressIsShown(t *testing.T) {
 	}
 }
 
-// platform makes a load balancer of others, with a listener that answers, a rule and a target group behind it.
-func (l *lab) platform() (arn string) {
+// platform makes a load balancer of others, with listeners that answer, rules and a target group behind them.
+func (l *lab) platform() (arn string) { return l.theirs("platform") }
+
+func (l *lab) theirs(name string) (arn string) {
 	l.Helper()
-	arn = l.foreign("platform")
+	arn = l.foreign(name)
 	group, err := l.sim.Balancing.CreateTargetGroup(l.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String("platform"), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(8080), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(labVPC)})
+		Name: &name, Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(8080), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(labVPC)})
 	l.must(err)
 	fixed := []elbtypes.Action{{Type: elbtypes.ActionTypeEnumFixedResponse, FixedResponseConfig: &elbtypes.FixedResponseActionConfig{StatusCode: aws.String("200")}}}
 	for _, port := range []int32{80, 9090} {
@@ -139,8 +143,26 @@ func (l *lab) platform() (arn string) {
 	return arn
 }
 
-// others is what the account holds without tags of a stack, as text: what the controller must not change.
-func (l *lab) others() string {
+// theirNetwork makes a network load balancer of others, with listeners and a target group behind them.
+func (l *lab) theirNetwork(name string) (arn string) {
+	l.Helper()
+	out, err := l.sim.Balancing.CreateLoadBalancer(l.Context(), &elbv2.CreateLoadBalancerInput{Name: &name, Type: elbtypes.LoadBalancerTypeEnumNetwork, Scheme: "internal",
+		Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}, SecurityGroups: []string{labNodeGroup}})
+	l.must(err)
+	arn = *out.LoadBalancers[0].LoadBalancerArn
+	group, err := l.sim.Balancing.CreateTargetGroup(l.Context(), &elbv2.CreateTargetGroupInput{
+		Name: &name, Protocol: elbtypes.ProtocolEnumTcp, Port: aws.Int32(8080), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(labVPC)})
+	l.must(err)
+	for _, port := range []int32{80, 9090} {
+		_, err := l.sim.Balancing.CreateListener(l.Context(), &elbv2.CreateListenerInput{LoadBalancerArn: &arn, Port: aws.Int32(port), Protocol: elbtypes.ProtocolEnumTcp,
+			DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: group.TargetGroups[0].TargetGroupArn}}})
+		l.must(err)
+	}
+	return arn
+}
+
+// others is what the account holds without tags of a stack, as text: what the controller must not change. What is on some load balancers is left out.
+func (l *lab) others(but ...string) string {
 	l.Helper()
 	ours := l.tagsOfStacks()
 	var out []string
@@ -153,6 +175,9 @@ func (l *lab) others() string {
 	}
 	r := l.sim.Resources()
 	for _, lb := range r.LoadBalancers {
+		if slices.Contains(but, lb.ARN) {
+			continue
+		}
 		for _, listener := range lb.Listeners {
 			for _, rule := range listener.Rules {
 				if rule.Requests = 0; rule.Priority != "default" || ours[listener.ARN] == nil { // which goes with its listener, and has no tags
@@ -166,7 +191,9 @@ func (l *lab) others() string {
 		note(lb.ARN, lb)
 	}
 	for _, tg := range r.TargetGroups {
-		tg.Targets = nil
+		if tg.Targets = nil; slices.Contains(but, tg.LoadBalancer) {
+			tg.LoadBalancer = ""
+		}
 		note(tg.ARN, tg)
 	}
 	for _, g := range r.SecurityGroups {
@@ -244,115 +271,199 @@ func TestOnALoadBalancerOfOthersOnlyOurListenersAndRulesComeAndGo(t *testing.T) 
 	}
 }
 
-// platformIDs are the ARNs of what is somebody else's.
-func (l *lab) platformIDs() (ids []string) {
+// player is an object of TestNothingWithoutOurTagsIsTouched.
+type player struct {
+	kind, name string
+	prefix     string // of its annotations
+	existing   string // the annotation that names a load balancer of others
+	key        stack.Key
+	names      string // a load balancer of others; empty = none
+	ownership  []string
+}
+
+// foreignThings are what is somebody else's.
+type foreignThings struct {
+	balancers map[string]string   // ARNs by name
+	on        map[string][]string // ARNs of a load balancer and of its listeners and rules, by its ARN
+	rest      []string            // ARNs of target groups, ids of security groups
+}
+
+// beforeUs is what an account holds that the controller has not seen yet.
+func (l *lab) beforeUs() foreignThings {
 	l.Helper()
+	f := foreignThings{map[string]string{}, map[string][]string{}, nil}
 	r := l.sim.Resources()
 	for _, lb := range r.LoadBalancers {
-		ids = append(ids, lb.ARN)
+		f.balancers[lb.Name], f.on[lb.ARN] = lb.ARN, []string{lb.ARN}
 		for _, listener := range lb.Listeners {
-			ids = append(ids, listener.ARN)
+			f.on[lb.ARN] = append(f.on[lb.ARN], listener.ARN)
 			for _, rule := range listener.Rules {
-				ids = append(ids, rule.ARN)
+				f.on[lb.ARN] = append(f.on[lb.ARN], rule.ARN)
 			}
 		}
 	}
 	for _, tg := range r.TargetGroups {
-		ids = append(ids, tg.ARN)
+		f.rest = append(f.rest, tg.ARN)
 	}
-	return ids
+	for _, g := range r.SecurityGroups {
+		if g.ID != labNodeGroup { // into which rules for targets are written
+			f.rest = append(f.rest, g.ID)
+		}
+	}
+	return f
 }
 
-// writesTo are the writes since a mark that name one of some ARNs, but for those that make listeners and rules there.
-func (l *lab) writesTo(mark uint64, ids []string) (out []string) {
+// trespasses are the writes since a mark that name what is somebody else's. On load balancers that are shared, listeners and rules may be made, and on
+// those that are taken over, all may be written that is not a target group's or security group's.
+func (l *lab) trespasses(mark uint64, f foreignThings, shared, adopted []string) (out []string) {
 	l.Helper()
 	for _, c := range l.sim.Gate.Calls(gate.Filter{After: mark}) {
-		if cloud.IsRead(c.Action) || c.Action == "CreateListener" || c.Action == "CreateRule" {
+		if cloud.IsRead(c.Action) {
 			continue
 		}
-		text, err := json.Marshal(c.Input)
+		raw, err := json.Marshal(c.Input)
 		l.must(err)
-		for _, id := range ids {
-			if strings.Contains(string(text), `"`+id+`"`) {
-				out = append(out, c.Action+" "+id)
+		text := string(raw)
+		names := func(id string) bool { return strings.Contains(text, `"`+id+`"`) }
+		handsOver := false // from target groups of others, by weights
+		for arn, ids := range f.on {
+			handsOver = handsOver || c.Action == "ModifyListener" && slices.Contains(adopted, arn) && slices.ContainsFunc(ids, names)
+			makes := c.Action == "CreateListener" || c.Action == "CreateRule"
+			if slices.ContainsFunc(ids, names) && !slices.Contains(adopted, arn) && (!makes || !slices.Contains(shared, arn)) {
+				out = append(out, c.Action+" "+text)
+			}
+		}
+		var in struct {
+			GroupID   string
+			Resources []string
+		}
+		l.must(json.Unmarshal(raw, &in))
+		for _, id := range f.rest { // rules may name security groups of others as sources
+			if strings.HasPrefix(id, "arn:") && names(id) && !handsOver || in.GroupID == id || slices.Contains(in.Resources, id) {
+				out = append(out, c.Action+" "+text)
 			}
 		}
 	}
 	return out
 }
 
-// TestNothingWithoutOurTagsIsTouched has objects of every ownership come, change, change their ownership and go beside what is somebody else's, in an order by chance, while the
-// controller restarts, and looks after each step at all that has no tags of a stack, and at which calls named it: rules and listeners may be made there, and nothing else.
+// play makes an object of the play, or edits it, by chance.
+func (p player) play(o client.Object, choose func(...string) string, digest string) {
+	a := map[string]string{}
+	maps.Copy(a, o.GetAnnotations())
+	a[p.prefix+"ownership"] = choose(p.ownership...)
+	a[p.prefix+"deletion-policy"] = choose("Retain", "")
+	delete(a, p.prefix+"approved-plan")
+	if a[p.prefix+"deletion-policy"] == "" {
+		delete(a, p.prefix+"deletion-policy")
+	}
+	if p.names != "" {
+		a[p.prefix+p.existing] = p.names
+		if choose("approve", "", "") != "" && digest != "" {
+			a[p.prefix+"approved-plan"] = digest
+		}
+	}
+	switch o := o.(type) {
+	case *networkingv1.Ingress:
+		a[p.prefix+"listen-ports"] = choose(`[{"HTTP":80}]`, `[{"HTTP":8080}]`, `[{"HTTP":80},{"HTTP":9090},{"HTTP":7070}]`)
+		a[p.prefix+"load-balancer-attributes"] = choose("idle_timeout.timeout_seconds=70", "idle_timeout.timeout_seconds=80")
+	case *corev1.Service:
+		a[p.prefix+"attributes"] = choose("load_balancing.cross_zone.enabled=true", "load_balancing.cross_zone.enabled=false")
+		o.Spec.Ports[0].Port = map[string]int32{"a": 80, "b": 7070}[choose("a", "b")]
+	case *gatewayv1.Gateway:
+		o.Spec.Listeners[0].Port = gatewayv1.PortNumber(map[string]int32{"a": 80, "b": 7070}[choose("a", "b")])
+		o.Generation++
+	}
+	o.SetAnnotations(a)
+}
+
+// TestNothingWithoutOurTagsIsTouched has objects of every kind and ownership come, change, change their ownership and go beside what is somebody else's, in an order by chance, while
+// the controller restarts. After each step it looks at all that has no tags of a stack, and at which of the recorded calls named it.
 func TestNothingWithoutOurTagsIsTouched(t *testing.T) {
 	t.Parallel()
-	for seed := range 6 {
+	for seed := range 12 {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(uint64(seed), 39))
-			l := newLab(t, account.Profile{}, labClass(), labService("web"), labService("api"))
-			l.platform()
-			theirs, ids := l.others(), l.platformIDs()
-			names := []string{"own", "web", "seen"}
-			keys := []stack.Key{implicit("own"), implicit("web"), implicit("seen")}
 			choose := func(of ...string) string { return of[r.IntN(len(of))] }
-			annotations := func(name string) map[string]string {
-				out := map[string]string{"scheme": "internal", "ownership": map[string]string{"own": "managed", "web": choose("shared", "shared", "observed"), "seen": choose("observed", "managed")}[name],
-					"listen-ports": choose(`[{"HTTP":80}]`, `[{"HTTP":8080}]`, `[{"HTTP":80},{"HTTP":9090},{"HTTP":7070}]`), "deletion-policy": choose("Delete", "Delete", "Retain")}
-				if name == "web" {
-					out["existing-load-balancer"] = "platform"
-				}
-				return out
+			_, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
+			l := newLab(t, account.Profile{}, labClass(), class, labService("web"), labService("api"), labIP(), labRoute("web", "/web"))
+			for _, name := range []string{"platform", "hall", "stranger"} {
+				l.theirs(name)
 			}
-			for step := range 14 {
-				name := names[r.IntN(len(names))]
-				var o networkingv1.Ingress
-				mark := l.mark()
-				var did string
-				switch there := l.get(&o, name); {
+			l.theirNetwork("lines")
+			f := l.beforeUs()
+			const ingress, service, gateway = "alb.ingress.kubernetes.io/", "service.beta.kubernetes.io/aws-load-balancer-", "gateway.k8s.aws/"
+			own := []string{"managed", "managed", "observed"}
+			var shared, adopted []string
+			others := func(name string) (ownership []string) {
+				if shared = append(shared, f.balancers[name]); r.IntN(2) == 0 {
+					return []string{"shared", "shared", "observed"}
+				}
+				adopted = append(adopted, f.balancers[name])
+				return []string{"adopted", "adopted", "observed", "shared"}
+			}
+			players := []player{
+				{"Ingress", "own", ingress, "", implicit("own"), "", own},
+				{"Ingress", "web", ingress, "existing-load-balancer", implicit("web"), "platform", others("platform")},
+				{"Service", "net", service, "", serviceKey("net"), "", own},
+				{"Service", "line", service, "existing", serviceKey("line"), "lines", others("lines")},
+				{"Gateway", "web", gateway, "existing-load-balancer", gatewayKey(stack.GatewayALB, "web"), "hall", others("hall")},
+				{"Gateway", "own", gateway, "", gatewayKey(stack.GatewayALB, "own"), "", own},
+			}
+			var keys []stack.Key
+			for _, p := range players {
+				keys = append(keys, p.key)
+			}
+			theirs := l.others(adopted...)
+			check := func(step int, did string, mark uint64) {
+				t.Helper()
+				if w := l.trespasses(mark, f, shared, adopted); len(w) > 0 {
+					t.Fatalf("step %d, %s: written to what is others': %s", step, did, strings.Join(w, "\n"))
+				}
+				if diff := cmp.Diff(theirs, l.others(adopted...)); diff != "" {
+					t.Fatalf("step %d, %s: what is others' is changed (-want +got):\n%s\nwritten: %v", step, did, diff, l.writes(mark))
+				}
+			}
+			empty := func(p player) client.Object {
+				return map[string]client.Object{"Ingress": &networkingv1.Ingress{}, "Service": &corev1.Service{}, "Gateway": &gatewayv1.Gateway{}}[p.kind]
+			}
+			for step := range 20 {
+				p := players[r.IntN(len(players))]
+				o, mark := empty(p), l.mark()
+				did := p.kind + " " + p.name
+				switch there := l.get(o, p.name); {
 				case !there:
-					did = "create " + name
-					l.create(labIngress(name, annotations(name), choose("web", "api")))
+					did = "create " + did
+					g, _ := labGateway(p.name, "alb", 80, gatewayv1.HTTPProtocolType)
+					balancer := crashBalancer(p.name)
+					balancer.Annotations[service+"scheme"] = "internal"
+					o = map[string]client.Object{"Ingress": labIngress(p.name, map[string]string{"scheme": "internal"}, choose("web", "api")), "Service": balancer, "Gateway": g}[p.kind]
+					p.play(o, choose, "")
+					l.create(o)
 				case r.IntN(4) == 0:
-					did = "delete " + name
-					l.must(l.client.Delete(t.Context(), &o))
+					did = "delete " + did
+					l.must(l.client.Delete(t.Context(), o))
 				default:
-					did = "edit " + name
-					l.edit(name, func(i *networkingv1.Ingress) {
-						for k, v := range annotations(name) {
-							i.Annotations["alb.ingress.kubernetes.io/"+k] = v
-						}
-					})
+					did = "edit " + did
+					p.play(o, choose, l.lastDigest(0))
+					l.must(l.client.Update(t.Context(), o))
 				}
 				if r.IntN(3) == 0 {
 					did += ", restart"
 					l.restart()
 				}
 				l.settle(keys...)
-				if w := l.writesTo(mark, ids); len(w) > 0 {
-					t.Fatalf("step %d, %s: written to what is others': %v", step, did, w)
-				}
-				if diff := cmp.Diff(theirs, l.others()); diff != "" {
-					t.Fatalf("step %d, %s: what is others' is changed (-want +got):\n%s\nwritten: %v", step, did, diff, l.writes(mark))
-				}
+				check(step, did, mark)
 			}
-			for _, name := range names {
-				if o := (&networkingv1.Ingress{}); l.get(o, name) {
-					l.edit(name, func(i *networkingv1.Ingress) {
-						i.Annotations["alb.ingress.kubernetes.io/deletion-policy"] = "Delete"
-						if name != "web" {
-							i.Annotations["alb.ingress.kubernetes.io/ownership"] = "managed"
-						} else {
-							i.Annotations["alb.ingress.kubernetes.io/ownership"] = "shared"
-						}
-					})
-					l.settle(keys...)
+			mark := l.mark()
+			for _, p := range players {
+				if o := empty(p); l.get(o, p.name) {
 					l.must(l.client.Delete(t.Context(), o))
 				}
 			}
 			l.settle(keys...)
-			if diff := cmp.Diff(theirs, l.others()); diff != "" {
-				t.Errorf("at the end, what is others' is changed (-want +got):\n%s", diff)
-			}
+			check(-1, "delete all", mark)
 		})
 	}
 }

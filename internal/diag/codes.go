@@ -87,6 +87,7 @@ const (
 	ConnectionsReset       Code = "ConnectionsReset"
 	ReplacementRefused     Code = "ReplacementRefused"
 	PlanNotApproved        Code = "PlanNotApproved"
+	TakeoverNotApproved    Code = "TakeoverNotApproved"
 	OnlyObserved           Code = "OnlyObserved"
 	LoadBalancerRetained   Code = "LoadBalancerRetained"
 	DriftCorrected         Code = "DriftCorrected"
@@ -181,8 +182,8 @@ var table = map[Code]Info{
 	HostedZoneNotFound:     {NotFound, FailedBuildModel, "no public hosted zone of Route 53 can hold the record that proves to ACM who owns a host"},
 	TargetGroupNotFound:    {NotFound, FailedBuildModel, "a target group that was named does not exist"},
 	ListenerTaken:          {Conflict, FailedBuildModel, "a port of the load balancer of others has a listener of theirs; the other ports of the object are served"},
-	LoadBalancerNotFound:   {NotFound, FailedBuildModel, "a load balancer that is to be shared does not exist"},
-	LoadBalancerUnfit:      {Conflict, FailedBuildModel, "a load balancer that is to be shared is of another type, scheme, VPC or owner"},
+	LoadBalancerNotFound:   {NotFound, FailedBuildModel, "a load balancer that is to be shared or taken over does not exist"},
+	LoadBalancerUnfit:      {Conflict, FailedBuildModel, "a load balancer that is to be shared or taken over is of another type, scheme, VPC or owner"},
 	PortTaken:              {Conflict, FailedBuildModel, "another Service of the group has the port on the load balancer that they share; the other ports of the Service are served"},
 	ProtocolRefused:        {Invalid, FailedDeployModel, "AWS refuses to change the protocol of a listener; it goes on with the one that it has"},
 	TargetGroupTaken:       {Conflict, FailedBuildModel, "two Ingresses of a group, each with its Service, have names that join to the identity of one target group; the one that uses it keeps it, and the other one is refused"},
@@ -196,6 +197,7 @@ var table = map[Code]Info{
 	ReplacementRefused:     {Conflict, FailedDeployModel, "an edit would replace the load balancer by another one, with another DNS name, and a replacement policy refuses that; the rest of the edit is carried out"},
 	OnlyObserved:           {Note, NoteReason, "the load balancer is only observed: the plan for it is not carried out"},
 	PlanNotApproved:        {Conflict, FailedDeployModel, "an annotation approves of another plan or of none; nothing of the load balancer is changed until it approves of the one that is wanted"},
+	TakeoverNotApproved:    {Conflict, FailedDeployModel, "the load balancer is taken over from somebody else; the steps that change or delete what is there wait until an annotation approves of the plan"},
 	LoadBalancerRetained:   {Note, NoteReason, "the object is deleted and its load balancer stays in AWS, by a deletion policy of Retain"},
 	ConnectionsReset:       {Note, NoteReason, "AWS resets connections to a node whose last ready pod ends, in a namespace whose pods are to end without a lost request"},
 	DriftReported:          {Note, NoteReason, "what was changed in AWS by hand stays, by a drift policy of report, until an edit asks for another value"},

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
@@ -22,6 +23,8 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 	removed := *desired
 	removed.Removal = stack.NotDeclared
 	const none, other = "none", "0123456789abcdef"
+	adopted := *desired
+	adopted.Adopts = "arn:lb"
 	for name, c := range map[string]struct {
 		members, leaving []string // values of the annotation; "-" = it is not there
 		desired          *stack.Stack
@@ -35,6 +38,10 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 		"one of several states":       {members: []string{other + "," + digest}},
 		"one of several approves":     {members: []string{none, digest, other}},
 		"one that leaves has no say":  {members: []string{none}, leaving: []string{digest}, want: "the plan waits"},
+		"what is taken over":          {members: []string{"-"}, desired: &adopted, want: "wait for an approval: DeleteListener (it is in the way)"},
+		"another state of it":         {members: []string{other}, desired: &adopted, want: "wait for an approval"},
+		"nothing of it":               {members: []string{none}, desired: &adopted, want: "the plan waits for its approval"},
+		"its approval":                {members: []string{digest}, desired: &adopted},
 		"what no object declares":     {members: []string{none}, desired: &removed},
 	} {
 		of := func(values []string) (out []metav1.Object) {
@@ -50,11 +57,11 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 		if c.desired == nil {
 			c.desired = desired
 		}
-		hold, err := Approval(Input{Members: of(c.members), Leaving: of(c.leaving)}, c.desired)
+		hold, err := Approval(Input{Members: of(c.members), Leaving: of(c.leaving)}, c.desired, elb.Observed{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := plan.Plan{Steps: []plan.Step{{ID: "x"}}}.Under(hold).Steps[0].Guard
+		g := plan.Plan{Steps: []plan.Step{{ID: "x", Action: plan.Delete, Op: elb.DeleteListener{}, Why: []string{"it is in the way"}}}}.Under(hold).Steps[0].Guard
 		switch {
 		case (g != nil) != (c.want != ""):
 			t.Errorf("%s: guard %v", name, g)

@@ -54,6 +54,8 @@ type Input struct {
 	// identities for which they declare that there is none.
 	Protected map[string]string
 	Unprotect []string
+	// ClassOwnership are the ownerships that the classes of objects declare, by namespace/name of the object.
+	ClassOwnership map[string]string
 	// DryRun is set if objects are under dry run.
 	DryRun *DryRun
 	// Decisions are about a Gateway and the objects around it, whose statuses are made of them; nil for other kinds of owners, and for the
@@ -94,15 +96,16 @@ func (w Input) removal() stack.Removal {
 }
 
 // retention is what stays of the load balancer when its objects are deleted: all of it if one of them does not say that it is to be deleted. It keeps its
-// tags unless all that say so let go of them, since tags that are gone cannot be had back.
+// tags unless all that say so let go of them, since tags that are gone cannot be had back. One that is taken over stays unless its deletion is declared.
 func (w Input) retention(of stack.Owner) stack.Retention {
 	kept := stack.RetainNothing
-	if w.removal() != stack.ObjectsDeleted {
-		return kept
-	}
+	deleted := w.removal() == stack.ObjectsDeleted
 	for _, o := range w.Leaving {
-		switch policy, ok := o.GetAnnotations()[string(owner.Of(of).DeletionPolicy)]; {
-		case !ok, policy == annotation.DeleteIt:
+		policy, ok := o.GetAnnotations()[string(owner.Of(of).DeletionPolicy)]
+		switch adopted := w.ownership(of, o) == annotation.AdoptedIt; {
+		case adopted && (!ok || !deleted):
+			kept = stack.RetainTagged
+		case !ok, !deleted, policy == annotation.DeleteIt:
 		case policy == annotation.RetainWithoutTags:
 			if kept == stack.RetainNothing {
 				kept = stack.RetainWithoutTags
@@ -283,7 +286,7 @@ func (f Ingress) Declared(v *objects.View, o metav1.Object) (stack.ID, bool, *di
 // Load implements Loader.
 func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	g := ingress.Load(v, f.Config, id)
-	w := Input{Wanted: len(g.Active)+len(g.Former) > 0}
+	w := Input{Wanted: len(g.Active)+len(g.Former) > 0, ClassOwnership: ingress.ClassOwnership(v, g)}
 	if group, n := naming.ShardOf(id); len(g.Active) > 0 || n > 0 {
 		w.Shards = ingress.Shards(v, group)
 	}
@@ -409,11 +412,24 @@ type FactSource interface {
 }
 
 // Compile compiles an Input until there are no new needs. A stack that is to be removed needs no facts, since its plan is made from what
-// exists. needs are all the needs that were answered, for callers that refresh them.
+// exists, but for the one whether a load balancer that its objects share is the stack's own: it stays. needs are all the needs that were answered, for callers that refresh them.
 func Compile(ctx context.Context, a FactSource, key stack.Key, w Input, cfg compile.Config, before *compile.Memory) (c compile.Result, needs []facts.Need, err error) {
 	if !w.Wanted {
 		removed := stack.Removed(key, cfg.Cluster, cfg.VPC, w.removal())
 		removed.Retention, removed.Beside = w.retention(key.Owner), w.beside(key.Owner, before)
+		if names := w.shares(key.Owner); len(names) > 0 && removed.Retention == stack.RetainNothing {
+			need := facts.Need{Kind: facts.NeedStack, Key: key.String()}
+			f, err := a.Answer(ctx, []facts.Need{need})
+			if err == nil {
+				err = f.Errors[need]
+			}
+			if err != nil {
+				return compile.Result{}, nil, err
+			}
+			if lb := f.Existing; lb != nil && (slices.Contains(names, lb.ARN) || slices.Contains(names, lb.Name)) { // it was taken over before
+				removed.Retention = stack.RetainTagged
+			}
+		}
 		return compile.Result{Stack: removed}, nil, nil
 	}
 	for {

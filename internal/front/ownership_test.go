@@ -16,6 +16,7 @@ func TestAPlanIsNotCarriedOutWhileOneOfTheObjectsIsOnlyObserved(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		members, leaving []string // values of the annotation; "-" = it is not there
+		class            string   // that of all of them; empty = none
 		held             bool
 	}{
 		"nobody asks":             {members: []string{"-", "-"}},
@@ -24,6 +25,9 @@ func TestAPlanIsNotCarriedOutWhileOneOfTheObjectsIsOnlyObserved(t *testing.T) {
 		"one that leaves asks":    {members: []string{"-"}, leaving: []string{"observed"}, held: true},
 		"what is no ownership":    {members: []string{"Managed"}, held: true},
 		"shared without a name":   {members: []string{"shared"}, held: true},
+		"adopted without a name":  {members: []string{"adopted"}, held: true},
+		"the class asks":          {members: []string{"managed"}, class: "observed", held: true},
+		"the class does not":      {members: []string{"observed"}, class: "managed"},
 	} {
 		of := func(values []string) (out []metav1.Object) {
 			for _, v := range values {
@@ -36,6 +40,9 @@ func TestAPlanIsNotCarriedOutWhileOneOfTheObjectsIsOnlyObserved(t *testing.T) {
 			return out
 		}
 		w := Input{Members: of(c.members), Leaving: of(c.leaving)}
+		if c.class != "" {
+			w.ClassOwnership = map[string]string{nameOf(w.Members[0]): c.class}
+		}
 		p := plan.Plan{Steps: []plan.Step{{ID: "x", Action: plan.Create}, {ID: "y", Action: plan.Update}}}.Under(Observation(w, stack.Ingress))
 		for _, s := range p.Steps {
 			if (s.Guard != nil) != c.held || w.Observes(stack.Ingress) != c.held {
@@ -52,9 +59,12 @@ func TestWhatStaysOfDeletedObjectsKeepsItsTagsUnlessAllLetGoOfThem(t *testing.T)
 	t.Parallel()
 	now := metav1.Now()
 	for name, c := range map[string]struct {
-		policies []string // "-" = none
+		policies []string // "-" = none; those in front of a colon are of objects whose load balancer is taken over
 		want     stack.Retention
 	}{
+		"what is taken over":     {[]string{"-:"}, stack.RetainTagged},
+		"declared of it":         {[]string{"Delete:"}, stack.RetainNothing},
+		"without tags, of it":    {[]string{"RetainWithoutTags:"}, stack.RetainWithoutTags},
 		"no policy":              {[]string{"-"}, stack.RetainNothing},
 		"Delete":                 {[]string{"Delete", "-"}, stack.RetainNothing},
 		"Retain":                 {[]string{"-", "Retain"}, stack.RetainTagged},
@@ -66,8 +76,13 @@ func TestWhatStaysOfDeletedObjectsKeepsItsTagsUnlessAllLetGoOfThem(t *testing.T)
 		var w Input
 		for _, p := range c.policies {
 			i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &now}}
+			p, adopted := strings.CutSuffix(p, ":")
+			i.Annotations = map[string]string{}
 			if p != "-" {
-				i.Annotations = map[string]string{"alb.ingress.kubernetes.io/deletion-policy": p}
+				i.Annotations["alb.ingress.kubernetes.io/deletion-policy"] = p
+			}
+			if adopted {
+				i.Annotations["alb.ingress.kubernetes.io/ownership"], i.Annotations["alb.ingress.kubernetes.io/existing-load-balancer"] = "adopted", "platform"
 			}
 			w.Leaving = append(w.Leaving, i)
 		}

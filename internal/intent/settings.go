@@ -30,6 +30,8 @@ type Settings struct {
 	Frontend  Frontend
 	// Existing is a load balancer of others, by ARN or name, on which the listeners and rules are made; nothing else of the settings applies to it.
 	Existing Field[string] `json:",omitzero"`
+	// Adopted is a load balancer of others, by ARN or name, that becomes the stack's.
+	Adopted Field[string] `json:",omitzero"`
 	// DriftPolicy has the policies for what is changed in AWS by hand, by group of fields.
 	DriftPolicy map[string]Field[string] `json:",omitempty"`
 	// ReplacementPolicy is what becomes of an edit that would replace the load balancer, as package replacement prints it.

@@ -55,12 +55,8 @@ func (i *Inventory) readNamed(ctx context.Context, name string) (out *facts.Name
 	if err != nil {
 		return nil, false, err
 	}
-	out = &facts.NamedLoadBalancer{VPC: lb.vpc, LoadBalancer: facts.LoadBalancer{
-		ARN: lb.ARN, Name: lb.Name, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType, Tags: tags[lb.ARN],
-	}}
-	for _, m := range lb.Subnets {
-		out.Subnets = append(out.Subnets, m.Subnet)
-	}
+	lb.Tags = tags[lb.ARN]
+	out = &facts.NamedLoadBalancer{VPC: lb.vpc, LoadBalancer: balancerFacts(&lb.LoadBalancer)}
 	for _, g := range lb.SecurityGroups {
 		out.SecurityGroups = append(out.SecurityGroups, g.Literal)
 	}
@@ -95,14 +91,17 @@ func (i *Inventory) findNamed(ctx context.Context, name string) (*foundBalancer,
 	return nil, nil
 }
 
-// readBeside makes the load balancers of others on which a stack has, or may have, listeners and rules part of what is known of it. They carry no tags of
-// the stack, so that no listing shows them.
+// readBeside makes the load balancers of others on which a stack has, or may have, listeners and rules, and the one that it takes over, part of what is known of it.
+// They carry no tags of the stack, so that no listing shows them.
 func (i *Inventory) readBeside(ctx context.Context, e *entry, desired *stack.Stack) error {
-	if desired == nil || len(desired.Beside) == 0 {
+	if desired == nil || len(desired.Beside) == 0 && desired.Adopts == "" {
 		return nil
 	}
 	i.mu.Lock()
-	missing := slices.DeleteFunc(slices.Clone(desired.Beside), func(name string) bool {
+	missing := slices.DeleteFunc(append(slices.Clone(desired.Beside), desired.Adopts), func(name string) bool {
+		if name == "" {
+			return true
+		}
 		return slices.Contains(e.absent, name) || slices.ContainsFunc(e.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ARN == name || lb.Name == name })
 	})
 	i.mu.Unlock()
@@ -129,4 +128,16 @@ func (i *Inventory) readBeside(ctx context.Context, e *entry, desired *stack.Sta
 		i.mu.Unlock()
 	}
 	return nil
+}
+
+// adopted has the load balancer of others that a stack takes over for that of the stack, which it is once it has its tags.
+func adopted(o *elb.Observed, desired *stack.Stack) {
+	if desired == nil || desired.Adopts == "" {
+		return
+	}
+	for n := range o.LoadBalancers {
+		if lb := &o.LoadBalancers[n]; lb.ARN == desired.Adopts && lb.Foreign {
+			lb.Foreign, lb.ID = false, stack.LoadBalancerIdentity
+		}
+	}
 }

@@ -27,6 +27,9 @@ func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.St
 	}
 	i.mu.Lock()
 	d := details{i: i, obs: e.obs.Clone(), reads: func(x elb.Part, arn, id string, p *elb.Parts) bool {
+		if arn == desired.Adopts {
+			id = stack.LoadBalancerIdentity
+		}
 		return !p.Known(x) && (x != elb.PartAttributes || managesAttributes(desired, kindOf(arn), id))
 	}}
 	for n := range d.obs.TargetGroups { // the target of groups of type alb, which a stack registers itself

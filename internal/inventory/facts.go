@@ -184,16 +184,8 @@ func (i *Inventory) stackFacts(ctx context.Context, name string) (put func(*fact
 			if place == nil || *place != nil {
 				continue
 			}
-			x := &facts.LoadBalancer{ARN: lb.ARN, Name: lb.Name, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType, IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool, Tags: lb.Tags}
-			for _, m := range lb.Subnets {
-				x.Subnets = append(x.Subnets, m.Subnet)
-				if m.Fixed() {
-					if x.Fixed == nil {
-						x.Fixed = map[string]stack.SubnetMapping{}
-					}
-					x.Fixed[m.Subnet] = m
-				}
-			}
+			of := balancerFacts(&lb)
+			x := &of
 			for _, tg := range o.TargetGroups {
 				if x.Families == nil {
 					x.Families = map[string][]string{}
@@ -214,6 +206,21 @@ func (i *Inventory) stackFacts(ctx context.Context, name string) (put func(*fact
 			*place = x
 		}
 	}, nil
+}
+
+// balancerFacts is what the compiler may know of a load balancer, whose ever it is.
+func balancerFacts(lb *elb.LoadBalancer) facts.LoadBalancer {
+	x := facts.LoadBalancer{ARN: lb.ARN, Name: lb.Name, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType, IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool, Tags: lb.Tags}
+	for _, m := range lb.Subnets {
+		x.Subnets = append(x.Subnets, m.Subnet)
+		if m.Fixed() {
+			if x.Fixed == nil {
+				x.Fixed = map[string]stack.SubnetMapping{}
+			}
+			x.Fixed[m.Subnet] = m
+		}
+	}
+	return x
 }
 
 // stackDetailFacts answers from the reading that a diff of the stack needs as well: what is read here is not read again for the diff.

@@ -161,6 +161,7 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	}
 	i.mu.Lock()
 	out := e.obs.Clone()
+	adopted(&out, desired)
 	if desired != nil && desired.Empty() && desired.Retention != stack.RetainWithoutTags {
 		out = withoutAssumed(out)
 	}

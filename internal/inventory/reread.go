@@ -130,7 +130,8 @@ func (i *Inventory) listedAgain(ctx context.Context, known elb.Observed) (elb.Ob
 		own = &elb.Observed{Key: known.Key}
 	}
 	for _, lb := range found.LoadBalancers {
-		if slices.ContainsFunc(known.LoadBalancers, func(k elb.LoadBalancer) bool { return k.ARN == lb.ARN && k.Foreign }) {
+		if slices.ContainsFunc(known.LoadBalancers, func(k elb.LoadBalancer) bool { return k.ARN == lb.ARN && k.Foreign }) &&
+			!slices.ContainsFunc(own.LoadBalancers, func(o elb.LoadBalancer) bool { return o.ARN == lb.ARN }) { // which has become the stack's
 			lb.Foreign, lb.Tags = true, tags[lb.ARN]
 			lb.Set(elb.Read, elb.PartTags)
 			own.LoadBalancers = append(own.LoadBalancers, lb)

@@ -36,8 +36,12 @@ func (p *Plan) Text(o TextOptions) string {
 	}
 	fmt.Fprintf(&b, "%s:\n", p.Key)
 	held := p.Held()
-	if held != nil {
-		fmt.Fprintf(&b, "  %s: %s\n  %s\n", headings[held.Code], held.Text, held.Remedy)
+	waits := held
+	if waits == nil {
+		waits = p.waits()
+	}
+	if waits != nil {
+		fmt.Fprintf(&b, "  %s: %s\n  %s\n", headings[waits.Code], waits.Text, waits.Remedy)
 	}
 	wideName, wideOp := 0, 0
 	for _, s := range p.all() {
@@ -51,7 +55,11 @@ func (p *Plan) Text(o TextOptions) string {
 			on, off = m.color, "\x1b[0m"
 		}
 		lines := s.Why
-		if s.Guard != nil && held == nil {
+		switch {
+		case s.Guard == nil || held != nil:
+		case waits != nil && s.Guard.Code == waits.Code:
+			lines = append([]string{"waits for its approval"}, lines...)
+		default:
 			lines = append([]string{"REFUSED: " + s.Guard.Text}, lines...)
 		}
 		first := ""
@@ -87,8 +95,18 @@ func (p *Plan) Text(o TextOptions) string {
 	return b.String()
 }
 
-// headings are what the text of a plan begins with that is held as a whole, by the code of the guard.
-var headings = map[diag.Code]string{diag.PlanNotApproved: "NOT APPROVED", diag.OnlyObserved: "OBSERVED"}
+// headings are what the text of a plan begins with that is held as a whole, or as far as it waits for an approval, by the code of the guard.
+var headings = map[diag.Code]string{diag.PlanNotApproved: "NOT APPROVED", diag.OnlyObserved: "OBSERVED", diag.TakeoverNotApproved: "NOT APPROVED"}
+
+// waits is the guard of the steps that wait for an approval beside others that are carried out; nil = there is none.
+func (p *Plan) waits() *Guard {
+	for _, s := range p.Steps {
+		if s.Guard != nil && s.Guard.Code == diag.TakeoverNotApproved {
+			return s.Guard
+		}
+	}
+	return nil
+}
 
 // Held is the guard that all steps have because the plan is held as a whole; nil = some step has none or another one.
 func (p *Plan) Held() *Guard {

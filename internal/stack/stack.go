@@ -120,7 +120,9 @@ type Stack struct {
 	TrustStores   []TrustStore          `json:"trustStores,omitempty"`  // those that the stack owns
 	Removal       Removal               `json:"removal,omitempty"`      // set where nothing is to stay
 	// Beside are load balancers of others, by ARN or name, on which there may be listeners and rules of the stack.
-	Beside    []string  `json:"beside,omitempty"`
+	Beside []string `json:"beside,omitempty"`
+	// Adopts is the ARN of the load balancer of others that is the stack's from now on; empty = none. What is there and has no tags of the stack is not wanted.
+	Adopts    string    `json:"adopts,omitempty"`
 	Retention Retention `json:"retention,omitempty"` // of one that is removed because its objects are deleted
 }
 

@@ -94,7 +94,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
 	var unwritten refusedWrites
-	approved, err := front.Approval(w, c.Stack)
+	approved, err := front.Approval(w, c.Stack, observed)
 	if err != nil {
 		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}

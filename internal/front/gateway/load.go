@@ -10,6 +10,8 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -249,6 +251,19 @@ func (l *Loaded) DeletionProtection() intent.Field[bool] {
 		return intent.Field[bool]{}
 	}
 	return intent.Of(on, f.Source)
+}
+
+// ClassOwnership is the ownership that the configurations declare; not set if they declare none, or cannot be read.
+func (l *Loaded) ClassOwnership() (out intent.Field[string]) {
+	for _, c := range l.configurations {
+		if c == nil {
+			continue
+		}
+		if f := annotation.NewReader(&annotation.Findings{}, diag.Object{Kind: "LoadBalancerConfiguration", Namespace: c.Namespace, Name: c.Name}, c.Annotations).ClassOwnership(); f.Set {
+			out = f
+		}
+	}
+	return out
 }
 
 // IsFinalizer reports whether a finalizer is that of Gateways with a load balancer.

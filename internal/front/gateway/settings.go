@@ -56,10 +56,16 @@ func (t *translation) settings(d *Decisions) intent.Settings {
 		t.ignored(s.NoSecurityGroups.Source, "an Application Load Balancer has security groups", "name some in securityGroups, or remove the field")
 		s.NoSecurityGroups = intent.Field[bool]{}
 	}
+	var ownership intent.Field[string]
+	t.annotated(func(annotation.Reader) {}, func(r annotation.Reader) {
+		if f := r.ClassOwnership(); f.Set {
+			ownership = f
+		}
+	})
 	t.annotated(func(r annotation.Reader) {
 		r.CheckApproval(annotation.GatewayApprovedPlan)
 		r.CheckDeletionPolicy(annotation.GatewayDeletionPolicy)
-		s.Existing = r.SharedLoadBalancer(annotation.GatewayOwnership, annotation.GatewayExisting)
+		s.Existing, s.Adopted = r.OfOthers(ownership, annotation.GatewayOwnership, annotation.GatewayExisting)
 	}, func(annotation.Reader) {})
 	t.privateLinkRules(&s)
 	t.subnets(&s)

@@ -29,10 +29,10 @@ func (t *translation) settings() intent.Settings {
 		SSLRedirectPort:   t.sslRedirect(spec.SSLRedirectPort),
 		AddOns:            t.addOns(spec),
 		Frontend:          t.frontend(),
-		Existing:          t.read.SharedLoadBalancer(annotation.Ownership, annotation.ExistingLoadBalancer),
 		DriftPolicy:       t.driftPolicy(),
 		ReplacementPolicy: t.replacementPolicy(),
 	}
+	s.Existing, s.Adopted = t.read.OfOthers(t.classOwnership(), annotation.Ownership, annotation.ExistingLoadBalancer)
 	s.Name = t.text(spec.LoadBalancerName, "spec.loadBalancerName", annotation.LoadBalancerName)
 	s.Scheme = t.text(string(ptr.Deref(spec.Scheme, "")), "spec.scheme", annotation.Scheme)
 	s.IPAddressType = t.text(string(ptr.Deref(spec.IPAddressType, "")), "spec.ipAddressType", annotation.IPAddressType)
@@ -74,6 +74,14 @@ func (t *translation) replacementPolicy() intent.Field[string] {
 		return f
 	}
 	return own
+}
+
+// classOwnership is the ownership that the class parameters declare.
+func (t *translation) classOwnership() intent.Field[string] {
+	if t.class.Params == nil {
+		return intent.Field[string]{}
+	}
+	return ofClass(t, annotation.Reader.ClassOwnership)
 }
 
 // ofClass reads an annotation of the class parameters. What is wrong with it is reported on the Ingress.

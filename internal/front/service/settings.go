@@ -24,11 +24,11 @@ func (t *translation) settings() intent.Settings {
 		Tags:              intent.Entries(t.read.Map(annotation.ServiceTags)),
 		SourceNAT:         t.read.String(annotation.ServiceSourceNAT),
 		PrivateLinkRules:  t.read.String(annotation.ServicePrivateLinkRules),
-		Existing:          t.read.SharedLoadBalancer(annotation.ServiceOwnership, annotation.ServiceExistingLoadBalancer),
 		DriftPolicy:       t.read.DriftPolicy(annotation.ServiceDriftPolicy),
 		ReplacementPolicy: t.read.ReplacementPolicy(annotation.ServiceReplacementPolicy),
 		AddOns:            intent.AddOns{Capacity: t.read.Capacity(annotation.ServiceCapacity, !t.config.CapacityOff)},
 	}
+	s.Existing, s.Adopted = t.read.OfOthers(intent.Field[string]{}, annotation.ServiceOwnership, annotation.ServiceExistingLoadBalancer)
 	t.read.CheckApproval(annotation.ServiceApprovedPlan)
 	t.read.CheckDeletionPolicy(annotation.ServiceDeletionPolicy)
 	t.read.Bool(annotation.ServiceAllowDeletion) // applied when the load balancer is deleted; an invalid value is reported here

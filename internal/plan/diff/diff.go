@@ -161,6 +161,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 
 // finish is the plan of the steps.
 func (d *differ) finish() plan.Plan {
+	d.awaitTakeover()
 	refs := slices.SortedFunc(maps.Keys(d.known), compareRefs)
 	for _, r := range refs {
 		d.plan.Known = append(d.plan.Known, plan.Known{Ref: r, Value: d.known[r]})
@@ -207,6 +208,7 @@ type differ struct {
 	later        map[string]time.Time         // those of them that no member shows any more, by ARN: until when they stay
 	outgoing     map[string]bool              // target groups of these, by ARN
 	beside       map[string]bool              // load balancers of others, by ARN
+	taken        plan.StepID                  // gives the one that is taken over the tags of the stack
 
 	forwards *transition.Targets
 	asides   map[int32]bool // ports of the listeners aside that are planned

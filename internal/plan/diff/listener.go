@@ -106,6 +106,8 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 	if d.kept[have.ARN] {
 		return
 	}
+	have = d.withTags(have)
+	from := len(d.steps)
 	if d.keptActions[r] {
 		w.DefaultActions = have.DefaultActions
 		d.keepForwards(w.DefaultActions)
@@ -143,6 +145,7 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 		}
 		d.detach(r, have.Listener, w, append(attached, modified))
 	}
+	d.deleteForeignRules(have, from)
 }
 
 // mutualText is what a listener does with client certificates: the canonical text, and the one for people.
@@ -237,11 +240,11 @@ func (d *differ) listenerAttributes(a plan.Action, r stack.Ref, w stack.Listener
 }
 
 // deleteListeners deletes the listeners on ports that are not wanted, after the new ones are there. A listener without
-// our tag was added outside of the controller and stays.
+// our tag was added outside of the controller and stays, unless its load balancer is taken over.
 func (d *differ) deleteListeners(have map[int32]*elb.Listener, wanted map[int32]bool, fresh []plan.StepID) {
 	for _, p := range slices.Sorted(maps.Keys(have)) {
 		l := have[p]
-		if wanted[p] || !d.mayDelete(l.ARN) || d.others(l) || d.tagged() && !d.ours(l.Tags) {
+		if wanted[p] || !d.mayDelete(l.ARN) || d.others(l) || !d.adopted(l) && d.tagged() && !d.ours(l.Tags) {
 			continue
 		}
 		why := "port " + strconv.Itoa(int(p)) + " is not wanted any more"

@@ -40,7 +40,7 @@ func (d *differ) loadBalancers() {
 			continue
 		}
 		if have := d.balancers[w.ID]; have != nil {
-			d.updateLoadBalancer(have, w)
+			d.updateLoadBalancer(d.takeOver(have, w), w)
 		} else {
 			d.createLoadBalancer(w)
 		}

@@ -17,7 +17,7 @@ func (d *differ) transition(in transition.Input, l *elb.Listener, want []stack.R
 	for i := range d.obs.Rules {
 		switch r := &d.obs.Rules[i]; {
 		case l == nil || r.Listener.Literal != l.ARN:
-		case d.beside[l.LoadBalancer.Literal] && !d.own(r.Tags): // the stack's rules stay behind it
+		case (d.beside[l.LoadBalancer.Literal] || d.adopted(l)) && !d.own(r.Tags): // the stack's rules stay behind it
 			in.Taken, in.Behind = append(in.Taken, r.Priority), max(in.Behind, r.Priority)
 		case d.kept[r.ARN]:
 			in.Taken = append(in.Taken, r.Priority)

@@ -184,6 +184,12 @@ func (o AddTags) Send(s Sender)       { s.AddTags(o) }
 func (o AddTags) effect() Effect      { return retags(o.Resource) }
 func (o AddTags) advance(a advancer) {
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return merged(t, o.Tags) })
+	a.loadBalancer(o.Resource, func(lb *LoadBalancer) {
+		id, is := lb.Tags[naming.ResourceTag(a.o.Key.Owner)]
+		if lb.Foreign && is && lb.Tags[naming.StackTag(a.o.Key.Owner)] == a.o.Key.ID.String() { // it is taken over
+			lb.Foreign, lb.ID = false, id
+		}
+	})
 }
 
 // RemoveTags removes tags of a load balancer, target group, listener, rule or trust store by key. A load balancer, with what hangs on it, and a target group

@@ -1,0 +1,52 @@
+package compile
+
+import (
+	"fmt"
+
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+)
+
+// adopt has the load balancer of others that members name count as the one that exists, until it is the stack's by its tags. What is compiled is the same before and
+// after, so that an approval of the one is one of the other.
+func (b *build) adopt(s merge.Owned[string]) {
+	if !s.Set {
+		return
+	}
+	lb, asked := b.f.LoadBalancers[s.Value]
+	_, known := b.existing()
+	if !asked {
+		b.lookUp(facts.Need{Kind: facts.NeedLoadBalancer, Key: s.Value})
+	}
+	if !asked || !known {
+		return
+	}
+	own := b.f.Existing // of whatever type
+	switch {
+	case own != nil && lb != nil && own.ARN == lb.ARN:
+	case b.keep.Settings: // whether it can be taken over is not known
+		return
+	default:
+		if d, bad := b.unfit(s.Value, lb, own, "takes over"); bad {
+			d.Object, d.Path = b.members[s.Member].Object, s.Source.Place()
+			b.failShared(s.Member, d)
+			return
+		}
+		b.f.Existing, b.standsIn = &lb.LoadBalancer, true
+	}
+	b.adopts = lb.ARN
+}
+
+// checkAdoptedScheme refuses to take over a load balancer of another scheme than is declared, or is the default: the next thing would be its replacement.
+func (b *build) checkAdoptedScheme() {
+	if !b.standsIn || b.f.Existing.Scheme == b.lb.Scheme {
+		return
+	}
+	s, has := b.settings.adopted, b.f.Existing.Scheme
+	text := fmt.Sprintf("load balancer %s is %s, and that of the object is %s, as none is declared", s.Value, has, b.lb.Scheme)
+	if b.settings.scheme.Set {
+		text = fmt.Sprintf("load balancer %s is %s, and the object declares scheme %s", s.Value, has, b.lb.Scheme)
+	}
+	b.failShared(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.LoadBalancerUnfit, text, "declare scheme "+has+", or name another one"))
+}

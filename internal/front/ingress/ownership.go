@@ -1,0 +1,33 @@
+package ingress
+
+import (
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+// ClassOwnership are the ownerships that the class parameters of Ingresses of a group declare, by namespace/name of the Ingress; also of those that are being deleted.
+func ClassOwnership(v *objects.View, g Group) map[string]string {
+	out := map[string]string{}
+	note := func(ing *networkingv1.Ingress, p *v1beta1.IngressClassParams) {
+		if f := annotation.NewReader(&annotation.Findings{}, diag.Object{}, p.Annotations).ClassOwnership(); f.Set {
+			out[ing.Namespace+"/"+ing.Name] = f.Value
+		}
+	}
+	for i := range g.members {
+		if m := &g.members[i]; m.class.Params != nil {
+			note(m.ingress, m.class.Params)
+		}
+	}
+	for _, ing := range g.Inactive {
+		if c, ok := classOfDeleting(v, ing); ing.DeletionTimestamp != nil && ok && c.Spec.Controller == Controller && c.Spec.Parameters != nil {
+			if p, ok := v.IngressClassParams(c.Spec.Parameters.Name); ok {
+				note(ing, p)
+			}
+		}
+	}
+	return out
+}

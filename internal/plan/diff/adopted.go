@@ -1,0 +1,82 @@
+package diff
+
+import (
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// A load balancer that is taken over has listeners and rules of its former owner. Nothing of them is wanted; what of it goes, and when, is a matter of policies.
+
+// adopted reports whether an observed listener is on the load balancer that is taken over.
+func (d *differ) adopted(l *elb.Listener) bool {
+	return d.want.Adopts != "" && l.LoadBalancer.Literal == d.want.Adopts
+}
+
+// takeOver gives a load balancer the tags by which it is found as the stack's, before anything else is done with it, and returns it with these tags.
+func (d *differ) takeOver(have *elb.LoadBalancer, w stack.LoadBalancer) *elb.LoadBalancer {
+	if have.ARN != d.want.Adopts || d.own(have.Tags) {
+		return have
+	}
+	set, taken := map[string]string{}, *have
+	taken.Tags = map[string]string{}
+	for k, v := range have.Tags {
+		taken.Tags[k] = v
+	}
+	for _, k := range naming.OwnTags(d.plan.Key.Owner) {
+		if v, ok := w.Tags[k]; ok {
+			set[k], taken.Tags[k] = v, v
+		}
+	}
+	d.taken = d.step(plan.Update, loadBalancerRef(w.ID), plan.Vital, elb.AddTags{Resource: loadBalancerRef(w.ID), Tags: set}, have.Name+" is taken over").ID
+	return &taken
+}
+
+// awaitTakeover has what is done with the load balancer that is taken over wait for its tags: without them, it would not be found again.
+func (d *differ) awaitTakeover() {
+	after := false
+	for _, s := range d.steps {
+		switch s.Resource.Kind {
+		case stack.KindLoadBalancer, stack.KindListener, stack.KindRule:
+			if after {
+				s.Need(d.taken)
+			}
+		case stack.KindSecurityGroup, stack.KindTargetGroup, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore:
+		}
+		after = after || d.taken != "" && s.ID == d.taken
+	}
+}
+
+// withTags returns a listener that is taken over with tags that are known: without any, it has none.
+func (d *differ) withTags(l *elb.Listener) *elb.Listener {
+	if !d.adopted(l) || l.Tags != nil {
+		return l
+	}
+	out := *l
+	out.Tags = map[string]string{}
+	return &out
+}
+
+// deleteForeignRules plans that the rules of the former owner go from a listener that is taken over, once those of the stack are there: from is the first step that may
+// make one.
+func (d *differ) deleteForeignRules(l *elb.Listener, from int) {
+	if !d.adopted(l) || d.keep.Settings {
+		return
+	}
+	var made []plan.StepID
+	for _, s := range d.steps[from:] {
+		if _, creates := s.Op.(elb.CreateRule); creates {
+			made = append(made, s.ID)
+		}
+	}
+	for i := range d.obs.Rules {
+		r := &d.obs.Rules[i]
+		if r.Listener.Literal != l.ARN || d.own(r.Tags) || !d.mayDelete(r.ARN) {
+			continue
+		}
+		s := d.step(plan.Delete, stack.Literal(stack.KindRule, r.ARN), plan.Normal, elb.DeleteRule{Rule: stack.Literal(stack.KindRule, r.ARN)}, d.identities.Rule(r.Rule)+" is not declared")
+		s.Need(made...)
+		d.release(r.Actions, s.ID)
+	}
+}

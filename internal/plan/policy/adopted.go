@@ -1,0 +1,194 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// HoldDestructive refuses the steps that take something away from what AWS holds, by the guard that is made of them. The others are carried out: those that create, those
+// that only add, and those that change what a step of the plan creates. Of tags and attributes, those with a value of their own are held, and those without one are set.
+// A step that only prepares for steps that are held, as it waits for targets, is held with them. The table is in docs/tasks/ownership.md.
+func HoldDestructive(o elb.Observed, guard func(held []plan.Step) plan.Guard) plan.Policy {
+	return func(p plan.Plan) plan.Plan {
+		h := holder{o: o, made: map[stack.Ref]bool{}}
+		for _, s := range p.Steps {
+			if e := elb.EffectOf(s.Op); e.Verb == elb.Creates && s.Action == plan.Create {
+				h.made[s.Resource] = true
+			}
+		}
+		for _, s := range p.Steps {
+			h.split(s)
+		}
+		if len(h.held) == 0 {
+			return p
+		}
+		g := guard(h.held)
+		at := map[plan.StepID]bool{}
+		for i := range h.steps {
+			if s := &h.steps[i]; slices.ContainsFunc(h.held, func(x plan.Step) bool { return x.ID == s.ID }) {
+				s.Guard, at[s.ID] = &g, true
+			}
+		}
+		for i := len(h.steps) - 1; i >= 0; i-- { // what needs a step stands behind it
+			if s := &h.steps[i]; s.Guard == nil && s.Action == plan.Await && preparesFor(h.steps[i+1:], s.ID, at) {
+				s.Guard, at[s.ID] = &g, true
+			}
+		}
+		p.Steps = h.steps
+		return p
+	}
+}
+
+// preparesFor reports whether there are steps that wait for one, and all of them are held.
+func preparesFor(steps []plan.Step, id plan.StepID, held map[plan.StepID]bool) bool {
+	used := false
+	for _, s := range steps {
+		if !slices.Contains(s.Needs, id) && !slices.Contains(s.After, id) {
+			continue
+		}
+		if !held[s.ID] {
+			return false
+		}
+		used = true
+	}
+	return used
+}
+
+// holder is the state of a HoldDestructive.
+type holder struct {
+	o     elb.Observed
+	made  map[stack.Ref]bool // by the plan
+	steps []plan.Step
+	held  []plan.Step
+}
+
+// split appends a step; where some of its keys are held and others are not, two.
+func (h *holder) split(s plan.Step) {
+	taken, keyed := h.takes(s)
+	switch {
+	case s.Guard != nil:
+		h.steps = append(h.steps, s)
+	case !keyed:
+		if h.steps = append(h.steps, s); h.destructive(s) {
+			h.held = append(h.held, s)
+		}
+	default:
+		rest, some := withKeys(s, func(k string) bool { return !taken(k) })
+		if some {
+			h.steps = append(h.steps, rest)
+		}
+		if part, ok := withKeys(s, taken); ok {
+			if some {
+				part.ID += " (held)"
+			}
+			h.steps, h.held = append(h.steps, part), append(h.held, part)
+		}
+	}
+}
+
+// destructive reports whether a step that sets no tags or attributes takes something away from what is there. What is not known to be harmless does.
+func (h *holder) destructive(s plan.Step) bool {
+	switch s.Action {
+	case plan.Await:
+		return false
+	case plan.Create: // a listener aside is there to have another one changed
+		return elb.ProtocolsOf(s.Op) != elb.Protocols{}
+	case plan.Replace, plan.Delete:
+		return true
+	case plan.Update:
+	}
+	switch s.Op.(type) {
+	case elb.AddListenerCertificates, elb.AuthorizeSecurityGroupIngress, elb.RegisterLoadBalancer, elb.RegisterTargets, elb.CreateProtection:
+		return false // they add
+	case elb.UpdateBinding, elb.ImportCertificate, elb.AddTagsToCertificate, elb.PublishValidation, elb.ModifyTrustStore, elb.PutObject:
+		return false // they are about what only the stack can have made
+	}
+	return !h.made[s.Resource]
+}
+
+// takes returns which keys of a step that sets or removes tags or attributes have a value of their own; ok is false for other steps.
+func (h *holder) takes(s plan.Step) (taken func(key string) bool, ok bool) {
+	if s.Action != plan.Update || h.made[s.Resource] {
+		return nil, false
+	}
+	switch op := s.Op.(type) {
+	case elb.RemoveTags, elb.DeleteTags:
+		own := naming.OwnTags(h.o.Key.Owner)
+		return func(k string) bool { return !slices.Contains(own, k) }, true
+	case elb.AddTags:
+		return h.hasTag(op.Resource), true
+	case elb.CreateTags:
+		return h.hasTag(op.Group), true
+	case elb.ModifyLoadBalancerAttributes:
+		for _, r := range h.o.LoadBalancers {
+			if is(op.LoadBalancer, r.ID, r.ARN) {
+				return differs(r.Attributes, func(k string) (string, bool) { return canonical.LoadBalancerDefault(r.LoadBalancer, k) }), true
+			}
+		}
+	case elb.ModifyTargetGroupAttributes:
+		for _, r := range h.o.TargetGroups {
+			if is(op.TargetGroup, r.ID, r.ARN) {
+				return differs(r.Attributes, func(k string) (string, bool) { return canonical.TargetGroupDefault(r.TargetGroup, k) }), true
+			}
+		}
+	case elb.ModifyListenerAttributes:
+		for _, r := range h.o.Listeners {
+			if is(op.Listener, r.ID, r.ARN) {
+				return differs(r.Attributes, func(k string) (string, bool) { return canonical.ListenerDefault(r.Listener, k) }), true
+			}
+		}
+	}
+	return nil, false
+}
+
+// differs reports of keys whether their value is not the default.
+func differs(have map[string]string, def func(string) (string, bool)) func(string) bool {
+	return func(k string) bool {
+		v, set := have[k]
+		d, known := def(k)
+		return set && (!known || v != d)
+	}
+}
+
+// hasTag reports of keys whether a resource has such a tag; those by which resources are found as the stack's do not count.
+func (h *holder) hasTag(r stack.Ref) func(string) bool {
+	var have map[string]string
+	note := func(k stack.Kind, id, arn string, tags map[string]string) {
+		if r.Kind == k && is(r, id, arn) {
+			have = tags
+		}
+	}
+	for _, x := range h.o.LoadBalancers {
+		note(stack.KindLoadBalancer, x.ID, x.ARN, x.Tags)
+	}
+	for _, x := range h.o.Listeners {
+		note(stack.KindListener, x.ID, x.ARN, x.Tags)
+	}
+	for _, x := range h.o.Rules {
+		note(stack.KindRule, x.ID, x.ARN, x.Tags)
+	}
+	for _, x := range h.o.TargetGroups {
+		note(stack.KindTargetGroup, x.ID, x.ARN, x.Tags)
+	}
+	for _, x := range h.o.SecurityGroups {
+		note(stack.KindSecurityGroup, x.ID, x.GroupID, x.Tags)
+	}
+	own := naming.OwnTags(h.o.Key.Owner)
+	return func(k string) bool {
+		_, has := have[k]
+		return has && !slices.Contains(own, k)
+	}
+}
+
+// is reports whether a reference means a resource.
+func is(r stack.Ref, id, arn string) bool {
+	if r.Literal != "" {
+		return r.Literal == arn
+	}
+	return r.ID == id
+}
