@@ -221,7 +221,7 @@ func (c decoder) object(raw []byte) (found []metav1.Object, skipped []string, er
 	if create := workloads[head.APIVersion+" "+head.Kind]; create != nil {
 		o := create()
 		if json.Unmarshal(raw, o) != nil {
-			return nil, []string{what}, nil
+			return nil, []string{what}, nil //nolint:nilerr // such kinds are read for their endpoints, and are not checked
 		}
 		if head.Kind != string(objects.Node) {
 			o.SetNamespace(cmp.Or(o.GetNamespace(), c.defaultNamespace))

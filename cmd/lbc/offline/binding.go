@@ -357,11 +357,11 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 	}
 	if d := bindings.Superseded(of, o, others); d != nil {
 		b.refuse(Unserved, *d)
-		return nil
+		return nil //nolint:nilerr // it is a finding of the binding
 	}
 	if err := p.Unread(o.Namespace); err != nil {
 		b.unplanned("its endpoints cannot be read: "+err.Error(), "let your user list endpointslices, pods and nodes")
-		return nil
+		return nil //nolint:nilerr // it is a note of the binding
 	}
 	svc, ok := objects.Lookup[*corev1.Service](p.View, objects.Service, o.Namespace, o.Spec.ServiceRef.Name)
 	if !ok {
