@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/kube"
 )
 
 // informers read what caches show, and the API server for kinds that have none.
@@ -27,6 +28,7 @@ type informers struct {
 
 // soakIndexes are those of caches.
 var soakIndexes = map[string]func(client.Object) []string{
+	kube.References:       kube.ReferenceValues,
 	binding.ByTargetGroup: binding.TargetGroupOf, binding.ByService: binding.ServiceOf, binding.SlicesByService: binding.ServiceOfSlice,
 }
 
