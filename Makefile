@@ -159,6 +159,11 @@ soak: build-controller ## the binary under random edits, rollouts, node deaths, 
 	@seed=$${SEED:-$$RANDOM}; echo "seed $$seed: make soak SEED=$$seed TIME=$${TIME:-3m} repeats it"; LBC_SOAK_SEED=$$seed LBC_SOAK_TIME=$${TIME:-3m} CONTROLLER=$(CURDIR)/bin/controller \
 		$(GO) test -C playground -count=1 -timeout 24h -v $(TESTFLAGS) -run '^TestNoRequestFailsUnexplainedAndNothingIsLeftWhateverHappens$$' ./e2e/soak
 
+# The programs are compiled only once; the tests take a minute or two.
+.PHONY: companions
+companions: build-controller bin/companions/external-dns bin/companions/rollouts-controller ## external-dns and Argo Rollouts, their own programs, beside the controller; compiles them for many minutes the first time
+	@LBC_COMPANIONS=$(CURDIR)/bin/companions CONTROLLER=$(CURDIR)/bin/controller $(GO) test -C playground -count=1 -timeout 30m -v $(TESTFLAGS) ./e2e/companions
+
 .PHONY: bench
 bench: build-bench ## the budget table and the simulator, measured; CONTROLLER=path measures another binary, ENDPOINT=url another AWS mock
 	@bin/bench/playground bench --controller $${CONTROLLER:-bin/bench/controller} $${ENDPOINT:+--endpoint $$ENDPOINT}
@@ -228,6 +233,14 @@ bin/golangci-lint: hack/tools/lint/go.mod
 
 bin/progress: $(wildcard hack/progress/*.go)
 	@$(GO) build -o $@ ./hack/progress
+
+bin/companions/external-dns: hack/tools/externaldns/go.mod bin/progress
+	@echo "building external-dns, with the clients of all its providers"
+	@$(BUILD) -C hack/tools/externaldns -o ../../../bin/companions/ sigs.k8s.io/external-dns
+
+bin/companions/rollouts-controller: hack/tools/argorollouts/go.mod bin/progress
+	@echo "building the controller of Argo Rollouts"
+	@$(BUILD) -C hack/tools/argorollouts -o ../../../bin/companions/ github.com/argoproj/argo-rollouts/cmd/rollouts-controller
 
 bin/image: $(wildcard hack/tools/image/*.go) hack/tools/image/go.mod
 	@$(GO) build -C hack/tools/image -o ../../../bin/image .

@@ -1,0 +1,174 @@
+package companions
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+// rollout is a Rollout of a version whose canary gets a fifth, then three fifths of the requests.
+func rollout(namespace, version string) string {
+	return fmt.Sprintf(`apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: web, namespace: %s}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  strategy:
+    canary:
+      stableService: stable
+      canaryService: canary
+      trafficRouting: {alb: {ingress: web, servicePort: 80, rootService: root}}
+      steps: [{setWeight: 20}, {pause: {duration: 4s}}, {setWeight: 60}, {pause: {duration: 4s}}]
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 30
+      containers:
+      - name: app
+        image: example.com/app
+        env: [{name: SERVICE_NAME, value: %s}]
+        ports: [{name: http, containerPort: 8080}]
+        readinessProbe: {httpGet: {path: /health, port: http}, periodSeconds: 1}
+        lifecycle: {preStop: {sleep: {seconds: 15}}}
+---
+`, namespace, version)
+}
+
+// shift is the progress of a rollout as its status has it.
+type shift struct {
+	Phase  string
+	Canary struct {
+		Weights struct {
+			Canary   struct{ Weight int }
+			Verified *bool
+		}
+	}
+	ALB struct{ LoadBalancer struct{ ARN string } } `json:"alb"`
+}
+
+// TestArgoRolloutsShiftsTrafficAndFindsItsWeightsInAWS has Argo Rollouts bring a new version into service: by weights in an annotation of the Ingress,
+// each of which it verifies in AWS before it goes on. No request fails, and a LoadBalancer object shows each weight that was verified.
+func TestArgoRolloutsShiftsTrafficAndFindsItsWeightsInAWS(t *testing.T) {
+	c := cluster(t)
+	const ns = "rollouts"
+	module, err := exec.CommandContext(t.Context(), "go", "list", "-C", filepath.Join(string(c.Repo), "hack", "tools", "argorollouts"), "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-rollouts").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	definitions, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(module)), "manifests", "crds", "*-crd.yaml"))
+	if err != nil || len(definitions) == 0 {
+		t.Fatalf("definitions of Argo Rollouts: %v, %v", definitions, err)
+	}
+	for _, file := range definitions {
+		c.Kubectl(t, "apply", "--server-side", "-f", file)
+	}
+	c.Kubectl(t, "wait", "--for=condition=Established", "--timeout="+harness.Timeout.String(), "crd", "rollouts.argoproj.io")
+	ports := freePorts(t, 2)
+	start(t, c, "rollouts-controller", "--namespaced", "--namespace="+ns, "--aws-verify-target-group", "--leader-elect=false", "--loglevel=debug", "--metricsPort="+ports[0], "--healthzPort="+ports[1])
+
+	service := func(name string) string {
+		return strings.Replace(scene.Service(ns, name, "type: NodePort"), "app: "+name, "app: web", 1)
+	}
+	c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+"}\n---\n"+service("stable")+service("canary")+service("root")+rollout(ns, "first")+
+		scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}, scene.Path{Path: "/", Service: "root", Port: "name: use-annotation"}))
+	address := c.IngressAddress(t, ns, "web")
+	c.WaitGet(t, "http://"+address+"/", "", 200, "first")
+	lb := c.LoadBalancer(t, address)
+	c.WaitFor(t, "the first version to be in service", func(context.Context) error {
+		if now := progress(t, c, ns); now.Phase != "Healthy" {
+			return fmt.Errorf("the Rollout is %s", now.Phase)
+		}
+		return nil
+	})
+
+	var mu sync.Mutex
+	served := map[string]int{}
+	traffic := scene.Send(t, c, "http://"+address+"/", "", func(r harness.Response) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		served[r.Pod.Service]++
+		return r.Status == 200
+	})
+	scene.More(t, c, traffic, 50)
+	scene.Change(t, c, rollout(ns, "second"))
+	var verified []int
+	c.WaitFor(t, "the second version to be in service", func(context.Context) error {
+		before := progress(t, c, ns)
+		shown := shownWeight(t, c, ns)
+		after := progress(t, c, ns)
+		weight, known := after.Canary.Weights.Canary.Weight, after.Canary.Weights.Verified
+		if known != nil && *known && before.Canary.Weights.Canary.Weight == weight && !slices.Contains(verified, weight) && weight > 0 {
+			if shown != weight {
+				t.Errorf("Argo Rollouts has verified weight %d, and the LoadBalancer object shows %d", weight, shown)
+			}
+			if after.ALB.LoadBalancer.ARN != lb.ARN {
+				t.Errorf("Argo Rollouts has found load balancer %q, not %s", after.ALB.LoadBalancer.ARN, lb.ARN)
+			}
+			verified = append(verified, weight)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if after.Phase != "Healthy" || served["second"] == 0 {
+			return fmt.Errorf("the Rollout is %s, verified weights are %v, answers came from %v", after.Phase, verified, served)
+		}
+		return nil
+	})
+	if !slices.Contains(verified, 20) || !slices.Contains(verified, 60) {
+		t.Errorf("verified weights are %v, want 20 and 60 among them", verified)
+	}
+	scene.More(t, c, traffic, 100)
+	time.Sleep(time.Second) // a pod of the first version may be about to end
+	if result := traffic.Stop(); result.Failed > 0 || result.Requests == 0 {
+		t.Errorf("traffic during the rollout: %s", result)
+	}
+	c.WaitFor(t, "all requests to go to the second version", func(ctx context.Context) error {
+		for range 20 {
+			r, err := c.Get(ctx, "http://"+address+"/", "")
+			if err != nil {
+				return err
+			}
+			if r.Pod.Service != "second" {
+				return fmt.Errorf("version %q answers", r.Pod.Service)
+			}
+		}
+		return nil
+	})
+	t.Logf("verified weights: %v; answers: %v", verified, served)
+	c.Kubectl(t, "delete", "ingress,rollout", "-n", ns, "--all")
+}
+
+func progress(t *testing.T, c *harness.Cluster, namespace string) (s shift) {
+	t.Helper()
+	text, err := c.TryKubectl(t, "get", "rollout", "-n", namespace, "web", "-o", "jsonpath={.status}")
+	if err != nil || text == "" {
+		return s
+	}
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// shownWeight is the weight of the canary that the LoadBalancer object of the Ingress shows.
+func shownWeight(t *testing.T, c *harness.Cluster, namespace string) (weight int) {
+	t.Helper()
+	text, err := c.TryKubectl(t, "get", "lb", "-n", namespace, "ingress-web", "-o", `jsonpath={.status.rules[0].forward[?(@.service.name=="canary")].weight}`)
+	if err != nil || text == "" {
+		return 0
+	}
+	if _, err := fmt.Sscan(text, &weight); err != nil {
+		t.Fatalf("weight %q: %v", text, err)
+	}
+	return weight
+}
