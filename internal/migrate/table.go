@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 )
@@ -169,4 +170,9 @@ func fates() map[annotation.Key]Row {
 		out[r.Key] = r
 	}
 	return out
+}
+
+// OfExternalDNS reports whether an annotation is one that external-dns reads; from its version 0.22 on, they begin without "alpha".
+func OfExternalDNS(key string) bool {
+	return strings.HasPrefix(key, "external-dns.kubernetes.io/") || strings.HasPrefix(key, "external-dns.alpha.kubernetes.io/")
 }

@@ -23,9 +23,6 @@ import (
 // Suffix ends the name of a Service that is made beside another one.
 const Suffix = "-nlb"
 
-// externalDNS begins the annotations that external-dns reads of Services.
-const externalDNS = "external-dns.alpha.kubernetes.io/"
-
 // Services translates the Services of type LoadBalancer of a view. One of the cloud provider's controller becomes another Service beside it: the
 // class of a Service cannot be set while it has this type, and the load balancer of another controller cannot be taken over. One of this controller by its
 // older annotations becomes the same Service with a class, and its load balancer stays.
@@ -168,7 +165,7 @@ func (t *translation) annotation(k, value string) {
 	switch {
 	case k == lastApplied:
 		return
-	case strings.HasPrefix(k, externalDNS):
+	case migrate.OfExternalDNS(k):
 		t.find(migrate.Note, annotation.Key(k).Path(), "the new Service is without it, or external-dns would make records of both", "move it to the new Service when DNS is to point there")
 		return
 	case !strings.HasPrefix(k, annotation.ServicePrefix):

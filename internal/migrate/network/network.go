@@ -31,9 +31,6 @@ const (
 	Controller = "gateway.k8s.aws/nlb"
 )
 
-// externalDNS begins the annotations that external-dns reads of Services.
-const externalDNS = "external-dns.alpha.kubernetes.io/"
-
 // order of the kinds in the output. What a target group is made of comes before its route, which would have another one meanwhile if all is applied at once.
 var order = []string{"GatewayClass", "LoadBalancerConfiguration", "TargetGroupConfiguration", "Gateway", "TCPRoute", "UDPRoute"}
 
@@ -175,7 +172,7 @@ func (t *translator) examine(svc *corev1.Service, m intent.Member) (valid bool) 
 
 // annotation reports an annotation that has no equal, or that is to be looked at.
 func (t *translator) annotation(o diag.Object, k annotation.Key, value string) {
-	if strings.HasPrefix(string(k), externalDNS) {
+	if migrate.OfExternalDNS(string(k)) {
 		t.find(migrate.Note, o, k.Path(), "external-dns makes a record of it for the Service, and the routes are without it, or there would be records of both", "move it to a route when DNS is to point to the Gateway")
 		return
 	}

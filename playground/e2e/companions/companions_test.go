@@ -19,10 +19,10 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // directoryVariable names the directory of the programs.
 const directoryVariable = "LBC_COMPANIONS"
 
-// start starts a program of the directory with the rights of the cluster's administrator and of the account's owner; the end of the test ends it.
-func start(t *testing.T, c *harness.Cluster, program string, args ...string) {
+// start starts a program of the directory with the rights of the cluster's administrator and of the account's owner; the end of the test ends it. log is its file.
+func start(t *testing.T, c *harness.Cluster, program string, args ...string) (log string) {
 	t.Helper()
-	log := filepath.Join(t.TempDir(), program+".log")
+	log = filepath.Join(t.TempDir(), program+".log")
 	p, err := process.Start(process.Options{
 		Path: filepath.Join(os.Getenv(directoryVariable), program), Log: log, Args: append(args, "--kubeconfig="+c.Env.Kubeconfig),
 		Env: append(c.Environ(), "HOME="+t.TempDir()),
@@ -38,6 +38,7 @@ func start(t *testing.T, c *harness.Cluster, program string, args ...string) {
 			t.Logf("the end of the log of %s:\n%s", program, process.Tail(log, 40))
 		}
 	})
+	return log
 }
 
 // cluster skips a test that "make companions" does not run.
