@@ -304,10 +304,10 @@ func things(n int, all []offline.Result) string {
 
 // thing is what a plan is of.
 func thing(r offline.Result) string {
-	switch {
-	case r.Key.Owner == accelerator.Owner:
+	if r.Key.Owner == accelerator.Owner {
 		return "accelerator"
-	case r.Key.Owner == secgroup.Key.Owner:
+	}
+	if r.Key.Owner == secgroup.Key.Owner {
 		return "TargetGroupBinding"
 	}
 	return "load balancer"

@@ -371,7 +371,7 @@ func (p player) play(o client.Object, choose func(...string) string, digest stri
 		a[p.prefix+"attributes"] = choose("load_balancing.cross_zone.enabled=true", "load_balancing.cross_zone.enabled=false")
 		o.Spec.Ports[0].Port = map[string]int32{"a": 80, "b": 7070}[choose("a", "b")]
 	case *gatewayv1.Gateway:
-		o.Spec.Listeners[0].Port = gatewayv1.PortNumber(map[string]int32{"a": 80, "b": 7070}[choose("a", "b")])
+		o.Spec.Listeners[0].Port = map[string]int32{"a": 80, "b": 7070}[choose("a", "b")]
 		o.Generation++
 	}
 	o.SetAnnotations(a)
