@@ -226,14 +226,8 @@ func List[T metav1.Object](v *View, kind Kind, namespace string) []T {
 	return sorted[T](v.reader.List(kind, namespace))
 }
 
-// Naming lists the objects of a kind that name an object, as References has it, sorted by namespace and name.
-func Naming[T metav1.Object](v *View, kind Kind, to Ref) []T {
-	v.reads[Read{Kind: kind, Names: to}] = true
-	return sorted[T](v.reader.ListNaming(kind, to))
-}
-
-// NamingAny lists the objects of a kind that name at least one of several, each once, sorted by namespace and name.
-func NamingAny[T metav1.Object](v *View, kind Kind, to ...Ref) []T {
+// Naming lists the objects of a kind that name an object, or one of several, as References has it; each once, sorted by namespace and name.
+func Naming[T metav1.Object](v *View, kind Kind, to ...Ref) []T {
 	var all []metav1.Object
 	for _, r := range to {
 		v.reads[Read{Kind: kind, Names: r}] = true

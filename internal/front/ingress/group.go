@@ -167,7 +167,7 @@ func candidates(v *objects.View, id, group stack.ID) []*networkingv1.Ingress {
 	fork := v.Fork()
 	classes := classesOf(fork, group)
 	if len(classes) == 0 {
-		return objects.NamingAny[*networkingv1.Ingress](fork, objects.Ingress, objects.Ref{Kind: objects.Group, Name: group.Name},
+		return objects.Naming[*networkingv1.Ingress](fork, objects.Ingress, objects.Ref{Kind: objects.Group, Name: group.Name},
 			objects.Ref{Kind: objects.Finalizer, Name: naming.Finalizer(stack.Key{Owner: stack.Ingress, ID: id})})
 	}
 	return slices.DeleteFunc(fork.Ingresses(), func(ing *networkingv1.Ingress) bool {

@@ -103,7 +103,7 @@ func hasFinalizer(svc *corev1.Service, id stack.ID) bool {
 // candidates are the Services that may be in a group, found by what they name, or the one that may have a stack of its own.
 func candidates(v *objects.View, id stack.ID) []*corev1.Service {
 	if id.Namespace == "" {
-		return objects.NamingAny[*corev1.Service](v.Fork(), objects.Service, objects.Ref{Kind: objects.Group, Name: id.Name},
+		return objects.Naming[*corev1.Service](v.Fork(), objects.Service, objects.Ref{Kind: objects.Group, Name: id.Name},
 			objects.Ref{Kind: objects.Finalizer, Name: naming.Finalizer(stack.Key{Owner: stack.Service, ID: id})})
 	}
 	if svc, ok := naming.Declarer[*corev1.Service](v, objects.Service, id); ok {
