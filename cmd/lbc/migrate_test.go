@@ -47,11 +47,11 @@ func TestTheOutputDoesNotDependOnTheOrderOfTheInput(t *testing.T) {
 	}
 }
 
-// comparisons translates manifests and returns the comparisons of the report.
-func comparisons(t *testing.T, manifests string) []proof {
+// comparisons translates manifests, with further arguments, and returns the comparisons of the report.
+func comparisons(t *testing.T, manifests string, args ...string) []proof {
 	t.Helper()
 	report := filepath.Join(t.TempDir(), "report.json")
-	if _, errOut, err := lbc(t, manifests, "migrate", "-f", "-", "-o", "json", "--report", report); err != nil {
+	if _, errOut, err := lbc(t, manifests, append([]string{"migrate", "-f", "-", "-o", "json", "--report", report}, args...)...); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, errOut, manifests)
 	}
 	text, err := os.ReadFile(report) //nolint:gosec // ours
@@ -67,6 +67,12 @@ func comparisons(t *testing.T, manifests string) []proof {
 
 func TestTheIngressesOfTheGuidesAreAnsweredAlikeByTheirGateways(t *testing.T) {
 	t.Parallel()
+	expectGuidesAlike(t, "kind: Ingress\n", 15)
+}
+
+// expectGuidesAlike translates the guides that contain a text, and expects that no load balancer differs from the one that it becomes, and that so many are compared.
+func expectGuidesAlike(t *testing.T, containing string, atLeast int, args ...string) {
+	t.Helper()
 	files, err := filepath.Glob(filepath.Join(repository, "examples", "guides", "*.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -77,17 +83,17 @@ func TestTheIngressesOfTheGuidesAreAnsweredAlikeByTheirGateways(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Contains(text, []byte("kind: Ingress\n")) {
+		if !bytes.Contains(text, []byte(containing)) {
 			continue
 		}
-		for _, p := range comparisons(t, string(text)) {
+		for _, p := range comparisons(t, string(text), args...) {
 			compared++
 			if p.Unproven != "" || len(p.Differences) > 0 || p.Requests == 0 {
 				t.Errorf("%s: %s: %+v", f, p.From, p)
 			}
 		}
 	}
-	if compared < 15 {
+	if compared < atLeast {
 		t.Errorf("only %d load balancers were compared", compared)
 	}
 }

@@ -85,42 +85,7 @@ func TestServicesWithNetworkLoadBalancersBecomeGatewaysThatServeAlike(t *testing
 
 func TestTheServicesOfTheGuidesAreServedAlikeByTheirGateways(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(filepath.Join(repository, "examples", "guides", "*.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compared := 0
-	for _, f := range files {
-		text, err := os.ReadFile(f) //nolint:gosec // ours
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(text), "type: LoadBalancer") {
-			continue
-		}
-		report := filepath.Join(t.TempDir(), "report.json")
-		if _, errOut, err := lbc(t, "", "migrate", "--from", fromNLB, "-f", f, "-o", "json", "--report", report); err != nil {
-			t.Errorf("%s: %v\n%s", f, err, errOut)
-			continue
-		}
-		content, err := os.ReadFile(report) //nolint:gosec // ours
-		if err != nil {
-			t.Fatal(err)
-		}
-		var d struct{ Comparisons []proof }
-		if err := json.Unmarshal(content, &d); err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range d.Comparisons {
-			compared++
-			if p.Unproven != "" || len(p.Differences) > 0 || p.Requests == 0 {
-				t.Errorf("%s: %s: %+v", f, p.From, p)
-			}
-		}
-	}
-	if compared < 3 {
-		t.Errorf("only %d load balancers were compared", compared)
-	}
+	expectGuidesAlike(t, "type: LoadBalancer", 3, "--from", fromNLB)
 }
 
 func TestFormerVersionsOfIngressesAreReadOnlyToBeTranslated(t *testing.T) {
