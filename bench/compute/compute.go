@@ -115,7 +115,7 @@ func member(i, rules int) intent.Member {
 	for j := range rules {
 		service := fmt.Sprintf("%s-%d", name, j)
 		m.Routes = append(m.Routes, intent.Route{
-			Source: intent.Source{Object: o, Path: fmt.Sprintf("spec.rules[0].http.paths[%d]", j)},
+			Source: intent.At(o, fmt.Sprintf("spec.rules[0].http.paths[%d]", j)),
 			Conditions: []stack.Condition{
 				{Field: stack.HostHeader, Values: []string{name + ".example.com"}},
 				{Field: stack.PathPattern, Values: []string{fmt.Sprintf("/p%d", j)}},

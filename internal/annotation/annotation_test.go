@@ -149,10 +149,10 @@ func TestTheServiceWinsOverTheIngressAsAWhole(t *testing.T) {
 	f := &Findings{}
 	r := NewReader(f, web, map[string]string{string(TargetGroupAttributes): "a=1,b=2", string(HealthCheckPath): "/i"}).
 		Under(svc, map[string]string{string(TargetGroupAttributes): "a=3"})
-	if d := cmp.Diff(intent.Of(map[string]string{"a": "3"}, intent.Source{Object: svc, Path: TargetGroupAttributes.Path()}), r.Map(TargetGroupAttributes)); d != "" {
+	if d := cmp.Diff(intent.Of(map[string]string{"a": "3"}, intent.At(svc, TargetGroupAttributes.Path())), r.Map(TargetGroupAttributes)); d != "" {
 		t.Error(d)
 	}
-	if got := r.String(HealthCheckPath); got.Value != "/i" || got.Source.Object != web {
+	if got := r.String(HealthCheckPath); got.Value != "/i" || got.Source.Object() != web {
 		t.Errorf("%+v", got)
 	}
 	r.Invalid(HealthCheckPort, "not there", "")

@@ -68,7 +68,7 @@ func (r Reader) Under(o diag.Object, annotations map[string]string) Reader {
 func (r Reader) Raw(k Key) (value string, s intent.Source, ok bool) {
 	for _, o := range r.objects {
 		if v, exists := o.annotations[string(k)]; exists {
-			return v, intent.Source{Object: o.Object, Path: k.Path()}, true
+			return v, intent.At(o.Object, k.Path()), true
 		}
 	}
 	return "", intent.Source{}, false
@@ -111,7 +111,7 @@ func read[T any](r Reader, k Key, decode func(Entry, Key, string) (T, error)) in
 	e, _ := Lookup(k)
 	v, err := decode(e, k, raw)
 	if err != nil {
-		r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, err.Error(), e.remedy()).In(e.Costs))
+		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), e.remedy()).In(e.Costs))
 		return intent.Field[T]{}
 	}
 	return intent.Of(v, source)
@@ -121,10 +121,10 @@ func read[T any](r Reader, k Key, decode func(Entry, Key, string) (T, error)) in
 func (r Reader) Invalid(k Key, text, remedy string) {
 	_, source, ok := r.Raw(k)
 	if !ok {
-		source = intent.Source{Object: r.objects[len(r.objects)-1].Object, Path: k.Path()}
+		source = intent.At(r.objects[len(r.objects)-1].Object, k.Path())
 	}
 	e, _ := Lookup(k)
-	r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, text, cmp.Or(remedy, e.remedy())).In(e.Costs))
+	r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, text, cmp.Or(remedy, e.remedy())).In(e.Costs))
 }
 
 // Ignored notes that an annotation has no effect.
@@ -135,7 +135,7 @@ func (r Reader) Ignored(k Key, text, remedy string) {
 // Note adds a note about an annotation if it is present. The class of the code is diag.Note.
 func (r Reader) Note(k Key, code diag.Code, text, remedy string) {
 	if _, source, ok := r.Raw(k); ok {
-		r.findings.Add(diag.New(source.Object, source.Path, code, text, remedy))
+		r.findings.Add(diag.New(source.Object(), source.Path(), code, text, remedy))
 	}
 }
 
@@ -200,7 +200,7 @@ func (r Reader) replacementPolicy(k Key, costs diag.Scope) intent.Field[string] 
 	}
 	p, err := replacement.Parse(raw)
 	if err != nil {
-		r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, err.Error(), replacement.Remedy()).In(costs))
+		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), replacement.Remedy()).In(costs))
 		p = replacement.Policy{Refuse: true}
 	}
 	return intent.Of(p.String(), source)
@@ -287,7 +287,7 @@ func (r Reader) ClassOwnership() intent.Field[string] {
 		return intent.Field[string]{}
 	}
 	if !isOwnership(raw) {
-		r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, fmt.Sprintf("%q is none of %s; the load balancers of the class are only observed", raw, ownerships),
+		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, fmt.Sprintf("%q is none of %s; the load balancers of the class are only observed", raw, ownerships),
 			"write "+strings.ReplaceAll(ownerships, " and ", " or ")).In(diag.AddOn))
 		raw = ObservedIt
 	}
@@ -309,7 +309,7 @@ func (r Reader) driftPolicy(k Key, costs diag.Scope, instead drift.Policies) map
 	}
 	policies, err := drift.Parse(raw)
 	if err != nil {
-		r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, err.Error(), drift.Remedy()).In(costs))
+		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), drift.Remedy()).In(costs))
 		policies = instead
 	}
 	if len(policies) == 0 {

@@ -51,7 +51,7 @@ func (b *build) mergeSources(p *port, on string) {
 	groups, _ := restrictions(b.e.Key.Owner)
 	for at, i := range p.members {
 		if !slices.Contains(lacking, i) && !nonEmpty(p.listeners[at].InboundCIDRs).Set {
-			b.note(i, diag.New(b.members[i].Object, p.listeners[at].Source.Path, diag.ConflictingSettings,
+			b.note(i, diag.New(b.members[i].Object, p.listeners[at].Source.Path(), diag.ConflictingSettings,
 				fmt.Sprintf("port %d allows no source, because %s closed it before, and the security groups that it names are not in effect", p.number, b.members[c.Member].Object),
 				"use another port, or have "+groups+" removed there"))
 		}

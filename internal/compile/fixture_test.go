@@ -32,7 +32,7 @@ func ingress(namespace, name string, change ...func(*intent.Member)) intent.Memb
 
 func route(o diag.Object, host, path, service string) intent.Route {
 	return intent.Route{
-		Source: intent.Source{Object: o, Path: "spec.rules[0].http.paths[0]"},
+		Source: intent.At(o, "spec.rules[0].http.paths[0]"),
 		Conditions: []stack.Condition{
 			{Field: stack.HostHeader, Values: []string{host}},
 			{Field: stack.PathPattern, Values: []string{path}},
@@ -60,12 +60,12 @@ func targetGroup(o diag.Object, service string) *intent.TargetGroup {
 
 // set makes a field as an annotation of an Ingress sets it.
 func set[T any](m *intent.Member, suffix string, v T) intent.Field[T] {
-	return intent.Of(v, intent.Source{Object: m.Object, Path: "metadata.annotations[alb.ingress.kubernetes.io/" + suffix + "]"})
+	return intent.Of(v, intent.At(m.Object, "metadata.annotations[alb.ingress.kubernetes.io/"+suffix+"]"))
 }
 
 // byClass makes a field as class parameters set it.
 func byClass[T any](v T) intent.Field[T] {
-	return intent.Of(v, intent.Source{Object: diag.Object{Kind: "IngressClassParams", Name: "class"}, Path: "spec"})
+	return intent.Of(v, intent.At(diag.Object{Kind: "IngressClassParams", Name: "class"}, "spec"))
 }
 
 // broken makes a member with a mistake, which costs what the table of annotations says, or its own routes.

@@ -36,7 +36,7 @@ func (b *build) mergeFrontendPorts() {
 		if !mapping.Set {
 			for _, p := range b.ports {
 				if listens(p.number) {
-					candidates[p.number] = append(candidates[p.number], merge.Of(i, intent.Of(p.number, intent.Source{Object: m.Object})))
+					candidates[p.number] = append(candidates[p.number], merge.Of(i, intent.Of(p.number, intent.At(m.Object, ""))))
 				}
 			}
 			continue
@@ -61,7 +61,7 @@ func (b *build) mergeFrontendPorts() {
 			continue
 		}
 		p := &frontendPort{number: number, target: winner.Value}
-		if winner.Source.Path != "" {
+		if winner.Source.Path() != "" {
 			p.source = winner.Source
 		}
 		for _, c := range candidates[number] {

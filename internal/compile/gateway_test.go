@@ -18,7 +18,7 @@ func attachedRoute(name string, precedence int32, change ...func(*intent.Member)
 	m := ingress("shop", name, change...)
 	m.Object.Kind, m.Authority = "HTTPRoute", intent.RoutesOnly
 	for i := range m.Routes {
-		m.Routes[i].Source.Object, m.Routes[i].Precedence = m.Object, []int32{precedence}
+		m.Routes[i].Source, m.Routes[i].Precedence = intent.At(m.Object, m.Routes[i].Source.Path()), []int32{precedence}
 		for _, a := range m.Routes[i].Actions {
 			for _, b := range a.Backends {
 				b.TargetGroup.Object, b.TargetGroup.ID = m.Object, "shop/gw:shop-"+name+":HTTPRoute-shop-"+name+":8080"
@@ -176,7 +176,7 @@ func TestTwoRoutesCannotHaveOneTargetGroup(t *testing.T) {
 // existing group is to get.
 func TestOfTwoTargetGroupsWithOneDeclaredNameTheFirstHasIt(t *testing.T) {
 	t.Parallel()
-	source := intent.Source{Object: diag.Object{Kind: "TargetGroupConfiguration", Namespace: "shop", Name: "web"}, Path: "spec.defaultConfiguration.targetGroupName"}
+	source := intent.At(diag.Object{Kind: "TargetGroupConfiguration", Namespace: "shop", Name: "web"}, "spec.defaultConfiguration.targetGroupName")
 	declare := func(m *intent.Member) {
 		g := m.Routes[0].Actions[0].Backends[0].TargetGroup
 		g.Name, g.NameSource = "storefront", source
@@ -276,8 +276,8 @@ func TestTargetsOfAGatewayAdmitWhatItsListenersAdmit(t *testing.T) {
 	t.Parallel()
 	e := gatewayOf(stack.Network, attachedRoute("sql", 1))
 	g, r := &e.Members[0], &e.Members[1]
-	g.Settings.NoSecurityGroups = intent.Of(true, intent.Source{Object: g.Object, Path: "spec.disableSecurityGroup"})
-	g.Listeners[0].InboundCIDRs = intent.Of([]string{"203.0.113.0/24"}, intent.Source{Object: g.Object, Path: "spec.sourceRanges"})
+	g.Settings.NoSecurityGroups = intent.Of(true, intent.At(g.Object, "spec.disableSecurityGroup"))
+	g.Listeners[0].InboundCIDRs = intent.Of([]string{"203.0.113.0/24"}, intent.At(g.Object, "spec.sourceRanges"))
 	tg := r.Routes[0].Actions[0].Backends[0].TargetGroup
 	tg.Protocol, tg.ProtocolVersion, tg.TargetType = "TCP", "", stack.TargetInstance
 	tg.HealthCheck = stack.HealthCheck{Protocol: "TCP", Port: "traffic-port"}
@@ -292,7 +292,7 @@ func TestAPortWithoutAnyRangeAdmitsPrefixListsOnly(t *testing.T) {
 	t.Parallel()
 	e := gatewayOf(stack.Application, attachedRoute("site", 1))
 	l := &e.Members[0].Listeners[0]
-	l.InboundCIDRs, l.NoRanges = intent.Of([]string{}, intent.Source{Path: "spec.sourceRanges"}), true
+	l.InboundCIDRs, l.NoRanges = intent.Of([]string{}, intent.At(diag.Object{}, "spec.sourceRanges")), true
 	rules := func() (out []string) {
 		r := Compile(e, account(), config(), nil)
 		for _, d := range r.Diagnostics {
@@ -308,7 +308,7 @@ func TestAPortWithoutAnyRangeAdmitsPrefixListsOnly(t *testing.T) {
 	if got := rules(); len(got) > 0 {
 		t.Errorf("admitted: %q", got)
 	}
-	l.PrefixLists = intent.Of([]string{"pl-1"}, intent.Source{Path: "spec.securityGroupPrefixes"})
+	l.PrefixLists = intent.Of([]string{"pl-1"}, intent.At(diag.Object{}, "spec.securityGroupPrefixes"))
 	if got := rules(); !slices.Equal(got, []string{"pl-1"}) {
 		t.Errorf("admitted: %q", got)
 	}

@@ -44,7 +44,7 @@ func (g *groupOfMembers) draw(t *rapid.T, name string, created int64, order int3
 	}
 	if rapid.IntRange(0, 4).Draw(t, "default backend") == 0 {
 		m.Listeners[0].Default = forwardTo(targetGroup(m.Object, "fallback"))
-		m.Listeners[0].DefaultSource = intent.Source{Object: m.Object, Path: "spec.defaultBackend"}
+		m.Listeners[0].DefaultSource = intent.At(m.Object, "spec.defaultBackend")
 	}
 	if port := rapid.SampledFrom([]int32{0, 9001, 9002}).Draw(t, "port of its own"); port != 0 {
 		l := intent.Listener{Port: port, Protocol: "HTTP"}
@@ -170,7 +170,7 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 			name := fmt.Sprintf("%c%d", 'a'+rapid.IntRange(0, 2).Draw(t, "namespace"), g.joined)
 			m := g.draw(t, name, g.joined, rapid.Int32Range(-2, 2).Draw(t, "order"))
 			if forgets { // a default backend is no fact
-				m.Listeners[0].Default, m.Listeners[0].DefaultSource.Path = nil, ""
+				m.Listeners[0].Default, m.Listeners[0].DefaultSource = nil, intent.Source{}
 			}
 			g.members = append(g.members, m)
 			return name

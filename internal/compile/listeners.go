@@ -177,7 +177,7 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 	var candidates []merge.Owned[defaultBackend]
 	for at, i := range p.members {
 		l := p.listeners[at]
-		if len(l.Default) > 0 || l.DefaultSource.Path != "" {
+		if len(l.Default) > 0 || l.DefaultSource.Path() != "" {
 			candidates = append(candidates, merge.Of(i, intent.Of(defaultBackend{b.members[i].Object, l.Default}, l.DefaultSource)))
 		}
 	}

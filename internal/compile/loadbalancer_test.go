@@ -75,7 +75,7 @@ func TestEverySharedSettingIsMerged(t *testing.T) {
 		}, "x", "y"),
 		"conflicting default backend of port 80": each(func(m *intent.Member, v string) {
 			m.Listeners[0].Default = forwardTo(targetGroup(m.Object, v))
-			m.Listeners[0].DefaultSource = intent.Source{Object: m.Object, Path: "spec.defaultBackend"}
+			m.Listeners[0].DefaultSource = intent.At(m.Object, "spec.defaultBackend")
 		}, "x", "y"),
 		"conflicting subnets": each(func(m *intent.Member, v intent.SubnetSelector) { m.Settings.Subnets = set(m, "subnets", v) },
 			intent.SubnetSelector{IDsOrNames: []string{"subnet-0a2", "subnet-0b2"}}, intent.SubnetSelector{IDsOrNames: []string{"subnet-0a1", "subnet-0b1"}}),

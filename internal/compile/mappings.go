@@ -46,7 +46,7 @@ func (k addressKind) declared(mappings []stack.SubnetMapping) (out []string) {
 
 // at is where addresses of a kind are declared, of member and source.
 func (b *build) at(k addressKind, member int, source intent.Source) string {
-	if own := k.source(&b.members[member].Settings.AddressSources); own.Path != "" {
+	if own := k.source(&b.members[member].Settings.AddressSources); own.Path() != "" {
 		return own.Place()
 	}
 	return source.Place()

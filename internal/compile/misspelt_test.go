@@ -17,7 +17,7 @@ import (
 func misspell(setting string) func(*intent.Member) {
 	return func(m *intent.Member) {
 		key := "alb.ingress.kubernetes.io/" + setting
-		m.Misspelt = append(m.Misspelt, intent.Misspelling{Setting: setting, Key: key + "x", Meant: key, Source: intent.Source{Object: m.Object, Path: "metadata.annotations[" + key + "x]"}})
+		m.Misspelt = append(m.Misspelt, intent.Misspelling{Setting: setting, Key: key + "x", Meant: key, Source: intent.At(m.Object, "metadata.annotations["+key+"x]")})
 	}
 }
 

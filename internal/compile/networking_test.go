@@ -92,7 +92,7 @@ func TestWhatTargetsAdmitFromAnNLBWithSecurityGroups(t *testing.T) {
 		cfg.DisableRestrictedSecurityGroups = c.open
 		e := service(c.protocol, func(_ *intent.Member, g *intent.TargetGroup) { g.HealthCheck.Port = c.health })
 		if c.protocol == "TLS" {
-			e.Members[0].Listeners[0].Certificates = intent.Of([]string{certificate1}, intent.Source{Path: "x"})
+			e.Members[0].Listeners[0].Certificates = intent.Of([]string{certificate1}, intent.At(diag.Object{}, "x"))
 		}
 		same(t, fmt.Sprint(c), admitted(mustBuild(t, Compile(e, account(), cfg, nil)).Bindings[0].Networking), []string{"backend-sg → " + c.want})
 	}

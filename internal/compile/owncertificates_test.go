@@ -21,7 +21,7 @@ func requesting(ca string, names ...string) func(*intent.Member) {
 	return func(m *intent.Member) {
 		c := intent.Certificate{
 			ID: naming.CertificateID(ca != "", names[0], m.Object.Namespace, m.Object.Name), Names: names, Authority: ca,
-			Source: intent.Source{Object: m.Object, Path: "metadata.annotations[alb.ingress.kubernetes.io/create-acm-cert]"},
+			Source: intent.At(m.Object, "metadata.annotations[alb.ingress.kubernetes.io/create-acm-cert]"),
 		}
 		m.Certificates = []intent.Certificate{c}
 		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", Owned: []string{c.ID}})
@@ -167,7 +167,7 @@ func TestAnImportNearTheYearlyQuotaIsNotedAndStillMade(t *testing.T) {
 	t.Parallel()
 	importing := func(m *intent.Member) {
 		c := intent.Certificate{ID: naming.ImportedCertificateID("n", "tls"), Names: []string{"a.example.com"}, Import: &stack.KeyPair{Hash: "h"},
-			Source: intent.Source{Object: m.Object, Path: "spec.tls[0].secretName"}}
+			Source: intent.At(m.Object, "spec.tls[0].secretName")}
 		m.Certificates = []intent.Certificate{c}
 		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", Owned: []string{c.ID}})
 	}

@@ -48,7 +48,7 @@ func (b *build) limitPorts() {
 
 // forwards reports whether a port of a network load balancer needs a listener: AWS has none without an action.
 func (p *port) forwards() bool {
-	return slices.ContainsFunc(p.listeners, func(l intent.Listener) bool { return len(l.Default) > 0 || l.DefaultSource.Path != "" })
+	return slices.ContainsFunc(p.listeners, func(l intent.Listener) bool { return len(l.Default) > 0 || l.DefaultSource.Path() != "" })
 }
 
 // declarer is the member that declares a port: the first one that may have more than routes.
@@ -97,7 +97,7 @@ func (b *build) noteWithoutListener(i int, left []*port, sum string, exceeded *l
 		which = "ports " + portRanges(left) + " have"
 	}
 	l := b.members[i].Listeners[b.declaredAt(left[0])]
-	d := excess(b.members[i].Object, cmp.Or(l.DefaultSource.Path, l.Source.Path),
+	d := excess(b.members[i].Object, cmp.Or(l.DefaultSource.Path(), l.Source.Path()),
 		fmt.Sprintf("%s no listener: %s load balancer has %d at most, and %s; ports that have one keep it, then the first in order get one",
 			which, a(string(b.e.Type)), exceeded.admits, sum), exceeded.remedy(remedy))
 	if len(left) == 1 {

@@ -18,7 +18,7 @@ func serviceOf(namespace, name string, age int64, ports ...int32) intent.Member 
 	for n, port := range ports {
 		g := targetGroup(m.Object, name)
 		g.ID, g.Protocol, g.ProtocolVersion = fmt.Sprintf("%s/%s:%d", namespace, name, port), "TCP", ""
-		source := intent.Source{Object: m.Object, Path: fmt.Sprintf("spec.ports[%d]", n)}
+		source := intent.At(m.Object, fmt.Sprintf("spec.ports[%d]", n))
 		m.Listeners = append(m.Listeners, intent.Listener{Source: source, Port: port, Protocol: "TCP", Default: forwardTo(g), DefaultSource: source})
 	}
 	return m
@@ -115,7 +115,7 @@ func TestAListenerOfAGatewayBeyondThoseOfANetworkLoadBalancerHasAFindingOfItsOwn
 	route := serviceOf("shop", "db", 0, numbers(1000, 52)...)
 	route.Object.Kind, route.Authority = "TCPRoute", intent.RoutesOnly
 	for n, port := range append(numbers(10, 5), numbers(1000, 52)...) {
-		g.Listeners = append(g.Listeners, intent.Listener{Source: intent.Source{Object: g.Object, Path: fmt.Sprintf("spec.listeners[%d]", n)}, Port: port, Protocol: "TCP"})
+		g.Listeners = append(g.Listeners, intent.Listener{Source: intent.At(g.Object, fmt.Sprintf("spec.listeners[%d]", n)), Port: port, Protocol: "TCP"})
 	}
 	e.Members = append(e.Members, route)
 	r := Compile(e, account(), config(), nil)

@@ -34,7 +34,7 @@ func (p *port) secure() bool { return p.protocol == "HTTPS" || p.protocol == "TL
 
 // declared is where the first member declares the port.
 func (p *port) declared() intent.Source {
-	if l := p.listeners[0]; l.Source.Path == "" {
+	if l := p.listeners[0]; l.Source.Path() == "" {
 		return l.DefaultSource
 	}
 	return p.listeners[0].Source
@@ -67,7 +67,7 @@ func (b *build) mergePorts() {
 			if len(candidates[l.Port]) == 0 {
 				numbers = append(numbers, l.Port)
 			}
-			candidates[l.Port] = append(candidates[l.Port], merge.Of(i, intent.Of(l, intent.Source{Object: m.Object, Path: l.Source.Path})))
+			candidates[l.Port] = append(candidates[l.Port], merge.Of(i, intent.Of(l, intent.At(m.Object, l.Source.Path()))))
 		}
 	}
 	slices.Sort(numbers)

@@ -102,7 +102,7 @@ func TestAfterARestartABrokenMembersDefaultBackendStays(t *testing.T) {
 	f := account()
 	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
 	bad := ingress("n", "b", broken("spec.rules[0]"))
-	bad.Listeners[0].Default, bad.Listeners[0].DefaultSource = bad.Routes[0].Actions, intent.Source{Object: bad.Object, Path: "spec.defaultBackend"}
+	bad.Listeners[0].Default, bad.Listeners[0].DefaultSource = bad.Routes[0].Actions, intent.At(bad.Object, "spec.defaultBackend")
 	for name, c := range map[string]struct {
 		good *Memory
 		want bool
@@ -359,10 +359,10 @@ func TestOriginsLeadToTheObjectAndTheSetting(t *testing.T) {
 	r := Compile(loadBalancer(a, b), account(), config(), nil)
 	mustBuild(t, r)
 	lb := r.Origins[stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity}]
-	if len(lb.Objects) != 2 || lb.Fields["Attributes[y]"].Object != b.Object || lb.Fields["Name"].Object.Kind != "IngressClassParams" {
+	if len(lb.Objects) != 2 || lb.Fields["Attributes[y]"].Object() != b.Object || lb.Fields["Name"].Object().Kind != "IngressClassParams" {
 		t.Errorf("load balancer: %+v", lb)
 	}
-	if o := r.Origins[stack.Ref{Kind: stack.KindListener, ID: "443"}]; !strings.Contains(o.Fields["Certificates"].Path, "certificate-arn") {
+	if o := r.Origins[stack.Ref{Kind: stack.KindListener, ID: "443"}]; !strings.Contains(o.Fields["Certificates"].Path(), "certificate-arn") {
 		t.Errorf("listener: %+v", o)
 	}
 	if o := r.Origins[stack.Ref{Kind: stack.KindRule, ID: "443:2"}]; len(o.Objects) != 1 || o.Objects[0] != b.Object {

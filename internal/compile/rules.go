@@ -138,12 +138,12 @@ func (b *build) actions(i int, in []intent.Action, source intent.Source) []stack
 func (b *build) forward(i int, a intent.Action, source intent.Source) (*stack.Forward, bool) {
 	o := b.members[i].Object
 	if len(a.Backends) > 1 && !b.cfg.Gates.WeightedTargetGroups {
-		b.fail(i, diag.New(o, source.Path, diag.InvalidRule, "weighted target groups feature is disabled",
+		b.fail(i, diag.New(o, source.Path(), diag.InvalidRule, "weighted target groups feature is disabled",
 			"forward to one target group, or start the controller with the feature gate WeightedTargetGroups"))
 		return nil, false
 	}
 	if len(a.Backends) > stack.MaxForwardTargets {
-		b.fail(i, diag.New(o, source.Path, diag.InvalidRule,
+		b.fail(i, diag.New(o, source.Path(), diag.InvalidRule,
 			fmt.Sprintf("a forward can have at most %d target groups, this has %d", stack.MaxForwardTargets, len(a.Backends)), "forward to fewer"))
 		return nil, false
 	}
@@ -167,7 +167,7 @@ func (b *build) backend(i int, backend intent.Backend, source intent.Source) (st
 	case backend.TargetGroupName == "":
 		return stack.Ref{}, false
 	}
-	if backend.Source.Path != "" {
+	if backend.Source.Path() != "" {
 		source = backend.Source
 	}
 	name := backend.TargetGroupName
@@ -178,7 +178,7 @@ func (b *build) backend(i int, backend intent.Backend, source intent.Source) (st
 		return stack.Ref{}, false
 	}
 	if tg == nil {
-		b.fail(i, diag.New(b.members[i].Object, source.Path, diag.TargetGroupNotFound,
+		b.fail(i, diag.New(b.members[i].Object, source.Path(), diag.TargetGroupNotFound,
 			fmt.Sprintf("searching TargetGroup with name %s: expecting a single targetGroup, found none", name),
 			"create the target group, or name one that exists"))
 		return stack.Ref{}, false
@@ -197,7 +197,7 @@ func (b *build) routeActions(p *port, i int, route *intent.Route) []intent.Actio
 	}
 	path := ""
 	if at := slices.Index(p.members, i); at >= 0 {
-		path = p.listeners[at].Source.Path
+		path = p.listeners[at].Source.Path()
 	}
 	if to := b.ownRedirect(i); to != 0 {
 		b.note(i, diag.New(b.members[i].Object, b.members[i].Settings.SSLRedirectPort.Source.Place(), diag.IgnoredSetting,

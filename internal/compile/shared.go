@@ -139,7 +139,7 @@ func (b *build) joins(p *port, other *facts.NamedListener) bool {
 		}
 		for at, i := range p.members {
 			l := &p.listeners[at]
-			if l.DefaultSource.Path != "" && len(l.Default) > 0 {
+			if l.DefaultSource.Path() != "" && len(l.Default) > 0 {
 				b.note(i, diag.New(b.members[i].Object, l.DefaultSource.Place(), diag.IgnoredSetting,
 					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose default action stays as it is", p.number, b.lb.Name), "write a rule with path / instead"))
 			}

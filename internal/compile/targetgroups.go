@@ -13,7 +13,7 @@ import (
 
 // targetGroup builds a target group and its binding at the first reference. ok is false if that fails; then the member fails.
 func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Source) (ref stack.Ref, ok bool) {
-	if want.Source.Path != "" {
+	if want.Source.Path() != "" {
 		source = want.Source
 	}
 	if b.taken(i, want, source) {
@@ -30,12 +30,12 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		tg = &resolved
 	}
 	if want.IPv4 && !b.dualstack() && b.e.Key.Owner == stack.Service {
-		b.note(i, diag.New(b.members[i].Object, source.Path, diag.IgnoredSetting,
+		b.note(i, diag.New(b.members[i].Object, source.Path(), diag.IgnoredSetting,
 			fmt.Sprintf("targets of Service %s/%s are reached by IPv4 only, although it has IPv6, too: the load balancer is not dualstack", want.ServiceNamespace, want.ServiceName),
 			"nothing to do, or set ip-address-type dualstack").In(diag.Route))
 	}
 	if d, bad := b.badTargetGroup(tg); bad {
-		d.Object, d.Path = b.members[i].Object, source.Path
+		d.Object, d.Path = b.members[i].Object, source.Path()
 		b.fail(i, d)
 		b.targets[want.ID] = stack.Ref{}
 		return stack.Ref{}, false
@@ -104,7 +104,7 @@ func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (nam
 		if at < 0 {
 			return tg.Name, tg.TargetType != stack.TargetALB
 		}
-		b.note(i, diag.New(b.members[i].Object, cmp.Or(tg.NameSource.Place(), source.Path), diag.IgnoredSetting,
+		b.note(i, diag.New(b.members[i].Object, cmp.Or(tg.NameSource.Place(), source.Path()), diag.IgnoredSetting,
 			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: target group %s has that name, which AWS admits once", tg.Name, tg.ID, b.tgs[at].ID),
 			"declare another name for this route or its Service, or none to have a generated name").In(diag.Route))
 	}

@@ -78,7 +78,7 @@ func (b *build) taken(i int, want *intent.TargetGroup, source intent.Source) boo
 	if own := b.members[i].Object.Kind; own != kind {
 		kind, remedy = own, "rename this "+own+" or the Service, or attach the "+own+" to another Gateway"
 	}
-	b.fail(i, diag.New(b.members[i].Object, source.Path, diag.TargetGroupTaken,
+	b.fail(i, diag.New(b.members[i].Object, source.Path(), diag.TargetGroupTaken,
 		fmt.Sprintf("the target group of Service %s, port %s, would be the one that %s has%s: the names of %s and Service join to the same identity %s",
 			want.ServiceName, want.ServicePort, other, service, kind, want.ID), remedy))
 	return true

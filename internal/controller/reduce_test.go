@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -44,6 +45,44 @@ func TestACachedNodeHasWhatTargetsReadAndNothingElse(t *testing.T) {
 	id, _ := targets.InstanceID(n)
 	if id == "" || targets.NodeReady(n) != corev1.ConditionTrue || !binding.SameForTargets(n, whole) || !reflect.DeepEqual(n.Status.Addresses, whole.Status.Addresses) {
 		t.Errorf("lost: %+v", n)
+	}
+}
+
+func TestACachedEndpointSliceHasWhatTargetsReadAndNothingElse(t *testing.T) {
+	t.Parallel()
+	whole := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "shop", Name: "web-1", UID: "u", ResourceVersion: "7", Labels: map[string]string{discoveryv1.LabelServiceName: "web"},
+		Annotations: map[string]string{"endpoints.kubernetes.io/last-change-trigger-time": "now"}, OwnerReferences: []metav1.OwnerReference{{Kind: "Service", Name: "web"}},
+	}}
+	whole.AddressType, whole.Ports = discoveryv1.AddressTypeIPv4, []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](8080)}}
+	pod := discoveryv1.Endpoint{
+		Addresses: []string{"10.0.0.1"}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)}, NodeName: ptr.To("n"),
+		TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: "shop", Name: "web", UID: "p"},
+	}
+	machine := discoveryv1.Endpoint{Addresses: []string{"10.0.0.2"}}
+	whole.Endpoints = []discoveryv1.Endpoint{pod, machine}
+	want := whole.DeepCopy()
+	want.Annotations, want.OwnerReferences = nil, nil
+	for i := range whole.Endpoints {
+		whole.Endpoints[i].Zone, whole.Endpoints[i].Hints = ptr.To("us-west-2a"), &discoveryv1.EndpointHints{ForZones: []discoveryv1.ForZone{{Name: "us-west-2a"}}}
+	}
+	o := managerOptions(&config.Config{}, nil, logr.Discard())
+	var transform toolscache.TransformFunc
+	for of, by := range o.Cache.ByObject {
+		if _, ok := of.(*discoveryv1.EndpointSlice); ok {
+			transform = by.Transform
+		}
+	}
+	got, err := transform(whole)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if again, _ := transform(got); !reflect.DeepEqual(again, want) {
+		t.Errorf("after a resync %+v", again)
+	}
+	gone := toolscache.DeletedFinalStateUnknown{Key: "shop/web-1"}
+	if got, err := transform(gone); err != nil || got != gone {
+		t.Errorf("a tombstone becomes %v, %v", got, err)
 	}
 }
 

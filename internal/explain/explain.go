@@ -230,10 +230,10 @@ func source(o compile.Origin, field string) string {
 }
 
 func written(s intent.Source) string {
-	if s.Path == "" {
+	if s.Path() == "" {
 		return ""
 	}
-	return s.Path + " of " + s.Object.String()
+	return s.Path() + " of " + s.Object().String()
 }
 
 func (x *explainer) loadBalancer(lb stack.LoadBalancer) LoadBalancer {

@@ -33,9 +33,9 @@ func (x *explainer) rule(r stack.Rule, listenerARN string) Rule {
 		out.Mine = out.Mine || x.mine(owner)
 	}
 	if s, ok := o.Fields["Conditions"]; ok {
-		out.Source = s.Path
+		out.Source = s.Path()
 		if g := x.in.Gateway; g != nil && g.Extension != nil {
-			out.Configuration = g.Extension(s.Object, s.Path)
+			out.Configuration = g.Extension(s.Object(), s.Path())
 		}
 	}
 	for _, have := range x.in.Observed.Rules {

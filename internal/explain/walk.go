@@ -186,7 +186,7 @@ func (x *explainer) tried(a traffic.Attempt) Tried {
 		t.Owner = owner.String()
 	}
 	if s, ok := o.Fields["Conditions"]; ok {
-		t.Source = s.Path
+		t.Source = s.Path()
 	}
 	if f := a.Failed; f != nil {
 		what := a.Got

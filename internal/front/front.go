@@ -197,7 +197,7 @@ func ReplacementPolicyFromFlags(c *config.Config) replacement.Policy {
 func Replacement(c compile.Result, by replacement.Policy, now time.Time) diff.Replacement {
 	if f := c.ReplacementPolicy; f.Set {
 		p, _ := replacement.Parse(f.Value) // which the front end has printed
-		return diff.Replacement{Policy: p, By: f.Source.Object.String() + ", " + f.Source.Path, Now: now}
+		return diff.Replacement{Policy: p, By: f.Source.Object().String() + ", " + f.Source.Path(), Now: now}
 	}
 	return diff.Replacement{Policy: by, By: "flag --replacement-policy", Now: now}
 }
@@ -375,7 +375,7 @@ func (w *Input) declareProtection(balancer, frontend intent.Field[bool]) {
 	for id, f := range map[string]intent.Field[bool]{stack.LoadBalancerIdentity: balancer, stack.FrontendIdentity: frontend} {
 		switch {
 		case f.Value:
-			w.Protected[id] = f.Source.Object.String() + ", " + f.Source.Path
+			w.Protected[id] = f.Source.Object().String() + ", " + f.Source.Path()
 		case f.Set:
 			w.Unprotect = append(w.Unprotect, id)
 		}

@@ -162,7 +162,7 @@ func TestNeedsAreAskedForUntilNoneIsNew(t *testing.T) {
 func TestWhatIsDeclaredForALoadBalancerThatStaysKeepsItsFrontendToo(t *testing.T) {
 	t.Parallel()
 	says := func(v bool) intent.Field[bool] {
-		return intent.Of(v, intent.Source{Object: diag.Object{Kind: "Ingress", Name: map[bool]string{true: "kept", false: "lifted"}[v]}, Path: "p"})
+		return intent.Of(v, intent.At(diag.Object{Kind: "Ingress", Name: map[bool]string{true: "kept", false: "lifted"}[v]}, "p"))
 	}
 	const lb, frontend, kept = stack.LoadBalancerIdentity, stack.FrontendIdentity, "Ingress kept, p"
 	for name, c := range map[string]struct {

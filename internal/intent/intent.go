@@ -4,30 +4,84 @@
 package intent
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
+	"unique"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Source is the object and field where a value is declared.
-type Source struct {
+// Source is the object and field where a value is declared; the zero value = nowhere. Most settings of most members are not set, and a member has
+// some forty, so that a Source is no larger than a pointer.
+// Sources with the same object and path are ==.
+type Source struct{ at unique.Handle[place] }
+
+// place is the content of a Source. Its JSON is that of checkpoints.
+type place struct {
 	Object diag.Object
-	Path   string // e.g. "metadata.annotations[alb.ingress.kubernetes.io/scheme]" or "spec.scheme"
+	Path   string
+}
+
+// At is a source. A path is, for example, "metadata.annotations[alb.ingress.kubernetes.io/scheme]" or "spec.scheme".
+func At(o diag.Object, path string) Source {
+	if p := (place{o, path}); p != (place{}) {
+		return Source{unique.Make(p)}
+	}
+	return Source{}
+}
+
+func (s Source) place() place {
+	if s == (Source{}) {
+		return place{}
+	}
+	return s.at.Value()
+}
+
+// Equal is ==, for comparisons that look into structs.
+func (s Source) Equal(to Source) bool { return s == to }
+
+// String is the object and the field.
+func (s Source) String() string { return strings.TrimSpace(s.Object().String() + " " + s.Path()) }
+
+// Object is where the value is declared.
+func (s Source) Object() diag.Object { return s.place().Object }
+
+// Path is the field that declares the value.
+func (s Source) Path() string { return s.place().Path }
+
+// MarshalJSON implements json.Marshaler.
+func (s Source) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(s.place())
+	if err != nil {
+		return nil, fmt.Errorf("writing where a value is declared as JSON: %w", err)
+	}
+	return text, nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *Source) UnmarshalJSON(text []byte) error {
+	var p place
+	if err := json.Unmarshal(text, &p); err != nil {
+		return fmt.Errorf("reading where a value is declared: %w", err)
+	}
+	*s = At(p.Object, p.Path)
+	return nil
 }
 
 // OfClass reports whether the value is declared by class parameters.
-func (s Source) OfClass() bool { return s.Object.Kind == "IngressClassParams" }
+func (s Source) OfClass() bool { return s.Object().Kind == "IngressClassParams" }
 
 // OfConfiguration reports whether the value is declared by a configuration that a Gateway, its class or its routes name.
-func (s Source) OfConfiguration() bool { return strings.HasSuffix(s.Object.Kind, "Configuration") }
+func (s Source) OfConfiguration() bool { return strings.HasSuffix(s.Object().Kind, "Configuration") }
 
 // Place is the field path, with the object if that is not the member itself.
 func (s Source) Place() string {
-	if s.OfClass() || s.OfConfiguration() || s.Object.Kind == "ListenerSet" {
-		return s.Path + " of " + s.Object.String()
+	if s.OfClass() || s.OfConfiguration() || s.Object().Kind == "ListenerSet" {
+		return s.Path() + " of " + s.Object().String()
 	}
-	return s.Path
+	return s.Path()
 }
 
 // Field is an optional setting with its provenance. The zero value is "not set".

@@ -117,7 +117,7 @@ func merged[T any](b *balancer, what string, get func(*intent.Settings) intent.F
 			}
 			if out.Set && fmt.Sprint(out.Value) != fmt.Sprint(f.Value) {
 				b.find(Warning, b.members[i].Object, f.Source.Place(),
-					fmt.Sprintf("%s %v differs from %v of %s, which is used", what, f.Value, out.Value, out.Source.Object), "check which value is in effect, and have the Ingresses of the group agree")
+					fmt.Sprintf("%s %v differs from %v of %s, which is used", what, f.Value, out.Value, out.Source.Object()), "check which value is in effect, and have the Ingresses of the group agree")
 			}
 			if !out.Set {
 				out = f

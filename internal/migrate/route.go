@@ -58,7 +58,7 @@ func (u *unit) everything() bool {
 }
 
 func (b *balancer) fail(u *unit, text, remedy string) {
-	b.find(Failed, u.member.Object, u.route.Source.Path, text, remedy)
+	b.find(Failed, u.member.Object, u.route.Source.Path(), text, remedy)
 }
 
 // units are the rules of the members in the order in which the load balancer of the Ingresses tries them.
@@ -66,7 +66,7 @@ func (b *balancer) units() (out []*unit) {
 	for i := range b.members {
 		m := &b.members[i]
 		for _, r := range m.Routes {
-			u := &unit{member: m, route: r, about: aboutOf(m, r.Source.Path), ports: b.portsOf(m)}
+			u := &unit{member: m, route: r, about: aboutOf(m, r.Source.Path()), ports: b.portsOf(m)}
 			if b.hostsOf(u) {
 				out = append(out, u)
 			}
@@ -82,7 +82,7 @@ func (b *balancer) units() (out []*unit) {
 	}
 	out = slices.DeleteFunc(out, func(u *unit) bool { return len(u.ports) == 0 })
 	for _, u := range hide(out, anyHosts) {
-		b.find(Note, u.member.Object, u.route.Source.Path, "no request reaches the rule behind the others, so that it is left out", "remove it from the Ingress")
+		b.find(Note, u.member.Object, u.route.Source.Path(), "no request reaches the rule behind the others, so that it is left out", "remove it from the Ingress")
 	}
 	reached := func() {
 		out = slices.DeleteFunc(out, func(u *unit) bool { return len(u.ports) == 0 })
@@ -268,7 +268,7 @@ func (b *balancer) defaultOf(m *member) *unit {
 	if len(u.ports) == 0 {
 		return nil
 	}
-	u.about = aboutOf(m, u.route.Source.Path)
+	u.about = aboutOf(m, u.route.Source.Path())
 	return u
 }
 

@@ -27,7 +27,7 @@ func (b *balancer) rule(u *unit, route string, matches []gatewayv1.HTTPRouteMatc
 		spec.Actions = append(spec.Actions, b.authentication(a))
 	}
 	if len(u.route.Authentication) > 0 && slices.ContainsFunc(u.ports, func(p int) bool { return b.ports[p].protocol == protocolHTTP }) {
-		b.find(Warning, u.member.Object, u.route.Source.Path, "HTTP listeners of the Ingress serve the path without a login; those of the Gateway answer 500", "redirect HTTP to HTTPS, by annotation ssl-redirect")
+		b.find(Warning, u.member.Object, u.route.Source.Path(), "HTTP listeners of the Ingress serve the path without a login; those of the Gateway answer 500", "redirect HTTP to HTTPS, by annotation ssl-redirect")
 	}
 	for _, a := range u.route.Actions {
 		switch a.Type {
@@ -123,7 +123,7 @@ func (b *balancer) backends(u *unit, route string, a intent.Action) (out []gatew
 				if p.Name == g.ServicePort {
 					severity, text = Failed, fmt.Sprintf("Service %s is in none of the files, so that the number of its port %s is not known; %d stands in its place", g.ServiceName, g.ServicePort, p.Port)
 				}
-				b.find(severity, u.member.Object, x.Source.Path, text, "give the file of the Service, too, or read from the cluster")
+				b.find(severity, u.member.Object, x.Source.Path(), text, "give the file of the Service, too, or read from the cluster")
 			}
 			ref.Name, ref.Port = gatewayv1.ObjectName(g.ServiceName), ptr.To(p.Port)
 			b.noteTargetGroup(u, route, g)
@@ -132,7 +132,7 @@ func (b *balancer) backends(u *unit, route string, a intent.Action) (out []gatew
 			if x.TargetGroupARN != "" {
 				ref.Name = gatewayv1.ObjectName(nameInARN(x.TargetGroupARN))
 			}
-			b.find(Warning, u.member.Object, x.Source.Path, fmt.Sprintf("target group %s is not the controller's, and AWS attaches a target group to one load balancer only", ref.Name),
+			b.find(Warning, u.member.Object, x.Source.Path(), fmt.Sprintf("target group %s is not the controller's, and AWS attaches a target group to one load balancer only", ref.Name),
 				"make another target group for the Gateway, or cut the traffic over before the Gateway is deployed")
 		}
 		out = append(out, ref)

@@ -21,7 +21,7 @@ func TestNothingOfAGroupIsLostOrDivided(t *testing.T) {
 			var m intent.Member
 			for range rapid.IntRange(0, 6).Draw(t, "routes") {
 				r := route(rapid.SliceOfNDistinct(rapid.SampledFrom(hosts), 0, 2, rapid.ID).Draw(t, "hosts")...)
-				r.Source.Path = fmt.Sprint(len(all.Members), len(m.Routes))
+				r.Source = intent.At(r.Source.Object(), fmt.Sprint(len(all.Members), len(m.Routes)))
 				m.Routes = append(m.Routes, r)
 			}
 			all.Members = append(all.Members, m)
@@ -40,22 +40,22 @@ func TestNothingOfAGroupIsLostOrDivided(t *testing.T) {
 				t.Fatalf("load balancer %d has %d members of %d", n, len(part.Members), len(all.Members))
 			}
 			for _, r := range RoutesOf(part) {
-				times[r.Source.Path]++
-				of[r.Source.Path] = n
+				times[r.Source.Path()]++
+				of[r.Source.Path()] = n
 			}
 		}
 		for _, r := range RoutesOf(all) {
 			on, every := hostsOf(r.Conditions)
 			switch {
-			case every && times[r.Source.Path] != shards:
-				t.Fatalf("a route without a host is on %d of %d load balancers", times[r.Source.Path], shards)
-			case !every && times[r.Source.Path] != 1:
-				t.Fatalf("the route of %v is on %d load balancers", on, times[r.Source.Path])
+			case every && times[r.Source.Path()] != shards:
+				t.Fatalf("a route without a host is on %d of %d load balancers", times[r.Source.Path()], shards)
+			case !every && times[r.Source.Path()] != 1:
+				t.Fatalf("the route of %v is on %d load balancers", on, times[r.Source.Path()])
 			}
 			for _, other := range RoutesOf(all) {
 				hosts, too := hostsOf(other.Conditions)
-				if !every && !too && slices.ContainsFunc(hosts, func(h string) bool { return slices.Contains(on, h) }) && of[r.Source.Path] != of[other.Source.Path] {
-					t.Fatalf("the routes of %v are on %d and %d", hosts, of[r.Source.Path], of[other.Source.Path])
+				if !every && !too && slices.ContainsFunc(hosts, func(h string) bool { return slices.Contains(on, h) }) && of[r.Source.Path()] != of[other.Source.Path()] {
+					t.Fatalf("the routes of %v are on %d and %d", hosts, of[r.Source.Path()], of[other.Source.Path()])
 				}
 			}
 		}

@@ -25,7 +25,7 @@ func (r *Registry) advance(ctx context.Context, g *group) {
 	if q.Record != nil && !g.recording && !g.recordFailed {
 		r.advanceRecord(ctx, g, q)
 	}
-	if t := g.toRegister(q); len(t) > 0 {
+	if t := g.toRegister(ctx, q); len(t) > 0 {
 		r.send(ctx, g, register, t)
 	}
 	staying := g.moved(q, r.Clock.Now())

@@ -2,6 +2,7 @@ package targets
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -192,7 +193,7 @@ func (g *group) claimsDiffer(found map[string]bool) bool {
 }
 
 // toRegister are the wanted targets that a call is to be started for. It notes those that Max leaves out.
-func (g *group) toRegister(q *Request) []Target {
+func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 	g.omitted = nil
 	if !g.known && (!g.overdue || q.Max > 0 && len(q.Want) > q.Max) {
 		return nil
@@ -203,6 +204,10 @@ func (g *group) toRegister(q *Request) []Target {
 	}
 	var missing, there []Endpoint
 	taken := g.addresses(q)
+	var homeZone func(Endpoint) string
+	if q.HomeZone != nil {
+		homeZone = func(e Endpoint) string { return q.HomeZone(ctx, e) }
+	}
 	for _, e := range q.Want {
 		key := e.Key()
 		m, member := g.members[key]
@@ -216,7 +221,7 @@ func (g *group) toRegister(q *Request) []Target {
 	}
 	if room := max(q.Max-g.staying(q), 0); q.Max > 0 && len(missing) > room {
 		var omitted []Endpoint
-		missing, omitted = cut(there, missing, room, q.HomeZone)
+		missing, omitted = cut(there, missing, room, homeZone)
 		for _, e := range omitted {
 			g.omitted = append(g.omitted, e.Key())
 		}
@@ -229,8 +234,8 @@ func (g *group) toRegister(q *Request) []Target {
 		if q.Zone != nil {
 			e.Zone = q.Zone(e)
 		}
-		if g.homeZones && e.Zone == AllZones && q.HomeZone != nil {
-			e.Zone = cmp.Or(q.HomeZone(e), AllZones)
+		if g.homeZones && e.Zone == AllZones && homeZone != nil {
+			e.Zone = cmp.Or(homeZone(e), AllZones)
 		}
 		out = append(out, e.Target)
 	}

@@ -13,7 +13,7 @@ import (
 // holding is the state of a group by which Hold finds that most of its targets are given up although what is behind them still serves.
 type holding struct {
 	// stood are the endpoints that were wanted last, and those that are held.
-	stood map[string]Endpoint
+	stood []Endpoint
 	// left are the endpoints that were given up within the window of the brake although what is behind them served, and when.
 	left map[string]time.Time
 	// held are not deregistered until the brake, the binding or the end of what is behind them says so.
@@ -29,15 +29,11 @@ func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) [
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h := &g.holding
-	next := make(map[string]Endpoint, len(q.Want))
-	for _, e := range q.Want {
-		key := e.Key()
-		next[key] = e
-		delete(h.left, key)
-	}
+	wanted := wantedKeys(q)
+	maps.DeleteFunc(h.left, func(key string, _ time.Time) bool { return wanted[key] })
 	suspects := map[string]Endpoint{}
-	for key, e := range h.stood {
-		if _, wanted := next[key]; !wanted && serves(e) {
+	for _, e := range h.stood {
+		if key := e.Key(); !wanted[key] && serves(e) {
 			suspects[key] = e
 		}
 	}
@@ -51,6 +47,7 @@ func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) [
 	now := r.Clock.Now()
 	maps.DeleteFunc(h.left, func(_ string, at time.Time) bool { return now.Sub(at) >= brake.Window })
 	most := 2*(len(suspects)+len(h.left)) > len(h.stood)+len(h.left)
+	h.stood = q.Want
 	switch {
 	case len(suspects) == 0 || consented:
 		if len(h.held) > 0 {
@@ -59,7 +56,7 @@ func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) [
 		h.held = nil
 	case len(h.held) > 0, most && !r.Brake.Allow(q.ARN, groups):
 		h.held = suspects
-		maps.Copy(next, suspects)
+		h.stood = slices.AppendSeq(slices.Clip(h.stood), maps.Values(suspects))
 	default:
 		for key := range suspects {
 			if h.left == nil {
@@ -68,7 +65,6 @@ func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) [
 			h.left[key] = now
 		}
 	}
-	h.stood = next
 	return slices.SortedFunc(maps.Values(h.held), func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
 }
 

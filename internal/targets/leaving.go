@@ -44,7 +44,7 @@ func Staying(ctx context.Context, c Cluster, endpoints []Endpoint, excluded bool
 		n, ok := c.Node(ctx, e.Node)
 		leaves[e.Node] = ok && PodsLeave(n, excluded)
 	}
-	var out []Endpoint
+	out := make([]Endpoint, 0, len(endpoints))
 	for _, e := range endpoints {
 		if !leaves[e.Node] {
 			out = append(out, e)

@@ -54,7 +54,7 @@ func (r *Registry) advanceRecord(ctx context.Context, g *group, q *Request) {
 		})
 	case !c.saved || len(all) > len(c.keys):
 		save(all)
-	case len(all) > len(wanted) && len(g.holding.held) == 0 && g.known && !g.reread && !g.busy() && len(g.calls[deregister].failed) == 0 && len(g.toDeregister(q, nil)) == 0 && len(g.toRegister(q)) == 0:
+	case len(all) > len(wanted) && len(g.holding.held) == 0 && g.known && !g.reread && !g.busy() && len(g.calls[deregister].failed) == 0 && len(g.toDeregister(q, nil)) == 0 && len(g.toRegister(ctx, q)) == 0:
 		save(wanted)
 	}
 }

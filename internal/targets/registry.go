@@ -80,7 +80,7 @@ type Request struct {
 	Zone func(Endpoint) string
 	// HomeZone is the zone that an endpoint is in, if that is known. It replaces AllZones in groups for which AWS does not take that,
 	// and Max is spread over zones; nil = nothing does, and it is not.
-	HomeZone func(Endpoint) string
+	HomeZone func(context.Context, Endpoint) string
 }
 
 // AllZones is the zone of addresses outside the VPC (ELB API reference, TargetDescription).

@@ -270,7 +270,7 @@ func TestTargetsThatOthersChangedAreNoticedAndPutRight(t *testing.T) {
 func TestTheZoneOfATargetIsSentWhereAWSRequiresIt(t *testing.T) {
 	t.Parallel()
 	outside := func(Endpoint) string { return AllZones }
-	home := func(e Endpoint) string { return map[string]string{"10.0.0.1": "us-west-2a"}[e.ID] }
+	home := func(_ context.Context, e Endpoint) string { return map[string]string{"10.0.0.1": "us-west-2a"}[e.ID] }
 	refusal := &smithy.GenericAPIError{Code: "ValidationError", Message: "For targets in this VPC you must specify an Availability Zone"}
 	b := &balancing{refuse: func(targets []elb.Target) error {
 		for _, target := range targets {
@@ -306,7 +306,7 @@ func TestAGroupThatTakesAddressesOfAllZonesGetsThemSo(t *testing.T) {
 	b := &balancing{}
 	r := newRegistry(b, b.write, func(string) bool { return true })
 	zone := func(e Endpoint) string { return map[string]string{"192.0.2.1": AllZones}[e.ID] }
-	home := func(Endpoint) string { return "us-west-2a" }
+	home := func(context.Context, Endpoint) string { return "us-west-2a" }
 	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.1", "192.0.2.1"), Zone: zone, HomeZone: home}); err != nil {
 		t.Fatal(err)
 	}

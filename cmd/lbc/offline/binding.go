@@ -510,7 +510,7 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 			request.Zone = bindings.ZoneOf(vpc)
 		}
 	}
-	request.HomeZone = func(e targets.Endpoint) string { return p.zones[e.Node] }
+	request.HomeZone = func(_ context.Context, e targets.Endpoint) string { return p.zones[e.Node] }
 	change, err := registry.Sync(ctx, request)
 	if err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound {
 		if !b.OfStack() { // a stack makes another one

@@ -93,7 +93,7 @@ func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 	}
 	found, uncovered := facts.DiscoverCertificates(d.Facts, l.DiscoverHosts, d.Authorities)
 	if len(uncovered) > 0 {
-		out.Problems = append(out.Problems, diag.New(o, cmp.Or(l.Certificates.Source.Path, discovered(d.Stack.Owner)), diag.CertificateNotFound,
+		out.Problems = append(out.Problems, diag.New(o, cmp.Or(l.Certificates.Source.Path(), discovered(d.Stack.Owner)), diag.CertificateNotFound,
 			"no certificate found for host: "+strings.Join(uncovered, ", "),
 			"request or import a certificate that covers it in ACM, in the load balancer's region, or "+Naming(d.Stack.Owner)))
 	}

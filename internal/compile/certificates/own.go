@@ -16,7 +16,7 @@ import (
 // Certificates that are not issued are added by a later compilation.
 func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 	if !d.Facts.OwnKnown {
-		out.OwnUnknown = out.request(d.Facts, facts.Need{Kind: facts.NeedOwnCertificates, Key: d.Stack.String()}, m.Object, l.Certificates.Source.Path)
+		out.OwnUnknown = out.request(d.Facts, facts.Need{Kind: facts.NeedOwnCertificates, Key: d.Stack.String()}, m.Object, l.Certificates.Source.Path())
 		return
 	}
 	for _, id := range l.Owned {
@@ -39,7 +39,7 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 			out.ARNs = append(out.ARNs, arn)
 		}
 		if requested && note != nil {
-			note.Object, note.Path = m.Object, c.Source.Path
+			note.Object, note.Path = m.Object, c.Source.Path()
 			out.Problems = append(out.Problems, *note)
 		}
 	}
@@ -52,7 +52,7 @@ func (d Finder) declare(out *Found, object diag.Object, c intent.Certificate) bo
 	}
 	out.Own = append(out.Own, c)
 	if most := facts.ImportsPerYear * 4 / 5; c.Import != nil && d.Facts.ImportsLastYear >= most {
-		out.Problems = append(out.Problems, diag.New(object, c.Source.Path, diag.ImportsNearQuota,
+		out.Problems = append(out.Problems, diag.New(object, c.Source.Path(), diag.ImportsNearQuota,
 			fmt.Sprintf("the account has made at least %d imports into ACM in this region within 365 days; AWS allows %d unless the quota was raised", most, facts.ImportsPerYear),
 			"find out what imports so often (metric lbc_certificate_imports_last_year, CloudTrail's ImportCertificate), or request a higher quota in Service Quotas"))
 	}
@@ -73,7 +73,7 @@ func (d Finder) checkZones(out *Found, object diag.Object, c intent.Certificate)
 		return true
 	}
 	if d.Facts.HostedZones == nil {
-		out.request(d.Facts, facts.Need{Kind: facts.NeedHostedZones}, object, c.Source.Path)
+		out.request(d.Facts, facts.Need{Kind: facts.NeedHostedZones}, object, c.Source.Path())
 		return false
 	}
 	var without []string
@@ -85,7 +85,7 @@ func (d Finder) checkZones(out *Found, object diag.Object, c intent.Certificate)
 	if len(without) == 0 {
 		return true
 	}
-	out.Problems = append(out.Problems, diag.New(object, c.Source.Path, diag.HostedZoneNotFound,
+	out.Problems = append(out.Problems, diag.New(object, c.Source.Path(), diag.HostedZoneNotFound,
 		fmt.Sprintf("pre-check failed for domain %q: no hosted zone found for validation records; nothing is requested", strings.Join(without, `", "`)),
 		"create a public hosted zone for it in Route 53, or name a private authority with acm-pca-arn"))
 	return false

@@ -128,7 +128,7 @@ func Holder(g *Group, members []int, setting string, exists func(member int) boo
 	values := make([]Owned[string], len(members))
 	for at, i := range members {
 		o := g.Members[i].Object
-		values[at] = Of(i, intent.Of(o.String()+" "+o.UID, intent.Source{Object: o}))
+		values[at] = Of(i, intent.Of(o.String()+" "+o.UID, intent.At(o, "")))
 	}
 	q := newConflict(setting, members, values, func(s string) string { return s })
 	q.exists, q.byDefault = func(at int) bool { return exists(members[at]) }, func() bool { return false }

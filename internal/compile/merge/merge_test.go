@@ -41,9 +41,9 @@ func TestANoteOnTheMemberThatLosesNamesTheValueThatHoldsItsMemberAndTheRule(t *t
 			}}
 			var candidates []Owned[string]
 			for i, m := range members {
-				source := intent.Source{Object: m.Object, Path: "metadata.annotations[scheme]"}
+				source := intent.At(m.Object, "metadata.annotations[scheme]")
 				if m.class {
-					source = intent.Source{Object: diag.Object{Kind: "IngressClassParams", Name: "public"}, Path: "spec.scheme"}
+					source = intent.At(diag.Object{Kind: "IngressClassParams", Name: "public"}, "spec.scheme")
 				}
 				g.Members = append(g.Members, m.Member)
 				candidates = append(candidates, Of(i, intent.Of(m.scheme, source)))
@@ -63,7 +63,7 @@ func TestANoteIsTheSameOnceTheValueIsInEffectUnlessThatIsTheReason(t *testing.T)
 	t.Parallel()
 	value := func(name, value string, order int32) (Member, intent.Field[string]) {
 		o := diag.Object{Kind: "Ingress", Namespace: "shop", Name: name}
-		return Member{Object: o, Order: order}, intent.Of(value, intent.Source{Object: o, Path: "metadata.annotations[it]"})
+		return Member{Object: o, Order: order}, intent.Of(value, intent.At(o, "metadata.annotations[it]"))
 	}
 	for _, test := range []struct {
 		setting, winning, losing string

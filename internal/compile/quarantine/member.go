@@ -106,7 +106,7 @@ func badCertificate(d diag.Diagnostic) bool {
 // Answered reports whether a front end has found actions for all routes and default backends.
 func Answered(m intent.Member) bool {
 	return !slices.ContainsFunc(m.Routes, func(r intent.Route) bool { return len(r.Actions) == 0 }) &&
-		!slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return len(l.Default) == 0 && l.DefaultSource.Path != "" })
+		!slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return len(l.Default) == 0 && l.DefaultSource.Path() != "" })
 }
 
 // Newcomer reports whether a member can be left out entirely without an effect on live traffic: other members were built before and it

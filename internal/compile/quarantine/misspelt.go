@@ -38,7 +38,7 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 		for _, wrong := range m.Misspelt {
 			newly := remembers && !slices.ContainsFunc(last.Misspelt, func(w intent.Misspelling) bool { return w.Setting == wrong.Setting })
 			if newly || !remembers && wrong.Setting == "security-groups" && mixedGroups(m, f.Existing, manageBackend) {
-				m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, wrong.Source.Path, diag.InvalidAnnotation,
+				m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, wrong.Source.Path(), diag.InvalidAnnotation,
 					misspelt(wrong), "correct it, or remove it to have the default").In(diag.LoadBalancer))
 				continue
 			}
@@ -51,7 +51,7 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 				kept = adopt(m, existingMember(m, f.Existing, wrong.Source))
 			}
 			if kept {
-				m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, wrong.Source.Path, diag.IgnoredSetting,
+				m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, wrong.Source.Path(), diag.IgnoredSetting,
 					misspelt(wrong)+"; what the load balancer has stays", "correct it, or remove it to have the default"))
 			}
 		}

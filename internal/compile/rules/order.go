@@ -110,7 +110,7 @@ func (l *Listener) noteBehind(m, other *Member, mine, theirs *intent.Route) {
 	}
 	l.Note(m.Index, diag.New(m.Object, mine.Source.Place(), diag.OverlappingRule,
 		fmt.Sprintf("requests%s that %s matches, too (%s), are answered by that one, because it joined the group earlier",
-			Requests(mine.Conditions), other.Object, theirs.Source.Path), remedy))
+			Requests(mine.Conditions), other.Object, theirs.Source.Path()), remedy))
 }
 
 // noteOvertaken notes on members that their rules come after the same ones of a member of another namespace, which joined later with a
@@ -142,7 +142,7 @@ func (l *Listener) noteOvertaken() {
 			}
 			l.Note(m.Index, diag.New(m.Object, route.Source.Place(), diag.OverlappingRule,
 				fmt.Sprintf("requests%s are answered by %s (%s), which joined the group later, because it has the lower group.order (%d before %d)",
-					requests, f.Object, front.route.Source.Path, f.Order, m.Order),
+					requests, f.Object, front.route.Source.Path(), f.Order, m.Order),
 				"use another group.order or host, or restrict the namespaces of the group by spec.group.namespaceSelector of IngressClassParams"))
 		}
 	}

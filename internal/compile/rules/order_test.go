@@ -14,7 +14,7 @@ func TestRoutesComeByPrecedenceAndThoseOfEqualPrecedenceByMember(t *testing.T) {
 	member := func(i int, precedences ...[]int32) Member {
 		m := Member{Index: i, Object: diag.Object{Name: fmt.Sprint(i)}}
 		for n, p := range precedences {
-			m.Routes = append(m.Routes, &intent.Route{Source: intent.Source{Path: fmt.Sprintf("%d.%d", i, n)}, Precedence: p})
+			m.Routes = append(m.Routes, &intent.Route{Source: intent.At(diag.Object{}, fmt.Sprintf("%d.%d", i, n)), Precedence: p})
 		}
 		return m
 	}
@@ -27,7 +27,7 @@ func TestRoutesComeByPrecedenceAndThoseOfEqualPrecedenceByMember(t *testing.T) {
 	} {
 		var got []string
 		for _, p := range (&Listener{Members: test.members}).Order() {
-			got = append(got, p.Route.Source.Path)
+			got = append(got, p.Route.Source.Path())
 		}
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%v, want %v", got, test.want)

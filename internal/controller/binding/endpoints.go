@@ -111,16 +111,16 @@ func (b *Reconciler) Zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 }
 
 // homeZone gives the zone of the node that a pod runs on, by its name in the account of the binding's target group; empty if it is not known.
-func (b *Reconciler) homeZone(ctx context.Context, o *v1beta1.TargetGroupBinding) func(targets.Endpoint) string {
-	there := func(zone string) string { return zone }
+func (b *Reconciler) homeZone(o *v1beta1.TargetGroupBinding) func(context.Context, targets.Endpoint) string {
+	there := func(_ context.Context, zone string) string { return zone }
 	if o.Spec.IamRoleArnToAssume != "" {
-		there = b.zonesThere(ctx, o)
+		there = b.zonesThere(o)
 	}
-	return func(e targets.Endpoint) string {
+	return func(ctx context.Context, e targets.Endpoint) string {
 		node, ok := kube.Cluster{Reader: b.Client}.Node(ctx, e.Node)
 		if !ok {
 			return ""
 		}
-		return there(node.Labels[corev1.LabelTopologyZone])
+		return there(ctx, node.Labels[corev1.LabelTopologyZone])
 	}
 }

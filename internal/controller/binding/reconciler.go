@@ -250,13 +250,15 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		Group: b.group(o), Binding: id, Want: endpoints, Since: since, Max: b.MaxTargets, Unseen: unseen,
 		Withheld: len(b.memory.get(o).unidentified) > 0,
 		Record:   b.registeredOf(o),
-		Zone:     zone, HomeZone: b.homeZone(ctx, o),
+		Zone:     zone, HomeZone: b.homeZone(o),
 	}
 	if b.DrainTime != nil {
 		request.DrainTime = b.DrainTime(ctx, o)
 	}
 	held := b.heldTargets(ctx, o, request, found)
-	b.Networking.Want(ctx, o, request.Group, slices.Concat(b.Registry.Taken(request.Group, endpoints), held, b.Registry.Moved(request)))
+	// Without staying targets, both have the same endpoints: there may be tens of thousands of them.
+	staying := slices.Concat(held, b.Registry.Moved(request))
+	b.Networking.Want(ctx, o, request.Group, append(slices.Clip(b.Registry.Taken(request.Group, endpoints)), staying...))
 	syncing, trace := tracing.Start(ctx, "targets") // its calls may end after it
 	change, err := b.Registry.Sync(syncing, request)
 	trace.End(err)

@@ -62,9 +62,9 @@ func (b *Reconciler) vpcOf(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 
 // zonesThere gives the name that a zone has in the account of a binding's target group: accounts may have different names for one zone. It is empty if that
 // is not known, as where the role may not describe zones.
-func (b *Reconciler) zonesThere(ctx context.Context, o *v1beta1.TargetGroupBinding) func(zone string) string {
+func (b *Reconciler) zonesThere(o *v1beta1.TargetGroupBinding) func(ctx context.Context, zone string) string {
 	scope := b.scope(o)
-	return func(zone string) string {
+	return func(ctx context.Context, zone string) string {
 		if b.ZoneThere == nil {
 			return ""
 		}

@@ -90,7 +90,7 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 		}
 	}
 	for _, src := range sourcesOf(d, origin, step.Op) {
-		on(src.Object, src.Path)
+		on(src.Object(), src.Path())
 		readers := objects
 		switch {
 		case src.OfConfiguration() && step.Resource.Kind != stack.KindTargetGroup: // which the Gateway names, and not its routes

@@ -27,7 +27,7 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 		return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
 	}
 	api, web := member("api"), member("web")
-	by := func(o diag.Object, path string) intent.Source { return intent.Source{Object: o, Path: path} }
+	by := func(o diag.Object, path string) intent.Source { return intent.At(o, path) }
 	class := diag.Object{Kind: "IngressClassParams", Name: "prod"}
 	lb := stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity}
 	origins := map[stack.Ref]compile.Origin{lb: {
@@ -91,7 +91,7 @@ func TestARefusedSettingOfAConfigurationIsReportedOnTheGatewayToo(t *testing.T) 
 	listener := stack.Ref{Kind: stack.KindListener, ID: "443"}
 	origins := map[stack.Ref]compile.Origin{listener: {
 		Objects: []diag.Object{owner.Object(gateway), route},
-		Fields:  map[string]intent.Source{"Certificates": {Object: configuration, Path: "spec.x"}},
+		Fields:  map[string]intent.Source{"Certificates": intent.At(configuration, "spec.x")},
 	}}
 	refused := diag.New(diag.Object{}, "", diag.CertificateNotFound, "certificate c not found", "name another")
 	found := (&Reconciler{}).attribute(refused, origins, plan.Step{Resource: listener, Op: elb.CreateListener{}}, front.Input{Members: []metav1.Object{gateway}})
@@ -118,7 +118,7 @@ func TestATakenNameOfATargetGroupIsReportedWhereItIsDeclaredAndOnTheRoute(t *tes
 	origins := map[stack.Ref]compile.Origin{group: {
 		Objects: []diag.Object{route},
 		Fields: map[string]intent.Source{
-			"Backend": {Object: route, Path: "spec.rules[0].backendRefs[0]"}, "Name": {Object: configuration, Path: "spec.defaultConfiguration.targetGroupName"},
+			"Backend": intent.At(route, "spec.rules[0].backendRefs[0]"), "Name": intent.At(configuration, "spec.defaultConfiguration.targetGroupName"),
 		},
 	}}
 	taken := diag.New(diag.Object{}, "", diag.NameTaken, "A target group with the same name exists", "choose another name")

@@ -15,9 +15,9 @@ func TestWhatAWSRefusesOfAnAddOnIsReportedAtTheSettingOfThatAddOn(t *testing.T) 
 	t.Parallel()
 	origin := compile.Origin{Fields: map[string]intent.Source{}}
 	for _, f := range []string{"WebACL", "Shield", "Capacity", "IPAMPool", "Subnets", "Attributes"} {
-		origin.Fields[f] = intent.Source{Path: f}
+		origin.Fields[f] = intent.At(diag.Object{}, f)
 	}
-	origin.Fields["ClassicWebACL"] = intent.Source{Path: "ClassicWebACL"} // decision 16: WAF Classic
+	origin.Fields["ClassicWebACL"] = intent.At(diag.Object{}, "ClassicWebACL") // decision 16: WAF Classic
 	for _, c := range []struct {
 		op   plan.Operation
 		want string
@@ -28,7 +28,7 @@ func TestWhatAWSRefusesOfAnAddOnIsReportedAtTheSettingOfThatAddOn(t *testing.T) 
 		{elb.ModifyCapacityReservation{}, "Capacity"}, {elb.ModifyIpPools{}, "IPAMPool"},
 	} {
 		d := diag.New(diag.Object{}, "", diag.AWSRejected, "no", "do it")
-		if got := sourcesOf(d, origin, c.op); !slices.Equal(got, []intent.Source{{Path: c.want}}) {
+		if got := sourcesOf(d, origin, c.op); !slices.Equal(got, []intent.Source{intent.At(diag.Object{}, c.want)}) {
 			t.Errorf("%s: %v", plan.NameOf(c.op), got)
 		}
 	}

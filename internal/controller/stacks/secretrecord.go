@@ -36,7 +36,7 @@ func logins(c compile.Result) []login {
 		}
 	}
 	for _, l := range c.Stack.Listeners {
-		add(c.Origins[stack.Ref{Kind: stack.KindListener, ID: l.ID}].Fields["DefaultActions"].Object, l.DefaultActions)
+		add(c.Origins[stack.Ref{Kind: stack.KindListener, ID: l.ID}].Fields["DefaultActions"].Object(), l.DefaultActions)
 	}
 	for _, r := range c.Stack.Rules {
 		if from := c.Origins[stack.Ref{Kind: stack.KindRule, ID: r.ID}].Objects; len(from) > 0 {

@@ -60,7 +60,7 @@ func TestAnAddOnIsRecordedBeforeItIsMadeAndRemovedWhileItIsRecorded(t *testing.T
 func TestNetworkLoadBalancersOfGatewaysHaveCapacityOnly(t *testing.T) {
 	t.Parallel()
 	m, d := translated(t, nlbKey(), recorded("nlb", tcpListener, `gateway.k8s.aws.addon.wafv2: "true", gateway.k8s.aws.addon.provisionedcapacity: "true"`, ""))
-	want := intent.AddOns{Capacity: intent.Of(int32(0), intent.Source{Object: m.Object, Path: "metadata.annotations[" + AddOnCapacity + "]"})}
+	want := intent.AddOns{Capacity: intent.Of(int32(0), intent.At(m.Object, "metadata.annotations["+AddOnCapacity+"]"))}
 	if diff := cmp.Diff(want, m.Settings.AddOns); diff != "" || !slices.Equal(d.Removed, []string{AddOnCapacity}) {
 		t.Error(diff, d.Removed)
 	}

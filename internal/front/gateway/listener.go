@@ -179,6 +179,6 @@ func (t *translation) noteUnmatched(configured map[configv1.ProtocolPort]configu
 		if len(names) == 0 {
 			remedy = "correct the listeners"
 		}
-		t.ignored(intent.Source{Object: c.Object, Path: c.Path}, fmt.Sprintf("no listener has protocolPort %s", k), remedy)
+		t.ignored(intent.At(c.Object, c.Path), fmt.Sprintf("no listener has protocolPort %s", k), remedy)
 	}
 }

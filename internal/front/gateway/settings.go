@@ -103,7 +103,7 @@ func (t *translation) annotated(own, class func(annotation.Reader)) {
 		}
 	}
 	for _, d := range f.List() {
-		d.Object, d.Path = Object(t.Gateway), intent.Source{Object: d.Object, Path: d.Path}.Place()
+		d.Object, d.Path = Object(t.Gateway), intent.At(d.Object, d.Path).Place()
 		t.add(d)
 	}
 }
@@ -328,7 +328,7 @@ func (t *translation) mutual(c configuration.Layer[configv1.ListenerConfiguratio
 
 // within is a field of a listener configuration.
 func within(c configuration.Layer[configv1.ListenerConfiguration], field string) intent.Source {
-	return intent.Source{Object: c.Object, Path: c.Path + "." + field}
+	return intent.At(c.Object, c.Path+"."+field)
 }
 
 // listenerAttributes are the attributes of a listener configuration; of one key twice, the later one holds.

@@ -66,7 +66,7 @@ func (t *translation) ignored(s intent.Source, why, remedy string) {
 
 // here is a source in the Gateway itself.
 func (t *translation) here(path string) intent.Source {
-	return intent.Source{Object: Object(t.Gateway), Path: path}
+	return intent.At(Object(t.Gateway), path)
 }
 
 // member is what the Gateway itself declares: all but the rules.
@@ -190,5 +190,5 @@ func (t *translation) source(l *attachment.Listener, field string) intent.Source
 	if field != "" {
 		path += "." + field
 	}
-	return intent.Source{Object: o, Path: path}
+	return intent.At(o, path)
 }

@@ -149,7 +149,7 @@ func (t *translation) reportNoNodePort(svc *corev1.Service, port corev1.ServiceP
 	if t.class.Params != nil && t.class.Params.Spec.TargetType != "" {
 		why = "declared by IngressClassParams " + t.class.Params.Name
 	} else if _, source, ok := read.Raw(annotation.TargetType); ok {
-		why = "declared by " + source.Object.String()
+		why = "declared by " + source.Object().String()
 	}
 	t.findings.Add(diag.New(Object(t.ingress), at, diag.WrongServiceType,
 		fmt.Sprintf("TargetGroup port is empty. When using Instance targets (%s), your service be must of type 'NodePort' or 'LoadBalancer'; port %d of Service %s/%s, of type %s, has no node port",

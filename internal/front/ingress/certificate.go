@@ -120,7 +120,7 @@ func (t *translation) secureListeners(listeners []intent.Listener, c certificate
 		return c.owned
 	}
 	for _, o := range c.owned {
-		t.findings.Add(diag.New(Object(t.ingress), o.Source.Path, diag.IgnoredSetting,
+		t.findings.Add(diag.New(Object(t.ingress), o.Source.Path(), diag.IgnoredSetting,
 			"no certificate is requested or imported: the Ingress has no HTTPS listener", "add one to listen-ports, or remove the setting").In(diag.Certificate))
 	}
 	return nil

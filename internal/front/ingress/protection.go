@@ -75,7 +75,7 @@ func classProtection(v *objects.View, params string) intent.Field[bool] {
 	}
 	for _, a := range p.Spec.LoadBalancerAttributes {
 		if a.Key == deletionProtection {
-			return parseProtection(a.Value, intent.Source{Object: diag.Object{Kind: paramsKind, Name: params}, Path: "spec.loadBalancerAttributes"})
+			return parseProtection(a.Value, intent.At(diag.Object{Kind: paramsKind, Name: params}, "spec.loadBalancerAttributes"))
 		}
 	}
 	return intent.Field[bool]{}

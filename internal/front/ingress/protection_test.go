@@ -70,7 +70,7 @@ func TestTheFrontendsDeletionProtectionIsDeclaredByItsOwnAttributes(t *testing.T
 		string(annotation.LoadBalancerAttributes): "deletion_protection.enabled=false", string(annotation.FrontendAttributes): "deletion_protection.enabled=true",
 	}
 	f := FrontendProtection(Group{Inactive: []*networkingv1.Ingress{leaving}})
-	if !f.Set || !f.Value || f.Source.Path != annotation.FrontendAttributes.Path() {
+	if !f.Set || !f.Value || f.Source.Path() != annotation.FrontendAttributes.Path() {
 		t.Errorf("%+v", f)
 	}
 }

@@ -26,10 +26,10 @@ func (t *translation) credentials(read annotation.Reader, name string, a *stack.
 	a.SecretName = full
 	_, source, _ := read.Raw(annotation.AuthIDPOIDC)
 	report := func(c diag.Code, text, remedy string) {
-		if source.Object != Object(t.ingress) {
-			text += ", which " + source.Object.String() + " names"
+		if source.Object() != Object(t.ingress) {
+			text += ", which " + source.Object().String() + " names"
 		}
-		t.findings.Add(diag.New(Object(t.ingress), source.Path, c, text+withheld, remedy))
+		t.findings.Add(diag.New(Object(t.ingress), source.Path(), c, text+withheld, remedy))
 	}
 	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create it with keys clientID and clientSecret, or correct secretName"}, report)
 	if !ok {

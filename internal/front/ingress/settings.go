@@ -87,7 +87,7 @@ func (t *translation) classOwnership() intent.Field[string] {
 // ofClass reads an annotation of the class parameters. What is wrong with it is reported on the Ingress.
 func ofClass[T any](t *translation, read func(annotation.Reader) T) T {
 	f := &annotation.Findings{}
-	out := read(annotation.NewReader(f, t.params("").Object, t.class.Params.Annotations))
+	out := read(annotation.NewReader(f, t.params("").Object(), t.class.Params.Annotations))
 	for _, d := range f.List() {
 		d.Object, d.Path = Object(t.ingress), t.params(d.Path).Place()
 		t.findings.Add(d)

@@ -65,7 +65,7 @@ func (t *translation) checkCovered(c intent.Certificate, hosts []string, source 
 		}
 	}
 	if len(without) > 0 {
-		t.findings.Add(diag.New(Object(t.ingress), source.Path, diag.InvalidSecret,
+		t.findings.Add(diag.New(Object(t.ingress), source.Path(), diag.InvalidSecret,
 			fmt.Sprintf("the certificate in the Secret is for %s and does not cover %s; it is imported nevertheless", strings.Join(c.Names, ", "), strings.Join(without, ", ")),
 			"put a certificate into the Secret that covers the hosts, or list only hosts that it covers").In(diag.Certificate))
 	}
@@ -75,7 +75,7 @@ func (t *translation) checkCovered(c intent.Certificate, hosts []string, source 
 func (t *translation) keyPair(name string, source intent.Source) (pair *stack.KeyPair, names []string) {
 	full := t.ingress.Namespace + "/" + name
 	report := func(c diag.Code, text, remedy string) {
-		t.findings.Add(diag.New(Object(t.ingress), source.Path, c, text+"; what was imported from it before stays in use", remedy).In(diag.Certificate))
+		t.findings.Add(diag.New(Object(t.ingress), source.Path(), c, text+"; what was imported from it before stays in use", remedy).In(diag.Certificate))
 	}
 	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create it with type kubernetes.io/tls, or correct secretName"}, report)
 	if !ok {

@@ -67,12 +67,12 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 
 // here is a source within the Ingress itself.
 func (t *translation) here(path string) intent.Source {
-	return intent.Source{Object: Object(t.ingress), Path: path}
+	return intent.At(Object(t.ingress), path)
 }
 
 // params is a source within the class parameters.
 func (t *translation) params(path string) intent.Source {
-	return intent.Source{Object: diag.Object{Kind: paramsKind, Name: t.class.Params.Name, UID: string(t.class.Params.UID)}, Path: path}
+	return intent.At(diag.Object{Kind: paramsKind, Name: t.class.Params.Name, UID: string(t.class.Params.UID)}, path)
 }
 
 // Examine returns the class of an Ingress and the findings of a pass about it, whatever the other members of its group: about the class,

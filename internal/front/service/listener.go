@@ -106,10 +106,10 @@ func (t *translation) sourceRanges(s intent.Settings) intent.Field[[]string] {
 		_, _, err := net.ParseCIDR(c)
 		switch {
 		case err != nil:
-			t.report(diag.Listener, cidrs.Source.Path, diag.InvalidAnnotation, fmt.Sprintf("source range %s is not an address range", c),
+			t.report(diag.Listener, cidrs.Source.Path(), diag.InvalidAnnotation, fmt.Sprintf("source range %s is not an address range", c),
 				"write address ranges such as 198.51.100.0/24")
 		case strings.Contains(c, ":") && s.IPAddressType.Or(stack.IPv4) == stack.IPv4 && !s.SecurityGroups.Set && !s.NoSecurityGroups.Value:
-			t.report(diag.Listener, cidrs.Source.Path, diag.InvalidAnnotation, fmt.Sprintf("unsupported v6 cidr %s when lb is not dualstack", c),
+			t.report(diag.Listener, cidrs.Source.Path(), diag.InvalidAnnotation, fmt.Sprintf("unsupported v6 cidr %s when lb is not dualstack", c),
 				"remove it, or set "+string(annotation.ServiceIPAddressType)+": dualstack")
 		}
 	}

@@ -63,7 +63,7 @@ type translation struct {
 
 // here is a source within the Service.
 func (t *translation) here(path string) intent.Source {
-	return intent.Source{Object: owner.Object(t.service), Path: path}
+	return intent.At(owner.Object(t.service), path)
 }
 
 func (t *translation) report(s diag.Scope, path string, c diag.Code, text, remedy string) {

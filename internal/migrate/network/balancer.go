@@ -126,7 +126,7 @@ func merged[T any](b *balancer, what string, get func(*intent.Settings) intent.F
 		case f.Set && !out.Set:
 			out = f
 		case f.Set && fmt.Sprint(out.Value) != fmt.Sprint(f.Value):
-			b.find(migrate.Warning, m.Object, f.Source.Place(), fmt.Sprintf("%s %v differs from %v of %s, which is used", what, f.Value, out.Value, out.Source.Object),
+			b.find(migrate.Warning, m.Object, f.Source.Place(), fmt.Sprintf("%s %v differs from %v of %s, which is used", what, f.Value, out.Value, out.Source.Object()),
 				"check which value is in effect, and have the Services of the group agree")
 		}
 	}
@@ -202,14 +202,14 @@ func (b *balancer) subnets(s *configv1.LoadBalancerConfigurationSpec) {
 	if slices.ContainsFunc(mappings, func(m stack.SubnetMapping) bool {
 		return m.SourceNATPrefix != "" && m.SourceNATPrefix != stack.AutoAssigned
 	}) {
-		b.find(migrate.Failed, nat.Source.Object, annotation.ServiceSourceNATPrefixes.Path(), "a prefix is of one load balancer, and that of the Service has it while both serve: AWS chooses those of the Gateway's",
+		b.find(migrate.Failed, nat.Source.Object(), annotation.ServiceSourceNATPrefixes.Path(), "a prefix is of one load balancer, and that of the Service has it while both serve: AWS chooses those of the Gateway's",
 			"name other prefixes of the subnets in spec.loadBalancerSubnets[].sourceNatIPv6Prefix of the LoadBalancerConfiguration, if targets know them")
 	}
 	if len(s.LoadBalancerSubnets) == 0 {
 		s.LoadBalancerSubnets = make([]configv1.SubnetConfiguration, len(mappings))
 	}
 	if len(s.LoadBalancerSubnets) == 0 {
-		b.find(migrate.Failed, nat.Source.Object, nat.Source.Path, "a LoadBalancerConfiguration has source NAT by a prefix for each subnet, and the Service names no subnets",
+		b.find(migrate.Failed, nat.Source.Object(), nat.Source.Path(), "a LoadBalancerConfiguration has source NAT by a prefix for each subnet, and the Service names no subnets",
 			"name the subnets in spec.loadBalancerSubnets of the LoadBalancerConfiguration, each with sourceNatIPv6Prefix: "+stack.AutoAssigned)
 	}
 	for i := range s.LoadBalancerSubnets {

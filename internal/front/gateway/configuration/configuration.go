@@ -64,7 +64,7 @@ func Attributes[T any](ls Layers[T], field string, read func(*T) []gatewayv1.Att
 }
 
 func (l Layer[T]) source(field string) intent.Source {
-	return intent.Source{Object: l.Object, Path: l.Path + "." + field}
+	return intent.At(l.Object, l.Path+"."+field)
 }
 
 // LoadBalancer are the configurations of a load balancer: that of the GatewayClass and that of the Gateway, each of which may be nil. The

@@ -31,7 +31,7 @@ func loadBalancer(t *testing.T, name, text string) *gatewayv1.LoadBalancerConfig
 func fields(m map[string]intent.Field[string]) string {
 	var out []string
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		out = append(out, k+"="+m[k].Value+" ("+m[k].Source.Object.Name+" "+m[k].Source.Path+")")
+		out = append(out, k+"="+m[k].Value+" ("+m[k].Source.Object().Name+" "+m[k].Source.Path()+")")
 	}
 	return strings.Join(out, ", ")
 }
@@ -54,7 +54,7 @@ func TestTheClassHasPrecedenceUnlessItPrefersTheGateway(t *testing.T) {
 	} {
 		ls := LoadBalancer(loadBalancer(t, "class", c.class), gateway)
 		scheme := Value(ls, "scheme", func(s *gatewayv1.LoadBalancerConfigurationSpec) *gatewayv1.Scheme { return s.Scheme })
-		if got := fmt.Sprintf("%s (%s %s)", scheme.Value, scheme.Source.Object.Name, scheme.Source.Path); got != c.scheme {
+		if got := fmt.Sprintf("%s (%s %s)", scheme.Value, scheme.Source.Object().Name, scheme.Source.Path()); got != c.scheme {
 			t.Errorf("%s: scheme %s, want %s", c.name, got, c.scheme)
 		}
 		if got := fields(Map(ls, "tags", func(s *gatewayv1.LoadBalancerConfigurationSpec) map[string]string { return s.Tags })); got != c.tags {
@@ -74,7 +74,7 @@ func TestTheClassHasPrecedenceUnlessItPrefersTheGateway(t *testing.T) {
 			t.Errorf("%s: listeners %s, want %s", c.name, got, c.listeners)
 		}
 		ranges := Value(ls, "sourceRanges", func(s *gatewayv1.LoadBalancerConfigurationSpec) *[]string { return s.SourceRanges })
-		if got := fmt.Sprintf("%v of %s", ranges.Value, ranges.Source.Object.Name); got != c.ranges {
+		if got := fmt.Sprintf("%v of %s", ranges.Value, ranges.Source.Object().Name); got != c.ranges {
 			t.Errorf("%s: ranges %s, want %s (an empty list is one)", c.name, got, c.ranges)
 		}
 		capacity := Value(ls, "minimumLoadBalancerCapacity", func(s *gatewayv1.LoadBalancerConfigurationSpec) *gatewayv1.MinimumLoadBalancerCapacity {

@@ -246,7 +246,7 @@ func (t *translation) ignoredOf(o diag.Object, at, text, remedy string) {
 
 // source is a field of the route.
 func (t *translation) source(at string) intent.Source {
-	return intent.Source{Object: t.object, Path: at}
+	return intent.At(t.object, at)
 }
 
 // listen records that the route is on a port.

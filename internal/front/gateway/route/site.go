@@ -129,7 +129,7 @@ func isolation(sites []site, gateway diag.Object) (out []intent.Route) {
 			done[h] = true
 			p := rule.Position{Listener: h, Host: attachment.Hostname{Name: h}, Last: true}
 			out = append(out, intent.Route{
-				Source: intent.Source{Object: gateway, Path: fmt.Sprintf("hostname %s of listeners", h)}, Ports: []int32{s.port},
+				Source: intent.At(gateway, fmt.Sprintf("hostname %s of listeners", h)), Ports: []int32{s.port},
 				Precedence: rule.Standard.Precedence(p), Conditions: []stack.Condition{rule.Standard.Host(h)}, Actions: fixed("404"),
 			})
 		}

@@ -77,8 +77,8 @@ func Properties(v *objects.View, defaults configuration.Defaults, backend object
 
 // fail records a mistake in a configuration or Service, for which the route as a whole is set aside: its last good version serves.
 func (g *group) fail(f intent.Source, code diag.Code, text, remedy string) {
-	if f.Object.Name != "" {
-		text = f.Object.String() + ", " + f.Path + ": " + text
+	if f.Object().Name != "" {
+		text = f.Object().String() + ", " + f.Path() + ": " + text
 	}
 	d := diag.New(g.t.object, g.at, code, text, remedy).In(diag.Route)
 	if !slices.Contains(g.t.member.Diagnostics, d) {
@@ -98,7 +98,7 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 	g.IPv4 = g.IPv6 && slices.Contains(svc.Spec.IPFamilies, corev1.IPv4Protocol)
 	g.MultiCluster = value(g.layers, "enableMultiCluster", func(p *props) *bool { return p.EnableMultiCluster }).Value
 	if f := value(g.layers, "ipAddressType", func(p *props) *lbcgatewayv1.TargetGroupIPAddressType { return p.IPAddressType }); f.Set && (f.Value == stack.IPv6) != g.IPv6 {
-		t.ignoredOf(f.Source.Object, f.Source.Path, "ipAddressType has no effect: a target group has the address type of its Service", "remove it, or change ipFamilies of the Service")
+		t.ignoredOf(f.Source.Object(), f.Source.Path(), "ipAddressType has no effect: a target group has the address type of its Service", "remove it, or change ipFamilies of the Service")
 	}
 	if !g.named() || !g.protocols(port) {
 		return &backend{}
@@ -271,7 +271,7 @@ func (g *group) nodes(targetType string) (ok bool) {
 		return true
 	}
 	if targetType != stack.TargetInstance {
-		g.t.ignoredOf(f.Source.Object, f.Source.Path, "nodeSelector has no effect on ip targets", "remove it, or use targetType instance")
+		g.t.ignoredOf(f.Source.Object(), f.Source.Path(), "nodeSelector has no effect on ip targets", "remove it, or use targetType instance")
 		return true
 	}
 	if _, err := metav1.LabelSelectorAsSelector(&f.Value); err != nil {
@@ -355,7 +355,7 @@ func (g *group) probed(port corev1.ServicePort, at intent.Source, otherwise stac
 	of := probe.Group{Service: g.svc, Port: port, TargetType: g.TargetType, ProtocolVersion: g.ProtocolVersion, Network: g.t.in.Family == attachment.Network}
 	h, problem := of.HealthCheck(g.t.in.View, otherwise)
 	if problem != "" {
-		g.t.found = append(g.t.found, diag.New(at.Object, at.Path+".healthCheckFrom", diag.UnusableReadinessProbe, problem+"; the health check is the usual one", probe.Remedy))
+		g.t.found = append(g.t.found, diag.New(at.Object(), at.Path()+".healthCheckFrom", diag.UnusableReadinessProbe, problem+"; the health check is the usual one", probe.Remedy))
 	}
 	return h
 }

@@ -49,7 +49,7 @@ func TestFieldsOfTargetGroups(t *testing.T) {
 		"none": {"", func(*intent.TargetGroup) {}},
 		"name": {"targetGroupName: mine", func(g *intent.TargetGroup) {
 			g.Name = "mine"
-			g.NameSource = intent.Source{Object: diag.Object{Kind: "TargetGroupConfiguration", Namespace: "shop", Name: "c"}, Path: "spec.defaultConfiguration.targetGroupName"}
+			g.NameSource = intent.At(diag.Object{Kind: "TargetGroupConfiguration", Namespace: "shop", Name: "c"}, "spec.defaultConfiguration.targetGroupName")
 		}},
 		"protocol":      {"protocol: HTTPS", func(g *intent.TargetGroup) { g.Protocol, g.HealthCheck.Protocol = "HTTPS", "HTTPS" }},
 		"attributes":    {"targetGroupAttributes: [{key: a, value: b}]", func(g *intent.TargetGroup) { g.Attributes = map[string]string{"a": "b"} }},
