@@ -24,6 +24,9 @@ type place struct {
 	Path   string
 }
 
+// nowhere is the JSON of the zero Source, which former versions wrote of each setting that is not set.
+const nowhere = `{"Object":{"Kind":"","Namespace":"","Name":"","UID":""},"Path":""}`
+
 // At is a source. A path is, for example, "metadata.annotations[alb.ingress.kubernetes.io/scheme]" or "spec.scheme".
 func At(o diag.Object, path string) Source {
 	if p := (place{o, path}); p != (place{}) {
@@ -62,6 +65,10 @@ func (s Source) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *Source) UnmarshalJSON(text []byte) error {
+	if string(text) == nowhere {
+		*s = Source{}
+		return nil
+	}
 	var p place
 	if err := json.Unmarshal(text, &p); err != nil {
 		return fmt.Errorf("reading where a value is declared: %w", err)
@@ -88,7 +95,7 @@ func (s Source) Place() string {
 type Field[T any] struct {
 	Value  T
 	Set    bool
-	Source Source
+	Source Source `json:",omitzero"`
 }
 
 // Of makes a set field.

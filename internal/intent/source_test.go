@@ -49,6 +49,10 @@ func TestASourceIsItsObjectAndPathInCheckpoints(t *testing.T) {
 			t.Errorf("%+v, %v", back.place(), err)
 		}
 	}
+	text, err := json.Marshal(Field[bool]{})
+	if err != nil || string(text) != `{"Value":false,"Set":false}` {
+		t.Errorf("a setting that is not set is %s, %v", text, err)
+	}
 	var s Source
 	if json.Unmarshal([]byte(`[]`), &s) == nil {
 		t.Error("a list is a source")
