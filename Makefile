@@ -62,9 +62,11 @@ build-playground: bin/progress ## build the controller, lbc and the playground (
 test: test-fast test-e2e ## everything: fast suites first, then end to end
 
 .PHONY: test-fast
-test-fast: test-tools ## unit, golden and property tests of the controller and the simulator, with the race detector
-	@echo "fast suites (race detector on)"
-	@CGO_ENABLED=1 $(GO) test -race -timeout 40m $(TESTFLAGS) ./...
+test-fast: test-tools ## unit, golden and property tests of the controller and the simulator, with the race detector where something is concurrent
+	@echo "fast suites of packages with goroutines or locks (race detector on)"
+	@CGO_ENABLED=1 $(GO) test -race -timeout 40m $(TESTFLAGS) $$(hack/concurrent.sh)
+	@echo "fast suites of the others"
+	@$(GO) test -timeout 20m $(TESTFLAGS) $$(hack/concurrent.sh -not)
 	@echo "each trouble in turn (crashes, denials, hangs, random edits), of which the race detector was given one of eight"
 	@$(GO) test -timeout 20m -run '$(TROUBLES)' $(TESTFLAGS) ./internal/controller
 	@$(GO) test -run WithinASecond $(TESTFLAGS) ./internal/console
