@@ -21,6 +21,14 @@ import (
 // namespace, node and conditions.
 func shared[S ~string](text S) S { return unique.Make(text).Value() }
 
+// identity is what is kept of the metadata of every object that is reduced: which object it is, in which version, and when it came and goes.
+func identity(m *metav1.ObjectMeta) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Namespace: shared(m.Namespace), Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion,
+		CreationTimestamp: m.CreationTimestamp, DeletionTimestamp: m.DeletionTimestamp,
+	}
+}
+
 // reduceMetadata takes away what nothing reads of the metadata of any object: who manages which field, and the whole object once more as kubectl applied it.
 // Nothing is written from a cached object but patches of what changes of it, so that the API server keeps both.
 func reduceMetadata(in any) (any, error) {
@@ -50,10 +58,7 @@ func reducePods(variable string) func(any) (any, error) {
 }
 
 func reducePod(p *corev1.Pod, variable string) *corev1.Pod {
-	out := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		Namespace: shared(p.Namespace), Name: p.Name, UID: p.UID, ResourceVersion: p.ResourceVersion,
-		CreationTimestamp: p.CreationTimestamp, DeletionTimestamp: p.DeletionTimestamp,
-	}}
+	out := &corev1.Pod{ObjectMeta: identity(&p.ObjectMeta)}
 	for _, key := range []string{bindings.PodENIAnnotation, drain.SecondsAnnotation, serverid.Annotation} {
 		if value, ok := p.Annotations[key]; ok {
 			metav1.SetMetaDataAnnotation(&out.ObjectMeta, key, value)
@@ -113,12 +118,9 @@ func reduceSlice(in any) (any, error) {
 		return in, nil
 	}
 	out := &discoveryv1.EndpointSlice{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: shared(s.Namespace), Name: s.Name, UID: s.UID, ResourceVersion: s.ResourceVersion, Labels: s.Labels,
-			CreationTimestamp: s.CreationTimestamp, DeletionTimestamp: s.DeletionTimestamp,
-		},
-		AddressType: shared(s.AddressType), Ports: s.Ports, Endpoints: make([]discoveryv1.Endpoint, 0, len(s.Endpoints)),
+		ObjectMeta: identity(&s.ObjectMeta), AddressType: shared(s.AddressType), Ports: s.Ports, Endpoints: make([]discoveryv1.Endpoint, 0, len(s.Endpoints)),
 	}
+	out.Labels = s.Labels
 	for _, e := range s.Endpoints {
 		kept := discoveryv1.Endpoint{Addresses: e.Addresses, Conditions: e.Conditions}
 		if r := e.TargetRef; r != nil {
@@ -139,10 +141,8 @@ func reduceNode(in any) (any, error) {
 	if !ok {
 		return in, nil
 	}
-	out := &corev1.Node{ObjectMeta: metav1.ObjectMeta{
-		Name: n.Name, UID: n.UID, ResourceVersion: n.ResourceVersion, Labels: n.Labels,
-		CreationTimestamp: n.CreationTimestamp, DeletionTimestamp: n.DeletionTimestamp,
-	}}
+	out := &corev1.Node{ObjectMeta: identity(&n.ObjectMeta)}
+	out.Labels = n.Labels
 	out.Spec.ProviderID, out.Spec.Taints, out.Spec.Unschedulable = n.Spec.ProviderID, n.Spec.Taints, n.Spec.Unschedulable
 	out.Status.Addresses = n.Status.Addresses
 	for _, c := range n.Status.Conditions {

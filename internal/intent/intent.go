@@ -13,9 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Source is the object and field where a value is declared; the zero value = nowhere. Most settings of most members are not set, and a member has
-// some forty, so that a Source is no larger than a pointer.
-// Sources with the same object and path are ==.
+// Source is the object and field where a value is declared; the zero value = nowhere. Sources with the same object and path are ==. A Source is no larger
+// than a pointer, as a member has some forty settings, most of which are not set.
 type Source struct{ at unique.Handle[place] }
 
 // place is the content of a Source. Its JSON is that of checkpoints.
@@ -23,9 +22,6 @@ type place struct {
 	Object diag.Object
 	Path   string
 }
-
-// nowhere is the JSON of the zero Source, which former versions wrote of each setting that is not set.
-const nowhere = `{"Object":{"Kind":"","Namespace":"","Name":"","UID":""},"Path":""}`
 
 // At is a source. A path is, for example, "metadata.annotations[alb.ingress.kubernetes.io/scheme]" or "spec.scheme".
 func At(o diag.Object, path string) Source {
@@ -65,10 +61,6 @@ func (s Source) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *Source) UnmarshalJSON(text []byte) error {
-	if string(text) == nowhere {
-		*s = Source{}
-		return nil
-	}
 	var p place
 	if err := json.Unmarshal(text, &p); err != nil {
 		return fmt.Errorf("reading where a value is declared: %w", err)

@@ -30,7 +30,6 @@ func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) [
 	defer g.mu.Unlock()
 	h := &g.holding
 	wanted := wantedKeys(q)
-	maps.DeleteFunc(h.left, func(key string, _ time.Time) bool { return wanted[key] })
 	suspects := map[string]Endpoint{}
 	for _, e := range h.stood {
 		if key := e.Key(); !wanted[key] && serves(e) {
@@ -45,7 +44,7 @@ func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) [
 		maps.DeleteFunc(suspects, func(_ string, e Endpoint) bool { return ids[e.ID] })
 	}
 	now := r.Clock.Now()
-	maps.DeleteFunc(h.left, func(_ string, at time.Time) bool { return now.Sub(at) >= brake.Window })
+	maps.DeleteFunc(h.left, func(key string, at time.Time) bool { return wanted[key] || now.Sub(at) >= brake.Window })
 	most := 2*(len(suspects)+len(h.left)) > len(h.stood)+len(h.left)
 	h.stood = q.Want
 	switch {

@@ -102,9 +102,7 @@ func TestARestartBelievesItsCheckpointAndAProcessWithoutTheLeaseWritesNothing(t 
 	wait(t, c, "the second edit, which the other process carries out", func() string { return differs("rules", rules("web1"), before+1) })
 	takeover := by(c, mark, "AKIAREPLICA", false)
 	t.Logf("a take-over from a crash and an edit take %d calls", len(takeover))
-	// Where reads of targets take long, as on a machine without processor time to spare, what is registered is registered once more, which changes nothing.
-	made := slices.DeleteFunc(by(c, mark, "AKIAREPLICA", true), func(operation string) bool { return operation == "RegisterTargets" })
-	if !slices.Equal(made, []string{"CreateRule"}) {
+	if made := by(c, mark, "AKIAREPLICA", true); !slices.Equal(made, []string{"CreateRule"}) {
 		t.Errorf("the new leader writes %v, want the rule", made)
 	}
 	mark = c.Mark()
