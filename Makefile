@@ -58,30 +58,40 @@ build-playground: bin/progress ## build the controller, lbc and the playground (
 
 ##@ Develop
 
+# Tests of one area and of what depends on it: make test PKG=./internal/compile/... One test alone: make test PKG=./internal/plan RUN='^TestX$$$$'.
+PKG ?=
+RUN ?=
+TESTRUN = CONTROLLER=$(CURDIR)/bin/controller bin/testrun $(if $(RUN),-run '$(RUN)') $(if $(TESTFLAGS),-flags '$(TESTFLAGS)')
+# Only end-to-end tests need the controller's binary.
+CONTROLLER_OF_TESTS = $(if $(filter-out ./playground%,$(PKG)),,build-controller)
+
 .PHONY: test
-test: test-fast test-e2e ## everything: fast suites first, then end to end
+test: bin/testrun $(CONTROLLER_OF_TESTS) ## all that a change needs, 15 minutes: race detector where something is concurrent, core end-to-end tests; PKG=./internal/compile/... for an area, RUN=TestX for one test
+	@$(TESTRUN) $(if $(PKG),area $(PKG),test)
 
-.PHONY: test-fast
-test-fast: test-tools ## unit, golden and property tests of the controller and the simulator, with the race detector where something is concurrent
-	@echo "fast suites of packages with goroutines or locks (race detector on)"
-	@CGO_ENABLED=1 $(GO) test -race -timeout 40m $(TESTFLAGS) $$(hack/concurrent.sh)
-	@echo "fast suites of the others"
-	@$(GO) test -timeout 20m $(TESTFLAGS) $$(hack/concurrent.sh -not)
-	@echo "each trouble in turn (crashes, denials, hangs, random edits), of which the race detector was given one of eight"
-	@$(GO) test -timeout 20m -run '$(TROUBLES)' $(TESTFLAGS) ./internal/controller
-	@$(GO) test -run WithinASecond $(TESTFLAGS) ./internal/console
+.PHONY: check
+check: bin/testrun bin/golangci-lint ## the loop while working, 4 minutes: unit and golden tests and linters; only what changed runs again
+	@bin/testrun $(if $(TESTFLAGS),-flags '$(TESTFLAGS)') check
+	@bin/golangci-lint run --allow-parallel-runners ./...
 
-TROUBLES = CrashAtAny|RandomEdits|EachOperation|WhileAnOperationHangs|AThousandLoadBalancersAreLookedAt
+.PHONY: test-all
+test-all: bin/testrun build-controller ## everything there is, 75 minutes: every seed, all end-to-end suites, conformance, companions, fuzzing, a short soak
+	@$(TESTRUN) all
+	@$(MAKE) --no-print-directory conformance
+	@$(MAKE) --no-print-directory companions
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=$${FUZZTIME:-20s}
+	@$(MAKE) --no-print-directory soak TIME=3m
 
-.PHONY: test-tools
-test-tools: ## tests of what makes releases: images
-	@$(GO) test -C hack/tools/image ./...
+.PHONY: testtimes
+testtimes: bin/testrun ## print the hundred dearest tests of the last run of each suite; MEASURE=1 runs make test first and records processor time
+	@$(if $(MEASURE),$(MAKE) --no-print-directory build-controller && $(TESTRUN) -measure test)
+	@bin/testrun times
 
-# Go does not see that another controller is tested, so it must not keep results.
-.PHONY: test-e2e
-test-e2e: build-controller ## end-to-end tests against the playground's parts
-	@echo "end-to-end suites"
-	@CONTROLLER=$(CURDIR)/bin/controller bin/progress $(GO) test -C playground -count=1 -timeout 30m $(TESTFLAGS) ./...
+# The controller's processes write their counters into GOCOVERDIR.
+COVERAGE = $(CURDIR)/bin/coverage
+.PHONY: coverage
+coverage: bin/testrun ## statement coverage of make test and of make test-all over our packages, merged over all test binaries; fails if the first is below 97 % of the second
+	@hack/coverage.sh $(COVERAGE)
 
 # All of the table of docs/benchmarks.md, or the cells that CELLS chooses, such as CELLS='node death/NLB.*/with$$'.
 RUNS_EACH ?= 20
@@ -235,6 +245,9 @@ bin/golangci-lint: hack/tools/lint/go.mod
 
 bin/progress: $(wildcard hack/progress/*.go)
 	@$(GO) build -o $@ ./hack/progress
+
+bin/testrun: $(wildcard hack/testrun/*.go)
+	@$(GO) build -o $@ ./hack/testrun
 
 bin/companions/external-dns: hack/tools/externaldns/go.mod bin/progress
 	@echo "building external-dns, with the clients of all its providers"
