@@ -2,6 +2,7 @@ package compile
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -95,13 +96,37 @@ func appendOnce[S ~[]T, T comparable](l S, x T) S {
 	return append(l, x)
 }
 
+// unique returns the items of a list, each once, in their order.
+func unique[T comparable](list []T) []T {
+	seen := make(map[T]bool, len(list))
+	return slices.DeleteFunc(list, func(x T) bool {
+		twice := seen[x]
+		seen[x] = true
+		return twice
+	})
+}
+
+// mostFindings bounds the findings of one kind of a member: an object may declare tens of thousands of bad values.
+const mostFindings = 100
+
+// appendFinding adds a finding once. The last one of mostFindings stands for all further ones.
+func appendFinding(all []diag.Diagnostic, d diag.Diagnostic) []diag.Diagnostic {
+	switch {
+	case len(all) >= mostFindings:
+		return all
+	case len(all) == mostFindings-1 && !slices.Contains(all, d):
+		d.Text += fmt.Sprintf("; further findings are not listed, because there are more than %d", mostFindings)
+	}
+	return appendOnce(all, d)
+}
+
 // note records a finding that leaves the member in its state.
-func (b *build) note(i int, d diag.Diagnostic) { b.notes[i] = appendOnce(b.notes[i], d) }
+func (b *build) note(i int, d diag.Diagnostic) { b.notes[i] = appendFinding(b.notes[i], d) }
 
 // fail records an error that sets the member aside, unless it is already left out, with a reason.
 func (b *build) fail(i int, d diag.Diagnostic) {
 	if !b.members[i].State.LeftOut() {
-		b.failures[i] = appendOnce(b.failures[i], d)
+		b.failures[i] = appendFinding(b.failures[i], d)
 	}
 }
 
@@ -110,7 +135,7 @@ func (b *build) fail(i int, d diag.Diagnostic) {
 func (b *build) failShared(i int, d diag.Diagnostic) {
 	d.Scope = diag.LoadBalancer
 	if b.members[i].State.LeftOut() {
-		b.members[i].Reasons = appendOnce(b.members[i].Reasons, d)
+		b.members[i].Reasons = appendFinding(b.members[i].Reasons, d)
 		b.stuck = b.stuck || !b.keep.Settings
 		return
 	}
