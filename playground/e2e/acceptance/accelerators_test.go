@@ -173,6 +173,7 @@ func accelerateNamespaces(t *testing.T, a *accelerated) {
 
 // TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer has nodes as targets.
 func TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer(t *testing.T) {
+	harness.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	s := &servedBy{Cluster: cluster(t), ns: "g7-replaced", targets: "instance"}
 	s.Apply(t, scene.Namespace(s.ns, 1))
@@ -215,6 +216,7 @@ func (s *split) line(group, service, ingress string) string {
 
 // TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients holds by traffic what the settings of endpoint groups do.
 func TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients(t *testing.T) {
+	harness.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	of := &servedBy{Cluster: cluster(t), ns: "g7-weights", targets: "ip"}
 	of.Apply(t, scene.Namespace(of.ns, 1)+scene.Backend(of.ns, "shop", 1)+scene.Ingress(of.ns, "shop", scene.Class, public(nil), scene.Path{Path: "/", Service: "shop"}))
