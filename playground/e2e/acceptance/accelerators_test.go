@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,10 +123,18 @@ func TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer(t *testing.T) {
 		"18 of three other namespaces, grant by grant": accelerateNamespaces,
 	} {
 		t.Run(name, func(t *testing.T) {
+			if !slices.Contains(coreAccelerators, name) {
+				harness.Long(t, "a variant: the core has an accelerator of a Service, of an Ingress and of a Gateway, and a grant")
+			}
 			t.Parallel()
 			run(t, a)
 		})
 	}
+}
+
+// coreAccelerators are the cases that "make test" runs.
+var coreAccelerators = []string{
+	"1 of a Service, then other ports, affinity and dial", "8 of an Ingress of another namespace by grant", "13 of a Gateway with an ALB",
 }
 
 func accelerateService(t *testing.T, a *accelerated) {

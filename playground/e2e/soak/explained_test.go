@@ -8,7 +8,7 @@ import (
 )
 
 func TestAFailureIsExplainedByAFaultOfItsTimeThatTouchesItsLoadBalancer(t *testing.T) {
-	harness.Long(t, "it is a minute of random edits and faults")
+	harness.Long(t, "it is about the soak itself")
 	t.Parallel()
 	zero := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	at := func(seconds float64) time.Time { return zero.Add(time.Duration(seconds * float64(time.Second))) }
@@ -51,7 +51,7 @@ func TestAFailureIsExplainedByAFaultOfItsTimeThatTouchesItsLoadBalancer(t *testi
 }
 
 func TestAPodIsAdmittedUnseenOnlyByAFaultOfTheWebhooks(t *testing.T) {
-	harness.Long(t, "it is a minute of random edits and faults")
+	harness.Long(t, "it is about the soak itself")
 	t.Parallel()
 	zero := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	l := &ledger{}

@@ -10,7 +10,7 @@ import (
 )
 
 func TestWhatIsLeftOfASoakIsReported(t *testing.T) {
-	harness.Long(t, "it is a minute of random edits and faults")
+	harness.Long(t, "it is about the soak itself")
 	t.Parallel()
 	before := state{
 		account: simclient.Resources{LoadBalancers: []simclient.LoadBalancer{{ARN: "arn:lb/theirs", Name: "theirs"}}},
@@ -51,7 +51,7 @@ func TestWhatIsLeftOfASoakIsReported(t *testing.T) {
 }
 
 func TestMetricsShowWhoLeadsAndWhatAProcessHolds(t *testing.T) {
-	harness.Long(t, "it is a minute of random edits and faults")
+	harness.Long(t, "it is about the soak itself")
 	t.Parallel()
 	const text = "# HELP go_goroutines Number.\ngo_goroutines 123\nleader_election_master_status{name=\"a b\"} 1\nprocess_resident_memory_bytes 5.24288e+07\n"
 	got, err := processOf(text)
