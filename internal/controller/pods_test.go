@@ -23,6 +23,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache"
@@ -140,9 +141,7 @@ func TestTwentyThousandPodsAreInMemoryOnlyWhereTheyAreNeeded(t *testing.T) {
 	await := func(n int) {
 		t.Helper()
 		for i := range n {
-			for c.Await(t.Context(), fmt.Sprint("ns-", i)) != nil {
-				time.Sleep(10 * time.Millisecond) // the machine is busy
-			}
+			await.Until(t, "the pods of a namespace", func() bool { return c.Await(t.Context(), fmt.Sprint("ns-", i)) == nil })
 		}
 	}
 	none := grown()
