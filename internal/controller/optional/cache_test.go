@@ -194,10 +194,11 @@ func TestAKindIsReadFromWhenItIsServedUntilItIsRemoved(t *testing.T) {
 
 	// Removed: nothing is deleted.
 	k.set(routes, terminating)
+	asked := k.asked()
 	for _, name := range []string{"a", "b", "c"} {
 		k.send(t, watch.Deleted, attached(name))
 	}
-	time.Sleep(Doubt + 500*time.Millisecond) // until discovery was looked at for the deletions
+	await.Until(t, "discovery is asked because of the deletions", func() bool { return k.asked() > asked })
 	if n, err := naming("edge"); n != 2 || err != nil || get() != nil {
 		t.Errorf("while the definition is removed: %d, %v, %v", n, err, get())
 	}
