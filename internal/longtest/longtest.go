@@ -1,0 +1,67 @@
+// Package longtest gives tests a short form, which "make test" runs, and a long form, which "make test-all" runs. Only
+// tests import the package.
+package longtest
+
+import (
+	"os"
+	"testing"
+)
+
+// Variable is the environment variable that selects the long forms: they run if its value is 1.
+const Variable = "LBC_TEST_ALL"
+
+// raceShare is what part of a long form the race detector gets: one of eight cases. The detector makes each case several
+// times slower, and another run without the detector tries all cases.
+const raceShare = 8
+
+// Enabled reports whether tests run in their long form.
+func Enabled() bool { return os.Getenv(Variable) == "1" }
+
+// Long skips a test, or a subtest, in the short form. why says what makes the test long.
+func Long(t testing.TB, why string) {
+	t.Helper()
+	if !Enabled() {
+		t.Skipf("long: %s; %s=1 runs the test", why, Variable)
+	}
+}
+
+// Seeds returns how many seeds, steps or random cases a test tries.
+func Seeds(short, long int) int { return form{long: Enabled(), race: Race}.seeds(short, long) }
+
+// Every returns the distance between the cases that a test tries: n in the short form, 1 in the long form.
+func Every(n int) int { return form{long: Enabled(), race: Race}.every(n) }
+
+// Sample chooses cases of a list that is too long for the short form.
+type Sample struct{ every, seen int }
+
+// OneOf returns a Sample of one case of n, the first of each n. The long form tries all cases.
+func OneOf(n int) *Sample { return &Sample{every: Every(n)} }
+
+// Next reports whether the test tries the next case.
+func (s *Sample) Next() bool {
+	s.seen++
+	return (s.seen-1)%s.every == 0
+}
+
+// form is the form in which tests run.
+type form struct{ long, race bool }
+
+func (f form) seeds(short, long int) int {
+	switch {
+	case !f.long:
+		return short
+	case f.race:
+		return max(short, long/raceShare)
+	}
+	return long
+}
+
+func (f form) every(n int) int {
+	switch {
+	case !f.long:
+		return max(n, 1)
+	case f.race:
+		return max(min(n, raceShare), 1)
+	}
+	return 1
+}
