@@ -121,19 +121,48 @@ func TestTimesOfARunArePrinted(t *testing.T) {
 
 func TestConcurrentPackagesAreFound(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]bool{
-		"package p\nfunc f() { go func() {}() }":      true,
-		"package p\nvar mu sync.Mutex":                true,
-		"package p\nfunc f() { group.Go(g) }":         true,
-		"package p\nfunc f() int { return 1 } // go!": false,
+	const lock, start, plain = "package p\nvar mu sync.Mutex\n", "package p\nfunc f() { go func() {}() }\n", "package p\n// go!\n"
+	for _, c := range []struct {
+		code, test  string
+		short, long bool
+	}{
+		{start, plain, true, true},
+		{lock, start, true, true},
+		{lock, plain, false, true},
+		{plain, start, false, true},
+		{plain, plain, false, false},
 	} {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "p.go"), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+		for name, text := range map[string]string{"p.go": c.code, "p_test.go": c.test} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if got := concurrentSources(dir); got != want {
-			t.Errorf("%q: %v", text, got)
+		if short, long := isConcurrent(dir, false), isConcurrent(dir, true); short != c.short || long != c.long {
+			t.Errorf("%+v: %v, %v", c, short, long)
 		}
+	}
+}
+
+func TestPackagesWithoutCoreTestsAreLeftOut(t *testing.T) {
+	t.Parallel()
+	const long, short = "func TestA(t *testing.T) {\n\tharness.Long(t, \"an hour\")\n}\n", "func TestB(t *testing.T) {\n\tt.Parallel()\n}\n"
+	for _, c := range []struct {
+		text, slice string
+		want        bool
+	}{
+		{long, "", false},
+		{long, "0/1", true},
+		{short, "", true},
+		{long + short, "", true},
+		{"func TestMain(m *testing.M) { harness.Main(m) }\n", "", false},
+	} {
+		if got, err := hasCore([]string{c.text}, c.slice); err != nil || got != c.want {
+			t.Errorf("%+v: %v, %v", c, got, err)
+		}
+	}
+	if _, err := hasCore([]string{long}, "3/2"); err == nil {
+		t.Error("slice 3/2 is no error")
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 // module is the path of the root module; the playground's is below it.
@@ -38,7 +40,13 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 	if err != nil {
 		return nil, err
 	}
-	concurrent, others := divide(packages)
+	concurrent, others := divide(packages, name == "all")
+	playground := []string{"./..."}
+	if name == "test" {
+		if playground, err = core(ctx, os.Getenv(longtest.SliceVariable)); err != nil {
+			return nil, err
+		}
+	}
 	image := suite{name: "image builder", dir: "hack/tools/image", packages: []string{"./..."}}
 	switch name {
 	case "check":
@@ -48,13 +56,13 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 			{name: "packages with concurrency, race detector on", dir: ".", race: true, args: []string{"-timeout=40m"}, packages: concurrent},
 			{name: "other packages", dir: ".", args: []string{"-timeout=20m"}, packages: others},
 			image,
-			{name: "end to end", dir: "playground", args: playgroundArgs, packages: []string{"./..."}},
+			{name: "end to end", dir: "playground", args: playgroundArgs, packages: playground},
 		}
 		if name == "all" {
 			// Under the race detector, the tests of many troubles try only a sample.
 			suites = slices.Insert(suites, 1, suite{name: "packages with concurrency, every seed", dir: ".", args: []string{"-timeout=40m"}, packages: concurrent})
 			for i := range suites {
-				suites[i].env = []string{"LBC_TEST_ALL=1"}
+				suites[i].env = []string{longtest.Variable + "=1"}
 			}
 		}
 		return suites, nil
@@ -96,14 +104,21 @@ func paths(packages []pack) []string {
 	return out
 }
 
-// concurrency finds sources that start goroutines or servers, use locks or atomics, or run functions by timers. In other packages
-// the race detector finds nothing, and it makes compiling and running their tests several times slower.
-var concurrency = regexp.MustCompile(`\bgo func|\bgo [A-Za-z_.]+\(|\.Go\(|\b(sync|atomic)\.[A-Z]|\.AfterFunc\(|httptest\.New[A-Za-z]*Server|\.Serve\(|ListenAndServe`)
+// starts finds sources that start goroutines or servers, or run functions by timers; shares finds locks and atomics too.
+var (
+	starts = regexp.MustCompile(`\bgo func|\bgo [A-Za-z_.]+\(|\.Go\(|\.AfterFunc\(|httptest\.New[A-Za-z]*Server|\.Serve\(|ListenAndServe`)
+	shares = regexp.MustCompile(starts.String() + `|\b(sync|atomic)\.[A-Z]`)
+)
 
-// divide tells the packages for the race detector from the others.
-func divide(packages []pack) (concurrent, others []string) {
+// withoutRace are directories whose tests make test runs without the race detector although something in them is concurrent: cmd/lbc prints
+// what its packages report, and those have the detector.
+var withoutRace = []string{"cmd/lbc"}
+
+// divide tells the packages for the race detector from the others. The detector makes tests several times slower and finds nothing
+// where nothing is concurrent.
+func divide(packages []pack, long bool) (concurrent, others []string) {
 	for _, p := range packages {
-		if concurrentSources(p.dir) {
+		if isConcurrent(p.dir, long) {
 			concurrent = append(concurrent, p.path)
 		} else {
 			others = append(others, p.path)
@@ -112,12 +127,78 @@ func divide(packages []pack) (concurrent, others []string) {
 	return concurrent, others
 }
 
-func concurrentSources(dir string) bool {
+// isConcurrent reports whether the tests of a package need the race detector: its code has locks, atomics, timers, goroutines or servers, and
+// its code or its tests start goroutines. In the long form, one of these is enough, in code or tests.
+func isConcurrent(dir string, long bool) bool {
+	code, tests := sources(dir)
+	all := slices.Concat(code, tests)
+	if long {
+		return matches(shares, all)
+	}
+	excluded := slices.ContainsFunc(withoutRace, func(d string) bool { return strings.HasSuffix(dir, "/"+d) })
+	return !excluded && matches(shares, code) && matches(starts, all)
+}
+
+// sources returns the contents of the Go files of a directory.
+func sources(dir string) (code, tests []string) {
 	files, _ := filepath.Glob(filepath.Join(dir, "*.go")) //nolint:errcheck // the pattern is well-formed
-	return slices.ContainsFunc(files, func(file string) bool {
+	for _, file := range files {
 		text, err := os.ReadFile(file) //nolint:gosec // a source of ours
-		return err == nil && concurrency.Match(text)
-	})
+		switch {
+		case err != nil: // go test reports it
+		case strings.HasSuffix(file, "_test.go"):
+			tests = append(tests, string(text))
+		default:
+			code = append(code, string(text))
+		}
+	}
+	return code, tests
+}
+
+func matches(pattern *regexp.Regexp, texts []string) bool {
+	return slices.ContainsFunc(texts, pattern.MatchString)
+}
+
+// core returns the packages of the playground with a test that the short form runs, or that a slice of the long tests has. Others would only be
+// linked with a Kubernetes.
+func core(ctx context.Context, slice string) ([]string, error) {
+	packages, err := list(ctx, "playground", "./...")
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, p := range packages {
+		_, tests := sources(p.dir)
+		runs, err := hasCore(tests, slice)
+		if err != nil {
+			return nil, err
+		}
+		if runs {
+			out = append(out, p.path)
+		}
+	}
+	return out, nil
+}
+
+// begun finds the beginnings of tests and the first line of each.
+var begun = regexp.MustCompile(`(?m)^func ((?:Test|Example|Fuzz)[A-Z0-9_]\w*)\(.*\{\n(.*)$`)
+
+// hasCore reports whether one of the tests in the sources runs: each but those that begin with a call of Long, and of these those in the slice.
+func hasCore(tests []string, slice string) (bool, error) {
+	for _, text := range tests {
+		for _, m := range begun.FindAllStringSubmatch(text, -1) {
+			if m[1] == "TestMain" {
+				continue
+			}
+			if !strings.Contains(m[2], "Long(t, ") {
+				return true, nil
+			}
+			if runs, err := longtest.InSlice(m[1], slice); runs || err != nil {
+				return runs, err
+			}
+		}
+	}
+	return false, nil
 }
 
 // area returns the suites of some packages: themselves, with the race detector where something is concurrent, then what depends on them, without.
@@ -139,7 +220,7 @@ func area(ctx context.Context, patterns []string) ([]suite, error) {
 		if err != nil {
 			return nil, err
 		}
-		concurrent, others := divide(own)
+		concurrent, others := divide(own, false)
 		suites = append(suites,
 			suite{name: "the area, race detector on", dir: ".", race: true, args: []string{"-timeout=20m"}, packages: concurrent},
 			suite{name: "the area", dir: ".", args: []string{"-timeout=20m"}, packages: others},

@@ -1,13 +1,10 @@
-// Package longtest gives tests a short form, which "make test" runs, and a long form, which "make test-all" runs. Only
-// tests import the package.
+// Package longtest gives tests a short form, which "make test" runs, and a long form, which "make test-all" runs. Tests that are
+// long as a whole run in slices, too, of which .ci/run takes one. Only tests import the package.
 package longtest
 
-import (
-	"os"
-	"testing"
-)
+import "os"
 
-// Variable is the environment variable that selects the long forms: they run if its value is 1.
+// Variable is the environment variable that selects the long forms and the long tests: they run if its value is 1.
 const Variable = "LBC_TEST_ALL"
 
 // raceShare is what part of a long form the race detector gets: one of eight cases. The detector makes each case several
@@ -16,14 +13,6 @@ const raceShare = 8
 
 // Enabled reports whether tests run in their long form.
 func Enabled() bool { return os.Getenv(Variable) == "1" }
-
-// Long skips a test, or a subtest, in the short form. why says what makes the test long.
-func Long(t testing.TB, why string) {
-	t.Helper()
-	if !Enabled() {
-		t.Skipf("long: %s; %s=1 runs the test", why, Variable)
-	}
-}
 
 // Seeds returns how many seeds, steps or random cases a test tries.
 func Seeds(short, long int) int { return form{long: Enabled(), race: Race}.seeds(short, long) }

@@ -24,7 +24,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/playground/kubectl"
-	"github.com/k8s-lbc/lbc/playground/longtest"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/node"
 	"github.com/k8s-lbc/lbc/playground/standin"
 )

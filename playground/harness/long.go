@@ -3,7 +3,7 @@ package harness
 import (
 	"testing"
 
-	"github.com/k8s-lbc/lbc/playground/longtest"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 // Long skips a test that "make test" leaves to "make test-all": see longtest.Long. It is the first line of the test, before the test starts a playground.

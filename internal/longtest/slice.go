@@ -1,5 +1,3 @@
-// Package longtest divides the tests of the playground into a core, which "make test" runs, and long tests, which
-// "make test-all" runs. It imports only the standard library.
 package longtest
 
 import (
@@ -12,28 +10,27 @@ import (
 	"testing"
 )
 
-const (
-	// AllVariable runs all tests if it is 1.
-	AllVariable = "LBC_TEST_ALL"
-	// SliceVariable runs one slice of the long tests beside the core: i/n is slice i of n; i counts from 0.
-	SliceVariable = "LBC_TEST_SLICE"
-)
+// SliceVariable is the environment variable that selects one slice of the long tests: i/n is slice i of n; i counts from 0.
+const SliceVariable = "LBC_TEST_SLICE"
 
-// Long skips the test unless LBC_TEST_ALL is 1, LBC_TEST_SLICE selects the test, or the command line names tests with -run.
+// Long skips a test unless LBC_TEST_ALL is 1, LBC_TEST_SLICE selects the test, or the command line names tests with -run.
 // why says what makes the test long. Call Long first, in a test or in a subtest: slices divide the callers by name.
 func Long(t testing.TB, why string) {
 	t.Helper()
 	named := flag.Lookup("test.run")
 	runs, err := selected(t.Name(), choice{
-		all: os.Getenv(AllVariable) == "1", slice: os.Getenv(SliceVariable), named: named != nil && named.Value.String() != "",
+		all: Enabled(), slice: os.Getenv(SliceVariable), named: named != nil && named.Value.String() != "",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !runs {
-		t.Skipf("long: %s; %s=1 runs the test", why, AllVariable)
+		t.Skipf("long: %s; %s=1 runs the test", why, Variable)
 	}
 }
+
+// InSlice reports whether slice i/n of the long tests, if it is not empty, has a test.
+func InSlice(test, slice string) (bool, error) { return selected(test, choice{slice: slice}) }
 
 // choice is what the environment and the command line ask for.
 type choice struct {
