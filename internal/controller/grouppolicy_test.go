@@ -212,7 +212,7 @@ func TestOldestMembersPolicyHoldsTheGroup(t *testing.T) {
 	}
 }
 
-func TestMisspeltPolicyHoldsNobody(t *testing.T) {
+func TestMisspeltPolicyHasNoEffect(t *testing.T) {
 	t.Parallel()
 	for kind, g := range groupsOfTwo {
 		t.Run(kind, func(t *testing.T) {

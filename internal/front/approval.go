@@ -49,7 +49,7 @@ func Approval(w Input, desired *stack.Stack, o elb.Observed) (plan.Policy, error
 		text = fmt.Sprintf("%s approves of another plan on %s; nothing of the load balancer is changed", by, asks)
 	}
 	return policy.HoldAll(plan.Guard{Code: diag.PlanNotApproved, Text: text,
-		Remedy: fmt.Sprintf("to approve of what lbc plan shows, set annotation %s: %s on %s; without the annotation, every plan is carried out", by, digest, asks)}), nil
+		Remedy: fmt.Sprintf("to approve of what lbc plan shows, set annotation %s: %s on one of the objects that ask for it, as %s; without the annotation, every plan is carried out", by, digest, asks)}), nil
 }
 
 // asking are the members that decide and ask for approvals.
@@ -62,8 +62,8 @@ func (w Input) asking(of stack.Owner) (out []metav1.Object) {
 	return out
 }
 
-// ToApprovers is a finding that a plan is not approved, on the objects that may approve of it: those that ask for approvals, else those that decide. The others
-// among objects are told whose approval the plan waits for, without the digest.
+// ToApprovers is a finding that a plan is not approved, on the objects that may approve of it: those that ask for approvals, else those that decide. On the
+// others among objects, the finding names those, without the digest.
 func (w Input) ToApprovers(of stack.Owner, d diag.Diagnostic, objects []diag.Object) (out diag.List) {
 	approvers := w.asking(of)
 	if len(approvers) == 0 {
@@ -108,7 +108,7 @@ func takeover(of stack.Owner, digest string, o elb.Observed) plan.Policy {
 			return plan.Guard{Code: diag.TakeoverNotApproved,
 				Text: fmt.Sprintf("of the plan for the load balancer that is taken over, %s, the steps that change or delete what is there wait for an approval: %s",
 					p.Summary(), strings.Join(names, ", ")),
-				Remedy: fmt.Sprintf("to approve of what lbc plan shows, set annotation %s: %s on an object that decides about the load balancer; everything else is carried out", owner.Of(of).ApprovedPlan, digest)}
+				Remedy: fmt.Sprintf("to approve of what lbc plan shows, set annotation %s: %s on one of the objects; everything else is carried out", owner.Of(of).ApprovedPlan, digest)}
 		}))
 	}
 }

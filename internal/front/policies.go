@@ -49,8 +49,8 @@ func (w Input) Governed(key stack.Key, before *compile.Memory) Input {
 	return w
 }
 
-// deciders are the namespaces that decide what the objects of the load balancer share. Objects that leave count until they are released, so that nobody takes
-// their place while something of theirs is in AWS.
+// deciders are the namespaces that decide what the objects of the load balancer share. Objects that leave count until they are released, as long as
+// something of theirs is in AWS.
 func (w Input) deciders(of stack.Owner) intent.Deciders {
 	var parties []intent.Party
 	for _, o := range slices.Concat(w.Members, w.Leaving, w.SetAside) {

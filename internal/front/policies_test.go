@@ -9,12 +9,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -176,7 +179,7 @@ func TestPoliciesOfDecidersHoldAll(t *testing.T) {
 	}
 }
 
-func TestClassParametersSayWhoDecides(t *testing.T) {
+func TestClassParametersNameWhoDecides(t *testing.T) {
 	t.Parallel()
 	key := groups[0]
 	observed := map[annotation.Key]string{annotation.Ownership: "observed"}
@@ -254,7 +257,7 @@ func TestMisspeltPolicyIsAsAbsent(t *testing.T) {
 	}
 }
 
-func TestApprovalBelongsToWhoeverAskedForIt(t *testing.T) {
+func TestApprovalBelongsToItsAuthor(t *testing.T) {
 	t.Parallel()
 	for _, key := range groups {
 		k := policyKeysOf(t, key.Owner)["approved-plan"]
@@ -319,5 +322,37 @@ func TestNextOldestDecidesOnceTheOldestHasGone(t *testing.T) {
 		if w = inGroup(key, evil).Governed(key, before); !w.Observes(key.Owner) || w.LoadBalancer.Members[0].Withheld {
 			t.Errorf("%s: the next oldest does not decide", key.Owner)
 		}
+	}
+}
+
+// TestRoutesDecideNothingOfTheirGateway gives each policy to a route and a ListenerSet of another namespace: only those of a Gateway are read.
+func TestRoutesDecideNothingOfTheirGateway(t *testing.T) {
+	t.Parallel()
+	key := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "web"}}
+	annotations := map[string]string{}
+	for name, k := range policyKeysOf(t, key.Owner) {
+		annotations[string(k)] = policyValues[name]
+	}
+	g, objs := aGateway("HTTP")
+	all := gatewayv1.NamespacesFromAll
+	g.Spec.Listeners[0].AllowedRoutes = &gatewayv1.AllowedRoutes{Namespaces: &gatewayv1.RouteNamespaces{From: &all}}
+	g.Spec.AllowedListeners = &gatewayv1.AllowedListeners{Namespaces: &gatewayv1.ListenerNamespaces{From: &all}}
+	shop := gatewayv1.Namespace("shop")
+	route := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "mal", Name: "evil", Annotations: annotations}}
+	route.Spec.ParentRefs = []gatewayv1.ParentReference{{Name: "web", Namespace: &shop}}
+	set := &gatewayv1.ListenerSet{ObjectMeta: metav1.ObjectMeta{Namespace: "mal", Name: "evil", Annotations: annotations}}
+	set.Spec.ParentRef = gatewayv1.ParentGatewayReference{Name: "web", Namespace: &shop}
+	set.Spec.Listeners = []gatewayv1.ListenerEntry{{Name: "b", Port: 81, Protocol: "HTTP"}}
+	w := gatewayFrontEnd(attachment.Application).Load(objects.FromObjects(append(objs, route, set)), key.ID).Governed(key, nil)
+	if len(w.LoadBalancer.Members) < 2 || len(w.SetAside) != 0 {
+		t.Fatalf("members %+v", w.LoadBalancer.Members)
+	}
+	for _, m := range w.LoadBalancer.Members {
+		if s := m.Settings; s.Existing.Set || s.Adopted.Set || s.ReplacementPolicy.Set || len(s.DriftPolicy) > 0 || m.Withheld {
+			t.Errorf("%s: %+v", m.Object, s)
+		}
+	}
+	if got := decides(w, key); got != "" {
+		t.Errorf("they decide %s", got)
 	}
 }

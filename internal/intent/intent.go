@@ -184,8 +184,8 @@ type Member struct {
 	// does not apply. Its last good version is kept. Without one, nothing that it may own can be changed or deleted, and the stack cannot
 	// be built until the member is corrected. In checkpoints it has the name that earlier versions gave it.
 	Former bool `json:"Held"`
-	// Withheld marks a member that sets what it may not, and of which something is deployed: its present version is not deployed. Unlike a former member, it holds up
-	// nobody where its last good version is not known.
+	// Withheld marks a member that sets what it may not, and of which something is deployed: its present version is not deployed. Unlike a former member, it does not hold up
+	// the others where its last good version is not known.
 	Withheld bool `json:"-"`
 	// ClassOfGroup reports that the class parameters of the member name the group, so that what they set is set for all of it.
 	ClassOfGroup bool `json:"-"`
