@@ -218,7 +218,8 @@ func (w *Input) notPermitted(o metav1.Object, m *intent.Member, deciders intent.
 	}
 	for _, k := range keys {
 		value, _ := w.policy(o, k)
-		if value == "" || slices.ContainsFunc(w.deciding(of, slices.Concat(w.Members, w.Leaving)), func(x metav1.Object) bool {
+		// An approval is of its object's own: one that joined by the approval of others would change what they approved of.
+		if value == "" || k != kind.ApprovedPlan && slices.ContainsFunc(w.deciding(of, slices.Concat(w.Members, w.Leaving)), func(x metav1.Object) bool {
 			same, _ := w.policy(x, k)
 			return same == value
 		}) {
