@@ -118,9 +118,9 @@ func policyKeys(of stack.Owner) []annotation.Key {
 
 // recallPolicies has the last valid values of invalid annotations count in the members' settings.
 func (w *Input) recallPolicies() {
-	kind := owner.Of(w.key.Owner)
+	kind, declared := owner.Of(w.key.Owner), w.declared()
 	for _, o := range w.Members {
-		m := w.member(o)
+		m := declared[owner.Object(o)]
 		if m == nil {
 			continue
 		}
@@ -141,12 +141,12 @@ func (w *Input) recallPolicies() {
 		}
 		if v, at, ok := recalled(kind.DriftPolicy); ok {
 			policies, _ := drift.Parse(v)
-			declared := map[string]intent.Field[string]{}
+			fields := map[string]intent.Field[string]{}
 			for g, p := range policies {
-				declared[string(g)] = intent.Of(string(p), at)
+				fields[string(g)] = intent.Of(string(p), at)
 			}
-			maps.Copy(declared, m.Settings.DriftPolicy) // of the class
-			m.Settings.DriftPolicy = declared
+			maps.Copy(fields, m.Settings.DriftPolicy) // of the class
+			m.Settings.DriftPolicy = fields
 		}
 		_, _, ownership := recalled(kind.Ownership)
 		_, _, existing := recalled(kind.Existing)
@@ -162,24 +162,23 @@ func (w *Input) recallPolicies() {
 	}
 }
 
-// member is what a member declares; nil if it is not among those of the load balancer.
-func (w *Input) member(o metav1.Object) *intent.Member {
+// declared is what the members declare.
+func (w *Input) declared() map[diag.Object]*intent.Member {
+	out := make(map[diag.Object]*intent.Member, len(w.LoadBalancer.Members))
 	for i := range w.LoadBalancer.Members {
-		if m := &w.LoadBalancer.Members[i]; m.Object == owner.Object(o) {
-			return m
-		}
+		m := &w.LoadBalancer.Members[i]
+		out[m.Object] = m
 	}
-	return nil
+	return out
 }
 
 // setAside sets the members aside that have policies for what others share. As under dry run, what is deployed of one stays as it is, and one of which nothing is
 // deployed is left out.
 func (w *Input) setAside() {
-	of := w.key.Owner
-	deciders := w.deciders(of)
+	deciders, declared := w.deciders(w.key.Owner), w.declared()
 	var kept []metav1.Object
 	for _, o := range w.Members {
-		m := w.member(o)
+		m := declared[owner.Object(o)]
 		if m == nil || m.Former || deciders.Decides(o.GetNamespace()) {
 			kept = append(kept, o)
 			continue

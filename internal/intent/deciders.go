@@ -49,8 +49,12 @@ func DecidersOf(parties []Party, joined []diag.Object) Deciders {
 // seniority orders objects by when they joined the group. Objects for which that is not known come last: those of which something is deployed
 // first, then by age and name.
 func seniority(joined []diag.Object) func(x, y Party) int {
+	places := make(map[diag.Object]int, len(joined))
+	for at, o := range joined {
+		places[o] = at
+	}
 	rank := func(p Party) int {
-		if at := slices.Index(joined, p.Object); at >= 0 {
+		if at, ok := places[p.Object]; ok {
 			return at
 		}
 		return len(joined)
