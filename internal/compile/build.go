@@ -24,8 +24,10 @@ type build struct {
 	good    map[diag.Object]intent.Member
 	members []quarantine.Member
 	group   merge.Group
-	rank    []int // merge.Group.Ranks
-	arrival []int // merge.Group.Arrival
+	// deciders decide what the members share.
+	deciders intent.Deciders
+	rank     []int // merge.Group.Ranks
+	arrival  []int // merge.Group.Arrival
 
 	// ownersBefore are the owners of target groups as the last compilation left them.
 	ownersBefore map[string]diag.Object

@@ -57,8 +57,8 @@ func (c *compiler) compile() Result {
 				shared = shared || !d.Scope.OwnOnly()
 			}
 		}
-		if len(errors) > 0 || c.e.Members[i].Former {
-			if !c.setAside(i, errors, shared) {
+		if m := &c.e.Members[i]; len(errors) > 0 || m.Former || m.Withheld {
+			if !c.setAside(i, errors, shared && !m.Withheld) {
 				return c.waiting(needStack(&c.e))
 			}
 		}
@@ -226,6 +226,7 @@ func (c *compiler) newBuild() *build {
 		InEffect: c.before.Effect, Joined: c.before.Members, JoinedLater: min(max(0, c.before.Later), len(c.before.Members)), NewEffect: map[string]merge.Effect{},
 		Exists: func() bool { return b.knowsWhatExists() && b.f.Existing != nil }, Note: b.note,
 	}
+	b.deciders = c.deciders()
 	for i := range b.members {
 		m := &b.members[i]
 		b.group.Members[i] = merge.Member{
@@ -233,6 +234,19 @@ func (c *compiler) newBuild() *build {
 		}
 	}
 	return b
+}
+
+// deciders decide what the members share: those that the caller knows, else as the members tell.
+func (c *compiler) deciders() intent.Deciders {
+	if c.e.Deciders != nil {
+		return *c.e.Deciders
+	}
+	var parties []intent.Party
+	for i := range c.e.Members {
+		m := &c.e.Members[i]
+		parties = append(parties, intent.Party{Object: m.Object, Created: m.Created, Authority: m.Authority})
+	}
+	return intent.DecidersOf(parties, c.before.Members)
 }
 
 // waiting returns needs, without diagnostics, because the members may prove valid once they are answered.
@@ -258,7 +272,13 @@ func (c *compiler) carry() *Memory {
 			out[o] = last
 		}
 	}
-	return &Memory{Good: out, Members: c.before.Members, Later: c.before.Later, Effect: c.before.Effect, TargetGroups: c.before.TargetGroups, Beside: c.before.Beside}
+	policies := c.before.Policies
+	if c.e.Policies != nil {
+		policies = c.e.Policies
+	}
+	return &Memory{
+		Good: out, Members: c.before.Members, Later: c.before.Later, Effect: c.before.Effect, TargetGroups: c.before.TargetGroups, Beside: c.before.Beside, Policies: policies,
+	}
 }
 
 func (c *compiler) finish(b *build) Result {
@@ -277,7 +297,7 @@ func (c *compiler) finish(b *build) Result {
 		}
 	}
 	if !c.keepsSettings {
-		r.Memory.Members, r.Memory.Effect = b.group.Seniority(), b.group.NewEffect
+		r.Memory.Members, r.Memory.Effect = b.group.Seniority(c.e.Leaving...), b.group.NewEffect
 		r.Memory.Later = b.group.CountLater(r.Memory.Members)
 	}
 	r.Memory.TargetGroups = b.formerOwners()

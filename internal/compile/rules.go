@@ -85,6 +85,9 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listen
 	if m.Unreadable() && m.Former { // its present routes are not those that were deployed: its rules are kept by their target groups
 		return all
 	}
+	if m.Withheld && m.State == quarantine.Rejected { // nothing of it was ever deployed
+		return all
+	}
 	w := rules.Rule{Member: i, Route: route, Rule: stack.Rule{Listener: listener}}
 	parts := rules.Split(route.Conditions)
 	switch {

@@ -87,6 +87,7 @@ const (
 	ConnectionsReset       Code = "ConnectionsReset"
 	ReplacementRefused     Code = "ReplacementRefused"
 	PlanNotApproved        Code = "PlanNotApproved"
+	SettingNotPermitted    Code = "SettingNotPermitted"
 	TakeoverNotApproved    Code = "TakeoverNotApproved"
 	OnlyObserved           Code = "OnlyObserved"
 	LoadBalancerRetained   Code = "LoadBalancerRetained"
@@ -196,6 +197,7 @@ var table = map[Code]Info{
 	ResourceDisowned:       {Note, NoteReason, "a resource that was to be deleted no longer has the tags of its load balancer; it is kept and no longer managed"},
 	ReplacementRefused:     {Conflict, FailedDeployModel, "an edit would replace the load balancer by another one, with another DNS name, and a replacement policy refuses that; the rest of the edit is carried out"},
 	OnlyObserved:           {Note, NoteReason, "the load balancer is only observed: the plan for it is not carried out"},
+	SettingNotPermitted:    {Invalid, FailedBuildModel, "a member of a group has an annotation that decides about what other members have as well, and is not one that decides; its present version is not deployed"},
 	PlanNotApproved:        {Conflict, FailedDeployModel, "an annotation approves of another plan or of none; nothing of the load balancer is changed until it approves of the one that is wanted"},
 	TakeoverNotApproved:    {Conflict, FailedDeployModel, "the load balancer is taken over from somebody else; the steps that change or delete what is there wait until an annotation approves of the plan"},
 	LoadBalancerRetained:   {Note, NoteReason, "the object is deleted and its load balancer stays in AWS, by a deletion policy of Retain"},

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/owner"
@@ -15,20 +17,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
 
-// Approval refuses a whole plan for a stack while members of its load balancer have the annotation for an approval, and none of them approves of the stack. What is
-// approved is the state that is wanted and not the steps towards it, which become fewer as they are carried out. A load balancer that no object declares is not
-// concerned: its deletion is what was asked for, or the brake holds it. Of one that is taken over, the destructive steps are refused without the annotation, and with the
+// Approval refuses a whole plan for a stack while objects that decide about its load balancer have the annotation for an approval, and none of them approves of the
+// stack. What is approved is the state that is wanted and not the steps towards it, which become fewer as they are carried out. A load balancer that no object declares is
+// not concerned: its deletion is what was asked for, or the brake holds it. Of one that is taken over, the destructive steps are refused without the annotation, and with the
 // approval of another state.
 func Approval(w Input, desired *stack.Stack, o elb.Observed) (plan.Policy, error) {
-	by, asked := owner.Of(desired.Key.Owner).ApprovedPlan, false
+	of := desired.Key.Owner
 	var approved []string
-	for _, o := range w.Members {
-		if v, ok := o.GetAnnotations()[string(by)]; ok {
-			asked, approved = true, append(approved, strings.Split(v, ",")...)
-		}
+	asking := w.asking(of)
+	for _, o := range asking {
+		v, _ := w.policy(o, owner.Of(of).ApprovedPlan)
+		approved = append(approved, strings.Split(v, ",")...)
 	}
 	adopts := w.Adopts(desired)
-	if !asked && !adopts || desired.Removal != stack.NotRemoved {
+	if len(asking) == 0 && !adopts || desired.Removal != stack.NotRemoved {
 		return policy.None, nil
 	}
 	digest, err := stackjson.Digest(desired)
@@ -39,14 +41,50 @@ func Approval(w Input, desired *stack.Stack, o elb.Observed) (plan.Policy, error
 		return policy.None, nil
 	}
 	if adopts && !slices.Contains(approved, annotation.NoPlan) {
-		return takeover(desired.Key.Owner, digest, o), nil
+		return takeover(of, digest, o), nil
 	}
-	text := "the plan waits for its approval; nothing of the load balancer is changed"
+	by, asks := owner.Of(of).ApprovedPlan, owner.Object(asking[0])
+	text := fmt.Sprintf("the plan waits for its approval, for which %s asks; nothing of the load balancer is changed", asks)
 	if approved[0] != annotation.NoPlan {
-		text = fmt.Sprintf("%s approves of another plan; nothing of the load balancer is changed", by)
+		text = fmt.Sprintf("%s approves of another plan on %s; nothing of the load balancer is changed", by, asks)
 	}
 	return policy.HoldAll(plan.Guard{Code: diag.PlanNotApproved, Text: text,
-		Remedy: fmt.Sprintf("to approve of what lbc plan shows, set annotation %s: %s on one of the objects; without the annotation, every plan is carried out", by, digest)}), nil
+		Remedy: fmt.Sprintf("to approve of what lbc plan shows, set annotation %s: %s on one of the objects that ask for it, as %s; without the annotation, every plan is carried out", by, digest, asks)}), nil
+}
+
+// asking are the members that decide and ask for approvals.
+func (w Input) asking(of stack.Owner) (out []metav1.Object) {
+	for _, o := range w.deciding(of, w.Members) {
+		if _, asks := w.policy(o, owner.Of(of).ApprovedPlan); asks {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// ToApprovers is a finding that a plan is not approved, on the objects that may approve of it: those that ask for approvals, else those that decide. On the
+// others among objects, the finding names those, without the digest.
+func (w Input) ToApprovers(of stack.Owner, d diag.Diagnostic, objects []diag.Object) (out diag.List) {
+	approvers := w.asking(of)
+	if len(approvers) == 0 {
+		approvers = w.deciding(of, w.Members)
+	}
+	var names []string
+	may := map[diag.Object]bool{}
+	for _, o := range approvers {
+		d.Object = owner.Object(o)
+		may[d.Object] = true
+		names, out = append(names, d.Object.String()), append(out, d)
+	}
+	for _, o := range objects {
+		if may[o] {
+			continue
+		}
+		d.Object, d.Path = o, ""
+		d.Remedy = fmt.Sprintf("wait for the approval of %s, where the plan and its digest are shown", strings.Join(names, ", "))
+		out = append(out, d)
+	}
+	return out
 }
 
 // shownSteps is how many of the steps that wait a message names.

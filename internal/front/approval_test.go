@@ -30,19 +30,19 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 		desired          *stack.Stack
 		want             string // in the text; empty = the plan is carried out
 	}{
-		"without a member that asks":  {members: []string{"-", "-"}},
-		"one asks":                    {members: []string{"-", none}, want: "the plan waits for its approval"},
-		"an empty value approves not": {members: []string{""}, want: "approves of another plan"},
-		"another state is approved":   {members: []string{other}, want: "approves of another plan"},
-		"it is approved":              {members: []string{digest}},
-		"one of several states":       {members: []string{other + "," + digest}},
-		"one of several approves":     {members: []string{none, digest, other}},
-		"one that leaves has no say":  {members: []string{none}, leaving: []string{digest}, want: "the plan waits"},
-		"what is taken over":          {members: []string{"-"}, desired: &adopted, want: "wait for an approval: DeleteListener (it is in the way)"},
-		"another state of it":         {members: []string{other}, desired: &adopted, want: "wait for an approval"},
-		"nothing of it":               {members: []string{none}, desired: &adopted, want: "the plan waits for its approval"},
-		"its approval":                {members: []string{digest}, desired: &adopted},
-		"what no object declares":     {members: []string{none}, desired: &removed},
+		"without a member that asks": {members: []string{"-", "-"}},
+		"one asks":                   {members: []string{"-", none}, want: "the plan waits for its approval"},
+		"what is no approval":        {members: []string{"", "non"}},
+		"another state is approved":  {members: []string{other}, want: "approves of another plan"},
+		"it is approved":             {members: []string{digest}},
+		"one of several states":      {members: []string{other + "," + digest}},
+		"one of several approves":    {members: []string{none, digest, other}},
+		"one that leaves has no say": {members: []string{none}, leaving: []string{digest}, want: "the plan waits"},
+		"what is taken over":         {members: []string{"-"}, desired: &adopted, want: "wait for an approval: DeleteListener (it is in the way)"},
+		"another state of it":        {members: []string{other}, desired: &adopted, want: "wait for an approval"},
+		"nothing of it":              {members: []string{none}, desired: &adopted, want: "the plan waits for its approval"},
+		"its approval":               {members: []string{digest}, desired: &adopted},
+		"what no object declares":    {members: []string{none}, desired: &removed},
 	} {
 		of := func(values []string) (out []metav1.Object) {
 			for _, v := range values {

@@ -191,7 +191,7 @@ func place(ctx context.Context, a Account, key stack.Key, w front.Input, c compi
 
 // load loads the input of a stack. The rules of a Gateway that records no construction are built like those that AWS holds, as in the controller.
 func load(ctx context.Context, v *objects.View, f front.Loader, a Account, key stack.Key, c *compile.Config) (front.Input, error) {
-	w := f.Load(v, key.ID)
+	w := f.Load(v, key.ID).Governed(key, nil)
 	g, is := f.(front.Gateway)
 	derived, open := front.DerivedConstruction(w)
 	if !is || !open {
@@ -202,7 +202,7 @@ func load(ctx context.Context, v *objects.View, f front.Loader, a Account, key s
 		return w, fmt.Errorf("%s: reading the rules in AWS: %w", key, err)
 	}
 	if now := front.ObservedConstruction(key, o, c); now != derived {
-		w = g.BuildingAs(now).Load(v, key.ID)
+		w = g.BuildingAs(now).Load(v, key.ID).Governed(key, nil)
 	}
 	return w, nil
 }
