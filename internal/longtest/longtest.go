@@ -3,7 +3,9 @@
 package longtest
 
 import (
+	"flag"
 	"os"
+	"strconv"
 	"testing"
 )
 
@@ -27,6 +29,14 @@ func Long(t testing.TB, why string) {
 
 // Seeds returns how many seeds, steps or random cases a test tries.
 func Seeds(short, long int) int { return form{long: Enabled(), race: Race}.seeds(short, long) }
+
+// RapidChecks sets how many cases each check of pgregory.net/rapid tries. The tests of a package call it in an init function;
+// the flag -rapid.checks overrides it.
+func RapidChecks(short, long int) {
+	if err := flag.Set("rapid.checks", strconv.Itoa(Seeds(short, long))); err != nil {
+		panic(err) // the package has no such checks
+	}
+}
 
 // Every returns the distance between the cases that a test tries: n in the short form, 1 in the long form.
 func Every(n int) int { return form{long: Enabled(), race: Race}.every(n) }
