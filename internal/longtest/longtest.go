@@ -2,7 +2,11 @@
 // long as a whole run in slices, too, of which .ci/run takes one. Only tests import the package.
 package longtest
 
-import "os"
+import (
+	"flag"
+	"os"
+	"strconv"
+)
 
 // Variable is the environment variable that selects the long forms and the long tests: they run if its value is 1.
 const Variable = "LBC_TEST_ALL"
@@ -16,6 +20,14 @@ func Enabled() bool { return os.Getenv(Variable) == "1" }
 
 // Seeds returns how many seeds, steps or random cases a test tries.
 func Seeds(short, long int) int { return form{long: Enabled(), race: Race}.seeds(short, long) }
+
+// RapidChecks sets how many cases each check of pgregory.net/rapid tries. The tests of a package call it in an init function;
+// the flag -rapid.checks overrides it.
+func RapidChecks(short, long int) {
+	if err := flag.Set("rapid.checks", strconv.Itoa(Seeds(short, long))); err != nil {
+		panic(err) // the package has no such checks
+	}
+}
 
 // Every returns the distance between the cases that a test tries: n in the short form, 1 in the long form.
 func Every(n int) int { return form{long: Enabled(), race: Race}.every(n) }
