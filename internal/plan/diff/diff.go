@@ -87,7 +87,8 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		frees:    map[string][]plan.StepID{},
 		kept:     map[string]bool{},
 
-		keptActions: refSet(keep.Actions),
+		keptActions:      refSet(keep.Actions),
+		keptCertificates: refSet(keep.Certificates),
 
 		identities:       stack.Labels{},
 		groups:           map[string]*elb.SecurityGroup{},
@@ -187,7 +188,8 @@ type differ struct {
 	ids   map[plan.StepID]int
 	kept  map[string]bool // ARNs, group ids, and "namespace/name" of bindings that must not be touched
 
-	keptActions map[stack.Ref]bool // of keep
+	keptActions      map[stack.Ref]bool // of keep
+	keptCertificates map[stack.Ref]bool // likewise
 
 	// releases are the steps after which a target group or security group is no longer used by something observed.
 	releases map[string][]plan.StepID

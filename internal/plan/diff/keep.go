@@ -50,6 +50,30 @@ func keepActions(kept map[stack.Ref]bool, want []stack.Rule, have []*elb.Rule, r
 	}
 }
 
+// keepCertificates gives a wanted listener the certificates that AWS holds for it: the default one first, then the wanted ones, then the others.
+func keepCertificates(w *stack.Listener, have stack.Listener) {
+	if len(have.Certificates) == 0 {
+		return
+	}
+	all := slices.Clone(have.Certificates[:1])
+	for _, arn := range slices.Concat(w.Certificates, w.SNI, have.SNI) {
+		if !slices.Contains(all, arn) {
+			all = append(all, arn)
+		}
+	}
+	w.Certificates, w.SNI = all, nil
+	if len(all) > 1 || have.SNI != nil {
+		w.SNI = all[1:]
+	}
+}
+
+// keepsCertificates reports whether a wanted listener that AWS holds keeps its certificates.
+func (d *differ) keepsCertificates(l elb.Listener) bool {
+	return slices.ContainsFunc(d.want.Listeners, func(w stack.Listener) bool {
+		return w.Port == l.Port && d.keptCertificates[listenerRef(w.ID)] && d.known[w.LoadBalancer] == l.LoadBalancer.Literal
+	})
+}
+
 // keepForwards keeps the target groups of actions that stay, and their bindings.
 func (d *differ) keepForwards(as []stack.Action) {
 	d.keepTargets(as)
@@ -89,7 +113,7 @@ func Effective(want *stack.Stack, keep stack.Keep, obs elb.Observed) *stack.Stac
 			want, keep = settled, also
 		}
 	}
-	kept := refSet(keep.Actions)
+	kept, certificates := refSet(keep.Actions), refSet(keep.Certificates)
 	out := *want
 	out.Listeners, out.Rules = slices.Clone(want.Listeners), nil
 	arns, balancers := map[string]string{}, map[string]string{}
@@ -114,6 +138,9 @@ func Effective(want *stack.Stack, keep stack.Keep, obs elb.Observed) *stack.Stac
 			}
 			if kept[listenerRef(l.ID)] {
 				l.DefaultActions = o.DefaultActions
+			}
+			if certificates[listenerRef(l.ID)] {
+				keepCertificates(l, o.Listener)
 			}
 			for j := range obs.Rules {
 				if obs.Rules[j].Listener.Literal == o.ARN {

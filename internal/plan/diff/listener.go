@@ -112,6 +112,9 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 		w.DefaultActions = have.DefaultActions
 		d.keepForwards(w.DefaultActions)
 	}
+	if d.keptCertificates[r] {
+		keepCertificates(&w, have.Listener)
+	}
 	w.DefaultActions = d.settled(w.DefaultActions, have.DefaultActions)
 	if w.Mutual == nil {
 		w.Mutual = d.released(have.Listener)
