@@ -73,7 +73,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 			return plan.Plan{Key: obs.Key}
 		}
 	}
-	desired, refused := keepPlaces(desired, &obs, opt.Replacement)
+	desired, refused := keepPlaces(desired, keep, &obs, opt.Replacement)
 	groups := len(desired.TargetGroups)
 	d := &differ{
 		want:     desired,
@@ -132,7 +132,9 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		d.retain()
 		return d.finish()
 	}
-	d.keepResources(keep.Resources)
+	waiting := d.waitingFor(keep.Resources)
+	d.keepResources(slices.Concat(keep.Resources, waiting))
+	d.keepOpen(waiting)
 	d.matchLoadBalancers()
 	d.forwards.Uses = transition.Uses(&obs, d.leavesNetwork())
 	d.relieve()
@@ -226,7 +228,7 @@ type differ struct {
 	registered       map[stack.Ref]plan.StepID // by target group: its load balancer becomes its target
 	deregistered     map[string]plan.StepID    // by target group, load balancer and port: it ceases to be
 	deletedFrontends []plan.StepID
-	opened           []plan.StepID          // grants of rules in managed security groups
+	opened           []grant                // in managed security groups
 	toClose          []revocation           // what follows them
 	attached         plan.StepID            // the load balancer gets its security groups
 	ownCertificates  map[string]bool        // ARNs of those that are what is wanted

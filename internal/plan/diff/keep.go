@@ -161,6 +161,61 @@ func Effective(want *stack.Stack, keep stack.Keep, obs elb.Observed) *stack.Stac
 	return &out
 }
 
+// waitingFor are the observed listeners that stay because a listener that is kept is not in AWS yet: those that are not wanted, which the missing one
+// may take the place of, and those that are to redirect to the missing one.
+func (d *differ) waitingFor(kept []stack.Ref) (out []stack.Ref) {
+	missing := map[string]bool{} // ports
+	for _, r := range kept {
+		if r.Kind == stack.KindListener && r.ID != "" && !slices.ContainsFunc(d.obs.Listeners, func(l elb.Listener) bool { return l.ID == r.ID }) {
+			missing[r.ID] = true
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	for _, l := range d.obs.Listeners {
+		n := slices.IndexFunc(d.want.Listeners, func(w stack.Listener) bool { return w.ID == l.ID })
+		if n < 0 || slices.ContainsFunc(d.want.Listeners[n].DefaultActions, func(a stack.Action) bool { return a.Redirect != nil && missing[a.Redirect.Port] }) {
+			out = append(out, stack.Literal(stack.KindListener, l.ARN))
+		}
+	}
+	return out
+}
+
+// keepOpen has managed security groups admit what they admit on the ports of listeners that stay and are not wanted.
+func (d *differ) keepOpen(listeners []stack.Ref) {
+	var ports []int32
+	for _, l := range d.obs.Listeners {
+		if slices.Contains(listeners, stack.Literal(stack.KindListener, l.ARN)) && !slices.ContainsFunc(d.want.Listeners, func(w stack.Listener) bool { return w.ID == l.ID }) {
+			ports = append(ports, l.Port)
+		}
+	}
+	if len(ports) == 0 {
+		return
+	}
+	want := *d.want
+	want.SecurityGroups = slices.Clone(want.SecurityGroups)
+	for i := range want.SecurityGroups {
+		w := &want.SecurityGroups[i]
+		for _, g := range d.obs.SecurityGroups {
+			if g.ID == w.ID && stack.IsManagedSecurityGroup(w.ID) {
+				w.Ingress = slices.Concat(w.Ingress, onPorts(g.Ingress, ports))
+			}
+		}
+	}
+	d.want = &want
+}
+
+// onPorts are the rules that are about one of the ports.
+func onPorts(rules []stack.Permission, ports []int32) (out []stack.Permission) {
+	for _, p := range rules {
+		if slices.ContainsFunc(ports, func(port int32) bool { return p.FromPort <= port && port <= p.ToPort }) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // keepResources marks what must not be touched: the resources named, what they are made of, and what they hang on.
 func (d *differ) keepResources(refs []stack.Ref) {
 	kept := func(k stack.Kind, id, arn string) bool {
