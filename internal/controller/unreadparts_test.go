@@ -238,7 +238,9 @@ func TestADeniedListDetachesNoCertificate(t *testing.T) {
 		return nil
 	}
 	before := serving()
-	_, err := l.sim.Gate.AddFault(gate.Fault{Service: "acm", Action: "ListCertificates", Kind: "denied"})
+	fault := denying("acm:ListCertificates")
+	fault.Service, fault.Action = "acm", "ListCertificates"
+	_, err := l.sim.Gate.AddFault(fault)
 	l.must(err)
 	l.clock.Advance(2 * time.Minute)
 	l.ingresses.NoteCheck(frontKey)
