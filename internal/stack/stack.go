@@ -166,6 +166,9 @@ type Keep struct {
 	// Actions are rules and listeners of the stack. A rule does what AWS does now for its conditions, a listener has the default actions
 	// that AWS holds. Those of the stack are for where AWS has none.
 	Actions []Ref `json:"actions,omitempty"`
+	// Certificates are listeners of the stack some of whose certificates are not known. Such a listener keeps the certificates that AWS holds,
+	// its default one included. Those of the stack are attached as well.
+	Certificates []Ref `json:"certificates,omitempty"`
 	// Rules are existing rules that the stack lacks, by the identity of the listener.
 	Rules map[string]KeptRules `json:"rules,omitempty"`
 	// Settings are load balancers, security groups, listeners, certificates and tags. Only rules, target groups and bindings become as they

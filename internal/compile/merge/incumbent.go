@@ -232,6 +232,13 @@ func (g *Group) best(candidates []candidate, among []int, p protection) int {
 	return best
 }
 
+// Carry keeps what is in effect of a setting for the next compilation, where this one cannot resolve it.
+func (g *Group) Carry(setting string) {
+	if e, ok := g.InEffect[setting]; ok && g.Joinable {
+		g.NewEffect[setting] = e
+	}
+}
+
 // record records the effect of a resolution for the next compilation.
 func (g *Group) record(q conflict, r resolution) {
 	if r.winner < 0 || !g.Joinable {

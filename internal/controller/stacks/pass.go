@@ -86,6 +86,13 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		s.Inventory.Verify(key)
 		return s.pass(ctx, log, key, w, unedited, mark)
 	}
+	if again, err := s.Inventory.Overlooked(planning, lostBy(&p, observed)); err != nil || again {
+		trace.End(err)
+		if err != nil {
+			return s.endFailed(ctx, t, readProblem(err, w), err)
+		}
+		return s.pass(ctx, log, key, w, unedited, mark)
+	}
 	observed, p, disowned, err := s.confirm(planning, key, c, w, observed)
 	trace.SetCount("lbc.steps", len(p.Steps))
 	trace.End(err)

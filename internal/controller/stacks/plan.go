@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -140,6 +141,42 @@ func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Resul
 			return o, p, found, err
 		}
 	}
+}
+
+// lostBy are the parts that observed load balancers lose by a plan.
+func lostBy(p *plan.Plan, o elb.Observed) (parts inventory.Parts) {
+	known := map[stack.Ref]string{}
+	for _, k := range p.Known {
+		known[k.Ref] = k.Value
+	}
+	for _, step := range p.Steps {
+		if step.Guard != nil {
+			continue
+		}
+		switch op := step.Op.(type) {
+		case elb.RemoveListenerCertificates:
+			parts.Certificates = append(parts.Certificates, op.Certificate)
+		case elb.SetSecurityGroups:
+			for _, lb := range o.LoadBalancers {
+				for _, g := range lb.SecurityGroups {
+					stays := func(r stack.Ref) bool { return r.Literal == g.Literal || known[r] == g.Literal }
+					if lb.ARN == known[op.LoadBalancer] && !slices.ContainsFunc(op.Groups, stays) {
+						parts.SecurityGroups = append(parts.SecurityGroups, g.Literal)
+					}
+				}
+			}
+		case elb.SetSubnets:
+			for _, lb := range o.LoadBalancers {
+				for _, m := range lb.Subnets {
+					stays := func(w stack.SubnetMapping) bool { return w.Subnet == m.Subnet }
+					if lb.ARN == known[op.LoadBalancer] && !slices.ContainsFunc(op.Subnets, stays) {
+						parts.Subnets = append(parts.Subnets, m.Subnet)
+					}
+				}
+			}
+		}
+	}
+	return parts
 }
 
 // deletedBy are the ARNs and group ids of what a plan deletes that was found by tags, and whether it creates a load balancer.

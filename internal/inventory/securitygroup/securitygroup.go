@@ -26,9 +26,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/proof"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -154,6 +156,30 @@ func (g *Groups) Read(ctx context.Context, ids ...string) (out []elb.SecurityGro
 		out = append(out, observed(got)...)
 	}
 	return out, nil
+}
+
+// Overlooked reads groups that the list lacks and that a load balancer is about to lose, and reports whether any of them exists. The list has these
+// from then on. Without a list nothing is read: none decided about them.
+func (g *Groups) Overlooked(ctx context.Context, ids []string) (found bool, err error) {
+	for _, id := range ids {
+		g.mu.Lock()
+		_, there := g.byID[id]
+		g.mu.Unlock()
+		if _, listed := g.list.Peek(); there || !listed {
+			continue
+		}
+		got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
+		missing := err != nil && cloud.Classify(err).Class == diag.NotFound
+		absence, err := proof.OfRead(len(got) > 0, missing, err)
+		if err != nil {
+			return false, fmt.Errorf("looking whether security group %s, which the list lacks, exists: %w", id, err)
+		}
+		if !absence.Proven() && got[0].vpc == g.cfg.VPC {
+			g.take(got)
+			found = true
+		}
+	}
+	return found, nil
 }
 
 // take takes over groups that were just read, unless they were written to meanwhile. Their rules keep their age, as ForgetRules may have been

@@ -73,7 +73,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 			return plan.Plan{Key: obs.Key}
 		}
 	}
-	desired, refused := keepPlaces(desired, &obs, opt.Replacement)
+	desired, refused := keepPlaces(desired, keep, &obs, opt.Replacement)
 	groups := len(desired.TargetGroups)
 	d := &differ{
 		want:     desired,
@@ -87,7 +87,8 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		frees:    map[string][]plan.StepID{},
 		kept:     map[string]bool{},
 
-		keptActions: refSet(keep.Actions),
+		keptActions:      refSet(keep.Actions),
+		keptCertificates: refSet(keep.Certificates),
 
 		identities:       stack.Labels{},
 		groups:           map[string]*elb.SecurityGroup{},
@@ -131,7 +132,9 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		d.retain()
 		return d.finish()
 	}
-	d.keepResources(keep.Resources)
+	waiting := d.waitingFor(keep.Resources)
+	d.keepResources(slices.Concat(keep.Resources, waiting))
+	d.keepOpen(waiting)
 	d.matchLoadBalancers()
 	d.forwards.Uses = transition.Uses(&obs, d.leavesNetwork())
 	d.relieve()
@@ -187,7 +190,8 @@ type differ struct {
 	ids   map[plan.StepID]int
 	kept  map[string]bool // ARNs, group ids, and "namespace/name" of bindings that must not be touched
 
-	keptActions map[stack.Ref]bool // of keep
+	keptActions      map[stack.Ref]bool // of keep
+	keptCertificates map[stack.Ref]bool // likewise
 
 	// releases are the steps after which a target group or security group is no longer used by something observed.
 	releases map[string][]plan.StepID
@@ -224,7 +228,7 @@ type differ struct {
 	registered       map[stack.Ref]plan.StepID // by target group: its load balancer becomes its target
 	deregistered     map[string]plan.StepID    // by target group, load balancer and port: it ceases to be
 	deletedFrontends []plan.StepID
-	opened           []plan.StepID          // grants of rules in managed security groups
+	opened           []grant                // in managed security groups
 	toClose          []revocation           // what follows them
 	attached         plan.StepID            // the load balancer gets its security groups
 	ownCertificates  map[string]bool        // ARNs of those that are what is wanted

@@ -154,6 +154,7 @@ func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.
 		return "", false
 	}
 	var why []string
+	removes := false
 	for _, g := range w.SecurityGroups {
 		if !containsGroup(have.SecurityGroups, d.resolve(g), canonical.Literal) {
 			why = append(why, "add security group "+d.identities.Of(g))
@@ -161,6 +162,7 @@ func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.
 	}
 	for _, g := range have.SecurityGroups {
 		if !containsGroup(w.SecurityGroups, g.Literal, d.resolve) {
+			removes = true
 			why = append(why, "remove security group "+d.identities.Of(g))
 		}
 	}
@@ -173,8 +175,15 @@ func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.
 		return "", false
 	}
 	s := d.step(plan.Update, r, plan.Normal, op, why...)
+	for _, g := range d.opened {
+		switch {
+		case removes: // what the groups that go admit is open in the others
+			s.Need(g.step)
+		case d.moving():
+			s.Follow(g.step)
+		}
+	}
 	if d.moving() {
-		s.Follow(d.opened...)
 		d.attached = s.ID
 	}
 	return s.ID, true

@@ -49,7 +49,7 @@ func newFaultAdd(s *settings) *cobra.Command {
 		Use:   "add OPERATION",
 		Short: "Add a rule for calls of an operation",
 		Long: `add adds a rule for calls of an operation of AWS, such as CreateLoadBalancer; a name that ends in * stands for all that begin so. What
-happens to the call is said by --error or --kind, --latency, --reset or --lose; they may be combined.`,
+happens to the call is said by --error or --kind, --latency, --reset, --lose or --empty; they may be combined.`,
 		Example: `  playground fault add CreateLoadBalancer --error TooManyLoadBalancers
   playground fault add '*' --kind throttled --probability 0.3
   playground fault add CreateTargetGroup --lose --times 1       it is created, and nobody hears of it`,
@@ -70,8 +70,8 @@ happens to the call is said by --error or --kind, --latency, --reset or --lose; 
 					return err
 				}
 			}
-			if f.Kind+f.Code == "" && f.Latency == 0 && !f.Reset && !f.Lose {
-				return fmt.Errorf("say what happens to %s: --error CODE, --kind %s, --latency 5s, --reset or --lose", f.Action, strings.Join(gate.Kinds(), "|"))
+			if f.Kind+f.Code == "" && f.Latency == 0 && !f.Reset && !f.Lose && !f.Empty {
+				return fmt.Errorf("say what happens to %s: --error CODE, --kind %s, --latency 5s, --reset, --lose or --empty", f.Action, strings.Join(gate.Kinds(), "|"))
 			}
 			id, err := client.AddFault(c.Context(), f)
 			if err != nil {
@@ -92,6 +92,7 @@ happens to the call is said by --error or --kind, --latency, --reset or --lose; 
 	flags.DurationVar(&f.Latency, "latency", 0, "time that a call takes in addition")
 	flags.BoolVar(&f.Reset, "reset", false, "cut the connection before the call has an effect")
 	flags.BoolVar(&f.Lose, "lose", false, "cut the connection after the call has had its effect")
+	flags.BoolVar(&f.Empty, "empty", false, "answer a read with success, and with nothing in it")
 	flags.IntVar(&f.Times, "times", 0, "number of calls that it happens to (default: all)")
 	flags.IntVar(&f.Skip, "skip", 0, "number of calls before that")
 	flags.Float64Var(&f.Probability, "probability", 0, "chance of each call, between 0 and 1 (default: 1)")
@@ -143,6 +144,9 @@ func effect(f gate.Fault) string {
 	}
 	if f.Lose {
 		does = append(does, "is cut after its effect")
+	}
+	if f.Empty {
+		does = append(does, "is answered with nothing in it")
 	}
 	if f.Delay > 0 {
 		does = append(does, "is answered "+f.Delay.String()+" late")
