@@ -214,3 +214,13 @@ func TestServicesReachNoFaceOfSimulator(t *testing.T) {
 		}
 	}
 }
+
+// client-go's clientset links a client of each group of the API. Tests may use it.
+func TestNoPackageImportsTheClientset(t *testing.T) {
+	t.Parallel()
+	for name, p := range list(t) {
+		if slices.Contains(p.Imports, "k8s.io/client-go/kubernetes") {
+			t.Errorf("%s imports k8s.io/client-go/kubernetes: import the typed clients of the groups that it calls", name)
+		}
+	}
+}
