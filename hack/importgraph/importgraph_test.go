@@ -186,3 +186,41 @@ func sameLayerFriends(from, to string) bool {
 		"internal/cloud internal/config",
 	}, from+" "+to)
 }
+
+// faces are what lets others call the simulator, and packages that call methods by reflection. In a program that reaches one of
+// the latter the linker keeps every exported method of every type: of AWS's SDK alone more than a thousand.
+var faces = []string{
+	"html/template", module + "awssim", module + "awssim/authn", module + "awssim/dataplane", module + "awssim/dns", module + "awssim/idp", module + "awssim/imds",
+	module + "awssim/page", module + "awssim/resolver", module + "awssim/simclient", module + "awssim/vnet", module + "awssim/wire",
+}
+
+func TestServicesReachNoFaceOfSimulator(t *testing.T) {
+	t.Parallel()
+	pkgs := list(t)
+	for _, name := range []string{"awssim/services", "cmd/lbc", "cmd/controller"} {
+		if _, ok := pkgs[name]; !ok {
+			t.Errorf("%s does not exist", name)
+		}
+		for _, dep := range pkgs[name].Deps {
+			under := func(f string) bool { return dep == f || f != module+"awssim" && strings.HasPrefix(dep, f+"/") }
+			if slices.ContainsFunc(faces, under) {
+				t.Errorf("%s reaches %s: it links methods that nothing calls. awssim/services has what is called in the process", name, dep)
+			}
+		}
+	}
+	for _, dep := range pkgs["cmd/controller"].Deps {
+		if strings.HasPrefix(dep, module+"awssim") {
+			t.Errorf("cmd/controller reaches %s", dep)
+		}
+	}
+}
+
+// client-go's clientset links a client of each group of the API. Tests may use it.
+func TestNoPackageImportsTheClientset(t *testing.T) {
+	t.Parallel()
+	for name, p := range list(t) {
+		if slices.Contains(p.Imports, "k8s.io/client-go/kubernetes") {
+			t.Errorf("%s imports k8s.io/client-go/kubernetes: import the typed clients of the groups that it calls", name)
+		}
+	}
+}

@@ -5,16 +5,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/cloud"
 )
 
 func newFault(s *settings) *cobra.Command {
@@ -58,7 +57,11 @@ happens to the call is said by --error or --kind, --latency, --reset, --lose or 
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return slices.Sorted(maps.Keys(cloud.Operations)), cobra.ShellCompDirectiveNoFileComp
+			names, err := operations()
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveError
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := s.simulator()
@@ -103,13 +106,27 @@ happens to the call is said by --error or --kind, --latency, --reset, --lose or 
 	return c
 }
 
-// knownOperation refuses an operation that the controller does not call and that was not called yet: a misspelt one would select nothing.
+// operations are the names of those that simulators serve. The table of the controller's own (internal/cloud) has fewer, but it would
+// link a client of each service into the playground.
+func operations() ([]string, error) {
+	sim, err := awssim.New(awssim.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return sim.Operations(), sim.Close()
+}
+
+// knownOperation refuses an operation that the simulator does not serve and that was not called yet: a misspelt one would select
+// nothing.
 func knownOperation(ctx context.Context, client *simclient.Client, name string) error {
 	counts, err := client.Counts(ctx)
 	if err != nil {
 		return err
 	}
-	names := slices.Collect(maps.Keys(cloud.Operations))
+	names, err := operations()
+	if err != nil {
+		return err
+	}
 	for _, n := range counts {
 		names = append(names, n.Action)
 	}

@@ -1,4 +1,4 @@
-package awssim
+package services
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 
 // plant puts the described account in place. Load balancers and target groups are made as a user would make them, but the
 // calls are not recorded.
-func (s *Simulator) plant(f seed.File) error {
+func (s *Set) plant(f seed.File) error {
 	if err := func() error {
 		s.Account.Lock()
 		defer s.Account.Unlock()

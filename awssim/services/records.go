@@ -1,4 +1,4 @@
-package awssim
+package services
 
 import (
 	"context"
