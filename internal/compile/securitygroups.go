@@ -72,7 +72,7 @@ func (b *build) attachBackend() {
 		ref = stack.Literal(stack.KindSecurityGroup, id)
 	} else {
 		tags := map[string]string{}
-		maps.Copy(tags, b.cfg.DefaultTags)
+		maps.Copy(tags, naming.WithoutReservedTags(b.cfg.DefaultTags))
 		maps.Copy(tags, naming.BackendTracking(b.cfg.Cluster))
 		b.groups = append(b.groups, stack.SecurityGroup{
 			ID: stack.BackendSecurityGroup, Name: naming.BackendSecurityGroup(b.cfg.Cluster), Shared: true,

@@ -82,6 +82,7 @@ func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoin
 	if ga.Spec.Name != nil && *ga.Spec.Name != "" {
 		out.Name = *ga.Spec.Name
 	}
+	out.ExternalTags = append(slices.Clone(out.ExternalTags), b.refuseTags()...)
 	loaded := b.load(endpoints, answers, remembered)
 	listeners, deferred := b.discover(loaded)
 	b.check(listeners, loaded)
@@ -92,6 +93,20 @@ func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoin
 		out.Listeners = append(out.Listeners, b.listener(l, loaded))
 	}
 	return out, b.found
+}
+
+// refuseTags reports the reserved keys of the object's tags, which are not written, and returns those that stay in AWS if an earlier controller wrote
+// them. Nothing else of the object waits.
+func (b *building) refuseTags() (stay []string) {
+	for _, k := range naming.ReservedTags(b.ga.Spec.Tags) {
+		d := diag.New(check.Object(b.ga), "spec.tags["+k+"]", diag.ReservedTag, fmt.Sprintf(naming.ReservedTagText, k), naming.ReservedTagRemedy)
+		d.Class = diag.Note
+		b.found = append(b.found, d)
+		if k != naming.ClusterRegionTag && !slices.Contains(naming.OwnTags(accelerator.Owner), k) {
+			stay = append(stay, k)
+		}
+	}
+	return stay
 }
 
 // tags are those of the object and the defaults, and over all of them those that identify the accelerator.
@@ -108,6 +123,7 @@ func (b *building) tags(key stack.Key) map[string]string {
 	}
 	maps.Copy(out, first)
 	maps.Copy(out, last)
+	maps.DeleteFunc(out, func(k, _ string) bool { return naming.ReservedTag(k) })
 	maps.Copy(out, b.config.Tracking(key))
 	b.noRoomForTags(len(out))
 	return out
