@@ -176,7 +176,7 @@ func (c *Config) Validate() error {
 	}
 	if err := cmp.Or(
 		noReservedKeys(slices.Sorted(maps.Keys(c.DefaultTags)), "default-tags", naming.ReservedTag),
-		noReservedKeys(c.ExternalManagedTags, "external-managed-tags", naming.OwnTag),
+		noReservedKeys(c.ExternalManagedTags, "external-managed-tags", naming.ControllerTag),
 		c.notInBoth(),
 		oneOf(c.DefaultTargetType, "default target type", "--default-target-type", "instance", "ip"),
 		oneOf(c.DefaultScheme, "default scheme", "--default-load-balancer-scheme", "internal", "internet-facing"),

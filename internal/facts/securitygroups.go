@@ -16,8 +16,8 @@ type GroupChoice struct {
 	Problem *Problem
 }
 
-// clusterTag is the key of the tag of what a controller of load balancers made.
-const clusterTag = "elbv2.k8s.aws/cluster"
+// managedTag is the key of the tag of what a controller of load balancers made.
+const managedTag = "elbv2.k8s.aws/cluster"
 
 // ResolveSecurityGroups turns ids ("sg-…") and Name tags into ids, in the user's order and each once. A name that several
 // groups of the VPC have stands for all of them, by id. Ids may be of another VPC, which only AWS checks. A group that a controller of load
@@ -30,7 +30,7 @@ func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
 	byName := map[string][]string{}
 	for _, id := range slices.Sorted(maps.Keys(f.SecurityGroups)) {
 		tags := f.SecurityGroups[id].Tags
-		if _, managed := tags[clusterTag]; managed {
+		if _, managed := tags[managedTag]; managed {
 			continue
 		}
 		if name := tags["Name"]; name != "" {

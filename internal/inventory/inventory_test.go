@@ -317,7 +317,7 @@ func TestAGroupOfTheClusterIsFoundAfterARestart(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	out, err := f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
-		GroupName: aws.String("k8s-traffic"), Description: aws.String("d"), VpcId: aws.String(vpc),
+		GroupName: aws.String("k8s-traffic"), Description: aws.String(naming.BackendSecurityGroupDescription), VpcId: aws.String(vpc),
 		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: []ec2types.Tag{
 			{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(cluster)}, {Key: aws.String("elbv2.k8s.aws/resource"), Value: aws.String("backend-sg")}}}},
 	})

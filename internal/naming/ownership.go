@@ -16,11 +16,11 @@ var reservedDomains = []string{"elbv2.k8s.aws", "ingress.k8s.aws", "service.k8s.
 // blanks do not count, so that nobody mistakes a user's tag for one of the controller's.
 func ReservedTag(key string) bool {
 	key = strings.ToLower(strings.TrimSpace(key))
-	return OwnTag(key) || strings.HasPrefix(key, SubnetClusterTagPrefix)
+	return ControllerTag(key) || strings.HasPrefix(key, SubnetClusterTagPrefix)
 }
 
-// OwnTag reports whether a key is of those that controllers of this family write themselves.
-func OwnTag(key string) bool {
+// ControllerTag reports whether a key is of those that controllers of this family write themselves.
+func ControllerTag(key string) bool {
 	key = strings.ToLower(strings.TrimSpace(key))
 	return slices.ContainsFunc(reservedDomains, func(domain string) bool {
 		rest, ok := strings.CutPrefix(key, domain)
@@ -204,7 +204,7 @@ func IsBackendGroup(cluster, name, description string, tags map[string]string) b
 		return false
 	}
 	for k := range tags {
-		if OwnTag(k) && (strings.HasSuffix(k, "/stack") || strings.HasSuffix(k, "/resource") && k != BackendResourceTag) {
+		if ControllerTag(k) && (strings.HasSuffix(k, "/stack") || strings.HasSuffix(k, "/resource") && k != BackendResourceTag) {
 			return false
 		}
 	}
