@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // checkReservedTags is the check of the keys of tags, of every kind of object that has tags.
@@ -34,8 +34,8 @@ func Tags(old, object metav1.Object) Response {
 	tags := tagsOf(object)
 	var refused, kept []string
 	for _, path := range slices.Sorted(maps.Keys(tags)) {
-		for _, key := range naming.ReservedTags(tags[path]) {
-			text := fmt.Sprintf(naming.ReservedTagText+" (%s); %s", key, path, naming.ReservedTagRemedy)
+		for _, key := range tagkey.ReservedOf(tags[path]) {
+			text := fmt.Sprintf(tagkey.ReservedText+" (%s); %s", key, path, tagkey.ReservedRemedy)
 			if was, had := before[path][key]; had && was == tags[path][key] {
 				kept = append(kept, text)
 				continue

@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // tags are the tags of a resource, by precedence: tracking tags, default tags, the user's tags. With the gate
@@ -27,9 +28,9 @@ func (b *build) tags(user map[string]string, resource string) map[string]string 
 	return b.tracked(out, resource)
 }
 
-// tracked are tags without reserved keys, whoever declares them, and with the tracking tags of a resource. It changes its argument.
+// tracked are tags without reserved keys, from objects and flags, and with the tracking tags of a resource. It changes its argument.
 func (b *build) tracked(tags map[string]string, resource string) map[string]string {
-	maps.DeleteFunc(tags, func(k, _ string) bool { return naming.ReservedTag(k) })
+	maps.DeleteFunc(tags, func(k, _ string) bool { return tagkey.Reserved(k) })
 	maps.Copy(tags, naming.Tracking(b.e.Key.Owner, b.cfg.Cluster, b.e.Key.ID.String(), resource))
 	return tags
 }
@@ -37,8 +38,8 @@ func (b *build) tracked(tags map[string]string, resource string) map[string]stri
 // refuseTags notes the reserved keys of tags that member i declares at a place. The controller does not write them, and leaves in AWS what an
 // earlier controller wrote; keys that steer the controller go. Nothing else of the member waits.
 func refuseTags[V any](b *build, i int, tags map[string]V, place func(V) string) {
-	for _, key := range naming.ReservedTags(tags) {
-		b.note(i, diag.New(b.members[i].Object, place(tags[key]), diag.ReservedTag, fmt.Sprintf(naming.ReservedTagText, key), naming.ReservedTagRemedy))
+	for _, key := range tagkey.ReservedOf(tags) {
+		b.note(i, diag.New(b.members[i].Object, place(tags[key]), diag.ReservedTag, fmt.Sprintf(tagkey.ReservedText, key), tagkey.ReservedRemedy))
 		if !slices.Contains(naming.OwnTags(b.e.Key.Owner), key) && !slices.Contains(b.keep.Tags, key) {
 			b.keep.Tags = append(b.keep.Tags, key)
 		}
@@ -47,7 +48,7 @@ func refuseTags[V any](b *build, i int, tags map[string]V, place func(V) string)
 
 // userTags are the tags of a member without reserved ones and those that are managed externally.
 func (b *build) userTags(i int) map[string]intent.Field[string] {
-	tags := naming.WithoutReservedTags(b.members[i].Settings.Tags)
+	tags := tagkey.WithoutReserved(b.members[i].Settings.Tags)
 	for _, key := range b.cfg.ExternalManagedTags {
 		if _, ok := tags[key]; ok {
 			out := maps.Clone(tags)

@@ -8,6 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // forged are tags that say that a resource is of another stack, is the backend group, or is retained.
@@ -57,7 +58,7 @@ func TestReservedTagsAreNotWritten(t *testing.T) {
 		s := mustBuild(t, r)
 		tracking := naming.Tracking(s.Key.Owner, s.Cluster, s.Key.ID.String(), "")
 		for _, tags := range tagsOf(s) {
-			for _, k := range naming.ReservedTags(tags) {
+			for _, k := range tagkey.ReservedOf(tags) {
 				if _, own := tracking[k]; !own && !(k == naming.BackendResourceTag && len(tags) == 3) {
 					t.Errorf("%s: %v has %s", name, tags, k)
 				}

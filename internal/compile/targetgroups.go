@@ -9,8 +9,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // targetGroup builds a target group and its binding at the first reference. ok is false if that fails; then the member fails.
@@ -101,7 +101,7 @@ func (b *build) overIPv6(g *intent.TargetGroup) bool {
 
 // notOfMember are the tags of a part of member i whose keys are not among the member's own, which are checked once.
 func (b *build) notOfMember(i int, tags map[string]string) map[string]string {
-	if len(naming.ReservedTags(tags)) == 0 {
+	if len(tagkey.ReservedOf(tags)) == 0 {
 		return nil
 	}
 	out := maps.Clone(tags)

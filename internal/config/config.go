@@ -1,5 +1,5 @@
 // Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning, as one
-// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, drift, naming, replacement and serverid, and console only.
+// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, drift, replacement, serverid and tagkey, and console only.
 package config
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/console"
 	"github.com/k8s-lbc/lbc/internal/drift"
-	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/replacement"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // Config is a parsed and validated command line.
@@ -175,8 +175,8 @@ func (c *Config) Validate() error {
 		return errors.New("kubernetes cluster name must be specified: set --cluster-name")
 	}
 	if err := cmp.Or(
-		noReservedKeys(slices.Sorted(maps.Keys(c.DefaultTags)), "default-tags", naming.ReservedTag),
-		noReservedKeys(c.ExternalManagedTags, "external-managed-tags", naming.ControllerTag),
+		noReservedKeys(slices.Sorted(maps.Keys(c.DefaultTags)), "default-tags", tagkey.Reserved),
+		noReservedKeys(c.ExternalManagedTags, "external-managed-tags", tagkey.Controller),
 		c.notInBoth(),
 		oneOf(c.DefaultTargetType, "default target type", "--default-target-type", "instance", "ip"),
 		oneOf(c.DefaultScheme, "default scheme", "--default-load-balancer-scheme", "internal", "internet-facing"),

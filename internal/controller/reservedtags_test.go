@@ -87,7 +87,7 @@ func TestReservedTagsOfAnUpgradeStay(t *testing.T) {
 	}
 }
 
-func TestForgedTagsBlockNobodyElse(t *testing.T) {
+func TestForgedTagsBlockNoOtherStack(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labClass(), labService("web"), labService("mal"), labIngress("mal", nil, "mal"))
 	l.settle(implicit("mal"))

@@ -2,6 +2,7 @@ package inventory_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -302,10 +303,10 @@ func TestBackendGroupIsNotOfUsersTags(t *testing.T) {
 	create := func(name, description string, more map[string]string) string {
 		t.Helper()
 		var tags []ec2types.Tag
-		for _, m := range []map[string]string{naming.BackendTracking(cluster), more} {
-			for k, v := range m {
-				tags = append(tags, ec2types.Tag{Key: aws.String(k), Value: aws.String(v)})
-			}
+		all := naming.BackendTracking(cluster)
+		maps.Copy(all, more)
+		for k, v := range all {
+			tags = append(tags, ec2types.Tag{Key: aws.String(k), Value: aws.String(v)})
 		}
 		return *must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: &name, Description: &description,
 			VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}})).GroupId

@@ -6,57 +6,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
-)
-
-// reservedDomains are the domains of the keys that the controller writes and reads back, as in elbv2.k8s.aws/cluster. A key may also be of a
-// subdomain that follows the name, as gateway.k8s.aws.alb/stack.
-var reservedDomains = []string{"elbv2.k8s.aws", "ingress.k8s.aws", "service.k8s.aws", "gateway.k8s.aws", "aga.k8s.aws"}
-
-// ReservedTag reports whether users may not set a tag with that key: it says whose a resource is, or steers the controller. Case and surrounding
-// blanks do not count, so that nobody mistakes a user's tag for one of the controller's.
-func ReservedTag(key string) bool {
-	key = strings.ToLower(strings.TrimSpace(key))
-	return ControllerTag(key) || strings.HasPrefix(key, SubnetClusterTagPrefix)
-}
-
-// ControllerTag reports whether a key is of those that controllers of this family write themselves.
-func ControllerTag(key string) bool {
-	key = strings.ToLower(strings.TrimSpace(key))
-	return slices.ContainsFunc(reservedDomains, func(domain string) bool {
-		rest, ok := strings.CutPrefix(key, domain)
-		return ok && (strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, ".") && strings.Contains(rest, "/"))
-	})
-}
-
-// ReservedTags are the reserved keys of tags, sorted.
-func ReservedTags[V any](tags map[string]V) (out []string) {
-	for k := range tags {
-		if ReservedTag(k) {
-			out = append(out, k)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// WithoutReservedTags are the tags that users may set: the same map if it has no others.
-func WithoutReservedTags[V any](tags map[string]V) map[string]V {
-	if len(ReservedTags(tags)) == 0 {
-		return tags
-	}
-	out := make(map[string]V, len(tags))
-	for k, v := range tags {
-		if !ReservedTag(k) {
-			out[k] = v
-		}
-	}
-	return out
-}
-
-// Sentences about a reserved tag, of the same words for every kind of object.
-const (
-	ReservedTagText   = "tag key %s is reserved: the controller finds its own resources by tags of that kind"
-	ReservedTagRemedy = "remove the key from the tags"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // claim is a stack that the tags of a resource name, with an identity in it.
@@ -99,7 +49,7 @@ func StackOf(cluster string, tags map[string]string) (key stack.Key, id string, 
 }
 
 // StackOfNamed is StackOf of a resource with an ARN, or of a security group with a name. Tags that name several stacks are believed only if the
-// type and the name of the resource fit exactly one of them: else the resource is nobody's.
+// type and the name of the resource fit exactly one of them: else the resource belongs to none.
 func StackOfNamed(cluster, resource string, tags map[string]string) (key stack.Key, id string, ok bool) {
 	all := claims(cluster, tags)
 	for _, fits := range []func(claim) bool{
@@ -204,7 +154,7 @@ func IsBackendGroup(cluster, name, description string, tags map[string]string) b
 		return false
 	}
 	for k := range tags {
-		if ControllerTag(k) && (strings.HasSuffix(k, "/stack") || strings.HasSuffix(k, "/resource") && k != BackendResourceTag) {
+		if tagkey.Controller(k) && (strings.HasSuffix(k, "/stack") || strings.HasSuffix(k, "/resource") && k != BackendResourceTag) {
 			return false
 		}
 	}

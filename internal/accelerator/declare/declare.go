@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // Config is what accelerators depend on besides objects.
@@ -98,8 +99,8 @@ func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoin
 // refuseTags reports the reserved keys of the object's tags, which are not written, and returns those that stay in AWS if an earlier controller wrote
 // them. Nothing else of the object waits.
 func (b *building) refuseTags() (stay []string) {
-	for _, k := range naming.ReservedTags(b.ga.Spec.Tags) {
-		d := diag.New(check.Object(b.ga), "spec.tags["+k+"]", diag.ReservedTag, fmt.Sprintf(naming.ReservedTagText, k), naming.ReservedTagRemedy)
+	for _, k := range tagkey.ReservedOf(b.ga.Spec.Tags) {
+		d := diag.New(check.Object(b.ga), "spec.tags["+k+"]", diag.ReservedTag, fmt.Sprintf(tagkey.ReservedText, k), tagkey.ReservedRemedy)
 		d.Class = diag.Note
 		b.found = append(b.found, d)
 		if k != naming.ClusterRegionTag && !slices.Contains(naming.OwnTags(accelerator.Owner), k) {
@@ -123,7 +124,7 @@ func (b *building) tags(key stack.Key) map[string]string {
 	}
 	maps.Copy(out, first)
 	maps.Copy(out, last)
-	maps.DeleteFunc(out, func(k, _ string) bool { return naming.ReservedTag(k) })
+	maps.DeleteFunc(out, func(k, _ string) bool { return tagkey.Reserved(k) })
 	maps.Copy(out, b.config.Tracking(key))
 	b.noRoomForTags(len(out))
 	return out

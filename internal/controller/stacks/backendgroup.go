@@ -207,6 +207,9 @@ func (b *BackendGroup) remove(ctx context.Context) (settled bool) {
 
 // logOpen logs, once, which groups are not taken for the shared one because of their rules.
 func (b *BackendGroup) logOpen() {
+	if b.inventory == nil {
+		return
+	}
 	groups := b.inventory.SecurityGroups().OpenBackend()
 	if text := fmt.Sprint(groups); text != b.open && len(groups) > 0 {
 		b.open = text
