@@ -67,10 +67,14 @@ func StackOfNamed(cluster, resource string, tags map[string]string) (key stack.K
 	return all[0].key, all[0].id, true
 }
 
-// hasType reports whether stacks of the kind may have a resource of the type that an ARN shows.
+// hasType reports whether stacks of the kind may have a resource of the type that an ARN shows, and whether the identity is one of such a resource.
 func (c claim) hasType(arn string) bool {
-	kind, frontend := owner.Of(c.key.Owner), strings.HasPrefix(c.id, stack.FrontendIdentity)
+	kind, frontend := owner.Of(c.key.Owner), c.ofFrontend()
 	switch {
+	case strings.Contains(arn, ":loadbalancer/") && c.id != stack.LoadBalancerIdentity && !frontend:
+		return false
+	case strings.Contains(arn, ":targetgroup/"):
+		return frontend || NamespaceOfTargetGroup(c.id) != "" && strings.Contains(c.id, ":")
 	case ofBalancer(arn, "app"):
 		return c.key.Owner == stack.GatewayALB || c.key.Owner == stack.Ingress && !frontend
 	case ofBalancer(arn, "net"):
@@ -79,8 +83,15 @@ func (c claim) hasType(arn string) bool {
 		return kind.OwnsTrustStores
 	case strings.Contains(arn, ":certificate/"):
 		return kind.OwnsCertificates
+	case arn != "" && !strings.HasPrefix(arn, "arn:"): // the name of a security group
+		return stack.IsManagedSecurityGroup(c.id)
 	}
 	return true
+}
+
+// ofFrontend reports whether the identity is one of the network load balancer in front of an ALB, or of what belongs to it.
+func (c claim) ofFrontend() bool {
+	return c.key.Owner == stack.Ingress && strings.HasPrefix(c.id, stack.FrontendIdentity)
 }
 
 // ofBalancer reports whether an ARN is of a load balancer of a type, or of what is on it.
@@ -113,22 +124,36 @@ func (c claim) hasName(cluster, resource string) bool {
 	return c.namesOwn(cluster, name)
 }
 
-// namesTargetGroup reports whether a target group of the stack may have a name, which begins with a namespace.
+// namesTargetGroup reports whether a target group of the stack may have a name: k8s-<8 of a namespace>-<8 of a name>-<hash>.
 func (c claim) namesTargetGroup(name string) bool {
-	part, _, _ := strings.Cut(strings.TrimPrefix(name, "k8s-"), "-")
-	if !strings.HasPrefix(name, "k8s-") || part == "" {
+	parts := strings.Split(name, "-")
+	if len(parts) < 3 || parts[0] != "k8s" {
 		return false
 	}
-	namespace := NamespaceOfTargetGroup(c.id)
-	switch parts := strings.Split(c.id, ":"); {
-	case c.key.Owner.OfGateway():
-		return len(parts) > 1 && strings.HasPrefix(clean(parts[1]), part)
-	case namespace != "":
-		return part == short(namespace, 8)
-	case c.key.ID.Namespace != "": // of a frontend
-		return part == short(c.key.ID.Namespace, 8)
+	if c.ofFrontend() {
+		return strings.HasPrefix(name, groupName(c.key.ID, ""))
 	}
-	return part == short(c.key.ID.Name, 17)
+	if len(parts) != 4 {
+		return false
+	}
+	namespace, of := parts[1], parts[2]
+	ids := strings.Split(c.id, ":") // ending in a port
+	switch {
+	case len(ids) < 2:
+		return false
+	case c.key.Owner.OfGateway(): // of a route, whose namespace and name are joined
+		return strings.HasPrefix(clean(ids[1]), namespace) && strings.Contains(clean(ids[1]), of)
+	case namespace != short(NamespaceOfTargetGroup(c.id), 8):
+		return false
+	case c.key.Owner == stack.Ingress: // its name and that of the Service are joined
+		return strings.Contains(clean(ids[0]), of)
+	}
+	_, service, _ := strings.Cut(c.id, "/")
+	if len(ids) > 2 {
+		service = ids[len(ids)-2]
+	}
+	service, _, _ = strings.Cut(service, ":")
+	return of == short(service, 8)
 }
 
 // namesOwn reports whether a load balancer or security group of the stack may have a name, if the user gave none.
