@@ -109,7 +109,7 @@ func (c *compiler) strict() Result {
 	}
 	wrong := b.stuck
 	for i, m := range c.e.Members {
-		wrong = wrong || len(b.failures[i]) > 0 || b.notes[i].HasErrors() || slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
+		wrong = wrong || len(b.failures[i]) > 0 || slices.ContainsFunc(b.notes[i], stops) || slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
 			return d.Class != diag.Note && (d.Code != diag.ServiceNotFound || !quarantine.Answered(m))
 		})
 	}
@@ -122,6 +122,9 @@ func (c *compiler) strict() Result {
 	}
 	return c.finish(b)
 }
+
+// stops reports whether a note stops a group under --strict-groups. The existing controller, which does the same, admits reserved tags.
+func stops(d diag.Diagnostic) bool { return d.Class != diag.Note && d.Code != diag.ReservedTag }
 
 // waitFor are the findings of members without errors, whose group waits for others.
 func (c *compiler) waitFor(found diag.List) diag.List {

@@ -69,7 +69,7 @@ func (b *build) unfit(name string, lb *facts.NamedLoadBalancer, own *facts.LoadB
 	case own != nil:
 		return found(diag.LoadBalancerUnfit, "create the object under another name, or delete it and create it again", "the object has load balancer %s, which would have to go before it %s %s", own.Name, does, name)
 	}
-	key, _, ours := naming.StackOf(b.cfg.Cluster, lb.Tags)
+	key, _, ours := naming.StackOfNamed(b.cfg.Cluster, lb.ARN, lb.Tags)
 	if ours && key == b.e.Key { // it is about to be listed
 		return diag.Diagnostic{}, false
 	}

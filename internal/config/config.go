@@ -1,5 +1,5 @@
 // Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning, as one
-// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, drift, replacement and serverid, and console only.
+// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, drift, replacement, serverid and tagkey, and console only.
 package config
 
 import (
@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/console"
 	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/replacement"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // Config is a parsed and validated command line.
@@ -168,24 +169,14 @@ func (c *Config) ImportsCertificates() bool {
 	return c.ImportTLSSecrets || c.ServesGateways()
 }
 
-// trackingKeys are the keys of the tags by which the controller finds its own resources; default and external tags may not have them.
-var trackingKeys = []string{
-	"elbv2.k8s.aws/cluster", "elbv2.k8s.aws/resource",
-	"ingress.k8s.aws/cluster", "ingress.k8s.aws/stack", "ingress.k8s.aws/resource",
-	"service.k8s.aws/stack", "service.k8s.aws/resource",
-	"gateway.k8s.aws.nlb/stack", "gateway.k8s.aws.nlb/resource",
-	"gateway.k8s.aws.alb/stack", "gateway.k8s.aws.alb/resource",
-	"aga.k8s.aws/stack", "aga.k8s.aws/resource",
-}
-
 // Validate returns the first setting that is not admissible.
 func (c *Config) Validate() error {
 	if c.ClusterName == "" {
 		return errors.New("kubernetes cluster name must be specified: set --cluster-name")
 	}
 	if err := cmp.Or(
-		noTrackingKeys(slices.Sorted(maps.Keys(c.DefaultTags)), "default-tags"),
-		noTrackingKeys(c.ExternalManagedTags, "external-managed-tags"),
+		noReservedKeys(slices.Sorted(maps.Keys(c.DefaultTags)), "default-tags", tagkey.Reserved),
+		noReservedKeys(c.ExternalManagedTags, "external-managed-tags", tagkey.Controller),
 		c.notInBoth(),
 		oneOf(c.DefaultTargetType, "default target type", "--default-target-type", "instance", "ip"),
 		oneOf(c.DefaultScheme, "default scheme", "--default-load-balancer-scheme", "internal", "internet-facing"),
@@ -238,11 +229,11 @@ func (c *Config) validateConsole() error {
 	return nil
 }
 
-// noTrackingKeys refuses tag keys by which the controller finds its own resources.
-func noTrackingKeys(keys []string, flag string) error {
+// noReservedKeys refuses tag keys that the controller reserves for itself. Keys of other programs may be managed externally.
+func noReservedKeys(keys []string, flag string, reserved func(string) bool) error {
 	for _, k := range keys {
-		if slices.Contains(trackingKeys, k) {
-			return fmt.Errorf("tag key %s cannot be specified in %s flag: the controller finds its own resources by it", k, flag)
+		if reserved(k) {
+			return fmt.Errorf("tag key %s cannot be specified in %s flag: the controller finds its own resources by tags of that kind", k, flag)
 		}
 	}
 	return nil

@@ -45,6 +45,7 @@ const (
 	InvalidIngressClass    Code = "InvalidIngressClass"
 	InvalidGroup           Code = "InvalidGroup"
 	InvalidAnnotation      Code = "InvalidAnnotation"
+	ReservedTag            Code = "ReservedTag"
 	UnknownAnnotation      Code = "UnknownAnnotation"
 	UnsupportedFeature     Code = "UnsupportedFeature"
 	IgnoredSetting         Code = "IgnoredSetting"
@@ -159,6 +160,7 @@ var table = map[Code]Info{
 	InvalidIngressClass:    {Invalid, FailedLoadGroupID, "the IngressClass, or the IngressClassParams it names, does not exist or does not admit this Ingress"},
 	InvalidGroup:           {Invalid, FailedLoadGroupID, "the group name or order is not acceptable"},
 	InvalidAnnotation:      {Invalid, FailedBuildModel, "an annotation's value is malformed or out of range"},
+	ReservedTag:            {Invalid, FailedBuildModel, "the tags of an object have a key by which the controller finds its own resources; the tag is not written, and everything else of the object is carried out"},
 	UnknownAnnotation:      {Note, UnknownKey, "an annotation has the controller's prefix and is unknown, probably by a spelling mistake"},
 	UnsupportedFeature:     {Note, NoteReason, "a setting is valid and this version does not act on it"},
 	IgnoredSetting:         {Note, NoteReason, "a setting has no effect beside another one"},

@@ -44,30 +44,9 @@ func OwnTags(owner stack.Owner) []string {
 	return []string{ClusterTag, LegacyClusterTag, StackTag(owner), ResourceTag(owner), ReplacesTag, RetainedTag}
 }
 
-// StackOf is the stack of a cluster that a resource belongs to by its tags, and the resource's identity in it. ok is false for a resource
-// that belongs to no stack of the cluster.
-func StackOf(cluster string, tags map[string]string) (key stack.Key, id string, ok bool) {
-	if tags[ClusterTag] != cluster && tags[LegacyClusterTag] != cluster {
-		return stack.Key{}, "", false
-	}
-	for _, k := range owner.Kinds {
-		name, tagged := tags[StackTag(k.Owner)]
-		if id = tags[ResourceTag(k.Owner)]; tagged && id != "" {
-			key, err := stack.ParseKey(string(k.Owner) + ":" + name)
-			return key, id, err == nil
-		}
-	}
-	return stack.Key{}, "", false
-}
-
 // BackendTracking is the set of tags that identify the cluster's shared backend security group.
 func BackendTracking(cluster string) map[string]string {
 	return map[string]string{ClusterTag: cluster, BackendResourceTag: stack.BackendSecurityGroup}
-}
-
-// IsBackendGroup reports whether the tags of a security group are those of the shared backend security group of a cluster.
-func IsBackendGroup(cluster string, tags map[string]string) bool {
-	return tags[ClusterTag] == cluster && tags[BackendResourceTag] == stack.BackendSecurityGroup
 }
 
 // LegacyTags are keys of tags that earlier controllers wrote. They are never removed from load balancers, target groups and security

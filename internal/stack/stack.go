@@ -171,6 +171,8 @@ type Keep struct {
 	Certificates []Ref `json:"certificates,omitempty"`
 	// Rules are existing rules that the stack lacks, by the identity of the listener.
 	Rules map[string]KeptRules `json:"rules,omitempty"`
+	// Tags are keys that a user declares and may not: what AWS has under such a key stays, and nothing is written.
+	Tags []string `json:"tags,omitempty"`
 	// Settings are load balancers, security groups, listeners, certificates and tags. Only rules, target groups and bindings become as they
 	// are in the stack, on listeners that exist. Where AWS holds no load balancer, nothing is planned.
 	Settings bool `json:"settings,omitempty"`

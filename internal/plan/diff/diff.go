@@ -73,6 +73,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 			return plan.Plan{Key: obs.Key}
 		}
 	}
+	obs = uncontested(desired.Cluster, obs)
 	desired, refused := keepPlaces(desired, keep, &obs, opt.Replacement)
 	groups := len(desired.TargetGroups)
 	d := &differ{
@@ -305,7 +306,7 @@ func (d *differ) tagChanges(have, want map[string]string, exempt []string) (set 
 	}
 	why = changeTexts("tag ", set, func(k string) (v string, known bool) { v, known = have[k]; return v, known })
 	for k := range have {
-		if _, ok := want[k]; !ok && !external(k) {
+		if _, ok := want[k]; !ok && !external(k) && !slices.Contains(d.keep.Tags, k) {
 			drop = append(drop, k)
 		}
 	}
