@@ -23,6 +23,9 @@ func (b *build) tags(user map[string]string, resource string) map[string]string 
 		maps.Copy(out, user)
 		maps.Copy(out, b.cfg.DefaultTags)
 	}
+	for _, k := range naming.ConsentTags() { // which is never for the one who asks
+		delete(out, k)
+	}
 	maps.Copy(out, naming.Tracking(b.e.Key.Owner, b.cfg.Cluster, b.e.Key.ID.String(), resource))
 	return out
 }

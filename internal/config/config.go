@@ -1,5 +1,5 @@
 // Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning, as one
-// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, drift, replacement and serverid, and console only.
+// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, consent, drift, replacement and serverid, and console only.
 package config
 
 import (
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/assumable"
+	"github.com/k8s-lbc/lbc/internal/consent"
 	"github.com/k8s-lbc/lbc/internal/console"
 	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/replacement"
@@ -39,6 +40,7 @@ type Config struct {
 	MaxTargetsPerGroup     int
 	QUICVariable           string   // environment variable with the QUIC server id of a container
 	AssumableRoles         []string // as assumable.Parse reads them
+	ExistingLoadBalancers  []string // as consent.Parse reads them
 	BindingRequeue         time.Duration
 	BindingMaxBackoff      time.Duration
 	StabilizationInterval  time.Duration
@@ -126,6 +128,15 @@ func (c *Config) Roles() assumable.Roles {
 	return roles
 }
 
+// LoadBalancersOfOthers are those that objects may share or take over.
+func (c *Config) LoadBalancersOfOthers() consent.Balancers {
+	balancers, err := consent.Parse(c.ExistingLoadBalancers)
+	if err != nil {
+		return nil // Validate refuses it
+	}
+	return balancers
+}
+
 // ServesGateways reports whether Gateways of any class are served.
 func (c *Config) ServesGateways() bool {
 	return c.Gates.Enabled(ALBGatewayAPI) || c.Gates.Enabled(NLBGatewayAPI)
@@ -168,9 +179,10 @@ func (c *Config) ImportsCertificates() bool {
 	return c.ImportTLSSecrets || c.ServesGateways()
 }
 
-// trackingKeys are the keys of the tags by which the controller finds its own resources; default and external tags may not have them.
+// trackingKeys are the keys of the tags by which the controller finds its own resources, or by which others consent; default and external tags may not have them.
 var trackingKeys = []string{
 	"elbv2.k8s.aws/cluster", "elbv2.k8s.aws/resource",
+	"elbv2.k8s.aws/shared-with", "elbv2.k8s.aws/deletable-by", "elbv2.k8s.aws/adopted",
 	"ingress.k8s.aws/cluster", "ingress.k8s.aws/stack", "ingress.k8s.aws/resource",
 	"service.k8s.aws/stack", "service.k8s.aws/resource",
 	"gateway.k8s.aws.nlb/stack", "gateway.k8s.aws.nlb/resource",
@@ -211,6 +223,9 @@ func (c *Config) Validate() error {
 	}
 	if _, err := assumable.Parse(c.AssumableRoles); err != nil {
 		return fmt.Errorf("invalid value for --assumable-roles: %w", err)
+	}
+	if _, err := consent.Parse(c.ExistingLoadBalancers); err != nil {
+		return fmt.Errorf("invalid value for --existing-load-balancers: %w", err)
 	}
 	if _, err := drift.Parse(c.DriftPolicy); err != nil {
 		return fmt.Errorf("invalid value %q for --drift-policy: %w; %s", c.DriftPolicy, err, drift.Remedy())

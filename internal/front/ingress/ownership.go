@@ -31,3 +31,13 @@ func ClassOwnership(v *objects.View, g Group) map[string]string {
 	}
 	return out
 }
+
+// ClassApprovals are the digests by which the class parameters of the Ingresses of a group approve of takeovers.
+func ClassApprovals(g Group) (out []string) {
+	for i := range g.members {
+		if p := g.members[i].class.Params; p != nil {
+			out = append(out, annotation.Approvals(p.Annotations)...)
+		}
+	}
+	return out
+}

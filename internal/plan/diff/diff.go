@@ -25,6 +25,8 @@ import (
 // leaves some out, is a plan.Policy.
 type Options struct {
 	Region Region
+	// DeleteAdopted: load balancers that were taken over are deleted without their consent, as somebody with rights in AWS asks for.
+	DeleteAdopted bool
 	// ExternalTags are tag keys that others manage: they are neither written to nor removed from what exists, like those of AWS.
 	ExternalTags []string
 	// Namespaces are those of the objects that the stack is made of, also of those that leave it. Bindings elsewhere are not its own.
@@ -73,6 +75,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 			return plan.Plan{Key: obs.Key}
 		}
 	}
+	desired = withRetention(desired, &obs, opt)
 	desired, refused := keepPlaces(desired, &obs, opt.Replacement)
 	groups := len(desired.TargetGroups)
 	d := &differ{
