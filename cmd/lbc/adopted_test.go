@@ -54,7 +54,7 @@ func TestThePlanOfATakeoverShowsWhatWaitsForItsApproval(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	all, _ := planned(t, clients, file, offline.Cluster{}, nil)
+	all, _ := planned(t, clients, file, offline.Cluster{}, func(i *inputs, _ *source) { i.config.ExistingLoadBalancers = []string{"shop=platform"} })
 	if len(all) != 1 {
 		t.Fatalf("%d plans", len(all))
 	}

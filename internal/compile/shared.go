@@ -75,7 +75,7 @@ func (b *build) unfit(s merge.Owned[string], lb *facts.NamedLoadBalancer, own *f
 	}
 	given := b.consent(s, &lb.LoadBalancer)
 	if given == consent.None {
-		return b.noConsent(s, &lb.LoadBalancer, does), true
+		return b.noConsent(s, &lb.LoadBalancer), true
 	}
 	if tag := lb.Tags[naming.SharedWithTag]; given == consent.Tagged(tag, b.cfg.Cluster, b.asking(s)) {
 		b.consents = map[string]string{lb.ARN: tag}
@@ -105,9 +105,9 @@ func (b *build) asking(s merge.Owned[string]) string {
 }
 
 // noConsent is the finding that nobody has consented to what the object does with a load balancer of others.
-func (b *build) noConsent(s merge.Owned[string], lb *facts.LoadBalancer, does string) diag.Diagnostic {
+func (b *build) noConsent(s merge.Owned[string], lb *facts.LoadBalancer) diag.Diagnostic {
 	return diag.New(diag.Object{}, "", diag.LoadBalancerNotAllowed,
-		fmt.Sprintf("namespace %s has no consent: it %s load balancer %s, which is somebody else's", b.asking(s), does, s.Value), waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name))
+		fmt.Sprintf("load balancer %s belongs to somebody else, and nobody lets namespace %s use it", s.Value, b.asking(s)), waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name))
 }
 
 // waysToConsent are both ways in which others let a namespace have a load balancer.

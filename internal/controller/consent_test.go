@@ -25,7 +25,7 @@ func (l *lab) tag(arn, key, value string) {
 	l.must(err)
 }
 
-func (l *lab) untag(arn, key string) {
+func (l *lab) withdraw(arn, key string) {
 	l.Helper()
 	_, err := l.sim.Balancing.RemoveTags(l.Context(), &elbv2.RemoveTagsInput{ResourceArns: []string{arn}, TagKeys: []string{key}})
 	l.must(err)
@@ -38,8 +38,8 @@ func (l *lab) allowing(list ...string) {
 	l.restart()
 }
 
-// sharing are annotations of an Ingress that shares load balancer platform.
-func sharing() map[string]string {
+// onPlatform are annotations of an Ingress that shares load balancer platform.
+func onPlatform() map[string]string {
 	return map[string]string{"scheme": "internal", "ownership": "shared", "existing-load-balancer": "platform"}
 }
 
@@ -65,8 +65,8 @@ func TestNothingOfOthersIsTouchedWithoutConsent(t *testing.T) {
 					l.tag(arn, sharedWith, c.tag)
 				}
 				theirs, mark := l.others(), l.mark()
-				a := sharing()
-				a["ownership"], a["tags"] = ownership, sharedWith+"=demo-cluster/shop,"+deletableBy+"=demo-cluster"
+				a := onPlatform()
+				a["ownership"] = ownership
 				for _, named := range []string{"platform", arn} {
 					a["existing-load-balancer"] = named
 					l.create(labIngress("web", a, "web"))
@@ -94,7 +94,7 @@ func TestWithdrawnConsentKeepsWhatServes(t *testing.T) {
 	l.allowing()
 	arn := l.platform()
 	l.tag(arn, sharedWith, "demo-cluster")
-	l.create(labIngress("web", sharing(), "web"))
+	l.create(labIngress("web", onPlatform(), "web"))
 	l.settle(implicit("web"))
 	before := l.rulesOn(arn, 80)
 	if len(before) == 0 {
@@ -118,7 +118,7 @@ func TestWithdrawnConsentKeepsWhatServes(t *testing.T) {
 	}
 	l.sim.Gate.RemoveFault("unread")
 
-	l.untag(arn, sharedWith)
+	l.withdraw(arn, sharedWith)
 	mark = l.mark()
 	edit()
 	l.settle(implicit("web"))
@@ -136,7 +136,7 @@ func TestWithdrawnConsentKeepsWhatServes(t *testing.T) {
 	if len(l.rulesOn(arn, 8080)) == 0 {
 		t.Errorf("with consent again, nothing is written:\n%s", strings.Join(l.events, "\n"))
 	}
-	l.untag(arn, sharedWith)
+	l.withdraw(arn, sharedWith)
 	l.must(l.client.Delete(t.Context(), labIngress("web", nil)))
 	l.settle(implicit("web"))
 	if n := len(l.rulesOn(arn, 80)) + len(l.rulesOn(arn, 8080)); n > 0 || l.get(&networkingv1.Ingress{}, "web") || l.balancers() != 1 {
@@ -202,6 +202,18 @@ func TestClassApprovesOfTakeover(t *testing.T) {
 	}
 }
 
+func TestUsersTagsGiveNoConsent(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labClass(), labService("web"))
+	l.create(labIngress("web", map[string]string{"tags": sharedWith + "=demo-cluster/shop," + deletableBy + "=demo-cluster"}, "web"))
+	l.settle(implicit("web"))
+	for _, lb := range l.sim.Resources().LoadBalancers {
+		if lb.Tags[sharedWith]+lb.Tags[deletableBy] != "" {
+			t.Errorf("tags %v", lb.Tags)
+		}
+	}
+}
+
 // TestTakeoverBeforeConsentGoesOn has a load balancer that was taken over when nobody had to consent: it has the tags of the stack, and no mark.
 func TestTakeoverBeforeConsentGoesOn(t *testing.T) {
 	t.Parallel()
@@ -209,7 +221,7 @@ func TestTakeoverBeforeConsentGoesOn(t *testing.T) {
 	arn := l.platform()
 	l.create(labIngress("web", adopting(nil), "web"))
 	l.settle(implicit("web"))
-	l.untag(arn, "elbv2.k8s.aws/adopted")
+	l.withdraw(arn, "elbv2.k8s.aws/adopted")
 	l.allowing()
 	mark := l.mark()
 	l.settle(implicit("web"))
@@ -251,7 +263,7 @@ func TestAnotherStackIsNeverTaken(t *testing.T) {
 			}
 			mark := l.mark()
 			for _, ownership := range []string{"shared", "adopted"} {
-				a := sharing()
+				a := onPlatform()
 				a["ownership"] = ownership
 				l.create(labIngress(ownership, a, "web"))
 				l.settle(implicit(ownership))
@@ -272,7 +284,7 @@ func TestSuccessorOfSameNameNeedsConsent(t *testing.T) {
 	l.allowing()
 	arn := l.foreign("platform")
 	l.tag(arn, sharedWith, "demo-cluster/shop")
-	l.create(labIngress("web", sharing(), "web"))
+	l.create(labIngress("web", onPlatform(), "web"))
 	l.settle(implicit("web"))
 	if len(l.rulesOn(arn, 80)) == 0 {
 		t.Fatalf("events:\n%s", strings.Join(l.events, "\n"))
