@@ -62,7 +62,7 @@ func TestThePlanOfATakeoverShowsWhatWaitsForItsApproval(t *testing.T) {
 	compare(t, "plan-adopted.txt", regexp.MustCompile(`\bsg-[0-9a-f]{17}\b`).ReplaceAllString(all[0].Plan.Text(plan.TextOptions{}), "sg-ID"))
 }
 
-func TestLintTellsThatConsentIsNeeded(t *testing.T) {
+func TestLintNotesMissingConsent(t *testing.T) {
 	t.Parallel()
 	const class = "---\napiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: alb}\nspec: {controller: ingress.k8s.aws/alb}\n"
 	for flag, want := range map[string]int{"none": 1, "shop=platform": 0, "other=*": 1, "platform": 0} {

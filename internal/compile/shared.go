@@ -56,7 +56,7 @@ func (b *build) shareLoadBalancer() {
 }
 
 // unfit is why a load balancer of others, by its name in an annotation, can be neither shared nor taken over. own is the one that the stack has already, nil = none,
-// and does what the stack does with the other one. Without consent, nothing is told of it but that it is there.
+// and does what the stack does with the other one. Without consent, the finding shows nothing of it but that it exists.
 func (b *build) unfit(s merge.Owned[string], lb *facts.NamedLoadBalancer, own *facts.LoadBalancer, does string) (diag.Diagnostic, bool) {
 	found := func(code diag.Code, remedy, format string, args ...any) (diag.Diagnostic, bool) {
 		return diag.New(diag.Object{}, "", code, fmt.Sprintf(format, args...), remedy), true
@@ -104,7 +104,7 @@ func (b *build) asking(s merge.Owned[string]) string {
 	return b.members[s.Member].Object.Namespace
 }
 
-// noConsent is the finding that nobody has consented to what the object does with a load balancer of others.
+// noConsent is the finding that there is no consent to the use of a load balancer of others.
 func (b *build) noConsent(s merge.Owned[string], lb *facts.LoadBalancer) diag.Diagnostic {
 	return diag.New(diag.Object{}, "", diag.LoadBalancerNotAllowed,
 		fmt.Sprintf("load balancer %s belongs to somebody else, and nobody lets namespace %s use it", s.Value, b.asking(s)), waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name))

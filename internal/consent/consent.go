@@ -1,6 +1,6 @@
 // Package consent decides which load balancers that no object of the cluster has made the objects of a namespace may share or take over.
-// Consent is not for the one who asks: it is given by whoever runs the controller, with --existing-load-balancers, or by whoever may tag
-// the load balancer in AWS. Nothing that a user of the cluster writes gives it. It imports allowlist only.
+// An object cannot consent for itself: the flag --existing-load-balancers consents, or a tag of the load balancer in AWS. Nothing that a user of the cluster
+// writes does. It imports allowlist only.
 package consent
 
 import (
@@ -18,7 +18,7 @@ type Degree int
 // Degrees, from the least to the most.
 const (
 	None      Degree = iota
-	Cluster          // the objects of every namespace may ask; what takes something away needs an approval of somebody else
+	Cluster          // the objects of every namespace may use it; what takes something away needs an approval from elsewhere
 	Namespace        // it names the namespace, whose objects may also approve of what takes something away
 )
 

@@ -22,7 +22,7 @@ import (
 // Approval refuses a whole plan for a stack while members of its load balancer have the annotation for an approval, and none of them approves of the stack. What is
 // approved is the state that is wanted and not the steps towards it, which become fewer as they are carried out. A load balancer that no object declares is not
 // concerned: its deletion is what was asked for, or the brake holds it. Of one that is taken over, the destructive steps are refused without the annotation, and with the
-// approval of another state; and who takes it over approves only where those who consent name the namespace.
+// approval of another state; and the objects that take it over approve only where the consent names their namespace.
 func Approval(w Input, desired *stack.Stack, o elb.Observed, allowed consent.Balancers) (plan.Policy, error) {
 	by, asked := owner.Of(desired.Key.Owner).ApprovedPlan, false
 	taken := w.takes(desired, &o, allowed)
@@ -62,8 +62,8 @@ func Approval(w Input, desired *stack.Stack, o elb.Observed, allowed consent.Bal
 		Remedy: fmt.Sprintf("to approve of what lbc plan shows, set annotation %s: %s on one of the objects; without the annotation, every plan is carried out", by, digest)}), nil
 }
 
-// takes is the load balancer that a stack takes over, or has taken over without being entrusted with it; nil = there is none. Whoever has one marked as taken over
-// may do with it as with any other once those who consent name the namespace of one of the objects.
+// takes is the load balancer that a stack takes over, or has taken over without being entrusted with it; nil = there is none. One that is marked as taken over
+// is like any other if the consent names the namespace of one of the objects.
 func (w Input) takes(desired *stack.Stack, o *elb.Observed, allowed consent.Balancers) *elb.LoadBalancer {
 	for i := range o.LoadBalancers {
 		lb := &o.LoadBalancers[i]
@@ -75,7 +75,7 @@ func (w Input) takes(desired *stack.Stack, o *elb.Observed, allowed consent.Bala
 	return nil
 }
 
-// entrusted reports whether those who consent to a takeover name the namespace of an object, so that it may approve of it.
+// entrusted reports whether the consent to a takeover names the namespace of an object, so that the object may approve of it.
 func entrusted(allowed consent.Balancers, cluster string, o metav1.Object, lb *elb.LoadBalancer) bool {
 	return lb != nil && allowed.Of(cluster, o.GetNamespace(), consent.Balancer{ARN: lb.ARN, Name: lb.Name, SharedWith: lb.Tags[naming.SharedWithTag]}) == consent.Namespace
 }

@@ -57,7 +57,7 @@ func OwnTags(owner stack.Owner) []string {
 func ConsentTags() []string { return []string{SharedWithTag, DeletableByTag} }
 
 // ManagedBy names the cluster, stack or controller that manages a load balancer by its tags, of whatever cluster and version; empty = none does. One that is managed
-// is nobody else's to share or take over.
+// is never shared or taken over.
 func ManagedBy(cluster string, tags map[string]string) string {
 	if key, _, ours := StackOf(cluster, tags); ours {
 		return key.String()

@@ -24,7 +24,7 @@ func retainedBy(w front.Input, key stack.Key, c compile.Result, o elb.Observed) 
 	}
 	text := fmt.Sprintf("load balancer %s stays in AWS with its target groups", o.LoadBalancers[0].Name)
 	remedy := fmt.Sprintf("create the object again to have it managed as before; to delete it: lbc cleanup --stack %s --ignore-controller", key)
-	if retention != c.Stack.Retention { // nobody asks for it
+	if retention != c.Stack.Retention { // no object asks for it
 		text += fmt.Sprintf(", as it was taken over and its tags do not consent to its deletion by namespace %s", w.Leaving[0].GetNamespace())
 		remedy = fmt.Sprintf("delete it in AWS, or have its former owner set tag %s: %s/%s on it before its objects are deleted; to delete it now: lbc cleanup --stack %s --ignore-controller",
 			naming.DeletableByTag, c.Stack.Cluster, w.Leaving[0].GetNamespace(), key)

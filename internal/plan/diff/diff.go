@@ -25,7 +25,7 @@ import (
 // leaves some out, is a plan.Policy.
 type Options struct {
 	Region Region
-	// DeleteAdopted: load balancers that were taken over are deleted without their consent, as somebody with rights in AWS asks for.
+	// DeleteAdopted: load balancers that were taken over are deleted without their consent: lbc cleanup, which runs with rights in AWS.
 	DeleteAdopted bool
 	// ExternalTags are tag keys that others manage: they are neither written to nor removed from what exists, like those of AWS.
 	ExternalTags []string

@@ -163,7 +163,7 @@ func (lb *LoadBalancer) Retained() bool {
 	return ok
 }
 
-// Adopted reports whether the load balancer was taken over from somebody else.
+// Adopted reports whether the load balancer was taken over from a former owner.
 func (lb *LoadBalancer) Adopted() bool {
 	_, ok := lb.Tags[naming.AdoptedTag]
 	return ok
