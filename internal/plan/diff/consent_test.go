@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -85,5 +86,36 @@ func TestTagsOfConsentAreNeverWritten(t *testing.T) {
 	o := elb.Observed{Key: key, LoadBalancers: []elb.LoadBalancer{{ARN: "arn:lb", LoadBalancer: have}}}
 	if p := Stack(&stack.Stack{Key: key, Cluster: "demo", LoadBalancers: []stack.LoadBalancer{want}}, stack.Keep{}, o, Options{}); !p.Empty() {
 		t.Errorf("%+v", p.Steps)
+	}
+}
+
+// TestTagsOfOthersStay has an object that names the load balancer of another stack let go of its own.
+func TestTagsOfOthersStay(t *testing.T) {
+	t.Parallel()
+	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "mal", Name: "web"}}
+	tags := func(id string) map[string]string {
+		return map[string]string{"elbv2.k8s.aws/cluster": "demo", "ingress.k8s.aws/stack": id, "ingress.k8s.aws/resource": "LoadBalancer"}
+	}
+	o := elb.Observed{Key: key}
+	for arn, id := range map[string]string{"arn:own": "mal/web", "arn:victim": "shop/web"} {
+		lb := stack.LoadBalancer{Type: stack.Application, Name: arn, Tags: tags(id)}
+		if id == "mal/web" {
+			lb.ID = stack.LoadBalancerIdentity
+		}
+		o.LoadBalancers = append(o.LoadBalancers, elb.LoadBalancer{ARN: arn, Foreign: id != "mal/web", LoadBalancer: lb})
+		listener := stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn), Port: 80, Tags: tags(id)}
+		o.Listeners = append(o.Listeners, elb.Listener{ARN: arn + ":80", Listener: listener})
+		o.Rules = append(o.Rules, elb.Rule{ARN: arn + ":80:1", Priority: 1, Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, arn+":80"), Tags: tags(id)}})
+	}
+	removed := stack.Removed(key, "demo", "vpc", stack.ObjectsDeleted)
+	removed.Retention, removed.Beside = stack.RetainWithoutTags, []string{"arn:victim"}
+	p := Stack(removed, stack.Keep{}, o, Options{Namespaces: []string{"mal"}})
+	if len(p.Steps) != 3 {
+		t.Errorf("%d steps", len(p.Steps))
+	}
+	for _, s := range p.Steps {
+		if strings.Contains(s.Resource.Literal, "victim") {
+			t.Errorf("%s on %s", s.ID, s.Resource.Literal)
+		}
 	}
 }

@@ -101,7 +101,7 @@ func payroll(t *testing.T, c *harness.Cluster, name string) (arn, address string
 	t.Helper()
 	balancing := c.Simulator.Balancing
 	lb, err := balancing.CreateLoadBalancer(t.Context(), &elb.CreateLoadBalancerInput{Name: &name, Scheme: types.LoadBalancerSchemeEnumInternetFacing,
-		Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}, Tags: []types.Tag{{Key: aws.String("Team"), Value: aws.String("finance")}}})
+		Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}, SecurityGroups: []string{"sg-0a1de000000000002"}, Tags: []types.Tag{{Key: aws.String("Team"), Value: aws.String("finance")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
