@@ -106,6 +106,10 @@ func payroll(t *testing.T, c *harness.Cluster, name string) (arn, address string
 		t.Fatal(err)
 	}
 	arn, address = aws.ToString(lb.LoadBalancers[0].LoadBalancerArn), aws.ToString(lb.LoadBalancers[0].DNSName)
+	if _, err := balancing.ModifyLoadBalancerAttributes(t.Context(), &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &arn,
+		Attributes: []types.LoadBalancerAttribute{{Key: aws.String("idle_timeout.timeout_seconds"), Value: aws.String("90")}}}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := balancing.CreateListener(t.Context(), &elb.CreateListenerInput{LoadBalancerArn: &arn, Port: aws.Int32(80), Protocol: types.ProtocolEnumHttp,
 		DefaultActions: []types.Action{{Type: types.ActionTypeEnumFixedResponse, FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("200"), MessageBody: aws.String("payroll")}}}}); err != nil {
 		t.Fatal(err)
@@ -117,7 +121,7 @@ func payroll(t *testing.T, c *harness.Cluster, name string) (arn, address string
 	return arn, address
 }
 
-// touched are the changes of a load balancer of others, and what it has, as text.
+// touched is what a load balancer of others has, as text.
 func touched(t *testing.T, c *harness.Cluster, arn string) string {
 	t.Helper()
 	for _, lb := range c.Simulator.Resources().LoadBalancers {
@@ -186,7 +190,7 @@ func TestTenantCannotTakeLoadBalancers(t *testing.T) {
 	mallory.kubectl(t, "delete", "ingress", "steal", "--timeout=2m")
 	c.WaitGet(t, "http://"+address+"/", "", 200, "")
 	lb := c.LoadBalancer(t, "payroll-consent")
-	if lb.Tags["Team"] != "finance" || lb.Tags["elbv2.k8s.aws/shared-with"] != "demo-cluster" || lb.Tags["elbv2.k8s.aws/deletable-by"] != "" || lb.Attributes["idle_timeout.timeout_seconds"] == "100" {
+	if lb.Tags["Team"] != "finance" || lb.Tags["elbv2.k8s.aws/shared-with"] != "demo-cluster" || lb.Tags["elbv2.k8s.aws/deletable-by"] != "" || lb.Attributes["idle_timeout.timeout_seconds"] != "90" {
 		t.Errorf("once it was taken over: tags %v, attributes %v", lb.Tags, lb.Attributes)
 	}
 }
