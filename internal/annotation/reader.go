@@ -299,6 +299,14 @@ func (r Reader) ClassOwnership() intent.Field[string] {
 	return intent.Of(raw, source)
 }
 
+// Approvals are the digests by which class parameters approve of takeovers.
+func Approvals(ofClass map[string]string) []string {
+	if v, ok := ofClass[string(ClassApprovedPlan)]; ok {
+		return strings.Split(v, ",")
+	}
+	return nil
+}
+
 // CheckApproval finds an invalid approval. It is as absent.
 func (r Reader) CheckApproval(k Key) {
 	if raw, _, ok := r.Raw(k); ok && raw != NoPlan && !approvals.MatchString(raw) {

@@ -61,6 +61,7 @@ type build struct {
 	others   []facts.NamedListener // of the load balancer of others, that are not the stack's
 	adopts   string                // ARN of the load balancer of others that is taken over; empty = none
 	standsIn bool                  // it is not the stack's yet
+	consents map[string]string     // Result.Consents
 	// withheldRules are those, default ones among them, of listeners that are not made now, and whose target groups are.
 	withheldRules []portRules
 	// certificateOf is the first member that brought a certificate to a port.
@@ -218,6 +219,7 @@ func (b *build) ownLoadBalancer() {
 	b.mapSubnets()
 	b.lb.Attributes = b.settings.attributes
 	b.lb.Tags = b.tags(b.settings.tags, b.lb.ID)
+	b.markAdopted()
 	b.chooseAddOns()
 	if b.e.Type == stack.Network {
 		b.lb.NetworkSourceNAT = b.settings.sourceNAT.Or("off")

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/k8s-lbc/lbc/internal/consent"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -29,6 +30,9 @@ type Config struct {
 
 	// TrustStores say where the bundles of trust stores are uploaded.
 	TrustStores TrustStores
+
+	// LoadBalancersOfOthers are those that objects may share or take over, besides those that consent by a tag.
+	LoadBalancersOfOthers consent.Balancers
 
 	EnableBackendSecurityGroup      bool
 	BackendSecurityGroup            string // id of a group of the user; empty = the cluster's shared one
@@ -80,6 +84,8 @@ type Result struct {
 	Full bool
 	// Keep is what stays as AWS holds it, because an error hides what it should be, or because members cannot be seen.
 	Keep stack.Keep
+	// Consents are the values of the tag elbv2.k8s.aws/shared-with on which the stack rests, by the ARN of the load balancer: they may be older than what AWS has.
+	Consents map[string]string
 	// DriftPolicy has the policies that members and classes declare for what is changed in AWS by hand, by group of fields.
 	DriftPolicy map[string]string
 	// ReplacementPolicy is what members or their class declare for an edit that would replace the load balancer, as package replacement prints it.

@@ -285,7 +285,7 @@ func (c *compiler) carry() *Memory {
 }
 
 func (c *compiler) finish(b *build) Result {
-	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Unmade: b.unmade, Full: b.full, Memory: c.carry(), DriftPolicy: b.settings.driftPolicy, ReplacementPolicy: b.settings.replacement.Field}
+	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Consents: b.consents, Unmade: b.unmade, Full: b.full, Memory: c.carry(), DriftPolicy: b.settings.driftPolicy, ReplacementPolicy: b.settings.replacement.Field}
 	if c.keepsSettings { // what is in effect is not remembered, so that the next compilation does the same
 		c.noteKept(b)
 	}

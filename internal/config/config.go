@@ -1,5 +1,5 @@
 // Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning, as one
-// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, drift, replacement, serverid and tagkey, and console only.
+// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, consent, drift, replacement, serverid and tagkey, and console only.
 package config
 
 import (
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/assumable"
+	"github.com/k8s-lbc/lbc/internal/consent"
 	"github.com/k8s-lbc/lbc/internal/console"
 	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/replacement"
@@ -40,6 +41,7 @@ type Config struct {
 	MaxTargetsPerGroup     int
 	QUICVariable           string   // environment variable with the QUIC server id of a container
 	AssumableRoles         []string // as assumable.Parse reads them
+	ExistingLoadBalancers  []string // as consent.Parse reads them
 	BindingRequeue         time.Duration
 	BindingMaxBackoff      time.Duration
 	StabilizationInterval  time.Duration
@@ -127,6 +129,15 @@ func (c *Config) Roles() assumable.Roles {
 	return roles
 }
 
+// LoadBalancersOfOthers are those that objects may share or take over.
+func (c *Config) LoadBalancersOfOthers() consent.Balancers {
+	balancers, err := consent.Parse(c.ExistingLoadBalancers)
+	if err != nil {
+		return nil // Validate refuses it
+	}
+	return balancers
+}
+
 // ServesGateways reports whether Gateways of any class are served.
 func (c *Config) ServesGateways() bool {
 	return c.Gates.Enabled(ALBGatewayAPI) || c.Gates.Enabled(NLBGatewayAPI)
@@ -202,6 +213,9 @@ func (c *Config) Validate() error {
 	}
 	if _, err := assumable.Parse(c.AssumableRoles); err != nil {
 		return fmt.Errorf("invalid value for --assumable-roles: %w", err)
+	}
+	if _, err := consent.Parse(c.ExistingLoadBalancers); err != nil {
+		return fmt.Errorf("invalid value for --existing-load-balancers: %w", err)
 	}
 	if _, err := drift.Parse(c.DriftPolicy); err != nil {
 		return fmt.Errorf("invalid value %q for --drift-policy: %w; %s", c.DriftPolicy, err, drift.Remedy())

@@ -74,6 +74,9 @@ const (
 	ListenerTaken          Code = "ListenerTaken"
 	LoadBalancerNotFound   Code = "LoadBalancerNotFound"
 	LoadBalancerUnfit      Code = "LoadBalancerUnfit"
+	LoadBalancerNotAllowed Code = "LoadBalancerNotAllowed"
+	DeletionWithoutConsent Code = "DeletionWithoutConsent"
+	TakenWithoutConsent    Code = "TakenWithoutConsent"
 	ProtocolRefused        Code = "ProtocolRefused"
 	WebACLNotFound         Code = "WebACLNotFound"
 	NotSubscribed          Code = "NotSubscribed"
@@ -188,6 +191,9 @@ var table = map[Code]Info{
 	LoadBalancerNotFound:   {NotFound, FailedBuildModel, "a load balancer that is to be shared or taken over does not exist"},
 	LoadBalancerUnfit:      {Conflict, FailedBuildModel, "a load balancer that is to be shared or taken over is of another type, scheme, VPC or owner"},
 	PortTaken:              {Conflict, FailedBuildModel, "another Service of the group has the port on the load balancer that they share; the other ports of the Service are served"},
+	LoadBalancerNotAllowed: {Conflict, FailedBuildModel, "nobody lets the namespace share or take over a load balancer of others: neither --existing-load-balancers nor a tag of the load balancer"},
+	DeletionWithoutConsent: {Conflict, FailedDeployModel, "a load balancer that was taken over stays, as its own tag does not let the namespace delete it"},
+	TakenWithoutConsent:    {Note, NoteReason, "a load balancer was taken over to which nobody consents, or not any more; it goes on serving"},
 	ProtocolRefused:        {Invalid, FailedDeployModel, "AWS refuses to change the protocol of a listener; it goes on with the one that it has"},
 	TargetGroupTaken:       {Conflict, FailedBuildModel, "two Ingresses of a group, each with its Service, have names that join to the identity of one target group; the one that uses it keeps it, and the other one is refused"},
 	WebACLNotFound:         {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; the load balancer keeps the one that it has"},

@@ -58,6 +58,8 @@ type Input struct {
 	// name their group, likewise.
 	ClassOwnership map[string]string
 	ClassOfGroup   map[string]bool
+	// ClassApprovals are the digests by which class parameters approve of takeovers.
+	ClassApprovals []string
 	// Authority is what class parameters of the group say of namespaces.
 	Authority map[string]intent.Authority
 	// SetAside are members that set what they may not, and of which nothing is deployed (Governed).
@@ -110,7 +112,8 @@ func (w Input) removal() stack.Removal {
 }
 
 // retention is what stays of the load balancer when its objects are deleted: all of it if one of them does not say that it is to be deleted. It keeps its
-// tags unless all that say so let go of them, since tags that are gone cannot be had back. One that is taken over stays unless its deletion is declared.
+// tags unless all that say so let go of them, since tags that are gone cannot be had back. One that is taken over stays unless its deletion is declared, and
+// its own tag consents to that.
 func (w Input) retention(of stack.Owner) stack.Retention {
 	kept := stack.RetainNothing
 	deleted := w.removal() == stack.ObjectsDeleted
@@ -119,9 +122,13 @@ func (w Input) retention(of stack.Owner) stack.Retention {
 		switch adopted := w.ownership(of, o) == annotation.AdoptedIt; {
 		case adopted && (!ok || !deleted):
 			kept = stack.RetainTagged
+		case adopted && policy == annotation.DeleteIt:
+			if kept == stack.RetainNothing {
+				kept = stack.RetainUnlessDeletable
+			}
 		case !ok, !deleted, policy == annotation.DeleteIt:
 		case policy == annotation.RetainWithoutTags:
-			if kept == stack.RetainNothing {
+			if kept != stack.RetainTagged {
 				kept = stack.RetainWithoutTags
 			}
 		default:
@@ -321,7 +328,10 @@ func (f Ingress) Declared(v *objects.View, o metav1.Object) (stack.ID, bool, *di
 // Load implements Loader.
 func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	g := ingress.Load(v, f.Config, id)
-	w := Input{Wanted: len(g.Active)+len(g.Former) > 0, ClassOwnership: ingress.ClassOwnership(v, g), ClassOfGroup: ingress.ClassOfGroup(g), Authority: ingress.Authorities(v, g)}
+	w := Input{
+		Wanted: len(g.Active)+len(g.Former) > 0, ClassOwnership: ingress.ClassOwnership(v, g), ClassOfGroup: ingress.ClassOfGroup(g), ClassApprovals: ingress.ClassApprovals(g),
+		Authority: ingress.Authorities(v, g),
+	}
 	if group, n := naming.ShardOf(id); len(g.Active) > 0 || n > 0 {
 		w.Shards = ingress.Shards(v, group)
 	}
@@ -447,8 +457,8 @@ func CompileFromFlags(c *config.Config) compile.Config {
 		DefaultScheme: c.DefaultScheme, DefaultTargetType: c.DefaultTargetType, DefaultSSLPolicy: c.DefaultSSLPolicy,
 		EnableBackendSecurityGroup: c.EnableBackendSG, BackendSecurityGroup: c.BackendSecurityGroup,
 		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,
-		RulesPerSecurityGroup: c.RulesPerSecurityGroup,
-		StrictGroups:          c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
+		RulesPerSecurityGroup: c.RulesPerSecurityGroup, LoadBalancersOfOthers: c.LoadBalancersOfOthers(),
+		StrictGroups: c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
 		EnableWAF:   c.EnableWAF, // decision 16: WAF Classic
 		EnableWAFv2: c.EnableWAFv2, EnableShield: c.EnableShield,
 		TrustStores:     compile.TrustStores{Bucket: c.TrustStores.Bucket, Prefix: c.TrustStores.Prefix},

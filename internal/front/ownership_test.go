@@ -65,7 +65,9 @@ func TestWhatStaysOfDeletedObjectsKeepsItsTagsUnlessAllLetGoOfThem(t *testing.T)
 		want     stack.Retention
 	}{
 		"what is taken over":     {[]string{"-:"}, stack.RetainTagged},
-		"declared of it":         {[]string{"Delete:"}, stack.RetainNothing},
+		"declared of it":         {[]string{"Delete:"}, stack.RetainUnlessDeletable},
+		"in a group":             {[]string{"Delete:", "Delete"}, stack.RetainUnlessDeletable},
+		"and let go of":          {[]string{"Delete:", "RetainWithoutTags"}, stack.RetainWithoutTags},
 		"without tags, of it":    {[]string{"RetainWithoutTags:"}, stack.RetainWithoutTags},
 		"no policy":              {[]string{"-"}, stack.RetainNothing},
 		"Delete":                 {[]string{"Delete", "-"}, stack.RetainNothing},

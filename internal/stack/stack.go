@@ -145,6 +145,8 @@ const (
 	RetainNothing     Retention = ""
 	RetainTagged      Retention = "retained"              // all of it, with the tags of the stack and a mark
 	RetainWithoutTags Retention = "retained without tags" // all of it, and nothing is the stack's any more
+	// RetainUnlessDeletable is of a load balancer that was taken over: all of it stays, with the tags, unless a tag of the load balancer consents to its deletion.
+	RetainUnlessDeletable Retention = "retained unless deletable"
 )
 
 // Removed is the desired state of a stack that is to be deleted.

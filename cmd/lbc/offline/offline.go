@@ -120,7 +120,7 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 			res.Observed = o.Clone() // a diff sorts in place
 			opt := w.Options(key.Owner, front.OptionsFromFlags(c))
 			opt.Replacement = front.Replacement(r, front.ReplacementPolicyFromFlags(c), time.Now())
-			approved, err := front.Approval(w, needs, o)
+			approved, err := front.Approval(w, needs, o, compileConfig.LoadBalancersOfOthers)
 			if err != nil {
 				return err
 			}

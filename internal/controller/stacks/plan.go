@@ -98,11 +98,17 @@ func (s *Reconciler) contested(p *plan.Plan) bool {
 
 // confirm reads again what a plan rests on before it is carried out: the tags of what it deletes, and who uses it where clusters share it; if it creates a load balancer,
 // that AWS holds none of the stack; and if it creates bindings again because their target groups are gone, that these are. If any of it
-// differs, the stack is planned again. found are the resources that are not the stack's any more.
-func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o elb.Observed) (elb.Observed, plan.Plan, diag.List, error) {
+// differs, the stack is planned again. Consents of load balancers of others are read again unless there is nothing to do. found are the resources that are not the stack's any more.
+func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o elb.Observed, idle bool) (elb.Observed, plan.Plan, diag.List, error) {
 	var found diag.List
 	foreign := map[string]int{}
 	for {
+		if !idle {
+			var err error
+			if o, err = s.freshConsents(ctx, c, o); err != nil {
+				return o, plan.Plan{}, found, err
+			}
+		}
 		p := s.plan(key, w, c, o, foreign)
 		if news, err := s.foreignTargets(ctx, key, w, &p, o, foreign); err != nil {
 			return o, p, found, err

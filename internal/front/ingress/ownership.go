@@ -63,5 +63,15 @@ func ClassOfGroup(g Group) map[string]bool {
 	return out
 }
 
+// ClassApprovals are the digests by which the class parameters of the Ingresses of a group approve of takeovers.
+func ClassApprovals(g Group) (out []string) {
+	for i := range g.members {
+		if p := g.members[i].class.Params; p != nil {
+			out = append(out, annotation.Approvals(p.Annotations)...)
+		}
+	}
+	return out
+}
+
 // namesGroup reports whether the parameters of a class put its Ingresses into a group.
 func namesGroup(c Class) bool { return c.Params != nil && c.Params.Spec.Group != nil }

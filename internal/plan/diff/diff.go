@@ -25,6 +25,8 @@ import (
 // leaves some out, is a plan.Policy.
 type Options struct {
 	Region Region
+	// DeleteAdopted: load balancers that were taken over are deleted without their consent: lbc cleanup, which runs with rights in AWS.
+	DeleteAdopted bool
 	// ExternalTags are tag keys that others manage: they are neither written to nor removed from what exists, like those of AWS.
 	ExternalTags []string
 	// Namespaces are those of the objects that the stack is made of, also of those that leave it. Bindings elsewhere are not its own.
@@ -74,6 +76,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		}
 	}
 	obs = uncontested(desired.Cluster, obs)
+	desired = withRetention(desired, &obs, opt)
 	desired, refused := keepPlaces(desired, keep, &obs, opt.Replacement)
 	groups := len(desired.TargetGroups)
 	d := &differ{
