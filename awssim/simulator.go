@@ -122,6 +122,10 @@ func New(o Options) (*Simulator, error) {
 	if o.Logf == nil {
 		o.Logf = func(string, ...any) {}
 	}
+	if o.Seed == nil {
+		f := seed.Default()
+		o.Seed = &f
+	}
 	set, err := services.New(services.Options{
 		Seed: o.Seed, Clock: o.Clock, Profile: o.Profile, Latency: o.Latency, Throttle: o.Throttle, Authorize: o.Authorize, Enforce: o.Enforce,
 		Random: o.Random, KeepCalls: o.KeepCalls, Buckets: o.Buckets,

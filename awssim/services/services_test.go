@@ -43,7 +43,7 @@ func TestOtherAccountsAreFoundByRoles(t *testing.T) {
 	}
 }
 
-func TestDriftNeedsSomeoneToPerformIt(t *testing.T) {
+func TestDriftFailsWithoutPerform(t *testing.T) {
 	t.Parallel()
 	s, err := New(Options{})
 	if err != nil {
@@ -58,7 +58,7 @@ func TestDriftNeedsSomeoneToPerformIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if describe() == nil {
-		t.Error("a call succeeded although nobody could make the change of its fault")
+		t.Error("a call succeeded although nothing performs the change of its fault")
 	}
 	var performed string
 	s.Perform = func(_ context.Context, service, action string, _ []byte) error {
