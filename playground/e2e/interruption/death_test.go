@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/playground/longtest"
 )
 
 // grace is after how long without a heartbeat Kubernetes takes a node for lost, by the clock of the account.
@@ -50,7 +51,7 @@ func death(t *testing.T, c *harness.Cluster, scenes []*scene) moment {
 			revive()
 		}
 	})
-	time.Sleep(grace / speed) // as long as the node lifecycle controller of a cluster waits, which has real time here
+	longtest.Pause(grace / speed) // as long as the node lifecycle controller of a cluster waits, which has real time here
 	now := time.Now()
 	unready(t, c, name)
 	for _, s := range scenes {

@@ -25,6 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/playground/environment"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/load"
+	"github.com/k8s-lbc/lbc/playground/longtest"
 	processes "github.com/k8s-lbc/lbc/playground/process"
 )
 
@@ -277,7 +278,7 @@ func (r *run) story(ctx context.Context) error {
 		if s.at > r.length || time.Since(began) > r.length {
 			return nil
 		}
-		time.Sleep(s.at - time.Since(began))
+		longtest.Pause(s.at - time.Since(began))
 		if err := r.judge(time.Now().Add(-grace)); err != nil {
 			return err
 		}
@@ -430,7 +431,7 @@ func (r *run) freshStart(ctx context.Context) error {
 	if err := r.rollControllers(ctx); err != nil {
 		return err
 	}
-	time.Sleep(quiet) // what is tested is the time itself
+	longtest.Pause(quiet) // what is tested is the time itself
 	if w := r.Writes(mark); len(w) > 0 {
 		return fmt.Errorf("a fresh start writes %v", w)
 	}
