@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/k8s-lbc/lbc/internal/await"
 )
 
