@@ -88,7 +88,7 @@ func decides(w Input, key stack.Key) string {
 		}
 	}
 	desired := &stack.Stack{Key: key}
-	approval, err := Approval(w, desired, elb.Observed{})
+	approval, err := Approval(w, desired, elb.Observed{}, nil)
 	note("observed", w.Observes(key.Owner))
 	note("adopted", w.Adopts(desired))
 	note("not approved", err != nil || approval(held()).Steps[0].Guard != nil)
