@@ -29,7 +29,7 @@ var namespaceForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 // Parse reads an allow-list: patterns, each for all namespaces or, as NAMESPACE=PATTERN, for one. check refuses patterns that cannot be meant;
 // it is not called for * and none. what completes "give ..., or NAMESPACE=PATTERN".
 func Parse(list []string, what string, check func(pattern string) error) (List, error) {
-	var out List
+	out := List{}
 	for _, item := range list {
 		e := entry{pattern: strings.TrimSpace(item)}
 		if namespace, pattern, ok := strings.Cut(e.pattern, "="); ok && !strings.Contains(namespace, ":") {

@@ -116,8 +116,9 @@ func account() facts.Facts {
 		Certificates: map[string]facts.Certificate{
 			certificate1: {ARN: certificate1, Status: "ISSUED", Domains: []string{"*.example.com"}},
 		},
-		TargetGroups:  map[string]*facts.TargetGroup{"theirs": {ARN: "arn:theirs", Name: "theirs"}, "gone": nil},
-		ExistingKnown: true,
+		TargetGroups:      map[string]*facts.TargetGroup{"theirs": {ARN: "arn:theirs", Name: "theirs"}, "gone": nil},
+		ExistingKnown:     true,
+		TargetGroupOwners: map[string]*facts.TargetGroupOwner{"arn:theirs": nil, "arn:x": nil},
 	}
 	for _, s := range []facts.Subnet{
 		subnet("subnet-0a1", "us-west-2a", "10.0.0.0/20", naming.RoleELBTag, true),

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/allow"
 	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/console"
 	"github.com/k8s-lbc/lbc/internal/drift"
@@ -39,34 +40,37 @@ type Config struct {
 	MaxTargetsPerGroup     int
 	QUICVariable           string   // environment variable with the QUIC server id of a container
 	AssumableRoles         []string // as assumable.Parse reads them
-	BindingRequeue         time.Duration
-	BindingMaxBackoff      time.Duration
-	StabilizationInterval  time.Duration
-	RequiredSecretsLabel   string
-	IngressClass           string
-	TolerateMissingService bool
-	TolerateMissingAction  bool
-	AllowedCAs             []string
-	DefaultPCA             string
-	ImportTLSSecrets       bool
-	TrustStores            TrustStores
-	LoadBalancerClass      string
-	EnableWAF              bool // decision 16: WAF Classic
-	EnableWAFv2            bool
-	EnableShield           bool
-	EnableReadinessGates   bool
-	OpenGatesAfter         time.Duration // 0 = never
-	NodeDrainCondition     bool
-	ExcludedNodes          bool // the label that excludes nodes from load balancers counts for ip targets, too
-	StrictGroups           bool
-	DeregistrationBrake    int           // 0 = none
-	DeletionBrake          int           // 0 = none
-	DeleteOrphansAfter     time.Duration // 0 = they stay
-	DriftInterval          time.Duration // 0 = no background sweep
-	DriftPolicy            string
-	ReplacementPolicy      string
-	PublishAddress         PublishAddress
-	Checkpoints            bool // store last good versions and observations for the next leader
+	// Lists of target groups as allow.TargetGroups reads them: those that TargetGroupBindings may name, those without tags of this cluster that
+	// rules may forward to, and those with them to which rules of other namespaces may forward.
+	BindableTargetGroups, ExternalTargetGroups, CrossNamespaceTargetGroups []string
+	BindingRequeue                                                         time.Duration
+	BindingMaxBackoff                                                      time.Duration
+	StabilizationInterval                                                  time.Duration
+	RequiredSecretsLabel                                                   string
+	IngressClass                                                           string
+	TolerateMissingService                                                 bool
+	TolerateMissingAction                                                  bool
+	AllowedCAs                                                             []string
+	DefaultPCA                                                             string
+	ImportTLSSecrets                                                       bool
+	TrustStores                                                            TrustStores
+	LoadBalancerClass                                                      string
+	EnableWAF                                                              bool // decision 16: WAF Classic
+	EnableWAFv2                                                            bool
+	EnableShield                                                           bool
+	EnableReadinessGates                                                   bool
+	OpenGatesAfter                                                         time.Duration // 0 = never
+	NodeDrainCondition                                                     bool
+	ExcludedNodes                                                          bool // the label that excludes nodes from load balancers counts for ip targets, too
+	StrictGroups                                                           bool
+	DeregistrationBrake                                                    int           // 0 = none
+	DeletionBrake                                                          int           // 0 = none
+	DeleteOrphansAfter                                                     time.Duration // 0 = they stay
+	DriftInterval                                                          time.Duration // 0 = no background sweep
+	DriftPolicy                                                            string
+	ReplacementPolicy                                                      string
+	PublishAddress                                                         PublishAddress
+	Checkpoints                                                            bool // store last good versions and observations for the next leader
 	// Passes at once. Where a flag is not given, they are those of defaultWorkers instead of the flag's default, 3, which is that of
 	// the existing controller.
 	IngressWorkers, ServiceWorkers, BindingWorkers int
@@ -124,6 +128,15 @@ func (c *Config) Roles() assumable.Roles {
 		return nil // Validate refuses it
 	}
 	return roles
+}
+
+// AllowedTargetGroups is one of the lists of target groups.
+func (c *Config) AllowedTargetGroups(list []string) allow.List {
+	l, err := allow.TargetGroups(list)
+	if err != nil {
+		return allow.List{} // Validate refuses it
+	}
+	return l
 }
 
 // ServesGateways reports whether Gateways of any class are served.
@@ -211,6 +224,13 @@ func (c *Config) Validate() error {
 	}
 	if _, err := assumable.Parse(c.AssumableRoles); err != nil {
 		return fmt.Errorf("invalid value for --assumable-roles: %w", err)
+	}
+	for flag, list := range map[string][]string{
+		"bindable-target-groups": c.BindableTargetGroups, "external-target-groups": c.ExternalTargetGroups, "cross-namespace-target-groups": c.CrossNamespaceTargetGroups,
+	} {
+		if _, err := allow.TargetGroups(list); err != nil {
+			return fmt.Errorf("invalid value for --%s: %w", flag, err)
+		}
 	}
 	if _, err := drift.Parse(c.DriftPolicy); err != nil {
 		return fmt.Errorf("invalid value %q for --drift-policy: %w; %s", c.DriftPolicy, err, drift.Remedy())

@@ -132,14 +132,22 @@ func (w *wiring) setUpIngress(context.Context) error {
 	if err := w.readSecrets(s); err != nil {
 		return err
 	}
-	reading := []objects.Kind{objects.IngressClass, objects.IngressClassParams, objects.Namespace, objects.Service}
+	reading := append([]objects.Kind{objects.IngressClass, objects.IngressClassParams, objects.Namespace, objects.Service}, w.referenceReading()...)
 	return w.add(s, c.IngressWorkers, reading, source.TypedFunc[stack.Key](s.Secrets.Start))
 }
 
 func (w *wiring) setUpService(context.Context) error {
 	s := w.stacks(front.ServiceFromFlags(w.config))
 	w.findHidden(s)
-	return w.add(s, w.config.ServiceWorkers, nil)
+	return w.add(s, w.config.ServiceWorkers, w.referenceReading())
+}
+
+// referenceReading are the kinds that decide about target groups of other namespaces, which objects of a front end name.
+func (w *wiring) referenceReading() []objects.Kind {
+	if !front.ReferencesFromFlags(w.config).Grants {
+		return nil
+	}
+	return []objects.Kind{objects.ReferenceGrant}
 }
 
 // findHidden has the members of groups found that the caches do not show.
@@ -165,7 +173,7 @@ func (w *wiring) definitionChanged(kind objects.Kind) {
 	}
 	for _, s := range w.owners {
 		of := objects.Kind(owner.Of(s.Front.Owner()).Kind)
-		if of == objects.Gateway || kind == objects.TargetGroupBinding || kind == objects.IngressClassParams && of == objects.Ingress {
+		if of == objects.Gateway || kind == objects.TargetGroupBinding || kind == objects.ReferenceGrant || kind == objects.IngressClassParams && of == objects.Ingress {
 			s.Waker.Wake(queue.Normal, s.Index.Units()...)
 		}
 	}
