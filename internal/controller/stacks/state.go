@@ -30,6 +30,7 @@ type stackState struct {
 	unfinished bool         // steps of the last plan were not carried out
 	applied    bool         // a pass of this process came to its end
 	marked     []mark       // members that got our finalizer lately
+	inUse      inUse        // target groups that AWS does not delete, as others forward to them
 }
 
 // state is that of a stack; s.mu is held.
