@@ -137,7 +137,7 @@ func (s *Reconciler) Restore(restored checkpoint.Restored) {
 			if st := s.states[key]; (st == nil || st.duplicates == nil) && json.Unmarshal(text, &d) == nil {
 				s.state(key).duplicates = d
 			}
-		case checkpoint.Observed, checkpoint.Targets, checkpoint.Orphans, checkpoint.Foreign:
+		case checkpoint.Observed, checkpoint.Targets, checkpoint.Orphans, checkpoint.Foreign, checkpoint.Preceding:
 		}
 	}
 }
