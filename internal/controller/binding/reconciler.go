@@ -271,7 +271,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		Group: b.group(o), Binding: id, Want: endpoints, Since: since, Max: b.MaxTargets, Unseen: unseen,
 		Withheld: len(b.memory.get(o).unidentified) > 0,
 		Record:   b.registeredOf(o), Preceding: preceding,
-		Zone:     zone, HomeZone: b.homeZone(o),
+		Zone: zone, HomeZone: b.homeZone(o),
 	}
 	if b.DrainTime != nil {
 		request.DrainTime = b.DrainTime(ctx, o)
