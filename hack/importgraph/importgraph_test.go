@@ -33,6 +33,7 @@ var forbidden = []string{
 
 // layers lists packages from the bottom to the top; a package imports only packages of lower layers.
 var layers = [][]string{
+	{"internal/allow"},
 	{"internal/assumable", "internal/drift", "internal/replacement", "internal/console", "internal/serverid"},
 	{"internal/diag", "internal/stack", "internal/config", "internal/manifest/schema", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake", "internal/buildinfo", "internal/degraded", "internal/iampolicy"},
 	{"internal/quota", "internal/inbound", "internal/intent", "internal/facts", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical", "internal/accelerator"},

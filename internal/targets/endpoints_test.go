@@ -218,8 +218,7 @@ func TestPodsOfOtherNamespacesAreNoTargets(t *testing.T) {
 			Addresses: []string{"10.0.128.50"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: namespace, Name: "a"},
 		}}}
 		s.Namespace = "shop"
-		none := kube.Cluster{Reader: fake.NewClientBuilder().Build()}
-		if got := PodEndpoints(t.Context(), none, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false, true); len(got) != want {
+		if got := PodEndpoints(t.Context(), cluster{}, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false, true); len(got) != want {
 			t.Errorf("namespace %q: %v", namespace, got)
 		}
 	}
