@@ -1,7 +1,6 @@
 package awssim
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -12,42 +11,12 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/dns"
-	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/wire"
 )
 
 // Other is another account of the same region: its state, services, record of calls and faults are its own, the data plane and the DNS server those of the first account. A caller
 // reaches it by an access key of it, such as that of a role that was assumed.
 type Other struct{ *Simulator }
-
-// addOthers makes the other accounts of the seed. Each numbers its ids in a range of its own, so that no key or name is in two accounts.
-func (s *Simulator) addOthers(files []seed.File, o Options) error {
-	s.Others = map[string]*Other{}
-	for n := range files {
-		f := files[n]
-		single := o
-		single.Seed, single.DataPlane, single.IdentityProvider, single.Authorize, single.Authenticate = &f, false, "", nil, nil
-		single.firstID = uint64(n+1) << 32
-		other, err := New(single)
-		if err != nil {
-			return fmt.Errorf("account %s: %w", f.Account, err)
-		}
-		s.Others[f.Account] = &Other{other}
-	}
-	all := s.accounts()
-	find := func(id string) *account.Account {
-		for _, x := range all {
-			if x.Account.ID == id {
-				return x.Account
-			}
-		}
-		return nil
-	}
-	for _, x := range all {
-		x.Identity.Elsewhere = find
-	}
-	return nil
-}
 
 // accounts are all of them, the first one first.
 func (s *Simulator) accounts() []*Simulator {

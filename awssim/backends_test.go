@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -13,7 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/internal/await"
 )
 
 func TestServersOfThisMachineStandBehindTargets(t *testing.T) {
@@ -83,15 +85,10 @@ func TestTheSecurityGroupsOfATargetHoldForTheServerBehindIt(t *testing.T) {
 	w.tg = *tg.TargetGroupArn
 	w.listen(t, elb.CreateListenerInput{Protocol: "HTTP", Port: aws.Int32(80)})
 	w.register(t, node)
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	await.Equal(t, "a target whose security group admits nothing", func() string {
 		h := wanted(s.balancing.DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: tg.TargetGroupArn}))(t).TargetHealthDescriptions[0].TargetHealth
-		if h.State == elbtypes.TargetHealthStateEnumUnhealthy && h.Reason == "Target.Timeout" {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("a target whose security group admits nothing is %s (%s)", h.State, h.Reason)
-		}
-	}
+		return fmt.Sprint(h.State, " ", h.Reason)
+	}, "unhealthy Target.Timeout")
 }
 
 func TestBackendsThatCannotBeAreRefusedAllTogether(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
+	"github.com/k8s-lbc/lbc/internal/await"
 )
 
 func TestRulesOfTheFrontendsGroupsHoldForEveryKindOfPeer(t *testing.T) {
@@ -86,15 +87,9 @@ func TestRulesOfTheFrontendsGroupsHoldForEveryKindOfPeer(t *testing.T) {
 		// Nothing may leave: the target is unhealthy, since checks are subject to the rules as well.
 		everything := ec2types.IpPermission{IpProtocol: aws.String("-1"), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}
 		wanted(s.compute.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: group, IpPermissions: []ec2types.IpPermission{everything}}))(t)
-		for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-			h := wanted(s.balancing.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: tg.TargetGroupArn}))(t).TargetHealthDescriptions[0].TargetHealth
-			if h.State == "unhealthy" {
-				break
-			}
-			if time.Now().After(end) {
-				t.Fatalf("%s: without outbound rules the target is %s", kind, h.State)
-			}
-		}
+		await.Equal(t, string(kind)+": the target without outbound rules", func() elbtypes.TargetHealthStateEnum {
+			return wanted(s.balancing.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: tg.TargetGroupArn}))(t).TargetHealthDescriptions[0].TargetHealth.State
+		}, elbtypes.TargetHealthStateEnumUnhealthy)
 	}
 }
 

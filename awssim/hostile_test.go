@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 // signature is what a stock client would send in the Authorization header.
@@ -152,10 +154,7 @@ func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
 // TestTenThousandConnectionsAreServedAtOnce holds ten thousand connections open, half a request sent on each, and then lets
 // all go on: each must be answered, and nothing may be created twice or lost.
 func TestTenThousandConnectionsAreServedAtOnce(t *testing.T) {
-	if testing.Short() {
-		t.Skip("ten thousand connections")
-	}
-	const connections = 10_000
+	connections := longtest.Seeds(500, 10_000)
 	s, err := New(Options{Logf: t.Logf})
 	if err != nil {
 		t.Fatal(err)

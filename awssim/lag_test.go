@@ -37,7 +37,7 @@ func (b *believer) pass(name string) error {
 		group = found.SecurityGroups[0]
 	} else {
 		tags := []ec2types.TagSpecification{{ResourceType: "security-group", Tags: []ec2types.Tag{{Key: aws.String("balancer"), Value: &name}}}}
-		made, err := b.Compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: &name, Description: &name, VpcId: &b.seed.VPC.ID, TagSpecifications: tags})
+		made, err := b.Compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: &name, Description: &name, VpcId: aws.String(b.Seed().VPC.ID), TagSpecifications: tags})
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func refusals(t *testing.T, chance float64, seed uint64, n int) map[string]int {
 			}
 		}
 	}
-	if len(sim.Account.SecurityGroups) != n+len(sim.seed.SecurityGroups)+1 { // the VPC has one of its own
+	if len(sim.Account.SecurityGroups) != n+len(sim.Seed().SecurityGroups)+1 { // the VPC has one of its own
 		t.Errorf("%d security groups", len(sim.Account.SecurityGroups))
 	}
 	return b.refused

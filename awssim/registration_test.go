@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/internal/await"
 )
 
 // networkWorld is an NLB that forwards to the returned target groups: the first has the weight 1, the others 0. A server is behind both addresses.
@@ -53,17 +54,13 @@ func (w *web) state(t *testing.T, tg string) string {
 	return string(all[0].TargetHealth.State) + " " + string(all[0].TargetHealth.Reason)
 }
 
-// becomes lets time pass in small steps, as checks need some of the machine's, until the target of a group has a state.
+// becomes moves the clock in small steps until the target of a group has a state.
 func (w *web) becomes(t *testing.T, c *clock.Stepped, tg, state string) {
 	t.Helper()
-	for range 1000 {
-		if w.state(t, tg) == state {
-			return
-		}
-		c.Advance(10 * time.Millisecond)
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatalf("the target is %q, want %q", w.state(t, tg), state)
+	await.Equal(t, "the target", func() string {
+		c.Advance(2 * time.Millisecond) // checks need time of the machine, too
+		return w.state(t, tg)
+	}, state)
 }
 
 // serves reports whether a new connection gets an answer.

@@ -19,39 +19,28 @@ package awssim
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/awssim/acm"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dns"
-	"github.com/k8s-lbc/lbc/awssim/ec2"
-	"github.com/k8s-lbc/lbc/awssim/elbv2"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/awssim/globalaccelerator"
-	"github.com/k8s-lbc/lbc/awssim/iam"
 	"github.com/k8s-lbc/lbc/awssim/idp"
 	"github.com/k8s-lbc/lbc/awssim/page"
 	"github.com/k8s-lbc/lbc/awssim/resolver"
-	"github.com/k8s-lbc/lbc/awssim/route53"
-	"github.com/k8s-lbc/lbc/awssim/s3"
 	"github.com/k8s-lbc/lbc/awssim/seed"
-	"github.com/k8s-lbc/lbc/awssim/shield"
-	"github.com/k8s-lbc/lbc/awssim/sts"
-	"github.com/k8s-lbc/lbc/awssim/tagging"
+	"github.com/k8s-lbc/lbc/awssim/services"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
-	"github.com/k8s-lbc/lbc/awssim/wafregional"
-	"github.com/k8s-lbc/lbc/awssim/wafv2"
 	"github.com/k8s-lbc/lbc/awssim/wire"
 )
 
@@ -100,28 +89,12 @@ type Options struct {
 
 	// Logf gets what goes wrong inside the simulator; nil drops it.
 	Logf func(format string, args ...any)
-
-	firstID uint64 // below the ids of the account
 }
 
-// Simulator is one simulated account. Its fields may be used directly, the account under its lock. The services have the methods
-// of the SDK's clients, which take the lock themselves.
+// Simulator is one simulated account with all that is around it. Its services are those of the embedded set, as in
+// sim.Balancing.CreateLoadBalancer.
 type Simulator struct {
-	Account *account.Account // what the account holds
-	Gate    *gate.Gate       // records calls, and applies faults, throttling, permissions and latency
-
-	Balancing *elbv2.Service             // Elastic Load Balancing
-	Compute   *ec2.Service               // EC2
-	Trust     *acm.Service               // ACM
-	Identity  *sts.Service               // STS
-	Policies  *iam.Simulation            // IAM's simulation of policies
-	Tagging   *tagging.Service           // the resource groups tagging API
-	Firewall  *wafv2.Service             // WAFv2
-	Classic   *wafregional.Service       // the firewall's older generation
-	Shield    *shield.Service            // Shield Advanced
-	Names     *route53.Service           // Route 53
-	Edge      *globalaccelerator.Service // Global Accelerator
-	Storage   *s3.Service                // S3
+	*services.Set
 
 	Others map[string]*Other // other accounts of the seed, by id
 
@@ -129,7 +102,6 @@ type Simulator struct {
 	Plane    *dataplane.Plane // nil without a data plane
 	Provider *idp.Provider    // nil without an identity provider
 
-	seed     seed.File
 	handler  http.Handler
 	face     *wire.Server
 	dns      *dns.Server        // nil without a data plane
@@ -150,79 +122,28 @@ func New(o Options) (*Simulator, error) {
 	if o.Logf == nil {
 		o.Logf = func(string, ...any) {}
 	}
-	if o.Profile.Name == "" {
-		o.Profile.Name = "instant"
-	}
 	if o.Seed == nil {
 		f := seed.Default()
 		o.Seed = &f
 	}
-	s := &Simulator{seed: *o.Seed, logf: o.Logf}
-	s.Account = account.New(o.Seed.Account, o.Seed.Region, o.Clock, o.Profile)
-	s.Account.Seed(o.Random)
-	s.Account.StartAt(o.firstID)
-	s.Account.Buckets.Directory = o.Buckets
-	if o.Authorize == nil {
-		o.Authorize = iam.Authorizer(s.Account)
-	}
-	o.LogDirectory = cmp.Or(o.LogDirectory, o.Buckets)
-	s.Gate = gate.New(gate.Options{
-		Clock: o.Clock, Seed: o.Random, Keep: o.KeepCalls, Latency: o.Latency, Throttle: o.Throttle, Authorize: o.Authorize,
-		Foreign: func(ctx context.Context, d gate.Drift) error {
-			return s.face.Perform(ctx, d.Service, d.Action, d.Input)
-		},
-	})
-	s.Balancing = elbv2.New(s.Account, s.Gate)
-	s.Compute = ec2.New(s.Account, s.Gate)
-	s.Trust = acm.New(s.Account, s.Gate)
-	s.Identity = sts.New(s.Account, s.Gate)
-	s.Policies = iam.NewSimulation(s.Account, s.Gate)
-	s.Tagging = tagging.New(s.Account, s.Gate)
-	s.Firewall = wafv2.New(s.Account, s.Gate)
-	s.Classic = wafregional.New(s.Account, s.Gate)
-	s.Shield = shield.New(s.Account, s.Gate)
-	s.Names = route53.New(s.Account, s.Gate)
-	s.Edge = globalaccelerator.New(s.Account, s.Gate)
-	s.Storage = s3.New(s.Account, s.Gate)
-	if err := s.plant(*o.Seed); err != nil {
-		return nil, fmt.Errorf("simulator: seed: %w", err)
-	}
-	s.Account.Enforced = s.Account.Enforced || o.Enforce
-	if o.Authenticate == nil {
-		o.Authenticate = s.authenticate
-	}
-	var secret func(string) (string, bool)
-	if o.Verify {
-		secret = s.secret
-	}
-	face, err := wire.New(wire.Options{
-		Region: s.Account.Region, NewRequestID: s.Gate.NewRequestID, Authenticate: o.Authenticate, Refused: s.Gate.Refuse, Logf: o.Logf,
-		Secret: secret, Now: func() time.Time { return s.serviceTime(o.Verify) }, CheckTime: s.skewed,
-		Services: map[string]any{
-			"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
-			"wafv2": s.Firewall, "waf-regional": s.Classic, "shield": s.Shield, "globalaccelerator": s.Edge,
-			"route53": s.Names, "s3": s.Storage, "iam": s.Policies,
-		},
+	set, err := services.New(services.Options{
+		Seed: o.Seed, Clock: o.Clock, Profile: o.Profile, Latency: o.Latency, Throttle: o.Throttle, Authorize: o.Authorize, Enforce: o.Enforce,
+		Random: o.Random, KeepCalls: o.KeepCalls, Buckets: o.Buckets,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
-	s.face = face
-	if err := s.addOthers(o.Seed.Accounts, o); err != nil {
+	s, err := around(set, o)
+	if err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", page.Front("/_sim/ui/", s.front(face)))
-	mux.Handle("/_sim/", s.administration())
-	s.administerOthers(mux)
-	s.serveMetadata(mux, o.Instance)
-	s.handler = mux
 	if o.IdentityProvider != "" {
 		if err := s.startProvider(o.IdentityProvider, o); err != nil {
 			return nil, fmt.Errorf("simulator: %w", err)
 		}
 	}
 	if o.DataPlane {
+		o.LogDirectory = cmp.Or(o.LogDirectory, o.Buckets)
 		if err := s.startPlane(o); err != nil {
 			return nil, errors.Join(fmt.Errorf("simulator: %w", err), s.Close())
 		}
@@ -230,12 +151,70 @@ func New(o Options) (*Simulator, error) {
 	return s, nil
 }
 
+// around gives the services of an account, and those of the others of its seed, their HTTP face.
+func around(set *services.Set, o Options) (*Simulator, error) {
+	s := &Simulator{Set: set, Others: map[string]*Other{}, logf: o.Logf}
+	face, err := s.newFace(o)
+	if err != nil {
+		return nil, err
+	}
+	s.face, set.Perform = face, face.Perform
+	for id, other := range set.Elsewhere {
+		single := o
+		single.Authenticate = nil
+		x, err := around(other, single)
+		if err != nil {
+			return nil, fmt.Errorf("account %s: %w", id, err)
+		}
+		s.Others[id] = &Other{x}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", page.Front("/_sim/ui/", s.front(face)))
+	mux.Handle("/_sim/", s.administration())
+	s.administerOthers(mux)
+	s.serveMetadata(mux, o.Instance)
+	s.handler = mux
+	return s, nil
+}
+
+func (s *Simulator) newFace(o Options) (*wire.Server, error) {
+	authenticate := o.Authenticate
+	if authenticate == nil {
+		authenticate = s.authenticate
+	}
+	var secret func(string) (string, bool)
+	if o.Verify {
+		secret = s.secret
+	}
+	return wire.New(wire.Options{
+		Region: s.Account.Region, NewRequestID: s.Gate.NewRequestID, Authenticate: authenticate, Refused: s.Gate.Refuse, Logf: o.Logf,
+		Secret: secret, Now: func() time.Time { return s.serviceTime(o.Verify) }, CheckTime: s.skewed,
+		Services: s.services(),
+	})
+}
+
+// services are what the face serves, by the names of package wire.
+func (s *Simulator) services() map[string]any {
+	return map[string]any{
+		"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
+		"wafv2": s.Firewall, "waf-regional": s.Classic, "shield": s.Shield, "globalaccelerator": s.Edge,
+		"route53": s.Names, "s3": s.Storage, "iam": s.Policies,
+	}
+}
+
 // Handler is the HTTP face: AWS's services on "/", the administration under "/_sim/", an instance's metadata under
 // "/latest/", and the credentials of pods on "/v1/credentials".
 func (s *Simulator) Handler() http.Handler { return s.handler }
 
-// Seed is the description that the account began as.
-func (s *Simulator) Seed() seed.File { return s.seed }
+// Operations are the names of the operations that the simulator serves, sorted. A name that several services have occurs once.
+func (s *Simulator) Operations() []string {
+	var names []string
+	for name := range s.services() {
+		names = append(names, s.face.Actions(name)...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
 
 // CA is the certificate, in PEM, of the authority that signs the account's certificates.
 func (s *Simulator) CA() ([]byte, error) { return s.Account.Authority().PEM() }

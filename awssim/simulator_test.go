@@ -374,3 +374,17 @@ func TestHandlersServeInProcessWithoutHTTP(t *testing.T) {
 		t.Errorf("%d VPCs, calls %v", len(out.Vpcs), s.Gate.Calls())
 	}
 }
+
+func TestProviderStartsForBuiltInAccount(t *testing.T) {
+	t.Parallel()
+	sim, err := New(Options{IdentityProvider: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sim.Provider == nil {
+		t.Error("no identity provider runs")
+	}
+	if err := sim.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
+	"github.com/k8s-lbc/lbc/internal/await"
 )
 
 func TestTheAccountDriftsBetweenTwoCalls(t *testing.T) {
@@ -193,11 +194,7 @@ func TestAZonalShiftIsReportedWhereTheLoadBalancerAllowsIt(t *testing.T) {
 // until waits for a condition.
 func until(t *testing.T, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("waited in vain")
-		}
-	}
+	await.Until(t, "the condition of the test", holds)
 }
 
 func TestReadsLagBehindWrites(t *testing.T) {

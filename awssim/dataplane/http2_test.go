@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -26,6 +27,7 @@ func (w *world) withTLS(byDefault []stack.Action, rules ...stack.Rule) {
 
 func TestAnHTTP2ConnectionIsGoneAfterTenThousandRequests(t *testing.T) {
 	t.Parallel()
+	longtest.Long(t, "ten thousand requests")
 	w := newWorld(t)
 	w.balancer("web", stack.Application)
 	w.withTLS(notFound())

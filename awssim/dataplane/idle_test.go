@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -26,11 +27,7 @@ func stepped(t *testing.T) (*world, *clock.Stepped) {
 // within waits for a condition that other goroutines bring about.
 func (w *world) within(what string, ok func() bool) {
 	w.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			w.Fatalf("not in time: %s", what)
-		}
-	}
+	await.Until(w, what, ok)
 }
 
 // count is a counter of the first load balancer.

@@ -16,16 +16,14 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // TestTenThousandConnectionsToAnALBAreServedAndLeaveNothingBehind holds ten thousand connections open, each within its request, and
 // then lets all go on at once. It is not parallel, since it counts the goroutines of the process.
 func TestTenThousandConnectionsToAnALBAreServedAndLeaveNothingBehind(t *testing.T) {
-	if testing.Short() {
-		t.Skip("ten thousand connections")
-	}
-	const connections = 10_000
+	connections := longtest.Seeds(500, 10_000)
 	w := newWorld(t)
 	w.pod("10.0.1.5", 8080, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "hello") }))
 	w.group("a", "HTTP", "10.0.1.5")
@@ -54,7 +52,7 @@ func TestTenThousandConnectionsToAnALBAreServedAndLeaveNothingBehind(t *testing.
 			t.Fatal(err)
 		}
 	}
-	if n := w.count("ActiveConnectionCount"); n != connections {
+	if n := w.count("ActiveConnectionCount"); n != int64(connections) {
 		t.Errorf("%d connections are open", n)
 	}
 	var all sync.WaitGroup
@@ -75,7 +73,7 @@ func TestTenThousandConnectionsToAnALBAreServedAndLeaveNothingBehind(t *testing.
 	}
 	all.Wait()
 	w.within("every connection is over", func() bool { return w.count("ActiveConnectionCount") == 0 })
-	if n := w.count("RequestCount"); n != connections {
+	if n := w.count("RequestCount"); n != int64(connections) {
 		t.Errorf("%d requests", n)
 	}
 	// What may stay are kept connections to the target, three goroutines and one of the target's each.

@@ -39,6 +39,7 @@ type Fault struct {
 	Delay   time.Duration `json:"delay,omitempty"`  // after the effect, before the answer
 	Lose    bool          `json:"lose,omitempty"`   // do it, then cut the connection instead of answering
 	Stale   time.Duration `json:"stale,omitempty"`  // answer a read as up to this long ago
+	Empty   bool          `json:"empty,omitempty"`  // answer a read with success, and with nothing in it
 	Drift   *Drift        `json:"drift,omitempty"`  // another caller makes this call just before
 }
 
@@ -68,8 +69,8 @@ func (f Fault) Validate() error {
 		return fmt.Errorf("fault %q: status %d is not that of an error, use 400 to 599", f.ID, f.Status)
 	case f.Status != 0 && f.Code == "":
 		return fmt.Errorf("fault %q: status %d needs a code, such as InternalFailure", f.ID, f.Status)
-	case f.Kind+f.Code == "" && f.Latency == 0 && f.Delay == 0 && f.Stale == 0 && !f.Reset && !f.Lose && f.Drift == nil:
-		return fmt.Errorf("fault %q does nothing: give a kind, code, latency, delay, stale, drift, reset or lose", f.ID)
+	case f.Kind+f.Code == "" && f.Latency == 0 && f.Delay == 0 && f.Stale == 0 && !f.Reset && !f.Lose && !f.Empty && f.Drift == nil:
+		return fmt.Errorf("fault %q does nothing: give a kind, code, latency, delay, stale, drift, reset, lose or empty", f.ID)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"reflect"
 	"sync"
 	"syscall"
 	"time"
@@ -198,6 +199,9 @@ func (g *Gate) run(ctx context.Context, call *Call, f func(context.Context) (any
 		}
 	}
 	out, err := f(ctx)
+	if fault.Empty && err == nil && out != nil {
+		out = reflect.New(reflect.TypeOf(out).Elem()).Interface()
+	}
 	if fault.Stale > 0 && err == nil {
 		g.remember(fault.ID, call, lazy, out)
 	}

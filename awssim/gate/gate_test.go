@@ -236,6 +236,19 @@ func TestALostAnswerComesAfterTheEffectAndAResetBeforeIt(t *testing.T) {
 	}
 }
 
+func TestAnEmptyAnswerIsASuccess(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Options{})
+	if _, err := b.AddFault(Fault{Action: "DescribeRules", Empty: true, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2 {
+		if out, err := b.call("elasticloadbalancing", "DescribeRules", "x"); err != nil || (out.N == 0) != (n == 0) {
+			t.Errorf("call %d: %+v, %v", n, out, err)
+		}
+	}
+}
+
 func TestAStaleReadAnswersAsBeforeUntilItsAgeIsOver(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, Options{})

@@ -22,6 +22,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/await"
 )
 
 // start runs the command; it returns the variables that it prints, and what stops it and waits for its end.
@@ -131,16 +132,13 @@ func TestHealthChecksKeepUpWithTheProfile(t *testing.T) {
 	if _, err := balancing.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: arn, Targets: []types.TargetDescription{{Id: aws.String("10.0.128.77")}}}); err != nil {
 		t.Fatal(err)
 	}
-	for {
+	await.Until(t, "the target is unhealthy", func() bool {
 		h, err := balancing.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: arn})
 		if err != nil {
 			t.Fatal(err) // out of time: the group's own interval is 30 s
 		}
-		if h.TargetHealthDescriptions[0].TargetHealth.State == "unhealthy" {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+		return h.TargetHealthDescriptions[0].TargetHealth.State == "unhealthy"
+	})
 }
 
 // checkTrouble checks that the flags of the test below /_sim/ are in force.

@@ -17,8 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/awssim/services"
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/cmd/lbc/recording"
 	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
@@ -143,7 +143,7 @@ func (i *inputs) connect(ctx context.Context, s *source) error {
 	} else if err := i.sameRegion(file.Region); err != nil {
 		return err
 	}
-	sim, err := awssim.New(awssim.Options{Seed: &file})
+	sim, err := services.New(services.Options{Seed: &file})
 	if err != nil {
 		return fmt.Errorf("simulating the account: %w", err)
 	}
@@ -152,7 +152,6 @@ func (i *inputs) connect(ctx context.Context, s *source) error {
 	s.clients = cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
 		WAFRegional: sim.Classic, // decision 16: WAF Classic
 		WAFv2:       sim.Firewall, Shield: sim.Shield, Route53: sim.Names, Accelerators: sim.Edge}
-	s.close = func() { _ = sim.Close() }
 	return nil
 }
 

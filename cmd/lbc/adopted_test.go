@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -54,9 +55,20 @@ func TestThePlanOfATakeoverShowsWhatWaitsForItsApproval(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	all, _ := planned(t, clients, file, offline.Cluster{}, nil)
+	all, _ := planned(t, clients, file, offline.Cluster{}, func(i *inputs, _ *source) { i.config.ExistingLoadBalancers = []string{"shop=platform"} })
 	if len(all) != 1 {
 		t.Fatalf("%d plans", len(all))
 	}
 	compare(t, "plan-adopted.txt", regexp.MustCompile(`\bsg-[0-9a-f]{17}\b`).ReplaceAllString(all[0].Plan.Text(plan.TextOptions{}), "sg-ID"))
+}
+
+func TestLintNotesMissingConsent(t *testing.T) {
+	t.Parallel()
+	const class = "---\napiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: alb}\nspec: {controller: ingress.k8s.aws/alb}\n"
+	for flag, want := range map[string]int{"none": 1, "shop=platform": 0, "other=*": 1, "platform": 0} {
+		out, _, err := lbc(t, adoptingIngress+class, "lint", "--existing-load-balancers="+flag, "-")
+		if err != nil || strings.Count(out, "--existing-load-balancers=shop=platform, or have its owner set tag elbv2.k8s.aws/shared-with") != want || strings.Count(out, "[NeedsConsent]") != want {
+			t.Errorf("%s: %v\n%s", flag, err, out)
+		}
+	}
 }

@@ -164,7 +164,7 @@ func groupLetting(t *testing.T, clients cloud.Clients, vpc string) string {
 		{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("10.0.0.0/8"), Description: aws.String("of a user")}}},
 	}}
 	for _, g := range all.SecurityGroups {
-		if naming.IsBackendGroup(seed.Default().Cluster.Name, cloud.ComputeTags(g.Tags)) {
+		if naming.IsBackendGroup(seed.Default().Cluster.Name, aws.ToString(g.GroupName), aws.ToString(g.Description), cloud.ComputeTags(g.Tags)) {
 			in.IpPermissions = append(in.IpPermissions, ec2types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(8080), ToPort: aws.Int32(8080),
 				UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: g.GroupId, Description: aws.String(secgroup.Label)}}})
 		}

@@ -53,11 +53,12 @@ func iamPolicyCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.OutOrStdout(), cmd.ErrOrStderr()) },
 	}
 	controllerFlags(cmd.Flags(), &o.config, map[string]string{
-		"cluster-name":       "restrict the policy to what has the tag of the cluster; default: the tag of any cluster",
-		"aws-region":         "region, for its partition",
-		"aws-vpc-id":         "restrict rules of security groups to those of the VPC",
-		"trust-store-bucket": "bucket for the authorities that Gateways name",
-		"assumable-roles":    "ARNs of roles that TargetGroupBindings name; default: the policy allows none",
+		"cluster-name":            "restrict the policy to what has the tag of the cluster; default: the tag of any cluster",
+		"aws-region":              "region, for its partition",
+		"aws-vpc-id":              "restrict rules of security groups to those of the VPC",
+		"trust-store-bucket":      "bucket for the authorities that Gateways name",
+		"existing-load-balancers": "names or ARNs of load balancers of others that objects take over, or put listeners on; default: the policy allows none",
+		"assumable-roles":         "ARNs of roles that TargetGroupBindings name; default: the policy allows none",
 	})
 	partitions, features := make([]string, len(iampolicy.Partitions)), make([]string, len(iampolicy.Features))
 	for i, p := range iampolicy.Partitions {
@@ -157,6 +158,9 @@ func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
 	if slices.Contains(used, iampolicy.AssumedRoles) {
 		options.Roles = c.Roles().Patterns()
 	}
+	if slices.Contains(used, iampolicy.ExistingBalancers) {
+		options.Existing = c.LoadBalancersOfOthers().Patterns()
+	}
 	return iampolicy.Minimal(cloud.IAMActions(), options)
 }
 
@@ -166,6 +170,7 @@ func features(c *config.Config) (out []iampolicy.Feature) {
 		iampolicy.AssumedRoles:        len(c.Roles().Patterns()) == 0,
 		iampolicy.Capacity:            !c.Gates.Enabled(config.LBCapacityReservation),
 		iampolicy.CertificateRequests: !c.Gates.Enabled(config.EnableCertificateManagement),
+		iampolicy.ExistingBalancers:   len(c.LoadBalancersOfOthers().Patterns()) == 0,
 		iampolicy.GlobalAccelerator:   true, // in a policy of its own: IAM takes less in one
 		iampolicy.SecretImport:        !c.ImportsCertificates(),
 		iampolicy.Shield:              !c.EnableShield,

@@ -86,6 +86,7 @@ func TestFlagsOfTheControllerDecideAboutThePolicy(t *testing.T) {
 		{nil, "sts:AssumeRole", false},
 		{[]string{"--assumable-roles=*"}, "sts:AssumeRole", false}, // which one is not said
 		{[]string{"--assumable-roles=shop=arn:aws:iam::222222222222:role/targets"}, "sts:AssumeRole", true},
+		{[]string{"--only", "existing-load-balancers"}, "elasticloadbalancing:AddTags", true},
 		{nil, "tag:GetResources", false},
 		{[]string{"--feature-gates=EnableRGTAPI=true"}, "tag:GetResources", true},
 		{[]string{"--standard"}, "wafv2:ListWebACLs", false},
@@ -93,6 +94,25 @@ func TestFlagsOfTheControllerDecideAboutThePolicy(t *testing.T) {
 		if got := slices.Contains(allowed(t, tt.args...), tt.action); got != tt.want {
 			t.Errorf("%v: %s is allowed: %v, want %v", tt.args, tt.action, got, tt.want)
 		}
+	}
+}
+
+func TestPolicyAllowsExistingLoadBalancers(t *testing.T) {
+	t.Parallel()
+	var o iamPolicyOptions
+	o.config.ExistingLoadBalancers = []string{"shop=payroll", "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/front/*", "*"}
+	o.only = []string{string(iampolicy.ExistingBalancers)}
+	d, err := o.document()
+	if err != nil || len(d.Statement) != 1 {
+		t.Fatal(d, err)
+	}
+	want := []string{"arn:aws:elasticloadbalancing:*:*:loadbalancer/*/payroll/*", "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/front/*"}
+	if got := d.Statement[0].Resource; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	o.only, o.config.ExistingLoadBalancers = nil, []string{"none"}
+	if used := features(&o.config); slices.Contains(used, iampolicy.ExistingBalancers) {
+		t.Error("the policy allows load balancers of others without the flag")
 	}
 }
 

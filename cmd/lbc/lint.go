@@ -168,6 +168,9 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 	}
 	found = append(found, o.unmet(src, got.Stacks)...)
 	found = append(found, unconnected(src)...)
+	if offAccount {
+		found = append(found, o.needsConsent(src)...)
+	}
 	found = append(found, ignoredKinds(src.unread)...)
 	found = append(found, o.unservedAccelerators(src)...)
 	diagnostics := everything(got)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -23,6 +24,7 @@ account it uses a simulated account and needs only the manifests.`
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, endSoon)
 	cmd := program(os.Args)
 	if err := execute(func() (*cobra.Command, error) { return cmd.ExecuteContextC(ctx) }, cmd); err != nil {
 		var code exitCode
@@ -34,6 +36,18 @@ func main() {
 		stop()
 		os.Exit(1) //nolint:gocritic // stop was called
 	}
+}
+
+// grace is how long a command may go on after a signal: commands that call AWS stop between two calls, and plans are computed without looking up.
+const grace = time.Second
+
+// exitSignal is the exit code of a program that SIGTERM ended.
+const exitSignal = 128 + int(syscall.SIGTERM)
+
+// endSoon ends the program if its command has not ended by itself.
+func endSoon() {
+	time.Sleep(grace)
+	os.Exit(exitSignal)
 }
 
 func rootCommand() *cobra.Command {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 // migrateFile is a manifest of testdata/migrate.
@@ -147,7 +149,7 @@ func randomIngress(r *rand.Rand) string {
 // TestRandomIngressesAreAnsweredAlikeByTheirGateways has rules in any order, also in others than Gateways have.
 func TestRandomIngressesAreAnsweredAlikeByTheirGateways(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(60) {
+	for seed := range uint64(longtest.Seeds(15, 60)) { //nolint:gosec // small
 		text := randomIngress(rand.New(rand.NewPCG(seed, 1))) //nolint:gosec // not a secret
 		for _, p := range comparisons(t, text) {
 			if p.Unproven != "" || len(p.Differences) > 0 {

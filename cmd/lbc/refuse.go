@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -23,6 +24,13 @@ func (o *lintOptions) refusals(src *source) []finding {
 	v := objects.New(src.reader)
 	var out []finding
 	for _, p := range src.fromFiles {
+		switch x := p.object.(type) { // plans have those of Ingresses and Services
+		case *v1beta1.IngressClassParams, *agav1beta1.GlobalAccelerator,
+			*lbcgatewayv1.LoadBalancerConfiguration, *lbcgatewayv1.TargetGroupConfiguration, *lbcgatewayv1.ListenerRuleConfiguration:
+			if tagged, ok := x.(metav1.Object); ok {
+				out = append(out, refusalsOf(p, admission.Tags(nil, tagged), diag.ReservedTag)...)
+			}
+		}
 		switch x := p.object.(type) {
 		case *v1beta1.TargetGroupBinding:
 			response := admission.Binding(v, o.config.VPC, o.config.Roles(), nil, x)

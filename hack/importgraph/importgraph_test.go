@@ -20,9 +20,9 @@ var pure = []string{
 	"internal/admission", "internal/drain", "internal/accelerator/check",
 	"config/crd", "cmd/lbc/doctor", "internal/explain", "internal/manifest", "internal/manifest/schema",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
-	"awssim/iam/policy", "internal/allow", "internal/annotation", "internal/assumable", "internal/backoff", "internal/brake", "internal/degraded", "internal/diag", "internal/drift", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
+	"awssim/iam/policy", "internal/allowlist", "internal/annotation", "internal/assumable", "internal/consent", "internal/backoff", "internal/brake", "internal/degraded", "internal/diag", "internal/drift", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
 	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions", "internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route", "internal/front/gateway/rule",
-	"internal/iampolicy", "internal/inbound", "internal/intent", "internal/migrate", "internal/migrate/equality", "internal/migrate/former", "internal/migrate/network", "internal/naming", "internal/orphan", "internal/owner", "internal/plan", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/plan/policy", "internal/plan/transition", "internal/proof", "internal/quota", "internal/readiness", "internal/replacement", "internal/serverid", "internal/shard", "internal/stack", "internal/stackjson", "internal/traffic", "internal/twin", "internal/objects",
+	"internal/iampolicy", "internal/inbound", "internal/intent", "internal/migrate", "internal/migrate/equality", "internal/migrate/former", "internal/migrate/network", "internal/naming", "internal/orphan", "internal/owner", "internal/plan", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/plan/policy", "internal/plan/transition", "internal/proof", "internal/quota", "internal/readiness", "internal/replacement", "internal/serverid", "internal/shard", "internal/stack", "internal/stackjson", "internal/tagkey", "internal/traffic", "internal/twin", "internal/objects",
 }
 
 // forbidden is what no pure package may reach.
@@ -33,8 +33,8 @@ var forbidden = []string{
 
 // layers lists packages from the bottom to the top; a package imports only packages of lower layers.
 var layers = [][]string{
-	{"internal/allow"},
-	{"internal/assumable", "internal/drift", "internal/replacement", "internal/console", "internal/serverid"},
+	{"internal/allowlist"},
+	{"internal/assumable", "internal/consent", "internal/drift", "internal/replacement", "internal/console", "internal/serverid", "internal/tagkey"},
 	{"internal/diag", "internal/stack", "internal/config", "internal/manifest/schema", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake", "internal/buildinfo", "internal/degraded", "internal/iampolicy"},
 	{"internal/quota", "internal/inbound", "internal/intent", "internal/facts", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical", "internal/accelerator"},
 	{"internal/accelerator/check", "internal/accelerator/operation"},
@@ -158,7 +158,7 @@ func TestLayersImportOnlyLowerOnes(t *testing.T) {
 	}
 	for name, p := range list(t) {
 		h, layered := height[name]
-		if strings.HasPrefix(name, "internal/") && !layered && !slices.Contains([]string{"internal/browser", "internal/front/golden", "internal/tracing/collector", "internal/controller/podcache/podserver"}, name) { // they serve tests only
+		if strings.HasPrefix(name, "internal/") && !layered && !slices.Contains([]string{"internal/await", "internal/browser", "internal/cputime", "internal/front/golden", "internal/longtest", "internal/tracing/collector", "internal/controller/podcache/podserver"}, name) { // they serve tests only
 			t.Errorf("%s is in no layer", name)
 		}
 		for _, part := range []string{"awssim/dataplane", "awssim/elbv2", "awssim/ec2"} {
@@ -186,4 +186,42 @@ func sameLayerFriends(from, to string) bool {
 	return slices.Contains([]string{
 		"internal/cloud internal/config",
 	}, from+" "+to)
+}
+
+// faces are what lets others call the simulator, and packages that call methods by reflection. In a program that reaches one of
+// the latter the linker keeps every exported method of every type: of AWS's SDK alone more than a thousand.
+var faces = []string{
+	"html/template", module + "awssim", module + "awssim/authn", module + "awssim/dataplane", module + "awssim/dns", module + "awssim/idp", module + "awssim/imds",
+	module + "awssim/page", module + "awssim/resolver", module + "awssim/simclient", module + "awssim/vnet", module + "awssim/wire",
+}
+
+func TestServicesReachNoFaceOfSimulator(t *testing.T) {
+	t.Parallel()
+	pkgs := list(t)
+	for _, name := range []string{"awssim/services", "cmd/lbc", "cmd/controller"} {
+		if _, ok := pkgs[name]; !ok {
+			t.Errorf("%s does not exist", name)
+		}
+		for _, dep := range pkgs[name].Deps {
+			under := func(f string) bool { return dep == f || f != module+"awssim" && strings.HasPrefix(dep, f+"/") }
+			if slices.ContainsFunc(faces, under) {
+				t.Errorf("%s reaches %s: it links methods that nothing calls. awssim/services has what is called in the process", name, dep)
+			}
+		}
+	}
+	for _, dep := range pkgs["cmd/controller"].Deps {
+		if strings.HasPrefix(dep, module+"awssim") {
+			t.Errorf("cmd/controller reaches %s", dep)
+		}
+	}
+}
+
+// client-go's clientset links a client of each group of the API. Tests may use it.
+func TestNoPackageImportsTheClientset(t *testing.T) {
+	t.Parallel()
+	for name, p := range list(t) {
+		if slices.Contains(p.Imports, "k8s.io/client-go/kubernetes") {
+			t.Errorf("%s imports k8s.io/client-go/kubernetes: import the typed clients of the groups that it calls", name)
+		}
+	}
 }

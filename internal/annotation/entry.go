@@ -102,7 +102,7 @@ func Lookup(k Key) (Entry, bool) {
 // gatewayEntries are the annotations with prefix gateway.k8s.aws/.
 func gatewayEntries() []Entry {
 	return []Entry{
-		{Key: GatewayExisting, Syntax: String, Scope: OnGateway, Costs: diag.LoadBalancer, Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef",
+		{Key: GatewayExisting, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef",
 			Doc: "ARN or name of the load balancer of others that ownership `shared` ([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md)) is about."},
 		{Key: GatewayOwnership, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "`managed`", Example: "observed",
 			Doc: "What the controller may do with the load balancer: `managed`, everything that the object declares; `shared`, only listeners and rules, with their target groups, on the load balancer of others that `existing-load-balancer` names; `adopted`, everything, once what deletes or changes on that load balancer is approved of by `approved-plan`; `observed`, nothing: it shows the address and what would be done, and writes nothing of it to AWS ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of its LoadBalancerConfigurations takes precedence."},
@@ -114,9 +114,9 @@ func gatewayEntries() []Entry {
 			Doc: "Whether the load balancer may be deleted, once the object no longer declares it, although --deletion-brake holds its deletion."},
 		{Key: GatewayDeleteDuplicates, Syntax: List, Scope: OnGateway, Costs: diag.AddOn, Example: "sg-0123456789abcdef0",
 			Doc: "ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load balancer, do not serve, and may be deleted."},
-		{Key: GatewayDriftPolicy, Syntax: String, Scope: OnGateway, Costs: diag.LoadBalancer, Default: "that of the class, else --drift-policy (correct)", Example: "report,tags=ignore",
+		{Key: GatewayDriftPolicy, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "that of the class, else --drift-policy (correct)", Example: "report,tags=ignore",
 			Doc: "What becomes of changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of fields, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of its LoadBalancerConfigurations takes precedence, per group."},
-		{Key: GatewayReplacementPolicy, Syntax: String, Scope: OnGateway, Costs: diag.LoadBalancer, Default: "that of the class, else --replacement-policy (allow)", Example: "refuse,except=k8s-shop-web-0123456789",
+		{Key: GatewayReplacementPolicy, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "that of the class, else --replacement-policy (allow)", Example: "refuse,except=k8s-shop-web-0123456789",
 			Doc: "What becomes of an edit that would replace the load balancer by another one, with another DNS name, as one of the scheme: `allow` or `refuse`; `,except=NAME` admits the replacement of one load balancer, and `,keep=1h` keeps the former one so long ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of its LoadBalancerConfigurations takes precedence."},
 		{Key: GatewayDryRun, Syntax: Bool, Scope: OnGateway, Costs: diag.LoadBalancer, Default: "false", Example: "true",
 			Doc: "Whether the Gateway is only planned: nothing of it, its ListenerSets and its routes is deployed, its stack is written to dry-run-plan, and an event counts the planned changes. What is already deployed stays as it is. Only the value true counts."},

@@ -179,6 +179,7 @@ const (
 	ClassDriftPolicy       Key = "elbv2.k8s.aws/drift-policy"
 	ClassReplacementPolicy Key = "elbv2.k8s.aws/replacement-policy"
 	ClassOwnership         Key = "elbv2.k8s.aws/ownership"
+	ClassApprovedPlan      Key = "elbv2.k8s.aws/approved-plan" // of takeovers
 )
 
 // Keys that are read on Gateways.

@@ -171,39 +171,45 @@ func decodeLabels(e Entry, k Key, raw string) (map[string]string, error) {
 	return m, nil
 }
 
-// DriftPolicy reads policies for what is changed in AWS by hand, by group of fields.
+// DriftPolicy reads policies for what is changed in AWS by hand, by group of fields. An invalid value is as absent.
 func (r Reader) DriftPolicy(k Key) map[string]intent.Field[string] {
-	return r.driftPolicy(k, diag.LoadBalancer, nil)
+	return r.driftPolicy(k, nil)
 }
 
 // ClassDriftPolicy reads the policies of a class. A mistake in them does not set aside the members that share the class: all groups of fields are then
 // corrected, as no member can choose instead.
 func (r Reader) ClassDriftPolicy() map[string]intent.Field[string] {
 	instead, _ := drift.Parse(string(drift.Correct))
-	return r.driftPolicy(ClassDriftPolicy, diag.AddOn, instead)
+	return r.driftPolicy(ClassDriftPolicy, instead)
 }
 
-// ReplacementPolicy reads whether an edit may replace the load balancer, as package replacement prints it.
+// ReplacementPolicy reads whether an edit may replace the load balancer, as package replacement prints it. An invalid value is as absent.
 func (r Reader) ReplacementPolicy(k Key) intent.Field[string] {
-	return r.replacementPolicy(k, diag.LoadBalancer)
+	f, _ := r.replacementPolicy(k)
+	return f
 }
 
 // ClassReplacementPolicy reads the policy of a class. A mistake in it sets no member aside: no load balancer is replaced then.
 func (r Reader) ClassReplacementPolicy() intent.Field[string] {
-	return r.replacementPolicy(ClassReplacementPolicy, diag.AddOn)
+	f, wrong := r.replacementPolicy(ClassReplacementPolicy)
+	if wrong {
+		_, source, _ := r.Raw(ClassReplacementPolicy)
+		return intent.Of(replacement.Policy{Refuse: true}.String(), source)
+	}
+	return f
 }
 
-func (r Reader) replacementPolicy(k Key, costs diag.Scope) intent.Field[string] {
+func (r Reader) replacementPolicy(k Key) (f intent.Field[string], wrong bool) {
 	raw, source, ok := r.Raw(k)
 	if !ok {
-		return intent.Field[string]{}
+		return f, false
 	}
 	p, err := replacement.Parse(raw)
 	if err != nil {
-		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), replacement.Remedy()).In(costs))
-		p = replacement.Policy{Refuse: true}
+		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), replacement.Remedy()).In(diag.AddOn))
+		return f, true
 	}
-	return intent.Of(p.String(), source)
+	return intent.Of(p.String(), source), false
 }
 
 // NoPlan is the value of the annotations for an approval that approves of nothing.
@@ -248,13 +254,12 @@ func (r Reader) CheckDeletionPolicy(k Key) {
 }
 
 // OfOthers are the load balancer of others, by ARN or name, on which listeners and rules are to be made, and the one that is to be taken over; not set = there is
-// none. The ownership of a class, if it is set, counts in place of the annotation's. It finds an ownership that is none, for whose load balancer nothing is written,
-// as what is meant may be less than all.
+// none. The ownership of a class, if it is set, counts in place of the annotation's. An invalid ownership is a finding, and is as absent.
 func (r Reader) OfOthers(class intent.Field[string], ownership, existing Key) (shared, adopted intent.Field[string]) {
 	raw, _, ok := r.Raw(ownership)
 	wrong := ok && !isOwnership(raw)
 	if wrong {
-		r.Invalid(ownership, fmt.Sprintf("%q is none of %s; the load balancer is only observed", raw, ownerships), "write "+strings.ReplaceAll(ownerships, " and ", " or "))
+		r.Invalid(ownership, fmt.Sprintf("%q is none of %s; the annotation has no effect, or that of its last valid value", raw, ownerships), "write "+strings.ReplaceAll(ownerships, " and ", " or "))
 	}
 	name := r.String(existing)
 	if name.Value != "" && !balancers.MatchString(name.Value) {
@@ -265,7 +270,7 @@ func (r Reader) OfOthers(class intent.Field[string], ownership, existing Key) (s
 		raw, wrong = class.Value, false
 	}
 	switch {
-	case wrong:
+	case wrong: // as without the annotation
 	case raw != SharedIt && raw != AdoptedIt:
 		if name.Set {
 			r.Ignored(existing, "a load balancer of others is named, and the ownership is neither "+SharedIt+" nor "+AdoptedIt, "set annotation "+string(ownership)+" to one of them, or remove it")
@@ -294,22 +299,30 @@ func (r Reader) ClassOwnership() intent.Field[string] {
 	return intent.Of(raw, source)
 }
 
-// CheckApproval finds an approval that is none. It approves of nothing.
+// Approvals are the digests by which class parameters approve of takeovers.
+func Approvals(ofClass map[string]string) []string {
+	if v, ok := ofClass[string(ClassApprovedPlan)]; ok {
+		return strings.Split(v, ",")
+	}
+	return nil
+}
+
+// CheckApproval finds an invalid approval. It is as absent.
 func (r Reader) CheckApproval(k Key) {
 	if raw, _, ok := r.Raw(k); ok && raw != NoPlan && !approvals.MatchString(raw) {
-		r.Invalid(k, fmt.Sprintf("%q is neither %q nor the digest of a plan, which is sixteen hexadecimal digits, nor several with commas between them; no plan is approved", raw, NoPlan),
+		r.Invalid(k, fmt.Sprintf("%q is neither %q nor the digest of a plan, which is sixteen hexadecimal digits, nor several with commas between them; the annotation has no effect, or that of its last valid value", raw, NoPlan),
 			"write the digest that lbc plan prints, or "+NoPlan)
 	}
 }
 
-func (r Reader) driftPolicy(k Key, costs diag.Scope, instead drift.Policies) map[string]intent.Field[string] {
+func (r Reader) driftPolicy(k Key, instead drift.Policies) map[string]intent.Field[string] {
 	raw, source, ok := r.Raw(k)
 	if !ok {
 		return nil
 	}
 	policies, err := drift.Parse(raw)
 	if err != nil {
-		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), drift.Remedy()).In(costs))
+		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), drift.Remedy()).In(diag.AddOn))
 		policies = instead
 	}
 	if len(policies) == 0 {

@@ -86,7 +86,10 @@ func (r *run) write(ctx context.Context, s plan.Step) (elb.Output, error) {
 		return elb.Output{}, r.d.Bindings.DeleteBinding(ctx, op.Namespace, op.ObjectName)
 	case elb.CreateSecurityGroup:
 		if op.Group.Shared {
-			return r.d.Inventory.CreateShared(ctx, func() (elb.Output, error) { return r.send(ctx, op) })
+			return r.d.Inventory.CreateShared(ctx, func() (elb.Output, error) {
+				op.Group.Name = r.d.Inventory.SecurityGroups().BackendName()
+				return r.send(ctx, op)
+			})
 		}
 	}
 	return r.send(ctx, s.Op)

@@ -180,7 +180,7 @@ func TestThousandsOfStepsThatWaitForOthersTakeLittleTime(t *testing.T) {
 	if got := r.Count(apply.Done); got != n+1 {
 		t.Errorf("%d of %d steps are done", got, n+1)
 	}
-	if took := time.Since(begun); took > 20*time.Second { // a tenth of a second on an idle machine
+	if took := time.Since(begun); took > 2*time.Minute { // a tenth of a second on an idle machine; it runs in several goroutines
 		t.Errorf("they take %s", took)
 	}
 }

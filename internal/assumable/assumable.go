@@ -1,6 +1,6 @@
 // Package assumable decides which IAM roles the TargetGroupBindings of a namespace may name: an allow-list of patterns, as the flag
 // --assumable-roles gives it, and the form of a role's ARN. Whether AWS lets the controller assume a role is not known here.
-// It imports allow and the standard library only.
+// It imports allowlist only.
 package assumable
 
 import (
@@ -8,31 +8,42 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/allow"
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 )
 
 // Roles is an allow-list. The zero value allows none.
-type Roles = allow.List
+type Roles allowlist.List
 
 // Patterns of every role, and of none.
 const (
-	Any  = allow.Any
-	None = allow.None
+	Any  = allowlist.Any
+	None = allowlist.None
 )
 
 // arnForm is that of the ARN of a role (STS API Reference, AssumeRole, RoleArn): its partition, account, and path with name.
 var arnForm = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}):role/((?:[\w+=,.@/-]*/)?[\w+=,.@-]{1,64})$`)
 
-// Parse reads an allow-list: patterns of ARNs of roles, each for the bindings of all namespaces, or of one as NAMESPACE=PATTERN. The name of a
-// role may hold an equals sign, but none comes before "arn:".
+// Parse reads an allow-list: patterns of ARNs of roles, each for the bindings of all namespaces, or of one as NAMESPACE=PATTERN.
 func Parse(list []string) (Roles, error) {
-	return allow.Parse(list, "the ARN of a role", func(pattern string) error {
+	out, err := allowlist.Parse(list, "the ARN of a role", func(pattern string) error {
 		if !strings.HasPrefix(pattern, "arn:") || !strings.Contains(pattern, ":role/") {
 			return fmt.Errorf("%q is neither * nor the ARN of a role such as arn:aws:iam::123456789012:role/targets, in which * stands for any characters", pattern)
 		}
 		return nil
 	})
+	return Roles(out), err
 }
+
+// Allow reports whether the bindings of a namespace may name a role.
+func (r Roles) Allow(namespace, role string) bool {
+	return len(allowlist.List(r).Match(namespace, role)) > 0
+}
+
+// Unlimited reports whether the bindings of every namespace may name every role.
+func (r Roles) Unlimited() bool { return allowlist.List(r).Unlimited() }
+
+// Patterns are those of ARNs, without *, which names no role: what the controller's role is to be allowed.
+func (r Roles) Patterns() []string { return allowlist.List(r).Patterns() }
 
 // Account is the id of the account of a role; ok is false of what is not the ARN of a role.
 func Account(role string) (id string, ok bool) {

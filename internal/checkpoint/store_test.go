@@ -18,6 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 // cluster is an API server that counts writes and can refuse them.
@@ -325,7 +327,7 @@ func TestAConfigMapStaysBelowTheLimitAndTheLargestEntriesAreLeftOut(t *testing.T
 // TestDamageCostsTheDamagedEntryOnly flips bits, cuts and exchanges entries: what is read is what was written, or nothing.
 func TestDamageCostsTheDamagedEntryOnly(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(10) {
+	for seed := range uint64(longtest.Seeds(3, 10)) { //nolint:gosec // small
 		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // nothing to guess
 		c := newCluster(t)
 		s, _ := c.open(t, "demo")

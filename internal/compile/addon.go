@@ -69,6 +69,9 @@ func (b *build) chooseAddOns() {
 	for _, o := range s.overlays {
 		o.choose(b)
 	}
+	if b.unresolvedACL && b.lb.ClassicWebACL != nil && *b.lb.ClassicWebACL == "" { // decision 16: WAF Classic
+		b.lb.ClassicWebACL = nil // decision 16: WAF Classic; it goes when its successor is known
+	}
 }
 
 // allowed reports whether a feature is switched on; if it is not, the member that uses it gets a note.
@@ -186,10 +189,12 @@ func (w webACL) choose(b *build) {
 	case known:
 		b.lb.WebACL = &arn
 	case b.f.WebACLs != nil:
+		b.unresolvedACL = true
 		b.note(w.Member, diag.New(o, w.Source.Place(), diag.WebACLNotFound, fmt.Sprintf("couldn't find WAFv2 WebACL with name: %s", w.Value),
 			"name a regional web ACL of this account and region, or give its ARN"))
 	default:
 		if p := b.f.Failed(need); p != nil {
+			b.unresolvedACL = true
 			b.note(w.Member, p.Diagnostic(o, w.Source.Place()))
 		} else {
 			b.require(need)

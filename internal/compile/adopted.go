@@ -4,8 +4,10 @@ import (
 	"fmt"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/consent"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
 // adopt has the load balancer of others that members name count as the one that exists, until it is the stack's by its tags. What is compiled is the same before and
@@ -25,10 +27,11 @@ func (b *build) adopt(s merge.Owned[string]) {
 	own := b.f.Existing // of whatever type
 	switch {
 	case own != nil && lb != nil && own.ARN == lb.ARN:
+		b.noteWithdrawn(s, own)
 	case b.keep.Settings: // whether it can be taken over is not known
 		return
 	default:
-		if d, bad := b.unfit(s.Value, lb, own, "takes over"); bad {
+		if d, bad := b.unfit(s, lb, own, "takes over"); bad {
 			d.Object, d.Path = b.members[s.Member].Object, s.Source.Place()
 			b.failShared(s.Member, d)
 			return
@@ -36,6 +39,25 @@ func (b *build) adopt(s merge.Owned[string]) {
 		b.f.Existing, b.standsIn = &lb.LoadBalancer, true
 	}
 	b.adopts = lb.ARN
+}
+
+// noteWithdrawn notes that there is no consent, or none any more, to a takeover that has happened. The load balancer stays what it is: a consent that cannot be read
+// takes nothing from those who use it.
+func (b *build) noteWithdrawn(s merge.Owned[string], lb *facts.LoadBalancer) {
+	if b.consent(s, lb) != consent.None {
+		return
+	}
+	b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.TakenWithoutConsent,
+		fmt.Sprintf("load balancer %s was taken over, and nobody consents to that for namespace %s: it goes on serving, but its objects cannot approve of what changes or deletes something there", s.Value, b.asking(s)),
+		waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name)))
+}
+
+// markAdopted has a load balancer that is taken over marked as such, with the tags by which it becomes the stack's. One that was taken over before there were
+// such marks stays without.
+func (b *build) markAdopted() {
+	if b.adopts != "" && (b.standsIn || b.f.Existing.Tags[naming.AdoptedTag] != "") {
+		b.lb.Tags[naming.AdoptedTag] = "true"
+	}
 }
 
 // checkAdoptedScheme refuses to take over a load balancer of another scheme than is declared, or is the default: the next thing would be its replacement.

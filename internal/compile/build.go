@@ -2,6 +2,7 @@ package compile
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -23,8 +24,10 @@ type build struct {
 	good    map[diag.Object]intent.Member
 	members []quarantine.Member
 	group   merge.Group
-	rank    []int // merge.Group.Ranks
-	arrival []int // merge.Group.Arrival
+	// deciders decide what the members share.
+	deciders intent.Deciders
+	rank     []int // merge.Group.Ranks
+	arrival  []int // merge.Group.Arrival
 
 	// ownersBefore are the owners of target groups as the last compilation left them.
 	ownersBefore map[string]diag.Object
@@ -58,6 +61,7 @@ type build struct {
 	others   []facts.NamedListener // of the load balancer of others, that are not the stack's
 	adopts   string                // ARN of the load balancer of others that is taken over; empty = none
 	standsIn bool                  // it is not the stack's yet
+	consents map[string]string     // Result.Consents
 	// withheldRules are those, default ones among them, of listeners that are not made now, and whose target groups are.
 	withheldRules []portRules
 	// certificateOf is the first member that brought a certificate to a port.
@@ -65,7 +69,9 @@ type build struct {
 	// certificatesOwned are the certificates that the stack has in ACM.
 	certificatesOwned []stack.Certificate
 	trustStores       []stack.TrustStore // those of the stack
-	origins           map[stack.Ref]Origin
+	// unresolvedACL reports that the web ACL which a member names is not known.
+	unresolvedACL bool
+	origins       map[stack.Ref]Origin
 }
 
 func (b *build) require(needs ...facts.Need) {
@@ -95,13 +101,37 @@ func appendOnce[S ~[]T, T comparable](l S, x T) S {
 	return append(l, x)
 }
 
+// unique returns the items of a list, each once, in their order.
+func unique[T comparable](list []T) []T {
+	seen := make(map[T]bool, len(list))
+	return slices.DeleteFunc(list, func(x T) bool {
+		twice := seen[x]
+		seen[x] = true
+		return twice
+	})
+}
+
+// mostFindings bounds the findings of one kind of a member: an object may declare tens of thousands of bad values.
+const mostFindings = 100
+
+// appendFinding adds a finding once. The last one of mostFindings stands for all further ones.
+func appendFinding(all []diag.Diagnostic, d diag.Diagnostic) []diag.Diagnostic {
+	switch {
+	case len(all) >= mostFindings:
+		return all
+	case len(all) == mostFindings-1 && !slices.Contains(all, d):
+		d.Text += fmt.Sprintf("; further findings are not listed, because there are more than %d", mostFindings)
+	}
+	return appendOnce(all, d)
+}
+
 // note records a finding that leaves the member in its state.
-func (b *build) note(i int, d diag.Diagnostic) { b.notes[i] = appendOnce(b.notes[i], d) }
+func (b *build) note(i int, d diag.Diagnostic) { b.notes[i] = appendFinding(b.notes[i], d) }
 
 // fail records an error that sets the member aside, unless it is already left out, with a reason.
 func (b *build) fail(i int, d diag.Diagnostic) {
 	if !b.members[i].State.LeftOut() {
-		b.failures[i] = appendOnce(b.failures[i], d)
+		b.failures[i] = appendFinding(b.failures[i], d)
 	}
 }
 
@@ -110,7 +140,7 @@ func (b *build) fail(i int, d diag.Diagnostic) {
 func (b *build) failShared(i int, d diag.Diagnostic) {
 	d.Scope = diag.LoadBalancer
 	if b.members[i].State.LeftOut() {
-		b.members[i].Reasons = appendOnce(b.members[i].Reasons, d)
+		b.members[i].Reasons = appendFinding(b.members[i].Reasons, d)
 		b.stuck = b.stuck || !b.keep.Settings
 		return
 	}
@@ -189,6 +219,7 @@ func (b *build) ownLoadBalancer() {
 	b.mapSubnets()
 	b.lb.Attributes = b.settings.attributes
 	b.lb.Tags = b.tags(b.settings.tags, b.lb.ID)
+	b.markAdopted()
 	b.chooseAddOns()
 	if b.e.Type == stack.Network {
 		b.lb.NetworkSourceNAT = b.settings.sourceNAT.Or("off")

@@ -15,8 +15,8 @@ import (
 
 // certificates is the ordered union of the members' certificates on a port. The first is the listener's default one, for clients that
 // name no host, or a host that no certificate covers. A member whose certificates are not known has its last good ones. Without any
-// certificate the listener cannot be created.
-func (b *build) certificates(p *port) ([]string, intent.Source) {
+// certificate the listener cannot be created. If a look-up failed, unread is true: the listener may have more certificates.
+func (b *build) certificates(p *port) (_ []string, _ intent.Source, unread bool) {
 	var out []string
 	var source intent.Source
 	asked := false
@@ -28,7 +28,9 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 			continue
 		}
 		asked = true
-		arns, problems := b.findCertificates(i, &b.members[i].Member, p.listeners[n])
+		found := b.findCertificates(i, &b.members[i].Member, p.listeners[n])
+		arns, problems := found.ARNs, found.Problems
+		unread = unread || found.Unread
 		if len(problems) > 0 {
 			wrong[i] = problems
 			if last, ok := b.lastCertificates(i, p); ok && problems.HasErrors() {
@@ -50,14 +52,20 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 		out = append(out, arns...)
 	}
 	// The listener's default is the one in effect. Other certificates are no conflict, because all are attached.
-	if i := merge.First(&b.group, defaults, fmt.Sprintf("default-certificate@%d", p.number), p.members); i > 0 {
+	setting := fmt.Sprintf("default-certificate@%d", p.number)
+	if unread { // it may be that of a member whose certificates are not known
+		b.group.Carry(setting)
+	} else if i := merge.First(&b.group, defaults, setting, p.members); i > 0 {
 		out, source = append([]string{defaults[i].Value}, out...), defaults[i].Source
 	}
 	out = certificates.Unique(out)
 	if len(b.needs) > before {
-		return nil, source
+		return nil, source, unread
 	}
 	consequence, without := "", int32(0)
+	if unread && len(out) > 0 {
+		consequence = fmt.Sprintf("; %s listener %d keeps the certificates that are attached in AWS until they can be looked up", p.protocol, p.number)
+	}
 	if len(out) == 0 {
 		consequence, without = fmt.Sprintf("; %s listener %d is not made or changed until then", p.protocol, p.number), p.number
 	}
@@ -69,7 +77,7 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 		}
 	}
 	if len(out) > 0 || len(wrong) > 0 || !asked {
-		return out, source
+		return out, source, unread
 	}
 	for n, i := range p.members {
 		if len(p.listeners[n].Owned) > 0 {
@@ -81,7 +89,7 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 		d.Port = without
 		b.note(i, d)
 	}
-	return nil, source
+	return nil, source, unread
 }
 
 // lastCertificates are the certificates of the last good version of a member on the port.
@@ -92,15 +100,15 @@ func (b *build) lastCertificates(i int, p *port) ([]string, bool) {
 	}
 	for _, l := range last.Listeners {
 		if l.Port == p.number && l.Protocol == p.protocol {
-			arns, problems := b.findCertificates(i, &last, l)
-			return arns, len(arns) > 0 && len(problems) == 0
+			found := b.findCertificates(i, &last, l)
+			return found.ARNs, len(found.ARNs) > 0 && len(found.Problems) == 0
 		}
 	}
 	return nil, false
 }
 
 // findCertificates finds the certificates of a listener of a version of member i, and adds those that the stack owns to it.
-func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) ([]string, diag.List) {
+func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) certificates.Found {
 	found := certificates.Finder{Facts: b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities}.Find(m, l)
 	b.require(found.Needs...)
 	if found.OwnUnknown {
@@ -109,7 +117,7 @@ func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) ([]
 	for _, c := range found.Own {
 		b.ownCertificate(i, c)
 	}
-	return found.ARNs, found.Problems
+	return found
 }
 
 // ownCertificate adds a certificate to the stack, once.

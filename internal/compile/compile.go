@@ -7,7 +7,8 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/k8s-lbc/lbc/internal/allow"
+	"github.com/k8s-lbc/lbc/internal/allowlist"
+	"github.com/k8s-lbc/lbc/internal/consent"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -31,6 +32,9 @@ type Config struct {
 	// TrustStores say where the bundles of trust stores are uploaded.
 	TrustStores TrustStores
 
+	// LoadBalancersOfOthers are those that objects may share or take over, besides those that consent by a tag.
+	LoadBalancersOfOthers consent.Balancers
+
 	EnableBackendSecurityGroup      bool
 	BackendSecurityGroup            string // id of a group of the user; empty = the cluster's shared one
 	ManageBackendSecurityGroupRules bool   // default of the annotation, for groups that users name
@@ -38,8 +42,8 @@ type Config struct {
 	RulesPerSecurityGroup           int    // AWS's quota; 0 = its default
 	StrictGroups                    bool   // any error of any member stops its whole group
 	// ExternalTargetGroups are the target groups without tags of this cluster that objects may forward to, CrossNamespaceTargetGroups those with
-	// them to which objects of other namespaces may forward without a ReferenceGrant. A nil ExternalTargetGroups is all.
-	ExternalTargetGroups, CrossNamespaceTargetGroups allow.List
+	// them to which objects of other namespaces may forward without a ReferenceGrant. A nil list is none.
+	ExternalTargetGroups, CrossNamespaceTargetGroups allowlist.List
 	// DefaultLimits reports that AWS's default limits count where those of the account cannot be read. Otherwise AWS is left to decide.
 	DefaultLimits bool
 	// Without these the annotations of the feature have no effect, and AWS is not called for it.
@@ -84,6 +88,8 @@ type Result struct {
 	Full bool
 	// Keep is what stays as AWS holds it, because an error hides what it should be, or because members cannot be seen.
 	Keep stack.Keep
+	// Consents are the values of the tag elbv2.k8s.aws/shared-with on which the stack rests, by the ARN of the load balancer: they may be older than what AWS has.
+	Consents map[string]string
 	// DriftPolicy has the policies that members and classes declare for what is changed in AWS by hand, by group of fields.
 	DriftPolicy map[string]string
 	// ReplacementPolicy is what members or their class declare for an edit that would replace the load balancer, as package replacement prints it.

@@ -57,8 +57,8 @@ func (c *compiler) compile() Result {
 				shared = shared || !d.Scope.OwnOnly()
 			}
 		}
-		if len(errors) > 0 || c.e.Members[i].Former {
-			if !c.setAside(i, errors, shared) {
+		if m := &c.e.Members[i]; len(errors) > 0 || m.Former || m.Withheld {
+			if !c.setAside(i, errors, shared && !m.Withheld) {
 				return c.waiting(needStack(&c.e))
 			}
 		}
@@ -109,7 +109,7 @@ func (c *compiler) strict() Result {
 	}
 	wrong := b.stuck
 	for i, m := range c.e.Members {
-		wrong = wrong || len(b.failures[i]) > 0 || b.notes[i].HasErrors() || slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
+		wrong = wrong || len(b.failures[i]) > 0 || slices.ContainsFunc(b.notes[i], stops) || slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
 			return d.Class != diag.Note && (d.Code != diag.ServiceNotFound || !quarantine.Answered(m))
 		})
 	}
@@ -122,6 +122,9 @@ func (c *compiler) strict() Result {
 	}
 	return c.finish(b)
 }
+
+// stops reports whether a note stops a group under --strict-groups. The existing controller, which does the same, admits reserved tags.
+func stops(d diag.Diagnostic) bool { return d.Class != diag.Note && d.Code != diag.ReservedTag }
 
 // waitFor are the findings of members without errors, whose group waits for others.
 func (c *compiler) waitFor(found diag.List) diag.List {
@@ -226,6 +229,7 @@ func (c *compiler) newBuild() *build {
 		InEffect: c.before.Effect, Joined: c.before.Members, JoinedLater: min(max(0, c.before.Later), len(c.before.Members)), NewEffect: map[string]merge.Effect{},
 		Exists: func() bool { return b.knowsWhatExists() && b.f.Existing != nil }, Note: b.note,
 	}
+	b.deciders = c.deciders()
 	for i := range b.members {
 		m := &b.members[i]
 		b.group.Members[i] = merge.Member{
@@ -233,6 +237,19 @@ func (c *compiler) newBuild() *build {
 		}
 	}
 	return b
+}
+
+// deciders decide what the members share: those that the caller knows, else as the members tell.
+func (c *compiler) deciders() intent.Deciders {
+	if c.e.Deciders != nil {
+		return *c.e.Deciders
+	}
+	var parties []intent.Party
+	for i := range c.e.Members {
+		m := &c.e.Members[i]
+		parties = append(parties, intent.Party{Object: m.Object, Created: m.Created, Authority: m.Authority})
+	}
+	return intent.DecidersOf(parties, c.before.Members)
 }
 
 // waiting returns needs, without diagnostics, because the members may prove valid once they are answered.
@@ -258,11 +275,17 @@ func (c *compiler) carry() *Memory {
 			out[o] = last
 		}
 	}
-	return &Memory{Good: out, Members: c.before.Members, Later: c.before.Later, Effect: c.before.Effect, TargetGroups: c.before.TargetGroups, Beside: c.before.Beside}
+	policies := c.before.Policies
+	if c.e.Policies != nil {
+		policies = c.e.Policies
+	}
+	return &Memory{
+		Good: out, Members: c.before.Members, Later: c.before.Later, Effect: c.before.Effect, TargetGroups: c.before.TargetGroups, Beside: c.before.Beside, Policies: policies,
+	}
 }
 
 func (c *compiler) finish(b *build) Result {
-	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Unmade: b.unmade, Full: b.full, Memory: c.carry(), DriftPolicy: b.settings.driftPolicy, ReplacementPolicy: b.settings.replacement.Field}
+	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Consents: b.consents, Unmade: b.unmade, Full: b.full, Memory: c.carry(), DriftPolicy: b.settings.driftPolicy, ReplacementPolicy: b.settings.replacement.Field}
 	if c.keepsSettings { // what is in effect is not remembered, so that the next compilation does the same
 		c.noteKept(b)
 	}
@@ -277,7 +300,7 @@ func (c *compiler) finish(b *build) Result {
 		}
 	}
 	if !c.keepsSettings {
-		r.Memory.Members, r.Memory.Effect = b.group.Seniority(), b.group.NewEffect
+		r.Memory.Members, r.Memory.Effect = b.group.Seniority(c.e.Leaving...), b.group.NewEffect
 		r.Memory.Later = b.group.CountLater(r.Memory.Members)
 	}
 	r.Memory.TargetGroups = b.formerOwners()

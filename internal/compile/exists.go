@@ -178,12 +178,7 @@ func sameRanges(stand, wanted []string) bool {
 		}
 		return out
 	}
-	for i, r := range rules(wanted) {
-		if inbound.Of(slices.Delete(rules(wanted), i, i+1)).Admits(r) {
-			return false
-		}
-	}
-	return inbound.Of(rules(stand)).Equal(inbound.Of(rules(wanted)))
+	return !inbound.Nested(wanted) && inbound.Of(rules(stand)).Equal(inbound.Of(rules(wanted)))
 }
 
 // prefixListsOf is the setting of the prefix lists of a port.

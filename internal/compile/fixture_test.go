@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -143,6 +144,7 @@ func Defaults(cluster, vpc string) Config {
 		EnableWAF:                  true, // decision 16: WAF Classic
 		EnableWAFv2:                true,
 		EnableShield:               true,
+		ExternalTargetGroups:       allowlist.Everything(),
 		Gates: Gates{
 			SubnetsClusterTagCheck:        true,
 			SubnetDiscoveryByReachability: true,

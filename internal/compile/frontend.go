@@ -196,6 +196,9 @@ func (b *build) frontendLoadBalancer() stack.LoadBalancer {
 				fmt.Sprintf("external managed tag key %s cannot be specified", key), "remove the key: the controller's --external-managed-tags leaves it to others"))
 		}
 	}
+	if f.tags.Set {
+		refuseTags(b, max(f.tags.Member, 0), f.tags.Value, func(string) string { return f.tags.Source.Place() })
+	}
 	lb.Tags = b.frontendTags(lb.ID)
 	b.chooseFrontendSubnets(&lb)
 	subnets := f.subnets.Source // an error of AWS about a new load balancer most likely concerns these
@@ -213,8 +216,7 @@ func (b *build) frontendLoadBalancer() stack.LoadBalancer {
 func (b *build) frontendTags(resource string) map[string]string {
 	if f := &b.front; f.tags.Set {
 		out := maps.Clone(f.tags.Value)
-		maps.Copy(out, naming.Tracking(b.e.Key.Owner, b.cfg.Cluster, b.e.Key.ID.String(), resource))
-		return out
+		return b.tracked(out, resource)
 	}
 	return b.tags(b.settings.tags, resource)
 }

@@ -39,6 +39,7 @@ type scenario struct {
 	Account string                         // testdata/<account>.account.yaml
 	Limits  map[string]int                 // of the account; AWS's defaults, where it has none
 	Config  json.RawMessage                // over compile.Defaults
+	Denied  []facts.NeedKind               // look-ups that are denied now, and were not before
 	Exists  map[string]*facts.LoadBalancer // by stack key
 	Fronts  map[string]*facts.LoadBalancer // likewise, the network load balancers in front of them
 
@@ -184,6 +185,8 @@ func (s scenario) run(t *testing.T, objs []any) []outcome {
 	all.Limits = s.Limits
 	memory := map[stack.Key]*compile.Memory{}
 	if s.before != nil {
+		s := s
+		s.Denied = nil
 		for _, e := range loadBalancersOf(s.before, cfg) {
 			_, memory[e.Key] = s.compile(t, e, all, cfg, nil)
 			if s.kept {
@@ -248,6 +251,13 @@ func (s scenario) compile(t *testing.T, e intent.LoadBalancer, all facts.Facts, 
 		if len(r.Needs) > 0 {
 			for _, n := range r.Needs {
 				o.Needs = append(o.Needs, strings.TrimSpace(string(n.Kind)+" "+n.Key))
+				if slices.Contains(s.Denied, n.Kind) {
+					if f.Errors == nil {
+						f.Errors = map[facts.Need]error{}
+					}
+					f.Errors[n] = diag.New(diag.Object{}, "", diag.AccessDenied, "not authorized", "allow the action")
+					continue
+				}
 				reveal(&f, all, n, s.Exists[n.Key], s.Fronts[n.Key])
 			}
 			continue

@@ -75,27 +75,11 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 		}
 		all = b.portRules(p, ref)
 	}
-	if p.secure() && !l.Joined {
-		l.SSLPolicy = p.sslPolicy.Or(cmp.Or(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
-		fields["SSLPolicy"] = p.sslPolicy.Source
-		l.Certificates, fields["Certificates"] = b.certificates(p)
-		if len(l.Certificates) > 1 { // the default one needs no further attachment
-			l.SNI = l.Certificates[1:]
-		}
-		var safe bool
-		if l.Mutual, safe = b.mutual(p); l.Mutual != nil {
-			fields["Mutual"] = p.mutual.Source
-		}
-		if p.protocol == "TLS" {
-			l.ALPN = b.alpn(p)
-			fields["ALPN"] = p.alpn.Source
-		}
-		if (len(l.Certificates) == 0 || !safe) && !b.keep.Settings {
-			// Its target groups are made, so that a listener that exists goes on serving, and one that does not is soon made.
-			b.keep.Resources = append(b.keep.Resources, ref)
-			b.withheldRules = append(b.withheldRules, portRules{p, append(all, rules.Rule{Rule: stack.Rule{Actions: l.DefaultActions}})})
-			return nil, false
-		}
+	if p.secure() && !l.Joined && !b.secureListener(p, &l, fields) && !b.keep.Settings {
+		// Its target groups are made, so that a listener that exists goes on serving, and one that does not is soon made.
+		b.keep.Resources = append(b.keep.Resources, ref)
+		b.withheldRules = append(b.withheldRules, portRules{p, append(all, rules.Rule{Rule: stack.Rule{Actions: l.DefaultActions}})})
+		return nil, false
 	}
 	b.trace(stack.KindListener, id, p.members, fields)
 	b.traceKeys(stack.KindListener, id, "Attributes", p.attrSource)
@@ -110,6 +94,29 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 	}
 	b.keepRules(p, id)
 	return all, true
+}
+
+// secureListener sets what a listener with TLS has. complete is false if AWS cannot have the listener now: it has no certificate, or the trust
+// store by which it verifies clients is not known.
+func (b *build) secureListener(p *port, l *stack.Listener, fields map[string]intent.Source) (complete bool) {
+	l.SSLPolicy = p.sslPolicy.Or(cmp.Or(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
+	fields["SSLPolicy"] = p.sslPolicy.Source
+	var unread, safe bool
+	l.Certificates, fields["Certificates"], unread = b.certificates(p)
+	if unread {
+		b.keep.Certificates = append(b.keep.Certificates, stack.Ref{Kind: stack.KindListener, ID: l.ID})
+	}
+	if len(l.Certificates) > 1 { // the default one needs no further attachment
+		l.SNI = l.Certificates[1:]
+	}
+	if l.Mutual, safe = b.mutual(p); l.Mutual != nil {
+		fields["Mutual"] = p.mutual.Source
+	}
+	if p.protocol == "TLS" {
+		l.ALPN = b.alpn(p)
+		fields["ALPN"] = p.alpn.Source
+	}
+	return len(l.Certificates) > 0 && safe
 }
 
 // keepRules keeps the rules of a listener that may be those of frozen members.

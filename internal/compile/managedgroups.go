@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inbound"
@@ -23,21 +24,18 @@ func (b *build) managedGroups() {
 	if at < 0 {
 		return
 	}
-	var all []stack.Permission
+	if b.refuseTooManyRanges() {
+		return
+	}
 	fields := map[string]intent.Source{}
 	byPort := make([][]stack.Permission, len(b.ports))
 	for i, p := range b.ports {
 		byPort[i] = b.permissions(p)
-		for _, permission := range byPort[i] {
-			all = appendOnce(all, permission)
-		}
 		if p.cidrs.Set {
 			fields["InboundCIDRs"] = p.cidrs.Source
 		}
 	}
-	for _, permission := range b.frontendPermissions() {
-		all = appendOnce(all, permission)
-	}
+	all := unique(slices.Concat(append(byPort, b.frontendPermissions())...))
 	rules := [][]stack.Permission{all}
 	lists, least, listsKnown := b.prefixLists(all)
 	limit, known := b.rulesPerGroup(all, lists)
@@ -65,6 +63,32 @@ func (b *build) managedGroups() {
 		b.traceKeys(stack.KindSecurityGroup, ref.ID, "Tags", b.settings.tagsSource)
 	}
 	b.lb.SecurityGroups = slices.Replace(b.lb.SecurityGroups, at, at+1, refs...)
+}
+
+// refuseTooManyRanges refuses the ports whose source ranges AWS could not admit in any number of groups, before the ranges are multiplied by ports and
+// protocols: an object may declare tens of thousands of ranges. It reports whether there is such a port.
+func (b *build) refuseTooManyRanges() (refused bool) {
+	for _, p := range b.ports {
+		b.refuseAbove(p, "source ranges", p.cidrs, inbound.LeastRules, &refused)
+		b.refuseAbove(p, "prefix lists", p.prefixLists, func(lists []string) int { return len(unique(slices.Clone(lists))) }, &refused)
+	}
+	return refused
+}
+
+// refuseAbove refuses a list of sources for a port that needs more rules at least than AWS admits.
+func (b *build) refuseAbove(p *port, what string, list merge.Owned[[]string], least func([]string) int, refused *bool) {
+	if len(list.Value) <= quota.RulesPerInterface {
+		return
+	}
+	n := least(list.Value)
+	if n <= quota.RulesPerInterface {
+		return
+	}
+	*refused = true
+	b.failShared(list.Member, diag.New(b.members[list.Member].Object, list.Source.Place(), diag.QuotaExceeded,
+		fmt.Sprintf("%d %s for port %d need at least %d inbound rules: AWS admits %d for all security groups of a load balancer; nothing of it is sent to AWS",
+			len(list.Value), what, p.number, n, quota.RulesPerInterface),
+		"restrict the port to fewer or wider ranges, or name security groups of your own"))
 }
 
 // prefixLists are those that rules name, as far as they can be read: AWS is left to decide of the others, and the load balancer keeps at least as many

@@ -37,6 +37,8 @@ type Memory struct {
 	TargetGroups map[string]diag.Object
 	// Beside are the ARNs of the load balancers of others on which listeners and rules were wanted so far.
 	Beside []string
+	// Policies are the last valid values of the annotations of members that decide about the load balancer as a whole. The compiler does not use them.
+	Policies map[diag.Object]map[string]string
 }
 
 // sameEffect reports whether two compilations put the same values of the same owners into effect.
@@ -71,6 +73,13 @@ type memoryText struct {
 	Applied      map[string]string       `json:"applied,omitzero"` // missing = not known
 	Placement    shard.Placement         `json:"placement,omitzero"`
 	Beside       []string                `json:"beside,omitempty"`
+	Policies     []policiesText          `json:"policies,omitempty"`
+}
+
+// policiesText are the policies of one object.
+type policiesText struct {
+	Object diag.Object       `json:"object"`
+	Values map[string]string `json:"values"`
 }
 
 // MarshalJSON implements json.Marshaler. Secrets are left out: credentials of clients, and keys of certificates that are imported.
@@ -80,14 +89,20 @@ func (m *Memory) MarshalJSON() ([]byte, error) {
 	for _, g := range m.Good {
 		t.Good = append(t.Good, g)
 	}
-	slices.SortFunc(t.Good, func(a, b intent.Member) int {
-		return cmp.Or(cmp.Compare(a.Object.String(), b.Object.String()), cmp.Compare(a.Object.UID, b.Object.UID))
-	})
+	slices.SortFunc(t.Good, func(a, b intent.Member) int { return byObject(a.Object, b.Object) })
+	for o, values := range m.Policies {
+		t.Policies = append(t.Policies, policiesText{o, values})
+	}
+	slices.SortFunc(t.Policies, func(a, b policiesText) int { return byObject(a.Object, b.Object) })
 	text, err := json.Marshal(t)
 	if err != nil {
 		return nil, fmt.Errorf("writing the memory of a stack as JSON: %w", err)
 	}
 	return text, nil
+}
+
+func byObject(a, b diag.Object) int {
+	return cmp.Or(cmp.Compare(a.String(), b.String()), cmp.Compare(a.UID, b.UID))
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -99,6 +114,12 @@ func (m *Memory) UnmarshalJSON(text []byte) error {
 	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later, Effect: t.Effect, TargetGroups: t.TargetGroups, Applied: t.Applied, Placement: t.Placement, Beside: t.Beside}
 	for _, g := range t.Good {
 		m.Good[g.Object] = g
+	}
+	for _, p := range t.Policies {
+		if m.Policies == nil {
+			m.Policies = map[diag.Object]map[string]string{}
+		}
+		m.Policies[p.Object] = p.Values
 	}
 	return nil
 }

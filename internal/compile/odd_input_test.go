@@ -10,18 +10,17 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/cputime"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// timeout is far more than any compilation below takes, on a busy machine and under the race detector too: a quadratic one of these sizes takes longer.
-const timeout = 2 * time.Minute
+// bound is far more than any compilation below takes, on a slow machine and under the race detector too: a quadratic one of these sizes takes longer.
+const bound = 2 * time.Minute
 
-// within fails if the work takes longer than anybody should wait.
+// within fails if the work takes more processor time than anybody should wait for.
 func within(t *testing.T, what string, work func()) {
 	t.Helper()
-	start := time.Now()
-	work()
-	if d := time.Since(start); d > timeout {
+	if d := cputime.Of(work); d > bound {
 		t.Errorf("%s took %s", what, d)
 	}
 }

@@ -10,8 +10,12 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
+
+// Each check of the package tries a third of the cases in the short form.
+func init() { longtest.RapidChecks(30, 100) }
 
 // drawMember makes a member whose settings may be odd: conflicting, out of range, unknown to AWS.
 func drawMember(t *rapid.T, i int) intent.Member {

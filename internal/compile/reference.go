@@ -21,7 +21,7 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 	}
 	o, name := b.members[i].Object, naming.OfTargetGroup(arn)
 	if owner == nil {
-		if b.cfg.ExternalTargetGroups == nil || b.cfg.ExternalTargetGroups.Allow(o.Namespace, arn, name) {
+		if b.cfg.ExternalTargetGroups.Allow(o.Namespace, arn, name) {
 			return true
 		}
 		b.refuse(i, source, fmt.Sprintf("objects of namespace %s may not forward to target group %s, which is not of this cluster", o.Namespace, name),

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/allow"
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -72,7 +72,7 @@ func TestTargetGroupsOfOtherNamespaces(t *testing.T) {
 		"allowed to another namespace by the flag": {"evil", ofIngress, stack.Ingress, nil, []string{"blog=k8s-shop-*"}, false},
 	} {
 		cfg := config()
-		cfg.CrossNamespaceTargetGroups, _ = allow.TargetGroups(c.list)
+		cfg.CrossNamespaceTargetGroups, _ = allowlist.TargetGroups(c.list)
 		r := Compile(forwarding(c.namespace, c.refs), ownedBy(c.owner, c.id), cfg, nil)
 		s := mustBuild(t, r)
 		last := s.Rules[len(s.Rules)-1].Actions[0]
@@ -106,7 +106,7 @@ func TestTargetGroupsOutsideTheCluster(t *testing.T) {
 	t.Parallel()
 	for list, want := range map[string]bool{"*": true, "k8s-shop-*": true, "evil=*": true, "blog=*": false, "none": false} {
 		cfg, f := config(), account()
-		cfg.ExternalTargetGroups, _ = allow.TargetGroups([]string{list})
+		cfg.ExternalTargetGroups, _ = allowlist.TargetGroups([]string{list})
 		f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{named: nil}
 		s := mustBuild(t, Compile(forwarding("evil", nil), f, cfg, nil))
 		if got := s.Rules[1].Actions[0].Forward != nil; got != want {

@@ -54,6 +54,7 @@ func (b *build) placeRules(p *port, all []rules.Rule) {
 			if _, ok := user[w.Member]; !ok {
 				user[w.Member] = b.plainTags(w.Member)
 			}
+			refuseTags(b, w.Member, b.notOfMember(w.Member, w.Route.Tags), func(string) string { return w.Route.Source.Place() })
 			w.Tags = b.tags(withRouteTags(user[w.Member], w.Route.Tags), w.ID)
 		}
 		b.rules = append(b.rules, w.Rule)
@@ -83,6 +84,9 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listen
 	i, route := at.Member, at.Route
 	m := &b.members[i]
 	if m.Unreadable() && m.Former { // its present routes are not those that were deployed: its rules are kept by their target groups
+		return all
+	}
+	if m.Withheld && m.State == quarantine.Rejected { // nothing of it was ever deployed
 		return all
 	}
 	w := rules.Rule{Member: i, Route: route, Rule: stack.Rule{Listener: listener}}

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // chooseSecurityGroups sets the groups of the load balancer, and the one that targets allow as source:
@@ -72,7 +73,7 @@ func (b *build) attachBackend() {
 		ref = stack.Literal(stack.KindSecurityGroup, id)
 	} else {
 		tags := map[string]string{}
-		maps.Copy(tags, b.cfg.DefaultTags)
+		maps.Copy(tags, tagkey.WithoutReserved(b.cfg.DefaultTags))
 		maps.Copy(tags, naming.BackendTracking(b.cfg.Cluster))
 		b.groups = append(b.groups, stack.SecurityGroup{
 			ID: stack.BackendSecurityGroup, Name: naming.BackendSecurityGroup(b.cfg.Cluster), Shared: true,

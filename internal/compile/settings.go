@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -30,6 +31,25 @@ func among[T any](b *build, members []int, get func(i int) intent.Field[T], s me
 	s.Among = members
 	c, _ := merge.Resolve(&b.group, candidates, s)
 	return c
+}
+
+// deciding is a setting of a member that holds or replaces what all have, as far as it counts: declared by a member that decides, or by class parameters of one
+// or of the group. Other values get a note that they are ignored.
+func deciding[T any](b *build, i int, what string, f intent.Field[T]) intent.Field[T] {
+	m := &b.members[i]
+	if !f.Set || !b.group.Joinable || b.deciders.Decides(m.Object.Namespace) || m.ClassOfGroup && f.Source.OfClass() {
+		return f
+	}
+	if m.State != quarantine.Rejected {
+		b.note(i, diag.New(m.Object, f.Source.Place(), diag.ConflictingSettings,
+			fmt.Sprintf("conflicting %s: %v of %s is ignored, because %s", what, f.Value, m.Object, b.deciders.Why(m.Object)), b.deciders.Remedy()))
+	}
+	return intent.Field[T]{}
+}
+
+// policy merges a setting that holds or replaces what all members have.
+func policy(b *build, get func(*intent.Settings) intent.Field[string], s merge.Setting[string]) merge.Owned[string] {
+	return among(b, b.group.All(), func(i int) intent.Field[string] { return deciding(b, i, s.What, get(&b.members[i].Settings)) }, s)
 }
 
 // attributes is the name of the settings that are attributes of the load balancer, as keyed takes it.
@@ -140,10 +160,10 @@ type shared struct {
 func (b *build) mergeShared() shared {
 	all := b.group.All()
 	var s shared
-	s.adopted = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Adopted },
+	s.adopted = policy(b, func(s *intent.Settings) intent.Field[string] { return s.Adopted },
 		merge.Setting[string]{Name: "adopted-load-balancer", What: "load balancer to take over"})
 	b.adopt(s.adopted) // first, as what exists decides between members
-	s.existing = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Existing },
+	s.existing = policy(b, func(s *intent.Settings) intent.Field[string] { return s.Existing },
 		merge.Setting[string]{Name: "existing-load-balancer", What: "load balancer of others"})
 	s.name = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Name },
 		merge.Setting[string]{Name: "load-balancer-name", What: "load balancer name"})
@@ -175,9 +195,13 @@ func (b *build) mergeShared() shared {
 	s.tags, s.tagsSource = keyed(b, "tag", "tag", false, all, b.existsTag, b.userTags)
 	s.addOns = b.mergeAddOns()
 	s.driftPolicy, _ = keyed(b, "drift-policy", "drift policy of", false, all, nil, func(i int) map[string]intent.Field[string] {
-		return b.members[i].Settings.DriftPolicy
+		declared := map[string]intent.Field[string]{}
+		for group, f := range b.members[i].Settings.DriftPolicy {
+			declared[group] = deciding(b, i, "drift policy of "+group, f)
+		}
+		return declared
 	})
-	s.replacement = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.ReplacementPolicy },
+	s.replacement = policy(b, func(s *intent.Settings) intent.Field[string] { return s.ReplacementPolicy },
 		merge.Setting[string]{Name: "replacement-policy", What: "replacement policy"})
 	return s
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/consent"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -25,7 +27,7 @@ func (b *build) shareLoadBalancer() {
 	if !asked || !known {
 		return
 	}
-	d, bad := b.unfit(s.Value, lb, own, "shares")
+	d, bad := b.unfit(s, lb, own, "shares")
 	if scheme := b.settings.scheme; !bad && scheme.Set && scheme.Value != lb.Scheme {
 		d, bad = b.otherScheme(lb, scheme.Value), true
 	}
@@ -54,14 +56,31 @@ func (b *build) shareLoadBalancer() {
 }
 
 // unfit is why a load balancer of others, by its name in an annotation, can be neither shared nor taken over. own is the one that the stack has already, nil = none,
-// and does what the stack does with the other one.
-func (b *build) unfit(name string, lb *facts.NamedLoadBalancer, own *facts.LoadBalancer, does string) (diag.Diagnostic, bool) {
+// and does what the stack does with the other one. Without consent, the finding shows nothing of it but that it exists.
+func (b *build) unfit(s merge.Owned[string], lb *facts.NamedLoadBalancer, own *facts.LoadBalancer, does string) (diag.Diagnostic, bool) {
 	found := func(code diag.Code, remedy, format string, args ...any) (diag.Diagnostic, bool) {
 		return diag.New(diag.Object{}, "", code, fmt.Sprintf(format, args...), remedy), true
 	}
-	switch {
-	case lb == nil:
+	name := s.Value
+	if lb == nil || strings.HasPrefix(name, "arn:") && lb.ARN != name {
 		return found(diag.LoadBalancerNotFound, "name one that exists, by ARN or name; it is looked for again", "load balancer %s does not exist", name)
+	}
+	if key, _, ours := naming.StackOfNamed(b.cfg.Cluster, lb.ARN, lb.Tags); ours && key == b.e.Key { // it is about to be listed
+		return diag.Diagnostic{}, false
+	} else if ours {
+		return found(diag.LoadBalancerUnfit, "join its group, or name another load balancer", "load balancer %s is that of %s", name, key)
+	}
+	if by := naming.ManagedBy(b.cfg.Cluster, lb.Tags); by != "" {
+		return found(diag.LoadBalancerUnfit, "name one that no controller manages", "load balancer %s belongs to %s, whose controller may delete listeners and rules that are not its own", name, by)
+	}
+	given := b.consent(s, &lb.LoadBalancer)
+	if given == consent.None {
+		return b.noConsent(s, &lb.LoadBalancer), true
+	}
+	if tag := lb.Tags[naming.SharedWithTag]; given == consent.Tagged(tag, b.cfg.Cluster, b.asking(s)) {
+		b.consents = map[string]string{lb.ARN: tag}
+	}
+	switch {
 	case lb.Type != b.e.Type:
 		return found(diag.LoadBalancerUnfit, "name another one", "load balancer %s is of type %s, and the object is for one of type %s", name, lb.Type, b.e.Type)
 	case lb.VPC != b.cfg.VPC:
@@ -69,17 +88,32 @@ func (b *build) unfit(name string, lb *facts.NamedLoadBalancer, own *facts.LoadB
 	case own != nil:
 		return found(diag.LoadBalancerUnfit, "create the object under another name, or delete it and create it again", "the object has load balancer %s, which would have to go before it %s %s", own.Name, does, name)
 	}
-	key, _, ours := naming.StackOf(b.cfg.Cluster, lb.Tags)
-	if ours && key == b.e.Key { // it is about to be listed
-		return diag.Diagnostic{}, false
-	}
-	if ours {
-		return found(diag.LoadBalancerUnfit, "join its group, or name another load balancer", "load balancer %s is that of %s", name, key)
-	}
-	if cluster := lb.Tags[naming.ClusterTag]; cluster != "" {
-		return found(diag.LoadBalancerUnfit, "name one that no controller manages", "load balancer %s belongs to cluster %s, whose controller may delete listeners and rules that are not its own", name, cluster)
-	}
 	return diag.Diagnostic{}, false
+}
+
+// consent is how far the consent goes for the namespace of the object that names a load balancer of others.
+func (b *build) consent(s merge.Owned[string], lb *facts.LoadBalancer) consent.Degree {
+	return b.cfg.LoadBalancersOfOthers.Of(b.cfg.Cluster, b.asking(s), consent.Balancer{ARN: lb.ARN, Name: lb.Name, SharedWith: lb.Tags[naming.SharedWithTag]})
+}
+
+// asking is the namespace of the object that names a load balancer of others.
+func (b *build) asking(s merge.Owned[string]) string {
+	if o := s.Source.Object(); o != (diag.Object{}) {
+		return o.Namespace
+	}
+	return b.members[s.Member].Object.Namespace
+}
+
+// noConsent is the finding that there is no consent to the use of a load balancer of others.
+func (b *build) noConsent(s merge.Owned[string], lb *facts.LoadBalancer) diag.Diagnostic {
+	return diag.New(diag.Object{}, "", diag.LoadBalancerNotAllowed,
+		fmt.Sprintf("load balancer %s belongs to somebody else, and nobody lets namespace %s use it", s.Value, b.asking(s)), waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name))
+}
+
+// waysToConsent are both ways in which others let a namespace have a load balancer.
+func waysToConsent(cluster, namespace, name string) string {
+	return fmt.Sprintf("whoever runs the controller can allow it by --existing-load-balancers=%s=%s, or whoever owns the load balancer by its tag %s: %s/%s",
+		namespace, name, naming.SharedWithTag, cluster, namespace)
 }
 
 // otherScheme is the finding that a load balancer of others has another scheme than the object declares.

@@ -7,9 +7,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // tags are the tags of a resource, by precedence: tracking tags, default tags, the user's tags. With the gate
@@ -23,13 +25,30 @@ func (b *build) tags(user map[string]string, resource string) map[string]string 
 		maps.Copy(out, user)
 		maps.Copy(out, b.cfg.DefaultTags)
 	}
-	maps.Copy(out, naming.Tracking(b.e.Key.Owner, b.cfg.Cluster, b.e.Key.ID.String(), resource))
-	return out
+	return b.tracked(out, resource)
 }
 
-// userTags are the tags of a member without those that are managed externally.
+// tracked are tags without reserved keys, from objects and flags, and with the tracking tags of a resource. It changes its argument.
+func (b *build) tracked(tags map[string]string, resource string) map[string]string {
+	maps.DeleteFunc(tags, func(k, _ string) bool { return tagkey.Reserved(k) })
+	maps.Copy(tags, naming.Tracking(b.e.Key.Owner, b.cfg.Cluster, b.e.Key.ID.String(), resource))
+	return tags
+}
+
+// refuseTags notes the reserved keys of tags that member i declares at a place. The controller does not write them, and leaves in AWS what an
+// earlier controller wrote; keys that steer the controller go. Nothing else of the member waits.
+func refuseTags[V any](b *build, i int, tags map[string]V, place func(V) string) {
+	for _, key := range tagkey.ReservedOf(tags) {
+		b.note(i, diag.New(b.members[i].Object, place(tags[key]), diag.ReservedTag, fmt.Sprintf(tagkey.ReservedText, key), tagkey.ReservedRemedy))
+		if !slices.Contains(naming.OwnTags(b.e.Key.Owner), key) && !slices.Contains(b.keep.Tags, key) {
+			b.keep.Tags = append(b.keep.Tags, key)
+		}
+	}
+}
+
+// userTags are the tags of a member without reserved ones and those that are managed externally.
 func (b *build) userTags(i int) map[string]intent.Field[string] {
-	tags := b.members[i].Settings.Tags
+	tags := tagkey.WithoutReserved(b.members[i].Settings.Tags)
 	for _, key := range b.cfg.ExternalManagedTags {
 		if _, ok := tags[key]; ok {
 			out := maps.Clone(tags)
@@ -86,6 +105,9 @@ func tagProblem(key, value string) string {
 func (b *build) checkTags() {
 	for i := range b.members {
 		tags := b.members[i].Settings.Tags
+		if b.members[i].State != quarantine.Rejected {
+			refuseTags(b, i, tags, func(f intent.Field[string]) string { return f.Source.Place() })
+		}
 		bad := func(f intent.Field[string], text, remedy string) {
 			b.fail(i, diag.New(b.members[i].Object, f.Source.Place(), diag.InvalidAnnotation, text, remedy).In(diag.Route))
 		}

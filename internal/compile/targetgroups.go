@@ -3,12 +3,14 @@ package compile
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // targetGroup builds a target group and its binding at the first reference. ok is false if that fails; then the member fails.
@@ -40,6 +42,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		b.targets[want.ID] = stack.Ref{}
 		return stack.Ref{}, false
 	}
+	refuseTags(b, i, b.notOfMember(i, tg.Tags), func(string) string { return source.Path() })
 	out := stack.TargetGroup{
 		ID: tg.ID, TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,
 		ProtocolVersion: tg.ProtocolVersion, IPAddressType: stack.IPv4, ControlPort: tg.ControlPort,
@@ -94,6 +97,16 @@ func (b *build) overIPv6(g *intent.TargetGroup) bool {
 	}
 	exists := lb.Families[cmp.Or(g.Beside, g.ID)]
 	return len(exists) == 1 && exists[0] == stack.IPv6
+}
+
+// notOfMember are the tags of a part of member i whose keys are not among the member's own, which are checked once.
+func (b *build) notOfMember(i int, tags map[string]string) map[string]string {
+	if len(tagkey.ReservedOf(tags)) == 0 {
+		return nil
+	}
+	out := maps.Clone(tags)
+	maps.DeleteFunc(out, func(k, _ string) bool { _, own := b.members[i].Settings.Tags[k]; return own })
+	return out
 }
 
 // nameOf is the name of a target group, and whether it is a declared one that a target group which exists is to get: nothing shows when one of a

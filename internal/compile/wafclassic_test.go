@@ -1,10 +1,12 @@
 package compile
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -36,6 +38,36 @@ func TestAWebACLOfWAFClassicIsManagedOnlyWhileAMemberSetsItAndTheFlagIsOn(t *tes
 			t.Fatalf("%s: needs %v, diagnostics %v", name, r.Needs, r.Diagnostics)
 		}
 		if d := cmp.Diff(tc.want, r.Stack.LoadBalancers[0].AddOns); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+// TestAClassicACLStaysUntilItsSuccessorIsKnown switches a load balancer from one generation of AWS WAF to the other.
+func TestAClassicACLStaysUntilItsSuccessorIsKnown(t *testing.T) {
+	t.Parallel()
+	m := ingress("shop", "web-front", addOn(func(a *intent.AddOns, m *intent.Member) {
+		a.ClassicWebACL = set(m, "waf-acl-id", intent.None) // decision 16: WAF Classic
+		a.WebACLName = set(m, "wafv2-acl-name", "guard")
+	}))
+	need := facts.Need{Kind: facts.NeedWebACLs}
+	denied, missing, known := account(), account(), account()
+	denied.WebACLs, denied.Errors = nil, map[facts.Need]error{need: errors.New("denied")}
+	missing.WebACLs = map[string]string{}
+	known.WebACLs = map[string]string{"guard": "arn:acl"}
+	for name, c := range map[string]struct {
+		facts facts.Facts
+		want  stack.AddOns
+	}{
+		"denied":  {denied, stack.AddOns{}},
+		"missing": {missing, stack.AddOns{}},
+		"known":   {known, stack.AddOns{WebACL: p("arn:acl"), ClassicWebACL: p("")}},
+	} {
+		r := Compile(loadBalancer(m), c.facts, Defaults("demo", "vpc-1"), nil)
+		if r.Stack == nil {
+			t.Fatalf("%s: needs %v, diagnostics %v", name, r.Needs, r.Diagnostics)
+		}
+		if d := cmp.Diff(c.want, r.Stack.LoadBalancers[0].AddOns); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
 	}

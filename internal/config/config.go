@@ -1,5 +1,5 @@
 // Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning, as one
-// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, drift, replacement and serverid, and console only.
+// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, consent, drift, replacement, serverid and tagkey, and console only.
 package config
 
 import (
@@ -12,11 +12,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/allow"
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/assumable"
+	"github.com/k8s-lbc/lbc/internal/consent"
 	"github.com/k8s-lbc/lbc/internal/console"
 	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/replacement"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // Config is a parsed and validated command line.
@@ -40,37 +42,39 @@ type Config struct {
 	MaxTargetsPerGroup     int
 	QUICVariable           string   // environment variable with the QUIC server id of a container
 	AssumableRoles         []string // as assumable.Parse reads them
-	// Lists of target groups as allow.TargetGroups reads them: those that TargetGroupBindings may name, those without tags of this cluster that
+	ExistingLoadBalancers  []string // as consent.Parse reads them
+	// Lists of target groups as allowlist.TargetGroups reads them: those that TargetGroupBindings may name, those without tags of this cluster that
 	// rules may forward to, and those with them to which rules of other namespaces may forward.
 	BindableTargetGroups, ExternalTargetGroups, CrossNamespaceTargetGroups []string
-	BindingRequeue                                                         time.Duration
-	BindingMaxBackoff                                                      time.Duration
-	StabilizationInterval                                                  time.Duration
-	RequiredSecretsLabel                                                   string
-	IngressClass                                                           string
-	TolerateMissingService                                                 bool
-	TolerateMissingAction                                                  bool
-	AllowedCAs                                                             []string
-	DefaultPCA                                                             string
-	ImportTLSSecrets                                                       bool
-	TrustStores                                                            TrustStores
-	LoadBalancerClass                                                      string
-	EnableWAF                                                              bool // decision 16: WAF Classic
-	EnableWAFv2                                                            bool
-	EnableShield                                                           bool
-	EnableReadinessGates                                                   bool
-	OpenGatesAfter                                                         time.Duration // 0 = never
-	NodeDrainCondition                                                     bool
-	ExcludedNodes                                                          bool // the label that excludes nodes from load balancers counts for ip targets, too
-	StrictGroups                                                           bool
-	DeregistrationBrake                                                    int           // 0 = none
-	DeletionBrake                                                          int           // 0 = none
-	DeleteOrphansAfter                                                     time.Duration // 0 = they stay
-	DriftInterval                                                          time.Duration // 0 = no background sweep
-	DriftPolicy                                                            string
-	ReplacementPolicy                                                      string
-	PublishAddress                                                         PublishAddress
-	Checkpoints                                                            bool // store last good versions and observations for the next leader
+
+	BindingRequeue         time.Duration
+	BindingMaxBackoff      time.Duration
+	StabilizationInterval  time.Duration
+	RequiredSecretsLabel   string
+	IngressClass           string
+	TolerateMissingService bool
+	TolerateMissingAction  bool
+	AllowedCAs             []string
+	DefaultPCA             string
+	ImportTLSSecrets       bool
+	TrustStores            TrustStores
+	LoadBalancerClass      string
+	EnableWAF              bool // decision 16: WAF Classic
+	EnableWAFv2            bool
+	EnableShield           bool
+	EnableReadinessGates   bool
+	OpenGatesAfter         time.Duration // 0 = never
+	NodeDrainCondition     bool
+	ExcludedNodes          bool // the label that excludes nodes from load balancers counts for ip targets, too
+	StrictGroups           bool
+	DeregistrationBrake    int           // 0 = none
+	DeletionBrake          int           // 0 = none
+	DeleteOrphansAfter     time.Duration // 0 = they stay
+	DriftInterval          time.Duration // 0 = no background sweep
+	DriftPolicy            string
+	ReplacementPolicy      string
+	PublishAddress         PublishAddress
+	Checkpoints            bool // store last good versions and observations for the next leader
 	// Passes at once. Where a flag is not given, they are those of defaultWorkers instead of the flag's default, 3, which is that of
 	// the existing controller.
 	IngressWorkers, ServiceWorkers, BindingWorkers int
@@ -131,12 +135,21 @@ func (c *Config) Roles() assumable.Roles {
 }
 
 // AllowedTargetGroups is one of the lists of target groups.
-func (c *Config) AllowedTargetGroups(list []string) allow.List {
-	l, err := allow.TargetGroups(list)
+func (c *Config) AllowedTargetGroups(list []string) allowlist.List {
+	l, err := allowlist.TargetGroups(list)
 	if err != nil {
-		return allow.List{} // Validate refuses it
+		return nil // Validate refuses it
 	}
 	return l
+}
+
+// LoadBalancersOfOthers are those that objects may share or take over.
+func (c *Config) LoadBalancersOfOthers() consent.Balancers {
+	balancers, err := consent.Parse(c.ExistingLoadBalancers)
+	if err != nil {
+		return nil // Validate refuses it
+	}
+	return balancers
 }
 
 // ServesGateways reports whether Gateways of any class are served.
@@ -181,24 +194,14 @@ func (c *Config) ImportsCertificates() bool {
 	return c.ImportTLSSecrets || c.ServesGateways()
 }
 
-// trackingKeys are the keys of the tags by which the controller finds its own resources; default and external tags may not have them.
-var trackingKeys = []string{
-	"elbv2.k8s.aws/cluster", "elbv2.k8s.aws/resource",
-	"ingress.k8s.aws/cluster", "ingress.k8s.aws/stack", "ingress.k8s.aws/resource",
-	"service.k8s.aws/stack", "service.k8s.aws/resource",
-	"gateway.k8s.aws.nlb/stack", "gateway.k8s.aws.nlb/resource",
-	"gateway.k8s.aws.alb/stack", "gateway.k8s.aws.alb/resource",
-	"aga.k8s.aws/stack", "aga.k8s.aws/resource",
-}
-
 // Validate returns the first setting that is not admissible.
 func (c *Config) Validate() error {
 	if c.ClusterName == "" {
 		return errors.New("kubernetes cluster name must be specified: set --cluster-name")
 	}
 	if err := cmp.Or(
-		noTrackingKeys(slices.Sorted(maps.Keys(c.DefaultTags)), "default-tags"),
-		noTrackingKeys(c.ExternalManagedTags, "external-managed-tags"),
+		noReservedKeys(slices.Sorted(maps.Keys(c.DefaultTags)), "default-tags", tagkey.Reserved),
+		noReservedKeys(c.ExternalManagedTags, "external-managed-tags", tagkey.Controller),
 		c.notInBoth(),
 		oneOf(c.DefaultTargetType, "default target type", "--default-target-type", "instance", "ip"),
 		oneOf(c.DefaultScheme, "default scheme", "--default-load-balancer-scheme", "internal", "internet-facing"),
@@ -228,9 +231,12 @@ func (c *Config) Validate() error {
 	for flag, list := range map[string][]string{
 		"bindable-target-groups": c.BindableTargetGroups, "external-target-groups": c.ExternalTargetGroups, "cross-namespace-target-groups": c.CrossNamespaceTargetGroups,
 	} {
-		if _, err := allow.TargetGroups(list); err != nil {
+		if _, err := allowlist.TargetGroups(list); err != nil {
 			return fmt.Errorf("invalid value for --%s: %w", flag, err)
 		}
+	}
+	if _, err := consent.Parse(c.ExistingLoadBalancers); err != nil {
+		return fmt.Errorf("invalid value for --existing-load-balancers: %w", err)
 	}
 	if _, err := drift.Parse(c.DriftPolicy); err != nil {
 		return fmt.Errorf("invalid value %q for --drift-policy: %w; %s", c.DriftPolicy, err, drift.Remedy())
@@ -258,11 +264,11 @@ func (c *Config) validateConsole() error {
 	return nil
 }
 
-// noTrackingKeys refuses tag keys by which the controller finds its own resources.
-func noTrackingKeys(keys []string, flag string) error {
+// noReservedKeys refuses tag keys that the controller reserves for itself. Keys of other programs may be managed externally.
+func noReservedKeys(keys []string, flag string, reserved func(string) bool) error {
 	for _, k := range keys {
-		if slices.Contains(trackingKeys, k) {
-			return fmt.Errorf("tag key %s cannot be specified in %s flag: the controller finds its own resources by it", k, flag)
+		if reserved(k) {
+			return fmt.Errorf("tag key %s cannot be specified in %s flag: the controller finds its own resources by tags of that kind", k, flag)
 		}
 	}
 	return nil

@@ -34,6 +34,8 @@ func TestSettingsThatAreRefusedAreReportedWithTheReason(t *testing.T) {
 		{"no cluster name", "", "kubernetes cluster name must be specified"},
 		{"tracking key in default tags", "--cluster-name=c --default-tags=ingress.k8s.aws/stack=x", "tag key ingress.k8s.aws/stack cannot be specified in default-tags flag"},
 		{"tracking key in external tags", "--cluster-name=c --external-managed-tags=elbv2.k8s.aws/cluster", "cannot be specified in external-managed-tags flag"},
+		{"tag of nodes in default tags", "--cluster-name=c --default-tags=kubernetes.io/cluster/c=owned", "tag key kubernetes.io/cluster/c cannot be specified in default-tags flag"},
+		{"reserved key in other letters", "--cluster-name=c --default-tags=ELBV2.k8s.aws/retained=true", "cannot be specified in default-tags flag"},
 		{"tag key in both flags", "--cluster-name=c --default-tags=a=b --external-managed-tags=a", "cannot be specified in both default-tags and external-managed-tags flag"},
 		{"target type", "--cluster-name=c --default-target-type=pod", "invalid value pod for default target type"},
 		{"scheme", "--cluster-name=c --default-load-balancer-scheme=public", "invalid value public for default scheme"},

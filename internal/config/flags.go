@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/k8s-lbc/lbc/internal/allow"
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/serverid"
 )
@@ -52,9 +52,10 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.IntVar(&c.RulesPerSecurityGroup, "max-rules-per-security-group", 0, "quota of inbound rules per security group that the account has; 0 = AWS's default of 60")
 	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0, "maximum number of targets registered per target group; 0 = no limit")
 	fs.StringSliceVar(&c.AssumableRoles, "assumable-roles", []string{assumable.Any}, "ARNs of the roles that TargetGroupBindings may name to reach target groups of other accounts, in which * stands for any characters; NAMESPACE=ARN allows one to the bindings of a namespace only; none: no role")
-	fs.StringSliceVar(&c.BindableTargetGroups, "bindable-target-groups", []string{allow.Any}, "target groups without tags of this cluster that TargetGroupBindings may name, by name or ARN, in which * stands for any characters; NAMESPACE=PATTERN allows them to one namespace; none: no target group")
-	fs.StringSliceVar(&c.ExternalTargetGroups, "external-target-groups", []string{allow.Any}, "target groups without tags of this cluster to which rules and listeners may forward, in the form of --bindable-target-groups")
-	fs.StringSliceVar(&c.CrossNamespaceTargetGroups, "cross-namespace-target-groups", []string{allow.None}, "target groups of this cluster to which rules and listeners of other namespaces may forward without a ReferenceGrant, in the form of --bindable-target-groups")
+	fs.StringSliceVar(&c.ExistingLoadBalancers, "existing-load-balancers", []string{allowlist.None}, "names or ARNs of load balancers that objects may share or take over by annotation existing-load-balancer, in which * stands for any characters; NAMESPACE=PATTERN allows one to the objects of a namespace only, which then may approve of a takeover, too; none: those only that consent by their tag elbv2.k8s.aws/shared-with")
+	fs.StringSliceVar(&c.BindableTargetGroups, "bindable-target-groups", []string{allowlist.Any}, "target groups without tags of this cluster that TargetGroupBindings may name, by name or ARN, in which * stands for any characters; NAMESPACE=PATTERN allows them to one namespace; none: no target group")
+	fs.StringSliceVar(&c.ExternalTargetGroups, "external-target-groups", []string{allowlist.Any}, "target groups without tags of this cluster to which rules and listeners may forward, in the form of --bindable-target-groups")
+	fs.StringSliceVar(&c.CrossNamespaceTargetGroups, "cross-namespace-target-groups", []string{allowlist.None}, "target groups of this cluster to which rules and listeners of other namespaces may forward without a ReferenceGrant, in the form of --bindable-target-groups")
 	fs.DurationVar(&c.BindingRequeue, "targetgroupbinding-requeue-duration", defaultBindingRequeue, "requeue interval of a binding that waits for AWS")
 	fs.DurationVar(&c.StabilizationInterval, "lb-stabilization-monitor-interval", defaultStabilization, "poll period for a new load balancer to become active, before capacity is reserved")
 	fs.StringVar(&c.RequiredSecretsLabel, "required-secrets-label", "", "key=value that a Secret must carry to be read")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/browser"
 	"github.com/k8s-lbc/lbc/internal/console"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 // account is a source with many load balancers, of which the first is a shop with pods in every state.
@@ -280,8 +281,9 @@ func TestAFailedReadKeepsWhatIsShownAndIsReported(t *testing.T) {
 
 // TestAThousandLoadBalancersAreListedWithinASecond measures from the request for the page to the first frame with all of them, and the filter.
 func TestAThousandLoadBalancersAreListedWithinASecond(t *testing.T) {
-	if instrumented {
-		t.Skip("measured without the race detector, and without other packages' tests beside it: see the Makefile")
+	longtest.Long(t, "it measures, and no other package's tests may run beside it")
+	if longtest.Race {
+		t.Skip("measured without the race detector")
 	}
 	b, url := open(t, account{1000}, "")
 	var took struct{ Page, Filter float64 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -104,7 +105,11 @@ func TestLoadBalancersWithAddOnsLiveUnderThePolicyOfTheseFeaturesAndNeedEachOfTh
 // TestEachActionOfAddOnsMayBeDeniedAndIsNamedWhereItIsMissed denies one after the other. A load balancer serves without its add-on meanwhile.
 func TestEachActionOfAddOnsMayBeDeniedAndIsNamedWhereItIsMissed(t *testing.T) {
 	t.Parallel()
+	actions := longtest.OneOf(3)
 	for _, action := range addOnActions(t) {
+		if !actions.Next() {
+			continue
+		}
 		liveUnder(t, lifeOfAddOns, attached{name: action, partition: "aws", policy: without(addOnPolicy(t), action), lacks: []string{action}, affects: []string{"web ACL ", "protection of "}})
 	}
 }

@@ -156,6 +156,7 @@ func TestALoadBalancerOfOthersIsTakenOverAndWhatIsDestructiveWaitsForItsApproval
 	if lb := l.balancerOf(arn); lb.Attributes["idle_timeout.timeout_seconds"] != "110" || len(l.rulesOn(arn, 8080)) > 0 || l.balancers() != 1 {
 		t.Errorf("once it is managed: %v, rules at 8080: %v, %d load balancers", lb.Attributes, l.rulesOn(arn, 8080), l.balancers())
 	}
+	l.tag(arn, "elbv2.k8s.aws/deletable-by", "demo-cluster")
 	l.must(l.client.Delete(t.Context(), &networkingv1.Ingress{ObjectMeta: o.ObjectMeta}))
 	l.settle(key)
 	if l.get(&shown, "web") || l.balancers() != 0 {
@@ -174,7 +175,11 @@ func TestALoadBalancerThatIsTakenOverStaysWhenItsObjectGoes(t *testing.T) {
 			l.must(l.client.Delete(l.Context(), &networkingv1.Ingress{ObjectMeta: o.ObjectMeta}))
 		}, true},
 		"by an edit": {nil, func(l *lab, _ *networkingv1.Ingress) { l.reclass("web") }, true},
+		"as is declared, without consent": {map[string]string{"deletion-policy": "Delete"}, func(l *lab, o *networkingv1.Ingress) {
+			l.must(l.client.Delete(l.Context(), &networkingv1.Ingress{ObjectMeta: o.ObjectMeta}))
+		}, true},
 		"as is declared": {map[string]string{"deletion-policy": "Delete"}, func(l *lab, o *networkingv1.Ingress) {
+			l.tag(l.sim.Resources().LoadBalancers[0].ARN, "elbv2.k8s.aws/deletable-by", "demo-cluster/shop")
 			l.must(l.client.Delete(l.Context(), &networkingv1.Ingress{ObjectMeta: o.ObjectMeta}))
 		}, false},
 	} {

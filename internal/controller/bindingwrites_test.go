@@ -17,6 +17,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/readiness"
@@ -91,9 +92,8 @@ func (s *slowAPI) serves(b *v1beta1.TargetGroupBinding, when string, want ...str
 
 // begun waits until so many patches were begun.
 func (s *slowAPI) begun(n int32) {
-	for s.patches.Load() < n {
-		time.Sleep(time.Millisecond)
-	}
+	s.Helper()
+	await.Until(s, "the patches are begun", func() bool { return s.patches.Load() >= n })
 }
 
 func TestTargetsComeAndGoWhileTheAPIServerTakesNoWrite(t *testing.T) {
@@ -133,16 +133,11 @@ func TestTargetsComeAndGoWhileTheAPIServerTakesNoWrite(t *testing.T) {
 		t.Errorf("the target group was read %d times", described)
 	}
 	close(s.release)
-	for range 1000 { // of two writes to one object at the same time, the second may be refused and repeated
-		if s.get(b, "bound"); b.Spec.VpcID != "" && slices.Contains(b.Finalizers, naming.BindingFinalizer) {
-			break
-		}
+	await.Until(t, "spec and finalizer are written", func() bool { // of two writes to one object at the same time, the second may be refused and repeated
 		s.clock.Advance(time.Millisecond)
-		time.Sleep(time.Millisecond)
-	}
-	if b.Spec.VpcID == "" || !slices.Contains(b.Finalizers, naming.BindingFinalizer) {
-		t.Errorf("not written: %+v", b)
-	}
+		s.get(b, "bound")
+		return b.Spec.VpcID != "" && slices.Contains(b.Finalizers, naming.BindingFinalizer)
+	})
 	s.serves(b, "at last", "10.0.128.54:8080")
 }
 

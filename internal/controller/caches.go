@@ -10,7 +10,6 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -74,9 +73,9 @@ func optionalKinds(c *config.Config, scheme *runtime.Scheme) (map[objects.Kind]s
 // cacheOfOptionalKinds makes caches that also hold kinds whose definitions a cluster may lack, get and lose while the controller runs, and what is
 // known of these definitions.
 // Objects of other namespaces than restricted's, if it is not nil, are read as that has it. pods is called with the cache of the pods when it is made.
-func cacheOfOptionalKinds(core kubernetes.Interface, kinds map[objects.Kind]schema.GroupVersionKind, restricted *reads.Restricted, pods func(rc *rest.Config, o cache.Options, others cache.Cache) cache.Cache, log logr.Logger) (cache.NewCacheFunc, *optional.Definitions) {
-	definitions := optional.NewDefinitions(optional.DiscoverFrom(core.Discovery().RESTClient()), kinds, time.Now, log)
-	definitions.Read = optional.ReadDefinitionFrom(core.Discovery().RESTClient())
+func cacheOfOptionalKinds(api rest.Interface, kinds map[objects.Kind]schema.GroupVersionKind, restricted *reads.Restricted, pods func(rc *rest.Config, o cache.Options, others cache.Cache) cache.Cache, log logr.Logger) (cache.NewCacheFunc, *optional.Definitions) {
+	definitions := optional.NewDefinitions(optional.DiscoverFrom(api), kinds, time.Now, log)
+	definitions.Read = optional.ReadDefinitionFrom(api)
 	return func(rc *rest.Config, o cache.Options) (cache.Cache, error) {
 		common, err := optional.NewCache(rc, o, definitions, log)
 		if err != nil {

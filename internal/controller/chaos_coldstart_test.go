@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,10 +18,11 @@ func TestAColdStartWithoutAPIServerTakesNothingAndConvergesWithinItsPause(t *tes
 	scenarios := maps.Clone(crashScenarios)
 	maps.Copy(scenarios, certificateScenarios)
 	scenarios["nothing has changed"] = func(*lab) {}
-	for name, change := range scenarios {
-		owning := certificateScenarios[name] != nil
+	starts := oneOf(4)
+	for _, name := range slices.Sorted(maps.Keys(scenarios)) {
+		change, owning := scenarios[name], certificateScenarios[name] != nil
 		for kind, keeps := range map[string]bool{"checkpoints": true, "no checkpoints": false} {
-			if !everyFault && keeps != (len(name)%2 == 0) {
+			if !everyFault && keeps != (len(name)%2 == 0) || !starts.Next() {
 				continue
 			}
 			t.Run(name+", "+kind, func(t *testing.T) {

@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -184,13 +185,12 @@ func (l *lab) troubles(from int) map[string][]string {
 // everyFault has the tests of crashes and troubles try every combination; minutes become a quarter of an hour.
 var everyFault = os.Getenv("LBC_EVERY_FAULT") != ""
 
-// turns counts the troubles that a test may try.
-type turns int
-
-// mine reports whether the next one is tried.
-func (n *turns) mine() bool {
-	*n++
-	return everyFault || int(*n-1)%sample == 0
+// oneOf samples the troubles of a test: one of n in the short form.
+func oneOf(n int) *longtest.Sample {
+	if everyFault {
+		n = 1
+	}
+	return longtest.OneOf(n)
 }
 
 // What an ended process leaves of its checkpoints.
@@ -213,9 +213,13 @@ func TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 	t.Parallel()
 	scenarios := maps.Clone(crashScenarios)
 	maps.Copy(scenarios, certificateScenarios)
-	for name, change := range scenarios {
-		owning := certificateScenarios[name] != nil
+	lives := oneOf(7) // with each kind of checkpoints, as there are four kinds
+	for _, name := range slices.Sorted(maps.Keys(scenarios)) {
+		change, owning := scenarios[name], certificateScenarios[name] != nil
 		for n, left := range slices.Sorted(maps.Keys(crashLeavings)) {
+			if !lives.Next() {
+				continue
+			}
 			leave := crashLeavings[left]
 			turn := n + len(name)
 			t.Run(name+", "+left, func(t *testing.T) {
@@ -228,9 +232,9 @@ func TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 				if warned := len(whole.troubles(0)); warned > 0 {
 					t.Fatal(strings.Join(whole.events, "\n"))
 				}
-				var try turns
+				crashes := oneOf(4)
 				for n := range int(calls.Load()) {
-					if kinds := len(crashLeavings); (everyFault || (n+turn)%kinds == 0 && (!owning || n/kinds%2 == 0)) && try.mine() { // with one kind of checkpoints
+					if kinds := len(crashLeavings); (everyFault || (n+turn)%kinds == 0 && (!owning || n/kinds%2 == 0)) && crashes.Next() { // with one kind of checkpoints
 						crashAt(t, whole, change, leave, n)
 					}
 				}

@@ -21,11 +21,11 @@ func TestACrashAtAnyCallOfAVariedLifeEndsWhereAnUninterruptedRunDoes(t *testing.
 	t.Parallel()
 	accounts, calls := uninterrupted(t)
 	kinds := slices.Sorted(maps.Keys(crashLeavings))
-	var try turns
+	crashes := oneOf(4)
 	for stage := range lifeOfMany {
 		for n := range calls[stage] {
 			for k, kind := range kinds {
-				if apart := max(1, calls[stage]/crashesOfAStage); !everyFault && (n%apart != apart/2 || (n/apart+stage)%len(kinds) != k) || !try.mine() {
+				if apart := max(1, calls[stage]/crashesOfAStage); !everyFault && (n%apart != apart/2 || (n/apart+stage)%len(kinds) != k) || !crashes.Next() {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s, call %d, %s", lifeOfMany[stage].name, n, kind), func(t *testing.T) {

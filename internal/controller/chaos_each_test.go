@@ -191,13 +191,13 @@ func TestEachOperationInTurnMayBeDeniedFailOrBeThrottled(t *testing.T) {
 		"unheard":   func(string) gate.Fault { return gate.Fault{Lose: true} },
 		"throttled": func(string) gate.Fault { return gate.Fault{Kind: "throttled"} },
 	}
-	var try turns
+	troubles := oneOf(13) // of each kind one, as twelve in a row have the same kinds as the next
 	for n, permission := range called {
 		for _, kind := range slices.Sorted(maps.Keys(faults)) {
 			if another := []string{"failing", "", "unheard", "", "throttled", "", "", "", ""}[n%9]; !everyFault && kind != "denied" && kind != another {
 				continue // each operation is denied in every run, and every third has another trouble
 			}
-			if !try.mine() {
+			if !troubles.Next() {
 				continue
 			}
 			fault := faults[kind](permission)

@@ -20,6 +20,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -138,8 +139,13 @@ func (l *lab) gatewayStatuses() string {
 // TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes does for Ingresses and Services; statuses are compared as well.
 func TestACrashAtAnyCallOfAGatewayEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 	t.Parallel()
-	for name, change := range gatewayScenarios {
+	lives := oneOf(7) // with each kind of checkpoints, as there are four kinds
+	for _, name := range slices.Sorted(maps.Keys(gatewayScenarios)) {
+		change := gatewayScenarios[name]
 		for n, left := range slices.Sorted(maps.Keys(crashLeavings)) {
+			if !lives.Next() {
+				continue
+			}
 			leave := crashLeavings[left]
 			t.Run(name+", "+left, func(t *testing.T) {
 				t.Parallel()
@@ -151,9 +157,9 @@ func TestACrashAtAnyCallOfAGatewayEndsWhereAnUninterruptedRunDoes(t *testing.T) 
 				if warned := len(whole.troubles(0)); warned > 0 {
 					t.Fatal(strings.Join(whole.events, "\n"))
 				}
-				var try turns
+				crashes := oneOf(4)
 				for call := range int(calls.Load()) {
-					if kinds := len(crashLeavings); (everyFault || (call+n+len(name))%kinds == 0) && try.mine() { // with one kind of checkpoints
+					if kinds := len(crashLeavings); (everyFault || (call+n+len(name))%kinds == 0) && crashes.Next() { // with one kind of checkpoints
 						crashGatewayAt(t, whole, change, leave, call)
 					}
 				}
@@ -211,7 +217,7 @@ func TestACrashAtAnyCallOfARenameAndAnotherEditLeaveNoDuplicate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for call, ended := 0, true; ended; call++ {
+			for call, ended := 0, true; ended; call += longtest.Every(4) {
 				l := gatewayCrashLab(t, false)
 				rename(l)
 				ended = l.endAtWrite(call, 6, gatewayCrashKeys...)

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -73,7 +74,7 @@ func TestACrashAtAnyCallLeavesNoBindingInTheNamespaceOfABackend(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for n, ended := 0, true; ended; n++ {
+			for n, ended := 0, true; ended; n += longtest.Every(4) {
 				l := newGatewayLab(t, webGateway+`
 Namespace /pay {}
 Service pay/api {spec: {ports: [{port: 80, targetPort: 8080}]}}

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 // gatewayEdits are the objects around two Gateways, each with the contents that an edit may give it; an empty one stands for its deletion.
@@ -89,7 +90,7 @@ const gatewaySoakSteps = 25
 // middle, and compares account and statuses with what a fresh start makes of the last version of each object.
 func TestRandomEditsOfGatewaysEndWhereAFreshStartDoes(t *testing.T) {
 	t.Parallel()
-	seeds, first := max(1, 12/sample), 1
+	seeds, first := longtest.Seeds(2, 12), 1
 	for name, to := range map[string]*int{"LBC_EDITS_SEEDS": &seeds, "LBC_EDITS_FIRST": &first} {
 		if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
 			*to = n

@@ -167,10 +167,10 @@ func TestWhileAnOperationHangsTargetsOfOtherGroupsComeAndGo(t *testing.T) {
 		}
 		called = l.called(mark)
 	})
-	var try turns
+	hangs := oneOf(6)
 	for n, permission := range called {
 		for kind, fault := range map[string]gate.Fault{"before it has an effect": {Latency: hangTime, Reset: true}, "after its effect": {Delay: hangTime, Lose: true}} {
-			if !everyFault && n%6 != map[bool]int{false: 1, true: 4}[fault.Lose] || !try.mine() {
+			if !everyFault && n%6 != map[bool]int{false: 1, true: 4}[fault.Lose] || !hangs.Next() {
 				continue
 			}
 			t.Run(permission+" hangs "+kind, func(t *testing.T) {

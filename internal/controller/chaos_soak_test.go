@@ -17,11 +17,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/cloud"
-)
-
-const (
-	soakSteps = 180 // of ten seconds each: half an hour
-	soakSeeds = 3   // by default, one under the race detector; LBC_EDITS_SEEDS gives another number, LBC_EDITS_FIRST the first one
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 // soak is one seeded story: what was done to a cluster, and what each client is owed. It runs in a bubble of testing/synctest, in which
@@ -47,6 +43,8 @@ type soak struct {
 	chance   *rand.Rand // of calls
 }
 
+// TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes tells the stories of some seeds: LBC_EDITS_SEEDS is how many,
+// LBC_EDITS_FIRST is the first.
 func TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes(t *testing.T) {
 	t.Parallel()
 	number := func(name string, otherwise int) int {
@@ -56,7 +54,7 @@ func TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes(t *testing.T) {
 		return otherwise
 	}
 	first := number("LBC_EDITS_FIRST", 1)
-	for n := range number("LBC_EDITS_SEEDS", max(1, soakSeeds/sample)) {
+	for n := range number("LBC_EDITS_SEEDS", longtest.Seeds(1, 3)) {
 		seed := first + n
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
@@ -75,7 +73,7 @@ func soakOf(t *testing.T, seed uint64) {
 			t.Logf("seed %d:\n%s", seed, strings.Join(s.story, "\n"))
 		}
 	}()
-	for n := range soakSteps {
+	for n := range longtest.Seeds(60, 180) { // steps of ten seconds
 		for range 1 + s.random.IntN(3) {
 			s.act()
 			s.wait(time.Duration(s.random.IntN(3000)) * time.Millisecond)

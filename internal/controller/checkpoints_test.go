@@ -27,6 +27,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -440,7 +441,7 @@ func TestNoSecretIsInAnyCheckpoint(t *testing.T) {
 // another one: in the end a controller that knows nothing finds nothing to do.
 func TestDamagedCheckpointsCostReadsOnly(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(12) {
+	for seed := range uint64(longtest.Seeds(4, 12)) { //nolint:gosec // small
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // nothing to guess

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -189,7 +190,8 @@ func TestTheSweepKeepsItsPaceHoweverMuchThereIs(t *testing.T) {
 
 func TestAThousandLoadBalancersAreLookedAtWithinFiveHoursAtAReadASecond(t *testing.T) {
 	t.Parallel()
-	if sample > 1 {
+	longtest.Long(t, "five hours of a thousand load balancers")
+	if longtest.Race {
 		t.Skip("five hours take two minutes under the race detector, and no other goroutine runs in them")
 	}
 	s := newScene(time.Hour)

@@ -152,7 +152,7 @@ func newObservedLab(t *testing.T, profile account.Profile, calls func(ctx contex
 		}
 	}
 	l.client = b.Build()
-	l.config, err = config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2", "--ingress-class=alb"})
+	l.config, err = config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2", "--ingress-class=alb", "--existing-load-balancers=shop=*"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,12 +23,14 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache/podserver"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/readiness"
 )
 
@@ -122,9 +124,7 @@ func TestAPassBeforeTheFirstListOfPodsWritesNoEvent(t *testing.T) {
 
 // TestTwentyThousandPodsAreInMemoryOnlyWhereTheyAreNeeded measures the heap. docs/benchmarks.md has the figures, which -v prints.
 func TestTwentyThousandPodsAreInMemoryOnlyWhereTheyAreNeeded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("lists tens of thousands of pods")
-	}
+	longtest.Long(t, "tens of thousands of pods")
 	const namespaces, each = 20, 1000
 	s := podserver.New()
 	for n := range namespaces {
@@ -137,18 +137,16 @@ func TestTwentyThousandPodsAreInMemoryOnlyWhereTheyAreNeeded(t *testing.T) {
 	go func() { _ = c.Start(t.Context()) }()
 	before := heapInUse()
 	grown := func() float64 { return float64(heapInUse()-before) / (1 << 20) }
-	await := func(n int) {
+	list := func(n int) {
 		t.Helper()
 		for i := range n {
-			for c.Await(t.Context(), fmt.Sprint("ns-", i)) != nil {
-				time.Sleep(10 * time.Millisecond) // the machine is busy
-			}
+			await.Until(t, "the pods of a namespace", func() bool { return c.Await(t.Context(), fmt.Sprint("ns-", i)) == nil })
 		}
 	}
 	none := grown()
-	await(1)
+	list(1)
 	one := grown()
-	await(namespaces)
+	list(namespaces)
 	all := grown()
 	t.Logf("heap: %.1f MiB if no namespace needs its pods, %.1f MiB if one of %d does, %.1f MiB if all do", none, one, namespaces, all)
 	if none > 3 || one > all/3 || all < 10 { // of other tests something may be left

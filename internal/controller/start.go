@@ -18,7 +18,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -105,7 +104,7 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 		return err
 	}
 	var pods *podcache.Cache
-	newCache, definitions := cacheOfOptionalKinds(s.core, kinds, restricted, func(rc *rest.Config, o cache.Options, others cache.Cache) cache.Cache {
+	newCache, definitions := cacheOfOptionalKinds(s.api.discovery.RESTClient(), kinds, restricted, func(rc *rest.Config, o cache.Options, others cache.Cache) cache.Cache {
 		pods = podcache.New(others, rc, o, podcache.Options{Namespace: c.WatchNamespace, Now: time.Now, Log: log.WithName("pods")})
 		return pods
 	}, log.WithName("definitions"))
@@ -152,7 +151,7 @@ type start struct {
 	server     *startup.Server
 	calls      *startup.Calls
 	versions   *startup.Versions
-	core       *kubernetes.Clientset
+	api        *apiClients
 	client     *http.Client // of the API server
 	own        startup.Pod
 	options    ctrl.Options
@@ -175,18 +174,18 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 	if err != nil {
 		return nil, fmt.Errorf("making the client of the API server: %w", err)
 	}
-	core, err := kubernetes.NewForConfigAndClient(rc, hc)
+	api, err := newAPIClients(rc, hc)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the API server: %w", err)
 	}
-	rights.Reviews = core.AuthorizationV1().SelfSubjectAccessReviews()
+	rights.Reviews = api.authorization.SelfSubjectAccessReviews()
 	s := &start{
-		metrics: m, conditions: conditions, probes: probes.New(conditions), reporter: reporter, core: core, client: hc, own: startup.OwnPod(),
+		metrics: m, conditions: conditions, probes: probes.New(conditions), reporter: reporter, api: api, client: hc, own: startup.OwnPod(),
 		options: managerOptions(c, scheme, log), events: &lateRecorder{},
 		calls:  &startup.Calls{Conditions: conditions, Now: time.Now},
-		server: &startup.Server{Conditions: conditions, Client: core.Discovery().RESTClient(), Host: rc.Host, Rights: rights},
+		server: &startup.Server{Conditions: conditions, Client: api.discovery.RESTClient(), Host: rc.Host, Rights: rights},
 		versions: &startup.Versions{Host: rc.Host, Latest: func(ctx context.Context) (string, error) {
-			one, err := core.CoreV1().Services(c.WatchNamespace).List(ctx, metav1.ListOptions{Limit: 1})
+			one, err := api.core.Services(c.WatchNamespace).List(ctx, metav1.ListOptions{Limit: 1})
 			if err != nil {
 				return "", err
 			}
@@ -231,7 +230,7 @@ func (s *start) serve(ctx context.Context, c *config.Config, fail func(error)) (
 			}
 		})
 	}
-	all.Go(func() { s.reporter.Events(serving, s.conditions, s.core, s.own) })
+	all.Go(func() { s.reporter.Events(serving, s.conditions, s.api, s.own) })
 	all.Go(func() { s.calls.Run(serving) })
 	all.Go(func() { s.server.Rights.Run(serving) })
 	all.Go(func() {

@@ -111,7 +111,7 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 
 // readSecrets makes the readers of the Secrets and ConfigMaps that stacks of an owner read.
 func (w *wiring) readSecrets(s *stacks.Reconciler) error {
-	core := w.start.core // a client of each group of the API for every owner would be memory for nothing
+	core := w.start.api // a client of each group of the API for every owner would be memory for nothing
 	metadataOnly, err := metadataclient.NewForConfigAndClient(metadataclient.ConfigFor(w.mgr.GetConfig()), w.mgr.GetHTTPClient())
 	if err != nil {
 		return fmt.Errorf("connecting for the metadata of Secrets: %w", err)

@@ -138,7 +138,7 @@ func (w *wiring) webhookOptions() webhook.Options {
 		},
 		ReadinessGates: c.EnableReadinessGates,
 		Targets:        podtargets.FromFlags(c).Of,
-		Sleeps:         (&sleepAction{read: serverVersion(w.start.core.Discovery().RESTClient()), now: w.now, log: w.log.WithName("webhook")}).Served,
+		Sleeps:         (&sleepAction{read: serverVersion(w.start.api.discovery.RESTClient()), now: w.now, log: w.log.WithName("webhook")}).Served,
 		ServerID:       newServerIDs(w, workersNamespace(c)).Next, ServerIDVariable: c.QUICVariable,
 		Refused: w.metrics.CountRefusal,
 		Log:     w.log.WithName("webhook"),

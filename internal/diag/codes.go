@@ -45,6 +45,7 @@ const (
 	InvalidIngressClass    Code = "InvalidIngressClass"
 	InvalidGroup           Code = "InvalidGroup"
 	InvalidAnnotation      Code = "InvalidAnnotation"
+	ReservedTag            Code = "ReservedTag"
 	UnknownAnnotation      Code = "UnknownAnnotation"
 	UnsupportedFeature     Code = "UnsupportedFeature"
 	IgnoredSetting         Code = "IgnoredSetting"
@@ -77,6 +78,9 @@ const (
 	ListenerTaken          Code = "ListenerTaken"
 	LoadBalancerNotFound   Code = "LoadBalancerNotFound"
 	LoadBalancerUnfit      Code = "LoadBalancerUnfit"
+	LoadBalancerNotAllowed Code = "LoadBalancerNotAllowed"
+	DeletionWithoutConsent Code = "DeletionWithoutConsent"
+	TakenWithoutConsent    Code = "TakenWithoutConsent"
 	ProtocolRefused        Code = "ProtocolRefused"
 	WebACLNotFound         Code = "WebACLNotFound"
 	NotSubscribed          Code = "NotSubscribed"
@@ -91,6 +95,7 @@ const (
 	ConnectionsReset       Code = "ConnectionsReset"
 	ReplacementRefused     Code = "ReplacementRefused"
 	PlanNotApproved        Code = "PlanNotApproved"
+	SettingNotPermitted    Code = "SettingNotPermitted"
 	TakeoverNotApproved    Code = "TakeoverNotApproved"
 	OnlyObserved           Code = "OnlyObserved"
 	LoadBalancerRetained   Code = "LoadBalancerRetained"
@@ -162,6 +167,7 @@ var table = map[Code]Info{
 	InvalidIngressClass:    {Invalid, FailedLoadGroupID, "the IngressClass, or the IngressClassParams it names, does not exist or does not admit this Ingress"},
 	InvalidGroup:           {Invalid, FailedLoadGroupID, "the group name or order is not acceptable"},
 	InvalidAnnotation:      {Invalid, FailedBuildModel, "an annotation's value is malformed or out of range"},
+	ReservedTag:            {Invalid, FailedBuildModel, "the tags of an object have a key by which the controller finds its own resources; the tag is not written, and everything else of the object is carried out"},
 	UnknownAnnotation:      {Note, UnknownKey, "an annotation has the controller's prefix and is unknown, probably by a spelling mistake"},
 	UnsupportedFeature:     {Note, NoteReason, "a setting is valid and this version does not act on it"},
 	IgnoredSetting:         {Note, NoteReason, "a setting has no effect beside another one"},
@@ -189,6 +195,9 @@ var table = map[Code]Info{
 	LoadBalancerNotFound:   {NotFound, FailedBuildModel, "a load balancer that is to be shared or taken over does not exist"},
 	LoadBalancerUnfit:      {Conflict, FailedBuildModel, "a load balancer that is to be shared or taken over is of another type, scheme, VPC or owner"},
 	PortTaken:              {Conflict, FailedBuildModel, "another Service of the group has the port on the load balancer that they share; the other ports of the Service are served"},
+	LoadBalancerNotAllowed: {Conflict, FailedBuildModel, "nobody lets the namespace share or take over a load balancer of others: neither --existing-load-balancers nor a tag of the load balancer"},
+	DeletionWithoutConsent: {Conflict, FailedDeployModel, "a load balancer that was taken over stays, as its own tag does not let the namespace delete it"},
+	TakenWithoutConsent:    {Note, NoteReason, "a load balancer was taken over to which nobody consents, or not any more; it goes on serving"},
 	ProtocolRefused:        {Invalid, FailedDeployModel, "AWS refuses to change the protocol of a listener; it goes on with the one that it has"},
 	TargetGroupTaken:       {Conflict, FailedBuildModel, "two Ingresses of a group, each with its Service, have names that join to the identity of one target group; the one that uses it keeps it, and the other one is refused"},
 	RefNotPermitted:        {Invalid, FailedBuildModel, "an object names a target group of another namespace, and no ReferenceGrant there permits it, or one that is not of this cluster and that --external-target-groups does not allow; the rule answers 503"},
@@ -204,6 +213,7 @@ var table = map[Code]Info{
 	ResourceDisowned:       {Note, NoteReason, "a resource that was to be deleted no longer has the tags of its load balancer; it is kept and no longer managed"},
 	ReplacementRefused:     {Conflict, FailedDeployModel, "an edit would replace the load balancer by another one, with another DNS name, and a replacement policy refuses that; the rest of the edit is carried out"},
 	OnlyObserved:           {Note, NoteReason, "the load balancer is only observed: the plan for it is not carried out"},
+	SettingNotPermitted:    {Invalid, FailedBuildModel, "a member of a group has an annotation that decides about what other members have as well, and is not one that decides; its present version is not deployed"},
 	PlanNotApproved:        {Conflict, FailedDeployModel, "an annotation approves of another plan or of none; nothing of the load balancer is changed until it approves of the one that is wanted"},
 	TakeoverNotApproved:    {Conflict, FailedDeployModel, "the load balancer is taken over from somebody else; the steps that change or delete what is there wait until an annotation approves of the plan"},
 	LoadBalancerRetained:   {Note, NoteReason, "the object is deleted and its load balancer stays in AWS, by a deletion policy of Retain"},

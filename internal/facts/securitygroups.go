@@ -16,8 +16,12 @@ type GroupChoice struct {
 	Problem *Problem
 }
 
+// managedTag is the key of the tag of what a controller of load balancers made.
+const managedTag = "elbv2.k8s.aws/cluster"
+
 // ResolveSecurityGroups turns ids ("sg-…") and Name tags into ids, in the user's order and each once. A name that several
-// groups of the VPC have stands for all of them, by id. Ids may be of another VPC, which only AWS checks.
+// groups of the VPC have stands for all of them, by id. Ids may be of another VPC, which only AWS checks. A group that a controller of load
+// balancers made has the tags that users chose for it, so that its Name says nothing: others would take it for a group of theirs.
 func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
 	if f.SecurityGroups == nil {
 		needs, problem := f.Request(Need{Kind: NeedSecurityGroups})
@@ -25,7 +29,11 @@ func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
 	}
 	byName := map[string][]string{}
 	for _, id := range slices.Sorted(maps.Keys(f.SecurityGroups)) {
-		if name := f.SecurityGroups[id].Tags["Name"]; name != "" {
+		tags := f.SecurityGroups[id].Tags
+		if _, managed := tags[managedTag]; managed {
+			continue
+		}
+		if name := tags["Name"]; name != "" {
 			byName[name] = append(byName[name], id)
 		}
 	}

@@ -275,6 +275,8 @@ func TestSecurityGroupsByIdAndName(t *testing.T) {
 	f := Facts{SecurityGroups: map[string]SecurityGroup{
 		"sg-0a": {ID: "sg-0a", Tags: map[string]string{"Name": "front"}}, "sg-0c": {ID: "sg-0c", Tags: map[string]string{"Name": "twin"}},
 		"sg-0b": {ID: "sg-0b", Tags: map[string]string{"Name": "twin"}},
+		"sg-0d": {ID: "sg-0d", Tags: map[string]string{"Name": "front", "elbv2.k8s.aws/cluster": "demo"}},
+		"sg-0e": {ID: "sg-0e", Tags: map[string]string{"Name": "managed", "elbv2.k8s.aws/cluster": "other"}},
 	}, ForeignGroups: map[string]*SecurityGroup{"sg-01": {ID: "sg-01"}, "sg-02": nil}}
 	cases := map[string]struct {
 		want, ids []string
@@ -286,6 +288,8 @@ func TestSecurityGroupsByIdAndName(t *testing.T) {
 		"another VPC's":       {[]string{"sg-01"}, []string{"sg-01"}, ""},
 		"unknown id":          {[]string{"sg-02", "sg-0a"}, nil, "sg-02 does not exist (InvalidGroup.NotFound)"},
 		"malformed id":        {[]string{"sg-frontend-12345678"}, nil, "sg-frontend-12345678 is not a security group id (InvalidGroupId.Malformed)"},
+		"a managed group's":   {[]string{"managed"}, nil, `Name tag "managed"`},
+		"a managed group":     {[]string{"sg-0d"}, []string{"sg-0d"}, ""},
 		"unknown name":        {[]string{"back"}, nil, `Name tag "back"`},
 		"everything at a go":  {[]string{"back", "sg-02"}, nil, "sg-02"},
 		"id in upper letters": {[]string{"sg-0A"}, nil, "Malformed"},

@@ -5,8 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/consent"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -15,20 +19,28 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
 
-// Approval refuses a whole plan for a stack while members of its load balancer have the annotation for an approval, and none of them approves of the stack. What is
-// approved is the state that is wanted and not the steps towards it, which become fewer as they are carried out. A load balancer that no object declares is not
-// concerned: its deletion is what was asked for, or the brake holds it. Of one that is taken over, the destructive steps are refused without the annotation, and with the
-// approval of another state.
-func Approval(w Input, desired *stack.Stack, o elb.Observed) (plan.Policy, error) {
-	by, asked := owner.Of(desired.Key.Owner).ApprovedPlan, false
+// Approval refuses a whole plan for a stack while objects that decide about its load balancer have the annotation for an approval, and none of them approves of the
+// stack. What is approved is the state that is wanted and not the steps towards it, which become fewer as they are carried out. A load balancer that no object declares is
+// not concerned: its deletion is what was asked for, or the brake holds it. Of one that is taken over, the destructive steps are refused without the annotation, and with the
+// approval of another state; and the objects that take it over approve only where the consent names their namespace.
+func Approval(w Input, desired *stack.Stack, o elb.Observed, allowed consent.Balancers) (plan.Policy, error) {
+	of := desired.Key.Owner
+	taken := w.takes(desired, &o, allowed)
+	adopts := taken != nil || w.Adopts(desired)
 	var approved []string
-	for _, o := range w.Members {
-		if v, ok := o.GetAnnotations()[string(by)]; ok {
-			asked, approved = true, append(approved, strings.Split(v, ",")...)
+	asking := w.asking(of)
+	for _, m := range asking {
+		v, _ := w.policy(m, owner.Of(of).ApprovedPlan)
+		for digest := range strings.SplitSeq(v, ",") {
+			if !adopts || digest == annotation.NoPlan || entrusted(allowed, desired.Cluster, m, taken) {
+				approved = append(approved, digest)
+			}
 		}
 	}
-	adopts := w.Adopts(desired)
-	if !asked && !adopts || desired.Removal != stack.NotRemoved {
+	if adopts {
+		approved = append(approved, w.ClassApprovals...)
+	}
+	if len(asking) == 0 && !adopts || desired.Removal != stack.NotRemoved {
 		return policy.None, nil
 	}
 	digest, err := stackjson.Digest(desired)
@@ -39,21 +51,92 @@ func Approval(w Input, desired *stack.Stack, o elb.Observed) (plan.Policy, error
 		return policy.None, nil
 	}
 	if adopts && !slices.Contains(approved, annotation.NoPlan) {
-		return takeover(desired.Key.Owner, digest, o), nil
+		return takeover(w.howToApprove(desired, taken, allowed, digest), o), nil
 	}
-	text := "the plan waits for its approval; nothing of the load balancer is changed"
+	by, asks := owner.Of(of).ApprovedPlan, "the class"
+	if len(asking) > 0 {
+		asks = owner.Object(asking[0]).String()
+	}
+	text := fmt.Sprintf("the plan waits for its approval, for which %s asks; nothing of the load balancer is changed", asks)
 	if approved[0] != annotation.NoPlan {
-		text = fmt.Sprintf("%s approves of another plan; nothing of the load balancer is changed", by)
+		text = fmt.Sprintf("%s approves of another plan on %s; nothing of the load balancer is changed", by, asks)
 	}
 	return policy.HoldAll(plan.Guard{Code: diag.PlanNotApproved, Text: text,
-		Remedy: fmt.Sprintf("to approve of what lbc plan shows, set annotation %s: %s on one of the objects; without the annotation, every plan is carried out", by, digest)}), nil
+		Remedy: fmt.Sprintf("to approve of what lbc plan shows, set annotation %s: %s on one of the objects that ask for it, as %s; without the annotation, every plan is carried out", by, digest, asks)}), nil
+}
+
+// asking are the members that decide and ask for approvals.
+func (w Input) asking(of stack.Owner) (out []metav1.Object) {
+	for _, o := range w.deciding(of, w.Members) {
+		if _, asks := w.policy(o, owner.Of(of).ApprovedPlan); asks {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// ToApprovers is a finding that a plan is not approved, on the objects that may approve of it: those that ask for approvals, else those that decide. On the
+// others among objects, the finding names those, without the digest.
+func (w Input) ToApprovers(of stack.Owner, d diag.Diagnostic, objects []diag.Object) (out diag.List) {
+	approvers := w.asking(of)
+	if len(approvers) == 0 {
+		approvers = w.deciding(of, w.Members)
+	}
+	var names []string
+	may := map[diag.Object]bool{}
+	for _, o := range approvers {
+		d.Object = owner.Object(o)
+		may[d.Object] = true
+		names, out = append(names, d.Object.String()), append(out, d)
+	}
+	for _, o := range objects {
+		if may[o] {
+			continue
+		}
+		d.Object, d.Path = o, ""
+		d.Remedy = fmt.Sprintf("wait for the approval of %s, where the plan and its digest are shown", strings.Join(names, ", "))
+		out = append(out, d)
+	}
+	return out
+}
+
+// takes is the load balancer that a stack takes over, or has taken over without being entrusted with it; nil = there is none. One that is marked as taken over
+// is like any other if the consent names the namespace of one of the objects.
+func (w Input) takes(desired *stack.Stack, o *elb.Observed, allowed consent.Balancers) *elb.LoadBalancer {
+	for i := range o.LoadBalancers {
+		lb := &o.LoadBalancers[i]
+		named := func(m metav1.Object) bool { return entrusted(allowed, desired.Cluster, m, lb) }
+		if !lb.Foreign && (lb.ARN == desired.Adopts || lb.Adopted() && !slices.ContainsFunc(w.Members, named)) {
+			return lb
+		}
+	}
+	return nil
+}
+
+// entrusted reports whether the consent to a takeover names the namespace of an object, so that the object may approve of it.
+func entrusted(allowed consent.Balancers, cluster string, o metav1.Object, lb *elb.LoadBalancer) bool {
+	return lb != nil && allowed.Of(cluster, o.GetNamespace(), consent.Balancer{ARN: lb.ARN, Name: lb.Name, SharedWith: lb.Tags[naming.SharedWithTag]}) == consent.Namespace
+}
+
+// howToApprove is the remedy for the steps of a takeover that wait.
+func (w Input) howToApprove(desired *stack.Stack, taken *elb.LoadBalancer, allowed consent.Balancers, digest string) string {
+	by := owner.Of(desired.Key.Owner).ApprovedPlan
+	for _, m := range w.Members {
+		if taken != nil && !entrusted(allowed, desired.Cluster, m, taken) {
+			ns := m.GetNamespace()
+			return fmt.Sprintf("annotation %s: %s on the class parameters approves of what lbc plan shows; so that objects of namespace %s may, whoever runs the controller can set "+
+				"--existing-load-balancers=%s=%s, or whoever owns the load balancer its tag %s: %s/%s; everything else is carried out",
+				annotation.ClassApprovedPlan, digest, ns, ns, taken.Name, naming.SharedWithTag, desired.Cluster, ns)
+		}
+	}
+	return fmt.Sprintf("to approve of what lbc plan shows, set annotation %s: %s on one of the objects; everything else is carried out", by, digest)
 }
 
 // shownSteps is how many of the steps that wait a message names.
 const shownSteps = 10
 
 // takeover refuses the destructive steps of the plan for a load balancer that is taken over, and names them.
-func takeover(of stack.Owner, digest string, o elb.Observed) plan.Policy {
+func takeover(remedy string, o elb.Observed) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		return p.Under(policy.HoldDestructive(o, func(held []plan.Step) plan.Guard {
 			var names []string
@@ -70,7 +153,7 @@ func takeover(of stack.Owner, digest string, o elb.Observed) plan.Policy {
 			return plan.Guard{Code: diag.TakeoverNotApproved,
 				Text: fmt.Sprintf("of the plan for the load balancer that is taken over, %s, the steps that change or delete what is there wait for an approval: %s",
 					p.Summary(), strings.Join(names, ", ")),
-				Remedy: fmt.Sprintf("to approve of what lbc plan shows, set annotation %s: %s on one of the objects; everything else is carried out", owner.Of(of).ApprovedPlan, digest)}
+				Remedy: remedy}
 		}))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/consent"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -15,7 +16,7 @@ import (
 
 func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 	t.Parallel()
-	desired := &stack.Stack{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "shop"}}, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Name: "shop"}}}
+	desired := &stack.Stack{Cluster: "demo", Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "shop"}}, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Name: "shop"}}}
 	digest, err := stackjson.Digest(desired)
 	if err != nil || len(digest) != 16 {
 		t.Fatal(digest, err)
@@ -28,11 +29,14 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		members, leaving []string // values of the annotation; "-" = it is not there
 		desired          *stack.Stack
-		want             string // in the text; empty = the plan is carried out
+		class            []string          // digests of which class parameters approve
+		allowed          string            // by the flag
+		tags             map[string]string // of the load balancer
+		want             string            // in the text; empty = the plan is carried out
 	}{
 		"without a member that asks":  {members: []string{"-", "-"}},
 		"one asks":                    {members: []string{"-", none}, want: "the plan waits for its approval"},
-		"an empty value approves not": {members: []string{""}, want: "approves of another plan"},
+		"what is no approval":         {members: []string{"", "non"}},
 		"another state is approved":   {members: []string{other}, want: "approves of another plan"},
 		"it is approved":              {members: []string{digest}},
 		"one of several states":       {members: []string{other + "," + digest}},
@@ -41,12 +45,24 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 		"what is taken over":          {members: []string{"-"}, desired: &adopted, want: "wait for an approval: DeleteListener (it is in the way)"},
 		"another state of it":         {members: []string{other}, desired: &adopted, want: "wait for an approval"},
 		"nothing of it":               {members: []string{none}, desired: &adopted, want: "the plan waits for its approval"},
-		"its approval":                {members: []string{digest}, desired: &adopted},
+		"its approval":                {members: []string{digest}, desired: &adopted, allowed: "shop=platform"},
+		"by a tag":                    {members: []string{digest}, desired: &adopted, tags: map[string]string{"elbv2.k8s.aws/shared-with": "demo/shop"}},
+		"by the asker alone":          {members: []string{digest}, desired: &adopted, want: "wait for an approval"},
+		"the flag names no namespace": {members: []string{digest}, desired: &adopted, allowed: "platform", want: "wait for an approval"},
+		"the tag names none":          {members: []string{digest}, desired: &adopted, tags: map[string]string{"elbv2.k8s.aws/shared-with": "demo"}, want: "wait for an approval"},
+		"another namespace is named":  {members: []string{digest}, desired: &adopted, allowed: "other=*", tags: map[string]string{"elbv2.k8s.aws/shared-with": "demo/other"}, want: "wait for an approval"},
+		"the class approves":          {members: []string{"-"}, desired: &adopted, class: []string{other, digest}},
+		"the class, of another state": {members: []string{digest}, desired: &adopted, class: []string{other}, want: "wait for an approval"},
+		"managed since":               {members: []string{"-"}, tags: map[string]string{"elbv2.k8s.aws/adopted": "true"}, want: "wait for an approval"},
+		"and self-approved":           {members: []string{digest}, tags: map[string]string{"elbv2.k8s.aws/adopted": "true"}, allowed: "*", want: "wait for an approval"},
+		"managed, and entrusted":      {members: []string{"-"}, tags: map[string]string{"elbv2.k8s.aws/adopted": "true"}, allowed: "shop=*"},
+		"the class of what is not":    {members: []string{none}, class: []string{digest}, want: "the plan waits for its approval"},
+		"the class asks":              {members: []string{"-"}, desired: &adopted, class: []string{none}, want: "the plan waits for its approval"},
 		"what no object declares":     {members: []string{none}, desired: &removed},
 	} {
 		of := func(values []string) (out []metav1.Object) {
 			for _, v := range values {
-				i := &networkingv1.Ingress{}
+				i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 				if v != "-" {
 					i.Annotations = map[string]string{"alb.ingress.kubernetes.io/approved-plan": v}
 				}
@@ -57,7 +73,12 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 		if c.desired == nil {
 			c.desired = desired
 		}
-		hold, err := Approval(Input{Members: of(c.members), Leaving: of(c.leaving)}, c.desired, elb.Observed{})
+		allowed, err := consent.Parse([]string{c.allowed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := elb.Observed{LoadBalancers: []elb.LoadBalancer{{ARN: "arn:lb", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Name: "platform", Tags: c.tags}}}}
+		hold, err := Approval(Input{Members: of(c.members), Leaving: of(c.leaving), ClassApprovals: c.class}, c.desired, o, allowed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +86,7 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 		switch {
 		case (g != nil) != (c.want != ""):
 			t.Errorf("%s: guard %v", name, g)
-		case g != nil && (!strings.Contains(g.Text, c.want) || !strings.Contains(g.Remedy, "alb.ingress.kubernetes.io/approved-plan: "+digest)):
+		case g != nil && (!strings.Contains(g.Text, c.want) || !strings.Contains(g.Remedy, "approved-plan: "+digest)):
 			t.Errorf("%s: %s; %s", name, g.Text, g.Remedy)
 		}
 	}

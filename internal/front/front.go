@@ -54,13 +54,29 @@ type Input struct {
 	// identities for which they declare that there is none.
 	Protected map[string]string
 	Unprotect []string
-	// ClassOwnership are the ownerships that the classes of objects declare, by namespace/name of the object.
+	// ClassOwnership are the ownerships that the classes of objects declare, by namespace/name of the object. ClassOfGroup has the objects whose class parameters
+	// name their group, likewise.
 	ClassOwnership map[string]string
+	ClassOfGroup   map[string]bool
+	// ClassApprovals are the digests by which class parameters approve of takeovers.
+	ClassApprovals []string
+	// Authority is what class parameters of the group say of namespaces.
+	Authority map[string]intent.Authority
+	// SetAside are members that set what they may not, and of which nothing is deployed (Governed).
+	SetAside []metav1.Object
 	// DryRun is set if objects are under dry run.
 	DryRun *DryRun
 	// Decisions are about a Gateway and the objects around it, whose statuses are made of them; nil for other kinds of owners, and for the
 	// front end of the family that a Gateway has left.
 	Decisions *gateway.Decisions
+
+	// key, joined and remembered are of Governed: the stack, the objects of the last compilation in the order in which they joined, and the last valid values
+	// of their policies.
+	key        stack.Key
+	joined     []diag.Object
+	remembered map[diag.Object]map[string]string
+	// protection is the deletion protection that those objects declare, for the load balancer and its frontend, that count; nil = none does.
+	protection func(counts func(metav1.Object) bool) (balancer, frontend intent.Field[bool])
 }
 
 // DryRun is the desired load balancer with the objects under dry run.
@@ -96,18 +112,23 @@ func (w Input) removal() stack.Removal {
 }
 
 // retention is what stays of the load balancer when its objects are deleted: all of it if one of them does not say that it is to be deleted. It keeps its
-// tags unless all that say so let go of them, since tags that are gone cannot be had back. One that is taken over stays unless its deletion is declared.
+// tags unless all that say so let go of them, since tags that are gone cannot be had back. One that is taken over stays unless its deletion is declared, and
+// its own tag consents to that.
 func (w Input) retention(of stack.Owner) stack.Retention {
 	kept := stack.RetainNothing
 	deleted := w.removal() == stack.ObjectsDeleted
-	for _, o := range w.Leaving {
-		policy, ok := o.GetAnnotations()[string(owner.Of(of).DeletionPolicy)]
+	for _, o := range w.deciding(of, w.Leaving) {
+		policy, ok := w.deletionPolicy(of, o)
 		switch adopted := w.ownership(of, o) == annotation.AdoptedIt; {
 		case adopted && (!ok || !deleted):
 			kept = stack.RetainTagged
+		case adopted && policy == annotation.DeleteIt:
+			if kept == stack.RetainNothing {
+				kept = stack.RetainUnlessDeletable
+			}
 		case !ok, !deleted, policy == annotation.DeleteIt:
 		case policy == annotation.RetainWithoutTags:
-			if kept == stack.RetainNothing {
+			if kept != stack.RetainTagged {
 				kept = stack.RetainWithoutTags
 			}
 		default:
@@ -115,6 +136,22 @@ func (w Input) retention(of stack.Owner) stack.Retention {
 		}
 	}
 	return kept
+}
+
+// deletionPolicy is that of an object. An invalid one whose last valid value is not known retains the load balancer, as a deletion cannot be undone.
+func (w Input) deletionPolicy(of stack.Owner, o metav1.Object) (policy string, ok bool) {
+	k := owner.Of(of).DeletionPolicy
+	if _, ok := o.GetAnnotations()[string(k)]; !ok {
+		return "", false
+	}
+	value, known := w.policy(o, k)
+	switch {
+	case !known:
+		return annotation.RetainIt, true
+	case value == "":
+		return annotation.DeleteIt, true
+	}
+	return value, true
 }
 
 // Nothing reports whether neither a load balancer nor a cleanup is desired.
@@ -132,6 +169,8 @@ func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 		if ns := o.GetNamespace(); !slices.Contains(all.Namespaces, ns) {
 			all.Namespaces = append(all.Namespaces, ns)
 		}
+	}
+	for _, o := range w.deciding(of, objs) {
 		for id := range strings.SplitSeq(o.GetAnnotations()[key], ",") {
 			if id = strings.TrimSpace(id); id != "" {
 				all.DeleteDuplicates = append(all.DeleteDuplicates, id)
@@ -141,11 +180,14 @@ func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 	return all
 }
 
-// DeletionAllowed reports whether an annotation of an object that leaves allows the deletion of the load balancer of an owner, and which
-// annotation that is.
+// DeletionAllowed reports whether an annotation of an object that leaves and decides allows the deletion of the load balancer of an owner, and
+// which annotation that is.
 func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key) {
 	by = owner.Of(of).AllowDeletion
-	return slices.ContainsFunc(w.Leaving, func(o metav1.Object) bool { return o.GetAnnotations()[string(by)] == "true" }), by
+	return slices.ContainsFunc(w.deciding(of, w.Leaving), func(o metav1.Object) bool {
+		value, _ := w.policy(o, by)
+		return value != ""
+	}), by
 }
 
 // Hostnames are the names of load balancers of an owner in the status of the objects, in lower case and sorted. Objects that leave a load
@@ -289,7 +331,10 @@ func (f Ingress) Declared(v *objects.View, o metav1.Object) (stack.ID, bool, *di
 // Load implements Loader.
 func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	g := ingress.Load(v, f.Config, id)
-	w := Input{Wanted: len(g.Active)+len(g.Former) > 0, ClassOwnership: ingress.ClassOwnership(v, g)}
+	w := Input{
+		Wanted: len(g.Active)+len(g.Former) > 0, ClassOwnership: ingress.ClassOwnership(v, g), ClassOfGroup: ingress.ClassOfGroup(g), ClassApprovals: ingress.ClassApprovals(g),
+		Authority: ingress.Authorities(v, g),
+	}
 	if group, n := naming.ShardOf(id); len(g.Active) > 0 || n > 0 {
 		w.Shards = ingress.Shards(v, group)
 	}
@@ -311,7 +356,13 @@ func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 		return w
 	}
 	w.Found = g.Diagnostics
-	w.declareProtection(ingress.DeletionProtection(v, g), ingress.FrontendProtection(g))
+	w.protection = func(counts func(metav1.Object) bool) (balancer, frontend intent.Field[bool]) {
+		some := g
+		some.Inactive = slices.DeleteFunc(slices.Clone(g.Inactive), func(i *networkingv1.Ingress) bool { return !counts(i) })
+		return ingress.DeletionProtection(v, some), ingress.FrontendProtection(some)
+	}
+	w.key = stack.Key{Owner: stack.Ingress, ID: id}
+	w.protect()
 	return w
 }
 
@@ -369,9 +420,25 @@ func (f Service) Load(v *objects.View, id stack.ID) Input {
 		w.LoadBalancer = service.Translate(v, f.Config, g)
 		f.References.load(v, &w.LoadBalancer)
 	case len(g.Leaving) > 0:
-		w.declareProtection(service.DeletionProtection(f.Config, g), intent.Field[bool]{})
+		w.protection = func(counts func(metav1.Object) bool) (balancer, frontend intent.Field[bool]) {
+			some := g
+			some.Leaving = slices.DeleteFunc(slices.Clone(g.Leaving), func(svc *corev1.Service) bool { return !counts(svc) })
+			return service.DeletionProtection(f.Config, some), frontend
+		}
+		w.key = stack.Key{Owner: stack.Service, ID: id}
+		w.protect()
 	}
 	return w
+}
+
+// protect declares the deletion protection of those of the objects that decide.
+func (w *Input) protect() {
+	if w.protection == nil {
+		return
+	}
+	deciders := w.deciders(w.key.Owner)
+	w.Unprotect = nil
+	w.declareProtection(w.protection(func(o metav1.Object) bool { return deciders.Decides(o.GetNamespace()) }))
 }
 
 // declareProtection sets Protected and Unprotect by the declarations for a load balancer and for the network load balancer in front of it.
@@ -399,8 +466,8 @@ func CompileFromFlags(c *config.Config) compile.Config {
 		DefaultScheme: c.DefaultScheme, DefaultTargetType: c.DefaultTargetType, DefaultSSLPolicy: c.DefaultSSLPolicy,
 		EnableBackendSecurityGroup: c.EnableBackendSG, BackendSecurityGroup: c.BackendSecurityGroup,
 		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,
-		RulesPerSecurityGroup: c.RulesPerSecurityGroup,
-		ExternalTargetGroups:  c.AllowedTargetGroups(c.ExternalTargetGroups), CrossNamespaceTargetGroups: c.AllowedTargetGroups(c.CrossNamespaceTargetGroups),
+		RulesPerSecurityGroup: c.RulesPerSecurityGroup, LoadBalancersOfOthers: c.LoadBalancersOfOthers(),
+		ExternalTargetGroups: c.AllowedTargetGroups(c.ExternalTargetGroups), CrossNamespaceTargetGroups: c.AllowedTargetGroups(c.CrossNamespaceTargetGroups),
 		StrictGroups: c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
 		EnableWAF:   c.EnableWAF, // decision 16: WAF Classic
 		EnableWAFv2: c.EnableWAFv2, EnableShield: c.EnableShield,

@@ -81,6 +81,7 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 		w.declareProtection(l.DeletionProtection(), intent.Field[bool]{})
 	case gateway.Nothing:
 	}
+	w.ClassApprovals = l.ClassApprovals()
 	if f := l.ClassOwnership(); f.Set {
 		w.ClassOwnership = map[string]string{nameOf(l.Gateway): f.Value}
 	}

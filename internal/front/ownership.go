@@ -15,35 +15,45 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// ownership is what the controller may do with the load balancer of an object, as its class declares, or else itself. What is none means observed, as does a
-// load balancer of others that is not named.
+// ownership is what the controller may do with the load balancer of an object, as its class declares, or else itself. A load balancer of others that is not
+// named is only observed.
 func (w Input) ownership(of stack.Owner, o metav1.Object) string {
-	v, ok := w.ClassOwnership[nameOf(o)]
+	v, ok := w.policy(o, annotation.ClassOwnership)
 	if !ok {
-		v, ok = o.GetAnnotations()[string(owner.Of(of).Ownership)]
+		v, ok = w.policy(o, owner.Of(of).Ownership)
 	}
-	switch {
-	case !ok, v == annotation.ManagedIt:
+	if !ok || v == "" {
 		return annotation.ManagedIt
-	case (v == annotation.SharedIt || v == annotation.AdoptedIt) && o.GetAnnotations()[string(owner.Of(of).Existing)] != "":
-		return v
 	}
-	return annotation.ObservedIt
+	if v == annotation.SharedIt || v == annotation.AdoptedIt {
+		if name, _ := w.policy(o, owner.Of(of).Existing); name == "" {
+			return annotation.ObservedIt
+		}
+	}
+	return v
 }
 
 // nameOf is the key of Input.ClassOwnership.
 func nameOf(o metav1.Object) string { return o.GetNamespace() + "/" + o.GetName() }
 
-func (w Input) anyOwns(of stack.Owner, ownership string) bool {
-	return slices.ContainsFunc(slices.Concat(w.Members, w.Leaving), func(o metav1.Object) bool { return w.ownership(of, o) == ownership })
+// owning are the objects that decide and say this of the load balancer, or whose class does.
+func (w Input) owning(of stack.Owner, ownership string) (out []metav1.Object) {
+	d := w.deciders(of)
+	for _, o := range slices.Concat(w.Members, w.Leaving) {
+		_, ofClass := w.policy(o, annotation.ClassOwnership)
+		if (d.Decides(o.GetNamespace()) || ofClass && w.ClassOfGroup[nameOf(o)]) && w.ownership(of, o) == ownership {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
-// Observes reports whether nothing is to be written to AWS for the load balancer: one of its objects says so, or says what is no ownership.
-func (w Input) Observes(of stack.Owner) bool { return w.anyOwns(of, annotation.ObservedIt) }
+// Observes reports whether nothing is to be written to AWS for the load balancer: an object that decides says so.
+func (w Input) Observes(of stack.Owner) bool { return len(w.owning(of, annotation.ObservedIt)) > 0 }
 
-// Adopts reports whether what is destructive of the plan for the load balancer waits for an approval: it is taken over, or one of its objects says that it is.
+// Adopts reports whether what is destructive of the plan for the load balancer waits for an approval: it is taken over, or an object that decides says that it is.
 func (w Input) Adopts(desired *stack.Stack) bool {
-	return desired.Adopts != "" || w.anyOwns(desired.Key.Owner, annotation.AdoptedIt)
+	return desired.Adopts != "" || len(w.owning(desired.Key.Owner, annotation.AdoptedIt)) > 0
 }
 
 // beside are load balancers of others, by ARN or name, on which objects that leave may have listeners and rules, as far as they tell and as earlier
@@ -62,7 +72,7 @@ func (w Input) beside(of stack.Owner, before *compile.Memory) (out []string) {
 
 // shares are the load balancers of others, by ARN or name, that objects which leave say to share.
 func (w Input) shares(of stack.Owner) (names []string) {
-	for _, o := range w.Leaving {
+	for _, o := range w.deciding(of, w.Leaving) {
 		if w.ownership(of, o) == annotation.SharedIt {
 			names = append(names, o.GetAnnotations()[string(owner.Of(of).Existing)])
 		}
@@ -72,27 +82,26 @@ func (w Input) shares(of stack.Owner) (names []string) {
 
 // Observation refuses a whole plan, with what it would do, while the load balancer is only to be observed.
 func Observation(w Input, of stack.Owner) plan.Policy {
-	if !w.Observes(of) {
+	observing := w.owning(of, annotation.ObservedIt)
+	if len(observing) == 0 {
 		return policy.None
 	}
 	return func(p plan.Plan) plan.Plan {
 		if p.Empty() {
 			return p
 		}
-		by := owner.Of(of).Ownership
-		if w.classObserves(of) {
-			by = annotation.ClassOwnership
-		}
 		return p.Under(policy.HoldAll(plan.Guard{Code: diag.OnlyObserved,
-			Text:   fmt.Sprintf("the load balancer is only observed, as annotation %s says: nothing is written to AWS; carrying the plan out means %s", by, p.Summary()),
-			Remedy: fmt.Sprintf("see lbc plan for the steps; set the annotation to %s, or remove it, to have them carried out", annotation.ManagedIt)}))
+			Text:   fmt.Sprintf("the load balancer is only observed, as %s says: nothing is written to AWS; carrying the plan out means %s", w.whoseOwnership(of, observing), p.Summary()),
+			Remedy: fmt.Sprintf("see lbc plan for the steps; set the annotation to %s there, or remove it, to have them carried out", annotation.ManagedIt)}))
 	}
 }
 
-// classObserves reports whether the class of an object has its load balancer observed.
-func (w Input) classObserves(of stack.Owner) bool {
-	return slices.ContainsFunc(slices.Concat(w.Members, w.Leaving), func(o metav1.Object) bool {
-		_, ofClass := w.ClassOwnership[nameOf(o)]
-		return ofClass && w.ownership(of, o) == annotation.ObservedIt
-	})
+// whoseOwnership names the annotation that declares an ownership: that of a class before that of the first object.
+func (w Input) whoseOwnership(of stack.Owner, objects []metav1.Object) string {
+	for _, o := range objects {
+		if _, ofClass := w.policy(o, annotation.ClassOwnership); ofClass {
+			return fmt.Sprintf("annotation %s of the class of %s", annotation.ClassOwnership, owner.Object(o))
+		}
+	}
+	return fmt.Sprintf("annotation %s of %s", owner.Of(of).Ownership, owner.Object(objects[0]))
 }

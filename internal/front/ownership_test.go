@@ -9,7 +9,9 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
 
 func TestAPlanIsNotCarriedOutWhileOneOfTheObjectsIsOnlyObserved(t *testing.T) {
@@ -23,7 +25,7 @@ func TestAPlanIsNotCarriedOutWhileOneOfTheObjectsIsOnlyObserved(t *testing.T) {
 		"managed":                 {members: []string{"managed"}},
 		"one of the members asks": {members: []string{"-", "observed"}, held: true},
 		"one that leaves asks":    {members: []string{"-"}, leaving: []string{"observed"}, held: true},
-		"what is no ownership":    {members: []string{"Managed"}, held: true},
+		"what is no ownership":    {members: []string{"Managed"}},
 		"shared without a name":   {members: []string{"shared"}, held: true},
 		"adopted without a name":  {members: []string{"adopted"}, held: true},
 		"the class asks":          {members: []string{"managed"}, class: "observed", held: true},
@@ -63,7 +65,9 @@ func TestWhatStaysOfDeletedObjectsKeepsItsTagsUnlessAllLetGoOfThem(t *testing.T)
 		want     stack.Retention
 	}{
 		"what is taken over":     {[]string{"-:"}, stack.RetainTagged},
-		"declared of it":         {[]string{"Delete:"}, stack.RetainNothing},
+		"declared of it":         {[]string{"Delete:"}, stack.RetainUnlessDeletable},
+		"in a group":             {[]string{"Delete:", "Delete"}, stack.RetainUnlessDeletable},
+		"and let go of":          {[]string{"Delete:", "RetainWithoutTags"}, stack.RetainWithoutTags},
 		"without tags, of it":    {[]string{"RetainWithoutTags:"}, stack.RetainWithoutTags},
 		"no policy":              {[]string{"-"}, stack.RetainNothing},
 		"Delete":                 {[]string{"Delete", "-"}, stack.RetainNothing},
@@ -90,4 +94,18 @@ func TestWhatStaysOfDeletedObjectsKeepsItsTagsUnlessAllLetGoOfThem(t *testing.T)
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
+}
+
+// held is a plan with one step that deletes.
+func held() plan.Plan {
+	return plan.Plan{Steps: []plan.Step{{ID: "x", Action: plan.Delete, Op: elb.DeleteListener{}}}}
+}
+
+func digestOfStack(t *testing.T, s *stack.Stack) string {
+	t.Helper()
+	digest, err := stackjson.Digest(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest
 }

@@ -19,6 +19,7 @@ const (
 	CertificateRequests Feature = "certificate-requests"
 	Cognito             Feature = "cognito"
 	Discovery           Feature = "certificate-discovery"
+	ExistingBalancers   Feature = "existing-load-balancers"
 	IAMCertificates     Feature = "iam-certificates"
 	IPAM                Feature = "ipam"
 	Outposts            Feature = "outposts"
@@ -45,6 +46,7 @@ var Features = []Info{
 	{Discovery, true, "certificates of ACM that are found by host name"},
 	{CertificateRequests, false, "certificates that the controller requests: gate `EnableCertificateManagement`"},
 	{Cognito, true, "logins by Amazon Cognito"},
+	{ExistingBalancers, false, "load balancers of others that are taken over, or get listeners: flag `--existing-load-balancers` with their names or ARNs"},
 	{GlobalAccelerator, false, "accelerators of AWS Global Accelerator: gate `GlobalAcceleratorController`; in a policy of their own, which `--only global-accelerator` prints"},
 	{IAMCertificates, true, "listeners with server certificates of IAM"},
 	{IPAM, true, "public addresses of IPAM pools: `ipam-ipv4-pool-id`"},
@@ -76,6 +78,7 @@ type Options struct {
 	Bucket    string   // of TrustStoreUploads
 	Prefix    string   // of keys in Bucket
 	Roles     []string // ARNs of AssumedRoles, in which * stands for any characters; none = all
+	Existing  []string // names or ARNs of ExistingBalancers, in which * stands for any characters; none = all
 	Features  []Feature
 	// Apart leaves out what every controller needs: the policy is for what only the features need, and stands beside another one. IAM takes less in
 	// one policy than all features need.

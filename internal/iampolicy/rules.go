@@ -23,6 +23,7 @@ var rules = slices.Concat(balancingRules, computeRules, certificateRules, trustS
 	{sid: "AddOns", feature: Shield, actions: []string{"shield:GetSubscriptionState", "shield:DescribeProtection", "shield:CreateProtection", "shield:DeleteProtection"}},
 	{sid: "AddOns", feature: Cognito, actions: []string{"cognito-idp:DescribeUserPoolClient"}},
 	{sid: "Read", feature: TaggingAPI, actions: []string{"tag:GetResources"}},
+	{sid: "UseExisting", feature: ExistingBalancers, actions: elb("AddTags", "CreateListener"), on: existing},
 	{sid: "AssumeRoles", feature: AssumedRoles, actions: []string{"sts:AssumeRole"}, on: roles},
 },
 	classicRules, // decision 16: WAF Classic
@@ -127,6 +128,22 @@ func objects(o Options) []string {
 		path += o.Cluster + "/"
 	}
 	return []string{"s3:::" + path + "*"}
+}
+
+// existing are the load balancers of others that may be taken over, or get listeners.
+func existing(o Options) []string {
+	out := make([]string, 0, len(o.Existing))
+	for _, pattern := range o.Existing {
+		if parts := strings.SplitN(pattern, ":", 3); len(parts) == 3 {
+			out = append(out, parts[2])
+		} else {
+			out = append(out, "elasticloadbalancing:*:*:loadbalancer/*/"+pattern+"/*")
+		}
+	}
+	if len(out) == 0 {
+		return []string{"elasticloadbalancing:*:*:loadbalancer/*"}
+	}
+	return out
 }
 
 // roles are those of other accounts that may be assumed.

@@ -30,6 +30,43 @@ func Pack(rules []stack.Permission) []stack.Permission {
 	return out
 }
 
+// LeastRules returns the least number of rules that ranges of addresses need for one port and protocol, of the family with more of them. Texts
+// that are not ranges do not count.
+func LeastRules(ranges []string) int {
+	v4, v6 := prefixes(ranges)
+	return max(len(aggregate(v4)), len(aggregate(v6)))
+}
+
+// Nested reports whether one of the ranges is within another one, or there twice.
+func Nested(ranges []string) bool {
+	v4, v6 := prefixes(ranges)
+	for _, family := range [][]netip.Prefix{v4, v6} {
+		slices.SortFunc(family, comparePrefixes)
+		for i := 1; i < len(family); i++ {
+			if family[i-1].Overlaps(family[i]) { // sorted, so that the former one holds it
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// prefixes parses ranges, by family. Texts that are not ranges are left out.
+func prefixes(ranges []string) (v4, v6 []netip.Prefix) {
+	for _, text := range ranges {
+		canonical, ok := stack.CanonicalRange(text)
+		if !ok {
+			continue
+		}
+		if p := netip.MustParsePrefix(canonical); p.Addr().Is4() {
+			v4 = append(v4, p)
+		} else {
+			v6 = append(v6, p)
+		}
+	}
+	return v4, v6
+}
+
 // sourcesFirst joins the ports of each source, leaves out what a larger source is admitted to anyway, and then joins the sources that are
 // admitted to the same ports.
 func sourcesFirst(boxes []box) []box {

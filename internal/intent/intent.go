@@ -134,6 +134,11 @@ type LoadBalancer struct {
 	// BindingLabels and BindingAnnotations are of every TargetGroupBinding, besides those of the stack.
 	BindingLabels      map[string]string `json:",omitempty"`
 	BindingAnnotations map[string]string `json:",omitempty"`
+	// Deciders decide what the members share; nil = as DecidersOf finds them among the members. Leaving are objects that left the group and still have something in AWS.
+	Deciders *Deciders     `json:"-"`
+	Leaving  []diag.Object `json:"-"`
+	// Policies are the last valid values of the annotations of members that decide about the load balancer as a whole; nil = not known.
+	Policies map[diag.Object]map[string]string `json:"-"`
 	// References are what decides which target groups of other objects the members may name; nil = no member names one.
 	References *References `json:",omitempty"`
 	// Unseen reports that objects outside Members may be part of the load balancer; nil = Members is complete.
@@ -198,6 +203,11 @@ type Member struct {
 	// does not apply. Its last good version is kept. Without one, nothing that it may own can be changed or deleted, and the stack cannot
 	// be built until the member is corrected. In checkpoints it has the name that earlier versions gave it.
 	Former bool `json:"Held"`
+	// Withheld marks a member that sets what it may not, and of which something is deployed: its present version is not deployed. Unlike a former member, it does not hold up
+	// the others where its last good version is not known.
+	Withheld bool `json:"-"`
+	// ClassOfGroup reports that the class parameters of the member name the group, so that what they set is set for all of it.
+	ClassOfGroup bool `json:"-"`
 }
 
 // Authority is the authority of a member over what the members of its group share: settings of the load balancer and of listeners.

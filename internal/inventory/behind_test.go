@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -144,9 +145,7 @@ func TestWhatWasKnownServesAtOnceWhileAWSHangs(t *testing.T) {
 			}
 			renewed := func(trouble string) {
 				t.Helper()
-				for served() {
-					time.Sleep(time.Millisecond) // until what is under way comes back
-				}
+				await.Until(t, "the answer that is under way", func() bool { return !served() })
 				total := 0
 				for _, n := range h.reads() {
 					total += n

@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -140,4 +142,22 @@ func adopted(o *elb.Observed, desired *stack.Stack) {
 			lb.Foreign, lb.ID = false, stack.LoadBalancerIdentity
 		}
 	}
+}
+
+// ConsentTags are the tags by which load balancers consent to what is done with them, by ARN, as AWS has them now. One that is gone has none.
+func (i *Inventory) ConsentTags(ctx context.Context, arns map[string]bool) (map[string]map[string]string, error) {
+	tags, err := i.allTags(ctx, slices.Sorted(maps.Keys(arns)))
+	if err != nil {
+		return nil, fmt.Errorf("reading the consent of load balancers of others: %w", err)
+	}
+	for arn, all := range tags {
+		consents := map[string]string{}
+		for _, k := range naming.ConsentTags() {
+			if v, ok := all[k]; ok {
+				consents[k] = v
+			}
+		}
+		tags[arn] = consents
+	}
+	return tags, nil
 }

@@ -93,19 +93,20 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 	}
 	for _, arn := range arns {
 		t, exists := tags[arn]
-		i.noteOwner(arn, t, exists, at)
+		i.noteOwner(arn, arn, t, exists, at)
 	}
 	for _, id := range groups {
-		i.noteOwner(id, nil, false, at)
+		i.noteOwner(id, "", nil, false, at)
 	}
 	for _, g := range securityGroups {
-		i.noteOwner(g.GroupID, g.Tags, true, at)
+		i.noteOwner(g.GroupID, g.Name, g.Tags, true, at)
 	}
 	return nil
 }
 
-func (i *Inventory) noteOwner(id string, tags map[string]string, exists bool, at time.Time) {
-	owner, _, owned := naming.StackOf(i.cfg.Cluster, tags)
+// noteOwner takes over whose a resource is. name is its ARN, or the name of a security group.
+func (i *Inventory) noteOwner(id, name string, tags map[string]string, exists bool, at time.Time) {
+	owner, _, owned := naming.StackOfNamed(i.cfg.Cluster, name, tags)
 	i.confirmed.of[id] = confirmation{at: at, owner: owner, owned: owned, gone: !exists}
 }
 
@@ -199,7 +200,7 @@ func (i *Inventory) Missed(ctx context.Context, key stack.Key, arns []string) (e
 		if err != nil {
 			return false, err
 		}
-		if owner, _, ours := naming.StackOf(i.cfg.Cluster, tags[arn]); ours && owner == key {
+		if owner, _, ours := naming.StackOfNamed(i.cfg.Cluster, arn, tags[arn]); ours && owner == key {
 			i.mu.Lock()
 			i.gain(key, arn)
 			i.mu.Unlock()

@@ -111,8 +111,8 @@ func arnsOf(o *elb.Observed) (arns []string) {
 // byStack sorts what was found by the stacks of this cluster that its tags name; tags are those of an ARN.
 func (i *Inventory) byStack(found elb.Observed, tags func(arn string) map[string]string) map[stack.Key]*elb.Observed {
 	of := map[stack.Key]*elb.Observed{}
-	owner := func(tags map[string]string, identity *string) *elb.Observed {
-		key, id, ours := naming.StackOf(i.cfg.Cluster, tags)
+	owner := func(name string, tags map[string]string, identity *string) *elb.Observed {
+		key, id, ours := naming.StackOfNamed(i.cfg.Cluster, name, tags)
 		if !ours {
 			return nil
 		}
@@ -125,22 +125,22 @@ func (i *Inventory) byStack(found elb.Observed, tags func(arn string) map[string
 	for _, lb := range found.LoadBalancers {
 		lb.Tags = tags(lb.ARN)
 		lb.Set(elb.Read, elb.PartTags)
-		if o := owner(lb.Tags, &lb.ID); o != nil {
+		if o := owner(lb.ARN, lb.Tags, &lb.ID); o != nil {
 			o.LoadBalancers = append(o.LoadBalancers, lb)
 		}
 	}
 	for _, tg := range found.TargetGroups {
 		tg.Tags = tags(tg.ARN)
 		tg.Set(elb.Read, elb.PartTags)
-		if o := owner(tg.Tags, &tg.ID); o != nil {
+		if o := owner(tg.ARN, tg.Tags, &tg.ID); o != nil {
 			o.TargetGroups = append(o.TargetGroups, tg)
 		}
 	}
 	for _, g := range found.SecurityGroups {
-		if naming.IsBackendGroup(i.cfg.Cluster, g.Tags) {
+		if naming.IsBackendGroup(i.cfg.Cluster, g.Name, g.Description, g.Tags) {
 			continue
 		}
-		if o := owner(g.Tags, &g.ID); o != nil {
+		if o := owner(g.Name, g.Tags, &g.ID); o != nil {
 			o.SecurityGroups = append(o.SecurityGroups, g)
 		}
 	}

@@ -2,6 +2,7 @@ package inventory_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -269,7 +270,7 @@ func TestTheBackendGroupIsTheOneThatWasWrittenOrListedLast(t *testing.T) {
 		tags = append(tags, ec2types.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
 	create := func(name string) string {
-		return *must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: &name, Description: aws.String("d"),
+		return *must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: &name, Description: aws.String(naming.BackendSecurityGroupDescription),
 			VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}})).GroupId
 	}
 	list := func(meanwhile func()) {
@@ -293,5 +294,55 @@ func TestTheBackendGroupIsTheOneThatWasWrittenOrListedLast(t *testing.T) {
 	})
 	if got, ok := f.inv.SharedGroup(); !ok || got != id {
 		t.Errorf("after a listing during which another group was written: %q, want %q", got, id)
+	}
+}
+
+func TestBackendGroupIsNotOfUsersTags(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	create := func(name, description string, more map[string]string) string {
+		t.Helper()
+		var tags []ec2types.Tag
+		all := naming.BackendTracking(cluster)
+		maps.Copy(all, more)
+		for k, v := range all {
+			tags = append(tags, ec2types.Tag{Key: aws.String(k), Value: aws.String(v)})
+		}
+		return *must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: &name, Description: &description,
+			VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}})).GroupId
+	}
+	open := func(id string) {
+		t.Helper()
+		must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &id,
+			IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}}}))
+	}
+	backend := func() []string {
+		t.Helper()
+		f.inv.InvalidateFacts(facts.Need{Kind: facts.NeedSecurityGroups})
+		f.answer(facts.Need{Kind: facts.NeedSecurityGroups})
+		var ids []string
+		for _, g := range f.inv.SecurityGroups().Backend() {
+			ids = append(ids, g.GroupID)
+		}
+		return ids
+	}
+	name := naming.BackendSecurityGroup(cluster)
+	create("k8s-mal-web-0123456789", naming.ManagedSecurityGroupDescription, naming.Tracking(stack.Ingress, cluster, "mal/web", "ManagedLBSecurityGroup"))
+	create("k8s-mal-db-0123456789", naming.ManagedSecurityGroupDescription, nil)
+	opened := create(name, naming.BackendSecurityGroupDescription, nil)
+	open(opened)
+	if got := backend(); len(got) > 0 {
+		t.Errorf("backend groups %v, want none", got)
+	}
+	if got := f.inv.SecurityGroups().OpenBackend(); !slices.Equal(got, []string{opened}) {
+		t.Errorf("groups that are refused for their rules: %v", got)
+	}
+	next := f.inv.SecurityGroups().BackendName()
+	if next != name+"-2" {
+		t.Errorf("the next group is called %s", next)
+	}
+	id := create(next, naming.BackendSecurityGroupDescription, nil)
+	if got := backend(); !slices.Equal(got, []string{id}) {
+		t.Errorf("backend groups %v, want %s", got, id)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -317,7 +318,7 @@ func TestAGroupOfTheClusterIsFoundAfterARestart(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	out, err := f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
-		GroupName: aws.String("k8s-traffic"), Description: aws.String("d"), VpcId: aws.String(vpc),
+		GroupName: aws.String("k8s-traffic"), Description: aws.String(naming.BackendSecurityGroupDescription), VpcId: aws.String(vpc),
 		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: []ec2types.Tag{
 			{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(cluster)}, {Key: aws.String("elbv2.k8s.aws/resource"), Value: aws.String("backend-sg")}}}},
 	})

@@ -37,7 +37,7 @@ func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, er
 	if err != nil {
 		return Owner{}, fmt.Errorf("reading whose target group %s is: %w", arn, err)
 	}
-	return i.ownerByTags(tags), nil
+	return i.ownerByTags(arn, tags), nil
 }
 
 // KnownTargetGroupOwner is TargetGroupOwner without asking AWS; known is false as long as no listing is complete that would hold
@@ -46,7 +46,7 @@ func (i *Inventory) KnownTargetGroupOwner(arn string) (owner Owner, known bool) 
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if read, ok := i.tags[arn]; ok {
-		return i.ownerByTags(read.tags), true
+		return i.ownerByTags(arn, read.tags), true
 	}
 	if i.listed.invalidations == 0 {
 		return Owner{}, false
@@ -76,8 +76,8 @@ func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*fa
 	return func(f *facts.Facts) { f.TargetGroupOwners = owners }, nil
 }
 
-func (i *Inventory) ownerByTags(tags map[string]string) Owner {
-	key, id, ok := naming.StackOf(i.cfg.Cluster, tags)
+func (i *Inventory) ownerByTags(arn string, tags map[string]string) Owner {
+	key, id, ok := naming.StackOfNamed(i.cfg.Cluster, arn, tags)
 	if !ok {
 		return Owner{}
 	}

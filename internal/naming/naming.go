@@ -1,6 +1,6 @@
 // Package naming holds the formulas for names, identities, tags, labels and finalizers, one function each. Their results equal those of
 // the existing controller byte for byte, so that its resources are adopted; what is too long for it is shortened. Callers decide when a name is used.
-// It may import stack, owner and objects.
+// It may import stack, owner, objects and tagkey.
 package naming
 
 import (

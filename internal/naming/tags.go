@@ -1,6 +1,9 @@
 package naming
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +20,12 @@ const (
 	// ReplacesTag is of a target group that got a declared name, which does not follow from that of the group whose place it takes: the value is
 	// that name. It goes with the other group.
 	ReplacesTag = "elbv2.k8s.aws/replaces"
+	// SharedWithTag is the tag by which a load balancer of others consents to be shared or taken over, DeletableByTag that by which one that was taken
+	// over consents to be deleted. Each names clusters, or namespaces of clusters (package consent). The controller reads and never writes them.
+	SharedWithTag  = "elbv2.k8s.aws/shared-with"
+	DeletableByTag = "elbv2.k8s.aws/deletable-by"
+	// AdoptedTag marks a load balancer that was taken over, from then on.
+	AdoptedTag = "elbv2.k8s.aws/adopted"
 	// RoleELBTag and RoleInternalELBTag mark the subnets of internet-facing and internal load balancers; value "" or "1".
 	RoleELBTag         = "kubernetes.io/role/elb"
 	RoleInternalELBTag = "kubernetes.io/role/internal-elb"
@@ -41,33 +50,34 @@ func Tracking(owner stack.Owner, cluster, stackID, resourceID string) map[string
 
 // OwnTags are the keys of all tags that say to whom a resource belongs, in a fixed order: without them it belongs to none.
 func OwnTags(owner stack.Owner) []string {
-	return []string{ClusterTag, LegacyClusterTag, StackTag(owner), ResourceTag(owner), ReplacesTag, RetainedTag}
+	return []string{ClusterTag, LegacyClusterTag, StackTag(owner), ResourceTag(owner), ReplacesTag, RetainedTag, AdoptedTag}
 }
 
-// StackOf is the stack of a cluster that a resource belongs to by its tags, and the resource's identity in it. ok is false for a resource
-// that belongs to no stack of the cluster.
-func StackOf(cluster string, tags map[string]string) (key stack.Key, id string, ok bool) {
-	if tags[ClusterTag] != cluster && tags[LegacyClusterTag] != cluster {
-		return stack.Key{}, "", false
+// ConsentTags are the keys of the tags by which others consent.
+func ConsentTags() []string { return []string{SharedWithTag, DeletableByTag} }
+
+// ManagedBy names the cluster, stack or controller that manages a load balancer by its tags, of whatever cluster and version; empty = none does. One that is managed
+// is never shared or taken over.
+func ManagedBy(cluster string, tags map[string]string) string {
+	if key, _, ours := StackOf(cluster, tags); ours {
+		return key.String()
 	}
-	for _, k := range owner.Kinds {
-		name, tagged := tags[StackTag(k.Owner)]
-		if id = tags[ResourceTag(k.Owner)]; tagged && id != "" {
-			key, err := stack.ParseKey(string(k.Owner) + ":" + name)
-			return key, id, err == nil
+	for _, k := range []string{ClusterTag, LegacyClusterTag, "eks:eks-cluster-name"} {
+		if v, tagged := tags[k]; tagged {
+			return "cluster " + v
 		}
 	}
-	return stack.Key{}, "", false
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		if k == "kubernetes.io/service-name" || strings.HasSuffix(k, "/stack") && (strings.Contains(k, ".k8s.aws") || strings.Contains(k, ".eks.amazonaws.com")) {
+			return fmt.Sprintf("%s (tag %s)", tags[k], k)
+		}
+	}
+	return ""
 }
 
 // BackendTracking is the set of tags that identify the cluster's shared backend security group.
 func BackendTracking(cluster string) map[string]string {
 	return map[string]string{ClusterTag: cluster, BackendResourceTag: stack.BackendSecurityGroup}
-}
-
-// IsBackendGroup reports whether the tags of a security group are those of the shared backend security group of a cluster.
-func IsBackendGroup(cluster string, tags map[string]string) bool {
-	return tags[ClusterTag] == cluster && tags[BackendResourceTag] == stack.BackendSecurityGroup
 }
 
 // LegacyTags are keys of tags that earlier controllers wrote. They are never removed from load balancers, target groups and security

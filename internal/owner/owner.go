@@ -40,6 +40,8 @@ type Kind struct {
 	Existing annotation.Key
 	// ApprovedPlan is the annotation that names the only state that may be made in AWS.
 	ApprovedPlan annotation.Key
+	// DriftPolicy and ReplacementPolicy are the annotations of those policies.
+	DriftPolicy, ReplacementPolicy annotation.Key
 	// MultiCluster is the annotation by which clusters share target groups; empty if there is none.
 	MultiCluster     annotation.Key
 	DryRun           DryRun // annotations; Services have none
@@ -92,6 +94,7 @@ var Kinds = []Kind{{
 	Owner: stack.Ingress, Kind: "Ingress", APIVersion: networkingv1.SchemeGroupVersion.String(), Controller: "ingress",
 	Names:  []string{"ingress", "ingresses", "ing"},
 	Prefix: "ingress-", GroupPrefix: "group-", Finalizer: "ingress.k8s.aws/resources", GroupFinalizer: "group.ingress.k8s.aws/", GroupType: stack.Application,
+	DriftPolicy: annotation.DriftPolicy, ReplacementPolicy: annotation.ReplacementPolicy,
 	DeletionPolicy: annotation.DeletionPolicy, Ownership: annotation.Ownership, Existing: annotation.ExistingLoadBalancer, ApprovedPlan: annotation.ApprovedPlan, AllowDeletion: annotation.AllowDeletion, DeleteDuplicates: annotation.DeleteDuplicates, MultiCluster: annotation.MultiCluster, OwnsCertificates: true,
 	DryRun: DryRun{annotation.DryRun, annotation.DryRunPlan, annotation.DryRunPlanGzip},
 	Stages: Stages{
@@ -103,6 +106,7 @@ var Kinds = []Kind{{
 	Owner: stack.Service, Kind: "Service", APIVersion: corev1.SchemeGroupVersion.String(), Controller: "service",
 	Names:  []string{"service", "services", "svc"},
 	Prefix: "service-", GroupPrefix: "servicegroup-", Finalizer: serviceFinalizer, GroupFinalizer: serviceGroupFinalizer, GroupType: stack.Network,
+	DriftPolicy: annotation.ServiceDriftPolicy, ReplacementPolicy: annotation.ServiceReplacementPolicy,
 	DeletionPolicy: annotation.ServiceDeletionPolicy, Ownership: annotation.ServiceOwnership, Existing: annotation.ServiceExistingLoadBalancer, ApprovedPlan: annotation.ServiceApprovedPlan, AllowDeletion: annotation.ServiceAllowDeletion, DeleteDuplicates: annotation.ServiceDeleteDuplicates, MultiCluster: annotation.ServiceMultiCluster,
 	Stages: Stages{
 		Load: "fetch_service", Finalizer: "add_finalizers", Build: "build_model", Deploy: "deploy_model",
@@ -117,6 +121,7 @@ func gateways(o stack.Owner, name, prefix string) Kind {
 		Owner: o, Kind: "Gateway", APIVersion: gatewayv1.GroupVersion.String(), Controller: name,
 		Names:  []string{"gateway", "gateways", "gtw"},
 		Prefix: prefix, Finalizer: name,
+		DriftPolicy: annotation.GatewayDriftPolicy, ReplacementPolicy: annotation.GatewayReplacementPolicy,
 		DeletionPolicy: annotation.GatewayDeletionPolicy, Ownership: annotation.GatewayOwnership, Existing: annotation.GatewayExisting, ApprovedPlan: annotation.GatewayApprovedPlan, AllowDeletion: annotation.GatewayAllowDeletion, DeleteDuplicates: annotation.GatewayDeleteDuplicates, OwnsCertificates: true, OwnsTrustStores: o == stack.GatewayALB,
 		DryRun: DryRun{annotation.GatewayDryRun, annotation.GatewayDryRunPlan, annotation.GatewayDryRunPlanGzip},
 		Stages: Stages{

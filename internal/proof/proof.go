@@ -66,3 +66,17 @@ func OfComparison(changes int) Absence {
 	}
 	return Absence{"nothing that was observed belongs to it"}
 }
+
+// OfRead is the evidence in AWS's answer to a read of one resource by its id: notFound is AWS's error that it does not exist. A success that
+// lacks the resource is no evidence, nor is any other error: the returned error wraps ErrUnknown. If the resource exists, both results are zero.
+func OfRead(exists, notFound bool, err error) (Absence, error) {
+	switch {
+	case notFound:
+		return Absence{"AWS says that it does not exist"}, nil
+	case err != nil:
+		return Absence{}, fmt.Errorf("%w: %w", ErrUnknown, err)
+	case !exists:
+		return Absence{}, fmt.Errorf("%w: AWS's answer to a read by its id lacks it", ErrUnknown)
+	}
+	return Absence{}, nil
+}

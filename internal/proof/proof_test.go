@@ -61,3 +61,24 @@ func TestAListProvesAnAbsenceOnlyIfItIsNewerThanTheLastWriteByTheLag(t *testing.
 		t.Error("evidence out of nothing")
 	}
 }
+
+func TestAReadOfAWSProvesAbsenceByItsErrorOnly(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("refused")
+	for _, c := range []struct {
+		name             string
+		exists, notFound bool
+		err              error
+		proven, unknown  bool
+	}{
+		{"it exists", true, false, nil, false, false},
+		{"it does not exist", false, true, refused, true, false},
+		{"refused", false, false, refused, false, true},
+		{"an empty answer", false, false, nil, false, true},
+	} {
+		absence, err := OfRead(c.exists, c.notFound, c.err)
+		if absence.Proven() != c.proven || errors.Is(err, ErrUnknown) != c.unknown {
+			t.Errorf("%s: %v, %v", c.name, absence, err)
+		}
+	}
+}

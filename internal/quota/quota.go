@@ -130,10 +130,10 @@ const (
 	RulesPerSecurityGroup      = 60 // inbound ones; those of IPv4 and of IPv6 count by themselves
 	RulesPerSecurityGroupName  = "Inbound or outbound rules per security group"
 	SecurityGroupsPerInterface = 5
-	rulesPerInterface          = 1000 // of all groups of a network interface
+	RulesPerInterface          = 1000 // of all groups of a network interface
 )
 
 // GroupsPerInterface is how many security groups a network interface may have if each may have so many rules.
 func GroupsPerInterface(rules int) int {
-	return max(1, min(SecurityGroupsPerInterface, rulesPerInterface/max(rules, 1)))
+	return max(1, min(SecurityGroupsPerInterface, RulesPerInterface/max(rules, 1)))
 }

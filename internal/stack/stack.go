@@ -145,6 +145,8 @@ const (
 	RetainNothing     Retention = ""
 	RetainTagged      Retention = "retained"              // all of it, with the tags of the stack and a mark
 	RetainWithoutTags Retention = "retained without tags" // all of it, and nothing is the stack's any more
+	// RetainUnlessDeletable is of a load balancer that was taken over: all of it stays, with the tags, unless a tag of the load balancer consents to its deletion.
+	RetainUnlessDeletable Retention = "retained unless deletable"
 )
 
 // Removed is the desired state of a stack that is to be deleted.
@@ -166,8 +168,13 @@ type Keep struct {
 	// Actions are rules and listeners of the stack. A rule does what AWS does now for its conditions, a listener has the default actions
 	// that AWS holds. Those of the stack are for where AWS has none.
 	Actions []Ref `json:"actions,omitempty"`
+	// Certificates are listeners of the stack some of whose certificates are not known. Such a listener keeps the certificates that AWS holds,
+	// its default one included. Those of the stack are attached as well.
+	Certificates []Ref `json:"certificates,omitempty"`
 	// Rules are existing rules that the stack lacks, by the identity of the listener.
 	Rules map[string]KeptRules `json:"rules,omitempty"`
+	// Tags are keys that a user declares and may not: what AWS has under such a key stays, and nothing is written.
+	Tags []string `json:"tags,omitempty"`
 	// Settings are load balancers, security groups, listeners, certificates and tags. Only rules, target groups and bindings become as they
 	// are in the stack, on listeners that exist. Where AWS holds no load balancer, nothing is planned.
 	Settings bool `json:"settings,omitempty"`

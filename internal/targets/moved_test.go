@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -70,12 +72,7 @@ func (p *portBench) look(after time.Duration, calls int, states map[string]types
 
 func (p *portBench) expect(want ...string) {
 	p.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !slices.Equal(p.done(), want) && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
-	}
-	if got := p.done(); !slices.Equal(got, want) {
-		p.Errorf("%q, want %q", got, want)
-	}
+	await.Equal(p, "calls", func() string { return fmt.Sprintf("%q", p.done()) }, fmt.Sprintf("%q", want))
 }
 
 func TestTargetsOfAPortThatPodsHaveNoMoreStayUntilThoseOfTheNewPortAreHealthy(t *testing.T) {

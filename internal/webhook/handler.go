@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/assumable"
@@ -38,6 +39,11 @@ const (
 	AgentNamespacePath  = "/mutate-alb-target-control-namespace-v1-pod"
 	AgentObjectPath     = "/mutate-alb-target-control-object-v1-pod"
 	AcceleratorPath     = "/validate-aga-k8s-aws-v1beta1-globalaccelerator"
+	// Of the tags of objects that nothing else is validated of.
+	ServiceTagsPath      = "/validate-tags-v1-service"
+	BalancerTagsPath     = "/validate-tags-gateway-k8s-aws-loadbalancerconfiguration"
+	TargetGroupTagsPath  = "/validate-tags-gateway-k8s-aws-targetgroupconfiguration"
+	ListenerRuleTagsPath = "/validate-tags-gateway-k8s-aws-listenerruleconfiguration"
 )
 
 // Options of the handlers.
@@ -76,10 +82,10 @@ type Options struct {
 func Handlers(o Options) map[string]http.Handler {
 	handlers := map[string]http.Handler{
 		IngressPath: handler(o, IngressPath, false, func(_ context.Context, v *objects.View, old, ing *networkingv1.Ingress) admission.Response {
-			return admission.Ingress(v, o.Ingress, old, ing)
+			return withTags(admission.Ingress(v, o.Ingress, old, ing), old, ing)
 		}),
 		ClassParamsPath: handler(o, ClassParamsPath, false, func(_ context.Context, _ *objects.View, old, p *v1beta1.IngressClassParams) admission.Response {
-			return admission.ClassParams(old, p)
+			return withTags(admission.ClassParams(old, p), old, p)
 		}),
 		BindingPath: handler(o, BindingPath, false, func(_ context.Context, v *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Response {
 			return admission.Binding(v, o.VPC, o.Roles, old, b)
@@ -93,6 +99,11 @@ func Handlers(o Options) map[string]http.Handler {
 			}
 			return admission.Service(o.LoadBalancerClass, old, svc)
 		}),
+		ServiceTagsPath:      tags[corev1.Service](o, ServiceTagsPath),
+		BalancerTagsPath:     tags[lbcgatewayv1.LoadBalancerConfiguration](o, BalancerTagsPath),
+		TargetGroupTagsPath:  tags[lbcgatewayv1.TargetGroupConfiguration](o, TargetGroupTagsPath),
+		ListenerRuleTagsPath: tags[lbcgatewayv1.ListenerRuleConfiguration](o, ListenerRuleTagsPath),
+
 		PodPath:   pods(o, PodPath, o.ReadinessGates),
 		DrainPath: pods(o, DrainPath, false),
 		ServerIDPath: handler(o, ServerIDPath, true, func(ctx context.Context, _ *objects.View, old, pod *corev1.Pod) admission.Response {
@@ -110,10 +121,32 @@ func Handlers(o Options) map[string]http.Handler {
 	}
 	if o.Accelerators {
 		handlers[AcceleratorPath] = handler(o, AcceleratorPath, false, func(_ context.Context, _ *objects.View, old, ga *agav1beta1.GlobalAccelerator) admission.Response {
-			return admission.GlobalAccelerator(o.Region, old, ga)
+			return withTags(admission.GlobalAccelerator(o.Region, old, ga), old, ga)
 		})
 	}
 	return handlers
+}
+
+// tags serves the validation of the tags of one kind.
+func tags[T any, P interface {
+	*T
+	metav1.Object
+}](o Options, path string) http.Handler {
+	return handler(o, path, false, func(_ context.Context, _ *objects.View, old, object P) admission.Response {
+		return withTags(admission.Response{}, old, object)
+	})
+}
+
+// withTags adds the validation of an object's tags to a response that is about all else of it.
+func withTags[P interface {
+	comparable
+	metav1.Object
+}](r admission.Response, old, object P) admission.Response {
+	var before metav1.Object
+	if none := *new(P); old != none {
+		before = old
+	}
+	return r.With(admission.Tags(before, object))
 }
 
 // pods serves the webhooks of new pods: readiness gates, and what the pods of some namespaces lack to lose no request at their end.

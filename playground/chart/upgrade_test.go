@@ -29,6 +29,7 @@ var changes = []change{
 	{`^~ MutatingWebhookConfiguration .*\.alb-target-control\S*\.elbv2\.k8s\.aws: .* -> none$`, "there is no webhook of what is not served"},
 	{`^~ MutatingWebhookConfiguration .*\.quicid\S*\.matchConditions: none -> `, "only pods that serve QUIC wait for the controller"},
 	{`^~ MutatingWebhookConfiguration .*\.drain\.mpod\.elbv2\.k8s\.aws: none -> `, "pods of namespaces that ask for it get a pause before their end"},
+	{`^~ ValidatingWebhookConfiguration .*\.v\w+tags\.\w+\.k8s\.aws: none -> `, "tags that say whose a resource is are refused"},
 	{`^~ (ClusterRole|Role) \S+ rules: `, "rights are those of this controller"},
 }
 

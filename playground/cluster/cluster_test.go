@@ -24,6 +24,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/playground/kubectl"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/node"
 	"github.com/k8s-lbc/lbc/playground/standin"
 )
@@ -99,6 +100,7 @@ func (a *addresses) release(_ string, addrs []netip.Addr) error {
 
 // A process runs one control plane, so this is one story.
 func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
+	longtest.Long(t, "it is about the playground, which every end-to-end test uses")
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	network := vnet.New()

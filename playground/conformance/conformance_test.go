@@ -88,6 +88,7 @@ const parallel = "-test.parallel=8"
 const unknownAddress = "203.0.113.99"
 
 func TestConformance(t *testing.T) {
+	harness.Long(t, "make conformance runs the suite; this is about its lists and clients")
 	wanted := os.Getenv(runVariable)
 	if wanted == "" {
 		t.Skip("run \"make conformance\"")

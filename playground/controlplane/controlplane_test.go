@@ -16,10 +16,13 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 // One control plane per process, so one test with parts.
 func TestTheControlPlaneRunsTheControllersOfADeployment(t *testing.T) {
+	longtest.Long(t, "it is about the playground, which every end-to-end test uses")
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	cp, err := Start(ctx, Options{Dir: t.TempDir(), Progress: func(c string, d time.Duration) { t.Logf("%s after %v", c, d) }})

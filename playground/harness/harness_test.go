@@ -78,6 +78,7 @@ func endpoints(t *testing.T, c *Cluster, namespace string, n int) []string {
 }
 
 func TestPodAddressesBelongToTheNodesInterfaces(t *testing.T) {
+	Long(t, "it is about the playground, which every end-to-end test uses")
 	t.Parallel()
 	c := cluster(t)
 	c.Apply(t, fmt.Sprintf(workload, "addresses"))
@@ -100,6 +101,7 @@ func TestPodAddressesBelongToTheNodesInterfaces(t *testing.T) {
 }
 
 func TestNodesAreReadyAndHaveTheirInstances(t *testing.T) {
+	Long(t, "it is about the playground, which every end-to-end test uses")
 	t.Parallel()
 	c := cluster(t)
 	seeded := c.Simulator.Seed().Cluster.Nodes
@@ -175,6 +177,7 @@ func balancer(t *testing.T, c *Cluster, name string, targets []string, port int3
 }
 
 func TestALoadBalancerReachesPodsByAddressAndByNodePort(t *testing.T) {
+	Long(t, "it is about the playground, which every end-to-end test uses")
 	t.Parallel()
 	c := cluster(t)
 	c.Apply(t, fmt.Sprintf(workload, "reach"))

@@ -89,7 +89,7 @@ func (a *Account) Plan(ctx context.Context, key stack.Key) (plan.Plan, error) {
 	if why := orphan.Shared(o.Bindings); why != "" {
 		return plan.Plan{}, fmt.Errorf("%s: delete the target group's targets and the binding first", why)
 	}
-	p := diff.Stack(removal, stack.Keep{}, o, diff.Options{Namespaces: orphan.Namespaces(o.Bindings)})
+	p := diff.Stack(removal, stack.Keep{}, o, diff.Options{Namespaces: orphan.Namespaces(o.Bindings), DeleteAdopted: true})
 	var groups []string
 	for _, g := range o.SecurityGroups {
 		if g.ID != stack.BackendSecurityGroup {

@@ -120,7 +120,7 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 			res.Observed = o.Clone() // a diff sorts in place
 			opt := w.Options(key.Owner, front.OptionsFromFlags(c))
 			opt.Replacement = front.Replacement(r, front.ReplacementPolicyFromFlags(c), time.Now())
-			approved, err := front.Approval(w, needs, o)
+			approved, err := front.Approval(w, needs, o, compileConfig.LoadBalancersOfOthers)
 			if err != nil {
 				return err
 			}
@@ -191,7 +191,7 @@ func place(ctx context.Context, a Account, key stack.Key, w front.Input, c compi
 
 // load loads the input of a stack. The rules of a Gateway that records no construction are built like those that AWS holds, as in the controller.
 func load(ctx context.Context, v *objects.View, f front.Loader, a Account, key stack.Key, c *compile.Config) (front.Input, error) {
-	w := f.Load(v, key.ID)
+	w := f.Load(v, key.ID).Governed(key, nil)
 	g, is := f.(front.Gateway)
 	derived, open := front.DerivedConstruction(w)
 	if !is || !open {
@@ -202,7 +202,7 @@ func load(ctx context.Context, v *objects.View, f front.Loader, a Account, key s
 		return w, fmt.Errorf("%s: reading the rules in AWS: %w", key, err)
 	}
 	if now := front.ObservedConstruction(key, o, c); now != derived {
-		w = g.BuildingAs(now).Load(v, key.ID)
+		w = g.BuildingAs(now).Load(v, key.ID).Governed(key, nil)
 	}
 	return w, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/accelerator"
 	"github.com/k8s-lbc/lbc/internal/accelerator/diff"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
@@ -75,11 +76,7 @@ func random(r *rand.Rand, previous accelerator.Declared) accelerator.Declared {
 
 func TestEachStepOfAnyEditIsAdmittedByAWSAndTheEndIsWhatIsDeclared(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(12)
-	if testing.Short() {
-		seeds = 4
-	}
-	for seed := range seeds {
+	for seed := range uint64(longtest.Seeds(4, 12)) { //nolint:gosec // small
 		w := newWorld(t)
 		r := rand.New(rand.NewPCG(seed, 1))
 		var d accelerator.Declared

@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // Config is what accelerators depend on besides objects.
@@ -82,6 +83,7 @@ func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoin
 	if ga.Spec.Name != nil && *ga.Spec.Name != "" {
 		out.Name = *ga.Spec.Name
 	}
+	out.ExternalTags = append(slices.Clone(out.ExternalTags), b.refuseTags()...)
 	loaded := b.load(endpoints, answers, remembered)
 	listeners, deferred := b.discover(loaded)
 	b.check(listeners, loaded)
@@ -92,6 +94,20 @@ func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoin
 		out.Listeners = append(out.Listeners, b.listener(l, loaded))
 	}
 	return out, b.found
+}
+
+// refuseTags reports the reserved keys of the object's tags, which are not written, and returns those that stay in AWS if an earlier controller wrote
+// them. Nothing else of the object waits.
+func (b *building) refuseTags() (stay []string) {
+	for _, k := range tagkey.ReservedOf(b.ga.Spec.Tags) {
+		d := diag.New(check.Object(b.ga), "spec.tags["+k+"]", diag.ReservedTag, fmt.Sprintf(tagkey.ReservedText, k), tagkey.ReservedRemedy)
+		d.Class = diag.Note
+		b.found = append(b.found, d)
+		if k != naming.ClusterRegionTag && !slices.Contains(naming.OwnTags(accelerator.Owner), k) {
+			stay = append(stay, k)
+		}
+	}
+	return stay
 }
 
 // tags are those of the object and the defaults, and over all of them those that identify the accelerator.
@@ -108,6 +124,7 @@ func (b *building) tags(key stack.Key) map[string]string {
 	}
 	maps.Copy(out, first)
 	maps.Copy(out, last)
+	maps.DeleteFunc(out, func(k, _ string) bool { return tagkey.Reserved(k) })
 	maps.Copy(out, b.config.Tracking(key))
 	b.noRoomForTags(len(out))
 	return out

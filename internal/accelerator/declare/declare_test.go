@@ -239,7 +239,23 @@ func TestTagsOfAccelerators(t *testing.T) {
 		t.Errorf("tags of objects win: %v", got)
 	}
 	ga.Spec.Tags["finance"] = "1"
-	if _, found := Accelerator(c, ga, nil, nil, nil); len(found) != 1 || found[0].Text != "external managed tag key finance cannot be specified" {
+	if _, found := Accelerator(c, ga, nil, nil, nil); len(found) != 2 || found[0].Text != "external managed tag key finance cannot be specified" {
+		t.Errorf("%v", found)
+	}
+}
+
+func TestReservedTagsOfAccelerators(t *testing.T) {
+	t.Parallel()
+	ga := object()
+	ga.Spec.Tags = map[string]string{"team": "blue", "ingress.k8s.aws/stack": "vic/web", "aga.k8s.aws/stack": "vic/web", "elbv2.k8s.aws/cluster-region": "x"}
+	d, found := Accelerator(config, ga, nil, nil, nil)
+	if _, written := d.Tags["ingress.k8s.aws/stack"]; written || d.Tags["team"] != "blue" || d.Tags["aga.k8s.aws/stack"] != "default/web" || d.Tags["elbv2.k8s.aws/cluster-region"] != "us-west-2" {
+		t.Errorf("tags %v", d.Tags)
+	}
+	if !slices.Equal(d.ExternalTags, []string{"ingress.k8s.aws/stack"}) {
+		t.Errorf("keys that stay in AWS: %v", d.ExternalTags)
+	}
+	if len(found) != 3 || found.HasErrors() || found[0].Code != diag.ReservedTag {
 		t.Errorf("%v", found)
 	}
 }

@@ -27,6 +27,8 @@ type Found struct {
 	Needs    []facts.Need
 	// Own are the certificates that the stack owns in ACM.
 	Own []intent.Certificate
+	// Unread reports that a look-up failed: the listener may have more certificates than ARNs has.
+	Unread bool
 	// OwnUnknown reports that the stack's certificates in ACM cannot be read, so that none may be deleted.
 	OwnUnknown bool
 }
@@ -36,6 +38,7 @@ func (f *Found) request(known facts.Facts, n facts.Need, o diag.Object, path str
 	needs, p := known.Request(n)
 	f.Needs = append(f.Needs, needs...)
 	if p != nil {
+		f.Unread = true
 		f.Problems = append(f.Problems, p.Diagnostic(o, path).In(diag.Certificate))
 	}
 	return p != nil

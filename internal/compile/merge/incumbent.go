@@ -232,6 +232,13 @@ func (g *Group) best(candidates []candidate, among []int, p protection) int {
 	return best
 }
 
+// Carry keeps what is in effect of a setting for the next compilation, where this one cannot resolve it.
+func (g *Group) Carry(setting string) {
+	if e, ok := g.InEffect[setting]; ok && g.Joinable {
+		g.NewEffect[setting] = e
+	}
+}
+
 // record records the effect of a resolution for the next compilation.
 func (g *Group) record(q conflict, r resolution) {
 	if r.winner < 0 || !g.Joinable {
@@ -267,13 +274,21 @@ func (g *Group) record(q conflict, r resolution) {
 	g.NewEffect[q.setting] = e
 }
 
-// Seniority are the members of this compilation in the order in which they joined.
-func (g *Group) Seniority() []diag.Object {
+// Seniority are the members of this compilation in the order in which they joined. Those of the last one that are leaving keep their places among them.
+func (g *Group) Seniority(leaving ...diag.Object) []diag.Object {
 	of := g.Counting(g.All())
 	slices.SortFunc(of, g.bySeniority)
-	out := make([]diag.Object, len(of))
-	for at, i := range of {
-		out[at] = g.Members[i].Object
+	out := make([]diag.Object, 0, len(of))
+	for _, o := range g.Joined {
+		at := slices.IndexFunc(of, func(i int) bool { return g.Members[i].Object == o })
+		if at >= 0 || slices.Contains(leaving, o) {
+			out = append(out, o)
+		}
+	}
+	for _, i := range of {
+		if o := g.Members[i].Object; !slices.Contains(out, o) {
+			out = append(out, o)
+		}
 	}
 	return out
 }

@@ -47,6 +47,7 @@ func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]int
 		}
 		// The settings are those of the last good version; order in the group and age are the present ones.
 		last.Order, last.Created, last.Authority, last.Diagnostics = m.Order, m.Created, m.Authority, nil
+		last.Withheld, last.ClassOfGroup = m.Withheld, m.ClassOfGroup
 		m.Member, m.Shared = last, false
 		return
 	}

@@ -197,7 +197,7 @@ func (b *Reconciler) served(o *v1beta1.TargetGroupBinding) bool {
 // unbindable is the finding that a binding may not name its target group; nil if it may, or if nothing tells whose it is.
 func (b *Reconciler) unbindable(ctx context.Context, o *v1beta1.TargetGroupBinding) (*diag.Diagnostic, error) {
 	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)
-	if b.Bindable == nil || b.Bindable.Allow(o.Namespace, o.Spec.TargetGroupARN, name) {
+	if b.Bindable.Allow(o.Namespace, o.Spec.TargetGroupARN, name) {
 		return nil, nil
 	}
 	if external, err := b.external(ctx, o); err != nil || !external {

@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/allow"
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/bindings"
@@ -49,8 +49,8 @@ type Reconciler struct {
 	// Assumed is Elastic Load Balancing in the scope of a role that a binding names, among Roles; nil = there are no such bindings.
 	Assumed func(cloud.Scope) (cloud.ELBV2, error)
 	Roles   assumable.Roles
-	// Bindable are the target groups without tags of this cluster that bindings may name; nil = all.
-	Bindable  allow.List
+	// Bindable are the target groups without tags of this cluster that bindings may name; nil = none.
+	Bindable  allowlist.List
 	Preceding *Preceding
 	// ZoneThere is the name that a zone of the own account has in that of a scope, empty while that is not known. It does not wait for AWS; nil = it is never known.
 	ZoneThere          func(ctx context.Context, in cloud.Scope, zone string) string

@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/console"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
+	"github.com/k8s-lbc/lbc/internal/cputime"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -310,20 +311,15 @@ func TestTheListOfAThousandLoadBalancersTakesLessThanASecond(t *testing.T) {
 		s.Passed(passed(key, diag.New(objectOf(key), "spec", diag.ServiceNotFound, "Service shop/x does not exist", "create it")))
 	}
 	h := console.Handler(s)
-	best := time.Hour
-	for n := 0; n < 3 || n < 20 && best > time.Second; n++ { // the machine may be busy with something else
-		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:9090/api/overview", nil)
-		w := httptest.NewRecorder()
-		begun := time.Now()
-		h.ServeHTTP(w, r)
-		best = min(best, time.Since(begun))
-		if w.Code != http.StatusOK || strings.Count(w.Body.String(), `"dnsName"`) != 1000 {
-			t.Fatalf("%d: %.300s", w.Code, w.Body)
-		}
+	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:9090/api/overview", nil)
+	w := httptest.NewRecorder()
+	took := cputime.Of(func() { h.ServeHTTP(w, r) })
+	if w.Code != http.StatusOK || strings.Count(w.Body.String(), `"dnsName"`) != 1000 {
+		t.Fatalf("%d: %.300s", w.Code, w.Body)
 	}
-	t.Logf("1,000 load balancers: %s", best)
-	if best > time.Second || e.reads.Load() != 0 {
-		t.Errorf("the list took %s, and %d reads of AWS", best, e.reads.Load())
+	t.Logf("1,000 load balancers: %s", took)
+	if took > time.Second || e.reads.Load() != 0 {
+		t.Errorf("the list took %s, and %d reads of AWS", took, e.reads.Load())
 	}
 }
 

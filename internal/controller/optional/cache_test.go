@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
@@ -119,15 +120,6 @@ func serve(t *testing.T) (*cluster, *Cache) {
 	return k, c
 }
 
-func eventually(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !f(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 20 s", what)
-		}
-	}
-}
-
 func attached(name string) *gatewayv1.HTTPRoute {
 	o := route(name, "2")
 	o.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
@@ -193,19 +185,20 @@ func TestAKindIsReadFromWhenItIsServedUntilItIsRemoved(t *testing.T) {
 	// Served: its objects are there without a restart.
 	k.set(routes, usual)
 	c.definitions.Look(ctx)
-	eventually(t, "events of the objects", func() bool { return len(seen()) == len("add a, add b") })
+	await.Until(t, "events of the objects", func() bool { return len(seen()) == len("add a, add b") })
 	if n, err := naming("edge"); n != 1 || err != nil || get() != nil {
 		t.Errorf("when the kind is served: %d, %v, %v", n, err, get())
 	}
 	k.send(t, watch.Added, attached("c"))
-	eventually(t, "an event of the watch", func() bool { n, _ := naming("edge"); return n == 2 })
+	await.Until(t, "an event of the watch", func() bool { n, _ := naming("edge"); return n == 2 })
 
 	// Removed: nothing is deleted.
 	k.set(routes, terminating)
+	asked := k.asked()
 	for _, name := range []string{"a", "b", "c"} {
 		k.send(t, watch.Deleted, attached(name))
 	}
-	time.Sleep(Doubt + 500*time.Millisecond) // until discovery was looked at for the deletions
+	await.Until(t, "discovery is asked because of the deletions", func() bool { return k.asked() > asked })
 	if n, err := naming("edge"); n != 2 || err != nil || get() != nil {
 		t.Errorf("while the definition is removed: %d, %v, %v", n, err, get())
 	}
@@ -229,7 +222,7 @@ func TestAKindIsReadFromWhenItIsServedUntilItIsRemoved(t *testing.T) {
 	if err := get(); err != nil {
 		t.Errorf("before the list: %v", err)
 	}
-	eventually(t, "deletions by the list", func() bool { return strings.Contains(seen(), "delete a") && strings.Contains(seen(), "delete b") })
+	await.Until(t, "deletions by the list", func() bool { return strings.Contains(seen(), "delete a") && strings.Contains(seen(), "delete b") })
 	if n, err := naming("edge"); n != 1 || err != nil || !apierrors.IsNotFound(get()) {
 		t.Errorf("when it is served again: %d, %v, %v", n, err, get())
 	}

@@ -52,6 +52,13 @@ func (a *apiServer) fail(err error) {
 	a.err = err
 }
 
+// asked is how often discovery was asked.
+func (a *apiServer) asked() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.requests
+}
+
 func (a *apiServer) discover(_ context.Context, version schema.GroupVersion) (*metav1.APIResourceList, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache/podserver"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 )
@@ -82,15 +83,6 @@ func start(t *testing.T, s *podserver.Server, o Options, most int) (c *Cache, to
 	}
 }
 
-func eventually(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 30 s", what)
-		}
-	}
-}
-
 func TestThePodsOfANamespaceAreReadOnceSomethingNeedsThem(t *testing.T) {
 	t.Parallel()
 	s := podserver.New(podserver.Pod("shop", "a"), podserver.Pod("shop", "b"), podserver.Pod("other", "c"), podserver.Pod("third", "d"))
@@ -117,7 +109,7 @@ func TestThePodsOfANamespaceAreReadOnceSomethingNeedsThem(t *testing.T) {
 		t.Errorf("a pod of another namespace is not read: %v", err)
 	}
 	s.Add(podserver.Pod("shop", "new"))
-	eventually(t, "the events of all that is watched", func() bool {
+	await.Until(t, "the events of all that is watched", func() bool {
 		return cmp.Equal([]string{"other/c", "shop/a", "shop/b", "shop/new"}, told())
 	})
 	if err := c.Get(ctx, client.ObjectKey{Namespace: "shop", Name: "new"}, &corev1.Pod{}); err != nil {
@@ -146,13 +138,13 @@ func TestOneWatchOfAllTakesThePlaceOfThoseOfManyNamespaces(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the end of the watches of single namespaces", func() bool { return s.Watches() == 1 })
+	await.Until(t, "the end of the watches of single namespaces", func() bool { return s.Watches() == 1 })
 	for i := range 5 {
 		if err := c.Get(t.Context(), client.ObjectKey{Namespace: fmt.Sprint("ns-", i), Name: "a"}, &corev1.Pod{}); err != nil {
 			t.Error(err)
 		}
 	}
-	eventually(t, "the events of all", func() bool { return cmp.Equal(want, told()) })
+	await.Until(t, "the events of all", func() bool { return cmp.Equal(want, told()) })
 }
 
 func TestAWatchEndsAfterAWhileWithoutNeedAndBeginsAgain(t *testing.T) {
@@ -183,7 +175,7 @@ func TestAWatchEndsAfterAWhileWithoutNeedAndBeginsAgain(t *testing.T) {
 		t.Fatal("the watch ended before its time")
 	}
 	later(time.Second)
-	eventually(t, "the end of the watch", func() bool { return !c.Watches("shop") && s.Watches() == 0 })
+	await.Until(t, "the end of the watch", func() bool { return !c.Watches("shop") && s.Watches() == 0 })
 	if err := c.Await(t.Context(), "shop"); err != nil || !c.Watches("shop") {
 		t.Errorf("it does not begin again: %v", err)
 	}
@@ -205,7 +197,7 @@ func TestReadsDoNotWaitWithoutEndForPodsThatCannotBeListed(t *testing.T) {
 		t.Errorf("a pod that may exist: %v", err)
 	}
 	s.Refuse(false)
-	eventually(t, "the list", func() bool { return c.Await(t.Context(), "shop") == nil })
+	await.Until(t, "the list", func() bool { return c.Await(t.Context(), "shop") == nil })
 }
 
 func TestALongFirstListOfPodsIsAnotherErrorThanOneThatDoesNotCome(t *testing.T) {
@@ -233,7 +225,7 @@ func TestPodsOfNamespacesThatAreNotWatchedByFlagAreNotRead(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	c.NeedAll()
-	eventually(t, "the pods of the namespace", func() bool { return cmp.Equal([]string{"shop/a"}, told()) })
+	await.Until(t, "the pods of the namespace", func() bool { return cmp.Equal([]string{"shop/a"}, told()) })
 }
 
 // searching is a mapper that counts the questions.

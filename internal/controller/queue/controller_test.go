@@ -13,6 +13,8 @@ import (
 	"github.com/go-logr/logr"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/await"
 )
 
 // testController is a controller of two workers over numbers: those below zero hang until they are let go.
@@ -65,9 +67,7 @@ func start(t *testing.T, o Options[int], w *Waker[int]) *Controller[int] {
 			t.Error(err)
 		}
 	})
-	for started := false; !started; time.Sleep(time.Millisecond) {
-		started = w.hasQueue()
-	}
+	await.Until(t, "the controller has started", w.hasQueue)
 	return c
 }
 
@@ -96,11 +96,7 @@ func (r *testController) healthy(t *testing.T) {
 
 func (r *testController) wait(t *testing.T, hanging int32) {
 	t.Helper()
-	for limit := time.Now().Add(30 * time.Second); r.hanging.Load() != hanging; time.Sleep(time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatalf("%d passes hang, want %d", r.hanging.Load(), hanging)
-		}
-	}
+	await.Equal(t, "passes that hang", r.hanging.Load, hanging)
 }
 
 // goroutines counts the goroutines that a method of controllers runs in.
@@ -127,11 +123,7 @@ func TestAControllerWithoutWorkHasNoGoroutinesThatWaitForIt(t *testing.T) { // b
 	close(r.letGo)
 	r.wait(t, 0)
 	r.healthy(t)
-	for limit := time.Now().Add(30 * time.Second); goroutines("pass") > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatalf("%d goroutines are left of passes that have ended", goroutines("pass"))
-		}
-	}
+	await.Equal(t, "goroutines of passes that have ended", func() int { return goroutines("pass") }, 0)
 }
 
 func TestTheUnitWithTheHighestPriorityIsNextWhenAWorkerIsFree(t *testing.T) {
@@ -178,11 +170,7 @@ func TestAPassThatPanicsOrFailsIsRepeatedAndCounted(t *testing.T) {
 	for range 4 {
 		<-passes
 	}
-	for limit := time.Now().Add(30 * time.Second); counted(t, "panics", "controller_runtime_reconcile_total", "success") < 1; time.Sleep(time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatal("the last pass is not counted")
-		}
-	}
+	await.Until(t, "the last pass is counted", func() bool { return counted(t, "panics", "controller_runtime_reconcile_total", "success") >= 1 })
 	for _, c := range []struct {
 		metric, result string
 		want           float64

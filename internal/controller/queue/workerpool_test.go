@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/await"
 )
 
 func TestPassesThatHangLeaveTheWorkersToTheOthers(t *testing.T) {
@@ -46,18 +48,12 @@ func TestAUnitThatIsFastAgainIsOneOfTheOthers(t *testing.T) {
 	r.controller.pool.slow[7] = time.Now()
 	r.controller.pool.mu.Unlock()
 	r.healthy(t)
-	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	await.Until(t, "unit 7 is no longer slow, and none runs beside the workers", func() bool {
 		r.controller.pool.mu.Lock()
+		defer r.controller.pool.mu.Unlock()
 		_, slow := r.controller.pool.slow[7]
-		beside := r.controller.pool.detached
-		r.controller.pool.mu.Unlock()
-		if !slow && beside == 0 {
-			return
-		}
-		if time.Now().After(limit) {
-			t.Fatalf("slow %v, %d beside", slow, beside)
-		}
-	}
+		return !slow && r.controller.pool.detached == 0
+	})
 }
 
 func TestUnitsThatAreGoneAreNotKnownAsSlowForEver(t *testing.T) {

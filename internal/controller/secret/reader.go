@@ -15,7 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
@@ -38,11 +38,16 @@ const (
 	noSecret = "none"
 )
 
+// Core has a client of the core group of the API, as clientsets do.
+type Core interface {
+	CoreV1() corev1client.CoreV1Interface
+}
+
 // Reader reads the Secrets, or ConfigMaps, that stacks refer to, each by its name. Of other Secrets it receives metadata at most, if it watches a
 // namespace or the cluster; scopesToWatch selects the watches. Secrets that no watch covers are polled.
 type Reader struct {
 	kind   objects.Kind
-	client kubernetes.Interface
+	client Core
 	get    func(ctx context.Context, key types.NamespacedName) (metav1.Object, error) // from the API server
 	list   func(namespace string) cache.ListWatch                                     // nil = nothing is watched
 	index  *reads.Index[stack.Key]
@@ -90,20 +95,20 @@ func (r *entry) setVersion(version string) bool {
 
 // New returns a reader of Secrets. x has the Secrets that stacks have read. list lists and watches the Secrets of a namespace; nil = nothing is
 // watched.
-func New(client kubernetes.Interface, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
+func New(client Core, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
 	return newReader(objects.Secret, client, list, x, now, log, func(ctx context.Context, key types.NamespacedName) (metav1.Object, error) {
 		return client.CoreV1().Secrets(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
 	})
 }
 
 // NewConfigMaps returns a reader of ConfigMaps, as New does of Secrets.
-func NewConfigMaps(client kubernetes.Interface, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
+func NewConfigMaps(client Core, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
 	return newReader(objects.ConfigMap, client, list, x, now, log, func(ctx context.Context, key types.NamespacedName) (metav1.Object, error) {
 		return client.CoreV1().ConfigMaps(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
 	})
 }
 
-func newReader(kind objects.Kind, client kubernetes.Interface, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger,
+func newReader(kind objects.Kind, client Core, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger,
 	get func(context.Context, types.NamespacedName) (metav1.Object, error)) *Reader {
 	return &Reader{kind: kind, client: client, get: get, list: list, index: x, now: now, log: log,
 		begin: func(w *watcher) { w.start(context.Background()) }, entries: map[types.NamespacedName]*entry{}, watchers: map[scope]*watcher{}}

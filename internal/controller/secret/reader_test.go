@@ -3,6 +3,7 @@ package secret
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -104,18 +106,10 @@ func dataOf(o metav1.Object, key string) string {
 // sees waits until the Secret reads as wanted; empty means absent.
 func (f *scene) sees(t *testing.T, want string) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for {
+	await.Equal(t, "the Secret", func() string {
 		s, err := f.Get(t.Context(), idp)
-		got := dataOf(s, "clientSecret")
-		if err == nil && got == want {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("sees %q, %v, want %q", got, err, want)
-		}
-		time.Sleep(time.Millisecond)
-	}
+		return fmt.Sprintf("%q, %v", dataOf(s, "clientSecret"), err)
+	}, fmt.Sprintf("%q, %v", want, nil))
 }
 
 // until waits for what holds under the lock of the reader.
@@ -126,11 +120,7 @@ func (f *scene) until(t *testing.T, what string, holds func() bool) {
 		defer f.mu.Unlock()
 		return holds()
 	}
-	for deadline := time.Now().Add(time.Minute); !locked(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s", what)
-		}
-	}
+	await.Until(t, what, locked)
 }
 
 func (f *scene) synced(t *testing.T) {

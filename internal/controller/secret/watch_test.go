@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
@@ -135,13 +136,7 @@ func TestTwoThousandSecretsAreWatchedAtOnceWhereThatIsAllowed(t *testing.T) {
 			}
 			// The fake API server begins a watch a little after it has noted it, so that a first edit may go unnoticed.
 			f.settled = f.index.Begin()
-			for version, deadline := 2, time.Now().Add(time.Minute); f.changes() == 0; version++ {
-				if time.Now().After(deadline) {
-					t.Fatal("an edit is not noticed")
-				}
-				f.edit(t, keys[1234], strconv.Itoa(version))
-				time.Sleep(10 * time.Millisecond)
-			}
+			f.editUntilNoticed(t, keys[1234])
 			f.woken(t)
 			if s, err := f.Get(t.Context(), keys[1234]); err != nil || dataOf(s, "tls.key") == "key" {
 				t.Errorf("reads %v, %v", s, err)
@@ -211,6 +206,17 @@ func TestSecretsThatMayNotBeWatchedTogetherAreWatchedByNameUpToABoundAndPolledBe
 	}
 }
 
+// editUntilNoticed edits a Secret until a change is noticed.
+func (f *scene) editUntilNoticed(t *testing.T, key types.NamespacedName) {
+	t.Helper()
+	version := 1
+	await.Until(t, "an edit is noticed", func() bool {
+		version++
+		f.edit(t, key, strconv.Itoa(version))
+		return f.changes() > 0
+	})
+}
+
 // changes is how many changes of Secrets were noticed.
 func (f *scene) changes() uint64 { return f.index.Begin() - f.settled }
 
@@ -225,13 +231,7 @@ func TestOfSecretsThatNoStackReadsNothingIsKept(t *testing.T) {
 	})
 	f.edit(t, keys[50], "2")
 	f.settled = f.index.Begin()
-	for version, deadline := 2, time.Now().Add(time.Minute); f.changes() == 0; version++ {
-		if time.Now().After(deadline) {
-			t.Fatal("an edit is not noticed")
-		}
-		f.edit(t, keys[5], strconv.Itoa(version))
-		time.Sleep(10 * time.Millisecond)
-	}
+	f.editUntilNoticed(t, keys[5])
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for key := range f.entries {

@@ -26,7 +26,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -45,6 +44,7 @@ type BackendGroup struct {
 
 	DefaultTags  map[string]string
 	ExternalTags []string // keys that others manage
+	open         string   // the groups that logOpen has logged
 	untagged     string   // why the tags could not be set, as it was logged
 
 	// Shared reports whether another cluster has the same name, whose load balancers may use the group; nil = none has.
@@ -149,6 +149,7 @@ func (b *BackendGroup) Look(ctx context.Context) (again time.Duration) {
 	}
 	needed, err := b.Needed(ctx)
 	b.looks--
+	b.logOpen()
 	if err == nil && needed {
 		b.tag(ctx)
 	}
@@ -190,12 +191,9 @@ func (b *BackendGroup) remove(ctx context.Context) (settled bool) {
 		return false
 	}
 	settled = true
-	want := naming.BackendTracking(b.cluster)
-	for id, g := range f.SecurityGroups {
-		if !kube.HasLabels(g.Tags, want) {
-			continue
-		}
-		p := diff.DeleteShared(backendKey, elb.SecurityGroup{GroupID: id, SecurityGroup: stack.SecurityGroup{ID: stack.BackendSecurityGroup}})
+	for _, g := range b.inventory.SecurityGroups().Backend() {
+		id := g.GroupID
+		p := diff.DeleteShared(backendKey, g)
 		o := b.run(ctx, p).Outcomes[p.Steps[0].ID]
 		if o.State == apply.Done {
 			b.Log.Info("deleted the shared backend security group", "group", id)
@@ -205,6 +203,19 @@ func (b *BackendGroup) remove(ctx context.Context) (settled bool) {
 		settled = false
 	}
 	return settled
+}
+
+// logOpen logs, once, which groups are not taken for the shared one because of their rules.
+func (b *BackendGroup) logOpen() {
+	if b.inventory == nil {
+		return
+	}
+	groups := b.inventory.SecurityGroups().OpenBackend()
+	if text := fmt.Sprint(groups); text != b.open && len(groups) > 0 {
+		b.open = text
+		b.Log.Info("security groups with the tags of the shared backend security group have rules that admit clients, which would open every load balancer of the cluster; "+
+			"load balancers get another group: remove these rules, or name the group by --backend-security-group", "groups", groups)
+	}
 }
 
 // tag sets the tags that the group lacks, as far as the group is known. It reads nothing.

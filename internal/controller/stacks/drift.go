@@ -3,6 +3,7 @@ package stacks
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -92,12 +93,13 @@ func (s *Reconciler) settle(key stack.Key, c compile.Result, o elb.Observed, p *
 }
 
 // driftFound counts what a check found changed in AWS, and returns what there is to say of it: of what is put back, if the plan is the first one after the
-// check, no object was edited and nothing was left to do; of what is reported, in each pass.
+// check, no object was edited, AWS's answers decide the same as before and nothing was left to do; of what is reported, in each pass.
 func (s *Reconciler) driftFound(key stack.Key, p *plan.Plan, c compile.Result, w front.Input, unedited bool) diag.List {
 	s.mu.Lock()
 	st := s.state(key)
-	checked, corrects := st.checked, st.checked && unedited && !st.unfinished && !p.Empty()
-	st.checked = false
+	decided := decidedBy(c.Stack)
+	checked, corrects := st.checked, st.checked && unedited && st.decided == decided && !st.unfinished && !p.Empty()
+	st.checked, st.decided = false, decided
 	s.mu.Unlock()
 	controller := owner.Of(key.Owner).Controller
 	var corrected, left []plan.Step
@@ -124,6 +126,38 @@ func (s *Reconciler) driftFound(key stack.Key, p *plan.Plan, c compile.Result, w
 	out := driftNotes(corrected, c, w, diag.DriftCorrected, "what was changed in AWS is put back: ", "declare in Kubernetes what is to stay, or set a drift policy of report or ignore")
 	return append(out, driftNotes(left, c, w, diag.DriftReported, "what was changed in AWS stays, by drift policy report; the controller would do: ",
 		"declare the change in Kubernetes, undo it in AWS, or set drift policy correct, which undoes it")...)
+}
+
+// decidedBy is a hash of what a stack wants because of AWS's answers, and not of objects alone: certificates, trust stores, subnets, security groups and
+// web ACLs. If it changes, AWS was changed, but nothing of the load balancer.
+func decidedBy(s *stack.Stack) uint64 {
+	h := fnv.New64a()
+	write := func(parts ...string) {
+		for _, p := range parts {
+			h.Write([]byte(p + "\x00")) //nolint:errcheck // it never fails
+		}
+	}
+	for i := range s.LoadBalancers {
+		lb := &s.LoadBalancers[i]
+		for _, m := range lb.Subnets {
+			write(m.Subnet)
+		}
+		for _, g := range lb.SecurityGroups {
+			write(g.ID, g.Literal)
+		}
+		if lb.WebACL != nil {
+			write(*lb.WebACL)
+		}
+	}
+	for i := range s.Listeners {
+		l := &s.Listeners[i]
+		write(l.ID)
+		write(l.Certificates...)
+		if l.Mutual != nil {
+			write(l.Mutual.TrustStore)
+		}
+	}
+	return h.Sum64()
 }
 
 // mostChanges is how many changes a note names.

@@ -81,6 +81,10 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 	if len(objects) == 0 {
 		objects = objectsOf(slices.Concat(w.Members, w.Leaving))
 	}
+	if d.Code == diag.PlanNotApproved || d.Code == diag.TakeoverNotApproved {
+		d.Phase = diag.Deploying
+		return w.ToApprovers(s.Front.Owner(), d, objects)
+	}
 	d.Phase, d.Port = diag.Deploying, portOf(subject(step))
 	var out diag.List
 	on := func(o diag.Object, path string) {

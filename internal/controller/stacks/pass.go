@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -86,15 +87,26 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		s.Inventory.Verify(key)
 		return s.pass(ctx, log, key, w, unedited, mark)
 	}
-	observed, p, disowned, err := s.confirm(planning, key, c, w, observed)
+	if again, err := s.Inventory.Overlooked(planning, lostBy(&p, observed)); err != nil || again {
+		trace.End(err)
+		if err != nil {
+			return s.endFailed(ctx, t, readProblem(err, w), err)
+		}
+		return s.pass(ctx, log, key, w, unedited, mark)
+	}
+	observed, p, disowned, err := s.confirm(planning, key, c, w, observed, p.Empty())
 	trace.SetCount("lbc.steps", len(p.Steps))
 	trace.End(err)
 	t.found = append(t.found, disowned...)
+	if errors.Is(err, errConsentChanged) {
+		s.Inventory.InvalidateFacts(facts.Need{Kind: facts.NeedLoadBalancer})
+		return s.pass(ctx, log, key, w, unedited, mark)
+	}
 	if err != nil {
 		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
 	var unwritten refusedWrites
-	approved, err := front.Approval(w, c.Stack, observed)
+	approved, err := front.Approval(w, c.Stack, observed, s.Compile.LoadBalancersOfOthers)
 	if err != nil {
 		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
@@ -303,7 +315,7 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 func missingInAWS(d diag.Diagnostic) bool {
 	return slices.Contains([]diag.Code{
 		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.TrustStoreNotFound, diag.WebACLNotFound,
-		diag.HostedZoneNotFound, diag.LoadBalancerNotFound, diag.LoadBalancerUnfit, diag.ListenerTaken,
+		diag.HostedZoneNotFound, diag.LoadBalancerNotFound, diag.LoadBalancerUnfit, diag.LoadBalancerNotAllowed, diag.ListenerTaken,
 	}, d.Code)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -97,11 +98,17 @@ func (s *Reconciler) contested(p *plan.Plan) bool {
 
 // confirm reads again what a plan rests on before it is carried out: the tags of what it deletes, and who uses it where clusters share it; if it creates a load balancer,
 // that AWS holds none of the stack; and if it creates bindings again because their target groups are gone, that these are. If any of it
-// differs, the stack is planned again. found are the resources that are not the stack's any more.
-func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o elb.Observed) (elb.Observed, plan.Plan, diag.List, error) {
+// differs, the stack is planned again. Consents of load balancers of others are read again unless there is nothing to do. found are the resources that are not the stack's any more.
+func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o elb.Observed, idle bool) (elb.Observed, plan.Plan, diag.List, error) {
 	var found diag.List
 	foreign := map[string]int{}
 	for {
+		if !idle {
+			var err error
+			if o, err = s.freshConsents(ctx, c, o); err != nil {
+				return o, plan.Plan{}, found, err
+			}
+		}
 		p := s.plan(key, w, c, o, foreign)
 		if news, err := s.foreignTargets(ctx, key, w, &p, o, foreign); err != nil {
 			return o, p, found, err
@@ -140,6 +147,42 @@ func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Resul
 			return o, p, found, err
 		}
 	}
+}
+
+// lostBy are the parts that observed load balancers lose by a plan.
+func lostBy(p *plan.Plan, o elb.Observed) (parts inventory.Parts) {
+	known := map[stack.Ref]string{}
+	for _, k := range p.Known {
+		known[k.Ref] = k.Value
+	}
+	for _, step := range p.Steps {
+		if step.Guard != nil {
+			continue
+		}
+		switch op := step.Op.(type) {
+		case elb.RemoveListenerCertificates:
+			parts.Certificates = append(parts.Certificates, op.Certificate)
+		case elb.SetSecurityGroups:
+			for _, lb := range o.LoadBalancers {
+				for _, g := range lb.SecurityGroups {
+					stays := func(r stack.Ref) bool { return r.Literal == g.Literal || known[r] == g.Literal }
+					if lb.ARN == known[op.LoadBalancer] && !slices.ContainsFunc(op.Groups, stays) {
+						parts.SecurityGroups = append(parts.SecurityGroups, g.Literal)
+					}
+				}
+			}
+		case elb.SetSubnets:
+			for _, lb := range o.LoadBalancers {
+				for _, m := range lb.Subnets {
+					stays := func(w stack.SubnetMapping) bool { return w.Subnet == m.Subnet }
+					if lb.ARN == known[op.LoadBalancer] && !slices.ContainsFunc(op.Subnets, stays) {
+						parts.Subnets = append(parts.Subnets, m.Subnet)
+					}
+				}
+			}
+		}
+	}
+	return parts
 }
 
 // deletedBy are the ARNs and group ids of what a plan deletes that was found by tags, and whether it creates a load balancer.

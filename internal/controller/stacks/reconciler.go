@@ -140,6 +140,7 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 	if w.Leaving = s.unreleased(key, w.Leaving); w.Nothing() && leaving > 0 {
 		return again(stale)
 	}
+	w = w.Governed(key, s.MemoryOf(front.ShardKey(key, 0)))
 	s.noteShown(key, w)
 	if w.Nothing() {
 		if w.Leaving, err = s.vanished(ctx, key); err != nil {
@@ -167,6 +168,9 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 	}
 	if w.Nothing() {
 		s.forget(key)
+		if len(w.SetAside) > 0 {
+			s.report(ctx, passReport{key: key, input: w, found: w.Found, partial: true})
+		}
 		return reconcile.Result{}, nil
 	}
 	if w, err = s.withUnseen(ctx, key, w); err != nil {
@@ -201,6 +205,7 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 	case err != nil:
 		return s.endFailed(ctx, passReport{key: key, input: w}, readProblem(err, w), err)
 	case loaded:
+		w = w.Governed(key, s.MemoryOf(front.ShardKey(key, 0)))
 		stale = s.Index.Update(key, begun, view.Reads()) || stale
 	}
 	edited := s.edited(key, w)

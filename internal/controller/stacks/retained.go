@@ -6,19 +6,30 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // retainedBy are the notes on objects that are deleted while their load balancer stays, as they ask for; none if nothing stays. c and o are what the plan rests on.
 func retainedBy(w front.Input, key stack.Key, c compile.Result, o elb.Observed) (found diag.List) {
-	if c.Stack.Retention == stack.RetainNothing || len(o.LoadBalancers) == 0 {
+	if c.Stack.Removal == stack.NotRemoved || len(o.LoadBalancers) == 0 {
+		return nil
+	}
+	retention := diff.Retention(c.Stack, &o, w.Options(key.Owner, diff.Options{}))
+	if retention == stack.RetainNothing {
 		return nil
 	}
 	text := fmt.Sprintf("load balancer %s stays in AWS with its target groups", o.LoadBalancers[0].Name)
 	remedy := fmt.Sprintf("create the object again to have it managed as before; to delete it: lbc cleanup --stack %s --ignore-controller", key)
-	if c.Stack.Retention == stack.RetainWithoutTags {
+	if retention != c.Stack.Retention { // no object asks for it
+		text += fmt.Sprintf(", as it was taken over and its tags do not consent to its deletion by namespace %s", w.Leaving[0].GetNamespace())
+		remedy = fmt.Sprintf("delete it in AWS, or have its former owner set tag %s: %s/%s on it before its objects are deleted; to delete it now: lbc cleanup --stack %s --ignore-controller",
+			naming.DeletableByTag, c.Stack.Cluster, w.Leaving[0].GetNamespace(), key)
+	}
+	if retention == stack.RetainWithoutTags {
 		text += " and without our tags: it is nobody's, and is not looked after any more"
 		remedy = "delete it in AWS if nothing else needs it; its TargetGroupBindings, which keep its targets up to date, are objects of their own now"
 	}

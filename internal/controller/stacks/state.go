@@ -28,6 +28,7 @@ type stackState struct {
 	begun      time.Time    // the first pass over a new Gateway
 	checked    bool         // what AWS holds was read again in search of drift, and no plan was made since
 	unfinished bool         // steps of the last plan were not carried out
+	decided    uint64       // hash of what the last plan wanted by AWS's answers; see decidedBy
 	applied    bool         // a pass of this process came to its end
 	marked     []mark       // members that got our finalizer lately
 	inUse      inUse        // target groups that AWS does not delete, as others forward to them

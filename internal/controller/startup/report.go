@@ -15,7 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/degraded"
 )
@@ -87,8 +87,13 @@ func (p *Reporter) Changed(c degraded.Change) {
 	}
 }
 
+// Core has a client of the core group of the API, as clientsets do.
+type Core interface {
+	CoreV1() corev1client.CoreV1Interface
+}
+
 // Events writes events until ctx ends; those of conditions that last again and again.
-func (p *Reporter) Events(ctx context.Context, s *degraded.Conditions, core kubernetes.Interface, pod Pod) {
+func (p *Reporter) Events(ctx context.Context, s *degraded.Conditions, core Core, pod Pod) {
 	if pod.Namespace == "" || pod.Name == "" {
 		p.log.V(1).Info("there are no events about the controller itself: it does not run in a pod")
 		return
@@ -122,7 +127,7 @@ func (p *Reporter) Events(ctx context.Context, s *degraded.Conditions, core kube
 }
 
 // write writes the events that are pending.
-func (p *Reporter) write(ctx context.Context, core kubernetes.Interface, pod Pod) error {
+func (p *Reporter) write(ctx context.Context, core Core, pod Pod) error {
 	p.mu.Lock()
 	pending := maps.Clone(p.pending)
 	p.mu.Unlock()

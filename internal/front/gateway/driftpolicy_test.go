@@ -20,7 +20,7 @@ func TestDriftPoliciesAreDeclaredByConfigurationsThenAnnotation(t *testing.T) {
 		"its configuration's":    {"", "rules=report", "ignore", "report", "ignore", "", ""},
 		"the class's":            {"rules=correct", "report", "ignore", "correct", "report", "", ""},
 		"the class's mistake":    {"rule=report", "report", "ignore", "correct", "correct", "metadata.annotations[elbv2.k8s.aws/drift-policy] of LoadBalancerConfiguration shop/class", diag.AddOn},
-		"a mistake of a Gateway": {"", "tags=report", "reprot", "", "report", "metadata.annotations[gateway.k8s.aws/drift-policy]", diag.LoadBalancer},
+		"a mistake of a Gateway": {"", "tags=report", "reprot", "", "report", "metadata.annotations[gateway.k8s.aws/drift-policy]", diag.AddOn},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -266,5 +266,13 @@ func (l *Loaded) ClassOwnership() (out intent.Field[string]) {
 	return out
 }
 
+// ClassApprovals are the digests by which the configuration of the class approves of takeovers. That of the Gateway itself is for those who ask.
+func (l *Loaded) ClassApprovals() []string {
+	if len(l.configurations) < 2 || l.configurations[1] == nil {
+		return nil
+	}
+	return annotation.Approvals(l.configurations[1].Annotations)
+}
+
 // IsFinalizer reports whether a finalizer is that of Gateways with a load balancer.
 func IsFinalizer(name string) bool { return name == finalizerALB || name == finalizerNLB }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -146,7 +147,7 @@ func conditionsOf(o metav1.Object) (out []metav1.Condition) {
 
 func TestTheOrderOfObjectsDoesNotMatterAndEveryRouteIsDecidedAbout(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(400) {
+	for seed := range uint64(longtest.Seeds(100, 400)) { //nolint:gosec // small
 		r := rand.New(rand.NewPCG(seed, 1))
 		check(t, generate(r), r)
 	}

@@ -20,7 +20,7 @@ func TestAReplacementPolicyIsDeclaredByConfigurationsElseAnnotation(t *testing.T
 		"its configuration's":    {"", "refuse", "allow", "refuse", "", ""},
 		"the class's":            {"allow,keep=1h", "refuse", "refuse", "allow,keep=1h0m0s", "", ""},
 		"the class's mistake":    {"deny", "allow", "allow", "refuse", "metadata.annotations[elbv2.k8s.aws/replacement-policy] of LoadBalancerConfiguration shop/class", diag.AddOn},
-		"a mistake of a Gateway": {"", "", "deny", "refuse", "metadata.annotations[gateway.k8s.aws/replacement-policy]", diag.LoadBalancer},
+		"a mistake of a Gateway": {"", "", "deny", "", "metadata.annotations[gateway.k8s.aws/replacement-policy]", diag.AddOn},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

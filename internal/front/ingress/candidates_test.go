@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -23,7 +24,7 @@ func TestAGroupHasAllThatBelongToItHoweverTheyDeclareIt(t *testing.T) {
 	one := func(r *rand.Rand, from ...string) string { return from[r.IntN(len(from))] }
 	id := stack.ID{Name: "g"}
 	members, carriers := 0, 0
-	for seed := range uint64(300) {
+	for seed := range uint64(longtest.Seeds(100, 300)) { //nolint:gosec // small
 		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a seed repeats
 		var objs []any
 		for _, class := range []string{"plain", "first", "second"} {

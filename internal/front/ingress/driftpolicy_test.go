@@ -27,7 +27,7 @@ func TestDriftPoliciesAreDeclaredByClassThenAnnotation(t *testing.T) {
 		"own":                  {"", "rules=ignore", "ignore", "", ""},
 		"the class's":          {"report", "", "report", "report", ""},
 		"both":                 {"rules=report", "ignore", "report", "ignore", ""},
-		"a mistake of its own": {"rules=report", "reprot", "report", "", diag.LoadBalancer},
+		"a mistake of its own": {"rules=report", "reprot", "report", "", diag.AddOn},
 		"the class's mistake":  {"rules=reprot", "ignore", "correct", "correct", diag.AddOn},
 	} {
 		t.Run(name, func(t *testing.T) {

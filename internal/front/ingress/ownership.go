@@ -6,6 +6,8 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
@@ -31,3 +33,45 @@ func ClassOwnership(v *objects.View, g Group) map[string]string {
 	}
 	return out
 }
+
+// Authorities are what class parameters of an explicit group say of the namespaces of its objects; nil if they say nothing.
+func Authorities(v *objects.View, g Group) map[string]intent.Authority {
+	group, _ := naming.ShardOf(g.ID)
+	out := map[string]intent.Authority{}
+	note := func(ing *networkingv1.Ingress) {
+		if _, known := out[ing.Namespace]; !known {
+			out[ing.Namespace] = authorityOf(v, ing, group)
+		}
+	}
+	for i := range g.members {
+		note(g.members[i].ingress)
+	}
+	for _, ing := range g.Inactive {
+		note(ing)
+	}
+	return out
+}
+
+// ClassOfGroup has the Ingresses of an explicit group whose class parameters name the group, by namespace/name.
+func ClassOfGroup(g Group) map[string]bool {
+	out := map[string]bool{}
+	for i := range g.members {
+		if m := &g.members[i]; namesGroup(m.class) {
+			out[m.ingress.Namespace+"/"+m.ingress.Name] = true
+		}
+	}
+	return out
+}
+
+// ClassApprovals are the digests by which the class parameters of the Ingresses of a group approve of takeovers.
+func ClassApprovals(g Group) (out []string) {
+	for i := range g.members {
+		if p := g.members[i].class.Params; p != nil {
+			out = append(out, annotation.Approvals(p.Annotations)...)
+		}
+	}
+	return out
+}
+
+// namesGroup reports whether the parameters of a class put its Ingresses into a group.
+func namesGroup(c Class) bool { return c.Params != nil && c.Params.Spec.Group != nil }

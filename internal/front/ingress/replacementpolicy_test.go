@@ -27,7 +27,7 @@ func TestAReplacementPolicyIsDeclaredByClassElseAnnotation(t *testing.T) {
 		"own":                  {"", "refuse,except=web", "refuse,except=web", ""},
 		"the class's":          {"refuse", "", "refuse", ""},
 		"both":                 {"refuse", "allow", "refuse", ""},
-		"a mistake of its own": {"", "deny", "refuse", diag.LoadBalancer},
+		"a mistake of its own": {"", "deny", "", diag.AddOn},
 		"the class's mistake":  {"deny", "allow", "refuse", diag.AddOn},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -47,7 +47,7 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 		transforms:   map[string]*[]stack.Transform{},
 	}
 	f.Add(m.found...)
-	out := intent.Member{Object: Object(ing), Order: m.order, Authority: m.authority, Created: ing.CreationTimestamp.Unix(), Former: m.former}
+	out := intent.Member{Object: Object(ing), Order: m.order, Authority: m.authority, Created: ing.CreationTimestamp.Unix(), Former: m.former, ClassOfGroup: namesGroup(m.class)}
 	if ing.CreationTimestamp.IsZero() {
 		out.Created = 0
 	}

@@ -76,6 +76,7 @@ func (c *Certificates) readList(ctx context.Context) (struct{}, error) {
 			}
 		}
 	}
+	c.confirmed(ctx, listed, began, writes)
 	details, err := c.detailsOf(ctx, more, detailLifetime)
 	if err != nil {
 		return struct{}{}, err
@@ -93,7 +94,7 @@ func (c *Certificates) merge(listed map[string]record, details map[string]*elb.C
 		if _, there := listed[arn]; !there && r.leaving {
 			r.Status = gone // its records are withdrawn after another deletion, which has nothing left to do
 			changed = true
-		} else if !there && r.wrote <= writes && (r.wrote == 0 || began.Sub(r.createdAt) > time.Minute) { // lists lag behind creations
+		} else if !there && r.showsIn(began, writes) {
 			c.forget(arn, began)
 			changed = true
 		}

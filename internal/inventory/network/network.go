@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/proof"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -130,6 +131,28 @@ func (n *Network) RoutedSubnets(ctx context.Context) (map[string]facts.Subnet, e
 // ForeignSubnets finds subnets of any VPC by id. One that does not exist is missing from the result, which belongs to the caller.
 func (n *Network) ForeignSubnets(ctx context.Context, ids []string) (map[string]facts.Subnet, error) {
 	return n.foreign.Get(ctx, ids...)
+}
+
+// Overlooked reads subnets that the list lacks and that a load balancer is about to lose. If any of them exists in the VPC, the list is read again,
+// and an error says so. Without a list nothing is read: none decided about them.
+func (n *Network) Overlooked(ctx context.Context, ids []string) error {
+	for _, id := range ids {
+		list, listed := n.subnets.Peek()
+		if _, there := list[id]; there || !listed {
+			continue
+		}
+		out, err := n.ec2.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{id}})
+		there := err == nil && len(out.Subnets) > 0
+		absence, err := proof.OfRead(there, err != nil && cloud.Classify(err).Class == diag.NotFound, err)
+		if err != nil {
+			return fmt.Errorf("looking whether subnet %s, which the list lacks, exists: %w", id, err)
+		}
+		if !absence.Proven() && aws.ToString(out.Subnets[0].VpcId) == n.vpc {
+			n.ForgetSubnets()
+			return fmt.Errorf("subnet %s exists and AWS's list of subnets lacks it: %w", id, proof.ErrUnknown)
+		}
+	}
+	return nil
 }
 
 // Addresses are the Elastic IP addresses of the account by their text. The map must not be changed.

@@ -26,9 +26,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/proof"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -71,6 +73,7 @@ type Groups struct {
 	asOf    int64                          // value of writes when the newest list began
 	view    map[string]facts.SecurityGroup // groups of the VPC as facts; nil = to be made
 	backend []elb.SecurityGroup            // made with view
+	open    []string                       // made with view: groups that would be the backend group, if their rules admitted nothing
 }
 
 // group is one group. It is not changed once it is shared.
@@ -154,6 +157,30 @@ func (g *Groups) Read(ctx context.Context, ids ...string) (out []elb.SecurityGro
 		out = append(out, observed(got)...)
 	}
 	return out, nil
+}
+
+// Overlooked reads groups that the list lacks and that a load balancer is about to lose, and reports whether any of them exists. The list has these
+// from then on. Without a list nothing is read: none decided about them.
+func (g *Groups) Overlooked(ctx context.Context, ids []string) (found bool, err error) {
+	for _, id := range ids {
+		g.mu.Lock()
+		_, there := g.byID[id]
+		g.mu.Unlock()
+		if _, listed := g.list.Peek(); there || !listed {
+			continue
+		}
+		got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
+		missing := err != nil && cloud.Classify(err).Class == diag.NotFound
+		absence, err := proof.OfRead(len(got) > 0, missing, err)
+		if err != nil {
+			return false, fmt.Errorf("looking whether security group %s, which the list lacks, exists: %w", id, err)
+		}
+		if !absence.Proven() && got[0].vpc == g.cfg.VPC {
+			g.take(got)
+			found = true
+		}
+	}
+	return found, nil
 }
 
 // take takes over groups that were just read, unless they were written to meanwhile. Their rules keep their age, as ForgetRules may have been
@@ -300,23 +327,64 @@ func (g *Groups) Backend() []elb.SecurityGroup {
 	return g.backend
 }
 
+// OpenBackend are the groups that have the tags and the name of the backend security group, and rules that admit clients: they are not used. It reads
+// nothing.
+func (g *Groups) OpenBackend() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.openNow()
+}
+
+// BackendName is the name for a new backend security group: the first of its names that no known group of the VPC has.
+func (g *Groups) BackendName() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	base := naming.BackendSecurityGroup(g.cfg.Cluster)
+	for n := 1; ; n++ {
+		name, taken := naming.NthSecurityGroup(base, n), false
+		for _, id := range g.openNow() {
+			taken = taken || g.byID[id].Name == name
+		}
+		if !taken {
+			return name
+		}
+	}
+}
+
+// openNow is OpenBackend while the lock is held.
+func (g *Groups) openNow() []string {
+	g.derive()
+	return g.open
+}
+
+// admits reports whether rules of the group admit anything but the group itself.
+func (x *group) admits() bool {
+	return slices.ContainsFunc(x.Ingress, func(p stack.Permission) bool { return p.Group.Literal != x.GroupID })
+}
+
 // derive makes what follows from byID, if that has changed. The lock is held.
 func (g *Groups) derive() {
 	if g.view != nil {
 		return
 	}
-	g.view, g.backend = map[string]facts.SecurityGroup{}, nil
+	g.view, g.backend, g.open = map[string]facts.SecurityGroup{}, nil, nil
 	for id, x := range g.byID {
 		if x.vpc != g.cfg.VPC {
 			continue
 		}
 		g.view[id] = x.facts()
-		if x.Shared || naming.IsBackendGroup(g.cfg.Cluster, x.Tags) {
+		if !x.Shared && !naming.IsBackendGroup(g.cfg.Cluster, x.Name, x.Description, x.Tags) {
+			continue
+		}
+		if x.admits() { // on every load balancer, its rules would open all of them
+			g.open = append(g.open, id)
+		} else {
 			own := x.SecurityGroup
 			own.ID, own.Shared = stack.BackendSecurityGroup, true
 			g.backend = append(g.backend, own)
 		}
 	}
+	slices.Sort(g.open)
 	slices.SortFunc(g.backend, func(a, b elb.SecurityGroup) int { return strings.Compare(a.GroupID, b.GroupID) })
 }
 

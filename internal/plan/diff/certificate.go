@@ -172,13 +172,13 @@ func (d *differ) deleteCertificates() {
 	}
 }
 
-// inUse reports whether a listener that is wanted, or that must not be touched, has the certificate.
+// inUse reports whether a listener that is wanted, or that keeps its certificates, has the certificate.
 func (d *differ) inUse(arn string) bool {
 	has := func(l stack.Listener) bool {
 		return slices.Contains(l.Certificates, arn) || slices.Contains(l.SNI, arn)
 	}
 	return slices.ContainsFunc(d.want.Listeners, has) ||
-		slices.ContainsFunc(d.obs.Listeners, func(l elb.Listener) bool { return d.kept[l.ARN] && has(l.Listener) })
+		slices.ContainsFunc(d.obs.Listeners, func(l elb.Listener) bool { return (d.kept[l.ARN] || d.keepsCertificates(l)) && has(l.Listener) })
 }
 
 // validates reports whether a wanted certificate needs the record of a domain.

@@ -25,6 +25,8 @@ import (
 // leaves some out, is a plan.Policy.
 type Options struct {
 	Region Region
+	// DeleteAdopted: load balancers that were taken over are deleted without their consent: lbc cleanup, which runs with rights in AWS.
+	DeleteAdopted bool
 	// ExternalTags are tag keys that others manage: they are neither written to nor removed from what exists, like those of AWS.
 	ExternalTags []string
 	// Namespaces are those of the objects that the stack is made of, also of those that leave it. Bindings elsewhere are not its own.
@@ -76,7 +78,9 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 			return plan.Plan{Key: obs.Key}
 		}
 	}
-	desired, refused := keepPlaces(desired, &obs, opt.Replacement)
+	obs = uncontested(desired.Cluster, obs)
+	desired = withRetention(desired, &obs, opt)
+	desired, refused := keepPlaces(desired, keep, &obs, opt.Replacement)
 	groups := len(desired.TargetGroups)
 	d := &differ{
 		want:     desired,
@@ -90,7 +94,8 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		frees:    map[string][]plan.StepID{},
 		kept:     map[string]bool{},
 
-		keptActions: refSet(keep.Actions),
+		keptActions:      refSet(keep.Actions),
+		keptCertificates: refSet(keep.Certificates),
 
 		identities:       stack.Labels{},
 		groups:           map[string]*elb.SecurityGroup{},
@@ -134,7 +139,9 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		d.retain()
 		return d.finish()
 	}
-	d.keepResources(keep.Resources)
+	waiting := d.waitingFor(keep.Resources)
+	d.keepResources(slices.Concat(keep.Resources, waiting))
+	d.keepOpen(waiting)
 	d.matchLoadBalancers()
 	d.forwards.Uses = transition.Uses(&obs, d.leavesNetwork())
 	d.relieve()
@@ -190,7 +197,8 @@ type differ struct {
 	ids   map[plan.StepID]int
 	kept  map[string]bool // ARNs, group ids, and "namespace/name" of bindings that must not be touched
 
-	keptActions map[stack.Ref]bool // of keep
+	keptActions      map[stack.Ref]bool // of keep
+	keptCertificates map[stack.Ref]bool // likewise
 
 	// releases are the steps after which a target group or security group is no longer used by something observed.
 	releases map[string][]plan.StepID
@@ -227,7 +235,7 @@ type differ struct {
 	registered       map[stack.Ref]plan.StepID // by target group: its load balancer becomes its target
 	deregistered     map[string]plan.StepID    // by target group, load balancer and port: it ceases to be
 	deletedFrontends []plan.StepID
-	opened           []plan.StepID          // grants of rules in managed security groups
+	opened           []grant                // in managed security groups
 	toClose          []revocation           // what follows them
 	attached         plan.StepID            // the load balancer gets its security groups
 	ownCertificates  map[string]bool        // ARNs of those that are what is wanted
@@ -304,7 +312,7 @@ func (d *differ) tagChanges(have, want map[string]string, exempt []string) (set 
 	}
 	why = changeTexts("tag ", set, func(k string) (v string, known bool) { v, known = have[k]; return v, known })
 	for k := range have {
-		if _, ok := want[k]; !ok && !external(k) {
+		if _, ok := want[k]; !ok && !external(k) && !slices.Contains(d.keep.Tags, k) {
 			drop = append(drop, k)
 		}
 	}

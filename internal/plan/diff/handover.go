@@ -20,7 +20,7 @@ func (d *differ) relieve() {
 	}
 	for _, old := range d.oldBalancers {
 		w := d.successor(old)
-		if w == nil || old.ID == stack.FrontendIdentity || old.Type == w.Type && old.Scheme == w.Scheme || d.protected(old) {
+		if w == nil || old.ID == stack.FrontendIdentity || old.Type == w.Type && old.Scheme == w.Scheme || d.stays(old) != nil {
 			continue
 		}
 		until := d.keptUntil(old)

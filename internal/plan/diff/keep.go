@@ -50,6 +50,30 @@ func keepActions(kept map[stack.Ref]bool, want []stack.Rule, have []*elb.Rule, r
 	}
 }
 
+// keepCertificates gives a wanted listener the certificates that AWS holds for it: the default one first, then the wanted ones, then the others.
+func keepCertificates(w *stack.Listener, have stack.Listener) {
+	if len(have.Certificates) == 0 {
+		return
+	}
+	all := slices.Clone(have.Certificates[:1])
+	for _, arn := range slices.Concat(w.Certificates, w.SNI, have.SNI) {
+		if !slices.Contains(all, arn) {
+			all = append(all, arn)
+		}
+	}
+	w.Certificates, w.SNI = all, nil
+	if len(all) > 1 || have.SNI != nil {
+		w.SNI = all[1:]
+	}
+}
+
+// keepsCertificates reports whether a wanted listener that AWS holds keeps its certificates.
+func (d *differ) keepsCertificates(l elb.Listener) bool {
+	return slices.ContainsFunc(d.want.Listeners, func(w stack.Listener) bool {
+		return w.Port == l.Port && d.keptCertificates[listenerRef(w.ID)] && d.known[w.LoadBalancer] == l.LoadBalancer.Literal
+	})
+}
+
 // keepForwards keeps the target groups of actions that stay, and their bindings.
 func (d *differ) keepForwards(as []stack.Action) {
 	d.keepTargets(as)
@@ -89,7 +113,7 @@ func Effective(want *stack.Stack, keep stack.Keep, obs elb.Observed) *stack.Stac
 			want, keep = settled, also
 		}
 	}
-	kept := refSet(keep.Actions)
+	kept, certificates := refSet(keep.Actions), refSet(keep.Certificates)
 	out := *want
 	out.Listeners, out.Rules = slices.Clone(want.Listeners), nil
 	arns, balancers := map[string]string{}, map[string]string{}
@@ -115,6 +139,9 @@ func Effective(want *stack.Stack, keep stack.Keep, obs elb.Observed) *stack.Stac
 			if kept[listenerRef(l.ID)] {
 				l.DefaultActions = o.DefaultActions
 			}
+			if certificates[listenerRef(l.ID)] {
+				keepCertificates(l, o.Listener)
+			}
 			for j := range obs.Rules {
 				if obs.Rules[j].Listener.Literal == o.ARN {
 					have = append(have, &obs.Rules[j])
@@ -132,6 +159,61 @@ func Effective(want *stack.Stack, keep stack.Keep, obs elb.Observed) *stack.Stac
 		out.Rules = append(out.Rules, rules...)
 	}
 	return &out
+}
+
+// waitingFor are the observed listeners that stay because a listener that is kept is not in AWS yet: those that are not wanted, which the missing one
+// may take the place of, and those that are to redirect to the missing one.
+func (d *differ) waitingFor(kept []stack.Ref) (out []stack.Ref) {
+	missing := map[string]bool{} // ports
+	for _, r := range kept {
+		if r.Kind == stack.KindListener && r.ID != "" && !slices.ContainsFunc(d.obs.Listeners, func(l elb.Listener) bool { return l.ID == r.ID }) {
+			missing[r.ID] = true
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	for _, l := range d.obs.Listeners {
+		n := slices.IndexFunc(d.want.Listeners, func(w stack.Listener) bool { return w.ID == l.ID })
+		if n < 0 || slices.ContainsFunc(d.want.Listeners[n].DefaultActions, func(a stack.Action) bool { return a.Redirect != nil && missing[a.Redirect.Port] }) {
+			out = append(out, stack.Literal(stack.KindListener, l.ARN))
+		}
+	}
+	return out
+}
+
+// keepOpen has managed security groups admit what they admit on the ports of listeners that stay and are not wanted.
+func (d *differ) keepOpen(listeners []stack.Ref) {
+	var ports []int32
+	for _, l := range d.obs.Listeners {
+		if slices.Contains(listeners, stack.Literal(stack.KindListener, l.ARN)) && !slices.ContainsFunc(d.want.Listeners, func(w stack.Listener) bool { return w.ID == l.ID }) {
+			ports = append(ports, l.Port)
+		}
+	}
+	if len(ports) == 0 {
+		return
+	}
+	want := *d.want
+	want.SecurityGroups = slices.Clone(want.SecurityGroups)
+	for i := range want.SecurityGroups {
+		w := &want.SecurityGroups[i]
+		for _, g := range d.obs.SecurityGroups {
+			if g.ID == w.ID && stack.IsManagedSecurityGroup(w.ID) {
+				w.Ingress = slices.Concat(w.Ingress, onPorts(g.Ingress, ports))
+			}
+		}
+	}
+	d.want = &want
+}
+
+// onPorts are the rules that are about one of the ports.
+func onPorts(rules []stack.Permission, ports []int32) (out []stack.Permission) {
+	for _, p := range rules {
+		if slices.ContainsFunc(ports, func(port int32) bool { return p.FromPort <= port && port <= p.ToPort }) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // keepResources marks what must not be touched: the resources named, what they are made of, and what they hang on.

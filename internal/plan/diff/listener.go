@@ -35,7 +35,7 @@ func (d *differ) listeners() {
 		arn := d.known[loadBalancerRef(w.ID)]
 		wanted[w.ID] = map[int32]bool{}
 		from := len(d.steps)
-		for _, l := range d.want.Listeners {
+		for _, l := range d.redirectsLast(have[arn]) {
 			if l.LoadBalancer != loadBalancerRef(w.ID) {
 				continue
 			}
@@ -59,6 +59,40 @@ func (d *differ) listeners() {
 	for _, w := range slices.Backward(d.want.LoadBalancers) { // a frontend lets go of what is behind it
 		if arn := d.known[loadBalancerRef(w.ID)]; arn != "" {
 			d.deleteListeners(have[arn], wanted[w.ID], fresh[w.ID])
+		}
+	}
+}
+
+// redirectsLast are the wanted listeners in their order, but that those which redirect to one that AWS lacks come after it.
+func (d *differ) redirectsLast(have map[int32]*elb.Listener) []stack.Listener {
+	created := map[string]bool{}
+	for _, l := range d.want.Listeners {
+		created[strconv.Itoa(int(l.Port))] = have[l.Port] == nil
+	}
+	waits := func(l stack.Listener) bool {
+		return slices.ContainsFunc(l.DefaultActions, func(a stack.Action) bool { return a.Redirect != nil && created[a.Redirect.Port] })
+	}
+	if !slices.ContainsFunc(d.want.Listeners, waits) {
+		return d.want.Listeners
+	}
+	out := slices.Clone(d.want.Listeners)
+	slices.SortStableFunc(out, func(x, y stack.Listener) int {
+		switch a, b := waits(x), waits(y); {
+		case a == b:
+			return 0
+		case a:
+			return 1
+		}
+		return -1
+	})
+	return out
+}
+
+// needRedirected makes a step wait for the listeners to which its actions redirect.
+func (d *differ) needRedirected(s *plan.Step, as []stack.Action) {
+	for _, a := range as {
+		if a.Redirect != nil {
+			s.Need(d.made[listenerRef(a.Redirect.Port)])
 		}
 	}
 }
@@ -89,7 +123,7 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepI
 		d.step(plan.Create, r, plan.Vital, elb.AddListenerCertificates{Listener: r, Certificate: c}, "attach certificate "+c)
 	}
 	d.listenerAttributes(plan.Create, r, w, nil)
-	d.phases(d.transition(transition.Input{Listener: r}, nil, rules), map[transition.ID]plan.StepID{}, nil)
+	d.phases(d.transition(transition.Input{Listener: r}, nil, rules), map[transition.ID]plan.StepID{}, nil, nil)
 	return id
 }
 
@@ -112,6 +146,9 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 		w.DefaultActions = have.DefaultActions
 		d.keepForwards(w.DefaultActions)
 	}
+	if d.keptCertificates[r] {
+		keepCertificates(&w, have.Listener)
+	}
 	w.DefaultActions = d.settled(w.DefaultActions, have.DefaultActions)
 	if w.Mutual == nil {
 		w.Mutual = d.released(have.Listener)
@@ -121,7 +158,7 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 	// a listener with TLS takes any.
 	tls := w.SSLPolicy != "" || len(w.Certificates) > 0
 	early := tls && have.Protocol == w.Protocol
-	var attached []plan.StepID
+	var attached attachments
 	if early {
 		attached = d.attach(r, have.Listener, w)
 	}
@@ -135,15 +172,23 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 		}
 	}
 	phases, ids := d.transition(in, have, rules), map[transition.ID]plan.StepID{}
-	modified := d.phases(phases[:1], ids, attached)
+	defaults := firstOf(have.Certificates) != firstOf(w.Certificates)
+	modified := d.phases(phases[:1], ids, attached, have)
 	d.listenerAttributes(plan.Update, r, w, have.Attributes)
 	d.tags(r, have.Tags, w.Tags)
-	modified = cmp.Or(d.phases(phases[1:], ids, attached), modified)
+	modified = cmp.Or(d.phases(phases[1:], ids, attached, have), modified)
 	if tls {
 		if !early {
 			attached = d.attach(r, have.Listener, w, modified)
 		}
-		d.detach(r, have.Listener, w, append(attached, modified))
+		for _, s := range d.detach(r, have.Listener, w) {
+			s.Need(attached.steps()...)
+			if defaults {
+				s.Need(modified)
+			} else {
+				s.Follow(modified)
+			}
+		}
 	}
 	d.deleteForeignRules(have, from)
 }
@@ -177,13 +222,7 @@ func (d *differ) listenerChanges(have, want stack.Listener) []string {
 	var why reasons
 	why.value("protocol", have.Protocol, want.Protocol)
 	why = append(why, d.forwards.ActionChanges("default action ", want.DefaultActions, have.DefaultActions)...)
-	first := func(c []string) string {
-		if len(c) == 0 {
-			return ""
-		}
-		return c[0]
-	}
-	why.managed("default certificate", first(have.Certificates), first(want.Certificates))
+	why.managed("default certificate", firstOf(have.Certificates), firstOf(want.Certificates))
 	why.managed("TLS policy", have.SSLPolicy, want.SSLPolicy)
 	if want.Protocol == "TLS" {
 		why.managed("ALPN policy", cmp.Or(have.ALPN, "None"), want.ALPN)
@@ -194,31 +233,62 @@ func (d *differ) listenerChanges(have, want stack.Listener) []string {
 	return why
 }
 
+// firstOf is the default certificate of a list; empty = there is none.
+func firstOf(certificates []string) string {
+	if len(certificates) == 0 {
+		return ""
+	}
+	return certificates[0]
+}
+
+// attachments are the steps that attach certificates to a listener.
+type attachments []struct {
+	certificate string
+	step        plan.StepID
+}
+
+func (a attachments) steps() (out []plan.StepID) {
+	for _, one := range a {
+		out = append(out, one.step)
+	}
+	return out
+}
+
+// of is the step that attaches a certificate; empty = there is none.
+func (a attachments) of(certificate string) (id plan.StepID) {
+	for _, one := range a {
+		if one.certificate == certificate {
+			id = one.step
+		}
+	}
+	return id
+}
+
 // attach adds the certificates that are missing.
-func (d *differ) attach(r stack.Ref, have, want stack.Listener, after ...plan.StepID) []plan.StepID {
+func (d *differ) attach(r stack.Ref, have, want stack.Listener, after ...plan.StepID) (added attachments) {
 	if have.SNI == nil && want.SNI == nil {
 		return nil
 	}
-	var added []plan.StepID
 	for _, c := range sniWanted(want) {
 		if !slices.Contains(have.SNI, c) {
 			s := d.step(plan.Update, r, plan.Vital, elb.AddListenerCertificates{Listener: r, Certificate: c}, "attach certificate "+c)
 			s.Follow(after...)
-			added = append(added, s.ID)
+			added = append(added, attachments{{c, s.ID}}...)
 		}
 	}
 	return added
 }
 
-// detach removes the certificates that are too many.
-func (d *differ) detach(r stack.Ref, have, want stack.Listener, after []plan.StepID) {
+// detach removes the certificates that are too many, and returns the steps.
+func (d *differ) detach(r stack.Ref, have, want stack.Listener) (steps []*plan.Step) {
 	old := slices.Clone(have.SNI)
 	sort.Strings(old)
 	for _, c := range old {
-		if !slices.Contains(want.SNI, c) && !slices.Contains(want.Certificates[:min(1, len(want.Certificates))], c) { // beside the default one it does no harm
-			d.step(plan.Update, r, plan.Normal, elb.RemoveListenerCertificates{Listener: r, Certificate: c}, "detach certificate "+c).Follow(after...)
+		if !slices.Contains(want.SNI, c) && c != firstOf(want.Certificates) { // beside the default one it does no harm
+			steps = append(steps, d.step(plan.Update, r, plan.Normal, elb.RemoveListenerCertificates{Listener: r, Certificate: c}, "detach certificate "+c))
 		}
 	}
+	return steps
 }
 
 // sniWanted is the sorted set of further certificates to attach. The default one serves its names anyway: it is not attached once

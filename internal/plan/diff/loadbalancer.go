@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -72,8 +73,8 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 		if d.relieved[w.ID] == old {
 			why = append(why, old.Name+" stays until the objects show the name of the new one")
 		}
-		if d.protected(old) { // without its predecessor's target groups it would be of no use
-			guard = Protected(old.Name)
+		if g := d.stays(old); g != nil { // without its predecessor's target groups it would be of no use
+			guard = g
 		}
 		if old.Name == w.Name { // AWS knows a name once: the old one must go first
 			first = d.deleteLoadBalancer(old, nil)
@@ -112,7 +113,7 @@ func (d *differ) updateLoadBalancer(have *elb.LoadBalancer, w stack.LoadBalancer
 	d.readdress(r, have.LoadBalancer, w)
 	d.loadBalancerAttributes(plan.Update, r, w, have.Attributes)
 	d.addOns(r, have, w)
-	d.tags(r, have.Tags, w.Tags, d.legacyTags()...)
+	d.tags(r, have.Tags, w.Tags, slices.Concat(d.legacyTags(), naming.ConsentTags(), []string{naming.AdoptedTag})...)
 }
 
 // readdress plans the changes of subnets and of the address type. Those of a network load balancer are one call, as its source NAT depends on
@@ -154,6 +155,7 @@ func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.
 		return "", false
 	}
 	var why []string
+	removes := false
 	for _, g := range w.SecurityGroups {
 		if !containsGroup(have.SecurityGroups, d.resolve(g), canonical.Literal) {
 			why = append(why, "add security group "+d.identities.Of(g))
@@ -161,6 +163,7 @@ func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.
 	}
 	for _, g := range have.SecurityGroups {
 		if !containsGroup(w.SecurityGroups, g.Literal, d.resolve) {
+			removes = true
 			why = append(why, "remove security group "+d.identities.Of(g))
 		}
 	}
@@ -173,8 +176,15 @@ func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.
 		return "", false
 	}
 	s := d.step(plan.Update, r, plan.Normal, op, why...)
+	for _, g := range d.opened {
+		switch {
+		case removes: // what the groups that go admit is open in the others
+			s.Need(g.step)
+		case d.moving():
+			s.Follow(g.step)
+		}
+	}
 	if d.moving() {
-		s.Follow(d.opened...)
 		d.attached = s.ID
 	}
 	return s.ID, true
@@ -244,15 +254,13 @@ func (d *differ) deleteLoadBalancer(old *elb.LoadBalancer, successor *stack.Ref)
 			elb.DeletionProtection+" true → false").ID
 	}
 	var released []plan.StepID
-	if old.Type == stack.Application && !d.protected(old) {
+	if old.Type == stack.Application && d.stays(old) == nil {
 		released = d.letGo(old.ARN, 0, successor, "load balancer "+old.Name+" "+why)
 	}
 	s := d.step(plan.Delete, r, plan.Normal, elb.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}, why)
 	s.Need(lifted)
 	s.Need(released...)
-	if d.protected(old) {
-		s.Guard = Protected(old.Name)
-	}
+	s.Guard = d.stays(old)
 	id := s.ID
 	d.deletedBalancers[old.ARN] = id
 	d.unprotect(r, old, id)

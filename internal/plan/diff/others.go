@@ -41,7 +41,7 @@ func (d *differ) joinListener(have *elb.Listener, w stack.Listener, rules []stac
 	r := listenerRef(w.ID)
 	d.known[r] = have.ARN
 	in := transition.Input{Listener: r, Application: true, Default: have.DefaultActions}
-	d.phases(d.transition(in, have, rules), map[transition.ID]plan.StepID{}, nil)
+	d.phases(d.transition(in, have, rules), map[transition.ID]plan.StepID{}, nil, nil)
 }
 
 // leaveOthers plans that what the stack has no longer goes from load balancers of others: its listeners on those that it does not want, and its rules on listeners

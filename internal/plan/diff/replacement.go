@@ -23,11 +23,12 @@ type Replacement struct {
 type refusal struct {
 	wanted stack.LoadBalancer
 	stays  *elb.LoadBalancer
+	lacks  string // what its listeners would lack because it is not known; empty = the policy refuses
 }
 
 // keepPlaces has load balancers whose replacement is refused wanted with the scheme and the place that they have, so that everything else is planned for
 // them. A load balancer of another type cannot become what is wanted: its replacement is planned with a guard.
-func keepPlaces(desired *stack.Stack, obs *elb.Observed, r Replacement) (*stack.Stack, []refusal) {
+func keepPlaces(desired *stack.Stack, keep stack.Keep, obs *elb.Observed, r Replacement) (*stack.Stack, []refusal) {
 	var refused []refusal
 	kept := *desired
 	for i, w := range desired.LoadBalancers {
@@ -35,10 +36,14 @@ func keepPlaces(desired *stack.Stack, obs *elb.Observed, r Replacement) (*stack.
 			continue
 		}
 		stays := predecessor(obs, w)
-		if stays == nil || r.Policy.Admits(stays.Name) {
+		if stays == nil {
 			continue
 		}
-		refused = append(refused, refusal{w, stays})
+		lacks := unknownOf(stays, keep, obs)
+		if lacks == "" && r.Policy.Admits(stays.Name) {
+			continue
+		}
+		refused = append(refused, refusal{w, stays, lacks})
 		if stays.Type != w.Type {
 			continue
 		}
@@ -50,6 +55,22 @@ func keepPlaces(desired *stack.Stack, obs *elb.Observed, r Replacement) (*stack.
 		in.NetworkSourceNAT, in.CustomerOwnedPool, in.IPAMPool = stays.NetworkSourceNAT, stays.CustomerOwnedPool, stays.IPAMPool
 	}
 	return &kept, refused
+}
+
+// unknownOf says what a successor of a load balancer would lack, because it is kept as AWS holds it and is not known; empty = nothing.
+func unknownOf(lb *elb.LoadBalancer, keep stack.Keep, obs *elb.Observed) string {
+	for _, l := range obs.Listeners {
+		if l.LoadBalancer.Literal != lb.ARN {
+			continue
+		}
+		if slices.Contains(keep.Resources, listenerRef(l.ID)) {
+			return "listener " + l.ID
+		}
+		if slices.Contains(keep.Certificates, listenerRef(l.ID)) {
+			return "certificates of listener " + l.ID
+		}
+	}
+	return ""
 }
 
 // predecessor is the load balancer of another type or scheme whose place a wanted one would take; of several, the one that objects show.
@@ -69,6 +90,10 @@ func (d *differ) refuseReplacements(refused []refusal) {
 		why.value("type", string(r.stays.Type), string(r.wanted.Type))
 		why.value("scheme", r.stays.Scheme, r.wanted.Scheme)
 		guard := replacementRefused(r.stays.Name, why, d.opt.Replacement.By)
+		if r.lacks != "" {
+			guard.Text = "load balancer " + r.stays.Name + " stays as it is: its successor (" + strings.Join(why, ", ") + ") would lack " + r.lacks + ", which cannot be decided now"
+			guard.Remedy = "see the other events of the objects of the load balancer"
+		}
 		if r.stays.Type != r.wanted.Type {
 			for _, s := range d.steps {
 				if op, creates := s.Op.(elb.CreateLoadBalancer); creates && op.LoadBalancer.ID == r.wanted.ID {

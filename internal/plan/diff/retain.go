@@ -36,6 +36,10 @@ func (d *differ) disown() {
 	const why = "it stays and is no longer managed, by the deletion policy of its objects"
 	var before []plan.StepID
 	release := func(r stack.Ref, tags map[string]string) {
+		onBalancer := r.Kind == stack.KindLoadBalancer || r.Kind == stack.KindListener || r.Kind == stack.KindRule
+		if onBalancer && len(d.beside) > 0 && !d.own(tags) { // it may be that of others, which an object has named
+			return
+		}
 		keys := slices.DeleteFunc(naming.OwnTags(d.plan.Key.Owner), func(k string) bool { _, has := tags[k]; return !has })
 		if len(keys) == 0 {
 			return

@@ -48,9 +48,9 @@ func (d *differ) rulesTagged(want []stack.Rule) bool {
 	return slices.ContainsFunc(want, func(r stack.Rule) bool { return r.Tags != nil }) || len(want) == 0 && d.tagged()
 }
 
-// phases plans the changes of a transition. ids are the steps of its changes so far. Modifications of the listener follow attached. The last
-// one is returned, if there is one.
-func (d *differ) phases(phases []transition.Phase, ids map[transition.ID]plan.StepID, attached []plan.StepID) (modified plan.StepID) {
+// phases plans the changes of a transition. ids are the steps of its changes so far. Modifications of the listener, have, follow attached, and need
+// the attachment of the certificate that is the default one until then. The last one is returned, if there is one.
+func (d *differ) phases(phases []transition.Phase, ids map[transition.ID]plan.StepID, attached attachments, have *elb.Listener) (modified plan.StepID) {
 	for _, p := range phases {
 		for _, c := range p.Changes {
 			if c.Op == nil {
@@ -78,7 +78,11 @@ func (d *differ) phases(phases []transition.Phase, ids map[transition.ID]plan.St
 				d.made[c.Resource], d.asides[op.Listener.Port] = s.ID, true
 			case elb.ModifyListener:
 				d.needRegistered(s, c.Sets)
-				s.Follow(attached...)
+				d.needRedirected(s, op.Listener.DefaultActions)
+				if have != nil {
+					s.Need(attached.of(firstOf(have.Certificates)))
+				}
+				s.Follow(attached.steps()...)
 				modified = s.ID
 			}
 		}

@@ -104,39 +104,51 @@ func (d *differ) byIdentity(rules []stack.Permission) []stack.Permission {
 	return out
 }
 
-// revocation is what of a managed group is to be closed once what takes its place is open.
-type revocation struct {
-	group stack.Ref
+// grant is a step that opens ports in a managed group.
+type grant struct {
+	step  plan.StepID
 	rules []stack.Permission
-	after plan.StepID // the grant in the same group
 }
 
-// permissions plans at most one authorisation, and revocations before it, as far as the group has no room, and after it; all inbound rules of a
-// managed group are ours. Where the load balancer has several managed groups, or is to have another number, what is closed may be open in another
-// group by then: it waits for all grants, and for the load balancer to have the groups.
+// revocation is what of a managed group is to be closed once what takes its place is open.
+type revocation struct {
+	group  stack.Ref
+	rules  []stack.Permission
+	grants []grant // in the same group
+}
+
+// permissions plans the changes of the inbound rules of a managed group, all of which are ours. It opens before it closes, except as far as the
+// group has no room. Grants that take the place of rules on the same ports are a step of their own, so that they do not fail with others.
+// Where the load balancer has several managed groups, or is to have another number, what is closed may be open in another group by then: it
+// waits for all grants, and for the load balancer to have the groups.
 func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 	add := missing(want, d.resolve, have, canonical.Literal)
 	drop := missing(have, canonical.Literal, want, d.resolve)
 	limit := max(d.rulesPerGroup(), d.lists().Count(have))
 	first, rest := d.lists().Room(have, add, drop, inbound.Of(d.byIdentity(want)), limit)
-	var made, granted plan.StepID
+	var made plan.StepID
 	if len(first) > 0 {
 		made = d.step(plan.Update, r, plan.Normal, elb.RevokeSecurityGroupIngress{Group: r, Permissions: first}, d.permissionsText("close ", first)...).ID
 	}
-	if len(add) > 0 {
+	var grants []grant
+	replacing, others := samePorts(add, rest)
+	for _, rules := range [][]stack.Permission{replacing, others} {
+		if len(rules) == 0 {
+			continue
+		}
 		a := plan.Update
 		if d.made[r] != "" {
 			a = plan.Create
 		}
-		s := d.step(a, r, plan.Normal, elb.AuthorizeSecurityGroupIngress{Group: r, Permissions: add}, d.permissionsText("open ", add)...)
+		s := d.step(a, r, plan.Normal, elb.AuthorizeSecurityGroupIngress{Group: r, Permissions: rules}, d.permissionsText("open ", rules)...)
 		s.Follow(made)
-		granted = s.ID
-		d.opened = append(d.opened, granted)
+		grants = append(grants, grant{s.ID, rules})
 	}
+	d.opened = append(d.opened, grants...)
 	if len(rest) == 0 {
 		return
 	}
-	later := revocation{r, rest, granted}
+	later := revocation{r, rest, grants}
 	if d.moving() {
 		d.toClose = append(d.toClose, later)
 		return
@@ -144,16 +156,56 @@ func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 	d.revoke(later)
 }
 
+// samePorts divides rules by whether one of other rules is about one of the same ports.
+func samePorts(rules, others []stack.Permission) (same, rest []stack.Permission) {
+	for _, p := range rules {
+		if slices.ContainsFunc(others, func(o stack.Permission) bool { return sharePort(p, o) }) {
+			same = append(same, p)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	return same, rest
+}
+
+// sharePort reports whether two rules are about one port of one protocol.
+func sharePort(a, b stack.Permission) bool {
+	const all = "-1"
+	if a.Protocol == all || b.Protocol == all {
+		return true
+	}
+	return a.Protocol == b.Protocol && a.FromPort <= b.ToPort && b.FromPort <= a.ToPort
+}
+
+// revoke plans a revocation: what was opened on the same ports must be open, and after must have succeeded. Ports on which nothing is opened are closed
+// in any case.
 func (d *differ) revoke(x revocation, after ...plan.StepID) {
-	s := d.step(plan.Update, x.group, plan.Normal, elb.RevokeSecurityGroupIngress{Group: x.group, Permissions: x.rules}, d.permissionsText("close ", x.rules)...)
-	s.Follow(x.after)
-	s.Follow(after...)
+	var opened []stack.Permission
+	for _, g := range x.grants {
+		opened = append(opened, g.rules...)
+	}
+	replaced, others := samePorts(x.rules, opened)
+	for _, rules := range [][]stack.Permission{replaced, others} {
+		if len(rules) == 0 {
+			continue
+		}
+		s := d.step(plan.Update, x.group, plan.Normal, elb.RevokeSecurityGroupIngress{Group: x.group, Permissions: rules}, d.permissionsText("close ", rules)...)
+		s.Need(after...)
+		for _, g := range x.grants {
+			if _, other := samePorts(g.rules, rules); len(other) < len(g.rules) {
+				s.Need(g.step)
+			} else {
+				s.Follow(g.step)
+			}
+		}
+	}
 }
 
 // closePorts plans the revocations that wait for other groups.
 func (d *differ) closePorts() {
 	for _, x := range d.toClose {
-		d.revoke(x, append(slices.Clone(d.opened), d.attached)...)
+		x.grants = d.opened
+		d.revoke(x, d.attached)
 	}
 }
 

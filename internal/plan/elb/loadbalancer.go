@@ -163,6 +163,12 @@ func (lb *LoadBalancer) Retained() bool {
 	return ok
 }
 
+// Adopted reports whether the load balancer was taken over from a former owner.
+func (lb *LoadBalancer) Adopted() bool {
+	_, ok := lb.Tags[naming.AdoptedTag]
+	return ok
+}
+
 // Active reports whether AWS has provisioned the load balancer, so that it serves.
 func (lb *LoadBalancer) Active() bool { return lb.State == "active" || lb.State == "active_impaired" }
 

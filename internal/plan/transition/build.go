@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
@@ -269,7 +270,7 @@ func (b *builder) delete() {
 			Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindRule, ID: old.ID, Literal: old.ARN}, Op: elb.DeleteRule{Rule: ruleAt(old)},
 			Why: []string{b.Targets.Labels.Rule(old.Rule) + " is not wanted any more"}, Needs: []ID{b.moved}, After: order.sharing(old.Conditions), Releases: old.Actions,
 		}
-		if b.rerouted != 0 && sameAnswer(b.Modify.Listener.DefaultActions, old.Actions, b.Targets.Resolve) {
+		if b.rerouted != 0 && takesOver(b.Modify.Listener.DefaultActions, old.Actions, b.Targets.Resolve) {
 			c.Needs = append(c.Needs, b.rerouted)
 		}
 		for _, f := range b.fresh {
@@ -284,6 +285,12 @@ func (b *builder) delete() {
 		}
 		order.add(b.add(c), old.Conditions)
 	}
+}
+
+// takesOver reports whether default actions answer the requests of a rule that goes: they give the same answer, or redirect every request.
+func takesOver(defaults, old []stack.Action, resolve canonical.Resolver) bool {
+	redirects := slices.ContainsFunc(defaults, func(a stack.Action) bool { return a.Redirect != nil })
+	return redirects || sameAnswer(defaults, old, resolve)
 }
 
 // waiting are target groups whose health is awaited after the change that puts them in place, if there is one.

@@ -5,16 +5,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/cloud"
 )
 
 func newFault(s *settings) *cobra.Command {
@@ -49,7 +48,7 @@ func newFaultAdd(s *settings) *cobra.Command {
 		Use:   "add OPERATION",
 		Short: "Add a rule for calls of an operation",
 		Long: `add adds a rule for calls of an operation of AWS, such as CreateLoadBalancer; a name that ends in * stands for all that begin so. What
-happens to the call is said by --error or --kind, --latency, --reset or --lose; they may be combined.`,
+happens to the call is said by --error or --kind, --latency, --reset, --lose or --empty; they may be combined.`,
 		Example: `  playground fault add CreateLoadBalancer --error TooManyLoadBalancers
   playground fault add '*' --kind throttled --probability 0.3
   playground fault add CreateTargetGroup --lose --times 1       it is created, and nobody hears of it`,
@@ -58,7 +57,11 @@ happens to the call is said by --error or --kind, --latency, --reset or --lose; 
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return slices.Sorted(maps.Keys(cloud.Operations)), cobra.ShellCompDirectiveNoFileComp
+			names, err := operations()
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveError
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := s.simulator()
@@ -70,8 +73,8 @@ happens to the call is said by --error or --kind, --latency, --reset or --lose; 
 					return err
 				}
 			}
-			if f.Kind+f.Code == "" && f.Latency == 0 && !f.Reset && !f.Lose {
-				return fmt.Errorf("say what happens to %s: --error CODE, --kind %s, --latency 5s, --reset or --lose", f.Action, strings.Join(gate.Kinds(), "|"))
+			if f.Kind+f.Code == "" && f.Latency == 0 && !f.Reset && !f.Lose && !f.Empty {
+				return fmt.Errorf("say what happens to %s: --error CODE, --kind %s, --latency 5s, --reset, --lose or --empty", f.Action, strings.Join(gate.Kinds(), "|"))
 			}
 			id, err := client.AddFault(c.Context(), f)
 			if err != nil {
@@ -92,6 +95,7 @@ happens to the call is said by --error or --kind, --latency, --reset or --lose; 
 	flags.DurationVar(&f.Latency, "latency", 0, "time that a call takes in addition")
 	flags.BoolVar(&f.Reset, "reset", false, "cut the connection before the call has an effect")
 	flags.BoolVar(&f.Lose, "lose", false, "cut the connection after the call has had its effect")
+	flags.BoolVar(&f.Empty, "empty", false, "answer a read with success, and with nothing in it")
 	flags.IntVar(&f.Times, "times", 0, "number of calls that it happens to (default: all)")
 	flags.IntVar(&f.Skip, "skip", 0, "number of calls before that")
 	flags.Float64Var(&f.Probability, "probability", 0, "chance of each call, between 0 and 1 (default: 1)")
@@ -102,13 +106,27 @@ happens to the call is said by --error or --kind, --latency, --reset or --lose; 
 	return c
 }
 
-// knownOperation refuses an operation that the controller does not call and that was not called yet: a misspelt one would select nothing.
+// operations are the names of those that simulators serve. The table of the controller's own (internal/cloud) has fewer, but it would
+// link a client of each service into the playground.
+func operations() ([]string, error) {
+	sim, err := awssim.New(awssim.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return sim.Operations(), sim.Close()
+}
+
+// knownOperation refuses an operation that the simulator does not serve and that was not called yet: a misspelt one would select
+// nothing.
 func knownOperation(ctx context.Context, client *simclient.Client, name string) error {
 	counts, err := client.Counts(ctx)
 	if err != nil {
 		return err
 	}
-	names := slices.Collect(maps.Keys(cloud.Operations))
+	names, err := operations()
+	if err != nil {
+		return err
+	}
 	for _, n := range counts {
 		names = append(names, n.Action)
 	}
@@ -143,6 +161,9 @@ func effect(f gate.Fault) string {
 	}
 	if f.Lose {
 		does = append(does, "is cut after its effect")
+	}
+	if f.Empty {
+		does = append(does, "is answered with nothing in it")
 	}
 	if f.Delay > 0 {
 		does = append(does, "is answered "+f.Delay.String()+" late")

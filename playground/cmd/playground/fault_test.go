@@ -5,12 +5,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/playground/state"
 )
 
@@ -70,6 +72,22 @@ func TestFaultsAreAddedListedAndCleared(t *testing.T) {
 	}
 	if left := sim.Gate.Faults(); len(left) > 0 {
 		t.Errorf("left are %+v", left)
+	}
+}
+
+func TestFaultsNameEveryOperationOfController(t *testing.T) {
+	t.Parallel()
+	names, err := operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range cloud.Operations {
+		if name == "DescribeUserPoolClient" || strings.Contains(name, "Regional") {
+			continue // a permission without a call, and names that the controller gives to calls of an older API
+		}
+		if !slices.Contains(names, strings.TrimPrefix(name, "Global Accelerator ")) {
+			t.Errorf("playground fault add does not know %s, which the controller calls", name)
+		}
 	}
 }
 

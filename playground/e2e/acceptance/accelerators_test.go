@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,10 +123,18 @@ func TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer(t *testing.T) {
 		"18 of three other namespaces, grant by grant": accelerateNamespaces,
 	} {
 		t.Run(name, func(t *testing.T) {
+			if !slices.Contains(coreAccelerators, name) {
+				harness.Long(t, "a variant: the core has an accelerator of a Service, of an Ingress and of a Gateway, and a grant")
+			}
 			t.Parallel()
 			run(t, a)
 		})
 	}
+}
+
+// coreAccelerators are the cases that "make test" runs.
+var coreAccelerators = []string{
+	"1 of a Service, then other ports, affinity and dial", "8 of an Ingress of another namespace by grant", "13 of a Gateway with an ALB",
 }
 
 func accelerateService(t *testing.T, a *accelerated) {
@@ -173,6 +182,7 @@ func accelerateNamespaces(t *testing.T, a *accelerated) {
 
 // TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer has nodes as targets.
 func TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer(t *testing.T) {
+	harness.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	s := &servedBy{Cluster: cluster(t), ns: "g7-replaced", targets: "instance"}
 	s.Apply(t, scene.Namespace(s.ns, 1))
@@ -215,6 +225,7 @@ func (s *split) line(group, service, ingress string) string {
 
 // TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients holds by traffic what the settings of endpoint groups do.
 func TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients(t *testing.T) {
+	harness.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	of := &servedBy{Cluster: cluster(t), ns: "g7-weights", targets: "ip"}
 	of.Apply(t, scene.Namespace(of.ns, 1)+scene.Backend(of.ns, "shop", 1)+scene.Ingress(of.ns, "shop", scene.Class, public(nil), scene.Path{Path: "/", Service: "shop"}))

@@ -92,6 +92,7 @@ func fromPool(c *harness.Cluster, t *testing.T, name string, pooled bool) string
 }
 
 func TestAddressesComeFromAPoolAsLongAsTheIngressNamesIt(t *testing.T) {
+	harness.Long(t, "a variant: TestAnnotationsShapeTheLoadBalancer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "pooled"

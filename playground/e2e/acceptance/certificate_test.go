@@ -95,6 +95,7 @@ func owned(t *testing.T, c *harness.Cluster, stack string) []acmtypes.Certificat
 
 // TestRequestedCertificatesServe is cases 21 to 23.
 func TestRequestedCertificatesServe(t *testing.T) {
+	harness.Long(t, "a variant: TestCertificatesAreFoundByTheHostsOfTheIngress shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns, zone = "certified", "certified.dev"

@@ -37,6 +37,7 @@ func controlPort(t *testing.T, c *harness.Cluster, arn string) int32 {
 }
 
 func TestAnAgentAddedByHandIsReachedAtItsControlPort(t *testing.T) {
+	harness.Long(t, "a variant: TestAgentsAreInjectedAndCarryRequests shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "handmade"

@@ -113,6 +113,7 @@ func TestWhatIsChangedByHandIsPutBack(t *testing.T) {
 
 // TestWhatIsChangedByHandBehindAGatewayIsPutBack is not parallel either.
 func TestWhatIsChangedByHandBehindAGatewayIsPutBack(t *testing.T) {
+	harness.Long(t, "it waits for searches for drift, one in ten seconds; TestWhatIsChangedByHandIsPutBack shows one")
 	s := &site{Cluster: cluster(t), ns: "drifting-gateway", targets: "ip"}
 	s.Apply(t, scene.Namespace(s.ns, 1)+s.groups("/health")+scene.Gateway(s.ns, "web", "alb", facing, onHTTP, "name: other, protocol: HTTP, port: 8080"))
 	s.route(t, "web", "parentRefs: [{name: web, sectionName: http}]", toWeb)

@@ -5,9 +5,11 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 func TestGatesThatComeAfterTheControllerStartedAreOpened(t *testing.T) {
+	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const byHand, labelled = "gates-by-hand", "gates-labelled-later"

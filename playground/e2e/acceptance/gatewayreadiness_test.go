@@ -41,6 +41,7 @@ func gatesOf(p corev1.Pod) []string {
 }
 
 func TestPodsBehindAGatewayWaitUntilTheirTargetsAreHealthy(t *testing.T) {
+	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gates-gateway"
@@ -64,6 +65,7 @@ func TestPodsBehindAGatewayWaitUntilTheirTargetsAreHealthy(t *testing.T) {
 }
 
 func TestOldPodsBehindAGatewayServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
+	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gates-gateway-rollout"
@@ -102,6 +104,7 @@ func awaitWaiting(t *testing.T, c *harness.Cluster, ns, app string) {
 }
 
 func TestTheEndOfARouteLeavesNoPodWaiting(t *testing.T) {
+	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	for class, kind := range map[string]string{"alb": "httproute", "nlb": "tcproute"} {
 		t.Run(class, func(t *testing.T) {
@@ -134,6 +137,7 @@ func TestTheEndOfARouteLeavesNoPodWaiting(t *testing.T) {
 
 // TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth has health checks of the Ingress that fail at first, while those of the Gateway pass.
 func TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth(t *testing.T) {
+	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gates-both"

@@ -227,6 +227,7 @@ func TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant(t *testing.T
 }
 
 func TestG4Case2WithoutSecurityGroups(t *testing.T) {
+	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachNetwork(t, "g4-2", ", disableSecurityGroup: true", []string{onTCP, "name: udp, protocol: UDP, port: 8080"}, func(t *testing.T, n *network) {
 		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
@@ -241,6 +242,7 @@ func TestG4Case2WithoutSecurityGroups(t *testing.T) {
 }
 
 func TestG4Case3TCPAndUDPOfOnePortAreOneListener(t *testing.T) {
+	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachNetwork(t, "g4-3", "", []string{onTCP, "name: udp, protocol: UDP, port: 80"}, func(t *testing.T, n *network) {
 		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
@@ -254,6 +256,7 @@ func TestG4Case3TCPAndUDPOfOnePortAreOneListener(t *testing.T) {
 }
 
 func TestG4Case4BackendsByWeight(t *testing.T) {
+	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachNetwork(t, "g4-4", "", []string{onTCP, "name: more, protocol: TCP, port: 81"}, func(t *testing.T, n *network) {
 		n.Apply(t, scene.Backend(n.ns, "two", 1))
@@ -268,6 +271,7 @@ func TestG4Case4BackendsByWeight(t *testing.T) {
 }
 
 func TestG4Case5TLSThatPassesThrough(t *testing.T) {
+	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachNetwork(t, "g4-5", "", []string{"name: tls, protocol: TLS, port: 443, tls: {mode: Passthrough}"}, func(t *testing.T, n *network) {
 		n.route(t, "TLSRoute", "tls", "tls", webOfBoth, ", hostnames: [www.example.com]")
@@ -277,6 +281,7 @@ func TestG4Case5TLSThatPassesThrough(t *testing.T) {
 }
 
 func TestG4Case6ASectionThatDoesNotExist(t *testing.T) {
+	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachNetwork(t, "g4-6", "", []string{onTCP}, func(t *testing.T, n *network) {
 		n.route(t, "TCPRoute", "tcp", "tcp,nothing", webOfBoth, "")
@@ -291,6 +296,7 @@ func TestG4Case6ASectionThatDoesNotExist(t *testing.T) {
 }
 
 func TestG4Case7TheDefaultTargetGroupConfiguration(t *testing.T) {
+	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachNetwork(t, "g4-7", "", []string{onTCP, "name: two, protocol: TCP, port: 81"}, func(t *testing.T, n *network) {
 		byDefault := func(path string) string {
@@ -315,6 +321,7 @@ func TestG4Case7TheDefaultTargetGroupConfiguration(t *testing.T) {
 
 // TestG4Case8ListenersAreQUICWhereTheConfigurationDeclaresIt is case 8, with traffic.
 func TestG4Case8ListenersAreQUICWhereTheConfigurationDeclaresIt(t *testing.T) {
+	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	eachTargetType(t, func(t *testing.T, targets string) {
 		n := &network{Cluster: cluster(t), ns: "g4-8-" + targets, targets: targets}
@@ -330,6 +337,7 @@ func TestG4Case8ListenersAreQUICWhereTheConfigurationDeclaresIt(t *testing.T) {
 }
 
 func TestG4PodsWaitUntilTheirTargetsOfANetworkLoadBalancerAreHealthy(t *testing.T) {
+	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	n := &network{Cluster: c, ns: "g4-gates", targets: "ip"}

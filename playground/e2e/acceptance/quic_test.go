@@ -128,6 +128,7 @@ func onQUIC(t *testing.T, name string, f func(*testing.T, *servedBy)) {
 }
 
 func TestQUICConnectionsStayWithTheirPodWhenTheClientMoves(t *testing.T) {
+	harness.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onQUIC(t, "sv-q", func(t *testing.T, s *servedBy) {
 		ports := "{name: udp, port: 80, protocol: UDP, targetPort: 8080}"
@@ -138,6 +139,7 @@ func TestQUICConnectionsStayWithTheirPodWhenTheClientMoves(t *testing.T) {
 }
 
 func TestTCPAndQUICAreServedAtOnePort(t *testing.T) {
+	harness.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onQUIC(t, "sv-tq", func(t *testing.T, s *servedBy) {
 		ports := onePort + ", {name: udp, port: 80, protocol: UDP, targetPort: 8080}"

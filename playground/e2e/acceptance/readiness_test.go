@@ -168,6 +168,7 @@ func TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy(t *testing.T) {
 }
 
 func TestPodsBehindAGroupWaitUntilTheirTargetsAreHealthy(t *testing.T) {
+	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const one, other = "gates-one", "gates-other"
@@ -254,6 +255,7 @@ func TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
 }
 
 func TestTheEndOfAnIngressLeavesNoPodWaiting(t *testing.T) {
+	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gates-end"

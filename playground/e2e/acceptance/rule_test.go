@@ -84,6 +84,7 @@ var conditions = scene.Annotations{
 }
 
 func TestConditionsNarrowAndWidenRules(t *testing.T) {
+	harness.Long(t, "a variant: TestActionsAnswerRedirectAndForward shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns, host = "conditions", "www.example.com"
@@ -227,6 +228,7 @@ func TestRulesOfAGroupChangeTheirOrderInPlace(t *testing.T) {
 
 // TestTokensAreCheckedBeforeRequestsAreForwarded is case 18; the tests of authentication show what comes of requests.
 func TestTokensAreCheckedBeforeRequestsAreForwarded(t *testing.T) {
+	harness.Long(t, "a variant: TestActionsAnswerRedirectAndForward shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns, policy = "checked", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"

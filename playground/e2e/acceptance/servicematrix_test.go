@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // Ports of Services with nodes as targets. Health checks of datagrams' target groups go to the node port of the one of HTTP.
@@ -190,6 +191,7 @@ func TestEditsOfAServiceWriteWhatTheyChange(t *testing.T) {
 }
 
 func TestAnALPNPolicyStaysWhereItsAnnotationIsTakenAway(t *testing.T) {
+	harness.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sm-a", func(t *testing.T, s *servedBy) {
 		https := "{name: https, port: 443, targetPort: 8080}"

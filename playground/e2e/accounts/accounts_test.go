@@ -94,6 +94,7 @@ func trust(t *testing.T, other *awssim.Other, document string) {
 
 // TestALoadBalancerOfAnotherAccountSendsItsRequestsToThePods takes the role away in the middle, gives it back, and restarts the controller.
 func TestALoadBalancerOfAnotherAccountSendsItsRequestsToThePods(t *testing.T) {
+	harness.Long(t, "it is a playground of its own, for roles of other accounts")
 	c := harness.Start(t, harness.Options{Account: "account.yaml", ExtraArgs: []string{"--assumable-roles=" + namespace + "=" + role}})
 	other := c.Simulator.Others["222222222222"]
 	arn, address := frontend(t, other)

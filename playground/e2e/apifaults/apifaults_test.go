@@ -400,6 +400,7 @@ var faults = []fault{
 }
 
 func TestWhateverTheAPIServerDoesNothingWrongIsWrittenToAWSAndEditsFollowSoon(t *testing.T) {
+	harness.Long(t, "it waits for faults of the API server, each of up to ten seconds, and half a minute after each")
 	s := begin(t)
 	var report []string
 	for _, f := range faults {

@@ -65,6 +65,7 @@ func start(t *testing.T) *harness.Cluster {
 
 // TestBadInput has everything that users and AWS may do wrong happen beside one neighbour.
 func TestBadInput(t *testing.T) {
+	harness.Long(t, "it is a hundred rows, whose texts golden cases show, too")
 	t.Parallel()
 	c := start(t)
 	t.Run("beside a neighbour", func(t *testing.T) {

@@ -79,6 +79,7 @@ func reserved(t *testing.T, c *harness.Cluster, arn string) int32 {
 }
 
 func TestShieldAndCapacityFollowTheirAnnotations(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "addons"
@@ -119,6 +120,7 @@ func TestShieldAndCapacityFollowTheirAnnotations(t *testing.T) {
 }
 
 func TestAnOutageOfAWSWAFLeavesTrafficTargetsAndRulesWorking(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns, name = "wafout", "guard-of-wafout"

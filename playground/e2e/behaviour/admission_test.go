@@ -51,6 +51,7 @@ func TestMistakesAreRefusedOrWarnedOfWhenTheyAreApplied(t *testing.T) {
 }
 
 func TestABindingIsCompletedAndKeepsItsTargetGroup(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "completed"
@@ -118,6 +119,7 @@ func TestAServiceWithoutClassIsOurs(t *testing.T) {
 
 // TestObjectsAdmittedWithoutWebhooksAreServedLater has what is admitted meanwhile served afterwards.
 func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
+	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := cluster(t)
 	const ns = "unattended"
 	c.Env.StopController()
@@ -154,6 +156,7 @@ func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
 
 // TestTheControllersOwnCertificateIsRenewedWithoutAFailure applies objects all the while, each of which the webhook must judge.
 func TestTheControllersOwnCertificateIsRenewedWithoutAFailure(t *testing.T) {
+	harness.Long(t, "it waits for two thirds of the life of a certificate, of a minute")
 	c := cluster(t)
 	c.ApplyFile(t, filepath.Join(c.Repo.Webhooks(), "rbac.yaml"))
 	t.Cleanup(func() {

@@ -9,9 +9,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 func TestALoadBalancerOfOthersAnswersAsItDidUntilItsTakeoverIsApproved(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "takeover"
@@ -24,6 +26,9 @@ func TestALoadBalancerOfOthersAnswersAsItDidUntilItsTakeoverIsApproved(t *testin
 		return ""
 	})
 	c.Kubectl(t, "delete", "ingress", "old", "-n", ns, "--timeout=2m")
+	if _, err := c.Simulator.Balancing.AddTags(t.Context(), &elb.AddTagsInput{ResourceArns: []string{lb.ARN}, Tags: []types.Tag{{Key: aws.String("elbv2.k8s.aws/shared-with"), Value: aws.String("demo-cluster/" + ns)}}}); err != nil {
+		t.Fatal(err)
+	}
 	listener := lb.Listeners[0].ARN
 	theirs := &elb.CreateRuleInput{ListenerArn: &listener, Priority: aws.Int32(900), Conditions: []types.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{"/theirs"}}},
 		Actions: []types.Action{{Type: types.ActionTypeEnumFixedResponse, FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("418")}}}}

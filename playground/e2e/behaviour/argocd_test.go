@@ -91,6 +91,7 @@ func luaValue(l *lua.LState, v any) lua.LValue {
 
 // TestTheHealthChecksForArgoCDShowWhichObjectsServeWhichWaitAndWhichNeedAnEdit runs the checks of the page over objects of the playground.
 func TestTheHealthChecksForArgoCDShowWhichObjectsServeWhichWaitAndWhichNeedAnEdit(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "argohealth"

@@ -78,6 +78,7 @@ func TestATargetGroupOfTheUserFollowsTheService(t *testing.T) {
 
 // TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes plans a binding before it is applied, and again when it has been carried out.
 func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "boundplan"
@@ -119,6 +120,7 @@ func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) 
 }
 
 func TestNodesComeAndGoWithTheLabelThatABindingSelects(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns, label = "labelled", "example.com/pool"
@@ -170,6 +172,7 @@ func relabel(c *harness.Cluster, node, label, value string) error {
 }
 
 func TestAPeerOfABindingIsOfOneKindAndABindingFromBeforeThatRuleStaysAndMayBeEdited(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns, crd = "peers", "targetgroupbindings.elbv2.k8s.aws"

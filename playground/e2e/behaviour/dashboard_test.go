@@ -139,6 +139,7 @@ spec:
 // TestEveryMetricIsInTheTableAndEveryExpressionOfDashboardAndAlertsHasASeries has a controller that was elected, for the metric of the leader. It is
 // not parallel: the controller is its own.
 func TestEveryMetricIsInTheTableAndEveryExpressionOfDashboardAndAlertsHasASeries(t *testing.T) {
+	harness.Long(t, "it waits for the three minutes of a metric of the busiest objects")
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--enable-leader-election=true"}})
 	var page map[string]*dto.MetricFamily
 	for n, again := 1, true; again; n++ { // a leader that loses its lease takes what it counted along

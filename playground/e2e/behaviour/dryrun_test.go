@@ -84,6 +84,7 @@ func TestADryRunIsPlannedAndNotDeployedUntilItEnds(t *testing.T) {
 }
 
 func TestADryRunInAGroupDoesNotHoldTheOthersBack(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "partly-dry"

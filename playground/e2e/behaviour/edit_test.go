@@ -15,6 +15,7 @@ import (
 )
 
 func TestAPathInFrontCostsTwoWritesAndNoWrongAnswer(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "infront"
@@ -184,6 +185,7 @@ func TestEditsChangeOnlyTheirSettingsAndInterruptNoRequest(t *testing.T) {
 }
 
 func TestWeightsChangeInOneWrite(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "weights"
@@ -207,6 +209,7 @@ func TestWeightsChangeInOneWrite(t *testing.T) {
 }
 
 func TestAChangeOfSchemeReplacesTheLoadBalancerAndServesOn(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "scheme"

@@ -42,6 +42,7 @@ func checks(c *harness.Cluster, lb simclient.LoadBalancer) map[int32]string {
 }
 
 func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "fronted"
@@ -88,6 +89,7 @@ func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
 }
 
 func TestMembersThatDisagreeOnAFrontendGetAnEventAndTheFirstWins(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "frontgroup"

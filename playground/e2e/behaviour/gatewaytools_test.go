@@ -64,6 +64,7 @@ spec:
 }
 
 func TestAGatewayIsPlannedUnderDryRunThenDeployedAndExplainedByTheCommandLine(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gwtools"

@@ -104,6 +104,7 @@ func TestAMemberThatChangesItsGroupMovesAndLeavesNothingBehind(t *testing.T) {
 }
 
 func TestAnIngressThatGoesToAnotherControllerIsReleased(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "released"

@@ -111,6 +111,7 @@ func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
 // TestALeaderThatLosesItsLeaseIsStartedAgain is about the tests themselves: on a machine with much to do, the API server may take so long for an answer that a
 // leader ends, which a kubelet would start again.
 func TestALeaderThatLosesItsLeaseIsStartedAgain(t *testing.T) {
+	harness.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--enable-leader-election=true"}})
 	settled(t, c)
 	former, leases := c.Env.ControllerPID(), c.Client.CoordinationV1().Leases("kube-system")

@@ -119,6 +119,7 @@ func trust(t *testing.T, c *harness.Cluster, name string, i issuer) string {
 // TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames has one port verify clients and one pass certificates on, then
 // takes the annotation away, which changes nothing, and then sets off.
 func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "mutual"
@@ -169,6 +170,7 @@ func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 
 // TestClientsAreVerifiedByTheConfigurationOfTheGateway has each port of a Gateway treat clients in another way, with pods and with nodes as targets.
 func TestClientsAreVerifiedByTheConfigurationOfTheGateway(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	ours, others := newIssuer(t), newIssuer(t)

@@ -79,6 +79,7 @@ func held(t *testing.T, c *harness.Cluster, arn string) string {
 }
 
 func TestEditsOfANetworkLoadBalancerCostOneWriteForEachSettingAndInterruptNoRequest(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "nlbedits"

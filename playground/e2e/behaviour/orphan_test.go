@@ -131,6 +131,7 @@ func listOrphan(t *testing.T, c *harness.Cluster, stack string) (found listedOrp
 }
 
 func TestALoadBalancerThatLostItsObjectIsReportedAndDeletedOnlyByTheFlag(t *testing.T) {
+	harness.Long(t, "it waits for a search and for a quarantine of 40 seconds")
 	c := cluster(t)
 	const ns, key = "abandoned", "ingress.k8s.aws:abandoned/web"
 	lb := abandon(t, c, ns)
@@ -195,6 +196,7 @@ func TestALoadBalancerThatLostItsObjectIsReportedAndDeletedOnlyByTheFlag(t *test
 }
 
 func TestWhatAControllerThatIsGoneHasLeftIsDeletedByLbc(t *testing.T) {
+	harness.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
 	c := cluster(t)
 	const ns, key = "goner", "ingress.k8s.aws:goner/web"
 	lb := abandon(t, c, ns)

@@ -28,6 +28,7 @@ spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}], 
 
 // TestAServiceThatIsNotOfTypeLoadBalancerIsServedAndItsAddressIsInANote reads the address from the note and from the LoadBalancer object.
 func TestAServiceThatIsNotOfTypeLoadBalancerIsServedAndItsAddressIsInANote(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "otherkind"
@@ -56,6 +57,7 @@ func TestAServiceThatIsNotOfTypeLoadBalancerIsServedAndItsAddressIsInANote(t *te
 
 // TestAServiceThatNoControllerServesHasANote has one that the webhook of Services never saw of type LoadBalancer.
 func TestAServiceThatNoControllerServesHasANote(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "unserved"
@@ -74,6 +76,7 @@ func TestAServiceThatNoControllerServesHasANote(t *testing.T) {
 
 // TestABindingThatContradictsItsTargetGroupReportsIt edits the protocol of a complete binding of a user.
 func TestABindingThatContradictsItsTargetGroupReportsIt(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "mismatch"
@@ -98,6 +101,7 @@ func TestABindingThatContradictsItsTargetGroupReportsIt(t *testing.T) {
 
 // TestTheDeletionOfANamespaceCostsFewReads has the account for itself.
 func TestTheDeletionOfANamespaceCostsFewReads(t *testing.T) {
+	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{noSearch}})
 	began := time.Now()
 	c.WaitFor(t, "lists that prove what does not exist", func(context.Context) error { // those of the start do not, for the five seconds by which AWS's may lag

@@ -79,6 +79,7 @@ func TestAStatusObjectShowsTheStateOfALoadBalancer(t *testing.T) {
 }
 
 func TestANamespaceGoesThoughTheClassOfItsIngressesIsGone(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "classless"

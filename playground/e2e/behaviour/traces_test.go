@@ -12,6 +12,7 @@ import (
 
 // TestPassesAreTracesAtACollector is not parallel: the controller is its own. Its end exports what has not been.
 func TestPassesAreTracesAtACollector(t *testing.T) {
+	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	const ns = "traced"
 	to := collector.New(t)
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--otlp-traces-endpoint=" + to.URL}})

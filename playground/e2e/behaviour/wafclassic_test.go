@@ -30,6 +30,7 @@ func classicWebACL(t *testing.T, c *harness.Cluster, name string) string {
 }
 
 func TestAWebACLOfWAFClassicFollowsItsAnnotation(t *testing.T) {
+	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns, name = "classic", "classicofaddons"

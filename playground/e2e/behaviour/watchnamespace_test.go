@@ -19,6 +19,7 @@ import (
 // TestAControllerOfOneNamespaceTakesNothingFromAnother serves two namespaces, and then starts the controller for one of them. It is not parallel: the
 // controller is its own.
 func TestAControllerOfOneNamespaceTakesNothingFromAnother(t *testing.T) {
+	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := cluster(t)
 	const watched, other = "watched", "unwatched"
 	balanced := func(ns string) string {

@@ -159,6 +159,7 @@ func renewed(t *testing.T, c *harness.Cluster, renew func()) {
 // TestRow39CertManagerIssuesAndRenewsTheCertificateOfTheWebhooks installs the values of example 39 of the guides. It also shows that the chart's
 // objects of cert-manager have no unknown fields.
 func TestRow39CertManagerIssuesAndRenewsTheCertificateOfTheWebhooks(t *testing.T) {
+	harness.Long(t, "it waits for cert-manager, and upgrades the release twice")
 	c := start(t)
 	waitLeader(t, c)
 	c.ApplyFile(t, "testdata/cert-manager.yaml")
@@ -185,6 +186,7 @@ func TestRow39CertManagerIssuesAndRenewsTheCertificateOfTheWebhooks(t *testing.T
 
 // TestFilesOfTheUserAreTheCertificateOfTheWebhooks upgrades to other files, too.
 func TestFilesOfTheUserAreTheCertificateOfTheWebhooks(t *testing.T) {
+	harness.Long(t, "it upgrades the release three times")
 	c := start(t)
 	waitLeader(t, c)
 	hosts := []string{"aws-load-balancer-webhook-service.kube-system.svc", "127.0.0.1"} // by which this API server calls webhooks

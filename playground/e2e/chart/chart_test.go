@@ -133,6 +133,7 @@ func TestTheWebhooksTrustTheCertificateThatTheControllerIssues(t *testing.T) {
 const leaseDuration = 15 * time.Second
 
 func TestTheOtherReplicaLeadsWhenTheLeaderIsKilledAndWebhooksAnswerMeanwhile(t *testing.T) {
+	harness.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwice does in the core")
 	c := start(t)
 	leader := waitLeader(t, c)
 	before, _ := holder(t, c)
@@ -238,6 +239,7 @@ func TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart(t *testing.T) {
 
 // TestAMissingRightIsReportedAndHeals takes rights of the chart's ClusterRole away: the controller goes on, and names what it may not do.
 func TestAMissingRightIsReportedAndHeals(t *testing.T) {
+	harness.Long(t, "package rights takes each right away")
 	c := start(t)
 	const ns = "unrighted"
 	restore := withRules(t, c, func(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {

@@ -38,6 +38,7 @@ func withRules(t *testing.T, c *harness.Cluster, edit func([]rbacv1.PolicyRule) 
 
 // TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething: the name of the host is not that of the pod there.
 func TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething(t *testing.T) {
+	harness.Long(t, "it upgrades the release")
 	c := start(t)
 	waitLeader(t, c)
 	upgrade(t, c, map[string]any{"hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet"})

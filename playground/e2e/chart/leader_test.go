@@ -276,6 +276,7 @@ func longestGap(ctx context.Context, c *harness.Cluster) (longest time.Duration)
 
 // TestALeaderThatWakesUpDeposedInTheMiddleOfItsWorkWritesNothing suspends the leader between two writes, as on a machine that is migrated.
 func TestALeaderThatWakesUpDeposedInTheMiddleOfItsWorkWritesNothing(t *testing.T) {
+	harness.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwice does in the core")
 	c := start(t)
 	const ns, n = "suspended", 10
 	leader := waitLeader(t, c)

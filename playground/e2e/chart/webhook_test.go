@@ -106,6 +106,7 @@ func store(t *testing.T, c *harness.Cluster, b servingcert.Bundle) {
 // TestWhateverHappensToTheCertificateOfTheWebhooksHealsWithoutARestart has the controller issue certificates that live a minute, so that it looks every
 // three seconds; with the usual ones it looks every thirty.
 func TestWhateverHappensToTheCertificateOfTheWebhooksHealsWithoutARestart(t *testing.T) {
+	harness.Long(t, "it upgrades the release twice, and waits for looks at the certificate")
 	c := start(t)
 	waitLeader(t, c)
 	upgrade(t, c, map[string]any{"webhookCertificate": map[string]any{"lifetime": "1m"}})

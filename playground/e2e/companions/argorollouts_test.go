@@ -63,6 +63,7 @@ var verified = regexp.MustCompile(`Desired weight \(stepIdx: \d+\) (\d+) verifie
 // TestArgoRolloutsShiftsTrafficAndFindsItsWeightsInAWS has Argo Rollouts bring a new version into service: by weights in an annotation of the Ingress,
 // each of which it verifies in AWS before it goes on. No request fails, and a LoadBalancer object shows each weight that was verified.
 func TestArgoRolloutsShiftsTrafficAndFindsItsWeightsInAWS(t *testing.T) {
+	harness.Long(t, "it needs the programs of make companions")
 	c := cluster(t)
 	const ns = "rollouts"
 	module, err := exec.CommandContext(t.Context(), "go", "list", "-C", filepath.Join(string(c.Repo), "hack", "tools", "argorollouts"), "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-rollouts").Output()

@@ -22,6 +22,7 @@ const zone = "example.com"
 // TestExternalDNSMakesTheNamesOfIngressesServicesAndRoutes has external-dns read the statuses that the controller writes: each name resolves to its load
 // balancer and answers, follows it when it is replaced, and goes with its object.
 func TestExternalDNSMakesTheNamesOfIngressesServicesAndRoutes(t *testing.T) {
+	harness.Long(t, "it needs the programs of make companions")
 	c := cluster(t)
 	const ns = "names"
 	name := func(first string) string { return first + "." + ns + "." + zone }

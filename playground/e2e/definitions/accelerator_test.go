@@ -22,6 +22,7 @@ spec: {listeners: [{protocol: TCP, portRanges: [{fromPort: 80, toPort: 80}], end
 
 // TestGlobalAcceleratorsAreServedOnceTheirDefinitionIsInstalled has the controller start without it, and without the Gateway API, which accelerators do not need.
 func TestGlobalAcceleratorsAreServedOnceTheirDefinitionIsInstalled(t *testing.T) {
+	harness.Long(t, "it is a playground of its own, in which definitions come and go")
 	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true, ExtraArgs: []string{"--feature-gates=GlobalAcceleratorController=true"}})
 	process := c.Env.ControllerPID()
 	install(t, c, definitionsResource, parse(t, filepath.Join(c.Repo.CRDs(), "aga.k8s.aws_globalaccelerators.yaml")))

@@ -13,6 +13,7 @@ import (
 // TestAControllerOfAnotherClusterNameWritesNothingToAWSAndReportsWhy starts a controller by another name than that of the cluster's load balancers, then
 // one by the right name.
 func TestAControllerOfAnotherClusterNameWritesNothingToAWSAndReportsWhy(t *testing.T) {
+	harness.Long(t, "it waits for pauses between attempts")
 	const ns = "named"
 	c := playground(t)
 	aws := newCloud(t, c)

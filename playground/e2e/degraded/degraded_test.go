@@ -117,6 +117,7 @@ func serves(t *testing.T, c *harness.Cluster, ns string) {
 
 // TestAnAPIServerThatComesLaterStartsTheController has the kubeconfig name an address at which the API server answers only later.
 func TestAnAPIServerThatComesLaterStartsTheController(t *testing.T) {
+	harness.Long(t, "it waits for pauses between attempts")
 	c := playground(t)
 	aws := newCloud(t, c)
 	path, err := c.Env.Cluster.Plane.ControllerKubeconfig()
@@ -190,6 +191,7 @@ func later(t *testing.T) (at string, answer func(to string)) {
 
 // TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem removes two definitions, has a controller start, and applies them again.
 func TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem(t *testing.T) {
+	harness.Long(t, "it waits for pauses between attempts")
 	c := playground(t)
 	names := []string{"targetgroupbindings.elbv2.k8s.aws", "ingressclassparams.elbv2.k8s.aws"}
 	for _, n := range names {

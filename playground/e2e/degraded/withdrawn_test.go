@@ -76,6 +76,7 @@ func deny(t *testing.T, c *harness.Cluster, action string) (permit func()) {
 
 // TestWhatIsWithdrawnFromARunningControllerIsReportedAndHealsWithoutARestart takes a permission of AWS and a right of the cluster away, and gives them back.
 func TestWhatIsWithdrawnFromARunningControllerIsReportedAndHealsWithoutARestart(t *testing.T) {
+	harness.Long(t, "it waits for pauses between attempts")
 	c := playground(t)
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
 	eventually(t, c, p.Health+"/readyz", 200, "ok")

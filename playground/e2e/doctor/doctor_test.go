@@ -166,6 +166,7 @@ func gone(t *testing.T, c *harness.Cluster, x trouble) {
 
 // TestAHealthyPlaygroundIsGreen is the first one: nothing has been in trouble yet.
 func TestAHealthyPlaygroundIsGreen(t *testing.T) {
+	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	began := time.Now()
 	r, status := examine(t, c, nil)

@@ -53,6 +53,7 @@ func deregister(t *testing.T, c *harness.Cluster, group string, target simclient
 }
 
 func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
+	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	deny(t, c, state.UserKey, "elasticloadbalancing:DescribeRules")
 	f := found(t, c, trouble{check: "unreadable", severity: "warning", object: "listeners", evidence: "AWS denies elasticloadbalancing:DescribeRules"})
@@ -62,6 +63,7 @@ func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
 }
 
 func TestAnAccountThatIsNotReachedIsFound(t *testing.T) {
+	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	f := found(t, c, trouble{check: "unreadable", severity: "error", object: "account", evidence: "GetCallerIdentity", env: []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1"}})
 	if !strings.Contains(f.Remedy, "aws sts get-caller-identity") {
@@ -74,6 +76,7 @@ func TestAnAccountThatIsNotReachedIsFound(t *testing.T) {
 }
 
 func TestAWrongVPCAndNameAreFound(t *testing.T) {
+	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	a := c.Simulator.Account
 	const second, small = "vpc-0a1de000000000002", "subnet-0a1de0000000000d1"
@@ -123,6 +126,7 @@ func group(t *testing.T, c *harness.Cluster, in, name, stack string) {
 }
 
 func TestWhatADeletionHasLeftIsFound(t *testing.T) {
+	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	group(t, c, c.Simulator.Seed().VPC.ID, "left", "left/web")
@@ -130,6 +134,7 @@ func TestWhatADeletionHasLeftIsFound(t *testing.T) {
 }
 
 func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
+	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	deny(t, c, controllerKey, "elasticloadbalancing:ModifyListenerAttributes")
@@ -140,6 +145,7 @@ func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
 
 // TestANodeWithTwoGroupsOfTheClusterIsFound has a node that no pod is on.
 func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
+	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	a, seeded := c.Simulator.Account, c.Simulator.Seed()
@@ -159,6 +165,7 @@ func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
 }
 
 func TestTroublesOfTrafficAreFound(t *testing.T) {
+	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	const (
@@ -226,6 +233,7 @@ func TestTroublesOfTrafficAreFound(t *testing.T) {
 }
 
 func TestACheckThatThereIsNotIsRefused(t *testing.T) {
+	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	for _, args := range [][]string{{"--check", "nonsense"}, {"--timeout", "0s"}, {"--kubeconfig", os.DevNull, "--context", "nowhere"}} {
 		if _, errOut, status := run(t, c, nil, args...); status != 1 || errOut == "" {

@@ -75,6 +75,7 @@ func group(namespace, name, host string, annotations scene.Annotations) string {
 }
 
 func TestG6Case4AGroupOfTwoMovesToAGatewayWithTheSameRulesTargetGroupsTagsAndAnswers(t *testing.T) {
+	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)
 	const ns, name, host = "cutover", "cutover", "cutover.example.com"

@@ -129,6 +129,7 @@ func taken(lb simclient.LoadBalancer) (n int64) {
 }
 
 func TestNoRequestFailsWhileWeightsOfDNSMoveTrafficFromAnIngressToItsGatewayInStages(t *testing.T) {
+	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)
 	const ns, name = "staged", "staged.example.com"

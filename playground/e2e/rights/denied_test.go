@@ -175,6 +175,7 @@ var denials = []denial{
 
 // TestEachRightThatIsTakenAwayIsReportedWithItsRemedyAndNothingElseStops takes some rights of each sort away from a controller that runs, one at a time.
 func TestEachRightThatIsTakenAwayIsReportedWithItsRemedyAndNothingElseStops(t *testing.T) {
+	harness.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	scene.Change(t, c, scene.Namespace(witness, 1)+scene.Ingress(witness, "web", scene.Class, scene.Annotations{"target-type": "ip", "scheme": "internet-facing"}))
 	url := "http://" + c.IngressAddress(t, witness, "web") + "/"
@@ -236,6 +237,7 @@ func serves(t *testing.T, c *harness.Cluster, url string, i int) {
 
 // TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay starts without rights that are needed at the start.
 func TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay(t *testing.T) {
+	harness.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	log := c.Journal(t)
 	restore := take(t, c, "list gateways.gateway.networking.k8s.io", "watch gateways.gateway.networking.k8s.io", "get customresourcedefinitions.apiextensions.k8s.io",
@@ -256,6 +258,7 @@ func TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay(t *test
 
 // TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay starts without the right to the Lease.
 func TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay(t *testing.T) {
+	harness.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	log := c.Journal(t)
 	c.Env.StopController() // it releases the Lease
@@ -284,6 +287,7 @@ func running(t *testing.T, c *harness.Cluster) {
 
 // TestAControllerThatMayNotReadTheSecretOfItsWebhooksReportsThatAndServesThemOnceItMay starts without the right to it.
 func TestAControllerThatMayNotReadTheSecretOfItsWebhooksReportsThatAndServesThemOnceItMay(t *testing.T) {
+	harness.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	log := c.Journal(t)
 	restore := take(t, c, "get secrets")

@@ -6,9 +6,11 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 func TestWhatIsLeftOfASoakIsReported(t *testing.T) {
+	harness.Long(t, "it is about the soak itself")
 	t.Parallel()
 	before := state{
 		account: simclient.Resources{LoadBalancers: []simclient.LoadBalancer{{ARN: "arn:lb/theirs", Name: "theirs"}}},
@@ -49,6 +51,7 @@ func TestWhatIsLeftOfASoakIsReported(t *testing.T) {
 }
 
 func TestMetricsShowWhoLeadsAndWhatAProcessHolds(t *testing.T) {
+	harness.Long(t, "it is about the soak itself")
 	t.Parallel()
 	const text = "# HELP go_goroutines Number.\ngo_goroutines 123\nleader_election_master_status{name=\"a b\"} 1\nprocess_resident_memory_bytes 5.24288e+07\n"
 	got, err := processOf(text)

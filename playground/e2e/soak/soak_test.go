@@ -66,6 +66,7 @@ type run struct {
 }
 
 func TestNoRequestFailsUnexplainedAndNothingIsLeftWhateverHappens(t *testing.T) {
+	harness.Long(t, "it is a minute of random edits and faults")
 	r := &run{t: t, dir: t.TempDir(), ledger: &ledger{}, seed: usual, length: time.Minute, serial: 1, balancers: map[string]string{}, alone: make(chan struct{}, 1)}
 	var err error
 	if text := os.Getenv("LBC_SOAK_SEED"); text != "" {

@@ -219,7 +219,7 @@ func TestThePagesOfTasksWorkAsTheyAreWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := harness.Start(t, harness.Options{Account: file, GlobalAccelerator: true})
+	c := harness.Start(t, harness.Options{Account: file, GlobalAccelerator: true, ExtraArgs: []string{"--existing-load-balancers=platform=platform,observed=observed"}})
 	makeWebACL(t, c)
 	files, err := filepath.Glob(filepath.Join(string(c.Repo), "docs", "tasks", "*.md"))
 	if err != nil || len(files) == 0 {

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// feed gives a record the lines of a run and returns what is printed.
+func feed(r *record, lines ...string) string {
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(r.line(l+"\n", time.Unix(0, 0)))
+	}
+	return b.String()
+}
+
+func TestRecordPrintsOnlyFailedTests(t *testing.T) {
+	t.Parallel()
+	r := newRecord()
+	got := feed(r,
+		`{"Action":"start","Package":"p"}`,
+		`{"Action":"run","Package":"p","Test":"TestGood"}`,
+		`{"Action":"output","Package":"p","Test":"TestGood","Output":"    good_test.go:1: fine\n"}`,
+		`{"Action":"pass","Package":"p","Test":"TestGood","Elapsed":1.5}`,
+		`{"Action":"run","Package":"p","Test":"TestBad"}`,
+		`{"Action":"run","Package":"p","Test":"TestBad/row"}`,
+		`{"Action":"output","Package":"p","Test":"TestBad/row","Output":"    bad_test.go:2: wrong\n"}`,
+		`{"Action":"fail","Package":"p","Test":"TestBad/row","Elapsed":0.1}`,
+		`{"Action":"fail","Package":"p","Test":"TestBad","Elapsed":0.2}`,
+		`{"Action":"skip","Package":"p","Test":"TestLong","Elapsed":0}`,
+		`{"Action":"output","Package":"p","Output":"FAIL\tp\t1.8s\n"}`,
+		`{"Action":"fail","Package":"p","Elapsed":1.8}`)
+	if want := "    bad_test.go:2: wrong\nFAIL\tp\t1.8s\n"; got != want {
+		t.Errorf("printed %q, want %q", got, want)
+	}
+	if r.passed != 1 || r.skipped != 1 || !slices.Equal(r.failed, []key{{"p", "TestBad/row"}}) {
+		t.Errorf("%d passed, %d skipped, failed %v", r.passed, r.skipped, r.failed)
+	}
+}
+
+func TestRecordShowsPanicsAndBuildErrors(t *testing.T) {
+	t.Parallel()
+	r := newRecord()
+	got := feed(r,
+		`{"ImportPath":"q","Action":"build-output","Output":"q.go:1: syntax error\n"}`,
+		`{"Action":"output","Package":"p","Output":"panic: boom\n"}`,
+		`{"Action":"output","Package":"p","Output":"FAIL\tp\t0.1s\n"}`,
+		`{"Action":"fail","Package":"p","Elapsed":0.1}`,
+		`no JSON at all`)
+	for _, want := range []string{"q.go:1: syntax error", "panic: boom", "FAIL\tp", "no JSON at all"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not printed:\n%s", want, got)
+		}
+	}
+	if !slices.Equal(r.failed, []key{{pkg: "p"}}) {
+		t.Errorf("failed %v", r.failed)
+	}
+}
+
+func TestRepeatsNameOneTest(t *testing.T) {
+	t.Parallel()
+	r := &record{failed: []key{
+		{module + "/internal/plan", "TestX/row_(a)"},
+		{module + "/playground/e2e/auth", "TestY"},
+		{module + "/internal/stack", ""},
+	}}
+	got := repeats(suite{env: []string{"LBC_TEST_ALL=1"}}, r)
+	want := []string{
+		"LBC_TEST_ALL=1 make test PKG=./internal/plan RUN='^TestX$$/^row_.a.$$'",
+		"LBC_TEST_ALL=1 make test PKG=./playground/e2e/auth RUN='^TestY$$'",
+		"LBC_TEST_ALL=1 make test PKG=./internal/stack",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestProgressEstimatesTimeLeft(t *testing.T) {
+	t.Parallel()
+	began := time.Unix(0, 0)
+	former := []timing{{Package: "p", Seconds: 40}, {Package: "p", Test: "TestA", Seconds: 30}, {Package: "p", Test: "TestB", Seconds: 10}}
+	r := newRecord()
+	feed(r, `{"Action":"run","Package":"p","Test":"TestA"}`)
+	if got := r.progress(began.Add(5*time.Second), 5*time.Second, 1, former); !strings.Contains(got, "0%; running: ./p TestA (5s)") {
+		t.Error(got)
+	}
+	feed(r, `{"Action":"pass","Package":"p","Test":"TestA","Elapsed":30}`)
+	if got := r.progress(began.Add(time.Minute), time.Minute, 1, former); !strings.Contains(got, "75%, about 20s left") {
+		t.Error(got)
+	}
+	if got := newRecord().progress(began, 0, 4, nil); !strings.Contains(got, "0 packages done, 0%") {
+		t.Error(got)
+	}
+}
+
+func TestTimesOfARunArePrinted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var out strings.Builder
+	if err := printTimes(&out, dir, 1); err == nil || !strings.Contains(err.Error(), "make test") {
+		t.Errorf("without a run: %v", err)
+	}
+	tests := []timing{{Package: module + "/a", Seconds: 5, Processor: 4}, {Package: module + "/a", Test: "TestFast", Seconds: 1}, {Package: module + "/a", Test: "TestSlow", Seconds: 3}}
+	if err := store(dir, "end to end", tests); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := load(dir, "end to end"); err != nil || len(got) != 3 {
+		t.Fatalf("%v, %v", got, err)
+	}
+	if err := printTimes(&out, dir, 1); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.Contains(got, "end-to-end\n") || !strings.Contains(got, "./a TestSlow") || !strings.Contains(got, "4.0 s") || strings.Contains(got, "TestFast") {
+		t.Error(got)
+	}
+}
+
+func TestConcurrentPackagesAreFound(t *testing.T) {
+	t.Parallel()
+	const lock, start, plain = "package p\nvar mu sync.Mutex\n", "package p\nfunc f() { go func() {}() }\n", "package p\n// go!\n"
+	for _, c := range []struct {
+		code, test  string
+		short, long bool
+	}{
+		{start, plain, true, true},
+		{lock, start, true, true},
+		{lock, plain, false, true},
+		{plain, start, false, true},
+		{plain, plain, false, false},
+	} {
+		dir := t.TempDir()
+		for name, text := range map[string]string{"p.go": c.code, "p_test.go": c.test} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if short, long := isConcurrent(dir, false), isConcurrent(dir, true); short != c.short || long != c.long {
+			t.Errorf("%+v: %v, %v", c, short, long)
+		}
+	}
+}
+
+func TestPackagesWithoutCoreTestsAreLeftOut(t *testing.T) {
+	t.Parallel()
+	const long, short = "func TestA(t *testing.T) {\n\tharness.Long(t, \"an hour\")\n}\n", "func TestB(t *testing.T) {\n\tt.Parallel()\n}\n"
+	for _, c := range []struct {
+		text, slice string
+		want        bool
+	}{
+		{long, "", false},
+		{long, "0/1", true},
+		{short, "", true},
+		{long + short, "", true},
+		{"func TestMain(m *testing.M) { harness.Main(m) }\n", "", false},
+	} {
+		if got, err := hasCore([]string{c.text}, c.slice); err != nil || got != c.want {
+			t.Errorf("%+v: %v, %v", c, got, err)
+		}
+	}
+	if _, err := hasCore([]string{long}, "3/2"); err == nil {
+		t.Error("slice 3/2 is no error")
+	}
+}
+
+func TestAreaIncludesDependents(t *testing.T) {
+	own, importers, err := dependents(t.Context(), []string{module + "/internal/inbound"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(own) != 1 || !slices.Contains(importers, module+"/internal/compile") || slices.Contains(importers, module+"/internal/backoff") {
+		t.Errorf("%v, %v", own, importers)
+	}
+}
+
+func TestUsageOfATestBinaryIsRecorded(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "usage")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TESTRUN_USAGE", file)
+	if code := measured([]string{"false"}); code != 1 {
+		t.Errorf("exit status %d", code)
+	}
+	r := newRecord()
+	r.tests = []timing{{Package: module + "/hack/testrun", Seconds: 1}}
+	if err := addUsage(r, file); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file) //nolint:gosec // its own
+	if err != nil || !strings.HasSuffix(strings.TrimSpace(string(text)), "/hack/testrun") {
+		t.Errorf("%s, %v", text, err)
+	}
+}

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/longtest"
+)
+
+// module is the path of the root module; the playground's is below it.
+const module = "github.com/k8s-lbc/lbc"
+
+// suite is one go test command.
+type suite struct {
+	name     string
+	dir      string // module's directory, relative to the root
+	race     bool
+	env      []string
+	args     []string // flags of go test
+	packages []string
+}
+
+// playgroundArgs: tests of whole playgrounds wait far more than they compute, so more packages run at a time than there are processors.
+// Go does not see that a binary of another module is tested, so results must not come from its cache.
+var playgroundArgs = []string{"-count=1", "-timeout=60m", "-p=3", "-parallel=12"}
+
+// plan returns the suites of a command, in the order in which they run.
+func plan(ctx context.Context, name string, patterns []string) ([]suite, error) {
+	if name == "area" {
+		return area(ctx, patterns)
+	}
+	packages, err := list(ctx, ".", module+"/...")
+	if err != nil {
+		return nil, err
+	}
+	concurrent, others := divide(packages, name == "all")
+	playground := []string{"./..."}
+	if name == "test" {
+		if playground, err = core(ctx, os.Getenv(longtest.SliceVariable)); err != nil {
+			return nil, err
+		}
+	}
+	image := suite{name: "image builder", dir: "hack/tools/image", packages: []string{"./..."}}
+	switch name {
+	case "check":
+		return []suite{{name: "unit and golden tests", dir: ".", args: []string{"-timeout=20m"}, packages: paths(packages)}}, nil
+	case "test", "all":
+		suites := []suite{
+			{name: "packages with concurrency, race detector on", dir: ".", race: true, args: []string{"-timeout=40m"}, packages: concurrent},
+			{name: "other packages", dir: ".", args: []string{"-timeout=20m"}, packages: others},
+			image,
+			{name: "end to end", dir: "playground", args: playgroundArgs, packages: playground},
+		}
+		if name == "all" {
+			// Under the race detector, the tests of many troubles try only a sample.
+			suites = slices.Insert(suites, 1, suite{name: "packages with concurrency, every seed", dir: ".", args: []string{"-timeout=40m"}, packages: concurrent})
+			for i := range suites {
+				suites[i].env = []string{longtest.Variable + "=1"}
+			}
+		}
+		return suites, nil
+	}
+	return nil, fmt.Errorf("%q is no command: test, all, check, area or times", name)
+}
+
+// pack is a package as go list prints it.
+type pack struct {
+	path, dir string
+	imports   []string // also indirect
+	tests     []string // imports of its tests
+}
+
+// list lists packages of the module in dir, a directory relative to the root.
+func list(ctx context.Context, dir string, patterns ...string) ([]pack, error) {
+	const format = "{{.ImportPath}}\t{{.Dir}}\t{{join .Deps \" \"}}\t{{join .TestImports \" \"}} {{join .XTestImports \" \"}}"
+	cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-C", dir, "-e", "-f", format}, patterns...)...) //nolint:gosec // our own arguments
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list %s: %w", strings.Join(patterns, " "), err)
+	}
+	var packages []pack
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(fields) == 4 {
+			packages = append(packages, pack{path: fields[0], dir: fields[1], imports: strings.Fields(fields[2]), tests: strings.Fields(fields[3])})
+		}
+	}
+	return packages, nil
+}
+
+func paths(packages []pack) []string {
+	out := make([]string, 0, len(packages))
+	for _, p := range packages {
+		out = append(out, p.path)
+	}
+	return out
+}
+
+// starts finds sources that start goroutines or servers, or run functions by timers; shares finds locks and atomics too.
+var (
+	starts = regexp.MustCompile(`\bgo func|\bgo [A-Za-z_.]+\(|\.Go\(|\.AfterFunc\(|httptest\.New[A-Za-z]*Server|\.Serve\(|ListenAndServe`)
+	shares = regexp.MustCompile(starts.String() + `|\b(sync|atomic)\.[A-Z]`)
+)
+
+// withoutRace are directories whose tests make test runs without the race detector although something in them is concurrent: cmd/lbc prints
+// what its packages report, and those have the detector.
+var withoutRace = []string{"cmd/lbc"}
+
+// divide tells the packages for the race detector from the others. The detector makes tests several times slower and finds nothing
+// where nothing is concurrent.
+func divide(packages []pack, long bool) (concurrent, others []string) {
+	for _, p := range packages {
+		if isConcurrent(p.dir, long) {
+			concurrent = append(concurrent, p.path)
+		} else {
+			others = append(others, p.path)
+		}
+	}
+	return concurrent, others
+}
+
+// isConcurrent reports whether the tests of a package need the race detector: its code has locks, atomics, timers, goroutines or servers, and
+// its code or its tests start goroutines. In the long form, one of these is enough, in code or tests.
+func isConcurrent(dir string, long bool) bool {
+	code, tests := sources(dir)
+	all := slices.Concat(code, tests)
+	if long {
+		return matches(shares, all)
+	}
+	excluded := slices.ContainsFunc(withoutRace, func(d string) bool { return strings.HasSuffix(dir, "/"+d) })
+	return !excluded && matches(shares, code) && matches(starts, all)
+}
+
+// sources returns the contents of the Go files of a directory.
+func sources(dir string) (code, tests []string) {
+	files, _ := filepath.Glob(filepath.Join(dir, "*.go")) //nolint:errcheck // the pattern is well-formed
+	for _, file := range files {
+		text, err := os.ReadFile(file) //nolint:gosec // a source of ours
+		switch {
+		case err != nil: // go test reports it
+		case strings.HasSuffix(file, "_test.go"):
+			tests = append(tests, string(text))
+		default:
+			code = append(code, string(text))
+		}
+	}
+	return code, tests
+}
+
+func matches(pattern *regexp.Regexp, texts []string) bool {
+	return slices.ContainsFunc(texts, pattern.MatchString)
+}
+
+// core returns the packages of the playground with a test that the short form runs, or that a slice of the long tests has. Others would only be
+// linked with a Kubernetes.
+func core(ctx context.Context, slice string) ([]string, error) {
+	packages, err := list(ctx, "playground", "./...")
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, p := range packages {
+		_, tests := sources(p.dir)
+		runs, err := hasCore(tests, slice)
+		if err != nil {
+			return nil, err
+		}
+		if runs {
+			out = append(out, p.path)
+		}
+	}
+	return out, nil
+}
+
+// begun finds the beginnings of tests and the first line of each.
+var begun = regexp.MustCompile(`(?m)^func ((?:Test|Example|Fuzz)[A-Z0-9_]\w*)\(.*\{\n(.*)$`)
+
+// hasCore reports whether one of the tests in the sources runs: each but those that begin with a call of Long, and of these those in the slice.
+func hasCore(tests []string, slice string) (bool, error) {
+	for _, text := range tests {
+		for _, m := range begun.FindAllStringSubmatch(text, -1) {
+			if m[1] == "TestMain" {
+				continue
+			}
+			if !strings.Contains(m[2], "Long(t, ") {
+				return true, nil
+			}
+			if runs, err := longtest.InSlice(m[1], slice); runs || err != nil {
+				return runs, err
+			}
+		}
+	}
+	return false, nil
+}
+
+// area returns the suites of some packages: themselves, with the race detector where something is concurrent, then what depends on them, without.
+func area(ctx context.Context, patterns []string) ([]suite, error) {
+	if len(patterns) == 0 {
+		return nil, errors.New("area: name packages, such as ./internal/compile/...")
+	}
+	var root, playground []string
+	for _, p := range patterns {
+		if rest, ok := strings.CutPrefix(p, "./playground/"); ok {
+			playground = append(playground, "./"+rest)
+		} else {
+			root = append(root, p)
+		}
+	}
+	var suites []suite
+	if len(root) > 0 {
+		own, dependents, err := dependents(ctx, root)
+		if err != nil {
+			return nil, err
+		}
+		concurrent, others := divide(own, false)
+		suites = append(suites,
+			suite{name: "the area, race detector on", dir: ".", race: true, args: []string{"-timeout=20m"}, packages: concurrent},
+			suite{name: "the area", dir: ".", args: []string{"-timeout=20m"}, packages: others},
+			suite{name: "packages that depend on the area", dir: ".", args: []string{"-timeout=20m"}, packages: dependents})
+	}
+	if len(playground) > 0 {
+		suites = append(suites, suite{name: "playground", dir: "playground", args: playgroundArgs, packages: playground})
+	}
+	return slices.DeleteFunc(suites, func(s suite) bool { return len(s.packages) == 0 }), nil
+}
+
+// dependents returns the packages of the patterns, and the paths of those that import them, directly or not, also by their tests.
+func dependents(ctx context.Context, patterns []string) (own []pack, importers []string, err error) {
+	if own, err = list(ctx, ".", patterns...); err != nil {
+		return nil, nil, err
+	}
+	all, err := list(ctx, ".", module+"/...")
+	if err != nil {
+		return nil, nil, err
+	}
+	ours, reached := map[string]bool{}, map[string]bool{}
+	for _, p := range own {
+		ours[p.path], reached[p.path] = true, true
+	}
+	isReached := func(path string) bool { return reached[path] }
+	for _, p := range all {
+		if slices.ContainsFunc(p.imports, func(path string) bool { return ours[path] }) {
+			reached[p.path] = true
+		}
+	}
+	for _, p := range all {
+		if !ours[p.path] && (reached[p.path] || slices.ContainsFunc(p.tests, isReached)) {
+			importers = append(importers, p.path)
+		}
+	}
+	return own, importers, nil
+}

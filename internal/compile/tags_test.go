@@ -1,0 +1,84 @@
+package compile
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
+)
+
+// forged are tags that say that a resource is of another stack, is the backend group, or is retained.
+var forged = map[string]string{
+	"team": "mal", "service.k8s.aws/stack": "vic/db", "service.k8s.aws/resource": "LoadBalancer", "elbv2.k8s.aws/resource": "backend-sg",
+	"elbv2.k8s.aws/retained": "true", "elbv2.k8s.aws/cluster": "other", "Ingress.k8s.aws/stack ": "vic/web", "kubernetes.io/cluster/demo": "owned",
+}
+
+// tagsOf are the tags of all resources of a stack.
+func tagsOf(s *stack.Stack) (out []map[string]string) {
+	for _, x := range s.LoadBalancers {
+		out = append(out, x.Tags)
+	}
+	for _, x := range s.Listeners {
+		out = append(out, x.Tags)
+	}
+	for _, x := range s.Rules {
+		out = append(out, x.Tags)
+	}
+	for _, x := range s.TargetGroups {
+		out = append(out, x.Tags)
+	}
+	for _, x := range s.SecurityGroups {
+		out = append(out, x.Tags)
+	}
+	return out
+}
+
+func TestReservedTagsAreNotWritten(t *testing.T) {
+	t.Parallel()
+	a := attachedRoute("a", 0)
+	a.Routes[0].Tags = forged
+	for _, action := range a.Routes[0].Actions {
+		for _, b := range action.Backends {
+			b.TargetGroup.Tags = forged
+		}
+	}
+	e := gatewayOf(stack.Application, a)
+	e.Members[0].Settings.Tags = map[string]intent.Field[string]{}
+	for k, v := range forged {
+		e.Members[0].Settings.Tags[k] = set(&e.Members[0], "tags", v)
+	}
+	for name, strict := range map[string]bool{"": false, "strict groups": true} {
+		cfg := config()
+		cfg.StrictGroups, cfg.DefaultTags = strict, forged
+		r := Compile(e, account(), cfg, nil)
+		s := mustBuild(t, r)
+		tracking := naming.Tracking(s.Key.Owner, s.Cluster, s.Key.ID.String(), "")
+		for _, tags := range tagsOf(s) {
+			for _, k := range tagkey.ReservedOf(tags) {
+				if _, own := tracking[k]; !own && !(k == naming.BackendResourceTag && len(tags) == 3) {
+					t.Errorf("%s: %v has %s", name, tags, k)
+				}
+			}
+			if v := tags[naming.ClusterTag]; v != s.Cluster {
+				t.Errorf("%s: the cluster of %v", name, tags)
+			}
+		}
+		found := 0
+		for _, d := range r.Diagnostics {
+			if d.Code == diag.ReservedTag {
+				found++
+			}
+		}
+		if found < len(forged)-1 {
+			t.Errorf("%s: %d findings of %d keys: %v", name, found, len(forged)-1, r.Diagnostics)
+		}
+		kept := r.Keep.Tags
+		if slices.Contains(kept, naming.RetainedTag) || slices.Contains(kept, naming.ClusterTag) || !slices.Contains(kept, "service.k8s.aws/stack") || !slices.Contains(kept, "kubernetes.io/cluster/demo") {
+			t.Errorf("%s: keys that stay in AWS: %v", name, kept)
+		}
+	}
+}

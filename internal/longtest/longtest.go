@@ -1,0 +1,68 @@
+// Package longtest gives tests a short form, which "make test" runs, and a long form, which "make test-all" runs. Tests that are
+// long as a whole run in slices, too, of which .ci/run takes one. Only tests import the package.
+package longtest
+
+import (
+	"flag"
+	"os"
+	"strconv"
+)
+
+// Variable is the environment variable that selects the long forms and the long tests: they run if its value is 1.
+const Variable = "LBC_TEST_ALL"
+
+// raceShare is what part of a long form the race detector gets: one of eight cases. The detector makes each case several
+// times slower, and another run without the detector tries all cases.
+const raceShare = 8
+
+// Enabled reports whether tests run in their long form.
+func Enabled() bool { return os.Getenv(Variable) == "1" }
+
+// Seeds returns how many seeds, steps or random cases a test tries.
+func Seeds(short, long int) int { return form{long: Enabled(), race: Race}.seeds(short, long) }
+
+// RapidChecks sets how many cases each check of pgregory.net/rapid tries. The tests of a package call it in an init function;
+// the flag -rapid.checks overrides it.
+func RapidChecks(short, long int) {
+	if err := flag.Set("rapid.checks", strconv.Itoa(Seeds(short, long))); err != nil {
+		panic(err) // the package has no such checks
+	}
+}
+
+// Every returns the distance between the cases that a test tries: n in the short form, 1 in the long form.
+func Every(n int) int { return form{long: Enabled(), race: Race}.every(n) }
+
+// Sample chooses cases of a list that is too long for the short form.
+type Sample struct{ every, seen int }
+
+// OneOf returns a Sample of one case of n, the first of each n. The long form tries all cases.
+func OneOf(n int) *Sample { return &Sample{every: Every(n)} }
+
+// Next reports whether the test tries the next case.
+func (s *Sample) Next() bool {
+	s.seen++
+	return (s.seen-1)%s.every == 0
+}
+
+// form is the form in which tests run.
+type form struct{ long, race bool }
+
+func (f form) seeds(short, long int) int {
+	switch {
+	case !f.long:
+		return short
+	case f.race:
+		return max(short, long/raceShare)
+	}
+	return long
+}
+
+func (f form) every(n int) int {
+	switch {
+	case !f.long:
+		return max(n, 1)
+	case f.race:
+		return max(min(n, raceShare), 1)
+	}
+	return 1
+}

@@ -1,0 +1,75 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/consent"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// A load balancer that was taken over is deleted only if its own tag lets the namespaces of its objects do that.
+
+// ConsentsToDeletion reports whether the tag of a load balancer lets the objects of namespaces delete it: each of them. Without namespaces, it lets the cluster.
+func ConsentsToDeletion(lb *elb.LoadBalancer, cluster string, namespaces []string) bool {
+	if len(namespaces) == 0 {
+		namespaces = []string{""}
+	}
+	return !slices.ContainsFunc(namespaces, func(ns string) bool {
+		return consent.Tagged(lb.Tags[naming.DeletableByTag], cluster, ns) == consent.None
+	})
+}
+
+// Retention is what stays in AWS of a stack that is removed: what its objects ask for, but all of it where a load balancer that was taken over does not consent
+// to its deletion.
+func Retention(desired *stack.Stack, obs *elb.Observed, opt Options) stack.Retention {
+	asked := desired.Retention
+	if asked != stack.RetainNothing && asked != stack.RetainUnlessDeletable {
+		return asked
+	}
+	for i := range obs.LoadBalancers {
+		lb := &obs.LoadBalancers[i]
+		if lb.Foreign || opt.DeleteAdopted || !lb.Adopted() && asked != stack.RetainUnlessDeletable {
+			continue
+		}
+		if !ConsentsToDeletion(lb, desired.Cluster, opt.Namespaces) {
+			return stack.RetainTagged
+		}
+	}
+	return stack.RetainNothing
+}
+
+// withRetention is the desired stack with the retention that AWS's tags leave.
+func withRetention(desired *stack.Stack, obs *elb.Observed, opt Options) *stack.Stack {
+	if desired.Removal == stack.NotRemoved {
+		return desired
+	}
+	out := *desired
+	out.Retention = Retention(desired, obs, opt)
+	return &out
+}
+
+// undeletable reports whether an old load balancer stays because it was taken over and does not consent to its deletion.
+func (d *differ) undeletable(old *elb.LoadBalancer) bool {
+	return !d.opt.DeleteAdopted && (old.Adopted() || old.ARN == d.want.Adopts) && !ConsentsToDeletion(old, d.want.Cluster, d.opt.Namespaces)
+}
+
+// stays is the guard on the deletion of an old load balancer; nil = it goes.
+func (d *differ) stays(old *elb.LoadBalancer) *plan.Guard {
+	switch {
+	case d.undeletable(old):
+		return &plan.Guard{
+			Code: diag.DeletionWithoutConsent,
+			Text: fmt.Sprintf("load balancer %s was taken over from somebody else, and its tags do not let its objects delete it; it stays", old.Name),
+			Remedy: fmt.Sprintf("undo the edit that would replace it, or have its former owner set tag %s: %s/NAMESPACE on it, with the namespace of its objects",
+				naming.DeletableByTag, d.want.Cluster),
+		}
+	case d.protected(old):
+		return Protected(old.Name)
+	}
+	return nil
+}

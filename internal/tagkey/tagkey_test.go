@@ -1,0 +1,37 @@
+package tagkey
+
+import "testing"
+
+func TestReservedTags(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]bool{
+		"elbv2.k8s.aws/cluster":            true,
+		"elbv2.k8s.aws/resource":           true,
+		"elbv2.k8s.aws/retained":           true,
+		"elbv2.k8s.aws/anything-new":       true,
+		"ELBv2.K8s.AWS/Resource":           true,
+		"  elbv2.k8s.aws/resource\t":       true,
+		"\u00a0elbv2.k8s.aws/resource":     true,
+		"ingress.k8s.aws/stack":            true,
+		"service.k8s.aws/resource":         true,
+		"gateway.k8s.aws/ca-bundle":        true,
+		"gateway.k8s.aws.alb/stack":        true,
+		"gateway.k8s.aws.nlb/resource":     true,
+		"aga.k8s.aws/stack":                true,
+		"kubernetes.io/cluster/demo":       true,
+		"kubernetes.io/role/elb":           false,
+		"kubernetes.io/service-name":       false,
+		"Name":                             false,
+		"team/elbv2.k8s.aws/resource":      false,
+		"gateway.k8s.awesome/stack":        false,
+		"gateway.k8s.aws":                  false,
+		"elbv2-k8s-aws/resource":           false,
+		"kubernetes.io/clusters/demo":      false,
+		"":                                 false,
+		"example.com/ingress.k8s.aws/team": false,
+	} {
+		if got := Reserved(key); got != want {
+			t.Errorf("%q: reserved %t", key, got)
+		}
+	}
+}
