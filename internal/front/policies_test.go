@@ -265,7 +265,7 @@ func TestApprovalBelongsToItsAuthor(t *testing.T) {
 		desired := &stack.Stack{Key: key}
 		digest := digestOfStack(t, desired)
 		w := inGroup(key, of(key, "shop/web", 1, map[annotation.Key]string{k: "none"}), of(key, "mal/evil", 9, map[annotation.Key]string{k: digest})).Governed(key, nil)
-		hold, err := Approval(w, desired, elb.Observed{})
+		hold, err := Approval(w, desired, elb.Observed{}, nil)
 		if err != nil || hold(held()).Steps[0].Guard == nil || len(w.SetAside) != 1 {
 			t.Fatalf("%s: a newcomer approves of what another one holds: %v", key.Owner, err)
 		}
@@ -277,7 +277,7 @@ func TestApprovalBelongsToItsAuthor(t *testing.T) {
 			}
 		}
 		w = inGroup(key, of(key, "shop/web", 1, map[annotation.Key]string{k: "none"}), of(key, "shop/ops", 9, map[annotation.Key]string{k: digest})).Governed(key, nil)
-		if hold, err = Approval(w, desired, elb.Observed{}); err != nil || hold(held()).Steps[0].Guard != nil {
+		if hold, err = Approval(w, desired, elb.Observed{}, nil); err != nil || hold(held()).Steps[0].Guard != nil {
 			t.Errorf("%s: an approval in the namespace that decides does not count", key.Owner)
 		}
 	}
