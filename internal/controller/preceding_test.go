@@ -2,6 +2,7 @@ package controller
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
 // precedingLab is a lab with a target group of nobody's in the cluster, in which an address is registered, and a pod.
@@ -44,6 +46,9 @@ func TestTargetsBeforeABindingStay(t *testing.T) {
 			l.create(labBinding(arn, v1beta1.TargetTypeIP))
 			l.settle()
 			l.wantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+			if told := strings.Join(l.events, "\n"); !strings.Contains(told, "["+string(diag.TargetsKept)+"]") {
+				t.Error("no event tells of it:", told)
+			}
 			if restarts {
 				l.restart()
 			}
@@ -98,6 +103,10 @@ func TestBindableTargetGroups(t *testing.T) {
 			l.create(b)
 			l.settle()
 			l.wantTargets(arn, want...)
+			refused := strings.Contains(strings.Join(l.events, "\n"), "["+string(diag.TargetGroupNotAllowed)+"]")
+			if refused != (len(want) == 1) {
+				t.Errorf("refused: %t, %v", refused, l.events)
+			}
 			l.must(l.client.Delete(t.Context(), b))
 			l.settle()
 			l.wantTargets(arn, "10.0.1.77:80")

@@ -137,7 +137,9 @@ func (b *Reconciler) precedingOf(ctx context.Context, o *v1beta1.TargetGroupBind
 		return targets.KeySet(t.Targets), nil
 	}
 	external, err := b.external(ctx, o)
-	if err != nil || !external {
+	switch {
+	case err != nil && cloud.Classify(err).Class == diag.Denied: // what is not known to be of a stack keeps its targets
+	case err != nil || !external:
 		return nil, err
 	}
 	if !known && o.Status.ObservedGeneration != nil && b.Preceding.believable() {
