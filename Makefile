@@ -75,7 +75,7 @@ CONTROLLER_OF_TESTS = $(if $(filter-out ./playground%,$(PKG)),,build-controller)
 
 .PHONY: test
 test: bin/testrun $(CONTROLLER_OF_TESTS) ## all that a change needs, 15 minutes: race detector where something is concurrent, core end-to-end tests; PKG=./internal/compile/... for an area, RUN=TestX for one test
-	@$(if $(CONTROLLER_OF_TESTS),LBC_BINARIES=$(CURDIR)/bin $(GO) test -count=1 ./hack/budget -run Binaries)
+	@$(if $(CONTROLLER_OF_TESTS),LBC_BINARIES=$(CURDIR)/bin $(GO) test -count=1 ./hack/budget -run 'Binaries/(controller|lbc)$$')
 	@$(TESTRUN) $(if $(PKG),area $(PKG),test)
 
 .PHONY: check

@@ -20,7 +20,7 @@ type program struct {
 }
 
 var programs = []program{
-	{"controller", "../..", "./cmd/controller", 1130, 52},
+	{"controller", "../..", "./cmd/controller", 1140, 54},
 	{"lbc", "../..", "./cmd/lbc", 800, 50},
 	{"playground", "../../playground", "./cmd/playground", 2800, 132},
 }

@@ -29,7 +29,7 @@ type suite struct {
 
 // playgroundArgs: tests of whole playgrounds wait far more than they compute, so more packages run at a time than there are processors.
 // Go does not see that a binary of another module is tested, so results must not come from its cache.
-var playgroundArgs = []string{"-count=1", "-timeout=60m", "-p=3", "-parallel=12"}
+var playgroundArgs = []string{"-count=1", "-timeout=60m", "-p=4", "-parallel=8"}
 
 // plan returns the suites of a command, in the order in which they run.
 func plan(ctx context.Context, name string, patterns []string) ([]suite, error) {

@@ -519,6 +519,7 @@ func (l *lab) damage(r *rand.Rand, m *corev1.ConfigMap, before []corev1.ConfigMa
 
 func TestAThousandLoadBalancersOfTenRulesFitIntoTheCheckpoints(t *testing.T) {
 	t.Parallel()
+	longtest.Long(t, "a thousand load balancers")
 	l := newKeeper(t)
 	for n := range 1000 {
 		name := fmt.Sprintf("shop-%d/web-%d", n%50, n)

@@ -158,7 +158,7 @@ var (
 // both lives under the standard policy.
 func TestAClusterLivesUnderThePoliciesOfEachPartition(t *testing.T) {
 	t.Parallel()
-	sample := oneOf(5)
+	sample := oneOf(6)
 	for _, p := range iampolicy.Partitions {
 		smallest := attached{name: "the smallest of " + p.Name, partition: p.Name, policy: everyFeature(t, p.Name)}
 		standard := attached{name: "the standard one of " + p.Name, partition: p.Name, policy: besides(iampolicy.Standard(p.Name), iampolicy.Certificates(p.Name)),
@@ -193,7 +193,7 @@ func liveUnder(t *testing.T, x *life, p attached) {
 func TestAClusterLivesUnderAnOlderPolicyAndLacksWhatNeedsNewerActionsOnly(t *testing.T) {
 	t.Parallel()
 	current := besides(iampolicy.Standard("aws"), iampolicy.Certificates("aws"))
-	sample := oneOf(4)
+	sample := oneOf(10)
 	for _, p := range []struct {
 		attached
 		in int // of lives

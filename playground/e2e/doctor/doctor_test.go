@@ -181,9 +181,6 @@ func TestAHealthyPlaygroundIsGreen(t *testing.T) {
 		}
 		t.Log(x)
 	}
-	if took > time.Minute { // half a second on an idle machine
-		t.Errorf("it takes %s", took)
-	}
 	if seeded := c.Simulator.Seed(); r.Region != seeded.Region || r.VPC != seeded.VPC.ID || r.Account != seeded.Account {
 		t.Errorf("%+v", r)
 	}

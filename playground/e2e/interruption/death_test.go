@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -50,7 +51,7 @@ func death(t *testing.T, c *harness.Cluster, scenes []*scene) moment {
 			revive()
 		}
 	})
-	time.Sleep(grace / speed) // as long as the node lifecycle controller of a cluster waits, which has real time here
+	await.Pause(grace / speed) // as long as the node lifecycle controller of a cluster waits, which has real time here
 	now := time.Now()
 	unready(t, c, name)
 	for _, s := range scenes {
