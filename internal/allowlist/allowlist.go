@@ -1,5 +1,5 @@
-// Package allowlist decides which resources of AWS the objects of a namespace may name, by the patterns of a flag: --assumable-roles and
-// --existing-load-balancers have this form. It imports the standard library only.
+// Package allowlist decides which resources of AWS the objects of a namespace may name, by the patterns of a flag: --assumable-roles,
+// --existing-load-balancers and --bindable-target-groups have this form. It imports the standard library only.
 package allowlist
 
 import (
@@ -56,6 +56,24 @@ func (l List) Match(namespace, text string) (out List) {
 	for _, e := range l {
 		if (e.Namespace == "" || e.Namespace == namespace) && matches(e.Pattern, text) {
 			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// Everything is the list that allows every namespace everything.
+func Everything() List { return List{{Pattern: Any}} }
+
+// Allow reports whether the objects of a namespace may name what has any of these names. What has no name is not allowed.
+func (l List) Allow(namespace string, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return name != "" && len(l.Match(namespace, name)) > 0 })
+}
+
+// For are the patterns that hold for a namespace.
+func (l List) For(namespace string) (out []string) {
+	for _, e := range l {
+		if e.Namespace == "" || e.Namespace == namespace {
+			out = append(out, e.Pattern)
 		}
 	}
 	return out

@@ -22,6 +22,7 @@ const (
 	Targets    Kind = "targets"    // the registered targets, by ARN of the target group
 	Duplicates Kind = "duplicates" // the resources of a stack that are ignored as duplicates, by stack
 	Orphans    Kind = "orphans"    // for how long stacks have been without an owner, by stack
+	Preceding  Kind = "preceding"  // the targets that were registered before a TargetGroupBinding came, by its namespace and name
 	Foreign    Kind = "foreign"    // which load balancers and target groups are others', in one entry
 )
 
@@ -33,7 +34,7 @@ const ForeignName = "account"
 var shardCounts = []struct {
 	kind  Kind
 	count int
-}{{Memory, 8}, {Observed, 16}, {Targets, 8}, {Duplicates, 1}, {Orphans, 1}, {Foreign, 1}}
+}{{Memory, 8}, {Observed, 16}, {Targets, 8}, {Duplicates, 1}, {Orphans, 1}, {Foreign, 1}, {Preceding, 1}}
 
 // shardID identifies one ConfigMap.
 type shardID struct {

@@ -93,6 +93,22 @@ func (w *Writer) Delete(kind Kind, name string) {
 	}
 }
 
+// Await waits until what earlier processes kept is restored, or cannot be read.
+func (w *Writer) Await(ctx context.Context) error {
+	if w == nil {
+		return nil
+	}
+	select {
+	case <-w.ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Enabled reports whether entries are written, so that a later process has them.
+func (w *Writer) Enabled() bool { return w != nil && w.Store.Enabled() }
+
 // Flush writes what changed at once, for entries that must be written before another action.
 func (w *Writer) Flush(ctx context.Context) error {
 	if w == nil {

@@ -69,9 +69,7 @@ func (b *build) chooseAddOns() {
 	for _, o := range s.overlays {
 		o.choose(b)
 	}
-	if b.unresolvedACL && b.lb.ClassicWebACL != nil && *b.lb.ClassicWebACL == "" { // decision 16: WAF Classic
-		b.lb.ClassicWebACL = nil // decision 16: WAF Classic; it goes when its successor is known
-	}
+	b.keepClassicACL() // decision 16: WAF Classic
 }
 
 // allowed reports whether a feature is switched on; if it is not, the member that uses it gets a note.

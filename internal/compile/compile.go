@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/consent"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -40,6 +41,9 @@ type Config struct {
 	DisableRestrictedSecurityGroups bool   // open all ports of targets to the load balancer
 	RulesPerSecurityGroup           int    // AWS's quota; 0 = its default
 	StrictGroups                    bool   // any error of any member stops its whole group
+	// ExternalTargetGroups are the target groups without tags of this cluster that objects may forward to, CrossNamespaceTargetGroups those with
+	// them to which objects of other namespaces may forward without a ReferenceGrant. A nil list is none.
+	ExternalTargetGroups, CrossNamespaceTargetGroups allowlist.List
 	// DefaultLimits reports that AWS's default limits count where those of the account cannot be read. Otherwise AWS is left to decide.
 	DefaultLimits bool
 	// Without these the annotations of the feature have no effect, and AWS is not called for it.

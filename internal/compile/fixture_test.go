@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -116,8 +117,9 @@ func account() facts.Facts {
 		Certificates: map[string]facts.Certificate{
 			certificate1: {ARN: certificate1, Status: "ISSUED", Domains: []string{"*.example.com"}},
 		},
-		TargetGroups:  map[string]*facts.TargetGroup{"theirs": {ARN: "arn:theirs", Name: "theirs"}, "gone": nil},
-		ExistingKnown: true,
+		TargetGroups:      map[string]*facts.TargetGroup{"theirs": {ARN: "arn:theirs", Name: "theirs"}, "gone": nil},
+		ExistingKnown:     true,
+		TargetGroupOwners: map[string]*facts.TargetGroupOwner{"arn:theirs": nil, "arn:x": nil},
 	}
 	for _, s := range []facts.Subnet{
 		subnet("subnet-0a1", "us-west-2a", "10.0.0.0/20", naming.RoleELBTag, true),
@@ -142,6 +144,7 @@ func Defaults(cluster, vpc string) Config {
 		EnableWAF:                  true, // decision 16: WAF Classic
 		EnableWAFv2:                true,
 		EnableShield:               true,
+		ExternalTargetGroups:       allowlist.Everything(),
 		Gates: Gates{
 			SubnetsClusterTagCheck:        true,
 			SubnetDiscoveryByReachability: true,

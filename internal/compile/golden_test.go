@@ -327,6 +327,11 @@ func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing, frontend *f
 			f.TargetGroups = map[string]*facts.TargetGroup{}
 		}
 		f.TargetGroups[n.Key] = all.TargetGroups[n.Key]
+	case facts.NeedTargetGroupOwner:
+		if f.TargetGroupOwners == nil {
+			f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{}
+		}
+		f.TargetGroupOwners[n.Key] = all.TargetGroupOwners[n.Key]
 	case facts.NeedStack:
 		f.ExistingKnown, f.Existing, f.ExistingFrontend = true, existing, frontend
 	case facts.NeedStackDetails:

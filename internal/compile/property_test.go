@@ -127,6 +127,8 @@ func answer(f facts.Facts, needs []facts.Need) facts.Facts {
 			f.TrustStores = map[string]string{n.Key: "arn:" + n.Key}
 		case facts.NeedTargetGroupName:
 			f.TargetGroups = with(f.TargetGroups, n.Key, nil)
+		case facts.NeedTargetGroupOwner:
+			f.TargetGroupOwners = with(f.TargetGroupOwners, n.Key, nil)
 		case facts.NeedStack:
 			f.ExistingKnown = true
 		case facts.NeedStackDetails:

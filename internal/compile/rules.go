@@ -166,13 +166,14 @@ func (b *build) backend(i int, backend intent.Backend, source intent.Source) (st
 	switch {
 	case backend.TargetGroup != nil:
 		return b.targetGroup(i, backend.TargetGroup, source)
-	case backend.TargetGroupARN != "":
-		return stack.Literal(stack.KindTargetGroup, backend.TargetGroupARN), true
-	case backend.TargetGroupName == "":
+	case backend.TargetGroupARN == "" && backend.TargetGroupName == "":
 		return stack.Ref{}, false
 	}
 	if backend.Source.Path() != "" {
 		source = backend.Source
+	}
+	if arn := backend.TargetGroupARN; arn != "" {
+		return stack.Literal(stack.KindTargetGroup, arn), b.permitted(i, arn, source)
 	}
 	name := backend.TargetGroupName
 	tg, asked := b.f.TargetGroups[name]
@@ -187,7 +188,7 @@ func (b *build) backend(i int, backend intent.Backend, source intent.Source) (st
 			"create the target group, or name one that exists"))
 		return stack.Ref{}, false
 	}
-	return stack.Literal(stack.KindTargetGroup, tg.ARN), true
+	return stack.Literal(stack.KindTargetGroup, tg.ARN), b.permitted(i, tg.ARN, source)
 }
 
 // routeActions are the actions of member i's route on a port. AWS authenticates at HTTPS listeners only. If the ssl-redirect of the member

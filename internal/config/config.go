@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/consent"
 	"github.com/k8s-lbc/lbc/internal/console"
@@ -42,6 +43,10 @@ type Config struct {
 	QUICVariable           string   // environment variable with the QUIC server id of a container
 	AssumableRoles         []string // as assumable.Parse reads them
 	ExistingLoadBalancers  []string // as consent.Parse reads them
+	// Lists of target groups as allowlist.TargetGroups reads them: those that TargetGroupBindings may name, those without tags of this cluster that
+	// rules may forward to, and those with them to which rules of other namespaces may forward.
+	BindableTargetGroups, ExternalTargetGroups, CrossNamespaceTargetGroups []string
+
 	BindingRequeue         time.Duration
 	BindingMaxBackoff      time.Duration
 	StabilizationInterval  time.Duration
@@ -129,6 +134,15 @@ func (c *Config) Roles() assumable.Roles {
 	return roles
 }
 
+// AllowedTargetGroups is one of the lists of target groups.
+func (c *Config) AllowedTargetGroups(list []string) allowlist.List {
+	l, err := allowlist.TargetGroups(list)
+	if err != nil {
+		return nil // Validate refuses it
+	}
+	return l
+}
+
 // LoadBalancersOfOthers are those that objects may share or take over.
 func (c *Config) LoadBalancersOfOthers() consent.Balancers {
 	balancers, err := consent.Parse(c.ExistingLoadBalancers)
@@ -213,6 +227,13 @@ func (c *Config) Validate() error {
 	}
 	if _, err := assumable.Parse(c.AssumableRoles); err != nil {
 		return fmt.Errorf("invalid value for --assumable-roles: %w", err)
+	}
+	for flag, list := range map[string][]string{
+		"bindable-target-groups": c.BindableTargetGroups, "external-target-groups": c.ExternalTargetGroups, "cross-namespace-target-groups": c.CrossNamespaceTargetGroups,
+	} {
+		if _, err := allowlist.TargetGroups(list); err != nil {
+			return fmt.Errorf("invalid value for --%s: %w", flag, err)
+		}
 	}
 	if _, err := consent.Parse(c.ExistingLoadBalancers); err != nil {
 		return fmt.Errorf("invalid value for --existing-load-balancers: %w", err)

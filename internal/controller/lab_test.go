@@ -78,6 +78,7 @@ type lab struct {
 	gateways      map[stack.Owner]*stacks.Reconciler
 	statuses      *gateway.Statuses
 	bound         *binding.Reconciler
+	preceding     *binding.Preceding
 	elsewhere     *binding.OtherNamespaces // of the next process; nil = its caches show all namespaces
 	restricted    *reads.Restricted        // nil = the caches show all namespaces
 	moment        time.Duration            // how long stale answers are waited for, from the next process on; 0 = until they come
@@ -227,9 +228,10 @@ func (l *lab) restart() {
 			s.ConfigMaps = secret.NewConfigMaps(l.core, nil, s.Index, l.clock.Now, logr.Discard())
 		}
 	}
-	l.checkpointer, l.assumed = nil, nil
+	l.checkpointer, l.assumed, l.preceding = nil, nil, &binding.Preceding{}
 	if l.checkpointed {
 		l.checkpointer = checkpoint.NewWriter(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
+		l.preceding.Checkpoints = l.checkpointer
 		l.checkpointer.Restore(l.Context())
 		l.ingresses.Checkpoints, l.services.Checkpoints = l.checkpointer, l.checkpointer
 		for _, s := range l.gateways {
@@ -269,6 +271,7 @@ func (l *lab) restart() {
 		Traces: tracing.NewPasses[reconcile.Request](l.tracer),
 		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
 		Client: l.client, ELBV2: clients.ELBV2, Inventory: l.inventory,
+		Preceding: l.preceding, Bindable: l.config.AllowedTargetGroups(l.config.BindableTargetGroups),
 		Registry: registry, Networking: groups, OtherNamespaces: l.elsewhere,
 		Reporter: status.NewReporter(record, l.clock.Now), Metrics: m, Changes: binding.NewChangeTimes(l.clock.Now), RequeueAfter: l.config.BindingRequeue, QUICVariable: serverid.DefaultVariable,
 		Health:            targethealth.NewWatch(registry, record, func(string, []targets.Health) {}, l.clock.Now),
@@ -299,6 +302,7 @@ func (l *lab) restart() {
 func (l *lab) restore(restored checkpoint.Restored) {
 	assume(l.inventory, restored, l.clock.Now())
 	l.assumed = registrations(restored, l.clock.Now())
+	l.preceding.Restore(restored)
 	l.ingresses.Restore(restored)
 	for _, s := range l.gateways {
 		s.Restore(restored)

@@ -96,6 +96,7 @@ type wiring struct {
 	backend      *stacks.BackendGroup
 	elsewhere    *binding.OtherNamespaces // nil = the caches show all namespaces
 	checkpoints  *checkpoint.Writer
+	preceding    *binding.Preceding
 	lbStatus     *lbstatus.Writer
 	owners       []*stacks.Reconciler
 	accelerators *accelerator.Reconciler // nil = GlobalAccelerators are not served
@@ -204,7 +205,9 @@ func (w *wiring) setUpShared() {
 		w.elsewhere = binding.NewOtherNamespaces(w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("elsewhere"))
 		w.starts(w.elsewhere)
 	}
-	if w.checkpoints = w.newCheckpoints(w.restore); w.checkpoints != nil {
+	w.preceding = &binding.Preceding{}
+	w.checkpoints = w.newCheckpoints(w.restore)
+	if w.preceding.Checkpoints = w.checkpoints; w.checkpoints != nil {
 		w.start.versions.OnBack(w.checkpoints.Store.Rewrite) // else the next process believes those of the snapshot
 		w.starts(w.checkpoints)
 	}
@@ -236,6 +239,7 @@ func (w *wiring) restore(restored checkpoint.Restored) {
 	for _, s := range w.owners {
 		s.Restore(restored)
 	}
+	w.preceding.Restore(restored)
 	w.orphans.Restore(restored)
 }
 

@@ -179,6 +179,7 @@ func TestATraceOfAPassOverABindingHasTheCallsThatEndAfterIt(t *testing.T) {
 	}
 	const want = `reconcile targetGroupBinding
   EC2.DescribeVpcs
+  Elastic Load Balancing v2.DescribeTargetHealth
   endpoints
   load
   targets

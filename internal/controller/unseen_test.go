@@ -77,8 +77,14 @@ func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t
 			l.settle()
 			l.move("10.0.128.50", "10.0.128.51")
 		}, []string{"10.0.128.51:8080", theirTarget}},
-		"it goes":               {func(l *lab) { l.must(l.client.Delete(l.Context(), labBinding("", v1beta1.TargetTypeIP))) }, []string{theirTarget}},
-		"the right is given":    {func(l *lab) { l.elsewhere.Live = l.client }, []string{"10.0.128.50:8080"}},
+		"it goes": {func(l *lab) { l.must(l.client.Delete(l.Context(), labBinding("", v1beta1.TargetTypeIP))) }, []string{theirTarget}},
+		"the right is given": {func(l *lab) {
+			arn := l.sim.Resources().TargetGroups[0].ARN
+			_, err := l.sim.Balancing.RegisterTargets(l.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.78"), Port: aws.Int32(8080)}}})
+			l.must(err)
+			l.bound.Registry.Invalidate(targets.Group{ARN: arn})
+			l.elsewhere.Live = l.client
+		}, []string{"10.0.128.50:8080", theirTarget}}, // which was there before the binding
 		"their target is taken": {func(l *lab) { l.move("10.0.128.50", "10.0.128.77") }, []string{theirTarget}},
 	} {
 		t.Run(name, func(t *testing.T) {

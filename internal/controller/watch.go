@@ -132,14 +132,22 @@ func (w *wiring) setUpIngress(context.Context) error {
 	if err := w.readSecrets(s); err != nil {
 		return err
 	}
-	reading := []objects.Kind{objects.IngressClass, objects.IngressClassParams, objects.Namespace, objects.Service}
+	reading := append([]objects.Kind{objects.IngressClass, objects.IngressClassParams, objects.Namespace, objects.Service}, w.referenceReading()...)
 	return w.add(s, c.IngressWorkers, reading, source.TypedFunc[stack.Key](s.Secrets.Start))
 }
 
 func (w *wiring) setUpService(context.Context) error {
 	s := w.stacks(front.ServiceFromFlags(w.config))
 	w.findHidden(s)
-	return w.add(s, w.config.ServiceWorkers, nil)
+	return w.add(s, w.config.ServiceWorkers, w.referenceReading())
+}
+
+// referenceReading are the kinds that decide about target groups of other namespaces, which objects of a front end name.
+func (w *wiring) referenceReading() []objects.Kind {
+	if !front.ReferencesFromFlags(w.config).Grants {
+		return nil
+	}
+	return []objects.Kind{objects.ReferenceGrant}
 }
 
 // findHidden has the members of groups found that the caches do not show.
@@ -165,7 +173,7 @@ func (w *wiring) definitionChanged(kind objects.Kind) {
 	}
 	for _, s := range w.owners {
 		of := objects.Kind(owner.Of(s.Front.Owner()).Kind)
-		if of == objects.Gateway || kind == objects.TargetGroupBinding || kind == objects.IngressClassParams && of == objects.Ingress {
+		if of == objects.Gateway || kind == objects.TargetGroupBinding || kind == objects.ReferenceGrant || kind == objects.IngressClassParams && of == objects.Ingress {
 			s.Waker.Wake(queue.Normal, s.Index.Units()...)
 		}
 	}
@@ -274,7 +282,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 	b := &binding.Reconciler{
 		Now:    w.now,
 		Client: w.mgr.GetClient(), APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Scope: w.scopes.Own(), Inventory: w.inventory,
-		Assumed: w.assumed, Roles: c.Roles(), ZoneThere: network.NewZoneNames(w.clients.EC2, w.computeIn, w.now).There,
+		Assumed: w.assumed, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), Preceding: w.preceding, ZoneThere: network.NewZoneNames(w.clients.EC2, w.computeIn, w.now).There,
 		Registry: registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(registry, groups, w.now),
 		Reporter: status.NewReporter(report, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,
 		QUICVariable: c.QUICVariable, MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: binding.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c),

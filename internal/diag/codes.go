@@ -70,6 +70,10 @@ const (
 	HostedZoneNotFound     Code = "HostedZoneNotFound"
 	TargetGroupNotFound    Code = "TargetGroupNotFound"
 	TargetGroupTaken       Code = "TargetGroupTaken"
+	RefNotPermitted        Code = "RefNotPermitted"
+	TargetGroupNotAllowed  Code = "TargetGroupNotAllowed"
+	TargetGroupInUse       Code = "TargetGroupInUse"
+	TargetsKept            Code = "TargetsKept"
 	PortTaken              Code = "PortTaken"
 	ListenerTaken          Code = "ListenerTaken"
 	LoadBalancerNotFound   Code = "LoadBalancerNotFound"
@@ -196,6 +200,10 @@ var table = map[Code]Info{
 	TakenWithoutConsent:    {Note, NoteReason, "a load balancer was taken over to which nobody consents, or not any more; it goes on serving"},
 	ProtocolRefused:        {Invalid, FailedDeployModel, "AWS refuses to change the protocol of a listener; it goes on with the one that it has"},
 	TargetGroupTaken:       {Conflict, FailedBuildModel, "two Ingresses of a group, each with its Service, have names that join to the identity of one target group; the one that uses it keeps it, and the other one is refused"},
+	RefNotPermitted:        {Invalid, FailedBuildModel, "an object names a target group of another namespace, and no ReferenceGrant there permits it, or one that is not of this cluster and that --external-target-groups does not allow; the rule answers 503"},
+	TargetGroupNotAllowed:  {Invalid, FailedReconcile, "--bindable-target-groups does not let the TargetGroupBindings of the namespace name this target group"},
+	TargetGroupInUse:       {Note, NoteReason, "the object is deleted, and a target group of it stays in AWS without targets, as a load balancer of others forwards to it"},
+	TargetsKept:            {Note, NoteReason, "targets that were registered before a TargetGroupBinding came stay registered in its target group"},
 	WebACLNotFound:         {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; the load balancer keeps the one that it has"},
 	NotSubscribed:          {NotFound, FailedDeployModel, "the account does not subscribe to Shield Advanced, so it cannot protect anything"},
 	TrustStoreNotFound:     {NotFound, FailedBuildModel, "a trust store that was named does not exist"},

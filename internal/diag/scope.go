@@ -38,6 +38,7 @@ var scopes = map[Code]Scope{
 	WrongServiceType:    Route,
 	TargetGroupNotFound: Route,
 	TargetGroupTaken:    Route,
+	RefNotPermitted:     Route,
 	ServiceMissing:      Route,
 
 	CertificateNotFound: Certificate,

@@ -14,25 +14,26 @@ type NeedKind string
 
 // The kinds of needs; the key is empty where none is described.
 const (
-	NeedVPC             NeedKind = "vpc"
-	NeedSubnets         NeedKind = "subnets"          // all subnets of the VPC with zones
-	NeedRoutes          NeedKind = "routes"           // Subnet.Public of all subnets (route tables)
-	NeedForeignSubnet   NeedKind = "subnet"           // key: a subnet id that is not of the VPC
-	NeedSecurityGroups  NeedKind = "security-groups"  // all groups of the VPC
-	NeedForeignGroup    NeedKind = "security-group"   // key: a group id that is not of the VPC
-	NeedPrefixList      NeedKind = "prefix-list"      // key: id of a prefix list
-	NeedCertificates    NeedKind = "certificates"     // all issued certificates with domains
-	NeedTargetGroupName NeedKind = "target-group"     // key: name of a target group of the user
-	NeedOwnCertificates NeedKind = "own-certificates" // key: stack.Key string; the certificates in ACM that it owns
-	NeedHostedZones     NeedKind = "hosted-zones"     // the public hosted zones of Route 53
-	NeedTrustStore      NeedKind = "trust-store"      // key: name of a trust store
-	NeedOwnTrustStores  NeedKind = "own-trust-stores" // key: stack.Key string; the trust stores that it owns
-	NeedWebACLs         NeedKind = "web-acls"         // all regional WAFv2 web ACLs by name
-	NeedAddresses       NeedKind = "addresses"        // all Elastic IP addresses
-	NeedStack           NeedKind = "stack"            // key: stack.Key string; the load balancer that exists for it
-	NeedStackDetails    NeedKind = "stack-details"    // key: stack.Key string; listeners, rules and attributes of that load balancer
-	NeedLoadBalancer    NeedKind = "load-balancer"    // key: ARN or name of a load balancer of others
-	NeedLimits          NeedKind = "limits"           // the account's limits of Elastic Load Balancing
+	NeedVPC              NeedKind = "vpc"
+	NeedSubnets          NeedKind = "subnets"            // all subnets of the VPC with zones
+	NeedRoutes           NeedKind = "routes"             // Subnet.Public of all subnets (route tables)
+	NeedForeignSubnet    NeedKind = "subnet"             // key: a subnet id that is not of the VPC
+	NeedSecurityGroups   NeedKind = "security-groups"    // all groups of the VPC
+	NeedForeignGroup     NeedKind = "security-group"     // key: a group id that is not of the VPC
+	NeedPrefixList       NeedKind = "prefix-list"        // key: id of a prefix list
+	NeedCertificates     NeedKind = "certificates"       // all issued certificates with domains
+	NeedTargetGroupName  NeedKind = "target-group"       // key: name of a target group of the user
+	NeedTargetGroupOwner NeedKind = "target-group-owner" // key: ARN of a target group that an object names
+	NeedOwnCertificates  NeedKind = "own-certificates"   // key: stack.Key string; the certificates in ACM that it owns
+	NeedHostedZones      NeedKind = "hosted-zones"       // the public hosted zones of Route 53
+	NeedTrustStore       NeedKind = "trust-store"        // key: name of a trust store
+	NeedOwnTrustStores   NeedKind = "own-trust-stores"   // key: stack.Key string; the trust stores that it owns
+	NeedWebACLs          NeedKind = "web-acls"           // all regional WAFv2 web ACLs by name
+	NeedAddresses        NeedKind = "addresses"          // all Elastic IP addresses
+	NeedStack            NeedKind = "stack"              // key: stack.Key string; the load balancer that exists for it
+	NeedStackDetails     NeedKind = "stack-details"      // key: stack.Key string; listeners, rules and attributes of that load balancer
+	NeedLoadBalancer     NeedKind = "load-balancer"      // key: ARN or name of a load balancer of others
+	NeedLimits           NeedKind = "limits"             // the account's limits of Elastic Load Balancing
 )
 
 // Need is one unanswered query.
@@ -52,7 +53,9 @@ type Facts struct {
 	PrefixLists    map[string]*stack.PrefixList // by id; nil value = does not exist
 	Certificates   map[string]Certificate       // by ARN; nil = not loaded
 	TargetGroups   map[string]*TargetGroup      // by name; nil value = does not exist
-	TrustStores    map[string]string            // ARN by name; empty = does not exist
+	// TargetGroupOwners have the owner of each target group by ARN; nil value = it has no tags of this cluster.
+	TargetGroupOwners map[string]*TargetGroupOwner
+	TrustStores       map[string]string // ARN by name; empty = does not exist
 	// LoadBalancers are those of others, by the ARN or name that was asked for; nil value = does not exist.
 	LoadBalancers map[string]*NamedLoadBalancer
 	// OwnTrustStores are those that the stack being compiled owns. Valid if OwnTrustStoresKnown.
@@ -169,6 +172,12 @@ type HostedZone struct {
 
 // TargetGroup of a user, found by name.
 type TargetGroup struct{ ARN, Name, Protocol, TargetType string }
+
+// TargetGroupOwner is whose a target group of this cluster is, by its tags.
+type TargetGroupOwner struct {
+	Stack stack.Key
+	ID    string // identity: value of the resource tag
+}
 
 // NamedLoadBalancer is a load balancer that an object names, whose ever it is.
 type NamedLoadBalancer struct {

@@ -55,7 +55,7 @@ func describe(n Need) string {
 	names := map[NeedKind]string{
 		NeedVPC: "the VPC", NeedSubnets: "the subnets of the VPC", NeedRoutes: "the route tables of the VPC",
 		NeedForeignSubnet: "subnet", NeedSecurityGroups: "the security groups of the VPC", NeedForeignGroup: "security group", NeedPrefixList: "prefix list",
-		NeedCertificates: "the certificates", NeedTargetGroupName: "target group", NeedLoadBalancer: "load balancer", NeedStack: "the load balancer of", NeedStackDetails: "the listeners, rules and attributes of the load balancer of",
+		NeedCertificates: "the certificates", NeedTargetGroupName: "target group", NeedTargetGroupOwner: "the owner of target group", NeedLoadBalancer: "load balancer", NeedStack: "the load balancer of", NeedStackDetails: "the listeners, rules and attributes of the load balancer of",
 		NeedWebACLs: "the web ACLs", NeedTrustStore: "trust store", NeedOwnTrustStores: "the trust stores of",
 		NeedOwnCertificates: "the requested and imported certificates of", NeedHostedZones: "the hosted zones", NeedAddresses: "the Elastic IP addresses", NeedLimits: "the limits of the account",
 	}

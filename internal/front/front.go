@@ -298,11 +298,14 @@ func StacksOf(f Loader, v *objects.View, o metav1.Object) (keys []stack.Key, d *
 }
 
 // Ingress is the front end of Ingress groups.
-type Ingress struct{ Config ingress.Config }
+type Ingress struct {
+	Config     ingress.Config
+	References References
+}
 
 // IngressFromFlags is the front end of Ingress groups as flags configure it.
 func IngressFromFlags(c *config.Config) Ingress {
-	return Ingress{ingress.Config{
+	return Ingress{References: ReferencesFromFlags(c), Config: ingress.Config{
 		IngressClass: c.IngressClass, TolerateMissingService: c.TolerateMissingService, TolerateMissingAction: c.TolerateMissingAction,
 		DefaultTargetType: c.DefaultTargetType, IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType),
 		RequiredSecretsLabel: c.RequiredSecretsLabel,
@@ -349,6 +352,7 @@ func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	}
 	if w.Wanted {
 		w.LoadBalancer = ingress.Translate(v, f.Config, g)
+		f.References.load(v, &w.LoadBalancer)
 		return w
 	}
 	w.Found = g.Diagnostics
@@ -366,6 +370,7 @@ func (f Ingress) dryRun(v *objects.View, id stack.ID, under []*networkingv1.Ingr
 	cfg := f.Config
 	cfg.IncludeDryRun = true
 	r := &DryRun{LoadBalancer: ingress.Translate(v, cfg, ingress.Load(v, cfg, id))}
+	f.References.load(v, &r.LoadBalancer)
 	for _, i := range under {
 		r.Objects = append(r.Objects, i)
 	}
@@ -373,11 +378,14 @@ func (f Ingress) dryRun(v *objects.View, id stack.ID, under []*networkingv1.Ingr
 }
 
 // Service is the front end of Services.
-type Service struct{ Config service.Config }
+type Service struct {
+	Config     service.Config
+	References References
+}
 
 // ServiceFromFlags is the front end of Services as flags configure it.
 func ServiceFromFlags(c *config.Config) Service {
-	return Service{service.Config{
+	return Service{References: ReferencesFromFlags(c), Config: service.Config{
 		LoadBalancerClass: c.LoadBalancerClass, Off: !c.Gates.Enabled(config.EnableServiceController), DefaultTargetType: c.DefaultTargetType,
 		IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType), LoadBalancerTypeOnly: c.Gates.Enabled(config.ServiceTypeLoadBalancerOnly),
 		TCPUDPListener: c.Gates.Enabled(config.EnableTCPUDPListener), BasicHealthCheck: !c.Gates.Enabled(config.NLBHealthCheckAdvancedConfig),
@@ -410,6 +418,7 @@ func (f Service) Load(v *objects.View, id stack.ID) Input {
 	switch {
 	case w.Wanted:
 		w.LoadBalancer = service.Translate(v, f.Config, g)
+		f.References.load(v, &w.LoadBalancer)
 	case len(g.Leaving) > 0:
 		w.protection = func(counts func(metav1.Object) bool) (balancer, frontend intent.Field[bool]) {
 			some := g
@@ -458,6 +467,7 @@ func CompileFromFlags(c *config.Config) compile.Config {
 		EnableBackendSecurityGroup: c.EnableBackendSG, BackendSecurityGroup: c.BackendSecurityGroup,
 		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,
 		RulesPerSecurityGroup: c.RulesPerSecurityGroup, LoadBalancersOfOthers: c.LoadBalancersOfOthers(),
+		ExternalTargetGroups: c.AllowedTargetGroups(c.ExternalTargetGroups), CrossNamespaceTargetGroups: c.AllowedTargetGroups(c.CrossNamespaceTargetGroups),
 		StrictGroups: c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
 		EnableWAF:   c.EnableWAF, // decision 16: WAF Classic
 		EnableWAFv2: c.EnableWAFv2, EnableShield: c.EnableShield,

@@ -35,7 +35,7 @@ func balancer(change func(*corev1.Service)) *corev1.Service {
 
 func TestAServiceIsWantedLeavesOrIsNobodys(t *testing.T) {
 	t.Parallel()
-	front := Service{service.Config{LoadBalancerClass: "service.k8s.aws/nlb", DefaultTargetType: "ip"}}
+	front := Service{Config: service.Config{LoadBalancerClass: "service.k8s.aws/nlb", DefaultTargetType: "ip"}}
 	protect := "service.beta.kubernetes.io/aws-load-balancer-attributes"
 	for name, c := range map[string]struct {
 		svc              *corev1.Service
@@ -97,7 +97,7 @@ func TestAMemberThatLeavesAGroupIsReleasedWhileTheOthersStay(t *testing.T) {
 		}
 		return out
 	}
-	front := Ingress{ingress.Config{IngressClass: "alb", DefaultTargetType: "ip"}}
+	front := Ingress{Config: ingress.Config{IngressClass: "alb", DefaultTargetType: "ip"}}
 	w := front.Load(objects.FromObjects([]any{ic, member("stays", false), member("leaves", true)}), stack.ID{Name: "team"})
 	if !w.Wanted || !slices.Equal(names(w.Members), []string{"stays"}) || !slices.Equal(names(w.Leaving), []string{"leaves"}) {
 		t.Errorf("%v stay, %v leave", names(w.Members), names(w.Leaving))
@@ -133,7 +133,7 @@ func (o *oracle) Answer(_ context.Context, needs []facts.Need) (facts.Facts, err
 
 func TestNeedsAreAskedForUntilNoneIsNew(t *testing.T) {
 	t.Parallel()
-	front := Service{service.Config{LoadBalancerClass: "service.k8s.aws/nlb", DefaultTargetType: "ip"}}
+	front := Service{Config: service.Config{LoadBalancerClass: "service.k8s.aws/nlb", DefaultTargetType: "ip"}}
 	w := front.Load(objects.FromObjects([]any{balancer(func(*corev1.Service) {})}), stack.ID{Namespace: "shop", Name: "web"})
 	key := stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}}
 	o := &oracle{known: facts.Facts{Subnets: map[string]facts.Subnet{}, VPC: &facts.VPC{ID: "vpc-1"}}}

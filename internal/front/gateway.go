@@ -19,8 +19,9 @@ import (
 
 // Gateway is the front end of Gateways whose load balancers are of one family.
 type Gateway struct {
-	Config gateway.Config
-	Family attachment.Family
+	Config     gateway.Config
+	Family     attachment.Family
+	References References
 	// Exists reports whether AWS holds a load balancer with the tags of a stack that has rules of the existing controller, as it does for Gateways
 	// that are adopted; nil = the finalizer shows it, as this controller writes it together with the annotation that records how rules are made.
 	Exists func(key stack.Key) bool
@@ -47,7 +48,7 @@ func GatewayConfigFromFlags(c *config.Config) gateway.Config {
 
 // GatewayFromFlags is the front end of the Gateways of a family as flags configure it.
 func GatewayFromFlags(c *config.Config, f attachment.Family) Gateway {
-	return Gateway{Config: GatewayConfigFromFlags(c), Family: f}
+	return Gateway{Config: GatewayConfigFromFlags(c), Family: f, References: ReferencesFromFlags(c)}
 }
 
 // Owner implements Loader.
@@ -90,6 +91,7 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 	balancer, decisions := gateway.Translate(v, f.Config, l, f.exists(l.Gateway, key))
 	if w.Wanted {
 		w.LoadBalancer = balancer
+		f.References.load(v, &w.LoadBalancer)
 	}
 	if l.Reports {
 		w.Decisions, w.Found = decisions, decisions.Found

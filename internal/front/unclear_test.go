@@ -16,7 +16,7 @@ import (
 // TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas makes a typo in the type, with and without a last good version at hand.
 func TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
-	front := Service{service.Config{DefaultTargetType: "ip"}}
+	front := Service{Config: service.Config{DefaultTargetType: "ip"}}
 	key := stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}}
 	known := facts.Facts{VPC: &facts.VPC{ID: "vpc-1", CIDRs: []string{"10.0.0.0/16"}}, Subnets: map[string]facts.Subnet{
 		"subnet-a": {ID: "subnet-a", VPC: "vpc-1", Zone: "us-west-2a", CIDR: "10.0.0.0/20", AvailableIPs: 100, Tags: map[string]string{"kubernetes.io/role/internal-elb": "1"}},

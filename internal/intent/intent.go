@@ -139,8 +139,27 @@ type LoadBalancer struct {
 	Leaving  []diag.Object `json:"-"`
 	// Policies are the last valid values of the annotations of members that decide about the load balancer as a whole; nil = not known.
 	Policies map[diag.Object]map[string]string `json:"-"`
+	// References are what decides which target groups of other objects the members may name; nil = no member names one.
+	References *References `json:",omitempty"`
 	// Unseen reports that objects outside Members may be part of the load balancer; nil = Members is complete.
 	Unseen *Unseen
+}
+
+// References are what Kubernetes says about references to target groups across namespaces.
+type References struct {
+	Grants []Grant `json:",omitempty"`
+	// Namespaces are those that exist; nil = they are not known.
+	Namespaces []string `json:",omitempty"`
+	// Services are those of the namespaces whose grants name a Service, by namespace.
+	Services map[string][]string `json:",omitempty"`
+}
+
+// Grant is a permission to name objects of a namespace, as a ReferenceGrant gives it.
+type Grant struct {
+	FromKind, FromNamespace string
+	Namespace               string
+	TargetGroup             bool   // of target groups by their names, instead of Services
+	Name                    string // empty = all
 }
 
 // Unseen is why members may be missing from a load balancer.

@@ -96,6 +96,8 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 		return func(f *facts.Facts) { f.HostedZones = z }, err
 	case facts.NeedTargetGroupName:
 		return i.targetGroupFacts(ctx, keys)
+	case facts.NeedTargetGroupOwner:
+		return i.ownerFacts(ctx, keys)
 	case facts.NeedLoadBalancer:
 		return i.namedFacts(ctx, keys)
 	case facts.NeedTrustStore:
@@ -274,7 +276,7 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.certificates.ForgetHostedZones()
 		case facts.NeedAddresses:
 			i.network.ForgetAddresses()
-		case facts.NeedOwnCertificates, facts.NeedOwnTrustStores, facts.NeedLimits: // pending ones are read again by themselves
+		case facts.NeedOwnCertificates, facts.NeedOwnTrustStores, facts.NeedLimits, facts.NeedTargetGroupOwner: // pending ones are read again by themselves
 		case facts.NeedForeignSubnet:
 			i.network.ForgetForeignSubnets(keysOf(n)...)
 		case facts.NeedForeignGroup:

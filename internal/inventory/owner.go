@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -58,6 +59,21 @@ func (i *Inventory) KnownTargetGroupOwner(arn string) (owner Owner, known bool) 
 		}
 	}
 	return Owner{}, true
+}
+
+// ownerFacts answers from the bulk listing: an ARN that AWS would not take costs no call.
+func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*facts.Facts), err error) {
+	if err := i.list(ctx, 1); err != nil {
+		return nil, fmt.Errorf("listing the target groups of the cluster: %w", err)
+	}
+	owners := map[string]*facts.TargetGroupOwner{}
+	for _, arn := range arns {
+		owners[arn] = nil
+		if owner, _ := i.KnownTargetGroupOwner(arn); owner != (Owner{}) {
+			owners[arn] = &facts.TargetGroupOwner{Stack: owner.Stack, ID: owner.TargetGroup}
+		}
+	}
+	return func(f *facts.Facts) { f.TargetGroupOwners = owners }, nil
 }
 
 func (i *Inventory) ownerByTags(arn string, tags map[string]string) Owner {

@@ -1,6 +1,6 @@
 // Package migrate translates Ingresses into a Gateway with its routes and configurations that answers requests alike, and reports what it cannot.
 // It translates what package ingress has read of the Ingresses. It is pure: its input is a view, and it reads neither files nor AWS.
-// It may import front/ingress, the types of the Gateway API and of its configurations, objects, owner, annotation, intent, stack, traffic and diag.
+// It may import front/ingress, the types of the Gateway API and of its configurations, objects, owner, annotation, intent, stack, tagkey, traffic and diag.
 package migrate
 
 import (
@@ -22,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
 
 // The GatewayClass of translated Gateways.
@@ -31,7 +32,7 @@ const (
 )
 
 // OriginTag names the Ingress or the group that an AWS resource has been translated from.
-const OriginTag = "gateway.k8s.aws/migrated-from"
+const OriginTag = tagkey.Migrated
 
 // Options are what a translation depends on beside its objects.
 type Options struct {

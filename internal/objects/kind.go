@@ -65,6 +65,14 @@ var groups = map[Kind]string{
 	HTTPRoute: gatewayv1.GroupName, GRPCRoute: gatewayv1.GroupName, TCPRoute: gatewayv1.GroupName, UDPRoute: gatewayv1.GroupName, TLSRoute: gatewayv1.GroupName,
 }
 
+// GroupOf is the API group of a kind that ReferenceGrants may name; "-" for kinds that they may not.
+func GroupOf(k Kind) string {
+	if group, ok := groups[k]; ok {
+		return group
+	}
+	return "-"
+}
+
 // KindOf is the kind of an object by its Go type, since typed objects from a client have no kind set.
 func KindOf(object any) (Kind, bool) {
 	switch object.(type) {

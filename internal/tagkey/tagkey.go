@@ -14,9 +14,16 @@ var reservedDomains = []string{"elbv2.k8s.aws", "ingress.k8s.aws", "service.k8s.
 // clusters begins the keys of tags that say to which clusters subnets and security groups of nodes belong.
 const clusters = "kubernetes.io/cluster/"
 
+// Migrated is the key that tells from which Ingress an object was translated. lbc migrate writes it into the specs of users, and it says nothing
+// about whose a resource is.
+const Migrated = "gateway.k8s.aws/migrated-from"
+
 // Reserved reports whether users may not set a tag with that key: it says whose a resource is, or steers the controller. Case and surrounding
 // blanks do not count, so that no tag of a user looks like one of the controller's.
 func Reserved(key string) bool {
+	if key == Migrated {
+		return false
+	}
 	key = strings.ToLower(strings.TrimSpace(key))
 	return Controller(key) || strings.HasPrefix(key, clusters)
 }

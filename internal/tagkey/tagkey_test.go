@@ -19,6 +19,8 @@ func TestReservedTags(t *testing.T) {
 		"gateway.k8s.aws.nlb/resource":     true,
 		"aga.k8s.aws/stack":                true,
 		"kubernetes.io/cluster/demo":       true,
+		"gateway.k8s.aws/migrated-from":    false,
+		"gateway.k8s.aws/Migrated-from":    true,
 		"kubernetes.io/role/elb":           false,
 		"kubernetes.io/service-name":       false,
 		"Name":                             false,

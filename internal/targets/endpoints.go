@@ -166,6 +166,10 @@ func podCandidate(ctx context.Context, c Cluster, namespace string, e *discovery
 	if e.NodeName != nil {
 		out.Node = *e.NodeName
 	}
+	if out.Namespace != namespace { // an EndpointSlice that somebody wrote must not reach past the owner of the pod
+		out.Why = "its pod is in another namespace"
+		return out
+	}
 	if e.Conditions.Terminating != nil && *e.Conditions.Terminating {
 		out.Why = "its pod terminates"
 		return out

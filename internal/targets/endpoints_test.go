@@ -210,3 +210,16 @@ func TestEndpointsWithoutPodAreThoseThatAreReadyByTheirSlice(t *testing.T) {
 		t.Errorf("of the other family: %v", got)
 	}
 }
+
+func TestPodsOfOtherNamespacesAreNoTargets(t *testing.T) {
+	t.Parallel()
+	for namespace, want := range map[string]int{"": 1, "shop": 1, "victim": 0} {
+		s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](80)}}, Endpoints: []discoveryv1.Endpoint{{
+			Addresses: []string{"10.0.128.50"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: namespace, Name: "a"},
+		}}}
+		s.Namespace = "shop"
+		if got := PodEndpoints(t.Context(), cluster{}, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false, true); len(got) != want {
+			t.Errorf("namespace %q: %v", namespace, got)
+		}
+	}
+}

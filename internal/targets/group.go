@@ -161,7 +161,7 @@ func (g *group) foreign(health []Health) (deregistered []string, others []Health
 			continue
 		}
 		found[h.Key()] = true
-		if !g.own[h.Key()] {
+		if !g.own[h.Key()] && (g.request == nil || !g.request.Preceding[h.Key()]) {
 			others = append(others, h)
 		}
 	}
@@ -261,7 +261,7 @@ func (g *group) staying(q *Request) int {
 
 // mayLeave reports whether a target that is not wanted is the binding's to deregister.
 func (g *group) mayLeave(q *Request, key string) bool {
-	if _, held := g.holding.held[key]; held {
+	if _, held := g.holding.held[key]; held || q.Preceding[key] {
 		return false
 	}
 	if q.Record != nil {

@@ -83,3 +83,14 @@ func wantedKeys(q Request) map[string]bool {
 	}
 	return out
 }
+
+// Own are the keys of the targets of a group that requests have wanted, in this process or in one that it continues.
+func (r *Registry) Own(of Group) map[string]bool {
+	g := r.known(of)
+	if g == nil {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return maps.Clone(g.own)
+}

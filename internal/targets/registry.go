@@ -72,6 +72,8 @@ type Request struct {
 	// Unseen: bindings that the controller cannot see may have registered targets in the group. Of what is not wanted only its own targets are deregistered:
 	// those that a request has wanted, in this process or in the one that Assume continues.
 	Unseen bool
+	// Preceding are the keys of targets that were registered before the binding came: it never deregisters them.
+	Preceding map[string]bool
 	// DrainTime is for how long AWS lets a target that is deregistered finish what is under way; 0 = as earlier requests said, or AWS's default.
 	DrainTime time.Duration
 	// Max limits how many targets are registered; 0 = no limit.

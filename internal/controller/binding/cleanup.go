@@ -102,15 +102,20 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 		b.reportPartial(ctx, o, diag.List{*refused})
 	case b.TargetGroupDeleted(group.ARN):
 		b.Registry.Forget(group)
+	case !b.served(o): // nothing registered is its own
 	case err == nil && group.ARN != "" && len(successors) == 0 && own:
 		if needed, err = b.stillNeeded(ctx, o); needed || err != nil {
 			release = func() { b.Drains.Keep(ctx, id.String(), group) }
 			break
 		}
+		var preceding map[string]bool
+		if preceding, err = b.precedingOf(ctx, o, nil); err != nil {
+			break
+		}
 		unseen, _ := b.mayServe(ctx, o)
 		unseen = unseen || b.Contested != nil && b.Contested(group.ARN)
 		var left targets.Change
-		left, err = b.Registry.Clear(ctx, targets.Request{Group: group, Binding: id, Record: b.registeredOf(o), Unseen: unseen})
+		left, err = b.Registry.Clear(ctx, targets.Request{Group: group, Binding: id, Record: b.registeredOf(o), Unseen: unseen, Preceding: preceding})
 		if d := b.stranded(o, err); d != nil {
 			err = nil
 			b.Registry.Forget(group)

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/bindings"
@@ -48,6 +49,9 @@ type Reconciler struct {
 	// Assumed is Elastic Load Balancing in the scope of a role that a binding names, among Roles; nil = there are no such bindings.
 	Assumed func(cloud.Scope) (cloud.ELBV2, error)
 	Roles   assumable.Roles
+	// Bindable are the target groups without tags of this cluster that bindings may name; nil = none.
+	Bindable  allowlist.List
+	Preceding *Preceding
 	// ZoneThere is the name that a zone of the own account has in that of a scope, empty while that is not known. It does not wait for AWS; nil = it is never known.
 	ZoneThere          func(ctx context.Context, in cloud.Scope, zone string) string
 	Inventory          *inventory.Inventory
@@ -207,6 +211,15 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		b.suspend(ctx, o, diag.List{*d})
 		return again, nil
 	}
+	if d, err := b.unbindable(ctx, o); d != nil || err != nil {
+		if d == nil {
+			b.reportPartial(ctx, o, diag.List{bindings.Problem(o, "spec.targetGroupARN", err)})
+			b.Networking.Retain(ctx, o)
+			return reconcile.Result{}, err
+		}
+		b.suspend(ctx, o, diag.List{*d})
+		return reconcile.Result{}, nil
+	}
 	since := b.Changes.take(client.ObjectKeyFromObject(o))
 	resolving, trace := tracing.Start(ctx, "endpoints")
 	var endpoints []targets.Endpoint
@@ -241,6 +254,14 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	}
 	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
 	b.moveScope(o)
+	preceding, err := b.precedingOf(ctx, o, endpoints)
+	if err != nil { // nothing is registered before it is known what is not the binding's
+		b.Changes.restore(client.ObjectKeyFromObject(o), since)
+		b.countFailure(o, workOf(err))
+		b.reportPartial(ctx, o, diag.List{bindings.Problem(o, "spec.targetGroupARN", err)})
+		b.Networking.Retain(ctx, o)
+		return reconcile.Result{}, err
+	}
 	zone, zonesKnown := b.Zones(ctx, o)
 	unseen, ownerKnown := b.mayServe(ctx, o)
 	if b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
@@ -249,8 +270,8 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	request := targets.Request{
 		Group: b.group(o), Binding: id, Want: endpoints, Since: since, Max: b.MaxTargets, Unseen: unseen,
 		Withheld: len(b.memory.get(o).unidentified) > 0,
-		Record:   b.registeredOf(o),
-		Zone:     zone, HomeZone: b.homeZone(o),
+		Record:   b.registeredOf(o), Preceding: preceding,
+		Zone: zone, HomeZone: b.homeZone(o),
 	}
 	if b.DrainTime != nil {
 		request.DrainTime = b.DrainTime(ctx, o)
@@ -298,6 +319,9 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	}
 	if len(change.NotOurs) > 0 && ownerKnown {
 		found = append(found, b.OtherNamespaces.registeredByOthers(o, change.NotOurs))
+	}
+	if len(preceding) > 0 {
+		found = append(found, keptTargets(o, preceding))
 	}
 	if len(change.Elsewhere) > 0 {
 		found = append(found, bindings.InOtherVPC(o, b.about(ctx, o), change.Elsewhere, len(endpoints))...)
@@ -382,6 +406,7 @@ func (b *Reconciler) Forget(key client.ObjectKey) {
 	b.Writes.Forget(key)
 	b.Counts.Forget(key)
 	b.memory.forget(key)
+	b.Preceding.forget(key)
 	b.Pods.forget(key)
 	b.Reporter.End("binding:" + key.Namespace + "/" + key.Name)
 }

@@ -136,6 +136,10 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		trace.End(nil) // the calls below it show what failed
 	}
 	spent()
+	if used, again := s.noteInUse(ctx, key, w, &p, result); again { // without the deletions that others are in the way of
+		w.Found = append(slices.Clone(w.Found), used...)
+		return s.pass(ctx, log, key, w, unedited, mark)
+	}
 	s.noteUnfinished(key, &p, result)
 	s.settle(key, c, observed, &p, result)
 	end := s.summarize(&p, result, c.Origins, w)

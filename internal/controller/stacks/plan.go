@@ -27,7 +27,7 @@ func (s *Reconciler) plan(key stack.Key, w front.Input, c compile.Result, o elb.
 	opt.Foreign, opt.Replacement = foreign, front.Replacement(c, s.ReplacementPolicy, s.Now())
 	s.mu.Lock()
 	if st := s.states[key]; st != nil {
-		opt.Duplicates = maps.Clone(st.duplicates)
+		opt.Duplicates, opt.InUse = maps.Clone(st.duplicates), st.inUse.at(s.Now())
 	}
 	s.mu.Unlock()
 	return diff.Stack(c.Stack, c.Keep, o, opt).Under(policy.Protect(w.Protected, o), s.holdImports(key, c.Stack), s.withhold(key, c, o), seniorFirst(c, o))

@@ -332,6 +332,10 @@ func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentS
 			continue // or it is of the Gateway
 		}
 		switch f.Code {
+		case diag.RefNotPermitted:
+			if unresolved == nil {
+				unresolved = &attachment.Problem{Reason: string(gatewayv1.RouteReasonRefNotPermitted), Message: message(f)}
+			}
 		case diag.TargetGroupNotFound, diag.ServiceNotFound, diag.ServicePortNotFound, diag.ServiceMissing:
 			if unresolved == nil {
 				unresolved = &attachment.Problem{Reason: string(gatewayv1.RouteReasonBackendNotFound), Message: message(f)}

@@ -201,7 +201,7 @@ func (d *differ) deleteTargetGroups() {
 	marks := d.markOriginals()
 	for i := range d.obs.TargetGroups {
 		tg := &d.obs.TargetGroups[i]
-		if d.targets[tg.ID] == tg || !d.mayDelete(tg.ARN) {
+		if d.targets[tg.ID] == tg || !d.mayDelete(tg.ARN) || d.opt.InUse[tg.ARN] || d.forwardsByARN(tg.ARN) {
 			continue
 		}
 		r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}
@@ -234,4 +234,15 @@ func (d *differ) deleteTargetGroups() {
 		}
 		d.deletedTargets[tg.ARN] = s.ID
 	}
+}
+
+// forwardsByARN reports whether a wanted rule or listener names a target group itself. While it does, AWS does not delete the target group.
+func (d *differ) forwardsByARN(arn string) bool {
+	forwards := func(actions []stack.Action) bool {
+		return slices.ContainsFunc(actions, func(a stack.Action) bool {
+			return a.Forward != nil && slices.ContainsFunc(a.Forward.TargetGroups, func(t stack.WeightedTargetGroup) bool { return t.TargetGroup.Literal == arn })
+		})
+	}
+	return slices.ContainsFunc(d.want.Rules, func(r stack.Rule) bool { return forwards(r.Actions) }) ||
+		slices.ContainsFunc(d.want.Listeners, func(l stack.Listener) bool { return forwards(l.DefaultActions) })
 }

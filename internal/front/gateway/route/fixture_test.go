@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -169,7 +170,8 @@ func account() facts.Facts {
 func config() compile.Config {
 	return compile.Config{
 		Cluster: "my-cluster", VPC: "vpc-1", DefaultTargetType: stack.TargetIP, BackendSecurityGroup: "sg-backend", EnableBackendSecurityGroup: true,
-		Gates: compile.Gates{EnableIPTargetType: true, ListenerRulesTagging: true, WeightedTargetGroups: true, NLBSecurityGroup: true},
+		ExternalTargetGroups: allowlist.Everything(),
+		Gates:                compile.Gates{EnableIPTargetType: true, ListenerRulesTagging: true, WeightedTargetGroups: true, NLBSecurityGroup: true},
 	}
 }
 

@@ -1,0 +1,93 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// permitted reports whether member i may forward to a target group that it names. One that carries this cluster's tags belongs to an object:
+// naming it is a reference to the namespace of that object. While the owner is not known, nothing of the stack changes.
+func (b *build) permitted(i int, arn string, source intent.Source) bool {
+	owner, asked := b.f.TargetGroupOwners[arn]
+	if !asked {
+		b.lookUp(facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn})
+		return false
+	}
+	o, name := b.members[i].Object, naming.OfTargetGroup(arn)
+	if owner == nil {
+		if b.cfg.ExternalTargetGroups.Allow(o.Namespace, arn, name) {
+			return true
+		}
+		b.refuse(i, source, fmt.Sprintf("objects of namespace %s may not forward to target group %s, which is not of this cluster", o.Namespace, name),
+			fmt.Sprintf("who runs the controller can allow it by --external-target-groups=%s=%s", o.Namespace, name))
+		return false
+	}
+	if b.cfg.CrossNamespaceTargetGroups.Allow(o.Namespace, arn, name) {
+		return true
+	}
+	foreign := ungranted(b.e.References, o, *owner, name)
+	if len(foreign) == 0 {
+		return true
+	}
+	b.refuse(i, source, fmt.Sprintf("target group %s belongs to %s, and no ReferenceGrant of namespace %s permits objects of kind %s in namespace %s to name it", name, owner.Stack, foreign[0], o.Kind, o.Namespace),
+		fmt.Sprintf("create a ReferenceGrant to its Service in namespace %s; who runs the controller can allow it by --cross-namespace-target-groups=%s=%s", foreign[0], o.Namespace, name))
+	return false
+}
+
+// refuse reports a reference that is not permitted. The rule answers 503 and the rest of the member is served: an older version of it would
+// name the same target group, or another one that it may not. A listener of an NLB has nothing but its target group.
+func (b *build) refuse(i int, source intent.Source, text, remedy string) {
+	d := diag.New(b.members[i].Object, source.Path(), diag.RefNotPermitted, text, remedy)
+	if b.e.Type == stack.Network {
+		b.fail(i, d)
+		return
+	}
+	b.note(i, d)
+}
+
+// ungranted are the namespaces that the owner of a target group may be of and that do not let an object name it. Where the identity of the target
+// group leaves open which of several namespaces that exist it is, each of them has to permit the reference.
+func ungranted(r *intent.References, from diag.Object, owner facts.TargetGroupOwner, name string) (out []string) {
+	if r == nil {
+		r = &intent.References{}
+	}
+	backends := naming.TargetGroupBackends(owner.Stack.Owner, owner.ID)
+	if len(backends) == 0 { // an identity of another form: its stack is all that is known
+		backends = []naming.TargetGroupBackend{{Namespace: owner.Stack.ID.Namespace}}
+	}
+	if r.Namespaces != nil && len(backends) > 1 {
+		exist := slices.DeleteFunc(slices.Clone(backends), func(x naming.TargetGroupBackend) bool { return !slices.Contains(r.Namespaces, x.Namespace) })
+		if len(exist) > 0 {
+			backends = exist
+		}
+	}
+	for _, x := range backends {
+		if x.Namespace != from.Namespace && !granted(r, from, x, name) {
+			out = append(out, x.Namespace)
+		}
+	}
+	return out
+}
+
+// granted reports whether a grant permits an object to name a target group. One that names a Service does only if the target group can be of no
+// other Service that exists.
+func granted(r *intent.References, from diag.Object, of naming.TargetGroupBackend, name string) bool {
+	return slices.ContainsFunc(r.Grants, func(g intent.Grant) bool {
+		switch {
+		case g.FromKind != from.Kind || g.FromNamespace != from.Namespace || g.Namespace != of.Namespace || of.Namespace == "":
+			return false
+		case g.Name == "":
+			return true
+		case g.TargetGroup:
+			return g.Name == name
+		}
+		may := slices.DeleteFunc(slices.Clone(of.Names), func(n string) bool { return !slices.Contains(r.Services[of.Namespace], n) })
+		return slices.Equal(may, []string{g.Name})
+	})
+}

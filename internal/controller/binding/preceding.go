@@ -1,0 +1,225 @@
+package binding
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// Preceding keeps which targets were registered in the target groups of bindings before these came, in checkpoints, as nobody who may write
+// bindings may write these. It is safe for concurrent use.
+type Preceding struct {
+	Checkpoints *checkpoint.Writer // nil = a restart forgets
+
+	mu       sync.Mutex
+	of       map[string]precedingTargets // by namespace and name
+	restored bool                        // what earlier processes kept is known, if that was anything
+}
+
+// precedingTargets are the targets that were registered in a target group before a binding came.
+type precedingTargets struct {
+	UID     types.UID `json:"uid"`
+	Group   string    `json:"group"` // ARN
+	Targets []string  `json:"targets,omitempty"`
+}
+
+// Restore enters what earlier processes kept.
+func (p *Preceding) Restore(restored checkpoint.Restored) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.restored = true
+	for id, text := range restored.Entries {
+		var t precedingTargets
+		if id.Kind == checkpoint.Preceding && json.Unmarshal(text, &t) == nil {
+			if _, known := p.of[id.Name]; !known {
+				p.put(id.Name, t)
+			}
+		}
+	}
+}
+
+func (p *Preceding) put(name string, t precedingTargets) {
+	if p.of == nil {
+		p.of = map[string]precedingTargets{}
+	}
+	p.of[name] = t
+}
+
+// believable reports whether a binding of which nothing is kept is one of which no earlier process kept anything.
+func (p *Preceding) believable() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.restored && p.Checkpoints.Enabled()
+}
+
+// get is what is kept of a binding; known is false if that is nothing.
+func (p *Preceding) get(o *v1beta1.TargetGroupBinding) (t precedingTargets, known bool) {
+	if p == nil {
+		return precedingTargets{}, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t, known = p.of[nameOf(o)]
+	return t, known && t.UID == o.UID
+}
+
+// keep keeps the targets of a binding. It returns once a later process would know them.
+func (p *Preceding) keep(ctx context.Context, o *v1beta1.TargetGroupBinding, keys []string) error {
+	t := precedingTargets{UID: o.UID, Group: o.Spec.TargetGroupARN, Targets: keys}
+	p.Checkpoints.Put(checkpoint.Preceding, nameOf(o), t)
+	if len(keys) > 0 {
+		if err := p.Checkpoints.Flush(ctx); err != nil {
+			return fmt.Errorf("keeping which targets were registered before the binding: %w", err)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.put(nameOf(o), t)
+	return nil
+}
+
+// touch has a later process know what this one knows of a binding: entries that nobody writes again are dropped after a start.
+func (p *Preceding) touch(o *v1beta1.TargetGroupBinding, t precedingTargets) {
+	p.Checkpoints.Put(checkpoint.Preceding, nameOf(o), t)
+}
+
+func (p *Preceding) forget(key client.ObjectKey) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	_, known := p.of[key.String()]
+	delete(p.of, key.String())
+	p.mu.Unlock()
+	if known {
+		p.Checkpoints.Delete(checkpoint.Preceding, key.String())
+	}
+}
+
+func nameOf(o *v1beta1.TargetGroupBinding) string {
+	return stack.ID{Namespace: o.Namespace, Name: o.Name}.String()
+}
+
+// precedingOf are the keys of targets that were registered before a binding came, which it never deregisters. Those of pods and nodes that it
+// wants itself, and those that an earlier binding of this process registered, count as its own. The target group of a stack has none. A binding that
+// served before anything was kept of it, under the existing controller or an earlier version, had all targets of its group for its own: nothing else
+// was registered there for long.
+func (b *Reconciler) precedingOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (keys map[string]bool, err error) {
+	if b.Preceding == nil {
+		return nil, nil
+	}
+	t, known := b.Preceding.get(o)
+	if owner, ofStack := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN); !known && ofStack && owner.Stack != (stack.Key{}) && o.Spec.IamRoleArnToAssume == "" {
+		return nil, nil
+	}
+	if !known { // after a crash, passes begin before checkpoints are read
+		if err := b.Preceding.Checkpoints.Await(ctx); err != nil {
+			return nil, err
+		}
+		t, known = b.Preceding.get(o)
+	}
+	if known && t.Group == o.Spec.TargetGroupARN {
+		b.Preceding.touch(o, t)
+		return targets.KeySet(t.Targets), nil
+	}
+	external, err := b.external(ctx, o)
+	switch {
+	case err != nil && cloud.Classify(err).Class == diag.Denied: // what is not known to be of a stack keeps its targets
+	case err != nil || !external:
+		return nil, err
+	}
+	if !known && o.Status.ObservedGeneration != nil && b.Preceding.believable() {
+		return nil, b.Preceding.keep(ctx, o, nil)
+	}
+	health, err := b.Registry.Health(ctx, b.group(o))
+	switch {
+	case err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound: // which the registration of targets reports
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	own := b.Registry.Own(b.group(o))
+	for _, e := range endpoints {
+		if e.Pod != "" || *o.Spec.TargetType == v1beta1.TargetTypeInstance {
+			if own == nil {
+				own = map[string]bool{}
+			}
+			own[e.Key()] = true
+		}
+	}
+	var found []string
+	for _, h := range health {
+		if !h.Draining() && !own[h.Key()] {
+			found = append(found, h.Key())
+		}
+	}
+	slices.Sort(found)
+	return targets.KeySet(found), b.Preceding.keep(ctx, o, found)
+}
+
+// external reports whether the target group of a binding is not of a stack of this cluster. AWS is asked only for a binding that does not look like
+// one of a stack.
+func (b *Reconciler) external(ctx context.Context, o *v1beta1.TargetGroupBinding) (bool, error) {
+	if o.Spec.IamRoleArnToAssume != "" { // the controller's own role cannot read the tags of another account's
+		return true, nil
+	}
+	owner, known := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
+	if !known && kube.OfStack(o.Labels) && o.Status.ObservedGeneration != nil {
+		return false, nil
+	}
+	if !known {
+		var err error
+		if owner, err = b.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN); err != nil {
+			return false, err
+		}
+	}
+	return owner.Stack == (stack.Key{}), nil
+}
+
+// served reports whether a binding may have registered targets.
+func (b *Reconciler) served(o *v1beta1.TargetGroupBinding) bool {
+	t, known := b.Preceding.get(o)
+	return b.Preceding == nil || known && t.Group == o.Spec.TargetGroupARN || o.Status.ObservedGeneration != nil || kube.OfStack(o.Labels) || len(b.Registry.Own(b.group(o))) > 0
+}
+
+// unbindable is the finding that a binding may not name its target group; nil if it may, or if nothing tells whose it is.
+func (b *Reconciler) unbindable(ctx context.Context, o *v1beta1.TargetGroupBinding) (*diag.Diagnostic, error) {
+	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)
+	if b.Bindable.Allow(o.Namespace, o.Spec.TargetGroupARN, name) {
+		return nil, nil
+	}
+	if external, err := b.external(ctx, o); err != nil || !external {
+		return nil, err
+	}
+	d := diag.New(kube.BindingObject(o), "spec.targetGroupARN", diag.TargetGroupNotAllowed,
+		fmt.Sprintf("bindings of namespace %s may not name target group %s, which is not of this cluster", o.Namespace, name),
+		fmt.Sprintf("who runs the controller can allow it by --bindable-target-groups=%s=%s", o.Namespace, name))
+	return &d, nil
+}
+
+// keptTargets is the note that targets stay registered which the binding did not register.
+func keptTargets(o *v1beta1.TargetGroupBinding, preceding map[string]bool) diag.Diagnostic {
+	first := ""
+	for key := range preceding {
+		if first == "" || key < first {
+			first = key
+		}
+	}
+	return diag.New(kube.BindingObject(o), "spec.targetGroupARN", diag.TargetsKept,
+		fmt.Sprintf("%d targets, such as %s, were registered before this binding and stay registered", len(preceding), first),
+		"deregister them in AWS if nothing needs them")
+}

@@ -1,0 +1,115 @@
+package controller
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// precedingLab is a lab with a target group of nobody's in the cluster, in which an address is registered, and a pod.
+func precedingLab(t *testing.T, flags ...string) (l *lab, arn string) {
+	t.Helper()
+	l = newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	if len(flags) > 0 {
+		l.flags(flags...)
+	}
+	l.checkpointed = true
+	l.restart()
+	arn = l.targetGroup(elbtypes.TargetTypeEnumIp)
+	_, err := l.sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.1.77"), Port: aws.Int32(80)}}})
+	l.must(err)
+	l.create(labPods("a", "10.0.128.50")...)
+	return l, arn
+}
+
+func (l *lab) wantTargets(arn string, want ...string) {
+	l.Helper()
+	if got := l.targets(arn); !slices.Equal(got, want) {
+		l.Errorf("targets %v, want %v", got, want)
+	}
+}
+
+func TestTargetsBeforeABindingStay(t *testing.T) {
+	t.Parallel()
+	for name, restarts := range map[string]bool{"in one process": false, "over restarts": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, arn := precedingLab(t)
+			l.create(labBinding(arn, v1beta1.TargetTypeIP))
+			l.settle()
+			l.wantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+			if told := strings.Join(l.events, "\n"); !strings.Contains(told, "["+string(diag.TargetsKept)+"]") {
+				t.Error("no event tells of it:", told)
+			}
+			if restarts {
+				l.restart()
+			}
+			for _, o := range labPods("a", "10.0.128.50") {
+				l.must(l.client.Delete(t.Context(), o))
+			}
+			l.create(labPods("a", "10.0.128.51")...)
+			l.settle()
+			l.wantTargets(arn, "10.0.1.77:80", "10.0.128.51:8080")
+			if restarts {
+				l.restart()
+			}
+			b := l.allBindings()[0]
+			l.must(l.client.Delete(t.Context(), &b))
+			l.settle()
+			l.wantTargets(arn, "10.0.1.77:80")
+		})
+	}
+}
+
+// A binding that goes before it served has registered nothing.
+func TestBindingThatNeverServedDeregistersNothing(t *testing.T) {
+	t.Parallel()
+	l, arn := precedingLab(t)
+	b := labBinding(arn, v1beta1.TargetTypeIP)
+	b.Spec.ServiceRef.Name = "gone"
+	l.create(b)
+	l.settle()
+	l.must(l.client.Delete(t.Context(), b))
+	l.settle()
+	l.wantTargets(arn, "10.0.1.77:80")
+}
+
+// Under the existing controller a binding had all targets of its group for its own: what is left of a pod goes.
+func TestTargetsOfAnUpgradedBindingGo(t *testing.T) {
+	t.Parallel()
+	l, arn := precedingLab(t)
+	b := labBinding(arn, v1beta1.TargetTypeIP)
+	b.Status.ObservedGeneration = aws.Int64(1)
+	l.create(b)
+	l.settle()
+	l.wantTargets(arn, "10.0.128.50:8080")
+}
+
+func TestBindableTargetGroups(t *testing.T) {
+	t.Parallel()
+	for flag, want := range map[string][]string{"none": {"10.0.1.77:80"}, "blog=*": {"10.0.1.77:80"}, "shop=*": {"10.0.1.77:80", "10.0.128.50:8080"}} {
+		t.Run(flag, func(t *testing.T) {
+			t.Parallel()
+			l, arn := precedingLab(t, "--bindable-target-groups="+flag)
+			b := labBinding(arn, v1beta1.TargetTypeIP)
+			l.create(b)
+			l.settle()
+			l.wantTargets(arn, want...)
+			refused := strings.Contains(strings.Join(l.events, "\n"), "["+string(diag.TargetGroupNotAllowed)+"]")
+			if refused != (len(want) == 1) {
+				t.Errorf("refused: %t, %v", refused, l.events)
+			}
+			l.must(l.client.Delete(t.Context(), b))
+			l.settle()
+			l.wantTargets(arn, "10.0.1.77:80")
+		})
+	}
+}

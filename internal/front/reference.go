@@ -1,0 +1,95 @@
+package front
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
+)
+
+// References says which kinds are read to decide about references to target groups of other namespaces.
+type References struct {
+	Grants     bool // ReferenceGrants are served
+	Namespaces bool // the namespaces of the cluster may be listed
+}
+
+// ReferencesFromFlags are the kinds that a controller with such flags reads.
+func ReferencesFromFlags(c *config.Config) References {
+	return References{Grants: c.ServesGateways() || c.ServesAccelerators(), Namespaces: c.WatchNamespace == ""}
+}
+
+// kindTargetGroup is the kind of a target group in ReferenceGrants, of the group of TargetGroupBindings.
+const kindTargetGroup = "TargetGroup"
+
+// load sets the References of a load balancer of which a member names a target group. A member with errors may be served in an earlier version,
+// which is not known here and may name one.
+func (r References) load(v *objects.View, lb *intent.LoadBalancer) {
+	names := func(m intent.Member) bool { return m.Diagnostics.HasErrors() || namesTargetGroup(m) }
+	if !slices.ContainsFunc(lb.Members, names) {
+		return
+	}
+	lb.References = &intent.References{Services: map[string][]string{}}
+	if r.Namespaces {
+		for _, ns := range objects.List[*corev1.Namespace](v, objects.Namespace, "") {
+			lb.References.Namespaces = append(lb.References.Namespaces, ns.Name)
+		}
+	}
+	if !r.Grants {
+		return
+	}
+	for _, g := range objects.List[*gatewayv1beta1.ReferenceGrant](v, objects.ReferenceGrant, "") {
+		for _, grant := range grantsOf(g) {
+			lb.References.Grants = append(lb.References.Grants, grant)
+			if _, read := lb.References.Services[g.Namespace]; !read && grant.Name != "" && !grant.TargetGroup {
+				lb.References.Services[g.Namespace] = namesOf(objects.List[*corev1.Service](v, objects.Service, g.Namespace))
+			}
+		}
+	}
+}
+
+// grantsOf are the permissions of a ReferenceGrant to name Services or target groups.
+func grantsOf(g *gatewayv1beta1.ReferenceGrant) (out []intent.Grant) {
+	for _, from := range g.Spec.From {
+		if string(from.Group) != objects.GroupOf(objects.Kind(from.Kind)) {
+			continue
+		}
+		for _, to := range g.Spec.To {
+			group := string(to.Group) == v1beta1.GroupVersion.Group && to.Kind == kindTargetGroup
+			if !group && (to.Group != corev1.GroupName || string(to.Kind) != string(objects.Service)) {
+				continue
+			}
+			out = append(out, intent.Grant{
+				FromKind: string(from.Kind), FromNamespace: string(from.Namespace), Namespace: g.Namespace, TargetGroup: group, Name: string(ptr.Deref(to.Name, "")),
+			})
+		}
+	}
+	return out
+}
+
+func namesOf[T metav1.Object](all []T) []string {
+	out := make([]string, 0, len(all))
+	for _, o := range all {
+		out = append(out, o.GetName())
+	}
+	return out
+}
+
+// namesTargetGroup reports whether an action of a member forwards to a target group by its ARN or name.
+func namesTargetGroup(m intent.Member) bool {
+	literal := func(actions []intent.Action) bool {
+		return slices.ContainsFunc(actions, func(a intent.Action) bool {
+			return slices.ContainsFunc(a.Backends, func(b intent.Backend) bool {
+				return b.TargetGroup == nil && (b.TargetGroupARN != "" || b.TargetGroupName != "")
+			})
+		})
+	}
+	return slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return literal(l.Default) }) ||
+		slices.ContainsFunc(m.Routes, func(r intent.Route) bool { return literal(r.Actions) })
+}
