@@ -177,7 +177,7 @@ func TestTheLongestNameOfAClusterFits(t *testing.T) {
 	t.Parallel()
 	o := Options{Partition: "aws-us-gov", Cluster: strings.Repeat("c", 100), VPC: "vpc-0123456789abcdef0", Features: Defaults()}
 	minimal(t, o)
-	o.Cluster, o.Bucket, o.Features = strings.Repeat("c", 20), strings.Repeat("b", 63), all()
+	o.Cluster, o.Bucket, o.Features = strings.Repeat("c", 16), strings.Repeat("b", 63), all()
 	minimal(t, o)
 }
 
