@@ -27,9 +27,7 @@ func (o *lintOptions) refusals(src *source) []finding {
 		switch x := p.object.(type) { // plans have those of Ingresses and Services
 		case *v1beta1.IngressClassParams, *agav1beta1.GlobalAccelerator,
 			*lbcgatewayv1.LoadBalancerConfiguration, *lbcgatewayv1.TargetGroupConfiguration, *lbcgatewayv1.ListenerRuleConfiguration:
-			if tagged, ok := x.(metav1.Object); ok {
-				out = append(out, refusalsOf(p, admission.Tags(nil, tagged), diag.ReservedTag)...)
-			}
+			out = append(out, refusalsOf(p, admission.Tags(nil, x), diag.ReservedTag)...)
 		}
 		switch x := p.object.(type) {
 		case *v1beta1.TargetGroupBinding:

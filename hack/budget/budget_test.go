@@ -76,7 +76,7 @@ func TestBinariesStayWithinTheirBudget(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !comparable(t, path) {
+			if !isStripped(t, path) {
 				t.Skip("the budget is that of stripped binaries for linux/amd64")
 			}
 			t.Logf("%s has %.1f MB of %d", p.name, float64(info.Size())/1e6, p.megabytes)
@@ -110,8 +110,8 @@ func deps(t *testing.T, p program) []string {
 	return strings.Fields(string(out))
 }
 
-// comparable reports whether a binary is one that the budget is for.
-func comparable(t *testing.T, path string) bool {
+// isStripped reports whether a binary is one that the budget is for.
+func isStripped(t *testing.T, path string) bool {
 	t.Helper()
 	f, err := elf.Open(path)
 	if err != nil {

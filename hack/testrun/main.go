@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string) int {
 	case errors.Is(err, errFailed):
 		return 1
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "testrun:", err) //nolint:errcheck // a terminal
+		fmt.Fprintln(os.Stderr, "testrun:", err)
 		return 2
 	}
 	return 0

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -62,7 +63,9 @@ func runSuite(ctx context.Context, s suite, o options) (*record, error) {
 	defer usage.Close()           //nolint:errcheck // temporary
 
 	cmd := exec.CommandContext(ctx, "go", arguments(s, o)...) //nolint:gosec // our own arguments
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	// The test binaries, too, are to end: they are of the command's process group.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = time.Minute
 	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Env = append(cmd.Env, "TESTRUN_USAGE="+usage.Name())

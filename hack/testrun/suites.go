@@ -141,7 +141,7 @@ func isConcurrent(dir string, long bool) bool {
 
 // sources returns the contents of the Go files of a directory.
 func sources(dir string) (code, tests []string) {
-	files, _ := filepath.Glob(filepath.Join(dir, "*.go")) //nolint:errcheck // the pattern is well-formed
+	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
 	for _, file := range files {
 		text, err := os.ReadFile(file) //nolint:gosec // a source of ours
 		switch {
@@ -204,7 +204,7 @@ func hasCore(tests []string, slice string) (bool, error) {
 // area returns the suites of some packages: themselves, with the race detector where something is concurrent, then what depends on them, without.
 func area(ctx context.Context, patterns []string) ([]suite, error) {
 	if len(patterns) == 0 {
-		return nil, errors.New("area: name packages, such as ./internal/compile/...")
+		return nil, errors.New("name the packages of the area, such as ./internal/compile")
 	}
 	var root, playground []string
 	for _, p := range patterns {

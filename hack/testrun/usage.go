@@ -13,7 +13,7 @@ import (
 // go test calls it, by its flag -exec, in the directory of the package. It returns the exit status of the binary.
 func measured(args []string) int {
 	if len(args) == 0 {
-		fmt.Fprintln(os.Stderr, "testrun -measured: name a command") //nolint:errcheck // a terminal
+		fmt.Fprintln(os.Stderr, "testrun -measured: name a command")
 		return 2
 	}
 	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec // go test's own
@@ -21,13 +21,13 @@ func measured(args []string) int {
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		fmt.Fprintln(os.Stderr, "testrun:", err) //nolint:errcheck // a terminal
+		fmt.Fprintln(os.Stderr, "testrun:", err)
 		return 2
 	}
 	state := cmd.ProcessState
 	if file := os.Getenv("TESTRUN_USAGE"); file != "" {
 		if err := appendUsage(file, state.UserTime().Seconds()+state.SystemTime().Seconds()); err != nil {
-			fmt.Fprintln(os.Stderr, "testrun:", err) //nolint:errcheck // a terminal
+			fmt.Fprintln(os.Stderr, "testrun:", err)
 			return 2
 		}
 	}

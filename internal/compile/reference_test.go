@@ -2,6 +2,8 @@ package compile
 
 import (
 	"errors"
+	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -76,7 +78,7 @@ func TestTargetGroupsOfOtherNamespaces(t *testing.T) {
 		r := Compile(forwarding(c.namespace, c.refs), ownedBy(c.owner, c.id), cfg, nil)
 		s := mustBuild(t, r)
 		last := s.Rules[len(s.Rules)-1].Actions[0]
-		refused := last.FixedResponse != nil && last.FixedResponse.StatusCode == "503"
+		refused := last.FixedResponse != nil && last.FixedResponse.StatusCode == strconv.Itoa(http.StatusServiceUnavailable)
 		told := len(r.Diagnostics) == 1 && r.Diagnostics[0].Code == diag.RefNotPermitted && r.Diagnostics[0].Object.Namespace == c.namespace
 		if len(s.Rules) != 2 || refused == c.want || told == c.want {
 			t.Errorf("%s: %v, %v", name, table(s), r.Diagnostics)

@@ -67,7 +67,7 @@ func Approval(w Input, desired *stack.Stack, o elb.Observed, allowed consent.Bal
 
 // asking are the members that decide and ask for approvals.
 func (w Input) asking(of stack.Owner) (out []metav1.Object) {
-	for _, o := range w.deciding(of, w.Members) {
+	for _, o := range w.deciding(w.Members) {
 		if _, asks := w.policy(o, owner.Of(of).ApprovedPlan); asks {
 			out = append(out, o)
 		}
@@ -80,7 +80,7 @@ func (w Input) asking(of stack.Owner) (out []metav1.Object) {
 func (w Input) ToApprovers(of stack.Owner, d diag.Diagnostic, objects []diag.Object) (out diag.List) {
 	approvers := w.asking(of)
 	if len(approvers) == 0 {
-		approvers = w.deciding(of, w.Members)
+		approvers = w.deciding(w.Members)
 	}
 	var names []string
 	may := map[diag.Object]bool{}

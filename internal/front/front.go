@@ -117,7 +117,7 @@ func (w Input) removal() stack.Removal {
 func (w Input) retention(of stack.Owner) stack.Retention {
 	kept := stack.RetainNothing
 	deleted := w.removal() == stack.ObjectsDeleted
-	for _, o := range w.deciding(of, w.Leaving) {
+	for _, o := range w.deciding(w.Leaving) {
 		policy, ok := w.deletionPolicy(of, o)
 		switch adopted := w.ownership(of, o) == annotation.AdoptedIt; {
 		case adopted && (!ok || !deleted):
@@ -170,7 +170,7 @@ func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 			all.Namespaces = append(all.Namespaces, ns)
 		}
 	}
-	for _, o := range w.deciding(of, objs) {
+	for _, o := range w.deciding(objs) {
 		for id := range strings.SplitSeq(o.GetAnnotations()[key], ",") {
 			if id = strings.TrimSpace(id); id != "" {
 				all.DeleteDuplicates = append(all.DeleteDuplicates, id)
@@ -184,7 +184,7 @@ func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 // which annotation that is.
 func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key) {
 	by = owner.Of(of).AllowDeletion
-	return slices.ContainsFunc(w.deciding(of, w.Leaving), func(o metav1.Object) bool {
+	return slices.ContainsFunc(w.deciding(w.Leaving), func(o metav1.Object) bool {
 		value, _ := w.policy(o, by)
 		return value != ""
 	}), by
@@ -436,7 +436,7 @@ func (w *Input) protect() {
 	if w.protection == nil {
 		return
 	}
-	deciders := w.deciders(w.key.Owner)
+	deciders := w.deciders()
 	w.Unprotect = nil
 	w.declareProtection(w.protection(func(o metav1.Object) bool { return deciders.Decides(o.GetNamespace()) }))
 }

@@ -34,7 +34,7 @@ func (w Input) Governed(key stack.Key, before *compile.Memory) Input {
 	if key.ID.Namespace == "" {
 		w.setAside()
 	}
-	deciders := w.deciders(key.Owner)
+	deciders := w.deciders()
 	w.LoadBalancer.Deciders, w.LoadBalancer.Leaving = &deciders, nil
 	for _, o := range w.Leaving {
 		w.LoadBalancer.Leaving = append(w.LoadBalancer.Leaving, owner.Object(o))
@@ -51,7 +51,7 @@ func (w Input) Governed(key stack.Key, before *compile.Memory) Input {
 
 // deciders are the namespaces that decide what the objects of the load balancer share. Objects that leave count until they are released, as long as
 // something of theirs is in AWS.
-func (w Input) deciders(of stack.Owner) intent.Deciders {
+func (w Input) deciders() intent.Deciders {
 	var parties []intent.Party
 	for _, o := range slices.Concat(w.Members, w.Leaving, w.SetAside) {
 		p := intent.Party{Object: owner.Object(o), Authority: w.Authority[o.GetNamespace()], Deployed: w.deployed(o)}
@@ -73,8 +73,8 @@ func (w Input) deployed(o metav1.Object) bool {
 }
 
 // deciding are those of the objects whose annotations decide about the load balancer.
-func (w Input) deciding(of stack.Owner, objects []metav1.Object) (out []metav1.Object) {
-	d := w.deciders(of)
+func (w Input) deciding(objects []metav1.Object) (out []metav1.Object) {
+	d := w.deciders()
 	for _, o := range objects {
 		if d.Decides(o.GetNamespace()) {
 			out = append(out, o)
@@ -175,7 +175,7 @@ func (w *Input) declared() map[diag.Object]*intent.Member {
 // setAside sets the members aside that have policies for what others share. As under dry run, what is deployed of one stays as it is, and one of which nothing is
 // deployed is left out.
 func (w *Input) setAside() {
-	deciders, declared := w.deciders(w.key.Owner), w.declared()
+	deciders, declared := w.deciders(), w.declared()
 	var kept []metav1.Object
 	for _, o := range w.Members {
 		m := declared[owner.Object(o)]
@@ -218,7 +218,7 @@ func (w *Input) notPermitted(o metav1.Object, m *intent.Member, deciders intent.
 	for _, k := range keys {
 		value, _ := w.policy(o, k)
 		// An approval is of its object's own: one that joined by the approval of others would change what they approved of.
-		if value == "" || k != kind.ApprovedPlan && slices.ContainsFunc(w.deciding(of, slices.Concat(w.Members, w.Leaving)), func(x metav1.Object) bool {
+		if value == "" || k != kind.ApprovedPlan && slices.ContainsFunc(w.deciding(slices.Concat(w.Members, w.Leaving)), func(x metav1.Object) bool {
 			same, _ := w.policy(x, k)
 			return same == value
 		}) {

@@ -134,7 +134,7 @@ func decidedBy(s *stack.Stack) uint64 {
 	h := fnv.New64a()
 	write := func(parts ...string) {
 		for _, p := range parts {
-			h.Write([]byte(p + "\x00")) //nolint:errcheck // it never fails
+			h.Write([]byte(p + "\x00"))
 		}
 	}
 	for i := range s.LoadBalancers {
