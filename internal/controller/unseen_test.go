@@ -141,7 +141,7 @@ func TestWhatAnEarlierProcessRegisteredIsOursIfItSawTheSameNamespace(t *testing.
 			other.Name = "other"
 			l.settle()
 			l.create(other)
-		}, []string{"10.0.128.50:8080", "10.0.128.51:8080"}},
+		}, []string{"10.0.128.50:8080", "10.0.128.51:8080", theirTarget}}, // which was there before the other binding
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -59,11 +59,12 @@ func (p *Preceding) put(name string, t precedingTargets) {
 	p.of[name] = t
 }
 
-// believable reports whether a binding of which nothing is kept is one of which no earlier process kept anything.
+// believable reports whether a binding of which nothing is kept is one of which no earlier process kept anything. Without checkpoints none keeps
+// anything, and the status of the binding decides.
 func (p *Preceding) believable() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.restored && p.Checkpoints.Enabled()
+	return p.restored || !p.Checkpoints.Enabled()
 }
 
 // get is what is kept of a binding; known is false if that is nothing.
