@@ -50,6 +50,7 @@ func TestTLSGoesOnWithoutListCertificates(t *testing.T) {
 	permit := deny(t, c, "acm:ListCertificates")
 	mark := c.Mark()
 	p = c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
+	defer c.Kubectl(t, "delete", "ingress", "--all", "--namespace="+ns, "--timeout=3m") // the process ends before the clean-up
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
 	c.Apply(t, named(2))
 	shows("shop.example.com", "shop.example.com")
