@@ -161,10 +161,11 @@ func (w *wiring) declared() (all []stack.Key) {
 // declares reports whether there are any.
 func (w *wiring) declares() bool { return len(w.declared()) > 0 }
 
-// aside reports whether a call looks for load balancers that nothing asks for. AWS denies it to a role for TargetGroupBindings alone.
+// aside reports whether a denied call is an answer and no lack. A role for TargetGroupBindings alone may neither list load balancers nor read
+// whose a target group is.
 func (w *wiring) aside(c cloud.Call) bool {
 	return c.Operation == "DescribeAccountLimits" || c.Operation == "DescribeManagedPrefixLists" || // AWS is left to decide what fits
-		(c.Cause == cloud.Listing || c.Operation == "DescribeLoadBalancers") && !w.declares()
+		(c.Cause == cloud.Listing || c.Operation == "DescribeLoadBalancers" || c.Operation == "DescribeTags") && !w.declares()
 }
 
 // starts lists what the manager starts.
