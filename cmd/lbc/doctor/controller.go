@@ -69,13 +69,13 @@ var controllerChecks = []Check{{
 	Remedy: "set --aws-region and --aws-vpc-id (values region and vpcId) and give the service account a role; or raise the hop limit: aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2",
 	Find:   unreachableMetadata,
 }, {
-	Name: "controller-denied", Severity: Error, Needs: []Source{Events},
-	About:  "AWS has refused an action to the controller within the last hour, by the events on objects.",
+	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
+	About:  "AWS has refused an action to the controller within the last hour, by the events on objects that exist, and no later event says that the object is well.",
 	Remedy: "allow the action in the policy of the controller's role (docs/permissions.md)",
 	Find:   deniedActions,
 }, {
-	Name: "object-failing", Severity: Warning, Needs: []Source{Events},
-	About:  "The last event of the controller on an object is a warning, within the last hour.",
+	Name: "object-failing", Severity: Warning, Needs: []Source{Events}, Uses: []Source{Objects},
+	About:  "The last event of the controller on an object that exists is a warning, within the last hour.",
 	Remedy: "follow the remedy of the event; lbc explain and lbc plan show more",
 	Find:   failingObjects,
 }, {
@@ -100,9 +100,11 @@ func controllerElsewhere(f *Facts) string {
 	return ""
 }
 
+var ownerKinds = []objects.Kind{objects.Ingress, objects.Service, objects.TargetGroupBinding, objects.Gateway}
+
 // owners are the objects that may carry finalizers of the controller.
 func owners(f *Facts) (out []metav1.Object) {
-	for _, kind := range []objects.Kind{objects.Ingress, objects.Service, objects.TargetGroupBinding, objects.Gateway} {
+	for _, kind := range ownerKinds {
 		out = append(out, list[metav1.Object](f, kind)...)
 	}
 	return out
@@ -229,11 +231,33 @@ const deniedCode = "[AccessDenied]"
 // recent is how old an event may be that is a finding.
 const recent = time.Hour
 
-func deniedActions(f *Facts) (out []Finding) {
-	on := map[string][]string{}
+// standing are the warnings of the last hour that still hold: their object exists, and no later event tells that it is well.
+func standing(f *Facts) (out []*corev1.Event) {
+	well := map[string]time.Time{}
+	for i := range f.Events {
+		if e := &f.Events[i]; e.Type != corev1.EventTypeWarning && lastSeen(e).After(well[involved(e)]) {
+			well[involved(e)] = lastSeen(e)
+		}
+	}
+	_, unread := f.Unread[Objects]
+	here := map[string]bool{}
+	for _, o := range owners(f) {
+		here[nameOf(o)] = true
+	}
 	for i := range f.Events {
 		e := &f.Events[i]
-		if e.Type != corev1.EventTypeWarning || !strings.Contains(e.Message, deniedCode) || f.Now.Sub(lastSeen(e)) > recent {
+		gone := !unread && slices.Contains(ownerKinds, objects.Kind(e.InvolvedObject.Kind)) && !here[involved(e)]
+		if e.Type == corev1.EventTypeWarning && !gone && f.Now.Sub(lastSeen(e)) < recent && !lastSeen(e).Before(well[involved(e)]) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func deniedActions(f *Facts) (out []Finding) {
+	on := map[string][]string{}
+	for _, e := range standing(f) {
+		if !strings.Contains(e.Message, deniedCode) {
 			continue
 		}
 		action := "an action"
@@ -270,14 +294,13 @@ func involved(e *corev1.Event) string {
 
 func failingObjects(f *Facts) (out []Finding) {
 	last := map[string]*corev1.Event{}
-	for i := range f.Events {
-		e := &f.Events[i]
+	for _, e := range standing(f) {
 		if was := last[involved(e)]; was == nil || lastSeen(e).After(lastSeen(was)) {
 			last[involved(e)] = e
 		}
 	}
 	for _, o := range slices.Sorted(maps.Keys(last)) {
-		if e := last[o]; e.Type == corev1.EventTypeWarning && !strings.Contains(e.Message, deniedCode) && f.Now.Sub(lastSeen(e)) < recent {
+		if e := last[o]; !strings.Contains(e.Message, deniedCode) {
 			out = append(out, Finding{Object: o, Text: "event " + e.Reason + ", " + age(f.Now.Sub(lastSeen(e))) + " ago", Evidence: []string{e.Message}})
 		}
 	}

@@ -79,6 +79,25 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		{"an Ingress of the default class", "ingress-unclassed", func(f *Facts) {
 			f.Objects = snapshot(ingressOf(meta("a", "b", annotation), ""), classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""))
 		}, "", ""},
+		{"a denied action", "controller-denied", func(f *Facts) {
+			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
+		}, Error, "denies"},
+		{"a denied action before a success", "controller-denied", func(f *Facts) {
+			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", 15*time.Minute))
+		}, "", ""},
+		{"a denied action for an object that is gone", "controller-denied", func(f *Facts) {
+			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
+		}, "", ""},
+		{"a failing object that is gone", "object-failing", func(f *Facts) {
+			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedBuildModel", "invalid scheme", time.Minute))
+		}, "", ""},
+		{"a failing object of a kind that is not read", "object-failing", func(f *Facts) {
+			f.Events = append(f.Events, event("HTTPRoute", "shop", "web", "Warning", "FailedBuildModel", "invalid", time.Minute))
+		}, Warning, "FailedBuildModel"},
+		{"a failing object whose kind cannot be read", "object-failing", func(f *Facts) {
+			f.Unread = map[Source]Unread{Objects: {Reason: "forbidden"}}
+			f.Events = append(f.Events, event("Ingress", "shop", "unseen", "Warning", "FailedBuildModel", "invalid scheme", time.Minute))
+		}, Warning, "FailedBuildModel"},
 		{"one of two replicas", "controller-unready", func(f *Facts) { f.Controllers[0].Ready = 1 }, Warning, "1 of 2"},
 		{"scaled to nothing", "controller-unready", func(f *Facts) { f.Controllers[0].Ready, f.Controllers[0].Wanted = 0, 0 }, Error, "0 of 0"},
 		{"two leases", "controller-duplicate", func(f *Facts) { f.Leases = append(f.Leases, f.Leases[0]) }, Error, "2 leases"},
