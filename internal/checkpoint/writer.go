@@ -41,7 +41,9 @@ type Writer struct {
 	// Foreign returns the value of kind Foreign; nil, or what it returns is nil = there is none. End calls it once, too: others may tag what is
 	// foreign for this cluster at any time.
 	Foreign func() any
-	passes  sync.RWMutex // locked for reading by each pass; End waits for the passes by locking it for writing
+	// Late gets the checkpoints of earlier processes if they could be read only after passes had begun without them; nil = nobody needs them then.
+	Late   func(Restored)
+	passes sync.RWMutex // locked for reading by each pass; End waits for the passes by locking it for writing
 }
 
 // NewWriter returns a writer; onOpen gets the checkpoints of earlier processes.
@@ -120,7 +122,7 @@ func (w *Writer) Flush(ctx context.Context) error {
 // Start restores, and then writes until ctx ends. It implements manager.Runnable and runs on the leader only. The Lease is
 // released after it has returned.
 func (w *Writer) Start(ctx context.Context) error {
-	isOpen := w.Restore(ctx)
+	w.Restore(ctx)
 	failures := 0
 	logged := ""
 	for w.Store.Enabled() {
@@ -130,10 +132,7 @@ func (w *Writer) Start(ctx context.Context) error {
 			return nil
 		case <-time.After(writePauses.Pause(failures + 1)):
 		}
-		if !isOpen {
-			isOpen = w.open(ctx)
-		}
-		err := w.Store.Flush(ctx)
+		isOpen, err := w.Write(ctx)
 		if err == nil && isOpen {
 			failures, logged = 0, ""
 			continue
@@ -146,6 +145,12 @@ func (w *Writer) Start(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// Write writes what changed. If the checkpoints of earlier processes could not be read yet, it reads them first.
+func (w *Writer) Write(ctx context.Context) (isOpen bool, err error) {
+	isOpen = w.Store.opened() || w.open(ctx)
+	return isOpen, w.Store.Flush(ctx)
 }
 
 // Restore reads the checkpoints of earlier processes, and lets passes begin. It is called once.
@@ -173,6 +178,9 @@ func (w *Writer) open(ctx context.Context) bool {
 	}
 	select {
 	case <-w.ready: // passes have begun without the checkpoints
+		if w.Late != nil {
+			w.Late(restored)
+		}
 		return true
 	default:
 	}

@@ -84,7 +84,7 @@ func (l *lab) beside() []loop {
 		{15 * time.Second, func(ctx context.Context) { l.bound.Drains.Look(ctx) }},
 		{checkpoint.WriteInterval, func(ctx context.Context) {
 			if l.checkpointer != nil {
-				_ = l.checkpointer.Store.Flush(ctx)
+				_, _ = l.checkpointer.Write(ctx)
 			}
 		}},
 	}

@@ -231,7 +231,7 @@ func (l *lab) restart() {
 	l.checkpointer, l.assumed, l.preceding = nil, nil, &binding.Preceding{}
 	if l.checkpointed {
 		l.checkpointer = checkpoint.NewWriter(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
-		l.preceding.Checkpoints = l.checkpointer
+		l.preceding.Checkpoints, l.checkpointer.Late = l.checkpointer, l.preceding.Restore
 		l.checkpointer.Restore(l.Context())
 		l.ingresses.Checkpoints, l.services.Checkpoints = l.checkpointer, l.checkpointer
 		for _, s := range l.gateways {

@@ -209,6 +209,7 @@ func (w *wiring) setUpShared() {
 	w.preceding = &binding.Preceding{}
 	w.checkpoints = w.newCheckpoints(w.restore)
 	if w.preceding.Checkpoints = w.checkpoints; w.checkpoints != nil {
+		w.checkpoints.Late = w.preceding.Restore
 		w.start.versions.OnBack(w.checkpoints.Store.Rewrite) // else the next process believes those of the snapshot
 		w.starts(w.checkpoints)
 	}

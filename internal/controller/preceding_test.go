@@ -1,16 +1,22 @@
 package controller
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
@@ -111,5 +117,48 @@ func TestBindableTargetGroups(t *testing.T) {
 			l.settle()
 			l.wantTargets(arn, "10.0.1.77:80")
 		})
+	}
+}
+
+// Whose a target group is, is not known at once: targets come all the same, and what was registered stays, also when AWS answers again.
+func TestTargetsComeWhileOwnersAreNotKnown(t *testing.T) {
+	t.Parallel()
+	l, arn := precedingLab(t)
+	_, err := l.sim.Gate.AddFault(gate.Fault{Service: "elasticloadbalancing", Action: "DescribeTags", Code: "InternalFailure", Status: 500})
+	l.must(err)
+	l.create(labBinding(arn, v1beta1.TargetTypeIP))
+	l.pass(time.Minute, l.beside())
+	l.wantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+	l.sim.Gate.ClearFaults()
+	l.settle()
+	l.wantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+}
+
+// A process that could not read checkpoints at its start reads them later, and a binding that is deleted meanwhile waits for them.
+func TestDeletedBindingsWaitForLateCheckpoints(t *testing.T) {
+	t.Parallel()
+	l, arn := precedingLab(t)
+	l.create(labBinding(arn, v1beta1.TargetTypeIP))
+	l.settle()
+	l.crash()
+	b := l.allBindings()[0]
+	l.must(l.client.Delete(t.Context(), &b))
+	away, plain := true, l.client
+	whole, _ := plain.(client.WithWatch)
+	l.client = interceptor.NewClient(whole, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		if _, is := o.(*corev1.ConfigMap); is && away {
+			return errAway
+		}
+		return c.Get(ctx, key, o, opts...)
+	}})
+	l.restart()
+	l.client = plain
+	l.pass(10*time.Second, nil)
+	l.wantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+	away = false
+	l.pass(time.Minute, l.beside())
+	l.wantTargets(arn, "10.0.1.77:80")
+	if left := l.allBindings(); len(left) > 0 {
+		t.Error("the binding is still there")
 	}
 }

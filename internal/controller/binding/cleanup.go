@@ -2,6 +2,7 @@ package binding
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,6 +26,9 @@ import (
 func (b *Reconciler) Remembered() map[string]int {
 	return map[string]int{"writes": b.Writes.Len(), "bindings": b.memory.len(), "bindings in vain": b.Unavailable.Len()}
 }
+
+// errCheckpointsUnread delays the end of a binding: some of the registered targets may be others'.
+var errCheckpointsUnread = errors.New("checkpoints cannot be read yet, so it is not known which targets were registered before the binding")
 
 // cleanUp ends what there is of a binding: in AWS, then the waiting of its pods, then our finalizer.
 func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding) error {
@@ -108,8 +112,11 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 			release = func() { b.Drains.Keep(ctx, id.String(), group) }
 			break
 		}
-		var preceding map[string]bool
-		if preceding, err = b.precedingOf(ctx, o, nil); err != nil {
+		preceding, known, unread := b.precedingOf(ctx, o, nil)
+		if err = unread; err == nil && !known {
+			err = errCheckpointsUnread
+		}
+		if err != nil {
 			break
 		}
 		unseen, _ := b.mayServe(ctx, o)

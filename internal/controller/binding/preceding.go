@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -115,43 +116,59 @@ func nameOf(o *v1beta1.TargetGroupBinding) string {
 	return stack.ID{Namespace: o.Namespace, Name: o.Name}.String()
 }
 
+// ownerTimeout is how long a pass waits for whose a target group is.
+const ownerTimeout = time.Second
+
 // precedingOf are the keys of targets that were registered before a binding came, which it never deregisters. Those of pods and nodes that it
 // wants itself, and those that an earlier binding of this process registered, count as its own. The target group of a stack has none. A binding that
 // served before anything was kept of it, under the existing controller or an earlier version, had all targets of its group for its own: nothing else
-// was registered there for long.
-func (b *Reconciler) precedingOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (keys map[string]bool, err error) {
+// was registered there for long. While checkpoints cannot be read, known is false: then only what this process registered is its own.
+func (b *Reconciler) precedingOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (keys map[string]bool, known bool, err error) {
 	if b.Preceding == nil {
-		return nil, nil
+		return nil, true, nil
 	}
-	t, known := b.Preceding.get(o)
-	if owner, ofStack := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN); !known && ofStack && owner.Stack != (stack.Key{}) && o.Spec.IamRoleArnToAssume == "" {
-		return nil, nil
+	if owner, listed := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN); listed && owner.Stack != (stack.Key{}) && o.Spec.IamRoleArnToAssume == "" {
+		return nil, true, nil
 	}
-	if !known { // after a crash, passes begin before checkpoints are read
+	t, kept := b.Preceding.get(o)
+	if !kept { // after a crash, passes begin before checkpoints are read
 		if err := b.Preceding.Checkpoints.Await(ctx); err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		t, known = b.Preceding.get(o)
+		t, kept = b.Preceding.get(o)
 	}
-	if known && t.Group == o.Spec.TargetGroupARN {
-		b.Preceding.touch(o, t)
-		return targets.KeySet(t.Targets), nil
-	}
-	external, err := b.external(ctx, o)
 	switch {
-	case err != nil && cloud.Classify(err).Class == diag.Denied: // what is not known to be of a stack keeps its targets
-	case err != nil || !external:
-		return nil, err
+	case kept && t.Group == o.Spec.TargetGroupARN:
+		b.Preceding.touch(o, t)
+		return targets.KeySet(t.Targets), true, nil
+	case kept || o.Status.ObservedGeneration == nil:
+		return b.precedingNew(ctx, o, endpoints)
+	case kube.OfStack(o.Labels):
+		return nil, true, nil
+	case !b.Preceding.believable():
+		return nil, false, nil
 	}
-	if !known && o.Status.ObservedGeneration != nil && b.Preceding.believable() {
-		return nil, b.Preceding.keep(ctx, o, nil)
+	return nil, true, b.Preceding.keep(ctx, o, nil)
+}
+
+// precedingNew finds and keeps the targets that are registered before a binding has registered any. If AWS does not tell whose the target group
+// is, it counts as one of others.
+func (b *Reconciler) precedingNew(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (keys map[string]bool, known bool, err error) {
+	asking, cancel := context.WithTimeout(ctx, ownerTimeout)
+	defer cancel()
+	external, err := b.external(asking, o)
+	if ctx.Err() != nil {
+		return nil, false, context.Cause(ctx)
+	}
+	if err == nil && !external {
+		return nil, true, nil
 	}
 	health, err := b.Registry.Health(ctx, b.group(o))
 	switch {
 	case err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound: // which the registration of targets reports
-		return nil, nil
+		return nil, true, nil
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	}
 	own := b.Registry.Own(b.group(o))
 	for _, e := range endpoints {
@@ -169,7 +186,7 @@ func (b *Reconciler) precedingOf(ctx context.Context, o *v1beta1.TargetGroupBind
 		}
 	}
 	slices.Sort(found)
-	return targets.KeySet(found), b.Preceding.keep(ctx, o, found)
+	return targets.KeySet(found), true, b.Preceding.keep(ctx, o, found)
 }
 
 // external reports whether the target group of a binding is not of a stack of this cluster. AWS is asked only for a binding that does not look like

@@ -254,7 +254,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	}
 	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
 	b.moveScope(o)
-	preceding, err := b.precedingOf(ctx, o, endpoints)
+	preceding, precedingKnown, err := b.precedingOf(ctx, o, endpoints)
 	if err != nil { // nothing is registered before it is known what is not the binding's
 		b.Changes.restore(client.ObjectKeyFromObject(o), since)
 		b.countFailure(o, workOf(err))
@@ -264,7 +264,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	}
 	zone, zonesKnown := b.Zones(ctx, o)
 	unseen, ownerKnown := b.mayServe(ctx, o)
-	if b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
+	if !precedingKnown || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
 		unseen, ownerKnown = true, false // what others registered stays, without a note on the binding
 	}
 	request := targets.Request{

@@ -6,7 +6,6 @@ package consolesource
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/explain"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -92,7 +92,7 @@ func sortedKeys[V any](m map[stack.Key]V) []stack.Key {
 	for k := range m {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, stack.Key.Compare)
+	sorting.By(keys, stack.Key.Compare)
 	return keys
 }
 

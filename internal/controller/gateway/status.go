@@ -7,7 +7,6 @@ package gateway
 import (
 	"context"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -138,7 +138,7 @@ func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
 	s.enter(id, key, c)
 	all := maps.Clone(s.wanted[id])
 	write := objectwriter.Write{Object: o, Part: objectwriter.Status, Minor: onlyCounts, Change: func(o client.Object) (changed bool) {
-		for _, k := range slices.SortedFunc(maps.Keys(all), departedLast) {
+		for _, k := range sorting.Sorted(maps.Keys(all), departedLast) {
 			changed = all[k].Apply(o, metav1.Time{Time: s.now()}) || changed
 		}
 		return changed

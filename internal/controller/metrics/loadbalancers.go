@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/quota"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // mostLoadBalancers bounds the objects whose conditions are shown.
@@ -47,7 +48,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	balancers := slices.Clone(c.balancers())
-	slices.SortFunc(balancers, func(a, b LoadBalancer) int {
+	sorting.By(balancers, func(a, b LoadBalancer) int {
 		return cmp.Or(cmp.Compare(readyRank(a), readyRank(b)), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	totals := map[metav1.ConditionStatus]int{metav1.ConditionTrue: 0, metav1.ConditionFalse: 0, metav1.ConditionUnknown: 0}

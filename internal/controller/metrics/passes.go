@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -65,7 +66,7 @@ func (m *Metrics) endWindow() {
 	m.passes = map[talker]int{}
 	m.mu.Unlock()
 	m.topTalkers.Reset()
-	rank := slices.SortedFunc(maps.Keys(talked), func(a, b talker) int {
+	rank := sorting.Sorted(maps.Keys(talked), func(a, b talker) int {
 		return cmp.Or(cmp.Compare(a.controller, b.controller), cmp.Compare(talked[b], talked[a]), cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
 	})
 	listed := map[string]int{}

@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -101,7 +102,7 @@ func (f Finder) ofServices(v *objects.View, namespace string, services map[strin
 	for _, x := range found {
 		out = append(out, x)
 	}
-	slices.SortFunc(out, func(a, b Found) int { return cmp.Compare(a.Binding, b.Binding) })
+	sorting.By(out, func(a, b Found) int { return cmp.Compare(a.Binding, b.Binding) })
 	return out
 }
 

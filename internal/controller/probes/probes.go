@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // Starting is the name of the check that fails until all checks are there.
@@ -132,7 +133,7 @@ func (p *Probes) results(r *http.Request, excluded []string) (out []result) {
 		}
 		out = append(out, x)
 	}
-	slices.SortFunc(out, func(a, b result) int { return cmp.Compare(a.name, b.name) })
+	sorting.By(out, func(a, b result) int { return cmp.Compare(a.name, b.name) })
 	return out
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -190,7 +190,7 @@ func (b *BindingWriter) List(ctx context.Context, key stack.Key) ([]elb.Binding,
 	for _, o := range found {
 		out = append(out, kube.ObservedBinding(o))
 	}
-	slices.SortFunc(out, func(x, y elb.Binding) int {
+	sorting.By(out, func(x, y elb.Binding) int {
 		return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
 	})
 	return out, nil
