@@ -203,7 +203,7 @@ func TestALoadBalancerReachesPodsByAddressAndByNodePort(t *testing.T) {
 		c.WaitFor(t, name+": three pods to answer", func(ctx context.Context) error { // a node's proxy may get a pod a little later
 			r, err := c.Get(ctx, "http://"+host+"/", "")
 			if err != nil || r.Status != http.StatusOK {
-				t.Fatalf("%s: %d, %v", name, r.Status, err)
+				return fmt.Errorf("%d pods answered, then status %d, %v", len(seen), r.Status, err)
 			}
 			if seen[r.Pod.Pod] = true; len(seen) != 3 {
 				return fmt.Errorf("%d pods answered", len(seen))

@@ -163,8 +163,14 @@ func TestALoadBalancerThatLostItsObjectIsReportedAndDeletedOnlyByTheFlag(t *test
 	if event.InvolvedObject.Kind != "IngressClass" || event.Type != corev1.EventTypeWarning || !strings.Contains(event.Message, lb.ARN) || !strings.Contains(event.Message, "lbc cleanup --stack "+key) {
 		t.Errorf("the event is on %s: %s", event.InvolvedObject.Kind, event.Message)
 	}
-	o, ok := listOrphan(t, c, key)
-	if !ok || !strings.HasSuffix(o.Delete, "--ignore-controller") || o.Tag != "ingress.k8s.aws/stack="+ns+"/web" || o.Since == nil || !strings.Contains(strings.Join(o.Keep, "\n"), "aws elbv2 remove-tags --resource-arns "+lb.ARN) {
+	var o listedOrphan
+	wait(t, c, "since when it is an orphan, in a checkpoint", func() string {
+		if o, _ = listOrphan(t, c, key); o.Since == nil {
+			return fmt.Sprintf("%+v", o)
+		}
+		return ""
+	})
+	if !strings.HasSuffix(o.Delete, "--ignore-controller") || o.Tag != "ingress.k8s.aws/stack="+ns+"/web" || !strings.Contains(strings.Join(o.Keep, "\n"), "aws elbv2 remove-tags --resource-arns "+lb.ARN) {
 		t.Errorf("lbc orphans lists %+v", o)
 	}
 	if w := scene.Writes(c, mark, scene.Marks(ns)...); len(w) > 0 {

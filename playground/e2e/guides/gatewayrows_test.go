@@ -56,6 +56,7 @@ var gatewayRows = []row{
 	},
 	{
 		file: "32-gateway-subnets-instance.yaml", namespace: "gateway-subnets",
+		warnings: []string{"UnhealthyTargets"}, // a node is in the zone without a subnet
 		balancers: []balancer{{
 			objects: []string{"subnets-gateway"}, name: "k8s-gateways-subnetsg-", managed: "k8s-gateways-subnetsg-",
 			subnets: []string{"subnet-00000000000000a01", "subnet-00000000000000c01"},
@@ -130,6 +131,7 @@ var gatewayRows = []row{
 	},
 	{
 		file: "36-gateway-nlb-udp.yaml", namespace: "gateway-udp",
+		passing: []string{"WrongServiceType"}, // before the TargetGroupConfiguration is seen
 		balancers: []balancer{{
 			objects: []string{"udp-gateway"}, nlb: true, name: "k8s-gatewayu-udpgatew-", managed: "k8s-gatewayu-udpgatew-",
 			gateway: &gateway{

@@ -163,11 +163,14 @@ func (b binding) check(p *picture) (ps problems) {
 	return ps
 }
 
-// warnings are the controller's Warning events, without those that the row allows.
-func (p *picture) warnings(allowed []string) (all []string) {
+// warnings are the controller's Warning events, without those that the row allows, by reason or by code.
+func (p *picture) warnings(allowed, passing []string) (all []string) {
+	hasCode := func(e corev1.Event) bool {
+		return slices.ContainsFunc(passing, func(code string) bool { return strings.HasSuffix(e.Message, "["+code+"]") })
+	}
 	for _, e := range p.events {
 		ours := []string{"ingress", "service", "targetGroupBinding", "gateway.k8s.aws/alb", "gateway.k8s.aws/nlb"}
-		if e.Type == corev1.EventTypeWarning && slices.Contains(ours, e.Source.Component) && !slices.Contains(allowed, e.Reason) {
+		if e.Type == corev1.EventTypeWarning && slices.Contains(ours, e.Source.Component) && !slices.Contains(allowed, e.Reason) && !hasCode(e) {
 			all = append(all, fmt.Sprintf("%s %s: %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, e.Message))
 		}
 	}

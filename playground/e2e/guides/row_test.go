@@ -17,6 +17,8 @@ type row struct {
 	without []string
 	// warnings are reasons of Warning events that belong to the example.
 	warnings []string
+	// passing are codes of Warning events that tell of a moment in which one watch is ahead of another.
+	passing []string
 	// story is what happens next: edits, and what they lead to. Afterwards the row need not hold any more.
 	story func(*testing.T, *scenario)
 	// lift takes away what keeps the example from being deleted.

@@ -78,7 +78,7 @@ func (s *scenario) settled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w := p.warnings(s.warnings); len(w) > 0 {
+	if w := p.warnings(s.warnings, s.passing); len(w) > 0 {
 		t.Errorf("warned:\n  %s", strings.Join(w, "\n  "))
 	}
 }
