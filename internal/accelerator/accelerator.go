@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -225,5 +226,5 @@ func decimal(n int32) string { return strconv.FormatInt(int64(n), 10) }
 
 // Sorted are the ranges in the order of their ports.
 func Sorted(ranges []PortRange) []PortRange {
-	return slices.SortedFunc(slices.Values(ranges), func(a, b PortRange) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	return sorting.Sorted(slices.Values(ranges), func(a, b PortRange) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 }

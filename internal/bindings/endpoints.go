@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/serverid"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -186,7 +187,7 @@ func (x Endpoints) Judge(ctx context.Context, all []targets.Candidate, wanted []
 		}
 		out = append(out, j)
 	}
-	slices.SortStableFunc(out, func(a, b Judgement) int {
+	sorting.StableBy(out, func(a, b Judgement) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.Node, b.Node), cmp.Compare(a.Key(), b.Key()))
 	})
 	return out

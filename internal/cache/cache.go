@@ -5,10 +5,6 @@ package cache
 
 import (
 	"context"
-	"maps"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
@@ -65,274 +61,69 @@ type Config[K comparable, V any] struct {
 //
 // A failed read that does not pass is the answer until Retry is over, also where a stale answer would serve.
 type Cache[K comparable, V any] struct {
-	cfg Config[K, V]
-
-	mu      sync.Mutex
-	entries map[K]*entry[K, V]
-}
-
-// entry is what is known of one key.
-type entry[K comparable, V any] struct {
-	value  V
-	found  bool
-	read   time.Time // zero: never, or forgotten
-	misses int       // reads in a row without answer
-	// changed is set by Update while a read is under way, whose answer then is not taken over.
-	changed bool
-	flight  *flight[K, V] // the read under way; nil: none
-	// failure ended the newest read, unless it has succeeded; the next one may begin at retry.
-	failure error
-	retry   time.Time
-}
-
-// flight is one read. answers and err may be looked at when done is closed. late is guarded by the cache's lock: a caller that was served
-// an older answer has waited for Wait.
-type flight[K comparable, V any] struct {
-	done    chan struct{}
-	answers map[K]V
-	err     error
-	late    bool
+	*core[K]
 }
 
 // New makes an empty cache.
 func New[K comparable, V any](cfg Config[K, V]) *Cache[K, V] {
-	if cfg.Passing == nil {
-		cfg.Passing = func(error) bool { return false }
-	}
-	return &Cache[K, V]{cfg: cfg, entries: map[K]*entry[K, V]{}}
+	return &Cache[K, V]{newCore(untyped(cfg))}
 }
 
 // Get returns the answers to keys; a key without answer is missing from the result, which belongs to the caller. What the answers hold is
 // shared and must not be changed. An error is that of Read, or the cause of ctx's end.
 func (c *Cache[K, V]) Get(ctx context.Context, keys ...K) (map[K]V, error) {
-	return c.get(ctx, c.cfg.Lifetime, c.cfg.Stale, keys)
+	return typed[K, V](c.get(ctx, c.cfg.Lifetime, c.cfg.Stale, keys))
 }
 
 // Within is Get for answers that are no older than age, whatever their lifetime. Older ones do not serve, unless reading fails for a
 // passing reason.
 func (c *Cache[K, V]) Within(ctx context.Context, age time.Duration, keys ...K) (map[K]V, error) {
-	return c.get(ctx, age, 0, keys)
-}
-
-func (c *Cache[K, V]) get(ctx context.Context, age, stale time.Duration, keys []K) (map[K]V, error) {
-	must, behind, err := c.begin(ctx, age, stale, keys)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range must {
-		select {
-		case <-f.done:
-			if f.err != nil && !c.servesAfter(keys, f.err) {
-				return nil, f.err
-			}
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
-	if err := c.await(ctx, behind); err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := map[K]V{}
-	for _, k := range keys {
-		for _, f := range must { // what has just been read counts even if it was forgotten meanwhile
-			if v, ok := f.answers[k]; ok {
-				out[k] = v
-			}
-		}
-		if _, ok := out[k]; ok {
-			continue
-		}
-		e := c.entries[k]
-		if e == nil || !e.found {
-			continue
-		}
-		if c.cfg.Now().Sub(e.read) > age {
-			if e.failure != nil && c.cfg.Now().Before(e.retry) && !c.cfg.Passing(e.failure) {
-				return nil, e.failure
-			}
-			MarkStale(ctx)
-		}
-		out[k] = e.value
-	}
-	return out, nil
-}
-
-// servesAfter reports whether what is known of all keys, absences included, serves on although reading failed.
-func (c *Cache[K, V]) servesAfter(keys []K, err error) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cfg.Passing(err) && !slices.ContainsFunc(keys, func(k K) bool {
-		e := c.entries[k]
-		return e == nil || !e.found && e.misses == 0
-	})
-}
-
-// await waits at most Wait for reads of answers that serve on.
-func (c *Cache[K, V]) await(ctx context.Context, flights []*flight[K, V]) error {
-	if len(flights) == 0 {
-		return nil
-	}
-	timer := time.NewTimer(c.cfg.Wait)
-	defer timer.Stop()
-	for _, f := range flights {
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-timer.C:
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			for _, f := range flights {
-				f.late = true
-			}
-			return nil
-		}
-	}
-	return nil
+	return typed[K, V](c.get(ctx, age, 0, keys))
 }
 
 // Peek returns what is known of a key, however old; found is false if there is no answer. It reads nothing.
 func (c *Cache[K, V]) Peek(k K) (v V, found bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e := c.entries[k]; e != nil {
-		return e.value, e.found
-	}
-	return v, false
-}
-
-// Failure is why the newest read of a key failed; nil if it did not.
-func (c *Cache[K, V]) Failure(k K) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e := c.entries[k]; e != nil {
-		return e.failure
-	}
-	return nil
+	known, found := c.peek(k)
+	v, _ = known.(V)
+	return v, found
 }
 
 // Put takes over an answer that was learned otherwise, as by a write. A read under way does not replace it.
-func (c *Cache[K, V]) Put(k K, v V) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := c.at(k)
-	*e = entry[K, V]{value: v, found: true, read: c.cfg.Now()}
-}
+func (c *Cache[K, V]) Put(k K, v V) { c.put(k, v) }
 
 // Update changes an answer, if one is known; it is as old as before. A read under way does not replace it: when that is over, the next Get
 // reads again.
 func (c *Cache[K, V]) Update(k K, change func(V) V) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := c.entries[k]
-	if e == nil {
-		return
-	}
-	e.changed = e.flight != nil
-	if e.found {
-		e.value = change(e.value)
-	}
-}
-
-// Forget has the next Get read keys again, whether or not they are being read; no key stands for all. What was known serves only if that
-// read fails for a passing reason.
-func (c *Cache[K, V]) Forget(keys ...K) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	forget := func(e *entry[K, V]) {
-		e.read, e.misses, e.failure, e.retry, e.flight = time.Time{}, 0, nil, time.Time{}, nil
-	}
-	if len(keys) == 0 {
-		for _, e := range c.entries {
-			forget(e)
-		}
-	}
-	for _, k := range keys {
-		if e := c.entries[k]; e != nil {
-			forget(e)
-		}
-	}
-}
-
-// Delete drops answers, also those that are being read again. Absences stay.
-func (c *Cache[K, V]) Delete(keys ...K) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, k := range keys {
-		if e := c.entries[k]; e != nil && e.found {
-			delete(c.entries, k)
-		}
-	}
-}
-
-// Len is how many keys anything is known of.
-func (c *Cache[K, V]) Len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.entries)
-}
-
-// at is the entry of a key, made on first use. The lock is held.
-func (c *Cache[K, V]) at(k K) *entry[K, V] {
-	e := c.entries[k]
-	if e == nil {
-		e = &entry[K, V]{}
-		c.entries[k] = e
-	}
-	return e
-}
-
-// rests reports whether a key is not to be read. The lock is held.
-func (c *Cache[K, V]) rests(e *entry[K, V], life time.Duration) bool {
-	age := c.cfg.Now().Sub(e.read)
-	if e.found {
-		return age <= life
-	}
-	return e.misses > 0 && age < c.cfg.Absence.Pause(e.misses)
-}
-
-// prune drops what is too old to serve, absences that were not asked for again, and, beyond maxEntries, what was read longest ago. The
-// lock is held.
-func (c *Cache[K, V]) prune(but map[K]bool) {
-	now := c.cfg.Now()
-	maps.DeleteFunc(c.entries, func(k K, e *entry[K, V]) bool {
-		if e.flight != nil || but[k] || now.Before(e.retry) {
-			return false
-		}
-		age := now.Sub(e.read)
-		return e.found && age > c.cfg.Lifetime+max(c.cfg.Stale, Stale) || !e.found && age > c.cfg.Absence.Pause(e.misses)+c.cfg.Absence.Longest
+	c.update(k, func(v any) any {
+		known, _ := v.(V)
+		return change(known)
 	})
-	for len(c.entries) >= maxEntries {
-		var oldest K
-		var at time.Time
-		some := false
-		for k, e := range c.entries {
-			if e.flight == nil && !but[k] && (!some || e.read.Before(at)) {
-				oldest, at, some = k, e.read, true
+}
+
+// untyped is a configuration whose answers are of any type.
+func untyped[K comparable, V any](cfg Config[K, V]) Config[K, any] {
+	return Config[K, any]{
+		Now: cfg.Now, Batch: cfg.Batch, Lifetime: cfg.Lifetime, Absence: cfg.Absence, Stale: cfg.Stale, Wait: cfg.Wait,
+		Passing: cfg.Passing, FailureLifetime: cfg.FailureLifetime,
+		Read: func(ctx context.Context, keys []K) (map[K]any, error) {
+			read, err := cfg.Read(ctx, keys)
+			out := make(map[K]any, len(read))
+			for k, v := range read {
+				out[k] = v
 			}
-		}
-		if !some {
-			return
-		}
-		delete(c.entries, oldest)
+			return out, err
+		},
 	}
 }
 
-// staleKey is the context key of NoteStale.
-type staleKey struct{}
-
-// NoteStale returns a context, and whether any cache answered under it with what is past its lifetime and is read again meanwhile. A
-// caller that acts on such an answer looks again soon.
-func NoteStale(ctx context.Context) (context.Context, func() bool) {
-	stale := new(atomic.Bool)
-	return context.WithValue(ctx, staleKey{}, stale), stale.Load
-}
-
-// MarkStale notes for NoteStale that an answer past its lifetime serves.
-func MarkStale(ctx context.Context) {
-	if stale, ok := ctx.Value(staleKey{}).(*atomic.Bool); ok {
-		stale.Store(true)
+// typed gives answers their type back.
+func typed[K comparable, V any](answers map[K]any, err error) (map[K]V, error) {
+	if err != nil {
+		return nil, err
 	}
+	out := make(map[K]V, len(answers))
+	for k, v := range answers {
+		out[k], _ = v.(V)
+	}
+	return out, nil
 }

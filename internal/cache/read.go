@@ -9,7 +9,7 @@ import (
 
 // Refresh begins to read a key, unless its answer is within its lifetime, a read of it is under way, or one has just failed. done is
 // closed when the read ends, and nil if none was begun.
-func (c *Cache[K, V]) Refresh(ctx context.Context, k K) (done <-chan struct{}) {
+func (c *core[K]) Refresh(ctx context.Context, k K) (done <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.entries[k]; e != nil && (e.flight != nil || c.rests(e, c.cfg.Lifetime) || c.cfg.Now().Before(e.retry)) {
@@ -21,7 +21,7 @@ func (c *Cache[K, V]) Refresh(ctx context.Context, k K) (done <-chan struct{}) {
 
 // begin starts the reads that keys need, and returns them with those that are under way: those that must be waited for, and those of
 // answers that serve on. A key without answer whose pause is over is read along with them, so that many of them cost few reads.
-func (c *Cache[K, V]) begin(ctx context.Context, age, stale time.Duration, keys []K) (must, behind []*flight[K, V], err error) {
+func (c *core[K]) begin(ctx context.Context, age, stale time.Duration, keys []K) (must, behind []*flight[K], err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.cfg.Now()
@@ -74,13 +74,13 @@ func (c *Cache[K, V]) begin(ctx context.Context, age, stale time.Duration, keys 
 	return must, behind, nil
 }
 
-func (c *Cache[K, V]) batches(keys []K) [][]K {
+func (c *core[K]) batches(keys []K) [][]K {
 	return slices.Collect(slices.Chunk(keys, cmp.Or(c.cfg.Batch, max(len(keys), 1))))
 }
 
 // start reads keys in the background, for longer than a caller that gives up. The lock is held.
-func (c *Cache[K, V]) start(ctx context.Context, keys []K) *flight[K, V] {
-	f := &flight[K, V]{done: make(chan struct{})}
+func (c *core[K]) start(ctx context.Context, keys []K) *flight[K] {
+	f := &flight[K]{done: make(chan struct{})}
 	for _, k := range keys {
 		e := c.at(k)
 		e.flight, e.changed = f, false
@@ -102,7 +102,7 @@ func (c *Cache[K, V]) start(ctx context.Context, keys []K) *flight[K, V] {
 }
 
 // end takes over the end of a read, unless the key was forgotten or written meanwhile. The lock is held.
-func (c *Cache[K, V]) end(k K, f *flight[K, V]) {
+func (c *core[K]) end(k K, f *flight[K]) {
 	e := c.entries[k]
 	if e == nil || e.flight != f {
 		return

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -58,7 +59,7 @@ func redirect(r *stack.Redirect) *elbv2types.RedirectActionConfig {
 // FromActions turns observed actions into ours, in their order. An action of a kind that we do not know keeps its type only.
 func FromActions(as []elbv2types.Action) []stack.Action {
 	as = slices.Clone(as)
-	slices.SortStableFunc(as, func(a, b elbv2types.Action) int { return cmp.Compare(value(a.Order), value(b.Order)) })
+	sorting.StableBy(as, func(a, b elbv2types.Action) int { return cmp.Compare(value(a.Order), value(b.Order)) })
 	var out []stack.Action
 	for _, a := range as {
 		s := stack.Action{Type: stack.ActionType(a.Type)}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/quota"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // portCertificate is a certificate of a port.
@@ -41,7 +42,7 @@ func (b *build) fitCertificates() {
 		}
 	}
 	joined := b.seniority()
-	slices.SortStableFunc(all, func(x, y attached) int { return cmp.Or(x.stands-y.stands, joined[x.member]-joined[y.member]) })
+	sorting.StableBy(all, func(x, y attached) int { return cmp.Or(x.stands-y.stands, joined[x.member]-joined[y.member]) })
 	left, byMember := map[portCertificate]bool{}, map[int][]string{}
 	for _, a := range all[l.admits:] {
 		left[a.portCertificate] = true

@@ -8,6 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -78,7 +79,7 @@ func (b *build) besideALB(all []stack.SubnetMapping) []stack.SubnetMapping {
 		}
 		return 1
 	}
-	slices.SortStableFunc(all, func(x, y stack.SubnetMapping) int { return cmp.Compare(elsewhere(x), elsewhere(y)) })
+	sorting.StableBy(all, func(x, y stack.SubnetMapping) int { return cmp.Compare(elsewhere(x), elsewhere(y)) })
 	return all
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/shard"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // Memory is the state that one compilation of a load balancer passes to the next. Nil = nothing was compiled before.
@@ -89,11 +90,11 @@ func (m *Memory) MarshalJSON() ([]byte, error) {
 	for _, g := range m.Good {
 		t.Good = append(t.Good, g)
 	}
-	slices.SortFunc(t.Good, func(a, b intent.Member) int { return byObject(a.Object, b.Object) })
+	sorting.By(t.Good, func(a, b intent.Member) int { return byObject(a.Object, b.Object) })
 	for o, values := range m.Policies {
 		t.Policies = append(t.Policies, policiesText{o, values})
 	}
-	slices.SortFunc(t.Policies, func(a, b policiesText) int { return byObject(a.Object, b.Object) })
+	sorting.By(t.Policies, func(a, b policiesText) int { return byObject(a.Object, b.Object) })
 	text, err := json.Marshal(t)
 	if err != nil {
 		return nil, fmt.Errorf("writing the memory of a stack as JSON: %w", err)

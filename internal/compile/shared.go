@@ -3,7 +3,6 @@ package compile
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
@@ -12,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -147,7 +147,7 @@ func (b *build) noteNotOurs() {
 			note(nonEmpty(l.InboundCIDRs).Set, l.InboundCIDRs.Source)
 			note(nonEmpty(l.PrefixLists).Set, l.PrefixLists.Source)
 		}
-		for _, source := range slices.SortedFunc(maps.Keys(ignored), func(x, y intent.Source) int { return strings.Compare(x.Place(), y.Place()) }) {
+		for _, source := range sorting.Sorted(maps.Keys(ignored), func(x, y intent.Source) int { return strings.Compare(x.Place(), y.Place()) }) {
 			b.note(i, diag.New(m.Object, source.Place(), diag.IgnoredSetting,
 				fmt.Sprintf("it is a setting of load balancer %s, which is somebody else's and stays as it is", b.lb.Name), "have its owner set it, and remove it here"))
 		}

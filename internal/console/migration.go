@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // Planned is an object with the plan of its load balancer in an annotation.
@@ -131,7 +133,7 @@ func gatewaysOf(all []Planned, namespace string) []comparedGateway {
 		}
 		out = append(out, g)
 	}
-	slices.SortFunc(out, func(a, b comparedGateway) int { return cmp.Compare(a.Name, b.Name) })
+	sorting.By(out, func(a, b comparedGateway) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }
 
@@ -286,7 +288,7 @@ func compared(before, after planned, annotations map[string]string) []difference
 	keys := maps.Clone(a)
 	maps.Copy(keys, b)
 	out := []differenceEntry{}
-	for _, k := range slices.SortedFunc(maps.Keys(keys), func(x, y [2]string) int {
+	for _, k := range sorting.Sorted(maps.Keys(keys), func(x, y [2]string) int {
 		return cmp.Or(cmp.Compare(rank(x[0]), rank(y[0])), cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1]))
 	}) {
 		fields := maps.Clone(a[k].fields)

@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -180,7 +181,7 @@ func Explain(in Input) Explanation {
 	for _, l := range in.Stack.Listeners {
 		e.Listeners = append(e.Listeners, x.listener(l))
 	}
-	slices.SortStableFunc(e.Listeners, func(a, b Listener) int {
+	sorting.StableBy(e.Listeners, func(a, b Listener) int {
 		return cmp.Or(cmp.Compare(order(a), order(b)), cmp.Compare(a.Port, b.Port))
 	})
 	for _, tg := range in.Stack.TargetGroups {

@@ -3,10 +3,10 @@ package explain
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -18,7 +18,7 @@ func (x *explainer) rules(listener string) []stack.Rule {
 			out = append(out, r)
 		}
 	}
-	slices.SortFunc(out, func(a, b stack.Rule) int { return cmp.Compare(a.Order, b.Order) })
+	sorting.By(out, func(a, b stack.Rule) int { return cmp.Compare(a.Order, b.Order) })
 	return out
 }
 

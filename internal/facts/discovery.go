@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -86,7 +87,7 @@ func choose(candidates []Subnet, decisions []decision, q SubnetQuery) SubnetChoi
 	for _, s := range c.Subnets {
 		decisions = append(decisions, decision{s, true, "eligible"})
 	}
-	slices.SortFunc(decisions, func(a, b decision) int { return cmp.Compare(a.subnet.ID, b.subnet.ID) })
+	sorting.By(decisions, func(a, b decision) int { return cmp.Compare(a.subnet.ID, b.subnet.ID) })
 	c.decisions = decisions
 	remedy := subnetRemedy(q)
 	if len(c.Subnets) == 0 {
@@ -131,13 +132,13 @@ func onePerZone(zones map[string][]Subnet, own string) (chosen []Subnet, served 
 		return 1
 	}
 	for _, in := range zones {
-		slices.SortFunc(in, func(a, b Subnet) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.ID, b.ID)) })
+		sorting.By(in, func(a, b Subnet) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.ID, b.ID)) })
 		chosen = append(chosen, in[0])
 		for _, s := range in[1:] {
 			served = append(served, decision{s, false, "zone already served by " + in[0].ID})
 		}
 	}
-	slices.SortFunc(chosen, func(a, b Subnet) int { return cmp.Compare(a.ID, b.ID) })
+	sorting.By(chosen, func(a, b Subnet) int { return cmp.Compare(a.ID, b.ID) })
 	return chosen, served
 }
 

@@ -30,6 +30,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/replacement"
 	"github.com/k8s-lbc/lbc/internal/shard"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -293,7 +294,7 @@ func StacksOf(f Loader, v *objects.View, o metav1.Object) (keys []stack.Key, d *
 	for _, id := range ids {
 		keys = append(keys, stack.Key{Owner: kind.Owner, ID: id})
 	}
-	slices.SortFunc(keys, stack.Key.Compare)
+	sorting.By(keys, stack.Key.Compare)
 	return slices.Compact(keys), d
 }
 

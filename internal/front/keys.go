@@ -6,6 +6,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -24,6 +25,6 @@ func Keys(v *objects.View, loaders map[stack.Owner]Loader) (keys []stack.Key, br
 			keys = append(keys, of...)
 		}
 	}
-	slices.SortFunc(keys, stack.Key.Compare)
+	sorting.By(keys, stack.Key.Compare)
 	return slices.Compact(keys), broken
 }

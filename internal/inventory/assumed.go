@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -85,6 +86,6 @@ func (i *Inventory) Assumed() []stack.Key {
 			out = append(out, key)
 		}
 	}
-	slices.SortFunc(out, stack.Key.Compare)
+	sorting.By(out, stack.Key.Compare)
 	return out
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -127,7 +128,7 @@ func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 		}
 	}
 	i.mu.Unlock()
-	i.notify(slices.SortedFunc(maps.Keys(gained), stack.Key.Compare))
+	i.notify(sorting.Sorted(maps.Keys(gained), stack.Key.Compare))
 	return true, nil
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/quota"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -236,7 +237,7 @@ func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
 			out = append(out, k)
 		}
 	}
-	slices.SortFunc(out, stack.Key.Compare)
+	sorting.By(out, stack.Key.Compare)
 	return out, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -51,7 +52,7 @@ func (i *Inventory) RefreshStates(ctx context.Context, stacks map[string]stack.K
 			}
 		}
 	}
-	slices.SortFunc(changed, stack.Key.Compare)
+	sorting.By(changed, stack.Key.Compare)
 	return slices.Compact(changed), nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -89,10 +90,10 @@ func (i *Inventory) Snapshot(key stack.Key) Snapshot {
 	}
 	d.dropSecrets(o)
 	for _, rs := range d.Rules {
-		slices.SortFunc(rs, func(a, b elb.Rule) int { return cmp.Compare(a.ARN, b.ARN) })
+		sorting.By(rs, func(a, b elb.Rule) int { return cmp.Compare(a.ARN, b.ARN) })
 	}
 	for _, ls := range d.Listeners {
-		slices.SortFunc(ls, func(a, b elb.Listener) int { return cmp.Compare(a.ARN, b.ARN) })
+		sorting.By(ls, func(a, b elb.Listener) int { return cmp.Compare(a.ARN, b.ARN) })
 	}
 	return d
 }

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // Reader is the source of objects: an in-memory Snapshot, or the informer caches of the controller. Objects are shared and
@@ -117,7 +118,7 @@ func (v *View) Reads() []Read {
 	for r := range v.reads {
 		out = append(out, r)
 	}
-	slices.SortFunc(out, func(a, b Read) int {
+	sorting.By(out, func(a, b Read) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
 			cmp.Compare(a.Names.Kind, b.Names.Kind), cmp.Compare(a.Names.Namespace, b.Names.Namespace), cmp.Compare(a.Names.Name, b.Names.Name))
 	})

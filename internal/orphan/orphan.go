@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -71,13 +72,13 @@ func Find(held []Holding, c *Claims) (orphans []Orphan, unclear []Unclear) {
 			unclear = append(unclear, Unclear{Key: h.Key, Retained: true, Why: why})
 			continue
 		}
-		slices.SortFunc(h.Resources, func(a, b Resource) int {
+		sorting.By(h.Resources, func(a, b Resource) int {
 			return cmp.Or(cmp.Compare(rank(a.Kind), rank(b.Kind)), strings.Compare(a.ID, b.ID))
 		})
 		orphans = append(orphans, Orphan{Key: h.Key, Resources: h.Resources, Why: why(h.Key)})
 	}
-	slices.SortFunc(orphans, func(a, b Orphan) int { return a.Key.Compare(b.Key) })
-	slices.SortFunc(unclear, func(a, b Unclear) int { return a.Key.Compare(b.Key) })
+	sorting.By(orphans, func(a, b Orphan) int { return a.Key.Compare(b.Key) })
+	sorting.By(unclear, func(a, b Unclear) int { return a.Key.Compare(b.Key) })
 	return orphans, unclear
 }
 

@@ -6,9 +6,10 @@ import (
 	"encoding"
 	"encoding/json"
 	"reflect"
-	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // arguments is an operation as JSON. Its fields have the names of the Go structs, in the form that all other fields of plans have: IPAddressType is ipAddressType. Keys of
@@ -116,7 +117,7 @@ func writeMap(b *bytes.Buffer, v reflect.Value) error {
 		}
 		entries = append(entries, entry{name, value})
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
+	sorting.By(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
 	b.WriteByte('{')
 	for i, e := range entries {
 		if i > 0 {

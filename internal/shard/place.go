@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
@@ -60,7 +61,7 @@ func Observed(hosts map[string]int) (out Placement) {
 	for h, n := range hosts {
 		out = append(out, Placed{Hosts: []string{h}, Shard: n})
 	}
-	slices.SortFunc(out, func(a, b Placed) int { return cmp.Compare(a.Hosts[0], b.Hosts[0]) })
+	sorting.By(out, func(a, b Placed) int { return cmp.Compare(a.Hosts[0], b.Hosts[0]) })
 	return out
 }
 
@@ -160,7 +161,7 @@ func (p *placer) match(units []Unit, before Placement) {
 		}
 		all = append(all, aged{c, age})
 	}
-	slices.SortFunc(all, func(a, b aged) int { return cmp.Or(a.age-b.age, cmp.Compare(a.Hosts[0], b.Hosts[0])) })
+	sorting.By(all, func(a, b aged) int { return cmp.Or(a.age-b.age, cmp.Compare(a.Hosts[0], b.Hosts[0])) })
 	for i, c := range all {
 		p.all = append(p.all, c.candidate)
 		if !c.fresh {

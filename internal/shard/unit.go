@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
@@ -85,7 +86,7 @@ func UnitsOf(routes []intent.Route) []Unit {
 	for _, u := range by {
 		out = append(out, *u)
 	}
-	slices.SortFunc(out, func(a, b Unit) int { return strings.Compare(a.Hosts[0], b.Hosts[0]) })
+	sorting.By(out, func(a, b Unit) int { return strings.Compare(a.Hosts[0], b.Hosts[0]) })
 	return out
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -44,7 +45,7 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 			Port: l.Port, Protocol: l.Protocol, ARN: l.ARN, Rules: rulesPerListener[l.ARN], Forward: forward.of(l.DefaultActions),
 		})
 	}
-	slices.SortFunc(s.Listeners, func(a, b v1alpha1.ListenerStatus) int {
+	sorting.By(s.Listeners, func(a, b v1alpha1.ListenerStatus) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.ARN, b.ARN))
 	})
 	byMatch := map[string]string{} // by content and not by tag, since moved rules keep their tags
@@ -65,7 +66,7 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 			ObservedGeneration: generationOf(p, owner, before.Rules, r.ARN), Forward: forward.of(r.Actions),
 		})
 	}
-	slices.SortFunc(s.Rules, func(a, b v1alpha1.RuleStatus) int {
+	sorting.By(s.Rules, func(a, b v1alpha1.RuleStatus) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.ARN, b.ARN))
 	})
 	s.Rules = s.Rules[:min(len(s.Rules), maxRules)]
@@ -78,7 +79,7 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 		}
 		s.TargetGroups = append(s.TargetGroups, g)
 	}
-	slices.SortFunc(s.TargetGroups, func(a, b v1alpha1.TargetGroupStatus) int {
+	sorting.By(s.TargetGroups, func(a, b v1alpha1.TargetGroupStatus) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ARN, b.ARN))
 	})
 	s.TargetGroups = s.TargetGroups[:min(len(s.TargetGroups), maxTargetGroups)]
@@ -140,7 +141,7 @@ func (all forwards) of(actions []stack.Action) (out []v1alpha1.ForwardStatus) {
 			out = append(out, f)
 		}
 	}
-	slices.SortFunc(out, func(a, b v1alpha1.ForwardStatus) int { return cmp.Compare(a.TargetGroup, b.TargetGroup) })
+	sorting.By(out, func(a, b v1alpha1.ForwardStatus) int { return cmp.Compare(a.TargetGroup, b.TargetGroup) })
 	return out
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -59,7 +60,7 @@ func NewMatcher(rules []stack.Rule, defaults []stack.Action) (*Matcher, error) {
 			m.rules[i].transforms = append(m.rules[i].transforms, f)
 		}
 	}
-	slices.SortStableFunc(m.rules, func(a, b rule) int { return cmp.Compare(a.source.Order, b.source.Order) })
+	sorting.StableBy(m.rules, func(a, b rule) int { return cmp.Compare(a.source.Order, b.source.Order) })
 	return m, errors.Join(bad...)
 }
 

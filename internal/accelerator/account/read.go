@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -65,7 +66,7 @@ func (a *Account) list(ctx context.Context, since time.Time) ([]listed, error) {
 			break
 		}
 	}
-	slices.SortFunc(out.all, func(a, b listed) int { return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.ARN, b.ARN)) })
+	sorting.By(out.all, func(a, b listed) int { return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.ARN, b.ARN)) })
 	a.listed = out
 	return out.all, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/accelerator"
 	"github.com/k8s-lbc/lbc/internal/accelerator/operation"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -152,7 +153,7 @@ func overridesText(list []accelerator.Override) string {
 	if len(list) == 0 {
 		return "none"
 	}
-	list = slices.SortedFunc(slices.Values(list), func(a, b accelerator.Override) int { return cmp.Compare(a.ListenerPort, b.ListenerPort) })
+	list = sorting.Sorted(slices.Values(list), func(a, b accelerator.Override) int { return cmp.Compare(a.ListenerPort, b.ListenerPort) })
 	var parts []string
 	for _, o := range list {
 		parts = append(parts, fmt.Sprintf("%d:%d", o.ListenerPort, o.EndpointPort))

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/accelerator"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // Scores of a pair of listeners. A listener whose protocol differs is changed in place if at least 15 % of the ports stay, or 5 % and the client
@@ -62,7 +63,7 @@ func match(declared, observed []accelerator.Listener) (out []int) {
 			}
 		}
 	}
-	slices.SortStableFunc(pairs, func(a, b pair) int {
+	sorting.StableBy(pairs, func(a, b pair) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.i, b.i), cmp.Compare(observed[a.j].ARN, observed[b.j].ARN))
 	})
 	for _, p := range pairs {

@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // own adds the certificates that a listener of a member declares, and those of them, or of their predecessors, that can serve now.
@@ -100,7 +101,7 @@ func (d Finder) serving(c intent.Certificate) (arn string, note *diag.Diagnostic
 			own = append(own, o)
 		}
 	}
-	slices.SortFunc(own, func(x, y facts.OwnCertificate) int {
+	sorting.By(own, func(x, y facts.OwnCertificate) int {
 		return cmp.Or(cmp.Compare(y.Since.Unix(), x.Since.Unix()), cmp.Compare(x.ARN, y.ARN))
 	})
 	var failed *facts.OwnCertificate

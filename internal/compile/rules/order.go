@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
@@ -55,7 +56,7 @@ func (l *Listener) Order() []MemberRoute {
 			out = append(out, MemberRoute{m.Index, route})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b MemberRoute) int { return slices.Compare(a.Route.Precedence, b.Route.Precedence) })
+	sorting.StableBy(out, func(a, b MemberRoute) int { return slices.Compare(a.Route.Precedence, b.Route.Precedence) })
 	return out
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
@@ -89,7 +90,7 @@ func Findings(key string, all []explain.Finding) []console.Finding {
 
 // ErrorsFirst sorts findings.
 func ErrorsFirst(all []console.Finding) {
-	slices.SortStableFunc(all, func(a, b console.Finding) int { return cmp.Compare(a.Severity, b.Severity) }) // "error", "note"
+	sorting.StableBy(all, func(a, b console.Finding) int { return cmp.Compare(a.Severity, b.Severity) }) // "error", "note"
 }
 
 // Explained is the load balancer as what explain needs, without targets and what objects hold.

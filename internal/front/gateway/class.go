@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // features has the features of the Gateway API that Gateways of a family support, as its conformance suite names them.
@@ -68,7 +69,7 @@ func (c Config) Features(controller gatewayv1.GatewayController) []gatewayv1.Sup
 	if c.TrustStores && family != attachment.Network {
 		out = append(out, gatewayv1.SupportedFeature{Name: clientCertificates})
 	}
-	slices.SortFunc(out, func(a, b gatewayv1.SupportedFeature) int { return cmp.Compare(a.Name, b.Name) })
+	sorting.By(out, func(a, b gatewayv1.SupportedFeature) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }
 

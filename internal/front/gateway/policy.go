@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // maxAncestors is how many ancestors the status of a policy may have.
@@ -39,7 +40,7 @@ func BackendTLSPolicy(v *objects.View, cfg Config, p *gatewayv1.BackendTLSPolicy
 	for _, service := range objects.References(p) {
 		all = cfg.ancestors(v, service, all)
 	}
-	slices.SortFunc(all, func(a, b ancestor) int {
+	sorting.By(all, func(a, b ancestor) int {
 		return cmp.Or(cmp.Compare(a.gateway.Namespace, b.gateway.Namespace), cmp.Compare(a.gateway.Name, b.gateway.Name))
 	})
 	var notes diag.List

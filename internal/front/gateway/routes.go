@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -33,7 +34,7 @@ func (t *translation) attach() {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b attached) int {
+	sorting.By(all, func(a, b attached) int {
 		x, y := a.object.GetCreationTimestamp(), b.object.GetCreationTimestamp()
 		return cmp.Or(x.Compare(y.Time), cmp.Compare(a.route.Namespace+"/"+a.route.Name, b.route.Namespace+"/"+b.route.Name), cmp.Compare(a.route.Kind, b.route.Kind))
 	})

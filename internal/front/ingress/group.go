@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -134,7 +135,7 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	byName := func(a, b *networkingv1.Ingress) int {
 		return cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
 	}
-	slices.SortFunc(g.members, func(a, b member) int {
+	sorting.By(g.members, func(a, b member) int {
 		return cmp.Or(cmp.Compare(a.order, b.order), byName(a.ingress, b.ingress))
 	})
 	slices.SortFunc(g.Inactive, byName)

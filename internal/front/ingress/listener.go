@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 const (
@@ -135,7 +136,7 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 	for port, protocol := range byPort {
 		out = append(out, intent.Listener{Source: source, Port: port, Protocol: protocol})
 	}
-	slices.SortFunc(out, func(a, b intent.Listener) int { return cmp.Compare(a.Port, b.Port) })
+	sorting.By(out, func(a, b intent.Listener) int { return cmp.Compare(a.Port, b.Port) })
 	return out
 }
 

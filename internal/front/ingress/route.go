@@ -3,7 +3,6 @@ package ingress
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -11,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -60,7 +60,7 @@ func (t *translation) sorted(i int, rule networkingv1.IngressRule) []path {
 		}
 		out = append(out, one)
 	}
-	slices.SortStableFunc(out, func(a, b path) int {
+	sorting.StableBy(out, func(a, b path) int {
 		c := cmp.Compare(precedence[a.pathType()], precedence[b.pathType()])
 		if c == 0 && a.pathType() == networkingv1.PathTypePrefix {
 			return cmp.Compare(len(b.Path), len(a.Path))

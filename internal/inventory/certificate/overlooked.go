@@ -3,7 +3,6 @@ package certificate
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/proof"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // mostConfirmed bounds the reads by which one list is confirmed. Certificates beyond it stay until the next list.
@@ -90,7 +90,7 @@ func (c *Certificates) confirmed(ctx context.Context, listed map[string]record, 
 		}
 	}
 	c.mu.Unlock()
-	slices.SortFunc(lacks, func(x, y record) int { return strings.Compare(x.ARN, y.ARN) })
+	sorting.By(lacks, func(x, y record) int { return strings.Compare(x.ARN, y.ARN) })
 	for n, r := range lacks {
 		if n < mostConfirmed {
 			if d, err := c.exists(ctx, r.ARN); err == nil && (d == nil || !c.lives(d.Status)) {

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -69,7 +70,7 @@ func (c *Certificates) Of(ctx context.Context, key stack.Key, desired *stack.Sta
 			return nil, err
 		}
 	}
-	slices.SortFunc(out, func(a, b elb.Certificate) int { return strings.Compare(a.ID+"\x00"+a.ARN, b.ID+"\x00"+b.ARN) })
+	sorting.By(out, func(a, b elb.Certificate) int { return strings.Compare(a.ID+"\x00"+a.ARN, b.ID+"\x00"+b.ARN) })
 	return out, nil
 }
 

@@ -31,6 +31,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/proof"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -385,7 +386,7 @@ func (g *Groups) derive() {
 		}
 	}
 	slices.Sort(g.open)
-	slices.SortFunc(g.backend, func(a, b elb.SecurityGroup) int { return strings.Compare(a.GroupID, b.GroupID) })
+	sorting.By(g.backend, func(a, b elb.SecurityGroup) int { return strings.Compare(a.GroupID, b.GroupID) })
 }
 
 // Foreign finds groups of any VPC by id. One that does not exist is missing from the result, which belongs to the caller.

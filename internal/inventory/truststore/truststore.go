@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -212,7 +213,7 @@ func (t *TrustStores) own(key stack.Key) (out []elb.TrustStore) {
 		}
 		out = append(out, elb.TrustStore{ARN: arn, Status: r.status, TrustStore: stack.TrustStore{ID: id, Name: r.name, Hash: r.tags[naming.ContentTag], Tags: r.tags}})
 	}
-	slices.SortFunc(out, func(x, y elb.TrustStore) int { return strings.Compare(x.ID+"\x00"+x.ARN, y.ID+"\x00"+y.ARN) })
+	sorting.By(out, func(x, y elb.TrustStore) int { return strings.Compare(x.ID+"\x00"+x.ARN, y.ID+"\x00"+y.ARN) })
 	return out
 }
 

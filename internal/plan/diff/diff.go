@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -172,7 +173,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 // finish is the plan of the steps.
 func (d *differ) finish() plan.Plan {
 	d.awaitTakeover()
-	refs := slices.SortedFunc(maps.Keys(d.known), compareRefs)
+	refs := sorting.Sorted(maps.Keys(d.known), compareRefs)
 	for _, r := range refs {
 		d.plan.Known = append(d.plan.Known, plan.Known{Ref: r, Value: d.known[r]})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -76,7 +77,7 @@ func (d *differ) redirectsLast(have map[int32]*elb.Listener) []stack.Listener {
 		return d.want.Listeners
 	}
 	out := slices.Clone(d.want.Listeners)
-	slices.SortStableFunc(out, func(x, y stack.Listener) int {
+	sorting.StableBy(out, func(x, y stack.Listener) int {
 		switch a, b := waits(x), waits(y); {
 		case a == b:
 			return 0

@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // Route is what decides where a route of any kind attaches.
@@ -162,7 +164,7 @@ func intersection(listener string, route []gatewayv1.Hostname) (hosts []Hostname
 			hosts = append(hosts, Hostname{name, own})
 		}
 	}
-	slices.SortFunc(hosts, func(a, b Hostname) int { return strings.Compare(a.Name, b.Name) })
+	sorting.By(hosts, func(a, b Hostname) int { return strings.Compare(a.Name, b.Name) })
 	return hosts, len(hosts) > 0
 }
 

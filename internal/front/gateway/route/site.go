@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -63,7 +64,7 @@ func sitesOf(ls *attachment.Listeners, quic map[int32]bool) []site {
 			s.protocol, s.quic = final, true
 		}
 	}
-	slices.SortFunc(out, func(a, b site) int { return cmp.Compare(a.port, b.port) })
+	sorting.By(out, func(a, b site) int { return cmp.Compare(a.port, b.port) })
 	return out
 }
 
