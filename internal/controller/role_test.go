@@ -127,13 +127,16 @@ func (r *role) needed() (out []string) {
 	return out
 }
 
-// everyFeature is the smallest policy of the controller of a lab, with all features but accelerators, which have a policy and lives of their own
-// (internal/controller/accelerator).
+// ofOthers are the features for what has no tag of the cluster.
+var ofOthers = []iampolicy.Feature{iampolicy.ExistingBalancers, iampolicy.ForeignSecurityGroups, iampolicy.ForeignTargetGroups, iampolicy.UntaggedListeners}
+
+// everyFeature is the smallest policy of the controller of a lab, with all features but those for what belongs to others, and accelerators, which have a policy and
+// lives of their own (internal/controller/accelerator).
 func everyFeature(t *testing.T, partition string, roles ...string) iampolicy.Document {
 	t.Helper()
 	o := iampolicy.Options{Partition: partition, Roles: roles, Cluster: "demo-cluster", VPC: labVPC, Bucket: "pki", Prefix: "trust-stores"}
 	for _, f := range iampolicy.Features {
-		if f.Name != iampolicy.GlobalAccelerator {
+		if f.Name != iampolicy.GlobalAccelerator && !slices.Contains(ofOthers, f.Name) {
 			o.Features = append(o.Features, f.Name)
 		}
 	}

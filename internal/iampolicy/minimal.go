@@ -185,6 +185,31 @@ func Statements(action string) (out []string) {
 	return slices.Compact(out)
 }
 
+// Place says which statements of the smallest policy have an action, and which features those need that are about what belongs to others; empty = none has it.
+func Place(action string) string {
+	var own, others []string
+	for _, sid := range Statements(action) {
+		if !ofOthers[sid] {
+			own = append(own, sid)
+			continue
+		}
+		var features []string
+		for _, r := range rules {
+			if r.sid == sid && slices.Contains(r.actions, action) {
+				features = append(features, string(r.feature))
+			}
+		}
+		others = append(others, sid+" with feature "+strings.Join(slices.Compact(slices.Sorted(slices.Values(features))), " or "))
+	}
+	switch {
+	case len(own)+len(others) == 0:
+		return ""
+	case len(others) == 0:
+		return "statement " + strings.Join(own, ", ")
+	}
+	return "statement " + strings.Join(append(own, "or "+strings.Join(others, ", or ")), ", ") + ","
+}
+
 // Calls are the actions that have rules and that a controller calls itself.
 func Calls() []string {
 	var out []string

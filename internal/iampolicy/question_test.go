@@ -146,3 +146,17 @@ func TestHowMuchAnActionIsNeeded(t *testing.T) {
 		}
 	}
 }
+
+func TestPlaceNamesStatementsAndFeatures(t *testing.T) {
+	t.Parallel()
+	for action, want := range map[string]string{
+		"elasticloadbalancing:CreateTargetGroup": "statement Create", "sts:GetCallerIdentity": "",
+		"elasticloadbalancing:RegisterTargets": "statement ChangeOwn, or ForeignTargetGroups with feature foreign-target-groups,",
+		"elasticloadbalancing:AddTags":         "statement TagCreated, TagOwn, or TagUntagged with feature existing-load-balancers or untagged-listeners,",
+		"ec2:AuthorizeSecurityGroupIngress":    "statement ChangeOwn, NodeSecurityGroups, or ForeignSecurityGroups with feature foreign-security-groups,",
+	} {
+		if got := Place(action); got != want {
+			t.Errorf("%s: %q, want %q", action, got, want)
+		}
+	}
+}
