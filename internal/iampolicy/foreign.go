@@ -16,6 +16,7 @@ var foreignRules = []rule{
 	{sid: "TagUntagged", feature: UntaggedListeners, actions: elb("AddTags"), on: untagged, when: takesTag},
 	{sid: "ChangeUntagged", feature: ExistingBalancers, actions: elb("CreateListener"), on: untagged, when: unowned},
 	{sid: "ChangeUntagged", feature: ExistingBalancers, actions: listening, on: untagged, when: unowned},
+	{sid: "ChangeUntagged", feature: UntaggedListeners, actions: elb("RemoveTags"), on: untagged, when: unowned}, // goes before AddTags: tags are limited
 	{sid: "ChangeUntagged", feature: UntaggedListeners, actions: listening, on: untagged, when: unowned},
 	// Target groups of other clusters are among them: clusters may share one.
 	{sid: "ForeignTargetGroups", feature: ForeignTargetGroups, actions: elb("DeregisterTargets", "RegisterTargets"), on: targetGroups},

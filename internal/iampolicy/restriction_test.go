@@ -193,6 +193,7 @@ var restrictions = []struct {
 
 	{"tags of our listener", retagging("listener/app/ours/1/1"), nil, false},
 	{"tags of our rule", retagging("listener-rule/app/ours/1/1/1"), nil, false},
+	{"tag of an untagged listener", attempts{"elasticloadbalancing RemoveTags": retagging("listener/app/ours/1/2")["elasticloadbalancing RemoveTags"]}, []iampolicy.Feature{iampolicy.UntaggedListeners}, false},
 	{"tags of another cluster's listener", retagging("listener/app/another/1/1"), nil, true},
 	{"taking our own listener again", tagging("listener/app/ours/1/1"), nil, true},
 	{"taking another cluster's listener", tagging("listener/app/another/1/1"), nil, true},
@@ -301,6 +302,6 @@ func TestFeaturesAreForNamedResources(t *testing.T) {
 
 func TestFeaturesOfOthersFit(t *testing.T) {
 	t.Parallel()
-	minimal(t, iampolicy.Options{Cluster: strings.Repeat("c", 20), VPC: "vpc-0123456789abcdef0", Features: append(iampolicy.Defaults(), foreign...)})
+	minimal(t, iampolicy.Options{Cluster: strings.Repeat("c", 16), VPC: "vpc-0123456789abcdef0", Features: append(iampolicy.Defaults(), foreign...)})
 	minimal(t, iampolicy.Options{Partition: "aws-us-gov", Cluster: strings.Repeat("c", 100), VPC: "vpc-0123456789abcdef0", Features: foreign, Apart: true})
 }
