@@ -15,11 +15,13 @@ import (
 
 const iamPolicyHelp = `Print the IAM policy of the controller's role.
 
-The policy allows the calls that this version of the controller makes, and those that AWS makes on their way, and nothing else. What the
-controller creates it may change and delete only with the tag of the cluster. Flags of the controller decide which features are part of the
-policy: set those that your controller runs with, such as --cluster-name, --enable-shield=false or
---feature-gates=EnableCertificateManagement=true. --without leaves out what your objects do not use,
---only prints what a feature needs as a policy of its own, such as global-accelerator: all of them are too long for one.
+The policy allows the calls that this version of the controller makes, and those that AWS makes on their way, and nothing else. Load
+balancers, listeners, rules, target groups, targets, security groups and certificates may only be changed if they have the tag of the
+cluster, and rules of security groups of nodes and pods only if the group has the tag kubernetes.io/cluster/NAME. Flags of the controller
+decide which features are part of the policy: set those that your controller runs with, such as --cluster-name, --enable-shield=false or
+--feature-gates=EnableCertificateManagement=true. --without leaves out what your objects do not use, --with adds features for what has no
+such tag, such as foreign-target-groups. --only prints what a feature needs as a policy of its own, such as global-accelerator: all of them
+are too long for one.
 
 With EKS Pod Identity, one policy serves many clusters: --cluster-name '${aws:PrincipalTag/eks-cluster-name}'.
 
@@ -31,12 +33,14 @@ const iamPolicyExample = `  lbc iam-policy --cluster-name prod --aws-vpc-id vpc-
 
   lbc iam-policy --cluster-name prod --without outposts,ipam,cognito -o terraform
   lbc iam-policy --cluster-name prod --only global-accelerator >accelerators.json
+  lbc iam-policy --cluster-name prod --with foreign-target-groups
   lbc iam-policy --standard --partition aws-cn`
 
 type iamPolicyOptions struct {
 	outputs
 	config    config.Config
 	partition string
+	with      []string
 	without   []string
 	only      []string
 	standard  bool
@@ -58,6 +62,8 @@ func iamPolicyCommand() *cobra.Command {
 		"aws-vpc-id":              "restrict rules of security groups to those of the VPC",
 		"trust-store-bucket":      "bucket for the authorities that Gateways name",
 		"existing-load-balancers": "names or ARNs of load balancers of others that objects take over, or put listeners on; default: the policy allows none",
+		"bindable-target-groups":  "names or ARNs of target groups without the cluster's tag that TargetGroupBindings name; default: the policy allows none",
+		"node-security-group":     "security group of nodes and pods that gets rules without a tag of the cluster; default: the policy allows none",
 		"assumable-roles":         "ARNs of roles that TargetGroupBindings name; default: the policy allows none",
 	})
 	partitions, features := make([]string, len(iampolicy.Partitions)), make([]string, len(iampolicy.Features))
@@ -69,6 +75,7 @@ func iamPolicyCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.partition, "partition", "", list(partitions)+"; default: that of --aws-region, else aws")
+	f.StringSliceVar(&o.with, "with", nil, "features to add, for all resources that no flag names: "+list(features))
 	f.StringSliceVar(&o.without, "without", nil, "features to leave out: "+list(features))
 	f.StringSliceVar(&o.only, "only", nil, "print what only these features need, for a policy beside another one, as IAM takes less in one than all need: "+list(features))
 	f.BoolVar(&o.standard, "standard", false, "print the policy of existing installations instead")
@@ -78,6 +85,7 @@ func iamPolicyCommand() *cobra.Command {
 	_ = f.MarkHidden("color")
 	_ = cmd.RegisterFlagCompletionFunc("partition", cobra.FixedCompletions(partitions, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(features, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("with", cobra.FixedCompletions(features, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("without", cobra.FixedCompletions(features, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -110,12 +118,21 @@ func (o *iamPolicyOptions) run(out, errOut io.Writer) error {
 
 // allNeeded is the policy that the controller's role needs, in however many policies: what accelerators need stands in one of its own.
 func allNeeded(c config.Config) (iampolicy.Document, error) {
-	d, err := (&iamPolicyOptions{config: c}).document()
+	d, err := (&iamPolicyOptions{config: c}).needed()
 	if err != nil || !c.ServesAccelerators() {
 		return d, err
 	}
-	accelerators, err := (&iamPolicyOptions{config: c, only: []string{string(iampolicy.GlobalAccelerator)}}).document()
+	accelerators, err := (&iamPolicyOptions{config: c, only: []string{string(iampolicy.GlobalAccelerator)}}).needed()
 	d.Statement = append(d.Statement, accelerators.Statement...)
+	return d, err
+}
+
+// needed is the document, of whatever length.
+func (o *iamPolicyOptions) needed() (iampolicy.Document, error) {
+	d, err := o.document()
+	if errors.Is(err, iampolicy.ErrTooLong) {
+		err = nil
+	}
 	return d, err
 }
 
@@ -124,33 +141,16 @@ func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
 	if o.partition == "" {
 		o.partition = cloud.PartitionOf(c.Region)
 	}
-	used := features(c)
-	for flag, names := range map[string][]string{"without": o.without, "only": o.only} {
-		for _, name := range names {
-			if !slices.ContainsFunc(iampolicy.Features, func(i iampolicy.Info) bool { return string(i.Name) == name }) {
-				return iampolicy.Document{}, fmt.Errorf("--%s %q: there is no such feature; lbc iam-policy --help lists them", flag, name)
-			}
-		}
-	}
-	used = slices.DeleteFunc(used, func(f iampolicy.Feature) bool { return slices.Contains(o.without, string(f)) })
-	if len(o.only) > 0 {
-		if len(o.without) > 0 {
-			return iampolicy.Document{}, errors.New("--only takes no --without: leave one of them out")
-		}
-		used = nil
-		for _, name := range o.only {
-			used = append(used, iampolicy.Feature(name))
-		}
+	if err := o.validateFeatures(); err != nil {
+		return iampolicy.Document{}, err
 	}
 	if o.standard {
-		if len(o.without)+len(o.only) > 0 {
-			return iampolicy.Document{}, errors.New("--standard takes neither --without nor --only: leave one of them out")
-		}
 		if !slices.ContainsFunc(iampolicy.Partitions, func(p iampolicy.Partition) bool { return p.Name == o.partition }) {
 			return iampolicy.Document{}, fmt.Errorf("--partition %q: there is no such partition; lbc iam-policy --help lists them", o.partition)
 		}
 		return iampolicy.Standard(o.partition), nil
 	}
+	used := o.used()
 	options := iampolicy.Options{Partition: o.partition, Cluster: c.ClusterName, VPC: c.VPC, Features: used, Apart: len(o.only) > 0}
 	if slices.Contains(used, iampolicy.TrustStoreUploads) {
 		options.Bucket, options.Prefix = c.TrustStores.Bucket, c.TrustStores.Prefix
@@ -161,23 +161,75 @@ func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
 	if slices.Contains(used, iampolicy.ExistingBalancers) {
 		options.Existing = c.LoadBalancersOfOthers().Patterns()
 	}
+	if slices.Contains(used, iampolicy.ForeignTargetGroups) {
+		options.TargetGroups = c.AllowedTargetGroups(c.BindableTargetGroups).Patterns()
+	}
+	if slices.Contains(used, iampolicy.ForeignSecurityGroups) && c.NodeSecurityGroup != "" {
+		options.SecurityGroups = []string{c.NodeSecurityGroup}
+	}
 	return iampolicy.Minimal(cloud.IAMActions(), options)
+}
+
+// validateFeatures refuses features that do not exist, and flags that exclude each other.
+func (o *iamPolicyOptions) validateFeatures() error {
+	for flag, names := range map[string][]string{"with": o.with, "without": o.without, "only": o.only} {
+		for _, name := range names {
+			if !slices.ContainsFunc(iampolicy.Features, func(i iampolicy.Info) bool { return string(i.Name) == name }) {
+				return fmt.Errorf("--%s %q: there is no such feature; lbc iam-policy --help lists them", flag, name)
+			}
+			if flag == "with" && slices.Contains(o.without, name) {
+				return fmt.Errorf("--with and --without name feature %s: leave it out of one of them", name)
+			}
+		}
+	}
+	switch {
+	case o.standard && len(o.without)+len(o.only) > 0:
+		return errors.New("--standard takes neither --without nor --only: leave one of them out")
+	case o.standard && len(o.with) > 0:
+		return errors.New("--standard takes no --with: leave one of them out")
+	case len(o.only) > 0 && len(o.without) > 0:
+		return errors.New("--only takes no --without: leave one of them out")
+	case len(o.only) > 0 && len(o.with) > 0:
+		return errors.New("--only takes no --with: leave one of them out")
+	}
+	return nil
+}
+
+// used are the features of the policy.
+func (o *iamPolicyOptions) used() (out []iampolicy.Feature) {
+	if len(o.only) > 0 {
+		for _, name := range o.only {
+			out = append(out, iampolicy.Feature(name))
+		}
+		return out
+	}
+	of := features(&o.config)
+	for _, i := range iampolicy.Features {
+		name := string(i.Name)
+		if !slices.Contains(o.without, name) && (slices.Contains(of, i.Name) || slices.Contains(o.with, name)) {
+			out = append(out, i.Name)
+		}
+	}
+	return out
 }
 
 // features are those that a controller with a configuration may use.
 func features(c *config.Config) (out []iampolicy.Feature) {
 	off := map[iampolicy.Feature]bool{
-		iampolicy.AssumedRoles:        len(c.Roles().Patterns()) == 0,
-		iampolicy.Capacity:            !c.Gates.Enabled(config.LBCapacityReservation),
-		iampolicy.CertificateRequests: !c.Gates.Enabled(config.EnableCertificateManagement),
-		iampolicy.ExistingBalancers:   len(c.LoadBalancersOfOthers().Patterns()) == 0,
-		iampolicy.GlobalAccelerator:   true, // in a policy of its own: IAM takes less in one
-		iampolicy.SecretImport:        !c.ImportsCertificates(),
-		iampolicy.Shield:              !c.EnableShield,
-		iampolicy.TaggingAPI:          !c.Gates.Enabled(config.EnableRGTAPI),
-		iampolicy.TrustStoreUploads:   c.TrustStores.Bucket == "",
-		iampolicy.WAFClassic:          !c.EnableWAF, // decision 16: WAF Classic
-		iampolicy.WAFv2:               !c.EnableWAFv2,
+		iampolicy.AssumedRoles:          len(c.Roles().Patterns()) == 0,
+		iampolicy.Capacity:              !c.Gates.Enabled(config.LBCapacityReservation),
+		iampolicy.CertificateRequests:   !c.Gates.Enabled(config.EnableCertificateManagement),
+		iampolicy.ExistingBalancers:     len(c.LoadBalancersOfOthers().Patterns()) == 0,
+		iampolicy.ForeignSecurityGroups: c.NodeSecurityGroup == "",
+		iampolicy.ForeignTargetGroups:   len(c.AllowedTargetGroups(c.BindableTargetGroups).Patterns()) == 0,
+		iampolicy.UntaggedListeners:     c.Gates.Enabled(config.ListenerRulesTagging),
+		iampolicy.GlobalAccelerator:     true, // in a policy of its own: IAM takes less in one
+		iampolicy.SecretImport:          !c.ImportsCertificates(),
+		iampolicy.Shield:                !c.EnableShield,
+		iampolicy.TaggingAPI:            !c.Gates.Enabled(config.EnableRGTAPI),
+		iampolicy.TrustStoreUploads:     c.TrustStores.Bucket == "",
+		iampolicy.WAFClassic:            !c.EnableWAF, // decision 16: WAF Classic
+		iampolicy.WAFv2:                 !c.EnableWAFv2,
 	}
 	for _, f := range iampolicy.Features {
 		if !off[f.Name] {

@@ -2,11 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/iampolicy"
 )
 
@@ -87,6 +91,7 @@ func TestFlagsOfTheControllerDecideAboutThePolicy(t *testing.T) {
 		{[]string{"--assumable-roles=*"}, "sts:AssumeRole", false}, // which one is not said
 		{[]string{"--assumable-roles=shop=arn:aws:iam::222222222222:role/targets"}, "sts:AssumeRole", true},
 		{[]string{"--only", "existing-load-balancers"}, "elasticloadbalancing:AddTags", true},
+		{[]string{"--with", "tagging-api"}, "tag:GetResources", true},
 		{nil, "tag:GetResources", false},
 		{[]string{"--feature-gates=EnableRGTAPI=true"}, "tag:GetResources", true},
 		{[]string{"--standard"}, "wafv2:ListWebACLs", false},
@@ -103,16 +108,94 @@ func TestPolicyAllowsExistingLoadBalancers(t *testing.T) {
 	o.config.ExistingLoadBalancers = []string{"shop=payroll", "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/front/*", "*"}
 	o.only = []string{string(iampolicy.ExistingBalancers)}
 	d, err := o.document()
-	if err != nil || len(d.Statement) != 1 {
+	if err != nil || len(d.Statement) != 2 {
 		t.Fatal(d, err)
 	}
-	want := []string{"arn:aws:elasticloadbalancing:*:*:loadbalancer/*/payroll/*", "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/front/*"}
-	if got := d.Statement[0].Resource; !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
+	want := []string{"arn:aws:elasticloadbalancing:*:*:l*/*/payroll/*", "arn:aws:elasticloadbalancing:us-west-2:123456789012:l*/app/front/*"}
+	for _, s := range d.Statement {
+		if !slices.Equal(s.Resource, want) {
+			t.Errorf("%v, want %v", s.Resource, want)
+		}
 	}
 	o.only, o.config.ExistingLoadBalancers = nil, []string{"none"}
 	if used := features(&o.config); slices.Contains(used, iampolicy.ExistingBalancers) {
 		t.Error("the policy allows load balancers of others without the flag")
+	}
+}
+
+// resourcesOf are the resources of each statement of a printed policy for what belongs to others.
+func resourcesOf(t *testing.T, args ...string) map[string][]string {
+	t.Helper()
+	out, errOut, err := lbc(t, "", append([]string{"iam-policy", "--cluster-name", "prod"}, args...)...)
+	if err != nil || errOut != "" {
+		t.Fatalf("%v: %v %s", args, err, errOut)
+	}
+	var d struct {
+		Statement []struct {
+			Sid      string
+			Resource any
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &d); err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	all := map[string][]string{}
+	for _, s := range d.Statement {
+		if !strings.HasPrefix(s.Sid, "Foreign") && !strings.HasSuffix(s.Sid, "Untagged") {
+			continue
+		}
+		list, ok := s.Resource.([]any)
+		if !ok {
+			list = []any{s.Resource}
+		}
+		for _, r := range list {
+			all[s.Sid] = append(all[s.Sid], fmt.Sprint(r))
+		}
+	}
+	return all
+}
+
+func TestFlagsDecideAboutWhatBelongsToOthers(t *testing.T) {
+	t.Parallel()
+	const balancing, group = "arn:aws:elasticloadbalancing:*:*:", "arn:aws:ec2:*:*:security-group/"
+	untagged := func(r ...string) map[string][]string {
+		return map[string][]string{"TagUntagged": r, "ChangeUntagged": r}
+	}
+	for _, tt := range []struct {
+		args []string
+		want map[string][]string
+	}{
+		{nil, map[string][]string{}},
+		{[]string{"--bindable-target-groups=*"}, map[string][]string{}}, // which ones is not said
+		{[]string{"--existing-load-balancers=*"}, map[string][]string{}},
+		{[]string{"--bindable-target-groups=none", "--existing-load-balancers=none"}, map[string][]string{}},
+		{[]string{"--bindable-target-groups=shop=cart-*"}, map[string][]string{"ForeignTargetGroups": {balancing + "targetgroup/cart-*/*"}}},
+		{[]string{"--bindable-target-groups=cart", "--without=foreign-target-groups"}, map[string][]string{}},
+		{[]string{"--with=foreign-target-groups"}, map[string][]string{"ForeignTargetGroups": {"*"}}},
+		{[]string{"--node-security-group=sg-1"}, map[string][]string{"ForeignSecurityGroups": {group + "sg-1"}}},
+		{[]string{"--with=foreign-security-groups"}, map[string][]string{"ForeignSecurityGroups": {group + "*"}}},
+		{[]string{"--feature-gates=ListenerRulesTagging=false"}, untagged(balancing + "listener*")},
+		{[]string{"--with=untagged-listeners"}, untagged(balancing + "listener*")},
+		{[]string{"--existing-load-balancers=payroll"}, untagged(balancing + "l*/*/payroll/*")},
+		{[]string{"--with=existing-load-balancers"}, untagged(balancing + "l*")},
+	} {
+		if got := resourcesOf(t, tt.args...); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%v: %v, want %v", tt.args, got, tt.want)
+		}
+	}
+}
+
+func TestDoctorAsksOfLongPolicies(t *testing.T) {
+	t.Parallel()
+	var c config.Config
+	for range 60 {
+		c.ExistingLoadBalancers = append(c.ExistingLoadBalancers, fmt.Sprintf("arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/front-%d/*", len(c.ExistingLoadBalancers)))
+	}
+	if _, err := (&iamPolicyOptions{config: c}).document(); !errors.Is(err, iampolicy.ErrTooLong) {
+		t.Errorf("a policy that is too long: %v", err)
+	}
+	if d, err := allNeeded(c); err != nil || len(d.Statement) == 0 {
+		t.Errorf("%v %v", d, err)
 	}
 }
 
@@ -124,7 +207,7 @@ func TestThePolicyIsPrintedForToolsAndPartitions(t *testing.T) {
 	}{
 		{[]string{"-o", "terraform"}, "data \"aws_iam_policy_document\" \"aws_load_balancer_controller\" {\n  statement {\n    sid       = \"Read\"\n"},
 		{[]string{"-o", "cloudformation"}, "Type: AWS::IAM::ManagedPolicy\n"},
-		{[]string{"--aws-region", "cn-north-1"}, `"arn:aws-cn:elasticloadbalancing:*:*:targetgroup/*"`},
+		{[]string{"--aws-region", "cn-north-1"}, `"arn:aws-cn:ec2:*:*:security-group/*"`},
 		{[]string{"--partition", "aws-iso-f", "--standard"}, `"arn:aws-iso-f:ec2:*:*:security-group/*"`},
 	} {
 		out, _, err := lbc(t, "", append([]string{"iam-policy"}, tt.args...)...)
@@ -147,6 +230,10 @@ func TestWrongArgumentsOfThePolicyAreRefused(t *testing.T) {
 		{[]string{"--only", "waves"}, `--only "waves": there is no such feature`},
 		{[]string{"--only", "shield", "--without", "wafv2"}, "--only takes no --without"},
 		{[]string{"--only", "shield", "--standard"}, "--standard takes neither --without nor --only"},
+		{[]string{"--with", "waves"}, `--with "waves": there is no such feature`},
+		{[]string{"--with", "shield", "--without", "shield"}, "--with and --without name feature shield"},
+		{[]string{"--only", "shield", "--with", "wafv2"}, "--only takes no --with"},
+		{[]string{"--standard", "--with", "shield"}, "--standard takes no --with"},
 		{[]string{"-o", "yaml"}, `--output "yaml": must be json, terraform or cloudformation`},
 	} {
 		if _, _, err := lbc(t, "", append([]string{"iam-policy"}, tt.args...)...); err == nil || !strings.Contains(err.Error(), tt.want) {

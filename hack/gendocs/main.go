@@ -171,10 +171,51 @@ what waited is done, without a restart.
 | [iam_policy_globalaccelerator.json](install/iam_policy_globalaccelerator.json) | besides, [GlobalAccelerators](tasks/global-accelerator.md) (gate ` + "`GlobalAcceleratorController`" + `) |
 | [iam_policy_v1_to_v2_additional.json](install/iam_policy_v1_to_v2_additional.json) | besides, load balancers that version 1 of the existing controller left |
 | [iam_policy_targetgroupbindings.json](install/iam_policy_targetgroupbindings.json) | instead, TargetGroupBindings to target groups of yours only, without rules of security groups. Nothing is reported as missing: once after each start the controller asks for what is left of load balancers, and takes the refusal as an answer |
-| ` + "`lbc iam-policy --cluster-name NAME`" + ` | instead, the smallest policy: the actions below, and on what has the tag of the cluster only. ` + "`-o terraform`" + ` and ` + "`-o cloudformation`" + ` print it for these tools |
+| ` + "`lbc iam-policy --cluster-name NAME`" + ` | instead, the smallest policy: the actions below, and writes as far as [the next section](#what-the-smallest-policy-restricts) says. ` + "`-o terraform`" + ` and ` + "`-o cloudformation`" + ` print it for these tools |
 
-` + "`lbc iam-policy`" + ` takes the flags of the controller into account, and leaves features out by name: ` + "`--without outposts,ipam`" + `.
-` + "`--only global-accelerator`" + ` prints what only a feature needs, for a policy beside another one.
+## What the smallest policy restricts
+
+IAM allows a write only if the resource has the tag that the table names. ` + "`NAME`" + ` is the value of ` + "`--cluster-name`" + `.
+
+| The controller writes to | Condition | More only with feature |
+|---|---|---|
+| load balancers, target groups and trust stores: changes, deletion, new listeners | tag ` + "`elbv2.k8s.aws/cluster: NAME`" + ` of the resource | ` + "`existing-load-balancers`" + `: load balancers that have no tag of a cluster |
+| listeners and rules: changes, deletion, priorities, certificates; new rules of a listener | the same tag of the listener or rule | ` + "`existing-load-balancers`, `untagged-listeners`" + `: those that have no tag of a cluster |
+| targets | the same tag of the target group | ` + "`foreign-target-groups`" + `: any target group |
+| rules of the security groups of load balancers, and deletion of these groups | the same tag of the group | |
+| rules of the security groups of nodes and pods | tag ` + "`kubernetes.io/cluster/NAME`" + ` of the group, as EKS gives it | ` + "`foreign-security-groups`" + `: any group of the VPC |
+| certificates that the controller requests or imports | tag ` + "`elbv2.k8s.aws/cluster: NAME`" + ` of the certificate | |
+| accelerators | the same tag of the accelerator | |
+| anything that is created | the request gives the same tag | |
+| tags | the resource has the same tag already, and the request does not give it; or the call creates the resource | ` + "`existing-load-balancers`, `untagged-listeners`" + `: the tag is given to what has no tag of a cluster |
+| records in Route 53 that prove who owns a name | type CNAME, in any zone | |
+| objects in S3 for trust stores | the bucket and the prefix of the cluster | |
+
+What belongs to another cluster is refused with every feature, except targets in its target groups and rules of its security groups.
+
+The smallest policy does not restrict:
+
+- reads: the policy allows them on all resources, as AWS does not check tags there.
+- web ACLs and Shield Advanced (statement AddOns): the controller attaches web ACLs and protections, which have no tag of the cluster, and AWS does not check the tags of the load balancer.
+- which certificates get the tag of the cluster (statement TagCreatedCertificates): ACM has no condition by which a new certificate differs from one without a tag of a cluster.
+- which accelerators get it while they are created (statement TagCreatedAccelerators): Global Accelerator has no such condition either.
+- what a rule forwards to: IAM checks the listener, and not the target groups ([security-model.md](security-model.md) says what the controller checks).
+
+Without ` + "`--cluster-name`" + `, the tag of any cluster counts. Then, and with a variable of IAM as the name, security groups of nodes need the tag ` + "`aws:eks:cluster-name`" + `,
+which only EKS gives: keys of conditions take no wildcards and no variables.
+
+Before you attach the smallest policy to an installation that exists, look whether
+
+- the gate ` + "`ListenerRulesTagging`" + ` was ever off: the controller could not change listeners and rules without tags. Add feature ` + "`untagged-listeners`" + ` until they have tags;
+- TargetGroupBindings name target groups of your own: add ` + "`foreign-target-groups`" + `, or set ` + "`--bindable-target-groups`" + ` to their names;
+- a security group of nodes or pods lacks the tag ` + "`kubernetes.io/cluster/NAME`" + `: tag it, or add ` + "`foreign-security-groups`" + `.
+
+A call that is refused leaves AWS as it is, and an event names the statement and the feature. The published policies above have none of these conditions, as the policies of existing installations have none.
+
+## Features
+
+` + "`lbc iam-policy`" + ` takes the flags of the controller into account. ` + "`--without outposts,ipam`" + ` leaves features out by name, and ` + "`--with foreign-target-groups`" + ` adds one.
+` + "`--only global-accelerator`" + ` prints what only a feature needs, for a policy beside another one. IAM takes 6,144 characters in one policy: with many features, print some of them apart.
 
 | Feature | Default | What for |
 |---|---|---|

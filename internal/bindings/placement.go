@@ -161,7 +161,12 @@ func (p *placement) placeBranches(ctx context.Context, endpoints []targets.Endpo
 			p.fail(err, e)
 			continue
 		}
-		p.place(e, byID[eni])
+		i := byID[eni]
+		if addr, err := netip.ParseAddr(e.ID); err != nil || !i.Carries(addr) {
+			rest = append(rest, e) // whoever writes pods may name any interface: its groups are opened only if EC2 says that it has the address
+			continue
+		}
+		p.place(e, i)
 	}
 	return rest
 }

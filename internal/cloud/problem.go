@@ -103,8 +103,8 @@ func deniedRemedy(operation, message string) string {
 		return "allow the controller's role the action that AWS names"
 	}
 	remedy := "allow the controller's role the action " + action
-	if of := iampolicy.Statements(action); len(of) > 0 {
-		remedy += " (statement " + strings.Join(of, ", ") + " of lbc iam-policy)"
+	if place := iampolicy.Place(action); place != "" {
+		remedy += " (" + place + " of lbc iam-policy)"
 	}
 	return remedy
 }

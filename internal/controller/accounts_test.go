@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/iampolicy"
 )
 
 const (
@@ -41,7 +42,7 @@ const labTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Princi
 // whose user has the smallest policy of a controller for two roles.
 func accountsLab(t *testing.T, roles ...string) *lab {
 	t.Helper()
-	own, err := everyFeature(t, "aws", labRole, labSecondRole).JSON()
+	own, err := besides(everyFeature(t, "aws", labRole, labSecondRole), beside(t, "aws", iampolicy.ForeignTargetGroups)).JSON()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +256,7 @@ func TestARoleThatIsDeniedStopsOnlyItsBindings(t *testing.T) {
 // TestWithoutItsPermissionTheControllerAssumesNoRole takes the action out of the policy of the controller's own role, which the other account's role trusts.
 func TestWithoutItsPermissionTheControllerAssumesNoRole(t *testing.T) {
 	l := accountsLab(t, "*")
-	own := everyFeature(t, "aws", labSecondRole)
+	own := besides(everyFeature(t, "aws", labSecondRole), beside(t, "aws", iampolicy.ForeignTargetGroups))
 	text, err := own.JSON()
 	l.must(err)
 	document, err := policy.ParseIdentity([]byte(text))

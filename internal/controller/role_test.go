@@ -32,7 +32,7 @@ const roleKey = "AKIACONTROLLER000001"
 func (l *lab) hold(d iampolicy.Document) *role {
 	r := &role{lab: l, document: d, denied: map[string]int{}}
 	l.sim.Account.Lock()
-	l.sim.Account.AddUser(&account.User{Name: "controller", Path: "/", Keys: map[string]string{roleKey: ""}, Grants: account.Grants{Policies: []string{"controller"}}})
+	l.sim.Account.AddUser(&account.User{Name: "controller", Path: "/", Keys: map[string]string{roleKey: ""}, Grants: account.Grants{Policies: attachedPolicies}})
 	l.sim.Account.Unlock()
 	r.put(d)
 	l.calls = r.authorize
@@ -59,14 +59,31 @@ func (r *role) change(d iampolicy.Document) {
 }
 
 func (r *role) put(d iampolicy.Document) {
-	text, err := json.Marshal(d)
-	r.lab.must(err)
-	parsed, err := policy.ParseIdentity(text)
-	r.lab.must(err)
-	r.lab.sim.Account.Lock()
-	defer r.lab.sim.Account.Unlock()
-	r.lab.sim.Account.AddPolicy(&account.Policy{Name: "controller", Document: parsed})
+	parts := []iampolicy.Document{{Version: d.Version}, {Version: d.Version}}
+	for _, s := range d.Statement {
+		more := iampolicy.Document{Version: d.Version, Statement: append(slices.Clone(parts[0].Statement), s)}
+		if more.Length() <= iampolicy.Longest {
+			parts[0] = more
+		} else {
+			parts[1].Statement = append(parts[1].Statement, s)
+		}
+	}
+	if len(parts[1].Statement) == 0 {
+		parts[1].Statement = []iampolicy.Statement{{Effect: "Allow", Action: []string{"none:None"}, Resource: iampolicy.Values{"*"}}}
+	}
+	for i, part := range parts {
+		text, err := json.Marshal(part)
+		r.lab.must(err)
+		parsed, err := policy.ParseIdentity(text)
+		r.lab.must(err)
+		r.lab.sim.Account.Lock()
+		r.lab.sim.Account.AddPolicy(&account.Policy{Name: attachedPolicies[i], Document: parsed})
+		r.lab.sim.Account.Unlock()
+	}
 }
+
+// attachedPolicies are the names of the policies of a role. IAM takes less in one than a controller may need.
+var attachedPolicies = []string{"controller", "controller-beside"}
 
 // during lets time pass under the policy.
 func (r *role) during(pass func()) {
@@ -127,17 +144,30 @@ func (r *role) needed() (out []string) {
 	return out
 }
 
-// everyFeature is the smallest policy of the controller of a lab, with all features but accelerators, which have a policy and lives of their own
-// (internal/controller/accelerator).
+// ofOthers are the features for what has no tag of the cluster.
+var ofOthers = []iampolicy.Feature{iampolicy.ExistingBalancers, iampolicy.ForeignSecurityGroups, iampolicy.ForeignTargetGroups, iampolicy.UntaggedListeners}
+
+// everyFeature is the smallest policy of the controller of a lab, with all features but those for what belongs to others, and accelerators, which have a policy and
+// lives of their own (internal/controller/accelerator).
 func everyFeature(t *testing.T, partition string, roles ...string) iampolicy.Document {
 	t.Helper()
 	o := iampolicy.Options{Partition: partition, Roles: roles, Cluster: "demo-cluster", VPC: labVPC, Bucket: "pki", Prefix: "trust-stores"}
 	for _, f := range iampolicy.Features {
-		if f.Name != iampolicy.GlobalAccelerator {
+		if f.Name != iampolicy.GlobalAccelerator && !slices.Contains(ofOthers, f.Name) {
 			o.Features = append(o.Features, f.Name)
 		}
 	}
 	d, err := iampolicy.Minimal(iampolicy.Calls(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// beside is what some features need, for a policy beside another one.
+func beside(t *testing.T, partition string, features ...iampolicy.Feature) iampolicy.Document {
+	t.Helper()
+	d, err := iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{Partition: partition, Cluster: "demo-cluster", VPC: labVPC, Features: features, Apart: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,22 +13,25 @@ type Feature string
 
 // The features, by what uses them.
 const (
-	AccountLimits       Feature = "account-limits"
-	AssumedRoles        Feature = "assumed-roles"
-	Capacity            Feature = "capacity"
-	CertificateRequests Feature = "certificate-requests"
-	Cognito             Feature = "cognito"
-	Discovery           Feature = "certificate-discovery"
-	ExistingBalancers   Feature = "existing-load-balancers"
-	IAMCertificates     Feature = "iam-certificates"
-	IPAM                Feature = "ipam"
-	Outposts            Feature = "outposts"
-	SecretImport        Feature = "secret-import"
-	Shield              Feature = "shield"
-	TaggingAPI          Feature = "tagging-api"
-	TrustStores         Feature = "trust-stores"
-	TrustStoreUploads   Feature = "trust-store-uploads"
-	WAFv2               Feature = "wafv2"
+	AccountLimits         Feature = "account-limits"
+	AssumedRoles          Feature = "assumed-roles"
+	Capacity              Feature = "capacity"
+	CertificateRequests   Feature = "certificate-requests"
+	Cognito               Feature = "cognito"
+	Discovery             Feature = "certificate-discovery"
+	ExistingBalancers     Feature = "existing-load-balancers"
+	ForeignSecurityGroups Feature = "foreign-security-groups"
+	ForeignTargetGroups   Feature = "foreign-target-groups"
+	IAMCertificates       Feature = "iam-certificates"
+	IPAM                  Feature = "ipam"
+	Outposts              Feature = "outposts"
+	SecretImport          Feature = "secret-import"
+	Shield                Feature = "shield"
+	TaggingAPI            Feature = "tagging-api"
+	TrustStores           Feature = "trust-stores"
+	TrustStoreUploads     Feature = "trust-store-uploads"
+	UntaggedListeners     Feature = "untagged-listeners"
+	WAFv2                 Feature = "wafv2"
 )
 
 // Info describes a feature.
@@ -46,7 +49,9 @@ var Features = []Info{
 	{Discovery, true, "certificates of ACM that are found by host name"},
 	{CertificateRequests, false, "certificates that the controller requests: gate `EnableCertificateManagement`"},
 	{Cognito, true, "logins by Amazon Cognito"},
-	{ExistingBalancers, false, "load balancers of others that are taken over, or get listeners: flag `--existing-load-balancers` with their names or ARNs"},
+	{ExistingBalancers, false, "load balancers of others that are taken over, or get listeners and rules: flag `--existing-load-balancers` with their names or ARNs"},
+	{ForeignSecurityGroups, false, "rules in security groups of nodes and pods without tag `kubernetes.io/cluster/NAME`: flag `--node-security-group` with the id of one"},
+	{ForeignTargetGroups, false, "targets in target groups without the cluster's tag, which TargetGroupBindings name: flag `--bindable-target-groups` with their names or ARNs"},
 	{GlobalAccelerator, false, "accelerators of AWS Global Accelerator: gate `GlobalAcceleratorController`; in a policy of their own, which `--only global-accelerator` prints"},
 	{IAMCertificates, true, "listeners with server certificates of IAM"},
 	{IPAM, true, "public addresses of IPAM pools: `ipam-ipv4-pool-id`"},
@@ -56,6 +61,7 @@ var Features = []Info{
 	{TaggingAPI, false, "tags by the Resource Groups Tagging API: gate `EnableRGTAPI`"},
 	{TrustStores, true, "mutual TLS with trust stores that are named"},
 	{TrustStoreUploads, false, "trust stores of the authorities that Gateways name: flag `--trust-store-bucket`"},
+	{UntaggedListeners, false, "listeners and rules without the tag of any cluster: gate `ListenerRulesTagging` is off, or was off when they were created, or somebody adds them by hand to the controller's load balancers"},
 	{WAFClassic, true, "web ACLs of WAF Classic: `waf-acl-id`"}, // decision 16: WAF Classic
 	{WAFv2, true, "web ACLs of AWS WAF: `wafv2-acl-arn`, `wafv2-acl-name`"},
 }
@@ -72,18 +78,23 @@ func Defaults() (out []Feature) {
 
 // Options describe the controller that a policy is for.
 type Options struct {
-	Partition string   // as in ARNs; empty = aws
-	Cluster   string   // value of the tag of the cluster on all that the controller makes; empty = any
-	VPC       string   // to whose security groups rules are restricted; empty = any
-	Bucket    string   // of TrustStoreUploads
-	Prefix    string   // of keys in Bucket
-	Roles     []string // ARNs of AssumedRoles, in which * stands for any characters; none = all
-	Existing  []string // names or ARNs of ExistingBalancers, in which * stands for any characters; none = all
-	Features  []Feature
+	Partition      string   // as in ARNs; empty = aws
+	Cluster        string   // value of the tag of the cluster on all that the controller makes; empty = any
+	VPC            string   // to whose security groups rules are restricted; empty = any
+	Bucket         string   // of TrustStoreUploads
+	Prefix         string   // of keys in Bucket
+	Roles          []string // ARNs of AssumedRoles, in which * stands for any characters; none = all
+	Existing       []string // names or ARNs of ExistingBalancers, in which * stands for any characters; none = all
+	TargetGroups   []string // names or ARNs of ForeignTargetGroups, in which * stands for any characters; none = all
+	SecurityGroups []string // ids of ForeignSecurityGroups; none = all
+	Features       []Feature
 	// Apart leaves out what every controller needs: the policy is for what only the features need, and stands beside another one. IAM takes less in
 	// one policy than all features need.
 	Apart bool
 }
+
+// ErrTooLong is the error of a policy that is longer than IAM takes, which comes with the policy.
+var ErrTooLong = errors.New("the policy is too long: leave features out, into a policy of their own, by --without and --only")
 
 // Minimal is the smallest policy with which a controller can make calls of actions. Actions of features that are not among the options are left out.
 // It fails for an action that has no rule, and for a policy that is longer than IAM takes.
@@ -113,6 +124,9 @@ func Minimal(actions []string, o Options) (Document, error) {
 		return d, err
 	}
 	for _, r := range rules {
+		if r.unless != nil && r.unless(o) {
+			continue
+		}
 		allowed := slices.DeleteFunc(slices.Clone(r.actions), func(a string) bool {
 			call := a
 			if r.within != "" {
@@ -126,7 +140,7 @@ func Minimal(actions []string, o Options) (Document, error) {
 	}
 	out := document(d.Statement...)
 	if n := out.Length(); n > Longest {
-		return out, fmt.Errorf("the policy has %d characters, more than the %d that IAM takes: leave features out, into a policy of their own", n, Longest)
+		return out, fmt.Errorf("%w: it has %d characters, and IAM takes %d", ErrTooLong, n, Longest)
 	}
 	return out, nil
 }
@@ -169,6 +183,31 @@ func Statements(action string) (out []string) {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// Place says which statements of the smallest policy have an action, and which features those need that are about what belongs to others; empty = none has it.
+func Place(action string) string {
+	var own, others []string
+	for _, sid := range Statements(action) {
+		if !ofOthers[sid] {
+			own = append(own, sid)
+			continue
+		}
+		var features []string
+		for _, r := range rules {
+			if r.sid == sid && slices.Contains(r.actions, action) {
+				features = append(features, string(r.feature))
+			}
+		}
+		others = append(others, sid+" with feature "+strings.Join(slices.Compact(slices.Sorted(slices.Values(features))), " or "))
+	}
+	switch {
+	case len(own)+len(others) == 0:
+		return ""
+	case len(others) == 0:
+		return "statement " + strings.Join(own, ", ")
+	}
+	return "statement " + strings.Join(append(own, "or "+strings.Join(others, ", or ")), ", ") + ","
 }
 
 // Calls are the actions that have rules and that a controller calls itself.

@@ -12,10 +12,14 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// all are the names of all features that fit into one policy. Accelerators, for which existing installations have another one, would be too much.
+// foreign are the features for what has no tag of the cluster.
+var foreign = []Feature{ExistingBalancers, ForeignSecurityGroups, ForeignTargetGroups, UntaggedListeners}
+
+// all are the names of all features that fit into one policy. Accelerators, for which existing installations have another one, would be too much, and so would what
+// belongs to others.
 func all() (out []Feature) {
 	for _, f := range Features {
-		if f.Name != GlobalAccelerator {
+		if f.Name != GlobalAccelerator && !slices.Contains(foreign, f.Name) {
 			out = append(out, f.Name)
 		}
 	}

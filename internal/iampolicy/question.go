@@ -58,7 +58,7 @@ var kinds = func() map[string][]string {
 		{elb("CreateTrustStore", "DeleteTrustStore", "ModifyTrustStore"), []string{"trust-store"}},
 		{elb("AddListenerCertificates", "CreateRule", "DeleteListener", "ModifyListener", "ModifyListenerAttributes", "RemoveListenerCertificates"), []string{"listener"}},
 		{elb("DeleteRule", "ModifyRule", "SetRulePriorities"), []string{"listener-rule"}},
-		{elb("AddTags", "RemoveTags"), []string{"application", "network", "target-group"}},
+		{elb("AddTags", "RemoveTags"), []string{"application", "network", "target-group", "listener", "listener-rule"}},
 		{ec2("CreateSecurityGroup", "DeleteSecurityGroup", "CreateTags", "DeleteTags", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"), []string{"group"}},
 		{ec2("GetSecurityGroupsForVpc"), []string{"vpc"}},
 		{aga("CreateListener", "DeleteAccelerator", "DescribeAccelerator", "TagResource", "UntagResource", "UpdateAccelerator"), []string{"accelerator"}},
@@ -79,15 +79,25 @@ func kindsOf(sid, action string) []string {
 		return []string{"vpc"}
 	case sid == "AcceleratorServiceLinkedRole":
 		return []string{"accelerator-role"}
-	case tagsListeners(sid, action):
-		return []string{"listener", "listener-rule"}
+	case sid == "TagUntagged":
+		return []string{"application", "network", "listener", "listener-rule"}
 	}
 	return kinds[action]
 }
 
-func tagsListeners(sid, action string) bool {
-	return sid == "Listeners" && strings.HasSuffix(action, "Tags")
+// createdKinds are those of what a call creates, which differ from those of kinds where AWS authorises the call on what it is created below.
+func createdKinds(call string) []string {
+	switch call {
+	case "CreateListener":
+		return []string{"listener"}
+	case "CreateRule":
+		return []string{"listener-rule"}
+	}
+	return kinds["elasticloadbalancing:"+call]
 }
+
+// ofOthers are the statements for what has no tag of the cluster.
+var ofOthers = map[string]bool{"TagUntagged": true, "ChangeUntagged": true, "ForeignTargetGroups": true, "ForeignSecurityGroups": true}
 
 // Questions ask for all that a policy of Minimal allows, with resources and condition keys as in the calls that a controller makes about what is its own.
 func Questions(d Document, of Subject) (out []Question) {
@@ -96,7 +106,7 @@ func Questions(d Document, of Subject) (out []Question) {
 			for _, action := range s.Action {
 				resources := of.resources(s, action)
 				if created := keys["elasticloadbalancing:CreateAction"]; created != nil {
-					resources = of.named(kinds["elasticloadbalancing:"+created[0]])
+					resources = of.named(createdKinds(created[0]))
 				}
 				for _, r := range resources {
 					out = ask(out, Question{s.Sid, []string{action}, r, of.complete(keys, s.Sid, action, r)})
@@ -120,7 +130,11 @@ func ask(all []Question, q Question) []Question {
 
 func (of Subject) resources(s Statement, action string) []string {
 	if kinds := kindsOf(s.Sid, action); kinds != nil {
-		return of.named(kinds)
+		named := of.named(kinds)
+		if !ofOthers[s.Sid] || s.Resource[0] == "*" {
+			return named
+		}
+		return fitting(named, s.Resource)
 	}
 	if pattern := s.Resource[0]; strings.HasPrefix(action, "s3:") {
 		return []string{strings.TrimSuffix(pattern, "*") + "example"}
@@ -133,6 +147,43 @@ func (of Subject) resources(s Statement, action string) []string {
 		return roles
 	}
 	return []string{"*"}
+}
+
+// fitting are resources of a statement for what belongs to others, named as its patterns have it: the examples with the parts that a pattern gives. A pattern of another
+// kind of resource gives none.
+func fitting(examples []string, patterns Values) (out []string) {
+	for _, pattern := range patterns {
+		for _, example := range examples {
+			if r, ok := filled(pattern, example); ok && !slices.Contains(out, r) {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
+// filled is an example with the parts that a pattern gives. It fails if the pattern is for another kind.
+func filled(pattern, example string) (string, bool) {
+	want, have := strings.SplitN(pattern, ":", 6), strings.SplitN(example, ":", 6)
+	if len(want) < 6 {
+		return "", false
+	}
+	for i := 2; i < 5; i++ {
+		if want[i] != "*" {
+			have[i] = strings.ReplaceAll(want[i], "*", "")
+		}
+	}
+	given, path := strings.Split(want[5], "/"), strings.Split(have[5], "/")
+	if kind, ends := strings.CutSuffix(given[0], "*"); given[0] != path[0] && !(ends && strings.HasPrefix(path[0], kind)) {
+		return "", false
+	}
+	for i := 1; i < min(len(given), len(path)); i++ {
+		if part := strings.TrimSuffix(given[i], "*"); part != "" {
+			path[i] = strings.ReplaceAll(part, "*", "example")
+		}
+	}
+	have[5] = strings.Join(path, "/")
+	return strings.Join(have, ":"), true
 }
 
 func (of Subject) named(kinds []string) (out []string) {
@@ -191,7 +242,7 @@ func (of Subject) keysOf(s Statement, d Document) (out []map[string][]string) {
 	return out
 }
 
-// complete adds the keys that every call has, and the tags of what a controller has made. Listeners and rules that are to be tagged have none.
+// complete adds the keys that every call has, and the tags of what a controller has created. What belongs to others has none.
 func (of Subject) complete(keys map[string][]string, sid, action, resource string) map[string][]string {
 	all := maps.Clone(keys)
 	set := func(key, value string) {
@@ -216,14 +267,18 @@ func (of Subject) complete(keys map[string][]string, sid, action, resource strin
 		all["ec2:Vpc"] = of.named([]string{"vpc"})
 	}
 	const requested, existing = "aws:RequestTag/" + clusterTag, "aws:ResourceTag/" + clusterTag
-	if all[requested] != nil {
+	tag := of.Cluster
+	if tag == "" {
+		tag = anyCluster
+	}
+	switch {
+	case all[requested] != nil:
 		all["aws:TagKeys"] = []string{clusterTag}
-	} else if service == "elasticloadbalancing" && !tagsListeners(sid, action) {
-		tag := of.Cluster
-		if tag == "" {
-			tag = anyCluster
-		}
+	case service == "elasticloadbalancing" && !ofOthers[sid]:
 		set(existing, tag)
+	case sid == "NodeSecurityGroups": // as EKS tags them
+		set(nodesTag+tag, "owned")
+		set(eksTag, tag)
 	}
 	if tag := all[existing]; tag != nil {
 		all[service+":ResourceTag/"+clusterTag] = tag

@@ -49,6 +49,12 @@ func TestThePolicyOfAControllerAllowsEachThingThatIsAskedFor(t *testing.T) {
 	for _, o := range []Options{
 		{Cluster: "demo", VPC: "vpc-1", Features: Defaults()}, {Features: Defaults()},
 		{Cluster: "demo", VPC: "vpc-1", Bucket: "bucket", Prefix: "lbc", Features: most()},
+		{Cluster: "demo", VPC: "vpc-1", Features: foreign, Apart: true}, {Features: append(Defaults(), foreign...)},
+		{
+			Cluster: "demo", Features: foreign, Apart: true, SecurityGroups: []string{"sg-1"}, TargetGroups: []string{"mine-*", "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/x/1"},
+			Existing: []string{"payroll", "arn:aws:elasticloadbalancing:*:123456789012:loadbalancer/net/edge*"},
+		},
+		{Cluster: "demo", Features: []Feature{ExistingBalancers}, Apart: true, Existing: []string{"payroll", "arn:aws:elasticloadbalancing:*:123456789012:loadbalancer/net/edge*"}},
 		{Cluster: "demo", Features: []Feature{GlobalAccelerator}, Apart: true}, {Features: []Feature{GlobalAccelerator}, Apart: true},
 	} {
 		d := minimal(t, o)
@@ -99,7 +105,7 @@ func TestTheStandardPolicyLacksWhatOnlyFeaturesOfThisControllerNeed(t *testing.T
 	got := refused(t, Questions(d, subject), Standard("aws"))
 	slices.Sort(got)
 	want := []string{
-		"AddOns wafv2:ListWebACLs", "ChangeOwn acm:DeleteCertificate", "ChangeOwn acm:ImportCertificate", "Create acm:ImportCertificate", "Read acm:ListTagsForCertificate", "Read ec2:DescribeManagedPrefixLists", "Read elasticloadbalancing:DescribeAccountLimits", "TagCertificates acm:AddTagsToCertificate",
+		"AddOns wafv2:ListWebACLs", "ChangeOwn acm:DeleteCertificate", "ChangeOwn acm:ImportCertificate", "Create acm:ImportCertificate", "Read acm:ListTagsForCertificate", "Read ec2:DescribeManagedPrefixLists", "Read elasticloadbalancing:DescribeAccountLimits", "TagCreatedCertificates acm:AddTagsToCertificate", "TagOwn acm:AddTagsToCertificate",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -137,6 +143,20 @@ func TestHowMuchAnActionIsNeeded(t *testing.T) {
 	} {
 		if always, standard := Needed("aws", tt.sid, tt.action); always != tt.always || standard != tt.standard {
 			t.Error(fmt.Sprint(tt, always, standard))
+		}
+	}
+}
+
+func TestPlaceNamesStatementsAndFeatures(t *testing.T) {
+	t.Parallel()
+	for action, want := range map[string]string{
+		"elasticloadbalancing:CreateTargetGroup": "statement Create", "sts:GetCallerIdentity": "",
+		"elasticloadbalancing:RegisterTargets": "statement ChangeOwn, or ForeignTargetGroups with feature foreign-target-groups,",
+		"elasticloadbalancing:AddTags":         "statement TagCreated, TagOwn, or TagUntagged with feature existing-load-balancers or untagged-listeners,",
+		"ec2:AuthorizeSecurityGroupIngress":    "statement ChangeOwn, NodeSecurityGroups, or ForeignSecurityGroups with feature foreign-security-groups,",
+	} {
+		if got := Place(action); got != want {
+			t.Errorf("%s: %q, want %q", action, got, want)
 		}
 	}
 }

@@ -14,6 +14,7 @@ type rule struct {
 	within  string                 // action of the call on whose way AWS checks them; empty: the controller calls them itself
 	on      func(Options) []string // resources below the partition; nil = all
 	when    func(Options) Condition
+	unless  func(Options) bool // another rule allows as much; nil = never
 }
 
 // rules are those of all actions. Services that know neither resources nor tags in their conditions have rules without.
@@ -23,9 +24,9 @@ var rules = slices.Concat(balancingRules, computeRules, certificateRules, trustS
 	{sid: "AddOns", feature: Shield, actions: []string{"shield:GetSubscriptionState", "shield:DescribeProtection", "shield:CreateProtection", "shield:DeleteProtection"}},
 	{sid: "AddOns", feature: Cognito, actions: []string{"cognito-idp:DescribeUserPoolClient"}},
 	{sid: "Read", feature: TaggingAPI, actions: []string{"tag:GetResources"}},
-	{sid: "UseExisting", feature: ExistingBalancers, actions: elb("AddTags", "CreateListener"), on: existing},
 	{sid: "AssumeRoles", feature: AssumedRoles, actions: []string{"sts:AssumeRole"}, on: roles},
 },
+	foreignRules,
 	classicRules, // decision 16: WAF Classic
 	acceleratorRules,
 )
@@ -39,17 +40,13 @@ var balancingRules = []rule{
 	{sid: "Read", actions: elb("DescribeSSLPolicies"), within: "elasticloadbalancing:CreateListener"},
 
 	{sid: "Create", actions: elb("CreateLoadBalancer", "CreateTargetGroup"), when: givesTag},
-	{sid: "TagCreated", actions: elb("AddTags"), when: created("elasticloadbalancing", "CreateLoadBalancer", "CreateTargetGroup", "CreateTrustStore")},
+	{sid: "TagCreated", actions: elb("AddTags"), when: created("elasticloadbalancing", "CreateListener", "CreateLoadBalancer", "CreateRule", "CreateTargetGroup", "CreateTrustStore")},
 	{sid: "TagOwn", actions: elb("AddTags", "RemoveTags"), when: keepsTag},
-	{sid: "ChangeOwn", actions: elb("CreateListener", "DeleteLoadBalancer", "DeleteTargetGroup", "ModifyLoadBalancerAttributes", "ModifyTargetGroup", "ModifyTargetGroupAttributes",
-		"SetIpAddressType", "SetSecurityGroups", "SetSubnets"), when: owned},
+	{sid: "ChangeOwn", actions: elb("CreateListener", "DeleteLoadBalancer", "DeleteTargetGroup", "DeregisterTargets", "ModifyLoadBalancerAttributes", "ModifyTargetGroup",
+		"ModifyTargetGroupAttributes", "RegisterTargets", "SetIpAddressType", "SetSecurityGroups", "SetSubnets"), when: owned},
+	{sid: "ChangeOwn", actions: listening, when: owned},
 	{sid: "ChangeOwn", feature: Capacity, actions: elb("ModifyCapacityReservation"), when: owned},
 	{sid: "ChangeOwn", feature: IPAM, actions: elb("ModifyIpPools"), when: owned},
-	// Listeners and rules of existing installations have no tags.
-	{sid: "Listeners", actions: elb("AddListenerCertificates", "AddTags", "CreateRule", "DeleteListener", "DeleteRule", "ModifyListener", "ModifyListenerAttributes", "ModifyRule",
-		"RemoveListenerCertificates", "RemoveTags", "SetRulePriorities"), on: fixed("elasticloadbalancing:*:*:listener/*", "elasticloadbalancing:*:*:listener-rule/*")},
-	// TargetGroupBindings name target groups of users.
-	{sid: "Targets", actions: elb("DeregisterTargets", "RegisterTargets"), on: fixed("elasticloadbalancing:*:*:targetgroup/*")},
 	{
 		sid: "ServiceLinkedRole", actions: []string{"iam:CreateServiceLinkedRole"}, within: "elasticloadbalancing:CreateLoadBalancer",
 		when: func(Options) Condition {
@@ -72,9 +69,9 @@ var computeRules = []rule{
 	{sid: "CreateInVPC", actions: ec2("CreateSecurityGroup"), on: vpc},
 	{sid: "TagCreatedSecurityGroup", actions: ec2("CreateTags"), when: created("ec2", "CreateSecurityGroup")},
 	{sid: "TagOwn", actions: ec2("CreateTags", "DeleteTags"), when: keepsTag},
-	{sid: "ChangeOwn", actions: ec2("DeleteSecurityGroup"), when: owned},
-	// The security groups of nodes and pods belong to others.
-	{sid: "SecurityGroupRules", actions: ec2("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"), on: fixed(securityGroups...), when: inVPC},
+	{sid: "ChangeOwn", actions: ec2("AuthorizeSecurityGroupIngress", "DeleteSecurityGroup", "RevokeSecurityGroupIngress"), when: owned},
+	// The security groups of nodes and pods belong to others, who tag them for the cluster.
+	{sid: "NodeSecurityGroups", actions: ec2("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"), on: fixed(securityGroups...), when: ofNodes, unless: opensAll},
 }
 
 var certificateRules = []rule{
@@ -87,9 +84,11 @@ var certificateRules = []rule{
 	{sid: "Create", feature: SecretImport, actions: []string{"acm:ImportCertificate"}, when: givesTag},
 	{sid: "ChangeOwn", feature: CertificateRequests, actions: []string{"acm:DeleteCertificate"}, when: owned},
 	{sid: "ChangeOwn", feature: SecretImport, actions: []string{"acm:DeleteCertificate", "acm:ImportCertificate"}, when: owned},
-	// ACM has no condition by which a certificate that is being made differs from others.
-	{sid: "TagCertificates", feature: CertificateRequests, actions: []string{"acm:AddTagsToCertificate"}, on: fixed("acm:*:*:certificate/*")},
-	{sid: "TagCertificates", feature: SecretImport, actions: []string{"acm:AddTagsToCertificate"}, on: fixed("acm:*:*:certificate/*")},
+	{sid: "TagOwn", feature: CertificateRequests, actions: []string{"acm:AddTagsToCertificate"}, when: keepsTag},
+	{sid: "TagOwn", feature: SecretImport, actions: []string{"acm:AddTagsToCertificate"}, when: keepsTag},
+	// ACM has no condition by which a certificate that is being created differs from one that no cluster owns.
+	{sid: "TagCreatedCertificates", feature: CertificateRequests, actions: []string{"acm:AddTagsToCertificate"}, when: takesTag},
+	{sid: "TagCreatedCertificates", feature: SecretImport, actions: []string{"acm:AddTagsToCertificate"}, when: takesTag},
 	{sid: "AddOns", feature: CertificateRequests, actions: []string{"acm-pca:GetCertificate", "acm-pca:IssueCertificate", "acm-pca:ListPermissions"}, within: "acm:RequestCertificate"},
 	{
 		sid: "ValidationRecords", feature: CertificateRequests, actions: []string{"route53:ChangeResourceRecordSets"}, on: fixed("route53:::hostedzone/*"),
@@ -130,22 +129,6 @@ func objects(o Options) []string {
 	return []string{"s3:::" + path + "*"}
 }
 
-// existing are the load balancers of others that may be taken over, or get listeners.
-func existing(o Options) []string {
-	out := make([]string, 0, len(o.Existing))
-	for _, pattern := range o.Existing {
-		if parts := strings.SplitN(pattern, ":", 3); len(parts) == 3 {
-			out = append(out, parts[2])
-		} else {
-			out = append(out, "elasticloadbalancing:*:*:loadbalancer/*/"+pattern+"/*")
-		}
-	}
-	if len(out) == 0 {
-		return []string{"elasticloadbalancing:*:*:loadbalancer/*"}
-	}
-	return out
-}
-
 // roles are those of other accounts that may be assumed.
 func roles(o Options) []string {
 	out := make([]string, 0, len(o.Roles))
@@ -177,18 +160,16 @@ func keepsTag(o Options) Condition {
 	return joined(owned(o), null(absent, "", clusterTag))
 }
 
+// takesTag is the condition that a call gives the tag to what no cluster owns.
+func takesTag(o Options) Condition {
+	return joined(givesTag(o), null("", absent, clusterTag))
+}
+
 // created is the condition that a call tags what it makes.
 func created(service string, calls ...string) func(Options) Condition {
 	return func(o Options) Condition {
 		return joined(givesTag(o), Condition{"StringEquals": {service + ":CreateAction": calls}})
 	}
-}
-
-func inVPC(o Options) Condition {
-	if o.VPC == "" {
-		return nil
-	}
-	return Condition{"ArnLike": {"ec2:Vpc": {"arn:" + o.Partition + ":ec2:*:*:vpc/" + o.VPC}}}
 }
 
 // joined is a condition of two that do not have a key in common.

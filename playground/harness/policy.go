@@ -3,6 +3,7 @@ package harness
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/seed"
@@ -18,26 +19,32 @@ const (
 	Unrestricted Policy = ""
 	// Standard is the published policy.
 	Standard Policy = "standard"
-	// Minimal is what lbc iam-policy prints for the account's cluster and VPC, with all features: those of accelerators in a policy of its own.
+	// Minimal is what lbc iam-policy prints for the account's cluster and VPC, with all features but those for what belongs to others. Accelerators have a policy of
+	// their own.
 	Minimal Policy = "minimal"
+	// Bindings is Minimal, and the feature for TargetGroupBindings to target groups of others.
+	Bindings Policy = "minimal with target groups of others"
 )
+
+// ofOthers are the features for what has no tag of the cluster.
+var ofOthers = []iampolicy.Feature{iampolicy.ExistingBalancers, iampolicy.ForeignSecurityGroups, iampolicy.ForeignTargetGroups, iampolicy.UntaggedListeners}
 
 // ControllerKey is the access key that an environment gives its controller.
 const ControllerKey = "AKIAPLAYGROUND000001"
 
 // restrict adds a user with the policy and the controller's key to an account.
 func (p Policy) restrict(f *seed.File) error {
-	var d, accelerators iampolicy.Document
+	var d, beside iampolicy.Document
 	var err error
 	switch p {
 	case Unrestricted:
 		return nil
 	case Standard:
-		d, accelerators = iampolicy.Standard("aws"), iampolicy.Accelerators("aws")
-	case Minimal:
+		d, beside = iampolicy.Standard("aws"), iampolicy.Accelerators("aws")
+	case Minimal, Bindings:
 		var features []iampolicy.Feature
 		for _, i := range iampolicy.Features {
-			if i.Name != iampolicy.GlobalAccelerator {
+			if i.Name != iampolicy.GlobalAccelerator && !slices.Contains(ofOthers, i.Name) {
 				features = append(features, i.Name)
 			}
 		}
@@ -47,7 +54,11 @@ func (p Policy) restrict(f *seed.File) error {
 		if err != nil {
 			return err
 		}
-		accelerators, err = iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{Cluster: f.Cluster.Name, Features: []iampolicy.Feature{iampolicy.GlobalAccelerator}, Apart: true})
+		apart := []iampolicy.Feature{iampolicy.GlobalAccelerator}
+		if p == Bindings {
+			apart = append(apart, iampolicy.ForeignTargetGroups)
+		}
+		beside, err = iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{Cluster: f.Cluster.Name, Features: apart, Apart: true})
 	default:
 		err = fmt.Errorf("no policy %q", p)
 	}
@@ -58,7 +69,7 @@ func (p Policy) restrict(f *seed.File) error {
 	for _, policy := range []struct {
 		name     string
 		document iampolicy.Document
-	}{{"controller", d}, {"controller-accelerators", accelerators}} {
+	}{{"controller", d}, {"controller-beside", beside}} {
 		text, err := json.Marshal(policy.document)
 		if err != nil {
 			return err

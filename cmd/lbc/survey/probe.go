@@ -93,6 +93,14 @@ func groupOf(s state) *string {
 	return nil
 }
 
+// probedStatement is the statement of the smallest policy that allows what a probe does.
+func probedStatement(action string) string {
+	if action == "ec2:AuthorizeSecurityGroupIngress" || action == "ec2:RevokeSecurityGroupIngress" {
+		return "NodeSecurityGroups" // groupOf
+	}
+	return iampolicy.Statements(action)[0]
+}
+
 // probed tries the actions of a policy that have a probe, by the credentials in use, and returns those that AWS denies and those without.
 func probed(ctx context.Context, s state, policy iampolicy.Document) (lacking []doctor.Lack, untried []string) {
 	clients := s.connection.Clients(cloud.NewLimiter(cloud.LimiterOptions{Attempts: attempts})) // the others admit no writes, not even dry runs
@@ -108,7 +116,7 @@ func probed(ctx context.Context, s state, policy iampolicy.Document) (lacking []
 	})
 	for i, a := range tried {
 		if denied[i] {
-			lacking = append(lacking, doctor.Lack{Sid: iampolicy.Statements(a)[0], Action: a, Resource: "*"})
+			lacking = append(lacking, doctor.Lack{Sid: probedStatement(a), Action: a, Resource: "*"})
 		}
 	}
 	return lacking, slices.DeleteFunc(wanted, func(a string) bool { return slices.Contains(tried, a) })

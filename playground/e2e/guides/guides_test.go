@@ -37,7 +37,7 @@ func cluster(t *testing.T) *harness.Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := harness.Start(t, harness.Options{Account: root.Example(filepath.Join("guides", "account.yaml")), Policy: harness.Minimal})
+	c := harness.Start(t, harness.Options{Account: root.Example(filepath.Join("guides", "account.yaml")), Policy: harness.Bindings})
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.trial == nil {
