@@ -112,8 +112,11 @@ func TestOnlyPodsAndAllowedAddressesAreTargets(t *testing.T) {
 
 func TestNoRuleIsOpenedForEndpointsWithoutPod(t *testing.T) {
 	t.Parallel()
-	l, arn := tenantLab(t, "*", handSlice("machine", 10250, at("10.0.0.10", "", "")))
-	if got := l.targets(arn); !slices.Equal(got, []string{"10.0.0.10:10250"}) {
+	l, arn := tenantLab(t, "*")
+	second := aws.ToString(l.networkInterface(labNodeGroup, 0).PrivateIpAddress) // of a node, which its status does not show
+	l.create(handSlice("machine", 10250, at("10.0.0.10", "", ""), at(second, "", "")))
+	l.settle()
+	if got := l.targets(arn); !slices.Equal(got, []string{"10.0.0.10:10250", second + ":10250"}) {
 		t.Errorf("targets %v", got)
 	}
 	if got := l.admitted(labNodeGroup); len(got) > 0 {
