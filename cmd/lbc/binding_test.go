@@ -31,7 +31,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-const bindingFile = " -f testdata/binding.yaml --account testdata/binding-account.yaml"
+const (
+	bindingFile = " -f testdata/binding.yaml --account testdata/binding-account.yaml" + podlessFlag
+	podlessFlag = " --endpoints-without-pods=shop=10.0.144.0/20,shop=192.168.0.0/16"
+)
 
 func TestPlansAndExplanationsOfBindingsAreAsRecorded(t *testing.T) {
 	t.Parallel()
@@ -206,7 +209,7 @@ func TestInAClusterTargetsAndRulesThatDifferFromAWSArePlanned(t *testing.T) {
 	}
 	register("10.0.128.21", "10.0.128.23", "10.0.128.99")
 	admit(9999, "10.9.0.0/16")
-	out, errOut, err := lbc(t, "", "plan", "-A", "--exit-code")
+	out, errOut, err := lbc(t, "", strings.Fields("plan -A --exit-code"+podlessFlag)...)
 	if !errors.Is(err, exitChanges) {
 		t.Errorf("%v\n%s", err, errOut)
 	}
@@ -300,6 +303,12 @@ ports: [{port: 8080}]
 endpoints: [{addresses: [10.0.128.21], nodeName: a, targetRef: {kind: Pod, name: web-1}}]
 ---
 apiVersion: v1
+kind: Pod
+metadata: {name: web-1, namespace: shop}
+spec: {nodeName: a, containers: [{name: web, image: web}]}
+status: {podIP: 10.0.128.21}
+---
+apiVersion: v1
 kind: Node
 metadata: {name: a}
 spec: {providerID: "aws:///us-west-2a/i-0a1de0000000000a1"}
@@ -358,7 +367,7 @@ func TestARecordingHasWhatPlansOfBindingsRead(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 	for _, command := range []string{"plan", "explain targetgroupbinding shop/web", "explain targetgroupbinding shop/nodes"} {
 		want, _, _ := lbc(t, "", strings.Fields(command+bindingFile)...)
-		out, errOut, err := lbc(t, "", strings.Fields(command+" -f testdata/binding.yaml --account "+file)...)
+		out, errOut, err := lbc(t, "", strings.Fields(command+" -f testdata/binding.yaml --account "+file+podlessFlag)...)
 		out = regexp.MustCompile(` \(request id [0-9a-f-]+\)|DescribeTargetGroups: `).ReplaceAllString(out, "") // which the simulator's own client has not
 		if diff := cmp.Diff(want, out); diff != "" || out == "" {
 			t.Errorf("%s: %v\n%s (-want +got)\n%s", command, err, errOut, diff)

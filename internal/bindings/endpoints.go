@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -24,14 +25,20 @@ import (
 type Endpoints struct {
 	Binding *v1beta1.TargetGroupBinding // complete
 	Cluster targets.Cluster
-	// Pods are the ready ones, Podless the addresses behind which no Pod stands.
+	// Pods are the ready ones, Podless the addresses behind which no Pod stands. Refused are those of pods that are not shown to have them.
 	Pods, Podless []targets.Endpoint
+	Refused       []targets.Candidate
+	// Allowed are the addresses that endpoints without Pod may have. Nodes are all nodes, whose addresses they never may; they are read only if there are such endpoints.
+	Allowed allowlist.Addresses
+	Nodes   []*corev1.Node
 	// VPC is that of the target group; known is false while nothing is known of it.
 	VPC           func() (vpc *facts.VPC, known bool)
 	ExcludedNodes bool   // pods on nodes with the label that excludes these from load balancers are no targets
 	QUICVariable  string // the environment variable with the server ids of pods
 	// About are the binding and its Service.
 	About func() []diag.Object
+	// Owner is the object that declares the load balancer, if one does alone; nil = it is not looked for.
+	Owner func() []diag.Object
 }
 
 // ServiceMissing is the finding that the Service of a binding does not exist.
@@ -40,7 +47,7 @@ func ServiceMissing(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
 		fmt.Sprintf("backend not found: service %s/%s", o.Namespace, o.Spec.ServiceRef.Name), "create the Service, or name another one")
 }
 
-// Addresses are the addresses of Pods, and those of other machines in the VPC of the target group, that are to be registered. unidentified are those that
+// Addresses are the addresses of Pods, and those of other machines that the binding's namespace is allowed, that are to be registered. unidentified are those that
 // QUIC leaves out.
 func (x Endpoints) Addresses(ctx context.Context) (wanted []targets.Endpoint, found diag.List, unidentified []targets.Endpoint) {
 	wanted = targets.Staying(ctx, x.Cluster, x.Pods, x.ExcludedNodes)
@@ -53,37 +60,101 @@ func (x Endpoints) Addresses(ctx context.Context) (wanted []targets.Endpoint, fo
 		wanted = slices.CompactFunc(wanted, func(x, y targets.Endpoint) bool { return x.Key() == y.Key() })
 	}
 	wanted, notes, unidentified := x.identified(ctx, wanted)
-	return wanted, append(found, notes...), unidentified
+	return wanted, slices.Concat(found, x.forged(), notes), unidentified
 }
 
-// machines are the endpoints without Pod that are registered: those within the VPC, and all while that is not known. The others are reported: whether
-// the load balancer has a way to them is not known here.
+// machines are the endpoints without Pod that are registered. The others are reported.
 func (x Endpoints) machines() (wanted []targets.Endpoint, found diag.List) {
-	if len(x.Podless) == 0 {
-		return nil, nil
-	}
-	var outside []string
+	var barred, outside []string
 	for _, e := range x.Podless {
-		if x.outside(e) {
+		switch why := x.barred(e); {
+		case why != "":
+			barred = append(barred, e.Key()+" ("+why+")")
+		case x.outside(e): // whether the load balancer has a way to it is not known here
 			outside = append(outside, e.Key())
-		} else {
+		default:
 			wanted = append(wanted, e)
 		}
 	}
-	if len(outside) == 0 {
-		return wanted, nil
+	if len(barred) > 0 {
+		found = x.notAllowed("endpoints without Pod are not registered: "+someOf(barred),
+			"who runs the controller can allow addresses that are of no node by --endpoints-without-pods=%s=CIDR; remove the others from the EndpointSlices")
 	}
-	d := diag.New(kube.BindingObject(x.Binding), "spec.serviceRef", diag.EndpointNotResolved,
-		fmt.Sprintf("endpoints without Pod are not registered, as their addresses are not in %s: %s", x.Binding.Spec.VpcID, strings.Join(outside, ", ")),
-		"register addresses outside the VPC in a target group of their own, with availability zone all")
-	d.Class = diag.Note
-	return wanted, diag.List{d}
+	if len(outside) > 0 {
+		d := diag.New(kube.BindingObject(x.Binding), "spec.serviceRef", diag.EndpointNotResolved,
+			fmt.Sprintf("endpoints without Pod are not registered, as their addresses are not in %s: %s", x.Binding.Spec.VpcID, strings.Join(outside, ", ")),
+			"register addresses outside the VPC in a target group of their own, with availability zone all")
+		d.Class = diag.Note
+		found = append(found, d)
+	}
+	return wanted, found
+}
+
+// barred is why an endpoint without Pod may not be registered, whatever VPC it is in.
+func (x Endpoints) barred(e targets.Endpoint) string {
+	if targets.Reserved(e.ID) {
+		return "a reserved address"
+	}
+	if node, ok := targets.NodeAt(x.Nodes, e.ID); ok {
+		return "the address of node " + node
+	}
+	if a, err := netip.ParseAddr(e.ID); err != nil || !x.Allowed.Allow(x.Binding.Namespace, a) {
+		return "not allowed to namespace " + x.Binding.Namespace + " by --endpoints-without-pods"
+	}
+	return ""
+}
+
+// forged are the findings that endpoints are not the pods that their EndpointSlices name.
+func (x Endpoints) forged() diag.List {
+	var refused []string
+	for _, c := range x.Refused {
+		if text := c.Key() + " of pod " + c.Namespace + "/" + c.Pod + " (" + c.Why + ")"; !slices.Contains(refused, text) {
+			refused = append(refused, text)
+		}
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	return x.notAllowed("endpoints that EndpointSlices say to be pods are not registered: "+someOf(refused),
+		"name a pod of the namespace whose status has the address; name none for the address of another machine, which who runs the controller can allow by --endpoints-without-pods=%s=CIDR")
+}
+
+// notAllowed is a finding on the binding, its Service and what declares it; the remedy has a place for the namespace.
+func (x Endpoints) notAllowed(text, remedy string) (found diag.List) {
+	about := x.About()
+	if x.Owner != nil {
+		for _, o := range x.Owner() {
+			if !slices.Contains(about, o) {
+				about = append(slices.Clip(about), o)
+			}
+		}
+	}
+	for _, about := range about {
+		found = append(found, diag.New(about, "", diag.EndpointNotAllowed, text, fmt.Sprintf(remedy, x.Binding.Namespace)))
+	}
+	return found
+}
+
+// mostNamed is how many endpoints a finding names.
+const mostNamed = 5
+
+// someOf are the first of a list, and how many more there are.
+func someOf(list []string) string {
+	if len(list) <= mostNamed {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s, and %d more", strings.Join(list[:mostNamed], ", "), len(list)-mostNamed)
 }
 
 // outside reports whether an endpoint without Pod is known to be outside of the VPC, and is not registered for that.
 func (x Endpoints) outside(e targets.Endpoint) bool {
 	vpc, known := x.VPC()
 	return known && x.Binding.Spec.IamRoleArnToAssume == "" && !Within(vpc, e) // with a role, the load balancer is meant to be elsewhere
+}
+
+// ofAddress reports whether the targets of a binding are addresses.
+func ofAddress(o *v1beta1.TargetGroupBinding) bool {
+	return o.Spec.TargetType == nil || *o.Spec.TargetType == v1beta1.TargetTypeIP
 }
 
 // Within reports whether an address is one of a VPC.
@@ -202,6 +273,8 @@ func (x Endpoints) why(ctx context.Context, e targets.Endpoint, repeated bool) s
 		return "another endpoint has its address and port"
 	case e.Pod != "" && known && targets.PodsLeave(node, x.ExcludedNodes):
 		return "its node is about to go, or excluded from load balancers"
+	case e.Pod == "" && ofAddress(x.Binding) && x.barred(e) != "":
+		return x.barred(e)
 	case e.Pod == "" && x.outside(e):
 		return "its address is not in " + x.Binding.Spec.VpcID
 	case protocol != nil && targets.IsQUIC(string(*protocol)):

@@ -32,7 +32,7 @@ type Networks struct {
 // Needs are the permissions that a binding needs of each security group of its endpoints. If the groups of some endpoints, or what its
 // networking means, are not known, placed is false, unclear are all rules that it may need anywhere, and found says why.
 func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
-	where, err := n.groupsOf(ctx, o, endpoints)
+	where, err := n.groupsOf(ctx, o, ofPodsAndNodes(o, endpoints))
 	need = map[string][]stack.Permission{}
 	var mistakes []Mistake
 	if err != nil || len(where.byGroup) == 0 { // wherever the others are, these may be their rules
@@ -52,6 +52,16 @@ func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, end
 		}
 	}
 	return need, unclear, found, err == nil && !slices.ContainsFunc(mistakes, func(m Mistake) bool { return !m.Read })
+}
+
+// ofPodsAndNodes leaves out the endpoints without Pod of a binding of addresses. Whoever may write EndpointSlices names them, and their security groups are
+// the matter of whoever runs what is there.
+func ofPodsAndNodes(o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) []targets.Endpoint {
+	podless := func(e targets.Endpoint) bool { return e.Pod == "" }
+	if !ofAddress(o) || !slices.ContainsFunc(endpoints, podless) {
+		return endpoints
+	}
+	return slices.DeleteFunc(slices.Clone(endpoints), podless)
 }
 
 // NetworkProblem is why the security groups do not admit the sources of a binding, or not any more, as they should.
@@ -158,12 +168,6 @@ func (n *Networks) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBindin
 	}
 	var without []string
 	for _, e := range members {
-		if s := (secgroup.Ports{From: e.Port, To: e.Port}); e.Pod == "" { // its EndpointSlice has resolved the name
-			if !slices.Contains(out, s) {
-				out = append(out, s)
-			}
-			continue
-		}
 		pod, ok := n.Cluster.Pod(ctx, e.Namespace, e.Pod)
 		if !ok {
 			continue

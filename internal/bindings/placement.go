@@ -106,9 +106,6 @@ func (p *placement) fail(err error, of ...targets.Endpoint) {
 
 func (p *placement) place(e targets.Endpoint, i network.Interface) {
 	choice, err := p.of.Chooser.Choose(i, p.groups)
-	if err == nil && e.Pod == "" && *p.binding.Spec.TargetType == v1beta1.TargetTypeIP && !p.of.Chooser.Owns(choice.Group, p.groups) {
-		err = fmt.Errorf("endpoint %s has no Pod, and security group %s of its interface %s is not the cluster's: it is not opened", e.ID, choice.Group, i.ID)
-	}
 	if err != nil {
 		p.fail(err, e)
 		return
@@ -268,10 +265,6 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []targets.Endp
 		} else if i, ok := found[a[1]]; ok && i.Carries(a[0].IP) { // the node's interface, which the pod's address is delegated to
 			p.place(e, i)
 		} else {
-			if e.Pod == "" {
-				p.fail(fmt.Errorf("endpoint %s has no Pod, and no network interface of the VPC has its address: its security group is not opened", e.ID), e)
-				continue
-			}
 			p.fail(fmt.Errorf("cannot resolve pod ENI for pods: %s/%s (%s) on node %s", e.Namespace, e.Pod, e.ID, e.Node), e)
 		}
 	}

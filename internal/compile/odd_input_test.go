@@ -169,3 +169,26 @@ func check(t *testing.T, s *stack.Stack) {
 		}
 	}
 }
+
+func TestManyListenPortsAreAnsweredInTime(t *testing.T) {
+	t.Parallel()
+	for ports, refused := range map[int]string{
+		1000:   "ports 51-1000 have no listener: an application load balancer has 50 at most",
+		10_000: "10000 ports: AWS admits 50 listeners of a load balancer by default, and at most 1000 ports are read",
+	} {
+		var list []string
+		for n := range ports {
+			list = append(list, fmt.Sprintf(`{"HTTP":%d}`, n+1))
+		}
+		objects := append(surroundings(), ing("x", notes{"listen-ports": "[" + strings.Join(list, ",") + "]"}, "h.example.com Prefix / web:80"))
+		var told string
+		took := cputime.Of(func() {
+			for _, o := range (scenario{Account: "lab"}).run(t, objects) {
+				told += strings.Join(o.Diagnostics, "\n")
+			}
+		})
+		if took > 2*time.Second || !strings.Contains(told, refused) {
+			t.Errorf("%d ports took %s: %s", ports, took, told)
+		}
+	}
+}

@@ -24,6 +24,7 @@ func (b *build) limitPorts() {
 		_, ok := d.Listeners[p.number]
 		return ok
 	}
+	places := b.places(needed)
 	slices.SortStableFunc(needed, func(x, y *port) int {
 		switch {
 		case stands(x) && !stands(y):
@@ -31,7 +32,7 @@ func (b *build) limitPorts() {
 		case stands(y) && !stands(x):
 			return 1
 		}
-		return cmp.Or(cmp.Compare(b.declarer(x), b.declarer(y)), cmp.Compare(b.declaredAt(x), b.declaredAt(y)))
+		return cmp.Or(cmp.Compare(b.declarer(x), b.declarer(y)), cmp.Compare(places[x], places[y]))
 	})
 	out := map[*port]bool{}
 	for _, p := range needed[l.admits:] {
@@ -55,6 +56,27 @@ func (p *port) forwards() bool {
 func (b *build) declarer(p *port) int {
 	at := slices.IndexFunc(p.members, func(i int) bool { return b.members[i].Authority != intent.RoutesOnly })
 	return p.members[max(at, 0)]
+}
+
+// places are the places of ports among those of the members that declare them, as declaredAt has each.
+func (b *build) places(of []*port) map[*port]int {
+	type number struct {
+		member int
+		port   int32
+	}
+	first := map[number]int{}
+	for i := range b.members {
+		for at, l := range b.members[i].Listeners {
+			if _, again := first[number{i, l.Port}]; !again {
+				first[number{i, l.Port}] = at
+			}
+		}
+	}
+	out := make(map[*port]int, len(of))
+	for _, p := range of {
+		out[p] = first[number{b.declarer(p), p.number}]
+	}
+	return out
 }
 
 // declaredAt is the place of a port among those of the member that declares it.

@@ -47,6 +47,8 @@ type Config struct {
 	// rules may forward to, and those with them to which rules of other namespaces may forward.
 	BindableTargetGroups, ExternalTargetGroups, CrossNamespaceTargetGroups []string
 
+	EndpointsWithoutPods []string // as allowlist.AddressRanges reads them
+
 	BindingRequeue         time.Duration
 	BindingMaxBackoff      time.Duration
 	StabilizationInterval  time.Duration
@@ -137,6 +139,15 @@ func (c *Config) Roles() assumable.Roles {
 // AllowedTargetGroups is one of the lists of target groups.
 func (c *Config) AllowedTargetGroups(list []string) allowlist.List {
 	l, err := allowlist.TargetGroups(list)
+	if err != nil {
+		return nil // Validate refuses it
+	}
+	return l
+}
+
+// AddressesWithoutPods are those that endpoints without Pod may have.
+func (c *Config) AddressesWithoutPods() allowlist.Addresses {
+	l, err := allowlist.AddressRanges(c.EndpointsWithoutPods)
 	if err != nil {
 		return nil // Validate refuses it
 	}
@@ -234,6 +245,9 @@ func (c *Config) Validate() error {
 		if _, err := allowlist.TargetGroups(list); err != nil {
 			return fmt.Errorf("invalid value for --%s: %w", flag, err)
 		}
+	}
+	if _, err := allowlist.AddressRanges(c.EndpointsWithoutPods); err != nil {
+		return fmt.Errorf("invalid value for --endpoints-without-pods: %w", err)
 	}
 	if _, err := consent.Parse(c.ExistingLoadBalancers); err != nil {
 		return fmt.Errorf("invalid value for --existing-load-balancers: %w", err)

@@ -114,6 +114,16 @@ func (l *lab) targets(arn string) []string {
 	return ids
 }
 
+// readdress has another pod, of the same name, in the place of the first one of a slice.
+func (l *lab) readdress(slice *discoveryv1.EndpointSlice, address string) {
+	l.Helper()
+	slice.Endpoints[0].Addresses = []string{address}
+	pod := &corev1.Pod{}
+	l.must(l.client.Get(l.Context(), client.ObjectKey{Namespace: slice.Namespace, Name: slice.Endpoints[0].TargetRef.Name}, pod))
+	pod.Status.PodIP = address
+	l.must(l.client.Status().Update(l.Context(), pod))
+}
+
 func (l *lab) create(objects ...client.Object) {
 	l.Helper()
 	for _, o := range objects {

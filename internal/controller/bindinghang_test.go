@@ -24,7 +24,7 @@ func TestACallThatHangsDelaysNoOtherChangeOfItsBinding(t *testing.T) {
 			l.must(err)
 			slice := &discoveryv1.EndpointSlice{}
 			l.get(slice, "web-a")
-			slice.Endpoints[0].Addresses[0] = "10.0.128.51" // another pod in the place of the first
+			l.readdress(slice, "10.0.128.51")
 			l.must(l.client.Update(t.Context(), slice))
 			if r := l.binding(); r.RequeueAfter != 0 {
 				t.Errorf("%+v: the end of the calls brings the binding back", r)

@@ -64,7 +64,7 @@ func TestRegistrationsWaitForNoStatusAndTheLatestIsWritten(t *testing.T) {
 	<-arrived // and hangs
 	slice := &discoveryv1.EndpointSlice{}
 	l.get(slice, "web-a")
-	slice.Endpoints[0].Addresses[0] = "10.0.128.51"
+	l.readdress(slice, "10.0.128.51")
 	l.must(l.client.Update(t.Context(), slice))
 	l.binding()
 	if got := l.targets(b.Spec.TargetGroupARN); len(got) != 1 || got[0] != "10.0.128.51:8080" {

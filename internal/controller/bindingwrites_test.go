@@ -77,7 +77,7 @@ func (s *slowAPI) moves(address string) {
 	s.Helper()
 	slice := &discoveryv1.EndpointSlice{}
 	s.get(slice, "web-a")
-	slice.Endpoints[0].Addresses[0] = address
+	s.readdress(slice, address)
 	s.must(s.client.Update(s.Context(), slice))
 }
 

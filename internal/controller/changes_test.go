@@ -79,7 +79,7 @@ func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 	before := &discoveryv1.EndpointSlice{}
 	l.get(before, "web-a")
 	after := before.DeepCopy()
-	after.Endpoints[0].Addresses[0] = "10.0.128.51"
+	l.readdress(after, "10.0.128.51")
 	l.must(l.client.Update(t.Context(), after))
 	events := l.bound.ServiceEvent(func(client.Object) string { return "web" }, binding.EndpointsChanged)
 	events.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, &wokenBindings{})

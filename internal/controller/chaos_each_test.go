@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/shield"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -99,7 +100,12 @@ func (l *lab) scale(service string, addresses ...string) {
 			continue
 		}
 		o.SetResourceVersion(old.GetResourceVersion())
+		pod, isPod := o.DeepCopyObject().(*corev1.Pod)
 		l.must(l.client.Update(l.Context(), o))
+		if isPod { // an update leaves the status
+			pod.SetResourceVersion(o.GetResourceVersion())
+			l.must(l.client.Status().Update(l.Context(), pod))
+		}
 	}
 }
 

@@ -271,7 +271,7 @@ func (l *lab) restart() {
 		Traces: tracing.NewPasses[reconcile.Request](l.tracer),
 		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
 		Client: l.client, ELBV2: clients.ELBV2, Inventory: l.inventory,
-		Preceding: l.preceding, Bindable: l.config.AllowedTargetGroups(l.config.BindableTargetGroups),
+		Preceding: l.preceding, Bindable: l.config.AllowedTargetGroups(l.config.BindableTargetGroups), Podless: l.config.AddressesWithoutPods(),
 		Registry: registry, Networking: groups, OtherNamespaces: l.elsewhere,
 		Reporter: status.NewReporter(record, l.clock.Now), Metrics: m, Changes: binding.NewChangeTimes(l.clock.Now), RequeueAfter: l.config.BindingRequeue, QUICVariable: serverid.DefaultVariable,
 		Health:            targethealth.NewWatch(registry, record, func(string, []targets.Health) {}, l.clock.Now),

@@ -79,7 +79,7 @@ func reducePod(p *corev1.Pod, variable string) *corev1.Pod {
 			out.Spec.InitContainers = append(out.Spec.InitContainers, c)
 		}
 	}
-	out.Status.PodIP = p.Status.PodIP
+	reduceAddresses(out, p)
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.ContainersReady || c.Type == corev1.PodReady || readiness.Has(p, c.Type) {
 			c.Type, c.Status, c.Reason = shared(c.Type), shared(c.Status), shared(c.Reason)
@@ -87,6 +87,20 @@ func reducePod(p *corev1.Pod, variable string) *corev1.Pod {
 		}
 	}
 	return out
+}
+
+// reduceAddresses keeps which addresses a pod has: that it has ended and has none, those beside its first one, and those of the node whose network it is in.
+func reduceAddresses(out, p *corev1.Pod) {
+	out.Status.PodIP = p.Status.PodIP
+	if len(p.Status.PodIPs) > 1 || p.Status.PodIP == "" {
+		out.Status.PodIPs = p.Status.PodIPs
+	}
+	if targets.Ended(p) {
+		out.Status.Phase = p.Status.Phase
+	}
+	if p.Spec.HostNetwork {
+		out.Spec.HostNetwork, out.Status.HostIP, out.Status.HostIPs = true, shared(p.Status.HostIP), p.Status.HostIPs
+	}
 }
 
 // reduceContainer returns what is read of a container: ports that may be named, the sleep before its end and, of a pod with server ids, all ports and the

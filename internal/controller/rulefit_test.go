@@ -10,9 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 
@@ -168,26 +165,4 @@ func TestOfTwoGroupsThatTagsAllowTheOneWithRulesIsKeptAndTheDoubtReported(t *tes
 		t.Errorf("condition %+v", c)
 	}
 	l.toldOnce(labNodeGroup+" gets the rules", "[SecurityGroupUnclear]")
-}
-
-func TestEndpointsWithoutPodAreRegisteredWithinTheVPCAndReportedOutside(t *testing.T) {
-	t.Parallel()
-	l := newLab(t, account.Profile{}, labService("web"))
-	arn := l.targetGroup(elbtypes.TargetTypeEnumIp)
-	slice := labPods("a")[0].(*discoveryv1.EndpointSlice) //nolint:forcetypeassert // the first object is the slice
-	slice.Endpoints = []discoveryv1.Endpoint{{Addresses: []string{"10.0.128.77"}}, {Addresses: []string{"203.0.113.7"}, TargetRef: &corev1.ObjectReference{Kind: "VirtualMachine", Name: "vm"}}}
-	b := labBinding(arn, v1beta1.TargetTypeIP)
-	b.Spec.Networking = nil
-	l.create(slice, b)
-	l.settle()
-	var registered []string
-	for _, g := range l.sim.Resources().TargetGroups {
-		for _, target := range g.Targets {
-			registered = append(registered, target.ID)
-		}
-	}
-	if !slices.Equal(registered, []string{"10.0.128.77"}) {
-		t.Errorf("registered %v", registered)
-	}
-	l.toldOnce("endpoints without Pod are not registered, as their addresses are not in " + labVPC + ": 203.0.113.7:8080")
 }

@@ -132,7 +132,7 @@ func TestASecurityGroupThatHangsDelaysNeitherTargetsNorOtherGroups(t *testing.T)
 		pod.Annotations = map[string]string{bindings.PodENIAnnotation: fmt.Sprintf(`[{"eniId": %q, "privateIp": %q}]`, aws.ToString(branch.NetworkInterfaceId), aws.ToString(branch.PrivateIpAddress))}
 		l.must(l.client.Update(t.Context(), pod))
 		slice.Endpoints = slice.Endpoints[:1]
-		slice.Endpoints[0].Addresses = []string{aws.ToString(branch.PrivateIpAddress)}
+		l.readdress(slice, aws.ToString(branch.PrivateIpAddress))
 		l.must(l.client.Update(t.Context(), slice))
 		_, err := l.sim.Gate.AddFault(gate.Fault{Action: action, Resource: labNodeGroup, Latency: 24 * time.Hour})
 		l.must(err)

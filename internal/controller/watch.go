@@ -282,7 +282,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 	b := &binding.Reconciler{
 		Now:    w.now,
 		Client: w.mgr.GetClient(), APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Scope: w.scopes.Own(), Inventory: w.inventory,
-		Assumed: w.assumed, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), Preceding: w.preceding, ZoneThere: network.NewZoneNames(w.clients.EC2, w.computeIn, w.now).There,
+		Assumed: w.assumed, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), Podless: c.AddressesWithoutPods(), Preceding: w.preceding, ZoneThere: network.NewZoneNames(w.clients.EC2, w.computeIn, w.now).There,
 		Registry: registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(registry, groups, w.now),
 		Reporter: status.NewReporter(report, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,
 		QUICVariable: c.QUICVariable, MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: binding.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c),

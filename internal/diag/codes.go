@@ -114,6 +114,7 @@ const (
 	PodsUnidentified       Code = "PodsUnidentified"
 	ServiceMissing         Code = "BackendServiceMissing"
 	EndpointNotResolved    Code = "EndpointNotResolved"
+	EndpointNotAllowed     Code = "EndpointNotAllowed"
 	ZoneNotEnabled         Code = "ZoneNotEnabled"
 	SecurityGroupUnclear   Code = "SecurityGroupUnclear"
 	InvalidNetworking      Code = "InvalidNetworking"
@@ -239,6 +240,7 @@ var table = map[Code]Info{
 	PodsUnidentified:       {NotFound, FailedNetwork, "pods behind a QUIC or TCP_QUIC target group have no server id, or the one of another pod, so that they cannot be registered"},
 	ServiceMissing:         {NotFound, BackendNotFound, "a backend Service, or the Service of a TargetGroupBinding, does not exist; requests for it are answered by 503"},
 	CleanupFailed:          {Transient, FailedCleanup, "the targets or rules of a TargetGroupBinding that is deleted could not be removed; it stays until they are"},
+	EndpointNotAllowed:     {Note, FailedNetwork, "EndpointSlices of a Service name addresses that are no pods of its namespace, and that --endpoints-without-pods does not allow to it"},
 	EndpointNotResolved:    {NotFound, FailedNetwork, "the network interface or security group of an endpoint cannot be determined"},
 	ZoneNotEnabled:         {Note, UnhealthyTargets, "targets are in availability zones in which their load balancer has no subnet, so that they get no requests"},
 	SecurityGroupUnclear:   {Note, FailedNetwork, "several security groups of a network interface may be the one for rules of load balancers, by their tags; one of them gets the rules"},

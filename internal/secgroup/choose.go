@@ -83,12 +83,6 @@ func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
 	return Choice{chosen, text + ": " + chosen + " gets the rules"}, nil
 }
 
-// Owns reports whether a group is the named one or has the cluster's tag, so that it may be opened for machines that anybody can write into an EndpointSlice.
-func (c Chooser) Owns(group string, of Groups) bool {
-	_, tagged := of.Tags(group)[c.tag()]
-	return tagged || c.Group != "" && c.Group == group
-}
-
 // DoubtRemedy says how it becomes clear which of an interface's groups is meant.
 func DoubtRemedy(groups []string) string {
 	return fmt.Sprintf("tag exactly one of its groups [%s], or name it by --node-security-group", strings.Join(groups, " "))

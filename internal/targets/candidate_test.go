@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,34 +13,45 @@ import (
 
 func TestEachEndpointOfAPodThatIsNoTargetHasAReason(t *testing.T) {
 	t.Parallel()
-	ending := pod("ending", "a", corev1.ConditionTrue)
+	ending := pod("ending", "a", corev1.ConditionTrue, "10.0.0.3")
 	ending.DeletionTimestamp, ending.UID = &metav1.Time{}, "7"
 	c := cluster{
-		pods:  map[string]*corev1.Pod{"ending": ending, "starting": pod("starting", "a", corev1.ConditionFalse), "gated": pod("gated", "a", corev1.ConditionTrue), "cut": pod("cut", "silent", corev1.ConditionTrue), "down": pod("down", "sick", corev1.ConditionTrue), "lost": pod("lost", "nowhere", corev1.ConditionTrue)},
+		pods: map[string]*corev1.Pod{"ending": ending, "starting": pod("starting", "a", corev1.ConditionFalse), "gated": pod("gated", "a", corev1.ConditionTrue), "cut": pod("cut", "silent", corev1.ConditionTrue), "down": pod("down", "sick", corev1.ConditionTrue), "lost": pod("lost", "nowhere", corev1.ConditionTrue),
+			"ready": pod("ready", "a", corev1.ConditionTrue), "ended": pod("ended", "a", corev1.ConditionTrue)},
 		nodes: map[string]*corev1.Node{"a": node("a", "", corev1.ConditionTrue, nil), "silent": node("silent", "", corev1.ConditionUnknown, nil), "sick": node("sick", "", corev1.ConditionFalse, nil)},
 	}
+	c.pods["ended"].Status.Phase = corev1.PodSucceeded
+	names := map[string]string{}
 	endpoint := func(name string, ready, terminating bool) discoveryv1.Endpoint {
+		address := fmt.Sprintf("10.0.1.%d", len(names))
+		if names[address] = name; c.pods[name] != nil {
+			c.pods[name].Status.PodIP = address
+		}
 		return discoveryv1.Endpoint{
-			Addresses: []string{name}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: name, UID: "7"},
+			Addresses: []string{address}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: name, UID: "7"},
 			Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(ready), Terminating: ptr.To(terminating)},
 		}
 	}
 	s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](80)}}, Endpoints: []discoveryv1.Endpoint{
 		endpoint("ready", true, false), endpoint("leaving", true, true), endpoint("ending", true, false), endpoint("starting", false, false), endpoint("gated", false, false),
-		endpoint("cut", false, false), endpoint("down", false, false), endpoint("lost", false, false), endpoint("gone", false, false),
+		endpoint("cut", false, false), endpoint("down", false, false), endpoint("lost", false, false), endpoint("gone", false, false), endpoint("ended", true, false),
 		{Addresses: []string{"machine"}}, {Addresses: []string{"broken"}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(false)}},
 	}}
 	got := map[string]string{}
 	all := append(PodCandidates(t.Context(), c, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false), PodlessCandidates(corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false)...)
 	for _, x := range all {
-		got[x.ID] = x.Why
+		name, ok := names[x.ID]
+		if !ok {
+			name = x.ID
+		}
+		got[name] = x.Why
 		if (x.Why == "") != (x.Ready == corev1.ConditionTrue) {
 			t.Errorf("%s is %s: %q", x.ID, x.Ready, x.Why)
 		}
 	}
 	want := map[string]string{
 		"ready": "", "leaving": "its pod terminates", "ending": "its pod terminates", "starting": "the containers of its pod are not ready", "gated": "",
-		"cut": "its node does not report", "down": "its node is not ready", "lost": "its node does not exist", "gone": "its pod does not exist",
+		"cut": "its node does not report", "down": "its node is not ready", "lost": "its node does not exist", "gone": "its pod does not exist", "ended": "its pod has ended",
 		"machine": "", "broken": "its EndpointSlice says that it is not ready",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -76,20 +76,22 @@ type Candidate struct {
 	Why string
 	// Lacks: Why is what the node lacks, which is reported.
 	Lacks bool
+	// Refused: Why is that the address is not shown to be one of the pod that the endpoint names, which is reported.
+	Refused bool
 }
 
 // PodEndpoints are the pod addresses behind a Service port, sorted by key. Ready endpoints count, and those that only wait for
 // a readiness gate (containers ready, node ready). If there is none, failOpen admits endpoints on nodes whose
 // readiness is unknown. A pod that terminates does not count, also where its Service publishes addresses that are not ready.
 func PodEndpoints(ctx context.Context, c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6, failOpen bool) []Endpoint {
-	return serving(PodCandidates(ctx, c, port, slicesOf, ipv6), failOpen)
+	return Serving(PodCandidates(ctx, c, port, slicesOf, ipv6), failOpen)
 }
 
 // PodCandidates are all endpoints of pods behind a Service port of a family of addresses.
 func PodCandidates(ctx context.Context, c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) (out []Candidate) {
 	eachEndpoint(port, slicesOf, ipv6, func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32) {
 		if ofPod(e) {
-			out = append(out, podCandidate(ctx, c, s.Namespace, e, number))
+			out = append(out, podCandidate(ctx, c, s, e, number))
 		}
 	})
 	return out
@@ -98,7 +100,7 @@ func PodCandidates(ctx context.Context, c Cluster, port corev1.ServicePort, slic
 // PodlessEndpoints are the addresses behind a Service port that are said to be ready and behind which no Pod stands, such as machines in EndpointSlices
 // that were written by hand or mirrored from Endpoints; sorted by key.
 func PodlessEndpoints(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) []Endpoint {
-	return serving(PodlessCandidates(port, slicesOf, ipv6), false)
+	return Serving(PodlessCandidates(port, slicesOf, ipv6), false)
 }
 
 // PodlessCandidates are all addresses behind a Service port of a family, behind which no Pod stands.
@@ -157,44 +159,49 @@ func slicePorts(s *discoveryv1.EndpointSlice, name string) []int32 {
 }
 
 // podCandidate is a pod's endpoint.
-func podCandidate(ctx context.Context, c Cluster, namespace string, e *discoveryv1.Endpoint, port int32) Candidate {
+func podCandidate(ctx context.Context, c Cluster, s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, port int32) Candidate {
 	out := Candidate{Ready: corev1.ConditionFalse, Endpoint: Endpoint{
 		Target:    Target{ID: e.Addresses[0], Port: port},
-		Namespace: cmp.Or(e.TargetRef.Namespace, namespace),
+		Namespace: cmp.Or(e.TargetRef.Namespace, s.Namespace),
 		Pod:       e.TargetRef.Name,
 	}}
 	if e.NodeName != nil {
 		out.Node = *e.NodeName
 	}
-	if out.Namespace != namespace { // an EndpointSlice that somebody wrote must not reach past the owner of the pod
-		out.Why = "its pod is in another namespace"
+	if out.Namespace != s.Namespace { // an EndpointSlice that somebody wrote must not reach past the owner of the pod
+		out.Why, out.Refused = "its pod is in another namespace", true
 		return out
 	}
 	if e.Conditions.Terminating != nil && *e.Conditions.Terminating {
-		out.Why = "its pod terminates"
+		out.Why = podTerminates
 		return out
 	}
+	ready := e.Conditions.Ready == nil || *e.Conditions.Ready
 	pod, ok := c.Pod(ctx, out.Namespace, out.Pod)
-	if ok && pod.DeletionTimestamp != nil && pod.UID == e.TargetRef.UID { // the slice is about to show it
-		out.Why = "its pod terminates"
+	if !ok {
+		pod = nil
+	}
+	switch {
+	case ok && terminates(pod, e): // the slice is about to show it
+		out.Why = podTerminates
+	case ready:
+	case !ok:
+		out.Why = podMissing
+	case readiness.Of(pod, corev1.ContainersReady).Status != corev1.ConditionTrue:
+		out.Why = "the containers of its pod are not ready"
+	}
+	if out.Why != "" {
 		return out
 	}
-	if e.Conditions.Ready == nil || *e.Conditions.Ready {
-		if out.Node == "" && ok { // slices that no controller wrote may lack it
-			out.Node = pod.Spec.NodeName
-		}
+	var refused bool
+	if pod, out.Why, refused = claimedPod(ctx, c, out.Namespace, e, pod); out.Why != "" {
+		out.Refused = refused && s.Labels[discoveryv1.LabelManagedBy] != sliceController
+		return out
+	}
+	if out.Node = cmp.Or(pod.Spec.NodeName, out.Node); ready {
 		out.Ready = corev1.ConditionTrue
 		return out
 	}
-	switch {
-	case !ok:
-		out.Why = "its pod does not exist"
-		return out
-	case readiness.Of(pod, corev1.ContainersReady).Status != corev1.ConditionTrue:
-		out.Why = "the containers of its pod are not ready"
-		return out
-	}
-	out.Node = pod.Spec.NodeName
 	node, ok := c.Node(ctx, out.Node)
 	if !ok {
 		out.Why = "its node does not exist"
@@ -224,8 +231,8 @@ func NodeReady(n *corev1.Node) corev1.ConditionStatus {
 	return corev1.ConditionFalse
 }
 
-// serving are the endpoints that are ready (failOpen: of unknown readiness, if none is ready), each once, sorted by key.
-func serving(all []Candidate, failOpen bool) []Endpoint {
+// Serving are the endpoints that are ready (failOpen: of unknown readiness, if none is ready), each once, sorted by key.
+func Serving(all []Candidate, failOpen bool) []Endpoint {
 	by := map[corev1.ConditionStatus][]Endpoint{}
 	for _, c := range all {
 		by[c.Ready] = append(by[c.Ready], c.Endpoint)
@@ -236,6 +243,11 @@ func serving(all []Candidate, failOpen bool) []Endpoint {
 	}
 	slices.SortFunc(in, func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
 	return slices.CompactFunc(in, func(a, b Endpoint) bool { return a.Key() == b.Key() })
+}
+
+// Refused are the candidates that are not the pods that their EndpointSlices name.
+func Refused(all []Candidate) []Candidate {
+	return slices.DeleteFunc(slices.Clone(all), func(c Candidate) bool { return !c.Refused })
 }
 
 // defaultNodes are the nodes that serve instance targets, unless they are excluded by label.
@@ -263,7 +275,7 @@ func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePor
 			skipped = append(skipped, Skipped{c.Node, c.Why})
 		}
 	}
-	return serving(all, failOpen), skipped, err
+	return Serving(all, failOpen), skipped, err
 }
 
 // NodeCandidates are all nodes, as endpoints of a node port.

@@ -35,9 +35,12 @@ func node(name, provider string, ready corev1.ConditionStatus, labels map[string
 	return n
 }
 
-func pod(name, node string, containersReady corev1.ConditionStatus) *corev1.Pod {
+func pod(name, node string, containersReady corev1.ConditionStatus, address ...string) *corev1.Pod {
 	p := &corev1.Pod{}
 	p.Name, p.Spec.NodeName = name, node
+	for _, a := range address {
+		p.Status.PodIPs = append(p.Status.PodIPs, corev1.PodIP{IP: a})
+	}
 	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}, {Type: corev1.ContainersReady, Status: containersReady}}
 	return p
 }
@@ -50,18 +53,18 @@ func endpoint(addr, pod string, ready, terminating *bool) discoveryv1.Endpoint {
 	}
 }
 
-func TestAnEndpointWithoutNodeIsWhereItsPodIs(t *testing.T) {
+func TestAnEndpointIsOnTheNodeOfItsPod(t *testing.T) {
 	t.Parallel()
-	c := cluster{pods: map[string]*corev1.Pod{"a": pod("a", "good", corev1.ConditionTrue)}}
+	c := cluster{pods: map[string]*corev1.Pod{"a": pod("a", "good", corev1.ConditionTrue, "10.0.0.1"), "b": pod("b", "good", corev1.ConditionTrue, "10.0.0.2"), "c": pod("c", "", corev1.ConditionTrue, "10.0.0.3")}}
 	written := endpoint("10.0.0.2", "b", ptr.To(true), nil)
 	written.NodeName = ptr.To("other")
 	s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](8080)}},
-		Endpoints: []discoveryv1.Endpoint{endpoint("10.0.0.1", "a", ptr.To(true), nil), written, endpoint("10.0.0.3", "nobody", ptr.To(true), nil)}}
+		Endpoints: []discoveryv1.Endpoint{endpoint("10.0.0.1", "a", ptr.To(true), nil), written, endpoint("10.0.0.3", "c", ptr.To(true), nil), endpoint("10.0.0.4", "nobody", ptr.To(true), nil)}}
 	var nodes []string
 	for _, e := range PodEndpoints(t.Context(), c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s}, false, true) {
 		nodes = append(nodes, e.Node)
 	}
-	if diff := cmp.Diff([]string{"good", "other", ""}, nodes); diff != "" {
+	if diff := cmp.Diff([]string{"good", "good", ""}, nodes); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -70,8 +73,9 @@ func TestPodEndpointsFollowReadinessAndGates(t *testing.T) {
 	t.Parallel()
 	c := cluster{
 		pods: map[string]*corev1.Pod{
-			"gated": pod("gated", "good", corev1.ConditionTrue), "starting": pod("starting", "good", corev1.ConditionFalse),
-			"lost": pod("lost", "lost", corev1.ConditionTrue), "bad": pod("bad", "bad", corev1.ConditionTrue),
+			"a": pod("a", "good", corev1.ConditionTrue, "10.0.0.1"), "b": pod("b", "good", corev1.ConditionTrue, "10.0.0.2"),
+			"gated": pod("gated", "good", corev1.ConditionTrue, "10.0.0.3"), "starting": pod("starting", "good", corev1.ConditionFalse, "10.0.0.4"),
+			"lost": pod("lost", "lost", corev1.ConditionTrue, "10.0.0.5"), "bad": pod("bad", "bad", corev1.ConditionTrue, "10.0.0.6"),
 		},
 		nodes: map[string]*corev1.Node{
 			"good": node("good", "", corev1.ConditionTrue, nil), "lost": node("lost", "", corev1.ConditionUnknown, nil), "bad": node("bad", "", corev1.ConditionFalse, nil),
@@ -218,7 +222,8 @@ func TestPodsOfOtherNamespacesAreNoTargets(t *testing.T) {
 			Addresses: []string{"10.0.128.50"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: namespace, Name: "a"},
 		}}}
 		s.Namespace = "shop"
-		if got := PodEndpoints(t.Context(), cluster{}, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false, true); len(got) != want {
+		c := cluster{pods: map[string]*corev1.Pod{"a": pod("a", "good", corev1.ConditionTrue, "10.0.128.50")}}
+		if got := PodEndpoints(t.Context(), c, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false, true); len(got) != want {
 			t.Errorf("namespace %q: %v", namespace, got)
 		}
 	}

@@ -77,7 +77,9 @@ func TestAPodThatTerminatesIsNoEndpoint(t *testing.T) {
 	t.Parallel()
 	ended := pod("ended", "good", corev1.ConditionTrue)
 	ended.UID, ended.DeletionTimestamp = "u-1", ptr.To(metav1.Now())
-	c := cluster{pods: map[string]*corev1.Pod{"ended": ended}}
+	successor := pod("ended", "good", corev1.ConditionTrue, "10.0.0.2")
+	successor.UID = "u-2"
+	c := behind{cluster{pods: map[string]*corev1.Pod{"ended": ended}}, map[string]*corev1.Pod{"ended": successor}}
 	yes := ptr.To(true)
 	for name, tc := range map[string]struct {
 		endpoint discoveryv1.Endpoint

@@ -406,10 +406,11 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 	pods, machines := targets.PodCandidates(ctx, p.workloads, b.Port, slicesOf, ipv6), targets.PodlessCandidates(b.Port, slicesOf, ipv6)
 	x := bindings.Endpoints{
 		Binding: o, Cluster: p.workloads, ExcludedNodes: p.Config.ExcludedNodes, QUICVariable: p.Config.QUICVariable,
-		Pods:    targets.PodEndpoints(ctx, p.workloads, b.Port, slicesOf, ipv6, p.Config.Gates.Enabled(config.EndpointsFailOpen)),
-		Podless: targets.PodlessEndpoints(b.Port, slicesOf, ipv6),
-		VPC:     sync.OnceValues(func() (*facts.VPC, bool) { return p.Inventory.VPCAtHand(ctx, o.Spec.VpcID) }),
-		About:   func() []diag.Object { return about },
+		Pods:    targets.Serving(pods, p.Config.Gates.Enabled(config.EndpointsFailOpen)),
+		Refused: targets.Refused(pods), Podless: targets.PodlessEndpoints(b.Port, slicesOf, ipv6),
+		Allowed: p.Config.AddressesWithoutPods(), Nodes: p.workloads.nodes,
+		VPC:   sync.OnceValues(func() (*facts.VPC, bool) { return p.Inventory.VPCAtHand(ctx, o.Spec.VpcID) }),
+		About: func() []diag.Object { return about },
 	}
 	wanted, found, _ := x.Addresses(ctx)
 	b.wanted, b.Diagnostics = wanted, append(b.Diagnostics, found...)

@@ -30,6 +30,9 @@ func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBind
 			p, ok := c.Pod(ctx, e.Namespace, e.Pod)
 			return ok && podServes(p, e.ID)
 		}
+		if TargetsPods(o) { // an endpoint without Pod, which is what its EndpointSlice says, or what was allowed
+			return false
+		}
 		n, ok := c.Node(ctx, e.Node)
 		return ok && targets.NodeStays(n)
 	})
@@ -37,7 +40,7 @@ func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBind
 
 // podServes reports whether a pod answers at an address as far as its kubelet knows.
 func podServes(p *corev1.Pod, address string) bool {
-	return p.DeletionTimestamp == nil && p.Status.PodIP == address && readiness.Of(p, corev1.ContainersReady).Status == corev1.ConditionTrue
+	return p.DeletionTimestamp == nil && targets.HasAddress(p, address) && readiness.Of(p, corev1.ContainersReady).Status == corev1.ConditionTrue
 }
 
 func targetsHeld(o *v1beta1.TargetGroupBinding, held []targets.Endpoint) diag.Diagnostic {

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -15,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -62,27 +64,50 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	for i := range list.Items {
 		slicesOf = append(slicesOf, &list.Items[i])
 	}
-	cache := &missingNodesReader{Cluster: kube.Cluster{Reader: b.Client}}
-	defer func() { b.missingNodes.note(client.ObjectKeyFromObject(o), cache.names) }()
-	ipv6 := *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
+	cache, ipv6 := b.newConfirmingReader(), *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
+	pods, podless := targets.PodCandidates(ctx, cache, port, slicesOf, ipv6), targets.PodlessEndpoints(port, slicesOf, ipv6)
+	if err := cache.end(b, client.ObjectKeyFromObject(o)); err != nil {
+		return nil, nil, err
+	}
+	nodes, err := b.nodesBeside(ctx, o, podless)
+	if err != nil {
+		return nil, nil, err
+	}
 	x := bindings.Endpoints{
 		Binding: o, Cluster: cache.Cluster, ExcludedNodes: b.ExcludedNodes, QUICVariable: b.QUICVariable,
-		Pods: targets.PodEndpoints(ctx, cache, port, slicesOf, ipv6, b.FailOpen), Podless: targets.PodlessEndpoints(port, slicesOf, ipv6),
-		VPC: sync.OnceValues(func() (*facts.VPC, bool) { return b.vpcOf(ctx, o) }), About: func() []diag.Object { return b.about(ctx, o) },
+		Pods: targets.Serving(pods, b.FailOpen), Refused: targets.Refused(pods), Podless: podless, Allowed: b.Podless, Nodes: nodes,
+		VPC:   sync.OnceValues(func() (*facts.VPC, bool) { return b.vpcOf(ctx, o) }),
+		About: func() []diag.Object { return b.about(ctx, o) }, Owner: func() []diag.Object { return b.declaring(ctx, o) },
 	}
 	wanted, found, unidentified := x.Addresses(ctx)
 	b.countUnidentified(o, unidentified)
 	return wanted, found, nil
 }
 
-func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
+// nodesBeside are all nodes, if a binding has endpoints without Pod, whose addresses are compared with theirs.
+func (b *Reconciler) nodesBeside(ctx context.Context, o *v1beta1.TargetGroupBinding, podless []targets.Endpoint) ([]*corev1.Node, error) {
+	if b.evidence.withoutPod.set(client.ObjectKeyFromObject(o), len(podless) > 0); len(podless) == 0 {
+		return nil, nil
+	}
+	return b.nodes(ctx)
+}
+
+func (b *Reconciler) nodes(ctx context.Context) ([]*corev1.Node, error) {
 	var list corev1.NodeList
 	if err := b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, nil, false, fmt.Errorf("reading the nodes: %w", err)
+		return nil, fmt.Errorf("reading the nodes: %w", err)
 	}
 	nodes := make([]*corev1.Node, 0, len(list.Items))
 	for i := range list.Items {
 		nodes = append(nodes, &list.Items[i])
+	}
+	return nodes, nil
+}
+
+func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
+	nodes, err := b.nodes(ctx)
+	if err != nil {
+		return nil, nil, false, err
 	}
 	wanted, found, known = bindings.Instances(o, nodes, port, b.FailOpen)
 	return wanted, found, known, nil
@@ -95,6 +120,20 @@ func (b *Reconciler) about(ctx context.Context, o *v1beta1.TargetGroupBinding) [
 		return []diag.Object{kube.BindingObject(o)}
 	}
 	return []diag.Object{kube.BindingObject(o), owner.Object(svc)}
+}
+
+// declaring is the object whose load balancer a binding is part of; none if that is a group's.
+func (b *Reconciler) declaring(ctx context.Context, o *v1beta1.TargetGroupBinding) []diag.Object {
+	view := objects.New(reads.NewCacheReader(ctx, b.Client, nil))
+	key, ok := kube.StackOfBinding(view, o.Labels)
+	if !ok || key.ID.Namespace == "" {
+		return nil
+	}
+	of, ok := objects.Lookup[metav1.Object](view, objects.Kind(owner.Of(key.Owner).Kind), key.ID.Namespace, key.ID.Name)
+	if !ok {
+		return nil
+	}
+	return []diag.Object{owner.Object(of)}
 }
 
 // Zones gives the zone to send for addresses outside the target group's VPC ("all"); nil for instances, whose zone AWS knows. Of a

@@ -157,29 +157,66 @@ func (c *missingNodesReader) Node(ctx context.Context, name string) (*corev1.Nod
 	return n, ok
 }
 
-// nodeWaits are the bindings that left out endpoints because the cache did not have their nodes; by node. The zero value is usable.
-type nodeWaits struct {
+// waits are the bindings that left out endpoints because of what the cache did not have, such as nodes; by name. The zero value is usable.
+type waits struct {
 	mu sync.Mutex
 	of map[types.NamespacedName][]string
 }
 
-// note replaces the nodes that a binding misses; none: it misses none.
-func (w *nodeWaits) note(binding types.NamespacedName, nodes []string) {
+// note replaces the names of what a binding misses; none: it misses nothing.
+func (w *waits) note(binding types.NamespacedName, names []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(nodes) == 0 {
+	if len(names) == 0 {
 		delete(w.of, binding)
 		return
 	}
 	if w.of == nil {
 		w.of = map[types.NamespacedName][]string{}
 	}
-	w.of[binding] = nodes
+	w.of[binding] = names
 }
 
-// missed reports whether a binding misses a node.
-func (w *nodeWaits) missed(binding types.NamespacedName, node string) bool {
+// missed reports whether a binding misses what has a name.
+func (w *waits) missed(binding types.NamespacedName, name string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Contains(w.of[binding], node)
+	return slices.Contains(w.of[binding], name)
+}
+
+// missing are the bindings of a namespace that miss what has a name.
+func (w *waits) missing(namespace, name string) (out []types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for binding, names := range w.of {
+		if binding.Namespace == namespace && slices.Contains(names, name) {
+			out = append(out, binding)
+		}
+	}
+	return out
+}
+
+// bindingSet is a set of bindings. The zero value is usable.
+type bindingSet struct {
+	mu sync.Mutex
+	of map[types.NamespacedName]bool
+}
+
+func (s *bindingSet) set(binding types.NamespacedName, in bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !in:
+		delete(s.of, binding)
+	case s.of == nil:
+		s.of = map[types.NamespacedName]bool{binding: true}
+	default:
+		s.of[binding] = true
+	}
+}
+
+func (s *bindingSet) has(binding types.NamespacedName) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.of[binding]
 }

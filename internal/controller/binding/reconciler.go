@@ -50,7 +50,9 @@ type Reconciler struct {
 	Assumed func(cloud.Scope) (cloud.ELBV2, error)
 	Roles   assumable.Roles
 	// Bindable are the target groups without tags of this cluster that bindings may name; nil = none.
-	Bindable  allowlist.List
+	Bindable allowlist.List
+	// Podless are the addresses that endpoints without Pod may have; nil = none.
+	Podless   allowlist.Addresses
 	Preceding *Preceding
 	// ZoneThere is the name that a zone of the own account has in that of a scope, empty while that is not known. It does not wait for AWS; nil = it is never known.
 	ZoneThere          func(ctx context.Context, in cloud.Scope, zone string) string
@@ -79,7 +81,8 @@ type Reconciler struct {
 	Pods               *Pods                                         // nil = the cache has all pods
 	Traces             *tracing.Passes[reconcile.Request]            // nil = none
 	Begin              func(context.Context) (end func(), err error) // a pass begins: what an earlier process left is read
-	missingNodes       nodeWaits
+	missingNodes       waits
+	evidence           evidence
 	Unavailable        queue.UnavailableUnits[reconcile.Request]
 	Changes            *ChangeTimes
 	Failures           *backoff.Failures[types.NamespacedName] // attempts at targets
@@ -232,7 +235,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	trace.End(err)
 	if err != nil { // what is registered stays
 		b.Changes.restore(client.ObjectKeyFromObject(o), since)
-		if errors.Is(err, reads.ErrListing) {
+		if errors.Is(err, reads.ErrListing) || errors.Is(err, errUnconfirmed) {
 			b.Networking.Retain(ctx, o)
 			return reconcile.Result{RequeueAfter: listingPause}, nil
 		}
@@ -401,6 +404,7 @@ func (b *Reconciler) reportPartial(ctx context.Context, o *v1beta1.TargetGroupBi
 func (b *Reconciler) Forget(key client.ObjectKey) {
 	b.Health.Forget(key)
 	b.missingNodes.note(key, nil)
+	b.evidence.forget(key)
 	b.Failures.Forget(key)
 	b.Changes.take(key)
 	b.Writes.Forget(key)

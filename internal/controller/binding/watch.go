@@ -168,13 +168,14 @@ func EndpointsChanged(before, after client.Object) bool {
 }
 
 // NodeEvent wakes the bindings whose choice of endpoints may change: all of type instance; if the node became ready or stopped
-// being so, or its pods leave with it or stay after all, those of type ip, too; and if it is new to the cache, those that
-// missed it.
+// being so, or its pods leave with it or stay after all, those of type ip, too; if it is new to the cache, those that
+// missed it; and if its addresses changed, those with endpoints without Pod.
 func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		o, okO := before.(*corev1.Node)
 		n, okN := after.(*corev1.Node)
-		if okO && okN && SameForTargets(o, n) {
+		same, moved := okO && okN && SameForTargets(o, n), readdressed(o, n)
+		if same && !moved {
 			return
 		}
 		turned := okO && okN && (targets.NodeReady(o) != targets.NodeReady(n) || targets.PodsLeave(o, b.ExcludedNodes) != targets.PodsLeave(n, b.ExcludedNodes))
@@ -184,15 +185,20 @@ func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconc
 		}
 		for i := range list.Items {
 			req := requestFor(&list.Items[i])
-			if before == nil && b.missingNodes.missed(req.NamespacedName, after.GetName()) {
-				b.noteCause(req, "Node", after)
+			if before == nil && b.missingNodes.missed(req.NamespacedName, after.GetName()) || moved && b.evidence.withoutPod.has(req.NamespacedName) {
+				b.noteCause(req, "Node", queue.Newest(before, after))
 				q.AddAfter(req, queue.Coalesce)
-			} else if t := list.Items[i].Spec.TargetType; turned || t != nil && *t == v1beta1.TargetTypeInstance {
+			} else if t := list.Items[i].Spec.TargetType; !same && (turned || t != nil && *t == v1beta1.TargetTypeInstance) {
 				b.noteCause(req, "Node", queue.Newest(before, after))
 				queue.Add(q, queue.Coalesce, queue.Bulk, req)
 			}
 		}
 	})
+}
+
+// readdressed reports whether a node has come, gone, or got other addresses.
+func readdressed(o, n *corev1.Node) bool {
+	return o == nil || n == nil || !equality.Semantic.DeepEqual(o.Status.Addresses, n.Status.Addresses)
 }
 
 // SameForTargets reports whether an update of a node leaves as it is what makes the node, and its pods, targets.
@@ -204,10 +210,11 @@ func SameForTargets(o, n *corev1.Node) bool {
 // PodEvent wakes the bindings that a pod's readiness gates name, when its containers become ready or stop being so, as an
 // endpoint that only waits for a gate is registered already, and when it is asked to end, which its EndpointSlice shows later. Conditions that this process writes cause no pass, unless another writer takes them back.
 func (b *Reconciler) PodEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		was, _ := before.(*corev1.Pod)
 		is, _ := after.(*corev1.Pod)
 		b.wakeHeld(was, is, q)
+		b.wakeClaiming(ctx, was, is, q)
 		p, ok := queue.Newest(before, after).(*corev1.Pod)
 		if !ok || len(p.Spec.ReadinessGates) == 0 {
 			return

@@ -15,12 +15,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/sorting"
+	"github.com/k8s-lbc/lbc/internal/quota"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 const (
 	protocolHTTP  = "HTTP"
 	protocolHTTPS = "HTTPS"
 )
+
+// mostListenPorts is how many ports of an Ingress are read. It is twenty times AWS's default limit of listeners, which compile compares with the account's; for more,
+// nothing is built.
+const mostListenPorts = 1000
 
 // listeners are the listeners of the member, ascending by port, and the certificates that the stack is to own for them. There are none
 // if listen-ports is invalid.
@@ -131,6 +137,11 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 				byPort[port] = protocol
 			}
 		}
+	}
+	if len(byPort) > mostListenPorts {
+		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("%d ports: AWS admits %d listeners of a load balancer by default, and at most %d ports are read",
+			len(byPort), quota.ListenersOf(stack.Application).Default(), mostListenPorts), "name fewer ports")
+		return nil
 	}
 	var out []intent.Listener
 	for port, protocol := range byPort {
