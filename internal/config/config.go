@@ -46,6 +46,8 @@ type Config struct {
 	// Lists of target groups as allowlist.TargetGroups reads them: those that TargetGroupBindings may name, those without tags of this cluster that
 	// rules may forward to, and those with them to which rules of other namespaces may forward.
 	BindableTargetGroups, ExternalTargetGroups, CrossNamespaceTargetGroups []string
+	// BindingNetworking is what spec.networking of bindings may open beyond its limits.
+	BindingNetworking []string
 
 	BindingRequeue         time.Duration
 	BindingMaxBackoff      time.Duration
@@ -143,6 +145,15 @@ func (c *Config) AllowedTargetGroups(list []string) allowlist.List {
 	return l
 }
 
+// AllowedNetworking is what spec.networking of bindings may open beyond its limits, by namespace.
+func (c *Config) AllowedNetworking() allowlist.List {
+	l, err := allowlist.Networking(c.BindingNetworking)
+	if err != nil {
+		return nil // Validate refuses it
+	}
+	return l
+}
+
 // LoadBalancersOfOthers are those that objects may share or take over.
 func (c *Config) LoadBalancersOfOthers() consent.Balancers {
 	balancers, err := consent.Parse(c.ExistingLoadBalancers)
@@ -234,6 +245,9 @@ func (c *Config) Validate() error {
 		if _, err := allowlist.TargetGroups(list); err != nil {
 			return fmt.Errorf("invalid value for --%s: %w", flag, err)
 		}
+	}
+	if _, err := allowlist.Networking(c.BindingNetworking); err != nil {
+		return fmt.Errorf("invalid value for --binding-networking: %w", err)
 	}
 	if _, err := consent.Parse(c.ExistingLoadBalancers); err != nil {
 		return fmt.Errorf("invalid value for --existing-load-balancers: %w", err)

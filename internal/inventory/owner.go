@@ -18,6 +18,9 @@ type Owner struct {
 	TargetGroup string
 }
 
+// External reports whether the target group is a user's.
+func (o Owner) External() bool { return o == Owner{} }
+
 // Placed reports whether the identity of the target group decides about the namespace of its binding.
 func (o Owner) Placed() bool { return naming.NamespaceOfTargetGroup(o.TargetGroup) != "" }
 
