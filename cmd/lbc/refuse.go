@@ -12,7 +12,9 @@ import (
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -35,6 +37,11 @@ func (o *lintOptions) refusals(src *source) []finding {
 			out = append(out, refusalsOf(p, response, diag.InvalidBinding)...)
 			for _, d := range unservable(v, x) {
 				out = append(out, findingAt(p, d))
+			}
+			if !kube.OfStack(x.Labels) { // plans have those of stacks
+				for _, d := range bindings.WideSources(o.config.AllowedNetworking(), x) {
+					out = append(out, findingAt(p, d))
+				}
 			}
 		case *v1beta1.IngressClassParams:
 			out = append(out, refusalsOf(p, admission.ClassParams(nil, x), diag.InvalidIngressClass)...)

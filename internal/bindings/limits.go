@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -79,6 +82,15 @@ func (n *Networks) limit(ctx context.Context, o *v1beta1.TargetGroupBinding, nee
 		found = append(found, closedPorts(o, closed, at)...)
 	}
 	return undecided, append(found, closedSources(o, wide)...)
+}
+
+// HealthPort is the port to which a target group has its health checks sent, 0 if that is the port of each target.
+func HealthPort(tg elbtypes.TargetGroup) int32 {
+	port, err := strconv.ParseInt(aws.ToString(tg.HealthCheckPort), 10, 32)
+	if err != nil { // "traffic-port"
+		return 0
+	}
+	return int32(port)
 }
 
 // ofStack reports whether the target group of a binding is one of a stack, so that the stack decides about its networking.

@@ -2,13 +2,11 @@ package binding
 
 import (
 	"context"
-	"strconv"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -60,9 +58,7 @@ func (b *Reconciler) HealthPort(ctx context.Context, o *v1beta1.TargetGroupBindi
 	case d != nil && d.Class != diag.NotFound:
 		return 0, d
 	case d == nil:
-		if n, err := strconv.ParseInt(aws.ToString(tg.HealthCheckPort), 10, 32); err == nil { // not "traffic-port"
-			port = int32(n)
-		}
+		port = bindings.HealthPort(tg)
 	}
 	b.healthPorts.put(of, healthPort{port, b.Now()})
 	return port, nil
