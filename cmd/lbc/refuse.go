@@ -33,7 +33,7 @@ func (o *lintOptions) refusals(src *source) []finding {
 		}
 		switch x := p.object.(type) {
 		case *v1beta1.TargetGroupBinding:
-			response := admission.Binding(v, o.config.VPC, o.config.Roles(), nil, x)
+			response := admission.Binding(v, admission.BindingConfig{VPC: o.config.VPC, Roles: o.config.Roles(), Bindable: o.config.AllowedTargetGroups(o.config.BindableTargetGroups)}, nil, x)
 			out = append(out, refusalsOf(p, response, diag.InvalidBinding)...)
 			for _, d := range unservable(v, x) {
 				out = append(out, findingAt(p, d))
