@@ -1,0 +1,114 @@
+package tenants
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+// admitting are the rules of all security groups that admit a source, each as text.
+func admitting(c *harness.Cluster, source string) (rules []string) {
+	for _, g := range c.Simulator.Resources().SecurityGroups {
+		for _, rule := range g.Ingress {
+			if text := fmt.Sprintf("%s %+v", g.ID, rule); strings.Contains(text, source) {
+				rules = append(rules, text)
+			}
+		}
+	}
+	return rules
+}
+
+// TestBindingOpensPortsOfItsTargetsOnly has a tenant bind a target group of somebody outside, and edit the binding of his own Ingress, to open the
+// nodes' SSH and kubelet.
+func TestBindingOpensPortsOfItsTargetsOnly(t *testing.T) {
+	c := harness.Start(t, harness.Options{})
+	const ns = "netmal"
+	mal := tenant(t, c, ns)
+	out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
+		Name: aws.String("netmal"), Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: types.TargetTypeEnumIp, VpcId: aws.String("vpc-0a1de000000000001")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn := aws.ToString(out.TargetGroups[0].TargetGroupArn)
+	const hostile = `{ingress: [
+    {from: [{ipBlock: {cidr: 10.77.0.0/16}}], ports: [{port: 22}, {port: 10250}, {protocol: TCP}]},
+    {from: [{ipBlock: {cidr: 10.78.0.0/16}}], ports: []},
+    {from: [{ipBlock: {cidr: 0.0.0.0/0}}, {ipBlock: {cidr: "::/0"}}], ports: [{protocol: TCP}, {port: 22}]},
+    {from: [{ipBlock: {cidr: 0.0.0.0/1}}, {ipBlock: {cidr: 128.0.0.0/1}}], ports: [{protocol: TCP}]}]}`
+	mal.Apply(t, scene.Backend(ns, "web", 1)+`
+---
+apiVersion: elbv2.k8s.aws/v1beta1
+kind: TargetGroupBinding
+metadata: {name: open, namespace: `+ns+`, labels: {ingress.k8s.aws/stack-namespace: `+ns+`, ingress.k8s.aws/stack-name: web}}
+spec:
+  targetGroupARN: `+arn+`
+  targetType: ip
+  serviceRef: {name: web, port: http}
+  networking: `+hostile+"\n")
+	targets := scene.WaitTargets(t, c, arn, 1)
+	c.WaitFor(t, "the ports of the target to be open", func(context.Context) error {
+		if len(admitting(c, "10.77.0.0/16"))*len(admitting(c, "10.78.0.0/16")) == 0 {
+			return fmt.Errorf("%v %v", admitting(c, "10.77."), admitting(c, "10.78."))
+		}
+		return nil
+	})
+	c.WaitFor(t, "an event about the rest", func(context.Context) error {
+		for _, e := range c.Events(t, "TargetGroupBinding", ns, "open") {
+			if strings.Contains(e.Message, "[NetworkingNotAllowed]") {
+				return nil
+			}
+		}
+		return fmt.Errorf("there is none")
+	})
+	closed := func() {
+		t.Helper()
+		for _, source := range []string{"10.77.0.0/16", "10.78.0.0/16", "0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1"} {
+			for _, rule := range admitting(c, source) {
+				ours := strings.Contains(rule, "targetGroupBinding=shared")
+				if port := regexp.MustCompile(fmt.Sprintf(`\b%d\b`, targets[0].Port)); ours && (!strings.HasPrefix(source, "10.") || !port.MatchString(rule)) {
+					t.Errorf("open: %s", rule)
+				}
+				for _, port := range []string{`\b22\b`, `\b10250\b`, `\b65535\b`} {
+					if ours && regexp.MustCompile(port).MatchString(rule) {
+						t.Errorf("open: %s", rule)
+					}
+				}
+			}
+		}
+	}
+	closed()
+
+	mal.Apply(t, scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internal", "target-type": "ip", "healthcheck-port": "10250"}, scene.Path{Path: "/"}))
+	c.IngressAddress(t, ns, "web")
+	own := ""
+	c.WaitFor(t, "the binding of the Ingress", func(context.Context) error {
+		for name := range strings.FieldsSeq(scene.Query(t, c, "get", "targetgroupbinding", "-n", ns, "-o", "jsonpath={.items[*].metadata.name}")) {
+			if strings.HasPrefix(name, "k8s-") {
+				own = name
+				return nil
+			}
+		}
+		return fmt.Errorf("there is none")
+	})
+	for range 3 {
+		mal.Kubectl(t, "patch", "targetgroupbinding", own, "-n", ns, "--type=merge", "-p",
+			`{"spec": {"networking": {"ingress": [{"from": [{"ipBlock": {"cidr": "10.77.0.0/16"}}], "ports": [{"port": 10250}, {"port": 22}, {"protocol": "TCP"}]}, {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"protocol": "TCP"}]}]}}}`)
+		c.WaitFor(t, "the Ingress to put its binding back", func(context.Context) error {
+			closed()
+			if text := scene.Query(t, c, "get", "targetgroupbinding", own, "-n", ns, "-o", "jsonpath={.spec.networking}"); strings.Contains(text, "10.77.0.0/16") {
+				return fmt.Errorf("%s", text)
+			}
+			return nil
+		})
+		closed()
+	}
+}
