@@ -53,6 +53,7 @@ func (n *Networks) limit(ctx context.Context, o *v1beta1.TargetGroupBinding, nee
 	if err != nil {
 		found = NetworkProblem(o, diag.EndpointNotResolved, err)
 	}
+	pending := err != nil || ofStack && !l.Planned.Elsewhere(o) // its stack writes what it plans
 	var unread *diag.Diagnostic
 	if !ofStack && err == nil && !anyPort && l.HealthPort != nil {
 		if at.Health, unread = l.HealthPort(ctx, o); unread != nil {
@@ -69,13 +70,13 @@ func (n *Networks) limit(ctx context.Context, o *v1beta1.TargetGroupBinding, nee
 		}
 		narrow := slices.DeleteFunc(slices.Clone(within), func(p stack.Permission) bool { return wide[p.CIDR+p.IPv6CIDR] })
 		need[group], closed = narrow, append(closed, beyond...)
-		if ofStack || err != nil {
+		if pending {
 			undecided = append(undecided, perms...)
 		} else if unread != nil {
 			undecided = append(undecided, slices.DeleteFunc(slices.Clone(perms), func(p stack.Permission) bool { return wide[p.CIDR+p.IPv6CIDR] })...)
 		}
 	}
-	if ofStack || err != nil { // its stack writes what it plans
+	if pending {
 		return undecided, found
 	}
 	if unread == nil {

@@ -62,6 +62,21 @@ func (p *Planned) Is(o *v1beta1.TargetGroupBinding) bool {
 	return known && SamePlan(kube.ObservedBinding(o).Binding, b)
 }
 
+// Elsewhere reports whether a stack planned another binding for the target group of a binding.
+func (p *Planned) Elsewhere(o *v1beta1.TargetGroupBinding) bool {
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, b := range p.of {
+		if b.TargetGroup.Literal == o.Spec.TargetGroupARN && (key.Namespace != o.Namespace || key.Name != o.Name) {
+			return true
+		}
+	}
+	return false
+}
+
 // Len is how many bindings are known.
 func (p *Planned) Len() int {
 	if p == nil {

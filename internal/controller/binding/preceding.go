@@ -215,17 +215,11 @@ func (b *Reconciler) unbindable(ctx context.Context, o *v1beta1.TargetGroupBindi
 }
 
 // contested is the finding that tags of several stacks of this cluster are on the target group of a binding, and that none of them has targets in the
-// binding's namespace; nil if it is not so, or if nothing tells. A binding that has served does not wait for AWS.
+// binding's namespace; nil if it is not so, or if nothing tells.
 func (b *Reconciler) contested(ctx context.Context, o *v1beta1.TargetGroupBinding) (*diag.Diagnostic, error) {
-	if o.Spec.IamRoleArnToAssume != "" {
-		return nil, nil
-	}
-	owner, known := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
-	if !known && !b.served(o) {
-		var err error
-		if owner, err = b.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN); err != nil && cloud.Classify(err).Class != diag.Denied {
-			return nil, err
-		}
+	owner, err := b.ownerOfNew(ctx, o)
+	if err != nil {
+		return nil, err
 	}
 	if owner.Contested == "" || owner.ClaimedBy(o.Namespace) {
 		return nil, nil

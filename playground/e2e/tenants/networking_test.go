@@ -28,8 +28,8 @@ func opened(c *harness.Cluster) map[string]bool {
 	return out
 }
 
-// TestBindingOpensPortsOfItsTargetsOnly has a tenant bind a target group of somebody outside, and edit the binding of his own Ingress, to open the
-// nodes' SSH and kubelet.
+// TestBindingOpensPortsOfItsTargetsOnly has a tenant open the nodes' SSH and kubelet by a binding of a target group of somebody outside, and by edits
+// of the binding of his own Ingress.
 func TestBindingOpensPortsOfItsTargetsOnly(t *testing.T) {
 	c := harness.Start(t, harness.Options{})
 	const ns = "netmal"
@@ -82,9 +82,15 @@ spec:
 
 	mal.Apply(t, scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internal", "target-type": "ip", "healthcheck-port": "10250"}, scene.Path{Path: "/"}))
 	c.IngressAddress(t, ns, "web")
+	mal.editStacksBinding(t, ns, closed)
+}
+
+// editStacksBinding has the user open ports by the binding of his Ingress, until that puts the binding back. closed checks the ports.
+func (u user) editStacksBinding(t *testing.T, ns string, closed func()) {
+	t.Helper()
 	own := ""
-	c.WaitFor(t, "the binding of the Ingress", func(context.Context) error {
-		for name := range strings.FieldsSeq(scene.Query(t, c, "get", "targetgroupbinding", "-n", ns, "-o", "jsonpath={.items[*].metadata.name}")) {
+	u.WaitFor(t, "the binding of the Ingress", func(context.Context) error {
+		for name := range strings.FieldsSeq(scene.Query(t, u.Cluster, "get", "targetgroupbinding", "-n", ns, "-o", "jsonpath={.items[*].metadata.name}")) {
 			if strings.HasPrefix(name, "k8s-") {
 				own = name
 				return nil
@@ -93,11 +99,11 @@ spec:
 		return fmt.Errorf("there is none")
 	})
 	for range 3 {
-		mal.Kubectl(t, "patch", "targetgroupbinding", own, "-n", ns, "--type=merge", "-p",
+		u.Kubectl(t, "patch", "targetgroupbinding", own, "-n", ns, "--type=merge", "-p",
 			`{"spec": {"networking": {"ingress": [{"from": [{"ipBlock": {"cidr": "10.77.0.0/16"}}], "ports": [{"port": 10250}, {"port": 22}, {"protocol": "TCP"}]}, {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"protocol": "TCP"}]}]}}}`)
-		c.WaitFor(t, "the Ingress to put its binding back", func(context.Context) error {
+		u.WaitFor(t, "the Ingress to put its binding back", func(context.Context) error {
 			closed()
-			if text := scene.Query(t, c, "get", "targetgroupbinding", own, "-n", ns, "-o", "jsonpath={.spec.networking}"); strings.Contains(text, "10.77.0.0/16") {
+			if text := scene.Query(t, u.Cluster, "get", "targetgroupbinding", own, "-n", ns, "-o", "jsonpath={.spec.networking}"); strings.Contains(text, "10.77.0.0/16") {
 				return fmt.Errorf("%s", text)
 			}
 			return nil
