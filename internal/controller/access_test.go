@@ -379,6 +379,7 @@ func TestANodeThatIsNoInstanceIsReportedAndStopsNothing(t *testing.T) {
 	svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
 	l := newLab(t, account.Profile{}, svc, labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"), labNode("b", ""))
 	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumInstance), v1beta1.TargetTypeInstance)
+	b.Spec.Networking = networkingOf(labPeer + " 30080")
 	l.create(b)
 	l.settle()
 	if got, want := l.targets(b.Spec.TargetGroupARN), []string{"i-0a1de0000000000a1:30080"}; !slices.Equal(got, want) {
