@@ -12,7 +12,9 @@ import (
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -31,10 +33,15 @@ func (o *lintOptions) refusals(src *source) []finding {
 		}
 		switch x := p.object.(type) {
 		case *v1beta1.TargetGroupBinding:
-			response := admission.Binding(v, o.config.VPC, o.config.Roles(), nil, x)
+			response := admission.Binding(v, admission.BindingConfig{VPC: o.config.VPC, Roles: o.config.Roles(), Bindable: o.config.AllowedTargetGroups(o.config.BindableTargetGroups)}, nil, x)
 			out = append(out, refusalsOf(p, response, diag.InvalidBinding)...)
 			for _, d := range unservable(v, x) {
 				out = append(out, findingAt(p, d))
+			}
+			if !kube.OfStack(x.Labels) { // plans have those of stacks
+				for _, d := range bindings.WideSources(o.config.AllowedNetworking(), x) {
+					out = append(out, findingAt(p, d))
+				}
 			}
 		case *v1beta1.IngressClassParams:
 			out = append(out, refusalsOf(p, admission.ClassParams(nil, x), diag.InvalidIngressClass)...)

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -28,7 +29,18 @@ const (
 	checkVPC            = "checkTargetGroupVpcID"
 	checkAssumeRole     = "checkAssumeRoleConfig"
 	checkProtocol       = "checkTargetGroupProtocol"
+	checkBindable       = "checkBindableTargetGroup"
 )
+
+// BindingConfig are the settings for TargetGroupBindings.
+type BindingConfig struct {
+	VPC   string          // of the cluster
+	Roles assumable.Roles // that bindings may name
+	// Bindable are the target groups without tags of this cluster that bindings may name.
+	Bindable allowlist.List
+	// External reports whether a target group is known to be none of this cluster; it does not ask AWS. Nil = nothing is known.
+	External func(arn string) bool
+}
 
 // CompleteBinding refuses the creation of a binding without a target group. On an update (old is not nil) it fills in the fields that
 // the new version has lost, since versions of the API with fewer fields drop the others. The controller fills in what AWS holds right
@@ -76,16 +88,15 @@ func incomplete(s *v1beta1.TargetGroupBindingSpec) bool {
 // vpcID is the form of the id of a VPC.
 var vpcID = regexp.MustCompile(`^(?:vpc-[0-9a-f]{8}|vpc-[0-9a-f]{17}|vpc-[0-9a-f]{32})$`)
 
-// Binding validates the creation of a binding, or, if old is not nil, its update. vpc is that of the cluster, roles are those that bindings may name. Contradictions with the
-// target group in AWS are left to the controller, which reports them on the binding: no request waits for AWS. An update is refused
+// Binding validates the creation of a binding, or, if old is not nil, its update. Contradictions with the target group in AWS are left to the controller, which reports them on the binding: no request waits for AWS. An update is refused
 // only for what it changes, so that finalizers can always be removed.
-func Binding(v *objects.View, vpc string, roles assumable.Roles, old, b *v1beta1.TargetGroupBinding) Response {
+func Binding(v *objects.View, c BindingConfig, old, b *v1beta1.TargetGroupBinding) Response {
 	if b.DeletionTimestamp != nil || old != nil && equality.Semantic.DeepEqual(old.Spec, b.Spec) {
 		return Response{}
 	}
 	s := &b.Spec
 	if old != nil && (s.TargetGroupARN != "" || s.TargetGroupName != "") {
-		if changed := immutable(&old.Spec, s, vpc); len(changed) > 0 {
+		if changed := immutable(&old.Spec, s, c.VPC); len(changed) > 0 {
 			return denied(checkImmutable, "TargetGroupBinding update may not change these immutable fields: "+strings.Join(changed, ","))
 		}
 	}
@@ -93,8 +104,13 @@ func Binding(v *objects.View, vpc string, roles assumable.Roles, old, b *v1beta1
 		return Response{Check: check, Denied: d.Message(), Finding: d}
 	}
 	if old == nil || old.Spec.IamRoleArnToAssume != s.IamRoleArnToAssume || old.Spec.AssumeRoleExternalId != s.AssumeRoleExternalId {
-		if d := Role(roles, b); d != nil {
+		if d := Role(c.Roles, b); d != nil {
 			return Response{Check: checkAssumeRole, Denied: d.Message(), Finding: d}
+		}
+	}
+	if old == nil || !sameGroup(&old.Spec, s) {
+		if d := c.unbindable(b); d != nil {
+			return Response{Check: checkBindable, Denied: d.Message(), Finding: d}
 		}
 	}
 	// An update by which the controller adds the ARN to the name is not checked again: it reports the conflict on the younger binding.
@@ -150,6 +166,24 @@ func Role(roles assumable.Roles, b *v1beta1.TargetGroupBinding) *diag.Diagnostic
 			fmt.Sprintf("who runs the controller can allow it by --assumable-roles=%s=%s", b.Namespace, s.IamRoleArnToAssume))
 	}
 	return nil
+}
+
+// unbindable is the finding that a binding may not name its target group, where that is known without a question to AWS. The controller finds the others.
+// A target group of another account is not of this cluster.
+func (c BindingConfig) unbindable(b *v1beta1.TargetGroupBinding) *diag.Diagnostic {
+	arn, name := b.Spec.TargetGroupARN, naming.OfTargetGroup(b.Spec.TargetGroupARN)
+	if arn == "" || c.Bindable.Allow(b.Namespace, arn, name) || b.Spec.IamRoleArnToAssume == "" && (c.External == nil || !c.External(arn)) {
+		return nil
+	}
+	d := UnboundTargetGroup(b, name)
+	return &d
+}
+
+// UnboundTargetGroup is the finding that a binding may not name a target group that is not of this cluster.
+func UnboundTargetGroup(b *v1beta1.TargetGroupBinding, name string) diag.Diagnostic {
+	return diag.New(owner.Object(b), "spec.targetGroupARN", diag.TargetGroupNotAllowed,
+		fmt.Sprintf("bindings of namespace %s may not name target group %s, which is not of this cluster", b.Namespace, name),
+		fmt.Sprintf("who runs the controller can allow it by --bindable-target-groups=%s=%s", b.Namespace, name))
 }
 
 // sameGroup reports whether two bindings refer to one target group. If either gives only its name, the names are compared: they are

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/allowlist"
 	"github.com/k8s-lbc/lbc/internal/assumable"
 )
 
@@ -115,7 +116,7 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			old, b := spec[v1beta1.TargetGroupBinding](t, tc.old), spec[v1beta1.TargetGroupBinding](t, tc.new)
-			got := Binding(view(t, tc.others), "vpc-0123456789abcdef0", roles, old, b)
+			got := Binding(view(t, tc.others), BindingConfig{VPC: "vpc-0123456789abcdef0", Roles: roles, Bindable: allowlist.Everything()}, old, b)
 			if got.Check != tc.check || (got.Denied != "") != (tc.check != "") || !strings.Contains(got.Denied, tc.says) {
 				t.Errorf("got %+v, want %q: %q", got, tc.check, tc.says)
 			}
@@ -126,7 +127,7 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 				return
 			}
 			b.DeletionTimestamp = &metav1.Time{}
-			if got := Binding(view(t, tc.others), "vpc-x", nil, old, b); got.Denied != "" {
+			if got := Binding(view(t, tc.others), BindingConfig{VPC: "vpc-x"}, old, b); got.Denied != "" {
 				t.Errorf("while it is deleted: %+v", got)
 			}
 		})

@@ -1,6 +1,6 @@
 // Package allowlist decides which resources of AWS the objects of a namespace may name, by the patterns of a flag: --assumable-roles,
-// --existing-load-balancers and --bindable-target-groups have this form, and --endpoints-without-pods with ranges of addresses.
-// It imports the standard library only.
+// --existing-load-balancers, --bindable-target-groups and --binding-networking have this form, and --endpoints-without-pods with ranges of
+// addresses. It imports the standard library only.
 package allowlist
 
 import (

@@ -27,10 +27,11 @@ type Networks struct {
 	Interfaces *network.Interfaces
 	Chooser    secgroup.Chooser
 	VPC        string // of the cluster
+	Limits     Limits
 }
 
-// Needs are the permissions that a binding needs of each security group of its endpoints. If the groups of some endpoints, or what its
-// networking means, are not known, placed is false, unclear are all rules that it may need anywhere, and found says why.
+// Needs are the permissions that a binding needs of each security group of its endpoints, within Limits. If the groups of some endpoints, what its
+// networking means, or whether it may open it, are not known, placed is false, unclear are all rules that it may need anywhere, and found says why.
 func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
 	where, err := n.groupsOf(ctx, o, ofPodsAndNodes(o, endpoints))
 	need = map[string][]stack.Permission{}
@@ -43,15 +44,17 @@ func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, end
 		perms, more, wrong := n.Permissions(ctx, o, members)
 		need[group], unclear, mistakes = perms, append(unclear, more...), append(mistakes, wrong...)
 	}
+	undecided, exceeding := n.limit(ctx, o, need, endpoints)
+	unclear = append(unclear, undecided...)
 	found = NetworkProblem(o, diag.EndpointNotResolved, err)
-	found = append(found, where.doubtful()...)
+	found = append(append(found, exceeding...), where.doubtful()...)
 	for _, m := range mistakes {
 		d := diag.New(kube.BindingObject(o), m.Path, diag.InvalidNetworking, m.Text, m.Remedy)
 		if !slices.Contains(found, d) {
 			found = append(found, d)
 		}
 	}
-	return need, unclear, found, err == nil && !slices.ContainsFunc(mistakes, func(m Mistake) bool { return !m.Read })
+	return need, unclear, found, err == nil && len(undecided) == 0 && !slices.ContainsFunc(mistakes, func(m Mistake) bool { return !m.Read })
 }
 
 // ofPodsAndNodes leaves out the endpoints without Pod of a binding of addresses. Whoever may write EndpointSlices names them, and their security groups are

@@ -31,6 +31,11 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 	if b.cfg.CrossNamespaceTargetGroups.Allow(o.Namespace, arn, name) {
 		return true
 	}
+	if owner.Contested {
+		b.refuse(i, source, fmt.Sprintf("target group %s has tags of several load balancers of this cluster, so that it is not known whose it is", name),
+			fmt.Sprintf("remove the tags that are wrong in AWS; who runs the controller can allow it by --cross-namespace-target-groups=%s=%s", o.Namespace, name))
+		return false
+	}
 	foreign := ungranted(b.e.References, o, *owner, name)
 	if len(foreign) == 0 {
 		return true

@@ -46,6 +46,8 @@ type Config struct {
 	// Lists of target groups as allowlist.TargetGroups reads them: those that TargetGroupBindings may name, those without tags of this cluster that
 	// rules may forward to, and those with them to which rules of other namespaces may forward.
 	BindableTargetGroups, ExternalTargetGroups, CrossNamespaceTargetGroups []string
+	// BindingNetworking is what spec.networking of bindings may open beyond its limits.
+	BindingNetworking []string
 
 	EndpointsWithoutPods []string // as allowlist.AddressRanges reads them
 
@@ -154,6 +156,15 @@ func (c *Config) AddressesWithoutPods() allowlist.Addresses {
 	return l
 }
 
+// AllowedNetworking is what spec.networking of bindings may open beyond its limits, by namespace.
+func (c *Config) AllowedNetworking() allowlist.List {
+	l, err := allowlist.Networking(c.BindingNetworking)
+	if err != nil {
+		return nil // Validate refuses it
+	}
+	return l
+}
+
 // LoadBalancersOfOthers are those that objects may share or take over.
 func (c *Config) LoadBalancersOfOthers() consent.Balancers {
 	balancers, err := consent.Parse(c.ExistingLoadBalancers)
@@ -248,6 +259,9 @@ func (c *Config) Validate() error {
 	}
 	if _, err := allowlist.AddressRanges(c.EndpointsWithoutPods); err != nil {
 		return fmt.Errorf("invalid value for --endpoints-without-pods: %w", err)
+	}
+	if _, err := allowlist.Networking(c.BindingNetworking); err != nil {
+		return fmt.Errorf("invalid value for --binding-networking: %w", err)
 	}
 	if _, err := consent.Parse(c.ExistingLoadBalancers); err != nil {
 		return fmt.Errorf("invalid value for --existing-load-balancers: %w", err)

@@ -268,9 +268,11 @@ func TestAMistakeInABindingTakesNoTargetAway(t *testing.T) {
 	svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
 	l := newLab(t, account.Profile{}, svc, labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	arn := l.targetGroup(elbtypes.TargetTypeEnumInstance)
-	l.create(labBinding(arn, v1beta1.TargetTypeInstance))
+	bound := labBinding(arn, v1beta1.TargetTypeInstance)
+	bound.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(30080))
+	l.create(bound)
 	l.settle()
-	want, rules := []string{"i-0a1de0000000000a1:30080"}, []string{labPeer + " 8080-8080"}
+	want, rules := []string{"i-0a1de0000000000a1:30080"}, []string{labPeer + " 30080-30080"}
 	edit := func(change func(*v1beta1.TargetGroupBinding, *corev1.Service)) {
 		t.Helper()
 		b, s := &v1beta1.TargetGroupBinding{}, &corev1.Service{}
@@ -387,6 +389,7 @@ func TestANodeThatIsNoInstanceIsReportedAndStopsNothing(t *testing.T) {
 	svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
 	l := newLab(t, account.Profile{}, svc, labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"), labNode("b", ""))
 	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumInstance), v1beta1.TargetTypeInstance)
+	b.Spec.Networking = networkingOf(labPeer + " 30080")
 	l.create(b)
 	l.settle()
 	if got, want := l.targets(b.Spec.TargetGroupARN), []string{"i-0a1de0000000000a1:30080"}; !slices.Equal(got, want) {

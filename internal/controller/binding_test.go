@@ -144,6 +144,7 @@ func TestWhatCannotBeReadTakesNoTargetAway(t *testing.T) {
 		svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
 		l := newLab(t, account.Profile{}, svc, labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 		b := labBinding(l.targetGroup(elbtypes.TargetTypeEnum(c.kind)), c.kind)
+		b.Spec.Networking = networkingOf(labPeer) // the ports of the targets
 		l.create(append(labPods("a", "10.0.128.50"), b)...)
 		l.settle()
 		l.events = nil

@@ -171,7 +171,7 @@ func TestARevocationThatFailsIsTriedAgain(t *testing.T) {
 func TestALaterLifeTakesTheRulesOfADrainAway(t *testing.T) {
 	t.Parallel()
 	l, _ := drainingLab(t)
-	l.restart()
+	l.flags("--binding-networking=any-port")
 	other := labBinding(l.otherGroup(), v1beta1.TargetTypeIP)
 	other.Name, other.UID = "other", "uid-other"
 	other.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(9090))
@@ -261,6 +261,7 @@ func TestTheRulesOfAGroupStayUntilItsLastTargetHasDrainedWhenTheProcessEndsMeanw
 func TestRulesForAnotherPortStayUntilTheTargetsOfTheFormerOneHaveDrained(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{Draining: time.Hour}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l.flags("--binding-networking=any-port")
 	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
 	l.forwardTo(b.Spec.TargetGroupARN)
 	l.create(append(labPods("a", "10.0.128.50"), b)...)

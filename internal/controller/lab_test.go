@@ -33,6 +33,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam"
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -289,6 +290,8 @@ func (l *lab) restart() {
 		l.bound.Scope, l.bound.Assumed, l.bound.Roles = l.scopes.Own(), accounts.assumed, l.config.Roles()
 		l.bound.ZoneThere = network.NewZoneNames(clients.EC2, accounts.computeIn, l.clock.Now).There
 	}
+	groups.Limits = bindings.Limits{Allowed: l.config.AllowedNetworking(), Planned: b.Planned, HealthPort: l.bound.HealthPort}
+	b.Planned.Changed = groups.Replace
 	l.ingresses.Recorded, l.services.Recorded = l.bound.RegisteredTargets.Load, l.bound.RegisteredTargets.Load
 	for _, s := range l.gateways {
 		s.Recorded = l.bound.RegisteredTargets.Load

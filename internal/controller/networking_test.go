@@ -81,6 +81,7 @@ func TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn(t *test
 func TestWhatIsRightInABindingsNetworkingIsGrantedBesideAMistake(t *testing.T) {
 	t.Parallel()
 	l, b := boundLab(t)
+	l.flags("--binding-networking=any-port")
 	l.get(b, "bound")
 	in := &b.Spec.Networking.Ingress[0]
 	in.From = append(in.From, v1beta1.NetworkingPeer{})

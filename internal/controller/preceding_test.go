@@ -162,3 +162,58 @@ func TestDeletedBindingsWaitForLateCheckpoints(t *testing.T) {
 		t.Error("the binding is still there")
 	}
 }
+
+// tagTargetGroup has somebody in AWS tag a target group.
+func (l *lab) tagTargetGroup(arn string, tags map[string]string) {
+	l.Helper()
+	in := &elbv2.AddTagsInput{ResourceArns: []string{arn}}
+	for k, v := range tags {
+		in.Tags = append(in.Tags, elbtypes.Tag{Key: aws.String(k), Value: aws.String(v)})
+	}
+	_, err := l.sim.Balancing.AddTags(l.Context(), in)
+	l.must(err)
+}
+
+func TestContestedTargetGroupIsNotBound(t *testing.T) {
+	t.Parallel()
+	tags := map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "blog/web", "ingress.k8s.aws/resource": "blog/web-app:80",
+		"service.k8s.aws/stack": "evil/web", "service.k8s.aws/resource": "evil/web:80"}
+	for _, listed := range []bool{false, true} {
+		for claimed, want := range map[string][]string{"blog": {"10.0.1.77:80"}, "shop": {"10.0.128.50:8080"}} {
+			l, arn := precedingLab(t)
+			tags["ingress.k8s.aws/stack"], tags["ingress.k8s.aws/resource"] = claimed+"/web", claimed+"/web-app:80"
+			if listed {
+				l.must(l.inventory.Load(t.Context()))
+			}
+			l.tagTargetGroup(arn, tags)
+			if listed {
+				l.restart()
+			}
+			l.create(labBinding(arn, v1beta1.TargetTypeIP))
+			l.settle()
+			if got := l.targets(arn); !slices.Equal(got, want) {
+				t.Errorf("claimed by %s, listed %t: targets %v, want %v", claimed, listed, got, want)
+			}
+			if told := strings.Join(l.events, "\n"); strings.Contains(told, "["+string(diag.TargetGroupNotAllowed)+"]") != (claimed != "shop") {
+				t.Errorf("claimed by %s, listed %t: told\n%s", claimed, listed, told)
+			}
+		}
+	}
+}
+
+// The target group is made after the listing, by another process, for a load balancer of another namespace.
+func TestTargetGroupYoungerThanListingIsNotBound(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l.must(l.inventory.Load(t.Context()))
+	arn := l.targetGroup(elbtypes.TargetTypeEnumIp)
+	l.tagTargetGroup(arn, map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "blog/web", "ingress.k8s.aws/resource": "blog/web-app:80"})
+	b := labBinding(arn, v1beta1.TargetTypeIP)
+	b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "blog", "ingress.k8s.aws/stack-name": "web"}
+	l.create(append(labPods("a", "10.0.128.50"), b)...)
+	l.settle()
+	if got := l.targets(arn); len(got) > 0 {
+		t.Errorf("targets %v", got)
+	}
+	l.toldOnce("belongs to the load balancer of")
+}

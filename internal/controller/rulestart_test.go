@@ -46,6 +46,7 @@ func TestNeitherASwapNorARestartWritesARule(t *testing.T) {
 		"a range while EC2 tells nothing":      {31213, [][2]int32{{8080, 31213}}, true},
 	} {
 		l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+		l.flags("--binding-networking=any-port")
 		b, other := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP), labBinding(l.otherGroup(), v1beta1.TargetTypeIP)
 		other.Name, other.UID = "other", "uid-other"
 		other.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(c.second))

@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
@@ -310,6 +311,8 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 		s.Contested = w.shared.Of
 	}
 	w.bindings, registry.Progress = b, b.CallEnded
+	groups.Limits = bindings.Limits{Allowed: c.AllowedNetworking(), Planned: w.writer.Planned, HealthPort: b.HealthPort}
+	w.writer.Planned.Changed = groups.Replace
 	wake := func(priority int) func(types.NamespacedName) {
 		return func(binding types.NamespacedName) { b.Waker.Wake(priority, reconcile.Request{NamespacedName: binding}) }
 	}

@@ -130,7 +130,11 @@ func (w *wiring) webhookOptions() webhook.Options {
 		Ingress: admission.IngressConfig{
 			Config: front.IngressFromFlags(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation, ForbidGroupName: c.Webhooks.DisableGroupAnnotation,
 		},
-		VPC: c.VPC, Region: c.Region, Accelerators: c.ServesAccelerators(), Roles: c.Roles(),
+		Binding: admission.BindingConfig{VPC: c.VPC, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), External: func(arn string) bool {
+			owner, known := w.inventory.KnownTargetGroupOwner(arn)
+			return known && owner.External()
+		}},
+		Region: c.Region, Accelerators: c.ServesAccelerators(),
 		Cached: w.cached,
 		Live: func(ctx context.Context) (*objects.View, func() error) {
 			r := reads.NewCacheReader(ctx, w.mgr.GetAPIReader(), nil)

@@ -118,6 +118,7 @@ const (
 	ZoneNotEnabled         Code = "ZoneNotEnabled"
 	SecurityGroupUnclear   Code = "SecurityGroupUnclear"
 	InvalidNetworking      Code = "InvalidNetworking"
+	NetworkingNotAllowed   Code = "NetworkingNotAllowed"
 	RulesNotWritten        Code = "RulesNotWritten"
 	CleanupFailed          Code = "FailedCleanup" // the reason of condition Ready, which users know
 	InvalidBinding         Code = "InvalidBinding"
@@ -245,6 +246,7 @@ var table = map[Code]Info{
 	ZoneNotEnabled:         {Note, UnhealthyTargets, "targets are in availability zones in which their load balancer has no subnet, so that they get no requests"},
 	SecurityGroupUnclear:   {Note, FailedNetwork, "several security groups of a network interface may be the one for rules of load balancers, by their tags; one of them gets the rules"},
 	InvalidNetworking:      {Invalid, FailedNetwork, "spec.networking of a TargetGroupBinding has an invalid peer or port; the rest of it is granted, and no rule that it may declare is revoked"},
+	NetworkingNotAllowed:   {Invalid, FailedNetwork, "spec.networking of a TargetGroupBinding asks for ports at which no target listens, or for too many public addresses, and --binding-networking does not allow that; the rest of it is granted"},
 	RulesNotWritten:        {Transient, FailedNetwork, "AWS did not accept the security group rules that spec.networking of a TargetGroupBinding declares"},
 	DryRun:                 {Note, DryRunReason, "the Ingress or Gateway is planned and not deployed"},
 	PlanTooLarge:           {Note, NoteReason, "the plan does not fit into an annotation as it is"},

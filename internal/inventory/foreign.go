@@ -33,7 +33,7 @@ func (i *Inventory) Foreign() Foreigners {
 	defer i.mu.Unlock()
 	out := Foreigners{}
 	for arn, t := range i.tags {
-		if _, _, ours := naming.StackOfNamed(i.cfg.Cluster, arn, t.tags); !ours && !t.assumed {
+		if _, _, ours := naming.StackOfNamed(i.cfg.Cluster, arn, t.tags); !ours && !t.assumed && !naming.Contested(i.cfg.Cluster, t.tags) {
 			out = append(out, foreigner(arn))
 		}
 	}

@@ -46,6 +46,8 @@ type Inventory struct {
 	underWay     version   // at which the newest of them began
 	// partial is what the last attempt at a listing had read when a passing error ended it; nil = nothing.
 	partial *listing
+	// unlisted are the tags of target groups that were read for themselves, as no listing shows them.
+	unlisted map[string]readTags
 	// retagged is version.writes when this process last wrote the tags of a resource, while tagReads reads of tags are under way.
 	retagged map[string]int64
 	tagReads int
@@ -99,7 +101,7 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		stacks: map[stack.Key]*entry{},
 
 		confirmed: confirmations{of: map[string]confirmation{}, asked: map[string]bool{}},
-		tags:      map[string]readTags{}, retagged: map[string]int64{},
+		tags:      map[string]readTags{}, unlisted: map[string]readTags{}, retagged: map[string]int64{},
 		created: map[string]time.Time{}, came: arrivals{seen: map[string]bool{}, of: map[stack.Key][]string{}, written: map[stack.Key]bool{}},
 		gone: map[string]time.Time{}, inAccount: map[quota.Limit]int{},
 		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{},

@@ -3,8 +3,13 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
+	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -16,6 +21,17 @@ type Owner struct {
 	Stack stack.Key
 	// TargetGroup is its identity in the stack.
 	TargetGroup string
+	// Contested are the namespaces of the stacks that its tags name, each between commas, if these are several and nothing tells which one it
+	// belongs to.
+	Contested string
+}
+
+// External reports whether the target group is a user's.
+func (o Owner) External() bool { return o == Owner{} }
+
+// ClaimedBy reports whether the tags of a contested target group name a stack whose targets are of a namespace.
+func (o Owner) ClaimedBy(namespace string) bool {
+	return namespace != "" && strings.Contains(o.Contested, ","+namespace+",")
 }
 
 // Placed reports whether the identity of the target group decides about the namespace of its binding.
@@ -24,10 +40,12 @@ func (o Owner) Placed() bool { return naming.NamespaceOfTargetGroup(o.TargetGrou
 // BindsIn reports whether the binding of the target group belongs to a namespace, if the identity decides about it.
 func (o Owner) BindsIn(namespace string) bool { return naming.BindsIn(o.TargetGroup, namespace) }
 
-// TargetGroupOwner returns the stack of this cluster to which a target group belongs. While the first listing is not complete, it costs
-// one DescribeTags, afterwards nothing. An error means that AWS did not answer, and nothing may be concluded.
+// TargetGroupOwner returns the stack of this cluster to which a target group belongs. It costs one DescribeTags for a target group that no
+// listing shows: because none is complete, or because the target group is younger or of another VPC. An error means that AWS did not answer,
+// and nothing may be concluded.
 func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, error) {
-	if owner, known := i.KnownTargetGroupOwner(arn); known {
+	owner, known := i.KnownTargetGroupOwner(arn)
+	if known && !i.outdated(arn) {
 		return owner, nil
 	}
 	tags, err := shared(ctx, i, "owner of "+arn, func(ctx context.Context) (map[string]string, error) {
@@ -37,40 +55,64 @@ func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, er
 	if err != nil {
 		return Owner{}, fmt.Errorf("reading whose target group %s is: %w", arn, err)
 	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	now := i.version()
+	maps.DeleteFunc(i.unlisted, func(_ string, t readTags) bool { return now.at.Sub(t.at) >= 2*foreignLifetime })
+	i.unlisted[arn] = readTags{tags: tags, version: now}
 	return i.ownerByTags(arn, tags), nil
 }
 
-// KnownTargetGroupOwner is TargetGroupOwner without asking AWS; known is false as long as no listing is complete that would hold
-// the target group.
+// outdated reports whether what is known of a target group was read for itself, and long ago.
+func (i *Inventory) outdated(arn string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if _, listed := i.tags[arn]; listed {
+		delete(i.unlisted, arn)
+		return false
+	}
+	t, read := i.unlisted[arn]
+	return read && i.cfg.Now().Sub(t.at) >= foreignLifetime
+}
+
+// KnownTargetGroupOwner is TargetGroupOwner without asking AWS; known is false for a target group of which no tags were read.
 func (i *Inventory) KnownTargetGroupOwner(arn string) (owner Owner, known bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if read, ok := i.tags[arn]; ok {
 		return i.ownerByTags(arn, read.tags), true
 	}
-	if i.listed.invalidations == 0 {
-		return Owner{}, false
-	}
 	for _, e := range i.stacks { // its tags were just written
 		for _, tg := range e.obs.TargetGroups {
-			if tg.ARN == arn {
-				return Owner{e.obs.Key, tg.ID}, true
+			if tg.ARN == arn && i.listed.invalidations > 0 {
+				return Owner{Stack: e.obs.Key, TargetGroup: tg.ID}, true
 			}
 		}
 	}
-	return Owner{}, true
+	read, ok := i.unlisted[arn]
+	return i.ownerByTags(arn, read.tags), ok
 }
 
-// ownerFacts answers from the bulk listing: an ARN that AWS would not take costs no call.
+// targetGroupForm is the form of an ARN for which AWS can be asked.
+var targetGroupForm = regexp.MustCompile(`^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:targetgroup/[A-Za-z0-9-]{1,32}/[0-9a-f]{16}$`)
+
+// ownerFacts answers from the bulk listing, and asks AWS about what that does not show: it may be younger. An ARN that AWS would not take costs no
+// call, and what AWS refuses to tell is not of this cluster. Without an answer nothing is known.
 func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*facts.Facts), err error) {
 	if err := i.list(ctx, 1); err != nil {
 		return nil, fmt.Errorf("listing the target groups of the cluster: %w", err)
 	}
 	owners := map[string]*facts.TargetGroupOwner{}
 	for _, arn := range arns {
+		owner, known := i.KnownTargetGroupOwner(arn)
+		if !known && targetGroupForm.MatchString(arn) {
+			if owner, err = i.TargetGroupOwner(ctx, arn); err != nil && !settled(err) {
+				return nil, err
+			}
+		}
 		owners[arn] = nil
-		if owner, _ := i.KnownTargetGroupOwner(arn); owner != (Owner{}) {
-			owners[arn] = &facts.TargetGroupOwner{Stack: owner.Stack, ID: owner.TargetGroup}
+		if !owner.External() {
+			owners[arn] = &facts.TargetGroupOwner{Stack: owner.Stack, ID: owner.TargetGroup, Contested: owner.Contested != ""}
 		}
 	}
 	return func(f *facts.Facts) { f.TargetGroupOwners = owners }, nil
@@ -78,10 +120,19 @@ func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*fa
 
 func (i *Inventory) ownerByTags(arn string, tags map[string]string) Owner {
 	key, id, ok := naming.StackOfNamed(i.cfg.Cluster, arn, tags)
-	if !ok {
+	switch {
+	case !ok && naming.Contested(i.cfg.Cluster, tags):
+		return Owner{Contested: "," + strings.Join(naming.Claimants(i.cfg.Cluster, tags), ",") + ","}
+	case !ok:
 		return Owner{}
 	}
-	return Owner{key, id}
+	return Owner{Stack: key, TargetGroup: id}
+}
+
+// settled reports whether an error is AWS's last word: another attempt gets the same.
+func settled(err error) bool {
+	class := cloud.Classify(err).Class
+	return class == diag.Denied || class == diag.Invalid || class == diag.NotFound
 }
 
 // HoldsRetained reports whether a load balancer stays in AWS without an object.

@@ -42,6 +42,23 @@ func ofCluster(cluster string, tags map[string]string) bool {
 // Contested reports whether the tags of a resource name stacks of several kinds: users of controllers that admit any tag have added some.
 func Contested(cluster string, tags map[string]string) bool { return len(claims(cluster, tags)) > 1 }
 
+// Claimants are the namespaces of the stacks that the tags of a resource name if these are several, sorted: those of their objects, and those that
+// their identities of target groups may mean.
+func Claimants(cluster string, tags map[string]string) (out []string) {
+	all := claims(cluster, tags)
+	if len(all) < 2 {
+		return nil
+	}
+	for _, c := range all {
+		out = append(out, c.key.ID.Namespace, NamespaceOfTargetGroup(c.id))
+		for _, b := range TargetGroupBackends(c.key.Owner, c.id) {
+			out = append(out, b.Namespace)
+		}
+	}
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(s string) bool { return s == "" })
+}
+
 // StackOf is the stack of a cluster that a resource belongs to by its tags, and the resource's identity in it. ok is false for a resource
 // that belongs to no stack of the cluster, or whose tags name several.
 func StackOf(cluster string, tags map[string]string) (key stack.Key, id string, ok bool) {

@@ -20,7 +20,6 @@ import (
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
-	"github.com/k8s-lbc/lbc/internal/assumable"
 	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/serverid"
@@ -51,9 +50,8 @@ type Options struct {
 	Ingress admission.IngressConfig
 	// LoadBalancerClass is set on Services without one; empty: it is not.
 	LoadBalancerClass string
-	VPC               string          // of the cluster
-	Region            string          // of the cluster
-	Roles             assumable.Roles // that bindings may name
+	Region            string // of the cluster
+	Binding           admission.BindingConfig
 	// Accelerators reports whether GlobalAccelerators are served, and so validated.
 	Accelerators bool
 	// Cached makes a view of the caches.
@@ -88,7 +86,7 @@ func Handlers(o Options) map[string]http.Handler {
 			return withTags(admission.ClassParams(old, p), old, p)
 		}),
 		BindingPath: handler(o, BindingPath, false, func(_ context.Context, v *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Response {
-			return admission.Binding(v, o.VPC, o.Roles, old, b)
+			return admission.Binding(v, o.Binding, old, b)
 		}),
 		CompleteBindingPath: handler(o, CompleteBindingPath, true, func(_ context.Context, _ *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Response {
 			return admission.CompleteBinding(old, b)

@@ -137,6 +137,7 @@ func PlanBindings(ctx context.Context, in BindingInput) (Bindings, error) {
 		Cluster: p.workloads, Inventory: in.Inventory, Interfaces: network.NewInterfaces(in.Compute, time.Now), VPC: in.Config.VPC,
 		Chooser: secgroup.Chooser{Cluster: in.Config.ClusterName, Group: in.Config.NodeSecurityGroup, ExtraTags: in.Config.TargetENISecurityTags},
 	}
+	p.networks.Limits = bindings.Limits{Allowed: in.Config.AllowedNetworking(), Planned: &bindings.Planned{}, HealthPort: p.healthPort}
 	p.collect()
 	if len(p.all) == 0 {
 		return Bindings{}, nil
@@ -205,6 +206,9 @@ func (p *bindingPlanner) collect() {
 			o, whole := p.stackBinding(r, b)
 			p.unresolved = p.unresolved || !whole
 			if o != nil {
+				if whole {
+					p.networks.Limits.Planned.Note(kube.ObservedBinding(o).Binding)
+				}
 				p.all = append(p.all, &plannedBinding{Binding: Binding{Object: o, Stack: r.Key, State: Served}, shown: true})
 			}
 		}

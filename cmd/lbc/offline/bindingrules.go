@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inbound"
@@ -131,4 +132,13 @@ func (p *bindingPlanner) open(group string, rule stack.Permission) {
 		}
 		return
 	}
+}
+
+// healthPort is the port of the health checks of a binding's target group.
+func (p *bindingPlanner) healthPort(ctx context.Context, o *v1beta1.TargetGroupBinding) (int32, *diag.Diagnostic) {
+	tg, d := bindings.Describe(ctx, p.Balancing, o)
+	if d != nil && d.Class != diag.NotFound {
+		return 0, d
+	}
+	return bindings.HealthPort(tg), nil
 }

@@ -11,7 +11,9 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/bindings"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
@@ -47,13 +49,30 @@ func (b *Reconciler) binders(ctx context.Context, o *v1beta1.TargetGroupBinding)
 	}), nil
 }
 
-// ownerOf is the owner of the target group of a binding. It is read from AWS only if other bindings have the group and no listing has shown it yet.
+// ownerOf is the owner of the target group of a binding. It is read from AWS only if no listing has shown it yet, and other bindings have the group or
+// the binding is new.
 func (b *Reconciler) ownerOf(ctx context.Context, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
 	if len(others) > 0 && o.Spec.IamRoleArnToAssume == "" { // the controller's own role cannot read the tags of another account's
 		return b.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN)
 	}
-	owner, _ := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
-	return owner, nil
+	return b.ownerOfNew(ctx, o)
+}
+
+// ownerOfNew is the owner of the target group of a binding as far as it is known. AWS is asked for a binding that has not served yet: its target group may
+// be one of a stack that no listing shows. A binding that has served does not wait for AWS.
+func (b *Reconciler) ownerOfNew(ctx context.Context, o *v1beta1.TargetGroupBinding) (inventory.Owner, error) {
+	owner, known := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
+	if known || o.Status.ObservedGeneration != nil || o.Spec.IamRoleArnToAssume != "" || o.Spec.TargetGroupARN == "" || o.DeletionTimestamp != nil {
+		return owner, nil
+	}
+	owner, err := b.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN)
+	if err == nil {
+		return owner, nil
+	}
+	if class := cloud.Classify(err).Class; class == diag.Denied || class == diag.Invalid { // another attempt tells no more
+		return inventory.Owner{}, nil
+	}
+	return inventory.Owner{}, err
 }
 
 // successors are the bindings that have the target group of a binding when it is gone: those in conflict with it, and bindings that name the group and have not

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -127,7 +128,7 @@ func (b *Reconciler) precedingOf(ctx context.Context, o *v1beta1.TargetGroupBind
 	if b.Preceding == nil {
 		return nil, true, nil
 	}
-	if owner, listed := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN); listed && owner.Stack != (stack.Key{}) && o.Spec.IamRoleArnToAssume == "" {
+	if owner, listed := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN); listed && !owner.External() && o.Spec.IamRoleArnToAssume == "" {
 		return nil, true, nil
 	}
 	t, kept := b.Preceding.get(o)
@@ -205,7 +206,7 @@ func (b *Reconciler) external(ctx context.Context, o *v1beta1.TargetGroupBinding
 			return false, err
 		}
 	}
-	return owner.Stack == (stack.Key{}), nil
+	return owner.External(), nil
 }
 
 // served reports whether a binding may have registered targets.
@@ -216,6 +217,9 @@ func (b *Reconciler) served(o *v1beta1.TargetGroupBinding) bool {
 
 // unbindable is the finding that a binding may not name its target group; nil if it may, or if nothing tells whose it is.
 func (b *Reconciler) unbindable(ctx context.Context, o *v1beta1.TargetGroupBinding) (*diag.Diagnostic, error) {
+	if d, err := b.contested(ctx, o); d != nil || err != nil {
+		return d, err
+	}
 	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)
 	if b.Bindable.Allow(o.Namespace, o.Spec.TargetGroupARN, name) {
 		return nil, nil
@@ -223,9 +227,23 @@ func (b *Reconciler) unbindable(ctx context.Context, o *v1beta1.TargetGroupBindi
 	if external, err := b.external(ctx, o); err != nil || !external {
 		return nil, err
 	}
+	d := admission.UnboundTargetGroup(o, name)
+	return &d, nil
+}
+
+// contested is the finding that tags of several stacks of this cluster are on the target group of a binding, and that none of them has targets in the
+// binding's namespace; nil if it is not so, or if nothing tells.
+func (b *Reconciler) contested(ctx context.Context, o *v1beta1.TargetGroupBinding) (*diag.Diagnostic, error) {
+	owner, err := b.ownerOfNew(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if owner.Contested == "" || owner.ClaimedBy(o.Namespace) {
+		return nil, nil
+	}
 	d := diag.New(kube.BindingObject(o), "spec.targetGroupARN", diag.TargetGroupNotAllowed,
-		fmt.Sprintf("bindings of namespace %s may not name target group %s, which is not of this cluster", o.Namespace, name),
-		fmt.Sprintf("who runs the controller can allow it by --bindable-target-groups=%s=%s", o.Namespace, name))
+		fmt.Sprintf("target group %s has tags of several load balancers of this cluster, none of which is of namespace %s", naming.OfTargetGroup(o.Spec.TargetGroupARN), o.Namespace),
+		"remove the tags that are wrong in AWS, or bind another target group")
 	return &d, nil
 }
 

@@ -69,6 +69,7 @@ type Reconciler struct {
 	Writes             *objectwriter.Writer // of statuses, finalizers and completed specs
 	Counts             *Counts              // nil = none are shown
 	memory             memory
+	healthPorts        healthPorts
 	Waker              queue.Waker[reconcile.Request]
 	FailOpen           bool
 	ExcludedNodes      bool   // pods on nodes with the label that excludes these from load balancers are no targets

@@ -37,6 +37,8 @@ type Options struct {
 	Interfaces *network.Interfaces
 	Chooser    secgroup.Chooser
 	VPC        string // of the cluster
+	// Limits bound the networking of bindings that no stack planned.
+	Limits bindings.Limits
 	// RulesPerGroup is AWS's quota of inbound rules; 0 = its default.
 	RulesPerGroup int
 	Write         apply.Writer
@@ -125,7 +127,7 @@ func (r *Reconciler) Start(ctx context.Context) error {
 
 // networks finds the groups of endpoints in the caches.
 func (r *Reconciler) networks() *bindings.Networks {
-	return &bindings.Networks{Cluster: kube.Cluster{Reader: r.Client}, Inventory: r.Inventory, Interfaces: r.Interfaces, Chooser: r.Chooser, VPC: r.VPC}
+	return &bindings.Networks{Cluster: kube.Cluster{Reader: r.Client}, Inventory: r.Inventory, Interfaces: r.Interfaces, Chooser: r.Chooser, VPC: r.VPC, Limits: r.Limits}
 }
 
 func ruleID(o *v1beta1.TargetGroupBinding) string {

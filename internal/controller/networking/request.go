@@ -4,9 +4,12 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -45,4 +48,16 @@ func (w *request) changed(before diag.List) bool {
 	maps.DeleteFunc(open, func(g string, _ bool) bool { return w.refused[g] != nil })
 	w.settled = w.settled || w.looked && len(open) == 0
 	return w.settled && (!settled || !slices.Equal(before, w.findings()))
+}
+
+// Replace has a binding placed again of which something else is planned than before.
+func (r *Reconciler) Replace(binding types.NamespacedName) {
+	id := stack.ID{Namespace: binding.Namespace, Name: binding.Name}.String()
+	r.mu.Lock()
+	w := r.requests[id]
+	known := w != nil && w.binding != nil
+	r.mu.Unlock()
+	if known {
+		r.bindings.AddNow(id)
+	}
 }

@@ -17,9 +17,11 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -29,7 +31,9 @@ import (
 // show them.
 type BindingWriter struct {
 	Client client.Client
-	now    func() time.Time
+	// Planned are told what is written; nil = nobody is.
+	Planned *bindings.Planned
+	now     func() time.Time
 
 	mu      sync.Mutex
 	written map[client.ObjectKey]ownWrite
@@ -43,7 +47,7 @@ type ownWrite struct {
 
 // NewBindingWriter makes a writer that lists from the cache of c.
 func NewBindingWriter(c client.Client, now func() time.Time) *BindingWriter {
-	return &BindingWriter{Client: c, now: now, written: map[client.ObjectKey]ownWrite{}}
+	return &BindingWriter{Client: c, Planned: &bindings.Planned{}, now: now, written: map[client.ObjectKey]ownWrite{}}
 }
 
 // CreateBinding implements apply.Bindings.
@@ -52,6 +56,7 @@ func (b *BindingWriter) CreateBinding(ctx context.Context, want stack.Binding) e
 	o.Namespace, o.Name, o.Labels, o.Annotations = want.Namespace, want.Name, maps.Clone(want.Labels), maps.Clone(want.Annotations)
 	o.Spec, o.Finalizers = kube.BindingSpec(want), []string{naming.BindingFinalizer} // which spares the binding's first pass a write
 	made := o.DeepCopy()
+	b.Planned.Note(want) // before the object is seen
 	err := b.Client.Create(ctx, o)
 	if status := apierrors.APIStatus(nil); err != nil && !errors.As(err, &status) && ctx.Err() == nil {
 		// The answer was lost, and the object may be there: one that is not remembered would stay when its stack goes.
@@ -71,6 +76,7 @@ func (b *BindingWriter) CreateBinding(ctx context.Context, want stack.Binding) e
 		return undefinedKind(err)
 	}
 	b.wrote(client.ObjectKeyFromObject(o), o)
+	b.Planned.Note(want) // again: one of the name may have gone meanwhile
 	return nil
 }
 
@@ -107,6 +113,7 @@ func (b *BindingWriter) UpdateBinding(ctx context.Context, want stack.Binding) e
 	}
 	maps.Copy(o.Annotations, want.Annotations)
 	o.Spec = kube.BindingSpec(want)
+	b.Planned.Note(want) // before the object is seen
 	if err := b.Client.Patch(ctx, o, client.MergeFrom(before)); err != nil {
 		return undefinedKind(err)
 	}
@@ -125,6 +132,7 @@ func (b *BindingWriter) ReleaseBinding(ctx context.Context, namespace, name stri
 	for _, k := range labels {
 		delete(o.Labels, k)
 	}
+	b.Planned.Forget(key)
 	if err := b.Client.Patch(ctx, o, client.MergeFrom(before)); err != nil {
 		return undefinedKind(err)
 	}
@@ -139,8 +147,30 @@ func (b *BindingWriter) DeleteBinding(ctx context.Context, namespace, name strin
 	if err := b.Client.Delete(ctx, o); client.IgnoreNotFound(err) != nil {
 		return undefinedKind(err)
 	}
+	b.Planned.Forget(client.ObjectKeyFromObject(o))
 	b.wrote(client.ObjectKeyFromObject(o), nil)
 	return nil
+}
+
+// notePlanned records the bindings of a stack that are as it plans them.
+func (b *BindingWriter) notePlanned(want *stack.Stack, p *plan.Plan, o elb.Observed) {
+	known := map[stack.Ref]string{}
+	for _, g := range o.SecurityGroups {
+		known[stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID}] = g.GroupID
+	}
+	for _, k := range p.Known {
+		known[k.Ref] = k.Value
+	}
+	resolve := func(r stack.Ref) string { return cmp.Or(r.Literal, known[r]) }
+	for _, w := range want.Bindings {
+		w = elb.Literal(w, resolve)
+		for i := range o.Bindings {
+			have := &o.Bindings[i].Binding
+			if have.Namespace == w.Namespace && bindings.SamePlan(*have, w) {
+				b.Planned.Note(*have)
+			}
+		}
+	}
 }
 
 // Deleted reports whether it was this process that deleted a binding, lately.
@@ -169,8 +199,12 @@ func (b *BindingWriter) NoteDeleted(o client.Object) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	key := client.ObjectKeyFromObject(o)
-	if w, ok := b.written[key]; ok && (w.object == nil || w.object.UID == o.GetUID()) {
+	w, ok := b.written[key]
+	if ok && (w.object == nil || w.object.UID == o.GetUID()) {
 		delete(b.written, key)
+	}
+	if !ok || w.object == nil || w.object.UID == o.GetUID() {
+		b.Planned.Forget(key)
 	}
 }
 

@@ -105,6 +105,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	if err != nil {
 		return s.endFailed(ctx, t, readProblem(err, w), err)
 	}
+	s.Bindings.notePlanned(c.Stack, &p, observed)
 	var unwritten refusedWrites
 	approved, err := front.Approval(w, c.Stack, observed, s.Compile.LoadBalancersOfOthers)
 	if err != nil {
