@@ -107,13 +107,13 @@ func Translate(in Input) []Decided {
 	return decided
 }
 
-// Isolation are rules of the Gateway itself, in the standard construction: they answer 404 to requests for the hostname of a listener that none of
-// its routes matches, where another listener of the port, whose hostname covers that one, would have them otherwise.
+// Isolation are rules of the Gateway itself: they answer 404 to requests for the hostname of a listener, in the standard construction, or of a claim
+// that none of its routes matches, where another listener of the port, whose hostname covers that one, would have them otherwise.
 func Isolation(in Input) []intent.Route {
-	if in.Family == attachment.Network || in.Construction != rule.Standard {
+	if in.Family == attachment.Network {
 		return nil
 	}
-	return isolation(sitesOf(in.Listeners, in.QUIC), ObjectOf(in.Gateway, "Gateway"))
+	return isolation(sitesOf(in.Listeners, in.QUIC), in.Construction, ObjectOf(in.Gateway, "Gateway"))
 }
 
 // ObjectOf names an object of a kind in diagnostics.
