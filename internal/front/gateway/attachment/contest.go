@@ -113,8 +113,9 @@ func (c *contest) between(other, guest int) {
 
 // loses reports whether a guest loses a hostname to a route that serves it at a listener.
 func (c *contest) loses(guest, other int, s serving, h Hostname) bool {
-	b := &c.All[guest]
-	if h.Name == "" || s.Namespace == b.Parent.Namespace || !c.rivals(other, guest) || !c.byName(&c.All[other], b, h) {
+	a, b := &c.All[other], &c.All[guest]
+	apart := c.Isolated && Covers(b.hostname(), a.hostname()) // the guest does not have requests of the other in any case
+	if h.Name == "" || apart || s.Namespace == b.Parent.Namespace || !c.rivals(other, guest) || !c.byName(a, b, h) {
 		return false
 	}
 	_, common := narrower(b.hostname(), h.Name)

@@ -26,6 +26,7 @@ func (t *translation) noteLost() {
 					hosts = []attachment.Hostname{{Name: hostnameOf(l)}}
 				}
 				if slices.ContainsFunc(hosts, func(h attachment.Hostname) bool { return attachment.Covers(c.Hostname, h.Name) }) {
+					t.lost = true
 					t.drop("spec.parentRefs", "%s", ls.Text(c))
 					t.found = append(t.found, diag.New(t.object, "spec.parentRefs", diag.HostnameTaken, ls.Text(c), "use another hostname"))
 				}

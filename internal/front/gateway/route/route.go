@@ -134,6 +134,7 @@ type translation struct {
 
 	member     intent.Member
 	effective  bool // some of it serves as it is meant
+	lost       bool // a hostname of it is that of others
 	refused    *attachment.Problem
 	unresolved *attachment.Problem
 	dropped    []string // what of the route has no effect
@@ -178,6 +179,9 @@ func (t *translation) decided() Decided {
 	d := Decided{Member: t.member, Serves: len(t.member.Routes) > 0 || invalid, Refused: t.refused, Unresolved: t.unresolved, Found: t.found}
 	for i := range t.member.Listeners {
 		d.Serves = d.Serves || len(t.member.Listeners[i].Default) > 0
+	}
+	if invalid && t.lost { // its last good version may serve what others have now
+		d.Serves = false
 	}
 	for _, name := range t.used {
 		c := t.configurations[name]
