@@ -27,6 +27,9 @@ type Group struct {
 	Exists func() bool
 	// Note records a finding about a member.
 	Note func(member int, d diag.Diagnostic)
+	// SetAside sets a member aside for a value that it may not set; false if the value is only ignored, because the member decides or is not
+	// built as it is. Nil = values are ignored.
+	SetAside func(member int, d diag.Diagnostic) bool
 	// NewEffect are the values that this compilation puts into effect.
 	NewEffect map[string]Effect
 }
@@ -116,8 +119,12 @@ func Resolve[T any](g *Group, values []Owned[T], s Setting[T]) (effective Owned[
 		}
 		why, remedy := g.explain(q, r, i, shown)
 		o := g.Members[c.Member].Object
-		g.Note(c.Member, diag.New(o, c.Source.Place(), code,
-			fmt.Sprintf("conflicting %s: %s of %s is ignored, because %s", s.What, s.show(c.Value), o, why), remedy))
+		text := fmt.Sprintf("conflicting %s: %s of %s is", s.What, s.show(c.Value), o)
+		if code == diag.ConflictingSettings && g.SetAside != nil && harms(s.Name, q.candidates[i].value, winning) &&
+			g.SetAside(c.Member, diag.New(o, c.Source.Place(), diag.SettingNotPermitted, text+" not permitted, because "+why, remedy).In(diag.Route)) {
+			continue
+		}
+		g.Note(c.Member, diag.New(o, c.Source.Place(), code, text+" ignored, because "+why, remedy))
 	}
 	return effective, r.winner >= 0
 }
