@@ -68,7 +68,7 @@ func TestAPortWhoseMembersLostTheirSecurityGroupsAdmitsNoClient(t *testing.T) {
 			{list(web, api, zz(only(8081), guardedBy("front")), other(only(8081))), []string{"0 10.0.0.0/8"},
 				map[string]string{"new": closed["new"], "other": "port 8081 allows no source, because Ingress zz/new closed it before"}},
 			{list(web, api, zz(only(8081), guardedBy("front")), other(only(8081), ranges("0.0.0.0/0"))), []string{"0 10.0.0.0/8"},
-				map[string]string{"new": closed["new"], "other": "[0.0.0.0/0] of Ingress yy/other is not permitted, because Ingress zz/new has no source"}},
+				map[string]string{"new": closed["new"], "other": "[0.0.0.0/0] of Ingress yy/other is ignored, because Ingress zz/new has no source"}},
 			{list(web, api, other(only(8081), ranges("0.0.0.0/0"))), []string{"0 10.0.0.0/8", world}, nil}},
 	} {
 		t.Run(name, func(t *testing.T) {

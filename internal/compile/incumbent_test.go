@@ -96,8 +96,7 @@ func TestANewcomerOfAnotherNamespaceOpensNothing(t *testing.T) {
 						t.Errorf("%s, %s, %s: %v", name, what, when, d)
 					}
 				}
-				tighter := what == "security groups" || what == "ranges" && name == "of defaults" // than what is in effect: the value is ignored
-				if aside == tighter {
+				if aside != (what == "scheme" || what == "class") {
 					t.Errorf("%s, %s, %s: set aside %v", name, what, when, aside)
 				}
 				others := slices.DeleteFunc(table(got), func(rule string) bool { return strings.Contains(rule, "evil.example.com") })

@@ -120,7 +120,7 @@ func Resolve[T any](g *Group, values []Owned[T], s Setting[T]) (effective Owned[
 		why, remedy := g.explain(q, r, i, shown)
 		o := g.Members[c.Member].Object
 		text := fmt.Sprintf("conflicting %s: %s of %s is", s.What, s.show(c.Value), o)
-		if code == diag.ConflictingSettings && g.SetAside != nil && harms(s.Name, q.candidates[i].value, winning) &&
+		if code == diag.ConflictingSettings && g.SetAside != nil && setsAside(s.Name) &&
 			g.SetAside(c.Member, diag.New(o, c.Source.Place(), diag.SettingNotPermitted, text+" not permitted, because "+why, remedy).In(diag.Route)) {
 			continue
 		}

@@ -21,68 +21,60 @@ type protection struct {
 	restricts bool
 	// tighter reports whether a allows strictly less than b. Nil, or false both ways: they cannot be compared.
 	tighter func(a, b string) bool
-	// harm is what another value than the one in effect would do to others.
-	harm harm
+	// aside: another value than the one in effect sets a member aside that does not decide, as the value would replace, expose or hold the
+	// load balancer of others as a whole. Of other settings it is ignored.
+	aside bool
 }
-
-// harm decides what becomes of a member that does not decide in the group, and whose value is not the one in effect.
-type harm int
-
-const (
-	none     harm = iota // its value is ignored
-	exposes              // the member is set aside, unless its value is the tighter one
-	replaces             // the member is set aside: the value would replace, hold or delete what others have, or move it elsewhere
-)
 
 // protections is the table of decision 2. Settings that are not listed have no protection: tags, capacity, and attributes that tune the
 // load balancer.
 var protections = []protection{
-	{"scheme", true, true, ranked(stack.InternetFacing, stack.Internal), replaces},
-	{"inbound-cidrs", true, true, fewerAddresses, exposes},
-	{"prefix-lists", true, true, fewerOf, exposes},
-	{"security-groups", true, true, isSet, exposes},
-	{"no-security-groups", true, true, ranked("true", "false"), exposes},
-	{"manage-backend-security-group-rules", true, true, nil, exposes},
-	{"ssl-policy", true, true, stricterPolicy, exposes},
-	{"mutual-authentication", true, true, func(a, b string) bool { return ranked("off", "passthrough", "verify")(word(a), word(b)) }, exposes},
-	{"ssl-redirect", true, true, isSet, exposes},
-	{"wafv2-acl-name", true, true, associates, exposes},
-	{"wafv2-acl-arn", true, true, associates, exposes},
-	{"waf-acl-id", true, true, associates, exposes}, // decision 16: WAF Classic
-	{"shield-advanced-protection", true, true, ranked("false", "true"), exposes},
+	{"scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
+	{"inbound-cidrs", true, true, fewerAddresses, false},
+	{"prefix-lists", true, true, fewerOf, false},
+	{"security-groups", true, true, isSet, false},
+	{"no-security-groups", true, true, ranked("true", "false"), false},
+	{"manage-backend-security-group-rules", true, true, nil, false},
+	{"ssl-policy", true, true, stricterPolicy, false},
+	{"mutual-authentication", true, true, func(a, b string) bool { return ranked("off", "passthrough", "verify")(word(a), word(b)) }, false},
+	{"ssl-redirect", true, true, isSet, false},
+	{"wafv2-acl-name", true, true, associates, false},
+	{"wafv2-acl-arn", true, true, associates, false},
+	{"waf-acl-id", true, true, associates, false}, // decision 16: WAF Classic
+	{"shield-advanced-protection", true, true, ranked("false", "true"), false},
 
-	{"attribute/deletion_protection.enabled", true, true, ranked("false", "true"), replaces},
-	{"attribute/access_logs.s3.enabled", true, true, ranked("false", "true"), exposes},
-	{"attribute/connection_logs.s3.enabled", true, true, ranked("false", "true"), exposes},
-	{"attribute/health_check_logs.s3.enabled", true, true, ranked("false", "true"), exposes},
-	{"attribute/access_logs.s3.*", true, true, nil, exposes}, // another bucket shows the requests of all members to its owner
-	{"attribute/connection_logs.s3.*", true, true, nil, exposes},
-	{"attribute/health_check_logs.s3.*", true, true, nil, exposes},
-	{"attribute/routing.http.drop_invalid_header_fields.enabled", true, true, ranked("false", "true"), exposes},
-	{"attribute/routing.http.desync_mitigation_mode", true, true, ranked("monitor", "defensive", "strictest"), exposes},
-	{"attribute/routing.http.xff_header_processing.mode", true, true, ranked("preserve", "append", "remove"), exposes}, // preserve accepts forged addresses
-	{"attribute/waf.fail_open.enabled", true, true, ranked("true", "false"), exposes},
-	{"attribute/ipv6.deny_all_igw_traffic", true, true, ranked("false", "true"), exposes},
-	{"attribute/routing.*", true, false, nil, none}, // they change the requests that all members' backends see
-	{"listener-attribute/routing.*", true, true, nil, exposes},
+	{"attribute/deletion_protection.enabled", true, true, ranked("false", "true"), true},
+	{"attribute/access_logs.s3.enabled", true, true, ranked("false", "true"), false},
+	{"attribute/connection_logs.s3.enabled", true, true, ranked("false", "true"), false},
+	{"attribute/health_check_logs.s3.enabled", true, true, ranked("false", "true"), false},
+	{"attribute/access_logs.s3.*", true, true, nil, false}, // another bucket shows the requests of all members to its owner
+	{"attribute/connection_logs.s3.*", true, true, nil, false},
+	{"attribute/health_check_logs.s3.*", true, true, nil, false},
+	{"attribute/routing.http.drop_invalid_header_fields.enabled", true, true, ranked("false", "true"), false},
+	{"attribute/routing.http.desync_mitigation_mode", true, true, ranked("monitor", "defensive", "strictest"), false},
+	{"attribute/routing.http.xff_header_processing.mode", true, true, ranked("preserve", "append", "remove"), false}, // preserve accepts forged addresses
+	{"attribute/waf.fail_open.enabled", true, true, ranked("true", "false"), false},
+	{"attribute/ipv6.deny_all_igw_traffic", true, true, ranked("false", "true"), false},
+	{"attribute/routing.*", true, false, nil, false}, // they change the requests that all members' backends see
+	{"listener-attribute/routing.*", true, true, nil, false},
 
 	// These restrict nothing, but change or replace the load balancer of all members, or the answers of their clients.
-	{"load-balancer-name", true, false, nil, replaces},
-	{"ip-address-type", true, false, nil, replaces},
-	{"subnets", true, false, nil, replaces},
-	{"addresses", true, false, nil, replaces},
-	{"customer-owned-ipv4-pool", true, false, nil, replaces},
-	{"ipam-ipv4-pool-id", true, false, nil, replaces},
-	{"default-backend", true, false, nil, none},
+	{"load-balancer-name", true, false, nil, true},
+	{"ip-address-type", true, false, nil, true},
+	{"subnets", true, false, nil, true},
+	{"addresses", true, false, nil, true},
+	{"customer-owned-ipv4-pool", true, false, nil, true},
+	{"ipam-ipv4-pool-id", true, false, nil, true},
+	{"default-backend", true, false, nil, false},
 
-	{"drift-policy/*", true, true, ranked("ignore", "report", "correct"), none}, // the edits of all members take effect under correct
+	{"drift-policy/*", true, true, ranked("ignore", "report", "correct"), false}, // the edits of all members take effect under correct
 
-	{"replacement-policy", true, true, replacement.Tighter, none},
+	{"replacement-policy", true, true, replacement.Tighter, false},
 
-	{"frontend/enabled", true, true, ranked("true", "false"), replaces},
-	{"frontend/scheme", true, true, ranked(stack.InternetFacing, stack.Internal), replaces},
-	{"frontend/security-groups", true, true, isSet, exposes},
-	{"frontend/*", true, false, nil, none},
+	{"frontend/enabled", true, true, ranked("true", "false"), true},
+	{"frontend/scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
+	{"frontend/security-groups", true, true, isSet, false},
+	{"frontend/*", true, false, nil, false},
 }
 
 // protectionOf is the first entry of the table for a setting.
@@ -96,11 +88,8 @@ func protectionOf(setting string) protection {
 	return protection{setting: setting}
 }
 
-// harms reports whether a value of a setting sets a member aside that does not decide, where another one is in effect.
-func harms(setting, value, effective string) bool {
-	p := protectionOf(setting)
-	return p.harm == replaces || p.harm == exposes && (p.tighter == nil || !p.tighter(value, effective))
-}
+// setsAside reports whether another value of a setting than the one in effect sets a member aside that does not decide.
+func setsAside(setting string) bool { return protectionOf(setting).aside }
 
 // Tighter compares values of a setting: whether a allows strictly less than b. Nil = they cannot be compared.
 func Tighter(setting string) func(a, b string) bool { return protectionOf(setting).tighter }
@@ -118,8 +107,8 @@ func isSet(a, b string) bool { return a != "" && b == "" }
 
 // associates compares web ACLs: one is tighter than none, and two cannot be compared.
 func associates(a, b string) bool {
-	no := func(s string) bool { return s == "" || s == intent.None }
-	return !no(a) && no(b)
+	none := func(s string) bool { return s == "" || s == intent.None }
+	return !none(a) && none(b)
 }
 
 // word is the text up to the first space.
