@@ -119,12 +119,12 @@ func Resolve[T any](g *Group, values []Owned[T], s Setting[T]) (effective Owned[
 		}
 		why, remedy := g.explain(q, r, i, shown)
 		o := g.Members[c.Member].Object
-		text := fmt.Sprintf("conflicting %s: %s of %s is", s.What, s.show(c.Value), o)
-		if code == diag.ConflictingSettings && g.SetAside != nil && setsAside(s.Name) &&
-			g.SetAside(c.Member, diag.New(o, c.Source.Place(), diag.SettingNotPermitted, text+" not permitted, because "+why, remedy).In(diag.Route)) {
+		if code == diag.ConflictingSettings && setsAside(s.Name) && g.SetAside != nil && g.SetAside(c.Member, diag.New(o, c.Source.Place(), diag.SettingNotPermitted,
+			fmt.Sprintf("conflicting %s: %s of %s is not permitted, because %s", s.What, s.show(c.Value), o, why), remedy).In(diag.Route)) {
 			continue
 		}
-		g.Note(c.Member, diag.New(o, c.Source.Place(), code, text+" ignored, because "+why, remedy))
+		g.Note(c.Member, diag.New(o, c.Source.Place(), code,
+			fmt.Sprintf("conflicting %s: %s of %s is ignored, because %s", s.What, s.show(c.Value), o, why), remedy))
 	}
 	return effective, r.winner >= 0
 }
