@@ -127,5 +127,7 @@ func gatewayEntries() []Entry {
 		{Key: GatewayRuleConstruction, Syntax: String, Values: []string{"compatible", "standard"}, Complaint: "unknown rule construction", Scope: OnGateway, Costs: diag.Route, Example: "standard",
 			Default: "compatible, if AWS held a load balancer of the Gateway when it was first seen, else standard",
 			Doc:     "How rules are made of routes: as the AWS Load Balancer Controller makes them, or as the Gateway API defines. The controller records its choice here; write the other one to change over."},
+		{Key: GatewaySettingsNamespaces, Syntax: List, Scope: OnGateway, Costs: diag.AddOn, Example: "platform,team-a", Default: "only the namespace of the Gateway",
+			Doc: "Namespaces whose ListenerSets may take hostnames and ports that routes of other namespaces already serve at the Gateway. ListenerSets of other namespaces lose such a hostname ([decision 2](decisions/0002-quarantine.md#listenersets-of-other-namespaces))."},
 	}
 }

@@ -196,4 +196,6 @@ const (
 	GatewayDryRunPlan        Key = GatewayPrefix + "dry-run-plan"
 	GatewayDryRunPlanGzip    Key = GatewayPrefix + "dry-run-plan-gzip"
 	GatewayRuleConstruction  Key = GatewayPrefix + "rule-construction"
+
+	GatewaySettingsNamespaces Key = GatewayPrefix + "settings-namespaces"
 )

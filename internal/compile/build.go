@@ -135,6 +135,19 @@ func (b *build) fail(i int, d diag.Diagnostic) {
 	}
 }
 
+// notPermitted sets a member aside that sets what others share, unless it decides or is not built as it is.
+func (b *build) notPermitted(i int, d diag.Diagnostic) bool {
+	m := &b.members[i]
+	told := slices.ContainsFunc(m.Reasons, func(o diag.Diagnostic) bool { return o.Code == d.Code && o.Path == d.Path })
+	if !told && (m.State != quarantine.Current || b.deciders.Decides(m.Object.Namespace)) {
+		return false
+	}
+	if !told {
+		b.fail(i, d)
+	}
+	return true
+}
+
 // failShared records an error in a setting of the whole load balancer. If the member is left out but its settings count,
 // there is no safe value: nothing is built, unless all of them are kept.
 func (b *build) failShared(i int, d diag.Diagnostic) {

@@ -230,6 +230,9 @@ func (c *compiler) newBuild() *build {
 		Exists: func() bool { return b.knowsWhatExists() && b.f.Existing != nil }, Note: b.note,
 	}
 	b.deciders = c.deciders()
+	if b.group.Joinable && !c.cfg.StrictGroups && !c.keepsSettings {
+		b.group.SetAside = b.notPermitted
+	}
 	for i := range b.members {
 		m := &b.members[i]
 		b.group.Members[i] = merge.Member{

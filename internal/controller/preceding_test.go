@@ -120,18 +120,39 @@ func TestBindableTargetGroups(t *testing.T) {
 	}
 }
 
-// Whose a target group is, is not known at once: targets come all the same, and what was registered stays, also when AWS answers again.
-func TestTargetsComeWhileOwnersAreNotKnown(t *testing.T) {
+// A new binding waits until it is known whose its target group is. One that has served goes on.
+func TestTargetsWhileOwnersAreNotKnown(t *testing.T) {
 	t.Parallel()
-	l, arn := precedingLab(t)
-	_, err := l.sim.Gate.AddFault(gate.Fault{Service: "elasticloadbalancing", Action: "DescribeTags", Code: "InternalFailure", Status: 500})
-	l.must(err)
-	l.create(labBinding(arn, v1beta1.TargetTypeIP))
-	l.pass(time.Minute, l.beside())
-	l.wantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
-	l.sim.Gate.ClearFaults()
-	l.settle()
-	l.wantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+	for name, served := range map[string]bool{"new": false, "served": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, arn := precedingLab(t)
+			b := labBinding(arn, v1beta1.TargetTypeIP)
+			if served {
+				l.create(b)
+				l.settle()
+				l.crash()
+				l.restart()
+				l.create(labPods("b", "10.0.128.51")...)
+			}
+			_, err := l.sim.Gate.AddFault(gate.Fault{Service: "elasticloadbalancing", Action: "DescribeTags", Code: "InternalFailure", Status: 500})
+			l.must(err)
+			want := []string{"10.0.1.77:80"}
+			if served {
+				want = append(want, "10.0.128.50:8080", "10.0.128.51:8080")
+			} else {
+				l.create(b)
+			}
+			l.pass(time.Minute, l.beside())
+			l.wantTargets(arn, want...)
+			l.sim.Gate.ClearFaults()
+			l.settle()
+			if !served {
+				want = append(want, "10.0.128.50:8080")
+			}
+			l.wantTargets(arn, want...)
+		})
+	}
 }
 
 // A process that could not read checkpoints at its start reads them later, and a binding that is deleted meanwhile waits for them.

@@ -30,11 +30,11 @@ func groupMember(namespace, name string, age int64, annotations map[string]strin
 	return []client.Object{svc, i}
 }
 
-// ignored counts the events of an Ingress that say that a setting of it is ignored.
+// ignored counts the events of an Ingress that say that a setting of it is ignored, or sets it aside.
 func (l *lab) ignored(object string) int {
 	n := 0
 	for _, e := range l.events {
-		if strings.HasPrefix(e, object+" ") && strings.Contains(e, "is ignored, because") {
+		if strings.HasPrefix(e, object+" ") && (strings.Contains(e, "is ignored, because") || strings.Contains(e, "is not permitted, because")) {
 			n++
 		}
 	}

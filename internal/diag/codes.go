@@ -55,6 +55,7 @@ const (
 	SettingsWait           Code = "SettingsWait"
 	InvalidRule            Code = "InvalidRule"
 	OverlappingRule        Code = "OverlappingRule"
+	HostnameTaken          Code = "HostnameTaken"
 	ServiceNotFound        Code = "ServiceNotFound"
 	BackendLeftOut         Code = "BackendLeftOut"
 	ServicePortNotFound    Code = "ServicePortNotFound"
@@ -178,7 +179,8 @@ var table = map[Code]Info{
 	SettingsWait:           {Note, NoteReason, "the shared settings of a group stay as they are until a member is corrected whose former settings are not known; rules and targets of the others change"},
 	GroupWaits:             {Conflict, FailedBuildModel, "a member of a group waits for another one: with --strict-groups until all are valid, else if it is not known what is deployed of that member and AWS holds no load balancer whose settings could be kept"},
 	InvalidRule:            {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},
-	OverlappingRule:        {Note, NoteReason, "a rule shares requests with one of another namespace's Ingress of the group, and one of the two answers them: the Ingress that joined earlier, or the one with the lower group.order"},
+	OverlappingRule:        {Note, NoteReason, "a rule shares requests with one of another namespace's Ingress of the group, and one of the two answers them: the Ingress that joined earlier, or the one with the lower group.order; or a more specific listener of another namespace has requests of a route"},
+	HostnameTaken:          {Conflict, FailedBuildModel, "a ListenerSet or its route has a hostname that a route of another namespace serves at the Gateway or an older ListenerSet; requests for it stay with that route"},
 	ServiceNotFound:        {NotFound, FailedBuildModel, "a Service that an action names does not exist"},
 	BackendLeftOut:         {Note, NoteReason, "a Service that an action of a listener names beside others does not exist: the other target groups get its share"},
 	ServicePortNotFound:    {NotFound, FailedBuildModel, "a backend Service has no such port"},

@@ -27,6 +27,9 @@ type Group struct {
 	Exists func() bool
 	// Note records a finding about a member.
 	Note func(member int, d diag.Diagnostic)
+	// SetAside sets a member aside for a value that it may not set; false if the value is only ignored, because the member decides or is not
+	// built as it is. Nil = values are ignored.
+	SetAside func(member int, d diag.Diagnostic) bool
 	// NewEffect are the values that this compilation puts into effect.
 	NewEffect map[string]Effect
 }
@@ -116,6 +119,10 @@ func Resolve[T any](g *Group, values []Owned[T], s Setting[T]) (effective Owned[
 		}
 		why, remedy := g.explain(q, r, i, shown)
 		o := g.Members[c.Member].Object
+		if code == diag.ConflictingSettings && setsAside(s.Name) && g.SetAside != nil && g.SetAside(c.Member, diag.New(o, c.Source.Place(), diag.SettingNotPermitted,
+			fmt.Sprintf("conflicting %s: %s of %s is not permitted, because %s", s.What, s.show(c.Value), o, why), remedy).In(diag.Route)) {
+			continue
+		}
 		g.Note(c.Member, diag.New(o, c.Source.Place(), code,
 			fmt.Sprintf("conflicting %s: %s of %s is ignored, because %s", s.What, s.show(c.Value), o, why), remedy))
 	}

@@ -21,57 +21,60 @@ type protection struct {
 	restricts bool
 	// tighter reports whether a allows strictly less than b. Nil, or false both ways: they cannot be compared.
 	tighter func(a, b string) bool
+	// aside: another value than the one in effect sets a member aside that does not decide, as the value would replace, expose or hold the
+	// load balancer of others as a whole. Of other settings it is ignored.
+	aside bool
 }
 
 // protections is the table of decision 2. Settings that are not listed have no protection: tags, capacity, and attributes that tune the
 // load balancer.
 var protections = []protection{
-	{"scheme", true, true, ranked(stack.InternetFacing, stack.Internal)},
-	{"inbound-cidrs", true, true, fewerAddresses},
-	{"prefix-lists", true, true, fewerOf},
-	{"security-groups", true, true, isSet},
-	{"no-security-groups", true, true, ranked("true", "false")},
-	{"manage-backend-security-group-rules", true, true, nil},
-	{"ssl-policy", true, true, stricterPolicy},
-	{"mutual-authentication", true, true, func(a, b string) bool { return ranked("off", "passthrough", "verify")(word(a), word(b)) }},
-	{"ssl-redirect", true, true, isSet},
-	{"wafv2-acl-name", true, true, associates},
-	{"wafv2-acl-arn", true, true, associates},
-	{"waf-acl-id", true, true, associates}, // decision 16: WAF Classic
-	{"shield-advanced-protection", true, true, ranked("false", "true")},
+	{"scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
+	{"inbound-cidrs", true, true, fewerAddresses, false},
+	{"prefix-lists", true, true, fewerOf, false},
+	{"security-groups", true, true, isSet, false},
+	{"no-security-groups", true, true, ranked("true", "false"), false},
+	{"manage-backend-security-group-rules", true, true, nil, false},
+	{"ssl-policy", true, true, stricterPolicy, false},
+	{"mutual-authentication", true, true, func(a, b string) bool { return ranked("off", "passthrough", "verify")(word(a), word(b)) }, false},
+	{"ssl-redirect", true, true, isSet, false},
+	{"wafv2-acl-name", true, true, associates, false},
+	{"wafv2-acl-arn", true, true, associates, false},
+	{"waf-acl-id", true, true, associates, false}, // decision 16: WAF Classic
+	{"shield-advanced-protection", true, true, ranked("false", "true"), false},
 
-	{"attribute/deletion_protection.enabled", true, true, ranked("false", "true")},
-	{"attribute/access_logs.s3.enabled", true, true, ranked("false", "true")},
-	{"attribute/connection_logs.s3.enabled", true, true, ranked("false", "true")},
-	{"attribute/health_check_logs.s3.enabled", true, true, ranked("false", "true")},
-	{"attribute/access_logs.s3.*", true, true, nil}, // another bucket shows the requests of all members to its owner
-	{"attribute/connection_logs.s3.*", true, true, nil},
-	{"attribute/health_check_logs.s3.*", true, true, nil},
-	{"attribute/routing.http.drop_invalid_header_fields.enabled", true, true, ranked("false", "true")},
-	{"attribute/routing.http.desync_mitigation_mode", true, true, ranked("monitor", "defensive", "strictest")},
-	{"attribute/routing.http.xff_header_processing.mode", true, true, ranked("preserve", "append", "remove")}, // preserve accepts forged addresses
-	{"attribute/waf.fail_open.enabled", true, true, ranked("true", "false")},
-	{"attribute/ipv6.deny_all_igw_traffic", true, true, ranked("false", "true")},
-	{"attribute/routing.*", true, false, nil}, // they change the requests that all members' backends see
-	{"listener-attribute/routing.*", true, true, nil},
+	{"attribute/deletion_protection.enabled", true, true, ranked("false", "true"), true},
+	{"attribute/access_logs.s3.enabled", true, true, ranked("false", "true"), false},
+	{"attribute/connection_logs.s3.enabled", true, true, ranked("false", "true"), false},
+	{"attribute/health_check_logs.s3.enabled", true, true, ranked("false", "true"), false},
+	{"attribute/access_logs.s3.*", true, true, nil, false}, // another bucket shows the requests of all members to its owner
+	{"attribute/connection_logs.s3.*", true, true, nil, false},
+	{"attribute/health_check_logs.s3.*", true, true, nil, false},
+	{"attribute/routing.http.drop_invalid_header_fields.enabled", true, true, ranked("false", "true"), false},
+	{"attribute/routing.http.desync_mitigation_mode", true, true, ranked("monitor", "defensive", "strictest"), false},
+	{"attribute/routing.http.xff_header_processing.mode", true, true, ranked("preserve", "append", "remove"), false}, // preserve accepts forged addresses
+	{"attribute/waf.fail_open.enabled", true, true, ranked("true", "false"), false},
+	{"attribute/ipv6.deny_all_igw_traffic", true, true, ranked("false", "true"), false},
+	{"attribute/routing.*", true, false, nil, false}, // they change the requests that all members' backends see
+	{"listener-attribute/routing.*", true, true, nil, false},
 
 	// These restrict nothing, but change or replace the load balancer of all members, or the answers of their clients.
-	{"load-balancer-name", true, false, nil},
-	{"ip-address-type", true, false, nil},
-	{"subnets", true, false, nil},
-	{"addresses", true, false, nil},
-	{"customer-owned-ipv4-pool", true, false, nil},
-	{"ipam-ipv4-pool-id", true, false, nil},
-	{"default-backend", true, false, nil},
+	{"load-balancer-name", true, false, nil, true},
+	{"ip-address-type", true, false, nil, true},
+	{"subnets", true, false, nil, true},
+	{"addresses", true, false, nil, true},
+	{"customer-owned-ipv4-pool", true, false, nil, true},
+	{"ipam-ipv4-pool-id", true, false, nil, true},
+	{"default-backend", true, false, nil, false},
 
-	{"drift-policy/*", true, true, ranked("ignore", "report", "correct")}, // the edits of all members take effect under correct
+	{"drift-policy/*", true, true, ranked("ignore", "report", "correct"), false}, // the edits of all members take effect under correct
 
-	{"replacement-policy", true, true, replacement.Tighter},
+	{"replacement-policy", true, true, replacement.Tighter, false},
 
-	{"frontend/enabled", true, true, ranked("true", "false")},
-	{"frontend/scheme", true, true, ranked(stack.InternetFacing, stack.Internal)},
-	{"frontend/security-groups", true, true, isSet},
-	{"frontend/*", true, false, nil},
+	{"frontend/enabled", true, true, ranked("true", "false"), true},
+	{"frontend/scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
+	{"frontend/security-groups", true, true, isSet, false},
+	{"frontend/*", true, false, nil, false},
 }
 
 // protectionOf is the first entry of the table for a setting.
@@ -84,6 +87,9 @@ func protectionOf(setting string) protection {
 	}
 	return protection{setting: setting}
 }
+
+// setsAside reports whether another value of a setting than the one in effect sets a member aside that does not decide.
+func setsAside(setting string) bool { return protectionOf(setting).aside }
 
 // Tighter compares values of a setting: whether a allows strictly less than b. Nil = they cannot be compared.
 func Tighter(setting string) func(a, b string) bool { return protectionOf(setting).tighter }

@@ -65,7 +65,9 @@ func (b *Reconciler) ownerOfNew(ctx context.Context, o *v1beta1.TargetGroupBindi
 	if known || o.Status.ObservedGeneration != nil || o.Spec.IamRoleArnToAssume != "" || o.Spec.TargetGroupARN == "" || o.DeletionTimestamp != nil {
 		return owner, nil
 	}
-	owner, err := b.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN)
+	asking, cancel := context.WithTimeout(ctx, ownerTimeout)
+	defer cancel()
+	owner, err := b.Inventory.TargetGroupOwner(asking, o.Spec.TargetGroupARN)
 	if err == nil {
 		return owner, nil
 	}

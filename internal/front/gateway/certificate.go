@@ -51,6 +51,11 @@ func (t *translation) checkRefs(i int, named bool) (usable bool) {
 	for n, ref := range l.TLS.CertificateRefs {
 		source := t.source(l, fmt.Sprintf("tls.certificateRefs[%d]", n))
 		c, problem := t.certificate(l, ref, source)
+		if c != nil {
+			if refused := t.foreign(i, c, source); refused != nil {
+				c, problem = nil, refused
+			}
+		}
 		if problem != nil && (t.refs[i] == nil || t.refs[i].Partial) {
 			t.refs[i] = problem
 		}
@@ -63,6 +68,21 @@ func (t *translation) checkRefs(i int, named bool) (usable bool) {
 		}
 	}
 	return usable
+}
+
+// foreign is why a listener may not have a certificate: load balancers would serve it for a hostname of others.
+func (t *translation) foreign(listener int, c *intent.Certificate, source intent.Source) *attachment.Problem {
+	l := &t.listeners.All[listener]
+	for _, name := range c.Names {
+		whose, ok := t.listeners.Foreign(listener, name)
+		if !ok {
+			continue
+		}
+		text := fmt.Sprintf("the certificate has name %s, and clients of %s would get it", name, whose)
+		t.addCause(diag.New(Object(t.Gateway), source.Place(), diag.SecretRefused, text, t.mayTake(l.Parent.Namespace)).In(diag.Certificate))
+		return &attachment.Problem{Reason: string(gatewayv1.ListenerReasonRefNotPermitted), Message: text + "; " + t.mayTake(l.Parent.Namespace)}
+	}
+	return nil
 }
 
 // certificate is the certificate in the Secret that a reference names; nil if the reference cannot be followed.

@@ -67,6 +67,7 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	t.rules = t.construction(exists, d)
 	d.construction, d.defaults = t.rules, l.defaults
 	t.attach()
+	t.contest(d)
 	own := t.member(d)
 	out := t.loadBalancer()
 	out.Members = append(make([]intent.Member, 0, 1+len(t.routes)), own) // they are large

@@ -69,6 +69,8 @@ type Listener struct {
 	Problem        *Problem // nil = valid
 	// Routes is the number of routes that are attached, also if the listener is not valid.
 	Routes int32
+	// Lost are texts that say which hostnames of a valid listener others have (Contest).
+	Lost []string
 }
 
 // Passthrough reports whether TLS is not terminated.
@@ -95,7 +97,10 @@ type Listeners struct {
 	Rejected []*gatewayv1.ListenerSet
 	// Admitted are the others, in the order of All.
 	Admitted []*gatewayv1.ListenerSet
+	// Claims are the hostnames that listeners of ListenerSets lose to routes of others (Contest).
+	Claims []Claim
 
+	contest    *contest
 	parents    []Parent // the Gateway and the admitted ListenerSets
 	namespaces Namespaces
 }

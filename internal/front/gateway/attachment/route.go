@@ -168,6 +168,14 @@ func intersection(listener string, route []gatewayv1.Hostname) (hosts []Hostname
 	return hosts, len(hosts) > 0
 }
 
+// Narrower is the one of two hostnames that lies in the other, either of which may be any; ok is false if they have nothing in common.
+func Narrower(a, b string) (string, bool) {
+	if b == "" {
+		return a, true
+	}
+	return narrower(a, b)
+}
+
 // narrower is the one of two hostnames that lies in the other. A wildcard stands for one label or more.
 func narrower(a, b string) (string, bool) {
 	switch {

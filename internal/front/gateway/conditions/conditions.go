@@ -5,6 +5,7 @@ package conditions
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -88,7 +89,11 @@ func Listener(l *attachment.Listener, refs *attachment.Problem, lb LoadBalancer,
 	} else {
 		b.add(string(gatewayv1.ListenerConditionConflicted), metav1.ConditionFalse, string(gatewayv1.ListenerReasonNoConflicts), "Listener has no conflict.")
 	}
-	b.unless(gatewayv1.ListenerConditionAccepted, l.Problem, gatewayv1.ListenerReasonAccepted, "Listener is accepted.",
+	accepted := "Listener is accepted."
+	if len(l.Lost) > 0 {
+		accepted = "Listener is accepted in part: " + strings.Join(l.Lost, "; ") + "."
+	}
+	b.unless(gatewayv1.ListenerConditionAccepted, l.Problem, gatewayv1.ListenerReasonAccepted, accepted,
 		gatewayv1.ListenerReasonPortUnavailable, gatewayv1.ListenerReasonUnsupportedProtocol, gatewayv1.ListenerReasonUnsupportedValue,
 		gatewayv1.ListenerReasonHostnameConflict, gatewayv1.ListenerReasonProtocolConflict, gatewayv1.ListenerReasonNoValidCACertificate)
 	unresolved := refs

@@ -89,6 +89,7 @@ type unit struct {
 
 // application translates an HTTPRoute or a GRPCRoute.
 func (t *translation) application(sites []site) {
+	t.noteLost()
 	places := t.places(sites)
 	for i := range places {
 		t.listen(places[i].port, places[i].protocol)
@@ -164,7 +165,7 @@ func (t *translation) match(r *routeRule, config *ruleConfiguration) {
 func (t *translation) units(out []*unit, r *routeRule, j int, p *place, h placedHost, f *forwarding, do *onProtocol) []*unit {
 	c, m := t.in.Construction, &r.matches[j]
 	position := rule.Position{
-		Listener: h.listener, Host: h.Hostname, Created: t.route.Object.GetCreationTimestamp().Time, Kind: t.route.Route.Kind,
+		Listener: h.listener, Host: h.Hostname, Wide: h.wide, Created: t.route.Object.GetCreationTimestamp().Time, Kind: t.route.Route.Kind,
 		Namespace: t.route.Route.Namespace, Name: t.route.Route.Name, Rule: r.index, Match: j,
 	}
 	if m.grpc != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -36,7 +37,7 @@ func (in *Input) oldest(sites []site) map[int32]int {
 			if !s.on(&in.Routes[j]) {
 				continue
 			}
-			if first, met := out[s.port]; !met || Compare(in.Routes[j], in.Routes[first]) < 0 {
+			if first, met := out[s.port]; !met || in.compareAt(s, j, first) < 0 {
 				out[s.port] = j
 			}
 		}
@@ -44,8 +45,51 @@ func (in *Input) oldest(sites []site) map[int32]int {
 	return out
 }
 
+// compareAt orders routes of a port: the one that came to it first. A route that only a ListenerSet of another namespace than the Gateway's
+// brings to the port came with that, and of the same age it comes behind.
+func (in *Input) compareAt(s *site, a, b int) int {
+	at, guest := in.arrival(s, a)
+	other, otherGuest := in.arrival(s, b)
+	if n := at.Compare(other); n != 0 {
+		return n
+	}
+	if guest != otherGuest {
+		if guest {
+			return 1
+		}
+		return -1
+	}
+	return Compare(in.Routes[a], in.Routes[b])
+}
+
+// arrival is when a route came to a port.
+func (in *Input) arrival(s *site, i int) (at time.Time, guest bool) {
+	r := &in.Routes[i]
+	at = r.Object.GetCreationTimestamp().Time
+	var since time.Time
+	for _, d := range r.Decisions {
+		for _, a := range d.Attached {
+			if !slices.Contains(s.listeners, a.Listener) {
+				continue
+			}
+			created, of := in.Listeners.Since(a.Listener)
+			if !of {
+				return at, false
+			}
+			if !guest || created.Before(since) {
+				guest, since = true, created
+			}
+		}
+	}
+	if since.After(at) {
+		at = since
+	}
+	return at, guest
+}
+
 // network translates a TCPRoute, UDPRoute or TLSRoute. instead is the route that serves a port, if that is another one.
 func (t *translation) network(sites []site, instead func(port int32) *Attached) {
+	t.noteLost()
 	for i := range sites {
 		s := &sites[i]
 		if !s.on(t.route) {

@@ -107,13 +107,13 @@ func Translate(in Input) []Decided {
 	return decided
 }
 
-// Isolation are rules of the Gateway itself, in the standard construction: they answer 404 to requests for the hostname of a listener that none of
-// its routes matches, where another listener of the port, whose hostname covers that one, would have them otherwise.
+// Isolation are rules of the Gateway itself: they answer 404 to requests for the hostname of a listener, in the standard construction, or of a claim
+// that none of its routes matches, where another listener of the port, whose hostname covers that one, would have them otherwise.
 func Isolation(in Input) []intent.Route {
-	if in.Family == attachment.Network || in.Construction != rule.Standard {
+	if in.Family == attachment.Network {
 		return nil
 	}
-	return isolation(sitesOf(in.Listeners, in.QUIC), ObjectOf(in.Gateway, "Gateway"))
+	return isolation(sitesOf(in.Listeners, in.QUIC), in.Construction, ObjectOf(in.Gateway, "Gateway"))
 }
 
 // ObjectOf names an object of a kind in diagnostics.
@@ -134,6 +134,7 @@ type translation struct {
 
 	member     intent.Member
 	effective  bool // some of it serves as it is meant
+	lost       bool // a hostname of it is that of others
 	refused    *attachment.Problem
 	unresolved *attachment.Problem
 	dropped    []string // what of the route has no effect
@@ -178,6 +179,9 @@ func (t *translation) decided() Decided {
 	d := Decided{Member: t.member, Serves: len(t.member.Routes) > 0 || invalid, Refused: t.refused, Unresolved: t.unresolved, Found: t.found}
 	for i := range t.member.Listeners {
 		d.Serves = d.Serves || len(t.member.Listeners[i].Default) > 0
+	}
+	if invalid && t.lost { // its last good version may serve what others have now
+		d.Serves = false
 	}
 	for _, name := range t.used {
 		c := t.configurations[name]

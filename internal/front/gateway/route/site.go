@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
@@ -40,6 +39,7 @@ type site struct {
 	quic      bool  // QUIC is declared
 	listeners []int // in Listeners.All
 	all       []attachment.Listener
+	claims    []attachment.Claim // of hostnames that listeners of the port lose and that are a part of theirs
 }
 
 // sitesOf are the ports, in ascending order; quic are those for which QUIC is declared.
@@ -59,6 +59,7 @@ func sitesOf(ls *attachment.Listeners, quic map[int32]bool) []site {
 	}
 	for i := range out {
 		s := &out[i]
+		s.claims = claimsAt(ls, s)
 		s.protocol = Protocol(ls, s.port)
 		if final, ok := QUICOf(s.protocol); ok && quic[s.port] {
 			s.protocol, s.quic = final, true
@@ -98,32 +99,44 @@ func hostnameOf(l *attachment.Listener) string {
 	return string(*l.Hostname)
 }
 
-// covers reports whether all names of hostname b are names of hostname a. An empty hostname has all names.
-func covers(a, b string) bool {
-	if a == "" || a == b {
-		return true
+// claimsAt are the claims on a port that listeners of the port lose and that go on serving other hostnames.
+func claimsAt(ls *attachment.Listeners, s *site) (out []attachment.Claim) {
+	for _, c := range ls.Claims {
+		if slices.ContainsFunc(s.listeners, func(i int) bool { return slices.Contains(c.Losers, i) }) {
+			out = append(out, c)
+		}
 	}
-	suffix, wildcard := strings.CutPrefix(a, "*")
-	return wildcard && strings.HasSuffix(b, suffix)
+	return out
 }
 
-// owned reports whether another listener of the port, with a hostname inside that of listener i, has all requests of a hostname.
-func (s *site) owned(i int, host string) bool {
-	own := hostnameOf(&s.all[i])
-	return host != "" && slices.ContainsFunc(s.listeners, func(j int) bool {
-		h := hostnameOf(&s.all[j])
-		return h != own && h != "" && covers(own, h) && covers(h, host)
+// hostnames are those that have requests of the port for themselves: those of listeners, and claimed ones.
+func (s *site) hostnames() (out []string) {
+	for _, i := range s.listeners {
+		out = append(out, hostnameOf(&s.all[i]))
+	}
+	for _, c := range s.claims {
+		out = append(out, c.Hostname)
+	}
+	return out
+}
+
+// owned reports whether another hostname of the port, inside that of a listener or claim, has all requests of a hostname.
+func (s *site) owned(own, host string) bool {
+	return host != "" && slices.ContainsFunc(s.hostnames(), func(h string) bool {
+		return h != own && h != "" && attachment.Covers(own, h) && attachment.Covers(h, host)
 	})
 }
 
 // isolation are the rules of Isolation.
-func isolation(sites []site, gateway diag.Object) (out []intent.Route) {
+func isolation(sites []site, c rule.Construction, gateway diag.Object) (out []intent.Route) {
 	for i := range sites {
 		s := &sites[i]
-		done := map[string]bool{}
-		for _, j := range s.listeners {
-			h := hostnameOf(&s.all[j])
-			wider := slices.ContainsFunc(s.listeners, func(k int) bool { o := hostnameOf(&s.all[k]); return o != h && covers(o, h) })
+		hosts, done := s.hostnames(), map[string]bool{}
+		if c != rule.Standard {
+			hosts = hosts[len(s.listeners):] // listeners of a port are one
+		}
+		for _, h := range hosts {
+			wider := slices.ContainsFunc(s.hostnames(), func(o string) bool { return o != h && attachment.Covers(o, h) })
 			if h == "" || !wider || done[h] {
 				continue
 			}
@@ -131,7 +144,7 @@ func isolation(sites []site, gateway diag.Object) (out []intent.Route) {
 			p := rule.Position{Listener: h, Host: attachment.Hostname{Name: h}, Last: true}
 			out = append(out, intent.Route{
 				Source: intent.At(gateway, fmt.Sprintf("hostname %s of listeners", h)), Ports: []int32{s.port},
-				Precedence: rule.Standard.Precedence(p), Conditions: []stack.Condition{rule.Standard.Host(h)}, Actions: fixed("404"),
+				Precedence: c.Precedence(p), Conditions: []stack.Condition{c.Host(h)}, Actions: fixed("404"),
 			})
 		}
 	}
@@ -151,13 +164,13 @@ type place struct {
 
 type placedHost struct {
 	attachment.Hostname
-	listener string // hostname of the listener
+	listener string // hostname of the listener, or of a claim
+	wide     string // in the compatible construction, the hostname that the rules at a claim are for otherwise
 }
 
 // places are the ports that a route is attached to. In the standard construction each hostname is served at each listener that has it; in
 // the compatible one the listeners of a port are one, where hostnames that a listener restricts leave no others.
 func (t *translation) places(sites []site) (out []place) {
-	c := t.in.Construction
 	for i := range sites {
 		p := place{site: &sites[i]}
 		on, restricted := false, false
@@ -167,29 +180,19 @@ func (t *translation) places(sites []site) (out []place) {
 					continue
 				}
 				on = true
-				hosts := a.Hostnames
-				if len(hosts) == 0 {
-					hosts = []attachment.Hostname{{}}
-				}
-				if c == rule.Compatible {
+				if t.in.Construction == rule.Compatible {
 					if r := hostnameOf(&p.all[a.Listener]) != ""; r && !restricted {
 						p.hosts, restricted = nil, true
 					} else if !r && restricted {
 						continue
 					}
 				}
+				hosts := a.Hostnames
+				if len(hosts) == 0 {
+					hosts = []attachment.Hostname{{}}
+				}
 				for _, h := range hosts {
-					placed := placedHost{Hostname: h}
-					if c == rule.Standard {
-						placed.listener = hostnameOf(&p.all[a.Listener])
-						if p.owned(a.Listener, h.Name) {
-							continue
-						}
-					}
-					same := func(o placedHost) bool { return o.Name == h.Name && o.listener == placed.listener }
-					if !slices.ContainsFunc(p.hosts, same) {
-						p.hosts = append(p.hosts, placed)
-					}
+					p.place(t.in.Construction, a.Listener, h)
 				}
 			}
 		}
@@ -198,4 +201,45 @@ func (t *translation) places(sites []site) (out []place) {
 		}
 	}
 	return out
+}
+
+// place has a hostname of a route served at a listener, and at the claims that are a part of the hostname.
+func (p *place) place(c rule.Construction, listener int, h attachment.Hostname) {
+	if c == rule.Compatible {
+		p.placeCompatible(listener, h)
+		return
+	}
+	if own := hostnameOf(&p.all[listener]); !p.owned(own, h.Name) {
+		p.add(placedHost{Hostname: h, listener: own})
+	}
+	for _, claim := range p.claims {
+		part, common := attachment.Narrower(h.Name, claim.Hostname)
+		if claim.Listener == listener && common && !p.owned(claim.Hostname, part) {
+			p.add(placedHost{Hostname: attachment.Hostname{Name: part, Own: h.Own}, listener: claim.Hostname})
+		}
+	}
+}
+
+// placeCompatible is place in the compatible construction: only the listeners that lose a claim are apart from the others of the port.
+func (p *place) placeCompatible(listener int, h attachment.Hostname) {
+	lost := func(c attachment.Claim) bool { return slices.Contains(c.Losers, listener) }
+	if !slices.ContainsFunc(p.claims, func(c attachment.Claim) bool { return lost(c) && attachment.Covers(c.Hostname, h.Name) }) {
+		p.add(placedHost{Hostname: h})
+	}
+	for _, c := range p.claims {
+		if c.Hostname != h.Name && attachment.Covers(h.Name, c.Hostname) && !lost(c) {
+			p.add(placedHost{Hostname: attachment.Hostname{Name: c.Hostname, Own: h.Own}, listener: c.Hostname, wide: h.Name})
+		}
+	}
+}
+
+// add adds a hostname once for each listener, by the most specific hostname of the route.
+func (p *place) add(h placedHost) {
+	at := slices.IndexFunc(p.hosts, func(o placedHost) bool { return o.Name == h.Name && o.listener == h.listener && o.wide == h.wide })
+	switch {
+	case at < 0:
+		p.hosts = append(p.hosts, h)
+	case len(p.hosts[at].Own) < len(h.Own):
+		p.hosts[at] = h
+	}
 }

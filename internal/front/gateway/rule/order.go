@@ -16,6 +16,7 @@ import (
 type Position struct {
 	Listener string              // hostname of the Gateway's listener; empty = any
 	Host     attachment.Hostname // Name is empty for any
+	Wide     string              // hostname for which the compatible construction has the match at a hostname inside of it, too
 
 	specificity
 
@@ -105,7 +106,10 @@ func (c Construction) Precedence(p Position) []int32 {
 		hostRank(p.Host.Name), first(p.path == exactPath)<<2 | first(p.path == prefixPath)<<1 | first(p.path == regexPath), less(p.primary), less(p.secondary),
 		first(p.method), less(p.headers), less(p.queries),
 	}
-	if c == Compatible {
+	switch {
+	case c == Compatible && p.Listener != "": // behind what is for that hostname alone
+		return append([]int32{hostRank(p.Listener), 8 + 1 - first(p.Last), hostRank(p.Wide)}, match[1:]...)
+	case c == Compatible:
 		return match
 	}
 	return append([]int32{hostRank(p.Listener), 1 - first(p.Last), match[0], hostRank(p.Host.Own)}, match[1:]...)

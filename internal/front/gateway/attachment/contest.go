@@ -1,0 +1,251 @@
+package attachment
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// Terms are what a contest of listeners for hostnames depends on.
+type Terms struct {
+	// Decides reports whether the Gateway's owner lets ListenerSets of a namespace take hostnames of others.
+	Decides func(namespace string) bool
+	// Isolated reports that the most specific listener of a port has all requests for its hostname.
+	Isolated bool
+	// Remedy is what the author of a listener that loses a hostname can do, given the namespace of the listener.
+	Remedy func(namespace string) string
+}
+
+// Contender is a route that serves hostnames at listeners.
+type Contender struct {
+	Route
+	Created   time.Time
+	Decisions []Decision
+}
+
+// Claim is a hostname that a route serves by name, and that listeners of ListenerSets of other namespaces do not take from it.
+type Claim struct {
+	Hostname string
+	Listener int    // in Listeners.All: where the route serves the hostname
+	Route    Parent // the route, not its parent
+	Losers   []int  // in Listeners.All, ascending; those whose hostname is a part of Hostname have a Problem
+}
+
+// contest decides which listeners take which hostnames. A guest is a listener of a ListenerSet whose namespace does not decide.
+type contest struct {
+	*Listeners
+	Terms
+	routes  []Contender
+	served  [][]serving // by listener
+	created map[Parent]time.Time
+}
+
+// serving are the hostnames that a route serves at a listener; none = any.
+type serving struct {
+	*Contender
+	hosts []Hostname
+}
+
+// Contest finds the claims. A guest does not take a hostname from a route of another namespace that serves it by name at a listener
+// of the Gateway, or of an older ListenerSet of another namespace, unless the guest and a route of it served the hostname before.
+// A hostname that a guest loses is in Claims; a guest that loses all of its hostname gets a Problem.
+func (ls *Listeners) Contest(routes []Contender, terms Terms) {
+	c := &contest{Listeners: ls, Terms: terms, routes: routes, created: map[Parent]time.Time{}}
+	for _, s := range ls.Admitted {
+		c.created[Parent{"ListenerSet", s.Namespace, s.Name}] = s.CreationTimestamp.Time
+	}
+	ls.contest = c
+	if !slices.ContainsFunc(ls.All, func(l Listener) bool { return c.guest(&l) }) {
+		return
+	}
+	c.served = make([][]serving, len(ls.All))
+	for i := range routes {
+		for _, d := range routes[i].Decisions {
+			for _, a := range d.Attached {
+				c.served[a.Listener] = append(c.served[a.Listener], serving{&routes[i], a.Hostnames})
+			}
+		}
+	}
+	for guest := range ls.All {
+		for other := 0; other < guest && ls.All[guest].Problem == nil; other++ {
+			if c.rivals(other, guest) {
+				c.between(other, guest)
+			}
+		}
+		ls.All[guest].Lost = c.lostBy(guest)
+	}
+}
+
+func (c *contest) guest(l *Listener) bool {
+	return l.Problem == nil && l.Parent.Kind == "ListenerSet" && !c.decides(l.Parent.Namespace)
+}
+
+// decides reports whether ListenerSets of a namespace take what the Gateway's own listeners would.
+func (c *contest) decides(namespace string) bool {
+	return namespace == c.parents[0].Namespace || c.Decides(namespace)
+}
+
+// rivals reports whether a listener shares its port with a guest of another namespace, and comes before it.
+func (c *contest) rivals(other, guest int) bool {
+	a, b := &c.All[other], &c.All[guest]
+	return other < guest && a.Problem == nil && c.guest(b) && a.Port == b.Port && a.Parent.Namespace != b.Parent.Namespace
+}
+
+// between has a guest lose what routes at another listener claim, and the port if it would change the protocol of that.
+func (c *contest) between(other, guest int) {
+	a, b := &c.All[other], &c.All[guest]
+	if a.Protocol != b.Protocol {
+		b.Problem = &Problem{Reason: string(gatewayv1.ListenerReasonProtocolConflict), Message: fmt.Sprintf(
+			"port %d has %s, of protocol %s; with another protocol the port would become another listener for all; %s", b.Port, a.text(), a.Protocol, c.Remedy(b.Parent.Namespace))}
+		return
+	}
+	for _, s := range c.served[other] {
+		for _, h := range s.hosts {
+			if b.Problem == nil && c.loses(guest, other, s, h) && !c.elsewhere(other, s, h) {
+				c.claim(guest, other, s, h.Name)
+			}
+		}
+	}
+}
+
+// loses reports whether a guest loses a hostname to a route that serves it at a listener.
+func (c *contest) loses(guest, other int, s serving, h Hostname) bool {
+	a, b := &c.All[other], &c.All[guest]
+	apart := c.Isolated && Covers(b.hostname(), a.hostname()) // the guest does not have requests of the other in any case
+	if h.Name == "" || apart || s.Namespace == b.Parent.Namespace || !c.rivals(other, guest) || !c.byName(a, b, h) {
+		return false
+	}
+	_, common := narrower(b.hostname(), h.Name)
+	return common && !c.before(guest, h.Name, s.Created)
+}
+
+// byName reports whether a hostname is claimed, rather than a part of what a route without hostnames catches. All of a listener
+// that is more specific than the guest is claimed.
+func (c *contest) byName(other, guest *Listener, h Hostname) bool {
+	return h.Own != "" || !strings.HasPrefix(h.Name, "*") || other.Parent.Namespace != c.parents[0].Namespace || Covers(guest.hostname(), other.hostname())
+}
+
+// before reports whether a guest served some of a hostname before a time: its ListenerSet is older, and so is a route of it.
+func (c *contest) before(guest int, name string, at time.Time) bool {
+	if !c.created[c.All[guest].Parent].Before(at) {
+		return false
+	}
+	return slices.ContainsFunc(c.served[guest], func(s serving) bool {
+		return s.Created.Before(at) && (len(s.hosts) == 0 || slices.ContainsFunc(s.hosts, func(h Hostname) bool {
+			_, common := narrower(h.Name, name)
+			return common
+		}))
+	})
+}
+
+// elsewhere reports whether a route does not serve a hostname at a listener, because another listener has the requests for it.
+func (c *contest) elsewhere(at int, s serving, h Hostname) bool {
+	if slices.ContainsFunc(c.Claims, func(o Claim) bool { return slices.Contains(o.Losers, at) && Covers(o.Hostname, h.Name) }) {
+		return true
+	}
+	own := c.All[at].hostname()
+	for i := range c.All {
+		l := &c.All[i]
+		name := l.hostname()
+		if c.Isolated && l.Problem == nil && l.Port == c.All[at].Port && name != own && Covers(own, name) && Covers(name, h.Name) && !c.loses(i, at, s, h) {
+			return true
+		}
+	}
+	return false
+}
+
+// claim records that a guest loses a hostname.
+func (c *contest) claim(guest, other int, s serving, name string) {
+	at := slices.IndexFunc(c.Claims, func(o Claim) bool { return o.Hostname == name && o.Listener == other })
+	if at < 0 {
+		at = len(c.Claims)
+		c.Claims = append(c.Claims, Claim{Hostname: name, Listener: other, Route: Parent{s.Kind, s.Namespace, s.Name}})
+	}
+	if claim := &c.Claims[at]; !slices.Contains(claim.Losers, guest) {
+		claim.Losers = append(claim.Losers, guest)
+	}
+	if l := &c.All[guest]; Covers(name, l.hostname()) {
+		l.Problem = &Problem{Reason: string(gatewayv1.ListenerReasonHostnameConflict),
+			Message: fmt.Sprintf("%s; %s", c.Text(&c.Claims[at]), c.Remedy(l.Parent.Namespace))}
+	}
+}
+
+// lostBy words what a guest that serves loses.
+func (c *contest) lostBy(guest int) (out []string) {
+	for i := range c.Claims {
+		if c.All[guest].Problem == nil && slices.Contains(c.Claims[i].Losers, guest) {
+			out = append(out, c.Text(&c.Claims[i]))
+		}
+	}
+	return out
+}
+
+// Text says who has the hostname of a claim, as a sentence without a period.
+func (ls *Listeners) Text(c *Claim) string {
+	l := &ls.All[c.Listener]
+	return fmt.Sprintf("requests for hostname %s on port %d are those of %s %s/%s, at %s", c.Hostname, l.Port, c.Route.Kind, c.Route.Namespace, c.Route.Name, l.text())
+}
+
+func (l *Listener) text() string {
+	return fmt.Sprintf("listener %s of %s %s/%s", l.Name, l.Parent.Kind, l.Parent.Namespace, l.Parent.Name)
+}
+
+// Since is when the ListenerSet of a guest was created; guest is false for a listener of the Gateway, or of a namespace that decides.
+func (ls *Listeners) Since(listener int) (created time.Time, guest bool) {
+	if c := ls.contest; c != nil && c.guest(&ls.All[listener]) {
+		return c.created[ls.All[listener].Parent], true
+	}
+	return time.Time{}, false
+}
+
+// Foreign says whose hostname a certificate with a name would be served for, if a listener had it; ok is false if the certificate is
+// for nobody else's.
+func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) {
+	c, l := ls.contest, &ls.All[listener]
+	if c == nil || !c.guest(l) {
+		return "", false
+	}
+	foreign := func(host string) bool {
+		return host != "" && certifies(name, host) && (!Covers(host, l.hostname()) || !Covers(l.hostname(), name))
+	}
+	for i := range ls.All[:listener] {
+		if !c.rivals(i, listener) {
+			continue
+		}
+		if o := &ls.All[i]; foreign(o.hostname()) {
+			return fmt.Sprintf("hostname %s of %s", o.hostname(), o.text()), true
+		}
+		for _, s := range c.served[i] {
+			if s.Namespace == l.Parent.Namespace || c.created[l.Parent].Before(s.Created) {
+				continue
+			}
+			if at := slices.IndexFunc(s.hosts, func(h Hostname) bool { return foreign(h.Name) }); at >= 0 {
+				return fmt.Sprintf("hostname %s of %s %s/%s", s.hosts[at].Name, s.Kind, s.Namespace, s.Name), true
+			}
+		}
+	}
+	return "", false
+}
+
+// certifies reports whether clients of some name of a hostname take a certificate with a name. A wildcard of a certificate is one label.
+func certifies(name, host string) bool {
+	name = strings.ToLower(name)
+	if parent, wild := strings.CutPrefix(name, "*."); wild && !strings.HasPrefix(host, "*") {
+		_, of, _ := strings.Cut(host, ".")
+		return of == parent
+	}
+	_, common := narrower(name, host)
+	return common
+}
+
+// Covers reports whether all names of hostname b are names of hostname a. An empty hostname has all names.
+func Covers(a, b string) bool {
+	if a == "" || a == b {
+		return true
+	}
+	suffix, wildcard := strings.CutPrefix(a, "*")
+	return wildcard && strings.HasSuffix(b, suffix)
+}

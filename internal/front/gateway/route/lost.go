@@ -1,0 +1,70 @@
+package route
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+)
+
+// noteLost records what of the route has no effect, because the listener that it is attached to loses hostnames to others, and notes which
+// of its hostnames other listeners have.
+func (t *translation) noteLost() {
+	ls := t.in.Listeners
+	for _, d := range t.route.Decisions {
+		for _, a := range d.Attached {
+			l := &ls.All[a.Listener]
+			for i := range ls.Claims {
+				c := &ls.Claims[i]
+				if !slices.Contains(c.Losers, a.Listener) {
+					continue
+				}
+				hosts := a.Hostnames
+				if len(hosts) == 0 && l.Problem != nil {
+					hosts = []attachment.Hostname{{Name: hostnameOf(l)}}
+				}
+				if slices.ContainsFunc(hosts, func(h attachment.Hostname) bool { return attachment.Covers(c.Hostname, h.Name) }) {
+					t.lost = true
+					t.drop("spec.parentRefs", "%s", ls.Text(c))
+					t.found = append(t.found, diag.New(t.object, "spec.parentRefs", diag.HostnameTaken, ls.Text(c), "use another hostname"))
+				}
+			}
+			t.noteIsolated(a)
+		}
+	}
+}
+
+// noteIsolated notes the hostnames of the route that a more specific listener of another namespace has, where the route is not attached.
+func (t *translation) noteIsolated(a attachment.Attached) {
+	all, l := t.in.Listeners.All, &t.in.Listeners.All[a.Listener]
+	if l.Problem != nil || t.in.Construction != rule.Standard {
+		return
+	}
+	for i := range all {
+		o := &all[i]
+		own, h := hostnameOf(l), hostnameOf(o)
+		foreign := o.Problem == nil && o.Port == l.Port && o.Parent.Namespace != t.route.Route.Namespace && o.Parent.Namespace != l.Parent.Namespace
+		if !foreign || h == own || !attachment.Covers(own, h) || t.attachedTo(i) {
+			continue
+		}
+		for _, host := range a.Hostnames {
+			claimed := slices.ContainsFunc(t.in.Listeners.Claims, func(c attachment.Claim) bool {
+				return slices.Contains(c.Losers, i) && attachment.Covers(c.Hostname, host.Name)
+			})
+			if !claimed && attachment.Covers(h, host.Name) {
+				t.found = append(t.found, diag.New(t.object, "spec.parentRefs", diag.OverlappingRule, fmt.Sprintf(
+					"requests for hostname %s on port %d are those of listener %s of %s %s/%s, whose hostname is more specific", host.Name, o.Port, o.Name, o.Parent.Kind, o.Parent.Namespace, o.Parent.Name),
+					"use another hostname, or attach the route to that listener"))
+			}
+		}
+	}
+}
+
+// attachedTo reports whether the route is attached to a listener.
+func (t *translation) attachedTo(listener int) bool {
+	return slices.ContainsFunc(t.route.Decisions, func(d attachment.Decision) bool {
+		return slices.ContainsFunc(d.Attached, func(a attachment.Attached) bool { return a.Listener == listener })
+	})
+}
