@@ -87,8 +87,8 @@ func backendOfRoute(id string) (backend string, ok bool) {
 }
 
 // generatedName is the form of the names that controllers generate for load balancers and target groups, and for the load
-// balancers in front of them.
-var generatedName = regexp.MustCompile(`^k8s-[0-9A-Za-z-]*-([0-9a-f]{10}|[0-9a-f]{6,10}-nlb)$`)
+// balancers in front of them. AWS does not regard the case of names.
+var generatedName = regexp.MustCompile(`(?i)^k8s-[0-9a-z-]*-([0-9a-f]{10}|[0-9a-f]{6,10}-nlb)$`)
 
 // Generated reports whether a name has the form of generated ones. Nobody may declare such a name: many of them follow from
 // public values, so that a tenant could take the name of another's resource in advance.
