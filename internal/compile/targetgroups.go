@@ -116,7 +116,7 @@ func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (nam
 	generated := b.e.Names.TargetGroup(b.cfg.Cluster, b.e.Key.ID, tg)
 	switch {
 	case tg.Name == generated:
-	case naming.Generated(tg.Name):
+	case naming.Generated(tg.Name) && tg.Name != b.formerName(tg):
 		b.note(i, diag.New(b.members[i].Object, cmp.Or(tg.NameSource.Place(), source.Path()), diag.IgnoredSetting,
 			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: names of the form k8s-…-<hash> are generated, and this one may be another target group's", tg.Name, tg.ID),
 			"declare a name of another form, or none").In(diag.Route))
@@ -130,6 +130,17 @@ func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (nam
 			"declare another name for this route or its Service, or none to have a generated name").In(diag.Route))
 	}
 	return generated, false
+}
+
+// formerName is the name that an earlier controller generated for the target group; empty = the same as now.
+func (b *build) formerName(tg *intent.TargetGroup) string {
+	n, ok := b.e.Names.(interface {
+		FormerTargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) string
+	})
+	if !ok {
+		return ""
+	}
+	return n.FormerTargetGroup(b.cfg.Cluster, b.e.Key.ID, tg)
 }
 
 // badTargetGroup checks what depends on the controller's configuration or on the load balancer.
