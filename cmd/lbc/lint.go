@@ -320,17 +320,17 @@ func (f finding) text(color bool) string {
 	if color {
 		severity = map[string]string{severityError: "\x1b[31m", severityWarning: "\x1b[33m", severityNote: "\x1b[36m"}[f.Severity] + severity + "\x1b[0m"
 	}
-	line := where + severity + ": "
+	line := diag.Visible(where) + severity + ": "
 	if f.Object != "" {
-		line += f.Object + ": "
+		line += diag.Visible(f.Object) + ": "
 	}
-	line += f.Message
+	line += diag.Visible(f.Message)
 	if f.Field != "" {
-		line += " (" + f.Field + ")"
+		line += " (" + diag.Visible(f.Field) + ")"
 	}
 	line += " [" + f.Reason + "]\n"
 	if f.Remedy != "" {
-		line += "  → " + f.Remedy + "\n"
+		line += "  → " + diag.Visible(f.Remedy) + "\n"
 	}
 	return line
 }
@@ -359,5 +359,5 @@ func (f finding) github() string {
 	if f.Remedy != "" {
 		message += "; " + f.Remedy
 	}
-	return "::" + level + " " + strings.Join(properties, ",") + "::" + escapeMessage.Replace(message) + "\n"
+	return "::" + level + " " + strings.Join(properties, ",") + "::" + escapeMessage.Replace(diag.Visible(message)) + "\n"
 }

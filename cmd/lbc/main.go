@@ -26,13 +26,15 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, endSoon)
 	cmd := program(os.Args)
+	cmd.SetOut(onScreen(os.Stdout))
+	cmd.SetErr(onScreen(os.Stderr))
 	if err := execute(func() (*cobra.Command, error) { return cmd.ExecuteContextC(ctx) }, cmd); err != nil {
 		var code exitCode
 		if errors.As(err, &code) {
 			stop()
 			os.Exit(int(code)) //nolint:gocritic // stop was called
 		}
-		complain(os.Stderr, cmd, err)
+		complain(onScreen(os.Stderr), cmd, err)
 		stop()
 		os.Exit(1) //nolint:gocritic // stop was called
 	}

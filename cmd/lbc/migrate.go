@@ -349,8 +349,10 @@ func (o *migrateOptions) encodeManifests(all []metav1.Object) ([]byte, error) {
 			items = append(items, fields)
 			continue
 		}
-		text, err = yaml.Marshal(fields)
-		if err != nil {
+		if text, err = json.Marshal(fields); err != nil {
+			return nil, err
+		}
+		if text, err = yaml.JSONToYAML(escaped(text)); err != nil {
 			return nil, err
 		}
 		if i > 0 {

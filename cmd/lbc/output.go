@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -56,6 +57,7 @@ func (o *outputs) encode(w io.Writer, kind documentKind, fields any) error {
 	if err != nil {
 		return err
 	}
+	text = escaped(text)
 	if o.format == "yaml" {
 		text, err = yaml.JSONToYAML(text)
 		if err != nil {
@@ -73,6 +75,26 @@ func (o *outputs) encode(w io.Writer, kind documentKind, fields any) error {
 	return err
 }
 
+// escaped is a JSON text with escapes for the characters that encoding/json leaves as they are and that no YAML may have or no terminal shows.
+func escaped(text []byte) []byte {
+	if diag.Visible(string(text)) == string(text) {
+		return text
+	}
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		switch {
+		case diag.Visible(string(r)) == string(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.Bytes()
+}
+
 func mark(d diag.Diagnostic) string {
 	if d.Class == diag.Note {
 		return "note:"
@@ -81,6 +103,9 @@ func mark(d diag.Diagnostic) string {
 }
 
 func isTerminal(w io.Writer) bool {
+	if _, ok := w.(*screen); ok {
+		return true
+	}
 	f, ok := w.(*os.File)
 	if !ok {
 		return false

@@ -334,7 +334,7 @@ func (o *planOptions) stackText(out io.Writer, src *source, r offline.Result, al
 	}
 	diagnostics(&b, r.Diagnostics, "  ")
 	for _, u := range r.Unmet {
-		fmt.Fprintf(&b, "  error: %s: %s (%s) [%s]\n", u.Object, u.Message, u.Path, u.Reason)
+		b.WriteString("  error: " + diag.Visible(fmt.Sprintf("%s: %s (%s) [%s]", u.Object, u.Message, u.Path, u.Reason)) + "\n")
 	}
 	return b.String()
 }

@@ -193,7 +193,7 @@ func TestAFailureBlocksOnlyWhatNeedsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, account.Instant())
 	for _, f := range []gate.Fault{
-		{Action: "CreateTargetGroup", Resource: "k8s-web-b", Code: "AccessDenied", Status: 403, Message: "no"},
+		{Action: "CreateTargetGroup", Resource: "k8s-web-b" + generated, Code: "AccessDenied", Status: 403, Message: "no"},
 		{Action: "ModifyLoadBalancerAttributes", Code: "InvalidConfigurationRequest", Message: "no bucket"},
 	} {
 		if _, err := w.sim.Gate.AddFault(f); err != nil {
@@ -267,7 +267,7 @@ func TestANameThatAnotherHoldsIsAFailureThatIsNotTriedAgainBeforeItsTime(t *test
 	t.Parallel()
 	w := newWorld(t, account.Instant())
 	made, err := w.sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String("k8s-web-a"), TargetType: "ip", Protocol: "TCP", Port: aws.Int32(1), VpcId: aws.String(testVPC)})
+		Name: aws.String("k8s-web-a" + generated), TargetType: "ip", Protocol: "TCP", Port: aws.Int32(1), VpcId: aws.String(testVPC)})
 	if err != nil {
 		t.Fatal(err)
 	}

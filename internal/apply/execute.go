@@ -100,6 +100,9 @@ func (r *run) send(ctx context.Context, op plan.Operation) (elb.Output, error) {
 	if err != nil && (!op.Traits().Removes || cloud.Classify(err).Class != diag.NotFound) {
 		return elb.Output{}, err
 	}
+	if err := r.d.Inventory.Claim(ctx, r.key, op, out.ID); err != nil {
+		return elb.Output{}, err
+	}
 	r.d.Inventory.Record(r.key, op, out, r.resolve)
 	return out, nil
 }

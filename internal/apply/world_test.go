@@ -35,6 +35,9 @@ const (
 	other       = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de002-0000-4000-8000-000000000002"
 )
 
+// generated is the end of a name that the controller generates.
+const generated = "-0123456789"
+
 // world is a simulated account, a cluster's bindings, and one life of a controller after the other.
 type world struct {
 	t        testing.TB
@@ -317,7 +320,7 @@ func shop(name string, paths ...string) *stack.Stack {
 		{ID: backend.ID, Name: naming.BackendSecurityGroup(testCluster), Description: naming.BackendSecurityGroupDescription, Shared: true, Tags: naming.BackendTracking(testCluster)},
 	}
 	s.LoadBalancers = []stack.LoadBalancer{{
-		ID: lb.ID, Name: "k8s-shop-" + name, Type: stack.Application, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4,
+		ID: lb.ID, Name: "k8s-shop-" + name + generated, Type: stack.Application, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4,
 		Subnets:        []stack.SubnetMapping{{Subnet: "subnet-0a1de0000000000a1"}, {Subnet: "subnet-0a1de0000000000b1"}},
 		SecurityGroups: []stack.Ref{managed, backend}, Tags: tags(lb.ID),
 	}}
@@ -329,7 +332,7 @@ func shop(name string, paths ...string) *stack.Stack {
 	}
 	for i, p := range paths {
 		id := fmt.Sprintf("shop/%s-%s:80", name, strings.Trim(p, "/*"))
-		tg := "k8s-" + name + "-" + strings.Trim(p, "/*")
+		tg := "k8s-" + name + "-" + strings.Trim(p, "/*") + generated
 		s.TargetGroups = append(s.TargetGroups, stack.TargetGroup{
 			ID: id, Name: tg, TargetType: stack.TargetIP, Port: 8080, Protocol: "HTTP", ProtocolVersion: "HTTP1", IPAddressType: stack.IPv4, Tags: tags(id),
 			HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: stack.TrafficPort, Path: "/", Matcher: "200", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2},

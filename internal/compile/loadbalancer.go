@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -160,7 +161,7 @@ func (b *build) subnetsInFull() bool {
 
 // nameLoadBalancer sets the name: the declared one, else that of the formula.
 func (b *build) nameLoadBalancer() {
-	if s := b.settings.name; s.Set && s.Value != "" {
+	if s := b.settings.name; s.Set && s.Value != "" && !b.namesOthers(s) {
 		b.lb.Name = s.Value
 		d, bad := badName(s.Value)
 		if !bad {
@@ -188,6 +189,22 @@ func (b *build) nameLoadBalancer() {
 		return
 	}
 	b.lb.Name = b.e.Names.LoadBalancer(b.cfg.Cluster, b.e.Key.ID, b.lb.Scheme)
+}
+
+// namesOthers reports whether a declared name has the form of generated ones and is not the one generated for this load balancer.
+// Generated names follow from public values: whoever declares that of another's load balancer would keep it from being created.
+func (b *build) namesOthers(s merge.Owned[string]) bool {
+	own := b.e.Names.LoadBalancer(b.cfg.Cluster, b.e.Key.ID, b.lb.Scheme)
+	if !naming.Generated(s.Value) || s.Value == own {
+		return false
+	}
+	if lb, known := b.existing(); !known || lb != nil && lb.Scheme == b.lb.Scheme && lb.Name == s.Value {
+		return false
+	}
+	b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
+		fmt.Sprintf("load balancer name %s has no effect: names of the form k8s-…-<hash> are generated, and this one may be another load balancer's. The name is %s", s.Value, own),
+		"declare a name of another form, or none"))
+	return true
 }
 
 // noteRenaming notes a declared name that the load balancer, which exists, does not have.

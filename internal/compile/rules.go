@@ -37,11 +37,32 @@ func (b *build) rulesOf(p *port) *rules.Listener {
 func (b *build) portRules(p *port, listener stack.Ref) []rules.Rule {
 	l := b.rulesOf(p)
 	order := l.Order()
-	all := make([]rules.Rule, 0, len(order))
+	all, of := make([]rules.Rule, 0, len(order)), map[int]int{}
 	for _, at := range order {
+		if of[at.Member] > maxMemberRules {
+			continue
+		}
+		before := len(all)
 		all = b.addRules(all, p, at, listener)
+		if of[at.Member] += len(all) - before; of[at.Member] > maxMemberRules {
+			b.tooManyRules(p, at)
+		}
 	}
 	return rules.Join(l.Optimise(all))
+}
+
+// maxMemberRules bounds the rules of a member on a port. No load balancer has nearly as many, and a route may stand for a hundred of them: an
+// object of a megabyte would take the memory of the controller.
+const maxMemberRules = 5_000
+
+// tooManyRules has a member fail. Of one that is left out already, the rules beyond the bound are not built.
+func (b *build) tooManyRules(p *port, at rules.MemberRoute) {
+	m := &b.members[at.Member]
+	if m.State.LeftOut() {
+		return
+	}
+	b.fail(at.Member, diag.New(m.Object, at.Route.Source.Place(), diag.InvalidRule,
+		fmt.Sprintf("the object has more than %d rules on port %d", maxMemberRules, p.number), "declare fewer hosts, paths and condition values"))
 }
 
 // placeRules gives the rules of a port their order and identity, and records where they come from.

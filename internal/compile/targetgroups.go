@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/tagkey"
 )
@@ -112,7 +113,14 @@ func (b *build) notOfMember(i int, tags map[string]string) map[string]string {
 // nameOf is the name of a target group, and whether it is a declared one that a target group which exists is to get: nothing shows when one of a
 // load balancer as target may go. AWS admits a name once: of several that declare it, the first has it and the others have generated names.
 func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (name string, declared bool) {
-	if tg.Name != "" {
+	generated := b.e.Names.TargetGroup(b.cfg.Cluster, b.e.Key.ID, tg)
+	switch {
+	case tg.Name == generated:
+	case naming.Generated(tg.Name) && tg.Name != b.formerName(tg):
+		b.note(i, diag.New(b.members[i].Object, cmp.Or(tg.NameSource.Place(), source.Path()), diag.IgnoredSetting,
+			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: names of the form k8s-…-<hash> are generated, and this one may be another target group's", tg.Name, tg.ID),
+			"declare a name of another form, or none").In(diag.Route))
+	case tg.Name != "":
 		at := slices.IndexFunc(b.tgs, func(other stack.TargetGroup) bool { return other.Name == tg.Name })
 		if at < 0 {
 			return tg.Name, tg.TargetType != stack.TargetALB
@@ -121,7 +129,18 @@ func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (nam
 			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: target group %s has that name, which AWS admits once", tg.Name, tg.ID, b.tgs[at].ID),
 			"declare another name for this route or its Service, or none to have a generated name").In(diag.Route))
 	}
-	return b.e.Names.TargetGroup(b.cfg.Cluster, b.e.Key.ID, tg), false
+	return generated, false
+}
+
+// formerName is the name that an earlier controller generated for the target group; empty = the same as now.
+func (b *build) formerName(tg *intent.TargetGroup) string {
+	n, ok := b.e.Names.(interface {
+		FormerTargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) string
+	})
+	if !ok {
+		return ""
+	}
+	return n.FormerTargetGroup(b.cfg.Cluster, b.e.Key.ID, tg)
 }
 
 // badTargetGroup checks what depends on the controller's configuration or on the load balancer.

@@ -82,7 +82,7 @@ func (d Diagnostic) Message() string {
 	if d.RequestID != "" {
 		fmt.Fprintf(&b, " (request id %s)", d.RequestID)
 	}
-	return b.String()
+	return Visible(b.String())
 }
 
 // List is an ordered collection of diagnostics.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
 // Text is the explanation as text. color adds ANSI colours.
@@ -218,7 +220,7 @@ type page struct {
 }
 
 func (p *page) line(format string, args ...any) {
-	p.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
+	p.WriteString(strings.TrimRight(diag.VisibleStyled(fmt.Sprintf(format, args...)), " ") + "\n")
 }
 
 func (p *page) fields(fs []Field) {

@@ -6,6 +6,7 @@ package naming
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -84,3 +85,11 @@ func backendOfRoute(id string) (backend string, ok bool) {
 	_, backend, ok = strings.Cut(parts[2], "-")
 	return backend, ok
 }
+
+// generatedName is the form of the names that controllers generate for load balancers and target groups, and for the load
+// balancers in front of them. AWS does not regard the case of names.
+var generatedName = regexp.MustCompile(`(?i)^k8s-[0-9a-z-]*-([0-9a-f]{10}|[0-9a-f]{6,10}-nlb)$`)
+
+// Generated reports whether a name has the form of generated ones. Nobody may declare such a name: many of them follow from
+// public values, so that a tenant could take the name of another's resource in advance.
+func Generated(name string) bool { return len(name) <= 32 && generatedName.MatchString(name) }

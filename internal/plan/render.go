@@ -41,7 +41,7 @@ func (p *Plan) Text(o TextOptions) string {
 		waits = p.waits()
 	}
 	if waits != nil {
-		fmt.Fprintf(&b, "  %s: %s\n  %s\n", headings[waits.Code], waits.Text, waits.Remedy)
+		fmt.Fprintf(&b, "  %s: %s\n  %s\n", headings[waits.Code], diag.Visible(waits.Text), diag.Visible(waits.Remedy))
 	}
 	wideName, wideOp := 0, 0
 	for _, s := range p.all() {
@@ -66,14 +66,14 @@ func (p *Plan) Text(o TextOptions) string {
 		if len(lines) > 0 {
 			first = lines[0]
 		}
-		line := fmt.Sprintf("  %s%s %s%s  %s  %s", on, m.sign, pad(resourceText(s.Resource), wideName), off, pad(NameOf(s.Op), wideOp), first)
+		line := fmt.Sprintf("  %s%s %s%s  %s  %s", on, m.sign, pad(resourceText(s.Resource), wideName), off, pad(NameOf(s.Op), wideOp), diag.Visible(first))
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 		for _, w := range lines[min(1, len(lines)):] {
-			fmt.Fprintf(&b, "    %s  %s  %s\n", pad("", wideName), pad("", wideOp), w)
+			fmt.Fprintf(&b, "    %s  %s  %s\n", pad("", wideName), pad("", wideOp), diag.Visible(w))
 		}
 		if o.Details != nil {
 			for _, d := range o.Details(s) {
-				fmt.Fprintf(&b, "      %s\n", d)
+				fmt.Fprintf(&b, "      %s\n", diag.VisibleStyled(d))
 			}
 		}
 	}
@@ -82,9 +82,9 @@ func (p *Plan) Text(o TextOptions) string {
 		if len(rest) > 0 {
 			first, rest = first+": "+rest[0], rest[1:]
 		}
-		fmt.Fprintf(&b, "  = %s  %s  %s\n", pad(resourceText(w.Step.Resource), wideName), pad(NameOf(w.Step.Op), wideOp), first)
+		fmt.Fprintf(&b, "  = %s  %s  %s\n", pad(resourceText(w.Step.Resource), wideName), pad(NameOf(w.Step.Op), wideOp), diag.Visible(first))
 		for _, why := range rest {
-			fmt.Fprintf(&b, "    %s  %s  %s\n", pad("", wideName), pad("", wideOp), why)
+			fmt.Fprintf(&b, "    %s  %s  %s\n", pad("", wideName), pad("", wideOp), diag.Visible(why))
 		}
 	}
 	fmt.Fprintf(&b, "%s", p.Summary())
@@ -145,7 +145,9 @@ func (s Summary) String() string {
 	return out
 }
 
-func resourceText(r stack.Ref) string { return string(r.Kind) + " " + cmp.Or(r.ID, r.Literal) }
+func resourceText(r stack.Ref) string {
+	return diag.Visible(string(r.Kind) + " " + cmp.Or(r.ID, r.Literal))
+}
 
 func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-len([]rune(s))))

@@ -87,6 +87,7 @@ func planAccelerator(ctx context.Context, v *objects.View, ga *agav1beta1.Global
 	}
 	x.Answers = a.Balancers(ctx, needs)
 	maps.Copy(x.Answers, made)
+	declare.Permit(v, ga, x.Endpoints, x.Answers)
 	x.Declared, x.Diagnostics = declare.Accelerator(settings, ga, x.Endpoints, x.Answers, nil)
 	x.Plan = plan.Plan{Key: x.Declared.Key}
 	for _, d := range x.Diagnostics {

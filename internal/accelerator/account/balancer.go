@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // Lifetimes of answers about load balancers.
@@ -49,6 +52,8 @@ func (a *Account) balancer(ctx context.Context, n declare.Need) declare.Balancer
 	b, now, key := &a.balancers, a.now(), n.Key()
 	if n.Listeners {
 		key += " with listeners"
+	} else if n.Settings {
+		key += " with settings"
 	}
 	b.mu.Lock()
 	before, known := b.hosts[key]
@@ -60,6 +65,9 @@ func (a *Account) balancer(ctx context.Context, n declare.Need) declare.Balancer
 	until := now.Add(balancerFor)
 	if err != nil {
 		found, until = declare.Balancer{Problem: err.Error()}, now.Add(problemFor)
+		if unknown := (*unknownOwnerError)(nil); errors.As(err, &unknown) {
+			found.OwnerProblem = err.Error()
+		}
 		if known && before.Problem == "" {
 			found = before.Balancer
 		}
@@ -87,6 +95,13 @@ func NameOf(host string) string {
 
 // look asks AWS for one load balancer.
 func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, error) {
+	owner, err := a.ownerOf(ctx, n.ARN)
+	if err != nil {
+		return declare.Balancer{}, err
+	}
+	if n.ARN != "" && !n.Settings {
+		return declare.Balancer{ARN: n.ARN, Owner: owner}, nil
+	}
 	in := &elbv2.DescribeLoadBalancersInput{}
 	name := NameOf(n.Host)
 	switch {
@@ -114,7 +129,7 @@ func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, e
 		return declare.Balancer{}, fmt.Errorf("AWS is still making the load balancer %s, and takes it as an endpoint once it is active", aws.ToString(found.LoadBalancerName))
 	}
 	out := declare.Balancer{
-		ARN: aws.ToString(found.LoadBalancerArn), Network: found.Type == elbv2types.LoadBalancerTypeEnumNetwork, SecurityGroups: len(found.SecurityGroups) > 0,
+		ARN: aws.ToString(found.LoadBalancerArn), Owner: owner, Network: found.Type == elbv2types.LoadBalancerTypeEnumNetwork, SecurityGroups: len(found.SecurityGroups) > 0,
 		DualStack: strings.HasPrefix(string(found.IpAddressType), "dualstack"),
 	}
 	if n.Listeners {
@@ -123,6 +138,30 @@ func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, e
 	}
 	return out, nil
 }
+
+// ownerOf is the stack of this cluster to which a load balancer belongs by its tags; zero = to none. AWS shows the tags of load balancers of
+// this account only.
+func (a *Account) ownerOf(ctx context.Context, arn string) (stack.Key, error) {
+	if arn == "" {
+		return stack.Key{}, nil
+	}
+	got, err := a.clients.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: []string{arn}})
+	if err != nil {
+		if cloud.Passing(err) {
+			return stack.Key{}, &unknownOwnerError{problem("DescribeTags", err)}
+		}
+		return stack.Key{}, nil
+	}
+	for _, d := range got.TagDescriptions {
+		if key, _, ours := naming.StackOfNamed(a.config.Cluster, arn, cloud.BalancingPairs(d.Tags)); ours {
+			return key, nil
+		}
+	}
+	return stack.Key{}, nil
+}
+
+// unknownOwnerError is the error of a look at a load balancer of which AWS does not show at this moment whose it is.
+type unknownOwnerError struct{ error }
 
 func (a *Account) lookListeners(ctx context.Context, b *declare.Balancer) error {
 	in := &elbv2.DescribeListenersInput{LoadBalancerArn: aws.String(b.ARN)}

@@ -12,14 +12,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/accelerator"
 	"github.com/k8s-lbc/lbc/internal/accelerator/check"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // Need is a question about a load balancer.
 type Need struct {
 	Host string // the load balancer with this name
 	ARN  string // the load balancer with this ARN
-	// Listeners: those of the load balancer with this ARN.
-	Listeners bool
+	// Settings: those of the load balancer with this ARN count, and not only whose it is. Listeners: its listeners, too.
+	Settings, Listeners bool
 }
 
 // Key is the key of the answer.
@@ -31,6 +32,10 @@ type Balancer struct {
 	Network        bool
 	SecurityGroups bool // it has some
 	DualStack      bool
+	// Owner, of a Need with an ARN, is the stack of this cluster to which the load balancer belongs; zero = to none.
+	Owner stack.Key
+	// OwnerProblem is why the owner is not known at this moment.
+	OwnerProblem string
 	// Ports, of a Need with Listeners, are those of the listeners. PortProblem is why they cannot be those of an accelerator.
 	Ports       []Port
 	PortProblem string
@@ -64,9 +69,7 @@ func Needs(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint) []N
 			n.Host = e.Host
 		case e.State == Given && check.IsLoadBalancer(e.ID) && check.RegionOf(e.ID) == c.Region:
 			n = Need{ARN: e.ID, Listeners: check.Discovers(&ga.Spec)}
-			if !n.Listeners && !isNetwork(e.ID) {
-				continue // nothing depends on the answer
-			}
+			n.Settings = n.Listeners || isNetwork(e.ID)
 		default:
 			continue
 		}
@@ -154,8 +157,13 @@ func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
 	problem, remedy := e.Problem, e.Remedy
 	switch e.State {
 	case Given:
+		a, ok := answers[e.ID]
+		if ok && a.OwnerProblem != "" {
+			problem = "whose " + e.ID + " is cannot be read: " + a.OwnerProblem
+			break
+		}
 		out.ID, out.ready, out.given = e.ID, true, true
-		if a, ok := answers[e.ID]; ok {
+		if ok {
 			out.ports, out.problem = a.Ports, cmp.Or(a.PortProblem, a.Problem)
 			b.preserve(e, &out, a)
 		}
@@ -180,7 +188,7 @@ func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
 	}
 	if !out.ready && problem != "" {
 		d := diag.New(check.Object(b.ga), e.path(), diag.EndpointNotLoaded, problem, remedy)
-		if e.State == Hosted && !out.known { // no event comes when AWS has it
+		if (e.State == Hosted || e.State == Given) && !out.known { // no event comes when AWS has it
 			d.Class = diag.Transient
 		}
 		b.found = append(b.found, d)

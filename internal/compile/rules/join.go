@@ -106,10 +106,15 @@ func (x *index) add(at int, w *Rule) {
 	}
 }
 
+// maxCandidates bounds the rules with which one is compared for each condition that may differ: those before them were compared with
+// the rules between, and hardly any of them has room. Without it, thousands of paths of one host take minutes.
+const maxCandidates = 64
+
 // candidates are the places in the list of the rules that may be joined with a rule, in order.
 func (x *index) candidates(w *Rule) (out []int) {
 	for _, p := range x.of(w) {
-		out = append(out, x.places[p]...)
+		at := x.places[p]
+		out = append(out, at[max(0, len(at)-maxCandidates):]...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

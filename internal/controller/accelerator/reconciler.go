@@ -144,7 +144,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		p.found = append(p.found, d)
 		return p.end(ctx, accelerator.Observed{}, reasonEndpointLoad, err)
 	}
-	return p.reach(ctx, endpoints)
+	return p.reach(ctx, endpoints, func(answers declare.Answers) (stale bool) {
+		asked := declare.Permit(v, ga, endpoints, answers)
+		return asked && r.Index.Update(q.NamespacedName, begun, v.Reads())
+	})
 }
 
 // forget drops what is known of an object that is gone.
@@ -189,10 +192,14 @@ func (p *pass) report(r status.Report) {
 	p.Reporter.Report(unit(p.name()), r)
 }
 
-// reach brings the accelerator to what is declared.
-func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint) (reconcile.Result, error) {
+// reach brings the accelerator to what is declared. permit withholds endpoints that may not be named; stale = an object that it read has changed.
+func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit func(declare.Answers) (stale bool)) (reconcile.Result, error) {
 	built := p.Metrics.StartStage(Name, metrics.StageAcceleratorBuild)
 	answers := p.Account.Balancers(ctx, declare.Needs(p.Config, p.ga, endpoints))
+	if permit(answers) {
+		built()
+		return reconcile.Result{}, queue.ErrRequeue
+	}
 	d, found := declare.Accelerator(p.Config, p.ga, endpoints, answers, p.memory.balancers)
 	p.found = append(p.found, found...)
 	built()

@@ -125,11 +125,20 @@ func (n Names) SecurityGroup(cluster string, id stack.ID) string {
 
 // TargetGroup is the name of a target group of a route.
 func (n Names) TargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) string {
+	return targetGroup(cluster, id, g).Name()
+}
+
+// FormerTargetGroup is the name that v3.5.0 of the existing controller gives a target group, which routes may declare.
+func (n Names) FormerTargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) string {
+	return targetGroup(cluster, id, g).FormerName()
+}
+
+func targetGroup(cluster string, id stack.ID, g *intent.TargetGroup) naming.GatewayTargetGroup {
 	return naming.GatewayTargetGroup{
 		Cluster: cluster, Gateway: id, RouteKind: g.Object.Kind, RouteNamespace: g.Object.Namespace, RouteName: g.Object.Name,
 		BackendNamespace: g.ServiceNamespace, BackendName: g.ServiceName, TargetPort: cmp.Or(g.TargetPort, g.ServicePort), Port: g.Port,
 		TargetType: g.TargetType, Protocol: g.Protocol, ProtocolVersion: g.ProtocolVersion, ControlPort: g.ControlPort,
-	}.Name()
+	}
 }
 
 // TargetGroups are the prefixes of the identities of the target groups of a route; the Gateway itself has none.

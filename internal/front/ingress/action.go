@@ -23,13 +23,8 @@ func (t *translation) annotated(name, at string) []intent.Action {
 		t.invalidRule(at, text, "add the annotation, or name a port of a Service")
 		return nil
 	}
-	field := annotation.Unmarshal[annotation.Action](t.read, k)
-	if !field.Set {
-		return nil
-	}
-	j := field.Value
-	if problem := actionProblem(j); problem != "" {
-		t.read.Invalid(k, problem, "")
+	j := t.actionOf(k)
+	if j == nil {
 		return nil
 	}
 	switch stack.ActionType(j.Type) {
@@ -40,8 +35,25 @@ func (t *translation) annotated(name, at string) []intent.Action {
 	case stack.ActionRedirect:
 		return []intent.Action{{Type: stack.ActionRedirect, Redirect: (*stack.Redirect)(j.Redirect)}}
 	default: // forward, the only other valid type
-		return t.forward(forwardOf(j, k))
+		return t.forward(forwardOf(*j, k))
 	}
+}
+
+// actionOf is the action that an annotation describes, read once for all paths that name it; nil = it is invalid, which is reported.
+func (t *translation) actionOf(k annotation.Key) *annotation.Action {
+	if j, ok := t.actions[k]; ok {
+		return j
+	}
+	var j *annotation.Action
+	if field := annotation.Unmarshal[annotation.Action](t.read, k); field.Set {
+		if problem := actionProblem(field.Value); problem != "" {
+			t.read.Invalid(k, problem, "")
+		} else {
+			j = &field.Value
+		}
+	}
+	t.actions[k] = j
+	return j
 }
 
 // actionProblem is what is wrong with an action; empty if nothing is.

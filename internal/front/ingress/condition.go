@@ -150,9 +150,22 @@ func either(config string, j *stackjson.Texts) (problem string) {
 	return ""
 }
 
+// maxValues is how many values the rules of one route may have together: at most a hundred rules. maxOthers is more than the conditions that a
+// rule may have.
+const (
+	maxValues = 100 * stack.MaxConditionValues
+	maxOthers = 20 * stack.MaxConditionValues
+)
+
 // with joins the conditions of the annotation with those of a rule's host and path, in the order others, host, path. Without any
 // condition, the result matches every path.
 func (c *conditions) with(host string, patterns []string, expression string) (out []stack.Condition, problem string) {
+	if n := len(c.hosts) + len(c.hostRegexes) + len(c.paths) + len(c.pathRegexes); n > maxValues { // before each path gets a copy of them
+		return nil, fmt.Sprintf("the conditions have %d values of hosts and paths, and %d are too many for any number of rules", n, maxValues)
+	}
+	if n := len(c.others); n > maxOthers {
+		return nil, fmt.Sprintf("the rule has %d conditions, AWS allows %d condition values", n, stack.MaxConditionValues)
+	}
 	var hosts []string
 	if host != "" {
 		hosts = []string{host}

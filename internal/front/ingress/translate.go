@@ -33,7 +33,8 @@ type translation struct {
 
 	targetGroups map[string]*intent.TargetGroup // by identity; nil = invalid, which is reported
 	conditions   map[string]*conditions         // by Service name; nil = malformed, which is reported
-	transforms   map[string]*[]stack.Transform  // by Service name; nil = malformed, which is reported
+	actions      map[annotation.Key]*annotation.Action
+	transforms   map[string]*[]stack.Transform // by Service name; nil = malformed, which is reported
 }
 
 func translate(v *objects.View, cfg Config, m member) intent.Member {
@@ -44,6 +45,7 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 		read:         annotation.NewReader(f, Object(ing), ing.Annotations),
 		targetGroups: map[string]*intent.TargetGroup{},
 		conditions:   map[string]*conditions{},
+		actions:      map[annotation.Key]*annotation.Action{},
 		transforms:   map[string]*[]stack.Transform{},
 	}
 	f.Add(m.found...)
