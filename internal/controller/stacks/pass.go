@@ -298,7 +298,7 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 	s.Retries.done(key, throttled)
 	for _, d := range found {
 		switch d.Class {
-		case diag.Denied, diag.Quota:
+		case diag.Denied, diag.Credentials, diag.Quota:
 			return s.Retries.later(key, missing), nil
 		case diag.Throttled, diag.NotFound, diag.Invalid, diag.Conflict, diag.Note, diag.Transient: // FinalizerNotAdded: that pass is made again as a failed one
 			if missingInAWS(d) {
