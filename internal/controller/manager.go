@@ -40,6 +40,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -101,6 +102,8 @@ type wiring struct {
 	owners       []*stacks.Reconciler
 	accelerators *accelerator.Reconciler // nil = GlobalAccelerators are not served
 	registry     *targets.Registry
+	webhookEnd   func() time.Time // when the certificate of the webhooks expires; nil = none are served
+	board        *waiting.Board   // of stacks and bindings that wait
 	bindings     *binding.Reconciler
 	runnables    []manager.Runnable // that the manager starts
 	rolesNoted   sync.Once          // that bindings use roles
@@ -132,6 +135,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	}
 	w.setUpDriftDetector()
 	w.setUpOrphans()
+	w.showWaiting()
 	w.starts(
 		&loader{inventory: w.inventory, checkpoints: w.checkpoints, stacks: w.owners, declared: w.declares, log: w.log},
 		&stacks.CertificateWatcher{Read: w.inventory.Certificates().Read, Owners: w.owners, Always: w.config.DriftInterval > 0, Now: w.now, Log: w.log.WithName("certificates")},
