@@ -63,8 +63,11 @@ var Table = []Row{
 		"what waits now, on the leader (`what`). `targets`: to be registered or deregistered by AWS. `stacks`: with a pass that is under way, or whose last pass left something undone that no edit cures. " +
 			"`deletions`: stacks and TargetGroupBindings that are deleted and keep their finalizer"},
 	{"lbc_waiting_oldest_seconds", Gauge, []string{"what"}, nil, "for how long the first of what waits has waited, by `what` as of `lbc_waiting`; 0 if nothing waits"},
-	{"lbc_certificate_not_after_seconds", Gauge, []string{"use"}, nil,
-		"Unix time at which the first certificate expires (`use`): of ACM's that listeners have, as of the last list (`listener`), and of the webhooks (`webhook`); none while it is not known"},
+	{"lbc_failing", Gauge, []string{"class"}, nil,
+		"stacks and TargetGroupBindings whose last pass failed, by [class](findings.md) of the failure, without what only an edit cures; on the leader"},
+	{"lbc_listener_certificate_not_after_seconds", Gauge, nil, nil,
+		"Unix time at which the first of ACM's certificates expires that listeners have, as of the last list of certificates; none while it is not known"},
+	{"lbc_webhook_certificate_not_after_seconds", Gauge, nil, nil, "Unix time at which the certificate of the webhooks expires; none while there is none"},
 	{"lbc_leader_transitions", Gauge, nil, nil, "how often the Lease of the controller has changed its holder, as this replica has read it last"},
 	{"lbc_load_balancers", Gauge, []string{"ready"}, nil, "load balancers that objects declare, by condition Ready: `True`, `False` or `Unknown`; on the leader, where the LoadBalancer kind is installed"},
 	{"lbc_load_balancer_condition", Gauge, []string{"namespace", "name", "type", "status"}, nil,

@@ -31,24 +31,42 @@ func (w waiting) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// CollectCertificates registers the metric of when certificates expire, by use; the functions return the zero time where that is not known.
-func (m *Metrics) CollectCertificates(of map[string]func() time.Time) {
-	m.registerer.MustRegister(certificates{of, desc("lbc_certificate_not_after_seconds")})
+// CollectFailing registers the metric of what fails, by class.
+func (m *Metrics) CollectFailing(of func() map[string]int) {
+	m.registerer.MustRegister(failing{of, desc("lbc_failing")})
 }
 
-type certificates struct {
-	of  map[string]func() time.Time
-	end *prometheus.Desc
+type failing struct {
+	of    func() map[string]int
+	count *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
-func (c certificates) Describe(ch chan<- *prometheus.Desc) { ch <- c.end }
+func (f failing) Describe(ch chan<- *prometheus.Desc) { ch <- f.count }
 
 // Collect implements prometheus.Collector.
-func (c certificates) Collect(ch chan<- prometheus.Metric) {
-	for use, end := range c.of {
-		if at := end(); !at.IsZero() {
-			ch <- prometheus.MustNewConstMetric(c.end, prometheus.GaugeValue, float64(at.Unix()), use)
-		}
+func (f failing) Collect(ch chan<- prometheus.Metric) {
+	for class, n := range f.of() {
+		ch <- prometheus.MustNewConstMetric(f.count, prometheus.GaugeValue, float64(n), class)
+	}
+}
+
+// CollectTime registers a metric without labels that shows a time as it is when the metrics are read; it has no series while that is the zero time.
+func (m *Metrics) CollectTime(name string, at func() time.Time) {
+	m.registerer.MustRegister(moment{at, desc(name)})
+}
+
+type moment struct {
+	at   func() time.Time
+	desc *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (m moment) Describe(ch chan<- *prometheus.Desc) { ch <- m.desc }
+
+// Collect implements prometheus.Collector.
+func (m moment) Collect(ch chan<- prometheus.Metric) {
+	if at := m.at(); !at.IsZero() {
+		ch <- prometheus.MustNewConstMetric(m.desc, prometheus.GaugeValue, float64(at.Unix()))
 	}
 }

@@ -1,6 +1,6 @@
 // Package waiting keeps which stacks, bindings and deletions wait now, since when, and for what kind of failure, and has them tried again when the
 // cause has ended. It knows units by name only, makes no attempts, and writes no metric.
-// It may import diag.
+// It may import degraded and diag.
 package waiting
 
 import (
@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/degraded"
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
@@ -28,6 +29,14 @@ const spacing = 50 * time.Millisecond
 
 // Pause is the pause before the next attempt at what fails for a cause that concerns the whole account, and that wakes the unit when it ends.
 const Pause = 5 * time.Minute
+
+// ProbeInterval is the pause between attempts of one unit by which the end of a cause is noticed that concerns many.
+const ProbeInterval = 15 * time.Second
+
+// failuresOf are the classes of what fails for the reasons that the controller is degraded.
+var failuresOf = map[degraded.Reason]diag.Class{
+	degraded.Credentials: diag.Credentials, degraded.Permissions: diag.Denied, degraded.Unanswered: diag.Transient, degraded.Throttled: diag.Throttled,
+}
 
 // Board keeps what waits. A nil Board keeps nothing. It is safe for concurrent use.
 type Board struct {
@@ -119,6 +128,38 @@ func (b *Board) Wake(class diag.Class) {
 	for n, e := range b.failing(class, func(a, b *entry) int { return a.since.Compare(b.since) }) {
 		e(time.Duration(n) * spacing)
 	}
+}
+
+// Recovered has what failed for a reason that has ended tried again.
+func (b *Board) Recovered(r degraded.Reason) { b.Wake(failuresOf[r]) }
+
+// ProbeFor has one unit tried again for each reason that holds and that no other call would show to have ended.
+func (b *Board) ProbeFor(holds func(degraded.Reason) bool) {
+	b.Probe(diag.Credentials) // nothing else has these tried again
+	for _, r := range []degraded.Reason{degraded.Permissions, degraded.Unanswered} {
+		if holds(r) {
+			b.Probe(failuresOf[r])
+		}
+	}
+}
+
+// Failing counts the stacks and bindings that wait by the classes of their failures.
+func (b *Board) Failing() map[diag.Class]int {
+	out := map[diag.Class]int{}
+	for _, class := range ending {
+		out[class] = 0
+	}
+	if b == nil {
+		return out
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.of {
+		for _, class := range e.classes {
+			out[class]++
+		}
+	}
+	return out
 }
 
 // Probe has one unit tried again, another one each time.
