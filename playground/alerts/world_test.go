@@ -3,6 +3,7 @@ package alerts
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
 	"testing"
@@ -254,11 +255,17 @@ func (w *world) keepStack(ctx context.Context, name string) {
 	}
 }
 
-// keepTargets replaces the pod behind a target group every five minutes, and tries again what failed.
+// pods is how many pods are behind the target group.
+const pods = 12
+
+// keepTargets replaces one of the pods behind a target group each 20 seconds, and tries again what failed.
 func (w *world) keepTargets(ctx context.Context) {
 	group := targets.Group{ARN: "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/a/1"}
-	for n := int32(1); ctx.Err() == nil; n++ {
-		q := targets.Request{Group: group, Binding: stack.ID{Namespace: "shop", Name: "a"}, Since: time.Now(), Want: []targets.Endpoint{{Target: targets.Target{ID: "10.0.0.1", Port: 1024 + n/60}}}}
+	for n := 4 * pods; ctx.Err() == nil; n++ {
+		q := targets.Request{Group: group, Binding: stack.ID{Namespace: "shop", Name: "a"}, Since: time.Now()}
+		for pod := n/4 - pods; pod < n/4; pod++ {
+			q.Want = append(q.Want, targets.Endpoint{Target: targets.Target{ID: fmt.Sprint("10.0.0.", pod%pods), Port: int32(1024 + pod)}}) //nolint:gosec // small
+		}
 		_, _ = w.registry.Sync(ctx, q)
 		select {
 		case <-ctx.Done():
