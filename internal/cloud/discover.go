@@ -25,7 +25,7 @@ import (
 // metadata is the client of the instance metadata service. The environment (AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT and
 // AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE) counts for it as for the SDK's own.
 func metadata(ctx context.Context, o ConnectOptions) (*imds.Client, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSEndpointMode(metadataMode()))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSEndpointMode(metadataMode()), config.WithLogger(o.Logger))
 	if err != nil {
 		return nil, unreadableConfig(err)
 	}
