@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/degraded"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -373,6 +375,10 @@ func (w *wiring) recorder(component string) status.Record {
 			w.console.Recorded(o, e)
 		}
 		if e.Type == corev1.EventTypeWarning { // events expire after an hour
+			if strings.Contains(e.Message, "["+string(diag.CredentialsRefused)+"]") && w.board.Holds(degraded.Credentials) {
+				log.V(1).Info("warned", "object", o.String(), "reason", e.Reason, "message", e.Message)
+				return // one line for all objects is there
+			}
 			log.Info("warned", "object", o.String(), "reason", e.Reason, "message", e.Message)
 		}
 	}

@@ -123,6 +123,7 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 	w := wiring{config: c, mgr: mgr, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted, pods: pods, start: s}
 	w.scopes = cloud.NewScopes(connection, cloud.ScopesOptions{Limiter: limits, Cluster: c.ClusterName, Came: w.roleCame})
 	w.board = waiting.NewBoard(w.now)
+	w.board.Degraded = s.conditions.Holds
 	s.calls.Aside, s.calls.Denied, s.calls.Recovered = w.aside, m.SetDenied, func(r degraded.Reason) { go w.board.Recovered(r) }
 	if w.clients, err = w.scopes.Clients(w.scopes.Own()); err != nil {
 		return err

@@ -36,7 +36,7 @@ func (w *wiring) showWaiting() {
 		w.metrics.CollectTime("lbc_webhook_certificate_not_after_seconds", w.webhookEnd)
 	}
 	w.starts(manager.RunnableFunc(func(ctx context.Context) error {
-		queue.Every(ctx, waiting.ProbeInterval, nil, func(context.Context) { w.board.ProbeFor(w.start.conditions.Holds) })
+		queue.Every(ctx, waiting.ProbeInterval, nil, func(context.Context) { w.board.ProbeFor() })
 		return nil
 	}))
 }

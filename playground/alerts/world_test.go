@@ -112,6 +112,7 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 	reporter := startup.NewReporter(m.SetDegraded, time.Now, logr.Discard())
 	w.conditions = &degraded.Conditions{OnChange: reporter.Changed}
 	w.board = waiting.NewBoard(time.Now)
+	w.board.Degraded = w.conditions.Holds
 	calls := &startup.Calls{Conditions: w.conditions, Now: time.Now, Denied: m.SetDenied, Recovered: func(r degraded.Reason) { go w.board.Recovered(r) }}
 	w.limiter = cloud.NewLimiter(cloud.LimiterOptions{
 		Observe: func(c cloud.Call) { m.ObserveCall(c); calls.Observe(c) },
@@ -129,7 +130,7 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 	w.registry.Async, w.registry.Lag = true, m.ObserveTargetLag
 	w.collect(m)
 	go calls.Run(ctx)
-	go every(ctx, waiting.ProbeInterval, func() { w.board.ProbeFor(w.conditions.Holds) })
+	go every(ctx, waiting.ProbeInterval, w.board.ProbeFor)
 	for _, name := range []string{"shop/a", "shop/b", "shop/c"} {
 		go w.keepStack(ctx, name)
 	}

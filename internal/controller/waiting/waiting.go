@@ -40,6 +40,9 @@ var failuresOf = map[degraded.Reason]diag.Class{
 
 // Board keeps what waits. A nil Board keeps nothing. It is safe for concurrent use.
 type Board struct {
+	// Degraded reports whether the controller is degraded for a reason; nil = it is not. It is set before the first pass.
+	Degraded func(degraded.Reason) bool
+
 	now func() time.Time
 
 	mu sync.Mutex
@@ -60,6 +63,9 @@ type entry struct {
 
 // NewBoard makes a Board on which nothing waits.
 func NewBoard(now func() time.Time) *Board { return &Board{now: now, of: map[unit]*entry{}} }
+
+// Holds reports whether the controller is degraded for a reason, so that what fails by it needs no log line of its own.
+func (b *Board) Holds(r degraded.Reason) bool { return b != nil && b.Degraded != nil && b.Degraded(r) }
 
 // Begin notes that a pass over a unit begins: until its end the unit waits, since the pass may hang.
 func (b *Board) Begin(what What, name string) {
@@ -134,10 +140,10 @@ func (b *Board) Wake(class diag.Class) {
 func (b *Board) Recovered(r degraded.Reason) { b.Wake(failuresOf[r]) }
 
 // ProbeFor has one unit tried again for each reason that holds and that no other call would show to have ended.
-func (b *Board) ProbeFor(holds func(degraded.Reason) bool) {
+func (b *Board) ProbeFor() {
 	b.Probe(diag.Credentials) // nothing else has these tried again
 	for _, r := range []degraded.Reason{degraded.Permissions, degraded.Unanswered} {
-		if holds(r) {
+		if b.Holds(r) {
 			b.Probe(failuresOf[r])
 		}
 	}
