@@ -102,6 +102,29 @@ func TestDeletionsWaitUntilFinalizersAreRemoved(t *testing.T) {
 	}
 }
 
+func TestFirstEndIsThatOfAttachedCertificates(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labClass(), labService("web"))
+	l.create(labIngress("front", map[string]string{"certificate-arn": crashCertificate, "listen-ports": `[{"HTTPS":443}]`}, "web"))
+	l.settle(implicit("front"))
+	mark := l.mark()
+	if at := l.inventory.FirstCertificateEnd(); !at.IsZero() {
+		t.Errorf("%s, though no list was read", at)
+	}
+	if calls := l.sim.Gate.Calls(gate.Filter{After: mark}); len(calls) > 0 {
+		t.Errorf("a look at metrics costs calls: %v", calls)
+	}
+	l.must(l.inventory.Certificates().Read(l.Context(), 0))
+	if in := l.inventory.FirstCertificateEnd().Sub(l.clock.Now()); in < 24*time.Hour || in > account.CertificateLife {
+		t.Errorf("the certificate ends in %s", in)
+	}
+	l.remove("front")
+	l.settle(implicit("front"))
+	if at := l.inventory.FirstCertificateEnd(); !at.IsZero() {
+		t.Errorf("%s, though no listener has a certificate", at)
+	}
+}
+
 func TestPlanThatFailsAgainIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("front", nil, "web"))

@@ -34,8 +34,9 @@ const Pause = 5 * time.Minute
 const ProbeInterval = 15 * time.Second
 
 // failuresOf are the classes of what fails for the reasons that the controller is degraded.
-var failuresOf = map[degraded.Reason]diag.Class{
-	degraded.Credentials: diag.Credentials, degraded.Permissions: diag.Denied, degraded.Unanswered: diag.Transient, degraded.Throttled: diag.Throttled,
+var failuresOf = map[degraded.Reason][]diag.Class{
+	degraded.Credentials: {diag.Credentials, diag.Transient}, // what could not get credentials was not sent; and EC2 calls an expired session an expired request
+	degraded.Permissions: {diag.Denied}, degraded.Unanswered: {diag.Transient}, degraded.Throttled: {diag.Throttled},
 }
 
 // Board keeps what waits. A nil Board keeps nothing. It is safe for concurrent use.
@@ -129,22 +130,22 @@ func (b *Board) Waiting(what What) (n int, oldest time.Duration) {
 	return n, oldest
 }
 
-// Wake has all units tried again that wait for the end of failures of a class, one after the other, those first that have waited longest.
-func (b *Board) Wake(class diag.Class) {
-	for n, e := range b.failing(class, func(a, b *entry) int { return a.since.Compare(b.since) }) {
+// Wake has all units tried again that wait for the end of failures of some classes, one after the other, those first that have waited longest.
+func (b *Board) Wake(classes ...diag.Class) {
+	for n, e := range b.failing(classes, func(a, b *entry) int { return a.since.Compare(b.since) }) {
 		e(time.Duration(n) * spacing)
 	}
 }
 
 // Recovered has what failed for a reason that has ended tried again.
-func (b *Board) Recovered(r degraded.Reason) { b.Wake(failuresOf[r]) }
+func (b *Board) Recovered(r degraded.Reason) { b.Wake(failuresOf[r]...) }
 
 // ProbeFor has one unit tried again for each reason that holds and that no other call would show to have ended.
 func (b *Board) ProbeFor() {
 	b.Probe(diag.Credentials) // nothing else has these tried again
 	for _, r := range []degraded.Reason{degraded.Permissions, degraded.Unanswered} {
 		if b.Holds(r) {
-			b.Probe(failuresOf[r])
+			b.Probe(failuresOf[r]...)
 		}
 	}
 }
@@ -169,15 +170,15 @@ func (b *Board) Failing() map[diag.Class]int {
 }
 
 // Probe has one unit tried again, another one each time.
-func (b *Board) Probe(class diag.Class) {
-	all := b.failing(class, func(a, b *entry) int { return cmp.Or(a.woken.Compare(b.woken), a.since.Compare(b.since)) })
+func (b *Board) Probe(classes ...diag.Class) {
+	all := b.failing(classes, func(a, b *entry) int { return cmp.Or(a.woken.Compare(b.woken), a.since.Compare(b.since)) })
 	if len(all) > 0 {
 		all[0](0)
 	}
 }
 
-// failing are the functions that wake the units of a class, in an order.
-func (b *Board) failing(class diag.Class, order func(a, b *entry) int) []func(time.Duration) {
+// failing are the functions that wake the units that fail with one of some classes, in an order.
+func (b *Board) failing(classes []diag.Class, order func(a, b *entry) int) []func(time.Duration) {
 	if b == nil {
 		return nil
 	}
@@ -185,7 +186,7 @@ func (b *Board) failing(class diag.Class, order func(a, b *entry) int) []func(ti
 	defer b.mu.Unlock()
 	var all []*entry
 	for _, e := range b.of {
-		if e.wake != nil && slices.Contains(e.classes, class) {
+		if e.wake != nil && slices.ContainsFunc(e.classes, func(c diag.Class) bool { return slices.Contains(classes, c) }) {
 			all = append(all, e)
 		}
 	}
