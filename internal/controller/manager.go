@@ -105,6 +105,7 @@ type wiring struct {
 	accelerators *accelerator.Reconciler // nil = GlobalAccelerators are not served
 	registry     *targets.Registry
 	webhookEnd   func() time.Time // when the certificate of the webhooks expires; nil = none are served
+	rules        []*queue.Keyed   // of security groups, for targets
 	board        *waiting.Board   // of stacks and bindings that wait
 	bindings     *binding.Reconciler
 	runnables    []manager.Runnable // that the manager starts

@@ -124,7 +124,7 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 	w.scopes = cloud.NewScopes(connection, cloud.ScopesOptions{Limiter: limits, Cluster: c.ClusterName, Came: w.roleCame})
 	w.board = waiting.NewBoard(w.now)
 	w.board.Degraded = s.conditions.Holds
-	s.calls.Aside, s.calls.Denied, s.calls.Recovered = w.aside, m.SetDenied, func(r degraded.Reason) { go w.board.Recovered(r) }
+	s.calls.Aside, s.calls.Denied, s.calls.Recovered = w.aside, m.SetDenied, w.recovered
 	if w.clients, err = w.scopes.Clients(w.scopes.Own()); err != nil {
 		return err
 	}

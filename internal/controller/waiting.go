@@ -9,7 +9,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/degraded"
 )
+
+// recovered has what failed for a reason that has ended tried again, with the rules of security groups. It does not wait.
+func (w *wiring) recovered(r degraded.Reason) {
+	go func() {
+		w.board.Recovered(r)
+		for _, q := range w.rules {
+			q.RetryFailed(waiting.Spacing)
+		}
+	}()
+}
 
 // showWaiting shows in metrics what waits, and has what fails for a common cause tried again.
 func (w *wiring) showWaiting() {

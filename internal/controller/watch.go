@@ -276,6 +276,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Now: w.now, Log: w.log.WithName("rules"),
 		Unseen: func(ctx context.Context) bool { return w.elsewhere.MayNeedRules(ctx) || w.shared.Known() },
 	})
+	w.rules = groups.Queues()
 	if w.elsewhere != nil {
 		w.elsewhere.OnChange = groups.Review
 	}

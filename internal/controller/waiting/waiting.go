@@ -24,8 +24,8 @@ const (
 	Bindings  What = "bindings" // of those whose failures are not counted by target
 )
 
-// spacing is the pause between units that are woken by one cause.
-const spacing = 50 * time.Millisecond
+// Spacing is the pause between units that are woken by one cause.
+const Spacing = 50 * time.Millisecond
 
 // Pause is the pause before the next attempt at what fails for a cause that concerns the whole account, and that wakes the unit when it ends.
 const Pause = 5 * time.Minute
@@ -133,7 +133,7 @@ func (b *Board) Waiting(what What) (n int, oldest time.Duration) {
 // Wake has all units tried again that wait for the end of failures of some classes, one after the other, those first that have waited longest.
 func (b *Board) Wake(classes ...diag.Class) {
 	for n, e := range b.failing(classes, func(a, b *entry) int { return a.since.Compare(b.since) }) {
-		e(time.Duration(n) * spacing)
+		e(time.Duration(n) * Spacing)
 	}
 }
 
