@@ -27,6 +27,7 @@ var version = "v0.0.0-dev"
 
 func main() {
 	c, err := config.Parse(os.Args[1:])
+	defer panicked()
 	var usage config.UsageError
 	switch {
 	case errors.Is(err, config.ErrHelp):
@@ -35,7 +36,7 @@ func main() {
 		fmt.Println("controller", buildinfo.Read(version))
 		return
 	case errors.As(err, &usage):
-		fmt.Fprintln(os.Stderr, err)
+		log(zapcore.InfoLevel).Error(err, "unable to read the command line")
 		os.Exit(2)
 	case err != nil:
 		log(zapcore.InfoLevel).Error(err, "unable to load controller config")
@@ -48,6 +49,7 @@ func main() {
 	l := log(level)
 	ctrl.SetLogger(l)
 	klog.SetLogger(l)
+	redirect(l)
 	if err := run(c, l); err != nil {
 		l.Error(err, "problem running manager")
 		os.Exit(1)
@@ -68,7 +70,7 @@ func run(c *config.Config, l logr.Logger) error {
 	}
 	c.Version = version
 	o := cloud.ConnectOptions{
-		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version, CheckCredentials: true,
+		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version, CheckCredentials: true, Logger: sdkLog{l.WithName("aws")},
 	}
 	return controller.Run(ctx, c, rc, func(ctx context.Context) (cloud.Connection, error) { return cloud.Connect(ctx, o) }, l)
 }

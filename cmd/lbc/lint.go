@@ -69,7 +69,7 @@ const (
 // accountCodes are the codes of findings that need an account.
 var accountCodes = []diag.Code{
 	diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.WebACLNotFound,
-	diag.TrustStoreNotFound, diag.LoadBalancerNotFound, diag.AccessDenied, diag.NotSubscribed, diag.AWSRejected, diag.AWSUnavailable,
+	diag.TrustStoreNotFound, diag.LoadBalancerNotFound, diag.AccessDenied, diag.CredentialsRefused, diag.NotSubscribed, diag.AWSRejected, diag.AWSUnavailable,
 	diag.HostedZoneNotFound, diag.CertificateFailed,
 }
 

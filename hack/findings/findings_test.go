@@ -62,7 +62,7 @@ func TestEveryCodeHasAClassAReasonAndItsRowInTheDocumentation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	classes := []diag.Class{diag.Invalid, diag.NotFound, diag.Denied, diag.Quota, diag.Throttled, diag.Conflict, diag.Transient, diag.Note}
+	classes := []diag.Class{diag.Invalid, diag.NotFound, diag.Denied, diag.Credentials, diag.Quota, diag.Throttled, diag.Conflict, diag.Transient, diag.Note}
 	named := constants(t)
 	if len(named) != len(diag.Codes()) {
 		t.Errorf("%d constants, %d codes in the table", len(named), len(diag.Codes()))

@@ -29,10 +29,12 @@ const (
 var codeClasses = withAddOns(map[string]diag.Class{
 	// permission
 	"AccessDenied": diag.Denied, "AccessDeniedException": diag.Denied, "UnauthorizedOperation": diag.Denied,
-	"AuthFailure": diag.Denied, "UnauthorizedAccess": diag.Denied, "InvalidClientTokenId": diag.Denied,
-	"SignatureDoesNotMatch": diag.Denied, "UnrecognizedClientException": diag.Denied, "ExpiredToken": diag.Denied,
-	"ExpiredTokenException": diag.Denied, "OptInRequired": diag.Denied, "IncompleteSignature": diag.Denied,
-	"MissingAuthenticationToken": diag.Denied, "InvalidSignatureException": diag.Denied,
+	"UnauthorizedAccess": diag.Denied, "OptInRequired": diag.Denied,
+
+	// credentials, whatever the call: a wider policy changes nothing
+	"AuthFailure": diag.Credentials, "InvalidClientTokenId": diag.Credentials, "SignatureDoesNotMatch": diag.Credentials,
+	"UnrecognizedClientException": diag.Credentials, "ExpiredToken": diag.Credentials, "ExpiredTokenException": diag.Credentials,
+	"IncompleteSignature": diag.Credentials, "MissingAuthenticationToken": diag.Credentials, "InvalidSignatureException": diag.Credentials,
 
 	// rate
 	"Throttling": diag.Throttled, "ThrottlingException": diag.Throttled, "ThrottledException": diag.Throttled,

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -43,6 +44,8 @@ type ConnectOptions struct {
 	Transport func(sdkhttp.Doer) sdkhttp.Doer
 	// Anonymous requests are not signed, and no credentials are looked for: for a Transport that reaches no AWS.
 	Anonymous bool
+	// Logger takes what the SDK logs, such as credentials that it looks for in vain; nil = standard error.
+	Logger logging.Logger
 	// CheckCredentials has Connect fail where no source has credentials, instead of the first call. Whether AWS accepts them only calls show.
 	CheckCredentials bool
 }
@@ -70,7 +73,7 @@ func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
 		}
 	}
 	scope.Partition = PartitionOf(scope.Region)
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(scope.Region),
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(scope.Region), config.WithLogger(o.Logger),
 		config.WithHTTPClient(httpClient()),
 		config.WithRetryer(credentialRetryer),
 		config.WithEC2IMDSEndpointMode(metadataMode()),

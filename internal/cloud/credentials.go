@@ -10,14 +10,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-// credentialCodes are the codes of calls whose credentials AWS does not accept, whatever the call.
-var credentialCodes = map[string]bool{
-	"AuthFailure": true, "InvalidClientTokenId": true, "SignatureDoesNotMatch": true, "UnrecognizedClientException": true, "ExpiredToken": true,
-	"ExpiredTokenException": true, "IncompleteSignature": true, "MissingAuthenticationToken": true, "InvalidSignatureException": true,
+// credentialFaults are what is wrong with credentials that AWS does not accept. Services have different codes and sentences for the same cause.
+var credentialFaults = map[string]string{
+	"ExpiredToken": "they have expired", "ExpiredTokenException": "they have expired",
+	"SignatureDoesNotMatch": "their signature is wrong", "InvalidSignatureException": "their signature is wrong", "IncompleteSignature": "their signature is wrong",
+	"AuthFailure": "AWS does not know them", "InvalidClientTokenId": "AWS does not know them", "UnrecognizedClientException": "AWS does not know them",
+	"MissingAuthenticationToken": "AWS does not know them",
 }
 
 // rejectsCredentials reports whether AWS refused a call for its credentials and not for what it does.
-func (e Error) rejectsCredentials() bool { return !e.Credentials && credentialCodes[e.Code] }
+func (e Error) rejectsCredentials() bool { return !e.Credentials && credentialFaults[e.Code] != "" }
 
 // Lack is what the error of a call shows that the controller lacks: credentials, or the permission for an action. ok is false if it shows
 // neither. The condition of a permission has the action as its Text.
@@ -25,7 +27,7 @@ func Lack(operation string, err error) (_ degraded.Condition, ok bool) {
 	e := Classify(err)
 	switch {
 	case e.Credentials, e.rejectsCredentials():
-		return rejectedCondition(operation, err), e.Credentials || e.Class == diag.Denied
+		return rejectedCondition(err), true
 	case e.Class != diag.Denied:
 		return degraded.Condition{}, false
 	}
@@ -39,9 +41,10 @@ func Lack(operation string, err error) (_ degraded.Condition, ok bool) {
 }
 
 // rejectedCondition is that of an error for want of credentials, or of a call whose credentials AWS refused.
-func rejectedCondition(operation string, err error) degraded.Condition {
+// Its text is the same for all calls that fail for one cause.
+func rejectedCondition(err error) degraded.Condition {
 	if e := Classify(err); !e.Credentials {
-		return degraded.Condition{Reason: degraded.Credentials, Text: "AWS does not accept the credentials: " + Problem(operation, err).Text, Remedy: degraded.CheckCredentials}
+		return degraded.Condition{Reason: degraded.Credentials, Text: "AWS does not accept the credentials: " + credentialFaults[e.Code], Remedy: degraded.CheckCredentials}
 	}
 	if sent := (*smithy.OperationError)(nil); errors.As(err, &sent) {
 		err = sent.Err

@@ -35,7 +35,7 @@ func TestTroubleWithTheRoleOfTheServiceAccountIsTriedAgainAndReportedAsWhatItIs(
 		texts    []string
 	}{
 		"throttled":  {gate.Fault{Code: "Throttling", Message: "Rate exceeded"}, 5, diag.Transient, []string{"no credentials for AWS", "AssumeRoleWithWebIdentity", "Throttling"}},
-		"denied":     {gate.Fault{Code: "AccessDenied", Message: "Not authorized to perform sts:AssumeRoleWithWebIdentity", Status: 403}, 1, diag.Denied, []string{"no credentials for AWS", "AccessDenied", "trust policy"}},
+		"denied":     {gate.Fault{Code: "AccessDenied", Message: "Not authorized to perform sts:AssumeRoleWithWebIdentity", Status: 403}, 1, diag.Credentials, []string{"no credentials for AWS", "AccessDenied", "trust policy"}},
 		"unanswered": {gate.Fault{Reset: true}, 5, diag.Transient, []string{"no credentials for AWS", "broke the connection before it answered"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,7 +25,7 @@ import (
 // metadata is the client of the instance metadata service. The environment (AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT and
 // AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE) counts for it as for the SDK's own.
 func metadata(ctx context.Context, o ConnectOptions) (*imds.Client, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSEndpointMode(metadataMode()))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSEndpointMode(metadataMode()), config.WithLogger(o.Logger))
 	if err != nil {
 		return nil, unreadableConfig(err)
 	}
@@ -92,7 +92,7 @@ func findVPC(ctx context.Context, client EC2, meta *imds.Client, tags map[string
 			return vpc, nil
 		}
 		if e := Classify(nodeErr); e.rejectsCredentials() {
-			return "", rejectedCondition("DescribeInstances", nodeErr)
+			return "", rejectedCondition(nodeErr)
 		}
 		text += "; " + SteadyText(nodeErr.Error())
 	}
@@ -108,7 +108,7 @@ func vpcByTags(ctx context.Context, client EC2, tags map[string]string) (string,
 	if err != nil {
 		e, p := Classify(err), Problem("DescribeVpcs", err)
 		if e.Credentials || e.rejectsCredentials() {
-			return "", rejectedCondition("DescribeVpcs", err)
+			return "", rejectedCondition(err)
 		}
 		return "", degraded.Condition{Reason: degraded.VPC, Text: "failed to fetch VPC ID with tags: " + p.Text, Remedy: p.Remedy + ", or set --aws-vpc-id (vpcId in the chart)"}
 	}

@@ -21,9 +21,19 @@ type Error struct {
 	// Credentials reports that the controller got no credentials for the call, which was not sent: Code is that of the call that
 	// was to give them, such as AssumeRoleWithWebIdentity.
 	Credentials bool
-	// Unanswered reports that AWS did not answer; Message says why, in words that are the same for each attempt.
-	Unanswered bool
+	// Unanswered is why AWS did not answer, if it did not; Message says it in words that are the same for each attempt.
+	Unanswered NoAnswer
 }
+
+// NoAnswer is why AWS did not answer a call; "" = it did, or nothing was sent. It is the error_code of metrics.
+type NoAnswer string
+
+// Reasons of calls without an answer.
+const (
+	Timeout      NoAnswer = "timeout"
+	NoConnection NoAnswer = "connection"
+	Canceled     NoAnswer = "canceled"
+)
 
 // Passing reports whether an error of an SDK call may be gone at the next attempt.
 func Passing(err error) bool {
@@ -45,7 +55,10 @@ func Classify(err error) Error {
 	if inner := (*smithy.OperationError)(nil); errors.As(sent.Err, &inner) {
 		e.Message = inner.Operation() + ": " + codeAnd(e)
 	}
-	if e.Class != diag.Denied {
+	switch e.Class {
+	case diag.Denied, diag.Credentials:
+		e.Class = diag.Credentials
+	default:
 		e.Class = diag.Transient // what STS throttles says nothing about the rate of the call, and what it refuses may be allowed soon
 	}
 	return e
@@ -83,8 +96,8 @@ func classify(err error) Error {
 	}
 	var api smithy.APIError
 	if !errors.As(err, &api) {
-		if text, known := networkText(err); known {
-			e.Message, e.Unanswered = text, true
+		if text, cause := networkText(err); cause != "" {
+			e.Message, e.Unanswered = text, cause
 		}
 		return e
 	}

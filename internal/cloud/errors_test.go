@@ -43,7 +43,7 @@ func TestErrorsAreClassifiedByCodeAndElseByStatus(t *testing.T) {
 		{answered(400, "LimitExceededException", "full"), Error{Class: diag.Quota, Code: "LimitExceededException", Message: "full", RequestID: "req-1"}},
 		{answered(400, "CertificateNotFound", "gone"), Error{Class: diag.NotFound, Code: "CertificateNotFound", Message: "gone", RequestID: "req-1"}},
 		{answered(400, "InvalidPermission.Duplicate", "there"), Error{Class: diag.Conflict, Code: "InvalidPermission.Duplicate", Message: "there", RequestID: "req-1"}},
-		{context.DeadlineExceeded, Error{Class: diag.Transient, Message: "AWS does not answer in time", Unanswered: true}},
+		{context.DeadlineExceeded, Error{Class: diag.Transient, Message: "AWS does not answer in time", Unanswered: Timeout}},
 		{errors.New("connection reset"), Error{Class: diag.Transient, Message: "connection reset"}},
 	} {
 		if got := Classify(tc.err); got != tc.want {

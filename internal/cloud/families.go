@@ -44,6 +44,9 @@ func IsRead(operation string) bool {
 	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Get") || operation == "AssumeRole"
 }
 
+// Family names the operations that AWS meters together with one of a service.
+func Family(service, operation string) string { return familyOf(service, operation).name }
+
 func familyOf(service, operation string) apiFamily {
 	switch service {
 	case ServiceELBV2:

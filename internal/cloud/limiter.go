@@ -60,13 +60,6 @@ var ErrDeposed = errors.New("another process may lead; nothing was sent")
 // ErrBusy is the error of a call whose turn did not come in time; nothing was sent.
 var ErrBusy = errors.New("other calls of the same kind go first; this one has not been sent")
 
-type sendingKey struct{}
-
-// OnSending has f called for each request made under the returned context when its turn has come, before it is sent. f must not wait.
-func OnSending(ctx context.Context, f func()) context.Context {
-	return context.WithValue(ctx, sendingKey{}, f)
-}
-
 type maxWaitKey struct{}
 
 // WithMaxWait bounds how long each call made under the returned context waits for its turn, instead of holding its caller
@@ -116,6 +109,7 @@ type Limiter struct {
 	attempts int
 	account  string
 	observe  func(Call)
+	sending  func(Call)
 	attempt  func(Call)
 	trace    func(context.Context, Call)
 	mayWrite func() error
@@ -139,6 +133,7 @@ type LimiterOptions struct {
 	Throttle []Throttle // always-on buckets
 	Account  string     // of the calls; empty = that of the controller's own role
 	Observe  func(Call) // called after each call; may be nil
+	Sending  func(Call) // called before each request of a call is sent; must not wait; may be nil
 	Attempt  func(Call) // called after each request of a call, with its own duration and error; may be nil
 	// Trace is called after each call of an SDK client, with the context of the call; may be nil.
 	Trace    func(context.Context, Call)
@@ -148,7 +143,7 @@ type LimiterOptions struct {
 
 // NewLimiter makes a limiter for one scope.
 func NewLimiter(o LimiterOptions) *Limiter {
-	l := &Limiter{clock: o.Clock, attempts: o.Attempts, account: o.Account, observe: o.Observe, attempt: o.Attempt, trace: o.Trace, mayWrite: o.MayWrite, random: o.Random, families: map[string]*bucket{}}
+	l := &Limiter{clock: o.Clock, attempts: o.Attempts, account: o.Account, observe: o.Observe, sending: o.Sending, attempt: o.Attempt, trace: o.Trace, mayWrite: o.MayWrite, random: o.Random, families: map[string]*bucket{}}
 	if l.clock == nil {
 		l.clock = WallClock{}
 	}
@@ -228,8 +223,8 @@ func (l *Limiter) do(ctx context.Context, service, operation string, send func(c
 			}
 		}
 		rec.Attempts++
-		if sending, ok := ctx.Value(sendingKey{}).(func()); ok {
-			sending()
+		if l.sending != nil {
+			l.sending(rec)
 		}
 		sent := l.clock.Now()
 		err = send(ctx)

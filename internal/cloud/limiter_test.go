@@ -99,6 +99,7 @@ func TestEachCallOfAnSDKClientPassesTheLimiter(t *testing.T) {
 	answers := []string{`400 <ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>`,
 		`200 <CreateRuleResponse><CreateRuleResult><Rules><member><RuleArn>arn:rule</RuleArn></member></Rules></CreateRuleResult></CreateRuleResponse>`}
 	var bodies []string
+	sent := 0
 	c, seen := newClock(), []Call(nil)
 	connection := Connection{config: aws.Config{Region: "eu-west-1", Credentials: aws.AnonymousCredentials{}, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 		HTTPClient: doer(func(r *http.Request) (*http.Response, error) {
@@ -109,15 +110,14 @@ func TestEachCallOfAnSDKClientPassesTheLimiter(t *testing.T) {
 			code, _ := strconv.Atoi(status)
 			return &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader(text))}, err
 		})}}
-	clients := connection.Clients(NewLimiter(LimiterOptions{Clock: c, Observe: func(x Call) { seen = append(seen, x) }}))
+	clients := connection.Clients(NewLimiter(LimiterOptions{Clock: c, Observe: func(x Call) { seen = append(seen, x) }, Sending: func(Call) { sent++ }}))
 	in := &elbv2.CreateRuleInput{ListenerArn: aws.String("arn:listener"), Priority: aws.Int32(7), Conditions: []elbv2types.RuleCondition{}, Actions: []elbv2types.Action{}}
-	sent := 0
 	var out *elbv2.CreateRuleOutput
 	var err error
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		out, err = clients.ELBV2.CreateRule(OnSending(context.Background(), func() { sent++ }), in)
+		out, err = clients.ELBV2.CreateRule(context.Background(), in)
 	}()
 	drive(c, done)
 	if err != nil || len(out.Rules) != 1 || aws.ToString(out.Rules[0].RuleArn) != "arn:rule" {
@@ -222,21 +222,19 @@ func TestAThrottleOfTheUserHoldsAlways(t *testing.T) {
 	}
 }
 
-func TestOnSendingIsCalledWithEachRequestWhenItsTurnHasCome(t *testing.T) {
+func TestSendingIsCalledWhenTheTurnHasCome(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	l := NewLimiter(LimiterOptions{Clock: c, Throttle: []Throttle{{Service: ServiceELBV2, Operation: regexp.MustCompile("CreateRule"), Rate: 1, Burst: 1}}})
 	s := &scripted{}
 	begun := c.Now()
 	var waits []time.Duration
-	ctx := OnSending(t.Context(), func() {
-		waits = append(waits, c.Now().Sub(begun))
-	})
+	sending := func(Call) { waits = append(waits, c.Now().Sub(begun)) }
+	l := NewLimiter(LimiterOptions{Clock: c, Sending: sending, Throttle: []Throttle{{Service: ServiceELBV2, Operation: regexp.MustCompile("CreateRule"), Rate: 1, Burst: 1}}})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for range 2 {
-			if err := s.call(ctx, l, "CreateRule"); err != nil {
+			if err := s.call(t.Context(), l, "CreateRule"); err != nil {
 				t.Error(err)
 			}
 		}

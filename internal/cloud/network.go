@@ -18,21 +18,22 @@ import (
 // networkKinds are the ways in which a request comes to no answer, most particular first. Their texts hold nothing that differs
 // from one attempt to the next, such as ports and addresses, because findings are distinguished by their texts; %s is the host.
 var networkKinds = []struct {
-	is   func(error) bool
-	text string
+	is    func(error) bool
+	cause NoAnswer
+	text  string
 }{
-	{is[*net.DNSError], "the name %s cannot be resolved"},
-	{is[x509.UnknownAuthorityError], "the certificate of %s is signed by an authority that is not trusted"},
-	{is[x509.HostnameError], "the certificate of %s is for another name"},
-	{is[x509.CertificateInvalidError], "the certificate of %s is not valid"},
-	{is[*tls.CertificateVerificationError], "the certificate of %s is not trusted"},
-	{is[tls.RecordHeaderError], "%s does not speak TLS"},
-	{is[tls.AlertError], "%s refuses the TLS handshake"},
-	{isErr(syscall.ECONNREFUSED), "%s refuses connections"},
-	{isErr(syscall.ENETUNREACH, syscall.EHOSTUNREACH), "there is no route to %s"},
-	{timedOut, "%s does not answer in time"},
-	{isErr(syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF), "%s broke the connection before it answered"},
-	{isErr(context.Canceled), "the call to %s was canceled"},
+	{is[*net.DNSError], NoConnection, "the name %s cannot be resolved"},
+	{is[x509.UnknownAuthorityError], NoConnection, "the certificate of %s is signed by an authority that is not trusted"},
+	{is[x509.HostnameError], NoConnection, "the certificate of %s is for another name"},
+	{is[x509.CertificateInvalidError], NoConnection, "the certificate of %s is not valid"},
+	{is[*tls.CertificateVerificationError], NoConnection, "the certificate of %s is not trusted"},
+	{is[tls.RecordHeaderError], NoConnection, "%s does not speak TLS"},
+	{is[tls.AlertError], NoConnection, "%s refuses the TLS handshake"},
+	{isErr(syscall.ECONNREFUSED), NoConnection, "%s refuses connections"},
+	{isErr(syscall.ENETUNREACH, syscall.EHOSTUNREACH), NoConnection, "there is no route to %s"},
+	{timedOut, Timeout, "%s does not answer in time"},
+	{isErr(syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF), NoConnection, "%s broke the connection before it answered"},
+	{isErr(context.Canceled), Canceled, "the call to %s was canceled"},
 }
 
 func is[T error](err error) bool {
@@ -51,8 +52,8 @@ func timedOut(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &n) && n.Timeout()
 }
 
-// networkText says why AWS did not answer; known is false if the error is of no kind in the table.
-func networkText(err error) (text string, known bool) {
+// networkText says why AWS did not answer; cause is "" if the error is of no kind in the table.
+func networkText(err error) (text string, cause NoAnswer) {
 	host := "AWS"
 	if u := (*url.Error)(nil); errors.As(err, &u) {
 		if at, parseErr := url.Parse(u.URL); parseErr == nil && at.Hostname() != "" {
@@ -61,10 +62,10 @@ func networkText(err error) (text string, known bool) {
 	}
 	for _, k := range networkKinds {
 		if k.is(err) {
-			return strings.Replace(k.text, "%s", host, 1), true
+			return strings.Replace(k.text, "%s", host, 1), k.cause
 		}
 	}
-	return "", false
+	return "", ""
 }
 
 // passing are the parts of an error's text that differ from one attempt to the next, times is the same for AWS's own messages: a

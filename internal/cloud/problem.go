@@ -14,13 +14,14 @@ import (
 
 // problemCodes are the diagnostics of error classes; codes in problemOf override them.
 var problemCodes = map[diag.Class]diag.Code{
-	diag.Invalid:   diag.AWSRejected,
-	diag.Denied:    diag.AccessDenied,
-	diag.Quota:     diag.QuotaExceeded,
-	diag.Throttled: diag.RateExceeded,
-	diag.Conflict:  diag.AWSRejected,
-	diag.NotFound:  diag.AWSRejected,
-	diag.Transient: diag.AWSUnavailable,
+	diag.Invalid:     diag.AWSRejected,
+	diag.Denied:      diag.AccessDenied,
+	diag.Credentials: diag.CredentialsRefused,
+	diag.Quota:       diag.QuotaExceeded,
+	diag.Throttled:   diag.RateExceeded,
+	diag.Conflict:    diag.AWSRejected,
+	diag.NotFound:    diag.AWSRejected,
+	diag.Transient:   diag.AWSUnavailable,
 }
 
 // problemOf are the AWS codes that say more than their class.
@@ -42,6 +43,7 @@ var remedies = map[diag.Code]string{
 	diag.AWSRejected:           "correct the setting that AWS names",
 	diag.QuotaExceeded:         "ask AWS for a higher quota, or remove what is not needed",
 	diag.RateExceeded:          "nothing to do: the controller slows down and goes on",
+	diag.CredentialsRefused:    degraded.CheckCredentials,
 	diag.NameTaken:             "choose another name, or delete what holds it",
 	diag.CertificateNotFound:   "give the ARN of an issued certificate of the same region",
 	diag.InvalidSubnets:        "name subnets that exist in the VPC and have enough free addresses",
@@ -65,7 +67,10 @@ func Problem(operation string, err error) diag.Diagnostic {
 		code = problemCodes[e.Class]
 	}
 	text := withoutEncoded(codeAnd(e))
-	if operation != "" && !e.Unanswered {
+	switch {
+	case e.rejectsCredentials(): // the same for all calls
+		text = "AWS does not accept the controller's credentials: " + text
+	case operation != "" && e.Unanswered == "":
 		text = operation + ": " + text
 	}
 	remedy := remedies[code]
@@ -74,7 +79,7 @@ func Problem(operation string, err error) diag.Diagnostic {
 	}
 	if e.Credentials {
 		text = "no credentials for AWS: " + e.Message
-		if e.Class == diag.Denied {
+		if e.Class == diag.Credentials {
 			remedy = degraded.TrustServiceAccount
 		}
 	}

@@ -176,12 +176,12 @@ var roleRemedies = map[diag.Class]string{
 func classifyRole(e *RoleError) Error {
 	out := classify(e.Err)
 	switch {
-	case credentialCodes[out.Code], out.Class == diag.Throttled: // of the controller's own role; and what STS throttles says nothing about the rate of the call
+	case out.Class == diag.Credentials, out.Class == diag.Throttled: // of the controller's own role; and what STS throttles says nothing about the rate of the call
 		out.Class = diag.Transient
 	case out.Class != diag.Denied && out.Class != diag.Transient:
 		out.Class = diag.Invalid
 	}
-	if sent := (*smithy.OperationError)(nil); out.Code == "" && errors.As(e.Err, &sent) && !out.Unanswered {
+	if sent := (*smithy.OperationError)(nil); out.Code == "" && errors.As(e.Err, &sent) && out.Unanswered == "" {
 		out.Message = SteadyText(sent.Err.Error())
 	}
 	out.Message, out.Code = codeAnd(out), ""

@@ -77,7 +77,7 @@ func TestWhatIAMRefusesToSimulateIsAnErrorOfItsClass(t *testing.T) {
 	sim.Account.Lock()
 	sim.Account.Enforced = true
 	sim.Account.Unlock()
-	if _, err := c.Simulate(t.Context(), sim.Account.IAMARN("role/lbc"), q); err == nil || Classify(err).Class != diag.Denied {
+	if _, err := c.Simulate(t.Context(), sim.Account.IAMARN("role/lbc"), q); err == nil || Classify(err).Class != diag.Credentials {
 		t.Errorf("a caller without the right: %v", err)
 	}
 	c.endpoints, c.Scope.Partition = nil, "aws-iso"

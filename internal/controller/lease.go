@@ -32,6 +32,8 @@ type fence struct {
 	now func() time.Time
 	// report takes the result of each request.
 	report func(error)
+	// transitions takes how often the Lease has changed its holder; nil = nothing does.
+	transitions func(int)
 
 	mu      sync.Mutex
 	renewed time.Time // when the last successful renewal was sent; zero = none, or the lease is released
@@ -54,6 +56,8 @@ func (f *fence) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []
 	record, raw, err := f.Interface.Get(ctx)
 	if err != nil { // a write may be refused where the read is not
 		f.report(err)
+	} else {
+		f.noteTransitions(*record)
 	}
 	return record, raw, err
 }
@@ -72,6 +76,9 @@ func (f *fence) note(r resourcelock.LeaderElectionRecord, write func() error) er
 	sent := f.now()
 	err := write()
 	f.report(err)
+	if err == nil {
+		f.noteTransitions(r)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
@@ -82,6 +89,12 @@ func (f *fence) note(r resourcelock.LeaderElectionRecord, write func() error) er
 		f.renewed = time.Time{}
 	}
 	return err
+}
+
+func (f *fence) noteTransitions(r resourcelock.LeaderElectionRecord) {
+	if f.transitions != nil {
+		f.transitions(r.LeaderTransitions)
+	}
 }
 
 // mayWrite returns nil while no other process can have the lease. Wall clock time counts as well, because the monotonic clock stops

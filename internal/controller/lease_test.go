@@ -25,6 +25,20 @@ func (l *lockOf) Create(context.Context, resourcelock.LeaderElectionRecord) erro
 // Update implements resourcelock.Interface.
 func (l *lockOf) Update(context.Context, resourcelock.LeaderElectionRecord) error { return l.fail }
 
+func TestTransitionsOfTheLeaseAreNoted(t *testing.T) {
+	t.Parallel()
+	noted := -1
+	lock := &lockOf{}
+	f := &fence{Interface: lock, now: time.Now, report: func(error) {}, transitions: func(n int) { noted = n }}
+	for n, fail := range []error{nil, errors.New("no answer"), nil} {
+		lock.fail = fail
+		_ = f.Update(t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: "ours", LeaderTransitions: 5 + n})
+		if want := 5 + n; (noted == want) != (fail == nil) {
+			t.Errorf("noted %d of %d, error %v", noted, want, fail)
+		}
+	}
+}
+
 func TestAWSIsWrittenToOnlyWhileNoOtherProcessCanHaveTakenTheLease(t *testing.T) {
 	t.Parallel()
 	ours, released := resourcelock.LeaderElectionRecord{HolderIdentity: "ours"}, resourcelock.LeaderElectionRecord{}

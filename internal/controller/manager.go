@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/degraded"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -101,6 +104,9 @@ type wiring struct {
 	owners       []*stacks.Reconciler
 	accelerators *accelerator.Reconciler // nil = GlobalAccelerators are not served
 	registry     *targets.Registry
+	webhookEnd   func() time.Time // when the certificate of the webhooks expires; nil = none are served
+	rules        []*queue.Keyed   // of security groups, for targets
+	board        *waiting.Board   // of stacks and bindings that wait
 	bindings     *binding.Reconciler
 	runnables    []manager.Runnable // that the manager starts
 	rolesNoted   sync.Once          // that bindings use roles
@@ -132,6 +138,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	}
 	w.setUpDriftDetector()
 	w.setUpOrphans()
+	w.showWaiting()
 	w.starts(
 		&loader{inventory: w.inventory, checkpoints: w.checkpoints, stacks: w.owners, declared: w.declares, log: w.log},
 		&stacks.CertificateWatcher{Read: w.inventory.Certificates().Read, Owners: w.owners, Always: w.config.DriftInterval > 0, Now: w.now, Log: w.log.WithName("certificates")},
@@ -370,6 +377,10 @@ func (w *wiring) recorder(component string) status.Record {
 			w.console.Recorded(o, e)
 		}
 		if e.Type == corev1.EventTypeWarning { // events expire after an hour
+			if strings.Contains(e.Message, "["+string(diag.CredentialsRefused)+"]") && w.board.Holds(degraded.Credentials) {
+				log.V(1).Info("warned", "object", o.String(), "reason", e.Reason, "message", e.Message)
+				return // one line for all objects is there
+			}
 			log.Info("warned", "object", o.String(), "reason", e.Reason, "message", e.Message)
 		}
 	}

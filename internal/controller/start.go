@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -34,6 +35,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/probes"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/degraded"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -114,13 +116,15 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 		return fmt.Errorf("creating manager: %w", err)
 	}
 	s.events.of = mgr
-	limits := cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: s.observe, Attempt: m.ObserveRequest, MayWrite: lease.mayWrite}
+	limits := cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: s.observe, Sending: s.sending, Attempt: s.attempted, MayWrite: lease.mayWrite}
 	if s.tracer != nil {
 		limits.Trace = tracing.RecordCall
 	}
 	w := wiring{config: c, mgr: mgr, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted, pods: pods, start: s}
 	w.scopes = cloud.NewScopes(connection, cloud.ScopesOptions{Limiter: limits, Cluster: c.ClusterName, Came: w.roleCame})
-	s.calls.Aside = w.aside
+	w.board = waiting.NewBoard(w.now)
+	w.board.Degraded = s.conditions.Holds
+	s.calls.Aside, s.calls.Denied, s.calls.Recovered = w.aside, m.SetDenied, w.recovered
 	if w.clients, err = w.scopes.Clients(w.scopes.Own()); err != nil {
 		return err
 	}
@@ -139,6 +143,21 @@ func (s *start) observe(call cloud.Call) {
 	s.metrics.ObserveCall(call)
 	if call.Account == "" {
 		s.calls.Observe(call)
+	}
+}
+
+// sending takes a request that is about to be sent.
+func (s *start) sending(call cloud.Call) {
+	if call.Account == "" {
+		s.calls.Sending(call)
+	}
+}
+
+// attempted takes a request that has ended.
+func (s *start) attempted(call cloud.Call) {
+	s.metrics.ObserveRequest(call)
+	if call.Account == "" {
+		s.calls.Answered(call)
 	}
 }
 
@@ -195,6 +214,11 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 	s.lease, err = newFence(s.options, rc, s.events, func(err error) { s.server.Rights.Lease(cmp.Or(c.LeaderElectionNamespace, s.own.Namespace), err) })
 	if err != nil {
 		return nil, fmt.Errorf("making the lock of the leader election: %w", err)
+	}
+	if s.lease != nil {
+		var transitions atomic.Int64
+		s.lease.transitions = func(n int) { transitions.Store(int64(n)) }
+		m.Count("lbc_leader_transitions", func() int { return int(transitions.Load()) })
 	}
 	return s, nil
 }

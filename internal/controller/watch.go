@@ -94,7 +94,7 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 		Reporter: status.NewReporter(w.recorder(owner.Of(f.Owner()).Controller), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
 		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), DriftPolicy: front.DriftPolicyFromFlags(w.config), ReplacementPolicy: front.ReplacementPolicyFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval, AddressWhenActive: w.config.PublishAddress == config.WhenActive,
 		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
-		Retries:      stacks.NewRetries(w.now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer),
+		Retries:      stacks.NewRetries(w.now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer), Waiting: w.board,
 		Expected: func(arn string) apply.Expected {
 			return w.registry.Expected(targets.Group{Scope: w.scopes.Own(), ARN: arn})
 		},
@@ -277,6 +277,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Now: w.now, Log: w.log.WithName("rules"),
 		Unseen: func(ctx context.Context) bool { return w.elsewhere.MayNeedRules(ctx) || w.shared.Known() },
 	})
+	w.rules = groups.Queues()
 	if w.elsewhere != nil {
 		w.elsewhere.OnChange = groups.Review
 	}
@@ -296,7 +297,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 				w.wake(queue.Normal, key)
 			}
 		},
-		Writes: objectwriter.New(w.mgr.GetClient(), w.now, w.log.WithName("bindings")), Traces: tracing.NewPasses[reconcile.Request](w.start.tracer),
+		Writes: objectwriter.New(w.mgr.GetClient(), w.now, w.log.WithName("bindings")), Traces: tracing.NewPasses[reconcile.Request](w.start.tracer), Waiting: w.board,
 	}
 	times := podtargets.NewTimes(podtargets.FromFlags(c))
 	b.DrainSeconds = func(ctx context.Context, o *v1beta1.TargetGroupBinding) int64 {

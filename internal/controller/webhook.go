@@ -45,7 +45,7 @@ func (w *wiring) setUpWebhooks(context.Context) error {
 			Lifetime: c.CertLifetime, Now: w.now, Log: log,
 		}
 		w.starts(source, renewer)
-		o.Certificate = source.Certificate
+		o.Certificate, w.webhookEnd = source.Certificate, source.End
 	case !c.FilesGiven() && !o.Files.Exist():
 		log.Info("no admission webhooks are served: there is neither a certificate in " + o.Files.Complete().Dir + " nor --webhook-cert-secret")
 		for _, d := range []struct {
@@ -57,6 +57,9 @@ func (w *wiring) setUpWebhooks(context.Context) error {
 			}
 		}
 		return nil
+	}
+	if w.webhookEnd == nil {
+		w.webhookEnd = o.Files.End
 	}
 	server, err := webhook.NewServer(o)
 	if err != nil {

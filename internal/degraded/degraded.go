@@ -17,6 +17,8 @@ const (
 	VPC                Reason = "vpc"
 	Credentials        Reason = "credentials"
 	Permissions        Reason = "permissions"
+	Unanswered         Reason = "aws"
+	Throttled          Reason = "throttled"
 	APIServer          Reason = "api-server"
 	Definitions        Reason = "definitions"
 	Rights             Reason = "rights"
@@ -39,6 +41,8 @@ var Reasons = []Info{
 	{VPC, "aws", "The VPC is not known: neither by --aws-vpc-id and --aws-vpc-tags nor by the instance metadata service and NODENAME."},
 	{Credentials, "aws", "There are no credentials for AWS, or AWS does not accept them."},
 	{Permissions, "aws", "AWS denied the controller an action in the last twenty minutes, and has not permitted it since."},
+	{Unanswered, "aws", "A service of AWS has answered no call of the controller for 30 seconds."},
+	{Throttled, "aws", "AWS has refused most calls of a kind because of their rate for two minutes."},
 	{APIServer, "api-server", "The API server does not answer, or does not accept the controller's credentials."},
 	{ClusterName, "cluster-name", "The load balancers of this cluster were made under another name than --cluster-name. The controller does not start, as it would make all of them again."},
 	{SharedClusterName, "cluster-name", "The controller of another cluster has the same --cluster-name, by what it holds or does in the account. What no object of this cluster claims is not deleted."},

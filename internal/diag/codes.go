@@ -105,6 +105,7 @@ const (
 	AccessDenied           Code = "AccessDenied"
 	QuotaExceeded          Code = "QuotaExceeded"
 	RateExceeded           Code = "RateExceeded"
+	CredentialsRefused     Code = "CredentialsRefused"
 	NameTaken              Code = "NameTaken"
 	AWSRejected            Code = "AWSRejected"
 	AWSUnavailable         Code = "AWSUnavailable"
@@ -229,6 +230,7 @@ var table = map[Code]Info{
 	Orphaned:               {NotFound, OrphanFound, "AWS holds a load balancer, target group, security group or certificate with the tags of the cluster that no object claims; the event is on a class of the kind of objects, or on the namespace"},
 	AccessDenied:           {Denied, FailedDeployModel, "the controller's role lacks a permission"},
 	QuotaExceeded:          {Quota, FailedDeployModel, "an AWS quota is reached, or would be exceeded by what is declared"},
+	CredentialsRefused:     {Credentials, FailedDeployModel, "AWS does not accept the controller's credentials; no permission is missing"},
 	RateExceeded:           {Throttled, FailedDeployModel, "AWS throttles the account; the controller reduces its rate of calls"},
 	NameTaken:              {Conflict, FailedDeployModel, "a resource of that name exists and does not belong to the controller"},
 	AWSRejected:            {Invalid, FailedDeployModel, "AWS refuses a request as invalid"},

@@ -38,14 +38,15 @@ type Class string
 
 // Classes.
 const (
-	Invalid   Class = "invalid"   // the object must be edited; a retry has no effect
-	Denied    Class = "denied"    // a permission is missing
-	Quota     Class = "quota"     // an AWS limit is reached
-	Throttled Class = "throttled" // AWS throttles calls
-	Conflict  Class = "conflict"  // declarations, or a declaration and the account, disagree
-	NotFound  Class = "notFound"  // a referenced object or resource does not exist (yet)
-	Transient Class = "transient" // a retry may succeed
-	Note      Class = "note"      // nothing failed: a setting has no effect, or a state is worth knowing
+	Invalid     Class = "invalid"     // the object must be edited; a retry has no effect
+	Denied      Class = "denied"      // a permission is missing
+	Credentials Class = "credentials" // AWS does not accept the controller's credentials, whatever the call
+	Quota       Class = "quota"       // an AWS limit is reached
+	Throttled   Class = "throttled"   // AWS throttles calls
+	Conflict    Class = "conflict"    // declarations, or a declaration and the account, disagree
+	NotFound    Class = "notFound"    // a referenced object or resource does not exist (yet)
+	Transient   Class = "transient"   // a retry may succeed
+	Note        Class = "note"        // nothing failed: a setting has no effect, or a state is worth knowing
 )
 
 // Code is a stable, machine-readable reason. Every code is declared in codes.go with its class and event reason.

@@ -34,6 +34,7 @@ func (r *Registry) advance(ctx context.Context, g *group) {
 	}
 	r.awaitMoved(ctx, g, staying)
 	g.unnoted(q)
+	g.noteWaiting(q, staying, r.Clock.Now())
 }
 
 // begin runs a call beside, and then, under the lock, takes over its result and starts what waited for it.
@@ -96,7 +97,7 @@ func (r *Registry) send(ctx context.Context, g *group, a action, targets []Targe
 	}
 	since := g.timed(targets)
 	r.begin(ctx, g, func() func() {
-		sent := r.write(ctx, q, a, targets, since)
+		sent := r.write(ctx, q, a, targets)
 		return func() {
 			c.n--
 			for _, t := range targets {
@@ -107,6 +108,7 @@ func (r *Registry) send(ctx context.Context, g *group, a action, targets []Targe
 					g.touched[key] = true
 				}
 			}
+			r.reportLag(g, a, targets, sent.done, since)
 			for _, t := range sent.done {
 				if r.TracksNodes {
 					r.depart(g, a, t)
@@ -143,6 +145,7 @@ func (r *Registry) send(ctx context.Context, g *group, a action, targets []Targe
 // done records that AWS took a target.
 func (g *group) done(a action, t Target) {
 	key := t.Key()
+	g.failure = nil
 	delete(g.calls[a].failed, key)
 	delete(g.moves.settled, key)
 	if a == deregister {

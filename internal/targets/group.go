@@ -39,7 +39,9 @@ type group struct {
 	// homeZones: AWS demands the zone of each address.
 	homeZones bool
 	records   map[stack.ID]*record
-	since     map[string]time.Time // by key: when the change came that a call is still to be sent for
+	since     map[string]time.Time // by key: when the change came of which AWS has not taken the call yet, but for calls under way
+	waits     map[string]wait      // by key: targets that AWS has not taken, or given up, as they are wanted
+	failure   error                // the last one, since when AWS has taken nothing
 	unproven  map[string]time.Time // by key of registered targets that no read has shown to be healthy yet: when the change came
 	hosts     map[string]string    // by key: the node behind a target that is wanted or registered, as requests have said
 	drainTime time.Duration        // as requests have said
@@ -93,7 +95,7 @@ type calls struct {
 const writesPerGroup = 4
 
 func newGroup(of Group) *group {
-	g := &group{Group: of, members: map[string]member{}, own: map[string]bool{}, elsewhere: map[string]bool{}, records: map[stack.ID]*record{}, since: map[string]time.Time{}, unproven: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
+	g := &group{Group: of, members: map[string]member{}, own: map[string]bool{}, elsewhere: map[string]bool{}, records: map[stack.ID]*record{}, since: map[string]time.Time{}, waits: map[string]wait{}, unproven: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
 	for _, a := range []action{register, deregister} {
 		g.calls[a] = &calls{keys: map[string]bool{}, failed: map[string]bool{}}
 	}
@@ -337,6 +339,6 @@ func (g *group) collect(now time.Time) (Change, error) {
 
 func (g *group) fail(err error) {
 	if err != nil {
-		g.errs = append(g.errs, err)
+		g.errs, g.failure = append(g.errs, err), err
 	}
 }

@@ -1,10 +1,8 @@
 package targets
 
 import (
-	"context"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -71,7 +69,7 @@ func (g *group) inPlace(key string) bool {
 	return member && !m.uncertain || slices.Contains(g.omitted, key)
 }
 
-// timed are the times since when targets are waited for that a call is about to be sent for, which are not needed any more.
+// timed are the times since when targets are waited for that a call is about to be sent for. Those that AWS does not take get their times back.
 func (g *group) timed(sent []Target) map[string]time.Time {
 	out := map[string]time.Time{}
 	for _, t := range sent {
@@ -83,20 +81,30 @@ func (g *group) timed(sent []Target) map[string]time.Time {
 	return out
 }
 
-// reportLag calls Lag for targets when the first request for them is sent, which may be long after the change that made it necessary.
-func (r *Registry) reportLag(ctx context.Context, a action, part []Target, since map[string]time.Time) context.Context {
-	if len(since) == 0 || r.Lag == nil {
-		return ctx
+// reportLag calls Lag for targets that AWS took, which may be long after the change that made the call necessary: a call that is refused for ever
+// is no good sample. The other targets are waited for since the same times as before, unless a later change wants the opposite.
+func (r *Registry) reportLag(g *group, a action, sent, done []Target, since map[string]time.Time) {
+	if len(since) == 0 {
+		return
+	}
+	taken, now := map[string]bool{}, r.Clock.Now()
+	for _, t := range done {
+		taken[t.Key()] = true
 	}
 	operation := map[action]string{register: Register, deregister: Deregister}[a]
-	report := sync.OnceFunc(func() {
-		for _, t := range part {
-			if at, ok := since[t.Key()]; ok {
-				r.Lag(operation, r.Clock.Now().Sub(at))
+	for _, t := range sent {
+		key := t.Key()
+		at, ok := since[key]
+		switch {
+		case !ok:
+		case !taken[key]:
+			if _, changed := g.since[key]; !changed {
+				g.since[key] = at
 			}
+		case r.Lag != nil:
+			r.Lag(operation, now.Sub(at))
 		}
-	})
-	return cloud.OnSending(ctx, report)
+	}
 }
 
 // prove begins to wait for the health of a target that was registered, if the time of its change is known, and ends that of one that was deregistered.

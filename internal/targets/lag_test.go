@@ -9,12 +9,10 @@ import (
 	"time"
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // lagging is a registry, and the lags that it told, with the operation.
@@ -33,13 +31,10 @@ func lagging(h *hanging, fresh bool) (r *Registry, after func(time.Duration), to
 	return r, func(d time.Duration) { c.Advance(d) }, told, func() { <-progress }
 }
 
-func TestTheLagOfATargetIsReportedOnceWhenItsFirstRequestIsSent(t *testing.T) {
+func TestLagIsReportedWhenAWSAccepts(t *testing.T) {
 	t.Parallel()
 	h := newHanging()
 	r, after, told, ended := lagging(h, true)
-	r.account = func(cloud.Scope) (Account, error) {
-		return Account{h, sending(r, h.write), func(string) bool { return true }}, nil
-	}
 	since := func(ids ...string) Request {
 		q := of(ids...)
 		q.Since = r.Clock.Now()
@@ -49,28 +44,80 @@ func TestTheLagOfATargetIsReportedOnceWhenItsFirstRequestIsSent(t *testing.T) {
 	after(30 * time.Millisecond)
 	asking(t, r, q)
 	h.expect(t, "RegisterTargets 1 2")
-	if diff := cmp.Diff([]string{"register 30ms", "register 30ms"}, told()); diff != "" {
-		t.Error(diff)
-	}
 	asking(t, r, since("2", "3")) // 1 goes, and waits for the end of its call
 	h.expect(t, "RegisterTargets 3")
 	after(time.Second)
+	if got := told(); len(got) > 0 {
+		t.Errorf("told before AWS has answered: %v", got)
+	}
 	h.answer("RegisterTargets 1 2", nil)
 	h.expect(t, "DeregisterTargets 1")
 	ended()
-	if diff := cmp.Diff([]string{"deregister 1s", "register 0s"}, told()); diff != "" {
+	if diff := cmp.Diff([]string{"register 1.03s", "register 1.03s"}, told()); diff != "" {
 		t.Error(diff)
 	}
 	h.answer("RegisterTargets 3", errors.New("lost")) // and is sent again
 	ended()
+	after(time.Minute)
 	_, _ = r.sync(t.Context(), of("2", "3"), false)
 	asking(t, r, of("2", "3"))
 	h.expect(t, "RegisterTargets 3")
+	if got := told(); len(got) > 0 {
+		t.Errorf("a refusal is no sample: %v", got)
+	}
+	h.answer("RegisterTargets 3", nil)
+	ended()
 	asking(t, r, of("2", "3", "4")) // nobody knows since when
 	h.expect(t, "RegisterTargets 4")
-	if got := told(); len(got) > 0 {
-		t.Errorf("told %v", got)
+	h.answer("RegisterTargets 4", nil)
+	ended()
+	if diff := cmp.Diff([]string{"register 1m1s"}, told()); diff != "" {
+		t.Error(diff)
 	}
+}
+
+func TestWaitingTargetsAreCountedWithTheirAge(t *testing.T) {
+	t.Parallel()
+	h := newHanging("1", "9")
+	r, after, _, ended := lagging(h, false)
+	expect := func(n int, oldest time.Duration) {
+		t.Helper()
+		if gotN, got := r.Waiting(); gotN != n || got != oldest {
+			t.Errorf("%d targets wait, the first for %s; want %d, %s", gotN, got, n, oldest)
+		}
+	}
+	expect(0, 0)
+	q := of("1", "2")
+	q.Since = r.Clock.Now()
+	after(time.Second)
+	asking(t, r, q)
+	h.expect(t, "read")
+	h.answer("read", nil)
+	ended()
+	h.expect(t, "RegisterTargets 2")
+	h.expect(t, "DeregisterTargets 9")
+	expect(2, time.Second)
+	after(10 * time.Second)
+	refused := &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}
+	h.answer("RegisterTargets 2", refused)
+	ended()
+	h.answer("DeregisterTargets 9", nil)
+	ended()
+	after(time.Minute)
+	expect(1, 71*time.Second)
+	_, _ = r.sync(t.Context(), q, false)
+	asking(t, r, q)
+	h.expect(t, "RegisterTargets 2")
+	expect(1, 71*time.Second)
+	h.answer("RegisterTargets 2", &smithy.GenericAPIError{Code: "TargetGroupNotFound", Message: "no"})
+	ended()
+	expect(0, 0) // only an edit cures it
+	_, _ = r.sync(t.Context(), q, false)
+	asking(t, r, q)
+	h.expect(t, "RegisterTargets 2")
+	h.answer("RegisterTargets 2", nil)
+	ended()
+	expect(0, 0)
 }
 
 func TestOfTargetsThatAreRegisteredAlreadyNoLagIsKept(t *testing.T) {
@@ -144,15 +191,5 @@ func TestTheTimeUntilATargetIsHealthyIsReportedOnceAfterItsRegistration(t *testi
 	}
 	if n := len(r.group(tg).unproven); n > 0 {
 		t.Errorf("%d targets are remembered for nothing", n)
-	}
-}
-
-// sending is a Writer behind a limiter, which reports each request before it is sent.
-func sending(r *Registry, write apply.Writer) apply.Writer {
-	limiter := cloud.NewLimiter(cloud.LimiterOptions{Clock: r.Clock})
-	sent := func(context.Context) error { return nil }
-	return func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) apply.Outcome {
-		_ = limiter.Do(ctx, cloud.ServiceELBV2, plan.NameOf(op), sent)
-		return write(ctx, key, id, op)
 	}
 }

@@ -30,7 +30,7 @@ type Registry struct {
 	Progress func(binding stack.ID)
 	// Clock is the time of lags and of the pause before targets are registered in a group that could not be read.
 	Clock cloud.Clock
-	// Lag is called for each target whose change has a time (Request.Since) with the time from then until its call is sent; nil = no call.
+	// Lag is called for each target whose change has a time (Request.Since) with the time from then until AWS has taken its call; nil = no call. It must not wait.
 	Lag func(operation string, after time.Duration)
 	// BecameHealthy is called for each target whose change had a time when a read of health shows for the first time since its registration that it is
 	// healthy, with the time from the change until then, and with what the read was made for; nil = no call.

@@ -34,7 +34,7 @@ type sent struct {
 }
 
 // write registers or deregisters targets, in as many calls as it takes, side by side.
-func (r *Registry) write(ctx context.Context, q Request, a action, targets []Target, since map[string]time.Time) (out sent) {
+func (r *Registry) write(ctx context.Context, q Request, a action, targets []Target) (out sent) {
 	account, err := r.account(q.Scope)
 	if err != nil {
 		return sent{errs: []error{err}}
@@ -46,7 +46,7 @@ func (r *Registry) write(ctx context.Context, q Request, a action, targets []Tar
 	for i, part := range parts {
 		op := operation(a, q.ARN, part)
 		calls.Go(func() error {
-			outcomes[i] = account.Write(r.reportLag(ctx, a, part, since), Key(q.Binding), plan.StepID(fmt.Sprintf("%s %d", a, i+1)), op)
+			outcomes[i] = account.Write(ctx, Key(q.Binding), plan.StepID(fmt.Sprintf("%s %d", a, i+1)), op)
 			return nil
 		})
 	}
@@ -98,18 +98,18 @@ func (r *Registry) registerOthers(ctx context.Context, q Request, part []Target,
 	}
 	switch {
 	case len(named) > 0 && strings.Contains(refusal.Error(), otherVPC):
-		out := r.write(ctx, q, register, others, nil)
+		out := r.write(ctx, q, register, others)
 		out.elsewhere = append(out.elsewhere, named...)
 		return out
 	case len(others) == 0 || len(part) == 1:
 		return sent{errs: []error{refusal}}
 	case len(others) == len(part):
 		half := len(part) / 2
-		out := r.write(ctx, q, register, part[:half], nil)
-		out.add(r.write(ctx, q, register, part[half:], nil))
+		out := r.write(ctx, q, register, part[:half])
+		out.add(r.write(ctx, q, register, part[half:]))
 		return out
 	}
-	out := r.write(ctx, q, register, others, nil)
+	out := r.write(ctx, q, register, others)
 	out.errs = append([]error{refusal}, out.errs...)
 	return out
 }

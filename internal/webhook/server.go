@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 )
@@ -41,6 +43,24 @@ func (f Files) Exist() bool {
 		}
 	}
 	return true
+}
+
+// End is when the certificate expires; zero = it cannot be read.
+func (f Files) End() time.Time {
+	f = f.Complete()
+	text, err := os.ReadFile(filepath.Join(f.Dir, f.Cert)) //nolint:gosec // the administrator's path
+	if err != nil {
+		return time.Time{}
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return time.Time{}
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return time.Time{}
+	}
+	return c.NotAfter
 }
 
 // ciphers of TLS 1.2. TLS 1.3 has no choice of ciphers.

@@ -96,6 +96,16 @@ func (s *Source) read(ctx context.Context) error {
 	return nil
 }
 
+// End is when the certificate that is served expires; zero = there is none yet.
+func (s *Source) End() time.Time {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.certificate == nil {
+		return time.Time{}
+	}
+	return s.certificate.Leaf.NotAfter
+}
+
 // Certificate is a tls.Config.GetCertificate. Handshakes fail until there is a first certificate.
 func (s *Source) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	s.mu.RLock()

@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/degraded"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
@@ -38,6 +39,22 @@ func explain(err error) string {
 		return "AWS denies " + o.Permission + ": " + e.Message
 	}
 	return sent.Operation() + ": " + e.Message
+}
+
+// remedyOf is what to do about an error of AWS that no right cures; "" = what the source says.
+func remedyOf(err error) string {
+	if !errors.As(err, new(*smithy.OperationError)) {
+		return ""
+	}
+	switch e := cloud.Classify(err); {
+	case e.Class == diag.Throttled:
+		return "try again in a minute: AWS throttles the account, and the credentials in use lack nothing"
+	case e.Class == diag.Credentials:
+		return degraded.CheckCredentials
+	case e.Unanswered != "":
+		return "see the AWS Health Dashboard of the region, and the network path to the endpoint, then try again"
+	}
+	return ""
 }
 
 // attempts of each call to AWS.

@@ -183,7 +183,7 @@ func (r *reader) read(ctx context.Context, s doctor.SourceInfo, load loader) {
 			r.mu.Unlock()
 		}
 		if a.err != nil {
-			r.unread(s.Name, doctor.Unread{Reason: r.reason(limited, a.err)})
+			r.unread(s.Name, doctor.Unread{Reason: r.reason(limited, a.err), Remedy: remedyOf(a.err)})
 		}
 	case <-limited.Done():
 		r.unread(s.Name, doctor.Unread{Reason: r.reason(limited, limited.Err())})

@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -33,6 +34,7 @@ var errCheckpointsUnread = errors.New("checkpoints cannot be read yet, so it is 
 // cleanUp ends what there is of a binding: in AWS, then the waiting of its pods, then our finalizer.
 func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding) error {
 	if !controllerutil.ContainsFinalizer(o, naming.BindingFinalizer) {
+		waiting.NoteOf(ctx).Released = true
 		return nil
 	}
 	k := b.memory.get(o)
@@ -67,7 +69,9 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 	defer b.handOver(k.successors)
 	if err := b.unprotect(o); err != nil {
 		b.reportPartial(ctx, o, notWritten(o, diag.FinalizerNotRemoved, err))
+		return nil
 	}
+	waiting.NoteOf(ctx).Released = true
 	return nil
 }
 

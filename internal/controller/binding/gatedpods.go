@@ -71,7 +71,7 @@ func (p *Pods) gated(ctx context.Context, o *v1beta1.TargetGroupBinding, cached,
 	ungated, read := map[types.UID]bool{}, 0
 	for i := range list.Items {
 		for _, e := range list.Items[i].Endpoints {
-			if !waiting(e) || ungated[e.TargetRef.UID] {
+			if !awaitsGate(e) || ungated[e.TargetRef.UID] {
 				continue
 			}
 			if !known[e.TargetRef.UID] {
@@ -100,8 +100,8 @@ func (p *Pods) gated(ctx context.Context, o *v1beta1.TargetGroupBinding, cached,
 	return false, nil
 }
 
-// waiting reports whether an endpoint is a pod that is not ready, and that does not end.
-func waiting(e discoveryv1.Endpoint) bool {
+// awaitsGate reports whether an endpoint is a pod that is not ready, and that does not end.
+func awaitsGate(e discoveryv1.Endpoint) bool {
 	ready := cmp.Or(e.Conditions.Serving, e.Conditions.Ready) // of Services that publish pods that are not ready, these are ready without serving
 	return e.TargetRef != nil && e.TargetRef.Kind == "Pod" && !ptr.Deref(ready, true) && !ptr.Deref(e.Conditions.Terminating, false)
 }

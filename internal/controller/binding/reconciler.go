@@ -29,6 +29,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -81,6 +82,7 @@ type Reconciler struct {
 	RegisteredTargets  *ConfigMaps
 	Pods               *Pods                                         // nil = the cache has all pods
 	Traces             *tracing.Passes[reconcile.Request]            // nil = none
+	Waiting            *waiting.Board                                // nil = what waits is not counted, and not woken
 	Begin              func(context.Context) (end func(), err error) // a pass begins: what an earlier process left is read
 	missingNodes       waits
 	evidence           evidence
@@ -107,10 +109,11 @@ func (b *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if trace.Recorded() {
 		trace.Set("lbc.target_group_binding", req.String())
 	}
+	ctx, note := waiting.Start(ctx)
 	r, err := b.reconcile(ctx, req)
 	trace.End(queue.Failure(err))
 	b.Unavailable.Note(req, err)
-	return r, err
+	return b.noteWaiting(ctx, req, note, r, err)
 }
 
 func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
@@ -142,6 +145,7 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, err
 	}
 	if o.DeletionTimestamp != nil {
+		waiting.NoteOf(ctx).Leaving = o.DeletionTimestamp.Time
 		return reconcile.Result{}, b.cleanUp(ctx, o)
 	}
 	spent = b.Metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingFinalizer)
@@ -182,6 +186,7 @@ func unitOf(o *v1beta1.TargetGroupBinding) string {
 // report reports a pass over a binding, unless it ends with the process.
 func (b *Reconciler) report(ctx context.Context, o *v1beta1.TargetGroupBinding, a status.Report) {
 	if ctx.Err() == nil {
+		waiting.NoteOf(ctx).Found = a.Found
 		b.Metrics.CountBindingFindings(a.Found)
 		b.Reporter.Report(unitOf(o), a)
 	}

@@ -4,6 +4,7 @@
 package metrics
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
 	"strings"
@@ -29,7 +30,7 @@ type Metrics struct {
 	calls, causes, denied, limited, throttled, invalid          *prometheus.CounterVec
 	requests                                                    *prometheus.CounterVec
 	duration, retries, requestDuration                          *prometheus.HistogramVec
-	targetGroups, cached, topTalkers, build, degraded           *prometheus.GaugeVec
+	targetGroups, cached, topTalkers, build, degraded, actions  *prometheus.GaugeVec
 	steps, findings, errors, drift, drifted, validated, mutated *prometheus.CounterVec
 	unidentified                                                *prometheus.CounterVec
 	stages, gates, ready, TargetLag, targetHealthy              *prometheus.HistogramVec
@@ -57,6 +58,7 @@ func New(r prometheus.Registerer) *Metrics {
 		topTalkers:      gauge(r, "awslbc_controller_top_talkers"),
 		build:           gauge(r, "lbc_build_info"),
 		degraded:        gauge(r, "lbc_degraded"),
+		actions:         gauge(r, "lbc_actions_denied"),
 		steps:           counter(r, "lbc_plan_steps_total"),
 		findings:        counter(r, "lbc_findings_total"),
 		errors:          counter(r, "awslbc_controller_reconcile_errors_total"),
@@ -105,6 +107,15 @@ func (m *Metrics) SetDegraded(reason string, lacking bool) {
 	m.degraded.WithLabelValues(reason).Set(value)
 }
 
+// SetDenied sets whether AWS denies the controller's role an action.
+func (m *Metrics) SetDenied(action string, denied bool) {
+	if denied {
+		m.actions.WithLabelValues(action).Set(1)
+		return
+	}
+	m.actions.DeleteLabelValues(action)
+}
+
 // ObserveRequest counts one HTTP request.
 func (m *Metrics) ObserveRequest(c cloud.Call) {
 	status, code, _ := outcomeOf(c)
@@ -133,14 +144,15 @@ func (m *Metrics) ObserveCall(c cloud.Call) {
 	}
 }
 
-// outcomeOf are the labels of an answer: status 0 where there was none, code "internal" where AWS named none.
+// outcomeOf are the labels of an answer: status 0 where there was none, code "timeout" or another cause where it did not
+// answer, "internal" where it named none.
 func outcomeOf(c cloud.Call) (status, code string, class diag.Class) {
 	status, code, class = "200", "", diag.Class("")
 	if c.Err != nil {
 		e := cloud.Classify(c.Err)
 		status, code, class = "0", e.Code, e.Class
 		if code == "" {
-			code = "internal"
+			code = cmp.Or(string(e.Unanswered), "internal")
 		}
 		var resp *awshttp.ResponseError
 		if errors.As(c.Err, &resp) {
@@ -225,7 +237,7 @@ func (m *Metrics) CountUnidentified(o *v1beta1.TargetGroupBinding, n int) {
 	m.unidentified.WithLabelValues(o.Namespace, o.Name).Add(float64(n))
 }
 
-// ObserveTargetLag counts a target whose call is sent.
+// ObserveTargetLag counts a target whose call AWS has accepted.
 func (m *Metrics) ObserveTargetLag(operation string, after time.Duration) {
 	m.TargetLag.WithLabelValues(operation).Observe(after.Seconds())
 }

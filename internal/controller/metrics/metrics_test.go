@@ -25,7 +25,11 @@ func TestTheTableHasTheMetricsThatAreRegisteredWithTheirLabels(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
 	m := New(r)
 	m.CollectLoadBalancers(func() []LoadBalancer { return nil }, func() []quota.Use { return nil })
-	for _, name := range []string{"lbc_orphans", "lbc_deletions_held", "lbc_deregistrations_held", "lbc_certificate_imports_last_year"} {
+	m.CollectWaiting(nil)
+	m.CollectFailing(nil)
+	m.CollectTime("lbc_listener_certificate_not_after_seconds", nil)
+	m.CollectTime("lbc_webhook_certificate_not_after_seconds", nil)
+	for _, name := range []string{"lbc_leader_transitions", "lbc_orphans", "lbc_deletions_held", "lbc_deregistrations_held", "lbc_certificate_imports_last_year"} {
 		m.Count(name, func() int { return 0 })
 	}
 	ch := make(chan *prometheus.Desc, 2*len(Table))

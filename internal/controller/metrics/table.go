@@ -57,14 +57,26 @@ var Table = []Row{
 
 	{"lbc_build_info", Gauge, []string{"version", "commit", "goversion", "platform"}, nil, "1, with the version, the commit, the Go and the platform of the binary"},
 	{"lbc_degraded", Gauge, []string{"reason"}, nil, "1 while the controller [lacks something](operations.md#what-the-controller-lacks) that may come while it runs, 0 otherwise"},
+	{"lbc_actions_denied", Gauge, []string{"action"}, nil,
+		"1 for each IAM action that AWS denied the controller's role in the last twenty minutes and has not permitted since; refused credentials do not count"},
+	{"lbc_waiting", Gauge, []string{"what"}, nil,
+		"what waits now, on the leader (`what`). `targets`: to be registered or deregistered by AWS. `stacks`: with a pass that is under way, or whose last pass left something undone that no edit cures. " +
+			"`deletions`: stacks and TargetGroupBindings that are deleted and keep their finalizer"},
+	{"lbc_waiting_oldest_seconds", Gauge, []string{"what"}, nil, "for how long the first of what waits has waited, by `what` as of `lbc_waiting`; 0 if nothing waits"},
+	{"lbc_failing", Gauge, []string{"class"}, nil,
+		"stacks and TargetGroupBindings whose last pass failed, by [class](findings.md) of the failure, without what only an edit cures; on the leader"},
+	{"lbc_listener_certificate_not_after_seconds", Gauge, nil, nil,
+		"Unix time at which the first of ACM's certificates expires that listeners have, as of the last list of certificates; none while it is not known"},
+	{"lbc_webhook_certificate_not_after_seconds", Gauge, nil, nil, "Unix time at which the certificate of the webhooks expires; none while there is none"},
+	{"lbc_leader_transitions", Gauge, nil, nil, "how often the Lease of the controller has changed its holder, as this replica has read it last"},
 	{"lbc_load_balancers", Gauge, []string{"ready"}, nil, "load balancers that objects declare, by condition Ready: `True`, `False` or `Unknown`; on the leader, where the LoadBalancer kind is installed"},
 	{"lbc_load_balancer_condition", Gauge, []string{"namespace", "name", "type", "status"}, nil,
 		"1 for each condition of each LoadBalancer object, with its present status; of at most 1,000 objects, those that are not ready first"},
 	{"lbc_load_balancer_ready_seconds", Histogram, []string{"controller"}, []float64{1, 2, 5, 10, 30, 60, 90, 120, 150, 180, 240, 300, 600, 1800},
 		"seconds from the first pass over a new load balancer until it is ready"},
-	{"lbc_target_lag_seconds", Histogram, []string{"operation"}, []float64{0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60},
-		"per target, seconds from a change of its EndpointSlice or pod, as the controller receives it, to the sending of the call that registers or deregisters it (`operation`: `register`, `deregister`); " +
-			"the 20 ms of gathering changes and the wait for AWS's limits are part of it. Registrations that no such change causes, as after a restart, are not counted"},
+	{"lbc_target_lag_seconds", Histogram, []string{"operation"}, []float64{0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60, 120, 300, 600},
+		"per target, seconds from a change of its EndpointSlice or pod, as the controller receives it, to the answer by which AWS accepts the call that registers or deregisters it (`operation`: `register`, `deregister`); " +
+			"the 20 ms of gathering changes, refusals and the wait for AWS's limits are part of it. What AWS has not accepted yet is in `lbc_waiting`. Registrations that no such change causes, as after a restart, are not counted"},
 	{"lbc_target_healthy_seconds", Histogram, []string{"cause"}, []float64{1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600},
 		"per target, with or without readiness gate, seconds from the change of its EndpointSlice or pod to the first read of health that finds it healthy after its registration, by what the read is made for " +
 			"(`cause`, as of `aws_api_calls_by_cause_total`): those for `readiness gates` follow within seconds, those for `health of new targets` come 40 seconds after the last change of a group, so that they are bounds"},

@@ -3,6 +3,8 @@ package queue
 import (
 	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,6 +81,21 @@ func (k *Keyed) add(key string, now bool) {
 		e.failures = 0
 		if due := k.Now().Add(k.Gather); due.Before(e.due) { // further additions do not prolong the wait
 			e.due = due
+		}
+	}
+	k.notify()
+}
+
+// RetryFailed has all keys that failed run without the rest of their pauses, one after the other with a spacing, since a cause of failures has ended. What
+// fails again pauses for as long as before.
+func (k *Keyed) RetryFailed(spacing time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	due := k.Now()
+	for _, key := range slices.Sorted(maps.Keys(k.entries)) {
+		if e := k.entries[key]; e.failures > 0 && !e.running && due.Before(e.due) {
+			e.due = due
+			due = due.Add(spacing)
 		}
 	}
 	k.notify()

@@ -187,3 +187,26 @@ func TestNoMoreRunsStartAtOnceThanThereAreSlots(t *testing.T) {
 		})
 	}
 }
+
+func TestFailedKeysAreTriedAgainOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	now := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	fails := true
+	k := NewKeyed(time.Minute, now.Now, func(_ context.Context, key string) Retry {
+		return Retry{Failed: fails && key != "c"}
+	})
+	for _, key := range []string{"b", "a", "c"} {
+		k.Add(key)
+	}
+	k.runDue(t.Context())
+	now.Advance(time.Second)
+	fails = false
+	k.RetryFailed(time.Second)
+	if d := cmp.Diff([]string{"a"}, k.runDue(t.Context())); d != "" {
+		t.Error(d)
+	}
+	now.Advance(time.Second)
+	if d := cmp.Diff([]string{"b"}, k.runDue(t.Context())); d != "" || k.Len() > 0 {
+		t.Errorf("%d keys are left: %s", k.Len(), d)
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -91,6 +92,7 @@ func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.
 	}
 	s.noteReleased(key, leaving)
 	refused = append(refused, unreleased...)
+	waiting.NoteOf(ctx).Released = len(refused)+len(unwritten) == 0
 	if !w.Wanted && len(refused)+len(unwritten) == 0 {
 		s.forget(key)
 		s.Backend.Released(key.Owner)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -13,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/degraded"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -130,10 +132,11 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	if p.Empty() {
 		s.Inventory.ResetBackoff(key)
 	} else {
-		log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(&p))
+		s.logPlan(log, key, &p)
 		applying, trace := tracing.Start(ctx, "apply")
 		result = apply.Run(applying, p, apply.Deps{Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now, Expected: s.Expected, Stabilize: s.Stabilize})
 		trace.SetCount("lbc.failed_steps", result.Count(apply.Failed))
+		s.notePlan(key, &p, result)
 		trace.End(nil) // the calls below it show what failed
 	}
 	spent()
@@ -299,7 +302,7 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 	s.Retries.done(key, throttled)
 	for _, d := range found {
 		switch d.Class {
-		case diag.Denied, diag.Quota:
+		case diag.Denied, diag.Credentials, diag.Quota:
 			return s.Retries.later(key, missing), nil
 		case diag.Throttled, diag.NotFound, diag.Invalid, diag.Conflict, diag.Note, diag.Transient: // FinalizerNotAdded: that pass is made again as a failed one
 			if missingInAWS(d) {
@@ -327,6 +330,30 @@ func creates(p *plan.Plan) bool {
 		return ok && step.Guard == nil
 	})
 }
+
+// logPlan logs a plan that is about to be carried out. One that failed before and is the same is logged at debug only, and so are all while AWS does not
+// accept the credentials.
+func (s *Reconciler) logPlan(log logr.Logger, key stack.Key, p *plan.Plan) {
+	s.mu.Lock()
+	again := s.state(key).failed == planText(p)
+	s.mu.Unlock()
+	if again || s.Waiting.Holds(degraded.Credentials) {
+		log = log.V(1)
+	}
+	log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(p))
+}
+
+// notePlan notes a plan that failed, for logPlan.
+func (s *Reconciler) notePlan(key stack.Key, p *plan.Plan, result apply.Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.state(key)
+	if st.failed = ""; result.Count(apply.Failed) > 0 {
+		st.failed = planText(p)
+	}
+}
+
+func planText(p *plan.Plan) string { return strings.Join(describe(p), "\n") }
 
 // describe lists a plan's steps for the log, one short text each.
 func describe(p *plan.Plan) []string {

@@ -25,6 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/controller/servicepods"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
@@ -87,6 +88,7 @@ type Reconciler struct {
 	Now               func() time.Time
 	Retries           *Retries
 	Traces            *tracing.Passes[stack.Key] // nil = none
+	Waiting           *waiting.Board             // nil = what waits is not counted, and not woken
 
 	mu     sync.Mutex
 	states map[stack.Key]*stackState
@@ -98,6 +100,9 @@ type Reconciler struct {
 // cure are reported as events and wait for the edit.
 func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcile.Result, err error) {
 	defer func() { s.Retries.Unavailable.Note(key, err) }()
+	s.Waiting.Begin(waiting.Stacks, key.String())
+	ctx, note := waiting.Start(ctx)
+	defer func() { res, err = s.noteWaiting(ctx, key, note, res, err) }()
 	kind := owner.Of(key.Owner)
 	ctx, trace := s.Traces.Start(ctx, key, kind.Controller)
 	if trace.Recorded() {

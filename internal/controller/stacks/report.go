@@ -55,6 +55,7 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 			account.Objects = append(account.Objects, o)
 		}
 	}
+	noteFound(ctx, t)
 	s.Metrics.CountFindings(s.Front.Owner(), t.found)
 	s.Reporter.Report(t.key.String(), account)
 	s.notePassed(t)

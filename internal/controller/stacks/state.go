@@ -27,6 +27,7 @@ type stackState struct {
 	discovery  discovery    // what the stack needs of the list of certificates
 	begun      time.Time    // the first pass over a new Gateway
 	checked    bool         // what AWS holds was read again in search of drift, and no plan was made since
+	failed     string       // the last plan, if it failed; see logPlan
 	unfinished bool         // steps of the last plan were not carried out
 	decided    uint64       // hash of what the last plan wanted by AWS's answers; see decidedBy
 	applied    bool         // a pass of this process came to its end

@@ -125,7 +125,8 @@ type record struct {
 	facts.Certificate
 	listed    facts.Certificate // as the list shows it
 	createdAt time.Time
-	wrote     int64 // value of writes when this process made it; a list that began before cannot show it
+	notAfter  time.Time // as the list shows it; zero = it does not
+	wrote     int64     // value of writes when this process made it; a list that began before cannot show it
 
 	tagsAt    time.Time      // when the tags were read; zero = never
 	content   string         // hash of what this process imported last

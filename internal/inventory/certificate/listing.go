@@ -67,7 +67,7 @@ func (c *Certificates) readList(ctx context.Context) (struct{}, error) {
 				ARN: aws.ToString(s.CertificateArn), Status: string(s.Status), Type: string(s.Type),
 				Domains: domains(aws.ToString(s.DomainName), s.SubjectAlternativeNameSummaries),
 			}
-			r := record{Certificate: cert, listed: cert, createdAt: aws.ToTime(s.CreatedAt)}
+			r := record{Certificate: cert, listed: cert, createdAt: aws.ToTime(s.CreatedAt), notAfter: aws.ToTime(s.NotAfter)}
 			r.noticed(aws.ToTime(s.ImportedAt))
 			listed[cert.ARN] = r
 			if s.Type == acmtypes.CertificateTypePrivate && c.cfg.Authorities || aws.ToBool(s.HasAdditionalSubjectAlternativeNames) ||
@@ -105,6 +105,7 @@ func (c *Certificates) merge(listed map[string]record, details map[string]*elb.C
 		}
 		old := c.records[arn]
 		if old != nil {
+			old.notAfter = n.notAfter
 			for _, at := range n.imports {
 				old.noticed(at)
 			}
@@ -123,6 +124,18 @@ func (c *Certificates) merge(listed map[string]record, details map[string]*elb.C
 	if changed {
 		c.publish()
 	}
+}
+
+// FirstEnd is when the first of some certificates expires, as of the last list; zero = it shows none of them.
+func (c *Certificates) FirstEnd(arns []string) (first time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, arn := range arns {
+		if r := c.records[arn]; r != nil && !r.notAfter.IsZero() && (first.IsZero() || r.notAfter.Before(first)) {
+			first = r.notAfter
+		}
+	}
+	return first
 }
 
 // publish makes new answers of the records. c.mu is held.

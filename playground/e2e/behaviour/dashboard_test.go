@@ -25,11 +25,13 @@ const prometheusFiles = "../../../charts/aws-load-balancer-controller/files/"
 
 // unseen are the metrics that have no series in the test, with the reason.
 var unseen = map[string]string{
-	"aws_api_call_throttled_errors_total":   "counts a call that AWS has throttled ten times in a row; the requests show each",
-	"awslbc_controller_top_talkers":         "is set at the end of a window of three minutes",
-	"awslbc_webhook_mutation_failure_total": "no mutating webhook refuses anything here",
-	"lbc_drift_groups_found_total":          "nothing is changed in AWS by hand here",
-	"lbc_certificate_imports_last_year":     "needs --enable-tls-secret-import",
+	"aws_api_call_throttled_errors_total":        "counts a call that AWS has throttled ten times in a row; the requests show each",
+	"awslbc_controller_top_talkers":              "is set at the end of a window of three minutes",
+	"awslbc_webhook_mutation_failure_total":      "no mutating webhook refuses anything here",
+	"lbc_drift_groups_found_total":               "nothing is changed in AWS by hand here",
+	"lbc_actions_denied":                         "has a series only while an action is denied",
+	"lbc_listener_certificate_not_after_seconds": "no listener has a certificate here",
+	"lbc_certificate_imports_last_year":          "needs --enable-tls-secret-import",
 }
 
 // expression is one of the dashboard or of the alerts.

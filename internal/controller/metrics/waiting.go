@@ -1,0 +1,72 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Waiting is how many of something wait, and for how long the first of them.
+type Waiting func() (n int, oldest time.Duration)
+
+// CollectWaiting registers the metrics of what waits, which are computed when the metrics are read.
+func (m *Metrics) CollectWaiting(of map[string]Waiting) {
+	m.registerer.MustRegister(waiting{of, desc("lbc_waiting"), desc("lbc_waiting_oldest_seconds")})
+}
+
+type waiting struct {
+	of            map[string]Waiting
+	count, oldest *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (w waiting) Describe(ch chan<- *prometheus.Desc) { ch <- w.count; ch <- w.oldest }
+
+// Collect implements prometheus.Collector.
+func (w waiting) Collect(ch chan<- prometheus.Metric) {
+	for what, f := range w.of {
+		n, oldest := f()
+		ch <- prometheus.MustNewConstMetric(w.count, prometheus.GaugeValue, float64(n), what)
+		ch <- prometheus.MustNewConstMetric(w.oldest, prometheus.GaugeValue, oldest.Seconds(), what)
+	}
+}
+
+// CollectFailing registers the metric of what fails, by class.
+func (m *Metrics) CollectFailing(of func() map[string]int) {
+	m.registerer.MustRegister(failing{of, desc("lbc_failing")})
+}
+
+type failing struct {
+	of    func() map[string]int
+	count *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (f failing) Describe(ch chan<- *prometheus.Desc) { ch <- f.count }
+
+// Collect implements prometheus.Collector.
+func (f failing) Collect(ch chan<- prometheus.Metric) {
+	for class, n := range f.of() {
+		ch <- prometheus.MustNewConstMetric(f.count, prometheus.GaugeValue, float64(n), class)
+	}
+}
+
+// CollectTime registers a metric without labels that shows a time as it is when the metrics are read; it has no series while that is the zero time.
+func (m *Metrics) CollectTime(name string, at func() time.Time) {
+	m.registerer.MustRegister(moment{at, desc(name)})
+}
+
+type moment struct {
+	at   func() time.Time
+	desc *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (m moment) Describe(ch chan<- *prometheus.Desc) { ch <- m.desc }
+
+// Collect implements prometheus.Collector.
+func (m moment) Collect(ch chan<- prometheus.Metric) {
+	if at := m.at(); !at.IsZero() {
+		ch <- prometheus.MustNewConstMetric(m.desc, prometheus.GaugeValue, float64(at.Unix()))
+	}
+}

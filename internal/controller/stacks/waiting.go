@@ -1,0 +1,75 @@
+package stacks
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// noteFound notes what a pass found, for noteWaiting.
+func noteFound(ctx context.Context, t passReport) {
+	n := waiting.NoteOf(ctx)
+	n.Found, n.Leaving, n.Unfinished = t.found, deletedSince(t.input.Leaving), unfinished(t.plan, t.result)
+}
+
+// deletedSince is when the first deletion of objects began; zero = there are none.
+func deletedSince(leaving []metav1.Object) (first time.Time) {
+	for _, o := range leaving {
+		if at := o.GetDeletionTimestamp(); at != nil && (first.IsZero() || at.Time.Before(first)) {
+			first = at.Time
+		}
+	}
+	return first
+}
+
+// unfinished reports whether a step that is not cosmetic failed, or waits. One that is refused, as without an approval, is not to be done.
+func unfinished(p *plan.Plan, r apply.Result) bool {
+	return p != nil && slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
+		state := r.Outcomes[step.ID].State
+		return step.Lane != plan.Cosmetic && (state == apply.Failed || state == apply.Waiting)
+	})
+}
+
+// noteWaiting notes whether a stack, and deletions of its objects, wait after a pass. What fails as AWS does not accept the credentials is not tried again
+// by each stack and needs no line of the log: the Board wakes it when they are accepted.
+func (s *Reconciler) noteWaiting(ctx context.Context, key stack.Key, n *waiting.Note, res reconcile.Result, err error) (reconcile.Result, error) {
+	if ctx.Err() != nil || s.Waiting == nil || errors.Is(err, queue.ErrRequeue) {
+		return res, err
+	}
+	failed := diag.Class("")
+	if err != nil {
+		failed = cloud.Classify(err).Class
+	}
+	wake := func(after time.Duration) {
+		s.Retries.forget(key)
+		s.Inventory.Retry(key)
+		s.Waker.WakeAfter(after, queue.Normal, key)
+	}
+	classes, waits := n.Classes(failed)
+	if waits {
+		s.Waiting.Waits(waiting.Stacks, key.String(), time.Time{}, classes, wake)
+	} else {
+		s.Waiting.Ends(waiting.Stacks, key.String())
+	}
+	if !n.Leaving.IsZero() && !n.Released {
+		s.Waiting.Waits(waiting.Deletions, key.String(), n.Leaving, nil, nil)
+	} else {
+		s.Waiting.Ends(waiting.Deletions, key.String())
+	}
+	if failed == diag.Credentials {
+		return reconcile.Result{RequeueAfter: waiting.Pause}, nil
+	}
+	return res, err
+}

@@ -1,0 +1,194 @@
+package startup
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/degraded"
+)
+
+// requests drives Calls by a clock of its own, as limiters do.
+type requests struct {
+	calls     Calls
+	now       time.Time
+	lines     []string // changes of conditions
+	recovered []degraded.Reason
+}
+
+func newRequests() *requests {
+	r := &requests{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	conditions := &degraded.Conditions{OnChange: func(c degraded.Change) {
+		if c.Healed {
+			r.lines = append(r.lines, "healed "+string(c.Reason))
+			return
+		}
+		r.lines = append(r.lines, string(c.Reason)+": "+c.Text)
+	}}
+	r.calls = Calls{Conditions: conditions, Now: func() time.Time { return r.now }, Recovered: func(reason degraded.Reason) { r.recovered = append(r.recovered, reason) }}
+	return r
+}
+
+// pass lets time pass, as Run does.
+func (r *requests) pass(d time.Duration) {
+	for end := r.now.Add(d); r.now.Before(end); {
+		r.now = r.now.Add(sweepInterval)
+		r.calls.Sweep()
+	}
+}
+
+func refusal(operation, code string) error {
+	return &smithy.OperationError{ServiceID: cloud.ServiceELBV2, OperationName: operation, Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
+}
+
+// request sends a request that AWS answers after a while; code "" = a success.
+func (r *requests) request(service, operation, code string, after time.Duration) {
+	call := cloud.Call{Service: service, Operation: operation, Attempts: 1, Duration: after}
+	r.calls.Sending(call)
+	r.pass(after)
+	switch code {
+	case "":
+	case "timeout":
+		call.Err = &smithy.OperationError{ServiceID: service, OperationName: operation, Err: context.DeadlineExceeded}
+	case "canceled":
+		call.Err = &smithy.OperationError{ServiceID: service, OperationName: operation, Err: context.Canceled}
+	default:
+		call.Err = refusal(operation, code)
+	}
+	r.calls.Answered(call)
+	r.calls.Observe(call)
+}
+
+func (r *requests) expect(t *testing.T, want ...string) {
+	t.Helper()
+	if d := cmp.Diff(want, r.lines); d != "" {
+		t.Error(d)
+	}
+	r.lines = nil
+}
+
+func TestServiceThatDoesNotAnswerIsShown(t *testing.T) {
+	t.Parallel()
+	r := newRequests()
+	r.request(cloud.ServiceELBV2, "DescribeListeners", "", 0)
+	call := cloud.Call{Service: cloud.ServiceELBV2, Operation: "CreateRule"}
+	r.calls.Sending(call)
+	r.pass(silence - sweepInterval)
+	r.expect(t)
+	r.pass(sweepInterval)
+	r.expect(t, "aws: AWS does not answer: Elastic Load Balancing v2")
+	call.Err, call.Duration = &smithy.OperationError{Err: context.DeadlineExceeded}, silence
+	r.calls.Answered(call)
+	r.request(cloud.ServiceEC2, "DescribeSubnets", "timeout", 30*time.Second)
+	r.request(cloud.ServiceELBV2, "CreateRule", "timeout", 30*time.Second)
+	r.expect(t) // one cause is one line
+	r.request(cloud.ServiceELBV2, "CreateRule", "AccessDenied", 0)
+	if got := r.lines; len(got) < 1 || got[0] != "aws: AWS does not answer: EC2" {
+		t.Errorf("one service answers again: %v", got)
+	}
+	if !slices.Contains(r.recovered, degraded.Unanswered) {
+		t.Error("nothing is woken")
+	}
+}
+
+func TestSingleLostConnectionIsNoSilence(t *testing.T) {
+	t.Parallel()
+	r := newRequests()
+	r.request(cloud.ServiceS3, "GetObject", "timeout", time.Second)
+	r.pass(5 * time.Minute)
+	r.request(cloud.ServiceEC2, "DescribeSubnets", "canceled", time.Second)
+	r.pass(5 * time.Minute)
+	r.expect(t)
+}
+
+func TestSilenceIsForgottenWithoutCalls(t *testing.T) {
+	t.Parallel()
+	r := newRequests()
+	r.request(cloud.ServiceEC2, "DescribeSubnets", "timeout", 30*time.Second)
+	r.request(cloud.ServiceEC2, "DescribeSubnets", "timeout", 30*time.Second)
+	r.pass(denialLife + time.Minute)
+	r.expect(t, "aws: AWS does not answer: EC2", "healed aws")
+}
+
+func TestThrottlingOfMostCallsIsShown(t *testing.T) {
+	t.Parallel()
+	r := newRequests()
+	for range 24 { // two minutes; one in five succeeds
+		for i := range 5 {
+			code := "Throttling"
+			if i == 2 {
+				code = ""
+			}
+			r.request(cloud.ServiceELBV2, "RegisterTargets", code, time.Second)
+		}
+	}
+	r.expect(t, "throttled: AWS refuses most calls because of their rate: Elastic Load Balancing v2")
+	r.request(cloud.ServiceELBV2, "RegisterTargets", "", 0) // the last one that waited
+	r.pass(permittedFor)
+	r.expect(t, "healed throttled")
+	if d := cmp.Diff([]degraded.Reason{degraded.Throttled}, r.recovered); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestShortThrottlingIsNoCondition(t *testing.T) {
+	t.Parallel()
+	r := newRequests()
+	for range 10 {
+		r.request(cloud.ServiceELBV2, "RegisterTargets", "Throttling", 5*time.Second)
+	}
+	for range 10 {
+		r.request(cloud.ServiceELBV2, "RegisterTargets", "", 5*time.Second)
+	}
+	r.pass(5 * time.Minute)
+	r.expect(t)
+}
+
+func TestRefusedCredentialsAreOneLine(t *testing.T) {
+	t.Parallel()
+	r := newRequests()
+	for _, x := range []struct{ service, operation, code string }{
+		{cloud.ServiceELBV2, "CreateRule", "ExpiredToken"}, {cloud.ServiceELBV2, "ModifyTargetGroup", "ExpiredToken"}, {cloud.ServiceACM, "ListCertificates", "ExpiredTokenException"},
+	} {
+		r.request(x.service, x.operation, x.code, 0)
+	}
+	r.request(cloud.ServiceEC2, "DescribeSubnets", "", 0) // it had accepted them always
+	r.expect(t, "credentials: AWS does not accept the credentials: they have expired")
+	r.request(cloud.ServiceACM, "ListCertificates", "AccessDeniedException", 0)
+	want := []string{"healed credentials", "permissions: AWS denies the controller's role acm:ListCertificates"}
+	r.expect(t, want...)
+	if d := cmp.Diff([]degraded.Reason{degraded.Credentials}, r.recovered); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestDeniedPolicyIsFewLines(t *testing.T) {
+	t.Parallel()
+	r := newRequests()
+	denied := map[string]bool{}
+	r.calls.Denied = func(action string, is bool) { denied[action] = is }
+	operations := []string{"AddTags", "CreateListener", "CreateRule", "CreateTargetGroup", "DeleteRule", "ModifyRule", "SetSubnets"}
+	for _, o := range operations {
+		r.request(cloud.ServiceELBV2, o, "AccessDenied", 0)
+	}
+	if len(r.lines) != mostActions+1 || !strings.Contains(r.lines[mostActions], "lbc_actions_denied") || len(denied) != len(operations) {
+		t.Errorf("%d actions: %q", len(denied), r.lines)
+	}
+	for _, o := range operations {
+		r.request(cloud.ServiceELBV2, o, "", 0)
+	}
+	for action, is := range denied {
+		if is {
+			t.Errorf("%s is shown as denied", action)
+		}
+	}
+	if r.lines[len(r.lines)-1] != "healed permissions" {
+		t.Errorf("%q", r.lines)
+	}
+}

@@ -1,0 +1,53 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/degraded"
+)
+
+// recovered has what failed for a reason that has ended tried again, with the rules of security groups. It does not wait.
+func (w *wiring) recovered(r degraded.Reason) {
+	go func() {
+		w.board.Recovered(r)
+		for _, q := range w.rules {
+			q.RetryFailed(waiting.Spacing)
+		}
+	}()
+}
+
+// showWaiting shows in metrics what waits, and has what fails for a common cause tried again.
+func (w *wiring) showWaiting() {
+	on := func(what waiting.What) metrics.Waiting {
+		return func() (int, time.Duration) { return w.board.Waiting(what) }
+	}
+	w.metrics.CollectWaiting(map[string]metrics.Waiting{
+		string(waiting.Stacks): on(waiting.Stacks), string(waiting.Deletions): on(waiting.Deletions),
+		"targets": func() (int, time.Duration) {
+			n, oldest := w.registry.Waiting()
+			changed, first := w.bindings.Changes.Waiting()
+			return n + changed, max(oldest, first)
+		},
+	})
+	w.metrics.CollectFailing(func() map[string]int {
+		out := map[string]int{}
+		for class, n := range w.board.Failing() {
+			out[string(class)] = n
+		}
+		return out
+	})
+	w.metrics.CollectTime("lbc_listener_certificate_not_after_seconds", w.inventory.FirstCertificateEnd)
+	if w.webhookEnd != nil {
+		w.metrics.CollectTime("lbc_webhook_certificate_not_after_seconds", w.webhookEnd)
+	}
+	w.starts(manager.RunnableFunc(func(ctx context.Context) error {
+		queue.Every(ctx, waiting.ProbeInterval, nil, func(context.Context) { w.board.ProbeFor() })
+		return nil
+	}))
+}

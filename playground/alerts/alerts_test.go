@@ -1,0 +1,189 @@
+// Package alerts tests the alert rules of the chart: which alert fires within which time of a fault, and which ends within which time of the cure.
+package alerts
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/degraded"
+)
+
+// settled is how long nothing is wrong before a fault.
+const settled = 20 * time.Minute
+
+// watched is how long the rules are evaluated after the cure.
+const watched = 20 * time.Minute
+
+// alert is what is expected of an alert: that it fires within a time of the fault, and ends within one of the cure.
+type alert struct {
+	name         string
+	within, ends time.Duration
+}
+
+// fault is a row of the table. No other alert fires, and none begins to fire after the cure.
+type fault struct {
+	name   string
+	lasts  time.Duration
+	begin  func(*world)
+	cure   func(*world)
+	alerts []alert
+}
+
+// refuse is a fault of AWS: calls of operations with a prefix get a code.
+func refuse(prefix, code string) func(*world) {
+	return func(w *world) {
+		w.aws.set(func(operation string) string {
+			if strings.HasPrefix(operation, prefix) {
+				return code
+			}
+			return ""
+		})
+	}
+}
+
+func cureAWS(w *world) { w.aws.set(nil) }
+
+// number sets a number of the world.
+func number(set func(*world, int), value int) func(*world) {
+	return func(w *world) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		set(w, value)
+	}
+}
+
+func setHeld(w *world, n int)    { w.held = n }
+func setOrphans(w *world, n int) { w.orphans = n }
+func setUsed(w *world, n int)    { w.used = n }
+
+const minute = time.Minute
+
+// faults are the table.
+var faults = []fault{
+	{"AWS denies an action", 20 * minute, refuse("CreateRule", "AccessDenied"), cureAWS,
+		[]alert{{"LBCPermissionDenied", 6 * minute, minute}, {"LBCStacksWait", 17 * minute, minute}}},
+	{"AWS denies an action for four minutes", 4 * minute, refuse("CreateRule", "AccessDenied"), cureAWS, nil},
+	{"AWS denies a deletion", 40 * minute, refuse("DeleteRule", "AccessDenied"), cureAWS,
+		[]alert{{"LBCPermissionDenied", 6 * minute, minute}, {"LBCStacksWait", 17 * minute, minute}, {"LBCDeletionsWait", 32 * minute, minute}}},
+	{"AWS denies registrations", 20 * minute, refuse("RegisterTargets", "AccessDenied"), cureAWS,
+		[]alert{{"LBCPermissionDenied", 6 * minute, minute}, {"LBCTargetsLate", 3 * minute, minute}}},
+	{"the credentials have expired", 20 * minute, refuse("", "ExpiredToken"), cureAWS,
+		[]alert{{"LBCCredentialsRefused", 2 * minute, minute}, {"LBCTargetsLate", 3 * minute, minute}, {"LBCStacksWait", 17 * minute, minute}}},
+	{"the credentials are refused for 30 seconds", 30 * time.Second, refuse("", "ExpiredToken"), cureAWS, nil},
+	{"AWS does not answer", 20 * minute, refuse("", "silence"), cureAWS,
+		[]alert{{"LBCAWSUnanswered", 2 * minute, 90 * time.Second}, {"LBCTargetsLate", 3 * minute, 90 * time.Second}, {"LBCStacksWait", 17 * minute, 2 * minute}}},
+	{"AWS does not answer for 30 seconds", 30 * time.Second, refuse("", "silence"), cureAWS, nil},
+	{"AWS throttles everything", 20 * minute, refuse("", "Throttling"), cureAWS,
+		[]alert{{"LBCThrottled", 5 * minute, 2 * minute}, {"LBCTargetsLate", 3 * minute, 2 * minute}, {"LBCStacksWait", 17 * minute, 4 * minute}}},
+	{"AWS throttles registrations", 20 * minute, refuse("RegisterTargets", "Throttling"), cureAWS,
+		[]alert{{"LBCThrottled", 5 * minute, 2 * minute}, {"LBCTargetsLate", 3 * minute, 2 * minute}}},
+	{"AWS throttles for a minute", minute, refuse("", "Throttling"), cureAWS, nil},
+	{"a quota is reached", 20 * minute, refuse("CreateRule", "TooManyRules"), cureAWS,
+		[]alert{{"LBCQuotaReached", 6 * minute, 6 * minute}, {"LBCStacksWait", 17 * minute, 6 * minute}}},
+	{"AWS fails for more than an hour", 70 * minute, refuse("CreateRule", "InternalFailure"), cureAWS,
+		[]alert{{"LBCStacksWait", 17 * minute, 6 * minute}, {"LBCReconcileErrors", 62 * minute, 6 * minute}}},
+
+	{"no replica leads", 5 * minute, func(w *world) { w.lead(0) }, func(w *world) { w.lead(1) }, []alert{{"LBCNoLeader", 2 * minute, minute}}},
+	{"the leader changes once", 30 * time.Second, func(w *world) { w.lead(0); number(func(w *world, n int) { w.transitions += n }, 1)(w) }, func(w *world) { w.lead(1) }, nil},
+	{"the leader changes again and again", 5 * minute, number(func(w *world, n int) { w.transitions += n }, 4), func(*world) {},
+		[]alert{{"LBCLeaderUnstable", minute, 16 * minute}}},
+	{"the VPC is not known", 15 * minute, func(w *world) { w.conditions.Set(degraded.Condition{Reason: degraded.VPC}) }, func(w *world) { w.conditions.Heal(degraded.VPC) },
+		[]alert{{"LBCDegraded", 11 * minute, minute}}},
+	{"a load balancer is not ready", 20 * minute, number(func(w *world, n int) { w.notReady = n > 0 }, 1), number(func(w *world, n int) { w.notReady = n > 0 }, 0),
+		[]alert{{"LBCLoadBalancerNotReady", 16 * minute, minute}}},
+	{"a load balancer is nearly full", time.Hour, number(setUsed, 95), number(setUsed, 10), []alert{{"LBCQuotaNear", 31 * minute, minute}}},
+	{"a certificate of a listener is about to end", 70 * minute, func(w *world) { w.ends(&w.listener, 10*24*time.Hour) }, func(w *world) { w.ends(&w.listener, 300*24*time.Hour) },
+		[]alert{{"LBCListenerCertificateExpires", 61 * minute, minute}}},
+	{"the certificate of the webhooks is about to end", time.Hour, func(w *world) { w.ends(&w.webhook, time.Hour) }, func(w *world) { w.ends(&w.webhook, 90*24*time.Hour) },
+		[]alert{{"LBCWebhookCertificateExpires", 11 * minute, minute}}},
+	{"many objects wait for passes", 20 * minute, func(w *world) { w.depth.WithLabelValues("ingress").Set(500) }, func(w *world) { w.depth.WithLabelValues("ingress").Set(0) },
+		[]alert{{"LBCBacklog", 16 * minute, minute}}},
+	{"deletions are held", 5 * minute, number(setHeld, 3), number(setHeld, 0), []alert{{"LBCDeletionsHeld", minute, minute}}},
+	{"there are orphans", 70 * minute, number(setOrphans, 3), number(setOrphans, 0), []alert{{"LBCOrphans", 61 * minute, minute}}},
+}
+
+func (w *world) ends(at *time.Time, in time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	*at = time.Now().Add(in)
+}
+
+// events are the alerts of what happens at a moment and has no cure, which end by time.
+var events = []string{"LBCPanic", "LBCDriftAgainAndAgain", "LBCReadinessGatesSlow"}
+
+func TestEachAlertIsInTheTable(t *testing.T) {
+	t.Parallel()
+	known := slices.Clone(events)
+	for _, f := range faults {
+		for _, a := range f.alerts {
+			known = append(known, a.name)
+		}
+	}
+	for _, r := range rules(t) {
+		if !slices.Contains(known, r.Alert) {
+			t.Errorf("no fault makes %s fire", r.Alert)
+		}
+	}
+}
+
+// TestAlertsFireInTheirFaultsOnly has each fault begin and end.
+func TestAlertsFireInTheirFaultsOnly(t *testing.T) {
+	t.Parallel()
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				w := newWorld(ctx, t)
+				w.watch(ctx, t, settled)
+				begun := time.Now()
+				f.begin(w)
+				w.watch(ctx, t, f.lasts)
+				cured := time.Now()
+				f.cure(w)
+				w.watch(ctx, t, watched)
+				cancel()
+				time.Sleep(time.Minute) // calls under way end
+				for _, text := range f.judge(w.alerts.firings, begun, cured) {
+					t.Error(text)
+				}
+			})
+		})
+	}
+}
+
+// judge returns what is wrong with the times at which alerts fired.
+func (f fault) judge(firings map[string][]firing, begun, cured time.Time) (wrong []string) {
+	for _, a := range f.alerts {
+		all := firings[a.name]
+		if len(all) == 0 {
+			wrong = append(wrong, a.name+" does not fire")
+			continue
+		}
+		if after := all[0].begin.Sub(begun); after > a.within {
+			wrong = append(wrong, fmt.Sprintf("%s fires after %s, not within %s", a.name, after, a.within))
+		}
+		last := all[len(all)-1]
+		if after := last.end.Sub(cured); last.end.IsZero() || after > a.ends {
+			wrong = append(wrong, fmt.Sprintf("%s does not end within %s of the cure: %s", a.name, a.ends, after))
+		}
+	}
+	for name, all := range firings {
+		for _, x := range all {
+			switch {
+			case x.begin.Before(begun):
+				wrong = append(wrong, name+" fires before the fault")
+			case x.begin.After(cured.Add(scrapeInterval)):
+				wrong = append(wrong, fmt.Sprintf("%s fires %s after the cure", name, x.begin.Sub(cured)))
+			case !slices.ContainsFunc(f.alerts, func(a alert) bool { return a.name == name }):
+				wrong = append(wrong, fmt.Sprintf("%s fires %s after the beginning of the fault", name, x.begin.Sub(begun)))
+			}
+		}
+	}
+	return wrong
+}

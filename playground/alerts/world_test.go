@@ -1,0 +1,291 @@
+package alerts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/smithy-go"
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/model/value"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/buildinfo"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/startup"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/quota"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+var staleValue = math.Float64frombits(value.StaleNaN)
+
+// scrapeInterval is the pause between scrapes, after each of which the rules are evaluated.
+const scrapeInterval = 15 * time.Second
+
+// world is a controller's own limiter, conditions, board of what waits, registry of targets and metrics, between stacks and bindings that change all
+// the time and an AWS that may fail. Its time is that of a bubble.
+type world struct {
+	aws        *aws
+	limiter    *cloud.Limiter
+	conditions *degraded.Conditions
+	board      *waiting.Board
+	registry   *targets.Registry
+	page       *prometheus.Registry
+	alerts     *evaluator
+
+	leader, depth, panics, drift *prometheus.GaugeVec
+
+	mu                sync.Mutex
+	transitions       int
+	notReady          bool
+	used              int // of the rules of a load balancer
+	held, orphans     int
+	listener, webhook time.Time // when their certificates expire
+}
+
+// aws answers calls.
+type aws struct {
+	mu    sync.Mutex
+	fault func(operation string) string // the code of a refusal, "" = none, "silence" = no answer
+}
+
+func (a *aws) set(fault func(string) string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fault = fault
+}
+
+func (a *aws) call(ctx context.Context, operation string) error {
+	a.mu.Lock()
+	code := ""
+	if a.fault != nil {
+		code = a.fault(operation)
+	}
+	a.mu.Unlock()
+	after := 50 * time.Millisecond
+	if code == "silence" {
+		after = 30 * time.Second // the time-out of the client
+	}
+	select {
+	case <-ctx.Done():
+		return &smithy.OperationError{ServiceID: cloud.ServiceELBV2, OperationName: operation, Err: ctx.Err()}
+	case <-time.After(after):
+	}
+	switch code {
+	case "":
+		return nil
+	case "silence":
+		return &smithy.OperationError{ServiceID: cloud.ServiceELBV2, OperationName: operation, Err: context.DeadlineExceeded}
+	}
+	return &smithy.OperationError{ServiceID: cloud.ServiceELBV2, OperationName: operation, Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
+}
+
+// DescribeTargetHealth implements targets.Describer.
+func (w *world) DescribeTargetHealth(ctx context.Context, _ *elbv2.DescribeTargetHealthInput, _ ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+	return &elbv2.DescribeTargetHealthOutput{}, w.call(ctx, "DescribeTargetHealth")
+}
+
+func (w *world) call(ctx context.Context, operation string) error {
+	return w.limiter.Do(ctx, cloud.ServiceELBV2, operation, func(ctx context.Context) error { return w.aws.call(ctx, operation) })
+}
+
+// newWorld makes a world and lets it live until ctx ends.
+func newWorld(ctx context.Context, t *testing.T) *world {
+	t.Helper()
+	w := &world{aws: &aws{}, page: prometheus.NewRegistry(), alerts: newEvaluator(t), transitions: 3, used: 10}
+	m := metrics.New(w.page)
+	m.SetBuild(buildinfo.Read("v0"))
+	reporter := startup.NewReporter(m.SetDegraded, time.Now, logr.Discard())
+	w.conditions = &degraded.Conditions{OnChange: reporter.Changed}
+	w.board = waiting.NewBoard(time.Now)
+	w.board.Degraded = w.conditions.Holds
+	calls := &startup.Calls{Conditions: w.conditions, Now: time.Now, Denied: m.SetDenied, Recovered: func(r degraded.Reason) { go w.board.Recovered(r) }}
+	w.limiter = cloud.NewLimiter(cloud.LimiterOptions{
+		Observe: func(c cloud.Call) { m.ObserveCall(c); calls.Observe(c) },
+		Sending: calls.Sending,
+		Attempt: func(c cloud.Call) { m.ObserveRequest(c); calls.Answered(c) },
+	})
+	w.registry = targets.NewRegistry(func(cloud.Scope) (targets.Account, error) {
+		return targets.Account{ELBV2: w, Fresh: func(string) bool { return false }, Write: func(ctx context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
+			if err := w.call(ctx, plan.NameOf(op)); err != nil {
+				return apply.Outcome{State: apply.Failed, Err: err}
+			}
+			return apply.Outcome{State: apply.Done}
+		}}, nil
+	})
+	w.registry.Async, w.registry.Lag = true, m.ObserveTargetLag
+	w.collect(m)
+	go calls.Run(ctx)
+	go every(ctx, waiting.ProbeInterval, w.board.ProbeFor)
+	for _, name := range []string{"shop/a", "shop/b", "shop/c"} {
+		go w.keepStack(ctx, name)
+	}
+	go w.keepTargets(ctx)
+	return w
+}
+
+// collect registers the metrics that are computed when they are read.
+func (w *world) collect(m *metrics.Metrics) {
+	locked := func(of *int) func() int {
+		return func() int {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return *of
+		}
+	}
+	at := func(of *time.Time) func() time.Time {
+		return func() time.Time {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return *of
+		}
+	}
+	m.CollectWaiting(map[string]metrics.Waiting{
+		"targets":   w.registry.Waiting,
+		"stacks":    func() (int, time.Duration) { return w.board.Waiting(waiting.Stacks) },
+		"deletions": func() (int, time.Duration) { return w.board.Waiting(waiting.Deletions) },
+	})
+	m.CollectFailing(func() map[string]int {
+		out := map[string]int{}
+		for class, n := range w.board.Failing() {
+			out[string(class)] = n
+		}
+		return out
+	})
+	m.CollectTime("lbc_listener_certificate_not_after_seconds", at(&w.listener))
+	m.CollectTime("lbc_webhook_certificate_not_after_seconds", at(&w.webhook))
+	m.Count("lbc_leader_transitions", locked(&w.transitions))
+	m.Count("lbc_deletions_held", locked(&w.held))
+	m.Count("lbc_deregistrations_held", func() int { return 0 })
+	m.Count("lbc_orphans", locked(&w.orphans))
+	m.CollectLoadBalancers(func() []metrics.LoadBalancer {
+		status := metav1.ConditionTrue
+		if w.mu.Lock(); w.notReady {
+			status = metav1.ConditionFalse
+		}
+		w.mu.Unlock()
+		return []metrics.LoadBalancer{{Namespace: "shop", Name: "ingress-web", Conditions: []metav1.Condition{{Type: "Ready", Status: status}}}}
+	}, func() []quota.Use {
+		return []quota.Use{{Limit: quota.RulesOfApplicationLoadBalancer, Used: locked(&w.used)()}}
+	})
+	gauge := func(name string, labels ...string) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name}, labels)
+		w.page.MustRegister(v)
+		return v
+	}
+	w.leader, w.depth, w.panics = gauge("leader_election_master_status", "name"), gauge("workqueue_depth", "controller"), gauge("controller_runtime_reconcile_panics_total", "controller")
+	w.lead(1)
+	w.depth.WithLabelValues("ingress").Set(0)
+	w.panics.WithLabelValues("ingress").Set(0)
+}
+
+func (w *world) lead(is float64) {
+	w.leader.WithLabelValues("aws-load-balancer-controller-leader").Set(is)
+}
+
+func every(ctx context.Context, pause time.Duration, f func()) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+			f()
+		}
+	}
+}
+
+// keepStack makes passes over a stack, whose members somebody edits each minute, as internal/controller/stacks does. A second call of each pass
+// deletes what an object that leaves had.
+func (w *world) keepStack(ctx context.Context, name string) {
+	woken := make(chan struct{}, 1)
+	wake := func(after time.Duration) {
+		time.AfterFunc(after, func() {
+			select {
+			case woken <- struct{}{}:
+			default:
+			}
+		})
+	}
+	pause := 200 * time.Millisecond
+	for ctx.Err() == nil {
+		w.board.Begin(waiting.Stacks, name)
+		err := errors.Join(w.call(ctx, "CreateRule"), w.call(ctx, "ModifyRule"))
+		gone := w.call(ctx, "DeleteRule")
+		note, class := waiting.Note{}, diag.Class("")
+		if err = errors.Join(err, gone); err != nil {
+			class = cloud.Classify(err).Class
+		}
+		if classes, waits := note.Classes(class); waits {
+			w.board.Waits(waiting.Stacks, name, time.Time{}, classes, wake)
+			pause = min(2*pause, 5*time.Minute)
+		} else {
+			w.board.Ends(waiting.Stacks, name)
+			pause = 200 * time.Millisecond
+		}
+		if gone != nil {
+			w.board.Waits(waiting.Deletions, name, time.Time{}, nil, nil)
+		} else {
+			w.board.Ends(waiting.Deletions, name)
+		}
+		next := pause
+		if err == nil {
+			next = time.Minute
+		}
+		if class == diag.Credentials {
+			next = waiting.Pause
+		}
+		select {
+		case <-ctx.Done():
+		case <-woken:
+		case <-time.After(next):
+		}
+	}
+}
+
+// pods is how many pods are behind the target group.
+const pods = 12
+
+// keepTargets replaces one of the pods behind a target group each 20 seconds, and tries again what failed.
+func (w *world) keepTargets(ctx context.Context) {
+	group := targets.Group{ARN: "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/a/1"}
+	for n := 4 * pods; ctx.Err() == nil; n++ {
+		q := targets.Request{Group: group, Binding: stack.ID{Namespace: "shop", Name: "a"}, Since: time.Now()}
+		for pod := n/4 - pods; pod < n/4; pod++ {
+			q.Want = append(q.Want, targets.Endpoint{Target: targets.Target{ID: fmt.Sprint("10.0.0.", pod%pods), Port: int32(1024 + pod)}}) //nolint:gosec // small
+		}
+		_, _ = w.registry.Sync(ctx, q)
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Second):
+		}
+	}
+}
+
+// watch scrapes and evaluates for a time.
+func (w *world) watch(ctx context.Context, t *testing.T, d time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		if err := w.alerts.data.scrape(w.page); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.alerts.evaluate(ctx); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(scrapeInterval)
+		synctest.Wait()
+	}
+}
