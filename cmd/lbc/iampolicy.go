@@ -176,7 +176,6 @@ func features(c *config.Config) (out []iampolicy.Feature) {
 		iampolicy.Shield:              !c.EnableShield,
 		iampolicy.TaggingAPI:          !c.Gates.Enabled(config.EnableRGTAPI),
 		iampolicy.TrustStoreUploads:   c.TrustStores.Bucket == "",
-		iampolicy.WAFClassic:          !c.EnableWAF, // decision 16: WAF Classic
 		iampolicy.WAFv2:               !c.EnableWAFv2,
 	}
 	for _, f := range iampolicy.Features {

@@ -73,12 +73,7 @@ func (o *outputs) encode(w io.Writer, kind documentKind, fields any) error {
 	return err
 }
 
-func mark(d diag.Diagnostic) string {
-	if d.Class == diag.Note {
-		return "note:"
-	}
-	return "error:"
-}
+func mark(d diag.Diagnostic) string { return string(d.Severity()) + ":" }
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)

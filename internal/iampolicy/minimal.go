@@ -56,7 +56,6 @@ var Features = []Info{
 	{TaggingAPI, false, "tags by the Resource Groups Tagging API: gate `EnableRGTAPI`"},
 	{TrustStores, true, "mutual TLS with trust stores that are named"},
 	{TrustStoreUploads, false, "trust stores of the authorities that Gateways name: flag `--trust-store-bucket`"},
-	{WAFClassic, true, "web ACLs of WAF Classic: `waf-acl-id`"}, // decision 16: WAF Classic
 	{WAFv2, true, "web ACLs of AWS WAF: `wafv2-acl-arn`, `wafv2-acl-name`"},
 }
 

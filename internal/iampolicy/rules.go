@@ -26,7 +26,6 @@ var rules = slices.Concat(balancingRules, computeRules, certificateRules, trustS
 	{sid: "UseExisting", feature: ExistingBalancers, actions: elb("AddTags", "CreateListener"), on: existing},
 	{sid: "AssumeRoles", feature: AssumedRoles, actions: []string{"sts:AssumeRole"}, on: roles},
 },
-	classicRules, // decision 16: WAF Classic
 	acceleratorRules,
 )
 

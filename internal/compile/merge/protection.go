@@ -37,7 +37,6 @@ var protections = []protection{
 	{"ssl-redirect", true, true, isSet},
 	{"wafv2-acl-name", true, true, associates},
 	{"wafv2-acl-arn", true, true, associates},
-	{"waf-acl-id", true, true, associates}, // decision 16: WAF Classic
 	{"shield-advanced-protection", true, true, ranked("false", "true")},
 
 	{"attribute/deletion_protection.enabled", true, true, ranked("false", "true")},

@@ -103,7 +103,6 @@ func kinds(a *AddOns, clients cloud.Clients, now func() time.Time) []kind {
 			}
 			return aws.ToString(out.WebACL.ARN), nil
 		}),
-		wafClassic(a, clients, now), // decision 16: WAF Classic
 		newReading(a, now, reading[*elb.ShieldProtection]{
 			on: elb.AddOnShield, operation: "DescribeProtection",
 			isWanted: func(w *stack.AddOns) bool { return w.Shield != nil },
