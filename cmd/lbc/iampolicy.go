@@ -127,7 +127,8 @@ func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
 	used := features(c)
 	for flag, names := range map[string][]string{"without": o.without, "only": o.only} {
 		for _, name := range names {
-			if !slices.ContainsFunc(iampolicy.Features, func(i iampolicy.Info) bool { return string(i.Name) == name }) {
+			ended := flag == "without" && name == "waf-classic" // AWS ended it; commands that leave it out still work
+			if !ended && !slices.ContainsFunc(iampolicy.Features, func(i iampolicy.Info) bool { return string(i.Name) == name }) {
 				return iampolicy.Document{}, fmt.Errorf("--%s %q: there is no such feature; lbc iam-policy --help lists them", flag, name)
 			}
 		}

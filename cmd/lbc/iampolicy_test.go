@@ -75,6 +75,7 @@ func TestFlagsOfTheControllerDecideAboutThePolicy(t *testing.T) {
 		{nil, "acm:ImportCertificate", true}, // Gateways
 		{[]string{"--feature-gates=ALBGatewayAPI=false,NLBGatewayAPI=false"}, "acm:ImportCertificate", false},
 		{[]string{"--feature-gates=ALBGatewayAPI=false,NLBGatewayAPI=false", "--enable-tls-secret-import"}, "acm:ImportCertificate", true},
+		{[]string{"--without", "waf-classic"}, "waf-regional:AssociateWebACL", false},
 		{[]string{"--without", "secret-import,cognito"}, "acm:ImportCertificate", false},
 		{[]string{"--feature-gates=LBCapacityReservation=false"}, "elasticloadbalancing:ModifyCapacityReservation", false},
 		{nil, "s3:PutObject", false},

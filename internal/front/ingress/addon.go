@@ -59,12 +59,12 @@ func (t *translation) refuseClassicWebACL(out intent.AddOns) {
 	switch {
 	case id.Value == "":
 	case id.Value == intent.None:
-		t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30", key), "remove it")
+		t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30", key), "remove this annotation")
 	case names(out.WebACLName), names(out.WebACL) && !out.WebACLName.Set:
-		t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30, and the Ingress has a WAFv2 web ACL", key), "remove it")
+		t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30, and the Ingress has a WAFv2 web ACL", key), "remove this annotation")
 	default:
 		t.read.Note(key, diag.EndedSupport,
-			fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30, so no web ACL is associated and the load balancer serves without %q", key, id.Value),
+			fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30, so the load balancer serves requests without web ACL %q", key, id.Value),
 			fmt.Sprintf("create a WAFv2 web ACL, set %s to its ARN, and remove this annotation", annotation.WebACLARN))
 	}
 }
