@@ -183,7 +183,7 @@ soak: build-controller ## the binary under random edits, rollouts, node deaths, 
 # The programs are compiled only once; the tests take a minute or two.
 .PHONY: companions
 companions: build-controller bin/companions/external-dns bin/companions/rollouts-controller ## external-dns and Argo Rollouts, their own programs, beside the controller; compiles them for many minutes the first time
-	@LBC_COMPANIONS=$(CURDIR)/bin/companions CONTROLLER=$(CURDIR)/bin/controller $(GO) test -C playground -count=1 -timeout 30m -v $(TESTFLAGS) ./e2e/companions
+	@LBC_TEST_ALL=1 LBC_COMPANIONS=$(CURDIR)/bin/companions CONTROLLER=$(CURDIR)/bin/controller $(GO) test -C playground -count=1 -timeout 30m -v $(TESTFLAGS) ./e2e/companions
 
 .PHONY: bench
 bench: build-bench ## the budget table and the simulator, measured; CONTROLLER=path measures another binary, ENDPOINT=url another AWS mock

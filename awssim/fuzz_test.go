@@ -21,7 +21,7 @@ import (
 func FuzzComputeCalls(f *testing.F)     { fuzzService(f, "ec2") }
 func FuzzCertificateCalls(f *testing.F) { fuzzService(f, "acm", "route53") }
 func FuzzAddOnCalls(f *testing.F) {
-	fuzzService(f, "wafv2", "waf-regional", "shield", "globalaccelerator", "sts", "tagging")
+	fuzzService(f, "wafv2", "shield", "globalaccelerator", "sts", "tagging")
 }
 
 func fuzzService(f *testing.F, services ...string) {
@@ -44,7 +44,7 @@ func fuzzProgram(seed uint64, size int) []byte {
 func TestTheFuzzersReachMostActions(t *testing.T) {
 	t.Parallel()
 	longtest.Long(t, "360,000 bytes of programs")
-	for services, least := range map[string]float64{"ec2": 0.6, "acm,route53": 0.5, "wafv2,waf-regional,shield,globalaccelerator,sts,tagging": 0.45} {
+	for services, least := range map[string]float64{"ec2": 0.6, "acm,route53": 0.5, "wafv2,shield,globalaccelerator,sts,tagging": 0.45} {
 		names := strings.Split(services, ",")
 		reached, all := map[string]bool{}, 0
 		for seed := range uint64(6) {
@@ -105,7 +105,7 @@ func (z *fuzzer) n(most int) int {
 
 func (z *fuzzer) services() map[string]any {
 	return map[string]any{
-		"ec2": z.sim.Compute, "acm": z.sim.Trust, "route53": z.sim.Names, "wafv2": z.sim.Firewall, "waf-regional": z.sim.Classic, "shield": z.sim.Shield,
+		"ec2": z.sim.Compute, "acm": z.sim.Trust, "route53": z.sim.Names, "wafv2": z.sim.Firewall, "shield": z.sim.Shield,
 		"globalaccelerator": z.sim.Edge, "sts": z.sim.Identity, "tagging": z.sim.Tagging,
 	}
 }

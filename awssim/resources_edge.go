@@ -14,12 +14,6 @@ func describeEdge(a *account.Account, r *simclient.Resources) {
 		w := a.WebACLs[arn]
 		r.WebACLs = append(r.WebACLs, simclient.WebACL{ARN: arn, Name: w.Name, LoadBalancers: a.LoadBalancersOf(arn), Tags: maps.Clone(w.Tags)})
 	}
-	for _, id := range slices.Sorted(maps.Keys(a.ClassicACLs)) {
-		c := a.ClassicACLs[id]
-		r.WebACLs = append(r.WebACLs, simclient.WebACL{
-			ARN: a.ARN("waf-regional", "webacl/"+id), Name: c.Name, LoadBalancers: a.LoadBalancersOfClassic(id), Tags: maps.Clone(c.Tags),
-		})
-	}
 	for _, id := range slices.Sorted(maps.Keys(a.Protections)) {
 		p := a.Protections[id]
 		r.Protections = append(r.Protections, simclient.Protection{ID: id, Name: p.Name, Resource: p.Resource, Tags: maps.Clone(p.Tags)})

@@ -197,7 +197,7 @@ func (s *Simulator) newFace(o Options) (*wire.Server, error) {
 func (s *Simulator) services() map[string]any {
 	return map[string]any{
 		"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
-		"wafv2": s.Firewall, "waf-regional": s.Classic, "shield": s.Shield, "globalaccelerator": s.Edge,
+		"wafv2": s.Firewall, "shield": s.Shield, "globalaccelerator": s.Edge,
 		"route53": s.Names, "s3": s.Storage, "iam": s.Policies,
 	}
 }

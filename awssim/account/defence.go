@@ -8,17 +8,15 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/webacl"
 )
 
-// Defence is what AWS WAF, its classic generation and Shield Advanced hold. The zero value is empty and ready.
+// Defence is what AWS WAF and Shield Advanced hold. The zero value is empty and ready.
 type Defence struct {
-	WebACLs     map[string]*WebACL     // of WAFv2, by ARN
-	IPSets      map[string]*IPSet      // of WAFv2, by ARN
-	ClassicACLs map[string]*ClassicACL // of WAF Regional, by id
+	WebACLs map[string]*WebACL // of WAFv2, by ARN
+	IPSets  map[string]*IPSet  // of WAFv2, by ARN
 
 	Subscription *ShieldSubscription    // nil: not subscribed to Shield Advanced
 	Protections  map[string]*Protection // of Shield Advanced, by id
 
 	associations map[string]association // load balancer's ARN → its web ACL
-	classic      map[string]string      // load balancer's ARN → id of its classic web ACL
 }
 
 // association is that of a web ACL with a load balancer.
@@ -61,33 +59,15 @@ type IPSet struct {
 	Set *webacl.AddressSet // the addresses as rules see them
 }
 
-// ClassicACL is a web ACL of WAF Regional. Its rules are not simulated: only its default action acts.
-type ClassicACL struct {
-	ID         string
-	Name       string
-	MetricName string
-	Block      bool // by default
-	Created    time.Time
-	Tags       map[string]string
-}
-
 // AddWebACL files a web ACL under its ARN.
 func (d *Defence) AddWebACL(w *WebACL) { resource.Put(&d.WebACLs, w.ARN, w) }
 
 // AddIPSet files an address set under its ARN.
 func (d *Defence) AddIPSet(s *IPSet) { resource.Put(&d.IPSets, s.ARN, s) }
 
-// AddClassicACL files a classic web ACL under its id.
-func (d *Defence) AddClassicACL(c *ClassicACL) { resource.Put(&d.ClassicACLs, c.ID, c) }
-
 // WebACLOf is the web ACL that is associated with a load balancer, or nil.
 func (d *Defence) WebACLOf(loadBalancer string) *WebACL {
 	return d.WebACLs[d.associations[loadBalancer].acl]
-}
-
-// ClassicACLOf is the classic web ACL that is associated with a load balancer, or nil.
-func (d *Defence) ClassicACLOf(loadBalancer string) *ClassicACL {
-	return d.ClassicACLs[d.classic[loadBalancer]]
 }
 
 // AssociateWebACL associates a web ACL with a load balancer in place of the present one, from the profile's time on; "" takes it away.
@@ -105,15 +85,6 @@ func (a *Account) effective(loadBalancer string, now time.Time) string {
 	return g.acl
 }
 
-// AssociateClassic associates a classic web ACL with a load balancer; "" takes it away.
-func (d *Defence) AssociateClassic(loadBalancer, id string) {
-	if id == "" {
-		delete(d.classic, loadBalancer)
-		return
-	}
-	resource.Put(&d.classic, loadBalancer, id)
-}
-
 // Firewall is what evaluates a load balancer's requests now, nil if nothing does, and when that changes by itself, zero if never.
 func (a *Account) Firewall(loadBalancer string) (acl *webacl.ACL, next time.Time) {
 	now := a.Clock.Now()
@@ -122,9 +93,6 @@ func (a *Account) Firewall(loadBalancer string) (acl *webacl.ACL, next time.Time
 	}
 	if w := a.WebACLs[a.effective(loadBalancer, now)]; w != nil {
 		return w.Rules, next
-	}
-	if c := a.ClassicACLOf(loadBalancer); c != nil && c.Block {
-		return &webacl.ACL{Default: webacl.Action{Kind: webacl.Block}}, next
 	}
 	return nil, next
 }
@@ -141,22 +109,9 @@ func (d *Defence) LoadBalancersOf(acl string) []string {
 	return arns
 }
 
-// LoadBalancersOfClassic is LoadBalancersOf for the id of a classic web ACL.
-func (d *Defence) LoadBalancersOfClassic(id string) []string {
-	var arns []string
-	for lb, acl := range d.classic {
-		if acl == id {
-			arns = append(arns, lb)
-		}
-	}
-	slices.Sort(arns)
-	return arns
-}
-
 // dissociate forgets the associations of a load balancer that is gone. Shield's protections stay until they are deleted.
 func (d *Defence) dissociate(loadBalancer string) {
 	delete(d.associations, loadBalancer)
-	delete(d.classic, loadBalancer)
 }
 
 // UUIDFor is the id of a new resource of that path ("regional/webacl/web"): the reserved one (see ReserveID), else a new one.

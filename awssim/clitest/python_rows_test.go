@@ -55,11 +55,6 @@ var callsOfFirewalls = []sent{
 	{service: "wafv2", action: "AssociateWebACL", parameters: `{"WebACLArn": "{acl}", "ResourceArn": "{lb}"}`, code: "WAFUnavailableEntityException", status: 400}, // both are new
 	{service: "wafv2", action: "AssociateWebACL", parameters: `{"WebACLArn": "{acl}", "ResourceArn": "` + deadBalancer + `"}`, code: "WAFNonexistentItemException", status: 400},
 	{service: "wafv2", action: "ListWebACLs", parameters: `{"Scope": "NATIONAL"}`, code: "WAFInvalidParameterException", status: 400},
-	{service: "waf-regional", action: "GetChangeToken", want: `"ChangeToken":"`, keep: map[string]string{"token": `"ChangeToken":"([^"]+)"`}},
-	{service: "waf-regional", action: "CreateWebACL", parameters: `{"Name": "old", "MetricName": "old", "DefaultAction": {"Type": "BLOCK"}, "ChangeToken": "{token}"}`,
-		want: `"WebACL":{"DefaultAction":{"Type":"BLOCK"},.*"Rules":\[\]`, keep: map[string]string{"classic": `"WebACLId":"([^"]+)"`}},
-	{service: "waf-regional", action: "AssociateWebACL", parameters: `{"WebACLId": "{classic}", "ResourceArn": "` + deadBalancer + `"}`, code: "WAFNonexistentItemException", status: 400},
-	{service: "waf-regional", action: "GetWebACL", parameters: `{"WebACLId": "none"}`, code: "WAFNonexistentItemException", status: 400},
 	{service: "shield", action: "GetSubscriptionState", want: `"SubscriptionState":"INACTIVE"`},
 	{service: "shield", action: "CreateProtection", parameters: `{"Name": "p", "ResourceArn": "{lb}"}`, code: "ResourceNotFoundException", status: 400},
 	{service: "shield", action: "CreateSubscription", want: `^{}$`},

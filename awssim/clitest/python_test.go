@@ -106,7 +106,7 @@ func (p program) call(t *testing.T, service, action, parameters string) reply {
 func servedTo(s *awssim.Simulator) map[string]any {
 	return map[string]any{
 		"elbv2": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "resourcegroupstaggingapi": s.Tagging, "wafv2": s.Firewall,
-		"waf-regional": s.Classic, "shield": s.Shield, "route53": s.Names, "globalaccelerator": s.Edge,
+		"shield": s.Shield, "route53": s.Names, "globalaccelerator": s.Edge,
 	}
 }
 

@@ -27,7 +27,6 @@ var budgets = map[string]budget{
 		"RequestCertificate": {5, 5}, "ImportCertificate": {5, 5}, "DeleteCertificate": {5, 5},
 	}, rate{10, 10}, rate{10, 10})},
 	"wafv2":             {category: perAction(firewallRates, rate{5, 5}, rate{1, 1})},
-	"waf-regional":      {category: perAction(firewallRates, rate{5, 5}, rate{1, 1})},
 	"globalaccelerator": {category: byCategory(nil, rate{10, 10}, rate{5, 2})}, // estimate
 	"route53":           {shared: rate{5, 5}},
 	"s3":                {shared: rate{3500, 3500}}, // of a prefix of a bucket
@@ -195,7 +194,7 @@ func throttled(service string) *apierr.Error {
 		return apierr.WithStatus(http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")
 	case "tagging":
 		return apierr.New("ThrottledException", "Rate exceeded")
-	case "acm", "wafv2", "waf-regional", "shield", "globalaccelerator":
+	case "acm", "wafv2", "shield", "globalaccelerator":
 		return apierr.New("ThrottlingException", "Rate exceeded")
 	}
 	return apierr.New("Throttling", "Rate exceeded")

@@ -61,7 +61,6 @@ var mappings = map[string]map[string]mapping{
 	"ec2":                  computeMappings,
 	"acm":                  certificateMappings,
 	"wafv2":                firewallMappings,
-	"waf-regional":         classicFirewallMappings,
 	"shield":               shieldMappings,
 	"globalaccelerator":    acceleratorMappings,
 	"route53":              zoneMappings,

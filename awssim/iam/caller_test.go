@@ -141,7 +141,6 @@ func TestEachServiceDeniesInItsOwnWords(t *testing.T) {
 		{"sts", "DecodeAuthorizationMessage", "AccessDenied", 403, false},
 		{"acm", "ListCertificates", "AccessDeniedException", 400, false},
 		{"wafv2", "ListWebACLs", "AccessDeniedException", 400, false},
-		{"waf-regional", "ListWebACLs", "AccessDeniedException", 400, false},
 		{"shield", "GetSubscriptionState", "AccessDeniedException", 400, false},
 		{"tagging", "GetResources", "AccessDeniedException", 400, false},
 		{"globalaccelerator", "ListAccelerators", "AccessDeniedException", 400, false},

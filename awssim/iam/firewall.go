@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/shield"
 	shieldtypes "github.com/aws/aws-sdk-go-v2/service/shield/types"
-	"github.com/aws/aws-sdk-go-v2/service/wafregional"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	firewalltypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
@@ -73,39 +72,6 @@ var firewallMappings = map[string]mapping{
 	"ListResourcesForWebACL": target(func(in *wafv2.ListResourcesForWebACLInput) *string { return in.WebACLArn }),
 }
 
-// classicFirewallMappings are WAF Regional's.
-var classicFirewallMappings = map[string]mapping{
-	"AssociateWebACL": on(func(a *account.Account, in *wafregional.AssociateWebACLInput) []check {
-		acl := classicACL(a, in.WebACLId)
-		list := []check{{resource: acl}, {resource: aws.ToString(in.ResourceArn)}, {action: "waf-regional:GetWebACL", resource: acl}}
-		return append(list, setWebACL(in.ResourceArn)...)
-	}),
-	"DisassociateWebACL": on(func(a *account.Account, in *wafregional.DisassociateWebACLInput) []check {
-		list := append(one(in.ResourceArn), setWebACL(in.ResourceArn)...)
-		if acl := a.ClassicACLOf(aws.ToString(in.ResourceArn)); acl != nil {
-			list = append(list, check{resource: classicACL(a, &acl.ID)})
-		}
-		return list
-	}),
-	"GetWebACLForResource": target(func(in *wafregional.GetWebACLForResourceInput) *string { return in.ResourceArn }),
-	"GetWebACL": on(func(a *account.Account, in *wafregional.GetWebACLInput) []check {
-		return []check{{resource: classicACL(a, in.WebACLId)}}
-	}),
-	"CreateWebACL": on(func(a *account.Account, in *wafregional.CreateWebACLInput) []check {
-		tags := map[string]string{}
-		for _, t := range in.Tags {
-			tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
-		}
-		return []check{{resource: classicACL(a, aws.String("*")), keys: requestTags(tags)}}
-	}),
-	"UpdateWebACL": on(func(a *account.Account, in *wafregional.UpdateWebACLInput) []check {
-		return []check{{resource: classicACL(a, in.WebACLId)}}
-	}),
-	"DeleteWebACL": on(func(a *account.Account, in *wafregional.DeleteWebACLInput) []check {
-		return []check{{resource: classicACL(a, in.WebACLId)}}
-	}),
-}
-
 // shieldMappings are Shield's. Protections have no region.
 var shieldMappings = map[string]mapping{
 	"CreateProtection": on(func(a *account.Account, in *shield.CreateProtectionInput) []check {
@@ -145,10 +111,6 @@ func firewall(a *account.Account, kind string, scope firewalltypes.Scope, name, 
 		region, path = "us-east-1", "global"
 	}
 	return []check{{resource: fmt.Sprintf("arn:%s:wafv2:%s:%s:%s/%s/%s/%s", a.Partition, region, a.ID, path, kind, aws.ToString(name), aws.ToString(id))}}
-}
-
-func classicACL(a *account.Account, id *string) string {
-	return fmt.Sprintf("arn:%s:waf-regional:%s:%s:webacl/%s", a.Partition, a.Region, a.ID, aws.ToString(id))
 }
 
 // protection is the ARN of a protection by its id, or of any.

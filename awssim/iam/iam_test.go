@@ -22,7 +22,6 @@ import (
 	zonetypes "github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/aws/aws-sdk-go-v2/service/shield"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/aws-sdk-go-v2/service/wafregional"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -174,7 +173,6 @@ func TestThePublishedPoliciesAllowWhatTheControllerDoesAndNoMore(t *testing.T) {
 		{"web ACL", "controller.aws", "wafv2", "AssociateWebACL", &wafv2.AssociateWebACLInput{WebACLArn: aws.String(webACLARN), ResourceArn: aws.String(balancer)}, ""},
 		{"no web ACL any more", "controller.aws", "wafv2", "DisassociateWebACL", &wafv2.DisassociateWebACLInput{ResourceArn: aws.String(balancer)}, ""},
 		{"web ACLs by name", "controller.aws", "wafv2", "ListWebACLs", &wafv2.ListWebACLsInput{}, "wafv2:ListWebACLs"},
-		{"classic web ACL", "controller.aws", "waf-regional", "AssociateWebACL", &wafregional.AssociateWebACLInput{WebACLId: aws.String("1"), ResourceArn: aws.String(balancer)}, ""},
 		{"protection", "controller.aws", "shield", "CreateProtection", &shield.CreateProtectionInput{}, ""},
 		{"no protection any more", "controller.aws", "shield", "DeleteProtection", &shield.DeleteProtectionInput{ProtectionId: aws.String("1")}, ""},
 		{"subscribe", "controller.aws", "shield", "CreateSubscription", &shield.CreateSubscriptionInput{}, "shield:CreateSubscription"},

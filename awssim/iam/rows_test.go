@@ -19,8 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/shield"
 	shieldtypes "github.com/aws/aws-sdk-go-v2/service/shield/types"
-	"github.com/aws/aws-sdk-go-v2/service/wafregional"
-	classictypes "github.com/aws/aws-sdk-go-v2/service/wafregional/types"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
@@ -30,7 +28,7 @@ import (
 )
 
 // implied are calls that a service makes in the caller's name: those that only read, and the role of the service, once per account.
-var implied = []string{"ec2:Describe", "wafv2:GetWebACL", "iam:CreateServiceLinkedRole", "elasticloadbalancing:Describe", "waf-regional:GetWebACL"}
+var implied = []string{"ec2:Describe", "wafv2:GetWebACL", "iam:CreateServiceLinkedRole", "elasticloadbalancing:Describe"}
 
 // A row is a call and what it is authorised on: "ACTION RESOURCE keys", the resource without the head of its ARN, the keys those
 // that the call adds to what every call and resource has.
@@ -44,8 +42,6 @@ func TestEveryCallIsAuthorisedOnItsResourcesWithItsKeys(t *testing.T) {
 	ruleTags := []ec2types.TagSpecification{{ResourceType: "security-group-rule", Tags: []ec2types.Tag{{Key: name}}}}
 	a.AddWebACL(&account.WebACL{ARN: webACLARN})
 	a.AssociateWebACL(foreign, webACLARN)
-	a.AddClassicACL(&account.ClassicACL{ID: "old"})
-	a.AssociateClassic(balancer, "old")
 	const app, elbARN, ec2ARN = "loadbalancer/app/ours/0000000000000001", "arn:aws:elasticloadbalancing:us-west-2:123456789012:", "arn:aws:ec2:us-west-2:123456789012:"
 	const onListener, onRule, onGroup = "listener/app/ours/0000000000000001/0000000000000003", "listener-rule/app/ours/0000000000000001/0000000000000003/0000000000000005", "targetgroup/ours/0000000000000001"
 	for _, tt := range []struct {
@@ -116,8 +112,6 @@ func TestEveryCallIsAuthorisedOnItsResourcesWithItsKeys(t *testing.T) {
 		{"wafv2 DisassociateWebACL", &wafv2.DisassociateWebACLInput{ResourceArn: lb}, []string{"wafv2:DisassociateWebACL " + app, "elasticloadbalancing:SetWebAcl *"}},
 		{"wafv2 GetWebACLForResource", &wafv2.GetWebACLForResourceInput{ResourceArn: lb}, []string{"wafv2:GetWebACLForResource " + app}},
 		{"wafv2 ListWebACLs", &wafv2.ListWebACLsInput{}, []string{"wafv2:ListWebACLs *"}},
-		{"waf-regional AssociateWebACL", &wafregional.AssociateWebACLInput{WebACLId: aws.String("1"), ResourceArn: lb}, []string{
-			"waf-regional:AssociateWebACL arn:aws:waf-regional:us-west-2:123456789012:webacl/1", "waf-regional:AssociateWebACL " + app, "elasticloadbalancing:SetWebAcl *"}},
 		{"shield GetSubscriptionState", &shield.GetSubscriptionStateInput{}, []string{"shield:GetSubscriptionState *"}},
 		{"shield CreateProtection", &shield.CreateProtectionInput{Name: name, ResourceArn: lb}, []string{"shield:CreateProtection arn:aws:shield::123456789012:protection/*"}},
 		{"shield DeleteProtection", &shield.DeleteProtectionInput{ProtectionId: aws.String("1")}, []string{"shield:DeleteProtection arn:aws:shield::123456789012:protection/1"}},
@@ -181,12 +175,6 @@ func TestEveryCallIsAuthorisedOnItsResourcesWithItsKeys(t *testing.T) {
 		{"wafv2 UntagResource", &wafv2.UntagResourceInput{ResourceARN: name, TagKeys: []string{"k"}}, []string{"wafv2:UntagResource n aws:TagKeys"}},
 		{"wafv2 ListTagsForResource", &wafv2.ListTagsForResourceInput{ResourceARN: name}, []string{"wafv2:ListTagsForResource n"}},
 		{"wafv2 ListResourcesForWebACL", &wafv2.ListResourcesForWebACLInput{WebACLArn: name}, []string{"wafv2:ListResourcesForWebACL n"}},
-		{"waf-regional DisassociateWebACL", &wafregional.DisassociateWebACLInput{ResourceArn: lb}, []string{
-			"waf-regional:DisassociateWebACL " + app, "elasticloadbalancing:SetWebAcl *", "waf-regional:DisassociateWebACL arn:aws:waf-regional:us-west-2:123456789012:webacl/old"}},
-		{"waf-regional GetWebACLForResource", &wafregional.GetWebACLForResourceInput{ResourceArn: lb}, []string{"waf-regional:GetWebACLForResource " + app}},
-		{"waf-regional GetWebACL", &wafregional.GetWebACLInput{WebACLId: name}, []string{"waf-regional:GetWebACL arn:aws:waf-regional:us-west-2:123456789012:webacl/n"}},
-		{"waf-regional CreateWebACL", &wafregional.CreateWebACLInput{Tags: []classictypes.Tag{{Key: name}}}, []string{
-			"waf-regional:CreateWebACL arn:aws:waf-regional:us-west-2:123456789012:webacl/* aws:RequestTag/n aws:TagKeys"}},
 		{"shield DescribeProtection", &shield.DescribeProtectionInput{ProtectionId: aws.String("1")}, []string{"shield:DescribeProtection arn:aws:shield::123456789012:protection/1"}},
 		{"shield TagResource", &shield.TagResourceInput{ResourceARN: name, Tags: []shieldtypes.Tag{{Key: name}}}, []string{"shield:TagResource n aws:RequestTag/n aws:TagKeys"}},
 		{"shield UntagResource", &shield.UntagResourceInput{ResourceARN: name, TagKeys: []string{"k"}}, []string{"shield:UntagResource n aws:TagKeys"}},

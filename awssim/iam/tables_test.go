@@ -12,7 +12,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/route53"
 	"github.com/k8s-lbc/lbc/awssim/s3"
 	"github.com/k8s-lbc/lbc/awssim/shield"
-	"github.com/k8s-lbc/lbc/awssim/wafregional"
 	"github.com/k8s-lbc/lbc/awssim/wafv2"
 )
 
@@ -29,7 +28,7 @@ func TestEveryActionThatChangesSomethingHasItsResources(t *testing.T) {
 	t.Parallel()
 	for service, value := range map[string]any{
 		"elasticloadbalancing": &elbv2.Service{}, "ec2": &ec2.Service{}, "acm": &acm.Service{},
-		"wafv2": &wafv2.Service{}, "waf-regional": &wafregional.Service{}, "shield": &shield.Service{},
+		"wafv2": &wafv2.Service{}, "shield": &shield.Service{},
 		"globalaccelerator": &globalaccelerator.Service{}, "route53": &route53.Service{}, "s3": &s3.Service{},
 	} {
 		kind := reflect.TypeOf(value)

@@ -27,7 +27,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/shield"
 	"github.com/k8s-lbc/lbc/awssim/sts"
 	"github.com/k8s-lbc/lbc/awssim/tagging"
-	"github.com/k8s-lbc/lbc/awssim/wafregional"
 	"github.com/k8s-lbc/lbc/awssim/wafv2"
 )
 
@@ -61,7 +60,6 @@ type Set struct {
 	Policies  *iam.Simulation            // IAM's simulation of policies
 	Tagging   *tagging.Service           // the resource groups tagging API
 	Firewall  *wafv2.Service             // WAFv2
-	Classic   *wafregional.Service       // the firewall's older generation
 	Shield    *shield.Service            // Shield Advanced
 	Names     *route53.Service           // Route 53
 	Edge      *globalaccelerator.Service // Global Accelerator
@@ -117,7 +115,6 @@ func (s *Set) serve() {
 	s.Policies = iam.NewSimulation(s.Account, s.Gate)
 	s.Tagging = tagging.New(s.Account, s.Gate)
 	s.Firewall = wafv2.New(s.Account, s.Gate)
-	s.Classic = wafregional.New(s.Account, s.Gate)
 	s.Shield = shield.New(s.Account, s.Gate)
 	s.Names = route53.New(s.Account, s.Gate)
 	s.Edge = globalaccelerator.New(s.Account, s.Gate)

@@ -32,9 +32,6 @@ func (s *Service) AssociateWebACL(ctx context.Context, in *wafv2.AssociateWebACL
 		if s.fresh(w.Created) || s.fresh(lb.Created) {
 			return nil, unavailable()
 		}
-		if s.account.ClassicACLOf(lb.ARN) != nil {
-			return nil, apierr.New("WAFInvalidOperationException", "AWS WAF couldn't perform the operation: the resource is associated with an AWS WAF Classic web ACL.")
-		}
 		if was := s.account.WebACLOf(lb.ARN); was != w {
 			s.account.AssociateWebACL(lb.ARN, w.ARN)
 		}

@@ -158,12 +158,6 @@ func TestAssociationsAreRefusedAsInAWS(t *testing.T) {
 			t.Errorf("%s with %s: got %q, want %q", tt.acl, tt.resource, got, tt.want)
 		}
 	}
-	f.account.AddClassicACL(&account.ClassicACL{ID: "c"})
-	f.account.AssociateWebACL(alb, "")
-	f.account.AssociateClassic(alb, "c")
-	if got := code(f.associate(good, alb)); got != "WAFInvalidOperationException" {
-		t.Errorf("beside a classic web ACL: %q", got)
-	}
 }
 
 func TestAFreshLoadBalancerIsUnavailableAndAnAssociationTakesEffectLater(t *testing.T) {

@@ -248,8 +248,6 @@ var computeOutputNames = map[string]string{
 
 var firewallNames = map[string]string{}
 
-var classicFirewallNames = map[string]string{}
-
 var shieldNames = map[string]string{}
 
 var acceleratorNames = map[string]string{}

@@ -132,7 +132,6 @@ func TestCallsReachTheirServiceBySignatureTargetVersionPathOrHost(t *testing.T) 
 		"version before path":     {raw{query: "2013-04-01/hostedzone?Action=DescribeRules&Version=2015-12-01", method: http.MethodGet}, "", "elasticloadbalancing"},
 		"path before host":        {raw{query: "2013-04-01/hostedzone", method: http.MethodGet}, "ec2.us-west-2.amazonaws.com", "route53"},
 		"host":                    {raw{body: "Action=DescribeVpcs"}, "ec2.us-west-2.amazonaws.com", "ec2"},
-		"target of WAF Regional":  {raw{target: "AWSWAF_Regional_20161128.ListWebACLs", body: "{}"}, "", "waf-regional"},
 		"target of Shield":        {raw{target: "AWSShield_20160616.ListProtections", body: "{}"}, "", "shield"},
 		"target of tagging":       {raw{target: "ResourceGroupsTaggingAPI_20170126.GetResources", body: "{}"}, "", "tagging"},
 		"target of accelerators":  {raw{target: "GlobalAccelerator_V20180706.ListAccelerators", body: "{}"}, "", "globalaccelerator"},

@@ -21,7 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/shield"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/aws-sdk-go-v2/service/wafregional"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"github.com/google/go-cmp/cmp"
 
@@ -99,7 +98,6 @@ func (r *rig) clients() map[string]any {
 		"acm":                  acm.NewFromConfig(c),
 		"tagging":              resourcegroupstaggingapi.NewFromConfig(c),
 		"wafv2":                wafv2.NewFromConfig(c),
-		"waf-regional":         wafregional.NewFromConfig(c),
 		"shield":               shield.NewFromConfig(c, func(o *shield.Options) { o.Region = "us-east-1" }),
 		"globalaccelerator":    globalaccelerator.NewFromConfig(c),
 		"route53":              route53.NewFromConfig(c),

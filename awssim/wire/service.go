@@ -50,7 +50,6 @@ var services = []*service{
 		protocol: &json11{names: newNaming(taggingNames, same)},
 	},
 	{name: "wafv2", target: "AWSWAF_20190729", abroad: []string{"us-east-1"}, protocol: &json11{names: newNaming(firewallNames, same)}}, // us-east-1: CloudFront's
-	{name: "waf-regional", target: "AWSWAF_Regional_20161128", protocol: &json11{names: newNaming(classicFirewallNames, same)}},
 	// Shield and Route 53 have one endpoint in each partition. Clients that find it, whatever their region, sign for its
 	// region; those that are given another endpoint, such as a simulator's, sign for their own.
 	{name: "shield", target: "AWSShield_20160616", abroad: []string{"us-east-1"}, protocol: &json11{names: newNaming(shieldNames, same)}},

@@ -4,12 +4,10 @@ import (
 	"context"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/shield"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/aws-sdk-go-v2/service/wafregional"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
@@ -42,11 +40,6 @@ func TestServicesOfAllRegionsTakeCallsSignedWhereClientsSignThem(t *testing.T) {
 			_, err := sts.NewFromConfig(r.config(), func(o *sts.Options) { o.Region = region }).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 			return err
 		},
-		"waf-regional": func(region string) error {
-			_, err := wafregional.NewFromConfig(r.config(), func(o *wafregional.Options) { o.Region = region }).
-				GetWebACLForResource(t.Context(), &wafregional.GetWebACLForResourceInput{ResourceArn: aws.String("arn")})
-			return err
-		},
 	}
 	for _, tt := range []struct {
 		service, region string
@@ -56,7 +49,6 @@ func TestServicesOfAllRegionsTakeCallsSignedWhereClientsSignThem(t *testing.T) {
 		{"globalaccelerator", "us-west-2", true}, {"globalaccelerator", "eu-west-1", false},
 		{"tagging", "eu-west-1", true}, {"tagging", "us-west-2", true}, {"tagging", "us-east-1", true}, {"tagging", "eu-west-2", false},
 		{"sts", "eu-west-1", true}, {"sts", "us-east-1", true}, {"sts", "us-west-2", false},
-		{"waf-regional", "eu-west-1", true}, {"waf-regional", "us-east-1", false},
 	} {
 		seen = ""
 		err := calls[tt.service](tt.region)

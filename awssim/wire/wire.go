@@ -34,7 +34,7 @@ type Options struct {
 	// Region is what calls to regional services must be signed for; "" accepts any.
 	Region string
 	// Services are the values whose methods of the form Action(ctx, *ActionInput, ...func(*Options)) (*ActionOutput, error)
-	// are served, by signing name: elasticloadbalancing, ec2, sts, acm, tagging, wafv2, waf-regional, shield, globalaccelerator,
+	// are served, by signing name: elasticloadbalancing, ec2, sts, acm, tagging, wafv2, shield, globalaccelerator,
 	// route53, s3.
 	Services map[string]any
 	// NewRequestID makes the ids of answers.

@@ -20,7 +20,6 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/aws-sdk-go-v2/service/wafregional"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
@@ -537,7 +536,6 @@ func TestListsThatAreEmptyAreSentAsAWSSendsThem(t *testing.T) {
 		"GetResources":               {"tagging", "ResourceGroupsTaggingAPI_20170126", &resourcegroupstaggingapi.GetResourcesOutput{}, []string{`"ResourceTagMappingList":[]`}},
 		"ListCertificates":           {"acm", "CertificateManager", &acm.ListCertificatesOutput{}, []string{`"CertificateSummaryList":[]`}},
 		"ListResourcesForWebACL":     {"wafv2", "AWSWAF_20190729", &wafv2.ListResourcesForWebACLOutput{}, []string{`"ResourceArns":[]`}},
-		"ListWebACLs":                {"waf-regional", "AWSWAF_Regional_20161128", &wafregional.ListWebACLsOutput{}, []string{`"WebACLs":[]`}},
 
 		"DescribeSecurityGroups of one": {"ec2", "", &ec2.DescribeSecurityGroupsOutput{SecurityGroups: []ec2types.SecurityGroup{{IpPermissions: []ec2types.IpPermission{{}}}}}, []string{
 			"<ipPermissions><item><ipRanges></ipRanges><ipv6Ranges></ipv6Ranges><prefixListIds></prefixListIds><groups></groups></item></ipPermissions>", "<ipPermissionsEgress></ipPermissionsEgress>"}},

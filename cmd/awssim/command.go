@@ -52,7 +52,7 @@ func newCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "awssim",
 		Short: "Serve a simulated AWS account with load balancers that carry traffic",
-		Long: `awssim serves the APIs of Elastic Load Balancing v2, EC2 (networks, security groups, instances), ACM, Route 53, WAFv2, WAF Classic,
+		Long: `awssim serves the APIs of Elastic Load Balancing v2, EC2 (networks, security groups, instances), ACM, Route 53, WAFv2,
 Shield, Global Accelerator, STS and Resource Groups Tagging to any AWS client, over one simulated account that lives in memory.
 
 Load balancers listen on loopback addresses of their own and proxy for real; a DNS server answers their names. Targets are

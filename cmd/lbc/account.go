@@ -150,8 +150,7 @@ func (i *inputs) connect(ctx context.Context, s *source) error {
 	s.builtIn = i.account == ""
 	c.ClusterName, c.VPC, c.Region = cmp.Or(c.ClusterName, file.Cluster.Name), cmp.Or(c.VPC, file.VPC.ID), file.Region
 	s.clients = cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
-		WAFRegional: sim.Classic, // decision 16: WAF Classic
-		WAFv2:       sim.Firewall, Shield: sim.Shield, Route53: sim.Names, Accelerators: sim.Edge}
+		WAFv2: sim.Firewall, Shield: sim.Shield, Route53: sim.Names, Accelerators: sim.Edge}
 	return nil
 }
 

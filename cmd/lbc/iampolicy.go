@@ -174,7 +174,8 @@ func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
 func (o *iamPolicyOptions) validateFeatures() error {
 	for flag, names := range map[string][]string{"with": o.with, "without": o.without, "only": o.only} {
 		for _, name := range names {
-			if !slices.ContainsFunc(iampolicy.Features, func(i iampolicy.Info) bool { return string(i.Name) == name }) {
+			ended := flag == "without" && name == "waf-classic" // AWS ended it; commands that leave it out still work
+			if !ended && !slices.ContainsFunc(iampolicy.Features, func(i iampolicy.Info) bool { return string(i.Name) == name }) {
 				return fmt.Errorf("--%s %q: there is no such feature; lbc iam-policy --help lists them", flag, name)
 			}
 			if flag == "with" && slices.Contains(o.without, name) {
@@ -228,7 +229,6 @@ func features(c *config.Config) (out []iampolicy.Feature) {
 		iampolicy.Shield:                !c.EnableShield,
 		iampolicy.TaggingAPI:            !c.Gates.Enabled(config.EnableRGTAPI),
 		iampolicy.TrustStoreUploads:     c.TrustStores.Bucket == "",
-		iampolicy.WAFClassic:            !c.EnableWAF, // decision 16: WAF Classic
 		iampolicy.WAFv2:                 !c.EnableWAFv2,
 	}
 	for _, f := range iampolicy.Features {

@@ -40,7 +40,6 @@ var caller = []string{
 	"acm-pca:GetCertificate", "acm-pca:IssueCertificate", "acm-pca:ListPermissions", "ec2:DescribeAccountAttributes", "ec2:DescribeCoipPools", "ec2:DescribeInternetGateways",
 	"ec2:DescribeIpamPools", "ec2:DescribeTags", "ec2:DescribeVpcPeeringConnections", "ec2:GetCoipPoolUsage", "ec2:GetSecurityGroupsForVpc", "elasticloadbalancing:DescribeSSLPolicies",
 	"elasticloadbalancing:SetWebAcl", "iam:CreateServiceLinkedRole", "iam:GetServerCertificate", "iam:ListServerCertificates", "wafv2:GetWebACL",
-	"waf-regional:GetWebACL", // decision 16: WAF Classic
 }
 
 func TestThePolicyAllowsEveryCallOfTheControllerAndNothingElse(t *testing.T) {
@@ -80,6 +79,7 @@ func TestFlagsOfTheControllerDecideAboutThePolicy(t *testing.T) {
 		{nil, "acm:ImportCertificate", true}, // Gateways
 		{[]string{"--feature-gates=ALBGatewayAPI=false,NLBGatewayAPI=false"}, "acm:ImportCertificate", false},
 		{[]string{"--feature-gates=ALBGatewayAPI=false,NLBGatewayAPI=false", "--enable-tls-secret-import"}, "acm:ImportCertificate", true},
+		{[]string{"--without", "waf-classic"}, "waf-regional:AssociateWebACL", false},
 		{[]string{"--without", "secret-import,cognito"}, "acm:ImportCertificate", false},
 		{[]string{"--feature-gates=LBCapacityReservation=false"}, "elasticloadbalancing:ModifyCapacityReservation", false},
 		{nil, "s3:PutObject", false},

@@ -216,13 +216,10 @@ func everything(got offline.Outcome) diag.List {
 
 // severity of a diagnostic. Without a cluster, a missing object may be in another file.
 func (o *lintOptions) severity(d diag.Diagnostic) string {
-	switch {
-	case d.Code == diag.UnknownAnnotation, d.Code == diag.ServiceMissing, !o.fromCluster() && slices.Contains(elsewhereCodes, d.Code):
+	if d.Code == diag.ServiceMissing || !o.fromCluster() && slices.Contains(elsewhereCodes, d.Code) {
 		return severityWarning
-	case d.Class == diag.Note:
-		return severityNote
 	}
-	return severityError
+	return string(d.Severity())
 }
 
 // assumeClasses makes the classes that Ingresses name and no file has. They belong to the controller if the Ingress has annotations of the

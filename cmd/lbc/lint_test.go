@@ -413,3 +413,14 @@ spec:
 		}
 	}
 }
+
+func TestPlanAndExplainWarnOfWAFClassic(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(misspelt, "traget-type: ip", "waf-acl-id: 00000000-0000-4000-8000-000000000001", 1)
+	const want = "  warning: Ingress default/shop: annotation alb.ingress.kubernetes.io/waf-acl-id has no effect: AWS ended WAF Classic on 2025-09-30"
+	for _, args := range [][]string{{"plan", "-f", "-"}, {"explain", "-f", "-", "ingress/shop", "-n", "default"}} {
+		if out, _, err := lbc(t, text, args...); err != nil || !strings.Contains(out, want) {
+			t.Errorf("%s: %v\n%s", args[0], err, out)
+		}
+	}
+}

@@ -95,12 +95,7 @@ func escaped(text []byte) []byte {
 	return b.Bytes()
 }
 
-func mark(d diag.Diagnostic) string {
-	if d.Class == diag.Note {
-		return "note:"
-	}
-	return "error:"
-}
+func mark(d diag.Diagnostic) string { return string(d.Severity()) + ":" }
 
 func isTerminal(w io.Writer) bool {
 	if _, ok := w.(*screen); ok {

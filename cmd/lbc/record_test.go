@@ -38,8 +38,7 @@ func simulated(t *testing.T) (*awssim.Simulator, cloud.Clients) {
 	}
 	t.Cleanup(func() { _ = sim.Close() })
 	return sim, cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
-		WAFRegional: sim.Classic, // decision 16: WAF Classic
-		WAFv2:       sim.Firewall, Shield: sim.Shield}
+		WAFv2: sim.Firewall, Shield: sim.Shield}
 }
 
 // planned are the plans of the stacks of a file against an account, in a cluster that holds what in does, and the inventory of the account. Edit, if it is

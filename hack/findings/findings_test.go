@@ -86,7 +86,7 @@ func TestEveryCodeHasAClassAReasonAndItsRowInTheDocumentation(t *testing.T) {
 				t.Errorf("%s: the event lacks %q: %s", c, want, e.Message)
 			}
 		}
-		if e.Reason != string(info.Reason) || (e.Type == "Warning") == (info.Class == diag.Note && info.Reason != diag.UnknownKey && info.Reason != diag.UnhealthyTargets && info.Reason != diag.FailedNetwork) {
+		if e.Reason != string(info.Reason) || (e.Type == "Warning") == (info.Class == diag.Note && info.Reason != diag.UnknownKey && info.Reason != diag.SupportEnded && info.Reason != diag.UnhealthyTargets && info.Reason != diag.FailedNetwork) {
 			t.Errorf("%s: the event is %s %s", c, e.Type, e.Reason)
 		}
 	}

@@ -83,7 +83,7 @@ func TestTheArchitectureListsEveryPackageAndWhichArePure(t *testing.T) {
 // services are those of the simulator; they meet in its account.
 var services = []string{
 	"awssim/acm", "awssim/ec2", "awssim/elbv2", "awssim/globalaccelerator", "awssim/route53", "awssim/s3", "awssim/shield", "awssim/sts", "awssim/tagging",
-	"awssim/wafregional", "awssim/wafv2",
+	"awssim/wafv2",
 }
 
 // serviceOf is the service that a package is, or is a part of; "" for others.

@@ -87,8 +87,7 @@ func (l *lab) restart() {
 
 func (l *lab) clients() cloud.Clients {
 	return cloud.Clients{ELBV2: l.sim.Balancing, EC2: l.sim.Compute, ACM: l.sim.Trust, STS: l.sim.Identity,
-		WAFRegional: l.sim.Classic, // decision 16: WAF Classic
-		WAFv2:       l.sim.Firewall, Shield: l.sim.Shield}
+		WAFv2: l.sim.Firewall, Shield: l.sim.Shield}
 }
 
 // plans is what a controller would do now.

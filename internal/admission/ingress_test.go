@@ -109,6 +109,7 @@ func TestIngressesAreRefusedForWhatTheyBringAndWarnedOfTheRest(t *testing.T) {
 
 		{name: "annotation that cannot be", new: ing("alb", "scheme", "public"), says: "public"},
 		{name: "misspelt annotation", new: ing("alb", "schema", "internal"), says: "did you mean alb.ingress.kubernetes.io/scheme?"},
+		{name: "web ACL of WAF Classic", new: ing("alb", "waf-acl-id", "00000000-0000-4000-8000-000000000001"), says: "AWS ended WAF Classic on 2025-09-30"},
 		{name: "bad group name", new: ing("alb", "group.name", "Not_A_Name"), says: "groupName must consist of"},
 		{name: "bad order", new: ing("alb", "group.order", "2000"), says: "within [-1000:1000]"},
 		{name: "Service that may come next", new: with(ing("alb"), func(i *networkingv1.Ingress) { i.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name = "next" })},
@@ -162,12 +163,12 @@ func TestTwoDefaultClassesRefuseOnlyWhatIsSurelyOurs(t *testing.T) {
 
 func TestWarningsAreFewAndMistakesComeFirst(t *testing.T) {
 	t.Parallel()
-	annotations := []string{"scheme", "public"}
+	annotations := []string{"scheme", "public", "waf-acl-id", "00000000-0000-4000-8000-000000000001"}
 	for _, k := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"} {
 		annotations = append(annotations, "zzzzzzzzz-"+k, "")
 	}
 	got := Ingress(view(t, ""), IngressConfig{Config: ingress.Config{IngressClass: "alb"}}, nil, ing("alb", annotations...))
-	if len(got.Warnings) != maxWarnings || !strings.Contains(got.Warnings[0], "scheme") {
+	if len(got.Warnings) != maxWarnings || !strings.Contains(got.Warnings[0], "scheme") || !strings.Contains(got.Warnings[1], "WAF Classic") {
 		t.Errorf("%d warnings: %q", len(got.Warnings), got.Warnings)
 	}
 }

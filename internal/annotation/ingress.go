@@ -6,8 +6,7 @@ import "github.com/k8s-lbc/lbc/internal/diag"
 func ingressEntries() []Entry {
 	var out []Entry
 	for _, section := range [][]Entry{
-		placementEntries(),
-		wafClassicEntries(), // decision 16: WAF Classic
+		placementEntries(), classicEntries(),
 		shieldEntries(), dryRunEntries(), listenerEntries(), routingEntries(), healthEntries(), authEntries(), frontendEntries(),
 	} {
 		out = append(out, section...)
@@ -237,12 +236,12 @@ func dryRunEntries() []Entry {
 	}
 }
 
-// wafClassicEntries are about web ACLs of decision 16: WAF Classic
-func wafClassicEntries() []Entry {
+// classicEntries are about web ACLs of WAF Classic, which AWS has ended: they have no effect, and a finding says so.
+func classicEntries() []Entry {
 	return []Entry{
-		{Key: ClassicWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Example: "00000000-0000-4000-8000-000000000001",
-			Doc: "WAF Classic (regional) web ACL by id; none removes the association, an empty value changes nothing. AWS ended its support on 2025-09-30: use wafv2-acl-arn."},
-		{Key: FormerWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Example: "00000000-0000-4000-8000-000000000001",
-			Doc: "Former spelling of waf-acl-id, read only if waf-acl-id is absent."},
+		{Key: ClassicWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Example: "00000000-0000-4000-8000-000000000001",
+			Doc: "No effect: AWS ended WAF Classic on 2025-09-30, and a Warning event says that the web ACL is not associated. Use wafv2-acl-arn."},
+		{Key: FormerWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Example: "00000000-0000-4000-8000-000000000001",
+			Doc: "Former spelling of waf-acl-id, without effect as well."},
 	}
 }

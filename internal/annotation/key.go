@@ -50,8 +50,8 @@ const (
 	Capacity               Key = IngressPrefix + "minimum-load-balancer-capacity"
 	WebACLARN              Key = IngressPrefix + "wafv2-acl-arn"
 	WebACLName             Key = IngressPrefix + "wafv2-acl-name"
-	ClassicWebACL          Key = IngressPrefix + "waf-acl-id" // decision 16: WAF Classic
-	FormerWebACL           Key = IngressPrefix + "web-acl-id" // decision 16: WAF Classic
+	ClassicWebACL          Key = IngressPrefix + "waf-acl-id"
+	FormerWebACL           Key = IngressPrefix + "web-acl-id"
 	Shield                 Key = IngressPrefix + "shield-advanced-protection"
 	ListenPorts            Key = IngressPrefix + "listen-ports"
 	SSLRedirect            Key = IngressPrefix + "ssl-redirect"

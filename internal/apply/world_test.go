@@ -100,8 +100,7 @@ func (w *world) spend() error {
 
 func (w *world) clients() cloud.Clients {
 	return cloud.Clients{ELBV2: w.sim.Balancing, EC2: w.sim.Compute, ACM: w.sim.Trust, STS: w.sim.Identity,
-		WAFRegional: w.sim.Classic, // decision 16: WAF Classic
-		WAFv2:       w.sim.Firewall, Shield: w.sim.Shield, Route53: w.sim.Names}
+		WAFv2: w.sim.Firewall, Shield: w.sim.Shield, Route53: w.sim.Names}
 }
 
 // restart begins a new life that knows nothing. A process takes longer to start than AWS's lists take to name what is new.

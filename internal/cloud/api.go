@@ -114,9 +114,8 @@ type Clients struct {
 	ACM   ACM
 	STS   STS
 	// What follows is called only if an object asks for it.
-	WAFv2       WAFv2
-	WAFRegional WAFRegional // nil where the region has none; decision 16: WAF Classic
-	Shield      Shield
+	WAFv2  WAFv2
+	Shield Shield
 
 	Accelerators Accelerators // only with gate GlobalAcceleratorController
 

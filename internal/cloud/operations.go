@@ -123,7 +123,6 @@ type addOnService struct {
 // addOnServices are the services of add-ons.
 var addOnServices = []addOnService{
 	wafv2Service,
-	wafClassicService, // decision 16: WAF Classic
 	shieldService,
 	acceleratorService,
 }

@@ -32,7 +32,6 @@ func (b *build) mergeAddOns() addOns {
 		overlays: []overlay{
 			b.mergeCapacity(),
 			b.mergeWebACL(),
-			b.mergeWAFClassic(), // decision 16: WAF Classic
 			b.mergeShield(),
 		},
 	}
@@ -69,7 +68,6 @@ func (b *build) chooseAddOns() {
 	for _, o := range s.overlays {
 		o.choose(b)
 	}
-	b.keepClassicACL() // decision 16: WAF Classic
 }
 
 // allowed reports whether a feature is switched on; if it is not, the member that uses it gets a note.
@@ -138,25 +136,6 @@ func (s shielding) choose(b *build) {
 	}
 }
 
-// wafClassic is a web ACL, by id, of decision 16: WAF Classic
-type wafClassic struct {
-	merge.Owned[string]
-}
-
-// mergeWAFClassic merges the settings of decision 16: WAF Classic
-func (b *build) mergeWAFClassic() wafClassic {
-	return wafClassic{b.mergeText("waf-acl-id", "WAFClassic WebACL ID", func(a *intent.AddOns) intent.Field[string] { return a.ClassicWebACL })}
-}
-
-func (w wafClassic) source() (string, intent.Source) { return "ClassicWebACL", w.Source } // decision 16: WAF Classic
-
-// choose implements overlay for decision 16: WAF Classic
-func (w wafClassic) choose(b *build) {
-	if w.Set && allowed(b, w.Owned, b.cfg.EnableWAF, "the controller runs with --enable-waf=false") {
-		b.lb.ClassicWebACL = orNone(w.Value)
-	}
-}
-
 // webACL is the merged setting of the WAFv2 web ACL: by name, or by ARN if no member sets a name.
 type webACL struct {
 	merge.Owned[string]
@@ -187,12 +166,10 @@ func (w webACL) choose(b *build) {
 	case known:
 		b.lb.WebACL = &arn
 	case b.f.WebACLs != nil:
-		b.unresolvedACL = true
 		b.note(w.Member, diag.New(o, w.Source.Place(), diag.WebACLNotFound, fmt.Sprintf("couldn't find WAFv2 WebACL with name: %s", w.Value),
 			"name a regional web ACL of this account and region, or give its ARN"))
 	default:
 		if p := b.f.Failed(need); p != nil {
-			b.unresolvedACL = true
 			b.note(w.Member, p.Diagnostic(o, w.Source.Place()))
 		} else {
 			b.require(need)

@@ -69,9 +69,7 @@ type build struct {
 	// certificatesOwned are the certificates that the stack has in ACM.
 	certificatesOwned []stack.Certificate
 	trustStores       []stack.TrustStore // those of the stack
-	// unresolvedACL reports that the web ACL which a member names is not known.
-	unresolvedACL bool
-	origins       map[stack.Ref]Origin
+	origins           map[stack.Ref]Origin
 }
 
 func (b *build) require(needs ...facts.Need) {

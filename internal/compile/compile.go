@@ -47,7 +47,6 @@ type Config struct {
 	// DefaultLimits reports that AWS's default limits count where those of the account cannot be read. Otherwise AWS is left to decide.
 	DefaultLimits bool
 	// Without these the annotations of the feature have no effect, and AWS is not called for it.
-	EnableWAF    bool // decision 16: WAF Classic
 	EnableWAFv2  bool
 	EnableShield bool
 	Gates        Gates

@@ -141,7 +141,6 @@ func Defaults(cluster, vpc string) Config {
 		DefaultTargetType:          stack.TargetInstance,
 		DefaultSSLPolicy:           "ELBSecurityPolicy-2016-08",
 		EnableBackendSecurityGroup: true,
-		EnableWAF:                  true, // decision 16: WAF Classic
 		EnableWAFv2:                true,
 		EnableShield:               true,
 		ExternalTargetGroups:       allowlist.Everything(),

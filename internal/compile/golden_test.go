@@ -206,7 +206,6 @@ func (s scenario) run(t *testing.T, objs []any) []outcome {
 func loadBalancersOf(objs []any, cfg compile.Config) []intent.LoadBalancer {
 	v := objects.FromObjects(objs)
 	front := ingress.Config{TolerateMissingService: true, TolerateMissingAction: true, DefaultTargetType: cfg.DefaultTargetType}
-	front.WAFClassicOff = !cfg.EnableWAF // decision 16: WAF Classic
 	var loadBalancers []intent.LoadBalancer
 	seen, declared := map[stack.ID]bool{}, map[stack.ID]bool{} // by Ingresses, by Services
 	for _, o := range objs {

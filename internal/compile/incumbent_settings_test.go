@@ -113,7 +113,6 @@ func guardingSettings() []sharedSetting {
 				}
 				return acl
 			}, false},
-		wafClassicSetting(), // decision 16: WAF Classic
 		{"shield-advanced-protection", unmanaged, []string{"false", "true"},
 			func(m *intent.Member, v string) {
 				m.Settings.AddOns.Shield = set(m, "shield-advanced-protection", v == "true")

@@ -63,7 +63,6 @@ type Config struct {
 	ImportTLSSecrets       bool
 	TrustStores            TrustStores
 	LoadBalancerClass      string
-	EnableWAF              bool // decision 16: WAF Classic
 	EnableWAFv2            bool
 	EnableShield           bool
 	EnableReadinessGates   bool

@@ -20,7 +20,6 @@ func TestDefaultsAreThoseOfTheExistingController(t *testing.T) {
 	}
 	want := strings.Join([]string{
 		`Elastic Load Balancing v2:^RegisterTargets|^DeregisterTargets=4:20,Elastic Load Balancing v2:^Describe.*=50:200,Elastic Load Balancing v2:^Modify.*=3:20`,
-		`WAF Regional:^AssociateWebACL|DisassociateWebACL=0.5:1,WAF Regional:^GetWebACLForResource|ListResourcesForWebACL=1:1`, // decision 16: WAF Classic
 		`WAFV2:^AssociateWebACL|DisassociateWebACL=0.5:1,WAFV2:^GetWebACLForResource|ListResourcesForWebACL=1:1`,
 	}, ",")
 	if diff := cmp.Diff(want, c.Throttle.String()); diff != "" {
@@ -106,6 +105,9 @@ func TestWhateverStartsTheExistingControllerStartsThisOneWithANotice(t *testing.
 		{"--log-level=warn", "--log-level=warn has no effect: the levels are info and debug", func(c *Config) bool { return c.LogLevel == "info" }},
 		{"--log-level=", "--log-level= has no effect", func(c *Config) bool { return c.LogLevel == "info" }},
 		{"--enable-endpoint-slices=false", "endpoints are always read from EndpointSlices", nil},
+		{"--enable-waf=false", "--enable-waf=false has no effect: AWS ended WAF Classic on 2025-09-30", nil},
+		{"--enable-waf", "--enable-waf=true has no effect: AWS ended WAF Classic on 2025-09-30", nil},
+		{"--aws-api-throttle=WAF Regional:^Get=1:1", "--aws-api-throttle: the entry for WAF Regional has no effect", nil},
 		{"--quic-environment-variable-name=1 ID", "AWS_LBC_QUIC_SERVER_ID is used", func(c *Config) bool { return c.QUICVariable == "AWS_LBC_QUIC_SERVER_ID" }},
 		{"--max-rules-per-security-group=-1", "AWS's default is used", func(c *Config) bool { return c.RulesPerSecurityGroup == 0 }},
 		{"--max-targets-per-target-group=-1", "a number below 0 is no limit", func(c *Config) bool { return c.MaxTargetsPerGroup == 0 }},
@@ -261,7 +263,7 @@ func TestAnEndpointThatNothingCallsIsReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Notices) != 2 || !strings.Contains(c.Notices[0], "SQS=http://e has no effect") || !strings.Contains(c.Notices[1], "elbv2=http://b has no effect") {
+	if len(c.Notices) != 2 || !strings.Contains(c.Notices[0], "SQS has no effect") || !strings.Contains(c.Notices[1], "elbv2 has no effect") {
 		t.Errorf("notices %q", c.Notices)
 	}
 }

@@ -24,6 +24,7 @@ var ErrVersion = errors.New("version")
 
 // spare holds the values of flags that a Config does not have: of features that this version does not have, and of what ends the program.
 type spare struct {
+	waf       bool
 	version   bool
 	vpcTagKey string
 }
@@ -92,7 +93,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 
 	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb", "spec.loadBalancerClass of the Services that this controller reconciles")
 
-	fs.BoolVar(&c.EnableWAF, "enable-waf", true, "act on waf-acl-id (WAF Classic); off: no call of WAF Classic") // decision 16: WAF Classic
+	fs.BoolVar(&s.waf, "enable-waf", true, "no effect: AWS ended WAF Classic on 2025-09-30")
 	fs.BoolVar(&c.EnableWAFv2, "enable-wafv2", true, "act on wafv2-acl-arn and wafv2-acl-name; off: no call of WAFv2")
 	fs.BoolVar(&c.EnableShield, "enable-shield", true, "act on shield-advanced-protection; off: no call of Shield")
 	fs.BoolVar(&c.EnableReadinessGates, "enable-pod-readiness-gate-inject", true, "inject readiness gates into pods at admission")
@@ -129,10 +130,14 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.Var(&c.Gates, "feature-gates", gateHelp())
 }
 
-// inert lists flags without effect in this version; a changed value is logged at start.
-var inert = []struct{ flag, why string }{
-	{"enable-endpoint-slices", "endpoints are always read from EndpointSlices, which Kubernetes also makes of Endpoints that users write"},
-	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags"},
+// inert lists flags without effect in this version. A changed value is logged at start, and the default as well if its meaning is lost.
+var inert = []struct {
+	flag, why string
+	always    bool // the default is logged as well, if it is given
+}{
+	{"enable-waf", "AWS ended WAF Classic on 2025-09-30, and the controller never calls it; web ACLs of WAFv2 need --enable-wafv2", true},
+	{"enable-endpoint-slices", "endpoints are always read from EndpointSlices, which Kubernetes also makes of Endpoints that users write", false},
+	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags", false},
 }
 
 // variableName are the names of environment variables that Kubernetes admits in pods.
@@ -238,11 +243,12 @@ func Parse(args []string) (*Config, error) {
 		c.Notices = append(c.Notices, n)
 	}
 	for _, i := range inert {
-		if f := fs.Lookup(i.flag); changed(f) {
+		if f := fs.Lookup(i.flag); changed(f) || i.always && f.Changed {
 			c.Notices = append(c.Notices, fmt.Sprintf("--%s=%s has no effect: %s", i.flag, f.Value, i.why))
 		}
 	}
-	c.Notices = append(c.Notices, endpointNotices(c.APIEndpoints)...)
+	c.Notices = append(c.Notices, serviceNotices("aws-api-endpoints", c.APIEndpoints)...)
+	c.Notices = append(c.Notices, serviceNotices("aws-api-throttle", c.Throttle)...)
 	if c.MaxRetries <= 0 {
 		c.MaxRetries = sdkAttempts
 	}
@@ -252,19 +258,18 @@ func Parse(args []string) (*Config, error) {
 // sdkAttempts is the number of attempts that the SDK takes where none is given.
 const sdkAttempts = 3
 
-// endpointServices are the services that are called, by the ids that the SDK and --aws-api-endpoints use.
-var endpointServices = []string{
+// services are the services that are called, by the ids that the SDK, --aws-api-endpoints and --aws-api-throttle use.
+var services = []string{
 	"EC2", "Elastic Load Balancing v2", "ACM", "WAFV2",
-	"WAF Regional", // decision 16: WAF Classic
 	"Shield", "STS", "Resource Groups Tagging API", "Route 53", "S3", "Global Accelerator", "ec2imds",
 }
 
-// endpointNotices are about endpoints of services that are not called. With a mistyped id, calls would go to AWS unnoticed.
-func endpointNotices(endpoints map[string]string) []string {
+// serviceNotices are about values of a flag for services that are not called. With a mistyped id, calls would go to AWS unnoticed.
+func serviceNotices[T any](flag string, values map[string]T) []string {
 	var out []string
-	for _, service := range slices.Sorted(maps.Keys(endpoints)) {
-		if !slices.Contains(endpointServices, service) {
-			out = append(out, fmt.Sprintf("--aws-api-endpoints: %s=%s has no effect: the service ids in use are %s", service, endpoints[service], strings.Join(endpointServices, ", ")))
+	for _, service := range slices.Sorted(maps.Keys(values)) {
+		if !slices.Contains(services, service) {
+			out = append(out, fmt.Sprintf("--%s: the entry for %s has no effect: the service ids in use are %s", flag, service, strings.Join(services, ", ")))
 		}
 	}
 	return out

@@ -38,8 +38,7 @@ func DefaultThrottle() Throttle {
 			rule("^Describe.*", 50, 200),
 			rule("^Modify.*", 3, 20),
 		},
-		"WAF Regional": firewall, // decision 16: WAF Classic
-		"WAFV2":        firewall,
+		"WAFV2": firewall,
 	}
 }
 

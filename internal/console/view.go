@@ -106,7 +106,7 @@ type Target struct {
 // Finding is something that is wrong or worth to know.
 type Finding struct {
 	Key      string `json:"key,omitempty"` // of the load balancer
-	Severity string `json:"severity"`      // error or note
+	Severity string `json:"severity"`      // error, warning or note
 	Object   string `json:"object"`
 	Field    string `json:"field,omitempty"`
 	Reason   string `json:"reason"`

@@ -11,12 +11,10 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
-// TestAnAddOnWhoseServiceIsGoneCostsNothingElse has the service of an add-on break every connection, as one may that AWS switches off Region by
-// Region.
+// TestAnAddOnWhoseServiceIsGoneCostsNothingElse has the service of an add-on break every connection.
 func TestAnAddOnWhoseServiceIsGoneCostsNothingElse(t *testing.T) {
 	t.Parallel()
 	for key, c := range map[string]struct{ value, action string }{
-		"waf-acl-id":                 {"0a1de000-0000-4000-8000-000000000001", "GetWebACLForResource"}, // decision 16: WAF Classic
 		"wafv2-acl-arn":              {"arn:aws:wafv2:us-west-2:123456789012:regional/webacl/guard/0a1de000-0000-4000-8000-000000000002", "GetWebACLForResource"},
 		"shield-advanced-protection": {"true", "GetSubscriptionState"},
 	} {

@@ -19,7 +19,6 @@ import (
 // addOnFeatures are those of web ACLs and Shield Advanced.
 var addOnFeatures = []iampolicy.Feature{
 	iampolicy.Shield,
-	iampolicy.WAFClassic, // decision 16: WAF Classic
 	iampolicy.WAFv2,
 }
 
@@ -53,13 +52,11 @@ var lifeOfAddOns = &life{name: "add-ons", lab: addOnLab, wait: func(l *lab, d ti
 		l.create(labIngress("named", map[string]string{"wafv2-acl-name": guardACL}, "s0"))
 		l.create(labIngress("guarded", map[string]string{"wafv2-acl-arn": l.sim.Resources().WebACLs[0].ARN}, "s0"))
 		l.create(labIngress("shielded", map[string]string{"shield-advanced-protection": "true"}, "s0"))
-		l.guardClassic() // decision 16: WAF Classic
 	}},
 	{"edited", func(l *lab) {
 		l.restart()
 		l.annotate("named", "wafv2-acl-name", "none")
 		l.annotate("shielded", "shield-advanced-protection", "false")
-		l.unguardClassic() // decision 16: WAF Classic
 	}},
 	{"deleted", func(l *lab) {
 		for _, name := range []string{"base", "named", "guarded", "shielded"} {

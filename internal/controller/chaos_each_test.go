@@ -41,12 +41,10 @@ var lifeOfMany = []stage{
 		l.create(labIngress("web", map[string]string{"certificate-arn": crashCertificate, "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`, "ssl-redirect": "443", "tags": "stage=test",
 			"load-balancer-attributes": "idle_timeout.timeout_seconds=75", "target-group-attributes": "deregistration_delay.timeout_seconds=30"}, "s0", "s1"))
 		l.create(labIngress("shown", map[string]string{"enable-frontend-nlb": "true"}, "s0", "s1"))
-		l.guardClassic() // decision 16: WAF Classic
 		l.create(crashBalancer("edge"))
 	}},
 	{"edited", func(l *lab) {
 		l.restart()
-		l.unguardClassic() // decision 16: WAF Classic
 		l.renew("tls")
 		l.edit("asked", func(i *networkingv1.Ingress) { i.Spec.Rules[0].Host = "other.asked.dev" })
 		l.edit("guarded", func(i *networkingv1.Ingress) {

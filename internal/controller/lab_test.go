@@ -166,8 +166,7 @@ func (l *lab) clients() cloud.Clients {
 		return *l.remote
 	}
 	return cloud.Clients{ELBV2: l.sim.Balancing, EC2: l.sim.Compute, ACM: l.sim.Trust, STS: l.sim.Identity,
-		WAFRegional: l.sim.Classic, // decision 16: WAF Classic
-		WAFv2:       l.sim.Firewall, Shield: l.sim.Shield, Route53: l.sim.Names, S3: l.sim.Storage}
+		WAFv2: l.sim.Firewall, Shield: l.sim.Shield, Route53: l.sim.Names, S3: l.sim.Storage}
 }
 
 // newRegistry makes a registry of one account.

@@ -25,6 +25,7 @@ const (
 	UnhealthyTargets    EventReason = "UnhealthyTargets"
 	UnknownKey          EventReason = "UnknownAnnotation"
 	NoteReason          EventReason = "Note"
+	SupportEnded        EventReason = "EndedSupport"
 	DryRunReason        EventReason = "DryRun"
 	SuccessfullyDone    EventReason = "SuccessfullyReconciled"
 	OrphanFound         EventReason = "Orphaned"
@@ -49,7 +50,7 @@ const (
 	UnknownAnnotation      Code = "UnknownAnnotation"
 	UnsupportedFeature     Code = "UnsupportedFeature"
 	IgnoredSetting         Code = "IgnoredSetting"
-	EndedSupport           Code = "EndedSupport" // decision 16: WAF Classic
+	EndedSupport           Code = "EndedSupport"
 	ConflictingSettings    Code = "ConflictingSettings"
 	GroupWaits             Code = "GroupWaits"
 	SettingsWait           Code = "SettingsWait"
@@ -175,7 +176,7 @@ var table = map[Code]Info{
 	UnknownAnnotation:      {Note, UnknownKey, "an annotation has the controller's prefix and is unknown, probably by a spelling mistake"},
 	UnsupportedFeature:     {Note, NoteReason, "a setting is valid and this version does not act on it"},
 	IgnoredSetting:         {Note, NoteReason, "a setting has no effect beside another one"},
-	EndedSupport:           {Note, NoteReason, "a setting works, but AWS has ended its support for the service behind it"}, // decision 16: WAF Classic
+	EndedSupport:           {Note, SupportEnded, "a setting has no effect, because AWS has ended the service behind it; what the setting asked for, such as a web ACL that guards a load balancer, does not exist"},
 	ConflictingSettings:    {Conflict, FailedBuildModel, "two members of a group declare different values for one setting of the shared load balancer"},
 	SettingsWait:           {Note, NoteReason, "the shared settings of a group stay as they are until a member is corrected whose former settings are not known; rules and targets of the others change"},
 	GroupWaits:             {Conflict, FailedBuildModel, "a member of a group waits for another one: with --strict-groups until all are valid, else if it is not known what is deployed of that member and AWS holds no load balancer whose settings could be kept"},

@@ -86,6 +86,27 @@ func (d Diagnostic) Message() string {
 	return Visible(b.String())
 }
 
+// Severity is how a finding is shown.
+type Severity string
+
+// Severities, from the highest.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning" // nothing failed, and the object does not get what it asks for
+	Remark  Severity = "note"
+)
+
+// Severity is Error unless the class is Note.
+func (d Diagnostic) Severity() Severity {
+	switch {
+	case d.Class != Note:
+		return Error
+	case d.Code == UnknownAnnotation, d.Code == EndedSupport:
+		return Warning
+	}
+	return Remark
+}
+
 // List is an ordered collection of diagnostics.
 type List []Diagnostic
 

@@ -51,3 +51,12 @@ func TestTheEventReasonFollowsThePhase(t *testing.T) {
 		}
 	}
 }
+
+func TestSeverityFollowsClassAndCode(t *testing.T) {
+	t.Parallel()
+	for c, want := range map[Code]Severity{InvalidRule: Error, UnknownAnnotation: Warning, EndedSupport: Warning, IgnoredSetting: Remark} {
+		if got := New(Object{}, "", c, "text", "remedy").Severity(); got != want {
+			t.Errorf("%s is shown as %s, want %s", c, got, want)
+		}
+	}
+}

@@ -241,7 +241,7 @@ func (e *AcceleratorExplanation) Text(color bool) string {
 		t.line("%s", t.bold("Findings"))
 	}
 	for _, f := range e.Findings {
-		t.line("  %s %s: %s", cmp.Or(map[string]string{"note": "note:"}[f.Severity], "error:"), f.Object, f.message())
+		t.line("  %s: %s: %s", f.Severity, f.Object, f.message())
 	}
 	return t.String()
 }

@@ -138,7 +138,7 @@ type TargetGroup struct {
 
 // Finding is a diagnostic.
 type Finding struct {
-	Severity string `json:"severity"` // error or note
+	Severity string `json:"severity"` // error, warning or note
 	Object   string `json:"object"`
 	Field    string `json:"field,omitempty"`
 	Reason   string `json:"reason"`
@@ -202,11 +202,7 @@ func order(l Listener) int {
 func Findings(l diag.List) []Finding {
 	var out []Finding
 	for _, d := range l {
-		severity := "error"
-		if d.Class == diag.Note {
-			severity = "note"
-		}
-		out = append(out, Finding{severity, d.Object.String(), d.Path, string(d.Code), d.Text, d.Remedy})
+		out = append(out, Finding{string(d.Severity()), d.Object.String(), d.Path, string(d.Code), d.Text, d.Remedy})
 	}
 	return out
 }
@@ -266,7 +262,6 @@ func (x *explainer) loadBalancer(lb stack.LoadBalancer) LoadBalancer {
 	if lb.WebACL != nil {
 		add("web ACL", cmp.Or(*lb.WebACL, "none"), "WebACL")
 	}
-	addWAFClassic(lb, add) // decision 16: WAF Classic
 	if lb.Shield != nil {
 		add("Shield Advanced", strconv.FormatBool(*lb.Shield), "Shield")
 	}
@@ -278,13 +273,6 @@ func (x *explainer) loadBalancer(lb stack.LoadBalancer) LoadBalancer {
 	}
 	out.Fields = append(out.Fields, x.tags(o, lb.Tags)...)
 	return out
-}
-
-// addWAFClassic adds the field of decision 16: WAF Classic
-func addWAFClassic(lb stack.LoadBalancer, add func(name, value, key string)) {
-	if lb.ClassicWebACL != nil {
-		add("classic web ACL", cmp.Or(*lb.ClassicWebACL, "none"), "ClassicWebACL")
-	}
 }
 
 // group is a security group in words.

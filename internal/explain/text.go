@@ -38,7 +38,7 @@ func (e *Explanation) Text(color bool) string {
 		t.line("%s", t.bold("Findings"))
 	}
 	for _, f := range e.Findings {
-		t.line("  %s %s: %s", cmp.Or(map[string]string{"note": "note:"}[f.Severity], "error:"), f.Object, f.message())
+		t.line("  %s: %s: %s", f.Severity, f.Object, f.message())
 	}
 	if e.Request != nil {
 		t.line("")

@@ -311,7 +311,6 @@ func IngressFromFlags(c *config.Config) Ingress {
 		DefaultTargetType: c.DefaultTargetType, IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType),
 		RequiredSecretsLabel: c.RequiredSecretsLabel,
 		RequestCertificates:  c.Gates.Enabled(config.EnableCertificateManagement), DefaultAuthority: c.DefaultPCA,
-		WAFClassicOff: !c.EnableWAF, // decision 16: WAF Classic
 		CapacityOff:   !c.Gates.Enabled(config.LBCapacityReservation),
 		ImportSecrets: c.ImportTLSSecrets, Now: time.Now,
 	}}
@@ -470,7 +469,6 @@ func CompileFromFlags(c *config.Config) compile.Config {
 		RulesPerSecurityGroup: c.RulesPerSecurityGroup, LoadBalancersOfOthers: c.LoadBalancersOfOthers(),
 		ExternalTargetGroups: c.AllowedTargetGroups(c.ExternalTargetGroups), CrossNamespaceTargetGroups: c.AllowedTargetGroups(c.CrossNamespaceTargetGroups),
 		StrictGroups: c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
-		EnableWAF:   c.EnableWAF, // decision 16: WAF Classic
 		EnableWAFv2: c.EnableWAFv2, EnableShield: c.EnableShield,
 		TrustStores:     compile.TrustStores{Bucket: c.TrustStores.Bucket, Prefix: c.TrustStores.Prefix},
 		OwnCertificates: on(config.EnableCertificateManagement) || c.ImportsCertificates(),

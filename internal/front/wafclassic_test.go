@@ -1,6 +1,7 @@
 package front
 
 import (
+	"strings"
 	"testing"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -13,7 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-func TestAWebACLOfWAFClassicGetsOneNoteWhateverTheFlag(t *testing.T) {
+// TestWAFClassicIsAFindingWithEveryFlag compiles an Ingress with a web ACL of WAF Classic: its load balancer is wanted, without a web ACL.
+func TestWAFClassicIsAFindingWithEveryFlag(t *testing.T) {
 	t.Parallel()
 	class := "alb"
 	ic := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: class}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}}
@@ -21,11 +23,11 @@ func TestAWebACLOfWAFClassicGetsOneNoteWhateverTheFlag(t *testing.T) {
 	for _, zone := range []string{"a", "b"} {
 		subnets["subnet-"+zone] = facts.Subnet{ID: "subnet-" + zone, VPC: "vpc-1", Zone: "us-west-2" + zone, AvailableIPs: 100}
 	}
-	for flag, want := range map[string]diag.Code{"true": diag.EndedSupport, "false": diag.IgnoredSetting} {
-		for _, value := range []string{"00000000-0000-4000-8000-000000000001", "none"} {
-			c, err := config.Parse([]string{"--cluster-name=demo", "--aws-vpc-id=vpc-1", "--enable-waf=" + flag})
-			if err != nil || len(c.Notices) > 0 {
-				t.Fatal(err, c.Notices)
+	for value, want := range map[string]diag.Code{"00000000-0000-4000-8000-000000000001": diag.EndedSupport, "none": diag.IgnoredSetting} {
+		for _, flag := range []string{"--enable-waf=true", "--enable-waf=false", "--enable-wafv2=false", "--strict-groups"} {
+			c, err := config.Parse([]string{"--cluster-name=demo", "--aws-vpc-id=vpc-1", flag})
+			if err != nil {
+				t.Fatal(err)
 			}
 			ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{
 				"alb.ingress.kubernetes.io/waf-acl-id": value, "alb.ingress.kubernetes.io/subnets": "subnet-a,subnet-b",
@@ -37,11 +39,14 @@ func TestAWebACLOfWAFClassicGetsOneNoteWhateverTheFlag(t *testing.T) {
 			if err != nil || r.Stack == nil {
 				t.Fatal(err, r.Needs, r.Diagnostics)
 			}
-			if len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != want {
-				t.Errorf("--enable-waf=%s, %s: %v", flag, value, r.Diagnostics)
+			if len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != want || r.Diagnostics.HasErrors() {
+				t.Errorf("%s, %s: %v", flag, value, r.Diagnostics)
+			} else if d := r.Diagnostics[0]; want == diag.EndedSupport &&
+				(d.Severity() != diag.Warning || !strings.Contains(d.Text, "2025-09-30") || !strings.Contains(d.Remedy, "wafv2-acl-arn")) {
+				t.Errorf("%s, %s: %s %v", flag, value, d.Severity(), d)
 			}
-			if on := r.Stack.LoadBalancers[0].ClassicWebACL != nil; on != (flag == "true") {
-				t.Errorf("--enable-waf=%s, %s: managed %t", flag, value, on)
+			if r.Stack.LoadBalancers[0].WebACL != nil {
+				t.Errorf("%s, %s: a web ACL of WAFv2 is managed", flag, value)
 			}
 		}
 	}

@@ -62,7 +62,6 @@ var Features = []Info{
 	{TrustStores, true, "mutual TLS with trust stores that are named"},
 	{TrustStoreUploads, false, "trust stores of the authorities that Gateways name: flag `--trust-store-bucket`"},
 	{UntaggedListeners, false, "listeners and rules without the tag of any cluster: gate `ListenerRulesTagging` is off, or was off when they were created, or somebody adds them by hand to the controller's load balancers"},
-	{WAFClassic, true, "web ACLs of WAF Classic: `waf-acl-id`"}, // decision 16: WAF Classic
 	{WAFv2, true, "web ACLs of AWS WAF: `wafv2-acl-arn`, `wafv2-acl-name`"},
 }
 

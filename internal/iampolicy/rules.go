@@ -27,7 +27,6 @@ var rules = slices.Concat(balancingRules, computeRules, certificateRules, trustS
 	{sid: "AssumeRoles", feature: AssumedRoles, actions: []string{"sts:AssumeRole"}, on: roles},
 },
 	foreignRules,
-	classicRules, // decision 16: WAF Classic
 	acceleratorRules,
 )
 

@@ -81,7 +81,7 @@ func Standard(partition string) Document {
 	at := func(resources []string) Values { return arns(partition, resources...) }
 	addOns := slices.Concat(
 		[]string{"cognito-idp:DescribeUserPoolClient", "acm:ListCertificates", "acm:DescribeCertificate", "iam:ListServerCertificates", "iam:GetServerCertificate"},
-		classicActions, // decision 16: WAF Classic
+		[]string{"waf-regional:GetWebACL", "waf-regional:GetWebACLForResource", "waf-regional:AssociateWebACL", "waf-regional:DisassociateWebACL"}, // as published; no call needs them
 		[]string{"wafv2:GetWebACL", "wafv2:GetWebACLForResource", "wafv2:AssociateWebACL", "wafv2:DisassociateWebACL"},
 		[]string{"shield:GetSubscriptionState", "shield:DescribeProtection", "shield:CreateProtection", "shield:DeleteProtection"},
 	)

@@ -57,7 +57,6 @@ type AddOns struct {
 	Capacity          Field[int32]  // reserved units; 0 = none
 	WebACLName        Field[string] // WAFv2, or None; names take precedence over ARNs, of all members
 	WebACL            Field[string] // WAFv2, an ARN or None
-	ClassicWebACL     Field[string] // an id or None; decision 16: WAF Classic
 	Shield            Field[bool]   // Shield Advanced
 }
 

@@ -54,8 +54,7 @@ func newFixtureWith(t *testing.T, times account.Profile) *fixture {
 	})
 	f.sim = sim
 	f.inv = inventory.New(cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
-		WAFRegional: sim.Classic, // decision 16: WAF Classic
-		WAFv2:       sim.Firewall, Shield: sim.Shield},
+		WAFv2: sim.Firewall, Shield: sim.Shield},
 		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
 	return f
 }

@@ -66,8 +66,8 @@ func balancerRows() []Row {
 		to(annotation.Tags, lb+"tags, "+tg+"tags, "+rule+"tags"),
 		to(annotation.WebACLARN, lb+"wafV2.webACL"),
 		cannot(annotation.WebACLName, "a LoadBalancerConfiguration names a web ACL by its ARN", "set spec.wafV2.webACL of the LoadBalancerConfiguration to the ARN of the web ACL"),
-		cannot(annotation.ClassicWebACL, "Gateways have no WAF Classic, which AWS no longer supports", "move the rules to a WAFv2 web ACL, and set spec.wafV2.webACL of the LoadBalancerConfiguration"), // decision 16: WAF Classic
-		cannot(annotation.FormerWebACL, "Gateways have no WAF Classic, which AWS no longer supports", "move the rules to a WAFv2 web ACL, and set spec.wafV2.webACL of the LoadBalancerConfiguration"),  // decision 16: WAF Classic
+		cannot(annotation.ClassicWebACL, "AWS ended WAF Classic on 2025-09-30", "move the rules to a WAFv2 web ACL, and set spec.wafV2.webACL of the LoadBalancerConfiguration"),
+		cannot(annotation.FormerWebACL, "AWS ended WAF Classic on 2025-09-30", "move the rules to a WAFv2 web ACL, and set spec.wafV2.webACL of the LoadBalancerConfiguration"),
 		to(annotation.Shield, lb+"shieldConfiguration.enabled"),
 	}
 }

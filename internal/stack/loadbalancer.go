@@ -87,8 +87,7 @@ func SourceNATPrefix(text string) (string, error) {
 // AddOns are features attached to a load balancer by other services or operations. In a desired stack nil means "not managed": the
 // value in AWS stays. In an observed one nil means "not known".
 type AddOns struct {
-	WebACL        *string `json:",omitempty"` // ARN of a WAFv2 web ACL; "" = none
-	ClassicWebACL *string `json:",omitempty"` // id of a web ACL, "" = none; decision 16: WAF Classic
-	Shield        *bool   `json:",omitempty"` // a protection of Shield Advanced
-	Capacity      *int32  `json:",omitempty"` // reserved load balancer capacity units; 0 = none
+	WebACL   *string `json:",omitempty"` // ARN of a WAFv2 web ACL; "" = none
+	Shield   *bool   `json:",omitempty"` // a protection of Shield Advanced
+	Capacity *int32  `json:",omitempty"` // reserved load balancer capacity units; 0 = none
 }

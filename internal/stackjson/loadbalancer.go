@@ -56,8 +56,6 @@ func ofLoadBalancer(lb stack.LoadBalancer) loadBalancer {
 const (
 	typeWebACL = "AWS::WAFv2::WebACLAssociation"
 	typeShield = "AWS::Shield::Protection"
-
-	typeClassicWebACL = "AWS::WAFRegional::WebACLAssociation" // decision 16: WAF Classic
 )
 
 type webACL struct {
@@ -76,22 +74,8 @@ func addOns(lb stack.LoadBalancer, put func(kind, id string, spec any)) {
 	if lb.WebACL != nil {
 		put(typeWebACL, lb.ID, webACL{*lb.WebACL, on})
 	}
-	putClassicWebACL(lb, on, put) // decision 16: WAF Classic
 	if lb.Shield != nil {
 		put(typeShield, lb.ID, protection{*lb.Shield, on})
-	}
-}
-
-// classicWebACL is an association of decision 16: WAF Classic
-type classicWebACL struct {
-	ID          string `json:"webACLID"`
-	ResourceARN any    `json:"resourceARN"`
-}
-
-// putClassicWebACL adds the entry of decision 16: WAF Classic
-func putClassicWebACL(lb stack.LoadBalancer, on any, put func(kind, id string, spec any)) {
-	if lb.ClassicWebACL != nil {
-		put(typeClassicWebACL, lb.ID, classicWebACL{*lb.ClassicWebACL, on})
 	}
 }
 

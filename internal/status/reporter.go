@@ -41,7 +41,7 @@ type Event struct {
 	Message string
 }
 
-// EventOf is the event of a diagnostic. The event of a note is Normal, except for an unknown annotation.
+// EventOf is the event of a diagnostic. The event of a note is Normal, unless its reason says otherwise, as that of an unknown annotation.
 func EventOf(d diag.Diagnostic) Event {
 	reason := d.Reason()
 	if d.Object.Kind == "TargetGroupBinding" && (reason == diag.FailedBuildModel || reason == diag.FailedDeployModel || reason == diag.FailedLoadGroupID) {

@@ -40,7 +40,6 @@ var protections = []protection{
 	{"ssl-redirect", true, true, isSet, false},
 	{"wafv2-acl-name", true, true, associates, false},
 	{"wafv2-acl-arn", true, true, associates, false},
-	{"waf-acl-id", true, true, associates, false}, // decision 16: WAF Classic
 	{"shield-advanced-protection", true, true, ranked("false", "true"), false},
 
 	{"attribute/deletion_protection.enabled", true, true, ranked("false", "true"), true},

@@ -90,7 +90,10 @@ func Findings(key string, all []explain.Finding) []console.Finding {
 
 // ErrorsFirst sorts findings.
 func ErrorsFirst(all []console.Finding) {
-	sorting.StableBy(all, func(a, b console.Finding) int { return cmp.Compare(a.Severity, b.Severity) }) // "error", "note"
+	rank := []string{string(diag.Error), string(diag.Warning), string(diag.Remark)}
+	sorting.StableBy(all, func(a, b console.Finding) int {
+		return cmp.Compare(slices.Index(rank, a.Severity), slices.Index(rank, b.Severity))
+	})
 }
 
 // Explained is the load balancer as what explain needs, without targets and what objects hold.

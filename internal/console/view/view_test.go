@@ -53,7 +53,8 @@ func TestASummaryCountsErrorsAndNotes(t *testing.T) {
 	if s.Title != "front (group)" || s.Kind != "Ingress" || s.State != "not created" || s.Errors != 1 || s.Notes != 2 || fmt.Sprint(s.Objects) != "[Ingress shop/web]" {
 		t.Errorf("%+v", s)
 	}
-	if f := Findings("key", b.Findings); f[0].Reason != "B" || f[1].Reason != "A" || f[2].Key != "key" {
+	b.Findings = append(b.Findings, explain.Finding{Severity: "warning", Reason: "D"})
+	if f := Findings("key", b.Findings); f[1].Reason != "D" || f[0].Reason != "B" || f[2].Reason != "A" || f[3].Key != "key" {
 		t.Errorf("%+v", f)
 	}
 }

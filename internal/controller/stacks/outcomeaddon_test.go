@@ -17,13 +17,11 @@ func TestWhatAWSRefusesOfAnAddOnIsReportedAtTheSettingOfThatAddOn(t *testing.T) 
 	for _, f := range []string{"WebACL", "Shield", "Capacity", "IPAMPool", "Subnets", "Attributes"} {
 		origin.Fields[f] = intent.At(diag.Object{}, f)
 	}
-	origin.Fields["ClassicWebACL"] = intent.At(diag.Object{}, "ClassicWebACL") // decision 16: WAF Classic
 	for _, c := range []struct {
 		op   plan.Operation
 		want string
 	}{
 		{elb.AssociateWebACL{}, "WebACL"}, {elb.DisassociateWebACL{}, "WebACL"},
-		{elb.AssociateRegionalWebACL{}, "ClassicWebACL"}, {elb.DisassociateRegionalWebACL{}, "ClassicWebACL"}, // decision 16: WAF Classic
 		{elb.CreateProtection{}, "Shield"}, {elb.DeleteProtection{}, "Shield"},
 		{elb.ModifyCapacityReservation{}, "Capacity"}, {elb.ModifyIpPools{}, "IPAMPool"},
 	} {

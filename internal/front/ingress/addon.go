@@ -7,7 +7,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/diag" // decision 16: WAF Classic
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
 
@@ -16,7 +16,6 @@ func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns 
 	out := intent.AddOns{
 		CustomerOwnedPool: t.read.String(annotation.CustomerOwnedPool),
 		Shield:            t.read.Bool(annotation.Shield),
-		ClassicWebACL:     t.classicWebACL(), // decision 16: WAF Classic
 	}
 	if out.CustomerOwnedPool.Set && out.CustomerOwnedPool.Value == "" {
 		t.read.Invalid(annotation.CustomerOwnedPool, fmt.Sprintf("cannot use empty value for %s annotation", annotation.CustomerOwnedPool),
@@ -35,6 +34,7 @@ func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns 
 	out.IPAMPool = filled(t.text(pool, "spec.ipamConfiguration.ipv4IPAMPoolId", annotation.IPAMPool))
 	out.WebACLName = filled(t.text(spec.WAFv2ACLName, "spec.wafv2AclName", annotation.WebACLName))
 	out.WebACL = filled(t.text(spec.WAFv2ACLArn, "spec.wafv2AclArn", annotation.WebACLARN))
+	t.refuseClassicWebACL(out)
 	return out
 }
 
@@ -46,23 +46,28 @@ func filled(f intent.Field[string]) intent.Field[string] {
 	return f
 }
 
-// classicWebACL reads the web ACL; the former key is read only if the present one is absent. decision 16: WAF Classic
-func (t *translation) classicWebACL() intent.Field[string] {
+// refuseClassicWebACL reports a web ACL of WAF Classic, which AWS ended on 2025-09-30: nothing is associated. The former key counts only if
+// the present one is absent. If the Ingress has a WAFv2 web ACL, or wants none, no guard is missing.
+func (t *translation) refuseClassicWebACL(out intent.AddOns) {
 	key := annotation.ClassicWebACL
 	if _, _, ok := t.read.Raw(key); !ok {
 		key = annotation.FormerWebACL
 	} else {
 		t.read.Ignored(annotation.FormerWebACL, fmt.Sprintf("annotation %s has no effect beside %s", annotation.FormerWebACL, key), "remove it")
 	}
-	out := filled(t.read.String(key))
+	id := t.read.String(key)
 	switch {
-	case !out.Set, t.config.WAFClassicOff: // compile notes that the setting has no effect
-	case out.Value == intent.None:
-		t.read.Note(key, diag.EndedSupport, fmt.Sprintf("annotation %s takes a web ACL of WAF Classic away, whose support AWS ended on 2025-09-30", key),
-			fmt.Sprintf("remove it once the load balancer has none; it does not concern web ACLs of WAFv2 (%s)", annotation.WebACLARN))
+	case id.Value == "":
+	case id.Value == intent.None:
+		t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30", key), "remove this annotation")
+	case names(out.WebACLName), names(out.WebACL) && !out.WebACLName.Set:
+		t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30, and the Ingress has a WAFv2 web ACL", key), "remove this annotation")
 	default:
-		t.read.Note(key, diag.EndedSupport, fmt.Sprintf("annotation %s is for WAF Classic, whose support AWS ended on 2025-09-30", key),
-			fmt.Sprintf("move to a web ACL of WAFv2 and name it with %s", annotation.WebACLARN))
+		t.read.Note(key, diag.EndedSupport,
+			fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30, so the load balancer serves requests without web ACL %q", key, id.Value),
+			fmt.Sprintf("create a WAFv2 web ACL, set %s to its ARN, and remove this annotation", annotation.WebACLARN))
 	}
-	return out
 }
+
+// names reports whether a web ACL is named, rather than none.
+func names(f intent.Field[string]) bool { return f.Set && f.Value != intent.None }

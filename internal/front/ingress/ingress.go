@@ -39,8 +39,7 @@ type Config struct {
 	// ImportSecrets is --enable-tls-secret-import.
 	ImportSecrets bool
 	// CapacityOff is the negation of gate LBCapacityReservation.
-	CapacityOff   bool
-	WAFClassicOff bool // negation of --enable-waf; decision 16: WAF Classic
+	CapacityOff bool
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
 	Now func() time.Time `json:"-"`
 }

@@ -111,10 +111,10 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 		annotation.GroupName: true, annotation.LoadBalancerName: true, annotation.SecurityGroups: true,
 		annotation.PrefixLists: true, annotation.CertificateARN: true, annotation.SSLPolicy: true,
 		annotation.IPAMPool: true, annotation.WebACLARN: true, annotation.WebACLName: true,
-		annotation.ClassicWebACL: true, annotation.FormerWebACL: true, // decision 16: WAF Classic
 		annotation.AuthScope: true, annotation.AuthSessionCookie: true, annotation.RegexPathMatch: true,
 		annotation.FrontendSecurityGroups: true, annotation.FrontendEIPAllocations: true,
 		annotation.DeleteDuplicates: true,
+		annotation.ClassicWebACL:    true, annotation.FormerWebACL: true,
 	}
 	for _, e := range annotation.Entries() {
 		if e.Scope != annotation.OnIngress && e.Scope != annotation.OnBoth {

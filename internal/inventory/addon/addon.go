@@ -169,10 +169,6 @@ func (a *AddOns) wanted(o *elb.Observed, w *stack.LoadBalancer) (reads []*read) 
 		if !k.wanted(&w.AddOns) {
 			continue
 		}
-		if g := k.unavailable(); g != nil {
-			refuse(o, k.addOn(), *g)
-			continue
-		}
 		for n := range o.LoadBalancers {
 			if lb := &o.LoadBalancers[n]; lb.ID == w.ID && lb.Type == w.Type {
 				reads = append(reads, k.read(n, lb.ARN))

@@ -13,17 +13,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // kind is one kind of add-on: a reading of whatever type.
 type kind interface {
-	addOn() elb.AddOn
 	wanted(*stack.AddOns) bool
-	// unavailable is why the add-on cannot be had at all; nil = it can.
-	unavailable() *plan.Guard
 	// read is a read of the load balancer with an index and an ARN.
 	read(lb int, arn string) *read
 	// put takes over what lb, an effect of a write, holds of the add-on.
@@ -38,7 +34,6 @@ type reading[T any] struct {
 	on        elb.AddOn
 	operation string // the call that reads it
 	isWanted  func(*stack.AddOns) bool
-	missing   *plan.Guard
 	of        *cache.Cache[string, T] // by ARN of the load balancer
 	from      func(*elb.LoadBalancer) (v T, known bool)
 	into      func(*elb.LoadBalancer, T)
@@ -56,9 +51,7 @@ func newReading[T any](a *AddOns, now func() time.Time, r reading[T], describe f
 	return r
 }
 
-func (k reading[T]) addOn() elb.AddOn            { return k.on }
 func (k reading[T]) wanted(w *stack.AddOns) bool { return k.isWanted(w) }
-func (k reading[T]) unavailable() *plan.Guard    { return k.missing }
 
 func (k reading[T]) read(lb int, arn string) *read {
 	return &read{
@@ -103,7 +96,6 @@ func kinds(a *AddOns, clients cloud.Clients, now func() time.Time) []kind {
 			}
 			return aws.ToString(out.WebACL.ARN), nil
 		}),
-		wafClassic(a, clients, now), // decision 16: WAF Classic
 		newReading(a, now, reading[*elb.ShieldProtection]{
 			on: elb.AddOnShield, operation: "DescribeProtection",
 			isWanted: func(w *stack.AddOns) bool { return w.Shield != nil },

@@ -13,7 +13,7 @@ func IngressRows() (out []IngressRow) {
 	for _, k := range []annotation.Key{
 		annotation.Scheme, annotation.IPAddressType, annotation.Subnets, annotation.SecurityGroups, annotation.InboundCIDRs, annotation.LoadBalancerAttributes, annotation.Tags,
 		annotation.WebACLARN, annotation.Shield, annotation.ListenPorts, annotation.CertificateARN, annotation.SSLPolicy,
-		annotation.ClassicWebACL, annotation.FormerWebACL, // decision 16: WAF Classic
+		annotation.ClassicWebACL, annotation.FormerWebACL,
 		annotation.Actions, annotation.Conditions, annotation.AuthType, annotation.AuthIDPCognito, annotation.AuthIDPOIDC, annotation.AuthUnauthenticated, annotation.AuthScope,
 		annotation.AuthSessionCookie, annotation.AuthSessionTimeout, annotation.TargetType, annotation.BackendProtocol, annotation.TargetGroupAttributes, annotation.HealthCheckPort,
 		annotation.HealthCheckProtocol, annotation.HealthCheckPath, annotation.HealthCheckInterval, annotation.HealthCheckTimeout, annotation.HealthyThreshold,

@@ -34,7 +34,6 @@ func drawStack(t *rapid.T, label string) *stack.Stack {
 		acl := rapid.SampledFrom([]string{"", "arn:acl1", "arn:acl2"}).Draw(t, label+" web ACL")
 		shield, units := rapid.Bool().Draw(t, label+" shield"), rapid.Int32Range(0, 2).Draw(t, label+" units")
 		s.LoadBalancers[0].AddOns = stack.AddOns{WebACL: &acl, Shield: &shield, Capacity: &units}
-		drawWAFClassic(t, label, &s.LoadBalancers[0].AddOns) // decision 16: WAF Classic
 		s.LoadBalancers[0].IPAMPool = rapid.SampledFrom([]string{"", "ipam-pool-1"}).Draw(t, label+" pool")
 	}
 	if rapid.Bool().Draw(t, label+" own group") {

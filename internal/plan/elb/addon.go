@@ -116,7 +116,6 @@ type Firewall struct {
 // Firewalls are the generations of AWS WAF, the present one first.
 var Firewalls = []Firewall{
 	{AddOnWebACL, "web ACL", func(a *stack.AddOns) **string { return &a.WebACL }, webACLOp},
-	wafClassic, // decision 16: WAF Classic
 }
 
 func webACLOp(r stack.Ref, arn string) Operation {

@@ -55,8 +55,6 @@ type Sender interface {
 
 	AssociateWebACL(AssociateWebACL)
 	DisassociateWebACL(DisassociateWebACL)
-	AssociateRegionalWebACL(AssociateRegionalWebACL)       // decision 16: WAF Classic
-	DisassociateRegionalWebACL(DisassociateRegionalWebACL) // decision 16: WAF Classic
 	CreateProtection(CreateProtection)
 	DeleteProtection(DeleteProtection)
 	ModifyCapacityReservation(ModifyCapacityReservation)

@@ -67,7 +67,7 @@ func run() error {
 	}
 	// In JSON a member is called the same in both directions.
 	for _, s := range []struct{ module, variable string }{
-		{"wafv2", "firewallNames"}, {"wafregional", "classicFirewallNames"}, {"shield", "shieldNames"}, {"globalaccelerator", "acceleratorNames"},
+		{"wafv2", "firewallNames"}, {"shield", "shieldNames"}, {"globalaccelerator", "acceleratorNames"},
 	} {
 		dir, err := sdk(s.module)
 		if err != nil {
