@@ -24,7 +24,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
@@ -55,7 +54,7 @@ func tenantLab(t *testing.T, flag string, slices ...client.Object) (l *lab, arn 
 		return p
 	}
 	l = newLab(t, account.Profile{}, labService("web"), n, pod("victim", "db", "10.0.128.50"), pod("shop", "mine", "10.0.128.51"))
-	l.flags("--endpoints-without-pods=" + flag)
+	l.flags("--endpoints-without-pods="+flag, "--binding-networking=any-port")
 	arn = l.targetGroup(elbtypes.TargetTypeEnumIp)
 	b := labBinding(arn, v1beta1.TargetTypeIP)
 	b.Spec.Networking.Ingress[0].Ports[0].Port.IntVal = 10250
@@ -283,24 +282,4 @@ func TestTargetsOfAnEarlierVersionGoWithAnEvent(t *testing.T) {
 	l.settle()
 	l.wantTargets(arn, "10.0.128.51:8080")
 	l.toldOnce("TargetGroupBinding shop/bound FailedNetworkReconcile: endpoints without Pod are not registered: 10.0.0.10:10250 (not allowed to namespace shop by --endpoints-without-pods)")
-}
-
-// Whoever may write pods may write their annotations.
-func TestThePodAnnotationOpensNoInterfaceOfOthers(t *testing.T) {
-	t.Parallel()
-	l, _ := tenantLab(t, "none")
-	database := l.securityGroup("a database")
-	eni := aws.ToString(l.networkInterface(database, 0).NetworkInterfaceId)
-	mine := &corev1.Pod{}
-	l.get(mine, "mine")
-	mine.Annotations = map[string]string{bindings.PodENIAnnotation: `[{"eniId": "` + eni + `", "privateIp": "10.0.128.51"}]`}
-	l.must(l.client.Update(t.Context(), mine))
-	l.create(handSlice("mine", 8080, at("10.0.128.51", "shop", "mine")))
-	l.settle()
-	if got := l.admitted(database); len(got) > 0 {
-		t.Errorf("the database admits %v", got)
-	}
-	if got, want := l.admitted(labNodeGroup), []string{labPeer + " 10250-10250"}; !slices.Equal(got, want) {
-		t.Errorf("the pod admits %v", got)
-	}
 }
