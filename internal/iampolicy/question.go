@@ -74,12 +74,12 @@ var kinds = func() map[string][]string {
 
 // kindsOf are those of the resources of an action in a statement, which differ from those of kinds where several statements allow it.
 func kindsOf(sid, action string) []string {
-	switch {
-	case sid == "CreateInVPC":
+	switch sid {
+	case "CreateInVPC":
 		return []string{"vpc"}
-	case sid == "AcceleratorServiceLinkedRole":
+	case "AcceleratorServiceLinkedRole":
 		return []string{"accelerator-role"}
-	case sid == "TagUntagged":
+	case "TagUntagged":
 		return []string{"application", "network", "listener", "listener-rule"}
 	}
 	return kinds[action]
@@ -174,7 +174,7 @@ func filled(pattern, example string) (string, bool) {
 		}
 	}
 	given, path := strings.Split(want[5], "/"), strings.Split(have[5], "/")
-	if kind, ends := strings.CutSuffix(given[0], "*"); given[0] != path[0] && !(ends && strings.HasPrefix(path[0], kind)) {
+	if kind, ends := strings.CutSuffix(given[0], "*"); given[0] != path[0] && (!ends || !strings.HasPrefix(path[0], kind)) {
 		return "", false
 	}
 	for i := 1; i < min(len(given), len(path)); i++ {
