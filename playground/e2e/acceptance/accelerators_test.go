@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -124,7 +125,7 @@ func TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !slices.Contains(coreAccelerators, name) {
-				harness.Long(t, "a variant: the core has an accelerator of a Service, of an Ingress and of a Gateway, and a grant")
+				longtest.Long(t, "a variant: the core has an accelerator of a Service, of an Ingress and of a Gateway, and a grant")
 			}
 			t.Parallel()
 			run(t, a)
@@ -182,7 +183,7 @@ func accelerateNamespaces(t *testing.T, a *accelerated) {
 
 // TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer has nodes as targets.
 func TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer(t *testing.T) {
-	harness.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	s := &servedBy{Cluster: cluster(t), ns: "g7-replaced", targets: "instance"}
 	s.Apply(t, scene.Namespace(s.ns, 1))
@@ -225,7 +226,7 @@ func (s *split) line(group, service, ingress string) string {
 
 // TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients holds by traffic what the settings of endpoint groups do.
 func TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients(t *testing.T) {
-	harness.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	of := &servedBy{Cluster: cluster(t), ns: "g7-weights", targets: "ip"}
 	of.Apply(t, scene.Namespace(of.ns, 1)+scene.Backend(of.ns, "shop", 1)+scene.Ingress(of.ns, "shop", scene.Class, public(nil), scene.Path{Path: "/", Service: "shop"}))

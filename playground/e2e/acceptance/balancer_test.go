@@ -10,6 +10,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -92,7 +93,7 @@ func fromPool(c *harness.Cluster, t *testing.T, name string, pooled bool) string
 }
 
 func TestAddressesComeFromAPoolAsLongAsTheIngressNamesIt(t *testing.T) {
-	harness.Long(t, "a variant: TestAnnotationsShapeTheLoadBalancer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestAnnotationsShapeTheLoadBalancer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "pooled"

@@ -12,6 +12,7 @@ import (
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -95,7 +96,7 @@ func owned(t *testing.T, c *harness.Cluster, stack string) []acmtypes.Certificat
 
 // TestRequestedCertificatesServe is cases 21 to 23.
 func TestRequestedCertificatesServe(t *testing.T) {
-	harness.Long(t, "a variant: TestCertificatesAreFoundByTheHostsOfTheIngress shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestCertificatesAreFoundByTheHostsOfTheIngress shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns, zone = "certified", "certified.dev"

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -37,7 +38,7 @@ func controlPort(t *testing.T, c *harness.Cluster, arn string) int32 {
 }
 
 func TestAnAgentAddedByHandIsReachedAtItsControlPort(t *testing.T) {
-	harness.Long(t, "a variant: TestAgentsAreInjectedAndCarryRequests shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestAgentsAreInjectedAndCarryRequests shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "handmade"

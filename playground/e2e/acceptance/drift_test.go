@@ -11,6 +11,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -113,7 +114,7 @@ func TestWhatIsChangedByHandIsPutBack(t *testing.T) {
 
 // TestWhatIsChangedByHandBehindAGatewayIsPutBack is not parallel either.
 func TestWhatIsChangedByHandBehindAGatewayIsPutBack(t *testing.T) {
-	harness.Long(t, "it waits for searches for drift, one in ten seconds; TestWhatIsChangedByHandIsPutBack shows one")
+	longtest.Long(t, "it waits for searches for drift, one in ten seconds; TestWhatIsChangedByHandIsPutBack shows one")
 	s := &site{Cluster: cluster(t), ns: "drifting-gateway", targets: "ip"}
 	s.Apply(t, scene.Namespace(s.ns, 1)+s.groups("/health")+scene.Gateway(s.ns, "web", "alb", facing, onHTTP, "name: other, protocol: HTTP, port: 8080"))
 	s.route(t, "web", "parentRefs: [{name: web, sectionName: http}]", toWeb)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -178,7 +179,7 @@ func TestGatewayOrdersMatchesAndWeighsBackends(t *testing.T) {
 }
 
 func TestGatewayAttachesARouteToTheListenersWithItsHostname(t *testing.T) {
-	harness.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachTargetType(t, "g3", facing, []string{onHTTP, "name: named, protocol: HTTP, port: 8080, hostname: example.com"}, func(t *testing.T, s *site) {
 		s.route(t, "web", "hostnames: [test.com]", toWeb)
@@ -195,7 +196,7 @@ func TestGatewayAttachesARouteToTheListenersWithItsHostname(t *testing.T) {
 }
 
 func TestGatewayRedirects(t *testing.T) {
-	harness.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachTargetType(t, "g4", facing, []string{onHTTP}, func(t *testing.T, s *site) {
 		match := func(path, redirect string) string {
@@ -223,7 +224,7 @@ func TestGatewayRedirects(t *testing.T) {
 }
 
 func TestGatewayAdmitsSourceAddressesByRuleConfiguration(t *testing.T) {
-	harness.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachTargetType(t, "g5", facing, []string{onHTTP}, func(t *testing.T, s *site) {
 		s.Apply(t, scene.RuleConfiguration(s.ns, "all", "conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}}]")+
@@ -244,7 +245,7 @@ func TestGatewayAdmitsSourceAddressesByRuleConfiguration(t *testing.T) {
 }
 
 func TestGatewayRewritesHostAndPath(t *testing.T) {
-	harness.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachTargetType(t, "g6", facing, []string{onHTTP}, func(t *testing.T, s *site) {
 		s.route(t, "web", "", "filters: [{type: URLRewrite, urlRewrite: {hostname: foo.com, path: {type: ReplaceFullPath, replaceFullPath: /my/cool/path}}}], "+toWeb)
@@ -269,7 +270,7 @@ func TestGatewayServesHTTPSByACertificateOfItsConfiguration(t *testing.T) {
 }
 
 func TestGatewayServesHTTPAndHTTPSByRoutesOfTheirOwn(t *testing.T) {
-	harness.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachTargetType(t, "g11", secured, []string{onHTTP, onHTTPS}, func(t *testing.T, s *site) {
 		s.Apply(t, scene.Backend(s.ns, "api", 1))
@@ -282,7 +283,7 @@ func TestGatewayServesHTTPAndHTTPSByRoutesOfTheirOwn(t *testing.T) {
 }
 
 func TestGatewayOrdersTypesOfPaths(t *testing.T) {
-	harness.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachTargetType(t, "g15", facing, []string{onHTTP}, func(t *testing.T, s *site) {
 		path := func(kind, value string) string {
@@ -301,7 +302,7 @@ func TestGatewayOrdersTypesOfPaths(t *testing.T) {
 }
 
 func TestGatewayChangesTargetGroupsInPlaceByTheDefaultOfItsConfiguration(t *testing.T) {
-	harness.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachTargetType(t, "g16", facing, []string{onHTTP}, func(t *testing.T, s *site) {
 		s.Apply(t, scene.Backend(s.ns, "api", 1)+scene.TargetGroups(s.ns, "api", "targetReference: {name: api}, defaultConfiguration: {healthCheckConfig: {healthCheckPath: /status/201}}"))

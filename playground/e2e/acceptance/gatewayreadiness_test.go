@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -41,7 +42,7 @@ func gatesOf(p corev1.Pod) []string {
 }
 
 func TestPodsBehindAGatewayWaitUntilTheirTargetsAreHealthy(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gates-gateway"
@@ -65,7 +66,7 @@ func TestPodsBehindAGatewayWaitUntilTheirTargetsAreHealthy(t *testing.T) {
 }
 
 func TestOldPodsBehindAGatewayServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gates-gateway-rollout"
@@ -104,7 +105,7 @@ func awaitWaiting(t *testing.T, c *harness.Cluster, ns, app string) {
 }
 
 func TestTheEndOfARouteLeavesNoPodWaiting(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	for class, kind := range map[string]string{"alb": "httproute", "nlb": "tcproute"} {
 		t.Run(class, func(t *testing.T) {
@@ -137,7 +138,7 @@ func TestTheEndOfARouteLeavesNoPodWaiting(t *testing.T) {
 
 // TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth has health checks of the Ingress that fail at first, while those of the Gateway pass.
 func TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gates-both"

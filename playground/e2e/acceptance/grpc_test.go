@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 const (
@@ -76,7 +76,7 @@ func TestGatewayRoutesCallsOfGRPC(t *testing.T) {
 }
 
 func TestGatewayServesHTTPAndGRPCByOneHostname(t *testing.T) {
-	harness.Long(t, "a variant: TestGatewayRoutesCallsOfGRPC shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestGatewayRoutesCallsOfGRPC shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachTargetType(t, "g13", secured, []string{onHTTPS}, func(t *testing.T, s *site) {
 		scene.Change(t, s.Cluster, s.grpcGroups())
@@ -92,7 +92,7 @@ func TestGatewayServesHTTPAndGRPCByOneHostname(t *testing.T) {
 }
 
 func TestGatewayPrefersTheMethodToTheRestOfAHostname(t *testing.T) {
-	harness.Long(t, "a variant: TestGatewayRoutesCallsOfGRPC shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestGatewayRoutesCallsOfGRPC shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachTargetType(t, "g14", secured, []string{onHTTPS}, func(t *testing.T, s *site) {
 		s.route(t, "pages", "hostnames: ["+grpcHost+"]", toWeb)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -227,7 +228,7 @@ func TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant(t *testing.T
 }
 
 func TestG4Case2WithoutSecurityGroups(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachNetwork(t, "g4-2", ", disableSecurityGroup: true", []string{onTCP, "name: udp, protocol: UDP, port: 8080"}, func(t *testing.T, n *network) {
 		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
@@ -242,7 +243,7 @@ func TestG4Case2WithoutSecurityGroups(t *testing.T) {
 }
 
 func TestG4Case3TCPAndUDPOfOnePortAreOneListener(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachNetwork(t, "g4-3", "", []string{onTCP, "name: udp, protocol: UDP, port: 80"}, func(t *testing.T, n *network) {
 		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
@@ -256,7 +257,7 @@ func TestG4Case3TCPAndUDPOfOnePortAreOneListener(t *testing.T) {
 }
 
 func TestG4Case4BackendsByWeight(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachNetwork(t, "g4-4", "", []string{onTCP, "name: more, protocol: TCP, port: 81"}, func(t *testing.T, n *network) {
 		n.Apply(t, scene.Backend(n.ns, "two", 1))
@@ -271,7 +272,7 @@ func TestG4Case4BackendsByWeight(t *testing.T) {
 }
 
 func TestG4Case5TLSThatPassesThrough(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachNetwork(t, "g4-5", "", []string{"name: tls, protocol: TLS, port: 443, tls: {mode: Passthrough}"}, func(t *testing.T, n *network) {
 		n.route(t, "TLSRoute", "tls", "tls", webOfBoth, ", hostnames: [www.example.com]")
@@ -281,7 +282,7 @@ func TestG4Case5TLSThatPassesThrough(t *testing.T) {
 }
 
 func TestG4Case6ASectionThatDoesNotExist(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachNetwork(t, "g4-6", "", []string{onTCP}, func(t *testing.T, n *network) {
 		n.route(t, "TCPRoute", "tcp", "tcp,nothing", webOfBoth, "")
@@ -296,7 +297,7 @@ func TestG4Case6ASectionThatDoesNotExist(t *testing.T) {
 }
 
 func TestG4Case7TheDefaultTargetGroupConfiguration(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onEachNetwork(t, "g4-7", "", []string{onTCP, "name: two, protocol: TCP, port: 81"}, func(t *testing.T, n *network) {
 		byDefault := func(path string) string {
@@ -321,7 +322,7 @@ func TestG4Case7TheDefaultTargetGroupConfiguration(t *testing.T) {
 
 // TestG4Case8ListenersAreQUICWhereTheConfigurationDeclaresIt is case 8, with traffic.
 func TestG4Case8ListenersAreQUICWhereTheConfigurationDeclaresIt(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	eachTargetType(t, func(t *testing.T, targets string) {
 		n := &network{Cluster: cluster(t), ns: "g4-8-" + targets, targets: targets}
@@ -337,7 +338,7 @@ func TestG4Case8ListenersAreQUICWhereTheConfigurationDeclaresIt(t *testing.T) {
 }
 
 func TestG4PodsWaitUntilTheirTargetsOfANetworkLoadBalancerAreHealthy(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	n := &network{Cluster: c, ns: "g4-gates", targets: "ip"}

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 func TestG5Case1AnNLBInFrontOfAnALBOfAnotherNamespaceByGrant(t *testing.T) {
@@ -115,7 +115,7 @@ func TestG5Cases2To5ListenerSetsAsTheirGatewayAllowsThem(t *testing.T) {
 }
 
 func TestABackendTLSPolicyShowsThatItHasNoEffect(t *testing.T) {
-	harness.Long(t, "a variant: TestGatewayServesHTTPSByACertificateOfItsConfiguration shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestGatewayServesHTTPSByACertificateOfItsConfiguration shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	s := &site{Cluster: cluster(t), ns: "backendtls", targets: "ip"}
 	s.Apply(t, scene.Namespace(s.ns, 1)+s.groups("/health")+scene.Gateway(s.ns, "web", "alb", facing, onHTTP))

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // rawPort is a port at which pods of echoing return what they receive.
@@ -28,7 +28,7 @@ func echoing(backend string) string {
 }
 
 func TestAPodSeesTheProxyProtocolHeaderInFrontOfTheClientsBytes(t *testing.T) {
-	harness.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sv-11", func(t *testing.T, s *servedBy) {
 		s.Apply(t, echoing(scene.Backend(s.ns, "web", 1)))

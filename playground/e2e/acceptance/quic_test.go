@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -128,7 +129,7 @@ func onQUIC(t *testing.T, name string, f func(*testing.T, *servedBy)) {
 }
 
 func TestQUICConnectionsStayWithTheirPodWhenTheClientMoves(t *testing.T) {
-	harness.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onQUIC(t, "sv-q", func(t *testing.T, s *servedBy) {
 		ports := "{name: udp, port: 80, protocol: UDP, targetPort: 8080}"
@@ -139,7 +140,7 @@ func TestQUICConnectionsStayWithTheirPodWhenTheClientMoves(t *testing.T) {
 }
 
 func TestTCPAndQUICAreServedAtOnePort(t *testing.T) {
-	harness.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onQUIC(t, "sv-tq", func(t *testing.T, s *servedBy) {
 		ports := onePort + ", {name: udp, port: 80, protocol: UDP, targetPort: 8080}"

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -168,7 +169,7 @@ func TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy(t *testing.T) {
 }
 
 func TestPodsBehindAGroupWaitUntilTheirTargetsAreHealthy(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const one, other = "gates-one", "gates-other"
@@ -255,7 +256,7 @@ func TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
 }
 
 func TestTheEndOfAnIngressLeavesNoPodWaiting(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gates-end"

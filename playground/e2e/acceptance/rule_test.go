@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -84,7 +85,7 @@ var conditions = scene.Annotations{
 }
 
 func TestConditionsNarrowAndWidenRules(t *testing.T) {
-	harness.Long(t, "a variant: TestActionsAnswerRedirectAndForward shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestActionsAnswerRedirectAndForward shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns, host = "conditions", "www.example.com"
@@ -228,7 +229,7 @@ func TestRulesOfAGroupChangeTheirOrderInPlace(t *testing.T) {
 
 // TestTokensAreCheckedBeforeRequestsAreForwarded is case 18; the tests of authentication show what comes of requests.
 func TestTokensAreCheckedBeforeRequestsAreForwarded(t *testing.T) {
-	harness.Long(t, "a variant: TestActionsAnswerRedirectAndForward shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestActionsAnswerRedirectAndForward shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	c := cluster(t)
 	const ns, policy = "checked", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"

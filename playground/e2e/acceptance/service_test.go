@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -172,7 +173,7 @@ func portMore(targets string) []string {
 }
 
 func TestAnInternalServiceSetsAttributesOfItsTargetGroups(t *testing.T) {
-	harness.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sv-2", func(t *testing.T, s *servedBy) {
 		lb := s.serve(t, scene.Annotations{
@@ -187,7 +188,7 @@ func TestAnInternalServiceSetsAttributesOfItsTargetGroups(t *testing.T) {
 }
 
 func TestCertificatesOfAServiceAreThoseOfItsAnnotation(t *testing.T) {
-	harness.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sv-3", func(t *testing.T, s *servedBy) {
 		https := "{name: https, port: 443, targetPort: 8080}"
@@ -209,7 +210,7 @@ func TestCertificatesOfAServiceAreThoseOfItsAnnotation(t *testing.T) {
 }
 
 func TestProxyProtocolForAllPortsWinsOverTheAttribute(t *testing.T) {
-	harness.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sv-4", func(t *testing.T, s *servedBy) {
 		lb := s.serve(t, scene.Annotations{
@@ -223,7 +224,7 @@ func TestProxyProtocolForAllPortsWinsOverTheAttribute(t *testing.T) {
 }
 
 func TestLabelsChooseTheNodesOfAService(t *testing.T) {
-	harness.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sv-5", func(t *testing.T, s *servedBy) {
 		node := scene.Query(t, s.Cluster, "get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
@@ -239,7 +240,7 @@ func TestLabelsChooseTheNodesOfAService(t *testing.T) {
 }
 
 func TestServicesForwardByWeightAndShareBackendsButNoTargetGroup(t *testing.T) {
-	harness.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sv-6", func(t *testing.T, s *servedBy) {
 		s.Apply(t, scene.Backend(s.ns, "two", 1)+scene.Backend(s.ns, "three", 1))
@@ -265,7 +266,7 @@ func TestServicesForwardByWeightAndShareBackendsButNoTargetGroup(t *testing.T) {
 }
 
 func TestHealthChecksOfAServiceChangeInPlaceAndItsBindingIsForSeveralClusters(t *testing.T) {
-	harness.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sv-8", func(t *testing.T, s *servedBy) {
 		lb := s.serve(t, nil, onePort, "", "TCP 80: ip TCP")
@@ -286,7 +287,7 @@ func TestHealthChecksOfAServiceChangeInPlaceAndItsBindingIsForSeveralClusters(t 
 }
 
 func TestPortsOfAServiceAreTLSByNumberAndByName(t *testing.T) {
-	harness.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sv-9", func(t *testing.T, s *servedBy) {
 		ports := onePort + ", {name: https, port: 443, targetPort: 8080}, {name: more, port: 333, targetPort: 8080}"
@@ -303,7 +304,7 @@ func TestPortsOfAServiceAreTLSByNumberAndByName(t *testing.T) {
 }
 
 func TestAServiceNamesItsLoadBalancer(t *testing.T) {
-	harness.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sv-10", func(t *testing.T, s *servedBy) {
 		lb := s.serve(t, scene.Annotations{"name": "sv-10-of-the-user"}, onePort, "", "TCP 80: ip TCP")

@@ -10,8 +10,8 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // Ports of Services with nodes as targets. Health checks of datagrams' target groups go to the node port of the one of HTTP.
@@ -191,7 +191,7 @@ func TestEditsOfAServiceWriteWhatTheyChange(t *testing.T) {
 }
 
 func TestAnALPNPolicyStaysWhereItsAnnotationIsTakenAway(t *testing.T) {
-	harness.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sm-a", func(t *testing.T, s *servedBy) {
 		https := "{name: https, port: 443, targetPort: 8080}"

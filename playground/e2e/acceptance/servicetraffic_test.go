@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // udpPort is a port for datagrams. Node ports of UDP take no connection of TCP, so that the usual health check fails with nodes as targets.
@@ -27,7 +27,7 @@ func TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort(t *testing.T) {
 }
 
 func TestNodesWithoutPodsOfALocalServiceAreUnhealthyAndTheOthersServe(t *testing.T) {
-	harness.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sv-l", func(t *testing.T, s *servedBy) {
 		s.Kubectl(t, "scale", "deployment", "-n", s.ns, "web", "--replicas=1")
@@ -53,7 +53,7 @@ func TestNodesWithoutPodsOfALocalServiceAreUnhealthyAndTheOthersServe(t *testing
 }
 
 func TestAServiceServesWithoutSecurityGroups(t *testing.T) {
-	harness.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sv-n", func(t *testing.T, s *servedBy) {
 		lb := s.serve(t, scene.Annotations{"disable-nlb-sg": "true"}, onePort+", "+udpPort, "", "TCP 80: "+s.targets+" TCP", "UDP 53: "+s.targets+" UDP")
@@ -79,7 +79,7 @@ func TestSourceRangesAdmitAndRefuseClientsOfAService(t *testing.T) {
 }
 
 func TestAServiceHasTheAddressesThatItNames(t *testing.T) {
-	harness.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	const subnets = "demo-private-a,demo-private-b"
 	onService(t, "sv-a", func(t *testing.T, s *servedBy) {

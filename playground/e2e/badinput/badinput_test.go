@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -65,7 +66,7 @@ func start(t *testing.T) *harness.Cluster {
 
 // TestBadInput has everything that users and AWS may do wrong happen beside one neighbour.
 func TestBadInput(t *testing.T) {
-	harness.Long(t, "it is a hundred rows, whose texts golden cases show, too")
+	longtest.Long(t, "it is a hundred rows, whose texts golden cases show, too")
 	t.Parallel()
 	c := start(t)
 	t.Run("beside a neighbour", func(t *testing.T) {

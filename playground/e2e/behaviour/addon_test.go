@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -79,7 +80,7 @@ func reserved(t *testing.T, c *harness.Cluster, arn string) int32 {
 }
 
 func TestShieldAndCapacityFollowTheirAnnotations(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "addons"
@@ -120,7 +121,7 @@ func TestShieldAndCapacityFollowTheirAnnotations(t *testing.T) {
 }
 
 func TestAnOutageOfAWSWAFLeavesTrafficTargetsAndRulesWorking(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns, name = "wafout", "guard-of-wafout"

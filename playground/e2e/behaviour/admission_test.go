@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -51,7 +52,7 @@ func TestMistakesAreRefusedOrWarnedOfWhenTheyAreApplied(t *testing.T) {
 }
 
 func TestABindingIsCompletedAndKeepsItsTargetGroup(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "completed"
@@ -119,7 +120,7 @@ func TestAServiceWithoutClassIsOurs(t *testing.T) {
 
 // TestObjectsAdmittedWithoutWebhooksAreServedLater has what is admitted meanwhile served afterwards.
 func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := cluster(t)
 	const ns = "unattended"
 	c.Env.StopController()
@@ -156,7 +157,7 @@ func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
 
 // TestTheControllersOwnCertificateIsRenewedWithoutAFailure applies objects all the while, each of which the webhook must judge.
 func TestTheControllersOwnCertificateIsRenewedWithoutAFailure(t *testing.T) {
-	harness.Long(t, "it waits for two thirds of the life of a certificate, of a minute")
+	longtest.Long(t, "it waits for two thirds of the life of a certificate, of a minute")
 	c := cluster(t)
 	c.ApplyFile(t, filepath.Join(c.Repo.Webhooks(), "rbac.yaml"))
 	t.Cleanup(func() {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/hack/pages"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -91,7 +92,7 @@ func luaValue(l *lua.LState, v any) lua.LValue {
 
 // TestTheHealthChecksForArgoCDShowWhichObjectsServeWhichWaitAndWhichNeedAnEdit runs the checks of the page over objects of the playground.
 func TestTheHealthChecksForArgoCDShowWhichObjectsServeWhichWaitAndWhichNeedAnEdit(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "argohealth"

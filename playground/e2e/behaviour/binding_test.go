@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apitypes "k8s.io/apimachinery/pkg/types"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -78,7 +79,7 @@ func TestATargetGroupOfTheUserFollowsTheService(t *testing.T) {
 
 // TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes plans a binding before it is applied, and again when it has been carried out.
 func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "boundplan"
@@ -120,7 +121,7 @@ func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) 
 }
 
 func TestNodesComeAndGoWithTheLabelThatABindingSelects(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns, label = "labelled", "example.com/pool"
@@ -172,7 +173,7 @@ func relabel(c *harness.Cluster, node, label, value string) error {
 }
 
 func TestAPeerOfABindingIsOfOneKindAndABindingFromBeforeThatRuleStaysAndMayBeEdited(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns, crd = "peers", "targetgroupbindings.elbv2.k8s.aws"

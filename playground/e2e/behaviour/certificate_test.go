@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -67,7 +68,7 @@ func ownedBy(t *testing.T, c *harness.Cluster, owner, stack string) []acmtypes.C
 
 // acceptance list of ACM: created, issued through Route 53, in use, HTTPS 200, the wildcard as domain, gone with the Ingress.
 func TestARequestedCertificateIsIssuedThroughRoute53AndServes(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := certifying(t)
 	const ns, zone = "requested", "requested.dev"
 	c.Zone(t, zone)
@@ -95,7 +96,7 @@ func TestARequestedCertificateIsIssuedThroughRoute53AndServes(t *testing.T) {
 }
 
 func TestATLSSecretIsImportedRenewedUnderItsARNAndDeleted(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := certifying(t)
 	const ns, host = "imported", "www.imported.dev"
 	ingress := scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"import-tls-secrets": "true"}), scene.Path{Host: host, Path: "/"}) // listens on 443
@@ -162,7 +163,7 @@ subjects: [{kind: ServiceAccount, name: aws-load-balancer-controller, namespace:
 // TestASecretOfAGatewayIsRotatedWithoutAFailedHandshake has an application and a network load balancer end TLS with one Secret, as cert-manager renews it: with another key
 // and a certificate of the same authority, which is the only one that the clients trust.
 func TestASecretOfAGatewayIsRotatedWithoutAFailedHandshake(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := certifying(t)
 	const ns, host = "rotated", "www.rotated.dev"
 	ca := newAuthority(t)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/console"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -50,7 +51,7 @@ func ask(ctx context.Context, at, host string, v any) (status int, err error) {
 
 // TestTheControllerShowsWhatItHoldsInItsConsole is not parallel: the controller is its own.
 func TestTheControllerShowsWhatItHoldsInItsConsole(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	const ns = "watched"
 	at := freeAddress(t)
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--console-bind-addr=" + at}})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -139,7 +140,7 @@ spec:
 // TestEveryMetricIsInTheTableAndEveryExpressionOfDashboardAndAlertsHasASeries has a controller that was elected, for the metric of the leader. It is
 // not parallel: the controller is its own.
 func TestEveryMetricIsInTheTableAndEveryExpressionOfDashboardAndAlertsHasASeries(t *testing.T) {
-	harness.Long(t, "it waits for the three minutes of a metric of the busiest objects")
+	longtest.Long(t, "it waits for the three minutes of a metric of the busiest objects")
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--enable-leader-election=true"}})
 	var page map[string]*dto.MetricFamily
 	for n, again := 1, true; again; n++ { // a leader that loses its lease takes what it counted along

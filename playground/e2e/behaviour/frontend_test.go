@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -42,7 +43,7 @@ func checks(c *harness.Cluster, lb simclient.LoadBalancer) map[int32]string {
 }
 
 func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "fronted"
@@ -89,7 +90,7 @@ func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
 }
 
 func TestMembersThatDisagreeOnAFrontendGetAnEventAndTheFirstWins(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "frontgroup"

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -30,7 +31,7 @@ const noSearch = "--drift-check-interval=0"
 // TestARestartBelievesItsCheckpointAndAProcessWithoutTheLeaseWritesNothing restarts the controller of a hundred load balancers, has another process
 // wait beside it, and then freezes the one that leads until the other one does. It is not parallel: the controllers are its own.
 func TestARestartBelievesItsCheckpointAndAProcessWithoutTheLeaseWritesNothing(t *testing.T) {
-	harness.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
+	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
 	const elect, ns, n = "--enable-leader-election=true", "leased", 100
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{elect, noSearch}})
 	const quota = "application-load-balancers" // 50 by default

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 // TestTheManifestsOfAnInstallationAreAcceptedAsTheyAre applies them on trial, as files and through kustomize.
@@ -34,7 +34,7 @@ func TestTheManifestsOfAnInstallationAreAcceptedAsTheyAre(t *testing.T) {
 // TestRow20ThePatchOfTheGuideNamesTheCluster patches the Deployment of the published manifests, and shows what comes of the patch that is printed in
 // the guide, which does not name the container.
 func TestRow20ThePatchOfTheGuideNamesTheCluster(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	c := cluster(t)
 	text, err := os.ReadFile(filepath.Join(c.Repo.Config(), "controller", "controller.yaml"))
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -119,7 +120,7 @@ func trust(t *testing.T, c *harness.Cluster, name string, i issuer) string {
 // TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames has one port verify clients and one pass certificates on, then
 // takes the annotation away, which changes nothing, and then sets off.
 func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "mutual"
@@ -170,7 +171,7 @@ func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 
 // TestClientsAreVerifiedByTheConfigurationOfTheGateway has each port of a Gateway treat clients in another way, with pods and with nodes as targets.
 func TestClientsAreVerifiedByTheConfigurationOfTheGateway(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	ours, others := newIssuer(t), newIssuer(t)

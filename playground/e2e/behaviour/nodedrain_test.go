@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -17,7 +18,7 @@ import (
 // The tests in this file are not parallel: they take nodes out of service, and have flags of their own.
 
 func TestANodeThatIsTakenOutOfServiceShowsWhenItsTargetsHaveDrained(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	before := cluster(t)
 	withoutLoadBalancers(t, before) // targets of an earlier test drain for longer than this one waits
 	wait(t, before, "bindings of earlier tests to go", func() string {
@@ -90,7 +91,7 @@ func TestANodeThatIsTakenOutOfServiceShowsWhenItsTargetsHaveDrained(t *testing.T
 
 // TestAnALPNPolicyThatWasSetByHandIsTakenBackOnlyByEnhancedDefaults is about an NLB that another controller, or a person, gave the policy.
 func TestAnALPNPolicyThatWasSetByHandIsTakenBackOnlyByEnhancedDefaults(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	const ns, certificate = "alpn", "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
 	const fresh = "--enable-checkpoints=false" // what was done by hand is read at once
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{fresh}})

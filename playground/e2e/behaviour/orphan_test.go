@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -131,7 +132,7 @@ func listOrphan(t *testing.T, c *harness.Cluster, stack string) (found listedOrp
 }
 
 func TestALoadBalancerThatLostItsObjectIsReportedAndDeletedOnlyByTheFlag(t *testing.T) {
-	harness.Long(t, "it waits for a search and for a quarantine of 40 seconds")
+	longtest.Long(t, "it waits for a search and for a quarantine of 40 seconds")
 	c := cluster(t)
 	const ns, key = "abandoned", "ingress.k8s.aws:abandoned/web"
 	lb := abandon(t, c, ns)
@@ -202,7 +203,7 @@ func TestALoadBalancerThatLostItsObjectIsReportedAndDeletedOnlyByTheFlag(t *test
 }
 
 func TestWhatAControllerThatIsGoneHasLeftIsDeletedByLbc(t *testing.T) {
-	harness.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
+	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
 	c := cluster(t)
 	const ns, key = "goner", "ingress.k8s.aws:goner/web"
 	lb := abandon(t, c, ns)

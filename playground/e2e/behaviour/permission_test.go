@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -105,7 +106,7 @@ func withoutLoadBalancers(t *testing.T, c *harness.Cluster) {
 // TestUnderThePolicyForBindingsAControllerReportsNothingAsMissing starts one that serves TargetGroupBindings to target groups of users alone. It is not
 // parallel: the controller is its own. Its looks for load balancers at the start are refused, which is an answer.
 func TestUnderThePolicyForBindingsAControllerReportsNothingAsMissing(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := cluster(t)
 	withoutLoadBalancers(t, c)
 	c.Env.StopController() // what the former one is denied does not count

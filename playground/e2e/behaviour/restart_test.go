@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -144,7 +145,7 @@ func TestAControllerThatFindsEverythingInPlaceWritesNothing(t *testing.T) {
 }
 
 func TestARestartTakesNothingFromABrokenMember(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	c := cluster(t)
 	const ns = "outlives"
 	c.Apply(t, scene.Namespace(ns, 1)+member(ns, "good", "1", nil)+member(ns, "broken", "2", nil)+member(ns, "moved", "3", nil))
@@ -176,7 +177,7 @@ func TestARestartTakesNothingFromABrokenMember(t *testing.T) {
 }
 
 func TestStrictGroupsWaitForTheirWorstMember(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--strict-groups"}})
 	const ns = "strict"
 	c.Apply(t, scene.Namespace(ns, 1)+member(ns, "good", "1", nil)+member(ns, "second", "2", nil))
@@ -206,7 +207,7 @@ func TestStrictGroupsWaitForTheirWorstMember(t *testing.T) {
 
 // TestWhatATestAppliedGoesThoughItsControllerHasEnded is about the tests themselves: a controller that one of them has lost must not be missed by the next.
 func TestWhatATestAppliedGoesThoughItsControllerHasEnded(t *testing.T) {
-	harness.Long(t, "it is about the tests themselves")
+	longtest.Long(t, "it is about the tests themselves")
 	c := cluster(t)
 	const ns = "bereft"
 	t.Run("a test whose controller ends", func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -29,7 +30,7 @@ spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}], 
 
 // TestAServiceThatIsNotOfTypeLoadBalancerIsServedAndItsAddressIsInANote reads the address from the note and from the LoadBalancer object.
 func TestAServiceThatIsNotOfTypeLoadBalancerIsServedAndItsAddressIsInANote(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "otherkind"
@@ -58,7 +59,7 @@ func TestAServiceThatIsNotOfTypeLoadBalancerIsServedAndItsAddressIsInANote(t *te
 
 // TestAServiceThatNoControllerServesHasANote has one that the webhook of Services never saw of type LoadBalancer.
 func TestAServiceThatNoControllerServesHasANote(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "unserved"
@@ -77,7 +78,7 @@ func TestAServiceThatNoControllerServesHasANote(t *testing.T) {
 
 // TestABindingThatContradictsItsTargetGroupReportsIt edits the protocol of a complete binding of a user.
 func TestABindingThatContradictsItsTargetGroupReportsIt(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "mismatch"
@@ -102,7 +103,7 @@ func TestABindingThatContradictsItsTargetGroupReportsIt(t *testing.T) {
 
 // TestTheDeletionOfANamespaceCostsFewReads has the account for itself.
 func TestTheDeletionOfANamespaceCostsFewReads(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{noSearch}})
 	await.Pause(6 * time.Second) // lists of the first five seconds do not prove what does not exist, as AWS's lists may lag
 	for ns, object := range map[string]string{

@@ -7,14 +7,14 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // TestAGroupThatDoesNotFitOnALoadBalancerIsServedByTwo has a class whose group may have two load balancers, and Ingresses with more rules than AWS admits on
 // one. It is not parallel: the controller is restarted.
 func TestAGroupThatDoesNotFitOnALoadBalancerIsServedByTwo(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	c := cluster(t)
 	const ns = "sharded"
 	paths := func(from, to int) (out []scene.Path) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -79,7 +80,7 @@ func TestAStatusObjectShowsTheStateOfALoadBalancer(t *testing.T) {
 }
 
 func TestANamespaceGoesThoughTheClassOfItsIngressesIsGone(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "classless"

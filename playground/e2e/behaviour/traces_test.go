@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/tracing/collector"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -12,7 +13,7 @@ import (
 
 // TestPassesAreTracesAtACollector is not parallel: the controller is its own. Its end exports what has not been.
 func TestPassesAreTracesAtACollector(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	const ns = "traced"
 	to := collector.New(t)
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--otlp-traces-endpoint=" + to.URL}})

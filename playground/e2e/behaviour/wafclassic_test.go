@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafregional"
 	classictypes "github.com/aws/aws-sdk-go-v2/service/wafregional/types"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -30,7 +31,7 @@ func classicWebACL(t *testing.T, c *harness.Cluster, name string) string {
 }
 
 func TestAWebACLOfWAFClassicFollowsItsAnnotation(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)
 	const ns, name = "classic", "classicofaddons"

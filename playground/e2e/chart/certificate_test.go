@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/servingcert"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -159,7 +160,7 @@ func renewed(t *testing.T, c *harness.Cluster, renew func()) {
 // TestRow39CertManagerIssuesAndRenewsTheCertificateOfTheWebhooks installs the values of example 39 of the guides. It also shows that the chart's
 // objects of cert-manager have no unknown fields.
 func TestRow39CertManagerIssuesAndRenewsTheCertificateOfTheWebhooks(t *testing.T) {
-	harness.Long(t, "it waits for cert-manager, and upgrades the release twice")
+	longtest.Long(t, "it waits for cert-manager, and upgrades the release twice")
 	c := start(t)
 	waitLeader(t, c)
 	c.ApplyFile(t, "testdata/cert-manager.yaml")
@@ -186,7 +187,7 @@ func TestRow39CertManagerIssuesAndRenewsTheCertificateOfTheWebhooks(t *testing.T
 
 // TestFilesOfTheUserAreTheCertificateOfTheWebhooks upgrades to other files, too.
 func TestFilesOfTheUserAreTheCertificateOfTheWebhooks(t *testing.T) {
-	harness.Long(t, "it upgrades the release three times")
+	longtest.Long(t, "it upgrades the release three times")
 	c := start(t)
 	waitLeader(t, c)
 	hosts := []string{"aws-load-balancer-webhook-service.kube-system.svc", "127.0.0.1"} // by which this API server calls webhooks

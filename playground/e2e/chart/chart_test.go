@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/environment"
@@ -133,7 +134,7 @@ func TestTheWebhooksTrustTheCertificateThatTheControllerIssues(t *testing.T) {
 const leaseDuration = 15 * time.Second
 
 func TestTheOtherReplicaLeadsWhenTheLeaderIsKilledAndWebhooksAnswerMeanwhile(t *testing.T) {
-	harness.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwice does in the core")
+	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwice does in the core")
 	c := start(t)
 	leader := waitLeader(t, c)
 	before, _ := holder(t, c)
@@ -238,7 +239,7 @@ func TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart(t *testing.T) {
 
 // TestAMissingRightIsReportedAndHeals takes rights of the chart's ClusterRole away: the controller goes on, and names what it may not do.
 func TestAMissingRightIsReportedAndHeals(t *testing.T) {
-	harness.Long(t, "package rights takes each right away")
+	longtest.Long(t, "package rights takes each right away")
 	c := start(t)
 	const ns = "unrighted"
 	restore := withRules(t, c, func(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -38,7 +39,7 @@ func withRules(t *testing.T, c *harness.Cluster, edit func([]rbacv1.PolicyRule) 
 
 // TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething: the name of the host is not that of the pod there.
 func TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething(t *testing.T) {
-	harness.Long(t, "it upgrades the release")
+	longtest.Long(t, "it upgrades the release")
 	c := start(t)
 	waitLeader(t, c)
 	upgrade(t, c, map[string]any{"hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet"})

@@ -20,6 +20,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -283,7 +284,7 @@ func longestGap(ctx context.Context, c *harness.Cluster) (longest time.Duration)
 
 // TestALeaderThatWakesUpDeposedInTheMiddleOfItsWorkWritesNothing suspends the leader between two writes, as on a machine that is migrated.
 func TestALeaderThatWakesUpDeposedInTheMiddleOfItsWorkWritesNothing(t *testing.T) {
-	harness.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwice does in the core")
+	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwice does in the core")
 	c := start(t)
 	const ns, n = "suspended", 10
 	leader := waitLeader(t, c)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -22,7 +23,7 @@ spec: {listeners: [{protocol: TCP, portRanges: [{fromPort: 80, toPort: 80}], end
 
 // TestGlobalAcceleratorsAreServedOnceTheirDefinitionIsInstalled has the controller start without it, and without the Gateway API, which accelerators do not need.
 func TestGlobalAcceleratorsAreServedOnceTheirDefinitionIsInstalled(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, in which definitions come and go")
+	longtest.Long(t, "it is a playground of its own, in which definitions come and go")
 	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true, ExtraArgs: []string{"--feature-gates=GlobalAcceleratorController=true"}})
 	process := c.Env.ControllerPID()
 	install(t, c, definitionsResource, parse(t, filepath.Join(c.Repo.CRDs(), "aga.k8s.aws_globalaccelerators.yaml")))

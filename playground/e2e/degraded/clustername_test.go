@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/process"
@@ -13,7 +14,7 @@ import (
 // TestAControllerOfAnotherClusterNameWritesNothingToAWSAndReportsWhy starts a controller by another name than that of the cluster's load balancers, then
 // one by the right name.
 func TestAControllerOfAnotherClusterNameWritesNothingToAWSAndReportsWhy(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts")
+	longtest.Long(t, "it waits for pauses between attempts")
 	const ns = "named"
 	c := playground(t)
 	aws := newCloud(t, c)

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -37,7 +38,7 @@ func called(t *testing.T, c *harness.Cluster, mark uint64) {
 
 // TestEachSourceOfCredentialsIsUsed has a controller start with each of them.
 func TestEachSourceOfCredentialsIsUsed(t *testing.T) {
-	harness.Long(t, "it waits for the end of sessions and for pauses between attempts")
+	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
 	c := playground(t)
 	for name, tc := range map[string]struct {
 		env   func() []string
@@ -84,7 +85,7 @@ func TestEachSourceOfCredentialsIsUsed(t *testing.T) {
 
 // TestARoleThatDoesNotAdmitTheControllerIsNamedAndATokenThatIsRotatedIsRead has IRSA refused until the file has another token.
 func TestARoleThatDoesNotAdmitTheControllerIsNamedAndATokenThatIsRotatedIsRead(t *testing.T) {
-	harness.Long(t, "it waits for the end of sessions and for pauses between attempts")
+	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
 	c := playground(t)
 	cloud := newCloud(t, c)
 	token := tokenFile(t, bearer("sts.amazonaws.com", -time.Hour))
@@ -97,7 +98,7 @@ func TestARoleThatDoesNotAdmitTheControllerIsNamedAndATokenThatIsRotatedIsRead(t
 
 // TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds has the sessions of IRSA end soon.
 func TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds(t *testing.T) {
-	harness.Long(t, "it waits for the end of sessions and for pauses between attempts")
+	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
 	c := playground(t)
 	cloud := newCloud(t, c)
 	cloud.shorten(2 * time.Second)
@@ -143,7 +144,7 @@ func boundToken(t *testing.T, c *harness.Cluster, secret string) string {
 
 // TestATokenForTheAPIServerThatIsRotatedIsReadWhenTheFormerOneIsRefused has the former token end before its time.
 func TestATokenForTheAPIServerThatIsRotatedIsReadWhenTheFormerOneIsRefused(t *testing.T) {
-	harness.Long(t, "it waits for the end of sessions and for pauses between attempts")
+	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
 	c := playground(t)
 	path, err := c.Env.Cluster.Plane.ControllerKubeconfig()
 	if err != nil {

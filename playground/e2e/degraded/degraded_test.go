@@ -15,6 +15,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -117,7 +118,7 @@ func serves(t *testing.T, c *harness.Cluster, ns string) {
 
 // TestAnAPIServerThatComesLaterStartsTheController has the kubeconfig name an address at which the API server answers only later.
 func TestAnAPIServerThatComesLaterStartsTheController(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts")
+	longtest.Long(t, "it waits for pauses between attempts")
 	c := playground(t)
 	aws := newCloud(t, c)
 	path, err := c.Env.Cluster.Plane.ControllerKubeconfig()
@@ -191,7 +192,7 @@ func later(t *testing.T) (at string, answer func(to string)) {
 
 // TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem removes two definitions, has a controller start, and applies them again.
 func TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts")
+	longtest.Long(t, "it waits for pauses between attempts")
 	c := playground(t)
 	names := []string{"targetgroupbindings.elbv2.k8s.aws", "ingressclassparams.elbv2.k8s.aws"}
 	for _, n := range names {

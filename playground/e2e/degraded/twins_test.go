@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -53,7 +54,7 @@ func ofAnotherCluster(t *testing.T, c *harness.Cluster, like simclient.LoadBalan
 
 // TestWhatAnotherClusterOfTheSameNameMakesIsReportedAndNeverDeletedAsAnOrphan has another writer make a load balancer while a controller runs that deletes orphans.
 func TestWhatAnotherClusterOfTheSameNameMakesIsReportedAndNeverDeletedAsAnOrphan(t *testing.T) {
-	harness.Long(t, "it waits for a search, and twice for a quarantine of 30 seconds")
+	longtest.Long(t, "it waits for a search, and twice for a quarantine of 30 seconds")
 	const ns = "shared-name"
 	const quarantine = 30 * time.Second
 	c := playground(t)
@@ -113,7 +114,7 @@ func TestWhatAnotherClusterOfTheSameNameMakesIsReportedAndNeverDeletedAsAnOrphan
 
 // TestASecondControllerInAClusterIsReportedByBoth runs one process that leads by a Lease beside one that leads without election.
 func TestASecondControllerInAClusterIsReportedByBoth(t *testing.T) {
-	harness.Long(t, "it waits half a minute in which nothing is to happen")
+	longtest.Long(t, "it waits half a minute in which nothing is to happen")
 	const ns = "second"
 	c := playground(t)
 	account := newCloud(t, c)

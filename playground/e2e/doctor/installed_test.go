@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/servingcert"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -41,7 +42,7 @@ func lease(namespace string, renewed time.Time) string {
 
 // TestTroublesOfAnInstallationAreFound has Deployments of controllers in the cluster, which do not run.
 func TestTroublesOfAnInstallationAreFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	old, err := certificate(80*24*time.Hour, "hooks."+installed+".svc")
 	if err != nil {
@@ -92,7 +93,7 @@ func TestTroublesOfAnInstallationAreFound(t *testing.T) {
 
 // TestAnInstallationIsFoundUnderAnyNameAndNamespace renders the chart with names of its user's, for pods that no node takes.
 func TestAnInstallationIsFoundUnderAnyNameAndNamespace(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	loaded, err := chart.Load(c.Repo.Chart())
 	if err != nil {
@@ -170,7 +171,7 @@ func hop(t *testing.T, c *harness.Cluster, limit int32) {
 }
 
 func TestAWebhookThatDoesNotAnswerIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	c.Apply(t, strings.NewReplacer("ValidatingWebhook", "MutatingWebhook", "[none.example.com]", `[""]`, "[pods]", "[services]", "service: {namespace: "+installed+", name: gone}", `url: "https://127.0.0.1:1/"`,
 		"  failurePolicy:", "  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: default}}\n  failurePolicy:").Replace(hooks("unanswered", nil, "Fail", "gone")))

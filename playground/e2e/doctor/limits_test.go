@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -40,7 +41,7 @@ func limit(t *testing.T, c *harness.Cluster, name string, n int) {
 }
 
 func TestALimitThatIsReachedIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	limit(t, c, "application-load-balancers", 1)
 	found(t, c, trouble{check: "quota", severity: "error", object: "account", evidence: "of 1 of limit application-load-balancers"})
@@ -48,7 +49,7 @@ func TestALimitThatIsReachedIsFound(t *testing.T) {
 
 // TestLimitsOfSecurityGroupsAreFound has AWS allow a load balancer no more groups than one has, and fills the group of the nodes.
 func TestLimitsOfSecurityGroupsAreFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	arn := c.LoadBalancer(t, c.IngressAddress(t, served, "web")).ARN
 	out, err := c.Simulator.Balancing.DescribeLoadBalancers(t.Context(), &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}})
@@ -81,7 +82,7 @@ func TestLimitsOfSecurityGroupsAreFound(t *testing.T) {
 
 // TestLimitsOfCertificatesAreFound has certificates that have not been issued, which the controller does not look at.
 func TestLimitsOfCertificatesAreFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	a := c.Simulator.Account
 	arns := make([]string, 4000)
@@ -111,7 +112,7 @@ func TestLimitsOfCertificatesAreFound(t *testing.T) {
 
 // TestATargetGroupThatTwoBindingsFillIsFound has a namespace that the webhook which refuses the second one does not concern.
 func TestATargetGroupThatTwoBindingsFillIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	const ns, configuration = "twice", "aws-load-balancer-webhook"
 	configurations := c.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations()

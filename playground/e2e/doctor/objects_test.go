@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -127,7 +128,7 @@ func restore(t *testing.T, _ *harness.Cluster, f func(ctx context.Context) error
 }
 
 func TestAnUnreachableAPIServerIsOneFindingAndExcludesNothingOfAWS(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	args := []string{"--kubeconfig", kubeconfigOf(t, "http://127.0.0.1:1"), "--aws-vpc-id", c.Simulator.Seed().VPC.ID}
 	found(t, c, trouble{check: "unreadable", severity: "error", object: "api-server", evidence: "connection refused", args: args})
@@ -143,7 +144,7 @@ func TestAnUnreachableAPIServerIsOneFindingAndExcludesNothingOfAWS(t *testing.T)
 }
 
 func TestASourceThatHangsIsAFindingAndOthersAreExamined(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	kubeconfig := between(t, c, 0, func(path string) bool { return path == "/api/v1/nodes" })
 	began := time.Now()
@@ -165,20 +166,20 @@ func TestASourceThatHangsIsAFindingAndOthersAreExamined(t *testing.T) {
 }
 
 func TestAClockThatIsAheadIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	x := trouble{check: "clock-skew", severity: "error", object: "API server", evidence: "minutes ahead of that of this machine", args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}}
 	found(t, c, x)
 }
 
 func TestAnOldAPIServerIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	found(t, c, trouble{check: "kubernetes-outdated", severity: "warning", object: "API server", evidence: "v1.27.3", args: []string{"--kubeconfig", between(t, c, 0, nil, "v1.27.3")}})
 }
 
 func TestDefinitionsThatAreMissingOrOldAreFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	const agent = "albtargetcontrolconfigs.elbv2.k8s.aws"
 	change(t, c, definitions, agent, func(o *unstructured.Unstructured) {
@@ -229,7 +230,7 @@ func remove(t *testing.T, c *harness.Cluster, name string) {
 }
 
 func TestARightThatTheControllerLacksIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	change(t, c, roles, "aws-load-balancer-controller-role", func(o *unstructured.Unstructured) {
 		text, _ := json.Marshal(o.Object["rules"])
@@ -247,7 +248,7 @@ func TestARightThatTheControllerLacksIsFound(t *testing.T) {
 
 // TestAClusterWithoutControllerIsFound takes the webhook configurations away, which show that the playground's controller runs outside.
 func TestAClusterWithoutControllerIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	c.Kubectl(t, "delete", "mutatingwebhookconfiguration,validatingwebhookconfiguration", "aws-load-balancer-webhook")
 	restore(t, c, c.Env.InstallWebhooks)
@@ -255,7 +256,7 @@ func TestAClusterWithoutControllerIsFound(t *testing.T) {
 }
 
 func TestTwoDefaultClassesAreFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	for _, name := range []string{"first", "second"} {
 		c.Apply(t, "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: default-"+name+", annotations: {ingressclass.kubernetes.io/is-default-class: \"true\"}}\nspec: {controller: example.com/other}\n")
@@ -267,7 +268,7 @@ func TestTwoDefaultClassesAreFound(t *testing.T) {
 }
 
 func TestPodsThatAreNotRegisteredAreFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	c.KillController()
 	t.Cleanup(func() { c.RestartController(t) })
@@ -279,7 +280,7 @@ func TestPodsThatAreNotRegisteredAreFound(t *testing.T) {
 }
 
 func TestObjectsThatAreNotServedAreFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	for _, x := range []struct {
@@ -324,7 +325,7 @@ func TestObjectsThatAreNotServedAreFound(t *testing.T) {
 
 // TestAFinalizerThatNoControllerRemovesIsFound has an object wait for its end while the API server's clock seems to be ahead.
 func TestAFinalizerThatNoControllerRemovesIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "stuck"

@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/state"
@@ -53,7 +54,7 @@ func deregister(t *testing.T, c *harness.Cluster, group string, target simclient
 }
 
 func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	deny(t, c, state.UserKey, "elasticloadbalancing:DescribeRules")
 	f := found(t, c, trouble{check: "unreadable", severity: "warning", object: "listeners", evidence: "AWS denies elasticloadbalancing:DescribeRules"})
@@ -63,7 +64,7 @@ func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
 }
 
 func TestAnAccountThatIsNotReachedIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	f := found(t, c, trouble{check: "unreadable", severity: "error", object: "account", evidence: "GetCallerIdentity", env: []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1"}})
 	if !strings.Contains(f.Remedy, "aws sts get-caller-identity") {
@@ -76,7 +77,7 @@ func TestAnAccountThatIsNotReachedIsFound(t *testing.T) {
 }
 
 func TestAWrongVPCAndNameAreFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	a := c.Simulator.Account
 	const second, small = "vpc-0a1de000000000002", "subnet-0a1de0000000000d1"
@@ -126,7 +127,7 @@ func group(t *testing.T, c *harness.Cluster, in, name, stack string) {
 }
 
 func TestWhatADeletionHasLeftIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	group(t, c, c.Simulator.Seed().VPC.ID, "left", "left/web")
@@ -134,7 +135,7 @@ func TestWhatADeletionHasLeftIsFound(t *testing.T) {
 }
 
 func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	deny(t, c, controllerKey, "elasticloadbalancing:ModifyListenerAttributes")
@@ -145,7 +146,7 @@ func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
 
 // TestANodeWithTwoGroupsOfTheClusterIsFound has a node that no pod is on.
 func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	a, seeded := c.Simulator.Account, c.Simulator.Seed()
@@ -165,7 +166,7 @@ func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
 }
 
 func TestTroublesOfTrafficAreFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	const (
@@ -233,7 +234,7 @@ func TestTroublesOfTrafficAreFound(t *testing.T) {
 }
 
 func TestACheckThatThereIsNotIsRefused(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	for _, args := range [][]string{{"--check", "nonsense"}, {"--timeout", "0s"}, {"--kubeconfig", os.DevNull, "--context", "nowhere"}} {
 		if _, errOut, status := run(t, c, nil, args...); status != 1 || errOut == "" {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -67,7 +68,7 @@ const tcpAndUDP = `  ports:
 // TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB is the worked example of a resolver: one listener for both protocols, targets of IPv6,
 // and addresses for source NAT, without which AWS has no UDP between the families.
 func TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, of both families of addresses")
+	longtest.Long(t, "it is a playground of its own, of both families of addresses")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "dns"
@@ -112,7 +113,7 @@ func TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB(t *testing.T) {
 }
 
 func TestAnALBServesPodsOfIPv6(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, of both families of addresses")
+	longtest.Long(t, "it is a playground of its own, of both families of addresses")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "six"
@@ -129,7 +130,7 @@ func TestAnALBServesPodsOfIPv6(t *testing.T) {
 }
 
 func TestAServiceOfIPv4IsServedInAClusterOfBothFamilies(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, of both families of addresses")
+	longtest.Long(t, "it is a playground of its own, of both families of addresses")
 	t.Parallel()
 	c := cluster(t)
 	for _, targets := range []string{"ip", "instance"} {

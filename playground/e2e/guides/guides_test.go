@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/repository"
 	"github.com/k8s-lbc/lbc/playground/trial"
@@ -85,7 +86,7 @@ func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 	for _, r := range slices.Concat(rows, gatewayRows) {
 		s := newScenario(c, &r)
 		t.Run(s.file, func(t *testing.T) {
-			harness.Long(t, "it runs each example by itself; TestAllExamplesTogetherDoWhatTheyShow runs all at once")
+			longtest.Long(t, "it runs each example by itself; TestAllExamplesTogetherDoWhatTheyShow runs all at once")
 			s.gone(t)
 			c.WaitAccount(t, before) // what an example that failed made takes a while to go
 			mark := c.Mark()

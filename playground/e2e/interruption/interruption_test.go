@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/load"
 )
@@ -72,7 +73,7 @@ func (r *run) of(x change) (out []*scene) {
 }
 
 func TestNoRequestIsLostWhilePodsNodesSettingsOrTheControllerChange(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, with AWS's times")
+	longtest.Long(t, "it is a playground of its own, with AWS's times")
 	rounds := 1
 	r := &run{chosen: regexp.MustCompile(os.Getenv("LBC_INTERRUPTION_CELLS"))}
 	if n, err := strconv.Atoi(os.Getenv("LBC_INTERRUPTION_RUNS")); err == nil {

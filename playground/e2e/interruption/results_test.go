@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/load"
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
@@ -162,7 +162,7 @@ const (
 )
 
 func TestThePageShowsTheResults(t *testing.T) {
-	harness.Long(t, "it is about the measurement of interruptions itself")
+	longtest.Long(t, "it is about the measurement of interruptions itself")
 	root, err := repository.FindFromProcess()
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func TestThePageShowsTheResults(t *testing.T) {
 }
 
 func TestRunsAreAddedToThoseOfAnEarlierProcess(t *testing.T) {
-	harness.Long(t, "it is about the measurement of interruptions itself")
+	longtest.Long(t, "it is about the measurement of interruptions itself")
 	path := filepath.Join(t.TempDir(), "results.json")
 	first, second := cell{"rolling update", "NLB ip"}, cell{"rolling update", "ALB ip"}
 	r := open(t, path)
@@ -208,7 +208,7 @@ func TestRunsAreAddedToThoseOfAnEarlierProcess(t *testing.T) {
 }
 
 func TestEveryCellOfThePartExists(t *testing.T) {
-	harness.Long(t, "it is about the measurement of interruptions itself")
+	longtest.Long(t, "it is about the measurement of interruptions itself")
 	r := &run{whole: true, chosen: regexp.MustCompile("")}
 	for _, b := range balancers {
 		r.scenes = append(r.scenes, &scene{balancer: b, with: true})

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // service is the backend "api" with a health check of its own.
@@ -17,7 +17,7 @@ func service(namespace string) string {
 }
 
 func TestG6Case1AComplexIngressOfTheClusterHasTheSamePlanAsAGateway(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "complex"
@@ -41,7 +41,7 @@ func TestG6Case1AComplexIngressOfTheClusterHasTheSamePlanAsAGateway(t *testing.T
 }
 
 func TestG6Case2AGroupOverNamespacesWithClassParametersHasTheSamePlanAsAGateway(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)
 	const front, back, group = "cross-front", "cross-back", "cross"
@@ -63,7 +63,7 @@ func TestG6Case2AGroupOverNamespacesWithClassParametersHasTheSamePlanAsAGateway(
 }
 
 func TestG6Case3ADirectoryIsSplitByNamespaceWithAGatewayForEachLoadBalancer(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)
 	const one, two = "split-one", "split-two"

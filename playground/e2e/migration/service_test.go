@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/load"
 )
 
@@ -28,7 +28,7 @@ func listeners(lb simclient.LoadBalancer) (out []string) {
 }
 
 func TestNoConnectionFailsWhenServicesGiveTheirNetworkLoadBalancersUpForThoseOfGateways(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)
 	const ns, prefix = "givenup", "service.beta.kubernetes.io/aws-load-balancer-"

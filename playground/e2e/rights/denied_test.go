@@ -13,6 +13,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -175,7 +176,7 @@ var denials = []denial{
 
 // TestEachRightThatIsTakenAwayIsReportedWithItsRemedyAndNothingElseStops takes some rights of each sort away from a controller that runs, one at a time.
 func TestEachRightThatIsTakenAwayIsReportedWithItsRemedyAndNothingElseStops(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
+	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	scene.Change(t, c, scene.Namespace(witness, 1)+scene.Ingress(witness, "web", scene.Class, scene.Annotations{"target-type": "ip", "scheme": "internet-facing"}))
 	url := "http://" + c.IngressAddress(t, witness, "web") + "/"
@@ -237,7 +238,7 @@ func serves(t *testing.T, c *harness.Cluster, url string, i int) {
 
 // TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay starts without rights that are needed at the start.
 func TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
+	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	log := c.Journal(t)
 	restore := take(t, c, "list gateways.gateway.networking.k8s.io", "watch gateways.gateway.networking.k8s.io", "get customresourcedefinitions.apiextensions.k8s.io",
@@ -258,7 +259,7 @@ func TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay(t *test
 
 // TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay starts without the right to the Lease.
 func TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
+	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	log := c.Journal(t)
 	c.Env.StopController() // it releases the Lease
@@ -287,7 +288,7 @@ func running(t *testing.T, c *harness.Cluster) {
 
 // TestAControllerThatMayNotReadTheSecretOfItsWebhooksReportsThatAndServesThemOnceItMay starts without the right to it.
 func TestAControllerThatMayNotReadTheSecretOfItsWebhooksReportsThatAndServesThemOnceItMay(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
+	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	log := c.Journal(t)
 	restore := take(t, c, "get secrets")

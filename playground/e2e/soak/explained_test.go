@@ -4,11 +4,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 func TestAFailureIsExplainedByAFaultOfItsTimeThatTouchesItsLoadBalancer(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	zero := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	at := func(seconds float64) time.Time { return zero.Add(time.Duration(seconds * float64(time.Second))) }
@@ -51,7 +51,7 @@ func TestAFailureIsExplainedByAFaultOfItsTimeThatTouchesItsLoadBalancer(t *testi
 }
 
 func TestAPodIsAdmittedUnseenOnlyByAFaultOfTheWebhooks(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	zero := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	l := &ledger{}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 var testNodes = []string{"node-a", "node-b", "node-c"}
@@ -20,7 +20,7 @@ func generated(seed uint64, n int) (steps []step) {
 }
 
 func TestASeedGivesTheSameStepsAgainAndAnotherSeedOthers(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	for seed := range uint64(20) {
 		if a, b := generated(seed, 300), generated(seed, 300); !slices.Equal(a, b) {
@@ -33,7 +33,7 @@ func TestASeedGivesTheSameStepsAgainAndAnotherSeedOthers(t *testing.T) {
 }
 
 func TestALongerSoakBeginsLikeAShorterOne(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	if long, short := generated(7, 300), generated(7, 30); !slices.Equal(long[:30], short) {
 		t.Error("the first steps depend on how many follow")
@@ -42,7 +42,7 @@ func TestALongerSoakBeginsLikeAShorterOne(t *testing.T) {
 
 // TestEachRowOfTheTableHappensToEachOfItsObjects is about half an hour for each of ten seeds.
 func TestEachRowOfTheTableHappensToEachOfItsObjects(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	seen := map[string]bool{}
 	for seed := range uint64(10) {
@@ -60,7 +60,7 @@ func TestEachRowOfTheTableHappensToEachOfItsObjects(t *testing.T) {
 }
 
 func TestEveryEditChangesSomethingAndStepsFollowEachOther(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	for seed := range uint64(10) {
 		values, before := map[string]string{}, time.Duration(0)
@@ -89,7 +89,7 @@ func TestEveryEditChangesSomethingAndStepsFollowEachOther(t *testing.T) {
 }
 
 func TestFaultsThatHappenAloneLeaveTimeBetweenThem(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	alone := map[string]bool{}
 	for _, a := range everything(testNodes) {
@@ -110,7 +110,7 @@ func TestFaultsThatHappenAloneLeaveTimeBetweenThem(t *testing.T) {
 }
 
 func TestAStepNamesWhatHappensToWhat(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	for want, s := range map[string]step{
 		"step 3 scales soak-tls web 4": {number: 3, do: scale, place: secure, object: "web", value: "4"},
@@ -125,7 +125,7 @@ func TestAStepNamesWhatHappensToWhat(t *testing.T) {
 }
 
 func TestTheUsualSeedMeetsMuchInItsMinute(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, s := range generated(usual, 100) {
