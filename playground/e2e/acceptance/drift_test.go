@@ -11,7 +11,6 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -38,11 +37,6 @@ func (h byHand) setIdleTimeout(loadBalancer, seconds string) {
 func (h byHand) deleteRule(rule string) {
 	h.t.Helper()
 	h.check(h.c.Simulator.Balancing.DeleteRule(h.t.Context(), &elb.DeleteRuleInput{RuleArn: &rule}))
-}
-
-func (h byHand) deleteListener(listener string) {
-	h.t.Helper()
-	h.check(h.c.Simulator.Balancing.DeleteListener(h.t.Context(), &elb.DeleteListenerInput{ListenerArn: &listener}))
 }
 
 func (h byHand) setHealthCheck(group, path string) {
@@ -110,25 +104,4 @@ func TestWhatIsChangedByHandIsPutBack(t *testing.T) {
 		t.Errorf("replaced: %s, %s", now.ARN, c.TargetGroups(now)[0].ARN)
 	}
 	expectNoWarnings(t, c, ns)
-}
-
-// TestWhatIsChangedByHandBehindAGatewayIsPutBack is not parallel either.
-func TestWhatIsChangedByHandBehindAGatewayIsPutBack(t *testing.T) {
-	longtest.Long(t, "it waits for searches for drift, one in ten seconds; TestWhatIsChangedByHandIsPutBack shows one")
-	s := &site{Cluster: cluster(t), ns: "drifting-gateway", targets: "ip"}
-	s.Apply(t, scene.Namespace(s.ns, 1)+s.groups("/health")+scene.Gateway(s.ns, "web", "alb", facing, onHTTP, "name: other, protocol: HTTP, port: 8080"))
-	s.route(t, "web", "parentRefs: [{name: web, sectionName: http}]", toWeb)
-	lb := s.balancer(t, 1, "HTTP 80", "HTTP 8080")
-	for _, l := range lb.Listeners {
-		if hand := (byHand{t, s.Cluster}); l.Port == 80 {
-			hand.deleteRule(l.Rules[0].ARN)
-		} else {
-			hand.deleteListener(l.ARN)
-		}
-	}
-	s.rules(t, lb, 80, "if path-pattern is /*, forward to TG")
-	if now := s.balancer(t, 1, "HTTP 80", "HTTP 8080"); now.ARN != lb.ARN {
-		t.Errorf("replaced: %s", now.ARN)
-	}
-	s.WaitGet(t, url(lb, "/"), "", 200, "web")
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -178,85 +177,6 @@ func TestGatewayOrdersMatchesAndWeighsBackends(t *testing.T) {
 	})
 }
 
-func TestGatewayAttachesARouteToTheListenersWithItsHostname(t *testing.T) {
-	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachTargetType(t, "g3", facing, []string{onHTTP, "name: named, protocol: HTTP, port: 8080, hostname: example.com"}, func(t *testing.T, s *site) {
-		s.route(t, "web", "hostnames: [test.com]", toWeb)
-		lb := s.balancer(t, 1, "HTTP 80", "HTTP 8080")
-		s.WaitGet(t, url(lb, "/"), "test.com", 200, "web")
-		s.WaitGet(t, "http://"+lb.DNSName+":8080/", "test.com", 404, "")
-		s.shows(t, "httproute", "web", "Accepted=True Accepted")
-		wait(t, s.Cluster, "the listeners", func() string {
-			return differs("routes, Accepted, Programmed", scene.Query(t, s.Cluster, "get", "gateway", "-n", s.ns, "web", "-o",
-				`jsonpath={range .status.listeners[*]}{.name} {.attachedRoutes} {.conditions[?(@.type=="Accepted")].status} {.conditions[?(@.type=="Programmed")].status}; {end}`),
-				"http 1 True True; named 0 True True;")
-		})
-	})
-}
-
-func TestGatewayRedirects(t *testing.T) {
-	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachTargetType(t, "g4", facing, []string{onHTTP}, func(t *testing.T, s *site) {
-		match := func(path, redirect string) string {
-			return "matches: [{path: {type: PathPrefix, value: " + path + "}}], filters: [{type: RequestRedirect, requestRedirect: {" + redirect + "}}]"
-		}
-		s.route(t, "web", "",
-			match("/old-path", "scheme: https, hostname: example.com, port: 80, statusCode: 301, path: {type: ReplaceFullPath, replaceFullPath: /new-path}"),
-			match("/api", "scheme: https, hostname: api.example.com, port: 80, statusCode: 302, path: {type: ReplacePrefixMatch, replacePrefixMatch: /v2}"),
-			match("/secure", "scheme: https, hostname: secure.example.com, port: 8443, statusCode: 302"))
-		lb := s.balancer(t, 0, "HTTP 80")
-		for path, want := range map[string]string{
-			"/old-path":     "301 https://example.com:80/new-path",
-			"/api/v1/users": "302 https://api.example.com:80/v2/v1/users",
-			"/secure":       "302 https://secure.example.com:8443/secure",
-		} {
-			status := 302
-			if strings.HasPrefix(want, "301") {
-				status = 301
-			}
-			if r := s.WaitGet(t, url(lb, path), "", status, ""); fmt.Sprint(r.Status, " ", r.Header.Get("Location")) != want {
-				t.Errorf("%s: %d %s, want %s", path, r.Status, r.Header.Get("Location"), want)
-			}
-		}
-	})
-}
-
-func TestGatewayAdmitsSourceAddressesByRuleConfiguration(t *testing.T) {
-	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachTargetType(t, "g5", facing, []string{onHTTP}, func(t *testing.T, s *site) {
-		s.Apply(t, scene.RuleConfiguration(s.ns, "all", "conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}}]")+
-			scene.RuleConfiguration(s.ns, "second", "conditions: [{field: source-ip, matchIndexes: [1], sourceIPConfig: {values: [203.0.113.0/24]}}]"))
-		use := func(name, matches string) string {
-			return "filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: " + name + "}}], " + toWeb + ", matches: [" + matches + "]"
-		}
-		s.route(t, "web", "", use("all", "{path: {type: Exact, value: /inside}}"), use("second", "{path: {type: Exact, value: /open1}}, {path: {type: Exact, value: /open}}"))
-		lb := s.balancer(t, 1, "HTTP 80")
-		s.rules(t, lb, 80,
-			"if path-pattern is /inside and source-ip is 10.0.0.0/8, forward to TG",
-			"if path-pattern is /open1, forward to TG",
-			"if path-pattern is /open and source-ip is 203.0.113.0/24, forward to TG")
-		s.WaitGet(t, url(lb, "/inside"), "", 404, "")
-		s.WaitGet(t, url(lb, "/open1"), "", 200, "web")
-		s.WaitGet(t, url(lb, "/open"), "", 200, "web") // clients of the playground are of that range
-	})
-}
-
-func TestGatewayRewritesHostAndPath(t *testing.T) {
-	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachTargetType(t, "g6", facing, []string{onHTTP}, func(t *testing.T, s *site) {
-		s.route(t, "web", "", "filters: [{type: URLRewrite, urlRewrite: {hostname: foo.com, path: {type: ReplaceFullPath, replaceFullPath: /my/cool/path}}}], "+toWeb)
-		lb := s.balancer(t, 1, "HTTP 80")
-		s.rules(t, lb, 80, "if path-pattern is /*, url-rewrite ^([^?]*) to /my/cool/path, host-header-rewrite .* to foo.com, forward to TG")
-		if r := s.WaitGet(t, url(lb, "/x?a=1"), "", 200, "web"); r.Pod.Host != "foo.com" || r.Pod.Path != "/my/cool/path" {
-			t.Errorf("the pod saw %s %s", r.Pod.Host, r.Pod.Path)
-		}
-	}, "ip")
-}
-
 func TestGatewayServesHTTPSByACertificateOfItsConfiguration(t *testing.T) {
 	t.Parallel()
 	onEachTargetType(t, "g7", secured, []string{onHTTPS}, func(t *testing.T, s *site) {
@@ -267,69 +187,4 @@ func TestGatewayServesHTTPSByACertificateOfItsConfiguration(t *testing.T) {
 		}
 		served(t, s.Cluster, lb, "www.example.com")
 	})
-}
-
-func TestGatewayServesHTTPAndHTTPSByRoutesOfTheirOwn(t *testing.T) {
-	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachTargetType(t, "g11", secured, []string{onHTTP, onHTTPS}, func(t *testing.T, s *site) {
-		s.Apply(t, scene.Backend(s.ns, "api", 1))
-		s.route(t, "plain", "parentRefs: [{name: web, sectionName: http}]", "backendRefs: [{name: api, port: 80}]")
-		s.route(t, "secure", "parentRefs: [{name: web, sectionName: https}]", toWeb)
-		lb := s.balancer(t, 2, "HTTP 80", "HTTPS 443")
-		s.WaitGet(t, url(lb, "/"), "www.example.com", 200, "api")
-		served(t, s.Cluster, lb, "www.example.com")
-	})
-}
-
-func TestGatewayOrdersTypesOfPaths(t *testing.T) {
-	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachTargetType(t, "g15", facing, []string{onHTTP}, func(t *testing.T, s *site) {
-		path := func(kind, value string) string {
-			return "matches: [{path: {type: " + kind + ", value: \"" + value + "\"}}], " + toWeb
-		}
-		s.route(t, "web", "", path("RegularExpression", "/r/[a-z]+"), path("PathPrefix", "/prefix"), path("Exact", "/exact"))
-		lb := s.balancer(t, 1, "HTTP 80")
-		rules := s.rules(t, lb, 80,
-			"if path-pattern is /exact, forward to TG", "if path-pattern is /prefix or /prefix/*, forward to TG", "if path-pattern is ~/r/[a-z]+, forward to TG")
-		if r := rules[2].Conditions[0].Regex; !slices.Equal(r, []string{"/r/[a-z]+"}) {
-			t.Errorf("regular expressions %v", r)
-		}
-		s.WaitGet(t, url(lb, "/r/abc"), "", 200, "web")
-		s.WaitGet(t, url(lb, "/exact/x"), "", 404, "")
-	}, "ip")
-}
-
-func TestGatewayChangesTargetGroupsInPlaceByTheDefaultOfItsConfiguration(t *testing.T) {
-	longtest.Long(t, "a variant: TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachTargetType(t, "g16", facing, []string{onHTTP}, func(t *testing.T, s *site) {
-		s.Apply(t, scene.Backend(s.ns, "api", 1)+scene.TargetGroups(s.ns, "api", "targetReference: {name: api}, defaultConfiguration: {healthCheckConfig: {healthCheckPath: /status/201}}"))
-		s.route(t, "web", "", toWeb, "matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: api, port: 80}]")
-		lb := s.balancer(t, 2, "HTTP 80")
-		before := healthPaths(t, s.Cluster, lb, "/health", "/status/201")
-		scene.Change(t, s.Cluster, s.groups("/status/200"))
-		if after := healthPaths(t, s.Cluster, lb, "/status/200", "/status/201"); !slices.Equal(before, after) {
-			t.Errorf("target groups were replaced: %v, then %v", before, after)
-		}
-		s.WaitGet(t, url(lb, "/"), "", 200, "web")
-		s.WaitGet(t, url(lb, "/api"), "", 200, "api")
-	})
-}
-
-// healthPaths waits until the health checks of a load balancer's target groups have the paths, and returns the target groups' ARNs.
-func healthPaths(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, want ...string) (arns []string) {
-	t.Helper()
-	wait(t, c, "the health checks", func() string {
-		var have []string
-		arns = nil
-		for _, tg := range c.TargetGroups(c.LoadBalancer(t, lb.Name)) {
-			have, arns = append(have, strings.Fields(tg.HealthCheck)[1]), append(arns, tg.ARN)
-		}
-		slices.Sort(have)
-		slices.Sort(arns)
-		return differs("paths", have, want)
-	})
-	return arns
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
@@ -73,36 +72,4 @@ func TestGatewayRoutesCallsOfGRPC(t *testing.T) {
 		s.call(t, lb, echo+"/Echo", 404, "")
 		s.call(t, lb, echo+"/EchoTwo", 200, "first")
 	})
-}
-
-func TestGatewayServesHTTPAndGRPCByOneHostname(t *testing.T) {
-	longtest.Long(t, "a variant: TestGatewayRoutesCallsOfGRPC shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachTargetType(t, "g13", secured, []string{onHTTPS}, func(t *testing.T, s *site) {
-		scene.Change(t, s.Cluster, s.grpcGroups())
-		s.Apply(t, echoes(s.ns, "first"))
-		s.grpcRoute(t, "calls", "matches: [{method: {service: "+echo+"}}], backendRefs: [{name: first, port: 80}]")
-		s.route(t, "pages", "hostnames: ["+grpcHost+"]", "matches: [{path: {type: PathPrefix, value: /pages}}], "+toWeb)
-		lb := s.balancer(t, 2, "HTTPS 443")
-		s.shows(t, "grpcroute", "calls", "Accepted=True Accepted")
-		s.shows(t, "httproute", "pages", "Accepted=True Accepted")
-		s.call(t, lb, echo+"/Echo", 200, "first")
-		s.WaitGet(t, "https://"+lb.DNSName+"/pages", grpcHost, 200, "web")
-	})
-}
-
-func TestGatewayPrefersTheMethodToTheRestOfAHostname(t *testing.T) {
-	longtest.Long(t, "a variant: TestGatewayRoutesCallsOfGRPC shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachTargetType(t, "g14", secured, []string{onHTTPS}, func(t *testing.T, s *site) {
-		s.route(t, "pages", "hostnames: ["+grpcHost+"]", toWeb)
-		scene.Change(t, s.Cluster, s.grpcGroups())
-		s.Apply(t, echoes(s.ns, "first"))
-		s.grpcRoute(t, "calls", "matches: [{method: {service: "+echo+", method: Echo}}], backendRefs: [{name: first, port: 80}]")
-		lb := s.balancer(t, 2, "HTTPS 443")
-		const host = `if host-header is ~^grpc\.example\.com(:[0-9]+)?$ and path-pattern is `
-		s.rules(t, lb, 443, host+"/"+echo+"/Echo, forward to TG", host+"/*, forward to TG")
-		s.call(t, lb, echo+"/Echo", 200, "first")
-		s.WaitGet(t, "https://"+lb.DNSName+"/", grpcHost, 200, "web")
-	}, "ip")
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
@@ -112,32 +111,4 @@ func TestG5Cases2To5ListenerSetsAsTheirGatewayAllowsThem(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestABackendTLSPolicyShowsThatItHasNoEffect(t *testing.T) {
-	longtest.Long(t, "a variant: TestGatewayServesHTTPSByACertificateOfItsConfiguration shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	s := &site{Cluster: cluster(t), ns: "backendtls", targets: "ip"}
-	s.Apply(t, scene.Namespace(s.ns, 1)+s.groups("/health")+scene.Gateway(s.ns, "web", "alb", facing, onHTTP))
-	s.route(t, "web", "", toWeb)
-	s.Apply(t, scene.Route("BackendTLSPolicy", s.ns, "tls", `targetRefs: [{group: "", kind: Service, name: web}], validation: {hostname: web.example.com, wellKnownCACertificates: System}`))
-	status := func(want string) {
-		t.Helper()
-		wait(t, s.Cluster, "the status of the policy", func() string {
-			return differs("ancestors", scene.Query(t, s.Cluster, "get", "backendtlspolicy", "-n", s.ns, "tls", "-o",
-				`jsonpath={range .status.ancestors[*]}{.controllerName} {.ancestorRef.namespace}/{.ancestorRef.name}{range .conditions[*]} {.type}={.status} {.reason}{end};{end}`), want)
-		})
-	}
-	status("gateway.k8s.aws/alb " + s.ns + "/web Accepted=False Invalid;")
-	wait(t, s.Cluster, "the note about it", func() string {
-		for _, e := range s.Events(t, "BackendTLSPolicy", s.ns, "tls") {
-			if e.Reason == "Note" && strings.Contains(e.Message, "it has no effect on Gateway "+s.ns+"/web: load balancers do not verify the certificates of targets") {
-				return ""
-			}
-		}
-		return "there is none"
-	})
-	s.WaitGet(t, url(s.balancer(t, 1, "HTTP 80"), "/"), "", 200, "web")
-	s.Kubectl(t, "delete", "httproute", "-n", s.ns, "web")
-	status("")
 }

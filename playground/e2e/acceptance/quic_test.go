@@ -138,15 +138,3 @@ func TestQUICConnectionsStayWithTheirPodWhenTheClientMoves(t *testing.T) {
 		staysWithItsPod(t, s.Cluster, lb, 80)
 	})
 }
-
-func TestTCPAndQUICAreServedAtOnePort(t *testing.T) {
-	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onQUIC(t, "sv-tq", func(t *testing.T, s *servedBy) {
-		ports := onePort + ", {name: udp, port: 80, protocol: UDP, targetPort: 8080}"
-		lb := s.serve(t, scene.Annotations{"quic-enabled-ports": "80", "enable-tcp-udp-listener": "true"}, ports, "", "TCP_QUIC 80: ip TCP_QUIC")
-		scene.WaitTargets(t, s.Cluster, s.TargetGroups(lb)[0].ARN, 2)
-		answersTCP(t, s.Cluster, lb, 80, "web")
-		staysWithItsPod(t, s.Cluster, lb, 80)
-	})
-}

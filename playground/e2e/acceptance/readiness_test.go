@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -168,41 +167,6 @@ func TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy(t *testing.T) {
 	expectNoWarnings(t, c, ns)
 }
 
-func TestPodsBehindAGroupWaitUntilTheirTargetsAreHealthy(t *testing.T) {
-	longtest.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	c := cluster(t)
-	const one, other = "gates-one", "gates-other"
-	group := scene.Annotations{"scheme": "internet-facing", "group.name": "gates"}
-	c.Apply(t, gatedNamespace(one)+gatedNamespace(other)+
-		typedService(one, "a", "ip")+typedService(one, "b", "instance")+typedService(one, "c", "ip")+typedService(other, "d", "instance")+typedService(other, "e", "ip")+
-		scene.Ingress(one, "first", scene.Class, group, scene.Path{Path: "/a", Service: "a"}, scene.Path{Path: "/b", Service: "b"})+
-		scene.Ingress(one, "second", scene.Class, group, scene.Path{Path: "/c", Service: "c"})+
-		scene.Ingress(other, "third", scene.Class, group, scene.Path{Path: "/d", Service: "d"}, scene.Path{Path: "/e", Service: "e"}))
-	awaitBindings(t, c, one, "a", "c")
-	awaitBindings(t, c, other, "e")
-	c.Apply(t, workload(one, "a", 2, "http")+workload(one, "b", 1, "http")+workload(one, "c", 1, "http")+workload(other, "d", 1, "http")+workload(other, "e", 2, "http"))
-	rolledOut(t, c, one, "a", "b", "c")
-	rolledOut(t, c, other, "d", "e")
-	expectOpen(t, c, one, "a", 2)
-	expectNoGates(t, c, one, "b")
-	expectOpen(t, c, one, "c", 1)
-	expectNoGates(t, c, other, "d")
-	expectOpen(t, c, other, "e", 2)
-	host := c.IngressAddress(t, one, "first")
-	for name, ns := range map[string]string{"second": one, "third": other} {
-		if got := c.IngressAddress(t, ns, name); got != host {
-			t.Errorf("%s has %s, first has %s", name, got, host)
-		}
-	}
-	lb := c.LoadBalancer(t, host)
-	for _, service := range []string{"a", "b", "c", "d", "e"} {
-		c.WaitGet(t, url(lb, "/"+service), "", 200, service)
-	}
-	expectNoWarnings(t, c, one)
-	expectNoWarnings(t, c, other)
-}
-
 func TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -252,32 +216,6 @@ func TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
 	scene.More(t, c, traffic, 100)
 	if tally := traffic.Stop(); tally.Failed > 0 || tally.Requests == 0 {
 		t.Errorf("traffic: %s", tally)
-	}
-}
-
-func TestTheEndOfAnIngressLeavesNoPodWaiting(t *testing.T) {
-	longtest.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "gates-end"
-	ingress := scene.Ingress(ns, "web", scene.Class, public(nil))
-	c.Apply(t, gatedNamespace(ns)+typedService(ns, "web", "ip")+ingress)
-	awaitBindings(t, c, ns, "web")
-	c.Apply(t, workload(ns, "web", 1, "none"))
-	wait(t, c, "a pod that waits", func() string {
-		for _, p := range pods(t, c, ns, "web") {
-			if got, err := gate(p); err == nil && got.Status == corev1.ConditionFalse {
-				return ""
-			}
-		}
-		return "there is none"
-	})
-	c.Kubectl(t, "delete", "ingress", "-n", ns, "web")
-	rolledOut(t, c, ns, "web")
-	for _, p := range pods(t, c, ns, "web") {
-		if got, err := gate(p); err != nil || got.Message != "Target Group Binding is deleted" {
-			t.Errorf("%+v %v", got, err)
-		}
 	}
 }
 

@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/internal/longtest"
@@ -223,45 +221,6 @@ func TestRulesOfAGroupChangeTheirOrderInPlace(t *testing.T) {
 		if r := c.WaitGet(t, url(lb, path), "", 200, ""); r.Body != text {
 			t.Errorf("%s is answered by %s", path, r.Body)
 		}
-	}
-	expectNoWarnings(t, c, ns)
-}
-
-// TestTokensAreCheckedBeforeRequestsAreForwarded is case 18; the tests of authentication show what comes of requests.
-func TestTokensAreCheckedBeforeRequestsAreForwarded(t *testing.T) {
-	longtest.Long(t, "a variant: TestActionsAnswerRedirectAndForward shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	c := cluster(t)
-	const ns, policy = "checked", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{
-		"listen-ports": `[{"HTTPS":443}]`, "certificate-arn": wildcard, "ssl-policy": policy,
-		"jwt-validation": `{"jwksEndpoint":"https://issuer.example.com/.well-known/jwks.json","issuer":"https://issuer.example.com",` +
-			`"additionalClaims":[{"format":"string-array","name":"scope","values":["read","write"]},{"format":"single-string","name":"team","values":["shop"]}]}`,
-	})))
-	lb := check(t, c, ns, "web", balancer{listeners: []string{"HTTPS 443"}, groups: []string{"ip HTTP 1, 1 targets"}})
-	l := lb.Listeners[0]
-	if !slices.Equal(l.Certificates, []string{wildcard}) || l.SSLPolicy != policy {
-		t.Errorf("certificates %v, policy %s", l.Certificates, l.SSLPolicy)
-	}
-	out, err := c.Simulator.Balancing.DescribeRules(t.Context(), &elb.DescribeRulesInput{ListenerArn: aws.String(l.ARN)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	actions := out.Rules[0].Actions
-	if len(out.Rules) != 2 || len(actions) != 2 || actions[0].Type != types.ActionTypeEnumJwtValidation || actions[1].Type != types.ActionTypeEnumForward {
-		t.Fatalf("rules %+v", out.Rules)
-	}
-	var got []string
-	for _, claim := range actions[0].JwtValidationConfig.AdditionalClaims {
-		got = append(got, fmt.Sprint(claim.Format, " ", *claim.Name, " ", claim.Values))
-	}
-	const issuer = "https://issuer.example.com"
-	if config := actions[0].JwtValidationConfig; *config.Issuer != issuer || *config.JwksEndpoint != issuer+"/.well-known/jwks.json" ||
-		!slices.Equal(got, []string{"string-array scope [read write]", "single-string team [shop]"}) {
-		t.Errorf("it checks %s %s %v", *config.Issuer, *config.JwksEndpoint, got)
-	}
-	if r := c.WaitGet(t, "https://"+lb.DNSName+"/", "www.example.com", 401, ""); r.Pod.Service != "" {
-		t.Errorf("without a token %s answers", r.Pod.Service)
 	}
 	expectNoWarnings(t, c, ns)
 }

@@ -52,19 +52,6 @@ func TestNodesWithoutPodsOfALocalServiceAreUnhealthyAndTheOthersServe(t *testing
 	}, "instance")
 }
 
-func TestAServiceServesWithoutSecurityGroups(t *testing.T) {
-	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onService(t, "sv-n", func(t *testing.T, s *servedBy) {
-		lb := s.serve(t, scene.Annotations{"disable-nlb-sg": "true"}, onePort+", "+udpPort, "", "TCP 80: "+s.targets+" TCP", "UDP 53: "+s.targets+" UDP")
-		if len(lb.SecurityGroups) != 0 {
-			t.Errorf("security groups %v", lb.SecurityGroups)
-		}
-		answersTCP(t, s.Cluster, lb, 80, "web")
-		answersUDP(t, s.Cluster, lb, 53, "web")
-	}, "ip")
-}
-
 func TestSourceRangesAdmitAndRefuseClientsOfAService(t *testing.T) {
 	t.Parallel()
 	onService(t, "sv-r", func(t *testing.T, s *servedBy) {

@@ -12,9 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/longtest"
@@ -49,58 +46,6 @@ func TestMistakesAreRefusedOrWarnedOfWhenTheyAreApplied(t *testing.T) {
 	if out := c.Kubectl(t, "apply", "--dry-run=server", "-f", path); !strings.Contains(out, "Warning: ") || !strings.Contains(out, "did you mean alb.ingress.kubernetes.io/scheme?") {
 		t.Errorf("a misspelt annotation: %s", out)
 	}
-}
-
-func TestABindingIsCompletedAndKeepsItsTargetGroup(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "completed"
-	name := ns
-	out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
-		Name: &name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: types.TargetTypeEnumIp, VpcId: aws.String(c.Simulator.Seed().VPC.ID),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	arn := aws.ToString(out.TargetGroups[0].TargetGroupArn)
-	t.Cleanup(func() {
-		_, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{TargetGroupArn: &arn})
-		if err != nil {
-			t.Error(err)
-		}
-	})
-	binding := func(name, spec string) string {
-		return "apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: " + name + ", namespace: " + ns + "}\nspec: {serviceRef: {name: web, port: 80}, " + spec + "}\n---\n"
-	}
-	c.Apply(t, scene.Namespace(ns, 1)+binding("bound", "targetGroupName: "+name))
-	fields := func() string {
-		return c.Kubectl(t, "get", "targetgroupbinding", "-n", ns, "bound", "-o", "jsonpath={.spec.targetGroupARN} {.spec.targetType} {.spec.targetGroupProtocol} {.spec.ipAddressType} {.spec.vpcID}")
-	}
-	want := arn + " ip HTTP ipv4 " + c.Simulator.Seed().VPC.ID
-	wait(t, c, "the binding to be complete", func() string {
-		if got := fields(); got != want {
-			return fmt.Sprintf("it has %s, want %s", got, want)
-		}
-		return ""
-	})
-	patch := func(p string) (string, error) {
-		return c.TryKubectl(t, "patch", "targetgroupbinding", "-n", ns, "bound", "--type=merge", "-p", p)
-	}
-	if out, err := patch(`{"spec":{"targetGroupARN":"arn:other","targetType":"instance"}}`); err == nil || !strings.Contains(out+err.Error(), "TargetGroupBinding update may not change these immutable fields: ") {
-		t.Errorf("another target group: %s %v", out, err)
-	}
-	if out, err := patch(`{"spec":{"vpcID":null,"ipAddressType":null}}`); err != nil || !strings.Contains(out, "its former value is kept") || fields() != want {
-		t.Errorf("less of it: %s %v; it has %s", out, err, fields())
-	}
-	second := filepath.Join(t.TempDir(), "second.yaml")
-	write(t, second, binding("second", "targetGroupARN: "+arn))
-	wait(t, c, "the refusal of a second binding", func() string { // by a controller that has seen the first
-		if out, err := c.TryKubectl(t, "apply", "--dry-run=server", "-f", second); err == nil || !strings.Contains(out+err.Error(), "is already bound to following TargetGroupBindings ["+ns+"/bound]") {
-			return fmt.Sprintf("%s %v", out, err)
-		}
-		return ""
-	})
 }
 
 func TestAServiceWithoutClassIsOurs(t *testing.T) {

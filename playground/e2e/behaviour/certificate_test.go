@@ -66,35 +66,6 @@ func ownedBy(t *testing.T, c *harness.Cluster, owner, stack string) []acmtypes.C
 	return out
 }
 
-// acceptance list of ACM: created, issued through Route 53, in use, HTTPS 200, the wildcard as domain, gone with the Ingress.
-func TestARequestedCertificateIsIssuedThroughRoute53AndServes(t *testing.T) {
-	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
-	c := certifying(t)
-	const ns, zone = "requested", "requested.dev"
-	c.Zone(t, zone)
-	annotations := public(scene.Annotations{"create-acm-cert": "true", "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`})
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, annotations, scene.Path{Host: "*." + zone, Path: "/"}, scene.Path{Host: zone, Path: "/"}))
-	host := c.IngressAddress(t, ns, "web")
-	for _, name := range []string{zone, "www." + zone} {
-		if r := c.WaitGet(t, "https://"+host+"/", name, 200, "web"); !slices.Contains(r.TLS, "*."+zone) {
-			t.Errorf("%s is served with %v", name, r.TLS)
-		}
-	}
-	all := owned(t, c, ns+"/web")
-	if len(all) != 1 || all[0].Status != acmtypes.CertificateStatusIssued || len(all[0].InUseBy) != 1 || *all[0].DomainName != "*."+zone {
-		t.Errorf("certificates: %+v", all)
-	}
-	expectNoWarnings(t, c, ns)
-	c.Kubectl(t, "delete", "namespace", ns, "--wait=false")
-	scene.WaitGone(t, c, scene.Marks(ns)...)
-	wait(t, c, "the end of the certificate", func() string {
-		if n := len(owned(t, c, ns+"/web")); n > 0 {
-			return fmt.Sprint(n, " left")
-		}
-		return ""
-	})
-}
-
 func TestATLSSecretIsImportedRenewedUnderItsARNAndDeleted(t *testing.T) {
 	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := certifying(t)

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -102,29 +101,6 @@ func TestAMemberThatChangesItsGroupMovesAndLeavesNothingBehind(t *testing.T) {
 	serve(t, c, ns, "moves", "/moves")
 	noneWrong(t, "the member that stays", stays.Stop())
 	expectNoWarnings(t, c, ns)
-}
-
-func TestAnIngressThatGoesToAnotherControllerIsReleased(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "released"
-	class := "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: foreign}\nspec: {controller: example.com/else}\n---\n"
-	c.Apply(t, class+scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(nil)))
-	serve(t, c, ns, "web", "/")
-	scene.Change(t, c, scene.Ingress(ns, "web", "foreign", public(nil)))
-	scene.WaitGone(t, c, scene.Marks(ns)...)
-	wait(t, c, "release", func() string {
-		return strings.Trim(scene.Query(t, c, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.metadata.finalizers}"), "[]")
-	})
-	if status := scene.Query(t, c, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.status.loadBalancer.ingress}"); status != "" {
-		t.Errorf("the status still shows %s", status)
-	}
-	bindings(t, c, ns, 0)
-	expectNoWarnings(t, c, ns)
-	// And back again.
-	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(nil)))
-	serve(t, c, ns, "web", "/")
 }
 
 // bindings waits until there are so many TargetGroupBindings in the namespace.

@@ -26,6 +26,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
+const certificate = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
+
 // issuer signs certificates of clients.
 type issuer struct {
 	key  *ecdsa.PrivateKey

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -235,34 +233,6 @@ func TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart(t *testing.T) {
 	if hooks, _, _ := unstructured.NestedSlice(r.Object("ValidatingWebhookConfiguration", "aws-load-balancer-webhook").Object, "webhooks"); !strings.Contains(jsonOf(t, hooks), `"caBundle":"`+base64.StdEncoding.EncodeToString(kept["ca.crt"])) {
 		t.Error("the webhooks do not have its authority")
 	}
-}
-
-// TestAMissingRightIsReportedAndHeals takes rights of the chart's ClusterRole away: the controller goes on, and names what it may not do.
-func TestAMissingRightIsReportedAndHeals(t *testing.T) {
-	longtest.Long(t, "package rights takes each right away")
-	c := start(t)
-	const ns = "unrighted"
-	restore := withRules(t, c, func(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
-		for i, rule := range rules {
-			if len(rule.Resources) == 1 && rule.Resources[0] == "ingresses" {
-				rules[i].Verbs = []string{"get", "list", "watch"} // but not patch
-			}
-		}
-		return rules
-	})
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, map[string]string{"scheme": "internet-facing", "target-type": "ip"}))
-	c.WaitFor(t, "an event about the right", func(context.Context) error {
-		for _, e := range c.Events(t, "Ingress", ns, "web") {
-			if strings.Contains(e.Message, "forbidden") && strings.Contains(e.Message, "patch") {
-				return nil
-			}
-		}
-		return errors.New("there is none")
-	})
-	restore()
-	c.IngressAddress(t, ns, "web")
-	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String())
-	scene.WaitGone(t, c, scene.Marks(ns)...)
 }
 
 func jsonOf(t *testing.T, v any) string {

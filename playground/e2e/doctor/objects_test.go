@@ -165,17 +165,15 @@ func TestASourceThatHangsIsAFindingAndOthersAreExamined(t *testing.T) {
 	}
 }
 
-func TestAClockThatIsAheadIsFound(t *testing.T) {
+func TestClockAndVersionOfTheAPIServerAreExamined(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
-	x := trouble{check: "clock-skew", severity: "error", object: "API server", evidence: "minutes ahead of that of this machine", args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}}
-	found(t, c, x)
-}
-
-func TestAnOldAPIServerIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
-	c := cluster(t)
-	found(t, c, trouble{check: "kubernetes-outdated", severity: "warning", object: "API server", evidence: "v1.27.3", args: []string{"--kubeconfig", between(t, c, 0, nil, "v1.27.3")}})
+	for _, x := range []trouble{
+		{check: "clock-skew", severity: "error", object: "API server", evidence: "minutes ahead of that of this machine", args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}},
+		{check: "kubernetes-outdated", severity: "warning", object: "API server", evidence: "v1.27.3", args: []string{"--kubeconfig", between(t, c, 0, nil, "v1.27.3")}},
+	} {
+		found(t, c, x)
+	}
 }
 
 func TestDefinitionsThatAreMissingOrOldAreFound(t *testing.T) {

@@ -3,7 +3,6 @@ package doctor
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -231,14 +230,4 @@ func TestTroublesOfTrafficAreFound(t *testing.T) {
 			scene.Ingress(ns, "web", scene.Class, ip(scene.Annotations{"subnets": "subnet-0a1de0000000000a2, subnet-0a1de0000000000b2"})))
 		found(t, c, trouble{check: "zone-uncovered", severity: "warning", object: "target group k8s-farzone-web", evidence: "us-west-2c"})
 	})
-}
-
-func TestACheckThatThereIsNotIsRefused(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
-	c := cluster(t)
-	for _, args := range [][]string{{"--check", "nonsense"}, {"--timeout", "0s"}, {"--kubeconfig", os.DevNull, "--context", "nowhere"}} {
-		if _, errOut, status := run(t, c, nil, args...); status != 1 || errOut == "" {
-			t.Errorf("%v: status %d: %s", args, status, errOut)
-		}
-	}
 }
