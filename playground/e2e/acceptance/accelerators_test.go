@@ -14,7 +14,9 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer is the cases of which several can have the same load balancers.
+// TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows that requests through an accelerator
+// reach pods behind Services, Ingresses and Gateways, and that edits change it in place. The cases
+// can share load balancers.
 func TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer(t *testing.T) {
 	t.Parallel()
 	a := accelerate(t)
@@ -181,7 +183,8 @@ func accelerateNamespaces(t *testing.T, a *accelerated) {
 	}
 }
 
-// TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer has nodes as targets.
+// TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer shows that an endpoint follows its
+// Service to another load balancer and that nodes still answer through the accelerator.
 func TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer(t *testing.T) {
 	longtest.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
@@ -224,7 +227,8 @@ func (s *split) line(group, service, ingress string) string {
 	return "TCP 80-80 " + group + ": " + strings.Join(inOrder([]string{s.net.Name + service, s.alb.Name + ingress}), ", ")
 }
 
-// TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients holds by traffic what the settings of endpoint groups do.
+// TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients shows how weight, health, dial and
+// affinity of an endpoint group divide real requests, and which client addresses pods see.
 func TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients(t *testing.T) {
 	longtest.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
 	t.Parallel()

@@ -11,7 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestAnnotationsShapeTheLoadBalancer is cases 8 and 13 to 15, and an Outpost's load balancer.
+// TestAnnotationsShapeTheLoadBalancer shows that an ALB with each address type, a name, tags,
+// listener attributes or on an Outpost serves requests. These are cases 8 and 13 to 15.
 func TestAnnotationsShapeTheLoadBalancer(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)

@@ -38,6 +38,8 @@ func served(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, host st
 	})
 }
 
+// TestCertificatesAreFoundByTheHostsOfTheIngress shows that clients get the certificate that the
+// controller found in ACM for the host, also after the host changes.
 func TestCertificatesAreFoundByTheHostsOfTheIngress(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -94,7 +96,9 @@ func owned(t *testing.T, c *harness.Cluster, stack string) []acmtypes.Certificat
 	return out
 }
 
-// TestRequestedCertificatesServe is cases 21 to 23.
+// TestRequestedCertificatesServe shows that clients get a certificate that the controller requested
+// and validated through Route 53, with a wildcard or from a private authority. These are cases 21
+// to 23.
 func TestRequestedCertificatesServe(t *testing.T) {
 	longtest.Long(t, "a variant: TestCertificatesAreFoundByTheHostsOfTheIngress shows the way through the cluster, and golden cases the rest")
 	t.Parallel()

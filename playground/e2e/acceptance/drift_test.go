@@ -65,8 +65,9 @@ func (h byHand) openPort(securityGroup string, port int32, cidr string) {
 		IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port, IpRanges: []ec2types.IpRange{{CidrIp: &cidr}}}}}))
 }
 
-// TestWhatIsChangedByHandIsPutBack is not parallel: load balancers are looked at one after the other, and with few of them its turn
-// comes soon.
+// TestWhatIsChangedByHandIsPutBack shows that the running controller finds changes made in AWS by
+// hand, without any event in the cluster, and reverts them. The test is not parallel: the
+// controller checks load balancers one after the other, and with few of them the turn comes soon.
 func TestWhatIsChangedByHandIsPutBack(t *testing.T) {
 	c := cluster(t)
 	const ns = "drifting"

@@ -14,8 +14,10 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt changes a health check as well, which is put back in each case: then the search has found the other
-// changes, too. It is not parallel, as TestWhatIsChangedByHandIsPutBack is not.
+// TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt shows what each drift policy of an Ingress
+// does to settings, rules, tags and ports that were changed in AWS by hand. It also changes a
+// health check, which every case reverts: then the controller has found the other changes. It is
+// not parallel, for the reason of TestWhatIsChangedByHandIsPutBack.
 func TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt(t *testing.T) {
 	longtest.Long(t, "it waits for searches for drift, one in ten seconds; TestWhatIsChangedByHandIsPutBack shows one")
 	c := cluster(t)

@@ -8,6 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
+// TestGatesThatComeAfterTheControllerStartedAreOpened shows that the controller begins to watch
+// pods of a namespace once a gate or a label needs it, and opens their gates.
 func TestGatesThatComeAfterTheControllerStartedAreOpened(t *testing.T) {
 	longtest.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()

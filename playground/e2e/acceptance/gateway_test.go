@@ -128,6 +128,8 @@ func (s *site) shows(t *testing.T, resource, name string, conditions ...string) 
 
 const toWeb = "backendRefs: [{name: web, port: 80}]"
 
+// TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant shows that an HTTPRoute serves real
+// requests from pods and nodes, and that a ReferenceGrant admits and withdraws a backend.
 func TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant(t *testing.T) {
 	t.Parallel()
 	attribute := `, listenerConfigurations: [{protocolPort: "HTTP:80", listenerAttributes: [{key: routing.http.response.access_control_max_age.header_value, value: "30"}]}]`
@@ -154,6 +156,8 @@ func TestGatewayServesARouteAndBackendsOfOtherNamespacesByGrant(t *testing.T) {
 	})
 }
 
+// TestGatewayOrdersMatchesAndWeighsBackends shows that the ALB of a Gateway answers requests by
+// query, header, method and path as its HTTPRoute matches them.
 func TestGatewayOrdersMatchesAndWeighsBackends(t *testing.T) {
 	t.Parallel()
 	onEachTargetType(t, "g2", facing, []string{onHTTP}, func(t *testing.T, s *site) {
@@ -177,6 +181,8 @@ func TestGatewayOrdersMatchesAndWeighsBackends(t *testing.T) {
 	})
 }
 
+// TestGatewayServesHTTPSByACertificateOfItsConfiguration shows that clients get the certificate
+// that the LoadBalancerConfiguration of a Gateway names.
 func TestGatewayServesHTTPSByACertificateOfItsConfiguration(t *testing.T) {
 	t.Parallel()
 	onEachTargetType(t, "g7", secured, []string{onHTTPS}, func(t *testing.T, s *site) {

@@ -54,6 +54,8 @@ func awaitWaiting(t *testing.T, c *harness.Cluster, ns, app string) {
 	})
 }
 
+// TestTheEndOfARouteLeavesNoPodWaiting shows that a rollout completes after its route is deleted,
+// for Gateways on ALBs and NLBs, and that new pods get no gate.
 func TestTheEndOfARouteLeavesNoPodWaiting(t *testing.T) {
 	longtest.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
@@ -86,7 +88,9 @@ func TestTheEndOfARouteLeavesNoPodWaiting(t *testing.T) {
 	}
 }
 
-// TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth has health checks of the Ingress that fail at first, while those of the Gateway pass.
+// TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth shows that kubelet reports a pod behind a
+// Gateway and an Ingress as ready only when both targets are healthy. The health checks of the
+// Ingress fail at first, while those of the Gateway pass.
 func TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth(t *testing.T) {
 	longtest.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
 	t.Parallel()

@@ -44,6 +44,8 @@ func (s *site) call(t *testing.T, lb simclient.LoadBalancer, method string, stat
 	})
 }
 
+// TestGatewayRoutesCallsOfGRPC shows that real gRPC calls reach the backend that a GRPCRoute
+// chooses by service, method and header, also after edits.
 func TestGatewayRoutesCallsOfGRPC(t *testing.T) {
 	t.Parallel()
 	onEachTargetType(t, "g12", secured, []string{onHTTPS}, func(t *testing.T, s *site) {

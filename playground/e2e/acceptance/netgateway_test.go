@@ -184,7 +184,9 @@ func refuses(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, port i
 
 const webOfBoth = "{name: web, port: 80}"
 
-func TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant(t *testing.T) {
+// TestG4Case1RoutesOfAllProtocolsServeByGrant shows that TCP, UDP and TLS clients of a Gateway
+// reach pods and nodes, and that a ReferenceGrant admits and withdraws a backend.
+func TestG4Case1RoutesOfAllProtocolsServeByGrant(t *testing.T) {
 	t.Parallel()
 	certificate := `, listenerConfigurations: [{protocolPort: "TLS:443", defaultCertificate: "` + wildcard + `"}]`
 	listeners := []string{onTCP, onTLS, "name: udp, protocol: UDP, port: 8080", "name: other, protocol: TCP, port: 5000"}

@@ -9,6 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
+// TestG5Case1AnNLBInFrontOfAnALBOfAnotherNamespaceByGrant shows that an NLB of one Gateway forwards
+// real connections to the ALB of another, as long as a ReferenceGrant admits it.
 func TestG5Case1AnNLBInFrontOfAnALBOfAnotherNamespaceByGrant(t *testing.T) {
 	t.Parallel()
 	onEachTargetType(t, "g5-1", secured, []string{onHTTP, onHTTPS}, func(t *testing.T, s *site) {
@@ -57,6 +59,8 @@ func TestG5Case1AnNLBInFrontOfAnALBOfAnotherNamespaceByGrant(t *testing.T) {
 	})
 }
 
+// TestG5Cases2To5ListenerSetsAsTheirGatewayAllowsThem shows that requests are answered at the ports
+// of ListenerSets, exactly where the Gateway allows their namespace.
 func TestG5Cases2To5ListenerSetsAsTheirGatewayAllowsThem(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

@@ -128,6 +128,8 @@ func onQUIC(t *testing.T, name string, f func(*testing.T, *servedBy)) {
 	}, "ip")
 }
 
+// TestQUICConnectionsStayWithTheirPodWhenTheClientMoves shows that injected server IDs, registered
+// targets and the NLB keep a QUIC connection with its pod when the client moves.
 func TestQUICConnectionsStayWithTheirPodWhenTheClientMoves(t *testing.T) {
 	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
 	t.Parallel()

@@ -145,6 +145,8 @@ func rolledOut(t *testing.T, c *harness.Cluster, namespace string, apps ...strin
 	}
 }
 
+// TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows that the webhook injects readiness
+// gates and a Deployment becomes ready only when its targets are healthy.
 func TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -167,6 +169,8 @@ func TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy(t *testing.T) {
 	expectNoWarnings(t, c, ns)
 }
 
+// TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy shows that no request fails in a rollout whose
+// new pods are ready but not yet healthy targets.
 func TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -232,6 +236,8 @@ spec:
 ---
 `
 
+// TestAgentsAreInjectedAndCarryRequests shows that the webhook injects target control agents and
+// that the ALB sends requests through them.
 func TestAgentsAreInjectedAndCarryRequests(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)

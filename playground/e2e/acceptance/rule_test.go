@@ -21,6 +21,8 @@ func action(path, name string) scene.Path {
 	return scene.Path{Path: path, Service: name, Port: "name: use-annotation"}
 }
 
+// TestActionsAnswerRedirectAndForward shows that clients get the fixed response, redirect, forward
+// and weighted sticky forward that an Ingress declares in annotations.
 func TestActionsAnswerRedirectAndForward(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -82,6 +84,8 @@ var conditions = scene.Annotations{
 		`{"field":"query-string","queryStringConfig":{"values":[{"key":"paramA","value":"valueA"}]}},{"field":"query-string","queryStringConfig":{"values":[{"key":"paramB","value":"valueB"}]}}]`,
 }
 
+// TestConditionsNarrowAndWidenRules shows which real requests an ALB answers under each condition
+// that an Ingress declares in annotations.
 func TestConditionsNarrowAndWidenRules(t *testing.T) {
 	longtest.Long(t, "a variant: TestActionsAnswerRedirectAndForward shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
@@ -167,8 +171,10 @@ func member(namespace, name, path, order string) string {
 	return scene.Ingress(namespace, name, namespace, a, scene.Path{Path: path, Type: "Exact", Service: "answer", Port: "name: use-annotation"})
 }
 
-// TestRulesOfAGroupChangeTheirOrderInPlace is case 17. Rules are numbered with gaps, so that a member in front costs no rule of
-// others a new number; one that changes its place does, in one call for all.
+// TestRulesOfAGroupChangeTheirOrderInPlace shows that requests get the answers of the new order of
+// a group after at most one call that moves rules. This is case 17. Rules are numbered with gaps,
+// so that a new first member moves no other rule; a member that changes its place does, in one call
+// for all.
 func TestRulesOfAGroupChangeTheirOrderInPlace(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)

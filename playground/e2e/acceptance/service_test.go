@@ -120,6 +120,8 @@ func (s *servedBy) tagged(t *testing.T, name, want string) string {
 	return ""
 }
 
+// TestAServiceIsEditedInPlace shows which AWS calls the controller makes for each edit of a
+// Service, while its NLB keeps answering.
 func TestAServiceIsEditedInPlace(t *testing.T) {
 	t.Parallel()
 	onService(t, "sv-1", func(t *testing.T, s *servedBy) {

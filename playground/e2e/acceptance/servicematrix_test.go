@@ -61,6 +61,8 @@ var cells = []cell{
 
 func none(ids []string) string { return differs("security groups", len(ids), 0) }
 
+// TestServicesOfEachKindAnswer shows that NLBs answer over UDP, TCP_UDP, with nodes as targets,
+// without security groups, with named groups and with prefix lists.
 func TestServicesOfEachKindAnswer(t *testing.T) {
 	t.Parallel()
 	for i, x := range cells {
@@ -163,6 +165,8 @@ var serviceEdits = []serviceEdit{
 	},
 }
 
+// TestEditsOfAServiceWriteWhatTheyChange shows that edits of subnets, security groups, node ports
+// and ports make only their own AWS calls and keep the NLB.
 func TestEditsOfAServiceWriteWhatTheyChange(t *testing.T) {
 	t.Parallel()
 	onService(t, "sm-e", func(t *testing.T, s *servedBy) {

@@ -13,6 +13,8 @@ import (
 // udpPort is a port for datagrams. Node ports of UDP take no connection of TCP, so that the usual health check fails with nodes as targets.
 const udpPort = "{name: udp, port: 53, protocol: UDP, targetPort: 8080}"
 
+// TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows that pods answer TCP and UDP clients
+// of one Service, also at one port.
 func TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort(t *testing.T) {
 	t.Parallel()
 	onService(t, "sv-u", func(t *testing.T, s *servedBy) {
@@ -26,7 +28,9 @@ func TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort(t *testing.T) {
 	}, "ip")
 }
 
-func TestNodesWithoutPodsOfALocalServiceAreUnhealthyAndTheOthersServe(t *testing.T) {
+// TestLocalServiceIsServedByNodesWithPods shows that only nodes with pods are healthy targets under
+// externalTrafficPolicy Local, and answer TCP and UDP.
+func TestLocalServiceIsServedByNodesWithPods(t *testing.T) {
 	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
 	t.Parallel()
 	onService(t, "sv-l", func(t *testing.T, s *servedBy) {
@@ -52,6 +56,8 @@ func TestNodesWithoutPodsOfALocalServiceAreUnhealthyAndTheOthersServe(t *testing
 	}, "instance")
 }
 
+// TestSourceRangesAdmitAndRefuseClientsOfAService shows that the NLB of a Service admits and
+// refuses real clients by loadBalancerSourceRanges.
 func TestSourceRangesAdmitAndRefuseClientsOfAService(t *testing.T) {
 	t.Parallel()
 	onService(t, "sv-r", func(t *testing.T, s *servedBy) {
@@ -65,6 +71,8 @@ func TestSourceRangesAdmitAndRefuseClientsOfAService(t *testing.T) {
 	})
 }
 
+// TestAServiceHasTheAddressesThatItNames shows that an NLB has the elastic, private or IPv6
+// addresses that its Service names, and answers there.
 func TestAServiceHasTheAddressesThatItNames(t *testing.T) {
 	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
 	t.Parallel()

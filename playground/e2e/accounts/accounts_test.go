@@ -93,7 +93,9 @@ func trust(t *testing.T, other *awssim.Other, document string) {
 	}
 }
 
-// TestALoadBalancerOfAnotherAccountSendsItsRequestsToThePods takes the role away in the middle, gives it back, and restarts the controller.
+// TestALoadBalancerOfAnotherAccountSendsItsRequestsToThePods shows that a binding with a role
+// serves a target group of another account, while the role is withdrawn, given back and after a
+// restart.
 func TestALoadBalancerOfAnotherAccountSendsItsRequestsToThePods(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own, for roles of other accounts")
 	c := harness.Start(t, harness.Options{Account: "account.yaml", ExtraArgs: []string{"--assumable-roles=" + namespace + "=" + role}})

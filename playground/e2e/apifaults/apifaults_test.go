@@ -402,7 +402,9 @@ var faults = []fault{
 	}},
 }
 
-func TestWhateverTheAPIServerDoesNothingWrongIsWrittenToAWSAndEditsFollowSoon(t *testing.T) {
+// TestFaultsOfTheAPIServerCauseNoWrongWrite shows that no fault of a real API server or etcd causes
+// a wrong AWS write, and that edits reach AWS soon afterwards.
+func TestFaultsOfTheAPIServerCauseNoWrongWrite(t *testing.T) {
 	longtest.Long(t, "it waits for faults of the API server, each of up to ten seconds, and half a minute after each")
 	s := begin(t)
 	var report []string

@@ -171,6 +171,8 @@ func written(c *harness.Cluster, mark uint64) (all []string) {
 
 // The tests in this file are not parallel: one restarts the controller.
 
+// TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits shows that browsers sign in only with a
+// Secret that the provider accepts, and that edits of the Secret reach AWS once.
 func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own, for logins; golden cases show their actions")
 	c := cluster(t)
@@ -282,6 +284,8 @@ func nowhere(t *testing.T, c *harness.Cluster, ns string) {
 	}
 }
 
+// TestTokensAreCheckedAndUserPoolsSignIn shows that an ALB admits requests by JWT and by a Cognito
+// login as annotations declare, and that a restart rewrites neither.
 func TestTokensAreCheckedAndUserPoolsSignIn(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own, for logins; golden cases show their actions")
 	c := cluster(t)

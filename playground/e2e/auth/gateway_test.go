@@ -10,7 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestRoutesOfAGatewaySignVisitorsIn shows logins by a user pool and by a provider, with pods and with nodes as targets.
+// TestRoutesOfAGatewaySignVisitorsIn shows that browsers sign in at a Gateway by a user pool and by
+// an OIDC provider, with pods and with nodes as targets.
 func TestRoutesOfAGatewaySignVisitorsIn(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own, for logins; golden cases show their actions")
 	c := cluster(t)

@@ -64,7 +64,8 @@ func start(t *testing.T) *harness.Cluster {
 	return c
 }
 
-// TestBadInput has everything that users and AWS may do wrong happen beside one neighbour.
+// TestBadInput shows that no mistake of users or state of AWS, of a hundred, affects one neighbour
+// that is served meanwhile.
 func TestBadInput(t *testing.T) {
 	longtest.Long(t, "it is a hundred rows, whose texts golden cases show, too")
 	t.Parallel()

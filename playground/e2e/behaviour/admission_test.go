@@ -26,6 +26,8 @@ func plainBalancer(namespace, name string) string {
 	return scene.Service(namespace, name, "type: LoadBalancer")
 }
 
+// TestMistakesAreRefusedOrWarnedOfWhenTheyAreApplied shows that a real API server asks the webhooks
+// of the running controller, and that kubectl prints their refusals and warnings.
 func TestMistakesAreRefusedOrWarnedOfWhenTheyAreApplied(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -48,6 +50,8 @@ func TestMistakesAreRefusedOrWarnedOfWhenTheyAreApplied(t *testing.T) {
 	}
 }
 
+// TestAServiceWithoutClassIsOurs shows that a real API server stores the load balancer class that
+// the webhook adds, for Services of type LoadBalancer only.
 func TestAServiceWithoutClassIsOurs(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -63,7 +67,8 @@ func TestAServiceWithoutClassIsOurs(t *testing.T) {
 	}
 }
 
-// TestObjectsAdmittedWithoutWebhooksAreServedLater has what is admitted meanwhile served afterwards.
+// TestObjectsAdmittedWithoutWebhooksAreServedLater shows what a real API server admits and refuses
+// while no controller runs, and that the controller serves it afterwards.
 func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
 	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := cluster(t)
@@ -100,7 +105,9 @@ func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 }
 
-// TestTheControllersOwnCertificateIsRenewedWithoutAFailure applies objects all the while, each of which the webhook must judge.
+// TestTheControllersOwnCertificateIsRenewedWithoutAFailure shows that the API server trusts the
+// webhooks without a gap while the controller renews its own certificate. The test applies objects
+// all the while, each of which the webhook must judge.
 func TestTheControllersOwnCertificateIsRenewedWithoutAFailure(t *testing.T) {
 	longtest.Long(t, "it waits for two thirds of the life of a certificate, of a minute")
 	c := cluster(t)

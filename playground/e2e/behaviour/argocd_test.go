@@ -90,8 +90,9 @@ func luaValue(l *lua.LState, v any) lua.LValue {
 	return lua.LNil
 }
 
-// TestTheHealthChecksForArgoCDShowWhichObjectsServeWhichWaitAndWhichNeedAnEdit runs the checks of the page over objects of the playground.
-func TestTheHealthChecksForArgoCDShowWhichObjectsServeWhichWaitAndWhichNeedAnEdit(t *testing.T) {
+// TestHealthChecksForArgoCDFitTheStatuses shows that the health checks printed for Argo CD read the
+// statuses that the running controller writes.
+func TestHealthChecksForArgoCDFitTheStatuses(t *testing.T) {
 	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)

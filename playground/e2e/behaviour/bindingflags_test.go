@@ -16,6 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
+// TestABindingShowsHowManyTargetsThereAreAndHowManyAreHealthy shows that kubectl prints the counts
+// of registered and healthy targets that the controller writes.
 func TestABindingShowsHowManyTargetsThereAreAndHowManyAreHealthy(t *testing.T) {
 	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
@@ -51,6 +53,9 @@ func sharedBinding(namespace, arn string) string {
 
 // The test is not parallel: the controller has flags of its own, and nodes get another security group and a label.
 
+// TestFlagsOfBindingsHoldForTheControllerThatIsStartedWithThem shows that the flags of bindings
+// take effect in a controller process that is started with them. The test is not parallel: nodes
+// get another security group and a label.
 func TestFlagsOfBindingsHoldForTheControllerThatIsStartedWithThem(t *testing.T) {
 	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	before := cluster(t)

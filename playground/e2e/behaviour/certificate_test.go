@@ -66,6 +66,8 @@ func ownedBy(t *testing.T, c *harness.Cluster, owner, stack string) []acmtypes.C
 	return out
 }
 
+// TestATLSSecretIsImportedRenewedUnderItsARNAndDeleted shows that clients get the certificate of a
+// TLS Secret, renewed under its ARN, with the rights that the guide grants.
 func TestATLSSecretIsImportedRenewedUnderItsARNAndDeleted(t *testing.T) {
 	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := certifying(t)
@@ -131,8 +133,9 @@ subjects: [{kind: ServiceAccount, name: aws-load-balancer-controller, namespace:
 `, ns)
 }
 
-// TestASecretOfAGatewayIsRotatedWithoutAFailedHandshake has an application and a network load balancer end TLS with one Secret, as cert-manager renews it: with another key
-// and a certificate of the same authority, which is the only one that the clients trust.
+// TestASecretOfAGatewayIsRotatedWithoutAFailedHandshake shows that no TLS handshake fails when the
+// Secret of an ALB and an NLB gets another key and certificate. The new certificate has the same
+// authority, which is the only one that the clients trust, as when cert-manager renews it.
 func TestASecretOfAGatewayIsRotatedWithoutAFailedHandshake(t *testing.T) {
 	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := certifying(t)

@@ -49,7 +49,9 @@ func ask(ctx context.Context, at, host string, v any) (status int, err error) {
 	return resp.StatusCode, json.Unmarshal(text, v)
 }
 
-// TestTheControllerShowsWhatItHoldsInItsConsole is not parallel: the controller is its own.
+// TestTheControllerShowsWhatItHoldsInItsConsole shows that the console of a controller process
+// serves its load balancers, passes, events and targets over HTTP. The test is not parallel: it has
+// a controller of its own.
 func TestTheControllerShowsWhatItHoldsInItsConsole(t *testing.T) {
 	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	const ns = "watched"

@@ -32,6 +32,8 @@ func planOf(t *testing.T, c *harness.Cluster, ns, name, want string) string {
 	return text
 }
 
+// TestADryRunIsPlannedAndNotDeployedUntilItEnds shows that an Ingress under dry run gets a plan and
+// an event, no AWS write, and traffic only after the dry run ends.
 func TestADryRunIsPlannedAndNotDeployedUntilItEnds(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)

@@ -105,6 +105,8 @@ func onlyTargets(c *harness.Cluster, lb simclient.LoadBalancer, targetType strin
 	return differs("target type", groups[0].TargetType, targetType)
 }
 
+// TestEditsChangeOnlyTheirSettingsAndInterruptNoRequest shows that each of eleven edits of an
+// Ingress makes only its own AWS calls and fails no request.
 func TestEditsChangeOnlyTheirSettingsAndInterruptNoRequest(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)

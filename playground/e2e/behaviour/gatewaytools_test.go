@@ -64,7 +64,9 @@ spec:
 `
 }
 
-func TestAGatewayIsPlannedUnderDryRunThenDeployedAndExplainedByTheCommandLine(t *testing.T) {
+// TestCommandLinePlansAndExplainsAGateway shows that lbc plans and explains a Gateway of a live
+// cluster as the controller deploys it after a dry run.
+func TestCommandLinePlansAndExplainsAGateway(t *testing.T) {
 	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)

@@ -20,6 +20,8 @@ func member(namespace, name, order string, more scene.Annotations, paths ...scen
 	return scene.Ingress(namespace, name, scene.Class, a, paths...)
 }
 
+// TestABadMemberOfAGroupStopsNoOther shows that requests to a group are answered while one member
+// turns invalid, is invalid from the start, is corrected or deleted.
 func TestABadMemberOfAGroupStopsNoOther(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -62,6 +64,8 @@ func TestABadMemberOfAGroupStopsNoOther(t *testing.T) {
 	noneWrong(t, "the good member", good.Stop())
 }
 
+// TestAMemberThatChangesItsGroupMovesAndLeavesNothingBehind shows that no request to the other
+// members fails while one moves to another group and then to its own load balancer.
 func TestAMemberThatChangesItsGroupMovesAndLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)

@@ -119,8 +119,8 @@ func trust(t *testing.T, c *harness.Cluster, name string, i issuer) string {
 	return aws.ToString(arn)
 }
 
-// TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames has one port verify clients and one pass certificates on, then
-// takes the annotation away, which changes nothing, and then sets off.
+// TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames shows which real TLS clients an ALB
+// admits by the trust store of its Ingress, when the annotation goes, and when set off.
 func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
@@ -171,7 +171,8 @@ func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 	expectNoWarnings(t, c, ns)
 }
 
-// TestClientsAreVerifiedByTheConfigurationOfTheGateway has each port of a Gateway treat clients in another way, with pods and with nodes as targets.
+// TestClientsAreVerifiedByTheConfigurationOfTheGateway shows which real TLS clients each port of a
+// Gateway admits, with pods and with nodes as targets.
 func TestClientsAreVerifiedByTheConfigurationOfTheGateway(t *testing.T) {
 	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()

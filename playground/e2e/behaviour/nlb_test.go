@@ -79,7 +79,9 @@ func held(t *testing.T, c *harness.Cluster, arn string) string {
 	return fmt.Sprintf("%s, PrivateLink %s, %d units", text, cmp.Or(aws.ToString(lb.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic), "default"), reserved(t, c, arn))
 }
 
-func TestEditsOfANetworkLoadBalancerCostOneWriteForEachSettingAndInterruptNoRequest(t *testing.T) {
+// TestEditsOfAnNLBCostOneWriteAndInterruptNothing shows that each edit of an NLB makes one AWS call
+// for its setting and fails no request.
+func TestEditsOfAnNLBCostOneWriteAndInterruptNothing(t *testing.T) {
 	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()
 	c := cluster(t)

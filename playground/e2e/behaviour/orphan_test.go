@@ -131,7 +131,9 @@ func listOrphan(t *testing.T, c *harness.Cluster, stack string) (found listedOrp
 	return d.Orphans[n], true
 }
 
-func TestALoadBalancerThatLostItsObjectIsReportedAndDeletedOnlyByTheFlag(t *testing.T) {
+// TestOrphanIsReportedAndDeletedOnlyByFlag shows that a controller process reports an orphan of an
+// earlier process and deletes it only with the flag, after the quarantine.
+func TestOrphanIsReportedAndDeletedOnlyByFlag(t *testing.T) {
 	longtest.Long(t, "it waits for a search and for a quarantine of 40 seconds")
 	c := cluster(t)
 	const ns, key = "abandoned", "ingress.k8s.aws:abandoned/web"
@@ -202,6 +204,8 @@ func TestALoadBalancerThatLostItsObjectIsReportedAndDeletedOnlyByTheFlag(t *test
 	})
 }
 
+// TestWhatAControllerThatIsGoneHasLeftIsDeletedByLbc shows that the lbc binary refuses to clean up
+// while a Lease is held, and deletes only its own stack afterwards.
 func TestWhatAControllerThatIsGoneHasLeftIsDeletedByLbc(t *testing.T) {
 	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
 	c := cluster(t)

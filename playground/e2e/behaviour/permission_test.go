@@ -40,6 +40,8 @@ func attach(t *testing.T, c *harness.Cluster, file string) {
 	})
 }
 
+// TestThePublishedPolicySufficesForAWholeLife shows that the real controller, from start to
+// deletion, needs no AWS action beyond the published policy.
 func TestThePublishedPolicySufficesForAWholeLife(t *testing.T) {
 	c := cluster(t)
 	attach(t, c, "iam_policy.json")
@@ -103,9 +105,11 @@ func withoutLoadBalancers(t *testing.T, c *harness.Cluster) {
 	})
 }
 
-// TestUnderThePolicyForBindingsAControllerReportsNothingAsMissing starts one that serves TargetGroupBindings to target groups of users alone. It is not
-// parallel: the controller is its own. Its looks for load balancers at the start are refused, which is an answer.
-func TestUnderThePolicyForBindingsAControllerReportsNothingAsMissing(t *testing.T) {
+// TestPolicyForBindingsSuffices shows that a controller for TargetGroupBindings alone starts and
+// serves under its policy without reporting a missing permission. Its reads of load balancers at
+// the start are refused, which is an answer. The test is not parallel: it has a controller of its
+// own.
+func TestPolicyForBindingsSuffices(t *testing.T) {
 	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := cluster(t)
 	withoutLoadBalancers(t, c)

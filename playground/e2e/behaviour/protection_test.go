@@ -40,8 +40,10 @@ var protections = []struct {
 
 func protecting(value string) string { return "deletion_protection.enabled=" + value }
 
-// TestDeletionProtectionKeepsALoadBalancerUntilItIsLifted deletes the last member of a group whose load balancer is protected. (Of two
-// that are deleted together, the first may be let go while the second still holds the load balancer.)
+// TestDeletionProtectionKeepsALoadBalancerUntilItIsLifted shows that an Ingress deleted with
+// kubectl keeps serving and waits with an event until its protection is lifted. The test deletes
+// the last member of a group whose load balancer is protected: of two members that are deleted
+// together, the first may be released earlier.
 func TestDeletionProtectionKeepsALoadBalancerUntilItIsLifted(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)

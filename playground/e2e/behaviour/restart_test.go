@@ -18,7 +18,9 @@ import (
 
 // The tests in this file are not parallel: the controller, and the whole account, are theirs.
 
-func TestAControllerKilledAgainAndAgainMakesEverythingOnceAndLeavesNothing(t *testing.T) {
+// TestKilledControllerCreatesOnceAndLeavesNothing shows that a process killed at random writes
+// creates each AWS resource once and leaves none after deletion.
+func TestKilledControllerCreatesOnceAndLeavesNothing(t *testing.T) {
 	c := cluster(t)
 	const ns, n = "killed", 10
 	withoutLoadBalancers(t, c)
@@ -112,6 +114,8 @@ func settled(t *testing.T, c *harness.Cluster, kinds ...string) {
 	})
 }
 
+// TestAControllerThatFindsEverythingInPlaceWritesNothing shows that a restarted or crashed
+// controller writes nothing to AWS or to a real API server when all is in place.
 func TestAControllerThatFindsEverythingInPlaceWritesNothing(t *testing.T) {
 	c := cluster(t)
 	const ns = "inplace"
@@ -144,7 +148,8 @@ func TestAControllerThatFindsEverythingInPlaceWritesNothing(t *testing.T) {
 	expectNoWarnings(t, c, ns)
 }
 
-// TestWhatATestAppliedGoesThoughItsControllerHasEnded is about the tests themselves: a controller that one of them has lost must not be missed by the next.
+// TestWhatATestAppliedGoesThoughItsControllerHasEnded shows that the harness removes what a test
+// applied even if the test lost its controller.
 func TestWhatATestAppliedGoesThoughItsControllerHasEnded(t *testing.T) {
 	longtest.Long(t, "it is about the tests themselves")
 	c := cluster(t)

@@ -23,7 +23,8 @@ spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}], 
 `, name, namespace, annotations, spec)
 }
 
-// TestTheDeletionOfANamespaceCostsFewReads has the account for itself.
+// TestTheDeletionOfANamespaceCostsFewReads shows how few AWS reads the deletion of a namespace
+// makes, as Kubernetes deletes its objects in its own order. The test has the account for itself.
 func TestTheDeletionOfANamespaceCostsFewReads(t *testing.T) {
 	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{noSearch}})

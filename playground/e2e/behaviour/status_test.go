@@ -30,6 +30,8 @@ func ready(t *testing.T, c *harness.Cluster, namespace string) {
 	c.Kubectl(t, "wait", "--for=condition=Ready", "lb/ingress-web", "-n", namespace, "--timeout="+harness.Timeout.String())
 }
 
+// TestAStatusObjectShowsTheStateOfALoadBalancer shows that kubectl get and wait show the state of a
+// load balancer by its LoadBalancer object.
 func TestAStatusObjectShowsTheStateOfALoadBalancer(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -79,6 +81,8 @@ func TestAStatusObjectShowsTheStateOfALoadBalancer(t *testing.T) {
 	})
 }
 
+// TestANamespaceGoesThoughTheClassOfItsIngressesIsGone shows that Kubernetes can delete a namespace
+// whose Ingresses lost their class, and that AWS keeps nothing.
 func TestANamespaceGoesThoughTheClassOfItsIngressesIsGone(t *testing.T) {
 	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
 	t.Parallel()

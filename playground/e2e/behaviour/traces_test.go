@@ -11,7 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// TestPassesAreTracesAtACollector is not parallel: the controller is its own. Its end exports what has not been.
+// TestPassesAreTracesAtACollector shows that a collector receives the traces of a controller
+// process, with the request IDs of its AWS calls. The test is not parallel: it has a controller of
+// its own, which exports the rest when it ends.
 func TestPassesAreTracesAtACollector(t *testing.T) {
 	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	const ns = "traced"

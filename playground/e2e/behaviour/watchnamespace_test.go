@@ -17,8 +17,9 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// TestAControllerOfOneNamespaceTakesNothingFromAnother serves two namespaces, and then starts the controller for one of them. It is not parallel: the
-// controller is its own.
+// TestAControllerOfOneNamespaceTakesNothingFromAnother shows that a controller restarted with
+// --watch-namespace deletes and deregisters nothing of other namespaces. The test is not parallel:
+// it has a controller of its own.
 func TestAControllerOfOneNamespaceTakesNothingFromAnother(t *testing.T) {
 	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := cluster(t)

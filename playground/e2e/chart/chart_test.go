@@ -82,6 +82,8 @@ func waitLeader(t *testing.T, c *harness.Cluster) (leader string) {
 	return leader
 }
 
+// TestWhatTheChartInstallsServesIngressesServicesAndGateways shows that the controller's pods, with
+// the rights of the chart, serve an Ingress, a Service and a Gateway.
 func TestWhatTheChartInstallsServesIngressesServicesAndGateways(t *testing.T) {
 	c := start(t)
 	for _, example := range []string{"game-2048.yaml", "nlb.yaml", "gateway.yaml"} {
@@ -107,7 +109,9 @@ func TestWhatTheChartInstallsServesIngressesServicesAndGateways(t *testing.T) {
 	scene.WaitGone(t, c, "game-2048")
 }
 
-// TestTheWebhooksTrustTheCertificateThatTheControllerIssues: the leader keeps it in the Secret of the chart, and no template has one.
+// TestTheWebhooksTrustTheCertificateThatTheControllerIssues shows that the API server trusts the
+// webhooks of an installed chart by the certificate that the leader issues. The leader keeps it in
+// the Secret of the chart, and no template has one.
 func TestTheWebhooksTrustTheCertificateThatTheControllerIssues(t *testing.T) {
 	c := start(t)
 	s, err := c.Client.CoreV1().Secrets("kube-system").Get(t.Context(), "aws-load-balancer-webhook-tls", metav1.GetOptions{})
@@ -131,8 +135,10 @@ func TestTheWebhooksTrustTheCertificateThatTheControllerIssues(t *testing.T) {
 // leaseDuration is how long a lease holds that its holder does not renew, as the controller sets it.
 const leaseDuration = 15 * time.Second
 
-func TestTheOtherReplicaLeadsWhenTheLeaderIsKilledAndWebhooksAnswerMeanwhile(t *testing.T) {
-	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwice does in the core")
+// TestWebhooksAnswerWhileNoReplicaLeads shows that webhooks of an installed chart answer between
+// the death of the leader and the election of the next.
+func TestWebhooksAnswerWhileNoReplicaLeads(t *testing.T) {
+	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestLeaderKilledDuringRolloutFailsNoRequest does in the core")
 	c := start(t)
 	leader := waitLeader(t, c)
 	before, _ := holder(t, c)
@@ -156,7 +162,8 @@ func TestTheOtherReplicaLeadsWhenTheLeaderIsKilledAndWebhooksAnswerMeanwhile(t *
 	waitLeader(t, c)
 }
 
-// TestTheAPIServerAcceptsEachObjectOfTheChart applies the objects of some values as a dry run; those of kinds that others define are left out.
+// TestTheAPIServerAcceptsEachObjectOfTheChart shows that a real API server accepts each object that
+// the chart renders with various values. Objects of kinds that other products define are left out.
 func TestTheAPIServerAcceptsEachObjectOfTheChart(t *testing.T) {
 	c := start(t)
 	loaded, err := chart.Load(c.Repo.Chart())
@@ -199,7 +206,8 @@ func TestTheAPIServerAcceptsEachObjectOfTheChart(t *testing.T) {
 	}
 }
 
-// TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart renders with lookups in the cluster, as helm upgrade does.
+// TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart shows that keepTLSSecret reads the Secret
+// of the existing chart from a live cluster, as helm upgrade does.
 func TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart(t *testing.T) {
 	c := start(t)
 	loaded, err := chart.Load(c.Repo.Chart())

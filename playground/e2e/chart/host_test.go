@@ -37,8 +37,9 @@ func withRules(t *testing.T, c *harness.Cluster, edit func([]rbacv1.PolicyRule) 
 	return restore
 }
 
-// TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething: the name of the host is not that of the pod there.
-func TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething(t *testing.T) {
+// TestPodOnHostNetworkGetsTheEvents shows that a controller pod on the host's network records
+// events on its own pod, whose name is not that of the host.
+func TestPodOnHostNetworkGetsTheEvents(t *testing.T) {
 	longtest.Long(t, "it upgrades the release")
 	c := start(t)
 	waitLeader(t, c)

@@ -104,9 +104,10 @@ func store(t *testing.T, c *harness.Cluster, b servingcert.Bundle) {
 	}
 }
 
-// TestWhateverHappensToTheCertificateOfTheWebhooksHealsWithoutARestart has the controller issue certificates that live a minute, so that it looks every
-// three seconds; with the usual ones it looks every thirty.
-func TestWhateverHappensToTheCertificateOfTheWebhooksHealsWithoutARestart(t *testing.T) {
+// TestWebhookCertificateHealsWithoutARestart shows that the API server trusts the webhooks again
+// after their Secret or CA bundle was deleted or changed, without a restart. Certificates live a
+// minute here, so that the controller checks them every three seconds instead of every thirty.
+func TestWebhookCertificateHealsWithoutARestart(t *testing.T) {
 	longtest.Long(t, "it upgrades the release twice, and waits for looks at the certificate")
 	c := start(t)
 	waitLeader(t, c)

@@ -20,8 +20,9 @@ import (
 // zone is a hosted zone of the playground's account.
 const zone = "example.com"
 
-// TestExternalDNSMakesTheNamesOfIngressesServicesAndRoutes has external-dns read the statuses that the controller writes: each name resolves to its load
-// balancer and answers, follows it when it is replaced, and goes with its object.
+// TestExternalDNSMakesTheNamesOfIngressesServicesAndRoutes shows that the real external-dns
+// publishes names from the statuses that the controller writes, and follows replaced load
+// balancers.
 func TestExternalDNSMakesTheNamesOfIngressesServicesAndRoutes(t *testing.T) {
 	longtest.Long(t, "it needs the programs of make companions")
 	c := cluster(t)

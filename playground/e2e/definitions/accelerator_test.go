@@ -21,8 +21,9 @@ metadata: {name: front, namespace: edge}
 spec: {listeners: [{protocol: TCP, portRanges: [{fromPort: 80, toPort: 80}], endpointGroups: [{endpoints: [{type: Gateway, name: web}]}]}]}
 `
 
-// TestGlobalAcceleratorsAreServedOnceTheirDefinitionIsInstalled has the controller start without it, and without the Gateway API, which accelerators do not need.
-func TestGlobalAcceleratorsAreServedOnceTheirDefinitionIsInstalled(t *testing.T) {
+// TestAcceleratorsAreServedOnceDefined shows that a controller started without the definition of
+// GlobalAccelerators, and without the Gateway API, serves them once it is installed.
+func TestAcceleratorsAreServedOnceDefined(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own, in which definitions come and go")
 	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true, ExtraArgs: []string{"--feature-gates=GlobalAcceleratorController=true"}})
 	process := c.Env.ControllerPID()

@@ -11,9 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/playground/process"
 )
 
-// TestAControllerOfAnotherClusterNameWritesNothingToAWSAndReportsWhy starts a controller by another name than that of the cluster's load balancers, then
-// one by the right name.
-func TestAControllerOfAnotherClusterNameWritesNothingToAWSAndReportsWhy(t *testing.T) {
+// TestWrongClusterNameWritesNothing shows that a controller process with a wrong cluster name
+// writes nothing to AWS, reports why, and one with the right name goes on.
+func TestWrongClusterNameWritesNothing(t *testing.T) {
 	longtest.Long(t, "it waits for pauses between attempts")
 	const ns = "named"
 	c := playground(t)

@@ -36,7 +36,8 @@ func called(t *testing.T, c *harness.Cluster, mark uint64) {
 	})
 }
 
-// TestEachSourceOfCredentialsIsUsed has a controller start with each of them.
+// TestEachSourceOfCredentialsIsUsed shows that a controller process gets AWS credentials from each
+// source of the SDK and calls the endpoints it should.
 func TestEachSourceOfCredentialsIsUsed(t *testing.T) {
 	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
 	c := playground(t)
@@ -83,8 +84,9 @@ func TestEachSourceOfCredentialsIsUsed(t *testing.T) {
 	}
 }
 
-// TestARoleThatDoesNotAdmitTheControllerIsNamedAndATokenThatIsRotatedIsRead has IRSA refused until the file has another token.
-func TestARoleThatDoesNotAdmitTheControllerIsNamedAndATokenThatIsRotatedIsRead(t *testing.T) {
+// TestExpiredTokenIsReportedAndRotationRead shows that a controller started with an expired web
+// identity token reports it, and starts once the file is rotated.
+func TestExpiredTokenIsReportedAndRotationRead(t *testing.T) {
 	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
 	c := playground(t)
 	cloud := newCloud(t, c)
@@ -96,7 +98,8 @@ func TestARoleThatDoesNotAdmitTheControllerIsNamedAndATokenThatIsRotatedIsRead(t
 	serves(t, c, "rotated")
 }
 
-// TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds has the sessions of IRSA end soon.
+// TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds shows that a running controller opens its
+// next AWS session with the rotated web identity token.
 func TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds(t *testing.T) {
 	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
 	c := playground(t)
@@ -142,8 +145,9 @@ func boundToken(t *testing.T, c *harness.Cluster, secret string) string {
 	return r.Status.Token
 }
 
-// TestATokenForTheAPIServerThatIsRotatedIsReadWhenTheFormerOneIsRefused has the former token end before its time.
-func TestATokenForTheAPIServerThatIsRotatedIsReadWhenTheFormerOneIsRefused(t *testing.T) {
+// TestRotatedAPIServerTokenIsRead shows that a running controller reads its rotated service account
+// token once the API server refuses the former one.
+func TestRotatedAPIServerTokenIsRead(t *testing.T) {
 	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
 	c := playground(t)
 	path, err := c.Env.Cluster.Plane.ControllerKubeconfig()

@@ -75,8 +75,9 @@ func deny(t *testing.T, c *harness.Cluster, action string) (permit func()) {
 	return permit
 }
 
-// TestWhatIsWithdrawnFromARunningControllerIsReportedAndHealsWithoutARestart takes a permission of AWS and a right of the cluster away, and gives them back.
-func TestWhatIsWithdrawnFromARunningControllerIsReportedAndHealsWithoutARestart(t *testing.T) {
+// TestWithdrawnPermissionsHealWithoutARestart shows that /readyz, metrics, log and events report a
+// withdrawn AWS permission and a withdrawn right, until they are given back.
+func TestWithdrawnPermissionsHealWithoutARestart(t *testing.T) {
 	longtest.Long(t, "it waits for pauses between attempts")
 	c := playground(t)
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)

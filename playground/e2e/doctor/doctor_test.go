@@ -165,7 +165,8 @@ func gone(t *testing.T, c *harness.Cluster, x trouble) {
 	})
 }
 
-// TestAHealthyPlaygroundIsGreen is the first one: nothing has been in trouble yet.
+// TestAHealthyPlaygroundIsGreen shows that lbc doctor reports no finding for a live cluster and
+// account that are healthy. It is the first test: nothing has been in trouble yet.
 func TestAHealthyPlaygroundIsGreen(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)

@@ -40,7 +40,9 @@ func lease(namespace string, renewed time.Time) string {
 		namespace, renewed.UTC().Format("2006-01-02T15:04:05.000000Z"))
 }
 
-// TestTroublesOfAnInstallationAreFound has Deployments of controllers in the cluster, which do not run.
+// TestTroublesOfAnInstallationAreFound shows that lbc doctor reads certificates, arguments,
+// accounts and webhooks of Deployments in a live cluster and finds their troubles. The Deployments
+// do not run.
 func TestTroublesOfAnInstallationAreFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -91,7 +93,8 @@ func TestTroublesOfAnInstallationAreFound(t *testing.T) {
 	found(t, c, trouble{check: "controller-duplicate", severity: "error", object: "Lease", evidence: "pod-of-kube-public"})
 }
 
-// TestAnInstallationIsFoundUnderAnyNameAndNamespace renders the chart with names of its user's, for pods that no node takes.
+// TestAnInstallationIsFoundUnderAnyNameAndNamespace shows that lbc doctor finds a controller that
+// the chart installs under names of the user. No node takes the pods.
 func TestAnInstallationIsFoundUnderAnyNameAndNamespace(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -170,6 +173,8 @@ func hop(t *testing.T, c *harness.Cluster, limit int32) {
 	t.Cleanup(func() { set(0) })
 }
 
+// TestAWebhookThatDoesNotAnswerIsFound shows that lbc doctor finds a webhook that the API server
+// cannot call.
 func TestAWebhookThatDoesNotAnswerIsFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)

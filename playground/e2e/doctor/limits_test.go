@@ -40,6 +40,8 @@ func limit(t *testing.T, c *harness.Cluster, name string, n int) {
 	})
 }
 
+// TestALimitThatIsReachedIsFound shows that lbc doctor compares load balancers with the quota that
+// AWS reports.
 func TestALimitThatIsReachedIsFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -47,7 +49,9 @@ func TestALimitThatIsReachedIsFound(t *testing.T) {
 	found(t, c, trouble{check: "quota", severity: "error", object: "account", evidence: "of 1 of limit application-load-balancers"})
 }
 
-// TestLimitsOfSecurityGroupsAreFound has AWS allow a load balancer no more groups than one has, and fills the group of the nodes.
+// TestLimitsOfSecurityGroupsAreFound shows that lbc doctor counts security groups and their rules
+// in a live account against the quotas. AWS allows a load balancer no more groups than one has, and
+// the test fills the group of the nodes.
 func TestLimitsOfSecurityGroupsAreFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -80,7 +84,9 @@ func TestLimitsOfSecurityGroupsAreFound(t *testing.T) {
 	gone(t, c, trouble{check: "quota-security-groups", object: "security group"})
 }
 
-// TestLimitsOfCertificatesAreFound has certificates that have not been issued, which the controller does not look at.
+// TestLimitsOfCertificatesAreFound shows that lbc doctor counts thousands of certificates of an
+// account against its quotas. The certificates have not been issued, so the controller does not
+// read them.
 func TestLimitsOfCertificatesAreFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -110,7 +116,8 @@ func TestLimitsOfCertificatesAreFound(t *testing.T) {
 	found(t, c, trouble{check: "quota-certificates", severity: "warning", object: "account", evidence: "of 2500 of limit certificates are used"})
 }
 
-// TestATargetGroupThatTwoBindingsFillIsFound has a namespace that the webhook which refuses the second one does not concern.
+// TestATargetGroupThatTwoBindingsFillIsFound shows that lbc doctor finds two bindings of one target
+// group in a live cluster. The webhook that refuses the second one leaves the namespace out.
 func TestATargetGroupThatTwoBindingsFillIsFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)

@@ -127,7 +127,9 @@ func restore(t *testing.T, _ *harness.Cluster, f func(ctx context.Context) error
 	})
 }
 
-func TestAnUnreachableAPIServerIsOneFindingAndExcludesNothingOfAWS(t *testing.T) {
+// TestUnreachableAPIServerIsOneFinding shows that lbc doctor reports an unreachable API server once
+// and still examines AWS.
+func TestUnreachableAPIServerIsOneFinding(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	args := []string{"--kubeconfig", kubeconfigOf(t, "http://127.0.0.1:1"), "--aws-vpc-id", c.Simulator.Seed().VPC.ID}
@@ -143,6 +145,8 @@ func TestAnUnreachableAPIServerIsOneFindingAndExcludesNothingOfAWS(t *testing.T)
 	}
 }
 
+// TestASourceThatHangsIsAFindingAndOthersAreExamined shows that lbc doctor gives up one source that
+// hangs, reports it, and examines the others.
 func TestASourceThatHangsIsAFindingAndOthersAreExamined(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -165,6 +169,8 @@ func TestASourceThatHangsIsAFindingAndOthersAreExamined(t *testing.T) {
 	}
 }
 
+// TestClockAndVersionOfTheAPIServerAreExamined shows that lbc doctor reads clock and version from
+// the answers of an API server.
 func TestClockAndVersionOfTheAPIServerAreExamined(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -176,6 +182,8 @@ func TestClockAndVersionOfTheAPIServerAreExamined(t *testing.T) {
 	}
 }
 
+// TestDefinitionsThatAreMissingOrOldAreFound shows that lbc doctor compares the definitions in a
+// live cluster with its own and those of the Gateway API.
 func TestDefinitionsThatAreMissingOrOldAreFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -227,6 +235,8 @@ func remove(t *testing.T, c *harness.Cluster, name string) {
 	})
 }
 
+// TestARightThatTheControllerLacksIsFound shows that lbc doctor has the API server review the
+// rights of the controller's service account.
 func TestARightThatTheControllerLacksIsFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -244,7 +254,9 @@ func TestARightThatTheControllerLacksIsFound(t *testing.T) {
 	found(t, c, trouble{check: "rbac-denied", severity: "error", object: "system:serviceaccount:kube-system:aws-load-balancer-controller", evidence: "get, list, watch ingressclasses.networking.k8s.io"})
 }
 
-// TestAClusterWithoutControllerIsFound takes the webhook configurations away, which show that the playground's controller runs outside.
+// TestAClusterWithoutControllerIsFound shows that lbc doctor finds no controller in a live cluster
+// without Deployment and webhook configurations. The webhook configurations show that the
+// playground's controller runs outside the cluster.
 func TestAClusterWithoutControllerIsFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -253,6 +265,8 @@ func TestAClusterWithoutControllerIsFound(t *testing.T) {
 	found(t, c, trouble{check: "controller-absent", severity: "error", object: "controller", evidence: "Ingress well/web"})
 }
 
+// TestTwoDefaultClassesAreFound shows that lbc doctor finds two default IngressClasses that an API
+// server stores.
 func TestTwoDefaultClassesAreFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -265,6 +279,8 @@ func TestTwoDefaultClassesAreFound(t *testing.T) {
 	gone(t, c, x)
 }
 
+// TestPodsThatAreNotRegisteredAreFound shows that lbc doctor compares ready pods of a live cluster
+// with the registered targets.
 func TestPodsThatAreNotRegisteredAreFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -277,6 +293,8 @@ func TestPodsThatAreNotRegisteredAreFound(t *testing.T) {
 	found(t, c, trouble{check: "endpoints-unregistered", severity: "error", object: "TargetGroupBinding well/", evidence: group.Targets[0].ID, args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}})
 }
 
+// TestObjectsThatAreNotServedAreFound shows that lbc doctor finds each kind of object that a live
+// cluster stores and the controller does not serve.
 func TestObjectsThatAreNotServedAreFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
@@ -321,7 +339,8 @@ func TestObjectsThatAreNotServedAreFound(t *testing.T) {
 	}
 }
 
-// TestAFinalizerThatNoControllerRemovesIsFound has an object wait for its end while the API server's clock seems to be ahead.
+// TestAFinalizerThatNoControllerRemovesIsFound shows that lbc doctor finds an object whose deletion
+// waits for a finalizer nobody removes. The API server's clock seems to be ahead.
 func TestAFinalizerThatNoControllerRemovesIsFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()

@@ -44,7 +44,8 @@ func granted(t *testing.T, c *harness.Cluster, flags []string, without ...string
 	return string(text)
 }
 
-// TestWhatTheControllersRoleLacksIsFound gives a role one policy after the other.
+// TestWhatTheControllersRoleLacksIsFound shows that lbc doctor has IAM simulate the controller's
+// role and names the missing actions, for one policy after the other.
 func TestWhatTheControllersRoleLacksIsFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)

@@ -52,6 +52,8 @@ func deregister(t *testing.T, c *harness.Cluster, group string, target simclient
 	}
 }
 
+// TestAnActionThatLbcIsDeniedIsNamed shows that lbc doctor names an AWS action that is denied to
+// itself and the checks that need it.
 func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -62,6 +64,8 @@ func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
 	}
 }
 
+// TestAnAccountThatIsNotReachedIsFound shows that lbc doctor reports an account it cannot reach,
+// and examines the cluster alone with --offline.
 func TestAnAccountThatIsNotReachedIsFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -75,6 +79,8 @@ func TestAnAccountThatIsNotReachedIsFound(t *testing.T) {
 	}
 }
 
+// TestAWrongVPCAndNameAreFound shows that lbc doctor finds a wrong VPC, subnets without addresses
+// and a wrong or shared cluster name in a live account.
 func TestAWrongVPCAndNameAreFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
@@ -125,6 +131,8 @@ func group(t *testing.T, c *harness.Cluster, in, name, stack string) {
 	})
 }
 
+// TestWhatADeletionHasLeftIsFound shows that lbc doctor finds a target group in AWS whose object is
+// gone.
 func TestWhatADeletionHasLeftIsFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
@@ -133,6 +141,8 @@ func TestWhatADeletionHasLeftIsFound(t *testing.T) {
 	found(t, c, trouble{check: "orphaned", severity: "warning", object: "ingress.k8s.aws:left/web", evidence: "TargetGroup left"})
 }
 
+// TestAnActionThatTheControllerIsDeniedIsNamed shows that lbc doctor names an AWS action from the
+// events that the running controller writes when AWS denies it.
 func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
@@ -143,7 +153,8 @@ func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
 	found(t, c, trouble{check: "controller-denied", severity: "error", object: "elasticloadbalancing:ModifyListenerAttributes", evidence: "Ingress denied/web"})
 }
 
-// TestANodeWithTwoGroupsOfTheClusterIsFound has a node that no pod is on.
+// TestANodeWithTwoGroupsOfTheClusterIsFound shows that lbc doctor finds a Node whose network
+// interface has two security groups of the cluster. No pod is on the node.
 func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
@@ -164,6 +175,8 @@ func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
 	found(t, c, trouble{check: "security-group-ambiguous", severity: "warning", object: "Node double", evidence: "sg-0a1de000000000001 gets the rules"})
 }
 
+// TestTroublesOfTrafficAreFound shows that lbc doctor finds unhealthy targets, expiring
+// certificates, missing gates and uncovered zones in live load balancers.
 func TestTroublesOfTrafficAreFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()

@@ -65,8 +65,9 @@ const tcpAndUDP = `  ports:
   - {name: dns-udp, port: 53, protocol: UDP, targetPort: 5353}
   - {name: dns-tcp, port: 53, protocol: TCP, targetPort: 5353}`
 
-// TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB is the worked example of a resolver: one listener for both protocols, targets of IPv6,
-// and addresses for source NAT, without which AWS has no UDP between the families.
+// TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB shows that IPv6 pods answer TCP and UDP
+// clients at one port of a dualstack NLB with source NAT. It is the worked example of a resolver.
+// Without the addresses for source NAT, AWS has no UDP between the address families.
 func TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own, of both families of addresses")
 	t.Parallel()
@@ -112,6 +113,8 @@ func TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB(t *testing.T) {
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 }
 
+// TestAnALBServesPodsOfIPv6 shows that an ALB serves pods of a Service with IPv6 addresses in a
+// dual-stack cluster.
 func TestAnALBServesPodsOfIPv6(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own, of both families of addresses")
 	t.Parallel()
@@ -129,6 +132,8 @@ func TestAnALBServesPodsOfIPv6(t *testing.T) {
 	c.WaitGet(t, "http://"+lb.DNSName+"/", "", 200, "web")
 }
 
+// TestAServiceOfIPv4IsServedInAClusterOfBothFamilies shows that the controller registers the IPv4
+// addresses of pods and nodes that have both families.
 func TestAServiceOfIPv4IsServedInAClusterOfBothFamilies(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own, of both families of addresses")
 	t.Parallel()

@@ -78,8 +78,9 @@ func newScenario(c *harness.Cluster, r *row) *scenario {
 	return &scenario{row: r, c: c, trial: shared.trial, defaults: shared.defaults}
 }
 
-// TestEachExampleAloneDoesWhatItShows compares the whole account before and after each example, and plays its story. That a
-// restart and unrelated edits write nothing is shown for all examples by TestAllExamplesTogetherDoWhatTheyShow.
+// TestEachExampleAloneDoesWhatItShows shows what each example of the guides changes in the account,
+// and what its story of edits and requests does. TestAllExamplesTogetherDoWhatTheyShow shows for
+// all examples that a restart and unrelated edits write nothing.
 func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 	c := cluster(t)
 	before := c.Simulator.Resources()
@@ -105,6 +106,8 @@ func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 	}
 }
 
+// TestAllExamplesTogetherDoWhatTheyShow shows that all examples of the guides serve at once, and
+// that neither a restart nor an unrelated edit writes anything.
 func TestAllExamplesTogetherDoWhatTheyShow(t *testing.T) {
 	c := cluster(t)
 	var all []*scenario
@@ -227,6 +230,8 @@ func opened(ps *problems, p *picture, before simclient.Resources) (ports []strin
 	return ports
 }
 
+// TestTheClassIsListed shows that kubectl get ingressclass prints the class of the guides as they
+// print it.
 func TestTheClassIsListed(t *testing.T) {
 	s := newScenario(cluster(t), &row{file: "00-ingressclass-alb.yaml"})
 	s.kubectl(t, "apply", "-f", s.path()) // it stays: the playground brings the same

@@ -72,7 +72,9 @@ func (r *run) of(x change) (out []*scene) {
 	return out
 }
 
-func TestNoRequestIsLostWhilePodsNodesSettingsOrTheControllerChange(t *testing.T) {
+// TestNoRequestIsLostWhileAnythingChanges shows how many requests fail, under AWS's times, while
+// pods, nodes, settings or the controller change. It fills the table of docs/benchmarks.md.
+func TestNoRequestIsLostWhileAnythingChanges(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own, with AWS's times")
 	rounds := 1
 	r := &run{chosen: regexp.MustCompile(os.Getenv("LBC_INTERRUPTION_CELLS"))}

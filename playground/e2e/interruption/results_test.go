@@ -161,6 +161,8 @@ const (
 	ends   = "\n<!-- end of interruptions -->"
 )
 
+// TestThePageShowsTheResults shows that docs/benchmarks.md has the table of the recorded
+// interruptions.
 func TestThePageShowsTheResults(t *testing.T) {
 	longtest.Long(t, "it is about the measurement of interruptions itself")
 	root, err := repository.FindFromProcess()
@@ -189,6 +191,8 @@ func TestThePageShowsTheResults(t *testing.T) {
 	}
 }
 
+// TestRunsAreAddedToThoseOfAnEarlierProcess shows that recorded interruptions of several processes
+// are added up.
 func TestRunsAreAddedToThoseOfAnEarlierProcess(t *testing.T) {
 	longtest.Long(t, "it is about the measurement of interruptions itself")
 	path := filepath.Join(t.TempDir(), "results.json")
@@ -207,6 +211,7 @@ func TestRunsAreAddedToThoseOfAnEarlierProcess(t *testing.T) {
 	}
 }
 
+// TestEveryCellOfThePartExists shows that the usual part of the measurement names cells that exist.
 func TestEveryCellOfThePartExists(t *testing.T) {
 	longtest.Long(t, "it is about the measurement of interruptions itself")
 	r := &run{whole: true, chosen: regexp.MustCompile("")}

@@ -75,7 +75,9 @@ func group(namespace, name, host string, annotations scene.Annotations) string {
 	return member("api", "1", "/api", "api") + member("shop", "2", "/", "web")
 }
 
-func TestG6Case4AGroupOfTwoMovesToAGatewayWithTheSameRulesTargetGroupsTagsAndAnswers(t *testing.T) {
+// TestG6Case4GroupMovesToAnEquivalentGateway shows that a deployed Gateway has the rules, target
+// groups, tags and answers of the Ingresses it was translated from.
+func TestG6Case4GroupMovesToAnEquivalentGateway(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)

@@ -16,7 +16,9 @@ func service(namespace string) string {
 		"kind: Service\nmetadata: {name: api, namespace: "+namespace+", annotations: {alb.ingress.kubernetes.io/healthcheck-path: /ready}}", 1)
 }
 
-func TestG6Case1AComplexIngressOfTheClusterHasTheSamePlanAsAGateway(t *testing.T) {
+// TestG6Case1ComplexIngressHasTheSamePlanAsAGateway shows that an Ingress read from a live cluster
+// gets the same plan as the Gateway that the tool makes of it.
+func TestG6Case1ComplexIngressHasTheSamePlanAsAGateway(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)
@@ -40,7 +42,9 @@ func TestG6Case1AComplexIngressOfTheClusterHasTheSamePlanAsAGateway(t *testing.T
 	}
 }
 
-func TestG6Case2AGroupOverNamespacesWithClassParametersHasTheSamePlanAsAGateway(t *testing.T) {
+// TestG6Case2GroupHasTheSamePlanAsAGateway shows that a group over namespaces with class parameters
+// gets the same plan as its one Gateway in a live cluster.
+func TestG6Case2GroupHasTheSamePlanAsAGateway(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)
@@ -62,7 +66,9 @@ func TestG6Case2AGroupOverNamespacesWithClassParametersHasTheSamePlanAsAGateway(
 	}
 }
 
-func TestG6Case3ADirectoryIsSplitByNamespaceWithAGatewayForEachLoadBalancer(t *testing.T) {
+// TestG6Case3DirectoryIsSplitByNamespace shows that the files that the tool splits by namespace
+// apply, and each Gateway gets the plan of its Ingresses.
+func TestG6Case3DirectoryIsSplitByNamespace(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)

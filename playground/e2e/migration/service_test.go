@@ -27,7 +27,9 @@ func listeners(lb simclient.LoadBalancer) (out []string) {
 	return out
 }
 
-func TestNoConnectionFailsWhenServicesGiveTheirNetworkLoadBalancersUpForThoseOfGateways(t *testing.T) {
+// TestServicesMoveToGatewaysWithoutAFailure shows that no connection fails while Services hand
+// their NLBs' traffic over to translated Gateways.
+func TestServicesMoveToGatewaysWithoutAFailure(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)

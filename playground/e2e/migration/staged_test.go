@@ -129,7 +129,9 @@ func taken(lb simclient.LoadBalancer) (n int64) {
 	return n
 }
 
-func TestNoRequestFailsWhileWeightsOfDNSMoveTrafficFromAnIngressToItsGatewayInStages(t *testing.T) {
+// TestTrafficMovesByDNSWeightsWithoutAFailure shows that no request fails while DNS weights move
+// traffic from Ingresses to their Gateway in stages.
+func TestTrafficMovesByDNSWeightsWithoutAFailure(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)

@@ -174,8 +174,10 @@ var denials = []denial{
 	}},
 }
 
-// TestEachRightThatIsTakenAwayIsReportedWithItsRemedyAndNothingElseStops takes some rights of each sort away from a controller that runs, one at a time.
-func TestEachRightThatIsTakenAwayIsReportedWithItsRemedyAndNothingElseStops(t *testing.T) {
+// TestEachWithdrawnRightIsReportedAlone shows that a running controller reports each right the API
+// server refuses, with its remedy, and serves everything else. The test takes rights of each sort
+// away, one at a time.
+func TestEachWithdrawnRightIsReportedAlone(t *testing.T) {
 	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	scene.Change(t, c, scene.Namespace(witness, 1)+scene.Ingress(witness, "web", scene.Class, scene.Annotations{"target-type": "ip", "scheme": "internet-facing"}))
@@ -236,8 +238,9 @@ func serves(t *testing.T, c *harness.Cluster, url string, i int) {
 	c.WaitGet(t, url, "", http.StatusOK, "web")
 }
 
-// TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay starts without rights that are needed at the start.
-func TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay(t *testing.T) {
+// TestControllerStartsWithoutSomeRights shows that a controller started without some rights reports
+// them and serves all that needs none of them.
+func TestControllerStartsWithoutSomeRights(t *testing.T) {
 	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	log := c.Journal(t)
@@ -257,7 +260,8 @@ func TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay(t *test
 	end(t, c, n, n+"-gateway")
 }
 
-// TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay starts without the right to the Lease.
+// TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay shows that a controller without the
+// right to its Lease reports it, and leads once the right is granted.
 func TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay(t *testing.T) {
 	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
@@ -286,8 +290,9 @@ func running(t *testing.T, c *harness.Cluster) {
 	}
 }
 
-// TestAControllerThatMayNotReadTheSecretOfItsWebhooksReportsThatAndServesThemOnceItMay starts without the right to it.
-func TestAControllerThatMayNotReadTheSecretOfItsWebhooksReportsThatAndServesThemOnceItMay(t *testing.T) {
+// TestControllerWaitsForTheWebhookSecret shows that a controller without the right to the Secret of
+// its webhooks reports it, and serves them once granted.
+func TestControllerWaitsForTheWebhookSecret(t *testing.T) {
 	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	log := c.Journal(t)

@@ -7,7 +7,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
-func TestAFailureIsExplainedByAFaultOfItsTimeThatTouchesItsLoadBalancer(t *testing.T) {
+// TestFailureNeedsAFaultOfItsTimeAndBalancer shows that the soak excuses a failed request only by a
+// fault of its time and load balancer.
+func TestFailureNeedsAFaultOfItsTimeAndBalancer(t *testing.T) {
 	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	zero := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -50,6 +52,8 @@ func TestAFailureIsExplainedByAFaultOfItsTimeThatTouchesItsLoadBalancer(t *testi
 	}
 }
 
+// TestAPodIsAdmittedUnseenOnlyByAFaultOfTheWebhooks shows that the soak excuses a pod without gates
+// only by a fault of the webhooks.
 func TestAPodIsAdmittedUnseenOnlyByAFaultOfTheWebhooks(t *testing.T) {
 	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()

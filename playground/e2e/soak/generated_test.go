@@ -19,6 +19,8 @@ func generated(seed uint64, n int) (steps []step) {
 	return steps
 }
 
+// TestASeedGivesTheSameStepsAgainAndAnotherSeedOthers shows that a seed of the soak repeats its
+// steps.
 func TestASeedGivesTheSameStepsAgainAndAnotherSeedOthers(t *testing.T) {
 	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
@@ -32,6 +34,7 @@ func TestASeedGivesTheSameStepsAgainAndAnotherSeedOthers(t *testing.T) {
 	}
 }
 
+// TestALongerSoakBeginsLikeAShorterOne shows that the steps of a soak do not depend on its length.
 func TestALongerSoakBeginsLikeAShorterOne(t *testing.T) {
 	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
@@ -40,7 +43,8 @@ func TestALongerSoakBeginsLikeAShorterOne(t *testing.T) {
 	}
 }
 
-// TestEachRowOfTheTableHappensToEachOfItsObjects is about half an hour for each of ten seeds.
+// TestEachRowOfTheTableHappensToEachOfItsObjects shows that the generated steps of a soak cover
+// each row of its table. It generates half an hour for each of ten seeds.
 func TestEachRowOfTheTableHappensToEachOfItsObjects(t *testing.T) {
 	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
@@ -59,6 +63,8 @@ func TestEachRowOfTheTableHappensToEachOfItsObjects(t *testing.T) {
 	}
 }
 
+// TestEveryEditChangesSomethingAndStepsFollowEachOther shows that no generated edit of the soak is
+// empty and that steps are in order.
 func TestEveryEditChangesSomethingAndStepsFollowEachOther(t *testing.T) {
 	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
@@ -88,6 +94,8 @@ func TestEveryEditChangesSomethingAndStepsFollowEachOther(t *testing.T) {
 	}
 }
 
+// TestFaultsThatHappenAloneLeaveTimeBetweenThem shows that the soak leaves time between faults that
+// must not coincide.
 func TestFaultsThatHappenAloneLeaveTimeBetweenThem(t *testing.T) {
 	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
@@ -109,6 +117,7 @@ func TestFaultsThatHappenAloneLeaveTimeBetweenThem(t *testing.T) {
 	}
 }
 
+// TestAStepNamesWhatHappensToWhat shows that the text of a step of the soak names its object.
 func TestAStepNamesWhatHappensToWhat(t *testing.T) {
 	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
@@ -124,6 +133,8 @@ func TestAStepNamesWhatHappensToWhat(t *testing.T) {
 	}
 }
 
+// TestTheUsualSeedMeetsMuchInItsMinute shows that the minute of the usual run contains each
+// important kind of step.
 func TestTheUsualSeedMeetsMuchInItsMinute(t *testing.T) {
 	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()

@@ -9,6 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
+// TestWhatIsLeftOfASoakIsReported shows that the soak finds AWS resources, objects, goroutines and
+// memory that are left at its end.
 func TestWhatIsLeftOfASoakIsReported(t *testing.T) {
 	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
@@ -50,6 +52,8 @@ func TestWhatIsLeftOfASoakIsReported(t *testing.T) {
 	}
 }
 
+// TestMetricsShowWhoLeadsAndWhatAProcessHolds shows that the soak reads leader, goroutines and
+// memory from the metrics of a process.
 func TestMetricsShowWhoLeadsAndWhatAProcessHolds(t *testing.T) {
 	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()

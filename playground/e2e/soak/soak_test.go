@@ -67,6 +67,8 @@ type run struct {
 	err    error // of a fault
 }
 
+// TestNoRequestFailsUnexplainedAndNothingIsLeftWhateverHappens shows that random edits, rollouts,
+// crashes and faults together fail no request without an explanation and leave nothing.
 func TestNoRequestFailsUnexplainedAndNothingIsLeftWhateverHappens(t *testing.T) {
 	longtest.Long(t, "it is a minute of random edits and faults")
 	r := &run{t: t, dir: t.TempDir(), ledger: &ledger{}, seed: usual, length: time.Minute, serial: 1, balancers: map[string]string{}, alone: make(chan struct{}, 1)}
