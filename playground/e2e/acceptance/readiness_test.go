@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -278,4 +280,14 @@ spec: {selector: {app: web}, ports: [{port: 80, targetPort: 80}]}
 		t.Errorf("the application was asked by %s, which is no agent of %v", from, targets)
 	}
 	expectNoWarnings(t, c, ns)
+}
+
+// controlPort is the control port of the only target group of a load balancer.
+func controlPort(t *testing.T, c *harness.Cluster, arn string) int32 {
+	t.Helper()
+	out, err := c.Simulator.Balancing.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{LoadBalancerArn: aws.String(arn)})
+	if err != nil || len(out.TargetGroups) != 1 {
+		t.Fatalf("target groups %+v, %v", out, err)
+	}
+	return aws.ToInt32(out.TargetGroups[0].TargetControlPort)
 }

@@ -189,3 +189,16 @@ func waitNote(t *testing.T, c *harness.Cluster, namespace, name, text string) {
 		return fmt.Errorf("there is none among %q", all)
 	})
 }
+
+// reserved is the reserved capacity of a load balancer.
+func reserved(t *testing.T, c *harness.Cluster, arn string) int32 {
+	t.Helper()
+	out, err := c.Simulator.Balancing.DescribeCapacityReservation(t.Context(), &elb.DescribeCapacityReservationInput{LoadBalancerArn: aws.String(arn)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.MinimumLoadBalancerCapacity == nil {
+		return 0
+	}
+	return aws.ToInt32(out.MinimumLoadBalancerCapacity.CapacityUnits)
+}
