@@ -27,13 +27,13 @@ type site struct {
 	listeners     []string
 }
 
-// onEachTargetType runs a case on Gateways of its own with pods and, unless only says ip, with nodes as targets.
-func onEachTargetType(t *testing.T, name, configuration string, listeners []string, f func(*testing.T, *site), only ...string) {
+// onEachTargetType runs a case on Gateways of its own, with pods and with nodes as targets.
+func onEachTargetType(t *testing.T, name, configuration string, listeners []string, f func(*testing.T, *site)) {
 	eachTargetType(t, func(t *testing.T, targets string) {
 		s := &site{Cluster: cluster(t), ns: name + "-" + targets, targets: targets, configuration: configuration, listeners: listeners}
-		s.Apply(t, scene.Namespace(s.ns, 1)+s.groups("/health")+scene.Gateway(s.ns, "web", "alb", configuration, listeners...))
+		s.Apply(t, scene.Namespace(s.ns, 1)+s.groups()+scene.Gateway(s.ns, "web", "alb", configuration, listeners...))
 		f(t, s)
-	}, only...)
+	})
 }
 
 // eachTargetType runs a case with pods and, unless only says ip, with nodes as targets.
@@ -50,8 +50,8 @@ func eachTargetType(t *testing.T, f func(t *testing.T, targets string), only ...
 }
 
 // groups is what the Gateway's target groups are like by default.
-func (s *site) groups(health string) string {
-	return scene.TargetGroups(s.ns, "targets", fmt.Sprintf("defaultConfiguration: {targetType: %s, healthCheckConfig: {healthCheckPath: %s}}", s.targets, health))
+func (s *site) groups() string {
+	return scene.TargetGroups(s.ns, "targets", fmt.Sprintf("defaultConfiguration: {targetType: %s, healthCheckConfig: {healthCheckPath: /health}}", s.targets))
 }
 
 // route applies an HTTPRoute of the Gateway. rules are in a line of YAML each; more are further fields.
@@ -87,8 +87,8 @@ func (s *site) balancer(t *testing.T, groups int, listeners ...string) simclient
 	return s.LoadBalancer(t, host)
 }
 
-// rules waits until the first listener has rules with these texts, in this order; TG stands for any target group.
-func (s *site) rules(t *testing.T, lb simclient.LoadBalancer, port int32, want ...string) []simclient.Rule {
+// rules waits until the listener of port 80 has rules with these texts, in this order; TG stands for any target group.
+func (s *site) rules(t *testing.T, lb simclient.LoadBalancer, want ...string) []simclient.Rule {
 	t.Helper()
 	var rules []simclient.Rule
 	wait(t, s.Cluster, "the rules", func() string {
@@ -97,7 +97,7 @@ func (s *site) rules(t *testing.T, lb simclient.LoadBalancer, port int32, want .
 		var have []string
 		for _, l := range now.Listeners {
 			for _, r := range l.Rules {
-				if l.Port != port || r.Priority == "default" {
+				if l.Port != 80 || r.Priority == "default" {
 					continue
 				}
 				text := r.Text
@@ -166,7 +166,7 @@ func TestGatewayOrdersMatchesAndWeighsBackends(t *testing.T) {
 			`matches: [{path: {type: PathPrefix, value: /prefix}, method: GET, headers: [{name: first, value: "1"}, {name: second, value: "2"}]}], `+toWeb,
 			`matches: [{path: {type: Exact, value: /exact}}], backendRefs: [{name: web, port: 80, weight: 50}]`)
 		lb := s.balancer(t, 1, "HTTP 80")
-		rules := s.rules(t, lb, 80,
+		rules := s.rules(t, lb,
 			"if path-pattern is /exact, forward to TG",
 			"if path-pattern is /prefix or /prefix/* and http-header first is 1 and http-header second is 2 and http-request-method is GET, forward to TG",
 			"if path-pattern is /q or /q/* and query-string is a=1 and query-string is b=2, forward to TG")

@@ -27,9 +27,10 @@ func (s *site) grpcGroups() string {
 	return scene.TargetGroups(s.ns, "targets", "defaultConfiguration: {targetType: "+s.targets+"}")
 }
 
-func (s *site) grpcRoute(t *testing.T, name string, rules ...string) {
+// grpcRoute applies GRPCRoute "calls" with one line of YAML for each rule.
+func (s *site) grpcRoute(t *testing.T, rules ...string) {
 	t.Helper()
-	s.Apply(t, scene.Route("GRPCRoute", s.ns, name, "parentRefs: [{name: web}], hostnames: ["+grpcHost+"], rules: [{"+strings.Join(rules, "}, {")+"}]"))
+	s.Apply(t, scene.Route("GRPCRoute", s.ns, "calls", "parentRefs: [{name: web}], hostnames: ["+grpcHost+"], rules: [{"+strings.Join(rules, "}, {")+"}]"))
 }
 
 // call waits until a method answers with an HTTP status and, if one is named, by a pod of the backend.
@@ -53,7 +54,7 @@ func TestGatewayRoutesCallsOfGRPC(t *testing.T) {
 		s.Apply(t, echoes(s.ns, "first")+echoes(s.ns, "second"))
 		byHeader := "matches: [{method: {service: " + echo + ", method: Echo}, headers: [{name: version, value: two}]}], backendRefs: [{name: second, port: 80}]"
 		otherwise := "backendRefs: [{name: first, port: 80}]"
-		s.grpcRoute(t, "calls", byHeader, otherwise)
+		s.grpcRoute(t, byHeader, otherwise)
 		lb := s.balancer(t, 2, "HTTPS 443")
 		for _, tg := range s.TargetGroups(lb) {
 			if tg.ProtocolVersion != "GRPC" {
@@ -63,14 +64,14 @@ func TestGatewayRoutesCallsOfGRPC(t *testing.T) {
 		s.shows(t, "grpcroute", "calls", "Accepted=True Accepted", "ResolvedRefs=True ResolvedRefs")
 		s.call(t, lb, echo+"/Echo", 200, "second", "version: two")
 		s.call(t, lb, echo+"/Echo", 200, "first")
-		s.grpcRoute(t, "calls", byHeader)
+		s.grpcRoute(t, byHeader)
 		s.call(t, lb, echo+"/Echo", 404, "")
 		s.call(t, lb, echo+"/Echo", 200, "second", "version: two")
-		s.grpcRoute(t, "calls", "matches: [{method: {service: "+echo+"}}], backendRefs: [{name: first, port: 80}]")
+		s.grpcRoute(t, "matches: [{method: {service: "+echo+"}}], backendRefs: [{name: first, port: 80}]")
 		s.call(t, lb, echo+"/Echo", 200, "first")
 		s.call(t, lb, echo+"/EchoTwo", 200, "first")
 		s.call(t, lb, "other.Service/Echo", 404, "")
-		s.grpcRoute(t, "calls", "matches: [{method: {service: "+echo+", method: EchoTwo}}], backendRefs: [{name: first, port: 80}]")
+		s.grpcRoute(t, "matches: [{method: {service: "+echo+", method: EchoTwo}}], backendRefs: [{name: first, port: 80}]")
 		s.call(t, lb, echo+"/Echo", 404, "")
 		s.call(t, lb, echo+"/EchoTwo", 200, "first")
 	})

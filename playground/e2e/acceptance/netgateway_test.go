@@ -28,16 +28,6 @@ type network struct {
 	ns, targets string
 }
 
-// onEachNetwork runs a case on Gateways of its own with pods and, unless only says ip, with nodes as targets. The Gateway has the configuration
-// facing and more fields of it.
-func onEachNetwork(t *testing.T, name, more string, listeners []string, f func(*testing.T, *network), only ...string) {
-	eachTargetType(t, func(t *testing.T, targets string) {
-		n := &network{Cluster: cluster(t), ns: name + "-" + targets, targets: targets}
-		n.Apply(t, datagrams(scene.Namespace(n.ns, 1))+n.groups("")+scene.Gateway(n.ns, "net", "nlb", facing+more, listeners...))
-		f(t, n)
-	}, only...)
-}
-
 // datagrams is the manifest of a Backend with a server of datagrams at the ports of the one of HTTP.
 func datagrams(backend string) string {
 	return strings.NewReplacer(
@@ -46,19 +36,19 @@ func datagrams(backend string) string {
 	).Replace(backend)
 }
 
-// groups is what the Gateway's target groups are like by default, with more fields.
-func (n *network) groups(more string) string {
-	return scene.TargetGroups(n.ns, "targets", fmt.Sprintf("defaultConfiguration: {targetType: %s%s}", n.targets, more))
+// groups is what the Gateway's target groups are like by default.
+func (n *network) groups() string {
+	return scene.TargetGroups(n.ns, "targets", "defaultConfiguration: {targetType: "+n.targets+"}")
 }
 
-// route applies a route to sections of the Gateway; more are further fields of it.
-func (n *network) route(t *testing.T, kind, name, sections, backends, more string) {
+// route applies a route to sections of the Gateway.
+func (n *network) route(t *testing.T, kind, name, sections, backends string) {
 	t.Helper()
 	var parents []string
 	for section := range strings.SplitSeq(sections, ",") {
 		parents = append(parents, "{name: net, sectionName: "+section+"}")
 	}
-	n.Apply(t, scene.Route(kind, n.ns, name, fmt.Sprintf("parentRefs: [%s], rules: [{backendRefs: [%s]}]%s", strings.Join(parents, ", "), backends, more)))
+	n.Apply(t, scene.Route(kind, n.ns, name, fmt.Sprintf("parentRefs: [%s], rules: [{backendRefs: [%s]}]", strings.Join(parents, ", "), backends)))
 }
 
 // balancer waits until the Gateway is programmed and its load balancer has the listeners.
@@ -190,12 +180,14 @@ func TestG4Case1RoutesOfAllProtocolsServeByGrant(t *testing.T) {
 	t.Parallel()
 	certificate := `, listenerConfigurations: [{protocolPort: "TLS:443", defaultCertificate: "` + wildcard + `"}]`
 	listeners := []string{onTCP, onTLS, "name: udp, protocol: UDP, port: 8080", "name: other, protocol: TCP, port: 5000"}
-	onEachNetwork(t, "g4-1", certificate, listeners, func(t *testing.T, n *network) {
+	eachTargetType(t, func(t *testing.T, targets string) {
+		n := &network{Cluster: cluster(t), ns: "g4-1-" + targets, targets: targets}
+		n.Apply(t, datagrams(scene.Namespace(n.ns, 1))+n.groups()+scene.Gateway(n.ns, "net", "nlb", facing+certificate, listeners...))
 		other := n.ns + "-other"
 		n.Apply(t, scene.Namespace(other, 0)+scene.Backend(other, "far", 1))
-		n.route(t, "TCPRoute", "tcp", "tcp,tls", webOfBoth, "")
-		n.route(t, "UDPRoute", "udp", "udp", webOfBoth, "")
-		n.route(t, "TCPRoute", "far", "other", "{name: far, namespace: "+other+", port: 80}", "")
+		n.route(t, "TCPRoute", "tcp", "tcp,tls", webOfBoth)
+		n.route(t, "UDPRoute", "udp", "udp", webOfBoth)
+		n.route(t, "TCPRoute", "far", "other", "{name: far, namespace: "+other+", port: 80}")
 		rest := []string{"TCP 80: " + n.targets + " TCP", "TLS 443: " + n.targets + " TCP", "UDP 8080: " + n.targets + " UDP"}
 		lb := n.balancer(t, rest...)
 		n.resolves(t, "far", "False RefNotPermitted")

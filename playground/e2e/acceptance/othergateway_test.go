@@ -17,15 +17,15 @@ func TestG5Case1AnNLBInFrontOfAnALBOfAnotherNamespaceByGrant(t *testing.T) {
 		s.route(t, "web", "", toWeb)
 		alb := s.balancer(t, 1, "HTTP 80", "HTTPS 443")
 		n := &network{Cluster: s.Cluster, ns: s.ns + "-front", targets: s.targets}
-		n.Apply(t, scene.Namespace(n.ns, 0)+n.groups("")+scene.Gateway(n.ns, "net", "nlb", facing, onTCP, "name: secure, protocol: TCP, port: 443"))
+		n.Apply(t, scene.Namespace(n.ns, 0)+n.groups()+scene.Gateway(n.ns, "net", "nlb", facing, onTCP, "name: secure, protocol: TCP, port: 443"))
 		to := func(port string) string {
 			return "{group: gateway.networking.k8s.io, kind: Gateway, name: web, namespace: " + s.ns + ", port: " + port + "}"
 		}
 		// It goes with its namespace: its finalizer stays as long as the Gateway that it is about.
 		scene.Change(t, s.Cluster, scene.TargetGroups(s.ns, "front", "targetReference: {group: gateway.networking.k8s.io, kind: Gateway, name: web}, "+
 			"routeConfigurations: [{routeIdentifier: {kind: TCPRoute, namespace: "+n.ns+", name: secure}, targetGroupProps: {healthCheckConfig: {healthCheckProtocol: HTTPS}}}]"))
-		n.route(t, "TCPRoute", "plain", "tcp", to("80"), "")
-		n.route(t, "TCPRoute", "secure", "secure", to("443"), "")
+		n.route(t, "TCPRoute", "plain", "tcp", to("80"))
+		n.route(t, "TCPRoute", "secure", "secure", to("443"))
 		nlb := n.balancer(t)
 		n.resolves(t, "plain", "False RefNotPermitted")
 		n.resolves(t, "secure", "False RefNotPermitted")
@@ -87,7 +87,7 @@ func TestG5Cases2To5ListenerSetsAsTheirGatewayAllowsThem(t *testing.T) {
 					sets = s.ns + "-s"
 					scenery += strings.Replace(scene.Namespace(sets, 1), "{name: "+sets+"}", "{name: "+sets+", labels: {team: "+row.team+"}}", 1)
 				}
-				s.Apply(t, scenery+s.groups("/health")+gateway+scene.Route("ListenerSet", sets, "more", fmt.Sprintf("parentRef: {name: web, namespace: %s}, listeners: [{name: more, protocol: HTTP, port: 8080}]", s.ns)))
+				s.Apply(t, scenery+s.groups()+gateway+scene.Route("ListenerSet", sets, "more", fmt.Sprintf("parentRef: {name: web, namespace: %s}, listeners: [{name: more, protocol: HTTP, port: 8080}]", s.ns)))
 				s.route(t, "web", "", toWeb)
 				s.Apply(t, scene.Route("HTTPRoute", sets, "more", "parentRefs: [{group: gateway.networking.k8s.io, kind: ListenerSet, name: more}], rules: [{"+toWeb+"}]"))
 				accepted, count, listeners := "True Accepted", "1", []string{"HTTP 80", "HTTP 8080"}
