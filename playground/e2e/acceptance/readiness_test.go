@@ -147,30 +147,6 @@ func rolledOut(t *testing.T, c *harness.Cluster, namespace string, apps ...strin
 	}
 }
 
-// TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows that the webhook injects readiness
-// gates and a Deployment becomes ready only when its targets are healthy.
-func TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy(t *testing.T) {
-	t.Parallel()
-	c := cluster(t)
-	const ns = "gates"
-	c.Apply(t, gatedNamespace(ns)+typedService(ns, "nodes", "instance")+typedService(ns, "pods", "ip")+
-		scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing"},
-			scene.Path{Path: "/path-a", Service: "nodes"}, scene.Path{Path: "/path-b", Service: "pods"}))
-	awaitBindings(t, c, ns, "pods")
-	c.Apply(t, workload(ns, "nodes", 3, "http")+workload(ns, "pods", 3, "http"))
-	rolledOut(t, c, ns, "nodes", "pods")
-	expectOpen(t, c, ns, "pods", 3)
-	expectNoGates(t, c, ns, "nodes")
-	lb := c.LoadBalancer(t, c.IngressAddress(t, ns, "web"))
-	c.WaitGet(t, url(lb, "/path-a"), "", 200, "nodes")
-	for range 10 { // pods that are ready get requests
-		if r, err := c.Get(t.Context(), url(lb, "/path-b"), ""); err != nil || r.Status != 200 || r.Pod.Service != "pods" {
-			t.Fatalf("%d %s %v", r.Status, r.Pod.Service, err)
-		}
-	}
-	expectNoWarnings(t, c, ns)
-}
-
 // TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy shows that no request fails in a rollout whose
 // new pods are ready but not yet healthy targets.
 func TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
