@@ -186,7 +186,7 @@ func accelerateNamespaces(t *testing.T, a *accelerated) {
 // TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer shows that an endpoint follows its
 // Service to another load balancer and that nodes still answer through the accelerator.
 func TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer(t *testing.T) {
-	longtest.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer, which make test runs")
 	t.Parallel()
 	s := &servedBy{Cluster: cluster(t), ns: "g7-replaced", targets: "instance"}
 	s.Apply(t, scene.Namespace(s.ns, 1))
@@ -230,7 +230,7 @@ func (s *split) line(group, service, ingress string) string {
 // TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients shows how weight, health, dial and
 // affinity of an endpoint group divide real requests, and which client addresses pods see.
 func TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients(t *testing.T) {
-	longtest.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer, which make test runs")
 	t.Parallel()
 	of := &servedBy{Cluster: cluster(t), ns: "g7-weights", targets: "ip"}
 	of.Apply(t, scene.Namespace(of.ns, 1)+scene.Backend(of.ns, "shop", 1)+scene.Ingress(of.ns, "shop", scene.Class, public(nil), scene.Path{Path: "/", Service: "shop"}))

@@ -100,7 +100,7 @@ func owned(t *testing.T, c *harness.Cluster, stack string) []acmtypes.Certificat
 // and validated through Route 53, with a wildcard or from a private authority. These are cases 21
 // to 23.
 func TestRequestedCertificatesServe(t *testing.T) {
-	longtest.Long(t, "a variant: TestCertificatesAreFoundByTheHostsOfTheIngress shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestCertificatesAreFoundByTheHostsOfTheIngress, which make test runs")
 	t.Parallel()
 	c := cluster(t)
 	const ns, zone = "certified", "certified.dev"

@@ -11,7 +11,7 @@ import (
 // TestGatesThatComeAfterTheControllerStartedAreOpened shows that the controller begins to watch
 // pods of a namespace once a gate or a label needs it, and opens their gates.
 func TestGatesThatComeAfterTheControllerStartedAreOpened(t *testing.T) {
-	longtest.Long(t, "a variant: TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy, which make test runs")
 	t.Parallel()
 	c := cluster(t)
 	const byHand, labelled = "gates-by-hand", "gates-labelled-later"

@@ -57,7 +57,7 @@ func awaitWaiting(t *testing.T, c *harness.Cluster, ns, app string) {
 // TestTheEndOfARouteLeavesNoPodWaiting shows that a rollout completes after its route is deleted,
 // for Gateways on ALBs and NLBs, and that new pods get no gate.
 func TestTheEndOfARouteLeavesNoPodWaiting(t *testing.T) {
-	longtest.Long(t, "a variant: TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy, which make test runs")
 	t.Parallel()
 	for class, kind := range map[string]string{"alb": "httproute", "nlb": "tcproute"} {
 		t.Run(class, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestTheEndOfARouteLeavesNoPodWaiting(t *testing.T) {
 // Gateway and an Ingress as ready only when both targets are healthy. The health checks of the
 // Ingress fail at first, while those of the Gateway pass.
 func TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth(t *testing.T) {
-	longtest.Long(t, "a variant: TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy, which make test runs")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gates-both"

@@ -131,7 +131,7 @@ func onQUIC(t *testing.T, name string, f func(*testing.T, *servedBy)) {
 // TestQUICConnectionsStayWithTheirPodWhenTheClientMoves shows that injected server IDs, registered
 // targets and the NLB keep a QUIC connection with its pod when the client moves.
 func TestQUICConnectionsStayWithTheirPodWhenTheClientMoves(t *testing.T) {
-	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort, which make test runs")
 	t.Parallel()
 	onQUIC(t, "sv-q", func(t *testing.T, s *servedBy) {
 		ports := "{name: udp, port: 80, protocol: UDP, targetPort: 8080}"

@@ -85,7 +85,7 @@ var conditions = scene.Annotations{
 // TestConditionsNarrowAndWidenRules shows which real requests an ALB answers under each condition
 // that an Ingress declares in annotations.
 func TestConditionsNarrowAndWidenRules(t *testing.T) {
-	longtest.Long(t, "a variant: TestActionsAnswerRedirectAndForward shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestActionsAnswerRedirectAndForward, which make test runs")
 	t.Parallel()
 	c := cluster(t)
 	const ns, host = "conditions", "www.example.com"

@@ -31,7 +31,7 @@ func TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort(t *testing.T) {
 // TestLocalServiceIsServedByNodesWithPods shows that only nodes with pods are healthy targets under
 // externalTrafficPolicy Local, and answer TCP and UDP.
 func TestLocalServiceIsServedByNodesWithPods(t *testing.T) {
-	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort, which make test runs")
 	t.Parallel()
 	onService(t, "sv-l", func(t *testing.T, s *servedBy) {
 		s.Kubectl(t, "scale", "deployment", "-n", s.ns, "web", "--replicas=1")
@@ -74,7 +74,7 @@ func TestSourceRangesAdmitAndRefuseClientsOfAService(t *testing.T) {
 // TestAServiceHasTheAddressesThatItNames shows that an NLB has the elastic, private or IPv6
 // addresses that its Service names, and answers there.
 func TestAServiceHasTheAddressesThatItNames(t *testing.T) {
-	longtest.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort, which make test runs")
 	t.Parallel()
 	const subnets = "demo-private-a,demo-private-b"
 	onService(t, "sv-a", func(t *testing.T, s *servedBy) {

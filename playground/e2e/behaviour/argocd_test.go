@@ -93,7 +93,7 @@ func luaValue(l *lua.LState, v any) lua.LValue {
 // TestHealthChecksForArgoCDFitTheStatuses shows that the health checks printed for Argo CD read the
 // statuses that the running controller writes.
 func TestHealthChecksForArgoCDFitTheStatuses(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "argohealth"

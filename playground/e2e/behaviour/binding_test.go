@@ -83,7 +83,7 @@ func TestATargetGroupOfTheUserFollowsTheService(t *testing.T) {
 // explains a binding of a live cluster exactly as the controller carries it out. The test plans a
 // binding before it is applied, and again after the controller has reconciled it.
 func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "boundplan"
@@ -127,7 +127,7 @@ func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) 
 // TestNodesComeAndGoWithTheLabelThatABindingSelects shows that labels of real Node objects and
 // edits of the selector register and deregister instances.
 func TestNodesComeAndGoWithTheLabelThatABindingSelects(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns, label = "labelled", "example.com/pool"
@@ -181,7 +181,7 @@ func relabel(c *harness.Cluster, node, label, value string) error {
 // TestPeerRuleOfBindingsKeepsStoredOnesEditable shows that the API server enforces the rule about
 // peers, and still admits edits of a binding stored before the rule existed.
 func TestPeerRuleOfBindingsKeepsStoredOnesEditable(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns, crd = "peers", "targetgroupbindings.elbv2.k8s.aws"

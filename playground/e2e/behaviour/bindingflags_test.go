@@ -19,7 +19,7 @@ import (
 // TestABindingShowsHowManyTargetsThereAreAndHowManyAreHealthy shows that kubectl prints the counts
 // of registered and healthy targets that the controller writes.
 func TestABindingShowsHowManyTargetsThereAreAndHowManyAreHealthy(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "counted"

@@ -45,7 +45,7 @@ func checks(c *harness.Cluster, lb simclient.LoadBalancer) map[int32]string {
 // TestAFrontendServesWhatItsALBServesAndGoesWithoutIt shows that clients reach pods through the
 // frontend NLB of an ALB, without failures while it is edited, removed and added.
 func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "fronted"

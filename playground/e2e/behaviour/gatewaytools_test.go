@@ -67,7 +67,7 @@ spec:
 // TestCommandLinePlansAndExplainsAGateway shows that lbc plans and explains a Gateway of a live
 // cluster as the controller deploys it after a dry run.
 func TestCommandLinePlansAndExplainsAGateway(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gwtools"

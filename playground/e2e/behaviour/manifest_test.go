@@ -35,7 +35,7 @@ func TestTheManifestsOfAnInstallationAreAcceptedAsTheyAre(t *testing.T) {
 // TestRow20ThePatchOfTheGuideNamesTheCluster shows what kubectl makes of the guide's patch of the
 // published Deployment, and of the patch as the guide once printed it.
 func TestRow20ThePatchOfTheGuideNamesTheCluster(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	c := cluster(t)
 	text, err := os.ReadFile(filepath.Join(c.Repo.Config(), "controller", "controller.yaml"))
 	if err != nil {

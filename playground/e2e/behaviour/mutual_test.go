@@ -122,7 +122,7 @@ func trust(t *testing.T, c *harness.Cluster, name string, i issuer) string {
 // TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames shows which real TLS clients an ALB
 // admits by the trust store of its Ingress, when the annotation goes, and when set off.
 func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "mutual"
@@ -174,7 +174,7 @@ func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 // TestClientsAreVerifiedByTheConfigurationOfTheGateway shows which real TLS clients each port of a
 // Gateway admits, with pods and with nodes as targets.
 func TestClientsAreVerifiedByTheConfigurationOfTheGateway(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	ours, others := newIssuer(t), newIssuer(t)

@@ -82,7 +82,7 @@ func held(t *testing.T, c *harness.Cluster, arn string) string {
 // TestEditsOfAnNLBCostOneWriteAndInterruptNothing shows that each edit of an NLB makes one AWS call
 // for its setting and fails no request.
 func TestEditsOfAnNLBCostOneWriteAndInterruptNothing(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "nlbedits"

@@ -84,7 +84,7 @@ func TestAStatusObjectShowsTheStateOfALoadBalancer(t *testing.T) {
 // TestANamespaceGoesThoughTheClassOfItsIngressesIsGone shows that Kubernetes can delete a namespace
 // whose Ingresses lost their class, and that AWS keeps nothing.
 func TestANamespaceGoesThoughTheClassOfItsIngressesIsGone(t *testing.T) {
-	longtest.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "classless"
