@@ -96,6 +96,10 @@ testtimes: bin/testrun ## print the hundred dearest tests of the last run of eac
 	@$(if $(MEASURE),$(MAKE) --no-print-directory build-controller && $(TESTRUN) -measure test)
 	@bin/testrun times
 
+.PHONY: e2e-tests
+e2e-tests: bin/testrun ## print each end-to-end test, whether make test runs it, and what only it shows
+	@bin/testrun list
+
 # The controller's processes write their counters into GOCOVERDIR.
 COVERAGE = $(CURDIR)/bin/coverage
 .PHONY: coverage

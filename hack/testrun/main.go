@@ -6,6 +6,7 @@
 //	testrun check             unit and golden tests without the race detector, with Go's cache of results
 //	testrun area ./internal/compile/... -run 'TestX'
 //	testrun times             the dearest tests of the last runs
+//	testrun list              each end-to-end test, and what only it shows
 package main
 
 import (
@@ -29,7 +30,7 @@ func main() {
 	os.Exit(code)
 }
 
-const usage = `usage: testrun [flags] test | all | check | area PATTERN... | times
+const usage = `usage: testrun [flags] test | all | check | area PATTERN... | times | list
 
 flags:
 `
@@ -77,7 +78,7 @@ var errFailed = errors.New("tests failed")
 
 func command(ctx context.Context, args []string, o options) error {
 	if len(args) == 0 {
-		return errors.New("name what to run: test, all, check, area or times; -h explains them")
+		return errors.New("name what to run: test, all, check, area, times or list; -h explains them")
 	}
 	name, rest := args[0], args[1:]
 	if name == "times" {
@@ -85,6 +86,9 @@ func command(ctx context.Context, args []string, o options) error {
 	}
 	if name != "area" && len(rest) > 0 {
 		return fmt.Errorf("%s takes no arguments, got %q", name, rest)
+	}
+	if name == "list" {
+		return printTests(os.Stdout, ".")
 	}
 	suites, err := plan(ctx, name, rest)
 	if err != nil {

@@ -146,7 +146,7 @@ func TestConcurrentPackagesAreFound(t *testing.T) {
 
 func TestPackagesWithoutCoreTestsAreLeftOut(t *testing.T) {
 	t.Parallel()
-	const long, short = "func TestA(t *testing.T) {\n\tharness.Long(t, \"an hour\")\n}\n", "func TestB(t *testing.T) {\n\tt.Parallel()\n}\n"
+	const long, short = "func TestA(t *testing.T) {\n\tlongtest.Long(t, \"an hour\")\n}\n", "func TestB(t *testing.T) {\n\tt.Parallel()\n}\n"
 	for _, c := range []struct {
 		text, slice string
 		want        bool

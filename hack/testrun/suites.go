@@ -67,7 +67,7 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 		}
 		return suites, nil
 	}
-	return nil, fmt.Errorf("%q is no command: test, all, check, area or times", name)
+	return nil, fmt.Errorf("%q is no command: test, all, check, area, times or list", name)
 }
 
 // pack is a package as go list prints it.
@@ -180,6 +180,9 @@ func core(ctx context.Context, slice string) ([]string, error) {
 	return out, nil
 }
 
+// longCall begins each long test.
+const longCall = "longtest.Long(t, "
+
 // begun finds the beginnings of tests and the first line of each.
 var begun = regexp.MustCompile(`(?m)^func ((?:Test|Example|Fuzz)[A-Z0-9_]\w*)\(.*\{\n(.*)$`)
 
@@ -190,7 +193,7 @@ func hasCore(tests []string, slice string) (bool, error) {
 			if m[1] == "TestMain" {
 				continue
 			}
-			if !strings.Contains(m[2], "Long(t, ") {
+			if !strings.HasPrefix(strings.TrimSpace(m[2]), longCall) {
 				return true, nil
 			}
 			if runs, err := longtest.InSlice(m[1], slice); runs || err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -88,7 +89,7 @@ const parallel = "-test.parallel=8"
 const unknownAddress = "203.0.113.99"
 
 func TestConformance(t *testing.T) {
-	harness.Long(t, "make conformance runs the suite; this is about its lists and clients")
+	longtest.Long(t, "make conformance runs the suite; this is about its lists and clients")
 	wanted := os.Getenv(runVariable)
 	if wanted == "" {
 		t.Skip("run \"make conformance\"")

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/gateway-api/conformance/utils/suite"
 	"sigs.k8s.io/gateway-api/pkg/features"
 
-	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 // profiles are those of the suite that concern load balancers.
@@ -47,7 +47,7 @@ func declared(r Run) suite.FeaturesSet {
 }
 
 func TestADifferenceFromTheListsIsReportedEitherWay(t *testing.T) {
-	harness.Long(t, "make conformance runs the suite; this is about its lists and clients")
+	longtest.Long(t, "make conformance runs the suite; this is about its lists and clients")
 	t.Parallel()
 	r := Run{Name: "r", Passes: []string{"A"}, NotYet: []string{"B"}, Skipped: map[string]string{"C": "why"}}
 	for name, c := range map[string]struct {
@@ -71,7 +71,7 @@ func TestADifferenceFromTheListsIsReportedEitherWay(t *testing.T) {
 }
 
 func TestTheListsHoldEveryTestThatTheDeclaredFeaturesSelect(t *testing.T) {
-	harness.Long(t, "make conformance runs the suite; this is about its lists and clients")
+	longtest.Long(t, "make conformance runs the suite; this is about its lists and clients")
 	t.Parallel()
 	for _, r := range load(t).Runs {
 		set := declared(r)
@@ -90,7 +90,7 @@ func TestTheListsHoldEveryTestThatTheDeclaredFeaturesSelect(t *testing.T) {
 
 // TestOnlyWhatNoLoadBalancerOfAWSCanDoIsSkipped has a core test of HTTP, an extended one, and a core test of TLS.
 func TestOnlyWhatNoLoadBalancerOfAWSCanDoIsSkipped(t *testing.T) {
-	harness.Long(t, "make conformance runs the suite; this is about its lists and clients")
+	longtest.Long(t, "make conformance runs the suite; this is about its lists and clients")
 	t.Parallel()
 	for name, skipped := range map[string][]string{"http": {"HTTPRouteRedirectPortAndScheme", "HTTPRouteRequestHeaderModifier"}, "layer4": {"TLSRouteHostnameIntersection"}} {
 		r, ok := load(t).Run(name)
@@ -101,7 +101,7 @@ func TestOnlyWhatNoLoadBalancerOfAWSCanDoIsSkipped(t *testing.T) {
 }
 
 func TestEveryExtendedFeatureIsBuiltOrHasAReasonNotToBe(t *testing.T) {
-	harness.Long(t, "make conformance runs the suite; this is about its lists and clients")
+	longtest.Long(t, "make conformance runs the suite; this is about its lists and clients")
 	t.Parallel()
 	l := load(t)
 	known, built := map[string]bool{}, map[string]bool{}

@@ -12,14 +12,14 @@ import (
 	"sigs.k8s.io/gateway-api/conformance/tests"
 	"sigs.k8s.io/gateway-api/conformance/utils/suite"
 
-	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
 var update = flag.Bool("update", false, "write docs/conformance.md anew")
 
 func TestThePageOfTheConformanceTestsIsCurrent(t *testing.T) {
-	harness.Long(t, "make conformance runs the suite; this is about its lists and clients")
+	longtest.Long(t, "make conformance runs the suite; this is about its lists and clients")
 	t.Parallel()
 	root, err := repository.FindFromProcess()
 	if err != nil {

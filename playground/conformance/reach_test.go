@@ -29,13 +29,14 @@ import (
 	"sigs.k8s.io/gateway-api/conformance/utils/tcp"
 	"sigs.k8s.io/gateway-api/conformance/utils/tls"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // The suite's own setup runs with a hand in place of the controller: its base manifests are applied, and all of their pods become
 // ready. Then each of its clients reaches them through load balancers that are made by hand.
 func TestTheSuitesClientsReachItsBackendsThroughLoadBalancers(t *testing.T) {
-	harness.Long(t, "make conformance runs the suite; this is about its lists and clients")
+	longtest.Long(t, "make conformance runs the suite; this is about its lists and clients")
 	if testing.Short() {
 		t.Skip("starts a playground")
 	}

@@ -12,6 +12,8 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 func TestMain(m *testing.M) { Main(m) }
@@ -78,7 +80,7 @@ func endpoints(t *testing.T, c *Cluster, namespace string, n int) []string {
 }
 
 func TestPodAddressesBelongToTheNodesInterfaces(t *testing.T) {
-	Long(t, "it is about the playground, which every end-to-end test uses")
+	longtest.Long(t, "it is about the playground, which every end-to-end test uses")
 	t.Parallel()
 	c := cluster(t)
 	c.Apply(t, fmt.Sprintf(workload, "addresses"))
@@ -101,7 +103,7 @@ func TestPodAddressesBelongToTheNodesInterfaces(t *testing.T) {
 }
 
 func TestNodesAreReadyAndHaveTheirInstances(t *testing.T) {
-	Long(t, "it is about the playground, which every end-to-end test uses")
+	longtest.Long(t, "it is about the playground, which every end-to-end test uses")
 	t.Parallel()
 	c := cluster(t)
 	seeded := c.Simulator.Seed().Cluster.Nodes
@@ -177,7 +179,7 @@ func balancer(t *testing.T, c *Cluster, name string, targets []string, port int3
 }
 
 func TestALoadBalancerReachesPodsByAddressAndByNodePort(t *testing.T) {
-	Long(t, "it is about the playground, which every end-to-end test uses")
+	longtest.Long(t, "it is about the playground, which every end-to-end test uses")
 	t.Parallel()
 	c := cluster(t)
 	c.Apply(t, fmt.Sprintf(workload, "reach"))

@@ -262,10 +262,10 @@ func accelerate(t *testing.T) *accelerated {
 	nlb := &network{Cluster: c, ns: "g7-nlb", targets: "ip"}
 	c.Apply(t, scene.Namespace(s.ns, 1)+s.manifest("net", nil, onePort+", {name: more, port: 81, targetPort: 8080}, {name: plain, port: 443, targetPort: 8080}", "")+
 		empty("g7-ingress")+scene.Backend("g7-ingress", "shop", 1)+scene.Ingress("g7-ingress", "web", scene.Class, public(scene.Annotations{"ip-address-type": "dualstack"}), scene.Path{Path: "/", Service: "shop"})+
-		scene.Namespace(alb.ns, 1)+alb.groups("/health")+scene.Gateway(alb.ns, "web", "alb", facing, onHTTP)+
-		scene.Namespace(nlb.ns, 1)+nlb.groups("")+scene.Gateway(nlb.ns, "net", "nlb", facing, onTCP))
+		scene.Namespace(alb.ns, 1)+alb.groups()+scene.Gateway(alb.ns, "web", "alb", facing, onHTTP)+
+		scene.Namespace(nlb.ns, 1)+nlb.groups()+scene.Gateway(nlb.ns, "net", "nlb", facing, onTCP))
 	alb.route(t, "web", "", toWeb)
-	nlb.route(t, "TCPRoute", "web", "tcp", "{name: web, port: 80}", "")
+	nlb.route(t, "TCPRoute", "web", "tcp", "{name: web, port: 80}")
 	a := &accelerated{
 		Cluster: c, service: s.serves(t, "net", "TCP 443: ip TCP", "TCP 80: ip TCP", "TCP 81: ip TCP"), ingress: c.LoadBalancer(t, c.IngressAddress(t, "g7-ingress", "web")),
 		application: alb.balancer(t, 1, "HTTP 80"), network: nlb.balancer(t, "TCP 80: ip TCP"),

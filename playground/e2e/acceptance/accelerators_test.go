@@ -9,11 +9,14 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer is the cases of which several can have the same load balancers.
+// TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows that requests through an accelerator
+// reach pods behind Services, Ingresses and Gateways, and that edits change it in place. The cases
+// can share load balancers.
 func TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer(t *testing.T) {
 	t.Parallel()
 	a := accelerate(t)
@@ -124,7 +127,7 @@ func TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !slices.Contains(coreAccelerators, name) {
-				harness.Long(t, "a variant: the core has an accelerator of a Service, of an Ingress and of a Gateway, and a grant")
+				longtest.Long(t, "a variant: the core has an accelerator of a Service, of an Ingress and of a Gateway, and a grant")
 			}
 			t.Parallel()
 			run(t, a)
@@ -180,9 +183,10 @@ func accelerateNamespaces(t *testing.T, a *accelerated) {
 	}
 }
 
-// TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer has nodes as targets.
+// TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer shows that an endpoint follows its
+// Service to another load balancer and that nodes still answer through the accelerator.
 func TestG7Case2TheEndpointFollowsItsServiceToAnotherLoadBalancer(t *testing.T) {
-	harness.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer, which make test runs")
 	t.Parallel()
 	s := &servedBy{Cluster: cluster(t), ns: "g7-replaced", targets: "instance"}
 	s.Apply(t, scene.Namespace(s.ns, 1))
@@ -223,9 +227,10 @@ func (s *split) line(group, service, ingress string) string {
 	return "TCP 80-80 " + group + ": " + strings.Join(inOrder([]string{s.net.Name + service, s.alb.Name + ingress}), ", ")
 }
 
-// TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients holds by traffic what the settings of endpoint groups do.
+// TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients shows how weight, health, dial and
+// affinity of an endpoint group divide real requests, and which client addresses pods see.
 func TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients(t *testing.T) {
-	harness.Long(t, "a variant: TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer, which make test runs")
 	t.Parallel()
 	of := &servedBy{Cluster: cluster(t), ns: "g7-weights", targets: "ip"}
 	of.Apply(t, scene.Namespace(of.ns, 1)+scene.Backend(of.ns, "shop", 1)+scene.Ingress(of.ns, "shop", scene.Class, public(nil), scene.Path{Path: "/", Service: "shop"}))

@@ -1,6 +1,6 @@
 // Package acceptance shows end to end, case by case, what users of the existing controller's Ingresses rely on: the list is
 // testdata/ingress.txt, which names the test of each case, here or in another package. One playground, whose account has
-// pools of addresses and an Outpost besides the usual, serves them all.
+// a pool of customer-owned addresses and an Outpost in addition to the usual, serves them all.
 package acceptance
 
 import (
@@ -24,13 +24,10 @@ const (
 	outpostSubnet = "subnet-0a1de0000000000d1"
 	outpostZone   = "us-west-2a"
 	customerPool  = "ipv4pool-coip-0a1de000000000001"
-	addressPool   = "ipam-pool-0a1de000000000001"
-	addressRange  = "198.51.100.64/28"
 
 	outpost = `    - {id: ` + outpostSubnet + `, zone: ` + outpostZone + `, cidr: 10.0.48.0/24, public: true, outpost: "arn:aws:outposts:us-west-2:123456789012:outpost/op-0a1de000000000001", tags: {Name: demo-outpost}}
 `
 	pools = `
-ipamPools: [{id: ` + addressPool + `, cidrs: [` + addressRange + `]}]
 customerPools: [{id: ` + customerPool + `, routeTable: lgw-rtb-0a1de000000000001, cidrs: [198.51.100.128/28]}]
 `
 )

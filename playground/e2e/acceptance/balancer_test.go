@@ -2,8 +2,6 @@ package acceptance
 
 import (
 	"cmp"
-	"fmt"
-	"net/netip"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -11,10 +9,10 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// TestAnnotationsShapeTheLoadBalancer is cases 8 and 13 to 15, and an Outpost's load balancer.
+// TestAnnotationsShapeTheLoadBalancer shows that an ALB with each address type, a name, tags,
+// listener attributes or on an Outpost serves requests. These are cases 8 and 13 to 15.
 func TestAnnotationsShapeTheLoadBalancer(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -78,46 +76,4 @@ func TestAnnotationsShapeTheLoadBalancer(t *testing.T) {
 			row.look(t, lb)
 		})
 	}
-}
-
-// fromPool complains unless all public addresses of a load balancer are in the range of the pool, or none is.
-func fromPool(c *harness.Cluster, t *testing.T, name string, pooled bool) string {
-	lb := c.LoadBalancer(t, name)
-	for _, z := range lb.Zones {
-		if netip.MustParsePrefix(addressRange).Contains(z.Public) != pooled {
-			return fmt.Sprintf("%s has %v", z.Name, z.Public)
-		}
-	}
-	return ""
-}
-
-func TestAddressesComeFromAPoolAsLongAsTheIngressNamesIt(t *testing.T) {
-	harness.Long(t, "a variant: TestAnnotationsShapeTheLoadBalancer shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "pooled"
-	with := scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"ipam-ipv4-pool-id": addressPool}))
-	c.Apply(t, scene.Namespace(ns, 1)+with)
-	lb := check(t, c, ns, "web", balancer{groups: []string{"ip HTTP 1, 1 targets"}})
-	if complaint := fromPool(c, t, lb.Name, true); complaint != "" {
-		t.Error(complaint)
-	}
-	c.WaitGet(t, url(lb, "/"), "", 200, "web")
-	// Without the pool the same load balancer gets addresses of Amazon's, and with it again those of the pool.
-	for _, step := range []struct {
-		ingress string
-		pooled  bool
-	}{{scene.Ingress(ns, "web", scene.Class, public(nil)), false}, {with, true}} {
-		mark := c.Mark()
-		scene.Change(t, c, step.ingress)
-		wait(t, c, "other addresses", func() string { return fromPool(c, t, lb.Name, step.pooled) })
-		c.WaitGet(t, url(lb, "/"), "", 200, "web")
-		if n := scene.Count(c, mark, "ModifyIpPools", lb.ARN); n != 1 {
-			t.Errorf("%d calls of ModifyIpPools", n)
-		}
-	}
-	if now := c.LoadBalancer(t, lb.Name); now.ARN != lb.ARN {
-		t.Errorf("the load balancer was replaced: %s", now.ARN)
-	}
-	expectNoWarnings(t, c, ns)
 }

@@ -12,6 +12,7 @@ import (
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -37,6 +38,8 @@ func served(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, host st
 	})
 }
 
+// TestCertificatesAreFoundByTheHostsOfTheIngress shows that clients get the certificate that the
+// controller found in ACM for the host, also after the host changes.
 func TestCertificatesAreFoundByTheHostsOfTheIngress(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -93,9 +96,11 @@ func owned(t *testing.T, c *harness.Cluster, stack string) []acmtypes.Certificat
 	return out
 }
 
-// TestRequestedCertificatesServe is cases 21 to 23.
+// TestRequestedCertificatesServe shows that clients get a certificate that the controller requested
+// and validated through Route 53, with a wildcard or from a private authority. These are cases 21
+// to 23.
 func TestRequestedCertificatesServe(t *testing.T) {
-	harness.Long(t, "a variant: TestCertificatesAreFoundByTheHostsOfTheIngress shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestCertificatesAreFoundByTheHostsOfTheIngress, which make test runs")
 	t.Parallel()
 	c := cluster(t)
 	const ns, zone = "certified", "certified.dev"

@@ -45,7 +45,9 @@ spec: {type: NodePort, selector: {app: web}, ports: [{name: http, port: 80, targ
 ---
 `
 
-// TestIngressesOfOurClassServeAndOthersGetNothing is cases 1 to 7.
+// TestIngressesOfOurClassServeAndOthersGetNothing shows that the running controller serves
+// Ingresses of its class, by field or annotation, and writes nothing for others. These are cases 1
+// to 7.
 func TestIngressesOfOurClassServeAndOthersGetNothing(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -111,7 +113,8 @@ endpoints: [{addresses: [%[2]s], conditions: {ready: true}, targetRef: {kind: Po
 ---
 `
 
-// TestTargetsAreFoundByNamedPortsAndInEndpointSlices is cases 9 and 10.
+// TestTargetsAreFoundByNamedPortsAndInEndpointSlices shows that requests reach pods by a named
+// target port and by an EndpointSlice that a user wrote. These are cases 9 and 10.
 func TestTargetsAreFoundByNamedPortsAndInEndpointSlices(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)

@@ -39,11 +39,6 @@ func (h byHand) deleteRule(rule string) {
 	h.check(h.c.Simulator.Balancing.DeleteRule(h.t.Context(), &elb.DeleteRuleInput{RuleArn: &rule}))
 }
 
-func (h byHand) deleteListener(listener string) {
-	h.t.Helper()
-	h.check(h.c.Simulator.Balancing.DeleteListener(h.t.Context(), &elb.DeleteListenerInput{ListenerArn: &listener}))
-}
-
 func (h byHand) setHealthCheck(group, path string) {
 	h.t.Helper()
 	h.check(h.c.Simulator.Balancing.ModifyTargetGroup(h.t.Context(), &elb.ModifyTargetGroupInput{TargetGroupArn: &group, HealthCheckPath: &path}))
@@ -70,8 +65,9 @@ func (h byHand) openPort(securityGroup string, port int32, cidr string) {
 		IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port, IpRanges: []ec2types.IpRange{{CidrIp: &cidr}}}}}))
 }
 
-// TestWhatIsChangedByHandIsPutBack is not parallel: load balancers are looked at one after the other, and with few of them its turn
-// comes soon.
+// TestWhatIsChangedByHandIsPutBack shows that the running controller finds changes made in AWS by
+// hand, without any event in the cluster, and reverts them. The test is not parallel: the
+// controller checks load balancers one after the other, and with few of them the turn comes soon.
 func TestWhatIsChangedByHandIsPutBack(t *testing.T) {
 	c := cluster(t)
 	const ns = "drifting"
@@ -109,25 +105,4 @@ func TestWhatIsChangedByHandIsPutBack(t *testing.T) {
 		t.Errorf("replaced: %s, %s", now.ARN, c.TargetGroups(now)[0].ARN)
 	}
 	expectNoWarnings(t, c, ns)
-}
-
-// TestWhatIsChangedByHandBehindAGatewayIsPutBack is not parallel either.
-func TestWhatIsChangedByHandBehindAGatewayIsPutBack(t *testing.T) {
-	harness.Long(t, "it waits for searches for drift, one in ten seconds; TestWhatIsChangedByHandIsPutBack shows one")
-	s := &site{Cluster: cluster(t), ns: "drifting-gateway", targets: "ip"}
-	s.Apply(t, scene.Namespace(s.ns, 1)+s.groups("/health")+scene.Gateway(s.ns, "web", "alb", facing, onHTTP, "name: other, protocol: HTTP, port: 8080"))
-	s.route(t, "web", "parentRefs: [{name: web, sectionName: http}]", toWeb)
-	lb := s.balancer(t, 1, "HTTP 80", "HTTP 8080")
-	for _, l := range lb.Listeners {
-		if hand := (byHand{t, s.Cluster}); l.Port == 80 {
-			hand.deleteRule(l.Rules[0].ARN)
-		} else {
-			hand.deleteListener(l.ARN)
-		}
-	}
-	s.rules(t, lb, 80, "if path-pattern is /*, forward to TG")
-	if now := s.balancer(t, 1, "HTTP 80", "HTTP 8080"); now.ARN != lb.ARN {
-		t.Errorf("replaced: %s", now.ARN)
-	}
-	s.WaitGet(t, url(lb, "/"), "", 200, "web")
 }

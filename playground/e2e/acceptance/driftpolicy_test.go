@@ -10,14 +10,16 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt changes a health check as well, which is put back in each case: then the search has found the other
-// changes, too. It is not parallel, as TestWhatIsChangedByHandIsPutBack is not.
+// TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt shows what each drift policy of an Ingress
+// does to settings, rules, tags and ports that were changed in AWS by hand. It also changes a
+// health check, which every case reverts: then the controller has found the other changes. It is
+// not parallel, for the reason of TestWhatIsChangedByHandIsPutBack.
 func TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt(t *testing.T) {
-	harness.Long(t, "it waits for searches for drift, one in ten seconds; TestWhatIsChangedByHandIsPutBack shows one")
+	longtest.Long(t, "it waits for searches for drift, one in ten seconds; TestWhatIsChangedByHandIsPutBack shows one")
 	c := cluster(t)
 	for _, by := range []string{"correct", "report", "ignore"} {
 		t.Run(by, func(t *testing.T) {

@@ -4,12 +4,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
+// TestGatesThatComeAfterTheControllerStartedAreOpened shows that the controller begins to watch
+// pods of a namespace once a gate or a label needs it, and opens their gates.
 func TestGatesThatComeAfterTheControllerStartedAreOpened(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy, which make test runs")
 	t.Parallel()
 	c := cluster(t)
 	const byHand, labelled = "gates-by-hand", "gates-labelled-later"

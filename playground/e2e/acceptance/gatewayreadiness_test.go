@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -40,56 +41,6 @@ func gatesOf(p corev1.Pod) []string {
 	return out
 }
 
-func TestPodsBehindAGatewayWaitUntilTheirTargetsAreHealthy(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "gates-gateway"
-	s := &site{Cluster: c, ns: ns, targets: "ip"}
-	c.Apply(t, gatedNamespace(ns)+scene.Service(ns, "nodes", "type: NodePort")+scene.Service(ns, "pods", "type: NodePort")+s.groups("/health")+
-		scene.TargetGroups(ns, "nodes", "targetReference: {name: nodes}, defaultConfiguration: {targetType: instance}")+scene.Gateway(ns, "web", "alb", facing, onHTTP))
-	s.route(t, "web", "", "matches: [{path: {type: PathPrefix, value: /path-a}}], backendRefs: [{name: nodes, port: 80}]", "matches: [{path: {type: PathPrefix, value: /path-b}}], backendRefs: [{name: pods, port: 80}]")
-	awaitBindings(t, c, ns, "pods")
-	c.Apply(t, workload(ns, "nodes", 2, "http")+workload(ns, "pods", 2, "http"))
-	rolledOut(t, c, ns, "nodes", "pods")
-	expectOpen(t, c, ns, "pods", 2)
-	expectNoGates(t, c, ns, "nodes")
-	lb := c.LoadBalancer(t, scene.GatewayAddress(t, c, ns, "web"))
-	c.WaitGet(t, url(lb, "/path-a"), "", 200, "nodes")
-	for range 10 { // pods that are ready get requests
-		if r, err := c.Get(t.Context(), url(lb, "/path-b"), ""); err != nil || r.Status != 200 || r.Pod.Service != "pods" {
-			t.Fatalf("%d %s %v", r.Status, r.Pod.Service, err)
-		}
-	}
-	expectNoWarnings(t, c, ns)
-}
-
-func TestOldPodsBehindAGatewayServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "gates-gateway-rollout"
-	c.Apply(t, gatedGateway(ns, "alb")+scene.Service(ns, "web", "type: NodePort"))
-	awaitBindings(t, c, ns, "web")
-	c.Apply(t, workload(ns, "web", 2, "http"))
-	rolledOut(t, c, ns, "web")
-	expectOpen(t, c, ns, "web", 2)
-	lb := c.LoadBalancer(t, scene.GatewayAddress(t, c, ns, "web"))
-	c.WaitGet(t, url(lb, "/"), "", 200, "web")
-	traffic := scene.Send(t, c, url(lb, "/"), "", scene.OK)
-	scene.More(t, c, traffic, 50)
-	c.Apply(t, workload(ns, "web", 2, "none")) // their containers are ready; the load balancer does not reach them
-	awaitWaiting(t, c, ns, "web")
-	scene.More(t, c, traffic, 100)
-	c.Apply(t, strings.Replace(workload(ns, "web", 2, "http"), "example.com/app", "example.com/app:3", 1))
-	rolledOut(t, c, ns, "web")
-	expectOpen(t, c, ns, "web", 2)
-	scene.More(t, c, traffic, 50)
-	if tally := traffic.Stop(); tally.Failed > 0 || tally.Requests == 0 {
-		t.Errorf("traffic: %s", tally)
-	}
-}
-
 // awaitWaiting waits until a pod of an application waits for its targets.
 func awaitWaiting(t *testing.T, c *harness.Cluster, ns, app string) {
 	t.Helper()
@@ -103,8 +54,10 @@ func awaitWaiting(t *testing.T, c *harness.Cluster, ns, app string) {
 	})
 }
 
+// TestTheEndOfARouteLeavesNoPodWaiting shows that a rollout completes after its route is deleted,
+// for Gateways on ALBs and NLBs, and that new pods get no gate.
 func TestTheEndOfARouteLeavesNoPodWaiting(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy, which make test runs")
 	t.Parallel()
 	for class, kind := range map[string]string{"alb": "httproute", "nlb": "tcproute"} {
 		t.Run(class, func(t *testing.T) {
@@ -135,9 +88,11 @@ func TestTheEndOfARouteLeavesNoPodWaiting(t *testing.T) {
 	}
 }
 
-// TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth has health checks of the Ingress that fail at first, while those of the Gateway pass.
+// TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth shows that kubelet reports a pod behind a
+// Gateway and an Ingress as ready only when both targets are healthy. The health checks of the
+// Ingress fail at first, while those of the Gateway pass.
 func TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy, which make test runs")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gates-both"

@@ -8,7 +8,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 const (
@@ -28,9 +27,10 @@ func (s *site) grpcGroups() string {
 	return scene.TargetGroups(s.ns, "targets", "defaultConfiguration: {targetType: "+s.targets+"}")
 }
 
-func (s *site) grpcRoute(t *testing.T, name string, rules ...string) {
+// grpcRoute applies GRPCRoute "calls" with one line of YAML for each rule.
+func (s *site) grpcRoute(t *testing.T, rules ...string) {
 	t.Helper()
-	s.Apply(t, scene.Route("GRPCRoute", s.ns, name, "parentRefs: [{name: web}], hostnames: ["+grpcHost+"], rules: [{"+strings.Join(rules, "}, {")+"}]"))
+	s.Apply(t, scene.Route("GRPCRoute", s.ns, "calls", "parentRefs: [{name: web}], hostnames: ["+grpcHost+"], rules: [{"+strings.Join(rules, "}, {")+"}]"))
 }
 
 // call waits until a method answers with an HTTP status and, if one is named, by a pod of the backend.
@@ -45,6 +45,8 @@ func (s *site) call(t *testing.T, lb simclient.LoadBalancer, method string, stat
 	})
 }
 
+// TestGatewayRoutesCallsOfGRPC shows that real gRPC calls reach the backend that a GRPCRoute
+// chooses by service, method and header, also after edits.
 func TestGatewayRoutesCallsOfGRPC(t *testing.T) {
 	t.Parallel()
 	onEachTargetType(t, "g12", secured, []string{onHTTPS}, func(t *testing.T, s *site) {
@@ -52,7 +54,7 @@ func TestGatewayRoutesCallsOfGRPC(t *testing.T) {
 		s.Apply(t, echoes(s.ns, "first")+echoes(s.ns, "second"))
 		byHeader := "matches: [{method: {service: " + echo + ", method: Echo}, headers: [{name: version, value: two}]}], backendRefs: [{name: second, port: 80}]"
 		otherwise := "backendRefs: [{name: first, port: 80}]"
-		s.grpcRoute(t, "calls", byHeader, otherwise)
+		s.grpcRoute(t, byHeader, otherwise)
 		lb := s.balancer(t, 2, "HTTPS 443")
 		for _, tg := range s.TargetGroups(lb) {
 			if tg.ProtocolVersion != "GRPC" {
@@ -62,47 +64,15 @@ func TestGatewayRoutesCallsOfGRPC(t *testing.T) {
 		s.shows(t, "grpcroute", "calls", "Accepted=True Accepted", "ResolvedRefs=True ResolvedRefs")
 		s.call(t, lb, echo+"/Echo", 200, "second", "version: two")
 		s.call(t, lb, echo+"/Echo", 200, "first")
-		s.grpcRoute(t, "calls", byHeader)
+		s.grpcRoute(t, byHeader)
 		s.call(t, lb, echo+"/Echo", 404, "")
 		s.call(t, lb, echo+"/Echo", 200, "second", "version: two")
-		s.grpcRoute(t, "calls", "matches: [{method: {service: "+echo+"}}], backendRefs: [{name: first, port: 80}]")
+		s.grpcRoute(t, "matches: [{method: {service: "+echo+"}}], backendRefs: [{name: first, port: 80}]")
 		s.call(t, lb, echo+"/Echo", 200, "first")
 		s.call(t, lb, echo+"/EchoTwo", 200, "first")
 		s.call(t, lb, "other.Service/Echo", 404, "")
-		s.grpcRoute(t, "calls", "matches: [{method: {service: "+echo+", method: EchoTwo}}], backendRefs: [{name: first, port: 80}]")
+		s.grpcRoute(t, "matches: [{method: {service: "+echo+", method: EchoTwo}}], backendRefs: [{name: first, port: 80}]")
 		s.call(t, lb, echo+"/Echo", 404, "")
 		s.call(t, lb, echo+"/EchoTwo", 200, "first")
 	})
-}
-
-func TestGatewayServesHTTPAndGRPCByOneHostname(t *testing.T) {
-	harness.Long(t, "a variant: TestGatewayRoutesCallsOfGRPC shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachTargetType(t, "g13", secured, []string{onHTTPS}, func(t *testing.T, s *site) {
-		scene.Change(t, s.Cluster, s.grpcGroups())
-		s.Apply(t, echoes(s.ns, "first"))
-		s.grpcRoute(t, "calls", "matches: [{method: {service: "+echo+"}}], backendRefs: [{name: first, port: 80}]")
-		s.route(t, "pages", "hostnames: ["+grpcHost+"]", "matches: [{path: {type: PathPrefix, value: /pages}}], "+toWeb)
-		lb := s.balancer(t, 2, "HTTPS 443")
-		s.shows(t, "grpcroute", "calls", "Accepted=True Accepted")
-		s.shows(t, "httproute", "pages", "Accepted=True Accepted")
-		s.call(t, lb, echo+"/Echo", 200, "first")
-		s.WaitGet(t, "https://"+lb.DNSName+"/pages", grpcHost, 200, "web")
-	})
-}
-
-func TestGatewayPrefersTheMethodToTheRestOfAHostname(t *testing.T) {
-	harness.Long(t, "a variant: TestGatewayRoutesCallsOfGRPC shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachTargetType(t, "g14", secured, []string{onHTTPS}, func(t *testing.T, s *site) {
-		s.route(t, "pages", "hostnames: ["+grpcHost+"]", toWeb)
-		scene.Change(t, s.Cluster, s.grpcGroups())
-		s.Apply(t, echoes(s.ns, "first"))
-		s.grpcRoute(t, "calls", "matches: [{method: {service: "+echo+", method: Echo}}], backendRefs: [{name: first, port: 80}]")
-		lb := s.balancer(t, 2, "HTTPS 443")
-		const host = `if host-header is ~^grpc\.example\.com(:[0-9]+)?$ and path-pattern is `
-		s.rules(t, lb, 443, host+"/"+echo+"/Echo, forward to TG", host+"/*, forward to TG")
-		s.call(t, lb, echo+"/Echo", 200, "first")
-		s.WaitGet(t, "https://"+lb.DNSName+"/", grpcHost, 200, "web")
-	}, "ip")
 }

@@ -28,16 +28,6 @@ type network struct {
 	ns, targets string
 }
 
-// onEachNetwork runs a case on Gateways of its own with pods and, unless only says ip, with nodes as targets. The Gateway has the configuration
-// facing and more fields of it.
-func onEachNetwork(t *testing.T, name, more string, listeners []string, f func(*testing.T, *network), only ...string) {
-	eachTargetType(t, func(t *testing.T, targets string) {
-		n := &network{Cluster: cluster(t), ns: name + "-" + targets, targets: targets}
-		n.Apply(t, datagrams(scene.Namespace(n.ns, 1))+n.groups("")+scene.Gateway(n.ns, "net", "nlb", facing+more, listeners...))
-		f(t, n)
-	}, only...)
-}
-
 // datagrams is the manifest of a Backend with a server of datagrams at the ports of the one of HTTP.
 func datagrams(backend string) string {
 	return strings.NewReplacer(
@@ -46,19 +36,19 @@ func datagrams(backend string) string {
 	).Replace(backend)
 }
 
-// groups is what the Gateway's target groups are like by default, with more fields.
-func (n *network) groups(more string) string {
-	return scene.TargetGroups(n.ns, "targets", fmt.Sprintf("defaultConfiguration: {targetType: %s%s}", n.targets, more))
+// groups is what the Gateway's target groups are like by default.
+func (n *network) groups() string {
+	return scene.TargetGroups(n.ns, "targets", "defaultConfiguration: {targetType: "+n.targets+"}")
 }
 
-// route applies a route to sections of the Gateway; more are further fields of it.
-func (n *network) route(t *testing.T, kind, name, sections, backends, more string) {
+// route applies a route to sections of the Gateway.
+func (n *network) route(t *testing.T, kind, name, sections, backends string) {
 	t.Helper()
 	var parents []string
 	for section := range strings.SplitSeq(sections, ",") {
 		parents = append(parents, "{name: net, sectionName: "+section+"}")
 	}
-	n.Apply(t, scene.Route(kind, n.ns, name, fmt.Sprintf("parentRefs: [%s], rules: [{backendRefs: [%s]}]%s", strings.Join(parents, ", "), backends, more)))
+	n.Apply(t, scene.Route(kind, n.ns, name, fmt.Sprintf("parentRefs: [%s], rules: [{backendRefs: [%s]}]", strings.Join(parents, ", "), backends)))
 }
 
 // balancer waits until the Gateway is programmed and its load balancer has the listeners.
@@ -184,16 +174,20 @@ func refuses(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, port i
 
 const webOfBoth = "{name: web, port: 80}"
 
-func TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant(t *testing.T) {
+// TestG4Case1RoutesOfAllProtocolsServeByGrant shows that TCP, UDP and TLS clients of a Gateway
+// reach pods and nodes, and that a ReferenceGrant admits and withdraws a backend.
+func TestG4Case1RoutesOfAllProtocolsServeByGrant(t *testing.T) {
 	t.Parallel()
 	certificate := `, listenerConfigurations: [{protocolPort: "TLS:443", defaultCertificate: "` + wildcard + `"}]`
 	listeners := []string{onTCP, onTLS, "name: udp, protocol: UDP, port: 8080", "name: other, protocol: TCP, port: 5000"}
-	onEachNetwork(t, "g4-1", certificate, listeners, func(t *testing.T, n *network) {
+	eachTargetType(t, func(t *testing.T, targets string) {
+		n := &network{Cluster: cluster(t), ns: "g4-1-" + targets, targets: targets}
+		n.Apply(t, datagrams(scene.Namespace(n.ns, 1))+n.groups()+scene.Gateway(n.ns, "net", "nlb", facing+certificate, listeners...))
 		other := n.ns + "-other"
 		n.Apply(t, scene.Namespace(other, 0)+scene.Backend(other, "far", 1))
-		n.route(t, "TCPRoute", "tcp", "tcp,tls", webOfBoth, "")
-		n.route(t, "UDPRoute", "udp", "udp", webOfBoth, "")
-		n.route(t, "TCPRoute", "far", "other", "{name: far, namespace: "+other+", port: 80}", "")
+		n.route(t, "TCPRoute", "tcp", "tcp,tls", webOfBoth)
+		n.route(t, "UDPRoute", "udp", "udp", webOfBoth)
+		n.route(t, "TCPRoute", "far", "other", "{name: far, namespace: "+other+", port: 80}")
 		rest := []string{"TCP 80: " + n.targets + " TCP", "TLS 443: " + n.targets + " TCP", "UDP 8080: " + n.targets + " UDP"}
 		lb := n.balancer(t, rest...)
 		n.resolves(t, "far", "False RefNotPermitted")
@@ -224,128 +218,4 @@ func TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant(t *testing.T
 		})
 		serves()
 	})
-}
-
-func TestG4Case2WithoutSecurityGroups(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachNetwork(t, "g4-2", ", disableSecurityGroup: true", []string{onTCP, "name: udp, protocol: UDP, port: 8080"}, func(t *testing.T, n *network) {
-		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
-		n.route(t, "UDPRoute", "udp", "udp", webOfBoth, "")
-		lb := n.balancer(t, "TCP 80: "+n.targets+" TCP", "UDP 8080: "+n.targets+" UDP")
-		if len(lb.SecurityGroups) != 0 {
-			t.Errorf("security groups %v", lb.SecurityGroups)
-		}
-		answersTCP(t, n.Cluster, lb, 80, "web")
-		answersUDP(t, n.Cluster, lb, 8080, "web")
-	})
-}
-
-func TestG4Case3TCPAndUDPOfOnePortAreOneListener(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachNetwork(t, "g4-3", "", []string{onTCP, "name: udp, protocol: UDP, port: 80"}, func(t *testing.T, n *network) {
-		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
-		lb := n.balancer(t, "TCP_UDP 80: "+n.targets+" TCP_UDP")
-		if got := len(n.TargetGroups(lb)); got != 1 {
-			t.Errorf("%d target groups", got)
-		}
-		answersTCP(t, n.Cluster, lb, 80, "web")
-		answersUDP(t, n.Cluster, lb, 80, "web")
-	})
-}
-
-func TestG4Case4BackendsByWeight(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachNetwork(t, "g4-4", "", []string{onTCP, "name: more, protocol: TCP, port: 81"}, func(t *testing.T, n *network) {
-		n.Apply(t, scene.Backend(n.ns, "two", 1))
-		n.route(t, "TCPRoute", "tcp", "tcp,more", "{name: web, port: 80, weight: 3}, {name: two, port: 80, weight: 7}", "")
-		both := n.targets + " TCP 3 " + n.targets + " TCP 7"
-		lb := n.balancer(t, "TCP 80: "+both, "TCP 81: "+both)
-		for _, port := range []int32{80, 81} {
-			answersTCP(t, n.Cluster, lb, port, "web")
-			answersTCP(t, n.Cluster, lb, port, "two")
-		}
-	})
-}
-
-func TestG4Case5TLSThatPassesThrough(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachNetwork(t, "g4-5", "", []string{"name: tls, protocol: TLS, port: 443, tls: {mode: Passthrough}"}, func(t *testing.T, n *network) {
-		n.route(t, "TLSRoute", "tls", "tls", webOfBoth, ", hostnames: [www.example.com]")
-		lb := n.balancer(t, "TCP 443: ip TCP")
-		answersTCP(t, n.Cluster, lb, 443, "web") // the load balancer does not take part in what is said
-	}, "ip")
-}
-
-func TestG4Case6ASectionThatDoesNotExist(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachNetwork(t, "g4-6", "", []string{onTCP}, func(t *testing.T, n *network) {
-		n.route(t, "TCPRoute", "tcp", "tcp,nothing", webOfBoth, "")
-		lb := n.balancer(t, "TCP 80: "+n.targets+" TCP")
-		wait(t, n.Cluster, "the route's parents", func() string {
-			return differs("Accepted", scene.Query(t, n.Cluster, "get", "tcproute", "-n", n.ns, "tcp", "-o",
-				`jsonpath={range .status.parents[*]}{.parentRef.sectionName}{range .conditions[?(@.type=="Accepted")]} {.status} {.reason};{end}{end}`),
-				"tcp True Accepted;nothing False NoMatchingParent;")
-		})
-		answersTCP(t, n.Cluster, lb, 80, "web")
-	})
-}
-
-func TestG4Case7TheDefaultTargetGroupConfiguration(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onEachNetwork(t, "g4-7", "", []string{onTCP, "name: two, protocol: TCP, port: 81"}, func(t *testing.T, n *network) {
-		byDefault := func(path string) string {
-			return n.groups(", healthCheckConfig: {healthCheckProtocol: HTTP, healthCheckPath: " + path + "}")
-		}
-		scene.Change(t, n.Cluster, byDefault("/health"))
-		n.Apply(t, scene.Backend(n.ns, "two", 1)+
-			scene.TargetGroups(n.ns, "two", "targetReference: {name: two}, defaultConfiguration: {healthCheckConfig: {healthCheckProtocol: HTTP, healthCheckPath: /status/201}}"))
-		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
-		n.route(t, "TCPRoute", "two", "two", "{name: two, port: 80}", "")
-		lb := n.balancer(t, "TCP 80: "+n.targets+" TCP", "TCP 81: "+n.targets+" TCP")
-		before := healthPaths(t, n.Cluster, lb, "/health", "/status/201")
-		answersTCP(t, n.Cluster, lb, 80, "web")
-		answersTCP(t, n.Cluster, lb, 81, "two")
-		scene.Change(t, n.Cluster, byDefault("/status/200"))
-		if after := healthPaths(t, n.Cluster, lb, "/status/200", "/status/201"); !slices.Equal(before, after) {
-			t.Errorf("target groups were replaced: %v, then %v", before, after)
-		}
-		answersTCP(t, n.Cluster, lb, 80, "web")
-	})
-}
-
-// TestG4Case8ListenersAreQUICWhereTheConfigurationDeclaresIt is case 8, with traffic.
-func TestG4Case8ListenersAreQUICWhereTheConfigurationDeclaresIt(t *testing.T) {
-	harness.Long(t, "a variant: TestG4Case1TCPAndUDPAndTLSAndABackendOfAnotherNamespaceByGrant shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	eachTargetType(t, func(t *testing.T, targets string) {
-		n := &network{Cluster: cluster(t), ns: "g4-8-" + targets, targets: targets}
-		asked := `, listenerConfigurations: [{protocolPort: "UDP:8080", quicEnabled: true}, {protocolPort: "TCP_UDP:80", quicEnabled: true}]`
-		n.Apply(t, servesQUIC(scene.Namespace(n.ns, 2))+n.groups("")+
-			scene.Gateway(n.ns, "net", "nlb", facing+asked, onTCP, "name: both, protocol: UDP, port: 80", "name: udp, protocol: UDP, port: 8080"))
-		n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
-		n.route(t, "UDPRoute", "udp", "udp", webOfBoth, "")
-		lb := n.balancer(t, "QUIC 8080: ip QUIC", "TCP_QUIC 80: ip TCP_QUIC")
-		answersTCP(t, n.Cluster, lb, 80, "web")
-		staysWithItsPod(t, n.Cluster, lb, 8080)
-	}, "ip")
-}
-
-func TestG4PodsWaitUntilTheirTargetsOfANetworkLoadBalancerAreHealthy(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	c := cluster(t)
-	n := &network{Cluster: c, ns: "g4-gates", targets: "ip"}
-	c.Apply(t, gatedNamespace(n.ns)+scene.Service(n.ns, "web", "type: NodePort")+n.groups("")+scene.Gateway(n.ns, "net", "nlb", facing, onTCP))
-	n.route(t, "TCPRoute", "tcp", "tcp", webOfBoth, "")
-	awaitBindings(t, c, n.ns, "web")
-	c.Apply(t, workload(n.ns, "web", 2, "http"))
-	rolledOut(t, c, n.ns, "web")
-	expectOpen(t, c, n.ns, "web", 2)
-	answersTCP(t, c, n.balancer(t, "TCP 80: ip TCP"), 80, "web")
 }

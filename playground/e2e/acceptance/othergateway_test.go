@@ -7,24 +7,25 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
+// TestG5Case1AnNLBInFrontOfAnALBOfAnotherNamespaceByGrant shows that an NLB of one Gateway forwards
+// real connections to the ALB of another, as long as a ReferenceGrant admits it.
 func TestG5Case1AnNLBInFrontOfAnALBOfAnotherNamespaceByGrant(t *testing.T) {
 	t.Parallel()
 	onEachTargetType(t, "g5-1", secured, []string{onHTTP, onHTTPS}, func(t *testing.T, s *site) {
 		s.route(t, "web", "", toWeb)
 		alb := s.balancer(t, 1, "HTTP 80", "HTTPS 443")
 		n := &network{Cluster: s.Cluster, ns: s.ns + "-front", targets: s.targets}
-		n.Apply(t, scene.Namespace(n.ns, 0)+n.groups("")+scene.Gateway(n.ns, "net", "nlb", facing, onTCP, "name: secure, protocol: TCP, port: 443"))
+		n.Apply(t, scene.Namespace(n.ns, 0)+n.groups()+scene.Gateway(n.ns, "net", "nlb", facing, onTCP, "name: secure, protocol: TCP, port: 443"))
 		to := func(port string) string {
 			return "{group: gateway.networking.k8s.io, kind: Gateway, name: web, namespace: " + s.ns + ", port: " + port + "}"
 		}
 		// It goes with its namespace: its finalizer stays as long as the Gateway that it is about.
 		scene.Change(t, s.Cluster, scene.TargetGroups(s.ns, "front", "targetReference: {group: gateway.networking.k8s.io, kind: Gateway, name: web}, "+
 			"routeConfigurations: [{routeIdentifier: {kind: TCPRoute, namespace: "+n.ns+", name: secure}, targetGroupProps: {healthCheckConfig: {healthCheckProtocol: HTTPS}}}]"))
-		n.route(t, "TCPRoute", "plain", "tcp", to("80"), "")
-		n.route(t, "TCPRoute", "secure", "secure", to("443"), "")
+		n.route(t, "TCPRoute", "plain", "tcp", to("80"))
+		n.route(t, "TCPRoute", "secure", "secure", to("443"))
 		nlb := n.balancer(t)
 		n.resolves(t, "plain", "False RefNotPermitted")
 		n.resolves(t, "secure", "False RefNotPermitted")
@@ -58,6 +59,8 @@ func TestG5Case1AnNLBInFrontOfAnALBOfAnotherNamespaceByGrant(t *testing.T) {
 	})
 }
 
+// TestG5Cases2To5ListenerSetsAsTheirGatewayAllowsThem shows that requests are answered at the ports
+// of ListenerSets, exactly where the Gateway allows their namespace.
 func TestG5Cases2To5ListenerSetsAsTheirGatewayAllowsThem(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -84,7 +87,7 @@ func TestG5Cases2To5ListenerSetsAsTheirGatewayAllowsThem(t *testing.T) {
 					sets = s.ns + "-s"
 					scenery += strings.Replace(scene.Namespace(sets, 1), "{name: "+sets+"}", "{name: "+sets+", labels: {team: "+row.team+"}}", 1)
 				}
-				s.Apply(t, scenery+s.groups("/health")+gateway+scene.Route("ListenerSet", sets, "more", fmt.Sprintf("parentRef: {name: web, namespace: %s}, listeners: [{name: more, protocol: HTTP, port: 8080}]", s.ns)))
+				s.Apply(t, scenery+s.groups()+gateway+scene.Route("ListenerSet", sets, "more", fmt.Sprintf("parentRef: {name: web, namespace: %s}, listeners: [{name: more, protocol: HTTP, port: 8080}]", s.ns)))
 				s.route(t, "web", "", toWeb)
 				s.Apply(t, scene.Route("HTTPRoute", sets, "more", "parentRefs: [{group: gateway.networking.k8s.io, kind: ListenerSet, name: more}], rules: [{"+toWeb+"}]"))
 				accepted, count, listeners := "True Accepted", "1", []string{"HTTP 80", "HTTP 8080"}
@@ -112,32 +115,4 @@ func TestG5Cases2To5ListenerSetsAsTheirGatewayAllowsThem(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestABackendTLSPolicyShowsThatItHasNoEffect(t *testing.T) {
-	harness.Long(t, "a variant: TestGatewayServesHTTPSByACertificateOfItsConfiguration shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	s := &site{Cluster: cluster(t), ns: "backendtls", targets: "ip"}
-	s.Apply(t, scene.Namespace(s.ns, 1)+s.groups("/health")+scene.Gateway(s.ns, "web", "alb", facing, onHTTP))
-	s.route(t, "web", "", toWeb)
-	s.Apply(t, scene.Route("BackendTLSPolicy", s.ns, "tls", `targetRefs: [{group: "", kind: Service, name: web}], validation: {hostname: web.example.com, wellKnownCACertificates: System}`))
-	status := func(want string) {
-		t.Helper()
-		wait(t, s.Cluster, "the status of the policy", func() string {
-			return differs("ancestors", scene.Query(t, s.Cluster, "get", "backendtlspolicy", "-n", s.ns, "tls", "-o",
-				`jsonpath={range .status.ancestors[*]}{.controllerName} {.ancestorRef.namespace}/{.ancestorRef.name}{range .conditions[*]} {.type}={.status} {.reason}{end};{end}`), want)
-		})
-	}
-	status("gateway.k8s.aws/alb " + s.ns + "/web Accepted=False Invalid;")
-	wait(t, s.Cluster, "the note about it", func() string {
-		for _, e := range s.Events(t, "BackendTLSPolicy", s.ns, "tls") {
-			if e.Reason == "Note" && strings.Contains(e.Message, "it has no effect on Gateway "+s.ns+"/web: load balancers do not verify the certificates of targets") {
-				return ""
-			}
-		}
-		return "there is none"
-	})
-	s.WaitGet(t, url(s.balancer(t, 1, "HTTP 80"), "/"), "", 200, "web")
-	s.Kubectl(t, "delete", "httproute", "-n", s.ns, "web")
-	status("")
 }

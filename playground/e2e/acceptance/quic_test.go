@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -127,25 +128,15 @@ func onQUIC(t *testing.T, name string, f func(*testing.T, *servedBy)) {
 	}, "ip")
 }
 
+// TestQUICConnectionsStayWithTheirPodWhenTheClientMoves shows that injected server IDs, registered
+// targets and the NLB keep a QUIC connection with its pod when the client moves.
 func TestQUICConnectionsStayWithTheirPodWhenTheClientMoves(t *testing.T) {
-	harness.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort, which make test runs")
 	t.Parallel()
 	onQUIC(t, "sv-q", func(t *testing.T, s *servedBy) {
 		ports := "{name: udp, port: 80, protocol: UDP, targetPort: 8080}"
 		lb := s.serve(t, scene.Annotations{"quic-enabled-ports": "80", "disable-nlb-sg": "true"}, ports, "", "QUIC 80: ip QUIC")
 		scene.WaitTargets(t, s.Cluster, s.TargetGroups(lb)[0].ARN, 2)
-		staysWithItsPod(t, s.Cluster, lb, 80)
-	})
-}
-
-func TestTCPAndQUICAreServedAtOnePort(t *testing.T) {
-	harness.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onQUIC(t, "sv-tq", func(t *testing.T, s *servedBy) {
-		ports := onePort + ", {name: udp, port: 80, protocol: UDP, targetPort: 8080}"
-		lb := s.serve(t, scene.Annotations{"quic-enabled-ports": "80", "enable-tcp-udp-listener": "true"}, ports, "", "TCP_QUIC 80: ip TCP_QUIC")
-		scene.WaitTargets(t, s.Cluster, s.TargetGroups(lb)[0].ARN, 2)
-		answersTCP(t, s.Cluster, lb, 80, "web")
 		staysWithItsPod(t, s.Cluster, lb, 80)
 	})
 }

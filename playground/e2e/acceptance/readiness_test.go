@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -145,63 +147,8 @@ func rolledOut(t *testing.T, c *harness.Cluster, namespace string, apps ...strin
 	}
 }
 
-func TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy(t *testing.T) {
-	t.Parallel()
-	c := cluster(t)
-	const ns = "gates"
-	c.Apply(t, gatedNamespace(ns)+typedService(ns, "nodes", "instance")+typedService(ns, "pods", "ip")+
-		scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing"},
-			scene.Path{Path: "/path-a", Service: "nodes"}, scene.Path{Path: "/path-b", Service: "pods"}))
-	awaitBindings(t, c, ns, "pods")
-	c.Apply(t, workload(ns, "nodes", 3, "http")+workload(ns, "pods", 3, "http"))
-	rolledOut(t, c, ns, "nodes", "pods")
-	expectOpen(t, c, ns, "pods", 3)
-	expectNoGates(t, c, ns, "nodes")
-	lb := c.LoadBalancer(t, c.IngressAddress(t, ns, "web"))
-	c.WaitGet(t, url(lb, "/path-a"), "", 200, "nodes")
-	for range 10 { // pods that are ready get requests
-		if r, err := c.Get(t.Context(), url(lb, "/path-b"), ""); err != nil || r.Status != 200 || r.Pod.Service != "pods" {
-			t.Fatalf("%d %s %v", r.Status, r.Pod.Service, err)
-		}
-	}
-	expectNoWarnings(t, c, ns)
-}
-
-func TestPodsBehindAGroupWaitUntilTheirTargetsAreHealthy(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	c := cluster(t)
-	const one, other = "gates-one", "gates-other"
-	group := scene.Annotations{"scheme": "internet-facing", "group.name": "gates"}
-	c.Apply(t, gatedNamespace(one)+gatedNamespace(other)+
-		typedService(one, "a", "ip")+typedService(one, "b", "instance")+typedService(one, "c", "ip")+typedService(other, "d", "instance")+typedService(other, "e", "ip")+
-		scene.Ingress(one, "first", scene.Class, group, scene.Path{Path: "/a", Service: "a"}, scene.Path{Path: "/b", Service: "b"})+
-		scene.Ingress(one, "second", scene.Class, group, scene.Path{Path: "/c", Service: "c"})+
-		scene.Ingress(other, "third", scene.Class, group, scene.Path{Path: "/d", Service: "d"}, scene.Path{Path: "/e", Service: "e"}))
-	awaitBindings(t, c, one, "a", "c")
-	awaitBindings(t, c, other, "e")
-	c.Apply(t, workload(one, "a", 2, "http")+workload(one, "b", 1, "http")+workload(one, "c", 1, "http")+workload(other, "d", 1, "http")+workload(other, "e", 2, "http"))
-	rolledOut(t, c, one, "a", "b", "c")
-	rolledOut(t, c, other, "d", "e")
-	expectOpen(t, c, one, "a", 2)
-	expectNoGates(t, c, one, "b")
-	expectOpen(t, c, one, "c", 1)
-	expectNoGates(t, c, other, "d")
-	expectOpen(t, c, other, "e", 2)
-	host := c.IngressAddress(t, one, "first")
-	for name, ns := range map[string]string{"second": one, "third": other} {
-		if got := c.IngressAddress(t, ns, name); got != host {
-			t.Errorf("%s has %s, first has %s", name, got, host)
-		}
-	}
-	lb := c.LoadBalancer(t, host)
-	for _, service := range []string{"a", "b", "c", "d", "e"} {
-		c.WaitGet(t, url(lb, "/"+service), "", 200, service)
-	}
-	expectNoWarnings(t, c, one)
-	expectNoWarnings(t, c, other)
-}
-
+// TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy shows that no request fails in a rollout whose
+// new pods are ready but not yet healthy targets.
 func TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -254,32 +201,6 @@ func TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
 	}
 }
 
-func TestTheEndOfAnIngressLeavesNoPodWaiting(t *testing.T) {
-	harness.Long(t, "a variant: TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "gates-end"
-	ingress := scene.Ingress(ns, "web", scene.Class, public(nil))
-	c.Apply(t, gatedNamespace(ns)+typedService(ns, "web", "ip")+ingress)
-	awaitBindings(t, c, ns, "web")
-	c.Apply(t, workload(ns, "web", 1, "none"))
-	wait(t, c, "a pod that waits", func() string {
-		for _, p := range pods(t, c, ns, "web") {
-			if got, err := gate(p); err == nil && got.Status == corev1.ConditionFalse {
-				return ""
-			}
-		}
-		return "there is none"
-	})
-	c.Kubectl(t, "delete", "ingress", "-n", ns, "web")
-	rolledOut(t, c, ns, "web")
-	for _, p := range pods(t, c, ns, "web") {
-		if got, err := gate(p); err != nil || got.Message != "Target Group Binding is deleted" {
-			t.Errorf("%+v %v", got, err)
-		}
-	}
-}
-
 // agentConfig is the configuration of target control agents in force in all namespaces.
 const agentConfig = `apiVersion: elbv2.k8s.aws/v1beta1
 kind: ALBTargetControlConfig
@@ -293,6 +214,8 @@ spec:
 ---
 `
 
+// TestAgentsAreInjectedAndCarryRequests shows that the webhook injects target control agents and
+// that the ALB sends requests through them.
 func TestAgentsAreInjectedAndCarryRequests(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -333,4 +256,14 @@ spec: {selector: {app: web}, ports: [{port: 80, targetPort: 80}]}
 		t.Errorf("the application was asked by %s, which is no agent of %v", from, targets)
 	}
 	expectNoWarnings(t, c, ns)
+}
+
+// controlPort is the control port of the only target group of a load balancer.
+func controlPort(t *testing.T, c *harness.Cluster, arn string) int32 {
+	t.Helper()
+	out, err := c.Simulator.Balancing.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{LoadBalancerArn: aws.String(arn)})
+	if err != nil || len(out.TargetGroups) != 1 {
+		t.Fatalf("target groups %+v, %v", out, err)
+	}
+	return aws.ToInt32(out.TargetGroups[0].TargetControlPort)
 }

@@ -8,11 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -22,6 +19,8 @@ func action(path, name string) scene.Path {
 	return scene.Path{Path: path, Service: name, Port: "name: use-annotation"}
 }
 
+// TestActionsAnswerRedirectAndForward shows that clients get the fixed response, redirect, forward
+// and weighted sticky forward that an Ingress declares in annotations.
 func TestActionsAnswerRedirectAndForward(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -83,8 +82,10 @@ var conditions = scene.Annotations{
 		`{"field":"query-string","queryStringConfig":{"values":[{"key":"paramA","value":"valueA"}]}},{"field":"query-string","queryStringConfig":{"values":[{"key":"paramB","value":"valueB"}]}}]`,
 }
 
+// TestConditionsNarrowAndWidenRules shows which real requests an ALB answers under each condition
+// that an Ingress declares in annotations.
 func TestConditionsNarrowAndWidenRules(t *testing.T) {
-	harness.Long(t, "a variant: TestActionsAnswerRedirectAndForward shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestActionsAnswerRedirectAndForward, which make test runs")
 	t.Parallel()
 	c := cluster(t)
 	const ns, host = "conditions", "www.example.com"
@@ -168,8 +169,10 @@ func member(namespace, name, path, order string) string {
 	return scene.Ingress(namespace, name, namespace, a, scene.Path{Path: path, Type: "Exact", Service: "answer", Port: "name: use-annotation"})
 }
 
-// TestRulesOfAGroupChangeTheirOrderInPlace is case 17. Rules are numbered with gaps, so that a member in front costs no rule of
-// others a new number; one that changes its place does, in one call for all.
+// TestRulesOfAGroupChangeTheirOrderInPlace shows that requests get the answers of the new order of
+// a group after at most one call that moves rules. This is case 17. Rules are numbered with gaps,
+// so that a new first member moves no other rule; a member that changes its place does, in one call
+// for all.
 func TestRulesOfAGroupChangeTheirOrderInPlace(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -222,45 +225,6 @@ func TestRulesOfAGroupChangeTheirOrderInPlace(t *testing.T) {
 		if r := c.WaitGet(t, url(lb, path), "", 200, ""); r.Body != text {
 			t.Errorf("%s is answered by %s", path, r.Body)
 		}
-	}
-	expectNoWarnings(t, c, ns)
-}
-
-// TestTokensAreCheckedBeforeRequestsAreForwarded is case 18; the tests of authentication show what comes of requests.
-func TestTokensAreCheckedBeforeRequestsAreForwarded(t *testing.T) {
-	harness.Long(t, "a variant: TestActionsAnswerRedirectAndForward shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	c := cluster(t)
-	const ns, policy = "checked", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{
-		"listen-ports": `[{"HTTPS":443}]`, "certificate-arn": wildcard, "ssl-policy": policy,
-		"jwt-validation": `{"jwksEndpoint":"https://issuer.example.com/.well-known/jwks.json","issuer":"https://issuer.example.com",` +
-			`"additionalClaims":[{"format":"string-array","name":"scope","values":["read","write"]},{"format":"single-string","name":"team","values":["shop"]}]}`,
-	})))
-	lb := check(t, c, ns, "web", balancer{listeners: []string{"HTTPS 443"}, groups: []string{"ip HTTP 1, 1 targets"}})
-	l := lb.Listeners[0]
-	if !slices.Equal(l.Certificates, []string{wildcard}) || l.SSLPolicy != policy {
-		t.Errorf("certificates %v, policy %s", l.Certificates, l.SSLPolicy)
-	}
-	out, err := c.Simulator.Balancing.DescribeRules(t.Context(), &elb.DescribeRulesInput{ListenerArn: aws.String(l.ARN)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	actions := out.Rules[0].Actions
-	if len(out.Rules) != 2 || len(actions) != 2 || actions[0].Type != types.ActionTypeEnumJwtValidation || actions[1].Type != types.ActionTypeEnumForward {
-		t.Fatalf("rules %+v", out.Rules)
-	}
-	var got []string
-	for _, claim := range actions[0].JwtValidationConfig.AdditionalClaims {
-		got = append(got, fmt.Sprint(claim.Format, " ", *claim.Name, " ", claim.Values))
-	}
-	const issuer = "https://issuer.example.com"
-	if config := actions[0].JwtValidationConfig; *config.Issuer != issuer || *config.JwksEndpoint != issuer+"/.well-known/jwks.json" ||
-		!slices.Equal(got, []string{"string-array scope [read write]", "single-string team [shop]"}) {
-		t.Errorf("it checks %s %s %v", *config.Issuer, *config.JwksEndpoint, got)
-	}
-	if r := c.WaitGet(t, "https://"+lb.DNSName+"/", "www.example.com", 401, ""); r.Pod.Service != "" {
-		t.Errorf("without a token %s answers", r.Pod.Service)
 	}
 	expectNoWarnings(t, c, ns)
 }

@@ -7,11 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // Ports of Services with nodes as targets. Health checks of datagrams' target groups go to the node port of the one of HTTP.
@@ -42,7 +39,7 @@ var cells = []cell{
 		name: "both protocols at one port of nodes", targets: []string{"instance"}, annotations: scene.Annotations{"enable-tcp-udp-listener": "true"}, ports: bothAtNodes,
 		listeners: []string{"TCP_UDP 90: %s TCP_UDP"}, tcp: []int32{90}, udp: []int32{90},
 	}, {
-		name: "nodes without security groups", targets: []string{"instance"}, annotations: scene.Annotations{"disable-nlb-sg": "true"}, ports: onePort,
+		name: "without security groups", annotations: scene.Annotations{"disable-nlb-sg": "true"}, ports: onePort,
 		listeners: []string{"TCP 80: %s TCP"}, tcp: []int32{80}, groups: none,
 	}, {
 		name: "nodes with pods without security groups", targets: []string{"instance"}, annotations: scene.Annotations{"disable-nlb-sg": "true"}, ports: onePort + ", " + udpAtNodes,
@@ -64,6 +61,8 @@ var cells = []cell{
 
 func none(ids []string) string { return differs("security groups", len(ids), 0) }
 
+// TestServicesOfEachKindAnswer shows that NLBs answer over UDP, TCP_UDP, with nodes as targets,
+// without security groups, with named groups and with prefix lists.
 func TestServicesOfEachKindAnswer(t *testing.T) {
 	t.Parallel()
 	for i, x := range cells {
@@ -166,6 +165,8 @@ var serviceEdits = []serviceEdit{
 	},
 }
 
+// TestEditsOfAServiceWriteWhatTheyChange shows that edits of subnets, security groups, node ports
+// and ports make only their own AWS calls and keep the NLB.
 func TestEditsOfAServiceWriteWhatTheyChange(t *testing.T) {
 	t.Parallel()
 	onService(t, "sm-e", func(t *testing.T, s *servedBy) {
@@ -188,27 +189,4 @@ func TestEditsOfAServiceWriteWhatTheyChange(t *testing.T) {
 		}
 		expectNoWarnings(t, s.Cluster, s.ns)
 	})
-}
-
-func TestAnALPNPolicyStaysWhereItsAnnotationIsTakenAway(t *testing.T) {
-	harness.Long(t, "a variant: TestServicesOfEachKindAnswer shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onService(t, "sm-a", func(t *testing.T, s *servedBy) {
-		https := "{name: https, port: 443, targetPort: 8080}"
-		lb := s.serve(t, scene.Annotations{"ssl-cert": wildcard, "alpn-policy": "HTTP2Preferred"}, https, "", "TLS 443: ip TCP")
-		served(t, s.Cluster, lb, "www.example.com")
-		policy := func(want string) func(simclient.LoadBalancer) string {
-			return func(lb simclient.LoadBalancer) string {
-				out, err := s.Simulator.Balancing.DescribeListeners(t.Context(), &elb.DescribeListenersInput{LoadBalancerArn: &lb.ARN})
-				if err != nil {
-					return err.Error()
-				}
-				return differs("ALPN policy", out.Listeners[0].AlpnPolicy, []string{want})
-			}
-		}
-		s.edit(t, scene.Annotations{"ssl-cert": wildcard, "attributes": "load_balancing.cross_zone.enabled=true"}, https, "", "an edit without the policy", func(lb simclient.LoadBalancer) string {
-			return differs("attribute", lb.Attributes["load_balancing.cross_zone.enabled"], "true") + policy("HTTP2Preferred")(lb)
-		}, "ModifyLoadBalancerAttributes")
-		s.edit(t, scene.Annotations{"ssl-cert": wildcard, "alpn-policy": "None"}, https, "", "none", policy("None"), "ModifyListener")
-	}, "ip")
 }

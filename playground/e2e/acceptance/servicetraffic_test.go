@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // udpPort is a port for datagrams. Node ports of UDP take no connection of TCP, so that the usual health check fails with nodes as targets.
 const udpPort = "{name: udp, port: 53, protocol: UDP, targetPort: 8080}"
 
+// TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows that pods answer TCP and UDP clients
+// of one Service, also at one port.
 func TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort(t *testing.T) {
 	t.Parallel()
 	onService(t, "sv-u", func(t *testing.T, s *servedBy) {
@@ -26,8 +28,10 @@ func TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort(t *testing.T) {
 	}, "ip")
 }
 
-func TestNodesWithoutPodsOfALocalServiceAreUnhealthyAndTheOthersServe(t *testing.T) {
-	harness.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
+// TestLocalServiceIsServedByNodesWithPods shows that only nodes with pods are healthy targets under
+// externalTrafficPolicy Local, and answer TCP and UDP.
+func TestLocalServiceIsServedByNodesWithPods(t *testing.T) {
+	longtest.Long(t, "a variant of TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort, which make test runs")
 	t.Parallel()
 	onService(t, "sv-l", func(t *testing.T, s *servedBy) {
 		s.Kubectl(t, "scale", "deployment", "-n", s.ns, "web", "--replicas=1")
@@ -52,19 +56,8 @@ func TestNodesWithoutPodsOfALocalServiceAreUnhealthyAndTheOthersServe(t *testing
 	}, "instance")
 }
 
-func TestAServiceServesWithoutSecurityGroups(t *testing.T) {
-	harness.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
-	t.Parallel()
-	onService(t, "sv-n", func(t *testing.T, s *servedBy) {
-		lb := s.serve(t, scene.Annotations{"disable-nlb-sg": "true"}, onePort+", "+udpPort, "", "TCP 80: "+s.targets+" TCP", "UDP 53: "+s.targets+" UDP")
-		if len(lb.SecurityGroups) != 0 {
-			t.Errorf("security groups %v", lb.SecurityGroups)
-		}
-		answersTCP(t, s.Cluster, lb, 80, "web")
-		answersUDP(t, s.Cluster, lb, 53, "web")
-	}, "ip")
-}
-
+// TestSourceRangesAdmitAndRefuseClientsOfAService shows that the NLB of a Service admits and
+// refuses real clients by loadBalancerSourceRanges.
 func TestSourceRangesAdmitAndRefuseClientsOfAService(t *testing.T) {
 	t.Parallel()
 	onService(t, "sv-r", func(t *testing.T, s *servedBy) {
@@ -78,8 +71,10 @@ func TestSourceRangesAdmitAndRefuseClientsOfAService(t *testing.T) {
 	})
 }
 
+// TestAServiceHasTheAddressesThatItNames shows that an NLB has the elastic, private or IPv6
+// addresses that its Service names, and answers there.
 func TestAServiceHasTheAddressesThatItNames(t *testing.T) {
-	harness.Long(t, "a variant: TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows the way through the cluster, and golden cases the rest")
+	longtest.Long(t, "a variant of TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort, which make test runs")
 	t.Parallel()
 	const subnets = "demo-private-a,demo-private-b"
 	onService(t, "sv-a", func(t *testing.T, s *servedBy) {

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -92,9 +93,11 @@ func trust(t *testing.T, other *awssim.Other, document string) {
 	}
 }
 
-// TestALoadBalancerOfAnotherAccountSendsItsRequestsToThePods takes the role away in the middle, gives it back, and restarts the controller.
+// TestALoadBalancerOfAnotherAccountSendsItsRequestsToThePods shows that a binding with a role
+// serves a target group of another account, while the role is withdrawn, given back and after a
+// restart.
 func TestALoadBalancerOfAnotherAccountSendsItsRequestsToThePods(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, for roles of other accounts")
+	longtest.Long(t, "it is a playground of its own, for roles of other accounts")
 	c := harness.Start(t, harness.Options{Account: "account.yaml", ExtraArgs: []string{"--assumable-roles=" + namespace + "=" + role}})
 	other := c.Simulator.Others["222222222222"]
 	arn, address := frontend(t, other)

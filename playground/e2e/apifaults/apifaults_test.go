@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/apiproxy"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -401,8 +402,10 @@ var faults = []fault{
 	}},
 }
 
-func TestWhateverTheAPIServerDoesNothingWrongIsWrittenToAWSAndEditsFollowSoon(t *testing.T) {
-	harness.Long(t, "it waits for faults of the API server, each of up to ten seconds, and half a minute after each")
+// TestFaultsOfTheAPIServerCauseNoWrongWrite shows that no fault of a real API server or etcd causes
+// a wrong AWS write, and that edits reach AWS soon afterwards.
+func TestFaultsOfTheAPIServerCauseNoWrongWrite(t *testing.T) {
+	longtest.Long(t, "it waits for faults of the API server, each of up to ten seconds, and half a minute after each")
 	s := begin(t)
 	var report []string
 	for _, f := range faults {

@@ -19,6 +19,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -170,8 +171,10 @@ func written(c *harness.Cluster, mark uint64) (all []string) {
 
 // The tests in this file are not parallel: one restarts the controller.
 
+// TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits shows that browsers sign in only with a
+// Secret that the provider accepts, and that edits of the Secret reach AWS once.
 func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, for logins; golden cases show their actions")
+	longtest.Long(t, "it is a playground of its own, for logins; golden cases show their actions")
 	c := cluster(t)
 	const ns = "oidc"
 	login := secure(scene.Annotations{"auth-type": "oidc", "auth-idp-oidc": openProvider, "group.name": "doors"})
@@ -281,8 +284,10 @@ func nowhere(t *testing.T, c *harness.Cluster, ns string) {
 	}
 }
 
+// TestTokensAreCheckedAndUserPoolsSignIn shows that an ALB admits requests by JWT and by a Cognito
+// login as annotations declare, and that a restart rewrites neither.
 func TestTokensAreCheckedAndUserPoolsSignIn(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, for logins; golden cases show their actions")
+	longtest.Long(t, "it is a playground of its own, for logins; golden cases show their actions")
 	c := cluster(t)
 	const ns = "tokens"
 	jwt, pool := scene.Ingress(ns, "jwt", scene.Class, secure(scene.Annotations{"group.name": "tokens",

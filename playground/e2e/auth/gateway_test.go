@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// TestRoutesOfAGatewaySignVisitorsIn shows logins by a user pool and by a provider, with pods and with nodes as targets.
+// TestRoutesOfAGatewaySignVisitorsIn shows that browsers sign in at a Gateway by a user pool and by
+// an OIDC provider, with pods and with nodes as targets.
 func TestRoutesOfAGatewaySignVisitorsIn(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, for logins; golden cases show their actions")
+	longtest.Long(t, "it is a playground of its own, for logins; golden cases show their actions")
 	c := cluster(t)
 	for _, targets := range []string{"ip", "instance"} {
 		ns := "gateway-" + targets

@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -63,9 +64,10 @@ func start(t *testing.T) *harness.Cluster {
 	return c
 }
 
-// TestBadInput has everything that users and AWS may do wrong happen beside one neighbour.
+// TestBadInput shows that no mistake of users or state of AWS, of a hundred, affects one neighbour
+// that is served meanwhile.
 func TestBadInput(t *testing.T) {
-	harness.Long(t, "it is a hundred rows, whose texts golden cases show, too")
+	longtest.Long(t, "it is a hundred rows, whose texts golden cases show, too")
 	t.Parallel()
 	c := start(t)
 	t.Run("beside a neighbour", func(t *testing.T) {

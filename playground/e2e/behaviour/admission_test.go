@@ -12,11 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -28,6 +26,8 @@ func plainBalancer(namespace, name string) string {
 	return scene.Service(namespace, name, "type: LoadBalancer")
 }
 
+// TestMistakesAreRefusedOrWarnedOfWhenTheyAreApplied shows that a real API server asks the webhooks
+// of the running controller, and that kubectl prints their refusals and warnings.
 func TestMistakesAreRefusedOrWarnedOfWhenTheyAreApplied(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -50,58 +50,8 @@ func TestMistakesAreRefusedOrWarnedOfWhenTheyAreApplied(t *testing.T) {
 	}
 }
 
-func TestABindingIsCompletedAndKeepsItsTargetGroup(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "completed"
-	name := ns
-	out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
-		Name: &name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: types.TargetTypeEnumIp, VpcId: aws.String(c.Simulator.Seed().VPC.ID),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	arn := aws.ToString(out.TargetGroups[0].TargetGroupArn)
-	t.Cleanup(func() {
-		_, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{TargetGroupArn: &arn})
-		if err != nil {
-			t.Error(err)
-		}
-	})
-	binding := func(name, spec string) string {
-		return "apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: " + name + ", namespace: " + ns + "}\nspec: {serviceRef: {name: web, port: 80}, " + spec + "}\n---\n"
-	}
-	c.Apply(t, scene.Namespace(ns, 1)+binding("bound", "targetGroupName: "+name))
-	fields := func() string {
-		return c.Kubectl(t, "get", "targetgroupbinding", "-n", ns, "bound", "-o", "jsonpath={.spec.targetGroupARN} {.spec.targetType} {.spec.targetGroupProtocol} {.spec.ipAddressType} {.spec.vpcID}")
-	}
-	want := arn + " ip HTTP ipv4 " + c.Simulator.Seed().VPC.ID
-	wait(t, c, "the binding to be complete", func() string {
-		if got := fields(); got != want {
-			return fmt.Sprintf("it has %s, want %s", got, want)
-		}
-		return ""
-	})
-	patch := func(p string) (string, error) {
-		return c.TryKubectl(t, "patch", "targetgroupbinding", "-n", ns, "bound", "--type=merge", "-p", p)
-	}
-	if out, err := patch(`{"spec":{"targetGroupARN":"arn:other","targetType":"instance"}}`); err == nil || !strings.Contains(out+err.Error(), "TargetGroupBinding update may not change these immutable fields: ") {
-		t.Errorf("another target group: %s %v", out, err)
-	}
-	if out, err := patch(`{"spec":{"vpcID":null,"ipAddressType":null}}`); err != nil || !strings.Contains(out, "its former value is kept") || fields() != want {
-		t.Errorf("less of it: %s %v; it has %s", out, err, fields())
-	}
-	second := filepath.Join(t.TempDir(), "second.yaml")
-	write(t, second, binding("second", "targetGroupARN: "+arn))
-	wait(t, c, "the refusal of a second binding", func() string { // by a controller that has seen the first
-		if out, err := c.TryKubectl(t, "apply", "--dry-run=server", "-f", second); err == nil || !strings.Contains(out+err.Error(), "is already bound to following TargetGroupBindings ["+ns+"/bound]") {
-			return fmt.Sprintf("%s %v", out, err)
-		}
-		return ""
-	})
-}
-
+// TestAServiceWithoutClassIsOurs shows that a real API server stores the load balancer class that
+// the webhook adds, for Services of type LoadBalancer only.
 func TestAServiceWithoutClassIsOurs(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -117,9 +67,10 @@ func TestAServiceWithoutClassIsOurs(t *testing.T) {
 	}
 }
 
-// TestObjectsAdmittedWithoutWebhooksAreServedLater has what is admitted meanwhile served afterwards.
+// TestObjectsAdmittedWithoutWebhooksAreServedLater shows what a real API server admits and refuses
+// while no controller runs, and that the controller serves it afterwards.
 func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := cluster(t)
 	const ns = "unattended"
 	c.Env.StopController()
@@ -154,9 +105,11 @@ func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 }
 
-// TestTheControllersOwnCertificateIsRenewedWithoutAFailure applies objects all the while, each of which the webhook must judge.
+// TestTheControllersOwnCertificateIsRenewedWithoutAFailure shows that the API server trusts the
+// webhooks without a gap while the controller renews its own certificate. The test applies objects
+// all the while, each of which the webhook must judge.
 func TestTheControllersOwnCertificateIsRenewedWithoutAFailure(t *testing.T) {
-	harness.Long(t, "it waits for two thirds of the life of a certificate, of a minute")
+	longtest.Long(t, "it waits for two thirds of the life of a certificate, of a minute")
 	c := cluster(t)
 	c.ApplyFile(t, filepath.Join(c.Repo.Webhooks(), "rbac.yaml"))
 	t.Cleanup(func() {

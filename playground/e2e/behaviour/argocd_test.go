@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/hack/pages"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -89,9 +90,10 @@ func luaValue(l *lua.LState, v any) lua.LValue {
 	return lua.LNil
 }
 
-// TestTheHealthChecksForArgoCDShowWhichObjectsServeWhichWaitAndWhichNeedAnEdit runs the checks of the page over objects of the playground.
-func TestTheHealthChecksForArgoCDShowWhichObjectsServeWhichWaitAndWhichNeedAnEdit(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+// TestHealthChecksForArgoCDFitTheStatuses shows that the health checks printed for Argo CD read the
+// statuses that the running controller writes.
+func TestHealthChecksForArgoCDFitTheStatuses(t *testing.T) {
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "argohealth"

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apitypes "k8s.io/apimachinery/pkg/types"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -41,6 +42,8 @@ func bind(namespace, name, spec string) string {
 	return fmt.Sprintf("apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: %s, namespace: %s}\nspec: {%s, serviceRef: {name: web, port: http}}\n---\n", name, namespace, spec)
 }
 
+// TestATargetGroupOfTheUserFollowsTheService shows that a real API server completes a binding and
+// that the user's target group follows pods and Service until the binding ends.
 func TestATargetGroupOfTheUserFollowsTheService(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -76,9 +79,11 @@ func TestATargetGroupOfTheUserFollowsTheService(t *testing.T) {
 	}
 }
 
-// TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes plans a binding before it is applied, and again when it has been carried out.
+// TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes shows that the lbc binary plans and
+// explains a binding of a live cluster exactly as the controller carries it out. The test plans a
+// binding before it is applied, and again after the controller has reconciled it.
 func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "boundplan"
@@ -119,8 +124,10 @@ func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) 
 	})
 }
 
+// TestNodesComeAndGoWithTheLabelThatABindingSelects shows that labels of real Node objects and
+// edits of the selector register and deregister instances.
 func TestNodesComeAndGoWithTheLabelThatABindingSelects(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns, label = "labelled", "example.com/pool"
@@ -171,8 +178,10 @@ func relabel(c *harness.Cluster, node, label, value string) error {
 	return err
 }
 
-func TestAPeerOfABindingIsOfOneKindAndABindingFromBeforeThatRuleStaysAndMayBeEdited(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+// TestPeerRuleOfBindingsKeepsStoredOnesEditable shows that the API server enforces the rule about
+// peers, and still admits edits of a binding stored before the rule existed.
+func TestPeerRuleOfBindingsKeepsStoredOnesEditable(t *testing.T) {
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns, crd = "peers", "targetgroupbindings.elbv2.k8s.aws"

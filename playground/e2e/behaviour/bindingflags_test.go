@@ -11,12 +11,15 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
+// TestABindingShowsHowManyTargetsThereAreAndHowManyAreHealthy shows that kubectl prints the counts
+// of registered and healthy targets that the controller writes.
 func TestABindingShowsHowManyTargetsThereAreAndHowManyAreHealthy(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "counted"
@@ -50,8 +53,11 @@ func sharedBinding(namespace, arn string) string {
 
 // The test is not parallel: the controller has flags of its own, and nodes get another security group and a label.
 
+// TestFlagsOfBindingsHoldForTheControllerThatIsStartedWithThem shows that the flags of bindings
+// take effect in a controller process that is started with them. The test is not parallel: nodes
+// get another security group and a label.
 func TestFlagsOfBindingsHoldForTheControllerThatIsStartedWithThem(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	before := cluster(t)
 	withoutLoadBalancers(t, before)
 	const ns, named, excluded = "flagged", "sg-0a1de0000000000f1", "node.kubernetes.io/exclude-from-external-load-balancers"

@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -65,37 +66,10 @@ func ownedBy(t *testing.T, c *harness.Cluster, owner, stack string) []acmtypes.C
 	return out
 }
 
-// acceptance list of ACM: created, issued through Route 53, in use, HTTPS 200, the wildcard as domain, gone with the Ingress.
-func TestARequestedCertificateIsIssuedThroughRoute53AndServes(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
-	c := certifying(t)
-	const ns, zone = "requested", "requested.dev"
-	c.Zone(t, zone)
-	annotations := public(scene.Annotations{"create-acm-cert": "true", "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`})
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, annotations, scene.Path{Host: "*." + zone, Path: "/"}, scene.Path{Host: zone, Path: "/"}))
-	host := c.IngressAddress(t, ns, "web")
-	for _, name := range []string{zone, "www." + zone} {
-		if r := c.WaitGet(t, "https://"+host+"/", name, 200, "web"); !slices.Contains(r.TLS, "*."+zone) {
-			t.Errorf("%s is served with %v", name, r.TLS)
-		}
-	}
-	all := owned(t, c, ns+"/web")
-	if len(all) != 1 || all[0].Status != acmtypes.CertificateStatusIssued || len(all[0].InUseBy) != 1 || *all[0].DomainName != "*."+zone {
-		t.Errorf("certificates: %+v", all)
-	}
-	expectNoWarnings(t, c, ns)
-	c.Kubectl(t, "delete", "namespace", ns, "--wait=false")
-	scene.WaitGone(t, c, scene.Marks(ns)...)
-	wait(t, c, "the end of the certificate", func() string {
-		if n := len(owned(t, c, ns+"/web")); n > 0 {
-			return fmt.Sprint(n, " left")
-		}
-		return ""
-	})
-}
-
+// TestATLSSecretIsImportedRenewedUnderItsARNAndDeleted shows that clients get the certificate of a
+// TLS Secret, renewed under its ARN, with the rights that the guide grants.
 func TestATLSSecretIsImportedRenewedUnderItsARNAndDeleted(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := certifying(t)
 	const ns, host = "imported", "www.imported.dev"
 	ingress := scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"import-tls-secrets": "true"}), scene.Path{Host: host, Path: "/"}) // listens on 443
@@ -159,10 +133,11 @@ subjects: [{kind: ServiceAccount, name: aws-load-balancer-controller, namespace:
 `, ns)
 }
 
-// TestASecretOfAGatewayIsRotatedWithoutAFailedHandshake has an application and a network load balancer end TLS with one Secret, as cert-manager renews it: with another key
-// and a certificate of the same authority, which is the only one that the clients trust.
+// TestASecretOfAGatewayIsRotatedWithoutAFailedHandshake shows that no TLS handshake fails when the
+// Secret of an ALB and an NLB gets another key and certificate. The new certificate has the same
+// authority, which is the only one that the clients trust, as when cert-manager renews it.
 func TestASecretOfAGatewayIsRotatedWithoutAFailedHandshake(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := certifying(t)
 	const ns, host = "rotated", "www.rotated.dev"
 	ca := newAuthority(t)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/console"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -48,9 +49,11 @@ func ask(ctx context.Context, at, host string, v any) (status int, err error) {
 	return resp.StatusCode, json.Unmarshal(text, v)
 }
 
-// TestTheControllerShowsWhatItHoldsInItsConsole is not parallel: the controller is its own.
+// TestTheControllerShowsWhatItHoldsInItsConsole shows that the console of a controller process
+// serves its load balancers, passes, events and targets over HTTP. The test is not parallel: it has
+// a controller of its own.
 func TestTheControllerShowsWhatItHoldsInItsConsole(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	const ns = "watched"
 	at := freeAddress(t)
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--console-bind-addr=" + at}})

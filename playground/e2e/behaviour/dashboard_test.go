@@ -17,6 +17,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -138,10 +139,11 @@ spec:
 `) // its pods have no server ids; they would wait for their gate of it for ever if they came later
 }
 
-// TestEveryMetricIsInTheTableAndEveryExpressionOfDashboardAndAlertsHasASeries has a controller that was elected, for the metric of the leader. It is
-// not parallel: the controller is its own.
-func TestEveryMetricIsInTheTableAndEveryExpressionOfDashboardAndAlertsHasASeries(t *testing.T) {
-	harness.Long(t, "it waits for the three minutes of a metric of the busiest objects")
+// TestMetricsFitTableDashboardAndAlerts shows that a running controller exports exactly the
+// documented metrics and every series that dashboard and alerts read. The controller is elected,
+// for the metric of the leader. The test is not parallel: it has a controller of its own.
+func TestMetricsFitTableDashboardAndAlerts(t *testing.T) {
+	longtest.Long(t, "it waits for the three minutes of a metric of the busiest objects")
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--enable-leader-election=true"}})
 	var page map[string]*dto.MetricFamily
 	for n, again := 1, true; again; n++ { // a leader that loses its lease takes what it counted along

@@ -69,6 +69,8 @@ func remove(t *testing.T, c *harness.Cluster, args ...string) {
 	c.Kubectl(t, append([]string{"delete", "--wait=false", "--ignore-not-found"}, args...)...)
 }
 
+// TestWhateverIsDeletedFirstNothingIsLeft shows that nothing is left in AWS or the cluster in
+// whatever order Kubernetes deletes namespace, class, Ingress, Service and bindings.
 func TestWhateverIsDeletedFirstNothingIsLeft(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)

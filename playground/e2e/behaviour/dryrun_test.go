@@ -32,6 +32,8 @@ func planOf(t *testing.T, c *harness.Cluster, ns, name, want string) string {
 	return text
 }
 
+// TestADryRunIsPlannedAndNotDeployedUntilItEnds shows that an Ingress under dry run gets a plan and
+// an event, no AWS write, and traffic only after the dry run ends.
 func TestADryRunIsPlannedAndNotDeployedUntilItEnds(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -81,27 +83,4 @@ func TestADryRunIsPlannedAndNotDeployedUntilItEnds(t *testing.T) {
 		return "is not there"
 	})
 	expectNoWarnings(t, c, ns)
-}
-
-func TestADryRunInAGroupDoesNotHoldTheOthersBack(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "partly-dry"
-	group := func(more scene.Annotations) scene.Annotations {
-		out := public(scene.Annotations{"group.name": ns})
-		for k, v := range more {
-			out[k] = v
-		}
-		return out
-	}
-	c.Apply(t, scene.Namespace(ns, 1)+
-		scene.Ingress(ns, "live", scene.Class, group(nil), scene.Path{Path: "/live"})+
-		scene.Ingress(ns, "newcomer", scene.Class, group(scene.Annotations{"dry-run": "true"}), scene.Path{Path: "/newcomer"}))
-	lb := serve(t, c, ns, "live", "/live")
-	planOf(t, c, ns, "newcomer", `"/newcomer"`)
-	c.WaitGet(t, url(lb, "/newcomer"), "", 404, "")
-	if plan := scene.Query(t, c, "get", "ingress", "live", "-n", ns, "-o", planKey); plan != "" {
-		t.Errorf("the live member has a plan: %s", plan)
-	}
 }

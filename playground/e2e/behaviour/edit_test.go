@@ -2,53 +2,14 @@ package behaviour
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
-
-func TestAPathInFrontCostsTwoWritesAndNoWrongAnswer(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "infront"
-	paths := []scene.Path{{Path: "/special"}, {Path: "/longer/path"}, {Path: "/"}}
-	two := scene.Namespace(ns, 1) + scene.Backend(ns, "other", 1)
-	c.Apply(t, two+scene.Ingress(ns, "web", scene.Class, public(nil), paths...))
-	lb := serve(t, c, ns, "web", "/")
-	byWeb := func(r harness.Response) bool { return r.Status == 200 && r.Pod.Service == "web" }
-	special, rest := scene.Send(t, c, url(lb, "/special/1"), "", byWeb), scene.Send(t, c, url(lb, "/rest"), "", byWeb)
-
-	reported := scene.WaitSuccess(t, c, ns, "web", 0)
-
-	// The new path gets a target group of its own; until its targets are healthy, the path is answered as before.
-	fresh := scene.Send(t, c, url(lb, "/an/even/longer/path"), "", scene.OK)
-	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(nil), append([]scene.Path{{Path: "/an/even/longer/path", Service: "other"}}, paths...)...))
-	c.WaitGet(t, url(lb, "/an/even/longer/path"), "", 200, "other")
-	scene.More(t, c, fresh, 50)
-	noneWrong(t, "the new path", fresh.Stop())
-	scene.WaitSuccess(t, c, ns, "web", reported)
-
-	// One more for a target group that exists: a rule, and its place.
-	mark := c.Mark()
-	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(nil),
-		append([]scene.Path{{Path: "/the/longest/path/of/all", Service: "other"}, {Path: "/an/even/longer/path", Service: "other"}}, paths...)...))
-	c.WaitGet(t, url(lb, "/the/longest/path/of/all"), "", 200, "other")
-	scene.More(t, c, special, 50)
-	if w := scene.Writes(c, mark, scene.Marks(ns)...); len(w) > 2 {
-		t.Errorf("%d writes:\n%s", len(w), strings.Join(w, "\n"))
-	}
-	noneWrong(t, "the first path", special.Stop())
-	noneWrong(t, "the last path", rest.Stop())
-	expectNoWarnings(t, c, ns)
-}
 
 // edit is one edit of an Ingress, and what is true soon after it.
 type edit struct {
@@ -144,6 +105,8 @@ func onlyTargets(c *harness.Cluster, lb simclient.LoadBalancer, targetType strin
 	return differs("target type", groups[0].TargetType, targetType)
 }
 
+// TestEditsChangeOnlyTheirSettingsAndInterruptNoRequest shows that each of eleven edits of an
+// Ingress makes only its own AWS calls and fails no request.
 func TestEditsChangeOnlyTheirSettingsAndInterruptNoRequest(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -182,81 +145,4 @@ func TestEditsChangeOnlyTheirSettingsAndInterruptNoRequest(t *testing.T) {
 		t.Errorf("the load balancer was replaced: %s", lb.ARN)
 	}
 	expectNoWarnings(t, c, ns)
-}
-
-func TestWeightsChangeInOneWrite(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "weights"
-	split := func(web, other int) string {
-		return scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"actions.split": fmt.Sprintf(
-			`{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"web","servicePort":"http","weight":%d},{"serviceName":"other","servicePort":"http","weight":%d}]}}`, web, other)}),
-			scene.Path{Path: "/", Service: "split", Port: "name: use-annotation"})
-	}
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Backend(ns, "other", 1)+split(1, 0))
-	lb := serve(t, c, ns, "web", "/")
-	scene.WaitSuccess(t, c, ns, "web", 0)
-	traffic := scene.Send(t, c, url(lb, "/"), "", scene.OK)
-	mark := c.Mark()
-	scene.Change(t, c, split(0, 1))
-	c.WaitGet(t, url(lb, "/"), "", 200, "other")
-	scene.More(t, c, traffic, 50)
-	if w := scene.Writes(c, mark, scene.Marks(ns)...); len(w) != 1 || !strings.HasPrefix(w[0], "ModifyRule ") {
-		t.Errorf("writes:\n%s", strings.Join(w, "\n"))
-	}
-	noneWrong(t, "traffic", traffic.Stop())
-}
-
-func TestAChangeOfSchemeReplacesTheLoadBalancerAndServesOn(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "scheme"
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(nil)))
-	before := serve(t, c, ns, "web", "/")
-	// While the Ingress shows the address of the former load balancer, that one answers.
-	answers := make(chan string, 1)
-	go func() {
-		made := 0
-		for t.Context().Err() == nil {
-			r, err := c.Get(t.Context(), url(before, "/"), "")
-			i, seen := c.Client.NetworkingV1().Ingresses(ns).Get(t.Context(), "web", metav1.GetOptions{})
-			switch {
-			case seen != nil:
-				answers <- seen.Error()
-				return
-			case len(i.Status.LoadBalancer.Ingress) == 0 || !strings.EqualFold(i.Status.LoadBalancer.Ingress[0].Hostname, before.DNSName):
-				answers <- map[bool]string{true: "no request was made"}[made == 0]
-				return
-			case err != nil || r.Status != http.StatusOK:
-				answers <- fmt.Sprintf("after %d requests status %d, %v", made, r.Status, err)
-				return
-			}
-			made++
-		}
-	}()
-	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"scheme": "internal"})))
-	wait(t, c, "the address of another load balancer", func() string {
-		if host := c.IngressAddress(t, ns, "web"); strings.EqualFold(host, before.DNSName) {
-			return "still " + host
-		}
-		return ""
-	})
-	if trouble := <-answers; trouble != "" {
-		t.Errorf("the load balancer that the Ingress shows: %s", trouble)
-	}
-	after := c.IngressAddress(t, ns, "web")
-	c.WaitGet(t, "http://"+after+"/", "", 200, "web")
-	wait(t, c, "the end of the former load balancer", func() string {
-		for _, lb := range c.Simulator.Resources().LoadBalancers {
-			if lb.ARN == before.ARN {
-				return "it is there"
-			}
-		}
-		return ""
-	})
-	if lb := c.LoadBalancer(t, after); lb.Scheme != "internal" {
-		t.Errorf("scheme %s", lb.Scheme)
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -41,8 +42,10 @@ func checks(c *harness.Cluster, lb simclient.LoadBalancer) map[int32]string {
 	return out
 }
 
+// TestAFrontendServesWhatItsALBServesAndGoesWithoutIt shows that clients reach pods through the
+// frontend NLB of an ALB, without failures while it is edited, removed and added.
 func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "fronted"
@@ -86,30 +89,4 @@ func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
 	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String())
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 	expectNoWarnings(t, c, ns)
-}
-
-func TestMembersThatDisagreeOnAFrontendGetAnEventAndTheFirstWins(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "frontgroup"
-	first := scene.Annotations{"enable-frontend-nlb": "true", "frontend-nlb-scheme": "internet-facing", "frontend-nlb-healthcheck-path": "/health"}
-	c.Apply(t, scene.Namespace(ns, 1)+member(ns, "first", "1", first))
-	serve(t, c, ns, "first", "/first")
-	nlb := frontend(t, c, ns, "first")
-	scene.Change(t, c, member(ns, "second", "2", scene.Annotations{"enable-frontend-nlb": "true", "frontend-nlb-scheme": "internal", "frontend-nlb-healthcheck-path": "/other"}))
-	t.Cleanup(func() { c.Kubectl(t, "delete", "ingress", "-n", ns, "second", "--ignore-not-found") })
-	c.WaitEvent(t, "Ingress", ns, "second", "FailedBuildModel")
-	c.WaitGet(t, url(nlb, "/second"), "", 200, "web")
-	if got := frontend(t, c, ns, "second"); got.ARN != nlb.ARN {
-		t.Errorf("the second member shows %s, the first %s", got.Name, nlb.Name)
-	}
-	if got := checks(c, nlb); got[80] != "/health" {
-		t.Errorf("health checks %v", got)
-	}
-	// What is wrong with the frontend costs nothing else.
-	first["frontend-nlb-subnets"] = "nosuch"
-	scene.Change(t, c, member(ns, "first", "1", first, scene.Path{Path: "/first"}, scene.Path{Path: "/more"}))
-	c.WaitEvent(t, "Ingress", ns, "first", "FailedBuildModel")
-	c.WaitGet(t, url(nlb, "/more"), "", 200, "web")
 }

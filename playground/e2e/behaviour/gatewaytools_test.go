@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -63,8 +64,10 @@ spec:
 `
 }
 
-func TestAGatewayIsPlannedUnderDryRunThenDeployedAndExplainedByTheCommandLine(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+// TestCommandLinePlansAndExplainsAGateway shows that lbc plans and explains a Gateway of a live
+// cluster as the controller deploys it after a dry run.
+func TestCommandLinePlansAndExplainsAGateway(t *testing.T) {
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "gwtools"

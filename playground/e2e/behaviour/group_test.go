@@ -20,6 +20,8 @@ func member(namespace, name, order string, more scene.Annotations, paths ...scen
 	return scene.Ingress(namespace, name, scene.Class, a, paths...)
 }
 
+// TestABadMemberOfAGroupStopsNoOther shows that requests to a group are answered while one member
+// turns invalid, is invalid from the start, is corrected or deleted.
 func TestABadMemberOfAGroupStopsNoOther(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -62,6 +64,8 @@ func TestABadMemberOfAGroupStopsNoOther(t *testing.T) {
 	noneWrong(t, "the good member", good.Stop())
 }
 
+// TestAMemberThatChangesItsGroupMovesAndLeavesNothingBehind shows that no request to the other
+// members fails while one moves to another group and then to its own load balancer.
 func TestAMemberThatChangesItsGroupMovesAndLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -101,29 +105,6 @@ func TestAMemberThatChangesItsGroupMovesAndLeavesNothingBehind(t *testing.T) {
 	serve(t, c, ns, "moves", "/moves")
 	noneWrong(t, "the member that stays", stays.Stop())
 	expectNoWarnings(t, c, ns)
-}
-
-func TestAnIngressThatGoesToAnotherControllerIsReleased(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
-	t.Parallel()
-	c := cluster(t)
-	const ns = "released"
-	class := "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: foreign}\nspec: {controller: example.com/else}\n---\n"
-	c.Apply(t, class+scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(nil)))
-	serve(t, c, ns, "web", "/")
-	scene.Change(t, c, scene.Ingress(ns, "web", "foreign", public(nil)))
-	scene.WaitGone(t, c, scene.Marks(ns)...)
-	wait(t, c, "release", func() string {
-		return strings.Trim(scene.Query(t, c, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.metadata.finalizers}"), "[]")
-	})
-	if status := scene.Query(t, c, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.status.loadBalancer.ingress}"); status != "" {
-		t.Errorf("the status still shows %s", status)
-	}
-	bindings(t, c, ns, 0)
-	expectNoWarnings(t, c, ns)
-	// And back again.
-	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(nil)))
-	serve(t, c, ns, "web", "/")
 }
 
 // bindings waits until there are so many TargetGroupBindings in the namespace.

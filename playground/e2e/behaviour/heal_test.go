@@ -11,6 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
+// TestADeletedBindingOrTargetGroupComesBackByItself shows that the controller replaces a binding
+// deleted with kubectl and a target group deleted in AWS, until requests are answered.
 func TestADeletedBindingOrTargetGroupComesBackByItself(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/process"
@@ -44,6 +45,8 @@ var metricNames = []string{
 	"lbc_plan_steps_total",
 }
 
+// TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops shows that a second process is ready, calls
+// nothing in AWS, and serves once the leader releases its Lease.
 func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
 	const elect, ns = "--enable-leader-election=true", "leading"
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{elect}})
@@ -108,10 +111,11 @@ func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 }
 
-// TestALeaderThatLosesItsLeaseIsStartedAgain is about the tests themselves: on a machine with much to do, the API server may take so long for an answer that a
-// leader ends, which a kubelet would start again.
+// TestALeaderThatLosesItsLeaseIsStartedAgain shows that the harness restarts a controller that lost
+// its Lease, as a kubelet does. On a busy machine the API server may take so long to answer that a
+// leader ends.
 func TestALeaderThatLosesItsLeaseIsStartedAgain(t *testing.T) {
-	harness.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
+	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--enable-leader-election=true"}})
 	settled(t, c)
 	former, leases := c.Env.ControllerPID(), c.Client.CoordinationV1().Leases("kube-system")

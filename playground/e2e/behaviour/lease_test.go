@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -27,10 +28,11 @@ func by(c *harness.Cluster, mark uint64, caller string, writes bool) (actions []
 // the former process left.
 const noSearch = "--drift-check-interval=0"
 
-// TestARestartBelievesItsCheckpointAndAProcessWithoutTheLeaseWritesNothing restarts the controller of a hundred load balancers, has another process
-// wait beside it, and then freezes the one that leads until the other one does. It is not parallel: the controllers are its own.
-func TestARestartBelievesItsCheckpointAndAProcessWithoutTheLeaseWritesNothing(t *testing.T) {
-	harness.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
+// TestRestartUsesCheckpointAndStandbyWritesNothing shows how few AWS reads a restart with a hundred
+// load balancers makes, and that a frozen leader writes nothing when it wakes. The test freezes the
+// leader until a second process leads. It is not parallel: the controllers are its own.
+func TestRestartUsesCheckpointAndStandbyWritesNothing(t *testing.T) {
+	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
 	const elect, ns, n = "--enable-leader-election=true", "leased", 100
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{elect, noSearch}})
 	const quota = "application-load-balancers" // 50 by default

@@ -6,10 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
-// TestTheManifestsOfAnInstallationAreAcceptedAsTheyAre applies them on trial, as files and through kustomize.
+// TestTheManifestsOfAnInstallationAreAcceptedAsTheyAre shows that a real API server accepts the
+// published manifests, as files and through kustomize, without a warning.
 func TestTheManifestsOfAnInstallationAreAcceptedAsTheyAre(t *testing.T) {
 	c := cluster(t)
 	// Those of the playground's webhooks have URLs, which do not go together with the Service of an installation's.
@@ -31,10 +32,10 @@ func TestTheManifestsOfAnInstallationAreAcceptedAsTheyAre(t *testing.T) {
 	}
 }
 
-// TestRow20ThePatchOfTheGuideNamesTheCluster patches the Deployment of the published manifests, and shows what comes of the patch that is printed in
-// the guide, which does not name the container.
+// TestRow20ThePatchOfTheGuideNamesTheCluster shows what kubectl makes of the guide's patch of the
+// published Deployment, and of the patch as the guide once printed it.
 func TestRow20ThePatchOfTheGuideNamesTheCluster(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	c := cluster(t)
 	text, err := os.ReadFile(filepath.Join(c.Repo.Config(), "controller", "controller.yaml"))
 	if err != nil {

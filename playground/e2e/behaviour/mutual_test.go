@@ -20,10 +20,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
+
+const certificate = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
 
 // issuer signs certificates of clients.
 type issuer struct {
@@ -116,10 +119,10 @@ func trust(t *testing.T, c *harness.Cluster, name string, i issuer) string {
 	return aws.ToString(arn)
 }
 
-// TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames has one port verify clients and one pass certificates on, then
-// takes the annotation away, which changes nothing, and then sets off.
+// TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames shows which real TLS clients an ALB
+// admits by the trust store of its Ingress, when the annotation goes, and when set off.
 func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "mutual"
@@ -168,9 +171,10 @@ func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 	expectNoWarnings(t, c, ns)
 }
 
-// TestClientsAreVerifiedByTheConfigurationOfTheGateway has each port of a Gateway treat clients in another way, with pods and with nodes as targets.
+// TestClientsAreVerifiedByTheConfigurationOfTheGateway shows which real TLS clients each port of a
+// Gateway admits, with pods and with nodes as targets.
 func TestClientsAreVerifiedByTheConfigurationOfTheGateway(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	ours, others := newIssuer(t), newIssuer(t)

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -78,8 +79,10 @@ func held(t *testing.T, c *harness.Cluster, arn string) string {
 	return fmt.Sprintf("%s, PrivateLink %s, %d units", text, cmp.Or(aws.ToString(lb.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic), "default"), reserved(t, c, arn))
 }
 
-func TestEditsOfANetworkLoadBalancerCostOneWriteForEachSettingAndInterruptNoRequest(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+// TestEditsOfAnNLBCostOneWriteAndInterruptNothing shows that each edit of an NLB makes one AWS call
+// for its setting and fails no request.
+func TestEditsOfAnNLBCostOneWriteAndInterruptNothing(t *testing.T) {
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "nlbedits"
@@ -185,4 +188,17 @@ func waitNote(t *testing.T, c *harness.Cluster, namespace, name, text string) {
 		}
 		return fmt.Errorf("there is none among %q", all)
 	})
+}
+
+// reserved is the reserved capacity of a load balancer.
+func reserved(t *testing.T, c *harness.Cluster, arn string) int32 {
+	t.Helper()
+	out, err := c.Simulator.Balancing.DescribeCapacityReservation(t.Context(), &elb.DescribeCapacityReservationInput{LoadBalancerArn: aws.String(arn)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.MinimumLoadBalancerCapacity == nil {
+		return 0
+	}
+	return aws.ToInt32(out.MinimumLoadBalancerCapacity.CapacityUnits)
 }

@@ -10,14 +10,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // The tests in this file are not parallel: they take nodes out of service, and have flags of their own.
 
-func TestANodeThatIsTakenOutOfServiceShowsWhenItsTargetsHaveDrained(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+// TestNodeShowsWhenItsTargetsHaveDrained shows that a drained node gets the condition for its
+// drained targets only after the delay, with the rights of the manifest.
+func TestNodeShowsWhenItsTargetsHaveDrained(t *testing.T) {
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	before := cluster(t)
 	withoutLoadBalancers(t, before) // targets of an earlier test drain for longer than this one waits
 	wait(t, before, "bindings of earlier tests to go", func() string {
@@ -88,9 +91,11 @@ func TestANodeThatIsTakenOutOfServiceShowsWhenItsTargetsHaveDrained(t *testing.T
 	shown("")
 }
 
-// TestAnALPNPolicyThatWasSetByHandIsTakenBackOnlyByEnhancedDefaults is about an NLB that another controller, or a person, gave the policy.
-func TestAnALPNPolicyThatWasSetByHandIsTakenBackOnlyByEnhancedDefaults(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+// TestForeignALPNPolicyIsResetByGateOnly shows that a controller started with the feature gate
+// EnhancedDefaultBehavior resets an ALPN policy, and one without leaves it. Another controller or a
+// person gave the NLB the policy.
+func TestForeignALPNPolicyIsResetByGateOnly(t *testing.T) {
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	const ns, certificate = "alpn", "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
 	const fresh = "--enable-checkpoints=false" // what was done by hand is read at once
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{fresh}})

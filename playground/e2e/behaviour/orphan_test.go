@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -130,8 +131,10 @@ func listOrphan(t *testing.T, c *harness.Cluster, stack string) (found listedOrp
 	return d.Orphans[n], true
 }
 
-func TestALoadBalancerThatLostItsObjectIsReportedAndDeletedOnlyByTheFlag(t *testing.T) {
-	harness.Long(t, "it waits for a search and for a quarantine of 40 seconds")
+// TestOrphanIsReportedAndDeletedOnlyByFlag shows that a controller process reports an orphan of an
+// earlier process and deletes it only with the flag, after the quarantine.
+func TestOrphanIsReportedAndDeletedOnlyByFlag(t *testing.T) {
+	longtest.Long(t, "it waits for a search and for a quarantine of 40 seconds")
 	c := cluster(t)
 	const ns, key = "abandoned", "ingress.k8s.aws:abandoned/web"
 	lb := abandon(t, c, ns)
@@ -201,8 +204,10 @@ func TestALoadBalancerThatLostItsObjectIsReportedAndDeletedOnlyByTheFlag(t *test
 	})
 }
 
+// TestWhatAControllerThatIsGoneHasLeftIsDeletedByLbc shows that the lbc binary refuses to clean up
+// while a Lease is held, and deletes only its own stack afterwards.
 func TestWhatAControllerThatIsGoneHasLeftIsDeletedByLbc(t *testing.T) {
-	harness.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
+	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds")
 	c := cluster(t)
 	const ns, key = "goner", "ingress.k8s.aws:goner/web"
 	lb := abandon(t, c, ns)

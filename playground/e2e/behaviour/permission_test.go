@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -39,6 +40,8 @@ func attach(t *testing.T, c *harness.Cluster, file string) {
 	})
 }
 
+// TestThePublishedPolicySufficesForAWholeLife shows that the real controller, from start to
+// deletion, needs no AWS action beyond the published policy.
 func TestThePublishedPolicySufficesForAWholeLife(t *testing.T) {
 	c := cluster(t)
 	attach(t, c, "iam_policy.json")
@@ -102,10 +105,12 @@ func withoutLoadBalancers(t *testing.T, c *harness.Cluster) {
 	})
 }
 
-// TestUnderThePolicyForBindingsAControllerReportsNothingAsMissing starts one that serves TargetGroupBindings to target groups of users alone. It is not
-// parallel: the controller is its own. Its looks for load balancers at the start are refused, which is an answer.
-func TestUnderThePolicyForBindingsAControllerReportsNothingAsMissing(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+// TestPolicyForBindingsSuffices shows that a controller for TargetGroupBindings alone starts and
+// serves under its policy without reporting a missing permission. Its reads of load balancers at
+// the start are refused, which is an answer. The test is not parallel: it has a controller of its
+// own.
+func TestPolicyForBindingsSuffices(t *testing.T) {
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := cluster(t)
 	withoutLoadBalancers(t, c)
 	c.Env.StopController() // what the former one is denied does not count

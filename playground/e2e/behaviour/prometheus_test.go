@@ -244,6 +244,8 @@ func (x examiner) unknown(s *parser.VectorSelector) (wrong []string) {
 	return wrong
 }
 
+// TestExpressionsThatNameWhatDoesNotExistAreFound shows that the check of dashboard and alerts
+// finds expressions without a series.
 func TestExpressionsThatNameWhatDoesNotExistAreFound(t *testing.T) {
 	t.Parallel()
 	d := &database{points: map[float64][]chunks.Sample{}}

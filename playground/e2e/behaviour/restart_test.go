@@ -11,13 +11,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // The tests in this file are not parallel: the controller, and the whole account, are theirs.
 
-func TestAControllerKilledAgainAndAgainMakesEverythingOnceAndLeavesNothing(t *testing.T) {
+// TestKilledControllerCreatesOnceAndLeavesNothing shows that a process killed at random writes
+// creates each AWS resource once and leaves none after deletion.
+func TestKilledControllerCreatesOnceAndLeavesNothing(t *testing.T) {
 	c := cluster(t)
 	const ns, n = "killed", 10
 	withoutLoadBalancers(t, c)
@@ -111,6 +114,8 @@ func settled(t *testing.T, c *harness.Cluster, kinds ...string) {
 	})
 }
 
+// TestAControllerThatFindsEverythingInPlaceWritesNothing shows that a restarted or crashed
+// controller writes nothing to AWS or to a real API server when all is in place.
 func TestAControllerThatFindsEverythingInPlaceWritesNothing(t *testing.T) {
 	c := cluster(t)
 	const ns = "inplace"
@@ -143,70 +148,10 @@ func TestAControllerThatFindsEverythingInPlaceWritesNothing(t *testing.T) {
 	expectNoWarnings(t, c, ns)
 }
 
-func TestARestartTakesNothingFromABrokenMember(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
-	c := cluster(t)
-	const ns = "outlives"
-	c.Apply(t, scene.Namespace(ns, 1)+member(ns, "good", "1", nil)+member(ns, "broken", "2", nil)+member(ns, "moved", "3", nil))
-	lb := serve(t, c, ns, "good", "/good")
-	c.WaitGet(t, url(lb, "/broken"), "", 200, "web")
-	c.WaitGet(t, url(lb, "/moved"), "", 200, "web")
-	broken, moved := scene.Send(t, c, url(lb, "/broken"), "", scene.OK), scene.Send(t, c, url(lb, "/moved"), "", scene.OK)
-	bad := scene.Annotations{"healthcheck-interval-seconds": "soon"}
-	scene.Change(t, c, member(ns, "broken", "2", bad)+member(ns, "moved", "3", bad, scene.Path{Path: "/elsewhere"}))
-	c.WaitEvent(t, "Ingress", ns, "broken", "FailedBuildModel")
-	c.WaitEvent(t, "Ingress", ns, "moved", "FailedBuildModel")
-
-	c.KillController()
-	c.RestartController(t)
-	settled(t, c, "ingress", "targetGroupBinding")
-	// The others go on, and what went before went without a deletion of what serves.
-	scene.Change(t, c, member(ns, "good", "1", nil, scene.Path{Path: "/better"}))
-	c.WaitGet(t, url(lb, "/better"), "", 200, "web")
-	c.WaitGet(t, url(lb, "/good"), "", 404, "")
-	noneWrong(t, "the member that is broken", broken.Stop())
-	noneWrong(t, "the member that is broken and has another path", moved.Stop())
-
-	// Corrected, they serve what they declare.
-	scene.Change(t, c, member(ns, "broken", "2", nil)+member(ns, "moved", "3", nil, scene.Path{Path: "/elsewhere"}))
-	c.Kubectl(t, "annotate", "ingress", "-n", ns, "broken", "moved", "alb.ingress.kubernetes.io/healthcheck-interval-seconds-")
-	c.WaitGet(t, url(lb, "/elsewhere"), "", 200, "web")
-	c.WaitGet(t, url(lb, "/moved"), "", 404, "")
-	c.WaitGet(t, url(lb, "/broken"), "", 200, "web")
-}
-
-func TestStrictGroupsWaitForTheirWorstMember(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
-	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--strict-groups"}})
-	const ns = "strict"
-	c.Apply(t, scene.Namespace(ns, 1)+member(ns, "good", "1", nil)+member(ns, "second", "2", nil))
-	lb := serve(t, c, ns, "good", "/good")
-	c.WaitGet(t, url(lb, "/second"), "", 200, "web")
-	settled(t, c, "ingress", "targetGroupBinding")
-	mark := c.Mark()
-	scene.Change(t, c, member(ns, "second", "2", scene.Annotations{"healthcheck-interval-seconds": "soon"}))
-	scene.Change(t, c, member(ns, "good", "1", nil, scene.Path{Path: "/good"}, scene.Path{Path: "/better"}))
-	e := c.WaitEvent(t, "Ingress", ns, "second", "FailedBuildModel")
-	t.Logf("the bad member: %s", e.Message)
-	e = c.WaitEvent(t, "Ingress", ns, "good", "FailedBuildModel")
-	t.Logf("the good member: %s", e.Message)
-	if !strings.Contains(e.Message, "Ingress "+ns+"/second") || !strings.Contains(e.Message, "strict-groups") {
-		t.Error("the event of the good member does not name the member and the flag that make it wait")
-	}
-	settled(t, c, "ingress")
-	if w := c.Writes(mark); len(w) > 0 {
-		t.Errorf("written: %s", strings.Join(w, ", "))
-	}
-	c.WaitGet(t, url(lb, "/better"), "", 404, "")
-	c.WaitGet(t, url(lb, "/second"), "", 200, "web")
-	// Without the flag the good member does not wait.
-	c.RestartController(t)
-	c.WaitGet(t, url(lb, "/better"), "", 200, "web")
-}
-
-// TestWhatATestAppliedGoesThoughItsControllerHasEnded is about the tests themselves: a controller that one of them has lost must not be missed by the next.
+// TestWhatATestAppliedGoesThoughItsControllerHasEnded shows that the harness removes what a test
+// applied even if the test lost its controller.
 func TestWhatATestAppliedGoesThoughItsControllerHasEnded(t *testing.T) {
-	harness.Long(t, "it is about the tests themselves")
+	longtest.Long(t, "it is about the tests themselves")
 	c := cluster(t)
 	const ns = "bereft"
 	t.Run("a test whose controller ends", func(t *testing.T) {

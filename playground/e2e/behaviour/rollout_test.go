@@ -8,6 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
+// TestScalingUnderTrafficAnswersEveryRequest shows that no request fails while a Deployment is
+// scaled up and down, with pods and with nodes as targets.
 func TestScalingUnderTrafficAnswersEveryRequest(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -37,6 +39,8 @@ func TestScalingUnderTrafficAnswersEveryRequest(t *testing.T) {
 	}
 }
 
+// TestARollingUpdateAnswersEveryRequest shows that no request fails during a rolling update of the
+// pods behind an ALB.
 func TestARollingUpdateAnswersEveryRequest(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)

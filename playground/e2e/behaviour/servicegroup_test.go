@@ -22,6 +22,8 @@ func sharedBalancer(namespace, name, group string, more scene.Annotations, ports
 	return strings.Replace(balanced(namespace, name, a), "[{name: http, port: 80, targetPort: http}]", "["+strings.Join(list, ", ")+"]", 1)
 }
 
+// TestServicesOfTwoNamespacesShareANetworkLoadBalancerByPort shows that Services of two namespaces
+// answer at their ports of one NLB while one is edited, turns invalid and is deleted.
 func TestServicesOfTwoNamespacesShareANetworkLoadBalancerByPort(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)

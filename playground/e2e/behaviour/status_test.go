@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -29,6 +30,8 @@ func ready(t *testing.T, c *harness.Cluster, namespace string) {
 	c.Kubectl(t, "wait", "--for=condition=Ready", "lb/ingress-web", "-n", namespace, "--timeout="+harness.Timeout.String())
 }
 
+// TestAStatusObjectShowsTheStateOfALoadBalancer shows that kubectl get and wait show the state of a
+// load balancer by its LoadBalancer object.
 func TestAStatusObjectShowsTheStateOfALoadBalancer(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -78,8 +81,10 @@ func TestAStatusObjectShowsTheStateOfALoadBalancer(t *testing.T) {
 	})
 }
 
+// TestANamespaceGoesThoughTheClassOfItsIngressesIsGone shows that Kubernetes can delete a namespace
+// whose Ingresses lost their class, and that AWS keeps nothing.
 func TestANamespaceGoesThoughTheClassOfItsIngressesIsGone(t *testing.T) {
-	harness.Long(t, "golden cases and tests of the shell show each step; in the cluster it is one way more")
+	longtest.Long(t, "each of its steps has a cheaper test; it shows them together in a cluster")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "classless"

@@ -5,14 +5,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/tracing/collector"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// TestPassesAreTracesAtACollector is not parallel: the controller is its own. Its end exports what has not been.
+// TestPassesAreTracesAtACollector shows that a collector receives the traces of a controller
+// process, with the request IDs of its AWS calls. The test is not parallel: it has a controller of
+// its own, which exports the rest when it ends.
 func TestPassesAreTracesAtACollector(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	const ns = "traced"
 	to := collector.New(t)
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--otlp-traces-endpoint=" + to.URL}})

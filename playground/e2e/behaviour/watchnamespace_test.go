@@ -12,14 +12,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// TestAControllerOfOneNamespaceTakesNothingFromAnother serves two namespaces, and then starts the controller for one of them. It is not parallel: the
-// controller is its own.
+// TestAControllerOfOneNamespaceTakesNothingFromAnother shows that a controller restarted with
+// --watch-namespace deletes and deregisters nothing of other namespaces. The test is not parallel:
+// it has a controller of its own.
 func TestAControllerOfOneNamespaceTakesNothingFromAnother(t *testing.T) {
-	harness.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := cluster(t)
 	const watched, other = "watched", "unwatched"
 	balanced := func(ns string) string {

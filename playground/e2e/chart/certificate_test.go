@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/servingcert"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -156,10 +157,11 @@ func renewed(t *testing.T, c *harness.Cluster, renew func()) {
 	admits(t, c)
 }
 
-// TestRow39CertManagerIssuesAndRenewsTheCertificateOfTheWebhooks installs the values of example 39 of the guides. It also shows that the chart's
-// objects of cert-manager have no unknown fields.
-func TestRow39CertManagerIssuesAndRenewsTheCertificateOfTheWebhooks(t *testing.T) {
-	harness.Long(t, "it waits for cert-manager, and upgrades the release twice")
+// TestRow39CertManagerRenewsTheWebhookCertificate shows that the webhooks of the chart work with a
+// certificate that the real cert-manager issues and renews. The values are those of example 39 of
+// the guides. The test also shows that the chart's objects of cert-manager have no unknown fields.
+func TestRow39CertManagerRenewsTheWebhookCertificate(t *testing.T) {
+	longtest.Long(t, "it waits for cert-manager, and upgrades the release twice")
 	c := start(t)
 	waitLeader(t, c)
 	c.ApplyFile(t, "testdata/cert-manager.yaml")
@@ -184,9 +186,10 @@ func TestRow39CertManagerIssuesAndRenewsTheCertificateOfTheWebhooks(t *testing.T
 	renewed(t, c, func() { c.Kubectl(t, "delete", "secret", "-n", "kube-system", tlsSecret) }) // whereupon cert-manager issues again
 }
 
-// TestFilesOfTheUserAreTheCertificateOfTheWebhooks upgrades to other files, too.
+// TestFilesOfTheUserAreTheCertificateOfTheWebhooks shows that pods of the chart serve webhooks with
+// certificate files in its values, also after an upgrade to other files.
 func TestFilesOfTheUserAreTheCertificateOfTheWebhooks(t *testing.T) {
-	harness.Long(t, "it upgrades the release three times")
+	longtest.Long(t, "it upgrades the release three times")
 	c := start(t)
 	waitLeader(t, c)
 	hosts := []string{"aws-load-balancer-webhook-service.kube-system.svc", "127.0.0.1"} // by which this API server calls webhooks

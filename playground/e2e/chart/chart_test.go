@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -16,10 +15,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/environment"
@@ -83,6 +82,8 @@ func waitLeader(t *testing.T, c *harness.Cluster) (leader string) {
 	return leader
 }
 
+// TestWhatTheChartInstallsServesIngressesServicesAndGateways shows that the controller's pods, with
+// the rights of the chart, serve an Ingress, a Service and a Gateway.
 func TestWhatTheChartInstallsServesIngressesServicesAndGateways(t *testing.T) {
 	c := start(t)
 	for _, example := range []string{"game-2048.yaml", "nlb.yaml", "gateway.yaml"} {
@@ -108,7 +109,9 @@ func TestWhatTheChartInstallsServesIngressesServicesAndGateways(t *testing.T) {
 	scene.WaitGone(t, c, "game-2048")
 }
 
-// TestTheWebhooksTrustTheCertificateThatTheControllerIssues: the leader keeps it in the Secret of the chart, and no template has one.
+// TestTheWebhooksTrustTheCertificateThatTheControllerIssues shows that the API server trusts the
+// webhooks of an installed chart by the certificate that the leader issues. The leader keeps it in
+// the Secret of the chart, and no template has one.
 func TestTheWebhooksTrustTheCertificateThatTheControllerIssues(t *testing.T) {
 	c := start(t)
 	s, err := c.Client.CoreV1().Secrets("kube-system").Get(t.Context(), "aws-load-balancer-webhook-tls", metav1.GetOptions{})
@@ -132,8 +135,10 @@ func TestTheWebhooksTrustTheCertificateThatTheControllerIssues(t *testing.T) {
 // leaseDuration is how long a lease holds that its holder does not renew, as the controller sets it.
 const leaseDuration = 15 * time.Second
 
-func TestTheOtherReplicaLeadsWhenTheLeaderIsKilledAndWebhooksAnswerMeanwhile(t *testing.T) {
-	harness.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwice does in the core")
+// TestWebhooksAnswerWhileNoReplicaLeads shows that webhooks of an installed chart answer between
+// the death of the leader and the election of the next.
+func TestWebhooksAnswerWhileNoReplicaLeads(t *testing.T) {
+	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestLeaderKilledDuringRolloutFailsNoRequest does in the core")
 	c := start(t)
 	leader := waitLeader(t, c)
 	before, _ := holder(t, c)
@@ -157,7 +162,8 @@ func TestTheOtherReplicaLeadsWhenTheLeaderIsKilledAndWebhooksAnswerMeanwhile(t *
 	waitLeader(t, c)
 }
 
-// TestTheAPIServerAcceptsEachObjectOfTheChart applies the objects of some values as a dry run; those of kinds that others define are left out.
+// TestTheAPIServerAcceptsEachObjectOfTheChart shows that a real API server accepts each object that
+// the chart renders with various values. Objects of kinds that other products define are left out.
 func TestTheAPIServerAcceptsEachObjectOfTheChart(t *testing.T) {
 	c := start(t)
 	loaded, err := chart.Load(c.Repo.Chart())
@@ -200,7 +206,8 @@ func TestTheAPIServerAcceptsEachObjectOfTheChart(t *testing.T) {
 	}
 }
 
-// TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart renders with lookups in the cluster, as helm upgrade does.
+// TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart shows that keepTLSSecret reads the Secret
+// of the existing chart from a live cluster, as helm upgrade does.
 func TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart(t *testing.T) {
 	c := start(t)
 	loaded, err := chart.Load(c.Repo.Chart())
@@ -234,34 +241,6 @@ func TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart(t *testing.T) {
 	if hooks, _, _ := unstructured.NestedSlice(r.Object("ValidatingWebhookConfiguration", "aws-load-balancer-webhook").Object, "webhooks"); !strings.Contains(jsonOf(t, hooks), `"caBundle":"`+base64.StdEncoding.EncodeToString(kept["ca.crt"])) {
 		t.Error("the webhooks do not have its authority")
 	}
-}
-
-// TestAMissingRightIsReportedAndHeals takes rights of the chart's ClusterRole away: the controller goes on, and names what it may not do.
-func TestAMissingRightIsReportedAndHeals(t *testing.T) {
-	harness.Long(t, "package rights takes each right away")
-	c := start(t)
-	const ns = "unrighted"
-	restore := withRules(t, c, func(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
-		for i, rule := range rules {
-			if len(rule.Resources) == 1 && rule.Resources[0] == "ingresses" {
-				rules[i].Verbs = []string{"get", "list", "watch"} // but not patch
-			}
-		}
-		return rules
-	})
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, map[string]string{"scheme": "internet-facing", "target-type": "ip"}))
-	c.WaitFor(t, "an event about the right", func(context.Context) error {
-		for _, e := range c.Events(t, "Ingress", ns, "web") {
-			if strings.Contains(e.Message, "forbidden") && strings.Contains(e.Message, "patch") {
-				return nil
-			}
-		}
-		return errors.New("there is none")
-	})
-	restore()
-	c.IngressAddress(t, ns, "web")
-	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String())
-	scene.WaitGone(t, c, scene.Marks(ns)...)
 }
 
 func jsonOf(t *testing.T, v any) string {

@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestDoctorIsGreenWithinSecondsOnWhatTheChartInstalls names neither cluster nor region nor VPC: they are found.
+// TestDoctorIsGreenWithinSecondsOnWhatTheChartInstalls shows that lbc doctor finds name, region and
+// VPC of an installed chart by itself and reports no finding.
 func TestDoctorIsGreenWithinSecondsOnWhatTheChartInstalls(t *testing.T) {
 	c := start(t)
 	waitLeader(t, c)

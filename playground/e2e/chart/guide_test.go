@@ -27,8 +27,9 @@ func guide(t *testing.T, c *harness.Cluster, file string) map[string]any {
 	return v
 }
 
-// TestRows21And23ThePodsRunAsTheServiceAccountThatTheUserMade installs example 23 of the guides; example 21 is the account, which has to be there
-// before its pods.
+// TestRows21And23ThePodsRunAsTheServiceAccountThatTheUserMade shows that pods of the chart start
+// and serve with a service account that the user created. The test installs example 23 of the
+// guides; example 21 is the account, which must exist before its pods.
 func TestRows21And23ThePodsRunAsTheServiceAccountThatTheUserMade(t *testing.T) {
 	c := start(t)
 	waitLeader(t, c)

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -36,9 +37,10 @@ func withRules(t *testing.T, c *harness.Cluster, edit func([]rbacv1.PolicyRule) 
 	return restore
 }
 
-// TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething: the name of the host is not that of the pod there.
-func TestOnTheHostsNetworkAConditionIsAnEventOnThePodThatLacksSomething(t *testing.T) {
-	harness.Long(t, "it upgrades the release")
+// TestPodOnHostNetworkGetsTheEvents shows that a controller pod on the host's network records
+// events on its own pod, whose name is not that of the host.
+func TestPodOnHostNetworkGetsTheEvents(t *testing.T) {
+	longtest.Long(t, "it upgrades the release")
 	c := start(t)
 	waitLeader(t, c)
 	upgrade(t, c, map[string]any{"hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet"})

@@ -20,6 +20,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -163,7 +164,9 @@ const (
 	readsBeforeTargets = 25
 )
 
-func TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwice(t *testing.T) {
+// TestLeaderKilledDuringRolloutFailsNoRequest shows that no request fails and no target is written
+// twice when the leader is killed during a rollout.
+func TestLeaderKilledDuringRolloutFailsNoRequest(t *testing.T) {
 	c := start(t)
 	const ns = "killedrollout"
 	url := gated(t, c, ns)
@@ -204,7 +207,9 @@ func TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwic
 	rolledOut(t, c, "kube-system", installation)
 }
 
-func TestARollingUpgradeOfTheControllerDuringARolloutAnswersEveryRequest(t *testing.T) {
+// TestControllerUpgradeDuringRolloutFailsNoRequest shows that no request fails when controller and
+// application are rolled out at once, and how short the gap of leadership is.
+func TestControllerUpgradeDuringRolloutFailsNoRequest(t *testing.T) {
 	c := start(t)
 	const ns = "upgraded"
 	url := gated(t, c, ns)
@@ -281,9 +286,11 @@ func longestGap(ctx context.Context, c *harness.Cluster) (longest time.Duration)
 	return longest
 }
 
-// TestALeaderThatWakesUpDeposedInTheMiddleOfItsWorkWritesNothing suspends the leader between two writes, as on a machine that is migrated.
-func TestALeaderThatWakesUpDeposedInTheMiddleOfItsWorkWritesNothing(t *testing.T) {
-	harness.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestTheLeaderIsKilledDuringARolloutAndNoRequestFailsAndNothingIsWrittenTwice does in the core")
+// TestDeposedLeaderWritesNothingWhenItWakes shows that a leader suspended between two writes makes
+// no AWS write after another pod has taken its Lease. It is suspended as on a machine that is
+// migrated.
+func TestDeposedLeaderWritesNothingWhenItWakes(t *testing.T) {
+	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestLeaderKilledDuringRolloutFailsNoRequest does in the core")
 	c := start(t)
 	const ns, n = "suspended", 10
 	leader := waitLeader(t, c)
@@ -377,7 +384,8 @@ func work(ctx context.Context, c *harness.Cluster, suspended string) (open int, 
 	return open, nil
 }
 
-// TestRows13And14KubectlShowsTheDeploymentAsInACluster runs the commands that guides have users run after an installation.
+// TestRows13And14KubectlShowsTheDeploymentAsInACluster shows that the kubectl commands of the
+// guides print the Deployment, pods and image of an installed chart.
 func TestRows13And14KubectlShowsTheDeploymentAsInACluster(t *testing.T) {
 	c := start(t)
 	replicas(t, c, 2)

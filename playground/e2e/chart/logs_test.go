@@ -15,6 +15,8 @@ func lines(text string) []string {
 	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 }
 
+// TestRow12KubectlPrintsTheLogsOfTheController shows that the kubectl logs commands of the guides
+// print the controller's logs, by pod, label and Deployment.
 func TestRow12KubectlPrintsTheLogsOfTheController(t *testing.T) {
 	c := start(t)
 	rolledOut(t, c, "kube-system", installation)

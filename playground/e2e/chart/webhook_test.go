@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/servingcert"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -103,10 +104,11 @@ func store(t *testing.T, c *harness.Cluster, b servingcert.Bundle) {
 	}
 }
 
-// TestWhateverHappensToTheCertificateOfTheWebhooksHealsWithoutARestart has the controller issue certificates that live a minute, so that it looks every
-// three seconds; with the usual ones it looks every thirty.
-func TestWhateverHappensToTheCertificateOfTheWebhooksHealsWithoutARestart(t *testing.T) {
-	harness.Long(t, "it upgrades the release twice, and waits for looks at the certificate")
+// TestWebhookCertificateHealsWithoutARestart shows that the API server trusts the webhooks again
+// after their Secret or CA bundle was deleted or changed, without a restart. Certificates live a
+// minute here, so that the controller checks them every three seconds instead of every thirty.
+func TestWebhookCertificateHealsWithoutARestart(t *testing.T) {
+	longtest.Long(t, "it upgrades the release twice, and waits for looks at the certificate")
 	c := start(t)
 	waitLeader(t, c)
 	upgrade(t, c, map[string]any{"webhookCertificate": map[string]any{"lifetime": "1m"}})

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -61,10 +62,10 @@ var pauses = map[int]int{1: 20, 3: 60}
 // verified are the lines in which the controller of Argo Rollouts writes that it has found a weight in AWS.
 var verified = regexp.MustCompile(`Desired weight \(stepIdx: \d+\) (\d+) verified`)
 
-// TestArgoRolloutsShiftsTrafficAndFindsItsWeightsInAWS has Argo Rollouts bring a new version into service: by weights in an annotation of the Ingress,
-// each of which it verifies in AWS before it goes on. No request fails, and a LoadBalancer object shows each weight that was verified.
+// TestArgoRolloutsShiftsTrafficAndFindsItsWeightsInAWS shows that the real Argo Rollouts shifts
+// weights through an Ingress, verifies each in AWS, and fails no request.
 func TestArgoRolloutsShiftsTrafficAndFindsItsWeightsInAWS(t *testing.T) {
-	harness.Long(t, "it needs the programs of make companions")
+	longtest.Long(t, "it needs the programs of make companions")
 	c := cluster(t)
 	const ns = "rollouts"
 	module, err := exec.CommandContext(t.Context(), "go", "list", "-C", filepath.Join(string(c.Repo), "hack", "tools", "argorollouts"), "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-rollouts").Output()

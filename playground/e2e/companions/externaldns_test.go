@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -19,10 +20,11 @@ import (
 // zone is a hosted zone of the playground's account.
 const zone = "example.com"
 
-// TestExternalDNSMakesTheNamesOfIngressesServicesAndRoutes has external-dns read the statuses that the controller writes: each name resolves to its load
-// balancer and answers, follows it when it is replaced, and goes with its object.
+// TestExternalDNSMakesTheNamesOfIngressesServicesAndRoutes shows that the real external-dns
+// publishes names from the statuses that the controller writes, and follows replaced load
+// balancers.
 func TestExternalDNSMakesTheNamesOfIngressesServicesAndRoutes(t *testing.T) {
-	harness.Long(t, "it needs the programs of make companions")
+	longtest.Long(t, "it needs the programs of make companions")
 	c := cluster(t)
 	const ns = "names"
 	name := func(first string) string { return first + "." + ns + "." + zone }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -20,9 +21,10 @@ metadata: {name: front, namespace: edge}
 spec: {listeners: [{protocol: TCP, portRanges: [{fromPort: 80, toPort: 80}], endpointGroups: [{endpoints: [{type: Gateway, name: web}]}]}]}
 `
 
-// TestGlobalAcceleratorsAreServedOnceTheirDefinitionIsInstalled has the controller start without it, and without the Gateway API, which accelerators do not need.
-func TestGlobalAcceleratorsAreServedOnceTheirDefinitionIsInstalled(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, in which definitions come and go")
+// TestAcceleratorsAreServedOnceDefined shows that a controller started without the definition of
+// GlobalAccelerators, and without the Gateway API, serves them once it is installed.
+func TestAcceleratorsAreServedOnceDefined(t *testing.T) {
+	longtest.Long(t, "it is a playground of its own, in which definitions come and go")
 	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true, ExtraArgs: []string{"--feature-gates=GlobalAcceleratorController=true"}})
 	process := c.Env.ControllerPID()
 	install(t, c, definitionsResource, parse(t, filepath.Join(c.Repo.CRDs(), "aga.k8s.aws_globalaccelerators.yaml")))

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/cluster/gatewayapi"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -134,9 +135,10 @@ const (
 	route = "parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]"
 )
 
-// TestDefinitionsThatComeLaterAreServedAndTheirRemovalIsNoDeletion has the controller start without any definition of the Gateway API.
-func TestDefinitionsThatComeLaterAreServedAndTheirRemovalIsNoDeletion(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, in which definitions come and go")
+// TestGatewayDefinitionsMayComeLaterAndGo shows that a controller serves definitions of the Gateway
+// API installed after its start, and deletes nothing when one is removed.
+func TestGatewayDefinitionsMayComeLaterAndGo(t *testing.T) {
+	longtest.Long(t, "it is a playground of its own, in which definitions come and go")
 	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true})
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}))
 	c.WaitGet(t, "http://"+c.IngressAddress(t, ns, "web")+"/", "", 200, "web")
@@ -193,10 +195,11 @@ func TestDefinitionsThatComeLaterAreServedAndTheirRemovalIsNoDeletion(t *testing
 	}
 }
 
-// TestTheRemovalOfTheDefinitionOfGatewaysDeletesNothingAndGatewaysMadeAgainTakeOverWhatServes removes the definition of Gateways, of which the API
-// server then deletes each.
-func TestTheRemovalOfTheDefinitionOfGatewaysDeletesNothingAndGatewaysMadeAgainTakeOverWhatServes(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, in which definitions come and go")
+// TestRemovedGatewayDefinitionDeletesNothing shows that load balancers survive the removal of the
+// definition of Gateways, and that Gateways created again adopt them. The API server deletes each
+// Gateway when the definition is removed.
+func TestRemovedGatewayDefinitionDeletesNothing(t *testing.T) {
+	longtest.Long(t, "it is a playground of its own, in which definitions come and go")
 	const definition = "gateways.gateway.networking.k8s.io"
 	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true})
 	installAll(t, c)

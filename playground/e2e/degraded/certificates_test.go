@@ -11,8 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestTLSGoesOnWithoutListCertificates has a group whose one member names its certificate and whose other one has its own found by host. The first
-// one is edited while the list of certificates is denied.
+// TestTLSGoesOnWithoutListCertificates shows that TLS clients are served and edits carried out
+// while AWS denies the controller the list of certificates. One member of the group names its
+// certificate, and the other has its own found by host. The first one is edited meanwhile.
 func TestTLSGoesOnWithoutListCertificates(t *testing.T) {
 	c := playground(t)
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)

@@ -5,15 +5,16 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/process"
 )
 
-// TestAControllerOfAnotherClusterNameWritesNothingToAWSAndReportsWhy starts a controller by another name than that of the cluster's load balancers, then
-// one by the right name.
-func TestAControllerOfAnotherClusterNameWritesNothingToAWSAndReportsWhy(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts")
+// TestWrongClusterNameWritesNothing shows that a controller process with a wrong cluster name
+// writes nothing to AWS, reports why, and one with the right name goes on.
+func TestWrongClusterNameWritesNothing(t *testing.T) {
+	longtest.Long(t, "it waits for pauses between attempts")
 	const ns = "named"
 	c := playground(t)
 	aws := newCloud(t, c)

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -35,9 +36,10 @@ func called(t *testing.T, c *harness.Cluster, mark uint64) {
 	})
 }
 
-// TestEachSourceOfCredentialsIsUsed has a controller start with each of them.
+// TestEachSourceOfCredentialsIsUsed shows that a controller process gets AWS credentials from each
+// source of the SDK and calls the endpoints it should.
 func TestEachSourceOfCredentialsIsUsed(t *testing.T) {
-	harness.Long(t, "it waits for the end of sessions and for pauses between attempts")
+	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
 	c := playground(t)
 	for name, tc := range map[string]struct {
 		env   func() []string
@@ -82,9 +84,10 @@ func TestEachSourceOfCredentialsIsUsed(t *testing.T) {
 	}
 }
 
-// TestARoleThatDoesNotAdmitTheControllerIsNamedAndATokenThatIsRotatedIsRead has IRSA refused until the file has another token.
-func TestARoleThatDoesNotAdmitTheControllerIsNamedAndATokenThatIsRotatedIsRead(t *testing.T) {
-	harness.Long(t, "it waits for the end of sessions and for pauses between attempts")
+// TestExpiredTokenIsReportedAndRotationRead shows that a controller started with an expired web
+// identity token reports it, and starts once the file is rotated.
+func TestExpiredTokenIsReportedAndRotationRead(t *testing.T) {
+	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
 	c := playground(t)
 	cloud := newCloud(t, c)
 	token := tokenFile(t, bearer("sts.amazonaws.com", -time.Hour))
@@ -95,9 +98,10 @@ func TestARoleThatDoesNotAdmitTheControllerIsNamedAndATokenThatIsRotatedIsRead(t
 	serves(t, c, "rotated")
 }
 
-// TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds has the sessions of IRSA end soon.
+// TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds shows that a running controller opens its
+// next AWS session with the rotated web identity token.
 func TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds(t *testing.T) {
-	harness.Long(t, "it waits for the end of sessions and for pauses between attempts")
+	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
 	c := playground(t)
 	cloud := newCloud(t, c)
 	cloud.shorten(2 * time.Second)
@@ -141,9 +145,10 @@ func boundToken(t *testing.T, c *harness.Cluster, secret string) string {
 	return r.Status.Token
 }
 
-// TestATokenForTheAPIServerThatIsRotatedIsReadWhenTheFormerOneIsRefused has the former token end before its time.
-func TestATokenForTheAPIServerThatIsRotatedIsReadWhenTheFormerOneIsRefused(t *testing.T) {
-	harness.Long(t, "it waits for the end of sessions and for pauses between attempts")
+// TestRotatedAPIServerTokenIsRead shows that a running controller reads its rotated service account
+// token once the API server refuses the former one.
+func TestRotatedAPIServerTokenIsRead(t *testing.T) {
+	longtest.Long(t, "it waits for the end of sessions and for pauses between attempts")
 	c := playground(t)
 	path, err := c.Env.Cluster.Plane.ControllerKubeconfig()
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -52,8 +53,10 @@ func logged(t *testing.T, p *harness.Process, text string) (n int) {
 	return n
 }
 
-// TestRegionCredentialsAndVPCThatComeOneAfterTheOtherStartTheController has the instance metadata service answer more and more.
-func TestRegionCredentialsAndVPCThatComeOneAfterTheOtherStartTheController(t *testing.T) {
+// TestControllerWaitsForRegionCredentialsAndVPC shows that a process waits, live but not ready, for
+// region, credentials and VPC, and starts as each arrives. The instance metadata service answers
+// more and more.
+func TestControllerWaitsForRegionCredentialsAndVPC(t *testing.T) {
 	c := playground(t)
 	aws := newCloud(t, c)
 	c.Apply(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: lbc-0, namespace: kube-system}\nspec: {schedulerName: none, containers: [{name: controller, image: controller}]}\n")
@@ -115,9 +118,11 @@ func serves(t *testing.T, c *harness.Cluster, ns string) {
 	c.WaitGet(t, "http://"+c.IngressAddress(t, ns, "web")+"/", "", 200, "web")
 }
 
-// TestAnAPIServerThatComesLaterStartsTheController has the kubeconfig name an address at which the API server answers only later.
+// TestAnAPIServerThatComesLaterStartsTheController shows that a process waits, reporting why, for
+// an API server that does not answer, and then starts. The kubeconfig names an address at which the
+// API server answers only later.
 func TestAnAPIServerThatComesLaterStartsTheController(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts")
+	longtest.Long(t, "it waits for pauses between attempts")
 	c := playground(t)
 	aws := newCloud(t, c)
 	path, err := c.Env.Cluster.Plane.ControllerKubeconfig()
@@ -189,9 +194,10 @@ func later(t *testing.T) (at string, answer func(to string)) {
 	return listener.Addr().String(), func(to string) { forward.Store(&to) }
 }
 
-// TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem removes two definitions, has a controller start, and applies them again.
+// TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem shows that /readyz, metrics, log and events
+// report missing definitions of our own kinds, until they are applied.
 func TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts")
+	longtest.Long(t, "it waits for pauses between attempts")
 	c := playground(t)
 	names := []string{"targetgroupbindings.elbv2.k8s.aws", "ingressclassparams.elbv2.k8s.aws"}
 	for _, n := range names {
@@ -222,7 +228,8 @@ func TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem(t *testing.T) {
 	c.Kubectl(t, "delete", "ingress", "-n", ns, "web")
 }
 
-// TestARightThatIsGrantedLaterStartsWhatNeedsIt takes the right to list Ingresses away.
+// TestARightThatIsGrantedLaterStartsWhatNeedsIt shows that a process without the right to list
+// Ingresses names it at /readyz, and serves once it is granted.
 func TestARightThatIsGrantedLaterStartsWhatNeedsIt(t *testing.T) {
 	c := playground(t)
 	grant := withdraw(t, c, "ingresses", "list")
@@ -234,7 +241,7 @@ func TestARightThatIsGrantedLaterStartsWhatNeedsIt(t *testing.T) {
 	serves(t, c, "granted")
 }
 
-// TestAWrongFlagStillEndsTheProcess starts controllers that no time can heal.
+// TestAWrongFlagStillEndsTheProcess shows that a process with a wrong flag ends instead of waiting.
 func TestAWrongFlagStillEndsTheProcess(t *testing.T) {
 	c := playground(t)
 	for _, flag := range []string{"--cluster-name=", "--feature-gates=Nonsense=true", "--kubeconfig=/nonexistent", "--metrics-bind-addr=127.0.0.1:1:2", "--kube-ca-pem-filepath=/nonexistent"} {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -51,9 +52,11 @@ func ofAnotherCluster(t *testing.T, c *harness.Cluster, like simclient.LoadBalan
 	return balancer, group
 }
 
-// TestWhatAnotherClusterOfTheSameNameMakesIsReportedAndNeverDeletedAsAnOrphan has another writer make a load balancer while a controller runs that deletes orphans.
-func TestWhatAnotherClusterOfTheSameNameMakesIsReportedAndNeverDeletedAsAnOrphan(t *testing.T) {
-	harness.Long(t, "it waits for a search, and twice for a quarantine of 30 seconds")
+// TestLoadBalancersOfATwinClusterAreKept shows that a controller that deletes orphans reports load
+// balancers of another cluster with its name, and deletes none. Another writer creates a load
+// balancer while the controller runs.
+func TestLoadBalancersOfATwinClusterAreKept(t *testing.T) {
+	longtest.Long(t, "it waits for a search, and twice for a quarantine of 30 seconds")
 	const ns = "shared-name"
 	const quarantine = 30 * time.Second
 	c := playground(t)
@@ -111,9 +114,10 @@ func TestWhatAnotherClusterOfTheSameNameMakesIsReportedAndNeverDeletedAsAnOrphan
 	c.WaitGet(t, "http://"+c.IngressAddress(t, ns, "web")+"/", "", 200, "web")
 }
 
-// TestASecondControllerInAClusterIsReportedByBoth runs one process that leads by a Lease beside one that leads without election.
+// TestASecondControllerInAClusterIsReportedByBoth shows that two controller processes in one
+// cluster, of which one runs without election, both report it.
 func TestASecondControllerInAClusterIsReportedByBoth(t *testing.T) {
-	harness.Long(t, "it waits half a minute in which nothing is to happen")
+	longtest.Long(t, "it waits half a minute in which nothing is to happen")
 	const ns = "second"
 	c := playground(t)
 	account := newCloud(t, c)

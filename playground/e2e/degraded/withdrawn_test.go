@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -74,9 +75,10 @@ func deny(t *testing.T, c *harness.Cluster, action string) (permit func()) {
 	return permit
 }
 
-// TestWhatIsWithdrawnFromARunningControllerIsReportedAndHealsWithoutARestart takes a permission of AWS and a right of the cluster away, and gives them back.
-func TestWhatIsWithdrawnFromARunningControllerIsReportedAndHealsWithoutARestart(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts")
+// TestWithdrawnPermissionsHealWithoutARestart shows that /readyz, metrics, log and events report a
+// withdrawn AWS permission and a withdrawn right, until they are given back.
+func TestWithdrawnPermissionsHealWithoutARestart(t *testing.T) {
+	longtest.Long(t, "it waits for pauses between attempts")
 	c := playground(t)
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
 	eventually(t, c, p.Health+"/readyz", 200, "ok")

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/servingcert"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -39,9 +40,11 @@ func lease(namespace string, renewed time.Time) string {
 		namespace, renewed.UTC().Format("2006-01-02T15:04:05.000000Z"))
 }
 
-// TestTroublesOfAnInstallationAreFound has Deployments of controllers in the cluster, which do not run.
+// TestTroublesOfAnInstallationAreFound shows that lbc doctor reads certificates, arguments,
+// accounts and webhooks of Deployments in a live cluster and finds their troubles. The Deployments
+// do not run.
 func TestTroublesOfAnInstallationAreFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	old, err := certificate(80*24*time.Hour, "hooks."+installed+".svc")
 	if err != nil {
@@ -90,9 +93,10 @@ func TestTroublesOfAnInstallationAreFound(t *testing.T) {
 	found(t, c, trouble{check: "controller-duplicate", severity: "error", object: "Lease", evidence: "pod-of-kube-public"})
 }
 
-// TestAnInstallationIsFoundUnderAnyNameAndNamespace renders the chart with names of its user's, for pods that no node takes.
+// TestAnInstallationIsFoundUnderAnyNameAndNamespace shows that lbc doctor finds a controller that
+// the chart installs under names of the user. No node takes the pods.
 func TestAnInstallationIsFoundUnderAnyNameAndNamespace(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	loaded, err := chart.Load(c.Repo.Chart())
 	if err != nil {
@@ -169,8 +173,10 @@ func hop(t *testing.T, c *harness.Cluster, limit int32) {
 	t.Cleanup(func() { set(0) })
 }
 
+// TestAWebhookThatDoesNotAnswerIsFound shows that lbc doctor finds a webhook that the API server
+// cannot call.
 func TestAWebhookThatDoesNotAnswerIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	c.Apply(t, strings.NewReplacer("ValidatingWebhook", "MutatingWebhook", "[none.example.com]", `[""]`, "[pods]", "[services]", "service: {namespace: "+installed+", name: gone}", `url: "https://127.0.0.1:1/"`,
 		"  failurePolicy:", "  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: default}}\n  failurePolicy:").Replace(hooks("unanswered", nil, "Fail", "gone")))

@@ -3,7 +3,6 @@ package doctor
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/state"
@@ -52,8 +52,10 @@ func deregister(t *testing.T, c *harness.Cluster, group string, target simclient
 	}
 }
 
+// TestAnActionThatLbcIsDeniedIsNamed shows that lbc doctor names an AWS action that is denied to
+// itself and the checks that need it.
 func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	deny(t, c, state.UserKey, "elasticloadbalancing:DescribeRules")
 	f := found(t, c, trouble{check: "unreadable", severity: "warning", object: "listeners", evidence: "AWS denies elasticloadbalancing:DescribeRules"})
@@ -62,8 +64,10 @@ func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
 	}
 }
 
+// TestAnAccountThatIsNotReachedIsFound shows that lbc doctor reports an account it cannot reach,
+// and examines the cluster alone with --offline.
 func TestAnAccountThatIsNotReachedIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	f := found(t, c, trouble{check: "unreadable", severity: "error", object: "account", evidence: "GetCallerIdentity", env: []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1"}})
 	if !strings.Contains(f.Remedy, "aws sts get-caller-identity") {
@@ -75,8 +79,10 @@ func TestAnAccountThatIsNotReachedIsFound(t *testing.T) {
 	}
 }
 
+// TestAWrongVPCAndNameAreFound shows that lbc doctor finds a wrong VPC, subnets without addresses
+// and a wrong or shared cluster name in a live account.
 func TestAWrongVPCAndNameAreFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	c := cluster(t)
 	a := c.Simulator.Account
 	const second, small = "vpc-0a1de000000000002", "subnet-0a1de0000000000d1"
@@ -125,16 +131,20 @@ func group(t *testing.T, c *harness.Cluster, in, name, stack string) {
 	})
 }
 
+// TestWhatADeletionHasLeftIsFound shows that lbc doctor finds a target group in AWS whose object is
+// gone.
 func TestWhatADeletionHasLeftIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	group(t, c, c.Simulator.Seed().VPC.ID, "left", "left/web")
 	found(t, c, trouble{check: "orphaned", severity: "warning", object: "ingress.k8s.aws:left/web", evidence: "TargetGroup left"})
 }
 
+// TestAnActionThatTheControllerIsDeniedIsNamed shows that lbc doctor names an AWS action from the
+// events that the running controller writes when AWS denies it.
 func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	deny(t, c, controllerKey, "elasticloadbalancing:ModifyListenerAttributes")
@@ -143,9 +153,10 @@ func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
 	found(t, c, trouble{check: "controller-denied", severity: "error", object: "elasticloadbalancing:ModifyListenerAttributes", evidence: "Ingress denied/web"})
 }
 
-// TestANodeWithTwoGroupsOfTheClusterIsFound has a node that no pod is on.
+// TestANodeWithTwoGroupsOfTheClusterIsFound shows that lbc doctor finds a Node whose network
+// interface has two security groups of the cluster. No pod is on the node.
 func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	a, seeded := c.Simulator.Account, c.Simulator.Seed()
@@ -164,8 +175,10 @@ func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
 	found(t, c, trouble{check: "security-group-ambiguous", severity: "warning", object: "Node double", evidence: "sg-0a1de000000000001 gets the rules"})
 }
 
+// TestTroublesOfTrafficAreFound shows that lbc doctor finds unhealthy targets, expiring
+// certificates, missing gates and uncovered zones in live load balancers.
 func TestTroublesOfTrafficAreFound(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	const (
@@ -230,14 +243,4 @@ func TestTroublesOfTrafficAreFound(t *testing.T) {
 			scene.Ingress(ns, "web", scene.Class, ip(scene.Annotations{"subnets": "subnet-0a1de0000000000a2, subnet-0a1de0000000000b2"})))
 		found(t, c, trouble{check: "zone-uncovered", severity: "warning", object: "target group k8s-farzone-web", evidence: "us-west-2c"})
 	})
-}
-
-func TestACheckThatThereIsNotIsRefused(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
-	c := cluster(t)
-	for _, args := range [][]string{{"--check", "nonsense"}, {"--timeout", "0s"}, {"--kubeconfig", os.DevNull, "--context", "nowhere"}} {
-		if _, errOut, status := run(t, c, nil, args...); status != 1 || errOut == "" {
-			t.Errorf("%v: status %d: %s", args, status, errOut)
-		}
-	}
 }

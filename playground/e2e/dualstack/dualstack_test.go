@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -64,10 +65,11 @@ const tcpAndUDP = `  ports:
   - {name: dns-udp, port: 53, protocol: UDP, targetPort: 5353}
   - {name: dns-tcp, port: 53, protocol: TCP, targetPort: 5353}`
 
-// TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB is the worked example of a resolver: one listener for both protocols, targets of IPv6,
-// and addresses for source NAT, without which AWS has no UDP between the families.
+// TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB shows that IPv6 pods answer TCP and UDP
+// clients at one port of a dualstack NLB with source NAT. It is the worked example of a resolver.
+// Without the addresses for source NAT, AWS has no UDP between the address families.
 func TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, of both families of addresses")
+	longtest.Long(t, "it is a playground of its own, of both families of addresses")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "dns"
@@ -111,8 +113,10 @@ func TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB(t *testing.T) {
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 }
 
+// TestAnALBServesPodsOfIPv6 shows that an ALB serves pods of a Service with IPv6 addresses in a
+// dual-stack cluster.
 func TestAnALBServesPodsOfIPv6(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, of both families of addresses")
+	longtest.Long(t, "it is a playground of its own, of both families of addresses")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "six"
@@ -128,8 +132,10 @@ func TestAnALBServesPodsOfIPv6(t *testing.T) {
 	c.WaitGet(t, "http://"+lb.DNSName+"/", "", 200, "web")
 }
 
+// TestAServiceOfIPv4IsServedInAClusterOfBothFamilies shows that the controller registers the IPv4
+// addresses of pods and nodes that have both families.
 func TestAServiceOfIPv4IsServedInAClusterOfBothFamilies(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, of both families of addresses")
+	longtest.Long(t, "it is a playground of its own, of both families of addresses")
 	t.Parallel()
 	c := cluster(t)
 	for _, targets := range []string{"ip", "instance"} {

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/repository"
 	"github.com/k8s-lbc/lbc/playground/trial"
@@ -77,15 +78,16 @@ func newScenario(c *harness.Cluster, r *row) *scenario {
 	return &scenario{row: r, c: c, trial: shared.trial, defaults: shared.defaults}
 }
 
-// TestEachExampleAloneDoesWhatItShows compares the whole account before and after each example, and plays its story. That a
-// restart and unrelated edits write nothing is shown for all examples by TestAllExamplesTogetherDoWhatTheyShow.
+// TestEachExampleAloneDoesWhatItShows shows what each example of the guides changes in the account,
+// and what its story of edits and requests does. TestAllExamplesTogetherDoWhatTheyShow shows for
+// all examples that a restart and unrelated edits write nothing.
 func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 	c := cluster(t)
 	before := c.Simulator.Resources()
 	for _, r := range slices.Concat(rows, gatewayRows) {
 		s := newScenario(c, &r)
 		t.Run(s.file, func(t *testing.T) {
-			harness.Long(t, "it runs each example by itself; TestAllExamplesTogetherDoWhatTheyShow runs all at once")
+			longtest.Long(t, "it runs each example by itself; TestAllExamplesTogetherDoWhatTheyShow runs all at once")
 			s.gone(t)
 			c.WaitAccount(t, before) // what an example that failed made takes a while to go
 			mark := c.Mark()
@@ -104,6 +106,8 @@ func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 	}
 }
 
+// TestAllExamplesTogetherDoWhatTheyShow shows that all examples of the guides serve at once, and
+// that neither a restart nor an unrelated edit writes anything.
 func TestAllExamplesTogetherDoWhatTheyShow(t *testing.T) {
 	c := cluster(t)
 	var all []*scenario
@@ -226,6 +230,8 @@ func opened(ps *problems, p *picture, before simclient.Resources) (ports []strin
 	return ports
 }
 
+// TestTheClassIsListed shows that kubectl get ingressclass prints the class of the guides as they
+// print it.
 func TestTheClassIsListed(t *testing.T) {
 	s := newScenario(cluster(t), &row{file: "00-ingressclass-alb.yaml"})
 	s.kubectl(t, "apply", "-f", s.path()) // it stays: the playground brings the same

@@ -9,6 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/hack/testlist"
 )
 
+// TestWhatGuidesInstallLeadsToATest shows that each example and command of the guides names a test
+// that exists.
 func TestWhatGuidesInstallLeadsToATest(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("testdata/installation.txt")

@@ -44,6 +44,8 @@ var refusals = []refusal{
 	},
 }
 
+// TestWhatMustBeRefusedIsReportedOnItsObjectAndCostsNothing shows what users of the guides' wrong
+// examples read from kubectl and events, and that AWS is left alone.
 func TestWhatMustBeRefusedIsReportedOnItsObjectAndCostsNothing(t *testing.T) {
 	c := cluster(t)
 	for _, r := range refusals {
@@ -120,6 +122,8 @@ func makeClass(t *testing.T, s *scenario) {
 	s.c.WaitGet(t, "http://"+host+"/", "myapp.example.com", 200, "my-app-service")
 }
 
+// TestEveryExampleHasARow shows that each example of the guides has a row in the tables of this
+// package.
 func TestEveryExampleHasARow(t *testing.T) {
 	t.Parallel()
 	root, err := repository.FindFromProcess()

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/load"
 )
@@ -71,8 +72,10 @@ func (r *run) of(x change) (out []*scene) {
 	return out
 }
 
-func TestNoRequestIsLostWhilePodsNodesSettingsOrTheControllerChange(t *testing.T) {
-	harness.Long(t, "it is a playground of its own, with AWS's times")
+// TestNoRequestIsLostWhileAnythingChanges shows how many requests fail, under AWS's times, while
+// pods, nodes, settings or the controller change. It fills the table of docs/benchmarks.md.
+func TestNoRequestIsLostWhileAnythingChanges(t *testing.T) {
+	longtest.Long(t, "it is a playground of its own, with AWS's times")
 	rounds := 1
 	r := &run{chosen: regexp.MustCompile(os.Getenv("LBC_INTERRUPTION_CELLS"))}
 	if n, err := strconv.Atoi(os.Getenv("LBC_INTERRUPTION_RUNS")); err == nil {

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/load"
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
@@ -161,8 +161,10 @@ const (
 	ends   = "\n<!-- end of interruptions -->"
 )
 
+// TestThePageShowsTheResults shows that docs/benchmarks.md has the table of the recorded
+// interruptions.
 func TestThePageShowsTheResults(t *testing.T) {
-	harness.Long(t, "it is about the measurement of interruptions itself")
+	longtest.Long(t, "it is about the measurement of interruptions itself")
 	root, err := repository.FindFromProcess()
 	if err != nil {
 		t.Fatal(err)
@@ -189,8 +191,10 @@ func TestThePageShowsTheResults(t *testing.T) {
 	}
 }
 
+// TestRunsAreAddedToThoseOfAnEarlierProcess shows that recorded interruptions of several processes
+// are added up.
 func TestRunsAreAddedToThoseOfAnEarlierProcess(t *testing.T) {
-	harness.Long(t, "it is about the measurement of interruptions itself")
+	longtest.Long(t, "it is about the measurement of interruptions itself")
 	path := filepath.Join(t.TempDir(), "results.json")
 	first, second := cell{"rolling update", "NLB ip"}, cell{"rolling update", "ALB ip"}
 	r := open(t, path)
@@ -207,8 +211,9 @@ func TestRunsAreAddedToThoseOfAnEarlierProcess(t *testing.T) {
 	}
 }
 
+// TestEveryCellOfThePartExists shows that the usual part of the measurement names cells that exist.
 func TestEveryCellOfThePartExists(t *testing.T) {
-	harness.Long(t, "it is about the measurement of interruptions itself")
+	longtest.Long(t, "it is about the measurement of interruptions itself")
 	r := &run{whole: true, chosen: regexp.MustCompile("")}
 	for _, b := range balancers {
 		r.scenes = append(r.scenes, &scene{balancer: b, with: true})

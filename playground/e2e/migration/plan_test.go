@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // service is the backend "api" with a health check of its own.
@@ -16,8 +16,10 @@ func service(namespace string) string {
 		"kind: Service\nmetadata: {name: api, namespace: "+namespace+", annotations: {alb.ingress.kubernetes.io/healthcheck-path: /ready}}", 1)
 }
 
-func TestG6Case1AComplexIngressOfTheClusterHasTheSamePlanAsAGateway(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+// TestG6Case1ComplexIngressHasTheSamePlanAsAGateway shows that an Ingress read from a live cluster
+// gets the same plan as the Gateway that the tool makes of it.
+func TestG6Case1ComplexIngressHasTheSamePlanAsAGateway(t *testing.T) {
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "complex"
@@ -40,8 +42,10 @@ func TestG6Case1AComplexIngressOfTheClusterHasTheSamePlanAsAGateway(t *testing.T
 	}
 }
 
-func TestG6Case2AGroupOverNamespacesWithClassParametersHasTheSamePlanAsAGateway(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+// TestG6Case2GroupHasTheSamePlanAsAGateway shows that a group over namespaces with class parameters
+// gets the same plan as its one Gateway in a live cluster.
+func TestG6Case2GroupHasTheSamePlanAsAGateway(t *testing.T) {
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)
 	const front, back, group = "cross-front", "cross-back", "cross"
@@ -62,8 +66,10 @@ func TestG6Case2AGroupOverNamespacesWithClassParametersHasTheSamePlanAsAGateway(
 	}
 }
 
-func TestG6Case3ADirectoryIsSplitByNamespaceWithAGatewayForEachLoadBalancer(t *testing.T) {
-	harness.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
+// TestG6Case3DirectoryIsSplitByNamespace shows that the files that the tool splits by namespace
+// apply, and each Gateway gets the plan of its Ingresses.
+func TestG6Case3DirectoryIsSplitByNamespace(t *testing.T) {
+	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc show the Gateways that it makes")
 	t.Parallel()
 	c := cluster(t)
 	const one, two = "split-one", "split-two"

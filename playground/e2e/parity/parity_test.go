@@ -65,8 +65,10 @@ var account = sync.OnceValues(func() (string, error) {
 	return file, os.WriteFile(file, []byte(with), 0o600)
 })
 
-// TestEveryRecordedCaseLooksTheSameInTheCluster takes each case through its edits. Whatever differs from what the existing
-// controller left is listed, and what is listed occurs.
+// TestEveryRecordedCaseLooksTheSameInTheCluster shows that the running controller leaves objects,
+// events and AWS as the existing controller was recorded to, case by case. It takes each case
+// through its edits. Each difference from the existing controller is listed, and what is listed
+// occurs.
 func TestEveryRecordedCaseLooksTheSameInTheCluster(t *testing.T) {
 	t.Parallel()
 	file, err := account()

@@ -13,6 +13,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -173,9 +174,11 @@ var denials = []denial{
 	}},
 }
 
-// TestEachRightThatIsTakenAwayIsReportedWithItsRemedyAndNothingElseStops takes some rights of each sort away from a controller that runs, one at a time.
-func TestEachRightThatIsTakenAwayIsReportedWithItsRemedyAndNothingElseStops(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
+// TestEachWithdrawnRightIsReportedAlone shows that a running controller reports each right the API
+// server refuses, with its remedy, and serves everything else. The test takes rights of each sort
+// away, one at a time.
+func TestEachWithdrawnRightIsReportedAlone(t *testing.T) {
+	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	scene.Change(t, c, scene.Namespace(witness, 1)+scene.Ingress(witness, "web", scene.Class, scene.Annotations{"target-type": "ip", "scheme": "internet-facing"}))
 	url := "http://" + c.IngressAddress(t, witness, "web") + "/"
@@ -235,9 +238,10 @@ func serves(t *testing.T, c *harness.Cluster, url string, i int) {
 	c.WaitGet(t, url, "", http.StatusOK, "web")
 }
 
-// TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay starts without rights that are needed at the start.
-func TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
+// TestControllerStartsWithoutSomeRights shows that a controller started without some rights reports
+// them and serves all that needs none of them.
+func TestControllerStartsWithoutSomeRights(t *testing.T) {
+	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	log := c.Journal(t)
 	restore := take(t, c, "list gateways.gateway.networking.k8s.io", "watch gateways.gateway.networking.k8s.io", "get customresourcedefinitions.apiextensions.k8s.io",
@@ -256,9 +260,10 @@ func TestAControllerThatStartsWithoutRightsReportsThemAndServesWhatItMay(t *test
 	end(t, c, n, n+"-gateway")
 }
 
-// TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay starts without the right to the Lease.
+// TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay shows that a controller without the
+// right to its Lease reports it, and leads once the right is granted.
 func TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
+	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	log := c.Journal(t)
 	c.Env.StopController() // it releases the Lease
@@ -285,9 +290,10 @@ func running(t *testing.T, c *harness.Cluster) {
 	}
 }
 
-// TestAControllerThatMayNotReadTheSecretOfItsWebhooksReportsThatAndServesThemOnceItMay starts without the right to it.
-func TestAControllerThatMayNotReadTheSecretOfItsWebhooksReportsThatAndServesThemOnceItMay(t *testing.T) {
-	harness.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
+// TestControllerWaitsForTheWebhookSecret shows that a controller without the right to the Secret of
+// its webhooks reports it, and serves them once granted.
+func TestControllerWaitsForTheWebhookSecret(t *testing.T) {
+	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	log := c.Journal(t)
 	restore := take(t, c, "get secrets")

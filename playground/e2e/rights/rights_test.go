@@ -154,7 +154,9 @@ func text(a authorizer.AttributesRecord) string {
 // everyoneMay are the requests that each ServiceAccount may make.
 var everyoneMay = []rbacv1.PolicyRule{{APIGroups: []string{"authorization.k8s.io"}, Resources: []string{"selfsubjectaccessreviews"}, Verbs: []string{"create"}}}
 
-func TestEachRightOfTheChartIsNeededByARequestAndEachRequestIsGranted(t *testing.T) {
+// TestRightsOfTheChartAreThoseNeeded shows that the audited requests of a controller's life need
+// each right of the chart, and no other.
+func TestRightsOfTheChartAreThoseNeeded(t *testing.T) {
 	c := start(t)
 	live(t, c)
 	all := granted(t, c)

@@ -4,11 +4,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
-func TestAFailureIsExplainedByAFaultOfItsTimeThatTouchesItsLoadBalancer(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+// TestFailureNeedsAFaultOfItsTimeAndBalancer shows that the soak excuses a failed request only by a
+// fault of its time and load balancer.
+func TestFailureNeedsAFaultOfItsTimeAndBalancer(t *testing.T) {
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	zero := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	at := func(seconds float64) time.Time { return zero.Add(time.Duration(seconds * float64(time.Second))) }
@@ -50,8 +52,10 @@ func TestAFailureIsExplainedByAFaultOfItsTimeThatTouchesItsLoadBalancer(t *testi
 	}
 }
 
+// TestAPodIsAdmittedUnseenOnlyByAFaultOfTheWebhooks shows that the soak excuses a pod without gates
+// only by a fault of the webhooks.
 func TestAPodIsAdmittedUnseenOnlyByAFaultOfTheWebhooks(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	zero := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	l := &ledger{}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
 var testNodes = []string{"node-a", "node-b", "node-c"}
@@ -19,8 +19,10 @@ func generated(seed uint64, n int) (steps []step) {
 	return steps
 }
 
+// TestASeedGivesTheSameStepsAgainAndAnotherSeedOthers shows that a seed of the soak repeats its
+// steps.
 func TestASeedGivesTheSameStepsAgainAndAnotherSeedOthers(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	for seed := range uint64(20) {
 		if a, b := generated(seed, 300), generated(seed, 300); !slices.Equal(a, b) {
@@ -32,17 +34,19 @@ func TestASeedGivesTheSameStepsAgainAndAnotherSeedOthers(t *testing.T) {
 	}
 }
 
+// TestALongerSoakBeginsLikeAShorterOne shows that the steps of a soak do not depend on its length.
 func TestALongerSoakBeginsLikeAShorterOne(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	if long, short := generated(7, 300), generated(7, 30); !slices.Equal(long[:30], short) {
 		t.Error("the first steps depend on how many follow")
 	}
 }
 
-// TestEachRowOfTheTableHappensToEachOfItsObjects is about half an hour for each of ten seeds.
+// TestEachRowOfTheTableHappensToEachOfItsObjects shows that the generated steps of a soak cover
+// each row of its table. It generates half an hour for each of ten seeds.
 func TestEachRowOfTheTableHappensToEachOfItsObjects(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	seen := map[string]bool{}
 	for seed := range uint64(10) {
@@ -59,8 +63,10 @@ func TestEachRowOfTheTableHappensToEachOfItsObjects(t *testing.T) {
 	}
 }
 
+// TestEveryEditChangesSomethingAndStepsFollowEachOther shows that no generated edit of the soak is
+// empty and that steps are in order.
 func TestEveryEditChangesSomethingAndStepsFollowEachOther(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	for seed := range uint64(10) {
 		values, before := map[string]string{}, time.Duration(0)
@@ -88,8 +94,10 @@ func TestEveryEditChangesSomethingAndStepsFollowEachOther(t *testing.T) {
 	}
 }
 
+// TestFaultsThatHappenAloneLeaveTimeBetweenThem shows that the soak leaves time between faults that
+// must not coincide.
 func TestFaultsThatHappenAloneLeaveTimeBetweenThem(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	alone := map[string]bool{}
 	for _, a := range everything(testNodes) {
@@ -109,8 +117,9 @@ func TestFaultsThatHappenAloneLeaveTimeBetweenThem(t *testing.T) {
 	}
 }
 
+// TestAStepNamesWhatHappensToWhat shows that the text of a step of the soak names its object.
 func TestAStepNamesWhatHappensToWhat(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	for want, s := range map[string]step{
 		"step 3 scales soak-tls web 4": {number: 3, do: scale, place: secure, object: "web", value: "4"},
@@ -124,8 +133,10 @@ func TestAStepNamesWhatHappensToWhat(t *testing.T) {
 	}
 }
 
+// TestTheUsualSeedMeetsMuchInItsMinute shows that the minute of the usual run contains each
+// important kind of step.
 func TestTheUsualSeedMeetsMuchInItsMinute(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, s := range generated(usual, 100) {

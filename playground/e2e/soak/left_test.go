@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 )
 
+// TestWhatIsLeftOfASoakIsReported shows that the soak finds AWS resources, objects, goroutines and
+// memory that are left at its end.
 func TestWhatIsLeftOfASoakIsReported(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	before := state{
 		account: simclient.Resources{LoadBalancers: []simclient.LoadBalancer{{ARN: "arn:lb/theirs", Name: "theirs"}}},
@@ -50,8 +52,10 @@ func TestWhatIsLeftOfASoakIsReported(t *testing.T) {
 	}
 }
 
+// TestMetricsShowWhoLeadsAndWhatAProcessHolds shows that the soak reads leader, goroutines and
+// memory from the metrics of a process.
 func TestMetricsShowWhoLeadsAndWhatAProcessHolds(t *testing.T) {
-	harness.Long(t, "it is about the soak itself")
+	longtest.Long(t, "it is about the soak itself")
 	t.Parallel()
 	const text = "# HELP go_goroutines Number.\ngo_goroutines 123\nleader_election_master_status{name=\"a b\"} 1\nprocess_resident_memory_bytes 5.24288e+07\n"
 	got, err := processOf(text)

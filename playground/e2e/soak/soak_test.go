@@ -23,6 +23,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/environment"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/load"
@@ -66,8 +67,10 @@ type run struct {
 	err    error // of a fault
 }
 
+// TestNoRequestFailsUnexplainedAndNothingIsLeftWhateverHappens shows that random edits, rollouts,
+// crashes and faults together fail no request without an explanation and leave nothing.
 func TestNoRequestFailsUnexplainedAndNothingIsLeftWhateverHappens(t *testing.T) {
-	harness.Long(t, "it is a minute of random edits and faults")
+	longtest.Long(t, "it is a minute of random edits and faults")
 	r := &run{t: t, dir: t.TempDir(), ledger: &ledger{}, seed: usual, length: time.Minute, serial: 1, balancers: map[string]string{}, alone: make(chan struct{}, 1)}
 	var err error
 	if text := os.Getenv("LBC_SOAK_SEED"); text != "" {

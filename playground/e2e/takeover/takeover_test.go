@@ -22,6 +22,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -234,10 +235,12 @@ func send(t *testing.T, c *harness.Cluster, url string) *load.Clients {
 	return clients
 }
 
-// TestAnEditThatReplacesTheTargetGroupOfANetworkLoadBalancerLosesNoConnection edits all Services at once, and back again with a controller that is
-// killed while it waits for the new targets, and once more when they serve.
-func TestAnEditThatReplacesTheTargetGroupOfANetworkLoadBalancerLosesNoConnection(t *testing.T) {
-	harness.Long(t, "it waits for targets of a network load balancer, as long as AWS takes for them")
+// TestReplacedTargetGroupOfAnNLBLosesNoConnection shows that no connection to an NLB fails under
+// AWS's times while an edit replaces its target group. The test edits all Services at once, then
+// back with a controller that is killed while it waits for the new targets, and once more when they
+// serve.
+func TestReplacedTargetGroupOfAnNLBLosesNoConnection(t *testing.T) {
+	longtest.Long(t, "it waits for targets of a network load balancer, as long as AWS takes for them")
 	c := harness.Start(t, harness.Options{Profile: times, Speed: 10})
 	for _, n := range networks {
 		c.Apply(t, n.backend(t)+n.manifest(n.before))

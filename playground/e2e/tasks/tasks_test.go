@@ -213,6 +213,8 @@ func makeWebACL(t *testing.T, c *harness.Cluster) {
 	}
 }
 
+// TestThePagesOfTasksWorkAsTheyAreWritten shows that the commands and manifests of docs/tasks work
+// in a shell against a live cluster and print what the pages say.
 func TestThePagesOfTasksWorkAsTheyAreWritten(t *testing.T) {
 	t.Parallel()
 	file, err := account()
@@ -237,6 +239,8 @@ func TestThePagesOfTasksWorkAsTheyAreWritten(t *testing.T) {
 	}
 }
 
+// TestMissingLinesOfOutputAreFound shows that the reader of task pages notices lines that a page
+// promises and no command prints.
 func TestMissingLinesOfOutputAreFound(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ want, output, missing string }{
@@ -253,6 +257,8 @@ func TestMissingLinesOfOutputAreFound(t *testing.T) {
 	}
 }
 
+// TestBlocksWithoutUseAreRefused shows that the reader of task pages refuses blocks of code that it
+// would not run or compare.
 func TestBlocksWithoutUseAreRefused(t *testing.T) {
 	t.Parallel()
 	wrong := map[string]string{

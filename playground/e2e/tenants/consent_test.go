@@ -147,7 +147,8 @@ func consent(t *testing.T, c *harness.Cluster, arn, key, value string) {
 	}
 }
 
-// TestTenantCannotTakeLoadBalancers has a tenant share, take over, approve of, manage and delete a load balancer of others.
+// TestTenantCannotTakeLoadBalancers shows that a tenant with real RBAC rights cannot share, take
+// over, approve, manage or delete load balancers of others.
 func TestTenantCannotTakeLoadBalancers(t *testing.T) {
 	t.Parallel()
 	c := harness.Start(t, harness.Options{})

@@ -44,7 +44,8 @@ func answers(t *testing.T, c *harness.Cluster, address, namespace, text string) 
 	})
 }
 
-// TestNewcomerOfGroupHoldsItselfOnly has a tenant join the group of another one with each annotation that could hold the load balancer of both.
+// TestNewcomerOfGroupHoldsItselfOnly shows that no annotation of a tenant who joins a group holds
+// the load balancer of its members.
 func TestNewcomerOfGroupHoldsItselfOnly(t *testing.T) {
 	c := harness.Start(t, harness.Options{})
 	vic, mal := tenant(t, c, "groupvic"), tenant(t, c, "groupmal")

@@ -31,8 +31,8 @@ func tag(t *testing.T, c *harness.Cluster, groups []string, tags map[string]stri
 	}
 }
 
-// TestTagsTakeNothingOfOthers: neither tags that a tenant declares nor tags that a former controller wrote for him make a security group
-// the shared one, or a resource of somebody else's.
+// TestTagsTakeNothingOfOthers shows that neither tags a tenant declares nor tags from a former
+// controller take resources of others.
 func TestTagsTakeNothingOfOthers(t *testing.T) {
 	c := harness.Start(t, harness.Options{})
 	mal, vic := tenant(t, c, "tagmal"), tenant(t, c, "tagvic")

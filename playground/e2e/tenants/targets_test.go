@@ -22,8 +22,9 @@ func status(t *testing.T, c *harness.Cluster, address, host string, want int) {
 	})
 }
 
-// TestTargetGroupsOfOthersAreNotReached has a tenant forward to the target group of another one in their shared group, by name and by ARN: past
-// the victim's rules, and in the way of the deletion.
+// TestTargetGroupsOfOthersAreNotReached shows that a tenant in a shared group cannot forward to
+// another's target group, by name or ARN. The rule would lead past the victim's rules and block the
+// deletion.
 func TestTargetGroupsOfOthersAreNotReached(t *testing.T) {
 	c := harness.Start(t, harness.Options{})
 	vic, mal := tenant(t, c, "tgvic"), tenant(t, c, "tgmal")

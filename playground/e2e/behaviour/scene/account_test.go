@@ -2,6 +2,8 @@ package scene
 
 import "testing"
 
+// TestAMarkIsNotFoundAtTheEndOfALongerName shows that the search for leftovers of a test does not
+// confuse namespaces whose names end or begin alike.
 func TestAMarkIsNotFoundAtTheEndOfALongerName(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
