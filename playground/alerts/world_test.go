@@ -47,7 +47,7 @@ type world struct {
 	page       *prometheus.Registry
 	alerts     *evaluator
 
-	leader, depth, panics, drift *prometheus.GaugeVec
+	leader, depth, panics *prometheus.GaugeVec
 
 	mu                sync.Mutex
 	transitions       int

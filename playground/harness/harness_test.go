@@ -204,8 +204,11 @@ func TestALoadBalancerReachesPodsByAddressAndByNodePort(t *testing.T) {
 		seen := map[string]bool{}
 		c.WaitFor(t, name+": three pods to answer", func(ctx context.Context) error { // a node's proxy may get a pod a little later
 			r, err := c.Get(ctx, "http://"+host+"/", "")
-			if err != nil || r.Status != http.StatusOK {
-				return fmt.Errorf("%d pods answered, then status %d, %v", len(seen), r.Status, err)
+			if err != nil {
+				return err
+			}
+			if r.Status != http.StatusOK {
+				return fmt.Errorf("%d pods answered, then status %d", len(seen), r.Status)
 			}
 			if seen[r.Pod.Pod] = true; len(seen) != 3 {
 				return fmt.Errorf("%d pods answered", len(seen))

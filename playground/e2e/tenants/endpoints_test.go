@@ -96,9 +96,8 @@ func podOf(t *testing.T, c *harness.Cluster, namespace string) (name, address st
 	return name, address
 }
 
-// TestEndpointsThatAreNoPodsOfTheTenantAreNotReached has a tenant aim Services at what is not his: a node's kubelet, machines of the VPC, and the
-// pod of another tenant.
-func TestEndpointsThatAreNoPodsOfTheTenantAreNotReached(t *testing.T) {
+// TestEndpointsOfTenantReachHisPodsOnly shows that a tenant with rights to EndpointSlices reaches no kubelet, machine of the VPC, or pod of others.
+func TestEndpointsOfTenantReachHisPodsOnly(t *testing.T) {
 	c := harness.Start(t, harness.Options{})
 	vic, mal := tenant(t, c, "epvic"), tenant(t, c, "epmal")
 	vic.Apply(t, scene.Backend("epvic", "web", 1))

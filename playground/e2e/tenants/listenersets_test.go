@@ -33,7 +33,7 @@ spec: {parentRef: {name: web, namespace: lsetowner}, listeners: [{name: more, pr
 `, namespace, host)
 }
 
-// TestListenerSetTakesNoHostnameOfOthers has a tenant, whom a Gateway admits, declare listeners for the hostname of another tenant's route.
+// TestListenerSetTakesNoHostnameOfOthers shows that a tenant whom a Gateway admits gets no requests for the hostname of another tenant's route.
 func TestListenerSetTakesNoHostnameOfOthers(t *testing.T) {
 	c := harness.Start(t, harness.Options{})
 	c.Apply(t, `apiVersion: gateway.networking.k8s.io/v1

@@ -28,8 +28,7 @@ func opened(c *harness.Cluster) map[string]bool {
 	return out
 }
 
-// TestBindingOpensPortsOfItsTargetsOnly has a tenant open the nodes' SSH and kubelet by a binding of a target group of somebody outside, and by edits
-// of the binding of his own Ingress.
+// TestBindingOpensPortsOfItsTargetsOnly shows that a tenant opens neither SSH nor the kubelet of nodes, by bindings of his own or edits of others.
 func TestBindingOpensPortsOfItsTargetsOnly(t *testing.T) {
 	c := harness.Start(t, harness.Options{})
 	const ns = "netmal"
