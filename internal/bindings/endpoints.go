@@ -54,7 +54,7 @@ func (x Endpoints) Addresses(ctx context.Context) (wanted []targets.Endpoint, fo
 	machines, found := x.machines()
 	if len(machines) > 0 {
 		wanted = append(wanted, machines...)
-		slices.SortFunc(wanted, func(x, y targets.Endpoint) int {
+		sorting.By(wanted, func(x, y targets.Endpoint) int {
 			return cmp.Or(cmp.Compare(x.Key(), y.Key()), -cmp.Compare(x.Pod, y.Pod))
 		})
 		wanted = slices.CompactFunc(wanted, func(x, y targets.Endpoint) bool { return x.Key() == y.Key() })

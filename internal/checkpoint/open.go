@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -14,6 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // format is the version of the format; entries of another one are ignored.
@@ -265,7 +266,7 @@ func (s *Store) object(id shardID) (m *corev1.ConfigMap, left int) {
 		}
 	}
 	s.mu.Unlock()
-	slices.SortFunc(items, func(a, b item) int {
+	sorting.By(items, func(a, b item) int {
 		return cmp.Or(cmp.Compare(len(a.packed), len(b.packed)), cmp.Compare(a.key, b.key))
 	})
 	size := 0

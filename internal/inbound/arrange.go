@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -104,7 +105,7 @@ func (a *arrangement) fill(groups [][]stack.Permission, rules []stack.Permission
 		}
 	}
 	rules = slices.Clone(rules)
-	slices.SortStableFunc(rules, func(x, y stack.Permission) int {
+	sorting.StableBy(rules, func(x, y stack.Permission) int {
 		return cmp.Or(boolean(x.Group == stack.Ref{})-boolean(y.Group == stack.Ref{}), a.lists.weight(y)-a.lists.weight(x))
 	})
 	for _, p := range rules {
@@ -129,7 +130,7 @@ func (a *arrangement) fill(groups [][]stack.Permission, rules []stack.Permission
 				all[i] = left
 			}
 		}
-		slices.SortFunc(all[i], Compare)
+		sorting.By(all[i], Compare)
 	}
 	return all, true
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -26,7 +27,7 @@ func Pack(rules []stack.Permission) []stack.Permission {
 			out = append(out, c.rule(b))
 		}
 	}
-	slices.SortFunc(out, Compare)
+	sorting.By(out, Compare)
 	return out
 }
 
@@ -41,7 +42,7 @@ func LeastRules(ranges []string) int {
 func Nested(ranges []string) bool {
 	v4, v6 := prefixes(ranges)
 	for _, family := range [][]netip.Prefix{v4, v6} {
-		slices.SortFunc(family, comparePrefixes)
+		sorting.By(family, comparePrefixes)
 		for i := 1; i < len(family); i++ {
 			if family[i-1].Overlaps(family[i]) { // sorted, so that the former one holds it
 				return true
@@ -108,7 +109,7 @@ func coveredByLarger(ports map[netip.Prefix][]Ports, p netip.Prefix, s Ports) bo
 // JoinPorts are ranges sorted, with those joined that overlap or touch.
 func JoinPorts(in []Ports) []Ports {
 	in = slices.Clone(in)
-	slices.SortFunc(in, func(a, b Ports) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	sorting.By(in, func(a, b Ports) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 	out := in[:1]
 	for _, r := range in[1:] {
 		last := &out[len(out)-1]
@@ -163,7 +164,7 @@ func Count(rules []stack.Permission) int { return Lists(nil).Count(rules) }
 // what is not wanted are the first to go.
 func (l Lists) Room(have, grant, revoke []stack.Permission, wanted Traffic, limit int) (first, rest []stack.Permission) {
 	rest = slices.Clone(revoke)
-	slices.SortStableFunc(rest, func(a, b stack.Permission) int {
+	sorting.StableBy(rest, func(a, b stack.Permission) int {
 		return boolean(wanted.Admits(a)) - boolean(wanted.Admits(b))
 	})
 	present := slices.Concat(have, grant)

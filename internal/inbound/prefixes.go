@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // aggregate are the fewest prefixes that hold precisely the same addresses, sorted. Of a list that it returned, one prefix holds
 // whatever all together hold of another prefix.
 func aggregate(in []netip.Prefix) []netip.Prefix {
 	in = slices.Clone(in)
-	slices.SortFunc(in, comparePrefixes)
+	sorting.By(in, comparePrefixes)
 	var out []netip.Prefix
 	for _, p := range in {
 		if n := len(out); n > 0 && out[n-1].Overlaps(p) { // sorted, so that the earlier one holds it

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -206,7 +207,7 @@ func (t Traffic) Rules() []stack.Permission {
 			out = append(out, c.rule(b))
 		}
 	}
-	slices.SortFunc(out, Compare)
+	sorting.By(out, Compare)
 	return out
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/inbound"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -68,7 +69,7 @@ func Pack(wanted, current []stack.Permission) []stack.Permission {
 	for s := range spans {
 		sources = append(sources, s)
 	}
-	slices.SortFunc(sources, compareSources)
+	sorting.By(sources, compareSources)
 
 	var out []stack.Permission
 	loose := map[source][]stack.Permission{} // from ranges of addresses, in no shape that stands
@@ -100,10 +101,10 @@ func Pack(wanted, current []stack.Permission) []stack.Permission {
 		missing = inbound.Pack(missing)
 	}
 	fresh := spansBySource(missing)
-	for _, s := range slices.SortedFunc(maps.Keys(fresh), compareSources) {
+	for _, s := range sorting.Sorted(maps.Keys(fresh), compareSources) {
 		out = append(out, s.permissions(joinExcess(inbound.JoinPorts(fresh[s])))...)
 	}
-	slices.SortStableFunc(out, func(a, b stack.Permission) int { return compareSources(sourceOf(a), sourceOf(b)) })
+	sorting.StableBy(out, func(a, b stack.Permission) int { return compareSources(sourceOf(a), sourceOf(b)) })
 	return out
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -163,6 +164,6 @@ func (t *Table) needsOf(group string, missing map[string]error) (needs []Need, u
 		}
 		unplaced = append(unplaced, n.unplaced...)
 	}
-	slices.SortFunc(needs, func(a, b Need) int { return strings.Compare(a.Binding, b.Binding) })
+	sorting.By(needs, func(a, b Need) int { return strings.Compare(a.Binding, b.Binding) })
 	return needs, unplaced
 }

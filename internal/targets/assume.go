@@ -2,9 +2,9 @@ package targets
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // Registered lists what is registered in a scope, by ARN, in the groups of which that is known for certain: the targets that a binding wanted,
@@ -43,7 +43,7 @@ func (g *group) certain() ([]Target, bool) {
 			out = append(out, m.Target)
 		}
 	}
-	slices.SortFunc(out, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
+	sorting.By(out, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
 	return out, true
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // Target is one member of a target group.
@@ -241,7 +242,7 @@ func Serving(all []Candidate, failOpen bool) []Endpoint {
 	if len(in) == 0 && failOpen {
 		in = by[corev1.ConditionUnknown]
 	}
-	slices.SortFunc(in, func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
+	sorting.By(in, func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
 	return slices.CompactFunc(in, func(a, b Endpoint) bool { return a.Key() == b.Key() })
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -303,7 +304,7 @@ func (g *group) toDeregister(q *Request, staying []Endpoint) []Target {
 			out = append(out, m.Target)
 		}
 	}
-	slices.SortFunc(out, cmpKeys)
+	sorting.By(out, cmpKeys)
 	return out
 }
 

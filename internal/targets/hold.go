@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -64,7 +65,7 @@ func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) [
 			h.left[key] = now
 		}
 	}
-	return slices.SortedFunc(maps.Values(h.held), func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
+	return sorting.Sorted(maps.Values(h.held), func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
 }
 
 // HeldFor lists the bindings whose targets of a pod or, with an empty namespace, of a node are held.

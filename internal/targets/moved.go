@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/sorting"
 )
 
 // A Service that turns to another port of its pods replaces all targets at once, while AWS has yet to register and to check the new ones: an ALB would have
@@ -83,7 +84,7 @@ func (g *group) moved(q *Request, now time.Time) []Endpoint {
 			out = append(out, e)
 		}
 	}
-	slices.SortFunc(out, func(a, b Endpoint) int { return cmpKeys(a.Target, b.Target) })
+	sorting.By(out, func(a, b Endpoint) int { return cmpKeys(a.Target, b.Target) })
 	return out
 }
 
