@@ -117,6 +117,9 @@ func TestForgedFinalizerChangesNoGroup(t *testing.T) {
 				if l.get(&networkingv1.Ingress{}, "web") {
 					t.Errorf("the Ingress of the group is held up:\n%s", strings.Join(l.events, "\n"))
 				}
+				if strings.Contains(l.account(), "/more") {
+					t.Errorf("her rules serve on:\n%s\n%s", l.account(), strings.Join(l.events, "\n"))
+				}
 			})
 		}
 	}

@@ -22,6 +22,9 @@ func groupIngress(namespace string) *networkingv1.Ingress {
 	}
 }
 
+// deployed is the status of an Ingress that is served.
+var deployed = networkingv1.IngressStatus{LoadBalancer: networkingv1.IngressLoadBalancerStatus{Ingress: []networkingv1.IngressLoadBalancerIngress{{Hostname: "shared.elb.amazonaws.com"}}}}
+
 // governedGroup has Ingresses of three namespaces that name group front by annotation, and class parameters that name it, too.
 func governedGroup(finalizers ...string) (*objects.View, []*networkingv1.Ingress) {
 	namespace := func(name, tenant string) *corev1.Namespace {
@@ -34,7 +37,7 @@ func governedGroup(finalizers ...string) (*objects.View, []*networkingv1.Ingress
 	}
 	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "plain"}, Spec: networkingv1.IngressClassSpec{Controller: Controller}}
 	list := []*networkingv1.Ingress{groupIngress("infra"), groupIngress("shop"), groupIngress("zz")}
-	list[2].Finalizers = finalizers
+	list[2].Finalizers, list[2].Status = finalizers, deployed
 	return objects.FromObjects([]any{class, params, namespace("infra", "yes"), namespace("shop", "yes"), namespace("zz", "no"), list[0], list[1], list[2]}), list
 }
 

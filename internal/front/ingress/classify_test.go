@@ -118,6 +118,7 @@ func TestAMisspeltGroupNameLeavesNoGroup(t *testing.T) {
 	for finalizer, former := range map[string]bool{"group.ingress.k8s.aws/team": true, "ingress.k8s.aws/resources": false} {
 		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{finalizer},
 			Annotations: map[string]string{LegacyClassAnnotation: "alb", "alb.ingress.kubernetes.io/group.nam": "team"}}}
+		i.Status = deployed
 		v := objects.FromObjects([]any{i})
 		group, own := Load(v, defaults(), stack.ID{Name: "team"}), Load(v, defaults(), stack.ID{Namespace: "shop", Name: "web"})
 		if (len(group.Former) == 1) != former || (len(own.Active) == 0) != former || len(group.Inactive) > 0 {

@@ -85,6 +85,8 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 			ing = one // of a list, any object keeps all others in memory
 		}
 		carries := hasFinalizer(ing, id)
+		// Whoever may write Ingresses may write a finalizer, but not a status.
+		deployed := carries && (id.Namespace != "" || len(ing.Status.LoadBalancer.Ingress) > 0)
 		class, d := Classify(fork, cfg, ing)
 		current := stack.ID{}
 		if d == nil && class.Managed {
@@ -99,8 +101,8 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 				v.Adopt(fork)
 				g.DryRun = append(g.DryRun, ing)
 			}
-			if !carries {
-				continue // nothing of it is deployed
+			if !deployed {
+				continue
 			}
 			m.former = true // what is deployed of it stays
 			if !ours {
@@ -114,7 +116,7 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 				m.found = append(m.found, *d)
 			}
 		case d == nil && class.Managed && current == group:
-		case d != nil && carries && ing.DeletionTimestamp == nil:
+		case d != nil && deployed && ing.DeletionTimestamp == nil:
 			m.former = true
 			m.found = append(m.found, *d)
 		case carries:

@@ -102,7 +102,7 @@ func TestABadAnnotationOfOneMemberChangesNothingOfAnother(t *testing.T) {
 			}
 			ing.Annotations["kubernetes.io/ingress.class"] = "alb"
 			ing.Annotations[string(annotation.GroupName)] = "shared"
-			ing.Finalizers = []string{"group.ingress.k8s.aws/shared"}
+			ing.Finalizers, ing.Status = []string{"group.ingress.k8s.aws/shared"}, deployed
 			return ing
 		}
 		translated := func(second *networkingv1.Ingress) intent.Member {
