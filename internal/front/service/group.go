@@ -69,6 +69,8 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 			svc = one // of a list, any object keeps all others in memory
 		}
 		carries := hasFinalizer(svc, id)
+		// Whoever may write Services may write a finalizer, but not a status.
+		deployed := carries && (id.Namespace != "" || len(svc.Status.LoadBalancer.Ingress) > 0)
 		declares, why := false, (*diag.Diagnostic)(nil)
 		if d, unclear := Unclear(cfg, svc); unclear {
 			why = &d
@@ -80,7 +82,7 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 		switch {
 		case declares:
 			g.Members = append(g.Members, svc)
-		case carries && why != nil:
+		case deployed && why != nil:
 			g.Members = append(g.Members, svc)
 			g.former[svc] = *why
 		case carries:
