@@ -145,6 +145,10 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 			f.TargetGroups[0].Targets = nil
 			f.Pods[0].Status.Conditions[0].LastTransitionTime.Time = now.Add(-time.Second)
 		}, "", ""},
+		{"an endpoint without a pod", "endpoints-unregistered", func(f *Facts) {
+			f.TargetGroups[0].Targets = nil
+			f.Slices[0].Endpoints[0].TargetRef = nil
+		}, "", ""},
 		{"a target that leaves", "endpoints-unregistered", func(f *Facts) { f.TargetGroups[0].Targets[0].State = "draining" }, Error, "1 of 1"},
 		{"a short sleep", "termination-abrupt", func(f *Facts) {
 			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(60))

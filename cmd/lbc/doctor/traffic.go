@@ -171,6 +171,9 @@ func unregisteredEndpoints(f *Facts) (out []Finding) {
 		g := f.TargetGroups[i]
 		var missing []string
 		all := endpoints(f, b, pods)
+		if *b.Spec.TargetType == v1beta1.TargetTypeIP { // the controller tells of endpoints without pods why they are no targets
+			all = slices.DeleteFunc(all, func(e endpoint) bool { return e.pod == nil })
+		}
 		for _, e := range all {
 			if e.pod != nil && f.Now.Sub(readySince(e.pod)) < registering {
 				continue
