@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,10 +27,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/proof"
-	"github.com/k8s-lbc/lbc/internal/sorting"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -320,135 +317,9 @@ func (g *Groups) facts() map[string]facts.SecurityGroup {
 	return g.view
 }
 
-// Backend is the backend security group of the cluster, which belongs to no stack, as far as it is known. It reads nothing.
-func (g *Groups) Backend() []elb.SecurityGroup {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.derive()
-	return g.backend
-}
-
-// OpenBackend are the groups that have the tags and the name of the backend security group, and rules that admit clients: they are not used. It reads
-// nothing.
-func (g *Groups) OpenBackend() []string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.openNow()
-}
-
-// BackendName is the name for a new backend security group: the first of its names that no known group of the VPC has.
-func (g *Groups) BackendName() string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	base := naming.BackendSecurityGroup(g.cfg.Cluster)
-	for n := 1; ; n++ {
-		name, taken := naming.NthSecurityGroup(base, n), false
-		for _, id := range g.openNow() {
-			taken = taken || g.byID[id].Name == name
-		}
-		if !taken {
-			return name
-		}
-	}
-}
-
-// openNow is OpenBackend while the lock is held.
-func (g *Groups) openNow() []string {
-	g.derive()
-	return g.open
-}
-
-// admits reports whether rules of the group admit anything but the group itself.
-func (x *group) admits() bool {
-	return slices.ContainsFunc(x.Ingress, func(p stack.Permission) bool { return p.Group.Literal != x.GroupID })
-}
-
-// derive makes what follows from byID, if that has changed. The lock is held.
-func (g *Groups) derive() {
-	if g.view != nil {
-		return
-	}
-	g.view, g.backend, g.open = map[string]facts.SecurityGroup{}, nil, nil
-	for id, x := range g.byID {
-		if x.vpc != g.cfg.VPC {
-			continue
-		}
-		g.view[id] = x.facts()
-		if !x.Shared && !naming.IsBackendGroup(g.cfg.Cluster, x.Name, x.Description, x.Tags) {
-			continue
-		}
-		if x.admits() { // on every load balancer, its rules would open all of them
-			g.open = append(g.open, id)
-		} else {
-			own := x.SecurityGroup
-			own.ID, own.Shared = stack.BackendSecurityGroup, true
-			g.backend = append(g.backend, own)
-		}
-	}
-	slices.Sort(g.open)
-	sorting.By(g.backend, func(a, b elb.SecurityGroup) int { return strings.Compare(a.GroupID, b.GroupID) })
-}
-
 // Foreign finds groups of any VPC by id. One that does not exist is missing from the result, which belongs to the caller.
 func (g *Groups) Foreign(ctx context.Context, ids []string) (map[string]facts.SecurityGroup, error) {
 	return g.foreign.Get(ctx, ids...)
-}
-
-// Rules lists the inbound rules of a group, one source each, of the VPC or not. A group that does not exist is EC2's error
-// InvalidGroup.NotFound.
-func (g *Groups) Rules(ctx context.Context, id string) ([]stack.Permission, error) {
-	if err := g.cfg.Loaded(ctx); err != nil {
-		return nil, err
-	}
-	got, err := g.rules.Within(ctx, Lifetime, id)
-	if err == nil {
-		err = g.rules.Failure(id) // else older rules would serve
-	}
-	if err != nil {
-		return nil, err
-	}
-	if got[id] == nil {
-		return nil, fmt.Errorf("security group %s was deleted while its rules were read", id)
-	}
-	return got[id].Ingress, nil
-}
-
-// RulesAtHand are the rules of a group as they were read last, for a caller that takes nothing away for want of a rule among them; young
-// says that they are as Rules would give them. Rules that serve on are read again meanwhile.
-func (g *Groups) RulesAtHand(ctx context.Context, id string) (rules []stack.Permission, young bool, err error) {
-	if err := g.cfg.Loaded(ctx); err != nil {
-		return nil, false, err
-	}
-	noted, stale := cache.NoteStale(ctx)
-	got, err := g.rules.Get(noted, id)
-	if err != nil {
-		return nil, false, err
-	}
-	if got[id] == nil { // forgotten meanwhile
-		rules, err = g.Rules(ctx, id)
-		return rules, true, err
-	}
-	if stale() {
-		cache.MarkStale(ctx)
-	}
-	return got[id].Ingress, !stale(), nil
-}
-
-// Admitting lists the groups of the VPC that have an inbound rule whose source is a group, sorted; none if they cannot be read.
-func (g *Groups) Admitting(ctx context.Context, source string) []string {
-	if _, err := g.OfVPC(ctx); err != nil {
-		return nil
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	var out []string
-	for id, x := range g.byID {
-		if slices.ContainsFunc(x.Ingress, func(p stack.Permission) bool { return p.Group.Literal == source }) {
-			out = append(out, id)
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
 // Gone reports whether this process deleted a group that a list under way may still show.
@@ -465,12 +336,6 @@ func (g *Groups) Forget() {
 	g.forgets++
 	g.mu.Unlock()
 	g.list.Forget()
-}
-
-// ForgetRules has the rules of a group read again.
-func (g *Groups) ForgetRules(id string) {
-	g.rules.Forget(id) // also what is being read
-	g.rules.Delete(id)
 }
 
 // ForgetForeign has groups of other VPCs read again; no id stands for all.

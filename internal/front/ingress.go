@@ -1,0 +1,97 @@
+package front
+
+import (
+	"slices"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Ingress is the front end of Ingress groups.
+type Ingress struct {
+	Config     ingress.Config
+	References References
+}
+
+// IngressFromFlags is the front end of Ingress groups as flags configure it.
+func IngressFromFlags(c *config.Config) Ingress {
+	return Ingress{References: ReferencesFromFlags(c), Config: ingress.Config{
+		IngressClass: c.IngressClass, TolerateMissingService: c.TolerateMissingService, TolerateMissingAction: c.TolerateMissingAction,
+		DefaultTargetType: c.DefaultTargetType, IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType),
+		RequiredSecretsLabel: c.RequiredSecretsLabel,
+		RequestCertificates:  c.Gates.Enabled(config.EnableCertificateManagement), DefaultAuthority: c.DefaultPCA,
+		CapacityOff:   !c.Gates.Enabled(config.LBCapacityReservation),
+		ImportSecrets: c.ImportTLSSecrets, Now: time.Now,
+	}}
+}
+
+// Owner implements Loader.
+func (Ingress) Owner() stack.Owner { return stack.Ingress }
+
+// Declared implements Loader.
+func (f Ingress) Declared(v *objects.View, o metav1.Object) (stack.ID, bool, *diag.Diagnostic) {
+	ing, ok := o.(*networkingv1.Ingress)
+	if !ok {
+		return stack.ID{}, false, nil
+	}
+	return ingress.GroupOf(v, f.Config, ing)
+}
+
+// Load implements Loader.
+func (f Ingress) Load(v *objects.View, id stack.ID) Input {
+	g := ingress.Load(v, f.Config, id)
+	w := Input{
+		Wanted: len(g.Active)+len(g.Former) > 0, ClassOwnership: ingress.ClassOwnership(v, g), ClassOfGroup: ingress.ClassOfGroup(g), ClassApprovals: ingress.ClassApprovals(g),
+		Authority: ingress.Authorities(v, g),
+	}
+	if group, n := naming.ShardOf(id); len(g.Active) > 0 || n > 0 {
+		w.Shards = ingress.Shards(v, group)
+	}
+	if len(g.DryRun) > 0 {
+		w.DryRun = f.dryRun(v, id, g.DryRun)
+	}
+	for _, i := range slices.Concat(g.Active, g.Former) {
+		w.Members = append(w.Members, i)
+		if f.Config.IncludeDryRun && ingress.DryRun(i) {
+			w.Found = append(w.Found, underDryRun(ingress.Object(i), annotation.DryRun))
+		}
+	}
+	for _, i := range g.Inactive {
+		w.Leaving = append(w.Leaving, i)
+	}
+	if w.Wanted {
+		w.LoadBalancer = ingress.Translate(v, f.Config, g)
+		f.References.load(v, &w.LoadBalancer)
+		return w
+	}
+	w.Found = g.Diagnostics
+	w.protection = func(counts func(metav1.Object) bool) (balancer, frontend intent.Field[bool]) {
+		some := g
+		some.Inactive = slices.DeleteFunc(slices.Clone(g.Inactive), func(i *networkingv1.Ingress) bool { return !counts(i) })
+		return ingress.DeletionProtection(v, some), ingress.FrontendProtection(some)
+	}
+	w.key = stack.Key{Owner: stack.Ingress, ID: id}
+	w.protect()
+	return w
+}
+
+func (f Ingress) dryRun(v *objects.View, id stack.ID, under []*networkingv1.Ingress) *DryRun {
+	cfg := f.Config
+	cfg.IncludeDryRun = true
+	r := &DryRun{LoadBalancer: ingress.Translate(v, cfg, ingress.Load(v, cfg, id))}
+	f.References.load(v, &r.LoadBalancer)
+	for _, i := range under {
+		r.Objects = append(r.Objects, i)
+	}
+	return r
+}

@@ -1,0 +1,219 @@
+package front
+
+import (
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/shard"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Input is what a front end loads for one stack.
+type Input struct {
+	// LoadBalancer is meaningful if Wanted.
+	LoadBalancer intent.LoadBalancer
+	Wanted       bool
+	// Members declare the load balancer: they get the finalizer and, in their status, its name. Leaving carry the finalizer, which is
+	// removed once the stack has no resources of theirs.
+	Members, Leaving []metav1.Object
+	// Emptied are those of Leaving that are members of their group as before: the load balancer is a further one on which no host is any more.
+	Emptied []metav1.Object
+	// Shards is how many load balancers the group may have; 0 = one. Where it has several, the others are set: the places of all its hosts, and its members
+	// with the routes on all load balancers, of which LoadBalancer has a part.
+	Shards    int
+	Placement shard.Placement
+	Group     []intent.Member
+	// Found are diagnostics that no member of the load balancer repeats.
+	Found diag.List
+	// Protected are the places where objects that leave declare deletion protection, by identity of the load balancer. Unprotect are the
+	// identities for which they declare that there is none.
+	Protected map[string]string
+	Unprotect []string
+	// ClassOwnership are the ownerships that the classes of objects declare, by namespace/name of the object. ClassOfGroup has the objects whose class parameters
+	// name their group, likewise.
+	ClassOwnership map[string]string
+	ClassOfGroup   map[string]bool
+	// ClassApprovals are the digests by which class parameters approve of takeovers.
+	ClassApprovals []string
+	// Authority is what class parameters of the group say of namespaces.
+	Authority map[string]intent.Authority
+	// SetAside are members that set what they may not, and of which nothing is deployed (Governed).
+	SetAside []metav1.Object
+	// DryRun is set if objects are under dry run.
+	DryRun *DryRun
+	// Decisions are about a Gateway and the objects around it, whose statuses are made of them; nil for other kinds of owners, and for the
+	// front end of the family that a Gateway has left.
+	Decisions *gateway.Decisions
+
+	// key, joined and remembered are of Governed: the stack, the objects of the last compilation in the order in which they joined, and the last valid values
+	// of their policies.
+	key        stack.Key
+	joined     []diag.Object
+	remembered map[diag.Object]map[string]string
+	// protection is the deletion protection that those objects declare, for the load balancer and its frontend, that count; nil = none does.
+	protection func(counts func(metav1.Object) bool) (balancer, frontend intent.Field[bool])
+}
+
+// DryRun is the desired load balancer with the objects under dry run.
+type DryRun struct {
+	LoadBalancer intent.LoadBalancer // meaningful unless Removed
+	Removed      bool                // without the dry run there is none
+	Objects      []metav1.Object     // those under dry run, sorted by namespace and name
+	Deployed     bool                // something of a Gateway is deployed; Ingresses are deployed if they are members
+}
+
+// Input is what would be loaded without the dry run.
+func (d *DryRun) Input() Input {
+	if d.Removed {
+		return Input{Leaving: d.Objects}
+	}
+	return Input{LoadBalancer: d.LoadBalancer, Wanted: true, Members: d.Objects}
+}
+
+// underDryRun is the note on an object whose plan includes what its dry run prevents.
+func underDryRun(o diag.Object, key annotation.Key) diag.Diagnostic {
+	return diag.New(o, key.Path(), diag.DryRun, "annotation dry-run prevents the deployment; the plan is the one without the annotation", "remove the annotation to deploy it")
+}
+
+// removal is why no load balancer is desired. Without objects that leave there is no reason.
+func (w Input) removal() stack.Removal {
+	switch {
+	case w.Wanted || len(w.Leaving) == 0:
+		return stack.NotRemoved
+	case slices.ContainsFunc(w.Leaving, func(o metav1.Object) bool { return o.GetDeletionTimestamp() == nil }):
+		return stack.NotDeclared
+	}
+	return stack.ObjectsDeleted
+}
+
+// retention is what stays of the load balancer when its objects are deleted: all of it if one of them does not say that it is to be deleted. It keeps its
+// tags unless all that say so let go of them, since tags that are gone cannot be had back. One that is taken over stays unless its deletion is declared, and
+// its own tag consents to that.
+func (w Input) retention(of stack.Owner) stack.Retention {
+	kept := stack.RetainNothing
+	deleted := w.removal() == stack.ObjectsDeleted
+	for _, o := range w.deciding(w.Leaving) {
+		policy, ok := w.deletionPolicy(of, o)
+		switch adopted := w.ownership(of, o) == annotation.AdoptedIt; {
+		case adopted && (!ok || !deleted):
+			kept = stack.RetainTagged
+		case adopted && policy == annotation.DeleteIt:
+			if kept == stack.RetainNothing {
+				kept = stack.RetainUnlessDeletable
+			}
+		case !ok, !deleted, policy == annotation.DeleteIt:
+		case policy == annotation.RetainWithoutTags:
+			if kept != stack.RetainTagged {
+				kept = stack.RetainWithoutTags
+			}
+		default:
+			kept = stack.RetainTagged
+		}
+	}
+	return kept
+}
+
+// deletionPolicy is that of an object. An invalid one whose last valid value is not known retains the load balancer, as a deletion cannot be undone.
+func (w Input) deletionPolicy(of stack.Owner, o metav1.Object) (policy string, ok bool) {
+	k := owner.Of(of).DeletionPolicy
+	if _, ok := o.GetAnnotations()[string(k)]; !ok {
+		return "", false
+	}
+	value, known := w.policy(o, k)
+	switch {
+	case !known:
+		return annotation.RetainIt, true
+	case value == "":
+		return annotation.DeleteIt, true
+	}
+	return value, true
+}
+
+// Nothing reports whether neither a load balancer nor a cleanup is desired.
+func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
+
+// Options are the options of the plan of a stack of an owner, based on the options of all plans.
+func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
+	all.Unprotect = w.Unprotect
+	if _, n := naming.ShardOf(w.LoadBalancer.Key.ID); w.Wanted {
+		all.Arriving = w.Placement.Arriving(n)
+	}
+	objs, key := slices.Concat(w.Members, w.Leaving), string(owner.Of(of).DeleteDuplicates)
+	all.Namespaces, all.DeleteDuplicates, all.DuplicatesAnnotation = nil, nil, key
+	for _, o := range objs {
+		if ns := o.GetNamespace(); !slices.Contains(all.Namespaces, ns) {
+			all.Namespaces = append(all.Namespaces, ns)
+		}
+	}
+	for _, o := range w.deciding(objs) {
+		for id := range strings.SplitSeq(o.GetAnnotations()[key], ",") {
+			if id = strings.TrimSpace(id); id != "" {
+				all.DeleteDuplicates = append(all.DeleteDuplicates, id)
+			}
+		}
+	}
+	return all
+}
+
+// DeletionAllowed reports whether an annotation of an object that leaves and decides allows the deletion of the load balancer of an owner, and
+// which annotation that is.
+func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key) {
+	by = owner.Of(of).AllowDeletion
+	return slices.ContainsFunc(w.deciding(w.Leaving), func(o metav1.Object) bool {
+		value, _ := w.policy(o, by)
+		return value != ""
+	}), by
+}
+
+// Hostnames are the names of load balancers of an owner in the status of the objects, in lower case and sorted. Objects that leave a load
+// balancer which other members still declare do not count.
+func (w Input) Hostnames(of stack.Owner) []string {
+	var out []string
+	objs := w.Members
+	if !w.Wanted {
+		objs = slices.Concat(w.Members, w.Leaving)
+	}
+	for _, o := range objs {
+		for _, name := range owner.Of(of).Hostnames(o) {
+			out = append(out, strings.ToLower(name))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// protect declares the deletion protection of those of the objects that decide.
+func (w *Input) protect() {
+	if w.protection == nil {
+		return
+	}
+	deciders := w.deciders()
+	w.Unprotect = nil
+	w.declareProtection(w.protection(func(o metav1.Object) bool { return deciders.Decides(o.GetNamespace()) }))
+}
+
+// declareProtection sets Protected and Unprotect by the declarations for a load balancer and for the network load balancer in front of it.
+// The protection of a load balancer extends to its frontend.
+func (w *Input) declareProtection(balancer, frontend intent.Field[bool]) {
+	if balancer.Value && !frontend.Value {
+		frontend = balancer
+	}
+	w.Protected = map[string]string{}
+	for id, f := range map[string]intent.Field[bool]{stack.LoadBalancerIdentity: balancer, stack.FrontendIdentity: frontend} {
+		switch {
+		case f.Value:
+			w.Protected[id] = f.Source.Object().String() + ", " + f.Source.Path()
+		case f.Set:
+			w.Unprotect = append(w.Unprotect, id)
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package front
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Service is the front end of Services.
+type Service struct {
+	Config     service.Config
+	References References
+}
+
+// ServiceFromFlags is the front end of Services as flags configure it.
+func ServiceFromFlags(c *config.Config) Service {
+	return Service{References: ReferencesFromFlags(c), Config: service.Config{
+		LoadBalancerClass: c.LoadBalancerClass, Off: !c.Gates.Enabled(config.EnableServiceController), DefaultTargetType: c.DefaultTargetType,
+		IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType), LoadBalancerTypeOnly: c.Gates.Enabled(config.ServiceTypeLoadBalancerOnly),
+		TCPUDPListener: c.Gates.Enabled(config.EnableTCPUDPListener), BasicHealthCheck: !c.Gates.Enabled(config.NLBHealthCheckAdvancedConfig),
+		CapacityOff: !c.Gates.Enabled(config.LBCapacityReservation),
+	}}
+}
+
+// Owner implements Loader.
+func (Service) Owner() stack.Owner { return stack.Service }
+
+// Declared implements Loader.
+func (f Service) Declared(_ *objects.View, o metav1.Object) (id stack.ID, ok bool, d *diag.Diagnostic) {
+	svc, ok := o.(*corev1.Service)
+	if !ok {
+		return stack.ID{}, false, nil
+	}
+	return service.StackOf(f.Config, svc)
+}
+
+// Load implements Loader.
+func (f Service) Load(v *objects.View, id stack.ID) Input {
+	g := service.Load(v, f.Config, id)
+	w := Input{Wanted: len(g.Members) > 0}
+	for _, svc := range g.Members {
+		w.Members = append(w.Members, svc)
+	}
+	for _, svc := range g.Leaving {
+		w.Leaving = append(w.Leaving, svc)
+	}
+	switch {
+	case w.Wanted:
+		w.LoadBalancer = service.Translate(v, f.Config, g)
+		f.References.load(v, &w.LoadBalancer)
+	case len(g.Leaving) > 0:
+		w.protection = func(counts func(metav1.Object) bool) (balancer, frontend intent.Field[bool]) {
+			some := g
+			some.Leaving = slices.DeleteFunc(slices.Clone(g.Leaving), func(svc *corev1.Service) bool { return !counts(svc) })
+			return service.DeletionProtection(f.Config, some), frontend
+		}
+		w.key = stack.Key{Owner: stack.Service, ID: id}
+		w.protect()
+	}
+	return w
+}
