@@ -65,7 +65,7 @@ func (b *build) unfit(s merge.Owned[string], lb *facts.NamedLoadBalancer, own *f
 	if lb == nil || strings.HasPrefix(name, "arn:") && lb.ARN != name {
 		return found(diag.LoadBalancerNotFound, "name one that exists, by ARN or name; it is looked for again", "load balancer %s does not exist", name)
 	}
-	if key, _, ours := naming.StackOfNamed(b.cfg.Cluster, lb.ARN, lb.Tags); ours && key == b.e.Key { // it is about to be listed
+	if key, _, ours := naming.StackOf(b.cfg.Cluster, lb.ARN, lb.Tags); ours && key == b.e.Key { // it is about to be listed
 		return diag.Diagnostic{}, false
 	} else if ours {
 		return found(diag.LoadBalancerUnfit, "join its group, or name another load balancer", "load balancer %s is that of %s", name, key)

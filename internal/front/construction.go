@@ -25,7 +25,7 @@ func DerivedConstruction(w Input) (c rule.Construction, ok bool) {
 // ObservedConstruction is the construction of the rules that AWS holds of a stack; standard where it holds no load balancer.
 func ObservedConstruction(key stack.Key, o elb.Observed, c *compile.Config) rule.Construction {
 	standard := func(r elb.Rule) bool {
-		owner, _, ours := naming.StackOfNamed(c.Cluster, r.ARN, r.Tags)
+		owner, _, ours := naming.StackOf(c.Cluster, r.ARN, r.Tags)
 		if c.Gates.ListenerRulesTagging && (!ours || owner != key) {
 			return false
 		}

@@ -36,7 +36,7 @@ func (i *Inventory) Claim(ctx context.Context, key stack.Key, op plan.Operation,
 		}
 		known = read[arn]
 	}
-	if owner, _, ours := naming.StackOfNamed(i.cfg.Cluster, arn, known); ours && owner == key {
+	if owner, _, ours := naming.StackOf(i.cfg.Cluster, arn, known); ours && owner == key {
 		return nil
 	}
 	if !existed {

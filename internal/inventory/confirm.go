@@ -106,7 +106,7 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 
 // noteOwner takes over whose a resource is. name is its ARN, or the name of a security group.
 func (i *Inventory) noteOwner(id, name string, tags map[string]string, exists bool, at time.Time) {
-	owner, _, owned := naming.StackOfNamed(i.cfg.Cluster, name, tags)
+	owner, _, owned := naming.StackOf(i.cfg.Cluster, name, tags)
 	i.confirmed.of[id] = confirmation{at: at, owner: owner, owned: owned, gone: !exists}
 }
 
@@ -200,7 +200,7 @@ func (i *Inventory) Missed(ctx context.Context, key stack.Key, arns []string) (e
 		if err != nil {
 			return false, err
 		}
-		if owner, _, ours := naming.StackOfNamed(i.cfg.Cluster, arn, tags[arn]); ours && owner == key {
+		if owner, _, ours := naming.StackOf(i.cfg.Cluster, arn, tags[arn]); ours && owner == key {
 			i.mu.Lock()
 			i.gain(key, arn)
 			i.mu.Unlock()

@@ -112,7 +112,7 @@ func arnsOf(o *elb.Observed) (arns []string) {
 func (i *Inventory) byStack(found elb.Observed, tags func(arn string) map[string]string) map[stack.Key]*elb.Observed {
 	of := map[stack.Key]*elb.Observed{}
 	owner := func(name string, tags map[string]string, identity *string) *elb.Observed {
-		key, id, ours := naming.StackOfNamed(i.cfg.Cluster, name, tags)
+		key, id, ours := naming.StackOf(i.cfg.Cluster, name, tags)
 		if !ours {
 			return nil
 		}

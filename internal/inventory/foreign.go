@@ -33,7 +33,7 @@ func (i *Inventory) Foreign() Foreigners {
 	defer i.mu.Unlock()
 	out := Foreigners{}
 	for arn, t := range i.tags {
-		if _, _, ours := naming.StackOfNamed(i.cfg.Cluster, arn, t.tags); !ours && !t.assumed && !naming.Contested(i.cfg.Cluster, t.tags) {
+		if _, _, ours := naming.StackOf(i.cfg.Cluster, arn, t.tags); !ours && !t.assumed && !naming.Contested(i.cfg.Cluster, t.tags) {
 			out = append(out, foreigner(arn))
 		}
 	}
@@ -70,7 +70,7 @@ func (i *Inventory) assumedForeign(arns []string) map[string]readTags {
 func (i *Inventory) aged(due func(arn string) bool) []string {
 	var out []string
 	for arn, t := range i.tags {
-		if _, _, ours := naming.StackOfNamed(i.cfg.Cluster, arn, t.tags); t.assumed || !ours && due(arn) {
+		if _, _, ours := naming.StackOf(i.cfg.Cluster, arn, t.tags); t.assumed || !ours && due(arn) {
 			out = append(out, arn)
 		}
 	}
@@ -122,7 +122,7 @@ func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 			delete(i.tags, arn)
 			continue
 		}
-		if key, _, ours := naming.StackOfNamed(i.cfg.Cluster, arn, t); ours && key != left {
+		if key, _, ours := naming.StackOf(i.cfg.Cluster, arn, t); ours && key != left {
 			i.gain(key, arn)
 			gained[key] = true
 		}

@@ -119,7 +119,7 @@ func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*fa
 }
 
 func (i *Inventory) ownerByTags(arn string, tags map[string]string) Owner {
-	key, id, ok := naming.StackOfNamed(i.cfg.Cluster, arn, tags)
+	key, id, ok := naming.StackOf(i.cfg.Cluster, arn, tags)
 	switch {
 	case !ok && naming.Contested(i.cfg.Cluster, tags):
 		return Owner{Contested: "," + strings.Join(naming.Claimants(i.cfg.Cluster, tags), ",") + ","}

@@ -67,7 +67,7 @@ func (i *Inventory) lastSeenOwn(arns []string) (own []string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, arn := range arns {
-		if _, _, ours := naming.StackOfNamed(i.cfg.Cluster, arn, i.tags[arn].tags); ours {
+		if _, _, ours := naming.StackOf(i.cfg.Cluster, arn, i.tags[arn].tags); ours {
 			own = append(own, arn)
 		}
 	}

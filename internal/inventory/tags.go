@@ -55,7 +55,7 @@ func (i *Inventory) takeTags(arn string, t readTags) (of stack.Key, differs bool
 	if !was.assumed {
 		return of, false
 	}
-	of, _, _ = naming.StackOfNamed(i.cfg.Cluster, arn, was.tags)
+	of, _, _ = naming.StackOf(i.cfg.Cluster, arn, was.tags)
 	e := i.stacks[of]
 	if e == nil {
 		return of, false
@@ -89,7 +89,7 @@ func (i *Inventory) keptTags() map[string]readTags {
 	out := map[string]readTags{}
 	for key, d := range i.kept {
 		for arn, tags := range d.Tags {
-			if k, _, ours := naming.StackOfNamed(i.cfg.Cluster, arn, tags); ours && k == key {
+			if k, _, ours := naming.StackOf(i.cfg.Cluster, arn, tags); ours && k == key {
 				out[arn] = readTags{tags: tags, version: version{at: i.keptSince}, assumed: true}
 			}
 		}
@@ -171,7 +171,7 @@ func (i *Inventory) believedTags() map[string]readTags {
 	out := maps.Clone(i.tags)
 	old := func(e *entry, arn string) bool { return e != nil && e.stale > i.tags[arn].invalidations }
 	for arn, t := range i.tags {
-		if k, _, ok := naming.StackOfNamed(i.cfg.Cluster, arn, t.tags); t.assumed || ok && old(i.stacks[k], arn) {
+		if k, _, ok := naming.StackOf(i.cfg.Cluster, arn, t.tags); t.assumed || ok && old(i.stacks[k], arn) {
 			delete(out, arn)
 		}
 	}

@@ -264,7 +264,7 @@ func TestTheStackOfEachKindOfOwnerIsFoundByItsTagsAndFinalizer(t *testing.T) {
 	for _, k := range owner.Kinds {
 		for _, id := range []stack.ID{webFront, awesome} {
 			key := stack.Key{Owner: k.Owner, ID: id}
-			got, resource, ok := StackOf("demo", Tracking(k.Owner, "demo", id.String(), "443"))
+			got, resource, ok := StackOf("demo", "", Tracking(k.Owner, "demo", id.String(), "443"))
 			if got != key || resource != "443" || !ok {
 				t.Errorf("%s is tagged as %s, resource %s, %v", key, got, resource, ok)
 			}

@@ -59,15 +59,10 @@ func Claimants(cluster string, tags map[string]string) (out []string) {
 	return slices.DeleteFunc(slices.Compact(out), func(s string) bool { return s == "" })
 }
 
-// StackOf is the stack of a cluster that a resource belongs to by its tags, and the resource's identity in it. ok is false for a resource
-// that belongs to no stack of the cluster, or whose tags name several.
-func StackOf(cluster string, tags map[string]string) (key stack.Key, id string, ok bool) {
-	return StackOfNamed(cluster, "", tags)
-}
-
-// StackOfNamed is StackOf of a resource with an ARN, or of a security group with a name. Tags that name several stacks are believed only if the
-// type and the name of the resource fit exactly one of them: else the resource belongs to none.
-func StackOfNamed(cluster, resource string, tags map[string]string) (key stack.Key, id string, ok bool) {
+// StackOf is the stack of a cluster that a resource belongs to, and the resource's identity in it. resource is its ARN, or the name of a security
+// group; empty = not known. ok is false for a resource that belongs to no stack of the cluster. Tags that name several stacks are believed only if
+// the type and the name of the resource fit exactly one of them.
+func StackOf(cluster, resource string, tags map[string]string) (key stack.Key, id string, ok bool) {
 	all := claims(cluster, tags)
 	for _, fits := range []func(claim) bool{
 		func(c claim) bool { return c.hasType(resource) },

@@ -58,7 +58,7 @@ func TestStackOfBelievesNoForeignTag(t *testing.T) {
 		{"the first controller's cluster", "", map[string]string{LegacyClusterTag: cluster, "ingress.k8s.aws/stack": "vic/web", "ingress.k8s.aws/resource": lb}, "ingress.k8s.aws:vic/web"},
 		{"another cluster whose user names this one", "", join(Tracking(stack.Ingress, "other", "vic/web", lb), map[string]string{LegacyClusterTag: cluster}), ""},
 	} {
-		key, _, ok := StackOfNamed(cluster, c.resource, c.tags)
+		key, _, ok := StackOf(cluster, c.resource, c.tags)
 		got := key.String()
 		if !ok {
 			got = ""

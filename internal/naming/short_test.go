@@ -109,7 +109,7 @@ func TestTheObjectOfAShortenedStackIsFoundByItsHash(t *testing.T) {
 	})
 	for _, k := range owner.Kinds {
 		id := StackID(namespace, name)
-		key, _, ok := StackOf("demo", Tracking(k.Owner, "demo", id.String(), "443"))
+		key, _, ok := StackOf("demo", "", Tracking(k.Owner, "demo", id.String(), "443"))
 		if !ok || key != (stack.Key{Owner: k.Owner, ID: id}) || !Shortened(key.ID) {
 			t.Errorf("%s is tagged as %s", id, key)
 		}

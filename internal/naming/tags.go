@@ -59,7 +59,7 @@ func ConsentTags() []string { return []string{SharedWithTag, DeletableByTag} }
 // ManagedBy names the cluster, stack or controller that manages a load balancer by its tags, of whatever cluster and version; empty = none does. One that is managed
 // is never shared or taken over.
 func ManagedBy(cluster string, tags map[string]string) string {
-	if key, _, ours := StackOf(cluster, tags); ours {
+	if key, _, ours := StackOf(cluster, "", tags); ours {
 		return key.String()
 	}
 	for _, k := range []string{ClusterTag, LegacyClusterTag, "eks:eks-cluster-name"} {

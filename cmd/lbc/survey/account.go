@@ -162,7 +162,7 @@ func (r *reader) network(ctx context.Context, s state) (put, error) {
 	}
 	var groups []doctor.Tagged
 	for id, g := range known.SecurityGroups {
-		if key, _, ok := naming.StackOfNamed(s.config.ClusterName, g.Name, g.Tags); ok {
+		if key, _, ok := naming.StackOf(s.config.ClusterName, g.Name, g.Tags); ok {
 			groups = append(groups, doctor.Tagged{ID: id, Key: key})
 		}
 	}

@@ -49,7 +49,7 @@ func (r *reader) loadBalancers(ctx context.Context, s state) (put, error) {
 	var ours []doctor.LoadBalancer
 	for _, lb := range lbs {
 		arn := aws.ToString(lb.LoadBalancerArn)
-		if key, _, ok := naming.StackOfNamed(cluster, arn, tags[arn]); ok {
+		if key, _, ok := naming.StackOf(cluster, arn, tags[arn]); ok {
 			x := doctor.LoadBalancer{ARN: arn, Name: aws.ToString(lb.LoadBalancerName), VPC: aws.ToString(lb.VpcId), Hostname: aws.ToString(lb.DNSName), Type: stack.LoadBalancerType(lb.Type), Key: key, SecurityGroups: lb.SecurityGroups}
 			_, x.Retained = tags[arn][naming.RetainedTag]
 			for _, z := range lb.AvailabilityZones {
@@ -61,7 +61,7 @@ func (r *reader) loadBalancers(ctx context.Context, s state) (put, error) {
 	var kept []doctor.TargetGroup
 	for _, g := range groups {
 		arn := aws.ToString(g.TargetGroupArn)
-		key, _, ok := naming.StackOfNamed(cluster, arn, tags[arn])
+		key, _, ok := naming.StackOf(cluster, arn, tags[arn])
 		if ok || named[arn] {
 			kept = append(kept, doctor.TargetGroup{
 				ARN: arn, Name: aws.ToString(g.TargetGroupName), VPC: aws.ToString(g.VpcId), Cluster: tags[arn][naming.ClusterTag], Key: key, Ours: ok, LoadBalancers: g.LoadBalancerArns,

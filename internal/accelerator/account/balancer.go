@@ -153,7 +153,7 @@ func (a *Account) ownerOf(ctx context.Context, arn string) (stack.Key, error) {
 		return stack.Key{}, nil
 	}
 	for _, d := range got.TagDescriptions {
-		if key, _, ours := naming.StackOfNamed(a.config.Cluster, arn, cloud.BalancingPairs(d.Tags)); ours {
+		if key, _, ours := naming.StackOf(a.config.Cluster, arn, cloud.BalancingPairs(d.Tags)); ours {
 			return key, nil
 		}
 	}

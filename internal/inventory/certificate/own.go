@@ -105,7 +105,7 @@ func (c *Certificates) ownARNs(key stack.Key) (own, pending []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for arn, r := range c.records {
-		if k, _, ok := naming.StackOfNamed(c.cfg.Cluster, r.ARN, r.Tags); !ok || k != key || !c.cfg.mayOwn(r.Type) {
+		if k, _, ok := naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags); !ok || k != key || !c.cfg.mayOwn(r.Type) {
 			continue
 		}
 		own = append(own, arn)
@@ -141,7 +141,7 @@ func (c *Certificates) KnownOwned() map[stack.Key][]string {
 	defer c.mu.Unlock()
 	out := map[stack.Key][]string{}
 	for arn, r := range c.records {
-		if key, _, ok := naming.StackOfNamed(c.cfg.Cluster, r.ARN, r.Tags); ok && c.cfg.mayOwn(r.Type) && !slices.Contains(c.cfg.Without, key.Owner) {
+		if key, _, ok := naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags); ok && c.cfg.mayOwn(r.Type) && !slices.Contains(c.cfg.Without, key.Owner) {
 			out[key] = append(out[key], arn)
 		}
 	}
@@ -178,7 +178,7 @@ func (c *Certificates) complete(key stack.Key, d elb.Certificate) elb.Certificat
 		return d
 	}
 	now := c.cfg.Now()
-	_, d.ID, _ = naming.StackOfNamed(c.cfg.Cluster, r.ARN, r.Tags)
+	_, d.ID, _ = naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags)
 	d.Tags, d.Published = r.Tags, r.published
 	if d.Imported {
 		d.Content = r.Tags[naming.ContentTag]

@@ -30,7 +30,7 @@ func (c *Certificates) Record(key stack.Key, op plan.Operation, out elb.Output, 
 	r := c.records[arn]
 	if r != nil {
 		was := elb.Certificate{ARN: arn, Published: r.published, Certificate: stack.Certificate{Tags: r.Tags}}
-		_, was.ID, _ = naming.StackOfNamed(c.cfg.Cluster, r.ARN, r.Tags)
+		_, was.ID, _ = naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags)
 		before.Certificates = []elb.Certificate{was}
 	}
 	for _, is := range elb.Advance(before, op, out, resolve).Certificates {
@@ -110,7 +110,7 @@ func (c *Certificates) Wait(key stack.Key) time.Duration {
 	defer c.mu.Unlock()
 	var wait time.Duration
 	for _, r := range c.records {
-		if k, _, ok := naming.StackOfNamed(c.cfg.Cluster, r.ARN, r.Tags); !ok || k != key || !c.cfg.mayOwn(r.Type) || r.Status == "ISSUED" {
+		if k, _, ok := naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags); !ok || k != key || !c.cfg.mayOwn(r.Type) || r.Status == "ISSUED" {
 			continue
 		}
 		next := time.Minute

@@ -207,7 +207,7 @@ func (t *TrustStores) own(key stack.Key) (out []elb.TrustStore) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for arn, r := range t.records {
-		of, id, ok := naming.StackOfNamed(t.cfg.Cluster, arn, r.tags)
+		of, id, ok := naming.StackOf(t.cfg.Cluster, arn, r.tags)
 		if !ok || of != key {
 			continue
 		}
