@@ -93,6 +93,8 @@ type Config struct {
 
 	Kubeconfig              string
 	MetricsAddr             string
+	MetricsSecure           bool   // HTTPS, for clients only whom the API server permits to read metrics
+	MetricsCertDir          string // of tls.crt and tls.key; empty = self-signed
 	HealthAddr              string
 	PprofAddr               string // empty = none
 	ConsoleAddr             string // a loopback address with a port; empty = none
@@ -243,6 +245,8 @@ func (c *Config) Validate() error {
 			"set --enable-backend-security-group=true or --enable-manage-backend-security-group-rules=false")
 	case c.RequiredSecretsLabel != "" && (key == "" || value == ""):
 		return fmt.Errorf("invalid value %q for --required-secrets-label: must be in key=value format", c.RequiredSecretsLabel)
+	case c.MetricsCertDir != "" && !c.MetricsSecure:
+		return errors.New("--metrics-cert-dir has no effect without --metrics-secure: set both or neither")
 	case c.DriftInterval != 0 && c.DriftInterval < 10*time.Second:
 		return fmt.Errorf("invalid value %s for --drift-check-interval: must be 0 (off) or at least 10s", c.DriftInterval)
 	}

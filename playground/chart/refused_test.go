@@ -47,6 +47,8 @@ func TestBadValuesAreRefusedWithASentence(t *testing.T) {
 		{`{clusterName: c, webhookTLS: {caCert: "-----BEGIN CERTIFICATE-----"}}`, "webhookTLS needs caCert, cert and key, all three"},
 		{`{clusterName: c, enableCertManager: true, webhookTLS: {caCert: "-----BEGIN CERTIFICATE-----", cert: "-----BEGIN CERTIFICATE-----", key: "-----BEGIN PRIVATE KEY-----"}}`, "webhookTLS and enableCertManager both provide the certificate of the webhooks"},
 		{`{clusterName: c, metricsBindAddr: "0", serviceMonitor: {enabled: true}}`, "serviceMonitor.enabled needs metrics, which metricsBindAddr 0 turns off"},
+		{`{clusterName: c, metricsBindAddr: "0", metrics: {secure: true}}`, "metrics.secure needs metrics, which metricsBindAddr 0 turns off"},
+		{`{clusterName: c, metrics: {certSecret: tls}}`, "metrics.certSecret has no effect without metrics.secure"},
 		{`{clusterName: c, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}`, "prometheusRule.enabled needs serviceMonitor.honorLabels"},
 		{`{clusterName: c, prometheusRule: {alerts: {LBCNoLeaders: {enabled: false}}}}`, "unknown alert LBCNoLeaders in prometheusRule.alerts: the alerts are LBCAWSUnanswered, LBCBacklog, "},
 		{`{clusterName: c, prometheusRule: {alerts: {LBCNoLeader: {threshold: 2}}}}`, "prometheusRule.alerts.LBCNoLeader has no threshold"},
