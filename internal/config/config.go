@@ -245,8 +245,6 @@ func (c *Config) Validate() error {
 			"set --enable-backend-security-group=true or --enable-manage-backend-security-group-rules=false")
 	case c.RequiredSecretsLabel != "" && (key == "" || value == ""):
 		return fmt.Errorf("invalid value %q for --required-secrets-label: must be in key=value format", c.RequiredSecretsLabel)
-	case c.MetricsCertDir != "" && !c.MetricsSecure:
-		return errors.New("--metrics-cert-dir has no effect without --metrics-secure: set both or neither")
 	case c.DriftInterval != 0 && c.DriftInterval < 10*time.Second:
 		return fmt.Errorf("invalid value %s for --drift-check-interval: must be 0 (off) or at least 10s", c.DriftInterval)
 	}
@@ -278,7 +276,15 @@ func (c *Config) Validate() error {
 	if c.PublishAddress != WhenCreated && c.PublishAddress != WhenActive {
 		return fmt.Errorf("invalid value %q for --publish-address: it takes %s or %s", c.PublishAddress, WhenCreated, WhenActive)
 	}
-	return cmp.Or(c.validateConsole(), c.Traces.validate(), c.Webhooks.validate())
+	return cmp.Or(c.validateMetrics(), c.validateConsole(), c.Traces.validate(), c.Webhooks.validate())
+}
+
+// validateMetrics refuses a certificate that nothing would serve.
+func (c *Config) validateMetrics() error {
+	if c.MetricsCertDir != "" && !c.MetricsSecure {
+		return errors.New("--metrics-cert-dir has no effect without --metrics-secure: set both or neither")
+	}
+	return nil
 }
 
 // validateConsole refuses addresses of the console that others than the processes of the pod reach.

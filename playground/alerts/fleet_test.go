@@ -111,6 +111,12 @@ func TestRulesKeepClustersApart(t *testing.T) {
 					if groups++; n.Without || !slices.Contains(n.Grouping, label) {
 						t.Errorf("%s mixes clusters: %s", name, n)
 					}
+				case *parser.VectorSelector:
+					for _, m := range n.LabelMatchers {
+						if m.Name != label && strings.HasSuffix(m.Name, "cluster") {
+							t.Errorf("%s selects by another label: %s", name, n)
+						}
+					}
 				case *parser.BinaryExpr:
 					m := n.VectorMatching
 					if n.RHS.String() != "vector(0)" && m != nil && (m.On && !slices.Contains(m.MatchingLabels, label) || !m.On && len(m.MatchingLabels) > 0) {
@@ -185,6 +191,23 @@ func TestClusterWithoutReplicasHasNoLeader(t *testing.T) {
 		if got := w.alerts.of["LBCNoLeader"]; len(got) != 1 || !got[""] {
 			t.Errorf("hours after the last replica LBCNoLeader fires for clusters %v, want none in particular", got)
 		}
+	})
+}
+
+// TestNewClusterLabelRaisesNoAlert shows that metrics may get a label of their cluster while they are read.
+func TestNewClusterLabelRaisesNoAlert(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		w := newWorld(ctx, t)
+		for _, cluster := range []string{"", "a"} {
+			w.watchClusters(ctx, t, settled, map[string]*prometheus.Registry{cluster: w.page})
+		}
+		if len(w.alerts.of) > 0 {
+			t.Errorf("there fire %v", w.alerts.of)
+		}
+		cancel()
+		time.Sleep(time.Minute)
 	})
 }
 

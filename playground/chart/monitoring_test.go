@@ -143,3 +143,22 @@ func TestPageHasTheDefaultsOfEachAlert(t *testing.T) {
 		}
 	}
 }
+
+func TestAlertsWithoutValuesStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	rules := func(v string) any {
+		return render(t, c, base(values(t, v)), Release{}).Object("PrometheusRule", "aws-load-balancer-controller").Object["spec"]
+	}
+	want := rules(`{prometheusRule: {enabled: true}}`)
+	for _, v := range []string{
+		`{prometheusRule: {enabled: true, alerts: null, clusterLabel: null, alertLabels: null, runbookURL: ""}}`,
+		`{prometheusRule: {enabled: true, alerts: {LBCBacklog: null, LBCPanic: {}}, clusterLabel: ""}}`,
+		`{prometheusRule: {enabled: true, alerts: {LBCBacklog: {threshold: null, for: null, severity: null, enabled: null}}}}`,
+		`{prometheusRule: {enabled: true, alerts: {LBCBacklog: {threshold: 100, for: 15m, severity: warning, enabled: true}}}}`,
+	} {
+		if d := gocmp.Diff(want, rules(v)); d != "" {
+			t.Errorf("%s:\n%s", v, d)
+		}
+	}
+}

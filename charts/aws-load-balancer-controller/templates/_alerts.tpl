@@ -11,10 +11,11 @@
 {{- range (.Files.Get "files/alerts.yaml" | fromYaml).groups }}{{ range .rules }}{{ $_ := set $known .alert . }}{{ end }}{{ end -}}
 {{- range $name, $given := (.Values.prometheusRule).alerts }}
 {{- $rule := get $known $name -}}
+{{- $given = $given | default dict -}}
 {{- if not $rule -}}
 {{- fail (printf "unknown alert %s in prometheusRule.alerts: the alerts are %s" $name (keys $known | sortAlpha | join ", ")) -}}
 {{- end -}}
-{{- if and (not (kindIs "invalid" ($given).threshold)) (not (regexMatch "[<>] [0-9.]+$" $rule.expr)) -}}
+{{- if and (not (kindIs "invalid" $given.threshold)) (not (regexMatch "[<>] [0-9.]+$" $rule.expr)) -}}
 {{- fail (printf "prometheusRule.alerts.%s has no threshold: what it watches is or is not so; set for, severity or enabled" $name) -}}
 {{- end -}}
 {{- end }}
@@ -31,7 +32,7 @@
 {{- range $rule := .rules }}
 {{- $given := get ($values.alerts | default dict) $rule.alert | default dict -}}
 {{- if ne (toString $given.enabled) "false" -}}
-{{- $_ := set $rule "expr" (regexReplaceAll "\\b(by|on) \\(cluster\\b" $rule.expr (printf "${1} (%s" $cluster)) -}}
+{{- $_ := set $rule "expr" (regexReplaceAll "(\\b(?:by|on) \\(|\\{)cluster\\b" $rule.expr (printf "${1}%s" $cluster)) -}}
 {{- if not (kindIs "invalid" $given.threshold) }}{{ $_ := set $rule "expr" (regexReplaceAll "[0-9.]+$" $rule.expr (include "lbc.scalar" $given.threshold)) }}{{ end -}}
 {{- with $given.for }}{{ $_ := set $rule "for" . }}{{ end -}}
 {{- with $given.severity }}{{ $_ := set $rule.labels "severity" . }}{{ end -}}
