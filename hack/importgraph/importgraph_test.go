@@ -48,7 +48,7 @@ var layers = [][]string{
 	{"internal/admission", "internal/servingcert", "internal/front/gateway", "internal/migrate"},
 	{"internal/explain", "internal/front", "internal/cloud", "internal/kube", "internal/migrate/former", "internal/migrate/network"},
 	{"internal/accelerator/account", "internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup", "internal/inventory/truststore", "internal/origin", "internal/tracing", "internal/controller/podtargets", "internal/console/view"},
-	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/optional", "internal/controller/metrics", "internal/controller/probes", "internal/controller/startup", "internal/controller/waiting"},
+	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/optional", "internal/controller/metrics", "internal/controller/probes", "internal/controller/scrape", "internal/controller/startup", "internal/controller/waiting"},
 	{"internal/apply", "internal/controller/objectwriter", "internal/controller/podcache", "internal/controller/servicepods"},
 	{"internal/secgroup"},
 	{"internal/targets"},

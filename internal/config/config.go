@@ -93,6 +93,8 @@ type Config struct {
 
 	Kubeconfig              string
 	MetricsAddr             string
+	MetricsSecure           bool   // HTTPS, for clients only whom the API server permits to read metrics
+	MetricsCertDir          string // of tls.crt and tls.key; empty = self-signed
 	HealthAddr              string
 	PprofAddr               string // empty = none
 	ConsoleAddr             string // a loopback address with a port; empty = none
@@ -274,7 +276,15 @@ func (c *Config) Validate() error {
 	if c.PublishAddress != WhenCreated && c.PublishAddress != WhenActive {
 		return fmt.Errorf("invalid value %q for --publish-address: it takes %s or %s", c.PublishAddress, WhenCreated, WhenActive)
 	}
-	return cmp.Or(c.validateConsole(), c.Traces.validate(), c.Webhooks.validate())
+	return cmp.Or(c.validateMetrics(), c.validateConsole(), c.Traces.validate(), c.Webhooks.validate())
+}
+
+// validateMetrics refuses a certificate that nothing would serve.
+func (c *Config) validateMetrics() error {
+	if c.MetricsCertDir != "" && !c.MetricsSecure {
+		return errors.New("--metrics-cert-dir has no effect without --metrics-secure: set both or neither")
+	}
+	return nil
 }
 
 // validateConsole refuses addresses of the console that others than the processes of the pod reach.

@@ -43,6 +43,7 @@ func TestSettingsThatAreRefusedAreReportedWithTheReason(t *testing.T) {
 		{"backend rules without backend group", "--cluster-name=c --enable-manage-backend-security-group-rules --enable-backend-security-group=false", "backend security group must be enabled"},
 		{"time of addresses", "--cluster-name=c --publish-address=healthy", `invalid value "healthy" for --publish-address: it takes created or active`},
 		{"secrets label", "--cluster-name=c --required-secrets-label=x", `invalid value "x" for --required-secrets-label`},
+		{"a certificate of metrics without HTTPS", "--cluster-name=c --metrics-cert-dir=/certs", "--metrics-cert-dir has no effect without --metrics-secure: set both or neither"},
 		{"a console that others reach", "--cluster-name=c --console-bind-addr=:9090", `invalid value ":9090" for --console-bind-addr: the console has no login, so that it listens on loopback addresses only`},
 		{"a console at the address of the pod", "--cluster-name=c --console-bind-addr=10.0.0.7:9090", "loopback addresses only"},
 		{"a console at all addresses", "--cluster-name=c --console-bind-addr=[::]:9090", "loopback addresses only"},

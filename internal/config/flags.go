@@ -111,6 +111,8 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.BoolVar(&s.version, "version", false, "print the version, the commit and the version of Go, and exit")
 	fs.StringVar(&c.Kubeconfig, "kubeconfig", "", "kubeconfig file; empty: the pod's service account")
 	fs.StringVar(&c.MetricsAddr, "metrics-bind-addr", ":8080", "address of /metrics; 0 = none")
+	fs.BoolVar(&c.MetricsSecure, "metrics-secure", false, "serve /metrics by HTTPS, only to clients whose bearer token the API server knows and permits to get /metrics; needs the right to create TokenReviews and SubjectAccessReviews")
+	fs.StringVar(&c.MetricsCertDir, "metrics-cert-dir", "", "with --metrics-secure: directory of tls.crt and tls.key, which are read again when they change; empty: a self-signed certificate of each replica's own")
 	fs.StringVar(&c.HealthAddr, "health-probe-bind-addr", ":61779", "address of /healthz and /readyz; 0 = none")
 	fs.StringVar(&c.PprofAddr, "pprof-bind-addr", "", "address of /debug/pprof, the profiles of the process, such as 127.0.0.1:6060; without authentication; empty = none")
 	fs.StringVar(&c.ConsoleAddr, "console-bind-addr", "", "loopback address of the web console, which shows what the controller holds, such as 127.0.0.1:9090, for kubectl port-forward; without authentication; empty = none")

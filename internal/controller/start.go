@@ -25,7 +25,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/k8s-lbc/lbc/internal/buildinfo"
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -34,6 +33,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/podcache"
 	"github.com/k8s-lbc/lbc/internal/controller/probes"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/scrape"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/degraded"
@@ -177,6 +177,8 @@ type start struct {
 	events     *lateRecorder
 	lease      *fence          // nil = without leader election
 	tracer     *tracing.Tracer // nil = no traces
+	reviews    scrape.Reviews  // of clients of metrics
+	log        logr.Logger
 
 	connection cloud.Connection // of await
 	mapper     meta.RESTMapper
@@ -197,9 +199,14 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the API server: %w", err)
 	}
+	reviews, err := newClientReviews(rc, hc)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the API server: %w", err)
+	}
 	rights.Reviews = api.authorization.SelfSubjectAccessReviews()
 	s := &start{
 		metrics: m, conditions: conditions, probes: probes.New(conditions), reporter: reporter, api: api, client: hc, own: startup.OwnPod(),
+		reviews: reviews, log: log,
 		options: managerOptions(c, scheme, log), events: &lateRecorder{},
 		calls:  &startup.Calls{Conditions: conditions, Now: time.Now},
 		server: &startup.Server{Conditions: conditions, Client: api.discovery.RESTClient(), Host: rc.Host, Rights: rights},
@@ -230,9 +237,9 @@ func (s *start) serve(ctx context.Context, c *config.Config, fail func(error)) (
 	if err != nil {
 		return nil, err
 	}
-	page, err := metricsserver.NewServer(metricsserver.Options{BindAddress: c.MetricsAddr}, nil, nil)
+	page, err := metricsPage(c, s.reviews, s.log)
 	if err != nil {
-		return nil, fmt.Errorf("serving metrics (--metrics-bind-addr): %w", err)
+		return nil, err
 	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx)) // until the controllers have ended
 	var all sync.WaitGroup

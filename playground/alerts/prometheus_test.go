@@ -59,7 +59,8 @@ type series struct {
 
 // database has what was scraped.
 type database struct {
-	all map[string]*series
+	all     map[string]*series
+	cluster string // label of the next scrape; empty: none
 }
 
 // scrape adds what a registry shows now, and marks what it does not show any more, as Prometheus does.
@@ -75,7 +76,7 @@ func (d *database) scrape(from prometheus.Gatherer) error {
 		}
 	}
 	for _, s := range d.all {
-		if !s.at.Equal(now) && !s.stale {
+		if !s.at.Equal(now) && !s.stale && s.labels.Get("cluster") == d.cluster {
 			s.samples, s.stale = append(s.samples, point{now.UnixMilli(), staleValue}), true
 		}
 	}
@@ -85,6 +86,7 @@ func (d *database) scrape(from prometheus.Gatherer) error {
 func (d *database) add(now time.Time, name string, m *dto.Metric) {
 	with := func(name string, value float64, more ...string) {
 		b := labels.NewBuilder(labels.FromStrings("job", "aws-load-balancer-controller", "instance", "192.0.2.1:8080", model.MetricNameLabel, name))
+		b.Set("cluster", d.cluster)
 		for _, l := range m.GetLabel() {
 			b.Set(l.GetName(), l.GetValue())
 		}
@@ -146,12 +148,13 @@ type evaluator struct {
 	rules   []rulefmt.Rule
 	active  map[string]map[string]time.Time // by alert and labels: since when
 	firings map[string][]firing             // by alert
+	of      map[string]map[string]bool      // by alert: the clusters of which it fired
 }
 
 func newEvaluator(t *testing.T) *evaluator {
 	t.Helper()
 	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 50_000_000, Timeout: time.Hour})
-	return &evaluator{engine: engine, data: &database{all: map[string]*series{}}, rules: rules(t), active: map[string]map[string]time.Time{}, firings: map[string][]firing{}}
+	return &evaluator{engine: engine, data: &database{all: map[string]*series{}}, rules: rules(t), active: map[string]map[string]time.Time{}, firings: map[string][]firing{}, of: map[string]map[string]bool{}}
 }
 
 // evaluate evaluates each rule now.
@@ -178,7 +181,13 @@ func (e *evaluator) evaluate(ctx context.Context) error {
 				since = now
 			}
 			active[key] = since
-			fires = fires || now.Sub(since) >= time.Duration(r.For)
+			if now.Sub(since) >= time.Duration(r.For) {
+				fires = true
+				if e.of[r.Alert] == nil {
+					e.of[r.Alert] = map[string]bool{}
+				}
+				e.of[r.Alert][s.Metric.Get("cluster")] = true
+			}
 		}
 		q.Close()
 		e.active[r.Alert] = active

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"regexp"
@@ -8,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 )
 
@@ -22,8 +23,9 @@ func TestRulesAndDashboardAreThoseOfTheFiles(t *testing.T) {
 	t.Parallel()
 	c := load(t)
 	r := monitored(t, c)
-	want := values(t, string(c.File("files/alerts.yaml")))
-	if d := cmp.Diff(want, r.Object("PrometheusRule", "aws-load-balancer-controller").Object["spec"]); d != "" {
+	ofVersion := strings.ReplaceAll(string(c.File("files/alerts.yaml")), "/blob/main/", "/blob/"+c.chart.Metadata.AppVersion+"/")
+	want := values(t, ofVersion)
+	if d := gocmp.Diff(want, r.Object("PrometheusRule", "aws-load-balancer-controller").Object["spec"]); d != "" {
 		t.Errorf("rules (-want +got):\n%s", d)
 	}
 	var file, shown any
@@ -34,7 +36,7 @@ func TestRulesAndDashboardAreThoseOfTheFiles(t *testing.T) {
 	if err := json.Unmarshal([]byte(data["aws-load-balancer-controller.json"].(string)), &shown); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(file, shown); d != "" {
+	if d := gocmp.Diff(file, shown); d != "" {
 		t.Errorf("dashboard (-want +got):\n%s", d)
 	}
 }
@@ -70,7 +72,93 @@ func TestEachAlertHasAPartOfThePageThatItLinksTo(t *testing.T) {
 	for _, m := range alertHeading.FindAllStringSubmatch(string(must(os.ReadFile("../../docs/tasks/monitoring.md"))), -1) {
 		headings = append(headings, m[1])
 	}
-	if d := cmp.Diff(alerts, headings); d != "" {
+	if d := gocmp.Diff(alerts, headings); d != "" {
 		t.Errorf("alerts and headings (-alerts +headings):\n%s", d)
+	}
+}
+
+// TestDashboardSelectsClusters shows the variable for clusters: "All" also matches metrics without the label.
+func TestDashboardSelectsClusters(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for label, v := range map[string]string{
+		"cluster":     `{grafanaDashboard: {enabled: true}}`,
+		"k8s_cluster": `{grafanaDashboard: {enabled: true}, prometheusRule: {clusterLabel: k8s_cluster}}`,
+		"site":        `{grafanaDashboard: {enabled: true, clusterLabel: site}, prometheusRule: {clusterLabel: k8s_cluster}}`,
+	} {
+		var shown struct {
+			Templating struct {
+				List []struct {
+					Name, AllValue string
+					IncludeAll     bool
+					Query          any
+				}
+			}
+			Panels []struct {
+				Title   string
+				Targets []struct{ Expr string }
+			}
+		}
+		data := render(t, c, base(values(t, v)), Release{}).Object("ConfigMap", "aws-load-balancer-controller-dashboard").Object["data"].(map[string]any)
+		if err := json.Unmarshal([]byte(data["aws-load-balancer-controller.json"].(string)), &shown); err != nil {
+			t.Fatal(err)
+		}
+		cluster, job := shown.Templating.List[1], shown.Templating.List[2]
+		if q := cluster.Query.(map[string]any)["query"]; cluster.Name != "cluster" || !cluster.IncludeAll || cluster.AllValue != ".*" || q != "label_values(lbc_build_info, "+label+")" {
+			t.Errorf("%s: the variable is %+v", label, cluster)
+		}
+		if q := job.Query.(map[string]any)["query"]; q != "label_values(lbc_build_info{"+label+`=~"$cluster"}, job)` {
+			t.Errorf("%s: jobs are %v", label, q)
+		}
+		for _, p := range shown.Panels {
+			for _, x := range p.Targets {
+				if n := strings.Count(x.Expr, label+`=~"$cluster", job=~"$job"`); n == 0 || n != strings.Count(x.Expr, "{") {
+					t.Errorf("%s: panel %s selects no cluster: %s", label, p.Title, x.Expr)
+				}
+				if by := aggregatesCluster.FindStringSubmatch(x.Expr); by != nil && by[1] != label {
+					t.Errorf("%s: panel %s: %s", label, p.Title, x.Expr)
+				}
+			}
+		}
+	}
+}
+
+var aggregatesCluster = regexp.MustCompile(`by \((cluster|k8s_cluster|site)\b`)
+
+// TestPageHasTheDefaultsOfEachAlert compares the table of docs/tasks/monitoring.md with the rules.
+func TestPageHasTheDefaultsOfEachAlert(t *testing.T) {
+	t.Parallel()
+	page := string(must(os.ReadFile("../../docs/tasks/monitoring.md")))
+	groups := values(t, string(load(t).File("files/alerts.yaml")))["groups"].([]any)
+	for _, r := range groups[0].(map[string]any)["rules"].([]any) {
+		rule := r.(map[string]any)
+		name, threshold := rule["alert"].(string), "none"
+		if m := regexp.MustCompile(`[<>] ([0-9.]+)$`).FindStringSubmatch(rule["expr"].(string)); m != nil {
+			threshold = "(more|less|longer) than " + regexp.QuoteMeta(m[1]) + " ?[^|]*"
+		}
+		lasts, _ := rule["for"].(string)
+		row := `(?m)^\| \[` + name + `\]\(#` + strings.ToLower(name) + `\) \| ` + threshold + ` \| ` + cmp.Or(lasts, "none") + ` \| ` + rule["labels"].(map[string]any)["severity"].(string) + ` \|$`
+		if !regexp.MustCompile(row).MatchString(page) {
+			t.Errorf("docs/tasks/monitoring.md lacks a row %s", row)
+		}
+	}
+}
+
+func TestAlertsWithoutValuesStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	rules := func(v string) any {
+		return render(t, c, base(values(t, v)), Release{}).Object("PrometheusRule", "aws-load-balancer-controller").Object["spec"]
+	}
+	want := rules(`{prometheusRule: {enabled: true}}`)
+	for _, v := range []string{
+		`{prometheusRule: {enabled: true, alerts: null, clusterLabel: null, alertLabels: null, runbookURL: ""}}`,
+		`{prometheusRule: {enabled: true, alerts: {LBCBacklog: null, LBCPanic: {}}, clusterLabel: ""}}`,
+		`{prometheusRule: {enabled: true, alerts: {LBCBacklog: {threshold: null, for: null, severity: null, enabled: null}}}}`,
+		`{prometheusRule: {enabled: true, alerts: {LBCBacklog: {threshold: 100, for: 15m, severity: warning, enabled: true}}}}`,
+	} {
+		if d := gocmp.Diff(want, rules(v)); d != "" {
+			t.Errorf("%s:\n%s", v, d)
+		}
 	}
 }

@@ -193,3 +193,18 @@ func TestTheConditionOfNodesNeedsOneRightMore(t *testing.T) {
 	with := render(t, load(t), base(map[string]any{"enableNodeDrainCondition": true}), Release{})
 	compare(t, "the ClusterRole with the condition of nodes", want, granted(t, with.Object("ClusterRole", name)))
 }
+
+// TestSecureMetricsNeedTwoRightsMore shows what metrics.secure adds to the roles.
+func TestSecureMetricsNeedTwoRightsMore(t *testing.T) {
+	t.Parallel()
+	const name = "aws-load-balancer-controller-role"
+	want := granted(t, render(t, load(t), base(), Release{}).Object("ClusterRole", name))
+	want.add("authentication.k8s.io", "tokenreviews", "create")
+	want.add("authorization.k8s.io", "subjectaccessreviews", "create")
+	with := render(t, load(t), base(map[string]any{"metrics": map[string]any{"secure": true}}), Release{})
+	compare(t, "the ClusterRole with secure metrics", want, granted(t, with.Object("ClusterRole", name)))
+	reader := with.Object("ClusterRole", "aws-load-balancer-controller-metrics-reader").Object["rules"]
+	if got := fmt.Sprint(reader); got != "[map[nonResourceURLs:[/metrics] verbs:[get]]]" {
+		t.Errorf("readers may %s", got)
+	}
+}

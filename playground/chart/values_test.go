@@ -189,6 +189,7 @@ var without = map[string]string{
 	"health-probe-bind-addr":         "livenessProbe and readinessProbe have its port; extraArgs",
 	"kube-ca-pem-filepath":           "needs a volume; extraArgs and extraVolumes",
 	"kubeconfig":                     "the service account is used",
+	"metrics-cert-dir":               "where the Secret of metrics.certSecret is mounted, in lbc.args",
 	"pprof-bind-addr":                "for an examination; extraArgs",
 	"quic-environment-variable-name": "pods read one name in a cluster; extraArgs",
 	"version":                        "the process prints and ends",

@@ -51,6 +51,7 @@
 {{- $args = append $args (printf "--webhook-cert-secret=%s" (include "lbc.ownSecret" .)) -}}
 {{- $args = append $args (printf "--webhook-configurations=%s-webhook" (include "lbc.prefix" .)) -}}
 {{- end -}}
+{{- if include "lbc.metricsCertSecret" . }}{{ $args = append $args "--metrics-cert-dir=/tmp/k8s-metrics-server/serving-certs" }}{{ end -}}
 {{- $args = concat $args (.Values.extraArgs | default list) -}}
 {{- toYaml $args -}}
 {{- end }}
@@ -60,6 +61,16 @@
 {{- $addr := "" -}}
 {{- if not (kindIs "invalid" .Values.metricsBindAddr) }}{{ $addr = include "lbc.scalar" .Values.metricsBindAddr }}{{ end -}}
 {{- if eq $addr "" }}8080{{ else if ne $addr "0" }}{{ regexFind "[0-9]+$" $addr }}{{ end -}}
+{{- end }}
+
+{{/* lbc.metricsCertSecret is the Secret with the certificate of the metrics; empty if they have none of a Secret. */}}
+{{- define "lbc.metricsCertSecret" -}}
+{{- with .Values.metrics }}{{ if and .secure (not (include "lbc.metricsPort" $)) -}}
+{{- fail "metrics.secure needs metrics, which metricsBindAddr 0 turns off: remove one of them" -}}
+{{- end }}
+{{- if and .certSecret (not .secure) }}{{ fail "metrics.certSecret has no effect without metrics.secure: set metrics.secure to true" }}{{ end -}}
+{{- with .certSecret }}{{ . }}{{ end -}}
+{{- end -}}
 {{- end }}
 
 {{/*

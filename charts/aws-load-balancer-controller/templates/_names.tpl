@@ -53,6 +53,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $port := include "lbc.metricsPort" . -}}
 {{- if and $port (not (.Values.serviceMonitor).enabled) -}}
 {{- $annotations = dict "prometheus.io/scrape" "true" "prometheus.io/port" $port -}}
+{{- if (.Values.metrics).secure }}{{ $_ := set $annotations "prometheus.io/scheme" "https" }}{{ end -}}
 {{- end -}}
 {{- with mergeOverwrite $annotations (.Values.podAnnotations | default dict) }}{{ toYaml . }}{{ end -}}
 {{- end }}

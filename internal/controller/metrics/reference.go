@@ -43,12 +43,13 @@ func Page() string {
 		if len(r.Labels) > 0 {
 			name += "{" + strings.Join(r.Labels, ",") + "}"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", name, r.Type, r.Doc)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, r.Type, r.series(), r.Doc)
 	}
 	b.WriteString("\n## Of libraries\n\n| Metric | Meaning |\n|---|---|\n")
 	for _, l := range libraries {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", l.name, l.doc)
 	}
+	b.WriteString(seriesPart())
 	controllers, stages := Stages()
 	b.WriteString("\n## Stages\n\nValues of `reconcile_stage`, in the order of a pass.\n\n| Controller | Stages |\n|---|---|\n")
 	for _, c := range controllers {
@@ -80,7 +81,8 @@ This page is generated; ` + "`make generate`" + ` writes it.
 ` + "`/metrics`" + ` of each replica (` + "`--metrics-bind-addr`" + `) has these metrics. Names that begin with ` + "`aws_`" + ` and ` + "`awslbc_`" + ` are those of the AWS Load Balancer
 Controller v3.5 with its labels, so that dashboards keep working; the others are this project's.
 Passes are made by the leader only: on the other replicas the metrics of passes and of AWS calls stay as they are.
+"Series" is how many series a replica has of a metric; [those of objects](#number-of-series) are many in large clusters.
 
-| Metric | Type | Meaning |
-|---|---|---|
+| Metric | Type | Series | Meaning |
+|---|---|---|---|
 `

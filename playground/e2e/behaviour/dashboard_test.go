@@ -46,7 +46,9 @@ var labelUse = regexp.MustCompile(`\{\{\s*(?:\$labels\.)?(\w+)\s*\}\}`)
 // labelsIn are the labels that a legend of Grafana or a text of an alert shows.
 func labelsIn(texts ...string) (names []string) {
 	for _, m := range labelUse.FindAllStringSubmatch(strings.Join(texts, "\n"), -1) {
-		names = append(names, m[1])
+		if m[1] != "end" {
+			names = append(names, m[1])
+		}
 	}
 	return names
 }

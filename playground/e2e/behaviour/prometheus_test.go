@@ -92,7 +92,7 @@ func newDatabase(page map[string]*dto.MetricFamily) *database {
 
 // add adds a series with labels in pairs of name and value, and those of the target.
 func (d *database) add(name string, value float64, pairs ...string) {
-	b := labels.NewBuilder(labels.EmptyLabels()).Set("job", "aws-load-balancer-controller").Set("instance", "192.0.2.1:8080").Set(model.MetricNameLabel, name)
+	b := labels.NewBuilder(labels.EmptyLabels()).Set("cluster", "demo").Set("job", "aws-load-balancer-controller").Set("instance", "192.0.2.1:8080").Set(model.MetricNameLabel, name)
 	for i := 0; i < len(pairs); i += 2 {
 		b.Set(pairs[i], pairs[i+1])
 	}
@@ -176,7 +176,7 @@ func (x examiner) evaluate(ctx context.Context, expr string) ([]labels.Labels, e
 // examine returns what is wrong with an expression: it has no series, whatever the values are, its result lacks a label that is used, or a part of it
 // names a metric, a label or a value of one that the database does not have.
 func (x examiner) examine(ctx context.Context, expr string, used ...string) (wrong []string) {
-	e, err := parser.ParseExpr(strings.NewReplacer("$__rate_interval", "5m", "$job", ".*").Replace(expr))
+	e, err := parser.ParseExpr(strings.NewReplacer("$__rate_interval", "5m", "$cluster", ".*", "$job", ".*").Replace(expr))
 	if err != nil {
 		return []string{err.Error()}
 	}

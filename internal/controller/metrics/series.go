@@ -1,0 +1,114 @@
+package metrics
+
+import (
+	"fmt"
+	"strings"
+
+	apis "github.com/k8s-lbc/lbc/api/v1alpha1"
+)
+
+// per says for each set of labels, as the table has them, what there is one set of values for.
+var per = map[string]string{
+	"":                               "",
+	"action":                         "action that is denied",
+	"cause":                          "cause",
+	"class":                          "class",
+	"controller":                     "controller",
+	"controller,error_category":      "controller and category that has occurred",
+	"controller,group,policy":        "controller, group of fields and policy",
+	"controller,namespace,name":      "object, three of each kind",
+	"controller,reconcile_stage":     "controller and stage",
+	"namespace,name":                 "TargetGroupBinding",
+	"namespace,name,type,status":     "condition of a LoadBalancer object, of at most 1,000",
+	"namespace,service,target_group": "TargetGroupBinding",
+	"operation":                      "`operation`",
+	"owner,code,class":               "owner and code that has occurred",
+	"owner,operation,action":         "owner, operation and action",
+	"quota":                          "limit",
+	"ready":                          "value",
+	"reason":                         "reason",
+	"resource":                       "kind",
+	"service,operation":              "operation of AWS that is called",
+	"service,operation,cause":        "operation of AWS that is called, and cause",
+	"service,operation,status_code,error_code": "operation of AWS and answer that has occurred",
+	"version,commit,goversion,platform":        "replica",
+	"webhook_name,error_category":              "webhook and check that has refused",
+	"what":                                     "value",
+}
+
+// SeriesPer is how many series a metric has for one set of values of its labels: a histogram has those of its buckets, of +Inf, sum and count.
+func (r Row) SeriesPer() int {
+	if r.Type == Histogram {
+		return len(r.Buckets) + 3
+	}
+	return 1
+}
+
+// series is the cell of a row that says how many series it has.
+func (r Row) series() string {
+	if what := per[strings.Join(r.Labels, ",")]; what != "" {
+		return fmt.Sprintf("%d per %s", r.SeriesPer(), what)
+	}
+	return fmt.Sprint(r.SeriesPer())
+}
+
+// largestBindings is how many TargetGroupBindings the cluster has whose series the page counts.
+const largestBindings = 5000
+
+// conditionTypes are the conditions of LoadBalancer objects.
+var conditionTypes = []string{apis.ConditionReady, apis.ConditionServing, apis.ConditionReconciling, apis.ConditionStalled, apis.ConditionDrifted}
+
+// perObject are the metrics with series for each object, and how many objects of the largest cluster they have series for.
+var perObject = []struct {
+	name    string
+	objects int // at most
+	each    int // sets of labels of one object
+	doc     string
+}{
+	{"awslbc_readiness_gate_ready_seconds", largestBindings, 1, "TargetGroupBindings whose pods have readiness gates"},
+	{"awslbc_quic_target_missing_server_id", largestBindings, 1, "TargetGroupBindings with QUIC, of which an endpoint had no server id"},
+	{"aws_target_group_info", largestBindings, 1, "all TargetGroupBindings"},
+	{"lbc_load_balancer_condition", mostLoadBalancers, len(conditionTypes), "LoadBalancer objects"},
+}
+
+// seriesPart is the part of docs/metrics.md about the number of series.
+func seriesPart() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `
+## Number of series
+
+Most metrics have a number of series that does not grow with the cluster: together some hundreds on a replica that does not lead, and a few thousand on the leader.
+Four metrics have series for each object, on the leader. In a cluster with %s TargetGroupBindings and at least 1,000 load balancers they have at most:
+
+| Metric | Has series of | Series of one | Series |
+|---|---|---|---|
+`, thousands(largestBindings))
+	total := 0
+	for _, o := range perObject {
+		each := o.each * rowOf(o.name).SeriesPer()
+		total += each * o.objects
+		fmt.Fprintf(&b, "| `%s` | %s | %d | %s |\n", o.name, o.doc, each, thousands(each*o.objects))
+	}
+	fmt.Fprintf(&b, "| together | | | %s |\n", thousands(total))
+	b.WriteString(`
+Series of an object end with the object. If they are too many for your Prometheus, let it drop them when it reads the metrics. With the chart:
+
+` + "```yaml" + `
+serviceMonitor:
+  metricRelabelings:
+  - {action: drop, sourceLabels: [__name__], regex: awslbc_readiness_gate_ready_seconds_.+|aws_target_group_info|lbc_load_balancer_condition}
+` + "```" + `
+
+Without ` + "`awslbc_readiness_gate_ready_seconds`" + ` the alert LBCReadinessGatesSlow never fires, without ` + "`lbc_load_balancer_condition`" + ` LBCLoadBalancerNotReady.
+` + "`lbc_load_balancers`" + ` and ` + "`lbc_target_healthy_seconds`" + ` show the same for all objects together.
+`)
+	return b.String()
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
+}
