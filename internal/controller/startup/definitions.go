@@ -48,7 +48,7 @@ func (s *Schemas) Run(ctx context.Context) {
 	}
 }
 
-// Look reads the schemas that have changed, and sets or heals the condition. If they cannot be read, the condition stays.
+// Look reads the schemas that have changed, all of them while one is outdated, and sets or heals the condition. If they cannot be read, the condition stays.
 func (s *Schemas) Look(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
@@ -69,6 +69,7 @@ func (s *Schemas) Look(ctx context.Context) {
 		s.Conditions.Heal(degraded.DefinitionsOutdated)
 		return
 	}
+	s.urls = nil // a document may be newer than its URL in the list: after an upgrade and its undoing, the URL would be the same
 	s.Conditions.Set(degraded.Condition{Reason: degraded.DefinitionsOutdated, Remedy: degraded.ApplyDefinitions,
 		Text: "definitions are older than this version of the controller: " + strings.Join(outdated, "; ") + ". The API server drops such fields from objects without an error"})
 }

@@ -109,13 +109,14 @@ func TestOutdatedDefinitionsHealWhenTheyAreApplied(t *testing.T) {
 		}
 	}
 	look(true, 1)
-	look(true, 1) // the document is the same
-	p.versions["test.example/v1"]["Binding"] = []string{"a", "b"}
-	p.edition, p.refuse = "2", true
+	p.versions["test.example/v1"]["Binding"] = []string{"a", "b"} // under the URL that was there before
+	p.refuse = true
 	look(true, 1) // what cannot be read is no news
 	p.refuse = false
 	look(false, 2)
-	look(false, 2)
+	look(false, 2) // the document is the same
+	p.versions["test.example/v1"]["Binding"], p.edition = []string{"a"}, "2"
+	look(true, 3)
 }
 
 // TestOwnDefinitionsHaveFields holds the list of fields to fields that the controller uses.
