@@ -26,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/reference"
 	"github.com/k8s-lbc/lbc/internal/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/support"
 )
 
 func main() {
@@ -56,6 +57,9 @@ func main() {
 		}
 	}
 	if err := section("doctor.md", "checks", doctor.Page()); err != nil {
+		fail(err)
+	}
+	if err := section("support.md", "kubernetes", support.Table()); err != nil {
 		fail(err)
 	}
 	if err := section("operations.md", "budgets", backoff.BudgetTable()); err != nil {

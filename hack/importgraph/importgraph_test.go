@@ -20,9 +20,9 @@ var pure = []string{
 	"internal/admission", "internal/drain", "internal/accelerator/check",
 	"config/crd", "cmd/lbc/doctor", "internal/explain", "internal/manifest", "internal/manifest/schema",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
-	"awssim/iam/policy", "internal/allowlist", "internal/annotation", "internal/assumable", "internal/consent", "internal/backoff", "internal/brake", "internal/degraded", "internal/diag", "internal/drift", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
+	"awssim/iam/policy", "internal/allowlist", "internal/annotation", "internal/assumable", "internal/consent", "internal/backoff", "internal/brake", "internal/definition", "internal/degraded", "internal/diag", "internal/drift", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
 	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions", "internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route", "internal/front/gateway/rule",
-	"internal/iampolicy", "internal/inbound", "internal/intent", "internal/migrate", "internal/migrate/equality", "internal/migrate/former", "internal/migrate/network", "internal/naming", "internal/orphan", "internal/owner", "internal/plan", "internal/sorting", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/plan/policy", "internal/plan/transition", "internal/proof", "internal/quota", "internal/readiness", "internal/replacement", "internal/serverid", "internal/shard", "internal/stack", "internal/stackjson", "internal/tagkey", "internal/traffic", "internal/twin", "internal/objects",
+	"internal/iampolicy", "internal/inbound", "internal/intent", "internal/migrate", "internal/migrate/equality", "internal/migrate/former", "internal/migrate/network", "internal/naming", "internal/orphan", "internal/owner", "internal/plan", "internal/sorting", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/plan/policy", "internal/plan/transition", "internal/proof", "internal/quota", "internal/readiness", "internal/replacement", "internal/serverid", "internal/shard", "internal/stack", "internal/stackjson", "internal/support", "internal/tagkey", "internal/traffic", "internal/twin", "internal/objects",
 }
 
 // forbidden is what no pure package may reach.
@@ -35,7 +35,7 @@ var forbidden = []string{
 var layers = [][]string{
 	{"internal/allowlist", "internal/sorting"},
 	{"internal/assumable", "internal/consent", "internal/drift", "internal/replacement", "internal/console", "internal/serverid", "internal/tagkey"},
-	{"internal/diag", "internal/stack", "internal/config", "internal/manifest/schema", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake", "internal/buildinfo", "internal/degraded", "internal/iampolicy"},
+	{"internal/diag", "internal/stack", "internal/config", "internal/manifest/schema", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake", "internal/buildinfo", "internal/degraded", "internal/iampolicy", "internal/support", "internal/definition"},
 	{"internal/quota", "internal/inbound", "internal/intent", "internal/facts", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical", "internal/accelerator"},
 	{"internal/accelerator/check", "internal/accelerator/operation"},
 	{"internal/annotation", "internal/shard"},

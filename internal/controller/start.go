@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -36,6 +37,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/scrape"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/definition"
 	"github.com/k8s-lbc/lbc/internal/degraded"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -132,6 +134,7 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 		return err
 	}
 	s.probes.Started()
+	go s.schemas(c, log).Run(ctx)
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("running manager: %w", err)
 	}
@@ -327,6 +330,15 @@ func watchedKinds(scheme *runtime.Scheme) (out []schema.GroupVersionKind, err er
 		out = append(out, gvk)
 	}
 	return out, nil
+}
+
+// schemas follows the schemas of the custom resources that the controllers read.
+func (s *start) schemas(c *config.Config, log logr.Logger) *startup.Schemas {
+	wanted := definition.Own()
+	maps.DeleteFunc(wanted, func(name string, _ definition.Definition) bool {
+		return strings.HasSuffix(name, ".gateway.k8s.aws") && !c.ServesGateways() || strings.HasSuffix(name, ".aga.k8s.aws") && !c.ServesAccelerators()
+	})
+	return &startup.Schemas{Conditions: s.conditions, Client: s.api.discovery.RESTClient(), Wanted: wanted, Log: log.WithName("definitions")}
 }
 
 // checkDefinitions shows which required definitions are missing.

@@ -13,19 +13,20 @@ type Reason string
 
 // The reasons.
 const (
-	Region             Reason = "region"
-	VPC                Reason = "vpc"
-	Credentials        Reason = "credentials"
-	Permissions        Reason = "permissions"
-	Unanswered         Reason = "aws"
-	Throttled          Reason = "throttled"
-	APIServer          Reason = "api-server"
-	Definitions        Reason = "definitions"
-	Rights             Reason = "rights"
-	WebhookCertificate Reason = "webhook-certificate"
-	ClusterName        Reason = "cluster-name"
-	SharedClusterName  Reason = "shared-cluster-name"
-	SecondController   Reason = "second-controller"
+	Region              Reason = "region"
+	VPC                 Reason = "vpc"
+	Credentials         Reason = "credentials"
+	Permissions         Reason = "permissions"
+	Unanswered          Reason = "aws"
+	Throttled           Reason = "throttled"
+	APIServer           Reason = "api-server"
+	Definitions         Reason = "definitions"
+	DefinitionsOutdated Reason = "definitions-outdated"
+	Rights              Reason = "rights"
+	WebhookCertificate  Reason = "webhook-certificate"
+	ClusterName         Reason = "cluster-name"
+	SharedClusterName   Reason = "shared-cluster-name"
+	SecondController    Reason = "second-controller"
 )
 
 // Info is the row of a reason.
@@ -48,6 +49,7 @@ var Reasons = []Info{
 	{SharedClusterName, "cluster-name", "The controller of another cluster has the same --cluster-name, by what it holds or does in the account. What no object of this cluster claims is not deleted."},
 	{SecondController, "leader", "A second controller writes LoadBalancer objects of this cluster, elected by another Lease or by none."},
 	{Definitions, "definitions", "The API server does not serve TargetGroupBindings or IngressClassParams."},
+	{DefinitionsOutdated, "definitions", "A definition lacks fields or versions of this version of the controller. The API server drops such fields from objects without an error."},
 	{Rights, "rights", "The controller may not read or write objects of a kind as it needs to, or may not hold its Lease."},
 	{WebhookCertificate, "webhook-certificate", "The webhooks have no serving certificate yet."},
 }

@@ -39,10 +39,10 @@ func TestAConditionIsReportedOnceAgainWhenItsTextChangesAndOnceHealed(t *testing
 func TestEachReasonHasARow(t *testing.T) {
 	t.Parallel()
 	var s Conditions
-	for _, r := range []Reason{Region, VPC, Credentials, Permissions, Unanswered, Throttled, APIServer, Definitions, Rights, WebhookCertificate, ClusterName, SharedClusterName, SecondController} {
+	for _, r := range []Reason{Region, VPC, Credentials, Permissions, Unanswered, Throttled, APIServer, Definitions, DefinitionsOutdated, Rights, WebhookCertificate, ClusterName, SharedClusterName, SecondController} {
 		s.Set(Condition{Reason: r})
 	}
-	if len(s.All()) != 13 || len(Reasons) != 13 {
+	if len(s.All()) != 14 || len(Reasons) != 14 {
 		t.Errorf("%d of %d reasons are shown", len(s.All()), len(Reasons))
 	}
 	if d := cmp.Diff([]string{"api-server", "aws", "cluster-name", "definitions", "leader", "rights", "webhook-certificate"}, Checks()); d != "" {

@@ -2,7 +2,7 @@ package degraded
 
 // Remedies that several conditions, or findings of lbc doctor, have.
 const (
-	ApplyDefinitions = "apply the definitions of this version (kubectl apply --server-side -f config/crd); helm upgrade does not"
+	ApplyDefinitions = "apply the definitions of this version (kubectl apply --server-side --force-conflicts -f config/crd, or -k crds in the directory of the chart); helm upgrade does not"
 	GrantRights      = "apply the ClusterRole and the bindings of this version of the chart or manifests"
 
 	reachMetadata = "let pods reach the instance metadata service (a hop limit of 2: aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)"

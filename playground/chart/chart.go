@@ -14,6 +14,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	chartv2 "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
@@ -55,6 +56,9 @@ func Merge(values, over map[string]any) map[string]any { return loader.MergeMaps
 // Values are the chart's own values.
 func (c *Chart) Values() map[string]any { return c.chart.Values }
 
+// KubeVersion is the constraint on the version of Kubernetes.
+func (c *Chart) KubeVersion() string { return c.chart.Metadata.KubeVersion }
+
 // File is a file of the chart that templates can read; nil if there is none.
 func (c *Chart) File(name string) []byte {
 	for _, f := range c.chart.Files {
@@ -84,6 +88,9 @@ func (c *Chart) Render(values map[string]any, r Release) (*Rendering, error) {
 	version, err := common.ParseKubeVersion(cmp.Or(r.Kubernetes, "v1.36.0"))
 	if err != nil {
 		return nil, fmt.Errorf("version of Kubernetes: %w", err)
+	}
+	if required := c.chart.Metadata.KubeVersion; required != "" && !chartutil.IsCompatibleRange(required, version.String()) {
+		return nil, fmt.Errorf("chart requires kubeVersion: %s which is incompatible with Kubernetes %s", required, version) // Helm's words
 	}
 	capabilities.KubeVersion = *version
 	given, err := util.ToRenderValues(c.chart, values, common.ReleaseOptions{

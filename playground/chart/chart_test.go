@@ -3,12 +3,15 @@ package chart
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/k8s-lbc/lbc/internal/support"
 )
 
 const dir = "../../charts/aws-load-balancer-controller"
@@ -117,12 +120,40 @@ func TestRenderings(t *testing.T) {
 		"guide-39":    {values: guide("39-helm-values-full.yaml")},
 		"issuer":      {values: `{clusterName: demo-cluster, enableCertManager: true, certManager: {issuerRef: {kind: ClusterIssuer, name: company}}}`, release: Release{Name: "lb", Namespace: "networking", Upgrade: true}},
 		"certificate": {values: string(must(yaml.Marshal(map[string]any{"clusterName": "demo-cluster", "webhookTLS": map[string]any{"caCert": certificate, "cert": certificate, "key": privateKey}})))},
-		"old-cluster": {values: `{clusterName: demo-cluster}`, release: Release{Kubernetes: "v1.25.3"}},
+		"old-cluster": {values: `{clusterName: demo-cluster}`, release: Release{Kubernetes: "v" + support.Oldest().String() + ".3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			golden(t, name+".yaml", text(t, render(t, c, values(t, tc.values), tc.release)))
 		})
+	}
+}
+
+// TestKubeVersionIsThatOfSupport renders the chart for each supported version, and for older and newer ones.
+func TestKubeVersionIsThatOfSupport(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	oldest, newest := support.Oldest(), support.Newest()
+	if want := ">=" + oldest.String() + ".0-0"; c.KubeVersion() != want {
+		t.Errorf("kubeVersion of Chart.yaml is %q, want %q: the oldest version of package support", c.KubeVersion(), want)
+	}
+	renders := func(version string) error {
+		_, err := c.Render(values(t, `{clusterName: demo-cluster}`), Release{Kubernetes: version})
+		return err
+	}
+	for _, r := range support.Kubernetes {
+		for _, version := range []string{"v" + r.String() + ".0", "v" + r.String() + ".3-eks-113cf36", "v" + r.String() + ".0-alpha.1"} {
+			if err := renders(version); err != nil {
+				t.Errorf("%s: %v", version, err)
+			}
+		}
+	}
+	if err := renders(fmt.Sprintf("v%d.%d.15-eks-1", oldest.Major, oldest.Minor-1)); err == nil || !strings.Contains(err.Error(), c.KubeVersion()) {
+		t.Errorf("a cluster that is too old: %v", err)
+	}
+	// An update of the cluster must not keep operators from changing a value.
+	if err := renders(fmt.Sprintf("v%d.%d.0", newest.Major, newest.Minor+1)); err != nil {
+		t.Errorf("a cluster that is newer than the release: %v", err)
 	}
 }
 

@@ -65,6 +65,9 @@ func (cp *ControlPlane) startAPIServer(o Options) error {
 		"--allow-privileged=true",
 		"--profiling=false",
 	}
+	if o.Emulated != "" {
+		flags = append(flags, "--emulated-version="+o.Emulated)
+	}
 	if o.Requests != "" {
 		audit, err := cp.record(o.Requests)
 		if err != nil {

@@ -28,6 +28,8 @@ type Options struct {
 	OnlyAPI bool
 	// DualStack gives Services addresses of IPv6 too, if they ask for them.
 	DualStack bool
+	// Emulated is an older minor version, such as 1.33, that the API server emulates; empty: none.
+	Emulated string
 	// Requests is a file that gets a line of JSON, an audit event, for each request of the load balancer controller; empty: none.
 	Requests string
 }

@@ -7,23 +7,22 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/definition"
 	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/support"
 )
 
 var clusterChecks = []Check{{
 	Name: "kubernetes-outdated", Severity: Warning, Needs: []Source{APIServer},
-	About:  "The API server is older than Kubernetes v" + evaluating + ": it may not evaluate the rules in definitions and the match conditions of webhooks, so that mistakes are stored and the creation of all Services waits for the controller. Older than v" + minimum + ", an error: it does not serve what the controller reads.",
+	About: "The API server is older than Kubernetes v" + support.Oldest().String() + ", the oldest supported version ([support.md](support.md)): it does not take the match conditions of the webhooks, and may not evaluate the rules in definitions. " +
+		"Mistakes are then stored, and the creation of all Services waits for the controller. Older than v" + minimum.String() + ", an error: it does not serve what the controller reads.",
 	Remedy: "update the cluster",
-	Find: func(f *Facts) []Finding {
-		if !before(f.Kubernetes, evaluating) {
-			return nil
-		}
-		x := Finding{Object: "API server", Text: "is Kubernetes " + f.Kubernetes + ", older than v" + evaluating}
-		if before(f.Kubernetes, minimum) {
-			x.Severity = Error
-		}
-		return []Finding{x}
-	},
+	Find:   outdatedKubernetes,
+}, {
+	Name: "kubernetes-untested", Severity: Note, Needs: []Source{APIServer},
+	About:  "The API server is newer than Kubernetes v" + support.Newest().String() + ", the newest version that this release was tested with ([support.md](support.md)). The controller works as long as the API server serves what it reads.",
+	Remedy: "update the controller to a release that supports this version of Kubernetes",
+	Find:   untestedKubernetes,
 }, {
 	Name: "crd-missing", Severity: Error, Needs: []Source{Definitions},
 	About:  "A definition of the controller's custom resources is missing. Without that of TargetGroupBindings no target is registered, without that of IngressClassParams classes have no parameters; without others, the feature waits that needs them.",
@@ -56,8 +55,29 @@ var clusterChecks = []Check{{
 	Find:   nodesWithoutInstance,
 }}
 
-// Versions of Kubernetes: from evaluating on, rules and match conditions are evaluated; minimum serves the APIs that are read.
-const evaluating, minimum = "1.30", "1.22"
+// minimum is the oldest version of Kubernetes that serves the APIs that the controller reads.
+var minimum = support.Version{Major: 1, Minor: 22}
+
+func outdatedKubernetes(f *Facts) []Finding {
+	oldest := support.Oldest().Version
+	have, ok := support.Parse(f.Kubernetes)
+	if !ok || !have.Before(oldest) {
+		return nil
+	}
+	x := Finding{Object: "API server", Text: "is Kubernetes " + f.Kubernetes + ", older than v" + oldest.String()}
+	if have.Before(minimum) {
+		x.Severity = Error
+	}
+	return []Finding{x}
+}
+
+func untestedKubernetes(f *Facts) []Finding {
+	newest := support.Newest().Version
+	if have, ok := support.Parse(f.Kubernetes); !ok || !newest.Before(have) {
+		return nil
+	}
+	return []Finding{{Object: "API server", Text: "is Kubernetes " + f.Kubernetes + ", newer than v" + newest.String()}}
+}
 
 // gatewayAPI is the version of the Gateway API that the controller is made for.
 const gatewayAPI = "1.6"
@@ -78,7 +98,7 @@ func withoutGatewayAPI(f *Facts) string {
 }
 
 func missingDefinitions(f *Facts) (out []Finding) {
-	wanted := ownDefinitions()
+	wanted := definition.Own()
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if _, ok := f.Definitions[name]; ok {
 			continue
@@ -100,7 +120,7 @@ func missingDefinitions(f *Facts) (out []Finding) {
 }
 
 func outdatedDefinitions(f *Facts) (out []Finding) {
-	wanted := ownDefinitions()
+	wanted := definition.Own()
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		have, ok := f.Definitions[name]
 		if !ok {
@@ -113,13 +133,7 @@ func outdatedDefinitions(f *Facts) (out []Finding) {
 				out = append(out, Finding{Object: object, Text: "version " + version + " is not served"})
 				continue
 			}
-			var lacks []string
-			for _, field := range wanted[name].Versions[version] {
-				if !slices.Contains(fields, field) {
-					lacks = append(lacks, field)
-				}
-			}
-			if len(lacks) > 0 {
+			if lacks := definition.Lacks(fields, wanted[name].Versions[version]); len(lacks) > 0 {
 				out = append(out, Finding{Object: object, Text: fmt.Sprintf("version %s lacks %d fields of this version of the controller", version, len(lacks)), Evidence: join("", lacks)})
 			}
 		}

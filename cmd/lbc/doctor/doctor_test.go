@@ -17,6 +17,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/support"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -38,9 +39,9 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// exclusive are checks whose findings exclude others: those about Deployments, and about several default classes, and about
+// exclusive are checks whose findings exclude others: those about versions of Kubernetes, about Deployments, and about several default classes, and about
 // subnets.
-var exclusive = []string{"controller-absent", "ingress-unclassed", "vpc-missing", "iam-role-missing"}
+var exclusive = []string{"kubernetes-untested", "controller-absent", "ingress-unclassed", "vpc-missing", "iam-role-missing"}
 
 func TestEachCheckFindsItsTroubleWithSeverityEvidenceAndRemedy(t *testing.T) {
 	t.Parallel()
@@ -109,6 +110,9 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		{"a hop limit before the installation", "imds-unreachable", func(f *Facts) { f.Instances[0].HopLimit, f.Controllers = 1, nil }, Note, "must be given"},
 		{"clocks three minutes apart", "clock-skew", func(f *Facts) { f.Clocks[1].Ahead = 3 * time.Minute }, Warning, "AWS is 3 minutes ahead of that of this machine"},
 		{"Kubernetes without the APIs", "kubernetes-outdated", func(f *Facts) { f.Kubernetes = "v1.21.9" }, Error, "v1.21.9"},
+		{"Kubernetes of the oldest supported version", "kubernetes-outdated", func(f *Facts) { f.Kubernetes = "v" + support.Oldest().String() + ".0-eks-1" }, "", ""},
+		{"Kubernetes of the newest supported version", "kubernetes-untested", func(f *Facts) { f.Kubernetes = "v" + support.Newest().String() + ".9" }, "", ""},
+		{"Kubernetes of the future", "kubernetes-untested", func(f *Facts) { f.Kubernetes = "v1.99.0" }, Note, "newer than v" + support.Newest().String()},
 		{"Kubernetes of no release", "kubernetes-outdated", func(f *Facts) { f.Kubernetes = "v0.0.0-master+$Format:%H$" }, "", ""},
 		{"no Gateway API", "crd-missing", func(f *Facts) {
 			for name := range f.Definitions {

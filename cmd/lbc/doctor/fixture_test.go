@@ -12,6 +12,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/definition"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/quota"
@@ -165,7 +166,7 @@ func well(t *testing.T) *Facts {
 	b := issued(t, day)
 	f := &Facts{
 		Now: now, Settings: Settings{Cluster: "demo", Region: "us-west-2", VPC: vpc, Account: "123456789012", Subnets: SubnetSettings{CheckClusterTag: true, ByReachability: true}},
-		Kubernetes: "v1.36.2", Clocks: []Clock{{"the API server", 2 * time.Second}, {"AWS", -3 * time.Second}}, Definitions: ownDefinitions(), VPCExists: true,
+		Kubernetes: "v1.36.2", Clocks: []Clock{{"the API server", 2 * time.Second}, {"AWS", -3 * time.Second}}, Definitions: definition.Own(), VPCExists: true,
 		Controllers: []Deployment{{
 			Namespace: "kube-system", Name: "aws-load-balancer-controller", Wanted: 2, Ready: 2, Role: "arn:aws:iam::123456789012:role/lbc",
 			Pods: []Pod{{Name: "a", Identity: true}, {Name: "b", Identity: true}},

@@ -27,6 +27,7 @@ import (
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
 	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
+	"github.com/k8s-lbc/lbc/internal/definition"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/owner"
@@ -143,7 +144,7 @@ func served(ctx context.Context, k client.Reader) (objs objects.Snapshot, unserv
 func absent(err error) bool { return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) }
 
 // groups are those of the definitions that are read.
-var groups = []string{".elbv2.k8s.aws", ".gateway.k8s.aws", ".gateway.networking.k8s.io"}
+var groups = []string{".elbv2.k8s.aws", ".gateway.k8s.aws", ".aga.k8s.aws", ".gateway.networking.k8s.io"}
 
 func (r *reader) definitions(ctx context.Context, s state) (put, error) {
 	l := &unstructured.UnstructuredList{}
@@ -154,7 +155,7 @@ func (r *reader) definitions(ctx context.Context, s state) (put, error) {
 	all := map[string]doctor.Definition{}
 	for i := range l.Items {
 		if slices.ContainsFunc(groups, func(g string) bool { return strings.HasSuffix(l.Items[i].GetName(), g) }) {
-			name, d := doctor.DefinitionOf(l.Items[i].Object)
+			name, d := definition.Of(l.Items[i].Object)
 			all[name] = d
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
+	conditions "github.com/k8s-lbc/lbc/internal/degraded"
 	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -206,7 +207,7 @@ func TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem(t *testing.T) {
 	t.Cleanup(func() { _, _ = c.TryKubectl(t, "apply", "--server-side", "-f", c.Repo.CRDs()) })
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
 	const text = "the API server does not serve IngressClassParams (elbv2.k8s.aws/v1beta1) and TargetGroupBinding (elbv2.k8s.aws/v1beta1)"
-	eventually(t, c, p.Health+"/readyz?verbose", 200, "[!]definitions degraded: "+text, "kubectl apply --server-side -f config/crd")
+	eventually(t, c, p.Health+"/readyz?verbose", 200, "[!]definitions degraded: "+text, conditions.ApplyDefinitions)
 	eventually(t, c, p.Health+"/readyz/definitions", 500, text)
 	const ns = "undefined"
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}))

@@ -177,6 +177,7 @@ func TestClockAndVersionOfTheAPIServerAreExamined(t *testing.T) {
 	for _, x := range []trouble{
 		{check: "clock-skew", severity: "error", object: "API server", evidence: "minutes ahead of that of this machine", args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}},
 		{check: "kubernetes-outdated", severity: "warning", object: "API server", evidence: "v1.27.3", args: []string{"--kubeconfig", between(t, c, 0, nil, "v1.27.3")}},
+		{check: "kubernetes-untested", severity: "note", object: "API server", evidence: "v1.99.0", args: []string{"--kubeconfig", between(t, c, 0, nil, "v1.99.0")}},
 	} {
 		found(t, c, x)
 	}
