@@ -11,6 +11,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 )
 
@@ -22,8 +23,12 @@ func References(o metav1.Object) []Ref {
 	switch o := o.(type) {
 	case *networkingv1.Ingress:
 		n.group(o, annotation.GroupName)
+		n.services(o)
 	case *corev1.Service:
 		n.group(o, annotation.ServiceGroupName)
+	case *v1beta1.TargetGroupBinding:
+		n.ref(BackendRef(o.Namespace, o.Spec.ServiceRef.Name))
+		n.found = append(n.found, TargetGroupRefs(&o.Spec)...)
 	case *gatewayv1.GatewayClass:
 		if r := o.Spec.ParametersRef; r != nil && r.Namespace != nil {
 			n.add(string(r.Group), string(r.Kind), string(*r.Namespace), r.Name)
