@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -25,8 +27,35 @@ type Cluster struct {
 	watches map[objects.Kind]*watch.RaceFreeFakeWatcher
 }
 
+// kinds are those of kube.Kinds that are listed, and those of endpoints.
+func kinds() map[objects.Kind]kube.ReadableKind {
+	out := map[objects.Kind]kube.ReadableKind{
+		objects.Node: {Object: &corev1.Node{}, List: &corev1.NodeList{}}, objects.Pod: {Object: &corev1.Pod{}, List: &corev1.PodList{}},
+		objects.EndpointSlice: {Object: &discoveryv1.EndpointSlice{}, List: &discoveryv1.EndpointSliceList{}},
+	}
+	for kind, k := range kube.Kinds {
+		if k.List != nil {
+			out[kind] = k
+		}
+	}
+	return out
+}
+
+// Index is an index of the objects of a kind that a controller adds.
+type Index struct {
+	Object client.Object
+	Field  string
+	Of     client.IndexerFunc
+}
+
 // NewCluster starts a Cluster that has objects, and waits until its cache has synced.
 func NewCluster(t testing.TB, all ...client.Object) *Cluster {
+	t.Helper()
+	return NewIndexedCluster(t, nil, all...)
+}
+
+// NewIndexedCluster starts a Cluster with indexes besides those of kube.References.
+func NewIndexedCluster(t testing.TB, indexes []Index, all ...client.Object) *Cluster {
 	t.Helper()
 	scheme, err := kube.Scheme()
 	if err != nil {
@@ -36,7 +65,7 @@ func NewCluster(t testing.TB, all ...client.Object) *Cluster {
 	for _, o := range all {
 		of[reflect.TypeOf(o)] = append(of[reflect.TypeOf(o)], o)
 	}
-	c := &Cluster{watches: map[objects.Kind]*watch.RaceFreeFakeWatcher{}}
+	read, c := kinds(), &Cluster{watches: map[objects.Kind]*watch.RaceFreeFakeWatcher{}}
 	mapper := meta.NewDefaultRESTMapper(nil)
 	for gvk := range scheme.AllKnownTypes() {
 		mapper.Add(gvk, meta.RESTScopeNamespace)
@@ -44,15 +73,12 @@ func NewCluster(t testing.TB, all ...client.Object) *Cluster {
 	c.Cache, err = cache.New(&rest.Config{Host: "http://127.0.0.1:1"}, cache.Options{Scheme: scheme, Mapper: mapper,
 		NewInformer: func(_ toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 			kind, _ := objects.KindOf(example)
-			return toolscache.NewSharedIndexInformer(source{kind, of[reflect.TypeOf(example)], c.watches[kind]}, example, resync, indexers)
+			return toolscache.NewSharedIndexInformer(source{read[kind].List, of[reflect.TypeOf(example)], c.watches[kind]}, example, resync, indexers)
 		}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for kind, k := range kube.Kinds {
-		if k.List == nil {
-			continue
-		}
+	for kind, k := range read {
 		c.watches[kind] = watch.NewRaceFreeFake()
 		if _, err := c.GetInformer(t.Context(), k.Object, cache.BlockUntilSynced(false)); err != nil {
 			t.Fatal(err)
@@ -61,6 +87,11 @@ func NewCluster(t testing.TB, all ...client.Object) *Cluster {
 			if err := c.IndexField(t.Context(), k.Object, kube.References, kube.ReferenceValues); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+	for _, i := range indexes {
+		if err := c.IndexField(t.Context(), i.Object, i.Field, i.Of); err != nil {
+			t.Fatal(err)
 		}
 	}
 	c.start(t)
@@ -99,15 +130,14 @@ func kindOf(o client.Object) objects.Kind {
 
 // source lists and watches the objects of one kind.
 type source struct {
-	kind  objects.Kind
+	list  client.ObjectList // an empty one
 	all   []runtime.Object
 	watch *watch.RaceFreeFakeWatcher
 }
 
 // List implements toolscache.ListerWatcher.
 func (s source) List(metav1.ListOptions) (runtime.Object, error) {
-	list := kube.List(s.kind)
-	list.SetResourceVersion("1")
+	list := s.list.DeepCopyObject()
 	return list, meta.SetList(list, s.all)
 }
 
