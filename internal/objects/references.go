@@ -24,6 +24,7 @@ func References(o metav1.Object) []Ref {
 	case *networkingv1.Ingress:
 		n.group(o, annotation.GroupName)
 		n.services(o)
+		n.longName(o)
 	case *corev1.Service:
 		n.group(o, annotation.ServiceGroupName)
 	case *v1beta1.TargetGroupBinding:
@@ -35,6 +36,7 @@ func References(o metav1.Object) []Ref {
 		}
 	case *gatewayv1.Gateway:
 		n.gateway(o)
+		n.longName(o)
 	case *gatewayv1.ListenerSet:
 		p := o.Spec.ParentRef
 		n.add(defaulted(p.Group, gatewayv1.GroupName), defaulted(p.Kind, gatewayv1.Kind(Gateway)), defaulted(p.Namespace, ""), string(p.Name))

@@ -71,13 +71,17 @@ func arnOf(i int) string {
 
 func newLarge(t testing.TB, n int, selector func(i int) map[string]string) *large {
 	t.Helper()
-	all := []client.Object{
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}},
-		&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}},
-	}
+	var all []client.Object
 	for i := range n {
 		all = append(all, target(i, selector(i))...)
 	}
+	return newLargeOf(t, all...)
+}
+
+func newLargeOf(t testing.TB, all ...client.Object) *large {
+	t.Helper()
+	all = append(all, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}},
+		&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}})
 	l := &large{Cluster: growth.NewCluster(t, all...)}
 	l.counted.Reader = l.Cluster
 	selectors, err := reads.NewSelectors(t.Context(), l.Cluster)
@@ -161,6 +165,26 @@ func TestPodAdmissionCostDoesNotGrowWithServices(t *testing.T) { // not parallel
 			growth.AtMost(t, growth.Constant, "objects in lists", func(n int) float64 { return read[n] })
 		})
 	}
+}
+
+// TestLongNamesDoNotMakePodAdmissionGrow shows that the Ingress of a binding is found by its shortened name.
+func TestLongNamesDoNotMakePodAdmissionGrow(t *testing.T) { // not parallel: it counts bytes
+	long := strings.Repeat("long-", 20)
+	growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
+		var all []client.Object
+		for i := range n {
+			at := target(i, map[string]string{"app": fmt.Sprint(i)})
+			at[1].SetName(long + fmt.Sprint(i))
+			at[2].SetLabels(naming.Labels(stack.Key{Owner: stack.Ingress, ID: naming.StackID("shop", long+fmt.Sprint(i))}))
+			all = append(all, at...)
+		}
+		l := newLargeOf(t, all...)
+		pod := map[string]string{"app": fmt.Sprint(n / 2)}
+		if got := l.gates(t, pod); strings.Count(got, "target-health") != 1 {
+			t.Fatalf("the pod gets %s", got)
+		}
+		return growth.Bytes(func() { l.gates(t, pod) })
+	})
 }
 
 func TestPodOfNoServiceListsNothing(t *testing.T) {
