@@ -39,7 +39,7 @@ const (
 	Backend Kind = "Backend"
 	// TargetGroup is no object either. TargetGroupBindings name their target group by its ARN and by its name.
 	TargetGroup Kind = "TargetGroup"
-	// LongName is no object either. Ingresses and Gateways whose names are too long for a label name the hash of their name.
+	// LongName is no object either. Ingresses, Services and Gateways whose names are too long for a label name the hash of their name.
 	LongName Kind = "LongName"
 
 	GatewayClass   Kind = "GatewayClass"

@@ -27,6 +27,7 @@ func References(o metav1.Object) []Ref {
 		n.longName(o)
 	case *corev1.Service:
 		n.group(o, annotation.ServiceGroupName)
+		n.longName(o)
 	case *v1beta1.TargetGroupBinding:
 		n.ref(BackendRef(o.Namespace, o.Spec.ServiceRef.Name))
 		n.found = append(n.found, TargetGroupRefs(&o.Spec)...)
