@@ -213,7 +213,7 @@ func groupName(s *v1beta1.TargetGroupBindingSpec) string {
 // shared refuses a target group that other bindings refer to, unless all of them are multi-cluster.
 func shared(v *objects.View, b *v1beta1.TargetGroupBinding) Response {
 	multi, others := b.Spec.MultiClusterTargetGroup, []string(nil)
-	for _, o := range v.TargetGroupBindings("") {
+	for _, o := range objects.Naming[*v1beta1.TargetGroupBinding](v, objects.TargetGroupBinding, objects.TargetGroupRefs(&b.Spec)...) {
 		if !sameGroup(&o.Spec, &b.Spec) || o.Namespace == b.Namespace && o.Name == b.Name || b.UID != "" && o.UID == b.UID {
 			continue
 		}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -22,12 +21,12 @@ const maxGateName = 63
 func ReadinessGates(v *objects.View, pod *corev1.Pod, awaited ...string) Response {
 	var out Response
 	var gates []corev1.PodReadinessGate
-	for _, b := range v.TargetGroupBindings(pod.Namespace) {
+	var services []objects.Ref
+	for _, svc := range v.ServicesOfPod(pod) {
+		services = append(services, objects.BackendRef(svc.Namespace, svc.Name))
+	}
+	for _, b := range objects.Naming[*v1beta1.TargetGroupBinding](v, objects.TargetGroupBinding, services...) {
 		if b.DeletionTimestamp != nil || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeIP {
-			continue
-		}
-		svc, ok := v.Service(pod.Namespace, b.Spec.ServiceRef.Name)
-		if !ok || len(svc.Spec.Selector) == 0 || !labels.SelectorFromSet(svc.Spec.Selector).Matches(labels.Set(pod.Labels)) {
 			continue
 		}
 		if len(b.Name) > maxGateName {

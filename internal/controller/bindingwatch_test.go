@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -22,7 +21,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -95,37 +93,24 @@ func TestAPassLooksAtTheEndpointSlicesOfItsOwnServiceOnly(t *testing.T) {
 	}
 }
 
-func TestANodeWakesTheBindingsThatCountItsPodsOrItself(t *testing.T) {
+// TestNodeThatTurnsWakesBindingsWithPodsOnIt shows that passes note the nodes of their pods.
+func TestNodeThatTurnsWakesBindingsWithPodsOnIt(t *testing.T) {
 	t.Parallel()
-	scheme, err := kube.Scheme()
-	if err != nil {
-		t.Fatal(err)
-	}
-	bound := func(name string, kind v1beta1.TargetType) *v1beta1.TargetGroupBinding {
-		return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: v1beta1.TargetGroupBindingSpec{TargetType: &kind}}
-	}
-	b := &binding.Reconciler{Now: time.Now, Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
-		bound("nodes", v1beta1.TargetTypeInstance), bound("pods", v1beta1.TargetTypeIP)).Build()}
-	for name, c := range map[string]struct {
-		change func(*corev1.Node)
-		want   []string
-	}{
-		"a heartbeat":               {func(n *corev1.Node) { n.Status.Conditions[0].LastHeartbeatTime = metav1.Unix(1, 0) }, nil},
-		"a label":                   {func(n *corev1.Node) { n.Labels["pool"] = "a" }, []string{"nodes"}},
-		"its instance":              {func(n *corev1.Node) { n.Spec.ProviderID = "aws:///z/i-2" }, []string{"nodes"}},
-		"its kubelet is silent":     {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }, []string{"nodes", "pods"}},
-		"it is about to be removed": {func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "ToBeDeletedByClusterAutoscaler"}} }, []string{"nodes", "pods"}},
-		"another taint":             {func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "example.com/x"}} }, []string{"nodes"}},
-		"it is not ready, it says":  {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse }, []string{"nodes", "pods"}},
-	} {
-		before := labNode("a", "aws:///z/i-1")
-		after := before.DeepCopy()
-		after.ResourceVersion = "2"
-		c.change(after)
+	a, b := labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"), labNode("b", "aws:///us-west-2a/i-0a1de0000000000a2")
+	l := newLab(t, account.Profile{}, labService("web"), a, b)
+	l.create(append(labPods("a", "10.0.128.50"), labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
+	l.settle()
+	for _, tc := range []struct {
+		node *corev1.Node
+		want []string
+	}{{a, []string{"bound"}}, {b, nil}} {
+		after := tc.node.DeepCopy()
+		after.ResourceVersion = "1000"
+		after.Spec.Taints = []corev1.Taint{{Key: "ToBeDeletedByClusterAutoscaler"}}
 		q := &wokenBindings{}
-		b.NodeEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, q)
-		if slices.Sort(q.names); !slices.Equal(q.names, c.want) {
-			t.Errorf("%s: woken %v, want %v", name, q.names, c.want)
+		l.bound.NodeEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: tc.node, ObjectNew: after}, q)
+		if !slices.Equal(q.names, tc.want) {
+			t.Errorf("node %s wakes %v, want %v", tc.node.Name, q.names, tc.want)
 		}
 	}
 }

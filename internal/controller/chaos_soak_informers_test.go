@@ -29,7 +29,7 @@ type informers struct {
 // soakIndexes are those of caches.
 var soakIndexes = map[string]func(client.Object) []string{
 	kube.References:       kube.ReferenceValues,
-	binding.ByTargetGroup: binding.TargetGroupOf, binding.ByService: binding.ServiceOf, binding.SlicesByService: binding.ServiceOfSlice,
+	binding.ByTargetGroup: binding.TargetGroupOf, binding.ByService: binding.ServiceOf, binding.ByNodeSelector: binding.NodeSelectorOf, binding.SlicesByService: binding.ServiceOfSlice,
 }
 
 // Get implements client.Reader.

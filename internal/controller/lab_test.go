@@ -145,6 +145,7 @@ func newObservedLab(t *testing.T, profile account.Profile, calls func(ctx contex
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjectTracker(tracker).WithObjects(objects...).
 		WithIndex(&v1beta1.TargetGroupBinding{}, binding.ByTargetGroup, binding.TargetGroupOf).
 		WithIndex(&v1beta1.TargetGroupBinding{}, binding.ByService, binding.ServiceOf).
+		WithIndex(&v1beta1.TargetGroupBinding{}, binding.ByNodeSelector, binding.NodeSelectorOf).
 		WithIndex(&discoveryv1.EndpointSlice{}, binding.SlicesByService, binding.ServiceOfSlice).
 		WithStatusSubresource(&networkingv1.Ingress{}, &corev1.Service{}, &v1beta1.TargetGroupBinding{})
 	for _, k := range kube.Kinds {

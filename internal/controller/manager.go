@@ -104,6 +104,7 @@ type wiring struct {
 	owners       []*stacks.Reconciler
 	accelerators *accelerator.Reconciler // nil = GlobalAccelerators are not served
 	registry     *targets.Registry
+	selectors    *reads.Selectors // of Services, for the webhooks of pods; nil = none are served
 	webhookEnd   func() time.Time // when the certificate of the webhooks expires; nil = none are served
 	rules        []*queue.Keyed   // of security groups, for targets
 	board        *waiting.Board   // of stacks and bindings that wait

@@ -28,7 +28,7 @@ import (
 
 // setUpWebhooks serves the admission webhooks on every replica, leader or not, if there is a serving certificate: in a Secret that the
 // leader maintains, or in files. Without one nothing is denied at admission, and mistakes are reported by events only.
-func (w *wiring) setUpWebhooks(context.Context) error {
+func (w *wiring) setUpWebhooks(ctx context.Context) error {
 	c := w.config.Webhooks
 	o := serverOptions(w.config)
 	log := w.log.WithName("webhook")
@@ -63,6 +63,9 @@ func (w *wiring) setUpWebhooks(context.Context) error {
 	}
 	server, err := webhook.NewServer(o)
 	if err != nil {
+		return err
+	}
+	if w.selectors, err = reads.NewSelectors(ctx, w.mgr.GetCache()); err != nil {
 		return err
 	}
 	for path, h := range webhook.Handlers(w.webhookOptions()) {
@@ -140,7 +143,7 @@ func (w *wiring) webhookOptions() webhook.Options {
 		Region: c.Region, Accelerators: c.ServesAccelerators(),
 		Cached: w.cached,
 		Live: func(ctx context.Context) (*objects.View, func() error) {
-			r := reads.NewCacheReader(ctx, w.mgr.GetAPIReader(), nil)
+			r := reads.NewLiveReader(ctx, w.mgr.GetAPIReader())
 			return objects.New(r), r.Err
 		},
 		ReadinessGates: c.EnableReadinessGates,
@@ -162,7 +165,7 @@ func (w *wiring) webhookOptions() webhook.Options {
 // cached is a view of the caches.
 func (w *wiring) cached(ctx context.Context) *objects.View {
 	r := reads.NewCacheReader(ctx, w.mgr.GetClient(), nil)
-	r.Definitions = w.definitions
+	r.Definitions, r.Selectors = w.definitions, w.selectors
 	return objects.New(r)
 }
 

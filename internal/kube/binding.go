@@ -178,7 +178,7 @@ func StackOfBinding(v *objects.View, labels map[string]string) (key stack.Key, o
 	if !ok || !naming.Shortened(key.ID) {
 		return key, ok
 	}
-	for _, o := range objects.List[metav1.Object](v, objects.Kind(owner.Of(key.Owner).Kind), key.ID.Namespace) {
+	for _, o := range naming.Candidates[metav1.Object](v, objects.Kind(owner.Of(key.Owner).Kind), key.ID) {
 		key.ID = naming.StackID(o.GetNamespace(), o.GetName())
 		if HasLabels(labels, naming.Labels(key)) {
 			return key, true

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // clean deletes every character outside ASCII [0-9A-Za-z].
@@ -52,9 +54,7 @@ func NthSecurityGroup(name string, n int) string {
 
 // OfTargetGroup is the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a target group.
 func OfTargetGroup(arn string) string {
-	_, rest, _ := strings.Cut(arn, ":targetgroup/")
-	name, _, _ := strings.Cut(rest, "/")
-	return name
+	return objects.TargetGroupName(arn)
 }
 
 // NamespaceOfTargetGroup is the namespace in the identity of a target group (NAMESPACE/…): that of its binding, except for target groups of

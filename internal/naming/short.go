@@ -1,8 +1,6 @@
 package naming
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,13 +19,12 @@ const (
 // mark begins the hash of a shortened text. Names of Kubernetes have no underscore, so that a shortened name is not that of another object.
 const (
 	mark       = "_"
-	hashDigits = 16
+	hashDigits = objects.HashDigits
 )
 
 // hashed is the mark with the first hex digits of the SHA-256 of a text.
 func hashed(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return mark + hex.EncodeToString(sum[:])[:hashDigits]
+	return mark + objects.NameHash(s)
 }
 
 // shorten is s, or its beginning and its hash if it has more than n characters. One that is shortened already keeps its hash.
@@ -55,12 +52,17 @@ func StackID(namespace, name string) stack.ID {
 	return stack.ID{Namespace: namespace, Name: shorten(name, maxTagValue-len(namespace+"/"))}
 }
 
+// Candidates are the objects of a kind whose names have the hash in the ID of a stack, or in the labels of its bindings. The ID must be Shortened.
+func Candidates[T metav1.Object](v *objects.View, kind objects.Kind, id stack.ID) []T {
+	return objects.Naming[T](v, kind, objects.LongNameRef(id.Namespace, id.Name[len(id.Name)-hashDigits:]))
+}
+
 // Declarer is the object of a kind whose stack has an ID.
 func Declarer[T metav1.Object](v *objects.View, kind objects.Kind, id stack.ID) (o T, ok bool) {
 	if !Shortened(id) {
 		return objects.Lookup[T](v, kind, id.Namespace, id.Name)
 	}
-	for _, o := range objects.List[T](v, kind, id.Namespace) {
+	for _, o := range Candidates[T](v, kind, id) {
 		if StackID(o.GetNamespace(), o.GetName()) == id {
 			return o, true
 		}

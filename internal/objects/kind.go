@@ -34,6 +34,13 @@ const (
 	// Group and Finalizer are no objects. Ingresses and Services name the group that they declare, and have finalizers of groups that they are or were in.
 	Group     Kind = "Group"
 	Finalizer Kind = "Finalizer"
+	// Backend is no object either. Ingresses and TargetGroupBindings name their Services by it; routes name theirs as Services, which
+	// alone makes a TargetGroupConfiguration effective.
+	Backend Kind = "Backend"
+	// TargetGroup is no object either. TargetGroupBindings name their target group by its ARN and by its name.
+	TargetGroup Kind = "TargetGroup"
+	// LongName is no object either. Ingresses, Services and Gateways whose names are too long for a label name the hash of their name.
+	LongName Kind = "LongName"
 
 	GatewayClass   Kind = "GatewayClass"
 	Gateway        Kind = "Gateway"

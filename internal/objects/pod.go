@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
 )
 
 // Representative is the pod that stands for those behind a Service where their templates differ, as in a rollout: the oldest one that is
@@ -22,8 +21,8 @@ func Representative(svc *corev1.Service, pods []*corev1.Pod) *corev1.Pod {
 
 // behindService reports whether a Service selects a pod that lives.
 func behindService(svc *corev1.Service, p *corev1.Pod) bool {
-	return len(svc.Spec.Selector) > 0 && p.Namespace == svc.Namespace && p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed &&
-		labels.SelectorFromSet(svc.Spec.Selector).Matches(labels.Set(p.Labels))
+	return p.Namespace == svc.Namespace && p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed &&
+		Selects(svc, p.Labels)
 }
 
 func older(a, b *corev1.Pod) bool {

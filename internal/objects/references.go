@@ -11,6 +11,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 )
 
@@ -22,14 +23,21 @@ func References(o metav1.Object) []Ref {
 	switch o := o.(type) {
 	case *networkingv1.Ingress:
 		n.group(o, annotation.GroupName)
+		n.services(o)
+		n.longName(o)
 	case *corev1.Service:
 		n.group(o, annotation.ServiceGroupName)
+		n.longName(o)
+	case *v1beta1.TargetGroupBinding:
+		n.ref(BackendRef(o.Namespace, o.Spec.ServiceRef.Name))
+		n.found = append(n.found, TargetGroupRefs(&o.Spec)...)
 	case *gatewayv1.GatewayClass:
 		if r := o.Spec.ParametersRef; r != nil && r.Namespace != nil {
 			n.add(string(r.Group), string(r.Kind), string(*r.Namespace), r.Name)
 		}
 	case *gatewayv1.Gateway:
 		n.gateway(o)
+		n.longName(o)
 	case *gatewayv1.ListenerSet:
 		p := o.Spec.ParentRef
 		n.add(defaulted(p.Group, gatewayv1.GroupName), defaulted(p.Kind, gatewayv1.Kind(Gateway)), defaulted(p.Namespace, ""), string(p.Name))

@@ -69,7 +69,7 @@ func bound() []metav1.Object {
 	}
 }
 
-func post(t *testing.T, h http.Handler, r admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
+func post(t testing.TB, h http.Handler, r admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 	t.Helper()
 	r.UID = "u-1"
 	body, err := json.Marshal(admissionv1.AdmissionReview{TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"}, Request: &r})

@@ -18,7 +18,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -197,9 +196,9 @@ func (c *confirmingReader) end(b *Reconciler, binding types.NamespacedName) erro
 	return c.err
 }
 
-// newConfirmingReader makes the reader of a resolution.
-func (b *Reconciler) newConfirmingReader() *confirmingReader {
-	return &confirmingReader{missingNodesReader: missingNodesReader{Cluster: kube.Cluster{Reader: b.Client}}, live: b.APIReader, claims: &b.evidence.claims, now: b.Now()}
+// newConfirmingReader makes the reader of a resolution for a binding.
+func (b *Reconciler) newConfirmingReader(binding types.NamespacedName) *confirmingReader {
+	return &confirmingReader{missingNodesReader: missingNodesReader{notingCluster: b.nodesRead.begin(binding, b.Client)}, live: b.APIReader, claims: &b.evidence.claims, now: b.Now()}
 }
 
 // wakeClaiming wakes the bindings with an endpoint at an address that its pod got or lost: nobody edits EndpointSlices that were written by hand when a pod

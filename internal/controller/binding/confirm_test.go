@@ -52,7 +52,7 @@ var bindingKey = types.NamespacedName{Namespace: "shop", Name: "bound"}
 // confirm is a resolution of claims about n pods, ghost-0 and so on, and web.
 func confirm(t *testing.T, b *Reconciler, n int) (web bool, err error) {
 	t.Helper()
-	c := b.newConfirmingReader()
+	c := b.newConfirmingReader(bindingKey)
 	for i := range n {
 		if _, ok := c.ConfirmedPod(t.Context(), "shop", fmt.Sprintf("ghost-%d", i), "10.0.0.9"); ok {
 			t.Error("a pod that does not exist is confirmed")
@@ -107,7 +107,7 @@ func TestAPodThatCannotBeReadIsUnknown(t *testing.T) {
 		t.Errorf("%d claims are refuted", n)
 	}
 	b = &Reconciler{Client: s, Now: time.Now} // a cache that is believed fails
-	c := b.newConfirmingReader()
+	c := b.newConfirmingReader(bindingKey)
 	if _, ok := c.Pod(t.Context(), "shop", "web"); ok || !errors.Is(c.end(b, bindingKey), s.err) {
 		t.Error("a cache that fails shows that there is no pod")
 	}

@@ -64,7 +64,7 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	for i := range list.Items {
 		slicesOf = append(slicesOf, &list.Items[i])
 	}
-	cache, ipv6 := b.newConfirmingReader(), *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
+	cache, ipv6 := b.newConfirmingReader(client.ObjectKeyFromObject(o)), *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
 	pods, podless := targets.PodCandidates(ctx, cache, port, slicesOf, ipv6), targets.PodlessEndpoints(port, slicesOf, ipv6)
 	if err := cache.end(b, client.ObjectKeyFromObject(o)); err != nil {
 		return nil, nil, err
@@ -74,7 +74,7 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 		return nil, nil, err
 	}
 	x := bindings.Endpoints{
-		Binding: o, Cluster: cache.Cluster, ExcludedNodes: b.ExcludedNodes, QUICVariable: b.QUICVariable,
+		Binding: o, Cluster: cache.notingCluster, ExcludedNodes: b.ExcludedNodes, QUICVariable: b.QUICVariable,
 		Pods: targets.Serving(pods, b.FailOpen), Refused: targets.Refused(pods), Podless: podless, Allowed: b.Podless, Nodes: nodes,
 		VPC:   sync.OnceValues(func() (*facts.VPC, bool) { return b.vpcOf(ctx, o) }),
 		About: func() []diag.Object { return b.about(ctx, o) }, Owner: func() []diag.Object { return b.declaring(ctx, o) },

@@ -2,6 +2,7 @@ package binding
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -13,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -144,13 +144,13 @@ func (c *ChangeTimes) take(binding client.ObjectKey) time.Time {
 
 // missingNodesReader answers endpoint resolution from the caches, and notes which nodes they do not have.
 type missingNodesReader struct {
-	kube.Cluster
+	notingCluster
 	names []string
 }
 
 // Node implements targets.Cluster.
 func (c *missingNodesReader) Node(ctx context.Context, name string) (*corev1.Node, bool) {
-	n, ok := c.Cluster.Node(ctx, name)
+	n, ok := c.notingCluster.Node(ctx, name)
 	if !ok && name != "" {
 		c.names = append(c.names, name)
 	}
@@ -177,19 +177,12 @@ func (w *waits) note(binding types.NamespacedName, names []string) {
 	w.of[binding] = names
 }
 
-// missed reports whether a binding misses what has a name.
-func (w *waits) missed(binding types.NamespacedName, name string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Contains(w.of[binding], name)
-}
-
-// missing are the bindings of a namespace that miss what has a name.
+// missing are the bindings of a namespace, or of all if it is empty, that miss what has a name.
 func (w *waits) missing(namespace, name string) (out []types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for binding, names := range w.of {
-		if binding.Namespace == namespace && slices.Contains(names, name) {
+		if (namespace == "" || binding.Namespace == namespace) && slices.Contains(names, name) {
 			out = append(out, binding)
 		}
 	}
@@ -215,8 +208,9 @@ func (s *bindingSet) set(binding types.NamespacedName, in bool) {
 	}
 }
 
-func (s *bindingSet) has(binding types.NamespacedName) bool {
+// all are the bindings of the set, unordered.
+func (s *bindingSet) all() []types.NamespacedName {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.of[binding]
+	return slices.Collect(maps.Keys(s.of))
 }

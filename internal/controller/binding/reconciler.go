@@ -86,6 +86,8 @@ type Reconciler struct {
 	Begin              func(context.Context) (end func(), err error) // a pass begins: what an earlier process left is read
 	missingNodes       waits
 	evidence           evidence
+	nodesRead          nodeReads // by which passes choose among the endpoints of pods
+	nodesHeld          nodeReads // by which passes keep instances that are not wanted any more
 	Unavailable        queue.UnavailableUnits[reconcile.Request]
 	Changes            *ChangeTimes
 	Failures           *backoff.Failures[types.NamespacedName] // attempts at targets
@@ -411,6 +413,8 @@ func (b *Reconciler) Forget(key client.ObjectKey) {
 	b.Health.Forget(key)
 	b.missingNodes.note(key, nil)
 	b.evidence.forget(key)
+	b.nodesRead.forget(key)
+	b.nodesHeld.forget(key)
 	b.Failures.Forget(key)
 	b.Changes.take(key)
 	b.Writes.Forget(key)

@@ -52,6 +52,9 @@ func (b *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, workers int
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByTargetGroup, TargetGroupOf); err != nil {
 		return err
 	}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByNodeSelector, NodeSelectorOf); err != nil {
+		return err
+	}
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &discoveryv1.EndpointSlice{}, SlicesByService, ServiceOfSlice); err != nil {
 		return err
 	}
@@ -165,46 +168,6 @@ func EndpointsChanged(before, after client.Object) bool {
 	o, okO := before.(*discoveryv1.EndpointSlice)
 	n, okN := after.(*discoveryv1.EndpointSlice)
 	return !okO || !okN || !equality.Semantic.DeepEqual(o.Ports, n.Ports) || !equality.Semantic.DeepEqual(o.Endpoints, n.Endpoints)
-}
-
-// NodeEvent wakes the bindings whose choice of endpoints may change: all of type instance; if the node became ready or stopped
-// being so, or its pods leave with it or stay after all, those of type ip, too; if it is new to the cache, those that
-// missed it; and if its addresses changed, those with endpoints without Pod.
-func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
-		o, okO := before.(*corev1.Node)
-		n, okN := after.(*corev1.Node)
-		same, moved := okO && okN && SameForTargets(o, n), readdressed(o, n)
-		if same && !moved {
-			return
-		}
-		turned := okO && okN && (targets.NodeReady(o) != targets.NodeReady(n) || targets.PodsLeave(o, b.ExcludedNodes) != targets.PodsLeave(n, b.ExcludedNodes))
-		var list v1beta1.TargetGroupBindingList
-		if b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy) != nil {
-			return
-		}
-		for i := range list.Items {
-			req := requestFor(&list.Items[i])
-			if before == nil && b.missingNodes.missed(req.NamespacedName, after.GetName()) || moved && b.evidence.withoutPod.has(req.NamespacedName) {
-				b.noteCause(req, "Node", queue.Newest(before, after))
-				q.AddAfter(req, queue.Coalesce)
-			} else if t := list.Items[i].Spec.TargetType; !same && (turned || t != nil && *t == v1beta1.TargetTypeInstance) {
-				b.noteCause(req, "Node", queue.Newest(before, after))
-				queue.Add(q, queue.Coalesce, queue.Bulk, req)
-			}
-		}
-	})
-}
-
-// readdressed reports whether a node has come, gone, or got other addresses.
-func readdressed(o, n *corev1.Node) bool {
-	return o == nil || n == nil || !equality.Semantic.DeepEqual(o.Status.Addresses, n.Status.Addresses)
-}
-
-// SameForTargets reports whether an update of a node leaves as it is what makes the node, and its pods, targets.
-func SameForTargets(o, n *corev1.Node) bool {
-	return o.Spec.ProviderID == n.Spec.ProviderID && targets.NodeReady(o) == targets.NodeReady(n) && targets.PodsLeave(o, true) == targets.PodsLeave(n, true) &&
-		equality.Semantic.DeepEqual(o.Labels, n.Labels) && equality.Semantic.DeepEqual(o.Spec.Taints, n.Spec.Taints)
 }
 
 // PodEvent wakes the bindings that a pod's readiness gates name, when its containers become ready or stop being so, as an

@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/config"
@@ -57,10 +56,8 @@ func Targets(found []Found) []drain.Target {
 // Of finds the target groups of a pod, sorted by the names of their bindings.
 func (f Finder) Of(v *objects.View, pod *corev1.Pod) []Found {
 	services := map[string]bool{}
-	for _, svc := range v.Services(pod.Namespace) {
-		if len(svc.Spec.Selector) > 0 && labels.SelectorFromSet(svc.Spec.Selector).Matches(labels.Set(pod.Labels)) {
-			services[svc.Name] = true
-		}
+	for _, svc := range v.ServicesOfPod(pod) {
+		services[svc.Name] = true
 	}
 	if len(services) == 0 {
 		return nil
@@ -73,8 +70,8 @@ func (f Finder) ofServices(v *objects.View, namespace string, services map[strin
 	found := map[string]Found{}
 	keys := map[stack.Key]bool{}
 	made := map[stack.Key][]*v1beta1.TargetGroupBinding{}
-	for _, b := range v.TargetGroupBindings(namespace) {
-		if b.DeletionTimestamp != nil || !services[b.Spec.ServiceRef.Name] || b.Spec.TargetType == nil {
+	for _, b := range objects.Naming[*v1beta1.TargetGroupBinding](v, objects.TargetGroupBinding, backends(namespace, services)...) {
+		if b.DeletionTimestamp != nil || b.Spec.TargetType == nil {
 			continue
 		}
 		found[b.Name] = Found{Target: bound(b)}
@@ -106,6 +103,15 @@ func (f Finder) ofServices(v *objects.View, namespace string, services map[strin
 	return out
 }
 
+// backends are Services of a namespace as Ingresses and bindings name them.
+func backends(namespace string, services map[string]bool) []objects.Ref {
+	out := make([]objects.Ref, 0, len(services))
+	for name := range services {
+		out = append(out, objects.BackendRef(namespace, name))
+	}
+	return out
+}
+
 // bound is what a binding says of its target group.
 func bound(b *v1beta1.TargetGroupBinding) drain.Target {
 	t := drain.Target{Binding: b.Name, Type: stack.Application, Instance: *b.Spec.TargetType == v1beta1.TargetTypeInstance}
@@ -123,7 +129,7 @@ func (f Finder) declaring(v *objects.View, namespace string, services map[string
 			out = append(out, svc)
 		}
 	}
-	for _, i := range objects.List[*networkingv1.Ingress](v, objects.Ingress, namespace) {
+	for _, i := range objects.Naming[*networkingv1.Ingress](v, objects.Ingress, backends(namespace, services)...) {
 		if mentions(i, services) {
 			out = append(out, i)
 		}

@@ -66,10 +66,14 @@ type CacheReader struct {
 	Confirm []objects.Kind
 	// PodOfService reads the pod that stands for those behind a Service; nil without an error means that there is none. Nil = none is read.
 	PodOfService func(namespace, service string) (*corev1.Pod, error)
+	// Selectors is the index of Services by their selectors. Nil = all Services of a namespace are listed.
+	Selectors *Selectors
 
-	get  func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error)
-	list func(list client.ObjectList, which client.ListOption) error
-	err  error // the first read that showed neither an object nor its absence
+	// unindexed is set if reader is a client of the API server, which has no index of references.
+	unindexed bool
+	get       func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error)
+	list      func(list client.ObjectList, which client.ListOption) error
+	err       error // the first read that showed neither an object nor its absence
 	// unwatched are the reads in namespaces that the caches do not show. Repeating these is of no use.
 	unwatched map[objects.Read]error
 }
@@ -88,6 +92,13 @@ func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReade
 	r.list = func(list client.ObjectList, which client.ListOption) error {
 		return reader.List(ctx, list, which, client.UnsafeDisableDeepCopy)
 	}
+	return r
+}
+
+// NewLiveReader makes a reader of the API server.
+func NewLiveReader(ctx context.Context, api client.Reader) *CacheReader {
+	r := NewCacheReader(ctx, api, nil)
+	r.unindexed = true
 	return r
 }
 
@@ -150,9 +161,17 @@ func (r *CacheReader) List(kind objects.Kind, namespace string) []metav1.Object 
 	return r.listed(kind, objects.Read{Kind: kind, Namespace: namespace}, client.InNamespace(namespace))
 }
 
-// ListNaming implements objects.Reader, by the index of kube.References.
+// ListNaming implements objects.Reader, by the index of kube.References. Of the API server, it lists all objects of the kind.
 func (r *CacheReader) ListNaming(kind objects.Kind, to objects.Ref) []metav1.Object {
+	if r.unindexed {
+		return slices.DeleteFunc(r.List(kind, ""), func(o metav1.Object) bool { return !slices.Contains(objects.References(o), to) })
+	}
 	return r.listed(kind, objects.Read{Kind: kind, Names: to}, client.MatchingFields{kube.References: kube.ReferenceValue(to)})
+}
+
+// Selecting implements objects.SelectingReader.
+func (r *CacheReader) Selecting(namespace string, pod map[string]string) (names []string, ok bool) {
+	return r.Selectors.Of(namespace, pod)
 }
 
 func (r *CacheReader) listed(kind objects.Kind, read objects.Read, which client.ListOption) []metav1.Object {

@@ -198,7 +198,7 @@ func TestABindingWithAShortenedLabelWakesTheStackOfItsIngress(t *testing.T) {
 	}
 	for _, length := range []int{100, 253} {
 		key := stack.Key{Owner: stack.Ingress, ID: naming.StackID("shop", strings.Repeat("w", length))}
-		c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: strings.Repeat("w", length)}}).Build()
+		c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&networkingv1.Ingress{}, kube.References, kube.ReferenceValues).WithObjects(&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: strings.Repeat("w", length)}}).Build()
 		b := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "k8s-x", Labels: naming.Labels(key)}}
 		q, s := &testQueue{t: t}, &Reconciler{Front: front.Ingress{}, Client: c}
 		s.WakeOwner(func(client.Object) {}).Delete(t.Context(), event.DeleteEvent{Object: b}, q)

@@ -1,0 +1,62 @@
+// Package growth measures how the cost of one event grows with the number of objects. It counts bytes, calls or passes
+// instead of time, so that a slow machine changes no result. Only tests import the package.
+package growth
+
+import (
+	"math"
+	"runtime"
+	"testing"
+)
+
+// Constant is the largest exponent of a cost that does not depend on the number of objects. It leaves room for noise and
+// for the depth of maps.
+const Constant = 0.15
+
+// Sizes are the numbers of objects that tests compare.
+var Sizes = []int{50, 200, 800}
+
+// Point is the cost of one event with N objects.
+type Point struct {
+	N    int
+	Cost float64
+}
+
+// Exponent is the e for which costs grow as N^e: the slope of the line through the logarithms. Costs below 1 count as 1.
+func Exponent(points []Point) float64 {
+	var x, y, xx, xy float64
+	for _, p := range points {
+		a, b := math.Log(float64(p.N)), math.Log(math.Max(p.Cost, 1))
+		x, y, xx, xy = x+a, y+b, xx+a*a, xy+a*b
+	}
+	n := float64(len(points))
+	return (n*xy - x*y) / (n*xx - x*x)
+}
+
+// AtMost fails a test if a cost grows faster than with an exponent. cost returns the cost of one event with n objects.
+func AtMost(t testing.TB, exponent float64, what string, cost func(n int) float64) {
+	t.Helper()
+	var points []Point
+	for _, n := range Sizes {
+		points = append(points, Point{n, cost(n)})
+	}
+	e := Exponent(points)
+	t.Logf("%s: %v, exponent %.2f", what, points, e)
+	if e > exponent {
+		t.Errorf("%s grows with exponent %.2f, want at most %.2f: %v", what, e, exponent, points)
+	}
+}
+
+// Bytes returns how many bytes f allocates, the least of several calls. Other goroutines count too: the test must not be
+// parallel.
+func Bytes(f func()) float64 {
+	f() // fills pools and maps
+	least := math.Inf(1)
+	for range 5 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		least = math.Min(least, float64(after.TotalAlloc-before.TotalAlloc))
+	}
+	return least
+}

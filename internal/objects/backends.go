@@ -1,0 +1,82 @@
+package objects
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+)
+
+// BackendRef is how Ingresses and TargetGroupBindings name a Service.
+func BackendRef(namespace, service string) Ref {
+	return Ref{Kind: Backend, Namespace: namespace, Name: service}
+}
+
+// TargetGroupRefs are how a TargetGroupBinding names its target group. Bindings of one target group have one in common,
+// whether they name it by its ARN or by its name. Bindings of different target groups may have one in common too.
+func TargetGroupRefs(s *v1beta1.TargetGroupBindingSpec) []Ref {
+	var out []Ref
+	name := s.TargetGroupName
+	if s.TargetGroupARN != "" {
+		out = append(out, Ref{Kind: TargetGroup, Name: s.TargetGroupARN})
+		name = TargetGroupName(s.TargetGroupARN)
+	}
+	if name != "" && name != s.TargetGroupARN {
+		out = append(out, Ref{Kind: TargetGroup, Name: name})
+	}
+	return out
+}
+
+// TargetGroupName is the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a target group.
+func TargetGroupName(arn string) string {
+	_, rest, _ := strings.Cut(arn, ":targetgroup/")
+	name, _, _ := strings.Cut(rest, "/")
+	return name
+}
+
+// services adds the Services that an Ingress may name: in its rules, and in quotes in the actions of its annotations.
+func (n *names) services(i *networkingv1.Ingress) {
+	seen := map[string]bool{}
+	add := func(name string) {
+		if name != "" && !seen[name] {
+			seen[name] = true
+			n.found = append(n.found, BackendRef(i.Namespace, name))
+		}
+	}
+	of := func(b *networkingv1.IngressBackend) {
+		if b != nil && b.Service != nil {
+			add(b.Service.Name)
+		}
+	}
+	of(i.Spec.DefaultBackend)
+	for _, r := range i.Spec.Rules {
+		if r.HTTP == nil {
+			continue
+		}
+		for p := range r.HTTP.Paths {
+			of(&r.HTTP.Paths[p].Backend)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(i.Annotations)) {
+		if !strings.Contains(key, "/actions.") {
+			continue
+		}
+		parts := strings.Split(i.Annotations[key], `"`)
+		for p := 1; p < len(parts)-1; p++ { // between two quotes
+			if mayBeService(parts[p]) {
+				add(parts[p])
+			}
+		}
+	}
+}
+
+// mayBeService reports whether a text has the form of the name of a Service.
+func mayBeService(s string) bool {
+	const longest = 63
+	return len(s) <= longest && !strings.ContainsFunc(s, func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
+	})
+}
