@@ -126,7 +126,7 @@ func TestWhatAGatewayWithALongNameLeftIsFoundByItsTags(t *testing.T) {
 	l, key := newGatewayLab(t, longGateway(longName)), longKey(longName)
 	l.settle(key)
 	before := l.made()
-	if found, _, ok := naming.StackOf("demo-cluster", l.sim.Resources().LoadBalancers[0].Tags); !ok || found != key {
+	if found, _, ok := naming.StackOf("demo-cluster", "", l.sim.Resources().LoadBalancers[0].Tags); !ok || found != key {
 		t.Errorf("the load balancer is that of %s", found)
 	}
 	g := &gatewayv1.Gateway{}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -169,9 +170,17 @@ func (w *wiring) declared() (all []stack.Key) {
 // declares reports whether there are any.
 func (w *wiring) declares() bool { return len(w.declared()) > 0 }
 
+// deniedResource is how AWS names what a call that it denies is about.
+var deniedResource = regexp.MustCompile(`on resource: (arn:\S+)`)
+
 // aside reports whether a denied call is an answer and no lack. A role for TargetGroupBindings alone may neither list load balancers nor read
-// whose a target group is.
+// whose a target group is. A policy with a condition on tags denies calls about what this process has just deleted.
 func (w *wiring) aside(c cloud.Call) bool {
+	if w.inventory != nil && c.Err != nil {
+		if m := deniedResource.FindStringSubmatch(c.Err.Error()); m != nil && w.inventory.Gone(m[1]) {
+			return true
+		}
+	}
 	return c.Operation == "DescribeAccountLimits" || c.Operation == "DescribeManagedPrefixLists" || // AWS is left to decide what fits
 		(c.Cause == cloud.Listing || c.Operation == "DescribeLoadBalancers" || c.Operation == "DescribeTags") && !w.declares()
 }

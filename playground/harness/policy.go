@@ -3,6 +3,7 @@ package harness
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
@@ -81,11 +82,20 @@ func (p Policy) restrict(f *seed.File) error {
 	return nil
 }
 
+// deniedGroup is the target group that a denied call is about. Conditions on its tags do not hold once it is deleted.
+var deniedGroup = regexp.MustCompile(`on resource: (arn:[^ ]*:targetgroup/[^ ]+)`)
+
 // Denied are the calls of the controller after a mark that its policy did not allow.
 func (c *Cluster) Denied(after uint64) (out []gate.Call) {
+	here := map[string]bool{}
+	for _, tg := range c.Simulator.Resources().TargetGroups {
+		here[tg.ARN] = true
+	}
 	for _, call := range c.Simulator.Gate.Calls(gate.Filter{After: after, Caller: ControllerKey, Failed: true}) {
 		if call.Code == "AccessDenied" || call.Code == "UnauthorizedOperation" || call.Code == "AccessDeniedException" {
-			out = append(out, call)
+			if m := deniedGroup.FindStringSubmatch(call.Message); m == nil || here[m[1]] {
+				out = append(out, call)
+			}
 		}
 	}
 	return out
