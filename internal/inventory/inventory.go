@@ -61,7 +61,8 @@ type Inventory struct {
 	inAccount map[quota.Limit]int
 	// backoffs counts how often a step was put off; it has a lock of its own.
 	backoffs *backoff.Failures[stepKey]
-	refusals map[stepKey]refusal // writes that AWS refuses because something else is in their way
+	denials  map[string]ownerDenial // by ARN of the target group
+	refusals map[stepKey]refusal    // writes that AWS refuses because something else is in their way
 
 	network      *network.Network
 	groups       *securitygroup.Groups
@@ -104,7 +105,7 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		tags:      map[string]readTags{}, unlisted: map[string]readTags{}, retagged: map[string]int64{},
 		created: map[string]time.Time{}, came: arrivals{seen: map[string]bool{}, of: map[stack.Key][]string{}, written: map[stack.Key]bool{}},
 		gone: map[string]time.Time{}, inAccount: map[quota.Limit]int{},
-		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{},
+		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{}, denials: map[string]ownerDenial{},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
 	i.targetGroups = i.newTargetGroups()

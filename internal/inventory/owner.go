@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -48,19 +49,46 @@ func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, er
 	if known && !i.outdated(arn) {
 		return owner, nil
 	}
+	if err := i.deniedOwner(arn); err != nil {
+		return Owner{}, err
+	}
 	tags, err := shared(ctx, i, "owner of "+arn, func(ctx context.Context) (map[string]string, error) {
 		read, err := i.describeTagBatch(ctx, []string{arn})
 		return read[arn], err
 	})
-	if err != nil {
-		return Owner{}, fmt.Errorf("reading whose target group %s is: %w", arn, err)
-	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	now := i.version()
+	if err != nil {
+		err = fmt.Errorf("reading whose target group %s is: %w", arn, err)
+		if cloud.Classify(err).Class == diag.Denied {
+			maps.DeleteFunc(i.denials, func(_ string, d ownerDenial) bool { return now.at.Sub(d.at) >= denialPause })
+			i.denials[arn] = ownerDenial{err, now.at}
+		}
+		return Owner{}, err
+	}
 	maps.DeleteFunc(i.unlisted, func(_ string, t readTags) bool { return now.at.Sub(t.at) >= 2*foreignLifetime })
 	i.unlisted[arn] = readTags{tags: tags, version: now}
 	return i.ownerByTags(arn, tags), nil
+}
+
+// denialPause is how long AWS is not asked again for the tags of a target group that it denies.
+const denialPause = time.Minute
+
+// ownerDenial is that AWS denies the tags of a target group.
+type ownerDenial struct {
+	err error
+	at  time.Time
+}
+
+// deniedOwner is the error with which AWS has just denied the tags of a target group; nil if it has not.
+func (i *Inventory) deniedOwner(arn string) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if d, denied := i.denials[arn]; denied && i.cfg.Now().Sub(d.at) < denialPause {
+		return d.err
+	}
+	return nil
 }
 
 // outdated reports whether what is known of a target group was read for itself, and long ago.

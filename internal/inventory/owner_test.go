@@ -88,3 +88,21 @@ func TestContestedTargetGroupIsNotExternal(t *testing.T) {
 		t.Errorf("a later process takes %d for those of others", n)
 	}
 }
+
+func TestDeniedOwnerIsNotAskedForAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	arn := f.tagged("theirs", nil)
+	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "DescribeTags", Code: "AccessDenied", Status: 403}); err != nil {
+		t.Fatal(err)
+	}
+	f.reads()
+	for range 5 {
+		if _, err := f.inv.TargetGroupOwner(t.Context(), arn); err == nil {
+			t.Error("no error")
+		}
+	}
+	if n := f.reads()["DescribeTags"]; n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}

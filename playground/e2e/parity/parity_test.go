@@ -75,7 +75,10 @@ func TestEveryRecordedCaseLooksTheSameInTheCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := harness.Start(t, harness.Options{Account: file, Policy: harness.Standard})
+	c := harness.Start(t, harness.Options{
+		Account: file, Policy: harness.Standard,
+		ExtraArgs: []string{"--binding-networking=*"}, // as the existing controller, which made the records
+	})
 	c.Apply(t, "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: alb}\nspec: {controller: ingress.k8s.aws/alb}\n")
 	files, err := recorded.Files(records)
 	if err != nil {
