@@ -22,6 +22,7 @@ var allowed = map[string]string{
 	"internal/controller/chaos_soak_test.go: step":                                                      "runs in the bubble of a soak",
 	"internal/controller/queue/controller_test.go: Reconcile":                                           "a pass takes time, as AWS does; nothing waits for its end by this sleep",
 	"internal/inventory/large_test.go: read":                                                            "runs in the bubbles of the tests of large accounts",
+	"playground/alerts/fleet_test.go: watchClusters":                                                    "runs in the bubbles of the table of alerts",
 	"playground/alerts/world_test.go: watch":                                                            "runs in the bubbles of the table of alerts",
 }
 

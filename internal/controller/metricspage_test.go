@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -20,6 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 	certutil "k8s.io/client-go/util/cert"
 
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/config"
 )
 
@@ -76,9 +76,7 @@ func servedPage(t *testing.T, c *config.Config) string {
 		}
 	})
 	bound := page.(interface{ GetBindAddr() string })
-	for bound.GetBindAddr() == "" {
-		time.Sleep(time.Millisecond)
-	}
+	await.Until(t, "the page to listen", func() bool { return bound.GetBindAddr() != "" })
 	return bound.GetBindAddr()
 }
 

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
@@ -107,13 +108,7 @@ func newLargeOf(t testing.TB, all ...client.Object) *large {
 
 func eventually(t testing.TB, ok func() bool) {
 	t.Helper()
-	for range 1000 {
-		if ok() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("it does not become true")
+	await.Until(t, "the cache to follow", ok)
 }
 
 func (l *large) admit(t testing.TB, path string, o client.Object) *admissionv1.AdmissionResponse {

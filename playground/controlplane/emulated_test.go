@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/internal/support"
 	"github.com/k8s-lbc/lbc/playground/chart"
@@ -72,7 +73,7 @@ func installOn(t *testing.T, version string) {
 
 // applied applies an object, and tries for a while what needs a namespace or a definition that has just been created.
 func applied(ctx context.Context, config *rest.Config, o *unstructured.Unstructured) error {
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); ; await.Pause(200 * time.Millisecond) {
 		client, err := manifest.NewClient(config) // a new one, which knows new definitions
 		if err != nil {
 			return err

@@ -14,6 +14,8 @@ import (
 	"github.com/go-logr/logr/funcr"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+
+	"github.com/k8s-lbc/lbc/internal/await"
 )
 
 // apiServer knows the tokens "reader" and "other", and permits the former to get metrics.
@@ -196,10 +198,8 @@ func TestFewTokensAreReviewedAtOnce(t *testing.T) {
 	for n := range 5 * mostReviews {
 		all.Go(func() { l.request(t, "GET", fmt.Sprint("Bearer guess", n)) })
 	}
-	for l.count() < mostReviews {
-		time.Sleep(time.Millisecond)
-	}
-	time.Sleep(50 * time.Millisecond)
+	await.Equal(t, "reviews at once", l.count, mostReviews)
+	await.Pause(50 * time.Millisecond)
 	if n := l.count(); n != mostReviews {
 		t.Errorf("%d reviews at once", n)
 	}

@@ -231,7 +231,9 @@ func TestAMemberUnderDryRunAfterARestartHoldsItsGroupAndIsNamedOnTheOthers(t *te
 		}
 		return out
 	}
-	s, events := newTestReconciler(t, annotated("live", group(nil)), annotated("held", group(map[string]string{string(annotation.DryRun): "true"}), "group.ingress.k8s.aws/team"))
+	held := annotated("held", group(map[string]string{string(annotation.DryRun): "true"}), "group.ingress.k8s.aws/team")
+	held.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: "team.elb.amazonaws.com"}}
+	s, events := newTestReconciler(t, annotated("live", group(nil)), held)
 	if _, err := s.Reconcile(t.Context(), stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "team"}}); err != nil {
 		t.Fatal(err)
 	}
