@@ -93,10 +93,13 @@ spec:
 
 	mal.Apply(t, setFor("lsetmal", "t.example.com")+routeTo("lsetmal", "{group: gateway.networking.k8s.io, kind: ListenerSet, name: more}", "t.example.com"))
 	told("HTTPRoute", "web")
-	conflicted := mal.Kubectl(t, "get", "listenerset", "more", "-n", "lsetmal", "-o", `jsonpath={.status.listeners[0].conditions[?(@.type=="Conflicted")].message}`)
-	if !strings.Contains(conflicted, "HTTPRoute lsetteam/web") {
-		t.Errorf("condition Conflicted: %q", conflicted)
-	}
+	c.WaitFor(t, "condition Conflicted", func(context.Context) error {
+		conflicted := mal.Kubectl(t, "get", "listenerset", "more", "-n", "lsetmal", "-o", `jsonpath={.status.listeners[0].conditions[?(@.type=="Conflicted")].message}`)
+		if !strings.Contains(conflicted, "HTTPRoute lsetteam/web") {
+			return fmt.Errorf("it says %q", conflicted)
+		}
+		return nil
+	})
 	goesTo("t.example.com", "lsetteam")
 
 	c.Kubectl(t, "annotate", "gateway", "web", "-n", "lsetowner", "gateway.k8s.aws/settings-namespaces=lsetmal")
