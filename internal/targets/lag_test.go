@@ -94,8 +94,7 @@ func TestWaitingTargetsAreCountedWithTheirAge(t *testing.T) {
 	h.expect(t, "read")
 	h.answer("read", nil)
 	ended()
-	h.expect(t, "RegisterTargets 2")
-	h.expect(t, "DeregisterTargets 9")
+	h.expect(t, "DeregisterTargets 9", "RegisterTargets 2")
 	expect(2, time.Second)
 	after(10 * time.Second)
 	refused := &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}
