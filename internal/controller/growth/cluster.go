@@ -28,8 +28,8 @@ type Cluster struct {
 }
 
 // kinds are those of readable.Kinds that are listed, and those of endpoints.
-func kinds() map[objects.Kind]readable.ReadableKind {
-	out := map[objects.Kind]readable.ReadableKind{
+func kinds() map[objects.Kind]readable.Kind {
+	out := map[objects.Kind]readable.Kind{
 		objects.Node: {Object: &corev1.Node{}, List: &corev1.NodeList{}}, objects.Pod: {Object: &corev1.Pod{}, List: &corev1.PodList{}},
 		objects.EndpointSlice: {Object: &discoveryv1.EndpointSlice{}, List: &discoveryv1.EndpointSliceList{}},
 	}

@@ -27,8 +27,8 @@ func Scheme() (*runtime.Scheme, error) {
 		gatewayv1.Install(s), gatewayv1beta1.Install(s), lbcgatewayv1.AddToScheme(s), agav1beta1.AddToScheme(s))
 }
 
-// A ReadableKind is how a kind is read.
-type ReadableKind struct {
+// A Kind is how a kind is read.
+type Kind struct {
 	Object client.Object
 	List   client.ObjectList // nil = objects are only read one by one, from the API server
 	// Optional is set for kinds of definitions that a cluster may lack, or get and lose at any time. Their informers run only while the
@@ -46,7 +46,7 @@ type ReadableKind struct {
 }
 
 // Kinds are the kinds that front ends may read, with their Go types. Secrets and ConfigMaps are never cached.
-var Kinds = map[objects.Kind]ReadableKind{
+var Kinds = map[objects.Kind]Kind{
 	objects.Ingress:            {Object: &networkingv1.Ingress{}, List: &networkingv1.IngressList{}, Grouped: true},
 	objects.IngressClass:       {Object: &networkingv1.IngressClass{}, List: &networkingv1.IngressClassList{}},
 	objects.IngressClassParams: {Object: &v1beta1.IngressClassParams{}, List: &v1beta1.IngressClassParamsList{}, Optional: true, Required: true},
@@ -76,7 +76,7 @@ var Kinds = map[objects.Kind]ReadableKind{
 const References = "references"
 
 // Indexed reports whether the objects of a kind are found by what they name.
-func (k ReadableKind) Indexed() bool { return k.Optional || k.Grouped }
+func (k Kind) Indexed() bool { return k.Optional || k.Grouped }
 
 // ReferenceValue is a value of the index.
 func ReferenceValue(to objects.Ref) string {
