@@ -89,7 +89,7 @@ func checkLabels(t *testing.T, r *Rendering, name, release string) {
 }
 
 // TestValuesOfOtherChartsRender: the values of a chart that contains this one, and --reuse-values with the values of the existing chart, which has none of
-// ours, render.
+// ours, render, once the image is another one.
 func TestValuesOfOtherChartsRender(t *testing.T) {
 	t.Parallel()
 	c := load(t)
@@ -97,7 +97,7 @@ func TestValuesOfOtherChartsRender(t *testing.T) {
 clusterName: demo-cluster
 global: {region: us-west-2}
 enabled: true
-image: {repository: public.ecr.aws/eks/aws-load-balancer-controller, tag: v3.5.0, pullPolicy: IfNotPresent}
+image: {repository: registry.example.com/aws-load-balancer-controller, tag: v0.1.0, pullPolicy: IfNotPresent}
 networkPolicy: null
 webhookCertificate: null
 trustStore: null
