@@ -38,6 +38,10 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
+	kinds, err := kinds()
+	if err != nil {
+		fail(err)
+	}
 	actions := permissions()
 	rights, err := clusterRights()
 	if err != nil {
@@ -49,6 +53,7 @@ func main() {
 		"findings.md":                     findings(),
 		"global-accelerator-reference.md": globalAccelerators,
 		"flags.md":                        flags(),
+		"reference.md":                    kinds,
 		"metrics.md":                      metrics.Page(),
 		"permissions.md":                  actions + rights,
 	} {
@@ -60,6 +65,13 @@ func main() {
 		fail(err)
 	}
 	if err := section("support.md", "kubernetes", support.Table()); err != nil {
+		fail(err)
+	}
+	table, err := partitions()
+	if err == nil {
+		err = section("tasks/install-others.md", "partitions", table)
+	}
+	if err != nil {
 		fail(err)
 	}
 	if err := section("operations.md", "budgets", backoff.BudgetTable()); err != nil {

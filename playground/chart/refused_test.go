@@ -109,13 +109,15 @@ func TestNotesNameWhatHasNoEffect(t *testing.T) {
 		values  string
 		upgrade bool
 		want    string
+		apis    []string
 	}{
+		{values: `{clusterName: c}`, apis: []string{"eks.amazonaws.com/v1/IngressClassParams"}, want: "enableServiceMutatorWebhook: EKS Auto Mode is in this cluster"},
 		{values: `{clusterName: c, autoscaling: {enabled: true}}`, want: "autoscaling.enabled: no HorizontalPodAutoscaler is made, and the Deployment has 2 pods. Only the leader reconciles"},
 		{values: `{clusterName: c, replicaCount: 1, podDisruptionBudget: {minAvailable: 1}}`, want: "podDisruptionBudget: none is made for a single pod"},
 		{values: `{clusterName: c, keepTLSSecret: true}`, want: "keepTLSSecret: Secret aws-load-balancer-tls is not in the cluster"},
 		{values: `{clusterName: c}`, upgrade: true, want: "helm upgrade does not upgrade definitions"},
 	} {
-		r := render(t, c, values(t, tc.values), Release{Upgrade: tc.upgrade})
+		r := render(t, c, values(t, tc.values), Release{Upgrade: tc.upgrade, APIs: tc.apis})
 		if !strings.Contains(r.Notes, tc.want) {
 			t.Errorf("%s: the notes lack %q:\n%s", tc.values, tc.want, r.Notes)
 		}
