@@ -47,8 +47,8 @@ func TestAPodOnTheHostNetworkIsReplacedInItsPlace(t *testing.T) {
 	t.Parallel()
 	c := load(t)
 	for v, surge := range map[string]string{
-		`{clusterName: c, hostNetwork: true}`:                  "0",
-		`{clusterName: c, hostNetwork: true, replicaCount: 1}`: "",
+		`{clusterName: c, hostNetwork: true}`:                                                                      "0",
+		`{clusterName: c, hostNetwork: true, replicaCount: 1}`:                                                     "",
 		`{clusterName: c, hostNetwork: true, updateStrategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1}}}`: "1",
 	} {
 		got := ""

@@ -40,7 +40,7 @@ func TestNamesAreThoseOfTheExistingChart(t *testing.T) {
 		v["prometheusRule"], v["grafanaDashboard"] = map[string]any{"enabled": true}, map[string]any{"enabled": true}
 		r := render(t, c, v, Release{Name: tc.release, Namespace: "networking"})
 		want := []string{
-			"Certificate " + tc.prefix + "-root-cert", "Certificate " + tc.prefix + "-serving-cert", "ClusterRole " + tc.full + "-role",
+			"Certificate " + tc.prefix + "-root-cert", "Certificate " + tc.prefix + "-serving-cert", "ClusterRole " + tc.full + "-lbc-reader", "ClusterRole " + tc.full + "-role",
 			"ClusterRoleBinding " + tc.full + "-rolebinding", "Deployment " + tc.full, "IngressClass alb", "IngressClassParams alb",
 			"Issuer " + tc.prefix + "-root-issuer", "Issuer " + tc.prefix + "-selfsigned-issuer", "MutatingWebhookConfiguration " + tc.prefix + "-webhook",
 			"PodDisruptionBudget " + tc.full, "PrometheusRule " + tc.full, "ConfigMap " + tc.full + "-dashboard", "Role " + tc.full + "-leader-election-role", "RoleBinding " + tc.full + "-leader-election-rolebinding",

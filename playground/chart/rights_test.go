@@ -139,7 +139,7 @@ func TestTheRolesGrantWhatTheControllerNeedsAndNoMore(t *testing.T) {
 		t.Parallel()
 		r := render(t, c, base(map[string]any{"enableCertManager": true}), Release{})
 		for _, o := range r.Objects {
-			if !strings.HasSuffix(o.GetKind(), "Role") {
+			if !strings.HasSuffix(o.GetKind(), "Role") || strings.HasSuffix(o.GetName(), "-lbc-reader") {
 				continue
 			}
 			for right := range granted(t, o) {
@@ -207,4 +207,35 @@ func TestSecureMetricsNeedTwoRightsMore(t *testing.T) {
 	if got := fmt.Sprint(reader); got != "[map[nonResourceURLs:[/metrics] verbs:[get]]]" {
 		t.Errorf("readers may %s", got)
 	}
+}
+
+// TestTheReadersRoleReadsWhatLBCReads compares it with the kinds of lbc plan, and with what else lbc doctor asks for. Secrets are not part of it.
+func TestTheReadersRoleReadsWhatLBCReads(t *testing.T) {
+	t.Parallel()
+	scheme := must(kube.Scheme())
+	want := rights{}
+	for _, k := range kube.Kinds {
+		kinds, _, err := scheme.ObjectKinds(k.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plural, _ := meta.UnsafeGuessKindToResource(kinds[0])
+		plural.Resource = plurals.Replace(plural.Resource)
+		want.add(plural.Group, plural.Resource, "get")
+		if k.List != nil {
+			want.add(plural.Group, plural.Resource, "list", "watch")
+		}
+	}
+	for group, resources := range map[string][]string{
+		"": {"events", "nodes", "pods", "serviceaccounts"}, "apps": {"deployments", "replicasets"}, "coordination.k8s.io": {"leases"}, "discovery.k8s.io": {"endpointslices"},
+		"elbv2.k8s.aws": {"albtargetcontrolconfigs", "loadbalancers"}, "apiextensions.k8s.io": {"customresourcedefinitions"},
+		"admissionregistration.k8s.io": {"mutatingwebhookconfigurations", "validatingwebhookconfigurations"},
+	} {
+		for _, r := range resources {
+			want.add(group, r, "get", "list", "watch")
+		}
+	}
+	want.add("authorization.k8s.io", "subjectaccessreviews", "create")
+	r := render(t, load(t), base(), Release{})
+	compare(t, "the readers' ClusterRole", granted(t, r.Object("ClusterRole", "aws-load-balancer-controller-lbc-reader")), want)
 }
