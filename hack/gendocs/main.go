@@ -5,6 +5,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -77,7 +78,7 @@ func main() {
 	if err := section("operations.md", "budgets", backoff.BudgetTable()); err != nil {
 		fail(err)
 	}
-	if err := policies(); err != nil {
+	if err := errors.Join(policies(), chartReadme()); err != nil {
 		fail(err)
 	}
 }
