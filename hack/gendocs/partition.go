@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 )
 
 // partitions is the table of partitions, made of what policies and flags know of them. It stands in a page of docs/tasks.
@@ -14,7 +14,7 @@ func partitions() (string, error) {
 	var b strings.Builder
 	b.WriteString("| Partition | Regions | Standard policy | `lbc iam-policy` | Global Accelerator | Actions that do not exist |\n|---|---|---|---|---|---|\n")
 	for _, p := range iampolicy.Partitions {
-		regions, begin := "all others", cloud.RegionPrefixes(p.Name)
+		regions, begin := "all others", awsclient.RegionPrefixes(p.Name)
 		if len(begin) > 0 {
 			regions = "`" + strings.Join(begin, "…`, `") + "…`"
 		}

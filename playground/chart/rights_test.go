@@ -14,8 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
-	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/playground/manifest"
 )
 
@@ -31,13 +31,13 @@ func (r rights) add(group, resource string, verbs ...string) {
 // plurals corrects guesses.
 var plurals = strings.NewReplacer("gatewaies", "gateways", "paramses", "params")
 
-// needed are the rights that the program uses in the whole cluster: it lists and watches the kinds of kube.Kinds, and writes what the calls of the
+// needed are the rights that the program uses in the whole cluster: it lists and watches the kinds of readable.Kinds, and writes what the calls of the
 // packages that are named write.
 func needed(t *testing.T) rights {
 	t.Helper()
-	scheme := must(kube.Scheme())
+	scheme := must(readable.Scheme())
 	need := rights{}
-	for _, k := range kube.Kinds {
+	for _, k := range readable.Kinds {
 		kinds, _, err := scheme.ObjectKinds(k.Object)
 		if err != nil {
 			t.Fatal(err)
@@ -237,9 +237,9 @@ func TestSecureMetricsNeedTwoRightsMore(t *testing.T) {
 // TestTheReadersRoleReadsWhatLBCReads compares it with the kinds of lbc plan, and with what else lbc doctor asks for. Secrets are not part of it.
 func TestTheReadersRoleReadsWhatLBCReads(t *testing.T) {
 	t.Parallel()
-	scheme := must(kube.Scheme())
+	scheme := must(readable.Scheme())
 	want := rights{}
-	for _, k := range kube.Kinds {
+	for _, k := range readable.Kinds {
 		kinds, _, err := scheme.ObjectKinds(k.Object)
 		if err != nil {
 			t.Fatal(err)
