@@ -9,6 +9,9 @@ STRIPPED := -s -w -funcalign=16
 LDFLAGS := $(STRIPPED) -X main.version=$(VERSION)
 LBC := github.com/k8s-lbc/lbc
 CHART := charts/aws-load-balancer-controller
+# The chart of the definitions: Helm upgrades templates, and never what is in crds/ of a chart. It keeps them when the release is uninstalled.
+CRDCHART := charts/aws-load-balancer-controller-crds
+KEEP := sed 's|^    controller-gen.kubebuilder.io/version:.*|&\n    helm.sh/resource-policy: keep|'
 # The playground's Kubernetes tells the version of its module, as a release's build makes it.
 KUBERNETES := $(shell awk '$$1 == "k8s.io/kubernetes" {print $$2}' playground/go.mod)
 KUBERNETES_LDFLAGS := -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) -X k8s.io/component-base/version.gitMajor=$(word 1,$(subst ., ,$(KUBERNETES:v%=%))) \
@@ -140,6 +143,9 @@ generate: bin/controller-gen ## write generated code, CRDs, names on the wire, I
 	@bin/controller-gen crd:crdVersions=v1 paths=./api/... output:crd:artifacts:config=config/crd
 	@cat config/crd/elbv2.k8s.aws_*.yaml >$(CHART)/crds/crds.yaml
 	@cat config/crd/gateway.k8s.aws_*.yaml >$(CHART)/crds/gateway-crds.yaml
+	@$(KEEP) config/crd/elbv2.k8s.aws_*.yaml >$(CRDCHART)/templates/crds.yaml
+	@$(KEEP) config/crd/gateway.k8s.aws_*.yaml >$(CRDCHART)/templates/gateway-crds.yaml
+	@{ echo '{{- if .Values.globalAccelerator }}'; $(KEEP) config/crd/aga.k8s.aws_*.yaml; echo '{{- end }}'; } >$(CRDCHART)/templates/aga-crds.yaml
 	@$(GO) generate ./awssim/wire
 	@$(GO) test -C playground -count=1 ./cluster/gatewayapi -run Definitions -update >/dev/null
 	@$(GO) run ./hack/gendocs
@@ -147,7 +153,7 @@ generate: bin/controller-gen ## write generated code, CRDs, names on the wire, I
 	@$(GO) run ./hack/manifests -kustomization
 	@$(GO) run ./hack/notices ./cmd/controller ./cmd/lbc
 
-GENERATED := api awssim/wire $(CHART)/crds config docs playground/cluster/gatewayapi THIRD_PARTY_NOTICES
+GENERATED := api awssim/wire $(CHART)/crds $(CHART)/README.md $(CRDCHART)/templates config docs playground/cluster/gatewayapi THIRD_PARTY_NOTICES
 
 .PHONY: record-release
 record-release: ## record what VERSION makes in AWS of the cases of hack/parity, for the test that later versions change nothing at an upgrade

@@ -25,6 +25,8 @@ are too long for one.
 
 With EKS Pod Identity, one policy serves many clusters: --cluster-name '${aws:PrincipalTag/eks-cluster-name}'.
 
+--reader prints a policy that only reads: for people and pipelines that call lbc plan, explain, doctor and the like, not for the controller.
+
 --standard prints the policy that installations of the AWS Load Balancer Controller have, whatever the flags; docs/install has it for every
 partition, together with additions to it. docs/permissions.md explains every action.`
 
@@ -34,6 +36,7 @@ const iamPolicyExample = `  lbc iam-policy --cluster-name prod --aws-vpc-id vpc-
   lbc iam-policy --cluster-name prod --without outposts,ipam,cognito -o terraform
   lbc iam-policy --cluster-name prod --only global-accelerator >accelerators.json
   lbc iam-policy --cluster-name prod --with foreign-target-groups
+  lbc iam-policy --reader >reader.json
   lbc iam-policy --standard --partition aws-cn`
 
 type iamPolicyOptions struct {
@@ -44,6 +47,7 @@ type iamPolicyOptions struct {
 	without   []string
 	only      []string
 	standard  bool
+	reader    bool
 }
 
 func iamPolicyCommand() *cobra.Command {
@@ -79,6 +83,7 @@ func iamPolicyCommand() *cobra.Command {
 	f.StringSliceVar(&o.without, "without", nil, "features to leave out: "+list(features))
 	f.StringSliceVar(&o.only, "only", nil, "print what only these features need, for a policy beside another one, as IAM takes less in one than all need: "+list(features))
 	f.BoolVar(&o.standard, "standard", false, "print the policy of existing installations instead")
+	f.BoolVar(&o.reader, "reader", false, "print a policy that only reads, for lbc plan, explain and doctor")
 	o.flags(cmd, "json", "terraform", "cloudformation")
 	o.format = "json"
 	f.Lookup("output").DefValue = "json"
@@ -95,8 +100,14 @@ func (o *iamPolicyOptions) run(out, errOut io.Writer) error {
 		return err
 	}
 	d, err := o.document()
+	if o.reader && errors.Is(err, iampolicy.ErrTooLong) {
+		err = nil // what only reads is short
+	}
 	if err != nil {
 		return err
+	}
+	if o.reader {
+		d = iampolicy.Reader(d, awsclient.IAMActions())
 	}
 	var text string
 	switch o.format {
@@ -184,6 +195,8 @@ func (o *iamPolicyOptions) validateFeatures() error {
 		}
 	}
 	switch {
+	case o.standard && o.reader:
+		return errors.New("--standard takes no --reader: leave one of them out")
 	case o.standard && len(o.without)+len(o.only) > 0:
 		return errors.New("--standard takes neither --without nor --only: leave one of them out")
 	case o.standard && len(o.with) > 0:

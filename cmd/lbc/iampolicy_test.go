@@ -52,6 +52,27 @@ func TestThePolicyAllowsEveryCallOfTheControllerAndNothingElse(t *testing.T) {
 	}
 }
 
+// TestTheReadersPolicyReadsOnly compares it with all calls of the controller.
+func TestTheReadersPolicyReadsOnly(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, a := range awsclient.IAMActions() {
+		_, name, _ := strings.Cut(a, ":")
+		reads := strings.HasPrefix(name, "Describe") || strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") || strings.HasPrefix(name, "BatchGet")
+		if reads && a != "sts:GetCallerIdentity" && !ofAccelerators(a) {
+			want = append(want, a)
+		}
+	}
+	want = append(want, "iam:SimulatePrincipalPolicy")
+	slices.Sort(want)
+	if got := allowed(t, append([]string{"--reader"}, withAll...)...); !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	if _, _, err := lbc(t, "", "iam-policy", "--reader", "--standard"); err == nil || !strings.Contains(err.Error(), "--standard takes no --reader") {
+		t.Errorf("--reader with --standard: %v", err)
+	}
+}
+
 func ofAccelerators(action string) bool { return strings.HasPrefix(action, "globalaccelerator:") }
 
 func TestThePolicyOfAcceleratorsAllowsTheirCallsAndNothingElse(t *testing.T) {

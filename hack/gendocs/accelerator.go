@@ -22,6 +22,8 @@ type described struct {
 	MinItems, MaxItems   *int64
 	Required             []string
 	Properties           map[string]*described
+	AdditionalProperties *described
+	IntOrString          bool `json:"x-kubernetes-int-or-string"`
 	Items                *described
 	Rules                []struct{ Message string } `json:"x-kubernetes-validations"`
 }
@@ -39,13 +41,7 @@ func accelerators() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var d struct {
-		Spec struct {
-			Versions []struct {
-				Schema struct{ OpenAPIV3Schema described }
-			}
-		}
-	}
+	var d kind
 	if err := yaml.Unmarshal(text, &d); err != nil {
 		return "", err
 	}
@@ -73,7 +69,7 @@ func (s *described) rows(b *strings.Builder, path string) {
 		if f.Default != nil {
 			absent = fmt.Sprintf("`%v`", f.Default)
 		}
-		meaning := strings.ReplaceAll(f.Description, "\n", " ")
+		meaning := strings.ReplaceAll(strings.ReplaceAll(f.Description, "\n", " "), "|", "\\|")
 		if f.Items != nil {
 			for _, r := range f.Items.Rules {
 				meaning += " Of each: " + r.Message + "."
@@ -83,6 +79,7 @@ func (s *described) rows(b *strings.Builder, path string) {
 		if f.Items != nil && name != "conditions" {
 			f.Items.rows(b, at+"[]")
 		}
+		f.rows(b, at)
 	}
 }
 
@@ -92,7 +89,14 @@ func (s *described) kind() string {
 		return "`" + strings.Join(s.Enum, "`, `") + "`"
 	}
 	text := map[string]string{"integer": "number", "boolean": "bool", "object": "map of strings"}[s.Type]
-	if text == "" {
+	switch {
+	case s.IntOrString:
+		text = "number or string"
+	case len(s.Properties) > 0:
+		text = "object"
+	case s.AdditionalProperties != nil && s.AdditionalProperties.Type != "string":
+		text = "map"
+	case text == "":
 		text = s.Type
 	}
 	if s.Items != nil {

@@ -5,6 +5,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -38,6 +39,10 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
+	kinds, err := kinds()
+	if err != nil {
+		fail(err)
+	}
 	actions := permissions()
 	rights, err := clusterRights()
 	if err != nil {
@@ -49,6 +54,7 @@ func main() {
 		"findings.md":                     findings(),
 		"global-accelerator-reference.md": globalAccelerators,
 		"flags.md":                        flags(),
+		"reference.md":                    kinds,
 		"metrics.md":                      metrics.Page(),
 		"permissions.md":                  actions + rights,
 	} {
@@ -62,10 +68,17 @@ func main() {
 	if err := section("support.md", "kubernetes", support.Table()); err != nil {
 		fail(err)
 	}
+	table, err := partitions()
+	if err == nil {
+		err = section("tasks/install-others.md", "partitions", table)
+	}
+	if err != nil {
+		fail(err)
+	}
 	if err := section("operations.md", "budgets", backoff.BudgetTable()); err != nil {
 		fail(err)
 	}
-	if err := policies(); err != nil {
+	if err := errors.Join(policies(), chartReadme()); err != nil {
 		fail(err)
 	}
 }
@@ -229,8 +242,9 @@ const rightsHead = `
 ## Rights in the cluster
 
 The ClusterRole of the chart, and of ` + "`config/rbac`" + `, has the rights below. If the controller issues the certificate of its webhooks, it has those on their two
-configurations (` + "`get`, `patch`" + `), too. A Role in the controller's namespace has those on the Lease (` + "`create`, `get`, `update`" + `) and on the Secret of that
-certificate (` + "`create`, `get`, `update`" + `). Tests compare the rights with all requests of a controller's life: each right is needed by one, or has a reason to be granted all the
+configurations (` + "`get`, `patch`" + `), too. A Role in the controller's namespace has those on the Lease, on the ConfigMaps of checkpoints and on the
+Secret of that certificate (` + "`create`" + `; ` + "`get` and `update`" + ` by name). With value ` + "`multiClusterTargetGroups`" + `, or ` + "`config/multi-cluster/rbac.yaml`" + `, the controller may write ConfigMaps in all namespaces, where it notes
+its targets in target groups that clusters share. The chart sets the value itself where Helm finds a TargetGroupBinding with ` + "`multiClusterTargetGroup`" + `. Tests compare the rights with all requests of a controller's life: each right is needed by one, or has a reason to be granted all the
 same, and each request is granted. The roles of the existing chart suffice, but for what is optional and that certificate.
 
 A request that the API server refuses for want of a right is reported with verb, resource and remedy: in the log, on ` + "`/readyz?verbose`" + `, as an event on the controller's pod

@@ -67,8 +67,11 @@ func (r *release) pack() error {
 	return r.checksums()
 }
 
-// chartName is the name of the chart and of its directory.
-const chartName = "aws-load-balancer-controller"
+// chartName is the name of the chart and of its directory; definitionsChart that of the chart of its definitions.
+const (
+	chartName        = "aws-load-balancer-controller"
+	definitionsChart = chartName + "-crds"
+)
 
 var (
 	chartVersions = regexp.MustCompile(`(?m)^(version|appVersion):.*$`)
@@ -76,12 +79,19 @@ var (
 	chartImage = regexp.MustCompile(`(?m)(^image:\n(?:  .*\n)*?  repository: ).*$`)
 )
 
-// chart packs the chart as Helm does, with the version and the image of the release.
+// chart packs both charts.
 func (r *release) chart() error {
-	dir := filepath.Join(r.dir, "charts", chartName)
+	return errors.Join(r.archiveChart(chartName), r.archiveChart(definitionsChart))
+}
+
+// archiveChart packs a chart as Helm does, with the version and the image of the release.
+func (r *release) archiveChart(name string) error {
+	dir := filepath.Join(r.dir, "charts", name)
 	text, err := os.ReadFile(filepath.Join(dir, "Chart.yaml")) //nolint:gosec // ours
 	if errors.Is(err, fs.ErrNotExist) {
-		r.report("there is no chart in " + dir)
+		if name == chartName {
+			r.report("there is no chart in " + dir)
+		}
 		return nil
 	}
 	if err != nil {
@@ -98,7 +108,7 @@ func (r *release) chart() error {
 	if err != nil {
 		return err
 	}
-	entries := []entry{{name: chartName + "/Chart.yaml", content: definition, mode: 0o644}} // Helm reads it first
+	entries := []entry{{name: name + "/Chart.yaml", content: definition, mode: 0o644}} // Helm reads it first
 	ignored, err := helmIgnored(dir)
 	if err != nil {
 		return err
@@ -107,15 +117,15 @@ func (r *release) chart() error {
 		if e.name == "Chart.yaml" || ignored(e.name) {
 			continue
 		}
-		if e.name == "values.yaml" && r.image != "" {
+		if e.name == "values.yaml" && r.image != "" && name == chartName {
 			if e, err = r.values(e); err != nil {
 				return err
 			}
 		}
-		e.name = chartName + "/" + e.name
+		e.name = name + "/" + e.name
 		entries = append(entries, e)
 	}
-	return archive(filepath.Join(r.out, chartName+"-"+number+".tgz"), entries, true)
+	return archive(filepath.Join(r.out, name+"-"+number+".tgz"), entries, true)
 }
 
 // helmIgnored reports which files .helmignore keeps out of the chart: Helm reads the rules in directories only, and takes what is in an archive.

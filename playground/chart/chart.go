@@ -28,6 +28,7 @@ type Release struct {
 	Namespace  string // empty: kube-system
 	Kubernetes string // version of the cluster; empty: v1.36.0
 	Upgrade    bool
+	APIs       []string // versions and kinds that the cluster serves beside Kubernetes' own, such as eks.amazonaws.com/v1/IngressClassParams
 	// Cluster answers lookups of templates; nil: they find nothing.
 	Cluster *rest.Config
 }
@@ -93,6 +94,7 @@ func (c *Chart) Render(values map[string]any, r Release) (*Rendering, error) {
 		return nil, fmt.Errorf("chart requires kubeVersion: %s which is incompatible with Kubernetes %s", required, version) // Helm's words
 	}
 	capabilities.KubeVersion = *version
+	capabilities.APIVersions = append(slices.Clip(capabilities.APIVersions), r.APIs...)
 	given, err := util.ToRenderValues(c.chart, values, common.ReleaseOptions{
 		Name: cmp.Or(r.Name, "aws-load-balancer-controller"), Namespace: cmp.Or(r.Namespace, "kube-system"),
 		Revision: 1, IsInstall: !r.Upgrade, IsUpgrade: r.Upgrade,

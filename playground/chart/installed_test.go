@@ -151,7 +151,7 @@ func TestHelmUpgradeAndRollbackKeepEachObject(t *testing.T) {
 			h.upgrade(t, existing, ours)
 			after, kept := h.live(t, ours)
 			for name, uid := range kept {
-				if made[name] != uid {
+				if made[name] != uid && find(existing, name) != nil {
 					t.Errorf("the upgrade makes %s anew", name)
 				}
 			}
@@ -178,6 +178,33 @@ func TestHelmUpgradeAndRollbackKeepEachObject(t *testing.T) {
 			}
 			h.upgrade(t, existing, nil)
 		})
+	}
+}
+
+// TestAnUpgradeKeepsRightsThatABindingNeeds installs the chart where a TargetGroupBinding shares its target group, and where none does.
+func TestAnUpgradeKeepsRightsThatABindingNeeds(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	c, err := cluster.Start(ctx, cluster.Options{Dir: t.TempDir(), OnlyAPI: true, CRDs: "../../config/crd", Installation: []*unstructured.Unstructured{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	client := must(manifest.NewClient(c.Plane.AdminConfig()))
+	release := Release{Upgrade: true, Cluster: c.Plane.AdminConfig(), APIs: []string{"elbv2.k8s.aws/v1beta1/TargetGroupBinding"}}
+	writes := func() bool {
+		return granted(t, render(t, load(t), base(), release).Object("ClusterRole", "aws-load-balancer-controller-role"))["update /configmaps"]
+	}
+	binding := "apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: %[1]s, namespace: default}\n" +
+		"spec: {targetGroupARN: 'arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/%[1]s/0123456789abcdef', targetType: ip, serviceRef: {name: web, port: 80}, multiClusterTargetGroup: %[2]t}\n"
+	for _, shared := range []bool{false, true} {
+		objects := must(manifest.Parse("binding.yaml", fmt.Appendf(nil, binding, fmt.Sprintf("shared-%t", shared), shared)))
+		if err := client.Apply(ctx, objects...); err != nil {
+			t.Fatal(err)
+		}
+		if got := writes(); got != shared {
+			t.Errorf("with a shared target group (%t) the controller may write ConfigMaps: %t", shared, got)
+		}
 	}
 }
 

@@ -40,7 +40,7 @@ func TestNamesAreThoseOfTheExistingChart(t *testing.T) {
 		v["prometheusRule"], v["grafanaDashboard"] = map[string]any{"enabled": true}, map[string]any{"enabled": true}
 		r := render(t, c, v, Release{Name: tc.release, Namespace: "networking"})
 		want := []string{
-			"Certificate " + tc.prefix + "-root-cert", "Certificate " + tc.prefix + "-serving-cert", "ClusterRole " + tc.full + "-role",
+			"Certificate " + tc.prefix + "-root-cert", "Certificate " + tc.prefix + "-serving-cert", "ClusterRole " + tc.full + "-lbc-reader", "ClusterRole " + tc.full + "-role",
 			"ClusterRoleBinding " + tc.full + "-rolebinding", "Deployment " + tc.full, "IngressClass alb", "IngressClassParams alb",
 			"Issuer " + tc.prefix + "-root-issuer", "Issuer " + tc.prefix + "-selfsigned-issuer", "MutatingWebhookConfiguration " + tc.prefix + "-webhook",
 			"PodDisruptionBudget " + tc.full, "PrometheusRule " + tc.full, "ConfigMap " + tc.full + "-dashboard", "Role " + tc.full + "-leader-election-role", "RoleBinding " + tc.full + "-leader-election-rolebinding",
@@ -89,7 +89,7 @@ func checkLabels(t *testing.T, r *Rendering, name, release string) {
 }
 
 // TestValuesOfOtherChartsRender: the values of a chart that contains this one, and --reuse-values with the values of the existing chart, which has none of
-// ours, render.
+// ours, render, once the image is another one.
 func TestValuesOfOtherChartsRender(t *testing.T) {
 	t.Parallel()
 	c := load(t)
@@ -97,7 +97,7 @@ func TestValuesOfOtherChartsRender(t *testing.T) {
 clusterName: demo-cluster
 global: {region: us-west-2}
 enabled: true
-image: {repository: public.ecr.aws/eks/aws-load-balancer-controller, tag: v3.5.0, pullPolicy: IfNotPresent}
+image: {repository: registry.example.com/aws-load-balancer-controller, tag: v0.1.0, pullPolicy: IfNotPresent}
 networkPolicy: null
 webhookCertificate: null
 trustStore: null

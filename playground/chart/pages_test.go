@@ -41,6 +41,7 @@ func valueFlags(f *pflag.FlagSet, o *helmOptions) {
 	f.String("version", "", "")
 	f.BoolP("install", "i", false, "")
 	f.Bool("reuse-values", false, "")
+	f.Bool("take-ownership", false, "")
 	f.Bool("create-namespace", false, "")
 }
 

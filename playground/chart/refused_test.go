@@ -58,12 +58,45 @@ func TestBadValuesAreRefusedWithASentence(t *testing.T) {
 		{`{clusterName: c, prometheusRule: {alerts: {LBCBacklog: false}}}`, "at '/prometheusRule/alerts/LBCBacklog': got boolean, want null or object"},
 		{`{clusterName: c, prometheusRule: {clusterLabel: "k8s-cluster"}}`, "at '/prometheusRule/clusterLabel': 'k8s-cluster' does not match pattern"},
 		{`{clusterName: c, prometheusRule: {runbookURL: "https://mirror.example/page#top"}}`, "at '/prometheusRule/runbookURL'"},
+		{`{clusterName: c, networkPolicy: {egressPreset: gcp}}`, "at '/networkPolicy/egressPreset'"},
+		{`{clusterName: c, image: {digest: "0123"}}`, "at '/image/digest': '0123' does not match pattern"},
+		{`{clusterName: c, global: {imageRegistry: "https://registry.example.com"}}`, "at '/global/imageRegistry'"},
 		{`{clusterName: c, extraArgs: [region]}`, `extraArgs: "region" is no flag: write --name=value in one item`},
 		{`{clusterName: c, extraArgs: [--aws-region=eu-west-1]}`, "extraArgs: --aws-region=eu-west-1 is set by the value region"},
 	} {
 		_, err := c.Render(values(t, tc.values), Release{})
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, want %q in it", tc.values, err, tc.want)
+		}
+	}
+}
+
+// TestImagesOfTheExistingControllerAreRefused also shows it of values that Helm kept from the existing chart's release.
+func TestImagesOfTheExistingControllerAreRefused(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	const mirror = "123456789012.dkr.ecr.us-west-2.amazonaws.com/"
+	for _, tc := range []struct{ repository, tag, want string }{
+		{"public.ecr.aws/eks/aws-load-balancer-controller", "v3.5.0", "image.repository public.ecr.aws/eks/aws-load-balancer-controller has the image of the existing controller"},
+		{"602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon/aws-load-balancer-controller", "", "has the image of the existing controller"},
+		{"amazon/aws-load-balancer-controller", "", "has the image of the existing controller"},
+		{"docker.io/amazon/aws-alb-ingress-controller", "v0.1.0", "has the image of the existing controller"},
+		{mirror + "ecr-public/EKS/aws-load-balancer-controller@sha256:00", "", "has the image of the existing controller"},
+		{mirror + "aws-load-balancer-controller", "v2.13.4", "image.tag v2.13.4 is a version of the existing controller"},
+		{mirror + "aws-load-balancer-controller", "3.0.0-linux_amd64", "image.tag 3.0.0-linux_amd64 is a version of the existing controller"},
+		{mirror + "aws-load-balancer-controller", "v3.5.0@sha256:00", "is a version of the existing controller"},
+		{mirror + "aws-load-balancer-controller:v2.4.1", "", "image.tag v2.4.1 is a version of the existing controller"},
+		{mirror + "aws-load-balancer-controller", "v0.1.0", ""},
+		{"registry.example.com:5000/team-eks/lbc", "v1.2.3", ""},
+		{"registry.example.com:3.1/lbc", "main", ""},
+	} {
+		image := map[string]any{"repository": tc.repository, "tag": tc.tag}
+		_, err := c.Render(base(map[string]any{"image": image}), Release{Upgrade: true})
+		switch {
+		case tc.want == "" && err != nil:
+			t.Errorf("%v: %v", image, err)
+		case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), "Set image.repository and image.tag")):
+			t.Errorf("%v: %v, want %q and what to set", image, err, tc.want)
 		}
 	}
 }
@@ -76,13 +109,15 @@ func TestNotesNameWhatHasNoEffect(t *testing.T) {
 		values  string
 		upgrade bool
 		want    string
+		apis    []string
 	}{
+		{values: `{clusterName: c}`, apis: []string{"eks.amazonaws.com/v1/IngressClassParams"}, want: "enableServiceMutatorWebhook: EKS Auto Mode is in this cluster"},
 		{values: `{clusterName: c, autoscaling: {enabled: true}}`, want: "autoscaling.enabled: no HorizontalPodAutoscaler is made, and the Deployment has 2 pods. Only the leader reconciles"},
 		{values: `{clusterName: c, replicaCount: 1, podDisruptionBudget: {minAvailable: 1}}`, want: "podDisruptionBudget: none is made for a single pod"},
 		{values: `{clusterName: c, keepTLSSecret: true}`, want: "keepTLSSecret: Secret aws-load-balancer-tls is not in the cluster"},
 		{values: `{clusterName: c}`, upgrade: true, want: "helm upgrade does not upgrade definitions"},
 	} {
-		r := render(t, c, values(t, tc.values), Release{Upgrade: tc.upgrade})
+		r := render(t, c, values(t, tc.values), Release{Upgrade: tc.upgrade, APIs: tc.apis})
 		if !strings.Contains(r.Notes, tc.want) {
 			t.Errorf("%s: the notes lack %q:\n%s", tc.values, tc.want, r.Notes)
 		}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/playground/manifest"
 )
@@ -57,7 +58,6 @@ func needed(t *testing.T) rights {
 	need.add("elbv2.k8s.aws", "albtargetcontrolconfigs", "get") // controller.agentConfig
 
 	need.add("", "events", "create", "patch")
-	need.add("", "configmaps", "create", "update", "delete")   // checkpoint, controller/binding
 	need.add("networking.k8s.io", "ingresses", "patch")        // controller/stacks: finalizers and annotations
 	need.add("networking.k8s.io", "ingresses/status", "patch") // controller/stacks
 	need.add("", "services", "patch")
@@ -132,6 +132,10 @@ func TestTheRolesGrantWhatTheControllerNeedsAndNoMore(t *testing.T) {
 	own.add("coordination.k8s.io", "leases", "create")
 	own.add("coordination.k8s.io", "leases aws-load-balancer-controller-leader", "get", "update")
 	own.add("", "secrets", "create") // webhook.Renewer
+	own.add("", "configmaps", "create")
+	for _, name := range checkpoint.Names(checkpoint.NameOf("aws-load-balancer-controller-leader")) {
+		own.add("", "configmaps "+name, "get", "update")
+	}
 	own.add("", "secrets aws-load-balancer-webhook-tls", "get", "update")
 	compare(t, "the Role", granted(t, r.Object("Role", "aws-load-balancer-controller-leader-election-role")), own)
 
@@ -139,7 +143,7 @@ func TestTheRolesGrantWhatTheControllerNeedsAndNoMore(t *testing.T) {
 		t.Parallel()
 		r := render(t, c, base(map[string]any{"enableCertManager": true}), Release{})
 		for _, o := range r.Objects {
-			if !strings.HasSuffix(o.GetKind(), "Role") {
+			if !strings.HasSuffix(o.GetKind(), "Role") || strings.HasSuffix(o.GetName(), "-lbc-reader") {
 				continue
 			}
 			for right := range granted(t, o) {
@@ -194,6 +198,27 @@ func TestTheConditionOfNodesNeedsOneRightMore(t *testing.T) {
 	compare(t, "the ClusterRole with the condition of nodes", want, granted(t, with.Object("ClusterRole", name)))
 }
 
+// TestSharedTargetGroupsNeedThreeRightsMore compares what the value adds, or a binding in the cluster, with the manifest for it.
+func TestSharedTargetGroupsNeedThreeRightsMore(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile("../../config/multi-cluster/rbac.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := manifest.Parse("multi-cluster/rbac.yaml", content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "aws-load-balancer-controller-role"
+	plain := granted(t, render(t, load(t), base(), Release{}).Object("ClusterRole", name))
+	want := maps.Clone(plain)
+	maps.Copy(want, granted(t, objects[0]))
+	with := render(t, load(t), base(map[string]any{"multiClusterTargetGroups": true}), Release{})
+	compare(t, "the ClusterRole with shared target groups", granted(t, with.Object("ClusterRole", name)), want)
+	without := render(t, load(t), base(map[string]any{"multiClusterTargetGroups": false}), Release{})
+	compare(t, "the ClusterRole without shared target groups", granted(t, without.Object("ClusterRole", name)), plain)
+}
+
 // TestSecureMetricsNeedTwoRightsMore shows what metrics.secure adds to the roles.
 func TestSecureMetricsNeedTwoRightsMore(t *testing.T) {
 	t.Parallel()
@@ -207,4 +232,35 @@ func TestSecureMetricsNeedTwoRightsMore(t *testing.T) {
 	if got := fmt.Sprint(reader); got != "[map[nonResourceURLs:[/metrics] verbs:[get]]]" {
 		t.Errorf("readers may %s", got)
 	}
+}
+
+// TestTheReadersRoleReadsWhatLBCReads compares it with the kinds of lbc plan, and with what else lbc doctor asks for. Secrets are not part of it.
+func TestTheReadersRoleReadsWhatLBCReads(t *testing.T) {
+	t.Parallel()
+	scheme := must(readable.Scheme())
+	want := rights{}
+	for _, k := range readable.Kinds {
+		kinds, _, err := scheme.ObjectKinds(k.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plural, _ := meta.UnsafeGuessKindToResource(kinds[0])
+		plural.Resource = plurals.Replace(plural.Resource)
+		want.add(plural.Group, plural.Resource, "get")
+		if k.List != nil {
+			want.add(plural.Group, plural.Resource, "list", "watch")
+		}
+	}
+	for group, resources := range map[string][]string{
+		"": {"events", "nodes", "pods", "serviceaccounts"}, "apps": {"deployments", "replicasets"}, "coordination.k8s.io": {"leases"}, "discovery.k8s.io": {"endpointslices"},
+		"elbv2.k8s.aws": {"albtargetcontrolconfigs", "loadbalancers"}, "apiextensions.k8s.io": {"customresourcedefinitions"},
+		"admissionregistration.k8s.io": {"mutatingwebhookconfigurations", "validatingwebhookconfigurations"},
+	} {
+		for _, r := range resources {
+			want.add(group, r, "get", "list", "watch")
+		}
+	}
+	want.add("authorization.k8s.io", "subjectaccessreviews", "create")
+	r := render(t, load(t), base(), Release{})
+	compare(t, "the readers' ClusterRole", granted(t, r.Object("ClusterRole", "aws-load-balancer-controller-lbc-reader")), want)
 }

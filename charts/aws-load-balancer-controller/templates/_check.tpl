@@ -6,6 +6,7 @@ holds values to before templates render, checks what values may be and leaves th
 {{- $known := .Files.Get "files/names.yaml" | fromYaml -}}
 {{- include "lbc.checkNames" (dict "values" .Values "known" $known "all" $known "path" "") -}}
 {{- include "lbc.checkAlerts" . -}}
+{{- include "lbc.checkImage" . -}}
 {{- range $arg := .Values.extraArgs }}
 {{- if not (hasPrefix "--" $arg) }}{{ fail (printf "extraArgs: %q is no flag: write --name=value in one item" $arg) }}{{ end -}}
 {{- range $row := $.Files.Get "files/flags.yaml" | fromYamlArray }}

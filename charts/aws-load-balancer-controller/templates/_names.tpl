@@ -40,11 +40,24 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
 {{- end -}}
 {{- $_ := set $labels "app.kubernetes.io/version" .Chart.AppVersion -}}
-{{- toYaml (mergeOverwrite (dict) (.Values.additionalLabels | default dict) $labels) -}}
+{{- toYaml (mergeOverwrite (dict) (include "lbc.commonLabels" . | fromYaml) (.Values.additionalLabels | default dict) $labels) -}}
+{{- end }}
+
+{{/* lbc.commonLabels are texts, as labels must be. */}}
+{{- define "lbc.commonLabels" -}}
+{{- $labels := dict -}}
+{{- range $name, $value := .Values.commonLabels }}{{ $_ := set $labels $name (include "lbc.scalar" $value) }}{{ end -}}
+{{- toYaml $labels -}}
+{{- end }}
+
+{{- define "lbc.deploymentLabels" -}}
+{{- $labels := dict -}}
+{{- range $name, $value := .Values.deploymentLabels }}{{ $_ := set $labels $name (include "lbc.scalar" $value) }}{{ end -}}
+{{- toYaml (mergeOverwrite $labels (include "lbc.labels" . | fromYaml)) -}}
 {{- end }}
 
 {{- define "lbc.podLabels" -}}
-{{- toYaml (mergeOverwrite (dict) (.Values.podLabels | default dict) (include "lbc.selectorLabels" . | fromYaml)) -}}
+{{- toYaml (mergeOverwrite (dict) (include "lbc.commonLabels" . | fromYaml) (.Values.podLabels | default dict) (include "lbc.selectorLabels" . | fromYaml)) -}}
 {{- end }}
 
 {{/* lbc.podAnnotations has those by which Prometheus finds pods, unless a ServiceMonitor does. */}}

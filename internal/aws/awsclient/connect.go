@@ -177,6 +177,16 @@ func PartitionOf(region string) string {
 	return "aws"
 }
 
+// RegionPrefixes are the beginnings of the names of a partition's Regions; none for aws, which has all others.
+func RegionPrefixes(partition string) (out []string) {
+	for _, p := range partitions {
+		if p.partition == partition {
+			out = append(out, p.prefix)
+		}
+	}
+	return out
+}
+
 // userAgent replaces the whole User-Agent header, as the existing controller does: people filter audit logs by it.
 func userAgent(value string) func(*middleware.Stack) error {
 	return func(s *middleware.Stack) error {

@@ -34,6 +34,16 @@ func lacks(partition, action string) bool {
 	return strings.HasPrefix(partition, "aws-iso") && slices.Contains(isolated, action)
 }
 
+// Missing are the actions that a partition does not have, of those that the controller calls elsewhere.
+func Missing(partition string) (out []string) {
+	for _, a := range isolated {
+		if lacks(partition, a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 const clusterTag = "elbv2.k8s.aws/cluster"
 
 // What operator Null compares with: a key that is there is not null.

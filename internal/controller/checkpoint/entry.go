@@ -44,6 +44,15 @@ type shardID struct {
 
 func (id shardID) name(base string) string { return fmt.Sprintf("%s-%s-%d", base, id.kind, id.n) }
 
+// Names are the names of all ConfigMaps of a store.
+func Names(base string) []string {
+	out := []string{base}
+	for _, id := range allShards() {
+		out = append(out, id.name(base))
+	}
+	return out
+}
+
 func allShards() []shardID {
 	var out []shardID
 	for _, k := range shardCounts {

@@ -146,6 +146,9 @@ func absent(err error) bool { return meta.IsNoMatchError(err) || apierrors.IsNot
 // groups are those of the definitions that are read.
 var groups = []string{".elbv2.k8s.aws", ".gateway.k8s.aws", ".aga.k8s.aws", ".gateway.networking.k8s.io"}
 
+// autoModeDefinition is there where EKS Auto Mode serves load balancers.
+const autoModeDefinition = "ingressclassparams.eks.amazonaws.com"
+
 func (r *reader) definitions(ctx context.Context, s state) (put, error) {
 	l := &unstructured.UnstructuredList{}
 	l.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinitionList"})
@@ -153,13 +156,15 @@ func (r *reader) definitions(ctx context.Context, s state) (put, error) {
 		return nil, err
 	}
 	all := map[string]doctor.Definition{}
+	autoMode := false
 	for i := range l.Items {
+		autoMode = autoMode || l.Items[i].GetName() == autoModeDefinition
 		if slices.ContainsFunc(groups, func(g string) bool { return strings.HasSuffix(l.Items[i].GetName(), g) }) {
 			name, d := definition.Of(l.Items[i].Object)
 			all[name] = d
 		}
 	}
-	return func(s *state) { s.facts.Definitions = all }, nil
+	return func(s *state) { s.facts.Definitions, s.facts.AutoMode = all, autoMode }, nil
 }
 
 func (r *reader) nodes(ctx context.Context, s state) (put, error) {

@@ -21,7 +21,8 @@ type right struct {
 
 // rights are those of the chart's roles, without those for LoadBalancer objects, BackendTLSPolicies and target control agents, which the controller does without.
 var rights = []right{
-	{"", "configmaps", "create delete get update", false, ""},
+	{"", "configmaps", "get", false, ""},
+	{"", "configmaps", "create", true, ""},
 	{"", "namespaces pods", "get list watch", false, ""},
 	{"", "nodes", "list watch", false, ""},
 	{"", "events", "create patch", false, ""},

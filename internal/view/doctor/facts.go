@@ -32,6 +32,7 @@ type Facts struct {
 	// Drains is for how many seconds the load balancer of a TargetGroupBinding may need a pod that ends, by its namespace and name. Source Objects.
 	Drains      map[[2]string]int64
 	Definitions map[string]Definition
+	AutoMode    bool    // source Definitions: EKS Auto Mode serves load balancers in the cluster, too
 	User        string  // source Rights: the user that the rights are of
 	Denied      []Right // source Rights
 	Hooks       []Hook

@@ -225,7 +225,9 @@ func sick(t *testing.T) *Facts {
 	}
 	f.Leases = []Lease{{Namespace: "kube-system", Name: "leader", Holder: "a", Renewed: now.Add(-10 * time.Minute)}}
 	old, ending, other := issued(t, 1000*day), issued(t, 80*day), issued(t, day)
+	f.AutoMode = true
 	f.Hooks = []Hook{
+		{Configuration: "MutatingWebhookConfiguration services", Name: "mservice.elbv2.k8s.aws", Resources: []string{"services"}, Selective: true, Injected: true, Service: "kube-system/gone"},
 		{Configuration: "ValidatingWebhookConfiguration empty", Name: "vingress.elbv2.k8s.aws", Fails: true, Resources: []string{"ingresses"}, Injected: true, Service: "kube-system/gone"},
 		{Configuration: "ValidatingWebhookConfiguration text", Name: "vingress.elbv2.k8s.aws", Resources: []string{"ingresses"}, CA: []byte("text"), Service: "kube-system/webhook", Exists: true},
 		{Configuration: "ValidatingWebhookConfiguration expired", Name: "vtargetgroupbinding.elbv2.k8s.aws", Fails: true, Resources: []string{"targetgroupbindings"}, CA: old.CA, Service: "kube-system/webhook", Exists: true},

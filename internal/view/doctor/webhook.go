@@ -54,7 +54,25 @@ var webhookChecks = []Check{{
 	About:  "A webhook fails closed for all Services, pods or Ingresses: none of them can be written while the controller is away.",
 	Remedy: "use the webhook configurations of this version, which fail open except where nothing could be repaired later",
 	Find:   blockingHooks,
+}, {
+	Name: "auto-mode-services", Severity: Warning, Needs: []Source{Definitions, Webhooks},
+	About: "EKS Auto Mode serves load balancers in this cluster, and the controller's webhook gives new Services of type LoadBalancer without a class its own class: " +
+		"the same manifest gets another load balancer than before the installation ([install-others.md](tasks/install-others.md#eks-auto-mode)).",
+	Remedy: "set enableServiceMutatorWebhook=false of the chart, so that Services without a class stay with Auto Mode; leave the check out with --skip if the change is wanted",
+	Find:   divertedServices,
 }}
+
+// serviceWebhook gives Services without a class that of the controller.
+const serviceWebhook = "mservice.elbv2.k8s.aws"
+
+func divertedServices(f *Facts) (out []Finding) {
+	for _, h := range f.Hooks {
+		if f.AutoMode && h.Name == serviceWebhook {
+			out = append(out, Finding{Object: h.Configuration, Text: "webhook " + h.Name + " takes new Services without a class from EKS Auto Mode"})
+		}
+	}
+	return out
+}
 
 // policies are lines of evidence about webhooks.
 func policies(all []Hook) (out []string) {

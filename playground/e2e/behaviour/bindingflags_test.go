@@ -63,6 +63,7 @@ func TestFlagsOfBindingsHoldForTheControllerThatIsStartedWithThem(t *testing.T) 
 	const ns, named, excluded = "flagged", "sg-0a1de0000000000f1", "node.kubernetes.io/exclude-from-external-load-balancers"
 	node := alsoOnNodes(t, before, named)
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--node-security-group=" + named, "--exclude-ip-targets-by-node-label", "--open-readiness-gates-after=3s", "--drift-check-interval=10s"}})
+	c.ApplyFile(t, "../../../config/multi-cluster/rbac.yaml")
 	arn, other := targetGroup(t, c, "flagged", types.TargetTypeEnumIp), targetGroup(t, c, "flagged-shared", types.TargetTypeEnumIp)
 	c.Apply(t, scene.Namespace(ns, 4)+sharedBinding(ns, other)+
 		bind(ns, "own", "targetGroupARN: "+arn+`, networking: {ingress: [{from: [{ipBlock: {cidr: 10.9.0.0/16}}], ports: [{protocol: TCP}]}]}`))

@@ -64,7 +64,7 @@ func TestTroublesOfAnInstallationAreFound(t *testing.T) {
 		"apiVersion: v1\nkind: Service\nmetadata: {name: hooks, namespace: "+installed+"}\nspec: {selector: {app: none}, ports: [{port: 443, targetPort: 9443}]}\n---\n"+
 		deployment("aws-load-balancer-controller", 1, "--cluster-name=demo-cluster, --webhook-cert-secret=serving")+
 		lease(installed, time.Now().Add(-10*time.Minute))+
-		hooks("left-behind", nil, "Fail", "gone")+hooks("expired", other.CA, "Ignore", "hooks")+hooks("mismatched", fresh.CA, "Fail", "hooks"))
+		hooks("left-behind", nil, "Fail", "gone")+hooks("expired", other.CA, "Ignore", "hooks")+hooks("mismatched", fresh.CA, "Fail", "hooks")+autoMode+strings.Replace(hooks("services", fresh.CA, "Ignore", "hooks"), "vpod", "mservice", 1))
 	hop(t, c, 1)
 	object := "Deployment " + installed + "/aws-load-balancer-controller"
 	for _, x := range []trouble{
@@ -80,6 +80,7 @@ func TestTroublesOfAnInstallationAreFound(t *testing.T) {
 		{check: "webhook-service-missing", severity: "error", object: "Service " + installed + "/gone", evidence: "left-behind"},
 		{check: "webhook-no-endpoints", severity: "error", object: "Service " + installed + "/hooks", evidence: "mismatched"},
 		{check: "webhook-blocks", severity: "note", object: "ValidatingWebhookConfiguration left-behind", evidence: "pods"},
+		{check: "auto-mode-services", severity: "warning", object: "ValidatingWebhookConfiguration services", evidence: "EKS Auto Mode"},
 	} {
 		found(t, c, x)
 	}
@@ -157,6 +158,19 @@ webhooks:
 ---
 `, name, base64.StdEncoding.EncodeToString(ca), installed, service, policy)
 }
+
+// autoMode is a definition by which EKS Auto Mode is known.
+const autoMode = `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: ingressclassparams.eks.amazonaws.com}
+spec:
+  group: eks.amazonaws.com
+  names: {kind: IngressClassParams, listKind: IngressClassParamsList, plural: ingressclassparams, singular: ingressclassparams}
+  scope: Cluster
+  versions:
+  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
+---
+`
 
 // hop sets the hop limit of the instances of nodes.
 func hop(t *testing.T, c *harness.Cluster, limit int32) {
