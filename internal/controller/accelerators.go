@@ -23,6 +23,7 @@ func (w *wiring) setUpAccelerators(context.Context) error {
 	}
 	r := accelerator.New(account.New(w.clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.now), declared, w.now)
 	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.metrics
+	r.Holds = w.holds
 	r.Reporter = status.NewReporter(w.recorder(accelerator.Name), w.now)
 	w.changed, w.accelerators = append(w.changed, r.Changed), r
 	return r.SetUp(w.mgr, c.Accelerators.Workers, c.Accelerators.MaxBackoff)

@@ -52,6 +52,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/hold"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -85,6 +86,7 @@ type lab struct {
 	moment        time.Duration            // how long stale answers are waited for, from the next process on; 0 = until they come
 	checkpointed  bool                     // checkpoints are written from the next process on
 	checkpointer  *checkpoint.Writer
+	holds         *hold.Book // of the next process; nil = nothing is held
 	assumed       map[string][]targets.Target
 	core          kubernetes.Interface // has the Secrets that are read; nil = none are
 	woken         []stack.Key
@@ -194,7 +196,7 @@ func (l *lab) restart() {
 	l.inventory = inv
 	b := stacks.NewBindingWriter(l.client, l.clock.Now)
 	run := func(ctx context.Context, p plan.Plan) apply.Result {
-		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now})
+		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now, Hold: l.holds.Guard})
 	}
 	record := func(o diag.Object, e status.Event) {
 		l.mu.Lock()
@@ -208,7 +210,7 @@ func (l *lab) restart() {
 			Front: loader, Client: l.client, Inventory: l.inventory, Clients: clients, Bindings: b, Backend: backend,
 			Reporter: status.NewReporter(record, l.clock.Now), Metrics: m, Index: reads.NewIndex[stack.Key](), Compile: front.CompileFromFlags(l.config),
 			Now: l.clock.Now, Brake: brake.New(l.config.DeletionBrake, l.clock.Now), Retries: stacks.NewRetries(l.clock.Now), Traces: tracing.NewPasses[stack.Key](l.tracer),
-			AddressWhenActive: l.config.PublishAddress == config.WhenActive, Pods: servicepods.New(l.client, l.client, l.clock.Now),
+			AddressWhenActive: l.config.PublishAddress == config.WhenActive, Pods: servicepods.New(l.client, l.client, l.clock.Now), Holds: l.holds,
 		}
 	}
 	l.ingresses, l.services = begin(front.IngressFromFlags(l.config)), begin(front.ServiceFromFlags(l.config))
@@ -239,7 +241,7 @@ func (l *lab) restart() {
 			s.Checkpoints = l.checkpointer
 		}
 	}
-	write := apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now}.Write
+	write := apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now, Hold: l.holds.Guard}.Write
 	registry := newRegistry(clients.ELBV2, write, l.inventory.Fresh)
 	accounts := &wiring{config: l.config, log: l.log, scopes: l.scopes, clients: clients, inventory: inv, writer: b, now: l.clock.Now}
 	if l.scopes != nil {
@@ -269,6 +271,7 @@ func (l *lab) restart() {
 	}
 	l.bound = &binding.Reconciler{
 		Now:    l.clock.Now,
+		Holds:  l.holds,
 		Traces: tracing.NewPasses[reconcile.Request](l.tracer),
 		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
 		Client: l.client, ELBV2: clients.ELBV2, Inventory: l.inventory,

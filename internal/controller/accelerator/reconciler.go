@@ -29,6 +29,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/hold"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -59,6 +60,7 @@ type Reconciler struct {
 	Config      declare.Config
 	Reporter    *status.Reporter
 	Metrics     *metrics.Metrics
+	Holds       *hold.Book // nil = nothing is held
 	Now         func() time.Time
 
 	Index *reads.Index[types.NamespacedName]
@@ -126,6 +128,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		return reconcile.Result{}, nil
 	}
 	p := &pass{Reconciler: r, ga: ga, object: check.Object(ga), key: declare.KeyOf(ga.Namespace, ga.Name), memory: r.memory(q.NamespacedName)}
+	if err := r.Holds.Await(ctx); err != nil {
+		return reconcile.Result{}, err
+	}
 	if ga.DeletionTimestamp != nil {
 		loaded()
 		return p.remove(ctx)
@@ -243,6 +248,9 @@ func (p *pass) deploy(ctx context.Context, d accelerator.Declared) (accelerator.
 	if plan.Empty() {
 		o, err = p.poll(ctx, o)
 		return o, account.Result{}, err
+	}
+	if p.held(&plan) {
+		return o, account.Result{Blocked: len(plan.Steps)}, nil
 	}
 	p.memory.polls, p.memory.polled = 0, p.Now()
 	p.Metrics.CountSteps(accelerator.Owner, &plan)

@@ -29,6 +29,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/hold"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -89,6 +90,7 @@ type Reconciler struct {
 	Retries           *Retries
 	Traces            *tracing.Passes[stack.Key] // nil = none
 	Waiting           *waiting.Board             // nil = what waits is not counted, and not woken
+	Holds             *hold.Book                 // nil = nothing is held
 
 	mu     sync.Mutex
 	states map[stack.Key]*stackState
@@ -119,6 +121,9 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 		return reconcile.Result{}, err
 	}
 	defer end()
+	if err := s.Holds.Await(ctx); err != nil {
+		return reconcile.Result{}, err
+	}
 	begun := s.Index.Begin()
 	cached := s.reader(ctx, s.Live)
 	cached.Departed = s.Departed.Only(objects.Kind(kind.Kind), client.ObjectKey{Namespace: key.ID.Namespace, Name: key.ID.Name}) // others that it reads may have been created again
@@ -213,6 +218,7 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 		w = w.Governed(key, s.MemoryOf(front.ShardKey(key, 0)))
 		stale = s.Index.Update(key, begun, view.Reads()) || stale
 	}
+	w = s.noteHold(key, w)
 	edited := s.edited(key, w)
 	if edited {
 		s.Retries.forget(key)
