@@ -229,7 +229,8 @@ const rightsHead = `
 ## Rights in the cluster
 
 The ClusterRole of the chart, and of ` + "`config/rbac`" + `, has the rights below. If the controller issues the certificate of its webhooks, it has those on their two
-configurations (` + "`get`, `patch`" + `), too. A Role in the controller's namespace has those on the Lease (` + "`create`, `get`, `update`" + `) and on the Secret of that
+configurations (` + "`get`, `patch`" + `), too. A Role in the controller's namespace has those on the Lease (` + "`create`, `get`, `update`" + `), on the ConfigMap
+with the [holds](operations.md#hold) (` + "`list`, `watch`" + `) and on the Secret of that
 certificate (` + "`create`, `get`, `update`" + `). Tests compare the rights with all requests of a controller's life: each right is needed by one, or has a reason to be granted all the
 same, and each request is granted. The roles of the existing chart suffice, but for what is optional and that certificate.
 

@@ -47,7 +47,7 @@ func (w *wiring) setUpHolds() {
 		return
 	}
 	w.starts(&holdWatcher{
-		book: w.holds, api: w.start.api.CoreV1().ConfigMaps(namespace), changed: w.holdsChanged,
+		book: w.holds, client: w.start.api, api: w.start.api.CoreV1().ConfigMaps(namespace), changed: w.holdsChanged,
 		unread: func(p []hold.Problem) { w.reportHolds(namespace, p) },
 		denied: func(err error) {
 			w.log.Info("holds of administrators cannot be read, and lbc hold has no effect; grant get, list and watch of the ConfigMap to the controller's service account",
@@ -146,6 +146,7 @@ func (f *inForce) changed(now []hold.Kept) bool {
 // holdWatcher keeps a Book current by a watch of one ConfigMap, or by reads of it where the watch is forbidden.
 type holdWatcher struct {
 	book    *hold.Book
+	client  any // of the API server, which says whether it streams lists
 	api     corev1client.ConfigMapInterface
 	changed func()
 	unread  func([]hold.Problem)
@@ -155,26 +156,39 @@ type holdWatcher struct {
 	told      atomic.Bool
 }
 
+// holdRetry is the pause before a forbidden watch is tried again.
+const holdRetry = 10 * time.Minute
+
+// allowed notes whether the API server permits the watch. After a refusal it returns late, so that the watch is seldom tried again.
+func (h *holdWatcher) allowed(ctx context.Context, err error) {
+	if !apierrors.IsForbidden(err) {
+		return
+	}
+	h.forbidden.Store(true)
+	select {
+	case <-ctx.Done():
+	case <-time.After(holdRetry):
+	}
+}
+
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (h *holdWatcher) NeedLeaderElection() bool { return false }
 
 // Start runs until ctx ends.
 func (h *holdWatcher) Start(ctx context.Context) error {
 	changes := make(chan map[string]string)
-	r := cache.NewReflectorWithOptions(&cache.ListWatch{
+	r := cache.NewReflectorWithOptions(cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			list, err := h.api.List(ctx, named(o))
-			h.forbidden.Store(apierrors.IsForbidden(err))
+			h.allowed(ctx, err)
 			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			out, err := h.api.Watch(ctx, named(o))
-			if apierrors.IsForbidden(err) {
-				h.forbidden.Store(true)
-			}
+			h.allowed(ctx, err)
 			return out, err
 		},
-	}, &corev1.ConfigMap{}, holdStore{ctx, changes}, cache.ReflectorOptions{Name: "holds"})
+	}, h.client), &corev1.ConfigMap{}, holdStore{ctx, changes}, cache.ReflectorOptions{Name: "holds"})
 	go r.RunWithContext(ctx)
 	ends, polls := time.NewTicker(holdEnds), time.NewTicker(time.Second)
 	defer ends.Stop()
@@ -185,6 +199,7 @@ func (h *holdWatcher) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case data := <-changes:
+			h.forbidden.Store(false)
 			h.unread(h.book.Set(data))
 			h.changed()
 		case <-ends.C:

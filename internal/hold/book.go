@@ -1,7 +1,6 @@
 package hold
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -36,21 +35,21 @@ func NewBook(now func() time.Time) *Book {
 	return &Book{now: now, known: make(chan struct{}), holds: map[string]Hold{}, earlier: map[string]Hold{}, units: map[stack.Key]*unit{}}
 }
 
-// Await returns when the holds were read, or cannot be: before that, nothing may be written.
-func (b *Book) Await(ctx context.Context) error {
+// Await returns when the holds were read, or cannot be: before that, nothing may be written. It returns false if done is closed first.
+func (b *Book) Await(done <-chan struct{}) bool {
 	if b == nil {
-		return nil
+		return true
 	}
 	select {
 	case <-b.known:
-		return nil
+		return true
 	default:
 	}
 	select {
 	case <-b.known:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+		return true
+	case <-done:
+		return false
 	}
 }
 

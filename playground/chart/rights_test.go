@@ -131,7 +131,8 @@ func TestTheRolesGrantWhatTheControllerNeedsAndNoMore(t *testing.T) {
 	own := rights{}
 	own.add("coordination.k8s.io", "leases", "create")
 	own.add("coordination.k8s.io", "leases aws-load-balancer-controller-leader", "get", "update")
-	own.add("", "secrets", "create") // webhook.Renewer
+	own.add("", "configmaps aws-lbc-holds", "list", "watch") // controller.holdWatcher
+	own.add("", "secrets", "create")                         // webhook.Renewer
 	own.add("", "secrets aws-load-balancer-webhook-tls", "get", "update")
 	compare(t, "the Role", granted(t, r.Object("Role", "aws-load-balancer-controller-leader-election-role")), own)
 

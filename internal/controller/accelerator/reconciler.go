@@ -128,8 +128,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		return reconcile.Result{}, nil
 	}
 	p := &pass{Reconciler: r, ga: ga, object: check.Object(ga), key: declare.KeyOf(ga.Namespace, ga.Name), memory: r.memory(q.NamespacedName)}
-	if err := r.Holds.Await(ctx); err != nil {
-		return reconcile.Result{}, err
+	if !r.Holds.Await(ctx.Done()) {
+		return reconcile.Result{}, ctx.Err()
 	}
 	if ga.DeletionTimestamp != nil {
 		loaded()

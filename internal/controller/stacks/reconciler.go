@@ -121,8 +121,8 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 		return reconcile.Result{}, err
 	}
 	defer end()
-	if err := s.Holds.Await(ctx); err != nil {
-		return reconcile.Result{}, err
+	if !s.Holds.Await(ctx.Done()) {
+		return reconcile.Result{}, ctx.Err()
 	}
 	begun := s.Index.Begin()
 	cached := s.reader(ctx, s.Live)
