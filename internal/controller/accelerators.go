@@ -8,7 +8,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 )
 
@@ -23,10 +25,15 @@ func (w *wiring) setUpAccelerators(context.Context) error {
 	}
 	r := accelerator.New(account.New(w.clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.now), declared, w.now)
 	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.metrics
-	r.Holds = w.holds
+	r.Holds, r.Account.Held = w.holds, w.acceleratorHeld
 	r.Reporter = status.NewReporter(w.recorder(accelerator.Name), w.now)
 	w.changed, w.accelerators = append(w.changed, r.Changed), r
 	return r.SetUp(w.mgr, c.Accelerators.Workers, c.Accelerators.MaxBackoff)
+}
+
+// acceleratorHeld reports whether an administrator holds an accelerator.
+func (w *wiring) acceleratorHeld(key stack.Key) bool {
+	return w.holds.Of(diag.Object{Kind: string(objects.GlobalAccelerator), Namespace: key.ID.Namespace, Name: key.ID.Name}) != nil
 }
 
 // acceleratorsRead reports whether passes over GlobalAccelerators depend on the definition of a kind.

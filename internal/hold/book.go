@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -177,8 +178,8 @@ func (b *Book) Note(key stack.Key, objects []diag.Object) *Hold {
 	return h
 }
 
-// OfKey is the hold that concerns a load balancer now, by the objects of its last pass. Of what has no pass, as rules of security groups that many share,
-// only a hold of everything counts.
+// OfKey is the hold that concerns a load balancer now, by the objects of its last pass, and without a pass, as of an orphan, by its name. Of what many share, as
+// the rules of security groups, only a hold of everything counts.
 func (b *Book) OfKey(key stack.Key) *Hold {
 	if b == nil {
 		return nil
@@ -188,7 +189,10 @@ func (b *Book) OfKey(key stack.Key) *Hold {
 	if u := b.units[key]; u != nil {
 		return b.of(u.objects)
 	}
-	return b.of(nil)
+	if key.ID.Namespace == "" {
+		return b.of(nil)
+	}
+	return b.of([]diag.Object{{Kind: owner.Of(key.Owner).Kind, Namespace: key.ID.Namespace, Name: key.ID.Name}})
 }
 
 // Forget drops a load balancer of which nothing is left.

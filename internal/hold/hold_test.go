@@ -174,6 +174,21 @@ func TestChangedNamesWhatAnotherHoldConcerns(t *testing.T) {
 	}
 }
 
+func TestOrphanIsHeldByItsNamespace(t *testing.T) {
+	t.Parallel()
+	b, _ := bookAt(map[string]string{"namespace.shop": entry(time.Hour), "stack.service.bank.net": entry(time.Hour)})
+	for key, want := range map[stack.Key]bool{
+		{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "gone"}}: true,
+		{Owner: stack.Ingress, ID: stack.ID{Name: "group"}}:                   false,
+		{Owner: stack.Service, ID: stack.ID{Namespace: "bank", Name: "net"}}:  true,
+		{Owner: stack.Ingress, ID: stack.ID{Namespace: "bank", Name: "net"}}:  false,
+	} {
+		if got := b.OfKey(key) != nil; got != want {
+			t.Errorf("%s: held %t, want %t", key, got, want)
+		}
+	}
+}
+
 func TestGuardLetsTargetsPass(t *testing.T) {
 	t.Parallel()
 	b, _ := bookAt(map[string]string{"all": entry(time.Hour)})
