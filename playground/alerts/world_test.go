@@ -49,12 +49,12 @@ type world struct {
 
 	leader, depth, panics *prometheus.GaugeVec
 
-	mu                sync.Mutex
-	transitions       int
-	notReady          bool
-	used              int // of the rules of a load balancer
-	held, orphans     int
-	listener, webhook time.Time // when their certificates expire
+	mu                    sync.Mutex
+	transitions           int
+	notReady              bool
+	used                  int // of the rules of a load balancer
+	held, onHold, orphans int
+	listener, webhook     time.Time // when their certificates expire
 }
 
 // aws answers calls.
