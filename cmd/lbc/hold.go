@@ -19,10 +19,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/hold"
-	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lbc/survey"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
 const holdHelp = `Stop the controller's writes to AWS for a time, as during an incident of AWS. While a hold lasts, the controller registers and deregisters targets, opens
@@ -109,7 +109,7 @@ func (o *holdOptions) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		return err
 	}

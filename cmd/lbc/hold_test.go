@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/hold"
-	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
 var holdNow = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -21,7 +21,7 @@ var holdNow = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // holdCluster has a controller in namespace lbc, and a load balancer that namespaces shop and bank share.
 func holdCluster(t *testing.T) client.Client {
 	t.Helper()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

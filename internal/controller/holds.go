@@ -19,13 +19,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/hold"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
 const (
@@ -39,7 +39,7 @@ const (
 func (w *wiring) setUpHolds() {
 	w.holds = hold.NewBook(w.now)
 	w.metrics.Count("lbc_held_stacks", w.holds.Held)
-	w.holdReporter = status.NewReporter(w.recorder("hold"), w.now)
+	w.holdReporter = reporting.NewReporter(w.recorder("hold"), w.now)
 	namespace, err := ownNamespace(w.config.LeaderElectionNamespace)
 	if err != nil {
 		w.log.Info("lbc hold has no effect: the controller's namespace is not known; set --leader-election-namespace", "cause", err.Error())
@@ -123,7 +123,7 @@ func (w *wiring) reportHolds(namespace string, problems []hold.Problem) {
 		return
 	}
 	o := diag.Object{Kind: string(objects.ConfigMap), Namespace: namespace, Name: hold.ConfigMap}
-	report := status.Report{Partial: false, Waiting: []diag.Object{o}}
+	report := reporting.Report{Partial: false, Waiting: []diag.Object{o}}
 	for _, p := range problems {
 		report.Found = append(report.Found, diag.New(o, fmt.Sprintf("data[%s]", p.Key), diag.HoldUnreadable, p.Text, "write it with lbc hold, or remove it"))
 	}

@@ -15,10 +15,10 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
-	"github.com/k8s-lbc/lbc/internal/await"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/hold"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
 // watchingHolds runs a watch of holds against an API server until the end of the test.
@@ -99,9 +99,9 @@ func TestHoldsAreReadWhereTheyCannotBeWatched(t *testing.T) {
 func TestUnreadableHoldIsReportedByLeader(t *testing.T) {
 	t.Parallel()
 	var events []string
-	record := func(o diag.Object, e status.Event) { events = append(events, o.String()+" "+e.Type+": "+e.Message) }
+	record := func(o diag.Object, e reporting.Event) { events = append(events, o.String()+" "+e.Type+": "+e.Message) }
 	m := elector{elected: make(chan struct{})}
-	w := &wiring{mgr: m, holdReporter: status.NewReporter(record, time.Now)}
+	w := &wiring{mgr: m, holdReporter: reporting.NewReporter(record, time.Now)}
 	b := hold.NewBook(time.Now)
 	report := func() { w.reportHolds("kube-system", b.Set(map[string]string{"all": "soon"})) }
 	if report(); len(events) > 0 {

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/hold"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
 func TestHoldStopsWritesToAccelerator(t *testing.T) {

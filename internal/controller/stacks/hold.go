@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // noteHold enters the objects of a stack for the holds that may concern it, and says on the first of them that one does.
