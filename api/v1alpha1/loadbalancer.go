@@ -14,6 +14,9 @@ const (
 	ConditionStalled = "Stalled"
 	// ConditionDrifted is True while fields that were changed in AWS are left so by drift policy report. It is absent where there never were any.
 	ConditionDrifted = "Drifted"
+	// ConditionHeld is True while an administrator holds the load balancer: targets are registered and deregistered, and nothing else is written to AWS.
+	// It is absent where there never was a hold.
+	ConditionHeld = "Held"
 )
 
 // Reasons of conditions that are no codes of findings.
@@ -30,6 +33,8 @@ const (
 	ReasonNoLoadBalancer = "NoLoadBalancer"
 	ReasonChangedInAWS   = "ChangedInAWS"
 	ReasonNotDrifted     = "NotDrifted"
+	ReasonHeld           = "HeldByAdministrator"
+	ReasonNotHeld        = "NotHeld"
 )
 
 // ObjectReference names a Kubernetes object.

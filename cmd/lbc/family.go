@@ -33,6 +33,7 @@ const (
 	diagnosisKind              documentKind = "Diagnosis"
 	orphansKind                documentKind = "Orphans"
 	cleanupKind                documentKind = "Cleanup"
+	holdsKind                  documentKind = "Holds"
 	migrationKind              documentKind = "Migration"
 	versionKind                documentKind = "Version"
 	errorKind                  documentKind = "Error"
@@ -55,6 +56,7 @@ var family = []member{
 	{acceleratorExplanationKind, "explain", "where the settings of a GlobalAccelerator come from, and the chain to its load balancers", reflect.TypeFor[explain.AcceleratorExplanation]()},
 	{bindingExplanationKind, "explain", "the chain from the Service of a TargetGroupBinding to the targets in AWS", reflect.TypeFor[explain.BindingExplanation]()},
 	{diagnosisKind, "doctor", "what keeps the controller or its load balancers from working", reflect.TypeFor[doctor.Report]()},
+	{holdsKind, "hold", "what administrators keep from being written to AWS", reflect.TypeFor[holdsDocument]()},
 	{orphansKind, "orphans", "what no object of the cluster claims", reflect.TypeFor[orphansDocument]()},
 	{cleanupKind, "cleanup", "what would be deleted", reflect.TypeFor[cleanupDocument]()},
 	{migrationKind, "migrate", "the report of a translation", reflect.TypeFor[migrationDocument]()},

@@ -18,7 +18,7 @@ var version = "v0.0.0-dev"
 
 const rootHelp = `Show what the AWS Load Balancer Controller would do with your manifests, and why.
 
-lbc reads manifests, a cluster, or both, and the state of AWS. Only lbc cleanup writes to the cluster or to AWS. Without a cluster and an
+lbc reads manifests, a cluster, or both, and the state of AWS. Only lbc cleanup and lbc hold write to the cluster, and only lbc cleanup to AWS. Without a cluster and an
 account it uses a simulated account and needs only the manifests.`
 
 func main() {
@@ -62,7 +62,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), recordCommand(), migrateCommand(), consoleCommand(), iamPolicyCommand(), schemaCommand(), versionCommand())
+	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), holdCommand(), recordCommand(), migrateCommand(), consoleCommand(), iamPolicyCommand(), schemaCommand(), versionCommand())
 	return root
 }
 

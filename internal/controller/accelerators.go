@@ -9,6 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
 )
 
@@ -23,9 +25,15 @@ func (w *wiring) setUpAccelerators(context.Context) error {
 	}
 	r := accelerator.New(account.New(w.clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.now), declared, w.now)
 	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.metrics
+	r.Holds, r.Account.Held = w.holds, w.acceleratorHeld
 	r.Reporter = reporting.NewReporter(w.recorder(accelerator.Name), w.now)
 	w.changed, w.accelerators = append(w.changed, r.Changed), r
 	return r.SetUp(w.mgr, c.Accelerators.Workers, c.Accelerators.MaxBackoff)
+}
+
+// acceleratorHeld reports whether an administrator holds an accelerator.
+func (w *wiring) acceleratorHeld(key stack.Key) bool {
+	return w.holds.Of(diag.Object{Kind: string(objects.GlobalAccelerator), Namespace: key.ID.Namespace, Name: key.ID.Name}) != nil
 }
 
 // acceleratorsRead reports whether passes over GlobalAccelerators depend on the definition of a kind.

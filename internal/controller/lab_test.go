@@ -61,6 +61,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
@@ -87,6 +88,7 @@ type lab struct {
 	moment        time.Duration                // how long stale answers are waited for, from the next process on; 0 = until they come
 	checkpointed  bool                         // checkpoints are written from the next process on
 	checkpointer  *checkpoint.Writer
+	holds         *hold.Book // of the next process; nil = nothing is held
 	assumed       map[string][]registrar.Target
 	core          kubernetes.Interface // has the Secrets that are read; nil = none are
 	woken         []stack.Key
@@ -196,7 +198,7 @@ func (l *lab) restart() {
 	l.inventory = inv
 	b := stacks.NewBindingWriter(l.client, l.clock.Now)
 	run := func(ctx context.Context, p plan.Plan) apply.Result {
-		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now})
+		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now, Hold: l.holds.Guard})
 	}
 	record := func(o diag.Object, e reporting.Event) {
 		l.mu.Lock()
@@ -210,7 +212,7 @@ func (l *lab) restart() {
 			Front: loader, Client: l.client, Inventory: l.inventory, Clients: clients, Bindings: b, Backend: backend,
 			Reporter: reporting.NewReporter(record, l.clock.Now), Metrics: m, Index: reads.NewIndex[stack.Key](), Compile: settings.Compile(l.config),
 			Now: l.clock.Now, Brake: brake.New(l.config.DeletionBrake, l.clock.Now), Retries: stacks.NewRetries(l.clock.Now), Traces: tracing.NewPasses[stack.Key](l.tracer),
-			AddressWhenActive: l.config.PublishAddress == config.WhenActive, Pods: servicepods.New(l.client, l.client, l.clock.Now),
+			AddressWhenActive: l.config.PublishAddress == config.WhenActive, Pods: servicepods.New(l.client, l.client, l.clock.Now), Holds: l.holds,
 		}
 	}
 	l.ingresses, l.services = begin(settings.Ingress(l.config)), begin(settings.Service(l.config))
@@ -241,7 +243,7 @@ func (l *lab) restart() {
 			s.Checkpoints = l.checkpointer
 		}
 	}
-	write := apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now}.Write
+	write := apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now, Hold: l.holds.Guard}.Write
 	registry := newRegistry(clients.ELBV2, write, l.inventory.Fresh)
 	accounts := &wiring{config: l.config, log: l.log, scopes: l.scopes, clients: clients, inventory: inv, writer: b, now: l.clock.Now}
 	if l.scopes != nil {
@@ -271,6 +273,7 @@ func (l *lab) restart() {
 	}
 	l.bound = &bindingpass.Reconciler{
 		Now:    l.clock.Now,
+		Holds:  l.holds,
 		Traces: tracing.NewPasses[reconcile.Request](l.tracer),
 		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
 		Client: l.client, ELBV2: clients.ELBV2, Inventory: l.inventory,

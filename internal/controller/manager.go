@@ -53,6 +53,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
@@ -109,6 +110,9 @@ type wiring struct {
 	webhookEnd   func() time.Time // when the certificate of the webhooks expires; nil = none are served
 	rules        []*queue.Keyed   // of security groups, for targets
 	board        *waiting.Board   // of stacks and bindings that wait
+	holds        *hold.Book       // what administrators hold
+	boundHolds   inForce          // as of the last look of the watch of holds
+	holdReporter *reporting.Reporter
 	bindings     *bindingpass.Reconciler
 	runnables    []manager.Runnable // that the manager starts
 	rolesNoted   sync.Once          // that bindings use roles
@@ -117,6 +121,7 @@ type wiring struct {
 // setUp makes all parts and adds them to the manager.
 func (w *wiring) setUp(ctx context.Context) error {
 	w.setUpInventory()
+	w.setUpHolds()
 	w.setUpShared()
 	for _, part := range []struct {
 		name  string
@@ -253,6 +258,7 @@ func (w *wiring) unserved() []stack.Owner {
 // restore enters the content of checkpoints where a new leader begins with it.
 func (w *wiring) restore(restored checkpoint.Restored) {
 	w.crashed.Store(!restored.Complete && !restored.At.IsZero())
+	restoreHolds(w.holds, restored)
 	assume(w.inventory, restored, w.now())
 	w.registry.Assume(w.scopes.Own(), w.elsewhere.Own(registrations(restored, w.now())))
 	for _, s := range w.owners {
@@ -280,7 +286,7 @@ func (w *wiring) certificatesChanged(names []string) {
 
 // deps are what plans and operations of the own scope work with.
 func (w *wiring) deps() apply.Deps {
-	return apply.Deps{Clients: w.clients, Inventory: w.inventory, Bindings: w.writer, Now: w.now}
+	return apply.Deps{Clients: w.clients, Inventory: w.inventory, Bindings: w.writer, Now: w.now, Hold: w.holds.Guard}
 }
 
 // account is what the registry of targets calls in a scope. Nothing else is written in the scope of another role, whose target groups others have made.

@@ -95,7 +95,7 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 		Reporter: reporting.NewReporter(w.recorder(owner.Of(f.Owner()).Controller), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
 		Compile: settings.Compile(w.config), Options: settings.PlanOptions(w.config), DriftPolicy: settings.DriftPolicy(w.config), ReplacementPolicy: settings.ReplacementPolicy(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval, AddressWhenActive: w.config.PublishAddress == config.WhenActive,
 		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
-		Retries:      stacks.NewRetries(w.now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer), Waiting: w.board,
+		Retries:      stacks.NewRetries(w.now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer), Waiting: w.board, Holds: w.holds,
 		Expected: func(arn string) apply.Expected {
 			return w.registry.Expected(registrar.Group{Scope: w.scopes.Own(), ARN: arn})
 		},
@@ -298,7 +298,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 				w.wake(queue.Normal, key)
 			}
 		},
-		Writes: objectwriter.New(w.mgr.GetClient(), w.now, w.log.WithName("bindings")), Traces: tracing.NewPasses[reconcile.Request](w.start.tracer), Waiting: w.board,
+		Writes: objectwriter.New(w.mgr.GetClient(), w.now, w.log.WithName("bindings")), Traces: tracing.NewPasses[reconcile.Request](w.start.tracer), Waiting: w.board, Holds: w.holds,
 	}
 	times := podtargets.NewTimes(podtargets.FromFlags(c))
 	b.DrainSeconds = func(ctx context.Context, o *v1beta1.TargetGroupBinding) int64 {

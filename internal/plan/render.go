@@ -96,7 +96,7 @@ func (p *Plan) Text(o TextOptions) string {
 }
 
 // headings are what the text of a plan begins with that is held as a whole, or as far as it waits for an approval, by the code of the guard.
-var headings = map[diag.Code]string{diag.PlanNotApproved: "NOT APPROVED", diag.OnlyObserved: "OBSERVED", diag.TakeoverNotApproved: "NOT APPROVED"}
+var headings = map[diag.Code]string{diag.PlanNotApproved: "NOT APPROVED", diag.OnlyObserved: "OBSERVED", diag.PlanOnHold: "ON HOLD", diag.TakeoverNotApproved: "NOT APPROVED"}
 
 // waits is the guard of the steps that wait for an approval beside others that are carried out; nil = there is none.
 func (p *Plan) waits() *Guard {

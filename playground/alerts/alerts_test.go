@@ -58,6 +58,7 @@ func number(set func(*world, int), value int) func(*world) {
 }
 
 func setHeld(w *world, n int)    { w.held = n }
+func setOnHold(w *world, n int)  { w.onHold = n }
 func setOrphans(w *world, n int) { w.orphans = n }
 func setUsed(w *world, n int)    { w.used = n }
 
@@ -104,6 +105,7 @@ var faults = []fault{
 	{"many objects wait for passes", 20 * minute, func(w *world) { w.depth.WithLabelValues("ingress").Set(500) }, func(w *world) { w.depth.WithLabelValues("ingress").Set(0) },
 		[]alert{{"LBCBacklog", 16 * minute, minute}}},
 	{"deletions are held", 5 * minute, number(setHeld, 3), number(setHeld, 0), []alert{{"LBCDeletionsHeld", minute, minute}}},
+	{"an administrator holds load balancers", 5 * minute, number(setOnHold, 3), number(setOnHold, 0), []alert{{"LBCHeld", minute, minute}}},
 	{"there are orphans", 70 * minute, number(setOrphans, 3), number(setOrphans, 0), []alert{{"LBCOrphans", 61 * minute, minute}}},
 }
 

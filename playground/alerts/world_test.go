@@ -49,12 +49,12 @@ type world struct {
 
 	leader, depth, panics *prometheus.GaugeVec
 
-	mu                sync.Mutex
-	transitions       int
-	notReady          bool
-	used              int // of the rules of a load balancer
-	held, orphans     int
-	listener, webhook time.Time // when their certificates expire
+	mu                    sync.Mutex
+	transitions           int
+	notReady              bool
+	used                  int // of the rules of a load balancer
+	held, onHold, orphans int
+	listener, webhook     time.Time // when their certificates expire
 }
 
 // aws answers calls.
@@ -170,6 +170,7 @@ func (w *world) collect(m *metrics.Metrics) {
 	m.CollectTime("lbc_webhook_certificate_not_after_seconds", at(&w.webhook))
 	m.Count("lbc_leader_transitions", locked(&w.transitions))
 	m.Count("lbc_deletions_held", locked(&w.held))
+	m.Count("lbc_held_stacks", locked(&w.onHold))
 	m.Count("lbc_deregistrations_held", func() int { return 0 })
 	m.Count("lbc_orphans", locked(&w.orphans))
 	m.CollectLoadBalancers(func() []metrics.LoadBalancer {

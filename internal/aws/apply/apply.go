@@ -61,6 +61,8 @@ type Deps struct {
 	Expected func(targetGroup string) Expected
 	// Stabilize is the pause between reads of the state of a new load balancer that must become active; 0 = 2 min.
 	Stabilize time.Duration
+	// Hold refuses an operation at the moment in which it would be sent, as an administrator holds what it is about; nil = nothing is refused.
+	Hold func(key stack.Key, op plan.Operation) *plan.Guard
 	// Concurrency bounds the steps under way at once; 0 = 8.
 	Concurrency int
 }
@@ -128,6 +130,24 @@ func Run(ctx context.Context, p plan.Plan, d Deps) Result {
 	return Result{Outcomes: r.outcomes}
 }
 
+// refusedNow is the outcome of a step that its guard, or a hold, refuses at this moment.
+func (r *run) refusedNow(s *plan.Step) (_ Outcome, refused bool) {
+	g := s.Guard
+	if g == nil && r.d.Hold != nil {
+		g = r.d.Hold(r.key, s.Op)
+	}
+	if g == nil {
+		return Outcome{}, false
+	}
+	return Outcome{State: Refused, Problem: diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)}, true
+}
+
+// HoldError is the error of an operation that is no step of a plan and that Deps.Hold refuses.
+type HoldError struct{ Problem diag.Diagnostic }
+
+// Error implements error.
+func (e HoldError) Error() string { return e.Problem.Text }
+
 // Writer makes one attempt at an operation that is no step of a plan, such as a registration of targets. Its references are literals. key and id
 // name it through all attempts, by which refusals and pauses are counted.
 type Writer func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) Outcome
@@ -138,5 +158,9 @@ func (d Deps) Write(ctx context.Context, key stack.Key, id plan.StepID, op plan.
 	if err := context.Cause(ctx); err != nil {
 		return r.stopped(err)
 	}
-	return r.execute(ctx, plan.Step{ID: id, Op: op, Lane: plan.Vital})
+	step := plan.Step{ID: id, Op: op, Lane: plan.Vital}
+	if o, refused := r.refusedNow(&step); refused { // a failure: what is not written is to be tried again
+		return Outcome{State: Failed, Problem: o.Problem, Err: HoldError{o.Problem}}
+	}
+	return r.execute(ctx, step)
 }

@@ -121,12 +121,17 @@ func (r *run) loop(ctx context.Context) {
 				continue
 			}
 			ready, by := r.ready(s)
+			var refusal Outcome
+			refused := false
+			if ready && by == "" {
+				refusal, refused = r.refusedNow(s)
+			}
 			switch {
 			case by != "":
 				r.settle(s.ID, Outcome{State: Blocked, By: by})
 				progress = true
-			case ready && s.Guard != nil:
-				r.settle(s.ID, Outcome{State: Refused, Problem: diag.New(diag.Object{}, "", s.Guard.Code, s.Guard.Text, s.Guard.Remedy)})
+			case refused:
+				r.settle(s.ID, refusal)
 				progress = true
 			case ready:
 				r.started[s.ID] = true

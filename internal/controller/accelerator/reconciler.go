@@ -33,6 +33,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/check"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
 // Name is that of the controller in metrics, of its queue, and of the component of its events.
@@ -59,6 +60,7 @@ type Reconciler struct {
 	Config      declare.Config
 	Reporter    *reporting.Reporter
 	Metrics     *metrics.Metrics
+	Holds       *hold.Book // nil = nothing is held
 	Now         func() time.Time
 
 	Index *reads.Index[types.NamespacedName]
@@ -126,6 +128,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		return reconcile.Result{}, nil
 	}
 	p := &pass{Reconciler: r, ga: ga, object: check.Object(ga), key: declare.KeyOf(ga.Namespace, ga.Name), memory: r.memory(q.NamespacedName)}
+	if !r.Holds.Await(ctx.Done()) {
+		return reconcile.Result{}, ctx.Err()
+	}
 	if ga.DeletionTimestamp != nil {
 		loaded()
 		return p.remove(ctx)
@@ -243,6 +248,9 @@ func (p *pass) deploy(ctx context.Context, d accelerator.Declared) (accelerator.
 	if plan.Empty() {
 		o, err = p.poll(ctx, o)
 		return o, account.Result{}, err
+	}
+	if p.held(&plan) {
+		return o, account.Result{Blocked: len(plan.Steps)}, nil
 	}
 	p.memory.polls, p.memory.polled = 0, p.Now()
 	p.Metrics.CountSteps(accelerator.Owner, &plan)

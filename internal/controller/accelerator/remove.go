@@ -55,6 +55,10 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 	d := accelerator.Declared{Key: p.key}
 	for range 2 { // what is disabled already goes in one pass
 		plan, wait := diff.Removal(d, o)
+		if !plan.Empty() && p.held(&plan) {
+			message := p.found[len(p.found)-1].Message()
+			return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: string(diag.PlanOnHold), Message: message}, false, nil)
+		}
 		if !plan.Empty() {
 			p.memory.polls, p.memory.polled = 0, p.Now()
 		}

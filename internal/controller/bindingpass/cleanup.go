@@ -53,6 +53,10 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 	if err == nil && !k.opened {
 		k.opened, err = b.Gates.Open(ctx, client.ObjectKeyFromObject(o))
 	}
+	if h := (heldError{}); errors.As(err, &h) { // the end of the hold brings the binding back
+		b.reportPartial(ctx, o, diag.List{h.problem(bindingobject.BindingObject(o))})
+		return nil
+	}
 	if err != nil {
 		d := bindings.Problem(o, "", err)
 		d.Code = diag.CleanupFailed
@@ -142,6 +146,9 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	}
 	if err == nil && !needed && (o.Spec.MultiClusterTargetGroup || b.RegisteredTargets.Exists(id)) {
 		err = b.RegisteredTargets.Delete(ctx, id)
+	}
+	if h := b.held(ctx, o); err == nil && h != nil && o.Spec.Networking != nil {
+		err = heldError{h}
 	}
 	if err == nil {
 		release()

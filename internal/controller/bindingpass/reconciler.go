@@ -35,6 +35,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/policy/iamroles"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
@@ -83,6 +84,7 @@ type Reconciler struct {
 	Pods               *Pods                                         // nil = the cache has all pods
 	Traces             *tracing.Passes[reconcile.Request]            // nil = none
 	Waiting            *waiting.Board                                // nil = what waits is not counted, and not woken
+	Holds              *hold.Book                                    // nil = nothing is held
 	Begin              func(context.Context) (end func(), err error) // a pass begins: what an earlier process left is read
 	missingNodes       waits
 	evidence           evidence
@@ -290,7 +292,9 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 	held := b.heldTargets(ctx, o, request, found)
 	// Without staying targets, both have the same endpoints: there may be tens of thousands of them.
 	staying := slices.Concat(held, b.Registry.Moved(request))
-	b.Networking.Want(ctx, o, request.Group, append(slices.Clip(b.Registry.Taken(request.Group, endpoints)), staying...))
+	onHold := b.admit(ctx, o, func() {
+		b.Networking.Want(ctx, o, request.Group, append(slices.Clip(b.Registry.Taken(request.Group, endpoints)), staying...))
+	})
 	syncing, trace := tracing.Start(ctx, "targets") // its calls may end after it
 	change, err := b.Registry.Sync(syncing, request)
 	trace.End(err)
@@ -324,7 +328,7 @@ func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, u
 		b.countFailure(o, workOf(err))
 		found = append(found, bindings.Problem(o, "spec.targetGroupARN", err))
 	}
-	found = append(append(append(found, unadmitted...), unwritten...), b.podNotes(ctx, o, endpoints)...)
+	found = append(append(append(append(found, unadmitted...), unwritten...), b.podNotes(ctx, o, endpoints)...), onHold...)
 	if len(held) > 0 {
 		found = append(found, targetsHeld(o, held))
 	}

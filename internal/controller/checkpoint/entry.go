@@ -23,8 +23,12 @@ const (
 	Duplicates Kind = "duplicates" // the resources of a stack that are ignored as duplicates, by stack
 	Orphans    Kind = "orphans"    // for how long stacks have been without an owner, by stack
 	Preceding  Kind = "preceding"  // the targets that were registered before a TargetGroupBinding came, by its namespace and name
+	Holds      Kind = "holds"      // the holds of administrators as they were last readable, in one entry
 	Foreign    Kind = "foreign"    // which load balancers and target groups are others', in one entry
 )
+
+// HoldsName is the name of the entry of kind Holds.
+const HoldsName = "all"
 
 // ForeignName is the name of the entry of kind Foreign.
 const ForeignName = "account"
@@ -34,7 +38,7 @@ const ForeignName = "account"
 var shardCounts = []struct {
 	kind  Kind
 	count int
-}{{Memory, 8}, {Observed, 16}, {Targets, 8}, {Duplicates, 1}, {Orphans, 1}, {Foreign, 1}, {Preceding, 1}}
+}{{Memory, 8}, {Observed, 16}, {Targets, 8}, {Duplicates, 1}, {Orphans, 1}, {Foreign, 1}, {Preceding, 1}, {Holds, 1}}
 
 // shardID identifies one ConfigMap.
 type shardID struct {

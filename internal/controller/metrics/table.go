@@ -65,6 +65,7 @@ var Table = []Row{
 	{"lbc_waiting_oldest_seconds", Gauge, []string{"what"}, nil, "for how long the first of what waits has waited, by `what` as of `lbc_waiting`; 0 if nothing waits"},
 	{"lbc_failing", Gauge, []string{"class"}, nil,
 		"stacks and TargetGroupBindings whose last pass failed, by [class](findings.md) of the failure, without what only an edit cures; on the leader"},
+	{"lbc_held_stacks", Gauge, nil, nil, "load balancers that an administrator [holds](operations.md#hold), so that nothing but targets is written to AWS; on the leader"},
 	{"lbc_listener_certificate_not_after_seconds", Gauge, nil, nil,
 		"Unix time at which the first of ACM's certificates expires that listeners have, as of the last list of certificates; none while it is not known"},
 	{"lbc_webhook_certificate_not_after_seconds", Gauge, nil, nil, "Unix time at which the certificate of the webhooks expires; none while there is none"},

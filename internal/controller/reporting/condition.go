@@ -68,6 +68,9 @@ func conditions(s *v1alpha1.LoadBalancerStatus, p Pass) {
 	if c := driftedOf(p); c.Status == metav1.ConditionTrue || meta.FindStatusCondition(s.Conditions, c.Type) != nil {
 		all = append(all, c)
 	}
+	if c := heldOf(p); c.Status == metav1.ConditionTrue || meta.FindStatusCondition(s.Conditions, c.Type) != nil {
+		all = append(all, c)
+	}
 	for _, c := range all {
 		c.LastTransitionTime = metav1.NewTime(p.Now.Truncate(time.Second)) // stays as it was if the status does
 		meta.SetStatusCondition(&s.Conditions, c)
@@ -80,6 +83,14 @@ func driftedOf(p Pass) metav1.Condition {
 		return metav1.Condition{Type: v1alpha1.ConditionDrifted, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotDrifted}
 	}
 	return metav1.Condition{Type: v1alpha1.ConditionDrifted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonChangedInAWS, Message: short(strings.Join(p.Drifted, "; "), maxText)}
+}
+
+// heldOf is the condition of a load balancer that an administrator holds. One that never was held does not have it.
+func heldOf(p Pass) metav1.Condition {
+	if p.Held == "" {
+		return metav1.Condition{Type: v1alpha1.ConditionHeld, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotHeld}
+	}
+	return metav1.Condition{Type: v1alpha1.ConditionHeld, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonHeld, Message: short(p.Held, maxText)}
 }
 
 func waitText(p Pass) string {

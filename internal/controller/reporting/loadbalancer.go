@@ -57,7 +57,9 @@ type Pass struct {
 	Waiting []string
 	// Drifted are the fields that were changed in AWS and stay so, each with its group and the change that is withheld.
 	Drifted []string
-	Now     time.Time
+	// Held says which hold of an administrator concerns the load balancer; empty = none does.
+	Held string
+	Now  time.Time
 }
 
 // ObjectName is the name of the LoadBalancer object of a stack: ingress-NAME, service-NAME, or group-NAME of an explicit Ingress

@@ -134,7 +134,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	} else {
 		s.logPlan(log, key, &p)
 		applying, trace := tracing.Start(ctx, "apply")
-		result = apply.Run(applying, p, apply.Deps{Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now, Expected: s.Expected, Stabilize: s.Stabilize})
+		result = apply.Run(applying, p, apply.Deps{Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now, Expected: s.Expected, Stabilize: s.Stabilize, Hold: s.Holds.Guard})
 		trace.SetCount("lbc.failed_steps", result.Count(apply.Failed))
 		s.notePlan(key, &p, result)
 		trace.End(nil) // the calls below it show what failed

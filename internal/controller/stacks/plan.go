@@ -55,6 +55,9 @@ func (s *Reconciler) holdImports(key stack.Key, desired *stack.Stack) plan.Polic
 // holdDeletion refuses the plan that deletes a load balancer whose objects are not deleted, if more of that kind than usual come
 // within a short time without consent. It is the last policy of a plan, because it counts what would be deleted.
 func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.Stack, p plan.Plan) (_ plan.Plan, held bool) {
+	if h := s.Holds.OfKey(key); h != nil && !p.Empty() {
+		return p.Under(policy.HoldAll(h.Guard("carrying the plan out means " + p.Summary().String()))), true
+	}
 	deletes := slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
 		_, ok := step.Op.(awsop.DeleteLoadBalancer)
 		return ok && step.Guard == nil
@@ -102,6 +105,9 @@ func (s *Reconciler) contested(p *plan.Plan) bool {
 func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o awsop.Observed, idle bool) (awsop.Observed, plan.Plan, diag.List, error) {
 	var found diag.List
 	foreign := map[string]int{}
+	if s.Holds.OfKey(key) != nil { // nothing of the plan is carried out
+		return o, s.plan(key, w, c, o, foreign), nil, nil
+	}
 	for {
 		if !idle {
 			var err error

@@ -37,6 +37,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
 // Reconciler brings the load balancers of one kind of owner to what their objects specify: load, compile, plan, apply, report.
@@ -88,6 +89,7 @@ type Reconciler struct {
 	Retries           *Retries
 	Traces            *tracing.Passes[stack.Key] // nil = none
 	Waiting           *waiting.Board             // nil = what waits is not counted, and not woken
+	Holds             *hold.Book                 // nil = nothing is held
 
 	mu     sync.Mutex
 	states map[stack.Key]*stackState
@@ -118,6 +120,9 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 		return reconcile.Result{}, err
 	}
 	defer end()
+	if !s.Holds.Await(ctx.Done()) {
+		return reconcile.Result{}, ctx.Err()
+	}
 	begun := s.Index.Begin()
 	cached := s.reader(ctx, s.Live)
 	cached.Departed = s.Departed.Only(objects.Kind(kind.Kind), client.ObjectKey{Namespace: key.ID.Namespace, Name: key.ID.Name}) // others that it reads may have been created again
@@ -212,6 +217,7 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 		w = w.Governed(key, s.MemoryOf(front.ShardKey(key, 0)))
 		stale = s.Index.Update(key, begun, view.Reads()) || stale
 	}
+	w = s.noteHold(key, w)
 	edited := s.edited(key, w)
 	if edited {
 		s.Retries.forget(key)

@@ -62,7 +62,11 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	if t.releasing && t.compiled.Stack.Removal == stack.ObjectsDeleted { // nothing shows the stack in a moment
 		return
 	}
-	s.Status.Enqueue(statusPass(t, s.Now))
+	shown := statusPass(t, s.Now)
+	if h := s.Holds.OfKey(t.key); h != nil {
+		shown.Held = h.Scope.String() + " " + h.Text()
+	}
+	s.Status.Enqueue(shown)
 	s.decide(t)
 }
 

@@ -139,7 +139,7 @@ func (s *Reconciler) Restore(restored checkpoint.Restored) {
 			if st := s.states[key]; (st == nil || st.duplicates == nil) && json.Unmarshal(text, &d) == nil {
 				s.state(key).duplicates = d
 			}
-		case checkpoint.Observed, checkpoint.Targets, checkpoint.Orphans, checkpoint.Foreign, checkpoint.Preceding:
+		case checkpoint.Observed, checkpoint.Targets, checkpoint.Orphans, checkpoint.Foreign, checkpoint.Preceding, checkpoint.Holds:
 		}
 	}
 }
@@ -185,6 +185,7 @@ func (s *Reconciler) forget(key stack.Key) {
 	s.Index.Forget(key)
 	s.Backend.Forget(key)
 	s.Brake.Forget(key.String())
+	s.Holds.Forget(key)
 	s.Reporter.End(key.String())
 	s.Inventory.Forget(key)
 	s.Retries.forget(key)

@@ -100,6 +100,9 @@ const (
 	SettingNotPermitted    Code = "SettingNotPermitted"
 	TakeoverNotApproved    Code = "TakeoverNotApproved"
 	OnlyObserved           Code = "OnlyObserved"
+	OnHold                 Code = "OnHold"
+	PlanOnHold             Code = "PlanOnHold"
+	HoldUnreadable         Code = "HoldUnreadable"
 	LoadBalancerRetained   Code = "LoadBalancerRetained"
 	DriftCorrected         Code = "DriftCorrected"
 	DeregistrationsHeld    Code = "DeregistrationsHeld"
@@ -219,6 +222,9 @@ var table = map[Code]Info{
 	ResourceDisowned:       {Note, NoteReason, "a resource that was to be deleted no longer has the tags of its load balancer; it is kept and no longer managed"},
 	ReplacementRefused:     {Conflict, FailedDeployModel, "an edit would replace the load balancer by another one, with another DNS name, and a replacement policy refuses that; the rest of the edit is carried out"},
 	OnlyObserved:           {Note, NoteReason, "the load balancer is only observed: the plan for it is not carried out"},
+	OnHold:                 {Note, NoteReason, "an administrator holds the load balancer for a time: targets are registered and deregistered, and nothing else is written to AWS"},
+	PlanOnHold:             {Conflict, FailedDeployModel, "an administrator holds the load balancer, and something of it is to be written to AWS or deleted: that waits for the end of the hold"},
+	HoldUnreadable:         {Invalid, FailedReconcile, "an entry of the ConfigMap with the holds cannot be read; it holds nothing, or what it held before until the end that was readable last"},
 	SettingNotPermitted:    {Invalid, FailedBuildModel, "a member of a group has an annotation that decides about what other members have as well, and is not one that decides; its present version is not deployed"},
 	PlanNotApproved:        {Conflict, FailedDeployModel, "an annotation approves of another plan or of none; nothing of the load balancer is changed until it approves of the one that is wanted"},
 	TakeoverNotApproved:    {Conflict, FailedDeployModel, "the load balancer is taken over from somebody else; the steps that change or delete what is there wait until an annotation approves of the plan"},

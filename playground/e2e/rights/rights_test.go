@@ -208,7 +208,8 @@ var beyond = map[string]string{
 	"loadbalancers.elbv2.k8s.aws":                    "optional",
 	"backendtlspolicies.gateway.networking.k8s.io":   "optional",
 	"customresourcedefinitions.apiextensions.k8s.io": "optional",
-	"secrets": "for the webhooks' certificate, which that chart brings",
+	"configmaps": "where holds cannot be watched they are read",
+	"secrets":    "for the webhooks' certificate, which that chart brings",
 	"mutatingwebhookconfigurations.admissionregistration.k8s.io":   "the same",
 	"validatingwebhookconfigurations.admissionregistration.k8s.io": "the same",
 }
@@ -234,6 +235,7 @@ var spare = map[string]string{
 	"get tcproutes.gateway.networking.k8s.io":          confirmed,
 	"get tlsroutes.gateway.networking.k8s.io":          confirmed,
 	"get udproutes.gateway.networking.k8s.io":          confirmed,
+	"list configmaps aws-lbc-holds":                    listed,
 	"list endpointslices.discovery.k8s.io":             "slices of a Service of which the cache has none are read before targets are deregistered",
 	"list ingressclasses.networking.k8s.io":            listed,
 	"list ingressclassparams.elbv2.k8s.aws":            listed,

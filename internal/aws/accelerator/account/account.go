@@ -22,6 +22,8 @@ type Account struct {
 	config   declare.Config
 	lifetime time.Duration
 	now      func() time.Time
+	// Held reports whether an administrator holds an accelerator at this moment; nil = none is held.
+	Held func(stack.Key) bool
 
 	mu      sync.Mutex
 	entries map[stack.Key]*entry

@@ -49,7 +49,7 @@ func (a *Account) Run(ctx context.Context, p plan.Plan, created func(accelerator
 	var out Result
 	for _, s := range p.Steps {
 		op, ok := s.Op.(operation.Operation)
-		blocked := !ok || out.Busy || s.Guard != nil || ctx.Err() != nil
+		blocked := !ok || out.Busy || s.Guard != nil || ctx.Err() != nil || a.Held != nil && a.Held(p.Key)
 		for _, n := range s.Needs {
 			blocked = blocked || failed[n]
 		}

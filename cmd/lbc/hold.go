@@ -1,0 +1,341 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/user"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lbc/survey"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
+)
+
+const holdHelp = `Stop the controller's writes to AWS for a time, as during an incident of AWS. While a hold lasts, the controller registers and deregisters targets, opens
+readiness gates, and writes nothing else to AWS: no load balancer, listener, rule, certificate or security group changes. Deleted objects keep their finalizer.
+A hold ends by itself at the time of --until, and what waited is carried out then. Without flags, lbc hold lists the holds.
+
+--all holds everything. --namespace holds the load balancers whose objects are all in that namespace: a group that other namespaces share is not held.
+--stack holds the load balancer of one object, KIND/NAMESPACE/NAME, with all objects of its group. Kinds are ingress, service, gateway and globalaccelerator.
+--end ends the hold of the same scope.
+
+The holds are in ConfigMap aws-lbc-holds of the controller's namespace. Whoever may write it can hold and release all load balancers.`
+
+type holdOptions struct {
+	outputs
+	config    config.Config
+	reach     reach
+	all, end  bool
+	namespace string
+	stack     string
+	until     string
+	reason    string
+}
+
+// holdsDocument is the output of -o json and -o yaml. Its list is never null.
+type holdsDocument struct {
+	ConfigMap string     `json:"configMap"`
+	Holds     []heldLine `json:"holds"`
+	// Unreadable are entries of the ConfigMap that hold nothing, unless the controller remembers what they held before.
+	Unreadable []unreadableHold `json:"unreadable,omitempty"`
+}
+
+type heldLine struct {
+	Scope  string     `json:"scope"`
+	Until  time.Time  `json:"until"`
+	Since  *time.Time `json:"since,omitempty"`
+	Ended  bool       `json:"ended,omitempty"`
+	Reason string     `json:"reason"`
+	By     string     `json:"by,omitempty"`
+}
+
+type unreadableHold struct {
+	Key string `json:"key"`
+	Why string `json:"why"`
+}
+
+func holdCommand() *cobra.Command {
+	var o holdOptions
+	cmd := &cobra.Command{
+		Use:   "hold",
+		Short: "Stop the controller's writes to AWS for a time, but for targets",
+		Long:  holdHelp,
+		Example: "  lbc hold\n  lbc hold --all --until 2h --reason 'incident of ELB in eu-west-1'\n  lbc hold --stack ingress/shop/web --until 2026-12-01T06:00:00Z --reason 'sale'\n" +
+			"  lbc hold --end --all",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	controllerFlags(f, &o.config, map[string]string{
+		"kubeconfig":                "cluster whose controller is meant; default: $KUBECONFIG, ~/.kube/config",
+		"leader-election-namespace": "namespace of the controller; default: that of its Deployment",
+	})
+	o.reach.flags(f)
+	f.BoolVar(&o.all, "all", false, "hold all load balancers and accelerators")
+	f.StringVarP(&o.namespace, "namespace", "n", "", "hold the load balancers whose objects are all in this namespace")
+	f.StringVar(&o.stack, "stack", "", "hold the load balancer of an object, such as ingress/shop/web")
+	f.StringVar(&o.until, "until", "", "end of the hold: a time such as 2026-12-01T06:00:00Z, or a duration from now such as 2h; at most seven days")
+	f.StringVar(&o.reason, "reason", "", "why; it is shown on the load balancers")
+	f.BoolVar(&o.end, "end", false, "end the hold of --all, --namespace or --stack")
+	cmd.MarkFlagsMutuallyExclusive("all", "namespace", "stack")
+	cmd.MarkFlagsMutuallyExclusive("end", "until")
+	cmd.MarkFlagsMutuallyExclusive("end", "reason")
+	cmd.MarkFlagsRequiredTogether("until", "reason")
+	o.outputs.flags(cmd, "text", "json", "yaml")
+	return cmd
+}
+
+func (o *holdOptions) run(ctx context.Context, out io.Writer) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	rc, err := clusterConfig(o.config.Kubeconfig, &o.reach)
+	if err != nil {
+		return err
+	}
+	scheme, err := readable.Scheme()
+	if err != nil {
+		return err
+	}
+	k, err := client.New(rc, client.Options{Scheme: scheme})
+	if err != nil {
+		return err
+	}
+	return o.carryOut(ctx, k, time.Now(), out)
+}
+
+// carryOut sets, ends or lists holds.
+func (o *holdOptions) carryOut(ctx context.Context, k client.Client, now time.Time, out io.Writer) error {
+	scope, given, err := o.scope()
+	if err != nil {
+		return err
+	}
+	if given == (o.until == "" && !o.end) {
+		return errors.New("to hold something, give --all, --namespace or --stack with --until and --reason; to end a hold, with --end; without any of them, lbc hold lists the holds")
+	}
+	at, err := o.configMap(ctx, k)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !given:
+		return o.list(ctx, k, at, now, out)
+	case o.end:
+		return o.finish(ctx, k, at, scope, out)
+	}
+	h, err := o.hold(scope, now)
+	if err != nil {
+		return err
+	}
+	err = change(ctx, k, at, func(data map[string]string) error {
+		data[scope.Key()] = h.Value()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	shared := ""
+	if !scope.All() && scope.Kind == "" {
+		shared = sharedGroups(ctx, k, scope.Namespace)
+	}
+	_, err = fmt.Fprintf(out, "%s: held %s\n%s", scope, h.Text(), shared)
+	return err
+}
+
+// scope is what the flags name; given is false if they name nothing.
+func (o *holdOptions) scope() (_ hold.Scope, given bool, err error) {
+	switch {
+	case o.all:
+		return hold.Scope{}, true, nil
+	case o.namespace != "":
+		return hold.Scope{Namespace: o.namespace}, true, nil
+	case o.stack != "":
+		scope, err := hold.ParseStack(o.stack)
+		if err != nil {
+			err = fmt.Errorf("--stack: %w", err)
+		}
+		return scope, true, err
+	}
+	return hold.Scope{}, false, nil
+}
+
+// hold is the hold that the flags describe.
+func (o *holdOptions) hold(scope hold.Scope, now time.Time) (hold.Hold, error) {
+	until, err := time.Parse(time.RFC3339, o.until)
+	if err != nil {
+		d, err := time.ParseDuration(o.until)
+		if err != nil {
+			return hold.Hold{}, fmt.Errorf("--until %q: neither a time such as 2026-12-01T06:00:00Z nor a duration such as 2h", o.until)
+		}
+		until = now.Add(d)
+	}
+	until = until.UTC().Truncate(time.Second)
+	switch {
+	case !until.After(now):
+		return hold.Hold{}, fmt.Errorf("--until %s: is past", o.until)
+	case until.Sub(now) > hold.Longest:
+		return hold.Hold{}, fmt.Errorf("--until %s: more than seven days from now; set the hold again before it ends", o.until)
+	case strings.TrimSpace(o.reason) == "":
+		return hold.Hold{}, errors.New("--reason: must say why")
+	}
+	h := hold.Hold{Scope: scope, Until: until, Since: now.UTC().Truncate(time.Second), Reason: o.reason, By: o.reach.as}
+	if u, err := user.Current(); err == nil && h.By == "" {
+		h.By = u.Username
+	}
+	return h, nil
+}
+
+// configMap is where the holds of the controller are.
+func (o *holdOptions) configMap(ctx context.Context, k client.Reader) (client.ObjectKey, error) {
+	if ns := o.config.LeaderElectionNamespace; ns != "" {
+		return client.ObjectKey{Namespace: ns, Name: hold.ConfigMap}, nil
+	}
+	found, err := survey.DeployedControllers(ctx, k)
+	if err != nil {
+		return client.ObjectKey{}, fmt.Errorf("%w; name the controller's namespace with --leader-election-namespace", err)
+	}
+	var namespaces []string
+	for _, d := range found {
+		theirs := &config.Config{}
+		flags := config.FlagSet(theirs)
+		flags.Usage = func() {}
+		_ = flags.Parse(d.Args) // of an older version there may be others
+		if ns := cmp.Or(theirs.LeaderElectionNamespace, d.Namespace); !slices.Contains(namespaces, ns) {
+			namespaces = append(namespaces, ns)
+		}
+	}
+	if len(namespaces) != 1 {
+		return client.ObjectKey{}, fmt.Errorf("%d namespaces have a Deployment of the controller (label app.kubernetes.io/name=aws-load-balancer-controller); name one with --leader-election-namespace", len(namespaces))
+	}
+	return client.ObjectKey{Namespace: namespaces[0], Name: hold.ConfigMap}, nil
+}
+
+// finish ends a hold.
+func (o *holdOptions) finish(ctx context.Context, k client.Client, at client.ObjectKey, scope hold.Scope, out io.Writer) error {
+	err := change(ctx, k, at, func(data map[string]string) error {
+		if _, ok := data[scope.Key()]; !ok {
+			return fmt.Errorf("no hold of %s exists; lbc hold lists those that do", scope)
+		}
+		delete(data, scope.Key())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s: no longer held\n", scope)
+	return err
+}
+
+// change edits the ConfigMap with the holds, on its newest version.
+func change(ctx context.Context, k client.Client, at client.ObjectKey, edit func(map[string]string) error) error {
+	const tries = 5
+	var err error
+	for range tries {
+		m := &corev1.ConfigMap{}
+		write := func() error { return k.Update(ctx, m) }
+		switch err = k.Get(ctx, at, m); {
+		case apierrors.IsNotFound(err):
+			m.ObjectMeta = metav1.ObjectMeta{Namespace: at.Namespace, Name: at.Name}
+			write = func() error { return k.Create(ctx, m) }
+		case err != nil:
+			return fmt.Errorf("reading ConfigMap %s: %w", at, err)
+		}
+		if m.Data == nil {
+			m.Data = map[string]string{}
+		}
+		if err := edit(m.Data); err != nil {
+			return err
+		}
+		if err = write(); !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("writing ConfigMap %s, which only administrators may do: %w", at, err)
+	}
+	return nil
+}
+
+// list shows the holds.
+func (o *holdOptions) list(ctx context.Context, k client.Reader, at client.ObjectKey, now time.Time, out io.Writer) error {
+	m := &corev1.ConfigMap{}
+	if err := k.Get(ctx, at, m); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("reading ConfigMap %s: %w", at, err)
+	}
+	d := holdsDocument{ConfigMap: at.String(), Holds: []heldLine{}}
+	holds, problems := hold.Parse(m.Data)
+	for _, h := range holds {
+		line := heldLine{Scope: h.Scope.String(), Until: h.Until, Reason: h.Reason, By: h.By, Ended: !h.Until.After(now)}
+		if !h.Since.IsZero() {
+			line.Since = &h.Since
+		}
+		d.Holds = append(d.Holds, line)
+	}
+	for _, p := range problems {
+		d.Unreadable = append(d.Unreadable, unreadableHold{p.Key, p.Text})
+	}
+	if o.format != "text" {
+		return o.encode(out, holdsKind, d)
+	}
+	_, err := io.WriteString(out, d.text())
+	return err
+}
+
+func (d holdsDocument) text() string {
+	var b strings.Builder
+	if len(d.Holds) == 0 {
+		b.WriteString("Nothing is held.\n")
+	} else {
+		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "HELD\tUNTIL\tBY\tREASON") //nolint:errcheck // into memory
+		for _, h := range d.Holds {
+			until := h.Until.Format(time.RFC3339)
+			if h.Ended {
+				until += " (ended)"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", h.Scope, until, cmp.Or(h.By, "-"), h.Reason) //nolint:errcheck // into memory
+		}
+		_ = w.Flush()
+	}
+	for _, u := range d.Unreadable {
+		fmt.Fprintf(&b, "ConfigMap %s, key %s: %s. Write the entry with lbc hold, or remove it.\n", d.ConfigMap, u.Key, u.Why)
+	}
+	return b.String()
+}
+
+// sharedGroups names the load balancers that a namespace shares with others, which a hold of the namespace does not concern.
+func sharedGroups(ctx context.Context, k client.Reader, namespace string) string {
+	list := &v1alpha1.LoadBalancerList{}
+	if k.List(ctx, list) != nil {
+		return "" // the kind is not served, or may not be read
+	}
+	var names []string
+	for i := range list.Items {
+		members := list.Items[i].Status.Members
+		of := func(m v1alpha1.Member) bool { return m.Namespace == namespace }
+		if slices.ContainsFunc(members, of) && slices.ContainsFunc(members, func(m v1alpha1.Member) bool { return !of(m) }) {
+			names = append(names, fmt.Sprintf("%s %s", list.Items[i].Status.Owner, list.Items[i].Status.Stack))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	slices.Sort(names)
+	return "Not held, as other namespaces share it: " + strings.Join(names, ", ") + ". Hold it with --stack and one of its objects.\n"
+}

@@ -1,0 +1,17 @@
+package stacks
+
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// noteHold enters the objects of a stack for the holds that may concern it, and says on the first of them that one does.
+func (s *Reconciler) noteHold(key stack.Key, w front.Input) front.Input {
+	objects := objectsOf(slices.Concat(w.Members, w.Leaving, w.SetAside))
+	if h := s.Holds.Note(key, objects); h != nil && len(objects) > 0 {
+		w.Found = append(slices.Clone(w.Found), h.Note(objects[0]))
+	}
+	return w
+}
