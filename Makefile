@@ -21,7 +21,7 @@ LIBRARIES := github.com/... go.etcd.io/... go.opentelemetry.io/... google.golang
 # Of OpenTelemetry's names only with inlining the linker leaves out those that nothing uses.
 INLINED := go.opentelemetry.io/otel/attribute go.opentelemetry.io/otel/semconv/...
 # Templates find listed methods only, so that the linker leaves out others: 14 MB of the playground. Without the script's answer programs are larger.
-OVERLAY := $(shell hack/overlay/overlay.sh bin/overlay)
+OVERLAY := $(shell hack/overlay/overlay.sh bin/.overlay)
 # make lint runs vet over our packages; go test would run it over each of the two thousand that they import, too.
 export GOFLAGS := -trimpath -vet=off $(LIBRARIES:%='-gcflags=%=-l -dwarf=false') $(INLINED:%='-gcflags=%=-dwarf=false') -gcflags=$(LBC)/...=-l $(OVERLAY:%=-overlay=%) $(GOFLAGS)
 # Without cgo, test binaries are linked by Go itself and not by gcc, which takes ten seconds more for each that has a Kubernetes in it. The race detector needs it.
@@ -252,7 +252,7 @@ vulnerabilities: bin/govulncheck ## look up what is linked in Go's database of v
 
 .PHONY: clean
 clean: ## remove what was built into bin/ and dist/
-	@rm -rf dist $(filter-out bin/overlay,$(wildcard bin/*))
+	@rm -rf dist bin/*
 
 bin/controller-gen: hack/tools/generate/go.mod
 	@echo "building controller-gen"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # overlay.sh DIR writes a copy of text/template's exec.go and overlay.json for "go build -overlay" into DIR, and prints the
-# path of overlay.json. In the copy templates find only the methods of methods.txt, so that the linker can leave out others.
+# path of overlay.json. Templates find only the methods of methods.txt with the copy, and the linker leaves out others.
+# The name of DIR begins with a dot, so that ./... does not match the copy.
 # If Go's source is not as this script expects, it prints nothing: programs are then built with Go's own, and are larger.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
