@@ -189,17 +189,8 @@ func (s *Simulator) newFace(o Options) (*wire.Server, error) {
 	return wire.New(wire.Options{
 		Region: s.Account.Region, NewRequestID: s.Gate.NewRequestID, Authenticate: authenticate, Refused: s.Gate.Refuse, Logf: o.Logf,
 		Secret: secret, Now: func() time.Time { return s.serviceTime(o.Verify) }, CheckTime: s.skewed,
-		Services: s.services(),
+		Services: actions(s.Set),
 	})
-}
-
-// services are what the face serves, by the names of package wire.
-func (s *Simulator) services() map[string]any {
-	return map[string]any{
-		"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
-		"wafv2": s.Firewall, "shield": s.Shield, "globalaccelerator": s.Edge,
-		"route53": s.Names, "s3": s.Storage, "iam": s.Policies,
-	}
 }
 
 // Handler is the HTTP face: AWS's services on "/", the administration under "/_sim/", an instance's metadata under
@@ -209,7 +200,7 @@ func (s *Simulator) Handler() http.Handler { return s.handler }
 // Operations are the names of the operations that the simulator serves, sorted. A name that several services have occurs once.
 func (s *Simulator) Operations() []string {
 	var names []string
-	for name := range s.services() {
+	for name := range actions(s.Set) {
 		names = append(names, s.face.Actions(name)...)
 	}
 	slices.Sort(names)

@@ -1,7 +1,7 @@
 package idp
 
 import (
-	"html/template"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,20 +10,6 @@ import (
 
 // sessionCookie remembers the user that signed in with a browser.
 const sessionCookie = "idp-session"
-
-// page is the sign-in page.
-var page = template.Must(template.New("login").Parse(`<!DOCTYPE html>
-<html lang="en"><head><title>Sign in</title></head><body>
-<h1>Sign in to {{.Client}}</h1>
-{{with .Problem}}<p role="alert">{{.}}</p>{{end}}
-<form method="post" action="/login">
-<input type="hidden" name="request" value="{{.Request}}">
-<label>User <input name="username" list="users" autofocus></label>
-<datalist id="users">{{range .Users}}<option value="{{.Name}}">{{end}}</datalist>
-<label>Password <input name="password" type="password"></label>
-<button>Sign in</button>
-</form></body></html>
-`))
 
 // authorize is the authorization endpoint (RFC 6749 section 4.1.1, OpenID Connect Core 3.1.2).
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
@@ -94,7 +80,7 @@ func answer(w http.ResponseWriter, r *http.Request, request, fields url.Values) 
 
 func (p *Provider) ask(w http.ResponseWriter, client Client, request, problem string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = page.Execute(w, map[string]any{"Client": client.ID, "Request": request, "Problem": problem, "Users": p.users}) // a client that left
+	_, _ = io.WriteString(w, signInPage(client.ID, request, problem, p.users)) // fails if the client left
 }
 
 // login takes the sign-in page's form.

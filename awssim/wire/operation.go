@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 )
@@ -19,21 +20,22 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-// operationsOf finds the methods of v that have the form of an SDK client's. Other exported methods are no actions.
-func operationsOf(v any) (map[string]operation, error) {
-	value := reflect.ValueOf(v)
+// operationsOf makes operations of functions by action. It does not look up methods: in a program that looks up methods by
+// reflection the linker keeps every exported method of every type.
+func operationsOf(actions map[string]any) (map[string]operation, error) {
+	if len(actions) == 0 {
+		return nil, errors.New("the service has no actions")
+	}
 	operations := map[string]operation{}
-	for i := range value.NumMethod() {
-		name, method := value.Type().Method(i).Name, value.Method(i)
-		t := method.Type()
-		if t.NumIn() != 3 || !t.IsVariadic() || t.NumOut() != 2 || t.In(0) != contextType || t.Out(1) != errorType ||
-			t.In(1).Kind() != reflect.Pointer || t.Out(0).Kind() != reflect.Pointer {
-			continue
+	for name, f := range actions {
+		function := reflect.ValueOf(f)
+		if function.Kind() != reflect.Func || !hasFormOfClient(function.Type()) {
+			return nil, fmt.Errorf("%s is %T, which has not the form of an SDK client's method", name, f)
 		}
 		operations[name] = operation{
-			input: t.In(1).Elem(),
+			input: function.Type().In(1).Elem(),
 			call: func(ctx context.Context, in reflect.Value) (reflect.Value, error) {
-				results := method.Call([]reflect.Value{reflect.ValueOf(ctx), in})
+				results := function.Call([]reflect.Value{reflect.ValueOf(ctx), in})
 				if err, _ := results[1].Interface().(error); err != nil {
 					return reflect.Value{}, err
 				}
@@ -41,10 +43,13 @@ func operationsOf(v any) (map[string]operation, error) {
 			},
 		}
 	}
-	if len(operations) == 0 {
-		return nil, fmt.Errorf("%T has no method of an SDK client's form", v)
-	}
 	return operations, nil
+}
+
+// hasFormOfClient reports whether a function is like func(ctx, *ActionInput, ...func(*Options)) (*ActionOutput, error).
+func hasFormOfClient(t reflect.Type) bool {
+	return t.NumIn() == 3 && t.IsVariadic() && t.NumOut() == 2 && t.In(0) == contextType && t.Out(1) == errorType &&
+		t.In(1).Kind() == reflect.Pointer && t.Out(0).Kind() == reflect.Pointer
 }
 
 // Perform makes one call in the process, without a signature: input is the action's input struct of the SDK as JSON, with

@@ -33,10 +33,10 @@ const maxBody = 1 << 20
 type Options struct {
 	// Region is what calls to regional services must be signed for; "" accepts any.
 	Region string
-	// Services are the values whose methods of the form Action(ctx, *ActionInput, ...func(*Options)) (*ActionOutput, error)
-	// are served, by signing name: elasticloadbalancing, ec2, sts, acm, tagging, wafv2, shield, globalaccelerator,
-	// route53, s3.
-	Services map[string]any
+	// Services are the functions that are served, of the form func(ctx, *ActionInput, ...func(*Options)) (*ActionOutput,
+	// error), by signing name and action. The names are elasticloadbalancing, ec2, sts, acm, tagging, wafv2, shield,
+	// globalaccelerator, route53, s3 and iam.
+	Services map[string]map[string]any
 	// NewRequestID makes the ids of answers.
 	NewRequestID func() string
 	// Authenticate checks an access key id and its session token ("" if none); nil accepts every key.
@@ -75,12 +75,12 @@ func New(o Options) (*Server, error) {
 		o.NewRequestID = gate.New(gate.Options{Keep: 1}).NewRequestID
 	}
 	s := &Server{options: o, operations: map[string]map[string]operation{}}
-	for name, value := range o.Services {
+	for name, actions := range o.Services {
 		d := serviceNamed(name)
 		if d == nil {
 			return nil, fmt.Errorf("wire: no protocol is known for service %q", name)
 		}
-		operations, err := operationsOf(value)
+		operations, err := operationsOf(actions)
 		if err != nil {
 			return nil, fmt.Errorf("wire: service %s: %w", name, err)
 		}

@@ -462,20 +462,23 @@ func TestADroppedCallCutsTheConnectionAndAPanicIsAnInternalFailure(t *testing.T)
 
 func TestOnlyServicesWithKnownNamesAreServed(t *testing.T) {
 	t.Parallel()
-	if _, err := New(Options{Services: map[string]any{"sqs": elbv2.New(elbv2.Options{})}}); err == nil {
-		t.Error("a service without a protocol was accepted")
+	balancing, compute, identity := elbv2.New(elbv2.Options{}), ec2.New(ec2.Options{}), sts.New(sts.Options{})
+	for name, services := range map[string]map[string]map[string]any{
+		"wire: no protocol is known for service":  {"sqs": {"DescribeRules": balancing.DescribeRules}},
+		"go generate":                             {"ec2": {"DescribeHosts": compute.DescribeHosts}},
+		"the service has no actions":              {"ec2": {}},
+		"has not the form of an SDK client's":     {"ec2": {"DescribeVpcs": func() {}}},
+		"DescribeVpcs is int, which has not the ": {"ec2": {"DescribeVpcs": 1}},
+	} {
+		if _, err := New(Options{Services: services}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("got %v, want an error with %q", err, name)
+		}
 	}
-	if _, err := New(Options{Services: map[string]any{"ec2": ec2.New(ec2.Options{})}}); err == nil || !strings.Contains(err.Error(), "go generate") {
-		t.Errorf("actions without names: %v", err)
-	}
-	if _, err := New(Options{Services: map[string]any{"ec2": 1}}); err == nil {
-		t.Error("a service without actions was accepted")
-	}
-	s, err := New(Options{Services: map[string]any{"sts": sts.New(sts.Options{})}})
+	s, err := New(Options{Services: map[string]map[string]any{"sts": {"GetCallerIdentity": identity.GetCallerIdentity}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Contains(s.Actions("sts"), "GetCallerIdentity") || s.Actions("ec2") != nil {
+	if !slices.Equal(s.Actions("sts"), []string{"GetCallerIdentity"}) || s.Actions("ec2") != nil {
 		t.Errorf("actions are %v", s.Actions("sts"))
 	}
 }

@@ -67,19 +67,11 @@ func unstorable(src *source) ([]finding, error) {
 
 // definitions are the definitions of all custom resources of the controller, by kind.
 func definitions() (map[string]schema.Definition, error) {
-	files, err := crd.All.ReadDir(".")
-	if err != nil {
-		return nil, err
-	}
 	out := map[string]schema.Definition{}
-	for _, f := range files {
-		text, err := crd.All.ReadFile(f.Name())
-		if err != nil {
-			return nil, err
-		}
+	for _, text := range crd.All() {
 		d, err := schema.Parse(text)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name(), err)
+			return nil, fmt.Errorf("config/crd: %w", err)
 		}
 		out[d.Kind] = d
 	}

@@ -20,9 +20,9 @@ type program struct {
 }
 
 var programs = []program{
-	{"controller", "../..", "./cmd/controller", 1140, 51},
-	{"lbc", "../..", "./cmd/lbc", 805, 48},
-	{"playground", "../../playground", "./cmd/playground", 2800, 130},
+	{"controller", "../..", "./cmd/controller", 1140, 50},
+	{"lbc", "../..", "./cmd/lbc", 805, 47},
+	{"playground", "../../playground", "./cmd/playground", 2800, 118},
 }
 
 func TestProgramsLinkFewPackages(t *testing.T) {

@@ -35,7 +35,7 @@ func TestAContainerWithTheVariablesOfAnAgentIsOne(t *testing.T) {
 			c.Env = append(c.Env, corev1.EnvVar{Name: k, Value: v})
 		}
 		got, ok := agentOf(&corev1.Pod{}, c)
-		if ok != (tc.want != nil) || ok && cmp.Diff(*tc.want, got, cmp.AllowUnexported(agent{})) != "" {
+		if ok != (tc.want != nil) || ok && cmp.Diff(*tc.want, got) != "" {
 			t.Errorf("%s: %+v %t", name, got, ok)
 		}
 	}

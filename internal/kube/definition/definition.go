@@ -81,18 +81,10 @@ func child(of map[string]any, key string) map[string]any {
 // Own are the definitions of config/crd, by name.
 func Own() map[string]Definition {
 	out := map[string]Definition{}
-	files, err := crd.All.ReadDir(".")
-	if err != nil {
-		panic(err) // the files are in the binary
-	}
-	for _, f := range files {
-		text, err := crd.All.ReadFile(f.Name())
-		if err != nil {
-			panic(err) // as above
-		}
+	for _, text := range crd.All() {
 		var object map[string]any
 		if err := yaml.Unmarshal(text, &object); err != nil {
-			panic(err) // as above
+			panic(err) // the files are in the binary
 		}
 		name, d := Of(object)
 		out[name] = d

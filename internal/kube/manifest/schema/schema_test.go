@@ -14,16 +14,8 @@ import (
 
 func definitions(t *testing.T) map[string]Definition {
 	t.Helper()
-	files, err := crd.All.ReadDir(".")
-	if err != nil {
-		t.Fatal(err)
-	}
 	out := map[string]Definition{}
-	for _, f := range files {
-		text, err := crd.All.ReadFile(f.Name())
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, text := range crd.All() {
 		d, err := Parse(text)
 		if err != nil {
 			t.Fatal(err)
