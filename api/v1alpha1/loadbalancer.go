@@ -30,6 +30,7 @@ const (
 	ReasonNoLoadBalancer = "NoLoadBalancer"
 	ReasonChangedInAWS   = "ChangedInAWS"
 	ReasonNotDrifted     = "NotDrifted"
+	ReasonReconciling    = "Reconciling"
 )
 
 // ObjectReference names a Kubernetes object.
@@ -51,6 +52,14 @@ type Member struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// Accepted is false while the object has a finding that keeps a part of its wishes from taking effect.
 	Accepted bool `json:"accepted"`
+	// ObservedVersion identifies what the newest pass read of the object: a hash of its spec and of the annotations that the controller reads.
+	// An edit of either changes it. lbc wait compares it with the object.
+	// +optional
+	ObservedVersion string `json:"observedVersion,omitempty"`
+	// EffectiveVersion is the newest observed version that is in effect in AWS. It differs from observedVersion while an edit is being applied, waits or
+	// is refused, and is absent until a version is in effect.
+	// +optional
+	EffectiveVersion string `json:"effectiveVersion,omitempty"`
 }
 
 // ListenerStatus is a listener as AWS holds it.

@@ -130,11 +130,24 @@ func rejected(t passReport) (out []diag.Object) {
 	return out
 }
 
+// pending are the members whose version of a pass is not in effect though nothing is wrong with themselves: all of a pass that did not come to its end.
+func pending(t passReport) []diag.Object {
+	if t.compiled.Stack == nil || t.partial || t.plan == nil {
+		return objectsOf(t.input.Members)
+	}
+	out := slices.Clone(t.waiting)
+	if t.input.DryRun != nil {
+		out = append(out, objectsOf(t.input.DryRun.Objects)...)
+	}
+	return out
+}
+
 func statusPass(t passReport, now func() time.Time) status.Pass {
 	p := status.Pass{Key: t.key, Observed: t.observed, Desired: t.compiled.Stack, Found: t.found, Now: now()}
 	for _, m := range t.input.Members {
-		p.Members = append(p.Members, status.Member{Object: owner.Object(m), Generation: m.GetGeneration()})
+		p.Members = append(p.Members, status.Member{Object: owner.Object(m), Generation: m.GetGeneration(), Version: status.Version(m)})
 	}
+	p.Pending = pending(t)
 	p.Origins = make(map[stack.Ref][]diag.Object, len(t.compiled.Origins))
 	for ref, o := range t.compiled.Origins {
 		p.Origins[ref] = o.Objects
