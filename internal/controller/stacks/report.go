@@ -84,7 +84,7 @@ func (s *Reconciler) decide(t passReport) {
 			known.Ports = slices.Clip(append([]int32{}, ports...))
 		}
 	}
-	known.Found, known.Unmade, known.Rejected = t.found, unmade(t), rejected(t)
+	known.Found, known.Unmade, known.Rejected, known.Pending = t.found, unmade(t), rejected(t), len(pending(t)) > 0
 	s.Decided(t.key, d.Statuses(known))
 }
 
@@ -130,12 +130,18 @@ func rejected(t passReport) (out []diag.Object) {
 	return out
 }
 
-// pending are the members whose version of a pass is not in effect though nothing is wrong with themselves: all of a pass that did not come to its end.
-func pending(t passReport) []diag.Object {
+// pending are the members whose version of a pass is not in effect: all of a pass that did not come to its end, else those of steps that were not done.
+func pending(t passReport) (out []diag.Object) {
 	if t.compiled.Stack == nil || t.partial || t.plan == nil {
 		return objectsOf(t.input.Members)
 	}
-	out := slices.Clone(t.waiting)
+	for _, step := range t.plan.Steps {
+		switch o := t.result.Outcomes[step.ID]; {
+		case o.State == apply.Done, o.State == apply.Refused && o.Problem.Class == diag.Note:
+		default:
+			out = append(out, membersOf(step, t.compiled.Origins, t.input)...)
+		}
+	}
 	if t.input.DryRun != nil {
 		out = append(out, objectsOf(t.input.DryRun.Objects)...)
 	}
