@@ -237,6 +237,10 @@ type LoadBalancerStatus struct {
 	// +optional
 	// +listType=atomic
 	Members []Member `json:"members,omitempty"`
+	// Parts are the routes and ListenerSets of a Gateway by kind, namespace and name; at most 200.
+	// +optional
+	// +listType=atomic
+	Parts []Member `json:"parts,omitempty"`
 	// Listeners by port.
 	// +optional
 	// +listType=atomic

@@ -22,6 +22,7 @@ import (
 const (
 	maxRules        = 400
 	maxTargetGroups = 200
+	maxParts        = 200
 	maxFindings     = 50
 	maxPlanSteps    = 20
 	maxText         = 1024
@@ -44,7 +45,9 @@ type Pass struct {
 	Key stack.Key
 	// Members declare the load balancer; without any, the stack is being deleted.
 	Members []Member
-	// Pending are the members whose version of this pass is not in effect though nothing is wrong with themselves.
+	// Parts are the routes and ListenerSets of a Gateway.
+	Parts []Member
+	// Pending are the members and parts whose version of this pass is not in effect though nothing is wrong with themselves.
 	Pending []diag.Object
 	// Observed is the state of AWS after the pass; nil = not known.
 	Observed *elb.Observed
@@ -99,7 +102,7 @@ func KeyOf(o *v1alpha1.LoadBalancer) (key stack.Key, ok bool) {
 func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalancerStatus {
 	s := *before.DeepCopy()
 	s.Owner, s.Stack = owner.Of(p.Key.Owner).Kind, p.Key.ID.String()
-	s.Members = membersOf(p, before.Members)
+	s.Members, s.Parts = versions(p.Members, p, before.Members), versions(p.Parts[:min(len(p.Parts), maxParts)], p, before.Parts)
 	if p.Observed != nil {
 		observe(&s, p, before)
 	}
@@ -131,9 +134,10 @@ func failing(s v1alpha1.LoadBalancerStatus) bool {
 	return slices.ContainsFunc(s.Findings, func(f v1alpha1.Finding) bool { return f.Class != string(diag.Note) })
 }
 
-func membersOf(p Pass, before []v1alpha1.Member) []v1alpha1.Member {
+// versions are members, or parts, with what was observed of each and what is in effect.
+func versions(of []Member, p Pass, before []v1alpha1.Member) []v1alpha1.Member {
 	var out []v1alpha1.Member
-	for _, m := range p.Members {
+	for _, m := range of {
 		member := v1alpha1.Member{
 			ObjectReference: reference(m.Object), ObservedGeneration: m.Generation, Accepted: !fails(m.Object, p.Found), ObservedVersion: m.Version,
 		}
