@@ -43,7 +43,11 @@ func (w *waiter) current(ctx context.Context, o client.Object) verdict {
 	case *v1alpha1.LoadBalancer:
 		return w.group(ctx, o)
 	case *v1beta1.TargetGroupBinding:
-		return ready(w.String(), o.Generation, o.Generation, o.Status.Conditions)
+		c := meta.FindStatusCondition(o.Status.Conditions, "Ready")
+		if c == nil {
+			c = &metav1.Condition{}
+		}
+		return ready(w.String(), o.Generation, c.ObservedGeneration, o.Status.Conditions)
 	case *agav1beta1.GlobalAccelerator:
 		var observed int64
 		if o.Status.ObservedGeneration != nil {
