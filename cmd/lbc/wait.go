@@ -124,7 +124,7 @@ func (o *waitOptions) run(ctx context.Context, args []string, out, errOut io.Wri
 	if err != nil {
 		return fmt.Errorf("connecting to the cluster: %w", err)
 	}
-	if o.goal == forCurrent && o.config.ClusterName == "" {
+	if o.goal == forCurrent {
 		if err := o.settings(ctx, k, errOut); err != nil {
 			fmt.Fprintf(errOut, "lbc: warning: %v\n", err) //nolint:errcheck // a hint: the defaults decide what is managed
 		}
