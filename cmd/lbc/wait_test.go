@@ -314,3 +314,22 @@ func TestWaitRefusesArgumentsThatNameNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestExplainSaysThatAnEditIsNotInEffect(t *testing.T) {
+	t.Parallel()
+	s := newWaitScene(t)
+	now := status.Version(s.ingress)
+	o := &explainOptions{}
+	o.config = *usualConfig(t)
+	say := func() string {
+		var errOut bytes.Buffer
+		o.sayVersion(t.Context(), &source{kube: s.kube}, objects.Ingress, s.ingress, &errOut)
+		return errOut.String()
+	}
+	for _, c := range []struct{ effective, want string }{{now, ""}, {"old", "the newest version of Ingress shop/web is not in effect"}} {
+		s.put(s.lb(now, c.effective))
+		if got := say(); c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("in effect is %s: %q, want %q", c.effective, got, c.want)
+		}
+	}
+}

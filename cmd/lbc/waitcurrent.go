@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +27,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 )
+
+// notReadYet is what is known of an object that no status shows.
+const notReadYet = "the controller has not read it yet"
 
 // waiter waits for one object.
 type waiter struct {
@@ -128,7 +133,7 @@ func (w *waiter) shown(ctx context.Context, o client.Object, of func(stack.Key) 
 		return waits("the API server does not answer: %v", err)
 	}
 	me, version := referenceTo(w.kind, o), status.Version(o)
-	result := waits("the controller has not read it yet")
+	result := waits("%s", notReadYet)
 	for i := range all {
 		lb := &all[i]
 		if key, ok := status.KeyOf(lb); !ok || !of(key) {
@@ -245,4 +250,15 @@ func (w *waiter) loadBalancers(ctx context.Context) ([]v1alpha1.LoadBalancer, er
 		err = w.kube.List(ctx, &all, client.InNamespace(w.name.Namespace))
 	}
 	return all.Items, err
+}
+
+// sayVersion says if the newest version of an object of the cluster is not in effect, as far as a status shows it.
+func (o *explainOptions) sayVersion(ctx context.Context, src *source, kind objects.Kind, object metav1.Object, errOut io.Writer) {
+	if src.kube == nil || len(src.fromFiles) > 0 {
+		return
+	}
+	w := &waiter{kube: src.kube, config: &o.config, kind: kind, name: client.ObjectKey{Namespace: object.GetNamespace(), Name: object.GetName()}, goal: forCurrent}
+	if v := w.look(ctx); !v.done && v.ends == nil && v.text != notReadYet {
+		fmt.Fprintf(errOut, "lbc: the newest version of %s is not in effect: %s\n", w, v.text) //nolint:errcheck // a hint
+	}
 }
