@@ -44,14 +44,14 @@ type notedEdit struct {
 	since   time.Time
 }
 
-// Edited notes an edit that no pass has looked at.
+// Edited notes an edit, unless a pass has read that version.
 func (w *Writer) Edited(key stack.Key, e Edit) {
 	if w == nil {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.state == notInstalled || e.Version != "" && w.inEffect(key, e.Object, e.Version) {
+	if w.state == notInstalled || e.Version != "" && w.wasRead(key, e.Object, e.Version) {
 		return
 	}
 	p := w.progressOf(key)
@@ -109,7 +109,7 @@ func (w *Writer) Tick(context.Context) {
 	now := w.now()
 	for key, p := range w.underway {
 		maps.DeleteFunc(p.edits, func(o v1alpha1.ObjectReference, n notedEdit) bool {
-			return n.version != "" && w.inEffect(key, o, n.version)
+			return n.version != "" && w.wasRead(key, o, n.version)
 		})
 		if since := p.since(); !p.shown && !since.IsZero() && now.Sub(since) >= Patience {
 			w.showReconciling(key, p, now)
@@ -181,14 +181,15 @@ func (e *entry) status() *v1alpha1.LoadBalancerStatus {
 	return nil
 }
 
-// inEffect reports whether a version of a member is in effect. A status of a former release holds no versions, and nothing follows from it. The lock is held.
-func (w *Writer) inEffect(key stack.Key, o v1alpha1.ObjectReference, version string) bool {
+// wasRead reports whether a pass has read a version of a member, so that the status is about it. A status of a former release holds no versions, and nothing follows
+// from it. The lock is held.
+func (w *Writer) wasRead(key stack.Key, o v1alpha1.ObjectReference, version string) bool {
 	e := w.entries[key]
 	if e == nil || e.status() == nil {
 		return false
 	}
 	m := status.MemberOf(e.status().Members, o)
-	return m != nil && (m.EffectiveVersion == version || m.ObservedVersion == "")
+	return m != nil && (m.ObservedVersion == version || m.ObservedVersion == "")
 }
 
 // reported drops the edits that a pass has read and reported on. The lock is held.

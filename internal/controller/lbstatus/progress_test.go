@@ -93,12 +93,19 @@ func TestFastEditCostsNoAdditionalWrite(t *testing.T) {
 	w.conditions("True Reconciled", "False NotReconciling")
 }
 
-func TestVersionInEffectIsNoEdit(t *testing.T) {
+func TestVersionThatWasReadIsNoEdit(t *testing.T) {
 	t.Parallel()
 	w := readyWriter(t)
 	w.Edited(ofShop("").Key, edit("v1")) // another controller wrote something that is not read
 	w.after(time.Minute)
 	w.expect("a minute")
+	refused := ofShop("v2")
+	refused.Found = diag.List{diag.New(refused.Members[0].Object, "spec", diag.InvalidAnnotation, "wrong", "mend it")}
+	w.Enqueue(refused)
+	w.expect("a refused edit", "status shop/group-front")
+	w.Edited(ofShop("").Key, edit("v2")) // as a resync, or the list of a new process, shows it
+	w.after(time.Minute)
+	w.expect("a minute after a refused edit")
 }
 
 func TestStatusOfFormerReleaseShowsNoEdit(t *testing.T) {

@@ -71,7 +71,7 @@ func (m *OwnerEvents) enqueue(ctx context.Context, o metav1.Object, reread bool,
 	}
 }
 
-// noteEdit notes the version of an object that owns stacks, which is an edit unless it is in effect.
+// noteEdit notes the version of an object that owns stacks, which is an edit unless a pass has read it.
 func (s *Reconciler) noteEdit(key stack.Key, kind objects.Kind, o metav1.Object) {
 	if s.Status == nil {
 		return
