@@ -145,11 +145,9 @@ func paused(ctx context.Context, pause time.Duration) {
 
 // awaited are the kind and the name of the arguments: KIND/NAME, KIND NAME or KIND NAMESPACE/NAME.
 func awaited(args []string) (objects.Kind, string, error) {
-	word, name := args[0], ""
+	word, name, _ := strings.Cut(args[0], "/")
 	if len(args) == 2 {
-		name = args[1]
-	} else {
-		word, name, _ = strings.Cut(args[0], "/")
+		word, name = args[0], args[1]
 	}
 	kind, ok := explained(word)
 	if slices.Contains(loadBalancerNames, strings.ToLower(word)) {
