@@ -16,9 +16,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 const waitHelp = `Wait until the newest version of an object is in effect in AWS, or until the object and its AWS resources are gone.
@@ -116,7 +116,7 @@ func (o *waitOptions) run(ctx context.Context, args []string, out, errOut io.Wri
 	} else if o.namespace != "" {
 		namespace = o.namespace
 	}
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		return err
 	}
@@ -295,7 +295,7 @@ func (w *waiter) read(ctx context.Context, kind objects.Kind, name client.Object
 	var o client.Object = &v1alpha1.LoadBalancer{}
 	if kind != loadBalancerKind {
 		var ok bool
-		if o, ok = kube.Kinds[kind].Object.DeepCopyObject().(client.Object); !ok {
+		if o, ok = readable.Kinds[kind].Object.DeepCopyObject().(client.Object); !ok {
 			return nil, fmt.Errorf("%s cannot be read", kind)
 		}
 	}

@@ -18,11 +18,11 @@ import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // waitScene is a cluster with Ingress shop/web, and what lbc wait says in it.
@@ -36,7 +36,7 @@ type waitScene struct {
 
 func newWaitScene(t *testing.T, objs ...client.Object) *waitScene {
 	t.Helper()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func (s *waitScene) wait(kind objects.Kind, name, goal string, changes ...func()
 func TestWaitEndsWhenTheNewestVersionIsInEffect(t *testing.T) {
 	t.Parallel()
 	s := newWaitScene(t)
-	now := status.Version(s.ingress)
+	now := reporting.Version(s.ingress)
 	busy := s.lb(now, "old")
 	busy.Status.Conditions[2] = metav1.Condition{Type: "Reconciling", Status: "True", Message: "the newest edit is not in effect yet"}
 	starting := s.lb(now, now)
@@ -121,7 +121,7 @@ func TestWaitEndsWhenTheNewestVersionIsInEffect(t *testing.T) {
 func TestWaitSeesAnnotationEditBehindReady(t *testing.T) {
 	t.Parallel()
 	s := newWaitScene(t)
-	now := status.Version(s.ingress)
+	now := reporting.Version(s.ingress)
 	s.put(s.lb(now, now))
 	s.ingress.Annotations = map[string]string{"alb.ingress.kubernetes.io/scheme": "internal"}
 	s.put(s.ingress)
@@ -139,7 +139,7 @@ func TestWaitEndsWithTheRefusalOfAnEdit(t *testing.T) {
 		diag.Invalid: true, diag.Conflict: true, diag.NotFound: true, diag.Denied: true, diag.Quota: true, diag.Throttled: false, diag.Transient: false,
 	} {
 		s := newWaitScene(t)
-		lb := s.lb(status.Version(s.ingress), "old")
+		lb := s.lb(reporting.Version(s.ingress), "old")
 		lb.Status.Findings = []v1alpha1.Finding{{Object: lb.Status.Members[0].ObjectReference, Code: "X", Class: string(class), Message: "it is wrong; mend it"}}
 		s.put(lb)
 		err := s.wait(objects.Ingress, "web", forCurrent)
@@ -157,7 +157,7 @@ func TestWaitEndsWithTheRefusalOfAnEdit(t *testing.T) {
 func TestWaitIgnoresFindingsOfOtherMembers(t *testing.T) {
 	t.Parallel()
 	s := newWaitScene(t)
-	now := status.Version(s.ingress)
+	now := reporting.Version(s.ingress)
 	lb := s.lb(now, now)
 	lb.Status.Conditions[0].Status = metav1.ConditionFalse
 	lb.Status.Findings = []v1alpha1.Finding{{Object: v1alpha1.ObjectReference{Kind: "Ingress", Namespace: "blog", Name: "web"}, Class: string(diag.Invalid), Message: "wrong"}}
@@ -270,9 +270,9 @@ func TestWaitForRoutesOfGateways(t *testing.T) {
 	lb := s.lb("", "")
 	lb.Name, lb.Status.Owner, lb.Status.Stack = "gateway-alb-front", "Gateway", "shop/front"
 	lb.Status.Members[0] = v1alpha1.Member{ObjectReference: referenceTo(objects.Gateway, gateway), ObservedVersion: "x", EffectiveVersion: "x"}
-	part := v1alpha1.Member{ObjectReference: referenceTo(objects.HTTPRoute, route), ObservedVersion: status.Version(route), EffectiveVersion: "old"}
+	part := v1alpha1.Member{ObjectReference: referenceTo(objects.HTTPRoute, route), ObservedVersion: reporting.Version(route), EffectiveVersion: "old"}
 	effective := func() {
-		part.EffectiveVersion = status.Version(route)
+		part.EffectiveVersion = reporting.Version(route)
 		lb.Status.Parts = []v1alpha1.Member{part}
 		s.put(lb)
 	}
@@ -318,7 +318,7 @@ func TestWaitRefusesArgumentsThatNameNothing(t *testing.T) {
 func TestExplainSaysThatAnEditIsNotInEffect(t *testing.T) {
 	t.Parallel()
 	s := newWaitScene(t)
-	now := status.Version(s.ingress)
+	now := reporting.Version(s.ingress)
 	o := &explainOptions{}
 	o.config = *usualConfig(t)
 	say := func() string {

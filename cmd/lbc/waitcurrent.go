@@ -17,15 +17,15 @@ import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // notReadYet is what is known of an object that no status shows.
@@ -99,7 +99,7 @@ func (w *waiter) group(ctx context.Context, lb *v1alpha1.LoadBalancer) verdict {
 		case err != nil:
 			return ends("reading %s: %w", titleOf(m.ObjectReference), err)
 		}
-		if v := w.compare(lb, m, status.Version(o)); !v.done {
+		if v := w.compare(lb, m, reporting.Version(o)); !v.done {
 			return v
 		}
 	}
@@ -132,14 +132,14 @@ func (w *waiter) shown(ctx context.Context, o client.Object, of func(stack.Key) 
 	case err != nil:
 		return waits("the API server does not answer: %v", err)
 	}
-	me, version := referenceTo(w.kind, o), status.Version(o)
+	me, version := referenceTo(w.kind, o), reporting.Version(o)
 	result := waits("%s", notReadYet)
 	for i := range all {
 		lb := &all[i]
-		if key, ok := status.KeyOf(lb); !ok || !of(key) {
+		if key, ok := reporting.KeyOf(lb); !ok || !of(key) {
 			continue
 		}
-		m := status.MemberOf(slices.Concat(lb.Status.Members, lb.Status.Parts), me)
+		m := reporting.MemberOf(slices.Concat(lb.Status.Members, lb.Status.Parts), me)
 		if m == nil {
 			if v, ok := w.judge(lb.Status.Findings, me); ok {
 				return v

@@ -22,10 +22,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // shownLab is a lab whose LoadBalancer objects are written, and read by lb.
@@ -38,7 +38,7 @@ type shownLab struct {
 func newShownLab(t *testing.T, objects ...client.Object) *shownLab {
 	t.Helper()
 	l := &shownLab{lab: newLab(t, account.Profile{}, objects...)}
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	l.must(err)
 	l.api = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.LoadBalancer{}).Build()
 	l.writer = lbstatus.NewWriter(l.api, l.api, "", l.clock.Now, logr.Discard())
@@ -70,8 +70,8 @@ func (l *shownLab) expect(when string, ready bool) {
 	if is(v1alpha1.ConditionReady) != ready || is(v1alpha1.ConditionReconciling) == ready {
 		l.Errorf("%s: %+v", when, s.Conditions)
 	}
-	if effective := s.Members[0].EffectiveVersion == status.Version(i); effective != ready {
-		l.Errorf("%s: %+v, Ingress %s", when, s.Members[0], status.Version(i))
+	if effective := s.Members[0].EffectiveVersion == reporting.Version(i); effective != ready {
+		l.Errorf("%s: %+v, Ingress %s", when, s.Members[0], reporting.Version(i))
 	}
 }
 

@@ -9,9 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/sorting"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const (
@@ -148,7 +148,7 @@ func (w *Writer) showReconciling(key stack.Key, p *progress, now time.Time) {
 	if e.want == nil { // no pass of this process has ended yet: the object stays as it is but for this
 		e.namespace, e.owners = e.have.Namespace, e.have.OwnerReferences
 	}
-	shown := status.Reconciling(*s, p.edited(), now)
+	shown := reporting.Reconciling(*s, p.edited(), now)
 	e.want, p.shown = &shown, true
 	w.enqueue(key)
 }
@@ -160,7 +160,7 @@ func (w *Writer) stillReconciling(key stack.Key, s v1alpha1.LoadBalancerStatus) 
 		return s
 	}
 	p.shown = true
-	return status.Reconciling(s, p.edited(), w.now())
+	return reporting.Reconciling(s, p.edited(), w.now())
 }
 
 // edited are the objects of the edits.
@@ -188,7 +188,7 @@ func (w *Writer) wasRead(key stack.Key, o v1alpha1.ObjectReference, version stri
 	if e == nil || e.status() == nil {
 		return false
 	}
-	m := status.MemberOf(e.status().Members, o)
+	m := reporting.MemberOf(e.status().Members, o)
 	return m != nil && (m.ObservedVersion == version || m.ObservedVersion == "")
 }
 

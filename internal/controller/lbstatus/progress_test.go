@@ -7,12 +7,12 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // ofShop is a pass over the group of an Ingress in namespace shop, of a version.
-func ofShop(version string) status.Pass {
+func ofShop(version string) reporting.Pass {
 	p := groupPass("shop")
 	p.Members[0].Version = version
 	return p
