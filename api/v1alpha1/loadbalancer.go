@@ -35,6 +35,7 @@ const (
 	ReasonNotDrifted     = "NotDrifted"
 	ReasonHeld           = "HeldByAdministrator"
 	ReasonNotHeld        = "NotHeld"
+	ReasonReconciling    = "Reconciling"
 )
 
 // ObjectReference names a Kubernetes object.
@@ -56,6 +57,14 @@ type Member struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// Accepted is false while the object has a finding that keeps a part of its wishes from taking effect.
 	Accepted bool `json:"accepted"`
+	// ObservedVersion identifies what the newest pass read of the object: a hash of its spec and of the annotations that the controller reads.
+	// An edit of either changes it. lbc wait compares it with the object.
+	// +optional
+	ObservedVersion string `json:"observedVersion,omitempty"`
+	// EffectiveVersion is the newest observed version that is in effect in AWS. It differs from observedVersion while an edit is being applied, waits or
+	// is refused, and is absent until a version is in effect.
+	// +optional
+	EffectiveVersion string `json:"effectiveVersion,omitempty"`
 }
 
 // ListenerStatus is a listener as AWS holds it.
@@ -233,6 +242,10 @@ type LoadBalancerStatus struct {
 	// +optional
 	// +listType=atomic
 	Members []Member `json:"members,omitempty"`
+	// Parts are the routes and ListenerSets of a Gateway by kind, namespace and name; at most 200.
+	// +optional
+	// +listType=atomic
+	Parts []Member `json:"parts,omitempty"`
 	// Listeners by port.
 	// +optional
 	// +listType=atomic

@@ -156,6 +156,11 @@ func (in *LoadBalancerStatus) DeepCopyInto(out *LoadBalancerStatus) {
 		*out = make([]Member, len(*in))
 		copy(*out, *in)
 	}
+	if in.Parts != nil {
+		in, out := &in.Parts, &out.Parts
+		*out = make([]Member, len(*in))
+		copy(*out, *in)
+	}
 	if in.Listeners != nil {
 		in, out := &in.Listeners, &out.Listeners
 		*out = make([]ListenerStatus, len(*in))

@@ -41,6 +41,8 @@ object that it names and the health that AWS has of it.
 Of a TargetGroupBinding, the chain from its Service to the targets in AWS: which endpoints are targets and why others are not, their health, what is
 registered beside them, the rules of security groups that its networking asks for, and who owns it.
 
+If the newest version of the object is not in effect in the cluster, standard error says so; lbc wait waits for it.
+
 The name may be left out if there is only one object. Without a namespace, the object is looked up in that of -n, then in all files.
 
 With --request, show which rule of the load balancer of an Ingress or Gateway a request matches: each rule that is evaluated with the first of its
@@ -127,6 +129,7 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 	if err != nil {
 		return err
 	}
+	o.sayVersion(ctx, src, kind, object, errOut)
 	if ga, ok := object.(*agav1beta1.GlobalAccelerator); ok {
 		return o.showAccelerator(ctx, src, ga, out)
 	}

@@ -62,7 +62,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), holdCommand(), recordCommand(), migrateCommand(), consoleCommand(), iamPolicyCommand(), schemaCommand(), versionCommand())
+	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), holdCommand(), waitCommand(), recordCommand(), migrateCommand(), consoleCommand(), iamPolicyCommand(), schemaCommand(), versionCommand())
 	return root
 }
 
@@ -75,6 +75,7 @@ const (
 	exitChanges exitCode = 3 // plan --exit-code: there are changes
 	// doctor: there are warnings and no errors; orphans: there are some
 	exitWarnings exitCode = 4
+	exitTimeout  exitCode = 5 // wait: the timeout is over
 )
 
 func (exitCode) Error() string { return "" }

@@ -23,6 +23,7 @@ import (
 func (w *Writer) Start(ctx context.Context) error {
 	var writing sync.WaitGroup
 	writing.Go(func() { _ = w.writes.Start(ctx) })
+	writing.Go(func() { queue.Every(ctx, progressTick, nil, w.Tick) })
 	defer writing.Wait()
 	w.List(ctx)
 	listed := w.now()
@@ -47,6 +48,7 @@ func (w *Writer) List(ctx context.Context) {
 		w.state = installed
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err):
 		w.state = notInstalled
+		clear(w.underway)
 		w.entries, w.pending, w.counts = map[stack.Key]*entry{}, map[stack.Key]reporting.Pass{}, map[string]v1alpha1.TargetCounts{}
 		if before != notInstalled {
 			w.log.Info("no LoadBalancer objects are written: install their definition and grant the right to write them if you want them", "cause", err.Error())

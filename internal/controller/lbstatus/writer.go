@@ -58,6 +58,9 @@ type Writer struct {
 	entries map[stack.Key]*entry
 	pending map[stack.Key]reporting.Pass // passes before the first list, which are merged with what it finds
 	counts  map[string]v1alpha1.TargetCounts
+	// underway is what no status shows yet, and noted counts the edits among it.
+	underway map[stack.Key]*progress
+	noted    uint64
 	// Cluster is the name of the cluster, which is in the tags of all resources.
 	Cluster string
 	// Writers finds a second controller that writes the same objects; nil = the objects name no writer.
@@ -92,7 +95,8 @@ func NewWriter(c client.Client, r client.Reader, namespace string, now func() ti
 	w := &Writer{
 		client: c, reader: r, namespace: namespace, now: now, log: log,
 		entries: map[stack.Key]*entry{}, pending: map[stack.Key]reporting.Pass{}, counts: map[string]v1alpha1.TargetCounts{}, OnInstalled: func() {},
-		writes: objectwriter.New(c, now, log),
+		underway: map[stack.Key]*progress{},
+		writes:   objectwriter.New(c, now, log),
 	}
 	w.Queue = w.writes.Queue
 	w.Queue.Gather, w.Queue.Pauses, w.Queue.Slots = gather, rewritePauses, slots
@@ -106,6 +110,7 @@ func (w *Writer) Enqueue(p reporting.Pass) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.reported(p.Key)
 	switch w.state {
 	case notInstalled:
 	case unlisted: // only the last one of each stack is held: the list may fail for hours
@@ -144,6 +149,7 @@ func (w *Writer) merge(p reporting.Pass) {
 			s, _ = reporting.WithTargets(s, g.ARN, c)
 		}
 	}
+	s = w.stillReconciling(p.Key, s)
 	w.noteReady(p, e, s)
 	owners := e.owners
 	if len(p.Members) > 0 {
@@ -207,6 +213,7 @@ func (w *Writer) Delete(key stack.Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.pending, key)
+	delete(w.underway, key)
 	e := w.entries[key]
 	if e == nil {
 		if w.state == unlisted {

@@ -77,6 +77,29 @@ func conditions(s *v1alpha1.LoadBalancerStatus, p Pass) {
 	}
 }
 
+// Reconciling is a status while edits of objects are applied, or other changes where no object was edited. What else it says stays.
+func Reconciling(s v1alpha1.LoadBalancerStatus, edited []v1alpha1.ObjectReference, now time.Time) v1alpha1.LoadBalancerStatus {
+	message := "changes are being applied in AWS"
+	if len(edited) > 0 {
+		names := make([]string, 0, len(edited))
+		for _, o := range edited {
+			names = append(names, diag.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}.String())
+		}
+		message = short("the newest edit is not in effect yet: "+strings.Join(names, ", "), maxText)
+	}
+	out := *s.DeepCopy()
+	set := func(kind string, status metav1.ConditionStatus, reason, message string) {
+		c := metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message, LastTransitionTime: metav1.NewTime(now.Truncate(time.Second))}
+		meta.SetStatusCondition(&out.Conditions, c)
+	}
+	set(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReconciling, message)
+	set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonReconciling, message)
+	if len(edited) > 0 { // it may be the edit that a stalled one waits for
+		set(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonNotStalled, "")
+	}
+	return out
+}
+
 // driftedOf is the condition of fields that differ in AWS and are left so. A load balancer that never had any does not have it.
 func driftedOf(p Pass) metav1.Condition {
 	if len(p.Drifted) == 0 {

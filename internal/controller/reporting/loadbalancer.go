@@ -22,6 +22,7 @@ import (
 const (
 	maxRules        = 400
 	maxTargetGroups = 200
+	maxParts        = 200
 	maxFindings     = 50
 	maxPlanSteps    = 20
 	maxText         = 1024
@@ -35,6 +36,8 @@ const shardPrefix = "shard-"
 type Member struct {
 	Object     diag.Object
 	Generation int64
+	// Version is that of Version; empty = not known.
+	Version string
 }
 
 // Pass is the result of one pass over a stack.
@@ -42,6 +45,10 @@ type Pass struct {
 	Key stack.Key
 	// Members declare the load balancer; without any, the stack is being deleted.
 	Members []Member
+	// Parts are the routes and ListenerSets of a Gateway.
+	Parts []Member
+	// Pending are the members and parts whose version of this pass is not in effect though nothing is wrong with themselves.
+	Pending []diag.Object
 	// Observed is the state of AWS after the pass; nil = not known.
 	Observed *awsop.Observed
 	// Desired is the desired stack, and Origins are the objects that declare each of its resources. They give the owners of observed
@@ -97,7 +104,7 @@ func KeyOf(o *v1alpha1.LoadBalancer) (key stack.Key, ok bool) {
 func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalancerStatus {
 	s := *before.DeepCopy()
 	s.Owner, s.Stack = owner.Of(p.Key.Owner).Kind, p.Key.ID.String()
-	s.Members = membersOf(p)
+	s.Members, s.Parts = versions(p.Members, p, before.Members), versions(p.Parts[:min(len(p.Parts), maxParts)], p, before.Parts)
 	if p.Observed != nil {
 		observe(&s, p, before)
 	}
@@ -129,12 +136,31 @@ func failing(s v1alpha1.LoadBalancerStatus) bool {
 	return slices.ContainsFunc(s.Findings, func(f v1alpha1.Finding) bool { return f.Class != string(diag.Note) })
 }
 
-func membersOf(p Pass) []v1alpha1.Member {
+// versions are members, or parts, with what was observed of each and what is in effect.
+func versions(of []Member, p Pass, before []v1alpha1.Member) []v1alpha1.Member {
 	var out []v1alpha1.Member
-	for _, m := range p.Members {
-		out = append(out, v1alpha1.Member{ObjectReference: reference(m.Object), ObservedGeneration: m.Generation, Accepted: !fails(m.Object, p.Found)})
+	for _, m := range of {
+		member := v1alpha1.Member{
+			ObjectReference: reference(m.Object), ObservedGeneration: m.Generation, Accepted: !fails(m.Object, p.Found), ObservedVersion: m.Version,
+		}
+		if member.Accepted && !slices.Contains(p.Pending, m.Object) {
+			member.EffectiveVersion = m.Version
+		} else if old := MemberOf(before, member.ObjectReference); old != nil {
+			member.EffectiveVersion = old.EffectiveVersion
+		}
+		out = append(out, member)
 	}
 	return out
+}
+
+// MemberOf is the member that is an object; nil = none is.
+func MemberOf(members []v1alpha1.Member, o v1alpha1.ObjectReference) *v1alpha1.Member {
+	for i := range members {
+		if members[i].ObjectReference == o {
+			return &members[i]
+		}
+	}
+	return nil
 }
 
 func reference(o diag.Object) v1alpha1.ObjectReference {

@@ -30,7 +30,7 @@ func served() Pass {
 		return []stack.Condition{{Field: stack.HostHeader, Values: []string{"example.com"}}, {Field: stack.PathPattern, Values: []string{path}}}
 	}
 	return Pass{
-		Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Members: []Member{{shop, 3}, {blog, 1}}, Now: time.Unix(1000, 5),
+		Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Members: []Member{{Object: shop, Generation: 3}, {Object: blog, Generation: 1}}, Now: time.Unix(1000, 5),
 		Observed: &awsop.Observed{
 			LoadBalancers: []awsop.LoadBalancer{
 				{ARN: "arn:old", State: "provisioning", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}},

@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"context"
+	"slices"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -9,6 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
@@ -63,8 +66,17 @@ func (m *OwnerEvents) enqueue(ctx context.Context, o metav1.Object, reread bool,
 			m.Reread(key)
 		}
 		m.Traces.Note(key, string(m.kind()), o.GetNamespace(), o.GetName())
+		m.noteEdit(key, m.kind(), o)
 		q.AddAfter(key, queue.Coalesce)
 	}
+}
+
+// noteEdit notes the version of an object that owns stacks, which is an edit unless a pass has read it.
+func (s *Reconciler) noteEdit(key stack.Key, kind objects.Kind, o metav1.Object) {
+	if s.Status == nil {
+		return
+	}
+	s.Status.Edited(key, lbstatus.Edit{Object: v1alpha1.ObjectReference{Kind: string(kind), Namespace: o.GetNamespace(), Name: o.GetName()}, Version: reporting.Version(o)})
 }
 
 // kind is that of the objects.
@@ -135,8 +147,17 @@ func (m *OwnerEvents) Endpoints() handler.TypedEventHandler[client.Object, stack
 func (s *Reconciler) wakeReaders(c objects.Change, q queue.Of[stack.Key]) {
 	for _, key := range s.Index.Affected(c) {
 		s.Traces.Note(key, string(c.Kind), c.Namespace, c.Name)
+		if declares(c.Kind) {
+			s.Status.Edited(key, lbstatus.Edit{Object: v1alpha1.ObjectReference{Kind: string(c.Kind), Namespace: c.Namespace, Name: c.Name}})
+		}
 		q.AddAfter(key, queue.Coalesce)
 	}
+}
+
+// declares reports whether objects of a kind declare parts of the load balancer of a Gateway, which is the only member of its stack.
+func declares(kind objects.Kind) bool {
+	return kind == objects.ListenerSet || kind == objects.LoadBalancerConfiguration || kind == objects.TargetGroupConfiguration ||
+		kind == objects.ListenerRuleConfiguration || slices.Contains(objects.RouteKinds, kind)
 }
 
 // wakeOthers wakes the stacks of other objects that a change concerns by what they read.

@@ -133,6 +133,9 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		s.Inventory.ResetBackoff(key)
 	} else {
 		s.logPlan(log, key, &p)
+		if slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return step.Guard == nil }) {
+			s.Status.Writes(key)
+		}
 		applying, trace := tracing.Start(ctx, "apply")
 		result = apply.Run(applying, p, apply.Deps{Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now, Expected: s.Expected, Stabilize: s.Stabilize, Hold: s.Holds.Guard})
 		trace.SetCount("lbc.failed_steps", result.Count(apply.Failed))

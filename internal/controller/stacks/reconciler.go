@@ -102,6 +102,8 @@ type Reconciler struct {
 func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcile.Result, err error) {
 	defer func() { s.Retries.Unavailable.Note(key, err) }()
 	s.Waiting.Begin(waiting.Stacks, key.String())
+	s.Status.BeginPass(key)
+	defer s.Status.EndPass(key)
 	ctx, note := waiting.Start(ctx)
 	defer func() { res, err = s.noteWaiting(ctx, key, note, res, err) }()
 	kind := owner.Of(key.Owner)

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -89,6 +90,7 @@ func (s *Reconciler) decide(t passReport) {
 		}
 	}
 	known.Found, known.Unmade, known.Rejected = t.found, unmade(t), rejected(t)
+	known.Pending = slices.ContainsFunc(pending(t), func(o diag.Object) bool { return o.Kind == string(objects.Gateway) })
 	s.Decided(t.key, d.Statuses(known))
 }
 
@@ -134,11 +136,33 @@ func rejected(t passReport) (out []diag.Object) {
 	return out
 }
 
+// pending are the members, and parts of a Gateway, whose version of a pass is not in effect: all of a pass that did not come to its end, else those of steps that were not done.
+func pending(t passReport) (out []diag.Object) {
+	if t.compiled.Stack == nil || t.partial || t.plan == nil {
+		return objectsOf(slices.Concat(t.input.Members, t.input.Decisions.Parts()))
+	}
+	for _, step := range t.plan.Steps {
+		switch o := t.result.Outcomes[step.ID]; {
+		case o.State == apply.Done, o.State == apply.Refused && o.Problem.Class == diag.Note:
+		default:
+			out = append(append(out, membersOf(step, t.compiled.Origins, t.input)...), t.compiled.Origins[step.Resource].Objects...)
+		}
+	}
+	if t.input.DryRun != nil {
+		out = append(out, objectsOf(t.input.DryRun.Objects)...)
+	}
+	return out
+}
+
 func statusPass(t passReport, now func() time.Time) reporting.Pass {
 	p := reporting.Pass{Key: t.key, Observed: t.observed, Desired: t.compiled.Stack, Found: t.found, Now: now()}
 	for _, m := range t.input.Members {
-		p.Members = append(p.Members, reporting.Member{Object: owner.Object(m), Generation: m.GetGeneration()})
+		p.Members = append(p.Members, reporting.Member{Object: owner.Object(m), Generation: m.GetGeneration(), Version: reporting.Version(m)})
 	}
+	for _, o := range t.input.Decisions.Parts() {
+		p.Parts = append(p.Parts, reporting.Member{Object: owner.Object(o), Generation: o.GetGeneration(), Version: reporting.Version(o)})
+	}
+	p.Pending = pending(t)
 	p.Origins = make(map[stack.Ref][]diag.Object, len(t.compiled.Origins))
 	for ref, o := range t.compiled.Origins {
 		p.Origins[ref] = o.Objects

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
@@ -53,6 +54,26 @@ type Decisions struct {
 type decidedRoute struct {
 	attached
 	decided *route.Decided
+}
+
+// Parts are the ListenerSets and routes that the load balancer is made of besides the Gateway, by kind, namespace and name.
+func (d *Decisions) Parts() (out []metav1.Object) {
+	if d == nil {
+		return nil
+	}
+	for _, s := range d.listeners.Admitted {
+		out = append(out, s)
+	}
+	for i := range d.routes {
+		out = append(out, d.routes[i].object)
+	}
+	slices.SortFunc(out, func(a, b metav1.Object) int { return slices.Compare(words(a), words(b)) })
+	return out
+}
+
+func words(o metav1.Object) []string {
+	kind, _ := objects.KindOf(o)
+	return []string{string(kind), o.GetNamespace(), o.GetName()}
 }
 
 // Translate returns the desired load balancer of a Gateway that wants one or reports, and what is decided about the objects around it. exists

@@ -29,6 +29,8 @@ type Outcome struct {
 	Rejected []diag.Object
 	// Found are the findings of compile and of AWS about the Gateway and its routes.
 	Found diag.List
+	// Pending reports that the newest version of the Gateway is not in effect.
+	Pending bool
 }
 
 // Change is what the status of an object becomes.
@@ -180,6 +182,9 @@ func (d *Decisions) gatewayStatus(o Outcome) Change {
 			all = append(all, &d.listeners.All[i])
 		}
 		want := conditions.Gateway(all, d.refused, o.LoadBalancer, generation)
+		if o.Pending {
+			stayProgrammed(want, to.Status.Conditions)
+		}
 		if d.insecure {
 			want = append(want, conditions.Insecure(generation))
 		} else {
@@ -204,6 +209,15 @@ func (d *Decisions) gatewayStatus(o Outcome) Change {
 		}
 		return !equality.Semantic.DeepEqual(before, &to.Status)
 	}}
+}
+
+// stayProgrammed has a condition Programmed that stays True be about the generation that is in effect.
+func stayProgrammed(want, have []metav1.Condition) {
+	kind := string(gatewayv1.GatewayConditionProgrammed)
+	now, before := meta.FindStatusCondition(want, kind), meta.FindStatusCondition(have, kind)
+	if now != nil && before != nil && now.Status == metav1.ConditionTrue && before.Status == metav1.ConditionTrue {
+		now.ObservedGeneration = before.ObservedGeneration
+	}
 }
 
 // showAddresses brings the addresses to those that the Gateway asks for, else to the name of the load balancer.

@@ -17,13 +17,12 @@ import (
 	"github.com/k8s-lbc/lbc/hack/pages"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // healthChecks are the checks of the page about Argo CD, by GROUP_KIND.
-func healthChecks(t *testing.T, c *harness.Cluster) map[string]string {
+func healthChecks(t *testing.T, repository string) map[string]string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join(string(c.Repo), "docs", "tasks", "argo-cd.md"))
+	page, err := os.ReadFile(filepath.Join(repository, "docs", "tasks", "argo-cd.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +96,7 @@ func TestHealthChecksForArgoCDFitTheStatuses(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "argohealth"
-	checks := healthChecks(t, c)
+	checks := healthChecks(t, string(c.Repo))
 	read := func(kind, name string) map[string]any {
 		t.Helper()
 		var o map[string]any
@@ -181,4 +180,30 @@ spec: {targetGroupARN: "%s", targetType: ip, serviceRef: {name: absent, port: 80
 	scene.Change(t, c, ingress(nil)+scene.Gateway(ns, "edge", "alb", "scheme: internet-facing, loadBalancerSubnets: [{identifier: subnet-0a1de00000000ffff}]", "name: http, protocol: HTTP, port: 80"))
 	becomes("lb", "gateway-alb-edge", "Degraded", "subnet-0a1de00000000ffff")
 	becomes("lb", "ingress-web", "Healthy", "in effect")
+}
+
+// TestArgoCDWaitsForTheNewestVersion shows that a load balancer is healthy only while the newest version of each member is in effect.
+func TestArgoCDWaitsForTheNewestVersion(t *testing.T) {
+	t.Parallel()
+	script := healthChecks(t, filepath.Join("..", "..", ".."))["elbv2.k8s.aws_LoadBalancer"]
+	object := func(ready, stalled, effective string) map[string]any {
+		return map[string]any{"status": map[string]any{
+			"conditions": []any{map[string]any{"type": "Ready", "status": ready, "message": "told"}, map[string]any{"type": "Stalled", "status": stalled}},
+			"members":    []any{map[string]any{"kind": "Ingress", "name": "web", "observedVersion": "2", "effectiveVersion": effective}},
+		}}
+	}
+	for name, c := range map[string]struct {
+		object map[string]any
+		want   string
+	}{
+		"in effect":      {object("True", "False", "2"), "Healthy"},
+		"former version": {object("True", "False", "1"), "Progressing"},
+		"being applied":  {object("False", "False", "1"), "Progressing"},
+		"refused":        {object("False", "True", "1"), "Degraded"},
+		"no status":      {map[string]any{}, "Progressing"},
+	} {
+		if got, message, err := health(script, c.object); err != nil || got != c.want || message == "" {
+			t.Errorf("%s: %s %q %v, want %s", name, got, message, err, c.want)
+		}
+	}
 }

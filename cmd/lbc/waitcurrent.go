@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// notReadYet is what is known of an object that no status shows.
+const notReadYet = "the controller has not read it yet"
+
+// waiter waits for one object.
+type waiter struct {
+	kube    client.Reader
+	config  *config.Config
+	kind    objects.Kind
+	name    client.ObjectKey
+	goal    string
+	timeout time.Duration
+	uid     string // of the object that is being deleted
+}
+
+// current is the verdict on an object whose newest version is to be in effect.
+func (w *waiter) current(ctx context.Context, o client.Object) verdict {
+	switch o := o.(type) {
+	case *v1alpha1.LoadBalancer:
+		return w.group(ctx, o)
+	case *v1beta1.TargetGroupBinding:
+		c := meta.FindStatusCondition(o.Status.Conditions, "Ready")
+		if c == nil {
+			c = &metav1.Condition{}
+		}
+		return ready(w.String(), o.Generation, c.ObservedGeneration, o.Status.Conditions)
+	case *agav1beta1.GlobalAccelerator:
+		var observed int64
+		if o.Status.ObservedGeneration != nil {
+			observed = *o.Status.ObservedGeneration
+		}
+		return ready(w.String(), o.Generation, observed, o.Status.Conditions)
+	}
+	if isPart(w.kind) {
+		return w.part(ctx, o)
+	}
+	return w.member(ctx, o)
+}
+
+// ready is the verdict that condition Ready of an object leads to. observed is the generation that its status is about.
+func ready(name string, generation, observed int64, all []metav1.Condition) verdict {
+	c := meta.FindStatusCondition(all, "Ready")
+	switch {
+	case c == nil, observed < generation:
+		return waits("the controller has not read generation %d yet", generation)
+	case c.Status == metav1.ConditionTrue:
+		return verdict{done: true, text: name + ": the newest version is in effect"}
+	case c.Status == metav1.ConditionFalse && !passes(c.Reason):
+		return refused("%s: %s (%s)", name, c.Message, c.Reason)
+	}
+	return waits("%s (%s)", c.Message, c.Reason)
+}
+
+// passes reports whether what a condition names as its reason passes by itself.
+func passes(reason string) bool {
+	info, ok := diag.Lookup(diag.Code(reason))
+	return ok && (info.Class == diag.Throttled || info.Class == diag.Transient || info.Class == diag.Credentials || info.Class == diag.Note)
+}
+
+// group is the verdict on a LoadBalancer object: that on all of its members and parts.
+func (w *waiter) group(ctx context.Context, lb *v1alpha1.LoadBalancer) verdict {
+	if len(lb.Status.Members) == 0 {
+		return waits("the controller has not written its members yet")
+	}
+	for _, m := range slices.Concat(lb.Status.Members, lb.Status.Parts) {
+		o, err := w.read(ctx, objects.Kind(m.Kind), client.ObjectKey{Namespace: m.Namespace, Name: m.Name})
+		switch {
+		case apierrors.IsNotFound(err) || err == nil && o.GetDeletionTimestamp() != nil:
+			return waits("%s has gone, and the load balancer still has its part", titleOf(m.ObjectReference))
+		case err != nil:
+			return ends("reading %s: %w", titleOf(m.ObjectReference), err)
+		}
+		if v := w.compare(lb, m, reporting.Version(o)); !v.done {
+			return v
+		}
+	}
+	return inEffect(w.String(), lb)
+}
+
+// member is the verdict on an object that declares a load balancer.
+func (w *waiter) member(ctx context.Context, o client.Object) verdict {
+	v := objects.New(reads.NewLiveReader(ctx, w.kube))
+	key, problem, ok := offline.KeyOf(v, w.config, o)
+	switch {
+	case v.Err() != nil:
+		return ends("reading what decides about the class of %s: %w", w, v.Err())
+	case problem != nil:
+		return refused("%s: %s", problem.Object, problem.Message())
+	case !ok:
+		return ends("%s is not managed by the controller: an Ingress needs class alb (or another class of the controller), a Service spec.loadBalancerClass: service.k8s.aws/nlb, a Gateway a GatewayClass of the controller", w)
+	}
+	return w.shown(ctx, o, func(k stack.Key) bool { return front.ShardKey(k, 0) == key })
+}
+
+// shown is the verdict on an object by the LoadBalancer objects of its stack. A group may have several: the object is current on all that it is on.
+func (w *waiter) shown(ctx context.Context, o client.Object, of func(stack.Key) bool) verdict {
+	all, err := w.loadBalancers(ctx)
+	switch {
+	case meta.IsNoMatchError(err):
+		return ends("the cluster has no kind LoadBalancer, so that nothing tells what is in effect: install its definition, config/crd/elbv2.k8s.aws_loadbalancers.yaml")
+	case apierrors.IsForbidden(err):
+		return ends("listing LoadBalancer objects: %w", err)
+	case err != nil:
+		return waits("the API server does not answer: %v", err)
+	}
+	me, version := referenceTo(w.kind, o), reporting.Version(o)
+	result := waits("%s", notReadYet)
+	for i := range all {
+		lb := &all[i]
+		if key, ok := reporting.KeyOf(lb); !ok || !of(key) {
+			continue
+		}
+		m := reporting.MemberOf(slices.Concat(lb.Status.Members, lb.Status.Parts), me)
+		if m == nil {
+			if v, ok := w.judge(lb.Status.Findings, me); ok {
+				return v
+			}
+			continue
+		}
+		if result = w.compare(lb, *m, version); !result.done {
+			return result
+		}
+	}
+	return result
+}
+
+// compare is the verdict on one member of a load balancer, by its newest version.
+func (w *waiter) compare(lb *v1alpha1.LoadBalancer, m v1alpha1.Member, version string) verdict {
+	serving := meta.FindStatusCondition(lb.Status.Conditions, v1alpha1.ConditionServing)
+	waiting := meta.FindStatusCondition(lb.Status.Conditions, v1alpha1.ConditionReconciling)
+	switch {
+	case m.ObservedVersion == "":
+		return waits("the status of LoadBalancer %s/%s tells no versions: upgrade its definition and the controller", lb.Namespace, lb.Name)
+	case m.ObservedVersion != version:
+		return waits("the controller has not read the newest version of %s yet", titleOf(m.ObjectReference))
+	case m.EffectiveVersion != version:
+		if v, ok := w.judge(lb.Status.Findings, m.ObjectReference); ok {
+			return v
+		}
+		if waiting != nil && waiting.Status == metav1.ConditionTrue {
+			return waits("%s", waiting.Message)
+		}
+		return waits("%s is not in effect yet", titleOf(m.ObjectReference))
+	case serving == nil || serving.Status != metav1.ConditionTrue:
+		if serving != nil && serving.Reason == v1alpha1.ReasonFailed {
+			return refused("%s: AWS could not make the load balancer, whose state is failed; lbc explain tells more", titleOf(m.ObjectReference))
+		}
+		return waits("AWS is provisioning the load balancer")
+	}
+	return inEffect(titleOf(m.ObjectReference), lb)
+}
+
+func inEffect(name string, lb *v1alpha1.LoadBalancer) verdict {
+	return verdict{done: true, text: name + ": the newest version is in effect on " + lb.Status.Name + ", " + lb.Status.DNSName}
+}
+
+// part is the verdict on a route or ListenerSet: its own conditions tell whether it is accepted, the LoadBalancer objects of its Gateways what is in effect.
+func (w *waiter) part(ctx context.Context, o client.Object) verdict {
+	v := objects.New(reads.NewLiveReader(ctx, w.kube))
+	keys := map[stack.Key]bool{}
+	for _, ref := range offline.GatewaysOf(v, o) {
+		g, ok := objects.Lookup[metav1.Object](v, ref.Kind, ref.Namespace, ref.Name)
+		if !ok {
+			continue
+		}
+		if key, _, ok := offline.KeyOf(v, w.config, g); ok {
+			keys[key] = true
+		}
+	}
+	switch {
+	case v.Err() != nil:
+		return ends("reading the Gateways of %s: %w", w, v.Err())
+	case len(keys) == 0:
+		return ends("%s is not managed by the controller: its parentRefs name no Gateway with a GatewayClass of the controller", w)
+	}
+	for _, conditions := range conditionsOf(o) {
+		if v := acceptance(w.String(), o.GetGeneration(), conditions); !v.done {
+			return v
+		}
+	}
+	return w.shown(ctx, o, func(k stack.Key) bool { return keys[k] })
+}
+
+// conditionsOf are the conditions that the controller wrote about a route for each of its parents, or about a ListenerSet.
+func conditionsOf(o client.Object) (out [][]metav1.Condition) {
+	if set, ok := o.(*gatewayv1.ListenerSet); ok {
+		return [][]metav1.Condition{set.Status.Conditions}
+	}
+	if state, _, ok := route.Common(o); ok {
+		for i := range state.Parents {
+			if strings.HasPrefix(string(state.Parents[i].ControllerName), "gateway.k8s.aws/") {
+				out = append(out, state.Parents[i].Conditions)
+			}
+		}
+	}
+	return out
+}
+
+// acceptance is the verdict that the conditions Accepted and ResolvedRefs lead to.
+func acceptance(name string, generation int64, all []metav1.Condition) verdict {
+	for _, c := range all {
+		switch {
+		case c.Type != string(gatewayv1.RouteConditionAccepted) && c.Type != string(gatewayv1.RouteConditionResolvedRefs):
+		case c.ObservedGeneration < generation:
+			return waits("the controller has not read generation %d yet", generation)
+		case c.Status == metav1.ConditionFalse && c.Reason != string(gatewayv1.RouteReasonPending):
+			return refused("%s: %s is False: %s (%s)", name, c.Type, c.Message, c.Reason)
+		case c.Status != metav1.ConditionTrue:
+			return waits("%s is %s: %s (%s)", c.Type, c.Status, c.Message, c.Reason)
+		}
+	}
+	return verdict{done: true}
+}
+
+// loadBalancers are the LoadBalancer objects of all namespaces, as that of a group may be in another one; without the right to list them, those of the
+// object's namespace.
+func (w *waiter) loadBalancers(ctx context.Context) ([]v1alpha1.LoadBalancer, error) {
+	var all v1alpha1.LoadBalancerList
+	err := w.kube.List(ctx, &all)
+	if apierrors.IsForbidden(err) {
+		err = w.kube.List(ctx, &all, client.InNamespace(w.name.Namespace))
+	}
+	return all.Items, err
+}
+
+// sayVersion says if the newest version of an object of the cluster is not in effect, as far as a status shows it.
+func (o *explainOptions) sayVersion(ctx context.Context, src *source, kind objects.Kind, object metav1.Object, errOut io.Writer) {
+	if src.kube == nil || len(src.fromFiles) > 0 {
+		return
+	}
+	w := &waiter{kube: src.kube, config: &o.config, kind: kind, name: client.ObjectKey{Namespace: object.GetNamespace(), Name: object.GetName()}, goal: forCurrent}
+	if v := w.look(ctx); !v.done && v.ends == nil && v.text != notReadYet {
+		fmt.Fprintf(errOut, "lbc: the newest version of %s is not in effect: %s\n", w, v.text) //nolint:errcheck // a hint
+	}
+}

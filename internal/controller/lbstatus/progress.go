@@ -1,0 +1,221 @@
+package lbstatus
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+const (
+	// Patience is how long an edit, or a pass that writes to AWS, may take before the status says Reconciling. What takes less costs no write.
+	Patience = time.Second
+	// progressTick is how often Start looks for what takes longer.
+	progressTick = Patience / 4
+)
+
+// Edit is a change of an object that a stack is made of.
+type Edit struct {
+	Object v1alpha1.ObjectReference
+	// Version is the new version of a member; empty = the object is no member, and the status holds no version of it.
+	Version string
+}
+
+// progress is what is under way for a stack. Its status does not show it yet.
+type progress struct {
+	edits   map[v1alpha1.ObjectReference]notedEdit
+	loaded  uint64    // edits up to this number were noted before the running pass loaded its objects
+	begun   time.Time // when the running pass began; zero = none runs
+	writing bool      // the running pass writes to AWS
+	shown   bool      // the status says Reconciling
+}
+
+// notedEdit is an edit of which no pass has reported yet.
+type notedEdit struct {
+	version string
+	number  uint64
+	since   time.Time
+}
+
+// Edited notes an edit, unless a pass has read that version.
+func (w *Writer) Edited(key stack.Key, e Edit) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.state == notInstalled || e.Version != "" && w.wasRead(key, e.Object, e.Version) {
+		return
+	}
+	p := w.progressOf(key)
+	if p.edits == nil {
+		p.edits = map[v1alpha1.ObjectReference]notedEdit{}
+	}
+	w.noted++
+	since := w.now()
+	if old, ok := p.edits[e.Object]; ok {
+		since = old.since
+	}
+	p.edits[e.Object] = notedEdit{version: e.Version, number: w.noted, since: since}
+}
+
+// BeginPass notes that a pass over a stack begins, which reads each edit that was noted before.
+func (w *Writer) BeginPass(key stack.Key) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.progressOf(key)
+	p.loaded, p.begun = w.noted, w.now()
+}
+
+// Writes notes that the running pass over a stack writes to AWS.
+func (w *Writer) Writes(key stack.Key) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p := w.underway[key]; p != nil {
+		p.writing = true
+	}
+}
+
+// EndPass notes that a pass over a stack has ended. Edits that it did not report on stay noted.
+func (w *Writer) EndPass(key stack.Key) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p := w.underway[key]; p != nil {
+		p.begun, p.writing = time.Time{}, false
+		w.dropIdle(key, p)
+	}
+}
+
+// Tick has the statuses say Reconciling of the stacks for which something is under way for longer than Patience.
+func (w *Writer) Tick(context.Context) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.now()
+	for key, p := range w.underway {
+		maps.DeleteFunc(p.edits, func(o v1alpha1.ObjectReference, n notedEdit) bool {
+			return n.version != "" && w.wasRead(key, o, n.version)
+		})
+		if since := p.since(); !p.shown && !since.IsZero() && now.Sub(since) >= Patience {
+			w.showReconciling(key, p, now)
+		}
+		w.dropIdle(key, p)
+	}
+}
+
+// since is when the oldest of what is under way began; zero = nothing is.
+func (p *progress) since() (oldest time.Time) {
+	if p.writing {
+		oldest = p.begun
+	}
+	for _, n := range p.edits {
+		if oldest.IsZero() || n.since.Before(oldest) {
+			oldest = n.since
+		}
+	}
+	return oldest
+}
+
+// showReconciling has the status of a stack say Reconciling, unless it does already. Stalled stays True unless there is an edit, which may end it. The lock is held.
+func (w *Writer) showReconciling(key stack.Key, p *progress, now time.Time) {
+	e := w.entries[key]
+	if e == nil || w.state != installed || e.decided && e.want == nil {
+		return
+	}
+	s := e.status()
+	if s == nil || len(s.Conditions) == 0 {
+		return // there is no object that could say anything untrue
+	}
+	stalled := meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionStalled)
+	if meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling) || stalled && len(p.edits) == 0 {
+		return
+	}
+	if e.want == nil { // no pass of this process has ended yet: the object stays as it is but for this
+		e.namespace, e.owners = e.have.Namespace, e.have.OwnerReferences
+	}
+	shown := reporting.Reconciling(*s, p.edited(), now)
+	e.want, p.shown = &shown, true
+	w.enqueue(key)
+}
+
+// stillReconciling is the status after a pass while edits that came meanwhile wait for longer than Patience. The lock is held.
+func (w *Writer) stillReconciling(key stack.Key, s v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalancerStatus {
+	p := w.underway[key]
+	if p == nil || len(p.edits) == 0 || w.now().Sub(p.since()) < Patience {
+		return s
+	}
+	p.shown = true
+	return reporting.Reconciling(s, p.edited(), w.now())
+}
+
+// edited are the objects of the edits.
+func (p *progress) edited() []v1alpha1.ObjectReference {
+	return sorting.Sorted(maps.Keys(p.edits), func(a, b v1alpha1.ObjectReference) int { return slices.Compare(wordsOf(a), wordsOf(b)) })
+}
+
+func wordsOf(o v1alpha1.ObjectReference) []string { return []string{o.Kind, o.Namespace, o.Name} }
+
+// status is that of the object, as it is or is about to be; nil = there is none.
+func (e *entry) status() *v1alpha1.LoadBalancerStatus {
+	switch {
+	case e.want != nil:
+		return e.want
+	case e.have != nil:
+		return &e.have.Status
+	}
+	return nil
+}
+
+// wasRead reports whether a pass has read a version of a member, so that the status is about it. A status of a former release holds no versions, and nothing follows
+// from it. The lock is held.
+func (w *Writer) wasRead(key stack.Key, o v1alpha1.ObjectReference, version string) bool {
+	e := w.entries[key]
+	if e == nil || e.status() == nil {
+		return false
+	}
+	m := reporting.MemberOf(e.status().Members, o)
+	return m != nil && (m.ObservedVersion == version || m.ObservedVersion == "")
+}
+
+// reported drops the edits that a pass has read and reported on. The lock is held.
+func (w *Writer) reported(key stack.Key) {
+	p := w.underway[key]
+	if p == nil {
+		return
+	}
+	maps.DeleteFunc(p.edits, func(_ v1alpha1.ObjectReference, n notedEdit) bool { return n.number <= p.loaded })
+	p.writing, p.shown = false, false
+	w.dropIdle(key, p)
+}
+
+// progressOf is what is under way for a stack. The lock is held.
+func (w *Writer) progressOf(key stack.Key) *progress {
+	p := w.underway[key]
+	if p == nil {
+		p = &progress{loaded: w.noted}
+		w.underway[key] = p
+	}
+	return p
+}
+
+// dropIdle forgets a stack for which nothing is under way. The lock is held.
+func (w *Writer) dropIdle(key stack.Key, p *progress) {
+	if p.begun.IsZero() && len(p.edits) == 0 {
+		delete(w.underway, key)
+	}
+}
