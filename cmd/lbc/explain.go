@@ -40,6 +40,8 @@ object that it names and the health that AWS has of it.
 Of a TargetGroupBinding, the chain from its Service to the targets in AWS: which endpoints are targets and why others are not, their health, what is
 registered beside them, the rules of security groups that its networking asks for, and who owns it.
 
+Of an object that is deleted and still there, why it stays, and the steps that are left in AWS.
+
 The name may be left out if there is only one object. Without a namespace, the object is looked up in that of -n, then in all files.
 
 With --request, show which rule of the load balancer of an Ingress or Gateway a request matches: each rule that is evaluated with the first of its
@@ -131,6 +133,9 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 	}
 	if b, ok := object.(*v1beta1.TargetGroupBinding); ok {
 		return o.showBinding(ctx, src, b, out)
+	}
+	if object.GetDeletionTimestamp() != nil && !isPart(kind) && o.request == "" {
+		return o.showDeletion(ctx, src, kind, object, out)
 	}
 	results, err := o.results(ctx, src, kind, object)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
 	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/status"
 )
 
 // setUpAccelerators sets up the controller of GlobalAccelerators, if they are served. The API server need not serve the kind yet.
@@ -23,7 +22,8 @@ func (w *wiring) setUpAccelerators(context.Context) error {
 	}
 	r := accelerator.New(account.New(w.clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.now), declared, w.now)
 	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.metrics
-	r.Reporter = status.NewReporter(w.recorder(accelerator.Name), w.now)
+	r.Waiting = w.board
+	r.Reporter = w.reporter(accelerator.Name)
 	w.changed, w.accelerators = append(w.changed, r.Changed), r
 	return r.SetUp(w.mgr, c.Accelerators.Workers, c.Accelerators.MaxBackoff)
 }

@@ -363,6 +363,19 @@ func (w *wiring) setUpChecks(context.Context) error {
 	return nil
 }
 
+// reporter makes a reporter whose events have a component.
+func (w *wiring) reporter(component string) *status.Reporter {
+	r := status.NewReporter(w.recorder(component), w.now)
+	r.Ends = w.namespaceEnds
+	return r
+}
+
+// namespaceEnds reports whether a namespace is being deleted.
+func (w *wiring) namespaceEnds(name string) bool {
+	ns := &corev1.Namespace{}
+	return name != "" && w.mgr.GetClient().Get(context.Background(), client.ObjectKey{Name: name}, ns) == nil && ns.DeletionTimestamp != nil
+}
+
 // recorder records events under the component names of the existing controller.
 func (w *wiring) recorder(component string) status.Record {
 	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component) //nolint:staticcheck // users filter by reason and component of the core/v1 events
@@ -378,9 +391,8 @@ func (w *wiring) recorder(component string) status.Record {
 			return // refused writes of a process that was suspended are no news for users
 		}
 		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind], UID: types.UID(o.UID)}
-		ns := &corev1.Namespace{}
-		if w.mgr.GetClient().Get(context.Background(), client.ObjectKey{Name: o.Namespace}, ns) == nil && ns.DeletionTimestamp != nil {
-			return // the API server rejects events in a namespace that is being deleted
+		if w.namespaceEnds(o.Namespace) {
+			return // the API server refuses events in a namespace that is being deleted; the Reporter has them on the Namespace
 		}
 		r.Event(ref, e.Type, e.Reason, e.Message)
 		if w.console != nil {

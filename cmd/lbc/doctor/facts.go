@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/quota"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -240,11 +240,8 @@ func age(d time.Duration) string {
 // finalizers are those of the controller on an object.
 func finalizers(o metav1.Object) (out []string) {
 	for _, f := range o.GetFinalizers() {
-		for _, prefix := range []string{"ingress.k8s.aws/", "group.ingress.k8s.aws/", "service.k8s.aws/", "elbv2.k8s.aws/", "gateway.k8s.aws"} {
-			if strings.HasPrefix(f, prefix) {
-				out = append(out, f)
-				break
-			}
+		if naming.IsFinalizer(f) {
+			out = append(out, f)
 		}
 	}
 	return out

@@ -28,6 +28,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -59,6 +60,7 @@ type Reconciler struct {
 	Config      declare.Config
 	Reporter    *status.Reporter
 	Metrics     *metrics.Metrics
+	Waiting     *waiting.Board // nil = deletions that wait are not counted
 	Now         func() time.Time
 
 	Index *reads.Index[types.NamespacedName]
@@ -155,6 +157,7 @@ func (r *Reconciler) forget(name types.NamespacedName) {
 	r.Index.Forget(name)
 	r.Account.Forget(declare.KeyOf(name.Namespace, name.Name))
 	r.Reporter.End(unit(name))
+	r.Waiting.Ends(waiting.Deletions, string(objects.GlobalAccelerator)+" "+name.String())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.known, name)

@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
 	"github.com/k8s-lbc/lbc/internal/accelerator/diff"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/status"
@@ -107,6 +108,8 @@ func (p *pass) endRemoval(ctx context.Context, c metav1.Condition, isDisabling b
 		err = errors.Join(err, errRetry)
 	}
 	p.report(status.Report{Waiting: []diag.Object{p.object}, Found: p.found})
+	d, _ := status.Cause(p.found, p.object)
+	p.Waiting.WaitsToGo(p.object.String(), p.ga.DeletionTimestamp.Time, d.Code)
 	if err != nil || !isDisabling {
 		return reconcile.Result{}, err
 	}
@@ -125,6 +128,7 @@ func (p *pass) release(ctx context.Context) (reconcile.Result, error) {
 		p.report(status.Report{Waiting: []diag.Object{p.object}, Found: diag.List{status.APIRefusal(p.object, diag.FinalizerNotRemoved, err)}, Partial: true})
 		return reconcile.Result{}, fmt.Errorf("finalizer of GlobalAccelerator %s: %w", p.name(), err)
 	}
+	p.Waiting.Ends(waiting.Deletions, p.object.String())
 	p.Account.Forget(p.key)
 	return reconcile.Result{}, nil
 }

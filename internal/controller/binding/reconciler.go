@@ -188,7 +188,9 @@ func unitOf(o *v1beta1.TargetGroupBinding) string {
 // report reports a pass over a binding, unless it ends with the process.
 func (b *Reconciler) report(ctx context.Context, o *v1beta1.TargetGroupBinding, a status.Report) {
 	if ctx.Err() == nil {
-		waiting.NoteOf(ctx).Found = a.Found
+		n := waiting.NoteOf(ctx)
+		d, _ := status.Cause(a.Found, kube.BindingObject(o))
+		n.Found, n.Cause = a.Found, d.Code
 		b.Metrics.CountBindingFindings(a.Found)
 		b.Reporter.Report(unitOf(o), a)
 	}

@@ -36,6 +36,11 @@ func (m *Metrics) CollectFailing(of func() map[string]int) {
 	m.registerer.MustRegister(failing{of, desc("lbc_failing")})
 }
 
+// CollectDeletions registers the metric of deletions that wait, by reason.
+func (m *Metrics) CollectDeletions(of func() map[string]int) {
+	m.registerer.MustRegister(failing{of, desc("lbc_deletions_waiting")})
+}
+
 type failing struct {
 	of    func() map[string]int
 	count *prometheus.Desc

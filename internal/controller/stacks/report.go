@@ -46,6 +46,8 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	if ctx.Err() != nil {
 		return
 	}
+	t.found = append(t.found, s.overdueDeletions(t)...)
+	s.showDeletions(ctx, t)
 	account := status.Report{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
 	for _, o := range objectsOf(t.input.Members) {
 		// Without a stack nothing was done for any member, and for those under dry run nothing ever is.

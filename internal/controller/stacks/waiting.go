@@ -14,13 +14,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
 )
 
 // noteFound notes what a pass found, for noteWaiting.
 func noteFound(ctx context.Context, t passReport) {
 	n := waiting.NoteOf(ctx)
+	for _, m := range t.input.Leaving {
+		if d, ok := status.Cause(t.found, owner.Object(m)); ok && m.GetDeletionTimestamp() != nil {
+			n.Cause = d.Code
+		}
+	}
 	n.Found, n.Leaving, n.Unfinished = t.found, deletedSince(t.input.Leaving), unfinished(t.plan, t.result)
 }
 
@@ -64,7 +71,7 @@ func (s *Reconciler) noteWaiting(ctx context.Context, key stack.Key, n *waiting.
 		s.Waiting.Ends(waiting.Stacks, key.String())
 	}
 	if !n.Leaving.IsZero() && !n.Released {
-		s.Waiting.Waits(waiting.Deletions, key.String(), n.Leaving, nil, nil)
+		s.Waiting.WaitsToGo(key.String(), n.Leaving, n.Cause)
 	} else {
 		s.Waiting.Ends(waiting.Deletions, key.String())
 	}
