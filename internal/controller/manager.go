@@ -45,6 +45,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/degraded"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
@@ -232,6 +233,7 @@ func (w *wiring) setUpShared() {
 	}
 	w.lbStatus = lbstatus.NewWriter(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
 	w.lbStatus.Cluster, w.lbStatus.Writers = c.ClusterName, w.writers
+	w.lbStatus.Labels, w.lbStatus.Reporter = front.ObjectLabelsFromFlags(c), w.reporter("loadBalancer")
 	w.lbStatus.OnInstalled = func() {
 		for _, s := range w.owners {
 			s.Waker.Wake(queue.Drift, s.Index.Units()...)

@@ -289,7 +289,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 		Reporter: w.reporter("targetGroupBinding"), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,
 		QUICVariable: c.QUICVariable, MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: binding.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c),
 		Pods:              &binding.Pods{Await: w.pods.Await, Watches: w.pods.Watches},
-		RegisteredTargets: &binding.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient()},
+		RegisteredTargets: &binding.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.ownObjects()},
 		Failures:          backoff.NewFailures[types.NamespacedName](binding.TransientFailure, w.now, rand.Float64),
 		Begin:             w.checkpoints.BeginTargets, DeletedByStack: w.writer.Deleted, TargetGroupDeleted: w.inventory.Gone, OnGone: w.backend.Check,
 		OnTargetGroupLost: func(key stack.Key, arn string) {

@@ -6,6 +6,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/drift"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/replacement"
 )
@@ -47,11 +48,16 @@ func Replacement(c compile.Result, by replacement.Policy, now time.Time) diff.Re
 	return diff.Replacement{Policy: by, By: "flag --replacement-policy", Now: now}
 }
 
+// ObjectLabelsFromFlags are the labels of objects that the controller creates.
+func ObjectLabelsFromFlags(c *config.Config) naming.ObjectLabels {
+	return naming.ObjectLabels{Fixed: c.ObjectLabels, Copied: c.CopiedLabels}
+}
+
 // CompileFromFlags is the configuration of the compiler by flags.
 func CompileFromFlags(c *config.Config) compile.Config {
 	on := c.Gates.Enabled
 	return compile.Config{
-		Cluster: c.ClusterName, VPC: c.VPC, DefaultTags: c.DefaultTags, ExternalManagedTags: c.ExternalManagedTags,
+		Cluster: c.ClusterName, VPC: c.VPC, DefaultTags: c.DefaultTags, ExternalManagedTags: c.ExternalManagedTags, ObjectLabels: ObjectLabelsFromFlags(c),
 		DefaultScheme: c.DefaultScheme, DefaultTargetType: c.DefaultTargetType, DefaultSSLPolicy: c.DefaultSSLPolicy,
 		EnableBackendSecurityGroup: c.EnableBackendSG, BackendSecurityGroup: c.BackendSecurityGroup,
 		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,

@@ -35,6 +35,7 @@ const shardPrefix = "shard-"
 type Member struct {
 	Object     diag.Object
 	Generation int64
+	Labels     map[string]string
 }
 
 // Pass is the result of one pass over a stack.

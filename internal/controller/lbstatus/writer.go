@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/owner"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
@@ -63,6 +64,10 @@ type Writer struct {
 	Cluster string
 	// Writers finds a second controller that writes the same objects; nil = the objects name no writer.
 	Writers *twin.Writers
+	// Labels are those that users put on the objects.
+	Labels naming.ObjectLabels
+	// Reporter tells the owners of an object that a policy refuses it; nil = only the log does.
+	Reporter *status.Reporter
 	// BecameReady is called when a new load balancer is ready for the first time; nil = it is not.
 	BecameReady func(of stack.Owner, after time.Duration)
 	// OnInstalled is called when the kind is installed while the controller runs.
@@ -83,6 +88,7 @@ type entry struct {
 	want      *v1alpha1.LoadBalancerStatus // nil = no object
 	namespace string
 	owners    []metav1.OwnerReference
+	labels    map[string]string            // that users want on it
 	have      *v1alpha1.LoadBalancer       // as written or read last; nil = none
 	abandoned *v1alpha1.LoadBalancerStatus // its namespace was gone when this was to be written
 	awaited   time.Time                    // when the first pass over a new load balancer ended that is not ready yet; zero = it is not new
@@ -146,14 +152,25 @@ func (w *Writer) merge(p status.Pass) {
 		}
 	}
 	w.noteReady(p, e, s)
-	owners := e.owners
+	owners, labels := e.owners, e.labels
 	if len(p.Members) > 0 {
+		labels = w.Labels.Of(labelsIn(namespace, p.Members)...)
 		owners = status.Owners(p.Members, namespace, owner.Of(p.Key.Owner).APIVersion)
 	} else if len(owners) == 0 && e.have != nil {
 		owners = e.have.OwnerReferences
 	}
-	e.decided, e.want, e.namespace, e.owners = true, &s, namespace, owners
+	e.decided, e.want, e.namespace, e.owners, e.labels = true, &s, namespace, owners, labels
 	w.enqueue(p.Key)
+}
+
+// labelsIn are the labels of the members in a namespace.
+func labelsIn(namespace string, members []status.Member) (out []map[string]string) {
+	for _, m := range members {
+		if m.Object.Namespace == namespace {
+			out = append(out, m.Labels)
+		}
+	}
+	return out
 }
 
 // noteReady reports that a new load balancer is ready for the first time. The lock is held.
