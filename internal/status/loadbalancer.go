@@ -35,12 +35,13 @@ const shardPrefix = "shard-"
 type Member struct {
 	Object     diag.Object
 	Generation int64
-	Labels     map[string]string
 }
 
 // Pass is the result of one pass over a stack.
 type Pass struct {
 	Key stack.Key
+	// Labels are those of the members, in their order.
+	Labels []map[string]string
 	// Members declare the load balancer; without any, the stack is being deleted.
 	Members []Member
 	// Observed is the state of AWS after the pass; nil = not known.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
@@ -336,7 +336,7 @@ func deletionCause(o metav1.Object) string {
 	case *agav1beta1.GlobalAccelerator:
 		conditions = o.Status.Conditions
 	}
-	if c := meta.FindStatusCondition(conditions, "Ready"); c != nil && c.Status == metav1.ConditionFalse && c.Message != "" {
+	if c := apimeta.FindStatusCondition(conditions, "Ready"); c != nil && c.Status == metav1.ConditionFalse && c.Message != "" {
 		return c.Message
 	}
 	return o.GetAnnotations()[naming.DeletionCause]

@@ -37,7 +37,9 @@ type Facts struct {
 	Hooks       []Hook
 	Serving     []Serving // source Webhooks: certificates that the controller serves admission with
 	// Refused is why the creation of a Service was refused; empty = it was admitted. Source Admission.
-	Refused    string
+	Refused string
+	// Denials are refusals of policies to objects as the controller creates them, by the name of the object. Source Admission.
+	Denials    map[string]string
 	Nodes      []corev1.Node
 	Heartbeats []Heartbeat                 // of nodes
 	Slices     []discoveryv1.EndpointSlice // source Workloads

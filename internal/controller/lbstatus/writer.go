@@ -154,7 +154,7 @@ func (w *Writer) merge(p status.Pass) {
 	w.noteReady(p, e, s)
 	owners, labels := e.owners, e.labels
 	if len(p.Members) > 0 {
-		labels = w.Labels.Of(labelsIn(namespace, p.Members)...)
+		labels = w.Labels.Of(labelsIn(namespace, p)...)
 		owners = status.Owners(p.Members, namespace, owner.Of(p.Key.Owner).APIVersion)
 	} else if len(owners) == 0 && e.have != nil {
 		owners = e.have.OwnerReferences
@@ -164,10 +164,10 @@ func (w *Writer) merge(p status.Pass) {
 }
 
 // labelsIn are the labels of the members in a namespace.
-func labelsIn(namespace string, members []status.Member) (out []map[string]string) {
-	for _, m := range members {
-		if m.Object.Namespace == namespace {
-			out = append(out, m.Labels)
+func labelsIn(namespace string, p status.Pass) (out []map[string]string) {
+	for i, m := range p.Members {
+		if m.Object.Namespace == namespace && i < len(p.Labels) {
+			out = append(out, p.Labels[i])
 		}
 	}
 	return out

@@ -135,7 +135,8 @@ func rejected(t passReport) (out []diag.Object) {
 func statusPass(t passReport, now func() time.Time) status.Pass {
 	p := status.Pass{Key: t.key, Observed: t.observed, Desired: t.compiled.Stack, Found: t.found, Now: now()}
 	for _, m := range t.input.Members {
-		p.Members = append(p.Members, status.Member{Object: owner.Object(m), Generation: m.GetGeneration(), Labels: m.GetLabels()})
+		p.Members = append(p.Members, status.Member{Object: owner.Object(m), Generation: m.GetGeneration()})
+		p.Labels = append(p.Labels, m.GetLabels())
 	}
 	p.Origins = make(map[stack.Ref][]diag.Object, len(t.compiled.Origins))
 	for ref, o := range t.compiled.Origins {
