@@ -87,7 +87,7 @@ spec:
     resourceRules:
     - {apiGroups: [elbv2.k8s.aws], apiVersions: ["*"], operations: [CREATE], resources: [targetgroupbindings, loadbalancers]}
   validations:
-  - {expression: "'team' in object.metadata.?labels.orValue({})", message: "label team is missing"}
+  - {expression: "has(object.metadata.labels) && 'team' in object.metadata.labels", message: "label team is missing"}
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
