@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -53,6 +54,7 @@ func saysWhy(t *testing.T, c *harness.Cluster, kind, ns, code string) {
 // TestNamespaceThatDoesNotEndSaysWhy shows that a namespace with a protected Ingress, and one with a
 // Service whose load balancer AWS does not let be deleted, name the cause and end after the cure.
 func TestNamespaceThatDoesNotEndSaysWhy(t *testing.T) {
+	longtest.Long(t, "it is a playground of its own; the tests of internal/controller show each part")
 	c := playground(t)
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
@@ -98,6 +100,7 @@ spec: {policyName: require-team, validationActions: [Deny]}
 // TestPolicyThatRefusesIsNamedAndLabelsMeetIt shows that a policy which refuses TargetGroupBindings and
 // LoadBalancer objects is named in events and by lbc doctor, and that labels of objects meet it.
 func TestPolicyThatRefusesIsNamedAndLabelsMeetIt(t *testing.T) {
+	longtest.Long(t, "it is a playground of its own; the tests of internal/controller show each part")
 	c := playground(t)
 	aws := newCloud(t, c)
 	p := c.StartProcess(t, keys(aws), region, vpc, alone)
