@@ -365,19 +365,6 @@ func (w *wiring) setUpChecks(context.Context) error {
 	return nil
 }
 
-// reporter makes a reporter whose events have a component.
-func (w *wiring) reporter(component string) *status.Reporter {
-	r := status.NewReporter(w.recorder(component), w.now)
-	r.Ends = w.namespaceEnds
-	return r
-}
-
-// namespaceEnds reports whether a namespace is being deleted.
-func (w *wiring) namespaceEnds(name string) bool {
-	ns := &corev1.Namespace{}
-	return name != "" && w.mgr.GetClient().Get(context.Background(), client.ObjectKey{Name: name}, ns) == nil && ns.DeletionTimestamp != nil
-}
-
 // recorder records events under the component names of the existing controller.
 func (w *wiring) recorder(component string) status.Record {
 	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component) //nolint:staticcheck // users filter by reason and component of the core/v1 events
