@@ -132,7 +132,15 @@ func TestPolicyThatRefusesIsNamedAndLabelsMeetIt(t *testing.T) {
 	p = c.StartProcess(t, keys(aws), region, vpc, alone, "--object-labels=team=edge")
 	defer c.Kubectl(t, "delete", "ingress", "--all", "--namespace="+ns, "--timeout=3m") // the process ends before the clean-up
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
-	c.Kubectl(t, "wait", "--for=condition=Ready", "loadbalancer.elbv2.k8s.aws", "-n", ns, "-l", "team=edge", "--all", "--timeout=3m")
+	for _, kind := range []string{"targetgroupbindings.elbv2.k8s.aws", "loadbalancers.elbv2.k8s.aws"} {
+		c.WaitFor(t, kind+" with the label", func(context.Context) error {
+			out, err := c.TryKubectl(t, "get", kind, "-n", ns, "-l", "team=edge", "-o", "name")
+			if err == nil && !strings.Contains(out, "/") {
+				err = errors.New("there are none")
+			}
+			return err
+		})
+	}
 	url := "http://" + c.IngressAddress(t, ns, "web") + "/"
 	c.WaitFor(t, "the path to be served", func(ctx context.Context) error {
 		r, err := c.Get(ctx, url, "")
