@@ -7,20 +7,21 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/explain"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // showDeletion explains an object that is deleted: why it is still there, and what is left of its load balancer.
 func (o *explainOptions) showDeletion(ctx context.Context, src *source, kind objects.Kind, object metav1.Object, out io.Writer) error {
 	v := objects.New(src.reader)
 	var keys []stack.Key
-	for _, loader := range front.Loaders(&o.config, true) {
+	for _, loader := range settings.Loaders(&o.config, true) {
 		of, _ := front.StacksOf(loader, v, object)
 		keys = append(keys, of...)
 	}

@@ -6,12 +6,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 )
 
 // reporter makes a reporter whose events have a component.
-func (w *wiring) reporter(component string) *status.Reporter {
-	r := status.NewReporter(w.recorder(component), w.now)
+func (w *wiring) reporter(component string) *reporting.Reporter {
+	r := reporting.NewReporter(w.recorder(component), w.now)
 	r.Ends = w.namespaceEnds
 	return r
 }

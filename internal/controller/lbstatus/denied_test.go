@@ -7,9 +7,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 type policyError string
@@ -20,7 +20,7 @@ func TestRefusedObjectIsToldToItsOwner(t *testing.T) {
 	t.Parallel()
 	w := newTestWriter(t)
 	var told []string
-	w.Reporter = status.NewReporter(func(o diag.Object, e status.Event) { told = append(told, o.String()+" "+e.Reason+": "+e.Message) }, w.Writer.now)
+	w.Reporter = reporting.NewReporter(func(o diag.Object, e reporting.Event) { told = append(told, o.String()+" "+e.Reason+": "+e.Message) }, w.Writer.now)
 	w.List(t.Context())
 	w.Enqueue(groupPass("shop"))
 	w.refuse = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "group-front",

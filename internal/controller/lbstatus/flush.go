@@ -15,12 +15,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
 // Start writes until ctx ends; it implements manager.Runnable, and runs on the leader only.
@@ -51,7 +51,7 @@ func (w *Writer) List(ctx context.Context) {
 		w.state = installed
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err):
 		w.state = notInstalled
-		w.entries, w.pending, w.counts = map[stack.Key]*entry{}, map[stack.Key]status.Pass{}, map[string]v1alpha1.TargetCounts{}
+		w.entries, w.pending, w.counts = map[stack.Key]*entry{}, map[stack.Key]reporting.Pass{}, map[string]v1alpha1.TargetCounts{}
 		if before != notInstalled {
 			w.log.Info("no LoadBalancer objects are written: install their definition and grant the right to write them if you want them", "cause", err.Error())
 		}
@@ -87,7 +87,7 @@ func (w *Writer) compare(items []v1alpha1.LoadBalancer) {
 	}
 	for i := range items {
 		o := &items[i]
-		key, ok := status.KeyOf(o)
+		key, ok := reporting.KeyOf(o)
 		if !ok {
 			continue
 		}
@@ -159,7 +159,7 @@ func (w *Writer) reportDenied(key stack.Key, e entry, err error) {
 	unit := "LoadBalancer of " + key.String()
 	denial, denied := diag.Denial{}, false
 	if err != nil {
-		denial, denied = diag.DenialOf(cloud.SteadyText(err.Error()))
+		denial, denied = diag.DenialOf(awsclient.SteadyText(err.Error()))
 	}
 	if !denied {
 		if err == nil {
@@ -167,14 +167,14 @@ func (w *Writer) reportDenied(key stack.Key, e entry, err error) {
 		}
 		return
 	}
-	text, remedy := denial.Of(diag.Object{Kind: "LoadBalancer", Namespace: e.namespace, Name: status.ObjectName(key)}, true)
+	text, remedy := denial.Of(diag.Object{Kind: "LoadBalancer", Namespace: e.namespace, Name: reporting.ObjectName(key)}, true)
 	var found diag.List
 	for _, o := range e.owners {
 		d := diag.New(diag.Object{Kind: o.Kind, Namespace: e.namespace, Name: o.Name, UID: string(o.UID)}, "", diag.PolicyDenied, text, remedy)
 		d.Phase = diag.Showing
 		found = append(found, d)
 	}
-	w.Reporter.Report(unit, status.Report{Found: found, Partial: true})
+	w.Reporter.Report(unit, reporting.Report{Found: found, Partial: true})
 }
 
 // isNotServed reports an error that the API server returns, among other cases, where the kind is no longer installed.
@@ -206,7 +206,7 @@ func (w *Writer) write(ctx context.Context, key stack.Key, e entry) (*v1alpha1.L
 		}
 		have = created
 	}
-	if !equality.Semantic.DeepEqual(have.OwnerReferences, e.owners) || !kube.HasLabels(have.Labels, e.labels) {
+	if !equality.Semantic.DeepEqual(have.OwnerReferences, e.owners) || !bindingobject.HasLabels(have.Labels, e.labels) {
 		o := have.DeepCopy()
 		o.OwnerReferences, o.Labels = e.owners, maps.Clone(have.Labels)
 		if o.Labels == nil {
@@ -266,7 +266,7 @@ func notFoundOr(have *v1alpha1.LoadBalancer, err error) (*v1alpha1.LoadBalancer,
 
 // create creates an object, or reads the one that exists. It returns nil in a namespace that is terminating.
 func (w *Writer) create(ctx context.Context, key stack.Key, e entry) (*v1alpha1.LoadBalancer, error) {
-	o := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: status.ObjectName(key), OwnerReferences: e.owners, Labels: maps.Clone(e.labels)}}
+	o := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: reporting.ObjectName(key), OwnerReferences: e.owners, Labels: maps.Clone(e.labels)}}
 	err := w.client.Create(ctx, o)
 	switch {
 	case err == nil:

@@ -10,12 +10,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 const (
@@ -32,7 +32,7 @@ func (s *Reconciler) overdueDeletions(t passReport) (found diag.List) {
 	}
 	for _, m := range t.input.Leaving {
 		o, at := owner.Object(m), m.GetDeletionTimestamp()
-		if _, failed := status.Cause(t.found, o); failed || at == nil || s.Now().Sub(at.Time) < overdue {
+		if _, failed := reporting.Cause(t.found, o); failed || at == nil || s.Now().Sub(at.Time) < overdue {
 			continue
 		}
 		if text := waitsFor(t); text != "" {
@@ -82,7 +82,7 @@ func (s *Reconciler) showDeletions(ctx context.Context, t passReport) {
 
 // deletionCause is the cause to show for which an object that is deleted stays; empty = none yet.
 func (s *Reconciler) deletionCause(t passReport, m client.Object) string {
-	d, ok := status.Cause(t.found, owner.Object(m))
+	d, ok := reporting.Cause(t.found, owner.Object(m))
 	if !ok || (d.Class == diag.Transient || d.Class == diag.Throttled) && s.Now().Sub(m.GetDeletionTimestamp().Time) < patience {
 		return ""
 	}

@@ -9,22 +9,22 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
 )
 
 // noteFound notes what a pass found, for noteWaiting.
 func noteFound(ctx context.Context, t passReport) {
 	n := waiting.NoteOf(ctx)
 	for _, m := range t.input.Leaving {
-		if d, ok := status.Cause(t.found, owner.Object(m)); ok && m.GetDeletionTimestamp() != nil {
+		if d, ok := reporting.Cause(t.found, owner.Object(m)); ok && m.GetDeletionTimestamp() != nil {
 			n.Cause = d.Code
 		}
 	}
@@ -57,7 +57,7 @@ func (s *Reconciler) noteWaiting(ctx context.Context, key stack.Key, n *waiting.
 	}
 	failed := diag.Class("")
 	if err != nil {
-		failed = cloud.Classify(err).Class
+		failed = awsclient.Classify(err).Class
 	}
 	wake := func(after time.Duration) {
 		s.Retries.forget(key)
