@@ -42,6 +42,7 @@ Of a TargetGroupBinding, the chain from its Service to the targets in AWS: which
 registered beside them, the rules of security groups that its networking asks for, and who owns it.
 
 If the newest version of the object is not in effect in the cluster, standard error says so; lbc wait waits for it.
+Of an object that is deleted and still there, why it stays, and the steps that are left in AWS.
 
 The name may be left out if there is only one object. Without a namespace, the object is looked up in that of -n, then in all files.
 
@@ -135,6 +136,9 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 	}
 	if b, ok := object.(*v1beta1.TargetGroupBinding); ok {
 		return o.showBinding(ctx, src, b, out)
+	}
+	if object.GetDeletionTimestamp() != nil && !isPart(kind) && o.request == "" {
+		return o.showDeletion(ctx, src, kind, object, out)
 	}
 	results, err := o.results(ctx, src, kind, object)
 	if err != nil {

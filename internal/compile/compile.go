@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -21,9 +22,10 @@ type Config struct {
 	VPC                 string
 	DefaultTags         map[string]string
 	ExternalManagedTags []string
-	DefaultScheme       string // empty = internal
-	DefaultTargetType   string // empty = instance
-	DefaultSSLPolicy    string // empty = ELBSecurityPolicy-2016-08
+	ObjectLabels        naming.ObjectLabels // of TargetGroupBindings
+	DefaultScheme       string              // empty = internal
+	DefaultTargetType   string              // empty = instance
+	DefaultSSLPolicy    string              // empty = ELBSecurityPolicy-2016-08
 	// AllowedAuthorities restricts the discovery of certificates to those of these authorities; empty = all.
 	AllowedAuthorities []string
 	// OwnCertificates permits stacks to own certificates in ACM, requested or imported.

@@ -68,7 +68,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		return ref, true
 	}
 	binding := stack.Binding{
-		ID: tg.ID, Name: out.Name, Namespace: tg.ServiceNamespace, Labels: b.labels, Annotations: b.e.BindingAnnotations, TargetGroup: ref,
+		ID: tg.ID, Name: out.Name, Namespace: tg.ServiceNamespace, Labels: b.labelsOf(i), Annotations: b.e.BindingAnnotations, TargetGroup: ref,
 		TargetType: out.TargetType, Protocol: out.Protocol, ServiceName: tg.ServiceName, ServicePort: tg.ServicePort,
 		IPAddress: out.IPAddressType, VPC: b.cfg.VPC, MultiCluster: tg.MultiCluster, Networking: b.networking(tg),
 	}
@@ -78,6 +78,22 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	b.bindings = append(b.bindings, binding)
 	b.trace(stack.KindBinding, tg.ID, []int{i}, fields)
 	return ref, true
+}
+
+// labelsOf are the labels of the TargetGroupBindings of a member.
+func (b *build) labelsOf(i int) map[string]string {
+	owners := []map[string]string{b.e.Labels[b.members[i].Object]}
+	if owners[0] == nil { // a route of a Gateway
+		for j := range b.e.Members {
+			owners = append(owners, b.e.Labels[b.e.Members[j].Object])
+		}
+	}
+	labels := b.cfg.ObjectLabels.Of(owners...)
+	if labels == nil {
+		return b.labels
+	}
+	maps.Copy(labels, b.labels)
+	return labels
 }
 
 // overIPv6 reports whether targets are reached by IPv6. Of the two families of a dual-stack Service, it is the one that the load balancer admits: of

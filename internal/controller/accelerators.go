@@ -7,7 +7,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
 	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
-	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -26,7 +25,8 @@ func (w *wiring) setUpAccelerators(context.Context) error {
 	r := accelerator.New(account.New(w.clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.now), declared, w.now)
 	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.metrics
 	r.Holds, r.Account.Held = w.holds, w.acceleratorHeld
-	r.Reporter = reporting.NewReporter(w.recorder(accelerator.Name), w.now)
+	r.Waiting = w.board
+	r.Reporter = w.reporter(accelerator.Name)
 	w.changed, w.accelerators = append(w.changed, r.Changed), r
 	return r.SetUp(w.mgr, c.Accelerators.Workers, c.Accelerators.MaxBackoff)
 }

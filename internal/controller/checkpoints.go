@@ -28,7 +28,7 @@ func (w *wiring) newCheckpoints(restore func(checkpoint.Restored)) *checkpoint.W
 	}
 	config := checkpointConfig(w.config, namespace, w.now, log)
 	config.Fenced = w.fenced
-	return checkpoint.NewWriter(checkpoint.New(w.mgr.GetClient(), config), restore, log)
+	return checkpoint.NewWriter(checkpoint.New(w.ownObjects(), config), restore, log)
 }
 
 func checkpointConfig(c *config.Config, namespace string, now func() time.Time, log logr.Logger) checkpoint.Config {

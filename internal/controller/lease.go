@@ -41,9 +41,9 @@ type fence struct {
 
 // newFence returns the lock that controller-runtime would create; nil without leader election. Its events go to the recorder of the
 // manager as soon as that exists.
-func newFence(o ctrl.Options, rc *rest.Config, recorder *lateRecorder, report func(error)) (*fence, error) {
+func newFence(o ctrl.Options, rc *rest.Config, recorder *lateRecorder, labels map[string]string, report func(error)) (*fence, error) {
 	lock, err := leaderelection.NewResourceLock(rc, recorder, leaderelection.Options{
-		LeaderElection: o.LeaderElection, LeaderElectionID: o.LeaderElectionID, LeaderElectionNamespace: o.LeaderElectionNamespace, RenewDeadline: renewDeadline,
+		LeaderElection: o.LeaderElection, LeaderElectionID: o.LeaderElectionID, LeaderElectionNamespace: o.LeaderElectionNamespace, RenewDeadline: renewDeadline, LeaderLabels: labels,
 	})
 	if lock == nil || err != nil {
 		return nil, err

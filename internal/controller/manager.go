@@ -45,6 +45,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
@@ -237,6 +238,7 @@ func (w *wiring) setUpShared() {
 	}
 	w.lbStatus = lbstatus.NewWriter(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
 	w.lbStatus.Cluster, w.lbStatus.Writers = c.ClusterName, w.writers
+	w.lbStatus.Labels, w.lbStatus.Reporter = front.ObjectLabelsFromFlags(c), w.reporter("loadBalancer")
 	w.lbStatus.OnInstalled = func() {
 		for _, s := range w.owners {
 			s.Waker.Wake(queue.Drift, s.Index.Units()...)
@@ -384,9 +386,8 @@ func (w *wiring) recorder(component string) reporting.Record {
 			return // refused writes of a process that was suspended are no news for users
 		}
 		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind], UID: types.UID(o.UID)}
-		ns := &corev1.Namespace{}
-		if w.mgr.GetClient().Get(context.Background(), client.ObjectKey{Name: o.Namespace}, ns) == nil && ns.DeletionTimestamp != nil {
-			return // the API server rejects events in a namespace that is being deleted
+		if w.namespaceEnds(o.Namespace) {
+			return // the API server refuses events in a namespace that is being deleted; the Reporter has them on the Namespace
 		}
 		r.Event(ref, e.Type, e.Reason, e.Message)
 		if w.console != nil {

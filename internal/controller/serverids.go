@@ -46,7 +46,7 @@ type serverIDs struct {
 
 // newServerIDs makes one that counts in a namespace.
 func newServerIDs(w *wiring, namespace string) *serverIDs {
-	return &serverIDs{reader: w.mgr.GetAPIReader(), writer: w.mgr.GetClient(), at: types.NamespacedName{Namespace: namespace, Name: workersConfigMap},
+	return &serverIDs{reader: w.mgr.GetAPIReader(), writer: w.ownObjects(), at: types.NamespacedName{Namespace: namespace, Name: workersConfigMap},
 		now: w.now, random: rand.IntN, log: w.log.WithName("webhook")}
 }
 

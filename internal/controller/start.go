@@ -221,7 +221,7 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 			return one.ResourceVersion, nil
 		}},
 	}
-	s.lease, err = newFence(s.options, rc, s.events, func(err error) { s.server.Rights.Lease(cmp.Or(c.LeaderElectionNamespace, s.own.Namespace), err) })
+	s.lease, err = newFence(s.options, rc, s.events, c.ObjectLabels, func(err error) { s.server.Rights.Lease(cmp.Or(c.LeaderElectionNamespace, s.own.Namespace), err) })
 	if err != nil {
 		return nil, fmt.Errorf("making the lock of the leader election: %w", err)
 	}

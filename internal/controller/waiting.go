@@ -42,6 +42,7 @@ func (w *wiring) showWaiting() {
 		}
 		return out
 	})
+	w.metrics.CollectDeletions(w.board.Reasons)
 	w.metrics.CollectTime("lbc_listener_certificate_not_after_seconds", w.inventory.FirstCertificateEnd)
 	if w.webhookEnd != nil {
 		w.metrics.CollectTime("lbc_webhook_certificate_not_after_seconds", w.webhookEnd)

@@ -92,7 +92,7 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 	s := &stacks.Reconciler{
 		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.inventory, Clients: w.clients,
 		Bindings: w.writer, Backend: w.backend, Status: w.lbStatus, Checkpoints: w.checkpoints,
-		Reporter: reporting.NewReporter(w.recorder(owner.Of(f.Owner()).Controller), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
+		Reporter: w.reporter(owner.Of(f.Owner()).Controller), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
 		Compile: settings.Compile(w.config), Options: settings.PlanOptions(w.config), DriftPolicy: settings.DriftPolicy(w.config), ReplacementPolicy: settings.ReplacementPolicy(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval, AddressWhenActive: w.config.PublishAddress == config.WhenActive,
 		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		Retries:      stacks.NewRetries(w.now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer), Waiting: w.board, Holds: w.holds,
@@ -214,7 +214,7 @@ func (w *wiring) setUpGateways(context.Context) error {
 		secrets = cmp.Or(secrets, s.Secrets)
 		w.changed = append(w.changed, func(c objects.Change) { s.Waker.Wake(queue.Normal, s.Index.Affected(c)...) })
 	}
-	notes := reporting.NewReporter(w.recorder("gateway"), w.now)
+	notes := w.reporter("gateway")
 	for _, kind := range gatewaystatus.Kinds {
 		r := gatewaystatus.New(kind, settings.GatewayConfig(c), w.mgr.GetClient(), w.mgr.GetAPIReader(), statuses)
 		r.Definitions, r.Reporter = w.definitions, notes
@@ -287,10 +287,10 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 		Client: w.mgr.GetClient(), APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Scope: w.scopes.Own(), Inventory: w.inventory,
 		Assumed: w.assumed, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), Podless: c.AddressesWithoutPods(), Preceding: w.preceding, ZoneThere: network.NewZoneNames(w.clients.EC2, w.computeIn, w.now).There,
 		Registry: registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(registry, groups, w.now),
-		Reporter: reporting.NewReporter(report, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,
+		Reporter: w.reporter("targetGroupBinding"), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,
 		QUICVariable: c.QUICVariable, MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: bindingpass.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c),
 		Pods:              &bindingpass.Pods{Await: w.pods.Await, Watches: w.pods.Watches},
-		RegisteredTargets: &bindingpass.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient()},
+		RegisteredTargets: &bindingpass.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.ownObjects()},
 		Failures:          backoff.NewFailures[types.NamespacedName](bindingpass.TransientFailure, w.now, rand.Float64),
 		Begin:             w.checkpoints.BeginTargets, DeletedByStack: w.writer.Deleted, TargetGroupDeleted: w.inventory.Gone, OnGone: w.backend.Check,
 		OnTargetGroupLost: func(key stack.Key, arn string) {

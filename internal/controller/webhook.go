@@ -41,7 +41,7 @@ func (w *wiring) setUpWebhooks(ctx context.Context) error {
 		secret := types.NamespacedName{Namespace: namespace, Name: c.CertSecret}
 		source := &webhook.Source{Reader: w.mgr.GetAPIReader(), Secret: secret, Lifetime: c.CertLifetime, Now: w.now, Log: log, Report: w.certificateReported}
 		renewer := &webhook.Renewer{
-			Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient(), Secret: secret, Configurations: c.Configurations,
+			Reader: w.mgr.GetAPIReader(), Writer: w.ownObjects(), Secret: secret, Configurations: c.Configurations,
 			Lifetime: c.CertLifetime, Now: w.now, Log: log,
 		}
 		w.starts(source, renewer)

@@ -78,6 +78,12 @@ func Compile(ctx context.Context, a FactSource, key stack.Key, w Input, cfg comp
 		}
 		return compile.Result{Stack: removed}, nil, nil
 	}
+	if len(cfg.ObjectLabels.Copied) > 0 {
+		w.LoadBalancer.Labels = map[diag.Object]map[string]string{}
+		for _, m := range w.Members {
+			w.LoadBalancer.Labels[owner.Object(m)] = m.GetLabels()
+		}
+	}
 	for {
 		f, err := a.Answer(ctx, needs)
 		if err != nil {

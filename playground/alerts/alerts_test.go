@@ -70,7 +70,7 @@ var faults = []fault{
 		[]alert{{"LBCPermissionDenied", 6 * minute, minute}, {"LBCStacksWait", 17 * minute, minute}}},
 	{"AWS denies an action for four minutes", 4 * minute, refuse("CreateRule", "AccessDenied"), cureAWS, nil},
 	{"AWS denies a deletion", 40 * minute, refuse("DeleteRule", "AccessDenied"), cureAWS,
-		[]alert{{"LBCPermissionDenied", 6 * minute, minute}, {"LBCStacksWait", 17 * minute, minute}, {"LBCDeletionsWait", 32 * minute, minute}}},
+		[]alert{{"LBCPermissionDenied", 6 * minute, minute}, {"LBCStacksWait", 17 * minute, minute}, {"LBCDeletionsWait", 32 * minute, minute}, {"LBCDeletionBlocked", 17 * minute, minute}}},
 	{"AWS denies registrations", 20 * minute, refuse("RegisterTargets", "AccessDenied"), cureAWS,
 		[]alert{{"LBCPermissionDenied", 6 * minute, minute}, {"LBCTargetsLate", 3 * minute, minute}}},
 	{"the credentials have expired", 20 * minute, refuse("", "ExpiredToken"), cureAWS,

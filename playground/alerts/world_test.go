@@ -166,6 +166,7 @@ func (w *world) collect(m *metrics.Metrics) {
 		}
 		return out
 	})
+	m.CollectDeletions(w.board.Reasons)
 	m.CollectTime("lbc_listener_certificate_not_after_seconds", at(&w.listener))
 	m.CollectTime("lbc_webhook_certificate_not_after_seconds", at(&w.webhook))
 	m.Count("lbc_leader_transitions", locked(&w.transitions))
@@ -238,7 +239,7 @@ func (w *world) keepStack(ctx context.Context, name string) {
 			pause = 200 * time.Millisecond
 		}
 		if gone != nil {
-			w.board.Waits(waiting.Deletions, name, time.Time{}, nil, nil)
+			w.board.WaitsToGo(name, time.Time{}, awsclient.Problem("", gone).Code)
 		} else {
 			w.board.Ends(waiting.Deletions, name)
 		}

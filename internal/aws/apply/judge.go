@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -31,6 +33,10 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 	failed := Outcome{State: Failed, Err: err, Problem: awsclient.Problem(plan.NameOf(s.Op), err)}
 	if errors.Is(err, ErrBindingsUndefined) {
 		failed.Problem = BindingsUndefined()
+		return failed
+	}
+	if d, ok := refusedByAPI(s.Op, err); ok {
+		failed.Problem = d
 		return failed
 	}
 	if change := awsop.ProtocolsOf(s.Op); change.From != "" && e.Class == diag.Invalid && failed.Problem.Code == diag.AWSRejected {
@@ -155,6 +161,42 @@ func protocolRefused(d diag.Diagnostic, p awsop.Protocols) diag.Diagnostic {
 			"or declare %s on another port", p.From, p.To, p.To, p.To))
 	out.RequestID = d.RequestID
 	return out
+}
+
+// refusedByAPI is the finding that the API server refuses a TargetGroupBinding, by a policy of the cluster or for lack of a right; ok is false if an
+// error has another cause.
+func refusedByAPI(op plan.Operation, err error) (_ diag.Diagnostic, ok bool) {
+	status := apierrors.APIStatus(nil)
+	if !errors.As(err, &status) {
+		return diag.Diagnostic{}, false
+	}
+	text := awsclient.SteadyText(err.Error())
+	if denial, ok := diag.DenialOf(text); ok {
+		_, created := op.(awsop.CreateBinding)
+		said, remedy := denial.Of(bindingOf(op), created || is[awsop.UpdateBinding](op))
+		return diag.New(diag.Object{}, "", diag.PolicyDenied, said, remedy), true
+	}
+	if apierrors.IsForbidden(err) {
+		return diag.New(diag.Object{}, "", diag.AccessDenied, "the API server refuses "+bindingOf(op).String()+": "+text,
+			"grant the controller's service account the right that the API server names, or change what forbids the write"), true
+	}
+	return diag.Diagnostic{}, false
+}
+
+// bindingOf names the object that an operation on a TargetGroupBinding writes.
+func bindingOf(op plan.Operation) diag.Object {
+	o := diag.Object{Kind: "TargetGroupBinding"}
+	switch op := op.(type) {
+	case awsop.CreateBinding:
+		o.Namespace, o.Name = op.Binding.Namespace, op.Binding.Name
+	case awsop.UpdateBinding:
+		o.Namespace, o.Name = op.Binding.Namespace, op.Binding.Name
+	case awsop.ReleaseBinding:
+		o.Namespace, o.Name = op.Namespace, op.ObjectName
+	case awsop.DeleteBinding:
+		o.Namespace, o.Name = op.Namespace, op.ObjectName
+	}
+	return o
 }
 
 // nameOf is the name inside a load balancer's ARN.

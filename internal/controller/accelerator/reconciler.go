@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
@@ -60,7 +61,8 @@ type Reconciler struct {
 	Config      declare.Config
 	Reporter    *reporting.Reporter
 	Metrics     *metrics.Metrics
-	Holds       *hold.Book // nil = nothing is held
+	Holds       *hold.Book     // nil = nothing is held
+	Waiting     *waiting.Board // nil = deletions that wait are not counted
 	Now         func() time.Time
 
 	Index *reads.Index[types.NamespacedName]
@@ -160,6 +162,7 @@ func (r *Reconciler) forget(name types.NamespacedName) {
 	r.Index.Forget(name)
 	r.Account.Forget(declare.KeyOf(name.Namespace, name.Name))
 	r.Reporter.End(unit(name))
+	r.Waiting.Ends(waiting.Deletions, string(objects.GlobalAccelerator)+" "+name.String())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.known, name)

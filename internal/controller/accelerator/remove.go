@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
@@ -111,6 +112,8 @@ func (p *pass) endRemoval(ctx context.Context, c metav1.Condition, isDisabling b
 		err = errors.Join(err, errRetry)
 	}
 	p.report(reporting.Report{Waiting: []diag.Object{p.object}, Found: p.found})
+	d, _ := reporting.Cause(p.found, p.object)
+	p.Waiting.WaitsToGo(p.object.String(), p.ga.DeletionTimestamp.Time, d.Code)
 	if err != nil || !isDisabling {
 		return reconcile.Result{}, err
 	}
@@ -129,6 +132,7 @@ func (p *pass) release(ctx context.Context) (reconcile.Result, error) {
 		p.report(reporting.Report{Waiting: []diag.Object{p.object}, Found: diag.List{reporting.APIRefusal(p.object, diag.FinalizerNotRemoved, err)}, Partial: true})
 		return reconcile.Result{}, fmt.Errorf("finalizer of GlobalAccelerator %s: %w", p.name(), err)
 	}
+	p.Waiting.Ends(waiting.Deletions, p.object.String())
 	p.Account.Forget(p.key)
 	return reconcile.Result{}, nil
 }

@@ -190,7 +190,9 @@ func unitOf(o *v1beta1.TargetGroupBinding) string {
 // report reports a pass over a binding, unless it ends with the process.
 func (b *Reconciler) report(ctx context.Context, o *v1beta1.TargetGroupBinding, a reporting.Report) {
 	if ctx.Err() == nil {
-		waiting.NoteOf(ctx).Found = a.Found
+		n := waiting.NoteOf(ctx)
+		d, _ := reporting.Cause(a.Found, bindingobject.BindingObject(o))
+		n.Found, n.Cause = a.Found, d.Code
 		b.Metrics.CountBindingFindings(a.Found)
 		b.Reporter.Report(unitOf(o), a)
 	}

@@ -32,7 +32,7 @@ func (b *Reconciler) noteWaiting(ctx context.Context, req reconcile.Request, n *
 	}
 	name := "TargetGroupBinding " + req.String()
 	if !n.Leaving.IsZero() && !n.Released {
-		b.Waiting.Waits(waiting.Deletions, name, n.Leaving, nil, nil)
+		b.Waiting.WaitsToGo(name, n.Leaving, n.Cause)
 	} else {
 		b.Waiting.Ends(waiting.Deletions, name)
 	}

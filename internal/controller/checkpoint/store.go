@@ -17,6 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // Config is the location and the scope of checkpoints.
@@ -320,6 +322,12 @@ func (s *Store) put(ctx context.Context, m *corev1.ConfigMap, version string) er
 	return s.client.Update(ctx, m)
 }
 
+// denied reports whether a policy of the cluster refuses a write.
+func denied(err error) bool {
+	_, ok := diag.DenialOf(err.Error())
+	return ok
+}
+
 // fatal reports whether an error ends all writing of this process; it logs that once.
 func (s *Store) fatal(err error) bool {
 	switch {
@@ -328,6 +336,8 @@ func (s *Store) fatal(err error) bool {
 		if s.cfg.Fenced != nil {
 			s.cfg.Fenced()
 		}
+	case denied(err): // by a policy of the cluster, which may go
+		return false
 	case apierrors.IsForbidden(err):
 		s.cfg.Log.Info("no checkpoints are written, so a restart reads each load balancer from AWS; to have them, grant get, create and update of ConfigMaps in the controller's namespace",
 			"namespace", s.cfg.Namespace, "cause", err.Error())

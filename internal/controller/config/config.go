@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
 	"github.com/k8s-lbc/lbc/internal/model/policy/consent"
 	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
@@ -40,9 +42,11 @@ type Config struct {
 	NodeSecurityGroup      string
 	RulesPerSecurityGroup  int
 	MaxTargetsPerGroup     int
-	QUICVariable           string   // environment variable with the QUIC server id of a container
-	AssumableRoles         []string // as iamroles.Parse reads them
-	ExistingLoadBalancers  []string // as consent.Parse reads them
+	QUICVariable           string            // environment variable with the QUIC server id of a container
+	ObjectLabels           map[string]string // of the objects that the controller creates
+	CopiedLabels           []string          // keys of labels that those objects have from the objects that they are created for
+	AssumableRoles         []string          // as iamroles.Parse reads them
+	ExistingLoadBalancers  []string          // as consent.Parse reads them
 	// Lists of target groups as allowlist.TargetGroups reads them: those that TargetGroupBindings may name, those without tags of this cluster that
 	// rules may forward to, and those with them to which rules of other namespaces may forward.
 	BindableTargetGroups, ExternalTargetGroups, CrossNamespaceTargetGroups []string
@@ -248,6 +252,9 @@ func (c *Config) Validate() error {
 	case c.DriftInterval != 0 && c.DriftInterval < 10*time.Second:
 		return fmt.Errorf("invalid value %s for --drift-check-interval: must be 0 (off) or at least 10s", c.DriftInterval)
 	}
+	if err := c.validateLabels(); err != nil {
+		return err
+	}
 	if _, err := iamroles.Parse(c.AssumableRoles); err != nil {
 		return fmt.Errorf("invalid value for --assumable-roles: %w", err)
 	}
@@ -307,6 +314,37 @@ func noReservedKeys(keys []string, flag string, reserved func(string) bool) erro
 		if reserved(k) {
 			return fmt.Errorf("tag key %s cannot be specified in %s flag: the controller finds its own resources by tags of that kind", k, flag)
 		}
+	}
+	return nil
+}
+
+// validateLabels refuses labels that Kubernetes does not admit, or by which the controller finds its objects.
+func (c *Config) validateLabels() error {
+	for _, key := range slices.Sorted(maps.Keys(c.ObjectLabels)) {
+		if err := validLabelKey("object-labels", key); err != nil {
+			return err
+		}
+		if wrong := validation.IsValidLabelValue(c.ObjectLabels[key]); len(wrong) > 0 {
+			return fmt.Errorf("invalid value %q of label %s in --object-labels: %s", c.ObjectLabels[key], key, strings.Join(wrong, "; "))
+		}
+	}
+	for _, key := range c.CopiedLabels {
+		if err := validLabelKey("copied-labels", key); err != nil {
+			return err
+		}
+		if _, ok := c.ObjectLabels[key]; ok {
+			return fmt.Errorf("label %s cannot be in both --object-labels and --copied-labels: remove it from one of them", key)
+		}
+	}
+	return nil
+}
+
+func validLabelKey(flag, key string) error {
+	if wrong := validation.IsQualifiedName(key); len(wrong) > 0 {
+		return fmt.Errorf("invalid label %q in --%s: %s", key, flag, strings.Join(wrong, "; "))
+	}
+	if tagkey.ReservedLabel(key) {
+		return fmt.Errorf("label %s cannot be specified in --%s: the controller finds its own objects by labels of that kind", key, flag)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,9 +15,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
 // Start writes until ctx ends; it implements manager.Runnable, and runs on the leader only.
@@ -126,6 +130,7 @@ func (w *Writer) bring(ctx context.Context, key stack.Key) error {
 	job := *e
 	w.mu.Unlock()
 	have, err := w.write(ctx, key, job)
+	w.reportDenied(key, job, err)
 	lost := isNotServed(err)
 	if lost { // the list distinguishes this from a namespace that is gone
 		w.List(ctx)
@@ -146,6 +151,32 @@ func (w *Writer) bring(ctx context.Context, key stack.Key) error {
 		delete(w.entries, key)
 	}
 	return err
+}
+
+// reportDenied has the owners of an object told that a policy refuses it, and that it does no longer.
+func (w *Writer) reportDenied(key stack.Key, e entry, err error) {
+	if w.Reporter == nil {
+		return
+	}
+	unit := "LoadBalancer of " + key.String()
+	denial, denied := diag.Denial{}, false
+	if err != nil {
+		denial, denied = diag.DenialOf(awsclient.SteadyText(err.Error()))
+	}
+	if !denied {
+		if err == nil {
+			w.Reporter.End(unit)
+		}
+		return
+	}
+	text, remedy := denial.Of(diag.Object{Kind: "LoadBalancer", Namespace: e.namespace, Name: reporting.ObjectName(key)}, true)
+	var found diag.List
+	for _, o := range e.owners {
+		d := diag.New(diag.Object{Kind: o.Kind, Namespace: e.namespace, Name: o.Name, UID: string(o.UID)}, "", diag.PolicyDenied, text, remedy)
+		d.Phase = diag.Showing
+		found = append(found, d)
+	}
+	w.Reporter.Report(unit, reporting.Report{Found: found, Partial: true})
 }
 
 // isNotServed reports an error that the API server returns, among other cases, where the kind is no longer installed.
@@ -177,9 +208,13 @@ func (w *Writer) write(ctx context.Context, key stack.Key, e entry) (*v1alpha1.L
 		}
 		have = created
 	}
-	if !equality.Semantic.DeepEqual(have.OwnerReferences, e.owners) {
+	if !equality.Semantic.DeepEqual(have.OwnerReferences, e.owners) || !bindingobject.HasLabels(have.Labels, e.labels) {
 		o := have.DeepCopy()
-		o.OwnerReferences = e.owners
+		o.OwnerReferences, o.Labels = e.owners, maps.Clone(have.Labels)
+		if o.Labels == nil {
+			o.Labels = map[string]string{}
+		}
+		maps.Copy(o.Labels, e.labels)
 		if err := w.client.Patch(ctx, o, client.MergeFrom(have)); err != nil {
 			return notFoundOr(have, err)
 		}
@@ -233,7 +268,7 @@ func notFoundOr(have *v1alpha1.LoadBalancer, err error) (*v1alpha1.LoadBalancer,
 
 // create creates an object, or reads the one that exists. It returns nil in a namespace that is terminating.
 func (w *Writer) create(ctx context.Context, key stack.Key, e entry) (*v1alpha1.LoadBalancer, error) {
-	o := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: reporting.ObjectName(key), OwnerReferences: e.owners}}
+	o := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: reporting.ObjectName(key), OwnerReferences: e.owners, Labels: maps.Clone(e.labels)}}
 	err := w.client.Create(ctx, o)
 	switch {
 	case err == nil:

@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -65,6 +66,10 @@ type Writer struct {
 	Cluster string
 	// Writers finds a second controller that writes the same objects; nil = the objects name no writer.
 	Writers *namesake.Writers
+	// Labels are those that users put on the objects.
+	Labels naming.ObjectLabels
+	// Reporter tells the owners of an object that a policy refuses it; nil = only the log does.
+	Reporter *reporting.Reporter
 	// BecameReady is called when a new load balancer is ready for the first time; nil = it is not.
 	BecameReady func(of stack.Owner, after time.Duration)
 	// OnInstalled is called when the kind is installed while the controller runs.
@@ -85,6 +90,7 @@ type entry struct {
 	want      *v1alpha1.LoadBalancerStatus // nil = no object
 	namespace string
 	owners    []metav1.OwnerReference
+	labels    map[string]string            // that users want on it
 	have      *v1alpha1.LoadBalancer       // as written or read last; nil = none
 	abandoned *v1alpha1.LoadBalancerStatus // its namespace was gone when this was to be written
 	awaited   time.Time                    // when the first pass over a new load balancer ended that is not ready yet; zero = it is not new
@@ -151,14 +157,25 @@ func (w *Writer) merge(p reporting.Pass) {
 	}
 	s = w.stillReconciling(p.Key, s)
 	w.noteReady(p, e, s)
-	owners := e.owners
+	owners, labels := e.owners, e.labels
 	if len(p.Members) > 0 {
+		labels = w.Labels.Of(labelsIn(namespace, p)...)
 		owners = reporting.Owners(p.Members, namespace, owner.Of(p.Key.Owner).APIVersion)
 	} else if len(owners) == 0 && e.have != nil {
 		owners = e.have.OwnerReferences
 	}
-	e.decided, e.want, e.namespace, e.owners = true, &s, namespace, owners
+	e.decided, e.want, e.namespace, e.owners, e.labels = true, &s, namespace, owners, labels
 	w.enqueue(p.Key)
+}
+
+// labelsIn are the labels of the members in a namespace.
+func labelsIn(namespace string, p reporting.Pass) (out []map[string]string) {
+	for i, m := range p.Members {
+		if m.Object.Namespace == namespace && i < len(p.Labels) {
+			out = append(out, p.Labels[i])
+		}
+	}
+	return out
 }
 
 // noteReady reports that a new load balancer is ready for the first time. The lock is held.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -25,6 +26,7 @@ import (
 
 // Metrics are the metrics of one process.
 type Metrics struct {
+	deletions                                                   atomic.Pointer[func() map[string]int]
 	registerer                                                  prometheus.Registerer
 	calls, causes, denied, limited, throttled, invalid          *prometheus.CounterVec
 	requests                                                    *prometheus.CounterVec
@@ -73,6 +75,7 @@ func New(r prometheus.Registerer) *Metrics {
 		targetHealthy:   histogram(r, "lbc_target_healthy_seconds"),
 		passes:          map[talker]int{},
 	}
+	r.MustRegister(failing{m.deletionsWaiting, desc("lbc_deletions_waiting")})
 	m.begin()
 	return m
 }

@@ -63,6 +63,8 @@ var Table = []Row{
 		"what waits now, on the leader (`what`). `targets`: to be registered or deregistered by AWS. `stacks`: with a pass that is under way, or whose last pass left something undone that no edit cures. " +
 			"`deletions`: stacks and TargetGroupBindings that are deleted and keep their finalizer"},
 	{"lbc_waiting_oldest_seconds", Gauge, []string{"what"}, nil, "for how long the first of what waits has waited, by `what` as of `lbc_waiting`; 0 if nothing waits"},
+	{"lbc_deletions_waiting", Gauge, []string{"reason"}, nil,
+		"deletions that keep their finalizer, as in `lbc_waiting`, by why they wait (`reason`): the code of a [finding](findings.md), such as `DeletionProtected` or `AccessDenied`; `InProgress` where nothing failed. On the leader"},
 	{"lbc_failing", Gauge, []string{"class"}, nil,
 		"stacks and TargetGroupBindings whose last pass failed, by [class](findings.md) of the failure, without what only an edit cures; on the leader"},
 	{"lbc_held_stacks", Gauge, nil, nil, "load balancers that an administrator [holds](operations.md#hold), so that nothing but targets is written to AWS; on the leader"},

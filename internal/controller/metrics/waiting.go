@@ -36,6 +36,16 @@ func (m *Metrics) CollectFailing(of func() map[string]int) {
 	m.registerer.MustRegister(failing{of, desc("lbc_failing")})
 }
 
+// CollectDeletions sets what counts the deletions that wait, by reason.
+func (m *Metrics) CollectDeletions(of func() map[string]int) { m.deletions.Store(&of) }
+
+func (m *Metrics) deletionsWaiting() map[string]int {
+	if of := m.deletions.Load(); of != nil {
+		return (*of)()
+	}
+	return nil
+}
+
 type failing struct {
 	of    func() map[string]int
 	count *prometheus.Desc

@@ -15,6 +15,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
 // Handle returns a handler that calls one function: before is nil for creations, after for deletions.
@@ -43,7 +44,7 @@ func Relevant(before, after client.Object) bool {
 		return true
 	}
 	if (before.GetDeletionTimestamp() == nil) != (after.GetDeletionTimestamp() == nil) ||
-		!equality.Semantic.DeepEqual(before.GetAnnotations(), unrecorded(before, after)) {
+		!equality.Semantic.DeepEqual(withoutCause(before.GetAnnotations()), withoutCause(unrecorded(before, after))) {
 		return true
 	}
 	switch o := before.(type) {
@@ -61,6 +62,16 @@ func Relevant(before, after client.Object) bool {
 		return !equality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels())
 	}
 	return before.GetGeneration() != after.GetGeneration() || before.GetGeneration() == 0
+}
+
+// withoutCause are annotations without the one in which a deleted object shows why it stays.
+func withoutCause(annotations map[string]string) map[string]string {
+	if _, ok := annotations[naming.DeletionCause]; !ok {
+		return annotations
+	}
+	annotations = maps.Clone(annotations)
+	delete(annotations, naming.DeletionCause)
+	return annotations
 }
 
 // unrecorded are the annotations of an object after an update, without the record of the rule construction if the update is that of the first pass over a

@@ -1,6 +1,7 @@
 package reporting
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,11 @@ func worst(found diag.List) (diag.Diagnostic, bool) {
 		}
 	}
 	return out, out.Code != ""
+}
+
+// Cause is the finding for which an object is not as it is declared: the worst one about it.
+func Cause(found diag.List, o diag.Object) (diag.Diagnostic, bool) {
+	return worst(slices.DeleteFunc(slices.Clone(found), func(d diag.Diagnostic) bool { return d.Object != o }))
 }
 
 // stalled reports whether a finding needs an edit.

@@ -43,6 +43,8 @@ type Member struct {
 // Pass is the result of one pass over a stack.
 type Pass struct {
 	Key stack.Key
+	// Labels are those of the members, in their order.
+	Labels []map[string]string
 	// Members declare the load balancer; without any, the stack is being deleted.
 	Members []Member
 	// Parts are the routes and ListenerSets of a Gateway.

@@ -67,6 +67,9 @@ type Record func(object diag.Object, e Event)
 type Reporter struct {
 	record Record
 	now    func() time.Time
+	// Ends reports whether a namespace is being deleted, so that the API server refuses events in it: findings in it are recorded on the Namespace, too.
+	// nil = none is. It is set before the first report.
+	Ends func(namespace string) bool
 
 	mu sync.Mutex
 	// reported are the events of objects by unit, such as an Ingress group or a binding.
@@ -105,6 +108,7 @@ type Report struct {
 // Report records the events of a pass over a unit. Recovery is also recorded on objects that are not the unit's own, such as the Service
 // behind an Ingress.
 func (r *Reporter) Report(unit string, a Report) {
+	a.Found = append(slices.Clip(a.Found), r.onNamespaces(a.Found)...)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	about := slices.Concat(a.Objects, a.Waiting)
@@ -134,6 +138,26 @@ func (r *Reporter) Report(unit string, a Report) {
 	if len(r.reported[unit]) == 0 {
 		delete(r.reported, unit)
 	}
+}
+
+// onNamespaces are failures about objects of namespaces that are being deleted, on the Namespaces.
+func (r *Reporter) onNamespaces(found diag.List) (out diag.List) {
+	ends := map[string]bool{}
+	for _, d := range found {
+		namespace := d.Object.Namespace
+		if r.Ends == nil || namespace == "" || d.Class == diag.Note {
+			continue
+		}
+		if _, known := ends[namespace]; !known {
+			ends[namespace] = r.Ends(namespace)
+		}
+		if ends[namespace] {
+			d.Text = d.Object.String() + ": " + d.Text
+			d.Object = diag.Object{Kind: "Namespace", Name: namespace}
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 func (r *Reporter) succeeded(o diag.Object) {
@@ -223,7 +247,23 @@ func (r *Reporter) End(unit string) {
 	delete(r.reported, unit)
 }
 
+// phases are those of writes to the API server, by the code of a refusal.
+var phases = map[diag.Code]diag.Phase{
+	diag.FinalizerNotAdded: diag.Marking, diag.FinalizerNotRemoved: diag.Releasing, diag.StatusNotWritten: diag.Showing, diag.StatusNotCleared: diag.Clearing,
+}
+
 // APIRefusal is the diagnostic of a refused request to the API server that is tried again.
 func APIRefusal(o diag.Object, code diag.Code, err error) diag.Diagnostic {
-	return diag.New(o, "", code, awsclient.SteadyText(err.Error()), "the request is tried again; if the error lasts, check the permissions of the controller's service account")
+	text := awsclient.SteadyText(err.Error())
+	if denial, ok := diag.DenialOf(text); ok && code != diag.ObjectsUnread {
+		written := o
+		if code == diag.CheckpointNotWritten {
+			written = diag.Object{Kind: "ConfigMap", Name: "of checkpoints"}
+		}
+		said, remedy := denial.Of(written, code == diag.CheckpointNotWritten)
+		d := diag.New(o, "", diag.PolicyDenied, said, remedy)
+		d.Phase = phases[code]
+		return d
+	}
+	return diag.New(o, "", code, text, "the request is tried again; if the error lasts, check the permissions of the controller's service account")
 }

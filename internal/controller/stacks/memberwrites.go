@@ -84,7 +84,10 @@ func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.
 	}
 	leaving = slices.DeleteFunc(leaving, func(m metav1.Object) bool { return refused.of(owner.Object(m)) })
 	_, unreleased := s.writeMembers(ctx, "removing finalizer from", leaving, func(client.Object) objectwriter.Write {
-		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, name) }}
+		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) bool {
+			shown := showCause(o, "") // another finalizer may keep the object
+			return controllerutil.RemoveFinalizer(o, name) || shown
+		}}
 	})
 	leaving = slices.DeleteFunc(leaving, func(m metav1.Object) bool { return unreleased.of(owner.Object(m)) })
 	for _, m := range leaving {

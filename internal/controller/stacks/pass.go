@@ -306,6 +306,9 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 	for _, d := range found {
 		switch d.Class {
 		case diag.Denied, diag.Credentials, diag.Quota:
+			if d.Code == diag.PolicyDenied { // the pass is made again as a failed one
+				continue
+			}
 			return s.Retries.later(key, missing), nil
 		case diag.Throttled, diag.NotFound, diag.Invalid, diag.Conflict, diag.Note, diag.Transient: // FinalizerNotAdded: that pass is made again as a failed one
 			if missingInAWS(d) {

@@ -47,6 +47,8 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	if ctx.Err() != nil {
 		return
 	}
+	t.found = append(t.found, s.overdueDeletions(t)...)
+	s.showDeletions(ctx, t)
 	account := reporting.Report{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
 	for _, o := range objectsOf(t.input.Members) {
 		// Without a stack nothing was done for any member, and for those under dry run nothing ever is.
@@ -158,6 +160,7 @@ func statusPass(t passReport, now func() time.Time) reporting.Pass {
 	p := reporting.Pass{Key: t.key, Observed: t.observed, Desired: t.compiled.Stack, Found: t.found, Now: now()}
 	for _, m := range t.input.Members {
 		p.Members = append(p.Members, reporting.Member{Object: owner.Object(m), Generation: m.GetGeneration(), Version: reporting.Version(m)})
+		p.Labels = append(p.Labels, m.GetLabels())
 	}
 	for _, o := range t.input.Decisions.Parts() {
 		p.Parts = append(p.Parts, reporting.Member{Object: owner.Object(o), Generation: o.GetGeneration(), Version: reporting.Version(o)})

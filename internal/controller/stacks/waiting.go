@@ -12,7 +12,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -21,6 +23,11 @@ import (
 // noteFound notes what a pass found, for noteWaiting.
 func noteFound(ctx context.Context, t passReport) {
 	n := waiting.NoteOf(ctx)
+	for _, m := range t.input.Leaving {
+		if d, ok := reporting.Cause(t.found, owner.Object(m)); ok && m.GetDeletionTimestamp() != nil {
+			n.Cause = d.Code
+		}
+	}
 	n.Found, n.Leaving, n.Unfinished = t.found, deletedSince(t.input.Leaving), unfinished(t.plan, t.result)
 }
 
@@ -64,7 +71,7 @@ func (s *Reconciler) noteWaiting(ctx context.Context, key stack.Key, n *waiting.
 		s.Waiting.Ends(waiting.Stacks, key.String())
 	}
 	if !n.Leaving.IsZero() && !n.Released {
-		s.Waiting.Waits(waiting.Deletions, key.String(), n.Leaving, nil, nil)
+		s.Waiting.WaitsToGo(key.String(), n.Leaving, n.Cause)
 	} else {
 		s.Waiting.Ends(waiting.Deletions, key.String())
 	}

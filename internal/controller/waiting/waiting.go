@@ -56,6 +56,7 @@ type unit struct {
 
 type entry struct {
 	since   time.Time
+	reason  diag.Code // of a deletion that waits; empty = it is under way
 	classes []diag.Class
 	wake    func(after time.Duration) // nil = it is not woken
 	woken   time.Time
@@ -102,6 +103,38 @@ func (b *Board) Waits(what What, name string, since time.Time, classes []diag.Cl
 		e.since = since
 	}
 	e.classes, e.wake = classes, wake
+}
+
+// WaitsToGo notes that a deletion waits, since when and why. An empty reason is that AWS is at it.
+func (b *Board) WaitsToGo(name string, since time.Time, reason diag.Code) {
+	if b == nil {
+		return
+	}
+	b.Waits(Deletions, name, since, nil, nil)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.of[unit{Deletions, name}]; e != nil {
+		e.reason = reason
+	}
+}
+
+// InProgress is the reason of deletions at which AWS is.
+const InProgress = "InProgress"
+
+// Reasons counts the deletions that wait by their reason.
+func (b *Board) Reasons() map[string]int {
+	out := map[string]int{InProgress: 0}
+	if b == nil {
+		return out
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for u, e := range b.of {
+		if u.what == Deletions {
+			out[cmp.Or(string(e.reason), InProgress)]++
+		}
+	}
+	return out
 }
 
 // Ends notes that a unit does not wait any more.
@@ -207,6 +240,7 @@ func (b *Board) failing(classes []diag.Class, order func(a, b *entry) int) []fun
 // Note is what a pass comes to.
 type Note struct {
 	Found      diag.List
+	Cause      diag.Code // why the objects that are deleted stay; empty = nothing failed
 	Leaving    time.Time // when the deletion of the first object of the unit began; zero = none is deleted
 	Released   bool      // all of these are let go
 	Unfinished bool      // something was not done, or waits for AWS

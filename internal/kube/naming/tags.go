@@ -130,6 +130,15 @@ const BindingFinalizer = "elbv2.k8s.aws/resources"
 // NAMESPACE/NAME of the object itself.
 const OriginalBinding = "elbv2.k8s.aws/original"
 
+// IsFinalizer reports whether a finalizer is the controller's, of whatever kind of object and version.
+func IsFinalizer(name string) bool {
+	domain, _, _ := strings.Cut(name, "/")
+	return strings.HasSuffix(domain, ".k8s.aws")
+}
+
+// DeletionCause is the annotation of an object that is deleted and stays for now: why.
+const DeletionCause = "elbv2.k8s.aws/deletion-waits-for"
+
 // AllowDeregistration is the annotation of a TargetGroupBinding that allows the deregistrations which --deregistration-brake holds.
 const AllowDeregistration = "elbv2.k8s.aws/allow-deregistration"
 

@@ -256,5 +256,6 @@ func (r *reader) admission(ctx context.Context, s state) (put, error) {
 			return nil, err
 		}
 	}
-	return func(s *state) { s.facts.Refused = refused }, nil
+	denials := r.denials(ctx, s)
+	return func(s *state) { s.facts.Refused, s.facts.Denials = refused, denials }, nil
 }

@@ -113,6 +113,8 @@ const (
 	NameTaken              Code = "NameTaken"
 	AWSRejected            Code = "AWSRejected"
 	AWSUnavailable         Code = "AWSUnavailable"
+	PolicyDenied           Code = "PolicyDenied"
+	DeletionWaits          Code = "DeletionWaits"
 	NoHealthyTargets       Code = "NoHealthyTargets"
 	ReadinessGateClosed    Code = "ReadinessGateClosed"
 	PodsEndEarly           Code = "PodsEndEarly"
@@ -242,6 +244,8 @@ var table = map[Code]Info{
 	NameTaken:              {Conflict, FailedDeployModel, "a resource of that name exists and does not belong to the controller"},
 	AWSRejected:            {Invalid, FailedDeployModel, "AWS refuses a request as invalid"},
 	AWSUnavailable:         {Transient, FailedDeployModel, "AWS did not answer, or answered with a server error"},
+	PolicyDenied:           {Denied, FailedDeployModel, "a policy, webhook or quota of the cluster refuses a write of the controller to the API server: a TargetGroupBinding, a finalizer, a status, a checkpoint; the message names both"},
+	DeletionWaits:          {Transient, FailedDeployModel, "the deletion of an object has waited for AWS for minutes; the object, and its namespace, stay until it is done"},
 	NoHealthyTargets:       {Note, UnhealthyTargets, "no target of a target group passes its health check"},
 	VerifyingListeners:     {Note, NoteReason, "more listeners of a Gateway verify clients than AWS admits of one load balancer by default"},
 	UnusableReadinessProbe: {Note, NoteReason, "the health check is to be that of the readiness probe of the pods, and no check of AWS does the same; the usual one takes its place"},
@@ -341,11 +345,21 @@ type Phase string
 const (
 	Building  Phase = "build"  // while objects and the state of AWS were read and compiled
 	Deploying Phase = "deploy" // while AWS was written to
+	Marking   Phase = "mark"   // while finalizers were added
+	Releasing Phase = "release"
+	Showing   Phase = "show"  // while the status was written
+	Clearing  Phase = "clear" // while the status was cleared
 )
+
+// reasons are those of phases in which the API server is written to.
+var reasons = map[Phase]EventReason{Marking: FailedAdd, Releasing: FailedRemove, Showing: FailedStatus, Clearing: FailedCleanupStatus}
 
 // Reason is the event reason of the diagnostic: that of its code, or of its phase if that differs.
 func (d Diagnostic) Reason() EventReason {
 	reason := table[d.Code].Reason
+	if r, ok := reasons[d.Phase]; ok {
+		return r
+	}
 	switch {
 	case d.Phase == Building && reason == FailedDeployModel:
 		return FailedBuildModel

@@ -39,7 +39,7 @@ type Class string
 // Classes.
 const (
 	Invalid     Class = "invalid"     // the object must be edited; a retry has no effect
-	Denied      Class = "denied"      // a permission is missing
+	Denied      Class = "denied"      // a permission is missing, or a policy of the cluster refuses a write
 	Credentials Class = "credentials" // AWS does not accept the controller's credentials, whatever the call
 	Quota       Class = "quota"       // an AWS limit is reached
 	Throttled   Class = "throttled"   // AWS throttles calls

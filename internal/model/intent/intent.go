@@ -130,6 +130,8 @@ type LoadBalancer struct {
 	FixedPorts bool `json:"-"`
 	// RulePerPort reports that TargetGroupBindings have a rule for each port of targets, instead of one with all ports.
 	RulePerPort bool `json:"-"`
+	// Labels are those of the objects that declare the load balancer, for TargetGroupBindings; nil = they are not copied.
+	Labels map[diag.Object]map[string]string `json:"-"`
 	// BindingLabels and BindingAnnotations are of every TargetGroupBinding, besides those of the stack.
 	BindingLabels      map[string]string `json:",omitempty"`
 	BindingAnnotations map[string]string `json:",omitempty"`

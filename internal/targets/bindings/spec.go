@@ -13,10 +13,12 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/smithy-go"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/front/admission"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/policy/iamroles"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -108,6 +110,11 @@ func Mismatch(o *v1beta1.TargetGroupBinding, tg elbtypes.TargetGroup) *diag.Diag
 
 // Problem is the finding of a call of AWS that failed. What a role lacks is reported at the field that names it.
 func Problem(o *v1beta1.TargetGroupBinding, path string, err error) diag.Diagnostic {
+	status := apierrors.APIStatus(nil)
+	if denial, ok := diag.DenialOf(awsclient.SteadyText(err.Error())); ok && errors.As(err, &status) {
+		text, remedy := denial.Of(diag.Object{Kind: "ConfigMap", Namespace: o.Namespace, Name: naming.ClaimsConfigMap(o.Name)}, true)
+		return diag.New(bindingobject.BindingObject(o), "", diag.PolicyDenied, text, remedy)
+	}
 	d := awsclient.Problem("", err)
 	d.Object, d.Path = bindingobject.BindingObject(o), path
 	switch role := o.Spec.IamRoleArnToAssume; {

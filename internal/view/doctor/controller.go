@@ -9,8 +9,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
@@ -80,8 +84,8 @@ var controllerChecks = []Check{{
 	Find:   failingObjects,
 }, {
 	Name: "deletion-stuck", Severity: Error, Needs: []Source{Objects},
-	About:  "An object has been deleted for more than five minutes and still carries finalizers of the controller.",
-	Remedy: "see that the controller runs and read the object's events; remove the finalizers by hand only when nothing of the object is left in AWS",
+	About:  "An object has been deleted for more than five minutes and still carries finalizers of the controller. The evidence has the cause that the controller shows on the object.",
+	Remedy: "remove the cause in the evidence; without one, see that the controller runs, and what lbc explain KIND NAME says of the object; remove the finalizers by hand only when nothing of the object is left in AWS",
 	Find:   stuckDeletions,
 }}
 
@@ -100,7 +104,7 @@ func controllerElsewhere(f *Facts) string {
 	return ""
 }
 
-var ownerKinds = []objects.Kind{objects.Ingress, objects.Service, objects.TargetGroupBinding, objects.Gateway}
+var ownerKinds = []objects.Kind{objects.Ingress, objects.Service, objects.TargetGroupBinding, objects.Gateway, objects.GlobalAccelerator}
 
 // owners are the objects that may carry finalizers of the controller.
 func owners(f *Facts) (out []metav1.Object) {
@@ -313,8 +317,27 @@ const stuck = 5 * time.Minute
 func stuckDeletions(f *Facts) (out []Finding) {
 	for _, o := range owners(f) {
 		if t := o.GetDeletionTimestamp(); t != nil && f.Now.Sub(t.Time) > stuck && len(finalizers(o)) > 0 {
-			out = append(out, Finding{Object: nameOf(o), Text: "was deleted " + age(f.Now.Sub(t.Time)) + " ago and is not gone", Evidence: join("finalizers ", finalizers(o))})
+			evidence := join("finalizers ", finalizers(o))
+			if cause := deletionCause(o); cause != "" {
+				evidence = append(evidence, "cause: "+cause)
+			}
+			out = append(out, Finding{Object: nameOf(o), Text: "was deleted " + age(f.Now.Sub(t.Time)) + " ago and is not gone", Evidence: evidence})
 		}
 	}
 	return out
+}
+
+// deletionCause is why an object that is deleted stays, as the controller shows it on the object; empty = it shows nothing.
+func deletionCause(o metav1.Object) string {
+	var conditions []metav1.Condition
+	switch o := o.(type) {
+	case *v1beta1.TargetGroupBinding:
+		conditions = o.Status.Conditions
+	case *agav1beta1.GlobalAccelerator:
+		conditions = o.Status.Conditions
+	}
+	if c := apimeta.FindStatusCondition(conditions, "Ready"); c != nil && c.Status == metav1.ConditionFalse && c.Message != "" {
+		return c.Message
+	}
+	return o.GetAnnotations()[naming.DeletionCause]
 }

@@ -2,13 +2,13 @@ package doctor
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
@@ -38,7 +38,9 @@ type Facts struct {
 	Hooks       []Hook
 	Serving     []Serving // source Webhooks: certificates that the controller serves admission with
 	// Refused is why the creation of a Service was refused; empty = it was admitted. Source Admission.
-	Refused    string
+	Refused string
+	// Denials are refusals of policies to objects as the controller creates them, by the name of the object. Source Admission.
+	Denials    map[string]string
 	Nodes      []corev1.Node
 	Heartbeats []Heartbeat                 // of nodes
 	Slices     []discoveryv1.EndpointSlice // source Workloads
@@ -241,11 +243,8 @@ func age(d time.Duration) string {
 // finalizers are those of the controller on an object.
 func finalizers(o metav1.Object) (out []string) {
 	for _, f := range o.GetFinalizers() {
-		for _, prefix := range []string{"ingress.k8s.aws/", "group.ingress.k8s.aws/", "service.k8s.aws/", "elbv2.k8s.aws/", "gateway.k8s.aws"} {
-			if strings.HasPrefix(f, prefix) {
-				out = append(out, f)
-				break
-			}
+		if naming.IsFinalizer(f) {
+			out = append(out, f)
 		}
 	}
 	return out

@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/definition"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -235,10 +236,11 @@ func sick(t *testing.T) *Facts {
 	}
 	f.Serving = []Serving{{"kube-system/tls", ending.Cert}, {"kube-system/empty", nil}}
 	f.Refused = `Internal error occurred: failed calling webhook "mservice.elbv2.k8s.aws": context deadline exceeded`
+	f.Denials = map[string]string{"TargetGroupBinding shop/of web": "ValidatingAdmissionPolicy require-team refuses TargetGroupBinding shop/of web: label team is missing"}
 	deleted := func(m *metav1.ObjectMeta) { m.DeletionTimestamp = &metav1.Time{Time: now.Add(-20 * time.Minute)} }
 	f.Objects = snapshot(
 		classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), "none"), classOf(meta("", "nginx", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""),
-		ingressOf(meta("shop", "web", finalized("ingress.k8s.aws/resources"), deleted), "alb", "shop.example.com", "shop.example.org"),
+		ingressOf(meta("shop", "web", finalized("ingress.k8s.aws/resources"), deleted, annotated(naming.DeletionCause, "deletion protection keeps it [DeletionProtected]")), "alb", "shop.example.com", "shop.example.org"),
 		ingressOf(meta("shop", "one", finalized("ingress.k8s.aws/resources")), "alb"), ingressOf(meta("shop", "two", finalized("ingress.k8s.aws/resources")), "alb"),
 		ingressOf(meta("shop", "lost"), "internal-alb"), binding("shop", "k8s-web", "web"), binding("shop", "copy", "web"),
 		&corev1.Namespace{ObjectMeta: meta("", "shop", func(m *metav1.ObjectMeta) { m.Labels = map[string]string{gateLabel: "enabled"} })},

@@ -57,7 +57,7 @@ var Sources = []SourceInfo{
 	{Definitions, "CustomResourceDefinitions", Warning, grantReading, []Source{APIServer}, nil},
 	{Rights, "the rights of the controller's service account", Warning, "use a kubeconfig that may create SubjectAccessReviews, or leave the check out with --skip", []Source{APIServer}, []Source{Controller}},
 	{Webhooks, "webhook configurations with their Services, endpoints and certificates", Warning, grantReading, []Source{APIServer}, []Source{Controller}},
-	{Admission, "the answer of the webhooks to a Service that is created as a dry run", Warning, "use a kubeconfig that may create Services, or leave the check out with --skip; nothing is stored", []Source{APIServer}, nil},
+	{Admission, "the answer of admission to a Service, TargetGroupBindings and LoadBalancer objects that are created as a dry run", Warning, "use a kubeconfig that may create them, or leave the check out with --skip; nothing is stored", []Source{APIServer}, []Source{Controller, Objects}},
 	{Nodes, "nodes", Warning, grantReading, []Source{APIServer}, nil},
 	{Heartbeats, "the Leases of nodes", Warning, grantReading, []Source{APIServer}, nil},
 	{Workloads, "EndpointSlices, and the pods in namespaces with TargetGroupBindings", Warning, grantReading, []Source{APIServer, Objects}, nil},

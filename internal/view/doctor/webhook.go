@@ -50,6 +50,16 @@ var webhookChecks = []Check{{
 		return []Finding{{Object: "Service of type LoadBalancer", Text: "cannot be created", Evidence: []string{f.Refused}}}
 	},
 }, {
+	Name: "policy-refuses", Severity: Error, Needs: []Source{Admission},
+	About:  "A policy, a webhook of others or a quota of the cluster refuses TargetGroupBindings or LoadBalancer objects as the controller creates them, which were tried as a dry run by the user of the kubeconfig in the namespaces that have load balancers, ten at most.",
+	Remedy: "meet what the policy asks for, or exempt the controller's service account from it; --object-labels and --copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the controller creates",
+	Find: func(f *Facts) (out []Finding) {
+		for _, object := range slices.Sorted(maps.Keys(f.Denials)) {
+			out = append(out, Finding{Object: object, Text: "would be refused", Evidence: []string{f.Denials[object]}})
+		}
+		return out
+	},
+}, {
 	Name: "webhook-blocks", Severity: Note, Needs: []Source{Webhooks},
 	About:  "A webhook fails closed for all Services, pods or Ingresses: none of them can be written while the controller is away.",
 	Remedy: "use the webhook configurations of this version, which fail open except where nothing could be repaired later",

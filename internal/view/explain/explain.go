@@ -57,6 +57,7 @@ type Explanation struct {
 	Object       string        `json:"object"`
 	Stack        string        `json:"stack"`
 	Members      []string      `json:"members"`
+	Deletion     *Deletion     `json:"deletion,omitempty"` // the object is deleted: nothing else is explained
 	Gateway      *Gateway      `json:"gateway,omitempty"`
 	LoadBalancer *LoadBalancer `json:"loadBalancer,omitempty"` // none if nothing can be built
 	Frontend     *LoadBalancer `json:"frontend,omitempty"`     // the network load balancer in front of it

@@ -13,6 +13,10 @@ import (
 func (e *Explanation) Text(color bool) string {
 	t := &page{color: color}
 	t.line("%s", t.bold(e.Object))
+	if e.Deletion != nil {
+		e.Deletion.text(t)
+		return t.String()
+	}
 	if e.Gateway != nil {
 		e.Gateway.text(t, e.focused)
 	}

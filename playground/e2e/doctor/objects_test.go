@@ -355,3 +355,41 @@ func TestAFinalizerThatNoControllerRemovesIsFound(t *testing.T) {
 	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--wait=false")
 	found(t, c, trouble{check: "deletion-stuck", severity: "error", object: "Ingress stuck/web", evidence: "gateway.k8s.aws/forgotten", args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}})
 }
+
+// governed is a policy that refuses TargetGroupBindings without a label, in one namespace.
+const governed = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: a-governed}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: a-governed}
+spec: {ingressClassName: other, defaultBackend: {service: {name: web, port: {number: 80}}}}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: doctor-require-team}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: a-governed}}
+    resourceRules:
+    - {apiGroups: [elbv2.k8s.aws], apiVersions: ["*"], operations: [CREATE], resources: [targetgroupbindings]}
+  validations:
+  - {expression: "has(object.metadata.labels) && 'team' in object.metadata.labels", message: label team is missing}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: doctor-require-team}
+spec: {policyName: doctor-require-team, validationActions: [Deny]}
+`
+
+// TestPolicyThatRefusesBindingsIsFound shows that lbc doctor names a policy that refuses TargetGroupBindings.
+func TestPolicyThatRefusesBindingsIsFound(t *testing.T) {
+	longtest.Long(t, "the tests of internal/view/doctor show each check")
+	t.Parallel()
+	c := cluster(t)
+	c.Apply(t, governed)
+	found(t, c, trouble{check: "policy-refuses", severity: "error", object: "TargetGroupBinding a-governed/of web", evidence: "ValidatingAdmissionPolicy doctor-require-team"})
+}

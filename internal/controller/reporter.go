@@ -1,0 +1,23 @@
+package controller
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+)
+
+// reporter makes a reporter whose events have a component.
+func (w *wiring) reporter(component string) *reporting.Reporter {
+	r := reporting.NewReporter(w.recorder(component), w.now)
+	r.Ends = w.namespaceEnds
+	return r
+}
+
+// namespaceEnds reports whether a namespace is being deleted.
+func (w *wiring) namespaceEnds(name string) bool {
+	ns := &corev1.Namespace{}
+	return name != "" && w.mgr.GetClient().Get(context.Background(), client.ObjectKey{Name: name}, ns) == nil && ns.DeletionTimestamp != nil
+}

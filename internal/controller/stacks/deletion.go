@@ -1,0 +1,103 @@
+package stacks
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+const (
+	// patience is how long a deletion fails for what may pass by itself until its object shows the cause.
+	patience = 30 * time.Second
+	// overdue is how long a deletion waits for AWS until that is a finding.
+	overdue = 5 * time.Minute
+)
+
+// overdueDeletions are findings on the deleted objects that stay, though nothing failed for them, because AWS or another member is not ready.
+func (s *Reconciler) overdueDeletions(t passReport) (found diag.List) {
+	if t.releasing {
+		return nil
+	}
+	for _, m := range t.input.Leaving {
+		o, at := owner.Object(m), m.GetDeletionTimestamp()
+		if _, failed := reporting.Cause(t.found, o); failed || at == nil || s.Now().Sub(at.Time) < overdue {
+			continue
+		}
+		if text := waitsFor(t); text != "" {
+			found = append(found, diag.New(o, "metadata.deletionTimestamp", diag.DeletionWaits, text, "nothing to do while AWS is at it; lbc explain shows the steps that are left"))
+		}
+	}
+	return found
+}
+
+// waitsFor says what the objects of a stack that leave wait for; empty = for nothing that is known.
+func waitsFor(t passReport) string {
+	if t.plan != nil {
+		for _, step := range t.plan.Steps {
+			if o := t.result.Outcomes[step.ID]; o.State == apply.Waiting && o.On != "" {
+				return fmt.Sprintf("the deletion waits: %s waits for %s", step.ID, o.On)
+			}
+		}
+	}
+	for _, d := range t.found {
+		if d.Class != diag.Note {
+			return fmt.Sprintf("the deletion waits for another object of the load balancer, %s [%s]", d.Object, d.Code)
+		}
+	}
+	return ""
+}
+
+// showDeletions has each object that is deleted say in an annotation why it stays: in a namespace that is being deleted, the API server refuses events and
+// deletes the LoadBalancer object.
+func (s *Reconciler) showDeletions(ctx context.Context, t passReport) {
+	if t.releasing { // the annotation goes with the finalizer
+		return
+	}
+	var leaving []metav1.Object
+	for _, m := range t.input.Leaving {
+		if m.GetDeletionTimestamp() != nil {
+			leaving = append(leaving, m)
+		}
+	}
+	_, refused := s.writeMembers(ctx, "annotation of", leaving, func(m client.Object) objectwriter.Write {
+		cause := s.deletionCause(t, m)
+		return objectwriter.Write{Part: objectwriter.Metadata, Change: func(o client.Object) bool { return showCause(o, cause) }}
+	})
+	if err := refused.err(); err != nil {
+		logf.FromContext(ctx).V(1).Info("the cause for which a deletion waits is not shown", "cause", err.Error())
+	}
+}
+
+// deletionCause is the cause to show for which an object that is deleted stays; empty = none yet.
+func (s *Reconciler) deletionCause(t passReport, m client.Object) string {
+	d, ok := reporting.Cause(t.found, owner.Object(m))
+	if !ok || (d.Class == diag.Transient || d.Class == diag.Throttled) && s.Now().Sub(m.GetDeletionTimestamp().Time) < patience {
+		return ""
+	}
+	if d.RequestID != "" {
+		d.Text = strings.ReplaceAll(d.Text, d.RequestID, "(id)")
+		d.RequestID = ""
+	}
+	return d.Message()
+}
+
+// showCause brings the annotation of a deleted object to a cause, and reports whether that changed it.
+func showCause(o client.Object, cause string) bool {
+	var want map[string]string
+	if cause != "" {
+		want = map[string]string{naming.DeletionCause: cause}
+	}
+	return annotate(o, []string{naming.DeletionCause}, want)
+}
