@@ -17,7 +17,7 @@ const module = "github.com/k8s-lbc/lbc/"
 // pure packages decide; they are functions from values to values.
 var pure = []string{
 	"internal/accelerator", "internal/accelerator/declare", "internal/accelerator/diff", "internal/accelerator/operation",
-	"internal/admission", "internal/drain", "internal/accelerator/check",
+	"internal/addition", "internal/admission", "internal/drain", "internal/accelerator/check",
 	"config/crd", "cmd/lbc/doctor", "internal/explain", "internal/manifest", "internal/manifest/schema",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
 	"awssim/iam/policy", "internal/allowlist", "internal/annotation", "internal/assumable", "internal/consent", "internal/backoff", "internal/brake", "internal/definition", "internal/degraded", "internal/diag", "internal/drift", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
@@ -33,7 +33,7 @@ var forbidden = []string{
 
 // layers lists packages from the bottom to the top; a package imports only packages of lower layers.
 var layers = [][]string{
-	{"internal/allowlist", "internal/sorting"},
+	{"internal/allowlist", "internal/sorting", "internal/addition"},
 	{"internal/assumable", "internal/consent", "internal/drift", "internal/replacement", "internal/console", "internal/serverid", "internal/tagkey"},
 	{"internal/diag", "internal/stack", "internal/config", "internal/manifest/schema", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake", "internal/buildinfo", "internal/degraded", "internal/iampolicy", "internal/support", "internal/definition"},
 	{"internal/quota", "internal/inbound", "internal/intent", "internal/facts", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical", "internal/accelerator"},

@@ -1,6 +1,6 @@
 // Package admission validates and completes objects before the API server stores them: refusals, patches and warnings, in the words of
 // the events that would follow. It reads objects through an objects.View only, calls neither AWS nor the API server, and serves no
-// HTTP. It may import Kubernetes API types, api, accelerator/check, front/ingress, annotation, readiness, drain,
+// HTTP. It may import Kubernetes API types, api, addition, accelerator/check, front/ingress, annotation, readiness, drain,
 // serverid, tagkey, naming, diag and objects.
 package admission
 

@@ -57,7 +57,7 @@ func CompileFromFlags(c *config.Config) compile.Config {
 		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,
 		RulesPerSecurityGroup: c.RulesPerSecurityGroup, LoadBalancersOfOthers: c.LoadBalancersOfOthers(),
 		ExternalTargetGroups: c.AllowedTargetGroups(c.ExternalTargetGroups), CrossNamespaceTargetGroups: c.AllowedTargetGroups(c.CrossNamespaceTargetGroups),
-		StrictGroups: c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
+		StrictGroups: c.StrictGroups, ExistingFeaturesOnly: c.ExistingFeaturesOnly, AllowedAuthorities: c.AllowedCAs,
 		EnableWAFv2: c.EnableWAFv2, EnableShield: c.EnableShield,
 		TrustStores:     compile.TrustStores{Bucket: c.TrustStores.Bucket, Prefix: c.TrustStores.Prefix},
 		OwnCertificates: on(config.EnableCertificateManagement) || c.ImportsCertificates(),
