@@ -33,6 +33,7 @@ const (
 	diagnosisKind              documentKind = "Diagnosis"
 	orphansKind                documentKind = "Orphans"
 	cleanupKind                documentKind = "Cleanup"
+	rollbackKind               documentKind = "RollbackCheck"
 	migrationKind              documentKind = "Migration"
 	versionKind                documentKind = "Version"
 	errorKind                  documentKind = "Error"
@@ -57,6 +58,7 @@ var family = []member{
 	{diagnosisKind, "doctor", "what keeps the controller or its load balancers from working", reflect.TypeFor[doctor.Report]()},
 	{orphansKind, "orphans", "what no object of the cluster claims", reflect.TypeFor[orphansDocument]()},
 	{cleanupKind, "cleanup", "what would be deleted", reflect.TypeFor[cleanupDocument]()},
+	{rollbackKind, "rollback-check", "what objects use that the existing controller does not have", reflect.TypeFor[rollbackDocument]()},
 	{migrationKind, "migrate", "the report of a translation", reflect.TypeFor[migrationDocument]()},
 	{versionKind, "version", "the version of lbc", reflect.TypeFor[buildinfo.Info]()},
 	{errorKind, "", "why a command has failed", reflect.TypeFor[errorDocument]()},

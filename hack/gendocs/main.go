@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
+	"github.com/k8s-lbc/lbc/internal/addition"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -57,6 +58,9 @@ func main() {
 		}
 	}
 	if err := section("doctor.md", "checks", doctor.Page()); err != nil {
+		fail(err)
+	}
+	if err := section("tasks/going-back.md", "additions", addition.Page()); err != nil {
 		fail(err)
 	}
 	if err := section("support.md", "kubernetes", support.Table()); err != nil {

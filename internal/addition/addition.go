@@ -243,17 +243,13 @@ func text(v any) string {
 	return string(out)
 }
 
+// UnknownClass is the row of the GatewayClasses whose controller name the existing controller does not have.
+func UnknownClass() Row {
+	return rows[slices.IndexFunc(rows, func(r Row) bool { return r.On == "GatewayClass" && r.Name == "spec.controllerName" })]
+}
+
 // Table returns all rows.
 func Table() []Row { return slices.Clone(rows) }
-
-// FlagRow finds the row of a flag.
-func FlagRow(name string) (Row, bool) {
-	i := slices.IndexFunc(rows, func(r Row) bool { return r.Sort == Flag && r.Name == name })
-	if i < 0 {
-		return Row{}, false
-	}
-	return rows[i], true
-}
 
 // CommandFor is the command that does what is to be done before, for one object; empty if there is none.
 func (r Row) CommandFor(resource, namespace, name string) string {

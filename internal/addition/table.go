@@ -22,7 +22,7 @@ func policies() (out []Row) {
 		ingress: "alb.ingress.kubernetes.io/deletion-policy", service: "service.beta.kubernetes.io/aws-load-balancer-deletion-policy", gateway: "gateway.k8s.aws/deletion-policy",
 		harmless: []string{"Delete"}, effect: Changed,
 		after:  "Not read: deleting the object deletes its load balancer.",
-		before: "Set attribute deletion_protection.enabled=true of the load balancer, then remove the annotation. AWS then refuses the deletion, and the object waits.",
+		before: "Declare attribute deletion_protection.enabled=true of the load balancer in the object, then remove the annotation. The load balancer then stays, and the deleted object waits.",
 	}, {
 		ingress: "alb.ingress.kubernetes.io/ownership", service: "service.beta.kubernetes.io/aws-load-balancer-ownership", gateway: "gateway.k8s.aws/ownership", class: "elbv2.k8s.aws/ownership",
 		harmless: []string{"managed"}, effect: Changed,
@@ -171,7 +171,7 @@ func objectRows() []Row {
 	return []Row{
 		{Sort: Kind, Name: "LoadBalancer", Written: true, Effect: Ignored,
 			After:  "Nobody writes the objects any more. Their status says what was true when this controller ended, so that a wait for Ready passes.",
-			Before: "Delete them once this controller has ended: kubectl delete lb -A --all. That deletes nothing in AWS. Helm does so when the release is uninstalled."},
+			Before: "Delete them once this controller has ended: kubectl delete lb -A --all. That deletes nothing in AWS."},
 		{Sort: Finalizer, Name: "group.service.k8s.aws/", On: "Service", Written: true, Effect: Stuck,
 			After:   "Not known: a Service of a group stays Terminating for ever once it is deleted, and its namespace with it.",
 			Before:  "Remove annotation aws-load-balancer-group-name while this controller runs, and wait until it has removed the finalizer.",
