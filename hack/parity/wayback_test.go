@@ -57,7 +57,7 @@ func TestRollbackCheckForetellsTheRenumbering(t *testing.T) {
 				r.apply(t, e)
 				l.settle(&r)
 				moves := slices.ContainsFunc((&existing{}).reconcile(l.picture(), recordedPicture(r.after[i])), func(what string) bool { return strings.HasPrefix(what, "move rule ") })
-				told := len(addition.Renumbered(priorities(l.picture()))) > 0; told != moves {
+				if told := len(addition.Renumbered(priorities(l.picture()))) > 0; told != moves {
 					t.Errorf("after %q the check says %v, the existing controller moves rules: %v", e.Step, told, moves)
 				}
 			}
