@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -195,7 +194,7 @@ func (o *rollbackOptions) usesOf(src *source, p placed) (out []additionUse, err 
 	for _, u := range found {
 		out = append(out, additionUse{
 			Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName(), File: p.file, Field: u.Field, Value: u.Value,
-			Effect: u.Row.Effect, After: u.Row.After, Before: u.Row.Before, Command: u.Row.CommandFor(resourceOf(p.object, kind), p.object.GetNamespace(), p.object.GetName()),
+			Effect: u.Row.Effect, After: u.Row.After, Before: u.Row.Before, Command: u.Row.CommandFor(resourceOf(kind), p.object.GetNamespace(), p.object.GetName()),
 		})
 	}
 	return out, nil
@@ -210,7 +209,7 @@ func unknownClass(c *gatewayv1.GatewayClass, field, value string) []addition.Use
 }
 
 // resourceOf is the kind as kubectl takes it, with its group where others have such a kind.
-func resourceOf(o metav1.Object, kind objects.Kind) string {
+func resourceOf(kind objects.Kind) string {
 	name := strings.ToLower(string(kind))
 	if g := objects.GroupOf(kind); g != "-" && g != "" {
 		return schema.GroupResource{Group: g, Resource: name}.String()

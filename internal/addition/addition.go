@@ -166,6 +166,7 @@ func (r Row) in(o Object) (out []Use) {
 		if kind, _ := o["kind"].(string); kind == r.Name {
 			out = append(out, Use{r, "kind", ""})
 		}
+	case Flag, Gate, Tag, Condition: // which no object declares
 	}
 	return out
 }

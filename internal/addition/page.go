@@ -26,10 +26,10 @@ func Page() string {
 	b.WriteString("### Flags and feature gates\n\nRemove them in the same edit that changes the image: the existing controller does not start with an unknown flag or gate. Helm removes those of the chart's values.\n\n" +
 		"| Flag or gate | Without it, under the existing controller |\n|---|---|\n")
 	for _, r := range rows {
-		switch r.Sort {
-		case Flag:
+		if r.Sort == Flag {
 			fmt.Fprintf(&b, "| `--%s` | %s |\n", r.Name, cell(r.After))
-		case Gate:
+		}
+		if r.Sort == Gate {
 			fmt.Fprintf(&b, "| feature gate `%s` | %s |\n", r.Name, cell(r.After))
 		}
 	}
