@@ -13,9 +13,9 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/addition"
-	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/kube/addition"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
 const rollbackHelp = `List what the AWS Load Balancer Controller v3.5 does not have and objects use, before you put that controller back: annotations, fields,
@@ -182,13 +182,13 @@ func (o *rollbackOptions) usesOf(src *source, p placed) (out []additionUse, err 
 	found := addition.Of(tree)
 	if class, ok := addition.ClassOfGateway(tree); ok {
 		v := objects.New(src.reader)
-		if !front.GatewayConfigFromFlags(&o.config).ManagesNamed(v, class) {
+		if !settings.GatewayConfig(&o.config).ManagesNamed(v, class) {
 			found = addition.WithoutFields(found)
 		} else if c, ok := objects.Lookup[*gatewayv1.GatewayClass](v, objects.GatewayClass, "", class); ok {
 			found = append(found, unknownClass(c, "spec.gatewayClassName", class)...)
 		}
 	}
-	if c, ok := p.object.(*gatewayv1.GatewayClass); ok && front.GatewayConfigFromFlags(&o.config).Manages(c) {
+	if c, ok := p.object.(*gatewayv1.GatewayClass); ok && settings.GatewayConfig(&o.config).Manages(c) {
 		found = append(addition.WithoutFields(found), unknownClass(c, "spec.controllerName", string(c.Spec.ControllerName))...)
 	}
 	for _, u := range found {

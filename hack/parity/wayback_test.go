@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
-	"github.com/k8s-lbc/lbc/internal/addition"
+	"github.com/k8s-lbc/lbc/internal/kube/addition"
 )
 
 // TestAWayThereAndBackWritesNothing takes each recorded state over and hands it back. The objects use no additions, so that neither controller
