@@ -34,6 +34,7 @@ const (
 	orphansKind                documentKind = "Orphans"
 	cleanupKind                documentKind = "Cleanup"
 	holdsKind                  documentKind = "Holds"
+	rollbackKind               documentKind = "RollbackCheck"
 	migrationKind              documentKind = "Migration"
 	versionKind                documentKind = "Version"
 	errorKind                  documentKind = "Error"
@@ -59,6 +60,7 @@ var family = []member{
 	{holdsKind, "hold", "what administrators keep from being written to AWS", reflect.TypeFor[holdsDocument]()},
 	{orphansKind, "orphans", "what no object of the cluster claims", reflect.TypeFor[orphansDocument]()},
 	{cleanupKind, "cleanup", "what would be deleted", reflect.TypeFor[cleanupDocument]()},
+	{rollbackKind, "rollback-check", "what objects use that the existing controller does not have", reflect.TypeFor[rollbackDocument]()},
 	{migrationKind, "migrate", "the report of a translation", reflect.TypeFor[migrationDocument]()},
 	{versionKind, "version", "the version of lbc", reflect.TypeFor[buildinfo.Info]()},
 	{errorKind, "", "why a command has failed", reflect.TypeFor[errorDocument]()},

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/kube/addition"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
@@ -98,6 +99,8 @@ func lintCommand() *cobra.Command {
 	}
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml", "github")
+	existing := cmd.Flags().Lookup(addition.FlagName)
+	existing.Hidden, existing.Usage = false, "also report as errors what the AWS Load Balancer Controller v3.5 does not have"
 	cmd.Flags().BoolVar(&o.strict, "strict", false, "exit with status 2 for warnings, too")
 	return cmd
 }

@@ -62,7 +62,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), holdCommand(), waitCommand(), recordCommand(), migrateCommand(), consoleCommand(), iamPolicyCommand(), schemaCommand(), versionCommand())
+	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), holdCommand(), waitCommand(), rollbackCommand(), recordCommand(), migrateCommand(), consoleCommand(), iamPolicyCommand(), schemaCommand(), versionCommand())
 	return root
 }
 
@@ -73,7 +73,7 @@ type exitCode int
 const (
 	exitInvalid exitCode = 2 // an object is invalid
 	exitChanges exitCode = 3 // plan --exit-code: there are changes
-	// doctor: there are warnings and no errors; orphans: there are some
+	// doctor: there are warnings and no errors; orphans: there are some; rollback-check: objects need attention
 	exitWarnings exitCode = 4
 	exitTimeout  exitCode = 5 // wait: the timeout is over
 )

@@ -11,8 +11,11 @@ import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front/admission"
+	"github.com/k8s-lbc/lbc/internal/kube/addition"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
@@ -26,6 +29,7 @@ func (o *lintOptions) refusals(src *source) []finding {
 	v := objects.New(src.reader)
 	var out []finding
 	for _, p := range src.fromFiles {
+		out = append(out, o.additions(v, p)...)
 		switch x := p.object.(type) { // plans have those of Ingresses and Services
 		case *v1beta1.IngressClassParams, *agav1beta1.GlobalAccelerator,
 			*lbcgatewayv1.LoadBalancerConfiguration, *lbcgatewayv1.TargetGroupConfiguration, *lbcgatewayv1.ListenerRuleConfiguration:
@@ -48,6 +52,23 @@ func (o *lintOptions) refusals(src *source) []finding {
 		case *agav1beta1.GlobalAccelerator:
 			out = append(out, o.acceleratorFindings(src, p, x)...)
 		}
+	}
+	return out
+}
+
+// additions are the findings of --existing-features-only.
+func (o *lintOptions) additions(v *objects.View, p placed) (out []finding) {
+	if !o.config.ExistingFeaturesOnly {
+		return nil
+	}
+	kind, _ := objects.KindOf(p.object)
+	tree, err := addition.Tree(p.object, string(kind))
+	if err != nil {
+		return nil // what was read from YAML has a form in JSON
+	}
+	ours := func(class string) bool { return settings.GatewayConfig(&o.config).ManagesNamed(v, class) }
+	for _, u := range admission.Additions(nil, tree, ours) {
+		out = append(out, findingAt(p, diag.New(owner.Object(p.object), u.Field, diag.AdditionInUse, u.Missing(), addition.Remedy)))
 	}
 	return out
 }

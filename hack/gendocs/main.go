@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/reference"
+	"github.com/k8s-lbc/lbc/internal/kube/addition"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -63,6 +64,9 @@ func main() {
 		}
 	}
 	if err := section("doctor.md", "checks", doctor.Page()); err != nil {
+		fail(err)
+	}
+	if err := section("tasks/going-back.md", "additions", addition.Page()); err != nil {
 		fail(err)
 	}
 	if err := section("support.md", "kubernetes", support.Table()); err != nil {
@@ -153,7 +157,7 @@ func findings() string {
 
 func flags() string {
 	var b strings.Builder
-	b.WriteString("# Flags\n\n" + generated + "Flags of the controller, with the names and defaults of the AWS Load Balancer Controller; `--strict-groups`, `--deletion-brake`, `--delete-orphans-after`, `--object-labels`, `--copied-labels`, `--assumable-roles`, `--existing-load-balancers`, `--bindable-target-groups`, `--binding-networking`, `--external-target-groups`, `--cross-namespace-target-groups`, `--endpoints-without-pods`, `--node-security-group`, `--max-rules-per-security-group`, `--deregistration-brake`, `--open-readiness-gates-after`, `--exclude-ip-targets-by-node-label`, `--enable-node-drain-condition`, `--drift-check-interval`, `--drift-policy`, `--replacement-policy`, `--publish-address`, `--enable-checkpoints`, `--enable-tls-secret-import`, `--webhook-bind-host`,\n`--pprof-bind-addr`, `--metrics-secure`, `--metrics-cert-dir`, `--console-bind-addr`, `--otlp-traces-endpoint`, `--otlp-traces-sampling-ratio`, `--version`, `--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations` are ours.\n\n" +
+	b.WriteString("# Flags\n\n" + generated + "Flags of the controller, with the names and defaults of the AWS Load Balancer Controller; `--existing-features-only`, `--strict-groups`, `--deletion-brake`, `--delete-orphans-after`, `--object-labels`, `--copied-labels`, `--assumable-roles`, `--existing-load-balancers`, `--bindable-target-groups`, `--binding-networking`, `--external-target-groups`, `--cross-namespace-target-groups`, `--endpoints-without-pods`, `--node-security-group`, `--max-rules-per-security-group`, `--deregistration-brake`, `--open-readiness-gates-after`, `--exclude-ip-targets-by-node-label`, `--enable-node-drain-condition`, `--drift-check-interval`, `--drift-policy`, `--replacement-policy`, `--publish-address`, `--enable-checkpoints`, `--enable-tls-secret-import`, `--webhook-bind-host`,\n`--pprof-bind-addr`, `--metrics-secure`, `--metrics-cert-dir`, `--console-bind-addr`, `--otlp-traces-endpoint`, `--otlp-traces-sampling-ratio`, `--version`, `--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations` are ours.\n\n" +
 		"| Flag | Default | Meaning |\n|---|---|---|\n")
 	config.FlagSet(&config.Config{}).VisitAll(func(f *pflag.Flag) {
 		if f.Name == "feature-gates" {

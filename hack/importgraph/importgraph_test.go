@@ -18,7 +18,7 @@ const module = "github.com/k8s-lbc/lbc/"
 // pure packages decide; they are functions from values to values.
 var pure = []string{
 	"internal/plan/accelerator", "internal/plan/accelerator/declare", "internal/plan/accelerator/diff", "internal/plan/accelerator/operation",
-	"internal/front/admission", "internal/kube/pod/drain", "internal/plan/accelerator/check",
+	"internal/kube/addition", "internal/front/admission", "internal/kube/pod/drain", "internal/plan/accelerator/check",
 	"config/crd", "internal/view/doctor", "internal/view/explain", "internal/kube/manifest", "internal/kube/manifest/schema",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
 	"awssim/iam/policy", "internal/lib/allowlist", "internal/kube/annotation", "internal/model/policy/iamroles", "internal/model/policy/consent", "internal/lib/backoff", "internal/plan/brake", "internal/kube/definition", "internal/model/impairment", "internal/model/diag", "internal/model/policy/drift", "internal/model/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",

@@ -43,6 +43,7 @@ type Config struct {
 	DisableRestrictedSecurityGroups bool   // open all ports of targets to the load balancer
 	RulesPerSecurityGroup           int    // AWS's quota; 0 = its default
 	StrictGroups                    bool   // any error of any member stops its whole group
+	ExistingFeaturesOnly            bool   // rules of new Gateways are those of the existing controller
 	// ExternalTargetGroups are the target groups without tags of this cluster that objects may forward to, CrossNamespaceTargetGroups those with
 	// them to which objects of other namespaces may forward without a ReferenceGrant. A nil list is none.
 	ExternalTargetGroups, CrossNamespaceTargetGroups allowlist.List

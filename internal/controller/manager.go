@@ -42,10 +42,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
@@ -238,7 +238,7 @@ func (w *wiring) setUpShared() {
 	}
 	w.lbStatus = lbstatus.NewWriter(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
 	w.lbStatus.Cluster, w.lbStatus.Writers = c.ClusterName, w.writers
-	w.lbStatus.Labels, w.lbStatus.Reporter = front.ObjectLabelsFromFlags(c), w.reporter("loadBalancer")
+	w.lbStatus.Labels, w.lbStatus.Reporter = settings.ObjectLabels(c), w.reporter("loadBalancer")
 	w.lbStatus.OnInstalled = func() {
 		for _, s := range w.owners {
 			s.Waker.Wake(queue.Drift, s.Index.Units()...)

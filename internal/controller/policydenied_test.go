@@ -15,7 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
@@ -86,7 +86,7 @@ func TestBindingsGetTheLabelsThatAreAskedForOnce(t *testing.T) {
 	l.settle(implicit("front"))
 	l.config.ObjectLabels, l.config.CopiedLabels = map[string]string{"team": "edge"}, []string{"stage", "missing"}
 	l.restart()
-	if got := front.ObjectLabelsFromFlags(l.config).Of(i.Labels); len(got) != 2 {
+	if got := settings.ObjectLabels(l.config).Of(i.Labels); len(got) != 2 {
 		t.Fatalf("labels %v", got)
 	}
 	mark := l.mark()

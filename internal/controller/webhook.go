@@ -141,6 +141,7 @@ func (w *wiring) webhookOptions() webhook.Options {
 			return known && owner.External()
 		}},
 		Region: c.Region, Accelerators: c.ServesAccelerators(),
+		ExistingFeaturesOnly: c.ExistingFeaturesOnly, OurClass: settings.GatewayConfig(c).ManagesNamed,
 		Cached: w.cached,
 		Live: func(ctx context.Context) (*objects.View, func() error) {
 			r := reads.NewLiveReader(ctx, w.mgr.GetAPIReader())

@@ -22,7 +22,8 @@ func DerivedConstruction(w Input) (c rule.Construction, ok bool) {
 	return c, c != ""
 }
 
-// ObservedConstruction is the construction of the rules that AWS holds of a stack; standard where it holds no load balancer.
+// ObservedConstruction is the construction of the rules that AWS holds of a stack; standard where it holds no load balancer, unless only
+// features of the existing controller are admitted.
 func ObservedConstruction(key stack.Key, o awsop.Observed, c *compile.Config) rule.Construction {
 	standard := func(r awsop.Rule) bool {
 		owner, _, ours := naming.StackOf(c.Cluster, r.ARN, r.Tags)
@@ -30,6 +31,9 @@ func ObservedConstruction(key stack.Key, o awsop.Observed, c *compile.Config) ru
 			return false
 		}
 		return slices.ContainsFunc(r.Conditions, func(c stack.Condition) bool { return c.Field == stack.HostHeader && len(c.Regex) > 0 })
+	}
+	if len(o.LoadBalancers) == 0 && c.ExistingFeaturesOnly {
+		return rule.Compatible
 	}
 	if len(o.LoadBalancers) > 0 && !slices.ContainsFunc(o.Rules, standard) { // only this construction has regular expressions for hosts
 		return rule.Compatible

@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/controller/config"
-	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
 	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
@@ -27,9 +25,4 @@ func Replacement(c compile.Result, by replacement.Policy, now time.Time) diff.Re
 		return diff.Replacement{Policy: p, By: f.Source.Object().String() + ", " + f.Source.Path(), Now: now}
 	}
 	return diff.Replacement{Policy: by, By: "flag --replacement-policy", Now: now}
-}
-
-// ObjectLabelsFromFlags are the labels of objects that the controller creates.
-func ObjectLabelsFromFlags(c *config.Config) naming.ObjectLabels {
-	return naming.ObjectLabels{Fixed: c.ObjectLabels, Copied: c.CopiedLabels}
 }

@@ -74,6 +74,7 @@ type Config struct {
 	NodeDrainCondition     bool
 	ExcludedNodes          bool // the label that excludes nodes from load balancers counts for ip targets, too
 	StrictGroups           bool
+	ExistingFeaturesOnly   bool
 	DeregistrationBrake    int           // 0 = none
 	DeletionBrake          int           // 0 = none
 	DeleteOrphansAfter     time.Duration // 0 = they stay

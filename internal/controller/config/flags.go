@@ -91,6 +91,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.IntVar(&c.DeletionBrake, "deletion-brake", 10, "load balancers that may be deleted within ten minutes although their objects exist, because these no longer declare them; further deletions, if more than a quarter of all load balancers, wait for consent; 0 = no limit")
 	fs.DurationVar(&c.DeleteOrphansAfter, "delete-orphans-after", 0, "delete what carries the cluster's tags in AWS and no object claims, once it was seen so for this long; 0 = it is reported and stays")
 	fs.IntVar(&c.DeregistrationBrake, "deregistration-brake", 10, "target groups that may lose most of their targets within ten minutes although the pods or nodes exist; further deregistrations, if of more than a quarter of all target groups, wait for consent; 0 = no limit")
+	fs.BoolVar(&c.ExistingFeaturesOnly, "existing-features-only", false, "refuse, at admission, what the AWS Load Balancer Controller v3.5 does not have, so that it can be put back at any time; new Gateways get its rules. Objects that have such additions already can be edited otherwise, and an event names them")
 	fs.BoolVar(&c.StrictGroups, "strict-groups", false, "an invalid member stops its whole Ingress group, as in the existing controller")
 
 	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb", "spec.loadBalancerClass of the Services that this controller reconciles")

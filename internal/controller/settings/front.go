@@ -61,7 +61,7 @@ func Service(c *config.Config) front.Service {
 
 // GatewayConfig is the configuration of both front ends of Gateways.
 func GatewayConfig(c *config.Config) gateway.Config {
-	out := gateway.Config{ListenerSets: c.Gates.Enabled(config.GatewayListenerSet), TrustStores: c.TrustStores.Bucket != "", WatchNamespace: c.WatchNamespace, Route: route.Config{DefaultTargetType: c.DefaultTargetType}, Now: time.Now}
+	out := gateway.Config{ListenerSets: c.Gates.Enabled(config.GatewayListenerSet), TrustStores: c.TrustStores.Bucket != "", CompatibleRules: c.ExistingFeaturesOnly, WatchNamespace: c.WatchNamespace, Route: route.Config{DefaultTargetType: c.DefaultTargetType}, Now: time.Now}
 	for _, of := range []struct {
 		served bool
 		to     *gatewayv1.GatewayController

@@ -3,6 +3,7 @@ package settings
 import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
 	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
@@ -12,13 +13,13 @@ import (
 func Compile(c *config.Config) compile.Config {
 	on := c.Gates.Enabled
 	return compile.Config{
-		Cluster: c.ClusterName, VPC: c.VPC, DefaultTags: c.DefaultTags, ExternalManagedTags: c.ExternalManagedTags, ObjectLabels: ObjectLabelsFromFlags(c),
+		Cluster: c.ClusterName, VPC: c.VPC, DefaultTags: c.DefaultTags, ExternalManagedTags: c.ExternalManagedTags, ObjectLabels: ObjectLabels(c),
 		DefaultScheme: c.DefaultScheme, DefaultTargetType: c.DefaultTargetType, DefaultSSLPolicy: c.DefaultSSLPolicy,
 		EnableBackendSecurityGroup: c.EnableBackendSG, BackendSecurityGroup: c.BackendSecurityGroup,
 		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,
 		RulesPerSecurityGroup: c.RulesPerSecurityGroup, LoadBalancersOfOthers: c.LoadBalancersOfOthers(),
 		ExternalTargetGroups: c.AllowedTargetGroups(c.ExternalTargetGroups), CrossNamespaceTargetGroups: c.AllowedTargetGroups(c.CrossNamespaceTargetGroups),
-		StrictGroups: c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
+		StrictGroups: c.StrictGroups, ExistingFeaturesOnly: c.ExistingFeaturesOnly, AllowedAuthorities: c.AllowedCAs,
 		EnableWAFv2: c.EnableWAFv2, EnableShield: c.EnableShield,
 		TrustStores:     compile.TrustStores{Bucket: c.TrustStores.Bucket, Prefix: c.TrustStores.Prefix},
 		OwnCertificates: on(config.EnableCertificateManagement) || c.ImportsCertificates(),
@@ -49,4 +50,9 @@ func DriftPolicy(c *config.Config) drift.Policies {
 func ReplacementPolicy(c *config.Config) replacement.Policy {
 	p, _ := replacement.Parse(c.ReplacementPolicy)
 	return p
+}
+
+// ObjectLabels are the labels of objects that the controller creates.
+func ObjectLabels(c *config.Config) naming.ObjectLabels {
+	return naming.ObjectLabels{Fixed: c.ObjectLabels, Copied: c.CopiedLabels}
 }

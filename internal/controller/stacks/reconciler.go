@@ -147,6 +147,7 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 	if _, n := naming.ShardOf(key.ID); n > 0 { // as the group's first load balancer has them
 		w.DryRun, w.Found = nil, nil
 	}
+	w.Found = append(w.Found, s.additions(key, w)...)
 	leaving := len(w.Leaving)
 	if w.Leaving = s.unreleased(key, w.Leaving); w.Nothing() && leaving > 0 {
 		return again(stale)

@@ -14,12 +14,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/front/admission"
+	"github.com/k8s-lbc/lbc/internal/kube/addition"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
 )
@@ -42,6 +44,8 @@ const (
 	BalancerTagsPath     = "/validate-tags-gateway-k8s-aws-loadbalancerconfiguration"
 	TargetGroupTagsPath  = "/validate-tags-gateway-k8s-aws-targetgroupconfiguration"
 	ListenerRuleTagsPath = "/validate-tags-gateway-k8s-aws-listenerruleconfiguration"
+	// Of objects of every kind that may have what the existing controller lacks.
+	ExistingFeaturesPath = "/validate-existing-features"
 )
 
 // Options of the handlers.
@@ -51,6 +55,10 @@ type Options struct {
 	LoadBalancerClass string
 	Region            string // of the cluster
 	Binding           admission.BindingConfig
+	// ExistingFeaturesOnly is the flag of that name.
+	ExistingFeaturesOnly bool
+	// OurClass reports whether a GatewayClass is one of this controller.
+	OurClass func(v *objects.View, class string) bool
 	// Accelerators reports whether GlobalAccelerators are served, and so validated.
 	Accelerators bool
 	// Cached makes a view of the caches.
@@ -112,6 +120,15 @@ func Handlers(o Options) map[string]http.Handler {
 		"/": serve(func(_ context.Context, r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 			return &admissionv1.AdmissionResponse{Allowed: true}
 		}),
+	}
+	if o.ExistingFeaturesOnly {
+		handlers[ExistingFeaturesPath] = handler(o, ExistingFeaturesPath, false, func(_ context.Context, v *objects.View, old, object *unstructured.Unstructured) admission.Response {
+			var before addition.Object
+			if old != nil {
+				before = old.Object
+			}
+			return admission.ExistingFeatures(before, object.Object, func(class string) bool { return o.OurClass(v, class) })
+		})
 	}
 	if o.AgentConfig != nil {
 		handlers[AgentNamespacePath], handlers[AgentObjectPath] = agents(o), agents(o)

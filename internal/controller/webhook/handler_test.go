@@ -287,3 +287,37 @@ func TestWhatIsNoReviewIsABadRequest(t *testing.T) {
 		}
 	}
 }
+
+func TestExistingFeaturesAreRefusedWithTheFlagOnly(t *testing.T) {
+	t.Parallel()
+	const retained = "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, annotations: {alb.ingress.kubernetes.io/deletion-policy: Retain}}}"
+	for name, tc := range map[string]struct {
+		only, allowed bool
+		operation     admissionv1.Operation
+		old           string
+	}{
+		"without the flag":           {false, true, admissionv1.Create, ""},
+		"at creation":                {true, false, admissionv1.Create, ""},
+		"an edit that adds it":       {true, false, admissionv1.Update, "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web}}"},
+		"an edit of one that has it": {true, true, admissionv1.Update, retained},
+		"a deletion":                 {true, true, admissionv1.Delete, retained},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var refused []string
+			o := options(nil, nil, nil, &refused)
+			o.ExistingFeaturesOnly, o.OurClass = tc.only, func(*objects.View, string) bool { return true }
+			h, ok := Handlers(o)[ExistingFeaturesPath]
+			if ok != tc.only {
+				t.Fatalf("served: %v", ok)
+			}
+			if !ok { // as the server does it with paths that it does not know
+				h = Handlers(o)["/"]
+			}
+			r := post(t, h, admissionv1.AdmissionRequest{Operation: tc.operation, Namespace: "ns", Object: raw(t, retained), OldObject: raw(t, tc.old)})
+			if r.Allowed != tc.allowed || !tc.allowed && (len(refused) != 1 || !strings.Contains(r.Result.Message, "alb.ingress.kubernetes.io/deletion-policy")) {
+				t.Errorf("allowed %v, refused %v, %+v", r.Allowed, refused, r.Result)
+			}
+		})
+	}
+}

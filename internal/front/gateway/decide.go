@@ -178,7 +178,7 @@ func (t *translation) servedListeners() *attachment.Listeners {
 // Gateway, which is recorded.
 func (t *translation) construction(exists bool, d *Decisions) rule.Construction {
 	fallback := rule.Standard
-	if exists {
+	if exists || t.config.CompatibleRules {
 		fallback = rule.Compatible
 	}
 	switch c := rule.Construction(t.Gateway.Annotations[ConstructionAnnotation]); c {

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -30,6 +31,8 @@ type Config struct {
 	WatchNamespace string
 	// Route has the flags about routes.
 	Route route.Config
+	// CompatibleRules has rules of new Gateways made as the existing controller makes them.
+	CompatibleRules bool
 	// IncludeDryRun plans Gateways under dry run as if they were not.
 	IncludeDryRun bool
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
@@ -143,4 +146,10 @@ func targetGroup(cluster string, id stack.ID, g *intent.TargetGroup) naming.Gate
 // TargetGroups are the prefixes of the identities of the target groups of a route; the Gateway itself has none.
 func (n Names) TargetGroups(o diag.Object) []string {
 	return naming.GatewayTargetGroups(n.Gateway, o.Kind, o.Namespace, o.Name)
+}
+
+// ManagesNamed reports whether a GatewayClass exists and is one of this controller.
+func (c Config) ManagesNamed(v *objects.View, name string) bool {
+	class, ok := objects.Lookup[*gatewayv1.GatewayClass](v, objects.GatewayClass, "", name)
+	return ok && c.Manages(class)
 }

@@ -51,6 +51,7 @@ const (
 	UnsupportedFeature     Code = "UnsupportedFeature"
 	IgnoredSetting         Code = "IgnoredSetting"
 	EndedSupport           Code = "EndedSupport"
+	AdditionInUse          Code = "AdditionInUse"
 	ConflictingSettings    Code = "ConflictingSettings"
 	GroupWaits             Code = "GroupWaits"
 	SettingsWait           Code = "SettingsWait"
@@ -182,6 +183,7 @@ var table = map[Code]Info{
 	UnsupportedFeature:     {Note, NoteReason, "a setting is valid and this version does not act on it"},
 	IgnoredSetting:         {Note, NoteReason, "a setting has no effect beside another one"},
 	EndedSupport:           {Note, SupportEnded, "a setting has no effect, because AWS has ended the service behind it; what the setting asked for, such as a web ACL that guards a load balancer, does not exist"},
+	AdditionInUse:          {Note, NoteReason, "with --existing-features-only, an object has something that the AWS Load Balancer Controller v3.5 lacks, and had it before the flag was set or while admission did not answer; [going-back.md](tasks/going-back.md) says what becomes of it"},
 	ConflictingSettings:    {Conflict, FailedBuildModel, "two members of a group declare different values for one setting of the shared load balancer"},
 	SettingsWait:           {Note, NoteReason, "the shared settings of a group stay as they are until a member is corrected whose former settings are not known; rules and targets of the others change"},
 	GroupWaits:             {Conflict, FailedBuildModel, "a member of a group waits for another one: with --strict-groups until all are valid, else if it is not known what is deployed of that member and AWS holds no load balancer whose settings could be kept"},

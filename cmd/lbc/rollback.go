@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/kube/addition"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+)
+
+const rollbackHelp = `List what the AWS Load Balancer Controller v3.5 does not have and objects use, before you put that controller back: annotations, fields,
+finalizers and flags, with what becomes of each, what to do before, and the command where there is one. docs/tasks/going-back.md has the whole table
+and the order of the steps.
+
+Objects whose deletion would hang are listed first. Then come the writes to AWS with which that controller begins, as far as the state of AWS is
+known: it numbers the rules of listeners again, which changes no answer. Without access to AWS this part is missing, and a line says so.
+
+` + inputHelp + `
+
+Exit status: 0 nothing needs attention; 1 lbc failed, and nothing is known; 2 a file cannot be read; 4 objects need attention.`
+
+const rollbackExample = `  lbc rollback-check -A
+  lbc rollback-check -n shop -o json
+
+  # Manifests, without a cluster
+  lbc rollback-check -f deploy/`
+
+// rollbackDocument is the output of -o json and -o yaml. Its lists are never null.
+type rollbackDocument struct {
+	Uses   []additionUse   `json:"uses"`
+	Flags  []additionFlag  `json:"flags"`
+	Writes []rollbackWrite `json:"writes"`
+	// LoadBalancers counts the LoadBalancer objects that nobody writes any more.
+	LoadBalancers int `json:"loadBalancers"`
+	// Attention counts the uses with effect changed or stuck.
+	Attention int      `json:"attention"`
+	Unread    []string `json:"unread,omitempty"`
+}
+
+// additionUse is an addition that an object uses.
+type additionUse struct {
+	Kind      string          `json:"kind"`
+	Namespace string          `json:"namespace,omitempty"`
+	Name      string          `json:"name"`
+	File      string          `json:"file,omitempty"`
+	Field     string          `json:"field"`
+	Value     string          `json:"value,omitempty"`
+	Effect    addition.Effect `json:"effect"`
+	After     string          `json:"after"`
+	Before    string          `json:"before,omitempty"`
+	Command   string          `json:"command,omitempty"`
+}
+
+// additionFlag is a flag or feature gate that the controller runs with.
+type additionFlag struct {
+	Flag   string `json:"flag"`
+	After  string `json:"after"`
+	Before string `json:"before"`
+}
+
+// rollbackWrite is what the existing controller writes to AWS at its start.
+type rollbackWrite struct {
+	Stack string `json:"stack"`
+	What  string `json:"what"`
+}
+
+type rollbackOptions struct {
+	inputs
+	outputs
+}
+
+func rollbackCommand() *cobra.Command {
+	var o rollbackOptions
+	cmd := &cobra.Command{
+		Use:     "rollback-check [FILE]...",
+		Short:   "List what keeps you from going back to the existing controller",
+		Long:    rollbackHelp,
+		Example: rollbackExample,
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files = append(o.files, args...)
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
+		},
+	}
+	o.inputs.flags(cmd)
+	o.outputs.flags(cmd, "text", "json", "yaml")
+	o.allFlag(cmd)
+	return cmd
+}
+
+func (o *rollbackOptions) run(ctx context.Context, out, errOut io.Writer, in io.Reader) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	src, err := o.objects(ctx, errOut, in)
+	if err != nil {
+		return err
+	}
+	leftOut := src.sayBroken(errOut)
+	d := rollbackDocument{Uses: []additionUse{}, Flags: o.additionFlags(), Writes: []rollbackWrite{}}
+	if err := o.uses(src, errOut, &d); err != nil {
+		return err
+	}
+	o.statusObjects(ctx, src, &d)
+	o.writes(ctx, src, errOut, &d)
+	if o.format == "text" {
+		_, err = io.WriteString(out, d.text())
+	} else {
+		err = o.encode(out, rollbackKind, d)
+	}
+	switch {
+	case err != nil:
+		return err
+	case leftOut:
+		return exitInvalid
+	case d.Attention > 0:
+		return exitWarnings
+	}
+	return nil
+}
+
+// progressAt is after how many objects a line says how far the command is.
+const progressAt = 1000
+
+// uses adds the additions that objects use, those that hang first.
+func (o *rollbackOptions) uses(src *source, errOut io.Writer, d *rollbackDocument) error {
+	all := o.selected(src)
+	for i, p := range all {
+		if i > 0 && i%progressAt == 0 {
+			fmt.Fprintf(errOut, "lbc: looked at %d of %d objects\n", i, len(all)) //nolint:errcheck // a hint
+		}
+		used, err := o.usesOf(src, p)
+		if err != nil {
+			return err
+		}
+		d.Uses = append(d.Uses, used...)
+	}
+	rank := map[addition.Effect]int{addition.Stuck: 0, addition.Changed: 1, addition.Ignored: 2}
+	slices.SortStableFunc(d.Uses, func(a, b additionUse) int { return rank[a.Effect] - rank[b.Effect] })
+	for _, u := range d.Uses {
+		if u.Effect != addition.Ignored {
+			d.Attention++
+		}
+	}
+	return nil
+}
+
+// selected are the objects to look at, in a fixed order: those of the files, else those of the cluster. Objects without a namespace belong to all.
+func (o *rollbackOptions) selected(src *source) []placed {
+	if len(o.files) > 0 {
+		return src.fromFiles
+	}
+	var all []placed
+	for _, kind := range slices.Sorted(maps.Keys(src.snapshot)) {
+		for _, x := range src.snapshot.List(kind, "") {
+			other := x.GetNamespace() != "" && x.GetNamespace() != o.namespace || kind == objects.Namespace && x.GetName() != o.namespace
+			if !o.limited() || !other {
+				all = append(all, placed{object: x})
+			}
+		}
+	}
+	return all
+}
+
+// usesOf are the additions of one object.
+func (o *rollbackOptions) usesOf(src *source, p placed) (out []additionUse, err error) {
+	kind, _ := objects.KindOf(p.object)
+	tree, err := addition.Tree(p.object, string(kind))
+	if err != nil {
+		return nil, err
+	}
+	found := addition.Of(tree)
+	if class, ok := addition.ClassOfGateway(tree); ok {
+		v := objects.New(src.reader)
+		if !settings.GatewayConfig(&o.config).ManagesNamed(v, class) {
+			found = addition.WithoutFields(found)
+		} else if c, ok := objects.Lookup[*gatewayv1.GatewayClass](v, objects.GatewayClass, "", class); ok {
+			found = append(found, unknownClass(c, "spec.gatewayClassName", class)...)
+		}
+	}
+	if c, ok := p.object.(*gatewayv1.GatewayClass); ok && settings.GatewayConfig(&o.config).Manages(c) {
+		found = append(addition.WithoutFields(found), unknownClass(c, "spec.controllerName", string(c.Spec.ControllerName))...)
+	}
+	for _, u := range found {
+		out = append(out, additionUse{
+			Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName(), File: p.file, Field: u.Field, Value: u.Value,
+			Effect: u.Row.Effect, After: u.Row.After, Before: u.Row.Before, Command: u.Row.CommandFor(resourceOf(kind), p.object.GetNamespace(), p.object.GetName()),
+		})
+	}
+	return out, nil
+}
+
+// unknownClass is the use of a class whose controller name the existing controller does not have.
+func unknownClass(c *gatewayv1.GatewayClass, field, value string) []addition.Use {
+	if c.Spec.ControllerName == "gateway.k8s.aws/alb" || c.Spec.ControllerName == "gateway.k8s.aws/nlb" {
+		return nil
+	}
+	return []addition.Use{{Row: addition.UnknownClass(), Field: field, Value: value}}
+}
+
+// resourceOf is the kind as kubectl takes it, with its group where others have such a kind.
+func resourceOf(kind objects.Kind) string {
+	name := strings.ToLower(string(kind))
+	if g := objects.GroupOf(kind); g != "-" && g != "" {
+		return schema.GroupResource{Group: g, Resource: name}.String()
+	}
+	return name
+}
+
+// additionFlags are the flags and gates of the controller that the existing one does not have.
+func (o *rollbackOptions) additionFlags() []additionFlag {
+	out := []additionFlag{}
+	for _, r := range addition.Table() {
+		switch f := o.commandLine.Lookup(r.Name); {
+		case r.Sort == addition.Flag && f != nil && f.Value.String() != f.DefValue:
+			out = append(out, additionFlag{"--" + r.Name, r.After, r.Before})
+		case r.Sort == addition.Gate && strings.Contains(o.config.Gates.String(), r.Name+"="):
+			out = append(out, additionFlag{"--feature-gates=" + r.Name, r.After, r.Before})
+		}
+	}
+	return out
+}
+
+// statusObjects counts the LoadBalancer objects of the cluster.
+func (o *rollbackOptions) statusObjects(ctx context.Context, src *source, d *rollbackDocument) {
+	if src.kube == nil {
+		return
+	}
+	list := &v1alpha1.LoadBalancerList{}
+	if err := src.kube.List(ctx, list); err != nil {
+		d.Unread = append(d.Unread, fmt.Sprintf("LoadBalancer objects: %v", err))
+		return
+	}
+	d.LoadBalancers = len(list.Items)
+}
+
+// writes adds what the existing controller writes to AWS at its start. Objects are known without AWS, so a failure is a line of the answer.
+func (o *rollbackOptions) writes(ctx context.Context, src *source, errOut io.Writer, d *rollbackDocument) {
+	if src.kube == nil && o.account == "" {
+		return // the simulator's built-in account holds nothing
+	}
+	if err := o.connected(ctx, src); err != nil {
+		d.Unread = append(d.Unread, fmt.Sprintf("AWS: %v", err))
+		return
+	}
+	defer src.close()
+	fmt.Fprintln(errOut, "lbc: reading the load balancers from AWS") //nolint:errcheck // a hint
+	got, err := o.plans(ctx, src)
+	if err != nil {
+		d.Unread = append(d.Unread, fmt.Sprintf("AWS: %v", err))
+		return
+	}
+	for _, r := range got.Stacks {
+		priorities := map[string][]int32{}
+		for _, rule := range r.Observed.Rules {
+			listener := rule.Listener.ID + rule.Listener.Literal
+			priorities[listener] = append(priorities[listener], rule.Priority)
+		}
+		if n := len(addition.Renumbered(priorities)); n > 0 {
+			d.Writes = append(d.Writes, rollbackWrite{r.Key.String(), fmt.Sprintf("SetRulePriorities and AddTags: the rules of %d of its listeners are numbered from 1 on; no request gets another answer", n)})
+		}
+	}
+}
+
+func (d *rollbackDocument) text() string {
+	var b strings.Builder
+	for _, u := range d.Uses {
+		fmt.Fprintf(&b, "%s %s", strings.ToLower(u.Kind), strings.TrimPrefix(u.Namespace+"/"+u.Name, "/"))
+		if u.File != "" {
+			fmt.Fprintf(&b, " (%s)", u.File)
+		}
+		fmt.Fprintf(&b, "\n  uses    %s", u.Field)
+		if u.Value != "" {
+			fmt.Fprintf(&b, ": %s", u.Value)
+		}
+		fmt.Fprintf(&b, "\n  effect  %s\n  after   %s\n", u.Effect, u.After)
+		for _, line := range []struct{ name, text string }{{"before", u.Before}, {"run", u.Command}} {
+			if line.text != "" {
+				fmt.Fprintf(&b, "  %-7s %s\n", line.name, line.text)
+			}
+		}
+		b.WriteString("\n")
+	}
+	for _, f := range d.Flags {
+		fmt.Fprintf(&b, "flag %s\n  after   %s\n  before  %s\n\n", f.Flag, f.After, f.Before)
+	}
+	for _, w := range d.Writes {
+		fmt.Fprintf(&b, "%s\n  writes  %s\n\n", w.Stack, w.What)
+	}
+	if d.LoadBalancers > 0 {
+		fmt.Fprintf(&b, "%d LoadBalancer objects: nobody writes them any more. Delete them once this controller has ended: kubectl delete lb -A --all\n\n", d.LoadBalancers)
+	}
+	for _, u := range d.Unread {
+		fmt.Fprintf(&b, "not read: %s\n", u)
+	}
+	if d.Attention > 0 {
+		fmt.Fprintf(&b, "%d additions in use need attention before the AWS Load Balancer Controller is put back\n", d.Attention)
+	} else {
+		b.WriteString("no object needs attention before the AWS Load Balancer Controller is put back\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,81 @@
+package parity
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/hack/parity/recorded"
+	"github.com/k8s-lbc/lbc/internal/kube/addition"
+)
+
+// TestAWayThereAndBackWritesNothing takes each recorded state over and hands it back. The objects use no additions, so that neither controller
+// changes anything.
+func TestAWayThereAndBackWritesNothing(t *testing.T) {
+	t.Parallel()
+	for _, r := range cases(t) {
+		t.Run(r.Name, func(t *testing.T) {
+			t.Parallel()
+			for i, e := range r.Edits {
+				r.apply(t, e)
+				wayThereAndBack(t, &r, i)
+			}
+		})
+	}
+}
+
+func wayThereAndBack(t *testing.T, r *cluster, step int) {
+	t.Helper()
+	for _, o := range r.Objects {
+		for _, u := range addition.Of(addition.Object(o)) {
+			t.Errorf("step %d: the existing controller has what counts as an addition: %s", step, u.Field)
+		}
+	}
+	l := newLab(t)
+	l.put(r, r.after[step])
+	before := l.picture()
+	if done := l.settle(r); len(done) > 0 {
+		t.Errorf("step %d: the swap wrote %v", step, done)
+	}
+	if found := recorded.Differ(before, l.picture()); len(found) > 0 {
+		t.Errorf("step %d: the swap changed %v", step, found)
+	}
+	for _, what := range (&existing{}).reconcile(l.picture(), recordedPicture(r.after[step])) {
+		t.Errorf("step %d: back again, the existing controller would %s", step, what)
+	}
+}
+
+// TestRollbackCheckForetellsTheRenumbering compares what lbc rollback-check says about accounts that this controller filled with the model of the
+// existing controller: which listeners have rules that it moves.
+func TestRollbackCheckForetellsTheRenumbering(t *testing.T) {
+	t.Parallel()
+	for _, r := range cases(t) {
+		t.Run(r.Name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			for i, e := range r.Edits {
+				r.apply(t, e)
+				l.settle(&r)
+				moves := slices.ContainsFunc((&existing{}).reconcile(l.picture(), recordedPicture(r.after[i])), func(what string) bool { return strings.HasPrefix(what, "move rule ") })
+				if told := len(addition.Renumbered(priorities(l.picture()))) > 0; told != moves {
+					t.Errorf("after %q the check says %v, the existing controller moves rules: %v", e.Step, told, moves)
+				}
+			}
+		})
+	}
+}
+
+// priorities are the numbers of the rules of each listener.
+func priorities(picture tree) map[string][]int32 {
+	out := map[string][]int32{}
+	for name, lb := range sub(sub(picture, "aws"), "loadBalancers") {
+		for port, n := range sub(lb.(tree), "listeners") {
+			rules, _ := n.(tree)["rules"].([]any)
+			for _, r := range rules {
+				number, _ := r.(tree)["priority"].(float64)
+				out[name+" "+port] = append(out[name+" "+port], int32(number))
+			}
+		}
+	}
+	return out
+}

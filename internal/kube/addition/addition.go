@@ -1,0 +1,276 @@
+// Package addition holds the table of what this controller has and the existing AWS Load Balancer Controller v3.5 lacks: annotations, labels, fields, kinds,
+// finalizers, flags and values. Each row says what becomes of the addition when the existing controller is put back, and what to do before. Admission under
+// --existing-features-only, lbc rollback-check and docs/tasks/going-back.md come from it.
+// It imports nothing of ours.
+package addition
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Sort says where an object, or a command line, has an addition.
+type Sort string
+
+// The sorts.
+const (
+	Annotation Sort = "annotation"
+	Label      Sort = "label"
+	Field      Sort = "field"
+	Kind       Sort = "kind"
+	Finalizer  Sort = "finalizer"
+	Flag       Sort = "flag"
+	Gate       Sort = "feature gate"
+	Tag        Sort = "tag" // of resources in AWS
+	Condition  Sort = "condition"
+)
+
+// Effect is what becomes of an addition under the existing controller, in one word.
+type Effect string
+
+// The effects, from the least.
+const (
+	// Ignored additions leave nothing behind: nothing in AWS changes and no object hangs.
+	Ignored Effect = "ignored"
+	// Changed: something in AWS changes at once or by a later edit, or a protection ends.
+	Changed Effect = "changed"
+	// Stuck: an object stays Terminating for ever once it is deleted.
+	Stuck Effect = "stuck"
+)
+
+// Row is an addition.
+type Row struct {
+	Sort Sort
+	// Name is the key of an annotation or label, the path of a field, the prefix of finalizers, or the name of a kind or flag.
+	Name string
+	// On is the kind of objects that have it; empty = any.
+	On string
+	// Only are the values that are additions; none = all but those of Harmless, which mean the same as no value.
+	Only, Harmless []string
+	// Written additions are written by the controller itself, and never refused.
+	Written bool
+	// Recorded additions are written by the controller to objects that have no other value. A user who writes one is refused.
+	Recorded bool
+	Effect   Effect
+	// After is what becomes of it under the existing controller.
+	After string
+	// Before is what to do before the existing controller is put back; empty = nothing.
+	Before string
+	// Command does so for one object, with KIND, NAMESPACE and NAME in the place of its own; empty = there is none.
+	Command string
+}
+
+// Use is an addition that an object uses.
+type Use struct {
+	Row   Row
+	Field string // where in the object
+	Value string // as JSON, without quotes; empty = the addition has no value
+}
+
+// Object is a Kubernetes object as a tree of JSON.
+type Object map[string]any
+
+// Tree is an object as a tree of JSON. kind is set where the object does not name its own, as typed objects from a client.
+func Tree(object any, kind string) (Object, error) {
+	text, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	var out Object
+	if err := json.Unmarshal(text, &out); err != nil {
+		return nil, err
+	}
+	if out["kind"] == nil {
+		out["kind"] = kind
+	}
+	return out, nil
+}
+
+// Of lists the additions that an object uses, in the order of the table.
+func Of(o Object) []Use {
+	kind, _ := o["kind"].(string)
+	var out []Use
+	for _, r := range rows {
+		if r.On != "" && r.On != kind {
+			continue
+		}
+		for _, u := range r.in(o) {
+			if !slices.Contains(r.Harmless, u.Value) && (len(r.Only) == 0 || slices.Contains(r.Only, u.Value)) {
+				out = append(out, u)
+			}
+		}
+	}
+	return out
+}
+
+// Added lists the additions that an edit adds to an object, and that users write; old is nil at its creation. Those that the existing controller ignores
+// without a trace are not among them.
+func Added(old, o Object) (out []Use) {
+	had := map[string]int{}
+	if old != nil {
+		for _, u := range Of(old) {
+			had[u.Row.id()]++
+		}
+	}
+	for _, u := range Of(o) {
+		recorded := u.Row.Recorded && old != nil && len(u.Row.in(old)) == 0
+		if u.Row.Written || recorded || u.Row.Effect == Ignored {
+			continue
+		}
+		if had[u.Row.id()]--; had[u.Row.id()] < 0 {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// FlagName is the flag that refuses additions at admission.
+const FlagName = "existing-features-only"
+
+// Text says that an object uses an addition although the flag is set.
+func (u Use) Text() string { return u.Field + ": " + u.Missing() }
+
+// Missing is Text without the field.
+func (u Use) Missing() string {
+	return fmt.Sprintf("the AWS Load Balancer Controller does not have this %s, and the controller runs with --%s", u.Row.Sort, FlagName)
+}
+
+// Remedy is the way out of a refusal.
+const Remedy = "remove it, or run the controller without --" + FlagName
+
+// id identifies a row.
+func (r Row) id() string { return r.On + " " + string(r.Sort) + " " + r.Name }
+
+// in finds the places of an addition in an object.
+func (r Row) in(o Object) (out []Use) {
+	meta, _ := o["metadata"].(map[string]any)
+	switch r.Sort {
+	case Annotation, Label:
+		held, _ := meta[string(r.Sort)+"s"].(map[string]any)
+		if v, ok := held[r.Name].(string); ok {
+			out = append(out, Use{r, fmt.Sprintf("metadata.%ss[%s]", r.Sort, r.Name), v})
+		}
+	case Finalizer:
+		held, _ := meta["finalizers"].([]any)
+		for i, f := range held {
+			if name, ok := f.(string); ok && strings.HasPrefix(name, r.Name) {
+				out = append(out, Use{r, fmt.Sprintf("metadata.finalizers[%d]", i), name})
+			}
+		}
+	case Field:
+		walk(map[string]any(o), strings.Split(r.Name, "."), "", func(field, value string) { out = append(out, Use{r, field, value}) })
+	case Kind:
+		if kind, _ := o["kind"].(string); kind == r.Name {
+			out = append(out, Use{r, "kind", ""})
+		}
+	case Flag, Gate, Tag, Condition: // which no object declares
+	}
+	return out
+}
+
+// Deleted reports whether an object is being deleted.
+func Deleted(o Object) bool {
+	meta, _ := o["metadata"].(map[string]any)
+	return meta["deletionTimestamp"] != nil
+}
+
+// ClassOfGateway is the class of a Gateway; ok is false for objects of other kinds.
+func ClassOfGateway(o Object) (class string, ok bool) {
+	if o["kind"] != "Gateway" {
+		return "", false
+	}
+	spec, _ := o["spec"].(map[string]any)
+	class, _ = spec["gatewayClassName"].(string)
+	return class, true
+}
+
+// WithoutFields are the uses but those of fields.
+func WithoutFields(used []Use) []Use {
+	return slices.DeleteFunc(used, func(u Use) bool { return u.Row.Sort == Field })
+}
+
+// walk finds the values of a path, whose names end in [] where they are lists. Zero values count as absent.
+func walk(at any, path []string, field string, found func(field, value string)) {
+	if len(path) == 0 {
+		if text := text(at); text != "" {
+			found(field, text)
+		}
+		return
+	}
+	name, isList := strings.CutSuffix(path[0], "[]")
+	fields, _ := at.(map[string]any)
+	field = strings.TrimPrefix(field+"."+name, ".")
+	if !isList {
+		walk(fields[name], path[1:], field, found)
+		return
+	}
+	items, _ := fields[name].([]any)
+	for i, item := range items {
+		walk(item, path[1:], fmt.Sprintf("%s[%d]", field, i), found)
+	}
+}
+
+// text is a value on one line; empty for zero values.
+func text(v any) string {
+	switch x := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return x
+	case bool:
+		if !x {
+			return ""
+		}
+	case float64:
+		if x == 0 {
+			return ""
+		}
+	case map[string]any:
+		if len(x) == 0 {
+			return ""
+		}
+	case []any:
+		if len(x) == 0 {
+			return ""
+		}
+	}
+	out, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(out)
+}
+
+// UnknownClass is the row of the GatewayClasses whose controller name the existing controller does not have.
+func UnknownClass() Row {
+	return rows[slices.IndexFunc(rows, func(r Row) bool { return r.On == "GatewayClass" && r.Name == "spec.controllerName" })]
+}
+
+// Table returns all rows.
+func Table() []Row { return slices.Clone(rows) }
+
+// CommandFor is the command that does what is to be done before, for one object; empty if there is none.
+func (r Row) CommandFor(resource, namespace, name string) string {
+	if r.Command == "" {
+		return ""
+	}
+	command := strings.NewReplacer("KIND", resource, "NAMESPACE", namespace, "NAME", name).Replace(r.Command)
+	return strings.ReplaceAll(command, " -n  ", " ") // of objects without a namespace
+}
+
+// Renumbered lists the listeners whose rules the existing controller numbers again: it gives the rules of each listener the numbers from 1 on, without gaps.
+func Renumbered(priorities map[string][]int32) (listeners []string) {
+	for _, listener := range slices.Sorted(maps.Keys(priorities)) {
+		held := slices.Sorted(slices.Values(priorities[listener]))
+		for i, p := range held {
+			if int(p) != i+1 {
+				listeners = append(listeners, listener)
+				break
+			}
+		}
+	}
+	return listeners
+}

@@ -1,0 +1,50 @@
+package addition
+
+// flags are the flags that the existing controller does not have, and the feature gates. It ends at its start with an unknown flag or gate: remove them from the
+// Deployment in the same edit that changes the image. Helm does so where the chart's values set them.
+func flags() (out []Row) {
+	for _, f := range []struct{ name, after string }{
+		{FlagName, "The existing controller has no additions to refuse."},
+		{"strict-groups", "The existing controller always stops a group with an invalid member."},
+		{"deletion-brake", "Deletions have no limit."},
+		{"deregistration-brake", "Deregistrations have no limit."},
+		{"delete-orphans-after", "What no object claims stays in AWS."},
+		{"assumable-roles", "TargetGroupBindings may name every role that the controller's role may assume."},
+		{"existing-load-balancers", "No load balancer of others is shared or adopted."},
+		{"bindable-target-groups", "TargetGroupBindings may name every target group."},
+		{"binding-networking", "TargetGroupBindings may open any port to any source."},
+		{"external-target-groups", "Rules and listeners may forward to every target group."},
+		{"cross-namespace-target-groups", "Rules and listeners may forward to target groups of other namespaces."},
+		{"endpoints-without-pods", "EndpointSlices may name any address as a target."},
+		{"node-security-group", "The tags of security groups decide which one gets the rules of nodes and pods: exactly one of each network interface needs the cluster's tag."},
+		{"max-rules-per-security-group", "Rules beyond the quota are refused by AWS."},
+		{"exclude-ip-targets-by-node-label", "Pods on nodes with the label node.kubernetes.io/exclude-from-external-load-balancers are targets again."},
+		{"enable-node-drain-condition", "The condition elbv2.k8s.aws/TargetsDrained stays on nodes as it was, and nobody writes it."},
+		{"open-readiness-gates-after", "Readiness gates of pods whose target group cannot be used stay closed."},
+		{"enable-tls-secret-import", "Secrets are not imported; see the annotation import-tls-secrets."},
+		{"trust-store-bucket", "spec.tls.frontend of Gateways is not read."},
+		{"trust-store-prefix", "spec.tls.frontend of Gateways is not read."},
+		{"alb-gateway-controller-name", "Gateways of a class with another controller name than gateway.k8s.aws/alb are not looked after, and stay Terminating once they are deleted."},
+		{"nlb-gateway-controller-name", "Gateways of a class with another controller name than gateway.k8s.aws/nlb are not looked after, and stay Terminating once they are deleted."},
+		{"auto-gateway-controller-name", "Gateways of the class are not looked after, and stay Terminating once they are deleted."},
+		{"enable-checkpoints", "The ConfigMaps of the checkpoints stay, and nobody reads them."},
+		{"drift-check-interval", "Changes made by hand are found at edits and at the resync only."},
+		{"drift-policy", "The existing controller undoes what was changed in AWS by hand."},
+		{"replacement-policy", "An edit that needs another load balancer replaces it."},
+		{"publish-address", "Objects show the address of a new load balancer once it is created."},
+		{"metrics-secure", "Metrics are served by plain HTTP to everybody who reaches the port."},
+		{"metrics-cert-dir", "Metrics are served by plain HTTP to everybody who reaches the port."},
+		{"pprof-bind-addr", "Profiles are not served."},
+		{"console-bind-addr", "The console is not served."},
+		{"otlp-traces-endpoint", "Traces are not sent."},
+		{"otlp-traces-sampling-ratio", "Traces are not sent."},
+		{"webhook-bind-host", "The webhooks listen at all addresses."},
+		{"webhook-cert-secret", "The existing controller needs the files of a certificate, which its chart writes into a Secret."},
+		{"webhook-cert-lifetime", "The existing controller does not renew the certificate of its webhooks."},
+		{"webhook-configurations", "The existing chart writes the caBundle of the webhook configurations."},
+	} {
+		out = append(out, Row{Sort: Flag, Name: f.name, Effect: Changed, After: f.after, Before: "Remove --" + f.name + " in the same edit that changes the image: the existing controller does not start with an unknown flag."})
+	}
+	return append(out, Row{Sort: Gate, Name: "AutoGatewayAPI", Effect: Changed, After: "Gateways of class controller gateway.k8s.aws/auto are not looked after.",
+		Before: "Remove the gate from --feature-gates in the same edit that changes the image: the existing controller does not start with an unknown gate."})
+}
