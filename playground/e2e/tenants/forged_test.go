@@ -1,7 +1,9 @@
 package tenants
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode"
@@ -53,5 +55,11 @@ func TestForgedMarksAndTextsReachNobody(t *testing.T) {
 			t.Errorf("%s serves on with %d listeners", lb.Name, len(lb.Listeners))
 		}
 	}
-	mal.Kubectl(t, "patch", "ingress", "web", "-n", "forgemal", "--type=json", "-p", `[{"op": "remove", "path": "/metadata/finalizers"}]`)
+	patch(map[string]any{"annotations": map[string]any{"alb.ingress.kubernetes.io/group.name": nil}}) // its own load balancer ends with it
+	c.WaitFor(t, "the finalizer of his own Ingress", func(context.Context) error {
+		if got := scene.Query(t, c, "get", "ingress", "web", "-n", "forgemal", "-o", "jsonpath={.metadata.finalizers}"); got != `["ingress.k8s.aws/resources"]` {
+			return fmt.Errorf("finalizers %s", got)
+		}
+		return nil
+	})
 }
