@@ -16,7 +16,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // neighbours is a lab with a tenant of namespace shop, who has an Ingress in group front, a Service in group shared, and a binding of a target

@@ -1,0 +1,86 @@
+package declare
+
+import (
+	"strings"
+	"testing"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
+
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// TestARNsOfOthersNeedAReferenceGrant has a tenant name the ARN of a load balancer, to open it to the internet by an accelerator.
+func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
+	t.Parallel()
+	const arn = prefix + "app/secret/50dc"
+	grant := func(group, kind, from string, name ...gatewayv1.ObjectName) any {
+		to := gatewayv1.ReferenceGrantTo{Group: gatewayv1.Group(group), Kind: gatewayv1.Kind(kind)}
+		if len(name) > 0 {
+			to.Name = &name[0]
+		}
+		return &gatewayv1beta1.ReferenceGrant{ObjectMeta: at("victim", "grant"), Spec: gatewayv1.ReferenceGrantSpec{
+			From: []gatewayv1.ReferenceGrantFrom{{Group: "aga.k8s.aws", Kind: "GlobalAccelerator", Namespace: gatewayv1.Namespace(from)}},
+			To:   []gatewayv1.ReferenceGrantTo{to},
+		}}
+	}
+	shows := func(finalizer, host string) any {
+		o := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "mine", Finalizers: []string{finalizer}}}
+		if host != "" {
+			o.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: host}}
+		}
+		return o
+	}
+	member := func(finalizer string) any {
+		return shows(finalizer, "internal-secret-1670420556.us-west-2.elb.amazonaws.com")
+	}
+	of := func(o stack.Owner, namespace, name string) stack.Key {
+		return stack.Key{Owner: o, ID: stack.ID{Namespace: namespace, Name: name}}
+	}
+	for name, c := range map[string]struct {
+		answer  Balancer
+		objects []any
+		waits   bool
+	}{
+		"of nobody of the cluster":                   {Balancer{}, nil, false},
+		"of the same namespace":                      {Balancer{Owner: of(stack.Ingress, "default", "web")}, nil, false},
+		"of an Ingress of others":                    {Balancer{Owner: of(stack.Ingress, "victim", "web")}, nil, true},
+		"of a Service of others":                     {Balancer{Owner: of(stack.Service, "victim", "web")}, nil, true},
+		"of a Gateway of others":                     {Balancer{Owner: of(stack.GatewayALB, "victim", "web")}, nil, true},
+		"of a namespace that begins like this one":   {Balancer{Owner: of(stack.Ingress, "default-web", "web")}, nil, true},
+		"with a grant":                               {Balancer{Owner: of(stack.Ingress, "victim", "web")}, []any{grant("networking.k8s.io", "Ingress", "default")}, false},
+		"with a grant for the object":                {Balancer{Owner: of(stack.Ingress, "victim", "web")}, []any{grant("networking.k8s.io", "Ingress", "default", "web")}, false},
+		"with a grant for another object":            {Balancer{Owner: of(stack.Ingress, "victim", "web")}, []any{grant("networking.k8s.io", "Ingress", "default", "api")}, true},
+		"with a grant for another namespace":         {Balancer{Owner: of(stack.Ingress, "victim", "web")}, []any{grant("networking.k8s.io", "Ingress", "team")}, true},
+		"with a grant for another kind":              {Balancer{Owner: of(stack.Ingress, "victim", "web")}, []any{grant("", "Service", "default")}, true},
+		"of a group that the namespace is not in":    {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{member("ingress.k8s.aws/resources")}, true},
+		"of a group that the namespace is in":        {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{member("group.ingress.k8s.aws/front")}, false},
+		"of a group whose name begins like its own":  {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{member("group.ingress.k8s.aws/front-b")}, true},
+		"of a group, with a forged finalizer":        {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{shows("group.ingress.k8s.aws/front", "")}, true},
+		"of a group, served by another one":          {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{shows("group.ingress.k8s.aws/front", "secret-1-1670420556.us-west-2.elb.amazonaws.com")}, true},
+		"whose tags cannot be read at this moment":   {Balancer{OwnerProblem: "DescribeTags: Rate exceeded", Problem: "DescribeTags: Rate exceeded"}, nil, true},
+		"whose settings cannot be read, of nobody's": {Balancer{Problem: "AWS has no such load balancer"}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := objects.FromObjects(c.objects)
+			ga := object(listener("TCP", []int32{80}, groupOf(given(arn))))
+			endpoints, answers := Endpoints(v, ga), Answers{arn: c.answer}
+			if needs := Needs(config, ga, endpoints); len(needs) != 1 || needs[0].ARN != arn {
+				t.Errorf("needs %+v", needs)
+			}
+			Permit(v, ga, endpoints, answers)
+			d, found := Accelerator(config, ga, endpoints, answers, nil)
+			group := d.Listeners[0].Groups[0]
+			if group.Waiting != c.waits || len(group.Endpoints) == 1 == c.waits {
+				t.Errorf("group %+v", group)
+			}
+			if told := len(found) == 1 && strings.HasPrefix(string(found[0].Code), "EndpointNotLoaded"); told != c.waits {
+				t.Errorf("findings %v", found)
+			}
+		})
+	}
+}
