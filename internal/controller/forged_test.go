@@ -10,10 +10,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
 
@@ -81,6 +83,9 @@ func TestForgedMarksOfBindingDeregisterNothing(t *testing.T) {
 	l.wantTargets(arn, "10.0.1.77:80")
 }
 
+// ofEvil is the stack of Ingress mal/evil alone.
+var ofEvil = stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "mal", Name: "evil"}}
+
 // TestForgedFinalizerChangesNoGroup has an Ingress of another namespace say that it is part of a group, as the controller marks members.
 func TestForgedFinalizerChangesNoGroup(t *testing.T) {
 	t.Parallel()
@@ -88,7 +93,9 @@ func TestForgedFinalizerChangesNoGroup(t *testing.T) {
 		"without a group": {}, "with an invalid group": {"group.name": "Not_A_Group"}, "as a dry run": {"group.name": "front", "dry-run": "true"},
 		"as a misspelt group": {"group.nam": "front"}, "observed": {"ownership": "observed"}, "with a held plan": {"approved-plan": "none"},
 	} {
-		for when, restarts := range map[string]bool{"": false, ", over a restart": true} {
+		for when, c := range map[string]struct{ restarts, served bool }{
+			"": {}, ", over a restart": {restarts: true}, ", served by another load balancer": {served: true}, ", served by another one, over a restart": {true, true},
+		} {
 			t.Run(name+when, func(t *testing.T) {
 				t.Parallel()
 				l := newLab(t, account.Profile{}, append(groupMember("shop", "web", 0, nil), labClass(), labService("more"))...)
@@ -97,8 +104,19 @@ func TestForgedFinalizerChangesNoGroup(t *testing.T) {
 				evil.Namespace, evil.Finalizers = "mal", []string{naming.Finalizer(frontGroup)}
 				svc := labService("evil")
 				svc.Namespace = "mal"
-				l.create(svc, evil)
-				if restarts {
+				if c.served { // so that its status shows a load balancer
+					forged := evil.DeepCopy()
+					evil.Finalizers = nil
+					evil.Annotations = map[string]string{"alb.ingress.kubernetes.io/target-type": "ip"}
+					l.create(svc, evil)
+					l.settle(ofEvil)
+					l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(evil), evil))
+					evil.Finalizers, evil.Annotations = append(evil.Finalizers, forged.Finalizers...), forged.Annotations
+					l.must(l.client.Update(t.Context(), evil))
+				} else {
+					l.create(svc, evil)
+				}
+				if c.restarts {
 					l.restart()
 				}
 				l.settle(frontGroup)
@@ -109,7 +127,7 @@ func TestForgedFinalizerChangesNoGroup(t *testing.T) {
 					paths.Paths = append(paths.Paths, more)
 				})
 				l.settle(frontGroup)
-				if a := l.account(); l.balancers() != 1 || !strings.Contains(a, "/more") || strings.Contains(a, "evil") {
+				if a := l.account(); c.served == (l.balancers() == 1) || !strings.Contains(a, "/more") || !c.served && strings.Contains(a, "evil") {
 					t.Errorf("after the edit:\n%s\n%s", a, strings.Join(l.events, "\n"))
 				}
 				l.remove("web")

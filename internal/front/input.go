@@ -48,6 +48,8 @@ type Input struct {
 	Authority map[string]intent.Authority
 	// SetAside are members that set what they may not, and of which nothing is deployed (Governed).
 	SetAside []metav1.Object
+	// Forged are those of Leaving that carry the finalizer of the group and were never part of it (Governed).
+	Forged []metav1.Object
 	// DryRun is set if objects are under dry run.
 	DryRun *DryRun
 	// Decisions are about a Gateway and the objects around it, whose statuses are made of them; nil for other kinds of owners, and for the
@@ -89,7 +91,7 @@ func (w Input) removal() stack.Removal {
 	switch {
 	case w.Wanted || len(w.Leaving) == 0:
 		return stack.NotRemoved
-	case slices.ContainsFunc(w.Leaving, func(o metav1.Object) bool { return o.GetDeletionTimestamp() == nil }):
+	case slices.ContainsFunc(w.left(), func(o metav1.Object) bool { return o.GetDeletionTimestamp() == nil }):
 		return stack.NotDeclared
 	}
 	return stack.ObjectsDeleted
@@ -101,7 +103,7 @@ func (w Input) removal() stack.Removal {
 func (w Input) retention(of stack.Owner) stack.Retention {
 	kept := stack.RetainNothing
 	deleted := w.removal() == stack.ObjectsDeleted
-	for _, o := range w.deciding(w.Leaving) {
+	for _, o := range w.deciding(w.left()) {
 		policy, ok := w.deletionPolicy(of, o)
 		switch adopted := w.ownership(of, o) == annotation.AdoptedIt; {
 		case adopted && (!ok || !deleted):
@@ -147,7 +149,7 @@ func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 	if _, n := naming.ShardOf(w.LoadBalancer.Key.ID); w.Wanted {
 		all.Arriving = w.Placement.Arriving(n)
 	}
-	objs, key := slices.Concat(w.Members, w.Leaving), string(owner.Of(of).DeleteDuplicates)
+	objs, key := slices.Concat(w.Members, w.left()), string(owner.Of(of).DeleteDuplicates)
 	all.Namespaces, all.DeleteDuplicates, all.DuplicatesAnnotation = nil, nil, key
 	for _, o := range objs {
 		if ns := o.GetNamespace(); !slices.Contains(all.Namespaces, ns) {
@@ -168,7 +170,7 @@ func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 // which annotation that is.
 func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key) {
 	by = owner.Of(of).AllowDeletion
-	return slices.ContainsFunc(w.deciding(w.Leaving), func(o metav1.Object) bool {
+	return slices.ContainsFunc(w.deciding(w.left()), func(o metav1.Object) bool {
 		value, _ := w.policy(o, by)
 		return value != ""
 	}), by

@@ -39,7 +39,7 @@ func nameOf(o metav1.Object) string { return o.GetNamespace() + "/" + o.GetName(
 // owning are the objects that decide and say this of the load balancer, or whose class does.
 func (w Input) owning(of stack.Owner, ownership string) (out []metav1.Object) {
 	d := w.deciders()
-	for _, o := range slices.Concat(w.Members, w.Leaving) {
+	for _, o := range slices.Concat(w.Members, w.left()) {
 		_, ofClass := w.policy(o, annotation.ClassOwnership)
 		if (d.Decides(o.GetNamespace()) || ofClass && w.ClassOfGroup[nameOf(o)]) && w.ownership(of, o) == ownership {
 			out = append(out, o)
@@ -62,7 +62,7 @@ func (w Input) beside(of stack.Owner, before *compile.Memory) (out []string) {
 	if before != nil {
 		out = slices.Clone(before.Beside)
 	}
-	for _, o := range w.Leaving {
+	for _, o := range w.left() {
 		if name := o.GetAnnotations()[string(owner.Of(of).Existing)]; name != "" && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
@@ -72,7 +72,7 @@ func (w Input) beside(of stack.Owner, before *compile.Memory) (out []string) {
 
 // shares are the load balancers of others, by ARN or name, that objects which leave say to share.
 func (w Input) shares(of stack.Owner) (names []string) {
-	for _, o := range w.deciding(w.Leaving) {
+	for _, o := range w.deciding(w.left()) {
 		if w.ownership(of, o) == annotation.SharedIt {
 			names = append(names, o.GetAnnotations()[string(owner.Of(of).Existing)])
 		}

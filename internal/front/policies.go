@@ -30,13 +30,16 @@ func (w Input) Governed(key stack.Key, before *compile.Memory) Input {
 		w.joined, w.remembered = before.Members, before.Policies
 	}
 	w.LoadBalancer.Members = slices.Clone(w.LoadBalancer.Members)
+	if key.ID.Namespace == "" && w.Shards < 2 {
+		w.believe(before)
+	}
 	w.recallPolicies()
 	if key.ID.Namespace == "" {
 		w.setAside()
 	}
 	deciders := w.deciders()
 	w.LoadBalancer.Deciders, w.LoadBalancer.Leaving = &deciders, nil
-	for _, o := range w.Leaving {
+	for _, o := range w.left() {
 		w.LoadBalancer.Leaving = append(w.LoadBalancer.Leaving, owner.Object(o))
 	}
 	w.LoadBalancer.Policies = map[diag.Object]map[string]string{}
@@ -53,7 +56,7 @@ func (w Input) Governed(key stack.Key, before *compile.Memory) Input {
 // something of theirs is in AWS.
 func (w Input) deciders() intent.Deciders {
 	var parties []intent.Party
-	for _, o := range slices.Concat(w.Members, w.Leaving, w.SetAside) {
+	for _, o := range slices.Concat(w.Members, w.left(), w.SetAside) {
 		p := intent.Party{Object: owner.Object(o), Authority: w.Authority[o.GetNamespace()], Deployed: w.deployed(o)}
 		if at := o.GetCreationTimestamp(); !at.IsZero() {
 			p.Created = at.Unix()
@@ -218,7 +221,7 @@ func (w *Input) notPermitted(o metav1.Object, m *intent.Member, deciders intent.
 	for _, k := range keys {
 		value, _ := w.policy(o, k)
 		// An approval is of its object's own: one that joined by the approval of others would change what they approved of.
-		if value == "" || k != kind.ApprovedPlan && slices.ContainsFunc(w.deciding(slices.Concat(w.Members, w.Leaving)), func(x metav1.Object) bool {
+		if value == "" || k != kind.ApprovedPlan && slices.ContainsFunc(w.deciding(slices.Concat(w.Members, w.left())), func(x metav1.Object) bool {
 			same, _ := w.policy(x, k)
 			return same == value
 		}) {

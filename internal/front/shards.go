@@ -34,7 +34,7 @@ func (w Input) Sharded(key stack.Key) bool {
 // lastMarked is the number of the last load balancer of a group whose finalizer an object carries.
 func (w Input) lastMarked(key stack.Key) (last int) {
 	group, _ := naming.ShardOf(key.ID)
-	for _, o := range slices.Concat(w.Members, w.Leaving) {
+	for _, o := range slices.Concat(w.Members, w.left()) {
 		for _, id := range naming.StacksOfFinalizers(key.Owner, o) {
 			if of, n := naming.ShardOf(id); of == group {
 				last = max(last, n)

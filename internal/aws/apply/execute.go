@@ -50,6 +50,9 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	}
 	out, err := r.write(ctx, s)
 	if err != nil {
+		err = r.writeApart(ctx, s, err)
+	}
+	if err != nil {
 		return r.judge(ctx, s, err)
 	}
 	r.d.Inventory.Converged(r.key, s.ID)

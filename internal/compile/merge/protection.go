@@ -34,6 +34,7 @@ var protections = []protection{
 	{"prefix-lists", true, true, fewerOf, false},
 	{"security-groups", true, true, isSet, false},
 	{"no-security-groups", true, true, ranked("true", "false"), false},
+	{"private-link-rules", true, true, ranked("off", "on"), false},
 	{"manage-backend-security-group-rules", true, true, nil, false},
 	{"ssl-policy", true, true, stricterPolicy, false},
 	{"mutual-authentication", true, true, func(a, b string) bool { return ranked("off", "passthrough", "verify")(word(a), word(b)) }, false},

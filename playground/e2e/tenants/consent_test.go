@@ -151,7 +151,7 @@ func consent(t *testing.T, c *harness.Cluster, arn, key, value string) {
 // over, approve, manage or delete load balancers of others.
 func TestTenantCannotTakeLoadBalancers(t *testing.T) {
 	t.Parallel()
-	c := harness.Start(t, harness.Options{})
+	c := playgroundOf(t)
 	arn, address := payroll(t, c, "payroll-consent")
 	mallory := newThief(t, c, "thief")
 	before := touched(t, c, arn)

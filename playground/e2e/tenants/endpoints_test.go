@@ -98,7 +98,7 @@ func podOf(t *testing.T, c *harness.Cluster, namespace string) (name, address st
 
 // TestEndpointsOfTenantReachHisPodsOnly shows that a tenant with rights to EndpointSlices reaches no kubelet, machine of the VPC, or pod of others.
 func TestEndpointsOfTenantReachHisPodsOnly(t *testing.T) {
-	c := harness.Start(t, harness.Options{})
+	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "epvic"), tenant(t, c, "epmal")
 	vic.Apply(t, scene.Backend("epvic", "web", 1))
 	mal.Apply(t, scene.Backend("epmal", "web", 1))

@@ -8,6 +8,12 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
+// playgroundOf is the playground of all tests of the package.
+func playgroundOf(t *testing.T) *harness.Cluster {
+	t.Helper()
+	return harness.Start(t, harness.Options{GlobalAccelerator: true})
+}
+
 // user is a tenant: somebody with all rights that a user needs in one namespace, and none elsewhere.
 type user struct {
 	*harness.Cluster // what tests ask for themselves
@@ -26,7 +32,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: tenant, namespace: `+namespace+`}
 rules:
-- {apiGroups: ["", apps, networking.k8s.io, gateway.networking.k8s.io, gateway.k8s.aws, elbv2.k8s.aws, discovery.k8s.io], resources: ["*"], verbs: ["*"]}
+- {apiGroups: ["", apps, networking.k8s.io, gateway.networking.k8s.io, gateway.k8s.aws, elbv2.k8s.aws, aga.k8s.aws, discovery.k8s.io], resources: ["*"], verbs: ["*"]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding

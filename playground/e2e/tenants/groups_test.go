@@ -47,7 +47,7 @@ func answers(t *testing.T, c *harness.Cluster, address, namespace, text string) 
 // TestNewcomerOfGroupHoldsItselfOnly shows that no annotation of a tenant who joins a group holds
 // the load balancer of its members.
 func TestNewcomerOfGroupHoldsItselfOnly(t *testing.T) {
-	c := harness.Start(t, harness.Options{})
+	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "groupvic"), tenant(t, c, "groupmal")
 	vic.Apply(t, inFront("groupvic", "v0", nil))
 	address := c.IngressAddress(t, "groupvic", "web")

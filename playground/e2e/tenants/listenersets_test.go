@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 // routeTo is an HTTPRoute of a namespace at a parent, which sends clients to NAMESPACE.test.
@@ -35,7 +33,7 @@ spec: {parentRef: {name: web, namespace: lsetowner}, listeners: [{name: more, pr
 
 // TestListenerSetTakesNoHostnameOfOthers shows that a tenant whom a Gateway admits gets no requests for the hostname of another tenant's route.
 func TestListenerSetTakesNoHostnameOfOthers(t *testing.T) {
-	c := harness.Start(t, harness.Options{})
+	c := playgroundOf(t)
 	c.Apply(t, `apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
 metadata: {name: lset}

@@ -30,7 +30,7 @@ func opened(c *harness.Cluster) map[string]bool {
 
 // TestBindingOpensPortsOfItsTargetsOnly shows that a tenant opens neither SSH nor the kubelet of nodes, by bindings of his own or edits of others.
 func TestBindingOpensPortsOfItsTargetsOnly(t *testing.T) {
-	c := harness.Start(t, harness.Options{})
+	c := playgroundOf(t)
 	const ns = "netmal"
 	mal := tenant(t, c, ns)
 	out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{

@@ -34,7 +34,7 @@ func tag(t *testing.T, c *harness.Cluster, groups []string, tags map[string]stri
 // TestTagsTakeNothingOfOthers shows that neither tags a tenant declares nor tags from a former
 // controller take resources of others.
 func TestTagsTakeNothingOfOthers(t *testing.T) {
-	c := harness.Start(t, harness.Options{})
+	c := playgroundOf(t)
 	mal, vic := tenant(t, c, "tagmal"), tenant(t, c, "tagvic")
 	vic.Apply(t, scene.Backend("tagvic", "web", 1)+scene.Ingress("tagvic", "web", scene.Class, scene.Annotations{"target-type": "ip", "inbound-cidrs": "10.99.0.0/16"}))
 	mal.Apply(t, scene.Backend("tagmal", "web", 1)+scene.Ingress("tagmal", "web", scene.Class, scene.Annotations{"target-type": "ip", "inbound-cidrs": "0.0.0.0/0"}))

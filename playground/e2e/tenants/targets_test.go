@@ -26,7 +26,7 @@ func status(t *testing.T, c *harness.Cluster, address, host string, want int) {
 // another's target group, by name or ARN. The rule would lead past the victim's rules and block the
 // deletion.
 func TestTargetGroupsOfOthersAreNotReached(t *testing.T) {
-	c := harness.Start(t, harness.Options{})
+	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "tgvic"), tenant(t, c, "tgmal")
 	group := scene.Annotations{"group.name": "doors", "scheme": "internet-facing", "target-type": "ip"}
 	vic.Apply(t, scene.Backend("tgvic", "web", 1)+scene.Ingress("tgvic", "web", scene.Class, group, scene.Path{Host: "vic.example.com", Path: "/"}))

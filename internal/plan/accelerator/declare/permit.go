@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -29,7 +30,7 @@ func Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpo
 			continue
 		}
 		asked = true
-		if !mayName(v, ga.Namespace, of) {
+		if !mayName(v, ga.Namespace, of, e.ID) {
 			e.pending(fmt.Sprintf("load balancer %s is that of %s, which GlobalAccelerators of namespace %s may not name", e.ID, of, ga.Namespace),
 				"have a ReferenceGrant created in the namespace of its object, or correct the reference")
 		}
@@ -38,11 +39,11 @@ func Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpo
 }
 
 // mayName reports whether objects of a namespace may name the load balancer of a stack of another one, or of a group.
-func mayName(v *objects.View, namespace string, of stack.Key) bool {
+func mayName(v *objects.View, namespace string, of stack.Key, arn string) bool {
 	kind := objects.Kind(owner.Of(of.Owner).Kind)
 	if of.ID.Namespace == "" {
 		return slices.ContainsFunc(members(v, kind, namespace), func(o metav1.Object) bool {
-			return slices.Contains(naming.StacksOfFinalizers(of.Owner, o), of.ID)
+			return slices.Contains(naming.StacksOfFinalizers(of.Owner, o), of.ID) && slices.ContainsFunc(owner.Of(of.Owner).Hostnames(o), func(host string) bool { return isOf(host, arn) })
 		})
 	}
 	from, ref := objects.From{Kind: objects.GlobalAccelerator, Namespace: namespace}, objects.Ref{Kind: kind, Namespace: of.ID.Namespace, Name: of.ID.Name}
@@ -56,6 +57,19 @@ func mayName(v *objects.View, namespace string, of stack.Key) bool {
 		_, err = objects.Get[*gatewayv1.Gateway](v, from, ref)
 	}
 	return err == nil || errors.Is(err, objects.ErrAbsent) // whose load balancer is about to go
+}
+
+// isOf reports whether a hostname is that of a load balancer: [internal-]NAME-ID.… Whoever may write an object may write the finalizer of
+// a group, but not the status.
+func isOf(host, arn string) bool {
+	_, rest, _ := strings.Cut(arn, ":loadbalancer/")
+	parts := strings.Split(rest, "/")
+	if len(parts) != 3 {
+		return false
+	}
+	label, _, _ := strings.Cut(strings.TrimPrefix(strings.ToLower(host), "dualstack."), ".")
+	id, named := strings.CutPrefix(strings.TrimPrefix(label, "internal-"), strings.TrimPrefix(strings.ToLower(parts[1]), "internal-")+"-")
+	return named && id != "" && !strings.Contains(id, "-")
 }
 
 // members are the objects of a namespace that may be members of a group.

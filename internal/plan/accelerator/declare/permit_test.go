@@ -27,8 +27,15 @@ func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 			To:   []gatewayv1.ReferenceGrantTo{to},
 		}}
 	}
+	shows := func(finalizer, host string) any {
+		o := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "mine", Finalizers: []string{finalizer}}}
+		if host != "" {
+			o.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: host}}
+		}
+		return o
+	}
 	member := func(finalizer string) any {
-		return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "mine", Finalizers: []string{finalizer}}}
+		return shows(finalizer, "internal-secret-1670420556.us-west-2.elb.amazonaws.com")
 	}
 	of := func(o stack.Owner, namespace, name string) stack.Key {
 		return stack.Key{Owner: o, ID: stack.ID{Namespace: namespace, Name: name}}
@@ -52,6 +59,8 @@ func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 		"of a group that the namespace is not in":    {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{member("ingress.k8s.aws/resources")}, true},
 		"of a group that the namespace is in":        {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{member("group.ingress.k8s.aws/front")}, false},
 		"of a group whose name begins like its own":  {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{member("group.ingress.k8s.aws/front-b")}, true},
+		"of a group, with a forged finalizer":        {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{shows("group.ingress.k8s.aws/front", "")}, true},
+		"of a group, served by another one":          {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{shows("group.ingress.k8s.aws/front", "secret-1-1670420556.us-west-2.elb.amazonaws.com")}, true},
 		"whose tags cannot be read at this moment":   {Balancer{OwnerProblem: "DescribeTags: Rate exceeded", Problem: "DescribeTags: Rate exceeded"}, nil, true},
 		"whose settings cannot be read, of nobody's": {Balancer{Problem: "AWS has no such load balancer"}, nil, false},
 	} {

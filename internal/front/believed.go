@@ -1,0 +1,77 @@
+package front
+
+import (
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+)
+
+// believe divides the objects that carry the finalizer of a group and declare the group no more, or not validly. Whoever may write
+// objects may write a finalizer, and an object that another load balancer serves has a status. So an object was a member if the compiler
+// remembers it, or shows the load balancer of the present members. Others become objects that leave and count for nothing.
+func (w *Input) believe(before *compile.Memory) {
+	declared, shown := w.declared(), w.shownByMembers(before)
+	believed := func(o metav1.Object) bool {
+		if remembers(before, o) {
+			return true
+		}
+		if len(shown) == 0 { // nothing tells
+			return before == nil
+		}
+		return slices.ContainsFunc(owner.Of(w.key.Owner).Hostnames(o), func(name string) bool {
+			return slices.ContainsFunc(shown, func(other string) bool { return strings.EqualFold(name, other) })
+		})
+	}
+	w.Forged = slices.DeleteFunc(slices.Clone(w.Leaving), believed)
+	w.Members = slices.DeleteFunc(slices.Clone(w.Members), func(o metav1.Object) bool {
+		m := declared[owner.Object(o)]
+		if m == nil || !m.Former || believed(o) {
+			return false
+		}
+		w.Leaving, w.Forged = append(slices.Clone(w.Leaving), o), append(w.Forged, o)
+		return true
+	})
+	w.LoadBalancer.Members = slices.DeleteFunc(w.LoadBalancer.Members, func(m intent.Member) bool {
+		return slices.ContainsFunc(w.Forged, func(o metav1.Object) bool { return owner.Object(o) == m.Object })
+	})
+	w.Wanted = w.Wanted && len(w.Members) > 0
+}
+
+// shownByMembers are the hostnames in the status of present members with the finalizer; with a memory, of those that it has.
+func (w *Input) shownByMembers(before *compile.Memory) (out []string) {
+	declared := w.declared()
+	for _, o := range w.Members {
+		if m := declared[owner.Object(o)]; m != nil && !m.Former && w.deployed(o) && (before == nil || remembers(before, o)) {
+			out = append(out, owner.Of(w.key.Owner).Hostnames(o)...)
+		}
+	}
+	return out
+}
+
+// remembers reports whether the compiler remembers an object as a member.
+func remembers(before *compile.Memory, o metav1.Object) bool {
+	if before == nil {
+		return false
+	}
+	_, good := before.Good[owner.Object(o)]
+	return good || slices.Contains(before.Members, owner.Object(o))
+}
+
+// left are the objects that leave the load balancer, without those that were never part of it.
+func (w Input) left() []metav1.Object {
+	if len(w.Forged) == 0 {
+		return w.Leaving
+	}
+	out := slices.DeleteFunc(slices.Clone(w.Leaving), func(o metav1.Object) bool {
+		return slices.ContainsFunc(w.Forged, func(x metav1.Object) bool { return owner.Object(x) == owner.Object(o) })
+	})
+	if len(out) == 0 && !w.Wanted {
+		return w.Leaving // what is there of the stack is cleaned up
+	}
+	return out
+}
