@@ -6,8 +6,8 @@ package webhook
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 
 	"github.com/go-logr/logr"
@@ -73,11 +73,16 @@ type Options struct {
 	// Refused counts a refusal by path and check; mutating is the kind of webhook.
 	Refused func(path, check string, mutating bool)
 	Log     logr.Logger
+
+	reviews *reviews // that of all handlers
 }
 
 // Handlers are the webhooks by path. "/" admits every request at any other path: an installation may configure webhooks of features
 // that this version does not have, and pods must not fail for that.
 func Handlers(o Options) map[string]http.Handler {
+	if o.reviews == nil {
+		o.reviews = newReviews()
+	}
 	handlers := map[string]http.Handler{
 		IngressPath: handler(o, IngressPath, false, func(_ context.Context, v *objects.View, old, ing *networkingv1.Ingress) admission.Response {
 			return withTags(admission.Ingress(v, o.Ingress, old, ing), old, ing)
@@ -110,7 +115,7 @@ func Handlers(o Options) map[string]http.Handler {
 			}
 			return admission.ServerIDs(pod, o.ServerIDVariable, func() serverid.ID { return o.ServerID(ctx) })
 		}),
-		"/": serve(func(_ context.Context, r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
+		"/": serve(o.reviews, func(_ context.Context, r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 			return &admissionv1.AdmissionResponse{Allowed: true}
 		}),
 	}
@@ -201,7 +206,7 @@ func handler[T any, P interface {
 	*T
 	metav1.Object
 }](o Options, path string, mutating bool, respond func(ctx context.Context, v *objects.View, old, object P) admission.Response) http.Handler {
-	return serve(func(ctx context.Context, r *admissionv1.AdmissionRequest) (answer *admissionv1.AdmissionResponse) {
+	return serve(o.reviews, func(ctx context.Context, r *admissionv1.AdmissionRequest) (answer *admissionv1.AdmissionResponse) {
 		defer func() {
 			if p := recover(); p != nil {
 				o.Log.Error(fmt.Errorf("panic: %v", p), "an admission webhook panicked; the object is admitted", "path", path, "namespace", r.Namespace, "name", r.Name)
@@ -279,14 +284,16 @@ func decode[T any, P interface {
 	return o, nil
 }
 
-// maxReview bounds a request, which has two versions of an object of at most 3 MB each.
-const maxReview = 8 << 20
-
 // serve decodes requests of the API server and encodes the responses.
-func serve(respond func(context.Context, *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse) http.Handler {
+func serve(from *reviews, respond func(context.Context, *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		var review admissionv1.AdmissionReview
-		body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxReview))
+		body, done, err := from.read(w, req)
+		defer done()
+		if errors.Is(err, errBusy) {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
 		if err == nil {
 			err = json.Unmarshal(body, &review)
 		}
