@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
 	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 )
 
@@ -21,11 +22,19 @@ func (w *wiring) setUpAccelerators(context.Context) error {
 	declared := declare.Config{
 		Cluster: c.ClusterName, Region: c.Region, DefaultTags: c.DefaultTags, ObjectTagsWin: c.Gates.Enabled(config.EnableDefaultTagsLowPriority), ExternalTags: c.ExternalManagedTags,
 	}
-	r := accelerator.New(account.New(w.clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.now), declared, w.now)
+	from := account.New(w.clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.now)
+	from.KnownOwner = w.knownOwner
+	r := accelerator.New(from, declared, w.now)
 	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.metrics
 	r.Reporter = status.NewReporter(w.recorder(accelerator.Name), w.now)
 	w.changed, w.accelerators = append(w.changed, r.Changed), r
 	return r.SetUp(w.mgr, c.Accelerators.Workers, c.Accelerators.MaxBackoff)
+}
+
+// knownOwner is the stack of a load balancer that the inventory shows.
+func (w *wiring) knownOwner(arn string) (stack.Key, bool) {
+	o, known := w.inventory.KnownTargetGroupOwner(arn)
+	return o.Stack, known && o.Stack != (stack.Key{})
 }
 
 // acceleratorsRead reports whether passes over GlobalAccelerators depend on the definition of a kind.
