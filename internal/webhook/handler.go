@@ -189,6 +189,11 @@ func agents(o Options) http.Handler {
 		if old != nil || !admission.WantsAgent(v, pod) {
 			return admission.Response{}
 		}
+		done, err := o.reviews.reading(ctx)
+		if err != nil {
+			return admission.NoAgentConfig(err.Error())
+		}
+		defer done()
 		config, err := o.AgentConfig(ctx, pod.Namespace)
 		switch {
 		case err != nil:
@@ -236,6 +241,11 @@ func handler[T any, P interface {
 // again evaluates a request with objects read from the API server, since objects applied together with this one may not have reached the
 // caches. If a read fails, the object is admitted.
 func again(ctx context.Context, o Options, v admission.Response, respond func(*objects.View) admission.Response) admission.Response {
+	done, err := o.reviews.reading(ctx)
+	if err != nil { // nobody waits for the answer any more
+		return v
+	}
+	defer done()
 	live, failed := o.Live(ctx)
 	certain := respond(live)
 	if err := failed(); err != nil {

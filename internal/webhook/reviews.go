@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -17,6 +18,9 @@ const (
 	// mostLarge is how many larger requests are read and answered at the same time. Others wait for their turn as long as their client does,
 	// so that those who reach the port cannot fill the memory of the controller.
 	mostLarge = 8
+	// mostLive is how many requests read objects from the API server at the same time. Whoever reaches the port can cause such reads, which count
+	// against the limits that the API server has for the controller.
+	mostLive = 16
 )
 
 // errBusy is that too many large requests are under way.
@@ -25,11 +29,22 @@ var errBusy = errors.New("too many large requests are under way")
 // reviews reads requests: within a time, and few large ones at once.
 type reviews struct {
 	large   chan struct{}
+	live    chan struct{}
 	timeout time.Duration // of reading, and of waiting for a turn
 }
 
 func newReviews() *reviews {
-	return &reviews{large: make(chan struct{}, mostLarge), timeout: readTimeout}
+	return &reviews{large: make(chan struct{}, mostLarge), live: make(chan struct{}, mostLive), timeout: readTimeout}
+}
+
+// reading waits for a turn to read from the API server; done must be called after the reads.
+func (r *reviews) reading(ctx context.Context) (done func(), err error) {
+	select {
+	case r.live <- struct{}{}:
+		return func() { <-r.live }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // read reads the body of a request; done must be called once the request is answered.

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -85,6 +86,28 @@ func TestLargeReviewsAreFewAtOnce(t *testing.T) {
 		t.Errorf("one more large one: %v", err)
 	} else {
 		done()
+	}
+}
+
+func TestReviewsReadFromTheAPIServerInTurns(t *testing.T) {
+	t.Parallel()
+	r := newReviews()
+	var turns []func()
+	for range cap(r.live) {
+		done, err := r.reading(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		turns = append(turns, done)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.reading(gone); err == nil {
+		t.Error("one more has a turn")
+	}
+	turns[0]()
+	if _, err := r.reading(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
